@@ -1,0 +1,37 @@
+# One INTERFACE target carries language, warnings, hardening and sanitizers.
+find_program(KANMON_CCACHE ccache)
+if(KANMON_CCACHE)
+    set(CMAKE_C_COMPILER_LAUNCHER ${KANMON_CCACHE})
+endif()
+
+add_library(kanmon_flags INTERFACE)
+target_compile_definitions(kanmon_flags INTERFACE _GNU_SOURCE)  # SO_REUSEPORT, ucred, accept4, memmem
+target_compile_options(kanmon_flags INTERFACE
+    -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes
+    -Wmissing-prototypes -Wvla -Wimplicit-fallthrough -Wundef -Wformat=2
+    -fno-common
+    # Objects from another worktree of the same source are the same objects.
+    -ffile-prefix-map=${PROJECT_SOURCE_DIR}=.
+    $<$<BOOL:${KANMON_WERROR}>:-Werror>)
+
+if(KANMON_SANITIZE)
+    target_compile_options(kanmon_flags INTERFACE
+        -fsanitize=${KANMON_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+    target_link_options(kanmon_flags INTERFACE -fsanitize=${KANMON_SANITIZE})
+endif()
+
+if(CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
+    target_compile_options(kanmon_flags INTERFACE
+        -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection
+        $<$<STREQUAL:${CMAKE_SYSTEM_PROCESSOR},x86_64>:-fcf-protection>
+        $<$<STREQUAL:${CMAKE_SYSTEM_PROCESSOR},aarch64>:-mbranch-protection=standard>)
+    target_link_options(kanmon_flags INTERFACE -Wl,-z,relro,-z,now,-z,noexecstack)
+endif()
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+include(CheckPIESupported)
+check_pie_supported(LANGUAGES C)
+
+if(KANMON_TIDY)
+    find_program(KANMON_CLANG_TIDY NAMES clang-tidy-16 clang-tidy REQUIRED)
+    set(CMAKE_C_CLANG_TIDY ${KANMON_CLANG_TIDY} --warnings-as-errors=*)
+endif()
