@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* buf.h - an owned, growing byte buffer that names its limit at init.
+ *
+ *     struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(64 * 1024);
+ *     km_buf_str(&b, KM_STR("data: "));
+ *     if (km_buf_failed(&b)) ...      check once, at the end of building
+ *
+ * Appending past `max` (or out of memory) sets a sticky `failed` bit and changes nothing
+ * more; the content stays valid.  Pointers into it die with the next append.
+ */
+#ifndef KM_BASE_BUF_H
+#define KM_BASE_BUF_H
+
+#include <stdarg.h>
+
+#include "base/str.h"
+
+struct km_buf {
+    char *p;
+    size_t n;
+    size_t cap;
+    size_t max;    /* never grows past this many bytes */
+    bool failed;   /* sticky: over max, or out of memory */
+};
+
+#define KM_BUF(limit) { .max = (limit) }
+
+void km_buf_init(struct km_buf *b, size_t max);
+void km_buf_done(struct km_buf *b);   /* frees; usable again with the same max */
+void km_buf_reset(struct km_buf *b);  /* empties, keeps the memory, clears failed */
+
+static inline struct km_str km_buf_view(const struct km_buf *b)
+{
+    return (struct km_str){ b->p, b->n };
+}
+
+static inline bool km_buf_failed(const struct km_buf *b)
+{
+    return b->failed;
+}
+
+void km_buf_bytes(struct km_buf *b, const void *p, size_t n);
+void km_buf_str(struct km_buf *b, struct km_str s);
+void km_buf_byte(struct km_buf *b, char c);
+void km_buf_u64(struct km_buf *b, uint64_t v);
+void km_buf_i64(struct km_buf *b, int64_t v);
+void km_buf_printf(struct km_buf *b, const char *fmt, ...) KM_PRINTF(2, 3);
+void km_buf_vprintf(struct km_buf *b, const char *fmt, va_list ap);
+
+/* Room for n more bytes to be written by the caller, who then adds to b->n.
+ * NULL when it would pass the limit (failed is set). */
+char *km_buf_reserve(struct km_buf *b, size_t n);
+
+/* Drops n bytes from the front (memmove). */
+void km_buf_consume(struct km_buf *b, size_t n);
+
+/* A JSON string with its quotes; invalid UTF-8 becomes U+FFFD, control bytes escapes. */
+void km_buf_json(struct km_buf *b, struct km_str s);
+
+/* NUL-terminates (not counted in n) and returns p, or "" when empty or failed. */
+const char *km_buf_cstr(struct km_buf *b);
+
+#endif

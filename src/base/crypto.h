@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* crypto.h - the only door to OpenSSL's digests, HMAC, AEAD and random numbers.
+ *
+ * Failures of the library itself (no memory, no entropy) are returned, never ignored.
+ * Secrets live in km_secret: wiped on done, never printed.
+ */
+#ifndef KM_BASE_CRYPTO_H
+#define KM_BASE_CRYPTO_H
+
+#include "base/buf.h"
+
+#define KM_SHA256_LEN 32
+#define KM_AEAD_KEY_LEN 32
+#define KM_AEAD_NONCE_LEN 12
+#define KM_AEAD_TAG_LEN 16
+
+/* Cheap enough for every request: the algorithm is fetched once. Any thread. */
+void km_sha256(struct km_str s, uint8_t out[KM_SHA256_LEN]);
+void km_sha256_hex(struct km_str s, char out[2 * KM_SHA256_LEN + 1]);
+void km_hmac_sha256(struct km_str key, struct km_str s, uint8_t out[KM_SHA256_LEN]);
+
+int km_random(void *out, size_t n, struct km_err *err) KM_MUST_USE;
+
+/* Constant time in n. */
+bool km_secret_eq(const void *a, const void *b, size_t n);
+/* Constant time in the content for equal lengths; lengths may be learnt. */
+bool km_secret_str_eq(struct km_str a, struct km_str b);
+void km_wipe(void *p, size_t n);
+
+/* AES-256-GCM.  out gets nonce || ciphertext || tag; aad binds it to its place. */
+int km_aead_seal(const uint8_t key[KM_AEAD_KEY_LEN], struct km_str plain, struct km_str aad,
+                 struct km_buf *out, struct km_err *err) KM_MUST_USE;
+int km_aead_open(const uint8_t key[KM_AEAD_KEY_LEN], struct km_str sealed, struct km_str aad,
+                 struct km_buf *out, struct km_err *err) KM_MUST_USE;
+
+/* An owned secret string. */
+struct km_secret {
+    char *p;
+    size_t n;
+};
+
+int km_secret_init(struct km_secret *s, struct km_str value) KM_MUST_USE;
+void km_secret_done(struct km_secret *s);
+static inline struct km_str km_secret_view(const struct km_secret *s)
+{
+    return (struct km_str){ s->p, s->n };
+}
+
+#endif

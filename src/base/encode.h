@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* encode.h - hex, base64 (standard and URL-safe), UTF-8 validity. */
+#ifndef KM_BASE_ENCODE_H
+#define KM_BASE_ENCODE_H
+
+#include "base/buf.h"
+
+void km_hex(char *out /* 2n + NUL */, const void *p, size_t n);  /* lower case */
+int km_unhex(struct km_str s, void *out, size_t n) KM_MUST_USE;  /* exactly n bytes */
+void km_buf_base64(struct km_buf *b, struct km_str s);           /* padded */
+void km_buf_base64url(struct km_buf *b, struct km_str s);        /* unpadded */
+int km_buf_unbase64(struct km_buf *b, struct km_str s) KM_MUST_USE;  /* either alphabet */
+bool km_utf8_valid(struct km_str s);
+
+#endif

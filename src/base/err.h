@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* err.h - the one error type.
+ *
+ * A fallible function returns `int`: 0, or a negative KM_E_* code, and takes
+ * `struct km_err *err` last.  The text is written where the knowledge is:
+ *
+ *     return km_fail(err, KM_E_UPSTREAM_TIMEOUT, "connect to '%s': no answer", host);
+ *
+ * On success *err is untouched.  err may be NULL.  No allocation happens here: an
+ * error path that can fail is not an error path.
+ */
+#ifndef KM_BASE_ERR_H
+#define KM_BASE_ERR_H
+
+#include <stddef.h>
+
+#define KM_MUST_USE __attribute__((warn_unused_result))
+#define KM_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
+
+/* XX(NAME, HTTP status, OpenAI type, Anthropic type, meaning): one code per meaning
+ * a caller can act on. */
+#define KM_ERR_MAP(XX)                                                                             \
+    XX(INTERNAL, 500, "internal_server_error", "api_error", "a fault in the gateway")              \
+    XX(NOMEM, 503, "overloaded_error", "overloaded_error", "out of memory")                        \
+    XX(AGAIN, 500, "internal_server_error", "api_error", "not yet: a callback follows")            \
+    XX(CLOSED, 500, "internal_server_error", "api_error", "the other end closed")                  \
+    XX(CANCELED, 499, "request_canceled", "api_error", "given up by its owner")                    \
+    XX(SYSTEM, 500, "internal_server_error", "api_error", "the operating system refused")          \
+    XX(INVALID, 400, "invalid_request_error", "invalid_request_error", "malformed request")        \
+    XX(LIMIT, 400, "invalid_request_error", "invalid_request_error", "over a named bound")         \
+    XX(UNSUPPORTED, 400, "invalid_request_error", "invalid_request_error", "not supported")        \
+    XX(UNAUTHENTICATED, 401, "auth_error", "authentication_error", "no valid key")                 \
+    XX(FORBIDDEN, 403, "auth_error", "permission_error", "the key may not do this")                \
+    XX(MODEL_DENIED, 401, "key_model_access_denied", "permission_error", "model not for this key") \
+    XX(NOT_FOUND, 404, "not_found_error", "not_found_error", "no such thing")                      \
+    XX(BAD_METHOD, 405, "invalid_request_error", "invalid_request_error", "method not allowed")    \
+    XX(EXISTS, 409, "invalid_request_error", "invalid_request_error", "exists already")            \
+    XX(LENGTH_REQUIRED, 411, "invalid_request_error", "invalid_request_error", "no body length")   \
+    XX(BODY_TOO_LARGE, 413, "invalid_request_error", "request_too_large", "body over the limit")   \
+    XX(URI_TOO_LONG, 414, "invalid_request_error", "invalid_request_error", "target too long")     \
+    XX(MEDIA_TYPE, 415, "invalid_request_error", "invalid_request_error", "unusable content type") \
+    XX(EXPECTATION, 417, "invalid_request_error", "invalid_request_error", "unknown expectation")  \
+    XX(HEADER_TOO_LARGE, 431, "invalid_request_error", "invalid_request_error", "header too big")  \
+    XX(REQUEST_TIMEOUT, 408, "timeout_error", "timeout_error", "the client was too slow")          \
+    XX(HTTP_VERSION, 505, "invalid_request_error", "invalid_request_error", "HTTP version")        \
+    XX(NOT_IMPLEMENTED, 501, "invalid_request_error", "invalid_request_error", "not implemented")  \
+    XX(RATE_LIMITED, 429, "throttling_error", "rate_limit_error", "slow down")                     \
+    XX(BUDGET, 429, "budget_exceeded", "rate_limit_error", "no budget left")                       \
+    XX(UNPRICED, 400, "invalid_request_error", "invalid_request_error", "no price, but a budget")  \
+    XX(NO_DEPLOYMENT, 429, "throttling_error", "rate_limit_error", "no deployment available")      \
+    XX(OVERLOADED, 503, "overloaded_error", "overloaded_error", "try again later")                 \
+    XX(STORE, 503, "no_db_connection", "api_error", "the store does not answer")                   \
+    XX(UPSTREAM_CONNECT, 502, "api_connection_error", "api_error", "upstream not reachable")       \
+    XX(UPSTREAM_PROTOCOL, 502, "api_error", "api_error", "upstream broke the protocol")            \
+    XX(UPSTREAM_STATUS, 502, "api_error", "api_error", "upstream answered with an error")          \
+    XX(UPSTREAM_TIMEOUT, 408, "timeout_error", "timeout_error", "upstream deadline passed")        \
+    XX(CONFIG, 500, "internal_server_error", "api_error", "invalid configuration")                 \
+    XX(NOT_RUNNING, 503, "overloaded_error", "overloaded_error", "no gateway is running")
+
+enum km_err_index {
+    KM_ERR_OK_INDEX,
+#define XX(name, http, openai, anthropic, meaning) KM_ERR_##name##_INDEX,
+    KM_ERR_MAP(XX)
+#undef XX
+};
+
+/* Codes are negative: KM_E_INVALID == -KM_ERR_INVALID_INDEX. */
+enum km_err_code {
+#define XX(name, http, openai, anthropic, meaning) KM_E_##name = -(int)KM_ERR_##name##_INDEX,
+    KM_ERR_MAP(XX)
+#undef XX
+};
+
+struct km_err {
+    int code;
+    int http;            /* status, when it is not the code's own; 0: the code's */
+    int retry_after_ms;  /* 0: none */
+    const char *type;    /* overrides the code's own; static storage */
+    const char *param;   /* the offending field; static or arena storage */
+    char text[512];      /* ends in "..." when cut */
+};
+
+/* Writes code and text into *err (NULL is fine), resets the other fields, returns code. */
+int km_fail(struct km_err *err, int code, const char *fmt, ...) KM_PRINTF(3, 4);
+
+/* As km_fail, and names the offending field (static or arena storage). */
+int km_fail_param(struct km_err *err, int code, const char *param, const char *fmt, ...)
+    KM_PRINTF(4, 5);
+
+/* KM_E_SYSTEM with the text of errno number `error` appended after ": ". */
+int km_fail_errno(struct km_err *err, int error, const char *fmt, ...) KM_PRINTF(3, 4);
+
+/* Columns of the table; unknown codes answer as INTERNAL does.  Static storage. */
+const char *km_err_name(int code);          /* "RATE_LIMITED" */
+const char *km_err_meaning(int code);
+const char *km_err_openai_type(const struct km_err *err);
+const char *km_err_anthropic_type(const struct km_err *err);
+int km_err_http(const struct km_err *err);  /* err->http or the code's own status */
+
+/* A bug, not an input: prints what and where and aborts, in every build. */
+#define km_assert(cond) ((cond) ? (void)0 : km_assert_failed(#cond, __FILE__, __LINE__))
+_Noreturn void km_assert_failed(const char *what, const char *file, int line);
+
+/* Straight-line code frees by scope: struct km_buf b KM_CLEANUP(km_buf_done) = ...; */
+#define KM_CLEANUP(fn) __attribute__((cleanup(fn)))
+
+#endif

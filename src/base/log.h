@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* log.h - structured lines: time, level, event, fields.
+ *
+ * A line is built with typed fields and handed over whole; values are escaped (control
+ * bytes, bidi marks), so input cannot forge a line.  Format is JSON or logfmt-like text.
+ * Output is buffered per thread (64 KiB): flushed when full, on WARN and above, and by
+ * km_log_flush() which loops call when they have been idle for a moment or each second.
+ *
+ *     struct km_line l;
+ *     if (km_log_begin(log, &l, KM_LOG_INFO, "call")) {
+ *         km_line_str(&l, "model", model);
+ *         km_line_u64(&l, "prompt_tokens", n);
+ *         km_log_end(&l);
+ *     }
+ *
+ * Thread: a struct km_log may be used from any thread; each thread has its own buffer,
+ * made by km_log_thread_init and given up by km_log_thread_done.  A thread without one
+ * writes through at once.
+ */
+#ifndef KM_BASE_LOG_H
+#define KM_BASE_LOG_H
+
+#include "base/buf.h"
+
+enum km_log_level { KM_LOG_DEBUG, KM_LOG_INFO, KM_LOG_WARN, KM_LOG_ERROR };
+enum km_log_format { KM_LOG_TEXT, KM_LOG_JSON };
+
+struct km_log;
+
+/* Writes to fd (kept by the caller).  NULL when out of memory. */
+struct km_log *km_log_new(int fd, enum km_log_level level, enum km_log_format format);
+struct km_log *km_log_free(struct km_log *log);
+/* May change at run time, from any thread. */
+void km_log_set_level(struct km_log *log, enum km_log_level level);
+void km_log_set_format(struct km_log *log, enum km_log_format format);
+void km_log_set_fd(struct km_log *log, int fd);   /* reopened file */
+
+int km_log_thread_init(struct km_log *log, struct km_err *err) KM_MUST_USE;
+void km_log_thread_done(struct km_log *log);
+void km_log_flush(struct km_log *log);            /* this thread's buffer */
+
+struct km_line {
+    struct km_log *log;
+    struct km_buf *out;
+    size_t start;
+    enum km_log_level level;
+};
+
+/* false: the level is off, nothing to do.  `event` is a static, stable name. */
+bool km_log_begin(struct km_log *log, struct km_line *l, enum km_log_level level,
+                  const char *event);
+void km_line_str(struct km_line *l, const char *key, struct km_str value);
+void km_line_cstr(struct km_line *l, const char *key, const char *value);
+void km_line_u64(struct km_line *l, const char *key, uint64_t value);
+void km_line_i64(struct km_line *l, const char *key, int64_t value);
+/* value / 10^scale as a decimal number without trailing zeros (money, milliseconds). */
+void km_line_decimal(struct km_line *l, const char *key, int64_t value, int scale);
+void km_log_end(struct km_line *l);
+
+/* One line with a message, for the rare places that need no more.  log may be NULL. */
+void km_log_msg(struct km_log *log, enum km_log_level level, const char *event, const char *fmt,
+                ...) KM_PRINTF(4, 5);
+
+#endif
