@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* config.h - loads a configuration into an immutable, reference-counted snapshot.
+ *
+ * Sources, strongest first: flags, environment (KANMON_<FLAG> and rows' own variables), the
+ * file (with its `include`s), defaults.  `.env` then `.env.local` beside the file are read
+ * into the process's view of the environment without overriding what is set there, as is
+ * `environment_variables`.
+ *
+ * Loading reports every problem to *diags and fails if one is an error.  A loaded snapshot
+ * never changes; reload makes a new one and swaps the pointer.
+ */
+#ifndef KM_CONFIG_CONFIG_H
+#define KM_CONFIG_CONFIG_H
+
+#include "base/setting.h"
+#include "config/diag.h"
+
+struct km_config;
+
+struct km_config_flag {
+    const char *path;     /* "kanmon_settings.workers" */
+    const char *flag;     /* "--workers", for messages and origins */
+    const char *value;
+};
+
+struct km_config_args {
+    const char *file;                               /* required path of the YAML file */
+    const struct km_settings_table *const *tables;  /* NULL ends; one list for the program, in app/ */
+    const struct km_config_flag *flags;
+    size_t nflags;
+    const char *const *environ;                     /* NULL: the process's */
+};
+
+/* A missing file is KM_E_NOT_FOUND with a text that names the path and how to create one.
+ * On KM_E_CONFIG the problems are in diags (required, the caller's). */
+int km_config_load(const struct km_config_args *args, struct km_diags *diags,
+                   struct km_config **ret_config, struct km_err *err) KM_MUST_USE;
+
+struct km_config *km_config_ref(struct km_config *config);    /* any thread */
+struct km_config *km_config_unref(struct km_config *config);  /* returns NULL */
+
+/* The filled struct of a table; never NULL for a table in args->tables. */
+const void *km_config_get(const struct km_config *config, const struct km_settings_table *table);
+
+const struct km_node *km_config_root(const struct km_config *config);
+struct km_str km_config_file(const struct km_config *config);
+
+/* A variable as configuration sees it: process, .env files, environment_variables. */
+bool km_config_getenv(const struct km_config *config, const char *name, struct km_str *ret_value);
+
+/* Effective settings, one a line with origin (default, file:line, env NAME, flag), secrets
+ * masked; or the same as JSON. */
+void km_config_show(const struct km_config *config, bool json, struct km_buf *out);
+
+/* From the rows alone: JSON Schema 2020-12, and the Markdown reference. */
+void km_config_schema(const struct km_settings_table *const *tables, struct km_buf *out);
+void km_config_docs(const struct km_settings_table *const *tables, struct km_buf *out);
+
+/* Keys (dotted) whose rows have KM_SET_RESTART and that differ between the two. */
+void km_config_needs_restart(const struct km_config *from, const struct km_config *to,
+                             struct km_buf *out_names);
+
+#endif

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* diag.h - what is wrong with a configuration: every problem at once, with its place.
+ *
+ * Printed as rustc does:
+ *
+ *     error[E0103]: unknown key 'max_tokns' in kanmon_settings.limits
+ *       --> config.yaml:12:5
+ *        |
+ *     12 |     max_tokns: 3
+ *        |     ^^^^^^^^^
+ *        = help: did you mean 'max_tokens'?
+ */
+#ifndef KM_CONFIG_DIAG_H
+#define KM_CONFIG_DIAG_H
+
+#include "config/tree.h"
+
+enum km_diag_level { KM_DIAG_WARNING, KM_DIAG_ERROR };
+
+struct km_diag {
+    enum km_diag_level level;
+    const char *code;          /* "E0103"; static */
+    struct km_str file;        /* empty: no place */
+    unsigned line, column, width;
+    struct km_str source;      /* the line's text, without its end; never a secret's */
+    struct km_str message, help;
+};
+
+struct km_diags;               /* a list; at most 200 are kept, the rest counted */
+
+struct km_diags *km_diags_new(void);
+struct km_diags *km_diags_free(struct km_diags *d);
+
+/* At a node (its place) or nowhere (node NULL).  help may be NULL. */
+void km_diag_add(struct km_diags *d, enum km_diag_level level, const char *code,
+                 const struct km_node *at, const char *help, const char *fmt, ...) KM_PRINTF(6, 7);
+
+size_t km_diags_count(const struct km_diags *d, enum km_diag_level level);
+const struct km_diag *km_diags_at(const struct km_diags *d, size_t i);
+
+/* Human form (colour when asked) and {"file","line","column","level","code","message","suggestion"} list. */
+void km_diags_text(const struct km_diags *d, bool colour, struct km_buf *out);
+void km_diags_json(const struct km_diags *d, struct km_buf *out);
+
+#endif
