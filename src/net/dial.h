@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* dial.h - opens streams to origins: DNS, happy eyeballs (RFC 8305), proxy, TLS, guard.
+ *
+ * A guarded dial refuses every resolved address that is not public unicast (loopback,
+ * private, link-local, metadata, mapped and translated forms...), at connect time, so that a
+ * name that changes between check and use gains nothing.  It is for any URL that a caller or a
+ * server can influence; upstreams from the configuration are dialled unguarded.
+ */
+#ifndef KM_NET_DIAL_H
+#define KM_NET_DIAL_H
+
+#include "net/tls.h"
+
+/* Where to; immutable and reference-counted, made when the configuration is read. */
+struct km_origin {
+    struct km_str key;          /* "https://api.openai.com:443" and TLS variant: pools are by key */
+    struct km_str host;         /* without brackets */
+    uint16_t port;
+    struct km_tls_client *tls;  /* NULL: plain */
+    struct km_str host_header;  /* host, or host:port when not the scheme's own */
+    struct km_str proxy_host;   /* empty: direct */
+    uint16_t proxy_port;
+    struct km_str proxy_auth;   /* "Basic ..." or empty; a secret */
+    bool guarded;
+};
+
+/* Which proxy a target uses, from HTTP_PROXY, HTTPS_PROXY, NO_PROXY (either case). */
+struct km_proxy_env {
+    struct km_str http, https, none;
+};
+
+/* tls is used (referenced) when https. proxies may be NULL. */
+int km_origin_new(bool https, struct km_str host, uint16_t port, struct km_tls_client *tls,
+                  const struct km_proxy_env *proxies, bool guarded,
+                  struct km_origin **ret_origin, struct km_err *err) KM_MUST_USE;
+struct km_origin *km_origin_ref(struct km_origin *o);    /* any thread */
+struct km_origin *km_origin_unref(struct km_origin *o);
+
+/* true: a public unicast address that a guarded dial may reach. */
+bool km_addr_public(const union km_addr *a);
+
+struct km_dialer;   /* one a loop */
+struct km_dial;
+
+/* How an HTTP CONNECT tunnel is made is http/'s business: it registers itself here. */
+typedef struct km_stream *km_tunnel_fn(struct km_loop *loop, struct km_stream *under,
+                                       const struct km_origin *origin, km_tls_ready_fn *on_ready,
+                                       void *ctx, struct km_err *err);
+
+struct km_dialer *km_dialer_new(struct km_loop *loop, struct km_dns *dns, km_tunnel_fn *tunnel);
+struct km_dialer *km_dialer_free(struct km_dialer *d);
+
+/* stream (the callee's) or err.  Exactly once, never synchronous. */
+typedef void km_dial_fn(void *ctx, struct km_stream *stream, const struct km_err *err);
+
+/* NULL only when out of memory. timeout_ms covers DNS, connect, tunnel and handshake. */
+struct km_dial *km_dial(struct km_dialer *d, struct km_origin *origin, uint64_t timeout_ms,
+                        km_dial_fn *fn, void *ctx);
+void km_dial_cancel(struct km_dial *dial);  /* no callback follows */
+
+#endif

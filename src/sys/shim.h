@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* shim.h - the small process between the gateway and a stdio server it runs.
+ *
+ * `kanmon` re-executed as `kanmon --shim FD -- command args...`: single-threaded, session
+ * leader and subreaper.  It applies resource limits, starts the command and holds the
+ * read end of a liveness pipe (descriptor FD).  When the pipe closes (the gateway is gone,
+ * even by kill -9) or the command ends, it closes the command's stdin, TERMs every
+ * descendant, KILLs what is left after a moment, reaps all, and exits with the command's
+ * status (128 + signal when it was killed).
+ */
+#ifndef KM_SYS_SHIM_H
+#define KM_SYS_SHIM_H
+
+/* The whole life of the shim process; argv as given to main.  Returns the exit status. */
+int km_shim_main(int argc, char **argv);
+
+#endif

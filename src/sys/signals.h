@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* signals.h - Unix signals as loop callbacks.  SIGPIPE is ignored by km_signals_block(). */
+#ifndef KM_SYS_SIGNALS_H
+#define KM_SYS_SIGNALS_H
+
+#include "sys/loop.h"
+
+typedef void km_signal_fn(void *ctx, int signum);
+struct km_signal;
+
+struct km_signal *km_signal_new(struct km_loop *loop, int signum, km_signal_fn *fn, void *ctx,
+                                struct km_err *err);
+struct km_signal *km_signal_free(struct km_signal *s);
+
+/* Before the first thread: ignore SIGPIPE and SIGXFSZ for the process. */
+void km_signals_ignore(void);
+
+#endif
