@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* client.h - HTTP/1.1 requests to origins over one loop's pool.
+ *
+ * A request's head block and body parts belong to the caller and stay valid until the call is
+ * over (a silent resend needs them).  Responses are strict HTTP/1.1; 1xx are skipped (at most
+ * 16); a head is at most 64 KiB; bytes after the end of a response discard the connection.
+ *
+ * Resend: a failed request on a reused connection is resent once, silently, only if its method
+ * is idempotent or the peer acknowledged no byte of it; otherwise on_done reports the failure
+ * and whether bytes were sent.
+ */
+#ifndef KM_HTTP_CLIENT_H
+#define KM_HTTP_CLIENT_H
+
+#include "http/message.h"
+#include "net/pool.h"
+
+struct km_http_client;
+struct km_http_call;
+
+struct km_http_client *km_http_client_new(struct km_loop *loop, struct km_pool *pool);
+struct km_http_client *km_http_client_free(struct km_http_client *c);
+
+struct km_http_request {
+    struct km_origin *origin;      /* referenced while the call lives */
+    struct km_str method;
+    struct km_str target;          /* path and query */
+    struct km_str head;            /* ready header lines, without Host, Content-Length, Connection */
+    const struct km_str *body;     /* parts, sent in order */
+    size_t nbody;
+    bool has_body;                 /* sends Content-Length even when it is 0 */
+    uint64_t first_byte_ms;        /* request sent -> head complete; 0: none */
+    uint64_t between_ms;           /* silence inside the body; 0: none */
+};
+
+struct km_http_result {
+    const struct km_err *err;      /* NULL: the response ended as it should */
+    bool bytes_sent;               /* at least one request byte was acknowledged */
+    bool head_seen;                /* on_head was called */
+    bool connect_failed;           /* no connection could be had: safe to try elsewhere */
+};
+
+struct km_http_events {
+    /* The head of the final response; views live until on_done returns. */
+    void (*on_head)(void *ctx, const struct km_response *response);
+    /* Body bytes, as they come (dechunked); die with the callback. */
+    void (*on_body)(void *ctx, const char *bytes, size_t n);
+    /* Last; exactly once unless cancelled. The call is gone after it. */
+    void (*on_done)(void *ctx, const struct km_http_result *result);
+};
+
+/* Never calls back synchronously.  NULL when out of memory. */
+struct km_http_call *km_http_send(struct km_http_client *c, const struct km_http_request *request,
+                                  const struct km_http_events *events, void *ctx);
+void km_http_pause(struct km_http_call *call);   /* stop reading: back-pressure */
+void km_http_resume(struct km_http_call *call);
+/* No callback follows; the connection is dropped (its peer sees it close). */
+void km_http_cancel(struct km_http_call *call);
+
+/* When the request's last byte was taken / the connection was got (monotonic ns; 0: not yet). */
+uint64_t km_http_sent_ns(const struct km_http_call *call);
+
+/* The CONNECT filter, for km_dialer_new(). */
+struct km_stream *km_connect_tunnel(struct km_loop *loop, struct km_stream *under,
+                                    const struct km_origin *origin, km_tls_ready_fn *on_ready,
+                                    void *ctx, struct km_err *err);
+
+#endif

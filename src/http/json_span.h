@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* json_span.h - places of top-level members in an untouched JSON object, and edits by place.
+ *
+ * Where client and upstream speak the same protocol a body is passed on verbatim except for the
+ * spans that change.  km_json_spans() walks validated source once; edits are collected and
+ * turned into parts that alternate between the source's own bytes and new ones:
+ *
+ *     source:  { "model" : "gpt-4o" , "stream":true , "user":"u" }
+ *     parts:   [{ "model" : ]["openai/x"][ , "stream":true][}]        (model set, user cut)
+ *
+ * Property (fuzzed): parse(splice(body)) equals the edited parse(body), and all bytes outside
+ * the edited spans are equal and in order.
+ */
+#ifndef KM_HTTP_JSON_SPAN_H
+#define KM_HTTP_JSON_SPAN_H
+
+#include "base/arena.h"
+
+#define KM_JSON_DEPTH 64
+
+enum km_json_type {
+    KM_JSON_ABSENT,
+    KM_JSON_NULL,
+    KM_JSON_FALSE,
+    KM_JSON_TRUE,
+    KM_JSON_NUMBER,
+    KM_JSON_STRING,
+    KM_JSON_ARRAY,
+    KM_JSON_OBJECT,
+};
+
+struct km_json_span {
+    enum km_json_type type;
+    size_t member, member_n;  /* key quote .. end of value */
+    size_t value, value_n;    /* the value's own bytes */
+};
+
+struct km_json_object {
+    size_t open, close;       /* places of '{' and '}' */
+    size_t members;           /* how many there are at all */
+};
+
+/* body must be one valid JSON object (yyjson said so), names are the decoded names wanted.
+ * spans[i] belongs to names[i].  A wanted name that occurs twice, after decoding escapes, is
+ * KM_E_INVALID; nesting over KM_JSON_DEPTH is KM_E_LIMIT.  *ret_object may be NULL. */
+int km_json_spans(struct km_str body, const struct km_str *names, size_t n,
+                  struct km_json_span *spans, struct km_json_object *ret_object,
+                  struct km_err *err) KM_MUST_USE;
+
+static inline struct km_str km_json_value(struct km_str body, const struct km_json_span *s)
+{
+    return s->type == KM_JSON_ABSENT ? KM_STR_NONE : km_str(body.p + s->value, s->value_n);
+}
+
+/* The text of a string value (escapes decoded into the arena when there are any). */
+struct km_str km_json_text(struct km_arena *a, struct km_str body, const struct km_json_span *s);
+
+#define KM_JSON_EDITS 32
+
+struct km_json_edit {
+    size_t at, remove;
+    struct km_str insert;
+};
+
+/* Collected in any order; at most KM_JSON_EDITS, sticky overflow. */
+struct km_json_edits {
+    struct km_str body;
+    struct km_json_object object;
+    struct km_json_edit v[KM_JSON_EDITS];
+    size_t n;
+    size_t cut, added;        /* members cut and added so far */
+    bool overflow;
+};
+
+void km_json_edits_init(struct km_json_edits *e, struct km_str body,
+                        const struct km_json_object *object);
+/* New bytes (valid JSON, living as long as the parts) in place of the value. */
+void km_json_replace(struct km_json_edits *e, const struct km_json_span *s, struct km_str value);
+/* The member goes, with exactly one comma where one must go. */
+void km_json_cut(struct km_json_edits *e, const struct km_json_span *s);
+/* `"name": value` at the end of the object; name is plain ASCII without escapes. */
+void km_json_add(struct km_json_edits *e, struct km_arena *a, struct km_str name,
+                 struct km_str value);
+
+/* The edited body as parts (in the arena).  KM_E_NOMEM on overflow. Without edits: one part,
+ * the body itself. */
+int km_json_parts(struct km_json_edits *e, struct km_arena *a, struct km_str **ret_parts,
+                  size_t *ret_n, struct km_err *err) KM_MUST_USE;
+
+#endif
