@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* router.h - which deployment of a model group serves the next attempt.
+ *
+ * Weighted shuffle (weight, else rpm, else tpm, else equal) among the healthy deployments of the
+ * lowest `order`; an attempt excludes those already tried.  Deployments whose breaker is open
+ * are passed over unless nothing else is left.
+ */
+#ifndef KM_POLICY_ROUTER_H
+#define KM_POLICY_ROUTER_H
+
+#include "policy/breaker.h"
+
+#define KM_ROUTE_TRIED 8     /* most attempts one call remembers */
+
+struct km_candidate {
+    int64_t weight;              /* > 0 */
+    int64_t order;               /* lower first */
+    struct km_breaker *breaker;  /* never NULL */
+    void *deployment;            /* the caller's */
+};
+
+struct km_route_state {
+    const struct km_candidate *tried[KM_ROUTE_TRIED];
+    size_t attempts;
+    uint64_t rng;                /* seeded by the caller */
+};
+
+/* NULL: none left.  Counts as an attempt. */
+const struct km_candidate *km_route_pick(struct km_route_state *state,
+                                         const struct km_candidate *v, size_t n, uint64_t now_ms);
+
+/* What an attempt ended with. */
+enum km_outcome { KM_OUTCOME_OK, KM_OUTCOME_FAILED, KM_OUTCOME_RATE_LIMITED, KM_OUTCOME_CALLER };
+void km_route_report(const struct km_candidate *c, enum km_outcome outcome, uint64_t now_ms);
+
+#endif

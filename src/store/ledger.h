@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ledger.h - accounting that never lies: intents and settlements.
+ *
+ * Every admitted call writes an intent (before its first upstream byte) and later exactly one
+ * settlement.  Where both fall into one commit only the settled row is written.
+ *
+ *   strict    intent committed (synchronous=FULL) -> callback -> upstream; settlement committed
+ *             -> callback -> last client byte
+ *   eventual  no callback is waited for; both are committed within commit_ms
+ *
+ * Entries of a worker are appended to its own batch without a lock or an allocation each; the
+ * batch goes to the writer at the end of a loop iteration or after a few milliseconds.  A
+ * settlement whose intent still lies in the batch takes its place.
+ *
+ * The hot table has the call's id (UUIDv7) as its only key, no secondary index; names (models,
+ * deployments, providers) are numbers from a dictionary; daily roll-ups are made by the writer.
+ */
+#ifndef KM_STORE_LEDGER_H
+#define KM_STORE_LEDGER_H
+
+#include "base/id.h"
+#include "store/store.h"
+
+enum km_call_flag {
+    KM_CALL_STREAM = 1,
+    KM_CALL_ESTIMATED = 2,    /* usage was missing and estimated */
+    KM_CALL_UNPRICED = 4,     /* no price known; cost 0 */
+    KM_CALL_INCOMPLETE = 8,   /* never settled; charged as reserved */
+    KM_CALL_CLIENT_GONE = 16,
+    KM_CALL_CACHE_HIT = 32,
+    KM_CALL_FAILED = 64,
+};
+
+/* Strings are copied before return; each is cut at 256 bytes, metadata at 4 KiB. */
+struct km_ledger_entry {
+    struct km_uuid id;              /* the call's id */
+    uint8_t key_hash[32];           /* all zero: no key (auth off) */
+    struct km_str call_type;        /* "acompletion", "aembedding", "pass_through_endpoint", ... */
+    struct km_str model_group;      /* as requested */
+    struct km_str model;            /* "openai/gpt-4o" */
+    struct km_str deployment;       /* model_info.id */
+    struct km_str provider;
+    struct km_str api_base;
+    struct km_str user;             /* end user */
+    struct km_str metadata;         /* JSON object: tags, spend_logs_metadata; empty: none */
+    struct km_str client_ip;
+    int64_t start_us, first_us, end_us;  /* wall; 0: never */
+    int64_t prompt_tokens, completion_tokens, cached_tokens;
+    int64_t reserved;               /* nano-USD */
+    int64_t cost;                   /* nano-USD */
+    int status;                     /* HTTP status the client got */
+    unsigned flags;
+};
+
+struct km_ledger;  /* one a worker */
+
+struct km_ledger *km_ledger_new(struct km_store *store, struct km_loop *loop,
+                                struct km_mailbox *reply, size_t worker, struct km_err *err);
+struct km_ledger *km_ledger_free(struct km_ledger *l);  /* flushes */
+
+/* done (may be NULL) is called after the commit in strict mode, never in eventual.
+ * KM_E_OVERLOADED when queue_bytes are waiting (the writer cannot keep up, or the disk fails):
+ * refuse the call.  *ret_wait: a callback follows; wait for it. */
+int km_ledger_intent(struct km_ledger *l, const struct km_ledger_entry *e, km_store_done_fn *done,
+                     void *ctx, bool *ret_wait, struct km_err *err) KM_MUST_USE;
+/* Always accepted (room was kept by the intent).  *ret_wait as above. */
+void km_ledger_settle(struct km_ledger *l, const struct km_ledger_entry *e, km_store_done_fn *done,
+                      void *ctx, bool *ret_wait);
+/* Sends the batch to the writer now. */
+void km_ledger_flush(struct km_ledger *l);
+
+/* After km_store_release_writer(): settlements go out through this instead, as opaque records
+ * that the new writer takes with km_store_import_record(). Called on the writer thread. */
+typedef void km_ledger_forward_fn(void *ctx, struct km_str record);
+void km_store_forward(struct km_store *store, km_ledger_forward_fn *fn, void *ctx);
+int km_store_import_record(struct km_store *store, struct km_str record, struct km_err *err)
+    KM_MUST_USE;   /* any thread */
+
+#endif
