@@ -1,5 +1,7 @@
 # The libraries kanmon is built from: Debian packages with the oldest version that
-# works.  scripts/dependencies.txt lists the packages and the reasons.
+# works.  scripts/dependencies.txt lists the packages and the reasons; what is missing,
+# ./scripts/quickstart and ./scripts/test install.  A layer names what it needs as
+# EXTERNAL kanmon_ext::NAME; tests/lint/layers.py says which layer may.
 find_package(PkgConfig REQUIRED)
 
 function(kanmon_ext name spec)
@@ -16,4 +18,6 @@ kanmon_ext(llhttp "libllhttp>=9.2")
 kanmon_ext(yyjson "yyjson>=0.10")
 kanmon_ext(libyaml "yaml-0.1>=0.2.5")
 kanmon_ext(sqlite "sqlite3>=3.40")
-kanmon_ext(cmocka "cmocka>=1.1.5")
+if(KANMON_TESTS)
+    kanmon_ext(cmocka "cmocka>=1.1.5")
+endif()

@@ -20,6 +20,11 @@ if(KANMON_SANITIZE)
     target_link_options(kanmon_flags INTERFACE -fsanitize=${KANMON_SANITIZE})
 endif()
 
+# Every object is instrumented so that the fuzzers see where an input leads.
+if(KANMON_FUZZ)
+    target_compile_options(kanmon_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+
 if(CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
     target_compile_options(kanmon_flags INTERFACE
         -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection
@@ -31,7 +36,8 @@ set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 include(CheckPIESupported)
 check_pie_supported(LANGUAGES C)
 
+# Version 16 and no other: the next one knows other checks.
 if(KANMON_TIDY)
-    find_program(KANMON_CLANG_TIDY NAMES clang-tidy-16 clang-tidy REQUIRED)
-    set(CMAKE_C_CLANG_TIDY ${KANMON_CLANG_TIDY} --warnings-as-errors=*)
+    find_program(KANMON_CLANG_TIDY NAMES clang-tidy-16 REQUIRED)
+    set(CMAKE_C_CLANG_TIDY ${KANMON_CLANG_TIDY} --warnings-as-errors=* --quiet)
 endif()

@@ -34,6 +34,7 @@ km_deps_missing() {
     rows=$(cat)
     [ -n "$rows" ] || return 0
     local -A installed=()
+    # shellcheck disable=SC2016 # dpkg expands them
     while read -r package from have; do
         # A package that provides another (pkgconf for pkg-config) counts for it.
         [ "$from" = installed ] && installed[$package]=$have

@@ -1,0 +1,188 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# selftest.sh - shows each lint what it must refuse, and one clean tree it must accept.
+#
+# A small project is laid out in a temporary folder with this project's own CMake files
+# and lints.  Each case changes one thing in a fresh copy and expects the lint named to
+# fail and to say why: a lint that fails for another reason proves nothing.
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+failed=0
+passed=0
+
+# The clean tree: two layers, one header each.
+lay_out() {
+    local top=$1
+    mkdir -p "$top"/src/{base,http} "$top"/{docs,scripts,tests/lint}
+    cp -r "$root/cmake" "$root/CMakeLists.txt" "$root/CMakePresets.json" "$root/.clang-format" "$top"
+    echo 'A text.' >"$top/docs/a.md"
+    cp "$root"/tests/lint/{CMakeLists.txt,*.py,empty_main.c} "$top/tests/lint/"
+    echo '# exceptions' >"$top/tests/lint/sizes.allow"
+    local layer
+    for layer in base http; do
+        cat >"$top/src/$layer/$layer.h" <<END
+/* SPDX-License-Identifier: Apache-2.0 */
+/* $layer.h - an example.
+ * Nothing more. */
+#ifndef KM_EXAMPLE_${layer}_H
+#define KM_EXAMPLE_${layer}_H
+
+#include <stddef.h>
+
+int km_$layer(size_t n);
+
+#endif
+END
+        cat >"$top/src/$layer/$layer.c" <<END
+/* SPDX-License-Identifier: Apache-2.0 */
+/* $layer.c - an example: see $layer.h.
+ *
+ * It is here to be looked at by the lints,
+ * and to be changed by the cases.
+ */
+#include "$layer/$layer.h"
+
+int km_$layer(size_t n)
+{
+    return (int)n;
+}
+END
+    done
+    echo 'kanmon_module(base SOURCES base.c)' >"$top/src/base/CMakeLists.txt"
+    echo 'kanmon_module(http SOURCES http.c DEPS kanmon::base EXTERNAL kanmon_ext::llhttp)' \
+        >"$top/src/http/CMakeLists.txt"
+    # shellcheck disable=SC2016 # the example's own $1
+    printf '#!/bin/sh\necho "$1"\n' >"$top/scripts/example"
+    git -C "$top" init -q
+}
+
+build_tree() {
+    (cd "$1" && cmake --preset dev && cmake --build build/dev) >"$work/build.log" 2>&1 ||
+        { cat "$work/build.log"; return 1; }
+}
+
+run_lint() {
+    if [ "$2" = archives ]; then
+        cmake --build "$1/build/dev" --target lint_archives
+    else
+        python3 "$1/tests/lint/$2.py" "$1" "$1/build/dev"
+    fi
+}
+
+result() {
+    if [ "$1" = ok ]; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+    fi
+    printf '%-4s %s\n' "$1" "$2"
+}
+
+# refuses LINT "what it must say" "case": the tree in $work/case, changed by the caller.
+refuses() {
+    local lint=$1 says=$2 about=$3 out
+    if out=$(run_lint "$work/case" "$lint" 2>&1); then
+        result FAIL "$lint accepts $about"
+    elif ! grep -qE -- "$says" <<<"$out"; then
+        result FAIL "$lint refuses $about, but not by saying '$says':"
+        printf '%s\n' "$out"
+    else
+        result ok "$lint refuses $about"
+    fi
+    fresh
+}
+
+# accepts LINT "case": the other way round.
+accepts() {
+    local out
+    if out=$(run_lint "$work/case" "$1" 2>&1); then
+        result ok "$1 accepts $2"
+    else
+        result FAIL "$1 refuses $2: $out"
+    fi
+    fresh
+}
+
+fresh() {
+    rm -rf "$work/case/src" "$work/case/scripts" "$work/case/docs" "$work/case/tests"
+    (cd "$work/clean" && tar -cf - --exclude=build --exclude=.git .) | tar -xmf - -C "$work/case"
+}
+
+# Appends to a file of the case.
+add() {
+    cat >>"$work/case/$1"
+}
+
+lay_out "$work/clean"
+cp -r "$work/clean" "$work/case"
+build_tree "$work/case"
+for lint in layers headers banned format sizes words opening shell archives; do
+    accepts "$lint" 'the clean tree'
+done
+
+echo '#  include "../http/http.h"' | add src/base/base.c
+refuses layers 'base sees http/http.h: http is a layer above' 'an upward include in odd spelling'
+echo '#include <openssl/evp.h>' | add src/http/http.c
+refuses layers 'enters only at base/crypto net/tls' 'a library where it does not enter'
+echo '#include <llhttp.h>' | add src/base/base.h
+refuses layers 'src/base/base.c.*of llhttp' 'a library that comes in by a header'
+echo '#include <cmocka.h>' | add src/base/base.c
+refuses layers 'that has no row' 'a library in no row'
+cp "$work/case/src/base/base.c" "$work/case/src/base/forgotten.c"
+refuses layers 'not built' 'a source that is not built'
+
+sed -i '/stddef/d' "$work/case/src/base/base.h"
+refuses headers 'src/base/base.h.*(gcc|clang)' 'a header that needs another before it'
+printf 'static inline int km_odd(int a)\n{\n    unsigned b = a;\n    return (int)b;\n}\n' |
+    add src/http/http.h
+refuses headers 'src/http/http.h' 'a header with a warning'
+
+printf '\nvoid km_copy(char *to);\nvoid km_copy(char *to)\n{\n    strcpy (to, "x");\n}\n' | add src/base/base.c
+refuses banned 'strcpy\(\) is banned' 'strcpy in the text'
+printf '#include <stdlib.h>\n#define TO_INT ato%s\nint km_n(const char *s);\nint km_n(const char *s)\n{\n    return TO_INT(s);\n}\n' 'i' |
+    add src/base/base.c
+cmake --build "$work/case/build/dev" >/dev/null
+refuses banned 'base.c.o calls atoi' 'a call behind a macro'
+cmake --build "$work/case/build/dev" >/dev/null
+printf '/* strcpy(a, b) is banned */\n' | add src/base/base.c
+accepts banned 'the name in a comment'
+
+printf 'int  km_x( void );\n' | add src/base/base.h
+refuses format 'base.h.*scripts/format' 'a layout of its own'
+
+{ printf 'int km_long(void);\nint km_long(void)\n{\n'; seq -f '    km_base(%.0f);' 80; printf '}\n'; } |
+    add src/base/base.c
+refuses sizes 'km_long\(\) has 8[0-9] lines' 'a function of 82 lines'
+seq -f '/* line %.0f */' 801 | add src/base/base.c
+refuses sizes 'the limit is 800' 'a file of over 800 lines'
+echo 'src/base/base.c a reason' | add tests/lint/sizes.allow
+refuses sizes 'within the limits now' 'an exception nobody needs'
+
+printf 'see https://registry.%s.org/x\n' npmjs | add docs/a.md
+refuses words 'registry host' 'a registry host'
+printf 'in /ro%s/x\n' ot | add docs/a.md
+refuses words 'path of one machine' 'a path of one machine'
+printf '/* TO%s: later */\n' DO | add src/base/base.c
+refuses words 'unfinished work' 'a note of unfinished work'
+
+sed -i 1d "$work/case/src/base/base.c"
+refuses opening 'the first line is not' 'a file without its licence line'
+sed -i '2,6d' "$work/case/src/base/base.c"
+refuses opening 'opening comment has 0 lines' 'a source without an opening comment'
+
+# shellcheck disable=SC2016 # the example's own $1
+printf 'rm -rf $1/x\n' | add scripts/example
+refuses shell 'SC2086' 'an unquoted variable'
+
+printf '\nint km_http(size_t n);\nint km_up(void);\nint km_up(void)\n{\n    return km_http(1);\n}\n' |
+    add src/base/base.c
+cmake --build "$work/case/build/dev" >/dev/null
+refuses archives 'km_http' 'an upward call no test pulls'
+sed -i 's/base.c)/base.c DEPS kanmon::http)/' "$work/case/src/base/CMakeLists.txt"
+refuses archives 'which is not below it' 'a layer that asks for one above'
+
+printf '%s passed, %s failed\n' "$passed" "$failed"
+[ "$failed" = 0 ]
