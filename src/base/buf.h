@@ -45,7 +45,7 @@ void km_buf_byte(struct km_buf *b, char c);
 void km_buf_u64(struct km_buf *b, uint64_t v);
 void km_buf_i64(struct km_buf *b, int64_t v);
 void km_buf_printf(struct km_buf *b, const char *fmt, ...) KM_PRINTF(2, 3);
-void km_buf_vprintf(struct km_buf *b, const char *fmt, va_list ap);
+void km_buf_vprintf(struct km_buf *b, const char *fmt, va_list ap) KM_PRINTF(2, 0);
 
 /* Room for n more bytes to be written by the caller, who then adds to b->n.
  * NULL when it would pass the limit (failed is set). */

@@ -11,5 +11,7 @@ void km_buf_base64(struct km_buf *b, struct km_str s);           /* padded */
 void km_buf_base64url(struct km_buf *b, struct km_str s);        /* unpadded */
 int km_buf_unbase64(struct km_buf *b, struct km_str s) KM_MUST_USE;  /* either alphabet */
 bool km_utf8_valid(struct km_str s);
+/* Bytes of the valid sequence at the front of s; 0 when it is empty or not valid there. */
+size_t km_utf8_step(struct km_str s);
 
 #endif

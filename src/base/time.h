@@ -14,7 +14,8 @@ int64_t km_wall_us(void);  /* microseconds since 1970-01-01T00:00:00Z */
 void km_time_iso(int64_t wall_us, char out[KM_TIME_ISO_LEN + 1]);
 void km_time_http(int64_t wall_us, char out[KM_TIME_HTTP_LEN + 1]);
 
-/* RFC 3339 with any fraction and zone ("2026-11-20T07:46:00Z", "... +09:00"), or a date. */
+/* RFC 3339 with any fraction and zone ("2026-11-20T07:46:00Z", "... +09:00"), or a date.
+ * No zone is UTC, as in the times LiteLLM writes. */
 int km_time_parse_iso(struct km_str s, int64_t *ret_wall_us) KM_MUST_USE;
 int km_time_parse_http(struct km_str s, int64_t *ret_wall_us) KM_MUST_USE;
 

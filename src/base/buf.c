@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* buf.c - see buf.h for the contract.
+ *
+ * One block that doubles, up to `max`.  The block always has one byte more than `cap`, so
+ * that km_buf_cstr() and vsnprintf() may put their NUL without asking for room:
+ *
+ *     p:  [ n bytes of content ][ free, up to cap ][1]
+ *
+ * The common append is a compare and a memcpy; everything else is in grow(), out of line.
+ * A failed buffer refuses every append, also one that would fit: half an output with a hole
+ * in it is worse than its beginning.
+ */
+#include "base/buf.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define FIRST_CAP 127   /* with its spare byte, a size malloc likes */
+
+void km_buf_init(struct km_buf *b, size_t max)
+{
+    *b = (struct km_buf)KM_BUF(max);
+}
+
+void km_buf_done(struct km_buf *b)
+{
+    free(b->p);
+    *b = (struct km_buf)KM_BUF(b->max);
+}
+
+void km_buf_reset(struct km_buf *b)
+{
+    b->n = 0;
+    b->failed = false;
+}
+
+/* Makes room for n bytes more, n not fitting now. */
+static __attribute__((noinline)) bool grow(struct km_buf *b, size_t n)
+{
+    size_t cap = b->cap ? b->cap : FIRST_CAP;
+    char *p;
+
+    if (b->failed || n > b->max - b->n || b->max > SIZE_MAX - 1) {
+        b->failed = true;
+        return false;
+    }
+    while (cap < b->n + n)
+        cap = cap > b->max / 2 ? b->max : cap * 2 + 1;
+    if (cap > b->max)
+        cap = b->max;
+    p = realloc(b->p, cap + 1);
+    if (!p) {
+        b->failed = true;
+        return false;
+    }
+    b->p = p;
+    b->cap = cap;
+    return true;
+}
+
+static inline bool room(struct km_buf *b, size_t n)
+{
+    if (__builtin_expect(n <= b->cap - b->n && !b->failed, 1))
+        return true;
+    return grow(b, n);
+}
+
+void km_buf_bytes(struct km_buf *b, const void *p, size_t n)
+{
+    if (n == 0 || !room(b, n))
+        return;
+    memcpy(b->p + b->n, p, n);
+    b->n += n;
+}
+
+void km_buf_str(struct km_buf *b, struct km_str s)
+{
+    km_buf_bytes(b, s.p, s.n);
+}
+
+void km_buf_byte(struct km_buf *b, char c)
+{
+    if (room(b, 1))
+        b->p[b->n++] = c;
+}
+
+void km_buf_u64(struct km_buf *b, uint64_t v)
+{
+    char digits[20];
+    size_t at = sizeof digits;
+
+    do {
+        digits[--at] = (char)('0' + v % 10);
+        v /= 10;
+    } while (v);
+    km_buf_bytes(b, digits + at, sizeof digits - at);
+}
+
+void km_buf_i64(struct km_buf *b, int64_t v)
+{
+    if (v < 0)
+        km_buf_byte(b, '-');
+    km_buf_u64(b, v < 0 ? 0 - (uint64_t)v : (uint64_t)v);
+}
+
+void km_buf_printf(struct km_buf *b, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    km_buf_vprintf(b, fmt, ap);
+    va_end(ap);
+}
+
+void km_buf_vprintf(struct km_buf *b, const char *fmt, va_list ap)
+{
+    va_list again;
+    size_t space = b->p ? b->cap - b->n + 1 : 0;
+    int n;
+
+    if (b->failed)
+        return;
+    va_copy(again, ap);
+    n = vsnprintf(b->p ? b->p + b->n : NULL, space, fmt, ap);
+    if (n < 0)
+        b->failed = true;
+    else if ((size_t)n < space)
+        b->n += (size_t)n;
+    else if (room(b, (size_t)n))
+        b->n += (size_t)vsnprintf(b->p + b->n, (size_t)n + 1, fmt, again);
+    va_end(again);
+}
+
+char *km_buf_reserve(struct km_buf *b, size_t n)
+{
+    if (!room(b, n))
+        return NULL;
+    /* An empty buffer has no block yet, and NULL would say that it failed. */
+    if (!b->p && !grow(b, 0))
+        return NULL;
+    return b->p + b->n;
+}
+
+void km_buf_consume(struct km_buf *b, size_t n)
+{
+    if (n > b->n)
+        n = b->n;
+    b->n -= n;
+    if (n && b->n)
+        memmove(b->p, b->p + n, b->n);
+}
+
+const char *km_buf_cstr(struct km_buf *b)
+{
+    if (b->failed || b->n == 0)
+        return "";
+    b->p[b->n] = '\0';
+    return b->p;
+}

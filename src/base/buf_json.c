@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* buf_json.c - a JSON string out of any bytes; see km_buf_json() in buf.h.
+ *
+ * Nearly every string is plain, so the loop looks for the end of a plain run and copies it
+ * whole.  What ends a run is a quote, a backslash, a control byte, or the start of a byte
+ * sequence that is not ASCII; the latter is copied when it is valid UTF-8 and becomes one
+ * U+FFFD a byte when it is not: the result can always be parsed, whatever came in.
+ */
+#include "base/buf.h"
+
+#include "base/encode.h"
+
+static bool is_plain(char c)
+{
+    return (unsigned char)c >= 0x20 && (unsigned char)c < 0x80 && c != '"' && c != '\\';
+}
+
+static void escape(struct km_buf *b, char c)
+{
+    static const char names[] = "\"\\\b\f\n\r\t";
+    static const char letters[] = "\"\\bfnrt";
+    const char *at = c ? strchr(names, c) : NULL;
+
+    if (at)
+        km_buf_bytes(b, (char[]){ '\\', letters[at - names] }, 2);
+    else
+        km_buf_printf(b, "\\u%04x", (unsigned)(unsigned char)c);
+}
+
+/* One character that is not plain; returns the bytes it took. */
+static size_t special(struct km_buf *b, struct km_str s)
+{
+    size_t n;
+
+    if ((unsigned char)s.p[0] < 0x80) {
+        escape(b, s.p[0]);
+        return 1;
+    }
+    n = km_utf8_step(s);
+    if (n == 0) {
+        km_buf_bytes(b, "\xef\xbf\xbd", 3);
+        return 1;
+    }
+    km_buf_bytes(b, s.p, n);
+    return n;
+}
+
+void km_buf_json(struct km_buf *b, struct km_str s)
+{
+    km_buf_byte(b, '"');
+    while (s.n && !b->failed) {
+        size_t n = 0;
+
+        while (n < s.n && is_plain(s.p[n]))
+            n++;
+        km_buf_bytes(b, s.p, n);
+        s = km_str_skip(s, n);
+        if (s.n)
+            s = km_str_skip(s, special(b, s));
+    }
+    km_buf_byte(b, '"');
+}

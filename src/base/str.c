@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* str.c - see str.h for the contract.  Numbers are in str_number.c.
+ *
+ * Views are compared and searched by bytes.  Nothing here asks the locale: header names
+ * and schemes are ASCII by their standards, and a Turkish environment must not change
+ * what "I" equals.
+ *
+ * The glob is matched from its right end.  Each piece between two stars takes its last
+ * occurrence, which leaves the first star the longest text it can stand for: the result
+ * of the regular expression LiteLLM makes of the same pattern ("(.*)", greedy), without
+ * backtracking, so that no pattern and no model name can make it slow.
+ */
+#include "base/str.h"
+
+static unsigned char fold(char c)
+{
+    unsigned char u = (unsigned char)c;
+
+    return u >= 'A' && u <= 'Z' ? (unsigned char)(u | 0x20) : u;
+}
+
+bool km_str_ieq(struct km_str a, struct km_str b)
+{
+    return a.n == b.n && km_str_istarts(a, b);
+}
+
+bool km_str_starts(struct km_str s, struct km_str prefix)
+{
+    return s.n >= prefix.n && (prefix.n == 0 || memcmp(s.p, prefix.p, prefix.n) == 0);
+}
+
+bool km_str_istarts(struct km_str s, struct km_str prefix)
+{
+    if (s.n < prefix.n)
+        return false;
+    for (size_t i = 0; i < prefix.n; i++)
+        if (s.p[i] != prefix.p[i] && fold(s.p[i]) != fold(prefix.p[i]))
+            return false;
+    return true;
+}
+
+bool km_str_ends(struct km_str s, struct km_str suffix)
+{
+    return s.n >= suffix.n &&
+           (suffix.n == 0 || memcmp(s.p + (s.n - suffix.n), suffix.p, suffix.n) == 0);
+}
+
+int km_str_cmp(struct km_str a, struct km_str b)
+{
+    size_t n = a.n < b.n ? a.n : b.n;
+    int r = n ? memcmp(a.p, b.p, n) : 0;
+
+    if (r)
+        return r;
+    return a.n < b.n ? -1 : a.n > b.n;
+}
+
+size_t km_str_find(struct km_str s, struct km_str needle)
+{
+    const char *at;
+
+    if (needle.n == 0)
+        return 0;
+    if (s.n < needle.n)
+        return s.n;
+    at = memmem(s.p, s.n, needle.p, needle.n);
+    return at ? (size_t)(at - s.p) : s.n;
+}
+
+size_t km_str_chr(struct km_str s, char c)
+{
+    const char *at = s.n ? memchr(s.p, c, s.n) : NULL;
+
+    return at ? (size_t)(at - s.p) : s.n;
+}
+
+size_t km_str_rchr(struct km_str s, char c)
+{
+    const char *at = s.n ? memrchr(s.p, c, s.n) : NULL;
+
+    return at ? (size_t)(at - s.p) : s.n;
+}
+
+struct km_str km_str_sub(struct km_str s, size_t from, size_t n)
+{
+    s = km_str_skip(s, from);
+    if (s.n > n)
+        s.n = n;
+    return s;
+}
+
+struct km_str km_str_skip(struct km_str s, size_t n)
+{
+    if (n > s.n)
+        n = s.n;
+    return n ? km_str(s.p + n, s.n - n) : s;
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+struct km_str km_str_trim(struct km_str s)
+{
+    while (s.n && is_blank(s.p[0]))
+        s = km_str_skip(s, 1);
+    while (s.n && is_blank(s.p[s.n - 1]))
+        s.n--;
+    return s;
+}
+
+bool km_str_split(struct km_str *rest, char sep, struct km_str *ret_part)
+{
+    size_t at;
+
+    if (!rest->p)
+        return false;
+    at = km_str_chr(*rest, sep);
+    *ret_part = km_str(rest->p, at);
+    *rest = at < rest->n ? km_str_skip(*rest, at + 1) : KM_STR_NONE;
+    return true;
+}
+
+/* Offset of the last occurrence in s, or SIZE_MAX. */
+static size_t find_last(struct km_str s, struct km_str needle)
+{
+    if (needle.n > s.n)
+        return SIZE_MAX;
+    for (size_t at = s.n - needle.n;; at--) {
+        if (km_str_starts(km_str_skip(s, at), needle))
+            return at;
+        if (at == 0)
+            return SIZE_MAX;
+    }
+}
+
+bool km_str_glob(struct km_str pattern, struct km_str s, struct km_str *ret_star)
+{
+    size_t star = km_str_chr(pattern, '*');
+    struct km_str middle;       /* what is not yet matched, narrowed from both ends */
+    bool anchored = true;       /* the last piece must end where s ends */
+
+    if (star == pattern.n) {
+        if (ret_star)
+            *ret_star = KM_STR_NONE;
+        return km_str_eq(pattern, s);
+    }
+    if (!km_str_starts(s, km_str_sub(pattern, 0, star)))
+        return false;
+    middle = km_str_skip(s, star);
+    pattern = km_str_skip(pattern, star + 1);
+    for (;;) {
+        size_t at = km_str_rchr(pattern, '*');
+        struct km_str piece = at == pattern.n ? pattern : km_str_skip(pattern, at + 1);
+        size_t found;
+
+        if (anchored)
+            found = km_str_ends(middle, piece) ? middle.n - piece.n : SIZE_MAX;
+        else
+            found = find_last(middle, piece);
+        if (found == SIZE_MAX)
+            return false;
+        middle.n = found;
+        if (at == pattern.n)
+            break;
+        pattern.n = at;
+        anchored = false;
+    }
+    if (ret_star)
+        *ret_star = middle;
+    return true;
+}
+
+#define DISTANCE_MAX 255
+
+static unsigned least(unsigned a, unsigned b)
+{
+    return a < b ? a : b;
+}
+
+/* Optimal string alignment with three rows; longer strings than a row are just far. */
+unsigned km_str_distance(struct km_str a, struct km_str b)
+{
+    unsigned rows[3][DISTANCE_MAX + 1];
+    unsigned *before = rows[0], *last = rows[1], *now = rows[2];
+
+    if (a.n > DISTANCE_MAX || b.n > DISTANCE_MAX)
+        return km_str_eq(a, b) ? 0 : DISTANCE_MAX;
+    for (unsigned j = 0; j <= b.n; j++)
+        last[j] = before[j] = j;
+    for (unsigned i = 1; i <= a.n; i++) {
+        unsigned *spare = before;
+
+        now[0] = i;
+        for (unsigned j = 1; j <= b.n; j++) {
+            unsigned cost = a.p[i - 1] != b.p[j - 1];
+
+            now[j] = least(last[j - 1] + cost, least(last[j], now[j - 1]) + 1);
+            if (i > 1 && j > 1 && a.p[i - 1] == b.p[j - 2] && a.p[i - 2] == b.p[j - 1])
+                now[j] = least(now[j], before[j - 2] + 1);
+        }
+        before = last;
+        last = now;
+        now = spare;
+    }
+    return last[b.n];
+}
