@@ -8,6 +8,8 @@
 
 #include "base/arena.h"
 
+struct km_buf;
+
 struct km_header {
     struct km_str name, value;
 };

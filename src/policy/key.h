@@ -45,7 +45,7 @@ int64_t km_key_reserved(struct km_key *k);
 void km_key_set_spend(struct km_key *k, int64_t nanousd);
 
 /* May this key use the model (or its group name)?  Empty list, "*", "all-proxy-models",
- * wildcards "openai/*".  KM_E_MODEL_DENIED with LiteLLM's text. */
+ * wildcards such as "openai/...".  KM_E_MODEL_DENIED with LiteLLM's text. */
 int km_key_model(const struct km_key *k, struct km_str model, struct km_str alias_of,
                  struct km_err *err) KM_MUST_USE;
 /* Blocked and expiry: KM_E_UNAUTHENTICATED with LiteLLM's texts and types. */

@@ -13,6 +13,8 @@
 #ifndef KM_SYS_SUPERVISE_H
 #define KM_SYS_SUPERVISE_H
 
+#include <sys/types.h>
+
 #include "sys/loop.h"
 
 enum km_child_state {
