@@ -27,7 +27,8 @@ km_build() {
         return 1
     }
     rm -f "build-$preset.log"
-    cmake --build "build/$preset" -j "$KM_JOBS" ${1:+--target "$@"}
+    # -k: one broken file does not hide what is wrong with the others
+    cmake --build "build/$preset" -j "$KM_JOBS" ${1:+--target "$@"} -- -k 20
 }
 
 # km_ctest PRESET ctest arguments...: runs and counts; no test at all is a failure.
