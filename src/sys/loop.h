@@ -18,13 +18,13 @@ struct km_loop;
 #define KM_LOOP_READ_BYTES (64 * 1024)
 
 struct km_loop *km_loop_new(struct km_err *err);
-struct km_loop *km_loop_free(struct km_loop *loop);  /* nothing of it may be active */
+struct km_loop *km_loop_free(struct km_loop *loop); /* nothing of it may be active */
 
-void km_loop_run(struct km_loop *loop);   /* until km_loop_stop() */
-void km_loop_stop(struct km_loop *loop);  /* any thread */
+void km_loop_run(struct km_loop *loop);  /* until km_loop_stop() */
+void km_loop_stop(struct km_loop *loop); /* any thread */
 
-struct uv_loop_s *km_loop_uv(struct km_loop *loop);   /* for sys/ and net/ only */
-uint64_t km_loop_now_ms(const struct km_loop *loop);  /* monotonic, of this iteration */
+struct uv_loop_s *km_loop_uv(struct km_loop *loop);  /* for sys/ and net/ only */
+uint64_t km_loop_now_ms(const struct km_loop *loop); /* monotonic, of this iteration */
 /* The loop's one read buffer of KM_LOOP_READ_BYTES: valid inside a read callback only. */
 char *km_loop_read_buffer(struct km_loop *loop);
 struct km_arena_pool *km_loop_arenas(struct km_loop *loop);
@@ -44,7 +44,7 @@ struct km_timer {
 
 void km_timer_init(struct km_timer *t, struct km_loop *loop, km_timer_fn *fn, void *ctx);
 void km_timer_start(struct km_timer *t, uint64_t after_ms);
-void km_timer_stop(struct km_timer *t);  /* harmless when it does not run */
+void km_timer_stop(struct km_timer *t); /* harmless when it does not run */
 static inline bool km_timer_running(const struct km_timer *t)
 {
     return !km_list_empty(&t->link);
@@ -63,8 +63,12 @@ struct km_deferred {
 void km_deferred_init(struct km_deferred *d, struct km_loop *loop, km_deferred_fn *fn, void *ctx);
 void km_deferred_queue(struct km_deferred *d);
 void km_deferred_cancel(struct km_deferred *d);
+/* Instead of queueing: runs in km_loop_free(), for what outlives its owner (a stream that
+ * lingers).  It may only close and free. */
+void km_deferred_at_free(struct km_deferred *d);
 
-/* Called once per iteration just before the loop would sleep (flush logs, commit). */
+/* Called once per iteration just before the loop would sleep (flush logs, commit); at most
+ * eight, in the order they were given. */
 void km_loop_on_idle(struct km_loop *loop, km_deferred_fn *fn, void *ctx);
 
 #endif
