@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Header fields: looking up, list tokens, and what may never be written. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/buf.h"
+#include "http/message.h"
+#include "http/syntax.h"
+
+static const struct km_header fields[] = {
+    { { "Host", 4 }, { "a", 1 } },
+    { { "Connection", 10 }, { "keep-alive , TE", 15 } },
+    { { "X-A", 3 }, { "1", 1 } },
+    { { "x-a", 3 }, { "2", 1 } },
+    { { "connection", 10 }, { ",close,", 7 } },
+};
+static const struct km_headers headers = { fields, sizeof fields / sizeof *fields };
+
+static void the_first_field_of_a_name_is_found_whatever_its_case(void **state)
+{
+    (void)state;
+    assert_true(km_str_eq(km_header_get(&headers, KM_STR("x-A")), KM_STR("1")));
+    assert_true(km_str_eq(km_header_get(&headers, KM_STR("HOST")), KM_STR("a")));
+    assert_int_equal(km_header_get(&headers, KM_STR("hos")).n, 0);
+    assert_null(km_header_get(&headers, KM_STR("cookie")).p);
+    assert_int_equal(km_header_count(&headers, KM_STR("X-A")), 2);
+    assert_int_equal(km_header_count(&headers, KM_STR("none")), 0);
+}
+
+static void tokens_are_found_in_all_fields_of_a_name(void **state)
+{
+    (void)state;
+    assert_true(km_header_has_token(&headers, KM_STR("connection"), KM_STR("te")));
+    assert_true(km_header_has_token(&headers, KM_STR("connection"), KM_STR("Close")));
+    assert_true(km_header_has_token(&headers, KM_STR("connection"), KM_STR("keep-alive")));
+    assert_false(km_header_has_token(&headers, KM_STR("connection"), KM_STR("keep")));
+    assert_false(km_header_has_token(&headers, KM_STR("host"), KM_STR("b")));
+}
+
+static void every_byte_is_judged_before_a_header_line_is_written(void **state)
+{
+    (void)state;
+    for (int c = 0; c < 256; c++) {
+        struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(256);
+        struct km_err err;
+        char text[3] = { 'a', (char)c, 'b' };
+        bool value_ok = c == '\t' || (c >= 0x20 && c != 0x7f);
+        bool name_ok = km_is_token(km_str(text, 3));
+        int r = km_header_put(&b, KM_STR("X-V"), km_str(text, 3), &err);
+
+        assert_int_equal(r, value_ok ? 0 : KM_E_INVALID);
+        assert_int_equal(b.n, value_ok ? 10 : 0);
+        km_buf_reset(&b);
+        r = km_header_put(&b, km_str(text, 3), KM_STR("v"), &err);
+        assert_int_equal(r, name_ok ? 0 : KM_E_INVALID);
+        if (strchr(" \t\r\n:\"(),/;<=>?@[\\]{}", c) || c >= 127)
+            assert_false(name_ok);
+    }
+}
+
+static void a_header_line_over_the_buffer_is_an_error(void **state)
+{
+    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(8);
+    struct km_err err;
+
+    (void)state;
+    assert_int_equal(km_header_put(&b, KM_STR("Name"), KM_STR("value"), &err), KM_E_LIMIT);
+}
+
+static void hosts_are_judged_strictly(void **state)
+{
+    static const char *const good[] = { "a",          "gw.test",
+                                        "gw.test:80", "127.0.0.1:65535",
+                                        "[::1]",      "[2001:db8::1]:443",
+                                        "a-b.c_d.",   "localhost:1" };
+    static const char *const bad[] = { "",        ":80",      "a:",      "a:0",    "a:99999",
+                                       "a:65536", "a:-1",     "a:+1",    "a:1x",   "a b",
+                                       "a,b",     "u@a",      "a/x",     "a?x",    "a#x",
+                                       "[::1",    "::1",      "[::g]",   "[::1]x", "[]",
+                                       "a..b",    ".a",       "a\\b",    "a%41",   "[::1%25lo]",
+                                       "a:1:2",   "http://a", "a:000080" };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        struct km_str host;
+        uint16_t port;
+
+        assert_true(km_host_port(km_str_c(good[i]), &host, &port));
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct km_str host;
+        uint16_t port;
+
+        if (km_host_port(km_str_c(bad[i]), &host, &port))
+            fail_msg("'%s' passed as a host", bad[i]);
+    }
+}
+
+static void reasons_are_known_for_the_statuses_in_use(void **state)
+{
+    (void)state;
+    assert_string_equal(km_http_reason(200), "OK");
+    assert_string_equal(km_http_reason(431), "Request Header Fields Too Large");
+    assert_string_equal(km_http_reason(299), "Unknown");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_first_field_of_a_name_is_found_whatever_its_case),
+        cmocka_unit_test(tokens_are_found_in_all_fields_of_a_name),
+        cmocka_unit_test(every_byte_is_judged_before_a_header_line_is_written),
+        cmocka_unit_test(a_header_line_over_the_buffer_is_an_error),
+        cmocka_unit_test(hosts_are_judged_strictly),
+        cmocka_unit_test(reasons_are_known_for_the_statuses_in_use),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
