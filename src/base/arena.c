@@ -31,10 +31,10 @@
 
 #ifdef POISONING
 #include <sanitizer/asan_interface.h>
-#define POISON(p, n)   ASAN_POISON_MEMORY_REGION(p, n)
+#define POISON(p, n) ASAN_POISON_MEMORY_REGION(p, n)
 #define UNPOISON(p, n) ASAN_UNPOISON_MEMORY_REGION(p, n)
 #else
-#define POISON(p, n)   ((void)(p), (void)(n))
+#define POISON(p, n) ((void)(p), (void)(n))
 #define UNPOISON(p, n) ((void)(p), (void)(n))
 #endif
 
@@ -42,7 +42,7 @@
 
 struct km_arena_block {
     struct km_arena_block *next;
-    size_t size;                 /* header included; a multiple of ALIGN */
+    size_t size; /* header included; a multiple of ALIGN */
     _Alignas(16) char data[];
 };
 

@@ -15,10 +15,10 @@
 
 #include "base/str.h"
 
-#define KM_ARENA_BLOCK 4096   /* bytes of an ordinary block, its header included */
+#define KM_ARENA_BLOCK 4096 /* bytes of an ordinary block, its header included */
 
 struct km_arena_block;
-struct km_arena_pool;         /* recycled blocks of one thread, bounded */
+struct km_arena_pool; /* recycled blocks of one thread, bounded */
 
 /* Keeps at most max_blocks idle ordinary blocks.  NULL when out of memory. */
 struct km_arena_pool *km_arena_pool_new(size_t max_blocks);
@@ -28,16 +28,16 @@ typedef void km_arena_defer_fn(void *data);
 struct km_arena_deferred;
 
 struct km_arena {
-    struct km_arena_block *head;       /* the block being filled */
-    struct km_arena_pool *pool;        /* may be NULL: malloc and free */
+    struct km_arena_block *head; /* the block being filled */
+    struct km_arena_pool *pool;  /* may be NULL: malloc and free */
     struct km_arena_deferred *deferred;
-    char *at, *end;                    /* free part of head */
-    size_t used, cap;                  /* bytes taken in blocks; never over cap */
+    char *at, *end;   /* free part of head */
+    size_t used, cap; /* bytes taken in blocks; never over cap */
     bool overflow;
 };
 
 void km_arena_init(struct km_arena *a, size_t cap, struct km_arena_pool *pool);
-void km_arena_done(struct km_arena *a);  /* runs the deferred, then gives all back */
+void km_arena_done(struct km_arena *a); /* runs the deferred, then gives all back */
 
 /* 16-byte aligned; NULL on overflow (sticky).  n == 0 gives a valid pointer. */
 void *km_arena_alloc(struct km_arena *a, size_t n);

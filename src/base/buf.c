@@ -15,7 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define FIRST_CAP 127   /* with its spare byte, a size malloc likes */
+#define FIRST_CAP 127 /* with its spare byte, a size malloc likes */
 
 void km_buf_init(struct km_buf *b, size_t max)
 {
@@ -101,6 +101,28 @@ void km_buf_i64(struct km_buf *b, int64_t v)
     if (v < 0)
         km_buf_byte(b, '-');
     km_buf_u64(b, v < 0 ? 0 - (uint64_t)v : (uint64_t)v);
+}
+
+void km_buf_decimal(struct km_buf *b, int64_t v, int scale)
+{
+    uint64_t whole = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
+    char digits[20];
+    int last = 0; /* digits of the fraction up to the last that is not zero */
+
+    km_assert(scale >= 0 && scale <= 18);
+    for (int i = scale - 1; i >= 0; i--) {
+        digits[i] = (char)('0' + whole % 10);
+        whole /= 10;
+        if (last == 0 && digits[i] != '0')
+            last = i + 1;
+    }
+    if (v < 0)
+        km_buf_byte(b, '-');
+    km_buf_u64(b, whole);
+    if (last) {
+        km_buf_byte(b, '.');
+        km_buf_bytes(b, digits, (size_t)last);
+    }
 }
 
 void km_buf_printf(struct km_buf *b, const char *fmt, ...)

@@ -19,15 +19,18 @@ struct km_buf {
     char *p;
     size_t n;
     size_t cap;
-    size_t max;    /* never grows past this many bytes */
-    bool failed;   /* sticky: over max, or out of memory */
+    size_t max;  /* never grows past this many bytes */
+    bool failed; /* sticky: over max, or out of memory */
 };
 
-#define KM_BUF(limit) { .max = (limit) }
+#define KM_BUF(limit)                                                                              \
+    {                                                                                              \
+        .max = (limit)                                                                             \
+    }
 
 void km_buf_init(struct km_buf *b, size_t max);
-void km_buf_done(struct km_buf *b);   /* frees; usable again with the same max */
-void km_buf_reset(struct km_buf *b);  /* empties, keeps the memory, clears failed */
+void km_buf_done(struct km_buf *b);  /* frees; usable again with the same max */
+void km_buf_reset(struct km_buf *b); /* empties, keeps the memory, clears failed */
 
 static inline struct km_str km_buf_view(const struct km_buf *b)
 {
@@ -44,6 +47,8 @@ void km_buf_str(struct km_buf *b, struct km_str s);
 void km_buf_byte(struct km_buf *b, char c);
 void km_buf_u64(struct km_buf *b, uint64_t v);
 void km_buf_i64(struct km_buf *b, int64_t v);
+/* v / 10^scale without trailing zeros: (1500, 3) is "1.5"; scale 0..18. */
+void km_buf_decimal(struct km_buf *b, int64_t v, int scale);
 void km_buf_printf(struct km_buf *b, const char *fmt, ...) KM_PRINTF(2, 3);
 void km_buf_vprintf(struct km_buf *b, const char *fmt, va_list ap) KM_PRINTF(2, 0);
 

@@ -170,13 +170,13 @@ size_t km_utf8_step(struct km_str s)
         return 0;
     /* The second byte is bounded where the first alone allows too much. */
     if (p[0] == 0xe0)
-        low = 0xa0;   /* overlong */
+        low = 0xa0; /* overlong */
     else if (p[0] == 0xed)
-        high = 0x9f;  /* surrogates */
+        high = 0x9f; /* surrogates */
     else if (p[0] == 0xf0)
-        low = 0x90;   /* overlong */
+        low = 0x90; /* overlong */
     else if (p[0] == 0xf4)
-        high = 0x8f;  /* above U+10FFFF */
+        high = 0x8f; /* above U+10FFFF */
     if (s.n < n || !between(p[1], low, high))
         return 0;
     for (size_t i = 2; i < n; i++)

@@ -5,11 +5,11 @@
 
 #include "base/buf.h"
 
-void km_hex(char *out /* 2n + NUL */, const void *p, size_t n);  /* lower case */
-int km_unhex(struct km_str s, void *out, size_t n) KM_MUST_USE;  /* exactly n bytes */
-void km_buf_base64(struct km_buf *b, struct km_str s);           /* padded */
-void km_buf_base64url(struct km_buf *b, struct km_str s);        /* unpadded */
-int km_buf_unbase64(struct km_buf *b, struct km_str s) KM_MUST_USE;  /* either alphabet */
+void km_hex(char *out /* 2n + NUL */, const void *p, size_t n);     /* lower case */
+int km_unhex(struct km_str s, void *out, size_t n) KM_MUST_USE;     /* exactly n bytes */
+void km_buf_base64(struct km_buf *b, struct km_str s);              /* padded */
+void km_buf_base64url(struct km_buf *b, struct km_str s);           /* unpadded */
+int km_buf_unbase64(struct km_buf *b, struct km_str s) KM_MUST_USE; /* either alphabet */
 bool km_utf8_valid(struct km_str s);
 /* Bytes of the valid sequence at the front of s; 0 when it is empty or not valid there. */
 size_t km_utf8_step(struct km_str s);

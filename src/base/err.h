@@ -73,11 +73,11 @@ enum km_err_code {
 
 struct km_err {
     int code;
-    int http;            /* status, when it is not the code's own; 0: the code's */
-    int retry_after_ms;  /* 0: none */
-    const char *type;    /* overrides the code's own; static storage */
-    const char *param;   /* the offending field; static or arena storage */
-    char text[512];      /* ends in "..." when cut */
+    int http;           /* status, when it is not the code's own; 0: the code's */
+    int retry_after_ms; /* 0: none */
+    const char *type;   /* overrides the code's own; static storage */
+    const char *param;  /* the offending field; static or arena storage */
+    char text[512];     /* ends in "..." when cut */
 };
 
 /* Writes code and text into *err (NULL is fine), resets the other fields, returns code. */
@@ -91,11 +91,11 @@ int km_fail_param(struct km_err *err, int code, const char *param, const char *f
 int km_fail_errno(struct km_err *err, int error, const char *fmt, ...) KM_PRINTF(3, 4);
 
 /* Columns of the table; unknown codes answer as INTERNAL does.  Static storage. */
-const char *km_err_name(int code);          /* "RATE_LIMITED" */
+const char *km_err_name(int code); /* "RATE_LIMITED" */
 const char *km_err_meaning(int code);
 const char *km_err_openai_type(const struct km_err *err);
 const char *km_err_anthropic_type(const struct km_err *err);
-int km_err_http(const struct km_err *err);  /* err->http or the code's own status */
+int km_err_http(const struct km_err *err); /* err->http or the code's own status */
 
 /* A bug, not an input: prints what and where and aborts, in every build. */
 #define km_assert(cond) ((cond) ? (void)0 : km_assert_failed(#cond, __FILE__, __LINE__))

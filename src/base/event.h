@@ -10,11 +10,11 @@
 #include "base/log.h"
 
 struct km_event {
-    uint64_t seq;          /* from 1, without gaps */
+    uint64_t seq; /* from 1, without gaps */
     int64_t wall_us;
     enum km_log_level level;
-    char name[32];         /* "config.reloaded" */
-    char text[200];        /* ends in "..." when cut; never a secret */
+    char name[32];  /* "config.reloaded" */
+    char text[200]; /* ends in "..." when cut; never a secret */
 };
 
 struct km_events;

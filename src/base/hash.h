@@ -12,6 +12,6 @@ struct km_hash_seed {
 
 void km_hash_seed_random(struct km_hash_seed *seed);
 uint64_t km_hash(const struct km_hash_seed *seed, struct km_str s);
-uint32_t km_crc32(uint32_t crc, const void *p, size_t n);  /* start with 0 */
+uint32_t km_crc32(uint32_t crc, const void *p, size_t n); /* start with 0 */
 
 #endif

@@ -14,7 +14,7 @@ struct km_list {
     struct km_list *next, *prev;
 };
 
-#define KM_CONTAINER(ptr, type, member) ((type *)(void *)((char *)(ptr) - offsetof(type, member)))
+#define KM_CONTAINER(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 static inline void km_list_init(struct km_list *l)
 {

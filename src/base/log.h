@@ -33,17 +33,18 @@ struct km_log *km_log_free(struct km_log *log);
 /* May change at run time, from any thread. */
 void km_log_set_level(struct km_log *log, enum km_log_level level);
 void km_log_set_format(struct km_log *log, enum km_log_format format);
-void km_log_set_fd(struct km_log *log, int fd);   /* reopened file */
+void km_log_set_fd(struct km_log *log, int fd); /* reopened file */
 
 int km_log_thread_init(struct km_log *log, struct km_err *err) KM_MUST_USE;
 void km_log_thread_done(struct km_log *log);
-void km_log_flush(struct km_log *log);            /* this thread's buffer */
+void km_log_flush(struct km_log *log); /* this thread's buffer */
 
 struct km_line {
     struct km_log *log;
     struct km_buf *out;
     size_t start;
     enum km_log_level level;
+    enum km_log_format format; /* as it was when the line began */
 };
 
 /* false: the level is off, nothing to do.  `event` is a static, stable name. */

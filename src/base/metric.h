@@ -20,12 +20,12 @@ enum km_metric_type { KM_COUNTER, KM_GAUGE, KM_HISTOGRAM };
 #define KM_METRIC_BUCKETS 16 /* most bounds of one histogram, +Inf not counted */
 
 struct km_metric_row {
-    const char *name;                        /* Prometheus name, unit suffix included */
+    const char *name; /* Prometheus name, unit suffix included */
     enum km_metric_type type;
     const char *help;
-    const char *labels[KM_METRIC_LABELS];    /* names; NULL ends */
-    int scale;                               /* values are integers; shown / 10^scale */
-    int64_t bounds[KM_METRIC_BUCKETS];       /* histogram: upper bounds, ascending; 0 ends */
+    const char *labels[KM_METRIC_LABELS]; /* names; NULL ends */
+    int scale;                            /* values are integers; shown / 10^scale */
+    int64_t bounds[KM_METRIC_BUCKETS];    /* histogram: upper bounds, ascending; 0 ends */
 };
 
 struct km_metrics;
@@ -45,7 +45,7 @@ void km_metric_add(struct km_series *s, size_t worker, int64_t delta);
 void km_metric_set(struct km_series *s, size_t worker, int64_t value);
 void km_metric_observe(struct km_series *s, size_t worker, int64_t value);
 
-int64_t km_metric_value(const struct km_series *s);  /* sum over workers */
+int64_t km_metric_value(const struct km_series *s); /* sum over workers */
 
 /* Prometheus text format 0.0.4 of everything, rows in order of first use.  Any thread. */
 void km_metrics_text(struct km_metrics *m, struct km_buf *out);

@@ -23,35 +23,35 @@
 #include "base/str.h"
 
 enum km_setting_type {
-    KM_SET_BOOL,     /* bool */
-    KM_SET_INT,      /* int64_t */
-    KM_SET_BYTES,    /* int64_t; "32KiB", "1MB", 4096 */
-    KM_SET_MS,       /* int64_t milliseconds; "10s", "75ms", "10min", or a number of SECONDS */
-    KM_SET_SECONDS,  /* int64_t seconds; LiteLLM durations "30d", "1mo", or a number */
-    KM_SET_STR,      /* struct km_str; resolves os.environ/NAME */
-    KM_SET_SECRET,   /* struct km_str; as STR, masked wherever it is shown */
-    KM_SET_ENUM,     /* int64_t: index into .choices */
-    KM_SET_PRICE,    /* int64_t pico-USD a unit, from decimal text; -1 unset */
-    KM_SET_MONEY,    /* int64_t nano-USD, from decimal text; -1 unset */
-    KM_SET_STR_LIST, /* struct km_str_list; a single string counts as a list of one */
-    KM_SET_STR_MAP,  /* struct km_str_map */
-    KM_SET_NODE,     /* const struct km_node *: the raw tree (config/tree.h), NULL unset */
-    KM_SET_TABLE,    /* nested struct in place, rows in .table */
+    KM_SET_BOOL,       /* bool */
+    KM_SET_INT,        /* int64_t */
+    KM_SET_BYTES,      /* int64_t; "32KiB", "1MB", 4096 */
+    KM_SET_MS,         /* int64_t milliseconds; "10s", "75ms", "10min", or a number of SECONDS */
+    KM_SET_SECONDS,    /* int64_t seconds; LiteLLM durations "30d", "1mo", or a number */
+    KM_SET_STR,        /* struct km_str; resolves os.environ/NAME */
+    KM_SET_SECRET,     /* struct km_str; as STR, masked wherever it is shown */
+    KM_SET_ENUM,       /* int64_t: index into .choices */
+    KM_SET_PRICE,      /* int64_t pico-USD a unit, from decimal text; -1 unset */
+    KM_SET_MONEY,      /* int64_t nano-USD, from decimal text; -1 unset */
+    KM_SET_STR_LIST,   /* struct km_str_list; a single string counts as a list of one */
+    KM_SET_STR_MAP,    /* struct km_str_map */
+    KM_SET_NODE,       /* const struct km_node *: the raw tree (config/tree.h), NULL unset */
+    KM_SET_TABLE,      /* nested struct in place, rows in .table */
     KM_SET_TABLE_LIST, /* struct km_table_list: array of structs of .table */
     KM_SET_TABLE_MAP,  /* struct km_table_list with names: map of name to struct of .table */
 };
 
 enum km_setting_class {
-    KM_SUPPORTED,    /* does what it says */
-    KM_HARMLESS,     /* accepted, no effect; warned about once */
-    KM_RESTRICTIVE,  /* would restrict; not honoured, so it stops the start when set (unless it
+    KM_SUPPORTED,   /* does what it says */
+    KM_HARMLESS,    /* accepted, no effect; warned about once */
+    KM_RESTRICTIVE, /* would restrict; not honoured, so it stops the start when set (unless it
                         is set to a value that restricts nothing: see .inert) */
 };
 
 enum km_setting_flag {
-    KM_SET_RESTART = 1,  /* changes need a restart (reload warns) */
-    KM_SET_SAFETY = 2,   /* unknown keys below it, or an unset os.environ/NAME, refuse to load */
-    KM_SET_OPEN = 4,     /* unknown keys below a TABLE are kept, not warned about (litellm_params) */
+    KM_SET_RESTART = 1, /* changes need a restart (reload warns) */
+    KM_SET_SAFETY = 2,  /* unknown keys below it, or an unset os.environ/NAME, refuse to load */
+    KM_SET_OPEN = 4,    /* unknown keys below a TABLE are kept, not warned about (litellm_params) */
     KM_SET_REQUIRED = 8,
 };
 
@@ -89,15 +89,15 @@ struct km_setting {
     const struct km_settings_table *table;
     enum km_setting_class class;
     unsigned flags;
-    const char *inert;          /* RESTRICTIVE: the value that restricts nothing ("false") */
-    const char *env;            /* environment variable that also sets it (LITELLM_MASTER_KEY) */
+    const char *inert; /* RESTRICTIVE: the value that restricts nothing ("false") */
+    const char *env;   /* environment variable that also sets it (LITELLM_MASTER_KEY) */
 };
 
 struct km_settings_table {
-    const char *section;        /* dotted path of a root table: "kanmon_settings.limits", "" */
+    const char *section;           /* dotted path of a root table: "kanmon_settings.limits", "" */
     const struct km_setting *rows; /* ends with a row whose name is NULL */
-    size_t size;                /* of the struct */
-    size_t extra;               /* KM_SET_OPEN parents: offset of a `const struct km_node *`
+    size_t size;                   /* of the struct */
+    size_t extra;                  /* KM_SET_OPEN parents: offset of a `const struct km_node *`
                                    that receives the whole mapping; SIZE_MAX: none */
 };
 

@@ -138,8 +138,8 @@ static size_t find_last(struct km_str s, struct km_str needle)
 bool km_str_glob(struct km_str pattern, struct km_str s, struct km_str *ret_star)
 {
     size_t star = km_str_chr(pattern, '*');
-    struct km_str middle;       /* what is not yet matched, narrowed from both ends */
-    bool anchored = true;       /* the last piece must end where s ends */
+    struct km_str middle; /* what is not yet matched, narrowed from both ends */
+    bool anchored = true; /* the last piece must end where s ends */
 
     if (star == pattern.n) {
         if (ret_star)

@@ -49,12 +49,12 @@ int km_str_cmp(struct km_str a, struct km_str b);
 /* Offset of the first occurrence, or s.n when there is none. */
 size_t km_str_find(struct km_str s, struct km_str needle);
 size_t km_str_chr(struct km_str s, char c);
-size_t km_str_rchr(struct km_str s, char c);  /* the last one */
+size_t km_str_rchr(struct km_str s, char c); /* the last one */
 
 /* Bounds are clamped, never trusted. */
 struct km_str km_str_sub(struct km_str s, size_t from, size_t n);
 struct km_str km_str_skip(struct km_str s, size_t n);
-struct km_str km_str_trim(struct km_str s);   /* spaces and tabs at both ends */
+struct km_str km_str_trim(struct km_str s); /* spaces and tabs at both ends */
 
 /* Takes the part before the first `sep` off *rest.  false when *rest is exhausted:
  *     while (km_str_split(&rest, ',', &part)) ... */

@@ -79,7 +79,7 @@ static int take_mantissa(struct km_str *s, struct digits *ret_digits)
 /* Takes an optional exponent, which must be all that is left. */
 static int take_exponent(struct km_str s, int64_t *ret_exponent)
 {
-    const int64_t enough = INT64_C(1) << 60;   /* beyond the length of any text */
+    const int64_t enough = INT64_C(1) << 60; /* beyond the length of any text */
     bool negative;
     int64_t e = 0;
 
@@ -123,7 +123,7 @@ int km_str_decimal(struct km_str s, int scale, int64_t *ret_value)
     count = d.whole.n + d.fraction.n;
     while (first < count && digit_at(&d, first) == 0)
         first++;
-    keep = (int64_t)d.whole.n + exponent + scale;   /* digits before the cut, from index 0 */
+    keep = (int64_t)d.whole.n + exponent + scale; /* digits before the cut, from index 0 */
     if (first == count || keep < (int64_t)first) {
         *ret_value = 0;
         return 0;

@@ -15,14 +15,14 @@
 
 #include "base/time_civil.h"
 
-#define US  INT64_C(1000000)
+#define US INT64_C(1000000)
 #define DAY INT64_C(86400)
 
 static uint64_t ns_of(clockid_t clock)
 {
     struct timespec ts;
 
-    clock_gettime(clock, &ts);   /* cannot fail for these clocks */
+    clock_gettime(clock, &ts); /* cannot fail for these clocks */
     return (uint64_t)ts.tv_sec * UINT64_C(1000000000) + (uint64_t)ts.tv_nsec;
 }
 
@@ -67,7 +67,7 @@ void km_civil_from_days(int64_t days, int64_t *ret_year, unsigned *ret_month, un
 
 struct moment {
     int64_t year;
-    unsigned month, day, weekday;   /* weekday: 0 is Sunday */
+    unsigned month, day, weekday; /* weekday: 0 is Sunday */
     unsigned hour, minute, second, us;
 };
 

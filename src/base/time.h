@@ -7,10 +7,10 @@
 
 uint64_t km_mono_ns(void);
 uint64_t km_mono_ms(void);
-int64_t km_wall_us(void);  /* microseconds since 1970-01-01T00:00:00Z */
+int64_t km_wall_us(void); /* microseconds since 1970-01-01T00:00:00Z */
 
-#define KM_TIME_ISO_LEN 27   /* "2026-11-20T07:46:00.123456Z" */
-#define KM_TIME_HTTP_LEN 29  /* "Fri, 20 Nov 2026 07:46:00 GMT" */
+#define KM_TIME_ISO_LEN 27  /* "2026-11-20T07:46:00.123456Z" */
+#define KM_TIME_HTTP_LEN 29 /* "Fri, 20 Nov 2026 07:46:00 GMT" */
 void km_time_iso(int64_t wall_us, char out[KM_TIME_ISO_LEN + 1]);
 void km_time_http(int64_t wall_us, char out[KM_TIME_HTTP_LEN + 1]);
 

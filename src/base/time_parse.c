@@ -26,7 +26,7 @@ struct fields {
     int64_t year;
     unsigned month, day, hour, minute, second;
     int64_t us;
-    int64_t offset_s;   /* east of Greenwich */
+    int64_t offset_s; /* east of Greenwich */
 };
 
 static unsigned digits(struct reader *r, size_t count)
@@ -228,8 +228,8 @@ int km_time_parse_duration(struct km_str s, int64_t *ret_seconds)
     static const struct {
         const char *unit;
         int64_t seconds;
-    } units[] = { { "s", 1 },      { "m", 60 },         { "h", 3600 },
-                  { "d", 86400 },  { "w", 7 * 86400 },  { "mo", 30 * 86400 } };
+    } units[] = { { "s", 1 },     { "m", 60 },        { "h", 3600 },
+                  { "d", 86400 }, { "w", 7 * 86400 }, { "mo", 30 * 86400 } };
     size_t n = 0;
     int64_t value;
 

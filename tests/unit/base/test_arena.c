@@ -142,7 +142,7 @@ static void a_pool_gives_the_same_block_again(void **state)
     assert_ptr_equal(km_arena_alloc(&a, 10), first);
     for (int i = 0; i < 10; i++)
         assert_non_null(km_arena_alloc(&a, 3000));
-    km_arena_done(&a);   /* more blocks than the pool keeps */
+    km_arena_done(&a); /* more blocks than the pool keeps */
     km_arena_pool_free(pool);
 }
 

@@ -45,7 +45,7 @@ static void the_limit_is_exact_and_failure_sticks(void **state)
         assert_int_equal(b.n, max);
         assert_string_equal(km_buf_cstr(&b), "");
         km_buf_consume(&b, 1);
-        km_buf_byte(&b, 'z');   /* would fit, but the bit is sticky */
+        km_buf_byte(&b, 'z'); /* would fit, but the bit is sticky */
         assert_int_equal(b.n, max ? max - 1 : 0);
         km_buf_reset(&b);
         assert_false(km_buf_failed(&b));
@@ -61,6 +61,34 @@ static void a_refused_append_changes_nothing(void **state)
     km_buf_str(&b, KM_STR("678901"));
     assert_true(km_buf_failed(&b));
     assert_true(km_str_eq(km_buf_view(&b), KM_STR("12345")));
+}
+
+static void decimals_have_no_trailing_zeros(void **state)
+{
+    static const struct {
+        int64_t v;
+        int scale;
+        const char *text;
+    } cases[] = {
+        { 0, 0, "0" },
+        { 0, 9, "0" },
+        { 1500, 3, "1.5" },
+        { 1000, 3, "1" },
+        { 1, 9, "0.000000001" },
+        { -1, 2, "-0.01" },
+        { -1200, 2, "-12" },
+        { 12345, 0, "12345" },
+        { INT64_MIN, 18, "-9.223372036854775808" },
+        { INT64_MAX, 9, "9223372036.854775807" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(100);
+
+        km_buf_decimal(&b, cases[i].v, cases[i].scale);
+        assert_string_equal(km_buf_cstr(&b), cases[i].text);
+    }
 }
 
 static void printf_grows_at_every_size(void **state)
@@ -149,6 +177,7 @@ int main(void)
         cmocka_unit_test(appends_add_up),
         cmocka_unit_test(the_limit_is_exact_and_failure_sticks),
         cmocka_unit_test(a_refused_append_changes_nothing),
+        cmocka_unit_test(decimals_have_no_trailing_zeros),
         cmocka_unit_test(printf_grows_at_every_size),
         cmocka_unit_test(reserve_gives_room_or_null),
         cmocka_unit_test(an_empty_reserve_is_not_a_failure),

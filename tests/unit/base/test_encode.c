@@ -25,9 +25,12 @@ static void hex_goes_both_ways(void **state)
 
 static void base64_has_the_vectors_of_rfc_4648(void **state)
 {
-    static const char *const vectors[][2] = { { "", "" },           { "f", "Zg==" },
-                                              { "fo", "Zm8=" },     { "foo", "Zm9v" },
-                                              { "foob", "Zm9vYg==" }, { "fooba", "Zm9vYmE=" },
+    static const char *const vectors[][2] = { { "", "" },
+                                              { "f", "Zg==" },
+                                              { "fo", "Zm8=" },
+                                              { "foo", "Zm9v" },
+                                              { "foob", "Zm9vYg==" },
+                                              { "fooba", "Zm9vYmE=" },
                                               { "foobar", "Zm9vYmFy" } };
 
     (void)state;
@@ -64,9 +67,9 @@ static void base64url_is_unpadded_and_reads_back(void **state)
 
 static void base64_has_one_text_for_one_value(void **state)
 {
-    static const char *const bad[] = { "Z",     "Zh",   "Zh==",  "Zm9=",  "Zg=",  "Zg===",
-                                       "=",     "==",   "Zm9v=", "Z===",  "Zm 9v", "Zm9v\n",
-                                       "Zg==Zg==", "Zm9v!mFy", "====" };
+    static const char *const bad[] = { "Z",     "Zh",     "Zh==",     "Zm9=",     "Zg=",
+                                       "Zg===", "=",      "==",       "Zm9v=",    "Z===",
+                                       "Zm 9v", "Zm9v\n", "Zg==Zg==", "Zm9v!mFy", "====" };
     struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(100);
 
     (void)state;
@@ -89,13 +92,33 @@ static void base64_over_the_limit_fails(void **state)
 
 static void utf8_is_valid_as_unicode_says(void **state)
 {
-    static const char *const good[] = { "", "ascii, and more than eight", "\xc2\x80",
-                                        "\xdf\xbf", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xee\x80\x80",
-                                        "\xef\xbf\xbf", "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf" };
-    static const char *const bad[] = { "\x80", "\xbf", "\xc0\x80", "\xc1\xbf", "\xe0\x9f\xbf",
-                                       "\xed\xa0\x80", "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80",
-                                       "\xf5\x80\x80\x80", "\xff", "\xc2", "\xe3\x81", "\xf0\x90\x80",
-                                       "12345678\x80", "1234567\x80" "8", "\xc2\x41" };
+    static const char *const good[] = { "",
+                                        "ascii, and more than eight",
+                                        "\xc2\x80",
+                                        "\xdf\xbf",
+                                        "\xe0\xa0\x80",
+                                        "\xed\x9f\xbf",
+                                        "\xee\x80\x80",
+                                        "\xef\xbf\xbf",
+                                        "\xf0\x90\x80\x80",
+                                        "\xf4\x8f\xbf\xbf" };
+    static const char *const bad[] = { "\x80",
+                                       "\xbf",
+                                       "\xc0\x80",
+                                       "\xc1\xbf",
+                                       "\xe0\x9f\xbf",
+                                       "\xed\xa0\x80",
+                                       "\xf0\x8f\xbf\xbf",
+                                       "\xf4\x90\x80\x80",
+                                       "\xf5\x80\x80\x80",
+                                       "\xff",
+                                       "\xc2",
+                                       "\xe3\x81",
+                                       "\xf0\x90\x80",
+                                       "12345678\x80",
+                                       "1234567\x80"
+                                       "8",
+                                       "\xc2\x41" };
 
     (void)state;
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
@@ -108,8 +131,8 @@ static void utf8_is_valid_as_unicode_says(void **state)
 static void utf8_cut_inside_a_sequence_is_not_valid(void **state)
 {
     struct km_str text = KM_STR("a\xc2\x80\xe3\x81\x82\xf0\x9f\x98\x80z");
-    static const bool whole[] = { true, true, false, true, false, false, true,
-                                  false, false, false, true, true };
+    static const bool whole[] = { true, true,  false, true,  false, false,
+                                  true, false, false, false, true,  true };
 
     (void)state;
     for (size_t n = 0; n <= text.n; n++)

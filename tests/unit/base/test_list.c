@@ -61,7 +61,8 @@ static void the_current_node_may_be_removed_while_walking(void **state)
         items[i].n = i;
         km_list_push(&head, &items[i].link);
     }
-    KM_LIST_EACH(it, &head) {
+    KM_LIST_EACH(it, &head)
+    {
         assert_int_equal(number(it), seen++);
         km_list_remove(it);
     }

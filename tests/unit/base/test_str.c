@@ -26,7 +26,7 @@ static void folding_is_ascii_only(void **state)
     (void)state;
     assert_true(km_str_ieq(S("Content-Type"), S("content-tYPE")));
     assert_false(km_str_ieq(S("a"), S("ab")));
-    assert_false(km_str_ieq(S("@"), S("`")));   /* differ by the case bit only */
+    assert_false(km_str_ieq(S("@"), S("`"))); /* differ by the case bit only */
     assert_false(km_str_ieq(S("["), S("{")));
     assert_false(km_str_ieq(S("\xc3\x84"), S("\xc3\xa4")));
     assert_true(km_str_istarts(S("Bearer x"), S("bEARER ")));
@@ -154,10 +154,26 @@ static void decimals_are_exact(void **state)
 
 static void what_is_not_a_decimal_is_refused(void **state)
 {
-    static const char *const bad[] = { "",    ".",   "e5",   "-1",   "+1",  "1e",   "1e+",
-                                       "1e-", "1.2.3", "1,5", "1 ",  "nan", "inf",  "0x1",
-                                       "1e5x", "9223372036854775808", "9223372036854775807.5",
-                                       "1e19", "1e99999999999999999999", "99999999999999999999" };
+    static const char *const bad[] = { "",
+                                       ".",
+                                       "e5",
+                                       "-1",
+                                       "+1",
+                                       "1e",
+                                       "1e+",
+                                       "1e-",
+                                       "1.2.3",
+                                       "1,5",
+                                       "1 ",
+                                       "nan",
+                                       "inf",
+                                       "0x1",
+                                       "1e5x",
+                                       "9223372036854775808",
+                                       "9223372036854775807.5",
+                                       "1e19",
+                                       "1e99999999999999999999",
+                                       "99999999999999999999" };
     int64_t v = 7;
 
     (void)state;
@@ -170,7 +186,7 @@ static void what_is_not_a_decimal_is_refused(void **state)
 static void a_star_stands_for_the_longest_it_can(void **state)
 {
     static const struct {
-        const char *pattern, *text, *star;   /* star NULL: no match */
+        const char *pattern, *text, *star; /* star NULL: no match */
     } cases[] = {
         { "openai/*", "openai/gpt-4o", "gpt-4o" },
         { "openai/*", "openai/", "" },

@@ -100,11 +100,26 @@ static void iso_takes_fractions_zones_and_dates(void **state)
 static void what_is_not_a_date_is_refused(void **state)
 {
     static const char *const bad[] = {
-        "",           "2026",       "2026-13-01", "2026-00-01", "2026-02-29", "2026-04-31",
-        "2026-11-00", "2026-1-1",   "2026-11-20T", "2026-11-20T24:00:00Z",
-        "2026-11-20T12:60:00Z", "2026-11-20T12:00:61Z", "2026-11-20T12:00Z",
-        "2026-11-20T12:00:00.Z", "2026-11-20T12:00:00+9", "2026-11-20T12:00:00+24:00",
-        "2026-11-20T12:00:00Zx", "2026/11/20", " 2026-11-20", "1900-02-29",
+        "",
+        "2026",
+        "2026-13-01",
+        "2026-00-01",
+        "2026-02-29",
+        "2026-04-31",
+        "2026-11-00",
+        "2026-1-1",
+        "2026-11-20T",
+        "2026-11-20T24:00:00Z",
+        "2026-11-20T12:60:00Z",
+        "2026-11-20T12:00:61Z",
+        "2026-11-20T12:00Z",
+        "2026-11-20T12:00:00.Z",
+        "2026-11-20T12:00:00+9",
+        "2026-11-20T12:00:00+24:00",
+        "2026-11-20T12:00:00Zx",
+        "2026/11/20",
+        " 2026-11-20",
+        "1900-02-29",
     };
     int64_t us = 7;
 
@@ -162,13 +177,13 @@ static void http_dates_cut_anywhere_are_refused(void **state)
 
 static void durations_have_litellms_units(void **state)
 {
-    static const char *const bad[] = { "", "s", "30", "30x", "-1s", "1.5h", "30 s", "1mon", "1M",
-                                       "9223372036854775807w" };
+    static const char *const bad[] = { "",     "s",    "30",   "30x", "-1s",
+                                       "1.5h", "30 s", "1mon", "1M",  "9223372036854775807w" };
     static const struct {
         const char *text;
         int64_t seconds;
-    } good[] = { { "30s", 30 },     { "30m", 1800 },    { "30h", 108000 },
-                 { "30d", 2592000 }, { "1w", 604800 },  { "1mo", 2592000 } };
+    } good[] = { { "30s", 30 },      { "30m", 1800 },  { "30h", 108000 },
+                 { "30d", 2592000 }, { "1w", 604800 }, { "1mo", 2592000 } };
     int64_t s = 7;
 
     (void)state;
@@ -183,7 +198,7 @@ static void durations_have_litellms_units(void **state)
 
 static void budget_windows_end_where_the_calendar_says(void **state)
 {
-    int64_t now = at("2026-11-20T07:46:00Z");   /* a Friday */
+    int64_t now = at("2026-11-20T07:46:00Z"); /* a Friday */
 
     (void)state;
     assert_true(km_time_budget_reset(now, 86400) == at("2026-11-21"));
