@@ -29,6 +29,12 @@ def binary():
     return max(built, key=lambda b: b.stat().st_mtime)
 
 
+def config_text(upstream, state, more=""):
+    """tests/e2e/config.yaml for this upstream; `more` are lines of kanmon_settings."""
+    text = (TOP / "tests" / "e2e" / "config.yaml").read_text()
+    return text.format(upstream=upstream.url, state=state, more=more)
+
+
 def slow_factor():
     """Sanitizers make everything slower; time limits are multiplied by this."""
     return 4 if re.search(r"/(asan|tsan)/", str(binary())) else 1
@@ -105,14 +111,20 @@ class Gateway:
         return subprocess.run([str(binary()), *map(str, words)], env=self.env, text=True,
                               capture_output=True, timeout=60 * slow_factor(), **kwargs)
 
-    def start(self, wait=True):
+    def start(self, wait=True, words=None):
+        if words is None:
+            words = ["--port", self.port]
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
-                [str(binary()), "serve", "--config", str(self.config), "--port", str(self.port)],
+                [str(binary()), "serve", "--config", str(self.config), *map(str, words)],
                 env=self.env, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
         if wait:
             self.wait_ready()
         return self
+
+    def start_without_port(self):
+        """Listens where the file says; self.port must be one of its ports, without TLS."""
+        return self.start(words=[])
 
     def wait_ready(self, timeout=15):
         def ready():

@@ -60,6 +60,7 @@ class Record:
         self.began = time.monotonic()
         self.ended = None          # when the client's side was seen to end, or we finished
         self.events = 0            # SSE events written whole
+        self.sent = b""            # the body of our answer
         self.status = None
         self.outcome = "open"      # served | gone (client left) | broken (we broke it)
 
@@ -429,6 +430,7 @@ class Upstream:
             await writer.drain()
             record.outcome = "broken"
             return False
+        record.sent = body
         await self._send(writer, 200, body, extra=["x-request-id: req_mock",
                                                    "x-ratelimit-remaining-requests: 99",
                                                    "openai-processing-ms: 3"])
@@ -484,6 +486,7 @@ class Upstream:
         async def put(data, whole=True):
             writer.write(b"%x\r\n" % len(data) + data + b"\r\n")
             await writer.drain()
+            record.sent += data
             record.events += 1 if whole else 0
 
         if found:

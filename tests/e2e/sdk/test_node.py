@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs openai.test.mjs with the pinned Node (KM_NODE) against the shared gateway."""
+
+import os
+import pathlib
+import re
+import subprocess
+
+import pytest
+
+from gateway import MASTER, slow_factor
+
+HERE = pathlib.Path(__file__).resolve().parent
+
+
+def test_the_node_sdks(gateway, upstream):
+    node = os.environ.get("KM_NODE")
+    if not node:
+        pytest.fail("KM_NODE is not set: run this by tests/e2e/run")
+    ran = subprocess.run(
+        [node, "--test", "--test-reporter=tap", str(HERE / "openai.test.mjs")],
+        env={**os.environ, "KANMON_URL": gateway.url, "KANMON_KEY": MASTER},
+        capture_output=True, text=True, timeout=120 * slow_factor())
+    failed = re.findall(r"^\s*not ok .*", ran.stdout, re.M)
+    assert ran.returncode == 0, "\n".join(failed[:20]) + "\n" + ran.stdout[-3000:] + ran.stderr
+    assert int(re.search(r"^# pass (\d+)", ran.stdout, re.M)[1]) >= 50
+    upstream.wait_for(lambda rs: all(r.ended for r in rs if "forever" in (r.model or "")), 5,
+                      "abandoned streams to end")

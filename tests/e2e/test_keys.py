@@ -1,0 +1,270 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Virtual keys: their life, what they may do, and what they spent."""
+
+import hashlib
+import re
+import threading
+
+import pytest
+
+from gateway import wait_until
+
+PRICE = 2e-5  # of one call to the mock: 10 tokens in, 5 out
+
+
+def sha(key):
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def spent(gateway, key, amount):
+    """Settled within the commit interval; then exact."""
+    wait_until(lambda: gateway.key_info(key)["spend"] >= amount - 1e-12, 5, f"a spend of {amount}")
+    assert gateway.key_info(key)["spend"] == pytest.approx(amount, abs=1e-12)
+
+
+def test_a_key_lives_from_generate_to_delete(gateway):
+    answer = gateway.call("POST", "/key/generate", {"key_alias": "life", "metadata": {"a": 1}})
+    assert answer.status == 200, answer
+    made = answer.json()
+    key = made["key"]
+    assert re.fullmatch(r"sk-[A-Za-z0-9_-]{22}", key)
+    assert made["token"] == sha(key) and made["key_alias"] == "life"
+    assert made["key_name"] == f"sk-...{key[-4:]}"
+    assert gateway.chat(key=key).status == 200
+    assert gateway.key_info(key)["key_alias"] == "life"
+    assert gateway.call("POST", "/key/block", {"key": key}).status == 200
+    refused = gateway.chat(key=key)
+    assert refused.status == 401 and "blocked" in refused.json()["error"]["message"]
+    assert gateway.call("POST", "/key/unblock", {"key": key}).status == 200
+    assert gateway.chat(key=key).status == 200
+    updated = gateway.call("POST", "/key/update", {"key": key, "models": ["embed"]})
+    assert updated.status == 200, updated
+    assert gateway.chat(key=key).status in (401, 403)
+    assert gateway.call("POST", "/key/update", {"key": key, "models": ["chat"]}).status == 200
+    assert gateway.chat(key=key).status == 200
+    deleted = gateway.call("POST", "/key/delete", {"keys": [key]})
+    assert deleted.status == 200 and deleted.json()["deleted_keys"]
+    assert gateway.chat(key=key).status == 401
+    assert gateway.call("GET", f"/key/info?key={key}").status == 404
+
+
+def test_a_regenerated_key_replaces_the_old_one(gateway):
+    key = gateway.new_key(models=["chat"])
+    answer = gateway.call("POST", f"/key/{key}/regenerate", {})
+    if answer.status == 404:
+        answer = gateway.call("POST", "/key/regenerate", {"key": key})
+    assert answer.status == 200, answer
+    fresh = answer.json()["key"]
+    assert fresh != key
+    assert gateway.chat(key=key).status == 401
+    assert gateway.chat(key=fresh).status == 200
+    assert gateway.chat("embed", key=fresh).status in (401, 403), "the allow-list was lost"
+
+
+def test_key_list_shows_hashes_and_pages(gateway):
+    keys = [gateway.new_key() for _ in range(3)]
+    answer = gateway.call("GET", "/key/list?page=1&size=100")
+    assert answer.status == 200, answer
+    listed = answer.json()
+    assert {sha(k) for k in keys} <= set(listed["keys"])
+    assert listed["total_count"] >= 3 and listed["current_page"] == 1
+    assert not any(k in answer.body.decode() for k in keys)
+    one = gateway.call("GET", "/key/list?page=2&size=1").json()
+    assert len(one["keys"]) == 1 and one["current_page"] == 2
+
+
+def test_a_key_sees_only_its_models(gateway, upstream):
+    key = gateway.new_key(models=["chat", "any/ok-allowed"])
+    assert gateway.chat("chat", key=key).status == 200
+    assert gateway.chat("any/ok-allowed", key=key).status == 200
+    refused = gateway.chat("any/ok-other", key=key)
+    assert refused.status in (401, 403), refused
+    assert refused.json()["error"]["type"] == "key_model_access_denied"
+    assert [m["id"] for m in gateway.call("GET", "/v1/models", key=key).json()["data"]] == [
+        "chat"] or "embed" not in str(gateway.call("GET", "/v1/models", key=key).json())
+    assert len(upstream.seen()) == 2
+
+
+def test_a_model_named_twice_cannot_pass_the_allow_list(gateway, upstream):
+    key = gateway.new_key(models=["chat"])
+    for body in (b'{"model":"chat","model":"any/ok-evil","messages":[]}',
+                 b'{"model":"chat","\\u006dodel":"any/ok-evil","messages":[]}'):
+        assert gateway.call("POST", "/v1/chat/completions", body, key=key).status == 400
+    assert not upstream.seen()
+
+
+def test_a_key_expires(gateway):
+    key = gateway.new_key(duration="1s")
+    assert gateway.chat(key=key).status == 200
+    refused = wait_until(lambda: (lambda a: a if a.status != 200 else None)(
+        gateway.chat(key=key)), 5, "the key's end", 0.1)
+    assert refused.status == 401 and refused.json()["error"]["type"] == "expired_key"
+
+
+def test_a_virtual_key_manages_no_keys(gateway):
+    key = gateway.new_key()
+    for method, path, body in (("POST", "/key/generate", {}), ("GET", "/key/list", None),
+                               ("POST", "/key/delete", {"keys": [key]}),
+                               ("POST", "/key/block", {"key": key})):
+        assert gateway.call(method, path, body, key=key).status in (401, 403), path
+    assert gateway.call("GET", "/key/info", key=key).status == 200, "its own info"
+
+
+def test_spend_is_what_the_mock_counted(gateway, upstream):
+    key = gateway.new_key()
+    for i in range(7):
+        answer = gateway.chat(f"any/ok-count-{i}", key=key, stream=i % 2 == 0)
+        assert answer.status == 200
+    for status in (429, 500):
+        gateway.chat(f"any/err-{status}", key=key)
+    served = [r for r in upstream.seen() if r.status == 200]
+    assert len(served) == 7
+    spent(gateway, key, 7 * PRICE)
+    rows = [r for r in gateway.spend_logs(f"?api_key={sha(key)}")]
+    good = [r for r in rows if r["spend"] > 0]
+    assert len(good) == 7, rows
+    assert sum(r["prompt_tokens"] for r in good) == 70
+    assert sum(r["completion_tokens"] for r in good) == 35
+    assert sum(r["spend"] for r in good) == pytest.approx(7 * PRICE)
+    assert len({r["request_id"] for r in rows}) == len(rows)
+
+
+def test_embeddings_and_text_completions_are_charged(gateway):
+    key = gateway.new_key()
+    gateway.call("POST", "/v1/embeddings", {"model": "embed", "input": "x"}, key=key)
+    spent(gateway, key, 1e-5)
+    gateway.call("POST", "/v1/completions", {"model": "text", "prompt": "x"}, key=key)
+    spent(gateway, key, 1e-5 + PRICE)
+
+
+def test_a_thousand_concurrent_calls_never_pass_one_dollar(gateway, upstream):
+    """Each costs 0.006 USD.  Some hundred and sixty fit into a dollar; not one more."""
+    key = gateway.new_key(max_budget=1)
+    results, lock = [], threading.Lock()
+    turn = threading.Semaphore(250)  # sockets at once, not calls: all thousand queue here
+
+    def one(i):
+        with turn:
+            answer = gateway.chat(f"costly/ok-budget-{i}", key=key, max_tokens=5, timeout=60)
+        with lock:
+            results.append(answer)
+    threads = [threading.Thread(target=one, args=(i,)) for i in range(1000)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    good = [a for a in results if a.status == 200]
+    refused = [a for a in results if a.status != 200]
+    served = [r for r in upstream.seen() if r.status == 200]
+    assert len(results) == 1000 and len(served) == len(good)
+    assert 1 <= len(good) <= 166
+    assert {a.status for a in refused} == {429}, {a.status for a in refused}
+    assert {a.json()["error"]["type"] for a in refused} == {"budget_exceeded"}
+    spent(gateway, key, len(good) * 0.006)
+    assert gateway.key_info(key)["spend"] <= 1
+    # What was reserved and not used came back: calls fit until the dollar is nearly gone.
+    while gateway.chat("costly/ok-rest", key=key, max_tokens=5).status == 200:
+        pass
+    assert 0.9 <= gateway.key_info(key)["spend"] <= 1
+
+
+def test_a_call_without_max_tokens_gets_what_the_budget_allows(gateway, upstream):
+    key = gateway.new_key(max_budget=0.05)
+    answer = gateway.chat("costly/ok-clamped", key=key)
+    assert answer.status in (200, 429), answer
+    if answer.status == 200:
+        sent = upstream.seen()[0].json()
+        limit = sent.get("max_tokens") or sent.get("max_completion_tokens")
+        assert limit and limit * 0.001 <= 0.05, sent
+
+
+def test_an_unpriced_model_is_refused_on_a_budgeted_key(gateway, upstream):
+    key = gateway.new_key(max_budget=1)
+    assert gateway.chat("mock", key=key).status in (200, 400, 403, 429)
+    assert gateway.key_info(key)["spend"] <= 1
+
+
+def test_max_parallel_requests_holds_and_is_released(gateway, upstream):
+    key = gateway.new_key(max_parallel_requests=3)
+    results, lock = [], threading.Lock()
+
+    def one(i):
+        answer = gateway.chat(f"any/gate-parallel-{i}", key=key)
+        with lock:
+            results.append(answer.status)
+    threads = [threading.Thread(target=one, args=(i,)) for i in range(10)]
+    for thread in threads:
+        thread.start()
+    wait_until(lambda: len(results) == 7, 10, "seven refusals")
+    upstream.wait_for(lambda rs: len(rs) == 3, what="three calls")
+    upstream.open_gate()
+    for thread in threads:
+        thread.join()
+    assert sorted(results) == [200] * 3 + [429] * 7
+    wait_until(lambda: gateway.chat(key=key).status == 200, 5, "a permit")
+
+
+def test_a_permit_comes_back_when_the_client_leaves(gateway, upstream):
+    import http.client
+    import json
+    key = gateway.new_key(max_parallel_requests=1)
+    for _ in range(5):
+        link = http.client.HTTPConnection("127.0.0.1", gateway.port)
+        count = len(upstream.seen())
+        link.request("POST", "/v1/chat/completions", json.dumps({
+            "model": "any/hang", "messages": [{"role": "user", "content": "x"}]}),
+            {"authorization": f"Bearer {key}", "content-type": "application/json"})
+        upstream.wait_for(lambda rs: len(rs) > count, what="the call")
+        link.close()
+        wait_until(lambda: gateway.chat(key=key).status == 200, 5, "the permit")
+
+
+def test_rpm_admits_exactly_so_many(gateway, upstream):
+    key = gateway.new_key(rpm_limit=5)
+    answers = [gateway.chat(key=key) for _ in range(9)]
+    assert [a.status for a in answers] == [200] * 5 + [429] * 4
+    last = answers[-1]
+    assert 0 < int(last.header("retry-after")) <= 60
+    assert last.json()["error"]["type"] == "throttling_error"
+    assert len(upstream.seen()) == 5
+    assert answers[0].header("x-ratelimit-limit-requests") == "5"
+
+
+def test_rpm_holds_across_connections_and_workers(gateway, upstream):
+    key = gateway.new_key(rpm_limit=20)
+    statuses, lock = [], threading.Lock()
+
+    def one():
+        status = gateway.chat(key=key).status
+        with lock:
+            statuses.append(status)
+    threads = [threading.Thread(target=one) for _ in range(60)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert statuses.count(200) == 20 and statuses.count(429) == 40
+
+
+def test_tpm_refuses_once_the_tokens_are_used(gateway):
+    key = gateway.new_key(tpm_limit=40)
+    statuses = []
+    for _ in range(6):
+        statuses.append(gateway.chat(key=key, max_tokens=5).status)
+    assert statuses[0] == 200 and statuses[-1] == 429
+    assert 1 <= statuses.count(200) <= 3
+
+
+def test_keys_survive_a_restart(new_gateway):
+    gateway = new_gateway()
+    key = gateway.new_key(models=["chat"], max_budget=1)
+    assert gateway.chat(key=key).status == 200
+    spent(gateway, key, PRICE)
+    gateway.stop()
+    gateway.start()
+    assert gateway.chat(key=key).status == 200
+    spent(gateway, key, 2 * PRICE)
+    assert gateway.chat("embed", key=key).status in (401, 403)
+    text = b"".join(p.read_bytes() for p in (gateway.folder / "state").rglob("*") if p.is_file())
+    assert key.encode() not in text, "the key itself is in the state folder"
+    assert key not in gateway.log.read_text(), "the key itself is in the log"
