@@ -1,0 +1,11 @@
+# shellcheck shell=bash
+# about: the real binary with the OpenAI SDKs, hostile HTTP, kill -9, reload, restart
+# inputs: src/app/CMakeLists.txt tests/e2e/run
+part_short() {
+    km_build dev
+    tests/e2e/run --binary build/dev/kanmon
+}
+part_long() {
+    km_build release
+    tests/e2e/run --long --binary build/release/kanmon
+}
