@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* model.h - deployments and model groups, built once per configuration snapshot.
+ *
+ * A deployment is one entry of model_list made ready to call: origin, paths, header lines,
+ * prices.  Entries with one model_name form a model group.  Everything is immutable but the
+ * breakers and the few atomics named so, and shared by all workers.
+ */
+#ifndef KM_LLM_MODEL_H
+#define KM_LLM_MODEL_H
+
+#include "config/config.h"
+#include "llm/model_settings.h"
+#include "llm/provider.h"
+#include "net/dial.h"
+#include "policy/price.h"
+#include "policy/router.h"
+
+/* A default request parameter: added where the caller did not set it. */
+struct km_default_param {
+    struct km_str name;   /* plain ASCII, no escapes */
+    struct km_str json;
+};
+
+struct km_deployment {
+    struct km_str id;              /* model_info.id, or made from the entry */
+    struct km_str group;           /* model_name */
+    struct km_str model;           /* "openai/gpt-4o": as configured, star included */
+    struct km_str upstream_model;  /* "gpt-4o"; may hold one '*' for a wildcard's rest */
+    struct km_str provider_name;
+    const struct km_provider *provider;
+    struct km_origin *origin;      /* NULL: cannot be called, see unavailable */
+    struct km_str base_path;       /* "/v1" */
+    struct km_str api_base;        /* for headers and logs; no query, no userinfo */
+    struct km_str head;            /* ready header lines: a secret */
+    struct km_price price;
+    int64_t timeout_ms, stream_timeout_ms;
+    int64_t num_retries;           /* -1: the group's */
+    struct km_str mock_response;
+    const struct km_default_param *defaults;
+    size_t ndefaults;
+    struct km_str unavailable;     /* why it cannot be called; empty: it can */
+    struct km_breaker breaker;
+    _Atomic bool no_stream_options; /* this base refused stream_options once */
+    size_t index;                  /* place in km_models_deployments(): for metrics */
+};
+
+struct km_model_group {
+    struct km_str name;            /* or the pattern */
+    const struct km_candidate *v;
+    size_t n;
+};
+
+struct km_models;
+
+/* The environment and TLS choices a build needs. */
+struct km_models_args {
+    const struct km_config *config;
+    const struct km_prices *prices;
+    struct km_tls_client *tls, *tls_insecure;
+    const struct km_proxy_env *proxies;
+};
+
+/* Problems of entries are added to diags (an unusable entry is a warning and stays listed). */
+int km_models_new(const struct km_models_args *args, struct km_diags *diags,
+                  struct km_models **ret_models, struct km_err *err) KM_MUST_USE;
+struct km_models *km_models_free(struct km_models *m);
+
+struct km_model_match {
+    const struct km_candidate *v;  /* of the group, or the one deployment asked by id */
+    size_t n;
+    struct km_str group;           /* model_name, or the pattern that matched */
+    struct km_str star;            /* what a wildcard stood for */
+    struct km_str alias_of;        /* the group an alias led to; empty: no alias */
+};
+
+/* Exact, alias, deployment id, wildcard most specific first.  KM_E_INVALID with LiteLLM's
+ * text when there is none. */
+int km_models_find(const struct km_models *m, struct km_str name, struct km_str route,
+                   struct km_model_match *ret_match, struct km_err *err) KM_MUST_USE;
+
+size_t km_models_count(const struct km_models *m);
+struct km_deployment *km_models_at(const struct km_models *m, size_t i);
+/* Names for /v1/models: groups and visible aliases, in order of the file. */
+size_t km_models_names(const struct km_models *m, const struct km_str **ret_names);
+
+#endif

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* model_settings.h - what a configuration says of models, before it is made into deployments. */
+#ifndef KM_LLM_MODEL_SETTINGS_H
+#define KM_LLM_MODEL_SETTINGS_H
+
+#include "base/setting.h"
+
+struct km_litellm_params {
+    struct km_str model;
+    struct km_str api_key, api_base, base_url, organization, custom_llm_provider;
+    int64_t rpm, tpm, weight, order;
+    int64_t timeout_ms, stream_timeout_ms;
+    int64_t num_retries;
+    int64_t input_price, output_price, cache_read_price, cache_write_price;
+    struct km_str mock_response;
+    struct km_str_map extra_headers;
+    const struct km_node *extra_body;
+    bool drop_params;
+    bool ssl_verify;
+    const struct km_node *all;   /* the whole mapping: keys without a row are default parameters */
+};
+
+struct km_model_info {
+    struct km_str id, mode, base_model;
+    int64_t input_price, output_price;
+    int64_t max_tokens, max_input_tokens, max_output_tokens;
+};
+
+struct km_model_entry {
+    struct km_str model_name;
+    struct km_litellm_params params;
+    struct km_model_info info;
+    const struct km_node *node;  /* where it stands, for messages */
+};
+
+struct km_model_settings {
+    struct km_table_list models;                 /* of struct km_model_entry */
+};
+
+struct km_llm_defaults {                         /* litellm_settings */
+    int64_t request_timeout_ms;
+    int64_t num_retries;
+    const struct km_node *model_group_alias;
+};
+
+struct km_router_settings {                      /* router_settings */
+    int64_t num_retries;                         /* -1 unset */
+    int64_t timeout_ms, stream_timeout_ms;       /* 0 unset */
+    int64_t strategy;
+    const struct km_node *model_group_alias;
+};
+
+extern const struct km_settings_table km_model_settings_table;   /* "" */
+extern const struct km_settings_table km_llm_defaults_table;     /* litellm_settings */
+extern const struct km_settings_table km_router_settings_table;  /* router_settings */
+
+/* Is there a row of that name for litellm_params?  Keys without one are default parameters. */
+bool km_litellm_param_known(struct km_str name);
+
+#endif

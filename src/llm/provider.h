@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* provider.h - who can serve a model: one row a provider.
+ *
+ * A row says everything the gateway must know to speak to that provider; adding an
+ * OpenAI-compatible provider is one row in provider/openai_compatible.c.  A provider with a
+ * protocol of its own is a row with its codec (docs/first-change.md walks through one).
+ */
+#ifndef KM_LLM_PROVIDER_H
+#define KM_LLM_PROVIDER_H
+
+#include "base/str.h"
+
+/* What a provider's chat stream does about usage. */
+enum km_stream_usage {
+    KM_USAGE_OPTION,  /* sent when stream_options.include_usage asks for it */
+    KM_USAGE_ALWAYS,  /* sent unasked; the option is not known there */
+    KM_USAGE_NEVER,   /* never sent; it is estimated */
+};
+
+/* How the base becomes the URL of an endpoint. */
+enum km_base_rule {
+    KM_BASE_PLAIN,    /* base + "/chat/completions": the base ends in its version */
+    KM_BASE_ADD_V1,   /* "/v1" is put between when the base does not end in it (ollama) */
+};
+
+struct km_provider {
+    const char *name;                /* LiteLLM's prefix: "openai", "hosted_vllm" */
+    const char *base;                /* NULL: api_base must be configured */
+    enum km_base_rule rule;
+    const char *key_env[3];          /* variables that hold its key, first one set wins */
+    const char *base_env;            /* variable that overrides base; NULL: none */
+    bool key_needed;                 /* false: a missing key sends none */
+    enum km_stream_usage usage;
+    const char *max_tokens;          /* the member that bounds output there */
+};
+
+/* NULL: no such provider here. */
+const struct km_provider *km_provider_find(struct km_str name);
+/* All rows, the last with name NULL. */
+const struct km_provider *km_providers(void);
+
+/* Prefixes LiteLLM knows whose protocol is not spoken here (yet): a model of theirs loads with
+ * a warning and answers that it cannot be reached. */
+bool km_provider_known_elsewhere(struct km_str name);
+
+/* Splits "openai/gpt-4o"; without a known prefix the provider is inferred from the name
+ * ("gpt-4o" is OpenAI's), as LiteLLM does.  An empty *ret_provider: unknown. */
+void km_provider_split(struct km_str model, struct km_str *ret_provider, struct km_str *ret_model);
+
+#endif
