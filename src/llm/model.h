@@ -75,7 +75,7 @@ struct km_model_match {
 
 /* Exact, alias, deployment id, wildcard most specific first.  KM_E_INVALID with LiteLLM's
  * text when there is none. */
-int km_models_find(const struct km_models *m, struct km_str name, struct km_str route,
+int km_models_find(const struct km_models *m, struct km_str name,
                    struct km_model_match *ret_match, struct km_err *err) KM_MUST_USE;
 
 size_t km_models_count(const struct km_models *m);

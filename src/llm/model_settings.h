@@ -17,6 +17,7 @@ struct km_litellm_params {
     const struct km_node *extra_body;
     bool drop_params;
     bool ssl_verify;
+    const struct km_node *unused; /* accepted for others; kept nowhere else */
     const struct km_node *all;   /* the whole mapping: keys without a row are default parameters */
 };
 
@@ -24,6 +25,7 @@ struct km_model_info {
     struct km_str id, mode, base_model;
     int64_t input_price, output_price;
     int64_t max_tokens, max_input_tokens, max_output_tokens;
+    const struct km_node *all;
 };
 
 struct km_model_entry {

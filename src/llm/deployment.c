@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* deployment.c - from what a configuration says of a model to something that can be called.
+ *
+ * All that does not depend on a request is done here, once: the origin, the path, the header
+ * lines with the key, the default parameters as JSON, the price.  A call then only adds spans.
+ *
+ * An entry that cannot work (no base, a provider that is not served, a missing key) does not
+ * stop the gateway: the others must go on.  It is reported as a warning where it stands and
+ * answers with that same reason when it is called.
+ */
+#include <stdio.h>
+
+#include "base/crypto.h"
+#include "base/encode.h"
+#include "http/message.h"
+#include "llm/model_build.h"
+
+#define DEFAULTS_MAX 64
+#define HEAD_MAX (32 * 1024)
+
+static struct km_str getenv_first(const struct km_config *config, const char *const *names,
+                                  size_t n)
+{
+    struct km_str value;
+
+    for (size_t i = 0; i < n && names[i]; i++)
+        if (km_config_getenv(config, names[i], &value) && value.n)
+            return value;
+    return KM_STR_NONE;
+}
+
+/* The entry stays listed and says why it cannot be called. */
+static void unavailable(struct km_deployment *d, const struct km_model_build *b,
+                        const struct km_model_entry *entry, const char *help, struct km_str why)
+{
+    d->unavailable = why;
+    km_diag_add(b->diags, KM_DIAG_WARNING, "W0301", entry->node, help,
+                "model '%.*s' cannot be called: %.*s", KM_STR_ARG(d->group), KM_STR_ARG(why));
+}
+
+/* Which provider, and the model's name there. */
+static void resolve_provider(struct km_deployment *d, const struct km_model_build *b,
+                             const struct km_model_entry *entry)
+{
+    const struct km_litellm_params *p = &entry->params;
+    struct km_str name, model;
+
+    km_provider_split(p->model, &name, &model);
+    if (p->custom_llm_provider.n)
+        name = p->custom_llm_provider;
+    if (!name.n && (p->api_base.n || p->base_url.n))
+        name = KM_STR("openai_like");   /* LiteLLM needs a prefix; a base says enough */
+    d->provider_name = km_arena_str(b->arena, name);
+    d->upstream_model = km_arena_str(b->arena, model);
+    d->provider = km_provider_find(name);
+    if (d->provider)
+        return;
+    if (!name.n)
+        unavailable(d, b, entry, "write '<provider>/<model>', for example 'openai/gpt-4o'",
+                    KM_STR("its provider cannot be told from the name"));
+    else
+        unavailable(d, b, entry, "see docs/configuration.md for the providers served",
+                    km_arena_printf(b->arena, "provider '%.*s' is not served by this version",
+                                    KM_STR_ARG(name)));
+}
+
+static struct km_str strip_slashes(struct km_str s)
+{
+    while (s.n && s.p[s.n - 1] == '/')
+        s.n--;
+    return s;
+}
+
+static struct km_str base_of(const struct km_deployment *d, const struct km_model_build *b,
+                             const struct km_model_entry *entry)
+{
+    struct km_str base = entry->params.api_base.n ? entry->params.api_base : entry->params.base_url;
+
+    if (!base.n && d->provider->base_env)
+        base = getenv_first(b->args->config, &d->provider->base_env, 1);
+    return base.n ? base : km_str_c(d->provider->base);
+}
+
+/* Origin and path of the upstream. */
+static int resolve_base(struct km_deployment *d, const struct km_model_build *b,
+                        const struct km_model_entry *entry, struct km_err *err)
+{
+    struct km_str base = strip_slashes(base_of(d, b, entry));
+    struct km_err why = { 0 };
+    struct km_url url;
+    int r;
+
+    if (!base.n) {
+        unavailable(d, b, entry, "set litellm_params.api_base",
+                    km_arena_printf(b->arena, "provider '%s' needs api_base", d->provider->name));
+        return 0;
+    }
+    if (km_url_parse(base, &url, &why) < 0) {
+        unavailable(d, b, entry, "api_base is like 'https://host/v1'",
+                    km_arena_printf(b->arena, "api_base: %s", why.text));
+        return 0;
+    }
+    r = km_origin_new(url.https, url.host, url.port,
+                      entry->params.ssl_verify ? b->args->tls : b->args->tls_insecure,
+                      b->args->proxies, false, &d->origin, err);
+    if (r < 0)
+        return r;
+    url.path = km_str_sub(url.path, 0, km_str_chr(url.path, '?'));
+    d->base_path = d->provider->rule == KM_BASE_ADD_V1 && !km_str_ends(url.path, KM_STR("/v1"))
+                       ? km_arena_printf(b->arena, "%.*s/v1", KM_STR_ARG(url.path))
+                       : km_arena_str(b->arena, url.path);
+    d->api_base = km_arena_printf(b->arena, "%s://%.*s%.*s", url.https ? "https" : "http",
+                                  KM_STR_ARG(d->origin->host_header), KM_STR_ARG(d->base_path));
+    return 0;
+}
+
+/* The header lines every request to it carries. */
+static int build_head(struct km_deployment *d, const struct km_model_build *b,
+                      const struct km_model_entry *entry, struct km_err *err)
+{
+    const struct km_litellm_params *p = &entry->params;
+    struct km_buf head KM_CLEANUP(km_buf_done) = KM_BUF(HEAD_MAX);
+    struct km_buf bearer KM_CLEANUP(km_buf_done) = KM_BUF(HEAD_MAX);
+    struct km_str key = p->api_key.n ? p->api_key
+                                     : getenv_first(b->args->config, d->provider->key_env, 3);
+    bool own_base = p->api_base.n || p->base_url.n;
+    int r = km_header_put(&head, KM_STR("Content-Type"), KM_STR("application/json"), err);
+
+    if (!key.n && d->provider->key_needed && !own_base && !d->mock_response.n)
+        unavailable(d, b, entry, "set it in the environment, in .env or as litellm_params.api_key",
+                    km_arena_printf(b->arena, "no API key: %s is not set", d->provider->key_env[0]));
+    if (key.n) {
+        km_buf_str(&bearer, KM_STR("Bearer "));
+        km_buf_str(&bearer, key);
+        if (r == 0)
+            r = km_header_put(&head, KM_STR("Authorization"), km_buf_view(&bearer), err);
+        km_wipe(bearer.p, bearer.n);
+    }
+    if (r == 0 && p->organization.n)
+        r = km_header_put(&head, KM_STR("OpenAI-Organization"), p->organization, err);
+    for (size_t i = 0; r == 0 && i < p->extra_headers.n; i++)
+        r = km_header_put(&head, p->extra_headers.v[i].name, p->extra_headers.v[i].value, err);
+    if (r < 0 || km_buf_failed(&head)) {
+        unavailable(d, b, entry, "header fields hold no line breaks or control bytes",
+                    KM_STR("its key or extra_headers cannot be sent as header fields"));
+        return 0;
+    }
+    d->head = km_arena_str(b->arena, km_buf_view(&head));
+    km_wipe(head.p, head.n);
+    return 0;
+}
+
+static bool plain_name(struct km_str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if ((unsigned char)s.p[i] < 0x20 || (unsigned char)s.p[i] > 0x7e || s.p[i] == '"' ||
+            s.p[i] == '\\')
+            return false;
+    return s.n > 0;
+}
+
+static void add_default(struct km_deployment *d, const struct km_model_build *b,
+                        struct km_default_param *out, const struct km_node *key,
+                        const struct km_node *value)
+{
+    struct km_buf json KM_CLEANUP(km_buf_done) = KM_BUF(1024 * 1024);
+
+    if (d->ndefaults == DEFAULTS_MAX || value->type == KM_NODE_NULL || !plain_name(key->text))
+        return;
+    km_node_json(value, &json);
+    out[d->ndefaults].name = km_arena_str(b->arena, key->text);
+    out[d->ndefaults].json = km_arena_str(b->arena, km_buf_view(&json));
+    d->ndefaults++;
+}
+
+/* Keys of litellm_params without a row, and extra_body's members. */
+static void collect_defaults(struct km_deployment *d, const struct km_model_build *b,
+                             const struct km_model_entry *entry)
+{
+    const struct km_node *all = entry->params.all;
+    const struct km_node *extra = entry->params.extra_body;
+    struct km_default_param *out = km_arena_zalloc(b->arena, DEFAULTS_MAX * sizeof *out);
+
+    if (!out)
+        return;
+    for (size_t i = 0; all && all->type == KM_NODE_MAP && i < all->n; i++)
+        if (!km_litellm_param_known(all->k[i]->text))
+            add_default(d, b, out, all->k[i], all->v[i]);
+    for (size_t i = 0; extra && extra->type == KM_NODE_MAP && i < extra->n; i++)
+        add_default(d, b, out, extra->k[i], extra->v[i]);
+    d->defaults = out;
+}
+
+static struct km_price price_of(const struct km_deployment *d, const struct km_model_build *b,
+                                const struct km_model_entry *entry)
+{
+    const struct km_litellm_params *p = &entry->params;
+    const struct km_model_info *info = &entry->info;
+    struct km_price price = KM_PRICE_NONE, listed = KM_PRICE_NONE;
+    struct km_str model = info->base_model.n ? info->base_model : d->upstream_model;
+
+    if (b->args->prices)
+        (void)km_prices_find(b->args->prices, d->provider_name, model, &listed);
+    price.input = p->input_price >= 0 ? p->input_price : info->input_price;
+    price.output = p->output_price >= 0 ? p->output_price : info->output_price;
+    price.cache_read = p->cache_read_price;
+    price.cache_write = p->cache_write_price;
+    price.max_input_tokens = info->max_input_tokens;
+    price.max_output_tokens =
+        info->max_output_tokens >= 0 ? info->max_output_tokens : info->max_tokens;
+    return km_price_merge(listed, price);
+}
+
+/* model_info.id, or a digest of the entry: the same entry has the same id after a restart. */
+static struct km_str id_of(const struct km_model_build *b, const struct km_model_entry *entry)
+{
+    struct km_buf json KM_CLEANUP(km_buf_done) = KM_BUF(1024 * 1024);
+    char hex[2 * KM_SHA256_LEN + 1];
+
+    if (entry->info.id.n)
+        return km_arena_str(b->arena, entry->info.id);
+    km_node_json(entry->node, &json);
+    km_sha256_hex(km_buf_view(&json), hex);
+    return km_arena_str(b->arena, km_str_c(hex));
+}
+
+int km_deployment_init(struct km_deployment *d, const struct km_model_build *b,
+                       const struct km_model_entry *entry, const struct km_provider *provider,
+                       struct km_err *err)
+{
+    int r = 0;
+
+    d->id = id_of(b, entry);
+    d->group = km_arena_str(b->arena, entry->model_name);
+    d->model = km_arena_str(b->arena, entry->params.model);
+    d->timeout_ms = entry->params.timeout_ms;
+    d->stream_timeout_ms = entry->params.stream_timeout_ms;
+    d->num_retries = entry->params.num_retries;
+    d->mock_response = km_arena_str(b->arena, entry->params.mock_response);
+    if (provider) {
+        d->provider = provider;
+        d->provider_name = km_str_c(provider->name);
+        d->upstream_model = KM_STR("*");
+    } else {
+        resolve_provider(d, b, entry);
+    }
+    d->price = price_of(d, b, entry);
+    collect_defaults(d, b, entry);
+    if (d->provider)
+        r = resolve_base(d, b, entry, err);
+    if (r == 0 && d->origin)
+        r = build_head(d, b, entry, err);
+    if (d->mock_response.n)
+        d->unavailable = KM_STR_NONE;   /* it calls nobody */
+    if (r == 0 && km_arena_overflowed(b->arena))
+        r = km_fail(err, KM_E_NOMEM, "too many models for their memory");
+    return r;
+}
+
+void km_deployment_done(struct km_deployment *d)
+{
+    d->origin = km_origin_unref(d->origin);
+}

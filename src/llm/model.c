@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* model.c - model groups and how a requested name finds one.
+ *
+ *     model_list (file order)      deployments[]       groups[] (first appearance)
+ *       gpt-4o  -> openai/gpt-4o ─> d0 ─┐
+ *       gpt-4o  -> azure/...     ─> d1 ─┴─ candidates ─> "gpt-4o"
+ *       openai/* -> openai/*     ─> d2 ─── candidates ─> pattern "openai/*"
+ *       *        -> *            ─> one deployment for each provider that has a key
+ *
+ * A name is looked up as: exact group, alias, deployment id, wildcard (most literal bytes
+ * first).  That order is LiteLLM's.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/map.h"
+#include "llm/model_build.h"
+
+#define MODELS_MAX 10000
+#define MODELS_BYTES ((size_t)256 * 1024 * 1024)
+
+struct alias {
+    struct km_str name, group;
+    bool hidden;
+};
+
+struct km_models {
+    struct km_arena arena;
+    struct km_deployment *deployments;
+    size_t ndeployments;
+    struct km_model_group *groups;    /* exact ones and patterns, in order of the file */
+    size_t ngroups;
+    const struct km_model_group **patterns;  /* most literal bytes first */
+    size_t npatterns;
+    struct alias *aliases;
+    size_t naliases;
+    struct km_map *by_name;           /* exact groups */
+    struct km_map *by_alias;
+    struct km_map *by_id;             /* one-candidate groups */
+    struct km_str *names;
+    size_t nnames;
+};
+
+struct km_models *km_models_free(struct km_models *m)
+{
+    if (!m)
+        return NULL;
+    for (size_t i = 0; i < m->ndeployments; i++)
+        km_deployment_done(&m->deployments[i]);
+    km_map_free(m->by_name, NULL);
+    km_map_free(m->by_alias, NULL);
+    km_map_free(m->by_id, NULL);
+    km_arena_done(&m->arena);
+    free(m);
+    return NULL;
+}
+
+static bool is_pattern(struct km_str name)
+{
+    return km_str_chr(name, '*') < name.n;
+}
+
+static bool is_star(const struct km_model_entry *e)
+{
+    return km_str_eq(e->params.model, KM_STR("*")) && !e->params.custom_llm_provider.n;
+}
+
+static size_t count_providers(void)
+{
+    size_t n = 0;
+
+    while (km_providers()[n].name)
+        n++;
+    return n;
+}
+
+/* `*` -> `*`: one deployment for each provider, reached as "<provider>/<anything>". */
+static int add_star(struct km_models *m, const struct km_model_build *b,
+                    const struct km_model_entry *entry, struct km_err *err)
+{
+    for (const struct km_provider *p = km_providers(); p->name; p++) {
+        struct km_deployment *d = &m->deployments[m->ndeployments];
+        struct km_diags *quiet = km_diags_new();
+        struct km_model_build silent = { b->args, b->arena, quiet };
+        int r = quiet ? km_deployment_init(d, &silent, entry, p, err)
+                      : km_fail(err, KM_E_NOMEM, "out of memory");
+
+        km_diags_free(quiet);
+        if (r < 0)
+            return r;
+        d->group = km_arena_printf(b->arena, "%s/*", p->name);
+        d->id = km_arena_printf(b->arena, "%.*s-%s", KM_STR_ARG(d->id), p->name);
+        if (d->unavailable.n)   /* a provider without a key is simply not offered */
+            km_deployment_done(d);
+        else
+            d->index = m->ndeployments++;
+    }
+    return 0;
+}
+
+static int build_deployments(struct km_models *m, const struct km_model_build *b,
+                             const struct km_table_list *list, struct km_err *err)
+{
+    const struct km_model_entry *entries = list->v;
+    size_t room = 0;
+
+    for (size_t i = 0; i < list->n; i++)
+        room += is_star(&entries[i]) ? count_providers() + 1 : 1;
+    if (room > MODELS_MAX)
+        return km_fail(err, KM_E_LIMIT, "model_list: over %d deployments", MODELS_MAX);
+    m->deployments = km_arena_zalloc(&m->arena, (room + 1) * sizeof *m->deployments);
+    if (!m->deployments)
+        return km_fail(err, KM_E_NOMEM, "out of memory");
+    for (size_t i = 0; i < list->n; i++) {
+        struct km_deployment *d = &m->deployments[m->ndeployments];
+        int r;
+
+        if (is_star(&entries[i])) {
+            r = add_star(m, b, &entries[i], err);
+        } else {
+            d->index = m->ndeployments;
+            r = km_deployment_init(d, b, &entries[i], NULL, err);
+            m->ndeployments++;
+        }
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+static struct km_model_group *group_of(struct km_models *m, struct km_str name)
+{
+    for (size_t i = 0; i < m->ngroups; i++)
+        if (km_str_eq(m->groups[i].name, name))
+            return &m->groups[i];
+    return NULL;
+}
+
+/* A share, where some say theirs and others nothing: those get the least. */
+static int64_t share_of(const struct km_litellm_params *p)
+{
+    int64_t w = p->weight >= 0 ? p->weight : p->rpm >= 0 ? p->rpm : p->tpm;
+
+    return w > 0 ? w : 1;
+}
+
+static const struct km_model_entry *entry_of(const struct km_table_list *list,
+                                             const struct km_deployment *d)
+{
+    const struct km_model_entry *entries = list->v;
+
+    for (size_t i = 0; i < list->n; i++)
+        if (km_str_eq(entries[i].model_name, d->group) &&
+            km_str_eq(entries[i].params.model, d->model))
+            return &entries[i];
+    return NULL;
+}
+
+static int fill_group(struct km_models *m, struct km_model_group *g,
+                      const struct km_table_list *list, struct km_err *err)
+{
+    struct km_candidate *v;
+    size_t n = 0;
+
+    for (size_t i = 0; i < m->ndeployments; i++)
+        n += km_str_eq(m->deployments[i].group, g->name);
+    v = km_arena_zalloc(&m->arena, n * sizeof *v);
+    if (!v)
+        return km_fail(err, KM_E_NOMEM, "out of memory");
+    g->v = v;
+    for (size_t i = 0; i < m->ndeployments; i++) {
+        struct km_deployment *d = &m->deployments[i];
+        const struct km_model_entry *e;
+
+        if (!km_str_eq(d->group, g->name))
+            continue;
+        e = entry_of(list, d);
+        v[g->n++] = (struct km_candidate){ .weight = e ? share_of(&e->params) : 1,
+                                           .order = e ? e->params.order : 0,
+                                           .breaker = &d->breaker,
+                                           .deployment = d };
+    }
+    return 0;
+}
+
+static int by_literal_bytes(const void *a, const void *b)
+{
+    const struct km_model_group *x = *(const struct km_model_group *const *)a;
+    const struct km_model_group *y = *(const struct km_model_group *const *)b;
+
+    return x->name.n == y->name.n ? km_str_cmp(x->name, y->name) : x->name.n < y->name.n ? 1 : -1;
+}
+
+static int build_groups(struct km_models *m, const struct km_table_list *list, struct km_err *err)
+{
+    m->groups = km_arena_zalloc(&m->arena, (m->ndeployments + 1) * sizeof *m->groups);
+    m->patterns = km_arena_zalloc(&m->arena, (m->ndeployments + 1) * sizeof(void *));
+    if (!m->groups || !m->patterns)
+        return km_fail(err, KM_E_NOMEM, "out of memory");
+    for (size_t i = 0; i < m->ndeployments; i++)
+        if (!km_map_get(m->by_name, m->deployments[i].group) &&
+            !group_of(m, m->deployments[i].group)) {
+            struct km_model_group *g = &m->groups[m->ngroups++];
+            int r;
+
+            g->name = m->deployments[i].group;
+            r = fill_group(m, g, list, err);
+            if (r < 0)
+                return r;
+            if (is_pattern(g->name))
+                m->patterns[m->npatterns++] = g;
+            else if (km_map_set(m->by_name, g->name, g, NULL) < 0)
+                return km_fail(err, KM_E_NOMEM, "out of memory");
+        }
+    qsort(m->patterns, m->npatterns, sizeof(void *), by_literal_bytes);
+    return 0;
+}
+
+/* Each deployment can be asked for by its id: a group of its own. */
+static int index_ids(struct km_models *m, struct km_err *err)
+{
+    for (size_t i = 0; i < m->ndeployments; i++) {
+        struct km_deployment *d = &m->deployments[i];
+        struct km_model_group *g = km_arena_zalloc(&m->arena, sizeof *g);
+        struct km_candidate *c = km_arena_zalloc(&m->arena, sizeof *c);
+
+        if (!g || !c)
+            return km_fail(err, KM_E_NOMEM, "out of memory");
+        if (km_map_get(m->by_id, d->id))
+            d->id = km_arena_printf(&m->arena, "%.*s-%zu", KM_STR_ARG(d->id), i);
+        *c = (struct km_candidate){ .weight = 1, .breaker = &d->breaker, .deployment = d };
+        *g = (struct km_model_group){ .name = d->group, .v = c, .n = 1 };
+        if (km_map_set(m->by_id, d->id, g, NULL) < 0)
+            return km_fail(err, KM_E_NOMEM, "out of memory");
+    }
+    return 0;
+}
+
+/* `alias: group`, or `alias: {model: group, hidden: true}`. */
+static int add_aliases(struct km_models *m, const struct km_node *node, struct km_err *err)
+{
+    struct alias *v;
+
+    if (!node || node->type != KM_NODE_MAP || node->n == 0)
+        return 0;
+    v = km_arena_zalloc(&m->arena, node->n * sizeof *v);
+    if (!v)
+        return km_fail(err, KM_E_NOMEM, "out of memory");
+    for (size_t i = 0; i < node->n; i++) {
+        const struct km_node *target = node->v[i];
+        const struct km_node *hidden = km_node_get(target, KM_STR("hidden"));
+
+        if (target->type == KM_NODE_MAP)
+            target = km_node_get(target, KM_STR("model"));
+        if (!target || km_map_get(m->by_alias, node->k[i]->text))
+            continue;
+        v[i].name = km_arena_str(&m->arena, node->k[i]->text);
+        v[i].group = km_arena_str(&m->arena, target->text);
+        v[i].hidden = hidden && hidden->type == KM_NODE_BOOL && hidden->b;
+        if (km_map_set(m->by_alias, v[i].name, &v[i], NULL) < 0)
+            return km_fail(err, KM_E_NOMEM, "out of memory");
+        if (!v[i].hidden)
+            m->names[m->nnames++] = v[i].name;
+    }
+    return 0;
+}
+
+static size_t alias_count(const struct km_node *node)
+{
+    return node && node->type == KM_NODE_MAP ? node->n : 0;
+}
+
+static int build_names(struct km_models *m, const struct km_config *config, struct km_err *err)
+{
+    const struct km_llm_defaults *llm = km_config_get(config, &km_llm_defaults_table);
+    const struct km_router_settings *router = km_config_get(config, &km_router_settings_table);
+    size_t room = m->ngroups + alias_count(llm->model_group_alias) +
+                  alias_count(router->model_group_alias) + 1;
+    int r;
+
+    m->names = km_arena_zalloc(&m->arena, room * sizeof *m->names);
+    if (!m->names)
+        return km_fail(err, KM_E_NOMEM, "out of memory");
+    for (size_t i = 0; i < m->ngroups; i++)
+        m->names[m->nnames++] = m->groups[i].name;
+    r = add_aliases(m, router->model_group_alias, err);   /* router_settings wins */
+    return r < 0 ? r : add_aliases(m, llm->model_group_alias, err);
+}
+
+int km_models_new(const struct km_models_args *args, struct km_diags *diags,
+                  struct km_models **ret_models, struct km_err *err)
+{
+    const struct km_model_settings *s = km_config_get(args->config, &km_model_settings_table);
+    struct km_models *m = calloc(1, sizeof *m);
+    struct km_model_build b = { args, m ? &m->arena : NULL, diags };
+    int r;
+
+    if (!m)
+        return km_fail(err, KM_E_NOMEM, "out of memory");
+    km_arena_init(&m->arena, MODELS_BYTES, NULL);
+    m->by_name = km_map_new_borrowed(MODELS_MAX);
+    m->by_alias = km_map_new_borrowed(MODELS_MAX);
+    m->by_id = km_map_new_borrowed(MODELS_MAX);
+    r = m->by_name && m->by_alias && m->by_id ? build_deployments(m, &b, &s->models, err)
+                                              : km_fail(err, KM_E_NOMEM, "out of memory");
+    if (r == 0)
+        r = build_groups(m, &s->models, err);
+    if (r == 0)
+        r = index_ids(m, err);
+    if (r == 0)
+        r = build_names(m, args->config, err);
+    if (r < 0) {
+        km_models_free(m);
+        return r;
+    }
+    *ret_models = m;
+    return 0;
+}
+
+static void matched(struct km_model_match *ret, const struct km_model_group *g)
+{
+    ret->v = g->v;
+    ret->n = g->n;
+    ret->group = g->name;
+}
+
+static bool find_exact(const struct km_models *m, struct km_str name, struct km_model_match *ret)
+{
+    const struct km_model_group *g = km_map_get(m->by_name, name);
+
+    if (g)
+        matched(ret, g);
+    return g != NULL;
+}
+
+static bool find_pattern(const struct km_models *m, struct km_str name, struct km_model_match *ret)
+{
+    for (size_t i = 0; i < m->npatterns; i++)
+        if (km_str_glob(m->patterns[i]->name, name, &ret->star)) {
+            matched(ret, m->patterns[i]);
+            return true;
+        }
+    return false;
+}
+
+int km_models_find(const struct km_models *m, struct km_str name,
+                   struct km_model_match *ret_match, struct km_err *err)
+{
+    const struct alias *alias;
+    const struct km_model_group *g;
+
+    *ret_match = (struct km_model_match){ 0 };
+    if (find_exact(m, name, ret_match))
+        return 0;
+    alias = km_map_get(m->by_alias, name);
+    if (alias) {
+        ret_match->alias_of = alias->group;
+        if (find_exact(m, alias->group, ret_match) || find_pattern(m, alias->group, ret_match))
+            return 0;
+    }
+    g = km_map_get(m->by_id, name);
+    if (g) {
+        matched(ret_match, g);
+        return 0;
+    }
+    if (find_pattern(m, name, ret_match))
+        return 0;
+    return km_fail_param(err, KM_E_INVALID, NULL,
+                         "There is no model '%.*s' here. GET /v1/models lists those your key may "
+                         "use.", KM_STR_ARG(km_str_sub(name, 0, 200)));
+}
+
+size_t km_models_count(const struct km_models *m)
+{
+    return m->ndeployments;
+}
+
+struct km_deployment *km_models_at(const struct km_models *m, size_t i)
+{
+    return &m->deployments[i];
+}
+
+size_t km_models_names(const struct km_models *m, const struct km_str **ret_names)
+{
+    *ret_names = m->names;
+    return m->nnames;
+}
