@@ -10,6 +10,7 @@
 #define KM_CONFIG_TREE_H
 
 #include "base/arena.h"
+#include "base/buf.h"
 
 enum km_node_type {
     KM_NODE_NULL,

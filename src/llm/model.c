@@ -4,8 +4,8 @@
  *     model_list (file order)      deployments[]       groups[] (first appearance)
  *       gpt-4o  -> openai/gpt-4o ─> d0 ─┐
  *       gpt-4o  -> azure/...     ─> d1 ─┴─ candidates ─> "gpt-4o"
- *       openai/* -> openai/*     ─> d2 ─── candidates ─> pattern "openai/*"
- *       *        -> *            ─> one deployment for each provider that has a key
+ *       o/%      -> openai/%      ─> d2 ─── candidates ─> pattern "o/%"   (% for a star)
+ *       %        -> %             ─> one deployment for each provider that has a key
  *
  * A name is looked up as: exact group, alias, deployment id, wildcard (most literal bytes
  * first).  That order is LiteLLM's.
@@ -74,7 +74,7 @@ static size_t count_providers(void)
     return n;
 }
 
-/* `*` -> `*`: one deployment for each provider, reached as "<provider>/<anything>". */
+/* A star that maps to a star: one deployment for each provider, reached as "<provider>/<anything>". */
 static int add_star(struct km_models *m, const struct km_model_build *b,
                     const struct km_model_entry *entry, struct km_err *err)
 {
@@ -136,28 +136,7 @@ static struct km_model_group *group_of(struct km_models *m, struct km_str name)
     return NULL;
 }
 
-/* A share, where some say theirs and others nothing: those get the least. */
-static int64_t share_of(const struct km_litellm_params *p)
-{
-    int64_t w = p->weight >= 0 ? p->weight : p->rpm >= 0 ? p->rpm : p->tpm;
-
-    return w > 0 ? w : 1;
-}
-
-static const struct km_model_entry *entry_of(const struct km_table_list *list,
-                                             const struct km_deployment *d)
-{
-    const struct km_model_entry *entries = list->v;
-
-    for (size_t i = 0; i < list->n; i++)
-        if (km_str_eq(entries[i].model_name, d->group) &&
-            km_str_eq(entries[i].params.model, d->model))
-            return &entries[i];
-    return NULL;
-}
-
-static int fill_group(struct km_models *m, struct km_model_group *g,
-                      const struct km_table_list *list, struct km_err *err)
+static int fill_group(struct km_models *m, struct km_model_group *g, struct km_err *err)
 {
     struct km_candidate *v;
     size_t n = 0;
@@ -170,15 +149,11 @@ static int fill_group(struct km_models *m, struct km_model_group *g,
     g->v = v;
     for (size_t i = 0; i < m->ndeployments; i++) {
         struct km_deployment *d = &m->deployments[i];
-        const struct km_model_entry *e;
-
-        if (!km_str_eq(d->group, g->name))
-            continue;
-        e = entry_of(list, d);
-        v[g->n++] = (struct km_candidate){ .weight = e ? share_of(&e->params) : 1,
-                                           .order = e ? e->params.order : 0,
-                                           .breaker = &d->breaker,
-                                           .deployment = d };
+        if (km_str_eq(d->group, g->name))
+            v[g->n++] = (struct km_candidate){ .weight = d->share,
+                                               .order = d->order,
+                                               .breaker = &d->breaker,
+                                               .deployment = d };
     }
     return 0;
 }
@@ -191,7 +166,7 @@ static int by_literal_bytes(const void *a, const void *b)
     return x->name.n == y->name.n ? km_str_cmp(x->name, y->name) : x->name.n < y->name.n ? 1 : -1;
 }
 
-static int build_groups(struct km_models *m, const struct km_table_list *list, struct km_err *err)
+static int build_groups(struct km_models *m, struct km_err *err)
 {
     m->groups = km_arena_zalloc(&m->arena, (m->ndeployments + 1) * sizeof *m->groups);
     m->patterns = km_arena_zalloc(&m->arena, (m->ndeployments + 1) * sizeof(void *));
@@ -204,7 +179,7 @@ static int build_groups(struct km_models *m, const struct km_table_list *list, s
             int r;
 
             g->name = m->deployments[i].group;
-            r = fill_group(m, g, list, err);
+            r = fill_group(m, g, err);
             if (r < 0)
                 return r;
             if (is_pattern(g->name))
@@ -304,7 +279,7 @@ int km_models_new(const struct km_models_args *args, struct km_diags *diags,
     r = m->by_name && m->by_alias && m->by_id ? build_deployments(m, &b, &s->models, err)
                                               : km_fail(err, KM_E_NOMEM, "out of memory");
     if (r == 0)
-        r = build_groups(m, &s->models, err);
+        r = build_groups(m, err);
     if (r == 0)
         r = index_ids(m, err);
     if (r == 0)

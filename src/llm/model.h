@@ -41,7 +41,8 @@ struct km_deployment {
     struct km_str unavailable;     /* why it cannot be called; empty: it can */
     struct km_breaker breaker;
     _Atomic bool no_stream_options; /* this base refused stream_options once */
-    size_t index;                  /* place in km_models_deployments(): for metrics */
+    int64_t share, order;          /* for the shuffle; lower order first */
+    size_t index;                  /* place in km_models_at(): for metrics */
 };
 
 struct km_model_group {

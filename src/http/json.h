@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* json.h - reading JSON: the only door to yyjson.
+ *
+ * A parsed tree is immutable and lives in the arena it was read into; strings are views (of the
+ * arena's copy, never of the input).  Numbers keep their text, so nothing is rounded.
+ * Accessors accept NULL and wrong types and say so, which makes walking straight.
+ */
+#ifndef KM_HTTP_JSON_H
+#define KM_HTTP_JSON_H
+
+#include "base/buf.h"
+#include "http/json_span.h"
+
+struct km_json;  /* a value */
+
+/* Strict RFC 8259, valid UTF-8, one value and nothing after it but white space.  KM_E_INVALID
+ * with line and column; KM_E_NOMEM when the arena overflows. */
+int km_json_parse(struct km_arena *arena, struct km_str text, const struct km_json **ret_root,
+                  struct km_err *err) KM_MUST_USE;
+
+enum km_json_type km_json_kind(const struct km_json *v);  /* KM_JSON_ABSENT for NULL */
+
+const struct km_json *km_json_get(const struct km_json *object, const char *name);
+size_t km_json_count(const struct km_json *v);            /* items or members */
+
+/* Items of an array (key is empty) or members of an object, in order:
+ *     for (km_json_iter(v, &it); km_json_next(&it, &key, &item);) ... */
+struct km_json_iter {
+    const struct km_json *next;
+    size_t left;
+    bool object;
+};
+void km_json_iter(const struct km_json *v, struct km_json_iter *it);
+bool km_json_next(struct km_json_iter *it, struct km_str *ret_key, const struct km_json **ret_item);
+
+/* false when v is not of that type (or does not fit). */
+bool km_json_string(const struct km_json *v, struct km_str *ret);
+bool km_json_bool(const struct km_json *v, bool *ret);
+bool km_json_i64(const struct km_json *v, int64_t *ret);           /* "5", "5.0", "5e0" */
+bool km_json_number(const struct km_json *v, struct km_str *ret);  /* its text */
+
+/* The value as compact JSON. */
+void km_json_write(const struct km_json *v, struct km_buf *out);
+
+#endif
