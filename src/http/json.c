@@ -167,7 +167,9 @@ bool km_json_i64(const struct km_json *v, int64_t *ret)
     return true;
 }
 
-static void write_members(const struct km_json *v, struct km_buf *out)
+static void write_value(const struct km_json *v, struct km_buf *out, int depth);
+
+static void write_members(const struct km_json *v, struct km_buf *out, int depth)
 {
     struct km_json_iter it;
     struct km_str key;
@@ -181,16 +183,16 @@ static void write_members(const struct km_json *v, struct km_buf *out)
             km_buf_json(out, key);
             km_buf_byte(out, ':');
         }
-        km_json_write(item, out);
+        write_value(item, out, depth);
     }
 }
 
-/* Recursion is bounded: bodies nest at most KM_JSON_DEPTH levels, checked before. */
-void km_json_write(const struct km_json *v, struct km_buf *out)
+/* What nests deeper than KM_JSON_DEPTH is not written: recursion follows the input. */
+static void write_value(const struct km_json *v, struct km_buf *out, int depth)
 {
     struct km_str s;
 
-    switch (km_json_kind(v)) {
+    switch (depth > KM_JSON_DEPTH ? KM_JSON_NULL : km_json_kind(v)) {
     case KM_JSON_TRUE:
         km_buf_str(out, KM_STR("true"));
         break;
@@ -207,15 +209,20 @@ void km_json_write(const struct km_json *v, struct km_buf *out)
         break;
     case KM_JSON_ARRAY:
         km_buf_byte(out, '[');
-        write_members(v, out);
+        write_members(v, out, depth + 1);
         km_buf_byte(out, ']');
         break;
     case KM_JSON_OBJECT:
         km_buf_byte(out, '{');
-        write_members(v, out);
+        write_members(v, out, depth + 1);
         km_buf_byte(out, '}');
         break;
     default:
         km_buf_str(out, KM_STR("null"));
     }
+}
+
+void km_json_write(const struct km_json *v, struct km_buf *out)
+{
+    write_value(v, out, 0);
 }
