@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <pthread.h>
+
+#include "base/metric.h"
+
+static const struct km_metric_row requests = {
+    .name = "kanmon_requests_total",
+    .type = KM_COUNTER,
+    .help = "Requests by model.",
+    .labels = { "model", "status" },
+};
+
+static const struct km_metric_row open_streams = {
+    .name = "kanmon_open_streams",
+    .type = KM_GAUGE,
+    .help = "Streams open now.",
+};
+
+static const struct km_metric_row latency = {
+    .name = "kanmon_latency_seconds",
+    .type = KM_HISTOGRAM,
+    .help = "Time to the last byte.\nUpstream included.",
+    .labels = { "model" },
+    .scale = 6,
+    .bounds = { 5000, 100000, 2500000 },
+};
+
+static struct km_series *of(struct km_metrics *m, const char *model, const char *status)
+{
+    return km_metric_series(m, &requests, (struct km_str[]){ km_str_c(model), km_str_c(status) });
+}
+
+static void text_is(struct km_metrics *m, const char *expected)
+{
+    struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(1 << 20);
+
+    km_metrics_text(m, &out);
+    assert_string_equal(km_buf_cstr(&out), expected);
+}
+
+static void the_same_labels_are_the_same_series(void **state)
+{
+    struct km_metrics *m = km_metrics_new(2, 10);
+    struct km_series *s = of(m, "a", "200");
+
+    (void)state;
+    assert_ptr_equal(of(m, "a", "200"), s);
+    assert_ptr_not_equal(of(m, "a", "429"), s);
+    assert_ptr_not_equal(of(m, "a2", "00"), s);
+    assert_null(km_metrics_free(m));
+    assert_null(km_metrics_free(NULL));
+}
+
+static void workers_add_up(void **state)
+{
+    struct km_metrics *m = km_metrics_new(3, 10);
+    struct km_series *c = of(m, "a", "200"), *g = km_metric_series(m, &open_streams, NULL);
+
+    (void)state;
+    for (size_t w = 0; w < 3; w++) {
+        km_metric_add(c, w, (int64_t)w + 1);
+        km_metric_set(g, w, 10);
+        km_metric_add(g, w, -1);
+    }
+    assert_int_equal(km_metric_value(c), 6);
+    assert_int_equal(km_metric_value(g), 27);
+    km_metric_add(NULL, 0, 1);
+    km_metric_set(NULL, 0, 1);
+    km_metric_observe(NULL, 0, 1);
+    assert_int_equal(km_metric_value(NULL), 0);
+    text_is(m, "# HELP kanmon_requests_total Requests by model.\n"
+               "# TYPE kanmon_requests_total counter\n"
+               "kanmon_requests_total{model=\"a\",status=\"200\"} 6\n"
+               "# HELP kanmon_open_streams Streams open now.\n"
+               "# TYPE kanmon_open_streams gauge\n"
+               "kanmon_open_streams 27\n");
+    km_metrics_free(m);
+}
+
+static void a_histogram_counts_up_to_each_bound(void **state)
+{
+    struct km_metrics *m = km_metrics_new(2, 10);
+    struct km_series *s = km_metric_series(m, &latency, &KM_STR("a"));
+
+    (void)state;
+    km_metric_observe(s, 0, 5000); /* a bound belongs to its own bucket */
+    km_metric_observe(s, 1, 5001);
+    km_metric_observe(s, 0, 2500000);
+    km_metric_observe(s, 1, 9000000);
+    assert_int_equal(km_metric_value(s), 4);
+    text_is(m, "# HELP kanmon_latency_seconds Time to the last byte.\\nUpstream included.\n"
+               "# TYPE kanmon_latency_seconds histogram\n"
+               "kanmon_latency_seconds_bucket{model=\"a\",le=\"0.005\"} 1\n"
+               "kanmon_latency_seconds_bucket{model=\"a\",le=\"0.1\"} 2\n"
+               "kanmon_latency_seconds_bucket{model=\"a\",le=\"2.5\"} 3\n"
+               "kanmon_latency_seconds_bucket{model=\"a\",le=\"+Inf\"} 4\n"
+               "kanmon_latency_seconds_sum{model=\"a\"} 11.510001\n"
+               "kanmon_latency_seconds_count{model=\"a\"} 4\n");
+    km_metrics_free(m);
+}
+
+static void past_the_bound_labels_share_other(void **state)
+{
+    struct km_metrics *m = km_metrics_new(1, 2);
+    struct km_series *a = of(m, "a", "1"), *b = of(m, "b", "1"), *c = of(m, "c", "1");
+
+    (void)state;
+    assert_non_null(c);
+    assert_ptr_not_equal(a, b);
+    assert_ptr_not_equal(b, c);
+    assert_ptr_equal(of(m, "d", "2"), c);
+    assert_ptr_equal(of(m, "other", "other"), c);
+    assert_ptr_equal(of(m, "a", "1"), a);
+    assert_non_null(km_metric_series(m, &open_streams, NULL));
+    km_metric_add(c, 0, 5);
+    text_is(m, "# HELP kanmon_requests_total Requests by model.\n"
+               "# TYPE kanmon_requests_total counter\n"
+               "kanmon_requests_total{model=\"a\",status=\"1\"} 0\n"
+               "kanmon_requests_total{model=\"b\",status=\"1\"} 0\n"
+               "kanmon_requests_total{model=\"other\",status=\"other\"} 5\n"
+               "# HELP kanmon_open_streams Streams open now.\n"
+               "# TYPE kanmon_open_streams gauge\n"
+               "kanmon_open_streams 0\n");
+    km_metrics_free(m);
+}
+
+static void label_values_are_escaped_and_cut(void **state)
+{
+    struct km_metrics *m = km_metrics_new(1, 10);
+    struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(1 << 20);
+    char value[300];
+
+    (void)state;
+    of(m, "a\"b\\c\nd\xff", "\xe3\x81\x82");
+    memset(value, 'v', sizeof value);
+    value[299] = '\0';
+    of(m, value, "1");
+    value[200] = 'w'; /* past the cut: the same series, not a second line */
+    of(m, value, "1");
+    km_metrics_text(m, &out);
+    assert_non_null(strstr(km_buf_cstr(&out), "{model=\"a\\\"b\\\\c\\nd\xef\xbf\xbd\",status=\""
+                                              "\xe3\x81\x82\"} 0\n"));
+    value[128] = '\0';
+    assert_non_null(strstr(km_buf_cstr(&out), value));
+    assert_null(strstr(strstr(km_buf_cstr(&out), value) + 128, value));
+    km_metrics_free(m);
+}
+
+struct work {
+    struct km_metrics *m;
+    size_t worker;
+};
+
+static void *count(void *data)
+{
+    const struct work *w = data;
+    struct km_series *s = of(w->m, "shared", "200");
+
+    for (int i = 0; i < 100000; i++)
+        km_metric_add(s, w->worker, 1);
+    return NULL;
+}
+
+static void a_reader_sees_whole_numbers_while_workers_count(void **state)
+{
+    struct km_metrics *m = km_metrics_new(2, 10);
+    struct work work[2] = { { m, 0 }, { m, 1 } };
+    pthread_t threads[2];
+    int64_t last = 0;
+
+    (void)state;
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, count, &work[i]), 0);
+    for (int i = 0; i < 100; i++) {
+        struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(1 << 20);
+        int64_t now = km_metric_value(of(m, "shared", "200"));
+
+        assert_true(now >= last && now <= 200000);
+        last = now;
+        km_metrics_text(m, &out);
+    }
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    assert_int_equal(km_metric_value(of(m, "shared", "200")), 200000);
+    km_metrics_free(m);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_same_labels_are_the_same_series),
+        cmocka_unit_test(workers_add_up),
+        cmocka_unit_test(a_histogram_counts_up_to_each_bound),
+        cmocka_unit_test(past_the_bound_labels_share_other),
+        cmocka_unit_test(label_values_are_escaped_and_cut),
+        cmocka_unit_test(a_reader_sees_whole_numbers_while_workers_count),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
