@@ -50,12 +50,12 @@ struct km_line {
 /* false: the level is off, nothing to do.  `event` is a static, stable name. */
 bool km_log_begin(struct km_log *log, struct km_line *l, enum km_log_level level,
                   const char *event);
-void km_line_str(struct km_line *l, const char *key, struct km_str value);
-void km_line_cstr(struct km_line *l, const char *key, const char *value);
-void km_line_u64(struct km_line *l, const char *key, uint64_t value);
-void km_line_i64(struct km_line *l, const char *key, int64_t value);
+void km_line_str(struct km_line *l, const char *name, struct km_str value);
+void km_line_cstr(struct km_line *l, const char *name, const char *value);
+void km_line_u64(struct km_line *l, const char *name, uint64_t value);
+void km_line_i64(struct km_line *l, const char *name, int64_t value);
 /* value / 10^scale as a decimal number without trailing zeros (money, milliseconds). */
-void km_line_decimal(struct km_line *l, const char *key, int64_t value, int scale);
+void km_line_decimal(struct km_line *l, const char *name, int64_t value, int scale);
 void km_log_end(struct km_line *l);
 
 /* One line with a message, for the rare places that need no more.  log may be NULL. */
