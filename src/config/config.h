@@ -15,6 +15,7 @@
 #include "base/setting.h"
 #include "config/diag.h"
 
+struct km_buf;
 struct km_config;
 
 struct km_config_flag {

@@ -31,9 +31,24 @@ struct km_diags;               /* a list; at most 200 are kept, the rest counted
 struct km_diags *km_diags_new(void);
 struct km_diags *km_diags_free(struct km_diags *d);
 
+/* The text of a file that diagnostics will point into; both are copied.  Lines shown from it
+ * have what follows a name like api_key, token or password masked, known to the rows or not. */
+void km_diags_source(struct km_diags *d, struct km_str file, struct km_str text);
+
+/* The node is a secret: its characters are never shown, whoever points at its line. */
+void km_diags_hide(struct km_diags *d, const struct km_node *secret);
+
 /* At a node (its place) or nowhere (node NULL).  help may be NULL. */
 void km_diag_add(struct km_diags *d, enum km_diag_level level, const char *code,
                  const struct km_node *at, const char *help, const char *fmt, ...) KM_PRINTF(6, 7);
+
+/* At a place without a node: a syntax error. */
+void km_diag_add_at(struct km_diags *d, enum km_diag_level level, const char *code,
+                    struct km_str file, unsigned line, unsigned column, const char *help,
+                    const char *fmt, ...) KM_PRINTF(8, 9);
+
+/* All secrets are known: `source` of every entry is filled (of later ones as they come). */
+void km_diags_seal(struct km_diags *d);
 
 size_t km_diags_count(const struct km_diags *d, enum km_diag_level level);
 const struct km_diag *km_diags_at(const struct km_diags *d, size_t i);

@@ -10,6 +10,8 @@
 
 #include "base/arena.h"
 
+struct km_buf;
+
 typedef bool km_getenv_fn(void *ctx, const char *name, struct km_str *ret_value);
 
 /* *ret_found is false when text names a variable that is not set (value is then empty). */

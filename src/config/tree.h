@@ -12,6 +12,8 @@
 #include "base/arena.h"
 #include "base/buf.h"
 
+struct km_buf;
+
 enum km_node_type {
     KM_NODE_NULL,
     KM_NODE_BOOL,

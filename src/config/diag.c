@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* diag.c - see diag.h for the contract.
+ *
+ * Entries are written while a configuration is read, but which lines hold secrets is known
+ * only when the rows have been walked.  So an entry keeps its place, and the text of its line
+ * is cut out when the list is sealed:
+ *
+ *     add(place, message) ... hide(secret node) ... seal() -> source of every entry
+ *
+ * A line is shown up to the first byte that may belong to a secret (mask.c, hidden nodes); a
+ * caret that would stand behind it is moved to the mask.  Bytes that a terminal would act on
+ * never come out.
+ */
+#include "config/diag.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "config/mask.h"
+
+enum { MAX_DIAGS = 200, MAX_SHOWN = 160 };
+
+struct source {
+    struct source *next;
+    struct km_str file, text;
+};
+
+struct hidden {
+    struct hidden *next;
+    struct km_str file;
+    unsigned line, column;
+};
+
+struct km_diags {
+    struct km_arena arena;
+    struct km_diag v[MAX_DIAGS];
+    size_t n;
+    size_t counts[2];
+    struct source *sources;
+    struct hidden *hidden;
+    bool sealed;
+};
+
+struct km_diags *km_diags_new(void)
+{
+    struct km_diags *d = calloc(1, sizeof *d);
+
+    if (d)
+        km_arena_init(&d->arena, 64 << 20, NULL);
+    return d;
+}
+
+struct km_diags *km_diags_free(struct km_diags *d)
+{
+    if (d) {
+        km_arena_done(&d->arena);
+        free(d);
+    }
+    return NULL;
+}
+
+void km_diags_source(struct km_diags *d, struct km_str file, struct km_str text)
+{
+    struct source *s = km_arena_alloc(&d->arena, sizeof *s);
+
+    if (!s)
+        return;
+    *s = (struct source){ d->sources, km_arena_str(&d->arena, file),
+                          km_arena_str(&d->arena, text) };
+    d->sources = s;
+}
+
+void km_diags_hide(struct km_diags *d, const struct km_node *secret)
+{
+    struct hidden *h;
+
+    /* The file shows os.environ/NAME there, which is no secret. */
+    if (!secret || secret->from_env || !secret->line)
+        return;
+    h = km_arena_alloc(&d->arena, sizeof *h);
+    if (!h)
+        return;
+    *h = (struct hidden){ d->hidden, secret->file, secret->line, secret->column };
+    d->hidden = h;
+}
+
+/* Takes the next line off *text. */
+static bool next_line(struct km_str *text, struct km_str *ret_line)
+{
+    if (!km_str_split(text, '\n', ret_line))
+        return false;
+    if (ret_line->n && ret_line->p[ret_line->n - 1] == '\r')
+        ret_line->n--;
+    return true;
+}
+
+/* Where the content of a line begins; the dash of a list item is not yet content. */
+static size_t indent(struct km_str line)
+{
+    size_t i = 0;
+
+    while (i < line.n && (line.p[i] == ' ' ||
+                          (line.p[i] == '-' && i + 1 < line.n && line.p[i + 1] == ' ')))
+        i++;
+    return i;
+}
+
+/* Byte offset of a column (counted in code points from 1). */
+static size_t column_byte(struct km_str line, unsigned column)
+{
+    size_t i = 0;
+
+    while (i < line.n && column > 1) {
+        i++;
+        while (i < line.n && ((unsigned char)line.p[i] & 0xc0) == 0x80)
+            i++;
+        column--;
+    }
+    return i;
+}
+
+/* Where hidden nodes begin on this line, or line.n. */
+static size_t hidden_from(const struct km_diags *d, struct km_str file, unsigned number,
+                          struct km_str line, bool *ret_open)
+{
+    size_t from = line.n;
+
+    for (const struct hidden *h = d->hidden; h; h = h->next) {
+        if (h->line != number || !km_str_eq(h->file, file))
+            continue;
+        *ret_open = true;
+        if (column_byte(line, h->column) < from)
+            from = column_byte(line, h->column);
+    }
+    return from;
+}
+
+/* Finds line `number` and how much of it may be shown.  A secret that goes on hides the lines
+ * below that are indented more than the one it began on. */
+static bool find_line(const struct km_diags *d, const struct source *s, unsigned number,
+                      struct km_str *ret_line, size_t *ret_shown)
+{
+    struct km_str rest = s->text, line;
+    size_t secret_indent = SIZE_MAX;
+
+    for (unsigned at = 1; next_line(&rest, &line); at++) {
+        bool open = false, hidden_open = false;
+        size_t shown = km_mask_from(line, &open), other;
+
+        other = hidden_from(d, s->file, at, line, &hidden_open);
+        if (other < shown)
+            shown = other;
+        if (indent(line) < line.n && indent(line) <= secret_indent)
+            secret_indent = open || hidden_open ? indent(line) : SIZE_MAX;
+        else if (secret_indent != SIZE_MAX)
+            shown = 0;
+        if (at == number) {
+            *ret_line = line;
+            *ret_shown = shown;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The line as it may be shown: masked, and without bytes a terminal acts on. */
+static struct km_str shown_line(struct km_diags *d, struct km_str line, size_t shown)
+{
+    struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(64 * 1024);
+
+    for (size_t i = 0; i < shown; i++) {
+        unsigned char c = (unsigned char)line.p[i];
+
+        km_buf_byte(&out, c < 0x20 && c != '\t' ? '?' : c == 0x7f ? '?' : (char)c);
+    }
+    if (shown < line.n)
+        km_buf_str(&out, KM_STR(KM_MASK));
+    return km_arena_str(&d->arena, km_buf_view(&out));
+}
+
+static unsigned code_points(struct km_str s)
+{
+    unsigned n = 0;
+
+    for (size_t i = 0; i < s.n; i++)
+        n += ((unsigned char)s.p[i] & 0xc0) != 0x80;
+    return n;
+}
+
+static void fill_source(struct km_diags *d, struct km_diag *g)
+{
+    const struct source *s = d->sources;
+    struct km_str line;
+    size_t shown;
+    unsigned end;
+
+    while (s && !km_str_eq(s->file, g->file))
+        s = s->next;
+    if (!s || !g->line || !find_line(d, s, g->line, &line, &shown))
+        return;
+    g->source = shown_line(d, line, shown);
+    end = code_points(km_str_sub(line, 0, shown)) + 1;
+    if (g->column > end && shown < line.n)
+        g->width = sizeof KM_MASK - 1;
+    else if (g->column + g->width > end && g->column < end && shown == line.n)
+        g->width = end - g->column;
+    if (!g->width)
+        g->width = 1;
+}
+
+void km_diags_seal(struct km_diags *d)
+{
+    for (size_t i = 0; i < d->n; i++)
+        if (!d->v[i].source.p)
+            fill_source(d, &d->v[i]);
+    d->sealed = true;
+}
+
+static void add(struct km_diags *d, struct km_diag g, const char *help, const char *fmt,
+                va_list ap) KM_PRINTF(4, 0);
+
+static void add(struct km_diags *d, struct km_diag g, const char *help, const char *fmt,
+                va_list ap)
+{
+    char text[1024];
+
+    d->counts[g.level]++;
+    if (d->n == MAX_DIAGS)
+        return;
+    vsnprintf(text, sizeof text, fmt, ap);
+    g.file = km_arena_str(&d->arena, g.file);
+    g.message = km_arena_str(&d->arena, km_str_c(text));
+    g.help = km_arena_str(&d->arena, km_str_c(help));
+    d->v[d->n] = g;
+    if (d->sealed)
+        fill_source(d, &d->v[d->n]);
+    d->n++;
+}
+
+void km_diag_add(struct km_diags *d, enum km_diag_level level, const char *code,
+                 const struct km_node *at, const char *help, const char *fmt, ...)
+{
+    struct km_diag g = { .level = level, .code = code };
+    va_list ap;
+
+    if (at) {
+        g.file = at->file;
+        g.line = at->line;
+        g.column = at->column;
+        g.width = code_points(at->text);
+    }
+    va_start(ap, fmt);
+    add(d, g, help, fmt, ap);
+    va_end(ap);
+}
+
+void km_diag_add_at(struct km_diags *d, enum km_diag_level level, const char *code,
+                    struct km_str file, unsigned line, unsigned column, const char *help,
+                    const char *fmt, ...)
+{
+    struct km_diag g = { .level = level, .code = code, .file = file, .line = line,
+                         .column = column, .width = 1 };
+    va_list ap;
+
+    va_start(ap, fmt);
+    add(d, g, help, fmt, ap);
+    va_end(ap);
+}
+
+size_t km_diags_count(const struct km_diags *d, enum km_diag_level level)
+{
+    return d->counts[level];
+}
+
+const struct km_diag *km_diags_at(const struct km_diags *d, size_t i)
+{
+    return i < d->n ? &d->v[i] : NULL;
+}
+
+struct palette {
+    const char *error, *warning, *gutter, *bold, *off;
+};
+
+static void spaces(struct km_buf *out, size_t n)
+{
+    while (n--)
+        km_buf_byte(out, ' ');
+}
+
+/* " 12 | the line" and the carets under it; long lines are cut around the caret. */
+static void text_source(const struct km_diag *g, const struct palette *c, size_t gutter,
+                        struct km_buf *out)
+{
+    unsigned skip = g->column > MAX_SHOWN ? g->column - MAX_SHOWN / 2 : 0;
+    size_t from = column_byte(g->source, skip + 1);
+    size_t to = column_byte(g->source, skip + MAX_SHOWN + 1);
+    unsigned column = g->column - skip, width = g->width;
+    unsigned shown = code_points(km_str_sub(g->source, from, to - from));
+
+    if (column > shown + 1)
+        column = shown > g->width ? shown - g->width + 1 : 1;
+    if (column + width > MAX_SHOWN + 1)
+        width = MAX_SHOWN + 1 - column;
+    spaces(out, gutter);
+    km_buf_printf(out, "%s |%s\n%s%*u |%s %.*s\n", c->gutter, c->off, c->gutter, (int)gutter,
+                  g->line, c->off, KM_STR_ARG(km_str_sub(g->source, from, to - from)));
+    spaces(out, gutter);
+    km_buf_printf(out, "%s |%s ", c->gutter, c->off);
+    for (unsigned i = 1; i < column; i++)
+        km_buf_byte(out, from == 0 && i <= g->source.n && g->source.p[i - 1] == '\t' ? '\t' : ' ');
+    km_buf_str(out, km_str_c(g->level == KM_DIAG_ERROR ? c->error : c->warning));
+    for (unsigned i = 0; i < width; i++)
+        km_buf_byte(out, '^');
+    km_buf_printf(out, "%s\n", c->off);
+}
+
+static void text_one(const struct km_diag *g, const struct palette *c, struct km_buf *out)
+{
+    bool error = g->level == KM_DIAG_ERROR;
+    size_t gutter = 1;
+
+    for (unsigned n = g->line; n >= 10; n /= 10)
+        gutter++;
+    km_buf_printf(out, "%s%s[%s]%s%s: %.*s%s\n", error ? c->error : c->warning,
+                  error ? "error" : "warning", g->code, c->off, c->bold, KM_STR_ARG(g->message),
+                  c->off);
+    if (g->file.n && g->line) {
+        spaces(out, gutter);
+        km_buf_printf(out, "%s-->%s %.*s:%u:%u\n", c->gutter, c->off, KM_STR_ARG(g->file),
+                      g->line, g->column);
+    } else if (g->file.n) {
+        spaces(out, gutter);
+        km_buf_printf(out, "%s-->%s %.*s\n", c->gutter, c->off, KM_STR_ARG(g->file));
+    }
+    if (g->source.n)
+        text_source(g, c, gutter, out);
+    if (g->help.n) {
+        spaces(out, gutter);
+        km_buf_printf(out, "%s =%s help: %.*s\n", c->gutter, c->off, KM_STR_ARG(g->help));
+    }
+}
+
+void km_diags_text(const struct km_diags *d, bool colour, struct km_buf *out)
+{
+    static const struct palette plain = { "", "", "", "", "" };
+    static const struct palette ansi = { "\033[1;31m", "\033[1;33m", "\033[1;34m", "\033[1m",
+                                         "\033[0m" };
+    size_t all = d->counts[0] + d->counts[1];
+
+    for (size_t i = 0; i < d->n; i++) {
+        text_one(&d->v[i], colour ? &ansi : &plain, out);
+        km_buf_byte(out, '\n');
+    }
+    if (all > d->n)
+        km_buf_printf(out, "... and %zu more\n\n", all - d->n);
+}
+
+static void json_text(struct km_buf *out, const char *name, struct km_str value)
+{
+    km_buf_printf(out, "\"%s\":", name);
+    if (value.n)
+        km_buf_json(out, value);
+    else
+        km_buf_str(out, KM_STR("null"));
+}
+
+void km_diags_json(const struct km_diags *d, struct km_buf *out)
+{
+    km_buf_byte(out, '[');
+    for (size_t i = 0; i < d->n; i++) {
+        const struct km_diag *g = &d->v[i];
+
+        km_buf_str(out, i ? KM_STR(",{") : KM_STR("{"));
+        json_text(out, "file", g->file);
+        km_buf_printf(out, ",\"line\":%u,\"column\":%u,\"level\":\"%s\",\"code\":\"%s\",",
+                      g->line, g->column, g->level == KM_DIAG_ERROR ? "error" : "warning",
+                      g->code);
+        json_text(out, "message", g->message);
+        km_buf_byte(out, ',');
+        json_text(out, "suggestion", g->help);
+        km_buf_byte(out, '}');
+    }
+    km_buf_byte(out, ']');
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* fill.h - the settings engine: rows and a tree in, filled structs and diagnostics out.
+ *
+ * Also the walk over sections that schema, reference and the self-check share.
+ */
+#ifndef KM_CONFIG_FILL_H
+#define KM_CONFIG_FILL_H
+
+#include "config/config.h"
+#include "config/env.h"
+
+/* One setting as it came out, for `config show` and for comparing snapshots. */
+struct km_effective {
+    struct km_str path;            /* "model_list[0].litellm_params.model" */
+    const struct km_setting *row;
+    const struct km_node *node;    /* the value as it was read; its place tells the origin */
+};
+
+struct km_fill {
+    struct km_arena *arena;
+    struct km_diags *diags;
+    const struct km_env *env;
+    const struct km_settings_table *const *tables;
+    const struct km_config_flag *flags;
+    size_t nflags;
+    const struct km_node *root;
+    const struct km_node *accept;  /* kanmon_settings.accept_unsupported, or NULL */
+    struct km_effective *settings; /* grows in the arena */
+    size_t n, cap;
+};
+
+/* Fills one struct a table, in the order of fill->tables; NULL where memory ran out.  Problems go to
+ * diags only. */
+void km_fill_all(struct km_fill *fill, void **structs);
+
+/* node: NULL below a mapping that is absent.  path: where the mapping stands.  inherited:
+ * KM_SET_SAFETY and KM_SET_OPEN of the rows above. */
+void km_fill_rows(struct km_fill *fill, const struct km_settings_table *table,
+                  const struct km_node *node, struct km_str path, unsigned inherited, void *out);
+
+/* Reports the keys of a nested table's mapping that no row knows. */
+void km_fill_unknown(struct km_fill *fill, const struct km_settings_table *table,
+                     const struct km_node *node, struct km_str path, unsigned inherited);
+/* The same for everything above the tables: sections and the rows of root tables. */
+void km_fill_unknown_sections(struct km_fill *fill);
+
+/* A value that comes from outside the file, as a node whose place is `origin`. */
+const struct km_node *km_fill_text(struct km_fill *fill, const struct km_setting *row,
+                                   struct km_str text, struct km_str origin);
+
+/* From flags and the environment: NULL when nothing there sets the row.  `weak` asks for the
+ * row's own variables that only stand in for an absent key (LITELLM_MASTER_KEY). */
+const struct km_node *km_fill_override(struct km_fill *fill, const char *section,
+                                       const struct km_setting *row, bool weak);
+
+/* KANMON_<FLAG> of a row of a kanmon_settings section; empty for others. */
+struct km_str km_fill_variable(struct km_arena *arena, const char *section,
+                               const struct km_setting *row);
+
+/* The default as a node, or NULL. */
+const struct km_node *km_fill_default(struct km_fill *fill, const struct km_setting *row);
+
+/* "section.name", or "name" at the top. */
+struct km_str km_fill_path(struct km_arena *arena, struct km_str section, struct km_str name);
+
+#endif
