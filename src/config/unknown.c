@@ -48,7 +48,9 @@ static void report(struct km_fill *fill, const struct km_node *key, const struct
     struct km_str help = { 0 };
     struct km_str where = path.n ? path : KM_STR("the configuration");
 
-    if (g->best.n)
+    if (key->type != KM_NODE_STR)
+        help = KM_STR("YAML does not read this as text: put it in quotes");
+    else if (g->best.n)
         help = km_arena_printf(fill->arena, "did you mean '%.*s'?", KM_STR_ARG(g->best));
     km_diag_add(fill->diags, refuse ? KM_DIAG_ERROR : KM_DIAG_WARNING, refuse ? "E0103" : "W0101",
                 key, help.p, "unknown key '%.*s' in %.*s", KM_STR_ARG(key->text),
@@ -64,6 +66,7 @@ void km_fill_unknown(struct km_fill *fill, const struct km_settings_table *table
         struct guess g = { .want = node->k[i]->text, .distance = 256 };
 
         consider_rows(&g, table);
+        g.exact = g.exact && node->k[i]->type == KM_NODE_STR;
         if (!g.exact && !(inherited & KM_SET_OPEN))
             report(fill, node->k[i], &g, path, (inherited & KM_SET_SAFETY) != 0);
     }
@@ -108,7 +111,7 @@ static void check_section(struct km_fill *fill, struct km_str section)
             if (child.n)
                 consider(&g, child);
         }
-        if (!g.exact)
+        if (!g.exact || node->k[i]->type != KM_NODE_STR)
             report(fill, node->k[i], &g, section, false);
     }
 }
