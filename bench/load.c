@@ -115,7 +115,6 @@ int main(int argc, char **argv)
         .min_answer = 300,
         .sources = 4,
         .warmup_s = 0.5,
-        .seconds = 3,
     };
 
     o.mode = argc > 1 ? argv[1] : "";
@@ -126,8 +125,8 @@ int main(int argc, char **argv)
         return usage("--target is missing");
     if (o.connections < 1 || o.sources < 1 || o.body_bytes > REQUEST_MAX / 4)
         return usage("a number is out of range");
-    if (o.requests && !strcmp(o.mode, "closed"))
-        o.seconds = 86400;
+    if (o.seconds <= 0)
+        o.seconds = o.requests ? 86400 : 3;
     /* Shares its core with the mock: let each finish its batch. */
     sched_setscheduler(0, SCHED_BATCH, &(struct sched_param){ 0 });
     if (!strcmp(o.mode, "closed") || (!strcmp(o.mode, "open") && o.rate > 0))

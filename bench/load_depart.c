@@ -17,6 +17,9 @@
 #include "clock.h"
 
 enum { AT_WORK_MS = 30, PATIENCE_MS = 5000, SETTLE_MS = 5 };
+/* Tags of our own, above those of held streams and other than a run before had: what that
+ * one left behind may depart only now. */
+enum { TAG_FIRST = 20000, TAG_RUNS = 100, TAG_COUNT_MAX = 400 };
 
 static bool readable(int fd, int wait_ms)
 {
@@ -49,17 +52,17 @@ static bool first_event(int fd)
 }
 
 /* The moment client `tag` left; 0 when it never got as far. */
-static uint64_t visit(const struct options *o, int tag)
+static uint64_t visit(const struct options *o, unsigned tag)
 {
     char request[REQUEST_MAX], script[128];
-    int fd = client_connect(o, tag);
+    int fd = client_connect(o, (int)tag);
     uint64_t left_ns = 0;
     size_t len;
 
     if (fd < 0)
         return 0;
     snprintf(script, sizeof script,
-             o->unary ? "delay_ms=4000 tag=%d" : "events=-1 interval_ms=2000 tag=%d", tag);
+             o->unary ? "delay_ms=4000 tag=%u" : "events=-1 interval_ms=2000 tag=%u", tag);
     len = client_request(o, request, script, !o->unary);
     if (send(fd, request, len, MSG_NOSIGNAL) == (ssize_t)len &&
         (o->unary ? !readable(fd, AT_WORK_MS) : first_event(fd))) {
@@ -71,7 +74,8 @@ static uint64_t visit(const struct options *o, int tag)
 }
 
 /* Fills the histogram from the mock's log; returns how many departures it holds. */
-static int match(const char *stats, const uint64_t *left_ns, int count, struct hist *h)
+static int match(const char *stats, unsigned first, const uint64_t *left_ns, int count,
+                 struct hist *h)
 {
     const char *p = stats ? strstr(stats, "\"departures\":[") : NULL;
     int seen = 0;
@@ -82,8 +86,10 @@ static int match(const char *stats, const uint64_t *left_ns, int count, struct h
         unsigned long tag = strtoul(p + 1, &end, 10);
         uint64_t at_ns = strtoull(end + 1, &end, 10);
 
-        if (tag >= 1 && tag <= (unsigned long)count && left_ns[tag - 1]) {
-            hist_add(h, at_ns > left_ns[tag - 1] ? at_ns - left_ns[tag - 1] : 0);
+        if (tag >= first && tag < first + (unsigned long)count && left_ns[tag - first]) {
+            uint64_t from_ns = left_ns[tag - first];
+
+            hist_add(h, at_ns > from_ns ? at_ns - from_ns : 0);
             seen++;
         }
         p = end + 1;
@@ -96,18 +102,19 @@ int load_depart(const struct options *o)
     int count = o->connections, visits = 0, seen = 0;
     uint64_t *left_ns = calloc((size_t)count, sizeof *left_ns);
     struct hist *h = calloc(1, sizeof *h);
+    unsigned first = TAG_FIRST + (unsigned)getpid() % TAG_RUNS * TAG_COUNT_MAX;
     uint64_t until_ns;
 
-    if (!left_ns || !h)
+    if (!left_ns || !h || count > TAG_COUNT_MAX)
         return 1;
     free(client_ask_mock(o, "POST", "/__reset"));
     for (int i = 0; i < count; i++)
-        visits += (left_ns[i] = visit(o, i + 1)) != 0;
+        visits += (left_ns[i] = visit(o, first + (unsigned)i)) != 0;
     until_ns = clock_ns() + PATIENCE_MS * 1000000ull;
     while (seen < visits && clock_ns() < until_ns) {
         char *stats = client_ask_mock(o, "GET", "/__stats");
 
-        seen = match(stats, left_ns, count, h);
+        seen = match(stats, first, left_ns, count, h);
         free(stats);
         nap(20);
     }

@@ -53,7 +53,7 @@ static int stream_event(struct conn *c)
     }
     c->events_sent++;
     mock.events++;
-    return conn_send(c, text, script_event(text, c->id));
+    return conn_send(c, text, script_event(text, c->id, c->events_sent));
 }
 
 /* Sends what is due now and arms the timer for what comes later. */

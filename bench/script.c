@@ -147,11 +147,15 @@ static size_t chunk_event(char *out, uint64_t id, const char *rest)
     return chunk(out, event, (size_t)n);
 }
 
-size_t script_event(char *out, uint64_t id)
+size_t script_event(char *out, uint64_t id, long number)
 {
-    return chunk_event(out, id,
-                       "\"choices\":[{\"index\":0,\"delta\":{\"content\":\" token\"},"
-                       "\"logprobs\":null,\"finish_reason\":null}]");
+    char choices[160];
+
+    snprintf(choices, sizeof choices,
+             "\"choices\":[{\"index\":0,\"delta\":{\"content\":\" w%05ld\"},\"logprobs\":null,"
+             "\"finish_reason\":null}]",
+             number % 100000);
+    return chunk_event(out, id, choices);
 }
 
 size_t script_stream_end(char *out, uint64_t id, const struct script *s)

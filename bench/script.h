@@ -41,11 +41,12 @@ struct script {
 void script_read(struct script *s, const char *body, size_t len);
 
 /* Each writes at most SCRIPT_TEXT_MAX bytes and returns their number.  `id` makes the
- * answer's id; the stream's parts carry their chunk framing. */
+ * answer's id; the stream's parts carry their chunk framing.  `number` makes the event's
+ * text: a gateway may take a model that repeats itself for a broken one, and cut it off. */
 size_t script_json(char *out, uint64_t id);
 size_t script_error(char *out, int status);
 size_t script_stream_head(char *out);
-size_t script_event(char *out, uint64_t id);
+size_t script_event(char *out, uint64_t id, long number);
 size_t script_stream_end(char *out, uint64_t id, const struct script *s);
 
 #endif
