@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* openai.c - requests: read a few members by place, cut the gateway's own, pass on the rest.
+ *
+ *     client   {"model":"fast","messages":[...],"metadata":{...},"stream":true}
+ *     upstream {"model":"gpt-4o","messages":[...],"stream":true,"stream_options":{...}}
+ *
+ * Everything outside those spans is the client's own bytes: unknown members, key order, number
+ * spelling and white space survive, so nothing a provider adds tomorrow needs a change here.
+ *
+ * A member we read that occurs twice is refused (json_span.h says why): the upstream may take
+ * the last one where we took the first, and the model allow-list would be a suggestion.
+ */
+#include "llm/api/openai.h"
+
+#include <stdio.h>
+
+const struct km_llm_api km_api_chat = { "/chat/completions", "acompletion", "messages", true, true };
+const struct km_llm_api km_api_completion = { "/completions", "atext_completion", "prompt", true,
+                                              false };
+const struct km_llm_api km_api_embedding = { "/embeddings", "aembedding", "input", false, false };
+
+#define MAX_TOKENS_MOST 100000000  /* no model writes more; keeps the arithmetic far from its end */
+#define CHOICES_MOST 128           /* OpenAI's own bound */
+
+/* In the order of enum km_member.  The tail is what LiteLLM takes out before the upstream. */
+static const struct km_str members[KM_M_COUNT] = {
+    { "model", 5 },
+    { "stream", 6 },
+    { "stream_options", 14 },
+    { "max_tokens", 10 },
+    { "max_completion_tokens", 21 },
+    { "n", 1 },
+    { "best_of", 7 },
+    { "messages", 8 },
+    { "prompt", 6 },
+    { "input", 5 },
+    { "user", 4 },
+    { "api_base", 8 },
+    { "base_url", 8 },
+    { "metadata", 8 },
+    { "tags", 4 },
+    { "num_retries", 11 },
+    { "timeout", 7 },
+    { "fallbacks", 9 },
+    { "context_window_fallback_dict", 28 },
+    { "stream_timeout", 14 },
+    { "caching", 7 },
+    { "cache", 5 },
+    { "guardrails", 10 },
+    { "guardrail_config", 16 },
+    { "policies", 8 },
+    { "prompt_id", 9 },
+    { "prompt_variables", 16 },
+    { "litellm_metadata", 16 },
+    { "litellm_session_id", 18 },
+    { "litellm_trace_id", 16 },
+    { "mock_response", 13 },
+    { "mock_testing_fallbacks", 22 },
+    { "mock_timeout", 12 },
+    { "mock_delay", 10 },
+    { "api_key", 7 },
+    { "custom_llm_provider", 19 },
+    { "no-log", 6 },
+    { "disable_fallbacks", 17 },
+    { "allowed_openai_params", 21 },
+    { "drop_params", 11 },
+    { "user_config", 11 },
+    { "max_retries", 11 },
+    { "extra_headers", 13 },
+};
+
+static int bad(struct km_err *err, const char *param, const char *fmt, const char *what)
+{
+    return km_fail_param(err, KM_E_INVALID, param, fmt, what);
+}
+
+static struct km_str value_of(const struct km_llm_request *r, enum km_member m)
+{
+    return km_json_value(r->body, &r->spans[m]);
+}
+
+static bool present(const struct km_llm_request *r, enum km_member m)
+{
+    return r->spans[m].type != KM_JSON_ABSENT && r->spans[m].type != KM_JSON_NULL;
+}
+
+/* An integer member in low..high; *value stays when it is absent or null. */
+static int read_count(const struct km_llm_request *r, enum km_member m, int64_t low, int64_t high,
+                      int64_t *value, struct km_err *err)
+{
+    int64_t v;
+
+    if (!present(r, m))
+        return 0;
+    if (r->spans[m].type != KM_JSON_NUMBER || km_str_i64(value_of(r, m), &v) < 0 || v < low ||
+        v > high)
+        return km_fail_param(err, KM_E_INVALID, members[m].p,
+                             "'%s' must be an integer from %lld to %lld.", members[m].p,
+                             (long long)low, (long long)high);
+    *value = v;
+    return 0;
+}
+
+static int read_stream(struct km_llm_request *r, struct km_err *err)
+{
+    struct km_json_span inner;
+    struct km_str name = KM_STR("include_usage");
+
+    if (present(r, KM_M_STREAM) && r->spans[KM_M_STREAM].type != KM_JSON_TRUE &&
+        r->spans[KM_M_STREAM].type != KM_JSON_FALSE)
+        return bad(err, "stream", "'%s' must be true or false.", "stream");
+    r->stream = r->api->streams && r->spans[KM_M_STREAM].type == KM_JSON_TRUE;
+    if (!present(r, KM_M_STREAM_OPTIONS))
+        return 0;
+    if (r->spans[KM_M_STREAM_OPTIONS].type != KM_JSON_OBJECT)
+        return bad(err, "stream_options", "'%s' must be an object.", "stream_options");
+    if (km_json_spans(value_of(r, KM_M_STREAM_OPTIONS), &name, 1, &inner, NULL, err) < 0)
+        return KM_E_INVALID;
+    r->usage_asked = inner.type == KM_JSON_TRUE;
+    return 0;
+}
+
+static int read_model(struct km_llm_request *r, struct km_arena *arena, struct km_str path_model,
+                      struct km_err *err)
+{
+    if (path_model.n) {
+        r->model = path_model;
+        r->model_from_path = true;
+        return 0;
+    }
+    if (!present(r, KM_M_MODEL))
+        return km_fail_param(err, KM_E_INVALID, "model",
+                             "%s: Missing required parameter: 'model'. GET /v1/models lists the "
+                             "names to choose from.", r->api->path);
+    if (r->spans[KM_M_MODEL].type != KM_JSON_STRING)
+        return bad(err, "model", "'%s' must be a string.", "model");
+    r->model = km_json_text(arena, r->body, &r->spans[KM_M_MODEL]);
+    return r->model.n ? 0 : bad(err, "model", "'%s' must not be empty.", "model");
+}
+
+/* What the endpoint cannot do without. */
+static int read_required(const struct km_llm_request *r, struct km_err *err)
+{
+    enum km_member m = r->api == &km_api_chat         ? KM_M_MESSAGES
+                       : r->api == &km_api_completion ? KM_M_PROMPT
+                                                      : KM_M_INPUT;
+
+    if (r->spans[m].type == KM_JSON_ABSENT)
+        return km_fail_param(err, KM_E_INVALID, r->api->required,
+                             "%s: Missing required parameter: '%s'.", r->api->path,
+                             r->api->required);
+    if (m == KM_M_MESSAGES && r->spans[m].type != KM_JSON_ARRAY)
+        return bad(err, "messages", "'%s' must be an array.", "messages");
+    return 0;
+}
+
+/* The gateway's own members; a wrong type is nobody's loss but is said all the same. */
+static int read_own(struct km_llm_request *r, struct km_arena *arena, struct km_err *err)
+{
+    int64_t ms;
+
+    for (enum km_member m = KM_M_API_BASE; m <= KM_M_BASE_URL; m++)
+        if (present(r, m))
+            return bad(err, members[m].p,
+                       "'%s' is not allowed in a request: the gateway's configuration chooses the "
+                       "upstream.", members[m].p);
+    if (present(r, KM_M_TIMEOUT) && r->spans[KM_M_TIMEOUT].type == KM_JSON_NUMBER &&
+        km_str_decimal(value_of(r, KM_M_TIMEOUT), 3, &ms) == 0 && ms > 0)
+        r->timeout_ms = ms;
+    if (r->spans[KM_M_METADATA].type == KM_JSON_OBJECT)
+        r->metadata = value_of(r, KM_M_METADATA);
+    if (r->spans[KM_M_TAGS].type == KM_JSON_ARRAY)
+        r->tags = value_of(r, KM_M_TAGS);
+    if (r->spans[KM_M_USER].type == KM_JSON_STRING)
+        r->user = km_json_text(arena, r->body, &r->spans[KM_M_USER]);
+    return read_count(r, KM_M_NUM_RETRIES, 0, 10, &r->num_retries, err);
+}
+
+static int read_bounds(struct km_llm_request *r, struct km_err *err)
+{
+    int64_t best_of = 1;
+    int e = read_count(r, KM_M_MAX_TOKENS, 0, MAX_TOKENS_MOST, &r->max_tokens, err);
+
+    if (e == 0)
+        e = read_count(r, KM_M_MAX_COMPLETION_TOKENS, 0, MAX_TOKENS_MOST, &r->max_tokens, err);
+    if (e == 0)
+        e = read_count(r, KM_M_N, 1, CHOICES_MOST, &r->choices, err);
+    if (e == 0 && r->api == &km_api_completion)
+        e = read_count(r, KM_M_BEST_OF, 1, CHOICES_MOST, &best_of, err);
+    if (best_of > r->choices)
+        r->choices = best_of;   /* it generates, and bills, all of them */
+    return e;
+}
+
+int km_llm_request_parse(struct km_llm_request *r, const struct km_llm_api *api,
+                         struct km_arena *arena, struct km_str body, struct km_str path_model,
+                         struct km_err *err)
+{
+    const struct km_json *root;
+    int e;
+
+    *r = (struct km_llm_request){ .api = api, .body = body, .max_tokens = -1, .choices = 1,
+                                  .num_retries = -1 };
+    e = km_json_parse(arena, body, &root, err);
+    if (e < 0) {
+        if (err)
+            err->param = "request_body";
+        return e;
+    }
+    if (km_json_kind(root) != KM_JSON_OBJECT)
+        return km_fail_param(err, KM_E_INVALID, "request_body",
+                             "The request body must be a JSON object.");
+    e = km_json_spans(body, members, KM_M_COUNT, r->spans, &r->object, err);
+    if (e == 0)
+        e = read_model(r, arena, path_model, err);
+    if (e == 0)
+        e = read_required(r, err);
+    if (e == 0)
+        e = read_stream(r, err);
+    if (e == 0)
+        e = read_bounds(r, err);
+    return e == 0 ? read_own(r, arena, err) : e;
+}
+
+struct km_str km_llm_upstream_model(const struct km_deployment *d, struct km_str star,
+                                    struct km_arena *arena)
+{
+    size_t at = km_str_chr(d->upstream_model, '*');
+
+    if (at == d->upstream_model.n)
+        return d->upstream_model;
+    return km_arena_cat(arena,
+                        (struct km_str[]){ km_str_sub(d->upstream_model, 0, at), star,
+                                           km_str_skip(d->upstream_model, at + 1) },
+                        3);
+}
+
+static struct km_str json_string(struct km_arena *arena, struct km_str s)
+{
+    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(64 * 1024);
+
+    km_buf_json(&b, s);
+    return km_arena_str(arena, km_buf_view(&b));
+}
+
+/* include_usage into whatever the client put into stream_options. */
+static int edit_stream_options(const struct km_llm_request *r, struct km_json_edits *e,
+                               struct km_arena *arena, struct km_err *err)
+{
+    struct km_str value = value_of(r, KM_M_STREAM_OPTIONS), name = KM_STR("include_usage");
+    struct km_json_span inner;
+    struct km_json_object object;
+    struct km_json_edits ie;
+    struct km_str *parts;
+    size_t n;
+    int rc;
+
+    if (r->spans[KM_M_STREAM_OPTIONS].type != KM_JSON_OBJECT) {
+        if (r->spans[KM_M_STREAM_OPTIONS].type == KM_JSON_NULL)
+            km_json_replace(e, &r->spans[KM_M_STREAM_OPTIONS], KM_STR("{\"include_usage\":true}"));
+        else
+            km_json_add(e, arena, KM_STR("stream_options"), KM_STR("{\"include_usage\":true}"));
+        return 0;
+    }
+    rc = km_json_spans(value, &name, 1, &inner, &object, err);
+    if (rc < 0 || inner.type == KM_JSON_TRUE)
+        return rc;
+    km_json_edits_init(&ie, value, &object);
+    if (inner.type == KM_JSON_ABSENT)
+        km_json_add(&ie, arena, name, KM_STR("true"));
+    else
+        km_json_replace(&ie, &inner, KM_STR("true"));
+    rc = km_json_parts(&ie, arena, &parts, &n, err);
+    if (rc == 0)
+        km_json_replace(e, &r->spans[KM_M_STREAM_OPTIONS], km_arena_cat(arena, parts, n));
+    return rc;
+}
+
+/* The deployment's own parameters, where the caller did not set them. */
+static int add_defaults(const struct km_llm_request *r, const struct km_deployment *d,
+                        struct km_json_edits *e, struct km_arena *arena, struct km_err *err)
+{
+    struct km_json_span spans[64];
+    struct km_str names[64];
+    int rc;
+
+    if (d->ndefaults == 0)
+        return 0;
+    for (size_t i = 0; i < d->ndefaults; i++)
+        names[i] = d->defaults[i].name;
+    rc = km_json_spans(r->body, names, d->ndefaults, spans, NULL, err);
+    for (size_t i = 0; rc == 0 && i < d->ndefaults; i++)
+        if (spans[i].type == KM_JSON_ABSENT)
+            km_json_add(e, arena, names[i], d->defaults[i].json);
+    return rc;
+}
+
+static void bound_output(const struct km_llm_request *r, const struct km_llm_body_args *args,
+                         struct km_json_edits *e, struct km_arena *arena)
+{
+    enum km_member m = present(r, KM_M_MAX_TOKENS) ? KM_M_MAX_TOKENS : KM_M_MAX_COMPLETION_TOKENS;
+    struct km_str value = km_arena_printf(arena, "%lld", (long long)args->max_tokens);
+
+    if (r->spans[m].type != KM_JSON_ABSENT)
+        km_json_replace(e, &r->spans[m], value);
+    else
+        km_json_add(e, arena,
+                    r->api->chat ? km_str_c(args->deployment->provider->max_tokens)
+                                 : KM_STR("max_tokens"),
+                    value);
+}
+
+int km_llm_request_body(const struct km_llm_request *r, const struct km_llm_body_args *args,
+                        struct km_arena *arena, struct km_str **ret_parts, size_t *ret_n,
+                        struct km_err *err)
+{
+    struct km_str model = km_llm_upstream_model(args->deployment, args->star, arena);
+    const struct km_json_span *span = &r->spans[KM_M_MODEL];
+    struct km_json_edits e;
+    int rc = 0;
+
+    km_json_edits_init(&e, r->body, &r->object);
+    if (span->type == KM_JSON_ABSENT)
+        km_json_add(&e, arena, KM_STR("model"), json_string(arena, model));
+    else if (span->type != KM_JSON_STRING || !km_str_eq(model, km_json_text(arena, r->body, span)))
+        km_json_replace(&e, span, json_string(arena, model));
+    for (size_t m = KM_M_FIRST_CUT; m < KM_M_COUNT; m++)
+        if (r->spans[m].type != KM_JSON_ABSENT)
+            km_json_cut(&e, &r->spans[m]);
+    if (r->stream && args->with_usage)
+        rc = edit_stream_options(r, &e, arena, err);
+    else if (r->spans[KM_M_STREAM_OPTIONS].type != KM_JSON_ABSENT)
+        km_json_cut(&e, &r->spans[KM_M_STREAM_OPTIONS]);
+    if (args->max_tokens >= 0)
+        bound_output(r, args, &e, arena);
+    if (rc == 0)
+        rc = add_defaults(r, args->deployment, &e, arena, err);
+    return rc == 0 ? km_json_parts(&e, arena, ret_parts, ret_n, err) : rc;
+}
+
+int64_t km_llm_prompt_upper(const struct km_llm_request *r)
+{
+    return km_tokens_upper(r->body.n);
+}
+
+int64_t km_llm_prompt_estimate(const struct km_llm_request *r)
+{
+    for (enum km_member m = KM_M_MESSAGES; m <= KM_M_INPUT; m++)
+        if (present(r, m))
+            return km_tokens_estimate(value_of(r, m));
+    return 0;
+}

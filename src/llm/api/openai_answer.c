@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* openai_answer.c - answers on their way back: whole ones, errors, and streams event by event.
+ *
+ * The upstream's bytes go to the client as they are; only the value of `model` is set back to
+ * the name that was asked for, and in streams a usage the client did not ask for is taken out:
+ * a chunk that is nothing but usage goes whole, in any other only that member is cut.
+ *
+ * What was used is read wherever it comes.  Where it never comes it is estimated from what was
+ * produced, so that a client that leaves or an upstream that says nothing still has its cost.
+ */
+#include "llm/api/openai.h"
+
+#include "base/encode.h"
+
+enum { A_MODEL, A_USAGE, A_CHOICES, A_ERROR, A_COUNT };
+
+static const struct km_str answer_members[A_COUNT] = {
+    { "model", 5 }, { "usage", 5 }, { "choices", 7 }, { "error", 5 },
+};
+
+static int64_t count_of(const struct km_json *object, const char *name)
+{
+    int64_t n = 0;
+
+    return km_json_i64(km_json_get(object, name), &n) && n > 0 ? n : 0;
+}
+
+/* {"prompt_tokens", "completion_tokens", "prompt_tokens_details":{"cached_tokens"}} */
+static void read_usage(struct km_arena *arena, struct km_str text, struct km_usage *u)
+{
+    const struct km_json *root, *details;
+
+    if (km_json_parse(arena, text, &root, NULL) < 0 || km_json_kind(root) != KM_JSON_OBJECT)
+        return;
+    details = km_json_get(root, "prompt_tokens_details");
+    u->prompt_tokens = count_of(root, "prompt_tokens");
+    u->completion_tokens = count_of(root, "completion_tokens");
+    u->cached_tokens = count_of(details, "cached_tokens");
+    if (!u->cached_tokens)
+        u->cached_tokens = count_of(root, "prompt_cache_hit_tokens");   /* DeepSeek's name */
+    u->cache_write_tokens = count_of(root, "cache_creation_input_tokens");
+    u->known = true;
+}
+
+static struct km_str model_json(const struct km_llm_request *r, struct km_arena *arena)
+{
+    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(64 * 1024);
+
+    km_buf_json(&b, r->model);
+    return km_arena_str(arena, km_buf_view(&b));
+}
+
+int km_llm_response(const struct km_llm_request *r, struct km_arena *arena, struct km_str body,
+                    struct km_str **ret_parts, size_t *ret_n, struct km_usage *ret_usage,
+                    struct km_err *err)
+{
+    struct km_json_span spans[A_COUNT];
+    struct km_json_object object;
+    struct km_json_edits e;
+    struct km_err why = { 0 };
+
+    if (km_json_spans(body, answer_members, A_COUNT, spans, &object, &why) < 0)
+        return km_fail(err, KM_E_UPSTREAM_PROTOCOL,
+                       "The upstream's answer is not the JSON it should be: %s", why.text);
+    if (spans[A_USAGE].type == KM_JSON_OBJECT)
+        read_usage(arena, km_json_value(body, &spans[A_USAGE]), ret_usage);
+    km_json_edits_init(&e, body, &object);
+    if (spans[A_MODEL].type == KM_JSON_STRING)
+        km_json_replace(&e, &spans[A_MODEL], model_json(r, arena));
+    return km_json_parts(&e, arena, ret_parts, ret_n, err);
+}
+
+struct km_str km_llm_error_text(struct km_arena *arena, struct km_str body)
+{
+    const struct km_json *root, *error;
+    struct km_str text = KM_STR_NONE;
+
+    if (km_json_parse(arena, body, &root, NULL) == 0) {
+        error = km_json_get(root, "error");
+        if (km_json_string(km_json_get(error, "message"), &text) || km_json_string(error, &text) ||
+            km_json_string(km_json_get(root, "message"), &text) ||
+            km_json_string(km_json_get(root, "detail"), &text))
+            return km_str_sub(text, 0, 1000);
+    }
+    text = km_str_trim(km_str_sub(body, 0, 300));
+    return text.n && km_utf8_valid(text) ? text : KM_STR("(no message)");
+}
+
+bool km_llm_refused_stream_options(struct km_str body)
+{
+    return km_str_find(body, KM_STR("stream_options")) < body.n ||
+           km_str_find(body, KM_STR("include_usage")) < body.n;
+}
+
+void km_llm_stream_init(struct km_llm_stream *s, const struct km_llm_request *r,
+                        struct km_arena *arena, struct km_arena *scratch)
+{
+    *s = (struct km_llm_stream){ .request = r, .scratch = scratch };
+    s->model_json = model_json(r, arena);
+}
+
+/* Bytes of the strings in `choices` that are output: enough for an estimate, cheap enough for
+ * every event.  Escapes count as they are written. */
+static size_t output_bytes(struct km_str choices)
+{
+    static const struct km_str keys[] = { { "\"content\":\"", 11 },
+                                          { "\"reasoning_content\":\"", 21 },
+                                          { "\"arguments\":\"", 13 },
+                                          { "\"text\":\"", 8 } };
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        const char *at = memmem(choices.p, choices.n, keys[i].p, keys[i].n);
+        struct km_str rest;
+
+        if (!at)
+            continue;
+        rest = km_str_skip(choices, (size_t)(at - choices.p) + keys[i].n);
+        for (size_t k = 0; k < rest.n && rest.p[k] != '"'; k++, bytes++)
+            if (rest.p[k] == '\\')
+                k++;
+    }
+    return bytes;
+}
+
+/* A finish_reason that is not null: the answer is complete. */
+static bool has_finish(struct km_str choices)
+{
+    static const char key[] = "\"finish_reason\":";
+    const char *at = memmem(choices.p, choices.n, key, sizeof key - 1);
+    const char *end = choices.p + choices.n;
+
+    if (!at)
+        return false;
+    for (at += sizeof key - 1; at < end && (*at == ' ' || *at == '\t'); at++)
+        ;
+    return at < end && *at == '"';
+}
+
+/* The data of an event, edited, framed as it came: what stands before and after stays. */
+static void emit(const struct km_sse_event *event, const struct km_str *parts, size_t n,
+                 struct km_buf *out)
+{
+    const char *raw = event->raw.p;
+    const char *at = memmem(raw, event->raw.n, event->data.p, event->data.n);
+
+    if (!at) {   /* several data lines: frame it anew */
+        struct km_buf whole KM_CLEANUP(km_buf_done) = KM_BUF(32 * 1024 * 1024);
+
+        for (size_t i = 0; i < n; i++)
+            km_buf_str(&whole, parts[i]);
+        km_sse_write(out, event->type, km_buf_view(&whole));
+        return;
+    }
+    km_buf_bytes(out, raw, (size_t)(at - raw));
+    for (size_t i = 0; i < n; i++)
+        km_buf_str(out, parts[i]);
+    km_buf_bytes(out, at + event->data.n, event->raw.n - (size_t)(at - raw) - event->data.n);
+}
+
+static bool empty_array(struct km_str value)
+{
+    value = km_str_trim(km_str_sub(value, 1, value.n - 2));
+    return value.n == 0;
+}
+
+/* Reads what an event tells.  true: the client gets none of it. */
+static bool note_event(struct km_llm_stream *s, struct km_str data, const struct km_json_span *spans)
+{
+    struct km_str choices = km_json_value(data, &spans[A_CHOICES]);
+    bool no_choices = spans[A_CHOICES].type == KM_JSON_ARRAY && empty_array(choices);
+
+    if (spans[A_USAGE].type == KM_JSON_OBJECT)
+        read_usage(s->scratch, km_json_value(data, &spans[A_USAGE]), &s->usage);
+    if (spans[A_ERROR].type == KM_JSON_OBJECT)
+        s->error = true;
+    if (spans[A_CHOICES].type == KM_JSON_ARRAY && !no_choices) {
+        s->events++;
+        s->text_bytes += output_bytes(choices);
+        s->finished = s->finished || has_finish(choices);
+    }
+    return no_choices && spans[A_USAGE].type == KM_JSON_OBJECT && !s->request->usage_asked;
+}
+
+int km_llm_stream_event(struct km_llm_stream *s, const struct km_sse_event *event,
+                        struct km_buf *out, struct km_err *err)
+{
+    struct km_json_span spans[A_COUNT];
+    struct km_json_object object;
+    struct km_json_edits e;
+    struct km_str *parts;
+    size_t n;
+    int r;
+
+    if (event->has_data && km_str_eq(km_str_trim(event->data), KM_STR("[DONE]"))) {
+        s->done = true;
+        return 0;
+    }
+    if (!event->has_data ||
+        km_json_spans(event->data, answer_members, A_COUNT, spans, &object, NULL) < 0) {
+        km_buf_str(out, event->raw);   /* comments, and what we do not understand */
+        return 0;
+    }
+    if (note_event(s, event->data, spans))
+        return 0;
+    km_json_edits_init(&e, event->data, &object);
+    if (spans[A_MODEL].type == KM_JSON_STRING &&
+        !km_str_eq(km_json_value(event->data, &spans[A_MODEL]), s->model_json))
+        km_json_replace(&e, &spans[A_MODEL], s->model_json);
+    if (spans[A_USAGE].type != KM_JSON_ABSENT && !s->request->usage_asked)
+        km_json_cut(&e, &spans[A_USAGE]);
+    if (e.n == 0) {
+        km_buf_str(out, event->raw);
+        return 0;
+    }
+    r = km_json_parts(&e, s->scratch, &parts, &n, err);
+    if (r == 0)
+        emit(event, parts, n, out);
+    return r;
+}
+
+struct km_usage km_llm_stream_usage(const struct km_llm_stream *s)
+{
+    struct km_usage u = s->usage;
+    int64_t by_text = (int64_t)(s->text_bytes / 4);
+
+    if (u.known)
+        return u;
+    u.prompt_tokens = km_llm_prompt_estimate(s->request);
+    u.completion_tokens = by_text > (int64_t)s->events ? by_text : (int64_t)s->events;
+    return u;
+}
