@@ -3,26 +3,45 @@
 # inputs: tests/fuzz/fuzz_*.c
 # What a fuzzer finds is left in build/fuzz/found/; new inputs go to a copy, the corpus
 # in the tree grows only by hand.
+fuzz_one() { # fuzz_one SECONDS NAME: says how it went on one line, and leaves NAME.ok
+    local seconds=$1 name=$2 work=build/fuzz/corpus/$2
+    mkdir -p "$work"
+    rm -f "$work.ok"
+    if "build/fuzz/tests/fuzz/fuzz_$name" -max_total_time="$seconds" -timeout=10 \
+        -rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix="build/fuzz/found/$name-" \
+        "$work" "tests/fuzz/corpus/$name" >"$work.log" 2>&1; then
+        touch "$work.ok"
+        km_note "$name: $(awk '/number_of_executed_units/ { print $2 }' "$work.log") inputs in $seconds s"
+    else
+        tail -40 "$work.log"
+        km_note "$name: FAILED; its input is in build/fuzz/found/"
+    fi
+}
+
 fuzz_each() {
-    local seconds=$1 target name work
+    local seconds=$1 target name running=0
+    local names=()
     km_build fuzz
+    mkdir -p build/fuzz/found
     for target in tests/fuzz/fuzz_*.c; do
         name=$(basename "$target" .c)
-        [ -x "build/fuzz/tests/fuzz/$name" ] || km_die "$target is in no CMakeLists.txt"
-        compgen -G "tests/fuzz/corpus/${name#fuzz_}/*" >/dev/null ||
-            km_die "$target has no corpus in tests/fuzz/corpus/${name#fuzz_}"
-        work=build/fuzz/corpus/$name
-        mkdir -p "$work" build/fuzz/found
-        km_note "$name, $seconds s"
-        if "build/fuzz/tests/fuzz/$name" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 \
-            -print_final_stats=1 -artifact_prefix="build/fuzz/found/$name-" \
-            "$work" "tests/fuzz/corpus/${name#fuzz_}" >"$work.log" 2>&1; then
-            grep -E 'number_of_executed_units|new_units_added' "$work.log" | sed 's/^/    /'
-            km_count 1 0
-        else
-            tail -40 "$work.log"
-            km_count 0 1
+        name=${name#fuzz_}
+        [ -x "build/fuzz/tests/fuzz/fuzz_$name" ] || km_die "$target is in no CMakeLists.txt"
+        compgen -G "tests/fuzz/corpus/$name/*" >/dev/null ||
+            km_die "$target has no corpus in tests/fuzz/corpus/$name"
+        names+=("$name")
+    done
+    for name in "${names[@]}"; do
+        if [ $running -ge "$KM_JOBS" ]; then
+            wait -n
+            running=$((running - 1))
         fi
+        fuzz_one "$seconds" "$name" &
+        running=$((running + 1))
+    done
+    wait
+    for name in "${names[@]}"; do
+        if [ -e "build/fuzz/corpus/$name.ok" ]; then km_count 1 0; else km_count 0 1; fi
     done
 }
 part_short() { fuzz_each 10; }
