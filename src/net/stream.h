@@ -2,7 +2,7 @@
 /* stream.h - one end of a byte stream, as a stack of filters (tcp, tls, CONNECT tunnel).
  *
  * The owner sees the top of the stack only.  All calls and callbacks belong to the loop's
- * thread.  Reading starts with km_stream_open_events() and goes on until paused; a paused
+ * thread.  Reading starts with the first km_stream_own() and goes on until paused; a paused
  * stream stops reading from the kernel (back-pressure reaches the peer).
  *
  * Lifetime: km_stream_free() may be called from inside any callback of the same stream; no
@@ -23,7 +23,7 @@ struct km_stream_events {
     /* Broken: reset, TLS failure (a truncation without close_notify is one).  Once; last. */
     void (*on_closed)(void *ctx, const struct km_err *err);
     /* Everything queued by km_stream_write() has been taken by the kernel, after a call that
-     * could not be taken whole. */
+     * could not be taken whole.  May be NULL. */
     void (*on_drain)(void *ctx);
 };
 
@@ -33,11 +33,10 @@ void km_stream_own(struct km_stream *s, const struct km_stream_events *events, v
 /* Gathers and writes.  What the kernel does not take now is copied and sent later; *ret_queued
  * (may be NULL) is how many bytes are waiting in all.  Never calls back synchronously; a write
  * failure arrives as on_closed. */
-void km_stream_write(struct km_stream *s, const struct km_str *parts, size_t n,
-                     size_t *ret_queued);
+void km_stream_write(struct km_stream *s, const struct km_str *parts, size_t n, size_t *ret_queued);
 size_t km_stream_queued(const struct km_stream *s);
 
-void km_stream_pause(struct km_stream *s);    /* reading; nests not */
+void km_stream_pause(struct km_stream *s); /* reading; nests not */
 void km_stream_resume(struct km_stream *s);
 void km_stream_shutdown(struct km_stream *s); /* FIN / close_notify after what is queued */
 
@@ -58,7 +57,8 @@ bool km_stream_is_tls(const struct km_stream *s);
  * and frees the stream; -1 when it cannot (TLS, queued bytes): then nothing happened. */
 int km_stream_detach(struct km_stream *s);
 
-/* An accepted, non-blocking socket becomes a stream. TCP_NODELAY is set. */
+/* A connected socket (TCP, or the Unix socket of the command line) becomes a stream; it is made
+ * non-blocking and TCP_NODELAY is set.  fd is the callee's, also when this fails: NULL. */
 struct km_stream *km_tcp_from_fd(struct km_loop *loop, int fd, const union km_addr *peer,
                                  struct km_err *err);
 
