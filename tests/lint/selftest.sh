@@ -19,6 +19,7 @@ lay_out() {
     mkdir -p "$top"/src/{base,http} "$top"/{docs,scripts,tests/lint}
     cp -r "$root/cmake" "$root/CMakeLists.txt" "$root/CMakePresets.json" "$root/.clang-format" "$top"
     echo 'A text.' >"$top/docs/a.md"
+    echo '#EXAMPLE_KEY=' >"$top/.env.example"
     cp "$root"/tests/lint/{CMakeLists.txt,*.py,empty_main.c} "$top/tests/lint/"
     echo '# exceptions' >"$top/tests/lint/sizes.allow"
     local layer
@@ -119,7 +120,7 @@ add() {
 lay_out "$work/clean"
 cp -r "$work/clean" "$work/case"
 build_tree "$work/case"
-for lint in layers headers banned format sizes words opening shell archives; do
+for lint in layers headers banned format sizes words opening shell environment archives; do
     accepts "$lint" 'the clean tree'
 done
 
@@ -176,6 +177,11 @@ refuses opening 'opening comment has 0 lines' 'a source without an opening comme
 # shellcheck disable=SC2016 # the example's own $1
 printf 'rm -rf $1/x\n' | add scripts/example
 refuses shell 'SC2086' 'an unquoted variable'
+
+printf 'const char *km_secret_name = "OTHER_KEY";\n' | add src/base/base.c
+refuses environment 'OTHER_KEY is not in .env.example' 'a variable nobody documented'
+printf 'const char *km_secret_name = "EXAMPLE_KEY";\n' | add src/base/base.c
+accepts environment 'a variable that is documented'
 
 printf '\nint km_http(size_t n);\nint km_up(void);\nint km_up(void)\n{\n    return km_http(1);\n}\n' |
     add src/base/base.c
