@@ -22,7 +22,7 @@ struct km_dns;
 struct km_dns_query;
 
 struct km_dns *km_dns_new(struct km_loop *loop, struct km_err *err);
-struct km_dns *km_dns_free(struct km_dns *dns);  /* queries in flight end with CANCELED */
+struct km_dns *km_dns_free(struct km_dns *dns); /* queries in flight end with CANCELED */
 
 /* err NULL: n >= 1 addresses (ports set), IPv6 and IPv4 as the resolver sorted them; valid
  * inside the callback only.  Exactly once, never from inside km_dns_resolve(). */
@@ -31,7 +31,7 @@ typedef void km_dns_fn(void *ctx, const union km_addr *addrs, size_t n, const st
 /* NULL only when out of memory (then the callback never comes). timeout_ms bounds it all. */
 struct km_dns_query *km_dns_resolve(struct km_dns *dns, struct km_str host, uint16_t port,
                                     uint64_t timeout_ms, km_dns_fn *fn, void *ctx);
-void km_dns_cancel(struct km_dns_query *q);  /* no callback follows */
+void km_dns_cancel(struct km_dns_query *q); /* no callback follows */
 
 /* "127.0.0.1:80", "[::1]:80" */
 #define KM_ADDR_TEXT 56

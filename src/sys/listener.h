@@ -13,7 +13,7 @@
 
 #include "sys/dns.h"
 
-#define KM_LISTEN_MAX 256  /* sockets of one process */
+#define KM_LISTEN_MAX 256 /* sockets of one process */
 
 /* Binds and listens `count` sockets on one address (literal).  port 0 is resolved once and
  * shared.  On EADDRINUSE: KM_E_EXISTS with who holds the port, where /proc shows it. */
@@ -39,7 +39,7 @@ typedef void km_accept_full_fn(void *ctx);
 /* fd stays the caller's. */
 struct km_acceptor *km_acceptor_new(struct km_loop *loop, int fd, km_accept_fn *on_accept,
                                     km_accept_full_fn *on_full, void *ctx, struct km_err *err);
-void km_acceptor_pause(struct km_acceptor *a);   /* the kernel queues */
+void km_acceptor_pause(struct km_acceptor *a); /* the kernel queues */
 void km_acceptor_resume(struct km_acceptor *a);
 struct km_acceptor *km_acceptor_free(struct km_acceptor *a);
 

@@ -14,7 +14,7 @@ typedef void km_msg_fn(struct km_msg *msg, void *owner);
 
 struct km_msg {
     struct km_msg *next;
-    km_msg_fn *run;       /* may free the message */
+    km_msg_fn *run; /* may free the message */
 };
 
 struct km_mailbox;
@@ -22,6 +22,6 @@ struct km_mailbox;
 struct km_mailbox *km_mailbox_new(struct km_loop *loop, void *owner, struct km_err *err);
 /* Loop thread; messages still queued are run first.  No posts may follow. */
 struct km_mailbox *km_mailbox_free(struct km_mailbox *mb);
-void km_mailbox_post(struct km_mailbox *mb, struct km_msg *msg);  /* any thread */
+void km_mailbox_post(struct km_mailbox *mb, struct km_msg *msg); /* any thread */
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* signals.h - Unix signals as loop callbacks.  SIGPIPE is ignored by km_signals_block(). */
+/* signals.h - Unix signals as loop callbacks.  SIGPIPE is ignored by km_signals_ignore(). */
 #ifndef KM_SYS_SIGNALS_H
 #define KM_SYS_SIGNALS_H
 
