@@ -19,7 +19,7 @@ from lintlib import LAYERS, Lint
 # layer or a path prefix below src/.  One library enters at one place.
 LIBRARIES = [
     ("openssl",   r"openssl/",              ["base/crypto", "net/tls"]),
-    ("libuv",     r"uv(\.h$|/)",            ["sys/", "net/tcp"]),
+    ("libuv",     r"uv(\.h$|/)",            ["sys/", "net/"]),
     ("c-ares",    r"ares[a-z_]*\.h$",       ["sys/"]),
     ("llhttp",    r"llhttp\.h$",            ["http/"]),
     ("yyjson",    r"yyjson\.h$",            ["http/"]),
