@@ -26,10 +26,13 @@ enum { MAX_SNAPSHOT = 256 << 20 };
 static int build(struct km_config *c, const struct km_config_args *args, struct km_diags *diags,
                  struct km_err *err)
 {
-    const char *const *environ_list = args->environ ? args->environ
-                                                    : (const char *const *)environ;
-    struct km_fill fill = { .arena = &c->arena, .diags = diags, .env = &c->env,
-                            .tables = c->tables, .flags = args->flags, .nflags = args->nflags };
+    const char *const *environ_list = args->environ ? args->environ : (const char *const *)environ;
+    struct km_fill fill = { .arena = &c->arena,
+                            .diags = diags,
+                            .env = &c->env,
+                            .tables = c->tables,
+                            .flags = args->flags,
+                            .nflags = args->nflags };
     int r;
 
     km_env_init(&c->env, &c->arena, environ_list);

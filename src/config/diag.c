@@ -66,8 +66,8 @@ void km_diags_source(struct km_diags *d, struct km_str file, struct km_str text)
 
     if (!s)
         return;
-    *s = (struct source){ d->sources, km_arena_str(&d->arena, file),
-                          km_arena_str(&d->arena, text) };
+    *s =
+        (struct source){ d->sources, km_arena_str(&d->arena, file), km_arena_str(&d->arena, text) };
     d->sources = s;
 }
 
@@ -100,8 +100,8 @@ static size_t indent(struct km_str line)
 {
     size_t i = 0;
 
-    while (i < line.n && (line.p[i] == ' ' ||
-                          (line.p[i] == '-' && i + 1 < line.n && line.p[i + 1] == ' ')))
+    while (i < line.n &&
+           (line.p[i] == ' ' || (line.p[i] == '-' && i + 1 < line.n && line.p[i + 1] == ' ')))
         i++;
     return i;
 }
@@ -217,11 +217,10 @@ void km_diags_seal(struct km_diags *d)
     d->sealed = true;
 }
 
-static void add(struct km_diags *d, struct km_diag g, const char *help, const char *fmt,
-                va_list ap) KM_PRINTF(4, 0);
+static void add(struct km_diags *d, struct km_diag g, const char *help, const char *fmt, va_list ap)
+    KM_PRINTF(4, 0);
 
-static void add(struct km_diags *d, struct km_diag g, const char *help, const char *fmt,
-                va_list ap)
+static void add(struct km_diags *d, struct km_diag g, const char *help, const char *fmt, va_list ap)
 {
     char text[1024];
 
@@ -259,8 +258,9 @@ void km_diag_add_at(struct km_diags *d, enum km_diag_level level, const char *co
                     struct km_str file, unsigned line, unsigned column, const char *help,
                     const char *fmt, ...)
 {
-    struct km_diag g = { .level = level, .code = code, .file = file, .line = line,
-                         .column = column, .width = 1 };
+    struct km_diag g = {
+        .level = level, .code = code, .file = file, .line = line, .column = column, .width = 1
+    };
     va_list ap;
 
     va_start(ap, fmt);
@@ -327,8 +327,8 @@ static void text_one(const struct km_diag *g, const struct palette *c, struct km
                   c->off);
     if (g->file.n && g->line) {
         spaces(out, gutter);
-        km_buf_printf(out, "%s-->%s %.*s:%u:%u\n", c->gutter, c->off, KM_STR_ARG(g->file),
-                      g->line, g->column);
+        km_buf_printf(out, "%s-->%s %.*s:%u:%u\n", c->gutter, c->off, KM_STR_ARG(g->file), g->line,
+                      g->column);
     } else if (g->file.n) {
         spaces(out, gutter);
         km_buf_printf(out, "%s-->%s %.*s\n", c->gutter, c->off, KM_STR_ARG(g->file));
@@ -373,9 +373,8 @@ void km_diags_json(const struct km_diags *d, struct km_buf *out)
 
         km_buf_str(out, i ? KM_STR(",{") : KM_STR("{"));
         json_text(out, "file", g->file);
-        km_buf_printf(out, ",\"line\":%u,\"column\":%u,\"level\":\"%s\",\"code\":\"%s\",",
-                      g->line, g->column, g->level == KM_DIAG_ERROR ? "error" : "warning",
-                      g->code);
+        km_buf_printf(out, ",\"line\":%u,\"column\":%u,\"level\":\"%s\",\"code\":\"%s\",", g->line,
+                      g->column, g->level == KM_DIAG_ERROR ? "error" : "warning", g->code);
         json_text(out, "message", g->message);
         km_buf_byte(out, ',');
         json_text(out, "suggestion", g->help);

@@ -107,8 +107,7 @@ static bool expand(struct dotenv *d)
     struct km_str rest = km_str_skip(d->text, d->at), name, value = { 0 };
     size_t close = km_str_chr(rest, '}'), colon;
 
-    if (!km_str_starts(rest, KM_STR("${")) || close == rest.n ||
-        km_str_chr(rest, '\n') < close)
+    if (!km_str_starts(rest, KM_STR("${")) || close == rest.n || km_str_chr(rest, '\n') < close)
         return false;
     name = km_str_sub(rest, 2, close - 2);
     colon = km_str_find(name, KM_STR(":-"));
@@ -210,8 +209,9 @@ static bool read_assignment(struct dotenv *d)
 void km_env_dotenv(struct km_env *env, enum km_env_source source, struct km_str file,
                    struct km_str text, struct km_diags *diags)
 {
-    struct dotenv d = { .env = env, .source = source, .text = text, .line = 1,
-                        .value = KM_BUF(MAX_VALUE) };
+    struct dotenv d = {
+        .env = env, .source = source, .text = text, .line = 1, .value = KM_BUF(MAX_VALUE)
+    };
 
     if (km_str_starts(text, KM_STR("\xef\xbb\xbf")))
         d.at = 3;

@@ -79,8 +79,7 @@ static struct km_str beside(struct km_arena *arena, struct km_str path, struct k
 static int load_file(struct loading *l, struct km_str path, const struct km_node *from,
                      const struct km_node **ret);
 
-static int cannot_read(struct loading *l, struct km_str path, const struct km_node *from,
-                       int error)
+static int cannot_read(struct loading *l, struct km_str path, const struct km_node *from, int error)
 {
     if (from) {
         km_diag_add(l->diags, KM_DIAG_ERROR, "E0106", from,

@@ -57,7 +57,8 @@ static int open_sealed(struct km_arena *arena, struct km_str sealed, struct km_s
     if (r == 0 && km_buf_unbase64(&raw, sealed) < 0)
         r = km_fail(err, KM_E_CONFIG, "the enc: value is not base64");
     if (r == 0 && km_aead_open(key, km_buf_view(&raw), path, &plain, NULL) < 0)
-        r = km_fail(err, KM_E_CONFIG, "the enc: value was sealed with another KANMON_SECRET_KEY, "
+        r = km_fail(err, KM_E_CONFIG,
+                    "the enc: value was sealed with another KANMON_SECRET_KEY, "
                     "for another setting, or is damaged");
     km_wipe(key, sizeof key);
     if (r == 0)
@@ -68,8 +69,8 @@ static int open_sealed(struct km_arena *arena, struct km_str sealed, struct km_s
 }
 
 int km_secret_resolve(struct km_arena *arena, struct km_str text, struct km_str path,
-                      km_getenv_fn *getenv_fn, void *ctx, struct km_str *ret_value,
-                      bool *ret_found, struct km_err *err)
+                      km_getenv_fn *getenv_fn, void *ctx, struct km_str *ret_value, bool *ret_found,
+                      struct km_err *err)
 {
     static const struct km_str variable = { "os.environ/", 11 }, sealed = { "enc:", 4 };
     struct km_str value = text;

@@ -212,8 +212,8 @@ static int enum_value(const struct km_setting *row, const struct km_node *node, 
             return 0;
         }
         if (n < sizeof list)
-            n += (size_t)snprintf(list + n, sizeof list - n, "%s%s", i ? ", " : "",
-                                  row->choices[i]);
+            n +=
+                (size_t)snprintf(list + n, sizeof list - n, "%s%s", i ? ", " : "", row->choices[i]);
     }
     return km_fail(err, KM_E_INVALID, "expected one of: %s", list);
 }

@@ -17,7 +17,8 @@ int km_value_number(const struct km_setting *row, const struct km_node *node, in
 int km_value_bool(const struct km_node *node, bool *ret_value, struct km_err *err) KM_MUST_USE;
 
 /* Strings, and scalars whose text was surely meant as one (numbers, dates). */
-int km_value_str(const struct km_node *node, struct km_str *ret_value, struct km_err *err) KM_MUST_USE;
+int km_value_str(const struct km_node *node, struct km_str *ret_value,
+                 struct km_err *err) KM_MUST_USE;
 
 /* "an integer", "a list" ...: for messages. */
 const char *km_value_type_name(enum km_node_type type);

@@ -187,8 +187,10 @@ static struct km_str short_tag(const yaml_char_t *tag)
 
 static int bad_tag(struct parse *p, yaml_mark_t mark)
 {
-    return bad(p, "E0004", mark, "only !!str, !!int, !!float, !!bool, !!null, !!timestamp, "
-               "!!seq and !!map mean something here", "this tag is not supported");
+    return bad(p, "E0004", mark,
+               "only !!str, !!int, !!float, !!bool, !!null, !!timestamp, "
+               "!!seq and !!map mean something here",
+               "this tag is not supported");
 }
 
 static int scalar_kind(struct parse *p, const yaml_event_t *event, struct km_str text,
@@ -349,9 +351,8 @@ static int put(struct parse *p, struct pairs *ps, const struct km_node *k, const
     }
     at--;
     if (own && ps->own[at])
-        km_diag_add(p->diags, KM_DIAG_WARNING, "W0002", k,
-                    "the last one counts; remove the others", "key '%.*s' occurs twice",
-                    KM_STR_ARG(k->text));
+        km_diag_add(p->diags, KM_DIAG_WARNING, "W0002", k, "the last one counts; remove the others",
+                    "key '%.*s' occurs twice", KM_STR_ARG(k->text));
     ps->v[at] = v;
     ps->own[at] = own;
     return 0;

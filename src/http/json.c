@@ -50,7 +50,8 @@ int km_json_parse(struct km_arena *arena, struct km_str text, const struct km_js
     if (text.n == 0)
         return km_fail(err, KM_E_INVALID, "Invalid JSON payload: it is empty");
     /* The flag set has no INSITU: the input stays untouched. */
-    doc = yyjson_read_opts((char *)(uintptr_t)text.p, text.n, YYJSON_READ_NUMBER_AS_RAW, &alc, &why);
+    doc =
+        yyjson_read_opts((char *)(uintptr_t)text.p, text.n, YYJSON_READ_NUMBER_AS_RAW, &alc, &why);
     if (doc) {
         *ret_root = (const struct km_json *)yyjson_doc_get_root(doc);
         return 0;

@@ -46,8 +46,8 @@ struct km_response {
 
 /* Appends "Name: value\r\n".  Refuses (KM_E_INVALID) a name that is no token or a value with
  * CR, LF, NUL or another control byte: the one place where header injection ends. */
-int km_header_put(struct km_buf *b, struct km_str name, struct km_str value, struct km_err *err)
-    KM_MUST_USE;
+int km_header_put(struct km_buf *b, struct km_str name, struct km_str value,
+                  struct km_err *err) KM_MUST_USE;
 
 const char *km_http_reason(int status);  /* "OK"; "Unknown" for others */
 

@@ -106,8 +106,7 @@ int km_exchange_body(struct km_exchange *x, int64_t max_bytes, struct km_str *re
 
 /* The answer at once.  `head` is ready-made header lines (built with km_header_put) or empty;
  * Date, Content-Length, Connection are added here.  HEAD and 204/304 send no body. */
-void km_exchange_respond(struct km_exchange *x, int status, struct km_str head,
-                         struct km_str body);
+void km_exchange_respond(struct km_exchange *x, int status, struct km_str head, struct km_str body);
 
 /* Piece by piece: length UINT64_MAX is chunked (until close for 1.0).  The head leaves with the
  * first write or at the end of the loop iteration. */

@@ -121,14 +121,15 @@ static int build_head(struct km_deployment *d, const struct km_model_build *b,
     const struct km_litellm_params *p = &entry->params;
     struct km_buf head KM_CLEANUP(km_buf_done) = KM_BUF(HEAD_MAX);
     struct km_buf bearer KM_CLEANUP(km_buf_done) = KM_BUF(HEAD_MAX);
-    struct km_str key = p->api_key.n ? p->api_key
-                                     : getenv_first(b->args->config, d->provider->key_env, 3);
+    struct km_str key =
+        p->api_key.n ? p->api_key : getenv_first(b->args->config, d->provider->key_env, 3);
     bool own_base = p->api_base.n || p->base_url.n;
     int r = km_header_put(&head, KM_STR("Content-Type"), KM_STR("application/json"), err);
 
     if (!key.n && d->provider->key_needed && !own_base && !d->mock_response.n)
-        unavailable(d, b, entry, "set it in the environment, in .env or as litellm_params.api_key",
-                    km_arena_printf(b->arena, "no API key: %s is not set", d->provider->key_env[0]));
+        unavailable(
+            d, b, entry, "set it in the environment, in .env or as litellm_params.api_key",
+            km_arena_printf(b->arena, "no API key: %s is not set", d->provider->key_env[0]));
     if (key.n) {
         km_buf_str(&bearer, KM_STR("Bearer "));
         km_buf_str(&bearer, key);

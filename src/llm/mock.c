@@ -50,8 +50,7 @@ static void open_object(const struct km_llm_request *r, const struct km_mock_arg
                         const char *kind, struct km_buf *out)
 {
     km_buf_printf(out, "{\"id\":\"%s%s\",\"object\":\"%s\",\"created\":%lld,\"model\":",
-                  r->api->chat ? "chatcmpl-" : "cmpl-", args->id, kind,
-                  (long long)args->created_s);
+                  r->api->chat ? "chatcmpl-" : "cmpl-", args->id, kind, (long long)args->created_s);
     km_buf_json(out, r->model);
 }
 

@@ -150,10 +150,9 @@ static int fill_group(struct km_models *m, struct km_model_group *g, struct km_e
     for (size_t i = 0; i < m->ndeployments; i++) {
         struct km_deployment *d = &m->deployments[i];
         if (km_str_eq(d->group, g->name))
-            v[g->n++] = (struct km_candidate){ .weight = d->share,
-                                               .order = d->order,
-                                               .breaker = &d->breaker,
-                                               .deployment = d };
+            v[g->n++] = (struct km_candidate){
+                .weight = d->share, .order = d->order, .breaker = &d->breaker, .deployment = d
+            };
     }
     return 0;
 }
@@ -318,8 +317,8 @@ static bool find_pattern(const struct km_models *m, struct km_str name, struct k
     return false;
 }
 
-int km_models_find(const struct km_models *m, struct km_str name,
-                   struct km_model_match *ret_match, struct km_err *err)
+int km_models_find(const struct km_models *m, struct km_str name, struct km_model_match *ret_match,
+                   struct km_err *err)
 {
     const struct alias *alias;
     const struct km_model_group *g;
@@ -342,7 +341,8 @@ int km_models_find(const struct km_models *m, struct km_str name,
         return 0;
     return km_fail_param(err, KM_E_INVALID, NULL,
                          "There is no model '%.*s' here. GET /v1/models lists those your key may "
-                         "use.", KM_STR_ARG(km_str_sub(name, 0, 200)));
+                         "use.",
+                         KM_STR_ARG(km_str_sub(name, 0, 200)));
 }
 
 size_t km_models_count(const struct km_models *m)

@@ -76,8 +76,8 @@ struct km_model_match {
 
 /* Exact, alias, deployment id, wildcard most specific first.  KM_E_INVALID with LiteLLM's
  * text when there is none. */
-int km_models_find(const struct km_models *m, struct km_str name,
-                   struct km_model_match *ret_match, struct km_err *err) KM_MUST_USE;
+int km_models_find(const struct km_models *m, struct km_str name, struct km_model_match *ret_match,
+                   struct km_err *err) KM_MUST_USE;
 
 size_t km_models_count(const struct km_models *m);
 struct km_deployment *km_models_at(const struct km_models *m, size_t i);

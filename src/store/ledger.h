@@ -73,7 +73,7 @@ void km_ledger_flush(struct km_ledger *l);
  * that the new writer takes with km_store_import_record(). Called on the writer thread. */
 typedef void km_ledger_forward_fn(void *ctx, struct km_str record);
 void km_store_forward(struct km_store *store, km_ledger_forward_fn *fn, void *ctx);
-int km_store_import_record(struct km_store *store, struct km_str record, struct km_err *err)
-    KM_MUST_USE;   /* any thread */
+int km_store_import_record(struct km_store *store, struct km_str record,
+                           struct km_err *err) KM_MUST_USE; /* any thread */
 
 #endif

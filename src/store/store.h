@@ -78,8 +78,8 @@ struct km_key_row {
 
 typedef void km_key_row_fn(void *ctx, const struct km_key_row *row);
 /* Every key; blocking, before loops run (and at hand-over). */
-int km_store_keys(struct km_store *store, km_key_row_fn *each, void *ctx, struct km_err *err)
-    KM_MUST_USE;
+int km_store_keys(struct km_store *store, km_key_row_fn *each, void *ctx,
+                  struct km_err *err) KM_MUST_USE;
 
 /* --- operations: queued, answered on the asking loop --- */
 
@@ -96,8 +96,9 @@ struct km_audit {
 
 /* Inserts or replaces everything but spend (spend is written only when insert). The row is
  * copied before return. */
-void km_store_key_put(struct km_store *store, struct km_mailbox *reply, const struct km_key_row *row,
-                      bool insert, const struct km_audit *audit, km_store_done_fn *done, void *ctx);
+void km_store_key_put(struct km_store *store, struct km_mailbox *reply,
+                      const struct km_key_row *row, bool insert, const struct km_audit *audit,
+                      km_store_done_fn *done, void *ctx);
 void km_store_key_delete(struct km_store *store, struct km_mailbox *reply, const uint8_t hash[32],
                          const struct km_audit *audit, km_store_done_fn *done, void *ctx);
 /* A new budget window: spend = 0, reset time set. */
@@ -114,8 +115,8 @@ void km_store_prices_put(struct km_store *store, struct km_mailbox *reply,
                          const struct km_price_row *rows, size_t n, const struct km_audit *audit,
                          km_store_done_fn *done, void *ctx);
 typedef void km_price_row_fn(void *ctx, const struct km_price_row *row);
-int km_store_prices(struct km_store *store, km_price_row_fn *each, void *ctx, struct km_err *err)
-    KM_MUST_USE;   /* blocking, before loops run and on reload */
+int km_store_prices(struct km_store *store, km_price_row_fn *each, void *ctx,
+                    struct km_err *err) KM_MUST_USE; /* blocking, before loops run and on reload */
 
 /* --- queries: run on a reader thread; the answer is one buffer of JSON made there --- */
 

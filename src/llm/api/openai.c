@@ -131,7 +131,8 @@ static int read_model(struct km_llm_request *r, struct km_arena *arena, struct k
     if (!present(r, KM_M_MODEL))
         return km_fail_param(err, KM_E_INVALID, "model",
                              "%s: Missing required parameter: 'model'. GET /v1/models lists the "
-                             "names to choose from.", r->api->path);
+                             "names to choose from.",
+                             r->api->path);
     if (r->spans[KM_M_MODEL].type != KM_JSON_STRING)
         return bad(err, "model", "'%s' must be a string.", "model");
     r->model = km_json_text(arena, r->body, &r->spans[KM_M_MODEL]);
@@ -163,7 +164,8 @@ static int read_own(struct km_llm_request *r, struct km_arena *arena, struct km_
         if (present(r, m))
             return bad(err, members[m].p,
                        "'%s' is not allowed in a request: the gateway's configuration chooses the "
-                       "upstream.", members[m].p);
+                       "upstream.",
+                       members[m].p);
     if (present(r, KM_M_TIMEOUT) && r->spans[KM_M_TIMEOUT].type == KM_JSON_NUMBER &&
         km_str_decimal(value_of(r, KM_M_TIMEOUT), 3, &ms) == 0 && ms > 0)
         r->timeout_ms = ms;
@@ -199,8 +201,9 @@ int km_llm_request_parse(struct km_llm_request *r, const struct km_llm_api *api,
     const struct km_json *root;
     int e;
 
-    *r = (struct km_llm_request){ .api = api, .body = body, .max_tokens = -1, .choices = 1,
-                                  .num_retries = -1 };
+    *r = (struct km_llm_request){
+        .api = api, .body = body, .max_tokens = -1, .choices = 1, .num_retries = -1
+    };
     e = km_json_parse(arena, body, &root, err);
     if (e < 0) {
         if (err)

@@ -165,7 +165,8 @@ static bool empty_array(struct km_str value)
 }
 
 /* Reads what an event tells.  true: the client gets none of it. */
-static bool note_event(struct km_llm_stream *s, struct km_str data, const struct km_json_span *spans)
+static bool note_event(struct km_llm_stream *s, struct km_str data,
+                       const struct km_json_span *spans)
 {
     struct km_str choices = km_json_value(data, &spans[A_CHOICES]);
     bool no_choices = spans[A_CHOICES].type == KM_JSON_ARRAY && empty_array(choices);

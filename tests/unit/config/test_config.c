@@ -114,7 +114,9 @@ static const char *const no_env[] = { NULL };
 static void load_with(struct loaded *l, const char *text, const char *const *environ_list,
                       const struct km_config_flag *flags, size_t nflags)
 {
-    struct km_config_args args = { .tables = tables, .flags = flags, .nflags = nflags,
+    struct km_config_args args = { .tables = tables,
+                                   .flags = flags,
+                                   .nflags = nflags,
                                    .environ = environ_list ? environ_list : no_env };
 
     args.file = files_add(&l->files, "config.yaml", text);
