@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* config.h - loads a configuration into an immutable, reference-counted snapshot.
  *
- * Sources, strongest first: flags, environment (KANMON_<FLAG> and rows' own variables), the
- * file (with its `include`s), defaults.  `.env` then `.env.local` beside the file are read
+ * Sources, strongest first: flags, environment (KANMON_<FLAG> and rows' own variables named
+ * KANMON_...), the file (with its `include`s), rows' other variables (LITELLM_MASTER_KEY stands
+ * in for an absent key, as in LiteLLM), defaults.  <FLAG> is the path below kanmon_settings in
+ * capitals: KANMON_LIMITS_HEADER_BYTES.  `.env` then `.env.local` beside the file are read
  * into the process's view of the environment without overriding what is set there, as is
  * `environment_variables`.
  *
@@ -60,5 +62,13 @@ void km_config_docs(const struct km_settings_table *const *tables, struct km_buf
 /* Keys (dotted) whose rows have KM_SET_RESTART and that differ between the two. */
 void km_config_needs_restart(const struct km_config *from, const struct km_config *to,
                              struct km_buf *out_names);
+
+/* What is wrong with the rows themselves, one a line: a name that occurs twice in a section, a
+ * default its own row refuses, a row without help.  Nothing is written when all is well. */
+void km_config_check_rows(const struct km_settings_table *const *tables, struct km_buf *out);
+
+/* config's own rows: include, environment_variables, credential_list, accept_unsupported. */
+extern const struct km_settings_table km_config_top_table;
+extern const struct km_settings_table km_config_own_table;
 
 #endif

@@ -279,42 +279,64 @@ static bool accepted(const struct km_fill *fill, struct km_str path)
     return false;
 }
 
-/* Whether a restrictive key is set to what restricts nothing. */
+/* Whether a scalar is one of the row's inert values ("false", "otel|prometheus"). */
+static bool inert_scalar(const struct km_setting *row, const struct km_node *node)
+{
+    struct km_str rest = km_str_c(row->inert), one, text = node->text;
+
+    if (node->type == KM_NODE_BOOL)
+        text = node->b ? KM_STR("true") : KM_STR("false");
+    while (km_str_split(&rest, '|', &one))
+        if (one.n && km_str_ieq(text, one))
+            return true;
+    return false;
+}
+
+/* Whether a restrictive key is set to what restricts nothing: nothing, an inert value, or a
+ * list of inert values only. */
 static bool inert(const struct km_setting *row, const struct km_node *node)
 {
-    if (node->type == KM_NODE_SEQ || node->type == KM_NODE_MAP)
-        return node->n == 0;
-    if (!row->inert)
-        return false;
-    if (node->type == KM_NODE_BOOL)
-        return km_str_eq(km_str_c(row->inert), node->b ? KM_STR("true") : KM_STR("false"));
-    return km_str_ieq(node->text, km_str_c(row->inert));
+    if (node->type == KM_NODE_MAP || node->n == 0)
+        return node->type == KM_NODE_MAP || node->type == KM_NODE_SEQ ? node->n == 0
+                                                                      : inert_scalar(row, node);
+    for (size_t i = 0; i < node->n; i++)
+        if (node->v[i]->type >= KM_NODE_SEQ || !inert_scalar(row, node->v[i]))
+            return false;
+    return true;
+}
+
+/* A key that would restrict something: refused unless listed by its owner. */
+static void restricts(struct km_fill *fill, const struct km_setting *row,
+                      const struct km_node *node, struct km_str path)
+{
+    struct km_str plain = without_indices(fill->arena, path), help;
+
+    if (accepted(fill, path)) {
+        km_diag_add(fill->diags, KM_DIAG_WARNING, "W0105", node, row->help,
+                    "%.*s restricts something that is not enforced here, as accepted",
+                    KM_STR_ARG(path));
+        return;
+    }
+    help = km_arena_printf(fill->arena, "%s  To start without it, list '%.*s' in "
+                           "kanmon_settings.accept_unsupported.", row->help, KM_STR_ARG(plain));
+    km_diag_add(fill->diags, KM_DIAG_ERROR, "E0108", node, help.p,
+                "%.*s would restrict something, and kanmon does not do that yet",
+                KM_STR_ARG(path));
 }
 
 static void unsupported(struct km_fill *fill, const struct km_setting *row,
                         const struct km_node *node, struct km_str path, unsigned inherited)
 {
-    struct km_str plain = without_indices(fill->arena, path);
     bool tables = row->type == KM_SET_TABLE_LIST || row->type == KM_SET_TABLE_MAP;
+    bool collection = node->type >= KM_NODE_SEQ;
 
     if (row->type == KM_SET_SECRET)
         km_diags_hide(fill->diags, node);
-    if (row->class == KM_RESTRICTIVE && !inert(row, node)) {
-        bool ok = accepted(fill, path);
-        struct km_str help = km_arena_printf(
-            fill->arena, "%s  To start without it, list '%.*s' in "
-            "kanmon_settings.accept_unsupported.", row->help, KM_STR_ARG(plain));
-
-        km_diag_add(fill->diags, ok ? KM_DIAG_WARNING : KM_DIAG_ERROR, ok ? "W0105" : "E0108",
-                    node, ok ? row->help : help.p,
-                    ok ? "%.*s restricts something here that is not enforced, as accepted"
-                       : "%.*s would restrict something here, and kanmon does not do that yet",
-                    KM_STR_ARG(path));
-    } else if (row->class == KM_HARMLESS && !(inherited & QUIET) &&
-               !(node->n == 0 && node->type >= KM_NODE_SEQ)) {
+    if (row->class == KM_RESTRICTIVE && !inert(row, node))
+        restricts(fill, row, node, path);
+    else if (!(inherited & QUIET) && (collection ? node->n > 0 : row->class == KM_HARMLESS))
         km_diag_add(fill->diags, KM_DIAG_WARNING, "W0103", node, row->help,
                     "%.*s has no effect here", KM_STR_ARG(path));
-    }
     /* Below a harmless key there may be a restrictive one: guardrails ... default_on. */
     if (row->class == KM_HARMLESS && row->type == KM_SET_TABLE)
         fill_table(fill, row, node, path, KM_SET_OPEN | QUIET, NULL);

@@ -44,6 +44,9 @@ void km_fill_unknown(struct km_fill *fill, const struct km_settings_table *table
 /* The same for everything above the tables: sections and the rows of root tables. */
 void km_fill_unknown_sections(struct km_fill *fill);
 
+/* The part of `section` right below `prefix` ("limits" of "kanmon_settings.limits"), or empty. */
+struct km_str km_section_below(struct km_str section, struct km_str prefix);
+
 /* A value that comes from outside the file, as a node whose place is `origin`. */
 const struct km_node *km_fill_text(struct km_fill *fill, const struct km_setting *row,
                                    struct km_str text, struct km_str origin);

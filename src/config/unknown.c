@@ -72,8 +72,7 @@ void km_fill_unknown(struct km_fill *fill, const struct km_settings_table *table
     }
 }
 
-/* The part of `section` right below `prefix`, or empty. */
-static struct km_str below(struct km_str section, struct km_str prefix)
+struct km_str km_section_below(struct km_str section, struct km_str prefix)
 {
     if (prefix.n) {
         if (!km_str_starts(section, prefix) || section.n <= prefix.n ||
@@ -104,7 +103,7 @@ static void check_section(struct km_fill *fill, struct km_str section)
         struct guess g = { .want = node->k[i]->text, .distance = 256 };
 
         for (size_t t = 0; fill->tables[t]; t++) {
-            struct km_str other = km_str_c(fill->tables[t]->section), child = below(other, section);
+            struct km_str other = km_str_c(fill->tables[t]->section), child = km_section_below(other, section);
 
             if (km_str_eq(other, section))
                 consider_rows(&g, fill->tables[t]);
@@ -122,7 +121,7 @@ static bool seen(const struct km_fill *fill, size_t before, struct km_str sectio
     for (size_t t = 0; t < before; t++) {
         struct km_str other = km_str_c(fill->tables[t]->section);
 
-        if (km_str_eq(other, section) || below(other, section).n)
+        if (km_str_eq(other, section) || km_section_below(other, section).n)
             return true;
     }
     return false;

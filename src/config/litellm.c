@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* litellm.c - keys at the top of LiteLLM's file and in router_settings (see litellm.h).
+ *
+ * The question each row answers: if this key is ignored, can anyone do, spend or see more than
+ * the file's author allowed?  If so it is restrictive and stops the start; if the file merely
+ * does less or goes slower, it is harmless and said once.  Where LiteLLM's key loosens a
+ * check, ignoring it is the strict reading and harmless.
+ */
+#include "config/litellm.h"
+
+#define IGNORED KM_LITELLM_IGNORED
+#define REFUSED KM_LITELLM_REFUSED
+
+static const struct km_setting guardrail_param_rows[] = {
+    REFUSED("default_on", KM_SET_BOOL, "false",
+            "In LiteLLM this guardrail runs on every request; kanmon runs no guardrails yet, so "
+            "requests would pass unchecked."),
+    { 0 },
+};
+
+static const struct km_settings_table guardrail_params = { .rows = guardrail_param_rows,
+                                                           .extra = SIZE_MAX };
+
+static const struct km_setting guardrail_rows[] = {
+    { .name = "litellm_params", .type = KM_SET_TABLE, .table = &guardrail_params,
+      .help = "How the guardrail runs.", .class = KM_HARMLESS },
+    { 0 },
+};
+
+static const struct km_settings_table guardrail = { .rows = guardrail_rows, .extra = SIZE_MAX };
+
+static const struct km_setting top_rows[] = {
+    { .name = "guardrails", .type = KM_SET_TABLE_LIST, .table = &guardrail, .class = KM_HARMLESS,
+      .help = "Checks of requests and answers that a request asks for by name; kanmon runs none "
+              "yet.  One with default_on stops the start." },
+    REFUSED("policies", KM_SET_NODE, NULL,
+            "Attaches guardrails to teams, keys and models; kanmon runs no guardrails yet."),
+    REFUSED("policy_attachments", KM_SET_NODE, NULL,
+            "Says where policies apply; kanmon runs no guardrails yet."),
+    IGNORED("mcp_servers", KM_SET_NODE, "MCP servers behind LiteLLM; kanmon serves none yet."),
+    IGNORED("mcp_tools", KM_SET_NODE, "Local MCP tools of LiteLLM; kanmon serves none yet."),
+    IGNORED("callback_settings", KM_SET_NODE,
+            "Settings of logging callbacks, which kanmon does not run."),
+    IGNORED("vector_store_registry", KM_SET_NODE,
+            "Vector stores for retrieval; kanmon has no vector store routes."),
+    IGNORED("search_tools", KM_SET_NODE, "Web search tools; kanmon has no search routes."),
+    IGNORED("files_settings", KM_SET_NODE, "Providers for /files; kanmon has no file routes."),
+    IGNORED("finetune_settings", KM_SET_NODE,
+            "Providers for /fine_tuning; kanmon has no such routes."),
+    IGNORED("assistant_settings", KM_SET_NODE,
+            "Providers for /assistants; kanmon has no such routes."),
+    IGNORED("prompts", KM_SET_NODE, "Prompt templates by id; kanmon does not expand prompt_id."),
+    IGNORED("agent_list", KM_SET_NODE, "A2A agents; kanmon has no agent routes."),
+    IGNORED("worker_registry", KM_SET_NODE,
+            "Instances that LiteLLM's control plane shows; kanmon has no such page."),
+    { 0 },
+};
+
+const struct km_settings_table km_litellm_top_table = { .section = "", .rows = top_rows,
+                                                        .extra = SIZE_MAX };
+
+static const struct km_setting router_rows[] = {
+    REFUSED("provider_budget_config", KM_SET_NODE, NULL,
+            "Caps what may be spent with each provider in a period; kanmon does not count by "
+            "provider yet."),
+    REFUSED("optional_pre_call_checks", KM_SET_STR_LIST,
+            "prompt_caching|responses_api_deployment_check|deployment_affinity|session_affinity|"
+            "forward_client_headers_by_model_group|encrypted_content_affinity",
+            "Extra checks before a deployment is picked; router_budget_limiting and "
+            "enforce_model_rate_limits hold budgets and limits that kanmon does not hold yet."),
+    REFUSED("enable_tag_filtering", KM_SET_BOOL, "false",
+            "Keeps requests with a tag to the deployments with that tag; ignored, a request "
+            "could reach a deployment meant for others."),
+    REFUSED("default_max_parallel_requests", KM_SET_INT, NULL,
+            "Bounds concurrent calls to every deployment; kanmon bounds them by key only."),
+    IGNORED("routing_strategy_args", KM_SET_NODE, "Tuning of a routing strategy."),
+    IGNORED("retry_after", KM_SET_INT, "The least wait before a retry; kanmon retries at once on "
+                                       "another deployment."),
+    IGNORED("allowed_fails", KM_SET_INT, "Failures a minute before a deployment rests; kanmon "
+                                         "does not rest deployments yet."),
+    IGNORED("cooldown_time", KM_SET_INT, "How long a failing deployment rests; kanmon does not "
+                                         "rest deployments yet."),
+    IGNORED("disable_cooldowns", KM_SET_BOOL, "Keeps failing deployments in use, as kanmon does."),
+    IGNORED("fallbacks", KM_SET_NODE, "Other model groups to try after a failure; kanmon does not "
+                                      "fall back yet."),
+    IGNORED("default_fallbacks", KM_SET_NODE, "Model groups to try when a group is unusable; "
+                                              "kanmon does not fall back yet."),
+    IGNORED("context_window_fallbacks", KM_SET_NODE,
+            "Larger models to try when a prompt is too long; kanmon does not fall back yet."),
+    IGNORED("content_policy_fallbacks", KM_SET_NODE,
+            "Models to try after a content policy refusal; kanmon does not fall back yet."),
+    IGNORED("max_fallbacks", KM_SET_INT, "How many fallbacks one call may use; kanmon does not "
+                                         "fall back yet."),
+    IGNORED("enable_pre_call_checks", KM_SET_BOOL,
+            "Skips deployments whose context window is too small; kanmon lets the provider say "
+            "so."),
+    IGNORED("retry_policy", KM_SET_NODE, "Retries by kind of error; kanmon uses num_retries."),
+    IGNORED("model_group_retry_policy", KM_SET_NODE,
+            "Retries by model group and error; kanmon uses num_retries."),
+    IGNORED("allowed_fails_policy", KM_SET_NODE,
+            "Failures by kind before a deployment rests; kanmon does not rest deployments yet."),
+    IGNORED("redis_url", KM_SET_SECRET, "Shares router state in Redis; kanmon's workers share "
+                                        "memory."),
+    IGNORED("redis_host", KM_SET_STR, "Shares router state in Redis; kanmon's workers share "
+                                      "memory."),
+    IGNORED("redis_port", KM_SET_INT, "Shares router state in Redis; kanmon's workers share "
+                                      "memory."),
+    IGNORED("redis_password", KM_SET_SECRET, "Shares router state in Redis; kanmon's workers "
+                                             "share memory."),
+    IGNORED("redis_db", KM_SET_INT, "Shares router state in Redis; kanmon's workers share "
+                                    "memory."),
+    IGNORED("cache_kwargs", KM_SET_NODE, "Arguments of the Redis client."),
+    IGNORED("cache_responses", KM_SET_BOOL, "Caches responses; kanmon does not cache yet."),
+    IGNORED("caching_groups", KM_SET_NODE, "Groups that share a cache; kanmon does not cache yet."),
+    IGNORED("client_ttl", KM_SET_INT, "How long LiteLLM keeps a client object; kanmon has none."),
+    IGNORED("default_litellm_params", KM_SET_NODE,
+            "Request defaults for every deployment; put them in each deployment's "
+            "litellm_params."),
+    IGNORED("default_priority", KM_SET_INT, "Priority in LiteLLM's queue; kanmon has no queue yet."),
+    IGNORED("polling_interval", KM_SET_INT, "How often LiteLLM's queue is polled."),
+    IGNORED("tag_filtering_match_any", KM_SET_BOOL,
+            "How tags match when enable_tag_filtering is on."),
+    IGNORED("tag_routing_prefix", KM_SET_STR,
+            "Marks tags that route when enable_tag_filtering is on."),
+    IGNORED("routing_groups", KM_SET_NODE, "Strategies for parts of the models."),
+    IGNORED("weights", KM_SET_NODE, "Weights by deployment; use weight in litellm_params."),
+    IGNORED("ignore_invalid_deployments", KM_SET_BOOL,
+            "Starts without deployments that are invalid; kanmon names them and stops."),
+    IGNORED("enable_health_check_routing", KM_SET_BOOL,
+            "Avoids deployments whose last health check failed; kanmon runs none in the "
+            "background yet."),
+    IGNORED("health_check_staleness_threshold", KM_SET_INT,
+            "How long a health check result counts."),
+    IGNORED("health_check_ignore_transient_errors", KM_SET_BOOL,
+            "Whether 429 and 408 count in health checks."),
+    IGNORED("model_group_affinity_config", KM_SET_NODE,
+            "Keeps a session on one deployment of a group."),
+    IGNORED("deployment_affinity_ttl_seconds", KM_SET_INT,
+            "How long a session stays on a deployment."),
+    IGNORED("debug_level", KM_SET_STR, "LiteLLM's router log level; use kanmon's own."),
+    IGNORED("alerting_config", KM_SET_NODE, "Slack alerts of the router; kanmon sends none yet."),
+    IGNORED("assistants_config", KM_SET_NODE, "Assistants; kanmon has no such routes."),
+    IGNORED("search_tools", KM_SET_NODE, "Web search tools; kanmon has no search routes."),
+    IGNORED("guardrail_list", KM_SET_NODE, "Deployments of guardrails to balance over; a "
+                                           "guardrail that must run is listed in guardrails."),
+    { 0 },
+};
+
+const struct km_settings_table km_litellm_router_table = { .section = "router_settings",
+                                                           .rows = router_rows,
+                                                           .extra = SIZE_MAX };
