@@ -98,7 +98,8 @@ struct km_settings_table {
     const struct km_setting *rows; /* ends with a row whose name is NULL */
     size_t size;                   /* of the struct */
     size_t extra;                  /* KM_SET_OPEN parents: offset of a `const struct km_node *`
-                                   that receives the whole mapping; SIZE_MAX: none */
+                                   that receives the whole mapping; SIZE_MAX: none.  0 counts
+                                   as none where the row is not KM_SET_OPEN */
 };
 
 #endif

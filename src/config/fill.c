@@ -153,7 +153,8 @@ static void fill_table(struct km_fill *fill, const struct km_setting *row,
                     km_value_type_name(node->type));
         node = NULL;
     }
-    if ((row->flags & KM_SET_OPEN) && table->extra != SIZE_MAX && row->class == KM_SUPPORTED)
+    if (row->class == KM_SUPPORTED && table->extra != SIZE_MAX &&
+        (table->extra || (row->flags & KM_SET_OPEN)))
         memcpy((char *)out + table->extra, &node, sizeof node);
     km_fill_rows(fill, table, node, path, inherited, out);
     km_fill_unknown(fill, table, node, path, inherited);
@@ -296,9 +297,10 @@ static bool inert_scalar(const struct km_setting *row, const struct km_node *nod
  * list of inert values only. */
 static bool inert(const struct km_setting *row, const struct km_node *node)
 {
-    if (node->type == KM_NODE_MAP || node->n == 0)
-        return node->type == KM_NODE_MAP || node->type == KM_NODE_SEQ ? node->n == 0
-                                                                      : inert_scalar(row, node);
+    if (node->type < KM_NODE_SEQ)
+        return inert_scalar(row, node);
+    if (node->type == KM_NODE_MAP)
+        return node->n == 0;
     for (size_t i = 0; i < node->n; i++)
         if (node->v[i]->type >= KM_NODE_SEQ || !inert_scalar(row, node->v[i]))
             return false;
@@ -373,6 +375,15 @@ static void unset(const struct km_setting *row, void *field)
         *(int64_t *)field = -1;
 }
 
+static void missing(struct km_fill *fill, const struct km_setting *row, const struct km_node *map,
+                    struct km_str path)
+{
+    /* Where the mapping itself is absent, nothing in it is required. */
+    if ((row->flags & KM_SET_REQUIRED) && map)
+        km_diag_add(fill->diags, KM_DIAG_ERROR, "E0105", map, row->help, "%.*s is required",
+                    KM_STR_ARG(path));
+}
+
 static void fill_row(struct km_fill *fill, const struct km_settings_table *table,
                      const struct km_setting *row, const struct km_node *map, struct km_str path,
                      unsigned inherited, void *out)
@@ -390,20 +401,19 @@ static void fill_row(struct km_fill *fill, const struct km_settings_table *table
     }
     field = (char *)out + row->offset;
     if (row->type == KM_SET_TABLE) {
+        if (absent(file))
+            missing(fill, row, map, at);
         fill_table(fill, row, file, at, flags & INHERITED, field);
         return;
     }
     node = choose(fill, table, row, file);
     if (file && file->type == KM_NODE_NULL && file->from_env && (node == file || !node->from_env))
         report_unset(fill, file, at, flags);
+    unset(row, field);
     if (absent(node)) {
-        unset(row, field);
-        if ((row->flags & KM_SET_REQUIRED) && map)
-            km_diag_add(fill->diags, KM_DIAG_ERROR, "E0105", map, row->help,
-                        "%.*s is required", KM_STR_ARG(at));
+        missing(fill, row, map, at);
         return;
     }
-    unset(row, field);
     fill_value(fill, row, node, at, flags & INHERITED, field);
     if (row->type != KM_SET_TABLE_LIST && row->type != KM_SET_TABLE_MAP)
         record(fill, row, node, at);

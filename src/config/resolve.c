@@ -93,12 +93,22 @@ static const struct km_node *find_credential(const struct km_node *list, struct 
     return NULL;
 }
 
-/* litellm_params with the credential's values for the keys it does not have itself. */
+/* litellm_params with the credential's values for the keys it does not have itself, in the
+ * place of the credential's name. */
 static const struct km_node *with_credential(struct km_arena *arena, const struct km_node *params,
                                              const struct km_node *values)
 {
     struct km_node *copy = copy_collection(arena, params, values->n);
+    size_t kept = 0;
 
+    for (size_t i = 0; copy && i < params->n; i++) {
+        if (km_str_eq(params->k[i]->text, KM_STR("litellm_credential_name")))
+            continue;
+        set_key(copy, kept, params->k[i]);
+        set_child(copy, kept++, params->v[i]);
+    }
+    if (copy)
+        copy->n = kept;
     for (size_t i = 0; copy && i < values->n; i++) {
         if (km_node_get(params, values->k[i]->text))
             continue;

@@ -52,7 +52,7 @@ struct parse {
     struct km_diags *diags;
     const struct km_yaml_limits *limits;
     struct km_err *err;
-    struct km_str file;
+    struct km_str file, text;
     struct anchor *anchors;
     size_t total; /* weight spent so far */
 };
@@ -101,6 +101,22 @@ static int push(struct parse *p, struct list *l, struct ynode *item)
     return 0;
 }
 
+/* The reader meets bad bytes long before the parser is there, and knows their offset only. */
+static yaml_mark_t mark_at(const struct parse *p, size_t offset)
+{
+    yaml_mark_t mark = { 0 };
+
+    for (size_t i = 0; i < offset && i < p->text.n; i++) {
+        if (p->text.p[i] == '\n') {
+            mark.line++;
+            mark.column = 0;
+        } else if (((unsigned char)p->text.p[i] & 0xc0) != 0x80) {
+            mark.column++;
+        }
+    }
+    return mark;
+}
+
 /* The next event; a syntax error becomes a diagnostic. */
 static int next(struct parse *p, yaml_event_t *event)
 {
@@ -112,8 +128,7 @@ static int next(struct parse *p, yaml_event_t *event)
         return 0;
     if (y->error == YAML_MEMORY_ERROR)
         return oom(p);
-    /* The reader, which meets bad bytes first, keeps no mark of its own. */
-    mark = y->error == YAML_READER_ERROR ? y->mark : y->problem_mark;
+    mark = y->error == YAML_READER_ERROR ? mark_at(p, y->problem_offset) : y->problem_mark;
     snprintf(what, sizeof what, "%s%s%s", y->context ? y->context : "", y->context ? ": " : "",
              y->problem ? y->problem : "not YAML");
     return bad(p, "E0001", mark, NULL, what);
@@ -550,7 +565,8 @@ int km_yaml_parse(struct km_arena *arena, struct km_str file, struct km_str text
                   const struct km_yaml_limits *limits, struct km_diags *diags,
                   const struct km_node **ret_root, struct km_err *err)
 {
-    struct parse p = { .arena = arena, .diags = diags, .limits = limits, .err = err };
+    struct parse p = { .arena = arena, .diags = diags, .limits = limits, .err = err,
+                       .text = text };
     yaml_mark_t start = { 0 };
     int r;
 
