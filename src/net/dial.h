@@ -13,14 +13,17 @@
 
 /* Where to; immutable and reference-counted, made when the configuration is read. */
 struct km_origin {
-    struct km_str key;          /* "https://api.openai.com:443" and TLS variant: pools are by key */
-    struct km_str host;         /* without brackets */
+    struct km_str key;  /* "https://api.openai.com:443" and TLS variant: pools are by key */
+    struct km_str host; /* without brackets */
     uint16_t port;
-    struct km_tls_client *tls;  /* NULL: plain */
-    struct km_str host_header;  /* host, or host:port when not the scheme's own */
-    struct km_str proxy_host;   /* empty: direct */
+    struct km_tls_client *tls; /* NULL: plain */
+    struct km_str host_header; /* host, or host:port when not the scheme's own */
+    /* An https origin is dialled through a CONNECT tunnel.  The stream of a plain one ends at
+     * the proxy, which wants the absolute form of the target and Proxy-Authorization in each
+     * request: that is the HTTP client's to write. */
+    struct km_str proxy_host; /* empty: direct */
     uint16_t proxy_port;
-    struct km_str proxy_auth;   /* "Basic ..." or empty; a secret */
+    struct km_str proxy_auth; /* "Basic ..." or empty; a secret */
     bool guarded;
 };
 
@@ -29,20 +32,23 @@ struct km_proxy_env {
     struct km_str http, https, none;
 };
 
-/* tls is used (referenced) when https. proxies may be NULL. */
+/* tls is used (referenced) when https. proxies may be NULL, and is not used when guarded: a
+ * proxy would resolve the name where nothing checks it. */
 int km_origin_new(bool https, struct km_str host, uint16_t port, struct km_tls_client *tls,
-                  const struct km_proxy_env *proxies, bool guarded,
-                  struct km_origin **ret_origin, struct km_err *err) KM_MUST_USE;
-struct km_origin *km_origin_ref(struct km_origin *o);    /* any thread */
+                  const struct km_proxy_env *proxies, bool guarded, struct km_origin **ret_origin,
+                  struct km_err *err) KM_MUST_USE;
+struct km_origin *km_origin_ref(struct km_origin *o); /* any thread */
 struct km_origin *km_origin_unref(struct km_origin *o);
 
 /* true: a public unicast address that a guarded dial may reach. */
 bool km_addr_public(const union km_addr *a);
 
-struct km_dialer;   /* one a loop */
+struct km_dialer; /* one a loop */
 struct km_dial;
 
-/* How an HTTP CONNECT tunnel is made is http/'s business: it registers itself here. */
+/* How an HTTP CONNECT tunnel is made is http/'s business: it registers itself here.  It is a
+ * filter (net/filter.h) over `under`, which it takes over, also when it fails (NULL); on_ready
+ * comes once, never synchronously, and not after the filter was freed. */
 typedef struct km_stream *km_tunnel_fn(struct km_loop *loop, struct km_stream *under,
                                        const struct km_origin *origin, km_tls_ready_fn *on_ready,
                                        void *ctx, struct km_err *err);
@@ -56,6 +62,6 @@ typedef void km_dial_fn(void *ctx, struct km_stream *stream, const struct km_err
 /* NULL only when out of memory. timeout_ms covers DNS, connect, tunnel and handshake. */
 struct km_dial *km_dial(struct km_dialer *d, struct km_origin *origin, uint64_t timeout_ms,
                         km_dial_fn *fn, void *ctx);
-void km_dial_cancel(struct km_dial *dial);  /* no callback follows */
+void km_dial_cancel(struct km_dial *dial); /* no callback follows */
 
 #endif

@@ -12,11 +12,11 @@
 #include "net/dial.h"
 
 struct km_pool_settings {
-    int64_t max_per_origin;   /* open connections to one origin and worker */
-    int64_t max_idle;         /* of these, kept idle */
-    int64_t idle_ms;          /* an idle connection is closed after */
-    int64_t max_waiting;      /* requests waiting for a connection to one origin */
-    int64_t connect_ms;       /* DNS, connect, proxy, TLS together */
+    int64_t max_per_origin; /* open connections to one origin and worker */
+    int64_t max_idle;       /* of these, kept idle */
+    int64_t idle_ms;        /* an idle connection is closed after */
+    int64_t max_waiting;    /* requests waiting for a connection to one origin */
+    int64_t connect_ms;     /* DNS, connect, proxy, TLS together */
 };
 extern const struct km_settings_table km_pool_settings_table; /* kanmon_settings.upstream */
 
@@ -43,7 +43,7 @@ void km_pool_cancel(struct km_pool_get *get);
 void km_pool_put(struct km_pool *pool, struct km_origin *origin, struct km_stream *stream);
 void km_pool_drop(struct km_pool *pool, struct km_origin *origin, struct km_stream *stream);
 
-size_t km_pool_open(const struct km_pool *pool);  /* lent and idle */
+size_t km_pool_open(const struct km_pool *pool); /* lent and idle */
 size_t km_pool_idle(const struct km_pool *pool);
 
 #endif

@@ -13,14 +13,14 @@ struct km_tls_server;
 struct km_tls_client;
 
 struct km_tls_server_args {
-    const char *cert_file, *key_file;   /* PEM */
-    const char *client_ca_file;         /* NULL: client certificates are not asked for */
+    const char *cert_file, *key_file; /* PEM */
+    const char *client_ca_file;       /* NULL: client certificates are not asked for */
 };
 
 struct km_tls_client_args {
-    const char *ca_file;                /* NULL: the system's */
-    const char *cert_file, *key_file;   /* NULL: no client certificate */
-    bool insecure;                      /* verification off (LiteLLM's ssl_verify: false) */
+    const char *ca_file;              /* NULL: the system's */
+    const char *cert_file, *key_file; /* NULL: no client certificate */
+    bool insecure;                    /* verification off (LiteLLM's ssl_verify: false) */
 };
 
 int km_tls_server_new(const struct km_tls_server_args *args, struct km_tls_server **ret_tls,
@@ -36,7 +36,7 @@ struct km_tls_client *km_tls_client_unref(struct km_tls_client *tls);
 /* Handshake result; err NULL on success.  Exactly once unless the stream is freed first. */
 typedef void km_tls_ready_fn(void *ctx, const struct km_err *err);
 
-/* Wrap `under` (taken over).  Server side: bytes may be delivered as soon as the handshake is
+/* Wrap `under`, which is taken over also when this fails (NULL).  Server side: bytes may be delivered as soon as the handshake is
  * done; a failed handshake is on_closed. */
 struct km_stream *km_tls_accept(struct km_loop *loop, struct km_stream *under,
                                 struct km_tls_server *tls, struct km_err *err);
