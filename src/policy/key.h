@@ -17,13 +17,13 @@
 struct km_key_live;
 
 struct km_key {
-    struct km_key_row row;          /* spend here is as of loading: ask km_key_spend() */
+    struct km_key_row row; /* spend here is as of loading: ask km_key_spend() */
     struct km_key_live *live;
-    bool master;                    /* the master key's own pseudo key */
-    struct km_str alias_label;      /* alias, or the name, or "default" - for logs and metrics */
+    bool master;               /* the master key's own pseudo key */
+    struct km_str alias_label; /* alias, or the name, or "default" - for logs and metrics */
 };
 
-struct km_key *km_key_ref(struct km_key *k);    /* any thread */
+struct km_key *km_key_ref(struct km_key *k); /* any thread */
 struct km_key *km_key_unref(struct km_key *k);
 
 struct km_keys;
@@ -40,9 +40,11 @@ struct km_key *km_keys_by_alias(struct km_keys *keys, struct km_str alias);
 /* References to all, in an array the caller frees (free()) after unref'ing each; NULL+0 if none. */
 struct km_key **km_keys_all(struct km_keys *keys, size_t *ret_n);
 
-int64_t km_key_spend(struct km_key *k);          /* nano-USD, current window */
+int64_t km_key_spend(struct km_key *k); /* nano-USD, current window */
 int64_t km_key_reserved(struct km_key *k);
 void km_key_set_spend(struct km_key *k, int64_t nanousd);
+/* What a reservation may still take; INT64_MAX without a budget.  Another call may take it first. */
+int64_t km_key_left(struct km_key *k);
 
 /* May this key use the model (or its group name)?  Empty list, "*", "all-proxy-models",
  * wildcards such as "openai/...".  KM_E_MODEL_DENIED with LiteLLM's text. */
@@ -52,12 +54,12 @@ int km_key_model(const struct km_key *k, struct km_str model, struct km_str alia
 int km_key_usable(const struct km_key *k, int64_t now_us, struct km_err *err) KM_MUST_USE;
 
 struct km_permit {
-    struct km_key *key;             /* referenced; NULL: none held */
-    int64_t reserved;               /* nano-USD */
+    struct km_key *key; /* referenced; NULL: none held */
+    int64_t reserved;   /* nano-USD */
 };
 
 struct km_admission {
-    int64_t reserve;                /* worst case, nano-USD */
+    int64_t reserve; /* worst case, nano-USD */
     enum km_budget_mode mode;
     uint64_t now_ms;
     int64_t now_us;
@@ -65,7 +67,7 @@ struct km_admission {
 
 /* What the response headers tell. */
 struct km_headroom {
-    int64_t limit_requests, remaining_requests;  /* -1: no limit */
+    int64_t limit_requests, remaining_requests; /* -1: no limit */
     int64_t limit_tokens, remaining_tokens;
     uint64_t reset_ms;
 };
@@ -73,8 +75,8 @@ struct km_headroom {
 /* All or nothing: rate windows, parallelism, budget.  KM_E_RATE_LIMITED (retry_after_ms set,
  * LiteLLM's text), KM_E_BUDGET.  *rolled (may be NULL): a budget window began (persist it). */
 int km_permit_take(struct km_key *key, const struct km_admission *a, struct km_permit *ret_permit,
-                   struct km_headroom *ret_headroom, bool *ret_rolled, struct km_err *err)
-    KM_MUST_USE;
+                   struct km_headroom *ret_headroom, bool *ret_rolled,
+                   struct km_err *err) KM_MUST_USE;
 /* Gives it back with what it really cost; a second call is harmless. */
 void km_permit_settle(struct km_permit *permit, int64_t cost, int64_t tokens, uint64_t now_ms);
 
@@ -82,13 +84,19 @@ void km_permit_settle(struct km_permit *permit, int64_t cost, int64_t tokens, ui
  * there; windows shift with the monotonic clock, which both processes share). */
 void km_keys_export(struct km_keys *keys, struct km_buf *out);
 int km_keys_import(struct km_keys *keys, struct km_str text, struct km_err *err) KM_MUST_USE;
+/* A call of the old process ended (its record came by km_store_import_record): what it held here
+ * is given back.  An unknown key is ignored. */
+void km_keys_settle_imported(struct km_keys *keys, const uint8_t hash[32], int64_t reserved,
+                             int64_t cost, int64_t tokens, uint64_t now_ms);
+/* The old process is gone: what its calls still hold counts as spent, as the store charges them. */
+void km_keys_end_import(struct km_keys *keys);
 
 /* Proxy-wide default and bounds for keys. */
 struct km_key_settings {
-    int64_t max_keys;               /* 100,000 */
-    int64_t budget_mode;            /* enum km_budget_mode */
-    bool allow_unpriced;            /* on budgeted keys */
-    int64_t default_max_parallel;   /* general_settings.max_parallel_requests; -1 */
+    int64_t max_keys;             /* 100,000 */
+    int64_t budget_mode;          /* enum km_budget_mode */
+    bool allow_unpriced;          /* on budgeted keys */
+    int64_t default_max_parallel; /* general_settings.max_parallel_requests; -1 */
 };
 extern const struct km_settings_table km_key_settings_table; /* kanmon_settings */
 

@@ -13,11 +13,11 @@
 #define KM_LIMIT_WINDOW_MS 60000
 
 struct km_limits {
-    int64_t rpm, tpm, parallel;   /* -1 none */
+    int64_t rpm, tpm, parallel; /* -1 none */
 };
 
 struct km_limit_state {
-    uint64_t window_ms;           /* monotonic start; 0: none began */
+    uint64_t window_ms; /* monotonic start; 0: none began */
     int64_t requests, tokens;
     int64_t running;
 };
@@ -30,6 +30,6 @@ enum km_limit_kind km_limit_take(struct km_limit_state *s, const struct km_limit
 void km_limit_release(struct km_limit_state *s, int64_t tokens, uint64_t now_ms);
 /* Milliseconds until the window ends. */
 uint64_t km_limit_reset_ms(const struct km_limit_state *s, uint64_t now_ms);
-const char *km_limit_kind_name(enum km_limit_kind kind);  /* "requests", ... */
+const char *km_limit_kind_name(enum km_limit_kind kind); /* "requests", ... */
 
 #endif

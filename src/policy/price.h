@@ -14,44 +14,58 @@
 struct km_price {
     int64_t input, output, cache_read, cache_write;
     int64_t request;
-    int64_t max_input_tokens, max_output_tokens;  /* limits of the model; -1 unknown */
+    int64_t max_input_tokens, max_output_tokens; /* limits of the model; -1 unknown */
+    /* A call whose prompt has more than tier_tokens is priced at these throughout; -1: as above. */
+    int64_t tier_tokens;
+    int64_t tier_input, tier_output, tier_cache_read, tier_cache_write;
 };
 
-#define KM_PRICE_NONE { -1, -1, -1, -1, -1, -1, -1 }
+#define KM_PRICE_NONE                                                                              \
+    {                                                                                              \
+        -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1                                             \
+    }
 
 struct km_usage {
-    int64_t prompt_tokens;      /* all input, cached and cache-written included */
+    int64_t prompt_tokens; /* all input, cached and cache-written included */
     int64_t completion_tokens;
     int64_t cached_tokens;      /* read from the provider's cache, part of prompt */
     int64_t cache_write_tokens; /* part of prompt */
     bool known;                 /* the upstream said so; else estimated */
 };
 
-/* false: no price for what was used (neither input nor output known). Saturates. */
+/* false: no price for what was used (none of input, output and request known).  Saturates; parts
+ * of the prompt without a price of their own cost what input costs. */
 bool km_price_cost(const struct km_price *p, const struct km_usage *u, int64_t *ret_nanousd);
 
 /* Fields set in `over` win over `base`. */
 struct km_price km_price_merge(struct km_price base, struct km_price over);
 
-/* Estimate of tokens in a text: an upper bound used for reservations (bytes / 2, at least one
- * a 4 characters) and a mid estimate for missing usage. */
+/* Tokens in a text.  The upper bound is for reservations: no byte-level tokenizer makes more
+ * tokens than there are bytes, and the bytes of a request's JSON around a message are more than
+ * the tokens its template adds.  The estimate is for missing usage: one a 4 characters of ASCII,
+ * one a character elsewhere. */
 int64_t km_tokens_upper(size_t bytes);
 int64_t km_tokens_estimate(struct km_str text);
 
 /* Prices by model name: imported ones over the small built-in table (source and date named in
- * price_builtin.c).  Immutable once built; look-up tries "provider/model", then "model". */
+ * price_builtin.c).  Immutable once built.  Look-up tries, imported rows first, "provider/model",
+ * then "model" where that row is of the same provider, then names with `*` in the order they were
+ * added. */
 struct km_prices;
-struct km_prices *km_prices_new(void);   /* with the built-in rows */
+struct km_prices *km_prices_new(void); /* with the built-in rows */
 struct km_prices *km_prices_free(struct km_prices *p);
-/* One entry of LiteLLM's model_prices_and_context_window.json. */
+/* One entry of LiteLLM's model_prices_and_context_window.json.  model may be a glob with `*`. */
 int km_prices_add_json(struct km_prices *p, struct km_str model, struct km_str json,
                        struct km_err *err) KM_MUST_USE;
 bool km_prices_find(const struct km_prices *p, struct km_str provider, struct km_str model,
                     struct km_price *ret_price);
 
-/* Splits a price file into entries: LiteLLM's JSON, or @pydantic/genai-prices data.
- * Calls each(model, LiteLLM-shaped JSON). *ret_n: how many. */
-typedef int km_price_each_fn(void *ctx, struct km_str model, struct km_str json, struct km_err *err);
+/* Splits a price file into entries: LiteLLM's JSON, or @pydantic/genai-prices data (its data.json,
+ * or the package's own dist/index.js or dist/index.cjs, of which the array literal is read).
+ * Calls each(model, LiteLLM-shaped JSON); a negative return stops and is handed back.  Of dated
+ * prices the last that has begun holds, of prices by the hour the dearest.  *ret_n: how many. */
+typedef int km_price_each_fn(void *ctx, struct km_str model, struct km_str json,
+                             struct km_err *err);
 int km_prices_parse_file(struct km_str text, km_price_each_fn *each, void *ctx, size_t *ret_n,
                          struct km_err *err) KM_MUST_USE;
 

@@ -10,24 +10,25 @@
 
 #include "policy/breaker.h"
 
-#define KM_ROUTE_TRIED 8     /* most attempts one call remembers */
+#define KM_ROUTE_TRIED 8 /* most attempts one call remembers */
 
 struct km_candidate {
-    int64_t weight;              /* > 0 */
-    int64_t order;               /* lower first */
-    struct km_breaker *breaker;  /* never NULL */
-    void *deployment;            /* the caller's */
+    int64_t weight;                             /* > 0 */
+    int64_t order;                              /* lower first */
+    struct km_breaker *breaker;                 /* never NULL */
+    const struct km_breaker_settings *settings; /* of the breaker; NULL: the defaults */
+    void *deployment;                           /* the caller's */
 };
 
 struct km_route_state {
     const struct km_candidate *tried[KM_ROUTE_TRIED];
     size_t attempts;
-    uint64_t rng;                /* seeded by the caller */
+    uint64_t rng; /* seeded by the caller */
 };
 
 /* NULL: none left.  Counts as an attempt. */
-const struct km_candidate *km_route_pick(struct km_route_state *state,
-                                         const struct km_candidate *v, size_t n, uint64_t now_ms);
+const struct km_candidate *km_route_pick(struct km_route_state *state, const struct km_candidate *v,
+                                         size_t n, uint64_t now_ms);
 
 /* What an attempt ended with. */
 enum km_outcome { KM_OUTCOME_OK, KM_OUTCOME_FAILED, KM_OUTCOME_RATE_LIMITED, KM_OUTCOME_CALLER };

@@ -23,9 +23,9 @@
 
 enum km_call_flag {
     KM_CALL_STREAM = 1,
-    KM_CALL_ESTIMATED = 2,    /* usage was missing and estimated */
-    KM_CALL_UNPRICED = 4,     /* no price known; cost 0 */
-    KM_CALL_INCOMPLETE = 8,   /* never settled; charged as reserved */
+    KM_CALL_ESTIMATED = 2,  /* usage was missing and estimated */
+    KM_CALL_UNPRICED = 4,   /* no price known; cost 0 */
+    KM_CALL_INCOMPLETE = 8, /* never settled; charged as reserved */
     KM_CALL_CLIENT_GONE = 16,
     KM_CALL_CACHE_HIT = 32,
     KM_CALL_FAILED = 64,
@@ -33,30 +33,30 @@ enum km_call_flag {
 
 /* Strings are copied before return; each is cut at 256 bytes, metadata at 4 KiB. */
 struct km_ledger_entry {
-    struct km_uuid id;              /* the call's id */
-    uint8_t key_hash[32];           /* all zero: no key (auth off) */
-    struct km_str call_type;        /* "acompletion", "aembedding", "pass_through_endpoint", ... */
-    struct km_str model_group;      /* as requested */
-    struct km_str model;            /* "openai/gpt-4o" */
-    struct km_str deployment;       /* model_info.id */
+    struct km_uuid id;         /* the call's id */
+    uint8_t key_hash[32];      /* all zero: no key (auth off) */
+    struct km_str call_type;   /* "acompletion", "aembedding", "pass_through_endpoint", ... */
+    struct km_str model_group; /* as requested */
+    struct km_str model;       /* "openai/gpt-4o" */
+    struct km_str deployment;  /* model_info.id */
     struct km_str provider;
     struct km_str api_base;
-    struct km_str user;             /* end user */
-    struct km_str metadata;         /* JSON object: tags, spend_logs_metadata; empty: none */
+    struct km_str user;     /* end user */
+    struct km_str metadata; /* JSON object: tags, spend_logs_metadata; empty: none */
     struct km_str client_ip;
-    int64_t start_us, first_us, end_us;  /* wall; 0: never */
+    int64_t start_us, first_us, end_us; /* wall; 0: never */
     int64_t prompt_tokens, completion_tokens, cached_tokens;
-    int64_t reserved;               /* nano-USD */
-    int64_t cost;                   /* nano-USD */
-    int status;                     /* HTTP status the client got */
+    int64_t reserved; /* nano-USD */
+    int64_t cost;     /* nano-USD */
+    int status;       /* HTTP status the client got */
     unsigned flags;
 };
 
-struct km_ledger;  /* one a worker */
+struct km_ledger; /* one a worker */
 
 struct km_ledger *km_ledger_new(struct km_store *store, struct km_loop *loop,
                                 struct km_mailbox *reply, size_t worker, struct km_err *err);
-struct km_ledger *km_ledger_free(struct km_ledger *l);  /* flushes */
+struct km_ledger *km_ledger_free(struct km_ledger *l); /* flushes */
 
 /* done (may be NULL) is called after the commit in strict mode, never in eventual.
  * KM_E_OVERLOADED when queue_bytes are waiting (the writer cannot keep up, or the disk fails):

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* breaker_settings.c - what the configuration file may say about circuit breakers.
+ *
+ * The rows stand in kanmon_settings.performance beside the other switches of the optimisation
+ * layer kanmon replaces, so that a file taken over from it keeps one section.  The defaults are
+ * its own: five failures in a row, thirty seconds.
+ */
+#include "policy/breaker.h"
+
+static const struct km_setting rows[] = {
+    { .name = "circuit_breaker_failures",
+      .type = KM_SET_INT,
+      .offset = offsetof(struct km_breaker_settings, failures),
+      .def = "5",
+      .min = 1,
+      .max = 1000000,
+      .help = "Failures in a row after which an upstream is left alone for a while." },
+    { .name = "circuit_breaker_open_time",
+      .type = KM_SET_MS,
+      .offset = offsetof(struct km_breaker_settings, open_ms),
+      .def = "30s",
+      .min = 1,
+      .max = 86400000,
+      .help = "How long an upstream is left alone before one call probes whether it works again." },
+    { 0 },
+};
+
+const struct km_settings_table km_breaker_settings_table = {
+    .section = "kanmon_settings.performance",
+    .rows = rows,
+    .size = sizeof(struct km_breaker_settings),
+    .extra = SIZE_MAX,
+};

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* key.c - see key.h for the contract.  The table of keys, and what a key may do.
+ *
+ *     map: hash -> km_key v2 (immutable, counted) -> live (counted, one mutex)
+ *                  km_key v1 ------------------------^
+ *                    ^ held by calls that began before the update
+ *
+ * Finding takes the read lock for one look-up and one increment.  An update puts a new version
+ * into the map; calls that run keep the old one, and both count in the same live part, so an
+ * update neither forgets spend nor opens a second window.  Deleting removes the map's reference
+ * and no more: running calls settle against the live part until the last of them ends.
+ *
+ * A new version brings its row's budget to the live part, with one exception: the end of the
+ * running window, when the length is unchanged.  The row may be a copy made before the window
+ * turned, and putting the old end back would turn it, and forgive what was spent, once more.
+ */
+#include "policy/key_table.h"
+
+#include <stdlib.h>
+
+#include "base/encode.h"
+#include "store/key_row.h"
+
+static struct km_key_object *object_of(struct km_key *k)
+{
+    return (struct km_key_object *)(void *)k;
+}
+
+static struct km_key_live *live_new(const struct km_key_row *row)
+{
+    struct km_key_live *live = calloc(1, sizeof *live);
+
+    if (!live)
+        return NULL;
+    atomic_init(&live->refs, 1);
+    if (pthread_mutex_init(&live->lock, NULL) != 0) {
+        free(live);
+        return NULL;
+    }
+    live->budget.spent = row->spend;
+    return live;
+}
+
+static void live_unref(struct km_key_live *live)
+{
+    if (!live || atomic_fetch_sub_explicit(&live->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    pthread_mutex_destroy(&live->lock);
+    free(live);
+}
+
+static void live_update(struct km_key_live *live, const struct km_key_row *row)
+{
+    struct km_budget *b = &live->budget;
+
+    pthread_mutex_lock(&live->lock);
+    b->max = row->max_budget;
+    if (b->duration_s != row->budget_duration_s || row->budget_reset_us > b->reset_us)
+        b->reset_us = row->budget_reset_us;
+    b->duration_s = row->budget_duration_s;
+    pthread_mutex_unlock(&live->lock);
+}
+
+struct km_key *km_key_ref(struct km_key *k)
+{
+    atomic_fetch_add_explicit(&object_of(k)->refs, 1, memory_order_relaxed);
+    return k;
+}
+
+struct km_key *km_key_unref(struct km_key *k)
+{
+    struct km_key_object *o;
+
+    if (!k)
+        return NULL;
+    o = object_of(k);
+    if (atomic_fetch_sub_explicit(&o->refs, 1, memory_order_acq_rel) == 1) {
+        live_unref(k->live);
+        km_key_row_free(o->row);
+        free(o);
+    }
+    return NULL;
+}
+
+static void unref_value(void *value)
+{
+    km_key_unref(value);
+}
+
+struct km_keys *km_keys_new(size_t max_keys)
+{
+    struct km_keys *keys = calloc(1, sizeof *keys);
+
+    if (!keys)
+        return NULL;
+    keys->map = km_map_new_borrowed(max_keys);
+    if (!keys->map || pthread_rwlock_init(&keys->lock, NULL) != 0) {
+        if (keys->map)
+            km_map_free(keys->map, NULL);
+        free(keys);
+        return NULL;
+    }
+    return keys;
+}
+
+struct km_keys *km_keys_free(struct km_keys *keys)
+{
+    if (!keys)
+        return NULL;
+    km_map_free(keys->map, unref_value);
+    pthread_rwlock_destroy(&keys->lock);
+    free(keys);
+    return NULL;
+}
+
+static struct km_str hash_view(const uint8_t hash[32])
+{
+    return km_str((const char *)hash, 32);
+}
+
+struct km_key *km_keys_find(struct km_keys *keys, const uint8_t hash[32])
+{
+    struct km_key *k;
+
+    pthread_rwlock_rdlock(&keys->lock);
+    k = km_map_get(keys->map, hash_view(hash));
+    if (k)
+        km_key_ref(k);
+    pthread_rwlock_unlock(&keys->lock);
+    return k;
+}
+
+static struct km_str label_of(const struct km_key_row *row)
+{
+    if (row->alias.n)
+        return row->alias;
+    return row->name.n ? row->name : KM_STR("default");
+}
+
+/* An object with one reference, its live part not set yet. */
+static struct km_key_object *object_new(const struct km_key_row *row)
+{
+    struct km_key_object *o = calloc(1, sizeof *o);
+
+    if (!o)
+        return NULL;
+    atomic_init(&o->refs, 1);
+    o->row = km_key_row_new(row);
+    if (!o->row) {
+        free(o);
+        return NULL;
+    }
+    o->key.row = *o->row;
+    o->key.alias_label = label_of(&o->key.row);
+    return o;
+}
+
+int km_keys_put(struct km_keys *keys, const struct km_key_row *row, struct km_err *err)
+{
+    struct km_key_object *o = object_new(row), *old;
+    void *replaced = NULL;
+    int r;
+
+    if (!o)
+        return km_fail(err, KM_E_NOMEM, "keys: out of memory");
+    pthread_rwlock_wrlock(&keys->lock);
+    old = km_map_get(keys->map, hash_view(row->hash));
+    if (old) {
+        o->key.live = old->key.live;
+        atomic_fetch_add_explicit(&o->key.live->refs, 1, memory_order_relaxed);
+    } else {
+        o->key.live = live_new(row);
+    }
+    if (!o->key.live) {
+        r = KM_E_NOMEM;
+    } else {
+        live_update(o->key.live, row);
+        /* A borrowed name lives in its object: the old pair must go before the new one comes. */
+        if (old)
+            km_map_del(keys->map, hash_view(row->hash));
+        r = km_map_set(keys->map, hash_view(o->key.row.hash), o, &replaced);
+    }
+    pthread_rwlock_unlock(&keys->lock);
+    if (r == 0 || (old && o->key.live))
+        km_key_unref(old ? &old->key : NULL);
+    if (r < 0) {
+        km_key_unref(&o->key);
+        return km_fail(err, r, r == KM_E_NOMEM ? "keys: out of memory" : "keys: the table is full");
+    }
+    return 0;
+}
+
+bool km_keys_del(struct km_keys *keys, const uint8_t hash[32])
+{
+    struct km_key *k;
+
+    pthread_rwlock_wrlock(&keys->lock);
+    k = km_map_del(keys->map, hash_view(hash));
+    pthread_rwlock_unlock(&keys->lock);
+    km_key_unref(k);
+    return k != NULL;
+}
+
+struct km_key *km_keys_by_alias(struct km_keys *keys, struct km_str alias)
+{
+    struct km_key *found = NULL;
+    struct km_str name;
+    void *value;
+
+    if (!alias.n)
+        return NULL;
+    pthread_rwlock_rdlock(&keys->lock);
+    for (size_t it = 0; !found && km_map_next(keys->map, &it, &name, &value);) {
+        struct km_key *k = value;
+
+        if (km_str_eq(k->row.alias, alias))
+            found = km_key_ref(k);
+    }
+    pthread_rwlock_unlock(&keys->lock);
+    return found;
+}
+
+struct km_key **km_keys_all(struct km_keys *keys, size_t *ret_n)
+{
+    struct km_key **all = NULL;
+    struct km_str name;
+    void *value;
+    size_t n = 0;
+
+    pthread_rwlock_rdlock(&keys->lock);
+    if (km_map_count(keys->map))
+        all = malloc(km_map_count(keys->map) * sizeof *all);
+    for (size_t it = 0; all && km_map_next(keys->map, &it, &name, &value);)
+        all[n++] = km_key_ref(value);
+    pthread_rwlock_unlock(&keys->lock);
+    *ret_n = n;
+    return all;
+}
+
+static bool names_match(struct km_str allowed, struct km_str model)
+{
+    return model.n && (km_str_eq(allowed, model) ||
+                       (km_str_chr(allowed, '*') < allowed.n && km_str_glob(allowed, model, NULL)));
+}
+
+int km_key_model(const struct km_key *k, struct km_str model, struct km_str alias_of,
+                 struct km_err *err)
+{
+    const struct km_str_list *list = &k->row.models;
+    struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(1024);
+
+    if (k->master || list->n == 0)
+        return 0;
+    for (size_t i = 0; i < list->n; i++) {
+        struct km_str allowed = list->v[i];
+
+        /* A key of a team may use the team's models; teams have none of their own yet. */
+        if (km_str_eq(allowed, KM_STR("all-proxy-models")) ||
+            km_str_eq(allowed, KM_STR("all-team-models")) || names_match(allowed, model) ||
+            names_match(allowed, alias_of))
+            return 0;
+    }
+    for (size_t i = 0; i < list->n; i++)
+        km_buf_printf(&text, "%s'%.*s'", i ? ", " : "", KM_STR_ARG(list->v[i]));
+    return km_fail_param(err, KM_E_MODEL_DENIED, "model",
+                         "key not allowed to access model. This key can only access models=[%.*s]. "
+                         "Tried to access %.*s",
+                         KM_STR_ARG(km_buf_view(&text)), KM_STR_ARG(model));
+}
+
+int km_key_usable(const struct km_key *k, int64_t now_us, struct km_err *err)
+{
+    char expiry[KM_TIME_ISO_LEN + 1], now[KM_TIME_ISO_LEN + 1];
+
+    if (k->row.blocked)
+        return km_fail(err, KM_E_UNAUTHENTICATED,
+                       "Authentication Error, Key is blocked. Update via `/key/unblock` if you're "
+                       "an admin.");
+    if (k->row.expires_us == 0 || now_us < k->row.expires_us)
+        return 0;
+    km_time_iso(k->row.expires_us, expiry);
+    km_time_iso(now_us, now);
+    km_fail(err, KM_E_UNAUTHENTICATED,
+            "Authentication Error - Expired Key. Key Expiry time %s and current time %s", expiry,
+            now);
+    if (err)
+        err->type = "expired_key";
+    return KM_E_UNAUTHENTICATED;
+}

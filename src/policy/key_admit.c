@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* key_admit.c - admission: where a call takes its permit and gives it back (key.h).
+ *
+ * Everything a key limits is asked and taken under the key's one mutex, so no two workers can
+ * both take the last of anything:
+ *
+ *     budget window turned?  ->  rate and parallelism taken  ->  budget taken
+ *                                     ^------ put back -------- refused
+ *
+ * The windows are a small struct, so undoing them is copying back what stood there before: a
+ * refused call burns nothing.  Settling is the reverse and cannot fail.
+ */
+#include "base/encode.h"
+#include "policy/key_table.h"
+
+int64_t km_key_spend(struct km_key *k)
+{
+    struct km_key_live *live = k->live;
+    int64_t spent;
+
+    pthread_mutex_lock(&live->lock);
+    spent = live->budget.spent;
+    /* The window ended and nobody has called since: it is told as the next call will find it. */
+    if (live->budget.duration_s > 0 && live->budget.reset_us > 0 &&
+        km_wall_us() >= live->budget.reset_us)
+        spent = 0;
+    pthread_mutex_unlock(&live->lock);
+    return spent;
+}
+
+int64_t km_key_reserved(struct km_key *k)
+{
+    int64_t reserved;
+
+    pthread_mutex_lock(&k->live->lock);
+    reserved = k->live->budget.reserved;
+    pthread_mutex_unlock(&k->live->lock);
+    return reserved;
+}
+
+int64_t km_key_left(struct km_key *k)
+{
+    struct km_budget b;
+
+    pthread_mutex_lock(&k->live->lock);
+    b = k->live->budget;
+    pthread_mutex_unlock(&k->live->lock);
+    km_budget_roll(&b, km_wall_us());
+    return km_budget_left(&b);
+}
+
+void km_key_set_spend(struct km_key *k, int64_t nanousd)
+{
+    pthread_mutex_lock(&k->live->lock);
+    k->live->budget.spent = nanousd;
+    pthread_mutex_unlock(&k->live->lock);
+}
+
+static int64_t limit_of(enum km_limit_kind kind, const struct km_limits *l)
+{
+    switch (kind) {
+    case KM_LIMIT_REQUESTS:
+        return l->rpm;
+    case KM_LIMIT_TOKENS:
+        return l->tpm;
+    case KM_LIMIT_PARALLEL:
+        return l->parallel;
+    case KM_LIMIT_NONE:
+        break;
+    }
+    return -1;
+}
+
+static int refuse(const struct km_key *key, enum km_limit_kind kind, const struct km_limits *l,
+                  uint64_t reset_ms, const struct km_admission *a, struct km_err *err)
+{
+    char hash[65], at[KM_TIME_ISO_LEN + 1];
+    /* A running call may end at any time; a window ends when it ends. */
+    uint64_t wait_ms = kind == KM_LIMIT_PARALLEL ? 1000 : reset_ms;
+
+    km_hex(hash, key->row.hash, 32);
+    km_time_iso(a->now_us + (int64_t)wait_ms * 1000, at);
+    at[10] = ' '; /* "2026-11-20 07:46:00" of "2026-11-20T07:46:00.123456Z" */
+    km_fail(err, KM_E_RATE_LIMITED,
+            "Rate limit exceeded for api_key: %s. Limit type: %s. Current limit: %lld, Remaining: "
+            "0. Limit resets at: %.19s UTC",
+            hash, km_limit_kind_name(kind), (long long)limit_of(kind, l), at);
+    if (err)
+        err->retry_after_ms = wait_ms ? (int)wait_ms : 1;
+    return KM_E_RATE_LIMITED;
+}
+
+static int64_t remaining(int64_t limit, int64_t used)
+{
+    if (limit < 0)
+        return -1;
+    return used >= limit ? 0 : limit - used;
+}
+
+static void tell(struct km_headroom *h, const struct km_limits *l, const struct km_limit_state *s,
+                 uint64_t now_ms)
+{
+    if (!h)
+        return;
+    h->limit_requests = l->rpm;
+    h->limit_tokens = l->tpm;
+    h->remaining_requests = remaining(l->rpm, s->requests);
+    h->remaining_tokens = remaining(l->tpm, s->tokens);
+    h->reset_ms = km_limit_reset_ms(s, now_ms);
+}
+
+int km_permit_take(struct km_key *key, const struct km_admission *a, struct km_permit *ret_permit,
+                   struct km_headroom *ret_headroom, bool *ret_rolled, struct km_err *err)
+{
+    struct km_key_live *live = key->live;
+    struct km_limits limits = { key->row.rpm, key->row.tpm, key->row.max_parallel };
+    struct km_limit_state before;
+    enum km_limit_kind kind = KM_LIMIT_NONE;
+    bool rolled;
+    int r;
+
+    pthread_mutex_lock(&live->lock);
+    rolled = km_budget_roll(&live->budget, a->now_us);
+    before = live->limit;
+    kind = km_limit_take(&live->limit, &limits, a->now_ms);
+    r = kind == KM_LIMIT_NONE ? km_budget_reserve(&live->budget, a->reserve, a->mode, err)
+                              : KM_E_RATE_LIMITED;
+    if (r == KM_E_BUDGET)
+        live->limit = before;
+    before = live->limit;
+    pthread_mutex_unlock(&live->lock);
+
+    if (ret_rolled)
+        *ret_rolled = rolled;
+    if (kind != KM_LIMIT_NONE)
+        return refuse(key, kind, &limits, km_limit_reset_ms(&before, a->now_ms), a, err);
+    if (r < 0)
+        return r;
+    tell(ret_headroom, &limits, &before, a->now_ms);
+    ret_permit->key = km_key_ref(key);
+    ret_permit->reserved = a->reserve > 0 ? a->reserve : 0;
+    return 0;
+}
+
+void km_permit_settle(struct km_permit *permit, int64_t cost, int64_t tokens, uint64_t now_ms)
+{
+    struct km_key *key = permit->key;
+
+    if (!key)
+        return;
+    permit->key = NULL;
+    pthread_mutex_lock(&key->live->lock);
+    km_budget_settle(&key->live->budget, permit->reserved, cost);
+    km_limit_release(&key->live->limit, tokens, now_ms);
+    pthread_mutex_unlock(&key->live->lock);
+    km_key_unref(key);
+}

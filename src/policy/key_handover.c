@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* key_handover.c - the live part of keys passes from one process to the next (key.h).
+ *
+ * One line a key that has anything to tell:
+ *
+ *     hash spent reserved reset_us window_ms requests tokens running \n
+ *
+ * spent and reset_us replace what the new process read from the store (the store may lag by one
+ * commit, and the window may have turned); the rest is added, since the new process may already
+ * have admitted.  Both processes read one monotonic clock, so window_ms needs no shift.
+ *
+ * What the old process's running calls hold is remembered apart: each of their settlements gives
+ * its part back, and if the old process dies first the remainder becomes spend at once, just as
+ * the store charges calls that never settled.
+ */
+#include <string.h>
+
+#include "base/encode.h"
+#include "policy/key_table.h"
+
+#define FIELDS 7
+
+void km_keys_export(struct km_keys *keys, struct km_buf *out)
+{
+    struct km_str name;
+    void *value;
+
+    pthread_rwlock_rdlock(&keys->lock);
+    for (size_t it = 0; km_map_next(keys->map, &it, &name, &value);) {
+        const struct km_key *k = value;
+        struct km_budget b;
+        struct km_limit_state s;
+        char hash[65];
+
+        pthread_mutex_lock(&k->live->lock);
+        b = k->live->budget;
+        s = k->live->limit;
+        pthread_mutex_unlock(&k->live->lock);
+        if (b.spent == 0 && b.reserved == 0 && s.window_ms == 0 && s.running == 0)
+            continue;
+        km_hex(hash, k->row.hash, 32);
+        km_buf_printf(out, "%s %lld %lld %lld %llu %lld %lld %lld\n", hash, (long long)b.spent,
+                      (long long)b.reserved, (long long)b.reset_us, (unsigned long long)s.window_ms,
+                      (long long)s.requests, (long long)s.tokens, (long long)s.running);
+    }
+    pthread_rwlock_unlock(&keys->lock);
+}
+
+static void import_live(struct km_key_live *live, const int64_t v[FIELDS])
+{
+    struct km_limit_state *s = &live->limit;
+    uint64_t window_ms = (uint64_t)v[3];
+
+    pthread_mutex_lock(&live->lock);
+    live->budget.spent = v[0];
+    live->budget.reserved += v[1];
+    live->imported_reserved += v[1];
+    if (v[2] > live->budget.reset_us && live->budget.duration_s > 0)
+        live->budget.reset_us = v[2];
+    /* Two windows that overlap become one that began with the first. */
+    if (window_ms && (s->window_ms == 0 || window_ms < s->window_ms))
+        s->window_ms = window_ms;
+    s->requests += v[4];
+    s->tokens += v[5];
+    s->running += v[6];
+    live->imported_running += v[6];
+    pthread_mutex_unlock(&live->lock);
+}
+
+static int import_line(struct km_keys *keys, struct km_str line, struct km_err *err)
+{
+    uint8_t hash[32];
+    int64_t v[FIELDS];
+    struct km_str field;
+    struct km_key *k;
+
+    if (!km_str_split(&line, ' ', &field) || km_unhex(field, hash, 32) < 0)
+        return km_fail(err, KM_E_INVALID, "hand-over: a line without a key's hash");
+    for (size_t i = 0; i < FIELDS; i++)
+        if (!km_str_split(&line, ' ', &field) || km_str_i64(field, &v[i]) < 0 || v[i] < 0)
+            return km_fail(err, KM_E_INVALID, "hand-over: field %zu of a key is no number", i + 2);
+    k = km_keys_find(keys, hash);
+    if (k)
+        import_live(k->live, v);
+    km_key_unref(k);
+    return 0;
+}
+
+int km_keys_import(struct km_keys *keys, struct km_str text, struct km_err *err)
+{
+    struct km_str line;
+
+    while (km_str_split(&text, '\n', &line)) {
+        int r = line.n ? import_line(keys, line, err) : 0;
+
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+static int64_t smaller(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+void km_keys_settle_imported(struct km_keys *keys, const uint8_t hash[32], int64_t reserved,
+                             int64_t cost, int64_t tokens, uint64_t now_ms)
+{
+    struct km_key *k = km_keys_find(keys, hash);
+    struct km_key_live *live;
+
+    if (!k)
+        return;
+    live = k->live;
+    pthread_mutex_lock(&live->lock);
+    reserved = smaller(reserved, live->imported_reserved);
+    km_budget_settle(&live->budget, reserved, cost);
+    live->imported_reserved -= reserved;
+    if (live->imported_running > 0) {
+        live->imported_running--;
+        km_limit_release(&live->limit, tokens, now_ms);
+    }
+    pthread_mutex_unlock(&live->lock);
+    km_key_unref(k);
+}
+
+void km_keys_end_import(struct km_keys *keys)
+{
+    struct km_str name;
+    void *value;
+
+    pthread_rwlock_rdlock(&keys->lock);
+    for (size_t it = 0; km_map_next(keys->map, &it, &name, &value);) {
+        struct km_key_live *live = ((struct km_key *)value)->live;
+
+        pthread_mutex_lock(&live->lock);
+        km_budget_settle(&live->budget, live->imported_reserved, live->imported_reserved);
+        live->imported_reserved = 0;
+        live->limit.running -= smaller(live->imported_running, live->limit.running);
+        live->imported_running = 0;
+        pthread_mutex_unlock(&live->lock);
+    }
+    pthread_rwlock_unlock(&keys->lock);
+}

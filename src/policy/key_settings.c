@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* key_settings.c - what the configuration file may say about keys and their budgets.
+ *
+ * The rows stand in kanmon_settings; LiteLLM's own general_settings.max_parallel_requests is a
+ * row of the gateway's table, which copies it here as the default of keys that name none.
+ * budget_mode `reserve` is ours and the default; `litellm` is what LiteLLM does, where calls
+ * that run at once may together spend more than the budget.
+ */
+#include "policy/key.h"
+
+static const char *const modes[] = { "reserve", "litellm", NULL };
+
+static const struct km_setting rows[] = {
+    { .name = "max_keys",
+      .type = KM_SET_INT,
+      .offset = offsetof(struct km_key_settings, max_keys),
+      .def = "100000",
+      .min = 1,
+      .max = 10000000,
+      .flags = KM_SET_RESTART,
+      .help = "Most virtual keys held in memory; making one more is refused." },
+    { .name = "budget_mode",
+      .type = KM_SET_ENUM,
+      .offset = offsetof(struct km_key_settings, budget_mode),
+      .def = "reserve",
+      .choices = modes,
+      .help = "`reserve` takes the worst case of a call from the budget before it starts, so that "
+              "calls at once never spend more than max_budget; `litellm` only asks whether spend "
+              "is below it." },
+    { .name = "allow_unpriced",
+      .type = KM_SET_BOOL,
+      .offset = offsetof(struct km_key_settings, allow_unpriced),
+      .def = "false",
+      .help = "Whether a key with a budget may use a model whose price is not known; such calls "
+              "are recorded as unpriced and cost nothing." },
+    { .name = "default_max_parallel_requests",
+      .type = KM_SET_INT,
+      .offset = offsetof(struct km_key_settings, default_max_parallel),
+      .def = "-1",
+      .min = -1,
+      .max = 1000000,
+      .help = "Calls at once of a key that names no max_parallel_requests; -1: no limit." },
+    { 0 },
+};
+
+const struct km_settings_table km_key_settings_table = {
+    .section = "kanmon_settings",
+    .rows = rows,
+    .size = sizeof(struct km_key_settings),
+    .extra = SIZE_MAX,
+};

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* price.c - see price.h for the contract.  The arithmetic: what a call costs.
+ *
+ *     tokens x pico-USD a token, summed over input, cached input, written cache, output
+ *     + pico-USD a request                                   128 bits: nothing overflows
+ *     -> rounded half up to nano-USD once, saturated at 63 bits
+ *
+ * A provider's numbers are taken as they come but never against the customer twice: the cached
+ * and the cache-written part are cut to what the prompt has, and the rest costs what input
+ * costs.  A price nobody set is not zero: with neither input, output nor request known the call
+ * is unpriced and the caller must say so.
+ */
+#include "policy/price.h"
+
+__extension__ typedef __int128 km_wide;
+
+static int64_t or_else(int64_t price, int64_t otherwise)
+{
+    return price >= 0 ? price : otherwise;
+}
+
+static int64_t at_least_zero(int64_t v)
+{
+    return v > 0 ? v : 0;
+}
+
+static int64_t smaller(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static km_wide times(int64_t tokens, int64_t price)
+{
+    return price > 0 ? (km_wide)tokens * price : 0;
+}
+
+bool km_price_cost(const struct km_price *p, const struct km_usage *u, int64_t *ret_nanousd)
+{
+    int64_t prompt = at_least_zero(u->prompt_tokens);
+    int64_t cached = smaller(at_least_zero(u->cached_tokens), prompt);
+    int64_t written = smaller(at_least_zero(u->cache_write_tokens), prompt - cached);
+    bool tier = p->tier_tokens >= 0 && prompt > p->tier_tokens;
+    int64_t input = tier ? or_else(p->tier_input, p->input) : p->input;
+    int64_t output = tier ? or_else(p->tier_output, p->output) : p->output;
+    int64_t read = tier ? or_else(p->tier_cache_read, p->cache_read) : p->cache_read;
+    int64_t write = tier ? or_else(p->tier_cache_write, p->cache_write) : p->cache_write;
+    km_wide pico;
+
+    if (p->input < 0 && p->output < 0 && p->request < 0)
+        return false;
+    pico = times(prompt - cached - written, input) + times(cached, or_else(read, input)) +
+           times(written, or_else(write, input)) +
+           times(at_least_zero(u->completion_tokens), output) + at_least_zero(p->request);
+    pico = (pico + 500) / 1000;
+    *ret_nanousd = pico > INT64_MAX ? INT64_MAX : (int64_t)pico;
+    return true;
+}
+
+struct km_price km_price_merge(struct km_price base, struct km_price over)
+{
+    base.input = or_else(over.input, base.input);
+    base.output = or_else(over.output, base.output);
+    base.cache_read = or_else(over.cache_read, base.cache_read);
+    base.cache_write = or_else(over.cache_write, base.cache_write);
+    base.request = or_else(over.request, base.request);
+    base.max_input_tokens = or_else(over.max_input_tokens, base.max_input_tokens);
+    base.max_output_tokens = or_else(over.max_output_tokens, base.max_output_tokens);
+    /* Whoever sets a price without a tier means it for every length of prompt. */
+    if (over.tier_tokens >= 0 || over.input >= 0 || over.output >= 0) {
+        base.tier_tokens = over.tier_tokens;
+        base.tier_input = over.tier_input;
+        base.tier_output = over.tier_output;
+        base.tier_cache_read = over.tier_cache_read;
+        base.tier_cache_write = over.tier_cache_write;
+    }
+    return base;
+}
+
+int64_t km_tokens_upper(size_t bytes)
+{
+    return bytes > INT64_MAX ? INT64_MAX : (int64_t)bytes;
+}
+
+int64_t km_tokens_estimate(struct km_str text)
+{
+    size_t ascii = 0, other = 0;
+
+    for (size_t i = 0; i < text.n; i++) {
+        unsigned char c = (unsigned char)text.p[i];
+
+        if (c < 0x80)
+            ascii++;
+        else if (c >= 0xc0) /* the first byte of a character */
+            other++;
+    }
+    return (int64_t)((ascii + 3) / 4 + other);
+}

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* router.c - see router.h for the contract.
+ *
+ * A pick is at most a few passes over the candidates, which are few; nothing is allocated and
+ * nothing but the breakers is shared:
+ *
+ *     1. lowest `order` among those neither tried nor open
+ *     2. one of these, by weight
+ *     3. half-open: only if the breaker gives us its probe; if another call has it, back to 1
+ *        without this one
+ *     4. none left but open ones: lowest order, by weight, breaker or not - an answer from an
+ *        upstream that is probably down beats a certain refusal
+ *
+ * The random number is the call's own (splitmix64 over its state): no lock, and a test that
+ * sets the seed sees the same picks.
+ */
+#include "policy/router.h"
+
+static uint64_t next_random(uint64_t *state)
+{
+    uint64_t z = *state += 0x9e3779b97f4a7c15u;
+
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return z ^ (z >> 31);
+}
+
+static bool was_tried(const struct km_route_state *state, const struct km_candidate *c)
+{
+    for (size_t i = 0; i < state->attempts && i < KM_ROUTE_TRIED; i++)
+        if (state->tried[i] == c)
+            return true;
+    return false;
+}
+
+struct pass {
+    const struct km_candidate *v;
+    size_t n;
+    uint64_t now_ms;
+    uint64_t taken; /* bit i: candidate i lost the race for its probe (first 64) */
+    bool last_resort;
+};
+
+static bool eligible(const struct km_route_state *state, const struct pass *p, size_t i)
+{
+    if (was_tried(state, &p->v[i]) || (i < 64 && (p->taken >> i & 1)))
+        return false;
+    return p->last_resort || km_breaker_state(p->v[i].breaker, p->now_ms) != KM_BREAKER_OPEN;
+}
+
+static uint64_t weight_of(const struct km_candidate *c)
+{
+    return c->weight > 0 ? (uint64_t)c->weight : 1;
+}
+
+/* Index of the pick, or n. */
+static size_t choose(struct km_route_state *state, const struct pass *p)
+{
+    uint64_t total = 0, at;
+    int64_t order = INT64_MAX;
+
+    for (size_t i = 0; i < p->n; i++) {
+        if (!eligible(state, p, i) || p->v[i].order > order)
+            continue;
+        if (p->v[i].order < order)
+            total = 0;
+        order = p->v[i].order;
+        total += weight_of(&p->v[i]);
+    }
+    if (total == 0)
+        return p->n;
+    at = next_random(&state->rng) % total;
+    for (size_t i = 0; i < p->n; i++) {
+        if (!eligible(state, p, i) || p->v[i].order != order)
+            continue;
+        if (at < weight_of(&p->v[i]))
+            return i;
+        at -= weight_of(&p->v[i]);
+    }
+    return p->n; /* a breaker changed between the two passes */
+}
+
+static const struct km_candidate *take(struct km_route_state *state, const struct km_candidate *c)
+{
+    state->tried[state->attempts++] = c;
+    return c;
+}
+
+const struct km_candidate *km_route_pick(struct km_route_state *state, const struct km_candidate *v,
+                                         size_t n, uint64_t now_ms)
+{
+    struct pass p = { .v = v, .n = n, .now_ms = now_ms };
+    size_t i;
+
+    if (state->attempts >= KM_ROUTE_TRIED)
+        return NULL;
+    for (size_t tries = 0; tries <= n; tries++) {
+        i = choose(state, &p);
+        if (i == n)
+            break;
+        if (km_breaker_allow(v[i].breaker, v[i].settings, now_ms))
+            return take(state, &v[i]);
+        if (i < 64)
+            p.taken |= (uint64_t)1 << i;
+    }
+    p.last_resort = true;
+    p.taken = 0;
+    i = choose(state, &p);
+    return i < n ? take(state, &v[i]) : NULL;
+}
+
+void km_route_report(const struct km_candidate *c, enum km_outcome outcome, uint64_t now_ms)
+{
+    switch (outcome) {
+    case KM_OUTCOME_OK:
+        km_breaker_report(c->breaker, c->settings, true, now_ms);
+        break;
+    case KM_OUTCOME_FAILED:
+    case KM_OUTCOME_RATE_LIMITED:
+        km_breaker_report(c->breaker, c->settings, false, now_ms);
+        break;
+    case KM_OUTCOME_CALLER:
+        /* The caller's own fault or departure: the upstream answered, which frees a probe. */
+        if (km_breaker_state(c->breaker, now_ms) == KM_BREAKER_HALF_OPEN)
+            km_breaker_report(c->breaker, c->settings, true, now_ms);
+        break;
+    }
+}

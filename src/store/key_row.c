@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* key_row.c - see key_row.h for the contract.
+ *
+ * A row crosses threads (the operation that writes it) and lives for ever (the table that
+ * admits by it); both want one block to free:
+ *
+ *     [ struct km_key_row | models[n] | bytes of all strings ]
+ *
+ * The copy is the struct, then each string moved behind it; the list of strings to move is one
+ * table, so a new column cannot be forgotten in one of two loops.
+ */
+#include "store/key_row.h"
+
+#include <stdlib.h>
+
+#include "base/encode.h"
+
+static const size_t strings[] = {
+    offsetof(struct km_key_row, name),
+    offsetof(struct km_key_row, alias),
+    offsetof(struct km_key_row, user_id),
+    offsetof(struct km_key_row, team_id),
+    offsetof(struct km_key_row, metadata),
+    offsetof(struct km_key_row, extra),
+    offsetof(struct km_key_row, budget_duration),
+    offsetof(struct km_key_row, created_by),
+    offsetof(struct km_key_row, updated_by),
+};
+
+#define NSTRINGS (sizeof strings / sizeof strings[0])
+
+static struct km_str *string_at(struct km_key_row *row, size_t i)
+{
+    return (struct km_str *)(void *)((char *)row + strings[i]);
+}
+
+static size_t bytes_of(const struct km_key_row *row)
+{
+    size_t n = sizeof *row + row->models.n * sizeof(struct km_str);
+
+    for (size_t i = 0; i < NSTRINGS; i++) {
+        struct km_str s;
+
+        memcpy(&s, (const char *)row + strings[i], sizeof s);
+        n += s.n;
+    }
+    for (size_t i = 0; i < row->models.n; i++)
+        n += row->models.v[i].n;
+    return n;
+}
+
+static struct km_str move(char **at, struct km_str s)
+{
+    struct km_str moved = { *at, s.n };
+
+    if (s.n)
+        memcpy(*at, s.p, s.n);
+    *at += s.n;
+    return moved;
+}
+
+struct km_key_row *km_key_row_new(const struct km_key_row *from)
+{
+    struct km_key_row *row = malloc(bytes_of(from));
+    struct km_str *models;
+    char *at;
+
+    if (!row)
+        return NULL;
+    *row = *from;
+    models = (struct km_str *)(void *)(row + 1);
+    at = (char *)(models + from->models.n);
+    for (size_t i = 0; i < from->models.n; i++)
+        models[i] = move(&at, from->models.v[i]);
+    row->models.v = models;
+    for (size_t i = 0; i < NSTRINGS; i++)
+        *string_at(row, i) = move(&at, *string_at(row, i));
+    return row;
+}
+
+struct km_key_row *km_key_row_free(struct km_key_row *row)
+{
+    free(row);
+    return NULL;
+}
+
+void km_key_models_json(const struct km_str_list *models, struct km_buf *out)
+{
+    km_buf_byte(out, '[');
+    for (size_t i = 0; i < models->n; i++) {
+        if (i)
+            km_buf_byte(out, ',');
+        km_buf_json(out, models->v[i]);
+    }
+    km_buf_byte(out, ']');
+}
+
+/* The character an escape of km_buf_json stands for: it writes \uXXXX for control bytes only. */
+static char escaped(struct km_str s, size_t *i)
+{
+    static const char letters[] = "b\bf\fn\nr\rt\t";
+    char byte;
+
+    for (size_t k = 0; k < sizeof letters - 1; k += 2)
+        if (s.p[*i] == letters[k])
+            return letters[k + 1];
+    if (s.p[*i] == 'u' && km_unhex(km_str_sub(s, *i + 3, 2), &byte, 1) == 0) {
+        *i += 4;
+        return byte;
+    }
+    return s.p[*i];
+}
+
+static size_t unescape(char *out, struct km_str s)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < s.n; i++) {
+        bool escape = s.p[i] == '\\' && i + 1 < s.n;
+
+        if (escape)
+            i++;
+        out[n++] = escape ? escaped(s, &i) : s.p[i];
+    }
+    return n;
+}
+
+static size_t string_end(struct km_str s, size_t from)
+{
+    while (from < s.n && s.p[from] != '"')
+        from += s.p[from] == '\\' ? 2 : 1;
+    return from;
+}
+
+int km_key_models_parse(struct km_str json, struct km_str **ret_v, size_t *ret_n)
+{
+    size_t n = 0, i = 1, most = json.n / 3 + 1;
+    struct km_str *v;
+    char *at;
+
+    if (json.n < 2 || json.p[0] != '[' || json.p[json.n - 1] != ']')
+        return KM_E_INVALID;
+    v = malloc(most * sizeof *v + json.n); /* each needs two quotes and a comma at least */
+    if (!v)
+        return KM_E_NOMEM;
+    at = (char *)(v + most);
+    while (i < json.n - 1) {
+        size_t end;
+
+        if (json.p[i] != '"' || (end = string_end(json, i + 1)) >= json.n - 1) {
+            free(v);
+            return KM_E_INVALID;
+        }
+        v[n].p = at;
+        v[n].n = unescape(at, km_str_sub(json, i + 1, end - i - 1));
+        at += v[n++].n;
+        i = end + 1;
+        i += i < json.n - 1 && json.p[i] == ',';
+    }
+    *ret_v = v;
+    *ret_n = n;
+    return 0;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* key_row.h - a copy of a key's row that owns its strings. */
+#ifndef KM_STORE_KEY_ROW_H
+#define KM_STORE_KEY_ROW_H
+
+#include "store/store.h"
+
+/* Row and strings in one block; NULL when out of memory. */
+struct km_key_row *km_key_row_new(const struct km_key_row *from);
+struct km_key_row *km_key_row_free(struct km_key_row *row);
+
+/* The list of models as a JSON array, and back: *ret_v is to be freed (free()), its views with
+ * it.  What is not an array of plain strings is KM_E_INVALID. */
+void km_key_models_json(const struct km_str_list *models, struct km_buf *out);
+int km_key_models_parse(struct km_str json, struct km_str **ret_v, size_t *ret_n) KM_MUST_USE;
+
+#endif

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "policy/breaker.h"
+
+static const struct km_breaker_settings three = { .failures = 3, .open_ms = 1000 };
+
+static void fail_times(struct km_breaker *b, int n, uint64_t now_ms)
+{
+    for (int i = 0; i < n; i++)
+        km_breaker_report(b, &three, false, now_ms);
+}
+
+static void it_opens_after_failures_in_a_row_only(void **state)
+{
+    struct km_breaker b = { 0 };
+
+    (void)state;
+    fail_times(&b, 2, 100);
+    km_breaker_report(&b, &three, true, 100);
+    fail_times(&b, 2, 100);
+    assert_int_equal(km_breaker_state(&b, 100), KM_BREAKER_CLOSED);
+    fail_times(&b, 1, 100);
+    assert_int_equal(km_breaker_state(&b, 100), KM_BREAKER_OPEN);
+    assert_false(km_breaker_allow(&b, &three, 1099));
+}
+
+static void half_open_lets_one_probe_out_at_a_time(void **state)
+{
+    struct km_breaker b = { 0 };
+
+    (void)state;
+    fail_times(&b, 3, 100);
+    assert_int_equal(km_breaker_state(&b, 1100), KM_BREAKER_HALF_OPEN);
+    assert_true(km_breaker_allow(&b, &three, 1100));
+    assert_false(km_breaker_allow(&b, &three, 1101));
+    km_breaker_report(&b, &three, false, 1200);
+    assert_int_equal(km_breaker_state(&b, 2199), KM_BREAKER_OPEN);
+    assert_true(km_breaker_allow(&b, &three, 2200));
+    km_breaker_report(&b, &three, true, 2300);
+    assert_int_equal(km_breaker_state(&b, 2300), KM_BREAKER_CLOSED);
+    assert_true(km_breaker_allow(&b, &three, 2300));
+    assert_true(km_breaker_allow(&b, &three, 2300));
+}
+
+static void a_probe_nobody_reports_is_taken_over_in_time(void **state)
+{
+    struct km_breaker b = { 0 };
+
+    (void)state;
+    fail_times(&b, 3, 100);
+    assert_true(km_breaker_allow(&b, &three, 1100));
+    assert_false(km_breaker_allow(&b, &three, 2099));
+    assert_true(km_breaker_allow(&b, &three, 2100));
+    assert_false(km_breaker_allow(&b, &three, 2101));
+}
+
+static void looking_does_not_take_the_probe(void **state)
+{
+    struct km_breaker b = { 0 };
+
+    (void)state;
+    fail_times(&b, 3, 100);
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(km_breaker_state(&b, 1100), KM_BREAKER_HALF_OPEN);
+    assert_true(km_breaker_allow(&b, &three, 1100));
+}
+
+static void without_settings_the_defaults_hold(void **state)
+{
+    struct km_breaker b = { 0 };
+
+    (void)state;
+    for (int i = 0; i < KM_BREAKER_FAILURES; i++) {
+        assert_true(km_breaker_allow(&b, NULL, 1));
+        km_breaker_report(&b, NULL, false, 1);
+    }
+    assert_false(km_breaker_allow(&b, NULL, KM_BREAKER_OPEN_MS));
+    assert_true(km_breaker_allow(&b, NULL, KM_BREAKER_OPEN_MS + 1));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(it_opens_after_failures_in_a_row_only),
+        cmocka_unit_test(half_open_lets_one_probe_out_at_a_time),
+        cmocka_unit_test(a_probe_nobody_reports_is_taken_over_in_time),
+        cmocka_unit_test(looking_does_not_take_the_probe),
+        cmocka_unit_test(without_settings_the_defaults_hold),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdlib.h>
+
+#include "policy/key.h"
+
+#define USD 1000000000LL
+#define SECOND 1000000LL
+
+static struct km_key_row row_of(uint8_t id)
+{
+    struct km_key_row row = { .max_budget = -1,
+                              .soft_budget = -1,
+                              .rpm = -1,
+                              .tpm = -1,
+                              .max_parallel = -1,
+                              .name = KM_STR("sk-...wxyz") };
+
+    memset(row.hash, id, 32);
+    return row;
+}
+
+static struct km_keys *keys_with(const struct km_key_row *row, struct km_key **ret_key)
+{
+    struct km_keys *keys = km_keys_new(4);
+
+    assert_int_equal(km_keys_put(keys, row, NULL), 0);
+    *ret_key = km_keys_find(keys, row->hash);
+    assert_non_null(*ret_key);
+    return keys;
+}
+
+static const struct km_admission ten_cents = { .reserve = USD / 10,
+                                               .now_ms = 1000,
+                                               .now_us = 1000 * SECOND };
+
+static void a_key_is_found_replaced_and_deleted(void **state)
+{
+    struct km_key_row row = row_of(1);
+    struct km_key *k, *again;
+    struct km_keys *keys;
+
+    (void)state;
+    row.alias = KM_STR("first");
+    row.spend = 5;
+    keys = keys_with(&row, &k);
+    assert_int_equal(km_key_spend(k), 5);
+    row.alias = KM_STR("second");
+    row.spend = 99; /* only the first loading brings spend */
+    assert_int_equal(km_keys_put(keys, &row, NULL), 0);
+    assert_true(km_str_eq(k->alias_label, KM_STR("first")));
+    again = km_keys_by_alias(keys, KM_STR("second"));
+    assert_non_null(again);
+    assert_ptr_equal(again->live, k->live);
+    assert_int_equal(km_key_spend(again), 5);
+    assert_null(km_keys_by_alias(keys, KM_STR("first")));
+    assert_true(km_keys_del(keys, row.hash));
+    assert_false(km_keys_del(keys, row.hash));
+    assert_null(km_keys_find(keys, row.hash));
+    assert_int_equal(km_key_spend(again), 5); /* still ours */
+    km_key_unref(again);
+    km_key_unref(k);
+    km_keys_free(keys);
+}
+
+static void the_table_is_bounded_and_lists_all(void **state)
+{
+    struct km_keys *keys = km_keys_new(4);
+    struct km_key **all;
+    struct km_err err;
+    size_t n;
+
+    (void)state;
+    assert_null(km_keys_all(keys, &n));
+    assert_int_equal(n, 0);
+    for (uint8_t i = 0; i < 4; i++) {
+        struct km_key_row row = row_of(i);
+
+        assert_int_equal(km_keys_put(keys, &row, &err), 0);
+        assert_int_equal(km_keys_put(keys, &row, &err), 0); /* replacing needs no room */
+    }
+    {
+        struct km_key_row row = row_of(9);
+
+        assert_int_equal(km_keys_put(keys, &row, &err), KM_E_LIMIT);
+    }
+    all = km_keys_all(keys, &n);
+    assert_int_equal(n, 4);
+    while (n)
+        km_key_unref(all[--n]);
+    free(all);
+    km_keys_free(keys);
+}
+
+static void models_are_allowed_by_name_star_or_alias(void **state)
+{
+    static const struct km_str some[] = { { "gpt-4o", 6 }, { "openai/*", 8 } };
+    static const struct km_str every[] = { { "all-proxy-models", 16 } };
+    struct km_key_row row = row_of(1);
+    struct km_key k = { .row = row };
+    struct km_err err;
+
+    (void)state;
+    assert_int_equal(km_key_model(&k, KM_STR("x"), KM_STR_NONE, NULL), 0);
+    k.row.models = (struct km_str_list){ some, 2 };
+    assert_int_equal(km_key_model(&k, KM_STR("gpt-4o"), KM_STR_NONE, NULL), 0);
+    assert_int_equal(km_key_model(&k, KM_STR("openai/o3"), KM_STR_NONE, NULL), 0);
+    assert_int_equal(km_key_model(&k, KM_STR("my-alias"), KM_STR("gpt-4o"), NULL), 0);
+    assert_int_equal(km_key_model(&k, KM_STR("gpt-4o-mini"), KM_STR_NONE, &err), KM_E_MODEL_DENIED);
+    assert_string_equal(err.text, "key not allowed to access model. This key can only access "
+                                  "models=['gpt-4o', 'openai/*']. Tried to access gpt-4o-mini");
+    assert_string_equal(km_err_openai_type(&err), "key_model_access_denied");
+    k.row.models = (struct km_str_list){ every, 1 };
+    assert_int_equal(km_key_model(&k, KM_STR("x"), KM_STR_NONE, NULL), 0);
+}
+
+static void blocked_and_expired_keys_say_so_in_litellms_words(void **state)
+{
+    struct km_key k = { .row = row_of(1) };
+    struct km_err err;
+
+    (void)state;
+    assert_int_equal(km_key_usable(&k, 5 * SECOND, NULL), 0);
+    k.row.expires_us = 5 * SECOND;
+    assert_int_equal(km_key_usable(&k, 5 * SECOND - 1, NULL), 0);
+    assert_int_equal(km_key_usable(&k, 6 * SECOND, &err), KM_E_UNAUTHENTICATED);
+    assert_string_equal(err.text, "Authentication Error - Expired Key. Key Expiry time "
+                                  "1970-01-01T00:00:05.000000Z and current time "
+                                  "1970-01-01T00:00:06.000000Z");
+    assert_string_equal(km_err_openai_type(&err), "expired_key");
+    k.row.blocked = true;
+    assert_int_equal(km_key_usable(&k, 0, &err), KM_E_UNAUTHENTICATED);
+    assert_string_equal(err.text, "Authentication Error, Key is blocked. Update via `/key/unblock` "
+                                  "if you're an admin.");
+    assert_string_equal(km_err_openai_type(&err), "auth_error");
+}
+
+static void a_permit_is_given_back_exactly_once(void **state)
+{
+    struct km_key_row row = row_of(1);
+    struct km_permit permit = { 0 };
+    struct km_headroom room;
+    struct km_key *k;
+    struct km_keys *keys;
+    bool rolled = true;
+
+    (void)state;
+    row.max_budget = USD;
+    row.rpm = 10;
+    row.max_parallel = 1;
+    keys = keys_with(&row, &k);
+    assert_int_equal(km_permit_take(k, &ten_cents, &permit, &room, &rolled, NULL), 0);
+    assert_false(rolled);
+    assert_int_equal(room.limit_requests, 10);
+    assert_int_equal(room.remaining_requests, 9);
+    assert_int_equal(room.remaining_tokens, -1);
+    assert_int_equal(room.reset_ms, 60000);
+    assert_int_equal(km_key_reserved(k), USD / 10);
+    assert_int_equal(km_key_left(k), USD - USD / 10);
+    km_permit_settle(&permit, USD / 20, 7, 1001);
+    km_permit_settle(&permit, USD / 20, 7, 1001);
+    assert_int_equal(km_key_reserved(k), 0);
+    assert_int_equal(km_key_spend(k), USD / 20);
+    assert_int_equal(km_permit_take(k, &ten_cents, &permit, NULL, NULL, NULL), 0);
+    km_permit_settle(&permit, 0, 0, 1001);
+    km_key_unref(k);
+    km_keys_free(keys);
+}
+
+static void a_refusal_takes_nothing_at_all(void **state)
+{
+    struct km_key_row row = row_of(0xab);
+    struct km_permit held = { 0 }, permit = { 0 };
+    struct km_admission all = ten_cents;
+    struct km_headroom room;
+    struct km_err err;
+    struct km_key *k;
+    struct km_keys *keys;
+
+    (void)state;
+    row.max_budget = USD;
+    row.rpm = 3;
+    row.max_parallel = 1;
+    keys = keys_with(&row, &k);
+    all.reserve = USD + 1;
+    for (int i = 0; i < 10; i++)
+        assert_int_equal(km_permit_take(k, &all, &permit, NULL, NULL, &err), KM_E_BUDGET);
+    assert_int_equal(km_permit_take(k, &ten_cents, &held, &room, NULL, NULL), 0);
+    assert_int_equal(room.remaining_requests, 2);
+    assert_int_equal(km_permit_take(k, &ten_cents, &permit, NULL, NULL, &err), KM_E_RATE_LIMITED);
+    assert_string_equal(err.text,
+                        "Rate limit exceeded for api_key: "
+                        "abababababababababababababababababababababababababababababababab. "
+                        "Limit type: max_parallel_requests. Current limit: 1, Remaining: 0. "
+                        "Limit resets at: 1970-01-01 00:16:41 UTC");
+    assert_string_equal(km_err_openai_type(&err), "throttling_error");
+    assert_int_equal(err.retry_after_ms, 1000);
+    km_permit_settle(&held, 0, 0, 1000);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(km_permit_take(k, &ten_cents, &permit, NULL, NULL, NULL), 0);
+        km_permit_settle(&permit, 0, 0, 1000);
+    }
+    assert_int_equal(km_permit_take(k, &ten_cents, &permit, NULL, NULL, &err), KM_E_RATE_LIMITED);
+    assert_int_equal(err.retry_after_ms, 60000);
+    assert_non_null(strstr(err.text, "Limit type: requests. Current limit: 3"));
+    assert_null(permit.key);
+    km_key_unref(k);
+    km_keys_free(keys);
+}
+
+static void an_update_with_an_old_window_does_not_turn_it_again(void **state)
+{
+    struct km_key_row row = row_of(1);
+    struct km_admission a = ten_cents;
+    struct km_permit permit = { 0 };
+    struct km_key *k;
+    struct km_keys *keys;
+    bool rolled;
+
+    (void)state;
+    row.max_budget = USD;
+    row.budget_duration_s = 100;
+    row.budget_reset_us = 500 * SECOND;
+    row.spend = USD;
+    keys = keys_with(&row, &k);
+    assert_int_equal(km_permit_take(k, &a, &permit, NULL, &rolled, NULL), 0);
+    assert_true(rolled);
+    km_permit_settle(&permit, USD / 2, 0, 1);
+    row.alias = KM_STR("renamed");
+    assert_int_equal(km_keys_put(keys, &row, NULL), 0); /* still with reset at 500 s */
+    assert_int_equal(km_permit_take(k, &a, &permit, NULL, &rolled, NULL), 0);
+    assert_false(rolled);
+    assert_int_equal(km_key_reserved(k), USD / 10);
+    km_permit_settle(&permit, 0, 0, 1);
+    km_key_unref(k);
+    km_keys_free(keys);
+}
+
+static void the_live_part_survives_a_hand_over(void **state)
+{
+    struct km_key_row row = row_of(1), other = row_of(2);
+    struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(4096);
+    struct km_permit permit = { 0 }, second = { 0 };
+    struct km_keys *old, *new;
+    struct km_key *was, *k;
+
+    (void)state;
+    row.max_budget = USD;
+    row.max_parallel = 2;
+    row.rpm = 3;
+    old = keys_with(&row, &was);
+    assert_int_equal(km_keys_put(old, &other, NULL), 0);
+    assert_int_equal(km_permit_take(was, &ten_cents, &permit, NULL, NULL, NULL), 0);
+    km_permit_settle(&permit, USD / 10, 5, 1000);
+    assert_int_equal(km_permit_take(was, &ten_cents, &permit, NULL, NULL, NULL), 0);
+    km_keys_export(old, &text);
+    assert_int_equal(km_str_chr(km_buf_view(&text), '\n'), text.n - 1); /* one key has a life */
+
+    new = keys_with(&row, &k);
+    assert_int_equal(km_keys_import(new, km_buf_view(&text), NULL), 0);
+    assert_int_equal(km_key_spend(k), USD / 10);
+    assert_int_equal(km_key_reserved(k), USD / 10);
+    assert_int_equal(km_permit_take(k, &ten_cents, &second, NULL, NULL, NULL), 0);
+    km_permit_settle(&second, USD / 10, 0, 1000);
+    assert_int_equal(km_permit_take(k, &ten_cents, &second, NULL, NULL, NULL), KM_E_RATE_LIMITED);
+    /* The old process's call ends: once; a second record of it gives nothing back. */
+    km_keys_settle_imported(new, row.hash, USD / 10, USD / 20, 1, 1000);
+    assert_int_equal(km_key_reserved(k), 0);
+    assert_int_equal(km_key_spend(k), 2 * (USD / 10) + USD / 20);
+    km_keys_end_import(new);
+    assert_int_equal(km_key_spend(k), 2 * (USD / 10) + USD / 20);
+    km_permit_settle(&permit, 0, 0, 1000);
+    km_key_unref(was);
+    km_key_unref(k);
+    km_keys_free(old);
+    km_keys_free(new);
+}
+
+static void what_a_lost_process_held_becomes_spend(void **state)
+{
+    struct km_key_row row = row_of(1);
+    struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(4096);
+    struct km_permit permit = { 0 };
+    struct km_keys *old, *new;
+    struct km_key *was, *k;
+
+    (void)state;
+    row.max_parallel = 1;
+    old = keys_with(&row, &was);
+    assert_int_equal(km_permit_take(was, &ten_cents, &permit, NULL, NULL, NULL), 0);
+    km_keys_export(old, &text);
+    new = keys_with(&row, &k);
+    assert_int_equal(km_keys_import(new, km_buf_view(&text), NULL), 0);
+    km_keys_end_import(new);
+    assert_int_equal(km_key_spend(k), USD / 10);
+    assert_int_equal(km_key_reserved(k), 0);
+    km_permit_settle(&permit, 0, 0, 1000);
+    assert_int_equal(km_permit_take(k, &ten_cents, &permit, NULL, NULL, NULL), 0);
+    km_permit_settle(&permit, 0, 0, 1000);
+    km_key_unref(was);
+    km_key_unref(k);
+    km_keys_free(old);
+    km_keys_free(new);
+}
+
+static void a_broken_hand_over_is_an_error(void **state)
+{
+    static const char *const texts[] = {
+        "x",
+        "00 1 2 3 4 5 6 7",
+        "\n ",
+        "0101010101010101010101010101010101010101010101010101010101010101 1 2 3 4 5 6",
+        "0101010101010101010101010101010101010101010101010101010101010101 1 2 3 4 5 6 -7",
+    };
+    struct km_key_row row = row_of(1);
+    struct km_key *k;
+    struct km_keys *keys = keys_with(&row, &k);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        assert_int_equal(km_keys_import(keys, km_str_c(texts[i]), NULL), KM_E_INVALID);
+    assert_int_equal(km_keys_import(keys, KM_STR_NONE, NULL), 0);
+    assert_int_equal(km_key_spend(k), 0);
+    km_key_unref(k);
+    km_keys_free(keys);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_key_is_found_replaced_and_deleted),
+        cmocka_unit_test(the_table_is_bounded_and_lists_all),
+        cmocka_unit_test(models_are_allowed_by_name_star_or_alias),
+        cmocka_unit_test(blocked_and_expired_keys_say_so_in_litellms_words),
+        cmocka_unit_test(a_permit_is_given_back_exactly_once),
+        cmocka_unit_test(a_refusal_takes_nothing_at_all),
+        cmocka_unit_test(an_update_with_an_old_window_does_not_turn_it_again),
+        cmocka_unit_test(the_live_part_survives_a_hand_over),
+        cmocka_unit_test(what_a_lost_process_held_becomes_spend),
+        cmocka_unit_test(a_broken_hand_over_is_an_error),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "policy/price.h"
+
+static struct km_price price(int64_t input, int64_t output)
+{
+    struct km_price p = KM_PRICE_NONE;
+
+    p.input = input;
+    p.output = output;
+    return p;
+}
+
+static int64_t cost(const struct km_price *p, struct km_usage u)
+{
+    int64_t nano = -1;
+
+    assert_true(km_price_cost(p, &u, &nano));
+    return nano;
+}
+
+static void a_call_is_summed_in_pico_and_rounded_once(void **state)
+{
+    struct km_price p = price(150000, 600000); /* gpt-4o-mini */
+
+    (void)state;
+    assert_int_equal(cost(&p, (struct km_usage){ .prompt_tokens = 10, .completion_tokens = 20 }),
+                     13500);
+    p = price(499, 0);
+    assert_int_equal(cost(&p, (struct km_usage){ .prompt_tokens = 1 }), 0);
+    p = price(500, 0);
+    assert_int_equal(cost(&p, (struct km_usage){ .prompt_tokens = 1 }), 1);
+    p = price(250, 250); /* two halves of a half: added first, rounded once */
+    assert_int_equal(cost(&p, (struct km_usage){ .prompt_tokens = 1, .completion_tokens = 1 }), 1);
+}
+
+static void cached_parts_have_their_own_price_or_inputs(void **state)
+{
+    struct km_price p = price(1000, 0);
+    const struct km_usage u = { .prompt_tokens = 100,
+                                .cached_tokens = 60,
+                                .cache_write_tokens = 30 };
+
+    (void)state;
+    assert_int_equal(cost(&p, u), 100);
+    p.cache_read = 100;
+    assert_int_equal(cost(&p, u), 10 + 30 + 6);
+    p.cache_write = 2000;
+    assert_int_equal(cost(&p, u), 10 + 60 + 6);
+}
+
+static void impossible_usage_is_cut_to_the_prompt(void **state)
+{
+    struct km_price p = price(1000, 1000);
+
+    (void)state;
+    p.cache_read = 500;
+    assert_int_equal(cost(&p, (struct km_usage){ .prompt_tokens = 10, .cached_tokens = 1000 }), 5);
+    assert_int_equal(cost(&p, (struct km_usage){ .prompt_tokens = -5, .completion_tokens = -7 }),
+                     0);
+}
+
+static void a_sum_that_does_not_fit_saturates(void **state)
+{
+    struct km_price p = price(INT64_MAX, INT64_MAX);
+
+    (void)state;
+    assert_true(cost(&p, (struct km_usage){ .prompt_tokens = INT64_MAX,
+                                            .completion_tokens = INT64_MAX }) == INT64_MAX);
+}
+
+static void no_price_is_not_a_price_of_nothing(void **state)
+{
+    struct km_price p = KM_PRICE_NONE;
+    const struct km_usage u = { .prompt_tokens = 5 };
+    int64_t nano = 77;
+
+    (void)state;
+    assert_false(km_price_cost(&p, &u, &nano));
+    assert_int_equal(nano, 77);
+    p.request = 2000;
+    assert_int_equal(cost(&p, u), 2);
+    p = price(0, -1);
+    assert_int_equal(cost(&p, u), 0);
+}
+
+static void a_long_prompt_is_priced_by_its_tier_throughout(void **state)
+{
+    struct km_price p = price(1000, 2000);
+
+    (void)state;
+    p.tier_tokens = 100;
+    p.tier_input = 3000;
+    assert_int_equal(cost(&p, (struct km_usage){ .prompt_tokens = 100, .completion_tokens = 1 }),
+                     102);
+    assert_int_equal(cost(&p, (struct km_usage){ .prompt_tokens = 101, .completion_tokens = 1 }),
+                     305);
+}
+
+static void what_is_set_over_wins(void **state)
+{
+    struct km_price base = price(1, 2), over = KM_PRICE_NONE, m;
+
+    (void)state;
+    base.max_input_tokens = 10;
+    base.tier_tokens = 5;
+    base.tier_input = 9;
+    m = km_price_merge(base, over);
+    assert_int_equal(m.tier_tokens, 5);
+    over.output = 0;
+    m = km_price_merge(base, over);
+    assert_int_equal(m.input, 1);
+    assert_int_equal(m.output, 0);
+    assert_int_equal(m.max_input_tokens, 10);
+    assert_int_equal(m.tier_tokens, -1);
+}
+
+static void tokens_are_bounded_and_estimated(void **state)
+{
+    (void)state;
+    assert_int_equal(km_tokens_upper(1000), 1000);
+    assert_int_equal(km_tokens_estimate(KM_STR("")), 0);
+    assert_int_equal(km_tokens_estimate(KM_STR("hello")), 2);
+    assert_int_equal(km_tokens_estimate(KM_STR("\xe9\x96\xa2\xe9\x96\x80 ok")), 3);
+}
+
+static struct km_price found(const struct km_prices *p, const char *provider, const char *model)
+{
+    struct km_price price;
+
+    assert_true(km_prices_find(p, km_str_c(provider), km_str_c(model), &price));
+    return price;
+}
+
+static void the_builtin_table_knows_current_models(void **state)
+{
+    struct km_prices *p = km_prices_new();
+    struct km_price none;
+
+    (void)state;
+    assert_int_equal(found(p, "openai", "gpt-4o-mini").input, 150000);
+    assert_int_equal(found(p, "openai", "gpt-4o-2024-08-06").output, 10000000);
+    assert_int_equal(found(p, "anthropic", "claude-sonnet-4-5-20250929").tier_tokens, 200000);
+    assert_int_equal(found(p, "bedrock", "us.anthropic.claude-3-7-sonnet-20250219-v1:0").output,
+                     15000000);
+    assert_int_equal(found(p, "bedrock", "apac.anthropic.claude-3-5-sonnet-20241022-v2:0").input,
+                     3000000);
+    assert_int_equal(
+        found(p, "bedrock", "converse/global.anthropic.claude-sonnet-4-5-20250929-v1:0").input,
+        3000000);
+    assert_int_equal(found(p, "groq", "openai/gpt-oss-20b").input, 75000);
+    assert_false(km_prices_find(p, KM_STR("hosted_vllm"), KM_STR("gpt-4o"), &none));
+    assert_false(km_prices_find(p, KM_STR("openai"), KM_STR("no-such-model"), &none));
+    assert_null(km_prices_free(p));
+}
+
+static void imported_rows_win_and_a_bare_name_is_its_providers(void **state)
+{
+    struct km_prices *p = km_prices_new();
+    struct km_price price;
+    struct km_err err;
+
+    (void)state;
+    assert_int_equal(
+        km_prices_add_json(p, KM_STR("gpt-4o-mini"),
+                           KM_STR("{\"litellm_provider\":\"openai\",\"mode\":\"chat\","
+                                  "\"input_cost_per_token\":1.5e-07,\"output_cost_per_token\":7E-7,"
+                                  "\"cache_read_input_token_cost\":null,"
+                                  "\"input_cost_per_token_above_200k_tokens\":3e-07,"
+                                  "\"search\":{\"a\":[1,\"}\"]},\"max_input_tokens\":128000}"),
+                           &err),
+        0);
+    price = found(p, "openai", "gpt-4o-mini");
+    assert_int_equal(price.output, 700000);
+    assert_int_equal(price.cache_read, -1);
+    assert_int_equal(price.tier_tokens, 200000);
+    assert_int_equal(price.tier_input, 300000);
+    assert_int_equal(price.max_input_tokens, 128000);
+    assert_false(km_prices_find(p, KM_STR("azure"), KM_STR("gpt-4o-mini"), &price));
+    assert_int_equal(km_prices_add_json(p, KM_STR("x/*-large"),
+                                        KM_STR("{\"input_cost_per_token\":\"0.1\"}"), &err),
+                     0);
+    assert_int_equal(found(p, "x", "very-large").input, 100000000000);
+    assert_int_equal(
+        km_prices_add_json(p, KM_STR("y"), KM_STR("{\"input_cost_per_token\":-1}"), &err),
+        KM_E_INVALID);
+    assert_int_equal(km_prices_add_json(p, KM_STR("y"), KM_STR("[]"), &err), KM_E_INVALID);
+    km_prices_free(p);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_call_is_summed_in_pico_and_rounded_once),
+        cmocka_unit_test(cached_parts_have_their_own_price_or_inputs),
+        cmocka_unit_test(impossible_usage_is_cut_to_the_prompt),
+        cmocka_unit_test(a_sum_that_does_not_fit_saturates),
+        cmocka_unit_test(no_price_is_not_a_price_of_nothing),
+        cmocka_unit_test(a_long_prompt_is_priced_by_its_tier_throughout),
+        cmocka_unit_test(what_is_set_over_wins),
+        cmocka_unit_test(tokens_are_bounded_and_estimated),
+        cmocka_unit_test(the_builtin_table_knows_current_models),
+        cmocka_unit_test(imported_rows_win_and_a_bare_name_is_its_providers),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "policy/router.h"
+
+#define N 3
+
+struct group {
+    struct km_breaker breakers[N];
+    struct km_candidate v[N];
+};
+
+static void init(struct group *g)
+{
+    *g = (struct group){ 0 };
+    for (size_t i = 0; i < N; i++)
+        g->v[i] = (struct km_candidate){ .weight = 1, .breaker = &g->breakers[i] };
+}
+
+static size_t pick(struct group *g, struct km_route_state *s, uint64_t now_ms)
+{
+    const struct km_candidate *c = km_route_pick(s, g->v, N, now_ms);
+
+    return c ? (size_t)(c - g->v) : N;
+}
+
+static void open_breaker(struct group *g, size_t i, uint64_t now_ms)
+{
+    for (int k = 0; k < KM_BREAKER_FAILURES; k++)
+        km_route_report(&g->v[i], KM_OUTCOME_FAILED, now_ms);
+}
+
+static void weights_decide_how_often(void **state)
+{
+    struct group g;
+    struct km_route_state s = { .rng = 42 };
+    int count[N] = { 0 };
+
+    (void)state;
+    init(&g);
+    g.v[0].weight = 8;
+    g.v[1].weight = 1;
+    g.v[2].weight = 1;
+    for (int i = 0; i < 10000; i++) {
+        s.attempts = 0;
+        count[pick(&g, &s, 1)]++;
+    }
+    assert_in_range(count[0], 7700, 8300);
+    assert_in_range(count[1], 800, 1200);
+    assert_in_range(count[2], 800, 1200);
+}
+
+static void the_lowest_order_goes_first_and_an_attempt_is_never_repeated(void **state)
+{
+    struct group g;
+
+    (void)state;
+    init(&g);
+    g.v[0].order = 2;
+    g.v[1].order = 1;
+    g.v[2].order = 2;
+    for (uint64_t seed = 0; seed < 50; seed++) {
+        struct km_route_state s = { .rng = seed };
+        size_t second;
+
+        assert_int_equal(pick(&g, &s, 1), 1);
+        second = pick(&g, &s, 1);
+        assert_true(second == 0 || second == 2);
+        assert_int_equal(pick(&g, &s, 1), second == 0 ? 2 : 0);
+        assert_int_equal(pick(&g, &s, 1), N);
+    }
+}
+
+static void an_open_breaker_is_passed_over_until_nothing_else_is_left(void **state)
+{
+    struct group g;
+
+    (void)state;
+    init(&g);
+    open_breaker(&g, 0, 1);
+    open_breaker(&g, 1, 1);
+    for (uint64_t seed = 0; seed < 50; seed++) {
+        struct km_route_state s = { .rng = seed };
+
+        assert_int_equal(pick(&g, &s, 2), 2);
+        assert_in_range(pick(&g, &s, 2), 0, 1);
+    }
+}
+
+static void one_probe_goes_to_a_half_open_one(void **state)
+{
+    struct group g;
+    const uint64_t later = 1 + KM_BREAKER_OPEN_MS;
+    int probes = 0;
+
+    (void)state;
+    init(&g);
+    open_breaker(&g, 0, 1);
+    for (uint64_t seed = 0; seed < 50; seed++) {
+        struct km_route_state s = { .rng = seed };
+
+        probes += pick(&g, &s, later) == 0;
+    }
+    assert_int_equal(probes, 1);
+    km_route_report(&g.v[0], KM_OUTCOME_OK, later);
+    assert_int_equal(km_breaker_state(&g.breakers[0], later), KM_BREAKER_CLOSED);
+}
+
+static void what_the_caller_did_is_not_held_against_the_upstream(void **state)
+{
+    struct group g;
+
+    (void)state;
+    init(&g);
+    for (int i = 0; i < 100; i++)
+        km_route_report(&g.v[0], KM_OUTCOME_CALLER, 1);
+    assert_int_equal(km_breaker_state(&g.breakers[0], 1), KM_BREAKER_CLOSED);
+    open_breaker(&g, 0, 1);
+    km_route_report(&g.v[0], KM_OUTCOME_CALLER, 2);
+    assert_int_equal(km_breaker_state(&g.breakers[0], 2), KM_BREAKER_OPEN);
+}
+
+static void no_candidates_is_no_pick(void **state)
+{
+    struct km_route_state s = { .rng = 1 };
+
+    (void)state;
+    assert_null(km_route_pick(&s, NULL, 0, 1));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(weights_decide_how_often),
+        cmocka_unit_test(the_lowest_order_goes_first_and_an_attempt_is_never_repeated),
+        cmocka_unit_test(an_open_breaker_is_passed_over_until_nothing_else_is_left),
+        cmocka_unit_test(one_probe_goes_to_a_half_open_one),
+        cmocka_unit_test(what_the_caller_did_is_not_held_against_the_upstream),
+        cmocka_unit_test(no_candidates_is_no_pick),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
