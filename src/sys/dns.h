@@ -22,7 +22,11 @@ struct km_dns;
 struct km_dns_query;
 
 struct km_dns *km_dns_new(struct km_loop *loop, struct km_err *err);
-struct km_dns *km_dns_free(struct km_dns *dns); /* queries in flight end with CANCELED */
+/* Queries in flight end with CANCELED, from inside this call; not from inside a callback. */
+struct km_dns *km_dns_free(struct km_dns *dns);
+
+/* Asks these servers instead of the system's: "192.0.2.1,[2001:db8::1]:5353". */
+int km_dns_servers(struct km_dns *dns, const char *servers, struct km_err *err) KM_MUST_USE;
 
 /* err NULL: n >= 1 addresses (ports set), IPv6 and IPv4 as the resolver sorted them; valid
  * inside the callback only.  Exactly once, never from inside km_dns_resolve(). */
