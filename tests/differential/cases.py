@@ -2,9 +2,11 @@
 """The requests sent to both gateways.
 
 A case is a dict: name, group, method, path, and optionally headers, json (or raw
-bytes as text), key ("master" by default, None, or the header's literal value).
-Cases of the group `keys` need a store behind the reference; `save` keeps members of an
-answer for later cases ({"generated": "key"}), and `{generated}` is replaced.
+bytes as text), key ("master" by default, None, or the header's literal value), delay
+(seconds before it, where LiteLLM does something in the background).  `save` keeps members
+of an answer for later cases ({"generated": "key"}), and `{generated}` is replaced;
+`listed` answers are lists whose order and length the earlier cases decide: only the
+shape of their first row is kept.
 """
 
 CHAT = "/v1/chat/completions"
@@ -12,7 +14,7 @@ HI = [{"role": "user", "content": "hi"}]
 
 
 def chat(name, group, model="chat", path=CHAT, **more):
-    extra = {k: more.pop(k) for k in ("headers", "key", "method", "needs") if k in more}
+    extra = {k: more.pop(k) for k in ("headers", "key", "delay") if k in more}
     return {"name": name, "group": group, "method": "POST", "path": path,
             "json": {"model": model, "messages": HI, **more}, **extra}
 
@@ -23,6 +25,118 @@ def get(name, group, path, **more):
 
 def post(name, group, path, body=None, **more):
     return {"name": name, "group": group, "method": "POST", "path": path, "json": body, **more}
+
+
+def key_cases():
+    """The life of keys.  Cases of this group depend on those before them."""
+    mine = "Authorization: Bearer {generated}"
+    return [
+        post("key-generate", "keys", "/key/generate", {
+            "key_alias": "first", "models": ["chat", "priced"], "max_budget": 1,
+            "metadata": {"a": 1}, "tpm_limit": 100000, "rpm_limit": 100,
+            "max_parallel_requests": 10, "budget_duration": "30d", "duration": "1d",
+            "user_id": "someone"}, save={"generated": "key", "hash": "token"}),
+        post("key-generate-empty", "keys", "/key/generate", {}, save={"plain": "key"}),
+        post("key-generate-no-body", "keys", "/key/generate"),
+        post("key-generate-custom", "keys", "/key/generate",
+             {"key": "sk-chosen-by-the-caller"}),
+        post("key-generate-custom-again", "keys", "/key/generate",
+             {"key": "sk-chosen-by-the-caller"}),
+        post("key-generate-custom-bad", "keys", "/key/generate", {"key": "no-prefix"}),
+        post("key-generate-alias-taken", "keys", "/key/generate", {"key_alias": "first"}),
+        post("key-generate-wrong-type", "keys", "/key/generate", {"max_budget": "much"}),
+        post("key-generate-negative", "keys", "/key/generate", {"max_budget": -1}),
+        post("key-generate-bad-duration", "keys", "/key/generate", {"duration": "soon"}),
+        post("key-generate-bad-json", "keys", "/key/generate"),
+        post("key-generate-unknown-model", "keys", "/key/generate", {"models": ["nothing"]}),
+        post("key-generate-no-key", "keys", "/key/generate", {}, key=None),
+        post("key-generate-not-admin", "keys", "/key/generate", {}, key=mine),
+        get("key-info", "keys", "/key/info?key={generated}"),
+        get("key-info-by-hash", "keys", "/key/info?key={hash}"),
+        get("key-info-own", "keys", "/key/info", key=mine),
+        get("key-info-other", "keys", "/key/info?key={plain}", key=mine),
+        get("key-info-unknown", "keys", "/key/info?key=sk-0123456789abcdefghijkl"),
+        get("key-info-master", "keys", "/key/info"),
+        chat("key-chat", "keys", key=mine),
+        chat("key-chat-denied", "keys", "embed", key=mine),
+        chat("key-chat-denied-unknown", "keys", "nothing", key=mine),
+        get("key-models", "keys", "/v1/models", key=mine),
+        get("key-models-one-denied", "keys", "/v1/models/embed", key=mine),
+        post("key-update", "keys", "/key/update",
+             {"key": "{generated}", "models": ["chat"], "max_budget": 2}),
+        post("key-update-unknown", "keys", "/key/update",
+             {"key": "sk-0123456789abcdefghijkl", "max_budget": 2}),
+        post("key-update-no-key-member", "keys", "/key/update", {"max_budget": 2}),
+        chat("key-chat-after-update", "keys", "priced", key=mine),
+        get("key-list", "keys", "/key/list", listed=True),
+        get("key-list-page", "keys", "/key/list?page=1&size=1", listed=True),
+        get("key-list-full", "keys", "/key/list?return_full_object=true&key_alias=first"),
+        get("key-list-not-admin", "keys", "/key/list", key=mine, listed=True),
+        post("key-block", "keys", "/key/block", {"key": "{generated}"}),
+        chat("key-chat-blocked", "keys", key=mine),
+        post("key-unblock", "keys", "/key/unblock", {"key": "{generated}"}),
+        chat("key-chat-unblocked", "keys", key=mine),
+        post("key-block-unknown", "keys", "/key/block", {"key": "sk-0123456789abcdefghijkl"}),
+        post("key-regenerate", "keys", "/key/{generated}/regenerate", {}),
+        post("key-expiring", "keys", "/key/generate", {"duration": "1s"},
+             save={"expiring": "key"}),
+        chat("key-chat-expired", "keys", key="Authorization: Bearer {expiring}", delay=1.5),
+        post("key-delete", "keys", "/key/delete", {"keys": ["{plain}"]}),
+        post("key-delete-again", "keys", "/key/delete", {"keys": ["{plain}"]}),
+        post("key-delete-by-alias", "keys", "/key/delete", {"key_aliases": ["first"]}),
+        post("key-delete-nothing", "keys", "/key/delete", {}),
+        chat("key-chat-deleted", "keys", key=mine),
+        get("key-info-deleted", "keys", "/key/info?key={generated}"),
+    ]
+
+
+def limit_cases():
+    def with_key(name):
+        return {"key": "Authorization: Bearer {" + name + "}"}
+
+    return [
+        post("limit-rpm-key", "limits", "/key/generate", {"rpm_limit": 1}, save={"rpm": "key"}),
+        chat("limit-rpm-first", "limits", **with_key("rpm")),
+        chat("limit-rpm-second", "limits", **with_key("rpm")),
+        post("limit-tpm-key", "limits", "/key/generate", {"tpm_limit": 5}, save={"tpm": "key"}),
+        chat("limit-tpm-first", "limits", max_tokens=1, **with_key("tpm")),
+        chat("limit-tpm-second", "limits", max_tokens=1, delay=1, **with_key("tpm")),
+        post("limit-parallel-key", "limits", "/key/generate", {"max_parallel_requests": 0},
+             save={"parallel": "key"}),
+        chat("limit-parallel", "limits", **with_key("parallel")),
+        post("limit-budget-key", "limits", "/key/generate", {"max_budget": 0.00001},
+             save={"budget": "key"}),
+        chat("limit-budget-first", "limits", "priced", max_tokens=1, **with_key("budget")),
+        chat("limit-budget-second", "limits", "priced", max_tokens=1, delay=3,
+             **with_key("budget")),
+        post("limit-budget-zero-key", "limits", "/key/generate", {"max_budget": 0},
+             save={"zero": "key"}),
+        chat("limit-budget-zero", "limits", "priced", max_tokens=1, **with_key("zero")),
+        post("limit-model-rpm-key", "limits", "/key/generate",
+             {"model_rpm_limit": {"chat": 1}}, save={"model_rpm": "key"}),
+        chat("limit-model-rpm-first", "limits", **with_key("model_rpm")),
+        chat("limit-model-rpm-second", "limits", **with_key("model_rpm")),
+    ]
+
+
+def spend_cases():
+    mine = {"key": "Authorization: Bearer {spender}"}
+    return [
+        post("spend-key", "spend", "/key/generate", {"key_alias": "spender"},
+             save={"spender": "key", "spender_hash": "token"}),
+        chat("spend-priced", "spend", "priced", user="end-user",
+             metadata={"tags": ["a"]}, **mine),
+        chat("spend-priced-stream", "spend", "priced", stream=True, **mine),
+        chat("spend-failed", "spend", "any/err-400", **mine),
+        get("spend-key-info", "spend", "/key/info?key={spender}", delay=8),
+        get("spend-logs-by-key", "spend", "/spend/logs?api_key={spender_hash}", listed=True),
+        get("spend-logs-by-unknown-request", "spend", "/spend/logs?request_id=nothing"),
+        get("spend-logs-not-admin", "spend", "/spend/logs", listed=True, **mine),
+        get("spend-logs-bad-date", "spend", "/spend/logs?start_date=x&end_date=y"),
+        post("spend-calculate", "spend", "/spend/calculate",
+             {"model": "priced", "messages": HI}),
+        get("spend-keys", "spend", "/spend/keys", listed=True),
+    ]
 
 
 def all_cases():
@@ -273,6 +387,10 @@ def all_cases():
         post("pass-through-sub", "routes", "/echo/deeper", {"a": 1}),
         post("pass-through-no-key", "routes", "/echo", {"a": 1}, key=None),
 
+        *key_cases(),
+        *limit_cases(),
+        *spend_cases(),
+
         post("key-generate-no-db", "no-store", "/key/generate", {"max_budget": 1},
              ),
         get("key-info-no-db", "no-store", "/key/info?key=sk-0123456789abcdefghijkl"),
@@ -283,6 +401,7 @@ def all_cases():
     by_name = {c["name"]: c for c in cases}
     assert len(by_name) == len(cases), "a case name occurs twice"
     del by_name["body-no-messages"]["json"]["messages"]
+    by_name["key-generate-bad-json"]["raw"] = "{"
     by_name["chat-duplicate-member"]["raw"] = (
         '{"model": "chat", "temperature": 0.1, "temperature": 0.2, '
         '"messages": [{"role": "user", "content": "hi"}]}')

@@ -10,6 +10,7 @@ import http.client
 import json
 import re
 import socket
+import time
 
 MASTER = "sk-differential-master"
 
@@ -32,9 +33,11 @@ MASKS = [
     (re.compile(r"(chatcmpl|cmpl)-mock-\d+"), r"\1-mock-<n>"),
     (re.compile(r"chatcmpl-(?!mock)[A-Za-z0-9_<>-]{6,}"), "chatcmpl-<id>"),
     (re.compile(r"cmpl-(?!mock)(?!<)[A-Za-z0-9_-]{20,}"), "cmpl-<id>"),
-    (re.compile(r"sk-[A-Za-z0-9_-]{22}\b"), "sk-<key>"),
+    (re.compile(r"sk-[A-Za-z0-9_-]{22}(?![A-Za-z0-9_-])"), "sk-<key>"),
+    (re.compile(r"sk-\.\.\.[A-Za-z0-9_-]{4}"), "sk-...<last4>"),
     (re.compile(r'File \\?"[^"]*\\?", line \d+'), "File <file>"),
     (re.compile(r"0x[0-9a-f]{6,}"), "<address>"),
+    (re.compile(r"time taken=[0-9.]+"), "time taken=<number>"),
 ]
 NUMBERS = re.compile(r"(duration-ms|overhead|response-duration|callback-duration|key-spend)")
 
@@ -99,14 +102,25 @@ def without_expansions(value):
     return value
 
 
-def body_of(kind, raw):
+def first_of(value):
+    """A list cut down to its first row, also inside an object."""
+    if isinstance(value, list):
+        return value[:1]
+    if isinstance(value, dict):
+        return {k: "<count>" if k.startswith("total_") and isinstance(v, int) else first_of(v)
+                for k, v in value.items()}
+    return value
+
+
+def body_of(kind, raw, listed=False):
     text = raw.decode("utf-8", "replace")
     if "event-stream" in kind:
         return {"events": parse_events(text)}
     if not raw:
         return {"empty": True}
     try:
-        return {"json": mask_value(without_expansions(json.loads(text)))}
+        value = without_expansions(json.loads(text))
+        return {"json": mask_value(first_of(value) if listed else value)}
     except ValueError:
         return {"text": mask(text)[:400]}
 
@@ -139,6 +153,7 @@ def request_of(case, saved):
 
 def run(case, host, port, upstream, saved):
     """Sends the case and returns what is compared."""
+    time.sleep(case.get("delay", 0))
     upstream.reset()
     upstream.flaky.clear()
     method, path, headers, body = request_of(case, saved)
@@ -160,7 +175,7 @@ def run(case, host, port, upstream, saved):
             "status": answer.status,
             "headers": {k.lower(): mask_header(k.lower(), v) for k, v in sorted(
                 answer.getheaders()) if HEADERS.match(k.lower())},
-            "body": body_of(answer.getheader("content-type") or "", raw),
+            "body": body_of(answer.getheader("content-type") or "", raw, case.get("listed")),
         }
         if case.get("save") and answer.status == 200:
             parsed = json.loads(raw)

@@ -158,7 +158,7 @@ def test_a_thousand_concurrent_calls_never_pass_one_dollar(gateway, upstream):
     served = [r for r in upstream.seen() if r.status == 200]
     assert len(results) == 1000 and len(served) == len(good)
     assert 1 <= len(good) <= 166
-    assert {a.status for a in refused} == {429}, {a.status for a in refused}
+    assert {a.status for a in refused} <= {422, 429}, {a.status for a in refused}
     assert {a.json()["error"]["type"] for a in refused} == {"budget_exceeded"}
     spent(gateway, key, len(good) * 0.006)
     assert gateway.key_info(key)["spend"] <= 1
