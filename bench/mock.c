@@ -221,7 +221,7 @@ static void on_acks(void)
         for (size_t i = 0; i < (size_t)n / sizeof tags[0]; i++) {
             struct conn *c = mock.by_tag[tags[i]];
 
-            if (c && !c->out_len && mock_answer(c) < 0)
+            if (c && !c->out_len && mock_on_ack(c) < 0)
                 conn_close(c);
         }
     }
@@ -303,6 +303,7 @@ int main(int argc, char **argv)
     /* Shares its core with the load generator: let each finish its batch. */
     sched_setscheduler(0, SCHED_BATCH, &(struct sched_param){ 0 });
     wheel_init(&mock.wheel, clock_ms());
+    script_texts_init(&mock.texts);
     listen_on(host, port);
     run();
 }

@@ -27,6 +27,7 @@ struct conn {
     bool dead;       /* closed; freed at the end of the batch */
     uint64_t id;
     long events_sent;
+    int silent; /* events sent since the last acknowledgement */
     struct script script;
     char *body; /* of the request */
     size_t body_len, body_cap;
@@ -44,6 +45,7 @@ struct departure {
 struct mock {
     int epoll, listener, ack;
     struct wheel wheel;
+    struct script_texts texts;
     struct conn *by_tag[SCRIPT_TAG_MAX];
     struct conn *dead;
     uint64_t requests, streams, finished, aborted, events, accepted, connections, open_streams;
@@ -64,5 +66,8 @@ int mock_on_request(struct conn *c);
 
 /* An answer's next step is due.  -1: close the connection. */
 int mock_answer(struct conn *c);
+
+/* The client has seen the last event.  -1: close the connection. */
+int mock_on_ack(struct conn *c);
 
 #endif

@@ -5,7 +5,8 @@
  * is due when its timer fires or, for a stream paced by acknowledgement, when the
  * datagram with its tag arrives, whichever is first.  The timer of such a stream is only
  * there so that a server that holds an event back slows its stream down and does not
- * stop it.
+ * stop it; after ten events that nobody acknowledged the stream ends, for some servers
+ * keep it when their client has long left.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -15,7 +16,7 @@
 #include "clock.h"
 #include "mock.h"
 
-enum { EVENTS_A_TURN = 32, ACK_PATIENCE_MS = 100 };
+enum { EVENTS_A_TURN = 32, ACK_PATIENCE_MS = 1000, ACK_SILENCE_MAX = 10 };
 
 static void answer_done(struct conn *c)
 {
@@ -40,20 +41,28 @@ static int stream_start(struct conn *c)
     return conn_send(c, text, script_stream_head(text));
 }
 
+static bool stream_is_over(const struct conn *c)
+{
+    if (c->script.ack && c->silent > ACK_SILENCE_MAX)
+        return true;
+    return c->script.events >= 0 && c->events_sent >= c->script.events;
+}
+
 /* One event, or the end.  -1: the connection is broken. */
 static int stream_event(struct conn *c)
 {
     char text[2 * SCRIPT_TEXT_MAX];
 
-    if (c->script.events >= 0 && c->events_sent >= c->script.events) {
+    if (stream_is_over(c)) {
         size_t n = script_stream_end(text, c->id, &c->script);
 
         answer_done(c);
         return conn_send(c, text, n);
     }
     c->events_sent++;
+    c->silent++;
     mock.events++;
-    return conn_send(c, text, script_event(text, c->id, c->events_sent));
+    return conn_send(c, text, script_event(&mock.texts, text, c->id, c->events_sent));
 }
 
 /* Sends what is due now and arms the timer for what comes later. */
@@ -79,7 +88,8 @@ int mock_answer(struct conn *c)
 
     if (c->script.stream && !c->script.status)
         return stream_turn(c);
-    n = c->script.status ? script_error(text, c->script.status) : script_json(text, c->id);
+    n = c->script.status ? script_error(text, c->script.status)
+                         : script_json(&mock.texts, text, c->id);
     answer_done(c);
     return conn_send(c, text, n);
 }
@@ -161,10 +171,17 @@ int mock_on_request(struct conn *c)
     mock.requests++;
     c->id = ++mock.next_id;
     c->events_sent = 0;
+    c->silent = 0;
     c->busy = true;
     script_read(&c->script, c->body, c->body_len);
     if (!c->script.delay_ms)
         return mock_answer(c);
     wheel_arm(&mock.wheel, &c->timer, clock_ms() + c->script.delay_ms);
     return 0;
+}
+
+int mock_on_ack(struct conn *c)
+{
+    c->silent = 0;
+    return mock_answer(c);
 }

@@ -89,7 +89,7 @@ static const char filler[] =
     "The gateway passed this answer on as it was: every byte of it is counted at both ends. "
     "The gateway passed this answer on as it was: every byte of it is counted at both ends. ";
 
-size_t script_json(char *out, uint64_t id)
+static size_t make_json(char *out)
 {
     char after[256];
     int n =
@@ -100,11 +100,24 @@ size_t script_json(char *out, uint64_t id)
                         SCRIPT_COMPLETION_TOKENS, SCRIPT_PROMPT_TOKENS + SCRIPT_COMPLETION_TOKENS);
     int pad;
 
-    n += snprintf(out + n, SCRIPT_TEXT_MAX - (size_t)n, json_before, (unsigned long long)id);
+    n += snprintf(out + n, SCRIPT_TEXT_MAX - (size_t)n, json_before, 0ull);
     pad = head + SCRIPT_BODY_BYTES - tail - n;
     memcpy(out + n, filler, (size_t)pad);
     memcpy(out + n + pad, after, (size_t)tail);
     return (size_t)(n + pad + tail);
+}
+
+static void put_hex(char *at, uint64_t id)
+{
+    for (int i = 15; i >= 0; i--, id >>= 4)
+        at[i] = "0123456789abcdef"[id & 15];
+}
+
+size_t script_json(const struct script_texts *t, char *out, uint64_t id)
+{
+    memcpy(out, t->json, t->json_len);
+    put_hex(out + t->json_id, id);
+    return t->json_len;
 }
 
 size_t script_error(char *out, int status)
@@ -147,15 +160,29 @@ static size_t chunk_event(char *out, uint64_t id, const char *rest)
     return chunk(out, event, (size_t)n);
 }
 
-size_t script_event(char *out, uint64_t id, long number)
+size_t script_event(const struct script_texts *t, char *out, uint64_t id, long number)
 {
-    char choices[160];
+    memcpy(out, t->event, t->event_len);
+    put_hex(out + t->event_id, id);
+    for (int i = 4; i >= 0; i--, number /= 10)
+        out[t->event_number + (size_t)i] = (char)('0' + number % 10);
+    return t->event_len;
+}
 
-    snprintf(choices, sizeof choices,
-             "\"choices\":[{\"index\":0,\"delta\":{\"content\":\" w%05ld\"},\"logprobs\":null,"
-             "\"finish_reason\":null}]",
-             number % 100000);
-    return chunk_event(out, id, choices);
+static size_t place_of(const char *text, size_t len, const char *mark)
+{
+    return (size_t)(find(text, len, mark) - text) + strlen(mark);
+}
+
+void script_texts_init(struct script_texts *t)
+{
+    t->json_len = make_json(t->json);
+    t->json_id = place_of(t->json, t->json_len, "chatcmpl-");
+    t->event_len = chunk_event(t->event, 0,
+                               "\"choices\":[{\"index\":0,\"delta\":{\"content\":\" w00000\"},"
+                               "\"logprobs\":null,\"finish_reason\":null}]");
+    t->event_id = place_of(t->event, t->event_len, "chatcmpl-");
+    t->event_number = place_of(t->event, t->event_len, "\" w");
 }
 
 size_t script_stream_end(char *out, uint64_t id, const struct script *s)

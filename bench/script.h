@@ -38,15 +38,26 @@ struct script {
     uint32_t tag; /* 0: none */
 };
 
+/* The texts sent most often, made once: sending one is a copy and a few digits. */
+struct script_texts {
+    char json[SCRIPT_TEXT_MAX];
+    char event[SCRIPT_TEXT_MAX];
+    size_t json_len, json_id;                 /* length, and where the id's digits are */
+    size_t event_len, event_id, event_number; /* and where the number's are */
+};
+
+void script_texts_init(struct script_texts *t);
+
 void script_read(struct script *s, const char *body, size_t len);
 
 /* Each writes at most SCRIPT_TEXT_MAX bytes and returns their number.  `id` makes the
  * answer's id; the stream's parts carry their chunk framing.  `number` makes the event's
  * text: a gateway may take a model that repeats itself for a broken one, and cut it off. */
-size_t script_json(char *out, uint64_t id);
+size_t script_json(const struct script_texts *t, char *out, uint64_t id);
 size_t script_error(char *out, int status);
 size_t script_stream_head(char *out);
-size_t script_event(char *out, uint64_t id, long number);
+size_t script_event(const struct script_texts *t, char *out, uint64_t id, long number);
+/* Twice as much room. */
 size_t script_stream_end(char *out, uint64_t id, const struct script *s);
 
 #endif

@@ -84,15 +84,20 @@ class Measure:
     def round(self, server):
         """One round of one server."""
         plan = self.plan
-        out = {"closed64": self.load("closed", server, connections=64, seconds=plan.closed_s),
+        # A slow server answers 64 connections in waves: its window must hold many.
+        stretch = {"seconds": plan.closed_s * 2, "warmup": 3} if server.slow else \
+            {"seconds": plan.closed_s}
+        out = {"closed64": self.load("closed", server, connections=64, **stretch),
                "closed1": self.load("closed", server, connections=1, seconds=plan.single_s)}
-        reached = out["closed64"].get("completed", 0) / plan.closed_s
+        reached = out["closed64"].get("completed", 0) / stretch["seconds"]
         for rate in RATES:
             if reached >= rate:
                 out[f"open{rate}"] = self.load("open", server, rate=rate, connections=64,
                                                seconds=plan.open_s, warmup=0.3)
         out["events"] = self.load("events", server, connections=plan.event_streams,
                                   seconds=plan.events_s)
+        # What it still has to do for streams that were left is not the next one's work.
+        procs.until(lambda: self.mock.stats()["open_streams"] == 0, 15, 0.1)
         return out
 
     def many_requests(self, server):
@@ -108,6 +113,7 @@ class Measure:
         """Opens `count` streams, reads the memory, closes them, waits until the mock is rid
         of them all."""
         before = procs.memory(server.process.pid)
+        others = self.mock.stats()["open_streams"]
         load = subprocess.Popen(
             load_command(self.binary, "hold", server, self.mock, connections=count),
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -117,7 +123,7 @@ class Measure:
         load.stdin.close()
         done = json.loads(load.stdout.readline() or "{}")
         load.wait(60)
-        gone = procs.until(lambda: self.mock.stats()["open_streams"] == 0, 20, 0.2)
+        gone = procs.until(lambda: self.mock.stats()["open_streams"] <= others, 20, 0.2)
         result = {"wanted": count, "open": opened.get("open", 0), "still_open": done.get("open", 0),
                   "events": done.get("events", 0), "before": before, **after,
                   "all_closed_s": gone, "wrong": done.get("wrong_body", "")}
@@ -204,6 +210,9 @@ def run(servers, measure, plan, stream_limit):
                 continue
             say(f"{server.title}: {words}")
             results[server.name][part] = alone(server, getattr(measure, part), *arguments)
+            if part == "many_streams" and results[server.name][part]["all_closed_s"] is None:
+                server.stop()  # it keeps streams nobody reads: the rest on a fresh one
+                server.start()
     for server in live:
         server.stop()
     return results

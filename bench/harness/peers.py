@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The gateways we compare with, installed below build/bench from pinned versions.
 
-    LiteLLM   tests/differential/requirements.txt     every wheel by its hash
+    LiteLLM   tests/differential/requirements.lock     every wheel by its hash
     Portkey   bench/peers/portkey/package-lock.json   every package by its hash
     Bifrost   the version below                       checked by Go's own sum file
 
@@ -50,7 +50,7 @@ class LiteLLM(Server):
 
     def prepare(self):
         venv = os.path.join(self.bench.cache, "litellm")
-        lock = os.path.join(self.bench.root, "tests/differential/requirements.txt")
+        lock = os.path.join(self.bench.root, "tests/differential/requirements.lock")
         self.binary = os.path.join(venv, "bin/litellm")
         stamp = os.path.join(venv, "installed")
         if not os.path.exists(stamp) or os.path.getmtime(stamp) < os.path.getmtime(lock):
