@@ -17,6 +17,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Defined here, whatever the header tells an analyzer. */
+#undef km_fail
+#undef km_fail_param
+#undef km_fail_errno
+
 struct row {
     const char *name;
     const char *openai;

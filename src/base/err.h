@@ -90,6 +90,14 @@ int km_fail_param(struct km_err *err, int code, const char *param, const char *f
 /* KM_E_SYSTEM with the text of errno number `error` appended after ": ". */
 int km_fail_errno(struct km_err *err, int error, const char *fmt, ...) KM_PRINTF(3, 4);
 
+/* The static analyzer sees no further than this header: the answer is the code, and a code
+ * is negative, so what a callee would have written on success is not looked at. */
+#ifdef __clang_analyzer__
+#define km_fail(err, code, ...) ((void)km_fail(err, code, __VA_ARGS__), (code))
+#define km_fail_param(err, code, ...) ((void)km_fail_param(err, code, __VA_ARGS__), (code))
+#define km_fail_errno(err, error, ...) ((void)km_fail_errno(err, error, __VA_ARGS__), KM_E_SYSTEM)
+#endif
+
 /* Columns of the table; unknown codes answer as INTERNAL does.  Static storage. */
 const char *km_err_name(int code); /* "RATE_LIMITED" */
 const char *km_err_meaning(int code);

@@ -181,7 +181,7 @@ static int include_one(struct loading *l, struct km_str path, const struct km_no
         return km_fail(l->err, KM_E_CONFIG, "include takes a list of file names");
     }
     r = load_file(l, beside(l->arena, path, item->text), item, &other);
-    if (r < 0)
+    if (r != 0)
         return r;
     if (other->type == KM_NODE_MAP) {
         *root = merged(l, *root, other);
