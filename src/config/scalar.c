@@ -239,14 +239,14 @@ enum km_scalar km_scalar_resolve(struct km_str text)
     return KM_SCALAR_STR;
 }
 
-/* acc * base + digit, saturating; *f follows without bound. */
+/* acc * base - digit: below zero, where there is one number more.  f follows without bound. */
 static void push_digit(struct km_node *node, int64_t base, int64_t digit)
 {
     int64_t v;
 
-    node->f = node->f * (double)base + (double)digit;
+    node->f = node->f * (double)base - (double)digit;
     if (node->big || __builtin_mul_overflow(node->i, base, &v) ||
-        __builtin_add_overflow(v, digit, &v))
+        __builtin_sub_overflow(v, digit, &v))
         node->big = true;
     else
         node->i = v;
@@ -263,7 +263,7 @@ static int digit_value(char c)
     return 99;
 }
 
-/* At least one digit of the base from text, into node. */
+/* At least one digit of the base from text, into node, negated. */
 static bool digits(struct km_str text, int base, struct km_node *node)
 {
     for (size_t i = 0; i < text.n; i++) {
@@ -283,9 +283,9 @@ static bool sexagesimal_int(struct km_str text, struct km_node *node)
     while (km_str_split(&text, ':', &part)) {
         struct km_node n = { 0 };
 
-        if (!digits(part, 10, &n) || n.big)
+        if (!digits(part, 10, &n) || n.i == INT64_MIN)
             return false;
-        push_digit(node, 60, n.i);
+        push_digit(node, 60, -n.i);
     }
     return true;
 }
@@ -306,11 +306,12 @@ static bool construct_int(struct km_str text, struct km_node *node)
         ok = sexagesimal_int(text, node);
     else
         ok = digits(text, 10, node);
-    if (node->big)
-        node->i = INT64_MAX;
-    if (minus) {
+    if (!minus) {
         node->f = -node->f;
-        node->i = node->big ? INT64_MIN : -node->i;
+        node->big = node->big || node->i == INT64_MIN;
+        node->i = node->big ? INT64_MAX : -node->i;
+    } else if (node->big) {
+        node->i = INT64_MIN;
     }
     return ok;
 }

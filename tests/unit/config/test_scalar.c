@@ -71,7 +71,10 @@ static void integers_have_the_value_python_gives_them(void **state)
     assert_int_equal(constructed(&arena, "9223372036854775807").i, INT64_MAX);
     assert_false(constructed(&arena, "9223372036854775807").big);
     assert_true(constructed(&arena, "9223372036854775808").big);
+    assert_int_equal(constructed(&arena, "-9223372036854775808").i, INT64_MIN);
+    assert_false(constructed(&arena, "-9223372036854775808").big);
     assert_int_equal(constructed(&arena, "-99999999999999999999").i, INT64_MIN);
+    assert_true(constructed(&arena, "-99999999999999999999").big);
     km_arena_done(&arena);
 }
 
