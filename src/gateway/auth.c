@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* auth.c - authentication as a table.
+ *
+ * A row looks at the request and says: it is mine and good (0), not mine (KM_E_AGAIN), or mine
+ * and bad.  The first row that does not say "not mine" decides, so the order is the policy:
+ *
+ *     local    the control socket: its owner was checked by the kernel
+ *     open     authentication is off: everybody is the administrator of nothing but calls
+ *     master   the master key
+ *     key      a virtual key, by the SHA-256 of what was sent
+ *
+ * Credentials may come in any header LiteLLM knows.  Two different ones in a request are
+ * refused: taking the first would let a proxy and us disagree about who is asking.
+ */
+#include "gateway/auth.h"
+
+#include <stdio.h>
+
+#include "base/crypto.h"
+#include "base/encode.h"
+
+/* Header fields that may carry a key. `bearer`: after that word only. */
+static const struct {
+    struct km_str name;
+    bool bearer;
+} fields[] = {
+    { { "authorization", 13 }, true },
+    { { "x-api-key", 9 }, false },
+    { { "api-key", 7 }, false },
+    { { "x-goog-api-key", 14 }, false },
+    { { "ocp-apim-subscription-key", 25 }, false },
+    { { "x-litellm-api-key", 17 }, false },
+};
+
+static int refuse(struct km_err *err, const char *fmt, const char *text)
+{
+    int r = km_fail(err, KM_E_UNAUTHENTICATED, fmt, text);
+
+    if (err)
+        err->param = "None";   /* LiteLLM's own spelling of no parameter */
+    return r;
+}
+
+static struct km_str after_bearer(struct km_str value)
+{
+    return km_str_istarts(value, KM_STR("bearer ")) ? km_str_trim(km_str_skip(value, 7))
+                                                    : KM_STR_NONE;
+}
+
+static int is_credential(struct km_str name, struct km_str custom)
+{
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
+        if (km_str_ieq(name, fields[i].name))
+            return fields[i].bearer ? 2 : 1;
+    return custom.n && km_str_ieq(name, custom) ? 1 : 0;
+}
+
+/* The one credential of the request; empty when there is none. */
+static int credential(const struct km_visit *v, struct km_str *ret, struct km_err *err)
+{
+    const struct km_headers *h = &km_exchange_request(v->x)->headers;
+    struct km_str found = KM_STR_NONE;
+
+    for (size_t i = 0; i < h->n; i++) {
+        int kind = is_credential(h->v[i].name, v->view->snap->general->key_header);
+        struct km_str value;
+
+        if (!kind)
+            continue;
+        value = after_bearer(h->v[i].value);
+        if (!value.n && kind == 2)
+            return refuse(err, "Authentication Error, Malformed API Key passed in. Ensure Key has "
+                               "`Bearer ` prefix.%s", "");
+        if (!value.n)
+            value = km_str_trim(h->v[i].value);
+        if (found.n && !km_secret_str_eq(found, value))
+            return refuse(err, "Authentication Error, two different API keys were passed in. Send "
+                               "one.%s", "");
+        found = value;
+    }
+    *ret = found;
+    return 0;
+}
+
+static int by_local(struct km_visit *v, struct km_str key, struct km_err *err)
+{
+    (void)key;
+    (void)err;
+    if (!v->local)
+        return KM_E_AGAIN;
+    v->who.admin = true;
+    snprintf(v->who.who, sizeof v->who.who, "local:%u", v->uid);
+    return 0;
+}
+
+static int by_open(struct km_visit *v, struct km_str key, struct km_err *err)
+{
+    (void)key;
+    (void)err;
+    if (!v->view->snap->auth_off)
+        return KM_E_AGAIN;
+    v->who.admin = true;
+    snprintf(v->who.who, sizeof v->who.who, "anonymous");
+    return 0;
+}
+
+static int by_master(struct km_visit *v, struct km_str key, struct km_err *err)
+{
+    uint8_t hash[KM_SHA256_LEN];
+
+    (void)err;
+    km_sha256(key, hash);
+    if (!v->view->snap->has_master || !km_secret_eq(hash, v->view->snap->master_hash, sizeof hash))
+        return KM_E_AGAIN;
+    v->who.admin = true;
+    snprintf(v->who.who, sizeof v->who.who, "master");
+    return 0;
+}
+
+static void drop_key(void *key)
+{
+    km_key_unref(key);
+}
+
+static int by_key(struct km_visit *v, struct km_str key, struct km_err *err)
+{
+    uint8_t hash[KM_SHA256_LEN];
+    char text[9];
+    int r;
+
+    if (!km_str_starts(key, KM_STR("sk-"))) {
+        char masked[16] = "****";
+
+        if (key.n > 8)
+            snprintf(masked, sizeof masked, "%.4s****%.4s", key.p, key.p + key.n - 4);
+        return refuse(err, "Authentication Error, LiteLLM Virtual Key expected. Received=%s, "
+                           "expected to start with 'sk-'.", masked);
+    }
+    km_sha256(key, hash);
+    v->who.key = km_keys_find(v->w->gw->keys, hash);
+    if (!v->who.key) {
+        r = km_fail_param(err, KM_E_UNAUTHENTICATED, "key",
+                          "Authentication Error, Invalid proxy server token passed. It is unknown "
+                          "here: ask your administrator for a key, or make one with POST "
+                          "/key/generate.");
+        if (err)
+            err->type = "token_not_found_in_db";
+        return r;
+    }
+    km_hex(text, hash, 4);
+    snprintf(v->who.who, sizeof v->who.who, "key:%s", text);
+    r = km_arena_defer(km_exchange_arena(v->x), drop_key, v->who.key);
+    return r < 0 ? r : km_key_usable(v->who.key, km_wall_us(), err);
+}
+
+static const struct {
+    const char *name;
+    bool needs_key;    /* not asked when the request carries none */
+    int (*run)(struct km_visit *v, struct km_str key, struct km_err *err);
+} authenticators[] = {
+    { "local", false, by_local },
+    { "open", false, by_open },
+    { "master", true, by_master },
+    { "key", true, by_key },
+};
+
+static int identify(struct km_visit *v, struct km_err *err)
+{
+    struct km_str key = KM_STR_NONE;
+    int r = v->local ? 0 : credential(v, &key, err);
+
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < sizeof authenticators / sizeof authenticators[0]; i++) {
+        if (authenticators[i].needs_key && !key.n)
+            continue;
+        r = authenticators[i].run(v, key, err);
+        if (r != KM_E_AGAIN)
+            return r;
+    }
+    return refuse(err, "Authentication Error, No api key passed in.%s", "");
+}
+
+int km_authenticate(struct km_visit *v, enum km_auth_level level, struct km_err *err)
+{
+    const union km_addr *peer = km_exchange_peer(v->x);
+    int r;
+
+    if (level == KM_AUTH_PUBLIC)
+        return 0;
+    if (level == KM_AUTH_METRICS &&
+        (v->local || v->view->snap->metrics_open || km_addr_loopback(peer)))
+        return 0;
+    r = identify(v, err);
+    if (r == 0 && level == KM_AUTH_ADMIN && !v->who.admin)
+        r = km_fail(err, KM_E_FORBIDDEN,
+                    "Only the proxy admin can do this: use the master key, or `kanmon` on the "
+                    "machine itself.");
+    return r;
+}
+
+static bool listed(const struct km_str_list *list, struct km_str s)
+{
+    for (size_t i = 0; i < list->n; i++)
+        if (km_str_ieq(list->v[i], s) || km_str_eq(list->v[i], KM_STR("*")))
+            return true;
+    return false;
+}
+
+/* "localhost:4000" -> "localhost", "[::1]:4000" -> "[::1]" */
+static struct km_str without_port(struct km_str host)
+{
+    size_t colon = km_str_rchr(host, ':');
+
+    return colon < host.n && km_str_chr(km_str_skip(host, colon), ']') == host.n - colon
+               ? km_str_sub(host, 0, colon)
+               : host;
+}
+
+static bool loopback_name(struct km_str host)
+{
+    return km_str_ieq(host, KM_STR("localhost")) || km_str_starts(host, KM_STR("127.")) ||
+           km_str_eq(host, KM_STR("[::1]")) || host.n == 0;
+}
+
+int km_check_origin(const struct km_visit *v, struct km_err *err)
+{
+    const struct km_request *req = km_exchange_request(v->x);
+    const struct km_snapshot *snap = v->view->snap;
+    struct km_str origin = km_header_get(&req->headers, KM_STR("origin"));
+    struct km_str host = without_port(req->host);
+    size_t at;
+
+    if (v->local)
+        return 0;
+    if (snap->gateway->allowed_hosts.n ? !listed(&snap->gateway->allowed_hosts, host)
+                                       : !snap->has_master && snap->gateway->auth ==
+                                             KM_AUTH_MODE_KEYS && !loopback_name(host))
+        return km_fail(err, KM_E_FORBIDDEN,
+                       "Host '%.*s' is not served here; kanmon_settings.allowed_hosts names those "
+                       "that are.", KM_STR_ARG(km_str_sub(host, 0, 100)));
+    if (!origin.n || listed(&snap->gateway->allowed_origins, origin))
+        return 0;
+    at = km_str_find(origin, KM_STR("://"));
+    if (at < origin.n && km_str_ieq(km_str_skip(origin, at + 3), req->host))
+        return 0;
+    return km_fail(err, KM_E_FORBIDDEN,
+                   "Pages of origin '%.*s' may not call this gateway; "
+                   "kanmon_settings.allowed_origins names those that may.",
+                   KM_STR_ARG(km_str_sub(origin, 0, 100)));
+}

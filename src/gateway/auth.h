@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* auth.h - who is asking: authenticators are rows of one table, used by every route. */
+#ifndef KM_GATEWAY_AUTH_H
+#define KM_GATEWAY_AUTH_H
+
+#include "gateway/gateway.h"
+
+#define KM_WHO_LEN 48
+
+struct km_principal {
+    struct km_key *key;        /* a reference; NULL: the administrator, or nobody asked */
+    bool admin;
+    char who[KM_WHO_LEN];      /* for the audit log: "local:0", "master", "key:1a2b3c4d" */
+};
+
+/* One request on its way to a handler.  Lives in the exchange's arena and dies with it. */
+struct km_visit {
+    struct km_worker *w;
+    struct km_view *view;
+    struct km_exchange *x;
+    struct km_route_match match;
+    struct km_principal who;
+    struct km_uuid id;
+    char id_text[KM_UUID_LEN + 1];
+    bool local;                /* by the control socket */
+    unsigned uid;              /* of the peer, when local */
+};
+
+/* Fills v->who for the level its route asks, or fails with UNAUTHENTICATED or FORBIDDEN in
+ * LiteLLM's words.  The reference goes with the exchange. */
+int km_authenticate(struct km_visit *v, enum km_auth_level level, struct km_err *err) KM_MUST_USE;
+
+/* Host and Origin as the configuration allows them (DNS rebinding, foreign pages). */
+int km_check_origin(const struct km_visit *v, struct km_err *err) KM_MUST_USE;
+
+#endif

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* dispatch.c - the door: origin, route, key, handler, in that order for every request.
+ *
+ * A route unknown here is 404 before any key is asked, as LiteLLM does; everything a handler may
+ * learn of the caller is in the visit.  Calls (LLM, pass-through) ask for the key themselves, as
+ * the first step of their table; every other route is asked here, so none can forget it.
+ */
+#include "gateway/dispatch.h"
+
+#include "gateway/reply.h"
+
+void km_local_peer(union km_addr *addr, unsigned uid)
+{
+    memset(addr, 0, sizeof *addr);
+    addr->sa.sa_family = AF_UNIX;
+    addr->in.sin_addr.s_addr = uid;
+}
+
+static void drop_view(void *view)
+{
+    km_view_unref(view);
+}
+
+static struct km_visit *visit_new(struct km_worker *w, struct km_exchange *x)
+{
+    struct km_visit *v = km_arena_zalloc(km_exchange_arena(x), sizeof *v);
+
+    if (!v)
+        return NULL;
+    v->w = w;
+    v->x = x;
+    v->view = km_view_ref(w->view);
+    if (km_arena_defer(km_exchange_arena(x), drop_view, v->view) < 0)
+        return NULL;   /* defer ran it */
+    v->id = km_uuid7(km_loop_ids(w->loop));
+    km_uuid_text(&v->id, v->id_text);
+    return v;
+}
+
+static int not_routed(struct km_visit *v, int r, struct km_str allow, struct km_err *err)
+{
+    const struct km_request *req = km_exchange_request(v->x);
+
+    if (r == KM_E_BAD_METHOD)
+        return km_fail(err, r, "%.*s is not a method of %.*s; it takes %.*s.",
+                       KM_STR_ARG(req->method), KM_STR_ARG(km_str_sub(req->path, 0, 200)),
+                       KM_STR_ARG(allow));
+    return km_fail(err, KM_E_NOT_FOUND, "There is no route %.*s here. GET /routes lists them.",
+                   KM_STR_ARG(km_str_sub(req->path, 0, 200)));
+}
+
+static int enter(struct km_visit *v, struct km_err *err)
+{
+    const struct km_request *req = km_exchange_request(v->x);
+    struct km_str allow = KM_STR_NONE;
+    enum km_auth_level level;
+    int r = km_check_origin(v, err);
+
+    if (r < 0)
+        return r;
+    r = km_router_find(v->view->snap->router, req->method, req->path, &v->match, &allow);
+    if (r < 0)
+        return not_routed(v, r, allow, err);
+    level = v->match.route->auth;
+    return level == KM_AUTH_CALL ? 0 : km_authenticate(v, level, err);
+}
+
+static void dispatch(struct km_worker *w, struct km_exchange *x, bool local)
+{
+    struct km_err err = { 0 };
+    struct km_visit *v = visit_new(w, x);
+
+    if (!v) {
+        km_exchange_respond(x, 503, KM_STR("Retry-After: 1\r\n"), KM_STR_NONE);
+        return;
+    }
+    v->local = local;
+    v->uid = local ? km_exchange_peer(x)->in.sin_addr.s_addr : 0;
+    if (enter(v, &err) < 0)
+        km_reply_error(v, &err);
+    else
+        v->match.route->handler(v, x, &v->match);
+}
+
+void km_dispatch(void *worker, struct km_exchange *x)
+{
+    dispatch(worker, x, false);
+}
+
+void km_dispatch_local(void *worker, struct km_exchange *x)
+{
+    dispatch(worker, x, true);
+}
+
+void km_dispatch_error(void *worker, const struct km_err *err, struct km_str path,
+                       struct km_buf *out)
+{
+    (void)worker;
+    (void)path;
+    km_error_json(err, out);
+}

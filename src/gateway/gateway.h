@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* gateway.h - the running program: what is shared, and one worker a core.
+ *
+ *     struct km_gateway ── owns ── store, keys, metrics, log, events, body budget
+ *          │                       the current snapshot (swapped by reload)
+ *          └── workers[] ── own ── loop, DNS, pools, HTTP client and server, ledger
+ *
+ * Fields say which thread may touch them.  What workers share is atomic, locked inside, or
+ * immutable; everything else of a worker belongs to its loop's thread.
+ */
+#ifndef KM_GATEWAY_GATEWAY_H
+#define KM_GATEWAY_GATEWAY_H
+
+#include <pthread.h>
+
+#include "base/event.h"
+#include "gateway/snapshot.h"
+#include "http/client.h"
+#include "store/ledger.h"
+#include "sys/listener.h"
+
+#define KM_WORKERS_MAX 64
+
+struct km_gateway;
+struct km_worker;
+
+/* A worker's hold on the snapshot: counted without atomics by the calls of that worker. */
+struct km_view {
+    struct km_snapshot *snap;
+    size_t refs;
+};
+
+struct km_tls_listener {
+    const struct km_listen_entry *entry;
+    struct km_tls_server *tls;      /* NULL: plain; replaced by reload on the worker's thread */
+};
+
+struct km_listener {
+    struct km_worker *worker;
+    struct km_acceptor *acceptor;
+    size_t entry;                   /* which entry of kanmon_settings.listen */
+    int fd;
+};
+
+struct km_worker {
+    struct km_gateway *gw;
+    size_t index;
+    pthread_t thread;
+    bool running;                   /* its thread was started */
+    struct km_mailbox *mailbox;     /* any thread posts */
+    /* --- the loop's thread only --- */
+    struct km_loop *loop;
+    struct km_dns *dns;
+    struct km_dialer *dialer;
+    struct km_pool *pool;
+    struct km_http_client *client;
+    struct km_http_server *server;
+    struct km_http_server *control; /* the Unix socket's; worker 0 only */
+    struct km_acceptor *control_acceptor;
+    struct km_ledger *ledger;
+    struct km_listener listeners[KM_LISTEN_MAX];
+    size_t nlisteners;
+    struct km_tls_server **tls;     /* by entry of listen; NULL: plain */
+    size_t ntls;
+    struct km_view *view;
+    struct km_list calls;           /* running calls */
+    size_t ncalls;
+    struct km_buf scratch;          /* for one callback: never kept across */
+    uint64_t rng;
+    bool draining;
+    struct km_timer tick;           /* each second: log flush */
+};
+
+struct km_gateway_args {
+    const struct km_config *config; /* a reference is taken */
+    const struct km_settings_table *const *tables;
+    const struct km_config_flag *flags;   /* given again to every reload; must outlive */
+    size_t nflags;
+    const struct km_route_rows *routes;
+    const char *state_dir;
+};
+
+struct km_gateway {
+    const struct km_gateway_args *args;   /* immutable after start */
+    char state_dir[512];
+    char config_file[512];
+    struct km_log *log;
+    struct km_events *events;
+    struct km_metrics *metrics;
+    struct km_store *store;
+    struct km_keys *keys;
+    struct km_body_budget bodies;
+    _Atomic int64_t connections;
+    int64_t started_us;
+    struct km_worker *workers;
+    size_t nworkers;
+    struct km_loop *main;           /* the main thread's loop: signals, reload */
+    struct km_mailbox *main_mailbox;
+    _Atomic size_t workers_left;    /* still draining */
+    void (*on_stopped)(void *ctx);  /* main thread: every worker has stopped */
+    void *ctx;
+    struct km_snapshot *current;    /* main thread only; workers hold views */
+    bool reloading;
+};
+
+/* Opens the store, loads keys, makes the workers (not yet running).  Blocking, main thread. */
+int km_gateway_new(const struct km_gateway_args *args, struct km_loop *main_loop,
+                   struct km_gateway **ret_gw, struct km_err *err) KM_MUST_USE;
+/* Takes sockets: `count` for each entry of listen, entry by entry; workers adopt them in turn. */
+int km_gateway_listen(struct km_gateway *gw, const int *fds, size_t nfds, struct km_err *err)
+    KM_MUST_USE;
+/* The control socket (already listening), or -1. */
+int km_gateway_control(struct km_gateway *gw, int fd, struct km_err *err) KM_MUST_USE;
+int km_gateway_start(struct km_gateway *gw, struct km_err *err) KM_MUST_USE;
+
+/* Loads the file anew and swaps, or changes nothing and says why.  Main thread; blocking for
+ * the time of reading.  diags gets everything that is to be said. */
+int km_gateway_reload(struct km_gateway *gw, struct km_diags *diags, struct km_err *err)
+    KM_MUST_USE;
+
+/* Stops accepting, lets running calls end (at most drain), then on_stopped.  pass_on gets idle
+ * descriptors of plain connections (any worker's thread); NULL closes them. */
+void km_gateway_stop(struct km_gateway *gw, void (*pass_on)(void *ctx, int fd),
+                     void (*on_stopped)(void *ctx), void *ctx);
+/* A connection somebody passed on (hand-over). Any thread. */
+void km_gateway_adopt(struct km_gateway *gw, int fd, const union km_addr *peer);
+struct km_gateway *km_gateway_free(struct km_gateway *gw);
+
+/* --- for handlers --- */
+
+struct km_view *km_view_ref(struct km_view *v);      /* its worker's thread */
+void km_view_unref(struct km_view *v);
+
+#endif

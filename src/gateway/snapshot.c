@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* snapshot.c - see snapshot.h.
+ *
+ * Everything a request would otherwise look up by name is resolved here once: the settings'
+ * structs, the master key's digest, the routes.  What fails here fails the load, never a call.
+ */
+#include "gateway/snapshot.h"
+
+#include <stdlib.h>
+
+#include "base/crypto.h"
+#include "store/store.h"
+
+#define ROUTES_BYTES ((size_t)16 * 1024 * 1024)
+
+struct km_snapshot *km_snapshot_ref(struct km_snapshot *s)
+{
+    s->refs++;
+    return s;
+}
+
+struct km_snapshot *km_snapshot_unref(struct km_snapshot *s)
+{
+    if (!s || --s->refs > 0)
+        return NULL;
+    for (size_t i = 0; i < s->npasses; i++)
+        km_origin_unref(s->passes[i].origin);
+    km_models_free(s->models);
+    km_router_free(s->router);
+    km_prices_free(s->prices);
+    km_tls_client_unref(s->tls);
+    km_tls_client_unref(s->tls_insecure);
+    km_arena_done(&s->arena);
+    km_config_unref(s->config);
+    free(s->success);
+    free(s);
+    return NULL;
+}
+
+static void take_settings(struct km_snapshot *s)
+{
+    const struct km_litellm_logging *logging = km_config_get(s->config, &km_litellm_logging_table);
+
+    s->gateway = km_config_get(s->config, &km_gateway_settings_table);
+    s->general = km_config_get(s->config, &km_general_settings_table);
+    s->http = km_config_get(s->config, &km_http_settings_table);
+    s->pool = km_config_get(s->config, &km_pool_settings_table);
+    s->keys = km_config_get(s->config, &km_key_settings_table);
+    s->llm = km_config_get(s->config, &km_llm_defaults_table);
+    s->routing = km_config_get(s->config, &km_router_settings_table);
+    s->breaker = km_config_get(s->config, &km_breaker_settings_table);
+    s->has_master = s->general->master_key.n > 0;
+    if (s->has_master)
+        km_sha256(s->general->master_key, s->master_hash);
+    s->auth_off = s->gateway->auth == KM_AUTH_MODE_NONE || !s->has_master;
+    s->metrics_open = s->gateway->metrics_public || !logging->metrics_auth;
+}
+
+static void each_price(void *ctx, const struct km_price_row *row)
+{
+    struct km_err ignored;
+
+    /* A row that is not understood (any more) is passed over: its model counts as unpriced,
+     * which is what the books will say. */
+    if (km_prices_add_json(ctx, row->model, row->json, &ignored) < 0)
+        return;
+}
+
+static int build_models(struct km_snapshot *s, struct km_store *store, struct km_diags *diags,
+                        struct km_err *err)
+{
+    struct km_tls_client_args plain = { 0 }, insecure = { .insecure = true };
+    struct km_proxy_env proxies = { 0 };
+    struct km_models_args args = { .config = s->config, .proxies = &proxies };
+    int r = km_tls_client_new(&plain, &s->tls, err);
+
+    if (r == 0)
+        r = km_tls_client_new(&insecure, &s->tls_insecure, err);
+    s->prices = km_prices_new();
+    if (r == 0 && !s->prices)
+        r = km_fail(err, KM_E_NOMEM, "out of memory");
+    if (r == 0 && store)
+        r = km_store_prices(store, each_price, s->prices, err);
+    if (r < 0)
+        return r;
+    (void)(km_config_getenv(s->config, "http_proxy", &proxies.http) ||
+           km_config_getenv(s->config, "HTTP_PROXY", &proxies.http));
+    (void)(km_config_getenv(s->config, "https_proxy", &proxies.https) ||
+           km_config_getenv(s->config, "HTTPS_PROXY", &proxies.https));
+    (void)(km_config_getenv(s->config, "no_proxy", &proxies.none) ||
+           km_config_getenv(s->config, "NO_PROXY", &proxies.none));
+    args.prices = s->prices;
+    args.tls = s->tls;
+    args.tls_insecure = s->tls_insecure;
+    return km_models_new(&args, diags, &s->models, err);
+}
+
+static int build_routes(struct km_snapshot *s, const struct km_route_rows *routes,
+                        struct km_diags *diags, struct km_err *err)
+{
+    int r = 0;
+
+    s->router = km_router_new();
+    if (!s->router)
+        return km_fail(err, KM_E_NOMEM, "out of memory");
+    for (; r == 0 && routes->rows; routes++)
+        r = km_router_add(s->router, routes->rows, routes->n, err);
+    return r == 0 ? km_passthrough_routes(s, diags, err) : r;
+}
+
+int km_snapshot_new(const struct km_snapshot_args *args, struct km_diags *diags,
+                    struct km_snapshot **ret_snapshot, struct km_err *err)
+{
+    struct km_snapshot *s = calloc(1, sizeof *s);
+    int r;
+
+    if (!s)
+        return km_fail(err, KM_E_NOMEM, "out of memory");
+    s->refs = 1;
+    s->version = args->version;
+    s->config = km_config_ref(args->config);
+    km_arena_init(&s->arena, ROUTES_BYTES, NULL);
+    take_settings(s);
+    r = build_models(s, args->store, diags, err);
+    if (r == 0)
+        r = build_routes(s, args->routes, diags, err);
+    s->success = r == 0 ? calloc(km_models_count(s->models) + 1, sizeof(void *)) : NULL;
+    if (r == 0 && !s->success)
+        r = km_fail(err, KM_E_NOMEM, "out of memory");
+    if (r < 0) {
+        km_snapshot_unref(s);
+        return r;
+    }
+    *ret_snapshot = s;
+    return 0;
+}

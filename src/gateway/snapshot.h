@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* snapshot.h - one configuration made ready to serve: models, routes, keys of the door.
+ *
+ * Immutable and reference-counted; all workers share it.  A reload builds a new one and swaps;
+ * the old one goes when its last call ends.
+ */
+#ifndef KM_GATEWAY_SNAPSHOT_H
+#define KM_GATEWAY_SNAPSHOT_H
+
+#include "config/config.h"
+#include "gateway/settings.h"
+#include "http/router.h"
+#include "http/server.h"
+#include "llm/model.h"
+#include "net/pool.h"
+#include "policy/key.h"
+
+/* A pass-through endpoint: a row of general_settings.pass_through_endpoints. */
+struct km_passthrough {
+    struct km_str path;          /* "/echo" */
+    struct km_origin *origin;
+    struct km_str target;        /* path at the target, with query */
+    struct km_str head;          /* header lines from the configuration */
+    bool subpath;                /* include_subpath: the rest is appended */
+    bool forward_headers;
+    bool open;                   /* auth: false */
+    int64_t cost;                /* nano-USD a request */
+    struct km_str api_base;
+};
+
+struct km_snapshot {
+    _Atomic int refs;
+    uint64_t version;            /* counts loads, from 1 */
+    struct km_config *config;
+    struct km_models *models;
+    struct km_prices *prices;
+    struct km_router *router;
+    struct km_arena arena;       /* routes of pass-through endpoints and their strings */
+    struct km_passthrough *passes;
+    size_t npasses;
+    struct km_tls_client *tls, *tls_insecure;
+    const struct km_gateway_settings *gateway;
+    const struct km_general_settings *general;
+    const struct km_http_settings *http;
+    const struct km_pool_settings *pool;
+    const struct km_key_settings *keys;
+    const struct km_llm_defaults *llm;
+    const struct km_router_settings *routing;
+    const struct km_breaker_settings *breaker;
+    bool has_master;
+    uint8_t master_hash[32];
+    bool auth_off;               /* nobody is asked for a key */
+    bool metrics_open;
+    struct km_series **success;  /* by deployment: calls that ended well */
+};
+
+/* Route rows of the program, from every layer: app/ hands them in. */
+struct km_route_rows {
+    const struct km_route *rows;
+    size_t n;
+};
+
+struct km_snapshot_args {
+    struct km_config *config;              /* a reference is taken */
+    const struct km_route_rows *routes;    /* ends with rows NULL */
+    struct km_store *store;                /* imported prices; NULL: built-in ones only */
+    uint64_t version;
+};
+
+/* Problems of models go to diags as warnings. */
+int km_snapshot_new(const struct km_snapshot_args *args, struct km_diags *diags,
+                    struct km_snapshot **ret_snapshot, struct km_err *err) KM_MUST_USE;
+struct km_snapshot *km_snapshot_ref(struct km_snapshot *s);    /* any thread */
+struct km_snapshot *km_snapshot_unref(struct km_snapshot *s);
+
+/* pass.c: reads general_settings.pass_through_endpoints and adds their routes. */
+int km_passthrough_routes(struct km_snapshot *s, struct km_diags *diags, struct km_err *err)
+    KM_MUST_USE;
+
+#endif
