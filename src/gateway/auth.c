@@ -32,12 +32,12 @@ static const struct {
     { { "x-litellm-api-key", 17 }, false },
 };
 
-static int refuse(struct km_err *err, const char *fmt, const char *text)
+static int refuse(struct km_err *err, const char *why)
 {
-    int r = km_fail(err, KM_E_UNAUTHENTICATED, fmt, text);
+    int r = km_fail(err, KM_E_UNAUTHENTICATED, "Authentication Error, %s", why);
 
     if (err)
-        err->param = "None";   /* LiteLLM's own spelling of no parameter */
+        err->param = "None"; /* LiteLLM's own spelling of no parameter */
     return r;
 }
 
@@ -69,13 +69,11 @@ static int credential(const struct km_visit *v, struct km_str *ret, struct km_er
             continue;
         value = after_bearer(h->v[i].value);
         if (!value.n && kind == 2)
-            return refuse(err, "Authentication Error, Malformed API Key passed in. Ensure Key has "
-                               "`Bearer ` prefix.%s", "");
+            return refuse(err, "Malformed API Key passed in. Ensure Key has `Bearer ` prefix.");
         if (!value.n)
             value = km_str_trim(h->v[i].value);
         if (found.n && !km_secret_str_eq(found, value))
-            return refuse(err, "Authentication Error, two different API keys were passed in. Send "
-                               "one.%s", "");
+            return refuse(err, "two different API keys were passed in. Send one.");
         found = value;
     }
     *ret = found;
@@ -129,12 +127,14 @@ static int by_key(struct km_visit *v, struct km_str key, struct km_err *err)
     int r;
 
     if (!km_str_starts(key, KM_STR("sk-"))) {
-        char masked[16] = "****";
+        char why[120];
+        bool show = key.n > 8;
 
-        if (key.n > 8)
-            snprintf(masked, sizeof masked, "%.4s****%.4s", key.p, key.p + key.n - 4);
-        return refuse(err, "Authentication Error, LiteLLM Virtual Key expected. Received=%s, "
-                           "expected to start with 'sk-'.", masked);
+        snprintf(why, sizeof why,
+                 "LiteLLM Virtual Key expected. Received=%.*s****%.*s, expected to "
+                 "start with 'sk-'.",
+                 show ? 4 : 0, key.p, show ? 4 : 0, show ? key.p + key.n - 4 : "");
+        return refuse(err, why);
     }
     km_sha256(key, hash);
     v->who.key = km_keys_find(v->w->gw->keys, hash);
@@ -155,7 +155,7 @@ static int by_key(struct km_visit *v, struct km_str key, struct km_err *err)
 
 static const struct {
     const char *name;
-    bool needs_key;    /* not asked when the request carries none */
+    bool needs_key; /* not asked when the request carries none */
     int (*run)(struct km_visit *v, struct km_str key, struct km_err *err);
 } authenticators[] = {
     { "local", false, by_local },
@@ -178,7 +178,7 @@ static int identify(struct km_visit *v, struct km_err *err)
         if (r != KM_E_AGAIN)
             return r;
     }
-    return refuse(err, "Authentication Error, No api key passed in.%s", "");
+    return refuse(err, "No api key passed in.");
 }
 
 int km_authenticate(struct km_visit *v, enum km_auth_level level, struct km_err *err)
@@ -233,12 +233,13 @@ int km_check_origin(const struct km_visit *v, struct km_err *err)
 
     if (v->local)
         return 0;
-    if (snap->gateway->allowed_hosts.n ? !listed(&snap->gateway->allowed_hosts, host)
-                                       : !snap->has_master && snap->gateway->auth ==
-                                             KM_AUTH_MODE_KEYS && !loopback_name(host))
+    if (snap->gateway->allowed_hosts.n
+            ? !listed(&snap->gateway->allowed_hosts, host)
+            : !snap->has_master && snap->gateway->auth == KM_AUTH_MODE_KEYS && !loopback_name(host))
         return km_fail(err, KM_E_FORBIDDEN,
                        "Host '%.*s' is not served here; kanmon_settings.allowed_hosts names those "
-                       "that are.", KM_STR_ARG(km_str_sub(host, 0, 100)));
+                       "that are.",
+                       KM_STR_ARG(km_str_sub(host, 0, 100)));
     if (!origin.n || listed(&snap->gateway->allowed_origins, origin))
         return 0;
     at = km_str_find(origin, KM_STR("://"));

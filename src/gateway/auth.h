@@ -8,9 +8,9 @@
 #define KM_WHO_LEN 48
 
 struct km_principal {
-    struct km_key *key;        /* a reference; NULL: the administrator, or nobody asked */
+    struct km_key *key; /* a reference; NULL: the administrator, or nobody asked */
     bool admin;
-    char who[KM_WHO_LEN];      /* for the audit log: "local:0", "master", "key:1a2b3c4d" */
+    char who[KM_WHO_LEN]; /* for the audit log: "local:0", "master", "key:1a2b3c4d" */
 };
 
 /* One request on its way to a handler.  Lives in the exchange's arena and dies with it. */
@@ -22,8 +22,8 @@ struct km_visit {
     struct km_principal who;
     struct km_uuid id;
     char id_text[KM_UUID_LEN + 1];
-    bool local;                /* by the control socket */
-    unsigned uid;              /* of the peer, when local */
+    bool local; /* by the control socket */
+    unsigned uid; /* of the peer, when local */
 };
 
 /* Fills v->who for the level its route asks, or fails with UNAUTHENTICATED or FORBIDDEN in

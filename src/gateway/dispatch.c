@@ -31,7 +31,7 @@ static struct km_visit *visit_new(struct km_worker *w, struct km_exchange *x)
     v->x = x;
     v->view = km_view_ref(w->view);
     if (km_arena_defer(km_exchange_arena(x), drop_view, v->view) < 0)
-        return NULL;   /* defer ran it */
+        return NULL; /* defer ran it */
     v->id = km_uuid7(km_loop_ids(w->loop));
     km_uuid_text(&v->id, v->id_text);
     return v;

@@ -32,13 +32,13 @@ struct km_view {
 
 struct km_tls_listener {
     const struct km_listen_entry *entry;
-    struct km_tls_server *tls;      /* NULL: plain; replaced by reload on the worker's thread */
+    struct km_tls_server *tls; /* NULL: plain; replaced by reload on the worker's thread */
 };
 
 struct km_listener {
     struct km_worker *worker;
     struct km_acceptor *acceptor;
-    size_t entry;                   /* which entry of kanmon_settings.listen */
+    size_t entry; /* which entry of kanmon_settings.listen */
     int fd;
 };
 
@@ -46,8 +46,8 @@ struct km_worker {
     struct km_gateway *gw;
     size_t index;
     pthread_t thread;
-    bool running;                   /* its thread was started */
-    struct km_mailbox *mailbox;     /* any thread posts */
+    bool running; /* its thread was started */
+    struct km_mailbox *mailbox; /* any thread posts */
     /* --- the loop's thread only --- */
     struct km_loop *loop;
     struct km_dns *dns;
@@ -60,28 +60,28 @@ struct km_worker {
     struct km_ledger *ledger;
     struct km_listener listeners[KM_LISTEN_MAX];
     size_t nlisteners;
-    struct km_tls_server **tls;     /* by entry of listen; NULL: plain */
+    struct km_tls_server **tls; /* by entry of listen; NULL: plain */
     size_t ntls;
     struct km_view *view;
-    struct km_list calls;           /* running calls */
+    struct km_list calls; /* running calls */
     size_t ncalls;
-    struct km_buf scratch;          /* for one callback: never kept across */
+    struct km_buf scratch; /* for one callback: never kept across */
     uint64_t rng;
     bool draining;
-    struct km_timer tick;           /* each second: log flush */
+    struct km_timer tick; /* each second: log flush */
 };
 
 struct km_gateway_args {
     const struct km_config *config; /* a reference is taken */
     const struct km_settings_table *const *tables;
-    const struct km_config_flag *flags;   /* given again to every reload; must outlive */
+    const struct km_config_flag *flags; /* given again to every reload; must outlive */
     size_t nflags;
     const struct km_route_rows *routes;
     const char *state_dir;
 };
 
 struct km_gateway {
-    const struct km_gateway_args *args;   /* immutable after start */
+    const struct km_gateway_args *args; /* immutable after start */
     char state_dir[512];
     char config_file[512];
     struct km_log *log;
@@ -94,12 +94,12 @@ struct km_gateway {
     int64_t started_us;
     struct km_worker *workers;
     size_t nworkers;
-    struct km_loop *main;           /* the main thread's loop: signals, reload */
+    struct km_loop *main; /* the main thread's loop: signals, reload */
     struct km_mailbox *main_mailbox;
-    _Atomic size_t workers_left;    /* still draining */
-    void (*on_stopped)(void *ctx);  /* main thread: every worker has stopped */
+    _Atomic size_t workers_left; /* still draining */
+    void (*on_stopped)(void *ctx); /* main thread: every worker has stopped */
     void *ctx;
-    struct km_snapshot *current;    /* main thread only; workers hold views */
+    struct km_snapshot *current; /* main thread only; workers hold views */
     bool reloading;
 };
 
@@ -107,16 +107,16 @@ struct km_gateway {
 int km_gateway_new(const struct km_gateway_args *args, struct km_loop *main_loop,
                    struct km_gateway **ret_gw, struct km_err *err) KM_MUST_USE;
 /* Takes sockets: `count` for each entry of listen, entry by entry; workers adopt them in turn. */
-int km_gateway_listen(struct km_gateway *gw, const int *fds, size_t nfds, struct km_err *err)
-    KM_MUST_USE;
+int km_gateway_listen(struct km_gateway *gw, const int *fds, size_t nfds,
+                      struct km_err *err) KM_MUST_USE;
 /* The control socket (already listening), or -1. */
 int km_gateway_control(struct km_gateway *gw, int fd, struct km_err *err) KM_MUST_USE;
 int km_gateway_start(struct km_gateway *gw, struct km_err *err) KM_MUST_USE;
 
 /* Loads the file anew and swaps, or changes nothing and says why.  Main thread; blocking for
  * the time of reading.  diags gets everything that is to be said. */
-int km_gateway_reload(struct km_gateway *gw, struct km_diags *diags, struct km_err *err)
-    KM_MUST_USE;
+int km_gateway_reload(struct km_gateway *gw, struct km_diags *diags,
+                      struct km_err *err) KM_MUST_USE;
 
 /* Stops accepting, lets running calls end (at most drain), then on_stopped.  pass_on gets idle
  * descriptors of plain connections (any worker's thread); NULL closes them. */
@@ -128,7 +128,7 @@ struct km_gateway *km_gateway_free(struct km_gateway *gw);
 
 /* --- for handlers --- */
 
-struct km_view *km_view_ref(struct km_view *v);      /* its worker's thread */
+struct km_view *km_view_ref(struct km_view *v); /* its worker's thread */
 void km_view_unref(struct km_view *v);
 
 #endif

@@ -17,34 +17,35 @@ struct km_listen_entry {
 
 enum km_auth_mode { KM_AUTH_MODE_KEYS, KM_AUTH_MODE_NONE };
 
-struct km_gateway_settings {           /* kanmon_settings */
-    struct km_table_list listen;       /* of struct km_listen_entry; empty: 127.0.0.1:4000 */
-    struct km_str workers;             /* "auto" or a number */
+struct km_gateway_settings { /* kanmon_settings */
+    struct km_table_list listen; /* of struct km_listen_entry; empty: 127.0.0.1:4000 */
+    struct km_str workers; /* "auto" or a number */
     struct km_str state_dir;
-    int64_t auth;                      /* enum km_auth_mode */
+    int64_t auth; /* enum km_auth_mode */
     bool metrics_public;
     struct km_str_list allowed_hosts;
     struct km_str_list allowed_origins;
-    int64_t log_format;                /* enum km_log_format */
-    int64_t log_level;                 /* enum km_log_level */
-    struct km_str log_file;            /* empty: standard error */
+    int64_t log_format; /* enum km_log_format */
+    int64_t log_level; /* enum km_log_level */
+    struct km_str log_file; /* empty: standard error */
     bool log_prompts;
     int64_t drain_ms;
-    int64_t response_bytes;            /* a buffered answer of an upstream */
-    int64_t sse_event_bytes;           /* one event of an upstream's stream */
+    int64_t stream_idle_ms; /* silence of an upstream inside an answer */
+    int64_t response_bytes; /* a buffered answer of an upstream */
+    int64_t sse_event_bytes; /* one event of an upstream's stream */
 };
 
-struct km_general_settings {           /* general_settings */
+struct km_general_settings { /* general_settings */
     struct km_str master_key;
     struct km_str database_url;
-    struct km_str key_header;          /* litellm_key_header_name */
+    struct km_str key_header; /* litellm_key_header_name */
     const struct km_node *pass_through;
 };
 
-struct km_litellm_logging {            /* litellm_settings */
+struct km_litellm_logging { /* litellm_settings */
     bool json_logs;
     bool set_verbose;
-    bool metrics_auth;                 /* require_auth_for_metrics_endpoint */
+    bool metrics_auth; /* require_auth_for_metrics_endpoint */
 };
 
 extern const struct km_settings_table km_gateway_settings_table;

@@ -32,7 +32,7 @@ struct km_snapshot *km_snapshot_unref(struct km_snapshot *s)
     km_tls_client_unref(s->tls_insecure);
     km_arena_done(&s->arena);
     km_config_unref(s->config);
-    free(s->success);
+    free(s->series);
     free(s);
     return NULL;
 }
@@ -124,9 +124,8 @@ int km_snapshot_new(const struct km_snapshot_args *args, struct km_diags *diags,
     r = build_models(s, args->store, diags, err);
     if (r == 0)
         r = build_routes(s, args->routes, diags, err);
-    s->success = r == 0 ? calloc(km_models_count(s->models) + 1, sizeof(void *)) : NULL;
-    if (r == 0 && !s->success)
-        r = km_fail(err, KM_E_NOMEM, "out of memory");
+    if (r == 0)
+        r = km_metrics_bind(s, args->metrics, err);
     if (r < 0) {
         km_snapshot_unref(s);
         return r;

@@ -17,25 +17,30 @@
 
 /* A pass-through endpoint: a row of general_settings.pass_through_endpoints. */
 struct km_passthrough {
-    struct km_str path;          /* "/echo" */
+    struct km_str path; /* "/echo" */
     struct km_origin *origin;
-    struct km_str target;        /* path at the target, with query */
-    struct km_str head;          /* header lines from the configuration */
-    bool subpath;                /* include_subpath: the rest is appended */
+    struct km_str target; /* path at the target, with query */
+    struct km_str head; /* header lines from the configuration */
+    bool subpath; /* include_subpath: the rest is appended */
     bool forward_headers;
-    bool open;                   /* auth: false */
-    int64_t cost;                /* nano-USD a request */
+    bool open; /* auth: false */
+    int64_t cost; /* nano-USD a request */
     struct km_str api_base;
+};
+
+/* The metric series of one deployment, found once. */
+struct km_deployment_series {
+    struct km_series *ok, *served, *input, *output, *spend, *total, *api, *first;
 };
 
 struct km_snapshot {
     _Atomic int refs;
-    uint64_t version;            /* counts loads, from 1 */
+    uint64_t version; /* counts loads, from 1 */
     struct km_config *config;
     struct km_models *models;
     struct km_prices *prices;
     struct km_router *router;
-    struct km_arena arena;       /* routes of pass-through endpoints and their strings */
+    struct km_arena arena; /* routes of pass-through endpoints and their strings */
     struct km_passthrough *passes;
     size_t npasses;
     struct km_tls_client *tls, *tls_insecure;
@@ -49,9 +54,9 @@ struct km_snapshot {
     const struct km_breaker_settings *breaker;
     bool has_master;
     uint8_t master_hash[32];
-    bool auth_off;               /* nobody is asked for a key */
+    bool auth_off; /* nobody is asked for a key */
     bool metrics_open;
-    struct km_series **success;  /* by deployment: calls that ended well */
+    struct km_deployment_series *series; /* by deployment index */
 };
 
 /* Route rows of the program, from every layer: app/ hands them in. */
@@ -61,20 +66,25 @@ struct km_route_rows {
 };
 
 struct km_snapshot_args {
-    struct km_config *config;              /* a reference is taken */
-    const struct km_route_rows *routes;    /* ends with rows NULL */
-    struct km_store *store;                /* imported prices; NULL: built-in ones only */
+    struct km_config *config; /* a reference is taken */
+    const struct km_route_rows *routes; /* ends with rows NULL */
+    struct km_store *store; /* imported prices; NULL: built-in ones only */
+    struct km_metrics *metrics; /* NULL: nothing is counted */
     uint64_t version;
 };
 
 /* Problems of models go to diags as warnings. */
 int km_snapshot_new(const struct km_snapshot_args *args, struct km_diags *diags,
                     struct km_snapshot **ret_snapshot, struct km_err *err) KM_MUST_USE;
-struct km_snapshot *km_snapshot_ref(struct km_snapshot *s);    /* any thread */
+struct km_snapshot *km_snapshot_ref(struct km_snapshot *s); /* any thread */
 struct km_snapshot *km_snapshot_unref(struct km_snapshot *s);
 
-/* pass.c: reads general_settings.pass_through_endpoints and adds their routes. */
-int km_passthrough_routes(struct km_snapshot *s, struct km_diags *diags, struct km_err *err)
-    KM_MUST_USE;
+/* metrics.c: finds the series of every deployment. */
+int km_metrics_bind(struct km_snapshot *s, struct km_metrics *metrics,
+                    struct km_err *err) KM_MUST_USE;
+
+/* pass_call.c: reads general_settings.pass_through_endpoints and adds their routes. */
+int km_passthrough_routes(struct km_snapshot *s, struct km_diags *diags,
+                          struct km_err *err) KM_MUST_USE;
 
 #endif

@@ -49,7 +49,7 @@ static void resolve_provider(struct km_deployment *d, const struct km_model_buil
     if (p->custom_llm_provider.n)
         name = p->custom_llm_provider;
     if (!name.n && (p->api_base.n || p->base_url.n))
-        name = KM_STR("openai_like");   /* LiteLLM needs a prefix; a base says enough */
+        name = KM_STR("openai_like"); /* LiteLLM needs a prefix; a base says enough */
     d->provider_name = km_arena_str(b->arena, name);
     d->upstream_model = km_arena_str(b->arena, model);
     d->provider = km_provider_find(name);
@@ -149,6 +149,20 @@ static int build_head(struct km_deployment *d, const struct km_model_build *b,
     d->head = km_arena_str(b->arena, km_buf_view(&head));
     km_wipe(head.p, head.n);
     return 0;
+}
+
+/* What every answer of it says; an id that cannot stand in a header is left out. */
+static void build_reply_head(struct km_deployment *d, const struct km_model_build *b)
+{
+    struct km_buf head KM_CLEANUP(km_buf_done) = KM_BUF(HEAD_MAX);
+    struct km_err ignored;
+
+    if (km_header_put(&head, KM_STR("x-litellm-model-id"), d->id, &ignored) < 0)
+        km_buf_reset(&head);
+    if (d->api_base.n &&
+        km_header_put(&head, KM_STR("x-litellm-model-api-base"), d->api_base, &ignored) < 0)
+        km_buf_reset(&head);
+    d->reply_head = km_arena_str(b->arena, km_buf_view(&head));
 }
 
 static bool plain_name(struct km_str s)
@@ -261,8 +275,9 @@ int km_deployment_init(struct km_deployment *d, const struct km_model_build *b,
         r = resolve_base(d, b, entry, err);
     if (r == 0 && d->origin)
         r = build_head(d, b, entry, err);
+    build_reply_head(d, b);
     if (d->mock_response.n)
-        d->unavailable = KM_STR_NONE;   /* it calls nobody */
+        d->unavailable = KM_STR_NONE; /* it calls nobody */
     if (r == 0 && km_arena_overflowed(b->arena))
         r = km_fail(err, KM_E_NOMEM, "too many models for their memory");
     return r;

@@ -4,9 +4,9 @@
  */
 #include "llm/mock.h"
 
-#define PROMPT_TOKENS 10      /* LiteLLM's constants for mock answers */
+#define PROMPT_TOKENS 10 /* LiteLLM's constants for mock answers */
 #define COMPLETION_TOKENS 20
-#define PIECE 16              /* bytes of text a streamed chunk carries, at least */
+#define PIECE 16 /* bytes of text a streamed chunk carries, at least */
 
 static const struct {
     const char *text;

@@ -10,8 +10,8 @@
 #include "llm/api/openai.h"
 
 struct km_mock_args {
-    struct km_str text;       /* the deployment's mock_response */
-    const char *id;           /* of the call */
+    struct km_str text; /* the deployment's mock_response */
+    const char *id; /* of the call */
     int64_t created_s;
 };
 

@@ -28,15 +28,15 @@ struct km_models {
     struct km_arena arena;
     struct km_deployment *deployments;
     size_t ndeployments;
-    struct km_model_group *groups;    /* exact ones and patterns, in order of the file */
+    struct km_model_group *groups; /* exact ones and patterns, in order of the file */
     size_t ngroups;
-    const struct km_model_group **patterns;  /* most literal bytes first */
+    const struct km_model_group **patterns; /* most literal bytes first */
     size_t npatterns;
     struct alias *aliases;
     size_t naliases;
-    struct km_map *by_name;           /* exact groups */
+    struct km_map *by_name; /* exact groups */
     struct km_map *by_alias;
-    struct km_map *by_id;             /* one-candidate groups */
+    struct km_map *by_id; /* one-candidate groups */
     struct km_str *names;
     size_t nnames;
 };
@@ -90,7 +90,7 @@ static int add_star(struct km_models *m, const struct km_model_build *b,
             return r;
         d->group = km_arena_printf(b->arena, "%s/*", p->name);
         d->id = km_arena_printf(b->arena, "%.*s-%s", KM_STR_ARG(d->id), p->name);
-        if (d->unavailable.n)   /* a provider without a key is simply not offered */
+        if (d->unavailable.n) /* a provider without a key is simply not offered */
             km_deployment_done(d);
         else
             d->index = m->ndeployments++;
@@ -257,7 +257,7 @@ static int build_names(struct km_models *m, const struct km_config *config, stru
         return km_fail(err, KM_E_NOMEM, "out of memory");
     for (size_t i = 0; i < m->ngroups; i++)
         m->names[m->nnames++] = m->groups[i].name;
-    r = add_aliases(m, router->model_group_alias, err);   /* router_settings wins */
+    r = add_aliases(m, router->model_group_alias, err); /* router_settings wins */
     return r < 0 ? r : add_aliases(m, llm->model_group_alias, err);
 }
 

@@ -17,36 +17,37 @@
 
 /* A default request parameter: added where the caller did not set it. */
 struct km_default_param {
-    struct km_str name;   /* plain ASCII, no escapes */
+    struct km_str name; /* plain ASCII, no escapes */
     struct km_str json;
 };
 
 struct km_deployment {
-    struct km_str id;              /* model_info.id, or made from the entry */
-    struct km_str group;           /* model_name */
-    struct km_str model;           /* "openai/gpt-4o": as configured, star included */
-    struct km_str upstream_model;  /* "gpt-4o"; may hold one '*' for a wildcard's rest */
+    struct km_str id; /* model_info.id, or made from the entry */
+    struct km_str group; /* model_name */
+    struct km_str model; /* "openai/gpt-4o": as configured, star included */
+    struct km_str upstream_model; /* "gpt-4o"; may hold one '*' for a wildcard's rest */
     struct km_str provider_name;
     const struct km_provider *provider;
-    struct km_origin *origin;      /* NULL: cannot be called, see unavailable */
-    struct km_str base_path;       /* "/v1" */
-    struct km_str api_base;        /* for headers and logs; no query, no userinfo */
-    struct km_str head;            /* ready header lines: a secret */
+    struct km_origin *origin; /* NULL: cannot be called, see unavailable */
+    struct km_str base_path; /* "/v1" */
+    struct km_str api_base; /* for headers and logs; no query, no userinfo */
+    struct km_str head; /* ready header lines: a secret */
+    struct km_str reply_head; /* ready lines that tell the client who answered */
     struct km_price price;
     int64_t timeout_ms, stream_timeout_ms;
-    int64_t num_retries;           /* -1: the group's */
+    int64_t num_retries; /* -1: the group's */
     struct km_str mock_response;
     const struct km_default_param *defaults;
     size_t ndefaults;
-    struct km_str unavailable;     /* why it cannot be called; empty: it can */
+    struct km_str unavailable; /* why it cannot be called; empty: it can */
     struct km_breaker breaker;
     _Atomic bool no_stream_options; /* this base refused stream_options once */
-    int64_t share, order;          /* for the shuffle; lower order first */
-    size_t index;                  /* place in km_models_at(): for metrics */
+    int64_t share, order; /* for the shuffle; lower order first */
+    size_t index; /* place in km_models_at(): for metrics */
 };
 
 struct km_model_group {
-    struct km_str name;            /* or the pattern */
+    struct km_str name; /* or the pattern */
     const struct km_candidate *v;
     size_t n;
 };
@@ -67,11 +68,11 @@ int km_models_new(const struct km_models_args *args, struct km_diags *diags,
 struct km_models *km_models_free(struct km_models *m);
 
 struct km_model_match {
-    const struct km_candidate *v;  /* of the group, or the one deployment asked by id */
+    const struct km_candidate *v; /* of the group, or the one deployment asked by id */
     size_t n;
-    struct km_str group;           /* model_name, or the pattern that matched */
-    struct km_str star;            /* what a wildcard stood for */
-    struct km_str alias_of;        /* the group an alias led to; empty: no alias */
+    struct km_str group; /* model_name, or the pattern that matched */
+    struct km_str star; /* what a wildcard stood for */
+    struct km_str alias_of; /* the group an alias led to; empty: no alias */
 };
 
 /* Exact, alias, deployment id, wildcard most specific first.  KM_E_INVALID with LiteLLM's

@@ -7,7 +7,7 @@
 
 struct km_model_build {
     const struct km_models_args *args;
-    struct km_arena *arena;      /* of the models: all strings end up in it */
+    struct km_arena *arena; /* of the models: all strings end up in it */
     struct km_diags *diags;
 };
 

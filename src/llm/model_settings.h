@@ -18,7 +18,7 @@ struct km_litellm_params {
     bool drop_params;
     bool ssl_verify;
     const struct km_node *unused; /* accepted for others; kept nowhere else */
-    const struct km_node *all;   /* the whole mapping: keys without a row are default parameters */
+    const struct km_node *all; /* the whole mapping: keys without a row are default parameters */
 };
 
 struct km_model_info {
@@ -32,29 +32,29 @@ struct km_model_entry {
     struct km_str model_name;
     struct km_litellm_params params;
     struct km_model_info info;
-    const struct km_node *node;  /* where it stands, for messages */
+    const struct km_node *node; /* where it stands, for messages */
 };
 
 struct km_model_settings {
-    struct km_table_list models;                 /* of struct km_model_entry */
+    struct km_table_list models; /* of struct km_model_entry */
 };
 
-struct km_llm_defaults {                         /* litellm_settings */
+struct km_llm_defaults { /* litellm_settings */
     int64_t request_timeout_ms;
     int64_t num_retries;
     const struct km_node *model_group_alias;
 };
 
-struct km_router_settings {                      /* router_settings */
-    int64_t num_retries;                         /* -1 unset */
-    int64_t timeout_ms, stream_timeout_ms;       /* 0 unset */
+struct km_router_settings { /* router_settings */
+    int64_t num_retries; /* -1 unset */
+    int64_t timeout_ms, stream_timeout_ms; /* 0 unset */
     int64_t strategy;
     const struct km_node *model_group_alias;
 };
 
-extern const struct km_settings_table km_model_settings_table;   /* "" */
-extern const struct km_settings_table km_llm_defaults_table;     /* litellm_settings */
-extern const struct km_settings_table km_router_settings_table;  /* router_settings */
+extern const struct km_settings_table km_model_settings_table; /* "" */
+extern const struct km_settings_table km_llm_defaults_table; /* litellm_settings */
+extern const struct km_settings_table km_router_settings_table; /* router_settings */
 
 /* Is there a row of that name for litellm_params?  Keys without one are default parameters. */
 bool km_litellm_param_known(struct km_str name);

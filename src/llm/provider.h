@@ -12,26 +12,26 @@
 
 /* What a provider's chat stream does about usage. */
 enum km_stream_usage {
-    KM_USAGE_OPTION,  /* sent when stream_options.include_usage asks for it */
-    KM_USAGE_ALWAYS,  /* sent unasked; the option is not known there */
-    KM_USAGE_NEVER,   /* never sent; it is estimated */
+    KM_USAGE_OPTION, /* sent when stream_options.include_usage asks for it */
+    KM_USAGE_ALWAYS, /* sent unasked; the option is not known there */
+    KM_USAGE_NEVER, /* never sent; it is estimated */
 };
 
 /* How the base becomes the URL of an endpoint. */
 enum km_base_rule {
-    KM_BASE_PLAIN,    /* base + "/chat/completions": the base ends in its version */
-    KM_BASE_ADD_V1,   /* "/v1" is put between when the base does not end in it (ollama) */
+    KM_BASE_PLAIN, /* base + "/chat/completions": the base ends in its version */
+    KM_BASE_ADD_V1, /* "/v1" is put between when the base does not end in it (ollama) */
 };
 
 struct km_provider {
-    const char *name;                /* LiteLLM's prefix: "openai", "hosted_vllm" */
-    const char *base;                /* NULL: api_base must be configured */
+    const char *name; /* LiteLLM's prefix: "openai", "hosted_vllm" */
+    const char *base; /* NULL: api_base must be configured */
     enum km_base_rule rule;
-    const char *key_env[3];          /* variables that hold its key, first one set wins */
-    const char *base_env;            /* variable that overrides base; NULL: none */
-    bool key_needed;                 /* false: a missing key sends none */
+    const char *key_env[3]; /* variables that hold its key, first one set wins */
+    const char *base_env; /* variable that overrides base; NULL: none */
+    bool key_needed; /* false: a missing key sends none */
     enum km_stream_usage usage;
-    const char *max_tokens;          /* the member that bounds output there */
+    const char *max_tokens; /* the member that bounds output there */
 };
 
 /* NULL: no such provider here. */

@@ -14,13 +14,14 @@
 
 #include <stdio.h>
 
-const struct km_llm_api km_api_chat = { "/chat/completions", "acompletion", "messages", true, true };
+const struct km_llm_api km_api_chat = { "/chat/completions", "acompletion", "messages", true,
+                                        true };
 const struct km_llm_api km_api_completion = { "/completions", "atext_completion", "prompt", true,
                                               false };
 const struct km_llm_api km_api_embedding = { "/embeddings", "aembedding", "input", false, false };
 
-#define MAX_TOKENS_MOST 100000000  /* no model writes more; keeps the arithmetic far from its end */
-#define CHOICES_MOST 128           /* OpenAI's own bound */
+#define MAX_TOKENS_MOST 100000000 /* no model writes more; keeps the arithmetic far from its end */
+#define CHOICES_MOST 128 /* OpenAI's own bound */
 
 /* In the order of enum km_member.  The tail is what LiteLLM takes out before the upstream. */
 static const struct km_str members[KM_M_COUNT] = {
@@ -69,9 +70,9 @@ static const struct km_str members[KM_M_COUNT] = {
     { "extra_headers", 13 },
 };
 
-static int bad(struct km_err *err, const char *param, const char *fmt, const char *what)
+static int bad(struct km_err *err, const char *param, const char *why)
 {
-    return km_fail_param(err, KM_E_INVALID, param, fmt, what);
+    return km_fail_param(err, KM_E_INVALID, param, "'%s' %s.", param, why);
 }
 
 static struct km_str value_of(const struct km_llm_request *r, enum km_member m)
@@ -108,12 +109,12 @@ static int read_stream(struct km_llm_request *r, struct km_err *err)
 
     if (present(r, KM_M_STREAM) && r->spans[KM_M_STREAM].type != KM_JSON_TRUE &&
         r->spans[KM_M_STREAM].type != KM_JSON_FALSE)
-        return bad(err, "stream", "'%s' must be true or false.", "stream");
+        return bad(err, "stream", "must be true or false");
     r->stream = r->api->streams && r->spans[KM_M_STREAM].type == KM_JSON_TRUE;
     if (!present(r, KM_M_STREAM_OPTIONS))
         return 0;
     if (r->spans[KM_M_STREAM_OPTIONS].type != KM_JSON_OBJECT)
-        return bad(err, "stream_options", "'%s' must be an object.", "stream_options");
+        return bad(err, "stream_options", "must be an object");
     if (km_json_spans(value_of(r, KM_M_STREAM_OPTIONS), &name, 1, &inner, NULL, err) < 0)
         return KM_E_INVALID;
     r->usage_asked = inner.type == KM_JSON_TRUE;
@@ -134,9 +135,9 @@ static int read_model(struct km_llm_request *r, struct km_arena *arena, struct k
                              "names to choose from.",
                              r->api->path);
     if (r->spans[KM_M_MODEL].type != KM_JSON_STRING)
-        return bad(err, "model", "'%s' must be a string.", "model");
+        return bad(err, "model", "must be a string");
     r->model = km_json_text(arena, r->body, &r->spans[KM_M_MODEL]);
-    return r->model.n ? 0 : bad(err, "model", "'%s' must not be empty.", "model");
+    return r->model.n ? 0 : bad(err, "model", "must not be empty");
 }
 
 /* What the endpoint cannot do without. */
@@ -151,7 +152,7 @@ static int read_required(const struct km_llm_request *r, struct km_err *err)
                              "%s: Missing required parameter: '%s'.", r->api->path,
                              r->api->required);
     if (m == KM_M_MESSAGES && r->spans[m].type != KM_JSON_ARRAY)
-        return bad(err, "messages", "'%s' must be an array.", "messages");
+        return bad(err, "messages", "must be an array");
     return 0;
 }
 
@@ -163,9 +164,7 @@ static int read_own(struct km_llm_request *r, struct km_arena *arena, struct km_
     for (enum km_member m = KM_M_API_BASE; m <= KM_M_BASE_URL; m++)
         if (present(r, m))
             return bad(err, members[m].p,
-                       "'%s' is not allowed in a request: the gateway's configuration chooses the "
-                       "upstream.",
-                       members[m].p);
+                       "is not allowed in a request: the configuration chooses the upstream");
     if (present(r, KM_M_TIMEOUT) && r->spans[KM_M_TIMEOUT].type == KM_JSON_NUMBER &&
         km_str_decimal(value_of(r, KM_M_TIMEOUT), 3, &ms) == 0 && ms > 0)
         r->timeout_ms = ms;
@@ -190,7 +189,7 @@ static int read_bounds(struct km_llm_request *r, struct km_err *err)
     if (e == 0 && r->api == &km_api_completion)
         e = read_count(r, KM_M_BEST_OF, 1, CHOICES_MOST, &best_of, err);
     if (best_of > r->choices)
-        r->choices = best_of;   /* it generates, and bills, all of them */
+        r->choices = best_of; /* it generates, and bills, all of them */
     return e;
 }
 

@@ -15,11 +15,11 @@
 
 /* One endpoint of the API: a row. */
 struct km_llm_api {
-    const char *path;        /* behind the base: "/chat/completions" */
-    const char *call_type;   /* LiteLLM's, in the books: "acompletion" */
-    const char *required;    /* the member that must be there */
+    const char *path; /* behind the base: "/chat/completions" */
+    const char *call_type; /* LiteLLM's, in the books: "acompletion" */
+    const char *required; /* the member that must be there */
     bool streams;
-    bool chat;               /* messages and delta; else text */
+    bool chat; /* messages and delta; else text */
 };
 extern const struct km_llm_api km_api_chat, km_api_completion, km_api_embedding;
 
@@ -38,12 +38,12 @@ enum km_member {
     KM_M_USER,
     KM_M_API_BASE,
     KM_M_BASE_URL,
-    KM_M_FIRST_CUT,          /* from here on: the gateway's own, never sent upstream */
+    KM_M_FIRST_CUT, /* from here on: the gateway's own, never sent upstream */
     KM_M_METADATA = KM_M_FIRST_CUT,
     KM_M_TAGS,
     KM_M_NUM_RETRIES,
     KM_M_TIMEOUT,
-    KM_M_OTHERS,             /* the rest of the list in openai.c */
+    KM_M_OTHERS, /* the rest of the list in openai.c */
     KM_M_COUNT = KM_M_OTHERS + 26,
 };
 
@@ -52,17 +52,17 @@ struct km_llm_request {
     struct km_str body;
     struct km_json_object object;
     struct km_json_span spans[KM_M_COUNT];
-    struct km_str model;         /* as asked for; from the path when that names one */
+    struct km_str model; /* as asked for; from the path when that names one */
     bool model_from_path;
     bool stream;
-    bool usage_asked;            /* the client set stream_options.include_usage */
-    int64_t max_tokens;          /* -1: not bounded by the caller */
-    int64_t choices;             /* n, at least 1 */
-    int64_t num_retries;         /* -1: not said */
-    int64_t timeout_ms;          /* 0: not said */
+    bool usage_asked; /* the client set stream_options.include_usage */
+    int64_t max_tokens; /* -1: not bounded by the caller */
+    int64_t choices; /* n, at least 1 */
+    int64_t num_retries; /* -1: not said */
+    int64_t timeout_ms; /* 0: not said */
     struct km_str user;
-    struct km_str metadata;      /* JSON object or empty */
-    struct km_str tags;          /* JSON array or empty */
+    struct km_str metadata; /* JSON object or empty */
+    struct km_str tags; /* JSON array or empty */
 };
 
 /* path_model: the model in the path, decoded, or empty.  KM_E_INVALID with the offending member
@@ -73,9 +73,9 @@ int km_llm_request_parse(struct km_llm_request *r, const struct km_llm_api *api,
 
 struct km_llm_body_args {
     const struct km_deployment *deployment;
-    struct km_str star;          /* the wildcard's rest */
-    bool with_usage;             /* ask a stream for usage */
-    int64_t max_tokens;          /* >= 0: bound the output so (a budget's rest) */
+    struct km_str star; /* the wildcard's rest */
+    bool with_usage; /* ask a stream for usage */
+    int64_t max_tokens; /* >= 0: bound the output so (a budget's rest) */
 };
 
 /* The body for one attempt, as parts in the arena. */
@@ -104,14 +104,14 @@ bool km_llm_refused_stream_options(struct km_str body);
 /* A stream on its way to the client. */
 struct km_llm_stream {
     const struct km_llm_request *request;
-    struct km_arena *scratch;    /* its owner empties it between events: a stream has no end */
-    struct km_str model_json;    /* the name asked for, as JSON */
+    struct km_arena *scratch; /* its owner empties it between events: a stream has no end */
+    struct km_str model_json; /* the name asked for, as JSON */
     struct km_usage usage;
-    uint64_t events;             /* with choices */
-    uint64_t text_bytes;         /* of content, reasoning and arguments */
-    bool finished;               /* a finish_reason came */
-    bool done;                   /* [DONE] came; it is not passed on here: its owner sends it */
-    bool error;                  /* the upstream sent an error event */
+    uint64_t events; /* with choices */
+    uint64_t text_bytes; /* of content, reasoning and arguments */
+    bool finished; /* a finish_reason came */
+    bool done; /* [DONE] came; it is not passed on here: its owner sends it */
+    bool error; /* the upstream sent an error event */
 };
 
 void km_llm_stream_init(struct km_llm_stream *s, const struct km_llm_request *r,

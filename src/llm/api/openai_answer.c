@@ -15,7 +15,10 @@
 enum { A_MODEL, A_USAGE, A_CHOICES, A_ERROR, A_COUNT };
 
 static const struct km_str answer_members[A_COUNT] = {
-    { "model", 5 }, { "usage", 5 }, { "choices", 7 }, { "error", 5 },
+    { "model", 5 },
+    { "usage", 5 },
+    { "choices", 7 },
+    { "error", 5 },
 };
 
 static int64_t count_of(const struct km_json *object, const char *name)
@@ -37,7 +40,7 @@ static void read_usage(struct km_arena *arena, struct km_str text, struct km_usa
     u->completion_tokens = count_of(root, "completion_tokens");
     u->cached_tokens = count_of(details, "cached_tokens");
     if (!u->cached_tokens)
-        u->cached_tokens = count_of(root, "prompt_cache_hit_tokens");   /* DeepSeek's name */
+        u->cached_tokens = count_of(root, "prompt_cache_hit_tokens"); /* DeepSeek's name */
     u->cache_write_tokens = count_of(root, "cache_creation_input_tokens");
     u->known = true;
 }
@@ -144,7 +147,7 @@ static void emit(const struct km_sse_event *event, const struct km_str *parts, s
     const char *raw = event->raw.p;
     const char *at = memmem(raw, event->raw.n, event->data.p, event->data.n);
 
-    if (!at) {   /* several data lines: frame it anew */
+    if (!at) { /* several data lines: frame it anew */
         struct km_buf whole KM_CLEANUP(km_buf_done) = KM_BUF(32 * 1024 * 1024);
 
         for (size_t i = 0; i < n; i++)
@@ -199,7 +202,7 @@ int km_llm_stream_event(struct km_llm_stream *s, const struct km_sse_event *even
     }
     if (!event->has_data ||
         km_json_spans(event->data, answer_members, A_COUNT, spans, &object, NULL) < 0) {
-        km_buf_str(out, event->raw);   /* comments, and what we do not understand */
+        km_buf_str(out, event->raw); /* comments, and what we do not understand */
         return 0;
     }
     if (note_event(s, event->data, spans))

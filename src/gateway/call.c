@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* call.c - the life of one gateway call, as a list of steps.
+ *
+ * Read the table first: it is the whole flow, in order.  A step does one thing and says what
+ * comes next (MORE, WAIT, DONE; see call.h).
+ *
+ * Why a loop and not callbacks calling callbacks: the stack stays flat, a step can finish
+ * synchronously or not without the next one knowing, and there is one place to check invariants,
+ * trace, and honour cancellation.
+ *
+ * Before admission a failure ends the call; after it everything passes through account, exactly
+ * once; account and finish are never left early.  A deadline or a cancellation that comes while
+ * they run is recorded and moves nothing.
+ */
+#include "gateway/call.h"
+
+#include "gateway/metrics.h"
+#include "gateway/reply.h"
+
+/* Steps in the order of the happy path.  XX(STEP, may_wait, on_error) */
+#define KM_CALL_STEPS(XX)                                                                          \
+    XX(auth, false, finish)                                                                        \
+    XX(admit, true, finish)                                                                        \
+    XX(guard, true, account)                                                                       \
+    XX(cache, true, account)                                                                       \
+    XX(route, true, account)                                                                       \
+    XX(send, true, recover)                                                                        \
+    XX(relay, true, recover)                                                                       \
+    XX(recover, true, account)                                                                     \
+    XX(account, true, account)                                                                     \
+    XX(finish, false, finish)
+
+struct km_step {
+    const char *name;
+    enum km_next (*run)(struct km_call *call);
+    bool may_wait;
+    enum km_step_id on_error;
+};
+
+enum km_next km_call_go(struct km_call *call, enum km_step_id to)
+{
+    call->step = to;
+    return KM_MORE;
+}
+
+static enum km_next fail_to(struct km_call *call, enum km_step_id to)
+{
+    call->failed = true;
+    return km_call_go(call, to);
+}
+
+static enum km_next step_auth(struct km_call *call)
+{
+    if (km_authenticate(call->visit, KM_AUTH_KEY, &call->err) < 0)
+        return fail_to(call, KM_STEP_finish);
+    return km_call_go(call, KM_STEP_admit);
+}
+
+static enum km_next step_admit(struct km_call *call)
+{
+    return km_step_admit(call);
+}
+
+/* Guards of prompts and answers register here when there are any. */
+static enum km_next step_guard(struct km_call *call)
+{
+    if (call->client_gone) { /* while the intent was being committed */
+        km_fail(&call->err, KM_E_CANCELED, "The client went away.");
+        return fail_to(call, KM_STEP_account);
+    }
+    return km_call_go(call, KM_STEP_cache);
+}
+
+/* policy/cache is not active: nothing is looked up, nothing is stored. */
+static enum km_next step_cache(struct km_call *call)
+{
+    return km_call_go(call, KM_STEP_route);
+}
+
+static enum km_next step_route(struct km_call *call)
+{
+    return km_step_route(call);
+}
+
+static enum km_next step_send(struct km_call *call)
+{
+    return km_step_send(call);
+}
+
+/* The answer flows in the callbacks of the attempt; here it has come to its end. */
+static enum km_next step_relay(struct km_call *call)
+{
+    if (call->kind->complete(call, &call->err) < 0)
+        return fail_to(call, KM_STEP_recover);
+    return km_call_go(call, KM_STEP_account);
+}
+
+static enum km_next step_recover(struct km_call *call)
+{
+    return km_step_recover(call);
+}
+
+static enum km_next step_account(struct km_call *call)
+{
+    return km_step_account(call);
+}
+
+/* The only exit: the exchange is answered, everything is given back. */
+static enum km_next step_finish(struct km_call *call)
+{
+    struct km_arena arena;
+
+    km_timer_stop(&call->deadline);
+    km_call_abandon(call);
+    if (!call->admitted)
+        km_count_refused(call);
+    km_call_reply(call);
+    km_body_budget_give(&call->w->gw->bodies, call->answer_taken);
+    km_buf_done(&call->answer);
+    call->sse = km_sse_free(call->sse);
+    km_list_remove(&call->link);
+    call->w->ncalls--;
+    call->magic = 0;
+    arena = call->arena;
+    km_arena_done(&arena); /* the call itself is in it */
+    return KM_DONE;
+}
+
+static const struct km_step steps[] = {
+#define XX(n, w, e)                                                                                \
+    [KM_STEP_##n] = { .name = #n, .run = step_##n, .may_wait = (w), .on_error = KM_STEP_##e },
+    KM_CALL_STEPS(XX)
+#undef XX
+};
+
+static void run(struct km_call *call)
+{
+    enum km_next next = KM_MORE;
+
+    while (next == KM_MORE) {
+        const struct km_step *step = &steps[call->step];
+
+        next = step->run(call);
+        km_assert(next != KM_WAIT || step->may_wait);
+    }
+}
+
+void km_call_resume(struct km_call *call, int status)
+{
+    km_assert(call->magic == KM_CALL_MAGIC);
+    call->status = status;
+    if (status < 0 && steps[call->step].on_error != call->step)
+        fail_to(call, steps[call->step].on_error);
+    run(call);
+}
+
+void km_call_fail(struct km_call *call, const struct km_err *err)
+{
+    call->err = *err;
+    km_call_resume(call, err->code);
+}
+
+/* Nothing moves while the books are being written: it is recorded and seen afterwards. */
+static bool settled(const struct km_call *call)
+{
+    return call->ledger_waits || call->step == KM_STEP_account || call->step == KM_STEP_finish;
+}
+
+static void on_deadline(void *ctx)
+{
+    struct km_call *call = ctx;
+    struct km_err err = { 0 };
+
+    call->timed_out = true;
+    if (settled(call))
+        return;
+    km_call_abandon(call);
+    km_fail(&err, KM_E_UPSTREAM_TIMEOUT,
+            "The call took longer than its time-out; raise `timeout` (request), litellm_params."
+            "timeout or litellm_settings.request_timeout.");
+    km_call_fail(call, &err);
+}
+
+static void on_body(void *ctx, struct km_str body, const struct km_err *err)
+{
+    struct km_call *call = ctx;
+
+    call->body = body;
+    call->have_body = !err;
+    call->body_waits = false;
+    if (err)
+        km_call_fail(call, err);
+    else
+        km_call_resume(call, 0);
+}
+
+static void on_drain(void *ctx)
+{
+    struct km_call *call = ctx;
+
+    if (call->up)
+        km_http_resume(call->up);
+}
+
+static void on_gone(void *ctx)
+{
+    struct km_call *call = ctx;
+    struct km_err err = { 0 };
+
+    call->client_gone = true;
+    call->flags |= KM_CALL_CLIENT_GONE;
+    if (settled(call))
+        return;
+    km_call_abandon(call);
+    km_fail(&err, KM_E_CANCELED, "The client went away.");
+    km_call_fail(call, &err);
+}
+
+static const struct km_exchange_events exchange_events = {
+    .on_body = on_body,
+    .on_drain = on_drain,
+    .on_gone = on_gone,
+};
+
+void km_call_begin(struct km_visit *v, const struct km_call_kind *kind,
+                   const struct km_llm_api *api, const struct km_passthrough *pass)
+{
+    const struct km_snapshot *snap = v->view->snap;
+    struct km_arena arena;
+    struct km_call *call;
+
+    /* A tree of JSON is a few times its text; the answer is held beside it. */
+    km_arena_init(&arena, (size_t)(snap->http->body_bytes * 8 + (16 << 20)),
+                  km_loop_arenas(v->w->loop));
+    call = km_arena_zalloc(&arena, sizeof *call);
+    if (!call) {
+        struct km_err err = { 0 };
+
+        km_arena_done(&arena);
+        km_fail(&err, KM_E_NOMEM, "out of memory");
+        km_reply_error(v, &err);
+        return;
+    }
+    call->arena = arena;
+    call->magic = KM_CALL_MAGIC;
+    call->w = v->w;
+    call->visit = v;
+    call->x = v->x;
+    call->kind = kind;
+    call->api = api;
+    call->pass = pass;
+    call->bound_tokens = -1;
+    call->start_us = km_wall_us();
+    call->answer.max = (size_t)snap->gateway->response_bytes;
+    km_timer_init(&call->deadline, v->w->loop, on_deadline, call);
+    km_list_push(&v->w->calls, &call->link);
+    v->w->ncalls++;
+    km_exchange_listen(v->x, &exchange_events, call);
+    call->step = KM_STEP_auth;
+    run(call);
+}

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* call.h - one call through the gateway: an LLM request or a pass-through, later a tools/call.
+ *
+ * call.c holds the table of steps; the kinds of call differ only in struct km_call_kind.  A call
+ * lives in its own arena, belongs to one worker, and is gone after its finish step.
+ */
+#ifndef KM_GATEWAY_CALL_H
+#define KM_GATEWAY_CALL_H
+
+#include "gateway/auth.h"
+#include "llm/api/openai.h"
+
+#define KM_CALL_MAGIC 0x4b43414cU /* "KCAL" */
+
+enum km_next {
+    KM_MORE, /* call->step names the next step; run it now */
+    KM_WAIT, /* something asynchronous is under way; km_call_resume() follows */
+    KM_DONE, /* the call is over and gone */
+};
+
+enum km_step_id {
+    KM_STEP_auth,
+    KM_STEP_admit,
+    KM_STEP_guard,
+    KM_STEP_cache,
+    KM_STEP_route,
+    KM_STEP_send,
+    KM_STEP_relay,
+    KM_STEP_recover,
+    KM_STEP_account,
+    KM_STEP_finish,
+};
+
+struct km_call;
+
+/* What the kinds of call do differently. */
+struct km_call_kind {
+    const char *name;
+    bool needs_body;
+    /* The request is here: read it, find who may serve it, say the worst it can cost. */
+    int (*prepare)(struct km_call *call, struct km_err *err);
+    /* A deployment was picked: fill call->out, or answer at once (call->answered). */
+    int (*attempt)(struct km_call *call, struct km_err *err);
+    /* A good head came from the upstream: start the answer. */
+    void (*on_head)(struct km_call *call, const struct km_response *response);
+    /* Bytes of a good answer. */
+    int (*on_body)(struct km_call *call, const char *bytes, size_t n, struct km_err *err);
+    /* The upstream ended as it should. */
+    int (*complete)(struct km_call *call, struct km_err *err);
+    /* What was used so far. */
+    void (*usage)(struct km_call *call, struct km_usage *ret);
+};
+
+struct km_call {
+    uint32_t magic;
+    enum km_step_id step;
+    int status; /* what the last wait ended with */
+    struct km_arena arena; /* holds the call itself */
+    struct km_list link; /* of worker->calls */
+    struct km_worker *w;
+    struct km_visit *visit;
+    struct km_exchange *x;
+    const struct km_call_kind *kind;
+
+    /* the request */
+    const struct km_llm_api *api; /* LLM calls */
+    const struct km_passthrough *pass; /* pass-through calls */
+    struct km_str body;
+    bool have_body;
+    bool body_waits; /* km_exchange_body() said AGAIN */
+    struct km_llm_request req;
+    struct km_model_match match;
+
+    /* admission */
+    struct km_permit permit;
+    struct km_headroom room;
+    int64_t reserve; /* worst case, nano-USD */
+    int64_t bound_tokens; /* output bound sent because of a budget; -1 none */
+    bool admitted; /* permit taken: account must settle */
+    bool intent; /* written: account must settle it */
+    bool settled; /* account did its work */
+    bool ledger_waits; /* its callback will come: nothing may move before */
+
+    /* attempts */
+    struct km_route_state route;
+    const struct km_candidate *candidate;
+    struct km_deployment *d;
+    unsigned retries; /* most further attempts */
+    bool same_again; /* without stream_options, on the same deployment */
+    struct km_http_request out;
+    struct km_http_call *up; /* the attempt under way */
+    struct km_timer deadline;
+    bool timed_out;
+
+    /* the answer */
+    int up_status;
+    struct km_str up_head; /* upstream fields for the client, ready lines */
+    struct km_buf answer; /* a whole answer, or the body of an error */
+    int64_t answer_taken; /* of the budget of bodies */
+    struct km_str *parts; /* what the client gets */
+    size_t nparts;
+    bool answered; /* parts are ready without an upstream (mock) */
+    bool streaming; /* the client's head was sent */
+    struct km_llm_stream stream;
+    struct km_sse *sse;
+    bool client_gone;
+    bool cut; /* the stream broke: end it so that the client knows */
+    bool failed; /* err says why */
+    struct km_err err;
+
+    /* books */
+    struct km_usage usage;
+    int64_t cost;
+    unsigned flags; /* enum km_call_flag */
+    int client_status;
+    int64_t start_us, first_us; /* wall */
+    uint64_t attempt_ns, upstream_ns; /* monotonic: start of the attempt, total upstream time */
+    uint64_t first_ns; /* first byte for the client, since the start */
+};
+
+/* Begins a call for the visit.  Takes it over: the exchange is answered by the call. */
+void km_call_begin(struct km_visit *v, const struct km_call_kind *kind,
+                   const struct km_llm_api *api, const struct km_passthrough *pass);
+
+/* A wait is over: status 0 or negative.  From callbacks of the loop only, never from a step. */
+void km_call_resume(struct km_call *call, int status);
+/* As resume, with the reason. */
+void km_call_fail(struct km_call *call, const struct km_err *err);
+
+/* --- the steps' parts, by file --- */
+
+/* call_admit.c */
+enum km_next km_step_admit(struct km_call *call);
+/* call_send.c */
+enum km_next km_step_route(struct km_call *call);
+enum km_next km_step_send(struct km_call *call);
+enum km_next km_step_recover(struct km_call *call);
+void km_call_abandon(struct km_call *call); /* stops the attempt under way */
+/* call_account.c */
+enum km_next km_step_account(struct km_call *call);
+/* call_reply.c */
+void km_call_reply(struct km_call *call); /* ends the exchange, whatever the outcome */
+void km_call_head(struct km_call *call, struct km_buf *head);
+
+/* The only place where call->step is written. */
+enum km_next km_call_go(struct km_call *call, enum km_step_id to);
+
+/* llm_call.c, pass_call.c */
+extern const struct km_call_kind km_kind_llm, km_kind_pass;
+
+#endif

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* call_account.c - the books: runs exactly once for every admitted call, whatever ended it.
+ *
+ * What was used is what the upstream said, or an estimate of what was produced; what it cost is
+ * exact from there on.  The permit is given back here, so a key's room is right before the
+ * client has its last byte.  In strict mode that last byte waits until the settlement is on disk.
+ */
+#include "gateway/call.h"
+
+#include "gateway/metrics.h"
+
+/* Did the upstream do anything that it may bill? */
+static bool produced(const struct km_call *call)
+{
+    return call->answered || call->streaming ||
+           (call->up_status >= 200 && call->up_status < 300 && call->first_us);
+}
+
+static void settle_cost(struct km_call *call)
+{
+    call->usage = (struct km_usage){ 0 };
+    call->cost = 0;
+    if (call->pass) {
+        call->cost = call->first_us ? call->pass->cost : 0;
+        return;
+    }
+    if (!call->d || !produced(call))
+        return;
+    call->kind->usage(call, &call->usage);
+    if (!call->usage.known)
+        call->flags |= KM_CALL_ESTIMATED;
+    if (!km_price_cost(&call->d->price, &call->usage, &call->cost)) {
+        call->flags |= KM_CALL_UNPRICED;
+        call->cost = 0;
+    }
+}
+
+static void fill_entry(const struct km_call *call, struct km_ledger_entry *e, char *ip)
+{
+    const struct km_visit *v = call->visit;
+
+    km_addr_host_text(km_exchange_peer(call->x), ip);
+    e->id = v->id;
+    if (v->who.key)
+        memcpy(e->key_hash, v->who.key->row.hash, sizeof e->key_hash);
+    else if (v->view->snap->has_master)
+        memcpy(e->key_hash, v->view->snap->master_hash, sizeof e->key_hash);
+    e->call_type = km_str_c(call->api ? call->api->call_type : "pass_through_endpoint");
+    e->model_group = call->api ? call->req.model : call->pass->path;
+    if (call->d) {
+        e->model = call->d->model;
+        e->deployment = call->d->id;
+        e->provider = call->d->provider_name;
+        e->api_base = call->d->api_base;
+    } else if (call->pass) {
+        e->api_base = call->pass->api_base;
+    }
+    e->user = call->req.user;
+    e->metadata = call->req.metadata;
+    e->client_ip = v->local ? KM_STR("local") : km_str_c(ip);
+    e->start_us = call->start_us;
+    e->first_us = call->first_us;
+    e->end_us = km_wall_us();
+    e->prompt_tokens = call->usage.prompt_tokens;
+    e->completion_tokens = call->usage.completion_tokens;
+    e->cached_tokens = call->usage.cached_tokens;
+    e->reserved = call->reserve;
+    e->cost = call->cost;
+    e->status = call->client_status;
+    e->flags = call->flags;
+}
+
+static void on_settled(void *ctx, const struct km_err *err)
+{
+    struct km_call *call = ctx;
+
+    /* A settlement that cannot be written now stays queued and is written later: the client's
+     * answer does not hang on it. */
+    (void)err;
+    call->ledger_waits = false;
+    km_call_resume(call, 0);
+}
+
+/* What the client was told, or will be. */
+static int client_status(const struct km_call *call)
+{
+    if (call->client_gone && !call->streaming)
+        return 499;
+    if (call->streaming)
+        return call->up_status ? call->up_status : 200;
+    if (call->failed)
+        return km_err_http(&call->err);
+    return call->up_status;
+}
+
+static void log_call(struct km_call *call)
+{
+    struct km_line l;
+    const struct km_visit *v = call->visit;
+    uint64_t total_us = (km_mono_ns() - km_exchange_began_ns(call->x)) / 1000;
+    uint64_t up_us = call->upstream_ns / 1000;
+
+    if (!km_log_begin(call->w->gw->log, &l, call->failed ? KM_LOG_WARN : KM_LOG_INFO, "call"))
+        return;
+    km_line_cstr(&l, "id", v->id_text);
+    km_line_str(&l, "key", v->who.key ? v->who.key->alias_label : km_str_c(v->who.who));
+    km_line_str(&l, "model", call->api ? call->req.model : call->pass->path);
+    if (call->d)
+        km_line_str(&l, "deployment", call->d->id);
+    km_line_i64(&l, "status", call->client_status);
+    km_line_i64(&l, "prompt_tokens", call->usage.prompt_tokens);
+    km_line_i64(&l, "completion_tokens", call->usage.completion_tokens);
+    km_line_decimal(&l, "cost", call->cost, 9);
+    km_line_decimal(&l, "first_ms", (int64_t)(call->first_ns / 1000), 3);
+    km_line_decimal(&l, "upstream_ms", (int64_t)up_us, 3);
+    km_line_decimal(&l, "overhead_ms", (int64_t)(total_us > up_us ? total_us - up_us : 0), 3);
+    if (call->failed) {
+        km_line_cstr(&l, "error", km_err_name(call->err.code));
+        km_line_cstr(&l, "why", call->err.text);
+    }
+    if (call->client_gone)
+        km_line_cstr(&l, "client", "gone");
+    if (v->view->snap->gateway->log_prompts)
+        km_line_str(&l, "request", km_str_sub(call->body, 0, 8192));
+    km_log_end(&l);
+}
+
+enum km_next km_step_account(struct km_call *call)
+{
+    struct km_ledger_entry e = { 0 };
+    char ip[KM_ADDR_TEXT];
+    bool wait = false;
+
+    km_timer_stop(&call->deadline);
+    if (call->settled) /* resumed: the settlement is on disk */
+        return km_call_go(call, KM_STEP_finish);
+    call->settled = true;
+    km_call_abandon(call);
+    if (!call->failed && call->candidate)
+        km_route_report(call->candidate, KM_OUTCOME_OK, km_loop_now_ms(call->w->loop));
+    settle_cost(call);
+    if (call->failed)
+        call->flags |= KM_CALL_FAILED;
+    if (call->req.stream)
+        call->flags |= KM_CALL_STREAM;
+    call->client_status = client_status(call);
+    km_permit_settle(&call->permit, call->cost,
+                     call->usage.prompt_tokens + call->usage.completion_tokens,
+                     km_loop_now_ms(call->w->loop));
+    if (call->intent) {
+        fill_entry(call, &e, ip);
+        km_ledger_settle(call->w->ledger, &e, on_settled, call, &wait);
+    }
+    km_count_call(call);
+    log_call(call);
+    call->ledger_waits = wait;
+    return wait ? KM_WAIT : km_call_go(call, KM_STEP_finish);
+}

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* call_admit.c - admission: the body, what it asks for, the permit, the intent.
+ *
+ * Up to here a call has cost nobody anything; the last line of this step is the first that has
+ * to be settled.  The worst case is reserved, so that no interleaving of calls can spend more
+ * than a budget: input bound x price + output bound x price.  Where the caller did not bound the
+ * output, the largest bound that fits what is left is sent upstream and said so in a header.
+ */
+#include "gateway/call.h"
+
+#include <stdlib.h>
+
+#define OUTPUT_DEFAULT 4096 /* tokens reserved where neither caller nor model bounds the output */
+#define OUTPUT_LEAST 16 /* a budget that leaves less than this is spent */
+
+static int take_body(struct km_call *call)
+{
+    int r;
+
+    if (call->have_body || !call->kind->needs_body)
+        return 0;
+    r = km_exchange_body(call->x, call->visit->view->snap->http->body_bytes, &call->body,
+                         &call->err);
+    call->have_body = r == 0;
+    call->body_waits = r == KM_E_AGAIN;
+    return r;
+}
+
+/* The dearest of those that may serve it. */
+static struct km_price worst_price(const struct km_call *call, bool *ret_known)
+{
+    struct km_price worst = KM_PRICE_NONE;
+
+    *ret_known = call->match.n > 0;
+    for (size_t i = 0; i < call->match.n; i++) {
+        const struct km_deployment *d = call->match.v[i].deployment;
+        const struct km_price *p = &d->price;
+
+        if (p->input < 0 && p->output < 0)
+            *ret_known = false;
+        if (p->input > worst.input)
+            worst.input = p->input;
+        if (p->cache_write > worst.input)
+            worst.input = p->cache_write;
+        if (p->output > worst.output)
+            worst.output = p->output;
+        if (p->max_output_tokens > worst.max_output_tokens)
+            worst.max_output_tokens = p->max_output_tokens;
+    }
+    return worst;
+}
+
+static int64_t worst_cost(const struct km_call *call, const struct km_price *p, int64_t output)
+{
+    struct km_usage u = { .prompt_tokens = km_llm_prompt_upper(&call->req),
+                          .completion_tokens = output * call->req.choices };
+    int64_t cost = 0;
+
+    return km_price_cost(p, &u, &cost) ? cost : 0;
+}
+
+static int64_t budget_left(struct km_key *key)
+{
+    return key->row.max_budget < 0 ? INT64_MAX
+                                   : key->row.max_budget - km_key_spend(key) - km_key_reserved(key);
+}
+
+/* The output that fits what is left of the budget; -1: not even a minimum. */
+static int64_t fitting_output(const struct km_call *call, const struct km_price *p, int64_t most,
+                              int64_t left)
+{
+    int64_t input = worst_cost(call, p, 0);
+    int64_t one = p->output * call->req.choices; /* pico-USD a token of each choice */
+    int64_t room = left - input;
+    int64_t fits;
+
+    if (room < 0)
+        return -1;
+    if (one <= 0)
+        return most;
+    fits = room > INT64_MAX / 1000 ? most : room * 1000 / one;
+    if (fits >= most)
+        return most;
+    return fits >= OUTPUT_LEAST ? fits : -1;
+}
+
+/* What to reserve; may bound the output. */
+static int reserve_llm(struct km_call *call, struct km_err *err)
+{
+    struct km_key *key = call->visit->who.key;
+    const struct km_key_settings *s = call->visit->view->snap->keys;
+    bool known, chosen = call->req.max_tokens >= 0 || call->api == &km_api_embedding;
+    struct km_price p = worst_price(call, &known);
+    int64_t output = call->req.max_tokens >= 0        ? call->req.max_tokens
+                     : call->api == &km_api_embedding ? 0
+                     : p.max_output_tokens > 0        ? p.max_output_tokens
+                                                      : OUTPUT_DEFAULT;
+
+    if (key && key->row.max_budget >= 0 && !known && !s->allow_unpriced)
+        return km_fail_param(err, KM_E_UNPRICED, "model",
+                             "No price is known for model '%.*s', and this key has a budget. Set "
+                             "input_cost_per_token and output_cost_per_token, run `kanmon prices "
+                             "import`, or set kanmon_settings.allow_unpriced.",
+                             KM_STR_ARG(km_str_sub(call->req.model, 0, 100)));
+    if (key && key->row.max_budget >= 0 && !chosen && s->budget_mode == KM_BUDGET_RESERVE) {
+        int64_t fits = fitting_output(call, &p, output, budget_left(key));
+
+        if (fits >= 0 && (fits < output || p.max_output_tokens <= 0))
+            call->bound_tokens = output = fits;
+    }
+    call->reserve = worst_cost(call, &p, output);
+    return 0;
+}
+
+static int take_permit(struct km_call *call, struct km_err *err)
+{
+    struct km_admission a = { .reserve = call->reserve,
+                              .mode =
+                                  (enum km_budget_mode)call->visit->view->snap->keys->budget_mode,
+                              .now_ms = km_loop_now_ms(call->w->loop),
+                              .now_us = call->start_us };
+    struct km_key *key = call->visit->who.key;
+    bool rolled = false;
+    int r;
+
+    call->room = (struct km_headroom){ -1, -1, -1, -1, 0 };
+    if (!key)
+        return 0;
+    r = km_permit_take(key, &a, &call->permit, &call->room, &rolled, err);
+    if (rolled)
+        km_store_key_reset(call->w->gw->store, NULL, key->row.hash,
+                           km_time_budget_reset(call->start_us, key->row.budget_duration_s), NULL,
+                           NULL);
+    return r;
+}
+
+static void on_intent(void *ctx, const struct km_err *err)
+{
+    struct km_call *call = ctx;
+
+    call->ledger_waits = false;
+    if (err)
+        km_call_fail(call, err);
+    else
+        km_call_resume(call, 0);
+}
+
+/* From here the call must be settled. */
+static int write_intent(struct km_call *call, bool *ret_wait, struct km_err *err)
+{
+    struct km_ledger_entry e = { .id = call->visit->id,
+                                 .call_type = km_str_c(call->api ? call->api->call_type
+                                                                 : "pass_through_endpoint"),
+                                 .model_group = call->api ? call->req.model : call->pass->path,
+                                 .start_us = call->start_us,
+                                 .reserved = call->reserve };
+
+    if (call->visit->who.key)
+        memcpy(e.key_hash, call->visit->who.key->row.hash, sizeof e.key_hash);
+    else if (call->visit->view->snap->has_master)
+        memcpy(e.key_hash, call->visit->view->snap->master_hash, sizeof e.key_hash);
+    return km_ledger_intent(call->w->ledger, &e, on_intent, call, ret_wait, err);
+}
+
+static enum km_next refused(struct km_call *call, int code)
+{
+    call->failed = true;
+    if (call->err.code != code && call->err.code == 0)
+        km_fail(&call->err, code, "%s", km_err_meaning(code));
+    return km_call_go(call, call->admitted ? KM_STEP_account : KM_STEP_finish);
+}
+
+enum km_next km_step_admit(struct km_call *call)
+{
+    bool wait = false;
+    int r = take_body(call);
+
+    if (r == KM_E_AGAIN)
+        return KM_WAIT;
+    if (r == 0)
+        r = call->kind->prepare(call, &call->err);
+    if (r == 0 && call->api)
+        r = reserve_llm(call, &call->err);
+    if (r == 0)
+        r = take_permit(call, &call->err);
+    if (r < 0)
+        return refused(call, r);
+    call->admitted = true;
+    r = write_intent(call, &wait, &call->err);
+    if (r < 0)
+        return refused(call, r);
+    call->intent = true;
+    call->ledger_waits = wait;
+    km_call_go(call, KM_STEP_guard);
+    return wait ? KM_WAIT : KM_MORE;
+}

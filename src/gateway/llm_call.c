@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* llm_call.c - the LLM kind of call: OpenAI's endpoints to OpenAI-compatible upstreams.
+ *
+ * A whole answer is read to its end (its usage decides the cost), edited by span and sent. A
+ * stream is relayed as it comes: the events of one read become one write, nothing waits for the
+ * next, and a client that reads slowly pauses its upstream.
+ */
+#include "gateway/call.h"
+#include "llm/mock.h"
+
+#define SCRATCH_BYTES (64 * 1024 * 1024)
+#define UP_HEAD_BYTES (64 * 1024)
+
+/* The model named by /openai/deployments/{model}/... and /engines/{model}/... */
+static int path_model(struct km_call *call, struct km_str *ret, struct km_err *err)
+{
+    *ret = KM_STR_NONE;
+    if (call->visit->match.nparams == 0)
+        return 0;
+    return km_url_decode(&call->arena, call->visit->match.params[0], false, ret, err);
+}
+
+static int check_type(const struct km_call *call, struct km_err *err)
+{
+    struct km_str type =
+        km_header_get(&km_exchange_request(call->x)->headers, KM_STR("content-type"));
+
+    if (!type.n || km_str_istarts(type, KM_STR("application/json")) ||
+        km_str_istarts(type, KM_STR("text/plain")))
+        return 0;
+    return km_fail(err, KM_E_MEDIA_TYPE, "This route takes Content-Type: application/json.");
+}
+
+static int prepare(struct km_call *call, struct km_err *err)
+{
+    struct km_key *key = call->visit->who.key;
+    struct km_str from_path;
+    int r = check_type(call, err);
+
+    if (r == 0)
+        r = path_model(call, &from_path, err);
+    if (r == 0)
+        r = km_llm_request_parse(&call->req, call->api, &call->arena, call->body, from_path, err);
+    if (r == 0)
+        r = km_models_find(call->visit->view->snap->models, call->req.model, &call->match, err);
+    if (r == 0 && key)
+        r = km_key_model(key, call->req.model, call->match.alias_of, err);
+    return r;
+}
+
+static void one_part(struct km_call *call, struct km_str body)
+{
+    call->parts = km_arena_alloc(&call->arena, sizeof *call->parts);
+    if (call->parts)
+        call->parts[0] = body;
+    call->nparts = call->parts ? 1 : 0;
+}
+
+static int answer_mock(struct km_call *call, struct km_err *err)
+{
+    struct km_mock_args args = { call->d->mock_response, call->visit->id_text,
+                                 call->start_us / 1000000 };
+    int r = km_mock_check(call->d->mock_response, err);
+
+    if (r < 0) {
+        call->up_status = err->http;
+        return r;
+    }
+    if (call->api == &km_api_embedding)
+        return km_fail(err, KM_E_UNSUPPORTED, "mock_response serves chat and completions.");
+    if (call->req.stream)
+        km_mock_stream(&call->req, &args, &call->answer);
+    else
+        km_mock_answer(&call->req, &args, &call->answer);
+    call->stream.usage = km_mock_usage();
+    call->answered = true;
+    call->stream.done = true;
+    one_part(call, km_buf_view(&call->answer));
+    return 0;
+}
+
+static int attempt(struct km_call *call, struct km_err *err)
+{
+    const struct km_deployment *d = call->d;
+    struct km_llm_body_args args = { .deployment = call->d,
+                                     .star = call->match.star,
+                                     .max_tokens = call->bound_tokens };
+    struct km_str *parts;
+    size_t n;
+    int r;
+
+    if (d->mock_response.n)
+        return answer_mock(call, err);
+    args.with_usage = d->provider->usage == KM_USAGE_OPTION && !d->no_stream_options;
+    r = km_llm_request_body(&call->req, &args, &call->arena, &parts, &n, err);
+    if (r < 0)
+        return r;
+    call->out =
+        (struct km_http_request){ .origin = d->origin,
+                                  .method = KM_STR("POST"),
+                                  .head = d->head,
+                                  .body = parts,
+                                  .nbody = n,
+                                  .has_body = true,
+                                  .between_ms =
+                                      (uint64_t)call->visit->view->snap->gateway->stream_idle_ms };
+    call->out.target =
+        km_arena_cat(&call->arena, (struct km_str[]){ d->base_path, km_str_c(call->api->path) }, 2);
+    if (call->req.stream)
+        call->out.first_byte_ms =
+            (uint64_t)(d->stream_timeout_ms > 0
+                           ? d->stream_timeout_ms
+                           : call->visit->view->snap->routing->stream_timeout_ms);
+    return km_arena_overflowed(&call->arena) ? km_fail(err, KM_E_NOMEM, "out of memory") : 0;
+}
+
+/* Fields that describe a connection or a framing, or that belong to the upstream's own site. */
+static bool not_for_client(struct km_str name)
+{
+    static const struct km_str names[] = {
+        { "connection", 10 },       { "keep-alive", 10 }, { "transfer-encoding", 17 },
+        { "upgrade", 7 },           { "trailer", 7 },     { "proxy-authenticate", 18 },
+        { "content-encoding", 16 }, { "set-cookie", 10 },
+    };
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (km_str_ieq(name, names[i]))
+            return true;
+    return false;
+}
+
+/* Each upstream field as llm_provider-<name>; its rate limits also under their own names when
+ * the key has none of its own. */
+static void keep_head(struct km_call *call, const struct km_response *response)
+{
+    struct km_buf *b = &call->w->scratch;
+    bool own_limits = call->room.limit_requests >= 0 || call->room.limit_tokens >= 0;
+
+    km_buf_reset(b);
+    for (size_t i = 0; i < response->headers.n && b->n < UP_HEAD_BYTES; i++) {
+        const struct km_header *h = &response->headers.v[i];
+
+        if (not_for_client(h->name))
+            continue;
+        km_buf_str(b, KM_STR("llm_provider-"));
+        km_buf_str(b, h->name);
+        km_buf_str(b, KM_STR(": "));
+        km_buf_str(b, h->value);
+        km_buf_str(b, KM_STR("\r\n"));
+        if (own_limits || !km_str_istarts(h->name, KM_STR("x-ratelimit-")))
+            continue;
+        km_buf_str(b, h->name);
+        km_buf_str(b, KM_STR(": "));
+        km_buf_str(b, h->value);
+        km_buf_str(b, KM_STR("\r\n"));
+    }
+    call->up_head = km_arena_str(&call->arena, km_buf_view(b));
+}
+
+static int on_event(void *ctx, const struct km_sse_event *event)
+{
+    struct km_call *call = ctx;
+
+    return km_llm_stream_event(&call->stream, event, &call->w->scratch, NULL);
+}
+
+static void on_head(struct km_call *call, const struct km_response *response)
+{
+    struct km_str type = km_header_get(&response->headers, KM_STR("content-type"));
+    struct km_buf *head = &call->w->scratch;
+
+    keep_head(call, response);
+    if (!call->req.stream || !km_str_istarts(type, KM_STR("text/event-stream")))
+        return;
+    km_llm_stream_init(&call->stream, &call->req, &call->arena, NULL);
+    call->sse =
+        km_sse_new((size_t)call->visit->view->snap->gateway->sse_event_bytes, on_event, call);
+    if (!call->sse)
+        return; /* read as a whole answer instead, which will say what is wrong */
+    call->streaming = true;
+    km_buf_reset(head);
+    km_call_head(call, head);
+    km_exchange_start(call->x, response->status, km_buf_view(head), UINT64_MAX);
+}
+
+static int on_body(struct km_call *call, const char *bytes, size_t n, struct km_err *err)
+{
+    struct km_arena scratch;
+    struct km_str out;
+    int r;
+
+    km_arena_init(&scratch, SCRATCH_BYTES, km_loop_arenas(call->w->loop));
+    call->stream.scratch = &scratch;
+    km_buf_reset(&call->w->scratch);
+    r = km_sse_feed(call->sse, bytes, n, err);
+    call->stream.scratch = NULL;
+    km_arena_done(&scratch);
+    if (r == 0 && km_buf_failed(&call->w->scratch))
+        r = km_fail(err, KM_E_UPSTREAM_PROTOCOL, "too many events at once");
+    out = km_buf_view(&call->w->scratch);
+    if (out.n && !km_exchange_write(call->x, &out, 1) && call->up)
+        km_http_pause(call->up);
+    if (r < 0 && err->code == KM_E_LIMIT)
+        err->code = KM_E_UPSTREAM_PROTOCOL;
+    return r;
+}
+
+static int complete_stream(struct km_call *call, struct km_err *err)
+{
+    if (call->stream.error)
+        return km_fail(err, KM_E_UPSTREAM_PROTOCOL, "The upstream ended its stream with an error.");
+    if (call->stream.done || call->stream.finished)
+        return 0;
+    return km_fail(err, KM_E_UPSTREAM_PROTOCOL,
+                   "The upstream's stream ended before it was complete.");
+}
+
+static int complete(struct km_call *call, struct km_err *err)
+{
+    if (call->streaming)
+        return complete_stream(call, err);
+    return km_llm_response(&call->req, &call->arena, km_buf_view(&call->answer), &call->parts,
+                           &call->nparts, &call->stream.usage, err);
+}
+
+static void usage(struct km_call *call, struct km_usage *ret)
+{
+    if (call->streaming) {
+        *ret = km_llm_stream_usage(&call->stream);
+        return;
+    }
+    *ret = call->stream.usage;
+    if (ret->known)
+        return;
+    ret->prompt_tokens = km_llm_prompt_estimate(&call->req);
+    ret->completion_tokens =
+        call->api == &km_api_embedding ? 0 : km_tokens_estimate(km_buf_view(&call->answer));
+}
+
+const struct km_call_kind km_kind_llm = {
+    .name = "llm",
+    .needs_body = true,
+    .prepare = prepare,
+    .attempt = attempt,
+    .on_head = on_head,
+    .on_body = on_body,
+    .complete = complete,
+    .usage = usage,
+};

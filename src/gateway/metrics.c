@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* metrics.c - rows and their counting.  LiteLLM's names where it has one for the same thing, so
+ * that dashboards keep working; labels are configuration (models, deployments, providers) and
+ * statuses, never callers.
+ */
+#include "gateway/metrics.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define SECONDS(name_, help_)                                                                      \
+    {                                                                                              \
+        .name = name_, .type = KM_HISTOGRAM, .help = help_, .labels = { "model", "model_id" },     \
+        .scale = 6, .bounds = {                                                                    \
+            5000,                                                                                  \
+            10000,                                                                                 \
+            25000,                                                                                 \
+            50000,                                                                                 \
+            100000,                                                                                \
+            250000,                                                                                \
+            500000,                                                                                \
+            1000000,                                                                               \
+            2500000,                                                                               \
+            5000000,                                                                               \
+            10000000,                                                                              \
+            30000000,                                                                              \
+            60000000,                                                                              \
+            300000000                                                                              \
+        }                                                                                          \
+    }
+
+static const struct km_metric_row requests = {
+    .name = "litellm_proxy_total_requests_metric_total",
+    .type = KM_COUNTER,
+    .help = "Requests that reached the gateway's calls, by status.",
+    .labels = { "requested_model", "status_code" }
+};
+static const struct km_metric_row failures = { .name = "litellm_proxy_failed_requests_metric_total",
+                                               .type = KM_COUNTER,
+                                               .help = "Calls that ended with an error, by status.",
+                                               .labels = { "requested_model", "status_code" } };
+static const struct km_metric_row attempts = { .name = "litellm_deployment_total_requests_total",
+                                               .type = KM_COUNTER,
+                                               .help = "Calls answered by a deployment.",
+                                               .labels = { "model", "model_id", "api_provider" } };
+static const struct km_metric_row attempts_failed = {
+    .name = "litellm_deployment_failure_responses_total",
+    .type = KM_COUNTER,
+    .help = "Attempts at a deployment that failed.",
+    .labels = { "model", "model_id", "exception_status" }
+};
+static const struct km_metric_row input_tokens = { .name = "litellm_input_tokens_metric_total",
+                                                   .type = KM_COUNTER,
+                                                   .help = "Input tokens.",
+                                                   .labels = { "model", "model_id" } };
+static const struct km_metric_row output_tokens = { .name = "litellm_output_tokens_metric_total",
+                                                    .type = KM_COUNTER,
+                                                    .help = "Output tokens.",
+                                                    .labels = { "model", "model_id" } };
+static const struct km_metric_row spend = { .name = "litellm_spend_metric_total",
+                                            .type = KM_COUNTER,
+                                            .help = "Spend in USD.",
+                                            .labels = { "model", "model_id" },
+                                            .scale = 9 };
+static const struct km_metric_row total_latency =
+    SECONDS("litellm_request_total_latency_metric", "Seconds from request head to last byte.");
+static const struct km_metric_row api_latency =
+    SECONDS("litellm_llm_api_latency_metric", "Seconds spent waiting for the upstream.");
+static const struct km_metric_row first_token =
+    SECONDS("litellm_llm_api_time_to_first_token_metric", "Seconds to the first byte of a stream.");
+
+int km_metrics_bind(struct km_snapshot *s, struct km_metrics *metrics, struct km_err *err)
+{
+    size_t n = km_models_count(s->models);
+
+    s->series = calloc(n + 1, sizeof *s->series);
+    if (!s->series)
+        return km_fail(err, KM_E_NOMEM, "out of memory");
+    for (size_t i = 0; metrics && i < n; i++) {
+        const struct km_deployment *d = km_models_at(s->models, i);
+        struct km_deployment_series *set = &s->series[i];
+        struct km_str labels[3] = { d->group, d->id, d->provider_name };
+        struct km_str status[2] = { d->group, KM_STR("200") };
+
+        set->ok = km_metric_series(metrics, &requests, status);
+        set->served = km_metric_series(metrics, &attempts, labels);
+        set->input = km_metric_series(metrics, &input_tokens, labels);
+        set->output = km_metric_series(metrics, &output_tokens, labels);
+        set->spend = km_metric_series(metrics, &spend, labels);
+        set->total = km_metric_series(metrics, &total_latency, labels);
+        set->api = km_metric_series(metrics, &api_latency, labels);
+        set->first = km_metric_series(metrics, &first_token, labels);
+    }
+    return 0;
+}
+
+/* By name: only what did not go well takes this way, so its lock does not matter. */
+static void count_status(struct km_call *call, const struct km_metric_row *row, int status)
+{
+    char text[16];
+    struct km_str group = call->d      ? call->d->group
+                          : call->pass ? call->pass->path
+                                       : km_str_c("unknown");
+    struct km_str labels[2] = { group, { text, 0 } };
+
+    labels[1].n = (size_t)snprintf(text, sizeof text, "%d", status);
+    km_metric_add(km_metric_series(call->w->gw->metrics, row, labels), call->w->index, 1);
+}
+
+void km_count_refused(struct km_call *call)
+{
+    int status = km_err_http(&call->err);
+
+    count_status(call, &requests, status);
+    count_status(call, &failures, status);
+}
+
+void km_count_attempt_failed(struct km_call *call)
+{
+    char text[16];
+    struct km_str labels[3];
+
+    if (!call->d)
+        return;
+    labels[0] = call->d->group;
+    labels[1] = call->d->id;
+    labels[2] = km_str(text, (size_t)snprintf(text, sizeof text, "%d", km_err_http(&call->err)));
+    km_metric_add(km_metric_series(call->w->gw->metrics, &attempts_failed, labels), call->w->index,
+                  1);
+}
+
+void km_count_call(struct km_call *call)
+{
+    const struct km_deployment_series *set;
+    size_t w = call->w->index;
+    int64_t total_us = (int64_t)((km_mono_ns() - km_exchange_began_ns(call->x)) / 1000);
+
+    if (call->client_status != 200 || !call->d)
+        count_status(call, &requests, call->client_status);
+    if (call->failed)
+        count_status(call, &failures, call->client_status);
+    if (!call->d)
+        return;
+    set = &call->visit->view->snap->series[call->d->index];
+    if (call->client_status == 200)
+        km_metric_add(set->ok, w, 1);
+    if (!call->failed)
+        km_metric_add(set->served, w, 1);
+    km_metric_add(set->input, w, call->usage.prompt_tokens);
+    km_metric_add(set->output, w, call->usage.completion_tokens);
+    km_metric_add(set->spend, w, call->cost);
+    km_metric_observe(set->total, w, total_us);
+    km_metric_observe(set->api, w, (int64_t)(call->upstream_ns / 1000));
+    if (call->req.stream)
+        km_metric_observe(set->first, w, (int64_t)(call->first_ns / 1000));
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* metrics.h - what the gateway counts of its calls. */
+#ifndef KM_GATEWAY_METRICS_H
+#define KM_GATEWAY_METRICS_H
+
+#include "gateway/call.h"
+
+/* A call ended: requests, tokens, spend, latency. */
+void km_count_call(struct km_call *call);
+/* It never was admitted. */
+void km_count_refused(struct km_call *call);
+/* One attempt failed (the call may go on). */
+void km_count_attempt_failed(struct km_call *call);
+
+#endif
