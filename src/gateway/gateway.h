@@ -97,6 +97,8 @@ struct km_gateway {
     struct km_loop *main; /* the main thread's loop: signals, reload */
     struct km_mailbox *main_mailbox;
     _Atomic size_t workers_left; /* still draining */
+    _Atomic size_t adopted; /* connections taken over: spreads them */
+    struct km_msg stopped; /* to main_mailbox when the last worker has drained */
     void (*on_stopped)(void *ctx); /* main thread: every worker has stopped */
     void *ctx;
     struct km_snapshot *current; /* main thread only; workers hold views */

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* gateway.c - what the workers share, and how it starts, reloads and stops.
+ *
+ * Start:   store (migrated, books mended) -> keys in memory -> snapshot -> workers -> sockets
+ * Reload:  a new snapshot is built beside the old one; only when that worked do the workers get
+ *          it.  A file with an error changes nothing.
+ * Stop:    no more connections, running calls end (bounded by drain), the ledger is flushed, the
+ *          store closed last.
+ */
+#include "gateway/gateway.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "gateway/dispatch.h"
+#include "gateway/worker.h"
+#include "sys/peer.h"
+
+#define EVENTS_KEPT 512
+#define SERIES_MOST 20000
+
+static int usable_cores(void)
+{
+    cpu_set_t set;
+    int n = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+    FILE *f = fopen("/sys/fs/cgroup/cpu.max", "re");
+    long long quota, period;
+
+    if (f && fscanf(f, "%lld %lld", &quota, &period) == 2 && period > 0 && quota / period < n)
+        n = quota >= period ? (int)(quota / period) : 1;
+    if (f)
+        fclose(f);
+    return n < 1 ? 1 : n > KM_WORKERS_MAX ? KM_WORKERS_MAX : n;
+}
+
+static int worker_count(const struct km_snapshot *snap, size_t *ret_n, struct km_err *err)
+{
+    struct km_str text = snap->gateway->workers;
+    uint64_t n;
+
+    if (!text.n || km_str_eq(text, KM_STR("auto"))) {
+        *ret_n = (size_t)usable_cores();
+        return 0;
+    }
+    if (km_str_u64(text, &n) < 0 || n < 1 || n > KM_WORKERS_MAX)
+        return km_fail(err, KM_E_CONFIG, "kanmon_settings.workers must be `auto` or 1 to %d",
+                       KM_WORKERS_MAX);
+    *ret_n = (size_t)n;
+    return 0;
+}
+
+/* A quarter of the memory that is ours: the machine's, or the cgroup's. */
+static int64_t quarter_of_memory(void)
+{
+    int64_t bytes = (int64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
+    FILE *f = fopen("/sys/fs/cgroup/memory.max", "re");
+    long long most;
+
+    if (f && fscanf(f, "%lld", &most) == 1 && most > 0 && most < bytes)
+        bytes = most;
+    if (f)
+        fclose(f);
+    return bytes / 4;
+}
+
+static void apply_settings(struct km_gateway *gw)
+{
+    const struct km_snapshot *s = gw->current;
+    const struct km_litellm_logging *old = km_config_get(s->config, &km_litellm_logging_table);
+    int64_t level = old->set_verbose ? KM_LOG_DEBUG : s->gateway->log_level;
+    int64_t format = old->json_logs ? KM_LOG_JSON : s->gateway->log_format;
+
+    gw->bodies.limit = s->http->buffered_bytes > 0 ? s->http->buffered_bytes : quarter_of_memory();
+    km_log_set_level(gw->log, (enum km_log_level)level);
+    km_log_set_format(gw->log, (enum km_log_format)format);
+}
+
+static void put_key(void *ctx, const struct km_key_row *row)
+{
+    struct km_gateway *gw = ctx;
+    struct km_err err = { 0 };
+
+    if (km_keys_put(gw->keys, row, &err) < 0)
+        km_log_msg(gw->log, KM_LOG_ERROR, "key.load", "%s", err.text);
+}
+
+static int open_store(struct km_gateway *gw, const struct km_config *config, struct km_err *err)
+{
+    const struct km_key_settings *keys = km_config_get(config, &km_key_settings_table);
+    struct km_store_args args = { .settings = km_config_get(config, &km_store_settings_table),
+                                  .state_dir = gw->state_dir,
+                                  .log = gw->log,
+                                  .events = gw->events };
+    int r = km_store_open(&args, &gw->store, err);
+
+    gw->keys = r == 0 ? km_keys_new((size_t)keys->max_keys) : NULL;
+    if (r == 0 && !gw->keys)
+        r = km_fail(err, KM_E_NOMEM, "out of memory");
+    return r == 0 ? km_store_keys(gw->store, put_key, gw, err) : r;
+}
+
+static void say(struct km_gateway *gw, const struct km_diags *diags)
+{
+    for (size_t i = 0;
+         i < km_diags_count(diags, KM_DIAG_WARNING) + km_diags_count(diags, KM_DIAG_ERROR); i++) {
+        const struct km_diag *d = km_diags_at(diags, i);
+
+        if (!d)
+            return;
+        km_log_msg(gw->log, d->level == KM_DIAG_ERROR ? KM_LOG_ERROR : KM_LOG_WARN, "config",
+                   "%.*s:%u: %.*s", KM_STR_ARG(d->file), d->line, KM_STR_ARG(d->message));
+    }
+}
+
+static int build_snapshot(struct km_gateway *gw, struct km_config *config, uint64_t version,
+                          struct km_diags *diags, struct km_snapshot **ret, struct km_err *err)
+{
+    struct km_snapshot_args args = { .config = config,
+                                     .routes = gw->args->routes,
+                                     .store = gw->store,
+                                     .metrics = gw->metrics,
+                                     .version = version };
+
+    return km_snapshot_new(&args, diags, ret, err);
+}
+
+static int make_shared(struct km_gateway *gw, struct km_err *err)
+{
+    gw->log = km_log_new(STDERR_FILENO, KM_LOG_INFO, KM_LOG_TEXT);
+    gw->events = km_events_new(EVENTS_KEPT);
+    gw->metrics = km_metrics_new(KM_WORKERS_MAX, SERIES_MOST);
+    gw->main_mailbox = km_mailbox_new(gw->main, gw, err);
+    return gw->log && gw->events && gw->metrics && gw->main_mailbox
+               ? 0
+               : km_fail(err, KM_E_NOMEM, "out of memory");
+}
+
+static int make_first_snapshot(struct km_gateway *gw, struct km_err *err)
+{
+    struct km_diags *diags = km_diags_new();
+    int r = diags ? build_snapshot(gw, (struct km_config *)(uintptr_t)gw->args->config, 1, diags,
+                                   &gw->current, err)
+                  : km_fail(err, KM_E_NOMEM, "out of memory");
+
+    if (diags)
+        say(gw, diags);
+    km_diags_free(diags);
+    return r;
+}
+
+int km_gateway_new(const struct km_gateway_args *args, struct km_loop *main_loop,
+                   struct km_gateway **ret_gw, struct km_err *err)
+{
+    struct km_gateway *gw = calloc(1, sizeof *gw);
+    int r;
+
+    if (!gw)
+        return km_fail(err, KM_E_NOMEM, "out of memory");
+    gw->args = args;
+    gw->main = main_loop;
+    gw->started_us = km_wall_us();
+    snprintf(gw->state_dir, sizeof gw->state_dir, "%s", args->state_dir);
+    snprintf(gw->config_file, sizeof gw->config_file, "%.*s",
+             KM_STR_ARG(km_config_file(args->config)));
+    r = make_shared(gw, err);
+    if (r == 0)
+        r = open_store(gw, args->config, err);
+    if (r == 0)
+        r = make_first_snapshot(gw, err);
+    if (r == 0) {
+        apply_settings(gw);
+        r = worker_count(gw->current, &gw->nworkers, err);
+    }
+    gw->workers = r == 0 ? calloc(gw->nworkers, sizeof *gw->workers) : NULL;
+    if (r == 0 && !gw->workers)
+        r = km_fail(err, KM_E_NOMEM, "out of memory");
+    for (size_t i = 0; r == 0 && i < gw->nworkers; i++)
+        r = km_worker_init(&gw->workers[i], gw, i, err);
+    if (r < 0) {
+        km_gateway_free(gw);
+        return r;
+    }
+    *ret_gw = gw;
+    return 0;
+}
+
+int km_gateway_listen(struct km_gateway *gw, const int *fds, size_t nfds, struct km_err *err)
+{
+    size_t entries = gw->current->gateway->listen.n ? gw->current->gateway->listen.n : 1;
+    size_t each = nfds / entries;
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < nfds; i++)
+        r = km_worker_listen(&gw->workers[(i % (each ? each : 1)) % gw->nworkers], fds[i],
+                             each ? i / each : i, err);
+    return r;
+}
+
+static void on_control(void *ctx, int fd, const union km_addr *peer)
+{
+    struct km_worker *w = ctx;
+    union km_addr who;
+    struct km_peer process;
+
+    (void)peer;
+    /* Only the user the gateway runs as, and root. */
+    if (km_peer_of(fd, &process, NULL) < 0 || (process.uid != geteuid() && process.uid != 0)) {
+        close(fd);
+        return;
+    }
+    km_local_peer(&who, process.uid);
+    km_http_server_accept(w->control, fd, &who, NULL);
+}
+
+int km_gateway_control(struct km_gateway *gw, int fd, struct km_err *err)
+{
+    struct km_worker *w = &gw->workers[0];
+
+    if (fd < 0)
+        return 0;
+    w->control_acceptor = km_acceptor_new(w->loop, fd, on_control, NULL, w, err);
+    return w->control_acceptor ? 0 : KM_E_SYSTEM;
+}
+
+int km_gateway_start(struct km_gateway *gw, struct km_err *err)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < gw->nworkers; i++)
+        r = km_worker_start(&gw->workers[i], err);
+    km_event_add(gw->events, KM_LOG_INFO, "gateway.started", "%zu workers", gw->nworkers);
+    return r;
+}
+
+static int load_config(struct km_gateway *gw, struct km_diags *diags, struct km_config **ret,
+                       struct km_err *err)
+{
+    struct km_config_args args = { .file = gw->config_file,
+                                   .tables = gw->args->tables,
+                                   .flags = gw->args->flags,
+                                   .nflags = gw->args->nflags };
+
+    return km_config_load(&args, diags, ret, err);
+}
+
+int km_gateway_reload(struct km_gateway *gw, struct km_diags *diags, struct km_err *err)
+{
+    struct km_config *config = NULL;
+    struct km_snapshot *snap = NULL;
+    struct km_buf names KM_CLEANUP(km_buf_done) = KM_BUF(4096);
+    int r = load_config(gw, diags, &config, err);
+
+    if (r == 0)
+        r = build_snapshot(gw, config, gw->current->version + 1, diags, &snap, err);
+    say(gw, diags);
+    if (r < 0) {
+        km_config_unref(config);
+        km_log_msg(gw->log, KM_LOG_ERROR, "config.rejected", "nothing was changed: %s",
+                   err ? err->text : "");
+        km_event_add(gw->events, KM_LOG_ERROR, "config.rejected", "%s", err ? err->text : "");
+        return r;
+    }
+    km_config_needs_restart(gw->current->config, config, &names);
+    if (names.n)
+        km_log_msg(gw->log, KM_LOG_WARN, "config.restart", "takes effect after a restart: %s",
+                   km_buf_cstr(&names));
+    km_config_unref(config);
+    km_snapshot_unref(gw->current);
+    gw->current = snap;
+    apply_settings(gw);
+    for (size_t i = 0; i < gw->nworkers; i++)
+        km_worker_swap(&gw->workers[i], km_snapshot_ref(snap));
+    km_log_msg(gw->log, KM_LOG_INFO, "config.reloaded", "version %llu",
+               (unsigned long long)snap->version);
+    km_event_add(gw->events, KM_LOG_INFO, "config.reloaded", "version %llu",
+                 (unsigned long long)snap->version);
+    return 0;
+}
+
+static void on_stopped_msg(struct km_msg *msg, void *owner)
+{
+    struct km_gateway *gw = owner;
+
+    (void)msg;
+    if (gw->on_stopped)
+        gw->on_stopped(gw->ctx);
+}
+
+void km_gateway_stop(struct km_gateway *gw, void (*pass_on)(void *ctx, int fd),
+                     void (*on_stopped)(void *ctx), void *ctx)
+{
+    gw->on_stopped = on_stopped;
+    gw->ctx = ctx;
+    gw->stopped.run = on_stopped_msg;
+    gw->workers_left = gw->nworkers;
+    km_event_add(gw->events, KM_LOG_INFO, "gateway.stopping", "running calls may end");
+    for (size_t i = 0; i < gw->nworkers; i++)
+        km_worker_drain(&gw->workers[i], pass_on, ctx);
+}
+
+void km_gateway_adopt(struct km_gateway *gw, int fd, const union km_addr *peer)
+{
+    km_worker_adopt(&gw->workers[gw->adopted++ % gw->nworkers], fd, peer);
+}
+
+struct km_gateway *km_gateway_free(struct km_gateway *gw)
+{
+    if (!gw)
+        return NULL;
+    for (size_t i = 0; gw->workers && i < gw->nworkers; i++)
+        if (gw->workers[i].running)
+            km_worker_kill(&gw->workers[i]);
+    for (size_t i = 0; gw->workers && i < gw->nworkers; i++)
+        km_worker_done(&gw->workers[i]);
+    free(gw->workers);
+    km_snapshot_unref(gw->current);
+    km_store_close(gw->store);
+    km_keys_free(gw->keys);
+    km_metrics_free(gw->metrics);
+    km_events_free(gw->events);
+    if (gw->main_mailbox)
+        km_mailbox_free(gw->main_mailbox);
+    km_log_free(gw->log);
+    free(gw);
+    return NULL;
+}

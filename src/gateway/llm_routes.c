@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* llm_routes.c - OpenAI's paths, with and without /v1, Azure's deployment form, and the lists of
+ * models.
+ */
+#include "gateway/llm_routes.h"
+
+#include "gateway/call.h"
+#include "gateway/reply.h"
+
+#define MODELS_CREATED 1677610602 /* LiteLLM says this of every model, and clients compare */
+
+static void call(void *visit, struct km_exchange *x, const struct km_route_match *match)
+{
+    (void)x;
+    km_call_begin(visit, &km_kind_llm, match->route->data, NULL);
+}
+
+static bool may_use(const struct km_visit *v, struct km_str name)
+{
+    return !v->who.key || km_key_model(v->who.key, name, KM_STR_NONE, NULL) == 0;
+}
+
+static void model_object(struct km_buf *out, struct km_str name)
+{
+    km_buf_str(out, KM_STR("{\"id\":"));
+    km_buf_json(out, name);
+    km_buf_printf(out, ",\"object\":\"model\",\"created\":%d,\"owned_by\":\"openai\"}",
+                  MODELS_CREATED);
+}
+
+static void list_models(void *visit, struct km_exchange *x, const struct km_route_match *match)
+{
+    struct km_visit *v = visit;
+    struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(16 * 1024 * 1024);
+    const struct km_str *names;
+    size_t n = km_models_names(v->view->snap->models, &names), shown = 0;
+
+    (void)x;
+    (void)match;
+    km_buf_str(&out, KM_STR("{\"data\":["));
+    for (size_t i = 0; i < n; i++) {
+        if (!may_use(v, names[i]))
+            continue;
+        if (shown++)
+            km_buf_byte(&out, ',');
+        model_object(&out, names[i]);
+    }
+    km_buf_str(&out, KM_STR("],\"object\":\"list\"}"));
+    km_reply_json(v, 200, km_buf_view(&out));
+}
+
+static void one_model(void *visit, struct km_exchange *x, const struct km_route_match *match)
+{
+    struct km_visit *v = visit;
+    struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(64 * 1024);
+    struct km_model_match found;
+    struct km_err err = { 0 };
+    struct km_str name;
+    int r = km_url_decode(km_exchange_arena(x), match->params[0], false, &name, &err);
+
+    if (r == 0 &&
+        (km_models_find(v->view->snap->models, name, &found, &err) < 0 || !may_use(v, name)))
+        r = km_fail_param(&err, KM_E_NOT_FOUND, "model",
+                          "There is no model '%.*s' here. GET /v1/models lists those your key may "
+                          "use.",
+                          KM_STR_ARG(km_str_sub(name, 0, 200)));
+    if (r < 0) {
+        km_reply_error(v, &err);
+        return;
+    }
+    model_object(&out, name);
+    km_reply_json(v, 200, km_buf_view(&out));
+}
+
+#define CALL(path, api)                                                                            \
+    {                                                                                              \
+        "POST", path, call, KM_AUTH_CALL, &(api)                                                   \
+    }
+#define FOUR(path, api)                                                                            \
+    CALL("/v1" path, api), CALL(path, api), CALL("/openai/deployments/{model}" path, api),         \
+        CALL("/engines/{model}" path, api)
+
+static const struct km_route rows[] = {
+    FOUR("/chat/completions", km_api_chat),
+    FOUR("/completions", km_api_completion),
+    FOUR("/embeddings", km_api_embedding),
+    { "GET", "/v1/models", list_models, KM_AUTH_KEY, NULL },
+    { "GET", "/models", list_models, KM_AUTH_KEY, NULL },
+    { "GET", "/v1/models/{id:path}", one_model, KM_AUTH_KEY, NULL },
+    { "GET", "/models/{id:path}", one_model, KM_AUTH_KEY, NULL },
+};
+
+const struct km_route_rows km_llm_routes = { rows, sizeof rows / sizeof rows[0] };

@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* worker.c - one thread: a loop that accepts, serves and calls upstreams on its own.
+ *
+ * Nothing of a worker is touched from outside once its thread runs; others send messages.  A
+ * message that swaps the snapshot makes a new view: calls that began under the old one keep it
+ * until they end, without an atomic operation on the way of each call.
+ */
+#include "gateway/worker.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/crypto.h"
+#include "gateway/dispatch.h"
+
+#define SCRATCH_BYTES ((size_t)64 * 1024 * 1024)
+#define SCRATCH_KEEP ((size_t)256 * 1024)
+#define TICK_MS 1000
+
+struct km_view *km_view_ref(struct km_view *v)
+{
+    v->refs++;
+    return v;
+}
+
+void km_view_unref(struct km_view *v)
+{
+    if (!v || --v->refs > 0)
+        return;
+    km_snapshot_unref(v->snap);
+    free(v);
+}
+
+static struct km_view *view_new(struct km_snapshot *snap)
+{
+    struct km_view *v = calloc(1, sizeof *v);
+
+    if (v) {
+        v->snap = snap;
+        v->refs = 1;
+    }
+    return v;
+}
+
+/* --- TLS of the listeners --- */
+
+static int load_tls(const struct km_listen_entry *e, struct km_tls_server **ret, struct km_err *err)
+{
+    char cert[1024], key[1024], ca[1024];
+    struct km_tls_server_args args = { cert, key, e->tls.client_ca.n ? ca : NULL };
+
+    snprintf(cert, sizeof cert, "%.*s", KM_STR_ARG(e->tls.cert));
+    snprintf(key, sizeof key, "%.*s", KM_STR_ARG(e->tls.key));
+    snprintf(ca, sizeof ca, "%.*s", KM_STR_ARG(e->tls.client_ca));
+    return km_tls_server_new(&args, ret, err);
+}
+
+/* Fresh contexts for a snapshot; on failure nothing changes. */
+static int make_tls(const struct km_snapshot *snap, struct km_tls_server ***ret, size_t *ret_n,
+                    struct km_err *err)
+{
+    const struct km_table_list *list = &snap->gateway->listen;
+    const struct km_listen_entry *entries = list->v;
+    struct km_tls_server **v = calloc(list->n + 1, sizeof(void *));
+    int r = v ? 0 : km_fail(err, KM_E_NOMEM, "out of memory");
+
+    for (size_t i = 0; r == 0 && i < list->n; i++)
+        if (entries[i].tls.cert.n)
+            r = load_tls(&entries[i], &v[i], err);
+    if (r < 0) {
+        for (size_t i = 0; v && i < list->n; i++)
+            km_tls_server_unref(v[i]);
+        free(v);
+        return r;
+    }
+    *ret = v;
+    *ret_n = list->n;
+    return 0;
+}
+
+static void drop_tls(struct km_worker *w)
+{
+    for (size_t i = 0; i < w->ntls; i++)
+        km_tls_server_unref(w->tls[i]);
+    free(w->tls);
+    w->tls = NULL;
+    w->ntls = 0;
+}
+
+/* --- accepting --- */
+
+static void on_accept(void *ctx, int fd, const union km_addr *peer)
+{
+    struct km_listener *l = ctx;
+    struct km_worker *w = l->worker;
+
+    km_http_server_accept(w->server, fd, peer, l->entry < w->ntls ? w->tls[l->entry] : NULL);
+}
+
+static void on_full(void *ctx)
+{
+    struct km_listener *l = ctx;
+
+    km_log_msg(l->worker->gw->log, KM_LOG_WARN, "accept.full",
+               "out of file descriptors: a connection was closed; raise LimitNOFILE or ulimit -n");
+}
+
+int km_worker_listen(struct km_worker *w, int fd, size_t entry, struct km_err *err)
+{
+    struct km_listener *l;
+
+    if (w->nlisteners == KM_LISTEN_MAX)
+        return km_fail(err, KM_E_LIMIT, "over %d listening sockets in one worker", KM_LISTEN_MAX);
+    l = &w->listeners[w->nlisteners];
+    *l = (struct km_listener){ .worker = w, .entry = entry, .fd = fd };
+    l->acceptor = km_acceptor_new(w->loop, fd, on_accept, on_full, l, err);
+    if (!l->acceptor)
+        return KM_E_SYSTEM;
+    w->nlisteners++;
+    return 0;
+}
+
+/* --- making --- */
+
+static void on_tick(void *ctx)
+{
+    struct km_worker *w = ctx;
+
+    km_log_flush(w->gw->log);
+    if (w->scratch.cap > SCRATCH_KEEP)
+        km_buf_done(&w->scratch); /* one huge answer must not stay for ever */
+    km_timer_start(&w->tick, TICK_MS);
+}
+
+static void on_idle(void *ctx)
+{
+    struct km_worker *w = ctx;
+
+    km_ledger_flush(w->ledger);
+}
+
+static struct km_http_server *make_server(struct km_worker *w,
+                                          void (*on_request)(void *ctx, struct km_exchange *x),
+                                          struct km_err *err)
+{
+    struct km_http_server_args args = { .loop = w->loop,
+                                        .settings = w->view->snap->http,
+                                        .bodies = &w->gw->bodies,
+                                        .connections = &w->gw->connections,
+                                        .on_request = on_request,
+                                        .on_error = km_dispatch_error,
+                                        .ctx = w };
+
+    return km_http_server_new(&args, err);
+}
+
+static int make_net(struct km_worker *w, struct km_err *err)
+{
+    w->dns = km_dns_new(w->loop, err);
+    if (!w->dns)
+        return KM_E_SYSTEM;
+    w->dialer = km_dialer_new(w->loop, w->dns, km_connect_tunnel);
+    w->pool = w->dialer ? km_pool_new(w->loop, w->dialer, w->view->snap->pool) : NULL;
+    w->client = w->pool ? km_http_client_new(w->loop, w->pool) : NULL;
+    if (!w->client)
+        return km_fail(err, KM_E_NOMEM, "out of memory");
+    w->server = make_server(w, km_dispatch, err);
+    if (w->server && w->index == 0)
+        w->control = make_server(w, km_dispatch_local, err);
+    return w->server && (w->index > 0 || w->control) ? 0 : KM_E_NOMEM;
+}
+
+int km_worker_init(struct km_worker *w, struct km_gateway *gw, size_t index, struct km_err *err)
+{
+    int r;
+
+    w->gw = gw;
+    w->index = index;
+    km_list_init(&w->calls);
+    km_buf_init(&w->scratch, SCRATCH_BYTES);
+    r = km_random(&w->rng, sizeof w->rng, err);
+    w->loop = r == 0 ? km_loop_new(err) : NULL;
+    if (!w->loop)
+        return r < 0 ? r : KM_E_SYSTEM;
+    w->mailbox = km_mailbox_new(w->loop, w, err);
+    w->view = view_new(km_snapshot_ref(gw->current));
+    if (!w->mailbox || !w->view)
+        return km_fail(err, KM_E_NOMEM, "out of memory");
+    r = make_tls(gw->current, &w->tls, &w->ntls, err);
+    if (r == 0)
+        r = make_net(w, err);
+    if (r < 0)
+        return r;
+    w->ledger = km_ledger_new(gw->store, w->loop, w->mailbox, index, err);
+    if (!w->ledger)
+        return KM_E_STORE;
+    km_timer_init(&w->tick, w->loop, on_tick, w);
+    km_timer_start(&w->tick, TICK_MS);
+    km_loop_on_idle(w->loop, on_idle, w);
+    return 0;
+}
+
+static void *thread_main(void *ctx)
+{
+    struct km_worker *w = ctx;
+    struct km_err err = { 0 };
+    bool buffered = km_log_thread_init(w->gw->log, &err) == 0;
+
+    km_loop_run(w->loop);
+    km_log_flush(w->gw->log);
+    if (buffered)
+        km_log_thread_done(w->gw->log);
+    return NULL;
+}
+
+int km_worker_start(struct km_worker *w, struct km_err *err)
+{
+    int r = pthread_create(&w->thread, NULL, thread_main, w);
+
+    if (r != 0)
+        return km_fail_errno(err, r, "cannot start worker thread %zu", w->index);
+    w->running = true;
+    return 0;
+}
+
+/* --- messages --- */
+
+struct swap_msg {
+    struct km_msg msg;
+    struct km_snapshot *snap;
+};
+
+static void on_swap(struct km_msg *msg, void *owner)
+{
+    struct swap_msg *m = (struct swap_msg *)msg;
+    struct km_worker *w = owner;
+    struct km_view *view = view_new(m->snap);
+    struct km_tls_server **tls;
+    struct km_err err = { 0 };
+    size_t n;
+
+    free(m);
+    if (!view)
+        return; /* out of memory: the old one stays */
+    km_view_unref(w->view);
+    w->view = view;
+    km_http_server_configure(w->server, view->snap->http);
+    km_pool_configure(w->pool, view->snap->pool);
+    if (make_tls(view->snap, &tls, &n, &err) < 0) {
+        km_log_msg(w->gw->log, KM_LOG_ERROR, "tls.reload", "the old certificates stay: %s",
+                   err.text);
+        return;
+    }
+    drop_tls(w);
+    w->tls = tls;
+    w->ntls = n;
+}
+
+void km_worker_swap(struct km_worker *w, struct km_snapshot *snap)
+{
+    struct swap_msg *m = calloc(1, sizeof *m);
+
+    if (!m) {
+        km_snapshot_unref(snap);
+        return;
+    }
+    m->msg.run = on_swap;
+    m->snap = snap;
+    km_mailbox_post(w->mailbox, &m->msg);
+}
+
+struct adopt_msg {
+    struct km_msg msg;
+    int fd;
+    union km_addr peer;
+};
+
+static void on_adopt(struct km_msg *msg, void *owner)
+{
+    struct adopt_msg *m = (struct adopt_msg *)msg;
+    struct km_worker *w = owner;
+
+    km_http_server_accept(w->server, m->fd, &m->peer, NULL);
+    free(m);
+}
+
+void km_worker_adopt(struct km_worker *w, int fd, const union km_addr *peer)
+{
+    struct adopt_msg *m = calloc(1, sizeof *m);
+
+    if (!m) {
+        close(fd);
+        return;
+    }
+    m->msg.run = on_adopt;
+    m->fd = fd;
+    m->peer = *peer;
+    km_mailbox_post(w->mailbox, &m->msg);
+}
+
+struct drain_msg {
+    struct km_msg msg;
+    void (*pass_on)(void *ctx, int fd);
+    void *ctx;
+};
+
+static void worker_stopped(struct km_worker *w)
+{
+    km_ledger_flush(w->ledger);
+    km_loop_stop(w->loop);
+}
+
+static void on_drained(void *ctx)
+{
+    struct km_worker *w = ctx;
+
+    if (--w->gw->workers_left == 0)
+        km_mailbox_post(w->gw->main_mailbox, &w->gw->stopped);
+}
+
+static void on_drain(struct km_msg *msg, void *owner)
+{
+    struct drain_msg *m = (struct drain_msg *)msg;
+    struct km_worker *w = owner;
+
+    w->draining = true;
+    for (size_t i = 0; i < w->nlisteners; i++)
+        w->listeners[i].acceptor = km_acceptor_free(w->listeners[i].acceptor);
+    w->nlisteners = 0;
+    km_http_server_drain(w->server, m->pass_on, on_drained, w);
+    free(m);
+}
+
+/* When m cannot be had the worker is not drained but killed later, by the drain time-out. */
+void km_worker_drain(struct km_worker *w, void (*pass_on)(void *ctx, int fd), void *ctx)
+{
+    struct drain_msg *m = calloc(1, sizeof *m);
+
+    if (!m)
+        return;
+    m->msg.run = on_drain;
+    m->pass_on = pass_on;
+    m->ctx = ctx;
+    km_mailbox_post(w->mailbox, &m->msg);
+}
+
+static void on_kill(struct km_msg *msg, void *owner)
+{
+    struct km_worker *w = owner;
+
+    free(msg);
+    for (size_t i = 0; i < w->nlisteners; i++)
+        w->listeners[i].acceptor = km_acceptor_free(w->listeners[i].acceptor);
+    w->nlisteners = 0;
+    w->control_acceptor = km_acceptor_free(w->control_acceptor);
+    km_http_server_close(w->server);
+    if (w->control)
+        km_http_server_close(w->control);
+    worker_stopped(w);
+}
+
+void km_worker_kill(struct km_worker *w)
+{
+    struct km_msg *m = calloc(1, sizeof *m);
+
+    if (!m)
+        abort(); /* the end cannot be reached without these bytes */
+    m->run = on_kill;
+    km_mailbox_post(w->mailbox, m);
+}
+
+void km_worker_done(struct km_worker *w)
+{
+    if (w->running)
+        pthread_join(w->thread, NULL);
+    if (!w->loop)
+        return;
+    km_timer_stop(&w->tick);
+    for (size_t i = 0; i < w->nlisteners; i++)
+        km_acceptor_free(w->listeners[i].acceptor);
+    km_acceptor_free(w->control_acceptor);
+    km_http_server_free(w->control);
+    km_http_server_free(w->server);
+    km_http_client_free(w->client);
+    km_pool_free(w->pool);
+    km_dialer_free(w->dialer);
+    km_dns_free(w->dns);
+    km_ledger_free(w->ledger);
+    km_view_unref(w->view);
+    drop_tls(w);
+    km_mailbox_free(w->mailbox);
+    km_buf_done(&w->scratch);
+    w->loop = km_loop_free(w->loop);
+}
