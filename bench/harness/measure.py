@@ -24,8 +24,7 @@ RATES = (100, 5000)
 class Plan:
     """How long and how often."""
 
-    def __init__(self, quick):
-        self.quick = quick
+    def __init__(self, quick=False, smoke=False):
         self.rounds = 5
         self.closed_s, self.single_s, self.open_s, self.events_s = \
             (2, 1, 1.5, 1.5) if quick else (5, 2, 3, 3)
@@ -36,6 +35,11 @@ class Plan:
         self.streams_wanted = 10_000
         self.event_streams = 128
         self.counted = 20_000
+        if smoke:
+            self.rounds = 1
+            self.closed_s = self.single_s = self.open_s = self.events_s = 0.3
+            self.requests = self.counted = 2000
+            self.departures, self.streams_wanted = 10, 200
 
 
 class Mock:
@@ -216,3 +220,21 @@ def run(servers, measure, plan, stream_limit):
     for server in live:
         server.stop()
     return results
+
+
+def spin(server, measure, seconds, say):
+    """For work on the server itself: load at 64 connections, a line a second, and its
+    process number for a profiler."""
+    server.prepare()
+    server.start()
+    say(f"{server.title} has pid {server.process.pid}; for example:  perf record -e cpu-clock "
+        f"-g -p {server.process.pid} -- sleep 5")
+    for _ in range(seconds):
+        r = measure.load("closed", server, connections=64, seconds=1, warmup=0)
+        if not r.get("completed"):
+            say(f"nothing was answered: {r.get('failed')}")
+            continue
+        watch = r["watch"]
+        say(f"{watch['server_cpu_us'] / r['completed']:6.2f} µs a request, "
+            f"{r['completed'] / watch['seconds']:7.0f} a second, p99 {r['latency']['p99_us']:.0f} µs, "
+            f"{watch['server_share']:.0%} of its core, {r['wrong'] + r['broken']} failed")

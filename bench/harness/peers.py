@@ -39,7 +39,7 @@ def install(what, *command, cwd=None, env=None, limit_s=900):
     except subprocess.TimeoutExpired as error:
         raise Unavailable(f"{what} was not installed in {limit_s} s") from error
     if done.returncode:
-        raise Unavailable(f"could not be installed: {say_why(done.stdout)}")
+        raise Unavailable(f"{what} could not be installed: {say_why(done.stdout)}")
 
 
 class LiteLLM(Server):
@@ -55,7 +55,7 @@ class LiteLLM(Server):
         stamp = os.path.join(venv, "installed")
         if not os.path.exists(stamp) or os.path.getmtime(stamp) < os.path.getmtime(lock):
             install("its environment", "python3", "-m", "venv", venv)
-            install("LiteLLM", f"{venv}/bin/pip", "install", "--quiet",
+            install("its locked wheels", f"{venv}/bin/pip", "install", "--quiet",
                     "--disable-pip-version-check", "--require-hashes", "-r", lock)
             write(stamp, "")
 
@@ -100,7 +100,7 @@ class Portkey(Server):
         if not os.path.exists(stamp) or os.path.getmtime(stamp) < os.path.getmtime(lock):
             for name in ("package.json", "package-lock.json"):
                 shutil.copy(os.path.join(source, name), folder)
-            install("Portkey", "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund",
+            install("its locked packages", "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund",
                     cwd=folder)
             write(stamp, "")
         self.headers = ["x-portkey-provider: openai",
@@ -126,7 +126,7 @@ class Bifrost(Server):
         folder = os.path.join(self.bench.cache, "bifrost")
         self.binary = os.path.join(folder, "bifrost-http")
         if not os.path.exists(self.binary):
-            install("Bifrost", "go", "install", f"{BIFROST}@{BIFROST_VERSION}",
+            install(f"the Go module `{BIFROST}@{BIFROST_VERSION}`", "go", "install", f"{BIFROST}@{BIFROST_VERSION}",
                     env={"GOBIN": folder})
 
     def version(self):

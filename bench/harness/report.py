@@ -114,12 +114,16 @@ def number(value):
     return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
+def short(ratio):
+    return number(ratio) if ratio >= 100 else f"{ratio:.2f}" if ratio >= 0.1 else f"{ratio:.2g}"
+
+
 def cell(figure, base):
     if figure.value is None:
         return "–"
     text = number(figure.value) + ("†" if figure.marked else "")
     ratio = figure.ratio(base) if base and base is not figure else None
-    return f"{text} ({ratio:.2f}×)" if ratio else text
+    return f"{text} ({short(ratio)}×)" if ratio else text
 
 
 def table(results):
@@ -179,6 +183,9 @@ def remarks(results, facts):
             if left.get("left") and left.get("noticed", 0) < left["left"]:
                 text += (f" Of {left['left']} departures from {words} the upstream saw "
                          f"{left.get('noticed', 0)} within 5 s.")
+        for rate in (100, 5000):
+            if result["rounds"] and not any(f"open{rate}" in r for r in result["rounds"]):
+                text += f" It does not reach {rate:,} requests a second on this core."
         wrong = sum(r.get("wrong", 0) + r.get("broken", 0) for part in ("closed64", "closed1")
                     for r in rounds(result, part))
         if wrong:
