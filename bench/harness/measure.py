@@ -227,8 +227,8 @@ def spin(server, measure, seconds, say):
     process number for a profiler."""
     server.prepare()
     server.start()
-    say(f"{server.title} has pid {server.process.pid}; for example:  perf record -e cpu-clock "
-        f"-g -p {server.process.pid} -- sleep 5")
+    pids = ",".join(map(str, server.pids()))
+    say(f"{server.title} is {pids}; for example:  perf record -e cpu-clock -g -p {pids} sleep 5")
     for _ in range(seconds):
         r = measure.load("closed", server, connections=64, seconds=1, warmup=0)
         if not r.get("completed"):
