@@ -45,7 +45,7 @@ struct km_dial {
     uint64_t timeout_ms;
     struct km_timer timer;
     struct km_deferred failed; /* before anything asynchronous could begin */
-    struct km_err err;         /* for it */
+    struct km_err err; /* for it */
     struct km_dns_query *query;
     struct km_tcp_race *race;
     struct km_stream *stream;

@@ -13,7 +13,7 @@
 
 /* Where to; immutable and reference-counted, made when the configuration is read. */
 struct km_origin {
-    struct km_str key;  /* "https://api.openai.com:443" and TLS variant: pools are by key */
+    struct km_str key; /* "https://api.openai.com:443" and TLS variant: pools are by key */
     struct km_str host; /* without brackets */
     uint16_t port;
     struct km_tls_client *tls; /* NULL: plain */

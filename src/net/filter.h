@@ -22,7 +22,7 @@ struct km_stream_ops {
     void (*start)(struct km_stream *s); /* begin to read: the first owner has come */
     void (*write)(struct km_stream *s, const struct km_str *parts, size_t n);
     size_t (*queued)(const struct km_stream *s);
-    void (*pause)(struct km_stream *s);  /* s->paused is already set */
+    void (*pause)(struct km_stream *s); /* s->paused is already set */
     void (*resume)(struct km_stream *s); /* s->paused is already clear */
     void (*shutdown)(struct km_stream *s);
     void (*close)(struct km_stream *s); /* s->freed is already set; closes `under` too */
@@ -38,11 +38,11 @@ struct km_stream {
     const struct km_stream_events *events; /* NULL: nobody owns it yet */
     void *ctx;
     struct km_loop *loop;
-    struct km_stream *under;  /* NULL at the bottom */
+    struct km_stream *under; /* NULL at the bottom */
     struct km_deferred later; /* the filter's own, until released */
     bool started;
     bool paused;
-    bool eof;    /* on_eof was told */
+    bool eof; /* on_eof was told */
     bool closed; /* on_closed was told */
     bool freed;
 

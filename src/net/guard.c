@@ -24,21 +24,21 @@ struct v4_net {
     (((uint32_t)(a) << 24) | ((uint32_t)(b) << 16) | ((uint32_t)(c) << 8) | (uint32_t)(d))
 
 static const struct v4_net refused_v4[] = {
-    { V4(0, 0, 0, 0), 8 },        /* this network */
-    { V4(10, 0, 0, 0), 8 },       /* private */
-    { V4(100, 64, 0, 0), 10 },    /* shared by carriers; some clouds' metadata */
-    { V4(127, 0, 0, 0), 8 },      /* loopback */
+    { V4(0, 0, 0, 0), 8 }, /* this network */
+    { V4(10, 0, 0, 0), 8 }, /* private */
+    { V4(100, 64, 0, 0), 10 }, /* shared by carriers; some clouds' metadata */
+    { V4(127, 0, 0, 0), 8 }, /* loopback */
     { V4(168, 63, 129, 16), 32 }, /* Azure's metadata service */
-    { V4(169, 254, 0, 0), 16 },   /* link-local; metadata services */
-    { V4(172, 16, 0, 0), 12 },    /* private */
-    { V4(192, 0, 0, 0), 24 },     /* protocol assignments */
-    { V4(192, 0, 2, 0), 24 },     /* documentation */
-    { V4(192, 88, 99, 0), 24 },   /* 6to4 relays */
-    { V4(192, 168, 0, 0), 16 },   /* private */
-    { V4(198, 18, 0, 0), 15 },    /* benchmarks */
-    { V4(198, 51, 100, 0), 24 },  /* documentation */
-    { V4(203, 0, 113, 0), 24 },   /* documentation */
-    { V4(224, 0, 0, 0), 3 },      /* multicast, reserved, broadcast */
+    { V4(169, 254, 0, 0), 16 }, /* link-local; metadata services */
+    { V4(172, 16, 0, 0), 12 }, /* private */
+    { V4(192, 0, 0, 0), 24 }, /* protocol assignments */
+    { V4(192, 0, 2, 0), 24 }, /* documentation */
+    { V4(192, 88, 99, 0), 24 }, /* 6to4 relays */
+    { V4(192, 168, 0, 0), 16 }, /* private */
+    { V4(198, 18, 0, 0), 15 }, /* benchmarks */
+    { V4(198, 51, 100, 0), 24 }, /* documentation */
+    { V4(203, 0, 113, 0), 24 }, /* documentation */
+    { V4(224, 0, 0, 0), 3 }, /* multicast, reserved, broadcast */
 };
 
 struct v6_net {
@@ -47,10 +47,10 @@ struct v6_net {
 };
 
 static const struct v6_net refused_v6[] = {
-    { { 0x20, 0x01, 0x00 }, 23 },       /* protocol assignments, Teredo, ORCHID */
+    { { 0x20, 0x01, 0x00 }, 23 }, /* protocol assignments, Teredo, ORCHID */
     { { 0x20, 0x01, 0x0d, 0xb8 }, 32 }, /* documentation */
-    { { 0x20, 0x02 }, 16 },             /* 6to4 */
-    { { 0x3f, 0xff, 0x00 }, 20 },       /* documentation */
+    { { 0x20, 0x02 }, 16 }, /* 6to4 */
+    { { 0x3f, 0xff, 0x00 }, 20 }, /* documentation */
 };
 
 static const struct v6_net global_unicast = { { 0x20 }, 3 };

@@ -27,11 +27,11 @@
 struct entry {
     struct km_pool *pool;
     struct km_origin *origin; /* its key is the map's */
-    struct km_list idle;      /* km_stream.link */
+    struct km_list idle; /* km_stream.link */
     struct km_list gets;
     struct km_list dials;
     size_t nidle, nlent, ngets, ndials;
-    struct km_timer expiry;  /* of the last one in `idle` */
+    struct km_timer expiry; /* of the last one in `idle` */
     struct km_deferred work; /* balance() */
 };
 

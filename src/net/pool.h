@@ -13,10 +13,10 @@
 
 struct km_pool_settings {
     int64_t max_per_origin; /* open connections to one origin and worker */
-    int64_t max_idle;       /* of these, kept idle */
-    int64_t idle_ms;        /* an idle connection is closed after */
-    int64_t max_waiting;    /* requests waiting for a connection to one origin */
-    int64_t connect_ms;     /* DNS, connect, proxy, TLS together */
+    int64_t max_idle; /* of these, kept idle */
+    int64_t idle_ms; /* an idle connection is closed after */
+    int64_t max_waiting; /* requests waiting for a connection to one origin */
+    int64_t connect_ms; /* DNS, connect, proxy, TLS together */
 };
 extern const struct km_settings_table km_pool_settings_table; /* kanmon_settings.upstream */
 

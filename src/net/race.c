@@ -38,8 +38,8 @@ struct km_tcp_race {
     struct km_list attempts;
     struct km_timer stagger;
     struct km_deferred over; /* all failed: told from here */
-    size_t used;             /* of text */
-    char text[400];          /* "127.0.0.1:80: Connection refused; ..." */
+    size_t used; /* of text */
+    char text[400]; /* "127.0.0.1:80: Connection refused; ..." */
 };
 
 static void note_failure(struct km_tcp_race *race, const union km_addr *addr, const char *why)

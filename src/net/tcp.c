@@ -40,8 +40,8 @@ struct tcp {
     struct km_stream s;
     uv_poll_t poll;
     int fd;
-    int watched;      /* UV_READABLE | UV_WRITABLE */
-    int error;        /* errno of what broke it; 0 */
+    int watched; /* UV_READABLE | UV_WRITABLE */
+    int error; /* errno of what broke it; 0 */
     bool shut_wanted; /* FIN after the queue */
     bool shut;
     union km_addr addr;

@@ -41,7 +41,7 @@ struct tls {
     size_t in_n;
     struct held held;
     struct km_buf early; /* written by the owner before the handshake was done */
-    char *host;          /* client: for messages */
+    char *host; /* client: for messages */
     km_tls_ready_fn *on_ready;
     void *ready_ctx;
     bool client, insecure;
@@ -49,7 +49,7 @@ struct tls {
     bool ended; /* close_notify received, or broken: nothing more is read */
     bool broken;
     bool shut_wanted;
-    int code;      /* of `why` */
+    int code; /* of `why` */
     char why[160]; /* what broke it, when that must be told later */
 };
 

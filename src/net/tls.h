@@ -14,13 +14,13 @@ struct km_tls_client;
 
 struct km_tls_server_args {
     const char *cert_file, *key_file; /* PEM */
-    const char *client_ca_file;       /* NULL: client certificates are not asked for */
+    const char *client_ca_file; /* NULL: client certificates are not asked for */
 };
 
 struct km_tls_client_args {
-    const char *ca_file;              /* NULL: the system's */
+    const char *ca_file; /* NULL: the system's */
     const char *cert_file, *key_file; /* NULL: no client certificate */
-    bool insecure;                    /* verification off (LiteLLM's ssl_verify: false) */
+    bool insecure; /* verification off (LiteLLM's ssl_verify: false) */
 };
 
 int km_tls_server_new(const struct km_tls_server_args *args, struct km_tls_server **ret_tls,

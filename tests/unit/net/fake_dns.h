@@ -9,7 +9,7 @@
 struct fake_name {
     const char *name;
     union km_addr addrs[6]; /* with their ports: each may lead to another listener */
-    size_t n;               /* 0: there is no such name */
+    size_t n; /* 0: there is no such name */
 };
 
 struct km_dns {

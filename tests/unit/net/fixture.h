@@ -50,14 +50,17 @@ static inline void fixture_timeout(void *ctx)
     km_loop_stop(f->loop);
 }
 
-static inline int fixture_setup(void **state)
+static inline void fixture_init(struct fixture *f)
 {
-    struct fixture *f = calloc(1, sizeof *f);
-
-    *state = f;
-    f->loop = km_loop_new(NULL);
+    *f = (struct fixture){ .loop = km_loop_new(NULL) };
     km_timer_init(&f->timer, f->loop, fixture_timeout, f);
     km_loop_on_idle(f->loop, fixture_hook, f);
+}
+
+static inline int fixture_setup(void **state)
+{
+    *state = malloc(sizeof(struct fixture));
+    fixture_init(*state);
     return 0;
 }
 

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fixture.h"
+
+#include "net/dial.h"
+
+enum verdict {
+    PUBLIC, /* a literal address that may be reached */
+    REFUSED, /* a literal address that may not */
+    NAME, /* not a literal: it would be resolved, and what comes of it checked */
+};
+
+static const struct {
+    const char *host;
+    enum verdict verdict;
+} cases[] = {
+    /* loopback, in every spelling that some resolver takes */
+    { "127.0.0.1", REFUSED },
+    { "127.255.255.255", REFUSED },
+    { "127.1", NAME },
+    { "0x7f.1", NAME },
+    { "0x7f000001", NAME },
+    { "017700000001", NAME },
+    { "0177.0.0.1", NAME },
+    { "2130706433", NAME },
+    { "127.0.0.1.", NAME },
+    { "localhost", NAME },
+    { "localhost.", NAME },
+    { "127.0.0.1.nip.io", NAME },
+    { "\xef\xbc\x91\xef\xbc\x92\xef\xbc\x97.0.0.1", NAME }, /* fullwidth digits */
+    { "127\xe3\x80\x82"
+      "0.0.1",
+      NAME }, /* ideographic full stop */
+    { "127.0.0.1%00", NAME },
+    { "::1", REFUSED },
+    { "[::1]", REFUSED },
+    { "0:0:0:0:0:0:0:1", REFUSED },
+    { "[::ffff:7f00:1]", REFUSED },
+    { "::ffff:127.0.0.1", REFUSED },
+    { "::127.0.0.1", REFUSED },
+    { "[::]", REFUSED },
+    { "0.0.0.0", REFUSED },
+    { "0.255.255.255", REFUSED },
+    /* private, shared, link-local, metadata */
+    { "10.0.0.1", REFUSED },
+    { "10.255.255.255", REFUSED },
+    { "100.64.0.1", REFUSED },
+    { "100.127.255.255", REFUSED },
+    { "100.100.100.200", REFUSED },
+    { "169.254.169.254", REFUSED },
+    { "168.63.129.16", REFUSED },
+    { "172.16.0.1", REFUSED },
+    { "172.31.255.255", REFUSED },
+    { "192.168.0.1", REFUSED },
+    { "192.0.0.192", REFUSED },
+    { "192.0.2.1", REFUSED },
+    { "192.88.99.1", REFUSED },
+    { "198.18.0.1", REFUSED },
+    { "198.19.255.255", REFUSED },
+    { "198.51.100.1", REFUSED },
+    { "203.0.113.1", REFUSED },
+    { "224.0.0.1", REFUSED },
+    { "239.255.255.255", REFUSED },
+    { "240.0.0.1", REFUSED },
+    { "255.255.255.255", REFUSED },
+    { "fc00::1", REFUSED },
+    { "fdff::1", REFUSED },
+    { "fd00:ec2::254", REFUSED },
+    { "fe80::1", REFUSED },
+    { "fe80::1%1", REFUSED },
+    { "febf::1", REFUSED },
+    { "fec0::1", REFUSED },
+    { "ff02::1", REFUSED },
+    { "100::1", REFUSED },
+    { "2001:db8::1", REFUSED },
+    { "3fff::1", REFUSED },
+    { "5f00::1", REFUSED },
+    /* an IPv4 address inside an IPv6 one */
+    { "::ffff:10.0.0.1", REFUSED },
+    { "::ffff:169.254.169.254", REFUSED },
+    { "64:ff9b::127.0.0.1", REFUSED },
+    { "64:ff9b::a9fe:a9fe", REFUSED },
+    { "64:ff9b:1::1", REFUSED },
+    { "2002:7f00:1::", REFUSED }, /* 6to4 */
+    { "2002:808:808::1", REFUSED },
+    { "2001:0:4136:e378:8000:63bf:3fff:fdd2", REFUSED }, /* Teredo */
+    { "2001:1ff::1", REFUSED },
+    /* and the neighbours of all these that are public */
+    { "1.1.1.1", PUBLIC },
+    { "8.8.8.8", PUBLIC },
+    { "9.255.255.255", PUBLIC },
+    { "11.0.0.0", PUBLIC },
+    { "100.63.255.255", PUBLIC },
+    { "100.128.0.0", PUBLIC },
+    { "126.255.255.255", PUBLIC },
+    { "128.0.0.0", PUBLIC },
+    { "168.63.129.15", PUBLIC },
+    { "168.63.129.17", PUBLIC },
+    { "169.253.255.255", PUBLIC },
+    { "169.255.0.0", PUBLIC },
+    { "172.15.255.255", PUBLIC },
+    { "172.32.0.0", PUBLIC },
+    { "192.0.1.0", PUBLIC },
+    { "192.167.255.255", PUBLIC },
+    { "192.169.0.0", PUBLIC },
+    { "198.17.255.255", PUBLIC },
+    { "198.20.0.0", PUBLIC },
+    { "223.255.255.255", PUBLIC },
+    { "::ffff:8.8.8.8", PUBLIC },
+    { "64:ff9b::8.8.8.8", PUBLIC },
+    { "2001:200::1", PUBLIC },
+    { "2001:4860:4860::8888", PUBLIC },
+    { "2003::1", PUBLIC },
+    { "2606:4700::1111", PUBLIC },
+    { "3ffe::1", PUBLIC },
+};
+
+static void every_spelling_has_its_verdict(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        union km_addr a;
+        enum verdict got = NAME;
+
+        if (km_addr_parse(km_str_c(cases[i].host), 443, &a) == 0)
+            got = km_addr_public(&a) ? PUBLIC : REFUSED;
+        if (got != cases[i].verdict)
+            fail_msg("%s: %d, not %d", cases[i].host, (int)got, (int)cases[i].verdict);
+    }
+}
+
+static void an_address_of_another_family_is_not_public(void **state)
+{
+    union km_addr a;
+
+    (void)state;
+    memset(&a, 0, sizeof a);
+    a.sa.sa_family = AF_UNIX;
+    assert_false(km_addr_public(&a));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_spelling_has_its_verdict),
+        cmocka_unit_test(an_address_of_another_family_is_not_public),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
