@@ -126,7 +126,7 @@ class Gateway:
         """Listens where the file says; self.port must be one of its ports, without TLS."""
         return self.start(words=[])
 
-    def wait_ready(self, timeout=15):
+    def wait_ready(self, timeout=60):
         def ready():
             if self.process is not None and self.process.poll() is not None:
                 raise AssertionError(
