@@ -11,7 +11,11 @@
 #ifndef KM_SYS_SHIM_H
 #define KM_SYS_SHIM_H
 
-/* The whole life of the shim process; argv as given to main.  Returns the exit status. */
+/* Options between FD and "--": --limit NAME=VALUE (as, core, cpu, fsize, nofile, nproc, stack:
+ * setrlimit's, soft and hard), --term-ms N (from TERM to KILL, 2000).  A shim that cannot do
+ * its work exits with 125; a command that cannot be run gives 126, one not found 127.
+ *
+ * The whole life of the shim process; argv as given to main.  Returns the exit status. */
 int km_shim_main(int argc, char **argv);
 
 #endif

@@ -28,16 +28,16 @@ enum km_child_state {
 const char *km_child_state_name(enum km_child_state state);
 
 struct km_child_spec {
-    const char *file;        /* executable; absolute path or looked up in PATH */
+    const char *file; /* executable; absolute path or looked up in PATH */
     const char *const *argv; /* NULL ends */
     const char *const *envp; /* NULL ends; the whole environment of the child */
-    const char *cwd;         /* NULL: inherited */
-    const int *fds;          /* inherited as 3, 4, ... in the child */
+    const char *cwd; /* NULL: inherited */
+    const int *fds; /* inherited as 3, 4, ... in the child */
     size_t nfds;
     int stdin_fd, stdout_fd, stderr_fd; /* -1: /dev/null */
-    bool listen_fds;                    /* sets LISTEN_FDS=nfds and LISTEN_PID to the child's pid */
-    bool restart;                       /* after an exit that was not asked for */
-    uint64_t stop_ms;                   /* TERM to KILL */
+    bool listen_fds; /* sets LISTEN_FDS=nfds and LISTEN_PID to the child's pid */
+    bool restart; /* after an exit that was not asked for */
+    uint64_t stop_ms; /* TERM to KILL */
     uint64_t ready_ms; /* STARTING longer than this is a failure; 0: ready at once */
 };
 
@@ -52,7 +52,7 @@ struct km_child *km_child_new(struct km_loop *loop, const struct km_child_spec *
                               km_child_fn *on_state, void *ctx, struct km_err *err);
 int km_child_start(struct km_child *c, struct km_err *err) KM_MUST_USE;
 void km_child_ready(struct km_child *c); /* its owner saw it become ready */
-void km_child_stop(struct km_child *c);  /* ends in STOPPED, no restart */
+void km_child_stop(struct km_child *c); /* ends in STOPPED, no restart */
 void km_child_signal(struct km_child *c, int signum);
 pid_t km_child_pid(const struct km_child *c);
 enum km_child_state km_child_state(const struct km_child *c);

@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* shim.c - see shim.h for the contract.
+ *
+ *     gateway == liveness pipe ==> shim --> command --> whatever it starts
+ *        |                                    |
+ *        +--------- stdin, stdout, stderr ----+
+ *
+ * A stdio server is often a tree: npx starts node starts a browser.  When the gateway dies,
+ * even by kill -9, nobody would end that tree.  So the shim is its subreaper: a descendant
+ * whose parent ends becomes the shim's child, daemons with sessions of their own included,
+ * and none can leave.  "No children any more" is then exactly what waitpid() says with ECHILD.
+ *
+ * The end has two phases: TERM to every descendant found in /proc, and after TERM_MS KILL,
+ * repeated until all are gone, since a process can fork between being seen and being
+ * killed.  The write end of the command's stdin is held by the gateway alone and is closed
+ * by its end; the shim itself keeps none of the command's descriptors, so a reader of its
+ * output sees the end as soon as the command's tree is gone.
+ *
+ * If the shim itself is killed, the kernel kills the command (PR_SET_PDEATHSIG).
+ *
+ * One thread, plain blocking code: poll() on the pipe and on a signalfd.
+ */
+#include "sys/shim.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/str.h"
+#include "base/time.h"
+#include "sys/spawn.h"
+
+#define TERM_MS 2000
+#define KILL_MS 50 /* between two rounds of KILL */
+#define EXIT_SHIM 125 /* the shim itself failed */
+#define EXIT_EXEC 126 /* the command cannot be run */
+#define EXIT_FOUND 127 /* there is no such command */
+#define LIMITS 7
+
+enum phase { RUNNING, TERMINATING, KILLING };
+
+struct limit {
+    bool set;
+    uint64_t value;
+};
+
+struct shim {
+    int liveness;
+    char **command;
+    struct limit limits[LIMITS]; /* of the command, not of the shim */
+    uint64_t term_ms;
+    int signals; /* signalfd */
+    enum phase phase;
+    uint64_t kill_at_ms;
+    pid_t pid; /* of the command; 0 once it has ended */
+    int status; /* what we exit with */
+};
+
+static const struct {
+    const char *name;
+    unsigned resource;
+} resources[LIMITS] = {
+    { "as", RLIMIT_AS },       { "core", RLIMIT_CORE },     { "cpu", RLIMIT_CPU },
+    { "fsize", RLIMIT_FSIZE }, { "nofile", RLIMIT_NOFILE }, { "nproc", RLIMIT_NPROC },
+    { "stack", RLIMIT_STACK },
+};
+
+static int complain(const char *what, const char *value)
+{
+    fprintf(stderr, "kanmon: shim: %s '%s'\n", what, value ? value : "");
+    return -1;
+}
+
+/* "nofile=256" */
+static int parse_limit(struct shim *s, const char *text)
+{
+    struct km_str value = km_str_c(text), name;
+    uint64_t n;
+
+    if (!km_str_split(&value, '=', &name) || km_str_u64(value, &n) < 0)
+        return complain("not a limit:", text);
+    for (size_t i = 0; i < LIMITS; i++) {
+        if (!km_str_eq(name, km_str_c(resources[i].name)))
+            continue;
+        s->limits[i] = (struct limit){ .set = true, .value = n };
+        return 0;
+    }
+    return complain("unknown limit", text);
+}
+
+static int parse_number(const char *text, uint64_t max, uint64_t *ret_number)
+{
+    if (km_str_u64(km_str_c(text), ret_number) < 0 || *ret_number > max)
+        return complain("not a number in its range:", text);
+    return 0;
+}
+
+/* --shim FD [--limit NAME=VALUE]... [--term-ms N] -- command args... */
+static int parse(struct shim *s, int argc, char **argv)
+{
+    uint64_t fd;
+    int i = 3;
+
+    if (argc < 5 || strcmp(argv[1], "--shim") != 0 || parse_number(argv[2], 1 << 20, &fd) < 0)
+        return complain("usage: kanmon --shim FD -- command args...", argc > 1 ? argv[1] : NULL);
+    s->liveness = (int)fd;
+    for (; i + 1 < argc && strcmp(argv[i], "--") != 0; i += 2) {
+        if (strcmp(argv[i], "--limit") == 0) {
+            if (parse_limit(s, argv[i + 1]) < 0)
+                return -1;
+        } else if (strcmp(argv[i], "--term-ms") == 0) {
+            if (parse_number(argv[i + 1], 3600000, &s->term_ms) < 0)
+                return -1;
+        } else {
+            return complain("unknown option", argv[i]);
+        }
+    }
+    if (i + 1 >= argc || strcmp(argv[i], "--") != 0)
+        return complain("no command after", argv[argc - 1]);
+    s->command = argv + i + 1;
+    return 0;
+}
+
+static int prepare(struct shim *s)
+{
+    const struct rlimit none = { 0, 0 };
+    sigset_t set;
+
+    if (fcntl(s->liveness, F_SETFD, FD_CLOEXEC) < 0)
+        return complain("the liveness pipe is not open", NULL);
+    setrlimit(RLIMIT_CORE, &none); /* a dump would hold the server's secrets */
+    setsid(); /* fails only where it is a leader already */
+    prctl(PR_SET_NAME, "kanmon-shim");
+    if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
+        return complain("the system has no subreapers", NULL);
+    sigemptyset(&set);
+    sigaddset(&set, SIGCHLD);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    s->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    return s->signals < 0 ? complain("no descriptor for signals", NULL) : 0;
+}
+
+static void apply_limits(const struct shim *s)
+{
+    for (size_t i = 0; i < LIMITS; i++) {
+        const struct rlimit both = { .rlim_cur = s->limits[i].value,
+                                     .rlim_max = s->limits[i].value };
+
+        if (!s->limits[i].set || setrlimit(resources[i].resource, &both) == 0)
+            continue;
+        complain("the system refuses the limit", resources[i].name);
+        _exit(EXIT_SHIM);
+    }
+}
+
+static _Noreturn void run_command(const struct shim *s, pid_t shim)
+{
+    sigset_t none;
+    int error;
+
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != shim)
+        _exit(EXIT_SHIM); /* it ended before we asked */
+    setpgid(0, 0);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    apply_limits(s);
+    km_close_from(3);
+    execvp(s->command[0], s->command);
+    error = errno;
+    fprintf(stderr, "kanmon: shim: cannot run '%s': %s\n", s->command[0], strerror(error));
+    _exit(error == ENOENT ? EXIT_FOUND : EXIT_EXEC);
+}
+
+static int start(struct shim *s)
+{
+    const pid_t shim = getpid();
+    int null_fd;
+
+    s->pid = fork();
+    if (s->pid < 0)
+        return complain("cannot fork for", s->command[0]);
+    if (s->pid == 0)
+        run_command(s, shim);
+    null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    for (int fd = 0; fd < 3; fd++)
+        if (null_fd < 0 || dup2(null_fd, fd) < 0)
+            close(fd);
+    if (null_fd > 2)
+        close(null_fd);
+    return 0;
+}
+
+struct process {
+    pid_t pid, parent;
+    bool ours;
+};
+
+/* Everything in /proc, in *ret_list (freed by the caller); 0 when it cannot be read. */
+static size_t list_processes(struct process **ret_list)
+{
+    DIR *proc = opendir("/proc");
+    struct process *list = NULL;
+    size_t n = 0, cap = 0;
+    struct dirent *d;
+
+    while (proc && (d = readdir(proc))) {
+        char path[64], text[512], *after;
+        int pid = atoi(d->d_name), parent;
+        FILE *file;
+
+        snprintf(path, sizeof path, "/proc/%d/stat", pid);
+        file = pid > 0 ? fopen(path, "re") : NULL;
+        if (!file)
+            continue;
+        after = fgets(text, sizeof text, file) ? strrchr(text, ')') : NULL;
+        fclose(file);
+        if (!after || sscanf(after, ") %*c %d", &parent) != 1)
+            continue;
+        if (n == cap) {
+            struct process *more = realloc(list, (cap = cap * 2 + 64) * sizeof *list);
+
+            if (!more)
+                break;
+            list = more;
+        }
+        list[n++] = (struct process){ .pid = pid, .parent = parent };
+    }
+    if (proc)
+        closedir(proc);
+    *ret_list = list;
+    return n;
+}
+
+static bool is_ours(const struct process *list, size_t n, pid_t pid)
+{
+    if (pid == getpid())
+        return true;
+    for (size_t i = 0; i < n; i++)
+        if (list[i].pid == pid)
+            return list[i].ours;
+    return false;
+}
+
+static void signal_all(const struct shim *s, int signum)
+{
+    struct process *list;
+    const size_t n = list_processes(&list);
+    bool more = true;
+
+    while (more) {
+        more = false;
+        for (size_t i = 0; i < n; i++) {
+            if (list[i].ours || !is_ours(list, n, list[i].parent))
+                continue;
+            list[i].ours = more = true;
+        }
+    }
+    for (size_t i = 0; i < n; i++)
+        if (list[i].ours)
+            kill(list[i].pid, signum);
+    free(list);
+    /* Without /proc at least the command and its group. */
+    if (n == 0 && s->pid > 0 && kill(-s->pid, signum) < 0)
+        kill(s->pid, signum);
+}
+
+/* false: no child is left, and so no descendant. */
+static bool reap(struct shim *s)
+{
+    for (;;) {
+        int status;
+        const pid_t pid = waitpid(-1, &status, WNOHANG);
+
+        if (pid == 0)
+            return true;
+        if (pid < 0)
+            return errno == EINTR;
+        if (pid != s->pid)
+            continue;
+        s->pid = 0;
+        s->status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+    }
+}
+
+static void begin_end(struct shim *s)
+{
+    if (s->phase != RUNNING)
+        return;
+    s->phase = TERMINATING;
+    s->kill_at_ms = km_mono_ms() + s->term_ms;
+    signal_all(s, SIGTERM);
+    signal_all(s, SIGCONT); /* a stopped process takes its TERM only when it goes on */
+}
+
+static int wait_ms(const struct shim *s)
+{
+    const uint64_t now_ms = km_mono_ms();
+
+    if (s->phase == RUNNING)
+        return -1;
+    if (s->phase == KILLING)
+        return KILL_MS;
+    return s->kill_at_ms > now_ms ? (int)(s->kill_at_ms - now_ms) : 0;
+}
+
+/* Waits for the pipe's end, a signal or the time to kill. */
+static void wait_for_something(struct shim *s)
+{
+    struct pollfd fds[2] = {
+        { .fd = s->signals, .events = POLLIN },
+        { .fd = s->phase == RUNNING ? s->liveness : -1, .events = POLLIN },
+    };
+    struct signalfd_siginfo info;
+    char byte;
+
+    if (poll(fds, 2, wait_ms(s)) < 0)
+        return;
+    while (read(s->signals, &info, sizeof info) == (ssize_t)sizeof info)
+        if (info.ssi_signo != SIGCHLD)
+            begin_end(s);
+    /* Nothing is ever written to it: readable means over. */
+    if (fds[1].revents && read(s->liveness, &byte, 1) <= 0)
+        begin_end(s);
+}
+
+static int live(struct shim *s)
+{
+    while (reap(s)) {
+        if (s->pid == 0)
+            begin_end(s);
+        if (s->phase == TERMINATING && km_mono_ms() >= s->kill_at_ms)
+            s->phase = KILLING;
+        if (s->phase == KILLING)
+            signal_all(s, SIGKILL);
+        wait_for_something(s);
+    }
+    return s->status;
+}
+
+int km_shim_main(int argc, char **argv)
+{
+    struct shim s = { .term_ms = TERM_MS, .status = EXIT_SHIM };
+
+    if (parse(&s, argc, argv) < 0 || prepare(&s) < 0 || start(&s) < 0)
+        return EXIT_SHIM;
+    return live(&s);
+}
