@@ -172,7 +172,7 @@ static const struct km_node *merged(struct loading *l, const struct km_node *a,
 static int include_one(struct loading *l, struct km_str path, const struct km_node *item,
                        const struct km_node **root)
 {
-    const struct km_node *other;
+    const struct km_node *other = NULL;
     int r;
 
     if (item->type != KM_NODE_STR) {
@@ -181,7 +181,7 @@ static int include_one(struct loading *l, struct km_str path, const struct km_no
         return km_fail(l->err, KM_E_CONFIG, "include takes a list of file names");
     }
     r = load_file(l, beside(l->arena, path, item->text), item, &other);
-    if (r != 0)
+    if (r < 0 || !other)
         return r;
     if (other->type == KM_NODE_MAP) {
         *root = merged(l, *root, other);

@@ -173,7 +173,7 @@ static int take_container(struct km_price_text *t, struct km_str *ret, struct km
             stack[depth++] = c == '{' ? '}' : ']';
             skip(t, 1);
         } else if (c == '}' || c == ']') {
-            if (stack[depth - 1] != c)
+            if (depth == 0 || stack[depth - 1] != c)
                 return bad(t, "another bracket", err);
             depth--;
             skip(t, 1);

@@ -129,7 +129,7 @@ static void on_deliver(void *ctx)
     union km_addr addrs[ADDRS_MAX];
     struct km_list batch, *node;
     struct km_err err = { .code = 0 };
-    const size_t n = e->n;
+    const size_t n = e->status == ARES_SUCCESS ? e->n : 0;
 
     if (km_list_empty(&e->waiters))
         return;
