@@ -334,6 +334,8 @@ static void unsupported(struct km_fill *fill, const struct km_setting *row,
 
     if (row->type == KM_SET_SECRET)
         km_diags_hide(fill->diags, node);
+    if ((row->flags & KM_SET_SAFETY) && !accepted(fill, path))
+        report_unset_below(fill, node, path, row->flags);
     if (row->class == KM_RESTRICTIVE && !inert(row, node))
         restricts(fill, row, node, path);
     else if (!(inherited & QUIET) && (collection ? node->n > 0 : row->class == KM_HARMLESS))
@@ -397,6 +399,8 @@ static void fill_row(struct km_fill *fill, const struct km_settings_table *table
     if (row->class != KM_SUPPORTED) {
         if (!absent(file))
             unsupported(fill, row, file, at, inherited);
+        else if (file && file->from_env && row->class == KM_RESTRICTIVE && !accepted(fill, at))
+            report_unset(fill, file, at, KM_SET_SAFETY); /* it may have meant to restrict */
         return;
     }
     field = (char *)out + row->offset;

@@ -31,6 +31,7 @@ static const struct km_settings_table guardrail = { .rows = guardrail_rows, .ext
 
 static const struct km_setting top_rows[] = {
     { .name = "guardrails", .type = KM_SET_TABLE_LIST, .table = &guardrail, .class = KM_HARMLESS,
+      .flags = KM_SET_SAFETY,
       .help = "Checks of requests and answers that a request asks for by name; kanmon runs none "
               "yet.  One with default_on stops the start." },
     REFUSED("policies", KM_SET_NODE, NULL,
