@@ -61,9 +61,10 @@ void km_body_init(struct km_body *b, const struct km_framing *framing, const llh
     b->left = framing->length;
     b->got = 0;
     b->done = framing->kind == KM_BODY_NONE;
+    b->overhead = 0;
     if (framing->kind != KM_BODY_CHUNKED)
         return;
-    b->overhead = b->chunks = 0;
+    b->chunks = 0;
     b->fields = 0;
     b->last_chunk = false;
     b->parser = *parser;

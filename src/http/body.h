@@ -10,7 +10,7 @@
 struct km_body {
     enum km_body_kind kind;
     uint64_t left; /* LENGTH: bytes to come */
-    uint64_t got;  /* body bytes so far */
+    uint64_t got; /* body bytes so far */
     bool done;
     /* CHUNKED only */
     uint64_t overhead; /* bytes that are no body */

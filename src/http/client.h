@@ -22,22 +22,22 @@ struct km_http_client *km_http_client_new(struct km_loop *loop, struct km_pool *
 struct km_http_client *km_http_client_free(struct km_http_client *c);
 
 struct km_http_request {
-    struct km_origin *origin;      /* referenced while the call lives */
+    struct km_origin *origin; /* referenced while the call lives */
     struct km_str method;
-    struct km_str target;          /* path and query */
-    struct km_str head;            /* ready header lines, without Host, Content-Length, Connection */
-    const struct km_str *body;     /* parts, sent in order */
+    struct km_str target; /* path and query */
+    struct km_str head; /* ready header lines, without Host, Content-Length, Connection */
+    const struct km_str *body; /* parts, sent in order */
     size_t nbody;
-    bool has_body;                 /* sends Content-Length even when it is 0 */
-    uint64_t first_byte_ms;        /* request sent -> head complete; 0: none */
-    uint64_t between_ms;           /* silence inside the body; 0: none */
+    bool has_body; /* sends Content-Length even when it is 0 */
+    uint64_t first_byte_ms; /* request sent -> head complete; 0: none */
+    uint64_t between_ms; /* silence inside the body; 0: none */
 };
 
 struct km_http_result {
-    const struct km_err *err;      /* NULL: the response ended as it should */
-    bool bytes_sent;               /* at least one request byte was acknowledged */
-    bool head_seen;                /* on_head was called */
-    bool connect_failed;           /* no connection could be had: safe to try elsewhere */
+    const struct km_err *err; /* NULL: the response ended as it should */
+    bool bytes_sent; /* at least one request byte was acknowledged */
+    bool head_seen; /* on_head was called */
+    bool connect_failed; /* no connection could be had: safe to try elsewhere */
 };
 
 struct km_http_events {
@@ -52,7 +52,7 @@ struct km_http_events {
 /* Never calls back synchronously.  NULL when out of memory. */
 struct km_http_call *km_http_send(struct km_http_client *c, const struct km_http_request *request,
                                   const struct km_http_events *events, void *ctx);
-void km_http_pause(struct km_http_call *call);   /* stop reading: back-pressure */
+void km_http_pause(struct km_http_call *call); /* stop reading: back-pressure */
 void km_http_resume(struct km_http_call *call);
 /* No callback follows; the connection is dropped (its peer sees it close). */
 void km_http_cancel(struct km_http_call *call);

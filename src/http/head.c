@@ -58,7 +58,7 @@ static int on_field(llhttp_t *p, const char *at, size_t n)
     struct km_head *h = p->data;
 
     if (h->in_value || h->n == 0) {
-        if (h->n >= h->limits->fields) {
+        if (h->n >= h->limits->fields || h->n >= h->cap) {
             h->failed = KM_E_HEADER_TOO_LARGE;
             return -1;
         }
@@ -118,9 +118,13 @@ struct km_head *km_head_free(struct km_head *h)
     return NULL;
 }
 
+bool km_head_fits(const struct km_head *h, size_t fields)
+{
+    return h->cap >= fields;
+}
+
 void km_head_begin(struct km_head *h, enum km_head_kind kind, const struct km_head_limits *limits)
 {
-    km_assert(limits->fields <= h->cap);
     llhttp_init(&h->parser, kind == KM_HEAD_REQUEST ? HTTP_REQUEST : HTTP_RESPONSE, &head_settings);
     h->limits = limits;
     h->kind = kind;

@@ -19,8 +19,8 @@
 enum km_head_kind { KM_HEAD_REQUEST, KM_HEAD_RESPONSE };
 
 struct km_head_limits {
-    size_t bytes;  /* the whole head */
-    size_t line;   /* request line; one header line */
+    size_t bytes; /* the whole head */
+    size_t line; /* request line; one header line */
     size_t fields; /* at most KM_HEAD_FIELDS_MAX */
 };
 
@@ -29,7 +29,8 @@ struct km_head;
 /* Room for `fields` fields.  NULL when out of memory. */
 struct km_head *km_head_new(size_t fields);
 struct km_head *km_head_free(struct km_head *h);
-/* limits must live until the head is complete, and name no more fields than there is room. */
+bool km_head_fits(const struct km_head *h, size_t fields);
+/* limits must live until the head is complete; they may change meanwhile. */
 void km_head_begin(struct km_head *h, enum km_head_kind kind, const struct km_head_limits *limits);
 
 /* base: all n bytes so far.  0: complete, *ret_used bytes of it are the head; KM_E_AGAIN: feed
@@ -42,7 +43,7 @@ struct km_framing {
     enum km_body_kind { KM_BODY_NONE, KM_BODY_LENGTH, KM_BODY_CHUNKED, KM_BODY_CLOSE } kind;
     uint64_t length; /* KM_BODY_LENGTH */
     bool keep_alive; /* the sender would keep the connection */
-    bool expect;     /* Expect: 100-continue */
+    bool expect; /* Expect: 100-continue */
     bool has_length; /* a Content-Length field is there */
 };
 

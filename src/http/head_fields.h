@@ -17,11 +17,11 @@ struct km_head {
     llhttp_t parser;
     const struct km_head_limits *limits;
     const char *base; /* inside a feed only */
-    size_t seen;      /* bytes fed so far */
-    size_t cap;       /* fields there is room for */
-    size_t n;         /* fields found */
+    size_t seen; /* bytes fed so far */
+    size_t cap; /* fields there is room for */
+    size_t n; /* fields found */
     enum km_head_kind kind;
-    int failed;    /* a limit met in a callback: its KM_E_* code */
+    int failed; /* a limit met in a callback: its KM_E_* code */
     bool in_value; /* the last field has begun its value */
     struct km_head_span method, target, version;
     struct km_head_field field[];

@@ -31,13 +31,13 @@ enum km_json_type {
 
 struct km_json_span {
     enum km_json_type type;
-    size_t member, member_n;  /* key quote .. end of value */
-    size_t value, value_n;    /* the value's own bytes */
+    size_t member, member_n; /* key quote .. end of value */
+    size_t value, value_n; /* the value's own bytes */
 };
 
 struct km_json_object {
-    size_t open, close;       /* places of '{' and '}' */
-    size_t members;           /* how many there are at all */
+    size_t open, close; /* places of '{' and '}' */
+    size_t members; /* how many there are at all */
 };
 
 /* body must be one valid JSON object (yyjson said so), names are the decoded names wanted.
@@ -68,7 +68,7 @@ struct km_json_edits {
     struct km_json_object object;
     struct km_json_edit v[KM_JSON_EDITS];
     size_t n;
-    size_t cut, added;        /* members cut and added so far */
+    size_t cut, added; /* members cut and added so far */
     bool overflow;
 };
 

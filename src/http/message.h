@@ -26,22 +26,22 @@ size_t km_header_count(const struct km_headers *h, struct km_str name);
 bool km_header_has_token(const struct km_headers *h, struct km_str name, struct km_str token);
 
 struct km_request {
-    struct km_str method;      /* "GET": upper case as sent */
-    struct km_str target;      /* as sent: "/v1/models?x=1" */
-    struct km_str path;        /* without query; not decoded; no dot segments, no %00, no backslash */
-    struct km_str query;       /* without '?' */
+    struct km_str method; /* "GET": upper case as sent */
+    struct km_str target; /* as sent: "/v1/models?x=1" */
+    struct km_str path; /* without query; not decoded; no dot segments, no %00, no backslash */
+    struct km_str query; /* without '?' */
     struct km_headers headers;
-    struct km_str host;        /* validated Host (or :authority of absolute-form); may be empty in 1.0 */
-    int minor;                 /* HTTP/1.minor */
-    bool has_body;             /* a body follows (Content-Length > 0 or chunked) */
-    uint64_t content_length;   /* UINT64_MAX: chunked */
+    struct km_str host; /* validated Host (or :authority of absolute-form); may be empty in 1.0 */
+    int minor; /* HTTP/1.minor */
+    bool has_body; /* a body follows (Content-Length > 0 or chunked) */
+    uint64_t content_length; /* UINT64_MAX: chunked */
 };
 
 struct km_response {
     int status;
     struct km_headers headers;
     int minor;
-    uint64_t content_length;   /* UINT64_MAX: chunked or until close */
+    uint64_t content_length; /* UINT64_MAX: chunked or until close */
 };
 
 /* Appends "Name: value\r\n".  Refuses (KM_E_INVALID) a name that is no token or a value with
@@ -49,7 +49,7 @@ struct km_response {
 int km_header_put(struct km_buf *b, struct km_str name, struct km_str value,
                   struct km_err *err) KM_MUST_USE;
 
-const char *km_http_reason(int status);  /* "OK"; "Unknown" for others */
+const char *km_http_reason(int status); /* "OK"; "Unknown" for others */
 
 /* Percent-decodes into the arena; KM_E_INVALID on a bad escape or %00. plus: '+' is a space. */
 int km_url_decode(struct km_arena *a, struct km_str s, bool plus, struct km_str *ret,
@@ -62,10 +62,10 @@ bool km_query_get(struct km_arena *a, struct km_str query, struct km_str name,
 
 struct km_url {
     bool https;
-    struct km_str host;      /* without brackets */
+    struct km_str host; /* without brackets */
     uint16_t port;
-    struct km_str path;      /* "" or begins with '/'; with query */
-    struct km_str userinfo;  /* empty: none */
+    struct km_str path; /* "" or begins with '/'; with query */
+    struct km_str userinfo; /* empty: none */
 };
 /* http and https only; views into s. */
 int km_url_parse(struct km_str s, struct km_url *ret_url, struct km_err *err) KM_MUST_USE;

@@ -23,11 +23,11 @@
 #define KM_ROUTE_DEPTH 12
 
 struct node {
-    struct km_str name;    /* literal segment; a view into the row's pattern */
+    struct km_str name; /* literal segment; a view into the row's pattern */
     struct node **literal; /* sorted */
     size_t nliteral;
     struct node *param; /* {name} */
-    struct node *rest;  /* {name:path} */
+    struct node *rest; /* {name:path} */
     const struct km_route **rows;
     size_t nrows;
     struct km_str allow; /* "GET, POST"; owned */

@@ -17,22 +17,24 @@
 #ifndef KM_HTTP_SERVER_H
 #define KM_HTTP_SERVER_H
 
+#include <stdatomic.h>
+
 #include "base/setting.h"
 #include "http/message.h"
 #include "net/tls.h"
 
 struct km_http_settings {
-    int64_t header_bytes;      /* 32 KiB */
-    int64_t header_fields;     /* 100 */
-    int64_t line_bytes;        /* 8 KiB: request line */
-    int64_t body_bytes;        /* 32 MiB */
-    int64_t header_ms;         /* 10 s to a whole head */
-    int64_t body_min_rate;     /* 1 KiB/s after the first 10 s */
-    int64_t idle_ms;           /* 75 s between requests */
-    int64_t write_ms;          /* 60 s without progress while bytes wait for the client */
-    int64_t buffered_bytes;    /* all bodies of the process; 0: 25 % of memory */
+    int64_t header_bytes; /* 32 KiB */
+    int64_t header_fields; /* 100 */
+    int64_t line_bytes; /* 8 KiB: request line */
+    int64_t body_bytes; /* 32 MiB */
+    int64_t header_ms; /* 10 s to a whole head */
+    int64_t body_min_rate; /* 1 KiB/s after the first 10 s */
+    int64_t idle_ms; /* 75 s between requests */
+    int64_t write_ms; /* 60 s without progress while bytes wait for the client */
+    int64_t buffered_bytes; /* all bodies of the process; 0: 25 % of memory */
     int64_t stream_high_water; /* 256 KiB waiting for one client pauses its source */
-    int64_t connections;       /* open client connections of the process; over: 503 and close */
+    int64_t connections; /* open client connections of the process; over: 503 and close */
 };
 extern const struct km_settings_table km_http_settings_table; /* kanmon_settings.limits */
 
@@ -41,8 +43,10 @@ struct km_body_budget {
     _Atomic int64_t used;
     int64_t limit;
 };
-bool km_body_budget_take(struct km_body_budget *b, int64_t bytes);  /* false: over the bound */
+bool km_body_budget_take(struct km_body_budget *b, int64_t bytes); /* false: over the bound */
 void km_body_budget_give(struct km_body_budget *b, int64_t bytes);
+/* What settings->buffered_bytes stands for: itself, or 25 % of the memory we may use. */
+int64_t km_body_budget_limit(const struct km_http_settings *settings);
 
 struct km_http_server;
 struct km_exchange;
@@ -65,9 +69,9 @@ struct km_http_server_args {
     struct km_loop *loop;
     const struct km_http_settings *settings; /* copied */
     struct km_body_budget *bodies;
-    _Atomic int64_t *connections;            /* open in the process; the server counts itself */
+    _Atomic int64_t *connections; /* open in the process; the server counts itself */
     void (*on_request)(void *ctx, struct km_exchange *x);
-    km_http_error_fn *on_error;              /* JSON of an error answer */
+    km_http_error_fn *on_error; /* JSON of an error answer */
     void (*on_count)(void *ctx, int status); /* an answer the handler did not make; may be NULL */
     void *ctx;
 };
@@ -94,7 +98,7 @@ const struct km_request *km_exchange_request(const struct km_exchange *x);
 /* Memory of the exchange: the head's views live in it; capped at header_bytes + 64 KiB. */
 struct km_arena *km_exchange_arena(struct km_exchange *x);
 const union km_addr *km_exchange_peer(const struct km_exchange *x);
-uint64_t km_exchange_began_ns(const struct km_exchange *x);  /* monotonic, head complete */
+uint64_t km_exchange_began_ns(const struct km_exchange *x); /* monotonic, head complete */
 /* May be replaced at any time. */
 void km_exchange_listen(struct km_exchange *x, const struct km_exchange_events *events, void *ctx);
 
@@ -113,10 +117,10 @@ void km_exchange_respond(struct km_exchange *x, int status, struct km_str head, 
 void km_exchange_start(struct km_exchange *x, int status, struct km_str head, uint64_t length);
 /* true: go on; false: over the high-water mark, wait for on_drain (the bytes are taken). */
 bool km_exchange_write(struct km_exchange *x, const struct km_str *parts, size_t n);
-void km_exchange_end(struct km_exchange *x);    /* clean end */
-void km_exchange_abort(struct km_exchange *x);  /* broken end: the connection closes, chunked
+void km_exchange_end(struct km_exchange *x); /* clean end */
+void km_exchange_abort(struct km_exchange *x); /* broken end: the connection closes, chunked
                                                    bodies stay without their last chunk */
 bool km_exchange_gone(const struct km_exchange *x);
-uint64_t km_exchange_sent(const struct km_exchange *x);  /* body bytes handed over so far */
+uint64_t km_exchange_sent(const struct km_exchange *x); /* body bytes handed over so far */
 
 #endif

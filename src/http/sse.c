@@ -24,15 +24,15 @@ struct km_sse {
     km_sse_event_fn *on_event;
     void *ctx;
     size_t max_event;
-    struct km_buf held;   /* the event that is not complete */
+    struct km_buf held; /* the event that is not complete */
     struct km_buf joined; /* data of several lines */
-    size_t lead;          /* bytes of this event before its first line: BOM, a late LF */
-    unsigned char bom;    /* bytes of a BOM seen at the start; 3: over */
-    bool line_empty;      /* the line being scanned has no byte yet */
-    bool after_cr;        /* the last byte was a CR: an LF would belong to it */
-    bool ended;           /* after_cr, and that CR ended an empty line */
-    bool lone_cr;         /* the last line end was a CR alone */
-    bool late_lf;         /* an event ended with a CR: an LF now is no line end */
+    size_t lead; /* bytes of this event before its first line: BOM, a late LF */
+    unsigned char bom; /* bytes of a BOM seen at the start; 3: over */
+    bool line_empty; /* the line being scanned has no byte yet */
+    bool after_cr; /* the last byte was a CR: an LF would belong to it */
+    bool ended; /* after_cr, and that CR ended an empty line */
+    bool lone_cr; /* the last line end was a CR alone */
+    bool late_lf; /* an event ended with a CR: an LF now is no line end */
 };
 
 /* Where the next line ends are in what is being scanned; looked up once each, so that a

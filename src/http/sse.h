@@ -19,12 +19,12 @@
 struct km_sse;
 
 struct km_sse_event {
-    struct km_str type;   /* "event:" field; empty: message */
-    struct km_str data;   /* data lines joined with '\n'; has_data tells "" from none */
+    struct km_str type; /* "event:" field; empty: message */
+    struct km_str data; /* data lines joined with '\n'; has_data tells "" from none */
     struct km_str id;
-    int64_t retry_ms;     /* -1: none */
+    int64_t retry_ms; /* -1: none */
     bool has_data;
-    struct km_str raw;    /* its exact source bytes, comments and the empty line included */
+    struct km_str raw; /* its exact source bytes, comments and the empty line included */
 };
 
 /* A negative return stops feeding and is handed back by km_sse_feed().  Also called, with

@@ -5,7 +5,7 @@
 
 #include "base/str.h"
 
-bool km_is_token(struct km_str s);       /* 1*tchar */
+bool km_is_token(struct km_str s); /* 1*tchar */
 bool km_is_field_value(struct km_str s); /* no control byte but HTAB */
 
 /* host[:port] of a Host field or an authority without userinfo.  The host is a name of
