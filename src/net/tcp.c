@@ -203,7 +203,8 @@ static int send_now(int fd, const struct iovec *iov, size_t n, size_t *ret_sent)
     ssize_t sent;
 
     do
-        sent = sendmsg(fd, &msg, MSG_NOSIGNAL);
+        sent = n == 1 ? send(fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL)
+                      : sendmsg(fd, &msg, MSG_NOSIGNAL);
     while (sent < 0 && errno == EINTR);
     *ret_sent = sent < 0 ? 0 : (size_t)sent;
     return sent < 0 && !would_block() ? errno : 0;

@@ -36,8 +36,8 @@ struct km_tls_client *km_tls_client_unref(struct km_tls_client *tls);
 /* Handshake result; err NULL on success.  Exactly once unless the stream is freed first. */
 typedef void km_tls_ready_fn(void *ctx, const struct km_err *err);
 
-/* Wrap `under`, which is taken over also when this fails (NULL).  Server side: bytes may be delivered as soon as the handshake is
- * done; a failed handshake is on_closed. */
+/* Wrap `under`, which is taken over also when this fails (NULL).  Server side: bytes may be
+ * delivered as soon as the handshake is done; a failed handshake is on_closed. */
 struct km_stream *km_tls_accept(struct km_loop *loop, struct km_stream *under,
                                 struct km_tls_server *tls, struct km_err *err);
 /* Client side: SNI and verification by host (name or literal address). */

@@ -640,7 +640,68 @@ static void records_may_be_cut_anywhere(void **state)
     }
 }
 
+/* --- threads --- */
+
+struct worker {
+    pthread_t thread;
+    struct tls_env *env; /* contexts only; the loop is its own */
+    int done;
+};
+
+static void *shake_hands(void *arg)
+{
+    struct worker *w = arg;
+    struct tls_env own = *w->env;
+
+    fixture_init(&own.f);
+    for (int i = 0; i < 5; i++) {
+        struct pair p;
+
+        pair_open(&own, &p);
+        stream_write_text(p.client.stream, "hi");
+        expect_text(&own.f, &p.server, "hi");
+        pair_done(&p);
+        w->done++;
+    }
+    km_loop_free(own.f.loop);
+    return NULL;
+}
+
+static void workers_share_contexts(void **state)
+{
+    struct worker w[3];
+
+    for (int i = 0; i < 3; i++) {
+        w[i] = (struct worker){ .env = *state };
+        assert_int_equal(pthread_create(&w[i].thread, NULL, shake_hands, &w[i]), 0);
+    }
+    for (int i = 0; i < 3; i++) {
+        pthread_join(w[i].thread, NULL);
+        assert_int_equal(w[i].done, 5);
+    }
+}
+
 /* --- configuration --- */
+
+/* SSL_CERT_FILE names the only authority there is, as for other programs of the system. */
+static void the_systems_trust_is_what_the_environment_names(void **state)
+{
+    struct tls_env *env = *state;
+    struct km_tls_client *client;
+    struct pair p;
+
+    for (int trusted = 0; trusted < 2; trusted++) {
+        if (trusted)
+            setenv("SSL_CERT_FILE", env->certs->ca.cert_file, 1);
+        client = new_client(NULL, NULL, false);
+        unsetenv("SSL_CERT_FILE");
+        pair_start(env, &p, env->server, client, "api.test");
+        run_until(&env->f, is_ready, &p.ready);
+        assert_int_equal(p.ready.err.code, trusted ? 0 : KM_E_UPSTREAM_CONNECT);
+        pair_done(&p);
+        km_tls_client_unref(client);
+    }
+}
 
 static void unusable_files_are_named(void **state)
 {
@@ -731,6 +792,8 @@ int main(void)
         TLS_TEST(a_client_that_speaks_plain_http_is_told_off),
         TLS_TEST(openssls_own_server_sees_name_and_protocol),
         TLS_TEST(records_may_be_cut_anywhere),
+        TLS_TEST(workers_share_contexts),
+        TLS_TEST(the_systems_trust_is_what_the_environment_names),
         TLS_TEST(unusable_files_are_named),
         TLS_TEST(health_knows_the_state_of_tls),
     };
