@@ -27,7 +27,7 @@ class Plan:
     def __init__(self, quick=False, smoke=False):
         self.rounds = 5
         self.closed_s, self.single_s, self.open_s, self.events_s = \
-            (2, 1, 1.5, 1.5) if quick else (5, 2, 3, 3)
+            (1.5, 1, 1, 1.2) if quick else (5, 2, 3, 3)
         self.requests = 200_000 if quick else 1_000_000
         self.slow_limit_s = 20 if quick else 60
         self.departures = 50 if quick else 200
@@ -67,8 +67,8 @@ def load_command(binary, mode, server, mock, **options):
 
 
 class Measure:
-    def __init__(self, plan, load, mock, say):
-        self.plan, self.binary, self.mock, self.say = plan, load, mock, say
+    def __init__(self, plan, load, mock):
+        self.plan, self.binary, self.mock = plan, load, mock
 
     def load(self, mode, server, **options):
         """One run of the load generator; {"failed": why} when it measured nothing."""
@@ -164,6 +164,10 @@ class Measure:
             out["settled_s"] = procs.until(settled, 5, 0.05)
         return out
 
+    def start_again(self, server):
+        server.stop()
+        server.start()
+
     def start(self, server):
         """Prepares, starts and starts again; leaves the last one running."""
         result = {"title": server.title, "note": server.note}
@@ -182,44 +186,78 @@ class Measure:
         return result
 
 
-def run(servers, measure, plan, stream_limit):
-    """All of it.  Returns {name: numbers}."""
-    say, results, live = measure.say, {}, []
-    for server in servers:
-        say(f"{server.title}: install and start")
-        results[server.name] = measure.start(server)
+class Run:
+    """All servers through the whole plan.  One that dies, or that answers nothing where an
+    answer is needed, is left out from there on and the page says so; the others go on."""
+
+    def __init__(self, measure, plan, stream_limit, say):
+        self.measure, self.plan, self.streams, self.say = measure, plan, stream_limit, say
+        self.results, self.live = {}, []
+
+    def begin(self, server):
+        self.say(f"{server.title}: install and start")
+        result = self.results[server.name] = self.measure.start(server)
         if server.process:
-            live.append(server)
+            self.live.append(server)
             procs.send(server.pids(), signal.SIGSTOP)
         else:
-            say(f"{server.title}: not measured: {results[server.name]['unavailable']}")
+            self.say(f"{server.title}: not measured: {result['unavailable']}")
 
-    def alone(server, part, *arguments):
+    def alone(self, server, words, part, *arguments):
+        """One part of the plan for one server, thawed for it; None when it failed."""
+        if server not in self.live:
+            return None
+        self.say(f"{server.title}: {words}")
         procs.send(server.pids(), signal.SIGCONT)
+        value = failure = None
         try:
-            return part(server, *arguments)
-        finally:
-            procs.send(server.pids(), signal.SIGSTOP)
+            value = part(server, *arguments)
+        except (Unavailable, OSError, ValueError, KeyError, subprocess.SubprocessError) as error:
+            failure = f"{type(error).__name__}: {error}"
+        if server.process is None or server.process.poll() is not None:
+            failure = f"it ended by itself: {server.last_words()}"
+        if failure:
+            self.say(f"{server.title}: {words}: {failure}")
+            self.results[server.name]["broke"] = f"{words}: {failure}"
+            self.live.remove(server)
+            server.stop()
+            return None
+        procs.send(server.pids(), signal.SIGSTOP)
+        return value
 
-    for number in range(plan.rounds):
-        for server in live:
-            say(f"{server.title}: round {number + 1} of {plan.rounds}")
-            results[server.name].setdefault("rounds", []).append(alone(server, measure.round))
-    for server in live:
-        for part, arguments, words in (
-                ("many_requests", (), f"{plan.requests} requests"),
-                ("many_streams", (stream_limit,), f"{stream_limit} streams"),
-                ("departures", (), "departures"), ("exact_count", (), "count")):
-            if part == "exact_count" and server.slow:
-                continue
-            say(f"{server.title}: {words}")
-            results[server.name][part] = alone(server, getattr(measure, part), *arguments)
-            if part == "many_streams" and results[server.name][part]["all_closed_s"] is None:
-                server.stop()  # it keeps streams nobody reads: the rest on a fresh one
-                server.start()
-    for server in live:
+    def rounds(self):
+        for number in range(self.plan.rounds):
+            for server in list(self.live):
+                one = self.alone(server, f"round {number + 1} of {self.plan.rounds}",
+                                 self.measure.round)
+                if one:
+                    self.results[server.name].setdefault("rounds", []).append(one)
+
+    def rest(self, server):
+        """What is measured once, after the rounds."""
+        m, result = self.measure, self.results[server.name]
+        result["many_requests"] = self.alone(server, f"{self.plan.requests} requests",
+                                             m.many_requests)
+        result["many_streams"] = self.alone(server, f"{self.streams} streams", m.many_streams,
+                                            self.streams)
+        if result["many_streams"] and result["many_streams"]["all_closed_s"] is None:
+            # It keeps streams that nobody reads: the rest on a fresh one.
+            self.alone(server, "start again", m.start_again)
+        result["departures"] = self.alone(server, "departures", m.departures)
+        if not server.slow:
+            result["exact_count"] = self.alone(server, "count", m.exact_count)
+
+
+def run(servers, measure, plan, stream_limit, say):
+    """Returns {name: numbers}."""
+    everything = Run(measure, plan, stream_limit, say)
+    for server in servers:
+        everything.begin(server)
+    everything.rounds()
+    for server in list(everything.live):
+        everything.rest(server)
         server.stop()
-    return results
+    return everything.results
 
 
 def spin(server, measure, seconds, say):

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """From the numbers of a run to docs/benchmarks.md.
 
-A figure is the median of the rounds in which it is valid: the measured core at least
-95 % busy, and the server itself at least 90 % of the window on it.  Where no round was,
-all count and the figure is marked.  A ratio to nginx is the median of the ratios of the
+A figure is the median of the rounds in which it is valid.  CPU: the measured core at least
+95 % busy, and the server itself at least 90 % of the window on it.  Latency and rate: at
+most 10 % of the core taken by anyone else.  Where no round was valid, all count and the
+figure is marked.  A ratio to nginx is the median of the ratios of the
 same round, so that a slow minute of the machine does not become anyone's merit.
 """
 import statistics
 
-BUSY, SHARE = 0.95, 0.90
+BUSY, SHARE, FOREIGN = 0.95, 0.90, 0.10
 KIB, MIB = 1024.0, 1024.0 * 1024.0
 
 
@@ -20,8 +21,8 @@ def median(values):
 class Figure:
     """A value per round (None where there is none) and whether the round was valid."""
 
-    def __init__(self, values, valid=None):
-        self.values = values
+    def __init__(self, values, valid=None, mark="†"):
+        self.values, self.mark = values, mark
         self.valid = valid or [True] * len(values)
         good = [v for v, ok in zip(values, self.valid) if ok and v is not None]
         self.marked = not good
@@ -52,14 +53,21 @@ def cpu_per(result, part, count):
     return Figure(values, valid)
 
 
+def quiet(r):
+    watch = r.get("watch")
+    return bool(watch) and watch["core_busy"] - watch["server_share"] <= FOREIGN
+
+
 def per_second(result):
+    found = rounds(result, "closed64")
     return Figure([r["completed"] / r["watch"]["seconds"] if r.get("completed") else None
-                   for r in rounds(result, "closed64")])
+                   for r in found], [quiet(r) for r in found], "‡")
 
 
 def latency(result, part, percentile):
+    found = rounds(result, part)
     return Figure([r.get("latency", {}).get(percentile) if r.get("completed") else None
-                   for r in rounds(result, part)])
+                   for r in found], [quiet(r) for r in found], "‡")
 
 
 def at(result, *path):
@@ -121,7 +129,7 @@ def short(ratio):
 def cell(figure, base):
     if figure.value is None:
         return "–"
-    text = number(figure.value) + ("†" if figure.marked else "")
+    text = number(figure.value) + (figure.mark if figure.marked else "")
     ratio = figure.ratio(base) if base and base is not figure else None
     return f"{text} ({short(ratio)}×)" if ratio else text
 
@@ -174,6 +182,8 @@ def remarks(results, facts):
             continue
         streams, count = at(result, "many_streams") or {}, at(result, "exact_count") or {}
         text = f"- **{result['title']} {result['version']}**: {result['note']}. "
+        if "broke" in result:
+            text += f"**It did not come through**: {result['broke']}. "
         text += f"“Many requests”: {at(result, 'many_requests', 'requests') or 0:,}. "
         text += f"“Many open streams”: {streams.get('open', 0):,} of {streams.get('wanted', 0):,}"
         text += "." if streams.get("all_closed_s") is not None else \
@@ -184,7 +194,8 @@ def remarks(results, facts):
                 text += (f" Of {left['left']} departures from {words} the upstream saw "
                          f"{left.get('noticed', 0)} within 5 s.")
         for rate in (100, 5000):
-            if result["rounds"] and not any(f"open{rate}" in r for r in result["rounds"]):
+            done = result.get("rounds", [])
+            if done and not any(f"open{rate}" in r for r in done):
                 text += f" It does not reach {rate:,} requests a second on this core."
         wrong = sum(r.get("wrong", 0) + r.get("broken", 0) for part in ("closed64", "closed1")
                     for r in rounds(result, part))
@@ -205,7 +216,8 @@ def remarks(results, facts):
 def markdown(results, facts):
     lines = [
         "# Benchmarks", "",
-        f"Made by `{facts['command']}` on {facts['date']}; do not edit.", "",
+        f"Made by `{facts['command']}` on {facts['date']} at commit {facts['commit']}; do not edit.",
+        "",
         f"Machine: {facts['cpu']}, {facts['cores']} cores, {facts['memory']}, Linux "
         f"{facts['kernel']}. The server under test has core 0 to itself, the mock upstream and "
         "the load generator (both in C, `bench/`) share core 1; all traffic is on the loopback "
@@ -213,7 +225,8 @@ def markdown(results, facts):
         "the median, the number in brackets its ratio to nginx in the same rounds.", "",
         "The request is a chat completion of 1 KB, the answer 400 bytes; both are checked. CPU is "
         "that of all threads and processes of the server, counted as valid only where its core "
-        "was at least 95 % busy and the server had 90 % of it (`†`: no round was).", ""]
+        "was at least 95 % busy and the server had 90 % of it (`†`: no round was). Latency and rate "
+        "count where nobody else had more than 10 % of that core (`‡`: no round).", ""]
     lines += table(results) + [""] + goal_table(results)
     lines += ["## How each was set up", ""] + list(remarks(results, facts)) + [""]
     return "\n".join(lines)

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The page says what the numbers say: medians, marks, ratios, goals."""
+import unittest
+
+from harness import report
+
+
+def server(title, cpu_us, busy=0.99, share=0.98, **more):
+    """A result of three rounds with this much CPU a request."""
+    rounds = [{"closed64": {"completed": 1000, "latency": {"p50_us": 5.0}, "watch": {
+        "seconds": 1.0, "server_cpu_us": us * 1000, "core_busy": busy, "server_share": share}}}
+        for us in cpu_us]
+    return {"title": title, "note": "n", "version": "1", "ready_ms": [10.0, 30.0, 20.0],
+            "rounds": rounds, **more}
+
+
+FACTS = {"command": "bench/run", "date": "2026-01-01", "commit": "abc", "cpu": "c", "cores": 2,
+         "memory": "1 GiB", "kernel": "6", "rounds": 3, "streams": 100, "streams_wanted": 100,
+         "descriptors": 1000}
+
+
+def cpu(result):
+    return report.cpu_per(result, "closed64", "completed")
+
+
+class TheReport(unittest.TestCase):
+    def test_a_figure_is_the_median_of_its_valid_rounds(self):
+        result = server("x", [10, 50, 12])
+        result["rounds"][1]["closed64"]["watch"]["server_share"] = 0.5
+        self.assertEqual(cpu(result).value, 11)
+        self.assertFalse(cpu(result).marked)
+
+    def test_a_figure_without_a_valid_round_is_marked(self):
+        self.assertTrue(cpu(server("x", [10, 50, 12], busy=0.9)).marked)
+        self.assertIn("12.0†", report.cell(cpu(server("x", [10, 50, 12], share=0.8)), None))
+
+    def test_latency_with_others_on_the_core_is_marked(self):
+        self.assertFalse(report.latency(server("x", [10]), "closed64", "p50_us").marked)
+        busy = report.latency(server("x", [10], share=0.3), "closed64", "p50_us")
+        self.assertIn("5.00‡", report.cell(busy, None))
+
+    def test_a_ratio_is_taken_within_a_round(self):
+        # The machine halves its speed in the second round; the ratio does not move.
+        nginx, kanmon = server("n", [10, 20, 10]), server("k", [9, 18, 9])
+        self.assertAlmostEqual(cpu(kanmon).ratio(cpu(nginx)), 0.9)
+
+    def test_a_failed_round_counts_for_nothing(self):
+        result = server("x", [10, 11, 12])
+        result["rounds"][0]["closed64"] = {"failed": "no answer"}
+        self.assertEqual(cpu(result).value, 11.5)
+
+    def test_goals_say_reached_or_not(self):
+        results = {"nginx": server("nginx", [10, 10, 10]), "kanmon": server("kanmon", [9, 9, 9])}
+        self.assertIn("| CPU a request, times nginx's | 0.9 | at most 1 | reached |",
+                      report.goal_table(results))
+        results["kanmon"] = server("kanmon", [12, 12, 12])
+        self.assertTrue(any("1.20" in line and "**not reached**" in line
+                            for line in report.goal_table(results)))
+
+    def test_what_was_not_measured_is_said(self):
+        page = report.markdown({"nginx": server("nginx", [10]), "bifrost": {
+            "title": "Bifrost", "note": "", "unavailable": "it is not there"}}, FACTS)
+        self.assertIn("**Bifrost** was not measured: it is not there", page)
+        self.assertNotIn("Bifrost |", page)
+
+    def test_one_that_died_on_the_way_still_has_a_page(self):
+        page = report.markdown({"kanmon": server("kanmon", [], broke="round 1: it ended")}, FACTS)
+        self.assertIn("**It did not come through**: round 1: it ended", page)
+
+
+if __name__ == "__main__":
+    unittest.main()
