@@ -21,17 +21,18 @@ struct km_buf;
 struct km_config;
 
 struct km_config_flag {
-    const char *path;     /* "kanmon_settings.workers" */
-    const char *flag;     /* "--workers", for messages and origins */
+    const char *path; /* "kanmon_settings.workers" */
+    const char *flag; /* "--workers", for messages and origins */
     const char *value;
 };
 
 struct km_config_args {
-    const char *file;                               /* required path of the YAML file */
-    const struct km_settings_table *const *tables;  /* NULL ends; one list for the program, in app/ */
+    const char *file; /* required path of the YAML file */
+    const struct km_settings_table *const
+        *tables; /* NULL ends; one list for the program, in app/ */
     const struct km_config_flag *flags;
     size_t nflags;
-    const char *const *environ;                     /* NULL: the process's */
+    const char *const *environ; /* NULL: the process's */
 };
 
 /* A missing file is KM_E_NOT_FOUND with a text that names the path and how to create one.
@@ -39,8 +40,8 @@ struct km_config_args {
 int km_config_load(const struct km_config_args *args, struct km_diags *diags,
                    struct km_config **ret_config, struct km_err *err) KM_MUST_USE;
 
-struct km_config *km_config_ref(struct km_config *config);    /* any thread */
-struct km_config *km_config_unref(struct km_config *config);  /* returns NULL */
+struct km_config *km_config_ref(struct km_config *config); /* any thread */
+struct km_config *km_config_unref(struct km_config *config); /* returns NULL */
 
 /* The filled struct of a table; never NULL for a table in args->tables. */
 const void *km_config_get(const struct km_config *config, const struct km_settings_table *table);

@@ -19,14 +19,14 @@ enum km_diag_level { KM_DIAG_WARNING, KM_DIAG_ERROR };
 
 struct km_diag {
     enum km_diag_level level;
-    const char *code;          /* "E0103"; static */
-    struct km_str file;        /* empty: no place */
+    const char *code; /* "E0103"; static */
+    struct km_str file; /* empty: no place */
     unsigned line, column, width;
-    struct km_str source;      /* the line's text, without its end; never a secret's */
+    struct km_str source; /* the line's text, without its end; never a secret's */
     struct km_str message, help;
 };
 
-struct km_diags;               /* a list; at most 200 are kept, the rest counted */
+struct km_diags; /* a list; at most 200 are kept, the rest counted */
 
 struct km_diags *km_diags_new(void);
 struct km_diags *km_diags_free(struct km_diags *d);
@@ -53,7 +53,8 @@ void km_diags_seal(struct km_diags *d);
 size_t km_diags_count(const struct km_diags *d, enum km_diag_level level);
 const struct km_diag *km_diags_at(const struct km_diags *d, size_t i);
 
-/* Human form (colour when asked) and {"file","line","column","level","code","message","suggestion"} list. */
+/* Human form (colour when asked), and a JSON list of objects with file, line, column, level,
+ * code, message and suggestion. */
 void km_diags_text(const struct km_diags *d, bool colour, struct km_buf *out);
 void km_diags_json(const struct km_diags *d, struct km_buf *out);
 

@@ -130,8 +130,9 @@ static bool nests(const struct km_setting *row)
 static void nested(const struct km_settings_table *table, const char *path, unsigned depth,
                    struct km_buf *out)
 {
-    static const char *const suffix[] = { [KM_SET_TABLE] = "", [KM_SET_TABLE_LIST] = "[]",
-                                          [KM_SET_TABLE_MAP] = ".NAME" };
+    static const char *const suffix[] = {
+        [KM_SET_TABLE] = "", [KM_SET_TABLE_LIST] = "[]", [KM_SET_TABLE_MAP] = ".NAME"
+    };
 
     for (const struct km_setting *row = table->rows; row->name && depth < MAX_NESTING; row++) {
         char at[256];
@@ -187,7 +188,8 @@ static void section_docs(const struct km_settings_table *const *tables, const ch
             nested(tables[t], section, 0, out);
     ignored_section(tables, section, KM_RESTRICTIVE,
                     "Not honoured, and stops the start when set, because ignoring it would allow "
-                    "more than the file says:", out);
+                    "more than the file says:",
+                    out);
     ignored_section(tables, section, KM_HARMLESS, "Accepted without effect:", out);
 }
 

@@ -205,8 +205,8 @@ static void report_unset(struct km_fill *fill, const struct km_node *node, struc
 }
 
 /* Everything below a raw node, or below a list or map of strings. */
-static void report_unset_below(struct km_fill *fill, const struct km_node *node,
-                               struct km_str path, unsigned flags)
+static void report_unset_below(struct km_fill *fill, const struct km_node *node, struct km_str path,
+                               unsigned flags)
 {
     if (node->type == KM_NODE_NULL && node->from_env)
         report_unset(fill, node, path, flags);
@@ -319,11 +319,12 @@ static void restricts(struct km_fill *fill, const struct km_setting *row,
                     KM_STR_ARG(path));
         return;
     }
-    help = km_arena_printf(fill->arena, "%s  To start without it, list '%.*s' in "
-                           "kanmon_settings.accept_unsupported.", row->help, KM_STR_ARG(plain));
+    help = km_arena_printf(fill->arena,
+                           "%s  To start without it, list '%.*s' in "
+                           "kanmon_settings.accept_unsupported.",
+                           row->help, KM_STR_ARG(plain));
     km_diag_add(fill->diags, KM_DIAG_ERROR, "E0108", node, help.p,
-                "%.*s would restrict something, and kanmon does not do that yet",
-                KM_STR_ARG(path));
+                "%.*s would restrict something, and kanmon does not do that yet", KM_STR_ARG(path));
 }
 
 static void unsupported(struct km_fill *fill, const struct km_setting *row,
@@ -434,8 +435,8 @@ void km_fill_all(struct km_fill *fill, void **structs)
 {
     for (size_t i = 0; fill->tables[i]; i++) {
         const struct km_settings_table *table = fill->tables[i];
-        const struct km_node *node = *table->section ? km_node_path(fill->root, table->section)
-                                                     : fill->root;
+        const struct km_node *node =
+            *table->section ? km_node_path(fill->root, table->section) : fill->root;
 
         structs[i] = km_arena_zalloc(fill->arena, table->size);
         if (structs[i])

@@ -11,9 +11,9 @@
 
 /* One setting as it came out, for `config show` and for comparing snapshots. */
 struct km_effective {
-    struct km_str path;            /* "model_list[0].litellm_params.model" */
+    struct km_str path; /* "model_list[0].litellm_params.model" */
     const struct km_setting *row;
-    const struct km_node *node;    /* the value as it was read; its place tells the origin */
+    const struct km_node *node; /* the value as it was read; its place tells the origin */
 };
 
 struct km_fill {
@@ -24,13 +24,13 @@ struct km_fill {
     const struct km_config_flag *flags;
     size_t nflags;
     const struct km_node *root;
-    const struct km_node *accept;  /* kanmon_settings.accept_unsupported, or NULL */
+    const struct km_node *accept; /* kanmon_settings.accept_unsupported, or NULL */
     struct km_effective *settings; /* grows in the arena */
     size_t n, cap;
 };
 
-/* Fills one struct a table, in the order of fill->tables; NULL where memory ran out.  Problems go to
- * diags only. */
+/* Fills one struct a table, in the order of fill->tables; NULL where memory ran out.  Problems
+ * go to diags only. */
 void km_fill_all(struct km_fill *fill, void **structs);
 
 /* node: NULL below a mapping that is absent.  path: where the mapping stands.  inherited:

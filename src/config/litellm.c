@@ -22,15 +22,21 @@ static const struct km_settings_table guardrail_params = { .rows = guardrail_par
                                                            .extra = SIZE_MAX };
 
 static const struct km_setting guardrail_rows[] = {
-    { .name = "litellm_params", .type = KM_SET_TABLE, .table = &guardrail_params,
-      .help = "How the guardrail runs.", .class = KM_HARMLESS },
+    { .name = "litellm_params",
+      .type = KM_SET_TABLE,
+      .table = &guardrail_params,
+      .help = "How the guardrail runs.",
+      .class = KM_HARMLESS },
     { 0 },
 };
 
 static const struct km_settings_table guardrail = { .rows = guardrail_rows, .extra = SIZE_MAX };
 
 static const struct km_setting top_rows[] = {
-    { .name = "guardrails", .type = KM_SET_TABLE_LIST, .table = &guardrail, .class = KM_HARMLESS,
+    { .name = "guardrails",
+      .type = KM_SET_TABLE_LIST,
+      .table = &guardrail,
+      .class = KM_HARMLESS,
       .flags = KM_SET_SAFETY,
       .help = "Checks of requests and answers that a request asks for by name; kanmon runs none "
               "yet.  One with default_on stops the start." },
@@ -57,7 +63,8 @@ static const struct km_setting top_rows[] = {
     { 0 },
 };
 
-const struct km_settings_table km_litellm_top_table = { .section = "", .rows = top_rows,
+const struct km_settings_table km_litellm_top_table = { .section = "",
+                                                        .rows = top_rows,
                                                         .extra = SIZE_MAX };
 
 static const struct km_setting router_rows[] = {
@@ -65,8 +72,8 @@ static const struct km_setting router_rows[] = {
             "Caps what may be spent with each provider in a period; kanmon does not count by "
             "provider yet."),
     REFUSED("optional_pre_call_checks", KM_SET_STR_LIST,
-            "prompt_caching|responses_api_deployment_check|deployment_affinity|session_affinity|"
-            "forward_client_headers_by_model_group|encrypted_content_affinity",
+            "prompt_caching|responses_api_deployment_check|deployment_affinity|"
+            "session_affinity|forward_client_headers_by_model_group|encrypted_content_affinity",
             "Extra checks before a deployment is picked; router_budget_limiting and "
             "enforce_model_rate_limits hold budgets and limits that kanmon does not hold yet."),
     REFUSED("enable_tag_filtering", KM_SET_BOOL, "false",
@@ -75,23 +82,23 @@ static const struct km_setting router_rows[] = {
     REFUSED("default_max_parallel_requests", KM_SET_INT, NULL,
             "Bounds concurrent calls to every deployment; kanmon bounds them by key only."),
     IGNORED("routing_strategy_args", KM_SET_NODE, "Tuning of a routing strategy."),
-    IGNORED("retry_after", KM_SET_INT, "The least wait before a retry; kanmon retries at once on "
-                                       "another deployment."),
-    IGNORED("allowed_fails", KM_SET_INT, "Failures a minute before a deployment rests; kanmon "
-                                         "does not rest deployments yet."),
-    IGNORED("cooldown_time", KM_SET_INT, "How long a failing deployment rests; kanmon does not "
-                                         "rest deployments yet."),
+    IGNORED("retry_after", KM_SET_INT,
+            "The least wait before a retry; kanmon retries at once on another deployment."),
+    IGNORED("allowed_fails", KM_SET_INT,
+            "Failures a minute before a deployment rests; kanmon does not rest deployments yet."),
+    IGNORED("cooldown_time", KM_SET_INT,
+            "How long a failing deployment rests; kanmon does not rest deployments yet."),
     IGNORED("disable_cooldowns", KM_SET_BOOL, "Keeps failing deployments in use, as kanmon does."),
-    IGNORED("fallbacks", KM_SET_NODE, "Other model groups to try after a failure; kanmon does not "
-                                      "fall back yet."),
-    IGNORED("default_fallbacks", KM_SET_NODE, "Model groups to try when a group is unusable; "
-                                              "kanmon does not fall back yet."),
+    IGNORED("fallbacks", KM_SET_NODE,
+            "Other model groups to try after a failure; kanmon does not fall back yet."),
+    IGNORED("default_fallbacks", KM_SET_NODE,
+            "Model groups to try when a group is unusable; kanmon does not fall back yet."),
     IGNORED("context_window_fallbacks", KM_SET_NODE,
             "Larger models to try when a prompt is too long; kanmon does not fall back yet."),
     IGNORED("content_policy_fallbacks", KM_SET_NODE,
             "Models to try after a content policy refusal; kanmon does not fall back yet."),
-    IGNORED("max_fallbacks", KM_SET_INT, "How many fallbacks one call may use; kanmon does not "
-                                         "fall back yet."),
+    IGNORED("max_fallbacks", KM_SET_INT,
+            "How many fallbacks one call may use; kanmon does not fall back yet."),
     IGNORED("enable_pre_call_checks", KM_SET_BOOL,
             "Skips deployments whose context window is too small; kanmon lets the provider say "
             "so."),
@@ -100,16 +107,15 @@ static const struct km_setting router_rows[] = {
             "Retries by model group and error; kanmon uses num_retries."),
     IGNORED("allowed_fails_policy", KM_SET_NODE,
             "Failures by kind before a deployment rests; kanmon does not rest deployments yet."),
-    IGNORED("redis_url", KM_SET_SECRET, "Shares router state in Redis; kanmon's workers share "
-                                        "memory."),
-    IGNORED("redis_host", KM_SET_STR, "Shares router state in Redis; kanmon's workers share "
-                                      "memory."),
-    IGNORED("redis_port", KM_SET_INT, "Shares router state in Redis; kanmon's workers share "
-                                      "memory."),
-    IGNORED("redis_password", KM_SET_SECRET, "Shares router state in Redis; kanmon's workers "
-                                             "share memory."),
-    IGNORED("redis_db", KM_SET_INT, "Shares router state in Redis; kanmon's workers share "
-                                    "memory."),
+    IGNORED("redis_url", KM_SET_SECRET,
+            "Shares router state in Redis; kanmon's workers share memory."),
+    IGNORED("redis_host", KM_SET_STR,
+            "Shares router state in Redis; kanmon's workers share memory."),
+    IGNORED("redis_port", KM_SET_INT,
+            "Shares router state in Redis; kanmon's workers share memory."),
+    IGNORED("redis_password", KM_SET_SECRET,
+            "Shares router state in Redis; kanmon's workers share memory."),
+    IGNORED("redis_db", KM_SET_INT, "Shares router state in Redis; kanmon's workers share memory."),
     IGNORED("cache_kwargs", KM_SET_NODE, "Arguments of the Redis client."),
     IGNORED("cache_responses", KM_SET_BOOL, "Caches responses; kanmon does not cache yet."),
     IGNORED("caching_groups", KM_SET_NODE, "Groups that share a cache; kanmon does not cache yet."),
@@ -117,7 +123,8 @@ static const struct km_setting router_rows[] = {
     IGNORED("default_litellm_params", KM_SET_NODE,
             "Request defaults for every deployment; put them in each deployment's "
             "litellm_params."),
-    IGNORED("default_priority", KM_SET_INT, "Priority in LiteLLM's queue; kanmon has no queue yet."),
+    IGNORED("default_priority", KM_SET_INT,
+            "Priority in LiteLLM's queue; kanmon has no queue yet."),
     IGNORED("polling_interval", KM_SET_INT, "How often LiteLLM's queue is polled."),
     IGNORED("tag_filtering_match_any", KM_SET_BOOL,
             "How tags match when enable_tag_filtering is on."),
@@ -142,8 +149,9 @@ static const struct km_setting router_rows[] = {
     IGNORED("alerting_config", KM_SET_NODE, "Slack alerts of the router; kanmon sends none yet."),
     IGNORED("assistants_config", KM_SET_NODE, "Assistants; kanmon has no such routes."),
     IGNORED("search_tools", KM_SET_NODE, "Web search tools; kanmon has no search routes."),
-    IGNORED("guardrail_list", KM_SET_NODE, "Deployments of guardrails to balance over; a "
-                                           "guardrail that must run is listed in guardrails."),
+    IGNORED("guardrail_list", KM_SET_NODE,
+            "Deployments of guardrails to balance over; a guardrail that must run is listed in "
+            "guardrails."),
     { 0 },
 };
 

@@ -20,9 +20,9 @@
         .name = key, .type = kind, .help = text, .class = KM_RESTRICTIVE, .inert = inert_values    \
     }
 
-extern const struct km_settings_table km_litellm_top_table;      /* the top of the file */
+extern const struct km_settings_table km_litellm_top_table; /* the top of the file */
 extern const struct km_settings_table km_litellm_settings_table; /* litellm_settings */
-extern const struct km_settings_table km_litellm_general_table;  /* general_settings */
-extern const struct km_settings_table km_litellm_router_table;   /* router_settings */
+extern const struct km_settings_table km_litellm_general_table; /* general_settings */
+extern const struct km_settings_table km_litellm_router_table; /* router_settings */
 
 #endif

@@ -117,26 +117,26 @@ static const struct km_setting rows[] = {
     IGNORED("database_lock_timeout", KM_SET_INT, "A time-out of LiteLLM's statements."),
     IGNORED("database_extra_connection_params", KM_SET_NODE, "Options of LiteLLM's client."),
     IGNORED("database_disable_prepared_statements", KM_SET_BOOL, "An option for PgBouncer."),
-    IGNORED("disable_prisma_schema_update", KM_SET_BOOL, "LiteLLM's migrations; kanmon has its "
-                                                         "own."),
-    IGNORED("store_model_in_db", KM_SET_BOOL, "Keeps models in the database; kanmon's are in the "
-                                              "file."),
+    IGNORED("disable_prisma_schema_update", KM_SET_BOOL,
+            "LiteLLM's migrations; kanmon has its own."),
+    IGNORED("store_model_in_db", KM_SET_BOOL,
+            "Keeps models in the database; kanmon's are in the file."),
     IGNORED("supported_db_objects", KM_SET_STR_LIST, "What LiteLLM loads from its database."),
     IGNORED("proxy_config_reload_interval_seconds", KM_SET_INT,
             "How often LiteLLM reads its database; kanmon reloads on SIGHUP."),
-    IGNORED("use_redis_transaction_buffer", KM_SET_BOOL, "Buffers writes in Redis; kanmon has "
-                                                         "one writer."),
-    IGNORED("disable_spend_logs", KM_SET_BOOL, "Writes no row a call; kanmon's accounting needs "
-                                               "them."),
+    IGNORED("use_redis_transaction_buffer", KM_SET_BOOL,
+            "Buffers writes in Redis; kanmon has one writer."),
+    IGNORED("disable_spend_logs", KM_SET_BOOL,
+            "Writes no row a call; kanmon's accounting needs them."),
     IGNORED("disable_spend_updates", KM_SET_BOOL, "Counts no spend; kanmon always does."),
     IGNORED("disable_error_logs", KM_SET_BOOL, "Keeps errors out of the database."),
-    IGNORED("disable_reset_budget", KM_SET_BOOL, "Never starts a budget anew by a job; kanmon "
-                                                 "needs no job."),
+    IGNORED("disable_reset_budget", KM_SET_BOOL,
+            "Never starts a budget anew by a job; kanmon needs no job."),
     IGNORED("disable_adding_master_key_hash_to_db", KM_SET_BOOL, "How master key spend is kept."),
-    IGNORED("disable_master_key_return", KM_SET_BOOL, "Hides the master key on LiteLLM's page; "
-                                                      "kanmon never shows it."),
-    IGNORED("store_prompts_in_spend_logs", KM_SET_BOOL, "Keeps prompts; kanmon does not, unless "
-                                                        "its own setting says so."),
+    IGNORED("disable_master_key_return", KM_SET_BOOL,
+            "Hides the master key on LiteLLM's page; kanmon never shows it."),
+    IGNORED("store_prompts_in_spend_logs", KM_SET_BOOL,
+            "Keeps prompts; kanmon does not, unless its own setting says so."),
     IGNORED("maximum_spend_logs_retention_period", KM_SET_STR,
             "Deletes old call records; kanmon keeps them, without prompts."),
     IGNORED("maximum_spend_logs_retention_interval", KM_SET_STR, "How often old records go."),
@@ -145,15 +145,15 @@ static const struct km_setting rows[] = {
     IGNORED("maximum_spend_logs_cleanup_run_budget", KM_SET_STR, "How old records go."),
     IGNORED("maximum_spend_logs_cleanup_batch_timeout", KM_SET_STR, "How old records go."),
     IGNORED("maximum_spend_logs_cleanup_cron", KM_SET_STR, "When old records go."),
-    IGNORED("proxy_batch_write_at", KM_SET_INT, "Seconds between LiteLLM's writes; see "
-                                                "kanmon_settings.accounting."),
+    IGNORED("proxy_batch_write_at", KM_SET_INT,
+            "Seconds between LiteLLM's writes; see kanmon_settings.accounting."),
     IGNORED("proxy_batch_polling_interval", KM_SET_INT, "Polling of /batches; no such route."),
     IGNORED("proxy_budget_rescheduler_min_time", KM_SET_INT, "Timing of LiteLLM's budget job."),
     IGNORED("proxy_budget_rescheduler_max_time", KM_SET_INT, "Timing of LiteLLM's budget job."),
     IGNORED("scheduled_job_stagger", KM_SET_NODE, "Timing of LiteLLM's jobs."),
     /* Health, alerts, reports. */
-    IGNORED("background_health_checks", KM_SET_BOOL, "Calls every model now and then; kanmon "
-                                                     "does not yet."),
+    IGNORED("background_health_checks", KM_SET_BOOL,
+            "Calls every model now and then; kanmon does not yet."),
     IGNORED("background_health_check_model_groups", KM_SET_STR_LIST, "Which models are called."),
     IGNORED("health_check_interval", KM_SET_INT, "Seconds between background health checks."),
     IGNORED("health_check_concurrency", KM_SET_INT, "How many health checks run at once."),
@@ -161,8 +161,8 @@ static const struct km_setting rows[] = {
     IGNORED("health_check_staleness_threshold", KM_SET_INT, "How long a result counts."),
     IGNORED("health_check_ignore_transient_errors", KM_SET_BOOL, "What counts as unhealthy."),
     IGNORED("health_check_skip_disabled_background_models", KM_SET_BOOL, "What is checked."),
-    IGNORED("enable_health_check_routing", KM_SET_BOOL, "Avoids unhealthy deployments; kanmon "
-                                                        "tries the next after a failure."),
+    IGNORED("enable_health_check_routing", KM_SET_BOOL,
+            "Avoids unhealthy deployments; kanmon tries the next after a failure."),
     IGNORED("use_shared_health_check", KM_SET_BOOL, "Shares results in Redis."),
     IGNORED("alerting", KM_SET_STR_LIST, "Where LiteLLM sends alerts; kanmon sends none yet."),
     IGNORED("alerting_threshold", KM_SET_INT, "When a call counts as slow."),
@@ -170,25 +170,24 @@ static const struct km_setting rows[] = {
     IGNORED("alert_types", KM_SET_STR_LIST, "Which alerts are sent."),
     IGNORED("alert_type_config", KM_SET_NODE, "Settings by alert."),
     IGNORED("alert_to_webhook_url", KM_SET_NODE, "Where each alert is sent."),
-    IGNORED("spend_report_frequency", KM_SET_STR, "How often spend is reported; kanmon reports "
-                                                  "when asked."),
+    IGNORED("spend_report_frequency", KM_SET_STR,
+            "How often spend is reported; kanmon reports when asked."),
     /* Admission: kanmon has bounds of its own. */
     IGNORED("max_in_flight_requests_per_worker", KM_SET_INT, "See kanmon_settings.limits."),
     IGNORED("max_queued_requests_per_worker", KM_SET_INT, "kanmon answers 503 instead."),
     IGNORED("admission_queue_timeout_seconds", KM_SET_INT, "kanmon answers 503 instead."),
     IGNORED("disable_retry_on_max_parallel_request_limit_error", KM_SET_BOOL,
             "kanmon never retries these."),
-    IGNORED("cancel_on_disconnect", KM_SET_BOOL, "Cancels the upstream call of a client that is "
-                                                 "gone; kanmon always does."),
-    IGNORED("user_api_key_cache_ttl", KM_SET_INT, "How long a key is kept in memory; changes to "
-                                                  "keys take effect at once here."),
+    IGNORED("cancel_on_disconnect", KM_SET_BOOL,
+            "Cancels the upstream call of a client that is gone; kanmon always does."),
+    IGNORED("user_api_key_cache_ttl", KM_SET_INT,
+            "How long a key is kept in memory; changes to keys take effect at once here."),
     IGNORED("user_api_key_cache_max_size", KM_SET_INT, "How many keys are kept in memory."),
-    IGNORED("enable_drain_endpoint", KM_SET_BOOL, "A route that drains; kanmon drains on "
-                                                  "SIGTERM."),
+    IGNORED("enable_drain_endpoint", KM_SET_BOOL, "A route that drains; kanmon drains on SIGTERM."),
     IGNORED("drain_endpoint_token", KM_SET_SECRET, "The key of that route."),
     IGNORED("pass_through_request_timeout", KM_SET_INT, "See router_settings.timeout."),
-    IGNORED("always_include_stream_usage", KM_SET_BOOL, "Usage in every stream; kanmon sends it "
-                                                        "when the client asks."),
+    IGNORED("always_include_stream_usage", KM_SET_BOOL,
+            "Usage in every stream; kanmon sends it when the client asks."),
     IGNORED("sse_keepalive_ping_interval_seconds", KM_SET_INT, "Comments in quiet streams."),
     /* Who the end user is. */
     IGNORED("user_header_name", KM_SET_STR, "The header that names the end user."),
@@ -221,11 +220,12 @@ static const struct km_setting rows[] = {
     IGNORED("allow_cli_sso_verification_uri_complete", KM_SET_BOOL, "Login of LiteLLM's CLI."),
     IGNORED("block_robots", KM_SET_BOOL, "Tells crawlers to stay away from LiteLLM's pages."),
     IGNORED("control_plane_url", KM_SET_STR, "LiteLLM's control plane."),
-    IGNORED("disable_auto_add_proxy_admin_to_teams", KM_SET_BOOL, "Teams, which kanmon does not "
-                                                                  "have yet."),
+    IGNORED("disable_auto_add_proxy_admin_to_teams", KM_SET_BOOL,
+            "Teams, which kanmon does not have yet."),
     IGNORED("litellm_license", KM_SET_SECRET, "LiteLLM's licence; kanmon needs none."),
     { 0 },
 };
 
 const struct km_settings_table km_litellm_general_table = { .section = "general_settings",
-                                                            .rows = rows, .extra = SIZE_MAX };
+                                                            .rows = rows,
+                                                            .extra = SIZE_MAX };

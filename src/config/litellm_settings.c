@@ -13,18 +13,18 @@
 static const char exporters[] =
     "langfuse|langfuse_otel|otel|prometheus|datadog|datadog_llm_observability|datadog_metrics|"
     "datadog_cost_management|s3|s3_v2|gcs_bucket|gcs_pubsub|sentry|langsmith|helicone|lunary|"
-    "arize|arize_phoenix|opik|braintrust|mlflow|slack|sqs|aws_sqs|generic_api|generic|"
-    "dynamodb|logfire|literalai|athina|traceloop|weave_otel|weave|wandb|galileo|argilla|lago|"
-    "openmeter|posthog|pagerduty|greenscale|supabase|promptlayer|agentops|levo|deepeval|"
-    "humanloop|focus|cloudzero|vantage|email|smtp_email|resend_email|sendgrid_email|"
-    "azure_storage|azure_sentinel|newrelic|elasticsearch|prompt_layer|bitbucket|gitlab|"
-    "dotprompt|arize_ax|anthropic_cache_control_hook|responses_id_security|sumologic|qualifire_eval|"
-    "splunk|rubrik_logging|signoz|honeycomb";
+    "arize|arize_phoenix|opik|braintrust|mlflow|slack|sqs|aws_sqs|generic_api|generic|dynamodb|"
+    "logfire|literalai|athina|traceloop|weave_otel|weave|wandb|galileo|argilla|lago|openmeter|"
+    "posthog|pagerduty|greenscale|supabase|promptlayer|agentops|levo|deepeval|humanloop|focus|"
+    "cloudzero|vantage|email|smtp_email|resend_email|sendgrid_email|azure_storage|"
+    "azure_sentinel|newrelic|elasticsearch|prompt_layer|bitbucket|gitlab|dotprompt|arize_ax|"
+    "anthropic_cache_control_hook|sumologic|qualifire_eval|splunk|"
+    "rubrik_logging|signoz|honeycomb";
 
 static const struct km_setting rows[] = {
     REFUSED("callbacks", KM_SET_STR_LIST, exporters,
-            "Hooks around every call.  Exporters are without effect here; any other may check or "
-            "refuse requests, which kanmon would not do."),
+            "Hooks around every call.  Exporters are without effect here; any other may check "
+            "or refuse requests, which kanmon would not do."),
     REFUSED("guardrails", KM_SET_NODE, NULL,
             "LiteLLM's older form of guardrails; kanmon runs no guardrails yet."),
     REFUSED("max_budget", KM_SET_MONEY, "0|0.0",
@@ -92,30 +92,29 @@ static const struct km_setting rows[] = {
             "passes the body on unchanged."),
     IGNORED("add_function_to_prompt", KM_SET_BOOL,
             "Writes tools into the prompt for providers without tools."),
-    IGNORED("allowed_fails", KM_SET_INT, "Failures a minute before a deployment rests; kanmon "
-                                         "does not rest deployments yet."),
-    IGNORED("cooldown_time", KM_SET_INT, "How long a failing deployment rests; kanmon does not "
-                                         "rest deployments yet."),
-    IGNORED("fallbacks", KM_SET_NODE, "Other model groups to try after a failure; kanmon does "
-                                      "not fall back yet."),
-    IGNORED("default_fallbacks", KM_SET_NODE, "Model groups to try when a group is unusable; "
-                                              "kanmon does not fall back yet."),
+    IGNORED("allowed_fails", KM_SET_INT,
+            "Failures a minute before a deployment rests; kanmon does not rest deployments yet."),
+    IGNORED("cooldown_time", KM_SET_INT,
+            "How long a failing deployment rests; kanmon does not rest deployments yet."),
+    IGNORED("fallbacks", KM_SET_NODE,
+            "Other model groups to try after a failure; kanmon does not fall back yet."),
+    IGNORED("default_fallbacks", KM_SET_NODE,
+            "Model groups to try when a group is unusable; kanmon does not fall back yet."),
     IGNORED("context_window_fallbacks", KM_SET_NODE,
             "Larger models to try when a prompt is too long; kanmon does not fall back yet."),
     IGNORED("content_policy_fallbacks", KM_SET_NODE,
             "Models to try after a content policy refusal; kanmon does not fall back yet."),
     IGNORED("cache", KM_SET_BOOL, "Caches responses; kanmon does not cache yet."),
-    IGNORED("cache_params", KM_SET_NODE, "Settings of the response cache; kanmon does not cache "
-                                         "yet."),
+    IGNORED("cache_params", KM_SET_NODE,
+            "Settings of the response cache; kanmon does not cache yet."),
     IGNORED("enable_redis_auth_cache", KM_SET_BOOL,
             "Shares looked-up keys in Redis; kanmon's workers share memory."),
     IGNORED("default_redis_ttl", KM_SET_INT, "How long Redis keeps a cached response."),
     IGNORED("budget_duration", KM_SET_STR, "The period of max_budget."),
-    IGNORED("internal_user_budget_duration", KM_SET_STR,
-            "The period of max_internal_user_budget."),
+    IGNORED("internal_user_budget_duration", KM_SET_STR, "The period of max_internal_user_budget."),
     IGNORED("budget_reset_time", KM_SET_STR, "The time of day budgets start anew."),
-    IGNORED("timezone", KM_SET_STR, "The time zone in which budget periods begin; kanmon uses "
-                                    "UTC."),
+    IGNORED("timezone", KM_SET_STR,
+            "The time zone in which budget periods begin; kanmon uses UTC."),
     IGNORED("max_ui_session_budget", KM_SET_MONEY,
             "Caps a session of LiteLLM's admin page; kanmon has no such page yet."),
     IGNORED("cost_discount_config", KM_SET_NODE,
@@ -140,7 +139,8 @@ static const struct km_setting rows[] = {
             "Puts end users into metrics; kanmon has no unbounded labels."),
     IGNORED("enable_json_schema_validation", KM_SET_BOOL,
             "Checks answers against the request's JSON schema; kanmon passes them on."),
-    IGNORED("enable_key_alias_format_validation", KM_SET_BOOL, "Restricts the form of key aliases."),
+    IGNORED("enable_key_alias_format_validation", KM_SET_BOOL,
+            "Restricts the form of key aliases."),
     IGNORED("enable_preview_features", KM_SET_BOOL, "LiteLLM's preview features."),
     IGNORED("disable_stop_sequence_limit", KM_SET_BOOL,
             "Passes more than four stop sequences; kanmon never cuts them."),
@@ -156,8 +156,8 @@ static const struct km_setting rows[] = {
     IGNORED("public_mcp_servers", KM_SET_STR_LIST,
             "MCP servers everyone may see; kanmon serves none yet."),
     IGNORED("store_audit_logs", KM_SET_BOOL, "Keeps audit records; kanmon always does."),
-    IGNORED("force_ipv4", KM_SET_BOOL, "Connects by IPv4 only; kanmon tries both and keeps the "
-                                       "first that answers."),
+    IGNORED("force_ipv4", KM_SET_BOOL,
+            "Connects by IPv4 only; kanmon tries both and keeps the first that answers."),
     IGNORED("disable_aiohttp_transport", KM_SET_BOOL, "Chooses LiteLLM's HTTP client."),
     IGNORED("http2", KM_SET_BOOL, "HTTP/2 to providers; kanmon uses HTTP/1.1."),
     IGNORED("ssl_verify", KM_SET_STR,
@@ -170,8 +170,8 @@ static const struct km_setting rows[] = {
     IGNORED("return_response_headers", KM_SET_BOOL,
             "Returns the provider's headers; kanmon does, as llm_provider-NAME."),
     IGNORED("telemetry", KM_SET_BOOL, "LiteLLM's usage telemetry; kanmon sends none."),
-    IGNORED("disable_add_transform_inline_image_block", KM_SET_BOOL, "An image option of one "
-                                                                     "provider."),
+    IGNORED("disable_add_transform_inline_image_block", KM_SET_BOOL,
+            "An image option of one provider."),
     IGNORED("use_chat_completions_url_for_anthropic_messages", KM_SET_BOOL,
             "How /v1/messages reaches OpenAI models."),
     IGNORED("route_all_chat_openai_to_responses", KM_SET_BOOL,
@@ -186,4 +186,5 @@ static const struct km_setting rows[] = {
 };
 
 const struct km_settings_table km_litellm_settings_table = { .section = "litellm_settings",
-                                                             .rows = rows, .extra = SIZE_MAX };
+                                                             .rows = rows,
+                                                             .extra = SIZE_MAX };

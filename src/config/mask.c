@@ -28,9 +28,9 @@ static bool contains(struct km_str s, const char *part)
 bool km_mask_name(struct km_str name)
 {
     static const char *const parts[] = {
-        "key",        "token",      "secret",     "passw",   "credential",
-        "private",    "authorization", "auth_value", "cookie", "connection_string",
-        "database_url", "redis_url", "dsn",       "webhook", NULL,
+        "key",          "token",         "secret",     "passw",   "credential",
+        "private",      "authorization", "auth_value", "cookie",  "connection_string",
+        "database_url", "redis_url",     "dsn",        "webhook", NULL,
     };
 
     for (size_t i = 0; parts[i]; i++)
@@ -43,8 +43,8 @@ bool km_mask_name(struct km_str name)
  * that starts on the next line. */
 static bool harmless_value(struct km_str v)
 {
-    static const char *const words[] = { "",     "true", "false", "null", "~",
-                                         "True", "False", "yes",  "no",   NULL };
+    static const char *const words[] = { "",     "true",  "false", "null", "~",
+                                         "True", "False", "yes",   "no",   NULL };
     size_t i = 0;
 
     v = km_str_trim(km_str_sub(v, 0, km_str_find(v, KM_STR(" #"))));

@@ -50,8 +50,7 @@ static const struct km_setting top_rows[] = {
     { 0 },
 };
 
-const struct km_settings_table km_config_top_table = { "", top_rows, sizeof(struct top),
-                                                       SIZE_MAX };
+const struct km_settings_table km_config_top_table = { "", top_rows, sizeof(struct top), SIZE_MAX };
 
 static const struct km_setting own_rows[] = {
     { "accept_unsupported", KM_SET_STR_LIST, offsetof(struct own, accept_unsupported),
@@ -115,8 +114,9 @@ static void check_defaults(const struct km_settings_table *const *tables, struct
     struct km_env env;
     struct km_node root = { .type = KM_NODE_MAP };
     struct km_diags *diags = km_diags_new();
-    struct km_fill fill = { .arena = &arena, .diags = diags, .env = &env, .tables = tables,
-                            .root = &root };
+    struct km_fill fill = {
+        .arena = &arena, .diags = diags, .env = &env, .tables = tables, .root = &root
+    };
     size_t n = 0;
     void **structs;
 

@@ -214,10 +214,9 @@ static bool stamp_exists(const struct stamp *t)
            t->tz_hour * 60 + t->tz_minute < 24 * 60;
 }
 
-static const char *const bools[] = { "yes",  "Yes",  "YES",   "no",    "No",    "NO",
-                                     "true", "True", "TRUE",  "false", "False", "FALSE",
-                                     "on",   "On",   "ON",    "off",   "Off",   "OFF",
-                                     NULL };
+static const char *const bools[] = { "yes",  "Yes",  "YES",   "no",    "No",    "NO", "true",
+                                     "True", "TRUE", "false", "False", "FALSE", "on", "On",
+                                     "ON",   "off",  "Off",   "OFF",   NULL };
 static const char *const nulls[] = { "~", "null", "Null", "NULL", "", NULL };
 
 enum km_scalar km_scalar_resolve(struct km_str text)

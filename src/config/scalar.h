@@ -16,8 +16,8 @@ enum km_scalar {
     KM_SCALAR_INT,
     KM_SCALAR_FLOAT,
     KM_SCALAR_TIME,
-    KM_SCALAR_MERGE,  /* << : a merge key; no value has this type */
-    KM_SCALAR_VALUE,  /* =  : an ordinary key; no value has this type */
+    KM_SCALAR_MERGE, /* << : a merge key; no value has this type */
+    KM_SCALAR_VALUE, /* =  : an ordinary key; no value has this type */
 };
 
 /* The type plain (unquoted, untagged) text resolves to. */

@@ -13,8 +13,7 @@
 
 enum { MAX_NESTING = 12 }; /* tables that nest in themselves end here */
 
-static void table_schema(const struct km_settings_table *table, unsigned depth,
-                         struct km_buf *out);
+static void table_schema(const struct km_settings_table *table, unsigned depth, struct km_buf *out);
 
 static void any_of_env(struct km_buf *out, const char *schema)
 {
@@ -49,9 +48,10 @@ static void unit_schema(const char *units, struct km_buf *out)
 {
     char schema[160];
 
-    snprintf(schema, sizeof schema,
-             "{\"type\":\"number\"},{\"type\":\"string\",\"pattern\":\"^ *[-+]?[0-9._]+ *(%s)? *$\"}",
-             units);
+    snprintf(
+        schema, sizeof schema,
+        "{\"type\":\"number\"},{\"type\":\"string\",\"pattern\":\"^ *[-+]?[0-9._]+ *(%s)? *$\"}",
+        units);
     any_of_env(out, schema);
 }
 
@@ -93,8 +93,9 @@ static void type_schema(const struct km_setting *row, unsigned depth, struct km_
         break;
     case KM_SET_PRICE:
     case KM_SET_MONEY:
-        any_of_env(out, "{\"type\":\"number\",\"minimum\":0},"
-                        "{\"type\":\"string\",\"pattern\":\"^[0-9]*[.]?[0-9]*([eE][-+]?[0-9]+)?$\"}");
+        any_of_env(out,
+                   "{\"type\":\"number\",\"minimum\":0},"
+                   "{\"type\":\"string\",\"pattern\":\"^[0-9]*[.]?[0-9]*([eE][-+]?[0-9]+)?$\"}");
         break;
     case KM_SET_STR:
     case KM_SET_SECRET:
@@ -157,8 +158,7 @@ static void required(const struct km_settings_table *table, struct km_buf *out)
         km_buf_byte(out, ']');
 }
 
-static void table_schema(const struct km_settings_table *table, unsigned depth,
-                         struct km_buf *out)
+static void table_schema(const struct km_settings_table *table, unsigned depth, struct km_buf *out)
 {
     km_buf_str(out, KM_STR("{\"type\":\"object\",\"properties\":{"));
     for (const struct km_setting *row = table->rows; row->name && depth < MAX_NESTING; row++) {

@@ -11,12 +11,12 @@
 
 struct km_config {
     atomic_uint refs;
-    struct km_arena arena;  /* holds everything below */
+    struct km_arena arena; /* holds everything below */
     struct km_env env;
     struct km_str file;
     const struct km_node *root;
     const struct km_settings_table *const *tables;
-    void **structs;         /* one a table, in their order */
+    void **structs; /* one a table, in their order */
     const struct km_effective *settings;
     size_t nsettings;
 };

@@ -27,17 +27,17 @@ enum km_node_type {
 
 struct km_node {
     enum km_node_type type;
-    struct km_str text;              /* scalar: its source text, unquoted; resolved for STR */
+    struct km_str text; /* scalar: its source text, unquoted; resolved for STR */
     bool b;
-    int64_t i;                       /* INT; saturated where it does not fit (big is set) */
+    int64_t i; /* INT; saturated where it does not fit (big is set) */
     bool big;
-    double f;                        /* INT and FLOAT, for pass-through to JSON only */
-    size_t n;                        /* SEQ, MAP: number of children */
-    const struct km_node *const *v;  /* SEQ items, MAP values */
-    const struct km_node *const *k;  /* MAP keys */
-    struct km_str file;              /* where it stands, for messages */
-    unsigned line, column;           /* from 1 */
-    bool from_env;                   /* text came from os.environ/NAME */
+    double f; /* INT and FLOAT, for pass-through to JSON only */
+    size_t n; /* SEQ, MAP: number of children */
+    const struct km_node *const *v; /* SEQ items, MAP values */
+    const struct km_node *const *k; /* MAP keys */
+    struct km_str file; /* where it stands, for messages */
+    unsigned line, column; /* from 1 */
+    bool from_env; /* text came from os.environ/NAME */
 };
 
 /* The value of a key in a MAP, or NULL (also when node is NULL or no MAP). */

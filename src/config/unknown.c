@@ -75,8 +75,7 @@ void km_fill_unknown(struct km_fill *fill, const struct km_settings_table *table
 struct km_str km_section_below(struct km_str section, struct km_str prefix)
 {
     if (prefix.n) {
-        if (!km_str_starts(section, prefix) || section.n <= prefix.n ||
-            section.p[prefix.n] != '.')
+        if (!km_str_starts(section, prefix) || section.n <= prefix.n || section.p[prefix.n] != '.')
             return KM_STR_NONE;
         section = km_str_skip(section, prefix.n + 1);
     }
@@ -93,17 +92,17 @@ static void check_section(struct km_fill *fill, struct km_str section)
     if (!node || node->type == KM_NODE_NULL)
         return;
     if (node->type != KM_NODE_MAP) {
-        km_diag_add(fill->diags, KM_DIAG_ERROR, "E0101", node, NULL,
-                    "%.*s: expected a mapping, found %s",
-                    KM_STR_ARG(section.n ? section : KM_STR("the file")),
-                    km_value_type_name(node->type));
+        km_diag_add(
+            fill->diags, KM_DIAG_ERROR, "E0101", node, NULL, "%.*s: expected a mapping, found %s",
+            KM_STR_ARG(section.n ? section : KM_STR("the file")), km_value_type_name(node->type));
         return;
     }
     for (size_t i = 0; i < node->n; i++) {
         struct guess g = { .want = node->k[i]->text, .distance = 256 };
 
         for (size_t t = 0; fill->tables[t]; t++) {
-            struct km_str other = km_str_c(fill->tables[t]->section), child = km_section_below(other, section);
+            struct km_str other = km_str_c(fill->tables[t]->section),
+                          child = km_section_below(other, section);
 
             if (km_str_eq(other, section))
                 consider_rows(&g, fill->tables[t]);

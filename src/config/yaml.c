@@ -29,10 +29,10 @@
 /* A node under construction: the public part first. */
 struct ynode {
     struct km_node node;
-    size_t weight;   /* nodes at and below it, aliases expanded */
+    size_t weight; /* nodes at and below it, aliases expanded */
     unsigned height; /* levels at and below it */
-    bool open;       /* still being read: an alias to it would be a cycle */
-    bool merge;      /* a plain `<<`: it can only be a key */
+    bool open; /* still being read: an alias to it would be a cycle */
+    bool merge; /* a plain `<<`: it can only be a key */
 };
 
 struct anchor {
@@ -565,8 +565,7 @@ int km_yaml_parse(struct km_arena *arena, struct km_str file, struct km_str text
                   const struct km_yaml_limits *limits, struct km_diags *diags,
                   const struct km_node **ret_root, struct km_err *err)
 {
-    struct parse p = { .arena = arena, .diags = diags, .limits = limits, .err = err,
-                       .text = text };
+    struct parse p = { .arena = arena, .diags = diags, .limits = limits, .err = err, .text = text };
     yaml_mark_t start = { 0 };
     int r;
 

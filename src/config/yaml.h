@@ -11,12 +11,15 @@
 #include "config/diag.h"
 
 struct km_yaml_limits {
-    size_t max_bytes;   /* of the text */
-    size_t max_nodes;   /* with every alias counted as often as it is used */
+    size_t max_bytes; /* of the text */
+    size_t max_nodes; /* with every alias counted as often as it is used */
     unsigned max_depth; /* of nesting, aliases included */
 };
 
-#define KM_YAML_LIMITS { .max_bytes = 8 << 20, .max_nodes = 200000, .max_depth = 64 }
+#define KM_YAML_LIMITS                                                                             \
+    {                                                                                              \
+        .max_bytes = 8 << 20, .max_nodes = 200000, .max_depth = 64                                 \
+    }
 
 int km_yaml_parse(struct km_arena *arena, struct km_str file, struct km_str text,
                   const struct km_yaml_limits *limits, struct km_diags *diags,

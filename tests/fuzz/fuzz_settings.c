@@ -39,10 +39,14 @@ static const struct km_setting inner_rows[] = {
     { "price", KM_SET_PRICE, offsetof(struct inner, price), .help = "P." },
     { 0 },
 };
-static const struct km_settings_table inner = { .rows = inner_rows, .size = sizeof(struct inner),
+static const struct km_settings_table inner = { .rows = inner_rows,
+                                                .size = sizeof(struct inner),
                                                 .extra = offsetof(struct inner, all) };
 
-#define ROW(name_, type_, member) { #name_, type_, offsetof(struct all, member), .help = "H." }
+#define ROW(name_, type_, member)                                                                  \
+    {                                                                                              \
+        #name_, type_, offsetof(struct all, member), .help = "H."                                  \
+    }
 
 static const struct km_setting rows[] = {
     ROW(flag, KM_SET_BOOL, flag),
@@ -68,11 +72,14 @@ static const struct km_setting rows[] = {
 static const struct km_settings_table own = { "kanmon_settings.all", rows, sizeof(struct all),
                                               SIZE_MAX };
 
-static const struct km_settings_table *const tables[] = {
-    &own,                       &km_config_top_table,      &km_config_own_table,
-    &km_litellm_top_table,      &km_litellm_settings_table, &km_litellm_general_table,
-    &km_litellm_router_table,   NULL
-};
+static const struct km_settings_table *const tables[] = { &own,
+                                                          &km_config_top_table,
+                                                          &km_config_own_table,
+                                                          &km_litellm_top_table,
+                                                          &km_litellm_settings_table,
+                                                          &km_litellm_general_table,
+                                                          &km_litellm_router_table,
+                                                          NULL };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -99,7 +106,8 @@ static void settle(struct km_arena *arena, const struct km_node *root, struct km
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct km_yaml_limits limits = { .max_bytes = 1 << 16, .max_nodes = 5000,
+    static const struct km_yaml_limits limits = { .max_bytes = 1 << 16,
+                                                  .max_nodes = 5000,
                                                   .max_depth = 32 };
     struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(4 << 20);
     struct km_str text = { (const char *)data, size };

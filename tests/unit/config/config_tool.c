@@ -17,10 +17,13 @@
 #include "config/litellm.h"
 #include "config/yaml.h"
 
-static const struct km_settings_table *const tables[] = {
-    &km_config_top_table,      &km_config_own_table,      &km_litellm_top_table,
-    &km_litellm_settings_table, &km_litellm_general_table, &km_litellm_router_table, NULL
-};
+static const struct km_settings_table *const tables[] = { &km_config_top_table,
+                                                          &km_config_own_table,
+                                                          &km_litellm_top_table,
+                                                          &km_litellm_settings_table,
+                                                          &km_litellm_general_table,
+                                                          &km_litellm_router_table,
+                                                          NULL };
 
 static void typed(const struct km_node *n, struct km_buf *out);
 

@@ -47,13 +47,14 @@ static const struct km_setting deployment_rows[] = {
       .help = "Provider and model." },
     { "api_key", KM_SET_SECRET, offsetof(struct deployment, api_key), .help = "Key." },
     { "timeout", KM_SET_MS, offsetof(struct deployment, timeout_ms), .def = "600" },
-    { "input_cost_per_token", KM_SET_PRICE, offsetof(struct deployment, input_price), .help = "USD a token." },
+    { "input_cost_per_token", KM_SET_PRICE, offsetof(struct deployment, input_price),
+      .help = "USD a token." },
     { 0 },
 };
-static const struct km_settings_table deployment_table = {
-    .rows = deployment_rows, .size = sizeof(struct deployment),
-    .extra = offsetof(struct deployment, all)
-};
+static const struct km_settings_table deployment_table = { .rows = deployment_rows,
+                                                           .size = sizeof(struct deployment),
+                                                           .extra =
+                                                               offsetof(struct deployment, all) };
 static const struct km_setting entry_rows[] = {
     { "model_name", KM_SET_STR, offsetof(struct entry, model_name), .flags = KM_SET_REQUIRED },
     { "litellm_params", KM_SET_TABLE, offsetof(struct entry, params), .table = &deployment_table,
@@ -83,8 +84,8 @@ static const struct km_setting own_rows[] = {
     { "budget", KM_SET_MONEY, offsetof(struct own, budget), .help = "USD." },
     { 0 },
 };
-static const struct km_settings_table own_table = { "kanmon_settings", own_rows,
-                                                    sizeof(struct own), SIZE_MAX };
+static const struct km_settings_table own_table = { "kanmon_settings", own_rows, sizeof(struct own),
+                                                    SIZE_MAX };
 
 static const struct km_setting general_rows[] = {
     { "master_key", KM_SET_SECRET, offsetof(struct general, master_key), .flags = KM_SET_SAFETY,

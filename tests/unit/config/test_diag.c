@@ -13,8 +13,9 @@ static const struct km_str file = { "c.yaml", 6 };
 
 static struct km_node place(unsigned line, unsigned column, const char *text)
 {
-    return (struct km_node){ .type = KM_NODE_STR, .text = km_str_c(text), .file = file,
-                             .line = line, .column = column };
+    return (struct km_node){
+        .type = KM_NODE_STR, .text = km_str_c(text), .file = file, .line = line, .column = column
+    };
 }
 
 static const char *text_of(const struct km_diags *d, struct km_buf *out)

@@ -26,19 +26,22 @@ static const struct km_settings_table model_table = { "", model_rows, sizeof(str
 static const struct km_setting own_rows[] = {
     { "workers", KM_SET_INT, offsetof(struct llm, workers), .def = "1", .flags = KM_SET_RESTART,
       .help = "Workers." },
-    { "store", KM_SET_STR, offsetof(struct llm, url), .help = "Store.",
-      .flags = KM_SET_RESTART },
+    { "store", KM_SET_STR, offsetof(struct llm, url), .help = "Store.", .flags = KM_SET_RESTART },
     { "key", KM_SET_SECRET, offsetof(struct llm, key), .help = "Key." },
     { 0 },
 };
-static const struct km_settings_table own_table = { "kanmon_settings", own_rows,
-                                                    sizeof(struct llm), SIZE_MAX };
+static const struct km_settings_table own_table = { "kanmon_settings", own_rows, sizeof(struct llm),
+                                                    SIZE_MAX };
 
-static const struct km_settings_table *const tables[] = {
-    &model_table,          &own_table,           &km_config_top_table,
-    &km_config_own_table,  &km_litellm_top_table, &km_litellm_settings_table,
-    &km_litellm_general_table, &km_litellm_router_table, NULL
-};
+static const struct km_settings_table *const tables[] = { &model_table,
+                                                          &own_table,
+                                                          &km_config_top_table,
+                                                          &km_config_own_table,
+                                                          &km_litellm_top_table,
+                                                          &km_litellm_settings_table,
+                                                          &km_litellm_general_table,
+                                                          &km_litellm_router_table,
+                                                          NULL };
 
 struct loaded {
     struct files files;
@@ -98,10 +101,12 @@ static void includes_append_lists_and_replace_the_rest(void **state)
 
     (void)state;
     init(&l);
-    files_add(&l.files, "models.yaml", "include: [more.yaml]\nmodel_list: [b]\n"
-                                       "litellm_settings: {cache: true}\n");
+    files_add(&l.files, "models.yaml",
+              "include: [more.yaml]\nmodel_list: [b]\n"
+              "litellm_settings: {cache: true}\n");
     files_add(&l.files, "more.yaml", "model_list: [c]\n");
-    load(&l, "include: [models.yaml]\nmodel_list: [a]\nlitellm_settings: {cache: false, http2: 1}\n");
+    load(&l,
+         "include: [models.yaml]\nmodel_list: [a]\nlitellm_settings: {cache: false, http2: 1}\n");
     assert_json(&l, "model_list", "[\"a\",\"b\",\"c\"]");
     assert_json(&l, "litellm_settings", "{\"cache\":true}");
     assert_non_null(strstr(km_buf_cstr(&l.text), "'litellm_settings' replaces the one at"));
@@ -141,8 +146,9 @@ static void variables_come_from_the_process_the_file_and_dotenv(void **state)
     load(&l, "environment_variables: {C: os.environ/B, D: 5, FROM_PROCESS: file}\n"
              "model_list: [os.environ/A, [os.environ/B], {x: os.environ/C}, os.environ/D,\n"
              "  os.environ/FROM_PROCESS, text os.environ/A]\n");
-    assert_json(&l, "model_list", "[\"local\",[\"env\"],{\"x\":\"env\"},\"5\",\"process\","
-                                  "\"text os.environ/A\"]");
+    assert_json(&l, "model_list",
+                "[\"local\",[\"env\"],{\"x\":\"env\"},\"5\",\"process\","
+                "\"text os.environ/A\"]");
     assert_true(km_config_getenv(l.config, "A", &value));
     assert_true(km_str_eq(value, KM_STR("local")));
     assert_false(km_config_getenv(l.config, "NOPE", &value));
@@ -167,11 +173,13 @@ static void credentials_fill_what_a_deployment_leaves_out(void **state)
 
     (void)state;
     init(&l);
-    load(&l, "credential_list:\n- credential_name: c\n  credential_values: {api_key: k, api_base: b}\n"
-             "model_list:\n- {n: 1, litellm_params: {litellm_credential_name: c, api_base: own}}\n"
-             "- {n: 2}\n");
-    assert_json(&l, "model_list",
-                "[{\"n\":1,\"litellm_params\":{\"api_base\":\"own\",\"api_key\":\"k\"}},{\"n\":2}]");
+    load(&l,
+         "credential_list:\n- credential_name: c\n  credential_values: {api_key: k, api_base: b}\n"
+         "model_list:\n- {n: 1, litellm_params: {litellm_credential_name: c, api_base: own}}\n"
+         "- {n: 2}\n");
+    assert_json(
+        &l, "model_list",
+        "[{\"n\":1,\"litellm_params\":{\"api_base\":\"own\",\"api_key\":\"k\"}},{\"n\":2}]");
     done(&l);
     init(&l);
     load(&l, "model_list: [{litellm_params: {litellm_credential_name: nobody}}]\n");
@@ -264,13 +272,15 @@ static void a_guardrail_stops_the_start_only_when_it_runs_by_default(void **stat
 
     (void)state;
     init(&l);
-    load(&l, "guardrails:\n- guardrail_name: g\n  litellm_params: {guardrail: presidio, default_on: "
-             "false}\n");
+    load(&l,
+         "guardrails:\n- guardrail_name: g\n  litellm_params: {guardrail: presidio, default_on: "
+         "false}\n");
     assert_int_equal(l.r, 0);
     assert_int_equal(km_diags_count(l.diags, KM_DIAG_WARNING), 1);
     done(&l);
     init(&l);
-    load(&l, "guardrails:\n- guardrail_name: g\n  litellm_params: {guardrail: x, default_on: true}\n");
+    load(&l,
+         "guardrails:\n- guardrail_name: g\n  litellm_params: {guardrail: x, default_on: true}\n");
     assert_fails(&l, "guardrails[0].litellm_params.default_on");
     done(&l);
     init(&l);

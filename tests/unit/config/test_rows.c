@@ -9,10 +9,13 @@
 #include "config/config.h"
 #include "config/litellm.h"
 
-static const struct km_settings_table *const tables[] = {
-    &km_config_top_table,      &km_config_own_table,      &km_litellm_top_table,
-    &km_litellm_settings_table, &km_litellm_general_table, &km_litellm_router_table, NULL
-};
+static const struct km_settings_table *const tables[] = { &km_config_top_table,
+                                                          &km_config_own_table,
+                                                          &km_litellm_top_table,
+                                                          &km_litellm_settings_table,
+                                                          &km_litellm_general_table,
+                                                          &km_litellm_router_table,
+                                                          NULL };
 
 static void the_rows_of_this_layer_are_in_order(void **state)
 {

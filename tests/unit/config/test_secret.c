@@ -34,7 +34,8 @@ struct resolved {
     int r;
 };
 
-static void resolve(struct resolved *s, struct km_str text, struct km_str at, const char *secret_key)
+static void resolve(struct resolved *s, struct km_str text, struct km_str at,
+                    const char *secret_key)
 {
     km_arena_init(&s->arena, 1 << 20, NULL);
     s->err = (struct km_err){ 0 };

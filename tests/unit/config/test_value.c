@@ -73,15 +73,23 @@ static void units_are_exact(void **state)
 static void what_is_no_such_value_is_refused(void **state)
 {
     static const struct row rows[] = {
-        { KM_SET_INT, "1.5", 0 },        { KM_SET_INT, "abc", 0 },
-        { KM_SET_INT, "yes", 0 },        { KM_SET_INT, "99999999999999999999", 0 },
-        { KM_SET_BYTES, "3 apples", 0 }, { KM_SET_BYTES, "KiB", 0 },
+        { KM_SET_INT, "1.5", 0 },
+        { KM_SET_INT, "abc", 0 },
+        { KM_SET_INT, "yes", 0 },
+        { KM_SET_INT, "99999999999999999999", 0 },
+        { KM_SET_BYTES, "3 apples", 0 },
+        { KM_SET_BYTES, "KiB", 0 },
         { KM_SET_BYTES, "9223372036854775807KiB", 0 },
-        { KM_SET_MS, "10 parsecs", 0 },  { KM_SET_MS, ".inf", 0 },
-        { KM_SET_MS, ".nan", 0 },        { KM_SET_MS, "99999999999999999", 0 },
-        { KM_SET_SECONDS, "mo", 0 },     { KM_SET_PRICE, "-1", 0 },
-        { KM_SET_PRICE, "free", 0 },     { KM_SET_MONEY, "99999999999999", 0 },
-        { KM_SET_MONEY, "true", 0 },     { KM_SET_PRICE, ".inf", 0 },
+        { KM_SET_MS, "10 parsecs", 0 },
+        { KM_SET_MS, ".inf", 0 },
+        { KM_SET_MS, ".nan", 0 },
+        { KM_SET_MS, "99999999999999999", 0 },
+        { KM_SET_SECONDS, "mo", 0 },
+        { KM_SET_PRICE, "-1", 0 },
+        { KM_SET_PRICE, "free", 0 },
+        { KM_SET_MONEY, "99999999999999", 0 },
+        { KM_SET_MONEY, "true", 0 },
+        { KM_SET_PRICE, ".inf", 0 },
     };
 
     (void)state;

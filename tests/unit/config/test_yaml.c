@@ -156,13 +156,15 @@ static void aliases_cannot_grow_a_document(void **state)
 
 static void merged_mappings_count_against_the_limit(void **state)
 {
-    static const struct km_yaml_limits small = { .max_bytes = 1 << 16, .max_nodes = 100,
+    static const struct km_yaml_limits small = { .max_bytes = 1 << 16,
+                                                 .max_nodes = 100,
                                                  .max_depth = 64 };
     struct parsed p;
 
     (void)state;
-    parse_with(&p, KM_STR("a: &a {b: 1, c: 2, d: 3, e: 4, f: 5, g: 6, h: 7, i: 8}\n"
-                          "x: [{<<: *a}, {<<: *a}, {<<: *a}, {<<: *a}, {<<: *a}]\n"),
+    parse_with(&p,
+               KM_STR("a: &a {b: 1, c: 2, d: 3, e: 4, f: 5, g: 6, h: 7, i: 8}\n"
+                      "x: [{<<: *a}, {<<: *a}, {<<: *a}, {<<: *a}, {<<: *a}]\n"),
                &small);
     assert_int_equal(p.r, KM_E_CONFIG);
     done(&p);
@@ -183,8 +185,10 @@ static void depth_is_bounded_through_aliases_too(void **state)
     parse(&p, text);
     assert_string_equal(km_diags_at(p.diags, 0)->code, "E0005");
     done(&p);
-    assert_refused("a: &a [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]\n"
-                   "b: [[[[[[[[[[[[[[[[[[[[[[[[[*a]]]]]]]]]]]]]]]]]]]]]]]]]\n", "E0005", 2, 29);
+    assert_refused(
+        "a: &a [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]\n"
+        "b: [[[[[[[[[[[[[[[[[[[[[[[[[*a]]]]]]]]]]]]]]]]]]]]]]]]]\n",
+        "E0005", 2, 29);
 }
 
 static void a_document_cut_anywhere_is_parsed_or_refused_with_a_place(void **state)
