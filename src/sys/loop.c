@@ -7,15 +7,11 @@
  *              timers and I/O and right before epoll_wait.  Work queued by deferred work runs
  *              in the same place, for a bounded number of rounds; then an idle handle keeps
  *              the loop from sleeping so that I/O gets its turn.
- *   timers     a hashed wheel of 1,024 slots of 8 ms.  A timer lies in slot (due / 8 ms) and
- *              one that is further away than a turn (8 s) is looked at once a turn and left.
- *              A bitmap of slots in use finds the next one to wake for; one libuv timer is
- *              armed for it, and only when it changes.  Thousands of time-outs that are moved
- *              on every request cost two pointer writes each.
+ *   timers     a wheel (wheel.c) behind one libuv timer, which is set to the wheel's next
+ *              event and touched only when that changes.  Thousands of time-outs that are
+ *              moved on every request cost two pointer writes each, and none wakes the loop
+ *              before it is due within a second.
  *   stop       from any thread: a flag and an async handle.
- *
- *     slots:  [0][1][2] ... [1023]        bit i of `used` is set when slot i has timers
- *                 ^ last_tick % 1024
  */
 #include "sys/loop.h"
 
@@ -23,13 +19,11 @@
 #include <stdlib.h>
 #include <uv.h>
 
-#define SLOT_MS 8u
-#define SLOTS 1024u
-#define WORDS (SLOTS / 64)
+#include "sys/wheel.h"
+
 #define MAX_ROUNDS 16 /* of deferred work before I/O has its turn */
 #define MAX_HOOKS 8
 #define MAX_ARENA_BLOCKS 256
-#define NO_TICK UINT64_MAX
 
 struct hook {
     km_deferred_fn *fn;
@@ -39,7 +33,7 @@ struct hook {
 struct km_loop {
     uv_loop_t uv;
     uv_prepare_t prepare;
-    uv_idle_t busy;  /* active: do not sleep */
+    uv_idle_t busy; /* active: do not sleep */
     uv_timer_t wake; /* for the wheel */
     uv_async_t stop;
     bool running;
@@ -50,11 +44,8 @@ struct km_loop {
     struct hook hooks[MAX_HOOKS];
     size_t nhooks;
 
-    uint64_t last_tick;  /* slots up to and with this one have fired */
-    uint64_t armed_tick; /* what `wake` waits for */
-    size_t timers;       /* running */
-    uint64_t used[WORDS];
-    struct km_list slots[SLOTS];
+    struct km_wheel wheel;
+    uint64_t armed_ms; /* when `wake` fires; KM_WHEEL_NEVER: it does not run */
 
     struct km_arena_pool *arenas;
     struct km_idgen ids;
@@ -121,141 +112,51 @@ static void run_deferred(struct km_loop *loop)
 
 /* --- timers --- */
 
-static size_t slot_of(uint64_t tick)
-{
-    return (size_t)(tick % SLOTS);
-}
-
-static void clear_if_empty(struct km_loop *loop, size_t slot)
-{
-    if (km_list_empty(&loop->slots[slot]))
-        loop->used[slot / 64] &= ~(UINT64_C(1) << (slot % 64));
-}
-
 void km_timer_init(struct km_timer *t, struct km_loop *loop, km_timer_fn *fn, void *ctx)
 {
+    *t = (struct km_timer){ .loop = loop, .fn = fn, .ctx = ctx };
     km_list_init(&t->link);
-    t->loop = loop;
-    t->due_ms = 0;
-    t->fn = fn;
-    t->ctx = ctx;
 }
 
 void km_timer_stop(struct km_timer *t)
 {
-    if (!km_timer_running(t))
-        return;
     km_list_remove(&t->link);
-    t->loop->timers--;
-    clear_if_empty(t->loop, slot_of(t->due_ms / SLOT_MS));
 }
 
-/* due_ms is rounded up to a slot that has not fired yet, so that slot and time agree. */
 void km_timer_start(struct km_timer *t, uint64_t after_ms)
 {
     struct km_loop *loop = t->loop;
-    uint64_t tick;
-    size_t slot;
+    uint64_t now_ms;
 
-    km_timer_stop(t);
+    km_list_remove(&t->link);
     if (!loop->running)
         uv_update_time(&loop->uv);
-    if (after_ms > UINT64_MAX / 4)
-        after_ms = UINT64_MAX / 4;
-    tick = (uv_now(&loop->uv) + after_ms + SLOT_MS - 1) / SLOT_MS;
-    if (tick <= loop->last_tick)
-        tick = loop->last_tick + 1;
-    t->due_ms = tick * SLOT_MS;
-    slot = slot_of(tick);
-    km_list_push(&loop->slots[slot], &t->link);
-    loop->used[slot / 64] |= UINT64_C(1) << (slot % 64);
-    loop->timers++;
-}
-
-/* Moves the due timers of one slot to *due. */
-static void collect(struct km_loop *loop, size_t slot, uint64_t now_ms, struct km_list *due)
-{
-    KM_LIST_EACH(it, &loop->slots[slot])
-    {
-        struct km_timer *t = KM_CONTAINER(it, struct km_timer, link);
-
-        if (t->due_ms <= now_ms) {
-            km_list_remove(it);
-            km_list_push(due, it);
-        }
-    }
-    clear_if_empty(loop, slot);
-}
-
-static void fire(struct km_loop *loop)
-{
-    uint64_t now_ms = uv_now(&loop->uv);
-    uint64_t tick = now_ms / SLOT_MS;
-    struct km_list due, *node;
-
-    if (tick <= loop->last_tick)
-        return;
-    km_list_init(&due);
-    if (tick - loop->last_tick > SLOTS)
-        loop->last_tick = tick - SLOTS; /* asleep for more than a turn: each slot once */
-    while (loop->last_tick < tick) {
-        size_t slot = slot_of(++loop->last_tick);
-
-        if (loop->used[slot / 64] & UINT64_C(1) << (slot % 64))
-            collect(loop, slot, now_ms, &due);
-    }
-    while ((node = km_list_pop(&due)) != NULL) {
-        struct km_timer *t = KM_CONTAINER(node, struct km_timer, link);
-
-        loop->timers--;
-        t->fn(t->ctx);
-    }
-}
-
-/* The next tick whose slot holds timers. */
-static uint64_t next_tick(const struct km_loop *loop)
-{
-    uint64_t tick = loop->last_tick + 1;
-    size_t start = slot_of(tick);
-
-    if (loop->timers == 0)
-        return NO_TICK;
-    for (size_t i = 0; i <= WORDS; i++) {
-        size_t word = (start / 64 + i) % WORDS;
-        uint64_t bits = loop->used[word];
-        size_t slot;
-
-        if (i == 0)
-            bits &= UINT64_MAX << (start % 64);
-        if (bits == 0)
-            continue;
-        slot = word * 64 + (size_t)__builtin_ctzll(bits);
-        return tick + (slot + SLOTS - start) % SLOTS;
-    }
-    return NO_TICK;
+    now_ms = uv_now(&loop->uv);
+    if (__builtin_add_overflow(now_ms, after_ms, &t->due_ms))
+        t->due_ms = UINT64_MAX;
+    km_wheel_add(&loop->wheel, t, now_ms);
 }
 
 static void on_wake(uv_timer_t *wake)
 {
     struct km_loop *loop = wake->data;
 
-    loop->armed_tick = NO_TICK;
-    fire(loop);
+    loop->armed_ms = KM_WHEEL_NEVER;
+    km_wheel_advance(&loop->wheel, uv_now(&loop->uv));
 }
 
 static void arm(struct km_loop *loop)
 {
-    uint64_t tick = next_tick(loop);
+    uint64_t next_ms = km_wheel_next_ms(&loop->wheel);
     uint64_t now_ms = uv_now(&loop->uv);
-    uint64_t at_ms = tick * SLOT_MS;
 
-    if (tick == loop->armed_tick)
+    if (next_ms == loop->armed_ms)
         return;
-    loop->armed_tick = tick;
-    if (tick == NO_TICK)
+    loop->armed_ms = next_ms;
+    if (next_ms == KM_WHEEL_NEVER)
         uv_timer_stop(&loop->wake);
     else
-        uv_timer_start(&loop->wake, on_wake, at_ms > now_ms ? at_ms - now_ms : 0, 0);
+        uv_timer_start(&loop->wake, on_wake, next_ms > now_ms ? next_ms - now_ms : 0, 0);
 }
 
 /* --- the iteration --- */
@@ -348,10 +249,8 @@ struct km_loop *km_loop_new(struct km_err *err)
     }
     km_list_init(&loop->deferred);
     km_list_init(&loop->at_free);
-    for (size_t i = 0; i < SLOTS; i++)
-        km_list_init(&loop->slots[i]);
-    loop->last_tick = uv_now(&loop->uv) / SLOT_MS;
-    loop->armed_tick = NO_TICK;
+    km_wheel_init(&loop->wheel, uv_now(&loop->uv));
+    loop->armed_ms = KM_WHEEL_NEVER;
     km_idgen_init(&loop->ids);
     return loop;
 }

@@ -20,17 +20,17 @@ struct km_loop;
 struct km_loop *km_loop_new(struct km_err *err);
 struct km_loop *km_loop_free(struct km_loop *loop); /* nothing of it may be active */
 
-void km_loop_run(struct km_loop *loop);  /* until km_loop_stop() */
+void km_loop_run(struct km_loop *loop); /* until km_loop_stop() */
 void km_loop_stop(struct km_loop *loop); /* any thread */
 
-struct uv_loop_s *km_loop_uv(struct km_loop *loop);  /* for sys/ and net/ only */
+struct uv_loop_s *km_loop_uv(struct km_loop *loop); /* for sys/ and net/ only */
 uint64_t km_loop_now_ms(const struct km_loop *loop); /* monotonic, of this iteration */
 /* The loop's one read buffer of KM_LOOP_READ_BYTES: valid inside a read callback only. */
 char *km_loop_read_buffer(struct km_loop *loop);
 struct km_arena_pool *km_loop_arenas(struct km_loop *loop);
 struct km_idgen *km_loop_ids(struct km_loop *loop);
 
-/* A timer is intrusive and costs O(1) to start and stop (a hashed wheel, 8 ms slots: it fires
+/* A timer is intrusive and costs O(1) to start and stop (a timing wheel, 8 ms slots: it fires
  * at or up to 16 ms after its time).  Starting a running timer moves it. */
 typedef void km_timer_fn(void *ctx);
 
