@@ -148,6 +148,34 @@ def table(results):
     return lines
 
 
+def faults(result):
+    """What must not be in kanmon's result, whatever its speed."""
+    if "unavailable" in result:
+        yield f"not measured: {result['unavailable']}"
+        return
+    if "broke" in result:
+        yield result["broke"]
+    for part in ("closed64", "closed1", "open100", "open5000", "events"):
+        for r in rounds(result, part):
+            if "failed" in r or r.get("wrong") or r.get("broken"):
+                yield (f"{part}: {r.get('wrong', 0)} wrong and {r.get('broken', 0)} broken answers "
+                       f"{r.get('failed') or r.get('wrong_body', '')}".rstrip())
+    streams = at(result, "many_streams") or {}
+    if streams and (streams["still_open"] < streams["wanted"] or streams["all_closed_s"] is None):
+        yield (f"streams: {streams['still_open']} of {streams['wanted']} were open to the end; all "
+               f"closed upstream: {streams['all_closed_s'] is not None}")
+    for kind in ("stream", "unary"):
+        left = at(result, "departures", kind) or {}
+        if left.get("noticed", 0) < left.get("left", 0):
+            yield f"departures ({kind}): {left['noticed']} of {left['left']} reached the upstream"
+    count = at(result, "exact_count") or {}
+    if count and not count["sent"] == count["answered"] == count["upstream"]:
+        yield (f"count: {count['sent']} sent, {count['answered']} answered, {count['upstream']} "
+               "seen by the upstream")
+    if "expected_usd" in count and count.get("settled_s") is None:
+        yield f"spend: {count['spend_usd']} USD where {count['expected_usd']:.6f} are due"
+
+
 def goals(results):
     """The lines kanmon is to reach: (words, measured, limit, True when lower is better)."""
     k, n = results.get("kanmon"), results.get("nginx")

@@ -63,6 +63,17 @@ class TheReport(unittest.TestCase):
         self.assertIn("**Bifrost** was not measured: it is not there", page)
         self.assertNotIn("Bifrost |", page)
 
+    def test_a_lost_request_is_a_fault(self):
+        count = {"sent": 10, "answered": 10, "upstream": 10}
+        self.assertEqual(list(report.faults(server("k", [1], exact_count=count))), [])
+        count["upstream"] = 11
+        self.assertEqual(len(list(report.faults(server("k", [1], exact_count=count)))), 1)
+
+    def test_money_that_is_not_there_is_a_fault(self):
+        count = {"sent": 1, "answered": 1, "upstream": 1, "expected_usd": 1.0, "spend_usd": 0.9,
+                 "settled_s": None}
+        self.assertEqual(len(list(report.faults(server("k", [1], exact_count=count)))), 1)
+
     def test_one_that_died_on_the_way_still_has_a_page(self):
         page = report.markdown({"kanmon": server("kanmon", [], broke="round 1: it ended")}, FACTS)
         self.assertIn("**It did not come through**: round 1: it ended", page)
