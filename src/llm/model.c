@@ -74,7 +74,8 @@ static size_t count_providers(void)
     return n;
 }
 
-/* A star that maps to a star: one deployment for each provider, reached as "<provider>/<anything>". */
+/* A star that maps to a star: one deployment for each provider, reached as
+ * "<provider>/<anything>". */
 static int add_star(struct km_models *m, const struct km_model_build *b,
                     const struct km_model_entry *entry, struct km_err *err)
 {

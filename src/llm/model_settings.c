@@ -10,34 +10,21 @@
 
 #define AT(member) offsetof(struct km_litellm_params, member)
 #define ROW(key, kind, member, text)                                                               \
-    {                                                                                              \
-        .name = key, .type = kind, .offset = AT(member), .help = text                              \
-    }
+    { .name = key, .type = kind, .offset = AT(member), .help = text }
 #define PRICE(key, member, text)                                                                   \
-    {                                                                                              \
-        .name = key, .type = KM_SET_PRICE, .offset = AT(member), .def = "-1", .help = text         \
-    }
+    { .name = key, .type = KM_SET_PRICE, .offset = AT(member), .def = "-1", .help = text }
 #define COUNT(key, member, text)                                                                   \
-    {                                                                                              \
-        .name = key, .type = KM_SET_INT, .offset = AT(member), .def = "-1", .min = -1,             \
-        .max = INT64_MAX, .help = text                                                             \
-    }
+    { .name = key, .type = KM_SET_INT, .offset = AT(member), .def = "-1", .min = -1,               \
+      .max = INT64_MAX, .help = text }
 
 /* Accepted and kept for a provider that is not served yet, or without effect here. */
 #define ELSEWHERE(key, text)                                                                       \
-    {                                                                                              \
-        .name = key, .type = KM_SET_NODE, .offset = AT(unused), .class = KM_HARMLESS, .help = text \
-    }
+    { .name = key, .type = KM_SET_NODE, .offset = AT(unused), .class = KM_HARMLESS, .help = text }
 
 static const struct km_setting params_rows[] = {
-    { .name = "model",
-      .type = KM_SET_STR,
-      .offset = AT(model),
-      .flags = KM_SET_REQUIRED,
+    { .name = "model", .type = KM_SET_STR, .offset = AT(model), .flags = KM_SET_REQUIRED,
       .help = "`<provider>/<model>`; without a prefix the provider is inferred from the name." },
-    { .name = "api_key",
-      .type = KM_SET_SECRET,
-      .offset = AT(api_key),
+    { .name = "api_key", .type = KM_SET_SECRET, .offset = AT(api_key),
       .help = "The provider's key. Without it the provider's own variable is used." },
     ROW("api_base", KM_SET_STR, api_base, "Base URL of the upstream, its version included."),
     ROW("base_url", KM_SET_STR, base_url, "Another name of api_base."),
@@ -47,41 +34,16 @@ static const struct km_setting params_rows[] = {
     COUNT("rpm", rpm, "Requests a minute this deployment takes; a weight of the shuffle."),
     COUNT("tpm", tpm, "Tokens a minute this deployment takes; a weight of the shuffle."),
     COUNT("weight", weight, "Share of the group's requests."),
-    { .name = "order",
-      .type = KM_SET_INT,
-      .offset = AT(order),
-      .def = "0",
-      .min = 0,
-      .max = 1000000,
-      .help = "Lower is tried first." },
-    { .name = "timeout",
-      .type = KM_SET_MS,
-      .offset = AT(timeout_ms),
-      .def = "0",
-      .min = 0,
-      .max = 86400000,
-      .help = "Seconds a whole call may take; 0: request_timeout." },
-    { .name = "stream_timeout",
-      .type = KM_SET_MS,
-      .offset = AT(stream_timeout_ms),
-      .def = "0",
-      .min = 0,
-      .max = 86400000,
-      .help = "Seconds to the first chunk of a stream; 0: timeout." },
-    { .name = "num_retries",
-      .type = KM_SET_INT,
-      .offset = AT(num_retries),
-      .def = "-1",
-      .min = -1,
-      .max = 10,
-      .help = "Further attempts for this deployment's group." },
-    { .name = "max_retries",
-      .type = KM_SET_INT,
-      .offset = AT(num_retries),
-      .def = "-1",
-      .min = -1,
-      .max = 10,
-      .help = "Another name of num_retries." },
+    { .name = "order", .type = KM_SET_INT, .offset = AT(order), .def = "0", .min = 0,
+      .max = 1000000, .help = "Lower is tried first." },
+    { .name = "timeout", .type = KM_SET_MS, .offset = AT(timeout_ms), .def = "0", .min = 0,
+      .max = 86400000, .help = "Seconds a whole call may take; 0: request_timeout." },
+    { .name = "stream_timeout", .type = KM_SET_MS, .offset = AT(stream_timeout_ms), .def = "0",
+      .min = 0, .max = 86400000, .help = "Seconds to the first chunk of a stream; 0: timeout." },
+    { .name = "num_retries", .type = KM_SET_INT, .offset = AT(num_retries), .def = "-1", .min = -1,
+      .max = 10, .help = "Further attempts for this deployment's group." },
+    { .name = "max_retries", .type = KM_SET_INT, .offset = AT(num_retries), .def = "-1", .min = -1,
+      .max = 10, .help = "Another name of num_retries." },
     PRICE("input_cost_per_token", input_price, "USD for a token of input."),
     PRICE("output_cost_per_token", output_price, "USD for a token of output."),
     PRICE("cache_read_input_token_cost", cache_read_price,
@@ -92,14 +54,9 @@ static const struct km_setting params_rows[] = {
         "Answers with this text and calls no upstream; LiteLLM's error names give that error."),
     ROW("extra_headers", KM_SET_STR_MAP, extra_headers, "Header fields added to each request."),
     ROW("extra_body", KM_SET_NODE, extra_body, "Members added to each request body."),
-    { .name = "drop_params",
-      .type = KM_SET_BOOL,
-      .offset = AT(drop_params),
+    { .name = "drop_params", .type = KM_SET_BOOL, .offset = AT(drop_params),
       .help = "Drop parameters the provider does not know. OpenAI-compatible providers get all." },
-    { .name = "ssl_verify",
-      .type = KM_SET_BOOL,
-      .offset = AT(ssl_verify),
-      .def = "true",
+    { .name = "ssl_verify", .type = KM_SET_BOOL, .offset = AT(ssl_verify), .def = "true",
       .help = "false: the upstream's certificate is not verified." },
     ELSEWHERE("api_version", "Azure's API version."),
     ELSEWHERE("region_name", "Region of a cloud provider."),
@@ -148,20 +105,11 @@ static const struct km_setting params_rows[] = {
     ELSEWHERE("complexity_router_config", "LiteLLM's automatic router."),
     ELSEWHERE("adaptive_router_config", "LiteLLM's automatic router."),
     ELSEWHERE("quality_router_config", "LiteLLM's automatic router."),
-    { .name = "configurable_clientside_auth_params",
-      .type = KM_SET_NODE,
-      .offset = AT(unused),
-      .class = KM_HARMLESS,
-      .help = "A caller never picks the upstream here." },
-    { .name = "max_budget",
-      .type = KM_SET_NODE,
-      .offset = AT(unused),
-      .class = KM_RESTRICTIVE,
+    { .name = "configurable_clientside_auth_params", .type = KM_SET_NODE, .offset = AT(unused),
+      .class = KM_HARMLESS, .help = "A caller never picks the upstream here." },
+    { .name = "max_budget", .type = KM_SET_NODE, .offset = AT(unused), .class = KM_RESTRICTIVE,
       .help = "A budget of the deployment. Not enforced yet." },
-    { .name = "budget_duration",
-      .type = KM_SET_NODE,
-      .offset = AT(unused),
-      .class = KM_HARMLESS,
+    { .name = "budget_duration", .type = KM_SET_NODE, .offset = AT(unused), .class = KM_HARMLESS,
       .help = "Window of the deployment's max_budget." },
     { 0 },
 };
@@ -176,42 +124,22 @@ static const struct km_settings_table params_table = {
 #undef PRICE
 #define AT(member) offsetof(struct km_model_info, member)
 #define PRICE(key, member, text)                                                                   \
-    {                                                                                              \
-        .name = key, .type = KM_SET_PRICE, .offset = AT(member), .def = "-1", .help = text         \
-    }
+    { .name = key, .type = KM_SET_PRICE, .offset = AT(member), .def = "-1", .help = text }
 
 static const struct km_setting info_rows[] = {
-    { .name = "id",
-      .type = KM_SET_STR,
-      .offset = AT(id),
+    { .name = "id", .type = KM_SET_STR, .offset = AT(id),
       .help = "The deployment's id, shown as x-litellm-model-id." },
     { .name = "mode", .type = KM_SET_STR, .offset = AT(mode), .help = "chat, embedding, ..." },
-    { .name = "base_model",
-      .type = KM_SET_STR,
-      .offset = AT(base_model),
+    { .name = "base_model", .type = KM_SET_STR, .offset = AT(base_model),
       .help = "The model whose price applies." },
     PRICE("input_cost_per_token", input_price, "USD for a token of input."),
     PRICE("output_cost_per_token", output_price, "USD for a token of output."),
-    { .name = "max_tokens",
-      .type = KM_SET_INT,
-      .offset = AT(max_tokens),
-      .def = "-1",
-      .min = -1,
-      .max = INT64_MAX,
-      .help = "Most output tokens, when max_output_tokens is not given." },
-    { .name = "max_input_tokens",
-      .type = KM_SET_INT,
-      .offset = AT(max_input_tokens),
-      .def = "-1",
-      .min = -1,
-      .max = INT64_MAX,
-      .help = "Most input tokens." },
-    { .name = "max_output_tokens",
-      .type = KM_SET_INT,
-      .offset = AT(max_output_tokens),
-      .def = "-1",
-      .min = -1,
-      .max = INT64_MAX,
+    { .name = "max_tokens", .type = KM_SET_INT, .offset = AT(max_tokens), .def = "-1", .min = -1,
+      .max = INT64_MAX, .help = "Most output tokens, when max_output_tokens is not given." },
+    { .name = "max_input_tokens", .type = KM_SET_INT, .offset = AT(max_input_tokens), .def = "-1",
+      .min = -1, .max = INT64_MAX, .help = "Most input tokens." },
+    { .name = "max_output_tokens", .type = KM_SET_INT, .offset = AT(max_output_tokens),
+      .def = "-1", .min = -1, .max = INT64_MAX,
       .help = "Most output tokens; bounds the reservation of a budget." },
     { 0 },
 };
@@ -223,22 +151,14 @@ static const struct km_settings_table info_table = {
 };
 
 static const struct km_setting entry_rows[] = {
-    { .name = "model_name",
-      .type = KM_SET_STR,
-      .flags = KM_SET_REQUIRED,
+    { .name = "model_name", .type = KM_SET_STR, .flags = KM_SET_REQUIRED,
       .offset = offsetof(struct km_model_entry, model_name),
       .help = "The public name; entries with one name form a model group. `*` is a wildcard." },
-    { .name = "litellm_params",
-      .type = KM_SET_TABLE,
-      .table = &params_table,
-      .offset = offsetof(struct km_model_entry, params),
-      .flags = KM_SET_OPEN | KM_SET_REQUIRED,
+    { .name = "litellm_params", .type = KM_SET_TABLE, .table = &params_table,
+      .offset = offsetof(struct km_model_entry, params), .flags = KM_SET_OPEN | KM_SET_REQUIRED,
       .help = "How to call it. Keys without a row are default request parameters." },
-    { .name = "model_info",
-      .type = KM_SET_TABLE,
-      .table = &info_table,
-      .offset = offsetof(struct km_model_entry, info),
-      .flags = KM_SET_OPEN,
+    { .name = "model_info", .type = KM_SET_TABLE, .table = &info_table,
+      .offset = offsetof(struct km_model_entry, info), .flags = KM_SET_OPEN,
       .help = "What is known of it." },
     { 0 },
 };
@@ -250,108 +170,61 @@ static const struct km_settings_table entry_table = {
 };
 
 static const struct km_setting model_rows[] = {
-    { .name = "model_list",
-      .type = KM_SET_TABLE_LIST,
-      .table = &entry_table,
+    { .name = "model_list", .type = KM_SET_TABLE_LIST, .table = &entry_table,
       .offset = offsetof(struct km_model_settings, models),
       .help = "The models, LiteLLM's list." },
     { 0 },
 };
 
 const struct km_settings_table km_model_settings_table = {
-    .section = "",
-    .rows = model_rows,
-    .size = sizeof(struct km_model_settings),
-    .extra = SIZE_MAX,
+    .section = "", .rows = model_rows, .size = sizeof(struct km_model_settings), .extra = SIZE_MAX,
 };
 
 #undef AT
 #define AT(member) offsetof(struct km_llm_defaults, member)
 
 static const struct km_setting default_rows[] = {
-    { .name = "request_timeout",
-      .type = KM_SET_MS,
-      .offset = AT(request_timeout_ms),
-      .def = "6000s",
-      .min = 1,
-      .max = 86400000,
-      .help = "Seconds a call may take in all." },
-    { .name = "num_retries",
-      .type = KM_SET_INT,
-      .offset = AT(num_retries),
-      .def = "-1",
-      .min = -1,
-      .max = 10,
-      .help = "Further attempts after a failure; router_settings wins." },
-    { .name = "model_group_alias",
-      .type = KM_SET_NODE,
-      .offset = AT(model_group_alias),
+    { .name = "request_timeout", .type = KM_SET_MS, .offset = AT(request_timeout_ms),
+      .def = "6000s", .min = 1, .max = 86400000, .help = "Seconds a call may take in all." },
+    { .name = "num_retries", .type = KM_SET_INT, .offset = AT(num_retries), .def = "-1", .min = -1,
+      .max = 10, .help = "Further attempts after a failure; router_settings wins." },
+    { .name = "model_group_alias", .type = KM_SET_NODE, .offset = AT(model_group_alias),
       .help = "Other names of model groups: `alias: group`." },
     { 0 },
 };
 
 const struct km_settings_table km_llm_defaults_table = {
-    .section = "litellm_settings",
-    .rows = default_rows,
-    .size = sizeof(struct km_llm_defaults),
-    .extra = SIZE_MAX,
+    .section = "litellm_settings", .rows = default_rows,
+    .size = sizeof(struct km_llm_defaults), .extra = SIZE_MAX,
 };
 
 #undef AT
 #define AT(member) offsetof(struct km_router_settings, member)
 
 static const char *const strategies[] = {
-    "simple-shuffle",
-    "least-busy",
-    "usage-based-routing",
-    "usage-based-routing-v2",
-    "latency-based-routing",
-    "cost-based-routing",
-    "provider-budget-routing",
-    "priority",
-    NULL,
+    "simple-shuffle", "least-busy", "usage-based-routing", "usage-based-routing-v2",
+    "latency-based-routing", "cost-based-routing", "provider-budget-routing", "priority", NULL,
 };
 
 static const struct km_setting router_rows[] = {
-    { .name = "num_retries",
-      .type = KM_SET_INT,
-      .offset = AT(num_retries),
-      .def = "-1",
-      .min = -1,
-      .max = 10,
-      .help = "Further attempts after a failure; one when nothing says otherwise." },
-    { .name = "timeout",
-      .type = KM_SET_MS,
-      .offset = AT(timeout_ms),
-      .def = "0",
-      .min = 0,
+    { .name = "num_retries", .type = KM_SET_INT, .offset = AT(num_retries), .def = "-1", .min = -1,
+      .max = 10, .help = "Further attempts after a failure; one when nothing says otherwise." },
+    { .name = "timeout", .type = KM_SET_MS, .offset = AT(timeout_ms), .def = "0", .min = 0,
       .max = 86400000,
       .help = "Seconds a call may take in all; 0: litellm_settings.request_timeout." },
-    { .name = "stream_timeout",
-      .type = KM_SET_MS,
-      .offset = AT(stream_timeout_ms),
-      .def = "0",
-      .min = 0,
-      .max = 86400000,
-      .help = "Seconds to the first chunk of a stream; 0: timeout." },
-    { .name = "routing_strategy",
-      .type = KM_SET_ENUM,
-      .offset = AT(strategy),
-      .choices = strategies,
-      .def = "simple-shuffle",
+    { .name = "stream_timeout", .type = KM_SET_MS, .offset = AT(stream_timeout_ms), .def = "0",
+      .min = 0, .max = 86400000, .help = "Seconds to the first chunk of a stream; 0: timeout." },
+    { .name = "routing_strategy", .type = KM_SET_ENUM, .offset = AT(strategy),
+      .choices = strategies, .def = "simple-shuffle",
       .help = "Which deployment of a group is taken. All are served as simple-shuffle for now." },
-    { .name = "model_group_alias",
-      .type = KM_SET_NODE,
-      .offset = AT(model_group_alias),
+    { .name = "model_group_alias", .type = KM_SET_NODE, .offset = AT(model_group_alias),
       .help = "Other names of model groups: `alias: group` or `alias: {model, hidden}`." },
     { 0 },
 };
 
 const struct km_settings_table km_router_settings_table = {
-    .section = "router_settings",
-    .rows = router_rows,
-    .size = sizeof(struct km_router_settings),
-    .extra = SIZE_MAX,
+    .section = "router_settings", .rows = router_rows,
+    .size = sizeof(struct km_router_settings), .extra = SIZE_MAX,
 };
 
 bool km_litellm_param_known(struct km_str name)

@@ -43,7 +43,8 @@ struct km_key **km_keys_all(struct km_keys *keys, size_t *ret_n);
 int64_t km_key_spend(struct km_key *k); /* nano-USD, current window */
 int64_t km_key_reserved(struct km_key *k);
 void km_key_set_spend(struct km_key *k, int64_t nanousd);
-/* What a reservation may still take; INT64_MAX without a budget.  Another call may take it first. */
+/* What a reservation may still take; INT64_MAX without a budget.  Another call may take it
+ * first. */
 int64_t km_key_left(struct km_key *k);
 
 /* May this key use the model (or its group name)?  Empty list, "*", "all-proxy-models",
