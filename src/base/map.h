@@ -21,8 +21,8 @@ struct km_map *km_map_free(struct km_map *map, void (*free_value)(void *value));
 size_t km_map_count(const struct km_map *map);
 void *km_map_get(const struct km_map *map, struct km_str key); /* NULL: not there */
 
-/* Replaces; the old value goes to *ret_old (may be NULL to ignore; NULL if none).
- * KM_E_LIMIT when full. */
+/* Replaces; the old value goes to *ret_old (may be NULL to ignore; NULL if none).  KM_E_LIMIT
+ * when full.  value is never NULL. */
 int km_map_set(struct km_map *map, struct km_str key, void *value, void **ret_old) KM_MUST_USE;
 void *km_map_del(struct km_map *map, struct km_str key); /* the removed value, or NULL */
 

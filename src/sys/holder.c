@@ -31,7 +31,7 @@ struct entry {
     int family;
     uint32_t words[4]; /* as the kernel keeps them: network order */
     unsigned port, state;
-    unsigned long long inode;
+    uint64_t inode;
 };
 
 static bool is_any(const uint32_t *words, size_t n)
@@ -58,25 +58,58 @@ static bool collides(const struct entry *e, const union km_addr *addr)
     return theirs == ours && memcmp(e->words, words, ours * sizeof words[0]) == 0;
 }
 
-static bool parse_line(const char *line, int family, struct entry *ret_entry)
+/* Up to eight hexadecimal digits off the front. */
+static bool take_hex(struct km_str *s, uint32_t *ret_value)
+{
+    uint32_t v = 0;
+    size_t n = 0;
+
+    for (; n < s->n && n < 8; n++) {
+        const char c = s->p[n];
+
+        if (c >= '0' && c <= '9')
+            v = v << 4 | (uint32_t)(c - '0');
+        else if (c >= 'A' && c <= 'F')
+            v = v << 4 | (uint32_t)(c - 'A' + 10);
+        else
+            break;
+    }
+    *s = km_str_skip(*s, n);
+    *ret_value = v;
+    return n > 0;
+}
+
+/* The words of the line; the kernel pads the first with spaces. */
+static bool take_word(struct km_str *rest, struct km_str *ret_word)
+{
+    do {
+        if (!km_str_split(rest, ' ', ret_word))
+            return false;
+    } while (ret_word->n == 0);
+    return true;
+}
+
+/* sl local remote state queues timer retransmits uid timeout inode */
+static bool parse_line(struct km_str line, int family, struct entry *ret_entry)
 {
     struct entry e = { .family = family };
-    const char *rest = strchr(line, ':');
-    int n = 0;
+    struct km_str word, words[10];
+    uint32_t n;
 
-    if (!rest)
-        return false;
-    rest++;
-    if (family == AF_INET6) {
-        if (sscanf(rest, " %8x%8x%8x%8x%n", &e.words[0], &e.words[1], &e.words[2], &e.words[3],
-                   &n) != 4)
+    for (size_t i = 0; i < 10; i++)
+        if (!take_word(&line, &words[i]))
             return false;
-    } else if (sscanf(rest, " %8x%n", &e.words[0], &n) != 1) {
+    word = words[1];
+    for (int i = 0; i < (family == AF_INET6 ? 4 : 1); i++)
+        if (!take_hex(&word, &e.words[i]))
+            return false;
+    word = km_str_skip(word, 1); /* ':' */
+    if (!take_hex(&word, &n))
         return false;
-    }
-    if (sscanf(rest + n, ":%x %*[^ ] %x %*s %*s %*s %*s %*s %llu", &e.port, &e.state, &e.inode) !=
-        3)
+    e.port = n;
+    if (!take_hex(&words[3], &n) || km_str_u64(words[9], &e.inode) < 0)
         return false;
+    e.state = n;
     *ret_entry = e;
     return true;
 }
@@ -94,8 +127,8 @@ static void find_inodes(const char *path, int family, const union km_addr *addr,
     while (found->n < INODES && fgets(line, sizeof line, file)) {
         struct entry e;
 
-        if (parse_line(line, family, &e) && e.state == TCP_LISTEN_STATE && e.port == port &&
-            e.inode && collides(&e, addr))
+        if (parse_line(km_str_c(line), family, &e) && e.state == TCP_LISTEN_STATE &&
+            e.port == port && e.inode && collides(&e, addr))
             found->inodes[found->n++] = e.inode;
     }
     fclose(file);
@@ -108,11 +141,13 @@ static bool is_number(const char *s)
     return km_str_u64(km_str_c(s), &ignored) == 0;
 }
 
-static bool is_wanted(const char *link, const struct found *found)
+static bool is_wanted(struct km_str link, const struct found *found)
 {
-    unsigned long long inode;
+    const struct km_str before = KM_STR("socket:["), after = KM_STR("]");
+    uint64_t inode;
 
-    if (sscanf(link, "socket:[%llu]", &inode) != 1)
+    if (!km_str_starts(link, before) || !km_str_ends(link, after) ||
+        km_str_u64(km_str_sub(link, before.n, link.n - before.n - after.n), &inode) < 0)
         return false;
     for (size_t i = 0; i < found->n; i++)
         if (found->inodes[i] == inode)
@@ -132,12 +167,9 @@ static bool process_holds(const char *pid, const struct found *found)
     if (!dir)
         return false;
     while (!holds && (d = readdir(dir))) {
-        const ssize_t n = readlinkat(dirfd(dir), d->d_name, link, sizeof link - 1);
+        const ssize_t n = readlinkat(dirfd(dir), d->d_name, link, sizeof link);
 
-        if (n <= 0)
-            continue;
-        link[n] = '\0';
-        holds = is_wanted(link, found);
+        holds = n > 0 && is_wanted(km_str(link, (size_t)n), found);
     }
     closedir(dir);
     return holds;

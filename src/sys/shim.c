@@ -25,6 +25,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -208,6 +209,45 @@ struct process {
     bool ours;
 };
 
+/* "4711 (name, which may hold anything) S 42 ...": the word after the state. */
+static int parse_parent(struct km_str stat, pid_t *ret_parent)
+{
+    struct km_str rest = km_str_skip(stat, km_str_rchr(stat, ')') + 1), word;
+    uint64_t parent;
+
+    for (int i = 0; i < 3; i++)
+        if (!km_str_split(&rest, ' ', &word))
+            return KM_E_INVALID;
+    if (km_str_u64(word, &parent) < 0 || parent > INT_MAX)
+        return KM_E_INVALID;
+    *ret_parent = (pid_t)parent;
+    return 0;
+}
+
+/* name: of a folder in /proc, perhaps a number. */
+static int read_process(const char *name, struct process *ret_process)
+{
+    struct process p = { .ours = false };
+    char path[64], text[512];
+    uint64_t pid;
+    ssize_t n;
+    int fd;
+
+    if (km_str_u64(km_str_c(name), &pid) < 0 || pid > INT_MAX)
+        return KM_E_INVALID;
+    p.pid = (pid_t)pid;
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)p.pid);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return KM_E_NOT_FOUND;
+    n = read(fd, text, sizeof text);
+    close(fd);
+    if (n <= 0 || parse_parent(km_str(text, (size_t)n), &p.parent) < 0)
+        return KM_E_INVALID;
+    *ret_process = p;
+    return 0;
+}
+
 /* Everything in /proc, in *ret_list (freed by the caller); 0 when it cannot be read. */
 static size_t list_processes(struct process **ret_list)
 {
@@ -217,17 +257,9 @@ static size_t list_processes(struct process **ret_list)
     struct dirent *d;
 
     while (proc && (d = readdir(proc))) {
-        char path[64], text[512], *after;
-        int pid = atoi(d->d_name), parent;
-        FILE *file;
+        struct process p;
 
-        snprintf(path, sizeof path, "/proc/%d/stat", pid);
-        file = pid > 0 ? fopen(path, "re") : NULL;
-        if (!file)
-            continue;
-        after = fgets(text, sizeof text, file) ? strrchr(text, ')') : NULL;
-        fclose(file);
-        if (!after || sscanf(after, ") %*c %d", &parent) != 1)
+        if (read_process(d->d_name, &p) < 0)
             continue;
         if (n == cap) {
             struct process *more = realloc(list, (cap = cap * 2 + 64) * sizeof *list);
@@ -236,7 +268,7 @@ static size_t list_processes(struct process **ret_list)
                 break;
             list = more;
         }
-        list[n++] = (struct process){ .pid = pid, .parent = parent };
+        list[n++] = p;
     }
     if (proc)
         closedir(proc);
