@@ -19,7 +19,7 @@
 #include "base/buf.h"
 #include "config/mask.h"
 
-enum { MAX_DIAGS = 200, MAX_SHOWN = 160 };
+enum { MAX_DIAGS = 200, MAX_SHOWN = 160, MAX_MESSAGE = 1024 };
 
 struct source {
     struct source *next;
@@ -217,17 +217,11 @@ void km_diags_seal(struct km_diags *d)
     d->sealed = true;
 }
 
-static void add(struct km_diags *d, struct km_diag g, const char *help, const char *fmt, va_list ap)
-    KM_PRINTF(4, 0);
-
-static void add(struct km_diags *d, struct km_diag g, const char *help, const char *fmt, va_list ap)
+static void add(struct km_diags *d, struct km_diag g, const char *help, const char *text)
 {
-    char text[1024];
-
     d->counts[g.level]++;
     if (d->n == MAX_DIAGS)
         return;
-    vsnprintf(text, sizeof text, fmt, ap);
     g.file = km_arena_str(&d->arena, g.file);
     g.message = km_arena_str(&d->arena, km_str_c(text));
     g.help = km_arena_str(&d->arena, km_str_c(help));
@@ -241,6 +235,7 @@ void km_diag_add(struct km_diags *d, enum km_diag_level level, const char *code,
                  const struct km_node *at, const char *help, const char *fmt, ...)
 {
     struct km_diag g = { .level = level, .code = code };
+    char text[MAX_MESSAGE];
     va_list ap;
 
     if (at) {
@@ -250,8 +245,9 @@ void km_diag_add(struct km_diags *d, enum km_diag_level level, const char *code,
         g.width = code_points(at->text);
     }
     va_start(ap, fmt);
-    add(d, g, help, fmt, ap);
+    vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
+    add(d, g, help, text);
 }
 
 void km_diag_add_at(struct km_diags *d, enum km_diag_level level, const char *code,
@@ -261,11 +257,13 @@ void km_diag_add_at(struct km_diags *d, enum km_diag_level level, const char *co
     struct km_diag g = {
         .level = level, .code = code, .file = file, .line = line, .column = column, .width = 1
     };
+    char text[MAX_MESSAGE];
     va_list ap;
 
     va_start(ap, fmt);
-    add(d, g, help, fmt, ap);
+    vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
+    add(d, g, help, text);
 }
 
 size_t km_diags_count(const struct km_diags *d, enum km_diag_level level)
