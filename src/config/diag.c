@@ -17,13 +17,21 @@
 #include <stdlib.h>
 
 #include "base/buf.h"
+#include "base/crypto.h"
 #include "config/mask.h"
 
 enum { MAX_DIAGS = 200, MAX_SHOWN = 160, MAX_MESSAGE = 1024 };
 
+struct line {
+    struct km_str text; /* without its end */
+    size_t shown; /* bytes from its start that may be shown */
+};
+
 struct source {
     struct source *next;
     struct km_str file, text;
+    struct line *lines; /* NULL until a diagnostic asks, and again when a node is hidden */
+    size_t nlines;
 };
 
 struct hidden {
@@ -54,6 +62,9 @@ struct km_diags *km_diags_new(void)
 struct km_diags *km_diags_free(struct km_diags *d)
 {
     if (d) {
+        for (struct source *s = d->sources; s; s = s->next)
+            if (s->text.p)
+                km_wipe((char *)(uintptr_t)s->text.p, s->text.n);
         km_arena_done(&d->arena);
         free(d);
     }
@@ -66,8 +77,9 @@ void km_diags_source(struct km_diags *d, struct km_str file, struct km_str text)
 
     if (!s)
         return;
-    *s =
-        (struct source){ d->sources, km_arena_str(&d->arena, file), km_arena_str(&d->arena, text) };
+    *s = (struct source){ .next = d->sources };
+    s->file = km_arena_str(&d->arena, file);
+    s->text = km_arena_str(&d->arena, text);
     d->sources = s;
 }
 
@@ -83,6 +95,8 @@ void km_diags_hide(struct km_diags *d, const struct km_node *secret)
         return;
     *h = (struct hidden){ d->hidden, secret->file, secret->line, secret->column };
     d->hidden = h;
+    for (struct source *s = d->sources; s; s = s->next)
+        s->lines = NULL;
 }
 
 /* Takes the next line off *text. */
@@ -120,48 +134,47 @@ static size_t column_byte(struct km_str line, unsigned column)
     return i;
 }
 
-/* Where hidden nodes begin on this line, or line.n. */
-static size_t hidden_from(const struct km_diags *d, struct km_str file, unsigned number,
-                          struct km_str line, bool *ret_open)
-{
-    size_t from = line.n;
-
-    for (const struct hidden *h = d->hidden; h; h = h->next) {
-        if (h->line != number || !km_str_eq(h->file, file))
-            continue;
-        *ret_open = true;
-        if (column_byte(line, h->column) < from)
-            from = column_byte(line, h->column);
-    }
-    return from;
-}
-
-/* Finds line `number` and how much of it may be shown.  A secret that goes on hides the lines
- * below that are indented more than the one it began on. */
-static bool find_line(const struct km_diags *d, const struct source *s, unsigned number,
-                      struct km_str *ret_line, size_t *ret_shown)
+/* Cuts the text into lines. */
+static bool cut_lines(struct km_diags *d, struct source *s)
 {
     struct km_str rest = s->text, line;
+    size_t n = 1;
+
+    for (size_t i = 0; i < s->text.n; i++)
+        n += s->text.p[i] == '\n';
+    s->lines = km_arena_alloc(&d->arena, n * sizeof *s->lines);
+    s->nlines = 0;
+    while (s->lines && s->nlines < n && next_line(&rest, &line))
+        s->lines[s->nlines++] = (struct line){ line, line.n };
+    return s->lines != NULL;
+}
+
+/* Decides how much of each line may be shown.  A secret that goes on hides the lines below
+ * that are indented more than the one it began on. */
+static void index_source(struct km_diags *d, struct source *s)
+{
     size_t secret_indent = SIZE_MAX;
 
-    for (unsigned at = 1; next_line(&rest, &line); at++) {
-        bool open = false, hidden_open = false;
-        size_t shown = km_mask_from(line, &open), other;
+    if (!cut_lines(d, s))
+        return;
+    for (const struct hidden *h = d->hidden; h; h = h->next) {
+        struct line *l = h->line <= s->nlines ? &s->lines[h->line - 1] : NULL;
 
-        other = hidden_from(d, s->file, at, line, &hidden_open);
-        if (other < shown)
-            shown = other;
-        if (indent(line) < line.n && indent(line) <= secret_indent)
-            secret_indent = open || hidden_open ? indent(line) : SIZE_MAX;
-        else if (secret_indent != SIZE_MAX)
-            shown = 0;
-        if (at == number) {
-            *ret_line = line;
-            *ret_shown = shown;
-            return true;
-        }
+        if (l && km_str_eq(h->file, s->file) && column_byte(l->text, h->column) < l->shown)
+            l->shown = column_byte(l->text, h->column);
     }
-    return false;
+    for (size_t i = 0; i < s->nlines; i++) {
+        struct line *l = &s->lines[i];
+        bool open = false, hidden = l->shown < l->text.n;
+        size_t from = km_mask_from(l->text, &open), in = indent(l->text);
+
+        if (from < l->shown)
+            l->shown = from;
+        if (in < l->text.n && (secret_indent == SIZE_MAX || in <= secret_indent))
+            secret_indent = open || hidden ? in : SIZE_MAX;
+        else if (secret_indent != SIZE_MAX)
+            l->shown = 0;
+    }
 }
 
 /* The line as it may be shown: masked, and without bytes a terminal acts on. */
@@ -190,20 +203,22 @@ static unsigned code_points(struct km_str s)
 
 static void fill_source(struct km_diags *d, struct km_diag *g)
 {
-    const struct source *s = d->sources;
-    struct km_str line;
-    size_t shown;
+    struct source *s = d->sources;
+    const struct line *l;
     unsigned end;
 
     while (s && !km_str_eq(s->file, g->file))
         s = s->next;
-    if (!s || !g->line || !find_line(d, s, g->line, &line, &shown))
+    if (s && !s->lines)
+        index_source(d, s);
+    if (!s || !s->lines || !g->line || g->line > s->nlines)
         return;
-    g->source = shown_line(d, line, shown);
-    end = code_points(km_str_sub(line, 0, shown)) + 1;
-    if (g->column > end && shown < line.n)
+    l = &s->lines[g->line - 1];
+    g->source = shown_line(d, l->text, l->shown);
+    end = code_points(km_str_sub(l->text, 0, l->shown)) + 1;
+    if (g->column > end && l->shown < l->text.n)
         g->width = sizeof KM_MASK - 1;
-    else if (g->column + g->width > end && g->column < end && shown == line.n)
+    else if (g->column + g->width > end && g->column < end && l->shown == l->text.n)
         g->width = end - g->column;
     if (!g->width)
         g->width = 1;

@@ -53,13 +53,17 @@ static void choices_cell(const struct km_setting *row, struct km_buf *out)
 
 static void range_cell(const struct km_setting *row, struct km_buf *out)
 {
+    const char *unit = row->type == KM_SET_MS        ? " ms"
+                       : row->type == KM_SET_SECONDS ? " s"
+                       : row->type == KM_SET_BYTES   ? " bytes"
+                                                     : "";
+
     if (row->min == 0 && row->max == 0)
         return;
-    km_buf_printf(out, " (%lld to %lld%s)", (long long)row->min, (long long)row->max,
-                  row->type == KM_SET_MS        ? " ms"
-                  : row->type == KM_SET_SECONDS ? " s"
-                  : row->type == KM_SET_BYTES   ? " bytes"
-                                                : "");
+    if (row->max == INT64_MAX)
+        km_buf_printf(out, " (at least %lld%s)", (long long)row->min, unit);
+    else
+        km_buf_printf(out, " (%lld to %lld%s)", (long long)row->min, (long long)row->max, unit);
 }
 
 static void supported_row(const struct km_setting *row, struct km_buf *out)
@@ -73,7 +77,8 @@ static void supported_row(const struct km_setting *row, struct km_buf *out)
     km_buf_str(out, KM_STR(" | "));
     if (row->flags & KM_SET_REQUIRED)
         km_buf_str(out, KM_STR("required"));
-    else if (row->def)
+    else if (row->def && !((row->type == KM_SET_PRICE || row->type == KM_SET_MONEY) &&
+                           strcmp(row->def, "-1") == 0)) /* unset */
         km_buf_printf(out, "`%s`", row->def);
     km_buf_str(out, KM_STR(" | "));
     cell(out, row->help);
@@ -126,6 +131,20 @@ static bool nests(const struct km_setting *row)
            row->type == KM_SET_TABLE_MAP;
 }
 
+static const char restrictive_title[] =
+    "Not honoured, and stops the start when set, because ignoring it would allow more than the "
+    "file says:";
+static const char harmless_title[] = "Accepted without effect:";
+
+static void ignored_table(const struct km_settings_table *table, enum km_setting_class class,
+                          const char *title, struct km_buf *out)
+{
+    if (!count(table, class))
+        return;
+    km_buf_printf(out, "\n%s\n\n| key | why |\n|---|---|\n", title);
+    ignored(table, class, out);
+}
+
 /* The mappings below a table's rows, each under its own heading. */
 static void nested(const struct km_settings_table *table, const char *path, unsigned depth,
                    struct km_buf *out)
@@ -144,6 +163,8 @@ static void nested(const struct km_settings_table *table, const char *path, unsi
         supported(row->table, out);
         if (row->flags & KM_SET_OPEN)
             km_buf_str(out, KM_STR("\nOther keys are kept and passed on.\n"));
+        ignored_table(row->table, KM_RESTRICTIVE, restrictive_title, out);
+        ignored_table(row->table, KM_HARMLESS, harmless_title, out);
         nested(row->table, at, depth + 1, out);
     }
 }
@@ -186,11 +207,8 @@ static void section_docs(const struct km_settings_table *const *tables, const ch
     for (size_t t = 0; tables[t]; t++)
         if (strcmp(tables[t]->section, section) == 0)
             nested(tables[t], section, 0, out);
-    ignored_section(tables, section, KM_RESTRICTIVE,
-                    "Not honoured, and stops the start when set, because ignoring it would allow "
-                    "more than the file says:",
-                    out);
-    ignored_section(tables, section, KM_HARMLESS, "Accepted without effect:", out);
+    ignored_section(tables, section, KM_RESTRICTIVE, restrictive_title, out);
+    ignored_section(tables, section, KM_HARMLESS, harmless_title, out);
 }
 
 void km_config_docs(const struct km_settings_table *const *tables, struct km_buf *out)

@@ -21,9 +21,11 @@
 #include "config/secret.h"
 #include "config/value.h"
 
-/* Beside the row flags that are inherited: below a key that was warned about as a whole. */
+/* Beside the row flags that are inherited: below a key that was warned about as a whole, and
+ * below a list, where defaults are not worth showing for every item. */
 #define QUIET (1u << 16)
-#define INHERITED (KM_SET_SAFETY | KM_SET_OPEN | QUIET)
+#define IN_LIST (1u << 17)
+#define INHERITED (KM_SET_SAFETY | KM_SET_OPEN | QUIET | IN_LIST)
 
 struct km_str km_fill_path(struct km_arena *arena, struct km_str section, struct km_str name)
 {
@@ -182,7 +184,7 @@ static void fill_tables(struct km_fill *fill, const struct km_setting *row,
 
         if (map)
             names[i] = node->k[i]->text;
-        fill_table(fill, row, node->v[i], at, inherited, v + i * size);
+        fill_table(fill, row, node->v[i], at, inherited | IN_LIST, v + i * size);
     }
     if (v && names && row->class == KM_SUPPORTED)
         *field = (struct km_table_list){ v, map ? names : NULL, node->n };
@@ -327,6 +329,22 @@ static void restricts(struct km_fill *fill, const struct km_setting *row,
                 "%.*s would restrict something, and kanmon does not do that yet", KM_STR_ARG(path));
 }
 
+/* Whether this is the first time; a key of a list's items is said once, not for each item. */
+static bool first_warning(struct km_fill *fill, const struct km_setting *row)
+{
+    struct km_fill_warned *w;
+
+    for (w = fill->warned; w; w = w->next)
+        if (w->row == row)
+            return false;
+    w = km_arena_alloc(fill->arena, sizeof *w);
+    if (w) {
+        *w = (struct km_fill_warned){ fill->warned, row };
+        fill->warned = w;
+    }
+    return true;
+}
+
 static void unsupported(struct km_fill *fill, const struct km_setting *row,
                         const struct km_node *node, struct km_str path, unsigned inherited)
 {
@@ -339,7 +357,8 @@ static void unsupported(struct km_fill *fill, const struct km_setting *row,
         report_unset_below(fill, node, path, row->flags);
     if (row->class == KM_RESTRICTIVE && !inert(row, node))
         restricts(fill, row, node, path);
-    else if (!(inherited & QUIET) && (collection ? node->n > 0 : row->class == KM_HARMLESS))
+    else if (!(inherited & QUIET) && (collection ? node->n > 0 : row->class == KM_HARMLESS) &&
+             first_warning(fill, row))
         km_diag_add(fill->diags, KM_DIAG_WARNING, "W0103", node, row->help,
                     "%.*s has no effect here", KM_STR_ARG(path));
     /* Below a harmless key there may be a restrictive one: guardrails ... default_on. */
@@ -400,7 +419,8 @@ static void fill_row(struct km_fill *fill, const struct km_settings_table *table
     if (row->class != KM_SUPPORTED) {
         if (!absent(file))
             unsupported(fill, row, file, at, inherited);
-        else if (file && file->from_env && row->class == KM_RESTRICTIVE && !accepted(fill, at))
+        else if (file && file->from_env && !accepted(fill, at) &&
+                 (row->class == KM_RESTRICTIVE || (flags & KM_SET_SAFETY)))
             report_unset(fill, file, at, KM_SET_SAFETY); /* it may have meant to restrict */
         return;
     }
@@ -420,7 +440,8 @@ static void fill_row(struct km_fill *fill, const struct km_settings_table *table
         return;
     }
     fill_value(fill, row, node, at, flags & INHERITED, field);
-    if (row->type != KM_SET_TABLE_LIST && row->type != KM_SET_TABLE_MAP)
+    if (row->type != KM_SET_TABLE_LIST && row->type != KM_SET_TABLE_MAP &&
+        !((inherited & IN_LIST) && node->line == 0))
         record(fill, row, node, at);
 }
 
@@ -444,4 +465,5 @@ void km_fill_all(struct km_fill *fill, void **structs)
                          structs[i]);
     }
     km_fill_unknown_sections(fill);
+    km_fill_unknown_flags(fill);
 }

@@ -16,6 +16,12 @@ struct km_effective {
     const struct km_node *node; /* the value as it was read; its place tells the origin */
 };
 
+/* A row whose key was warned about. */
+struct km_fill_warned {
+    struct km_fill_warned *next;
+    const struct km_setting *row;
+};
+
 struct km_fill {
     struct km_arena *arena;
     struct km_diags *diags;
@@ -27,6 +33,7 @@ struct km_fill {
     const struct km_node *accept; /* kanmon_settings.accept_unsupported, or NULL */
     struct km_effective *settings; /* grows in the arena */
     size_t n, cap;
+    struct km_fill_warned *warned;
 };
 
 /* Fills one struct a table, in the order of fill->tables; NULL where memory ran out.  Problems
@@ -43,6 +50,8 @@ void km_fill_unknown(struct km_fill *fill, const struct km_settings_table *table
                      const struct km_node *node, struct km_str path, unsigned inherited);
 /* The same for everything above the tables: sections and the rows of root tables. */
 void km_fill_unknown_sections(struct km_fill *fill);
+/* And the flags whose path is no row's. */
+void km_fill_unknown_flags(struct km_fill *fill);
 
 /* The part of `section` right below `prefix` ("limits" of "kanmon_settings.limits"), or empty. */
 struct km_str km_section_below(struct km_str section, struct km_str prefix);

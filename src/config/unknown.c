@@ -141,3 +141,21 @@ void km_fill_unknown_sections(struct km_fill *fill)
         }
     }
 }
+
+void km_fill_unknown_flags(struct km_fill *fill)
+{
+    for (size_t i = 0; i < fill->nflags; i++) {
+        struct km_str path = km_str_c(fill->flags[i].path);
+        size_t dot = km_str_rchr(path, '.');
+        bool top = dot == path.n;
+        struct guess g = { .want = top ? path : km_str_skip(path, dot + 1), .distance = 256 };
+
+        for (size_t t = 0; fill->tables[t]; t++)
+            if (km_str_eq(km_str_c(fill->tables[t]->section),
+                          top ? KM_STR_NONE : km_str_sub(path, 0, dot)))
+                consider_rows(&g, fill->tables[t]);
+        if (!g.exact)
+            km_diag_add(fill->diags, KM_DIAG_ERROR, "E0110", NULL, NULL,
+                        "%s: there is no setting '%.*s'", fill->flags[i].flag, KM_STR_ARG(path));
+    }
+}

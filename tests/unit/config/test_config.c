@@ -27,7 +27,13 @@ struct top {
     struct km_table_list models;
 };
 
+struct guard {
+    struct km_str model;
+};
+
 struct own {
+    struct guard guard;
+    struct km_str own_secret;
     int64_t workers, header_bytes, mode, idle_ms, retention_s;
     bool on;
     struct km_str state_dir;
@@ -49,6 +55,7 @@ static const struct km_setting deployment_rows[] = {
     { "timeout", KM_SET_MS, offsetof(struct deployment, timeout_ms), .def = "600" },
     { "input_cost_per_token", KM_SET_PRICE, offsetof(struct deployment, input_price),
       .help = "USD a token." },
+    { "cooldown_time", KM_SET_INT, .class = KM_HARMLESS, .help = "Rest." },
     { 0 },
 };
 static const struct km_settings_table deployment_table = { .rows = deployment_rows,
@@ -58,7 +65,7 @@ static const struct km_settings_table deployment_table = { .rows = deployment_ro
 static const struct km_setting entry_rows[] = {
     { "model_name", KM_SET_STR, offsetof(struct entry, model_name), .flags = KM_SET_REQUIRED },
     { "litellm_params", KM_SET_TABLE, offsetof(struct entry, params), .table = &deployment_table,
-      .flags = KM_SET_OPEN },
+      .flags = KM_SET_OPEN | KM_SET_REQUIRED },
     { 0 },
 };
 static const struct km_settings_table entry_table = { .rows = entry_rows,
@@ -70,6 +77,14 @@ static const struct km_setting top_rows[] = {
 };
 static const struct km_settings_table top_table = { "", top_rows, sizeof(struct top), SIZE_MAX };
 
+static const struct km_setting guard_rows[] = {
+    { "model", KM_SET_STR, offsetof(struct guard, model), .help = "Model." },
+    { 0 },
+};
+static const struct km_settings_table guard_table = { .rows = guard_rows,
+                                                      .size = sizeof(struct guard),
+                                                      .extra = SIZE_MAX };
+
 static const struct km_setting own_rows[] = {
     { "workers", KM_SET_INT, offsetof(struct own, workers), .def = "2", .min = 1, .max = 64,
       .flags = KM_SET_RESTART },
@@ -79,6 +94,9 @@ static const struct km_setting own_rows[] = {
     { "retention", KM_SET_SECONDS, offsetof(struct own, retention_s), .def = "1mo" },
     { "enabled", KM_SET_BOOL, offsetof(struct own, on), .def = "true" },
     { "state_dir", KM_SET_STR, offsetof(struct own, state_dir), .def = "state" },
+    { "guard", KM_SET_TABLE, offsetof(struct own, guard), .table = &guard_table,
+      .flags = KM_SET_SAFETY, .help = "Guard." },
+    { "own", KM_SET_SECRET, offsetof(struct own, own_secret), .help = "Secret." },
     { "tags", KM_SET_STR_LIST, offsetof(struct own, tags), .def = "[a, b]" },
     { "headers", KM_SET_STR_MAP, offsetof(struct own, headers), .help = "Headers." },
     { "budget", KM_SET_MONEY, offsetof(struct own, budget), .help = "USD." },
@@ -335,6 +353,101 @@ static void a_key_that_yaml_reads_as_a_boolean_is_pointed_out(void **state)
     done(&l);
 }
 
+static void a_harmless_key_of_many_items_is_said_once(void **state)
+{
+    struct loaded l;
+
+    (void)state;
+    load(&l, "model_list:\n"
+             "  - {model_name: a, litellm_params: {model: m, cooldown_time: 1}}\n"
+             "  - {model_name: b, litellm_params: {model: m, cooldown_time: 2}}\n");
+    assert_int_equal(l.r, 0);
+    assert_int_equal(km_diags_count(l.diags, KM_DIAG_WARNING), 1);
+    assert_int_equal(km_diags_at(l.diags, 0)->line, 2);
+    done(&l);
+}
+
+static void a_mapping_that_is_required_is_missed(void **state)
+{
+    struct loaded l;
+
+    (void)state;
+    load(&l, "model_list: [{model_name: a}]\n");
+    assert_int_equal(l.r, KM_E_CONFIG);
+    assert_says(&l, "model_list[0].litellm_params is required");
+    done(&l);
+}
+
+static void a_flag_for_no_setting_is_an_error(void **state)
+{
+    static const struct km_config_flag flags[] = { { "kanmon_settings.wrokers", "--wrokers",
+                                                     "6" } };
+    struct loaded l;
+
+    (void)state;
+    files_init(&l.files);
+    load_with(&l, "model_list: []\n", NULL, flags, 1);
+    assert_int_equal(l.r, KM_E_CONFIG);
+    assert_says(&l, "--wrokers: there is no setting 'kanmon_settings.wrokers'");
+    done(&l);
+}
+
+static void unknown_keys_below_a_safety_row_are_refused(void **state)
+{
+    struct loaded l;
+
+    (void)state;
+    load(&l, "kanmon_settings: {guard: {modle: x}}\n");
+    assert_int_equal(l.r, KM_E_CONFIG);
+    assert_says(&l, "error[E0103]: unknown key 'modle' in kanmon_settings.guard");
+    assert_says(&l, "did you mean 'model'?");
+    done(&l);
+}
+
+static void a_secret_stays_hidden_whatever_else_is_wrong_on_its_line(void **state)
+{
+    struct loaded l;
+
+    (void)state;
+    load(&l, "general_settings: {x: 1, master_key: [hush], y: 2}\n"
+             "kanmon_settings: {workers: x, own: hush}\n");
+    assert_int_equal(l.r, KM_E_CONFIG);
+    assert_false(text_has(l.diags, "hush"));
+    done(&l);
+}
+
+static void lists_and_mappings_come_from_variables_as_yaml(void **state)
+{
+    static const char *const vars[] = { "KANMON_HEADERS={X-A: b}", "KANMON_TAGS=[x, y]", NULL };
+    struct loaded l;
+    const struct own *own;
+
+    (void)state;
+    files_init(&l.files);
+    load_with(&l, "model_list: []\n", vars, NULL, 0);
+    assert_int_equal(l.r, 0);
+    own = km_config_get(l.config, &own_table);
+    assert_int_equal(own->headers.n, 1);
+    assert_true(km_str_eq(own->headers.v[0].value, KM_STR("b")));
+    assert_int_equal(own->tags.n, 2);
+    done(&l);
+}
+
+static void a_snapshot_lives_until_its_last_reference(void **state)
+{
+    struct loaded l;
+    struct km_config *more;
+
+    (void)state;
+    load(&l, "kanmon_settings: {workers: 3}\n");
+    more = km_config_ref(l.config);
+    l.config = km_config_unref(l.config);
+    assert_null(l.config);
+    assert_int_equal(((const struct own *)km_config_get(more, &own_table))->workers, 3);
+    assert_null(km_config_unref(more));
+    done(&l);
+}
+
 static void harmless_keys_are_warned_about_once(void **state)
 {
     struct loaded l;
@@ -360,6 +473,13 @@ int main(void)
         cmocka_unit_test(restrictive_keys_stop_the_start_unless_inert_or_accepted),
         cmocka_unit_test(a_key_that_yaml_reads_as_a_boolean_is_pointed_out),
         cmocka_unit_test(harmless_keys_are_warned_about_once),
+        cmocka_unit_test(a_harmless_key_of_many_items_is_said_once),
+        cmocka_unit_test(a_mapping_that_is_required_is_missed),
+        cmocka_unit_test(a_flag_for_no_setting_is_an_error),
+        cmocka_unit_test(unknown_keys_below_a_safety_row_are_refused),
+        cmocka_unit_test(a_secret_stays_hidden_whatever_else_is_wrong_on_its_line),
+        cmocka_unit_test(lists_and_mappings_come_from_variables_as_yaml),
+        cmocka_unit_test(a_snapshot_lives_until_its_last_reference),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
