@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* main.c - the program: a shim when it was re-executed as one, else the command line. */
+#include <string.h>
+
+#include "app/main.h"
+#include "sys/shim.h"
+
+int main(int argc, char **argv)
+{
+    if (argc > 1 && strcmp(argv[1], "--shim") == 0)
+        return km_shim_main(argc, argv);
+    return km_cli_main(argc, argv);
+}

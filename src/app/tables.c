@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tables.c - what the program is made of, listed once: settings, routes.
+ *
+ * A module owns its rows; a line here is all it takes for them to be parsed, checked, printed in
+ * the schema and the reference, or served.
+ */
+#include "app/cli.h"
+
+#include "config/litellm.h"
+#include "gateway/llm_routes.h"
+#include "gateway/settings.h"
+#include "http/server.h"
+#include "llm/model_settings.h"
+#include "net/pool.h"
+#include "ops/health.h"
+#include "policy/key.h"
+#include "store/store.h"
+
+const struct km_settings_table *const km_app_tables[] = {
+    &km_model_settings_table,
+    &km_llm_defaults_table,
+    &km_router_settings_table,
+    &km_general_settings_table,
+    &km_litellm_logging_table,
+    &km_gateway_settings_table,
+    &km_http_settings_table,
+    &km_pool_settings_table,
+    &km_store_settings_table,
+    &km_key_settings_table,
+    &km_breaker_settings_table,
+    NULL,
+};

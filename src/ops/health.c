@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* health.c - see health.h.
+ *
+ * Liveness says only that the loop turns.  Readiness says whether calls would be served: the
+ * store can be written and the gateway is not on its way out.  /health tells what is known of
+ * every deployment from the calls that were made (its breaker), it makes none: a probe that
+ * costs tokens is a bill.
+ */
+#include "ops/health.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "gateway/reply.h"
+
+#define METRICS_BYTES (32 * 1024 * 1024)
+
+static void liveness(void *visit, struct km_exchange *x, const struct km_route_match *match)
+{
+    (void)x;
+    (void)match;
+    km_reply_json(visit, 200, KM_STR("\"I'm alive!\""));
+}
+
+static void readiness(void *visit, struct km_exchange *x, const struct km_route_match *match)
+{
+    struct km_visit *v = visit;
+    bool store = km_store_healthy(v->w->gw->store), stays = !v->w->draining;
+
+    (void)x;
+    (void)match;
+    if (store && stays)
+        km_reply_json(v, 200, KM_STR("{\"status\":\"healthy\",\"db\":\"connected\"}"));
+    else
+        km_reply_json(v, 503,
+                      store ? KM_STR("{\"status\":\"unhealthy\",\"detail\":\"shutting down\"}")
+                            : KM_STR("{\"status\":\"unhealthy\",\"db\":\"Not connected\"}"));
+}
+
+static void deployment(const struct km_deployment *d, const char *state, struct km_buf *out)
+{
+    km_buf_str(out, KM_STR("{\"model\":"));
+    km_buf_json(out, d->model);
+    km_buf_str(out, KM_STR(",\"model_name\":"));
+    km_buf_json(out, d->group);
+    km_buf_str(out, KM_STR(",\"model_id\":"));
+    km_buf_json(out, d->id);
+    km_buf_str(out, KM_STR(",\"api_base\":"));
+    km_buf_json(out, d->api_base);
+    km_buf_printf(out, ",\"breaker\":\"%s\"", state);
+    if (d->unavailable.n) {
+        km_buf_str(out, KM_STR(",\"error\":"));
+        km_buf_json(out, d->unavailable);
+    }
+    km_buf_byte(out, '}');
+}
+
+static const char *breaker_name(const struct km_deployment *d, uint64_t now_ms)
+{
+    switch (km_breaker_state(&d->breaker, now_ms)) {
+    case KM_BREAKER_CLOSED:
+        return "closed";
+    case KM_BREAKER_HALF_OPEN:
+        return "half-open";
+    default:
+        return "open";
+    }
+}
+
+static void health(void *visit, struct km_exchange *x, const struct km_route_match *match)
+{
+    struct km_visit *v = visit;
+    const struct km_models *models = v->view->snap->models;
+    uint64_t now = km_loop_now_ms(v->w->loop);
+    struct km_buf good KM_CLEANUP(km_buf_done) = KM_BUF(8 * 1024 * 1024);
+    struct km_buf bad KM_CLEANUP(km_buf_done) = KM_BUF(8 * 1024 * 1024);
+    struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(20 * 1024 * 1024);
+    size_t ngood = 0, nbad = 0;
+
+    (void)x;
+    (void)match;
+    for (size_t i = 0; i < km_models_count(models); i++) {
+        const struct km_deployment *d = km_models_at(models, i);
+        const char *state = breaker_name(d, now);
+        bool ok = !d->unavailable.n && state[0] == 'c';
+        struct km_buf *list = ok ? &good : &bad;
+
+        if (list->n)
+            km_buf_byte(list, ',');
+        deployment(d, state, list);
+        *(ok ? &ngood : &nbad) += 1;
+    }
+    km_buf_str(&out, KM_STR("{\"healthy_endpoints\":["));
+    km_buf_str(&out, km_buf_view(&good));
+    km_buf_str(&out, KM_STR("],\"unhealthy_endpoints\":["));
+    km_buf_str(&out, km_buf_view(&bad));
+    km_buf_printf(&out, "],\"healthy_count\":%zu,\"unhealthy_count\":%zu}", ngood, nbad);
+    km_reply_json(v, 200, km_buf_view(&out));
+}
+
+/* A line of the process itself, read when it is asked for. */
+static void process_metrics(const struct km_gateway *gw, struct km_buf *out)
+{
+    FILE *f = fopen("/proc/self/statm", "re");
+    long long pages = 0, resident = 0;
+
+    if (f && fscanf(f, "%lld %lld", &pages, &resident) == 2)
+        km_buf_printf(out,
+                      "# HELP process_resident_memory_bytes Resident memory.\n"
+                      "# TYPE process_resident_memory_bytes gauge\n"
+                      "process_resident_memory_bytes %lld\n",
+                      resident * (long long)sysconf(_SC_PAGESIZE));
+    if (f)
+        fclose(f);
+    km_buf_printf(out,
+                  "# HELP process_start_time_seconds Start of the gateway.\n"
+                  "# TYPE process_start_time_seconds gauge\n"
+                  "process_start_time_seconds %lld\n"
+                  "# HELP kanmon_build_info The program that answers.\n"
+                  "# TYPE kanmon_build_info gauge\n"
+                  "kanmon_build_info{version=\"%s\"} 1\n"
+                  "# HELP kanmon_connections Open client connections.\n"
+                  "# TYPE kanmon_connections gauge\n"
+                  "kanmon_connections %lld\n"
+                  "# HELP kanmon_buffered_body_bytes Bodies held in memory.\n"
+                  "# TYPE kanmon_buffered_body_bytes gauge\n"
+                  "kanmon_buffered_body_bytes %lld\n"
+                  "# HELP kanmon_store_healthy 1 while the store can be written.\n"
+                  "# TYPE kanmon_store_healthy gauge\n"
+                  "kanmon_store_healthy %d\n"
+                  "# HELP kanmon_store_queued Ledger entries waiting for the writer.\n"
+                  "# TYPE kanmon_store_queued gauge\n"
+                  "kanmon_store_queued %zu\n",
+                  (long long)(gw->started_us / 1000000), KM_VERSION, (long long)gw->connections,
+                  (long long)gw->bodies.used, km_store_healthy(gw->store),
+                  km_store_queued(gw->store));
+}
+
+static void metrics(void *visit, struct km_exchange *x, const struct km_route_match *match)
+{
+    struct km_visit *v = visit;
+    struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(METRICS_BYTES);
+
+    (void)x;
+    (void)match;
+    km_metrics_text(v->w->gw->metrics, &out);
+    process_metrics(v->w->gw, &out);
+    km_reply_text(v, 200, KM_STR("text/plain; version=0.0.4; charset=utf-8"), km_buf_view(&out));
+}
+
+static const struct km_route rows[] = {
+    { "GET", "/health/liveliness", liveness, KM_AUTH_PUBLIC, NULL },
+    { "GET", "/health/liveness", liveness, KM_AUTH_PUBLIC, NULL },
+    { "GET", "/health/readiness", readiness, KM_AUTH_PUBLIC, NULL },
+    { "GET", "/health", health, KM_AUTH_KEY, NULL },
+    { "GET", "/metrics", metrics, KM_AUTH_METRICS, NULL },
+};
+
+const struct km_route_rows km_health_routes = { rows, sizeof rows / sizeof rows[0] };

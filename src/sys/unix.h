@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* unix.h - Unix stream sockets by path: the control socket and the hand-over. */
+#ifndef KM_SYS_UNIX_H
+#define KM_SYS_UNIX_H
+
+#include "base/err.h"
+
+/* Binds (replacing a socket nobody listens on), mode 0600, and listens.  KM_E_EXISTS when
+ * somebody answers there; KM_E_LIMIT when the path is too long for a socket. The descriptor is
+ * the caller's, non-blocking. */
+int km_unix_listen(const char *path, int *ret_fd, struct km_err *err) KM_MUST_USE;
+
+/* Connects, blocking.  KM_E_NOT_RUNNING when nobody listens there. */
+int km_unix_connect(const char *path, int *ret_fd, struct km_err *err) KM_MUST_USE;
+
+#endif
