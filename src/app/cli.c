@@ -5,6 +5,7 @@
  * LiteLLM's own command line does: `kanmon --config FILE --port 4000`.
  */
 #include "app/cli.h"
+#include "app/main.h"
 
 #include <ctype.h>
 #include <stdarg.h>
@@ -99,7 +100,7 @@ const char *km_cli_config_file(const struct km_cli *cli)
     const char *file = km_cli_option(cli, "config");
 
     if (!file || !*file)
-        file = getenv("CONFIG_FILE_PATH");   /* LiteLLM's */
+        file = getenv("CONFIG_FILE_PATH"); /* LiteLLM's */
     return file && *file ? file : "config.yaml";
 }
 
@@ -108,8 +109,9 @@ static void print_options(const struct km_option *o)
     for (; o && o->name; o++) {
         char left[40];
 
-        snprintf(left, sizeof left, "%s%c%s--%s%s%s", o->letter ? "-" : "", o->letter ? o->letter : ' ',
-                 o->letter ? ", " : "   ", o->name, o->arg ? " " : "", o->arg ? o->arg : "");
+        snprintf(left, sizeof left, "%s%c%s--%s%s%s", o->letter ? "-" : "",
+                 o->letter ? o->letter : ' ', o->letter ? ", " : "   ", o->name, o->arg ? " " : "",
+                 o->arg ? o->arg : "");
         printf("  %-26s %s\n", left, o->help);
     }
 }
@@ -138,7 +140,8 @@ static int help_all(FILE *out)
     for (const struct km_command *c = km_app_commands; c->name; c++)
         fprintf(out, "  %-18s %s\n", c->name, c->summary);
     fputs("\n`kanmon COMMAND --help` explains one. Exit codes: 0 ok, 1 failure, 2 usage, 3 not "
-          "running,\n4 denied, 5 invalid configuration, 6 unreachable, 7 problems found, 8 time-out.\n",
+          "running,\n4 denied, 5 invalid configuration, 6 unreachable, 7 problems found, 8 "
+          "time-out.\n",
           out);
     return out == stdout ? KM_EXIT_OK : KM_EXIT_USAGE;
 }
@@ -249,7 +252,8 @@ int km_cli_main(int argc, char **argv)
         return help_all(stderr);
     if (strcmp(argv[1], "--version") == 0)
         argv[1] = (char *)(uintptr_t) "version";
-    if (strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
+    if (strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0 ||
+        strcmp(argv[1], "-h") == 0)
         return help_all(stdout);
     cli.command = argv[1][0] == '-' ? by_name("serve") : find_command(argc, argv, &words);
     if (!cli.command) {

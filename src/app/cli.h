@@ -20,27 +20,27 @@ enum km_exit {
     KM_EXIT_DENIED = 4,
     KM_EXIT_CONFIG = 5,
     KM_EXIT_UNREACHABLE = 6,
-    KM_EXIT_FOUND = 7,      /* a check found problems */
+    KM_EXIT_FOUND = 7, /* a check found problems */
     KM_EXIT_TIMEOUT = 8,
 };
 
 /* An option of a command.  Every option may also come as KANMON_<NAME>, flag first. */
 struct km_option {
-    const char *name;       /* "config": --config; '-' and '_' are the same */
-    const char *arg;        /* "FILE"; NULL: a switch */
+    const char *name; /* "config": --config; '-' and '_' are the same */
+    const char *arg; /* "FILE"; NULL: a switch */
     const char *help;
-    char letter;            /* short form, or 0 */
+    char letter; /* short form, or 0 */
 };
 
 struct km_cli;
 
 struct km_command {
-    const char *name;       /* "serve", "key generate" */
-    const char *summary;    /* one line */
-    const char *args;       /* positional ones, for the usage line: "[FILE]" */
-    const char *examples;   /* shown first in the help; lines */
+    const char *name; /* "serve", "key generate" */
+    const char *summary; /* one line */
+    const char *args; /* positional ones, for the usage line: "[FILE]" */
+    const char *examples; /* shown first in the help; lines */
     const struct km_option *options; /* own ones; name NULL ends; may be NULL */
-    int (*run)(struct km_cli *cli);  /* an exit code */
+    int (*run)(struct km_cli *cli); /* an exit code */
 };
 
 #define KM_CLI_ARGS 64
@@ -48,14 +48,14 @@ struct km_command {
 struct km_cli {
     const struct km_command *command;
     const char *argv0;
-    const char *args[KM_CLI_ARGS];   /* positional */
+    const char *args[KM_CLI_ARGS]; /* positional */
     size_t nargs;
     struct {
         const struct km_option *option;
-        const char *value;           /* "" for a switch */
+        const char *value; /* "" for a switch */
     } given[KM_CLI_ARGS];
     size_t ngiven;
-    bool colour;                     /* stdout is a terminal and nobody objects */
+    bool colour; /* stdout is a terminal and nobody objects */
 };
 
 /* The value of an option (flag, else KANMON_<NAME>), or NULL. A switch that is on gives "". */
@@ -71,7 +71,7 @@ int km_cli_usage(const struct km_cli *cli, const char *fmt, ...) KM_PRINTF(2, 3)
 
 /* The program's tables: every settings table, every route, every command. */
 extern const struct km_settings_table *const km_app_tables[];
-extern const struct km_route_rows km_app_routes[];
+extern const struct km_route_rows *const km_app_routes[];
 extern const struct km_command km_app_commands[];
 
 /* --config, KANMON_CONFIG, CONFIG_FILE_PATH, or config.yaml in the folder. */
@@ -81,7 +81,7 @@ struct km_config;
 /* Loads; prints every problem to stderr.  0 or an exit code. */
 int km_cli_load_config(const struct km_cli *cli, struct km_config **ret_config);
 /* state_dir of a loaded configuration: as set, or `.kanmon` beside the file; absolute. */
-int km_cli_state_dir(const struct km_config *config, char *out, size_t cap, struct km_err *err)
-    KM_MUST_USE;
+int km_cli_state_dir(const struct km_config *config, char *out, size_t cap,
+                     struct km_err *err) KM_MUST_USE;
 
 #endif

@@ -6,6 +6,7 @@
  */
 #include "app/cli.h"
 
+#include "config/config.h"
 #include "config/litellm.h"
 #include "gateway/llm_routes.h"
 #include "gateway/settings.h"
@@ -17,16 +18,16 @@
 #include "store/store.h"
 
 const struct km_settings_table *const km_app_tables[] = {
-    &km_model_settings_table,
-    &km_llm_defaults_table,
-    &km_router_settings_table,
-    &km_general_settings_table,
-    &km_litellm_logging_table,
-    &km_gateway_settings_table,
-    &km_http_settings_table,
-    &km_pool_settings_table,
-    &km_store_settings_table,
-    &km_key_settings_table,
-    &km_breaker_settings_table,
+    &km_model_settings_table,   &km_llm_defaults_table,     &km_router_settings_table,
+    &km_general_settings_table, &km_litellm_logging_table,  &km_gateway_settings_table,
+    &km_http_settings_table,    &km_pool_settings_table,    &km_store_settings_table,
+    &km_key_settings_table,     &km_breaker_settings_table, &km_config_top_table,
+    &km_config_own_table,       &km_litellm_top_table,      &km_litellm_settings_table,
+    &km_litellm_general_table,  &km_litellm_router_table,   NULL,
+};
+
+const struct km_route_rows *const km_app_routes[] = {
+    &km_llm_routes,
+    &km_health_routes,
     NULL,
 };

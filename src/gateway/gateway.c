@@ -34,9 +34,9 @@ static int usable_cores(void)
     return n < 1 ? 1 : n > KM_WORKERS_MAX ? KM_WORKERS_MAX : n;
 }
 
-static int worker_count(const struct km_snapshot *snap, size_t *ret_n, struct km_err *err)
+int km_gateway_workers(const struct km_gateway_settings *s, size_t *ret_n, struct km_err *err)
 {
-    struct km_str text = snap->gateway->workers;
+    struct km_str text = s->workers;
     uint64_t n;
 
     if (!text.n || km_str_eq(text, KM_STR("auto"))) {
@@ -170,7 +170,7 @@ int km_gateway_new(const struct km_gateway_args *args, struct km_loop *main_loop
         r = make_first_snapshot(gw, err);
     if (r == 0) {
         apply_settings(gw);
-        r = worker_count(gw->current, &gw->nworkers, err);
+        r = km_gateway_workers(gw->current->gateway, &gw->nworkers, err);
     }
     gw->workers = r == 0 ? calloc(gw->nworkers, sizeof *gw->workers) : NULL;
     if (r == 0 && !gw->workers)

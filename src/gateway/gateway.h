@@ -76,7 +76,7 @@ struct km_gateway_args {
     const struct km_settings_table *const *tables;
     const struct km_config_flag *flags; /* given again to every reload; must outlive */
     size_t nflags;
-    const struct km_route_rows *routes;
+    const struct km_route_rows *const *routes;
     const char *state_dir;
 };
 
@@ -104,6 +104,10 @@ struct km_gateway {
     struct km_snapshot *current; /* main thread only; workers hold views */
     bool reloading;
 };
+
+/* How many workers the settings ask for, on this machine. */
+int km_gateway_workers(const struct km_gateway_settings *s, size_t *ret_n,
+                       struct km_err *err) KM_MUST_USE;
 
 /* Opens the store, loads keys, makes the workers (not yet running).  Blocking, main thread. */
 int km_gateway_new(const struct km_gateway_args *args, struct km_loop *main_loop,

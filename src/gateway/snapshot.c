@@ -95,7 +95,7 @@ static int build_models(struct km_snapshot *s, struct km_store *store, struct km
     return km_models_new(&args, diags, &s->models, err);
 }
 
-static int build_routes(struct km_snapshot *s, const struct km_route_rows *routes,
+static int build_routes(struct km_snapshot *s, const struct km_route_rows *const *routes,
                         struct km_diags *diags, struct km_err *err)
 {
     int r = 0;
@@ -103,8 +103,8 @@ static int build_routes(struct km_snapshot *s, const struct km_route_rows *route
     s->router = km_router_new();
     if (!s->router)
         return km_fail(err, KM_E_NOMEM, "out of memory");
-    for (; r == 0 && routes->rows; routes++)
-        r = km_router_add(s->router, routes->rows, routes->n, err);
+    for (; r == 0 && *routes; routes++)
+        r = km_router_add(s->router, (*routes)->rows, (*routes)->n, err);
     return r == 0 ? km_passthrough_routes(s, diags, err) : r;
 }
 

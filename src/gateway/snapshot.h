@@ -67,7 +67,7 @@ struct km_route_rows {
 
 struct km_snapshot_args {
     struct km_config *config; /* a reference is taken */
-    const struct km_route_rows *routes; /* ends with rows NULL */
+    const struct km_route_rows *const *routes; /* NULL ends */
     struct km_store *store; /* imported prices; NULL: built-in ones only */
     struct km_metrics *metrics; /* NULL: nothing is counted */
     uint64_t version;

@@ -62,7 +62,7 @@ int km_unix_listen(const char *path, int *ret_fd, struct km_err *err)
     if (fd < 0)
         return km_fail_errno(err, errno, "socket");
     unlink(path);
-    mask = umask(0177);   /* the file is born 0600 */
+    mask = umask(0177); /* the file is born 0600 */
     r = bind(fd, (struct sockaddr *)&un, sizeof un);
     umask(mask);
     if (r == 0)
