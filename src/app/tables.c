@@ -6,6 +6,8 @@
  */
 #include "app/cli.h"
 
+#include "admin/keys.h"
+#include "admin/spend.h"
 #include "config/config.h"
 #include "config/litellm.h"
 #include "gateway/llm_routes.h"
@@ -29,5 +31,7 @@ const struct km_settings_table *const km_app_tables[] = {
 const struct km_route_rows *const km_app_routes[] = {
     &km_llm_routes,
     &km_health_routes,
+    &km_key_routes,
+    &km_spend_routes,
     NULL,
 };

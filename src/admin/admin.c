@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* admin.c - see admin.h. */
+#include "admin/admin.h"
+
+#include "base/crypto.h"
+#include "base/encode.h"
+#include "gateway/reply.h"
+
+static void end(struct km_admin *a)
+{
+    struct km_arena arena = a->arena;
+
+    km_arena_done(&arena);
+}
+
+void km_admin_json(struct km_admin *a, int status, struct km_str json)
+{
+    km_reply_json(a->v, status, json);
+    end(a);
+}
+
+void km_admin_error(struct km_admin *a, const struct km_err *err)
+{
+    km_reply_error(a->v, err);
+    end(a);
+}
+
+static void parsed(struct km_admin *a, struct km_str body)
+{
+    struct km_err err = { 0 };
+    int r = body.n ? km_json_parse(&a->arena, body, &a->body, &err) : 0;
+
+    if (r == 0 && a->body && km_json_kind(a->body) != KM_JSON_OBJECT)
+        r = km_fail_param(&err, KM_E_INVALID, "request_body", "The body must be a JSON object.");
+    if (r == 0)
+        r = a->run(a, &err);
+    if (r < 0)
+        km_admin_error(a, &err);
+}
+
+static void on_body(void *ctx, struct km_str body, const struct km_err *err)
+{
+    struct km_admin *a = ctx;
+
+    if (err)
+        km_admin_error(a, err);
+    else
+        parsed(a, body);
+}
+
+static const struct km_exchange_events events = { .on_body = on_body };
+
+void km_admin_begin(struct km_visit *v, int64_t max_bytes,
+                    int (*run)(struct km_admin *a, struct km_err *err))
+{
+    struct km_arena arena;
+    struct km_admin *a;
+    struct km_str body = KM_STR_NONE;
+    struct km_err err = { 0 };
+    int r = 0;
+
+    km_arena_init(&arena, (size_t)max_bytes * 8 + (1 << 20), km_loop_arenas(v->w->loop));
+    a = km_arena_zalloc(&arena, sizeof *a);
+    if (!a) {
+        km_arena_done(&arena);
+        km_fail(&err, KM_E_NOMEM, "out of memory");
+        km_reply_error(v, &err);
+        return;
+    }
+    a->arena = arena;
+    a->v = v;
+    a->run = run;
+    km_exchange_listen(v->x, &events, a);
+    if (km_exchange_request(v->x)->has_body)
+        r = km_exchange_body(v->x, max_bytes, &body, &err);
+    if (r == KM_E_AGAIN)
+        return;
+    if (r < 0)
+        km_admin_error(a, &err);
+    else
+        parsed(a, body);
+}
+
+bool km_admin_query(struct km_admin *a, const char *name, struct km_str *ret)
+{
+    return km_query_get(&a->arena, km_exchange_request(a->v->x)->query, km_str_c(name), ret);
+}
+
+struct km_str km_admin_actor(struct km_admin *a)
+{
+    struct km_str by =
+        km_header_get(&km_exchange_request(a->v->x)->headers, KM_STR("litellm-changed-by"));
+
+    if (!by.n)
+        return km_str_c(a->v->who.who);
+    return km_arena_printf(&a->arena, "%s for %.*s", a->v->who.who,
+                           KM_STR_ARG(km_str_sub(by, 0, 128)));
+}
+
+int km_admin_key_hash(struct km_str key, uint8_t hash[32], struct km_err *err)
+{
+    if (km_str_starts(key, KM_STR("sk-"))) {
+        km_sha256(key, hash);
+        return 0;
+    }
+    if (key.n == 64 && km_unhex(key, hash, 32) == 0)
+        return 0;
+    return km_fail_param(err, KM_E_INVALID, "key",
+                         "A key is 'sk-...', or the 64 hexadecimal digits of its SHA-256.");
+}

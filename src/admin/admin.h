@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* admin.h - what the management routes share: a request with its body read and parsed.
+ *
+ * An admin request lives in its own arena until it is answered.  The store answers on the same
+ * loop, so a handler is a function and, where it writes, a continuation.
+ */
+#ifndef KM_ADMIN_ADMIN_H
+#define KM_ADMIN_ADMIN_H
+
+#include "gateway/auth.h"
+#include "http/json.h"
+
+struct km_admin {
+    struct km_arena arena; /* holds this struct too */
+    struct km_visit *v;
+    const struct km_json *body; /* an object; NULL when none was sent */
+    int (*run)(struct km_admin *a, struct km_err *err);
+    void *state; /* the handler's own, in the arena */
+};
+
+/* Reads the body (at most max_bytes), parses it, calls run.  A negative return of run answers
+ * with *err; otherwise run (or what it began) answers by one of the ends below. */
+void km_admin_begin(struct km_visit *v, int64_t max_bytes,
+                    int (*run)(struct km_admin *a, struct km_err *err));
+
+/* The ends: each answers and frees the request. */
+void km_admin_json(struct km_admin *a, int status, struct km_str json);
+void km_admin_error(struct km_admin *a, const struct km_err *err);
+
+/* Query parameter, decoded; false when absent. */
+bool km_admin_query(struct km_admin *a, const char *name, struct km_str *ret);
+/* LiteLLM's `litellm-changed-by`, else the principal: who the audit log names. */
+struct km_str km_admin_actor(struct km_admin *a);
+
+/* 32 bytes from "sk-..." (hashed) or 64 hex digits. */
+int km_admin_key_hash(struct km_str key, uint8_t hash[32], struct km_err *err) KM_MUST_USE;
+
+#endif

@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* key_fields.c - the fields of /key/generate and /key/update as a table.
+ *
+ * A row says the member's name, its type and where it goes; reading, errors and writing follow
+ * from it.  What LiteLLM knows and we do not falls into two kinds: what would restrict the key is
+ * refused (a limit that is silently not kept is worse than an error), the rest is kept and shown.
+ */
+#include "admin/key_fields.h"
+
+#include "base/encode.h"
+#include "policy/budget.h"
+
+enum field_type { F_STR, F_COUNT, F_MONEY, F_BOOL, F_OBJECT, F_LIST, F_DURATION, F_WINDOW };
+
+static const struct field {
+    const char *name;
+    enum field_type type;
+    size_t offset;
+} fields[] = {
+    { "key_alias", F_STR, offsetof(struct km_key_row, alias) },
+    { "user_id", F_STR, offsetof(struct km_key_row, user_id) },
+    { "team_id", F_STR, offsetof(struct km_key_row, team_id) },
+    { "models", F_LIST, offsetof(struct km_key_row, models) },
+    { "metadata", F_OBJECT, offsetof(struct km_key_row, metadata) },
+    { "max_budget", F_MONEY, offsetof(struct km_key_row, max_budget) },
+    { "soft_budget", F_MONEY, offsetof(struct km_key_row, soft_budget) },
+    { "budget_duration", F_WINDOW, 0 },
+    { "rpm_limit", F_COUNT, offsetof(struct km_key_row, rpm) },
+    { "tpm_limit", F_COUNT, offsetof(struct km_key_row, tpm) },
+    { "max_parallel_requests", F_COUNT, offsetof(struct km_key_row, max_parallel) },
+    { "blocked", F_BOOL, offsetof(struct km_key_row, blocked) },
+    { "duration", F_DURATION, 0 },
+};
+
+/* Members that limit what a key may do, in ways this version does not enforce. */
+static const char *const restrictive[] = {
+    "budget_limits",
+    "model_rpm_limit",
+    "model_tpm_limit",
+    "model_max_budget",
+    "allowed_routes",
+    "allowed_passthrough_routes",
+    "denied_passthrough_routes",
+    "enforced_params",
+    "guardrails",
+    "policies",
+    "object_permission",
+    "allowed_cache_controls",
+    "budget_id",
+    "end_user_budget_id",
+    "tpd_limit",
+    "mcp_rpm_limit",
+    "permissions",
+    "access_group_ids",
+    "allowed_vector_store_indexes",
+    NULL,
+};
+
+/* Members of the request itself, or that only the gateway writes. */
+static const char *const transient[] = { "key",
+                                         "keys",
+                                         "key_aliases",
+                                         "spend",
+                                         "send_invite_email",
+                                         "new_key",
+                                         "grace_period",
+                                         "token",
+                                         "token_id",
+                                         "key_name",
+                                         "expires",
+                                         "budget_reset_at",
+                                         "created_at",
+                                         "updated_at",
+                                         "created_by",
+                                         "updated_by",
+                                         NULL };
+
+static bool named(const char *const *list, struct km_str name)
+{
+    for (; *list; list++)
+        if (km_str_eq(km_str_c(*list), name))
+            return true;
+    return false;
+}
+
+static bool inert(const struct km_json *v)
+{
+    enum km_json_type t = km_json_kind(v);
+
+    return t == KM_JSON_NULL || t == KM_JSON_FALSE ||
+           ((t == KM_JSON_OBJECT || t == KM_JSON_ARRAY) && km_json_count(v) == 0);
+}
+
+static int wrong(struct km_err *err, const char *name, const char *what)
+{
+    return km_fail_param(err, KM_E_INVALID, name, "'%s' must be %s.", name, what);
+}
+
+static int read_money(const struct field *f, const struct km_json *v, int64_t *at,
+                      struct km_err *err)
+{
+    struct km_str text;
+
+    if (km_json_kind(v) == KM_JSON_NULL) {
+        *at = -1;
+        return 0;
+    }
+    if (!km_json_number(v, &text) || km_str_decimal(text, 9, at) < 0)
+        return wrong(err, f->name, "a non-negative number of USD, or null");
+    return 0;
+}
+
+static int read_count(const struct field *f, const struct km_json *v, int64_t *at,
+                      struct km_err *err)
+{
+    if (km_json_kind(v) == KM_JSON_NULL) {
+        *at = -1;
+        return 0;
+    }
+    if (!km_json_i64(v, at) || *at < 0)
+        return wrong(err, f->name, "a non-negative integer, or null");
+    return 0;
+}
+
+static int read_list(const struct field *f, const struct km_json *v, struct km_arena *arena,
+                     struct km_str_list *at, struct km_err *err)
+{
+    struct km_json_iter it;
+    struct km_str key, *items;
+    const struct km_json *item;
+    size_t n = 0;
+
+    *at = (struct km_str_list){ 0 };
+    if (km_json_kind(v) == KM_JSON_NULL)
+        return 0;
+    if (km_json_kind(v) != KM_JSON_ARRAY)
+        return wrong(err, f->name, "an array of strings");
+    items = km_arena_alloc(arena, (km_json_count(v) + 1) * sizeof *items);
+    if (!items)
+        return km_fail(err, KM_E_NOMEM, "out of memory");
+    for (km_json_iter(v, &it); km_json_next(&it, &key, &item);)
+        if (!km_json_string(item, &items[n++]))
+            return wrong(err, f->name, "an array of strings");
+    *at = (struct km_str_list){ items, n };
+    return 0;
+}
+
+static int read_object(const struct field *f, const struct km_json *v, struct km_arena *arena,
+                       struct km_str *at, struct km_err *err)
+{
+    struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(64 * 1024);
+
+    if (km_json_kind(v) == KM_JSON_NULL) {
+        *at = KM_STR_NONE;
+        return 0;
+    }
+    if (km_json_kind(v) != KM_JSON_OBJECT)
+        return wrong(err, f->name, "an object");
+    km_json_write(v, &text);
+    if (km_buf_failed(&text))
+        return wrong(err, f->name, "at most 64 KiB");
+    *at = km_arena_str(arena, km_buf_view(&text));
+    return 0;
+}
+
+static int read_duration(const struct field *f, const struct km_json *v, int64_t now_us,
+                         struct km_key_row *row, struct km_err *err)
+{
+    struct km_str text = KM_STR_NONE;
+    int64_t seconds = 0;
+
+    if (km_json_kind(v) != KM_JSON_NULL &&
+        (!km_json_string(v, &text) || km_time_parse_duration(text, &seconds) < 0))
+        return wrong(err, f->name, "like '30s', '30m', '30h', '30d', '1w' or '1mo', or null");
+    if (f->type == F_DURATION) {
+        row->expires_us = text.n ? now_us + seconds * 1000000 : 0;
+        return 0;
+    }
+    row->budget_duration = text;
+    row->budget_duration_s = seconds;
+    row->budget_reset_us = text.n ? km_time_budget_reset(now_us, seconds) : 0;
+    return 0;
+}
+
+static int read_field(struct km_admin *a, const struct field *f, const struct km_json *v,
+                      int64_t now_us, struct km_key_row *row, struct km_err *err)
+{
+    void *at = (char *)row + f->offset;
+
+    switch (f->type) {
+    case F_STR:
+        if (km_json_kind(v) == KM_JSON_NULL)
+            *(struct km_str *)at = KM_STR_NONE;
+        else if (!km_json_string(v, at))
+            return wrong(err, f->name, "a string, or null");
+        return 0;
+    case F_COUNT:
+        return read_count(f, v, at, err);
+    case F_MONEY:
+        return read_money(f, v, at, err);
+    case F_BOOL:
+        *(bool *)at = km_json_kind(v) == KM_JSON_TRUE;
+        return inert(v) || km_json_kind(v) == KM_JSON_TRUE ? 0
+                                                           : wrong(err, f->name, "true or false");
+    case F_OBJECT:
+        return read_object(f, v, &a->arena, at, err);
+    case F_LIST:
+        return read_list(f, v, &a->arena, at, err);
+    default:
+        return read_duration(f, v, now_us, row, err);
+    }
+}
+
+static const struct field *field_of(struct km_str name)
+{
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
+        if (km_str_eq(km_str_c(fields[i].name), name))
+            return &fields[i];
+    return NULL;
+}
+
+/* What has no column and harms nobody is kept as it came. */
+static void keep(struct km_buf *extra, struct km_str name, const struct km_json *v)
+{
+    km_buf_byte(extra, extra->n ? ',' : '{');
+    km_buf_json(extra, name);
+    km_buf_byte(extra, ':');
+    km_json_write(v, extra);
+}
+
+int km_key_fields_read(struct km_admin *a, int64_t now_us, struct km_key_row *row,
+                       struct km_err *err)
+{
+    struct km_buf extra KM_CLEANUP(km_buf_done) = KM_BUF(64 * 1024);
+    struct km_json_iter it;
+    struct km_str name;
+    const struct km_json *v;
+    int r = 0;
+
+    if (!a->body)
+        return 0;
+    for (km_json_iter(a->body, &it); r == 0 && km_json_next(&it, &name, &v);) {
+        const struct field *f = field_of(name);
+
+        if (f)
+            r = read_field(a, f, v, now_us, row, err);
+        else if (named(restrictive, name) && !inert(v))
+            r = km_fail_param(err, KM_E_UNSUPPORTED, km_arena_cstr(&a->arena, name),
+                              "'%.*s' would restrict the key, and this version does not enforce "
+                              "it: leave it out.",
+                              KM_STR_ARG(name));
+        else if (!named(transient, name) && !inert(v))
+            keep(&extra, name, v);
+    }
+    if (r == 0 && extra.n) {
+        km_buf_byte(&extra, '}');
+        if (km_buf_failed(&extra))
+            return km_fail(err, KM_E_LIMIT, "The fields without a meaning here are over 64 KiB.");
+        row->extra = km_arena_str(&a->arena, km_buf_view(&extra));
+    }
+    return r;
+}
+
+void km_key_row_init(struct km_key_row *row)
+{
+    *row = (struct km_key_row){
+        .max_budget = -1, .soft_budget = -1, .rpm = -1, .tpm = -1, .max_parallel = -1
+    };
+}
+
+static void put_time(struct km_buf *out, const char *name, int64_t us)
+{
+    char text[KM_TIME_ISO_LEN + 1];
+
+    km_buf_printf(out, ",\"%s\":", name);
+    if (us == 0) {
+        km_buf_str(out, KM_STR("null"));
+        return;
+    }
+    km_time_iso(us, text);
+    km_buf_json(out, km_str_c(text));
+}
+
+static void put_money(struct km_buf *out, const char *name, int64_t nanousd)
+{
+    char text[32];
+
+    km_buf_printf(out, ",\"%s\":", name);
+    if (nanousd < 0) {
+        km_buf_str(out, KM_STR("null"));
+        return;
+    }
+    km_money_text(nanousd, text);
+    km_buf_str(out, km_str_c(text));
+    if (km_str_chr(km_str_c(text), '.') == strlen(text))
+        km_buf_str(out, KM_STR(".0"));
+}
+
+static void put_count(struct km_buf *out, const char *name, int64_t n)
+{
+    if (n < 0)
+        km_buf_printf(out, ",\"%s\":null", name);
+    else
+        km_buf_printf(out, ",\"%s\":%lld", name, (long long)n);
+}
+
+static void put_str(struct km_buf *out, const char *name, struct km_str s)
+{
+    km_buf_printf(out, ",\"%s\":", name);
+    if (s.n)
+        km_buf_json(out, s);
+    else
+        km_buf_str(out, KM_STR("null"));
+}
+
+static void put_limits(struct km_buf *out, const struct km_key_row *row, int64_t spend)
+{
+    put_money(out, "spend", spend);
+    put_money(out, "max_budget", row->max_budget);
+    put_money(out, "soft_budget", row->soft_budget);
+    put_str(out, "budget_duration", row->budget_duration);
+    put_time(out, "budget_reset_at", row->budget_reset_us);
+    put_count(out, "rpm_limit", row->rpm);
+    put_count(out, "tpm_limit", row->tpm);
+    put_count(out, "max_parallel_requests", row->max_parallel);
+}
+
+/* Members of LiteLLM's row that are always empty here; clients look for them. */
+#define EMPTY_MEMBERS                                                                              \
+    ",\"aliases\":{},\"config\":{},\"permissions\":{},\"model_max_budget\":{},\"model_spend\":{}," \
+    "\"allowed_cache_controls\":[],\"allowed_routes\":[],\"access_group_ids\":[],"                 \
+    "\"router_settings\":{},\"budget_id\":null,\"budget_limits\":null,\"object_permission\":null," \
+    "\"litellm_budget_table\":null,\"organization_id\":null,\"project_id\":null,\"agent_id\":null"
+
+void km_key_fields_write(const struct km_key_row *row, int64_t spend, struct km_str key,
+                         struct km_buf *out)
+{
+    char hex[65];
+
+    km_hex(hex, row->hash, sizeof row->hash);
+    km_buf_byte(out, '{');
+    if (key.n) {
+        km_buf_str(out, KM_STR("\"key\":"));
+        km_buf_json(out, key);
+        km_buf_printf(out, ",\"token_id\":\"%s\",", hex);
+    }
+    km_buf_printf(out, "\"token\":\"%s\"", hex);
+    put_str(out, "key_name", row->name);
+    put_str(out, "key_alias", row->alias);
+    put_limits(out, row, spend);
+    km_buf_str(out, KM_STR(",\"models\":["));
+    for (size_t i = 0; i < row->models.n; i++) {
+        if (i)
+            km_buf_byte(out, ',');
+        km_buf_json(out, row->models.v[i]);
+    }
+    km_buf_str(out, KM_STR("],\"metadata\":"));
+    km_buf_str(out, row->metadata.n ? row->metadata : KM_STR("{}"));
+    km_buf_printf(out, ",\"blocked\":%s", row->blocked ? "true" : "null");
+    put_str(out, "user_id", row->user_id);
+    put_str(out, "team_id", row->team_id);
+    put_time(out, "expires", row->expires_us);
+    put_time(out, "created_at", row->created_us);
+    put_time(out, "updated_at", row->updated_us);
+    put_str(out, "created_by", row->created_by);
+    put_str(out, "updated_by", row->updated_by);
+    km_buf_str(out, KM_STR(EMPTY_MEMBERS));
+    if (row->extra.n > 2) { /* "{...}": its members join ours */
+        km_buf_byte(out, ',');
+        km_buf_str(out, km_str_sub(row->extra, 1, row->extra.n - 2));
+    }
+    km_buf_byte(out, '}');
+}
