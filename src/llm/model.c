@@ -91,10 +91,12 @@ static int add_star(struct km_models *m, const struct km_model_build *b,
             return r;
         d->group = km_arena_printf(b->arena, "%s/*", p->name);
         d->id = km_arena_printf(b->arena, "%.*s-%s", KM_STR_ARG(d->id), p->name);
-        if (d->unavailable.n) /* a provider without a key is simply not offered */
+        if (d->unavailable.n) { /* a provider without a key is simply not offered */
             km_deployment_done(d);
-        else
+            memset(d, 0, sizeof *d);
+        } else {
             d->index = m->ndeployments++;
+        }
     }
     return 0;
 }

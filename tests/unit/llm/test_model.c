@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "llm/model.h"
+
+static const struct km_settings_table *const tables[] = {
+    &km_model_settings_table,
+    &km_llm_defaults_table,
+    &km_router_settings_table,
+    NULL,
+};
+
+struct fixture {
+    struct km_config *config;
+    struct km_diags *diags;
+    struct km_models *models;
+    struct km_tls_client *tls;
+};
+
+static void load(struct fixture *f, const char *yaml)
+{
+    static const char *const environ_[] = { "GROQ_API_KEY=gsk", "OPENAI_API_KEY=sk-o", NULL };
+    char path[] = "/tmp/kanmon-model-XXXXXX";
+    struct km_config_args args = { .file = path, .tables = tables, .environ = environ_ };
+    struct km_models_args margs = { 0 };
+    struct km_tls_client_args tls = { 0 };
+    struct km_err err = { 0 };
+    int fd = mkstemp(path);
+
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, yaml, strlen(yaml)), (ssize_t)strlen(yaml));
+    close(fd);
+    f->diags = km_diags_new();
+    if (km_config_load(&args, f->diags, &f->config, &err) < 0)
+        fail_msg("%s", err.text);
+    unlink(path);
+    margs.config = f->config;
+    assert_int_equal(km_tls_client_new(&tls, &f->tls, &err), 0);
+    margs.tls = margs.tls_insecure = f->tls;
+    assert_int_equal(km_models_new(&margs, f->diags, &f->models, &err), 0);
+}
+
+static int setup(void **state)
+{
+    *state = calloc(1, sizeof(struct fixture));
+    return *state ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+
+    km_models_free(f->models);
+    km_tls_client_unref(f->tls);
+    km_config_unref(f->config);
+    km_diags_free(f->diags);
+    free(f);
+    return 0;
+}
+
+static const struct km_deployment *found(struct fixture *f, const char *name, size_t n)
+{
+    struct km_model_match m;
+
+    if (km_models_find(f->models, km_str_c(name), &m, NULL) < 0)
+        return NULL;
+    assert_int_equal(m.n, n);
+    return m.v[0].deployment;
+}
+
+static const char list[] =
+    "model_list:\n"
+    "  - model_name: fast\n"
+    "    litellm_params: {model: openai/gpt-4o-mini, api_base: 'http://127.0.0.1:9/v1', weight: 3, "
+    "top_k: 5}\n"
+    "    model_info: {id: one}\n"
+    "  - model_name: fast\n"
+    "    litellm_params: {model: groq/llama, weight: 1}\n"
+    "    model_info: {id: two}\n"
+    "  - model_name: openai/*\n"
+    "    litellm_params: {model: openai/*}\n"
+    "  - model_name: openai/gpt-*\n"
+    "    litellm_params: {model: openai/gpt-*}\n"
+    "    model_info: {id: specific}\n"
+    "  - model_name: claude\n"
+    "    litellm_params: {model: bedrock/anthropic.claude-3}\n"
+    "  - model_name: vllm\n"
+    "    litellm_params: {model: hosted_vllm/x}\n"
+    "  - model_name: local\n"
+    "    litellm_params: {model: ollama_chat/llama3, api_base: 'http://localhost:11434/'}\n"
+    "router_settings:\n"
+    "  model_group_alias: {quick: fast, secret: {model: fast, hidden: true}}\n";
+
+static void names_are_found_exactly_by_alias_by_id_and_by_the_best_wildcard(void **state)
+{
+    struct fixture *f = *state;
+    struct km_model_match m;
+
+    load(f, list);
+    assert_non_null(found(f, "fast", 2));
+    assert_non_null(found(f, "quick", 2));
+    assert_true(km_str_eq(found(f, "two", 1)->model, KM_STR("groq/llama")));
+    assert_true(km_str_eq(found(f, "openai/gpt-5", 1)->id, KM_STR("specific")));
+    assert_int_equal(km_models_find(f->models, KM_STR("openai/o3"), &m, NULL), 0);
+    assert_true(km_str_eq(m.star, KM_STR("o3")));
+    assert_null(found(f, "nothing", 0));
+}
+
+static void a_deployment_is_ready_to_call(void **state)
+{
+    struct fixture *f = *state;
+    const struct km_deployment *d;
+
+    load(f, list);
+    d = found(f, "fast", 2);
+    assert_true(km_str_eq(d->base_path, KM_STR("/v1")));
+    assert_true(km_str_eq(d->upstream_model, KM_STR("gpt-4o-mini")));
+    assert_int_equal(d->share, 3);
+    assert_int_equal(d->ndefaults, 1);
+    assert_true(km_str_eq(d->defaults[0].name, KM_STR("top_k")));
+    assert_true(km_str_find(d->head, KM_STR("Authorization: Bearer sk-o\r\n")) < d->head.n);
+    d = found(f, "two", 1);
+    assert_true(km_str_eq(d->api_base, KM_STR("https://api.groq.com/openai/v1")));
+    assert_true(km_str_find(d->head, KM_STR("Bearer gsk")) < d->head.n);
+    assert_true(km_str_eq(found(f, "local", 1)->base_path, KM_STR("/v1")));
+}
+
+static void what_cannot_be_called_says_why_and_warns(void **state)
+{
+    struct fixture *f = *state;
+
+    load(f, list);
+    assert_true(km_str_find(found(f, "claude", 1)->unavailable, KM_STR("bedrock")) < 40);
+    assert_true(km_str_find(found(f, "vllm", 1)->unavailable, KM_STR("api_base")) < 60);
+    assert_int_equal(found(f, "fast", 2)->unavailable.n, 0);
+    assert_true(km_diags_count(f->diags, KM_DIAG_WARNING) >= 2);
+}
+
+static void hidden_aliases_are_not_listed(void **state)
+{
+    struct fixture *f = *state;
+    const struct km_str *names;
+    size_t n;
+    bool quick = false;
+
+    load(f, list);
+    n = km_models_names(f->models, &names);
+    for (size_t i = 0; i < n; i++) {
+        assert_false(km_str_eq(names[i], KM_STR("secret")));
+        quick = quick || km_str_eq(names[i], KM_STR("quick"));
+    }
+    assert_true(quick);
+    assert_non_null(found(f, "secret", 2));
+}
+
+static void a_star_offers_the_providers_that_have_a_key(void **state)
+{
+    struct fixture *f = *state;
+
+    load(f, "model_list:\n  - model_name: '*'\n    litellm_params: {model: '*'}\n");
+    assert_non_null(found(f, "openai/gpt-9", 1));
+    assert_non_null(found(f, "groq/x", 1));
+    assert_null(found(f, "mistral/x", 1));
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        T(names_are_found_exactly_by_alias_by_id_and_by_the_best_wildcard),
+        T(a_deployment_is_ready_to_call),
+        T(what_cannot_be_called_says_why_and_warns),
+        T(hidden_aliases_are_not_listed),
+        T(a_star_offers_the_providers_that_have_a_key),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
