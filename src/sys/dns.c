@@ -512,7 +512,7 @@ struct km_dns_query *km_dns_resolve(struct km_dns *dns, struct km_str host, uint
     }
     e = entry_of(dns, lower(host, name));
     if (!e) {
-        km_fail(&q->err, KM_E_OVERLOADED, "cannot resolve '%.*s': too many names at once",
+        km_fail(&q->err, KM_E_OVERLOADED, "cannot resolve '%.*s': no room for another name now",
                 KM_STR_ARG(host));
         return answer_early(q);
     }

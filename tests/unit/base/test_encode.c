@@ -116,8 +116,7 @@ static void utf8_is_valid_as_unicode_says(void **state)
                                        "\xe3\x81",
                                        "\xf0\x90\x80",
                                        "12345678\x80",
-                                       "1234567\x80"
-                                       "8",
+                                       "1234567\x80-",
                                        "\xc2\x41" };
 
     (void)state;

@@ -263,7 +263,7 @@ static void close_server(struct server *s, int fd)
 static void connections_arrive_with_their_peer(void **state)
 {
     struct server s = { .wanted = 3 };
-    int fd, clients[3];
+    int fd, clients[3] = { -1, -1, -1 };
     union km_addr a, mine;
     socklen_t len = sizeof mine;
 
