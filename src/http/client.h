@@ -6,8 +6,8 @@
  * 16); a head is at most 64 KiB; bytes after the end of a response discard the connection.
  *
  * Resend: a failed request on a reused connection is resent once, silently, only if its method
- * is idempotent or the peer acknowledged no byte of it; otherwise on_done reports the failure
- * and whether bytes were sent.
+ * is idempotent or the peer closed (not: reset) having acknowledged no byte of it; otherwise
+ * on_done reports the failure and whether bytes were sent.
  */
 #ifndef KM_HTTP_CLIENT_H
 #define KM_HTTP_CLIENT_H
@@ -35,7 +35,7 @@ struct km_http_request {
 
 struct km_http_result {
     const struct km_err *err; /* NULL: the response ended as it should */
-    bool bytes_sent; /* at least one request byte was acknowledged */
+    bool bytes_sent; /* the peer may have read a byte of the request */
     bool head_seen; /* on_head was called */
     bool connect_failed; /* no connection could be had: safe to try elsewhere */
 };

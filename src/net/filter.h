@@ -40,6 +40,7 @@ struct km_stream {
     struct km_loop *loop;
     struct km_stream *under; /* NULL at the bottom */
     struct km_deferred later; /* the filter's own, until released */
+    uint64_t sent;            /* at the bottom: bytes the kernel has taken */
     bool started;
     bool paused;
     bool eof; /* on_eof was told */

@@ -111,6 +111,18 @@ bool km_stream_healthy(const struct km_stream *s)
     return s->ops->healthy(s);
 }
 
+uint64_t km_stream_sent(const struct km_stream *s)
+{
+    while (s->under)
+        s = s->under;
+    return s->sent;
+}
+
+bool km_stream_reused(const struct km_stream *s)
+{
+    return s->idle_since_ms > 0;
+}
+
 const union km_addr *km_stream_peer(const struct km_stream *s)
 {
     FIND(s, peer);

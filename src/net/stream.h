@@ -50,6 +50,11 @@ void km_stream_linger(struct km_stream *s, uint64_t timeout_ms);
 bool km_stream_acked(const struct km_stream *s, uint64_t *ret_bytes);
 /* true: nothing to read, no FIN, no error is pending right now (a look before lending). */
 bool km_stream_healthy(const struct km_stream *s);
+/* true: it has been idle in a pool, so it served somebody before. */
+bool km_stream_reused(const struct km_stream *s);
+/* Bytes the kernel has taken, ever; of TLS the encrypted ones.  What km_stream_acked() counts
+ * (for the side that connected: and one for the SYN). */
+uint64_t km_stream_sent(const struct km_stream *s);
 const union km_addr *km_stream_peer(const struct km_stream *s);
 bool km_stream_is_tls(const struct km_stream *s);
 

@@ -247,6 +247,7 @@ static void tcp_write(struct km_stream *s, const struct km_str *parts, size_t n)
                 break_later(t, error);
                 return;
             }
+            t->s.sent += sent;
             if (sent < total) {
                 queue_parts(t, parts, n, sent);
                 return;
@@ -269,6 +270,7 @@ static void flush(struct tcp *t)
         break_later(t, error);
         return;
     }
+    t->s.sent += sent;
     t->out.at += sent;
     t->out.n -= sent;
     if (t->out.n > 0)
