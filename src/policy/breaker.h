@@ -12,14 +12,14 @@
 enum km_breaker_state { KM_BREAKER_CLOSED, KM_BREAKER_OPEN, KM_BREAKER_HALF_OPEN };
 
 struct km_breaker {
-    _Atomic int failures;        /* in a row */
+    _Atomic int failures; /* in a row */
     _Atomic uint64_t open_until; /* monotonic ms; 0 closed */
-    _Atomic uint64_t probe_at;   /* a probe began; 0 none */
+    _Atomic uint64_t probe_at; /* a probe began; 0 none */
 };
 
 struct km_breaker_settings {
     int64_t failures; /* 5 */
-    int64_t open_ms;  /* 30 s */
+    int64_t open_ms; /* 30 s */
 };
 extern const struct km_settings_table km_breaker_settings_table; /* kanmon_settings.performance */
 

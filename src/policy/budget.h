@@ -13,11 +13,11 @@
 enum km_budget_mode { KM_BUDGET_RESERVE, KM_BUDGET_LITELLM };
 
 struct km_budget {
-    int64_t max;        /* nano-USD; -1 none */
-    int64_t spent;      /* of the current window */
-    int64_t reserved;   /* of calls in flight */
+    int64_t max; /* nano-USD; -1 none */
+    int64_t spent; /* of the current window */
+    int64_t reserved; /* of calls in flight */
     int64_t duration_s; /* 0: one window for ever */
-    int64_t reset_us;   /* wall; when the window ends */
+    int64_t reset_us; /* wall; when the window ends */
 };
 
 /* Begins a new window when reset_us has passed; true if it did.  Reservations stay. */

@@ -19,7 +19,7 @@ struct km_key_live;
 struct km_key {
     struct km_key_row row; /* spend here is as of loading: ask km_key_spend() */
     struct km_key_live *live;
-    bool master;               /* the master key's own pseudo key */
+    bool master; /* the master key's own pseudo key */
     struct km_str alias_label; /* alias, or the name, or "default" - for logs and metrics */
 };
 
@@ -56,7 +56,7 @@ int km_key_usable(const struct km_key *k, int64_t now_us, struct km_err *err) KM
 
 struct km_permit {
     struct km_key *key; /* referenced; NULL: none held */
-    int64_t reserved;   /* nano-USD */
+    int64_t reserved; /* nano-USD */
 };
 
 struct km_admission {
@@ -94,9 +94,9 @@ void km_keys_end_import(struct km_keys *keys);
 
 /* Proxy-wide default and bounds for keys. */
 struct km_key_settings {
-    int64_t max_keys;             /* 100,000 */
-    int64_t budget_mode;          /* enum km_budget_mode */
-    bool allow_unpriced;          /* on budgeted keys */
+    int64_t max_keys; /* 100,000 */
+    int64_t budget_mode; /* enum km_budget_mode */
+    bool allow_unpriced; /* on budgeted keys */
     int64_t default_max_parallel; /* general_settings.max_parallel_requests; -1 */
 };
 extern const struct km_settings_table km_key_settings_table; /* kanmon_settings */

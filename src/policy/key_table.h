@@ -17,7 +17,7 @@ struct km_key_live {
     struct km_budget budget;
     struct km_limit_state limit;
     int64_t imported_reserved; /* part of budget.reserved: calls of the process before us */
-    int64_t imported_running;  /* part of limit.running */
+    int64_t imported_running; /* part of limit.running */
 };
 
 /* A version of a key.  `key` first: the public pointer is the object's. */
@@ -29,7 +29,7 @@ struct km_key_object {
 
 struct km_keys {
     pthread_rwlock_t lock; /* guards the map; an entry holds one reference */
-    struct km_map *map;    /* hash (32 bytes, in the object) to struct km_key_object */
+    struct km_map *map; /* hash (32 bytes, in the object) to struct km_key_object */
 };
 
 #endif

@@ -28,9 +28,9 @@ struct km_price {
 struct km_usage {
     int64_t prompt_tokens; /* all input, cached and cache-written included */
     int64_t completion_tokens;
-    int64_t cached_tokens;      /* read from the provider's cache, part of prompt */
+    int64_t cached_tokens; /* read from the provider's cache, part of prompt */
     int64_t cache_write_tokens; /* part of prompt */
-    bool known;                 /* the upstream said so; else estimated */
+    bool known; /* the upstream said so; else estimated */
 };
 
 /* false: no price for what was used (none of input, output and request known).  Saturates; parts

@@ -15,7 +15,7 @@
 
 struct km_price_text {
     struct km_str s; /* what is left */
-    bool first;      /* no member or item of the open container was read yet */
+    bool first; /* no member or item of the open container was read yet */
 };
 
 /* Is the next value of this kind?  '{', '[', '"' (any string), '0' (number), 'a' (another). */

@@ -13,11 +13,11 @@
 #define KM_ROUTE_TRIED 8 /* most attempts one call remembers */
 
 struct km_candidate {
-    int64_t weight;                             /* > 0 */
-    int64_t order;                              /* lower first */
-    struct km_breaker *breaker;                 /* never NULL */
+    int64_t weight; /* > 0 */
+    int64_t order; /* lower first */
+    struct km_breaker *breaker; /* never NULL */
     const struct km_breaker_settings *settings; /* of the breaker; NULL: the defaults */
-    void *deployment;                           /* the caller's */
+    void *deployment; /* the caller's */
 };
 
 struct km_route_state {

@@ -23,32 +23,33 @@
 
 enum km_call_flag {
     KM_CALL_STREAM = 1,
-    KM_CALL_ESTIMATED = 2,  /* usage was missing and estimated */
-    KM_CALL_UNPRICED = 4,   /* no price known; cost 0 */
+    KM_CALL_ESTIMATED = 2, /* usage was missing and estimated */
+    KM_CALL_UNPRICED = 4, /* no price known; cost 0 */
     KM_CALL_INCOMPLETE = 8, /* never settled; charged as reserved */
     KM_CALL_CLIENT_GONE = 16,
     KM_CALL_CACHE_HIT = 32,
     KM_CALL_FAILED = 64,
 };
 
-/* Strings are copied before return; each is cut at 256 bytes, metadata at 4 KiB. */
+/* Strings are copied before return; each is cut at 256 bytes; metadata over 4 KiB is left out
+ * (cut JSON is none). */
 struct km_ledger_entry {
-    struct km_uuid id;         /* the call's id */
-    uint8_t key_hash[32];      /* all zero: no key (auth off) */
-    struct km_str call_type;   /* "acompletion", "aembedding", "pass_through_endpoint", ... */
+    struct km_uuid id; /* the call's id */
+    uint8_t key_hash[32]; /* all zero: no key (auth off) */
+    struct km_str call_type; /* "acompletion", "aembedding", "pass_through_endpoint", ... */
     struct km_str model_group; /* as requested */
-    struct km_str model;       /* "openai/gpt-4o" */
-    struct km_str deployment;  /* model_info.id */
+    struct km_str model; /* "openai/gpt-4o" */
+    struct km_str deployment; /* model_info.id */
     struct km_str provider;
     struct km_str api_base;
-    struct km_str user;     /* end user */
+    struct km_str user; /* end user */
     struct km_str metadata; /* JSON object: tags, spend_logs_metadata; empty: none */
     struct km_str client_ip;
     int64_t start_us, first_us, end_us; /* wall; 0: never */
     int64_t prompt_tokens, completion_tokens, cached_tokens;
     int64_t reserved; /* nano-USD */
-    int64_t cost;     /* nano-USD */
-    int status;       /* HTTP status the client got */
+    int64_t cost; /* nano-USD */
+    int status; /* HTTP status the client got */
     unsigned flags;
 };
 
@@ -75,5 +76,11 @@ typedef void km_ledger_forward_fn(void *ctx, struct km_str record);
 void km_store_forward(struct km_store *store, km_ledger_forward_fn *fn, void *ctx);
 int km_store_import_record(struct km_store *store, struct km_str record,
                            struct km_err *err) KM_MUST_USE; /* any thread */
+
+/* What such a record says (strings live in scratch, which needs 64 KiB at most), so that the
+ * receiver can also settle the call's permit; *ret_settled false: it is an intent. */
+int km_store_record_read(struct km_str record, struct km_buf *scratch,
+                         struct km_ledger_entry *ret_entry, bool *ret_settled,
+                         struct km_err *err) KM_MUST_USE;
 
 #endif

@@ -24,17 +24,18 @@ enum km_accounting { KM_ACCOUNTING_EVENTUAL, KM_ACCOUNTING_STRICT };
 
 struct km_store_settings {
     struct km_str store; /* "sqlite:<path>"; empty: sqlite under state_dir */
-    int64_t accounting;  /* enum km_accounting */
-    int64_t commit_ms;   /* eventual: most time from an entry to its commit (20) */
+    int64_t accounting; /* enum km_accounting */
+    int64_t commit_ms; /* eventual: most time from an entry to its commit (20) */
     int64_t queue_bytes; /* ledger entries waiting for the writer (64 MiB) */
 };
 extern const struct km_settings_table km_store_settings_table; /* kanmon_settings */
 
 struct km_store_args {
     const struct km_store_settings *settings;
-    const char *state_dir;    /* created 0700 when missing */
-    struct km_log *log;       /* may be NULL */
+    const char *state_dir; /* created 0700 when missing */
+    struct km_log *log; /* may be NULL */
     struct km_events *events; /* may be NULL */
+    bool handed_over; /* another process still settles its calls: open intents are not charged */
 };
 
 /* Opens, migrates (refusing a store whose min_reader is newer than this program), charges and
@@ -49,6 +50,14 @@ struct km_store *km_store_close(struct km_store *store);
  * come later wait in `forward` order for km_ledger_forward (see ledger.h).  Blocking. */
 int km_store_release_writer(struct km_store *store, struct km_err *err) KM_MUST_USE;
 
+/* err NULL on success.  Exactly once, never synchronous. */
+typedef void km_store_done_fn(void *ctx, const struct km_err *err);
+
+/* Charges and marks what the process before left open, intents that began before before_us: when
+ * it is gone, or its drain is over. */
+void km_store_charge_open(struct km_store *store, struct km_mailbox *reply, int64_t before_us,
+                          km_store_done_fn *done, void *ctx);
+
 bool km_store_healthy(const struct km_store *store); /* any thread */
 uint64_t km_store_size_bytes(struct km_store *store);
 size_t km_store_queued(const struct km_store *store);
@@ -57,16 +66,16 @@ size_t km_store_queued(const struct km_store *store);
 
 /* A virtual key as stored; strings are the caller's. Times are wall microseconds, 0: never. */
 struct km_key_row {
-    uint8_t hash[32];   /* SHA-256 of "sk-..." */
+    uint8_t hash[32]; /* SHA-256 of "sk-..." */
     struct km_str name; /* "sk-...wxyz" for display */
     struct km_str alias;
     struct km_str_list models; /* empty: all */
     struct km_str user_id, team_id;
-    struct km_str metadata;        /* JSON object */
-    struct km_str extra;           /* JSON object: accepted fields that have no column */
-    int64_t max_budget;            /* nano-USD; -1 none */
-    int64_t soft_budget;           /* nano-USD; -1 none */
-    int64_t budget_duration_s;     /* 0 none */
+    struct km_str metadata; /* JSON object */
+    struct km_str extra; /* JSON object: accepted fields that have no column */
+    int64_t max_budget; /* nano-USD; -1 none */
+    int64_t soft_budget; /* nano-USD; -1 none */
+    int64_t budget_duration_s; /* 0 none */
     struct km_str budget_duration; /* as given: "30d" */
     int64_t budget_reset_us;
     int64_t rpm, tpm, max_parallel; /* -1 none */
@@ -83,12 +92,9 @@ int km_store_keys(struct km_store *store, km_key_row_fn *each, void *ctx,
 
 /* --- operations: queued, answered on the asking loop --- */
 
-/* err NULL on success.  Exactly once, never synchronous. */
-typedef void km_store_done_fn(void *ctx, const struct km_err *err);
-
 /* Every change of management state carries its audit record, committed with it. */
 struct km_audit {
-    struct km_str actor;  /* "local:0", "key:<hash8>", "master" */
+    struct km_str actor; /* "local:0", "key:<hash8>", "master" */
     struct km_str action; /* "key.generate" */
     struct km_str target; /* hash or name; never a secret */
     struct km_str detail; /* JSON object of what changed; never a secret */
@@ -126,8 +132,8 @@ struct km_spend_query {
     struct km_str request_id; /* exact */
     struct km_str user_id;
     int64_t from_us, to_us; /* start time; 0: open */
-    bool summarize;         /* per day, as LiteLLM's ?summarize=true */
-    size_t limit, offset;   /* rows; limit 0 is 1,000; at most 10,000 */
+    bool summarize; /* per day, as LiteLLM's ?summarize=true */
+    size_t limit, offset; /* rows; limit 0 is 1,000; at most 10,000 */
 };
 /* json: LiteLLM's SpendLogs rows (array) or daily summary; valid inside the callback. */
 typedef void km_store_json_fn(void *ctx, struct km_str json, const struct km_err *err);

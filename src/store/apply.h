@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* apply.h - ledger records become rows.  Writer's thread, inside its transaction.
+ *
+ *     km_apply_record()...  km_apply_finish()  COMMIT  km_apply_committed()
+ *                                              or ROLLBACK  km_apply_rolled_back()
+ */
+#ifndef KM_STORE_APPLY_H
+#define KM_STORE_APPLY_H
+
+#include "store/db.h"
+#include "store/record.h"
+
+struct km_apply;
+
+int km_apply_new(sqlite3 *db, struct km_apply **ret_apply, struct km_err *err) KM_MUST_USE;
+struct km_apply *km_apply_free(struct km_apply *a);
+
+int km_apply_record(struct km_apply *a, const struct km_record *r, struct km_err *err) KM_MUST_USE;
+/* What was gathered: roll-ups and the spend of keys. */
+int km_apply_finish(struct km_apply *a, struct km_err *err) KM_MUST_USE;
+void km_apply_committed(struct km_apply *a);
+void km_apply_rolled_back(struct km_apply *a);
+
+/* Keys changed under us (a new budget window, a deletion): what is known of them is asked anew. */
+void km_apply_forget_keys(struct km_apply *a);
+
+/* Charges every open intent that began before before_us (0: all) as reserved, marked incomplete.
+ * *ret_n: how many.  km_apply_finish() must follow. */
+int km_apply_incomplete(struct km_apply *a, int64_t before_us, size_t *ret_n,
+                        struct km_err *err) KM_MUST_USE;
+
+#endif

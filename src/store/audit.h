@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* audit.h - who changed what: an append-only chain from the first record.
+ *
+ * Each record holds the SHA-256 of the one before it and of itself, so that a record cannot be
+ * changed, taken out or put in between without every later one showing it.  What the chain
+ * cannot show is a tail that was cut off: keep the head somewhere else for that.
+ */
+#ifndef KM_STORE_AUDIT_H
+#define KM_STORE_AUDIT_H
+
+#include "store/store.h"
+
+struct sqlite3;
+
+/* Writer's thread, inside the transaction of what it tells about. */
+int km_audit_append(struct sqlite3 *db, const struct km_audit *audit, int64_t at_us,
+                    struct km_err *err) KM_MUST_USE;
+
+/* Walks the chain on a reader thread: {"ok":true,"records":n,"head":"<hex>"}, or
+ * {"ok":false,"records":n,"broken_at":seq,"head":...}. */
+void km_store_audit_verify(struct km_store *store, struct km_mailbox *reply, km_store_json_fn *fn,
+                           void *ctx);
+/* Records with seq > after, oldest first, at most limit (0: 1,000; at most 10,000): an array of
+ * {"seq","at","actor","action","target","detail","hash"}. */
+void km_store_audit_list(struct km_store *store, struct km_mailbox *reply, int64_t after,
+                         size_t limit, km_store_json_fn *fn, void *ctx);
+
+#endif

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* dict.c - see dict.h for the contract.
+ *
+ * One look-up a ledger record on the writer's thread, so it is made for hits: open addressing
+ * over stored hashes, the bytes compared once where the hash is equal.
+ *
+ *     slot:  hash | value | -> [ head ][ body ]
+ *
+ * Names in records come from clients (the requested model), so hashing is keyed; and a client
+ * that invents names for ever only makes the cache start anew.
+ */
+#include "store/dict.h"
+
+#include <stdlib.h>
+
+#include "base/hash.h"
+
+struct slot {
+    uint64_t hash; /* 0: free */
+    struct km_dict_value value;
+    char *bytes;
+    uint32_t head_n, body_n;
+};
+
+struct km_dict {
+    struct km_hash_seed seed;
+    struct slot *slots;
+    size_t mask, count, max;
+};
+
+struct km_dict *km_dict_new(size_t max_entries)
+{
+    struct km_dict *d = calloc(1, sizeof *d);
+    size_t slots = 64;
+
+    if (!d)
+        return NULL;
+    while (slots < 2 * max_entries)
+        slots *= 2;
+    d->slots = calloc(slots, sizeof *d->slots);
+    if (!d->slots) {
+        free(d);
+        return NULL;
+    }
+    d->mask = slots - 1;
+    d->max = max_entries;
+    km_hash_seed_random(&d->seed);
+    return d;
+}
+
+void km_dict_clear(struct km_dict *d)
+{
+    if (d->count == 0)
+        return;
+    for (size_t i = 0; i <= d->mask; i++)
+        free(d->slots[i].bytes);
+    memset(d->slots, 0, (d->mask + 1) * sizeof *d->slots);
+    d->count = 0;
+}
+
+struct km_dict *km_dict_free(struct km_dict *d)
+{
+    if (!d)
+        return NULL;
+    km_dict_clear(d);
+    free(d->slots);
+    free(d);
+    return NULL;
+}
+
+static uint64_t hash_of(const struct km_dict *d, struct km_str head, struct km_str body)
+{
+    uint64_t h = km_hash(&d->seed, body);
+
+    if (head.n)
+        h ^= km_hash(&d->seed, head) * 0x9e3779b97f4a7c15u;
+    return h ? h : 1;
+}
+
+static bool same(const struct slot *s, struct km_str head, struct km_str body)
+{
+    return s->head_n == head.n && s->body_n == body.n &&
+           (head.n == 0 || memcmp(s->bytes, head.p, head.n) == 0) &&
+           (body.n == 0 || memcmp(s->bytes + head.n, body.p, body.n) == 0);
+}
+
+const struct km_dict_value *km_dict_find(const struct km_dict *d, struct km_str head,
+                                         struct km_str body)
+{
+    uint64_t hash = hash_of(d, head, body);
+
+    for (size_t i = hash & d->mask; d->slots[i].hash; i = (i + 1) & d->mask)
+        if (d->slots[i].hash == hash && same(&d->slots[i], head, body))
+            return &d->slots[i].value;
+    return NULL;
+}
+
+void km_dict_add(struct km_dict *d, struct km_str head, struct km_str body,
+                 struct km_dict_value value)
+{
+    uint64_t hash = hash_of(d, head, body);
+    char *bytes = malloc(head.n + body.n + 1);
+    size_t i;
+
+    if (!bytes)
+        return;
+    if (d->count >= d->max)
+        km_dict_clear(d);
+    if (head.n)
+        memcpy(bytes, head.p, head.n);
+    if (body.n)
+        memcpy(bytes + head.n, body.p, body.n);
+    for (i = hash & d->mask; d->slots[i].hash; i = (i + 1) & d->mask)
+        ;
+    d->slots[i] = (struct slot){ .hash = hash,
+                                 .value = value,
+                                 .bytes = bytes,
+                                 .head_n = (uint32_t)head.n,
+                                 .body_n = (uint32_t)body.n };
+    d->count++;
+}

@@ -1,0 +1,483 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ledger.c - see ledger.h for the contract.  A worker's side of accounting.
+ *
+ *     worker                                     writer
+ *     append record -> [ chunk being filled ]
+ *     settle        ->   finds its intent in it: written over, one row instead of two
+ *                        [ full chunk ][ full chunk ] <- takes all, commits, sends them home
+ *
+ * Appending is a copy into the chunk under the ledger's own mutex, which the writer holds only
+ * to take the list: no allocation a call, no wake-up while the writer knows that work waits.
+ * An index of the chunk's intents (two bytes a slot) finds what a settlement may replace; it
+ * forgets a chunk that is handed over, for its records are the writer's from then on.
+ *
+ * The chunk that comes back carries the callbacks of its records; it is the message itself.
+ * A chunk holds a reference to its ledger, so a worker may free its ledger while the writer
+ * still works on the last of it.
+ *
+ * Room: the waiting bytes of one worker are bounded by its share of queue_bytes.  Intents keep
+ * room for their settlement, so a settlement is never refused.
+ */
+#include <stdlib.h>
+
+#include "store/chunk.h"
+#include "store/inside.h"
+#include "store/writer.h"
+
+#define INDEX_SLOTS 1024 /* a chunk has at most 410 records */
+#define SPARE_CHUNKS 4
+#define SETTLE_ROOM 512 /* kept for the settlement of an open call */
+
+struct km_ledger {
+    struct km_store *store;
+    struct km_mailbox *reply; /* NULL: nobody waits (imports) */
+    _Atomic int refs; /* the worker's, and one a chunk that is away */
+    _Atomic size_t waiting; /* bytes appended and not committed */
+    size_t open; /* intents without settlement; worker only */
+
+    pthread_mutex_t lock; /* guards everything below */
+    struct km_chunk *cur; /* never NULL: a settlement must find room */
+    struct km_chunk *full, **full_end;
+    struct km_chunk *spare;
+    size_t nspare;
+    uint16_t index[INDEX_SLOTS]; /* place / 8 + 1 of an intent in cur; 0: none */
+    bool closed;
+};
+
+static struct km_chunk *chunk_new(void)
+{
+    struct km_chunk *c = malloc(sizeof *c + KM_CHUNK_BYTES);
+
+    if (c) {
+        c->next = NULL;
+        c->ledger = NULL;
+        c->n = 0;
+        c->cap = KM_CHUNK_BYTES;
+        c->waited = false;
+    }
+    return c;
+}
+
+static struct km_record *record_at(struct km_chunk *c, size_t at)
+{
+    return (struct km_record *)(void *)(c->bytes + at);
+}
+
+struct km_record *km_chunk_next(struct km_chunk *c, const struct km_record *rec)
+{
+    size_t at = rec ? (size_t)((const char *)rec - c->bytes) + rec->size : 0;
+
+    return at < c->n ? record_at(c, at) : NULL;
+}
+
+static struct km_ledger *make(struct km_store *store, struct km_mailbox *reply)
+{
+    struct km_ledger *l = calloc(1, sizeof *l);
+
+    if (!l)
+        return NULL;
+    l->store = store;
+    l->reply = reply;
+    atomic_init(&l->refs, 1);
+    l->full_end = &l->full;
+    l->cur = chunk_new();
+    if (!l->cur || pthread_mutex_init(&l->lock, NULL) != 0) {
+        free(l->cur);
+        free(l);
+        return NULL;
+    }
+    return l;
+}
+
+static void unref(struct km_ledger *l)
+{
+    if (atomic_fetch_sub_explicit(&l->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    while (l->spare) {
+        struct km_chunk *c = l->spare;
+
+        l->spare = c->next;
+        free(c);
+    }
+    free(l->cur);
+    pthread_mutex_destroy(&l->lock);
+    free(l);
+}
+
+struct km_ledger *km_ledger_new_import(struct km_store *store)
+{
+    return make(store, NULL);
+}
+
+struct km_ledger *km_ledger_new(struct km_store *store, struct km_loop *loop,
+                                struct km_mailbox *reply, size_t worker, struct km_err *err)
+{
+    struct km_ledger *l = make(store, reply);
+    size_t n;
+
+    (void)loop;
+    (void)worker;
+    if (!l) {
+        km_fail(err, KM_E_NOMEM, "ledger: out of memory");
+        return NULL;
+    }
+    pthread_mutex_lock(&store->lock);
+    n = atomic_load(&store->nledgers);
+    if (n < KM_STORE_LEDGERS) {
+        store->ledgers[n] = l;
+        atomic_store(&store->nledgers, n + 1);
+    }
+    pthread_mutex_unlock(&store->lock);
+    if (n == KM_STORE_LEDGERS) {
+        km_fail(err, KM_E_LIMIT, "ledger: more than %d workers", KM_STORE_LEDGERS);
+        unref(l);
+        return NULL;
+    }
+    return l;
+}
+
+/* The list forgets it; what it still holds goes to the writer with the imports. */
+struct km_ledger *km_ledger_free(struct km_ledger *l)
+{
+    struct km_store *store;
+
+    if (!l)
+        return NULL;
+    store = l->store;
+    pthread_mutex_lock(&l->lock);
+    l->closed = true;
+    pthread_mutex_unlock(&l->lock);
+    if (l->reply)
+        km_writer_adopt(store->writer, km_ledger_take(l));
+    pthread_mutex_lock(&store->lock);
+    for (size_t i = 0, n = atomic_load(&store->nledgers); i < n; i++) {
+        if (store->ledgers[i] != l)
+            continue;
+        store->ledgers[i] = store->ledgers[n - 1];
+        atomic_store(&store->nledgers, n - 1);
+        break;
+    }
+    pthread_mutex_unlock(&store->lock);
+    unref(l);
+    return NULL;
+}
+
+size_t km_ledger_waiting(const struct km_ledger *l)
+{
+    return atomic_load_explicit(&l->waiting, memory_order_relaxed);
+}
+
+/* --- the chunk being filled; under the lock --- */
+
+static size_t slot_of(const struct km_uuid *id)
+{
+    return (size_t)(id->b[15] | id->b[14] << 8) & (INDEX_SLOTS - 1);
+}
+
+static void index_add(struct km_ledger *l, const struct km_record *rec)
+{
+    size_t i = slot_of(&rec->id);
+
+    while (l->index[i])
+        i = (i + 1) & (INDEX_SLOTS - 1);
+    l->index[i] = (uint16_t)((size_t)((const char *)rec - l->cur->bytes) / 8 + 1);
+}
+
+/* The intent of this call in the chunk, if it may be written over: its committing awaited by
+ * nobody.  The slot stays: a later look-up finds another kind of record there. */
+static struct km_record *index_find(struct km_ledger *l, const struct km_uuid *id)
+{
+    for (size_t i = slot_of(id); l->index[i]; i = (i + 1) & (INDEX_SLOTS - 1)) {
+        struct km_record *rec = record_at(l->cur, (size_t)(l->index[i] - 1) * 8);
+
+        if (memcmp(rec->id.b, id->b, sizeof id->b) == 0)
+            return rec->kind == KM_RECORD_INTENT && !rec->done ? rec : NULL;
+    }
+    return NULL;
+}
+
+/* A full chunk goes to the list; the next comes from the spares. */
+static bool turn_chunk(struct km_ledger *l)
+{
+    struct km_chunk *next = l->spare;
+
+    if (next) {
+        l->spare = next->next;
+        l->nspare--;
+        next->next = NULL;
+    } else if (!(next = chunk_new())) {
+        return false;
+    }
+    *l->full_end = l->cur;
+    l->full_end = &l->cur->next;
+    l->cur = next;
+    memset(l->index, 0, sizeof l->index);
+    return true;
+}
+
+static struct km_record *room_for(struct km_ledger *l, size_t size)
+{
+    struct km_record *rec;
+
+    if (l->cur->n + size > l->cur->cap && !turn_chunk(l))
+        return NULL;
+    rec = record_at(l->cur, l->cur->n);
+    l->cur->n += size;
+    atomic_fetch_add_explicit(&l->waiting, size, memory_order_relaxed);
+    return rec;
+}
+
+static bool append(struct km_ledger *l, const struct km_ledger_entry *e, enum km_record_kind kind,
+                   km_store_done_fn *done, void *ctx)
+{
+    size_t size = km_record_size(e);
+    struct km_record *rec;
+
+    pthread_mutex_lock(&l->lock);
+    rec = room_for(l, size);
+    if (rec) {
+        km_record_write(rec, size, e, kind);
+        rec->done = done;
+        rec->ctx = ctx;
+        l->cur->waited = l->cur->waited || done;
+        if (kind == KM_RECORD_INTENT && !done)
+            index_add(l, rec);
+    }
+    pthread_mutex_unlock(&l->lock);
+    return rec != NULL;
+}
+
+/* true: the intent was still ours and is now the settlement, or will be by `append`. */
+static bool replace(struct km_ledger *l, const struct km_ledger_entry *e)
+{
+    size_t size = km_record_size(e);
+    struct km_record *rec;
+
+    pthread_mutex_lock(&l->lock);
+    rec = index_find(l, &e->id);
+    if (rec && rec->size >= size) {
+        size = rec->size;
+        km_record_write(rec, size, e, KM_RECORD_SETTLED);
+        rec->alone = 1;
+    } else if (rec) {
+        struct km_record *grown;
+
+        rec->kind = KM_RECORD_VOID;
+        grown = room_for(l, size);
+        if (grown) {
+            km_record_write(grown, size, e, KM_RECORD_SETTLED);
+            grown->alone = 1;
+        } else {
+            rec->kind = KM_RECORD_INTENT; /* no memory: it will be charged as reserved */
+        }
+    }
+    pthread_mutex_unlock(&l->lock);
+    return rec != NULL;
+}
+
+/* --- the worker --- */
+
+int km_ledger_intent(struct km_ledger *l, const struct km_ledger_entry *e, km_store_done_fn *done,
+                     void *ctx, bool *ret_wait, struct km_err *err)
+{
+    struct km_store *store = l->store;
+    size_t workers = atomic_load_explicit(&store->nledgers, memory_order_relaxed);
+    size_t share = store->queue_bytes / (workers ? workers : 1);
+
+    if (km_ledger_waiting(l) + l->open * SETTLE_ROOM > share) {
+        km_fail(err, KM_E_OVERLOADED, "the ledger cannot be written fast enough: %zu bytes wait%s",
+                km_ledger_waiting(l), km_store_healthy(store) ? "" : " (the store does not work)");
+        if (err)
+            err->retry_after_ms = 1000;
+        return KM_E_OVERLOADED;
+    }
+    if (!store->strict)
+        done = NULL;
+    if (!append(l, e, KM_RECORD_INTENT, done, ctx))
+        return km_fail(err, KM_E_NOMEM, "ledger: out of memory");
+    l->open++;
+    *ret_wait = done != NULL;
+    km_writer_wake(store->writer, store->strict);
+    return 0;
+}
+
+void km_ledger_settle(struct km_ledger *l, const struct km_ledger_entry *e, km_store_done_fn *done,
+                      void *ctx, bool *ret_wait)
+{
+    struct km_store *store = l->store;
+    bool written;
+
+    if (l->open > 0)
+        l->open--;
+    *ret_wait = false;
+    if (!store->strict && replace(l, e))
+        return;
+    if (!store->strict)
+        done = NULL;
+    written = append(l, e, KM_RECORD_SETTLED, done, ctx);
+    if (written)
+        *ret_wait = done != NULL;
+    else
+        km_log_msg(store->log, KM_LOG_ERROR, "ledger.lost",
+                   "out of memory: a settlement is not written; its call will be charged as "
+                   "reserved");
+    km_writer_wake(store->writer, store->strict);
+}
+
+void km_ledger_flush(struct km_ledger *l)
+{
+    km_writer_wake(l->store->writer, true);
+}
+
+int km_ledger_import(struct km_ledger *l, struct km_str record, struct km_err *err)
+{
+    struct km_record *rec;
+
+    if (!km_record_valid(record) || record.n > KM_CHUNK_BYTES)
+        return km_fail(err, KM_E_INVALID, "hand-over: not a ledger record of this version");
+    pthread_mutex_lock(&l->lock);
+    rec = room_for(l, record.n);
+    if (rec) {
+        memcpy(rec, record.p, record.n);
+        rec->done = NULL;
+        rec->alone = 0; /* its intent may be in the store, whatever the sender knew */
+    }
+    pthread_mutex_unlock(&l->lock);
+    if (!rec)
+        return km_fail(err, KM_E_NOMEM, "hand-over: out of memory");
+    km_writer_wake(l->store->writer, false);
+    return 0;
+}
+
+/* --- the writer --- */
+
+struct km_chunk *km_ledger_take(struct km_ledger *l)
+{
+    struct km_chunk *all;
+
+    pthread_mutex_lock(&l->lock);
+    /* Without memory for another chunk the one being filled stays until there is. */
+    if (l->cur->n > 0)
+        (void)turn_chunk(l);
+    all = l->full;
+    l->full = NULL;
+    l->full_end = &l->full;
+    for (struct km_chunk *c = all; c; c = c->next) {
+        c->ledger = l;
+        atomic_fetch_add_explicit(&l->refs, 1, memory_order_relaxed);
+    }
+    pthread_mutex_unlock(&l->lock);
+    return all;
+}
+
+static void go_home(struct km_chunk *c)
+{
+    struct km_ledger *l = c->ledger;
+
+    c->n = 0;
+    c->waited = false;
+    pthread_mutex_lock(&l->lock);
+    if (l->nspare < SPARE_CHUNKS && !l->closed) {
+        c->next = l->spare;
+        l->spare = c;
+        l->nspare++;
+        c = NULL;
+    }
+    pthread_mutex_unlock(&l->lock);
+    free(c);
+    unref(l);
+}
+
+static void on_committed(struct km_msg *msg, void *owner)
+{
+    struct km_chunk *c = KM_CONTAINER(msg, struct km_chunk, msg);
+    bool closed;
+
+    (void)owner;
+    pthread_mutex_lock(&c->ledger->lock);
+    closed = c->ledger->closed;
+    pthread_mutex_unlock(&c->ledger->lock);
+    for (struct km_record *rec = NULL; !closed && (rec = km_chunk_next(c, rec));)
+        if (rec->kind != KM_RECORD_VOID && rec->done)
+            rec->done(rec->ctx, NULL);
+    go_home(c);
+}
+
+/* Posting under the lock: km_ledger_free() sets closed under it, and the mailbox may go after. */
+static bool post(struct km_ledger *l, struct km_msg *msg)
+{
+    bool posted;
+
+    pthread_mutex_lock(&l->lock);
+    posted = l->reply && !l->closed;
+    if (posted)
+        km_mailbox_post(l->reply, msg);
+    pthread_mutex_unlock(&l->lock);
+    return posted;
+}
+
+void km_chunk_committed(struct km_chunk *c)
+{
+    atomic_fetch_sub_explicit(&c->ledger->waiting, c->n, memory_order_relaxed);
+    c->msg.run = on_committed;
+    if (!c->waited || !post(c->ledger, &c->msg))
+        go_home(c);
+}
+
+/* Who waits for a commit that failed: a copy, because the records stay with the writer. */
+struct notice {
+    struct km_msg msg;
+    struct km_ledger *ledger;
+    struct km_err err;
+    size_t n;
+    struct {
+        km_store_done_fn *done;
+        void *ctx;
+    } v[];
+};
+
+static void on_failed(struct km_msg *msg, void *owner)
+{
+    struct notice *n = KM_CONTAINER(msg, struct notice, msg);
+    bool closed;
+
+    (void)owner;
+    pthread_mutex_lock(&n->ledger->lock);
+    closed = n->ledger->closed;
+    pthread_mutex_unlock(&n->ledger->lock);
+    for (size_t i = 0; !closed && i < n->n; i++)
+        n->v[i].done(n->v[i].ctx, &n->err);
+    unref(n->ledger);
+    free(n);
+}
+
+void km_chunk_failed(struct km_chunk *c, const struct km_err *err)
+{
+    struct notice *notice;
+    size_t n = 0;
+
+    for (struct km_record *rec = NULL; c->waited && (rec = km_chunk_next(c, rec));)
+        n += rec->done != NULL;
+    if (n == 0)
+        return;
+    notice = malloc(sizeof *notice + n * sizeof notice->v[0]);
+    if (!notice)
+        return; /* they are told when the records are written after all */
+    notice->msg.run = on_failed;
+    notice->ledger = c->ledger;
+    notice->err = *err;
+    notice->n = 0;
+    for (struct km_record *rec = NULL; (rec = km_chunk_next(c, rec));) {
+        if (!rec->done)
+            continue;
+        notice->v[notice->n].done = rec->done;
+        notice->v[notice->n++].ctx = rec->ctx;
+        rec->done = NULL;
+    }
+    c->waited = false;
+    atomic_fetch_add_explicit(&c->ledger->refs, 1, memory_order_relaxed);
+    if (!post(notice->ledger, &notice->msg)) {
+        unref(notice->ledger);
+        free(notice);
+    }
+}

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ops.c - the operations on keys, prices and the audit chain (store.h).
+ *
+ * Each is one block that crosses to the writer: what to do, copies of everything it needs, and
+ * the audit record that is committed with it or not at all.  An update never writes `spend`:
+ * that column is the ledger's, and a row read a moment ago would bring an old sum back.  For
+ * the same reason the end of a budget window only moves forward while its length stays.
+ */
+#include <stdlib.h>
+
+#include "base/time.h"
+#include "store/audit.h"
+#include "store/inside.h"
+#include "store/key_row.h"
+#include "store/writer.h"
+
+struct op {
+    struct km_op op; /* first: the writer's pointer is ours */
+    struct km_audit audit;
+    bool audited;
+    struct km_key_row *row;
+    bool insert;
+    uint8_t hash[32];
+    int64_t number, now_us;
+    struct km_price_row *prices; /* strings in text */
+    size_t nprices;
+    struct km_buf text; /* audit's and prices' strings */
+};
+
+static struct op *op_of(struct km_op *op)
+{
+    return (struct op *)(void *)op;
+}
+
+static void op_free(struct km_op *base)
+{
+    struct op *op = op_of(base);
+
+    km_key_row_free(op->row);
+    free(op->prices);
+    km_buf_done(&op->text);
+    free(op);
+}
+
+/* All strings are reserved room for before the first is copied: the buffer must not move. */
+static struct km_str keep(struct op *op, struct km_str s)
+{
+    struct km_str kept = { op->text.p + op->text.n, s.n };
+
+    km_buf_str(&op->text, s);
+    return kept;
+}
+
+static struct op *op_new(struct km_mailbox *reply, km_op_fn *run, const struct km_audit *audit,
+                         size_t more_text, km_store_done_fn *done, void *ctx)
+{
+    struct op *op = calloc(1, sizeof *op);
+    size_t text = more_text + 1;
+
+    km_assert(op != NULL); /* without it the caller could never be answered */
+    op->op.run = run;
+    op->op.free = op_free;
+    op->op.reply = reply;
+    op->op.done = done;
+    op->op.ctx = ctx;
+    op->now_us = km_wall_us();
+    if (audit)
+        text += audit->actor.n + audit->action.n + audit->target.n + audit->detail.n;
+    km_buf_init(&op->text, text);
+    km_assert(km_buf_reserve(&op->text, text) != NULL);
+    if (audit) {
+        op->audited = true;
+        op->audit.actor = keep(op, audit->actor);
+        op->audit.action = keep(op, audit->action);
+        op->audit.target = keep(op, audit->target);
+        op->audit.detail = keep(op, audit->detail);
+    }
+    return op;
+}
+
+static void submit(struct km_store *store, struct op *op)
+{
+    km_writer_submit(store->writer, &op->op);
+}
+
+static int append_audit(struct op *op, sqlite3 *db, struct km_err *err)
+{
+    return op->audited ? km_audit_append(db, &op->audit, op->now_us, err) : 0;
+}
+
+/* --- keys --- */
+
+#define KEY_COLUMNS                                                                                \
+    "hash, name, alias, models, user_id, team_id, metadata, extra, max_budget, soft_budget,"       \
+    " budget_duration_s, budget_duration, budget_reset_us, rpm, tpm, max_parallel, expires_us,"    \
+    " created_us, updated_us, created_by, updated_by, blocked"
+
+static const char insert_sql[] =
+    "INSERT INTO keys (" KEY_COLUMNS ", spend, window_us) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8,"
+    " ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, 0)"
+    " ON CONFLICT DO NOTHING";
+
+static const char update_sql[] =
+    "UPDATE keys SET name = ?2, alias = ?3, models = ?4, user_id = ?5, team_id = ?6,"
+    " metadata = ?7, extra = ?8, max_budget = ?9, soft_budget = ?10, budget_duration_s = ?11,"
+    " budget_duration = ?12, budget_reset_us = iif(budget_duration_s = ?11,"
+    " max(budget_reset_us, ?13), ?13), rpm = ?14, tpm = ?15, max_parallel = ?16, expires_us = ?17,"
+    " created_us = ?18, updated_us = ?19, created_by = ?20, updated_by = ?21, blocked = ?22"
+    " WHERE hash = ?1";
+
+static void bind_row(sqlite3_stmt *s, const struct km_key_row *row, struct km_str models)
+{
+    const struct {
+        int at;
+        int64_t v;
+    } numbers[] = {
+        { 9, row->max_budget },       { 10, row->soft_budget }, { 11, row->budget_duration_s },
+        { 13, row->budget_reset_us }, { 14, row->rpm },         { 15, row->tpm },
+        { 16, row->max_parallel },    { 17, row->expires_us },  { 18, row->created_us },
+        { 19, row->updated_us },      { 22, row->blocked },
+    };
+    const struct {
+        int at;
+        struct km_str v;
+    } texts[] = {
+        { 2, row->name },        { 3, row->alias },
+        { 4, models },           { 5, row->user_id },
+        { 6, row->team_id },     { 7, row->metadata },
+        { 8, row->extra },       { 12, row->budget_duration },
+        { 20, row->created_by }, { 21, row->updated_by },
+    };
+
+    km_db_bind_blob(s, 1, row->hash, sizeof row->hash);
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+        sqlite3_bind_int64(s, numbers[i].at, numbers[i].v);
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        km_db_bind_text(s, texts[i].at, texts[i].v);
+}
+
+static int key_put(struct km_op *base, sqlite3 *db, struct km_apply *apply, struct km_err *err)
+{
+    struct op *op = op_of(base);
+    sqlite3_stmt *s KM_CLEANUP(km_db_finalize) = NULL;
+    struct km_buf models KM_CLEANUP(km_buf_done) = KM_BUF(1u << 20);
+    int r = km_db_prepare(db, op->insert ? insert_sql : update_sql, &s, err);
+
+    if (r < 0)
+        return r;
+    km_key_models_json(&op->row->models, &models);
+    if (km_buf_failed(&models))
+        return km_fail_param(err, KM_E_LIMIT, "models", "the list of models is too long");
+    bind_row(s, op->row, km_buf_view(&models));
+    if (op->insert)
+        sqlite3_bind_int64(s, 23, op->row->spend);
+    r = km_db_run(s, err);
+    if (r == 0 && sqlite3_changes(db) == 0)
+        r = op->insert ? km_fail(err, KM_E_EXISTS, "this key exists already")
+                       : km_fail(err, KM_E_NOT_FOUND, "this key does not exist any more");
+    km_apply_forget_keys(apply);
+    return r == 0 ? append_audit(op, db, err) : r;
+}
+
+void km_store_key_put(struct km_store *store, struct km_mailbox *reply,
+                      const struct km_key_row *row, bool insert, const struct km_audit *audit,
+                      km_store_done_fn *done, void *ctx)
+{
+    struct op *op = op_new(reply, key_put, audit, 0, done, ctx);
+
+    op->row = km_key_row_new(row);
+    km_assert(op->row != NULL);
+    op->insert = insert;
+    submit(store, op);
+}
+
+/* One statement about the key in op->hash; ?2 and ?3 are number and now_us where it has them. */
+static int change_key(struct op *op, sqlite3 *db, struct km_apply *apply, const char *sql,
+                      struct km_err *err)
+{
+    sqlite3_stmt *s KM_CLEANUP(km_db_finalize) = NULL;
+    int r = km_db_prepare(db, sql, &s, err);
+
+    if (r < 0)
+        return r;
+    km_db_bind_blob(s, 1, op->hash, sizeof op->hash);
+    if (sqlite3_bind_parameter_count(s) > 1) {
+        sqlite3_bind_int64(s, 2, op->number);
+        sqlite3_bind_int64(s, 3, op->now_us);
+    }
+    r = km_db_run(s, err);
+    if (r == 0 && sqlite3_changes(db) == 0)
+        r = km_fail(err, KM_E_NOT_FOUND, "this key does not exist");
+    km_apply_forget_keys(apply);
+    return r == 0 ? append_audit(op, db, err) : r;
+}
+
+static int key_delete(struct km_op *op, sqlite3 *db, struct km_apply *apply, struct km_err *err)
+{
+    return change_key(op_of(op), db, apply, "DELETE FROM keys WHERE hash = ?1", err);
+}
+
+void km_store_key_delete(struct km_store *store, struct km_mailbox *reply, const uint8_t hash[32],
+                         const struct km_audit *audit, km_store_done_fn *done, void *ctx)
+{
+    struct op *op = op_new(reply, key_delete, audit, 0, done, ctx);
+
+    memcpy(op->hash, hash, sizeof op->hash);
+    submit(store, op);
+}
+
+static int key_reset(struct km_op *op, sqlite3 *db, struct km_apply *apply, struct km_err *err)
+{
+    return change_key(op_of(op), db, apply,
+                      "UPDATE keys SET spend = 0, budget_reset_us = ?2, window_us = ?3"
+                      " WHERE hash = ?1",
+                      err);
+}
+
+void km_store_key_reset(struct km_store *store, struct km_mailbox *reply, const uint8_t hash[32],
+                        int64_t budget_reset_us, km_store_done_fn *done, void *ctx)
+{
+    struct op *op = op_new(reply, key_reset, NULL, 0, done, ctx);
+
+    memcpy(op->hash, hash, sizeof op->hash);
+    op->number = budget_reset_us;
+    submit(store, op);
+}
+
+/* --- audit --- */
+
+static int audit_only(struct km_op *op, sqlite3 *db, struct km_apply *apply, struct km_err *err)
+{
+    (void)apply;
+    return append_audit(op_of(op), db, err);
+}
+
+void km_store_audit(struct km_store *store, struct km_mailbox *reply, const struct km_audit *audit,
+                    km_store_done_fn *done, void *ctx)
+{
+    submit(store, op_new(reply, audit_only, audit, 0, done, ctx));
+}
+
+/* --- prices --- */
+
+static int prices_put(struct km_op *base, sqlite3 *db, struct km_apply *apply, struct km_err *err)
+{
+    struct op *op = op_of(base);
+    sqlite3_stmt *del KM_CLEANUP(km_db_finalize) = NULL;
+    sqlite3_stmt *ins KM_CLEANUP(km_db_finalize) = NULL;
+    int r = km_db_prepare(db, "DELETE FROM prices WHERE source = ?1", &del, err);
+
+    (void)apply;
+    if (r == 0)
+        r = km_db_prepare(db,
+                          "INSERT OR REPLACE INTO prices (source, model, json) VALUES (?1, ?2, ?3)",
+                          &ins, err);
+    if (r == 0 && op->nprices) {
+        km_db_bind_text(del, 1, op->prices[0].source);
+        r = km_db_run(del, err);
+    }
+    for (size_t i = 0; r == 0 && i < op->nprices; i++) {
+        km_db_bind_text(ins, 1, op->prices[i].source);
+        km_db_bind_text(ins, 2, op->prices[i].model);
+        km_db_bind_text(ins, 3, op->prices[i].json);
+        r = km_db_run(ins, err);
+    }
+    return r == 0 ? append_audit(op, db, err) : r;
+}
+
+void km_store_prices_put(struct km_store *store, struct km_mailbox *reply,
+                         const struct km_price_row *rows, size_t n, const struct km_audit *audit,
+                         km_store_done_fn *done, void *ctx)
+{
+    size_t text = 0;
+    struct op *op;
+
+    for (size_t i = 0; i < n; i++)
+        text += rows[i].model.n + rows[i].source.n + rows[i].json.n;
+    op = op_new(reply, prices_put, audit, text, done, ctx);
+    op->prices = calloc(n ? n : 1, sizeof *op->prices);
+    km_assert(op->prices != NULL);
+    op->nprices = n;
+    for (size_t i = 0; i < n; i++) {
+        op->prices[i].model = keep(op, rows[i].model);
+        op->prices[i].source = keep(op, rows[i].source);
+        op->prices[i].json = keep(op, rows[i].json);
+    }
+    submit(store, op);
+}
+
+/* --- what the process before left open --- */
+
+static int charge_open(struct km_op *base, sqlite3 *db, struct km_apply *apply, struct km_err *err)
+{
+    size_t n = 0;
+
+    (void)db;
+    return km_apply_incomplete(apply, op_of(base)->number, &n, err);
+}
+
+void km_store_charge_open(struct km_store *store, struct km_mailbox *reply, int64_t before_us,
+                          km_store_done_fn *done, void *ctx)
+{
+    struct op *op = op_new(reply, charge_open, NULL, 0, done, ctx);
+
+    op->number = before_us;
+    submit(store, op);
+}

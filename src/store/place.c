@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* place.c - see place.h for the contract.
+ *
+ * SQLite makes a database of any empty file and of any missing one.  A ledger cannot be so
+ * forgiving: a file cut to nothing, or one deleted while its write-ahead log stayed, was a
+ * ledger once, and a fresh one in its place would silently forgive all spend.  So a store is
+ * made under another name, with all its tables, and linked to its own name when it is whole;
+ * whatever is found under that name and is not a store is an error that says what it is.
+ *
+ * The lock is a file beside the store, held by flock: it goes with the process, also by kill -9,
+ * and holds the writer's process id for the message to the second one.
+ */
+#include "store/place.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "store/db.h"
+#include "store/migrate.h"
+
+static int make_state_dir(const char *dir, struct km_err *err)
+{
+    if (mkdir(dir, 0700) == 0 || errno == EEXIST)
+        return 0;
+    return km_fail_errno(err, errno, "cannot make the state folder '%s'", dir);
+}
+
+int km_place_init(struct km_place *p, struct km_str setting, const char *state_dir,
+                  struct km_err *err)
+{
+    static const struct km_str scheme = { "sqlite:", 7 };
+    int n;
+
+    p->lock_fd = -1;
+    if (setting.n && !km_str_starts(setting, scheme))
+        return km_fail(err, KM_E_UNSUPPORTED,
+                       "store '%.*s': only sqlite:<path> is supported by this version",
+                       (int)km_str_chr(setting, ':'), setting.p);
+    if (setting.n) {
+        setting = km_str_skip(setting, scheme.n);
+        n = snprintf(p->path, sizeof p->path, "%.*s", KM_STR_ARG(setting));
+    } else {
+        n = make_state_dir(state_dir, err);
+        if (n < 0)
+            return n;
+        n = snprintf(p->path, sizeof p->path, "%s/kanmon.db", state_dir);
+    }
+    /* Room for "-wal", ".lock" and the like behind it. */
+    if (n <= 0 || (size_t)n + 16 > sizeof p->path)
+        return km_fail(err, KM_E_INVALID, "store: the path is empty or too long");
+    return 0;
+}
+
+static void beside(const struct km_place *p, const char *suffix, char out[KM_PLACE_PATH])
+{
+    (void)snprintf(out, KM_PLACE_PATH, "%.*s%s", KM_PLACE_PATH - 16, p->path, suffix);
+}
+
+int km_place_lock(struct km_place *p, struct km_err *err)
+{
+    char path[KM_PLACE_PATH], text[32] = "";
+    int fd, n;
+
+    beside(p, ".lock", path);
+    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return km_fail_errno(err, errno, "cannot open '%s'", path);
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        ssize_t got = pread(fd, text, sizeof text - 1, 0);
+
+        (void)close(fd);
+        return km_fail(err, KM_E_EXISTS, "store '%s' is in use by process %.*s", p->path,
+                       got > 0 ? (int)strcspn(text, "\n") : 1, got > 0 ? text : "?");
+    }
+    n = snprintf(text, sizeof text, "%ld\n", (long)getpid());
+    if (ftruncate(fd, 0) != 0 || pwrite(fd, text, (size_t)n, 0) != n) {
+        /* The number is a courtesy; a full disk must not keep a gateway from starting. */
+    }
+    p->lock_fd = fd;
+    return 0;
+}
+
+void km_place_unlock(struct km_place *p)
+{
+    if (p->lock_fd >= 0)
+        (void)close(p->lock_fd);
+    p->lock_fd = -1;
+}
+
+static int build(const char *path, struct km_err *err)
+{
+    sqlite3 *db KM_CLEANUP(km_db_done) = NULL;
+    char pragma[160];
+    int r;
+
+    (void)snprintf(pragma, sizeof pragma,
+                   "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = DELETE;"
+                   "PRAGMA synchronous = FULL; PRAGMA application_id = %d",
+                   KM_PLACE_APPLICATION_ID);
+    r = km_db_open(path, KM_DB_CREATE, &db, err);
+    if (r == 0 && chmod(path, 0600) != 0)
+        r = km_fail_errno(err, errno, "cannot protect '%s'", path);
+    if (r == 0)
+        r = km_db_exec(db, pragma, err);
+    if (r == 0)
+        r = km_migrate(db, path, err);
+    return r;
+}
+
+static int create(const struct km_place *p, struct km_err *err)
+{
+    char fresh[KM_PLACE_PATH];
+    int r;
+
+    beside(p, ".new", fresh);
+    (void)unlink(fresh); /* of a start that died half-way; we hold the lock */
+    r = build(fresh, err);
+    /* Not rename: what came to lie there meanwhile is not ours to replace. */
+    if (r == 0 && link(fresh, p->path) != 0)
+        r = km_fail_errno(err, errno, "cannot make the store '%s'", p->path);
+    (void)unlink(fresh);
+    return r;
+}
+
+static int check_kind(const struct km_place *p, struct km_err *err)
+{
+    sqlite3 *db KM_CLEANUP(km_db_done) = NULL;
+    int64_t id = 0, tables = 0;
+    int r = km_db_open(p->path, KM_DB_WRITE, &db, err);
+
+    if (r == 0)
+        r = km_db_int(db, "PRAGMA application_id", &id, err);
+    if (r == 0)
+        r = km_db_int(db, "SELECT count(*) FROM sqlite_schema", &tables, err);
+    if (r == 0 && (id != KM_PLACE_APPLICATION_ID || tables == 0))
+        r = km_fail(err, KM_E_STORE,
+                    "'%s' is a database of another program, not a kanmon store: name another file "
+                    "in kanmon_settings.store",
+                    p->path);
+    return r;
+}
+
+int km_place_prepare(const struct km_place *p, struct km_err *err)
+{
+    char wal[KM_PLACE_PATH];
+    struct stat st, wal_st;
+
+    beside(p, "-wal", wal);
+    if (stat(p->path, &st) != 0) {
+        if (errno != ENOENT)
+            return km_fail_errno(err, errno, "cannot look at the store '%s'", p->path);
+        if (stat(wal, &wal_st) == 0 && wal_st.st_size > 0)
+            return km_fail(err, KM_E_STORE,
+                           "the store '%s' is missing but its '-wal' is there: restore the file, "
+                           "or move the '-wal' away to begin a new store",
+                           p->path);
+        return create(p, err);
+    }
+    if (!S_ISREG(st.st_mode))
+        return km_fail(err, KM_E_STORE, "the store '%s' is not a file", p->path);
+    if (st.st_size == 0)
+        return km_fail(err, KM_E_STORE,
+                       "the store '%s' is empty (0 bytes), which no store ever is: restore it from "
+                       "a backup, or remove it to begin a new one",
+                       p->path);
+    return check_kind(p, err);
+}
+
+uint64_t km_place_bytes(const struct km_place *p)
+{
+    char wal[KM_PLACE_PATH];
+    struct stat st;
+    uint64_t n = 0;
+
+    beside(p, "-wal", wal);
+    if (stat(p->path, &st) == 0)
+        n += (uint64_t)st.st_size;
+    if (stat(wal, &st) == 0)
+        n += (uint64_t)st.st_size;
+    return n;
+}

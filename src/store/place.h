@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* place.h - where a SQLite store lies, whether what lies there is one, and who may write it. */
+#ifndef KM_STORE_PLACE_H
+#define KM_STORE_PLACE_H
+
+#include <limits.h>
+
+#include "base/str.h"
+
+#define KM_PLACE_PATH 4096
+#define KM_PLACE_APPLICATION_ID 0x4b4e4d4e /* "KNMN" */
+
+struct km_place {
+    char path[KM_PLACE_PATH];
+    int lock_fd; /* -1: not held */
+};
+
+/* "sqlite:<path>", or empty for kanmon.db in state_dir, which is made 0700 when missing. */
+int km_place_init(struct km_place *p, struct km_str setting, const char *state_dir,
+                  struct km_err *err) KM_MUST_USE;
+
+/* One process writes: KM_E_EXISTS names the one that does. */
+int km_place_lock(struct km_place *p, struct km_err *err) KM_MUST_USE;
+void km_place_unlock(struct km_place *p);
+
+/* Makes the file when nothing is there, complete or not at all, 0600; else looks whether it is
+ * a store.  A damaged, empty or foreign file is KM_E_STORE and stays as it is. */
+int km_place_prepare(const struct km_place *p, struct km_err *err) KM_MUST_USE;
+
+/* The file and its write-ahead log. */
+uint64_t km_place_bytes(const struct km_place *p);
+
+#endif

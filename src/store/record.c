@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* record.c - see record.h for the contract.
+ *
+ *     [ struct km_record: numbers, lengths ][ strings, one after the other ][ pad to 8 ]
+ *
+ * The strings of the route (what is called: type, group, model, deployment, provider, base)
+ * come first and in one run, so that the writer looks the whole run up in its dictionary by one
+ * hash over one piece of memory.
+ */
+#include "store/record.h"
+
+static const struct source {
+    size_t offset;
+    size_t max;
+} sources[KM_RECORD_STRINGS] = {
+    [KM_RECORD_CALL_TYPE] = { offsetof(struct km_ledger_entry, call_type), KM_RECORD_NAME_BYTES },
+    [KM_RECORD_MODEL_GROUP] = { offsetof(struct km_ledger_entry, model_group),
+                                KM_RECORD_NAME_BYTES },
+    [KM_RECORD_MODEL] = { offsetof(struct km_ledger_entry, model), KM_RECORD_NAME_BYTES },
+    [KM_RECORD_DEPLOYMENT] = { offsetof(struct km_ledger_entry, deployment), KM_RECORD_NAME_BYTES },
+    [KM_RECORD_PROVIDER] = { offsetof(struct km_ledger_entry, provider), KM_RECORD_NAME_BYTES },
+    [KM_RECORD_API_BASE] = { offsetof(struct km_ledger_entry, api_base), KM_RECORD_NAME_BYTES },
+    [KM_RECORD_USER] = { offsetof(struct km_ledger_entry, user), KM_RECORD_NAME_BYTES },
+    [KM_RECORD_METADATA] = { offsetof(struct km_ledger_entry, metadata), KM_RECORD_METADATA_BYTES },
+    [KM_RECORD_CLIENT_IP] = { offsetof(struct km_ledger_entry, client_ip), KM_RECORD_NAME_BYTES },
+};
+
+/* Metadata is JSON: cut in the middle it would be none, so one too long is left out. */
+static struct km_str string_of(const struct km_ledger_entry *e, size_t i)
+{
+    struct km_str s;
+
+    memcpy(&s, (const char *)e + sources[i].offset, sizeof s);
+    if (s.n > sources[i].max)
+        return i == KM_RECORD_METADATA ? KM_STR_NONE : km_str(s.p, sources[i].max);
+    return s;
+}
+
+static size_t padded(size_t n)
+{
+    return (n + 7) & ~(size_t)7;
+}
+
+size_t km_record_size(const struct km_ledger_entry *e)
+{
+    size_t n = sizeof(struct km_record);
+
+    for (size_t i = 0; i < KM_RECORD_STRINGS; i++)
+        n += string_of(e, i).n;
+    return padded(n);
+}
+
+void km_record_write(struct km_record *r, size_t size, const struct km_ledger_entry *e,
+                     enum km_record_kind kind)
+{
+    char *at = r->text;
+
+    *r = (struct km_record){
+        .size = (uint32_t)size,
+        .version = KM_RECORD_VERSION,
+        .kind = (uint8_t)kind,
+        .status = (uint16_t)(e->status < 0 || e->status > UINT16_MAX ? 0 : e->status),
+        .flags = e->flags,
+        .id = e->id,
+        .start_us = e->start_us,
+        .first_us = e->first_us,
+        .end_us = e->end_us,
+        .prompt_tokens = e->prompt_tokens,
+        .completion_tokens = e->completion_tokens,
+        .cached_tokens = e->cached_tokens,
+        .reserved = e->reserved,
+        .cost = e->cost,
+    };
+    memcpy(r->key_hash, e->key_hash, sizeof r->key_hash);
+    for (size_t i = 0; i < KM_RECORD_STRINGS; i++) {
+        struct km_str s = string_of(e, i);
+
+        r->len[i] = (uint16_t)s.n;
+        if (s.n)
+            memcpy(at, s.p, s.n);
+        at += s.n;
+    }
+}
+
+size_t km_record_offset(const struct km_record *r, enum km_record_string s)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < (size_t)s; i++)
+        n += r->len[i];
+    return n;
+}
+
+bool km_record_valid(struct km_str bytes)
+{
+    struct km_record r;
+    size_t n;
+
+    if (bytes.n < sizeof r)
+        return false;
+    memcpy(&r, bytes.p, sizeof r);
+    n = sizeof r + km_record_offset(&r, KM_RECORD_STRINGS);
+    return r.version == KM_RECORD_VERSION && r.size == bytes.n && padded(n) == bytes.n &&
+           (r.kind == KM_RECORD_INTENT || r.kind == KM_RECORD_SETTLED);
+}
+
+void km_record_entry(const struct km_record *r, struct km_ledger_entry *ret_entry)
+{
+    *ret_entry = (struct km_ledger_entry){
+        .id = r->id,
+        .call_type = km_record_text(r, KM_RECORD_CALL_TYPE),
+        .model_group = km_record_text(r, KM_RECORD_MODEL_GROUP),
+        .model = km_record_text(r, KM_RECORD_MODEL),
+        .deployment = km_record_text(r, KM_RECORD_DEPLOYMENT),
+        .provider = km_record_text(r, KM_RECORD_PROVIDER),
+        .api_base = km_record_text(r, KM_RECORD_API_BASE),
+        .user = km_record_text(r, KM_RECORD_USER),
+        .metadata = km_record_text(r, KM_RECORD_METADATA),
+        .client_ip = km_record_text(r, KM_RECORD_CLIENT_IP),
+        .start_us = r->start_us,
+        .first_us = r->first_us,
+        .end_us = r->end_us,
+        .prompt_tokens = r->prompt_tokens,
+        .completion_tokens = r->completion_tokens,
+        .cached_tokens = r->cached_tokens,
+        .reserved = r->reserved,
+        .cost = r->cost,
+        .status = r->status,
+        .flags = r->flags,
+    };
+    memcpy(ret_entry->key_hash, r->key_hash, sizeof r->key_hash);
+}

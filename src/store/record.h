@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* record.h - a ledger entry as bytes: what lies in a worker's batch, waits for the writer, and
+ * passes from one process to the next.
+ *
+ * Native byte order and layout: it never leaves the machine.  A record that comes from another
+ * process is checked whole before it is believed.
+ */
+#ifndef KM_STORE_RECORD_H
+#define KM_STORE_RECORD_H
+
+#include "store/ledger.h"
+
+#define KM_RECORD_VERSION 1
+#define KM_RECORD_NAME_BYTES 256 /* each string but metadata is cut here */
+#define KM_RECORD_METADATA_BYTES 4096
+
+enum km_record_kind { KM_RECORD_VOID, KM_RECORD_INTENT, KM_RECORD_SETTLED };
+
+/* The strings in the order of their bytes; those of the route first. */
+enum km_record_string {
+    KM_RECORD_CALL_TYPE,
+    KM_RECORD_MODEL_GROUP,
+    KM_RECORD_MODEL,
+    KM_RECORD_DEPLOYMENT,
+    KM_RECORD_PROVIDER,
+    KM_RECORD_API_BASE,
+    KM_RECORD_ROUTE_STRINGS,
+    KM_RECORD_USER = KM_RECORD_ROUTE_STRINGS,
+    KM_RECORD_METADATA,
+    KM_RECORD_CLIENT_IP,
+    KM_RECORD_STRINGS,
+};
+
+struct km_record {
+    uint32_t size; /* of all, a multiple of 8 */
+    uint16_t version;
+    uint8_t kind; /* enum km_record_kind */
+    uint8_t alone; /* SETTLED whose intent was never handed to the writer */
+    uint16_t len[KM_RECORD_STRINGS];
+    uint16_t status;
+    uint32_t flags;
+    struct km_uuid id;
+    uint8_t key_hash[32];
+    int64_t start_us, first_us, end_us;
+    int64_t prompt_tokens, completion_tokens, cached_tokens;
+    int64_t reserved, cost;
+    km_store_done_fn *done; /* NULL: nobody waits.  Never crosses processes */
+    void *ctx;
+    char text[];
+};
+
+/* Bytes a record of this entry takes. */
+size_t km_record_size(const struct km_ledger_entry *e);
+/* Writes size bytes (of km_record_size) to an 8-aligned place. */
+void km_record_write(struct km_record *r, size_t size, const struct km_ledger_entry *e,
+                     enum km_record_kind kind);
+/* Is it one whole, well-formed record?  bytes need not be aligned. */
+bool km_record_valid(struct km_str bytes);
+
+/* Bytes of all strings before the given one: its place in text. */
+size_t km_record_offset(const struct km_record *r, enum km_record_string s);
+static inline struct km_str km_record_text(const struct km_record *r, enum km_record_string s)
+{
+    return km_str(r->text + km_record_offset(r, s), r->len[s]);
+}
+
+/* The entry back; its strings point into the record. */
+void km_record_entry(const struct km_record *r, struct km_ledger_entry *ret_entry);
+
+#endif

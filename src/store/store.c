@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* store.c - see store.h for the contract.  Opening and closing; the parts do the work.
+ *
+ *     place    where the file lies, is it ours, who may write it
+ *     writer   the one writing connection and its thread        ops, ledgers -> commits
+ *     readers  two threads with read-only connections           queries -> JSON
+ *     imports  a ledger without a worker, for another process's records
+ *
+ * Order matters when closing: readers first (they answer to loops that still run), then the
+ * writer, which takes what workers left, then the lock.
+ */
+#include <stdlib.h>
+
+#include "store/inside.h"
+#include "store/reader.h"
+#include "store/writer.h"
+
+static int open_parts(struct km_store *store, bool handed_over, struct km_err *err)
+{
+    int r = km_place_lock(&store->place, err);
+
+    if (r == 0)
+        r = km_place_prepare(&store->place, err);
+    if (r == 0)
+        r = km_writer_new(store, handed_over, &store->writer, err);
+    if (r == 0)
+        r = km_readers_new(store, &store->readers, err);
+    return r;
+}
+
+int km_store_open(const struct km_store_args *args, struct km_store **ret_store, struct km_err *err)
+{
+    const struct km_store_settings *settings = args->settings;
+    struct km_store *store = calloc(1, sizeof *store);
+    int r;
+
+    if (!store)
+        return km_fail(err, KM_E_NOMEM, "store: out of memory");
+    store->strict = settings->accounting == KM_ACCOUNTING_STRICT;
+    store->commit_ms = (uint64_t)settings->commit_ms;
+    store->queue_bytes = (size_t)settings->queue_bytes;
+    store->log = args->log;
+    store->events = args->events;
+    atomic_init(&store->healthy, true);
+    pthread_mutex_init(&store->lock, NULL);
+    store->place.lock_fd = -1;
+    store->imports = km_ledger_new_import(store);
+    if (!store->imports)
+        r = km_fail(err, KM_E_NOMEM, "store: out of memory");
+    else
+        r = km_place_init(&store->place, settings->store, args->state_dir, err);
+    if (r == 0)
+        r = open_parts(store, args->handed_over, err);
+    if (r < 0) {
+        km_store_close(store);
+        return r;
+    }
+    *ret_store = store;
+    return 0;
+}
+
+struct km_store *km_store_close(struct km_store *store)
+{
+    if (!store)
+        return NULL;
+    km_readers_free(store->readers);
+    km_writer_free(store->writer);
+    km_ledger_free(store->imports);
+    km_place_unlock(&store->place);
+    pthread_mutex_destroy(&store->lock);
+    free(store);
+    return NULL;
+}
+
+int km_store_release_writer(struct km_store *store, struct km_err *err)
+{
+    return km_writer_release(store->writer, err);
+}
+
+void km_store_forward(struct km_store *store, km_ledger_forward_fn *fn, void *ctx)
+{
+    km_writer_forward(store->writer, fn, ctx);
+}
+
+int km_store_import_record(struct km_store *store, struct km_str record, struct km_err *err)
+{
+    return km_ledger_import(store->imports, record, err);
+}
+
+int km_store_record_read(struct km_str record, struct km_buf *scratch,
+                         struct km_ledger_entry *ret_entry, bool *ret_settled, struct km_err *err)
+{
+    const struct km_record *rec;
+
+    if (!km_record_valid(record))
+        return km_fail(err, KM_E_INVALID, "hand-over: not a ledger record of this version");
+    km_buf_reset(scratch);
+    km_buf_str(scratch, record);
+    if (km_buf_failed(scratch))
+        return km_fail(err, KM_E_NOMEM, "hand-over: out of memory");
+    rec = (const struct km_record *)(const void *)scratch->p;
+    km_record_entry(rec, ret_entry);
+    *ret_settled = rec->kind == KM_RECORD_SETTLED;
+    return 0;
+}
+
+bool km_store_healthy(const struct km_store *store)
+{
+    return atomic_load_explicit(&store->healthy, memory_order_relaxed);
+}
+
+uint64_t km_store_size_bytes(struct km_store *store)
+{
+    return km_place_bytes(&store->place);
+}
+
+size_t km_store_queued(const struct km_store *store)
+{
+    struct km_store *s = (struct km_store *)(uintptr_t)store; /* the lock is not part of it */
+    size_t n = 0;
+
+    pthread_mutex_lock(&s->lock);
+    for (size_t i = 0; i < atomic_load(&s->nledgers); i++)
+        n += km_ledger_waiting(s->ledgers[i]);
+    pthread_mutex_unlock(&s->lock);
+    return n + km_ledger_waiting(store->imports);
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* store_settings.c - what the configuration file may say about the store and the ledger.
+ *
+ * The rows stand in kanmon_settings.  All need a restart: the writer, its connection and the
+ * promises it gave (what was committed before which byte went out) belong to one life of the
+ * process.
+ */
+#include "store/store.h"
+
+static const char *const modes[] = { "eventual", "strict", NULL };
+
+static const struct km_setting rows[] = {
+    { .name = "store",
+      .type = KM_SET_STR,
+      .offset = offsetof(struct km_store_settings, store),
+      .flags = KM_SET_RESTART,
+      .help = "Where keys, spend, prices and the audit chain are kept: `sqlite:<path>`. Unset: "
+              "`kanmon.db` in the state folder." },
+    { .name = "accounting",
+      .type = KM_SET_ENUM,
+      .offset = offsetof(struct km_store_settings, accounting),
+      .def = "eventual",
+      .choices = modes,
+      .flags = KM_SET_RESTART,
+      .help = "`strict` commits a call's intent before its first upstream byte and its settlement "
+              "before its last byte to the client; `eventual` commits both within commit_time." },
+    { .name = "commit_time",
+      .type = KM_SET_MS,
+      .offset = offsetof(struct km_store_settings, commit_ms),
+      .def = "20ms",
+      .min = 1,
+      .max = 10000,
+      .flags = KM_SET_RESTART,
+      .help = "Eventual accounting: the most time from an entry of the ledger to its commit." },
+    { .name = "ledger_queue",
+      .type = KM_SET_BYTES,
+      .offset = offsetof(struct km_store_settings, queue_bytes),
+      .def = "64MiB",
+      .min = 1 << 20,
+      .max = (int64_t)1 << 36,
+      .flags = KM_SET_RESTART,
+      .help = "Ledger entries that may wait for the store; past it calls are refused with 503." },
+    { 0 },
+};
+
+const struct km_settings_table km_store_settings_table = {
+    .section = "kanmon_settings",
+    .rows = rows,
+    .size = sizeof(struct km_store_settings),
+    .extra = SIZE_MAX,
+};

@@ -1,0 +1,524 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* writer.c - see writer.h for the contract.
+ *
+ *     IDLE --wake--> ARMED --commit_ms/2 passed--> take all, one transaction --> IDLE
+ *       \--urgent--> URGENT ---------at once-------^
+ *
+ * In eventual accounting a first entry arms the writer, and it waits half of commit_ms for
+ * company: at most a hundred commits a second by default, however many calls, and every entry
+ * in the file within commit_ms.  In strict accounting, and for operations, it goes at once, and
+ * company is what queued while the last commit was under way: the slower the disk, the larger
+ * the group.  A worker that finds the state set already does not signal.
+ *
+ * A transaction that fails is rolled back whole.  Operations in it are answered with the error;
+ * chunks stay, in their order, and are tried again.  The store is unhealthy until one succeeds.
+ *
+ * Checkpoints are the writer's, when it has nothing else to do or the log has grown large: left
+ * to SQLite they would come inside a commit that somebody waits for.
+ */
+#include "store/writer.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/time.h"
+#include "store/inside.h"
+#include "store/migrate.h"
+
+#define RETRY_MS 250
+#define CHECKPOINT_IDLE 256 /* pages in the log worth a checkpoint when idle */
+#define CHECKPOINT_BUSY 8192 /* 32 MiB: worth one even when busy */
+
+enum wake { IDLE, ARMED, URGENT };
+
+struct km_writer {
+    struct km_store *store;
+    pthread_t thread;
+    sqlite3 *db; /* writer's thread; NULL: released */
+    struct km_apply *apply;
+    struct km_chunk *pending; /* taken, not committed; writer's thread */
+    struct km_chunk **pending_end;
+    int wal_pages; /* since the last checkpoint */
+    bool failed;
+
+    _Atomic int wake; /* enum wake; rises outside the lock only by way of wake() */
+    pthread_mutex_t lock; /* guards everything below */
+    pthread_cond_t more; /* to the writer */
+    pthread_cond_t released; /* to who waits in release() */
+    uint64_t armed_ms;
+    struct km_op *ops, **ops_end;
+    struct km_chunk *adopted, **adopted_end;
+    km_ledger_forward_fn *forward;
+    void *forward_ctx;
+    bool stop, release, is_released;
+    int release_result;
+    struct km_err release_err;
+};
+
+/* --- the queue --- */
+
+void km_writer_wake(struct km_writer *w, bool urgent)
+{
+    int want = urgent ? URGENT : ARMED;
+
+    if (atomic_load_explicit(&w->wake, memory_order_relaxed) >= want)
+        return;
+    pthread_mutex_lock(&w->lock);
+    if (atomic_load_explicit(&w->wake, memory_order_relaxed) < want) {
+        if (atomic_load_explicit(&w->wake, memory_order_relaxed) == IDLE)
+            w->armed_ms = km_mono_ms();
+        atomic_store_explicit(&w->wake, want, memory_order_relaxed);
+        pthread_cond_signal(&w->more);
+    }
+    pthread_mutex_unlock(&w->lock);
+}
+
+void km_writer_adopt(struct km_writer *w, struct km_chunk *list)
+{
+    if (!list)
+        return;
+    pthread_mutex_lock(&w->lock);
+    *w->adopted_end = list;
+    while (*w->adopted_end)
+        w->adopted_end = &(*w->adopted_end)->next;
+    pthread_mutex_unlock(&w->lock);
+    km_writer_wake(w, true);
+}
+
+static void on_answer(struct km_msg *msg, void *owner)
+{
+    struct km_op *op = KM_CONTAINER(msg, struct km_op, msg);
+
+    (void)owner;
+    if (op->done)
+        op->done(op->ctx, op->result < 0 ? &op->err : NULL);
+    op->free(op);
+}
+
+static void answer(struct km_op *op)
+{
+    op->msg.run = on_answer;
+    if (op->reply)
+        km_mailbox_post(op->reply, &op->msg);
+    else
+        op->free(op);
+}
+
+static void answer_all(struct km_op *ops)
+{
+    while (ops) {
+        struct km_op *op = ops;
+
+        ops = op->next;
+        answer(op);
+    }
+}
+
+void km_writer_submit(struct km_writer *w, struct km_op *op)
+{
+    op->next = NULL;
+    pthread_mutex_lock(&w->lock);
+    *w->ops_end = op;
+    w->ops_end = &op->next;
+    pthread_mutex_unlock(&w->lock);
+    km_writer_wake(w, true);
+}
+
+/* --- one transaction --- */
+
+static void set_health(struct km_writer *w, bool healthy, const struct km_err *err)
+{
+    struct km_store *store = w->store;
+
+    if (atomic_exchange(&store->healthy, healthy) == healthy)
+        return;
+    if (healthy) {
+        km_log_msg(store->log, KM_LOG_INFO, "store.recovered", "the store can be written again");
+        if (store->events)
+            km_event_add(store->events, KM_LOG_INFO, "store.recovered", "the store works again");
+        return;
+    }
+    km_log_msg(store->log, KM_LOG_ERROR, "store.failed", "%s", err->text);
+    if (store->events)
+        km_event_add(store->events, KM_LOG_ERROR, "store.failed", "%s", err->text);
+}
+
+/* Each in a savepoint: one that fails by itself (a key that exists) spoils nothing else. */
+static int run_op(struct km_writer *w, struct km_op *op, struct km_err *err)
+{
+    int r = km_db_exec(w->db, "SAVEPOINT op", err);
+
+    if (r < 0)
+        return r;
+    op->result = op->run(op, w->db, w->apply, &op->err);
+    if (op->result == 0)
+        return km_db_exec(w->db, "RELEASE op", err);
+    /* Some errors (disk full) end the whole transaction, not only the statement. */
+    if (sqlite3_get_autocommit(w->db)) {
+        *err = op->err;
+        return op->result;
+    }
+    return km_db_exec(w->db, "ROLLBACK TO op; RELEASE op", err);
+}
+
+static int write_all(struct km_writer *w, struct km_op *ops, struct km_err *err)
+{
+    int r = 0;
+
+    for (struct km_op *op = ops; r == 0 && op; op = op->next)
+        r = run_op(w, op, err);
+    for (struct km_chunk *c = w->pending; r == 0 && c; c = c->next)
+        for (struct km_record *rec = NULL; r == 0 && (rec = km_chunk_next(c, rec));)
+            if (rec->kind != KM_RECORD_VOID)
+                r = km_apply_record(w->apply, rec, err);
+    return r == 0 ? km_apply_finish(w->apply, err) : r;
+}
+
+static int transact(struct km_writer *w, struct km_op *ops, struct km_err *err)
+{
+    int r = km_db_exec(w->db, "BEGIN IMMEDIATE", err);
+
+    /* After a failure something must really be written to know that it can be. */
+    if (r == 0 && w->failed)
+        r = km_db_exec(w->db, "UPDATE meta SET value = value", err);
+    if (r == 0)
+        r = write_all(w, ops, err);
+    if (r == 0)
+        r = km_db_exec(w->db, "COMMIT", err);
+    if (r == 0) {
+        km_apply_committed(w->apply);
+        return 0;
+    }
+    km_apply_rolled_back(w->apply);
+    if (!sqlite3_get_autocommit(w->db))
+        sqlite3_exec(w->db, "ROLLBACK", NULL, NULL, NULL);
+    return r;
+}
+
+static void commit(struct km_writer *w, struct km_op *ops)
+{
+    struct km_err err = { 0 };
+    int r = transact(w, ops, &err);
+
+    w->failed = r < 0;
+    set_health(w, r == 0, &err);
+    for (struct km_op *op = ops; r < 0 && op; op = op->next) {
+        if (op->result < 0)
+            continue;
+        op->result = r;
+        op->err = err;
+    }
+    answer_all(ops);
+    if (r < 0) {
+        for (struct km_chunk *c = w->pending; c; c = c->next)
+            km_chunk_failed(c, &err);
+        return;
+    }
+    while (w->pending) {
+        struct km_chunk *c = w->pending;
+
+        w->pending = c->next;
+        km_chunk_committed(c);
+    }
+    w->pending_end = &w->pending;
+}
+
+static int on_wal(void *ctx, sqlite3 *db, const char *name, int pages)
+{
+    struct km_writer *w = ctx;
+
+    (void)db;
+    (void)name;
+    w->wal_pages = pages;
+    return SQLITE_OK;
+}
+
+static void checkpoint(struct km_writer *w, int from_pages)
+{
+    if (w->failed || w->wal_pages < from_pages)
+        return;
+    w->wal_pages = 0;
+    if (w->db)
+        sqlite3_wal_checkpoint_v2(w->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+}
+
+/* --- after the hand-over --- */
+
+static void refuse(struct km_op *ops)
+{
+    for (struct km_op *op = ops; op; op = op->next)
+        op->result = km_fail(&op->err, KM_E_STORE,
+                             "the store was handed over to a new process: ask that one");
+    answer_all(ops);
+}
+
+static void forward_all(struct km_writer *w)
+{
+    km_ledger_forward_fn *fn;
+    void *ctx;
+
+    pthread_mutex_lock(&w->lock);
+    fn = w->forward;
+    ctx = w->forward_ctx;
+    pthread_mutex_unlock(&w->lock);
+    while (fn && w->pending) {
+        struct km_chunk *c = w->pending;
+
+        for (struct km_record *rec = NULL; (rec = km_chunk_next(c, rec));)
+            if (rec->kind != KM_RECORD_VOID)
+                fn(ctx, km_str((const char *)rec, rec->size));
+        w->pending = c->next;
+        km_chunk_committed(c);
+    }
+    if (!w->pending)
+        w->pending_end = &w->pending;
+}
+
+static void release(struct km_writer *w)
+{
+    struct km_err err = { 0 };
+    int r = 0;
+
+    if (w->failed && w->pending)
+        r = km_fail(&err, KM_E_STORE, "the store cannot be written: it is not handed over");
+    if (r == 0 && w->db) {
+        w->apply = km_apply_free(w->apply);
+        w->db = km_db_close(w->db);
+        km_place_unlock(&w->store->place);
+    }
+    pthread_mutex_lock(&w->lock);
+    w->release = false;
+    w->is_released = w->db == NULL;
+    w->release_result = r;
+    w->release_err = err;
+    pthread_cond_broadcast(&w->released);
+    pthread_mutex_unlock(&w->lock);
+}
+
+int km_writer_release(struct km_writer *w, struct km_err *err)
+{
+    int r;
+
+    pthread_mutex_lock(&w->lock);
+    w->release = true;
+    atomic_store(&w->wake, URGENT);
+    pthread_cond_signal(&w->more);
+    while (w->release)
+        pthread_cond_wait(&w->released, &w->lock);
+    r = w->release_result;
+    if (r < 0 && err)
+        *err = w->release_err;
+    pthread_mutex_unlock(&w->lock);
+    return r;
+}
+
+void km_writer_forward(struct km_writer *w, km_ledger_forward_fn *fn, void *ctx)
+{
+    pthread_mutex_lock(&w->lock);
+    w->forward = fn;
+    w->forward_ctx = ctx;
+    pthread_mutex_unlock(&w->lock);
+    km_writer_wake(w, true);
+}
+
+/* --- the thread --- */
+
+static void wait_until(struct km_writer *w, uint64_t at_ms)
+{
+    const struct timespec ts = { .tv_sec = (time_t)(at_ms / 1000),
+                                 .tv_nsec = (long)(at_ms % 1000) * 1000000 };
+
+    (void)pthread_cond_timedwait(&w->more, &w->lock, &ts);
+}
+
+/* Under the lock.  Returns when there is something to do, or nothing and a checkpoint is due. */
+static void wait_for_work(struct km_writer *w)
+{
+    uint64_t retry_ms = km_mono_ms() + RETRY_MS;
+    uint64_t delay_ms = w->store->commit_ms / 2;
+
+    while (!w->stop && atomic_load(&w->wake) != URGENT) {
+        if (atomic_load(&w->wake) == ARMED && !w->failed) {
+            if (km_mono_ms() >= w->armed_ms + delay_ms)
+                return;
+            wait_until(w, w->armed_ms + delay_ms);
+        } else if (w->failed) {
+            /* What fails now will hardly work a moment later, whoever asks. */
+            if (km_mono_ms() >= retry_ms)
+                return;
+            wait_until(w, retry_ms);
+        } else if (w->wal_pages >= CHECKPOINT_IDLE) {
+            pthread_mutex_unlock(&w->lock);
+            checkpoint(w, CHECKPOINT_IDLE);
+            pthread_mutex_lock(&w->lock);
+        } else {
+            pthread_cond_wait(&w->more, &w->lock);
+        }
+    }
+}
+
+static void add_pending(struct km_writer *w, struct km_chunk *list)
+{
+    *w->pending_end = list;
+    while (*w->pending_end)
+        w->pending_end = &(*w->pending_end)->next;
+}
+
+static void take_ledgers(struct km_writer *w)
+{
+    struct km_store *store = w->store;
+
+    pthread_mutex_lock(&store->lock);
+    for (size_t i = 0, n = atomic_load(&store->nledgers); i < n; i++)
+        add_pending(w, km_ledger_take(store->ledgers[i]));
+    pthread_mutex_unlock(&store->lock);
+    if (store->imports)
+        add_pending(w, km_ledger_take(store->imports));
+}
+
+static void *run(void *arg)
+{
+    struct km_writer *w = arg;
+    bool stop = false;
+
+    while (!stop) {
+        struct km_op *ops;
+        bool must_release;
+
+        pthread_mutex_lock(&w->lock);
+        wait_for_work(w);
+        /* Before the ledgers are taken: what is appended after its ledger was taken wakes us
+         * again. */
+        atomic_store(&w->wake, IDLE);
+        ops = w->ops;
+        w->ops = NULL;
+        w->ops_end = &w->ops;
+        add_pending(w, w->adopted);
+        w->adopted = NULL;
+        w->adopted_end = &w->adopted;
+        stop = w->stop;
+        must_release = w->release;
+        pthread_mutex_unlock(&w->lock);
+
+        take_ledgers(w);
+        if (!w->db) {
+            refuse(ops);
+            forward_all(w);
+        } else if (ops || w->pending || w->failed) {
+            commit(w, ops);
+            checkpoint(w, CHECKPOINT_BUSY);
+        }
+        if (must_release)
+            release(w);
+    }
+    return NULL;
+}
+
+/* --- life --- */
+
+static int open_db(struct km_writer *w, bool handed_over, struct km_err *err)
+{
+    const char *path = w->store->place.path;
+    size_t charged = 0;
+    int r = km_db_open(path, KM_DB_WRITE, &w->db, err);
+
+    if (r == 0)
+        r = km_db_exec(w->db,
+                       w->store->strict ? "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL"
+                                        : "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL",
+                       err);
+    if (r == 0)
+        r = km_db_exec(w->db,
+                       "PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 67108864;"
+                       "PRAGMA cache_size = -4096",
+                       err);
+    if (r == 0)
+        r = km_migrate(w->db, path, err);
+    if (r == 0)
+        r = km_apply_new(w->db, &w->apply, err);
+    if (r < 0 || handed_over)
+        return r;
+    r = km_db_exec(w->db, "BEGIN IMMEDIATE", err);
+    if (r == 0)
+        r = km_apply_incomplete(w->apply, 0, &charged, err);
+    if (r == 0)
+        r = km_apply_finish(w->apply, err);
+    if (r == 0)
+        r = km_db_exec(w->db, "COMMIT", err);
+    km_apply_committed(w->apply);
+    if (r == 0 && charged)
+        km_log_msg(w->store->log, KM_LOG_WARN, "store.incomplete",
+                   "%zu calls had not settled when the last process ended: charged as reserved",
+                   charged);
+    return r;
+}
+
+static void destroy(struct km_writer *w)
+{
+    km_apply_free(w->apply);
+    km_db_close(w->db);
+    pthread_cond_destroy(&w->more);
+    pthread_cond_destroy(&w->released);
+    pthread_mutex_destroy(&w->lock);
+    free(w);
+}
+
+int km_writer_new(struct km_store *store, bool handed_over, struct km_writer **ret_writer,
+                  struct km_err *err)
+{
+    struct km_writer *w = calloc(1, sizeof *w);
+    pthread_condattr_t attr;
+    int r;
+
+    if (!w)
+        return km_fail(err, KM_E_NOMEM, "store: out of memory");
+    w->store = store;
+    w->pending_end = &w->pending;
+    w->ops_end = &w->ops;
+    w->adopted_end = &w->adopted;
+    pthread_mutex_init(&w->lock, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&w->more, &attr);
+    pthread_cond_init(&w->released, &attr);
+    pthread_condattr_destroy(&attr);
+    r = open_db(w, handed_over, err);
+    if (r == 0) {
+        sqlite3_wal_hook(w->db, on_wal, w);
+        if (pthread_create(&w->thread, NULL, run, w) != 0)
+            r = km_fail_errno(err, errno, "cannot start the store's writer");
+    }
+    if (r < 0) {
+        destroy(w);
+        return r;
+    }
+    *ret_writer = w;
+    return 0;
+}
+
+struct km_writer *km_writer_free(struct km_writer *w)
+{
+    size_t lost = 0;
+
+    if (!w)
+        return NULL;
+    pthread_mutex_lock(&w->lock);
+    w->stop = true;
+    pthread_cond_signal(&w->more);
+    pthread_mutex_unlock(&w->lock);
+    pthread_join(w->thread, NULL);
+    checkpoint(w, 1);
+    while (w->pending) {
+        struct km_chunk *c = w->pending;
+
+        w->pending = c->next;
+        lost += c->n;
+        km_chunk_committed(c);
+    }
+    if (lost)
+        km_log_msg(w->store->log, KM_LOG_ERROR, "store.lost",
+                   "%zu bytes of the ledger could not be written before the end", lost);
+    destroy(w);
+    return NULL;
+}

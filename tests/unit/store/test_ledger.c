@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "support.h"
+
+static void a_call_within_one_commit_is_one_row_and_no_intent(void **state)
+{
+    struct place p;
+    struct km_ledger_entry e;
+
+    (void)state;
+    place_init(&p);
+    place_open(&p);
+    e = entry(&p, 1, 1234);
+    intend(&p, &e);
+    settle(&p, &e);
+    sync_store(&p);
+    assert_int_equal(number(p.db, "SELECT count(*) FROM spend"), 1);
+    assert_int_equal(number(p.db, "SELECT cost FROM spend"), 1234);
+    assert_int_equal(number(p.db, "SELECT count(*) FROM intents"), 0);
+    assert_int_equal(number(p.db, "SELECT sum(calls) FROM daily"), 1);
+    assert_int_equal(number(p.db, "SELECT sum(cost) FROM daily"), 1234);
+    assert_int_equal(km_store_queued(p.store), 0);
+    place_done(&p);
+}
+
+static void a_call_over_two_commits_is_an_intent_and_then_a_row(void **state)
+{
+    struct place p;
+    struct km_ledger_entry e;
+
+    (void)state;
+    place_init(&p);
+    place_open(&p);
+    e = entry(&p, 1, 10);
+    intend(&p, &e);
+    sync_store(&p);
+    assert_int_equal(number(p.db, "SELECT count(*) FROM intents"), 1);
+    assert_int_equal(number(p.db, "SELECT reserved FROM intents"), 20);
+    assert_int_equal(number(p.db, "SELECT count(*) FROM spend"), 0);
+    settle(&p, &e);
+    sync_store(&p);
+    assert_int_equal(number(p.db, "SELECT count(*) FROM intents"), 0);
+    assert_int_equal(number(p.db, "SELECT sum(cost) FROM spend"), 10);
+    place_done(&p);
+}
+
+static void a_settlement_larger_than_its_intent_still_takes_its_place(void **state)
+{
+    static const char tags[] = "{\"tags\":[\"a much longer metadata than the intent had\"]}";
+    struct place p;
+    struct km_ledger_entry e;
+
+    (void)state;
+    place_init(&p);
+    place_open(&p);
+    for (int i = 0; i < 1000; i++) {
+        e = entry(&p, 1, 1);
+        intend(&p, &e);
+        e.metadata = km_str_c(tags);
+        settle(&p, &e);
+    }
+    sync_store(&p);
+    assert_int_equal(number(p.db, "SELECT count(*) FROM spend WHERE metadata LIKE '%longer%'"),
+                     1000);
+    assert_int_equal(number(p.db, "SELECT count(*) FROM intents"), 0);
+    assert_int_equal(number(p.db, "SELECT sum(calls) FROM daily"), 1000);
+    place_done(&p);
+}
+
+static void nothing_is_counted_twice(void **state)
+{
+    struct place p;
+    struct km_key_row row = key_row(7);
+    struct km_ledger_entry e;
+
+    (void)state;
+    place_init(&p);
+    place_open(&p);
+    put_key(&p, &row, true);
+    assert_int_equal(answer(&p), 0);
+    e = entry(&p, 7, 100);
+    for (int i = 0; i < 5; i++) {
+        settle(&p, &e);
+        if (i == 2)
+            sync_store(&p);
+    }
+    sync_store(&p);
+    assert_int_equal(number(p.db, "SELECT count(*) FROM spend"), 1);
+    assert_int_equal(number(p.db, "SELECT spend FROM keys"), 100);
+    assert_int_equal(number(p.db, "SELECT sum(calls) FROM daily"), 1);
+    place_done(&p);
+}
+
+static void what_a_crash_left_open_is_charged_as_reserved(void **state)
+{
+    struct place p;
+    struct km_key_row row = key_row(3);
+    struct km_ledger_entry open, settled;
+
+    (void)state;
+    place_init(&p);
+    place_open(&p);
+    put_key(&p, &row, true);
+    assert_int_equal(answer(&p), 0);
+    open = entry(&p, 3, 500);
+    settled = entry(&p, 3, 11);
+    intend(&p, &open);
+    intend(&p, &settled);
+    sync_store(&p);
+    settle(&p, &settled);
+    sync_store(&p);
+    place_close(&p); /* the open one is never settled: as after a crash */
+    assert_int_equal(number(p.db, "SELECT count(*) FROM intents"), 1);
+    place_open(&p);
+    assert_int_equal(number(p.db, "SELECT count(*) FROM intents"), 0);
+    assert_int_equal(number(p.db, "SELECT cost FROM spend WHERE flags & 8"), 1000);
+    assert_int_equal(number(p.db, "SELECT spend FROM keys"), 1011);
+    assert_int_equal(number(p.db, "SELECT sum(cost) FROM daily"), 1011);
+    settle(&p, &open); /* too late: charged already */
+    sync_store(&p);
+    assert_int_equal(number(p.db, "SELECT spend FROM keys"), 1011);
+    assert_int_equal(number(p.db, "SELECT count(*) FROM spend"), 2);
+    place_done(&p);
+}
+
+static void strict_answers_after_the_commit(void **state)
+{
+    struct place p;
+    struct km_ledger_entry e;
+    bool wait = false;
+
+    (void)state;
+    place_init(&p);
+    p.settings.accounting = KM_ACCOUNTING_STRICT;
+    place_open(&p);
+    e = entry(&p, 1, 10);
+    assert_int_equal(km_ledger_intent(p.ledger, &e, on_done, &p, &wait, NULL), 0);
+    assert_true(wait);
+    assert_int_equal(p.answers, 0);
+    assert_int_equal(answer(&p), 0);
+    assert_int_equal(number(p.db, "SELECT count(*) FROM intents"), 1);
+    km_ledger_settle(p.ledger, &e, on_done, &p, &wait);
+    assert_true(wait);
+    assert_int_equal(answer(&p), 0);
+    assert_int_equal(number(p.db, "SELECT count(*) FROM intents"), 0);
+    assert_int_equal(number(p.db, "SELECT count(*) FROM spend"), 1);
+    assert_int_equal(p.answers, 2);
+    place_done(&p);
+}
+
+static void strict_settles_a_call_whose_intent_is_still_waited_for(void **state)
+{
+    struct place p;
+    struct km_ledger_entry e;
+    bool wait = false;
+
+    (void)state;
+    place_init(&p);
+    p.settings.accounting = KM_ACCOUNTING_STRICT;
+    place_open(&p);
+    e = entry(&p, 1, 10);
+    assert_int_equal(km_ledger_intent(p.ledger, &e, on_done, &p, &wait, NULL), 0);
+    km_ledger_settle(p.ledger, &e, on_done, &p, &wait);
+    while (p.answers < 2)
+        assert_int_equal(answer(&p), 0);
+    assert_int_equal(number(p.db, "SELECT count(*) FROM intents"), 0);
+    assert_int_equal(number(p.db, "SELECT count(*) FROM spend"), 1);
+    place_done(&p);
+}
+
+static void spend_before_the_windows_turn_stays_in_the_window_before(void **state)
+{
+    struct place p;
+    struct km_key_row row = key_row(7);
+    struct km_ledger_entry before, after;
+
+    (void)state;
+    place_init(&p);
+    place_open(&p);
+    put_key(&p, &row, true);
+    assert_int_equal(answer(&p), 0);
+    before = entry(&p, 7, 100);
+    before.end_us = before.start_us = km_wall_us() - 5000000;
+    settle(&p, &before);
+    sync_store(&p);
+    assert_int_equal(number(p.db, "SELECT spend FROM keys"), 100);
+    km_store_key_reset(p.store, p.reply, row.hash, km_wall_us() + 1000000, on_done, &p);
+    assert_int_equal(answer(&p), 0);
+    assert_int_equal(number(p.db, "SELECT spend FROM keys"), 0);
+    before.id = km_uuid7(&p.ids);
+    settle(&p, &before);
+    after = entry(&p, 7, 7);
+    settle(&p, &after);
+    sync_store(&p);
+    assert_int_equal(number(p.db, "SELECT spend FROM keys"), 7);
+    assert_int_equal(number(p.db, "SELECT sum(cost) FROM daily"), 207);
+    place_done(&p);
+}
+
+static void absurd_numbers_do_not_jam_the_ledger(void **state)
+{
+    struct place p;
+    struct km_key_row row = key_row(7);
+    struct km_ledger_entry e;
+
+    (void)state;
+    place_init(&p);
+    place_open(&p);
+    put_key(&p, &row, true);
+    assert_int_equal(answer(&p), 0);
+    for (int i = 0; i < 2000; i++) {
+        e = entry(&p, 7, INT64_MAX / 2);
+        e.prompt_tokens = INT64_MAX;
+        e.completion_tokens = INT64_MIN;
+        settle(&p, &e);
+        if (i % 100 == 99)
+            sync_store(&p);
+    }
+    e = entry(&p, 7, -1);
+    settle(&p, &e);
+    sync_store(&p);
+    assert_true(km_store_healthy(p.store));
+    assert_int_equal(number(p.db, "SELECT count(*) FROM spend"), 2001);
+    assert_true(number(p.db, "SELECT spend FROM keys") > 0);
+    assert_int_equal(number(p.db, "SELECT typeof(spend) = 'integer' FROM keys"), 1);
+    place_done(&p);
+}
+
+static void each_route_and_key_has_one_number(void **state)
+{
+    struct place p;
+
+    (void)state;
+    place_init(&p);
+    place_open(&p);
+    for (int i = 0; i < 200; i++) {
+        struct km_ledger_entry e = entry(&p, (uint8_t)(i % 4), 1);
+
+        e.model = i % 2 ? KM_STR("ab") : KM_STR("a");
+        e.deployment = i % 2 ? KM_STR("c") : KM_STR("bc"); /* the same bytes in a row */
+        settle(&p, &e);
+        if (i == 100)
+            sync_store(&p);
+    }
+    place_close(&p);
+    place_open(&p);
+    for (int i = 0; i < 4; i++) {
+        struct km_ledger_entry e = entry(&p, (uint8_t)i, 1);
+
+        e.model = KM_STR("ab");
+        e.deployment = KM_STR("c");
+        settle(&p, &e);
+    }
+    sync_store(&p);
+    assert_int_equal(number(p.db, "SELECT count(*) FROM routes"), 2);
+    assert_int_equal(number(p.db, "SELECT count(*) FROM key_ids"), 4);
+    assert_int_equal(number(p.db, "SELECT sum(calls) FROM daily"), 204);
+    assert_int_equal(number(p.db, "SELECT count(*) FROM spend s JOIN routes r ON r.id = s.route"
+                                  " WHERE r.model = 'ab' AND r.deployment = 'c'"),
+                     104);
+    place_done(&p);
+}
+
+static void a_ledger_given_up_is_written_all_the_same(void **state)
+{
+    struct place p;
+    struct km_ledger_entry e;
+
+    (void)state;
+    place_init(&p);
+    place_open(&p);
+    for (int i = 0; i < 500; i++) {
+        e = entry(&p, 1, 1);
+        settle(&p, &e);
+    }
+    place_close(&p);
+    assert_int_equal(number(p.db, "SELECT count(*) FROM spend"), 500);
+    place_done(&p);
+}
+
+static void a_worker_that_outruns_the_writer_is_refused_new_calls_only(void **state)
+{
+    struct place p;
+    struct km_ledger_entry e;
+    struct km_err err = { 0 };
+    int accepted = 0, r;
+    bool wait;
+
+    (void)state;
+    place_init(&p);
+    p.settings.queue_bytes = 64 * 1024;
+    p.settings.commit_ms = 10000; /* nothing is written while we fill */
+    place_open(&p);
+    e = entry(&p, 1, 1);
+    while ((r = km_ledger_intent(p.ledger, &e, NULL, NULL, &wait, &err)) == 0) {
+        accepted++;
+        e.id = km_uuid7(&p.ids);
+    }
+    assert_int_equal(r, KM_E_OVERLOADED);
+    assert_true(err.retry_after_ms > 0);
+    assert_in_range(accepted, 50, 150);
+    for (int i = 0; i < accepted; i++) {
+        e = entry(&p, 1, 1); /* settlements of others: still room */
+        settle(&p, &e);
+    }
+    km_ledger_flush(p.ledger);
+    sync_store(&p);
+    assert_int_equal(number(p.db, "SELECT count(*) FROM spend"), accepted);
+    assert_int_equal(km_ledger_intent(p.ledger, &e, NULL, NULL, &wait, &err), 0);
+    place_done(&p);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_call_within_one_commit_is_one_row_and_no_intent),
+        cmocka_unit_test(a_call_over_two_commits_is_an_intent_and_then_a_row),
+        cmocka_unit_test(a_settlement_larger_than_its_intent_still_takes_its_place),
+        cmocka_unit_test(nothing_is_counted_twice),
+        cmocka_unit_test(what_a_crash_left_open_is_charged_as_reserved),
+        cmocka_unit_test(strict_answers_after_the_commit),
+        cmocka_unit_test(strict_settles_a_call_whose_intent_is_still_waited_for),
+        cmocka_unit_test(spend_before_the_windows_turn_stays_in_the_window_before),
+        cmocka_unit_test(absurd_numbers_do_not_jam_the_ledger),
+        cmocka_unit_test(each_route_and_key_has_one_number),
+        cmocka_unit_test(a_ledger_given_up_is_written_all_the_same),
+        cmocka_unit_test(a_worker_that_outruns_the_writer_is_refused_new_calls_only),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
