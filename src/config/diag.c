@@ -158,7 +158,7 @@ static void index_source(struct km_diags *d, struct source *s)
     if (!cut_lines(d, s))
         return;
     for (const struct hidden *h = d->hidden; h; h = h->next) {
-        struct line *l = h->line <= s->nlines ? &s->lines[h->line - 1] : NULL;
+        struct line *l = h->line && h->line <= s->nlines ? &s->lines[h->line - 1] : NULL;
 
         if (l && km_str_eq(h->file, s->file) && column_byte(l->text, h->column) < l->shown)
             l->shown = column_byte(l->text, h->column);

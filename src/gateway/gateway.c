@@ -67,10 +67,13 @@ static int64_t quarter_of_memory(void)
 static void apply_settings(struct km_gateway *gw)
 {
     const struct km_snapshot *s = gw->current;
-    const struct km_litellm_logging *old = km_config_get(s->config, &km_litellm_logging_table);
-    int64_t level = old->set_verbose ? KM_LOG_DEBUG : s->gateway->log_level;
-    int64_t format = old->json_logs ? KM_LOG_JSON : s->gateway->log_format;
+    const struct km_litellm_logging *old;
+    int64_t level, format;
 
+    km_assert(s);
+    old = km_config_get(s->config, &km_litellm_logging_table);
+    level = old->set_verbose ? KM_LOG_DEBUG : s->gateway->log_level;
+    format = old->json_logs ? KM_LOG_JSON : s->gateway->log_format;
     gw->bodies.limit = s->http->buffered_bytes > 0 ? s->http->buffered_bytes : quarter_of_memory();
     km_log_set_level(gw->log, (enum km_log_level)level);
     km_log_set_format(gw->log, (enum km_log_format)format);

@@ -221,7 +221,7 @@ void km_conn_flow(struct km_conn *c)
     if (!c->stream)
         return;
     full = c->held.n - c->held_at >= KM_LOOK_AHEAD &&
-           (c->over || (c->state == KM_CONN_BUSY && c->x->want != KM_WANT_BODY));
+           (c->over || (c->state == KM_CONN_BUSY && c->x && c->x->want != KM_WANT_BODY));
     if (full || (c->over && c->state != KM_CONN_BUSY))
         km_stream_pause(c->stream);
     else
@@ -350,6 +350,7 @@ static bool read_body(struct km_conn *c)
     struct km_err err;
     int code;
 
+    km_assert(x);
     if (x->want != KM_WANT_BODY)
         return false;
     if (km_exchange_gather(x, &code, &err)) {

@@ -23,6 +23,7 @@ static struct km_str getenv_first(const struct km_config *config, const char *co
 {
     struct km_str value;
 
+    km_assert(names);
     for (size_t i = 0; i < n && names[i]; i++)
         if (km_config_getenv(config, names[i], &value) && value.n)
             return value;

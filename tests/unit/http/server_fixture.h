@@ -44,7 +44,8 @@ struct server_fixture {
     script_fn *script;
     pthread_t thread;
     /* loop thread */
-    size_t requests, gone, drains;
+    _Atomic size_t requests; /* a script looks while the server counts */
+    size_t gone, drains;
     size_t open_exchanges;
     void *user;
     const char *failed; /* the first check that failed, by either thread */
