@@ -1,9 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* unix.c - see unix.h.  A path left behind by a crash is told from one in use by connecting. */
+/* unix.c - see unix.h for the contract.
+ *
+ * A socket's file stays when its process dies, and bind() refuses a path that exists.  What
+ * was left behind by a crash is told from what is in use by connecting: nobody listens
+ * there, or somebody answers.  Only then, and only if it is a socket, the file is removed: a
+ * path set by mistake to somebody's document must not cost the document.
+ *
+ * The file must never be open to others, not even for a moment.  Linux gives it the mode of
+ * the socket's own inode, so fchmod() before bind() is enough, and the umask, which belongs
+ * to all threads, stays as it is.
+ */
 #include "sys/unix.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -46,29 +55,41 @@ int km_unix_connect(const char *path, int *ret_fd, struct km_err *err)
     return r;
 }
 
+/* Removes a socket that nobody listens on; nothing there is fine. */
+static int clear_path(const char *path, struct km_err *err)
+{
+    struct stat st;
+    int fd, r;
+
+    if (lstat(path, &st) < 0)
+        return errno == ENOENT ? 0 : km_fail_errno(err, errno, "'%s'", path);
+    if (!S_ISSOCK(st.st_mode))
+        return km_fail(err, KM_E_EXISTS, "'%s' exists and is not a socket: move it away", path);
+    r = km_unix_connect(path, &fd, err);
+    if (r == 0) {
+        close(fd);
+        return km_fail(err, KM_E_EXISTS, "another gateway is listening on '%s'", path);
+    }
+    if (r != KM_E_NOT_RUNNING)
+        return r;
+    if (unlink(path) < 0 && errno != ENOENT)
+        return km_fail_errno(err, errno, "cannot remove the old socket '%s'", path);
+    return 0;
+}
+
 int km_unix_listen(const char *path, int *ret_fd, struct km_err *err)
 {
     struct sockaddr_un un;
-    int r = address(path, &un, err), fd, other;
-    mode_t mask;
+    int r, fd;
 
-    if (r < 0)
+    if ((r = address(path, &un, err)) < 0 || (r = clear_path(path, err)) < 0)
         return r;
-    if (km_unix_connect(path, &other, NULL) == 0) {
-        close(other);
-        return km_fail(err, KM_E_EXISTS, "another gateway is listening on '%s'", path);
-    }
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
-        return km_fail_errno(err, errno, "socket");
-    unlink(path);
-    mask = umask(0177); /* the file is born 0600 */
-    r = bind(fd, (struct sockaddr *)&un, sizeof un);
-    umask(mask);
-    if (r == 0)
-        r = listen(fd, 64);
-    if (r < 0) {
-        r = km_fail_errno(err, errno, "listen on '%s'", path);
+        return km_fail_errno(err, errno, "no socket for '%s'", path);
+    if (fchmod(fd, 0600) < 0 || bind(fd, (struct sockaddr *)&un, sizeof un) < 0 ||
+        listen(fd, 64) < 0) {
+        r = km_fail_errno(err, errno, "cannot listen on '%s'", path);
         close(fd);
         return r;
     }

@@ -263,7 +263,7 @@ static void close_server(struct server *s, int fd)
 static void connections_arrive_with_their_peer(void **state)
 {
     struct server s = { .wanted = 3 };
-    int fd, clients[3] = { -1, -1, -1 };
+    int fd, clients[3];
     union km_addr a, mine;
     socklen_t len = sizeof mine;
 
@@ -276,6 +276,7 @@ static void connections_arrive_with_their_peer(void **state)
     assert_int_equal(s.n, 3);
     assert_true(fcntl(s.accepted[0], F_GETFL) & O_NONBLOCK);
     assert_true(fcntl(s.accepted[0], F_GETFD) & FD_CLOEXEC);
+    memset(&mine, 0, sizeof mine);
     assert_int_equal(getsockname(clients[2], &mine.sa, &len), 0);
     assert_int_equal(s.peer.in.sin_port, mine.in.sin_port);
     close_all(clients, 3);

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "sys/unix.h"
+
+struct place {
+    char folder[64];
+    char path[80];
+};
+
+static int set_up(void **state)
+{
+    struct place *p = test_calloc(1, sizeof *p);
+    const char *tmp = getenv("TMPDIR");
+
+    snprintf(p->folder, sizeof p->folder, "%.40s/kanmon.XXXXXX", tmp ? tmp : "/tmp");
+    if (!mkdtemp(p->folder))
+        return -1;
+    snprintf(p->path, sizeof p->path, "%s/socket", p->folder);
+    *state = p;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct place *p = *state;
+
+    unlink(p->path);
+    rmdir(p->folder);
+    test_free(p);
+    return 0;
+}
+
+static void a_listener_is_reached_by_its_path_and_private(void **state)
+{
+    struct place *p = *state;
+    int server, client;
+    struct stat st;
+    mode_t mask = umask(0);
+
+    assert_int_equal(km_unix_listen(p->path, &server, NULL), 0);
+    umask(mask);
+    assert_int_equal(stat(p->path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+    assert_int_equal(km_unix_connect(p->path, &client, NULL), 0);
+    close(client);
+    close(server);
+}
+
+static void nobody_there_is_not_running(void **state)
+{
+    struct place *p = *state;
+    struct km_err err;
+    int fd;
+
+    assert_int_equal(km_unix_connect(p->path, &fd, &err), KM_E_NOT_RUNNING);
+    assert_int_equal(km_unix_listen(p->path, &fd, NULL), 0);
+    close(fd); /* as a crash leaves it */
+    assert_int_equal(km_unix_connect(p->path, &fd, &err), KM_E_NOT_RUNNING);
+    assert_int_equal(km_unix_listen(p->path, &fd, NULL), 0);
+    close(fd);
+}
+
+static void a_second_listener_is_refused_and_the_first_stays(void **state)
+{
+    struct place *p = *state;
+    int first, second, client;
+    struct km_err err;
+
+    assert_int_equal(km_unix_listen(p->path, &first, NULL), 0);
+    assert_int_equal(km_unix_listen(p->path, &second, &err), KM_E_EXISTS);
+    assert_int_equal(km_unix_connect(p->path, &client, NULL), 0);
+    close(client);
+    close(first);
+}
+
+static void a_file_that_is_no_socket_is_not_removed(void **state)
+{
+    struct place *p = *state;
+    FILE *file = fopen(p->path, "w");
+    struct km_err err;
+    struct stat st;
+    int fd;
+
+    fputs("precious", file);
+    fclose(file);
+    assert_int_equal(km_unix_listen(p->path, &fd, &err), KM_E_EXISTS);
+    assert_non_null(strstr(err.text, "not a socket"));
+    assert_int_equal(stat(p->path, &st), 0);
+    assert_int_equal(st.st_size, 8);
+}
+
+static void a_path_that_is_too_long_says_what_to_do(void **state)
+{
+    struct km_err err;
+    char path[200];
+    int fd;
+
+    (void)state;
+    memset(path, 'a', sizeof path - 1);
+    path[sizeof path - 1] = '\0';
+    assert_int_equal(km_unix_listen(path, &fd, &err), KM_E_LIMIT);
+    assert_non_null(strstr(err.text, "state_dir"));
+    assert_int_equal(km_unix_connect(path, &fd, &err), KM_E_LIMIT);
+    assert_int_equal(km_unix_listen("/no/such/folder/socket", &fd, &err), KM_E_SYSTEM);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(a_listener_is_reached_by_its_path_and_private),
+        CASE(nobody_there_is_not_running),
+        CASE(a_second_listener_is_refused_and_the_first_stays),
+        CASE(a_file_that_is_no_socket_is_not_removed),
+        CASE(a_path_that_is_too_long_says_what_to_do),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
