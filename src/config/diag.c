@@ -158,9 +158,12 @@ static void index_source(struct km_diags *d, struct source *s)
     if (!cut_lines(d, s))
         return;
     for (const struct hidden *h = d->hidden; h; h = h->next) {
-        struct line *l = h->line && h->line <= s->nlines ? &s->lines[h->line - 1] : NULL;
+        struct line *l;
 
-        if (l && km_str_eq(h->file, s->file) && column_byte(l->text, h->column) < l->shown)
+        if (!h->line || h->line > s->nlines || !km_str_eq(h->file, s->file))
+            continue;
+        l = &s->lines[h->line - 1];
+        if (column_byte(l->text, h->column) < l->shown)
             l->shown = column_byte(l->text, h->column);
     }
     for (size_t i = 0; i < s->nlines; i++) {

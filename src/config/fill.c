@@ -11,9 +11,7 @@
  * Nothing stops at the first problem: whoever edits a configuration wants all of them.  What
  * could not be read keeps its default, and the caller looks at the errors counted.
  *
- * Two safety rules live here and not in the modules, so that no module can forget them: a
- * variable named by a safety row must be set, and a restrictive key we do not honour stops the
- * start unless it is accepted by name.
+ * What stops the start for safety's sake is in unsupported.c.
  */
 #include "config/fill.h"
 
@@ -70,25 +68,6 @@ static bool getenv_of(void *ctx, const char *name, struct km_str *ret_value)
     return km_env_get(fill->env, km_str_c(name), ret_value);
 }
 
-/* "model_list[3].litellm_params.api_key" without "[3]": a sealed value stays valid when the
- * list is reordered. */
-static struct km_str without_indices(struct km_arena *arena, struct km_str path)
-{
-    char *p = km_arena_alloc(arena, path.n + 1);
-    bool inside = false;
-    size_t n = 0;
-
-    for (size_t i = 0; p && i < path.n; i++) {
-        if (path.p[i] == '[')
-            inside = true;
-        if (!inside)
-            p[n++] = path.p[i];
-        if (path.p[i] == ']')
-            inside = false;
-    }
-    return km_str(p, n);
-}
-
 static void fill_secret(struct km_fill *fill, const struct km_node *node, struct km_str path,
                         struct km_str *field)
 {
@@ -98,7 +77,7 @@ static void fill_secret(struct km_fill *fill, const struct km_node *node, struct
 
     km_diags_hide(fill->diags, node);
     if (km_value_str(node, &text, &err) < 0 ||
-        km_secret_resolve(fill->arena, text, without_indices(fill->arena, path), getenv_of, fill,
+        km_secret_resolve(fill->arena, text, km_fill_plain_path(fill->arena, path), getenv_of, fill,
                           field, &found, &err) < 0)
         wrong(fill, node, path, err.text);
 }
@@ -186,34 +165,8 @@ static void fill_tables(struct km_fill *fill, const struct km_setting *row,
             names[i] = node->k[i]->text;
         fill_table(fill, row, node->v[i], at, inherited | IN_LIST, v + i * size);
     }
-    if (v && names && row->class == KM_SUPPORTED)
+    if (v && names && field && row->class == KM_SUPPORTED)
         *field = (struct km_table_list){ v, map ? names : NULL, node->n };
-}
-
-/* An os.environ/NAME whose variable is not set; in a safety row that must not pass. */
-static void report_unset(struct km_fill *fill, const struct km_node *node, struct km_str path,
-                         unsigned flags)
-{
-    struct km_str name = km_str_skip(node->text, sizeof "os.environ/" - 1);
-
-    if (flags & KM_SET_SAFETY)
-        km_diag_add(fill->diags, KM_DIAG_ERROR, "E0107", node,
-                    "set the variable, or take the key out of the file",
-                    "%.*s: variable %.*s is not set", KM_STR_ARG(path), KM_STR_ARG(name));
-    else
-        km_diag_add(fill->diags, KM_DIAG_WARNING, "W0104", node, NULL,
-                    "%.*s: variable %.*s is not set, so this key has no value", KM_STR_ARG(path),
-                    KM_STR_ARG(name));
-}
-
-/* Everything below a raw node, or below a list or map of strings. */
-static void report_unset_below(struct km_fill *fill, const struct km_node *node, struct km_str path,
-                               unsigned flags)
-{
-    if (node->type == KM_NODE_NULL && node->from_env)
-        report_unset(fill, node, path, flags);
-    for (size_t i = 0; i < node->n; i++)
-        report_unset_below(fill, node->v[i], path, flags);
 }
 
 static void fill_number(struct km_fill *fill, const struct km_setting *row,
@@ -244,15 +197,15 @@ static void fill_value(struct km_fill *fill, const struct km_setting *row,
         fill_secret(fill, node, path, field);
         break;
     case KM_SET_STR_LIST:
-        report_unset_below(fill, node, path, flags);
+        km_fill_unset_below(fill, node, path, flags);
         fill_str_list(fill, node, path, field);
         break;
     case KM_SET_STR_MAP:
-        report_unset_below(fill, node, path, flags);
+        km_fill_unset_below(fill, node, path, flags);
         fill_str_map(fill, node, path, field);
         break;
     case KM_SET_NODE:
-        report_unset_below(fill, node, path, flags);
+        km_fill_unset_below(fill, node, path, flags);
         memcpy(field, &node, sizeof node);
         break;
     case KM_SET_TABLE_LIST:
@@ -264,108 +217,19 @@ static void fill_value(struct km_fill *fill, const struct km_setting *row,
     }
 }
 
-/* "a.b" is accepted by "a.b" and by "a". */
-static bool accepted(const struct km_fill *fill, struct km_str path)
-{
-    const struct km_node *a = fill->accept;
-    size_t n = a ? (a->type == KM_NODE_SEQ ? a->n : 1) : 0;
-
-    path = without_indices(fill->arena, path);
-    for (size_t i = 0; i < n; i++) {
-        struct km_str name = a->type == KM_NODE_SEQ ? a->v[i]->text : a->text;
-
-        if (km_str_eq(path, name))
-            return true;
-        if (name.n && path.n > name.n && path.p[name.n] == '.' && km_str_starts(path, name))
-            return true;
-    }
-    return false;
-}
-
-/* Whether a scalar is one of the row's inert values ("false", "otel|prometheus"). */
-static bool inert_scalar(const struct km_setting *row, const struct km_node *node)
-{
-    struct km_str rest = km_str_c(row->inert), one, text = node->text;
-
-    if (node->type == KM_NODE_BOOL)
-        text = node->b ? KM_STR("true") : KM_STR("false");
-    while (km_str_split(&rest, '|', &one))
-        if (one.n && km_str_ieq(text, one))
-            return true;
-    return false;
-}
-
-/* Whether a restrictive key is set to what restricts nothing: nothing, an inert value, or a
- * list of inert values only. */
-static bool inert(const struct km_setting *row, const struct km_node *node)
-{
-    if (node->type < KM_NODE_SEQ)
-        return inert_scalar(row, node);
-    if (node->type == KM_NODE_MAP)
-        return node->n == 0;
-    for (size_t i = 0; i < node->n; i++)
-        if (node->v[i]->type >= KM_NODE_SEQ || !inert_scalar(row, node->v[i]))
-            return false;
-    return true;
-}
-
-/* A key that would restrict something: refused unless listed by its owner. */
-static void restricts(struct km_fill *fill, const struct km_setting *row,
-                      const struct km_node *node, struct km_str path)
-{
-    struct km_str plain = without_indices(fill->arena, path), help;
-
-    if (accepted(fill, path)) {
-        km_diag_add(fill->diags, KM_DIAG_WARNING, "W0105", node, row->help,
-                    "%.*s restricts something that is not enforced here, as accepted",
-                    KM_STR_ARG(path));
-        return;
-    }
-    help = km_arena_printf(fill->arena,
-                           "%s  To start without it, list '%.*s' in "
-                           "kanmon_settings.accept_unsupported.",
-                           row->help, KM_STR_ARG(plain));
-    km_diag_add(fill->diags, KM_DIAG_ERROR, "E0108", node, help.p,
-                "%.*s would restrict something, and kanmon does not do that yet", KM_STR_ARG(path));
-}
-
-/* Whether this is the first time; a key of a list's items is said once, not for each item. */
-static bool first_warning(struct km_fill *fill, const struct km_setting *row)
-{
-    struct km_fill_warned *w;
-
-    for (w = fill->warned; w; w = w->next)
-        if (w->row == row)
-            return false;
-    w = km_arena_alloc(fill->arena, sizeof *w);
-    if (w) {
-        *w = (struct km_fill_warned){ fill->warned, row };
-        fill->warned = w;
-    }
-    return true;
-}
-
+/* A key we do not honour; below a harmless one there may be a restrictive one: guardrails ...
+ * default_on. */
 static void unsupported(struct km_fill *fill, const struct km_setting *row,
                         const struct km_node *node, struct km_str path, unsigned inherited)
 {
-    bool tables = row->type == KM_SET_TABLE_LIST || row->type == KM_SET_TABLE_MAP;
-    bool collection = node->type >= KM_NODE_SEQ;
+    unsigned below = KM_SET_OPEN | QUIET;
 
-    if (row->type == KM_SET_SECRET)
-        km_diags_hide(fill->diags, node);
-    if ((row->flags & KM_SET_SAFETY) && !accepted(fill, path))
-        report_unset_below(fill, node, path, row->flags);
-    if (row->class == KM_RESTRICTIVE && !inert(row, node))
-        restricts(fill, row, node, path);
-    else if (!(inherited & QUIET) && (collection ? node->n > 0 : row->class == KM_HARMLESS) &&
-             first_warning(fill, row))
-        km_diag_add(fill->diags, KM_DIAG_WARNING, "W0103", node, row->help,
-                    "%.*s has no effect here", KM_STR_ARG(path));
-    /* Below a harmless key there may be a restrictive one: guardrails ... default_on. */
+    km_fill_unsupported(fill, row, node, path, (inherited & QUIET) != 0);
     if (row->class == KM_HARMLESS && row->type == KM_SET_TABLE)
-        fill_table(fill, row, node, path, KM_SET_OPEN | QUIET, NULL);
-    else if (row->class == KM_HARMLESS && tables)
-        fill_tables(fill, row, node, path, KM_SET_OPEN | QUIET, NULL);
+        fill_table(fill, row, node, path, below, NULL);
+    else if (row->class == KM_HARMLESS &&
+             (row->type == KM_SET_TABLE_LIST || row->type == KM_SET_TABLE_MAP))
+        fill_tables(fill, row, node, path, below, NULL);
 }
 
 /* The first of flag, variable, file, weak variable, default that has a value. */
@@ -419,9 +283,9 @@ static void fill_row(struct km_fill *fill, const struct km_settings_table *table
     if (row->class != KM_SUPPORTED) {
         if (!absent(file))
             unsupported(fill, row, file, at, inherited);
-        else if (file && file->from_env && !accepted(fill, at) &&
+        else if (file && file->from_env && !km_fill_accepted(fill, at) &&
                  (row->class == KM_RESTRICTIVE || (flags & KM_SET_SAFETY)))
-            report_unset(fill, file, at, KM_SET_SAFETY); /* it may have meant to restrict */
+            km_fill_unset(fill, file, at, KM_SET_SAFETY); /* it may have meant to restrict */
         return;
     }
     field = (char *)out + row->offset;
@@ -433,7 +297,7 @@ static void fill_row(struct km_fill *fill, const struct km_settings_table *table
     }
     node = choose(fill, table, row, file);
     if (file && file->type == KM_NODE_NULL && file->from_env && (node == file || !node->from_env))
-        report_unset(fill, file, at, flags);
+        km_fill_unset(fill, file, at, flags);
     unset(row, field);
     if (absent(node)) {
         missing(fill, row, map, at);

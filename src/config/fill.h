@@ -45,6 +45,24 @@ void km_fill_all(struct km_fill *fill, void **structs);
 void km_fill_rows(struct km_fill *fill, const struct km_settings_table *table,
                   const struct km_node *node, struct km_str path, unsigned inherited, void *out);
 
+/* A key whose row is not SUPPORTED, with a value: what to say about it.  quiet: a key above it
+ * was warned about as a whole, so only restrictions are worth a word. */
+void km_fill_unsupported(struct km_fill *fill, const struct km_setting *row,
+                         const struct km_node *node, struct km_str path, bool quiet);
+/* Whether kanmon_settings.accept_unsupported names the path or one above it. */
+bool km_fill_accepted(const struct km_fill *fill, struct km_str path);
+
+/* A NULL node that was os.environ/NAME: an error if flags have KM_SET_SAFETY, else a warning. */
+void km_fill_unset(struct km_fill *fill, const struct km_node *node, struct km_str path,
+                   unsigned flags);
+/* The same for every such node at and below this one. */
+void km_fill_unset_below(struct km_fill *fill, const struct km_node *node, struct km_str path,
+                         unsigned flags);
+
+/* "model_list[3].litellm_params.api_key" without "[3]": what a sealed value is bound to, and
+ * what accept_unsupported lists, so that both survive a list being reordered. */
+struct km_str km_fill_plain_path(struct km_arena *arena, struct km_str path);
+
 /* Reports the keys of a nested table's mapping that no row knows. */
 void km_fill_unknown(struct km_fill *fill, const struct km_settings_table *table,
                      const struct km_node *node, struct km_str path, unsigned inherited);

@@ -7,7 +7,7 @@
  *
  *     event ── node() ──┬── scalar()            text, type, value
  *                       ├── sequence()          items
- *                       ├── mapping()           pairs; `<<` apart; then merged + own
+ *                       ├── mapping()           pairs; `<<` apart; then merged + own (pairs.c)
  *                       └── alias               the very same node again
  *
  * An alias costs a pointer, but whoever walks the tree pays for what it stands for.  So every
@@ -23,7 +23,7 @@
 
 #include <yaml.h>
 
-#include "base/map.h"
+#include "config/pairs.h"
 #include "config/scalar.h"
 
 /* A node under construction: the public part first. */
@@ -323,65 +323,6 @@ static int sequence(struct parse *p, const yaml_event_t *event, unsigned depth, 
     return 0;
 }
 
-/* What makes two keys one: Python's ==, by which 1, 1.0 and true are the same key. */
-static struct km_str key_identity(struct parse *p, const struct km_node *key)
-{
-    switch (key->type) {
-    case KM_NODE_STR:
-        return key->text;
-    case KM_NODE_BOOL:
-        return key->b ? KM_STR("\0n1") : KM_STR("\0n0");
-    case KM_NODE_INT:
-        return key->big ? km_arena_printf(p->arena, "%cb%.*s", 0, KM_STR_ARG(key->text))
-                        : km_arena_printf(p->arena, "%cn%lld", 0, (long long)key->i);
-    case KM_NODE_FLOAT:
-        return km_arena_printf(p->arena, "%cn%.17g", 0, key->f);
-    case KM_NODE_TIME:
-        return km_arena_printf(p->arena, "%ct%.*s", 0, KM_STR_ARG(key->text));
-    default:
-        return KM_STR("\0z");
-    }
-}
-
-/* The pairs of a mapping in their final order. */
-struct pairs {
-    struct km_map *index; /* identity -> position + 1 */
-    const struct km_node **k, **v;
-    bool *own;
-    size_t n;
-};
-
-static int put(struct parse *p, struct pairs *ps, const struct km_node *k, const struct km_node *v,
-               bool own)
-{
-    struct km_str id = key_identity(p, k);
-    uintptr_t at = (uintptr_t)km_map_get(ps->index, id);
-
-    if (at == 0) {
-        ps->k[ps->n] = k;
-        ps->v[ps->n] = v;
-        ps->own[ps->n] = own;
-        ps->n++;
-        return km_map_set(ps->index, id, (void *)(uintptr_t)ps->n, NULL);
-    }
-    at--;
-    if (own && ps->own[at])
-        km_diag_add(p->diags, KM_DIAG_WARNING, "W0002", k, "the last one counts; remove the others",
-                    "key '%.*s' occurs twice", KM_STR_ARG(k->text));
-    ps->v[at] = v;
-    ps->own[at] = own;
-    return 0;
-}
-
-static int put_all(struct parse *p, struct pairs *ps, const struct km_node *map)
-{
-    int r = 0;
-
-    for (size_t i = 0; r == 0 && i < map->n; i++)
-        r = put(p, ps, map->k[i], map->v[i], false);
-    return r;
-}
-
 static int bad_merge(struct parse *p, const struct km_node *at)
 {
     yaml_mark_t mark = { .line = at->line - 1, .column = at->column - 1 };
@@ -409,32 +350,6 @@ static int merge_size(struct parse *p, const struct ynode *value, size_t *room)
     return spend(p, value->weight, mark);
 }
 
-/* Of a list the first mapping wins, so it is applied last. */
-static int merge(struct parse *p, struct pairs *ps, const struct km_node *value)
-{
-    int r = 0;
-
-    if (value->type == KM_NODE_MAP)
-        return put_all(p, ps, value);
-    for (size_t i = value->n; r == 0 && i-- > 0;)
-        r = put_all(p, ps, value->v[i]);
-    return r;
-}
-
-/* Merged pairs first, in order, then the mapping's own, which override them. */
-static int fill_pairs(struct parse *p, const struct list *l, struct pairs *ps)
-{
-    int r = 0;
-
-    for (size_t i = 0; r == 0 && i < l->n; i += 2)
-        if (l->v[i]->merge)
-            r = merge(p, ps, &l->v[i + 1]->node);
-    for (size_t i = 0; r == 0 && i < l->n; i += 2)
-        if (!l->v[i]->merge)
-            r = put(p, ps, &l->v[i]->node, &l->v[i + 1]->node, true);
-    return r;
-}
-
 static int check_keys(struct parse *p, const struct list *l, struct ynode *n, size_t *room)
 {
     int r = 0;
@@ -455,11 +370,30 @@ static int check_keys(struct parse *p, const struct list *l, struct ynode *n, si
     return r;
 }
 
+/* Merged pairs first, in order, then the mapping's own, which override them. */
+static int fill_pairs(struct parse *p, const struct list *l, size_t room, struct km_node *n)
+{
+    struct km_pairs ps KM_CLEANUP(km_pairs_done);
+    int r = km_pairs_init(&ps, p->arena, p->diags, room);
+
+    for (size_t i = 0; r == 0 && i < l->n; i += 2)
+        if (l->v[i]->merge)
+            r = km_pairs_merge(&ps, &l->v[i + 1]->node);
+    for (size_t i = 0; r == 0 && i < l->n; i += 2)
+        if (!l->v[i]->merge)
+            r = km_pairs_own(&ps, &l->v[i]->node, &l->v[i + 1]->node);
+    if (r < 0)
+        return oom(p);
+    n->n = ps.n;
+    n->k = ps.k;
+    n->v = ps.v;
+    return 0;
+}
+
 static int mapping(struct parse *p, const yaml_event_t *event, unsigned depth, struct ynode *n)
 {
     struct km_str tag = short_tag(event->data.mapping_start.tag);
     struct list l = { 0 };
-    struct pairs ps = { 0 };
     size_t room = 0;
     int r;
 
@@ -469,17 +403,8 @@ static int mapping(struct parse *p, const yaml_event_t *event, unsigned depth, s
     r = items(p, YAML_MAPPING_END_EVENT, depth, &l);
     if (r == 0)
         r = check_keys(p, &l, n, &room);
-    if (r < 0 || room == 0)
-        return r;
-    ps.k = km_arena_alloc(p->arena, room * sizeof *ps.k);
-    ps.v = km_arena_alloc(p->arena, room * sizeof *ps.v);
-    ps.own = km_arena_zalloc(p->arena, room * sizeof *ps.own);
-    ps.index = km_map_new_borrowed(room);
-    r = ps.k && ps.v && ps.own && ps.index ? fill_pairs(p, &l, &ps) : oom(p);
-    km_map_free(ps.index, NULL);
-    n->node.n = ps.n;
-    n->node.k = ps.k;
-    n->node.v = ps.v;
+    if (r == 0 && room)
+        r = fill_pairs(p, &l, room, &n->node);
     return r;
 }
 
