@@ -28,8 +28,9 @@ void km_admin_error(struct km_admin *a, const struct km_err *err)
 static void parsed(struct km_admin *a, struct km_str body)
 {
     struct km_err err = { 0 };
-    int r = body.n ? km_json_parse(&a->arena, body, &a->body, &err) : 0;
+    int r = body.n && !a->plain ? km_json_parse(&a->arena, body, &a->body, &err) : 0;
 
+    a->text = body;
     if (r == 0 && a->body && km_json_kind(a->body) != KM_JSON_OBJECT)
         r = km_fail_param(&err, KM_E_INVALID, "request_body", "The body must be a JSON object.");
     if (r == 0)
@@ -50,8 +51,8 @@ static void on_body(void *ctx, struct km_str body, const struct km_err *err)
 
 static const struct km_exchange_events events = { .on_body = on_body };
 
-void km_admin_begin(struct km_visit *v, int64_t max_bytes,
-                    int (*run)(struct km_admin *a, struct km_err *err))
+static void begin(struct km_visit *v, int64_t max_bytes, bool plain,
+                  int (*run)(struct km_admin *a, struct km_err *err))
 {
     struct km_arena arena;
     struct km_admin *a;
@@ -70,6 +71,7 @@ void km_admin_begin(struct km_visit *v, int64_t max_bytes,
     a->arena = arena;
     a->v = v;
     a->run = run;
+    a->plain = plain;
     km_exchange_listen(v->x, &events, a);
     if (km_exchange_request(v->x)->has_body)
         r = km_exchange_body(v->x, max_bytes, &body, &err);
@@ -79,6 +81,18 @@ void km_admin_begin(struct km_visit *v, int64_t max_bytes,
         km_admin_error(a, &err);
     else
         parsed(a, body);
+}
+
+void km_admin_begin(struct km_visit *v, int64_t max_bytes,
+                    int (*run)(struct km_admin *a, struct km_err *err))
+{
+    begin(v, max_bytes, false, run);
+}
+
+void km_admin_begin_text(struct km_visit *v, int64_t max_bytes,
+                         int (*run)(struct km_admin *a, struct km_err *err))
+{
+    begin(v, max_bytes, true, run);
 }
 
 bool km_admin_query(struct km_admin *a, const char *name, struct km_str *ret)

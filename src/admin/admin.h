@@ -13,7 +13,9 @@
 struct km_admin {
     struct km_arena arena; /* holds this struct too */
     struct km_visit *v;
-    const struct km_json *body; /* an object; NULL when none was sent */
+    struct km_str text; /* the body as it came */
+    const struct km_json *body; /* an object; NULL when none was sent, or text was asked for */
+    bool plain; /* the handler reads text itself */
     int (*run)(struct km_admin *a, struct km_err *err);
     void *state; /* the handler's own, in the arena */
 };
@@ -22,6 +24,10 @@ struct km_admin {
  * with *err; otherwise run (or what it began) answers by one of the ends below. */
 void km_admin_begin(struct km_visit *v, int64_t max_bytes,
                     int (*run)(struct km_admin *a, struct km_err *err));
+
+/* The same without parsing: run reads a->text. */
+void km_admin_begin_text(struct km_visit *v, int64_t max_bytes,
+                         int (*run)(struct km_admin *a, struct km_err *err));
 
 /* The ends: each answers and frees the request. */
 void km_admin_json(struct km_admin *a, int status, struct km_str json);

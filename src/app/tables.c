@@ -6,6 +6,7 @@
  */
 #include "app/cli.h"
 
+#include "admin/control.h"
 #include "admin/keys.h"
 #include "admin/spend.h"
 #include "config/config.h"
@@ -31,6 +32,7 @@ const struct km_settings_table *const km_app_tables[] = {
 const struct km_route_rows *const km_app_routes[] = {
     &km_llm_routes,
     &km_health_routes,
+    &km_control_routes,
     &km_key_routes,
     &km_spend_routes,
     NULL,

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* control.c - the gateway's own controls, for the command line and for whoever holds the master
+ * key.
+ *
+ * Reloading belongs to the main thread: a request for it travels there by message with the
+ * request that waits for it, and back with what there is to say.
+ */
+#include "admin/control.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "admin/admin.h"
+
+#define SAID_BYTES (4 * 1024 * 1024)
+#define PRICES_BYTES (64 * 1024 * 1024)
+#define EVENTS_MOST 200
+
+/* --- reload --- */
+
+struct reload {
+    struct km_msg msg;
+    struct km_admin *a;
+    struct km_buf said; /* diagnostics as JSON */
+    struct km_err err;
+    uint64_t version;
+    int result;
+};
+
+static void on_reloaded(struct km_msg *msg, void *owner)
+{
+    struct reload *r = (struct reload *)msg;
+    struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(SAID_BYTES + 1024);
+
+    (void)owner;
+    km_buf_printf(&out,
+                  "{\"reloaded\":%s,\"version\":%llu,\"error\":", r->result < 0 ? "false" : "true",
+                  (unsigned long long)r->version);
+    if (r->result < 0)
+        km_buf_json(&out, km_str_c(r->err.text));
+    else
+        km_buf_str(&out, KM_STR("null"));
+    km_buf_str(&out, KM_STR(",\"problems\":"));
+    km_buf_str(&out, r->said.n ? km_buf_view(&r->said) : KM_STR("[]"));
+    km_buf_byte(&out, '}');
+    km_admin_json(r->a, r->result < 0 ? 400 : 200, km_buf_view(&out));
+    km_buf_done(&r->said);
+    free(r);
+}
+
+/* Main thread. */
+static void do_reload(struct km_msg *msg, void *owner)
+{
+    struct reload *r = (struct reload *)msg;
+    struct km_gateway *gw = owner;
+    struct km_diags *diags = km_diags_new();
+
+    r->result = diags ? km_gateway_reload(gw, diags, &r->err)
+                      : km_fail(&r->err, KM_E_NOMEM, "out of memory");
+    if (diags)
+        km_diags_json(diags, &r->said);
+    km_diags_free(diags);
+    r->version = gw->current->version;
+    r->msg.run = on_reloaded;
+    km_mailbox_post(r->a->v->w->mailbox, &r->msg);
+}
+
+static int reload(struct km_admin *a, struct km_err *err)
+{
+    struct reload *r = calloc(1, sizeof *r);
+
+    if (!r)
+        return km_fail(err, KM_E_NOMEM, "out of memory");
+    r->a = a;
+    r->msg.run = do_reload;
+    km_buf_init(&r->said, SAID_BYTES);
+    km_mailbox_post(a->v->w->gw->main_mailbox, &r->msg);
+    return 0;
+}
+
+/* --- status --- */
+
+static void put_listeners(const struct km_gateway *gw, struct km_buf *out)
+{
+    char text[KM_ADDR_TEXT], last[KM_ADDR_TEXT] = "";
+    union km_addr addr;
+    bool first = true;
+
+    for (size_t i = 0; i < gw->workers[0].nlisteners; i++) {
+        if (km_listen_address(gw->workers[0].listeners[i].fd, &addr, NULL) < 0)
+            continue;
+        km_addr_text(&addr, text);
+        if (strcmp(text, last) == 0)
+            continue;
+        memcpy(last, text, sizeof last);
+        km_buf_printf(out, "%s\"%s\"", first ? "" : ",", text);
+        first = false;
+    }
+}
+
+static int status(struct km_admin *a, struct km_err *err)
+{
+    struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(64 * 1024);
+    const struct km_gateway *gw = a->v->w->gw;
+    const struct km_snapshot *snap = a->v->view->snap;
+    char started[KM_TIME_ISO_LEN + 1];
+
+    (void)err;
+    km_time_iso(gw->started_us, started);
+    km_buf_printf(&out,
+                  "{\"pid\":%lld,\"version\":\"%s\",\"started_at\":\"%s\",\"uptime_s\":%lld,"
+                  "\"workers\":%zu,\"connections\":%lld,\"config_version\":%llu,\"models\":%zu,"
+                  "\"store\":\"%s\",\"store_queued\":%zu,\"auth\":\"%s\",\"config\":",
+                  (long long)getpid(), KM_VERSION, started,
+                  (long long)((km_wall_us() - gw->started_us) / 1000000), gw->nworkers,
+                  (long long)gw->connections, (unsigned long long)snap->version,
+                  km_models_count(snap->models),
+                  km_store_healthy(gw->store) ? "healthy" : "failing", km_store_queued(gw->store),
+                  snap->auth_off ? "off" : "on");
+    km_buf_json(&out, km_str_c(gw->config_file));
+    km_buf_str(&out, KM_STR(",\"state_dir\":"));
+    km_buf_json(&out, km_str_c(gw->state_dir));
+    km_buf_str(&out, KM_STR(",\"listen\":["));
+    put_listeners(gw, &out);
+    km_buf_str(&out, KM_STR("]}"));
+    km_admin_json(a, 200, km_buf_view(&out));
+    return 0;
+}
+
+/* --- events --- */
+
+static int events(struct km_admin *a, struct km_err *err)
+{
+    static const char *const levels[] = { "debug", "info", "warn", "error" };
+    struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(256 * 1024);
+    struct km_event *list = km_arena_alloc(&a->arena, EVENTS_MOST * sizeof *list);
+    char at[KM_TIME_ISO_LEN + 1];
+    struct km_str text;
+    uint64_t after = 0;
+    size_t n;
+
+    if (!list)
+        return km_fail(err, KM_E_NOMEM, "out of memory");
+    if (km_admin_query(a, "after", &text) && km_str_u64(text, &after) < 0)
+        return km_fail_param(err, KM_E_INVALID, "after", "'after' must be a sequence number.");
+    n = km_events_since(a->v->w->gw->events, after, list, EVENTS_MOST);
+    km_buf_str(&out, KM_STR("{\"events\":["));
+    for (size_t i = 0; i < n; i++) {
+        km_time_iso(list[i].wall_us, at);
+        km_buf_printf(
+            &out, "%s{\"seq\":%llu,\"time\":\"%s\",\"level\":\"%s\",\"event\":\"%s\",\"text\":",
+            i ? "," : "", (unsigned long long)list[i].seq, at, levels[list[i].level], list[i].name);
+        km_buf_json(&out, km_str_c(list[i].text));
+        km_buf_byte(&out, '}');
+    }
+    km_buf_str(&out, KM_STR("]}"));
+    km_admin_json(a, 200, km_buf_view(&out));
+    return 0;
+}
+
+/* --- prices --- */
+
+struct import {
+    struct km_admin *a;
+    struct km_price_row *rows;
+    size_t n, cap;
+};
+
+/* Entries are copied: the parser's views die with its call. */
+static int add_price(void *ctx, struct km_str model, struct km_str json, struct km_err *err)
+{
+    struct import *im = ctx;
+    struct km_arena *arena = &im->a->arena;
+
+    if (im->n == im->cap) {
+        size_t cap = im->cap ? im->cap * 2 : 1024;
+        struct km_price_row *rows = km_arena_alloc(arena, cap * sizeof *rows);
+
+        if (!rows)
+            return km_fail(err, KM_E_NOMEM, "the price file is too large");
+        if (im->n)
+            memcpy(rows, im->rows, im->n * sizeof *rows);
+        im->rows = rows;
+        im->cap = cap;
+    }
+    im->rows[im->n++] = (struct km_price_row){ .model = km_arena_str(arena, model),
+                                               .source = KM_STR("import"),
+                                               .json = km_arena_str(arena, json) };
+    return km_arena_overflowed(arena) ? km_fail(err, KM_E_NOMEM, "the price file is too large") : 0;
+}
+
+static void on_imported(void *ctx, const struct km_err *err)
+{
+    struct km_admin *a = ctx;
+    struct km_err why = { 0 };
+
+    if (err) {
+        km_admin_error(a, err);
+        return;
+    }
+    if (reload(a, &why) < 0) /* the prices take effect with a new snapshot */
+        km_admin_error(a, &why);
+}
+
+static int import_prices(struct km_admin *a, struct km_err *err)
+{
+    struct import *im = km_arena_zalloc(&a->arena, sizeof *im);
+    struct km_audit audit = { .actor = km_admin_actor(a),
+                              .action = KM_STR("prices.import"),
+                              .target = KM_STR("import"),
+                              .detail = KM_STR("{}") };
+    struct km_str text;
+    size_t n;
+    int r;
+
+    if (!im || !a->text.n)
+        return im ? km_fail(err, KM_E_INVALID, "Send the price file as the body.")
+                  : km_fail(err, KM_E_NOMEM, "out of memory");
+    im->a = a;
+    a->state = im;
+    text = a->text;
+    r = km_prices_parse_file(text, add_price, im, &n, err);
+    if (r < 0)
+        return r;
+    if (n == 0)
+        return km_fail(err, KM_E_INVALID, "There is no price in that file.");
+    audit.detail = km_arena_printf(&a->arena, "{\"models\":%zu}", n);
+    km_store_prices_put(a->v->w->gw->store, a->v->w->mailbox, im->rows, im->n, &audit, on_imported,
+                        a);
+    return 0;
+}
+
+#define HANDLER(name, bytes, run_)                                                                 \
+    static void name(void *visit, struct km_exchange *x, const struct km_route_match *match)       \
+    {                                                                                              \
+        (void)x;                                                                                   \
+        (void)match;                                                                               \
+        km_admin_begin(visit, bytes, run_);                                                        \
+    }
+
+HANDLER(on_reload, 1024, reload)
+HANDLER(on_status, 1024, status)
+HANDLER(on_events, 1024, events)
+
+static void on_prices(void *visit, struct km_exchange *x, const struct km_route_match *match)
+{
+    (void)x;
+    (void)match;
+    km_admin_begin_text(visit, PRICES_BYTES, import_prices);
+}
+
+static const struct km_route rows[] = {
+    { "POST", "/kanmon/reload", on_reload, KM_AUTH_ADMIN, NULL },
+    { "GET", "/kanmon/status", on_status, KM_AUTH_ADMIN, NULL },
+    { "GET", "/kanmon/events", on_events, KM_AUTH_ADMIN, NULL },
+    { "POST", "/kanmon/prices", on_prices, KM_AUTH_ADMIN, NULL },
+};
+
+const struct km_route_rows km_control_routes = { rows, sizeof rows / sizeof rows[0] };
