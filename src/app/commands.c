@@ -2,7 +2,9 @@
 /* commands.c - the table of commands.  A new one is a row here and a file beside it. */
 #include "app/cli.h"
 
+#include "app/client.h"
 #include "app/cmd_config.h"
+#include "app/cmd_key.h"
 #include "app/serve.h"
 
 static int version(struct km_cli *cli)
@@ -17,6 +19,28 @@ static int version(struct km_cli *cli)
 static const struct km_option serve_options[] = {
     { "host", "ADDRESS", "listen here instead of what the file says", 0 },
     { "port", "PORT", "listen on this port instead", 'p' },
+    { 0 },
+};
+
+static const struct km_option client_options[] = { KM_CLIENT_OPTIONS, { 0 } };
+
+static const struct km_option delete_options[] = {
+    KM_CLIENT_OPTIONS,
+    { "yes", NULL, "do it without asking", 'y' },
+    { 0 },
+};
+
+static const struct km_option generate_options[] = {
+    { "alias", "NAME", "a name for people", 0 },
+    { "models", "A,B", "models the key may use (default: all)", 0 },
+    { "max-budget", "USD", "most it may spend", 0 },
+    { "budget-duration", "TIME", "the budget begins anew after 1d, 30d, 1mo, ...", 0 },
+    { "duration", "TIME", "the key expires after", 0 },
+    { "rpm", "N", "requests a minute", 0 },
+    { "tpm", "N", "tokens a minute", 0 },
+    { "max-parallel", "N", "calls at the same time", 0 },
+    { "user", "ID", "whose it is", 0 },
+    KM_CLIENT_OPTIONS,
     { 0 },
 };
 
@@ -35,6 +59,27 @@ const struct km_command km_app_commands[] = {
       "  kanmon config schema > kanmon.schema.json\n", NULL, km_cmd_config_schema },
     { "config docs", "Print the reference of all settings as Markdown", NULL,
       "  kanmon config docs > docs/configuration.md\n", NULL, km_cmd_config_docs },
+    { "status", "Say what the running gateway is doing", NULL, "  kanmon status --json\n",
+      client_options, km_cmd_status },
+    { "reload", "Read the configuration anew, without losing a call", NULL,
+      "  kanmon reload --config config.yaml\n", client_options, km_cmd_reload },
+    { "key generate", "Make a virtual key", NULL,
+      "  kanmon key generate --alias team-a --max-budget 10 --budget-duration 30d\n"
+      "  kanmon key generate --models gpt-4o,claude --rpm 60\n",
+      generate_options, km_cmd_key_generate },
+    { "key list", "List virtual keys", NULL, "  kanmon key list --json\n", client_options,
+      km_cmd_key_list },
+    { "key info", "Show a key's limits and spend", "HASH", "  kanmon key info 1a2b...\n",
+      client_options, km_cmd_key_info },
+    { "key block", "Refuse a key until it is unblocked", "HASH", NULL, client_options,
+      km_cmd_key_block },
+    { "key unblock", "Accept a blocked key again", "HASH", NULL, client_options,
+      km_cmd_key_unblock },
+    { "key delete", "Delete a key", "HASH", "  kanmon key delete --yes 1a2b...\n", delete_options,
+      km_cmd_key_delete },
+    { "prices import", "Import model prices (LiteLLM's JSON, or genai-prices data)", "FILE",
+      "  kanmon prices import model_prices_and_context_window.json\n", client_options,
+      km_cmd_prices_import },
     { "version", "Print the version", NULL, NULL, NULL, version },
     { 0 },
 };

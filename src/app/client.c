@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* client.c - see client.h.
+ *
+ * The control socket is spoken to by a blocking socket: one request, Connection: close, read to
+ * the end.  HTTP elsewhere goes through the gateway's own client, TLS included.
+ */
+#include "app/client.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/crypto.h"
+#include "config/config.h"
+#include "http/client.h"
+#include "sys/unix.h"
+
+#define ANSWER_BYTES ((size_t)128 * 1024 * 1024)
+#define WAIT_MS 60000
+
+void km_answer_init(struct km_answer *a)
+{
+    *a = (struct km_answer){ 0 };
+    km_arena_init(&a->arena, ANSWER_BYTES * 2, NULL);
+    km_buf_init(&a->body, ANSWER_BYTES);
+}
+
+void km_answer_done(struct km_answer *a)
+{
+    km_buf_done(&a->body);
+    km_arena_done(&a->arena);
+}
+
+/* --- the control socket --- */
+
+static int socket_path(struct km_cli *cli, char *out, size_t cap, struct km_err *err)
+{
+    const char *dir = km_cli_option(cli, "state-dir");
+    struct km_config *config = NULL;
+    char state[600];
+    int r = 0;
+
+    if (!dir) {
+        if (km_cli_load_config(cli, &config) != 0)
+            return km_fail(err, KM_E_CONFIG,
+                           "the configuration says where the gateway's socket is");
+        r = km_cli_state_dir(config, state, sizeof state, err);
+        km_config_unref(config);
+        dir = state;
+    }
+    if (r == 0 && (size_t)snprintf(out, cap, "%s/kanmon.sock", dir) >= cap)
+        r = km_fail(err, KM_E_CONFIG, "state_dir is too long");
+    return r;
+}
+
+static int send_all(int fd, struct km_str s, struct km_err *err)
+{
+    while (s.n) {
+        ssize_t n = send(fd, s.p, s.n, MSG_NOSIGNAL);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return km_fail_errno(err, errno, "send to the gateway");
+        s = km_str_skip(s, (size_t)n);
+    }
+    return 0;
+}
+
+static int read_all(int fd, struct km_buf *b, struct km_err *err)
+{
+    for (;;) {
+        char *room = km_buf_reserve(b, 65536);
+        ssize_t n;
+
+        if (!room)
+            return km_fail(err, KM_E_LIMIT, "the gateway's answer is too large");
+        n = recv(fd, room, 65536, 0);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return km_fail_errno(err, errno, "read from the gateway");
+        if (n == 0)
+            return 0;
+        b->n += (size_t)n;
+    }
+}
+
+/* Our own server's answer: Content-Length, then the end. */
+static int split_answer(struct km_answer *a, struct km_err *err)
+{
+    struct km_str all = km_buf_view(&a->body);
+    size_t head = km_str_find(all, KM_STR("\r\n\r\n"));
+    uint64_t status;
+
+    if (head == all.n || !km_str_starts(all, KM_STR("HTTP/1.1 ")) ||
+        km_str_u64(km_str_sub(all, 9, 3), &status) < 0)
+        return km_fail(err, KM_E_UPSTREAM_PROTOCOL, "the gateway's answer was cut");
+    a->status = (int)status;
+    km_buf_consume(&a->body, head + 4);
+    return 0;
+}
+
+static int call_socket(struct km_cli *cli, const char *method, const char *target,
+                       struct km_str body, struct km_answer *ret, struct km_err *err)
+{
+    struct km_buf head KM_CLEANUP(km_buf_done) = KM_BUF(64 * 1024);
+    char path[700];
+    int fd = -1, r = socket_path(cli, path, sizeof path, err);
+
+    if (r == 0)
+        r = km_unix_connect(path, &fd, err);
+    if (r == KM_E_NOT_RUNNING)
+        km_fail(err, r, "no gateway is running here (%s). Start one: kanmon start --config %s",
+                path, km_cli_config_file(cli));
+    if (r < 0)
+        return r;
+    km_buf_printf(&head, "%s %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n", method,
+                  target);
+    if (body.n)
+        km_buf_printf(&head, "Content-Type: application/json\r\nContent-Length: %zu\r\n", body.n);
+    km_buf_str(&head, KM_STR("\r\n"));
+    r = send_all(fd, km_buf_view(&head), err);
+    if (r == 0)
+        r = send_all(fd, body, err);
+    if (r == 0)
+        r = read_all(fd, &ret->body, err);
+    close(fd);
+    return r == 0 ? split_answer(ret, err) : r;
+}
+
+/* --- HTTP elsewhere --- */
+
+struct remote {
+    struct km_loop *loop;
+    struct km_answer *ret;
+    struct km_err *err;
+    struct km_http_call *call;
+    struct km_timer timer;
+    int result;
+};
+
+static void on_head(void *ctx, const struct km_response *response)
+{
+    struct remote *r = ctx;
+
+    r->ret->status = response->status;
+}
+
+static void on_body(void *ctx, const char *bytes, size_t n)
+{
+    struct remote *r = ctx;
+
+    km_buf_bytes(&r->ret->body, bytes, n);
+}
+
+static void on_done(void *ctx, const struct km_http_result *result)
+{
+    struct remote *r = ctx;
+
+    r->call = NULL;
+    r->result = 0;
+    if (result->err) {
+        *r->err = *result->err;
+        r->result = result->err->code;
+    }
+    km_loop_stop(r->loop);
+}
+
+static void on_timeout(void *ctx)
+{
+    struct remote *r = ctx;
+
+    km_http_cancel(r->call);
+    r->call = NULL;
+    r->result = km_fail(r->err, KM_E_UPSTREAM_TIMEOUT, "the gateway did not answer in %d s",
+                        WAIT_MS / 1000);
+    km_loop_stop(r->loop);
+}
+
+static const struct km_http_events remote_events = { on_head, on_body, on_done };
+
+/* Never on the command line, where `ps` shows it. */
+static int read_key(struct km_cli *cli, struct km_buf *head, struct km_err *err)
+{
+    char line[600] = "";
+    const char *key = getenv("KANMON_KEY");
+    struct km_str value;
+    int r;
+
+    if (km_cli_flag(cli, "key-stdin"))
+        key = fgets(line, sizeof line, stdin);
+    if (!key || !*key)
+        return km_fail(err, KM_E_UNAUTHENTICATED,
+                       "--url needs a key: set KANMON_KEY, or use --key-stdin");
+    value = km_str_trim(km_str_sub(km_str_c(key), 0, strcspn(key, "\r\n")));
+    km_buf_str(head, KM_STR("Authorization: Bearer "));
+    r = km_str_chr(value, ' ') < value.n ? km_fail(err, KM_E_INVALID, "that is not a key") : 0;
+    km_buf_str(head, value);
+    km_buf_str(head, KM_STR("\r\nContent-Type: application/json\r\n"));
+    km_wipe(line, sizeof line);
+    return r;
+}
+
+static int run_remote(const struct km_http_request *request, struct remote *r, struct km_err *err)
+{
+    struct km_pool_settings pool = { 2, 0, 1000, 2, 10000 };
+    struct km_dns *dns = km_dns_new(r->loop, err);
+    struct km_dialer *dialer = dns ? km_dialer_new(r->loop, dns, km_connect_tunnel) : NULL;
+    struct km_pool *p = dialer ? km_pool_new(r->loop, dialer, &pool) : NULL;
+    struct km_http_client *client = p ? km_http_client_new(r->loop, p) : NULL;
+
+    r->result = KM_E_NOMEM;
+    r->call = client ? km_http_send(client, request, &remote_events, r) : NULL;
+    if (r->call) {
+        km_timer_init(&r->timer, r->loop, on_timeout, r);
+        km_timer_start(&r->timer, WAIT_MS);
+        km_loop_run(r->loop);
+        km_timer_stop(&r->timer);
+    } else {
+        km_fail(err, KM_E_NOMEM, "out of memory");
+    }
+    km_http_client_free(client);
+    km_pool_free(p);
+    km_dialer_free(dialer);
+    km_dns_free(dns);
+    return r->result;
+}
+
+static int call_url(struct km_cli *cli, const char *url_text, const char *method,
+                    const char *target, struct km_str body, struct km_answer *ret,
+                    struct km_err *err)
+{
+    struct km_buf head KM_CLEANUP(km_buf_done) = KM_BUF(4096);
+    struct km_tls_client_args tls_args = { 0 };
+    struct km_tls_client *tls = NULL;
+    struct km_origin *origin = NULL;
+    struct km_http_request request = { .method = km_str_c(method),
+                                       .target = km_str_c(target),
+                                       .body = &body,
+                                       .nbody = body.n ? 1 : 0,
+                                       .has_body = body.n > 0 };
+    struct remote r = { .ret = ret, .err = err };
+    struct km_url url;
+    int rc = km_url_parse(km_str_c(url_text), &url, err);
+
+    if (rc == 0)
+        rc = read_key(cli, &head, err);
+    if (rc == 0)
+        rc = km_tls_client_new(&tls_args, &tls, err);
+    if (rc == 0)
+        rc = km_origin_new(url.https, url.host, url.port, tls, NULL, false, &origin, err);
+    if (rc == 0) {
+        r.loop = km_loop_new(err);
+        rc = r.loop ? 0 : KM_E_NOMEM;
+    }
+    if (rc == 0) {
+        request.origin = origin;
+        request.head = km_buf_view(&head);
+        rc = run_remote(&request, &r, err);
+    }
+    km_loop_free(r.loop);
+    km_origin_unref(origin);
+    km_tls_client_unref(tls);
+    km_wipe(head.p, head.n);
+    return rc;
+}
+
+/* --- both --- */
+
+static int judge(struct km_answer *a, struct km_err *err)
+{
+    struct km_str message = KM_STR_NONE;
+    int code = a->status == 401   ? KM_E_UNAUTHENTICATED
+               : a->status == 403 ? KM_E_FORBIDDEN
+               : a->status == 404 ? KM_E_NOT_FOUND
+                                  : KM_E_INVALID;
+
+    if (km_json_parse(&a->arena, km_buf_view(&a->body), &a->json, NULL) < 0)
+        a->json = NULL;
+    if (a->status >= 200 && a->status < 300)
+        return 0;
+    if (!km_json_string(km_json_get(km_json_get(a->json, "error"), "message"), &message))
+        (void)km_json_string(km_json_get(a->json, "error"), &message);
+    return message.n ? km_fail(err, code, "%.*s", KM_STR_ARG(message))
+                     : km_fail(err, code, "the gateway answered %d", a->status);
+}
+
+int km_cli_call(struct km_cli *cli, const char *method, const char *target, struct km_str body,
+                struct km_answer *ret, struct km_err *err)
+{
+    const char *url = km_cli_option(cli, "url");
+    int r = url && *url ? call_url(cli, url, method, target, body, ret, err)
+                        : call_socket(cli, method, target, body, ret, err);
+
+    return r == 0 ? judge(ret, err) : r;
+}

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cmd_key.c - virtual keys by command line: each command is a request to the admin API, so what
+ * it changes is in the audit log as `local:<uid>`.
+ *
+ * A key is named by its hash or alias; "sk-..." is accepted on standard input ("-") only, since
+ * arguments can be read by everybody on the machine.
+ */
+#include "app/cmd_key.h"
+
+#include "app/client.h"
+#include "http/message.h"
+
+#define REQUEST_BYTES (64 * 1024)
+
+static void print_json(const struct km_answer *a)
+{
+    printf("%.*s\n", (int)a->body.n, a->body.p ? a->body.p : "");
+}
+
+static struct km_str text_of(const struct km_json *v, const char *name)
+{
+    struct km_str s = KM_STR_NONE;
+
+    if (!km_json_string(km_json_get(v, name), &s))
+        (void)km_json_number(km_json_get(v, name), &s);
+    return s;
+}
+
+static void print_field(const char *label, const struct km_json *v, const char *name)
+{
+    struct km_str s = text_of(v, name);
+
+    if (s.n)
+        printf("  %-12s %.*s\n", label, KM_STR_ARG(s));
+}
+
+static void print_key(const struct km_json *row)
+{
+    print_field("key", row, "key_name");
+    print_field("alias", row, "key_alias");
+    print_field("hash", row, "token");
+    print_field("spend", row, "spend");
+    print_field("max budget", row, "max_budget");
+    print_field("resets", row, "budget_reset_at");
+    print_field("rpm", row, "rpm_limit");
+    print_field("tpm", row, "tpm_limit");
+    print_field("parallel", row, "max_parallel_requests");
+    print_field("expires", row, "expires");
+    if (km_json_kind(km_json_get(row, "blocked")) == KM_JSON_TRUE)
+        printf("  %-12s yes\n", "blocked");
+}
+
+/* A request whose answer is printed by `show`, or as it is with --json. */
+static int run(struct km_cli *cli, const char *method, const char *target, struct km_str body,
+               void (*show)(const struct km_json *json))
+{
+    struct km_answer a;
+    struct km_err err = { 0 };
+    int code = KM_EXIT_OK;
+
+    km_answer_init(&a);
+    if (km_cli_call(cli, method, target, body, &a, &err) < 0)
+        code = km_cli_fail(cli, &err);
+    else if (km_cli_flag(cli, "json") || !show)
+        print_json(&a);
+    else
+        show(a.json);
+    km_answer_done(&a);
+    return code;
+}
+
+static void add_text(struct km_buf *b, const char *name, const char *value)
+{
+    if (!value)
+        return;
+    km_buf_printf(b, "%s\"%s\":", b->n > 1 ? "," : "", name);
+    km_buf_json(b, km_str_c(value));
+}
+
+/* Numbers are checked by the gateway, whose error names the field. */
+static void add_number(struct km_buf *b, const char *name, const char *value)
+{
+    int64_t n;
+
+    if (!value)
+        return;
+    if (km_str_decimal(km_str_c(value), 9, &n) < 0)
+        add_text(b, name, value);
+    else
+        km_buf_printf(b, "%s\"%s\":%s", b->n > 1 ? "," : "", name, value);
+}
+
+static void add_list(struct km_buf *b, const char *name, const char *value)
+{
+    struct km_str rest = km_str_c(value), item;
+    bool first = true;
+
+    if (!value)
+        return;
+    km_buf_printf(b, "%s\"%s\":[", b->n > 1 ? "," : "", name);
+    for (; km_str_split(&rest, ',', &item); first = false) {
+        if (!first)
+            km_buf_byte(b, ',');
+        km_buf_json(b, km_str_trim(item));
+    }
+    km_buf_byte(b, ']');
+}
+
+static void show_generated(const struct km_json *json)
+{
+    struct km_str key = text_of(json, "key");
+
+    printf("%.*s\n", KM_STR_ARG(key));
+    fputs("This is the only time the key is shown: store it now.\n", stderr);
+}
+
+int km_cmd_key_generate(struct km_cli *cli)
+{
+    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(REQUEST_BYTES);
+
+    km_buf_byte(&b, '{');
+    add_text(&b, "key_alias", km_cli_option(cli, "alias"));
+    add_list(&b, "models", km_cli_option(cli, "models"));
+    add_number(&b, "max_budget", km_cli_option(cli, "max-budget"));
+    add_text(&b, "budget_duration", km_cli_option(cli, "budget-duration"));
+    add_text(&b, "duration", km_cli_option(cli, "duration"));
+    add_number(&b, "rpm_limit", km_cli_option(cli, "rpm"));
+    add_number(&b, "tpm_limit", km_cli_option(cli, "tpm"));
+    add_number(&b, "max_parallel_requests", km_cli_option(cli, "max-parallel"));
+    add_text(&b, "user_id", km_cli_option(cli, "user"));
+    km_buf_byte(&b, '}');
+    return run(cli, "POST", "/key/generate", km_buf_view(&b), show_generated);
+}
+
+static void show_list(const struct km_json *json)
+{
+    struct km_json_iter it;
+    struct km_str key;
+    const struct km_json *row;
+
+    printf("%-16s %-20s %12s %12s  %s\n", "KEY", "ALIAS", "SPEND", "BUDGET", "HASH");
+    for (km_json_iter(km_json_get(json, "keys"), &it); km_json_next(&it, &key, &row);) {
+        struct km_str budget = text_of(row, "max_budget");
+
+        printf("%-16.*s %-20.*s %12.*s %12.*s  %.*s\n", KM_STR_ARG(text_of(row, "key_name")),
+               KM_STR_ARG(text_of(row, "key_alias")), KM_STR_ARG(text_of(row, "spend")),
+               KM_STR_ARG(budget.n ? budget : KM_STR("-")), KM_STR_ARG(text_of(row, "token")));
+    }
+}
+
+int km_cmd_key_list(struct km_cli *cli)
+{
+    return run(cli, "GET", "/key/list?return_full_object=true&size=1000", KM_STR_NONE, show_list);
+}
+
+/* The key a command is about: a hash, or "-" for a secret on standard input. */
+static int key_argument(struct km_cli *cli, char *out, size_t cap)
+{
+    if (cli->nargs != 1) {
+        km_cli_usage(cli, "name one key: its hash, or - to read it from standard input");
+        return KM_EXIT_USAGE;
+    }
+    if (strncmp(cli->args[0], "sk-", 3) == 0) {
+        km_cli_usage(cli, "a key on the command line can be read by others: use its hash, or -");
+        return KM_EXIT_USAGE;
+    }
+    if (strcmp(cli->args[0], "-") != 0) {
+        snprintf(out, cap, "%s", cli->args[0]);
+        return 0;
+    }
+    if (!fgets(out, (int)cap, stdin))
+        out[0] = 0;
+    out[strcspn(out, "\r\n")] = 0;
+    return 0;
+}
+
+static void show_info(const struct km_json *json)
+{
+    print_key(km_json_get(json, "info"));
+}
+
+int km_cmd_key_info(struct km_cli *cli)
+{
+    char key[300], target[1000];
+    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(1000);
+    int code = key_argument(cli, key, sizeof key);
+
+    if (code != 0)
+        return code;
+    km_url_encode(&b, km_str_c(key));
+    snprintf(target, sizeof target, "/key/info?key=%s", km_buf_cstr(&b));
+    return run(cli, "GET", target, KM_STR_NONE, show_info);
+}
+
+static void show_done(const struct km_json *json)
+{
+    (void)json;
+    puts("done");
+}
+
+static int with_key(struct km_cli *cli, const char *target, bool list)
+{
+    char key[300];
+    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(REQUEST_BYTES);
+    int code = key_argument(cli, key, sizeof key);
+
+    if (code != 0)
+        return code;
+    km_buf_byte(&b, '{');
+    if (list)
+        add_list(&b, "keys", key);
+    else
+        add_text(&b, "key", key);
+    km_buf_byte(&b, '}');
+    return run(cli, "POST", target, km_buf_view(&b), show_done);
+}
+
+int km_cmd_key_delete(struct km_cli *cli)
+{
+    if (!km_cli_flag(cli, "yes"))
+        return km_cli_usage(cli, "deleting a key cannot be undone: add --yes");
+    return with_key(cli, "/key/delete", true);
+}
+
+int km_cmd_key_block(struct km_cli *cli)
+{
+    return with_key(cli, "/key/block", false);
+}
+
+int km_cmd_key_unblock(struct km_cli *cli)
+{
+    return with_key(cli, "/key/unblock", false);
+}
+
+/* --- prices, reload, status --- */
+
+static int read_file(const char *path, struct km_buf *out, struct km_err *err)
+{
+    FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
+    size_t n = 1;
+
+    if (!f)
+        return km_fail(err, KM_E_NOT_FOUND, "'%s' cannot be read", path);
+    while (n > 0) {
+        char *room = km_buf_reserve(out, 65536);
+
+        n = room ? fread(room, 1, 65536, f) : 0;
+        out->n += n;
+    }
+    if (f != stdin)
+        fclose(f);
+    return km_buf_failed(out) ? km_fail(err, KM_E_LIMIT, "'%s' is over 64 MiB", path) : 0;
+}
+
+static void show_reload(const struct km_json *json)
+{
+    struct km_str version = text_of(json, "version");
+
+    printf("reloaded: configuration version %.*s is in effect\n", KM_STR_ARG(version));
+}
+
+int km_cmd_prices_import(struct km_cli *cli)
+{
+    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF((size_t)64 * 1024 * 1024);
+    struct km_err err = { 0 };
+
+    if (cli->nargs != 1)
+        return km_cli_usage(cli, "name the price file, or - for standard input");
+    if (read_file(cli->args[0], &b, &err) < 0)
+        return km_cli_fail(cli, &err);
+    return run(cli, "POST", "/kanmon/prices", km_buf_view(&b), show_reload);
+}
+
+int km_cmd_reload(struct km_cli *cli)
+{
+    return run(cli, "POST", "/kanmon/reload", KM_STR_NONE, show_reload);
+}
+
+static void show_status(const struct km_json *json)
+{
+    struct km_json_iter it;
+    struct km_str key, text;
+    const struct km_json *item;
+
+    puts("kanmon is running");
+    print_field("pid", json, "pid");
+    print_field("version", json, "version");
+    print_field("since", json, "started_at");
+    for (km_json_iter(km_json_get(json, "listen"), &it); km_json_next(&it, &key, &item);)
+        if (km_json_string(item, &text))
+            printf("  %-12s %.*s\n", "listening", KM_STR_ARG(text));
+    print_field("workers", json, "workers");
+    print_field("connections", json, "connections");
+    print_field("models", json, "models");
+    print_field("store", json, "store");
+    print_field("auth", json, "auth");
+    print_field("config", json, "config");
+    print_field("state", json, "state_dir");
+}
+
+int km_cmd_status(struct km_cli *cli)
+{
+    return run(cli, "GET", "/kanmon/status", KM_STR_NONE, show_status);
+}
