@@ -30,6 +30,9 @@ static int on_chunk_header(llhttp_t *p)
 
     b->chunks++;
     b->last_chunk = p->content_length == 0;
+    /* Saturating: the largest size of a chunk is the largest number. */
+    b->announced =
+        p->content_length > UINT64_MAX - b->got ? UINT64_MAX : b->got + p->content_length;
     return 0;
 }
 
@@ -64,7 +67,7 @@ void km_body_init(struct km_body *b, const struct km_framing *framing, const llh
     b->overhead = 0;
     if (framing->kind != KM_BODY_CHUNKED)
         return;
-    b->chunks = 0;
+    b->chunks = b->announced = 0;
     b->fields = 0;
     b->last_chunk = false;
     b->parser = *parser;

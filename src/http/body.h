@@ -15,6 +15,7 @@ struct km_body {
     /* CHUNKED only */
     uint64_t overhead; /* bytes that are no body */
     uint64_t chunks;
+    uint64_t announced; /* body bytes there will be at least */
     size_t fields; /* of the trailer */
     bool last_chunk;
     struct km_str piece;

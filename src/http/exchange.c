@@ -137,6 +137,8 @@ bool km_exchange_gather(struct km_exchange *x, int *ret_code, struct km_err *err
 
     while (r == 0 && !x->body.done && x->conn->in.n > 0) {
         r = km_body_next(&x->body, &x->conn->in, &piece, err);
+        if (r == 0 && x->body.kind == KM_BODY_CHUNKED && x->body.announced > x->max)
+            r = too_large(x, err); /* said before it is sent */
         if (r < 0 || piece.n == 0)
             continue;
         r = reserve(x, piece.n, err);

@@ -27,7 +27,9 @@
 #include "http/server.h"
 #include "sys/loop.h"
 
+#ifndef FIXTURE_FDS
 #define FIXTURE_FDS 8
+#endif
 
 struct server_fixture;
 typedef void script_fn(struct server_fixture *f);

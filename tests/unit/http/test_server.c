@@ -348,6 +348,9 @@ static void script_large(struct server_fixture *f)
         "413 Content Too Large", "Connection: close");
     ASK(f, f->fds[1], "POST /echo HTTP/1.1\r\n" HOST "Content-Length: 9223372036854775807\r\n\r\n",
         NULL, "413 Content Too Large");
+    ASK(f, f->fds[3],
+        "POST /echo HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n",
+        NULL, "413 Content Too Large");
     say(f->fds[2], "POST /echo HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n");
     for (int i = 0; i < 80; i++) {
         say(f->fds[2], "7530\r\n");
@@ -360,7 +363,7 @@ static void script_large(struct server_fixture *f)
 static void large_bodies_arrive_whole_and_larger_ones_are_refused(void **state)
 {
     (void)state;
-    run(script_large, 3, NULL);
+    run(script_large, 4, NULL);
 }
 
 static void script_unread(struct server_fixture *f)
@@ -551,8 +554,8 @@ static void script_overload(struct server_fixture *f)
 {
     ASK(f, f->fds[2], "", NULL, "503 Service Unavailable", "Retry-After: 1\r\n",
         "Connection: close");
-    ASK(f, f->fds[0], "POST /echo HTTP/1.1\r\n" HOST "Content-Length: 1001\r\n\r\n", "again shortly",
-        "503 Service Unavailable");
+    ASK(f, f->fds[0], "POST /echo HTTP/1.1\r\n" HOST "Content-Length: 1001\r\n\r\n",
+        "again shortly", "503 Service Unavailable");
     ASK(f, f->fds[1], "POST /echo HTTP/1.1\r\n" HOST "Content-Length: 5\r\n\r\nhello", "hello",
         "200 OK");
     ASK(f, f->fds[1], "POST /echo HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n",
