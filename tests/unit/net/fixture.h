@@ -241,6 +241,7 @@ static inline uint16_t port_of(int fd)
     union km_addr a;
     socklen_t len = sizeof a;
 
+    memset(&a, 0, sizeof a);
     assert_int_equal(getsockname(fd, &a.sa, &len), 0);
     return ntohs(a.sa.sa_family == AF_INET6 ? a.in6.sin6_port : a.in.sin_port);
 }

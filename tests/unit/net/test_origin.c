@@ -22,15 +22,14 @@ static void assert_str(struct km_str got, const char *expected)
 static void the_host_header_has_a_port_only_when_it_is_not_the_schemes_own(void **state)
 {
     static const struct {
-        bool https;
-        const char *host;
+        const char *host, *header;
         uint16_t port;
-        const char *header;
+        bool https;
     } table[] = {
-        { true, "api.test", 443, "api.test" },   { true, "api.test", 80, "api.test:80" },
-        { false, "api.test", 80, "api.test" },   { false, "api.test", 443, "api.test:443" },
-        { false, "[::1]", 80, "[::1]" },         { false, "::1", 8080, "[::1]:8080" },
-        { true, "127.0.0.1", 443, "127.0.0.1" },
+        { "api.test", "api.test", 443, true },   { "api.test", "api.test:80", 80, true },
+        { "api.test", "api.test", 80, false },   { "api.test", "api.test:443", 443, false },
+        { "[::1]", "[::1]", 80, false },         { "::1", "[::1]:8080", 8080, false },
+        { "127.0.0.1", "127.0.0.1", 443, true },
     };
     struct km_tls_client *tls = some_tls();
 

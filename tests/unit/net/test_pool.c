@@ -38,11 +38,10 @@ static void world_done(struct world *w)
 }
 
 struct result {
-    int calls;
     struct km_stream *stream;
-    struct km_err err;
     int *clock; /* counts answers over several results */
-    int order;
+    int calls, order;
+    struct km_err err;
 };
 
 static void on_get(void *ctx, struct km_stream *stream, const struct km_err *err)
