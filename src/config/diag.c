@@ -221,8 +221,8 @@ static void fill_source(struct km_diags *d, struct km_diag *g)
     end = code_points(km_str_sub(l->text, 0, l->shown)) + 1;
     if (g->column > end && l->shown < l->text.n)
         g->width = sizeof KM_MASK - 1;
-    else if (g->column + g->width > end && g->column < end && l->shown == l->text.n)
-        g->width = end - g->column;
+    else if (g->column < end && (g->width == 0 || g->column + g->width > end))
+        g->width = end - g->column; /* a mapping or a list: what there is of it on this line */
     if (!g->width)
         g->width = 1;
 }

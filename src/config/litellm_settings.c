@@ -87,6 +87,7 @@ static const struct km_setting rows[] = {
             "Trace updates in Langfuse, which kanmon does not export to."),
     IGNORED("request_correlation_in_logs", KM_SET_BOOL,
             "Stamps log lines with trace ids; kanmon's lines always have the call id."),
+    IGNORED("timeout", KM_SET_INT, "Seconds a call may take; kanmon reads request_timeout."),
     IGNORED("modify_params", KM_SET_BOOL,
             "Lets LiteLLM repair requests for a provider; kanmon passes them on as they are."),
     IGNORED("drop_params", KM_SET_BOOL,
