@@ -44,8 +44,8 @@ struct km_router;
 /* Rows must outlive the router.  Conflicting rows (same method and shape) are KM_E_EXISTS. */
 struct km_router *km_router_new(void);
 struct km_router *km_router_free(struct km_router *r);
-int km_router_add(struct km_router *r, const struct km_route *rows, size_t n, struct km_err *err)
-    KM_MUST_USE;
+int km_router_add(struct km_router *r, const struct km_route *rows, size_t n,
+                  struct km_err *err) KM_MUST_USE;
 
 /* 0; KM_E_NOT_FOUND; KM_E_BAD_METHOD with the allowed ones in *ret_allow ("GET, POST", lives
  * in the router).  HEAD falls back to GET. */
