@@ -180,18 +180,29 @@ static void index_source(struct km_diags *d, struct source *s)
     }
 }
 
+/* Overwrites the bytes a terminal would act on: C0, DEL and, in UTF-8, C1. */
+static void disarm(char *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        unsigned char c = (unsigned char)p[i];
+
+        if ((c < 0x20 && c != '\t') || c == 0x7f)
+            p[i] = '?';
+        else if (c == 0xc2 && i + 1 < n && (unsigned char)p[i + 1] < 0xa0)
+            p[i] = p[i + 1] = '?';
+    }
+}
+
 /* The line as it may be shown: masked, and without bytes a terminal acts on. */
 static struct km_str shown_line(struct km_diags *d, struct km_str line, size_t shown)
 {
     struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(64 * 1024);
 
-    for (size_t i = 0; i < shown; i++) {
-        unsigned char c = (unsigned char)line.p[i];
-
-        km_buf_byte(&out, c < 0x20 && c != '\t' ? '?' : c == 0x7f ? '?' : (char)c);
-    }
+    km_buf_str(&out, km_str_sub(line, 0, shown));
     if (shown < line.n)
         km_buf_str(&out, KM_STR(KM_MASK));
+    if (out.n)
+        disarm(out.p, out.n);
     return km_arena_str(&d->arena, km_buf_view(&out));
 }
 
@@ -235,14 +246,24 @@ void km_diags_seal(struct km_diags *d)
     d->sealed = true;
 }
 
+/* A copy of ours; it may quote names from the file. */
+static struct km_str keep(struct km_diags *d, struct km_str text)
+{
+    struct km_str copy = km_arena_str(&d->arena, text);
+
+    if (copy.n)
+        disarm((char *)(uintptr_t)copy.p, copy.n);
+    return copy;
+}
+
 static void add(struct km_diags *d, struct km_diag g, const char *help, const char *text)
 {
     d->counts[g.level]++;
     if (d->n == MAX_DIAGS)
         return;
     g.file = km_arena_str(&d->arena, g.file);
-    g.message = km_arena_str(&d->arena, km_str_c(text));
-    g.help = km_arena_str(&d->arena, km_str_c(help));
+    g.message = keep(d, km_str_c(text));
+    g.help = keep(d, km_str_c(help));
     d->v[d->n] = g;
     if (d->sealed)
         fill_source(d, &d->v[d->n]);

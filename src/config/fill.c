@@ -283,7 +283,7 @@ static void fill_row(struct km_fill *fill, const struct km_settings_table *table
     if (row->class != KM_SUPPORTED) {
         if (!absent(file))
             unsupported(fill, row, file, at, inherited);
-        else if (file && file->from_env && !km_fill_accepted(fill, at) &&
+        else if (file && file->from_env &&
                  (row->class == KM_RESTRICTIVE || (flags & KM_SET_SAFETY)))
             km_fill_unset(fill, file, at, KM_SET_SAFETY); /* it may have meant to restrict */
         return;

@@ -52,7 +52,8 @@ void km_fill_unsupported(struct km_fill *fill, const struct km_setting *row,
 /* Whether kanmon_settings.accept_unsupported names the path or one above it. */
 bool km_fill_accepted(const struct km_fill *fill, struct km_str path);
 
-/* A NULL node that was os.environ/NAME: an error if flags have KM_SET_SAFETY, else a warning. */
+/* A NULL node that was os.environ/NAME: an error if flags have KM_SET_SAFETY and the path is
+ * not accepted, else a warning. */
 void km_fill_unset(struct km_fill *fill, const struct km_node *node, struct km_str path,
                    unsigned flags);
 /* The same for every such node at and below this one. */

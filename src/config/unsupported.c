@@ -34,16 +34,20 @@ struct km_str km_fill_plain_path(struct km_arena *arena, struct km_str path)
 void km_fill_unset(struct km_fill *fill, const struct km_node *node, struct km_str path,
                    unsigned flags)
 {
-    struct km_str name = km_str_skip(node->text, sizeof "os.environ/" - 1);
+    struct km_str name = km_str_skip(node->text, sizeof "os.environ/" - 1), help;
 
-    if (flags & KM_SET_SAFETY)
-        km_diag_add(fill->diags, KM_DIAG_ERROR, "E0107", node,
-                    "set the variable, or take the key out of the file",
-                    "%.*s: variable %.*s is not set", KM_STR_ARG(path), KM_STR_ARG(name));
-    else
+    if (!(flags & KM_SET_SAFETY) || km_fill_accepted(fill, path)) {
         km_diag_add(fill->diags, KM_DIAG_WARNING, "W0104", node, NULL,
                     "%.*s: variable %.*s is not set, so this key has no value", KM_STR_ARG(path),
                     KM_STR_ARG(name));
+        return;
+    }
+    help = km_arena_printf(fill->arena,
+                           "set the variable or take the key out; to start all the same, list "
+                           "'%.*s' in kanmon_settings.accept_unsupported",
+                           KM_STR_ARG(km_fill_plain_path(fill->arena, path)));
+    km_diag_add(fill->diags, KM_DIAG_ERROR, "E0107", node, help.p, "%.*s: variable %.*s is not set",
+                KM_STR_ARG(path), KM_STR_ARG(name));
 }
 
 /* Everything below a raw node, or below a list or map of strings. */
@@ -145,7 +149,7 @@ void km_fill_unsupported(struct km_fill *fill, const struct km_setting *row,
 
     if (row->type == KM_SET_SECRET)
         km_diags_hide(fill->diags, node);
-    if ((row->flags & KM_SET_SAFETY) && !km_fill_accepted(fill, path))
+    if (row->flags & KM_SET_SAFETY)
         km_fill_unset_below(fill, node, path, row->flags);
     if (row->class == KM_RESTRICTIVE && !inert(row, node))
         restricts(fill, row, node, path);

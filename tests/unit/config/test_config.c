@@ -319,6 +319,10 @@ static void an_unset_variable_stops_the_start_only_where_safety_hangs_on_it(void
     assert_int_equal(l.r, KM_E_CONFIG);
     assert_says(&l, "error[E0107]: general_settings.master_key: variable NOT_SET is not set");
     done(&l);
+    load(&l, "general_settings: {master_key: os.environ/NOT_SET}\n"
+             "kanmon_settings: {accept_unsupported: general_settings.master_key}\n");
+    assert_int_equal(l.r, 0);
+    done(&l);
     load(&l, "model_list: [{model_name: m, litellm_params: {model: a/b, api_key: "
              "os.environ/NOT_SET}}]\n");
     assert_int_equal(l.r, 0);

@@ -134,10 +134,11 @@ static void bytes_a_terminal_acts_on_do_not_come_out(void **state)
     struct km_diags *d = km_diags_new();
 
     (void)state;
-    km_diags_source(d, file, KM_STR("a: \033[31mred\007\177"));
-    km_diag_add_at(d, KM_DIAG_ERROR, "E0001", file, 1, 1, NULL, "bad");
+    km_diags_source(d, file, KM_STR("a: \033[31mred\007\177 \xc2\x9b \xc3\xa9"));
+    km_diag_add_at(d, KM_DIAG_ERROR, "E0001", file, 1, 1, NULL, "unknown key '%s'", "\033[2J");
     km_diags_seal(d);
-    assert_true(km_str_eq(km_diags_at(d, 0)->source, KM_STR("a: ?[31mred??")));
+    assert_true(km_str_eq(km_diags_at(d, 0)->source, KM_STR("a: ?[31mred?? ?? \xc3\xa9")));
+    assert_true(km_str_eq(km_diags_at(d, 0)->message, KM_STR("unknown key '?[2J'")));
     km_diags_free(d);
 }
 
