@@ -14,17 +14,14 @@
  * Waiting ends with the query's own deadline, but the question to the servers goes on: its
  * answer is what the next caller will need.
  *
- * c-ares tells which sockets it wants to read or write; each is a uv_poll_t that dies when
- * c-ares is done with the socket, and its retries are one timer of ours.
+ * How c-ares lives on the loop is ares.c.
  */
 #include "sys/dns.h"
 
-#include <ares.h>
-#include <pthread.h>
 #include <stdlib.h>
-#include <uv.h>
 
 #include "base/map.h"
+#include "sys/ares.h"
 
 #define NAMES_MAX 1024
 #define NAME_MAX_LEN 253
@@ -32,15 +29,6 @@
 #define TTL_MIN_S 1
 #define TTL_MAX_S 3600
 #define FAILED_MS 1000
-#define TRY_MS 2000 /* what one server gets to answer, the first time */
-#define TRIES 3
-
-struct socket_watch {
-    uv_poll_t poll;
-    struct km_list link;
-    struct km_dns *dns;
-    ares_socket_t fd;
-};
 
 struct entry {
     struct km_list lru;
@@ -58,9 +46,7 @@ struct entry {
 
 struct km_dns {
     struct km_loop *loop;
-    ares_channel channel;
-    struct km_timer retry; /* c-ares' own time-outs */
-    struct km_list sockets;
+    struct km_ares *ares;
     struct km_map *entries;
     struct km_list lru;   /* least recently used first */
     struct km_list early; /* queries answered without an entry */
@@ -79,14 +65,6 @@ struct km_dns_query {
     union km_addr literal;
     struct km_str name; /* of the entry; alive while the query waits in it */
 };
-
-static pthread_once_t ares_once = PTHREAD_ONCE_INIT;
-
-/* c-ares counts its users without a lock. */
-static void init_ares(void)
-{
-    km_assert(ares_library_init(ARES_LIB_INIT_ALL) == ARES_SUCCESS);
-}
 
 /* Ends a query that has been unlinked. */
 static void finish(struct km_dns_query *q, const union km_addr *addrs, size_t n,
@@ -220,102 +198,10 @@ static void on_answer(void *arg, int status, int timeouts, struct ares_addrinfo 
         km_deferred_queue(&e->deliver);
 }
 
-static void arm_retry(struct km_dns *dns)
-{
-    struct timeval tv;
-
-    if (!ares_timeout(dns->channel, NULL, &tv)) {
-        km_timer_stop(&dns->retry);
-        return;
-    }
-    km_timer_start(&dns->retry, (uint64_t)tv.tv_sec * 1000 + ((uint64_t)tv.tv_usec + 999) / 1000);
-}
-
-static void on_retry(void *ctx)
-{
-    struct km_dns *dns = ctx;
-
-    ares_process_fd(dns->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
-    arm_retry(dns);
-}
-
-static void on_ready(uv_poll_t *poll, int status, int events)
-{
-    const struct socket_watch *w = poll->data;
-    struct km_dns *dns = w->dns;
-    const ares_socket_t fd = w->fd;
-    const bool read = status < 0 || events & UV_READABLE;
-    const bool write = status < 0 || events & UV_WRITABLE;
-
-    /* w may be gone after this. */
-    ares_process_fd(dns->channel, read ? fd : ARES_SOCKET_BAD, write ? fd : ARES_SOCKET_BAD);
-    arm_retry(dns);
-}
-
-static void on_watch_closed(uv_handle_t *handle)
-{
-    free(handle->data);
-}
-
-static void unwatch(struct socket_watch *w)
-{
-    km_list_remove(&w->link);
-    uv_poll_stop(&w->poll);
-    uv_close((uv_handle_t *)&w->poll, on_watch_closed);
-}
-
-static struct socket_watch *find_watch(struct km_dns *dns, ares_socket_t fd)
-{
-    KM_LIST_EACH(it, &dns->sockets)
-    {
-        struct socket_watch *w = KM_CONTAINER(it, struct socket_watch, link);
-
-        if (w->fd == fd)
-            return w;
-    }
-    return NULL;
-}
-
-static struct socket_watch *watch(struct km_dns *dns, ares_socket_t fd)
-{
-    struct socket_watch *w = calloc(1, sizeof *w);
-
-    if (!w || uv_poll_init(km_loop_uv(dns->loop), &w->poll, fd) < 0) {
-        free(w);
-        return NULL;
-    }
-    w->dns = dns;
-    w->fd = fd;
-    w->poll.data = w;
-    km_list_push(&dns->sockets, &w->link);
-    return w;
-}
-
-/* c-ares says what it waits for on a socket; nothing at all before it closes it.  Without
- * a watch (no memory) the query ends by its time-out. */
-static void on_socket_state(void *data, ares_socket_t fd, int readable, int writable)
-{
-    struct socket_watch *w = find_watch(data, fd);
-
-    if (!readable && !writable) {
-        if (w)
-            unwatch(w);
-        return;
-    }
-    if (!w)
-        w = watch(data, fd);
-    if (w)
-        uv_poll_start(&w->poll, (readable ? UV_READABLE : 0) | (writable ? UV_WRITABLE : 0),
-                      on_ready);
-}
-
 struct km_dns *km_dns_new(struct km_loop *loop, struct km_err *err)
 {
     struct km_dns *dns = calloc(1, sizeof *dns);
-    struct ares_options options = { .timeout = TRY_MS, .tries = TRIES };
-    int r;
 
-    pthread_once(&ares_once, init_ares);
     if (dns)
         dns->entries = km_map_new_borrowed(NAMES_MAX);
     if (!dns || !dns->entries) {
@@ -324,16 +210,10 @@ struct km_dns *km_dns_new(struct km_loop *loop, struct km_err *err)
         return NULL;
     }
     dns->loop = loop;
-    km_list_init(&dns->sockets);
     km_list_init(&dns->lru);
     km_list_init(&dns->early);
-    km_timer_init(&dns->retry, loop, on_retry, dns);
-    options.sock_state_cb = on_socket_state;
-    options.sock_state_cb_data = dns;
-    r = ares_init_options(&dns->channel, &options,
-                          ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB);
-    if (r != ARES_SUCCESS) {
-        km_fail(err, KM_E_SYSTEM, "no resolver: %s", ares_strerror(r));
+    dns->ares = km_ares_new(loop, NULL, err);
+    if (!dns->ares) {
         km_map_free(dns->entries, NULL);
         free(dns);
         return NULL;
@@ -343,11 +223,7 @@ struct km_dns *km_dns_new(struct km_loop *loop, struct km_err *err)
 
 int km_dns_servers(struct km_dns *dns, const char *servers, struct km_err *err)
 {
-    const int r = ares_set_servers_ports_csv(dns->channel, servers);
-
-    if (r != ARES_SUCCESS)
-        return km_fail(err, KM_E_INVALID, "name servers '%s': %s", servers, ares_strerror(r));
-    return 0;
+    return km_ares_servers(dns->ares, servers, err);
 }
 
 static void cancel_all(struct km_list *queries)
@@ -367,10 +243,7 @@ struct km_dns *km_dns_free(struct km_dns *dns)
     cancel_all(&dns->early);
     KM_LIST_EACH(it, &dns->lru)
     cancel_all(&KM_CONTAINER(it, struct entry, lru)->waiters);
-    ares_destroy(dns->channel);
-    km_timer_stop(&dns->retry);
-    KM_LIST_EACH(it, &dns->sockets)
-    unwatch(KM_CONTAINER(it, struct socket_watch, link));
+    km_ares_free(dns->ares);
     KM_LIST_EACH(it, &dns->lru)
     free_entry(KM_CONTAINER(it, struct entry, lru));
     km_map_free(dns->entries, NULL);
@@ -425,11 +298,8 @@ static struct entry *entry_of(struct km_dns *dns, struct km_str name)
 
 static void ask(struct entry *e)
 {
-    const struct ares_addrinfo_hints hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM };
-
     e->asking = true;
-    ares_getaddrinfo(e->dns->channel, e->text, NULL, &hints, on_answer, e);
-    arm_retry(e->dns);
+    km_ares_ask(e->dns->ares, e->text, on_answer, e);
 }
 
 static void on_deadline(void *ctx)

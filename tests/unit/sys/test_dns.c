@@ -6,10 +6,12 @@
 #include <cmocka.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <uv.h>
 
+#include "sys/ares.h"
 #include "sys/dns.h"
 
 /* A name server on the same loop: answers A for names below "known.", with a TTL that the
@@ -91,6 +93,7 @@ struct fixture {
     char text[512]; /* address or error */
     size_t n;
     struct km_dns_query *victim;
+    char address[64];      /* of the server */
 };
 
 static int set_up(void **state)
@@ -98,7 +101,6 @@ static int set_up(void **state)
     struct fixture *f = test_calloc(1, sizeof *f);
     struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     socklen_t len = sizeof a;
-    char text[64];
 
     f->loop = km_loop_new(NULL);
     f->dns = km_dns_new(f->loop, NULL);
@@ -109,9 +111,9 @@ static int set_up(void **state)
         return -1;
     uv_poll_init(km_loop_uv(f->loop), &f->server.poll, f->server.fd);
     uv_poll_start(&f->server.poll, UV_READABLE, on_question);
-    snprintf(text, sizeof text, "127.0.0.1:%u", ntohs(a.sin_port));
+    snprintf(f->address, sizeof f->address, "127.0.0.1:%u", ntohs(a.sin_port));
     *state = f;
-    return km_dns_servers(f->dns, text, NULL);
+    return km_dns_servers(f->dns, f->address, NULL);
 }
 
 static int tear_down(void **state)
@@ -365,6 +367,51 @@ static void more_names_at_once_than_fit_are_refused_not_queued(void **state)
     assert_int_equal(f->code, KM_E_OVERLOADED);
 }
 
+static void write_file(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "w");
+
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+static void on_ares_answer(void *arg, int status, int timeouts, struct ares_addrinfo *info)
+{
+    struct fixture *f = arg;
+
+    (void)timeouts;
+    f->code = status;
+    ares_freeaddrinfo(info);
+    km_loop_stop(f->loop);
+}
+
+static void a_changed_resolv_conf_is_read_anew(void **state)
+{
+    struct fixture *f = *state;
+    char path[] = "/tmp/kanmon.resolv.XXXXXX";
+    struct km_ares *a;
+
+    close(mkstemp(path));
+    write_file(path, "search known.\n");
+    a = km_ares_new(f->loop, path, NULL);
+    assert_non_null(a);
+    assert_int_equal(km_ares_servers(a, f->address, NULL), 0);
+    km_ares_ask(a, "short", on_ares_answer, f);
+    km_loop_run(f->loop);
+    assert_int_equal(f->code, ARES_SUCCESS);
+    write_file(path, "search elsewhere.missing.\n");
+    km_ares_ask(a, "short", on_ares_answer, f);
+    km_loop_run(f->loop);
+    assert_int_not_equal(f->code, ARES_SUCCESS);
+    write_file(path, "search known.\n"); /* the servers set by hand stay */
+    km_ares_ask(a, "short", on_ares_answer, f);
+    km_loop_run(f->loop);
+    assert_int_equal(f->code, ARES_SUCCESS);
+    assert_null(km_ares_free(a));
+    unlink(path);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -380,6 +427,7 @@ int main(void)
         CASE(a_cancelled_query_is_silent_and_leaves_the_others),
         CASE(callbacks_may_cancel_and_ask),
         CASE(a_closing_resolver_cancels_what_waits),
+        CASE(a_changed_resolv_conf_is_read_anew),
         CASE(the_cache_is_bounded),
         CASE(more_names_at_once_than_fit_are_refused_not_queued),
     };

@@ -46,7 +46,10 @@ static void resolve(struct km_loop *loop)
     answers = 0;
     if (!dns)
         return;
-    assert_int_equal(km_dns_servers(dns, "127.0.0.1:9", NULL), 0);
+    if (km_dns_servers(dns, "127.0.0.1:9", NULL) < 0) {
+        km_dns_free(dns);
+        return;
+    }
     asked += km_dns_resolve(dns, KM_STR("192.0.2.1"), 1, 1000, on_answer, NULL) != NULL;
     asked += km_dns_resolve(dns, KM_STR("a.test."), 1, 1000, on_answer, NULL) != NULL;
     asked += km_dns_resolve(dns, KM_STR("a.test."), 1, 1000, on_answer, NULL) != NULL;
