@@ -109,7 +109,7 @@ def test_a_thousand_idle_connections_do_not_slow_a_call(gateway):
 
 
 def test_bodies_over_all_bounds_are_503_with_retry_after(new_gateway, upstream):
-    gateway = new_gateway("\n  limits: {bodies_bytes: 4MiB}\n")
+    gateway = new_gateway("\n  limits: {buffered_bytes: 4MiB}\n")
     head = (b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "
             + MASTER.encode() + b"\r\nContent-Type: application/json\r\nContent-Length: 2000000\r\n"
             b"\r\n")
