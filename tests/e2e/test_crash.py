@@ -25,7 +25,7 @@ def settled(row):
 
 
 def incomplete(row):
-    return "incomplete" in str(row)
+    return row.get("incomplete") is True
 
 
 def rows_by_name(gateway):

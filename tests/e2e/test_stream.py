@@ -23,7 +23,7 @@ def text(chunks):
 @pytest.mark.parametrize("model", [
     "any/ok", "any/stream-byte", "any/stream-crlf", "any/stream-comments",
     "any/stream-usage-always", "any/stream-usage-last", "any/stream-slow-100",
-    "any/stream-refuses-400", "any/stream-refuses-422"])
+    "refuses/stream-refuses-400", "refuses/stream-refuses-422"])
 def test_a_stream_arrives_whole_without_usage_when_none_was_asked(gateway, upstream, model):
     answer = gateway.chat(model, stream=True)
     assert answer.status == 200, answer
@@ -47,14 +47,14 @@ def test_usage_that_was_asked_for_arrives_once(gateway, model):
 
 def test_a_refusal_of_stream_options_is_remembered(gateway, upstream):
     for _ in range(3):
-        assert gateway.chat("any/stream-refuses-400-again", stream=True).status == 200
+        assert gateway.chat("refuses/stream-refuses-400-again", stream=True).status == 200
     offered = ["stream_options" in r.json() for r in upstream.seen()]
     assert offered.count(False) == 3
     assert offered.count(True) <= 2, f"asked again and again: {offered}"
 
 
 def test_a_refusal_is_the_clients_own_when_it_sent_stream_options(gateway):
-    answer = gateway.chat("any/stream-refuses-400-mine", stream=True,
+    answer = gateway.chat("refuses/stream-refuses-400-mine", stream=True,
                           stream_options={"include_usage": True})
     assert answer.status == 400, answer
 
@@ -156,12 +156,12 @@ def test_a_slow_client_pauses_its_upstream_and_not_the_worker(gateway, upstream)
     link = socket.socket()
     link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     link.connect(("127.0.0.1", gateway.port))
-    body = json.dumps({"model": "any/stream-many-200000", "stream": True,
+    body = json.dumps({"model": "any/stream-wide-4000", "stream": True,
                        "messages": [{"role": "user", "content": "hi"}]}).encode()
     link.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "
                  + MASTER.encode() + b"\r\nContent-Type: application/json\r\nContent-Length: "
                  + str(len(body)).encode() + b"\r\n\r\n" + body)
-    upstream.wait_for(lambda rs: rs and rs[0].events > 100, what="the stream to begin")
+    upstream.wait_for(lambda rs: rs and rs[0].events > 20, what="the stream to begin")
 
     def stalled():
         before = upstream.seen()[0].events
@@ -170,7 +170,8 @@ def test_a_slow_client_pauses_its_upstream_and_not_the_worker(gateway, upstream)
         return upstream.seen()[0].events == before
     wait_until(stalled, 20, "back-pressure to reach the upstream")
     record = upstream.seen()[0]
-    assert record.ended is None and record.events < 150000
+    assert record.ended is None, (record.outcome, record.events)
+    assert record.events < 3000, "64 MB did not fill what lies between"
     link.close()
     upstream.wait_for(lambda rs: rs[0].ended, 10, "the upstream's end")
 

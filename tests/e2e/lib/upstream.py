@@ -27,7 +27,7 @@ path), so that a thousand calls in flight need no shared script:
     stream-refuses-N    status N naming stream_options when it is present
     stream-forever      an event each 10 ms until the client is gone
     stream-slow-MS      the first event late
-    stream-crlf, stream-comments, stream-many-N
+    stream-crlf, stream-comments, stream-many-N, stream-wide-N (N events of 16 KB)
 
 Run alone: `upstream.py [--port N]` prints `PORT n`; GET /_ctl/requests and
 POST /_ctl/reset give tests in other languages the same view.
@@ -198,7 +198,10 @@ class Upstream:
     async def _client(self, reader, writer):
         self.connections += 1
         self.open_connections += 1
-        writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock = writer.get_extra_info("socket")
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        # Not the kernel's megabytes: a reader that stops is to be felt here.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 131072)
         try:
             while await self._one(reader, writer):
                 pass
@@ -455,8 +458,8 @@ class Upstream:
         """The SSE events of an orderly stream, as bytes."""
         path = record.path
         asked = bool((request.get("stream_options") or {}).get("include_usage"))
-        found = re.match(r"stream-many-(\d+)", name)
-        words = ["w "] * int(found[1]) if found else WORDS
+        found = re.match(r"stream-(many|wide)-(\d+)", name)
+        words = ["w " if found[1] == "many" else "w" * 16384] * int(found[2]) if found else WORDS
         chunks = [self._chunk(request, path, record, {"role": "assistant", "content": ""})]
         chunks += [self._chunk(request, path, record, {"content": w}) for w in words]
         last = self._chunk(request, path, record, {}, "stop")
@@ -488,7 +491,9 @@ class Upstream:
             writer.write(b"%x\r\n" % len(data) + data + b"\r\n")
             await writer.drain()
             record.sent += data
-            record.events += 1 if whole else 0
+            if whole:
+                record.events += 1
+                self._note()
 
         if found:
             await self._pause(reader, int(found[1]) / 1000)
@@ -497,7 +502,6 @@ class Upstream:
                 self._chunk(request, record.path, record, {"content": "tick "})).encode() + b"\n\n"
             while True:
                 await put(chunk)
-                self._note()
                 await self._pause(reader, 0.01)
         events = self._events(name, request, record)
         if name in ("stream-cut", "stream-reset", "stream-error"):

@@ -2,6 +2,7 @@
 // OpenAI's own Node SDK, its oldest and its newest supported major, against the gateway
 // of the environment: KANMON_URL, KANMON_KEY.  sdk/test_node.py starts it.
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { createRequire } from "node:module";
 
@@ -13,7 +14,8 @@ const messages = [{ role: "user", content: "hi" }];
 for (const name of ["openai-oldest", "openai-newest"]) {
   const sdk = require(name);
   const OpenAI = sdk.OpenAI ?? sdk.default ?? sdk;
-  const { version } = require(`${name}/package.json`);
+  const { version } = JSON.parse(readFileSync(
+    new URL(`../node_modules/${name}/package.json`, import.meta.url)));
   const client = new OpenAI({ baseURL: `${url}/v1`, apiKey: key, maxRetries: 0, timeout: 20000 });
   const title = (what) => `openai ${version}: ${what}`;
 
