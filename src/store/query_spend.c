@@ -107,7 +107,8 @@ enum {
 static const char rows_sql[] =
     "SELECT s.id, i.hash, s.cost, s.prompt_tokens, s.completion_tokens, s.cached_tokens,"
     " s.start_us, s.first_us, s.duration_us, r.call_type, r.model, r.model_group, r.deployment,"
-    " r.provider, r.api_base, s.status, s.flags, coalesce(s.user, ''), coalesce(s.metadata, ''),"
+    " r.provider, r.api_base, s.status, s.flags, coalesce(s.user, ''), "
+    " CASE WHEN json_valid(s.metadata) THEN s.metadata ELSE '' END,"
     " CASE WHEN json_valid(s.metadata) THEN coalesce(s.metadata -> '$.tags', '') ELSE '' END,"
     " coalesce(s.client_ip, ''), coalesce(k.user_id, ''), coalesce(k.team_id, ''),"
     " coalesce(k.alias, '')"

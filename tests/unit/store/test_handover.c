@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <sched.h>
+
+#include "support.h"
+
+/* Two stores of one file in one process: what matters to a hand-over is who holds the lock and
+ * the writing connection, and that is the same. */
+
+struct wire {
+    struct place *to;
+    int records, refused;
+};
+
+static void carry(void *ctx, struct km_str record)
+{
+    struct wire *w = ctx;
+
+    w->records++;
+    if (km_store_import_record(w->to->store, record, NULL) < 0)
+        w->refused++;
+}
+
+static void join(struct place *new, const struct place *old)
+{
+    place_init(new);
+    assert_int_equal(rmdir(new->dir), 0);
+    memcpy(new->dir, old->dir, sizeof new->dir);
+    memcpy(new->db, old->db, sizeof new->db);
+}
+
+static void open_successor(struct place *p)
+{
+    struct km_err err = { 0 };
+
+    if (place_try_open(p, true, &err) < 0)
+        fail_msg("%s", err.text);
+    p->ledger = km_ledger_new(p->store, p->loop, p->reply, 0, &err);
+}
+
+static void drop_without_folder(struct place *p)
+{
+    place_close(p);
+    km_mailbox_free(p->reply);
+    km_loop_free(p->loop);
+    km_buf_done(&p->json);
+}
+
+static void settlements_of_draining_calls_reach_the_new_writer(void **state)
+{
+    struct place old, new;
+    struct wire wire = { .to = &new };
+    struct km_key_row row = key_row(1);
+    struct km_ledger_entry open, late;
+
+    (void)state;
+    place_init(&old);
+    place_open(&old);
+    put_key(&old, &row, true);
+    assert_int_equal(answer(&old), 0);
+    open = entry(&old, 1, 100);
+    intend(&old, &open);
+    assert_int_equal(km_store_release_writer(old.store, NULL), 0);
+    assert_int_equal(number(old.db, "SELECT count(*) FROM intents"), 1); /* all was committed */
+
+    join(&new, &old);
+    open_successor(&new);
+    assert_int_equal(number(old.db, "SELECT count(*) FROM intents"), 1); /* not charged: it lives */
+    settle(&old, &open); /* waits: nobody to forward to yet */
+    late = entry(&old, 1, 7);
+    intend(&old, &late);
+    settle(&old, &late);
+    km_store_forward(old.store, carry, &wire);
+    while (km_store_queued(old.store))
+        sched_yield();
+    sync_store(&new);
+    assert_int_equal(wire.refused, 0);
+    assert_int_equal(number(old.db, "SELECT count(*) FROM intents"), 0);
+    assert_int_equal(number(old.db, "SELECT count(*) FROM spend"), 2);
+    assert_int_equal(number(old.db, "SELECT spend FROM keys"), 107);
+    /* An operation that comes to the old one is told where to go. */
+    put_key(&old, &row, false);
+    assert_int_equal(answer(&old), KM_E_STORE);
+    assert_non_null(strstr(old.err.text, "handed over"));
+    drop_without_folder(&old);
+    place_done(&new);
+}
+
+static void a_record_sent_twice_counts_once_and_a_broken_one_not_at_all(void **state)
+{
+    struct place old, new;
+    struct wire wire = { .to = &new };
+    struct km_ledger_entry e;
+
+    (void)state;
+    place_init(&old);
+    place_open(&old);
+    assert_int_equal(km_store_release_writer(old.store, NULL), 0);
+    join(&new, &old);
+    open_successor(&new);
+    km_store_forward(old.store, carry, &wire);
+    e = entry(&old, 1, 5);
+    settle(&old, &e);
+    settle(&old, &e);
+    km_ledger_flush(old.ledger);
+    while (km_store_queued(old.store))
+        sched_yield();
+    sync_store(&new);
+    assert_int_equal(wire.records, 2);
+    assert_int_equal(number(old.db, "SELECT count(*) FROM spend"), 1);
+    assert_int_equal(number(old.db, "SELECT sum(cost) FROM daily"), 5);
+    assert_int_equal(km_store_import_record(new.store, KM_STR("nonsense"), NULL), KM_E_INVALID);
+    drop_without_folder(&old);
+    place_done(&new);
+}
+
+static void what_the_old_process_never_settled_is_charged_when_told(void **state)
+{
+    struct place old, new;
+    struct km_ledger_entry lost, running;
+
+    (void)state;
+    place_init(&old);
+    place_open(&old);
+    lost = entry(&old, 1, 50);
+    intend(&old, &lost);
+    assert_int_equal(km_store_release_writer(old.store, NULL), 0);
+    join(&new, &old);
+    open_successor(&new);
+    running = entry(&new, 1, 3);
+    running.start_us = lost.start_us + 1000000;
+    intend(&new, &running); /* of the new process: not to be touched */
+    km_store_charge_open(new.store, new.reply, lost.start_us + 500000, on_done, &new);
+    assert_int_equal(answer(&new), 0);
+    sync_store(&new);
+    assert_int_equal(number(old.db, "SELECT count(*) FROM intents"), 1);
+    assert_int_equal(number(old.db, "SELECT cost FROM spend WHERE flags & 8"), 100);
+    assert_int_equal(number(old.db, "SELECT count(*) FROM spend"), 1);
+    drop_without_folder(&old);
+    place_done(&new);
+}
+
+struct heard {
+    struct km_ledger_entry e;
+    struct km_buf scratch;
+    int settled, intents;
+};
+
+static void hear(void *ctx, struct km_str record)
+{
+    struct heard *h = ctx;
+    bool settled;
+
+    assert_int_equal(km_store_record_read(record, &h->scratch, &h->e, &settled, NULL), 0);
+    h->settled += settled;
+    h->intents += !settled;
+}
+
+static void a_record_tells_the_receiver_what_to_give_back(void **state)
+{
+    struct place old;
+    struct heard heard = { .scratch = KM_BUF(65536) };
+    struct km_ledger_entry e;
+
+    (void)state;
+    place_init(&old);
+    place_open(&old);
+    assert_int_equal(km_store_release_writer(old.store, NULL), 0);
+    km_store_forward(old.store, hear, &heard);
+    e = entry(&old, 9, 5);
+    settle(&old, &e);
+    km_ledger_flush(old.ledger);
+    while (km_store_queued(old.store))
+        sched_yield();
+    assert_int_equal(heard.settled, 1);
+    assert_int_equal(heard.intents, 0);
+    assert_int_equal(heard.e.cost, 5);
+    assert_int_equal(heard.e.reserved, 10);
+    assert_memory_equal(heard.e.key_hash, e.key_hash, 32);
+    assert_true(km_str_eq(heard.e.model, e.model));
+    km_buf_done(&heard.scratch);
+    place_done(&old);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(settlements_of_draining_calls_reach_the_new_writer),
+        cmocka_unit_test(a_record_sent_twice_counts_once_and_a_broken_one_not_at_all),
+        cmocka_unit_test(what_the_old_process_never_settled_is_charged_when_told),
+        cmocka_unit_test(a_record_tells_the_receiver_what_to_give_back),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
