@@ -164,7 +164,7 @@ struct km_ledger *km_ledger_free(struct km_ledger *l)
 
 size_t km_ledger_waiting(const struct km_ledger *l)
 {
-    return atomic_load_explicit(&l->waiting, memory_order_relaxed);
+    return atomic_load_explicit(&l->waiting, memory_order_acquire);
 }
 
 /* --- the chunk being filled; under the lock --- */
@@ -418,7 +418,8 @@ static bool post(struct km_ledger *l, struct km_msg *msg)
 
 void km_chunk_committed(struct km_chunk *c)
 {
-    atomic_fetch_sub_explicit(&c->ledger->waiting, c->n, memory_order_relaxed);
+    /* Release: who sees that nothing waits sees what was done with it. */
+    atomic_fetch_sub_explicit(&c->ledger->waiting, c->n, memory_order_release);
     c->msg.run = on_committed;
     if (!c->waited || !post(c->ledger, &c->msg))
         go_home(c);

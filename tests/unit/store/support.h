@@ -24,6 +24,7 @@ struct place {
     struct km_ledger *ledger;
     struct km_idgen ids;
     int answers; /* done callbacks so far */
+    int codes[16]; /* of the first sixteen; 0: success */
     struct km_err err; /* of the last; code 0: success */
     struct km_buf json;
 };
@@ -96,8 +97,10 @@ static inline void on_done(void *ctx, const struct km_err *err)
 {
     struct place *p = ctx;
 
-    p->answers++;
     p->err = err ? *err : (struct km_err){ 0 };
+    if (p->answers < 16)
+        p->codes[p->answers] = p->err.code;
+    p->answers++;
     km_loop_stop(p->loop);
 }
 

@@ -150,9 +150,10 @@ static void impossible_changes_are_answered_and_spoil_nothing(void **state)
     /* One commit, the first of the two impossible. */
     put_key(&p, &row, true);
     put_key(&p, &other, true);
-    assert_int_equal(answer(&p), KM_E_EXISTS);
     while (p.answers < 4)
-        assert_int_equal(answer(&p), 0);
+        answer(&p);
+    assert_int_equal(p.codes[2], KM_E_EXISTS);
+    assert_int_equal(p.codes[3], 0);
     km_store_key_delete(p.store, p.reply, row.hash, NULL, on_done, &p);
     assert_int_equal(answer(&p), 0);
     km_store_key_delete(p.store, p.reply, row.hash, NULL, on_done, &p);
