@@ -43,8 +43,8 @@ laid_out() {
 holds "the page has its four blocks" test -n "$(block test)" -a -n "$(block row)" -a \
     -n "$(block env)" -a -n "$(block yaml)"
 holds "before: the tests pass" tested
-holds "step 3: the test has a table to add to" insert_before tests/unit/llm/test_provider.c \
-    '        { "openai/*", "openai", "*" },' test
+holds "step 3: the test has a place to add to" insert_before tests/unit/llm/test_provider.c \
+    '    expect_split("openai/gpt-4o", "openai", "gpt-4o");' test
 built
 holds "step 3: the new test fails" test "$(tested && echo passes || echo fails)" = fails
 holds "step 4: the rows have an end" insert_before src/llm/provider/openai_compatible.c \

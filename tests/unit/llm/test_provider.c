@@ -42,6 +42,10 @@ static void every_row_is_usable(void **state)
         assert_non_null(p->max_tokens);
         assert_non_null(p->key_env[0]);
         assert_false(km_provider_known_elsewhere(km_str_c(p->name)));
+        assert_true(p->base || p->base_env);
+        assert_false(p->base && km_str_ends(km_str_c(p->base), KM_STR("/")));
+        if (p->base && p->key_needed) /* a key goes over https only */
+            assert_true(km_str_starts(km_str_c(p->base), KM_STR("https://")));
     }
 }
 
