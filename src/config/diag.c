@@ -238,8 +238,30 @@ static void fill_source(struct km_diags *d, struct km_diag *g)
         g->width = 1;
 }
 
+/* Whether b stands before a in the same file. */
+static bool out_of_order(const struct km_diag *a, const struct km_diag *b)
+{
+    if (!km_str_eq(a->file, b->file))
+        return false;
+    return a->line != b->line ? a->line > b->line : a->column > b->column;
+}
+
+/* In the order of the file; what belongs to other files stays where it was found. */
+static void sort(struct km_diags *d)
+{
+    for (size_t i = 1; i < d->n; i++) {
+        struct km_diag g = d->v[i];
+        size_t j = i;
+
+        for (; j && out_of_order(&d->v[j - 1], &g); j--)
+            d->v[j] = d->v[j - 1];
+        d->v[j] = g;
+    }
+}
+
 void km_diags_seal(struct km_diags *d)
 {
+    sort(d);
     for (size_t i = 0; i < d->n; i++)
         if (!d->v[i].source.p)
             fill_source(d, &d->v[i]);
@@ -256,10 +278,24 @@ static struct km_str keep(struct km_diags *d, struct km_str text)
     return copy;
 }
 
+/* Makes room for an error, which says more than the last warning. */
+static bool drop_warning(struct km_diags *d)
+{
+    size_t i = d->n;
+
+    while (i && d->v[i - 1].level == KM_DIAG_ERROR)
+        i--;
+    if (!i)
+        return false;
+    memmove(&d->v[i - 1], &d->v[i], (d->n - i) * sizeof *d->v);
+    d->n--;
+    return true;
+}
+
 static void add(struct km_diags *d, struct km_diag g, const char *help, const char *text)
 {
     d->counts[g.level]++;
-    if (d->n == MAX_DIAGS)
+    if (d->n == MAX_DIAGS && !(g.level == KM_DIAG_ERROR && drop_warning(d)))
         return;
     g.file = km_arena_str(&d->arena, g.file);
     g.message = keep(d, km_str_c(text));

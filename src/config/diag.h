@@ -26,7 +26,7 @@ struct km_diag {
     struct km_str message, help;
 };
 
-struct km_diags; /* a list; at most 200 are kept, the rest counted */
+struct km_diags; /* at most 200 are kept, errors before warnings; the rest are counted */
 
 struct km_diags *km_diags_new(void);
 struct km_diags *km_diags_free(struct km_diags *d);
@@ -47,7 +47,8 @@ void km_diag_add_at(struct km_diags *d, enum km_diag_level level, const char *co
                     struct km_str file, unsigned line, unsigned column, const char *help,
                     const char *fmt, ...) KM_PRINTF(8, 9);
 
-/* All secrets are known: `source` of every entry is filled (of later ones as they come). */
+/* All secrets are known: `source` of every entry is filled (of later ones as they come), and
+ * the entries are put into the order of the file. */
 void km_diags_seal(struct km_diags *d);
 
 size_t km_diags_count(const struct km_diags *d, enum km_diag_level level);

@@ -177,6 +177,36 @@ static void more_than_are_kept_are_counted(void **state)
     km_diags_free(d);
 }
 
+static void errors_are_kept_where_warnings_are_many(void **state)
+{
+    struct km_diags *d = km_diags_new();
+    size_t errors = 0;
+
+    (void)state;
+    for (int i = 0; i < 300; i++)
+        km_diag_add(d, i < 250 ? KM_DIAG_WARNING : KM_DIAG_ERROR, "E0001", NULL, NULL, "bad");
+    for (size_t i = 0; i < 200; i++)
+        errors += km_diags_at(d, i)->level == KM_DIAG_ERROR;
+    assert_int_equal(errors, 50);
+    km_diags_free(d);
+}
+
+static void entries_come_in_the_order_of_the_file(void **state)
+{
+    static const unsigned lines[] = { 5, 2, 9, 2, 1 };
+    struct km_diags *d = km_diags_new();
+
+    (void)state;
+    for (unsigned i = 0; i < 5; i++)
+        km_diag_add_at(d, KM_DIAG_ERROR, "E0001", file, lines[i], 10 - i, NULL, "bad");
+    km_diags_seal(d);
+    for (size_t i = 1; i < 5; i++)
+        assert_true(km_diags_at(d, i - 1)->line <= km_diags_at(d, i)->line);
+    assert_int_equal(km_diags_at(d, 1)->column, 7);
+    assert_int_equal(km_diags_at(d, 2)->column, 9);
+    km_diags_free(d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -188,6 +218,8 @@ int main(void)
         cmocka_unit_test(bytes_a_terminal_acts_on_do_not_come_out),
         cmocka_unit_test(a_long_line_is_cut_around_its_caret),
         cmocka_unit_test(more_than_are_kept_are_counted),
+        cmocka_unit_test(errors_are_kept_where_warnings_are_many),
+        cmocka_unit_test(entries_come_in_the_order_of_the_file),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
