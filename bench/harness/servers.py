@@ -180,8 +180,9 @@ http {{
 
 class Kanmon(Server):
     name, title = "kanmon", "kanmon"
-    note = ("one worker; a virtual key with budget, request, token and parallel limits; eventual "
-            "accounting on SQLite; one log line a call; all its threads counted")
+    note = ("one worker, 256 kept upstream connections; a virtual key with budget, request, "
+            "token and parallel limits; eventual accounting on SQLite; one log line a call; all "
+            "its threads counted")
 
     def prepare(self):
         self.binary = os.path.join(self.bench.build, "kanmon")
@@ -206,6 +207,8 @@ general_settings:
 kanmon_settings:
   state_dir: {self.dir}/state
   workers: 1
+  limits: {{connections: 20000}}
+  upstream: {{max_per_origin: 20000, max_idle: 256}}
 """)
         return [self.binary, "serve", "--config", config, "--host", "127.0.0.1",
                 "--port", str(self.port)]
