@@ -303,6 +303,8 @@ static void fill_row(struct km_fill *fill, const struct km_settings_table *table
         missing(fill, row, map, at);
         return;
     }
+    if (node->type == KM_NODE_STR && node->text.n == 0 && node->from_env)
+        km_fill_empty(fill, node, at, flags);
     fill_value(fill, row, node, at, flags & INHERITED, field);
     if (row->type != KM_SET_TABLE_LIST && row->type != KM_SET_TABLE_MAP &&
         !((inherited & IN_LIST) && node->line == 0))

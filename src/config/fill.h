@@ -56,7 +56,10 @@ bool km_fill_accepted(const struct km_fill *fill, struct km_str path);
  * not accepted, else a warning. */
 void km_fill_unset(struct km_fill *fill, const struct km_node *node, struct km_str path,
                    unsigned flags);
-/* The same for every such node at and below this one. */
+/* A STR node that came from a variable and is empty: an error in a safety row, else nothing. */
+void km_fill_empty(struct km_fill *fill, const struct km_node *node, struct km_str path,
+                   unsigned flags);
+/* As km_fill_unset() for every such node at and below this one. */
 void km_fill_unset_below(struct km_fill *fill, const struct km_node *node, struct km_str path,
                          unsigned flags);
 

@@ -50,6 +50,16 @@ void km_fill_unset(struct km_fill *fill, const struct km_node *node, struct km_s
                 KM_STR_ARG(path), KM_STR_ARG(name));
 }
 
+/* An empty master key would be none, which is hardly what an empty variable was set for. */
+void km_fill_empty(struct km_fill *fill, const struct km_node *node, struct km_str path,
+                   unsigned flags)
+{
+    if ((flags & KM_SET_SAFETY) && !km_fill_accepted(fill, path))
+        km_diag_add(fill->diags, KM_DIAG_ERROR, "E0107", node,
+                    "give the variable a value, or take the key out",
+                    "%.*s: its variable is set, but empty", KM_STR_ARG(path));
+}
+
 /* Everything below a raw node, or below a list or map of strings. */
 void km_fill_unset_below(struct km_fill *fill, const struct km_node *node, struct km_str path,
                          unsigned flags)

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The whole program's JSON Schema is one, and takes the files given.
+"""The whole program's JSON Schema is one, names nothing twice, and takes the files given.
 
     schema_check.py SCHEMA FILE...
 """
@@ -11,9 +11,18 @@ import jsonschema
 import yaml
 
 
+def once(pairs):
+    """An object; two modules with a row of one name would make a member twice."""
+    names = [name for name, _ in pairs]
+    twice = {name for name in names if names.count(name) > 1}
+    if twice:
+        sys.exit(f"schema: there is more than one row named {', '.join(sorted(twice))}")
+    return dict(pairs)
+
+
 def main():
     with open(sys.argv[1], encoding="utf-8") as f:
-        schema = json.load(f)
+        schema = json.load(f, object_pairs_hook=once)
     jsonschema.Draft202012Validator.check_schema(schema)
     validator = jsonschema.Draft202012Validator(schema)
     failed = 0

@@ -330,6 +330,19 @@ static void an_unset_variable_stops_the_start_only_where_safety_hangs_on_it(void
     done(&l);
 }
 
+static void an_empty_variable_is_no_master_key(void **state)
+{
+    static const char *const vars[] = { "EMPTY=", NULL };
+    struct loaded l;
+
+    (void)state;
+    files_init(&l.files);
+    load_with(&l, "general_settings: {master_key: os.environ/EMPTY}\n", vars, NULL, 0);
+    assert_int_equal(l.r, KM_E_CONFIG);
+    assert_says(&l, "general_settings.master_key: its variable is set, but empty");
+    done(&l);
+}
+
 static void restrictive_keys_stop_the_start_unless_inert_or_accepted(void **state)
 {
     struct loaded l;
@@ -474,6 +487,7 @@ int main(void)
         cmocka_unit_test(flags_beat_variables_which_beat_the_file),
         cmocka_unit_test(a_litellm_variable_only_stands_in_for_an_absent_key),
         cmocka_unit_test(an_unset_variable_stops_the_start_only_where_safety_hangs_on_it),
+        cmocka_unit_test(an_empty_variable_is_no_master_key),
         cmocka_unit_test(restrictive_keys_stop_the_start_unless_inert_or_accepted),
         cmocka_unit_test(a_key_that_yaml_reads_as_a_boolean_is_pointed_out),
         cmocka_unit_test(harmless_keys_are_warned_about_once),
