@@ -18,9 +18,10 @@
 
 #include "base/buf.h"
 #include "base/crypto.h"
+#include "config/columns.h"
 #include "config/mask.h"
 
-enum { MAX_DIAGS = 200, MAX_SHOWN = 160, MAX_MESSAGE = 1024 };
+enum { MAX_DIAGS = 200, MAX_MESSAGE = 1024 };
 
 struct line {
     struct km_str text; /* without its end */
@@ -120,20 +121,6 @@ static size_t indent(struct km_str line)
     return i;
 }
 
-/* Byte offset of a column (counted in code points from 1). */
-static size_t column_byte(struct km_str line, unsigned column)
-{
-    size_t i = 0;
-
-    while (i < line.n && column > 1) {
-        i++;
-        while (i < line.n && ((unsigned char)line.p[i] & 0xc0) == 0x80)
-            i++;
-        column--;
-    }
-    return i;
-}
-
 /* Cuts the text into lines. */
 static bool cut_lines(struct km_diags *d, struct source *s)
 {
@@ -163,8 +150,8 @@ static void index_source(struct km_diags *d, struct source *s)
         if (!h->line || h->line > s->nlines || !km_str_eq(h->file, s->file))
             continue;
         l = &s->lines[h->line - 1];
-        if (column_byte(l->text, h->column) < l->shown)
-            l->shown = column_byte(l->text, h->column);
+        if (km_column_byte(l->text, h->column) < l->shown)
+            l->shown = km_column_byte(l->text, h->column);
     }
     for (size_t i = 0; i < s->nlines; i++) {
         struct line *l = &s->lines[i];
@@ -206,15 +193,6 @@ static struct km_str shown_line(struct km_diags *d, struct km_str line, size_t s
     return km_arena_str(&d->arena, km_buf_view(&out));
 }
 
-static unsigned code_points(struct km_str s)
-{
-    unsigned n = 0;
-
-    for (size_t i = 0; i < s.n; i++)
-        n += ((unsigned char)s.p[i] & 0xc0) != 0x80;
-    return n;
-}
-
 static void fill_source(struct km_diags *d, struct km_diag *g)
 {
     struct source *s = d->sources;
@@ -229,7 +207,7 @@ static void fill_source(struct km_diags *d, struct km_diag *g)
         return;
     l = &s->lines[g->line - 1];
     g->source = shown_line(d, l->text, l->shown);
-    end = code_points(km_str_sub(l->text, 0, l->shown)) + 1;
+    end = km_columns(km_str_sub(l->text, 0, l->shown)) + 1;
     if (g->column > end && l->shown < l->text.n)
         g->width = sizeof KM_MASK - 1;
     else if (g->column < end && (g->width == 0 || g->column + g->width > end))
@@ -317,7 +295,7 @@ void km_diag_add(struct km_diags *d, enum km_diag_level level, const char *code,
         g.file = at->file;
         g.line = at->line;
         g.column = at->column;
-        g.width = code_points(at->text);
+        g.width = km_columns(at->text);
     }
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
@@ -349,109 +327,4 @@ size_t km_diags_count(const struct km_diags *d, enum km_diag_level level)
 const struct km_diag *km_diags_at(const struct km_diags *d, size_t i)
 {
     return i < d->n ? &d->v[i] : NULL;
-}
-
-struct palette {
-    const char *error, *warning, *gutter, *bold, *off;
-};
-
-static void spaces(struct km_buf *out, size_t n)
-{
-    while (n--)
-        km_buf_byte(out, ' ');
-}
-
-/* " 12 | the line" and the carets under it; long lines are cut around the caret. */
-static void text_source(const struct km_diag *g, const struct palette *c, size_t gutter,
-                        struct km_buf *out)
-{
-    unsigned skip = g->column > MAX_SHOWN ? g->column - MAX_SHOWN / 2 : 0;
-    size_t from = column_byte(g->source, skip + 1);
-    size_t to = column_byte(g->source, skip + MAX_SHOWN + 1);
-    unsigned column = g->column - skip, width = g->width;
-    unsigned shown = code_points(km_str_sub(g->source, from, to - from));
-
-    if (column > shown + 1)
-        column = shown > g->width ? shown - g->width + 1 : 1;
-    if (column + width > MAX_SHOWN + 1)
-        width = MAX_SHOWN + 1 - column;
-    spaces(out, gutter);
-    km_buf_printf(out, "%s |%s\n%s%*u |%s %.*s\n", c->gutter, c->off, c->gutter, (int)gutter,
-                  g->line, c->off, KM_STR_ARG(km_str_sub(g->source, from, to - from)));
-    spaces(out, gutter);
-    km_buf_printf(out, "%s |%s ", c->gutter, c->off);
-    for (unsigned i = 1; i < column; i++)
-        km_buf_byte(out, from == 0 && i <= g->source.n && g->source.p[i - 1] == '\t' ? '\t' : ' ');
-    km_buf_str(out, km_str_c(g->level == KM_DIAG_ERROR ? c->error : c->warning));
-    for (unsigned i = 0; i < width; i++)
-        km_buf_byte(out, '^');
-    km_buf_printf(out, "%s\n", c->off);
-}
-
-static void text_one(const struct km_diag *g, const struct palette *c, struct km_buf *out)
-{
-    bool error = g->level == KM_DIAG_ERROR;
-    size_t gutter = 1;
-
-    for (unsigned n = g->line; n >= 10; n /= 10)
-        gutter++;
-    km_buf_printf(out, "%s%s[%s]%s%s: %.*s%s\n", error ? c->error : c->warning,
-                  error ? "error" : "warning", g->code, c->off, c->bold, KM_STR_ARG(g->message),
-                  c->off);
-    if (g->file.n && g->line) {
-        spaces(out, gutter);
-        km_buf_printf(out, "%s-->%s %.*s:%u:%u\n", c->gutter, c->off, KM_STR_ARG(g->file), g->line,
-                      g->column);
-    } else if (g->file.n) {
-        spaces(out, gutter);
-        km_buf_printf(out, "%s-->%s %.*s\n", c->gutter, c->off, KM_STR_ARG(g->file));
-    }
-    if (g->source.n)
-        text_source(g, c, gutter, out);
-    if (g->help.n) {
-        spaces(out, gutter);
-        km_buf_printf(out, "%s =%s help: %.*s\n", c->gutter, c->off, KM_STR_ARG(g->help));
-    }
-}
-
-void km_diags_text(const struct km_diags *d, bool colour, struct km_buf *out)
-{
-    static const struct palette plain = { "", "", "", "", "" };
-    static const struct palette ansi = { "\033[1;31m", "\033[1;33m", "\033[1;34m", "\033[1m",
-                                         "\033[0m" };
-    size_t all = d->counts[0] + d->counts[1];
-
-    for (size_t i = 0; i < d->n; i++) {
-        text_one(&d->v[i], colour ? &ansi : &plain, out);
-        km_buf_byte(out, '\n');
-    }
-    if (all > d->n)
-        km_buf_printf(out, "... and %zu more\n\n", all - d->n);
-}
-
-static void json_text(struct km_buf *out, const char *name, struct km_str value)
-{
-    km_buf_printf(out, "\"%s\":", name);
-    if (value.n)
-        km_buf_json(out, value);
-    else
-        km_buf_str(out, KM_STR("null"));
-}
-
-void km_diags_json(const struct km_diags *d, struct km_buf *out)
-{
-    km_buf_byte(out, '[');
-    for (size_t i = 0; i < d->n; i++) {
-        const struct km_diag *g = &d->v[i];
-
-        km_buf_str(out, i ? KM_STR(",{") : KM_STR("{"));
-        json_text(out, "file", g->file);
-        km_buf_printf(out, ",\"line\":%u,\"column\":%u,\"level\":\"%s\",\"code\":\"%s\",", g->line,
-                      g->column, g->level == KM_DIAG_ERROR ? "error" : "warning", g->code);
-        json_text(out, "message", g->message);
-        km_buf_byte(out, ',');
-        json_text(out, "suggestion", g->help);
-        km_buf_byte(out, '}');
-    }
-    km_buf_byte(out, ']');
 }
