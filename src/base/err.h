@@ -31,7 +31,7 @@
     XX(UNSUPPORTED, 400, "invalid_request_error", "invalid_request_error", "not supported")        \
     XX(UNAUTHENTICATED, 401, "auth_error", "authentication_error", "no valid key")                 \
     XX(FORBIDDEN, 403, "auth_error", "permission_error", "the key may not do this")                \
-    XX(MODEL_DENIED, 401, "key_model_access_denied", "permission_error", "model not for this key") \
+    XX(MODEL_DENIED, 403, "key_model_access_denied", "permission_error", "model not for this key") \
     XX(NOT_FOUND, 404, "not_found_error", "not_found_error", "no such thing")                      \
     XX(BAD_METHOD, 405, "invalid_request_error", "invalid_request_error", "method not allowed")    \
     XX(EXISTS, 409, "invalid_request_error", "invalid_request_error", "exists already")            \

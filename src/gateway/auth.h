@@ -22,6 +22,7 @@ struct km_visit {
     struct km_principal who;
     struct km_uuid id;
     char id_text[KM_UUID_LEN + 1];
+    struct km_str allow; /* the methods of the path, when the request has another */
     bool local; /* by the control socket */
     unsigned uid; /* of the peer, when local */
 };

@@ -35,7 +35,21 @@ static void settle_cost(struct km_call *call)
     }
 }
 
-static void fill_entry(const struct km_call *call, struct km_ledger_entry *e, char *ip)
+/* A wildcard deployment's entry names what was really called. */
+static struct km_str model_name(struct km_call *call)
+{
+    struct km_str model = call->d->model;
+    size_t at = km_str_chr(model, '*');
+
+    if (at == model.n)
+        return model;
+    return km_arena_cat(&call->arena,
+                        (struct km_str[]){ km_str_sub(model, 0, at), call->match.star,
+                                           km_str_skip(model, at + 1) },
+                        3);
+}
+
+static void fill_entry(struct km_call *call, struct km_ledger_entry *e, char *ip)
 {
     const struct km_visit *v = call->visit;
 
@@ -48,7 +62,7 @@ static void fill_entry(const struct km_call *call, struct km_ledger_entry *e, ch
     e->call_type = km_str_c(call->api ? call->api->call_type : "pass_through_endpoint");
     e->model_group = call->api ? call->req.model : call->pass->path;
     if (call->d) {
-        e->model = call->d->model;
+        e->model = model_name(call);
         e->deployment = call->d->id;
         e->provider = call->d->provider_name;
         e->api_base = call->d->api_base;

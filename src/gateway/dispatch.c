@@ -37,14 +37,14 @@ static struct km_visit *visit_new(struct km_worker *w, struct km_exchange *x)
     return v;
 }
 
-static int not_routed(struct km_visit *v, int r, struct km_str allow, struct km_err *err)
+static int not_routed(struct km_visit *v, int r, struct km_err *err)
 {
     const struct km_request *req = km_exchange_request(v->x);
 
     if (r == KM_E_BAD_METHOD)
         return km_fail(err, r, "%.*s is not a method of %.*s; it takes %.*s.",
                        KM_STR_ARG(req->method), KM_STR_ARG(km_str_sub(req->path, 0, 200)),
-                       KM_STR_ARG(allow));
+                       KM_STR_ARG(v->allow));
     return km_fail(err, KM_E_NOT_FOUND, "There is no route %.*s here. GET /routes lists them.",
                    KM_STR_ARG(km_str_sub(req->path, 0, 200)));
 }
@@ -52,15 +52,14 @@ static int not_routed(struct km_visit *v, int r, struct km_str allow, struct km_
 static int enter(struct km_visit *v, struct km_err *err)
 {
     const struct km_request *req = km_exchange_request(v->x);
-    struct km_str allow = KM_STR_NONE;
     enum km_auth_level level;
     int r = km_check_origin(v, err);
 
     if (r < 0)
         return r;
-    r = km_router_find(v->view->snap->router, req->method, req->path, &v->match, &allow);
+    r = km_router_find(v->view->snap->router, req->method, req->path, &v->match, &v->allow);
     if (r < 0)
-        return not_routed(v, r, allow, err);
+        return not_routed(v, r, err);
     level = v->match.route->auth;
     return level == KM_AUTH_CALL ? 0 : km_authenticate(v, level, err);
 }

@@ -31,9 +31,39 @@ static int check_type(const struct km_call *call, struct km_err *err)
     return km_fail(err, KM_E_MEDIA_TYPE, "This route takes Content-Type: application/json.");
 }
 
-static int prepare(struct km_call *call, struct km_err *err)
+/* What LiteLLM's clients may say in the head; the body's word is the later one and stays. */
+static void read_head(struct km_call *call)
+{
+    const struct km_headers *h = &km_exchange_request(call->x)->headers;
+    struct km_str timeout = km_header_get(h, KM_STR("x-litellm-timeout"));
+    struct km_str retries = km_header_get(h, KM_STR("x-litellm-num-retries"));
+    int64_t v;
+
+    if (call->req.timeout_ms == 0 && timeout.n && km_str_decimal(timeout, 3, &v) == 0 && v > 0)
+        call->req.timeout_ms = v;
+    if (call->req.num_retries < 0 && retries.n && km_str_i64(retries, &v) == 0 && v >= 0 &&
+        v <= KM_LLM_RETRIES_MOST)
+        call->req.num_retries = v;
+}
+
+/* The model, and whether this key may use it.  A key with a list learns nothing of what else
+ * there is: an unknown name is one more that is not for it. */
+static int find_model(struct km_call *call, struct km_err *err)
 {
     struct km_key *key = call->visit->who.key;
+    struct km_err unknown;
+    int r = km_models_find(call->visit->view->snap->models, call->req.model, &call->match, &unknown);
+
+    if (key && km_key_model(key, call->req.model, r == 0 ? call->match.alias_of : KM_STR_NONE,
+                            err) < 0)
+        return KM_E_MODEL_DENIED;
+    if (r < 0)
+        *err = unknown;
+    return r;
+}
+
+static int prepare(struct km_call *call, struct km_err *err)
+{
     struct km_str from_path;
     int r = check_type(call, err);
 
@@ -41,11 +71,10 @@ static int prepare(struct km_call *call, struct km_err *err)
         r = path_model(call, &from_path, err);
     if (r == 0)
         r = km_llm_request_parse(&call->req, call->api, &call->arena, call->body, from_path, err);
-    if (r == 0)
-        r = km_models_find(call->visit->view->snap->models, call->req.model, &call->match, err);
-    if (r == 0 && key)
-        r = km_key_model(key, call->req.model, call->match.alias_of, err);
-    return r;
+    if (r < 0)
+        return r;
+    read_head(call);
+    return find_model(call, err);
 }
 
 static void one_part(struct km_call *call, struct km_str body)
@@ -91,7 +120,9 @@ static int attempt(struct km_call *call, struct km_err *err)
 
     if (d->mock_response.n)
         return answer_mock(call, err);
-    args.with_usage = d->provider->usage == KM_USAGE_OPTION && !d->no_stream_options;
+    /* Whoever asks for usage hears the upstream's own answer to that. */
+    args.with_usage = d->provider->usage == KM_USAGE_OPTION &&
+                      (!d->no_stream_options || call->req.usage_asked);
     r = km_llm_request_body(&call->req, &args, &call->arena, &parts, &n, err);
     if (r < 0)
         return r;

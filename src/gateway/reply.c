@@ -30,6 +30,8 @@ void km_reply_error(struct km_visit *v, const struct km_err *err)
 
     km_error_json(err, &body);
     km_error_head(err, &head);
+    if (err->code == KM_E_BAD_METHOD)
+        km_buf_printf(&head, "Allow: %.*s\r\n", KM_STR_ARG(v->allow));
     km_buf_printf(&head, "x-litellm-call-id: %s\r\nx-request-id: %s\r\n", v->id_text, v->id_text);
     km_exchange_respond(v->x, km_err_http(err), km_buf_view(&head), km_buf_view(&body));
 }

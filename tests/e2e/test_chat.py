@@ -158,6 +158,11 @@ def test_a_timeout_in_the_request_is_408(gateway):
     assert answer.status == 408, answer
 
 
+def test_a_timeout_in_the_head_is_408(gateway):
+    answer = gateway.chat("any/hang", headers={"x-litellm-timeout": "0.3"})
+    assert answer.status == 408, answer
+
+
 def test_mock_response_answers_without_an_upstream(gateway, upstream):
     answer = gateway.chat("mock")
     assert answer.status == 200, answer

@@ -174,7 +174,7 @@ static int read_own(struct km_llm_request *r, struct km_arena *arena, struct km_
         r->tags = value_of(r, KM_M_TAGS);
     if (r->spans[KM_M_USER].type == KM_JSON_STRING)
         r->user = km_json_text(arena, r->body, &r->spans[KM_M_USER]);
-    return read_count(r, KM_M_NUM_RETRIES, 0, 10, &r->num_retries, err);
+    return read_count(r, KM_M_NUM_RETRIES, 0, KM_LLM_RETRIES_MOST, &r->num_retries, err);
 }
 
 static int read_bounds(struct km_llm_request *r, struct km_err *err)

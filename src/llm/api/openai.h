@@ -47,6 +47,8 @@ enum km_member {
     KM_M_COUNT = KM_M_OTHERS + 26,
 };
 
+#define KM_LLM_RETRIES_MOST 10
+
 struct km_llm_request {
     const struct km_llm_api *api;
     struct km_str body;
