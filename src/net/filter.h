@@ -2,7 +2,8 @@
 /* filter.h - how a kind of stream is made; for filters (tcp, tls, CONNECT) and pools only.
  *
  * A filter embeds struct km_stream as its first member and fills the table.  An operation
- * that is NULL is passed to `under`; the bottom of a stack (tcp) has all of them.
+ * that is NULL is passed to `under`; the bottom of a stack (tcp) has all of them, and close()
+ * everyone has.  start() is not passed on: a filter owns `under` from the beginning.
  *
  * Rules every filter keeps:
  *   - operations never call events back; what must be told is told from the loop: an I/O
@@ -40,7 +41,7 @@ struct km_stream {
     struct km_loop *loop;
     struct km_stream *under; /* NULL at the bottom */
     struct km_deferred later; /* the filter's own, until released */
-    uint64_t sent;            /* at the bottom: bytes the kernel has taken */
+    uint64_t sent; /* at the bottom: bytes the kernel has taken */
     bool started;
     bool paused;
     bool eof; /* on_eof was told */

@@ -37,8 +37,8 @@ void km_stream_own(struct km_stream *s, const struct km_stream_events *events, v
     if (s->started || s->closed)
         return;
     s->started = true;
-    FIND(s, start);
-    s->ops->start(s);
+    if (s->ops->start)
+        s->ops->start(s);
 }
 
 void km_stream_write(struct km_stream *s, const struct km_str *parts, size_t n, size_t *ret_queued)
@@ -58,13 +58,16 @@ size_t km_stream_queued(const struct km_stream *s)
     return s->ops->queued(s);
 }
 
+/* A filter without an operation of its own for these passes them on with the flag. */
 void km_stream_pause(struct km_stream *s)
 {
     if (s->paused || s->closed)
         return;
     s->paused = true;
-    FIND(s, pause);
-    s->ops->pause(s);
+    if (s->ops->pause)
+        s->ops->pause(s);
+    else
+        km_stream_pause(s->under);
 }
 
 void km_stream_resume(struct km_stream *s)
@@ -72,8 +75,10 @@ void km_stream_resume(struct km_stream *s)
     if (!s->paused || s->closed)
         return;
     s->paused = false;
-    FIND(s, resume);
-    s->ops->resume(s);
+    if (s->ops->resume)
+        s->ops->resume(s);
+    else
+        km_stream_resume(s->under);
 }
 
 void km_stream_shutdown(struct km_stream *s)

@@ -22,6 +22,7 @@
 #include "sys/wheel.h"
 
 #define MAX_ROUNDS 16 /* of deferred work before I/O has its turn */
+#define MAX_TURNS 2 /* of deferred work and hooks, likewise */
 #define MAX_HOOKS 8
 #define MAX_ARENA_BLOCKS 256
 
@@ -170,10 +171,13 @@ static void on_prepare(uv_prepare_t *prepare)
 {
     struct km_loop *loop = prepare->data;
 
-    run_deferred(loop);
-    for (size_t i = 0; i < loop->nhooks; i++)
-        loop->hooks[i].fn(loop->hooks[i].ctx);
-    run_deferred(loop);
+    /* No deferred work runs behind the hooks' back: what it leaves would lie until the loop
+     * wakes for something else. */
+    for (int turn = 0; turn == 0 || (turn < MAX_TURNS && !km_list_empty(&loop->deferred)); turn++) {
+        run_deferred(loop);
+        for (size_t i = 0; i < loop->nhooks; i++)
+            loop->hooks[i].fn(loop->hooks[i].ctx);
+    }
     if (!km_list_empty(&loop->deferred))
         uv_idle_start(&loop->busy, on_busy);
     else

@@ -67,8 +67,8 @@ void km_deferred_cancel(struct km_deferred *d);
  * lingers).  It may only close and free. */
 void km_deferred_at_free(struct km_deferred *d);
 
-/* Called once per iteration just before the loop would sleep (flush logs, commit); at most
- * eight, in the order they were given. */
+/* Called after the deferred work of each iteration (again when it queued more), just before
+ * the loop would sleep (flush logs, commit); at most eight, in the order they were given. */
 void km_loop_on_idle(struct km_loop *loop, km_deferred_fn *fn, void *ctx);
 
 #endif

@@ -102,6 +102,7 @@ static void a_literal_address_is_dialled_without_dns(void **state)
     struct result r = dial(f, NULL, "127.0.0.1", port_of(listener), 5000);
     int peer = accept(listener, NULL, NULL);
     struct owner o;
+    uint64_t acked;
 
     owner_take(&o, r.stream);
     stream_write_text(o.stream, "hello");
@@ -109,6 +110,9 @@ static void a_literal_address_is_dialled_without_dns(void **state)
     peer_write(peer, "there");
     expect_text(f, &o, "there");
     assert_int_equal(ntohs(km_stream_peer(o.stream)->in.sin_port), port_of(listener));
+    assert_int_equal(km_stream_sent(o.stream), 5);
+    assert_true(km_stream_acked(o.stream, &acked));
+    assert_int_equal(acked, 6); /* and the SYN */
     owner_done(&o);
     close(peer);
     close(listener);
@@ -358,6 +362,38 @@ static struct km_stream *no_tunnel(struct km_loop *loop, struct km_stream *under
     return NULL;
 }
 
+/* A filter that has no operations of its own is as good as the stream it stands on. */
+static void a_filter_passes_on_what_it_does_not_do(void **state)
+{
+    struct fixture *f = *state;
+    struct tunnel *t = calloc(1, sizeof *t);
+    struct owner o;
+    uint64_t acked;
+    int peer;
+
+    km_stream_init(&t->s, &tunnel_ops, f->loop, tcp_pair(f, &peer), tunnel_ready);
+    owner_take(&o, &t->s);
+    km_stream_own(t->s.under, &owner_events, &o);
+    assert_true(km_stream_healthy(&t->s));
+    assert_false(km_stream_is_tls(&t->s));
+    assert_true(km_stream_acked(&t->s, &acked));
+    assert_int_equal(km_stream_peer(&t->s)->sa.sa_family, AF_INET);
+    stream_write_text(&t->s, "down");
+    peer_expect(peer, "down");
+    km_stream_pause(&t->s);
+    peer_write(peer, "up");
+    run_for(f, 30);
+    assert_int_equal(o.got.n, 0);
+    km_stream_resume(&t->s);
+    expect_text(f, &o, "up");
+    assert_int_equal(km_stream_queued(&t->s), 0);
+    assert_int_equal(km_stream_detach(&t->s), -1);
+    km_stream_shutdown(&t->s);
+    assert_int_equal(recv(peer, &(char){ 0 }, 1, 0), 0);
+    owner_done(&o);
+    close(peer);
+}
+
 static void an_https_origin_behind_a_proxy_goes_through_the_tunnel(void **state)
 {
     struct fixture *f = *state;
@@ -411,6 +447,7 @@ int main(void)
         NET_TEST(a_cancelled_dial_calls_nobody),
         NET_TEST(a_guarded_dial_refuses_what_a_name_resolves_to),
         NET_TEST(the_stream_of_a_plain_origin_ends_at_the_proxy),
+        NET_TEST(a_filter_passes_on_what_it_does_not_do),
         NET_TEST(an_https_origin_behind_a_proxy_goes_through_the_tunnel),
     };
 

@@ -256,6 +256,30 @@ static void hooks_run_after_the_deferred_work_of_each_iteration(void **state)
     assert_int_equal(t.text[1], 'h');
 }
 
+static void stop_when_noted(void *ctx)
+{
+    struct entry *e = ctx;
+
+    if (e->trace->n == 0 && e->trace->left-- > 0)
+        km_deferred_queue(e->trace->deferred);
+    else if (e->trace->n > 0)
+        km_loop_stop(e->trace->loop);
+}
+
+/* Nothing else would wake the loop: it sleeps for ever if the hook misses it. */
+static void a_hook_sees_what_the_work_it_queued_has_done(void **state)
+{
+    struct trace t = { .loop = *state, .left = 1 };
+    struct entry e[] = { { &t, 'd' }, { &t, 'h' } };
+    struct km_deferred d;
+
+    km_deferred_init(&d, t.loop, note, &e[0]);
+    t.deferred = &d;
+    km_loop_on_idle(t.loop, stop_when_noted, &e[1]);
+    km_loop_run(t.loop);
+    assert_string_equal(t.text, "d");
+}
+
 static void *stop_from_thread(void *arg)
 {
     km_loop_stop(arg);
@@ -304,6 +328,7 @@ int main(void)
         LOOP_TEST(deferred_work_may_cancel_what_is_queued_behind_it),
         LOOP_TEST(work_that_queues_itself_for_ever_does_not_starve_timers),
         LOOP_TEST(hooks_run_after_the_deferred_work_of_each_iteration),
+        LOOP_TEST(a_hook_sees_what_the_work_it_queued_has_done),
         LOOP_TEST(the_loop_can_be_stopped_from_another_thread_and_run_again),
         cmocka_unit_test(what_outlives_its_owner_is_run_when_the_loop_is_freed),
     };
