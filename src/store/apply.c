@@ -2,36 +2,32 @@
 /* apply.c - see apply.h for the contract.
  *
  * The cost of the whole ledger is decided here, so a record takes the shortest way there is:
- * two look-ups in memory (key and route to their numbers), one INSERT of integers through a
- * prepared statement, a few additions in memory.  Roll-ups and the spend of keys are written
- * once a commit.
+ * two look-ups in memory (key and route to their numbers), a place in the batch; one INSERT for
+ * the whole batch; a few additions in memory.  Roll-ups and the spend of keys are written once
+ * a commit.
  *
- * Nothing is counted twice: the call's id is the primary key of `spend`, and only an INSERT
- * that put a row there adds to the sums.  A record that comes again (a retried commit, a
- * hand-over that sent it twice, a settlement of a call already charged as incomplete) changes
- * nothing.
- *
- * Numbers are clamped on their way in: an upstream may report any, and a sum that overflows
- * would turn into a float, which the STRICT table refuses, for ever.
+ * Nothing is counted twice: the call's id is the primary key of `spend`, and only a row that
+ * was put there adds to the sums.  A record that comes again (a retried commit, a hand-over
+ * that sent it twice, a settlement of a call already charged as incomplete) changes nothing.
+ * A batch tells only how many of its rows were new; in the rare case that it was not all of
+ * them, it is undone and its rows are written one by one.
  */
 #include "store/apply.h"
 
 #include <stdlib.h>
 
+#include "store/batch.h"
 #include "store/dict.h"
-#include "store/sums.h"
 
 #define KEYS_KEPT 16384
 #define ROUTES_KEPT 4096
-#define MOST_COST ((int64_t)1 << 53) /* of one call: nine million USD */
-#define MOST_TOKENS ((int64_t)1 << 40)
 #define OPEN_PAGE 1000
 #define MOST_SUM ((int64_t)1 << 61) /* of one commit, one row */
 #define DAY_US (86400 * (int64_t)1000000)
 
 enum {
     INSERT_SPEND,
-    INSERT_INTENT,
+    INSERT_INTENTS,
     DELETE_INTENT,
     FIND_KEY,
     INSERT_KEY,
@@ -46,11 +42,10 @@ enum {
 #define ROUTE_COLUMNS "call_type, model_group, model, deployment, provider, api_base"
 
 static const char *const sql[STATEMENTS] = {
-    [INSERT_SPEND] = "INSERT INTO spend VALUES"
-                     " (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)"
-                     " ON CONFLICT DO NOTHING",
-    [INSERT_INTENT] = "INSERT INTO intents VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
-                      " ON CONFLICT DO NOTHING",
+    /* `WHERE true`: SQLite's grammar needs it before ON CONFLICT. */
+    [INSERT_SPEND] = "INSERT INTO spend SELECT * FROM spend_rows WHERE true ON CONFLICT DO NOTHING",
+    [INSERT_INTENTS] = "INSERT INTO intents SELECT * FROM intent_rows WHERE true"
+                       " ON CONFLICT DO NOTHING",
     [DELETE_INTENT] = "DELETE FROM intents WHERE id = ?1",
     [FIND_KEY] = "SELECT i.id, coalesce(k.window_us, 0) FROM key_ids i LEFT JOIN keys k"
                  " ON k.hash = i.hash WHERE i.hash = ?1",
@@ -58,7 +53,7 @@ static const char *const sql[STATEMENTS] = {
     [FIND_ROUTE] = "SELECT id FROM routes WHERE call_type = ?1 AND model_group = ?2 AND model = ?3"
                    " AND deployment = ?4 AND provider = ?5 AND api_base = ?6",
     [INSERT_ROUTE] = "INSERT INTO routes (" ROUTE_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-    [ADD_DAILY] = "INSERT INTO daily VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
+    [ADD_DAILY] = "INSERT INTO daily SELECT * FROM daily_rows WHERE true"
                   " ON CONFLICT DO UPDATE SET calls = calls + excluded.calls,"
                   " failed = failed + excluded.failed,"
                   " prompt_tokens = min(prompt_tokens, 1 << 61) + excluded.prompt_tokens,"
@@ -78,12 +73,14 @@ struct km_apply {
     sqlite3 *db;
     sqlite3_stmt *s[STATEMENTS];
     struct km_dict *keys, *routes;
+    struct km_batch spend, intents; /* what is not written yet */
     struct km_sums sums;
 };
 
 int km_apply_new(sqlite3 *db, struct km_apply **ret_apply, struct km_err *err)
 {
     struct km_apply *a = calloc(1, sizeof *a);
+    int r;
 
     if (!a)
         return km_fail(err, KM_E_NOMEM, "store: out of memory");
@@ -94,16 +91,14 @@ int km_apply_new(sqlite3 *db, struct km_apply **ret_apply, struct km_err *err)
         km_apply_free(a);
         return km_fail(err, KM_E_NOMEM, "store: out of memory");
     }
-    for (size_t i = 0; i < STATEMENTS; i++) {
-        int r = km_db_prepare(db, sql[i], &a->s[i], err);
-
-        if (r < 0) {
-            km_apply_free(a);
-            return r;
-        }
-    }
-    *ret_apply = a;
-    return 0;
+    r = km_batch_tables(db, &a->spend, &a->intents, &a->sums, err);
+    for (size_t i = 0; r == 0 && i < STATEMENTS; i++)
+        r = km_db_prepare(db, sql[i], &a->s[i], err);
+    if (r < 0)
+        km_apply_free(a);
+    else
+        *ret_apply = a;
+    return r;
 }
 
 struct km_apply *km_apply_free(struct km_apply *a)
@@ -114,26 +109,11 @@ struct km_apply *km_apply_free(struct km_apply *a)
         sqlite3_finalize(a->s[i]);
     km_dict_free(a->keys);
     km_dict_free(a->routes);
+    km_batch_done(&a->spend);
+    km_batch_done(&a->intents);
     km_sums_done(&a->sums);
     free(a);
     return NULL;
-}
-
-static int64_t clamp(int64_t v, int64_t most)
-{
-    if (v < 0)
-        return 0;
-    return v > most ? most : v;
-}
-
-static int64_t cost_of(int64_t v)
-{
-    return clamp(v, MOST_COST);
-}
-
-static int64_t tokens_of(int64_t v)
-{
-    return clamp(v, MOST_TOKENS);
 }
 
 /* Looks a row up by what is bound to find, or inserts it; both statements take the same values. */
@@ -204,137 +184,142 @@ static int route_of(struct km_apply *a, const struct km_record *rec, int64_t *re
     return r;
 }
 
-static int add_sums(struct km_apply *a, const struct km_record *rec,
-                    const struct km_dict_value *key, int64_t route, struct km_err *err)
+static int add_sums(struct km_apply *a, const struct km_batch_row *row, struct km_err *err)
 {
-    int64_t cost = cost_of(rec->cost);
-    struct km_sum *sum = km_sums_at(&a->sums, rec->start_us / DAY_US, key->id, route);
+    const struct km_record *rec = row->rec;
+    int64_t cost = km_batch_cost(rec->cost);
+    struct km_sum *sum = km_sums_at(&a->sums, rec->start_us / DAY_US, row->key, row->route);
 
     if (!sum)
         return km_fail(err, KM_E_NOMEM, "store: out of memory");
     sum->failed += (rec->flags & KM_CALL_FAILED) != 0;
-    sum->prompt_tokens += tokens_of(rec->prompt_tokens);
-    sum->completion_tokens += tokens_of(rec->completion_tokens);
-    sum->cached_tokens += tokens_of(rec->cached_tokens);
+    sum->prompt_tokens += km_batch_tokens(rec->prompt_tokens);
+    sum->completion_tokens += km_batch_tokens(rec->completion_tokens);
+    sum->cached_tokens += km_batch_tokens(rec->cached_tokens);
     if (sum->cost <= MOST_SUM)
         sum->cost += cost;
     /* What ended before the key's window turned was spent in the window before. */
-    if ((rec->end_us == 0 || rec->end_us >= key->window_us) && sum->spend <= MOST_SUM)
+    if ((rec->end_us == 0 || rec->end_us >= row->window_us) && sum->spend <= MOST_SUM)
         sum->spend += cost;
     return 0;
 }
 
-/* Microseconds from the start, or NULL when it never happened. */
-static void bind_after(sqlite3_stmt *s, int at, int64_t start_us, int64_t us)
+static int delete_intents(struct km_apply *a, struct km_err *err)
 {
-    if (us == 0)
-        sqlite3_bind_null(s, at);
-    else
-        sqlite3_bind_int64(s, at, us > start_us ? us - start_us : 0);
-}
+    int r = 0;
 
-static int insert_spend(struct km_apply *a, const struct km_record *rec, int64_t key, int64_t route,
-                        bool *ret_new, struct km_err *err)
-{
-    sqlite3_stmt *s = a->s[INSERT_SPEND];
-    int r;
+    for (size_t i = 0; r == 0 && i < a->spend.n; i++) {
+        const struct km_record *rec = a->spend.v[i].rec;
 
-    km_db_bind_blob(s, 1, rec->id.b, sizeof rec->id.b);
-    sqlite3_bind_int64(s, 2, key);
-    sqlite3_bind_int64(s, 3, route);
-    sqlite3_bind_int64(s, 4, rec->start_us);
-    bind_after(s, 5, rec->start_us, rec->first_us);
-    bind_after(s, 6, rec->start_us, rec->end_us);
-    sqlite3_bind_int64(s, 7, tokens_of(rec->prompt_tokens));
-    sqlite3_bind_int64(s, 8, tokens_of(rec->completion_tokens));
-    sqlite3_bind_int64(s, 9, tokens_of(rec->cached_tokens));
-    sqlite3_bind_int64(s, 10, cost_of(rec->cost));
-    sqlite3_bind_int64(s, 11, rec->status);
-    sqlite3_bind_int64(s, 12, rec->flags);
-    km_db_bind_text_null(s, 13, km_record_text(rec, KM_RECORD_USER));
-    km_db_bind_text_null(s, 14, km_record_text(rec, KM_RECORD_METADATA));
-    km_db_bind_text_null(s, 15, km_record_text(rec, KM_RECORD_CLIENT_IP));
-    r = km_db_run(s, err);
-    *ret_new = r == 0 && sqlite3_changes(a->db) > 0;
+        if (rec->alone)
+            continue;
+        km_db_bind_blob(a->s[DELETE_INTENT], 1, rec->id.b, sizeof rec->id.b);
+        r = km_db_run(a->s[DELETE_INTENT], err);
+    }
     return r;
 }
 
-static int insert_intent(struct km_apply *a, const struct km_record *rec, int64_t key,
-                         int64_t route, struct km_err *err)
+static int insert_one_by_one(struct km_apply *a, struct km_err *err)
 {
-    sqlite3_stmt *s = a->s[INSERT_INTENT];
+    struct km_batch_row *all = a->spend.v;
+    size_t n = a->spend.n;
+    int r = 0;
 
-    km_db_bind_blob(s, 1, rec->id.b, sizeof rec->id.b);
-    sqlite3_bind_int64(s, 2, key);
-    sqlite3_bind_int64(s, 3, route);
-    sqlite3_bind_int64(s, 4, rec->start_us);
-    sqlite3_bind_int64(s, 5, cost_of(rec->reserved));
-    sqlite3_bind_int64(s, 6, rec->flags);
-    km_db_bind_text_null(s, 7, km_record_text(rec, KM_RECORD_USER));
-    km_db_bind_text_null(s, 8, km_record_text(rec, KM_RECORD_METADATA));
-    km_db_bind_text_null(s, 9, km_record_text(rec, KM_RECORD_CLIENT_IP));
-    return km_db_run(s, err);
+    a->spend.n = 1; /* the table has one row, and it is always the first */
+    for (size_t i = 0; r == 0 && i < n; i++) {
+        struct km_batch_row first = all[0];
+
+        all[0] = all[i];
+        r = km_db_run(a->s[INSERT_SPEND], err);
+        if (r == 0 && sqlite3_changes(a->db) > 0)
+            r = add_sums(a, &all[0], err);
+        all[0] = first;
+    }
+    a->spend.n = n;
+    return r;
 }
 
-static int delete_intent(struct km_apply *a, const struct km_uuid *id, struct km_err *err)
+static int insert_spend(struct km_apply *a, struct km_err *err)
 {
-    km_db_bind_blob(a->s[DELETE_INTENT], 1, id->b, sizeof id->b);
-    return km_db_run(a->s[DELETE_INTENT], err);
+    int r = km_db_exec(a->db, "SAVEPOINT batch", err);
+
+    if (r == 0)
+        r = km_db_run(a->s[INSERT_SPEND], err);
+    if (r < 0)
+        return r; /* the whole transaction is given up */
+    if ((size_t)sqlite3_changes(a->db) != a->spend.n) {
+        r = km_db_exec(a->db, "ROLLBACK TO batch; RELEASE batch", err);
+        return r == 0 ? insert_one_by_one(a, err) : r;
+    }
+    r = km_db_exec(a->db, "RELEASE batch", err);
+    for (size_t i = 0; r == 0 && i < a->spend.n; i++)
+        r = add_sums(a, &a->spend.v[i], err);
+    return r;
+}
+
+/* Intents first: a settlement in the same batch takes its own away again. */
+static int flush(struct km_apply *a, struct km_err *err)
+{
+    int r = 0;
+
+    if (a->intents.n)
+        r = km_db_run(a->s[INSERT_INTENTS], err);
+    if (r == 0)
+        r = delete_intents(a, err);
+    if (r == 0 && a->spend.n)
+        r = insert_spend(a, err);
+    km_batch_clear(&a->intents);
+    km_batch_clear(&a->spend);
+    return r;
 }
 
 int km_apply_record(struct km_apply *a, const struct km_record *rec, struct km_err *err)
 {
+    struct km_batch_row row = { .rec = rec };
     struct km_dict_value key;
-    int64_t route;
-    bool new = false;
     int r = key_of(a, rec, &key, err);
 
     if (r == 0)
-        r = route_of(a, rec, &route, err);
+        r = route_of(a, rec, &row.route, err);
+    if (r == 0 && (a->spend.n == KM_BATCH_ROWS || a->intents.n == KM_BATCH_ROWS))
+        r = flush(a, err);
     if (r < 0)
         return r;
-    if (rec->kind == KM_RECORD_INTENT)
-        return insert_intent(a, rec, key.id, route, err);
-    if (!rec->alone)
-        r = delete_intent(a, &rec->id, err);
-    if (r == 0)
-        r = insert_spend(a, rec, key.id, route, &new, err);
-    if (r == 0 && new)
-        r = add_sums(a, rec, &key, route, err);
-    return r;
+    row.key = key.id;
+    row.window_us = key.window_us;
+    return km_batch_add(rec->kind == KM_RECORD_INTENT ? &a->intents : &a->spend, &row, err);
 }
 
-static int add_daily(struct km_apply *a, const struct km_sum *sum, struct km_err *err)
+/* A key has a sum for each of its routes; its row is written once. */
+static int add_spend(struct km_apply *a, struct km_err *err)
 {
-    const int64_t v[] = { sum->day,
-                          sum->key,
-                          sum->route,
-                          sum->calls,
-                          sum->failed,
-                          sum->prompt_tokens,
-                          sum->completion_tokens,
-                          sum->cached_tokens,
-                          sum->cost };
+    const struct km_sums *s = &a->sums;
+    int r = 0;
 
-    for (int i = 0; i < 9; i++)
-        sqlite3_bind_int64(a->s[ADD_DAILY], i + 1, v[i]);
-    return km_db_run(a->s[ADD_DAILY], err);
+    for (size_t i = 0; r == 0 && i < s->nsorted;) {
+        int64_t key = s->sorted[i]->key, spend = 0;
+
+        for (; i < s->nsorted && s->sorted[i]->key == key; i++)
+            if (spend <= MOST_SUM)
+                spend += s->sorted[i]->spend;
+        if (spend == 0)
+            continue;
+        sqlite3_bind_int64(a->s[ADD_SPEND], 1, key);
+        sqlite3_bind_int64(a->s[ADD_SPEND], 2, spend < MOST_SUM ? spend : MOST_SUM);
+        r = km_db_run(a->s[ADD_SPEND], err);
+    }
+    return r;
 }
 
 int km_apply_finish(struct km_apply *a, struct km_err *err)
 {
-    const struct km_sum *sum;
-    int r = 0;
+    int r = flush(a, err);
 
-    for (size_t it = 0; r == 0 && (sum = km_sums_next(&a->sums, &it));) {
-        r = add_daily(a, sum, err);
-        if (r < 0 || sum->spend == 0)
-            continue;
-        sqlite3_bind_int64(a->s[ADD_SPEND], 1, sum->key);
-        sqlite3_bind_int64(a->s[ADD_SPEND], 2, sum->spend);
-        r = km_db_run(a->s[ADD_SPEND], err);
-    }
-    return r;
+    if (r == 0 && km_sums_sort(&a->sums) < 0)
+        r = km_fail(err, KM_E_NOMEM, "store: out of memory");
+    if (r == 0 && a->sums.nsorted)
+        r = km_db_run(a->s[ADD_DAILY], err);
+    return r == 0 ? add_spend(a, err) : r;
 }
 
 void km_apply_committed(struct km_apply *a)
@@ -346,6 +331,8 @@ void km_apply_rolled_back(struct km_apply *a)
 {
     for (size_t i = 0; i < STATEMENTS; i++)
         sqlite3_reset(a->s[i]);
+    km_batch_clear(&a->intents);
+    km_batch_clear(&a->spend);
     km_sums_clear(&a->sums);
     km_dict_clear(a->keys);
     km_dict_clear(a->routes);
@@ -412,7 +399,7 @@ static int charge_some(struct km_apply *a, int64_t before_us, size_t *ret_n, str
         r = km_apply_record(a, rec, err);
         at += rec->size;
     }
-    return r;
+    return r == 0 ? flush(a, err) : r;
 }
 
 int km_apply_incomplete(struct km_apply *a, int64_t before_us, size_t *ret_n, struct km_err *err)

@@ -15,6 +15,7 @@ struct km_apply;
 int km_apply_new(sqlite3 *db, struct km_apply **ret_apply, struct km_err *err) KM_MUST_USE;
 struct km_apply *km_apply_free(struct km_apply *a);
 
+/* The record must stay until the next km_apply_finish() or km_apply_rolled_back(). */
 int km_apply_record(struct km_apply *a, const struct km_record *r, struct km_err *err) KM_MUST_USE;
 /* What was gathered: roll-ups and the spend of keys. */
 int km_apply_finish(struct km_apply *a, struct km_err *err) KM_MUST_USE;

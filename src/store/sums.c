@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/err.h"
+
 #define FIRST 64
 #define KEPT 1024 /* slots kept from one commit to the next */
 
@@ -41,9 +43,9 @@ static bool resize(struct km_sums *s, size_t n)
         return false;
     for (size_t it = 0; (sum = km_sums_next(s, &it));)
         *find(&bigger, sum->day, sum->key, sum->route) = *sum;
-    bigger.count = s->count;
     free(s->slots);
-    *s = bigger;
+    s->slots = bigger.slots;
+    s->mask = bigger.mask;
     return true;
 }
 
@@ -70,12 +72,46 @@ void km_sums_clear(struct km_sums *s)
     else if (s->count)
         memset(s->slots, 0, (s->mask + 1) * sizeof *s->slots);
     s->count = 0;
+    s->nsorted = 0;
 }
 
 void km_sums_done(struct km_sums *s)
 {
     free(s->slots);
+    free(s->sorted);
     *s = (struct km_sums){ 0 };
+}
+
+static int order(const void *a, const void *b)
+{
+    const struct km_sum *x = *(const struct km_sum *const *)a;
+    const struct km_sum *y = *(const struct km_sum *const *)b;
+
+    if (x->key != y->key)
+        return x->key < y->key ? -1 : 1;
+    if (x->day != y->day)
+        return x->day < y->day ? -1 : 1;
+    return (x->route > y->route) - (x->route < y->route);
+}
+
+int km_sums_sort(struct km_sums *s)
+{
+    const struct km_sum *sum;
+
+    s->nsorted = 0;
+    if (s->cap < s->count) {
+        const struct km_sum **grown = realloc(s->sorted, s->count * sizeof *grown);
+
+        if (!grown)
+            return KM_E_NOMEM;
+        s->sorted = grown;
+        s->cap = s->count;
+    }
+    for (size_t it = 0; (sum = km_sums_next(s, &it));)
+        s->sorted[s->nsorted++] = sum;
+    if (s->nsorted)
+        qsort(s->sorted, s->nsorted, sizeof *s->sorted, order);
+    return 0;
 }
 
 const struct km_sum *km_sums_next(const struct km_sums *s, size_t *it)

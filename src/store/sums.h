@@ -18,6 +18,8 @@ struct km_sum {
 struct km_sums {
     struct km_sum *slots;
     size_t mask, count;
+    const struct km_sum **sorted; /* by km_sums_sort() */
+    size_t nsorted, cap;
 };
 
 /* The sum of this day, key and route, one call added to it, made when new; NULL when out of memory.  Valid until the
@@ -25,6 +27,9 @@ struct km_sums {
 struct km_sum *km_sums_at(struct km_sums *s, int64_t day, int64_t key, int64_t route);
 void km_sums_clear(struct km_sums *s); /* keeps a little memory */
 void km_sums_done(struct km_sums *s);
+
+/* Fills s->sorted: by key, day, route.  KM_E_NOMEM. */
+int km_sums_sort(struct km_sums *s);
 
 /* for (size_t it = 0; (sum = km_sums_next(s, &it));) */
 const struct km_sum *km_sums_next(const struct km_sums *s, size_t *it);

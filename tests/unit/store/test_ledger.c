@@ -96,6 +96,30 @@ static void nothing_is_counted_twice(void **state)
     place_done(&p);
 }
 
+static void a_known_row_among_new_ones_spoils_neither(void **state)
+{
+    struct place p;
+    struct km_ledger_entry old, e;
+
+    (void)state;
+    place_init(&p);
+    p.settings.commit_ms = 10000; /* all of it in one commit */
+    place_open(&p);
+    old = entry(&p, 7, 100);
+    settle(&p, &old);
+    sync_store(&p);
+    for (int i = 0; i < 10000; i++) { /* more than one batch, one commit */
+        e = entry(&p, (uint8_t)(i % 5), 1);
+        settle(&p, i == 3 || i == 9000 ? &old : &e);
+    }
+    sync_store(&p);
+    assert_int_equal(number(p.db, "SELECT count(*) FROM spend"), 9999);
+    assert_int_equal(number(p.db, "SELECT sum(cost) FROM spend"), 9998 + 100);
+    assert_int_equal(number(p.db, "SELECT sum(cost) FROM daily"), 9998 + 100);
+    assert_int_equal(number(p.db, "SELECT sum(calls) FROM daily"), 9999);
+    place_done(&p);
+}
+
 static void what_a_crash_left_open_is_charged_as_reserved(void **state)
 {
     struct place p;
@@ -322,6 +346,7 @@ int main(void)
         cmocka_unit_test(a_call_over_two_commits_is_an_intent_and_then_a_row),
         cmocka_unit_test(a_settlement_larger_than_its_intent_still_takes_its_place),
         cmocka_unit_test(nothing_is_counted_twice),
+        cmocka_unit_test(a_known_row_among_new_ones_spoils_neither),
         cmocka_unit_test(what_a_crash_left_open_is_charged_as_reserved),
         cmocka_unit_test(strict_answers_after_the_commit),
         cmocka_unit_test(strict_settles_a_call_whose_intent_is_still_waited_for),
