@@ -230,7 +230,7 @@ void km_conn_flow(struct km_conn *c)
 
 void km_conn_in_begin(struct km_conn *c)
 {
-    c->in = km_str(c->held.p + c->held_at, c->held.n - c->held_at);
+    c->in = km_str_skip(km_buf_view(&c->held), c->held_at);
     c->in_held = true;
 }
 
