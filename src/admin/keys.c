@@ -258,6 +258,7 @@ static int update(struct km_admin *a, struct km_err *err)
         r = check_alias(a, &c->row, err);
     if (r < 0)
         return r;
+    c->secret = string_of(a, "key"); /* told back as it was said */
     stamp(a, &c->row, now);
     write_row(a, "key.update", false);
     return 0;

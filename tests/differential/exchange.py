@@ -153,7 +153,7 @@ def request_of(case, saved):
 
 def run(case, host, port, upstream, saved):
     """Sends the case and returns what is compared."""
-    time.sleep(case.get("delay", 0))
+    time.sleep(case.get("delay", 0))  # the reference does it in the background, untold
     upstream.reset()
     upstream.flaky.clear()
     method, path, headers, body = request_of(case, saved)
