@@ -221,7 +221,7 @@ static void on_resolved(void *ctx, const union km_addr *addrs, size_t n, const s
     dial->query = NULL;
     if (err) {
         own = *err;
-        if (own.code != KM_E_NOMEM && own.code != KM_E_CANCELED)
+        if (own.code == KM_E_INVALID) /* the upstream's name, not the client's request */
             own.code = KM_E_UPSTREAM_CONNECT;
         give_up(dial, &own);
     } else if (start_race(dial, addrs, n, &own) < 0) {

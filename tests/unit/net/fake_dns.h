@@ -16,6 +16,7 @@ struct km_dns {
     struct km_loop *loop;
     struct fake_name names[4];
     int queries;
+    int code; /* of a failure; 0: UPSTREAM_CONNECT */
     bool silent; /* never answers */
 };
 
@@ -37,7 +38,7 @@ static void fake_answer(void *ctx)
         q.fn(q.ctx, q.name->addrs, q.name->n, NULL);
         return;
     }
-    km_fail(&err, KM_E_NOT_FOUND, "no such name");
+    km_fail(&err, q.dns->code ? q.dns->code : KM_E_UPSTREAM_CONNECT, "no such name");
     q.fn(q.ctx, NULL, 0, &err);
 }
 
