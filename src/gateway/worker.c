@@ -133,13 +133,6 @@ static void on_tick(void *ctx)
     km_timer_start(&w->tick, TICK_MS);
 }
 
-static void on_idle(void *ctx)
-{
-    struct km_worker *w = ctx;
-
-    km_ledger_flush(w->ledger);
-}
-
 static struct km_http_server *make_server(struct km_worker *w,
                                           void (*on_request)(void *ctx, struct km_exchange *x),
                                           struct km_err *err)
@@ -197,7 +190,6 @@ int km_worker_init(struct km_worker *w, struct km_gateway *gw, size_t index, str
         return KM_E_STORE;
     km_timer_init(&w->tick, w->loop, on_tick, w);
     km_timer_start(&w->tick, TICK_MS);
-    km_loop_on_idle(w->loop, on_idle, w);
     return 0;
 }
 
