@@ -80,9 +80,15 @@ static int credential(const struct km_visit *v, struct km_str *ret, struct km_er
     return 0;
 }
 
-static int by_local(struct km_visit *v, struct km_str key, struct km_err *err)
+/* What the request carries: the text, and its digest (made once). */
+struct credential {
+    struct km_str text;
+    uint8_t hash[KM_SHA256_LEN];
+};
+
+static int by_local(struct km_visit *v, const struct credential *c, struct km_err *err)
 {
-    (void)key;
+    (void)c;
     (void)err;
     if (!v->local)
         return KM_E_AGAIN;
@@ -91,9 +97,9 @@ static int by_local(struct km_visit *v, struct km_str key, struct km_err *err)
     return 0;
 }
 
-static int by_open(struct km_visit *v, struct km_str key, struct km_err *err)
+static int by_open(struct km_visit *v, const struct credential *c, struct km_err *err)
 {
-    (void)key;
+    (void)c;
     (void)err;
     if (!v->view->snap->auth_off)
         return KM_E_AGAIN;
@@ -102,13 +108,11 @@ static int by_open(struct km_visit *v, struct km_str key, struct km_err *err)
     return 0;
 }
 
-static int by_master(struct km_visit *v, struct km_str key, struct km_err *err)
+static int by_master(struct km_visit *v, const struct credential *c, struct km_err *err)
 {
-    uint8_t hash[KM_SHA256_LEN];
-
     (void)err;
-    km_sha256(key, hash);
-    if (!v->view->snap->has_master || !km_secret_eq(hash, v->view->snap->master_hash, sizeof hash))
+    if (!v->view->snap->has_master ||
+        !km_secret_eq(c->hash, v->view->snap->master_hash, sizeof c->hash))
         return KM_E_AGAIN;
     v->who.admin = true;
     snprintf(v->who.who, sizeof v->who.who, "master");
@@ -120,9 +124,9 @@ static void drop_key(void *key)
     km_key_unref(key);
 }
 
-static int by_key(struct km_visit *v, struct km_str key, struct km_err *err)
+static int by_key(struct km_visit *v, const struct credential *c, struct km_err *err)
 {
-    uint8_t hash[KM_SHA256_LEN];
+    struct km_str key = c->text;
     char text[9];
     int r;
 
@@ -136,8 +140,7 @@ static int by_key(struct km_visit *v, struct km_str key, struct km_err *err)
                  show ? 4 : 0, key.p, show ? 4 : 0, show ? key.p + key.n - 4 : "");
         return refuse(err, why);
     }
-    km_sha256(key, hash);
-    v->who.key = km_keys_find(v->w->gw->keys, hash);
+    v->who.key = km_keys_find(v->w->gw->keys, c->hash);
     if (!v->who.key) {
         r = km_fail_param(err, KM_E_UNAUTHENTICATED, "key",
                           "Authentication Error, Invalid proxy server token passed. It is unknown "
@@ -147,8 +150,9 @@ static int by_key(struct km_visit *v, struct km_str key, struct km_err *err)
             err->type = "token_not_found_in_db";
         return r;
     }
-    km_hex(text, hash, 4);
-    snprintf(v->who.who, sizeof v->who.who, "key:%s", text);
+    km_hex(text, c->hash, 4);
+    memcpy(v->who.who, "key:", 4);
+    memcpy(v->who.who + 4, text, sizeof text);
     r = km_arena_defer(km_exchange_arena(v->x), drop_key, v->who.key);
     return r < 0 ? r : km_key_usable(v->who.key, km_wall_us(), err);
 }
@@ -156,7 +160,7 @@ static int by_key(struct km_visit *v, struct km_str key, struct km_err *err)
 static const struct {
     const char *name;
     bool needs_key; /* not asked when the request carries none */
-    int (*run)(struct km_visit *v, struct km_str key, struct km_err *err);
+    int (*run)(struct km_visit *v, const struct credential *c, struct km_err *err);
 } authenticators[] = {
     { "local", false, by_local },
     { "open", false, by_open },
@@ -166,15 +170,17 @@ static const struct {
 
 static int identify(struct km_visit *v, struct km_err *err)
 {
-    struct km_str key = KM_STR_NONE;
-    int r = v->local ? 0 : credential(v, &key, err);
+    struct credential c = { 0 };
+    int r = v->local ? 0 : credential(v, &c.text, err);
 
     if (r < 0)
         return r;
+    if (c.text.n)
+        km_sha256(c.text, c.hash);
     for (size_t i = 0; i < sizeof authenticators / sizeof authenticators[0]; i++) {
-        if (authenticators[i].needs_key && !key.n)
+        if (authenticators[i].needs_key && !c.text.n)
             continue;
-        r = authenticators[i].run(v, key, err);
+        r = authenticators[i].run(v, &c, err);
         if (r != KM_E_AGAIN)
             return r;
     }

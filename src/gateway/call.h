@@ -115,6 +115,7 @@ struct km_call {
     int client_status;
     int64_t start_us, first_us; /* wall */
     uint64_t attempt_ns, upstream_ns; /* monotonic: start of the attempt, total upstream time */
+    uint64_t total_ns; /* the call's, when it was settled */
     uint64_t first_ns; /* first byte for the client, since the start */
 };
 

@@ -43,10 +43,10 @@ static struct km_str model_name(struct km_call *call)
 
     if (at == model.n)
         return model;
-    return km_arena_cat(&call->arena,
-                        (struct km_str[]){ km_str_sub(model, 0, at), call->match.star,
-                                           km_str_skip(model, at + 1) },
-                        3);
+    return km_arena_cat(
+        &call->arena,
+        (struct km_str[]){ km_str_sub(model, 0, at), call->match.star, km_str_skip(model, at + 1) },
+        3);
 }
 
 static void fill_entry(struct km_call *call, struct km_ledger_entry *e, char *ip)
@@ -74,7 +74,7 @@ static void fill_entry(struct km_call *call, struct km_ledger_entry *e, char *ip
     e->client_ip = v->local ? KM_STR("local") : km_str_c(ip);
     e->start_us = call->start_us;
     e->first_us = call->first_us;
-    e->end_us = km_wall_us();
+    e->end_us = call->start_us + (int64_t)(call->total_ns / 1000);
     e->prompt_tokens = call->usage.prompt_tokens;
     e->completion_tokens = call->usage.completion_tokens;
     e->cached_tokens = call->usage.cached_tokens;
@@ -111,7 +111,7 @@ static void log_call(struct km_call *call)
 {
     struct km_line l;
     const struct km_visit *v = call->visit;
-    uint64_t total_us = (km_mono_ns() - km_exchange_began_ns(call->x)) / 1000;
+    uint64_t total_us = call->total_ns / 1000;
     uint64_t up_us = call->upstream_ns / 1000;
 
     if (!km_log_begin(call->w->gw->log, &l, call->failed ? KM_LOG_WARN : KM_LOG_INFO, "call"))
@@ -152,6 +152,7 @@ enum km_next km_step_account(struct km_call *call)
     km_call_abandon(call);
     if (!call->failed && call->candidate)
         km_route_report(call->candidate, KM_OUTCOME_OK, km_loop_now_ms(call->w->loop));
+    call->total_ns = km_mono_ns() - km_exchange_began_ns(call->x);
     settle_cost(call);
     if (call->failed)
         call->flags |= KM_CALL_FAILED;

@@ -98,8 +98,8 @@ static void on_head(void *ctx, const struct km_response *response)
     struct km_call *call = ctx;
 
     call->up_status = response->status;
-    call->first_us = km_wall_us();
     call->first_ns = km_mono_ns() - km_exchange_began_ns(call->x);
+    call->first_us = call->start_us + (int64_t)(call->first_ns / 1000);
     if (good(response->status) || !call->api) {
         km_call_go(call, KM_STEP_relay);
         call->kind->on_head(call, response);

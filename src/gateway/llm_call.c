@@ -52,10 +52,11 @@ static int find_model(struct km_call *call, struct km_err *err)
 {
     struct km_key *key = call->visit->who.key;
     struct km_err unknown;
-    int r = km_models_find(call->visit->view->snap->models, call->req.model, &call->match, &unknown);
+    int r =
+        km_models_find(call->visit->view->snap->models, call->req.model, &call->match, &unknown);
 
-    if (key && km_key_model(key, call->req.model, r == 0 ? call->match.alias_of : KM_STR_NONE,
-                            err) < 0)
+    if (key &&
+        km_key_model(key, call->req.model, r == 0 ? call->match.alias_of : KM_STR_NONE, err) < 0)
         return KM_E_MODEL_DENIED;
     if (r < 0)
         *err = unknown;
@@ -121,8 +122,8 @@ static int attempt(struct km_call *call, struct km_err *err)
     if (d->mock_response.n)
         return answer_mock(call, err);
     /* Whoever asks for usage hears the upstream's own answer to that. */
-    args.with_usage = d->provider->usage == KM_USAGE_OPTION &&
-                      (!d->no_stream_options || call->req.usage_asked);
+    args.with_usage =
+        d->provider->usage == KM_USAGE_OPTION && (!d->no_stream_options || call->req.usage_asked);
     r = km_llm_request_body(&call->req, &args, &call->arena, &parts, &n, err);
     if (r < 0)
         return r;

@@ -133,7 +133,7 @@ void km_count_call(struct km_call *call)
 {
     const struct km_deployment_series *set;
     size_t w = call->w->index;
-    int64_t total_us = (int64_t)((km_mono_ns() - km_exchange_began_ns(call->x)) / 1000);
+    int64_t total_us = (int64_t)(call->total_ns / 1000);
 
     if (call->client_status != 200 || !call->d)
         count_status(call, &requests, call->client_status);
