@@ -236,7 +236,7 @@ static int read_member(struct walk *w, const struct km_str *names, size_t n,
     span.member_n = w->at - span.member;
     for (size_t i = 0; i < n; i++) {
         /* Most names differ in length or first byte: that is all most of them cost. */
-        if (!escaped && (key.n != names[i].n || key.n == 0 || key.p[0] != names[i].p[0]))
+        if (!escaped && (key.n != names[i].n || (key.n && key.p[0] != names[i].p[0])))
             continue;
         if (!name_is(key, escaped, names[i]))
             continue;
