@@ -3,7 +3,8 @@
  *
  *            head complete            answered, body read
  *     IDLE ──> HEAD ──> BUSY ───────────────────────────────> IDLE
- *                        └──> SKIP (rest of the body is dropped) ─┘
+ *                        ├──> SKIP (rest of the body is dropped) ─┘
+ *                        └──> CLOSING (the last answer is being taken) ──> lingering
  *
  * km_conn_process() is a loop over the bytes at hand and the only place that moves forward.
  * While it runs, whatever a handler does (answer at once, ask for the body, close) only changes
@@ -52,6 +53,12 @@ static void deadline_in(struct km_conn *c, int64_t ms)
     km_conn_arm(c);
 }
 
+static void go_idle(struct km_conn *c)
+{
+    c->state = KM_CONN_IDLE;
+    deadline_in(c, c->server->set.idle_ms);
+}
+
 /* A bucket of header_ms that n bytes refill by n / rate seconds. */
 void km_conn_body_deadline(struct km_conn *c, bool begin, size_t n)
 {
@@ -84,8 +91,15 @@ static void time_out(struct km_conn *c)
         km_exchange_body_failed(c->x, &err);
         break;
     case KM_CONN_IDLE:
+        if (km_stream_queued(c->stream) > 0)
+            go_idle(c); /* still taking its last answer: not idle yet */
+        else
+            km_conn_linger(c);
+        break;
     case KM_CONN_SKIP:
         km_conn_linger(c);
+        break;
+    case KM_CONN_CLOSING:
         break;
     }
 }
@@ -166,8 +180,21 @@ void km_conn_drop(struct km_conn *c)
     closed(c);
 }
 
+/* Lingering is bounded by time; what still waits for the client is bounded by its progress
+ * (write_due_ms), so that comes first. */
 void km_conn_linger(struct km_conn *c)
 {
+    km_assert(!c->x);
+    if (km_stream_queued(c->stream) > 0) {
+        c->state = KM_CONN_CLOSING;
+        c->deadline_ms = UINT64_MAX;
+        c->in = KM_STR_NONE;
+        if (c->held.p)
+            km_buf_done(&c->held);
+        c->held_at = 0;
+        km_stream_resume(c->stream);
+        return;
+    }
     km_stream_linger(c->stream, KM_LINGER_MS);
     closed(c);
 }
@@ -219,6 +246,8 @@ void km_conn_flow(struct km_conn *c)
     bool full;
 
     if (!c->stream)
+        return;
+    if (c->state == KM_CONN_CLOSING)
         return;
     full = c->held.n - c->held_at >= KM_LOOK_AHEAD &&
            (c->over || (c->state == KM_CONN_BUSY && c->x && c->x->want != KM_WANT_BODY));
@@ -365,12 +394,6 @@ static bool read_body(struct km_conn *c)
     return false;
 }
 
-static void go_idle(struct km_conn *c)
-{
-    c->state = KM_CONN_IDLE;
-    deadline_in(c, c->server->set.idle_ms);
-}
-
 static bool skip_body(struct km_conn *c)
 {
     size_t n = c->in.n < c->skip ? c->in.n : (size_t)c->skip;
@@ -397,6 +420,9 @@ static bool advance(struct km_conn *c)
         return c->in.n > 0 && read_body(c);
     case KM_CONN_SKIP:
         return c->in.n > 0 && skip_body(c);
+    case KM_CONN_CLOSING:
+        c->in = KM_STR_NONE;
+        return false;
     }
     return false;
 }
@@ -464,7 +490,7 @@ static void on_eof(void *ctx)
         km_conn_drop(c);
     else if (c->state == KM_CONN_HEAD && !c->over)
         km_conn_refuse(c, &err, KM_STR_NONE);
-    else if (c->held.n == 0 || c->state == KM_CONN_SKIP)
+    else if (c->state != KM_CONN_CLOSING && (c->held.n == 0 || c->state == KM_CONN_SKIP))
         km_conn_linger(c);
 }
 
@@ -485,6 +511,8 @@ static void on_drain(void *ctx)
         x->want_drain = false;
         if (x->events && x->events->on_drain)
             x->events->on_drain(x->ctx);
+    } else if (c->state == KM_CONN_CLOSING) {
+        km_conn_linger(c);
     } else if (!x) {
         on_later(c);
     }

@@ -18,6 +18,7 @@ enum km_conn_state {
     KM_CONN_HEAD, /* a head has begun */
     KM_CONN_BUSY, /* an exchange lives */
     KM_CONN_SKIP, /* answered; the rest of the request's body is dropped */
+    KM_CONN_CLOSING, /* the last answer is still being taken; what comes in is dropped */
 };
 
 struct km_conn {

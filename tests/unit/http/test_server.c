@@ -485,6 +485,36 @@ static void a_reader_that_stops_pauses_its_source_and_is_cut_off(void **state)
     assert_int_equal(f->gone, 1);
 }
 
+static void script_last_answer(struct server_fixture *f)
+{
+    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(8 << 20);
+
+    say(f->fds[0], "GET /big HTTP/1.1\r\n" HOST "Connection: close\r\n\r\n");
+    say(f->fds[1], GET("/big")); /* pauses at once, then is idle for the server's taste */
+    CHECK(f, hear(f->fds[2], &b, NULL)); /* its idle time-out is longer than any lingering */
+    CHECK(f, hear(f->fds[0], &b, NULL));
+    CHECK(f, b.n > BIG && times(&b, "\r\n0\r\n\r\n") == 1);
+    km_buf_reset(&b);
+    CHECK(f, hear(f->fds[1], &b, "\r\n0\r\n\r\n"));
+    CHECK(f, b.n > BIG);
+    ASK(f, f->fds[1], GET("/sync"), "\r\n\r\nok", "200 OK");
+}
+
+static void a_last_answer_is_delivered_to_a_slow_reader(void **state)
+{
+    struct server_fixture *f = &fixture;
+
+    (void)state;
+    fixture_init(f, on_request);
+    f->settings.idle_ms = 2300;
+    f->settings.stream_high_water = 64 << 20; /* all of it waits in the server */
+    km_http_server_configure(f->server, &f->settings);
+    fixture_connect(f, 3, 8192);
+    fixture_run(f, script_last_answer);
+    if (f->failed)
+        fail_msg("%s", f->failed);
+}
+
 static void script_departure(struct server_fixture *f)
 {
     struct linger reset = { .l_onoff = 1 };
@@ -723,6 +753,7 @@ int main(void)
         cmocka_unit_test(continue_is_said_only_when_the_body_is_asked_for),
         cmocka_unit_test(slow_clients_are_timed_out),
         cmocka_unit_test(a_reader_that_stops_pauses_its_source_and_is_cut_off),
+        cmocka_unit_test(a_last_answer_is_delivered_to_a_slow_reader),
         cmocka_unit_test(a_departure_is_seen_while_the_answer_is_awaited),
         cmocka_unit_test(the_look_ahead_is_bounded),
         cmocka_unit_test(overload_is_answered_not_queued),
