@@ -48,6 +48,7 @@ struct km_worker {
     pthread_t thread;
     bool running; /* its thread was started */
     struct km_mailbox *mailbox; /* any thread posts */
+    _Atomic size_t load; /* client connections, about; any thread reads */
     /* --- the loop's thread only --- */
     struct km_loop *loop;
     struct km_dns *dns;

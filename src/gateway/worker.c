@@ -17,6 +17,7 @@
 #define SCRATCH_BYTES ((size_t)64 * 1024 * 1024)
 #define SCRATCH_KEEP ((size_t)256 * 1024)
 #define TICK_MS 1000
+#define UNEVEN 32 /* connections more than another worker before it gets the next one */
 
 struct km_view *km_view_ref(struct km_view *v)
 {
@@ -90,12 +91,75 @@ static void drop_tls(struct km_worker *w)
 
 /* --- accepting --- */
 
+struct adopt_msg {
+    struct km_msg msg;
+    int fd;
+    union km_addr peer;
+    size_t entry; /* of listen; past the end: plain */
+};
+
+static void on_adopt(struct km_msg *msg, void *owner);
+
+static void adopt(struct km_worker *w, int fd, const union km_addr *peer, size_t entry)
+{
+    struct adopt_msg *m = calloc(1, sizeof *m);
+
+    if (!m) {
+        close(fd);
+        return;
+    }
+    m->msg.run = on_adopt;
+    m->fd = fd;
+    m->peer = *peer;
+    m->entry = entry;
+    km_mailbox_post(w->mailbox, &m->msg);
+}
+
+void km_worker_adopt(struct km_worker *w, int fd, const union km_addr *peer)
+{
+    adopt(w, fd, peer, SIZE_MAX);
+}
+
+static void serve(struct km_worker *w, int fd, const union km_addr *peer, size_t entry)
+{
+    km_http_server_accept(w->server, fd, peer, entry < w->ntls ? w->tls[entry] : NULL);
+    w->load = km_http_server_connections(w->server);
+}
+
+static void on_adopt(struct km_msg *msg, void *owner)
+{
+    struct adopt_msg *m = (struct adopt_msg *)msg;
+
+    serve(owner, m->fd, &m->peer, m->entry);
+    free(m);
+}
+
+/* The kernel spreads new connections, not old ones: long-lived ones pile up on a worker.  One
+ * that is well ahead of the least loaded hands the newcomer over. */
+static struct km_worker *least_loaded(struct km_worker *w)
+{
+    struct km_worker *best = w;
+    size_t least = w->load;
+
+    for (size_t i = 0; i < w->gw->nworkers; i++)
+        if (w->gw->workers[i].load + UNEVEN < least) {
+            best = &w->gw->workers[i];
+            least = best->load + UNEVEN;
+        }
+    return best;
+}
+
 static void on_accept(void *ctx, int fd, const union km_addr *peer)
 {
     struct km_listener *l = ctx;
-    struct km_worker *w = l->worker;
+    struct km_worker *w = l->worker, *to;
 
-    km_http_server_accept(w->server, fd, peer, l->entry < w->ntls ? w->tls[l->entry] : NULL);
+    w->load = km_http_server_connections(w->server);
+    to = least_loaded(w);
+    if (to == w)
+        serve(w, fd, peer, l->entry);
+    else
+        adopt(to, fd, peer, l->entry);
 }
 
 static void on_full(void *ctx)
@@ -127,6 +191,7 @@ static void on_tick(void *ctx)
 {
     struct km_worker *w = ctx;
 
+    w->load = km_http_server_connections(w->server);
     km_log_flush(w->gw->log);
     if (w->scratch.cap > SCRATCH_KEEP)
         km_buf_done(&w->scratch); /* one huge answer must not stay for ever */
@@ -259,35 +324,6 @@ void km_worker_swap(struct km_worker *w, struct km_snapshot *snap)
     }
     m->msg.run = on_swap;
     m->snap = snap;
-    km_mailbox_post(w->mailbox, &m->msg);
-}
-
-struct adopt_msg {
-    struct km_msg msg;
-    int fd;
-    union km_addr peer;
-};
-
-static void on_adopt(struct km_msg *msg, void *owner)
-{
-    struct adopt_msg *m = (struct adopt_msg *)msg;
-    struct km_worker *w = owner;
-
-    km_http_server_accept(w->server, m->fd, &m->peer, NULL);
-    free(m);
-}
-
-void km_worker_adopt(struct km_worker *w, int fd, const union km_addr *peer)
-{
-    struct adopt_msg *m = calloc(1, sizeof *m);
-
-    if (!m) {
-        close(fd);
-        return;
-    }
-    m->msg.run = on_adopt;
-    m->fd = fd;
-    m->peer = *peer;
     km_mailbox_post(w->mailbox, &m->msg);
 }
 
