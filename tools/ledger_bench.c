@@ -110,6 +110,7 @@ int main(int argc, char **argv)
     struct run r = { .rate = argc > 1 ? strtoul(argv[1], NULL, 10) : 50000,
                      .seconds = argc > 2 ? strtoul(argv[2], NULL, 10) : 10 };
     struct km_err err = { 0 };
+    struct rusage usage;
     double idle, busy;
 
     r.apart = argc > 3 ? r.rate / 10 : 0;
@@ -126,6 +127,8 @@ int main(int argc, char **argv)
                  "loop that makes the calls, %.2f without a ledger), store %llu bytes\n",
                  r.rate, r.seconds, r.apart ? ", intents apart" : "", busy - idle, busy, idle,
                  (unsigned long long)km_store_size_bytes(store));
+    getrusage(RUSAGE_SELF, &usage);
+    (void)printf("largest resident size %ld KiB\n", usage.ru_maxrss);
     km_ledger_free(r.ledger);
     km_store_close(store);
     (void)snprintf(path, sizeof path, "%s/kanmon.db", dir);

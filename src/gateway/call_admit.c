@@ -38,12 +38,15 @@ static struct km_price worst_price(const struct km_call *call, bool *ret_known)
 
         if (p->input < 0 && p->output < 0)
             *ret_known = false;
-        if (p->input > worst.input)
-            worst.input = p->input;
-        if (p->cache_write > worst.input)
-            worst.input = p->cache_write;
+        const int64_t inputs[] = { p->input, p->cache_write, p->tier_input, p->tier_cache_write };
+
+        for (size_t k = 0; k < sizeof inputs / sizeof inputs[0]; k++)
+            if (inputs[k] > worst.input)
+                worst.input = inputs[k];
         if (p->output > worst.output)
             worst.output = p->output;
+        if (p->tier_output > worst.output)
+            worst.output = p->tier_output;
         if (p->max_output_tokens > worst.max_output_tokens)
             worst.max_output_tokens = p->max_output_tokens;
     }

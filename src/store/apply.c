@@ -276,7 +276,7 @@ static int flush(struct km_apply *a, struct km_err *err)
 int km_apply_record(struct km_apply *a, const struct km_record *rec, struct km_err *err)
 {
     struct km_batch_row row = { .rec = rec };
-    struct km_dict_value key;
+    struct km_dict_value key = { 0 };
     int r = key_of(a, rec, &key, err);
 
     if (r == 0)

@@ -15,6 +15,8 @@
 
 #include "base/hash.h"
 
+#define FIRST_SLOTS 64 /* a power of two */
+
 struct slot {
     uint64_t hash; /* 0: free */
     struct km_dict_value value;
@@ -31,18 +33,15 @@ struct km_dict {
 struct km_dict *km_dict_new(size_t max_entries)
 {
     struct km_dict *d = calloc(1, sizeof *d);
-    size_t slots = 64;
 
     if (!d)
         return NULL;
-    while (slots < 2 * max_entries)
-        slots *= 2;
-    d->slots = calloc(slots, sizeof *d->slots);
+    d->slots = calloc(FIRST_SLOTS, sizeof *d->slots);
     if (!d->slots) {
         free(d);
         return NULL;
     }
-    d->mask = slots - 1;
+    d->mask = FIRST_SLOTS - 1;
     d->max = max_entries;
     km_hash_seed_random(&d->seed);
     return d;
@@ -50,11 +49,10 @@ struct km_dict *km_dict_new(size_t max_entries)
 
 void km_dict_clear(struct km_dict *d)
 {
-    if (d->count == 0)
-        return;
-    for (size_t i = 0; i <= d->mask; i++)
+    for (size_t i = 0; d->count && i <= d->mask; i++)
         free(d->slots[i].bytes);
-    memset(d->slots, 0, (d->mask + 1) * sizeof *d->slots);
+    if (d->count)
+        memset(d->slots, 0, (d->mask + 1) * sizeof *d->slots);
     d->count = 0;
 }
 
@@ -66,6 +64,29 @@ struct km_dict *km_dict_free(struct km_dict *d)
     free(d->slots);
     free(d);
     return NULL;
+}
+
+/* At most half full. */
+static bool grow(struct km_dict *d)
+{
+    size_t n = 2 * (d->mask + 1);
+    struct slot *slots = calloc(n, sizeof *slots);
+
+    if (!slots)
+        return false;
+    for (size_t i = 0; i <= d->mask; i++) {
+        size_t to = d->slots[i].hash & (n - 1);
+
+        if (!d->slots[i].hash)
+            continue;
+        while (slots[to].hash)
+            to = (to + 1) & (n - 1);
+        slots[to] = d->slots[i];
+    }
+    free(d->slots);
+    d->slots = slots;
+    d->mask = n - 1;
+    return true;
 }
 
 static uint64_t hash_of(const struct km_dict *d, struct km_str head, struct km_str body)
@@ -99,13 +120,16 @@ void km_dict_add(struct km_dict *d, struct km_str head, struct km_str body,
                  struct km_dict_value value)
 {
     uint64_t hash = hash_of(d, head, body);
-    char *bytes = malloc(head.n + body.n + 1);
+    char *bytes;
     size_t i;
 
-    if (!bytes)
-        return;
     if (d->count >= d->max)
         km_dict_clear(d);
+    if (2 * (d->count + 1) > d->mask + 1 && !grow(d))
+        return;
+    bytes = malloc(head.n + body.n + 1);
+    if (!bytes)
+        return;
     if (head.n)
         memcpy(bytes, head.p, head.n);
     if (body.n)

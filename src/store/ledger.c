@@ -326,7 +326,8 @@ void km_ledger_settle(struct km_ledger *l, const struct km_ledger_entry *e, km_s
 
 void km_ledger_flush(struct km_ledger *l)
 {
-    km_writer_wake(l->store->writer, true);
+    if (km_ledger_waiting(l) > 0)
+        km_writer_wake(l->store->writer, l->store->strict);
 }
 
 int km_ledger_import(struct km_ledger *l, struct km_str record, struct km_err *err)

@@ -8,8 +8,8 @@
  *             -> callback -> last client byte
  *   eventual  no callback is waited for; both are committed within commit_ms
  *
- * Entries of a worker are appended to its own batch without a lock or an allocation each; the
- * batch goes to the writer at the end of a loop iteration or after a few milliseconds.  A
+ * Entries of a worker are appended to its own batch without an allocation each; the writer comes
+ * to take the batch, at once or after a few milliseconds.  A
  * settlement whose intent still lies in the batch takes its place.
  *
  * The hot table has the call's id (UUIDv7) as its only key, no secondary index; names (models,
@@ -67,7 +67,8 @@ int km_ledger_intent(struct km_ledger *l, const struct km_ledger_entry *e, km_st
 /* Always accepted (room was kept by the intent).  *ret_wait as above. */
 void km_ledger_settle(struct km_ledger *l, const struct km_ledger_entry *e, km_store_done_fn *done,
                       void *ctx, bool *ret_wait);
-/* Sends the batch to the writer now. */
+/* Makes sure that the writer knows of the batch; it takes it at once (strict) or within commit_ms
+ * (eventual).  Needed by nobody, cheap when nothing waits. */
 void km_ledger_flush(struct km_ledger *l);
 
 /* After km_store_release_writer(): settlements go out through this instead, as opaque records

@@ -10,12 +10,14 @@
  * reader that adds these numbers as decimals gets exactly what the budgets hold.
  */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/encode.h"
 #include "base/time.h"
 #include "store/db.h"
 #include "store/inside.h"
 #include "store/reader.h"
+#include "store/writer.h"
 
 #define LIMIT_DEFAULT 1000
 #define LIMIT_MOST 10000
@@ -134,6 +136,7 @@ static void add_numbers(sqlite3_stmt *s, struct km_buf *out)
 {
     int64_t prompt = sqlite3_column_int64(s, PROMPT);
     int64_t completion = sqlite3_column_int64(s, COMPLETION);
+    int64_t total = prompt + completion;
     int64_t start = sqlite3_column_int64(s, START);
     bool first = sqlite3_column_type(s, FIRST) != SQLITE_NULL;
     bool ended = sqlite3_column_type(s, DURATION) != SQLITE_NULL;
@@ -144,7 +147,7 @@ static void add_numbers(sqlite3_stmt *s, struct km_buf *out)
     km_buf_printf(out,
                   ",\"total_tokens\":%lld,\"prompt_tokens\":%lld,\"completion_tokens\":%lld,"
                   "\"cached_tokens\":%lld,\"http_status\":%d,",
-                  (long long)(prompt + completion), (long long)prompt, (long long)completion,
+                  (long long)total, (long long)prompt, (long long)completion,
                   (long long)sqlite3_column_int64(s, CACHED), sqlite3_column_int(s, STATUS));
     add_time(out, "startTime", true, start);
     add_time(out, "endTime", true, start + duration);
@@ -342,28 +345,84 @@ static int summary(sqlite3 *db, const void *query, struct km_buf *out, struct km
     return r;
 }
 
+/* --- asking --- */
+
+/* What was settled before the question belongs in the answer, so the question first goes through
+ * the writer's queue as an operation that does nothing: when it is answered, all that was
+ * appended before it is committed. */
+struct question {
+    struct km_op op;
+    struct km_store *store;
+    km_reader_fn *run;
+    km_store_json_fn *fn;
+    void *ctx;
+    struct asked asked;
+};
+
+static struct question *question_of(struct km_op *op)
+{
+    return (struct question *)(void *)op;
+}
+
+static int do_nothing(struct km_op *op, sqlite3 *db, struct km_apply *apply, struct km_err *err)
+{
+    (void)op;
+    (void)db;
+    (void)apply;
+    (void)err;
+    return 0;
+}
+
+static void free_question(struct km_op *op)
+{
+    free(question_of(op));
+}
+
+/* A store that cannot be written can still be read. */
+static void on_written(void *ctx, const struct km_err *err)
+{
+    struct question *q = ctx;
+
+    (void)err;
+    km_reader_ask(q->store, q->op.reply, q->run, &q->asked, sizeof q->asked, q->fn, q->ctx);
+}
+
+static void read_query(const struct km_spend_query *query, struct asked *a)
+{
+    *a = (struct asked){ .by_key = query->by_key,
+                         .from_us = query->from_us,
+                         .to_us = query->to_us,
+                         .limit = query->limit ? query->limit : LIMIT_DEFAULT,
+                         .offset = query->offset };
+    if (a->limit > LIMIT_MOST)
+        a->limit = LIMIT_MOST;
+    memcpy(a->key_hash, query->key_hash, sizeof a->key_hash);
+    /* What cannot be a row's id or a key's owner matches no row, as any other unknown one. */
+    if (query->request_id.n) {
+        a->by_id = true;
+        a->impossible = km_uuid_parse(query->request_id, &a->id) < 0;
+    }
+    if (query->user_id.n > sizeof a->user) {
+        a->impossible = true;
+    } else if (query->user_id.n) {
+        memcpy(a->user, query->user_id.p, query->user_id.n);
+        a->user_n = query->user_id.n;
+    }
+}
+
 void km_store_spend_logs(struct km_store *store, struct km_mailbox *reply,
                          const struct km_spend_query *query, km_store_json_fn *fn, void *ctx)
 {
-    struct asked a = { .by_key = query->by_key,
-                       .from_us = query->from_us,
-                       .to_us = query->to_us,
-                       .limit = query->limit ? query->limit : LIMIT_DEFAULT,
-                       .offset = query->offset };
+    struct question *q = calloc(1, sizeof *q);
 
-    if (a.limit > LIMIT_MOST)
-        a.limit = LIMIT_MOST;
-    memcpy(a.key_hash, query->key_hash, sizeof a.key_hash);
-    /* What cannot be a row's id or a key's owner matches no row, as any other unknown one. */
-    if (query->request_id.n) {
-        a.by_id = true;
-        a.impossible = km_uuid_parse(query->request_id, &a.id) < 0;
-    }
-    if (query->user_id.n > sizeof a.user) {
-        a.impossible = true;
-    } else if (query->user_id.n) {
-        memcpy(a.user, query->user_id.p, query->user_id.n);
-        a.user_n = query->user_id.n;
-    }
-    km_reader_ask(store, reply, query->summarize ? summary : rows, &a, sizeof a, fn, ctx);
+    km_assert(q != NULL); /* without it the caller could never be answered */
+    q->op = (struct km_op){
+        .run = do_nothing, .free = free_question, .reply = reply, .done = on_written, .ctx = q
+    };
+    q->store = store;
+    q->run = query->summarize ? summary : rows;
+    q->fn = fn;
+    q->ctx = ctx;
+    read_query(query, &q->asked);
+    km_writer_submit(store->writer, &q->op);
 }

@@ -135,7 +135,8 @@ struct km_spend_query {
     bool summarize; /* per day, as LiteLLM's ?summarize=true */
     size_t limit, offset; /* rows; limit 0 is 1,000; at most 10,000 */
 };
-/* json: LiteLLM's SpendLogs rows (array) or daily summary; valid inside the callback. */
+/* Everything settled before it is asked is in the answer (it waits for that commit).
+ * json: LiteLLM's SpendLogs rows (array) or daily summary; valid inside the callback. */
 typedef void km_store_json_fn(void *ctx, struct km_str json, const struct km_err *err);
 void km_store_spend_logs(struct km_store *store, struct km_mailbox *reply,
                          const struct km_spend_query *query, km_store_json_fn *fn, void *ctx);

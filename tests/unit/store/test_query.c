@@ -91,7 +91,6 @@ static void a_row_has_litellms_shape(void **state)
     e.cached_tokens = 3;
     e.flags = KM_CALL_STREAM;
     settle(&p, &e);
-    sync_store(&p);
     json = ask(&p, &q);
     has(json, "\"request_id\":\"0192");
     has(json, "\"api_key\":\"0101010101010101010101010101010101010101010101010101010101010101\"");
@@ -222,7 +221,6 @@ static void hostile_text_stays_json(void **state)
     e.model_group = KM_STR("a\"b\\c\n\xff\x01");
     e.metadata = KM_STR("not json");
     settle(&p, &e);
-    sync_store(&p);
     json = ask(&p, &q);
     has(json, "\"model_group\":\"a\\\"b\\\\c\\n\xef\xbf\xbd\\u0001\"");
     has(json, "\"metadata\":{},");
