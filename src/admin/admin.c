@@ -1,5 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* admin.c - see admin.h. */
+/* admin.c - the frame every management route runs in: see admin.h.
+ *
+ *     begin -> (the body arrives) -> parsed -> the handler's run -> one of the two ends
+ *
+ * The request is the first thing in its own arena, so that a handler whose store answers later
+ * has one pointer to keep and the end one thing to free: the arena is copied out of itself
+ * first.  Its cap follows from the largest body, eight times over, because the parsed tree is
+ * several times its text.  A handler answers exactly once; an error it returns is the answer.
+ */
 #include "admin/admin.h"
 
 #include "base/crypto.h"

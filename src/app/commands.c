@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* commands.c - the table of commands.  A new one is a row here and a file beside it. */
+/* commands.c - the table of commands.
+ *
+ * A new command is a row here and a file beside it.  A row holds all that is known of it: its
+ * words, what it does in one line, its options and its function; help, the check of options
+ * and the reference are made of rows and nothing else.  The order is that of the help text:
+ * what one needs first stands first.
+ */
 #include "app/cli.h"
 
 #include "app/client.h"

@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* load.c - what every command that needs the configuration does with it. */
+/* load.c - what every command that needs the configuration does with it.
+ *
+ * It is read in one way, whoever asks: problems go to standard error as `config check` prints
+ * them, and what keeps it from loading ends in the exit code for an invalid configuration.
+ * The state folder follows from it: relative to the file's own folder, so that a command finds
+ * the same gateway wherever it is called from.
+ */
 #include "app/cli.h"
 
 #include <limits.h>

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* llm_routes.c - OpenAI's paths, with and without /v1, Azure's deployment form, and the lists of
  * models.
+ *
+ * A row names a path, the level of authentication and what kind of call begins there; the call
+ * itself is call.c's.  The lists of models are answered here: they need no upstream.  A key
+ * sees the models it may use and no others.
  */
 #include "gateway/llm_routes.h"
 

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* metrics.c - rows and their counting.  LiteLLM's names where it has one for the same thing, so
- * that dashboards keep working; labels are configuration (models, deployments, providers) and
- * statuses, never callers.
+/* metrics.c - rows and their counting.
+ *
+ * LiteLLM's names where it has one for the same thing, so that dashboards keep working; labels
+ * are configuration (models, deployments, providers) and statuses, never callers.
+ *
+ * The series of a deployment are looked up once, when its snapshot is made: a call that goes
+ * well adds to cells of its own worker and takes no lock.  What goes wrong is looked up by
+ * name each time.
  */
 #include "gateway/metrics.h"
 

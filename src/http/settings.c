@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* settings.c - the rows of kanmon_settings.limits that http/ owns, and the bound on bodies.
  *
- * Names say what is bounded; the reference and the schema are printed from here.
+ * Names say what is bounded; the reference and the schema are printed from here.  The bound on
+ * all buffered bodies is one number for the process, taken and given back by every worker;
+ * without a setting it is a quarter of the memory there is, the cgroup's where that is less.
  */
 #include <stdio.h>
 #include <unistd.h>

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mock.c - see mock.h.  It walks the same way as a call to an upstream from routing on, so that
- * limits, books and streams can be tried before any provider key exists.
+/* mock.c - see mock.h.
+ *
+ * It walks the same way as a call to an upstream from routing on, so that limits, books and
+ * streams can be tried before any provider key exists.  The usage is LiteLLM's constants, for
+ * people compare.  Its texts that stand for errors ("litellm.RateLimitError" and the like) end
+ * as that error would from an upstream.
  */
 #include "llm/mock.h"
 
