@@ -9,6 +9,8 @@
  */
 #include "gateway/gateway.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -62,6 +64,34 @@ static int64_t quarter_of_memory(void)
     if (f)
         fclose(f);
     return bytes / 4;
+}
+
+/* Opens (again) the file of the log; relative names are beside the configuration.  The
+ * descriptor keeps its number, so threads in the middle of a line are not disturbed. */
+static int open_log(struct km_gateway *gw, const struct km_gateway_settings *s, struct km_err *err)
+{
+    const char *slash = strrchr(gw->config_file, '/');
+    char path[1100];
+    int fd;
+
+    if (!s->log_file.n)
+        return 0;
+    if (s->log_file.p[0] == '/' || !slash)
+        snprintf(path, sizeof path, "%.*s", KM_STR_ARG(s->log_file));
+    else
+        snprintf(path, sizeof path, "%.*s/%.*s", (int)(slash - gw->config_file), gw->config_file,
+                 KM_STR_ARG(s->log_file));
+    fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return km_fail_errno(err, errno, "cannot open the log file '%s'", path);
+    if (gw->log_fd < 0) {
+        gw->log_fd = fd;
+        km_log_set_fd(gw->log, fd);
+        return 0;
+    }
+    dup3(fd, gw->log_fd, O_CLOEXEC);
+    close(fd);
+    return 0;
 }
 
 static void apply_settings(struct km_gateway *gw)
@@ -161,12 +191,15 @@ int km_gateway_new(const struct km_gateway_args *args, struct km_loop *main_loop
     if (!gw)
         return km_fail(err, KM_E_NOMEM, "out of memory");
     gw->args = args;
+    gw->log_fd = -1;
     gw->main = main_loop;
     gw->started_us = km_wall_us();
     snprintf(gw->state_dir, sizeof gw->state_dir, "%s", args->state_dir);
     snprintf(gw->config_file, sizeof gw->config_file, "%.*s",
              KM_STR_ARG(km_config_file(args->config)));
     r = make_shared(gw, err);
+    if (r == 0)
+        r = open_log(gw, km_config_get(args->config, &km_gateway_settings_table), err);
     if (r == 0)
         r = open_store(gw, args->config, err);
     if (r == 0)
@@ -251,6 +284,7 @@ int km_gateway_reload(struct km_gateway *gw, struct km_diags *diags, struct km_e
 {
     struct km_config *config = NULL;
     struct km_snapshot *snap = NULL;
+    struct km_err said = { 0 };
     struct km_buf names KM_CLEANUP(km_buf_done) = KM_BUF(4096);
     int r = load_config(gw, diags, &config, err);
 
@@ -272,6 +306,8 @@ int km_gateway_reload(struct km_gateway *gw, struct km_diags *diags, struct km_e
     km_snapshot_unref(gw->current);
     gw->current = snap;
     apply_settings(gw);
+    if (open_log(gw, snap->gateway, &said) < 0)
+        km_log_msg(gw->log, KM_LOG_ERROR, "log.reopen", "%s", said.text);
     for (size_t i = 0; i < gw->nworkers; i++)
         km_worker_swap(&gw->workers[i], km_snapshot_ref(snap));
     km_log_msg(gw->log, KM_LOG_INFO, "config.reloaded", "version %llu",
@@ -325,6 +361,8 @@ struct km_gateway *km_gateway_free(struct km_gateway *gw)
     if (gw->main_mailbox)
         km_mailbox_free(gw->main_mailbox);
     km_log_free(gw->log);
+    if (gw->log_fd >= 0)
+        close(gw->log_fd);
     free(gw);
     return NULL;
 }

@@ -86,6 +86,7 @@ struct km_gateway {
     char state_dir[512];
     char config_file[512];
     struct km_log *log;
+    int log_fd; /* of log_file; -1: standard error. One number for ever: reload opens over it */
     struct km_events *events;
     struct km_metrics *metrics;
     struct km_store *store;
