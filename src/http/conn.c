@@ -195,7 +195,10 @@ void km_conn_linger(struct km_conn *c)
         km_stream_resume(c->stream);
         return;
     }
-    km_stream_linger(c->stream, KM_LINGER_MS);
+    if (c->reset)
+        km_stream_reset(c->stream);
+    else
+        km_stream_linger(c->stream, KM_LINGER_MS);
     closed(c);
 }
 

@@ -45,6 +45,7 @@ struct km_conn {
     bool over; /* more waits for the client than the high-water mark */
     bool processing; /* inside km_conn_process(): whoever ends it is below */
     bool in_held; /* `in` points into `held` */
+    bool reset; /* the end must not look clean: no length, no chunks, and cut short */
     bool broken; /* framing is lost: close after the answer */
 };
 

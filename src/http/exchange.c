@@ -452,7 +452,9 @@ void km_exchange_end(struct km_exchange *x)
 
 void km_exchange_abort(struct km_exchange *x)
 {
-    if (!x->gone)
+    if (!x->gone) {
         flush_head(x);
+        x->conn->reset = x->started && !x->chunked && !x->no_body && x->left == UINT64_MAX;
+    }
     finish(x, false);
 }

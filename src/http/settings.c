@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* settings.c - the rows of kanmon_settings.limits that http/ owns, and the bound on bodies.
  *
+ * The bound is one counter for all loops: each exchange takes from it what its body has really
+ * filled, in steps, and gives it back with its end.
+ *
  * Names say what is bounded; the reference and the schema are printed from here.  The bound on
  * all buffered bodies is one number for the process, taken and given back by every worker;
  * without a setting it is a quarter of the memory there is, the cgroup's where that is less.

@@ -31,6 +31,7 @@ struct km_stream_ops {
     bool (*healthy)(const struct km_stream *s);
     const union km_addr *(*peer)(const struct km_stream *s);
     int (*detach)(struct km_stream *s);
+    void (*reset)(struct km_stream *s); /* of the bottom: close() will send a reset */
     bool tls;
 };
 

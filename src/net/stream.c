@@ -102,6 +102,17 @@ struct km_stream *km_stream_free(struct km_stream *s)
     return NULL;
 }
 
+struct km_stream *km_stream_reset(struct km_stream *s)
+{
+    struct km_stream *bottom = s;
+
+    while (bottom->under)
+        bottom = bottom->under;
+    if (bottom->ops->reset && !bottom->closed)
+        bottom->ops->reset(bottom);
+    return km_stream_free(s);
+}
+
 bool km_stream_acked(const struct km_stream *s, uint64_t *ret_bytes)
 {
     FIND(s, acked);

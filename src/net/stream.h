@@ -42,6 +42,8 @@ void km_stream_shutdown(struct km_stream *s); /* FIN / close_notify after what i
 
 /* Closes at once.  What is queued is lost.  Returns NULL.  NULL is fine. */
 struct km_stream *km_stream_free(struct km_stream *s);
+/* As free, and the peer sees a reset: what it got so far must not look finished. */
+struct km_stream *km_stream_reset(struct km_stream *s);
 /* Closes gracefully: sends what is queued, FIN, then reads and drops until the peer closes or
  * timeout_ms, so that a last answer is not destroyed by a reset.  The owner is forgotten. */
 void km_stream_linger(struct km_stream *s, uint64_t timeout_ms);

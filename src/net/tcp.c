@@ -395,6 +395,13 @@ static int tcp_detach(struct km_stream *s)
     return fd;
 }
 
+static void tcp_reset(struct km_stream *s)
+{
+    const struct linger at_once = { .l_onoff = 1 };
+
+    setsockopt(tcp_of(s)->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+}
+
 static const struct km_stream_ops tcp_ops = {
     .start = tcp_update,
     .write = tcp_write,
@@ -407,6 +414,7 @@ static const struct km_stream_ops tcp_ops = {
     .healthy = tcp_healthy,
     .peer = tcp_peer,
     .detach = tcp_detach,
+    .reset = tcp_reset,
 };
 
 struct km_stream *km_tcp_from_fd(struct km_loop *loop, int fd, const union km_addr *peer,

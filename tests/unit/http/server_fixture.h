@@ -15,6 +15,7 @@
 #define KM_TEST_HTTP_SERVER_FIXTURE_H
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
