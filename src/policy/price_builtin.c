@@ -95,7 +95,8 @@ const struct km_price_builtin km_price_builtin[] = {
     { "anthropic/claude-sonnet-4-6* anthropic/claude-sonnet-4.6*",
       { 3000000, 15000000, 300000, 3750000, -1, 1000000, -1, -1, -1, -1, -1, -1 } },
     { "anthropic/claude-sonnet-4-5* anthropic/claude-sonnet-4.5*",
-      { 3000000, 15000000, 300000, 3750000, -1, 200000, -1, 200000, 6000000, 22500000, 600000, 7500000 } },
+      { 3000000, 15000000, 300000, 3750000, -1, 200000, -1, 200000, 6000000, 22500000, 600000,
+        7500000 } },
     { "anthropic/claude-sonnet-4-2025* anthropic/claude-sonnet-4-0* "
       "anthropic/claude-sonnet-4@* anthropic/claude-sonnet-4 anthropic/claude-4-sonnet*",
       { 3000000, 15000000, 300000, 3750000, -1, 200000, -1, -1, -1, -1, -1, -1 } },

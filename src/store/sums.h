@@ -22,8 +22,8 @@ struct km_sums {
     size_t nsorted, cap;
 };
 
-/* The sum of this day, key and route, one call added to it, made when new; NULL when out of memory.  Valid until the
- * next call. */
+/* The sum of this day, key and route, one call added to it, made when new;
+ * NULL when out of memory.  Valid until the next call. */
 struct km_sum *km_sums_at(struct km_sums *s, int64_t day, int64_t key, int64_t route);
 void km_sums_clear(struct km_sums *s); /* keeps a little memory */
 void km_sums_done(struct km_sums *s);
