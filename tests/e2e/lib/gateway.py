@@ -150,6 +150,15 @@ class Gateway:
             self.process.kill()
             self.process.wait()
             raise AssertionError("kanmon did not end on SIGTERM")
+        self.check_end()
+
+    def check_end(self):
+        """It ended well: status 0, and no sanitizer had a word."""
+        said = self.log.read_text()
+        found = re.search(r"^.*(Sanitizer|runtime error).*$", said, re.M)
+        assert not found, said[found.start():found.start() + 6000]
+        assert self.process.returncode == 0, (
+            f"kanmon ended with {self.process.returncode}:\n{said[-4000:]}")
 
     def kill(self):
         self.process.kill()
