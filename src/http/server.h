@@ -41,7 +41,7 @@ extern const struct km_settings_table km_http_settings_table; /* kanmon_settings
 /* One bound for all buffered bodies of the process, shared by its loops. */
 struct km_body_budget {
     _Atomic int64_t used;
-    int64_t limit;
+    _Atomic int64_t limit; /* may change while others take */
 };
 bool km_body_budget_take(struct km_body_budget *b, int64_t bytes); /* false: over the bound */
 void km_body_budget_give(struct km_body_budget *b, int64_t bytes);
