@@ -231,17 +231,9 @@ static int import_prices(struct km_admin *a, struct km_err *err)
     return 0;
 }
 
-#define HANDLER(name, bytes, run_)                                                                 \
-    static void name(void *visit, struct km_exchange *x, const struct km_route_match *match)       \
-    {                                                                                              \
-        (void)x;                                                                                   \
-        (void)match;                                                                               \
-        km_admin_begin(visit, bytes, run_);                                                        \
-    }
-
-HANDLER(on_reload, 1024, reload)
-HANDLER(on_status, 1024, status)
-HANDLER(on_events, 1024, events)
+KM_ADMIN_HANDLER(on_reload, 1024, reload)
+KM_ADMIN_HANDLER(on_status, 1024, status)
+KM_ADMIN_HANDLER(on_events, 1024, events)
 
 static void on_prices(void *visit, struct km_exchange *x, const struct km_route_match *match)
 {
