@@ -121,7 +121,9 @@ static int take_permit(struct km_call *call, struct km_err *err)
                               .mode =
                                   (enum km_budget_mode)call->visit->view->snap->keys->budget_mode,
                               .now_ms = km_loop_now_ms(call->w->loop),
-                              .now_us = call->start_us };
+                              .now_us = call->start_us,
+                              .default_max_parallel =
+                                  call->visit->view->snap->keys->default_max_parallel };
     struct km_key *key = call->visit->who.key;
     bool rolled = false;
     int r;

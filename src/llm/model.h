@@ -60,6 +60,7 @@ struct km_models_args {
     const struct km_prices *prices;
     struct km_tls_client *tls, *tls_insecure;
     const struct km_proxy_env *proxies;
+    const struct km_breaker_settings *breaker; /* lives with config; NULL: the defaults */
 };
 
 /* Problems of entries are added to diags (an unusable entry is a warning and stays listed). */
