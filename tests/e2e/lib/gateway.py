@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import time
+import urllib.parse
 
 from ports import free_port
 
@@ -203,11 +204,17 @@ class Gateway:
         assert answer.status == 200, answer
         return answer.json()["info"]
 
-    def spend_logs(self, query=""):
-        answer = self.call("GET", f"/spend/logs{query}")
-        assert answer.status == 200, answer
-        rows = answer.json()
-        return rows if isinstance(rows, list) else rows["data"]
+    def spend_logs(self, **query):
+        """All rows, page by page."""
+        rows, size = [], 5000
+        while True:
+            text = urllib.parse.urlencode({**query, "limit": size, "offset": len(rows)})
+            answer = self.call("GET", f"/spend/logs?{text}")
+            assert answer.status == 200, answer
+            page = answer.json()
+            rows += page
+            if len(page) < size:
+                return rows
 
 
 def raw(port, data, timeout=5, half_close=False):
