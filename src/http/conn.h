@@ -144,6 +144,14 @@ void km_conn_refuse(struct km_conn *c, const struct km_err *err, struct km_str p
 /* A body makes progress or begins to: when it must have made more. */
 void km_conn_body_deadline(struct km_conn *c, bool begin, size_t n);
 
+/* --- conn_end.c, for conn.c --- */
+void km_conn_on_timer(void *ctx);
+void km_conn_deadline(struct km_conn *c, int64_t ms); /* of the state, from now */
+void km_conn_idle(struct km_conn *c); /* between requests from now on */
+/* The stream was given away: the exchange is told, the conn goes when that has ended. */
+void km_conn_forget(struct km_conn *c);
+void km_conn_release(struct km_conn *c); /* unless something still needs it */
+
 /* --- exchange.c --- */
 void km_exchange_begin(struct km_exchange *x);
 /* Takes body bytes from conn->in; true: complete.  A negative *ret_code: failed. */
