@@ -111,6 +111,27 @@ int km_listen(const union km_addr *addr, size_t count, int backlog, int *ret_fds
     return 0;
 }
 
+int km_listen_join(const union km_addr *addr, int *ret_fd, struct km_err *err)
+{
+    const int r = bound_socket(addr, false);
+
+    if (r < 0)
+        return fail_listen(addr, -r, err);
+    *ret_fd = r;
+    return 0;
+}
+
+int km_listen_begin(int fd, int backlog, struct km_err *err)
+{
+    union km_addr addr;
+    int r;
+
+    if (listen(fd, backlog) == 0)
+        return 0;
+    r = errno;
+    return km_listen_address(fd, &addr, err) < 0 ? KM_E_SYSTEM : fail_listen(&addr, r, err);
+}
+
 int km_listen_address(int fd, union km_addr *ret_addr, struct km_err *err)
 {
     union km_addr addr;
@@ -130,13 +151,26 @@ static int number_of(const char *name, uint64_t *ret_number)
     return km_str_u64(km_str_c(getenv(name)), ret_number);
 }
 
+static bool connected(int fd)
+{
+    union km_addr peer;
+    socklen_t n = sizeof peer;
+
+    return getpeername(fd, &peer.sa, &n) == 0;
+}
+
 static int adopt(int fd, struct km_err *err)
 {
-    int listening = 0;
-    socklen_t n = sizeof listening;
+    int listening = 0, type = 0;
+    socklen_t n = sizeof listening, m = sizeof type;
+    union km_addr addr;
     int flags;
 
-    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &n) < 0 || !listening)
+    /* A socket that will listen is bound to a port; any other that does not is a mistake. */
+    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &n) < 0 ||
+        getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &m) < 0 || type != SOCK_STREAM ||
+        (!listening &&
+         (km_listen_address(fd, &addr, NULL) < 0 || connected(fd) || addr.in.sin_port == 0)))
         return km_fail(err, KM_E_INVALID, "inherited descriptor %d is not a listening socket", fd);
     flags = fcntl(fd, F_GETFL);
     if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ||

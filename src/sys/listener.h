@@ -20,7 +20,15 @@
 int km_listen(const union km_addr *addr, size_t count, int backlog, int *ret_fds,
               struct km_err *err) KM_MUST_USE;
 
-/* Sockets passed on by a supervisor or systemd; 0 when there are none.  Clears the variables. */
+/* One more socket for an address (resolved: no port 0) of which sockets made by km_listen() are
+ * held here.  It is bound only: until km_listen_begin() nothing is queued on it, so it may be
+ * dropped without anybody noticing. */
+int km_listen_join(const union km_addr *addr, int *ret_fd, struct km_err *err) KM_MUST_USE;
+/* listen(); on a socket that listens already it changes nothing but the backlog. */
+int km_listen_begin(int fd, int backlog, struct km_err *err) KM_MUST_USE;
+
+/* Sockets passed on by a supervisor or systemd, listening or only bound; 0 when there are none.
+ * Clears the variables. */
 int km_listen_inherited(int *ret_fds, size_t max, size_t *ret_n, struct km_err *err) KM_MUST_USE;
 
 /* The address a socket is bound to. */
