@@ -72,7 +72,9 @@ void km_ledger_settle(struct km_ledger *l, const struct km_ledger_entry *e, km_s
 void km_ledger_flush(struct km_ledger *l);
 
 /* After km_store_release_writer(): settlements go out through this instead, as opaque records
- * that the new writer takes with km_store_import_record(). Called on the writer thread. */
+ * that the new writer takes with km_store_import_record(). Called on the writer thread.  In
+ * strict accounting an empty record follows a batch: what came before must be committed by the
+ * new writer when that call returns. */
 typedef void km_ledger_forward_fn(void *ctx, struct km_str record);
 void km_store_forward(struct km_store *store, km_ledger_forward_fn *fn, void *ctx);
 int km_store_import_record(struct km_store *store, struct km_str record,

@@ -77,6 +77,11 @@ int km_store_release_writer(struct km_store *store, struct km_err *err)
     return km_writer_release(store->writer, err);
 }
 
+int km_store_take_back(struct km_store *store, struct km_err *err)
+{
+    return km_writer_take_back(store->writer, err);
+}
+
 void km_store_forward(struct km_store *store, km_ledger_forward_fn *fn, void *ctx)
 {
     km_writer_forward(store->writer, fn, ctx);

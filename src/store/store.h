@@ -50,6 +50,10 @@ struct km_store *km_store_close(struct km_store *store);
  * come later wait in `forward` order for km_ledger_forward (see ledger.h).  Blocking. */
 int km_store_release_writer(struct km_store *store, struct km_err *err) KM_MUST_USE;
 
+/* The hand-over did not come about: the writer is ours again.  Blocking.  KM_E_EXISTS while the
+ * other process still holds the store. */
+int km_store_take_back(struct km_store *store, struct km_err *err) KM_MUST_USE;
+
 /* err NULL on success.  Exactly once, never synchronous. */
 typedef void km_store_done_fn(void *ctx, const struct km_err *err);
 
@@ -57,6 +61,10 @@ typedef void km_store_done_fn(void *ctx, const struct km_err *err);
  * it is gone, or its drain is over. */
 void km_store_charge_open(struct km_store *store, struct km_mailbox *reply, int64_t before_us,
                           km_store_done_fn *done, void *ctx);
+
+/* done when everything that was appended or imported before this call is committed. */
+void km_store_sync(struct km_store *store, struct km_mailbox *reply, km_store_done_fn *done,
+                   void *ctx);
 
 bool km_store_healthy(const struct km_store *store); /* any thread */
 uint64_t km_store_size_bytes(struct km_store *store);
@@ -90,7 +98,7 @@ typedef void km_key_row_fn(void *ctx, const struct km_key_row *row);
 int km_store_keys(struct km_store *store, km_key_row_fn *each, void *ctx,
                   struct km_err *err) KM_MUST_USE;
 
-/* --- operations: queued, answered on the asking loop; the mailbox must live until then --- */
+/* --- operations: queued, answered on the asking loop --- */
 
 /* Every change of management state carries its audit record, committed with it. */
 struct km_audit {

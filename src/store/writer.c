@@ -31,6 +31,7 @@
 #define CHECKPOINT_BUSY 8192 /* 32 MiB: worth one even when busy */
 
 enum wake { IDLE, ARMED, URGENT };
+enum asked { ASKED_NOTHING, ASKED_RELEASE, ASKED_TAKE_BACK };
 
 struct km_writer {
     struct km_store *store;
@@ -51,9 +52,10 @@ struct km_writer {
     struct km_chunk *adopted, **adopted_end;
     km_ledger_forward_fn *forward;
     void *forward_ctx;
-    bool stop, release, is_released;
-    int release_result;
-    struct km_err release_err;
+    bool stop;
+    enum asked asked;
+    int asked_result;
+    struct km_err asked_err;
 };
 
 /* --- the queue --- */
@@ -262,12 +264,15 @@ static void forward_all(struct km_writer *w)
     fn = w->forward;
     ctx = w->forward_ctx;
     pthread_mutex_unlock(&w->lock);
-    while (fn && w->pending) {
-        struct km_chunk *c = w->pending;
-
+    for (struct km_chunk *c = w->pending; fn && c; c = c->next)
         for (struct km_record *rec = NULL; (rec = km_chunk_next(c, rec));)
             if (rec->kind != KM_RECORD_VOID)
                 fn(ctx, km_str((const char *)rec, rec->size));
+    if (fn && w->pending && w->store->strict)
+        fn(ctx, KM_STR_NONE);
+    while (fn && w->pending) {
+        struct km_chunk *c = w->pending;
+
         w->pending = c->next;
         km_chunk_committed(c);
     }
@@ -275,42 +280,77 @@ static void forward_all(struct km_writer *w)
         w->pending_end = &w->pending;
 }
 
-static void release(struct km_writer *w)
-{
-    struct km_err err = { 0 };
-    int r = 0;
+static int open_db(struct km_writer *w, bool handed_over, struct km_err *err);
 
+static int release(struct km_writer *w, struct km_err *err)
+{
     if (w->failed && w->pending)
-        r = km_fail(&err, KM_E_STORE, "the store cannot be written: it is not handed over");
-    if (r == 0 && w->db) {
+        return km_fail(err, KM_E_STORE, "the store cannot be written: it is not handed over");
+    if (w->db) {
         w->apply = km_apply_free(w->apply);
         w->db = km_db_close(w->db);
         km_place_unlock(&w->store->place);
     }
+    return 0;
+}
+
+static int take_back(struct km_writer *w, struct km_err *err)
+{
+    int r = w->db ? 0 : km_place_lock(&w->store->place, err);
+
+    if (w->db || r < 0)
+        return r;
+    r = open_db(w, true, err);
+    if (r == 0) {
+        sqlite3_wal_hook(w->db, on_wal, w);
+        km_writer_wake(w, true); /* for what gathered meanwhile */
+        return 0;
+    }
+    w->apply = km_apply_free(w->apply);
+    w->db = km_db_close(w->db);
+    km_place_unlock(&w->store->place);
+    return r;
+}
+
+static void do_asked(struct km_writer *w)
+{
+    struct km_err err = { 0 };
+    int r = w->asked == ASKED_RELEASE ? release(w, &err) : take_back(w, &err);
+
     pthread_mutex_lock(&w->lock);
-    w->release = false;
-    w->is_released = w->db == NULL;
-    w->release_result = r;
-    w->release_err = err;
+    w->asked = ASKED_NOTHING;
+    w->asked_result = r;
+    w->asked_err = err;
     pthread_cond_broadcast(&w->released);
     pthread_mutex_unlock(&w->lock);
 }
 
-int km_writer_release(struct km_writer *w, struct km_err *err)
+/* The connection is the thread's: it is asked, and waited for. */
+static int ask(struct km_writer *w, enum asked what, struct km_err *err)
 {
     int r;
 
     pthread_mutex_lock(&w->lock);
-    w->release = true;
+    w->asked = what;
     atomic_store(&w->wake, URGENT);
     pthread_cond_signal(&w->more);
-    while (w->release)
+    while (w->asked)
         pthread_cond_wait(&w->released, &w->lock);
-    r = w->release_result;
+    r = w->asked_result;
     if (r < 0 && err)
-        *err = w->release_err;
+        *err = w->asked_err;
     pthread_mutex_unlock(&w->lock);
     return r;
+}
+
+int km_writer_release(struct km_writer *w, struct km_err *err)
+{
+    return ask(w, ASKED_RELEASE, err);
+}
+
+int km_writer_take_back(struct km_writer *w, struct km_err *err)
+{
+    return ask(w, ASKED_TAKE_BACK, err);
 }
 
 void km_writer_forward(struct km_writer *w, km_ledger_forward_fn *fn, void *ctx)
@@ -384,7 +424,7 @@ static void *run(void *arg)
 
     while (!stop) {
         struct km_op *ops;
-        bool must_release;
+        bool asked;
 
         pthread_mutex_lock(&w->lock);
         wait_for_work(w);
@@ -398,7 +438,7 @@ static void *run(void *arg)
         w->adopted = NULL;
         w->adopted_end = &w->adopted;
         stop = w->stop;
-        must_release = w->release;
+        asked = w->asked != ASKED_NOTHING;
         pthread_mutex_unlock(&w->lock);
 
         take_ledgers(w);
@@ -409,8 +449,8 @@ static void *run(void *arg)
             commit(w, ops);
             checkpoint(w, CHECKPOINT_BUSY);
         }
-        if (must_release)
-            release(w);
+        if (asked)
+            do_asked(w);
     }
     return NULL;
 }

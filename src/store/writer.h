@@ -44,6 +44,8 @@ void km_writer_submit(struct km_writer *w, struct km_op *op);
 
 /* See km_store_release_writer() and km_store_forward(). */
 int km_writer_release(struct km_writer *w, struct km_err *err) KM_MUST_USE;
+/* See km_store_take_back(). */
+int km_writer_take_back(struct km_writer *w, struct km_err *err) KM_MUST_USE;
 void km_writer_forward(struct km_writer *w, km_ledger_forward_fn *fn, void *ctx);
 
 #endif
