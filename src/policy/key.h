@@ -64,7 +64,6 @@ struct km_admission {
     enum km_budget_mode mode;
     uint64_t now_ms;
     int64_t now_us;
-    int64_t default_max_parallel; /* for keys that name none; 0 and less: no limit */
 };
 
 /* What the response headers tell. */
@@ -86,6 +85,11 @@ void km_permit_settle(struct km_permit *permit, int64_t cost, int64_t tokens, ui
  * there; windows shift with the monotonic clock, which both processes share). */
 void km_keys_export(struct km_keys *keys, struct km_buf *out);
 int km_keys_import(struct km_keys *keys, struct km_str text, struct km_err *err) KM_MUST_USE;
+/* A call that the old process is about to admit takes its permit here; it counts as handed over
+ * from then on.  As km_permit_take(); KM_E_UNAUTHENTICATED when the key is gone. */
+int km_keys_admit_imported(struct km_keys *keys, const uint8_t hash[32],
+                           const struct km_admission *a, struct km_headroom *ret_headroom,
+                           bool *ret_rolled, struct km_err *err) KM_MUST_USE;
 /* A call of the old process ended (its record came by km_store_import_record): what it held here
  * is given back.  An unknown key is ignored. */
 void km_keys_settle_imported(struct km_keys *keys, const uint8_t hash[32], int64_t reserved,
@@ -98,7 +102,7 @@ struct km_key_settings {
     int64_t max_keys; /* 100,000 */
     int64_t budget_mode; /* enum km_budget_mode */
     bool allow_unpriced; /* on budgeted keys */
-    int64_t default_max_parallel; /* of keys that name none; -1 */
+    int64_t default_max_parallel; /* general_settings.max_parallel_requests; -1 */
 };
 extern const struct km_settings_table km_key_settings_table; /* kanmon_settings */
 

@@ -99,6 +99,28 @@ int km_keys_import(struct km_keys *keys, struct km_str text, struct km_err *err)
     return 0;
 }
 
+int km_keys_admit_imported(struct km_keys *keys, const uint8_t hash[32],
+                           const struct km_admission *a, struct km_headroom *ret_headroom,
+                           bool *ret_rolled, struct km_err *err)
+{
+    struct km_key *k = km_keys_find(keys, hash);
+    struct km_permit permit;
+    int r;
+
+    if (!k)
+        return km_fail(err, KM_E_UNAUTHENTICATED, "Authentication Error, the key was deleted.");
+    r = km_permit_take(k, a, &permit, ret_headroom, ret_rolled, err);
+    if (r == 0) {
+        pthread_mutex_lock(&k->live->lock);
+        k->live->imported_reserved += permit.reserved;
+        k->live->imported_running++;
+        pthread_mutex_unlock(&k->live->lock);
+        km_key_unref(permit.key);
+    }
+    km_key_unref(k);
+    return r;
+}
+
 static int64_t smaller(int64_t a, int64_t b)
 {
     return a < b ? a : b;
