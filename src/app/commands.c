@@ -12,6 +12,7 @@
 #include "app/cmd_config.h"
 #include "app/cmd_key.h"
 #include "app/serve.h"
+#include "app/start.h"
 
 static int version(struct km_cli *cli)
 {
@@ -22,11 +23,19 @@ static int version(struct km_cli *cli)
     return KM_EXIT_OK;
 }
 
+#define LISTEN_OPTIONS                                                                             \
+    { "host", "ADDRESS", "listen here instead of what the file says", 0 },                         \
+    {                                                                                              \
+        "port", "PORT", "listen on this port instead", 'p'                                         \
+    }
+
 static const struct km_option serve_options[] = {
-    { "host", "ADDRESS", "listen here instead of what the file says", 0 },
-    { "port", "PORT", "listen on this port instead", 'p' },
+    LISTEN_OPTIONS,
+    { "take-over", NULL, "replace the gateway of the same state folder, if one runs", 0 },
     { 0 },
 };
+
+static const struct km_option start_options[] = { LISTEN_OPTIONS, { 0 } };
 
 static const struct km_option client_options[] = { KM_CLIENT_OPTIONS, { 0 } };
 
@@ -55,6 +64,15 @@ const struct km_command km_app_commands[] = {
       "  kanmon serve --config config.yaml\n"
       "  kanmon --config config.yaml --port 4000      as LiteLLM is called\n",
       serve_options, km_cmd_serve },
+    { "start", "Run the gateway in the background, and keep it running", NULL,
+      "  kanmon start --config config.yaml\n"
+      "  kanmon start --config config.yaml --port 4100\n",
+      start_options, km_cmd_start },
+    { "stop", "Let running calls end, then stop the gateway", NULL,
+      "  kanmon stop --config config.yaml\n", NULL, km_cmd_stop },
+    { "restart", "Replace the running gateway without losing a connection", NULL,
+      "  kanmon restart --config config.yaml     a new binary, new settings\n", NULL,
+      km_cmd_restart },
     { "config check", "Say everything that is wrong with a configuration", "[FILE]",
       "  kanmon config check config.yaml\n"
       "  kanmon config check --json | jq .\n",

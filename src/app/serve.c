@@ -2,117 +2,48 @@
 /* serve.c - `kanmon serve`: the gateway in the foreground.
  *
  *     configuration -> sockets (a taken port fails here, before anything is touched)
+ *       -> no longer root -> [asks the running gateway to hand over]
  *       -> state folder and its lock -> store, keys, workers -> control socket -> run
  *
  * TERM and INT stop accepting and let running calls end; a second one ends at once.  HUP
- * reloads.
+ * reloads.  A gateway that was handed over to another process ends when its calls have; then
+ * the supervisor's TERM says nothing new.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "app/cli.h"
+#include "app/listen.h"
 #include "app/serve.h"
+#include "app/state.h"
+#include "app/supervised.h"
 #include "gateway/gateway.h"
+#include "gateway/handover.h"
 #include "sys/signals.h"
 #include "sys/unix.h"
-
-#define BACKLOG 4096
 
 struct serve {
     struct km_loop *loop;
     struct km_config *config;
     struct km_gateway *gw;
     struct km_gateway_args args;
+    struct km_takeover *takeover; /* until the gateway has it */
     char state_dir[512];
+    char supervisor[600]; /* its socket; empty: none */
     int lock_fd;
-    int fds[KM_LISTEN_MAX];
-    size_t nfds;
+    int control_fd, handover_fd;
+    struct km_sockets sockets;
     struct km_signal *term, *interrupt, *hup;
     struct km_timer drain;
     bool stopping;
+    bool stop_waits; /* TERM came while it was not clear whose the gateway is */
+    bool stopped; /* every call of this process has ended */
 };
 
-static const struct km_listen_entry default_listen = { .host = { "127.0.0.1", 9 }, .port = 4000 };
-
-/* Without a key, nobody but this machine may come in. */
-static int check_exposure(const struct km_config *config, const union km_addr *addr,
-                          struct km_err *err)
-{
-    const struct km_gateway_settings *s = km_config_get(config, &km_gateway_settings_table);
-    const struct km_general_settings *g = km_config_get(config, &km_general_settings_table);
-
-    if (g->master_key.n || s->auth == KM_AUTH_MODE_NONE || km_addr_loopback(addr))
-        return 0;
-    return km_fail(err, KM_E_CONFIG,
-                   "without general_settings.master_key only loopback is served; set it, or "
-                   "kanmon_settings.auth: none if everybody may call");
-}
-
-static int listen_entry(struct serve *s, const struct km_cli *cli, const struct km_listen_entry *e,
-                        size_t workers, struct km_err *err)
-{
-    const char *host = km_cli_option(cli, "host"), *port = km_cli_option(cli, "port");
-    struct km_str name = host ? km_str_c(host) : e->host;
-    uint64_t number = (uint64_t)e->port;
-    union km_addr addr;
-    int r;
-
-    if (port && (km_str_u64(km_str_c(port), &number) < 0 || number > 65535))
-        return km_fail(err, KM_E_CONFIG, "--port must be 0 to 65535");
-    if (km_str_eq(name, KM_STR("localhost")))
-        name = KM_STR("127.0.0.1");
-    if (km_addr_parse(name, (uint16_t)number, &addr) < 0)
-        return km_fail(err, KM_E_CONFIG, "cannot listen on '%.*s': it must be an address",
-                       KM_STR_ARG(name));
-    r = check_exposure(s->config, &addr, err);
-    if (r == 0 && s->nfds + workers > KM_LISTEN_MAX)
-        r = km_fail(err, KM_E_CONFIG, "over %d listening sockets", KM_LISTEN_MAX);
-    if (r == 0)
-        r = km_listen(&addr, workers, BACKLOG, s->fds + s->nfds, err);
-    if (r == 0)
-        s->nfds += workers;
-    return r;
-}
-
-static int open_sockets(struct serve *s, const struct km_cli *cli, struct km_err *err)
-{
-    const struct km_gateway_settings *g = km_config_get(s->config, &km_gateway_settings_table);
-    const struct km_listen_entry *entries = g->listen.n ? g->listen.v : &default_listen;
-    size_t n = g->listen.n ? g->listen.n : 1, workers;
-    int r = km_listen_inherited(s->fds, KM_LISTEN_MAX, &s->nfds, err);
-
-    if (r < 0 || s->nfds > 0)
-        return r;
-    r = km_gateway_workers(g, &workers, err);
-    for (size_t i = 0; r == 0 && i < n; i++)
-        r = listen_entry(s, cli, &entries[i], workers, err);
-    return r;
-}
-
-/* One gateway a folder: its books have one writer. */
-static int lock_state(struct serve *s, struct km_err *err)
-{
-    char path[600];
-
-    if (mkdir(s->state_dir, 0700) < 0 && errno != EEXIST)
-        return km_fail_errno(err, errno, "cannot make the state folder '%s'", s->state_dir);
-    snprintf(path, sizeof path, "%s/lock", s->state_dir);
-    s->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (s->lock_fd < 0)
-        return km_fail_errno(err, errno, "cannot open '%s'", path);
-    if (flock(s->lock_fd, LOCK_EX | LOCK_NB) == 0)
-        return 0;
-    return km_fail(err, KM_E_EXISTS,
-                   "another gateway uses the state folder '%s'; stop it (`kanmon stop`), or set "
-                   "kanmon_settings.state_dir",
-                   s->state_dir);
-}
+/* --- ends --- */
 
 static void on_drain_timeout(void *ctx)
 {
@@ -122,25 +53,78 @@ static void on_drain_timeout(void *ctx)
     km_loop_stop(s->loop);
 }
 
+/* Not before those that handed over to us have ended: we write their books. */
+static void end_if_done(void *ctx)
+{
+    struct serve *s = ctx;
+
+    if (s->stopped && !km_takeover_active(s->gw->takeover))
+        km_loop_stop(s->loop);
+}
+
 static void on_stopped(void *ctx)
 {
     struct serve *s = ctx;
 
-    km_loop_stop(s->loop);
+    s->stopped = true;
+    end_if_done(s);
+}
+
+/* No worker accepts any more. A socket that stays open without an acceptor would let clients
+ * hang. */
+static void on_quiet(void *ctx)
+{
+    struct serve *s = ctx;
+
+    km_sockets_close(&s->sockets);
+    if (km_handover_state(s->gw->handover) == KM_HANDOVER_NONE)
+        return;
+    close(s->control_fd);
+    close(s->handover_fd);
+    s->control_fd = s->handover_fd = -1;
+}
+
+static void start_drain(struct serve *s)
+{
+    km_timer_start(&s->drain, (uint64_t)s->gw->current->gateway->drain_ms);
+}
+
+static void stop(struct serve *s)
+{
+    km_log_msg(s->gw->log, KM_LOG_INFO, "stopping", "running calls may end");
+    km_handover_close(s->gw->handover);
+    start_drain(s);
+    km_gateway_stop(s->gw, NULL, on_stopped, s);
 }
 
 static void on_term(void *ctx, int signum)
 {
     struct serve *s = ctx;
+    enum km_handover_state state = km_handover_state(s->gw->handover);
 
+    (void)signum;
     if (s->stopping) {
         km_loop_stop(s->loop);
         return;
     }
     s->stopping = true;
-    km_log_msg(s->gw->log, KM_LOG_INFO, "stopping", "signal %d: running calls may end", signum);
-    km_timer_start(&s->drain, (uint64_t)s->gw->current->gateway->drain_ms);
-    km_gateway_stop(s->gw, NULL, on_stopped, s);
+    if (state == KM_HANDOVER_GIVEN || state == KM_HANDOVER_LOST)
+        return; /* it ends as it is */
+    s->stop_waits = state == KM_HANDOVER_FROZEN;
+    if (!s->stop_waits)
+        stop(s);
+}
+
+static void on_change(void *ctx, enum km_handover_state state)
+{
+    struct serve *s = ctx;
+
+    if (state == KM_HANDOVER_NONE && s->stop_waits) {
+        s->stop_waits = false;
+        stop(s);
+    }
+    if (state == KM_HANDOVER_GIVEN && !km_timer_running(&s->drain))
+        start_drain(s);
 }
 
 static void on_hup(void *ctx, int signum)
@@ -164,14 +148,71 @@ static int watch_signals(struct serve *s, struct km_err *err)
     return s->term && s->interrupt && s->hup ? 0 : KM_E_SYSTEM;
 }
 
+/* --- the state folder passes from one process to the next --- */
+
+static int lock_state(void *ctx, struct km_err *err)
+{
+    struct serve *s = ctx;
+
+    return km_state_lock(s->state_dir, "lock", &s->lock_fd, err);
+}
+
+static void unlock_state(void *ctx)
+{
+    struct serve *s = ctx;
+
+    if (s->lock_fd >= 0)
+        close(s->lock_fd);
+    s->lock_fd = -1;
+}
+
+/* The last moment before the store is opened: from here the running gateway waits for us. */
+static int before_store(void *ctx, struct km_err *err)
+{
+    struct serve *s = ctx;
+    int r = s->takeover ? km_takeover_ask(s->takeover, err) : 0;
+
+    return r == 0 ? lock_state(s, err) : r;
+}
+
+static int find_running(struct serve *s, const struct km_cli *cli, struct km_err *err)
+{
+    char path[600];
+    int r;
+
+    if (!km_cli_flag(cli, "take-over"))
+        return 0;
+    snprintf(path, sizeof path, "%s/handover.sock", s->state_dir);
+    r = km_takeover_new(path, &s->takeover, err);
+    return r == KM_E_NOT_RUNNING ? 0 : r;
+}
+
+/* One gateway a folder: its books have one writer. */
+static int open_control(struct serve *s, struct km_err *err)
+{
+    char path[600];
+    int r = 0;
+
+    if (s->takeover) {
+        km_takeover_sockets(s->takeover, &s->control_fd, &s->handover_fd);
+        return 0;
+    }
+    snprintf(path, sizeof path, "%s/kanmon.sock", s->state_dir);
+    r = km_unix_listen(path, &s->control_fd, err);
+    snprintf(path, sizeof path, "%s/handover.sock", s->state_dir);
+    return r == 0 ? km_unix_listen(path, &s->handover_fd, err) : r;
+}
+
+/* --- start --- */
+
 static void announce(const struct serve *s)
 {
     union km_addr last = { 0 }, addr;
     char text[KM_ADDR_TEXT];
     const struct km_general_settings *g = km_config_get(s->config, &km_general_settings_table);
 
-    for (size_t i = 0; i < s->nfds; i++) {
-        if (km_listen_address(s->fds[i], &addr, NULL) < 0 ||
+    for (size_t i = 0; i < s->sockets.n; i++) {
+        if (km_listen_address(s->sockets.fds[i], &addr, NULL) < 0 ||
             memcmp(&addr, &last, km_addr_len(&addr)) == 0)
             continue;
         last = addr;
@@ -184,26 +225,70 @@ static void announce(const struct serve *s)
                    "general_settings.master_key (or LITELLM_MASTER_KEY).");
 }
 
+static int open_sockets(struct serve *s, const struct km_cli *cli, struct km_err *err)
+{
+    int r = km_sockets_inherit(&s->sockets, cli, s->config, err);
+
+    if (r == 0 && s->sockets.n == 0)
+        r = km_sockets_open(&s->sockets, cli, s->config, err);
+    if (r == 0)
+        r = km_cli_state_dir(s->config, s->state_dir, sizeof s->state_dir, err);
+    if (r == 0)
+        r = km_state_make(s->config, s->state_dir, err);
+    return r == 0 ? km_state_drop_root(s->config, err) : r;
+}
+
+static int make_gateway(struct serve *s, struct km_err *err)
+{
+    struct km_handover_args handover = { .lock = lock_state,
+                                         .unlock = unlock_state,
+                                         .on_change = on_change,
+                                         .on_stopped = on_stopped,
+                                         .ctx = s };
+    int r = km_gateway_new(&s->args, s->loop, &s->gw, err);
+
+    if (r == 0)
+        r = open_control(s, err);
+    if (r == 0)
+        r = km_sockets_begin(&s->sockets, err);
+    if (r == 0)
+        r = km_gateway_listen(s->gw, s->sockets.fds, s->sockets.entries, s->sockets.n, err);
+    if (r == 0)
+        r = km_gateway_control(s->gw, s->control_fd, err);
+    if (r < 0)
+        return r;
+    s->gw->on_quiet = on_quiet;
+    s->gw->quiet_ctx = s;
+    handover.gw = s->gw;
+    handover.fd = s->handover_fd;
+    handover.control_fd = s->control_fd;
+    return km_handover_new(&handover, err);
+}
+
 static int start(struct serve *s, struct km_err *err)
 {
-    char path[600];
-    int control = -1, r;
+    int r;
 
     s->args = (struct km_gateway_args){ .config = s->config,
                                         .tables = km_app_tables,
                                         .routes = km_app_routes,
-                                        .state_dir = s->state_dir };
-    r = km_gateway_new(&s->args, s->loop, &s->gw, err);
-    if (r == 0)
-        r = km_gateway_listen(s->gw, s->fds, s->nfds, err);
-    snprintf(path, sizeof path, "%s/kanmon.sock", s->state_dir);
-    if (r == 0)
-        r = km_unix_listen(path, &control, err);
-    if (r == 0)
-        r = km_gateway_control(s->gw, control, err);
+                                        .state_dir = s->state_dir,
+                                        .supervisor = s->args.supervisor,
+                                        .takeover = s->takeover,
+                                        .before_store = before_store,
+                                        .ctx = s };
+    r = make_gateway(s, err);
     if (r == 0)
         r = watch_signals(s, err);
-    return r == 0 ? km_gateway_start(s->gw, err) : r;
+    if (r == 0)
+        r = km_gateway_start(s->gw, err);
+    if (r == 0 && s->takeover) {
+        struct km_takeover *t = s->takeover;
+
+        s->takeover = NULL;
+        r = km_takeover_go(t, s->gw, end_if_done, s, err);
+    }
+    return r;
 }
 
 static void clean_up(struct serve *s)
@@ -214,37 +299,68 @@ static void clean_up(struct serve *s)
     km_signal_free(s->hup);
     s->gw = km_gateway_free(s->gw);
     km_config_unref(s->config);
-    for (size_t i = 0; i < s->nfds; i++)
-        close(s->fds[i]);
-    if (s->lock_fd >= 0)
-        close(s->lock_fd);
+    km_sockets_close(&s->sockets);
+    if (s->control_fd >= 0)
+        close(s->control_fd);
+    if (s->handover_fd >= 0)
+        close(s->handover_fd);
+    unlock_state(s);
+    km_takeover_free(s->takeover); /* last: now the one we wanted to replace goes on */
     km_loop_free(s->loop);
+}
+
+/* Who keeps us running, and what they are to know. */
+static void find_supervisor(struct serve *s)
+{
+    const char *path = getenv(KM_SUPERVISOR_ENV);
+
+    if (path)
+        snprintf(s->supervisor, sizeof s->supervisor, "%s", path);
+    s->args.supervisor = path ? (long)getppid() : 0;
+    unsetenv(KM_SUPERVISOR_ENV);
+}
+
+static void tell(const struct serve *s, int code, const char *why)
+{
+    char line[KM_SUPERVISOR_LINE];
+    struct km_err ignored;
+
+    if (!s->supervisor[0])
+        return;
+    snprintf(line, sizeof line, code ? "failed %d %s" : "ready", code, why);
+    (void)!km_supervisor_say(s->supervisor, line, NULL, NULL, &ignored);
 }
 
 int km_cmd_serve(struct km_cli *cli)
 {
-    struct serve s = { .lock_fd = -1 };
+    struct serve s = { .lock_fd = -1, .control_fd = -1, .handover_fd = -1 };
     struct km_err err = { 0 };
-    int code = km_cli_load_config(cli, &s.config), r;
+    int code, r;
 
-    if (code != 0)
+    find_supervisor(&s);
+    code = km_cli_load_config(cli, &s.config);
+    if (code != 0) {
+        tell(&s, code, "the configuration is not valid");
         return code;
+    }
     km_signals_ignore();
-    s.loop = km_loop_new(&err);
-    r = s.loop ? km_cli_state_dir(s.config, s.state_dir, sizeof s.state_dir, &err) : KM_E_SYSTEM;
+    r = open_sockets(&s, cli, &err);
+    s.loop = r == 0 ? km_loop_new(&err) : NULL;
+    if (r == 0 && !s.loop)
+        r = KM_E_SYSTEM;
     if (s.loop)
         km_timer_init(&s.drain, s.loop, on_drain_timeout, &s);
     if (r == 0)
-        r = open_sockets(&s, cli, &err);
-    if (r == 0)
-        r = lock_state(&s, &err);
+        r = find_running(&s, cli, &err);
     if (r == 0)
         r = start(&s, &err);
+    code = r == 0 ? KM_EXIT_OK : km_cli_fail(cli, &err);
+    tell(&s, code, err.text);
     if (r == 0) {
         announce(&s);
         km_loop_run(s.loop);
     }
-    code = r == 0 ? KM_EXIT_OK : km_cli_fail(cli, &err);
-    clean_up(&s);
+    if (s.loop)
+        clean_up(&s);
     return code;
 }

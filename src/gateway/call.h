@@ -76,6 +76,9 @@ struct km_call {
     struct km_headroom room;
     int64_t reserve; /* worst case, nano-USD */
     int64_t bound_tokens; /* output bound sent because of a budget; -1 none */
+    bool prepared; /* what it asks for and may cost is known */
+    bool asked; /* the permit: of the process that holds the counters (handover.h) */
+    bool permit_away; /* it was given there: the settlement's record gives it back */
     bool admitted; /* permit taken: account must settle */
     bool intent; /* written: account must settle it */
     bool settled; /* account did its work */

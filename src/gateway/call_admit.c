@@ -10,6 +10,8 @@
 
 #include <stdlib.h>
 
+#include "gateway/handover.h"
+
 #define OUTPUT_DEFAULT 4096 /* tokens reserved where neither caller nor model bounds the output */
 #define OUTPUT_LEAST 16 /* a budget that leaves less than this is spent */
 
@@ -36,7 +38,7 @@ static struct km_price worst_price(const struct km_call *call, bool *ret_known)
         const struct km_deployment *d = call->match.v[i].deployment;
         const struct km_price *p = &d->price;
 
-        if (p->input < 0 && p->output < 0 && p->request < 0)
+        if (p->input < 0 && p->output < 0)
             *ret_known = false;
         const int64_t inputs[] = { p->input, p->cache_write, p->tier_input, p->tier_cache_write };
 
@@ -47,8 +49,6 @@ static struct km_price worst_price(const struct km_call *call, bool *ret_known)
             worst.output = p->output;
         if (p->tier_output > worst.output)
             worst.output = p->tier_output;
-        if (p->request > worst.request)
-            worst.request = p->request;
         if (p->max_output_tokens > worst.max_output_tokens)
             worst.max_output_tokens = p->max_output_tokens;
     }
@@ -64,25 +64,10 @@ static int64_t worst_cost(const struct km_call *call, const struct km_price *p, 
     return km_price_cost(p, &u, &cost) ? cost : 0;
 }
 
-/* The longest output of those that may serve a call that bounds it nowhere; in passing, how
- * many answers a deployment asks for where the caller did not say. */
-static int64_t longest_output(struct km_call *call)
+static int64_t budget_left(struct km_key *key)
 {
-    bool asks = call->req.spans[KM_M_N].type != KM_JSON_ABSENT;
-    int64_t most = 0;
-
-    for (size_t i = 0; i < call->match.n; i++) {
-        const struct km_deployment *d = call->match.v[i].deployment;
-        int64_t output = d->default_output >= 0           ? d->default_output
-                         : d->price.max_output_tokens > 0 ? d->price.max_output_tokens
-                                                          : OUTPUT_DEFAULT;
-
-        if (output > most)
-            most = output;
-        if (!asks && d->default_choices > call->req.choices)
-            call->req.choices = d->default_choices;
-    }
-    return most;
+    return key->row.max_budget < 0 ? INT64_MAX
+                                   : key->row.max_budget - km_key_spend(key) - km_key_reserved(key);
 }
 
 /* The output that fits what is left of the budget; -1: not even a minimum. */
@@ -111,8 +96,10 @@ static int reserve_llm(struct km_call *call, struct km_err *err)
     const struct km_key_settings *s = call->visit->view->snap->keys;
     bool known, chosen = call->req.max_tokens >= 0 || call->api == &km_api_embedding;
     struct km_price p = worst_price(call, &known);
-    int64_t longest = call->api == &km_api_embedding ? 0 : longest_output(call);
-    int64_t output = call->req.max_tokens >= 0 ? call->req.max_tokens : longest;
+    int64_t output = call->req.max_tokens >= 0        ? call->req.max_tokens
+                     : call->api == &km_api_embedding ? 0
+                     : p.max_output_tokens > 0        ? p.max_output_tokens
+                                                      : OUTPUT_DEFAULT;
 
     if (key && key->row.max_budget >= 0 && !known && !s->allow_unpriced)
         return km_fail_param(err, KM_E_UNPRICED, "model",
@@ -121,7 +108,7 @@ static int reserve_llm(struct km_call *call, struct km_err *err)
                              "import`, or set kanmon_settings.allow_unpriced.",
                              KM_STR_ARG(km_str_sub(call->req.model, 0, 100)));
     if (key && key->row.max_budget >= 0 && !chosen && s->budget_mode == KM_BUDGET_RESERVE) {
-        int64_t fits = fitting_output(call, &p, output, km_key_left(key));
+        int64_t fits = fitting_output(call, &p, output, budget_left(key));
 
         if (fits >= 0 && (fits < output || p.max_output_tokens <= 0))
             call->bound_tokens = output = fits;
@@ -130,15 +117,19 @@ static int reserve_llm(struct km_call *call, struct km_err *err)
     return 0;
 }
 
+static struct km_admission admission(const struct km_call *call)
+{
+    return (struct km_admission){
+        .reserve = call->reserve,
+        .mode = (enum km_budget_mode)call->visit->view->snap->keys->budget_mode,
+        .now_ms = km_loop_now_ms(call->w->loop),
+        .now_us = call->start_us,
+    };
+}
+
 static int take_permit(struct km_call *call, struct km_err *err)
 {
-    struct km_admission a = { .reserve = call->reserve,
-                              .mode =
-                                  (enum km_budget_mode)call->visit->view->snap->keys->budget_mode,
-                              .now_ms = km_loop_now_ms(call->w->loop),
-                              .now_us = call->start_us,
-                              .default_max_parallel =
-                                  call->visit->view->snap->keys->default_max_parallel };
+    struct km_admission a = admission(call);
     struct km_key *key = call->visit->who.key;
     bool rolled = false;
     int r;
@@ -165,7 +156,6 @@ static void on_intent(void *ctx, const struct km_err *err)
         km_call_resume(call, 0);
 }
 
-/* From here the call must be settled. */
 static int write_intent(struct km_call *call, bool *ret_wait, struct km_err *err)
 {
     struct km_ledger_entry e = { .id = call->visit->id,
@@ -190,27 +180,83 @@ static enum km_next refused(struct km_call *call, int code)
     return km_call_go(call, call->admitted ? KM_STEP_account : KM_STEP_finish);
 }
 
-enum km_next km_step_admit(struct km_call *call)
+/* The permit is there: from here the call must be settled. */
+static enum km_next admitted(struct km_call *call)
 {
     bool wait = false;
-    int r = take_body(call);
+    int r;
 
+    call->admitted = true;
+    r = write_intent(call, &wait, &call->err);
+    if (r < 0) {
+        if (call->permit_away)
+            km_handover_give_back(call->w->gw->handover, call->visit->who.key->row.hash,
+                                  call->reserve);
+        return refused(call, r);
+    }
+    call->intent = true;
+    call->ledger_waits = wait;
+    km_call_go(call, KM_STEP_guard);
+    return wait ? KM_WAIT : KM_MORE;
+}
+
+/* --- while another process holds the counters --- */
+
+static void on_asked(struct km_ask *ask)
+{
+    struct km_call *call = ask->ctx;
+    bool granted = !ask->here && ask->err.code == 0;
+
+    call->ledger_waits = false;
+    call->permit_away = granted;
+    call->asked = !ask->here;
+    if (granted)
+        call->room = ask->room;
+    else if (!ask->here)
+        call->err = ask->err;
+    free(ask);
+    km_call_resume(call, 0);
+}
+
+static enum km_next ask_for_permit(struct km_call *call)
+{
+    struct km_ask *ask = calloc(1, sizeof *ask);
+
+    if (!ask)
+        return refused(call, km_fail(&call->err, KM_E_NOMEM, "out of memory"));
+    ask->reply = call->w->mailbox;
+    ask->done = on_asked;
+    ask->ctx = call;
+    memcpy(ask->hash, call->visit->who.key->row.hash, sizeof ask->hash);
+    ask->admission = admission(call);
+    call->ledger_waits = true;
+    call->asked = true;
+    km_handover_ask(call->w->gw->handover, ask);
+    return KM_WAIT;
+}
+
+enum km_next km_step_admit(struct km_call *call)
+{
+    int r;
+
+    if (call->asked) /* the answer is here */
+        return call->permit_away ? admitted(call) : refused(call, call->err.code);
+    if (call->prepared) { /* nothing was handed over: the answer is ours */
+        r = take_permit(call, &call->err);
+        return r < 0 ? refused(call, r) : admitted(call);
+    }
+    r = take_body(call);
     if (r == KM_E_AGAIN)
         return KM_WAIT;
     if (r == 0)
         r = call->kind->prepare(call, &call->err);
     if (r == 0 && call->api)
         r = reserve_llm(call, &call->err);
-    if (r == 0)
-        r = take_permit(call, &call->err);
     if (r < 0)
         return refused(call, r);
-    call->admitted = true;
-    r = write_intent(call, &wait, &call->err);
-    if (r < 0)
-        return refused(call, r);
-    call->intent = true;
-    call->ledger_waits = wait;
-    km_call_go(call, KM_STEP_guard);
-    return wait ? KM_WAIT : KM_MORE;
+    call->prepared = true;
+    if (call->w->frozen && call->visit->who.key)
+        return ask_for_permit(call);
+    r = take_permit(call, &call->err);
+    return r < 0 ? refused(call, r) : admitted(call);
 }

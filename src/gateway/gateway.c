@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "gateway/dispatch.h"
+#include "gateway/handover.h"
 #include "gateway/worker.h"
 #include "sys/peer.h"
 
@@ -50,6 +51,20 @@ int km_gateway_workers(const struct km_gateway_settings *s, size_t *ret_n, struc
                        KM_WORKERS_MAX);
     *ret_n = (size_t)n;
     return 0;
+}
+
+/* A quarter of the memory that is ours: the machine's, or the cgroup's. */
+static int64_t quarter_of_memory(void)
+{
+    int64_t bytes = (int64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
+    FILE *f = fopen("/sys/fs/cgroup/memory.max", "re");
+    long long most;
+
+    if (f && fscanf(f, "%lld", &most) == 1 && most > 0 && most < bytes)
+        bytes = most;
+    if (f)
+        fclose(f);
+    return bytes / 4;
 }
 
 /* Opens (again) the file of the log; relative names are beside the configuration.  The
@@ -90,7 +105,7 @@ static void apply_settings(struct km_gateway *gw)
     old = km_config_get(s->config, &km_litellm_logging_table);
     level = old->set_verbose ? KM_LOG_DEBUG : s->gateway->log_level;
     format = old->json_logs ? KM_LOG_JSON : s->gateway->log_format;
-    gw->bodies.limit = km_body_budget_limit(s->http);
+    gw->bodies.limit = s->http->buffered_bytes > 0 ? s->http->buffered_bytes : quarter_of_memory();
     km_log_set_level(gw->log, (enum km_log_level)level);
     km_log_set_format(gw->log, (enum km_log_format)format);
 }
@@ -110,13 +125,20 @@ static int open_store(struct km_gateway *gw, const struct km_config *config, str
     struct km_store_args args = { .settings = km_config_get(config, &km_store_settings_table),
                                   .state_dir = gw->state_dir,
                                   .log = gw->log,
-                                  .events = gw->events };
-    int r = km_store_open(&args, &gw->store, err);
+                                  .events = gw->events,
+                                  .handed_over = gw->args->takeover != NULL };
+    int r = gw->args->before_store ? gw->args->before_store(gw->args->ctx, err) : 0;
 
+    if (r == 0)
+        r = km_store_open(&args, &gw->store, err);
     gw->keys = r == 0 ? km_keys_new((size_t)keys->max_keys) : NULL;
     if (r == 0 && !gw->keys)
         r = km_fail(err, KM_E_NOMEM, "out of memory");
-    return r == 0 ? km_store_keys(gw->store, put_key, gw, err) : r;
+    if (r == 0)
+        r = km_store_keys(gw->store, put_key, gw, err);
+    if (r == 0 && gw->args->takeover)
+        r = km_keys_import(gw->keys, km_takeover_keys(gw->args->takeover), err);
+    return r;
 }
 
 static void say(struct km_gateway *gw, const struct km_diags *diags)
@@ -155,6 +177,26 @@ static int make_shared(struct km_gateway *gw, struct km_err *err)
                : km_fail(err, KM_E_NOMEM, "out of memory");
 }
 
+/* Before a running gateway is asked to let go: what is wrong with the configuration's models,
+ * routes and certificates is found while it still serves. */
+static int rehearse(struct km_gateway *gw, struct km_err *err)
+{
+    struct km_diags *diags = km_diags_new();
+    struct km_snapshot_args args = { .config = (struct km_config *)(uintptr_t)gw->args->config,
+                                     .routes = gw->args->routes };
+    struct km_snapshot *snap = NULL;
+    int r = diags ? km_snapshot_new(&args, diags, &snap, err)
+                  : km_fail(err, KM_E_NOMEM, "out of memory");
+
+    if (r == 0)
+        r = km_worker_check_tls(snap, err);
+    if (r < 0 && diags)
+        say(gw, diags);
+    km_diags_free(diags);
+    km_snapshot_unref(snap);
+    return r;
+}
+
 static int make_first_snapshot(struct km_gateway *gw, struct km_err *err)
 {
     struct km_diags *diags = km_diags_new();
@@ -183,9 +225,13 @@ int km_gateway_new(const struct km_gateway_args *args, struct km_loop *main_loop
     snprintf(gw->state_dir, sizeof gw->state_dir, "%s", args->state_dir);
     snprintf(gw->config_file, sizeof gw->config_file, "%.*s",
              KM_STR_ARG(km_config_file(args->config)));
+    pthread_mutex_init(&gw->gate.lock, NULL);
+    pthread_cond_init(&gw->gate.turned, NULL);
     r = make_shared(gw, err);
     if (r == 0)
         r = open_log(gw, km_config_get(args->config, &km_gateway_settings_table), err);
+    if (r == 0 && args->takeover)
+        r = rehearse(gw, err);
     if (r == 0)
         r = open_store(gw, args->config, err);
     if (r == 0)
@@ -207,15 +253,18 @@ int km_gateway_new(const struct km_gateway_args *args, struct km_loop *main_loop
     return 0;
 }
 
-int km_gateway_listen(struct km_gateway *gw, const int *fds, size_t nfds, struct km_err *err)
+int km_gateway_listen(struct km_gateway *gw, const int *fds, const size_t *entries, size_t nfds,
+                      struct km_err *err)
 {
-    size_t entries = gw->current->gateway->listen.n ? gw->current->gateway->listen.n : 1;
-    size_t each = nfds / entries;
     int r = 0;
 
-    for (size_t i = 0; r == 0 && i < nfds; i++)
-        r = km_worker_listen(&gw->workers[(i % (each ? each : 1)) % gw->nworkers], fds[i],
-                             each ? i / each : i, err);
+    for (size_t i = 0; r == 0 && i < nfds; i++) {
+        size_t turn = 0;
+
+        for (size_t k = 0; k < i; k++)
+            turn += entries[k] == entries[i];
+        r = km_worker_listen(&gw->workers[turn % gw->nworkers], fds[i], entries[i], err);
+    }
     return r;
 }
 
@@ -308,8 +357,17 @@ static void on_stopped_msg(struct km_msg *msg, void *owner)
     struct km_gateway *gw = owner;
 
     (void)msg;
-    if (gw->on_stopped)
+    if (gw->on_stopped && !gw->ending)
         gw->on_stopped(gw->ctx);
+}
+
+static void on_quiet_msg(struct km_msg *msg, void *owner)
+{
+    struct km_gateway *gw = owner;
+
+    (void)msg;
+    if (gw->on_quiet && !gw->ending)
+        gw->on_quiet(gw->quiet_ctx);
 }
 
 void km_gateway_stop(struct km_gateway *gw, void (*pass_on)(void *ctx, int fd),
@@ -318,10 +376,41 @@ void km_gateway_stop(struct km_gateway *gw, void (*pass_on)(void *ctx, int fd),
     gw->on_stopped = on_stopped;
     gw->ctx = ctx;
     gw->stopped.run = on_stopped_msg;
-    gw->workers_left = gw->nworkers;
+    gw->quiet.run = on_quiet_msg;
+    gw->workers_left = gw->accepting = gw->nworkers;
     km_event_add(gw->events, KM_LOG_INFO, "gateway.stopping", "running calls may end");
     for (size_t i = 0; i < gw->nworkers; i++)
         km_worker_drain(&gw->workers[i], pass_on, ctx);
+}
+
+void km_gateway_freeze(struct km_gateway *gw)
+{
+    struct km_gate *gate = &gw->gate;
+
+    pthread_mutex_lock(&gate->lock);
+    gate->arrived = 0;
+    gate->open = false;
+    pthread_mutex_unlock(&gate->lock);
+    for (size_t i = 0; i < gw->nworkers; i++)
+        km_worker_freeze(&gw->workers[i]);
+    pthread_mutex_lock(&gate->lock);
+    while (gate->arrived < gw->nworkers)
+        pthread_cond_wait(&gate->turned, &gate->lock);
+    pthread_mutex_unlock(&gate->lock);
+}
+
+void km_gateway_go_on(struct km_gateway *gw)
+{
+    pthread_mutex_lock(&gw->gate.lock);
+    gw->gate.open = true;
+    pthread_cond_broadcast(&gw->gate.turned);
+    pthread_mutex_unlock(&gw->gate.lock);
+}
+
+void km_gateway_thaw(struct km_gateway *gw)
+{
+    for (size_t i = 0; i < gw->nworkers; i++)
+        km_worker_thaw(&gw->workers[i]);
 }
 
 void km_gateway_adopt(struct km_gateway *gw, int fd, const union km_addr *peer)
@@ -333,6 +422,8 @@ struct km_gateway *km_gateway_free(struct km_gateway *gw)
 {
     if (!gw)
         return NULL;
+    gw->ending = true;
+    km_handover_cancel(gw->handover);
     for (size_t i = 0; gw->workers && i < gw->nworkers; i++)
         if (gw->workers[i].running)
             km_worker_kill(&gw->workers[i]);
@@ -340,12 +431,20 @@ struct km_gateway *km_gateway_free(struct km_gateway *gw)
         km_worker_done(&gw->workers[i]);
     free(gw->workers);
     km_snapshot_unref(gw->current);
-    km_store_close(gw->store);
+    /* In this order nothing is lost: what the one before still sends reaches the store or the
+     * one after, and the store's last records reach the one after. */
+    km_takeover_stop(gw->takeover);
+    gw->store = km_store_close(gw->store);
+    km_handover_stop(gw->handover);
+    if (gw->main_mailbox)
+        km_mailbox_free(gw->main_mailbox); /* what lies in it is of those two */
+    km_handover_free(gw->handover);
+    km_takeover_free(gw->takeover);
     km_keys_free(gw->keys);
     km_metrics_free(gw->metrics);
     km_events_free(gw->events);
-    if (gw->main_mailbox)
-        km_mailbox_free(gw->main_mailbox);
+    pthread_cond_destroy(&gw->gate.turned);
+    pthread_mutex_destroy(&gw->gate.lock);
     km_log_free(gw->log);
     if (gw->log_fd >= 0)
         close(gw->log_fd);

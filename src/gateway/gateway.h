@@ -23,6 +23,8 @@
 
 struct km_gateway;
 struct km_worker;
+struct km_handover;
+struct km_takeover;
 
 /* A worker's hold on the snapshot: counted without atomics by the calls of that worker. */
 struct km_view {
@@ -69,6 +71,10 @@ struct km_worker {
     struct km_buf scratch; /* for one callback: never kept across */
     uint64_t rng;
     bool draining;
+    bool frozen; /* another process holds the counters, or is about to: see handover.h */
+    void (*pass_on)(void *ctx, int fd); /* draining: NULL closes */
+    void *pass_ctx;
+    struct km_msg freeze, thaw;
     struct km_timer tick; /* each second: log flush */
 };
 
@@ -79,6 +85,19 @@ struct km_gateway_args {
     size_t nflags;
     const struct km_route_rows *const *routes;
     const char *state_dir;
+    long supervisor; /* process that keeps this one running; 0: none */
+    /* Taking over from a running gateway: asked when all that needs no store is made. */
+    struct km_takeover *takeover; /* NULL: nobody runs; else the gateway's once it goes */
+    int (*before_store)(void *ctx, struct km_err *err); /* locks the state folder; may be NULL */
+    void *ctx;
+};
+
+/* Where workers stand still for a moment. */
+struct km_gate {
+    pthread_mutex_t lock;
+    pthread_cond_t turned;
+    size_t arrived;
+    bool open;
 };
 
 struct km_gateway {
@@ -103,8 +122,16 @@ struct km_gateway {
     struct km_msg stopped; /* to main_mailbox when the last worker has drained */
     void (*on_stopped)(void *ctx); /* main thread: every worker has stopped */
     void *ctx;
+    _Atomic size_t accepting; /* workers that still hold listening sockets */
+    struct km_msg quiet; /* to main_mailbox when none does */
+    void (*on_quiet)(void *ctx); /* main thread: the sockets may be closed */
+    void *quiet_ctx;
     struct km_snapshot *current; /* main thread only; workers hold views */
     bool reloading;
+    bool ending; /* km_gateway_free() */
+    struct km_gate gate;
+    struct km_handover *handover; /* to the one after; NULL: none can come */
+    struct km_takeover *takeover; /* from the one before; NULL: there was none */
 };
 
 /* How many workers the settings ask for, on this machine. */
@@ -114,8 +141,9 @@ int km_gateway_workers(const struct km_gateway_settings *s, size_t *ret_n,
 /* Opens the store, loads keys, makes the workers (not yet running).  Blocking, main thread. */
 int km_gateway_new(const struct km_gateway_args *args, struct km_loop *main_loop,
                    struct km_gateway **ret_gw, struct km_err *err) KM_MUST_USE;
-/* Takes sockets: `count` for each entry of listen, entry by entry; workers adopt them in turn. */
-int km_gateway_listen(struct km_gateway *gw, const int *fds, size_t nfds,
+/* Takes sockets, each of an entry of listen (what it is says that entry: TLS or not); workers
+ * adopt them in turn, so that with at least one an entry none is without an acceptor. */
+int km_gateway_listen(struct km_gateway *gw, const int *fds, const size_t *entries, size_t nfds,
                       struct km_err *err) KM_MUST_USE;
 /* The control socket (already listening), or -1. */
 int km_gateway_control(struct km_gateway *gw, int fd, struct km_err *err) KM_MUST_USE;
@@ -130,6 +158,11 @@ int km_gateway_reload(struct km_gateway *gw, struct km_diags *diags,
  * descriptors of plain connections (any worker's thread); NULL closes them. */
 void km_gateway_stop(struct km_gateway *gw, void (*pass_on)(void *ctx, int fd),
                      void (*on_stopped)(void *ctx), void *ctx);
+/* Hand-over, its own thread: workers pause accepting and stand still; on return all do.  Then
+ * either they go on, frozen (what they admit is asked of another process), or that ends too. */
+void km_gateway_freeze(struct km_gateway *gw);
+void km_gateway_go_on(struct km_gateway *gw);
+void km_gateway_thaw(struct km_gateway *gw);
 /* A connection somebody passed on (hand-over). Any thread. */
 void km_gateway_adopt(struct km_gateway *gw, int fd, const union km_addr *peer);
 struct km_gateway *km_gateway_free(struct km_gateway *gw);

@@ -21,6 +21,7 @@ struct km_gateway_settings { /* kanmon_settings */
     struct km_table_list listen; /* of struct km_listen_entry; empty: 127.0.0.1:4000 */
     struct km_str workers; /* "auto" or a number */
     struct km_str state_dir;
+    struct km_str user; /* who to become when started as root; empty: nobody */
     int64_t auth; /* enum km_auth_mode */
     bool metrics_public;
     struct km_str_list allowed_hosts;

@@ -80,6 +80,19 @@ static int make_tls(const struct km_snapshot *snap, struct km_tls_server ***ret,
     return 0;
 }
 
+int km_worker_check_tls(const struct km_snapshot *snap, struct km_err *err)
+{
+    struct km_tls_server **v;
+    size_t n;
+    int r = make_tls(snap, &v, &n, err);
+
+    for (size_t i = 0; r == 0 && i < n; i++)
+        km_tls_server_unref(v[i]);
+    if (r == 0)
+        free(v);
+    return r;
+}
+
 static void drop_tls(struct km_worker *w)
 {
     for (size_t i = 0; i < w->ntls; i++)
@@ -129,8 +142,12 @@ static void serve(struct km_worker *w, int fd, const union km_addr *peer, size_t
 static void on_adopt(struct km_msg *msg, void *owner)
 {
     struct adopt_msg *m = (struct adopt_msg *)msg;
+    struct km_worker *w = owner;
 
-    serve(owner, m->fd, &m->peer, m->entry);
+    if (w->draining && w->pass_on && (m->entry >= w->ntls || !w->tls[m->entry]))
+        w->pass_on(w->pass_ctx, m->fd); /* it came too late for us */
+    else
+        serve(w, m->fd, &m->peer, m->entry);
     free(m);
 }
 
@@ -327,6 +344,51 @@ void km_worker_swap(struct km_worker *w, struct km_snapshot *snap)
     km_mailbox_post(w->mailbox, &m->msg);
 }
 
+/* --- hand-over --- */
+
+static void on_freeze(struct km_msg *msg, void *owner)
+{
+    struct km_worker *w = owner;
+    struct km_gate *gate = &w->gw->gate;
+
+    (void)msg;
+    w->frozen = true;
+    for (size_t i = 0; i < w->nlisteners; i++)
+        km_acceptor_pause(w->listeners[i].acceptor);
+    if (w->control_acceptor)
+        km_acceptor_pause(w->control_acceptor);
+    pthread_mutex_lock(&gate->lock);
+    gate->arrived++;
+    pthread_cond_broadcast(&gate->turned);
+    while (!gate->open)
+        pthread_cond_wait(&gate->turned, &gate->lock);
+    pthread_mutex_unlock(&gate->lock);
+}
+
+void km_worker_freeze(struct km_worker *w)
+{
+    w->freeze.run = on_freeze;
+    km_mailbox_post(w->mailbox, &w->freeze);
+}
+
+static void on_thaw(struct km_msg *msg, void *owner)
+{
+    struct km_worker *w = owner;
+
+    (void)msg;
+    w->frozen = false;
+    for (size_t i = 0; i < w->nlisteners; i++)
+        km_acceptor_resume(w->listeners[i].acceptor);
+    if (w->control_acceptor)
+        km_acceptor_resume(w->control_acceptor);
+}
+
+void km_worker_thaw(struct km_worker *w)
+{
+    w->thaw.run = on_thaw;
+    km_mailbox_post(w->mailbox, &w->thaw);
+}
+
 struct drain_msg {
     struct km_msg msg;
     void (*pass_on)(void *ctx, int fd);
@@ -347,6 +409,13 @@ static void on_drained(void *ctx)
         km_mailbox_post(w->gw->main_mailbox, &w->gw->stopped);
 }
 
+static void pass(void *ctx, int fd)
+{
+    struct km_worker *w = ctx;
+
+    w->pass_on(w->pass_ctx, fd);
+}
+
 static void on_drain(struct km_msg *msg, void *owner)
 {
     struct drain_msg *m = (struct drain_msg *)msg;
@@ -356,7 +425,13 @@ static void on_drain(struct km_msg *msg, void *owner)
     for (size_t i = 0; i < w->nlisteners; i++)
         w->listeners[i].acceptor = km_acceptor_free(w->listeners[i].acceptor);
     w->nlisteners = 0;
-    km_http_server_drain(w->server, m->pass_on, on_drained, w);
+    w->pass_on = m->pass_on;
+    w->pass_ctx = m->ctx;
+    if (m->pass_on) /* the control socket goes along; otherwise it answers to the end */
+        w->control_acceptor = km_acceptor_free(w->control_acceptor);
+    if (--w->gw->accepting == 0)
+        km_mailbox_post(w->gw->main_mailbox, &w->gw->quiet);
+    km_http_server_drain(w->server, m->pass_on ? pass : NULL, on_drained, w);
     free(m);
 }
 

@@ -8,6 +8,8 @@
 /* Main thread, before the worker's own thread runs. */
 int km_worker_init(struct km_worker *w, struct km_gateway *gw, size_t index,
                    struct km_err *err) KM_MUST_USE;
+/* Can the certificates of this snapshot be used? */
+int km_worker_check_tls(const struct km_snapshot *snap, struct km_err *err) KM_MUST_USE;
 int km_worker_listen(struct km_worker *w, int fd, size_t entry, struct km_err *err) KM_MUST_USE;
 int km_worker_start(struct km_worker *w, struct km_err *err) KM_MUST_USE;
 /* Joins the thread (it must be ending) and frees. */
@@ -16,6 +18,8 @@ void km_worker_done(struct km_worker *w);
 /* Any thread: by message. The snapshot's reference goes along. */
 void km_worker_swap(struct km_worker *w, struct km_snapshot *snap);
 void km_worker_drain(struct km_worker *w, void (*pass_on)(void *ctx, int fd), void *ctx);
+void km_worker_freeze(struct km_worker *w); /* waits at the gateway's gate */
+void km_worker_thaw(struct km_worker *w);
 void km_worker_adopt(struct km_worker *w, int fd, const union km_addr *peer);
 /* Any thread: cuts what still runs and ends the loop. */
 void km_worker_kill(struct km_worker *w);

@@ -12,7 +12,7 @@ from lintlib import Lint, read
 
 LITERAL = re.compile(r'"([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)"')
 # What looks like a variable and is none: names of codes; what a parent process sets for us.
-NOT_VARIABLES = re.compile(r"^(KM_E_\w+|LISTEN_(FDS|PID|FDNAMES)|NOTIFY_SOCKET|CAP_\w+|WATCHDOG_USEC)$")
+NOT_VARIABLES = re.compile(r"^(KM_E_\w+|LISTEN_(FDS|PID|FDNAMES)|NOTIFY_SOCKET|KANMON_SUPERVISOR|CAP_\w+|WATCHDOG_USEC)$")
 
 
 def main():
