@@ -29,6 +29,15 @@ void km_admin_begin(struct km_visit *v, int64_t max_bytes,
 void km_admin_begin_text(struct km_visit *v, int64_t max_bytes,
                          int (*run)(struct km_admin *a, struct km_err *err));
 
+/* A route's handler that begins such a request. */
+#define KM_ADMIN_HANDLER(name, max_bytes, run)                                                     \
+    static void name(void *visit, struct km_exchange *x, const struct km_route_match *match)       \
+    {                                                                                              \
+        (void)x;                                                                                   \
+        (void)match;                                                                               \
+        km_admin_begin(visit, max_bytes, run);                                                     \
+    }
+
 /* The ends: each answers and frees the request. */
 void km_admin_json(struct km_admin *a, int status, struct km_str json);
 void km_admin_error(struct km_admin *a, const struct km_err *err);

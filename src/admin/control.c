@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "admin/admin.h"
+#include "gateway/reply.h"
 
 #define SAID_BYTES (4 * 1024 * 1024)
 #define PRICES_BYTES (64 * 1024 * 1024)
@@ -159,6 +160,27 @@ static int events(struct km_admin *a, struct km_err *err)
     return 0;
 }
 
+/* --- routes --- */
+
+static void list_routes(void *visit, struct km_exchange *x, const struct km_route_match *match)
+{
+    struct km_visit *v = visit;
+    struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(256 * 1024);
+
+    (void)x;
+    (void)match;
+    km_buf_str(&out, KM_STR("{\"routes\":["));
+    for (const struct km_route_rows *const *r = v->w->gw->args->routes; *r; r++)
+        for (size_t i = 0; i < (*r)->n; i++) {
+            if (out.p[out.n - 1] != '[')
+                km_buf_byte(&out, ',');
+            km_buf_printf(&out, "{\"path\":\"%s\",\"methods\":[\"%s\"]}", (*r)->rows[i].pattern,
+                          (*r)->rows[i].method);
+        }
+    km_buf_str(&out, KM_STR("]}"));
+    km_reply_json(v, 200, km_buf_view(&out));
+}
+
 /* --- prices --- */
 
 struct import {
@@ -231,17 +253,9 @@ static int import_prices(struct km_admin *a, struct km_err *err)
     return 0;
 }
 
-#define HANDLER(name, bytes, run_)                                                                 \
-    static void name(void *visit, struct km_exchange *x, const struct km_route_match *match)       \
-    {                                                                                              \
-        (void)x;                                                                                   \
-        (void)match;                                                                               \
-        km_admin_begin(visit, bytes, run_);                                                        \
-    }
-
-HANDLER(on_reload, 1024, reload)
-HANDLER(on_status, 1024, status)
-HANDLER(on_events, 1024, events)
+KM_ADMIN_HANDLER(on_reload, 1024, reload)
+KM_ADMIN_HANDLER(on_status, 1024, status)
+KM_ADMIN_HANDLER(on_events, 1024, events)
 
 static void on_prices(void *visit, struct km_exchange *x, const struct km_route_match *match)
 {
@@ -251,6 +265,7 @@ static void on_prices(void *visit, struct km_exchange *x, const struct km_route_
 }
 
 static const struct km_route rows[] = {
+    { "GET", "/routes", list_routes, KM_AUTH_PUBLIC, NULL },
     { "POST", "/kanmon/reload", on_reload, KM_AUTH_ADMIN, NULL },
     { "GET", "/kanmon/status", on_status, KM_AUTH_ADMIN, NULL },
     { "GET", "/kanmon/events", on_events, KM_AUTH_ADMIN, NULL },

@@ -67,12 +67,7 @@ static int logs(struct km_admin *a, struct km_err *err)
     return 0;
 }
 
-static void on_logs(void *visit, struct km_exchange *x, const struct km_route_match *match)
-{
-    (void)x;
-    (void)match;
-    km_admin_begin(visit, 1024, logs);
-}
+KM_ADMIN_HANDLER(on_logs, 1024, logs)
 
 static int stats(struct km_admin *a, struct km_err *err)
 {
@@ -81,12 +76,7 @@ static int stats(struct km_admin *a, struct km_err *err)
     return 0;
 }
 
-static void on_stats(void *visit, struct km_exchange *x, const struct km_route_match *match)
-{
-    (void)x;
-    (void)match;
-    km_admin_begin(visit, 1024, stats);
-}
+KM_ADMIN_HANDLER(on_stats, 1024, stats)
 
 static const struct km_route rows[] = {
     { "GET", "/spend/logs", on_logs, KM_AUTH_ADMIN, NULL },

@@ -223,10 +223,15 @@ static struct km_str without_port(struct km_str host)
                : host;
 }
 
+/* "127.evil.example" is a name like any other: only what is an address counts as one. */
 static bool loopback_name(struct km_str host)
 {
-    return km_str_ieq(host, KM_STR("localhost")) || km_str_starts(host, KM_STR("127.")) ||
-           km_str_eq(host, KM_STR("[::1]")) || host.n == 0;
+    union km_addr addr;
+
+    if (host.n > 2 && host.p[0] == '[')
+        host = km_str_sub(host, 1, host.n - 2);
+    return host.n == 0 || km_str_ieq(host, KM_STR("localhost")) ||
+           (km_addr_parse(host, 0, &addr) == 0 && km_addr_loopback(&addr));
 }
 
 int km_check_origin(const struct km_visit *v, struct km_err *err)

@@ -38,7 +38,7 @@ static struct km_price worst_price(const struct km_call *call, bool *ret_known)
         const struct km_deployment *d = call->match.v[i].deployment;
         const struct km_price *p = &d->price;
 
-        if (p->input < 0 && p->output < 0)
+        if (p->input < 0 && p->output < 0 && p->request < 0)
             *ret_known = false;
         const int64_t inputs[] = { p->input, p->cache_write, p->tier_input, p->tier_cache_write };
 
@@ -49,6 +49,8 @@ static struct km_price worst_price(const struct km_call *call, bool *ret_known)
             worst.output = p->output;
         if (p->tier_output > worst.output)
             worst.output = p->tier_output;
+        if (p->request > worst.request)
+            worst.request = p->request;
         if (p->max_output_tokens > worst.max_output_tokens)
             worst.max_output_tokens = p->max_output_tokens;
     }
@@ -64,10 +66,25 @@ static int64_t worst_cost(const struct km_call *call, const struct km_price *p, 
     return km_price_cost(p, &u, &cost) ? cost : 0;
 }
 
-static int64_t budget_left(struct km_key *key)
+/* The longest output of those that may serve a call that bounds it nowhere; in passing, how
+ * many answers a deployment asks for where the caller did not say. */
+static int64_t longest_output(struct km_call *call)
 {
-    return key->row.max_budget < 0 ? INT64_MAX
-                                   : key->row.max_budget - km_key_spend(key) - km_key_reserved(key);
+    bool asks = call->req.spans[KM_M_N].type != KM_JSON_ABSENT;
+    int64_t most = 0;
+
+    for (size_t i = 0; i < call->match.n; i++) {
+        const struct km_deployment *d = call->match.v[i].deployment;
+        int64_t output = d->default_output >= 0           ? d->default_output
+                         : d->price.max_output_tokens > 0 ? d->price.max_output_tokens
+                                                          : OUTPUT_DEFAULT;
+
+        if (output > most)
+            most = output;
+        if (!asks && d->default_choices > call->req.choices)
+            call->req.choices = d->default_choices;
+    }
+    return most;
 }
 
 /* The output that fits what is left of the budget; -1: not even a minimum. */
@@ -96,10 +113,8 @@ static int reserve_llm(struct km_call *call, struct km_err *err)
     const struct km_key_settings *s = call->visit->view->snap->keys;
     bool known, chosen = call->req.max_tokens >= 0 || call->api == &km_api_embedding;
     struct km_price p = worst_price(call, &known);
-    int64_t output = call->req.max_tokens >= 0        ? call->req.max_tokens
-                     : call->api == &km_api_embedding ? 0
-                     : p.max_output_tokens > 0        ? p.max_output_tokens
-                                                      : OUTPUT_DEFAULT;
+    int64_t longest = call->api == &km_api_embedding ? 0 : longest_output(call);
+    int64_t output = call->req.max_tokens >= 0 ? call->req.max_tokens : longest;
 
     if (key && key->row.max_budget >= 0 && !known && !s->allow_unpriced)
         return km_fail_param(err, KM_E_UNPRICED, "model",
@@ -108,7 +123,7 @@ static int reserve_llm(struct km_call *call, struct km_err *err)
                              "import`, or set kanmon_settings.allow_unpriced.",
                              KM_STR_ARG(km_str_sub(call->req.model, 0, 100)));
     if (key && key->row.max_budget >= 0 && !chosen && s->budget_mode == KM_BUDGET_RESERVE) {
-        int64_t fits = fitting_output(call, &p, output, budget_left(key));
+        int64_t fits = fitting_output(call, &p, output, km_key_left(key));
 
         if (fits >= 0 && (fits < output || p.max_output_tokens <= 0))
             call->bound_tokens = output = fits;
@@ -124,6 +139,7 @@ static struct km_admission admission(const struct km_call *call)
         .mode = (enum km_budget_mode)call->visit->view->snap->keys->budget_mode,
         .now_ms = km_loop_now_ms(call->w->loop),
         .now_us = call->start_us,
+        .default_max_parallel = call->visit->view->snap->keys->default_max_parallel,
     };
 }
 

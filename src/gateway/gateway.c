@@ -53,20 +53,6 @@ int km_gateway_workers(const struct km_gateway_settings *s, size_t *ret_n, struc
     return 0;
 }
 
-/* A quarter of the memory that is ours: the machine's, or the cgroup's. */
-static int64_t quarter_of_memory(void)
-{
-    int64_t bytes = (int64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
-    FILE *f = fopen("/sys/fs/cgroup/memory.max", "re");
-    long long most;
-
-    if (f && fscanf(f, "%lld", &most) == 1 && most > 0 && most < bytes)
-        bytes = most;
-    if (f)
-        fclose(f);
-    return bytes / 4;
-}
-
 /* Opens (again) the file of the log; relative names are beside the configuration.  The
  * descriptor keeps its number, so threads in the middle of a line are not disturbed. */
 static int open_log(struct km_gateway *gw, const struct km_gateway_settings *s, struct km_err *err)
@@ -105,7 +91,7 @@ static void apply_settings(struct km_gateway *gw)
     old = km_config_get(s->config, &km_litellm_logging_table);
     level = old->set_verbose ? KM_LOG_DEBUG : s->gateway->log_level;
     format = old->json_logs ? KM_LOG_JSON : s->gateway->log_format;
-    gw->bodies.limit = s->http->buffered_bytes > 0 ? s->http->buffered_bytes : quarter_of_memory();
+    gw->bodies.limit = km_body_budget_limit(s->http);
     km_log_set_level(gw->log, (enum km_log_level)level);
     km_log_set_format(gw->log, (enum km_log_format)format);
 }

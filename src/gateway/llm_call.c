@@ -121,6 +121,8 @@ static int attempt(struct km_call *call, struct km_err *err)
 
     if (d->mock_response.n)
         return answer_mock(call, err);
+    if (call->bound_tokens >= 0 && d->default_output >= 0 && d->default_output < args.max_tokens)
+        args.max_tokens = d->default_output;
     /* Whoever asks for usage hears the upstream's own answer to that. */
     args.with_usage =
         d->provider->usage == KM_USAGE_OPTION && (!d->no_stream_options || call->req.usage_asked);

@@ -68,6 +68,27 @@ static bool never_forwarded(const struct km_headers *all, struct km_str name)
     return km_header_has_token(all, KM_STR("connection"), name);
 }
 
+/* The lines of `head` have a field of this name. */
+static bool has_field(struct km_str head, struct km_str name)
+{
+    struct km_str line;
+
+    while (km_str_split(&head, '\n', &line))
+        if (km_str_ieq(km_str_sub(line, 0, km_str_chr(line, ':')), name))
+            return true;
+    return false;
+}
+
+/* A client's field goes along unless it is ours, its key to us, or set by the configuration. */
+static bool may_forward(const struct km_call *call, const struct km_headers *all,
+                        struct km_str name)
+{
+    struct km_str key_header = call->visit->view->snap->general->key_header;
+
+    return !never_forwarded(all, name) && !(key_header.n && km_str_ieq(name, key_header)) &&
+           !has_field(call->pass->head, name);
+}
+
 static int build_head(struct km_call *call, struct km_str *ret, struct km_err *err)
 {
     const struct km_headers *h = &km_exchange_request(call->x)->headers;
@@ -83,7 +104,7 @@ static int build_head(struct km_call *call, struct km_str *ret, struct km_err *e
     if (r == 0 && accept.n)
         r = km_header_put(b, KM_STR("Accept"), accept, err);
     for (size_t i = 0; r == 0 && call->pass->forward_headers && i < h->n; i++)
-        if (!never_forwarded(h, h->v[i].name))
+        if (may_forward(call, h, h->v[i].name))
             r = km_header_put(b, h->v[i].name, h->v[i].value, err);
     *ret = km_arena_str(&call->arena, km_buf_view(b));
     return r;

@@ -90,6 +90,7 @@ static int build_models(struct km_snapshot *s, struct km_store *store, struct km
     (void)(km_config_getenv(s->config, "no_proxy", &proxies.none) ||
            km_config_getenv(s->config, "NO_PROXY", &proxies.none));
     args.prices = s->prices;
+    args.breaker = s->breaker;
     args.tls = s->tls;
     args.tls_insecure = s->tls_insecure;
     return km_models_new(&args, diags, &s->models, err);

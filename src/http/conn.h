@@ -49,6 +49,14 @@ struct km_conn {
     bool broken; /* framing is lost: close after the answer */
 };
 
+/* Bytes of one answer that leave together. */
+#define KM_CORK_BYTES ((size_t)8 * 1024)
+struct km_cork {
+    struct km_cork *next;
+    size_t n;
+    char data[KM_CORK_BYTES];
+};
+
 enum km_want { KM_WANT_NOTHING, KM_WANT_BODY, KM_WANT_DONE };
 
 struct km_exchange {
@@ -69,7 +77,7 @@ struct km_exchange {
     int64_t budget; /* taken for it */
     bool bytes_owned; /* malloc()ed, not the arena's */
 
-    struct km_str pending; /* the answer's head, until the first write */
+    struct km_cork *cork; /* written in this turn of the loop, not yet sent */
     struct km_deferred flush;
     uint64_t sent, left; /* body bytes; left: of the announced length */
     bool started;
@@ -90,6 +98,8 @@ struct km_http_server {
     struct km_list free_conns, free_exchanges;
     size_t nfree_conns, nfree_exchanges;
     struct km_head *spare_head;
+    struct km_cork *corks; /* recycled */
+    size_t ncorks;
     uint64_t date_until_ms; /* loop time until which `date` holds */
     char date[40]; /* "Date: ...\r\n" */
     size_t date_n;
@@ -103,6 +113,8 @@ struct km_http_server {
 /* --- server.c: what is recycled --- */
 struct km_exchange *km_exchange_take(struct km_http_server *s);
 void km_exchange_give(struct km_http_server *s, struct km_exchange *x);
+struct km_cork *km_cork_take(struct km_http_server *s);
+void km_cork_give(struct km_http_server *s, struct km_cork *cork);
 struct km_head *km_server_take_head(struct km_http_server *s);
 void km_server_give_head(struct km_http_server *s, struct km_head *head);
 struct km_conn *km_conn_take(struct km_http_server *s);

@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* exchange.c - one request and its answer, as the handler sees them; contract in server.h.
+/* exchange.c - one request as the handler sees it; contract in server.h.  The answer's side is
+ * in exchange_answer.c.
  *
  * The body is gathered only when asked for.  With a known length it is one block of exactly
  * that size, filled from the read buffer; a chunked one grows.  The bound on all bodies is
  * charged with what has really arrived (in steps), so that announcing 32 MiB and sending one
  * byte takes nothing away from others.
- *
- * Whether the connection survives is decided when the answer's head is made, because the head
- * says so: not if the client or the server wants it closed, and not if so much of the body is
- * still unread that reading it would cost more than a new connection.
  */
 #include <stdlib.h>
 
@@ -18,7 +15,6 @@
 #define IN_ARENA 2048 /* bodies up to this are the arena's */
 #define BUDGET_STEP (64 * 1024)
 #define CHUNKED_MIN 4096
-#define MAX_PARTS 64
 
 void km_exchange_begin(struct km_exchange *x)
 {
@@ -237,71 +233,7 @@ int km_exchange_body(struct km_exchange *x, int64_t max_bytes, struct km_str *re
     return KM_E_AGAIN;
 }
 
-/* --- the answer --- */
-
-/* Drops body bytes that are already here; true: the rest is worth reading. */
-static bool body_is_bearable(struct km_exchange *x)
-{
-    struct km_conn *c = x->conn;
-    bool outside = !c->processing;
-    struct km_str piece;
-    int r = 0;
-
-    if (x->body.done)
-        return true;
-    if (outside)
-        km_conn_in_begin(c);
-    while (r == 0 && !x->body.done && c->in.n > 0)
-        r = km_body_next(&x->body, &c->in, &piece, NULL);
-    if (outside)
-        km_conn_in_end(c);
-    if (r < 0)
-        c->broken = true;
-    return x->body.done || (r == 0 && !x->framing.expect && x->body.kind == KM_BODY_LENGTH &&
-                            x->body.left <= KM_SKIP_BYTES);
-}
-
-static bool survives(struct km_exchange *x)
-{
-    struct km_conn *c = x->conn;
-    struct km_http_server *s = c->server;
-
-    if (!x->framing.keep_alive || c->broken || c->eof || !body_is_bearable(x) || c->broken)
-        return false;
-    return !s->draining || (s->pass_on && !c->tls);
-}
-
-/* Decides everything the head says. */
-static void decide(struct km_exchange *x, int status, uint64_t length, struct km_str head,
-                   struct km_answer *a)
-{
-    uint64_t says = length;
-    bool old = x->request.minor == 0;
-
-    km_assert(!x->started);
-    x->started = true;
-    x->keep = survives(x);
-    x->left = length;
-    x->no_body = status == 204 || status == 304 || km_str_eq(x->request.method, KM_STR("HEAD"));
-    if (length == UINT64_MAX && old) {
-        says = KM_LENGTH_NONE;
-        x->keep = x->keep && x->no_body;
-    }
-    x->chunked = says == UINT64_MAX && !x->no_body;
-    if (status == 204 || status == 304)
-        says = KM_LENGTH_NONE;
-    km_answer_head(x->conn->server, a, status, head, says, x->keep, old);
-}
-
-/* Ends the exchange; the pointer is dead after. */
-static void finish(struct km_exchange *x, bool keep)
-{
-    struct km_conn *c = x->conn;
-    uint64_t rest = keep && !x->body.done ? x->body.left : 0;
-
-    km_exchange_done(x);
-    km_conn_next(c, keep, rest);
-}
+/* --- the end --- */
 
 void km_exchange_done(struct km_exchange *x)
 {
@@ -312,149 +244,8 @@ void km_exchange_done(struct km_exchange *x)
     if (x->bytes_owned)
         free(x->bytes);
     km_deferred_cancel(&x->flush);
+    if (x->cork)
+        km_cork_give(s, x->cork);
     km_arena_done(&x->arena);
     km_exchange_give(s, x);
-}
-
-void km_exchange_respond(struct km_exchange *x, int status, struct km_str head, struct km_str body)
-{
-    struct km_answer a;
-
-    if (x->gone) {
-        finish(x, false);
-        return;
-    }
-    decide(x, status, body.n, head, &a);
-    x->sent = x->no_body ? 0 : body.n;
-    km_conn_write(x->conn, (struct km_str[]){ a.parts[0], a.parts[1], a.parts[2], body },
-                  x->no_body ? 3 : 4);
-    finish(x, x->keep);
-}
-
-static void flush_head(void *ctx)
-{
-    struct km_exchange *x = ctx;
-
-    km_deferred_cancel(&x->flush);
-    if (x->pending.n > 0 && !x->gone)
-        km_conn_write(x->conn, &x->pending, 1);
-    x->pending = KM_STR_NONE;
-}
-
-void km_exchange_start(struct km_exchange *x, int status, struct km_str head, uint64_t length)
-{
-    struct km_answer a;
-
-    if (x->gone)
-        return;
-    decide(x, status, length, head, &a);
-    x->pending = km_arena_cat(&x->arena, a.parts, 3);
-    if (!x->pending.p) { /* no memory to wait: it leaves alone */
-        km_conn_write(x->conn, a.parts, 3);
-        return;
-    }
-    km_deferred_init(&x->flush, x->conn->server->loop, flush_head, x);
-    km_deferred_queue(&x->flush);
-}
-
-static size_t hex_line(char *out, size_t v)
-{
-    static const char digits[] = "0123456789abcdef";
-    char text[16];
-    size_t n = 0, at = 0;
-
-    do {
-        text[n++] = digits[v & 15];
-        v >>= 4;
-    } while (v > 0);
-    while (n > 0)
-        out[at++] = text[--n];
-    out[at++] = '\r';
-    out[at++] = '\n';
-    return at;
-}
-
-/* Parts gathered until the array is full; few enough leave in one write. */
-struct batch {
-    struct km_conn *conn;
-    struct km_str v[MAX_PARTS];
-    size_t n;
-};
-
-static void add_part(struct batch *b, struct km_str s)
-{
-    if (s.n == 0)
-        return;
-    if (b->n == MAX_PARTS) {
-        km_conn_write(b->conn, b->v, b->n);
-        b->n = 0;
-    }
-    b->v[b->n++] = s;
-}
-
-static void add_head(struct km_exchange *x, struct batch *b)
-{
-    if (x->pending.n == 0)
-        return;
-    add_part(b, x->pending);
-    x->pending = KM_STR_NONE;
-    km_deferred_cancel(&x->flush);
-}
-
-bool km_exchange_write(struct km_exchange *x, const struct km_str *parts, size_t n)
-{
-    struct batch b;
-    char line[20];
-    size_t total = 0;
-
-    for (size_t i = 0; i < n; i++)
-        total += parts[i].n;
-    if (x->gone || x->no_body || total == 0)
-        return true;
-    km_assert(x->started && (x->left == UINT64_MAX || total <= x->left));
-    b.conn = x->conn;
-    b.n = 0;
-    add_head(x, &b);
-    if (x->chunked)
-        add_part(&b, km_str(line, hex_line(line, total)));
-    for (size_t i = 0; i < n; i++)
-        add_part(&b, parts[i]);
-    if (x->chunked)
-        add_part(&b, KM_STR("\r\n"));
-    km_conn_write(b.conn, b.v, b.n);
-    x->sent += total;
-    if (x->left != UINT64_MAX)
-        x->left -= total;
-    x->want_drain = x->conn->over;
-    return !x->conn->over;
-}
-
-void km_exchange_end(struct km_exchange *x)
-{
-    struct batch b = { .conn = x->conn };
-
-    km_assert(x->started || x->gone);
-    if (x->gone) {
-        finish(x, false);
-        return;
-    }
-    if (!x->no_body && x->left != UINT64_MAX && x->left > 0) {
-        km_exchange_abort(x); /* less than was announced */
-        return;
-    }
-    add_head(x, &b);
-    if (x->chunked)
-        add_part(&b, KM_STR("0\r\n\r\n"));
-    if (b.n > 0)
-        km_conn_write(b.conn, b.v, b.n);
-    finish(x, x->keep);
-}
-
-void km_exchange_abort(struct km_exchange *x)
-{
-    if (!x->gone) {
-        flush_head(x);
-        x->conn->reset = x->started && !x->chunked && !x->no_body && x->left == UINT64_MAX;
-    }
-    finish(x, false);
 }

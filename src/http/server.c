@@ -15,6 +15,7 @@
 
 #define FREE_CONNS 256
 #define FREE_EXCHANGES 256
+#define FREE_CORKS 16
 #define ARENA_ROOM (72 * 1024) /* of an exchange besides its head: 64 KiB and the tables */
 
 static void on_drained(void *ctx)
@@ -78,6 +79,32 @@ void km_server_give_head(struct km_http_server *s, struct km_head *head)
         km_head_free(head);
     else
         s->spare_head = head;
+}
+
+struct km_cork *km_cork_take(struct km_http_server *s)
+{
+    struct km_cork *cork = s->corks;
+
+    if (cork) {
+        s->corks = cork->next;
+        s->ncorks--;
+    } else {
+        cork = malloc(sizeof *cork);
+    }
+    if (cork)
+        cork->n = 0;
+    return cork;
+}
+
+void km_cork_give(struct km_http_server *s, struct km_cork *cork)
+{
+    if (s->ncorks == FREE_CORKS) {
+        free(cork);
+        return;
+    }
+    cork->next = s->corks;
+    s->corks = cork;
+    s->ncorks++;
 }
 
 struct km_exchange *km_exchange_take(struct km_http_server *s)
@@ -221,6 +248,12 @@ struct km_http_server *km_http_server_free(struct km_http_server *s)
         free(KM_CONTAINER(node, struct km_conn, link));
     while ((node = km_list_pop(&s->free_exchanges)) != NULL)
         free(KM_CONTAINER(node, struct km_exchange, link));
+    while (s->corks) {
+        struct km_cork *next = s->corks->next;
+
+        free(s->corks);
+        s->corks = next;
+    }
     km_head_free(s->spare_head);
     free(s);
     return NULL;

@@ -41,7 +41,7 @@ extern const struct km_settings_table km_http_settings_table; /* kanmon_settings
 /* One bound for all buffered bodies of the process, shared by its loops. */
 struct km_body_budget {
     _Atomic int64_t used;
-    int64_t limit;
+    _Atomic int64_t limit; /* may change while others take */
 };
 bool km_body_budget_take(struct km_body_budget *b, int64_t bytes); /* false: over the bound */
 void km_body_budget_give(struct km_body_budget *b, int64_t bytes);
@@ -112,8 +112,8 @@ int km_exchange_body(struct km_exchange *x, int64_t max_bytes, struct km_str *re
  * Date, Content-Length, Connection are added here.  HEAD and 204/304 send no body. */
 void km_exchange_respond(struct km_exchange *x, int status, struct km_str head, struct km_str body);
 
-/* Piece by piece: length UINT64_MAX is chunked (until close for 1.0).  The head leaves with the
- * first write or at the end of the loop iteration. */
+/* Piece by piece: length UINT64_MAX is chunked (until close for 1.0).  What is written in one
+ * loop iteration, the head included, leaves together at its end; a large write at once. */
 void km_exchange_start(struct km_exchange *x, int status, struct km_str head, uint64_t length);
 /* true: go on; false: over the high-water mark, wait for on_drain (the bytes are taken). */
 bool km_exchange_write(struct km_exchange *x, const struct km_str *parts, size_t n);

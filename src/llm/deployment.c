@@ -189,6 +189,24 @@ static void add_default(struct km_deployment *d, const struct km_model_build *b,
     d->ndefaults++;
 }
 
+/* What the defaults mean for the most that a call can cost. */
+static void note_bounds(struct km_deployment *d)
+{
+    d->default_output = -1;
+    d->default_choices = 1;
+    for (size_t i = 0; i < d->ndefaults; i++) {
+        struct km_str name = d->defaults[i].name;
+        bool choices = km_str_eq(name, KM_STR("n")) || km_str_eq(name, KM_STR("best_of"));
+        bool output = km_str_eq(name, KM_STR("max_tokens")) ||
+                      km_str_eq(name, KM_STR("max_completion_tokens"));
+        int64_t *bound = choices ? &d->default_choices : &d->default_output;
+        int64_t v;
+
+        if ((choices || output) && km_str_i64(d->defaults[i].json, &v) == 0 && v > *bound)
+            *bound = v < KM_LLM_TOKENS_MOST ? v : KM_LLM_TOKENS_MOST;
+    }
+}
+
 /* Keys of litellm_params without a row, and extra_body's members. */
 static void collect_defaults(struct km_deployment *d, const struct km_model_build *b,
                              const struct km_model_entry *entry)
@@ -272,6 +290,7 @@ int km_deployment_init(struct km_deployment *d, const struct km_model_build *b,
     }
     d->price = price_of(d, b, entry);
     collect_defaults(d, b, entry);
+    note_bounds(d);
     if (d->provider)
         r = resolve_base(d, b, entry, err);
     if (r == 0 && d->origin)

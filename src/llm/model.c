@@ -39,6 +39,7 @@ struct km_models {
     struct km_map *by_id; /* one-candidate groups */
     struct km_str *names;
     size_t nnames;
+    const struct km_breaker_settings *breaker;
 };
 
 struct km_models *km_models_free(struct km_models *m)
@@ -154,7 +155,11 @@ static int fill_group(struct km_models *m, struct km_model_group *g, struct km_e
         struct km_deployment *d = &m->deployments[i];
         if (km_str_eq(d->group, g->name))
             v[g->n++] = (struct km_candidate){
-                .weight = d->share, .order = d->order, .breaker = &d->breaker, .deployment = d
+                .weight = d->share,
+                .order = d->order,
+                .breaker = &d->breaker,
+                .settings = m->breaker,
+                .deployment = d,
             };
     }
     return 0;
@@ -205,7 +210,9 @@ static int index_ids(struct km_models *m, struct km_err *err)
             return km_fail(err, KM_E_NOMEM, "out of memory");
         if (km_map_get(m->by_id, d->id))
             d->id = km_arena_printf(&m->arena, "%.*s-%zu", KM_STR_ARG(d->id), i);
-        *c = (struct km_candidate){ .weight = 1, .breaker = &d->breaker, .deployment = d };
+        *c = (struct km_candidate){
+            .weight = 1, .breaker = &d->breaker, .settings = m->breaker, .deployment = d
+        };
         *g = (struct km_model_group){ .name = d->group, .v = c, .n = 1 };
         if (km_map_set(m->by_id, d->id, g, NULL) < 0)
             return km_fail(err, KM_E_NOMEM, "out of memory");
@@ -264,6 +271,19 @@ static int build_names(struct km_models *m, const struct km_config *config, stru
     return r < 0 ? r : add_aliases(m, llm->model_group_alias, err);
 }
 
+/* Asked for and not there yet: said, because calls will go elsewhere than its owner thinks. */
+static void check_strategy(const struct km_config *config, struct km_diags *diags)
+{
+    const struct km_router_settings *router = km_config_get(config, &km_router_settings_table);
+    const struct km_node *at =
+        km_node_path(km_config_root(config), "router_settings.routing_strategy");
+
+    if (router->strategy != 0)
+        km_diag_add(diags, KM_DIAG_WARNING, "W0303", at, NULL,
+                    "routing_strategy is not served yet: deployments are chosen as simple-shuffle "
+                    "does, by weight, rpm or tpm");
+}
+
 int km_models_new(const struct km_models_args *args, struct km_diags *diags,
                   struct km_models **ret_models, struct km_err *err)
 {
@@ -274,7 +294,9 @@ int km_models_new(const struct km_models_args *args, struct km_diags *diags,
 
     if (!m)
         return km_fail(err, KM_E_NOMEM, "out of memory");
+    m->breaker = args->breaker;
     km_arena_init(&m->arena, MODELS_BYTES, NULL);
+    check_strategy(args->config, diags);
     m->by_name = km_map_new_borrowed(MODELS_MAX);
     m->by_alias = km_map_new_borrowed(MODELS_MAX);
     m->by_id = km_map_new_borrowed(MODELS_MAX);

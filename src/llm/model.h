@@ -15,6 +15,9 @@
 #include "policy/price.h"
 #include "policy/router.h"
 
+/* No model writes more in one answer; keeps the arithmetic far from its end. */
+#define KM_LLM_TOKENS_MOST 100000000
+
 /* A default request parameter: added where the caller did not set it. */
 struct km_default_param {
     struct km_str name; /* plain ASCII, no escapes */
@@ -39,6 +42,8 @@ struct km_deployment {
     struct km_str mock_response;
     const struct km_default_param *defaults;
     size_t ndefaults;
+    int64_t default_output; /* what the defaults bound the output to, tokens; -1: nothing */
+    int64_t default_choices; /* how many answers the defaults ask for; at least 1 */
     struct km_str unavailable; /* why it cannot be called; empty: it can */
     struct km_breaker breaker;
     _Atomic bool no_stream_options; /* this base refused stream_options once */
@@ -60,6 +65,7 @@ struct km_models_args {
     const struct km_prices *prices;
     struct km_tls_client *tls, *tls_insecure;
     const struct km_proxy_env *proxies;
+    const struct km_breaker_settings *breaker; /* lives with config; NULL: the defaults */
 };
 
 /* Problems of entries are added to diags (an unusable entry is a warning and stays listed). */

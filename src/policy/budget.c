@@ -63,9 +63,10 @@ static int refuse_reserve(const struct km_budget *b, int64_t amount, struct km_e
     km_money_text(amount, wanted);
     return km_fail(err, KM_E_BUDGET,
                    "Budget has been exceeded! Current cost: %s, Max budget: %s. This call may cost "
-                   "up to %s and calls that are running hold %s: lower max_tokens, or try again "
-                   "when they have ended",
-                   spent, max, wanted, reserved);
+                   "up to %s%s%s: lower max_tokens%s",
+                   spent, max, wanted, b->reserved > 0 ? " and running calls hold " : "",
+                   b->reserved > 0 ? reserved : "",
+                   b->reserved > 0 ? ", or try again when they have ended" : "");
 }
 
 int km_budget_reserve(struct km_budget *b, int64_t amount, enum km_budget_mode mode,

@@ -64,6 +64,7 @@ struct km_admission {
     enum km_budget_mode mode;
     uint64_t now_ms;
     int64_t now_us;
+    int64_t default_max_parallel; /* for keys that name none; 0 and less: no limit */
 };
 
 /* What the response headers tell. */
@@ -102,7 +103,7 @@ struct km_key_settings {
     int64_t max_keys; /* 100,000 */
     int64_t budget_mode; /* enum km_budget_mode */
     bool allow_unpriced; /* on budgeted keys */
-    int64_t default_max_parallel; /* general_settings.max_parallel_requests; -1 */
+    int64_t default_max_parallel; /* of keys that name none; -1 */
 };
 extern const struct km_settings_table km_key_settings_table; /* kanmon_settings */
 

@@ -119,6 +119,8 @@ int km_permit_take(struct km_key *key, const struct km_admission *a, struct km_p
     bool rolled;
     int r;
 
+    if (limits.parallel < 0 && a->default_max_parallel > 0)
+        limits.parallel = a->default_max_parallel;
     pthread_mutex_lock(&live->lock);
     rolled = km_budget_roll(&live->budget, a->now_us);
     before = live->limit;

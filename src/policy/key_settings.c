@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* key_settings.c - what the configuration file may say about keys and their budgets.
  *
- * The rows stand in kanmon_settings; LiteLLM's own general_settings.max_parallel_requests is a
- * row of the gateway's table, which copies it here as the default of keys that name none.
+ * The rows stand in kanmon_settings.
  * budget_mode `reserve` is ours and the default; `litellm` is what LiteLLM does, where calls
  * that run at once may together spend more than the budget.
  */
@@ -39,7 +38,7 @@ static const struct km_setting rows[] = {
       .def = "-1",
       .min = -1,
       .max = 1000000,
-      .help = "Calls at once of a key that names no max_parallel_requests; -1: no limit." },
+      .help = "Calls at once of a key that names no max_parallel_requests; -1 or 0: no limit." },
     { 0 },
 };
 

@@ -111,6 +111,25 @@ static int build(const char *path, struct km_err *err)
     return r;
 }
 
+/* A name is on the disk only when its folder is. */
+static int sync_folder(const char *path, struct km_err *err)
+{
+    char dir[KM_PLACE_PATH];
+    size_t n = km_str_rchr(km_str_c(path), '/');
+    int fd, r = 0;
+
+    if (n == strlen(path))
+        (void)snprintf(dir, sizeof dir, ".");
+    else
+        (void)snprintf(dir, sizeof dir, "%.*s", n ? (int)n : 1, path);
+    fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 || fsync(fd) != 0)
+        r = km_fail_errno(err, errno, "cannot make '%s' durable", path);
+    if (fd >= 0)
+        (void)close(fd);
+    return r;
+}
+
 static int create(const struct km_place *p, struct km_err *err)
 {
     char fresh[KM_PLACE_PATH];
@@ -123,7 +142,7 @@ static int create(const struct km_place *p, struct km_err *err)
     if (r == 0 && link(fresh, p->path) != 0)
         r = km_fail_errno(err, errno, "cannot make the store '%s'", p->path);
     (void)unlink(fresh);
-    return r;
+    return r == 0 ? sync_folder(p->path, err) : r;
 }
 
 static int check_kind(const struct km_place *p, struct km_err *err)

@@ -98,7 +98,7 @@ typedef void km_key_row_fn(void *ctx, const struct km_key_row *row);
 int km_store_keys(struct km_store *store, km_key_row_fn *each, void *ctx,
                   struct km_err *err) KM_MUST_USE;
 
-/* --- operations: queued, answered on the asking loop --- */
+/* --- operations: queued, answered on the asking loop; the mailbox must live until then --- */
 
 /* Every change of management state carries its audit record, committed with it. */
 struct km_audit {

@@ -28,10 +28,6 @@ def incomplete(row):
     return row.get("incomplete") is True
 
 
-def rows_by_name(gateway):
-    return gateway.spend_logs()
-
-
 def name_of(row):
     for member in ("model_group", "model"):
         name = str(row.get(member) or "")
@@ -57,7 +53,7 @@ def test_kill_9_loses_and_doubles_nothing(new_gateway, upstream, accounting, lon
             calls.append(call)
         gateway.start()
     assert len(calls) > 20 * kills, f"seed {seed}"
-    rows = rows_by_name(gateway)
+    rows = gateway.spend_logs()
     count = Counter(filter(None, map(name_of, rows)))
     twice = [name for name, times in count.items() if times > 1]
     assert not twice, f"seed {seed}: twice: {twice[:5]}"

@@ -122,7 +122,7 @@ def test_spend_is_what_the_mock_counted(gateway, upstream):
     served = [r for r in upstream.seen() if r.status == 200]
     assert len(served) == 7
     spent(gateway, key, 7 * PRICE)
-    rows = gateway.spend_logs(f"?api_key={sha(key)}")
+    rows = gateway.spend_logs(api_key=sha(key))
     good = [r for r in rows if r["spend"] > 0]
     assert len(good) == 7, rows
     assert sum(r["prompt_tokens"] for r in good) == 70

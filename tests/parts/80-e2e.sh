@@ -1,9 +1,9 @@
 # shellcheck shell=bash
-# about: the real binary with the OpenAI SDKs, hostile HTTP, kill -9, reload, restart
+# about: the real binary, sanitized, with the OpenAI SDKs, hostile HTTP, kill -9, reload, restart
 # inputs: src/app/CMakeLists.txt tests/e2e/run
 part_short() {
-    km_build dev
-    tests/e2e/run --binary build/dev/kanmon
+    km_build asan kanmon
+    tests/e2e/run --binary build/asan/kanmon
 }
 part_long() {
     km_build release

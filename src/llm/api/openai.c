@@ -20,7 +20,6 @@ const struct km_llm_api km_api_completion = { "/completions", "atext_completion"
                                               false };
 const struct km_llm_api km_api_embedding = { "/embeddings", "aembedding", "input", false, false };
 
-#define MAX_TOKENS_MOST 100000000 /* no model writes more; keeps the arithmetic far from its end */
 #define CHOICES_MOST 128 /* OpenAI's own bound */
 
 /* In the order of enum km_member.  The tail is what LiteLLM takes out before the upstream. */
@@ -179,11 +178,13 @@ static int read_own(struct km_llm_request *r, struct km_arena *arena, struct km_
 
 static int read_bounds(struct km_llm_request *r, struct km_err *err)
 {
-    int64_t best_of = 1;
-    int e = read_count(r, KM_M_MAX_TOKENS, 0, MAX_TOKENS_MOST, &r->max_tokens, err);
+    int64_t best_of = 1, older = -1;
+    int e = read_count(r, KM_M_MAX_TOKENS, 0, KM_LLM_TOKENS_MOST, &older, err);
 
     if (e == 0)
-        e = read_count(r, KM_M_MAX_COMPLETION_TOKENS, 0, MAX_TOKENS_MOST, &r->max_tokens, err);
+        e = read_count(r, KM_M_MAX_COMPLETION_TOKENS, 0, KM_LLM_TOKENS_MOST, &r->max_tokens, err);
+    if (older > r->max_tokens)
+        r->max_tokens = older; /* which of the two an upstream heeds is its own affair */
     if (e == 0)
         e = read_count(r, KM_M_N, 1, CHOICES_MOST, &r->choices, err);
     if (e == 0 && r->api == &km_api_completion)
@@ -278,10 +279,17 @@ static int edit_stream_options(const struct km_llm_request *r, struct km_json_ed
     return rc;
 }
 
-/* The deployment's own parameters, where the caller did not set them. */
-static int add_defaults(const struct km_llm_request *r, const struct km_deployment *d,
+static bool bounds_output(struct km_str name)
+{
+    return km_str_eq(name, members[KM_M_MAX_TOKENS]) ||
+           km_str_eq(name, members[KM_M_MAX_COMPLETION_TOKENS]);
+}
+
+/* The deployment's own parameters, where neither the caller nor its budget set them. */
+static int add_defaults(const struct km_llm_request *r, const struct km_llm_body_args *args,
                         struct km_json_edits *e, struct km_arena *arena, struct km_err *err)
 {
+    const struct km_deployment *d = args->deployment;
     struct km_json_span spans[64];
     struct km_str names[64];
     int rc;
@@ -292,7 +300,8 @@ static int add_defaults(const struct km_llm_request *r, const struct km_deployme
         names[i] = d->defaults[i].name;
     rc = km_json_spans(r->body, names, d->ndefaults, spans, NULL, err);
     for (size_t i = 0; rc == 0 && i < d->ndefaults; i++)
-        if (spans[i].type == KM_JSON_ABSENT)
+        if (spans[i].type == KM_JSON_ABSENT && !(bounds_output(names[i]) && r->max_tokens >= 0) &&
+            !(bounds_output(names[i]) && args->max_tokens >= 0))
             km_json_add(e, arena, names[i], d->defaults[i].json);
     return rc;
 }
@@ -300,12 +309,15 @@ static int add_defaults(const struct km_llm_request *r, const struct km_deployme
 static void bound_output(const struct km_llm_request *r, const struct km_llm_body_args *args,
                          struct km_json_edits *e, struct km_arena *arena)
 {
-    enum km_member m = present(r, KM_M_MAX_TOKENS) ? KM_M_MAX_TOKENS : KM_M_MAX_COMPLETION_TOKENS;
     struct km_str value = km_arena_printf(arena, "%lld", (long long)args->max_tokens);
+    bool there = false;
 
-    if (r->spans[m].type != KM_JSON_ABSENT)
-        km_json_replace(e, &r->spans[m], value);
-    else
+    for (enum km_member m = KM_M_MAX_TOKENS; m <= KM_M_MAX_COMPLETION_TOKENS; m++)
+        if (r->spans[m].type != KM_JSON_ABSENT) { /* a null bounds nothing */
+            km_json_replace(e, &r->spans[m], value);
+            there = true;
+        }
+    if (!there)
         km_json_add(e, arena,
                     r->api->chat ? km_str_c(args->deployment->provider->max_tokens)
                                  : KM_STR("max_tokens"),
@@ -336,7 +348,7 @@ int km_llm_request_body(const struct km_llm_request *r, const struct km_llm_body
     if (args->max_tokens >= 0)
         bound_output(r, args, &e, arena);
     if (rc == 0)
-        rc = add_defaults(r, args->deployment, &e, arena, err);
+        rc = add_defaults(r, args, &e, arena, err);
     return rc == 0 ? km_json_parts(&e, arena, ret_parts, ret_n, err) : rc;
 }
 

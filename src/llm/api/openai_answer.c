@@ -21,11 +21,15 @@ static const struct km_str answer_members[A_COUNT] = {
     { "error", 5 },
 };
 
+#define COUNT_MOST INT64_C(1000000000000) /* tokens; sums of counts stay far from overflow */
+
 static int64_t count_of(const struct km_json *object, const char *name)
 {
     int64_t n = 0;
 
-    return km_json_i64(km_json_get(object, name), &n) && n > 0 ? n : 0;
+    if (!km_json_i64(km_json_get(object, name), &n) || n <= 0)
+        return 0;
+    return n < COUNT_MOST ? n : COUNT_MOST;
 }
 
 /* {"prompt_tokens", "completion_tokens", "prompt_tokens_details":{"cached_tokens"}} */

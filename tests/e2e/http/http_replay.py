@@ -20,7 +20,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-QUIET = 1.5  # seconds without a byte after which an answer counts as over
+QUIET = 2.5  # seconds without a byte after which an answer counts as over
 
 
 def connect(args):
@@ -55,6 +55,8 @@ def run(line, args):
     began, got, closed = time.monotonic(), b"", False
     sender = threading.Thread(target=send, args=(link, case, raw, args), daemon=True)
     sender.start()
+    if args.tls:
+        sender.join()  # one thread at a time may use a TLS connection
     try:
         while True:
             try:

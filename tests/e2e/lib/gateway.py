@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import time
+import urllib.parse
 
 from ports import free_port
 
@@ -150,6 +151,17 @@ class Gateway:
             self.process.kill()
             self.process.wait()
             raise AssertionError("kanmon did not end on SIGTERM")
+        self.check_end()
+
+    def check_end(self):
+        """It ended well: status 0, and no sanitizer had a word."""
+        said = self.log.read_text()
+        found = re.search(r"^.*(Sanitizer|runtime error).*$", said, re.M)
+        report = [line for line in said[found.start():].splitlines()
+                  if not line.startswith("20")] if found else []  # less the log's own lines
+        assert not found, "\n".join(report[:60])
+        assert self.process.returncode == 0, (
+            f"kanmon ended with {self.process.returncode}:\n{said[-4000:]}")
 
     def kill(self):
         self.process.kill()
@@ -192,11 +204,17 @@ class Gateway:
         assert answer.status == 200, answer
         return answer.json()["info"]
 
-    def spend_logs(self, query=""):
-        answer = self.call("GET", f"/spend/logs{query}")
-        assert answer.status == 200, answer
-        rows = answer.json()
-        return rows if isinstance(rows, list) else rows["data"]
+    def spend_logs(self, **query):
+        """All rows, page by page."""
+        rows, size = [], 5000
+        while True:
+            text = urllib.parse.urlencode({**query, "limit": size, "offset": len(rows)})
+            answer = self.call("GET", f"/spend/logs?{text}")
+            assert answer.status == 200, answer
+            page = answer.json()
+            rows += page
+            if len(page) < size:
+                return rows
 
 
 def raw(port, data, timeout=5, half_close=False):

@@ -27,6 +27,8 @@ path), so that a thousand calls in flight need no shared script:
     stream-refuses-N    status N naming stream_options when it is present
     stream-forever      an event each 10 ms until the client is gone
     stream-slow-MS      the first event late
+    closing             a good answer without a word about closing, then FIN
+    raw-NAME            the bytes of RAW[NAME], then FIN: answers no server should give
     stream-crlf, stream-comments, stream-many-N, stream-wide-N (N events of 16 KB)
 
 Run alone: `upstream.py [--port N]` prints `PORT n`; GET /_ctl/requests and
@@ -49,6 +51,49 @@ from urllib.parse import parse_qs, urlsplit
 CREATED = 1700000000
 WORDS = ["Hel", "lo", " from", " the", " mock"]
 PROMPT_TOKENS, COMPLETION_TOKENS = 10, 5
+
+
+def _whole(body, head=b"", first=b"HTTP/1.1 200 OK"):
+    return (first + b"\r\ncontent-type: application/json\r\n" + head
+            + b"content-length: %d\r\n\r\n" % len(body) + body)
+
+
+_OK = (b'{"id":"x","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,'
+       b'"message":{"role":"assistant","content":"raw"},"finish_reason":"stop"}],'
+       b'"usage":{"prompt_tokens":1,"completion_tokens":1,"total_tokens":2}}')
+_JSON = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
+
+# name: (may it be taken for a good answer?, the bytes)
+RAW = {
+    "hints": (True, b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n" + _whole(_OK)),
+    "continue": (True, b"HTTP/1.1 100 Continue\r\n\r\n" + _whole(_OK)),
+    "until-close": (True, _JSON + b"\r\n" + _OK),
+    "chunked": (True, _JSON + b"transfer-encoding: chunked\r\n\r\n5;a=b\r\n" + _OK[:5]
+                + b"\r\n%x\r\n" % len(_OK[5:]) + _OK[5:] + b"\r\n0\r\nx-trailer: 1\r\n\r\n"),
+    "trailing-bytes": (True, _whole(_OK) + b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"),
+    "http-1.0": (True, _whole(_OK, first=b"HTTP/1.0 200 OK")),
+    "endless-hints": (False, b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n" * 20000),
+    "te-and-cl": (False, _JSON + b"transfer-encoding: chunked\r\ncontent-length: 5\r\n\r\n"
+                  b"0\r\n\r\n"),
+    "two-lengths": (False, _JSON + b"content-length: 5\r\ncontent-length: 6\r\n\r\nhello"),
+    "bad-chunk": (False, _JSON + b"transfer-encoding: chunked\r\n\r\nzz\r\nhello\r\n"),
+    "huge-chunk": (False, _JSON + b"transfer-encoding: chunked\r\n\r\nffffffffffffffff\r\nx"),
+    "negative-length": (False, _JSON + b"content-length: -1\r\n\r\n"),
+    "no-http": (False, b"SSH-2.0-OpenSSH_9.2p1\r\n"),
+    "nul-header": (False, b"HTTP/1.1 200 OK\r\nx: a\0b\r\ncontent-length: 2\r\n\r\n{}"),
+    "long-header": (False, b"HTTP/1.1 200 OK\r\nx: " + b"a" * 2000000 + b"\r\n\r\n"),
+    "many-headers": (False, b"HTTP/1.1 200 OK\r\n" + b"x: a\r\n" * 50000 + b"\r\n"),
+    "status-99": (False, b"HTTP/1.1 99 Odd\r\ncontent-length: 0\r\n\r\n"),
+    "switching": (False, b"HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\n\r\n"),
+    "redirect": (False, b"HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\n"
+                 b"content-length: 0\r\n\r\n"),
+    "no-content": (False, b"HTTP/1.1 204 No Content\r\n\r\n"),
+    "empty-json": (False, _whole(b"")),
+    "not-json": (False, _whole(b"<html>hello</html>")),
+    "deep-json": (False, _whole(b"[" * 100000 + b"]" * 100000)),
+    "array": (False, _whole(b"[1,2,3]")),
+    "nothing": (False, b""),
+}
 
 
 class Record:
@@ -122,6 +167,7 @@ class Upstream:
         self.open_connections = 0
         self.flaky = collections.Counter()
         self.changed = threading.Condition()
+        self.context = None            # of TLS, set before start()
         self.gate = None               # `gate-...` models wait until open_gate()
         self._loop = None
         self._thread = None
@@ -159,7 +205,7 @@ class Upstream:
     async def listen(self):
         self.gate = asyncio.Event()
         self._server = await asyncio.start_server(
-            self._client, self.host, self.port, limit=1 << 20, backlog=4096)
+            self._client, self.host, self.port, limit=1 << 20, backlog=4096, ssl=self.context)
         self.port = self._server.sockets[0].getsockname()[1]
 
     @property
@@ -324,6 +370,11 @@ class Upstream:
             record.outcome = "broken"
             self._abort(writer)
             return False
+        if name.startswith("raw-"):
+            record.status, record.outcome = 200, "broken"
+            writer.write(RAW[name[4:]][1])
+            await writer.drain()
+            return False
         if name == "close":
             record.outcome = "broken"
             return False
@@ -353,7 +404,8 @@ class Upstream:
             return await self._embeddings(request, record, writer)
         if request.get("stream") is True:
             return await self._stream(name, request, record, reader, writer)
-        return await self._complete(name, request, path, record, writer)
+        keep = await self._complete(name, request, path, record, writer)
+        return keep and not name.startswith("closing")
 
     async def _echo(self, record, writer):
         record.status = 200

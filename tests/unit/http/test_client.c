@@ -256,6 +256,84 @@ static void nobody_listening_is_a_connect_failure(void **state)
     upstream_done(&u);
 }
 
+/* One connection at most, one request may wait: the third is refused, and not at once. */
+struct third {
+    struct upstream *u;
+    size_t done;
+    char text[256];
+};
+
+static void third_head(void *ctx, const struct km_response *r)
+{
+    (void)ctx;
+    (void)r;
+}
+
+static void third_body(void *ctx, const char *p, size_t n)
+{
+    (void)ctx;
+    (void)p;
+    (void)n;
+}
+
+static void third_done(void *ctx, const struct km_http_result *r)
+{
+    struct third *t = ctx;
+    size_t n = strlen(t->text);
+
+    snprintf(t->text + n, sizeof t->text - n, "%s%s ", r->err ? km_err_name(r->err->code) : "ok",
+             r->connect_failed ? "/connect" : "");
+    if (++t->done == 3)
+        km_loop_stop(t->u->loop);
+}
+
+static const struct km_http_events third_events = { third_head, third_body, third_done };
+
+static void start_three(void *ctx)
+{
+    struct third *t = ctx;
+
+    for (int i = 0; i < 3; i++)
+        assert_non_null(km_http_send(t->u->client, &t->u->request, &third_events, t));
+    assert_int_equal(t->done, 0);
+}
+
+static void script_two(struct upstream *u)
+{
+    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(1 << 20);
+    int fd = take(u);
+
+    for (int i = 0; i < 2; i++) {
+        CHECK(u, read_request(fd, &b));
+        say(fd, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    }
+    close(fd);
+}
+
+static void requests_over_the_queue_are_refused_and_the_others_wait(void **state)
+{
+    struct km_pool_settings set = pool_settings();
+    struct km_deferred start;
+    struct upstream u;
+    struct third t = { .u = &u };
+
+    (void)state;
+    upstream_init(&u);
+    set.max_per_origin = 1;
+    set.max_waiting = 2;
+    km_pool_configure(u.pool, &set);
+    km_deferred_init(&start, u.loop, start_three, &t);
+    km_deferred_queue(&start);
+    u.script = script_two;
+    pthread_create(&u.thread, NULL, upstream_thread, &u);
+    km_loop_run(u.loop);
+    pthread_join(u.thread, NULL);
+    assert_string_equal(t.text, "OVERLOADED/connect ok ok ");
+    u.calls = 0; /* only takes everything down */
+    upstream_run(&u, NULL);
+    upstream_done(&u);
+}
+
 /* --- time --- */
 
 static void script_silent(struct upstream *u)
@@ -425,6 +503,7 @@ int main(void)
         cmocka_unit_test(a_post_that_was_read_is_not_sent_again),
         cmocka_unit_test(a_request_on_a_fresh_connection_is_never_sent_again),
         cmocka_unit_test(nobody_listening_is_a_connect_failure),
+        cmocka_unit_test(requests_over_the_queue_are_refused_and_the_others_wait),
         cmocka_unit_test(silence_before_and_inside_a_response_is_timed_out),
         cmocka_unit_test(large_bodies_pass_both_ways_and_a_pause_holds_them),
         cmocka_unit_test(a_cancelled_call_closes_its_connection_and_says_nothing),

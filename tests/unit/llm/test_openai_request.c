@@ -164,6 +164,41 @@ static void a_budgets_bound_is_set_under_the_name_in_use(void **state)
                         "{\"model\":\"gpt-4o\",\"messages\":[],\"max_completion_tokens\":99}");
 }
 
+/* With a bound of 99 from a budget. */
+static void expect_bounded(struct fixture *f, const char *from, const char *to)
+{
+    struct km_llm_body_args args = { .deployment = &f->d, .max_tokens = 99 };
+    struct km_str *parts;
+    size_t n;
+
+    assert_int_equal(parse(f, from), 0);
+    assert_int_equal(km_llm_request_body(&f->r, &args, &f->arena, &parts, &n, &f->err), 0);
+    assert_string_equal(km_arena_cstr(&f->arena, km_arena_cat(&f->arena, parts, n)), to);
+}
+
+static void a_budgets_bound_stands_where_a_null_stood_and_instead_of_defaults(void **state)
+{
+    struct fixture *f = *state;
+    static const struct km_default_param defaults[] = { { { "max_tokens", 10 }, { "5000", 4 } } };
+
+    expect_bounded(f, "{\"model\":\"gpt-4o\",\"max_tokens\":null,\"messages\":[]}",
+                   "{\"model\":\"gpt-4o\",\"max_tokens\":99,\"messages\":[]}");
+    f->d.defaults = defaults;
+    f->d.ndefaults = 1;
+    expect_bounded(f, "{\"model\":\"gpt-4o\",\"messages\":[]}",
+                   "{\"model\":\"gpt-4o\",\"messages\":[],\"max_completion_tokens\":99}");
+}
+
+static void of_two_bounds_the_larger_counts(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_int_equal(parse(f, "{\"model\":\"m\",\"messages\":[],\"max_tokens\":5000,"
+                              "\"max_completion_tokens\":1}"),
+                     0);
+    assert_int_equal(f->r.max_tokens, 5000);
+}
+
 static void a_wildcard_gives_the_upstream_its_part(void **state)
 {
     struct fixture *f = *state;
@@ -230,6 +265,8 @@ int main(void)
         T(stream_options_go_when_there_is_no_stream),
         T(defaults_of_the_deployment_fill_what_is_absent),
         T(a_budgets_bound_is_set_under_the_name_in_use),
+        T(a_budgets_bound_stands_where_a_null_stood_and_instead_of_defaults),
+        T(of_two_bounds_the_larger_counts),
         T(a_wildcard_gives_the_upstream_its_part),
         T(a_member_that_occurs_twice_is_refused_even_escaped),
         T(wrong_types_and_bounds_name_the_member),

@@ -38,8 +38,13 @@ static void the_text_is_litellms(void **state)
     assert_string_equal(err.text, "Budget has been exceeded! Current cost: 1.0025, Max budget: 1");
     b.spent = USD / 2;
     assert_int_equal(km_budget_reserve(&b, USD, KM_BUDGET_RESERVE, &err), KM_E_BUDGET);
-    assert_non_null(
-        strstr(err.text, "Current cost: 0.5, Max budget: 1. This call may cost up to 1 "));
+    assert_string_equal(err.text, "Budget has been exceeded! Current cost: 0.5, Max budget: 1. "
+                                  "This call may cost up to 1: lower max_tokens");
+    b.reserved = USD / 4;
+    assert_int_equal(km_budget_reserve(&b, USD / 2, KM_BUDGET_RESERVE, &err), KM_E_BUDGET);
+    assert_string_equal(err.text, "Budget has been exceeded! Current cost: 0.5, Max budget: 1. "
+                                  "This call may cost up to 0.5 and running calls hold 0.25: "
+                                  "lower max_tokens, or try again when they have ended");
 }
 
 static void litellm_mode_asks_only_what_is_spent(void **state)

@@ -213,6 +213,26 @@ static void a_refusal_takes_nothing_at_all(void **state)
     km_keys_free(keys);
 }
 
+static void a_key_that_names_no_parallelism_has_the_default(void **state)
+{
+    struct km_key_row row = row_of(1);
+    struct km_admission a = ten_cents;
+    struct km_permit first = { 0 }, second = { 0 };
+    struct km_key *k;
+    struct km_keys *keys = keys_with(&row, &k);
+
+    (void)state;
+    a.default_max_parallel = 1;
+    assert_int_equal(km_permit_take(k, &a, &first, NULL, NULL, NULL), 0);
+    assert_int_equal(km_permit_take(k, &a, &second, NULL, NULL, NULL), KM_E_RATE_LIMITED);
+    a.default_max_parallel = -1;
+    assert_int_equal(km_permit_take(k, &a, &second, NULL, NULL, NULL), 0);
+    km_permit_settle(&first, 0, 0, 1000);
+    km_permit_settle(&second, 0, 0, 1000);
+    km_key_unref(k);
+    km_keys_free(keys);
+}
+
 static void an_update_with_an_old_window_does_not_turn_it_again(void **state)
 {
     struct km_key_row row = row_of(1);
@@ -339,6 +359,7 @@ int main(void)
         cmocka_unit_test(blocked_and_expired_keys_say_so_in_litellms_words),
         cmocka_unit_test(a_permit_is_given_back_exactly_once),
         cmocka_unit_test(a_refusal_takes_nothing_at_all),
+        cmocka_unit_test(a_key_that_names_no_parallelism_has_the_default),
         cmocka_unit_test(an_update_with_an_old_window_does_not_turn_it_again),
         cmocka_unit_test(the_live_part_survives_a_hand_over),
         cmocka_unit_test(what_a_lost_process_held_becomes_spend),

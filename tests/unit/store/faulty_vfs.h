@@ -2,17 +2,23 @@
 /* faulty_vfs.h - SQLite's file layer with a switch: writes and syncs fail as told.
  *
  * It stands in front of the default layer and hands everything on; it only knows how to say no.
- * The number of writes and syncs is counted, so that a test can fail each of them in turn. */
+ * The number of writes and syncs is counted, so that a test can fail each of them in turn.
+ * A sync of a file in the folder faulty.keep also copies it to `<name>.synced`: what would be left
+ * of it
+ * if the power went off before the next one. */
 #ifndef KM_TEST_STORE_FAULTY_VFS_H
 #define KM_TEST_STORE_FAULTY_VFS_H
 
 #include <sqlite3.h>
 #include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 struct faulty_file {
     sqlite3_file base;
     sqlite3_file *real;
+    const char *name; /* lives as long as the file */
 };
 
 struct faulty {
@@ -23,6 +29,7 @@ struct faulty {
     _Atomic int fail_from; /* they fail from this call on; 0: none */
     _Atomic int fail_until; /* and work again after this one; 0: never */
     _Atomic int code; /* SQLITE_FULL, SQLITE_IOERR_FSYNC, ... */
+    char keep[72]; /* folder whose files are kept as synced; set before they open */
 };
 
 static struct faulty faulty;
@@ -64,11 +71,38 @@ static int f_truncate(sqlite3_file *f, sqlite3_int64 n)
     return r ? r : real_of(f)->pMethods->xTruncate(real_of(f), n);
 }
 
+/* false: it could not be copied. */
+static inline bool faulty_copy(const char *from, const char *to)
+{
+    FILE *in = fopen(from, "rb"), *out = fopen(to, "wb");
+    char block[8192];
+    size_t n;
+    bool ok = in && out;
+
+    while (ok && (n = fread(block, 1, sizeof block, in)) > 0)
+        ok = fwrite(block, 1, n, out) == n;
+    if (in)
+        (void)fclose(in);
+    if (out)
+        ok = fclose(out) == 0 && ok;
+    return ok;
+}
+
 static int f_sync(sqlite3_file *f, int flags)
 {
+    const char *name = ((struct faulty_file *)(void *)f)->name;
+    char kept[512];
     int r = faulty_step();
 
-    return r ? r : real_of(f)->pMethods->xSync(real_of(f), flags);
+    if (r == SQLITE_OK)
+        r = real_of(f)->pMethods->xSync(real_of(f), flags);
+    if (r == SQLITE_OK && name && faulty.keep[0] &&
+        strncmp(name, faulty.keep, strlen(faulty.keep)) == 0) {
+        (void)snprintf(kept, sizeof kept, "%s.synced", name);
+        if (!faulty_copy(name, kept))
+            r = SQLITE_IOERR_FSYNC;
+    }
+    return r;
 }
 
 static int f_size(sqlite3_file *f, sqlite3_int64 *n)
@@ -135,6 +169,7 @@ static int faulty_open(sqlite3_vfs *vfs, sqlite3_filename name, sqlite3_file *fi
     (void)vfs;
     f->real = (sqlite3_file *)(void *)(f + 1);
     f->base.pMethods = NULL;
+    f->name = name;
     r = faulty.real->xOpen(faulty.real, name, f->real, flags, out_flags);
     if (f->real->pMethods)
         f->base.pMethods = &faulty.methods;
@@ -172,7 +207,7 @@ static void faulty_install(void)
 }
 
 /* Calls from..until (counted from now, from 1) fail with code; until 0: all that follow. */
-static void faulty_fail(int from, int until, int code)
+static inline void faulty_fail(int from, int until, int code)
 {
     int now = atomic_load(&faulty.calls);
 
@@ -181,7 +216,7 @@ static void faulty_fail(int from, int until, int code)
     atomic_store(&faulty.fail_from, now + from);
 }
 
-static void faulty_heal(void)
+static inline void faulty_heal(void)
 {
     atomic_store(&faulty.fail_from, 0);
 }

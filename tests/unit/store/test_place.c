@@ -160,6 +160,73 @@ static void a_truncated_store_is_named_and_kept(void **state)
     place_done(&p);
 }
 
+static size_t read_whole(const char *path, char *out, size_t most)
+{
+    FILE *f = fopen(path, "rb");
+    size_t n;
+
+    assert_non_null(f);
+    n = fread(out, 1, most, f);
+    assert_int_equal(fclose(f), 0);
+    assert_in_range(n, 4096, most - 1);
+    return n;
+}
+
+static void on_any_key(void *ctx, const struct km_key_row *row)
+{
+    *(size_t *)ctx += row->name.n;
+}
+
+/* Whatever byte is wrong: the store opens and answers, or an error names the file.  Never a
+ * crash, never another file in its place. */
+static void a_flipped_byte_anywhere_never_crashes(void **state)
+{
+    static char whole[1 << 20];
+    struct place p;
+    int refused = 0;
+    size_t n;
+
+    (void)state;
+    place_init(&p);
+    place_open(&p);
+    for (uint8_t i = 0; i < 40; i++) {
+        struct km_ledger_entry e = entry(&p, i, 1);
+        struct km_key_row row = key_row(i);
+
+        put_key(&p, &row, true);
+        assert_int_equal(answer(&p), 0);
+        settle(&p, &e);
+        e = entry(&p, i, 1);
+        intend(&p, &e);
+    }
+    place_close(&p);
+    n = read_whole(p.db, whole, sizeof whole);
+    for (size_t at = 0; at < n; at += at < 256 ? 1 : 509) {
+        struct km_err err = { 0 };
+        struct km_spend_query q = { 0 };
+        size_t seen = 0;
+
+        whole[at] ^= (char)0xff;
+        write_file(p.db, whole, n);
+        whole[at] ^= (char)0xff;
+        if (place_try_open(&p, true, &err) < 0) {
+            refused++;
+            if (!strstr(err.text, p.db))
+                fail_msg("byte %zu: the text does not name the file: %s", at, err.text);
+        } else {
+            (void)!km_store_keys(p.store, on_any_key, &seen, NULL);
+            km_store_spend_logs(p.store, p.reply, &q, on_json, &p);
+            answer(&p);
+            km_store_audit(p.store, p.reply, &(struct km_audit){ 0 }, on_done, &p);
+            answer(&p);
+            p.store = km_store_close(p.store);
+        }
+        assert_int_equal(access(p.db, F_OK), 0);
+    }
+    assert_true(refused > 10);
+    place_done(&p);
+}
+
 static void a_store_gone_from_beside_its_log_is_not_made_anew(void **state)
 {
     struct place p;
@@ -238,6 +305,7 @@ int main(void)
         cmocka_unit_test(a_file_that_is_no_store_is_named_and_kept),
         cmocka_unit_test(a_database_of_another_program_is_named_and_kept),
         cmocka_unit_test(a_truncated_store_is_named_and_kept),
+        cmocka_unit_test(a_flipped_byte_anywhere_never_crashes),
         cmocka_unit_test(a_store_gone_from_beside_its_log_is_not_made_anew),
         cmocka_unit_test(a_newer_store_is_refused_untouched_and_one_that_only_grew_is_not),
         cmocka_unit_test(a_half_made_store_of_a_crash_is_cleared_away),

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* key_inside.h - private to admin/: the routes of keys, file by file. */
+#ifndef KM_ADMIN_KEY_INSIDE_H
+#define KM_ADMIN_KEY_INSIDE_H
+
+#include "admin/admin.h"
+
+/* KM_E_NOT_FOUND in LiteLLM's words. */
+int km_key_unknown(struct km_err *err);
+/* The hash as hexadecimal text, in the request's arena: what the audit log names. */
+struct km_str km_key_target(struct km_admin *a, const uint8_t hash[32]);
+
+/* key_view.c: GET /key/info and /key/list. */
+int km_keys_info(struct km_admin *a, struct km_err *err);
+int km_keys_list(struct km_admin *a, struct km_err *err);
+
+/* key_remove.c: POST /key/delete. */
+int km_keys_remove(struct km_admin *a, struct km_err *err);
+
+#endif

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* key_view.c - looking at virtual keys: one, or a page of them.
+ *
+ * Everything comes from the table in memory, whose spend is the live one; the store is not
+ * asked.  A key may look at itself; all others are the administrator's.
+ */
+#include <stdlib.h>
+
+#include "admin/key_fields.h"
+#include "admin/key_inside.h"
+#include "base/encode.h"
+
+#define ANSWER_BYTES (64 * 1024 * 1024)
+
+int km_key_unknown(struct km_err *err)
+{
+    return km_fail_param(err, KM_E_NOT_FOUND, "key", "Key not found.");
+}
+
+struct km_str km_key_target(struct km_admin *a, const uint8_t hash[32])
+{
+    char hex[65];
+
+    km_hex(hex, hash, 32);
+    return km_arena_str(&a->arena, km_str(hex, 64));
+}
+
+int km_keys_info(struct km_admin *a, struct km_err *err)
+{
+    struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(1024 * 1024);
+    struct km_principal *who = &a->v->who;
+    struct km_str text = KM_STR_NONE;
+    struct km_key *key = NULL;
+    uint8_t hash[32];
+
+    if (km_admin_query(a, "key", &text) && text.n) {
+        if (km_admin_key_hash(text, hash, err) < 0)
+            return KM_E_INVALID;
+        key = km_keys_find(a->v->w->gw->keys, hash);
+    } else if (who->key) {
+        key = km_key_ref(who->key);
+        text = km_key_target(a, key->row.hash);
+    }
+    if (!key)
+        return km_key_unknown(err);
+    if (!who->admin && (!who->key || memcmp(who->key->row.hash, key->row.hash, 32) != 0)) {
+        km_key_unref(key);
+        return km_fail(err, KM_E_FORBIDDEN, "A key may look at itself only.");
+    }
+    km_buf_str(&out, KM_STR("{\"key\":"));
+    km_buf_json(&out, text);
+    km_buf_str(&out, KM_STR(",\"info\":"));
+    km_key_fields_write(&key->row, km_key_spend(key), KM_STR_NONE, &out);
+    km_buf_byte(&out, '}');
+    km_key_unref(key);
+    km_admin_json(a, 200, km_buf_view(&out));
+    return 0;
+}
+
+static int newest_first(const void *x, const void *y)
+{
+    const struct km_key *a = *(struct km_key *const *)x, *b = *(struct km_key *const *)y;
+
+    if (a->row.created_us != b->row.created_us)
+        return a->row.created_us < b->row.created_us ? 1 : -1;
+    return memcmp(a->row.hash, b->row.hash, 32);
+}
+
+static bool wanted(struct km_admin *a, const struct km_key *key)
+{
+    struct km_str v;
+
+    return !(km_admin_query(a, "key_alias", &v) && v.n && !km_str_eq(v, key->row.alias)) &&
+           !(km_admin_query(a, "user_id", &v) && v.n && !km_str_eq(v, key->row.user_id)) &&
+           !(km_admin_query(a, "team_id", &v) && v.n && !km_str_eq(v, key->row.team_id));
+}
+
+static uint64_t number_of(struct km_admin *a, const char *name, uint64_t otherwise, uint64_t most)
+{
+    struct km_str text;
+    uint64_t n;
+
+    if (!km_admin_query(a, name, &text) || km_str_u64(text, &n) < 0 || n == 0)
+        return otherwise;
+    return n > most ? most : n;
+}
+
+static void list_page(struct km_admin *a, struct km_key **keys, size_t n, struct km_buf *out)
+{
+    uint64_t page = number_of(a, "page", 1, UINT32_MAX), size = number_of(a, "size", 10, 1000);
+    struct km_str full = KM_STR_NONE;
+    bool objects =
+        km_admin_query(a, "return_full_object", &full) && km_str_ieq(full, KM_STR("true"));
+    uint64_t from = (page - 1) * size;
+    char hex[65];
+
+    km_buf_str(out, KM_STR("{\"keys\":["));
+    for (uint64_t i = from; i < n && i < from + size; i++) {
+        if (i > from)
+            km_buf_byte(out, ',');
+        if (objects) {
+            km_key_fields_write(&keys[i]->row, km_key_spend(keys[i]), KM_STR_NONE, out);
+            continue;
+        }
+        km_hex(hex, keys[i]->row.hash, 32);
+        km_buf_printf(out, "\"%s\"", hex);
+    }
+    km_buf_printf(out, "],\"total_count\":%zu,\"current_page\":%llu,\"total_pages\":%llu}", n,
+                  (unsigned long long)page, (unsigned long long)((n + size - 1) / size));
+}
+
+int km_keys_list(struct km_admin *a, struct km_err *err)
+{
+    struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(ANSWER_BYTES);
+    size_t n, kept = 0;
+    struct km_key **keys = km_keys_all(a->v->w->gw->keys, &n);
+
+    (void)err;
+    for (size_t i = 0; i < n; i++) {
+        struct km_key *key = keys[i];
+
+        if (wanted(a, key))
+            keys[kept++] = key;
+        else
+            km_key_unref(key);
+    }
+    if (kept)
+        qsort(keys, kept, sizeof *keys, newest_first);
+    list_page(a, keys, kept, &out);
+    for (size_t i = 0; i < kept; i++)
+        km_key_unref(keys[i]);
+    free(keys);
+    km_admin_json(a, 200, km_buf_view(&out));
+    return 0;
+}
