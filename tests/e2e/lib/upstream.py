@@ -404,8 +404,15 @@ class Upstream:
             return await self._embeddings(request, record, writer)
         if request.get("stream") is True:
             return await self._stream(name, request, record, reader, writer)
-        keep = await self._complete(name, request, path, record, writer)
-        return keep and not name.startswith("closing")
+        if not name.startswith("closing"):
+            return await self._complete(name, request, path, record, writer)
+        # The answer and the FIN in one segment: a request that came between them would be
+        # acknowledged and lost, and nobody could tell it from one that was served.
+        sock = writer.get_extra_info("socket")
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+        await self._complete(name, request, path, record, writer)
+        sock.shutdown(socket.SHUT_WR)
+        return False
 
     async def _echo(self, record, writer):
         record.status = 200
