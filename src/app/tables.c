@@ -18,6 +18,7 @@
 #include "net/pool.h"
 #include "ops/health.h"
 #include "policy/key.h"
+#include "servers/mcp_routes.h"
 #include "store/store.h"
 
 const struct km_settings_table *const km_app_tables[] = {
@@ -30,5 +31,6 @@ const struct km_settings_table *const km_app_tables[] = {
 };
 
 const struct km_route_rows *const km_app_routes[] = {
-    &km_llm_routes, &km_health_routes, &km_control_routes, &km_key_routes, &km_spend_routes, NULL,
+    &km_llm_routes, &km_health_routes, &km_control_routes, &km_key_routes,
+    &km_spend_routes, &km_mcp_routes, NULL,
 };

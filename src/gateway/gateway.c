@@ -18,8 +18,10 @@
 #include "gateway/dispatch.h"
 #include "gateway/handover.h"
 #include "gateway/worker.h"
+#include "mcp/approval.h"
 #include "sys/peer.h"
 
+#define APPROVALS_MOST 1000 /* tool calls that wait for a person */
 #define EVENTS_KEPT 512
 #define SERIES_MOST 20000
 
@@ -118,7 +120,8 @@ static int open_store(struct km_gateway *gw, const struct km_config *config, str
     if (r == 0)
         r = km_store_open(&args, &gw->store, err);
     gw->keys = r == 0 ? km_keys_new((size_t)keys->max_keys) : NULL;
-    if (r == 0 && !gw->keys)
+    gw->approvals = km_approvals_new(APPROVALS_MOST);
+    if (r == 0 && (!gw->keys || !gw->approvals))
         r = km_fail(err, KM_E_NOMEM, "out of memory");
     if (r == 0)
         r = km_store_keys(gw->store, put_key, gw, err);
@@ -427,6 +430,7 @@ struct km_gateway *km_gateway_free(struct km_gateway *gw)
     km_handover_free(gw->handover);
     km_takeover_free(gw->takeover);
     km_keys_free(gw->keys);
+    km_approvals_free(gw->approvals);
     km_metrics_free(gw->metrics);
     km_events_free(gw->events);
     pthread_cond_destroy(&gw->gate.turned);

@@ -110,6 +110,7 @@ struct km_gateway {
     struct km_metrics *metrics;
     struct km_store *store;
     struct km_keys *keys;
+    struct km_approvals *approvals; /* of tool calls; locked inside */
     struct km_body_budget bodies;
     _Atomic int64_t connections;
     int64_t started_us;

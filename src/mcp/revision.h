@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* revision.h - the protocol revisions we speak, and which one a message is in. */
+#ifndef KM_MCP_REVISION_H
+#define KM_MCP_REVISION_H
+
+#include "mcp/jsonrpc.h"
+
+#define KM_MCP_META_VERSION "io.modelcontextprotocol/protocolVersion"
+#define KM_MCP_META_CAPABILITIES "io.modelcontextprotocol/clientCapabilities"
+#define KM_MCP_META_SERVER "io.modelcontextprotocol/serverInfo"
+
+struct km_mcp_revision {
+    struct km_str name; /* "2025-11-25" */
+    enum km_mcp_era era;
+    bool annotations; /* tools say what they may do */
+    bool structured; /* title, outputSchema, structuredContent */
+    bool errors_in_result; /* bad arguments are a tool's answer, not a protocol error */
+};
+
+/* Exact name, or NULL. */
+const struct km_mcp_revision *km_mcp_revision_find(struct km_str name);
+/* What initialize answers: the one asked for, or our latest with a handshake. */
+const struct km_mcp_revision *km_mcp_revision_negotiate(struct km_str asked);
+/* The newest of an era. */
+const struct km_mcp_revision *km_mcp_revision_latest(enum km_mcp_era era);
+
+/* Which revision a message is in, by its _meta and, over HTTP, by MCP-Protocol-Version (header;
+ * empty: none).  On failure *ret_fault says how to answer, and *ret_revision (always set) in
+ * which era. */
+int km_mcp_revision_select(const struct km_rpc_message *msg, bool http, struct km_str header,
+                           const struct km_mcp_revision **ret_revision,
+                           enum km_rpc_fault *ret_fault, struct km_err *err) KM_MUST_USE;
+
+#endif

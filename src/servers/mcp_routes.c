@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* mcp_routes.c - the endpoints, as rows.
+ *
+ * A built-in server is a line in `all`, an endpoint of its own, and a route.  /mcp lists the
+ * tools of every server under its server's name; /mcp/{server} lists them bare.  Both ask for a
+ * key: the tools then see who it is.
+ */
+#include "servers/mcp_routes.h"
+
+#include "gateway/mcp_http.h"
+#include "servers/kanmon.h"
+
+static const struct km_mcp_server *const all[] = { &km_mcp_server_kanmon };
+
+static const struct km_mcp_endpoint everything = {
+    .name = { "kanmon", 6 },
+    .title = { "kanmon: all servers", 19 },
+    .version = { KM_VERSION, sizeof KM_VERSION - 1 },
+    .servers = all,
+    .nservers = sizeof all / sizeof all[0],
+    .prefixed = true,
+};
+
+static const struct km_mcp_endpoint kanmon = {
+    .name = { "kanmon", 6 },
+    .title = { "kanmon", 6 },
+    .version = { KM_VERSION, sizeof KM_VERSION - 1 },
+    .servers = &all[0],
+    .nservers = 1,
+};
+
+static const struct km_route rows[] = {
+    { "POST", "/mcp", km_mcp_post, KM_AUTH_KEY, &everything },
+    { "POST", "/mcp/kanmon", km_mcp_post, KM_AUTH_KEY, &kanmon },
+};
+
+const struct km_route_rows km_mcp_routes = { rows, sizeof rows / sizeof rows[0] };

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+
+#include "mcp/approval.h"
+
+static void risk_is_what_was_configured_else_what_is_claimed(void **state)
+{
+    static const struct {
+        struct km_mcp_hints hints;
+        enum km_risk claimed;
+    } cases[] = {
+        { { 0 }, KM_RISK_UNKNOWN },
+        { { .open_world = 1, .idempotent = 1 }, KM_RISK_UNKNOWN },
+        { { .read_only = 1 }, KM_RISK_READ_ONLY },
+        { { .read_only = 1, .destructive = -1 }, KM_RISK_READ_ONLY },
+        { { .read_only = 1, .destructive = 1 }, KM_RISK_DESTRUCTIVE },
+        { { .destructive = -1 }, KM_RISK_WRITE },
+        { { .read_only = -1, .destructive = -1 }, KM_RISK_WRITE },
+        { { .read_only = -1 }, KM_RISK_DESTRUCTIVE },
+        { { .destructive = 1 }, KM_RISK_DESTRUCTIVE },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        assert_int_equal(km_risk_of(KM_RISK_UNKNOWN, &cases[i].hints), cases[i].claimed);
+        assert_int_equal(km_risk_of(KM_RISK_READ_ONLY, &cases[i].hints), KM_RISK_READ_ONLY);
+        assert_int_equal(km_risk_of(KM_RISK_DESTRUCTIVE, &cases[i].hints), KM_RISK_DESTRUCTIVE);
+    }
+}
+
+static void the_rule_decides_by_risk(void **state)
+{
+    enum { A = KM_VERDICT_ALLOW, Q = KM_VERDICT_ASK, D = KM_VERDICT_DENY };
+    /* in order of enum km_risk: unknown, read only, write, destructive */
+    static const struct {
+        struct km_approval_policy policy;
+        int verdict[4];
+    } cases[] = {
+        { { KM_APPROVE_NEVER, KM_APPROVE_NEVER }, { A, A, A, A } },
+        { { KM_APPROVE_DESTRUCTIVE, KM_APPROVE_NEVER }, { A, A, A, Q } },
+        { { KM_APPROVE_WRITE, KM_APPROVE_ALWAYS }, { Q, A, Q, Q } },
+        { { KM_APPROVE_ALWAYS, KM_APPROVE_DENY }, { D, Q, Q, Q } },
+        { { KM_APPROVE_DENY, KM_APPROVE_NEVER }, { A, A, D, D } },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        for (int risk = 0; risk < 4; risk++)
+            assert_int_equal(km_approval_decide(&cases[i].policy, (enum km_risk)risk),
+                             cases[i].verdict[risk]);
+    assert_int_equal(km_approval_decide(&km_approval_default, KM_RISK_DESTRUCTIVE), Q);
+    assert_int_equal(km_approval_decide(&km_approval_default, KM_RISK_UNKNOWN), A);
+}
+
+static const uint8_t one[32] = { 1 }, two[32] = { 2 };
+
+static int take(struct km_approvals *a, const char *who, const char *tool, const uint8_t *digest,
+                uint64_t now_ms, char id[KM_APPROVAL_ID_LEN + 1])
+{
+    struct km_approval_ask ask = { km_str_c(who), km_str_c(tool), digest, KM_RISK_DESTRUCTIVE };
+
+    return km_approvals_take(a, &ask, now_ms, id, NULL);
+}
+
+static void an_approval_is_for_one_call_of_that_caller_tool_and_arguments(void **state)
+{
+    struct km_approvals *a = km_approvals_new(8);
+    char id[KM_APPROVAL_ID_LEN + 1], again[KM_APPROVAL_ID_LEN + 1], tool[160];
+
+    (void)state;
+    assert_int_equal(take(a, "p", "s-t", one, 1000, id), KM_E_AGAIN);
+    assert_int_equal(strlen(id), KM_APPROVAL_ID_LEN);
+    assert_int_equal(take(a, "p", "s-t", one, 1001, again), KM_E_AGAIN);
+    assert_string_equal(id, again);
+    assert_int_equal(km_approvals_answer(a, km_str_c(id), true, 1002, tool, NULL), 0);
+    assert_string_equal(tool, "s-t");
+    assert_int_equal(km_approvals_answer(a, km_str_c(id), true, 1002, NULL, NULL), KM_E_EXISTS);
+    assert_int_equal(take(a, "q", "s-t", one, 1003, again), KM_E_AGAIN);
+    assert_int_equal(take(a, "p", "s-u", one, 1003, again), KM_E_AGAIN);
+    assert_int_equal(take(a, "p", "s-t", two, 1003, again), KM_E_AGAIN);
+    assert_int_equal(take(a, "ps", "-t", one, 1003, again), KM_E_AGAIN);
+    assert_int_equal(take(a, "p", "s-t", one, 1003, again), 0);
+    assert_int_equal(take(a, "p", "s-t", one, 1004, again), KM_E_AGAIN);
+    assert_string_not_equal(id, again);
+    km_approvals_free(a);
+}
+
+static void a_refusal_holds_until_it_is_over(void **state)
+{
+    struct km_approvals *a = km_approvals_new(8);
+    char id[KM_APPROVAL_ID_LEN + 1];
+
+    (void)state;
+    assert_int_equal(take(a, "p", "t", one, 0, id), KM_E_AGAIN);
+    assert_int_equal(km_approvals_answer(a, km_str_c(id), false, 5, NULL, NULL), 0);
+    assert_int_equal(take(a, "p", "t", one, 6, id), KM_E_FORBIDDEN);
+    assert_int_equal(take(a, "p", "t", one, 4 + KM_APPROVAL_MS, id), KM_E_FORBIDDEN);
+    assert_int_equal(take(a, "p", "t", one, 5 + KM_APPROVAL_MS, id), KM_E_AGAIN);
+    km_approvals_free(a);
+}
+
+static void questions_and_approvals_are_forgotten_after_ten_minutes(void **state)
+{
+    struct km_approvals *a = km_approvals_new(8);
+    char id[KM_APPROVAL_ID_LEN + 1];
+
+    (void)state;
+    assert_int_equal(take(a, "p", "t", one, 0, id), KM_E_AGAIN);
+    assert_int_equal(km_approvals_answer(a, km_str_c(id), true, KM_APPROVAL_MS, NULL, NULL),
+                     KM_E_NOT_FOUND);
+    assert_int_equal(take(a, "p", "t", one, KM_APPROVAL_MS, id), KM_E_AGAIN);
+    assert_int_equal(km_approvals_answer(a, km_str_c(id), true, KM_APPROVAL_MS + 1, NULL, NULL), 0);
+    assert_int_equal(take(a, "p", "t", one, 2 * KM_APPROVAL_MS + 1, id), KM_E_AGAIN);
+    assert_int_equal(km_approvals_answer(a, KM_STR("nothing"), true, 0, NULL, NULL),
+                     KM_E_NOT_FOUND);
+    km_approvals_free(a);
+}
+
+static void the_table_is_bounded_and_nobody_fills_it_alone(void **state)
+{
+    struct km_approvals *a = km_approvals_new(KM_APPROVALS_PER_PRINCIPAL + 1);
+    char id[KM_APPROVAL_ID_LEN + 1], tool[32];
+
+    (void)state;
+    for (int i = 0; i < KM_APPROVALS_PER_PRINCIPAL; i++) {
+        snprintf(tool, sizeof tool, "t%d", i);
+        assert_int_equal(take(a, "p", tool, one, 0, id), KM_E_AGAIN);
+    }
+    assert_int_equal(take(a, "p", "more", one, 0, id), KM_E_LIMIT);
+    assert_int_equal(take(a, "q", "more", one, 0, id), KM_E_AGAIN);
+    assert_int_equal(take(a, "r", "more", one, 0, id), KM_E_LIMIT);
+    assert_int_equal(take(a, "p", "t0", one, 0, id), KM_E_AGAIN); /* an old question */
+    assert_int_equal(take(a, "r", "more", one, KM_APPROVAL_MS, id), KM_E_AGAIN);
+    km_approvals_free(a);
+    assert_null(km_approvals_free(NULL));
+}
+
+static void the_list_is_in_order_and_shows_no_arguments(void **state)
+{
+    struct km_approvals *a = km_approvals_new(4);
+    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(64 * 1024);
+    char first[KM_APPROVAL_ID_LEN + 1], second[KM_APPROVAL_ID_LEN + 1], expected[800];
+
+    (void)state;
+    km_approvals_json(a, 0, &b);
+    assert_string_equal(km_buf_cstr(&b), "[]");
+    assert_int_equal(take(a, "p\"", "t", one, 0, first), KM_E_AGAIN);
+    assert_int_equal(take(a, "p", "t", one, 1000, second), KM_E_AGAIN);
+    assert_int_equal(km_approvals_answer(a, km_str_c(second), true, 1000, NULL, NULL), 0);
+    km_buf_reset(&b);
+    km_approvals_json(a, 1000, &b);
+    snprintf(expected, sizeof expected,
+             "[{\"id\":\"%s\",\"principal\":\"p\\\"\",\"tool\":\"t\",\"risk\":\"destructive\","
+             "\"arguments_sha256\":\"01%062d\",\"state\":\"pending\",\"expires_in_s\":599},"
+             "{\"id\":\"%s\",\"principal\":\"p\",\"tool\":\"t\",\"risk\":\"destructive\","
+             "\"arguments_sha256\":\"01%062d\",\"state\":\"approved\",\"expires_in_s\":600}]",
+             first, 0, second, 0);
+    assert_string_equal(km_buf_cstr(&b), expected);
+    km_approvals_free(a);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(risk_is_what_was_configured_else_what_is_claimed),
+        cmocka_unit_test(the_rule_decides_by_risk),
+        cmocka_unit_test(an_approval_is_for_one_call_of_that_caller_tool_and_arguments),
+        cmocka_unit_test(a_refusal_holds_until_it_is_over),
+        cmocka_unit_test(questions_and_approvals_are_forgotten_after_ten_minutes),
+        cmocka_unit_test(the_table_is_bounded_and_nobody_fills_it_alone),
+        cmocka_unit_test(the_list_is_in_order_and_shows_no_arguments),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
