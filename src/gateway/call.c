@@ -107,6 +107,15 @@ static enum km_next step_account(struct km_call *call)
     return km_step_account(call);
 }
 
+/* Before admission there is nothing to settle, but it is counted and logged as any other. */
+static void refused(struct km_call *call)
+{
+    call->total_ns = km_mono_ns() - km_exchange_began_ns(call->x);
+    call->client_status = call->client_gone ? 499 : km_err_http(&call->err);
+    km_count_refused(call);
+    km_call_log(call);
+}
+
 /* The only exit: the exchange is answered, everything is given back. */
 static enum km_next step_finish(struct km_call *call)
 {
@@ -115,7 +124,7 @@ static enum km_next step_finish(struct km_call *call)
     km_timer_stop(&call->deadline);
     km_call_abandon(call);
     if (!call->admitted)
-        km_count_refused(call);
+        refused(call);
     km_call_reply(call);
     km_body_budget_give(&call->w->gw->bodies, call->answer_taken);
     km_buf_done(&call->answer);

@@ -98,6 +98,7 @@ struct km_call {
     /* the answer */
     int up_status;
     struct km_str up_head; /* upstream fields for the client, ready lines */
+    struct km_str up_coding; /* the answer is compressed, though nobody asked: how */
     struct km_buf answer; /* a whole answer, or the body of an error */
     int64_t answer_taken; /* of the budget of bodies */
     struct km_str *parts; /* what the client gets */
@@ -142,6 +143,7 @@ enum km_next km_step_recover(struct km_call *call);
 void km_call_abandon(struct km_call *call); /* stops the attempt under way */
 /* call_account.c */
 enum km_next km_step_account(struct km_call *call);
+void km_call_log(struct km_call *call); /* its one line */
 /* call_reply.c */
 void km_call_reply(struct km_call *call); /* ends the exchange, whatever the outcome */
 void km_call_head(struct km_call *call, struct km_buf *head);

@@ -107,7 +107,7 @@ static int client_status(const struct km_call *call)
     return call->up_status;
 }
 
-static void log_call(struct km_call *call)
+void km_call_log(struct km_call *call)
 {
     struct km_line l;
     const struct km_visit *v = call->visit;
@@ -118,7 +118,8 @@ static void log_call(struct km_call *call)
         return;
     km_line_cstr(&l, "id", v->id_text);
     km_line_str(&l, "key", v->who.key ? v->who.key->alias_label : km_str_c(v->who.who));
-    km_line_str(&l, "model", call->api ? call->req.model : call->pass->path);
+    if (!call->api || call->req.model.n) /* a call may be refused before it was read */
+        km_line_str(&l, "model", call->api ? call->req.model : call->pass->path);
     if (call->d)
         km_line_str(&l, "deployment", call->d->id);
     km_line_i64(&l, "status", call->client_status);
@@ -167,7 +168,7 @@ enum km_next km_step_account(struct km_call *call)
         km_ledger_settle(call->w->ledger, &e, on_settled, call, &wait);
     }
     km_count_call(call);
-    log_call(call);
+    km_call_log(call);
     call->ledger_waits = wait;
     return wait ? KM_WAIT : km_call_go(call, KM_STEP_finish);
 }

@@ -99,7 +99,8 @@ static void time_lines(const struct km_call *call, struct km_buf *b)
 
 void km_call_head(struct km_call *call, struct km_buf *head)
 {
-    km_buf_str(head, call->req.stream && !call->failed
+    /* An upstream may answer a request for a stream with a whole body. */
+    km_buf_str(head, call->streaming || (call->answered && call->req.stream)
                          ? KM_STR("Content-Type: text/event-stream; charset=utf-8\r\n"
                                   "Cache-Control: no-cache\r\n")
                          : KM_STR("Content-Type: application/json\r\n"));

@@ -198,12 +198,25 @@ static int on_event(void *ctx, const struct km_sse_event *event)
     return km_llm_stream_event(&call->stream, event, &call->w->scratch, NULL);
 }
 
+static struct km_str coding_of(struct km_call *call, const struct km_response *response)
+{
+    struct km_str coding =
+        km_str_trim(km_header_get(&response->headers, KM_STR("content-encoding")));
+
+    return km_str_ieq(coding, KM_STR("identity"))
+               ? KM_STR_NONE
+               : km_arena_str(&call->arena, km_str_sub(coding, 0, 40));
+}
+
 static void on_head(struct km_call *call, const struct km_response *response)
 {
     struct km_str type = km_header_get(&response->headers, KM_STR("content-type"));
     struct km_buf *head = &call->w->scratch;
 
     keep_head(call, response);
+    call->up_coding = coding_of(call, response);
+    if (call->up_coding.n)
+        return; /* read to its end and then refused: it cannot be understood */
     if (!call->req.stream || !km_str_istarts(type, KM_STR("text/event-stream")))
         return;
     km_llm_stream_init(&call->stream, &call->req, &call->arena, NULL);
@@ -253,6 +266,11 @@ static int complete(struct km_call *call, struct km_err *err)
 {
     if (call->streaming)
         return complete_stream(call, err);
+    if (call->up_coding.n)
+        return km_fail(err, KM_E_UPSTREAM_PROTOCOL,
+                       "The upstream compressed its answer (Content-Encoding: %.*s), which it was "
+                       "not asked to do.",
+                       KM_STR_ARG(call->up_coding));
     return km_llm_response(&call->req, &call->arena, km_buf_view(&call->answer), &call->parts,
                            &call->nparts, &call->stream.usage, err);
 }
