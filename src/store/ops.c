@@ -303,6 +303,7 @@ void km_store_charge_open(struct km_store *store, struct km_mailbox *reply, int6
     struct op *op = op_new(reply, charge_open, NULL, 0, done, ctx);
 
     op->number = before_us;
+    op->op.whole = true;
     submit(store, op);
 }
 

@@ -157,7 +157,7 @@ static int run_op(struct km_writer *w, struct km_op *op, struct km_err *err)
     if (op->result == 0)
         return km_db_exec(w->db, "RELEASE op", err);
     /* Some errors (disk full) end the whole transaction, not only the statement. */
-    if (sqlite3_get_autocommit(w->db)) {
+    if (op->whole || sqlite3_get_autocommit(w->db)) {
         *err = op->err;
         return op->result;
     }

@@ -35,6 +35,7 @@ struct km_op {
     struct km_mailbox *reply; /* NULL: nobody asks */
     km_store_done_fn *done;
     void *ctx;
+    bool whole; /* it adds to the sums: its failure is the transaction's */
     int result;
     struct km_err err;
 };
