@@ -201,7 +201,7 @@ static void a_flipped_byte_anywhere_never_crashes(void **state)
     }
     place_close(&p);
     n = read_whole(p.db, whole, sizeof whole);
-    for (size_t at = 0; at < n; at += at < 256 ? 1 : 509) {
+    for (size_t at = 0; at < n; at += at < 100 ? 1 : 1021) {
         struct km_err err = { 0 };
         struct km_spend_query q = { 0 };
         size_t seen = 0;
