@@ -328,6 +328,33 @@ static void what_a_lost_process_held_becomes_spend(void **state)
     km_keys_free(new);
 }
 
+static void a_call_of_the_old_process_admitted_here_counts_here(void **state)
+{
+    struct km_key_row row = row_of(1);
+    struct km_permit own = { 0 };
+    struct km_key *k;
+    struct km_keys *keys;
+    const uint8_t unknown[32] = { 9 };
+
+    (void)state;
+    row.max_budget = USD / 5;
+    row.max_parallel = 2;
+    keys = keys_with(&row, &k);
+    assert_int_equal(km_keys_admit_imported(keys, row.hash, &ten_cents, NULL, NULL, NULL), 0);
+    assert_int_equal(km_permit_take(k, &ten_cents, &own, NULL, NULL, NULL), 0);
+    assert_int_equal(km_keys_admit_imported(keys, row.hash, &ten_cents, NULL, NULL, NULL),
+                     KM_E_RATE_LIMITED);
+    assert_int_equal(km_key_reserved(k), USD / 5);
+    assert_int_equal(km_keys_admit_imported(keys, unknown, &ten_cents, NULL, NULL, NULL),
+                     KM_E_UNAUTHENTICATED);
+    km_keys_settle_imported(keys, row.hash, USD / 10, 1, 1, 1000);
+    assert_int_equal(km_key_reserved(k), USD / 10);
+    km_permit_settle(&own, 1, 1, 1000);
+    assert_int_equal(km_key_spend(k), 2);
+    km_key_unref(k);
+    km_keys_free(keys);
+}
+
 static void a_broken_hand_over_is_an_error(void **state)
 {
     static const char *const texts[] = {
@@ -363,6 +390,7 @@ int main(void)
         cmocka_unit_test(an_update_with_an_old_window_does_not_turn_it_again),
         cmocka_unit_test(the_live_part_survives_a_hand_over),
         cmocka_unit_test(what_a_lost_process_held_becomes_spend),
+        cmocka_unit_test(a_call_of_the_old_process_admitted_here_counts_here),
         cmocka_unit_test(a_broken_hand_over_is_an_error),
     };
 

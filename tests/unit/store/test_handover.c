@@ -187,12 +187,106 @@ static void a_record_tells_the_receiver_what_to_give_back(void **state)
     place_done(&old);
 }
 
+static void a_hand_over_that_does_not_come_about_is_taken_back(void **state)
+{
+    struct place old, new;
+    struct km_ledger_entry open, meanwhile;
+    struct km_err err = { 0 };
+
+    (void)state;
+    place_init(&old);
+    place_open(&old);
+    open = entry(&old, 1, 10);
+    intend(&old, &open);
+    assert_int_equal(km_store_release_writer(old.store, NULL), 0);
+    meanwhile = entry(&old, 1, 3);
+    settle(&old, &meanwhile); /* waits for somebody to write it */
+    join(&new, &old);
+    open_successor(&new);
+    assert_int_equal(km_store_take_back(old.store, &err), KM_E_EXISTS);
+    drop_without_folder(&new);
+    assert_int_equal(km_store_take_back(old.store, &err), 0);
+    assert_int_equal(km_store_take_back(old.store, &err), 0); /* it is ours already */
+    settle(&old, &open);
+    sync_store(&old);
+    assert_int_equal(number(old.db, "SELECT count(*) FROM intents"), 0);
+    assert_int_equal(number(old.db, "SELECT sum(cost) FROM spend"), 13);
+    assert_int_equal(number(old.db, "SELECT count(*) FROM spend WHERE flags & 8"), 0);
+    place_done(&old);
+}
+
+struct order {
+    int records, ends;
+    bool ended_last;
+};
+
+static void note_order(void *ctx, struct km_str record)
+{
+    struct order *o = ctx;
+
+    o->records += record.n > 0;
+    o->ends += record.n == 0;
+    o->ended_last = record.n == 0;
+}
+
+static void in_strict_the_end_of_a_batch_comes_before_anybody_is_told(void **state)
+{
+    struct place old;
+    struct order order = { 0 };
+    struct km_ledger_entry e;
+    bool wait;
+
+    (void)state;
+    place_init(&old);
+    old.settings.accounting = KM_ACCOUNTING_STRICT;
+    place_open(&old);
+    assert_int_equal(km_store_release_writer(old.store, NULL), 0);
+    km_store_forward(old.store, note_order, &order);
+    e = entry(&old, 1, 5);
+    km_ledger_settle(old.ledger, &e, on_done, &old, &wait);
+    assert_true(wait);
+    assert_int_equal(answer(&old), 0);
+    assert_int_equal(order.records, 1);
+    assert_int_equal(order.ends, 1);
+    assert_true(order.ended_last);
+    place_done(&old);
+}
+
+static void a_sync_is_answered_when_imports_are_committed(void **state)
+{
+    struct place old, new;
+    struct wire wire = { .to = &new };
+
+    (void)state;
+    place_init(&old);
+    place_open(&old);
+    assert_int_equal(km_store_release_writer(old.store, NULL), 0);
+    join(&new, &old);
+    open_successor(&new);
+    km_store_forward(old.store, carry, &wire);
+    for (int i = 0; i < 100; i++) {
+        struct km_ledger_entry e = entry(&old, 1, 1);
+
+        settle(&old, &e);
+    }
+    while (km_store_queued(old.store))
+        sched_yield();
+    km_store_sync(new.store, new.reply, on_done, &new);
+    assert_int_equal(answer(&new), 0);
+    assert_int_equal(number(old.db, "SELECT count(*) FROM spend"), 100);
+    drop_without_folder(&old);
+    place_done(&new);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(settlements_of_draining_calls_reach_the_new_writer),
         cmocka_unit_test(a_record_sent_twice_counts_once_and_a_broken_one_not_at_all),
         cmocka_unit_test(what_the_old_process_never_settled_is_charged_when_told),
+        cmocka_unit_test(a_hand_over_that_does_not_come_about_is_taken_back),
+        cmocka_unit_test(in_strict_the_end_of_a_batch_comes_before_anybody_is_told),
+        cmocka_unit_test(a_sync_is_answered_when_imports_are_committed),
         cmocka_unit_test(a_record_tells_the_receiver_what_to_give_back),
     };
 
