@@ -167,6 +167,9 @@ def daemon(new_gateway):
     wait_until(gateway.is_ready, 15, "the gateway")
     yield gateway, words
     gateway.command("stop", *words)
+    for log in gateway.folder.rglob("*.log*"):
+        found = re.search(r"^.*(Sanitizer|runtime error)[^\0]{0,4000}", log.read_text(), re.M)
+        assert not found, found[0]
 
 
 def test_start_status_stop(daemon):
