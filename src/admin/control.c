@@ -122,6 +122,10 @@ static int status(struct km_admin *a, struct km_err *err)
     km_buf_json(&out, km_str_c(gw->config_file));
     km_buf_str(&out, KM_STR(",\"state_dir\":"));
     km_buf_json(&out, km_str_c(gw->state_dir));
+    if (gw->args->supervisor)
+        km_buf_printf(&out, ",\"supervisor\":%ld", gw->args->supervisor);
+    else
+        km_buf_str(&out, KM_STR(",\"supervisor\":null"));
     km_buf_str(&out, KM_STR(",\"listen\":["));
     put_listeners(gw, &out);
     km_buf_str(&out, KM_STR("]}"));

@@ -284,6 +284,10 @@ static void show_status(const struct km_json *json)
 
     puts("kanmon is running");
     print_field("pid", json, "pid");
+    if (km_json_kind(km_json_get(json, "supervisor")) == KM_JSON_NULL)
+        puts("  supervised   no: `kanmon start` would keep it running");
+    else
+        print_field("supervisor", json, "supervisor");
     print_field("version", json, "version");
     print_field("since", json, "started_at");
     for (km_json_iter(km_json_get(json, "listen"), &it); km_json_next(&it, &key, &item);)

@@ -354,7 +354,13 @@ void km_conn_drain(struct km_conn *c)
 
     if (!between_requests(c) || c->lead > 0)
         return;
-    if (!s->pass_on || c->tls || c->eof) {
+    /* TLS cannot be passed on.  Its client may be sending a request this very moment: that one
+     * is answered, with Connection: close, and until then only its idle time-out ends it. */
+    if (s->pass_on && c->tls && !c->eof) {
+        km_conn_flow(c);
+        return;
+    }
+    if (!s->pass_on || c->eof) {
         km_conn_linger(c);
         return;
     }

@@ -83,8 +83,9 @@ void km_http_server_configure(struct km_http_server *s, const struct km_http_set
 void km_http_server_accept(struct km_http_server *s, int fd, const union km_addr *peer,
                            struct km_tls_server *tls);
 /* From now on: idle connections go to pass_on (plain TCP: their descriptor, still open, nothing
- * read from it is lost; NULL: they are closed), busy ones after their answer; TLS ones answer
- * with Connection: close.  done is called when none is left. */
+ * read from it is lost), busy ones after their answer; TLS ones, which cannot be passed, stay
+ * for one more answer with Connection: close.  pass_on NULL: idle ones are closed at once, the
+ * others after their answer.  done is called when none is left. */
 void km_http_server_drain(struct km_http_server *s, void (*pass_on)(void *ctx, int fd),
                           void (*done)(void *ctx), void *ctx);
 /* Closes all at once (exchanges get on_gone). */
