@@ -214,7 +214,7 @@ static bool name_is(struct km_str raw, bool escaped, struct km_str name)
 static int read_member(struct walk *w, const struct km_str *names, size_t n,
                        struct km_json_span *spans, struct km_err *err)
 {
-    struct km_json_span span = { .member = w->at };
+    struct km_json_span span = { .member = (uint32_t)w->at };
     struct km_str key;
     bool escaped;
     int r;
@@ -228,12 +228,12 @@ static int read_member(struct walk *w, const struct km_str *names, size_t n,
         return km_fail(err, KM_E_INVALID, "a JSON member has no value");
     w->at++;
     skip_space(w);
-    span.value = w->at;
+    span.value = (uint32_t)w->at;
     r = skip_value(w, &span.type, err);
     if (r < 0)
         return r;
-    span.value_n = w->at - span.value;
-    span.member_n = w->at - span.member;
+    span.value_n = (uint32_t)w->at - span.value;
+    span.member_n = (uint32_t)w->at - span.member;
     for (size_t i = 0; i < n; i++) {
         /* Most names differ in length or first byte: that is all most of them cost. */
         if (!escaped && (key.n != names[i].n || (key.n && key.p[0] != names[i].p[0])))
@@ -256,6 +256,8 @@ int km_json_spans(struct km_str body, const struct km_str *names, size_t n,
 
     for (size_t i = 0; i < n; i++)
         spans[i] = (struct km_json_span){ .type = KM_JSON_ABSENT };
+    if (body.n > UINT32_MAX)
+        return km_fail(err, KM_E_LIMIT, "a JSON body over 4 GiB");
     skip_space(&w);
     if (w.at >= body.n || body.p[w.at] != '{')
         return km_fail(err, KM_E_INVALID, "not a JSON object");
@@ -333,7 +335,7 @@ void km_json_replace(struct km_json_edits *e, const struct km_json_span *s, stru
 
 void km_json_cut(struct km_json_edits *e, const struct km_json_span *s)
 {
-    struct walk w = { .s = e->body, .at = s->member + s->member_n };
+    struct walk w = { .s = e->body, .at = (size_t)s->member + s->member_n };
 
     if (s->type == KM_JSON_ABSENT)
         return;
@@ -341,7 +343,7 @@ void km_json_cut(struct km_json_edits *e, const struct km_json_span *s)
     if (w.at < e->object.close && e->body.p[w.at] == ',')
         w.at++;
     else
-        w.at = s->member + s->member_n;
+        w.at = (size_t)s->member + s->member_n;
     if (note(e, s->member, w.at - s->member, KM_STR_NONE))
         e->cut++;
 }

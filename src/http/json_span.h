@@ -29,10 +29,11 @@ enum km_json_type {
     KM_JSON_OBJECT,
 };
 
+/* Places of 32 bits: a call holds some forty of these while it waits. */
 struct km_json_span {
     enum km_json_type type;
-    size_t member, member_n; /* key quote .. end of value */
-    size_t value, value_n; /* the value's own bytes */
+    uint32_t member, member_n; /* key quote .. end of value */
+    uint32_t value, value_n; /* the value's own bytes */
 };
 
 struct km_json_object {
@@ -42,7 +43,8 @@ struct km_json_object {
 
 /* body must be one valid JSON object (yyjson said so), names are the decoded names wanted.
  * spans[i] belongs to names[i].  A wanted name that occurs twice, after decoding escapes, is
- * KM_E_INVALID; nesting over KM_JSON_DEPTH is KM_E_LIMIT.  *ret_object may be NULL. */
+ * KM_E_INVALID; nesting over KM_JSON_DEPTH and a body over 4 GiB are KM_E_LIMIT.  *ret_object
+ * may be NULL. */
 int km_json_spans(struct km_str body, const struct km_str *names, size_t n,
                   struct km_json_span *spans, struct km_json_object *ret_object,
                   struct km_err *err) KM_MUST_USE;

@@ -194,25 +194,36 @@ static int read_bounds(struct km_llm_request *r, struct km_err *err)
     return e;
 }
 
+/* One JSON object?  The tree is of no further use: its memory is given back before the call,
+ * which may wait long, takes any. */
+static int validate(const struct km_arena *arena, struct km_str body, struct km_err *err)
+{
+    struct km_arena scratch KM_CLEANUP(km_arena_done);
+    const struct km_json *root;
+    int r;
+
+    km_arena_init(&scratch, arena->cap, arena->pool);
+    r = km_json_parse(&scratch, body, &root, err);
+    if (r < 0 && err)
+        err->param = "request_body";
+    if (r == 0 && km_json_kind(root) != KM_JSON_OBJECT)
+        r = km_fail_param(err, KM_E_INVALID, "request_body",
+                          "The request body must be a JSON object.");
+    return r;
+}
+
 int km_llm_request_parse(struct km_llm_request *r, const struct km_llm_api *api,
                          struct km_arena *arena, struct km_str body, struct km_str path_model,
                          struct km_err *err)
 {
-    const struct km_json *root;
     int e;
 
     *r = (struct km_llm_request){
         .api = api, .body = body, .max_tokens = -1, .choices = 1, .num_retries = -1
     };
-    e = km_json_parse(arena, body, &root, err);
-    if (e < 0) {
-        if (err)
-            err->param = "request_body";
+    e = validate(arena, body, err);
+    if (e < 0)
         return e;
-    }
-    if (km_json_kind(root) != KM_JSON_OBJECT)
-        return km_fail_param(err, KM_E_INVALID, "request_body",
-                             "The request body must be a JSON object.");
     e = km_json_spans(body, members, KM_M_COUNT, r->spans, &r->object, err);
     if (e == 0)
         e = read_model(r, arena, path_model, err);

@@ -33,11 +33,13 @@ static int64_t count_of(const struct km_json *object, const char *name)
 }
 
 /* {"prompt_tokens", "completion_tokens", "prompt_tokens_details":{"cached_tokens"}} */
-static void read_usage(struct km_arena *arena, struct km_str text, struct km_usage *u)
+static void read_usage(const struct km_arena *arena, struct km_str text, struct km_usage *u)
 {
+    struct km_arena scratch KM_CLEANUP(km_arena_done);
     const struct km_json *root, *details;
 
-    if (km_json_parse(arena, text, &root, NULL) < 0 || km_json_kind(root) != KM_JSON_OBJECT)
+    km_arena_init(&scratch, arena->cap, arena->pool);
+    if (km_json_parse(&scratch, text, &root, NULL) < 0 || km_json_kind(root) != KM_JSON_OBJECT)
         return;
     details = km_json_get(root, "prompt_tokens_details");
     u->prompt_tokens = count_of(root, "prompt_tokens");
