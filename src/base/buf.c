@@ -6,7 +6,7 @@
  *
  *     p:  [ n bytes of content ][ free, up to cap ][1]
  *
- * The common append is a compare and a memcpy; everything else is in grow(), out of line.
+ * The common append is a compare and a memcpy, inline; everything else is here, out of line.
  * A failed buffer refuses every append, also one that would fit: half an output with a hole
  * in it is worse than its beginning.
  */
@@ -65,23 +65,12 @@ static inline bool room(struct km_buf *b, size_t n)
     return grow(b, n);
 }
 
-void km_buf_bytes(struct km_buf *b, const void *p, size_t n)
+void km_buf_bytes_slow(struct km_buf *b, const void *p, size_t n)
 {
     if (n == 0 || !room(b, n))
         return;
     memcpy(b->p + b->n, p, n);
     b->n += n;
-}
-
-void km_buf_str(struct km_buf *b, struct km_str s)
-{
-    km_buf_bytes(b, s.p, s.n);
-}
-
-void km_buf_byte(struct km_buf *b, char c)
-{
-    if (room(b, 1))
-        b->p[b->n++] = c;
 }
 
 void km_buf_u64(struct km_buf *b, uint64_t v)

@@ -42,9 +42,30 @@ static inline bool km_buf_failed(const struct km_buf *b)
     return b->failed;
 }
 
-void km_buf_bytes(struct km_buf *b, const void *p, size_t n);
-void km_buf_str(struct km_buf *b, struct km_str s);
-void km_buf_byte(struct km_buf *b, char c);
+void km_buf_bytes_slow(struct km_buf *b, const void *p, size_t n); /* any n: grows, or fails */
+
+/* Appends.  Here, because the size is nearly always a constant and there is nearly always room:
+ * then it is a compare and a few moves. */
+static inline void km_buf_bytes(struct km_buf *b, const void *p, size_t n)
+{
+    if (__builtin_expect(b->failed || n == 0 || n > b->cap - b->n, 0)) {
+        km_buf_bytes_slow(b, p, n);
+        return;
+    }
+    memcpy(b->p + b->n, p, n);
+    b->n += n;
+}
+
+static inline void km_buf_str(struct km_buf *b, struct km_str s)
+{
+    km_buf_bytes(b, s.p, s.n);
+}
+
+static inline void km_buf_byte(struct km_buf *b, char c)
+{
+    km_buf_bytes(b, &c, 1);
+}
+
 void km_buf_u64(struct km_buf *b, uint64_t v);
 void km_buf_i64(struct km_buf *b, int64_t v);
 /* v / 10^scale without trailing zeros: (1500, 3) is "1.5"; scale 0..18. */

@@ -10,11 +10,6 @@
 
 #include "base/encode.h"
 
-static bool is_plain(char c)
-{
-    return (unsigned char)c >= 0x20 && (unsigned char)c < 0x80 && c != '"' && c != '\\';
-}
-
 static void escape(struct km_buf *b, char c)
 {
     static const char names[] = "\"\\\b\f\n\r\t";
@@ -32,6 +27,10 @@ static size_t special(struct km_buf *b, struct km_str s)
 {
     size_t n;
 
+    if (s.p[0] == 0x7f) { /* a control byte to readers of logs, an ordinary one to JSON */
+        km_buf_byte(b, s.p[0]);
+        return 1;
+    }
     if ((unsigned char)s.p[0] < 0x80) {
         escape(b, s.p[0]);
         return 1;
@@ -49,10 +48,8 @@ void km_buf_json(struct km_buf *b, struct km_str s)
 {
     km_buf_byte(b, '"');
     while (s.n && !b->failed) {
-        size_t n = 0;
+        size_t n = km_str_plain(s);
 
-        while (n < s.n && is_plain(s.p[n]))
-            n++;
         km_buf_bytes(b, s.p, n);
         s = km_str_skip(s, n);
         if (s.n)

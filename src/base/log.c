@@ -341,10 +341,8 @@ static void quoted(struct km_buf *b, struct km_str s)
     s = km_str_sub(s, 0, VALUE_MAX);
     km_buf_byte(b, '"');
     while (s.n) {
-        size_t n = 0;
+        size_t n = km_str_plain(s);
 
-        while (n < s.n && is_plain(s.p[n]))
-            n++;
         km_buf_bytes(b, s.p, n);
         s = km_str_skip(s, n);
         if (s.n)

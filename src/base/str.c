@@ -81,6 +81,37 @@ size_t km_str_rchr(struct km_str s, char c)
     return at ? (size_t)(at - s.p) : s.n;
 }
 
+static bool is_plain(char c)
+{
+    return (unsigned char)c >= 0x20 && (unsigned char)c < 0x7f && c != '"' && c != '\\';
+}
+
+#define ONES UINT64_C(0x0101010101010101)
+#define HIGHS (ONES << 7)
+
+/* The high bit of each byte of w that is not plain.  Carries and borrows run upwards from such
+ * a byte only, so the lowest bit set is true; those above it may not be. */
+static uint64_t not_plain(uint64_t w)
+{
+    const uint64_t quote = w ^ ONES * '"', backslash = w ^ ONES * '\\';
+
+    return (w | (w + ONES) | (w - ONES * 0x20) | (quote - ONES) | (backslash - ONES)) & HIGHS;
+}
+
+size_t km_str_plain(struct km_str s)
+{
+    size_t n = 0;
+
+    for (uint64_t w; s.n - n >= sizeof w; n += sizeof w) {
+        memcpy(&w, s.p + n, sizeof w);
+        if (not_plain(w))
+            break;
+    }
+    while (n < s.n && is_plain(s.p[n]))
+        n++;
+    return n;
+}
+
 struct km_str km_str_sub(struct km_str s, size_t from, size_t n)
 {
     s = km_str_skip(s, from);

@@ -51,6 +51,10 @@ size_t km_str_find(struct km_str s, struct km_str needle);
 size_t km_str_chr(struct km_str s, char c);
 size_t km_str_rchr(struct km_str s, char c); /* the last one */
 
+/* How many bytes from the front are printable ASCII other than '"' and '\\': what may stand
+ * between quotes as it is, in JSON and in a log line. */
+size_t km_str_plain(struct km_str s);
+
 /* Bounds are clamped, never trusted. */
 struct km_str km_str_sub(struct km_str s, size_t from, size_t n);
 struct km_str km_str_skip(struct km_str s, size_t n);

@@ -55,28 +55,35 @@ static bool skip_string(struct walk *w)
     }
 }
 
+/* What matters in a nested value outside its strings. */
+static const bool structural[256] = {
+    ['"'] = true, ['{'] = true, ['}'] = true, ['['] = true, [']'] = true,
+};
+
 static int skip_nested(struct walk *w, struct km_err *err)
 {
+    const char *p = w->s.p;
     size_t depth = 1; /* the object around us */
 
-    while (w->at < w->s.n) {
-        char c = w->s.p[w->at];
+    for (;;) {
+        size_t at = w->at;
 
-        if (c == '"') {
-            if (!skip_string(w))
-                break;
+        while (at < w->s.n && !structural[(unsigned char)p[at]])
+            at++;
+        w->at = at;
+        if (at == w->s.n || (p[at] == '"' && !skip_string(w)))
+            return km_fail(err, KM_E_INVALID, "a JSON value does not end");
+        if (p[at] == '"')
             continue;
-        }
         w->at++;
-        if (c == '{' || c == '[') {
+        if (p[at] == '{' || p[at] == '[') {
             if (++depth > KM_JSON_DEPTH)
                 return km_fail(err, KM_E_LIMIT, "JSON is nested deeper than %d levels",
                                KM_JSON_DEPTH);
-        } else if ((c == '}' || c == ']') && --depth == 1) {
+        } else if (--depth == 1) {
             return 0;
         }
     }
-    return km_fail(err, KM_E_INVALID, "a JSON value does not end");
 }
 
 static enum km_json_type type_of(char c)

@@ -235,6 +235,28 @@ static void distance_counts_edits_and_swaps(void **state)
     assert_int_equal(km_str_distance(km_str(far, 300), km_str(far, 300)), 0);
 }
 
+static void a_plain_run_ends_at_the_first_byte_that_is_not(void **state)
+{
+    char text[24];
+
+    (void)state;
+    assert_int_equal(km_str_plain(KM_STR_NONE), 0);
+    for (size_t n = 0; n <= sizeof text; n++) {
+        memset(text, 'a', n);
+        assert_int_equal(km_str_plain(km_str(text, n)), n);
+        for (size_t at = 0; at < n; at++)
+            for (int c = 0; c < 256; c++) {
+                bool plain = c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+
+                memset(text, 'z', n);
+                text[at] = (char)c;
+                assert_int_equal(km_str_plain(km_str(text, n)), plain ? n : at);
+                memset(text + at, c, n - at);
+                assert_int_equal(km_str_plain(km_str(text, n)), plain ? n : at);
+            }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -249,6 +271,7 @@ int main(void)
         cmocka_unit_test(what_is_not_a_decimal_is_refused),
         cmocka_unit_test(a_star_stands_for_the_longest_it_can),
         cmocka_unit_test(distance_counts_edits_and_swaps),
+        cmocka_unit_test(a_plain_run_ends_at_the_first_byte_that_is_not),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
