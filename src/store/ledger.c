@@ -19,6 +19,7 @@
  * room for their settlement, so a settlement is never refused.
  */
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "store/chunk.h"
 #include "store/inside.h"
@@ -44,18 +45,23 @@ struct km_ledger {
     bool closed;
 };
 
+/* Straight from the system and back to it: what piled up while a disk was slow must not stay
+ * with the process for ever. */
 static struct km_chunk *chunk_new(void)
 {
-    struct km_chunk *c = malloc(sizeof *c + KM_CHUNK_BYTES);
+    struct km_chunk *c = mmap(NULL, sizeof *c + KM_CHUNK_BYTES, PROT_READ | PROT_WRITE,
+                              MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-    if (c) {
-        c->next = NULL;
-        c->ledger = NULL;
-        c->n = 0;
-        c->cap = KM_CHUNK_BYTES;
-        c->waited = false;
-    }
+    if (c == MAP_FAILED)
+        return NULL;
+    c->cap = KM_CHUNK_BYTES;
     return c;
+}
+
+static void chunk_free(struct km_chunk *c)
+{
+    if (c)
+        (void)munmap(c, sizeof *c + KM_CHUNK_BYTES);
 }
 
 static struct km_record *record_at(struct km_chunk *c, size_t at)
@@ -82,7 +88,7 @@ static struct km_ledger *make(struct km_store *store, struct km_mailbox *reply)
     l->full_end = &l->full;
     l->cur = chunk_new();
     if (!l->cur || pthread_mutex_init(&l->lock, NULL) != 0) {
-        free(l->cur);
+        chunk_free(l->cur);
         free(l);
         return NULL;
     }
@@ -97,9 +103,9 @@ static void unref(struct km_ledger *l)
         struct km_chunk *c = l->spare;
 
         l->spare = c->next;
-        free(c);
+        chunk_free(c);
     }
-    free(l->cur);
+    chunk_free(l->cur);
     pthread_mutex_destroy(&l->lock);
     free(l);
 }
@@ -385,7 +391,7 @@ static void go_home(struct km_chunk *c)
         c = NULL;
     }
     pthread_mutex_unlock(&l->lock);
-    free(c);
+    chunk_free(c);
     unref(l);
 }
 
