@@ -288,11 +288,6 @@ static bool key(struct km_line *l, const char *name)
     return true;
 }
 
-static bool is_plain(char c)
-{
-    return (unsigned char)c >= 0x20 && (unsigned char)c < 0x7f && c != '"' && c != '\\';
-}
-
 /* Valid UTF-8 that moves the text around it, or ends a line for some readers: U+0080..9F,
  * U+061C, U+200B..200F, U+2028..202E, U+2060..206F, U+FEFF. */
 static bool is_treacherous(uint32_t c)
@@ -356,10 +351,7 @@ static bool is_bare(struct km_str s)
 {
     if (s.n == 0 || s.n > 256)
         return false;
-    for (size_t i = 0; i < s.n; i++)
-        if (!is_plain(s.p[i]) || s.p[i] == ' ' || s.p[i] == '=')
-            return false;
-    return true;
+    return km_str_plain(s) == s.n && km_str_chr(s, ' ') == s.n && km_str_chr(s, '=') == s.n;
 }
 
 void km_line_str(struct km_line *l, const char *name, struct km_str value)
