@@ -548,8 +548,13 @@ struct km_stream *km_tls_connect(struct km_loop *loop, struct km_stream *under,
                                  struct km_tls_client *tls, struct km_str host,
                                  km_tls_ready_fn *on_ready, void *ctx, struct km_err *err)
 {
-    struct tls *t = tls_new(loop, under, &tls->ctx, err);
+    struct tls *t;
 
+    if (km_tls_client_trust(tls, err) < 0) {
+        km_stream_free(under);
+        return NULL;
+    }
+    t = tls_new(loop, under, &tls->ctx, err);
     if (!t)
         return NULL;
     t->client = true;

@@ -6,7 +6,8 @@
  *
  * Server: no session cache (20,000 sessions are megabytes); tickets resume without one.
  * Client: the system's trust is looked up by hash in its directory when it is needed, which
- * keeps 140 certificates out of the memory and the start of the gateway.
+ * keeps 140 certificates out of the memory and the start of the gateway.  Where it is one file
+ * all the same, it is read for the first connection: many gateways never make one.
  * A private key with a pass phrase is refused: OpenSSL would ask for it on the terminal.
  */
 #include "net/tls_ctx.h"
@@ -200,12 +201,29 @@ static int client_init(struct km_tls_client *tls, const struct km_tls_client_arg
     if (args->ca_file && SSL_CTX_load_verify_file(ssl, args->ca_file) != 1)
         return km_fail(err, KM_E_CONFIG, "cannot read the CA certificates '%s': %s", args->ca_file,
                        km_tls_reason());
-    if (!args->ca_file && !args->insecure && trust_the_system(ssl) != 1)
-        return km_fail(err, KM_E_CONFIG, "cannot use the system's CA certificates: %s",
-                       km_tls_reason());
+    atomic_init(&tls->trusting, args->ca_file || args->insecure);
+    tls->lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
     if (args->cert_file || args->key_file)
         r = use_certificate(ssl, args->cert_file, args->key_file, err);
     SSL_CTX_set_alpn_protos(ssl, alpn_http1, sizeof alpn_http1 - 1);
+    return r;
+}
+
+int km_tls_client_trust(struct km_tls_client *tls, struct km_err *err)
+{
+    int r = 0;
+
+    if (atomic_load_explicit(&tls->trusting, memory_order_acquire))
+        return 0;
+    pthread_mutex_lock(&tls->lock);
+    if (!atomic_load_explicit(&tls->trusting, memory_order_relaxed)) {
+        ERR_clear_error();
+        if (trust_the_system(tls->ctx.ssl) != 1)
+            r = km_fail(err, KM_E_CONFIG, "cannot use the system's CA certificates: %s",
+                        km_tls_reason());
+        atomic_store_explicit(&tls->trusting, r == 0, memory_order_release);
+    }
+    pthread_mutex_unlock(&tls->lock);
     return r;
 }
 

@@ -4,6 +4,7 @@
 #define KM_NET_TLS_CTX_H
 
 #include <openssl/ssl.h>
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "net/tls.h"
@@ -21,7 +22,12 @@ struct km_tls_server {
 struct km_tls_client {
     struct km_tls_ctx ctx;
     bool insecure;
+    atomic_bool trusting; /* whom to trust is known: nothing is changed any more */
+    pthread_mutex_t lock; /* for who makes it so; never destroyed: it owns nothing */
 };
+
+/* Before each connection: the first one, of whichever thread, looks up whom to trust. */
+int km_tls_client_trust(struct km_tls_client *tls, struct km_err *err) KM_MUST_USE;
 
 void km_tls_ctx_ref(struct km_tls_ctx *ctx);
 void km_tls_ctx_unref(struct km_tls_ctx *ctx); /* frees the server or client around it */
