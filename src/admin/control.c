@@ -57,8 +57,9 @@ static void do_reload(struct km_msg *msg, void *owner)
     struct km_gateway *gw = owner;
     struct km_diags *diags = km_diags_new();
 
-    r->result = diags ? km_gateway_reload(gw, diags, &r->err)
-                      : km_fail(&r->err, KM_E_NOMEM, "out of memory");
+    r->result = gw->ending ? km_fail(&r->err, KM_E_CANCELED, "the gateway is ending")
+                : diags    ? km_gateway_reload(gw, diags, &r->err)
+                           : km_fail(&r->err, KM_E_NOMEM, "out of memory");
     if (diags)
         km_diags_json(diags, &r->said);
     km_diags_free(diags);

@@ -164,12 +164,17 @@ static int take_permit(struct km_call *call, struct km_err *err)
 static void on_intent(void *ctx, const struct km_err *err)
 {
     struct km_call *call = ctx;
+    struct km_err why;
 
     call->ledger_waits = false;
-    if (err)
-        km_call_fail(call, err);
-    else
+    if (!err) {
         km_call_resume(call, 0);
+        return;
+    }
+    why = *err; /* a store that does not take it now may do so soon */
+    if (why.retry_after_ms == 0)
+        why.retry_after_ms = 1000;
+    km_call_fail(call, &why);
 }
 
 static int write_intent(struct km_call *call, bool *ret_wait, struct km_err *err)

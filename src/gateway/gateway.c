@@ -407,17 +407,36 @@ void km_gateway_adopt(struct km_gateway *gw, int fd, const union km_addr *peer)
     km_worker_adopt(&gw->workers[gw->adopted++ % gw->nworkers], fd, peer);
 }
 
+static void on_ended_msg(struct km_msg *msg, void *owner)
+{
+    struct km_gateway *gw = owner;
+
+    (void)msg;
+    km_loop_stop(gw->main);
+}
+
+/* Workers may wait for this thread (a reload that was asked for), so it keeps serving them. */
+static void end_workers(struct km_gateway *gw)
+{
+    for (size_t i = 0; gw->workers && i < gw->nworkers; i++)
+        gw->workers_running += gw->workers[i].running;
+    gw->ended.run = on_ended_msg;
+    for (size_t i = 0; gw->workers && i < gw->nworkers; i++)
+        if (gw->workers[i].running)
+            km_worker_kill(&gw->workers[i]);
+    while (gw->workers_running > 0)
+        km_loop_run(gw->main);
+    for (size_t i = 0; gw->workers && i < gw->nworkers; i++)
+        km_worker_done(&gw->workers[i]);
+}
+
 struct km_gateway *km_gateway_free(struct km_gateway *gw)
 {
     if (!gw)
         return NULL;
     gw->ending = true;
     km_handover_cancel(gw->handover);
-    for (size_t i = 0; gw->workers && i < gw->nworkers; i++)
-        if (gw->workers[i].running)
-            km_worker_kill(&gw->workers[i]);
-    for (size_t i = 0; gw->workers && i < gw->nworkers; i++)
-        km_worker_done(&gw->workers[i]);
+    end_workers(gw);
     free(gw->workers);
     km_snapshot_unref(gw->current);
     /* In this order nothing is lost: what the one before still sends reaches the store or the

@@ -71,6 +71,7 @@ struct km_worker {
     struct km_buf scratch; /* for one callback: never kept across */
     uint64_t rng;
     bool draining;
+    size_t servers_left; /* killed: servers whose last exchange has not ended */
     bool frozen; /* another process holds the counters, or is about to: see handover.h */
     void (*pass_on)(void *ctx, int fd); /* draining: NULL closes */
     void *pass_ctx;
@@ -119,6 +120,8 @@ struct km_gateway {
     struct km_loop *main; /* the main thread's loop: signals, reload */
     struct km_mailbox *main_mailbox;
     _Atomic size_t workers_left; /* still draining */
+    _Atomic size_t workers_running; /* km_gateway_free(): not yet at their end */
+    struct km_msg ended; /* to main_mailbox when the last one is */
     _Atomic size_t adopted; /* connections taken over: spreads them */
     struct km_msg stopped; /* to main_mailbox when the last worker has drained */
     void (*on_stopped)(void *ctx); /* main thread: every worker has stopped */

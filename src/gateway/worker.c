@@ -397,8 +397,12 @@ struct drain_msg {
 
 static void worker_stopped(struct km_worker *w)
 {
+    struct km_gateway *gw = w->gw;
+
     km_ledger_flush(w->ledger);
     km_loop_stop(w->loop);
+    if (--gw->workers_running == 0)
+        km_mailbox_post(gw->main_mailbox, &gw->ended);
 }
 
 static void on_drained(void *ctx)
@@ -448,6 +452,25 @@ void km_worker_drain(struct km_worker *w, void (*pass_on)(void *ctx, int fd), vo
     km_mailbox_post(w->mailbox, &m->msg);
 }
 
+/* Its clients are gone, but a call may wait for the store to have its settlement, or a handler
+ * for another thread: both come back here, so the loop runs until the last has ended. */
+static void on_ended(void *ctx)
+{
+    struct km_worker *w = ctx;
+
+    if (--w->servers_left == 0)
+        worker_stopped(w);
+}
+
+static void end_server(struct km_worker *w, struct km_http_server *server)
+{
+    if (!server)
+        return;
+    w->servers_left++;
+    km_http_server_drain(server, NULL, on_ended, w);
+    km_http_server_close(server);
+}
+
 static void on_kill(struct km_msg *msg, void *owner)
 {
     struct km_worker *w = owner;
@@ -457,10 +480,8 @@ static void on_kill(struct km_msg *msg, void *owner)
         w->listeners[i].acceptor = km_acceptor_free(w->listeners[i].acceptor);
     w->nlisteners = 0;
     w->control_acceptor = km_acceptor_free(w->control_acceptor);
-    km_http_server_close(w->server);
-    if (w->control)
-        km_http_server_close(w->control);
-    worker_stopped(w);
+    end_server(w, w->server);
+    end_server(w, w->control);
 }
 
 void km_worker_kill(struct km_worker *w)

@@ -7,6 +7,7 @@ import json
 import os
 import random
 import resource
+import signal
 import socket
 import struct
 import subprocess
@@ -214,8 +215,15 @@ def test_a_thousand_clients_that_vanish_at_random_hold_nothing(new_gateway, upst
 
     # Every permit is there: as many calls at once as the key may have, and not one more.
     statuses = []
-    waiting = [threading.Thread(target=lambda: statuses.append(
-        gateway.chat("any/gate-1", key, max_tokens=5, timeout=60).status)) for _ in range(64)]
+
+    def patient():
+        """The last of those that vanished may still be on its way out."""
+        def call():
+            status = gateway.chat("any/gate-1", key, max_tokens=5, timeout=60).status
+            return status if status != 429 else None
+        statuses.append(wait_until(call, 30, "a permit"))
+
+    waiting = [threading.Thread(target=patient) for _ in range(64)]
     upstream.reset()
     upstream.close_gate()
     for thread in waiting:
@@ -238,6 +246,28 @@ def test_a_thousand_clients_that_vanish_at_random_hold_nothing(new_gateway, upst
     rows = gateway.spend_logs(api_key=key)
     info = gateway.key_info(key)["spend"]
     assert abs(sum(row["spend"] for row in rows) - info) < 1e-9
+
+
+@pytest.mark.parametrize("accounting", ["eventual", "strict"])
+@pytest.mark.parametrize("model", ["any/hang", "any/stream-forever"])
+def test_a_second_signal_ends_it_in_order_with_calls_running(new_gateway, upstream, accounting,
+                                                             model):
+    gateway = new_gateway(f"\n  accounting: {accounting}\n")
+    key = gateway.new_key(max_budget=1.0)
+    links = [connect(gateway) for _ in range(8)]
+    for link in links:
+        link.sendall(chat_bytes(model, key, stream=True))
+    upstream.wait_for(lambda records: len(records) == len(links))
+    gateway.process.send_signal(signal.SIGTERM)
+    wait_until(lambda: "stopping" in gateway.log.read_text(), 20, "the first signal")
+    gateway.process.send_signal(signal.SIGTERM)
+    gateway.process.wait(20 * slow_factor())
+    gateway.check_end()
+    for link in links:
+        link.close()
+    gateway.start()
+    rows = gateway.spend_logs(api_key=key)
+    assert len(rows) == len(links), rows
 
 
 # -- upstreams ----------------------------------------------------------------------
