@@ -55,6 +55,7 @@ struct km_cli {
         const char *value; /* "" for a switch */
     } given[KM_CLI_ARGS];
     size_t ngiven;
+    char socket[700]; /* of the gateway, once client.c has found it; empty: not yet */
     bool colour; /* stdout is a terminal and nobody objects */
 };
 

@@ -34,13 +34,16 @@ void km_answer_done(struct km_answer *a)
 
 /* --- the control socket --- */
 
-static int socket_path(struct km_cli *cli, char *out, size_t cap, struct km_err *err)
+/* Into cli->socket; a command that asks often reads the configuration once. */
+static int find_socket(struct km_cli *cli, struct km_err *err)
 {
     const char *dir = km_cli_option(cli, "state-dir");
     struct km_config *config = NULL;
     char state[600];
     int r = 0;
 
+    if (cli->socket[0])
+        return 0;
     if (!dir) {
         if (km_cli_load_config(cli, &config) != 0)
             return km_fail(err, KM_E_CONFIG,
@@ -49,8 +52,11 @@ static int socket_path(struct km_cli *cli, char *out, size_t cap, struct km_err 
         km_config_unref(config);
         dir = state;
     }
-    if (r == 0 && (size_t)snprintf(out, cap, "%s/kanmon.sock", dir) >= cap)
+    if (r == 0 && (size_t)snprintf(cli->socket, sizeof cli->socket, "%s/kanmon.sock", dir) >=
+                      sizeof cli->socket) {
+        cli->socket[0] = 0;
         r = km_fail(err, KM_E_CONFIG, "state_dir is too long");
+    }
     return r;
 }
 
@@ -103,23 +109,24 @@ static int split_answer(struct km_answer *a, struct km_err *err)
 }
 
 static int call_socket(struct km_cli *cli, const char *method, const char *target,
-                       struct km_str body, struct km_answer *ret, struct km_err *err)
+                       struct km_str lines, struct km_str body, struct km_answer *ret,
+                       struct km_err *err)
 {
     struct km_buf head KM_CLEANUP(km_buf_done) = KM_BUF(64 * 1024);
-    char path[700];
-    int fd = -1, r = socket_path(cli, path, sizeof path, err);
+    int fd = -1, r = find_socket(cli, err);
 
     if (r == 0)
-        r = km_unix_connect(path, &fd, err);
+        r = km_unix_connect(cli->socket, &fd, err);
     if (r == KM_E_NOT_RUNNING)
         km_fail(err, r, "no gateway is running here (%s). Start one: kanmon start --config %s",
-                path, km_cli_config_file(cli));
+                cli->socket, km_cli_config_file(cli));
     if (r < 0)
         return r;
     km_buf_printf(&head, "%s %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n", method,
                   target);
     if (body.n)
         km_buf_printf(&head, "Content-Type: application/json\r\nContent-Length: %zu\r\n", body.n);
+    km_buf_str(&head, lines);
     km_buf_str(&head, KM_STR("\r\n"));
     r = send_all(fd, km_buf_view(&head), err);
     if (r == 0)
@@ -229,10 +236,10 @@ static int run_remote(const struct km_http_request *request, struct remote *r, s
 }
 
 static int call_url(struct km_cli *cli, const char *url_text, const char *method,
-                    const char *target, struct km_str body, struct km_answer *ret,
-                    struct km_err *err)
+                    const char *target, struct km_str lines, struct km_str body,
+                    struct km_answer *ret, struct km_err *err)
 {
-    struct km_buf head KM_CLEANUP(km_buf_done) = KM_BUF(4096);
+    struct km_buf head KM_CLEANUP(km_buf_done) = KM_BUF(64 * 1024);
     struct km_tls_client_args tls_args = { 0 };
     struct km_tls_client *tls = NULL;
     struct km_origin *origin = NULL;
@@ -256,6 +263,7 @@ static int call_url(struct km_cli *cli, const char *url_text, const char *method
         rc = r.loop ? 0 : KM_E_NOMEM;
     }
     if (rc == 0) {
+        km_buf_str(&head, lines);
         request.origin = origin;
         request.head = km_buf_view(&head);
         rc = run_remote(&request, &r, err);
@@ -277,8 +285,6 @@ static int judge(struct km_answer *a, struct km_err *err)
                : a->status == 404 ? KM_E_NOT_FOUND
                                   : KM_E_INVALID;
 
-    if (km_json_parse(&a->arena, km_buf_view(&a->body), &a->json, NULL) < 0)
-        a->json = NULL;
     if (a->status >= 200 && a->status < 300)
         return 0;
     if (!km_json_string(km_json_get(km_json_get(a->json, "error"), "message"), &message))
@@ -287,12 +293,22 @@ static int judge(struct km_answer *a, struct km_err *err)
                      : km_fail(err, code, "the gateway answered %d", a->status);
 }
 
+int km_cli_send(struct km_cli *cli, const char *method, const char *target, struct km_str head,
+                struct km_str body, struct km_answer *ret, struct km_err *err)
+{
+    const char *url = km_cli_option(cli, "url");
+    int r = url && *url ? call_url(cli, url, method, target, head, body, ret, err)
+                        : call_socket(cli, method, target, head, body, ret, err);
+
+    if (r == 0 && km_json_parse(&ret->arena, km_buf_view(&ret->body), &ret->json, NULL) < 0)
+        ret->json = NULL;
+    return r;
+}
+
 int km_cli_call(struct km_cli *cli, const char *method, const char *target, struct km_str body,
                 struct km_answer *ret, struct km_err *err)
 {
-    const char *url = km_cli_option(cli, "url");
-    int r = url && *url ? call_url(cli, url, method, target, body, ret, err)
-                        : call_socket(cli, method, target, body, ret, err);
+    int r = km_cli_send(cli, method, target, KM_STR_NONE, body, ret, err);
 
     return r == 0 ? judge(ret, err) : r;
 }

@@ -24,9 +24,18 @@ void km_answer_done(struct km_answer *a);
 int km_cli_call(struct km_cli *cli, const char *method, const char *target, struct km_str body,
                 struct km_answer *ret, struct km_err *err) KM_MUST_USE;
 
+/* The same with further header lines ("Name: value\r\n"), and without judging the answer: any
+ * status is 0, ret->json is set where the body is JSON. */
+int km_cli_send(struct km_cli *cli, const char *method, const char *target, struct km_str head,
+                struct km_str body, struct km_answer *ret, struct km_err *err) KM_MUST_USE;
+
 /* Options every command of this kind has: --url, --key-stdin. */
+#define KM_URL_OPTION                                                                              \
+    {                                                                                              \
+        "url", "URL", "a gateway elsewhere, instead of the control socket", 0                      \
+    }
 #define KM_CLIENT_OPTIONS                                                                          \
-    { "url", "URL", "a gateway elsewhere, instead of the control socket", 0 },                     \
+    KM_URL_OPTION,                                                                                 \
     {                                                                                              \
         "key-stdin", NULL, "read the key for --url from standard input (or set KANMON_KEY)", 0     \
     }

@@ -11,6 +11,7 @@
 #include "app/client.h"
 #include "app/cmd_config.h"
 #include "app/cmd_key.h"
+#include "app/cmd_mcp.h"
 #include "app/serve.h"
 #include "app/start.h"
 
@@ -59,6 +60,16 @@ static const struct km_option generate_options[] = {
     { 0 },
 };
 
+#define SERVER_OPTION                                                                              \
+    {                                                                                              \
+        "server", "NAME", "one server instead of all", 0                                           \
+    }
+
+/* No --key-stdin: standard input is the client's. */
+static const struct km_option mcp_stdio_options[] = { KM_URL_OPTION, SERVER_OPTION, { 0 } };
+
+static const struct km_option mcp_tools_options[] = { KM_CLIENT_OPTIONS, SERVER_OPTION, { 0 } };
+
 const struct km_command km_app_commands[] = {
     { "serve", "Run the gateway in the foreground", NULL,
       "  kanmon serve --config config.yaml\n"
@@ -104,6 +115,12 @@ const struct km_command km_app_commands[] = {
     { "prices import", "Import model prices (LiteLLM's JSON, or genai-prices data)", "FILE",
       "  kanmon prices import model_prices_and_context_window.json\n", client_options,
       km_cmd_prices_import },
+    { "mcp stdio", "Be an MCP server on standard input and output: the gateway's tools", NULL,
+      "  claude mcp add kanmon -- kanmon mcp stdio --config config.yaml\n"
+      "  KANMON_KEY=sk-... kanmon mcp stdio --url http://gateway:4000 --server kanmon\n",
+      mcp_stdio_options, km_cmd_mcp_stdio },
+    { "mcp tools", "List the MCP tools the gateway offers", NULL, "  kanmon mcp tools --json\n",
+      mcp_tools_options, km_cmd_mcp_tools },
     { "version", "Print the version", NULL, NULL, NULL, version },
     { 0 },
 };

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`kanmon mcp stdio` line by line, and `kanmon mcp tools`."""
+
+import json
+import subprocess
+
+from gateway import MASTER, slow_factor
+
+HELLO = {"jsonrpc": "2.0", "id": "a", "method": "initialize", "params": {
+    "protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}}
+
+
+def bridge(gateway, kanmon, lines, *more, env=None):
+    """Feeds the lines (bytes, or objects) and returns what came out, a message a line."""
+    sent = b"".join((line if isinstance(line, bytes) else json.dumps(line).encode()) + b"\n"
+                    for line in lines)
+    ran = subprocess.run([kanmon, *gateway.bridge_words(*more)], input=sent, capture_output=True,
+                         env={**gateway.env, **(env or {})}, timeout=60 * slow_factor())
+    assert ran.returncode == 0, ran.stderr.decode()
+    return [json.loads(line) for line in ran.stdout.splitlines()]
+
+
+def call(name, number=1):
+    return {"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": {"name": name}}
+
+
+def test_messages_pass_in_order_and_keep_their_ids(gateway, kanmon):
+    out = bridge(gateway, kanmon, [
+        HELLO, {"jsonrpc": "2.0", "method": "notifications/initialized"}, b"", b"\r",
+        call("list_models", 7), call("kanmon-gateway_status", "x")])
+    assert [m["id"] for m in out] == ["a", 7, "x"]
+    assert out[0]["result"]["protocolVersion"] == "2025-06-18"
+    assert out[1]["result"]["structuredContent"]["models"] == ["small", "large"]
+    assert out[2]["result"]["structuredContent"]["store"] == "healthy"
+
+
+def test_the_agreed_revision_goes_into_the_header(gateway, kanmon):
+    wrong = {**call("list_models"), "params": {"name": "list_models", "arguments": {"limit": 0}}}
+    assert bridge(gateway, kanmon, [HELLO, wrong])[1]["error"]["code"] == -32602
+    newer = {**HELLO, "params": {**HELLO["params"], "protocolVersion": "2025-11-25"}}
+    assert bridge(gateway, kanmon, [newer, wrong])[1]["result"]["isError"] is True
+
+
+def test_who_calls_by_the_socket_is_in_the_audit_log(gateway, kanmon):
+    bridge(gateway, kanmon, [call("key_info")])
+    assert gateway.audit()[-1][0].startswith("local:")
+
+
+def test_one_server_instead_of_all(gateway, kanmon):
+    lines = [{"jsonrpc": "2.0", "id": 1, "method": "tools/list"}]
+    tools = bridge(gateway, kanmon, lines, "--server", "kanmon")[0]["result"]["tools"]
+    assert tools[0]["name"] == "list_models"
+    answer = bridge(gateway, kanmon, lines, "--server", "no/such")[0]
+    assert "404" in answer["error"]["message"]
+    assert answer["id"] == 1
+
+
+def test_elsewhere_by_url_with_a_key(gateway, kanmon, key):
+    out = bridge(gateway, kanmon, [HELLO, call("list_models")], "--url", gateway.url,
+                 env={"KANMON_KEY": key})
+    assert out[1]["result"]["structuredContent"]["models"] == ["small"]
+    out = bridge(gateway, kanmon, [call("list_models")], "--url", gateway.url,
+                 env={"KANMON_KEY": "sk-wrong-0123456789abcd"})
+    assert "401" in out[0]["error"]["message"]
+
+
+def test_lines_that_are_no_messages_do_not_end_it(gateway, kanmon):
+    out = bridge(gateway, kanmon, [b"{", b'"x"', call("list_models", 3)])
+    assert [m.get("id") for m in out] == [None, None, 3]
+    assert [m["error"]["code"] for m in out[:2]] == [-32700, -32600]
+
+
+def test_a_line_over_10_mib_is_passed_over(gateway, kanmon):
+    long = {**call("list_models"), "params": {"name": "y" * (10 << 20)}}
+    out = bridge(gateway, kanmon, [call("list_models", 1), long, long, call("list_models", 2)])
+    assert [m.get("id") for m in out] == [1, None, None, 2]
+    assert "10 MiB" in out[1]["error"]["message"]
+
+
+def test_without_a_gateway_the_client_is_told(gateway, kanmon, tmp_path):
+    config = tmp_path / "config.yaml"
+    config.write_text(f"kanmon_settings: {{state_dir: \"{tmp_path}/state\"}}\n")
+    ran = subprocess.run([kanmon, "mcp", "stdio", "--config", str(config)], env=gateway.env,
+                         input=json.dumps(HELLO).encode() + b"\n", capture_output=True, timeout=30)
+    answer = json.loads(ran.stdout)
+    assert answer["id"] == "a"
+    assert "kanmon start" in answer["error"]["message"]
+
+
+def test_tools_are_listed_for_people_and_programs(gateway):
+    ran = gateway.command("mcp", "tools", "--config", gateway.config)
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.split()[:2] == ["kanmon-list_models", "read-only"]
+    ran = gateway.command("mcp", "tools", "--config", gateway.config, "--server", "kanmon", "--json")
+    assert [t["name"] for t in json.loads(ran.stdout)["tools"]] == [
+        "list_models", "key_info", "gateway_status"]
+    gateway.env["KANMON_KEY"] = MASTER + "-wrong"
+    try:
+        ran = gateway.command("mcp", "tools", "--url", gateway.url)
+    finally:
+        del gateway.env["KANMON_KEY"]
+    assert ran.returncode == 4
+    assert "401" in ran.stderr
