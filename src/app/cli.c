@@ -128,6 +128,37 @@ static int help_command(const struct km_command *c)
     return KM_EXIT_OK;
 }
 
+/* Is the command one of `group`, as "key list" is of "key"?  NULL: any. */
+static bool in_group(const struct km_command *c, const char *group)
+{
+    size_t n = group ? strlen(group) : 0;
+
+    return !group || (strncmp(c->name, group, n) == 0 && c->name[n] == ' ');
+}
+
+static bool is_group(const char *word)
+{
+    for (const struct km_command *c = km_app_commands; c->name; c++)
+        if (in_group(c, word))
+            return true;
+    return false;
+}
+
+static void list_commands(FILE *out, const char *group)
+{
+    for (const struct km_command *c = km_app_commands; c->name; c++)
+        if (in_group(c, group))
+            fprintf(out, "  %-18s %s\n", c->name, c->summary);
+}
+
+static int help_group(FILE *out, const char *group)
+{
+    fprintf(out, "Commands of `kanmon %s`:\n", group);
+    list_commands(out, group);
+    fputs("\n`kanmon COMMAND --help` explains one.\n", out);
+    return out == stdout ? KM_EXIT_OK : KM_EXIT_USAGE;
+}
+
 static int help_all(FILE *out)
 {
     fputs("kanmon - one gateway for every model and MCP server\n\n"
@@ -137,8 +168,7 @@ static int help_all(FILE *out)
           "  kanmon key generate --alias team-a  make a virtual key\n\n"
           "Commands:\n",
           out);
-    for (const struct km_command *c = km_app_commands; c->name; c++)
-        fprintf(out, "  %-18s %s\n", c->name, c->summary);
+    list_commands(out, NULL);
     fputs("\n`kanmon COMMAND --help` explains one. Exit codes: 0 ok, 1 failure, 2 usage, 3 not "
           "running,\n4 denied, 5 invalid configuration, 6 unreachable, 7 problems found, 8 "
           "time-out.\n",
@@ -163,10 +193,13 @@ static const struct km_command *find_command(int argc, char **argv, int *ret_wor
     return NULL;
 }
 
-static void suggest(const char *word)
+static void suggest(const char *first, const char *second)
 {
     const struct km_command *best = NULL;
     unsigned least = 1000;
+    char word[80];
+
+    snprintf(word, sizeof word, "%s%s%s", first, second ? " " : "", second ? second : "");
 
     for (const struct km_command *c = km_app_commands; c->name; c++) {
         unsigned d = km_str_distance(km_str_c(word), km_str_c(c->name));
@@ -180,6 +213,39 @@ static void suggest(const char *word)
     if (best && least <= 3)
         fprintf(stderr, " Did you mean '%s'?", best->name);
     fputs("\n`kanmon --help` lists them.\n", stderr);
+}
+
+static bool asks_for_help(const char *word)
+{
+    return strcmp(word, "help") == 0 || strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
+/* The words name no command: a group of them, or nothing. */
+static int no_command(int argc, char **argv)
+{
+    bool group = is_group(argv[1]);
+
+    if (group && argc > 2 && asks_for_help(argv[2]))
+        return help_group(stdout, argv[1]);
+    if (group && argc == 2)
+        return help_group(stderr, argv[1]);
+    suggest(argv[1], group ? argv[2] : NULL);
+    return KM_EXIT_USAGE;
+}
+
+/* `kanmon help [COMMAND]` */
+static int help_on(int argc, char **argv)
+{
+    const struct km_command *c;
+    int words;
+
+    if (argc < 3)
+        return help_all(stdout);
+    c = find_command(argc - 1, argv + 1, &words);
+    if (c)
+        return help_command(c);
+    return argc == 3 && is_group(argv[2]) ? help_group(stdout, argv[2])
+                                          : no_command(argc - 1, argv + 1);
 }
 
 static int add_given(struct km_cli *cli, const struct km_option *o, const char *value)
@@ -252,14 +318,11 @@ int km_cli_main(int argc, char **argv)
         return help_all(stderr);
     if (strcmp(argv[1], "--version") == 0)
         argv[1] = (char *)(uintptr_t) "version";
-    if (strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0 ||
-        strcmp(argv[1], "-h") == 0)
-        return help_all(stdout);
+    if (asks_for_help(argv[1]))
+        return help_on(argc, argv);
     cli.command = argv[1][0] == '-' ? by_name("serve") : find_command(argc, argv, &words);
-    if (!cli.command) {
-        suggest(argv[1]);
-        return KM_EXIT_USAGE;
-    }
+    if (!cli.command)
+        return no_command(argc, argv);
     r = read_words(&cli, argc, argv, 1 + words);
     if (r != 0)
         return r;

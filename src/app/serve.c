@@ -293,7 +293,8 @@ static int start(struct serve *s, struct km_err *err)
 
 static void clean_up(struct serve *s)
 {
-    km_timer_stop(&s->drain);
+    if (s->loop)
+        km_timer_stop(&s->drain);
     km_signal_free(s->term);
     km_signal_free(s->interrupt);
     km_signal_free(s->hup);
@@ -306,7 +307,8 @@ static void clean_up(struct serve *s)
         close(s->handover_fd);
     unlock_state(s);
     km_takeover_free(s->takeover); /* last: now the one we wanted to replace goes on */
-    km_loop_free(s->loop);
+    if (s->loop)
+        km_loop_free(s->loop);
 }
 
 /* Who keeps us running, and what they are to know. */
@@ -360,7 +362,6 @@ int km_cmd_serve(struct km_cli *cli)
         announce(&s);
         km_loop_run(s.loop);
     }
-    if (s.loop)
-        clean_up(&s);
+    clean_up(&s);
     return code;
 }

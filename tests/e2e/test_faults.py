@@ -381,3 +381,13 @@ def test_a_refused_call_has_its_line_in_the_log_and_forges_none(new_gateway):
     assert "status=403" in lines[1] and "key=narrow" in lines[1], lines
     assert not any(line.startswith("2026-01-01") for line in lines)
     assert "\x1b" not in lines[1] and "\u2028" not in lines[1]
+
+
+@pytest.mark.parametrize("words, code, said", [
+    (["key"], 2, "key generate"), (["key", "--help"], 0, "key generate"),
+    (["help", "prices"], 0, "prices import"), (["help", "key", "list"], 0, "--json"),
+    (["key", "lst"], 2, "Did you mean 'key list'?"), (["nonsense"], 2, "no command 'nonsense'")])
+def test_half_a_command_lists_the_other_halves(gateway, words, code, said):
+    ran = gateway.command(*words)
+    assert ran.returncode == code, ran
+    assert said in (ran.stdout if code == 0 else ran.stderr), ran
