@@ -99,6 +99,8 @@ void km_buf_decimal(struct km_buf *b, int64_t v, int scale)
     int last = 0; /* digits of the fraction up to the last that is not zero */
 
     km_assert(scale >= 0 && scale <= 18);
+    for (; scale >= 3 && whole % 1000 == 0; scale -= 3) /* most amounts end in zeros */
+        whole /= 1000;
     for (int i = scale - 1; i >= 0; i--) {
         digits[i] = (char)('0' + whole % 10);
         whole /= 10;

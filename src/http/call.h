@@ -37,7 +37,6 @@ struct km_http_call {
     size_t part_at;
     bool head_out; /* the request's head was written */
     bool sent;
-    uint64_t sent_ns;
 
     struct km_head *head;
     struct km_buf held; /* an incomplete head, or body bytes that came while paused */

@@ -7,7 +7,6 @@
  *
  * A plain-text origin behind a proxy is asked for in absolute-form, as a proxy expects.
  */
-#include "base/time.h"
 #include "http/call.h"
 
 #define STEP_BYTES ((size_t)256 * 1024)
@@ -110,8 +109,6 @@ void km_http_call_send(struct km_http_call *call)
             km_stream_write(call->stream, g.v, g.n, &queued);
         call->sent = call->part == call->request.nbody && queued == 0;
     }
-    if (call->sent && call->sent_ns == 0)
-        call->sent_ns = km_mono_ns();
     if (call->state == KM_HTTP_CALL_HEAD)
         km_http_call_deadline(call, call->request.first_byte_ms);
 }

@@ -249,7 +249,6 @@ void km_http_call_lost(struct km_http_call *call, const struct km_err *err)
     call->part = call->part_at = 0;
     call->broken = NULL;
     call->reached = false;
-    call->sent_ns = 0;
     call->deadline_ms = UINT64_MAX;
     connect_call(call);
 }
@@ -345,9 +344,4 @@ void km_http_cancel(struct km_http_call *call)
     km_http_call_drop_stream(call, false);
     if (!call->processing)
         km_http_call_release(call);
-}
-
-uint64_t km_http_sent_ns(const struct km_http_call *call)
-{
-    return call->sent_ns;
 }

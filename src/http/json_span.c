@@ -33,42 +33,11 @@ static void skip_space(struct walk *w)
         w->at++;
 }
 
-#define ONES UINT64_C(0x0101010101010101)
-
-/* Names and most values are short and need no call.  Of the eight bytes at p, the place of the
- * quote that ends the string; 8: it goes on; 9: a backslash comes first. */
-static size_t short_end(const char *p)
-{
-    uint64_t w, quote, backslash;
-
-    memcpy(&w, p, sizeof w);
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-    w = __builtin_bswap64(w);
-#endif
-    quote = w ^ ONES * '"';
-    backslash = w ^ ONES * '\\';
-    quote = (quote - ONES) & ~quote & ONES << 7; /* the lowest bit that is set is true */
-    backslash = (backslash - ONES) & ~backslash & ONES << 7;
-    if (backslash & (quote - 1)) /* without a quote: any */
-        return 9;
-    return quote ? (size_t)__builtin_ctzll(quote) / 8 : 8;
-}
-
 /* From the opening quote to behind the closing one. */
 static bool skip_string(struct walk *w)
 {
     size_t start = w->at + 1, from = start;
 
-    for (int i = 0; i < 2 && w->s.n - w->at > 8 && from <= w->s.n - 8; i++, from += 8) {
-        size_t end = short_end(w->s.p + from);
-
-        if (end < 8) {
-            w->at = from + end + 1;
-            return true;
-        }
-        if (end > 8)
-            break;
-    }
     for (;;) {
         const char *q = from < w->s.n ? memchr(w->s.p + from, '"', w->s.n - from) : NULL;
         size_t end, slash;

@@ -29,6 +29,8 @@
 #define MAX_IOV 64
 #define READS_AT_ONCE 4 /* full buffers from one connection before the others have a turn */
 #define QUEUE_MIN_CAP 4096
+#define JOIN_PARTS 4
+#define JOIN_BYTES 2048
 
 /* Bytes the kernel did not take: p[at .. at + n). */
 struct queue {
@@ -42,6 +44,7 @@ struct tcp {
     int fd;
     int watched; /* UV_READABLE | UV_WRITABLE */
     int error; /* errno of what broke it; 0 */
+    uint64_t emptied; /* the loop's turn in which a read left nothing */
     bool shut_wanted; /* FIN after the queue */
     bool shut;
     union km_addr addr;
@@ -171,6 +174,8 @@ static void read_some(struct tcp *t)
             (void)!km_stream_emit_eof(&t->s);
             return;
         }
+        if (n < KM_LOOP_READ_BYTES)
+            t->emptied = km_loop_turn(t->s.loop);
         if (!km_stream_emit_read(&t->s, km_loop_read_buffer(t->s.loop), (size_t)n))
             return;
         if (n < KM_LOOP_READ_BYTES || t->s.paused || t->error)
@@ -226,12 +231,35 @@ static void queue_parts(struct tcp *t, const struct km_str *parts, size_t n, siz
     watch(t);
 }
 
+/* A head of many small parts: putting them together costs less than the kernel's walk over
+ * them, which it makes twice. */
+static size_t join(const struct km_str *parts, size_t n, char out[JOIN_BYTES])
+{
+    size_t total = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        if (parts[i].n > JOIN_BYTES - total)
+            return 0;
+        if (parts[i].n > 0)
+            memcpy(out + total, parts[i].p, parts[i].n);
+        total += parts[i].n;
+    }
+    return total;
+}
+
 static void tcp_write(struct km_stream *s, const struct km_str *parts, size_t n)
 {
     struct tcp *t = tcp_of(s);
+    char joined[JOIN_BYTES];
+    struct km_str whole;
 
     if (t->error || t->shut || t->shut_wanted)
         return;
+    if (n >= JOIN_PARTS && t->out.n == 0 && (whole.n = join(parts, n, joined)) > 0) {
+        whole.p = joined;
+        parts = &whole;
+        n = 1;
+    }
     while (n > 0 && t->out.n == 0) {
         struct iovec iov[MAX_IOV];
         size_t used = 0, total = 0, sent;
@@ -374,6 +402,8 @@ static bool tcp_healthy(const struct km_stream *s)
 
     if (t->error || t->shut || t->shut_wanted)
         return false;
+    if (t->emptied == km_loop_turn(s->loop)) /* we looked a moment ago */
+        return true;
     return recv(t->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && would_block();
 }
 
@@ -441,6 +471,7 @@ struct km_stream *km_tcp_from_fd(struct km_loop *loop, int fd, const union km_ad
     t->s.later.ctx = t;
     t->poll.data = t;
     t->fd = fd;
+    t->emptied = UINT64_MAX;
     t->addr = *peer;
     return &t->s;
 }

@@ -27,13 +27,34 @@ bool km_addr_loopback(const union km_addr *a)
     return IN6_IS_ADDR_LOOPBACK(v6) || (IN6_IS_ADDR_V4MAPPED(v6) && v6->s6_addr[12] == 127);
 }
 
+static char *put_byte(char *at, unsigned v)
+{
+    if (v >= 100)
+        *at++ = (char)('0' + v / 100);
+    if (v >= 10)
+        *at++ = (char)('0' + v / 10 % 10);
+    *at++ = (char)('0' + v % 10);
+    return at;
+}
+
+/* Every call writes its client's address into the books; inet_ntop() does this by sprintf(). */
+static void ipv4_text(const struct in_addr *in, char *out)
+{
+    unsigned char b[4];
+
+    memcpy(b, in, sizeof b);
+    for (size_t i = 0; i < 4; i++) {
+        out = put_byte(out, b[i]);
+        *out++ = i < 3 ? '.' : '\0';
+    }
+}
+
 void km_addr_host_text(const union km_addr *a, char out[KM_ADDR_TEXT])
 {
-    const void *bytes = a->sa.sa_family == AF_INET6 ? (const void *)&a->in6.sin6_addr
-                                                    : (const void *)&a->in.sin_addr;
-
-    if ((a->sa.sa_family != AF_INET && a->sa.sa_family != AF_INET6) ||
-        !inet_ntop(a->sa.sa_family, bytes, out, KM_ADDR_TEXT))
+    if (a->sa.sa_family == AF_INET)
+        ipv4_text(&a->in.sin_addr, out);
+    else if (a->sa.sa_family != AF_INET6 ||
+             !inet_ntop(AF_INET6, &a->in6.sin6_addr, out, KM_ADDR_TEXT))
         snprintf(out, KM_ADDR_TEXT, "unknown");
 }
 

@@ -38,6 +38,7 @@ struct km_loop {
     uv_timer_t wake; /* for the wheel */
     uv_async_t stop;
     bool running;
+    uint64_t turn;
     atomic_bool stopping;
 
     struct km_list deferred;
@@ -183,6 +184,7 @@ static void on_prepare(uv_prepare_t *prepare)
     else
         uv_idle_stop(&loop->busy);
     arm(loop);
+    loop->turn++;
 }
 
 static void on_stop(uv_async_t *async)
@@ -291,6 +293,11 @@ struct uv_loop_s *km_loop_uv(struct km_loop *loop)
 uint64_t km_loop_now_ms(const struct km_loop *loop)
 {
     return uv_now(&loop->uv);
+}
+
+uint64_t km_loop_turn(const struct km_loop *loop)
+{
+    return loop->turn;
 }
 
 char *km_loop_read_buffer(struct km_loop *loop)

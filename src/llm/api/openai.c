@@ -249,10 +249,12 @@ struct km_str km_llm_upstream_model(const struct km_deployment *d, struct km_str
                         3);
 }
 
-static struct km_str json_string(struct km_arena *arena, struct km_str s)
+struct km_str km_llm_json_string(struct km_arena *arena, struct km_str s)
 {
     struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(64 * 1024);
 
+    if (km_str_plain(s) == s.n)
+        return km_arena_cat(arena, (struct km_str[]){ KM_STR("\""), s, KM_STR("\"") }, 3);
     km_buf_json(&b, s);
     return km_arena_str(arena, km_buf_view(&b));
 }
@@ -346,9 +348,9 @@ int km_llm_request_body(const struct km_llm_request *r, const struct km_llm_body
 
     km_json_edits_init(&e, r->body, &r->object);
     if (span->type == KM_JSON_ABSENT)
-        km_json_add(&e, arena, KM_STR("model"), json_string(arena, model));
+        km_json_add(&e, arena, KM_STR("model"), km_llm_json_string(arena, model));
     else if (span->type != KM_JSON_STRING || !km_str_eq(model, km_json_text(arena, r->body, span)))
-        km_json_replace(&e, span, json_string(arena, model));
+        km_json_replace(&e, span, km_llm_json_string(arena, model));
     for (size_t m = KM_M_FIRST_CUT; m < KM_M_COUNT; m++)
         if (r->spans[m].type != KM_JSON_ABSENT)
             km_json_cut(&e, &r->spans[m]);

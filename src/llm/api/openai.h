@@ -89,6 +89,9 @@ int km_llm_request_body(const struct km_llm_request *r, const struct km_llm_body
 struct km_str km_llm_upstream_model(const struct km_deployment *d, struct km_str star,
                                     struct km_arena *arena);
 
+/* s as a JSON string in the arena. */
+struct km_str km_llm_json_string(struct km_arena *arena, struct km_str s);
+
 /* --- answers --- */
 
 /* A whole answer: usage read, `model` set back.  KM_E_UPSTREAM_PROTOCOL when it is no JSON

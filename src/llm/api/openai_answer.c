@@ -51,14 +51,6 @@ static void read_usage(const struct km_arena *arena, struct km_str text, struct 
     u->known = true;
 }
 
-static struct km_str model_json(const struct km_llm_request *r, struct km_arena *arena)
-{
-    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(64 * 1024);
-
-    km_buf_json(&b, r->model);
-    return km_arena_str(arena, km_buf_view(&b));
-}
-
 int km_llm_response(const struct km_llm_request *r, struct km_arena *arena, struct km_str body,
                     struct km_str **ret_parts, size_t *ret_n, struct km_usage *ret_usage,
                     struct km_err *err)
@@ -75,7 +67,7 @@ int km_llm_response(const struct km_llm_request *r, struct km_arena *arena, stru
         read_usage(arena, km_json_value(body, &spans[A_USAGE]), ret_usage);
     km_json_edits_init(&e, body, &object);
     if (spans[A_MODEL].type == KM_JSON_STRING)
-        km_json_replace(&e, &spans[A_MODEL], model_json(r, arena));
+        km_json_replace(&e, &spans[A_MODEL], km_llm_json_string(arena, r->model));
     return km_json_parts(&e, arena, ret_parts, ret_n, err);
 }
 
@@ -105,7 +97,7 @@ void km_llm_stream_init(struct km_llm_stream *s, const struct km_llm_request *r,
                         struct km_arena *arena, struct km_arena *scratch)
 {
     *s = (struct km_llm_stream){ .request = r, .scratch = scratch };
-    s->model_json = model_json(r, arena);
+    s->model_json = km_llm_json_string(arena, r->model);
 }
 
 /* Bytes of the strings in `choices` that are output: enough for an estimate, cheap enough for
