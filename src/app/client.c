@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "base/crypto.h"
@@ -60,6 +61,15 @@ static int find_socket(struct km_cli *cli, struct km_err *err)
     return r;
 }
 
+/* A gateway that was stopped keeps its socket and never answers. */
+static int lost(struct km_err *err, const char *what)
+{
+    if (errno == EAGAIN || errno == EWOULDBLOCK)
+        return km_fail(err, KM_E_UPSTREAM_TIMEOUT, "the gateway did not answer in %d s",
+                       WAIT_MS / 1000);
+    return km_fail_errno(err, errno, "%s", what);
+}
+
 static int send_all(int fd, struct km_str s, struct km_err *err)
 {
     while (s.n) {
@@ -68,7 +78,7 @@ static int send_all(int fd, struct km_str s, struct km_err *err)
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
-            return km_fail_errno(err, errno, "send to the gateway");
+            return lost(err, "send to the gateway");
         s = km_str_skip(s, (size_t)n);
     }
     return 0;
@@ -86,7 +96,7 @@ static int read_all(int fd, struct km_buf *b, struct km_err *err)
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
-            return km_fail_errno(err, errno, "read from the gateway");
+            return lost(err, "read from the gateway");
         if (n == 0)
             return 0;
         b->n += (size_t)n;
@@ -113,6 +123,7 @@ static int call_socket(struct km_cli *cli, const char *method, const char *targe
                        struct km_err *err)
 {
     struct km_buf head KM_CLEANUP(km_buf_done) = KM_BUF(64 * 1024);
+    const struct timeval most = { .tv_sec = WAIT_MS / 1000 };
     int fd = -1, r = find_socket(cli, err);
 
     if (r == 0)
@@ -122,6 +133,8 @@ static int call_socket(struct km_cli *cli, const char *method, const char *targe
                 cli->socket, km_cli_config_file(cli));
     if (r < 0)
         return r;
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &most, sizeof most);
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &most, sizeof most);
     km_buf_printf(&head, "%s %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n", method,
                   target);
     if (body.n)

@@ -56,7 +56,7 @@ static void fill_entry(struct km_call *call, struct km_ledger_entry *e, char *ip
     km_addr_host_text(km_exchange_peer(call->x), ip);
     e->id = v->id;
     if (v->who.key)
-        memcpy(e->key_hash, v->who.key->row.hash, sizeof e->key_hash);
+        km_key_books(v->who.key, e->key_hash);
     else if (v->view->snap->has_master)
         memcpy(e->key_hash, v->view->snap->master_hash, sizeof e->key_hash);
     e->call_type = km_str_c(call->api ? call->api->call_type : "pass_through_endpoint");

@@ -58,7 +58,15 @@ static void live_update(struct km_key_live *live, const struct km_key_row *row)
     if (b->duration_s != row->budget_duration_s || row->budget_reset_us > b->reset_us)
         b->reset_us = row->budget_reset_us;
     b->duration_s = row->budget_duration_s;
+    memcpy(live->hash, row->hash, sizeof live->hash);
     pthread_mutex_unlock(&live->lock);
+}
+
+void km_key_books(struct km_key *k, uint8_t ret_hash[32])
+{
+    pthread_mutex_lock(&k->live->lock);
+    memcpy(ret_hash, k->live->hash, sizeof k->live->hash);
+    pthread_mutex_unlock(&k->live->lock);
 }
 
 struct km_key *km_key_ref(struct km_key *k)
@@ -157,7 +165,13 @@ static struct km_key_object *object_new(const struct km_key_row *row)
 
 int km_keys_put(struct km_keys *keys, const struct km_key_row *row, struct km_err *err)
 {
-    struct km_key_object *o = object_new(row), *old;
+    return km_keys_succeed(keys, row, NULL, err);
+}
+
+int km_keys_succeed(struct km_keys *keys, const struct km_key_row *row, const uint8_t before[32],
+                    struct km_err *err)
+{
+    struct km_key_object *o = object_new(row), *old, *kin;
     void *replaced = NULL;
     int r;
 
@@ -165,8 +179,9 @@ int km_keys_put(struct km_keys *keys, const struct km_key_row *row, struct km_er
         return km_fail(err, KM_E_NOMEM, "keys: out of memory");
     pthread_rwlock_wrlock(&keys->lock);
     old = km_map_get(keys->map, hash_view(row->hash));
-    if (old) {
-        o->key.live = old->key.live;
+    kin = old || !before ? old : km_map_get(keys->map, hash_view(before));
+    if (kin) {
+        o->key.live = kin->key.live;
         atomic_fetch_add_explicit(&o->key.live->refs, 1, memory_order_relaxed);
     } else {
         o->key.live = live_new(row);
@@ -254,7 +269,7 @@ int km_key_model(const struct km_key *k, struct km_str model, struct km_str alia
     for (size_t i = 0; i < list->n; i++) {
         struct km_str allowed = list->v[i];
 
-        /* A key of a team may use the team's models; teams have none of their own yet. */
+        /* A key of a team may use the team's models; teams have none of tkin own yet. */
         if (km_str_eq(allowed, KM_STR("all-proxy-models")) ||
             km_str_eq(allowed, KM_STR("all-team-models")) || names_match(allowed, model) ||
             names_match(allowed, alias_of))

@@ -270,6 +270,28 @@ def test_a_second_signal_ends_it_in_order_with_calls_running(new_gateway, upstre
     assert len(rows) == len(links), rows
 
 
+def test_a_call_that_outlives_its_secret_is_paid_by_the_new_one(new_gateway, upstream):
+    gateway = new_gateway()
+    key = gateway.new_key(max_budget=1.0, max_parallel_requests=1)
+    assert gateway.chat("any/ok", key, max_tokens=5).status == 200
+    upstream.reset()
+    statuses = []
+    running = threading.Thread(target=lambda: statuses.append(
+        gateway.chat("any/gate-old", key, max_tokens=5).status))
+    running.start()
+    upstream.wait_for(lambda records: len(records) == 1)
+    fresh = gateway.call("POST", "/key/regenerate", {"key": key}).json()["key"]
+    assert gateway.chat("any/ok", fresh, max_tokens=5).status == 429, "the permit was forgotten"
+    upstream.open_gate()
+    running.join()
+    assert statuses == [200]
+    assert gateway.chat("any/ok", fresh, max_tokens=5).status == 200
+    assert abs(gateway.key_info(fresh)["spend"] - 0.00006) < 1e-9
+    gateway.stop()
+    gateway.start()
+    assert abs(gateway.key_info(fresh)["spend"] - 0.00006) < 1e-9
+
+
 # -- upstreams ----------------------------------------------------------------------
 
 
