@@ -6,6 +6,7 @@
  */
 #include "app/cli.h"
 
+#include "admin/approvals.h"
 #include "admin/control.h"
 #include "admin/keys.h"
 #include "admin/spend.h"
@@ -32,5 +33,5 @@ const struct km_settings_table *const km_app_tables[] = {
 
 const struct km_route_rows *const km_app_routes[] = {
     &km_llm_routes, &km_health_routes, &km_control_routes, &km_key_routes,
-    &km_spend_routes, &km_mcp_routes, NULL,
+    &km_spend_routes, &km_mcp_routes,    &km_approval_routes, NULL,
 };

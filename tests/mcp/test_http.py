@@ -192,3 +192,14 @@ def test_stateless_requests_say_all_about_themselves(gateway):
 def test_a_message_over_16_mib_is_refused(gateway):
     body = json.dumps({**LIST, "params": {"x": "y" * (16 << 20)}})
     assert gateway.post(body).status == 413
+
+
+def test_approvals_are_the_administrators(gateway, key):
+    assert gateway.call("GET", "/kanmon/approvals").json() == {"approvals": []}
+    assert gateway.call("GET", "/kanmon/approvals", key=key).status == 403
+    assert gateway.call("POST", "/kanmon/approvals/none", {"approve": True}, key=key).status == 403
+    assert gateway.call("POST", "/kanmon/approvals/none", {"approve": True}).status == 404
+    assert gateway.call("POST", "/kanmon/approvals/none", {"approve": "yes"}).status == 400
+    # Read-only tools wait for nobody.
+    structured(gateway.rpc("tools/call", {"name": "list_models"}, key=key))
+    assert gateway.call("GET", "/kanmon/approvals").json() == {"approvals": []}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* approvals.c - who may let a waiting tool call run: the administrator, by its id.
+ *
+ *     GET  /kanmon/approvals         what waits, and what was answered and is not used yet
+ *     POST /kanmon/approvals/{id}    {"approve": true} or {"approve": false}
+ *
+ * The answer counts at once and its record follows; the caller hears of it when the record is
+ * written.  A record that cannot be written is told as an error, though the answer stands: the
+ * call it allows is recorded again when it runs, and without a record gets no result.
+ */
+#include "admin/approvals.h"
+
+#include "admin/admin.h"
+#include "mcp/approval.h"
+
+#define LIST_BYTES (1024 * 1024)
+#define BODY_BYTES 1024
+
+static int list(struct km_admin *a, struct km_err *err)
+{
+    struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(LIST_BYTES);
+
+    km_buf_str(&out, KM_STR("{\"approvals\":"));
+    km_approvals_json(a->v->w->gw->approvals, km_mono_ms(), &out);
+    km_buf_byte(&out, '}');
+    if (km_buf_failed(&out))
+        return km_fail(err, KM_E_NOMEM, "out of memory");
+    km_admin_json(a, 200, km_buf_view(&out));
+    return 0;
+}
+
+static void on_list(void *visit, struct km_exchange *x, const struct km_route_match *match)
+{
+    (void)x;
+    (void)match;
+    km_admin_begin(visit, BODY_BYTES, list);
+}
+
+static void on_recorded(void *ctx, const struct km_err *err)
+{
+    struct km_admin *a = ctx;
+    struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(1024);
+    bool approve = false;
+
+    if (err) {
+        km_admin_error(a, err);
+        return;
+    }
+    (void)km_json_bool(km_json_get(a->body, "approve"), &approve);
+    km_buf_str(&out, KM_STR("{\"id\":"));
+    km_buf_json(&out, a->v->match.params[0]);
+    km_buf_printf(&out, ",\"state\":\"%s\"}", approve ? "approved" : "refused");
+    km_admin_json(a, 200, km_buf_view(&out));
+}
+
+static int answer(struct km_admin *a, struct km_err *err)
+{
+    char tool[160];
+    struct km_audit audit = { .actor = km_admin_actor(a) };
+    struct km_str id = a->v->match.params[0];
+    bool approve;
+    int r;
+
+    if (!km_json_bool(km_json_get(a->body, "approve"), &approve))
+        return km_fail_param(err, KM_E_INVALID, "approve",
+                             "Say {\"approve\": true} or {\"approve\": false}.");
+    r = km_approvals_answer(a->v->w->gw->approvals, id, approve, km_mono_ms(), tool, err);
+    if (r < 0)
+        return r;
+    audit.action = approve ? KM_STR("mcp.approve") : KM_STR("mcp.refuse");
+    audit.target = km_str_c(tool);
+    audit.detail = km_arena_printf(&a->arena, "{\"id\":\"%.*s\"}", KM_STR_ARG(id));
+    km_store_audit(a->v->w->gw->store, a->v->w->mailbox, &audit, on_recorded, a);
+    return 0;
+}
+
+static void on_answer(void *visit, struct km_exchange *x, const struct km_route_match *match)
+{
+    (void)x;
+    (void)match;
+    km_admin_begin(visit, BODY_BYTES, answer);
+}
+
+static const struct km_route rows[] = {
+    { "GET", "/kanmon/approvals", on_list, KM_AUTH_ADMIN, NULL },
+    { "POST", "/kanmon/approvals/{id}", on_answer, KM_AUTH_ADMIN, NULL },
+};
+
+const struct km_route_rows km_approval_routes = { rows, sizeof rows / sizeof rows[0] };
