@@ -72,7 +72,7 @@ struct km_mcp_host {
 
 struct km_mcp_call {
     /* --- the transport fills these --- */
-    struct km_arena *arena; /* outlives the call; holds the message */
+    struct km_arena *arena; /* ends with the call, not later; holds the message */
     const struct km_mcp_host *host;
     const struct km_mcp_endpoint *endpoint;
     struct km_mcp_caller caller;

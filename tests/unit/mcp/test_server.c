@@ -168,6 +168,8 @@ static void send_only(struct box *b, const char *text, const char *header)
     enum km_rpc_fault fault;
     struct km_err err = { 0 };
 
+    km_arena_done(&b->arena);
+    km_arena_init(&b->arena, (size_t)64 << 20, NULL);
     b->replies = b->records = 0;
     b->call = (struct km_mcp_call){
         .arena = &b->arena,
