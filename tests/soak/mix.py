@@ -132,6 +132,15 @@ class Unary(Actor):
             self.hang_up()
 
 
+class Filler(Actor):
+    """Calls with as much metadata as a row of the ledger takes."""
+
+    def step(self):
+        self.site.admit("any/ok-filler")
+        status, data = self.chat("any/ok-filler", metadata={"spend_logs_metadata": "x" * 3500})
+        expect(status == 200, f"{status} {data[:200]}")
+
+
 class Embed(Actor):
     def step(self):
         self.site.admit("any/ok-embed")
