@@ -5,6 +5,7 @@ import http.client
 import json
 import os
 import pwd
+import re
 import shutil
 import signal
 import socket
@@ -44,8 +45,13 @@ class Daemon:
     def pid(self):
         return self.status()["pid"]
 
-    def log(self):
-        return (self.gateway.folder / "state" / "kanmon.log").read_text()
+    def stop(self):
+        ran = self.gateway.command("stop", *self.words)
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+        for log in self.gateway.config.parent.rglob("*.log*"):
+            found = re.search(r"^.*(Sanitizer|runtime error|assert)[^\0]{0,4000}",
+                              log.read_text(), re.M)
+            assert not found, found[0]
 
 
 @pytest.fixture(params=["eventual", "strict"])
@@ -56,7 +62,7 @@ def daemon(request, new_gateway, upstream):
     it = Daemon(gateway)
     yield it
     upstream.open_gate()
-    gateway.command("stop", *it.words)
+    it.stop()
 
 
 class Call(threading.Thread):
@@ -97,14 +103,14 @@ def test_restarts_and_other_numbers_of_workers_under_load(daemon, upstream, long
     gateway = daemon.gateway
     text = gateway.config.read_text()
     workers = [1, 3, 2, 4, 1] if long else [1, 3]
-    rounds = 20 if long else 4
+    plan = [workers[n // 4] if n % 4 == 0 and n // 4 < len(workers) else None
+            for n in range(20 if long else 6)]
     with Load(gateway.port, "keep", clients=3) as kept, \
             Load(gateway.port, "fresh", clients=3, keep_alive=False) as fresh, \
             Load(gateway.port, "many", clients=2, model="any/stream-many-40") as streams:
-        for n in range(rounds + len(workers)):
-            if n % (rounds // len(workers) + 1) == 0 and workers:
-                gateway.config.write_text(
-                    text.replace("workers: 2", f"workers: {workers.pop(0)}"))
+        for change in plan:
+            if change:
+                gateway.config.write_text(text.replace("workers: 2", f"workers: {change}"))
             daemon.restart()
             fresh.wait_for(10)
             kept.wait_for(10)
@@ -348,7 +354,7 @@ def test_tls_connections_get_their_answer_from_the_old_one(new_gateway, upstream
         kept.close()
         assert ask(connect())[0] == 429  # the old one's calls were counted by the new one
     finally:
-        gateway.command("stop", *daemon.words)
+        daemon.stop()
 
 
 def test_an_address_is_added_and_given_up_at_a_restart(new_gateway, upstream):
@@ -375,7 +381,7 @@ def test_an_address_is_added_and_given_up_at_a_restart(new_gateway, upstream):
         wait_until(refused, 10, "the end of the address")
         assert gateway.is_ready()
     finally:
-        gateway.command("stop", *daemon.words)
+        daemon.stop()
 
 
 def test_sockets_are_inherited_as_systemd_passes_them(new_gateway):
@@ -417,5 +423,5 @@ def test_root_is_dropped_after_binding(new_gateway, upstream):
             daemon.restart()
             assert daemon.pid() != pid
     finally:
-        gateway.command("stop", *daemon.words)
+        daemon.stop()
         shutil.rmtree(folder)
