@@ -287,6 +287,15 @@ static void *thread_main(void *ctx)
     return NULL;
 }
 
+/* An operation may overtake records of the same commit, so those come first. */
+static void on_all_written(void *ctx, const struct km_err *err)
+{
+    struct km_takeover *t = ctx;
+
+    if (!err && !t->gw->ending)
+        km_store_charge_open(t->gw->store, NULL, t->since_us, NULL, NULL);
+}
+
 /* Main thread. */
 static void on_ended(struct km_msg *msg, void *owner)
 {
@@ -298,7 +307,7 @@ static void on_ended(struct km_msg *msg, void *owner)
         return;
     if (km_handover_state(gw->handover) == KM_HANDOVER_NONE) {
         km_keys_end_import(gw->keys);
-        km_store_charge_open(gw->store, NULL, t->since_us, NULL, NULL);
+        km_store_sync(gw->store, gw->main_mailbox, on_all_written, t);
     }
     km_log_msg(gw->log, KM_LOG_INFO, "handover.ended", "the process before this one is gone");
     if (t->on_end)

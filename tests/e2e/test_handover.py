@@ -120,6 +120,7 @@ def test_restarts_and_other_numbers_of_workers_under_load(daemon, upstream, long
     names = [c.name for load in (kept, fresh) for c in load.finished()]
     rows = daemon.gateway.call("GET", "/spend/logs?limit=10000").json()
     seen = json.dumps(rows)
+    assert not any(row.get("incomplete") for row in rows)
     assert len(names) > 100
     if len(names) < 8000:
         missing = [n for n in names if seen.count(f'"{n}"') < 1]
