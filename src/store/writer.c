@@ -13,8 +13,8 @@
  * A transaction that fails is rolled back whole.  Operations in it are answered with the error;
  * chunks stay, in their order, and are tried again.  The store is unhealthy until one succeeds.
  *
- * Checkpoints are the writer's, when it has nothing else to do or the log has grown large: left
- * to SQLite they would come inside a commit that somebody waits for.
+ * Checkpoints are the writer's, when nothing came for a while or the log has grown large: left
+ * to SQLite they would come inside a commit that somebody waits for, and each costs two syncs.
  */
 #include "store/writer.h"
 
@@ -28,6 +28,7 @@
 
 #define RETRY_MS 250
 #define CHECKPOINT_IDLE 256 /* pages in the log worth a checkpoint when idle */
+#define QUIET_MS 200 /* no entry for so long: idle, and not between two commits of a busy time */
 #define CHECKPOINT_BUSY 8192 /* 32 MiB: worth one even when busy */
 
 enum wake { IDLE, ARMED, URGENT };
@@ -364,12 +365,13 @@ void km_writer_forward(struct km_writer *w, km_ledger_forward_fn *fn, void *ctx)
 
 /* --- the thread --- */
 
-static void wait_until(struct km_writer *w, uint64_t at_ms)
+/* false: the time has come, and nobody. */
+static bool wait_until(struct km_writer *w, uint64_t at_ms)
 {
     const struct timespec ts = { .tv_sec = (time_t)(at_ms / 1000),
                                  .tv_nsec = (long)(at_ms % 1000) * 1000000 };
 
-    (void)pthread_cond_timedwait(&w->more, &w->lock, &ts);
+    return pthread_cond_timedwait(&w->more, &w->lock, &ts) != ETIMEDOUT;
 }
 
 /* Under the lock.  Returns when there is something to do, or nothing and a checkpoint is due. */
@@ -382,13 +384,15 @@ static void wait_for_work(struct km_writer *w)
         if (atomic_load(&w->wake) == ARMED && !w->failed) {
             if (km_mono_ms() >= w->armed_ms + delay_ms)
                 return;
-            wait_until(w, w->armed_ms + delay_ms);
+            (void)wait_until(w, w->armed_ms + delay_ms);
         } else if (w->failed) {
             /* What fails now will hardly work a moment later, whoever asks. */
             if (km_mono_ms() >= retry_ms)
                 return;
-            wait_until(w, retry_ms);
+            (void)wait_until(w, retry_ms);
         } else if (w->wal_pages >= CHECKPOINT_IDLE) {
+            if (wait_until(w, km_mono_ms() + QUIET_MS))
+                continue;
             pthread_mutex_unlock(&w->lock);
             checkpoint(w, CHECKPOINT_IDLE);
             pthread_mutex_lock(&w->lock);
