@@ -78,6 +78,12 @@ extern const struct km_command km_app_commands[];
 /* --config, KANMON_CONFIG, CONFIG_FILE_PATH, or config.yaml in the folder. */
 const char *km_cli_config_file(const struct km_cli *cli);
 
+/* Options that set a setting (--workers, --debug, ...), as flags of the configuration; returns how
+ * many.  They live as long as the command line. */
+#define KM_CLI_FLAGS 4
+struct km_config_flag;
+size_t km_cli_config_flags(const struct km_cli *cli, struct km_config_flag flags[KM_CLI_FLAGS]);
+
 struct km_config;
 /* Loads; prints every problem to stderr.  0 or an exit code. */
 int km_cli_load_config(const struct km_cli *cli, struct km_config **ret_config);

@@ -26,8 +26,12 @@ static int version(struct km_cli *cli)
 
 #define LISTEN_OPTIONS                                                                             \
     { "host", "ADDRESS", "listen here instead of what the file says", 0 },                         \
+    { "port", "PORT", "listen on this port instead", 'p' },                                        \
+    { "workers", "N", "worker threads, or auto", 0 },                                              \
+    { "num_workers", "N", "the same, LiteLLM's name", 0 },                                         \
+    { "debug", NULL, "log at level debug", 0 },                                                    \
     {                                                                                              \
-        "port", "PORT", "listen on this port instead", 'p'                                         \
+        "detailed_debug", NULL, "the same, LiteLLM's name", 0                                      \
     }
 
 static const struct km_option serve_options[] = {

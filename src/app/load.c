@@ -16,9 +16,35 @@
 #include "config/config.h"
 #include "gateway/settings.h"
 
+size_t km_cli_config_flags(const struct km_cli *cli, struct km_config_flag flags[KM_CLI_FLAGS])
+{
+    static const struct {
+        const char *option, *path, *value; /* value NULL: the option's own */
+    } rows[KM_CLI_FLAGS] = {
+        { "workers", "kanmon_settings.workers", NULL },
+        { "num_workers", "kanmon_settings.workers", NULL },
+        { "debug", "kanmon_settings.log_level", "debug" },
+        { "detailed_debug", "kanmon_settings.log_level", "debug" },
+    };
+    size_t n = 0;
+
+    for (size_t i = 0; i < KM_CLI_FLAGS; i++) {
+        const char *given = km_cli_option(cli, rows[i].option);
+
+        if (given)
+            flags[n++] = (struct km_config_flag){ rows[i].path, rows[i].option,
+                                                  rows[i].value ? rows[i].value : given };
+    }
+    return n;
+}
+
 int km_cli_load_config(const struct km_cli *cli, struct km_config **ret_config)
 {
-    struct km_config_args args = { .file = km_cli_config_file(cli), .tables = km_app_tables };
+    struct km_config_flag flags[KM_CLI_FLAGS];
+    struct km_config_args args = { .file = km_cli_config_file(cli),
+                                   .tables = km_app_tables,
+                                   .flags = flags,
+                                   .nflags = km_cli_config_flags(cli, flags) };
     struct km_diags *diags = km_diags_new();
     struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(4 * 1024 * 1024);
     struct km_err err = { 0 };

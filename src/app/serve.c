@@ -20,6 +20,7 @@
 #include "app/serve.h"
 #include "app/state.h"
 #include "app/supervised.h"
+#include "config/config.h"
 #include "gateway/gateway.h"
 #include "gateway/handover.h"
 #include "sys/signals.h"
@@ -30,6 +31,8 @@ struct serve {
     struct km_config *config;
     struct km_gateway *gw;
     struct km_gateway_args args;
+    struct km_config_flag flags[KM_CLI_FLAGS]; /* kept: a reload takes them again */
+    size_t nflags;
     struct km_takeover *takeover; /* until the gateway has it */
     char state_dir[512];
     char supervisor[600]; /* its socket; empty: none */
@@ -271,6 +274,8 @@ static int start(struct serve *s, struct km_err *err)
 
     s->args = (struct km_gateway_args){ .config = s->config,
                                         .tables = km_app_tables,
+                                        .flags = s->flags,
+                                        .nflags = s->nflags,
                                         .routes = km_app_routes,
                                         .state_dir = s->state_dir,
                                         .supervisor = s->args.supervisor,
@@ -340,6 +345,7 @@ int km_cmd_serve(struct km_cli *cli)
     int code, r;
 
     find_supervisor(&s);
+    s.nflags = km_cli_config_flags(cli, s.flags);
     code = km_cli_load_config(cli, &s.config);
     if (code != 0) {
         tell(&s, code, "the configuration is not valid");

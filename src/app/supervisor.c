@@ -105,8 +105,7 @@ static void on_state(void *ctx, struct km_child *child, enum km_child_state stat
 
 static struct km_child *new_child(struct supervisor *s, int64_t drain_ms, struct km_err *err)
 {
-    const char *argv[] = { "kanmon", "serve", "--take-over", "--config", s->config,
-                           NULL,     NULL,    NULL,          NULL,       NULL };
+    const char *argv[16] = { "kanmon", "serve", "--take-over", "--config", s->config };
     struct km_child_spec spec = { .file = s->self,
                                   .argv = argv,
                                   .envp = s->env,
@@ -117,15 +116,20 @@ static struct km_child *new_child(struct supervisor *s, int64_t drain_ms, struct
                                   .restart = true,
                                   .ready_ms = READY_MS,
                                   .stop_ms = (uint64_t)drain_ms + MORE_MS };
-    static const char *const passed[][2] = { { "host", "--host" }, { "port", "--port" } };
+    static const char *const passed[][2] = { { "host", "--host" },
+                                             { "port", "--port" },
+                                             { "workers", "--workers" },
+                                             { "num_workers", "--workers" } };
     int fds[KM_LISTEN_MAX];
     size_t at = 5;
 
-    for (size_t i = 0; i < 2; i++)
+    for (size_t i = 0; i < sizeof passed / sizeof passed[0]; i++)
         if (option(s, passed[i][0])) {
             argv[at++] = passed[i][1];
             argv[at++] = option(s, passed[i][0]);
         }
+    if (option(s, "debug") || option(s, "detailed_debug"))
+        argv[at++] = "--debug";
     for (size_t i = 0; i < s->sockets->n; i++)
         if (s->sockets->entries[i] != KM_ENTRY_NONE)
             fds[spec.nfds++] = s->sockets->fds[i];
