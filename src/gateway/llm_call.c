@@ -102,6 +102,9 @@ static int answer_mock(struct km_call *call, struct km_err *err)
         km_mock_stream(&call->req, &args, &call->answer);
     else
         km_mock_answer(&call->req, &args, &call->answer);
+    if (km_buf_failed(&call->answer))
+        return km_fail(err, KM_E_INVALID,
+                       "The mock's answer is over kanmon_settings.response_bytes.");
     call->stream.usage = km_mock_usage();
     call->answered = true;
     call->stream.done = true;

@@ -9,6 +9,7 @@ import random
 import resource
 import signal
 import socket
+import ssl
 import struct
 import subprocess
 import threading
@@ -17,6 +18,7 @@ import time
 import pytest
 
 from gateway import MASTER, binary, config_text, slow_factor, wait_until
+from upstream import Upstream
 
 OK = json.dumps({"id": "x", "object": "chat.completion", "created": 1, "model": "m", "choices": [
     {"index": 0, "message": {"role": "assistant", "content": "raw"}, "finish_reason": "stop"}],
@@ -385,6 +387,52 @@ def test_a_stream_request_answered_with_json_is_not_called_a_stream(new_gateway,
     assert answer.status == 200
     assert answer.header("content-type").startswith("application/json"), answer.headers
     assert answer.json()["choices"][0]["message"]["content"] == "raw"
+
+
+CA = """
+[ca]
+default_ca = d
+[d]
+database = {0}/index
+new_certs_dir = {0}
+default_md = sha256
+policy = p
+x509_extensions = e
+rand_serial = yes
+[p]
+commonName = supplied
+[e]
+basicConstraints = CA:TRUE
+subjectAltName = DNS:localhost
+"""
+
+
+def test_an_upstream_with_an_expired_certificate_is_refused_and_the_reason_told(
+        upstream, new_gateway, tmp_path):
+    key, request, cert = tmp_path / "key.pem", tmp_path / "request", tmp_path / "cert.pem"
+    (tmp_path / "index").touch()
+    (tmp_path / "ca").write_text(CA.format(tmp_path))
+    subprocess.run(["openssl", "req", "-new", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=localhost",
+                    "-keyout", str(key), "-out", str(request)], check=True, capture_output=True)
+    subprocess.run(["openssl", "ca", "-batch", "-selfsign", "-notext", "-config",
+                    str(tmp_path / "ca"), "-keyfile", str(key), "-in", str(request), "-startdate",
+                    "20200101000000Z", "-enddate", "20200102000000Z", "-out", str(cert)],
+                   check=True, capture_output=True)
+    expired = Upstream()
+    expired.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    expired.context.load_cert_chain(cert, key)
+    expired.start()
+    try:
+        text = config_text(expired, tmp_path / "state").replace(
+            expired.url, f"https://localhost:{expired.port}")
+        gateway = new_gateway(config=text, env={"SSL_CERT_FILE": str(cert)})
+        answer = gateway.chat("chat")
+    finally:
+        expired.stop()
+    assert answer.status == 502, answer
+    message = answer.json()["error"]["message"]
+    assert "expired" in message and "localhost" in message, message
 
 
 # -- what is said --------------------------------------------------------------------
