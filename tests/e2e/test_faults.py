@@ -230,7 +230,8 @@ def test_a_thousand_clients_that_vanish_at_random_hold_nothing(new_gateway, upst
     upstream.close_gate()
     for thread in waiting:
         thread.start()
-    upstream.wait_for(lambda records: len(records) == 64, 20 * slow_factor(), "64 calls at once")
+    upstream.wait_for(lambda records: sum(r.model == "gate-1" for r in records) == 64,
+                      30 * slow_factor(), "64 calls at once")
     assert gateway.chat("any/ok", key, max_tokens=5).status == 429
     upstream.open_gate()
     for thread in waiting:
