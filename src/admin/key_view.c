@@ -66,13 +66,23 @@ static int newest_first(const void *x, const void *y)
     return memcmp(a->row.hash, b->row.hash, 32);
 }
 
-static bool wanted(struct km_admin *a, const struct km_key *key)
+/* What the query asks for; empty: anything. */
+struct filter {
+    struct km_str alias, user, team;
+};
+
+static struct km_str asked(struct km_admin *a, const char *name)
 {
     struct km_str v;
 
-    return !(km_admin_query(a, "key_alias", &v) && v.n && !km_str_eq(v, key->row.alias)) &&
-           !(km_admin_query(a, "user_id", &v) && v.n && !km_str_eq(v, key->row.user_id)) &&
-           !(km_admin_query(a, "team_id", &v) && v.n && !km_str_eq(v, key->row.team_id));
+    return km_admin_query(a, name, &v) ? v : KM_STR_NONE;
+}
+
+static bool wanted(const struct filter *f, const struct km_key_row *row)
+{
+    return (!f->alias.n || km_str_eq(f->alias, row->alias)) &&
+           (!f->user.n || km_str_eq(f->user, row->user_id)) &&
+           (!f->team.n || km_str_eq(f->team, row->team_id));
 }
 
 static uint64_t number_of(struct km_admin *a, const char *name, uint64_t otherwise, uint64_t most)
@@ -114,12 +124,13 @@ int km_keys_list(struct km_admin *a, struct km_err *err)
     struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(ANSWER_BYTES);
     size_t n, kept = 0;
     struct km_key **keys = km_keys_all(a->v->w->gw->keys, &n);
+    const struct filter f = { asked(a, "key_alias"), asked(a, "user_id"), asked(a, "team_id") };
 
     (void)err;
     for (size_t i = 0; i < n; i++) {
         struct km_key *key = keys[i];
 
-        if (wanted(a, key))
+        if (wanted(&f, &key->row))
             keys[kept++] = key;
         else
             km_key_unref(key);

@@ -88,9 +88,10 @@ enum km_next km_step_route(struct km_call *call)
     return km_call_go(call, KM_STEP_send);
 }
 
+/* A redirect is none: where an upstream is, the configuration says. */
 static bool good(int status)
 {
-    return status >= 200 && status < 400;
+    return status >= 200 && status < 300;
 }
 
 static void on_head(void *ctx, const struct km_response *response)

@@ -17,7 +17,7 @@ import time
 
 import pytest
 
-from gateway import MASTER, binary, config_text, slow_factor, wait_until
+from gateway import Gateway, MASTER, binary, config_text, slow_factor, wait_until
 from upstream import Upstream
 
 OK = json.dumps({"id": "x", "object": "chat.completion", "created": 1, "model": "m", "choices": [
@@ -462,3 +462,55 @@ def test_half_a_command_lists_the_other_halves(gateway, words, code, said):
     ran = gateway.command(*words)
     assert ran.returncode == code, ran
     assert said in (ran.stdout if code == 0 else ran.stderr), ran
+
+
+# -- who may ask, and what goes on ---------------------------------------------------
+
+
+@pytest.mark.parametrize("host, status", [
+    ("127.0.0.1:4000", 200), ("localhost", 200), ("[::1]:4000", 200), ("127.8.9.1", 200),
+    ("127.evil.example", 403), ("127.0.0.1.evil.example", 403), ("localhost.evil.example", 403),
+    ("evil.example", 403)])
+def test_without_a_key_only_loopback_names_are_served(keyless, host, status):
+    answer = keyless.call("GET", "/v1/models", key=None, headers={"Host": host})
+    assert answer.status == status, answer
+
+
+@pytest.fixture(scope="module")
+def keyless(session_upstream, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("keyless")
+    text = config_text(session_upstream, folder / "state").replace(
+        "master_key: sk-e2e-master", "litellm_key_header_name: x-unused")
+    with Gateway(folder, text) as gateway:
+        yield gateway
+
+
+def test_a_pass_through_target_gets_neither_the_key_nor_a_second_of_a_set_field(new_gateway,
+                                                                              upstream):
+    gateway = new_gateway(start=False)
+    gateway.config.write_text(gateway.config.read_text().replace(
+        "  pass_through_endpoints:", "  litellm_key_header_name: X-Team-Key\n"
+        "  pass_through_endpoints:\n"
+        f'    - {{path: /on, target: "{upstream.url}/echo", forward_headers: true, '
+        "headers: {X-Secret: ours}}"))
+    gateway.start()
+    answer = gateway.call("POST", "/on", {"a": 1}, key=None, headers={
+        "x-team-key": MASTER, "x-secret": "theirs", "X-Hop": "1", "X-Kept": "1",
+        "Connection": "close, x-hop", "Cookie": "a=b", "Authorization": f"Bearer {MASTER}"})
+    assert answer.status == 200, answer
+    got = {}
+    for name, value in upstream.seen()[-1].headers:
+        assert MASTER not in value
+        assert name.lower() not in got, name
+        got[name.lower()] = value
+    assert got["x-secret"] == "ours" and got["x-kept"] == "1"
+    assert not {"x-hop", "cookie", "authorization", "x-team-key"} & set(got)
+
+
+def test_a_redirect_of_an_upstream_is_an_error_and_not_followed(new_gateway, upstream):
+    with Scripted(lambda link, head: link.sendall(
+            response(307, OK, f"location: {upstream.url}/v1/chat/completions"))) as scripted:
+        gateway = gateway_to(new_gateway, upstream, scripted)
+        answer = gateway.chat("any/ok")
+    assert answer.status == 502, answer
+    assert "307" in answer.json()["error"]["message"] and not upstream.seen()
