@@ -137,8 +137,9 @@ static void take(struct post *p, struct km_str body)
 
     /* Until the message is read the header says how errors look. */
     call->revision = km_mcp_revision_latest(
-        km_str_cmp(version, km_mcp_revision_latest(KM_MCP_STATELESS)->name) >= 0 ? KM_MCP_STATELESS
-                                                                                 : KM_MCP_HANDSHAKE);
+        km_str_cmp(version, km_mcp_revision_latest(KM_MCP_STATELESS)->name) >= 0
+            ? KM_MCP_STATELESS
+            : KM_MCP_HANDSHAKE);
     call->caller.principal = principal(p);
     if (!is_json(km_header_get(headers, KM_STR("content-type")))) {
         km_mcp_fault(call, KM_RPC_MEDIA_TYPE, "Content-Type must be application/json");

@@ -57,7 +57,6 @@ void km_http_resume(struct km_http_call *call);
 /* No callback follows; the connection is dropped (its peer sees it close). */
 void km_http_cancel(struct km_http_call *call);
 
-
 /* The CONNECT filter, for km_dialer_new(). */
 struct km_stream *km_connect_tunnel(struct km_loop *loop, struct km_stream *under,
                                     const struct km_origin *origin, km_tls_ready_fn *on_ready,

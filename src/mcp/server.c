@@ -221,8 +221,7 @@ static void on_tools_list(struct km_mcp_call *call)
     }
     km_buf_byte(&b, '{');
     if (call->revision->era == KM_MCP_STATELESS)
-        km_buf_printf(&b,
-                      "\"resultType\":\"complete\",\"ttlMs\":%d,\"cacheScope\":\"private\",",
+        km_buf_printf(&b, "\"resultType\":\"complete\",\"ttlMs\":%d,\"cacheScope\":\"private\",",
                       LIST_TTL_MS);
     km_buf_str(&b, KM_STR("\"tools\":["));
     for (size_t i = 0; i < call->endpoint->nservers; i++) {

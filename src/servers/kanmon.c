@@ -145,16 +145,15 @@ static int gateway_status(struct km_mcp_call *call, struct km_err *err)
     char started[KM_TIME_ISO_LEN + 1];
 
     km_time_iso(gw->started_us, started);
-    km_buf_printf(&out,
-                  "{\"version\":\"%s\",\"started_at\":\"%s\",\"uptime_s\":%lld,\"workers\":%zu,"
-                  "\"connections\":%lld,\"config_version\":%llu,\"deployments\":%zu,"
-                  "\"store\":\"%s\",\"auth\":\"%s\"}",
-                  KM_VERSION, started, (long long)((km_wall_us() - gw->started_us) / 1000000),
-                  gw->nworkers, (long long)gw->connections,
-                  (unsigned long long)v->view->snap->version,
-                  km_models_count(v->view->snap->models),
-                  km_store_healthy(gw->store) ? "healthy" : "failing",
-                  v->view->snap->auth_off ? "off" : "on");
+    km_buf_printf(
+        &out,
+        "{\"version\":\"%s\",\"started_at\":\"%s\",\"uptime_s\":%lld,\"workers\":%zu,"
+        "\"connections\":%lld,\"config_version\":%llu,\"deployments\":%zu,"
+        "\"store\":\"%s\",\"auth\":\"%s\"}",
+        KM_VERSION, started, (long long)((km_wall_us() - gw->started_us) / 1000000), gw->nworkers,
+        (long long)gw->connections, (unsigned long long)v->view->snap->version,
+        km_models_count(v->view->snap->models), km_store_healthy(gw->store) ? "healthy" : "failing",
+        v->view->snap->auth_off ? "off" : "on");
     return answer(call, &out, err);
 }
 

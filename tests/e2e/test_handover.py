@@ -321,6 +321,46 @@ def test_a_restart_into_an_invalid_file_leaves_the_old_one(daemon):
     daemon.restart()
 
 
+# -- start and stop ---------------------------------------------------------------------
+
+def test_start_says_who_holds_the_port(new_gateway):
+    first = new_gateway()
+    other = new_gateway(start=False)
+    ran = other.command("start", "--config", other.config, "--port", first.port)
+    assert ran.returncode == 1
+    assert str(first.process.pid) in ran.stderr and str(first.port) in ran.stderr
+    assert other.command("stop", "--config", other.config).returncode == 3
+    assert other.command("restart", "--config", other.config).returncode == 3
+
+
+def test_start_shows_why_the_gateway_did_not_come_up(new_gateway):
+    gateway = new_gateway(start=False)
+    (gateway.folder / "state").mkdir()
+    (gateway.folder / "state" / "kanmon.db").write_bytes(b"no database at all, but a long text")
+    ran = gateway.command("start", "--config", gateway.config, "--port", gateway.port)
+    assert ran.returncode not in (0, 3)
+    assert "kanmon.db" in ran.stderr, ran.stderr
+    assert not gateway.is_ready()
+
+
+def test_starting_twice_is_no_error(daemon):
+    gateway = daemon.gateway
+    before = daemon.pid()
+    ran = gateway.command("start", *daemon.words, "--port", gateway.port)
+    assert ran.returncode == 0 and "already" in ran.stdout
+    assert daemon.pid() == before
+    status = gateway.command("status", *daemon.words).stdout
+    assert str(daemon.status()["supervisor"]) in status
+
+
+def test_stop_ends_a_gateway_in_the_foreground(new_gateway):
+    gateway = new_gateway()
+    ran = gateway.command("restart", "--config", gateway.config)
+    assert ran.returncode == 1 and "foreground" in ran.stderr
+    assert gateway.command("stop", "--config", gateway.config).returncode == 0
+    assert gateway.process.wait(20) == 0
+
+
 # -- other places to listen -------------------------------------------------------------
 
 def test_tls_connections_get_their_answer_from_the_old_one(new_gateway, upstream, tmp_path):

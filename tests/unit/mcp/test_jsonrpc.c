@@ -100,8 +100,8 @@ static void a_message_that_is_none_says_how_to_answer(void **state)
         { "{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{},\"result\":1}", KM_RPC_INVALID_REQUEST, "1" },
         { "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"x\",\"params\":[]}", KM_RPC_INVALID_REQUEST,
           "1" },
-        { "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"x\",\"params\":null}",
-          KM_RPC_INVALID_REQUEST, "1" },
+        { "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"x\",\"params\":null}", KM_RPC_INVALID_REQUEST,
+          "1" },
         { "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"x\",\"m\\u0065thod\":\"y\"}",
           KM_RPC_INVALID_REQUEST, "" },
     };

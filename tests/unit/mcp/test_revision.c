@@ -57,8 +57,7 @@ static void a_message_is_in_the_revision_it_says(void **state)
           KM_MCP_STATELESS },
         { "tools/list", META("7"), "2026-07-28", 1, KM_RPC_MISSING_META, NULL, KM_MCP_STATELESS },
         { "tools/list", "{}", "2026-07-28", 1, KM_RPC_MISSING_META, NULL, KM_MCP_STATELESS },
-        { "tools/list", "{}", "2031-01-01", 1, KM_RPC_UNSUPPORTED_VERSION, NULL,
-          KM_MCP_STATELESS },
+        { "tools/list", "{}", "2031-01-01", 1, KM_RPC_UNSUPPORTED_VERSION, NULL, KM_MCP_STATELESS },
         { "tools/list", "{\"_meta\":{\"" KM_MCP_META_VERSION "\":\"2026-07-28\"}}", "2026-07-28", 1,
           KM_RPC_MISSING_META, NULL, KM_MCP_STATELESS },
     };
@@ -74,8 +73,9 @@ static void a_message_is_in_the_revision_it_says(void **state)
         int r;
 
         km_arena_init(&a, 1 << 20, NULL);
-        snprintf(text, sizeof text, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"%s\",\"params\":%s}",
-                 cases[i].method, cases[i].params);
+        snprintf(text, sizeof text,
+                 "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"%s\",\"params\":%s}", cases[i].method,
+                 cases[i].params);
         assert_int_equal(km_rpc_parse(&a, km_str_c(text), &m, &fault, &err), 0);
         r = km_mcp_revision_select(&m, true, km_str_c(cases[i].header), &revision, &fault, &err);
         assert_int_equal(r < 0, cases[i].r);
@@ -99,10 +99,11 @@ static void without_http_there_is_no_header_to_compare(void **state)
     (void)state;
     km_arena_init(&a, 1 << 20, NULL);
     assert_int_equal(
-        km_rpc_parse(&a,
-                     KM_STR("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\",\"params\":" META(
-                         "\"2026-07-28\"") "}"),
-                     &m, &fault, NULL),
+        km_rpc_parse(
+            &a,
+            KM_STR("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\",\"params\":" META(
+                "\"2026-07-28\"") "}"),
+            &m, &fault, NULL),
         0);
     assert_int_equal(km_mcp_revision_select(&m, false, KM_STR_NONE, &revision, &fault, NULL), 0);
     assert_int_equal(revision->era, KM_MCP_STATELESS);

@@ -255,11 +255,13 @@ static void methods_belong_to_their_era(void **state)
     ASSERT_HAS(ask(b, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"server/discover\"}", OLD),
                "-32601");
     assert_int_equal(b->http, 200);
-    ASSERT_HAS(ask(b, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\",\"params\":{" META "}}", NEW),
-               "-32601");
+    ASSERT_HAS(
+        ask(b, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\",\"params\":{" META "}}", NEW),
+        "-32601");
     assert_int_equal(b->http, 404);
     assert_string_equal(
-        ask(b, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"server/discover\",\"params\":{" META "}}",
+        ask(b,
+            "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"server/discover\",\"params\":{" META "}}",
             NEW),
         "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"resultType\":\"complete\","
         "\"supportedVersions\":[\"2026-07-28\"],\"capabilities\":{\"tools\":{}},"
@@ -408,11 +410,11 @@ static void a_destructive_call_waits_for_approval_and_runs_once(void **state)
     assert_int_equal(runs, 0);
     at = strstr(b->body, "approval required: ");
     assert_non_null(at);
-    assert_int_equal(km_approvals_answer(b->approvals,
-                                         km_str(at + strlen("approval required: "),
-                                                KM_APPROVAL_ID_LEN),
-                                         true, km_mono_ms(), NULL, NULL),
-                     0);
+    assert_int_equal(
+        km_approvals_answer(b->approvals,
+                            km_str(at + strlen("approval required: "), KM_APPROVAL_ID_LEN), true,
+                            km_mono_ms(), NULL, NULL),
+        0);
     /* The other form of the name and another order of the arguments are the same call. */
     ask(b, CALL("{\"name\":\"my-box-drop\",\"arguments\":{\"b\":2,\"a\":1}}"), OLD);
     ASSERT_HAS(b->body, "dropped");

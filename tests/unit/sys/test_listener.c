@@ -82,6 +82,31 @@ static void a_port_that_is_taken_names_its_holder(void **state)
     close_all(more, 2);
 }
 
+static void a_joined_socket_queues_nothing_before_it_is_asked_to(void **state)
+{
+    union km_addr any = loopback(0), addr;
+    int fds[1], more, client;
+    struct km_err err;
+
+    (void)state;
+    assert_int_equal(km_listen(&any, 1, 16, fds, NULL), 0);
+    addr = address_of(fds[0]);
+    assert_int_equal(km_listen_join(&addr, &more, NULL), 0);
+    assert_int_equal(address_of(more).in.sin_port, addr.in.sin_port);
+    /* Whoever comes now comes to the first one: after it is closed, nobody is there. */
+    close(fds[0]);
+    client = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(connect(client, &addr.sa, km_addr_len(&addr)), -1);
+    assert_int_equal(errno, ECONNREFUSED);
+    close(client);
+    assert_int_equal(km_listen_begin(more, 16, &err), 0);
+    assert_int_equal(km_listen_begin(more, 32, &err), 0); /* again: no harm */
+    client = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(connect(client, &addr.sa, km_addr_len(&addr)), 0);
+    close(client);
+    close(more);
+}
+
 static void the_holder_is_seen_through_wildcard_addresses(void **state)
 {
     union km_addr any, exact;
@@ -181,6 +206,34 @@ static int inherit_what_is_no_socket(void)
     return km_listen_inherited(got, 8, &n, &err) == KM_E_INVALID && n == 99 ? 0 : 1;
 }
 
+static int inherit_one_that_will_listen(void)
+{
+    union km_addr any = loopback(0), addr;
+    int fds[1], joined, got[8];
+    size_t n = 0;
+
+    if (km_listen(&any, 1, 16, fds, NULL) < 0)
+        return 1;
+    addr = address_of(fds[0]);
+    if (km_listen_join(&addr, &joined, NULL) < 0)
+        return 2;
+    dup2(joined, 3);
+    announce(1);
+    return km_listen_inherited(got, 8, &n, NULL) == 0 && n == 1 ? 0 : 3;
+}
+
+static int inherit_a_connection(void)
+{
+    int ends[2], got[8];
+    size_t n = 99;
+
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) < 0)
+        return 1;
+    dup2(ends[0], 3);
+    announce(1);
+    return km_listen_inherited(got, 8, &n, NULL) == KM_E_INVALID && n == 99 ? 0 : 2;
+}
+
 static int inherit_too_many(void)
 {
     int got[1];
@@ -205,6 +258,8 @@ static void sockets_are_inherited_as_systemd_passes_them(void **state)
     (void)state;
     assert_int_equal(in_a_child(inherit_two), 0);
     assert_int_equal(in_a_child(inherit_what_is_no_socket), 0);
+    assert_int_equal(in_a_child(inherit_one_that_will_listen), 0);
+    assert_int_equal(in_a_child(inherit_a_connection), 0);
     assert_int_equal(in_a_child(inherit_too_many), 0);
     assert_int_equal(in_a_child(inherit_what_is_for_another), 0);
 }
@@ -369,6 +424,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(port_zero_is_resolved_once_and_shared),
         cmocka_unit_test(a_port_that_is_taken_names_its_holder),
+        cmocka_unit_test(a_joined_socket_queues_nothing_before_it_is_asked_to),
         cmocka_unit_test(the_holder_is_seen_through_wildcard_addresses),
         cmocka_unit_test(ipv6_has_its_holder_too),
         cmocka_unit_test(an_address_of_another_machine_is_refused),
