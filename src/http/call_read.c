@@ -60,6 +60,8 @@ static int judge_head(struct km_http_call *call, size_t used, struct km_err *err
     call->head_seen = true;
     km_http_call_deadline(call, call->request.between_ms);
     call->events->on_head(call->ctx, &call->response);
+    if (!call->broken && !call->failed) /* a stream may run for long: its head is read */
+        km_arena_done(&call->arena);
     return 0;
 }
 

@@ -41,7 +41,7 @@ struct km_http_result {
 };
 
 struct km_http_events {
-    /* The head of the final response; views live until on_done returns. */
+    /* The head of the final response; its views die with the callback. */
     void (*on_head)(void *ctx, const struct km_response *response);
     /* Body bytes, as they come (dechunked); die with the callback. */
     void (*on_body)(void *ctx, const char *bytes, size_t n);
