@@ -228,6 +228,29 @@ static void keep(struct km_buf *extra, struct km_str name, const struct km_json 
     km_json_write(v, extra);
 }
 
+/* What was kept before and is not named now stays. */
+static void keep_old(struct km_admin *a, struct km_str old, struct km_buf *extra)
+{
+    const struct km_json *root, *v;
+    struct km_json_iter it;
+    struct km_str name;
+
+    if (!old.n || km_json_parse(&a->arena, old, &root, NULL) < 0)
+        return;
+    for (km_json_iter(root, &it); km_json_next(&it, &name, &v);)
+        if (!km_json_get(a->body, km_arena_cstr(&a->arena, name)))
+            keep(extra, name, v);
+}
+
+/* LiteLLM's kinds of key: ours call models and look at themselves, no more and no less. */
+static bool other_kind(struct km_str name, const struct km_json *v)
+{
+    struct km_str kind;
+
+    return km_str_eq(name, KM_STR("key_type")) && km_json_string(v, &kind) &&
+           !km_str_eq(kind, KM_STR("default")) && !km_str_eq(kind, KM_STR("llm_api"));
+}
+
 int km_key_fields_read(struct km_admin *a, int64_t now_us, struct km_key_row *row,
                        struct km_err *err)
 {
@@ -239,12 +262,13 @@ int km_key_fields_read(struct km_admin *a, int64_t now_us, struct km_key_row *ro
 
     if (!a->body)
         return 0;
+    keep_old(a, row->extra, &extra);
     for (km_json_iter(a->body, &it); r == 0 && km_json_next(&it, &name, &v);) {
         const struct field *f = field_of(name);
 
         if (f)
             r = read_field(a, f, v, now_us, row, err);
-        else if (named(restrictive, name) && !inert(v))
+        else if ((named(restrictive, name) && !inert(v)) || other_kind(name, v))
             r = km_fail_param(err, KM_E_UNSUPPORTED, km_arena_cstr(&a->arena, name),
                               "'%.*s' would restrict the key, and this version does not enforce "
                               "it: leave it out.",
@@ -252,6 +276,8 @@ int km_key_fields_read(struct km_admin *a, int64_t now_us, struct km_key_row *ro
         else if (!named(transient, name) && !inert(v))
             keep(&extra, name, v);
     }
+    if (r == 0)
+        row->extra = KM_STR_NONE;
     if (r == 0 && extra.n) {
         km_buf_byte(&extra, '}');
         if (km_buf_failed(&extra))

@@ -514,3 +514,14 @@ def test_a_redirect_of_an_upstream_is_an_error_and_not_followed(new_gateway, ups
         answer = gateway.chat("any/ok")
     assert answer.status == 502, answer
     assert "307" in answer.json()["error"]["message"] and not upstream.seen()
+
+
+def test_a_kind_of_key_that_would_be_narrower_is_refused_and_notes_survive_changes(gateway):
+    assert gateway.call("POST", "/key/generate", {"key_type": "read_only"}).status == 400
+    key = gateway.new_key(key_type="llm_api", note="first")
+    assert gateway.call("POST", "/key/update", {"key": key, "other": "second"}).status == 200
+    assert gateway.call("POST", "/key/update", {"key": key, "rpm_limit": 7}).status == 200
+    info = gateway.key_info(key)
+    assert (info["note"], info["other"], info["rpm_limit"]) == ("first", "second", 7)
+    assert gateway.call("POST", "/key/update", {"key": key, "note": None}).status == 200
+    assert "note" not in gateway.key_info(key) and gateway.key_info(key)["other"] == "second"
