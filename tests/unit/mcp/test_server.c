@@ -205,7 +205,8 @@ static const char *ask(struct box *b, const char *text, const char *header)
 
 #define OLD "2025-11-25"
 #define NEW "2026-07-28"
-#define CALL(params) "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":" params "}"
+#define CALL(params)                                                                               \
+    "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":" params "}"
 #define META                                                                                       \
     "\"_meta\":{\"" KM_MCP_META_VERSION "\":\"" NEW "\",\"" KM_MCP_META_CAPABILITIES "\":{}}"
 
