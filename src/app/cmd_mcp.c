@@ -132,13 +132,14 @@ static void keep_revision(struct bridge *b, const struct km_rpc_message *m,
 static void pass_answer(struct bridge *b, const struct km_rpc_message *m, const struct km_answer *a)
 {
     struct km_buf line KM_CLEANUP(km_buf_done) = KM_BUF(a->body.n * 2 + 4096);
-    struct km_str message = KM_STR_NONE;
+    struct km_str body = km_buf_view(&a->body), message = KM_STR_NONE;
     char text[600];
 
     if (km_json_get(a->json, "jsonrpc")) {
         keep_revision(b, m, a->json);
-        km_json_write(a->json, &line); /* compact: one line, whatever came */
-        put_line(km_buf_view(&line));
+        if (km_str_chr(body, '\n') < body.n)
+            km_json_write(a->json, &line); /* one line, whatever came */
+        put_line(line.n ? km_buf_view(&line) : body);
         return;
     }
     if (a->status >= 200 && a->status < 300 && m->kind != KM_RPC_REQUEST)

@@ -141,6 +141,10 @@ static void take(struct post *p, struct km_str body)
             ? KM_MCP_STATELESS
             : KM_MCP_HANDSHAKE);
     call->caller.principal = principal(p);
+    if (km_arena_overflowed(call->arena)) {
+        km_mcp_fault(call, KM_RPC_OVERLOADED, "out of memory");
+        return;
+    }
     if (!is_json(km_header_get(headers, KM_STR("content-type")))) {
         km_mcp_fault(call, KM_RPC_MEDIA_TYPE, "Content-Type must be application/json");
         return;

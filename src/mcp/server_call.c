@@ -160,7 +160,9 @@ static int ask(struct km_mcp_call *call)
 
     if (verdict == KM_VERDICT_DENY)
         km_fail(&err, r, "this gateway does not run %.*s tools", KM_STR_ARG(km_risk_name(risk)));
-    if (verdict == KM_VERDICT_ASK)
+    if (verdict == KM_VERDICT_ASK && km_arena_overflowed(call->arena))
+        km_fail(&err, r, "out of memory to ask for approval"); /* never by half a name */
+    else if (verdict == KM_VERDICT_ASK)
         r = km_approvals_take(call->approvals, &question, km_mono_ms(), id, &err);
     if (r < 0)
         end_with(call, r == KM_E_AGAIN ? "approval_required" : "denied", km_str_c(err.text),

@@ -46,6 +46,13 @@ def test_who_calls_by_the_socket_is_in_the_audit_log(gateway, kanmon):
     assert gateway.audit()[-1][0].startswith("local:")
 
 
+def test_an_id_comes_back_byte_for_byte(gateway, kanmon):
+    line = b'{"jsonrpc":"2.0","id":"\\u0041/\\/","method":"ping"}\n'
+    ran = subprocess.run([kanmon, *gateway.bridge_words()], input=line, capture_output=True,
+                         env=gateway.env, timeout=60 * slow_factor())
+    assert ran.stdout == b'{"jsonrpc":"2.0","id":"\\u0041/\\/","result":{}}\n'
+
+
 def test_one_server_instead_of_all(gateway, kanmon):
     lines = [{"jsonrpc": "2.0", "id": 1, "method": "tools/list"}]
     tools = bridge(gateway, kanmon, lines, "--server", "kanmon")[0]["result"]["tools"]
