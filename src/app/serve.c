@@ -175,6 +175,10 @@ static int before_store(void *ctx, struct km_err *err)
     struct serve *s = ctx;
     int r = s->takeover ? km_takeover_ask(s->takeover, err) : 0;
 
+    if (r == KM_E_CLOSED) { /* it died: an ordinary start, if nobody else was faster */
+        s->takeover = s->args.takeover = km_takeover_free(s->takeover);
+        r = 0;
+    }
     return r == 0 ? lock_state(s, err) : r;
 }
 

@@ -46,6 +46,7 @@ struct supervisor {
     struct km_child *current, *next;
     struct km_child *olds[OLDS];
     size_t before; /* sockets when `next` was begun */
+    struct km_log *log;
     int sock; /* supervisor.sock */
     int client; /* who asked for a restart; -1: nobody */
     int start_fd;
@@ -56,14 +57,6 @@ struct supervisor {
     uid_t uid; /* the gateway's, when it is not ours */
     bool stopping;
 };
-
-static void say(const char *what, long pid)
-{
-    char at[KM_TIME_ISO_LEN + 1];
-
-    km_time_iso(km_wall_us(), at);
-    fprintf(stderr, "%s info supervisor gateway=%ld %s\n", at, pid, what);
-}
 
 static void answer(struct supervisor *s, int code, const char *why)
 {
@@ -212,7 +205,7 @@ static void on_current(struct supervisor *s, enum km_child_state state, int stat
                  status < 0            ? 0
                  : WIFSIGNALED(status) ? WTERMSIG(status)
                                        : WEXITSTATUS(status));
-        say(text, 0);
+        km_log_msg(s->log, KM_LOG_WARN, "supervisor", "the gateway %s", text);
         if (s->next)
             km_child_stop(s->current); /* the next one is on its way already */
     }
@@ -259,7 +252,7 @@ static void on_ready(struct supervisor *s, pid_t pid)
     }
     if (s->current && km_child_pid(s->current) == pid) {
         km_child_ready(s->current);
-        say("is ready", (long)pid);
+        km_log_msg(s->log, KM_LOG_INFO, "supervisor", "gateway %ld is ready", (long)pid);
         tell_start(s, 0);
     }
 }
@@ -340,7 +333,7 @@ static void on_term(void *ctx, int signum)
 
     (void)signum;
     if (!s->stopping) {
-        say("stops", s->current ? (long)km_child_pid(s->current) : 0);
+        km_log_msg(s->log, KM_LOG_INFO, "supervisor", "stops");
         stop(s);
         return;
     }
@@ -425,6 +418,7 @@ int km_supervisor_run(const struct km_supervisor_args *args)
     s->start_fd = args->start_fd;
     s->sock = s->client = -1;
     s->loop = km_loop_new(&err);
+    s->log = km_log_new(STDERR_FILENO, KM_LOG_INFO, KM_LOG_TEXT);
     km_signals_ignore();
     r = s->loop ? begin(s, &err) : KM_E_SYSTEM;
     km_config_unref(args->config);
@@ -445,6 +439,7 @@ int km_supervisor_run(const struct km_supervisor_args *args)
         unlink(s->path);
     }
     km_loop_free(s->loop);
+    km_log_free(s->log);
     free(s);
     return r == 0 ? KM_EXIT_OK : KM_EXIT_FAILURE;
 }

@@ -113,10 +113,10 @@ static int open_store(struct km_gateway *gw, const struct km_config *config, str
     struct km_store_args args = { .settings = km_config_get(config, &km_store_settings_table),
                                   .state_dir = gw->state_dir,
                                   .log = gw->log,
-                                  .events = gw->events,
-                                  .handed_over = gw->args->takeover != NULL };
+                                  .events = gw->events };
     int r = gw->args->before_store ? gw->args->before_store(gw->args->ctx, err) : 0;
 
+    args.handed_over = gw->args->takeover != NULL;
     if (r == 0)
         r = km_store_open(&args, &gw->store, err);
     gw->keys = r == 0 ? km_keys_new((size_t)keys->max_keys) : NULL;

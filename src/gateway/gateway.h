@@ -89,7 +89,8 @@ struct km_gateway_args {
     long supervisor; /* process that keeps this one running; 0: none */
     /* Taking over from a running gateway: asked when all that needs no store is made. */
     struct km_takeover *takeover; /* NULL: nobody runs; else the gateway's once it goes */
-    int (*before_store)(void *ctx, struct km_err *err); /* locks the state folder; may be NULL */
+    /* Locks the state folder (and may find that there is nobody to take over from); may be NULL. */
+    int (*before_store)(void *ctx, struct km_err *err);
     void *ctx;
 };
 

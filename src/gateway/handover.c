@@ -9,11 +9,9 @@
  * counters are copied and the last ledger records are committed.  So every settlement is either
  * in both the counters and the store, or in neither and told later: nothing counts twice.
  *
- * What this process admits after that (a body that was still on its way, the next request on a
- * TLS connection, which cannot be passed on) is asked of the new one: its counters are the ones
- * that count.  Questions wait until GO, or until it is clear that nothing was handed over.
+ * What this process still admits after that is asked of the new one: handover_ask.c.
  */
-#include "gateway/handover.h"
+#include "gateway/handover_inside.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -32,25 +30,6 @@
 #define LOCK_TRIES 500 /* 10 ms each: a dying successor's lock */
 #define KEYS_BYTES ((size_t)48 * 1024 * 1024)
 
-struct km_handover {
-    struct km_handover_args args;
-    struct km_acceptor *acceptor;
-    pthread_t thread;
-    bool threaded; /* main thread: to be joined */
-    struct km_msg changed; /* to the main mailbox */
-    bool changed_posted;
-    bool draining; /* main thread */
-    pthread_mutex_t send_lock; /* one frame at a time */
-    pthread_mutex_t lock; /* guards everything below */
-    pthread_cond_t synced;
-    enum km_handover_state state;
-    int sock; /* -1: none */
-    struct km_list waiting; /* questions that wait for GO */
-    struct km_list asked; /* sent, without an answer yet */
-    uint64_t ids, syncs, syncs_done;
-    bool refused_once; /* a lost record was logged */
-};
-
 static enum km_handover_state state_of(struct km_handover *h)
 {
     enum km_handover_state state;
@@ -66,9 +45,8 @@ enum km_handover_state km_handover_state(struct km_handover *h)
     return h ? state_of(h) : KM_HANDOVER_NONE;
 }
 
-/* The socket is closed only when no thread sends any more. */
-static int send_frame(struct km_handover *h, enum km_handover_frame type, struct km_str body,
-                      const int *fds, size_t nfds, struct km_err *err)
+int km_handover_send(struct km_handover *h, enum km_handover_frame type, struct km_str body,
+                     const int *fds, size_t nfds, struct km_err *err)
 {
     int r;
 
@@ -79,149 +57,13 @@ static int send_frame(struct km_handover *h, enum km_handover_frame type, struct
     return r;
 }
 
-/* --- questions --- */
-
-static void on_answer(struct km_msg *msg, void *owner)
-{
-    struct km_ask *ask = KM_CONTAINER(msg, struct km_ask, msg);
-
-    (void)owner;
-    ask->done(ask);
-}
-
-static void answer(struct km_ask *ask)
-{
-    ask->msg.run = on_answer;
-    km_mailbox_post(ask->reply, &ask->msg);
-}
-
-/* The question as bytes: once it is in the list of those asked, it may be gone any time. */
-static struct km_handover_ask question(const struct km_ask *ask)
-{
-    struct km_handover_ask q;
-
-    memset(&q, 0, sizeof q);
-    q.id = ask->id;
-    memcpy(q.hash, ask->hash, sizeof q.hash);
-    q.admission = ask->admission;
-    return q;
-}
-
-/* Never under the lock: the reader of answers needs it.  A question that cannot be sent is
- * answered when the reader finds that the other end is gone. */
-static void send_question(struct km_handover *h, enum km_handover_frame type,
-                          const struct km_handover_ask *q)
-{
-    (void)send_frame(h, type, km_str((const char *)q, sizeof *q), NULL, 0, NULL);
-}
-
-void km_handover_ask(struct km_handover *h, struct km_ask *ask)
-{
-    enum km_handover_state state;
-    struct km_handover_ask q;
-
-    ask->here = false;
-    ask->err.code = 0;
-    pthread_mutex_lock(&h->lock);
-    state = h->state;
-    ask->id = ++h->ids;
-    q = question(ask);
-    if (state == KM_HANDOVER_FROZEN)
-        km_list_push(&h->waiting, &ask->link);
-    if (state == KM_HANDOVER_GIVEN)
-        km_list_push(&h->asked, &ask->link);
-    pthread_mutex_unlock(&h->lock);
-    if (state == KM_HANDOVER_GIVEN)
-        send_question(h, KM_HF_ASK, &q);
-    if (state == KM_HANDOVER_FROZEN || state == KM_HANDOVER_GIVEN)
-        return;
-    ask->here = state == KM_HANDOVER_NONE;
-    if (!ask->here)
-        km_fail(&ask->err, KM_E_OVERLOADED, "The gateway is being replaced; try again.");
-    answer(ask);
-}
-
-/* Main thread, after GO: the hand-over's own thread reads the answers meanwhile. */
-static void ask_waiting(struct km_handover *h)
-{
-    struct km_list *node;
-    struct km_handover_ask q;
-
-    for (;;) {
-        pthread_mutex_lock(&h->lock);
-        node = h->state == KM_HANDOVER_GIVEN ? km_list_pop(&h->waiting) : NULL;
-        if (node) {
-            q = question(KM_CONTAINER(node, struct km_ask, link));
-            km_list_push(&h->asked, node);
-        }
-        pthread_mutex_unlock(&h->lock);
-        if (!node)
-            return;
-        send_question(h, KM_HF_ASK, &q);
-    }
-}
-
-void km_handover_give_back(struct km_handover *h, const uint8_t hash[32], int64_t reserved)
-{
-    struct km_handover_ask q;
-
-    memset(&q, 0, sizeof q);
-    memcpy(q.hash, hash, sizeof q.hash);
-    q.admission.reserve = reserved;
-    send_question(h, KM_HF_GIVE_BACK, &q);
-}
-
-/* here: they are admitted here after all; else the new process is gone. */
-static void answer_all(struct km_handover *h, bool here)
-{
-    struct km_list *node;
-
-    pthread_mutex_lock(&h->lock);
-    while ((node = km_list_pop(&h->waiting)) || (node = km_list_pop(&h->asked))) {
-        struct km_ask *ask = KM_CONTAINER(node, struct km_ask, link);
-
-        ask->here = here;
-        if (!here)
-            km_fail(&ask->err, KM_E_OVERLOADED, "The gateway is being replaced; try again.");
-        answer(ask);
-    }
-    pthread_mutex_unlock(&h->lock);
-}
-
-static void on_answer_frame(struct km_handover *h, struct km_str body)
-{
-    struct km_handover_answer a;
-    struct km_ask *found = NULL;
-
-    if (body.n != sizeof a)
-        return;
-    memcpy(&a, body.p, sizeof a);
-    pthread_mutex_lock(&h->lock);
-    KM_LIST_EACH(node, &h->asked)
-    {
-        struct km_ask *ask = KM_CONTAINER(node, struct km_ask, link);
-
-        if (ask->id == a.id)
-            found = ask;
-    }
-    if (found)
-        km_list_remove(&found->link);
-    pthread_mutex_unlock(&h->lock);
-    if (!found)
-        return;
-    found->room = a.room;
-    found->err = a.err;
-    found->err.type = found->err.param = NULL;
-    answer(found);
-}
-
 /* --- what flows to the new process --- */
 
 static void pass_on(void *ctx, int fd)
 {
     struct km_handover *h = ctx;
 
-    (void)send_frame(h, KM_HF_CONN, KM_STR_NONE, &fd, 1, NULL);
+    (void)km_handover_send(h, KM_HF_CONN, KM_STR_NONE, &fd, 1, NULL);
     close(fd);
 }
 
@@ -233,7 +75,7 @@ static void wait_synced(struct km_handover *h)
     pthread_mutex_lock(&h->lock);
     mine = ++h->syncs;
     pthread_mutex_unlock(&h->lock);
-    if (send_frame(h, KM_HF_SYNC, KM_STR_NONE, NULL, 0, NULL) < 0)
+    if (km_handover_send(h, KM_HF_SYNC, KM_STR_NONE, NULL, 0, NULL) < 0)
         return;
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += SYNC_S;
@@ -253,7 +95,7 @@ static void forward(void *ctx, struct km_str record)
         wait_synced(h);
         return;
     }
-    if (send_frame(h, KM_HF_RECORD, record, NULL, 0, NULL) == 0 || h->refused_once)
+    if (km_handover_send(h, KM_HF_RECORD, record, NULL, 0, NULL) == 0 || h->refused_once)
         return;
     h->refused_once = true;
     km_log_msg(h->args.gw->log, KM_LOG_ERROR, "handover.lost",
@@ -285,7 +127,7 @@ static void on_changed(struct km_msg *msg, void *owner)
     }
     if (h->args.gw->ending)
         return;
-    ask_waiting(h);
+    km_handover_ask_waiting(h);
     if (!h->draining && (state == KM_HANDOVER_GIVEN || state == KM_HANDOVER_LOST)) {
         h->draining = true;
         h->acceptor = km_acceptor_free(h->acceptor);
@@ -360,7 +202,7 @@ static void take_back(struct km_handover *h)
         return;
     }
     set_state(h, KM_HANDOVER_NONE);
-    answer_all(h, true);
+    km_handover_answer_all(h, true);
     km_gateway_thaw(gw);
 }
 
@@ -405,7 +247,7 @@ static void listen_to(struct km_handover *h, struct km_buf *buf)
         for (size_t i = 0; i < f.nfds; i++)
             close(f.fds[i]);
         if (f.type == KM_HF_ANSWER)
-            on_answer_frame(h, f.body);
+            km_handover_answered(h, f.body);
         pthread_mutex_lock(&h->lock);
         if (f.type == KM_HF_SYNCED)
             h->syncs_done++;
@@ -413,7 +255,7 @@ static void listen_to(struct km_handover *h, struct km_buf *buf)
         pthread_mutex_unlock(&h->lock);
     }
     set_state(h, KM_HANDOVER_LOST);
-    answer_all(h, false);
+    km_handover_answer_all(h, false);
 }
 
 static void close_link(struct km_handover *h)
@@ -427,7 +269,7 @@ static void close_link(struct km_handover *h)
 
 static void refuse(struct km_handover *h, const struct km_err *err)
 {
-    (void)send_frame(h, KM_HF_REFUSED, km_str_c(err->text), NULL, 0, NULL);
+    (void)km_handover_send(h, KM_HF_REFUSED, km_str_c(err->text), NULL, 0, NULL);
     km_log_msg(h->args.gw->log, KM_LOG_ERROR, "handover.refused", "%s", err->text);
 }
 
@@ -455,7 +297,7 @@ static void *thread_main(void *ctx)
     if (r < 0)
         refuse(h, &err);
     else
-        r = send_frame(h, KM_HF_RELEASED, km_buf_view(&keys), fds, 2, &err);
+        r = km_handover_send(h, KM_HF_RELEASED, km_buf_view(&keys), fds, 2, &err);
     if (r == 0)
         r = expect(h->sock, GO_S, KM_HF_GO, &buf, &said, &err);
     if (r < 0) {
