@@ -51,13 +51,28 @@ static void on_body(void *ctx, struct km_str body, const struct km_err *err)
 {
     struct km_admin *a = ctx;
 
+    a->reading = false;
     if (err)
         km_admin_error(a, err);
     else
         parsed(a, body);
 }
 
-static const struct km_exchange_events events = { .on_body = on_body };
+/* No body will come any more.  A handler that has begun ends by itself: what it waits for, the
+ * store or the main thread, does come. */
+static void on_gone(void *ctx)
+{
+    struct km_admin *a = ctx;
+    struct km_err err = { 0 };
+
+    if (!a->reading)
+        return;
+    a->reading = false;
+    km_fail(&err, KM_E_CANCELED, "The client went away.");
+    km_admin_error(a, &err);
+}
+
+static const struct km_exchange_events events = { .on_body = on_body, .on_gone = on_gone };
 
 static void begin(struct km_visit *v, int64_t max_bytes, bool plain,
                   int (*run)(struct km_admin *a, struct km_err *err))
@@ -83,7 +98,8 @@ static void begin(struct km_visit *v, int64_t max_bytes, bool plain,
     km_exchange_listen(v->x, &events, a);
     if (km_exchange_request(v->x)->has_body)
         r = km_exchange_body(v->x, max_bytes, &body, &err);
-    if (r == KM_E_AGAIN)
+    a->reading = r == KM_E_AGAIN;
+    if (a->reading)
         return;
     if (r < 0)
         km_admin_error(a, &err);

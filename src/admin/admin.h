@@ -16,6 +16,7 @@ struct km_admin {
     struct km_str text; /* the body as it came */
     const struct km_json *body; /* an object; NULL when none was sent, or text was asked for */
     bool plain; /* the handler reads text itself */
+    bool reading; /* the body has not come yet */
     int (*run)(struct km_admin *a, struct km_err *err);
     void *state; /* the handler's own, in the arena */
 };

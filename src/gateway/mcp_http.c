@@ -21,6 +21,7 @@ struct post {
     struct km_arena arena; /* holds this struct too */
     struct km_visit *v;
     struct km_mcp_call call;
+    bool reading; /* the body has not come yet */
 };
 
 static struct post *post_of(struct km_mcp_call *call)
@@ -170,13 +171,29 @@ static void take(struct post *p, struct km_str body)
 
 static void on_body(void *ctx, struct km_str body, const struct km_err *err)
 {
+    struct post *p = ctx;
+
+    p->reading = false;
     if (err)
-        fail(ctx, err);
+        fail(p, err);
     else
-        take(ctx, body);
+        take(p, body);
 }
 
-static const struct km_exchange_events events = { .on_body = on_body };
+/* No body will come any more.  A message that was taken is answered all the same. */
+static void on_gone(void *ctx)
+{
+    struct post *p = ctx;
+    struct km_err err = { 0 };
+
+    if (!p->reading)
+        return;
+    p->reading = false;
+    km_fail(&err, KM_E_CANCELED, "The client went away.");
+    fail(p, &err);
+}
+
+static const struct km_exchange_events events = { .on_body = on_body, .on_gone = on_gone };
 
 static struct post *post_new(struct km_visit *v, const struct km_mcp_endpoint *endpoint)
 {
@@ -221,7 +238,8 @@ void km_mcp_post(void *visit, struct km_exchange *x, const struct km_route_match
         most = (int64_t)KM_RPC_BYTES;
     if (km_exchange_request(x)->has_body)
         r = km_exchange_body(x, most, &body, &err);
-    if (r == KM_E_AGAIN)
+    p->reading = r == KM_E_AGAIN;
+    if (p->reading)
         return;
     if (r < 0)
         fail(p, &err);

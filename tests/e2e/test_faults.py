@@ -251,6 +251,20 @@ def test_a_thousand_clients_that_vanish_at_random_hold_nothing(new_gateway, upst
     assert abs(sum(row["spend"] for row in rows) - info) < 1e-9
 
 
+def test_clients_that_vanish_in_a_management_body_hold_no_connection(gateway):
+    def open_connections():
+        return gateway.call("GET", "/kanmon/status").json()["connections"]
+
+    before = open_connections()
+    for path in ("/key/generate", "/key/delete", "/kanmon/prices", "/mcp"):
+        for _ in range(20):
+            with connect(gateway) as link:
+                link.sendall(f"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "
+                             f"{MASTER}\r\nContent-Length: 100\r\n\r\n{{".encode())
+                link.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    wait_until(lambda: open_connections() <= before + 2, 10, "the connections to be given back")
+
+
 @pytest.mark.parametrize("accounting", ["eventual", "strict"])
 @pytest.mark.parametrize("model", ["any/hang", "any/stream-forever"])
 def test_a_second_signal_ends_it_in_order_with_calls_running(new_gateway, upstream, accounting,
