@@ -19,7 +19,7 @@ struct km_buf {
     char *p;
     size_t n;
     size_t cap;
-    size_t max;  /* never grows past this many bytes */
+    size_t max; /* never grows past this many bytes */
     bool failed; /* sticky: over max, or out of memory */
 };
 
@@ -29,7 +29,7 @@ struct km_buf {
     }
 
 void km_buf_init(struct km_buf *b, size_t max);
-void km_buf_done(struct km_buf *b);  /* frees; usable again with the same max */
+void km_buf_done(struct km_buf *b); /* frees; usable again with the same max */
 void km_buf_reset(struct km_buf *b); /* empties, keeps the memory, clears failed */
 
 static inline struct km_str km_buf_view(const struct km_buf *b)
