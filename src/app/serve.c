@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/file.h>
 #include <unistd.h>
 
@@ -342,6 +343,17 @@ static void tell(const struct serve *s, int code, const char *why)
     (void)!km_supervisor_say(s->supervisor, line, NULL, NULL, &ignored);
 }
 
+/* A call holds two descriptors: the soft limit of most shells (1,024) is no bound anybody chose. */
+static void raise_descriptors(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    (void)!setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int km_cmd_serve(struct km_cli *cli)
 {
     struct serve s = { .lock_fd = -1, .control_fd = -1, .handover_fd = -1 };
@@ -356,6 +368,7 @@ int km_cmd_serve(struct km_cli *cli)
         return code;
     }
     km_signals_ignore();
+    raise_descriptors();
     r = open_sockets(&s, cli, &err);
     s.loop = r == 0 ? km_loop_new(&err) : NULL;
     if (r == 0 && !s.loop)

@@ -9,7 +9,7 @@
 #define FIELD(name) #name, .offset = offsetof(struct km_pool_settings, name)
 
 static const struct km_setting rows[] = {
-    { FIELD(max_per_origin), .type = KM_SET_INT, .def = "1024", .min = 1, .max = 65535,
+    { FIELD(max_per_origin), .type = KM_SET_INT, .def = "16384", .min = 1, .max = 65535,
       .help = "Connections that one worker opens to one upstream at most; further requests wait." },
     { FIELD(max_idle), .type = KM_SET_INT, .def = "256", .min = 0, .max = 65535,
       .help = "Of these, how many are kept open between requests." },
