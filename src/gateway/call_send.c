@@ -148,6 +148,20 @@ static void on_body(void *ctx, const char *bytes, size_t n)
         stop_with(call, &err);
 }
 
+/* What broke, with whom: the connection knows only the first half. */
+static void broken(struct km_call *call, const struct km_err *why)
+{
+    struct km_err err = *why;
+    struct km_str name = call->d ? call->d->provider_name : call->pass->path;
+    struct km_str base = call->d ? call->d->api_base : call->pass->api_base;
+
+    km_fail(&err, why->code, "%.*s at %.*s: %s", KM_STR_ARG(name), KM_STR_ARG(base), why->text);
+    err.http = why->http;
+    err.retry_after_ms = why->retry_after_ms;
+    err.type = why->type;
+    km_call_fail(call, &err);
+}
+
 static void on_done(void *ctx, const struct km_http_result *result)
 {
     struct km_call *call = ctx;
@@ -155,7 +169,7 @@ static void on_done(void *ctx, const struct km_http_result *result)
     call->up = NULL;
     call->upstream_ns += km_mono_ns() - call->attempt_ns;
     if (result->err)
-        km_call_fail(call, result->err);
+        broken(call, result->err);
     else
         km_call_resume(call, 0);
 }

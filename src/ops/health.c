@@ -8,7 +8,9 @@
  */
 #include "ops/health.h"
 
+#include <dirent.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "gateway/reply.h"
@@ -98,6 +100,44 @@ static void health(void *visit, struct km_exchange *x, const struct km_route_mat
     km_reply_json(v, 200, km_buf_view(&out));
 }
 
+/* Descriptors open right now; the one used to count is not counted. */
+static long long open_fds(void)
+{
+    DIR *dir = opendir("/proc/self/fd");
+    long long n = -3; /* ".", "..", itself */
+
+    if (!dir)
+        return 0;
+    while (readdir(dir))
+        n++;
+    closedir(dir);
+    return n;
+}
+
+static void usage_metrics(struct km_buf *out)
+{
+    struct rusage use = { 0 };
+    struct rlimit fds = { 0 };
+
+    (void)getrusage(RUSAGE_SELF, &use);
+    (void)getrlimit(RLIMIT_NOFILE, &fds);
+    km_buf_str(out, KM_STR("# HELP process_cpu_seconds_total CPU time, user and system.\n"
+                           "# TYPE process_cpu_seconds_total counter\n"
+                           "process_cpu_seconds_total "));
+    km_buf_decimal(out,
+                   (use.ru_utime.tv_sec + use.ru_stime.tv_sec) * INT64_C(1000000) +
+                       use.ru_utime.tv_usec + use.ru_stime.tv_usec,
+                   6);
+    km_buf_printf(out,
+                  "\n# HELP process_open_fds Open descriptors.\n"
+                  "# TYPE process_open_fds gauge\n"
+                  "process_open_fds %lld\n"
+                  "# HELP process_max_fds Most open descriptors.\n"
+                  "# TYPE process_max_fds gauge\n"
+                  "process_max_fds %llu\n",
+                  open_fds(), (unsigned long long)fds.rlim_cur);
+}
+
 /* A line of the process itself, read when it is asked for. */
 static void process_metrics(const struct km_gateway *gw, struct km_buf *out)
 {
@@ -145,6 +185,7 @@ static void metrics(void *visit, struct km_exchange *x, const struct km_route_ma
     (void)match;
     km_metrics_text(v->w->gw->metrics, &out);
     process_metrics(v->w->gw, &out);
+    usage_metrics(&out);
     km_reply_text(v, 200, KM_STR("text/plain; version=0.0.4; charset=utf-8"), km_buf_view(&out));
 }
 
