@@ -114,7 +114,11 @@ static void handle(struct km_arena *arena, struct km_approvals *approvals, struc
     struct seen s = { .arena = arena };
     enum km_rpc_fault fault;
     struct km_err err = { 0 };
-    struct km_mcp_call call = {
+    /* In the arena: it ends with it, and the arena's clean-up reaches into it. */
+    struct km_mcp_call *call = km_arena_zalloc(arena, sizeof *call);
+
+    must(call != NULL);
+    *call = (struct km_mcp_call){
         .arena = arena,
         .host = &host,
         .endpoint = &endpoint,
@@ -124,15 +128,15 @@ static void handle(struct km_arena *arena, struct km_approvals *approvals, struc
         .revision = km_mcp_revision_latest(KM_MCP_HANDSHAKE),
     };
 
-    if (km_rpc_parse(arena, text, &call.msg, &fault, &err) < 0 ||
-        km_mcp_revision_select(&call.msg, true, header, &call.revision, &fault, &err) < 0)
-        km_mcp_fault(&call, fault, err.text);
+    if (km_rpc_parse(arena, text, &call->msg, &fault, &err) < 0 ||
+        km_mcp_revision_select(&call->msg, true, header, &call->revision, &fault, &err) < 0)
+        km_mcp_fault(call, fault, err.text);
     else
-        km_mcp_handle(&call);
+        km_mcp_handle(call);
     must(s.records <= 1 && s.records + s.replies == 1);
     if (s.records)
-        km_mcp_audited(&call, NULL);
-    check_answer(&s, call.msg.id);
+        km_mcp_audited(call, NULL);
+    check_answer(&s, call->msg.id);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
