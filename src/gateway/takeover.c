@@ -74,7 +74,7 @@ static void close_all(const struct km_frame *f)
 int km_takeover_ask(struct km_takeover *t, struct km_err *err)
 {
     const struct timeval tv = { .tv_sec = ANSWER_S }, never = { 0 };
-    struct km_frame f;
+    struct km_frame f = { 0 };
     int r;
 
     (void)setsockopt(t->sock, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof tv);
