@@ -5,8 +5,8 @@
  *       -> no longer root -> [asks the running gateway to hand over]
  *       -> state folder and its lock -> store, keys, workers -> control socket -> run
  *
- * TERM and INT stop accepting and let running calls end; a second one ends at once.  HUP
- * reloads.  A gateway that was handed over to another process ends when its calls have; then
+ * TERM and INT stop accepting and let running calls end; a second one ends at once, in order.
+ * HUP reloads.  A gateway that was handed over to another process ends when its calls have; then
  * the supervisor's TERM says nothing new.
  */
 #include <signal.h>
@@ -45,6 +45,7 @@ struct serve {
     bool stopping;
     bool stop_waits; /* TERM came while it was not clear whose the gateway is */
     bool stopped; /* every call of this process has ended */
+    bool closing; /* the books are being closed: signals say nothing any more */
 };
 
 /* --- ends --- */
@@ -104,9 +105,12 @@ static void stop(struct serve *s)
 static void on_term(void *ctx, int signum)
 {
     struct serve *s = ctx;
-    enum km_handover_state state = km_handover_state(s->gw->handover);
+    enum km_handover_state state;
 
     (void)signum;
+    if (s->closing)
+        return;
+    state = km_handover_state(s->gw->handover);
     if (s->stopping) {
         km_loop_stop(s->loop);
         return;
@@ -134,7 +138,7 @@ static void on_change(void *ctx, enum km_handover_state state)
 static void on_hup(void *ctx, int signum)
 {
     struct serve *s = ctx;
-    struct km_diags *diags = km_diags_new();
+    struct km_diags *diags = s->closing ? NULL : km_diags_new();
     struct km_err err = { 0 };
 
     (void)signum;
@@ -301,13 +305,13 @@ static int start(struct serve *s, struct km_err *err)
     return r;
 }
 
+/* Signals are caught to the very end.  The supervisor's TERM to a gateway that was replaced may
+ * come when its calls have ended already: it would kill it with records on their way. */
 static void clean_up(struct serve *s)
 {
+    s->closing = true;
     if (s->loop)
         km_timer_stop(&s->drain);
-    km_signal_free(s->term);
-    km_signal_free(s->interrupt);
-    km_signal_free(s->hup);
     s->gw = km_gateway_free(s->gw);
     km_config_unref(s->config);
     km_sockets_close(&s->sockets);
@@ -317,6 +321,10 @@ static void clean_up(struct serve *s)
         close(s->handover_fd);
     unlock_state(s);
     km_takeover_free(s->takeover); /* last: now the one we wanted to replace goes on */
+    km_signals_block();
+    km_signal_free(s->term);
+    km_signal_free(s->interrupt);
+    km_signal_free(s->hup);
     if (s->loop)
         km_loop_free(s->loop);
 }

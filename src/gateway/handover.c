@@ -136,18 +136,30 @@ static void on_changed(struct km_msg *msg, void *owner)
     h->args.on_change(h->args.ctx, state);
 }
 
-static void set_state(struct km_handover *h, enum km_handover_state state)
+static void change_state(struct km_handover *h, enum km_handover_state state)
+{
+    pthread_mutex_lock(&h->lock);
+    h->state = state;
+    pthread_cond_broadcast(&h->synced);
+    pthread_mutex_unlock(&h->lock);
+}
+
+static void tell_main(struct km_handover *h)
 {
     bool post;
 
     pthread_mutex_lock(&h->lock);
-    h->state = state;
-    post = !h->changed_posted && state != KM_HANDOVER_FROZEN;
-    h->changed_posted |= post;
-    pthread_cond_broadcast(&h->synced);
+    post = !h->changed_posted;
+    h->changed_posted = true;
     pthread_mutex_unlock(&h->lock);
     if (post)
         km_mailbox_post(h->args.gw->main_mailbox, &h->changed);
+}
+
+static void set_state(struct km_handover *h, enum km_handover_state state)
+{
+    change_state(h, state);
+    tell_main(h);
 }
 
 /* --- the thread --- */
@@ -172,7 +184,7 @@ static int freeze(struct km_handover *h, struct km_buf *keys, struct km_err *err
     struct km_gateway *gw = h->args.gw;
     int r;
 
-    set_state(h, KM_HANDOVER_FROZEN);
+    change_state(h, KM_HANDOVER_FROZEN);
     km_gateway_freeze(gw);
     km_takeover_hold(gw->takeover);
     r = let_go(h, keys, err);
@@ -229,13 +241,16 @@ static int expect(int sock, time_t seconds, enum km_handover_frame type, struct 
     return f.type == (uint32_t)type ? 0 : km_fail(err, KM_E_INVALID, "an unexpected message");
 }
 
+/* The main thread hears of it last: from then on everything may end, and the records that
+ * gathered must know their way. */
 static void given(struct km_handover *h)
 {
     struct km_gateway *gw = h->args.gw;
 
     km_log_msg(gw->log, KM_LOG_INFO, "handover.given", "a new process serves; calls end here");
-    set_state(h, KM_HANDOVER_GIVEN);
+    change_state(h, KM_HANDOVER_GIVEN);
     km_store_forward(gw->store, forward, h);
+    tell_main(h);
 }
 
 static void listen_to(struct km_handover *h, struct km_buf *buf)

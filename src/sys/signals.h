@@ -15,4 +15,8 @@ struct km_signal *km_signal_free(struct km_signal *s);
 /* Before the first thread: ignore SIGPIPE and SIGXFSZ for the process. */
 void km_signals_ignore(void);
 
+/* The last thread of a process that ends: TERM, INT and HUP do not cut it short any more.  Before
+ * km_signal_free(), which gives a signal back the power to kill. */
+void km_signals_block(void);
+
 #endif

@@ -287,6 +287,18 @@ def test_a_second_signal_ends_it_in_order_with_calls_running(new_gateway, upstre
     assert len(rows) == len(links), rows
 
 
+def test_signals_do_not_cut_the_closing_of_the_books(new_gateway):
+    gateway = new_gateway("\n  commit_time: 10s\n")  # nothing is on disk before the end
+    for _ in range(20):
+        assert gateway.chat("any/ok").status == 200
+    while gateway.process.poll() is None:
+        gateway.process.send_signal(signal.SIGTERM)
+    gateway.check_end()
+    gateway.start()
+    rows = gateway.spend_logs()
+    assert len(rows) == 20 and not any(row["incomplete"] for row in rows), rows
+
+
 def test_a_call_that_outlives_its_secret_is_paid_by_the_new_one(new_gateway, upstream):
     gateway = new_gateway()
     key = gateway.new_key(max_budget=1.0, max_parallel_requests=1)

@@ -278,6 +278,66 @@ static void a_sync_is_answered_when_imports_are_committed(void **state)
     place_done(&new);
 }
 
+/* What a gateway does when the one before it has ended: what came is written first. */
+static void a_call_whose_settlement_came_last_is_not_charged_as_reserved(void **state)
+{
+    struct place old, new;
+    struct wire wire = { .to = &new };
+    struct km_ledger_entry late;
+
+    (void)state;
+    place_init(&old);
+    place_open(&old);
+    late = entry(&old, 1, 7);
+    intend(&old, &late);
+    assert_int_equal(km_store_release_writer(old.store, NULL), 0);
+    join(&new, &old);
+    open_successor(&new);
+    km_store_forward(old.store, carry, &wire);
+    settle(&old, &late);
+    km_ledger_flush(old.ledger);
+    while (km_store_queued(old.store))
+        sched_yield();
+    km_store_sync(new.store, new.reply, on_done, &new);
+    assert_int_equal(answer(&new), 0);
+    km_store_charge_open(new.store, new.reply, late.start_us + 1, on_done, &new);
+    assert_int_equal(answer(&new), 0);
+    assert_int_equal(number(old.db, "SELECT count(*) FROM intents"), 0);
+    assert_int_equal(number(old.db, "SELECT count(*) FROM spend WHERE flags & 8"), 0);
+    assert_int_equal(number(old.db, "SELECT sum(cost) FROM spend"), 7);
+    drop_without_folder(&old);
+    place_done(&new);
+}
+
+/* A gateway that ends sends what its ledgers still hold before the store is gone. */
+static void closing_a_released_store_forwards_what_is_left(void **state)
+{
+    struct place old, new;
+    struct wire wire = { .to = &new };
+    struct km_ledger_entry open[3];
+
+    (void)state;
+    place_init(&old);
+    old.settings.commit_ms = 60000; /* nothing goes by itself */
+    place_open(&old);
+    for (int i = 0; i < 3; i++) {
+        open[i] = entry(&old, 1, 5);
+        intend(&old, &open[i]);
+    }
+    assert_int_equal(km_store_release_writer(old.store, NULL), 0);
+    join(&new, &old);
+    open_successor(&new);
+    km_store_forward(old.store, carry, &wire);
+    for (int i = 0; i < 3; i++)
+        settle(&old, &open[i]);
+    drop_without_folder(&old);
+    sync_store(&new);
+    assert_int_equal(wire.records, 3);
+    assert_int_equal(number(new.db, "SELECT count(*) FROM intents"), 0);
+    assert_int_equal(number(new.db, "SELECT sum(cost) FROM spend"), 15);
+    place_done(&new);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -287,6 +347,8 @@ int main(void)
         cmocka_unit_test(a_hand_over_that_does_not_come_about_is_taken_back),
         cmocka_unit_test(in_strict_the_end_of_a_batch_comes_before_anybody_is_told),
         cmocka_unit_test(a_sync_is_answered_when_imports_are_committed),
+        cmocka_unit_test(a_call_whose_settlement_came_last_is_not_charged_as_reserved),
+        cmocka_unit_test(closing_a_released_store_forwards_what_is_left),
         cmocka_unit_test(a_record_tells_the_receiver_what_to_give_back),
     };
 

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "sys/signals.h"
@@ -67,11 +68,36 @@ static void writing_to_a_closed_pipe_is_an_error_not_the_end(void **state)
     close(fds[1]);
 }
 
+/* In a process of its own: were it not so, it would be killed and not return. */
+static void a_process_that_ends_is_not_cut_short(void **state)
+{
+    pid_t pid = fork();
+    int status;
+
+    (void)state;
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        struct km_loop *loop = km_loop_new(NULL);
+        struct km_signal *s = km_signal_new(loop, SIGTERM, on_signal, NULL, NULL);
+
+        km_signals_block();
+        km_signal_free(s);
+        kill(getpid(), SIGTERM);
+        kill(getpid(), SIGINT);
+        kill(getpid(), SIGHUP);
+        _exit(3);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_signal_arrives_as_a_callback),
         cmocka_unit_test(a_signal_that_cannot_be_caught_is_an_error),
+        cmocka_unit_test(a_process_that_ends_is_not_cut_short),
         cmocka_unit_test(writing_to_a_closed_pipe_is_an_error_not_the_end),
     };
 
