@@ -205,6 +205,25 @@ int km_authenticate(struct km_visit *v, enum km_auth_level level, struct km_err 
     return r;
 }
 
+void km_visit_hash(const struct km_visit *v, uint8_t ret_hash[32])
+{
+    memset(ret_hash, 0, 32);
+    if (v->who.key)
+        km_key_books(v->who.key, ret_hash);
+    else if (v->view->snap->has_master)
+        memcpy(ret_hash, v->view->snap->master_hash, 32);
+}
+
+void km_visit_books(const struct km_visit *v, char *ip, struct km_ledger_entry *e)
+{
+    e->id = v->id;
+    km_visit_hash(v, e->key_hash);
+    if (!ip)
+        return;
+    km_addr_host_text(km_exchange_peer(v->x), ip);
+    e->client_ip = v->local ? KM_STR("local") : km_str_c(ip);
+}
+
 static bool listed(const struct km_str_list *list, struct km_str s)
 {
     for (size_t i = 0; i < list->n; i++)

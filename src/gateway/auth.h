@@ -31,6 +31,13 @@ struct km_visit {
  * LiteLLM's words.  The reference goes with the exchange. */
 int km_authenticate(struct km_visit *v, enum km_auth_level level, struct km_err *err) KM_MUST_USE;
 
+/* The hash whose books the visitor's calls go to: that of the key or its successor, that of the
+ * master key; zeros where nobody was asked. */
+void km_visit_hash(const struct km_visit *v, uint8_t ret_hash[32]);
+/* What the ledger wants of a caller: id, key_hash and, unless ip is NULL, client_ip, which may
+ * point into ip[KM_ADDR_TEXT].  Leaves the rest of the entry alone. */
+void km_visit_books(const struct km_visit *v, char *ip, struct km_ledger_entry *e);
+
 /* Host and Origin as the configuration allows them (DNS rebinding, foreign pages). */
 int km_check_origin(const struct km_visit *v, struct km_err *err) KM_MUST_USE;
 

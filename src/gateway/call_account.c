@@ -51,14 +51,7 @@ static struct km_str model_name(struct km_call *call)
 
 static void fill_entry(struct km_call *call, struct km_ledger_entry *e, char *ip)
 {
-    const struct km_visit *v = call->visit;
-
-    km_addr_host_text(km_exchange_peer(call->x), ip);
-    e->id = v->id;
-    if (v->who.key)
-        km_key_books(v->who.key, e->key_hash);
-    else if (v->view->snap->has_master)
-        memcpy(e->key_hash, v->view->snap->master_hash, sizeof e->key_hash);
+    km_visit_books(call->visit, ip, e);
     e->call_type = km_str_c(call->api ? call->api->call_type : "pass_through_endpoint");
     e->model_group = call->api ? call->req.model : call->pass->path;
     if (call->d) {
@@ -71,7 +64,6 @@ static void fill_entry(struct km_call *call, struct km_ledger_entry *e, char *ip
     }
     e->user = call->req.user;
     e->metadata = call->req.metadata;
-    e->client_ip = v->local ? KM_STR("local") : km_str_c(ip);
     e->start_us = call->start_us;
     e->first_us = call->first_us;
     e->end_us = call->start_us + (int64_t)(call->total_ns / 1000);

@@ -179,17 +179,13 @@ static void on_intent(void *ctx, const struct km_err *err)
 
 static int write_intent(struct km_call *call, bool *ret_wait, struct km_err *err)
 {
-    struct km_ledger_entry e = { .id = call->visit->id,
-                                 .call_type = km_str_c(call->api ? call->api->call_type
+    struct km_ledger_entry e = { .call_type = km_str_c(call->api ? call->api->call_type
                                                                  : "pass_through_endpoint"),
                                  .model_group = call->api ? call->req.model : call->pass->path,
                                  .start_us = call->start_us,
                                  .reserved = call->reserve };
 
-    if (call->visit->who.key)
-        memcpy(e.key_hash, call->visit->who.key->row.hash, sizeof e.key_hash);
-    else if (call->visit->view->snap->has_master)
-        memcpy(e.key_hash, call->visit->view->snap->master_hash, sizeof e.key_hash);
+    km_visit_books(call->visit, NULL, &e);
     return km_ledger_intent(call->w->ledger, &e, on_intent, call, ret_wait, err);
 }
 

@@ -116,14 +116,16 @@ static const char *mismatch(const struct km_headers *headers, const struct km_rp
     return NULL;
 }
 
-/* Whom approvals are bound to: a key by its whole hash. */
+/* Whom approvals are bound to: a key by its whole hash, also when its secret was changed. */
 static struct km_str principal(struct post *p)
 {
+    uint8_t hash[32];
     char hex[65];
 
     if (!p->v->who.key)
         return km_str_c(p->v->who.who);
-    km_hex(hex, p->v->who.key->row.hash, 32);
+    km_visit_hash(p->v, hash);
+    km_hex(hex, hash, 32);
     return km_arena_printf(&p->arena, "key:%s", hex);
 }
 
