@@ -74,6 +74,11 @@ static const struct km_metric_row api_latency =
 static const struct km_metric_row first_token =
     SECONDS("litellm_llm_api_time_to_first_token_metric", "Seconds to the first byte of a stream.");
 
+static const struct km_metric_row upstreams = { .name = "kanmon_upstream_connections",
+                                                .type = KM_GAUGE,
+                                                .help = "Open connections to upstreams.",
+                                                .labels = { "state" } };
+
 int km_metrics_bind(struct km_snapshot *s, struct km_metrics *metrics, struct km_err *err)
 {
     size_t n = km_models_count(s->models);
@@ -158,4 +163,14 @@ void km_count_call(struct km_call *call)
     km_metric_observe(set->api, w, (int64_t)(call->upstream_ns / 1000));
     if (call->req.stream)
         km_metric_observe(set->first, w, (int64_t)(call->first_ns / 1000));
+}
+
+void km_count_pool(struct km_worker *w)
+{
+    size_t idle = km_pool_idle(w->pool);
+    struct km_str kept = KM_STR("idle"), lent = KM_STR("lent");
+
+    km_metric_set(km_metric_series(w->gw->metrics, &upstreams, &kept), w->index, (int64_t)idle);
+    km_metric_set(km_metric_series(w->gw->metrics, &upstreams, &lent), w->index,
+                  (int64_t)(km_pool_open(w->pool) - idle));
 }

@@ -12,4 +12,7 @@ void km_count_refused(struct km_call *call);
 /* One attempt failed (the call may go on). */
 void km_count_attempt_failed(struct km_call *call);
 
+/* What the worker's pool holds right now.  Its thread. */
+void km_count_pool(struct km_worker *w);
+
 #endif

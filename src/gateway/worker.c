@@ -13,6 +13,7 @@
 
 #include "base/crypto.h"
 #include "gateway/dispatch.h"
+#include "gateway/metrics.h"
 
 #define SCRATCH_BYTES ((size_t)64 * 1024 * 1024)
 #define SCRATCH_KEEP ((size_t)256 * 1024)
@@ -210,6 +211,7 @@ static void on_tick(void *ctx)
 
     w->load = km_http_server_connections(w->server);
     km_log_flush(w->gw->log);
+    km_count_pool(w);
     if (w->scratch.cap > SCRATCH_KEEP)
         km_buf_done(&w->scratch); /* one huge answer must not stay for ever */
     km_timer_start(&w->tick, TICK_MS);

@@ -79,7 +79,7 @@ struct km_exchange {
 
     struct km_cork *cork; /* written in this turn of the loop, not yet sent */
     struct km_deferred flush;
-    uint64_t sent, left; /* body bytes; left: of the announced length */
+    uint64_t left; /* body bytes of the announced length */
     bool started;
     bool chunked;
     bool no_body; /* HEAD, 204, 304 */

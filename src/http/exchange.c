@@ -50,16 +50,6 @@ void km_exchange_listen(struct km_exchange *x, const struct km_exchange_events *
     x->ctx = ctx;
 }
 
-bool km_exchange_gone(const struct km_exchange *x)
-{
-    return x->gone;
-}
-
-uint64_t km_exchange_sent(const struct km_exchange *x)
-{
-    return x->sent;
-}
-
 /* --- the request's body --- */
 
 static int charge(struct km_exchange *x, size_t bytes, struct km_err *err)

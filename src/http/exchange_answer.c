@@ -89,7 +89,6 @@ void km_exchange_respond(struct km_exchange *x, int status, struct km_str head, 
         return;
     }
     decide(x, status, body.n, head, &a);
-    x->sent = x->no_body ? 0 : body.n;
     km_conn_write(x->conn, (struct km_str[]){ a.parts[0], a.parts[1], a.parts[2], body },
                   x->no_body ? 3 : 4);
     finish(x, x->keep);
@@ -232,7 +231,6 @@ bool km_exchange_write(struct km_exchange *x, const struct km_str *parts, size_t
     } else {
         write_through(x, line, parts, n, end);
     }
-    x->sent += total;
     if (x->left != UINT64_MAX)
         x->left -= total;
     x->want_drain = x->conn->over;

@@ -121,7 +121,5 @@ bool km_exchange_write(struct km_exchange *x, const struct km_str *parts, size_t
 void km_exchange_end(struct km_exchange *x); /* clean end */
 void km_exchange_abort(struct km_exchange *x); /* broken end: the connection closes, chunked
                                                    bodies stay without their last chunk */
-bool km_exchange_gone(const struct km_exchange *x);
-uint64_t km_exchange_sent(const struct km_exchange *x); /* body bytes handed over so far */
 
 #endif

@@ -69,7 +69,9 @@ void km_deferred_cancel(struct km_deferred *d);
 void km_deferred_at_free(struct km_deferred *d);
 
 /* Called after the deferred work of each iteration (again when it queued more), just before
- * the loop would sleep (flush logs, commit); at most eight, in the order they were given. */
+ * the loop would sleep; at most eight, in the order they were given.  The network's tests wait
+ * by it: they see what is true while the loop sleeps as the program's does, and so a wake-up
+ * that is missing is a test that hangs. */
 void km_loop_on_idle(struct km_loop *loop, km_deferred_fn *fn, void *ctx);
 
 #endif

@@ -2,8 +2,11 @@
 """Chat, text completions, embeddings and models, without streams."""
 
 import json
+import re
 
 import pytest
+
+from gateway import wait_until
 
 PATHS = ["/v1/chat/completions", "/chat/completions",
          "/openai/deployments/chat/chat/completions",
@@ -238,3 +241,10 @@ def test_metrics_count_requests(gateway):
     answer = gateway.call("GET", "/metrics")
     assert answer.status == 200
     assert b"litellm_proxy_total_requests_metric" in answer.body
+
+
+def test_metrics_show_the_connections_that_are_kept_to_upstreams(gateway):
+    gateway.chat("chat")
+    wait_until(lambda: re.search(rb'kanmon_upstream_connections\{state="idle"\} [1-9]',
+                                 gateway.call("GET", "/metrics").body),
+               what="an idle connection in /metrics")

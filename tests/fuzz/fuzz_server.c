@@ -253,7 +253,7 @@ static void act(unsigned kind, struct km_str bytes)
         (void)!km_stream_emit_drain(&m->s);
         break;
     case 6:
-        if (world->kept && !km_exchange_gone(world->kept) && world->big == 0) {
+        if (world->kept && world->big == 0) {
             struct km_exchange *x = world->kept;
 
             world->kept = NULL;
