@@ -70,7 +70,7 @@ static int64_t worst_cost(const struct km_call *call, const struct km_price *p, 
  * many answers a deployment asks for where the caller did not say. */
 static int64_t longest_output(struct km_call *call)
 {
-    bool asks = call->req.spans[KM_M_N].type != KM_JSON_ABSENT;
+    bool asks = call->req.choices_said;
     int64_t most = 0;
 
     for (size_t i = 0; i < call->match.n; i++) {

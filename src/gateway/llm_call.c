@@ -129,7 +129,7 @@ static int attempt(struct km_call *call, struct km_err *err)
     /* Whoever asks for usage hears the upstream's own answer to that. */
     args.with_usage =
         d->provider->usage == KM_USAGE_OPTION && (!d->no_stream_options || call->req.usage_asked);
-    r = km_llm_request_body(&call->req, &args, &call->arena, &parts, &n, err);
+    r = call->api->body(&call->req, &args, &call->arena, &parts, &n, err);
     if (r < 0)
         return r;
     call->out =
@@ -198,7 +198,7 @@ static int on_event(void *ctx, const struct km_sse_event *event)
 {
     struct km_call *call = ctx;
 
-    return km_llm_stream_event(&call->stream, event, &call->w->scratch, NULL);
+    return call->api->event(&call->stream, event, &call->w->scratch, NULL);
 }
 
 static struct km_str coding_of(struct km_call *call, const struct km_response *response)
@@ -274,8 +274,8 @@ static int complete(struct km_call *call, struct km_err *err)
                        "The upstream compressed its answer (Content-Encoding: %.*s), which it was "
                        "not asked to do.",
                        KM_STR_ARG(call->up_coding));
-    return km_llm_response(&call->req, &call->arena, km_buf_view(&call->answer), &call->parts,
-                           &call->nparts, &call->stream.usage, err);
+    return call->api->answer(&call->req, &call->arena, km_buf_view(&call->answer), &call->parts,
+                             &call->nparts, &call->stream.usage, err);
 }
 
 static void usage(struct km_call *call, struct km_usage *ret)

@@ -18,6 +18,8 @@
 /* No model writes more in one answer; keeps the arithmetic far from its end. */
 #define KM_LLM_TOKENS_MOST 100000000
 
+struct km_auth;
+
 /* A default request parameter: added where the caller did not set it. */
 struct km_default_param {
     struct km_str name; /* plain ASCII, no escapes */
@@ -44,6 +46,11 @@ struct km_deployment {
     size_t ndefaults;
     int64_t default_output; /* what the defaults bound the output to, tokens; -1: nothing */
     int64_t default_choices; /* how many answers the defaults ask for; at least 1 */
+    bool drop_params; /* leave out what the upstream does not know, else refuse the call */
+    const struct km_str *also_drop; /* additional_drop_params: leave these out in any case */
+    size_t nalso_drop;
+    const struct km_codec *codec; /* what its upstream speaks */
+    struct km_auth *auth; /* header lines made for each request (auth.h); NULL: head has all */
     struct km_str unavailable; /* why it cannot be called; empty: it can */
     struct km_breaker breaker;
     _Atomic bool no_stream_options; /* this base refused stream_options once */

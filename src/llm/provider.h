@@ -23,6 +23,11 @@ enum km_base_rule {
     KM_BASE_ADD_V1, /* "/v1" is put between when the base does not end in it (ollama) */
 };
 
+struct km_codec; /* codec.h */
+struct km_deployment;
+struct km_model_build;
+struct km_model_entry;
+
 struct km_provider {
     const char *name; /* LiteLLM's prefix: "openai", "hosted_vllm" */
     const char *base; /* NULL: api_base must be configured */
@@ -32,6 +37,12 @@ struct km_provider {
     bool key_needed; /* false: a missing key sends none */
     enum km_stream_usage usage;
     const char *max_tokens; /* the member that bounds output there */
+    const struct km_codec *codec; /* what it speaks; NULL: OpenAI's chat, for translation too */
+    /* At load, after base and head were made from the row: what its own litellm_params say
+     * (d->auth, another base, another head).  What is wrong with the entry becomes
+     * d->unavailable and a warning; an error only when memory runs out.  NULL: nothing more. */
+    int (*build)(struct km_deployment *d, const struct km_model_build *b,
+                 const struct km_model_entry *entry, struct km_err *err);
 };
 
 /* NULL: no such provider here. */

@@ -14,15 +14,31 @@
 
 #include <stdio.h>
 
-const struct km_llm_api km_api_chat = { "/chat/completions", "acompletion", "messages", true,
-                                        true };
-const struct km_llm_api km_api_completion = { "/completions", "atext_completion", "prompt", true,
-                                              false };
-const struct km_llm_api km_api_embedding = { "/embeddings", "aembedding", "input", false, false };
+/* Members of a request that are read, changed or taken out: places in km_llm_request.spans. */
+enum member {
+    KM_M_MODEL,
+    KM_M_STREAM,
+    KM_M_STREAM_OPTIONS,
+    KM_M_MAX_TOKENS,
+    KM_M_MAX_COMPLETION_TOKENS,
+    KM_M_N,
+    KM_M_BEST_OF,
+    KM_M_MESSAGES,
+    KM_M_PROMPT,
+    KM_M_INPUT,
+    KM_M_USER,
+    KM_M_API_BASE,
+    KM_M_BASE_URL,
+    KM_M_FIRST_CUT, /* from here on: the gateway's own, never sent upstream */
+    KM_M_METADATA = KM_M_FIRST_CUT,
+    KM_M_TAGS,
+    KM_M_NUM_RETRIES,
+    KM_M_TIMEOUT,
+    KM_M_OTHERS, /* the rest of the list below */
+    KM_M_COUNT = KM_M_OTHERS + 26,
+};
 
-#define CHOICES_MOST 128 /* OpenAI's own bound */
-
-/* In the order of enum km_member.  The tail is what LiteLLM takes out before the upstream. */
+/* In the order of enum member.  The tail is what LiteLLM takes out before the upstream. */
 static const struct km_str members[KM_M_COUNT] = {
     { "model", 5 },
     { "stream", 6 },
@@ -74,31 +90,20 @@ static int bad(struct km_err *err, const char *param, const char *why)
     return km_fail_param(err, KM_E_INVALID, param, "'%s' %s.", param, why);
 }
 
-static struct km_str value_of(const struct km_llm_request *r, enum km_member m)
+static struct km_str value_of(const struct km_llm_request *r, enum member m)
 {
     return km_json_value(r->body, &r->spans[m]);
 }
 
-static bool present(const struct km_llm_request *r, enum km_member m)
+static bool present(const struct km_llm_request *r, enum member m)
 {
     return r->spans[m].type != KM_JSON_ABSENT && r->spans[m].type != KM_JSON_NULL;
 }
 
-/* An integer member in low..high; *value stays when it is absent or null. */
-static int read_count(const struct km_llm_request *r, enum km_member m, int64_t low, int64_t high,
+static int read_count(const struct km_llm_request *r, enum member m, int64_t low, int64_t high,
                       int64_t *value, struct km_err *err)
 {
-    int64_t v;
-
-    if (!present(r, m))
-        return 0;
-    if (r->spans[m].type != KM_JSON_NUMBER || km_str_i64(value_of(r, m), &v) < 0 || v < low ||
-        v > high)
-        return km_fail_param(err, KM_E_INVALID, members[m].p,
-                             "'%s' must be an integer from %lld to %lld.", members[m].p,
-                             (long long)low, (long long)high);
-    *value = v;
-    return 0;
+    return km_llm_read_count(r, &r->spans[m], members[m].p, low, high, value, err);
 }
 
 static int read_stream(struct km_llm_request *r, struct km_err *err)
@@ -140,11 +145,11 @@ static int read_model(struct km_llm_request *r, struct km_arena *arena, struct k
 }
 
 /* What the endpoint cannot do without. */
-static int read_required(const struct km_llm_request *r, struct km_err *err)
+static int read_required(struct km_llm_request *r, struct km_err *err)
 {
-    enum km_member m = r->api == &km_api_chat         ? KM_M_MESSAGES
-                       : r->api == &km_api_completion ? KM_M_PROMPT
-                                                      : KM_M_INPUT;
+    enum member m = r->api == &km_api_chat         ? KM_M_MESSAGES
+                    : r->api == &km_api_completion ? KM_M_PROMPT
+                                                   : KM_M_INPUT;
 
     if (r->spans[m].type == KM_JSON_ABSENT)
         return km_fail_param(err, KM_E_INVALID, r->api->required,
@@ -152,6 +157,7 @@ static int read_required(const struct km_llm_request *r, struct km_err *err)
                              r->api->required);
     if (m == KM_M_MESSAGES && r->spans[m].type != KM_JSON_ARRAY)
         return bad(err, "messages", "must be an array");
+    r->prompt = present(r, m) ? value_of(r, m) : KM_STR_NONE;
     return 0;
 }
 
@@ -160,7 +166,7 @@ static int read_own(struct km_llm_request *r, struct km_arena *arena, struct km_
 {
     int64_t ms;
 
-    for (enum km_member m = KM_M_API_BASE; m <= KM_M_BASE_URL; m++)
+    for (enum member m = KM_M_API_BASE; m <= KM_M_BASE_URL; m++)
         if (present(r, m))
             return bad(err, members[m].p,
                        "is not allowed in a request: the configuration chooses the upstream");
@@ -186,45 +192,24 @@ static int read_bounds(struct km_llm_request *r, struct km_err *err)
     if (older > r->max_tokens)
         r->max_tokens = older; /* which of the two an upstream heeds is its own affair */
     if (e == 0)
-        e = read_count(r, KM_M_N, 1, CHOICES_MOST, &r->choices, err);
+        e = read_count(r, KM_M_N, 1, KM_CHOICES_MOST, &r->choices, err);
+    r->choices_said = r->spans[KM_M_N].type != KM_JSON_ABSENT;
     if (e == 0 && r->api == &km_api_completion)
-        e = read_count(r, KM_M_BEST_OF, 1, CHOICES_MOST, &best_of, err);
+        e = read_count(r, KM_M_BEST_OF, 1, KM_CHOICES_MOST, &best_of, err);
     if (best_of > r->choices)
         r->choices = best_of; /* it generates, and bills, all of them */
     return e;
 }
 
-/* One JSON object?  The tree is of no further use: its memory is given back before the call,
- * which may wait long, takes any. */
-static int validate(const struct km_arena *arena, struct km_str body, struct km_err *err)
-{
-    struct km_arena scratch KM_CLEANUP(km_arena_done);
-    const struct km_json *root;
-    int r;
-
-    km_arena_init(&scratch, arena->cap, arena->pool);
-    r = km_json_parse(&scratch, body, &root, err);
-    if (r < 0 && err)
-        err->param = "request_body";
-    if (r == 0 && km_json_kind(root) != KM_JSON_OBJECT)
-        r = km_fail_param(err, KM_E_INVALID, "request_body",
-                          "The request body must be a JSON object.");
-    return r;
-}
-
-int km_llm_request_parse(struct km_llm_request *r, const struct km_llm_api *api,
-                         struct km_arena *arena, struct km_str body, struct km_str path_model,
-                         struct km_err *err)
+static int parse(struct km_llm_request *r, struct km_arena *arena, struct km_str path_model,
+                 struct km_err *err)
 {
     int e;
 
-    *r = (struct km_llm_request){
-        .api = api, .body = body, .max_tokens = -1, .choices = 1, .num_retries = -1
-    };
-    e = validate(arena, body, err);
-    if (e < 0)
-        return e;
-    e = km_json_spans(body, members, KM_M_COUNT, r->spans, &r->object, err);
+    r->spans = km_arena_alloc(arena, KM_M_COUNT * sizeof *r->spans);
+    if (!r->spans)
+        return km_fail(err, KM_E_NOMEM, "out of memory");
+    e = km_json_spans(r->body, members, KM_M_COUNT, r->spans, &r->object, err);
     if (e == 0)
         e = read_model(r, arena, path_model, err);
     if (e == 0)
@@ -234,29 +219,6 @@ int km_llm_request_parse(struct km_llm_request *r, const struct km_llm_api *api,
     if (e == 0)
         e = read_bounds(r, err);
     return e == 0 ? read_own(r, arena, err) : e;
-}
-
-struct km_str km_llm_upstream_model(const struct km_deployment *d, struct km_str star,
-                                    struct km_arena *arena)
-{
-    size_t at = km_str_chr(d->upstream_model, '*');
-
-    if (at == d->upstream_model.n)
-        return d->upstream_model;
-    return km_arena_cat(arena,
-                        (struct km_str[]){ km_str_sub(d->upstream_model, 0, at), star,
-                                           km_str_skip(d->upstream_model, at + 1) },
-                        3);
-}
-
-struct km_str km_llm_json_string(struct km_arena *arena, struct km_str s)
-{
-    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(64 * 1024);
-
-    if (km_str_plain(s) == s.n)
-        return km_arena_cat(arena, (struct km_str[]){ KM_STR("\""), s, KM_STR("\"") }, 3);
-    km_buf_json(&b, s);
-    return km_arena_str(arena, km_buf_view(&b));
 }
 
 /* include_usage into whatever the client put into stream_options. */
@@ -325,7 +287,7 @@ static void bound_output(const struct km_llm_request *r, const struct km_llm_bod
     struct km_str value = km_arena_printf(arena, "%lld", (long long)args->max_tokens);
     bool there = false;
 
-    for (enum km_member m = KM_M_MAX_TOKENS; m <= KM_M_MAX_COMPLETION_TOKENS; m++)
+    for (enum member m = KM_M_MAX_TOKENS; m <= KM_M_MAX_COMPLETION_TOKENS; m++)
         if (r->spans[m].type != KM_JSON_ABSENT) { /* a null bounds nothing */
             km_json_replace(e, &r->spans[m], value);
             there = true;
@@ -337,9 +299,9 @@ static void bound_output(const struct km_llm_request *r, const struct km_llm_bod
                     value);
 }
 
-int km_llm_request_body(const struct km_llm_request *r, const struct km_llm_body_args *args,
-                        struct km_arena *arena, struct km_str **ret_parts, size_t *ret_n,
-                        struct km_err *err)
+static int body(const struct km_llm_request *r, const struct km_llm_body_args *args,
+                struct km_arena *arena, struct km_str **ret_parts, size_t *ret_n,
+                struct km_err *err)
 {
     struct km_str model = km_llm_upstream_model(args->deployment, args->star, arena);
     const struct km_json_span *span = &r->spans[KM_M_MODEL];
@@ -365,15 +327,18 @@ int km_llm_request_body(const struct km_llm_request *r, const struct km_llm_body
     return rc == 0 ? km_json_parts(&e, arena, ret_parts, ret_n, err) : rc;
 }
 
-int64_t km_llm_prompt_upper(const struct km_llm_request *r)
-{
-    return km_tokens_upper(r->body.n);
-}
+#define OPENAI .dialect = KM_DIALECT_OPENAI, .parse = parse, .body = body, \
+    .answer = km_openai_answer, .event = km_openai_event
 
-int64_t km_llm_prompt_estimate(const struct km_llm_request *r)
-{
-    for (enum km_member m = KM_M_MESSAGES; m <= KM_M_INPUT; m++)
-        if (present(r, m))
-            return km_tokens_estimate(value_of(r, m));
-    return 0;
-}
+const struct km_llm_api km_api_chat = {
+    .path = "/chat/completions", .call_type = "acompletion", .required = "messages",
+    .streams = true, .chat = true, .wire = KM_WIRE_CHAT, OPENAI
+};
+const struct km_llm_api km_api_completion = {
+    .path = "/completions", .call_type = "atext_completion", .required = "prompt",
+    .streams = true, .wire = KM_WIRE_COMPLETION, OPENAI
+};
+const struct km_llm_api km_api_embedding = {
+    .path = "/embeddings", .call_type = "aembedding", .required = "input",
+    .wire = KM_WIRE_EMBEDDING, OPENAI
+};

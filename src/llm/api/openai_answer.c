@@ -51,9 +51,9 @@ static void read_usage(const struct km_arena *arena, struct km_str text, struct 
     u->known = true;
 }
 
-int km_llm_response(const struct km_llm_request *r, struct km_arena *arena, struct km_str body,
-                    struct km_str **ret_parts, size_t *ret_n, struct km_usage *ret_usage,
-                    struct km_err *err)
+int km_openai_answer(const struct km_llm_request *r, struct km_arena *arena, struct km_str body,
+                     struct km_str **ret_parts, size_t *ret_n, struct km_usage *ret_usage,
+                     struct km_err *err)
 {
     struct km_json_span spans[A_COUNT];
     struct km_json_object object;
@@ -69,35 +69,6 @@ int km_llm_response(const struct km_llm_request *r, struct km_arena *arena, stru
     if (spans[A_MODEL].type == KM_JSON_STRING)
         km_json_replace(&e, &spans[A_MODEL], km_llm_json_string(arena, r->model));
     return km_json_parts(&e, arena, ret_parts, ret_n, err);
-}
-
-struct km_str km_llm_error_text(struct km_arena *arena, struct km_str body)
-{
-    const struct km_json *root, *error;
-    struct km_str text = KM_STR_NONE;
-
-    if (km_json_parse(arena, body, &root, NULL) == 0) {
-        error = km_json_get(root, "error");
-        if (km_json_string(km_json_get(error, "message"), &text) || km_json_string(error, &text) ||
-            km_json_string(km_json_get(root, "message"), &text) ||
-            km_json_string(km_json_get(root, "detail"), &text))
-            return km_str_sub(text, 0, 1000);
-    }
-    text = km_str_trim(km_str_sub(body, 0, 300));
-    return text.n && km_utf8_valid(text) ? text : KM_STR("(no message)");
-}
-
-bool km_llm_refused_stream_options(struct km_str body)
-{
-    return km_str_find(body, KM_STR("stream_options")) < body.n ||
-           km_str_find(body, KM_STR("include_usage")) < body.n;
-}
-
-void km_llm_stream_init(struct km_llm_stream *s, const struct km_llm_request *r,
-                        struct km_arena *arena, struct km_arena *scratch)
-{
-    *s = (struct km_llm_stream){ .request = r, .scratch = scratch };
-    s->model_json = km_llm_json_string(arena, r->model);
 }
 
 /* Bytes of the strings in `choices` that are output: enough for an estimate, cheap enough for
@@ -184,8 +155,8 @@ static bool note_event(struct km_llm_stream *s, struct km_str data,
     return no_choices && spans[A_USAGE].type == KM_JSON_OBJECT && !s->request->usage_asked;
 }
 
-int km_llm_stream_event(struct km_llm_stream *s, const struct km_sse_event *event,
-                        struct km_buf *out, struct km_err *err)
+int km_openai_event(struct km_llm_stream *s, const struct km_sse_event *event, struct km_buf *out,
+                    struct km_err *err)
 {
     struct km_json_span spans[A_COUNT];
     struct km_json_object object;
@@ -219,16 +190,4 @@ int km_llm_stream_event(struct km_llm_stream *s, const struct km_sse_event *even
     if (r == 0)
         emit(event, parts, n, out);
     return r;
-}
-
-struct km_usage km_llm_stream_usage(const struct km_llm_stream *s)
-{
-    struct km_usage u = s->usage;
-    int64_t by_text = (int64_t)(s->text_bytes / 4);
-
-    if (u.known)
-        return u;
-    u.prompt_tokens = km_llm_prompt_estimate(s->request);
-    u.completion_tokens = by_text > (int64_t)s->events ? by_text : (int64_t)s->events;
-    return u;
 }

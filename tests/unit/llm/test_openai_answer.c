@@ -19,7 +19,7 @@ static int on_event(void *ctx, const struct km_sse_event *event)
 {
     struct fixture *f = ctx;
 
-    return km_llm_stream_event(&f->s, event, &f->out, NULL);
+    return km_openai_event(&f->s, event, &f->out, NULL);
 }
 
 static int setup(void **state)
@@ -152,10 +152,10 @@ static void a_whole_answer_gets_its_model_back_and_tells_its_usage(void **state)
     size_t n;
 
     assert_int_equal(
-        km_llm_response(&f->r, &f->arena,
-                        KM_STR("{\"model\":\"gpt-4o-2024\",\"usage\":{\"prompt_tokens\":7,"
-                               "\"completion_tokens\":8},\"z\":1.50}"),
-                        &parts, &n, &u, NULL),
+        km_openai_answer(&f->r, &f->arena,
+                         KM_STR("{\"model\":\"gpt-4o-2024\",\"usage\":{\"prompt_tokens\":7,"
+                                "\"completion_tokens\":8},\"z\":1.50}"),
+                         &parts, &n, &u, NULL),
         0);
     assert_string_equal(
         km_arena_cstr(&f->arena, km_arena_cat(&f->arena, parts, n)),
@@ -174,7 +174,7 @@ static void an_answer_that_is_no_object_is_the_upstreams_fault(void **state)
     size_t n;
 
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
-        assert_int_equal(km_llm_response(&f->r, &f->arena, km_str_c(bad[i]), &parts, &n, &u, NULL),
+        assert_int_equal(km_openai_answer(&f->r, &f->arena, km_str_c(bad[i]), &parts, &n, &u, NULL),
                          KM_E_UPSTREAM_PROTOCOL);
 }
 

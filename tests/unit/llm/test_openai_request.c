@@ -54,7 +54,7 @@ static void expect_body(struct fixture *f, const char *body, const char *upstrea
     size_t n;
 
     assert_int_equal(parse(f, body), 0);
-    assert_int_equal(km_llm_request_body(&f->r, &args, &f->arena, &parts, &n, &f->err), 0);
+    assert_int_equal(f->r.api->body(&f->r, &args, &f->arena, &parts, &n, &f->err), 0);
     all = km_arena_cat(&f->arena, parts, n);
     assert_string_equal(km_arena_cstr(&f->arena, all), upstream);
 }
@@ -76,7 +76,7 @@ static void what_needs_no_change_goes_out_as_the_same_bytes(void **state)
 
     assert_int_equal(
         km_llm_request_parse(&f->r, &km_api_chat, &f->arena, body, KM_STR_NONE, &f->err), 0);
-    assert_int_equal(km_llm_request_body(&f->r, &args, &f->arena, &parts, &n, &f->err), 0);
+    assert_int_equal(f->r.api->body(&f->r, &args, &f->arena, &parts, &n, &f->err), 0);
     assert_int_equal(n, 1);
     assert_ptr_equal(parts[0].p, body.p);
     assert_int_equal(parts[0].n, body.n);
@@ -159,7 +159,7 @@ static void a_budgets_bound_is_set_under_the_name_in_use(void **state)
     size_t n;
 
     assert_int_equal(parse(f, "{\"model\":\"gpt-4o\",\"messages\":[]}"), 0);
-    assert_int_equal(km_llm_request_body(&f->r, &args, &f->arena, &parts, &n, &f->err), 0);
+    assert_int_equal(f->r.api->body(&f->r, &args, &f->arena, &parts, &n, &f->err), 0);
     assert_string_equal(km_arena_cstr(&f->arena, km_arena_cat(&f->arena, parts, n)),
                         "{\"model\":\"gpt-4o\",\"messages\":[],\"max_completion_tokens\":99}");
 }
@@ -172,7 +172,7 @@ static void expect_bounded(struct fixture *f, const char *from, const char *to)
     size_t n;
 
     assert_int_equal(parse(f, from), 0);
-    assert_int_equal(km_llm_request_body(&f->r, &args, &f->arena, &parts, &n, &f->err), 0);
+    assert_int_equal(f->r.api->body(&f->r, &args, &f->arena, &parts, &n, &f->err), 0);
     assert_string_equal(km_arena_cstr(&f->arena, km_arena_cat(&f->arena, parts, n)), to);
 }
 

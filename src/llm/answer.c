@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* answer.c - see answer.h.
+ *
+ * Every event passes here once: the grammar is checked, output is counted (an estimate's base,
+ * should the upstream never say its usage), and where a whole is wanted the pieces are gathered
+ * into the parts of a message.
+ *
+ * Pieces of one block stand together, so a gathered text grows in one buffer and becomes a part's
+ * text in the arena when the block is over.  The buffer is the answer's own and bounded by the
+ * arena's cap.
+ */
+#include "llm/answer.h"
+
+static bool is_output(enum km_chat_event_kind kind)
+{
+    return kind == KM_CHAT_TEXT || kind == KM_CHAT_REASONING || kind == KM_CHAT_REFUSAL ||
+           kind == KM_CHAT_TOOL || kind == KM_CHAT_TOOL_INPUT || kind == KM_CHAT_REDACTED;
+}
+
+static enum km_part_kind part_of(enum km_chat_event_kind kind)
+{
+    switch (kind) {
+    case KM_CHAT_REASONING:
+    case KM_CHAT_SIGNATURE:
+        return KM_PART_REASONING;
+    case KM_CHAT_REDACTED:
+        return KM_PART_REDACTED;
+    case KM_CHAT_REFUSAL:
+        return KM_PART_REFUSAL;
+    case KM_CHAT_TOOL:
+    case KM_CHAT_TOOL_INPUT:
+        return KM_PART_TOOL_USE;
+    default:
+        return KM_PART_TEXT;
+    }
+}
+
+/* A text under way: its pieces, doubled in the arena as it grows, so that a long answer costs
+ * the arena at most twice its size. */
+static void grow(struct km_answer *a, struct km_gathering *g, struct km_str piece)
+{
+    if (piece.n > g->cap - g->n) {
+        size_t cap = g->cap ? g->cap * 2 : 256;
+        char *p;
+
+        while (cap < g->n + piece.n)
+            cap *= 2;
+        p = km_arena_alloc(a->arena, cap);
+        if (!p)
+            return;
+        if (g->n)
+            memcpy(p, g->p, g->n);
+        g->p = p;
+        g->cap = cap;
+    }
+    if (piece.n)
+        memcpy(g->p + g->n, piece.p, piece.n);
+    g->n += piece.n;
+}
+
+static struct km_str *text_of(struct km_part *part, enum km_chat_event_kind kind)
+{
+    if (kind == KM_CHAT_SIGNATURE)
+        return &part->signature;
+    return kind == KM_CHAT_TOOL_INPUT ? &part->input_json : &part->text;
+}
+
+static void gather_piece(struct km_answer *a, struct km_gather *g, const struct km_chat_event *e)
+{
+    struct km_gathering *text = e->kind == KM_CHAT_SIGNATURE ? &g->signature : &g->text;
+
+    if (!g->open || g->block != e->block) {
+        g->part =
+            km_chat_part(a->arena, g->last ? &g->last->next : &g->choice->parts, part_of(e->kind));
+        if (!g->part)
+            return;
+        g->last = g->part;
+        g->open = true;
+        g->block = e->block;
+        g->text = g->signature = (struct km_gathering){ 0 };
+    }
+    if (e->kind == KM_CHAT_TOOL) {
+        g->part->id = km_arena_str(a->arena, e->id);
+        g->part->name = km_arena_str(a->arena, e->name);
+        g->part->signature = km_arena_str(a->arena, e->text);
+        g->part->input_json = KM_STR("{}");
+        return;
+    }
+    grow(a, text, e->text);
+    *text_of(g->part, e->kind) = km_str(text->p, text->n);
+    if (g->part->kind == KM_PART_TOOL_USE && !text->n)
+        g->part->input_json = KM_STR("{}");
+}
+
+/* The place of a choice; NULL over the bound or out of memory. */
+static struct km_gather *choice_at(struct km_answer *a, unsigned choice)
+{
+    struct km_gather *g;
+
+    if (choice >= KM_CHOICES_MOST)
+        return NULL;
+    if (!a->gather) {
+        a->gather = km_arena_zalloc(a->arena, KM_CHOICES_MOST * sizeof(void *));
+        a->choices = km_arena_zalloc(a->arena, KM_CHOICES_MOST * sizeof *a->choices);
+        if (!a->gather || !a->choices)
+            return NULL;
+    }
+    g = a->gather[choice];
+    if (!g) {
+        g = a->gather[choice] = km_arena_zalloc(a->arena, sizeof *g);
+        if (!g)
+            return NULL;
+        g->choice = &a->choices[choice];
+        if (choice >= a->nchoices)
+            a->nchoices = choice + 1;
+    }
+    return g;
+}
+
+static void gather(struct km_answer *a, struct km_gather *g, const struct km_chat_event *e)
+{
+    if (e->kind == KM_CHAT_FINISH) {
+        g->choice->finish = e->finish;
+        g->choice->finish_text = km_arena_str(a->arena, e->text);
+        g->open = false;
+    } else if (e->kind == KM_CHAT_LOGPROBS) {
+        g->choice->logprobs_json = km_arena_str(a->arena, e->text);
+    } else {
+        gather_piece(a, g, e);
+    }
+}
+
+static int broken(struct km_err *err, const char *what)
+{
+    return km_fail(err, KM_E_UPSTREAM_PROTOCOL, "The upstream's answer is out of order: %s.", what);
+}
+
+static int check(struct km_answer *a, const struct km_chat_event *e, struct km_err *err)
+{
+    if (e->kind == KM_CHAT_USAGE)
+        return 0;
+    if (e->kind == KM_CHAT_START)
+        return a->started ? broken(err, "it begins twice") : 0;
+    if (!a->started)
+        return broken(err, "output before its beginning");
+    return e->choice < KM_CHOICES_MOST ? 0 : broken(err, "too many choices");
+}
+
+static int note(struct km_answer *a, const struct km_chat_event *e, struct km_err *err)
+{
+    struct km_gather *g;
+
+    if (e->kind == KM_CHAT_USAGE) {
+        a->usage = e->usage;
+        a->usage.known = true;
+        return 0;
+    }
+    if (e->kind == KM_CHAT_START) {
+        a->started = true;
+        a->upstream_id = km_arena_str(a->arena, e->id);
+        return 0;
+    }
+    if (is_output(e->kind)) {
+        a->events++;
+        a->text_bytes += e->text.n;
+    }
+    if (e->kind == KM_CHAT_FINISH)
+        a->finished = true;
+    if (a->stream && !a->to->gathers)
+        return 0;
+    g = choice_at(a, e->choice);
+    if (!g)
+        return km_fail(err, KM_E_NOMEM, "out of memory");
+    gather(a, g, e);
+    return km_arena_overflowed(a->arena) ? km_fail(err, KM_E_NOMEM, "out of memory") : 0;
+}
+
+int km_answer_put(struct km_answer *a, const struct km_chat_event *e, struct km_err *err)
+{
+    int r = check(a, e, err);
+
+    if (r == 0)
+        r = note(a, e, err);
+    return r == 0 && a->stream ? a->to->event(a, e, err) : r;
+}
+
+struct km_usage km_answer_usage(const struct km_answer *a)
+{
+    struct km_usage u = a->usage;
+    int64_t by_text = (int64_t)(a->text_bytes / 4);
+
+    if (u.known)
+        return u;
+    u.prompt_tokens = a->prompt_estimate;
+    u.completion_tokens = by_text > (int64_t)a->events ? by_text : (int64_t)a->events;
+    return u;
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* answer.h - an answer on its way from an upstream's codec to the caller's: a sequence of events.
+ *
+ *     upstream bytes -> codec (codec.h) -> km_answer_put() -> the caller's encoder -> bytes
+ *
+ * A streamed answer and a whole one are the same events; a whole one has few of them.  The
+ * grammar, which decoders keep and encoders rely on:
+ *
+ *     START  ( BLOCK DELTA* )*  FINISH  [USAGE]        USAGE may come anywhere, the last one holds
+ *
+ * - START comes once and first.
+ * - A block (text, reasoning, a tool's call, a refusal) begins implicitly with its first event;
+ *   its number `block` counts from 0, never goes back, and the events of one block stand
+ *   together: a decoder whose upstream interleaves blocks gathers them.  `choice` is 0 unless
+ *   the caller asked for several answers; blocks count within their choice, and the events of
+ *   several choices may alternate.
+ * - A tool's call begins with TOOL (id and name, whole) and goes on with TOOL_INPUT fragments of
+ *   its JSON; a call without input has none, or "{}".
+ * - FINISH comes once a choice.  A decoder that never saw its upstream's end says so at its end
+ *   (KM_E_UPSTREAM_PROTOCOL) and invents none.
+ *
+ * Views in an event die when km_answer_put() returns.
+ */
+#ifndef KM_LLM_ANSWER_H
+#define KM_LLM_ANSWER_H
+
+#include "base/buf.h"
+#include "llm/chat.h"
+#include "policy/price.h"
+
+enum km_chat_event_kind {
+    KM_CHAT_START, /* id: the upstream's id of the answer, may be empty */
+    KM_CHAT_TEXT, /* text: a piece */
+    KM_CHAT_REASONING, /* text: a piece */
+    KM_CHAT_SIGNATURE, /* text: the signature of the reasoning block under way, or a piece of it */
+    KM_CHAT_REDACTED, /* text: a whole sealed block, base64 */
+    KM_CHAT_REFUSAL, /* text: a piece */
+    KM_CHAT_TOOL, /* id, name; text: its signature where its provider signs calls */
+    KM_CHAT_TOOL_INPUT, /* text: a piece of its input's JSON */
+    KM_CHAT_LOGPROBS, /* text: OpenAI's `logprobs` object of the piece before, JSON */
+    KM_CHAT_FINISH, /* finish, and text: the stop sequence that was met, or a refusal's reason */
+    KM_CHAT_USAGE, /* usage */
+};
+
+enum km_finish {
+    KM_FINISH_NONE, /* not finished */
+    KM_FINISH_STOP,
+    KM_FINISH_STOP_SEQUENCE, /* OpenAI and Gemini do not tell it from STOP */
+    KM_FINISH_LENGTH,
+    KM_FINISH_TOOLS,
+    KM_FINISH_FILTER, /* a filter or a refusal */
+    KM_FINISH_PAUSE, /* Anthropic's pause_turn: go on by sending it back */
+};
+
+struct km_chat_event {
+    enum km_chat_event_kind kind;
+    unsigned choice, block;
+    struct km_str text, id, name;
+    enum km_finish finish;
+    struct km_usage usage; /* .known set */
+};
+
+struct km_answer;
+
+/* What the caller speaks: one of these an inbound API (api.h).  Appends to a->out. */
+struct km_encoder {
+    size_t state_size; /* zeroed bytes at a->state */
+    /* Of a stream: what the client gets of this event; possibly nothing. */
+    int (*event)(struct km_answer *a, const struct km_chat_event *e, struct km_err *err);
+    /* The end of a stream that ended as it should ("data: [DONE]", message_stop). */
+    void (*end)(struct km_answer *a);
+    /* The whole answer at once, from what was gathered (a->choices). */
+    int (*whole)(struct km_answer *a, struct km_err *err);
+    bool gathers; /* streams too need the whole at their end (Responses) */
+};
+
+/* One of the answers asked for, gathered. */
+struct km_choice {
+    struct km_part *parts;
+    enum km_finish finish;
+    struct km_str finish_text;
+    struct km_str logprobs_json;
+};
+
+/* A text under way, and the block it belongs to: answer.c's. */
+struct km_gathering {
+    char *p;
+    size_t n, cap;
+};
+struct km_gather {
+    struct km_choice *choice;
+    struct km_part *part, *last;
+    struct km_gathering text, signature;
+    unsigned block;
+    bool open;
+};
+
+#define KM_CHOICES_MOST 128
+
+struct km_answer {
+    const struct km_encoder *to;
+    void *state; /* the encoder's */
+    struct km_arena *arena; /* the call's: what must live to the answer's end */
+    struct km_buf *out; /* the client's bytes; its owner sends and empties it */
+    bool stream; /* the client gets events */
+    bool usage_asked; /* OpenAI's include_usage */
+    struct km_str model; /* the name the caller used */
+    struct km_str id; /* the gateway's id of the answer, without any API's prefix */
+    struct km_str upstream_id; /* START's, kept */
+    int64_t created_s;
+    int64_t prompt_estimate; /* tokens; for encoders that must say usage at their start */
+    /* Kept by km_answer_put(): */
+    struct km_usage usage;
+    bool started, finished; /* finished: a FINISH for each choice seen so far */
+    uint64_t events; /* that carry output */
+    uint64_t text_bytes; /* of text, reasoning and tools' input: an estimate's base */
+    struct km_choice *choices; /* gathered: whole answers, and where the encoder gathers */
+    size_t nchoices;
+    struct km_gather **gather; /* by choice, while it grows */
+};
+
+/* Counts, gathers where asked, and hands on to the encoder (streams).  Checks the grammar:
+ * a decoder's fault is KM_E_UPSTREAM_PROTOCOL, never an assertion, for upstreams misbehave. */
+int km_answer_put(struct km_answer *a, const struct km_chat_event *e,
+                  struct km_err *err) KM_MUST_USE;
+
+/* What was used: the upstream's word, or an estimate (.known false). */
+struct km_usage km_answer_usage(const struct km_answer *a);
+
+#endif

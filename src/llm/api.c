@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* api.c - what every API's request goes through before its own reading, and shared small things.
+ */
+#include "llm/api.h"
+
+#include "base/encode.h"
+
+/* One JSON object?  The tree is of no further use: its memory is given back before the call,
+ * which may wait long, takes any. */
+static int validate(const struct km_arena *arena, struct km_str body, struct km_err *err)
+{
+    struct km_arena scratch KM_CLEANUP(km_arena_done);
+    const struct km_json *root;
+    int r;
+
+    km_arena_init(&scratch, arena->cap, arena->pool);
+    r = km_json_parse(&scratch, body, &root, err);
+    if (r < 0 && err)
+        err->param = "request_body";
+    if (r == 0 && km_json_kind(root) != KM_JSON_OBJECT)
+        r = km_fail_param(err, KM_E_INVALID, "request_body",
+                          "The request body must be a JSON object.");
+    return r;
+}
+
+int km_llm_request_parse(struct km_llm_request *r, const struct km_llm_api *api,
+                         struct km_arena *arena, struct km_str body, struct km_str path_model,
+                         struct km_err *err)
+{
+    int e;
+
+    *r = (struct km_llm_request){
+        .api = api, .body = body, .max_tokens = -1, .choices = 1, .num_retries = -1
+    };
+    e = validate(arena, body, err);
+    return e == 0 ? api->parse(r, arena, path_model, err) : e;
+}
+
+int km_llm_read_count(const struct km_llm_request *r, const struct km_json_span *span,
+                      const char *name, int64_t low, int64_t high, int64_t *value,
+                      struct km_err *err)
+{
+    int64_t v;
+
+    if (span->type == KM_JSON_ABSENT || span->type == KM_JSON_NULL)
+        return 0;
+    if (span->type != KM_JSON_NUMBER || km_str_i64(km_json_value(r->body, span), &v) < 0 ||
+        v < low || v > high)
+        return km_fail_param(err, KM_E_INVALID, name, "'%s' must be an integer from %lld to %lld.",
+                             name, (long long)low, (long long)high);
+    *value = v;
+    return 0;
+}
+
+struct km_str km_llm_upstream_model(const struct km_deployment *d, struct km_str star,
+                                    struct km_arena *arena)
+{
+    size_t at = km_str_chr(d->upstream_model, '*');
+
+    if (at == d->upstream_model.n)
+        return d->upstream_model;
+    return km_arena_cat(arena,
+                        (struct km_str[]){ km_str_sub(d->upstream_model, 0, at), star,
+                                           km_str_skip(d->upstream_model, at + 1) },
+                        3);
+}
+
+struct km_str km_llm_json_string(struct km_arena *arena, struct km_str s)
+{
+    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(64 * 1024);
+
+    if (km_str_plain(s) == s.n)
+        return km_arena_cat(arena, (struct km_str[]){ KM_STR("\""), s, KM_STR("\"") }, 3);
+    km_buf_json(&b, s);
+    return km_arena_str(arena, km_buf_view(&b));
+}
+
+int64_t km_llm_prompt_upper(const struct km_llm_request *r)
+{
+    return km_tokens_upper(r->body.n);
+}
+
+int64_t km_llm_prompt_estimate(const struct km_llm_request *r)
+{
+    return km_tokens_estimate(r->prompt);
+}
+
+struct km_str km_llm_error_text(struct km_arena *arena, struct km_str body)
+{
+    const struct km_json *root, *error;
+    struct km_str text = KM_STR_NONE;
+
+    if (km_json_parse(arena, body, &root, NULL) == 0) {
+        error = km_json_get(root, "error");
+        if (km_json_string(km_json_get(error, "message"), &text) || km_json_string(error, &text) ||
+            km_json_string(km_json_get(root, "message"), &text) ||
+            km_json_string(km_json_get(root, "detail"), &text))
+            return km_str_sub(text, 0, 1000);
+    }
+    text = km_str_trim(km_str_sub(body, 0, 300));
+    return text.n && km_utf8_valid(text) ? text : KM_STR("(no message)");
+}
+
+bool km_llm_refused_stream_options(struct km_str body)
+{
+    return km_str_find(body, KM_STR("stream_options")) < body.n ||
+           km_str_find(body, KM_STR("include_usage")) < body.n;
+}
+
+void km_llm_stream_init(struct km_llm_stream *s, const struct km_llm_request *r,
+                        struct km_arena *arena, struct km_arena *scratch)
+{
+    *s = (struct km_llm_stream){ .request = r, .scratch = scratch };
+    s->model_json = km_llm_json_string(arena, r->model);
+}
+
+struct km_usage km_llm_stream_usage(const struct km_llm_stream *s)
+{
+    struct km_usage u = s->usage;
+    int64_t by_text = (int64_t)(s->text_bytes / 4);
+
+    if (u.known)
+        return u;
+    u.prompt_tokens = km_llm_prompt_estimate(s->request);
+    u.completion_tokens = by_text > (int64_t)s->events ? by_text : (int64_t)s->events;
+    return u;
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* api.h - what callers speak: one row an endpoint, one file a protocol in api/.
+ *
+ * A request is read twice at most.  parse() finds the few top-level members that every call needs
+ * (model, stream, bounds) by place, and checks that the body is one JSON object; nothing is kept
+ * but places.  Where the upstream speaks the caller's protocol, body(), answer() and event() pass
+ * the bytes on and change spans only.  Where it does not, decode() reads the whole request into
+ * the canonical chat (chat.h) and the encoder writes the answer's events (answer.h).
+ *
+ * All functions run on the worker's loop thread and never wait.
+ */
+#ifndef KM_LLM_API_H
+#define KM_LLM_API_H
+
+#include "http/json.h"
+#include "http/sse.h"
+#include "llm/codec.h"
+#include "llm/model.h"
+
+/* Whose errors the caller understands. */
+enum km_dialect { KM_DIALECT_OPENAI, KM_DIALECT_ANTHROPIC, KM_DIALECT_GOOGLE };
+
+struct km_llm_request;
+struct km_llm_stream;
+struct km_llm_body_args;
+
+/* One endpoint of an API: a row. */
+struct km_llm_api {
+    const char *path; /* behind the base, where the upstream speaks it: "/chat/completions" */
+    const char *call_type; /* LiteLLM's, in the books: "acompletion" */
+    const char *required; /* the member that must be there */
+    bool streams;
+    bool chat; /* messages and delta; else text */
+    enum km_wire wire;
+    enum km_dialect dialect;
+
+    /* path_model: the model in the path, decoded, or empty.  KM_E_INVALID with the offending
+     * member in err->param.  Views live as long as arena and body. */
+    int (*parse)(struct km_llm_request *r, struct km_arena *arena, struct km_str path_model,
+                 struct km_err *err);
+
+    /* --- the upstream speaks it too --- */
+    /* The body for one attempt, as parts in the arena. */
+    int (*body)(const struct km_llm_request *r, const struct km_llm_body_args *args,
+                struct km_arena *arena, struct km_str **ret_parts, size_t *ret_n,
+                struct km_err *err);
+    /* A whole answer: usage read, `model` set back.  KM_E_UPSTREAM_PROTOCOL when it is no JSON
+     * object. */
+    int (*answer)(const struct km_llm_request *r, struct km_arena *arena, struct km_str body,
+                  struct km_str **ret_parts, size_t *ret_n, struct km_usage *ret_usage,
+                  struct km_err *err);
+    /* Appends to out what the client gets of this event (possibly nothing). */
+    int (*event)(struct km_llm_stream *s, const struct km_sse_event *event, struct km_buf *out,
+                 struct km_err *err);
+
+    /* --- it does not --- */
+    /* root: the body's tree, in the same arena. */
+    int (*decode)(const struct km_llm_request *r, const struct km_json *root,
+                  struct km_arena *arena, struct km_chat *ret_chat, struct km_err *err);
+    const struct km_encoder *encoder;
+    km_param_name_fn *param_name; /* its own names of parameters; NULL: OpenAI's */
+};
+
+#define KM_LLM_RETRIES_MOST 10
+
+struct km_llm_request {
+    const struct km_llm_api *api;
+    struct km_str body;
+    struct km_json_object object;
+    struct km_json_span *spans; /* of the members the API reads; its own numbering */
+    struct km_str model; /* as asked for; from the path when that names one */
+    bool model_from_path;
+    bool stream;
+    bool usage_asked; /* the client set stream_options.include_usage */
+    int64_t max_tokens; /* -1: not bounded by the caller */
+    int64_t choices; /* n, at least 1 */
+    bool choices_said;
+    int64_t num_retries; /* -1: not said */
+    int64_t timeout_ms; /* 0: not said */
+    struct km_str prompt; /* JSON text of what is prompted with: for estimates */
+    struct km_str user;
+    struct km_str metadata; /* JSON object or empty */
+    struct km_str tags; /* JSON array or empty */
+};
+
+struct km_llm_body_args {
+    const struct km_deployment *deployment;
+    struct km_str star; /* the wildcard's rest */
+    bool with_usage; /* ask a stream for usage */
+    int64_t max_tokens; /* >= 0: bound the output so (a budget's rest) */
+};
+
+/* A passed-through stream on its way to the client. */
+struct km_llm_stream {
+    const struct km_llm_request *request;
+    struct km_arena *scratch; /* its owner empties it between events: a stream has no end */
+    struct km_str model_json; /* the name asked for, as JSON */
+    struct km_usage usage;
+    uint64_t events; /* with choices */
+    uint64_t text_bytes; /* of content, reasoning and arguments */
+    bool finished; /* a finish_reason came */
+    bool done; /* [DONE] came; it is not passed on here: its owner sends it */
+    bool error; /* the upstream sent an error event */
+};
+
+/* Reads body by the API's own parse(), after checking that it is one JSON object. */
+int km_llm_request_parse(struct km_llm_request *r, const struct km_llm_api *api,
+                         struct km_arena *arena, struct km_str body, struct km_str path_model,
+                         struct km_err *err) KM_MUST_USE;
+
+/* An integer member in low..high; *value stays when it is absent or null.  name is static. */
+int km_llm_read_count(const struct km_llm_request *r, const struct km_json_span *span,
+                      const char *name, int64_t low, int64_t high, int64_t *value,
+                      struct km_err *err) KM_MUST_USE;
+
+/* The model's name at the upstream, its star filled. */
+struct km_str km_llm_upstream_model(const struct km_deployment *d, struct km_str star,
+                                    struct km_arena *arena);
+
+/* s as a JSON string in the arena. */
+struct km_str km_llm_json_string(struct km_arena *arena, struct km_str s);
+
+/* The message of an upstream's error body ({"error":{"message"}}, {"message"}, {"detail"} or
+ * the text itself, cut); never empty. */
+struct km_str km_llm_error_text(struct km_arena *arena, struct km_str body);
+/* Did this 400/422 refuse stream_options? */
+bool km_llm_refused_stream_options(struct km_str body);
+
+void km_llm_stream_init(struct km_llm_stream *s, const struct km_llm_request *r,
+                        struct km_arena *arena, struct km_arena *scratch);
+/* What was produced so far, when the upstream did not say. */
+struct km_usage km_llm_stream_usage(const struct km_llm_stream *s);
+
+/* Prompt tokens: upper bound for reserving, and a fair guess for missing usage. */
+int64_t km_llm_prompt_upper(const struct km_llm_request *r);
+int64_t km_llm_prompt_estimate(const struct km_llm_request *r);
+
+#endif

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* codec.c - what all codecs share: which parameters may pass, and the common shape of errors.
+ *
+ * A parameter meets three judges: the codec (does its protocol have it?), the model (does it
+ * take it?), the configuration (may it be dropped?).  Here is the first and the third; encoders
+ * ask the model's capabilities themselves, for what replaces a parameter is theirs to know.
+ */
+#include "llm/codec.h"
+
+#include "llm/api.h"
+
+static bool listed(const struct km_str *v, size_t n, struct km_str name)
+{
+    for (size_t i = 0; i < n; i++)
+        if (km_str_eq(v[i], name))
+            return true;
+    return false;
+}
+
+static int unsupported(const struct km_codec *codec, const struct km_deployment *d,
+                       const char *param, struct km_err *err)
+{
+    return km_fail_param(err, KM_E_UNSUPPORTED, param,
+                         "'%s' is not known to %.*s (%s). Leave it out, or set litellm_settings."
+                         "drop_params: true or litellm_params.additional_drop_params: [%s] to have "
+                         "it dropped.",
+                         param, KM_STR_ARG(d->provider_name), codec->name, param);
+}
+
+static void drop(struct km_chat *chat, enum km_chat_param p)
+{
+    chat->set &= ~KM_P_BIT(p);
+    if (p == KM_P_MAX_TOKENS)
+        chat->max_tokens = -1;
+    else if (p == KM_P_N)
+        chat->n = 1;
+    else if (p == KM_P_TOOLS)
+        chat->tools = NULL;
+    else if (p == KM_P_TOOL_CHOICE)
+        chat->tool_choice = KM_CHOICE_AUTO;
+    else if (p == KM_P_PARALLEL_TOOLS)
+        chat->parallel_tools = true;
+    else if (p == KM_P_FORMAT)
+        chat->format = KM_FORMAT_TEXT;
+}
+
+/* One answer is what everybody gives; no log-probabilities neither. */
+static bool says_nothing(const struct km_chat *chat, enum km_chat_param p)
+{
+    return (p == KM_P_N && chat->n == 1) || (p == KM_P_LOGPROBS && !chat->logprobs) ||
+           (p == KM_P_FORMAT && chat->format == KM_FORMAT_TEXT) || (p == KM_P_STOP && !chat->nstop);
+}
+
+static bool known_extra(const struct km_codec *codec, struct km_str name)
+{
+    if (!codec->extras)
+        return true;
+    for (size_t i = 0; codec->extras[i]; i++)
+        if (km_str_eq(name, km_str_c(codec->extras[i])))
+            return true;
+    return false;
+}
+
+static int check_extras(struct km_chat *chat, const struct km_codec *codec,
+                        const struct km_deployment *d, struct km_arena *arena, struct km_err *err)
+{
+    struct km_chat_extra **at = &chat->extras;
+
+    while (*at) {
+        struct km_str name = (*at)->name;
+        bool drops = d->drop_params || listed(d->also_drop, d->nalso_drop, name);
+
+        if (known_extra(codec, name) && !listed(d->also_drop, d->nalso_drop, name)) {
+            at = &(*at)->next;
+            continue;
+        }
+        if (!drops)
+            return unsupported(codec, d, km_arena_cstr(arena, name), err);
+        *at = (*at)->next;
+    }
+    return 0;
+}
+
+int km_chat_check(struct km_chat *chat, const struct km_codec *codec, const struct km_deployment *d,
+                  km_param_name_fn *name_of, struct km_arena *arena, struct km_err *err)
+{
+    for (unsigned i = 0; i < KM_P_COUNT; i++) {
+        enum km_chat_param p = (enum km_chat_param)i;
+        const char *name = km_chat_param_name(p);
+        const char *said = name_of ? name_of(p) : NULL;
+        bool also = listed(d->also_drop, d->nalso_drop, km_str_c(name));
+
+        if (!km_chat_has(chat, p) || ((codec->maps & KM_P_BIT(p)) && !also))
+            continue;
+        if (!also && !d->drop_params && !(codec->drops & KM_P_BIT(p)) && !says_nothing(chat, p))
+            return unsupported(codec, d, said ? said : name, err);
+        drop(chat, p);
+    }
+    return check_extras(chat, codec, d, arena, err);
+}
+
+/* --- refusals --- */
+
+static int retry_after_ms(const struct km_headers *headers)
+{
+    struct km_str ms = km_header_get(headers, KM_STR("retry-after-ms"));
+    struct km_str s = km_header_get(headers, KM_STR("retry-after"));
+    uint64_t v;
+
+    if (km_str_u64(ms, &v) == 0 && v > 0)
+        return (int)(v > 3600000 ? 3600000 : v);
+    if (km_str_u64(s, &v) == 0 && v > 0)
+        return (int)(v > 3600 ? 3600 : v) * 1000;
+    return 0;
+}
+
+enum km_again km_again_of(int status)
+{
+    if (status == 408 || status == 409 || status == 429 || status >= 500)
+        return KM_AGAIN_SAME;
+    return status == 401 || status == 403 || status == 404 ? KM_AGAIN_OTHER : KM_AGAIN_NO;
+}
+
+void km_refusal_openai(struct km_arena *arena, int status, const struct km_headers *headers,
+                       struct km_str body, struct km_refusal *ret)
+{
+    const struct km_json *root, *error;
+    struct km_str code = KM_STR_NONE;
+
+    *ret = (struct km_refusal){ .status = status,
+                                .text = km_llm_error_text(arena, body),
+                                .retry_after_ms = retry_after_ms(headers),
+                                .again = km_again_of(status) };
+    if (km_json_parse(arena, body, &root, NULL) < 0)
+        return;
+    error = km_json_get(root, "error");
+    (void)km_json_string(km_json_get(error, "code"), &code);
+    if (km_str_eq(code, KM_STR("context_length_exceeded")))
+        ret->code = "context_length_exceeded";
+    else if (km_str_eq(code, KM_STR("content_filter")) ||
+             km_str_eq(code, KM_STR("content_policy_violation")))
+        ret->code = "content_filter";
+    else if (km_str_eq(code, KM_STR("insufficient_quota"))) {
+        ret->code = "insufficient_quota";
+        ret->again = KM_AGAIN_OTHER; /* not soon */
+    }
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* codec.h - what upstreams speak: one row a protocol, one file a row in provider/.
+ *
+ * A provider (provider.h) is a row of data that names its codec; several providers share one
+ * (some thirty speak OpenAI's).  A codec turns the canonical chat into a request and an answer's
+ * bytes into events.  Where the caller speaks the same protocol none of this runs: the body is
+ * passed on by spans (api.h), and only target() is asked.
+ *
+ * All functions run on the worker's loop thread, never wait and keep nothing but what they put
+ * into the arenas they are given.
+ */
+#ifndef KM_LLM_CODEC_H
+#define KM_LLM_CODEC_H
+
+#include "http/json.h"
+#include "http/json_out.h"
+#include "http/message.h"
+#include "llm/answer.h"
+#include "llm/capability.h"
+#include "llm/framing.h"
+#include "llm/model.h"
+
+/* Protocols and endpoints a caller may speak.  Bits: a codec says which of them its upstream
+ * speaks too. */
+enum km_wire {
+    KM_WIRE_CHAT = 1, /* OpenAI chat completions */
+    KM_WIRE_COMPLETION = 2, /* OpenAI completions */
+    KM_WIRE_EMBEDDING = 4, /* OpenAI embeddings */
+    KM_WIRE_RESPONSES = 8, /* OpenAI Responses */
+    KM_WIRE_MESSAGES = 16, /* Anthropic Messages */
+    KM_WIRE_GEMINI = 32, /* Google generateContent */
+    KM_WIRE_COUNT_MESSAGES = 64, /* Anthropic count_tokens */
+    KM_WIRE_COUNT_GEMINI = 128, /* Google countTokens */
+    KM_WIRE_RERANK = 256, /* Cohere's rerank, as LiteLLM's /rerank */
+};
+
+struct km_target_args {
+    const struct km_deployment *d;
+    struct km_str model; /* at the upstream, its star filled */
+    enum km_wire wire; /* the caller's when passed through, else KM_WIRE_CHAT and the like */
+    bool stream;
+};
+
+struct km_encode_args {
+    const struct km_deployment *d;
+    struct km_str model; /* at the upstream */
+    const struct km_capability *can; /* of that model */
+    struct km_arena *arena;
+    bool stream;
+    int64_t max_tokens; /* >= 0: bound the output so, whatever the caller said */
+};
+
+/* An answer being read. */
+struct km_decode {
+    struct km_answer *answer;
+    struct km_arena *arena; /* of the call: for what must last to the next event */
+    struct km_arena *scratch; /* emptied between events */
+    void *state; /* state_size zeroed bytes */
+    const struct km_capability *can;
+};
+
+/* What an upstream's refusal means. */
+enum km_again {
+    KM_AGAIN_NO, /* the request itself is at fault */
+    KM_AGAIN_OTHER, /* another deployment may do better */
+    KM_AGAIN_SAME, /* this one too, after a while */
+    KM_AGAIN_SIGN, /* with new credentials or the clock set right, at once */
+};
+
+struct km_refusal {
+    int status; /* for the client */
+    const char *type; /* OpenAI's error type; NULL: of the status */
+    const char *code; /* "context_length_exceeded", "content_filter"; NULL: none.  Static. */
+    struct km_str text;
+    int retry_after_ms;
+    enum km_again again;
+};
+
+struct km_embed; /* embed.h */
+
+struct km_codec {
+    const char *name; /* for messages: "Bedrock Converse" */
+    unsigned native; /* KM_WIRE_ bits passed through by spans */
+    enum km_framing framing; /* of its streams */
+    uint64_t maps; /* KM_P_BIT of parameters it carries */
+    uint64_t drops; /* of those it leaves out silently; the rest is refused unless drop_params */
+    const char *const *extras; /* names of other members it carries, NULL ends; NULL: all */
+    bool remote_images; /* fetches images by http(s) itself */
+    size_t state_size;
+
+    /* Path and query, escaped, in the arena. */
+    struct km_str (*target)(const struct km_target_args *args, struct km_arena *arena);
+    /* Header lines beyond the deployment's own, for this request; NULL: none. */
+    int (*head)(const struct km_encode_args *args, const struct km_chat *chat, struct km_buf *head,
+                struct km_err *err);
+    /* km_chat_check() has run: what is set is what maps has. */
+    int (*encode)(const struct km_encode_args *args, const struct km_chat *chat,
+                  struct km_json_out *out, struct km_err *err);
+    /* A whole answer. */
+    int (*decode)(struct km_decode *d, struct km_str body, struct km_err *err);
+    /* One event of a stream. */
+    int (*event)(struct km_decode *d, const struct km_frame_event *e, struct km_err *err);
+    /* The upstream's stream is over: was it complete? KM_E_UPSTREAM_PROTOCOL when not. */
+    int (*end)(struct km_decode *d, struct km_err *err);
+    /* An answer that is no 2xx; body may be cut. */
+    void (*refusal)(struct km_arena *arena, int status, const struct km_headers *headers,
+                    struct km_str body, struct km_refusal *ret);
+
+    /* Embeddings (embed.h); NULL: none. */
+    int (*embed_encode)(const struct km_encode_args *args, const struct km_embed *embed,
+                        struct km_json_out *out, struct km_err *err);
+    int (*embed_decode)(struct km_embed *embed, struct km_arena *arena, struct km_str body,
+                        struct km_err *err);
+};
+
+/* Takes out what the codec or the deployment's drop settings leave out; what may not be left out
+ * is KM_E_UNSUPPORTED naming the parameter (name_of: the caller's own word for it, or NULL), the
+ * provider and the setting that would drop it. */
+typedef const char *km_param_name_fn(enum km_chat_param p);
+int km_chat_check(struct km_chat *chat, const struct km_codec *codec, const struct km_deployment *d,
+                  km_param_name_fn *name_of, struct km_arena *arena,
+                  struct km_err *err) KM_MUST_USE;
+
+/* What a status alone says about trying again. */
+enum km_again km_again_of(int status);
+
+/* OpenAI's shape of refusals, good for many others: {"error":{"message","type","code"}},
+ * {"message"}, {"detail"}, text; statuses as OpenAI means them. */
+void km_refusal_openai(struct km_arena *arena, int status, const struct km_headers *headers,
+                       struct km_str body, struct km_refusal *ret);
+
+#endif

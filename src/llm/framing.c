@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* framing.c - see framing.h.
+ *
+ * SSE is http/sse's; here its comments and data-less blocks are left out, for no codec wants
+ * them.  A line of JSON that lies whole in the bytes fed is not copied; what is cut waits in a
+ * buffer of its own, which is freed as soon as the line is complete.
+ */
+#include "llm/framing.h"
+
+#include <stdlib.h>
+
+struct km_framer {
+    enum km_framing framing;
+    km_frame_event_fn *on_event;
+    void *ctx;
+    struct km_err *err; /* of the feed under way */
+    struct km_sse *sse;
+    struct km_buf line;
+};
+
+static int on_sse(void *ctx, const struct km_sse_event *event)
+{
+    struct km_framer *f = ctx;
+    struct km_frame_event e = { .type = event->type, .data = event->data, .sse = event };
+
+    return event->has_data ? f->on_event(f->ctx, &e, f->err) : 0;
+}
+
+struct km_framer *km_framer_new(enum km_framing framing, size_t max_event,
+                                km_frame_event_fn *on_event, void *ctx)
+{
+    struct km_framer *f = calloc(1, sizeof *f);
+
+    if (!f)
+        return NULL;
+    *f = (struct km_framer){ .framing = framing, .on_event = on_event, .ctx = ctx };
+    km_buf_init(&f->line, max_event);
+    if (framing == KM_FRAMING_SSE) {
+        f->sse = km_sse_new(max_event, on_sse, f);
+        if (!f->sse)
+            return km_framer_free(f);
+    }
+    return f;
+}
+
+struct km_framer *km_framer_free(struct km_framer *f)
+{
+    if (!f)
+        return NULL;
+    km_sse_free(f->sse);
+    km_buf_done(&f->line);
+    free(f);
+    return NULL;
+}
+
+static int line(struct km_framer *f, struct km_str text, struct km_err *err)
+{
+    struct km_frame_event e = { 0 };
+
+    if (text.n && text.p[text.n - 1] == '\r')
+        text.n--;
+    e.data = km_str_trim(text);
+    return e.data.n ? f->on_event(f->ctx, &e, err) : 0;
+}
+
+static int feed_lines(struct km_framer *f, struct km_str bytes, struct km_err *err)
+{
+    int r = 0;
+
+    while (r == 0 && bytes.n) {
+        size_t at = km_str_chr(bytes, '\n');
+        struct km_str piece = km_str_sub(bytes, 0, at);
+
+        if (at == bytes.n) {
+            km_buf_str(&f->line, piece);
+        } else if (f->line.n) {
+            km_buf_str(&f->line, piece);
+            if (!km_buf_failed(&f->line))
+                r = line(f, km_buf_view(&f->line), err);
+        } else {
+            r = line(f, piece, err);
+        }
+        if (r == 0 && (km_buf_failed(&f->line) || piece.n > f->line.max))
+            r = km_fail(err, KM_E_LIMIT, "a line over %zu bytes", f->line.max);
+        if (at < bytes.n && f->line.n)
+            km_buf_done(&f->line);
+        bytes = km_str_skip(bytes, at + 1);
+    }
+    return r;
+}
+
+int km_framer_feed(struct km_framer *f, const char *bytes, size_t n, struct km_err *err)
+{
+    f->err = err;
+    if (f->framing == KM_FRAMING_SSE)
+        return km_sse_feed(f->sse, bytes, n, err);
+    return feed_lines(f, km_str(bytes, n), err);
+}
+
+bool km_framer_unfinished(const struct km_framer *f)
+{
+    return f->framing == KM_FRAMING_SSE ? km_sse_unfinished(f->sse) : f->line.n > 0;
+}
+
+bool km_framing_is(enum km_framing framing, struct km_str content_type)
+{
+    static const char *const types[] = { [KM_FRAMING_SSE] = "text/event-stream",
+                                         [KM_FRAMING_LINES] = "application/x-ndjson" };
+
+    return km_str_istarts(content_type, km_str_c(types[framing]));
+}
