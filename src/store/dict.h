@@ -22,8 +22,7 @@ struct km_dict_value {
 };
 
 /* The key is the bytes of head and body.  NULL: not there.  Valid until the next add or clear. */
-const struct km_dict_value *km_dict_find(const struct km_dict *d, struct km_str head,
-                                         struct km_str body);
+const struct km_dict_value *km_dict_find(struct km_dict *d, struct km_str head, struct km_str body);
 /* Out of memory is not an error: it is not remembered. */
 void km_dict_add(struct km_dict *d, struct km_str head, struct km_str body,
                  struct km_dict_value value);
