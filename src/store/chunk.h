@@ -21,8 +21,10 @@ struct km_chunk {
 /* for (rec = NULL; (rec = km_chunk_next(c, rec));) */
 struct km_record *km_chunk_next(struct km_chunk *c, const struct km_record *rec);
 
-/* Everything the worker has appended, oldest first; NULL when nothing. */
-struct km_chunk *km_ledger_take(struct km_ledger *l);
+/* What the worker has appended, oldest first; NULL when nothing.  With keep_us > 0 open intents of
+ * calls younger than that stay, and *ret_kept becomes true when there were any: come again in
+ * time.  Otherwise all of it, and ret_kept may be NULL. */
+struct km_chunk *km_ledger_take(struct km_ledger *l, int64_t keep_us, bool *ret_kept);
 
 /* Its records are committed: whoever waits is told, the chunk goes home. */
 void km_chunk_committed(struct km_chunk *c);

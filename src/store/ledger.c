@@ -8,8 +8,10 @@
  *
  * Appending is a copy into the chunk under the ledger's own mutex, which the writer holds only
  * to take the list: no allocation a call, no wake-up while the writer knows that work waits.
- * An index of the chunk's intents (two bytes a slot) finds what a settlement may replace; it
- * forgets a chunk that is handed over, for its records are the writer's from then on.
+ * An index of the intents in all of them finds what a settlement may replace.  When the writer
+ * comes, those of calls that have only just begun stay behind once: most will be settled before
+ * it comes again, and an intent in the store is a row to write and one to delete.  Whatever else
+ * it takes is its own from then on, and the index forgets it.
  *
  * The chunk that comes back carries the callbacks of its records; it is the message itself.
  * A chunk holds a reference to its ledger, so a worker may free its ledger while the writer
@@ -21,11 +23,13 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#include "base/time.h"
 #include "store/chunk.h"
 #include "store/inside.h"
 #include "store/writer.h"
 
-#define INDEX_SLOTS 1024 /* a chunk has at most 410 records */
+#define INDEX_SLOTS 2048 /* a power of two */
+#define INDEX_MOST (INDEX_SLOTS / 2) /* intents; more are rows of their own, as slow calls' are */
 #define SPARE_CHUNKS 4
 #define SETTLE_ROOM 512 /* kept for the settlement of an open call */
 
@@ -41,7 +45,8 @@ struct km_ledger {
     struct km_chunk *full, **full_end;
     struct km_chunk *spare;
     size_t nspare;
-    uint16_t index[INDEX_SLOTS]; /* place / 8 + 1 of an intent in cur; 0: none */
+    struct km_record *index[INDEX_SLOTS]; /* intents in cur and full */
+    size_t nindex;
     bool closed;
 };
 
@@ -154,7 +159,7 @@ struct km_ledger *km_ledger_free(struct km_ledger *l)
     l->closed = true;
     pthread_mutex_unlock(&l->lock);
     if (l->reply)
-        km_writer_adopt(store->writer, km_ledger_take(l));
+        km_writer_adopt(store->writer, km_ledger_take(l, 0, NULL));
     pthread_mutex_lock(&store->lock);
     for (size_t i = 0, n = atomic_load(&store->nledgers); i < n; i++) {
         if (store->ledgers[i] != l)
@@ -173,34 +178,46 @@ size_t km_ledger_waiting(const struct km_ledger *l)
     return atomic_load_explicit(&l->waiting, memory_order_acquire);
 }
 
-/* --- the chunk being filled; under the lock --- */
+/* --- the index; under the lock --- */
 
 static size_t slot_of(const struct km_uuid *id)
 {
     return (size_t)(id->b[15] | id->b[14] << 8) & (INDEX_SLOTS - 1);
 }
 
-static void index_add(struct km_ledger *l, const struct km_record *rec)
+static void index_add(struct km_ledger *l, struct km_record *rec)
 {
     size_t i = slot_of(&rec->id);
 
+    if (l->nindex == INDEX_MOST)
+        return;
     while (l->index[i])
         i = (i + 1) & (INDEX_SLOTS - 1);
-    l->index[i] = (uint16_t)((size_t)((const char *)rec - l->cur->bytes) / 8 + 1);
+    l->index[i] = rec;
+    l->nindex++;
 }
 
-/* The intent of this call in the chunk, if it may be written over: its committing awaited by
+/* The intent of this call, if it may be written over: not taken, its committing awaited by
  * nobody.  The slot stays: a later look-up finds another kind of record there. */
 static struct km_record *index_find(struct km_ledger *l, const struct km_uuid *id)
 {
     for (size_t i = slot_of(id); l->index[i]; i = (i + 1) & (INDEX_SLOTS - 1)) {
-        struct km_record *rec = record_at(l->cur, (size_t)(l->index[i] - 1) * 8);
+        struct km_record *rec = l->index[i];
 
         if (memcmp(rec->id.b, id->b, sizeof id->b) == 0)
             return rec->kind == KM_RECORD_INTENT && !rec->done ? rec : NULL;
     }
     return NULL;
 }
+
+static void index_clear(struct km_ledger *l)
+{
+    if (l->nindex)
+        memset(l->index, 0, sizeof l->index);
+    l->nindex = 0;
+}
+
+/* --- the chunk being filled; under the lock --- */
 
 /* A full chunk goes to the list; the next comes from the spares. */
 static bool turn_chunk(struct km_ledger *l)
@@ -217,7 +234,6 @@ static bool turn_chunk(struct km_ledger *l)
     *l->full_end = l->cur;
     l->full_end = &l->cur->next;
     l->cur = next;
-    memset(l->index, 0, sizeof l->index);
     return true;
 }
 
@@ -358,8 +374,30 @@ int km_ledger_import(struct km_ledger *l, struct km_str record, struct km_err *e
 
 /* --- the writer --- */
 
-struct km_chunk *km_ledger_take(struct km_ledger *l)
+/* Moves the open intents of calls that began in from_us .. to_us to the chunk being filled, as
+ * far as it has room.  Under the lock. */
+static bool keep_open(struct km_ledger *l, struct km_chunk *taken, int64_t from_us, int64_t to_us)
 {
+    bool kept = false;
+
+    for (struct km_record *rec = NULL; (rec = km_chunk_next(taken, rec));) {
+        struct km_record *copy;
+
+        if (rec->kind != KM_RECORD_INTENT || rec->done || rec->start_us < from_us ||
+            rec->start_us > to_us || l->cur->n + rec->size > l->cur->cap)
+            continue;
+        copy = room_for(l, rec->size);
+        memcpy(copy, rec, rec->size);
+        rec->kind = KM_RECORD_VOID;
+        index_add(l, copy);
+        kept = true;
+    }
+    return kept;
+}
+
+struct km_chunk *km_ledger_take(struct km_ledger *l, int64_t keep_us, bool *ret_kept)
+{
+    int64_t now_us = keep_us > 0 ? km_wall_us() : 0;
     struct km_chunk *all;
 
     pthread_mutex_lock(&l->lock);
@@ -369,9 +407,12 @@ struct km_chunk *km_ledger_take(struct km_ledger *l)
     all = l->full;
     l->full = NULL;
     l->full_end = &l->full;
+    index_clear(l);
     for (struct km_chunk *c = all; c; c = c->next) {
         c->ledger = l;
         atomic_fetch_add_explicit(&l->refs, 1, memory_order_relaxed);
+        if (keep_us > 0 && keep_open(l, c, now_us - keep_us, now_us))
+            *ret_kept = true;
     }
     pthread_mutex_unlock(&l->lock);
     return all;

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* writer.c - see writer.h for the contract.
  *
- *     IDLE --wake--> ARMED --commit_ms/2 passed--> take all, one transaction --> IDLE
- *       \--urgent--> URGENT ---------at once-------^
+ *     IDLE --wake--> ARMED --5/8 of commit_ms passed--> take, one transaction --> IDLE
+ *       \--urgent--> URGENT ------------at once------> take all, the same --^
  *
- * In eventual accounting a first entry arms the writer, and it waits half of commit_ms for
- * company: at most a hundred commits a second by default, however many calls, and every entry
- * in the file within commit_ms.  In strict accounting, and for operations, it goes at once, and
- * company is what queued while the last commit was under way: the slower the disk, the larger
- * the group.  A worker that finds the state set already does not signal.
+ * In eventual accounting a first entry arms the writer, and it waits 5/8 of commit_ms for
+ * company: at most eighty commits a second by default, however many calls.  The intents of calls
+ * younger than 2/8 it leaves to the worker once: 7/8 are gone when it has come again, and 1/8 is
+ * for the commit, so that every entry is in the file within commit_ms.  In strict accounting, and
+ * for operations, it goes at once, and company is what queued while the last commit was under
+ * way: the slower the disk, the larger the group.  A worker that finds the state set already does
+ * not signal.
  *
  * A transaction that fails is rolled back whole.  Operations in it are answered with the error;
  * chunks stay, in their order, and are tried again.  The store is unhealthy until one succeeds.
@@ -25,6 +27,7 @@
 #include "base/time.h"
 #include "store/inside.h"
 #include "store/migrate.h"
+#include "sys/background.h"
 
 #define RETRY_MS 250
 #define CHECKPOINT_IDLE 256 /* pages in the log worth a checkpoint when idle */
@@ -378,7 +381,7 @@ static bool wait_until(struct km_writer *w, uint64_t at_ms)
 static void wait_for_work(struct km_writer *w)
 {
     uint64_t retry_ms = km_mono_ms() + RETRY_MS;
-    uint64_t delay_ms = w->store->commit_ms / 2;
+    uint64_t delay_ms = w->store->commit_ms * 5 / 8;
 
     while (!w->stop && atomic_load(&w->wake) != URGENT) {
         if (atomic_load(&w->wake) == ARMED && !w->failed) {
@@ -409,16 +412,20 @@ static void add_pending(struct km_writer *w, struct km_chunk *list)
         w->pending_end = &(*w->pending_end)->next;
 }
 
-static void take_ledgers(struct km_writer *w)
+static void take_ledgers(struct km_writer *w, bool all)
 {
     struct km_store *store = w->store;
+    int64_t keep_us = all ? 0 : (int64_t)store->commit_ms * 1000 * 2 / 8;
+    bool kept = false;
 
     pthread_mutex_lock(&store->lock);
     for (size_t i = 0, n = atomic_load(&store->nledgers); i < n; i++)
-        add_pending(w, km_ledger_take(store->ledgers[i]));
+        add_pending(w, km_ledger_take(store->ledgers[i], keep_us, &kept));
     pthread_mutex_unlock(&store->lock);
     if (store->imports)
-        add_pending(w, km_ledger_take(store->imports));
+        add_pending(w, km_ledger_take(store->imports, 0, NULL));
+    if (kept)
+        km_writer_wake(w, false);
 }
 
 static void *run(void *arg)
@@ -426,15 +433,17 @@ static void *run(void *arg)
     struct km_writer *w = arg;
     bool stop = false;
 
+    if (!w->store->strict) /* there clients wait for it */
+        km_thread_to_background();
     while (!stop) {
         struct km_op *ops;
-        bool asked;
+        bool asked, all;
 
         pthread_mutex_lock(&w->lock);
         wait_for_work(w);
         /* Before the ledgers are taken: what is appended after its ledger was taken wakes us
          * again. */
-        atomic_store(&w->wake, IDLE);
+        all = atomic_exchange(&w->wake, IDLE) == URGENT || w->stop || w->failed || !w->db;
         ops = w->ops;
         w->ops = NULL;
         w->ops_end = &w->ops;
@@ -445,7 +454,7 @@ static void *run(void *arg)
         asked = w->asked != ASKED_NOTHING;
         pthread_mutex_unlock(&w->lock);
 
-        take_ledgers(w);
+        take_ledgers(w, all);
         if (!w->db) {
             refuse(ops);
             forward_all(w);
@@ -475,7 +484,7 @@ static int open_db(struct km_writer *w, bool handed_over, struct km_err *err)
     if (r == 0)
         r = km_db_exec(w->db,
                        "PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 67108864;"
-                       "PRAGMA cache_size = -4096",
+                       "PRAGMA cache_size = -1024",
                        err);
     if (r == 0)
         r = km_migrate(w->db, path, err);

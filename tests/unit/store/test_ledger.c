@@ -5,6 +5,9 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "store/chunk.h"
+#include "store/inside.h"
+#include "store/writer.h"
 #include "support.h"
 
 static void a_call_within_one_commit_is_one_row_and_no_intent(void **state)
@@ -46,6 +49,71 @@ static void a_call_over_two_commits_is_an_intent_and_then_a_row(void **state)
     sync_store(&p);
     assert_int_equal(number(p.db, "SELECT count(*) FROM intents"), 0);
     assert_int_equal(number(p.db, "SELECT sum(cost) FROM spend"), 10);
+    place_done(&p);
+}
+
+/* The writer's visit, at a moment of our choosing. */
+static bool visit(struct place *p, int64_t keep_us)
+{
+    bool kept = false;
+
+    km_writer_adopt(p->store->writer, km_ledger_take(p->ledger, keep_us, &kept));
+    return kept;
+}
+
+static void the_intent_of_a_call_that_has_just_begun_waits_for_its_settlement(void **state)
+{
+    struct place p;
+    struct km_ledger_entry old, young, future;
+
+    (void)state;
+    place_init(&p);
+    p.settings.commit_ms = 1000000; /* it comes when we say so */
+    place_open(&p);
+    for (int i = 0; i < 300; i++) { /* more than one chunk */
+        old = entry(&p, 1, 1);
+        old.start_us -= 60000000;
+        intend(&p, &old);
+    }
+    young = entry(&p, 1, 10);
+    intend(&p, &young);
+    future = entry(&p, 1, 100); /* a clock was set back */
+    future.start_us += 60000000;
+    intend(&p, &future);
+    assert_true(visit(&p, 30000000));
+    settle(&p, &young);
+    assert_false(visit(&p, 30000000));
+    sync_store(&p);
+    assert_int_equal(number(p.db, "SELECT count(*) FROM intents"), 301);
+    assert_int_equal(number(p.db, "SELECT count(*) FROM spend"), 1);
+    assert_int_equal(number(p.db, "SELECT cost FROM spend"), 10);
+    settle(&p, &old);
+    settle(&p, &future);
+    sync_store(&p);
+    assert_int_equal(number(p.db, "SELECT count(*) FROM intents"), 299);
+    assert_int_equal(number(p.db, "SELECT sum(cost) FROM spend"), 111);
+    assert_int_equal(km_store_queued(p.store), 0);
+    place_done(&p);
+}
+
+static void an_intent_that_waits_is_written_when_all_is_taken(void **state)
+{
+    struct place p;
+    struct km_ledger_entry e;
+
+    (void)state;
+    place_init(&p);
+    p.settings.commit_ms = 1000000;
+    place_open(&p);
+    e = entry(&p, 1, 10);
+    intend(&p, &e);
+    assert_true(visit(&p, 30000000));
+    sync_store(&p);
+    assert_int_equal(number(p.db, "SELECT count(*) FROM intents"), 1);
+    settle(&p, &e);
+    sync_store(&p);
+    assert_int_equal(number(p.db, "SELECT count(*) FROM intents"), 0);
+    assert_int_equal(number(p.db, "SELECT sum(calls) FROM daily"), 1);
     place_done(&p);
 }
 
@@ -344,6 +412,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_call_within_one_commit_is_one_row_and_no_intent),
         cmocka_unit_test(a_call_over_two_commits_is_an_intent_and_then_a_row),
+        cmocka_unit_test(the_intent_of_a_call_that_has_just_begun_waits_for_its_settlement),
+        cmocka_unit_test(an_intent_that_waits_is_written_when_all_is_taken),
         cmocka_unit_test(a_settlement_larger_than_its_intent_still_takes_its_place),
         cmocka_unit_test(nothing_is_counted_twice),
         cmocka_unit_test(a_known_row_among_new_ones_spoils_neither),
