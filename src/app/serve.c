@@ -12,12 +12,12 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/file.h>
 #include <unistd.h>
 
 #include "app/cli.h"
 #include "app/listen.h"
+#include "app/process.h"
 #include "app/serve.h"
 #include "app/state.h"
 #include "app/supervised.h"
@@ -351,23 +351,13 @@ static void tell(const struct serve *s, int code, const char *why)
     (void)!km_supervisor_say(s->supervisor, line, NULL, NULL, &ignored);
 }
 
-/* A call holds two descriptors: the soft limit of most shells (1,024) is no bound anybody chose. */
-static void raise_descriptors(void)
-{
-    struct rlimit limit;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-        return;
-    limit.rlim_cur = limit.rlim_max;
-    (void)!setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 int km_cmd_serve(struct km_cli *cli)
 {
     struct serve s = { .lock_fd = -1, .control_fd = -1, .handover_fd = -1 };
     struct km_err err = { 0 };
     int code, r;
 
+    km_process_prepare();
     find_supervisor(&s);
     s.nflags = km_cli_config_flags(cli, s.flags);
     code = km_cli_load_config(cli, &s.config);
@@ -376,7 +366,6 @@ int km_cmd_serve(struct km_cli *cli)
         return code;
     }
     km_signals_ignore();
-    raise_descriptors();
     r = open_sockets(&s, cli, &err);
     s.loop = r == 0 ? km_loop_new(&err) : NULL;
     if (r == 0 && !s.loop)

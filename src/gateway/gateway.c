@@ -22,7 +22,7 @@
 #include "sys/peer.h"
 
 #define APPROVALS_MOST 1000 /* tool calls that wait for a person */
-#define EVENTS_KEPT 512
+#define EVENTS_KEPT 256
 #define SERIES_MOST 20000
 
 static int usable_cores(void)

@@ -2,6 +2,7 @@
 """Bounds: slow clients, silent clients, too many of them, and what happens at the end of
 descriptors and of memory for bodies.  Nothing hangs, nothing dies."""
 
+import concurrent.futures
 import json
 import resource
 import socket
@@ -184,3 +185,35 @@ def test_the_gateways_descriptors_are_not_inherited(gateway):
 def test_exactly_one_host_is_needed(gateway, header):
     got = raw(gateway.port, b"GET /health/liveliness HTTP/1.1\r\n" + header + b"\r\n")
     assert got.startswith(b"HTTP/1.1 400"), got
+
+
+def anonymous(gateway):
+    """Resident memory of no file, in bytes."""
+    with open(f"/proc/{gateway.process.pid}/status") as lines:
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("RssAnon:"))
+
+
+@pytest.mark.skipif(slow_factor() > 1, reason="the sanitizers keep what was freed")
+def test_memory_of_large_bodies_goes_with_them(new_gateway, upstream):
+    """The first, the largest, must not teach malloc to keep those that follow."""
+    gateway = new_gateway()
+
+    def call(model, size):
+        answer = gateway.chat(model, messages=[{"role": "user", "content": "x" * size}])
+        assert answer.status == 200, answer
+
+    def together(n, size):
+        """All of them are in memory at one time."""
+        upstream.reset()
+        upstream.close_gate()
+        with concurrent.futures.ThreadPoolExecutor(n) as pool:
+            done = [pool.submit(call, "any/gate-large", size) for _ in range(n)]
+            upstream.wait_for(lambda records: len(records) == n, 20, "all calls at once")
+            upstream.open_gate()
+            for one in done:
+                one.result()
+    call("chat", 2000000)
+    together(16, 1000)
+    before = anonymous(gateway)
+    together(16, 200000)
+    wait_until(lambda: anonymous(gateway) < before + 1000000, 5, "the memory to be given back")

@@ -46,6 +46,7 @@ class Sample:
     def __init__(self, pid, since):
         self.at = time.monotonic() - since
         self.rss = kib(f"/proc/{pid}/status", "VmRSS")
+        self.anonymous = kib(f"/proc/{pid}/status", "RssAnon")  # the rest is pages of files
         self.private = kib(f"/proc/{pid}/smaps_rollup", "Private_Clean", "Private_Dirty")
         self.fds = sum(descriptors(pid).values())
         self.threads = len(os.listdir(f"/proc/{pid}/task"))
