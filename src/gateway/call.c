@@ -16,6 +16,7 @@
 
 #include "gateway/metrics.h"
 #include "gateway/reply.h"
+#include "gateway/translate.h"
 
 /* Steps in the order of the happy path.  XX(STEP, may_wait, on_error) */
 #define KM_CALL_STEPS(XX)                                                                          \
@@ -129,6 +130,7 @@ static enum km_next step_finish(struct km_call *call)
     km_body_budget_give(&call->w->gw->bodies, call->answer_taken);
     km_buf_done(&call->answer);
     call->sse = km_sse_free(call->sse);
+    call->tr = km_translation_free(call->tr);
     km_list_remove(&call->link);
     call->w->ncalls--;
     call->magic = 0;

@@ -32,6 +32,7 @@ enum km_step_id {
 };
 
 struct km_call;
+struct km_translation; /* translate.h */
 
 /* What the kinds of call do differently. */
 struct km_call_kind {
@@ -41,9 +42,9 @@ struct km_call_kind {
     int (*prepare)(struct km_call *call, struct km_err *err);
     /* A deployment was picked: fill call->out, or answer at once (call->answered). */
     int (*attempt)(struct km_call *call, struct km_err *err);
-    /* A good head came from the upstream: start the answer. */
+    /* A good head came from the upstream: start the answer, or gather it. */
     void (*on_head)(struct km_call *call, const struct km_response *response);
-    /* Bytes of a good answer. */
+    /* Bytes of a good answer that is relayed as it comes (call->relaying). */
     int (*on_body)(struct km_call *call, const char *bytes, size_t n, struct km_err *err);
     /* The upstream ended as it should. */
     int (*complete)(struct km_call *call, struct km_err *err);
@@ -89,6 +90,7 @@ struct km_call {
     const struct km_candidate *candidate;
     struct km_deployment *d;
     unsigned retries; /* most further attempts */
+    struct km_translation *tr; /* the attempt's, when its upstream speaks another protocol */
     bool same_again; /* without stream_options, on the same deployment */
     struct km_http_request out;
     struct km_http_call *up; /* the attempt under way */
@@ -104,6 +106,7 @@ struct km_call {
     struct km_str *parts; /* what the client gets */
     size_t nparts;
     bool answered; /* parts are ready without an upstream (mock) */
+    bool relaying; /* the answer is a stream, and goes on as it comes */
     bool streaming; /* the client's head was sent */
     struct km_llm_stream stream;
     struct km_sse *sse;

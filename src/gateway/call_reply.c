@@ -7,6 +7,7 @@
 #include "gateway/call.h"
 
 #include "gateway/reply.h"
+#include "gateway/translate.h"
 
 #define VERSION_LINE "x-litellm-version: kanmon/" KM_VERSION "\r\n"
 
@@ -135,12 +136,14 @@ static void end_stream(struct km_call *call)
 
     km_buf_reset(out);
     if (!call->cut) {
-        if (call->api)
-            km_buf_str(out, KM_STR("data: [DONE]\n\n"));
+        if (call->tr)
+            km_translate_end(call, out);
+        else if (call->api && call->api->last)
+            km_buf_str(out, km_str_c(call->api->last));
+    } else if (call->tr) {
+        km_translate_cut(call, out);
     } else if (call->api && !call->stream.error) {
-        km_buf_str(out, KM_STR("data: "));
-        km_error_json(&call->err, out);
-        km_buf_str(out, KM_STR("\n\n"));
+        km_error_event(call->api->dialect, &call->err, out);
     }
     view = km_buf_view(out);
     if (view.n)

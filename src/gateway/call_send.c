@@ -13,6 +13,7 @@
 #include "gateway/call.h"
 
 #include "gateway/metrics.h"
+#include "gateway/translate.h"
 
 #define RETRIES_DEFAULT 1
 
@@ -140,7 +141,7 @@ static void on_body(void *ctx, const char *bytes, size_t n)
 {
     struct km_call *call = ctx;
     struct km_err err = { 0 };
-    int r = call->step == KM_STEP_relay && call->streaming
+    int r = call->step == KM_STEP_relay && call->relaying
                 ? call->kind->on_body(call, bytes, n, &err)
                 : gather(call, bytes, n, &err);
 
@@ -232,14 +233,15 @@ static bool worth_another(const struct km_call *call)
                status == 429 || status >= 500;
     return code == KM_E_UPSTREAM_CONNECT || code == KM_E_UPSTREAM_TIMEOUT ||
            code == KM_E_UPSTREAM_PROTOCOL || code == KM_E_NOT_IMPLEMENTED || code == KM_E_CLOSED ||
-           code == KM_E_SYSTEM;
+           code == KM_E_SYSTEM || code == KM_E_UNSUPPORTED;
 }
 
 static enum km_outcome outcome_of(const struct km_call *call)
 {
     int code = call->err.code, status = call->up_status;
 
-    if (code == KM_E_CANCELED || code == KM_E_NOT_IMPLEMENTED || code == KM_E_OVERLOADED)
+    if (code == KM_E_CANCELED || code == KM_E_NOT_IMPLEMENTED || code == KM_E_OVERLOADED ||
+        code == KM_E_INVALID || code == KM_E_UNSUPPORTED || code == KM_E_LIMIT)
         return KM_OUTCOME_CALLER;
     if (code != KM_E_UPSTREAM_STATUS)
         return KM_OUTCOME_FAILED;
@@ -274,6 +276,8 @@ static void forget_attempt(struct km_call *call)
     km_body_budget_give(&call->w->gw->bodies, call->answer_taken);
     call->answer_taken = 0;
     km_buf_reset(&call->answer);
+    call->tr = km_translation_free(call->tr);
+    call->relaying = false;
     call->up_status = 0;
     call->attempt_ns = 0;
     call->failed = false;

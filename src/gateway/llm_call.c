@@ -5,11 +5,13 @@
  * stream is relayed as it comes: the events of one read become one write, nothing waits for the
  * next, and a client that reads slowly pauses its upstream.
  */
-#include "gateway/call.h"
+#include "gateway/translate.h"
 #include "llm/mock.h"
 
 #define SCRATCH_BYTES (64 * 1024 * 1024)
 #define UP_HEAD_BYTES (64 * 1024)
+/* What every OpenAI-compatible upstream speaks. */
+#define OPENAI_WIRES ((unsigned)(KM_WIRE_CHAT | KM_WIRE_COMPLETION | KM_WIRE_EMBEDDING))
 
 /* The model named by /openai/deployments/{model}/... and /engines/{model}/... */
 static int path_model(struct km_call *call, struct km_str *ret, struct km_err *err)
@@ -96,7 +98,7 @@ static int answer_mock(struct km_call *call, struct km_err *err)
         call->up_status = err->http;
         return r;
     }
-    if (call->api == &km_api_embedding)
+    if (call->api->wire != KM_WIRE_CHAT && call->api->wire != KM_WIRE_COMPLETION)
         return km_fail(err, KM_E_UNSUPPORTED, "mock_response serves chat and completions.");
     if (call->req.stream)
         km_mock_stream(&call->req, &args, &call->answer);
@@ -112,43 +114,78 @@ static int answer_mock(struct km_call *call, struct km_err *err)
     return 0;
 }
 
-static int attempt(struct km_call *call, struct km_err *err)
+int64_t km_call_bound(const struct km_call *call)
+{
+    int64_t own = call->d->default_output;
+
+    return call->bound_tokens >= 0 && own >= 0 && own < call->bound_tokens ? own
+                                                                           : call->bound_tokens;
+}
+
+void km_call_request(struct km_call *call, const struct km_str *parts, size_t n)
+{
+    const struct km_snapshot *snap = call->visit->view->snap;
+    const struct km_deployment *d = call->d;
+
+    call->out = (struct km_http_request){ .origin = d->origin,
+                                          .method = KM_STR("POST"),
+                                          .head = d->head,
+                                          .body = parts,
+                                          .nbody = n,
+                                          .has_body = true,
+                                          .between_ms = (uint64_t)snap->gateway->stream_idle_ms };
+    if (call->req.stream)
+        call->out.first_byte_ms =
+            (uint64_t)(d->stream_timeout_ms > 0 ? d->stream_timeout_ms
+                                                : snap->routing->stream_timeout_ms);
+}
+
+/* Where the upstream has what the caller asks for. */
+static struct km_str native_target(struct km_call *call)
+{
+    const struct km_codec *codec = call->d->codec;
+    struct km_target_args args = { .d = call->d,
+                                   .wire = call->api->wire,
+                                   .stream = call->req.stream };
+
+    if (!codec || !codec->target)
+        return km_str_c(call->api->path);
+    args.model = km_llm_upstream_model(call->d, call->match.star, &call->arena);
+    return codec->target(&args, &call->arena);
+}
+
+/* The upstream speaks what the caller speaks: the bytes are passed on. */
+static int pass_on(struct km_call *call, struct km_err *err)
 {
     const struct km_deployment *d = call->d;
     struct km_llm_body_args args = { .deployment = call->d,
                                      .star = call->match.star,
-                                     .max_tokens = call->bound_tokens };
+                                     .max_tokens = km_call_bound(call) };
     struct km_str *parts;
     size_t n;
     int r;
 
-    if (d->mock_response.n)
-        return answer_mock(call, err);
-    if (call->bound_tokens >= 0 && d->default_output >= 0 && d->default_output < args.max_tokens)
-        args.max_tokens = d->default_output;
     /* Whoever asks for usage hears the upstream's own answer to that. */
     args.with_usage =
         d->provider->usage == KM_USAGE_OPTION && (!d->no_stream_options || call->req.usage_asked);
     r = call->api->body(&call->req, &args, &call->arena, &parts, &n, err);
     if (r < 0)
         return r;
-    call->out =
-        (struct km_http_request){ .origin = d->origin,
-                                  .method = KM_STR("POST"),
-                                  .head = d->head,
-                                  .body = parts,
-                                  .nbody = n,
-                                  .has_body = true,
-                                  .between_ms =
-                                      (uint64_t)call->visit->view->snap->gateway->stream_idle_ms };
+    km_call_request(call, parts, n);
     call->out.target =
-        km_arena_cat(&call->arena, (struct km_str[]){ d->base_path, km_str_c(call->api->path) }, 2);
-    if (call->req.stream)
-        call->out.first_byte_ms =
-            (uint64_t)(d->stream_timeout_ms > 0
-                           ? d->stream_timeout_ms
-                           : call->visit->view->snap->routing->stream_timeout_ms);
+        km_arena_cat(&call->arena, (struct km_str[]){ d->base_path, native_target(call) }, 2);
     return km_arena_overflowed(&call->arena) ? km_fail(err, KM_E_NOMEM, "out of memory") : 0;
+}
+
+static int attempt(struct km_call *call, struct km_err *err)
+{
+    const struct km_codec *codec = call->d->codec;
+
+    if (call->d->mock_response.n)
+        return answer_mock(call, err);
+    if ((codec ? codec->native : OPENAI_WIRES) & call->api->wire)
+        return pass_on(call, err);
+    return km_translate_attempt(call, err);
 }
 
 /* Fields that describe a connection or a framing, or that belong to the upstream's own site. */
@@ -220,6 +257,10 @@ static void on_head(struct km_call *call, const struct km_response *response)
     call->up_coding = coding_of(call, response);
     if (call->up_coding.n)
         return; /* read to its end and then refused: it cannot be understood */
+    if (call->tr) {
+        km_translate_head(call, response);
+        return;
+    }
     if (!call->req.stream || !km_str_istarts(type, KM_STR("text/event-stream")))
         return;
     km_llm_stream_init(&call->stream, &call->req, &call->arena, NULL);
@@ -227,7 +268,7 @@ static void on_head(struct km_call *call, const struct km_response *response)
         km_sse_new((size_t)call->visit->view->snap->gateway->sse_event_bytes, on_event, call);
     if (!call->sse)
         return; /* read as a whole answer instead, which will say what is wrong */
-    call->streaming = true;
+    call->relaying = call->streaming = true;
     km_buf_reset(head);
     km_call_head(call, head);
     km_exchange_start(call->x, response->status, km_buf_view(head), UINT64_MAX);
@@ -239,6 +280,8 @@ static int on_body(struct km_call *call, const char *bytes, size_t n, struct km_
     struct km_str out;
     int r;
 
+    if (call->tr)
+        return km_translate_feed(call, bytes, n, err);
     km_arena_init(&scratch, SCRATCH_BYTES, km_loop_arenas(call->w->loop));
     call->stream.scratch = &scratch;
     km_buf_reset(&call->w->scratch);
@@ -267,6 +310,8 @@ static int complete_stream(struct km_call *call, struct km_err *err)
 
 static int complete(struct km_call *call, struct km_err *err)
 {
+    if (call->tr && !call->up_coding.n)
+        return km_translate_complete(call, err);
     if (call->streaming)
         return complete_stream(call, err);
     if (call->up_coding.n)
@@ -280,6 +325,8 @@ static int complete(struct km_call *call, struct km_err *err)
 
 static void usage(struct km_call *call, struct km_usage *ret)
 {
+    if (call->tr && km_translate_usage(call, ret))
+        return;
     if (call->streaming) {
         *ret = km_llm_stream_usage(&call->stream);
         return;
@@ -289,7 +336,7 @@ static void usage(struct km_call *call, struct km_usage *ret)
         return;
     ret->prompt_tokens = km_llm_prompt_estimate(&call->req);
     ret->completion_tokens =
-        call->api == &km_api_embedding ? 0 : km_tokens_estimate(km_buf_view(&call->answer));
+        call->api->wire == KM_WIRE_EMBEDDING ? 0 : km_tokens_estimate(km_buf_view(&call->answer));
 }
 
 const struct km_call_kind km_kind_llm = {

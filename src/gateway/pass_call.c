@@ -164,7 +164,7 @@ static void on_head(struct km_call *call, const struct km_response *response)
     }
     km_buf_printf(b, "x-litellm-call-id: %s\r\nx-request-id: %s\r\n", call->visit->id_text,
                   call->visit->id_text);
-    call->streaming = true;
+    call->relaying = call->streaming = true;
     km_exchange_start(call->x, response->status, km_buf_view(b), response->content_length);
 }
 

@@ -14,6 +14,14 @@ void km_error_json(const struct km_err *err, struct km_buf *out)
     km_buf_printf(out, ",\"code\":\"%d\"}}", km_err_http(err));
 }
 
+void km_error_event(enum km_dialect dialect, const struct km_err *err, struct km_buf *out)
+{
+    (void)dialect;
+    km_buf_str(out, KM_STR("data: "));
+    km_error_json(err, out);
+    km_buf_str(out, KM_STR("\n\n"));
+}
+
 void km_error_head(const struct km_err *err, struct km_buf *head)
 {
     km_buf_str(head, KM_STR("Content-Type: application/json\r\n"));

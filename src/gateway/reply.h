@@ -4,9 +4,13 @@
 #define KM_GATEWAY_REPLY_H
 
 #include "gateway/auth.h"
+#include "llm/api.h"
 
 /* {"error":{"message","type","param","code"}}; code is the status as a string, LiteLLM's way. */
 void km_error_json(const struct km_err *err, struct km_buf *out);
+
+/* An event of a stream that says it broke. */
+void km_error_event(enum km_dialect dialect, const struct km_err *err, struct km_buf *out);
 
 /* Ends the visit's exchange with an error. */
 void km_reply_error(struct km_visit *v, const struct km_err *err);

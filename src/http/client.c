@@ -336,6 +336,11 @@ void km_http_resume(struct km_http_call *call)
         km_deferred_queue(&call->later);
 }
 
+bool km_http_sent(const struct km_http_call *call)
+{
+    return call->sent && call->answered;
+}
+
 void km_http_cancel(struct km_http_call *call)
 {
     if (call->state == KM_HTTP_CALL_OVER)

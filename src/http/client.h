@@ -54,6 +54,9 @@ struct km_http_call *km_http_send(struct km_http_client *c, const struct km_http
                                   const struct km_http_events *events, void *ctx);
 void km_http_pause(struct km_http_call *call); /* stop reading: back-pressure */
 void km_http_resume(struct km_http_call *call);
+/* All of the request was taken by the connection and the answer has begun: its head and body
+ * are not looked at any more. */
+bool km_http_sent(const struct km_http_call *call);
 /* No callback follows; the connection is dropped (its peer sees it close). */
 void km_http_cancel(struct km_http_call *call);
 

@@ -61,6 +61,7 @@ struct km_chat_event {
 };
 
 struct km_answer;
+struct km_llm_request;
 
 /* What the caller speaks: one of these an inbound API (api.h).  Appends to a->out. */
 struct km_encoder {
@@ -71,6 +72,8 @@ struct km_encoder {
     void (*end)(struct km_answer *a);
     /* The whole answer at once, from what was gathered (a->choices). */
     int (*whole)(struct km_answer *a, struct km_err *err);
+    /* The end of a stream that broke: an error event.  NULL: the dialect's common one. */
+    void (*fail)(struct km_answer *a, const struct km_err *err);
     bool gathers; /* streams too need the whole at their end (Responses) */
 };
 
@@ -100,6 +103,7 @@ struct km_gather {
 struct km_answer {
     const struct km_encoder *to;
     void *state; /* the encoder's */
+    const struct km_llm_request *request; /* what is answered; lives as long */
     struct km_arena *arena; /* the call's: what must live to the answer's end */
     struct km_buf *out; /* the client's bytes; its owner sends and empties it */
     bool stream; /* the client gets events */

@@ -88,7 +88,8 @@ struct km_codec {
     bool remote_images; /* fetches images by http(s) itself */
     size_t state_size;
 
-    /* Path and query, escaped, in the arena. */
+    /* Path and query below d->base_path (which its caller puts in front), escaped, in the
+     * arena: "/messages", "/model/x/converse". */
     struct km_str (*target)(const struct km_target_args *args, struct km_arena *arena);
     /* Header lines beyond the deployment's own, for this request; NULL: none. */
     int (*head)(const struct km_encode_args *args, const struct km_chat *chat, struct km_buf *head,

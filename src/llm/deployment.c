@@ -13,6 +13,7 @@
 #include "base/crypto.h"
 #include "base/encode.h"
 #include "http/message.h"
+#include "llm/auth.h"
 #include "llm/model_build.h"
 
 #define DEFAULTS_MAX 64
@@ -30,10 +31,17 @@ static struct km_str getenv_first(const struct km_config *config, const char *co
     return KM_STR_NONE;
 }
 
-/* The entry stays listed and says why it cannot be called. */
-static void unavailable(struct km_deployment *d, const struct km_model_build *b,
-                        const struct km_model_entry *entry, const char *help, struct km_str why)
+struct km_str km_deployment_env(const struct km_model_build *b, const char *name)
 {
+    return getenv_first(b->args->config, &name, 1);
+}
+
+void km_deployment_unavailable(struct km_deployment *d, const struct km_model_build *b,
+                               const struct km_model_entry *entry, const char *help,
+                               struct km_str why)
+{
+    if (d->unavailable.n)
+        return;
     d->unavailable = why;
     km_diag_add(b->diags, KM_DIAG_WARNING, "W0301", entry->node, help,
                 "model '%.*s' cannot be called: %.*s", KM_STR_ARG(d->group), KM_STR_ARG(why));
@@ -54,15 +62,19 @@ static void resolve_provider(struct km_deployment *d, const struct km_model_buil
     d->provider_name = km_arena_str(b->arena, name);
     d->upstream_model = km_arena_str(b->arena, model);
     d->provider = km_provider_find(name);
-    if (d->provider)
+    if (d->provider) {
+        d->codec = d->provider->codec;
         return;
+    }
     if (!name.n)
-        unavailable(d, b, entry, "write '<provider>/<model>', for example 'openai/gpt-4o'",
-                    KM_STR("its provider cannot be told from the name"));
+        km_deployment_unavailable(d, b, entry,
+                                  "write '<provider>/<model>', for example 'openai/gpt-4o'",
+                                  KM_STR("its provider cannot be told from the name"));
     else
-        unavailable(d, b, entry, "see docs/configuration.md for the providers served",
-                    km_arena_printf(b->arena, "provider '%.*s' is not served by this version",
-                                    KM_STR_ARG(name)));
+        km_deployment_unavailable(d, b, entry, "see docs/configuration.md for the providers served",
+                                  km_arena_printf(b->arena,
+                                                  "provider '%.*s' is not served by this version",
+                                                  KM_STR_ARG(name)));
 }
 
 static struct km_str strip_slashes(struct km_str s)
@@ -82,25 +94,19 @@ static struct km_str base_of(const struct km_deployment *d, const struct km_mode
     return base.n ? base : km_str_c(d->provider->base);
 }
 
-/* Origin and path of the upstream. */
-static int resolve_base(struct km_deployment *d, const struct km_model_build *b,
-                        const struct km_model_entry *entry, struct km_err *err)
+int km_deployment_base(struct km_deployment *d, const struct km_model_build *b,
+                       const struct km_model_entry *entry, struct km_str base, struct km_err *err)
 {
-    struct km_str base = strip_slashes(base_of(d, b, entry));
     struct km_err why = { 0 };
     struct km_url url;
     int r;
 
-    if (!base.n) {
-        unavailable(d, b, entry, "set litellm_params.api_base",
-                    km_arena_printf(b->arena, "provider '%s' needs api_base", d->provider->name));
+    if (km_url_parse(strip_slashes(base), &url, &why) < 0) {
+        km_deployment_unavailable(d, b, entry, "api_base is like 'https://host/v1'",
+                                  km_arena_printf(b->arena, "api_base: %s", why.text));
         return 0;
     }
-    if (km_url_parse(base, &url, &why) < 0) {
-        unavailable(d, b, entry, "api_base is like 'https://host/v1'",
-                    km_arena_printf(b->arena, "api_base: %s", why.text));
-        return 0;
-    }
+    d->origin = km_origin_unref(d->origin);
     r = km_origin_new(url.https, url.host, url.port,
                       entry->params.ssl_verify ? b->args->tls : b->args->tls_insecure,
                       b->args->proxies, false, &d->origin, err);
@@ -115,41 +121,81 @@ static int resolve_base(struct km_deployment *d, const struct km_model_build *b,
     return 0;
 }
 
-/* The header lines every request to it carries. */
-static int build_head(struct km_deployment *d, const struct km_model_build *b,
-                      const struct km_model_entry *entry, struct km_err *err)
+/* Origin and path of the upstream. */
+static int resolve_base(struct km_deployment *d, const struct km_model_build *b,
+                        const struct km_model_entry *entry, struct km_err *err)
+{
+    struct km_str base = base_of(d, b, entry);
+
+    if (base.n)
+        return km_deployment_base(d, b, entry, base, err);
+    if (!d->provider->build)
+        km_deployment_unavailable(
+            d, b, entry, "set litellm_params.api_base",
+            km_arena_printf(b->arena, "provider '%s' needs api_base", d->provider->name));
+    return 0;
+}
+
+struct km_str km_deployment_key(const struct km_deployment *d, const struct km_model_build *b,
+                                const struct km_model_entry *entry)
+{
+    return entry->params.api_key.n ? entry->params.api_key
+                                   : getenv_first(b->args->config, d->provider->key_env, 3);
+}
+
+static int put_key(struct km_buf *head, const char *field, struct km_str key, struct km_err *err)
+{
+    struct km_buf bearer KM_CLEANUP(km_buf_done) = KM_BUF(HEAD_MAX);
+    int r;
+
+    if (field)
+        return km_header_put(head, km_str_c(field), key, err);
+    km_buf_str(&bearer, KM_STR("Bearer "));
+    km_buf_str(&bearer, key);
+    r = km_header_put(head, KM_STR("Authorization"), km_buf_view(&bearer), err);
+    km_wipe(bearer.p, bearer.n);
+    return r;
+}
+
+void km_deployment_head(struct km_deployment *d, const struct km_model_build *b,
+                        const struct km_model_entry *entry, const char *field, struct km_str key)
 {
     const struct km_litellm_params *p = &entry->params;
     struct km_buf head KM_CLEANUP(km_buf_done) = KM_BUF(HEAD_MAX);
-    struct km_buf bearer KM_CLEANUP(km_buf_done) = KM_BUF(HEAD_MAX);
-    struct km_str key =
-        p->api_key.n ? p->api_key : getenv_first(b->args->config, d->provider->key_env, 3);
-    bool own_base = p->api_base.n || p->base_url.n;
-    int r = km_header_put(&head, KM_STR("Content-Type"), KM_STR("application/json"), err);
+    struct km_err err;
+    int r = km_header_put(&head, KM_STR("Content-Type"), KM_STR("application/json"), &err);
 
-    if (!key.n && d->provider->key_needed && !own_base && !d->mock_response.n)
-        unavailable(
-            d, b, entry, "set it in the environment, in .env or as litellm_params.api_key",
-            km_arena_printf(b->arena, "no API key: %s is not set", d->provider->key_env[0]));
-    if (key.n) {
-        km_buf_str(&bearer, KM_STR("Bearer "));
-        km_buf_str(&bearer, key);
-        if (r == 0)
-            r = km_header_put(&head, KM_STR("Authorization"), km_buf_view(&bearer), err);
-        km_wipe(bearer.p, bearer.n);
-    }
+    if (d->provider->head)
+        km_buf_str(&head, km_str_c(d->provider->head));
+    if (r == 0 && key.n)
+        r = put_key(&head, field, key, &err);
     if (r == 0 && p->organization.n)
-        r = km_header_put(&head, KM_STR("OpenAI-Organization"), p->organization, err);
+        r = km_header_put(&head, KM_STR("OpenAI-Organization"), p->organization, &err);
     for (size_t i = 0; r == 0 && i < p->extra_headers.n; i++)
-        r = km_header_put(&head, p->extra_headers.v[i].name, p->extra_headers.v[i].value, err);
+        r = km_header_put(&head, p->extra_headers.v[i].name, p->extra_headers.v[i].value, &err);
     if (r < 0 || km_buf_failed(&head)) {
-        unavailable(d, b, entry, "header fields hold no line breaks or control bytes",
-                    KM_STR("its key or extra_headers cannot be sent as header fields"));
-        return 0;
+        km_deployment_unavailable(d, b, entry, "header fields hold no line breaks or control bytes",
+                                  KM_STR("its key or extra_headers cannot be sent as header "
+                                         "fields"));
+        return;
     }
     d->head = km_arena_str(b->arena, km_buf_view(&head));
     km_wipe(head.p, head.n);
-    return 0;
+}
+
+/* The header lines every request to it carries. */
+static void build_head(struct km_deployment *d, const struct km_model_build *b,
+                       const struct km_model_entry *entry)
+{
+    const struct km_litellm_params *p = &entry->params;
+    struct km_str key = km_deployment_key(d, b, entry);
+    bool own_base = p->api_base.n || p->base_url.n;
+
+    if (!key.n && d->provider->key_needed && !own_base && !d->mock_response.n)
+        km_deployment_unavailable(
+            d, b, entry, "set it in the environment, in .env or as litellm_params.api_key",
+            km_arena_printf(b->arena, "no API key: %s is not set", d->provider->key_env[0]));
+    km_deployment_head(d, b, entry, d->provider->key_field, key);
 }
 
 /* What every answer of it says; an id that cannot stand in a header is left out. */
@@ -284,6 +330,7 @@ int km_deployment_init(struct km_deployment *d, const struct km_model_build *b,
     if (provider) {
         d->provider = provider;
         d->provider_name = km_str_c(provider->name);
+        d->codec = provider->codec;
         d->upstream_model = KM_STR("*");
     } else {
         resolve_provider(d, b, entry);
@@ -293,8 +340,10 @@ int km_deployment_init(struct km_deployment *d, const struct km_model_build *b,
     note_bounds(d);
     if (d->provider)
         r = resolve_base(d, b, entry, err);
-    if (r == 0 && d->origin)
-        r = build_head(d, b, entry, err);
+    if (r == 0 && d->provider && (d->origin || d->provider->build))
+        build_head(d, b, entry);
+    if (r == 0 && d->provider && d->provider->build)
+        r = d->provider->build(d, b, entry, err);
     build_reply_head(d, b);
     if (d->mock_response.n)
         d->unavailable = KM_STR_NONE; /* it calls nobody */
@@ -306,4 +355,6 @@ int km_deployment_init(struct km_deployment *d, const struct km_model_build *b,
 void km_deployment_done(struct km_deployment *d)
 {
     d->origin = km_origin_unref(d->origin);
+    if (d->auth)
+        d->auth = d->auth->ops->free(d->auth);
 }

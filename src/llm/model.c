@@ -70,7 +70,7 @@ static size_t count_providers(void)
 {
     size_t n = 0;
 
-    while (km_providers()[n].name)
+    while (km_provider_at(n))
         n++;
     return n;
 }
@@ -80,7 +80,9 @@ static size_t count_providers(void)
 static int add_star(struct km_models *m, const struct km_model_build *b,
                     const struct km_model_entry *entry, struct km_err *err)
 {
-    for (const struct km_provider *p = km_providers(); p->name; p++) {
+    const struct km_provider *p;
+
+    for (size_t i = 0; (p = km_provider_at(i)) != NULL; i++) {
         struct km_deployment *d = &m->deployments[m->ndeployments];
         struct km_diags *quiet = km_diags_new();
         struct km_model_build silent = { b->args, b->arena, quiet };

@@ -18,4 +18,25 @@ int km_deployment_init(struct km_deployment *d, const struct km_model_build *b,
                        struct km_err *err) KM_MUST_USE;
 void km_deployment_done(struct km_deployment *d);
 
+/* --- for the build hooks of providers (provider.h) --- */
+
+/* The entry stays listed and says why it cannot be called: a warning, once. */
+void km_deployment_unavailable(struct km_deployment *d, const struct km_model_build *b,
+                               const struct km_model_entry *entry, const char *help,
+                               struct km_str why);
+/* Where its upstream is: origin, base_path and api_base of that URL, in place of what was there.
+ * A URL that is none makes it unavailable. */
+int km_deployment_base(struct km_deployment *d, const struct km_model_build *b,
+                       const struct km_model_entry *entry, struct km_str url,
+                       struct km_err *err) KM_MUST_USE;
+/* Its key: litellm_params.api_key, or the provider's variable; empty when there is none. */
+struct km_str km_deployment_key(const struct km_deployment *d, const struct km_model_build *b,
+                                const struct km_model_entry *entry);
+/* The header lines of its every request: Content-Type, the row's own, the key in field (NULL:
+ * "Authorization: Bearer"; no key: none), extra_headers. */
+void km_deployment_head(struct km_deployment *d, const struct km_model_build *b,
+                        const struct km_model_entry *entry, const char *field, struct km_str key);
+/* A variable of the environment or .env; empty when it is not set. */
+struct km_str km_deployment_env(const struct km_model_build *b, const char *name);
+
 #endif

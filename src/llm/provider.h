@@ -8,6 +8,7 @@
 #ifndef KM_LLM_PROVIDER_H
 #define KM_LLM_PROVIDER_H
 
+#include "base/err.h"
 #include "base/str.h"
 
 /* What a provider's chat stream does about usage. */
@@ -35,6 +36,8 @@ struct km_provider {
     const char *key_env[3]; /* variables that hold its key, first one set wins */
     const char *base_env; /* variable that overrides base; NULL: none */
     bool key_needed; /* false: a missing key sends none */
+    const char *key_field; /* the header field of the key; NULL: "Authorization: Bearer" */
+    const char *head; /* more header lines, each ended by CRLF; NULL: none */
     enum km_stream_usage usage;
     const char *max_tokens; /* the member that bounds output there */
     const struct km_codec *codec; /* what it speaks; NULL: OpenAI's chat, for translation too */
@@ -47,8 +50,8 @@ struct km_provider {
 
 /* NULL: no such provider here. */
 const struct km_provider *km_provider_find(struct km_str name);
-/* All rows, the last with name NULL. */
-const struct km_provider *km_providers(void);
+/* All rows in turn; NULL behind the last. */
+const struct km_provider *km_provider_at(size_t i);
 
 /* Prefixes LiteLLM knows whose protocol is not spoken here (yet): a model of theirs loads with
  * a warning and answers that it cannot be reached. */

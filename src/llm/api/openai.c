@@ -328,7 +328,7 @@ static int body(const struct km_llm_request *r, const struct km_llm_body_args *a
 }
 
 #define OPENAI .dialect = KM_DIALECT_OPENAI, .parse = parse, .body = body, \
-    .answer = km_openai_answer, .event = km_openai_event
+    .last = "data: [DONE]\n\n", .answer = km_openai_answer, .event = km_openai_event
 
 const struct km_llm_api km_api_chat = {
     .path = "/chat/completions", .call_type = "acompletion", .required = "messages",

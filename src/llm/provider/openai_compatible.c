@@ -6,7 +6,7 @@
  * stream_options.include_usage: most know it; where it is refused on a base of the user's own,
  * the gateway notices, tries once without and remembers.
  */
-#include "llm/provider.h"
+#include "llm/provider/rows.h"
 
 static const struct km_provider providers[] = {
     { .name = "openai", .base = "https://api.openai.com/v1", .key_env = { "OPENAI_API_KEY" },
@@ -76,18 +76,7 @@ static const struct km_provider providers[] = {
       .base_env = "NOVITA_API_BASE", .key_needed = true, .max_tokens = "max_tokens" },
     { .name = "nebius", .base = "https://api.studio.nebius.ai/v1", .key_env = { "NEBIUS_API_KEY" },
       .base_env = "NEBIUS_API_BASE", .key_needed = true, .max_tokens = "max_tokens" },
-    { 0 },
 };
 
-const struct km_provider *km_providers(void)
-{
-    return providers;
-}
-
-const struct km_provider *km_provider_find(struct km_str name)
-{
-    for (const struct km_provider *p = providers; p->name; p++)
-        if (km_str_eq(km_str_c(p->name), name))
-            return p;
-    return NULL;
-}
+const struct km_provider *const km_providers_openai = providers;
+const size_t km_providers_openai_count = sizeof providers / sizeof providers[0];

@@ -5,7 +5,12 @@
  * from its cost map.  Only prefixes somebody knows are taken off: "meta/llama-3" with no such
  * provider stays whole.
  */
-#include "llm/provider.h"
+#include "llm/provider/rows.h"
+
+/* Providers with protocols of their own, a row each; NULL ends. */
+static const struct km_provider *const natives[] = {
+    NULL,
+};
 
 /* LiteLLM's prefixes with protocols of their own. */
 static const char *const elsewhere[] = {
@@ -27,6 +32,24 @@ static const struct {
     { "anthropic.", "bedrock" },  { "amazon.", "bedrock" },    { "us.anthropic.", "bedrock" },
     { "command-", "cohere" },     { "mistral-", "mistral" },   { "deepseek-", "deepseek" },
 };
+
+const struct km_provider *km_provider_at(size_t i)
+{
+    return i < km_providers_openai_count ? &km_providers_openai[i]
+           : i - km_providers_openai_count < sizeof natives / sizeof natives[0]
+               ? natives[i - km_providers_openai_count]
+               : NULL;
+}
+
+const struct km_provider *km_provider_find(struct km_str name)
+{
+    const struct km_provider *p;
+
+    for (size_t i = 0; (p = km_provider_at(i)) != NULL; i++)
+        if (km_str_eq(km_str_c(p->name), name))
+            return p;
+    return NULL;
+}
 
 bool km_provider_known_elsewhere(struct km_str name)
 {

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* translate.c - between a caller and an upstream that speak different protocols.
+ *
+ *     body ─ parse ─> tree ─ api->decode ─> km_chat ─ codec->encode ─> parts      an attempt
+ *     bytes ─ framer ─> codec->event ─> km_answer ─ encoder->event ─> bytes        a stream
+ *     body ─ codec->decode ─> km_answer ─ encoder->whole ─> body                   a whole answer
+ *
+ * The request's tree and what was made of it live in an arena of the attempt's own, which is
+ * given back as soon as the upstream has taken the request and begun to answer: a long stream
+ * holds none of it.  What the answer needs lives in the call's arena.
+ *
+ * The client's head is sent with the first bytes there are for it, not with the upstream's: an
+ * upstream that says 200 and then an error as its first event (throttling, overload) can still
+ * be tried again elsewhere.
+ */
+#include "gateway/translate.h"
+
+#include "gateway/reply.h"
+
+#define SCRATCH_BYTES ((size_t)64 * 1024 * 1024)
+
+struct km_translation {
+    const struct km_codec *codec;
+    struct km_arena request; /* until the upstream has it */
+    struct km_framer *framer; /* streams */
+    struct km_answer answer;
+    struct km_decode decode;
+    struct km_arena scratch; /* of the event under way */
+    struct km_buf whole; /* a whole answer for the client */
+};
+
+struct km_translation *km_translation_free(struct km_translation *tr)
+{
+    if (!tr)
+        return NULL;
+    km_framer_free(tr->framer);
+    km_arena_done(&tr->request);
+    km_arena_done(&tr->scratch);
+    km_buf_done(&tr->whole);
+    return NULL;
+}
+
+/* --- the request --- */
+
+static size_t request_cap(const struct km_call *call)
+{
+    return (size_t)(call->visit->view->snap->http->body_bytes * 8 + (16 << 20));
+}
+
+static int decode_request(struct km_call *call, struct km_chat *chat, struct km_err *err)
+{
+    struct km_arena *arena = &call->tr->request;
+    const struct km_json *root;
+    int r = km_json_parse(arena, call->body, &root, err);
+
+    if (r < 0)
+        return r;
+    km_chat_init(chat);
+    r = call->api->decode(&call->req, root, arena, chat, err);
+    if (r == 0)
+        r = km_chat_check(chat, call->tr->codec, call->d, call->api->param_name, arena, err);
+    return r;
+}
+
+static int encode_request(struct km_call *call, const struct km_chat *chat, struct km_err *err)
+{
+    struct km_translation *tr = call->tr;
+    const struct km_codec *codec = tr->codec;
+    struct km_encode_args args = { .d = call->d,
+                                   .can = tr->decode.can,
+                                   .arena = &tr->request,
+                                   .stream = call->req.stream,
+                                   .max_tokens = km_call_bound(call) };
+    struct km_buf head KM_CLEANUP(km_buf_done) = KM_BUF(64 * 1024);
+    struct km_target_args target = { .d = call->d,
+                                     .wire = KM_WIRE_CHAT,
+                                     .stream = call->req.stream };
+    struct km_json_out out;
+    struct km_str *parts = NULL;
+    size_t n = 0;
+    int r;
+
+    args.model = target.model = km_llm_upstream_model(call->d, call->match.star, &tr->request);
+    km_json_out_parts_init(&out, &tr->request, request_cap(call));
+    r = codec->encode(&args, chat, &out, err);
+    if (r == 0)
+        r = km_json_out_parts(&out, &parts, &n, err);
+    km_json_out_done(&out);
+    if (r == 0 && codec->head)
+        r = codec->head(&args, chat, &head, err);
+    if (r < 0)
+        return r;
+    km_call_request(call, parts, n);
+    if (head.n)
+        call->out.head =
+            km_arena_cat(&tr->request, (struct km_str[]){ call->d->head, km_buf_view(&head) }, 2);
+    call->out.target = km_arena_cat(
+        &tr->request, (struct km_str[]){ call->d->base_path, codec->target(&target, &tr->request) },
+        2);
+    return km_buf_failed(&head) || km_arena_overflowed(&tr->request)
+               ? km_fail(err, KM_E_NOMEM, "out of memory")
+               : 0;
+}
+
+int km_translate_attempt(struct km_call *call, struct km_err *err)
+{
+    const struct km_codec *codec = call->d->codec;
+    struct km_translation *tr;
+    struct km_chat chat;
+    int r;
+
+    if (!codec || !codec->encode || !call->api->decode)
+        return km_fail(err, KM_E_UNSUPPORTED,
+                       "Model '%.*s' cannot be asked by this endpoint: %.*s has none like it.",
+                       KM_STR_ARG(km_str_sub(call->req.model, 0, 100)),
+                       KM_STR_ARG(call->d->provider_name));
+    tr = call->tr = km_arena_zalloc(&call->arena, sizeof *tr);
+    if (!tr)
+        return km_fail(err, KM_E_NOMEM, "out of memory");
+    tr->codec = codec;
+    tr->decode.can =
+        km_capability_find(km_llm_upstream_model(call->d, call->match.star, &call->arena));
+    km_arena_init(&tr->request, request_cap(call), km_loop_arenas(call->w->loop));
+    km_arena_init(&tr->scratch, SCRATCH_BYTES, km_loop_arenas(call->w->loop));
+    tr->whole =
+        (struct km_buf)KM_BUF((size_t)(2 * call->visit->view->snap->gateway->response_bytes));
+    r = decode_request(call, &chat, err);
+    return r == 0 ? encode_request(call, &chat, err) : r;
+}
+
+/* --- the answer --- */
+
+static void begin_answer(struct km_call *call, struct km_buf *out)
+{
+    struct km_translation *tr = call->tr;
+    size_t own = call->api->encoder->state_size, codecs = tr->codec->state_size;
+
+    tr->answer = (struct km_answer){ .to = call->api->encoder,
+                                     .request = &call->req,
+                                     .arena = &call->arena,
+                                     .out = out,
+                                     .stream = call->req.stream,
+                                     .usage_asked = call->req.usage_asked,
+                                     .model = call->req.model,
+                                     .id = km_str(call->visit->id_text, KM_UUID_LEN),
+                                     .created_s = call->start_us / 1000000,
+                                     .prompt_estimate = km_llm_prompt_estimate(&call->req) };
+    tr->answer.state = own ? km_arena_zalloc(&call->arena, own) : NULL;
+    tr->decode.answer = &tr->answer;
+    tr->decode.arena = &call->arena;
+    tr->decode.scratch = &tr->scratch;
+    tr->decode.state = codecs ? km_arena_zalloc(&call->arena, codecs) : NULL;
+}
+
+static int out_of_memory(const struct km_call *call, struct km_err *err)
+{
+    return km_arena_overflowed(&call->arena) ? km_fail(err, KM_E_NOMEM, "out of memory") : 0;
+}
+
+static int on_event(void *ctx, const struct km_frame_event *event, struct km_err *err)
+{
+    struct km_call *call = ctx;
+    struct km_translation *tr = call->tr;
+    int r = tr->codec->event(&tr->decode, event, err);
+
+    km_arena_done(&tr->scratch);
+    return r;
+}
+
+void km_translate_head(struct km_call *call, const struct km_response *response)
+{
+    struct km_translation *tr = call->tr;
+    struct km_str type = km_header_get(&response->headers, KM_STR("content-type"));
+    size_t most = (size_t)call->visit->view->snap->gateway->sse_event_bytes;
+
+    if (call->up && km_http_sent(call->up))
+        km_arena_done(&tr->request);
+    if (!call->req.stream || !km_framing_is(tr->codec->framing, type))
+        return;
+    tr->framer = km_framer_new(tr->codec->framing, most, on_event, call);
+    if (!tr->framer)
+        return; /* gathered instead, which will say what is wrong */
+    begin_answer(call, &call->w->scratch);
+    call->relaying = true;
+}
+
+static void start_client(struct km_call *call)
+{
+    struct km_buf head KM_CLEANUP(km_buf_done) = KM_BUF(128 * 1024);
+
+    call->streaming = true;
+    km_call_head(call, &head);
+    km_exchange_start(call->x, call->up_status, km_buf_view(&head), UINT64_MAX);
+}
+
+/* What was made of the events goes to the client, in one write. */
+static void flush(struct km_call *call, struct km_buf *from)
+{
+    struct km_str out = km_buf_view(from);
+
+    if (!out.n)
+        return;
+    if (!call->streaming)
+        start_client(call);
+    if (!km_exchange_write(call->x, &out, 1) && call->up)
+        km_http_pause(call->up);
+}
+
+static int feed(struct km_call *call, const char *bytes, size_t n, struct km_err *err)
+{
+    struct km_translation *tr = call->tr;
+    int r = out_of_memory(call, err);
+
+    if (r == 0)
+        r = km_framer_feed(tr->framer, bytes, n, err);
+    if (r == 0 && km_buf_failed(tr->answer.out))
+        r = km_fail(err, KM_E_UPSTREAM_PROTOCOL, "too many events at once");
+    if (r < 0 && err->code == KM_E_LIMIT)
+        err->code = KM_E_UPSTREAM_PROTOCOL;
+    return r;
+}
+
+int km_translate_feed(struct km_call *call, const char *bytes, size_t n, struct km_err *err)
+{
+    int r;
+
+    km_buf_reset(&call->w->scratch);
+    r = feed(call, bytes, n, err);
+    flush(call, &call->w->scratch);
+    return r;
+}
+
+static int complete_stream(struct km_call *call, struct km_err *err)
+{
+    struct km_translation *tr = call->tr;
+    int r = 0;
+
+    km_buf_reset(&call->w->scratch);
+    if (tr->codec->end)
+        r = tr->codec->end(&tr->decode, err);
+    else if (!tr->answer.finished)
+        r = km_fail(err, KM_E_UPSTREAM_PROTOCOL,
+                    "The upstream's stream ended before it was complete.");
+    km_arena_done(&tr->scratch);
+    flush(call, &call->w->scratch);
+    if (r == 0 && !call->streaming)
+        start_client(call);
+    return r;
+}
+
+static int complete_whole(struct km_call *call, struct km_err *err)
+{
+    struct km_translation *tr = call->tr;
+    int r;
+
+    begin_answer(call, &tr->whole);
+    r = out_of_memory(call, err);
+    if (r == 0)
+        r = tr->codec->decode(&tr->decode, km_buf_view(&call->answer), err);
+    km_arena_done(&tr->scratch);
+    if (r == 0 && !tr->answer.started)
+        r = km_fail(err, KM_E_UPSTREAM_PROTOCOL, "The upstream's answer holds nothing.");
+    if (r == 0 && !call->req.stream)
+        r = call->api->encoder->whole(&tr->answer, err);
+    if (r == 0 && km_buf_failed(&tr->whole))
+        r = km_fail(err, KM_E_UPSTREAM_PROTOCOL,
+                    "The upstream's answer is over kanmon_settings.response_bytes.");
+    if (r < 0)
+        return r;
+    if (call->req.stream) { /* a stream was asked for, and this upstream gave a whole */
+        flush(call, &tr->whole);
+        return 0;
+    }
+    call->parts = km_arena_alloc(&call->arena, sizeof *call->parts);
+    if (!call->parts)
+        return km_fail(err, KM_E_NOMEM, "out of memory");
+    call->parts[0] = km_buf_view(&tr->whole);
+    call->nparts = 1;
+    return 0;
+}
+
+int km_translate_complete(struct km_call *call, struct km_err *err)
+{
+    return call->relaying ? complete_stream(call, err) : complete_whole(call, err);
+}
+
+void km_translate_end(struct km_call *call, struct km_buf *out)
+{
+    call->tr->answer.out = out;
+    if (call->api->encoder->end)
+        call->api->encoder->end(&call->tr->answer);
+}
+
+void km_translate_cut(struct km_call *call, struct km_buf *out)
+{
+    call->tr->answer.out = out;
+    if (call->api->encoder->fail)
+        call->api->encoder->fail(&call->tr->answer, &call->err);
+    else
+        km_error_event(call->api->dialect, &call->err, out);
+}
+
+bool km_translate_usage(const struct km_call *call, struct km_usage *ret)
+{
+    if (!call->tr->answer.started)
+        return false;
+    *ret = km_answer_usage(&call->tr->answer);
+    return true;
+}

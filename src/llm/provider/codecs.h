@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* codecs.h - the codecs of upstreams' protocols, a file each. */
+#ifndef KM_LLM_PROVIDER_CODECS_H
+#define KM_LLM_PROVIDER_CODECS_H
+
+#include "llm/codec.h"
+
+#endif

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* rows.h - the rows of providers, by the file that holds them; provider.c makes one table of it. */
+#ifndef KM_LLM_PROVIDER_ROWS_H
+#define KM_LLM_PROVIDER_ROWS_H
+
+#include "llm/provider.h"
+
+/* openai_compatible.c: those that speak OpenAI's API */
+extern const struct km_provider *const km_providers_openai;
+extern const size_t km_providers_openai_count;
+
+/* Those with a protocol of their own, a file each: listed in provider.c's `natives`. */
+
+#endif
