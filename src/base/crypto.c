@@ -78,13 +78,19 @@ static struct tools *tools(void)
     return mine ? mine : make_tools();
 }
 
-void km_sha256(struct km_str s, uint8_t out[KM_SHA256_LEN])
+void km_sha256_parts(const struct km_str *parts, size_t n, uint8_t out[KM_SHA256_LEN])
 {
     struct tools *t = tools();
 
-    km_assert(EVP_DigestInit_ex2(t->digest, t->sha256, NULL) == 1 &&
-              EVP_DigestUpdate(t->digest, s.p, s.n) == 1 &&
-              EVP_DigestFinal_ex(t->digest, out, NULL) == 1);
+    km_assert(EVP_DigestInit_ex2(t->digest, t->sha256, NULL) == 1);
+    for (size_t i = 0; i < n; i++)
+        km_assert(EVP_DigestUpdate(t->digest, parts[i].p, parts[i].n) == 1);
+    km_assert(EVP_DigestFinal_ex(t->digest, out, NULL) == 1);
+}
+
+void km_sha256(struct km_str s, uint8_t out[KM_SHA256_LEN])
+{
+    km_sha256_parts(&s, 1, out);
 }
 
 void km_sha256_hex(struct km_str s, char out[2 * KM_SHA256_LEN + 1])

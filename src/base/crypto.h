@@ -17,6 +17,8 @@
 /* Cheap enough for every request: the algorithm is fetched once. Any thread. */
 void km_sha256(struct km_str s, uint8_t out[KM_SHA256_LEN]);
 void km_sha256_hex(struct km_str s, char out[2 * KM_SHA256_LEN + 1]);
+/* Of n views one behind the other: a body in parts. */
+void km_sha256_parts(const struct km_str *parts, size_t n, uint8_t out[KM_SHA256_LEN]);
 void km_hmac_sha256(struct km_str key, struct km_str s, uint8_t out[KM_SHA256_LEN]);
 
 int km_random(void *out, size_t n, struct km_err *err) KM_MUST_USE;
