@@ -191,3 +191,11 @@ void km_fetch_cancel(struct km_fetch *f)
     if (f)
         done(f);
 }
+
+void km_fetch_abandon(struct km_fetch *f)
+{
+    if (!f)
+        return;
+    f->call = NULL;
+    done(f);
+}

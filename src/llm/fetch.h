@@ -36,5 +36,7 @@ typedef void km_fetch_fn(void *ctx, const struct km_response *response, struct k
 struct km_fetch *km_fetch_start(const struct km_fetch_args *args, km_fetch_fn *fn, void *ctx,
                                 struct km_err *err);
 void km_fetch_cancel(struct km_fetch *f); /* no callback follows; NULL is fine */
+/* The same when its client is gone already (refresh.h's abandon). */
+void km_fetch_abandon(struct km_fetch *f);
 
 #endif
