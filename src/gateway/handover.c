@@ -128,6 +128,8 @@ static void on_changed(struct km_msg *msg, void *owner)
     if (h->args.gw->ending)
         return;
     km_handover_ask_waiting(h);
+    if (state == KM_HANDOVER_NONE)
+        km_takeover_close_books(h->args.gw->takeover);
     if (!h->draining && (state == KM_HANDOVER_GIVEN || state == KM_HANDOVER_LOST)) {
         h->draining = true;
         h->acceptor = km_acceptor_free(h->acceptor);

@@ -96,6 +96,9 @@ bool km_takeover_active(const struct km_takeover *t); /* NULL: no */
 /* For the giving side: nothing of the old one is taken between the two. */
 void km_takeover_hold(struct km_takeover *t);
 void km_takeover_let(struct km_takeover *t);
+/* Main thread: the gateway holds its books again.  What the old one left open while it did not
+ * is charged now; NULL, or nothing left, is fine. */
+void km_takeover_close_books(struct km_takeover *t);
 /* Main thread: cuts what still comes.  Then, when the main mailbox is gone, free. */
 void km_takeover_stop(struct km_takeover *t);
 struct km_takeover *km_takeover_free(struct km_takeover *t);

@@ -6,7 +6,13 @@
  * the store's writer, and each settlement gives back what its call held of its key.
  *
  * When the old one is gone, orderly or not, nothing more of it can come: what its calls still
- * hold counts as spent, and intents that it left open are charged as reserved.
+ * hold counts as spent, and intents that it left open are charged as reserved.  Only who holds
+ * the books can close those:
+ *
+ *     NONE          at once; again each second while the store cannot be written
+ *     FROZEN        when they are taken back; if they are not, the one after closes them, for
+ *                   what it was given holds all of it
+ *     GIVEN, LOST   they are the one's after
  *
  * A gateway that was replaced itself goes on here until those before it have ended: what they
  * send passes through it to the one after.
@@ -21,6 +27,7 @@
 #include "sys/unix.h"
 
 #define ANSWER_S 60 /* the old one commits its last records */
+#define AGAIN_MS 1000
 #define KEYS_BYTES ((size_t)64 * 1024 * 1024)
 #define RECORD_BYTES ((size_t)64 * 1024)
 
@@ -34,6 +41,9 @@ struct km_takeover {
     bool threaded;
     bool active; /* main thread */
     struct km_msg ended; /* to the main mailbox */
+    bool open; /* it is gone, and its books are not closed; main thread */
+    bool closing; /* the store is at it */
+    struct km_timer again;
     void (*on_end)(void *ctx);
     void *ctx;
     pthread_mutex_t send_lock;
@@ -287,13 +297,55 @@ static void *thread_main(void *ctx)
     return NULL;
 }
 
+static void try_later(struct km_takeover *t)
+{
+    t->closing = false;
+    if (!t->gw->ending)
+        km_timer_start(&t->again, AGAIN_MS);
+}
+
+static void on_charged(void *ctx, const struct km_err *err)
+{
+    struct km_takeover *t = ctx;
+
+    if (err) {
+        try_later(t);
+        return;
+    }
+    t->open = t->closing = false;
+    km_log_msg(t->gw->log, KM_LOG_INFO, "handover.closed",
+               "what the process before this one left open is charged");
+}
+
 /* An operation may overtake records of the same commit, so those come first. */
 static void on_all_written(void *ctx, const struct km_err *err)
 {
     struct km_takeover *t = ctx;
+    struct km_gateway *gw = t->gw;
 
-    if (!err && !t->gw->ending)
-        km_store_charge_open(t->gw->store, NULL, t->since_us, NULL, NULL);
+    if (err || gw->ending)
+        try_later(t);
+    else
+        km_store_charge_open(gw->store, gw->main_mailbox, t->since_us, on_charged, t);
+}
+
+/* A hand-over that begins meanwhile makes the store refuse; the next time tells what came of it. */
+void km_takeover_close_books(struct km_takeover *t)
+{
+    struct km_gateway *gw = t ? t->gw : NULL;
+
+    if (!t || !t->open || t->closing || gw->ending ||
+        km_handover_state(gw->handover) != KM_HANDOVER_NONE)
+        return;
+    t->closing = true;
+    km_timer_stop(&t->again);
+    km_keys_end_import(gw->keys);
+    km_store_sync(gw->store, gw->main_mailbox, on_all_written, t);
+}
+
+static void on_again(void *ctx)
+{
+    km_takeover_close_books(ctx);
 }
 
 /* Main thread. */
@@ -305,10 +357,8 @@ static void on_ended(struct km_msg *msg, void *owner)
     t->active = false;
     if (gw->ending)
         return;
-    if (km_handover_state(gw->handover) == KM_HANDOVER_NONE) {
-        km_keys_end_import(gw->keys);
-        km_store_sync(gw->store, gw->main_mailbox, on_all_written, t);
-    }
+    t->open = true;
+    km_takeover_close_books(t);
     km_log_msg(gw->log, KM_LOG_INFO, "handover.ended", "the process before this one is gone");
     if (t->on_end)
         t->on_end(t->ctx);
@@ -323,6 +373,7 @@ int km_takeover_go(struct km_takeover *t, struct km_gateway *gw, void (*on_end)(
     t->on_end = on_end;
     t->ctx = ctx;
     t->ended.run = on_ended;
+    km_timer_init(&t->again, gw->main, on_again, t);
     gw->takeover = t;
     t->active = true;
     /* If the old one died meanwhile, the thread sees the end of what it sent: nothing. */
@@ -354,6 +405,8 @@ void km_takeover_stop(struct km_takeover *t)
     if (!t)
         return;
     shutdown(t->sock, SHUT_RDWR);
+    if (t->gw)
+        km_timer_stop(&t->again);
     if (t->threaded)
         pthread_join(t->thread, NULL);
     t->threaded = false;

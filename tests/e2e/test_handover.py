@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """One gateway replaces another: connections, counters and books pass over whole."""
 
+import contextlib
 import http.client
 import json
 import os
@@ -9,6 +10,7 @@ import re
 import shutil
 import signal
 import socket
+import sqlite3
 import ssl
 import struct
 import subprocess
@@ -286,6 +288,57 @@ def test_a_successor_that_dies_half_way_changes_nothing(daemon, upstream):
                "the spend of every call")
     daemon.restart()
     assert gateway.chat("any/ok").status == 200
+
+
+def logged(gateway, event):
+    return sum(log.read_text().count(event) for log in gateway.folder.rglob("*.log*"))
+
+
+def left_behind(daemon, upstream, name):
+    """A call of a gateway that has been replaced: the process, the call and its key."""
+    gateway = daemon.gateway
+    key = gateway.new_key(max_budget=1, max_parallel_requests=1)
+    before = daemon.pid()
+    call = Call(gateway, f"any/{name}", key=key, max_tokens=100)
+    running(upstream, name)
+    daemon.restart()
+    assert gateway.chat("any/ok", key=key).status == 429
+    return before, call, key
+
+
+def charged_as_reserved(gateway, key, name):
+    wait_until(lambda: gateway.chat("any/ok", key=key).status == 200, 10, "the permit")
+    wait_until(lambda: gateway.key_info(key)["spend"] >= 100 * 0.000002, 10, "the charge")
+    wait_until(lambda: any(row.get("incomplete") for row in rows_of(gateway, name)), 10,
+               "the row that says so")
+    settled_once(gateway, name)
+
+
+def test_who_dies_while_its_successor_is_asked_for_everything_is_charged_afterwards(daemon,
+                                                                                    upstream):
+    gateway = daemon.gateway
+    before, call, key = left_behind(daemon, upstream, "gate-frozen")
+    link = ask_for_everything(gateway)
+    ended = logged(gateway, "handover.ended")
+    os.kill(before, signal.SIGKILL)
+    wait_until(lambda: logged(gateway, "handover.ended") > ended, 10, "word of its end")
+    link.close()
+    call.result()
+    charged_as_reserved(gateway, key, "gate-frozen")
+
+
+def test_who_dies_while_the_store_cannot_be_written_is_charged_when_it_can(daemon, upstream):
+    gateway = daemon.gateway
+    before, call, key = left_behind(daemon, upstream, "gate-locked")
+    with contextlib.closing(sqlite3.connect(gateway.folder / "state" / "kanmon.db",
+                                            isolation_level=None)) as db:
+        db.execute("BEGIN IMMEDIATE")
+        os.kill(before, signal.SIGKILL)
+        wait_until(lambda: logged(gateway, "handover.ended"), 10, "word of its end")
+        wait_until(lambda: not gateway.is_ready(), 30, "the store to fail")
+        db.execute("ROLLBACK")
+    call.result()
+    charged_as_reserved(gateway, key, "gate-locked")
 
 
 def test_a_stranger_who_talks_nonsense_is_refused(daemon):
