@@ -227,3 +227,13 @@ void km_json_write(const struct km_json *v, struct km_buf *out)
 {
     write_value(v, out, 0);
 }
+
+struct km_str km_json_compact(const struct km_json *v, struct km_arena *arena)
+{
+    struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(arena->cap);
+
+    km_json_write(v, &text);
+    if (km_buf_failed(&text))
+        arena->overflow = true;
+    return km_buf_failed(&text) ? KM_STR_NONE : km_arena_str(arena, km_buf_view(&text));
+}

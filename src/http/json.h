@@ -41,5 +41,7 @@ bool km_json_number(const struct km_json *v, struct km_str *ret);  /* its text *
 
 /* The value as compact JSON. */
 void km_json_write(const struct km_json *v, struct km_buf *out);
+/* The same as a text in the arena; empty on overflow. */
+struct km_str km_json_compact(const struct km_json *v, struct km_arena *arena);
 
 #endif

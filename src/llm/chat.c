@@ -103,7 +103,7 @@ void km_chat_name_results(struct km_chat *c)
     }
 }
 
-static bool base64_ok(struct km_str s)
+bool km_base64_ok(struct km_str s)
 {
     size_t pad = 0;
 
@@ -139,7 +139,7 @@ int km_media_from_url(struct km_media *m, struct km_str url, struct km_err *err)
     type = km_str_sub(head, 0, km_str_chr(head, ';'));
     m->type = km_str_ieq(type, KM_STR("image/jpg")) ? KM_STR("image/jpeg") : type;
     m->data = km_str_skip(url, comma + 1);
-    if (!m->data.n || !base64_ok(m->data))
+    if (!m->data.n || !km_base64_ok(m->data))
         return km_fail(err, KM_E_INVALID, "its data is not base64");
     return 0;
 }

@@ -190,6 +190,9 @@ void km_chat_name_results(struct km_chat *c);
  * KM_E_INVALID with a reason. */
 int km_media_from_url(struct km_media *m, struct km_str url, struct km_err *err) KM_MUST_USE;
 
+/* Standard alphabet, padded, nothing else in it. */
+bool km_base64_ok(struct km_str s);
+
 /* Efforts and budgets where a provider knows only the other: LiteLLM's constants. */
 int64_t km_effort_budget(enum km_effort e);
 enum km_effort km_budget_effort(int64_t tokens);

@@ -30,6 +30,7 @@ struct km_usage {
     int64_t completion_tokens;
     int64_t cached_tokens; /* read from the provider's cache, part of prompt */
     int64_t cache_write_tokens; /* part of prompt */
+    int64_t reasoning_tokens; /* part of completion; 0: none, or not said */
     bool known; /* the upstream said so; else estimated */
 };
 

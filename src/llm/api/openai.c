@@ -85,6 +85,15 @@ static const struct km_str members[KM_M_COUNT] = {
     { "extra_headers", 13 },
 };
 
+/* For decoding: what every call has, and what is the gateway's own. */
+bool km_openai_member(struct km_str name)
+{
+    for (size_t m = 0; m < KM_M_COUNT; m++)
+        if (km_str_eq(name, members[m]))
+            return m <= KM_M_STREAM_OPTIONS || (m >= KM_M_MESSAGES && m != KM_M_USER);
+    return false;
+}
+
 static int bad(struct km_err *err, const char *param, const char *why)
 {
     return km_fail_param(err, KM_E_INVALID, param, "'%s' %s.", param, why);
@@ -332,11 +341,13 @@ static int body(const struct km_llm_request *r, const struct km_llm_body_args *a
 
 const struct km_llm_api km_api_chat = {
     .path = "/chat/completions", .call_type = "acompletion", .required = "messages",
-    .streams = true, .chat = true, .wire = KM_WIRE_CHAT, OPENAI
+    .streams = true, .chat = true, .wire = KM_WIRE_CHAT, .decode = km_openai_decode,
+    .encoder = &km_encoder_chat, OPENAI
 };
 const struct km_llm_api km_api_completion = {
     .path = "/completions", .call_type = "atext_completion", .required = "prompt",
-    .streams = true, .wire = KM_WIRE_COMPLETION, OPENAI
+    .streams = true, .wire = KM_WIRE_COMPLETION, .decode = km_openai_decode_prompt,
+    .encoder = &km_encoder_completion, OPENAI
 };
 const struct km_llm_api km_api_embedding = {
     .path = "/embeddings", .call_type = "aembedding", .required = "input",
