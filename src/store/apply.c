@@ -26,6 +26,9 @@
 #define DAY_US (86400 * (int64_t)1000000)
 
 enum {
+    MARK,
+    MARK_GONE,
+    BACK_TO_MARK,
     INSERT_SPEND,
     INSERT_INTENTS,
     DELETE_INTENT,
@@ -42,6 +45,9 @@ enum {
 #define ROUTE_COLUMNS "call_type, model_group, model, deployment, provider, api_base"
 
 static const char *const sql[STATEMENTS] = {
+    [MARK] = "SAVEPOINT batch",
+    [MARK_GONE] = "RELEASE batch",
+    [BACK_TO_MARK] = "ROLLBACK TO batch",
     /* `WHERE true`: SQLite's grammar needs it before ON CONFLICT. */
     [INSERT_SPEND] = "INSERT INTO spend SELECT * FROM spend_rows WHERE true ON CONFLICT DO NOTHING",
     [INSERT_INTENTS] = "INSERT INTO intents SELECT * FROM intent_rows WHERE true"
@@ -241,17 +247,20 @@ static int insert_one_by_one(struct km_apply *a, struct km_err *err)
 
 static int insert_spend(struct km_apply *a, struct km_err *err)
 {
-    int r = km_db_exec(a->db, "SAVEPOINT batch", err);
+    bool all_new;
+    int r = km_db_run(a->s[MARK], err);
 
     if (r == 0)
         r = km_db_run(a->s[INSERT_SPEND], err);
     if (r < 0)
         return r; /* the whole transaction is given up */
-    if ((size_t)sqlite3_changes(a->db) != a->spend.n) {
-        r = km_db_exec(a->db, "ROLLBACK TO batch; RELEASE batch", err);
-        return r == 0 ? insert_one_by_one(a, err) : r;
-    }
-    r = km_db_exec(a->db, "RELEASE batch", err);
+    all_new = (size_t)sqlite3_changes(a->db) == a->spend.n;
+    if (!all_new)
+        r = km_db_run(a->s[BACK_TO_MARK], err);
+    if (r == 0)
+        r = km_db_run(a->s[MARK_GONE], err);
+    if (r == 0 && !all_new)
+        return insert_one_by_one(a, err);
     for (size_t i = 0; r == 0 && i < a->spend.n; i++)
         r = add_sums(a, &a->spend.v[i], err);
     return r;

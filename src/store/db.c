@@ -9,6 +9,8 @@
  */
 #include "store/db.h"
 
+#include <pthread.h>
+
 #define BUSY_MS 2000
 
 static const int modes[] = {
@@ -17,10 +19,20 @@ static const int modes[] = {
     [KM_DB_CREATE] = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_EXCLUSIVE,
 };
 
+/* SQLite's own count of its memory is a lock and two additions an allocation, and nobody asks. */
+static void configure(void)
+{
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 int km_db_open(const char *path, enum km_db_mode mode, sqlite3 **ret_db, struct km_err *err)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
     sqlite3 *db = NULL;
-    int r = sqlite3_open_v2(path, &db, modes[mode] | SQLITE_OPEN_NOMUTEX, NULL);
+    int r;
+
+    pthread_once(&once, configure);
+    r = sqlite3_open_v2(path, &db, modes[mode] | SQLITE_OPEN_NOMUTEX, NULL);
 
     if (r != SQLITE_OK) {
         km_fail(err, KM_E_STORE, "cannot open the store '%s': %s", path,

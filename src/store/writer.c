@@ -41,6 +41,7 @@ struct km_writer {
     struct km_store *store;
     pthread_t thread;
     sqlite3 *db; /* writer's thread; NULL: released */
+    sqlite3_stmt *begin, *end;
     struct km_apply *apply;
     struct km_chunk *pending; /* taken, not committed; writer's thread */
     struct km_chunk **pending_end;
@@ -183,7 +184,7 @@ static int write_all(struct km_writer *w, struct km_op *ops, struct km_err *err)
 
 static int transact(struct km_writer *w, struct km_op *ops, struct km_err *err)
 {
-    int r = km_db_exec(w->db, "BEGIN IMMEDIATE", err);
+    int r = km_db_run(w->begin, err);
 
     /* After a failure something must really be written to know that it can be. */
     if (r == 0 && w->failed)
@@ -191,7 +192,7 @@ static int transact(struct km_writer *w, struct km_op *ops, struct km_err *err)
     if (r == 0)
         r = write_all(w, ops, err);
     if (r == 0)
-        r = km_db_exec(w->db, "COMMIT", err);
+        r = km_db_run(w->end, err);
     if (r == 0) {
         km_apply_committed(w->apply);
         return 0;
@@ -286,13 +287,20 @@ static void forward_all(struct km_writer *w)
 
 static int open_db(struct km_writer *w, bool handed_over, struct km_err *err);
 
+static void close_db(struct km_writer *w)
+{
+    w->apply = km_apply_free(w->apply);
+    km_db_finalize(&w->begin);
+    km_db_finalize(&w->end);
+    w->db = km_db_close(w->db);
+}
+
 static int release(struct km_writer *w, struct km_err *err)
 {
     if (w->failed && w->pending)
         return km_fail(err, KM_E_STORE, "the store cannot be written: it is not handed over");
     if (w->db) {
-        w->apply = km_apply_free(w->apply);
-        w->db = km_db_close(w->db);
+        close_db(w);
         km_place_unlock(&w->store->place);
     }
     return 0;
@@ -310,8 +318,7 @@ static int take_back(struct km_writer *w, struct km_err *err)
         km_writer_wake(w, true); /* for what gathered meanwhile */
         return 0;
     }
-    w->apply = km_apply_free(w->apply);
-    w->db = km_db_close(w->db);
+    close_db(w);
     km_place_unlock(&w->store->place);
     return r;
 }
@@ -489,6 +496,10 @@ static int open_db(struct km_writer *w, bool handed_over, struct km_err *err)
     if (r == 0)
         r = km_migrate(w->db, path, err);
     if (r == 0)
+        r = km_db_prepare(w->db, "BEGIN IMMEDIATE", &w->begin, err);
+    if (r == 0)
+        r = km_db_prepare(w->db, "COMMIT", &w->end, err);
+    if (r == 0)
         r = km_apply_new(w->db, &w->apply, err);
     if (r < 0 || handed_over)
         return r;
@@ -509,8 +520,7 @@ static int open_db(struct km_writer *w, bool handed_over, struct km_err *err)
 
 static void destroy(struct km_writer *w)
 {
-    km_apply_free(w->apply);
-    km_db_close(w->db);
+    close_db(w);
     pthread_cond_destroy(&w->more);
     pthread_cond_destroy(&w->released);
     pthread_mutex_destroy(&w->lock);
