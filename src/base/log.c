@@ -36,7 +36,7 @@
 #include "base/list.h"
 #include "base/time.h"
 
-#define FLUSH_AT ((size_t)64 * 1024)
+#define FLUSH_AT ((size_t)16 * 1024) /* stays in the processor's cache */
 #define LINE_END ((size_t)64 * 1024)
 #define VALUE_MAX ((size_t)16 * 1024)
 /* A line past its bound still ends with one value, each byte of which may be an escape. */
