@@ -73,16 +73,35 @@ void km_buf_bytes_slow(struct km_buf *b, const void *p, size_t n)
     b->n += n;
 }
 
+/* Two digits a division. */
+static const char pairs[200] =
+    "00010203040506070809101112131415161718192021222324252627282930313233"
+    "34353637383940414243444546474849505152535455565758596061626364656667"
+    "6869707172737475767778798081828384858687888990919293949596979899";
+
+/* Writes v so that it ends before `end`; where it begins. */
+static char *digits_before(char *end, uint64_t v)
+{
+    while (v >= 100) {
+        end -= 2;
+        memcpy(end, pairs + 2 * (v % 100), 2);
+        v /= 100;
+    }
+    if (v < 10) {
+        *--end = (char)('0' + v);
+        return end;
+    }
+    end -= 2;
+    memcpy(end, pairs + 2 * v, 2);
+    return end;
+}
+
 void km_buf_u64(struct km_buf *b, uint64_t v)
 {
     char digits[20];
-    size_t at = sizeof digits;
+    char *end = digits + sizeof digits, *at = digits_before(end, v);
 
-    do {
-        digits[--at] = (char)('0' + v % 10);
-        v /= 10;
-    } while (v);
-    km_buf_bytes(b, digits + at, sizeof digits - at);
+    km_buf_bytes(b, at, (size_t)(end - at));
 }
 
 void km_buf_i64(struct km_buf *b, int64_t v)
@@ -94,26 +113,45 @@ void km_buf_i64(struct km_buf *b, int64_t v)
 
 void km_buf_decimal(struct km_buf *b, int64_t v, int scale)
 {
-    uint64_t whole = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
-    char digits[20];
-    int last = 0; /* digits of the fraction up to the last that is not zero */
+    static const uint64_t tens[] = { 1,
+                                     10,
+                                     100,
+                                     1000,
+                                     10000,
+                                     100000,
+                                     1000000,
+                                     10000000,
+                                     100000000,
+                                     1000000000,
+                                     10000000000,
+                                     100000000000,
+                                     1000000000000,
+                                     10000000000000,
+                                     100000000000000,
+                                     1000000000000000,
+                                     10000000000000000,
+                                     100000000000000000,
+                                     1000000000000000000 };
+    uint64_t all = v < 0 ? 0 - (uint64_t)v : (uint64_t)v, part;
+    char text[1 + 20 + 1 + 20];
+    char *end = text + sizeof text, *at = end;
 
     km_assert(scale >= 0 && scale <= 18);
-    for (; scale >= 3 && whole % 1000 == 0; scale -= 3) /* most amounts end in zeros */
-        whole /= 1000;
-    for (int i = scale - 1; i >= 0; i--) {
-        digits[i] = (char)('0' + whole % 10);
-        whole /= 10;
-        if (last == 0 && digits[i] != '0')
-            last = i + 1;
+    part = all % tens[scale];
+    if (part > 0) {
+        char *fraction = end - scale;
+
+        memset(fraction, '0', (size_t)scale);
+        digits_before(end, part);
+        while (end[-1] == '0')
+            end--;
+        at = fraction;
+        *--at = '.';
     }
+    at = digits_before(at, all / tens[scale]);
     if (v < 0)
-        km_buf_byte(b, '-');
-    km_buf_u64(b, whole);
-    if (last) {
-        km_buf_byte(b, '.');
-        km_buf_bytes(b, digits, (size_t)last);
-    }
+        *--at = '-';
+    km_buf_bytes(b, at, (size_t)(end - at));
 }
 
 void km_buf_printf(struct km_buf *b, const char *fmt, ...)
