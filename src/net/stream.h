@@ -50,7 +50,8 @@ void km_stream_linger(struct km_stream *s, uint64_t timeout_ms);
 
 /* Request bytes the peer's kernel has acknowledged on this stream, ever (TCP_INFO). */
 bool km_stream_acked(const struct km_stream *s, uint64_t *ret_bytes);
-/* true: nothing to read, no FIN, no error is pending right now (a look before lending). */
+/* true: nothing to read, no FIN, no error is pending, as of a moment ago (a look before lending):
+ * the kernel is asked, unless the loop has just looked for events. */
 bool km_stream_healthy(const struct km_stream *s);
 /* true: it has been idle in a pool, so it served somebody before. */
 bool km_stream_reused(const struct km_stream *s);

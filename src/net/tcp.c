@@ -28,6 +28,7 @@
 
 #define MAX_IOV 64
 #define READS_AT_ONCE 4 /* full buffers from one connection before the others have a turn */
+#define FRESH_MS 2 /* so old a look for events is still good enough to lend by */
 #define QUEUE_MIN_CAP 4096
 #define JOIN_PARTS 4
 #define JOIN_BYTES 2048
@@ -45,6 +46,7 @@ struct tcp {
     int watched; /* UV_READABLE | UV_WRITABLE */
     int error; /* errno of what broke it; 0 */
     uint64_t emptied; /* the loop's turn in which a read left nothing */
+    uint64_t read_since; /* the turn in which reading was switched on */
     bool shut_wanted; /* FIN after the queue */
     bool shut;
     union km_addr addr;
@@ -69,6 +71,8 @@ static void watch(struct tcp *t)
         wanted |= UV_WRITABLE;
     if (wanted == t->watched)
         return;
+    if (wanted & ~t->watched & UV_READABLE)
+        t->read_since = km_loop_turn(t->s.loop);
     t->watched = wanted;
     if (wanted)
         uv_poll_start(&t->poll, wanted, on_poll);
@@ -395,6 +399,14 @@ static bool tcp_acked(const struct km_stream *s, uint64_t *ret_bytes)
     return km_tcp_acked(((const struct tcp *)s)->fd, ret_bytes);
 }
 
+/* Events come in the order in which they happened: what there was before the one we are in has
+ * been told. */
+static bool just_polled(const struct tcp *t)
+{
+    return t->watched & UV_READABLE && t->read_since < km_loop_turn(t->s.loop) &&
+           km_loop_polled_within(t->s.loop, FRESH_MS);
+}
+
 static bool tcp_healthy(const struct km_stream *s)
 {
     const struct tcp *t = (const struct tcp *)s;
@@ -402,7 +414,7 @@ static bool tcp_healthy(const struct km_stream *s)
 
     if (t->error || t->shut || t->shut_wanted)
         return false;
-    if (t->emptied == km_loop_turn(s->loop)) /* we looked a moment ago */
+    if (t->emptied == km_loop_turn(s->loop) || just_polled(t)) /* we looked a moment ago */
         return true;
     return recv(t->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && would_block();
 }

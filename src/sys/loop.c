@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <uv.h>
 
+#include "base/time.h"
 #include "sys/wheel.h"
 
 #define MAX_ROUNDS 16 /* of deferred work before I/O has its turn */
@@ -34,10 +35,12 @@ struct hook {
 struct km_loop {
     uv_loop_t uv;
     uv_prepare_t prepare;
+    uv_check_t told;
     uv_idle_t busy; /* active: do not sleep */
     uv_timer_t wake; /* for the wheel */
     uv_async_t stop;
     bool running;
+    bool telling; /* events: uv_now() is when they were looked for */
     uint64_t turn;
     atomic_bool stopping;
 
@@ -185,6 +188,14 @@ static void on_prepare(uv_prepare_t *prepare)
         uv_idle_stop(&loop->busy);
     arm(loop);
     loop->turn++;
+    loop->telling = true;
+}
+
+static void on_told(uv_check_t *told)
+{
+    struct km_loop *loop = told->data;
+
+    loop->telling = false;
 }
 
 static void on_stop(uv_async_t *async)
@@ -229,10 +240,12 @@ static int init_handles(struct km_loop *loop)
         return r;
     }
     uv_prepare_init(&loop->uv, &loop->prepare);
+    uv_check_init(&loop->uv, &loop->told);
     uv_idle_init(&loop->uv, &loop->busy);
     uv_timer_init(&loop->uv, &loop->wake);
-    loop->prepare.data = loop->wake.data = loop->stop.data = loop;
+    loop->prepare.data = loop->told.data = loop->wake.data = loop->stop.data = loop;
     uv_prepare_start(&loop->prepare, on_prepare);
+    uv_check_start(&loop->told, on_told);
     return 0;
 }
 
@@ -270,6 +283,7 @@ struct km_loop *km_loop_free(struct km_loop *loop)
     run_list(&loop->at_free);
     run_list(&loop->deferred);
     uv_close((uv_handle_t *)&loop->prepare, NULL);
+    uv_close((uv_handle_t *)&loop->told, NULL);
     uv_close((uv_handle_t *)&loop->busy, NULL);
     uv_close((uv_handle_t *)&loop->wake, NULL);
     uv_close((uv_handle_t *)&loop->stop, NULL);
@@ -298,6 +312,11 @@ uint64_t km_loop_now_ms(const struct km_loop *loop)
 uint64_t km_loop_turn(const struct km_loop *loop)
 {
     return loop->turn;
+}
+
+bool km_loop_polled_within(const struct km_loop *loop, uint64_t ms)
+{
+    return loop->telling && km_mono_ms() < uv_now(&loop->uv) + ms;
 }
 
 char *km_loop_read_buffer(struct km_loop *loop)

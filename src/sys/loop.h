@@ -26,6 +26,8 @@ void km_loop_stop(struct km_loop *loop); /* any thread */
 struct uv_loop_s *km_loop_uv(struct km_loop *loop); /* for sys/ and net/ only */
 uint64_t km_loop_now_ms(const struct km_loop *loop); /* monotonic, of this iteration */
 uint64_t km_loop_turn(const struct km_loop *loop); /* one more each time it looks for events */
+/* Called by an event of I/O, and that was looked for less than ms ago. */
+bool km_loop_polled_within(const struct km_loop *loop, uint64_t ms);
 /* The loop's one read buffer of KM_LOOP_READ_BYTES: valid inside a read callback only. */
 char *km_loop_read_buffer(struct km_loop *loop);
 struct km_arena_pool *km_loop_arenas(struct km_loop *loop);
