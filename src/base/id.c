@@ -36,9 +36,8 @@ static void draw(struct km_idgen *g, void *out, size_t n)
     g->left -= n;
 }
 
-static void advance(struct km_idgen *g)
+static void advance(struct km_idgen *g, uint64_t now_ms)
 {
-    const uint64_t now_ms = (uint64_t)(km_wall_us() / 1000);
     uint16_t start;
 
     if (now_ms <= g->last_ms && g->counter < COUNTER_MAX) {
@@ -52,9 +51,14 @@ static void advance(struct km_idgen *g)
 
 struct km_uuid km_uuid7(struct km_idgen *g)
 {
+    return km_uuid7_at(g, km_wall_us());
+}
+
+struct km_uuid km_uuid7_at(struct km_idgen *g, int64_t wall_us)
+{
     struct km_uuid id;
 
-    advance(g);
+    advance(g, (uint64_t)(wall_us / 1000));
     draw(g, id.b + 8, 8);
     for (unsigned i = 0; i < 6; i++)
         id.b[i] = (uint8_t)(g->last_ms >> (40 - 8 * i));

@@ -22,6 +22,7 @@ struct km_idgen {
 
 void km_idgen_init(struct km_idgen *g);
 struct km_uuid km_uuid7(struct km_idgen *g);
+struct km_uuid km_uuid7_at(struct km_idgen *g, int64_t wall_us); /* who has the time already */
 void km_uuid_text(const struct km_uuid *id, char out[KM_UUID_LEN + 1]);
 int km_uuid_parse(struct km_str s, struct km_uuid *ret_id) KM_MUST_USE;
 

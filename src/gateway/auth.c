@@ -154,7 +154,7 @@ static int by_key(struct km_visit *v, const struct credential *c, struct km_err 
     memcpy(v->who.who, "key:", 4);
     memcpy(v->who.who + 4, text, sizeof text);
     r = km_arena_defer(km_exchange_arena(v->x), drop_key, v->who.key);
-    return r < 0 ? r : km_key_usable(v->who.key, km_wall_us(), err);
+    return r < 0 ? r : km_key_usable(v->who.key, v->came_us, err);
 }
 
 static const struct {

@@ -20,6 +20,7 @@ struct km_visit {
     struct km_exchange *x;
     struct km_route_match match;
     struct km_principal who;
+    int64_t came_us; /* wall */
     struct km_uuid id;
     char id_text[KM_UUID_LEN + 1];
     struct km_str allow; /* the methods of the path, when the request has another */

@@ -263,7 +263,7 @@ void km_call_begin(struct km_visit *v, const struct km_call_kind *kind,
     call->api = api;
     call->pass = pass;
     call->bound_tokens = -1;
-    call->start_us = km_wall_us();
+    call->start_us = v->came_us;
     call->answer.max = (size_t)snap->gateway->response_bytes;
     km_timer_init(&call->deadline, v->w->loop, on_deadline, call);
     km_list_push(&v->w->calls, &call->link);

@@ -32,7 +32,8 @@ static struct km_visit *visit_new(struct km_worker *w, struct km_exchange *x)
     v->view = km_view_ref(w->view);
     if (km_arena_defer(km_exchange_arena(x), drop_view, v->view) < 0)
         return NULL; /* defer ran it */
-    v->id = km_uuid7(km_loop_ids(w->loop));
+    v->came_us = km_wall_us();
+    v->id = km_uuid7_at(km_loop_ids(w->loop), v->came_us);
     km_uuid_text(&v->id, v->id_text);
     return v;
 }

@@ -45,7 +45,8 @@ int64_t km_key_left(struct km_key *k)
     pthread_mutex_lock(&k->live->lock);
     b = k->live->budget;
     pthread_mutex_unlock(&k->live->lock);
-    km_budget_roll(&b, km_wall_us());
+    if (b.duration_s > 0)
+        km_budget_roll(&b, km_wall_us());
     return km_budget_left(&b);
 }
 
