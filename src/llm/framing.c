@@ -9,12 +9,15 @@
 
 #include <stdlib.h>
 
+#include "llm/aws/eventstream.h"
+
 struct km_framer {
     enum km_framing framing;
     km_frame_event_fn *on_event;
     void *ctx;
     struct km_err *err; /* of the feed under way */
     struct km_sse *sse;
+    struct km_eventstream *aws;
     struct km_buf line;
 };
 
@@ -24,6 +27,24 @@ static int on_sse(void *ctx, const struct km_sse_event *event)
     struct km_frame_event e = { .type = event->type, .data = event->data, .sse = event };
 
     return event->has_data ? f->on_event(f->ctx, &e, f->err) : 0;
+}
+
+static int on_message(void *ctx, const struct km_aws_message *m, struct km_err *err)
+{
+    const struct km_framer *f = ctx;
+    struct km_frame_event e = { .type = m->event_type, .data = m->payload };
+
+    if (km_str_eq(m->message_type, KM_STR("exception"))) {
+        e.exception = m->exception_type.n ? m->exception_type : KM_STR("exception");
+    } else if (km_str_eq(m->message_type, KM_STR("error"))) {
+        e.exception = m->error_code.n ? m->error_code : KM_STR("error");
+        e.data = m->error_message;
+    } else if (!km_str_eq(m->message_type, KM_STR("event"))) {
+        return km_fail(err, KM_E_UPSTREAM_PROTOCOL,
+                       "The upstream's event stream holds a message of unknown type '%.*s'.",
+                       KM_STR_ARG(km_str_sub(m->message_type, 0, 64)));
+    }
+    return f->on_event(f->ctx, &e, err);
 }
 
 struct km_framer *km_framer_new(enum km_framing framing, size_t max_event,
@@ -40,6 +61,11 @@ struct km_framer *km_framer_new(enum km_framing framing, size_t max_event,
         if (!f->sse)
             return km_framer_free(f);
     }
+    if (framing == KM_FRAMING_AWS) {
+        f->aws = km_eventstream_new(max_event, on_message, f);
+        if (!f->aws)
+            return km_framer_free(f);
+    }
     return f;
 }
 
@@ -48,6 +74,7 @@ struct km_framer *km_framer_free(struct km_framer *f)
     if (!f)
         return NULL;
     km_sse_free(f->sse);
+    km_eventstream_free(f->aws);
     km_buf_done(&f->line);
     free(f);
     return NULL;
@@ -94,18 +121,23 @@ int km_framer_feed(struct km_framer *f, const char *bytes, size_t n, struct km_e
     f->err = err;
     if (f->framing == KM_FRAMING_SSE)
         return km_sse_feed(f->sse, bytes, n, err);
+    if (f->framing == KM_FRAMING_AWS)
+        return km_eventstream_feed(f->aws, bytes, n, err);
     return feed_lines(f, km_str(bytes, n), err);
 }
 
 bool km_framer_unfinished(const struct km_framer *f)
 {
-    return f->framing == KM_FRAMING_SSE ? km_sse_unfinished(f->sse) : f->line.n > 0;
+    if (f->framing == KM_FRAMING_SSE)
+        return km_sse_unfinished(f->sse);
+    return f->framing == KM_FRAMING_AWS ? km_eventstream_unfinished(f->aws) : f->line.n > 0;
 }
 
 bool km_framing_is(enum km_framing framing, struct km_str content_type)
 {
     static const char *const types[] = { [KM_FRAMING_SSE] = "text/event-stream",
-                                         [KM_FRAMING_LINES] = "application/x-ndjson" };
+                                         [KM_FRAMING_LINES] = "application/x-ndjson",
+                                         [KM_FRAMING_AWS] = "application/vnd.amazon.eventstream" };
 
     return km_str_istarts(content_type, km_str_c(types[framing]));
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* framing.h - how an upstream cuts its stream into events: SSE, JSON lines.
+/* framing.h - how an upstream cuts its stream into events: SSE, JSON lines, AWS's frames.
  *
  * One reader for all: feed it bytes, cut anywhere; it calls back once an event.
  */
@@ -11,11 +11,13 @@
 enum km_framing {
     KM_FRAMING_SSE,
     KM_FRAMING_LINES, /* a JSON text a line (application/x-ndjson) */
+    KM_FRAMING_AWS, /* application/vnd.amazon.eventstream */
 };
 
 struct km_frame_event {
-    struct km_str type; /* SSE's `event` */
+    struct km_str type; /* SSE's `event`, AWS's :event-type */
     struct km_str data; /* the payload */
+    struct km_str exception; /* AWS: this is no event but an exception or error of that name */
     const struct km_sse_event *sse; /* SSE: all of it; else NULL */
 };
 
