@@ -12,6 +12,7 @@
 #ifndef KM_BASE_ERR_H
 #define KM_BASE_ERR_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define KM_MUST_USE __attribute__((warn_unused_result))
@@ -77,6 +78,8 @@ struct km_err {
     int retry_after_ms; /* 0: none */
     const char *type;   /* overrides the code's own; static storage */
     const char *param;  /* the offending field; static or arena storage */
+    const char *reason; /* a word for machines ("context_length_exceeded"); static; NULL: none */
+    bool final;         /* asking again makes no sense, whatever the status says */
     char text[512];     /* ends in "..." when cut */
 };
 

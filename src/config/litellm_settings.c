@@ -90,9 +90,6 @@ static const struct km_setting rows[] = {
     IGNORED("timeout", KM_SET_INT, "Seconds a call may take; kanmon reads request_timeout."),
     IGNORED("modify_params", KM_SET_BOOL,
             "Lets LiteLLM repair requests for a provider; kanmon passes them on as they are."),
-    IGNORED("drop_params", KM_SET_BOOL,
-            "Drops parameters a provider does not know; to OpenAI-compatible providers kanmon "
-            "passes the body on unchanged."),
     IGNORED("add_function_to_prompt", KM_SET_BOOL,
             "Writes tools into the prompt for providers without tools; kanmon passes the "
             "request on as it is."),

@@ -9,7 +9,7 @@
  *     master   the master key
  *     key      a virtual key, by the SHA-256 of what was sent
  *
- * Credentials may come in any header LiteLLM knows.  Two different ones in a request are
+ * Credentials may come in any header LiteLLM knows, and to Google's routes as ?key=.  Two different ones in a request are
  * refused: taking the first would let a proxy and us disagree about who is asking.
  */
 #include "gateway/auth.h"
@@ -59,7 +59,7 @@ static int is_credential(struct km_str name, struct km_str custom)
 static int credential(const struct km_visit *v, struct km_str *ret, struct km_err *err)
 {
     const struct km_headers *h = &km_exchange_request(v->x)->headers;
-    struct km_str found = KM_STR_NONE;
+    struct km_str found = KM_STR_NONE, in_query = KM_STR_NONE;
 
     for (size_t i = 0; i < h->n; i++) {
         int kind = is_credential(h->v[i].name, v->view->snap->general->key_header);
@@ -75,6 +75,14 @@ static int credential(const struct km_visit *v, struct km_str *ret, struct km_er
         if (found.n && !km_secret_str_eq(found, value))
             return refuse(err, "two different API keys were passed in. Send one.");
         found = value;
+    }
+    if (v->dialect == KM_DIALECT_GOOGLE &&
+        km_query_get(km_exchange_arena(v->x), km_exchange_request(v->x)->query, KM_STR("key"),
+                     &in_query) &&
+        in_query.n) {
+        if (found.n && !km_secret_str_eq(found, in_query))
+            return refuse(err, "two different API keys were passed in. Send one.");
+        found = in_query;
     }
     *ret = found;
     return 0;

@@ -4,6 +4,7 @@
 #define KM_GATEWAY_AUTH_H
 
 #include "gateway/gateway.h"
+#include "llm/api.h"
 
 #define KM_WHO_LEN 48
 
@@ -24,6 +25,7 @@ struct km_visit {
     struct km_uuid id;
     char id_text[KM_UUID_LEN + 1];
     struct km_str allow; /* the methods of the path, when the request has another */
+    enum km_dialect dialect; /* of its errors */
     bool local; /* by the control socket */
     unsigned uid; /* of the peer, when local */
 };

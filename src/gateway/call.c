@@ -262,6 +262,8 @@ void km_call_begin(struct km_visit *v, const struct km_call_kind *kind,
     call->kind = kind;
     call->api = api;
     call->pass = pass;
+    if (api)
+        v->dialect = api->dialect;
     call->bound_tokens = -1;
     call->start_us = v->came_us;
     call->answer.max = (size_t)snap->gateway->response_bytes;

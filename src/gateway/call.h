@@ -9,6 +9,7 @@
 
 #include "gateway/auth.h"
 #include "llm/api/openai.h"
+#include "llm/auth.h"
 
 #define KM_CALL_MAGIC 0x4b43414cU /* "KCAL" */
 
@@ -91,7 +92,12 @@ struct km_call {
     struct km_deployment *d;
     unsigned retries; /* most further attempts */
     struct km_translation *tr; /* the attempt's, when its upstream speaks another protocol */
-    bool same_again; /* without stream_options, on the same deployment */
+    bool same_again; /* once more on the same deployment: options or credentials were refused */
+    bool resigned; /* with new credentials: once a deployment */
+    struct km_auth_wait auth_wait;
+    bool auth_waits; /* d->auth will call back */
+    struct km_headers refusal; /* of an upstream's error, kept for what reads its body */
+    enum km_again again; /* what that error means for the next attempt */
     struct km_http_request out;
     struct km_http_call *up; /* the attempt under way */
     struct km_timer deadline;
@@ -142,8 +148,10 @@ enum km_next km_step_admit(struct km_call *call);
 /* call_send.c */
 enum km_next km_step_route(struct km_call *call);
 enum km_next km_step_send(struct km_call *call);
-enum km_next km_step_recover(struct km_call *call);
 void km_call_abandon(struct km_call *call); /* stops the attempt under way */
+/* call_recover.c */
+enum km_next km_step_recover(struct km_call *call);
+void km_call_refused(struct km_call *call); /* an error's body is here: call->err from it */
 /* call_account.c */
 enum km_next km_step_account(struct km_call *call);
 void km_call_log(struct km_call *call); /* its one line */

@@ -63,13 +63,8 @@ static void key_lines(const struct km_call *call, struct km_buf *b)
 
 static void id_lines(const struct km_call *call, struct km_buf *b)
 {
-    struct km_str id = km_str(call->visit->id_text, KM_UUID_LEN);
-
-    km_buf_str(b, KM_STR("x-litellm-call-id: "));
-    km_buf_str(b, id);
-    km_buf_str(b, KM_STR("\r\nx-request-id: "));
-    km_buf_str(b, id);
-    km_buf_str(b, KM_STR("\r\n" VERSION_LINE));
+    km_id_lines(call->visit, b);
+    km_buf_str(b, KM_STR(VERSION_LINE));
 }
 
 static void attempt_lines(const struct km_call *call, struct km_buf *b)
@@ -120,7 +115,8 @@ static void reply_failure(struct km_call *call)
     struct km_buf *head = &call->w->scratch;
     struct km_buf body KM_CLEANUP(km_buf_done) = KM_BUF(16 * 1024);
 
-    km_error_json(&call->err, &body);
+    km_error_json(call->visit->dialect, &call->err, km_str(call->visit->id_text, KM_UUID_LEN),
+                  &body);
     km_buf_reset(head);
     km_error_head(&call->err, head);
     id_lines(call, head);
@@ -143,7 +139,8 @@ static void end_stream(struct km_call *call)
     } else if (call->tr) {
         km_translate_cut(call, out);
     } else if (call->api && !call->stream.error) {
-        km_error_event(call->api->dialect, &call->err, out);
+        km_error_event(call->api->dialect, &call->err, km_str(call->visit->id_text, KM_UUID_LEN),
+                       out);
     }
     view = km_buf_view(out);
     if (view.n)

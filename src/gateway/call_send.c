@@ -1,24 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* call_send.c - attempts: pick a deployment, send, and what to do when it fails.
+/* call_send.c - attempts: pick a deployment, sign, send, gather what comes.
  *
  *     route ──> send ──> (head 2xx) relay ──> account
  *       ^         │                     │
- *       └── recover <────── failure ────┘
+ *       └── recover <────── failure ────┘        (call_recover.c)
  *
- * A failure is tried again on the next deployment of the group while nothing has reached the
- * client and the failure is one that another deployment may not share (no connection, time-out
- * of the first byte, 408, 409, 429, 5xx; 401, 403, 404 are the deployment's own too).  Each
- * attempt begins from the caller's original body.
+ * Each attempt begins from the caller's original body.  Header lines that are made for each
+ * request (auth.h) may have to be waited for: the step is then run again.
  */
 #include "gateway/call.h"
 
-#include "gateway/metrics.h"
 #include "gateway/translate.h"
 
 #define RETRIES_DEFAULT 1
+#define AUTH_HEAD_BYTES ((size_t)64 * 1024)
 
 void km_call_abandon(struct km_call *call)
 {
+    if (call->auth_waits)
+        call->d->auth->ops->cancel(call->d->auth, &call->auth_wait);
+    call->auth_waits = false;
     if (!call->up)
         return;
     call->upstream_ns += km_mono_ns() - call->attempt_ns;
@@ -62,6 +63,7 @@ static int pick(struct km_call *call, struct km_err *err)
         return km_fail(err, KM_E_NO_DEPLOYMENT, "No deployment of model '%.*s' is available.",
                        KM_STR_ARG(km_str_sub(call->req.model, 0, 100)));
     call->d = call->candidate->deployment;
+    call->resigned = false;
     if (call->d->unavailable.n) {
         km_fail(err, KM_E_NOT_IMPLEMENTED, "Model '%.*s' cannot be called: %.*s.",
                 KM_STR_ARG(km_str_sub(call->req.model, 0, 100)), KM_STR_ARG(call->d->unavailable));
@@ -95,6 +97,18 @@ static bool good(int status)
     return status >= 200 && status < 300;
 }
 
+/* An error's head, until its body is here too. */
+static void keep_refusal(struct km_call *call, const struct km_headers *h)
+{
+    struct km_header *v = km_arena_alloc(&call->arena, h->n * sizeof *v);
+
+    for (size_t i = 0; v && i < h->n; i++) {
+        v[i].name = km_arena_str(&call->arena, h->v[i].name);
+        v[i].value = km_arena_str(&call->arena, h->v[i].value);
+    }
+    call->refusal = (struct km_headers){ v, v ? h->n : 0 };
+}
+
 static void on_head(void *ctx, const struct km_response *response)
 {
     struct km_call *call = ctx;
@@ -107,13 +121,7 @@ static void on_head(void *ctx, const struct km_response *response)
         call->kind->on_head(call, response);
         return;
     }
-    /* An error: its Retry-After is kept, its body is read whole, then recover decides. */
-    struct km_str after = km_header_get(&response->headers, KM_STR("retry-after"));
-    uint64_t seconds;
-
-    call->err.retry_after_ms = 0;
-    if (km_str_u64(after, &seconds) == 0 && seconds > 0)
-        call->err.retry_after_ms = (int)(seconds > 3600 ? 3600 : seconds) * 1000;
+    keep_refusal(call, &response->headers); /* its body is read whole, then recover decides */
 }
 
 static void stop_with(struct km_call *call, const struct km_err *err)
@@ -160,6 +168,7 @@ static void broken(struct km_call *call, const struct km_err *why)
     err.http = why->http;
     err.retry_after_ms = why->retry_after_ms;
     err.type = why->type;
+    err.reason = why->reason;
     km_call_fail(call, &err);
 }
 
@@ -181,129 +190,75 @@ static const struct km_http_events upstream_events = {
     .on_done = on_done,
 };
 
-/* The upstream said no: its status, its words, whose they are. */
-static void upstream_error(struct km_call *call)
+static void on_authorized(void *ctx, const struct km_err *err)
 {
-    int after = call->err.retry_after_ms, status = call->up_status;
-    struct km_str text = km_llm_error_text(&call->arena, km_buf_view(&call->answer));
-    const char *hint = status == 401   ? " (check the deployment's api_key)"
-                       : status == 404 ? " (check litellm_params.model and api_base)"
-                                       : "";
+    struct km_call *call = ctx;
 
-    km_fail(&call->err, KM_E_UPSTREAM_STATUS, "%.*s answered %d for model '%.*s'%s: %.*s",
-            KM_STR_ARG(call->d->provider_name), status,
-            KM_STR_ARG(km_str_sub(call->req.model, 0, 100)), hint, KM_STR_ARG(text));
-    call->err.http = status >= 400 && status < 600 ? status : 502;
-    call->err.type = status == 429   ? "throttling_error"
-                     : status == 403 ? "permission_error"
-                     : status >= 500 ? "internal_server_error"
-                                     : "invalid_request_error";
-    call->err.retry_after_ms = after;
+    call->auth_waits = false;
+    if (err)
+        km_call_fail(call, err);
+    else
+        km_call_resume(call, 0);
+}
+
+/* Header lines that are made for each request. */
+static int authorize(struct km_call *call, struct km_err *err)
+{
+    struct km_auth *auth = call->d->auth;
+    struct km_buf head KM_CLEANUP(km_buf_done) = KM_BUF(AUTH_HEAD_BYTES);
+    struct km_auth_args args = { .loop = call->w->loop,
+                                 .client = call->w->client,
+                                 .mailbox = call->w->mailbox,
+                                 .method = call->out.method,
+                                 .host = call->out.origin->host_header,
+                                 .target = call->out.target,
+                                 .body = call->out.body,
+                                 .nbody = call->out.nbody,
+                                 .now_us = km_wall_us() };
+    int r;
+
+    km_buf_str(&head, call->out.head);
+    call->auth_wait = (struct km_auth_wait){ .ready = on_authorized, .ctx = call };
+    km_list_init(&call->auth_wait.link);
+    r = auth->ops->head(auth, &args, &call->auth_wait, &head, err);
+    call->auth_waits = r == KM_E_AGAIN;
+    if (r < 0)
+        return r;
+    call->out.head =
+        km_arena_str(call->tr ? km_translation_arena(call->tr) : &call->arena, km_buf_view(&head));
+    return call->out.head.n ? 0 : km_fail(err, KM_E_NOMEM, "out of memory");
+}
+
+static enum km_next failed(struct km_call *call)
+{
+    call->failed = true;
+    return km_call_go(call, KM_STEP_recover);
 }
 
 enum km_next km_step_send(struct km_call *call)
 {
+    int r;
+
     if (call->answered) {
         call->up_status = 200;
         call->first_us = km_wall_us();
         return km_call_go(call, KM_STEP_account);
     }
     if (call->up_status && call->attempt_ns && !call->up) { /* resumed: an error was read whole */
-        upstream_error(call);
-        call->failed = true;
-        return km_call_go(call, KM_STEP_recover);
+        km_call_refused(call);
+        return failed(call);
+    }
+    if (call->d && call->d->auth) {
+        r = authorize(call, &call->err);
+        if (r == KM_E_AGAIN)
+            return KM_WAIT;
+        if (r < 0)
+            return failed(call);
     }
     call->attempt_ns = km_mono_ns();
     call->up = km_http_send(call->w->client, &call->out, &upstream_events, call);
-    if (!call->up) {
-        km_fail(&call->err, KM_E_NOMEM, "out of memory");
-        call->failed = true;
-        return km_call_go(call, KM_STEP_recover);
-    }
-    return KM_WAIT;
-}
-
-/* May another deployment do better? */
-static bool worth_another(const struct km_call *call)
-{
-    int code = call->err.code, status = call->up_status;
-
-    if (code == KM_E_UPSTREAM_STATUS)
-        return status == 401 || status == 403 || status == 404 || status == 408 || status == 409 ||
-               status == 429 || status >= 500;
-    return code == KM_E_UPSTREAM_CONNECT || code == KM_E_UPSTREAM_TIMEOUT ||
-           code == KM_E_UPSTREAM_PROTOCOL || code == KM_E_NOT_IMPLEMENTED || code == KM_E_CLOSED ||
-           code == KM_E_SYSTEM || code == KM_E_UNSUPPORTED;
-}
-
-static enum km_outcome outcome_of(const struct km_call *call)
-{
-    int code = call->err.code, status = call->up_status;
-
-    if (code == KM_E_CANCELED || code == KM_E_NOT_IMPLEMENTED || code == KM_E_OVERLOADED ||
-        code == KM_E_INVALID || code == KM_E_UNSUPPORTED || code == KM_E_LIMIT)
-        return KM_OUTCOME_CALLER;
-    if (code != KM_E_UPSTREAM_STATUS)
-        return KM_OUTCOME_FAILED;
-    return status == 429                                     ? KM_OUTCOME_RATE_LIMITED
-           : status >= 500 || status == 401 || status == 408 ? KM_OUTCOME_FAILED
-                                                             : KM_OUTCOME_CALLER;
-}
-
-static void report(struct km_call *call)
-{
-    if (!call->candidate || call->err.code == KM_E_NO_DEPLOYMENT)
-        return;
-    km_count_attempt_failed(call);
-    km_route_report(call->candidate, outcome_of(call), km_loop_now_ms(call->w->loop));
-}
-
-/* A base of the user's own that does not know stream_options: once more without, and remember. */
-static bool refused_options(struct km_call *call)
-{
-    if (call->err.code != KM_E_UPSTREAM_STATUS ||
-        (call->up_status != 400 && call->up_status != 422) || !call->req.stream ||
-        call->req.usage_asked || call->d->no_stream_options ||
-        !km_llm_refused_stream_options(km_buf_view(&call->answer)))
-        return false;
-    call->d->no_stream_options = true;
-    call->same_again = true;
-    return true;
-}
-
-static void forget_attempt(struct km_call *call)
-{
-    km_body_budget_give(&call->w->gw->bodies, call->answer_taken);
-    call->answer_taken = 0;
-    km_buf_reset(&call->answer);
-    call->tr = km_translation_free(call->tr);
-    call->relaying = false;
-    call->up_status = 0;
-    call->attempt_ns = 0;
-    call->failed = false;
-    call->err = (struct km_err){ 0 };
-}
-
-enum km_next km_step_recover(struct km_call *call)
-{
-    bool again;
-
-    call->failed = true;
-    if (call->client_gone)
-        return km_call_go(call, KM_STEP_account);
-    if (call->api && !call->streaming && refused_options(call)) {
-        forget_attempt(call);
-        return km_call_go(call, KM_STEP_route);
-    }
-    report(call);
-    if (call->streaming) {
-        call->cut = true;
-        return km_call_go(call, KM_STEP_account);
-    }
-    again = call->api && !call->timed_out && call->route.attempts <= call->retries &&
-            call->route.attempts < call->match.n && worth_another(call);
-    if (!again)
-        return km_call_go(call, KM_STEP_account);
-    forget_attempt(call);
-    return km_call_go(call, KM_STEP_route);
+    if (call->up)
+        return KM_WAIT;
+    km_fail(&call->err, KM_E_NOMEM, "out of memory");
+    return failed(call);
 }

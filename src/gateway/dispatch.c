@@ -75,6 +75,7 @@ static void dispatch(struct km_worker *w, struct km_exchange *x, bool local)
         return;
     }
     v->local = local;
+    v->dialect = km_dialect_of(km_exchange_request(x)->path);
     v->uid = local ? km_exchange_peer(x)->in.sin_addr.s_addr : 0;
     if (enter(v, &err) < 0)
         km_reply_error(v, &err);
@@ -96,6 +97,5 @@ void km_dispatch_error(void *worker, const struct km_err *err, struct km_str pat
                        struct km_buf *out)
 {
     (void)worker;
-    (void)path;
-    km_error_json(err, out);
+    km_error_json(km_dialect_of(path), err, KM_STR_NONE, out);
 }

@@ -96,6 +96,7 @@ static int answer_mock(struct km_call *call, struct km_err *err)
 
     if (r < 0) {
         call->up_status = err->http;
+        call->again = km_again_of(err->http);
         return r;
     }
     if (call->api->wire != KM_WIRE_CHAT && call->api->wire != KM_WIRE_COMPLETION)

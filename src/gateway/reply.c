@@ -1,8 +1,74 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* reply.c - see reply.h. */
+/* reply.c - see reply.h.
+ *
+ * One error has three spellings.  A client library looks at the status, at the words of its own
+ * vendor for it, and at a few header fields that say whether to ask again; each dialect's row of
+ * words is here and nowhere else.
+ */
 #include "gateway/reply.h"
 
-void km_error_json(const struct km_err *err, struct km_buf *out)
+#define WAIT_MOST_S 60 /* OpenAI's library ignores a longer Retry-After and asks at once */
+
+enum km_dialect km_dialect_of(struct km_str path)
+{
+    static const struct {
+        struct km_str begins;
+        enum km_dialect dialect;
+    } rows[] = {
+        { { "/v1/messages", 12 }, KM_DIALECT_ANTHROPIC },
+        { { "/anthropic/", 11 }, KM_DIALECT_ANTHROPIC },
+        { { "/v1beta/", 8 }, KM_DIALECT_GOOGLE },
+        { { "/v1beta1/", 9 }, KM_DIALECT_GOOGLE },
+        { { "/gemini/", 8 }, KM_DIALECT_GOOGLE },
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (km_str_starts(path, rows[i].begins))
+            return rows[i].dialect;
+    return KM_DIALECT_OPENAI;
+}
+
+/* The other vendors' words for a status. */
+static const struct {
+    int http;
+    const char *anthropic, *google;
+} words[] = {
+    { 400, "invalid_request_error", "INVALID_ARGUMENT" },
+    { 401, "authentication_error", "UNAUTHENTICATED" },
+    { 402, "billing_error", "FAILED_PRECONDITION" },
+    { 403, "permission_error", "PERMISSION_DENIED" },
+    { 404, "not_found_error", "NOT_FOUND" },
+    { 408, "timeout_error", "DEADLINE_EXCEEDED" },
+    { 409, "conflict_error", "ABORTED" },
+    { 413, "request_too_large", "INVALID_ARGUMENT" },
+    { 429, "rate_limit_error", "RESOURCE_EXHAUSTED" },
+    { 499, "api_error", "CANCELLED" },
+    { 500, "api_error", "INTERNAL" },
+    { 501, "invalid_request_error", "UNIMPLEMENTED" },
+    { 503, "overloaded_error", "UNAVAILABLE" },
+    { 504, "timeout_error", "DEADLINE_EXCEEDED" },
+    { 529, "overloaded_error", "UNAVAILABLE" },
+};
+
+static size_t word_of(int http)
+{
+    size_t n = sizeof words / sizeof words[0];
+
+    for (size_t i = 0; i < n; i++)
+        if (words[i].http == http)
+            return i;
+    return word_of(http < 500 ? 400 : 500);
+}
+
+static const char *anthropic_type(const struct km_err *err)
+{
+    struct km_err plain = { .code = err->code };
+
+    /* A status of its own (an upstream's) says more than the code. */
+    return err->http ? words[word_of(err->http)].anthropic : km_err_anthropic_type(&plain);
+}
+
+static void openai_json(const struct km_err *err, struct km_buf *out)
 {
     km_buf_str(out, KM_STR("{\"error\":{\"message\":"));
     km_buf_json(out, km_str_c(err->text));
@@ -11,24 +77,86 @@ void km_error_json(const struct km_err *err, struct km_buf *out)
         km_buf_json(out, km_str_c(err->param));
     else
         km_buf_str(out, KM_STR("null"));
-    km_buf_printf(out, ",\"code\":\"%d\"}}", km_err_http(err));
+    if (err->reason)
+        km_buf_printf(out, ",\"code\":\"%s\"}}", err->reason);
+    else
+        km_buf_printf(out, ",\"code\":\"%d\"}}", km_err_http(err));
 }
 
-void km_error_event(enum km_dialect dialect, const struct km_err *err, struct km_buf *out)
+static void anthropic_json(const struct km_err *err, struct km_str id, struct km_buf *out)
 {
-    (void)dialect;
-    km_buf_str(out, KM_STR("data: "));
-    km_error_json(err, out);
+    km_buf_printf(
+        out, "{\"type\":\"error\",\"error\":{\"type\":\"%s\",\"message\":", anthropic_type(err));
+    km_buf_json(out, km_str_c(err->text));
+    km_buf_byte(out, '}');
+    if (id.n) {
+        km_buf_str(out, KM_STR(",\"request_id\":"));
+        km_buf_json(out, id);
+    }
+    km_buf_byte(out, '}');
+}
+
+static void google_json(const struct km_err *err, struct km_buf *out)
+{
+    int http = km_err_http(err);
+
+    km_buf_printf(out, "{\"error\":{\"code\":%d,\"message\":", http);
+    km_buf_json(out, km_str_c(err->text));
+    km_buf_printf(out, ",\"status\":\"%s\"", words[word_of(http)].google);
+    if (err->retry_after_ms > 0)
+        km_buf_printf(out,
+                      ",\"details\":[{\"@type\":\"type.googleapis.com/google.rpc.RetryInfo\","
+                      "\"retryDelay\":\"%ds\"}]",
+                      (err->retry_after_ms + 999) / 1000);
+    km_buf_str(out, KM_STR("}}"));
+}
+
+void km_error_json(enum km_dialect dialect, const struct km_err *err, struct km_str id,
+                   struct km_buf *out)
+{
+    if (dialect == KM_DIALECT_ANTHROPIC)
+        anthropic_json(err, id, out);
+    else if (dialect == KM_DIALECT_GOOGLE)
+        google_json(err, out);
+    else
+        openai_json(err, out);
+}
+
+void km_error_event(enum km_dialect dialect, const struct km_err *err, struct km_str id,
+                    struct km_buf *out)
+{
+    km_buf_str(out,
+               dialect == KM_DIALECT_ANTHROPIC ? KM_STR("event: error\ndata: ") : KM_STR("data: "));
+    km_error_json(dialect, err, id, out);
     km_buf_str(out, KM_STR("\n\n"));
 }
 
 void km_error_head(const struct km_err *err, struct km_buf *head)
 {
+    int after = (err->retry_after_ms + 999) / 1000;
+
     km_buf_str(head, KM_STR("Content-Type: application/json\r\n"));
-    if (err->retry_after_ms > 0)
-        km_buf_printf(head, "Retry-After: %d\r\n", (err->retry_after_ms + 999) / 1000);
+    if (after > 0)
+        km_buf_printf(head, "Retry-After: %d\r\n", after);
+    if (err->final || err->code == KM_E_BUDGET || after > WAIT_MOST_S)
+        km_buf_str(head, KM_STR("x-should-retry: false\r\n"));
     if (err->code == KM_E_UNAUTHENTICATED)
         km_buf_str(head, KM_STR("WWW-Authenticate: Bearer\r\n"));
+}
+
+void km_id_lines(const struct km_visit *v, struct km_buf *head)
+{
+    struct km_str id = km_str(v->id_text, KM_UUID_LEN);
+
+    km_buf_str(head, KM_STR("x-litellm-call-id: "));
+    km_buf_str(head, id);
+    km_buf_str(head, KM_STR("\r\nx-request-id: "));
+    km_buf_str(head, id);
+    if (v->dialect == KM_DIALECT_ANTHROPIC) {
+        km_buf_str(head, KM_STR("\r\nrequest-id: "));
+        km_buf_str(head, id);
+    }
+    km_buf_str(head, KM_STR("\r\n"));
 }
 
 void km_reply_error(struct km_visit *v, const struct km_err *err)
@@ -36,11 +164,11 @@ void km_reply_error(struct km_visit *v, const struct km_err *err)
     struct km_buf body KM_CLEANUP(km_buf_done) = KM_BUF(16 * 1024);
     struct km_buf head KM_CLEANUP(km_buf_done) = KM_BUF(4 * 1024);
 
-    km_error_json(err, &body);
+    km_error_json(v->dialect, err, km_str(v->id_text, KM_UUID_LEN), &body);
     km_error_head(err, &head);
     if (err->code == KM_E_BAD_METHOD)
         km_buf_printf(&head, "Allow: %.*s\r\n", KM_STR_ARG(v->allow));
-    km_buf_printf(&head, "x-litellm-call-id: %s\r\nx-request-id: %s\r\n", v->id_text, v->id_text);
+    km_id_lines(v, &head);
     km_exchange_respond(v->x, km_err_http(err), km_buf_view(&head), km_buf_view(&body));
 }
 

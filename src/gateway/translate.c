@@ -21,6 +21,7 @@
 
 struct km_translation {
     const struct km_codec *codec;
+    struct km_capability can; /* of the model */
     struct km_arena request; /* until the upstream has it */
     struct km_framer *framer; /* streams */
     struct km_answer answer;
@@ -38,6 +39,11 @@ struct km_translation *km_translation_free(struct km_translation *tr)
     km_arena_done(&tr->scratch);
     km_buf_done(&tr->whole);
     return NULL;
+}
+
+struct km_arena *km_translation_arena(struct km_translation *tr)
+{
+    return &tr->request;
 }
 
 /* --- the request --- */
@@ -118,8 +124,9 @@ int km_translate_attempt(struct km_call *call, struct km_err *err)
     if (!tr)
         return km_fail(err, KM_E_NOMEM, "out of memory");
     tr->codec = codec;
-    tr->decode.can =
-        km_capability_find(km_llm_upstream_model(call->d, call->match.star, &call->arena));
+    km_deployment_can(call->d, km_llm_upstream_model(call->d, call->match.star, &call->arena),
+                      &tr->can);
+    tr->decode.can = &tr->can;
     km_arena_init(&tr->request, request_cap(call), km_loop_arenas(call->w->loop));
     km_arena_init(&tr->scratch, SCRATCH_BYTES, km_loop_arenas(call->w->loop));
     tr->whole =
@@ -297,7 +304,8 @@ void km_translate_cut(struct km_call *call, struct km_buf *out)
     if (call->api->encoder->fail)
         call->api->encoder->fail(&call->tr->answer, &call->err);
     else
-        km_error_event(call->api->dialect, &call->err, out);
+        km_error_event(call->api->dialect, &call->err, km_str(call->visit->id_text, KM_UUID_LEN),
+                       out);
 }
 
 bool km_translate_usage(const struct km_call *call, struct km_usage *ret)

@@ -22,6 +22,9 @@ bool km_translate_usage(const struct km_call *call, struct km_usage *ret);
 /* The attempt is over: gives back what it held; its memory is the call's.  NULL. */
 struct km_translation *km_translation_free(struct km_translation *tr);
 
+/* What lives until the upstream has taken the request. */
+struct km_arena *km_translation_arena(struct km_translation *tr);
+
 /* --- llm_call.c --- */
 
 /* Most output tokens to ask the deployment for, because of a budget; -1: as the caller said. */

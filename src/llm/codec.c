@@ -51,9 +51,10 @@ static bool says_nothing(const struct km_chat *chat, enum km_chat_param p)
            (p == KM_P_FORMAT && chat->format == KM_FORMAT_TEXT) || (p == KM_P_STOP && !chat->nstop);
 }
 
-static bool known_extra(const struct km_codec *codec, struct km_str name)
+static bool known_extra(const struct km_codec *codec, const struct km_deployment *d,
+                        struct km_str name)
 {
-    if (!codec->extras)
+    if (!codec->extras || listed(d->allowed, d->nallowed, name))
         return true;
     for (size_t i = 0; codec->extras[i]; i++)
         if (km_str_eq(name, km_str_c(codec->extras[i])))
@@ -70,7 +71,7 @@ static int check_extras(struct km_chat *chat, const struct km_codec *codec,
         struct km_str name = (*at)->name;
         bool drops = d->drop_params || listed(d->also_drop, d->nalso_drop, name);
 
-        if (known_extra(codec, name) && !listed(d->also_drop, d->nalso_drop, name)) {
+        if (known_extra(codec, d, name) && !listed(d->also_drop, d->nalso_drop, name)) {
             at = &(*at)->next;
             continue;
         }

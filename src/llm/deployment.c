@@ -336,6 +336,7 @@ int km_deployment_init(struct km_deployment *d, const struct km_model_build *b,
         resolve_provider(d, b, entry);
     }
     d->price = price_of(d, b, entry);
+    km_deployment_rules(d, b, entry);
     collect_defaults(d, b, entry);
     note_bounds(d);
     if (d->provider)

@@ -9,6 +9,7 @@
 #define KM_LLM_MODEL_H
 
 #include "config/config.h"
+#include "llm/capability.h"
 #include "llm/model_settings.h"
 #include "llm/provider.h"
 #include "net/dial.h"
@@ -49,6 +50,10 @@ struct km_deployment {
     bool drop_params; /* leave out what the upstream does not know, else refuse the call */
     const struct km_str *also_drop; /* additional_drop_params: leave these out in any case */
     size_t nalso_drop;
+    const struct km_str *allowed; /* allowed_openai_params: these go through */
+    size_t nallowed;
+    struct km_str base_model; /* model_info.base_model: what it is, when the name does not say */
+    unsigned can_set, can_clear; /* model_info's word against the table's (enum km_can) */
     const struct km_codec *codec; /* what its upstream speaks */
     struct km_auth *auth; /* header lines made for each request (auth.h); NULL: head has all */
     struct km_str unavailable; /* why it cannot be called; empty: it can */
@@ -57,6 +62,10 @@ struct km_deployment {
     int64_t share, order; /* for the shuffle; lower order first */
     size_t index; /* place in km_models_at(): for metrics */
 };
+
+/* What the model can do: the table's row, and what model_info says otherwise. */
+void km_deployment_can(const struct km_deployment *d, struct km_str upstream_model,
+                       struct km_capability *ret);
 
 struct km_model_group {
     struct km_str name; /* or the pattern */

@@ -17,6 +17,9 @@ int km_deployment_init(struct km_deployment *d, const struct km_model_build *b,
                        const struct km_model_entry *entry, const struct km_provider *provider,
                        struct km_err *err) KM_MUST_USE;
 void km_deployment_done(struct km_deployment *d);
+/* What is left out, let through, and known of the model: deployment_rules.c. */
+void km_deployment_rules(struct km_deployment *d, const struct km_model_build *b,
+                         const struct km_model_entry *entry);
 
 /* --- for the build hooks of providers (provider.h) --- */
 

@@ -16,6 +16,7 @@ struct km_litellm_params {
     struct km_str_map extra_headers;
     const struct km_node *extra_body;
     bool drop_params;
+    struct km_str_list additional_drop_params, allowed_openai_params;
     bool ssl_verify;
     const struct km_node *unused; /* accepted for others; kept nowhere else */
     const struct km_node *all; /* the whole mapping: keys without a row are default parameters */
@@ -25,6 +26,7 @@ struct km_model_info {
     struct km_str id, mode, base_model;
     int64_t input_price, output_price;
     int64_t max_tokens, max_input_tokens, max_output_tokens;
+    const struct km_node *unused; /* read from all */
     const struct km_node *all;
 };
 
@@ -42,6 +44,7 @@ struct km_model_settings {
 struct km_llm_defaults { /* litellm_settings */
     int64_t request_timeout_ms;
     int64_t num_retries;
+    bool drop_params;
     const struct km_node *model_group_alias;
 };
 

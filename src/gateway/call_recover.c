@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* call_recover.c - an attempt failed: whose fault it was, and whether another is made.
+ *
+ * A failure is tried again on the next deployment of the group while nothing has reached the
+ * client and the failure is one that another deployment may not share: no connection, time-out
+ * of the first byte, and of what upstreams say, what the codec of that upstream takes for
+ * passing or for the deployment's own (codec.h).  A refused signature is made anew and sent once
+ * more at once.
+ */
+#include "gateway/call.h"
+
+#include "gateway/metrics.h"
+#include "gateway/translate.h"
+
+static const char *type_of(int status)
+{
+    return status == 429   ? "throttling_error"
+           : status == 403 ? "permission_error"
+           : status >= 500 ? "internal_server_error"
+                           : "invalid_request_error";
+}
+
+/* The upstream said no: its status, its words, whose they are, and what it means. */
+void km_call_refused(struct km_call *call)
+{
+    const struct km_codec *codec = call->d->codec;
+    struct km_str body = km_buf_view(&call->answer);
+    int status = call->up_status;
+    const char *hint = status == 401   ? " (check the deployment's api_key)"
+                       : status == 404 ? " (check litellm_params.model and api_base)"
+                                       : "";
+    struct km_refusal no = { 0 };
+
+    (codec && codec->refusal ? codec->refusal : km_refusal_openai)(&call->arena, status,
+                                                                   &call->refusal, body, &no);
+    if (no.status < 400 || no.status > 599)
+        no.status = 502;
+    call->again = no.again;
+    if (call->d->auth && call->d->auth->ops->refused &&
+        call->d->auth->ops->refused(call->d->auth, status, &call->refusal, body))
+        call->again = KM_AGAIN_SIGN;
+    km_fail(&call->err, KM_E_UPSTREAM_STATUS, "%.*s answered %d for model '%.*s'%s: %.*s",
+            KM_STR_ARG(call->d->provider_name), status,
+            KM_STR_ARG(km_str_sub(call->req.model, 0, 100)), hint, KM_STR_ARG(no.text));
+    call->err.http = no.status;
+    call->err.type = no.type ? no.type : type_of(no.status);
+    call->err.reason = no.code;
+    call->err.retry_after_ms = no.retry_after_ms;
+    /* The statuses that client libraries take for a passing trouble, where it is none. */
+    call->err.final = no.again == KM_AGAIN_NO || no.again == KM_AGAIN_OTHER;
+}
+
+/* What an upstream's no means, said as a status or as a stream's first event. */
+static enum km_again again_of(const struct km_call *call)
+{
+    return call->up_status >= 200 && call->up_status < 300 ? km_again_of(km_err_http(&call->err))
+                                                           : call->again;
+}
+
+/* May another deployment do better? */
+static bool worth_another(const struct km_call *call)
+{
+    int code = call->err.code;
+
+    if (code == KM_E_UPSTREAM_STATUS)
+        return again_of(call) != KM_AGAIN_NO;
+    return code == KM_E_UPSTREAM_CONNECT || code == KM_E_UPSTREAM_TIMEOUT ||
+           code == KM_E_UPSTREAM_PROTOCOL || code == KM_E_NOT_IMPLEMENTED || code == KM_E_CLOSED ||
+           code == KM_E_SYSTEM || code == KM_E_UNSUPPORTED;
+}
+
+static enum km_outcome outcome_of(const struct km_call *call)
+{
+    int code = call->err.code, status = call->err.http;
+
+    if (code == KM_E_CANCELED || code == KM_E_NOT_IMPLEMENTED || code == KM_E_OVERLOADED ||
+        code == KM_E_INVALID || code == KM_E_UNSUPPORTED || code == KM_E_LIMIT)
+        return KM_OUTCOME_CALLER;
+    if (code != KM_E_UPSTREAM_STATUS)
+        return KM_OUTCOME_FAILED;
+    if (status == 429)
+        return KM_OUTCOME_RATE_LIMITED;
+    return again_of(call) != KM_AGAIN_NO && (status >= 500 || status == 401 || status == 408)
+               ? KM_OUTCOME_FAILED
+               : KM_OUTCOME_CALLER;
+}
+
+static void report(struct km_call *call)
+{
+    if (!call->candidate || call->err.code == KM_E_NO_DEPLOYMENT)
+        return;
+    km_count_attempt_failed(call);
+    km_route_report(call->candidate, outcome_of(call), km_loop_now_ms(call->w->loop));
+}
+
+/* Its signature was refused: once more at once, with what was learnt. */
+static bool refused_credentials(struct km_call *call)
+{
+    if (call->err.code != KM_E_UPSTREAM_STATUS || call->again != KM_AGAIN_SIGN || call->resigned ||
+        !call->d->auth)
+        return false;
+    call->resigned = true;
+    call->same_again = true;
+    return true;
+}
+
+/* A base of the user's own that does not know stream_options: once more without, and remember. */
+static bool refused_options(struct km_call *call)
+{
+    if (call->err.code != KM_E_UPSTREAM_STATUS ||
+        (call->up_status != 400 && call->up_status != 422) || !call->req.stream ||
+        call->req.usage_asked || call->d->no_stream_options ||
+        !km_llm_refused_stream_options(km_buf_view(&call->answer)))
+        return false;
+    call->d->no_stream_options = true;
+    call->same_again = true;
+    return true;
+}
+
+static void forget_attempt(struct km_call *call)
+{
+    km_body_budget_give(&call->w->gw->bodies, call->answer_taken);
+    call->answer_taken = 0;
+    km_buf_reset(&call->answer);
+    call->tr = km_translation_free(call->tr);
+    call->relaying = false;
+    call->up_status = 0;
+    call->again = KM_AGAIN_NO;
+    call->attempt_ns = 0;
+    call->failed = false;
+    call->err = (struct km_err){ 0 };
+}
+
+enum km_next km_step_recover(struct km_call *call)
+{
+    bool again;
+
+    call->failed = true;
+    if (call->client_gone)
+        return km_call_go(call, KM_STEP_account);
+    if (call->api && !call->streaming && (refused_options(call) || refused_credentials(call))) {
+        forget_attempt(call);
+        return km_call_go(call, KM_STEP_route);
+    }
+    report(call);
+    if (call->streaming) {
+        call->cut = true;
+        return km_call_go(call, KM_STEP_account);
+    }
+    again = call->api && !call->timed_out && call->route.attempts <= call->retries &&
+            call->route.attempts < call->match.n && worth_another(call);
+    if (!again)
+        return km_call_go(call, KM_STEP_account);
+    forget_attempt(call);
+    return km_call_go(call, KM_STEP_route);
+}
