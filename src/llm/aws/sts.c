@@ -7,6 +7,7 @@
 #include "base/time.h"
 #include "llm/aws/sigv4.h"
 #include "llm/aws/source.h"
+#include "llm/token.h"
 
 #define TIMEOUT_MS 5000
 #define TRIES 3
@@ -35,17 +36,6 @@ static void on_answer(void *ctx, const struct km_response *response, struct km_s
         km_aws_failed(s, &err);
     else
         km_aws_found(s, &found);
-}
-
-static void field(struct km_buf *form, const char *name, struct km_str value)
-{
-    if (!value.n)
-        return;
-    if (form->n)
-        km_buf_byte(form, '&');
-    km_buf_str(form, km_str_c(name));
-    km_buf_byte(form, '=');
-    km_url_encode(form, value);
 }
 
 static struct km_str endpoint(struct km_aws_search *s)
@@ -123,11 +113,11 @@ static int ask(struct km_aws_search *s, struct km_str form, bool signs, struct k
 
 static void role_fields(struct km_buf *form, const struct km_aws_role *role)
 {
-    field(form, "RoleArn", role->arn);
-    field(form, "RoleSessionName",
-          role->session_name.n ? role->session_name : KM_STR(SESSION_NAME));
-    field(form, "DurationSeconds", role->duration_s);
-    field(form, "ExternalId", role->external_id);
+    km_token_field(form, "RoleArn", role->arn);
+    km_token_field(form, "RoleSessionName",
+                   role->session_name.n ? role->session_name : KM_STR(SESSION_NAME));
+    km_token_field(form, "DurationSeconds", role->duration_s);
+    km_token_field(form, "ExternalId", role->external_id);
 }
 
 int km_aws_assume_role(struct km_aws_search *s, const struct km_aws_role *role, struct km_err *err)
@@ -158,7 +148,7 @@ int km_aws_web_identity(struct km_aws_search *s, const struct km_aws_role *role,
         token.n--;
     km_buf_str(&form, KM_STR("Action=AssumeRoleWithWebIdentity&Version=2011-06-15"));
     role_fields(&form, role);
-    field(&form, "WebIdentityToken", token);
+    km_token_field(&form, "WebIdentityToken", token);
     if (km_buf_failed(&form))
         return km_fail(err, KM_E_LIMIT, "the web identity token is too long");
     r = ask(s, km_buf_view(&form), false, err);
