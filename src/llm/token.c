@@ -123,7 +123,7 @@ static void on_answer(void *ctx, const struct km_response *response, struct km_s
     end(r, token, token ? NULL : &err);
 }
 
-static int send(struct run *r, struct km_err *err)
+static int request(struct run *r, struct km_err *err)
 {
     struct km_token_request q = { 0 };
     const struct owner *o = r->owner;
@@ -169,7 +169,7 @@ static void start(struct km_refresh_run *run)
     r->run = run;
     r->owner = run->owner;
     run->state = r;
-    if (send(r, &err) < 0)
+    if (request(r, &err) < 0)
         end(r, NULL, &err);
 }
 
