@@ -155,6 +155,31 @@ static struct km_str native_target(struct km_call *call)
     return codec->target(&args, &call->arena);
 }
 
+/* Header lines of this request's own; a protocol may have some. */
+static int native_head(struct km_call *call, struct km_err *err)
+{
+    const struct km_codec *codec = call->d->codec;
+    struct km_buf head KM_CLEANUP(km_buf_done) = KM_BUF(UP_HEAD_BYTES);
+    struct km_encode_args args = { .d = call->d,
+                                   .arena = &call->arena,
+                                   .stream = call->req.stream,
+                                   .max_tokens = -1,
+                                   .caller = &km_exchange_request(call->x)->headers };
+    int r;
+
+    if (!codec || !codec->head)
+        return 0;
+    args.model = km_llm_upstream_model(call->d, call->match.star, &call->arena);
+    args.can = km_capability_find(args.model);
+    r = codec->head(&args, NULL, &head, err);
+    if (r == 0)
+        call->out.head =
+            km_arena_cat(&call->arena, (struct km_str[]){ call->d->head, km_buf_view(&head) }, 2);
+    return r == 0 && km_buf_failed(&head)
+               ? km_fail(err, KM_E_HEADER_TOO_LARGE, "the request's header lines are too long")
+               : r;
+}
+
 /* The upstream speaks what the caller speaks: the bytes are passed on. */
 static int pass_on(struct km_call *call, struct km_err *err)
 {
@@ -175,6 +200,9 @@ static int pass_on(struct km_call *call, struct km_err *err)
     km_call_request(call, parts, n);
     call->out.target =
         km_arena_cat(&call->arena, (struct km_str[]){ d->base_path, native_target(call) }, 2);
+    r = native_head(call, err);
+    if (r < 0)
+        return r;
     return km_arena_overflowed(&call->arena) ? km_fail(err, KM_E_NOMEM, "out of memory") : 0;
 }
 

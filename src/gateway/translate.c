@@ -76,7 +76,10 @@ static int encode_request(struct km_call *call, const struct km_chat *chat, stru
                                    .can = tr->decode.can,
                                    .arena = &tr->request,
                                    .stream = call->req.stream,
-                                   .max_tokens = km_call_bound(call) };
+                                   .max_tokens = km_call_bound(call),
+                                   .caller = &km_exchange_request(call->x)->headers,
+                                   .state = tr->decode.state,
+                                   .keep = &call->arena };
     struct km_buf head KM_CLEANUP(km_buf_done) = KM_BUF(64 * 1024);
     struct km_target_args target = { .d = call->d,
                                      .wire = KM_WIRE_CHAT,
@@ -124,6 +127,11 @@ int km_translate_attempt(struct km_call *call, struct km_err *err)
     if (!tr)
         return km_fail(err, KM_E_NOMEM, "out of memory");
     tr->codec = codec;
+    if (codec->state_size) {
+        tr->decode.state = km_arena_zalloc(&call->arena, codec->state_size);
+        if (!tr->decode.state)
+            return km_fail(err, KM_E_NOMEM, "out of memory");
+    }
     km_deployment_can(call->d, km_llm_upstream_model(call->d, call->match.star, &call->arena),
                       &tr->can);
     tr->decode.can = &tr->can;
@@ -140,7 +148,7 @@ int km_translate_attempt(struct km_call *call, struct km_err *err)
 static void begin_answer(struct km_call *call, struct km_buf *out)
 {
     struct km_translation *tr = call->tr;
-    size_t own = call->api->encoder->state_size, codecs = tr->codec->state_size;
+    size_t own = call->api->encoder->state_size;
 
     tr->answer = (struct km_answer){ .to = call->api->encoder,
                                      .request = &call->req,
@@ -156,7 +164,6 @@ static void begin_answer(struct km_call *call, struct km_buf *out)
     tr->decode.answer = &tr->answer;
     tr->decode.arena = &call->arena;
     tr->decode.scratch = &tr->scratch;
-    tr->decode.state = codecs ? km_arena_zalloc(&call->arena, codecs) : NULL;
 }
 
 static int out_of_memory(const struct km_call *call, struct km_err *err)

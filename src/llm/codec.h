@@ -48,6 +48,11 @@ struct km_encode_args {
     struct km_arena *arena;
     bool stream;
     int64_t max_tokens; /* >= 0: bound the output so, whatever the caller said */
+    const struct km_headers *caller; /* the caller's own header lines, for head(); NULL: none */
+    /* The state that the answer's decoding will have, for what it must know of the request, and
+     * the arena it lives in.  NULL: nobody will decode. */
+    void *state;
+    struct km_arena *keep;
 };
 
 /* An answer being read. */
@@ -55,7 +60,7 @@ struct km_decode {
     struct km_answer *answer;
     struct km_arena *arena; /* of the call: for what must last to the next event */
     struct km_arena *scratch; /* emptied between events */
-    void *state; /* state_size zeroed bytes */
+    void *state; /* state_size bytes, zero but for what encode() put there */
     const struct km_capability *can;
 };
 
@@ -91,7 +96,8 @@ struct km_codec {
     /* Path and query below d->base_path (which its caller puts in front), escaped, in the
      * arena: "/messages", "/model/x/converse". */
     struct km_str (*target)(const struct km_target_args *args, struct km_arena *arena);
-    /* Header lines beyond the deployment's own, for this request; NULL: none. */
+    /* Header lines beyond the deployment's own, for this request; NULL: none.  Also asked where
+     * the body is passed on: chat is NULL then. */
     int (*head)(const struct km_encode_args *args, const struct km_chat *chat, struct km_buf *head,
                 struct km_err *err);
     /* km_chat_check() has run: what is set is what maps has. */

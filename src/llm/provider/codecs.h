@@ -5,4 +5,6 @@
 
 #include "llm/codec.h"
 
+extern const struct km_codec km_codec_messages; /* Anthropic Messages: anthropic.c */
+
 #endif

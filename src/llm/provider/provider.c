@@ -9,12 +9,13 @@
 
 /* Providers with protocols of their own, a row each; NULL ends. */
 static const struct km_provider *const natives[] = {
+    &km_provider_anthropic,
     NULL,
 };
 
 /* LiteLLM's prefixes with protocols of their own. */
 static const char *const elsewhere[] = {
-    "anthropic", "bedrock", "bedrock_mantle", "vertex_ai", "vertex_ai_beta", "gemini", "azure",
+    "bedrock", "bedrock_mantle", "vertex_ai", "vertex_ai_beta", "gemini", "azure",
     "azure_ai", "azure_text", "huggingface", "sagemaker", "sagemaker_chat", "ollama", "vllm",
     "replicate", "databricks", "cohere", "cohere_chat", "watsonx", "triton", "github_copilot",
     "github", "infinity", "voyage", "jina_ai", "deepgram", "elevenlabs", "assemblyai", "minimax",

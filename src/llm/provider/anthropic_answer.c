@@ -1,0 +1,434 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* anthropic_answer.c - Messages' answers, whole and streamed, as the events of a chat.
+ *
+ *     message_start           START
+ *     content_block_start     TOOL, REDACTED (whole)
+ *     content_block_delta     TEXT, REASONING, SIGNATURE, TOOL_INPUT
+ *     message_delta           USAGE, FINISH
+ *     message_stop            (the stream is complete)
+ *
+ * Usage is cumulative: what a later event says replaces what an earlier one said, and what it
+ * leaves out stays.  Blocks come one behind the other; those we do not know (a tool run by the
+ * server, its results, citations) are passed over, for they mean nothing outside of Messages.
+ *
+ * Where a tool stood for the answer's schema (anthropic_tools.c), its input is the answer's text.
+ */
+#include "llm/provider/anthropic.h"
+
+#define COUNT_MOST INT64_C(1000000000000) /* tokens; sums of counts stay far from overflow */
+
+enum block_kind { BLOCK_NONE, BLOCK_OTHER, BLOCK_TEXT, BLOCK_THINKING, BLOCK_TOOL, BLOCK_JSON };
+
+/* A tool whose name had to be spelled otherwise. */
+struct alias {
+    const struct alias *next;
+    struct km_str said, name;
+};
+
+struct state {
+    const struct alias *aliases; /* by encode(): see km_messages_note() */
+    bool json_tool; /* a tool stands for the answer's schema */
+    int64_t input, cache_read, cache_write, output; /* tokens, as last said */
+    int64_t index; /* the upstream's number of the block under way */
+    enum block_kind kind;
+    unsigned blocks; /* given out so far: the next one's number */
+    bool begun; /* the block under way has had an event */
+    bool json, tools; /* there was a call that is text; a call that is one */
+    bool started, finished, stopped;
+};
+
+_Static_assert(sizeof(struct state) <= KM_MESSAGES_STATE, "the header says how much");
+
+static int broken(struct km_err *err, const char *what)
+{
+    return km_fail(err, KM_E_UPSTREAM_PROTOCOL, "The upstream broke Messages' protocol: %s.", what);
+}
+
+static struct km_str text_of(const struct km_json *object, const char *name)
+{
+    struct km_str s = KM_STR_NONE;
+
+    (void)km_json_string(km_json_get(object, name), &s);
+    return s;
+}
+
+static int put(struct km_decode *d, enum km_chat_event_kind kind, struct km_str text,
+               struct km_err *err)
+{
+    const struct state *s = d->state;
+    struct km_chat_event e = { .kind = kind, .block = s->blocks, .text = text };
+
+    return km_answer_put(d->answer, &e, err);
+}
+
+/* --- usage --- */
+
+static void read_count(const struct km_json *usage, const char *name, int64_t *value)
+{
+    int64_t n;
+
+    if (km_json_i64(km_json_get(usage, name), &n) && n >= 0)
+        *value = n < COUNT_MOST ? n : COUNT_MOST;
+}
+
+static void read_usage(struct state *s, const struct km_json *usage)
+{
+    read_count(usage, "input_tokens", &s->input);
+    read_count(usage, "cache_read_input_tokens", &s->cache_read);
+    read_count(usage, "cache_creation_input_tokens", &s->cache_write);
+    read_count(usage, "output_tokens", &s->output);
+}
+
+static int put_usage(struct km_decode *d, struct km_err *err)
+{
+    const struct state *s = d->state;
+    struct km_chat_event e = { .kind = KM_CHAT_USAGE };
+
+    e.usage.prompt_tokens = s->input + s->cache_read + s->cache_write;
+    e.usage.cached_tokens = s->cache_read;
+    e.usage.cache_write_tokens = s->cache_write;
+    e.usage.completion_tokens = s->output;
+    return km_answer_put(d->answer, &e, err);
+}
+
+/* --- blocks --- */
+
+void km_messages_note(void *state, const struct km_chat *chat, bool json_tool,
+                      struct km_arena *keep)
+{
+    struct state *s = state;
+
+    s->json_tool = json_tool;
+    for (const struct km_tool *tool = chat->tools; tool; tool = tool->next) {
+        struct km_str said = km_messages_clean(tool->name, KM_MESSAGES_NAME_MOST, keep);
+        struct alias *alias;
+
+        if (km_str_eq(said, tool->name) || tool->hosted_json.n)
+            continue;
+        alias = km_arena_alloc(keep, sizeof *alias);
+        if (!alias)
+            return; /* the arena says so at the end */
+        *alias = (struct alias){ s->aliases, said, km_arena_str(keep, tool->name) };
+        s->aliases = alias;
+    }
+}
+
+/* The caller's own name of a tool. */
+static struct km_str name_of(const struct state *s, struct km_str name)
+{
+    for (const struct alias *alias = s->aliases; alias; alias = alias->next)
+        if (km_str_eq(alias->said, name))
+            return alias->name;
+    return name;
+}
+
+static int begin_tool(struct km_decode *d, const struct km_json *block, struct km_err *err)
+{
+    struct state *s = d->state;
+    struct km_chat_event e = { .kind = KM_CHAT_TOOL, .block = s->blocks };
+
+    e.id = text_of(block, "id");
+    e.name = text_of(block, "name");
+    if (!e.id.n || !e.name.n)
+        return broken(err, "a tool's call without id or name");
+    s->begun = true;
+    if (s->json_tool && km_str_eq(e.name, KM_STR(KM_JSON_TOOL))) {
+        s->kind = BLOCK_JSON;
+        s->json = true;
+        s->begun = false;
+        return 0;
+    }
+    s->kind = BLOCK_TOOL;
+    s->tools = true;
+    e.name = name_of(s, e.name);
+    return km_answer_put(d->answer, &e, err);
+}
+
+static int put_piece(struct km_decode *d, enum km_chat_event_kind kind, struct km_str text,
+                     struct km_err *err)
+{
+    struct state *s = d->state;
+
+    if (!text.n)
+        return 0;
+    s->begun = true;
+    return put(d, kind, text, err);
+}
+
+/* An input that is there at once: of a whole answer, and of some proxies' streams. */
+static int put_input(struct km_decode *d, const struct km_json *input, struct km_err *err)
+{
+    const struct state *s = d->state;
+    struct km_buf json KM_CLEANUP(km_buf_done) = KM_BUF(64 * 1024 * 1024);
+
+    if (km_json_kind(input) != KM_JSON_OBJECT ||
+        (km_json_count(input) == 0 && s->kind == BLOCK_TOOL))
+        return 0;
+    km_json_write(input, &json);
+    if (km_buf_failed(&json))
+        return km_fail(err, KM_E_NOMEM, "out of memory");
+    return put_piece(d, s->kind == BLOCK_JSON ? KM_CHAT_TEXT : KM_CHAT_TOOL_INPUT,
+                     km_buf_view(&json), err);
+}
+
+/* whole: the block is complete; in a stream an empty input is only its beginning. */
+static int begin_block(struct km_decode *d, const struct km_json *block, bool whole,
+                       struct km_err *err)
+{
+    struct state *s = d->state;
+    struct km_str type = text_of(block, "type");
+    int r = 0;
+
+    s->begun = false;
+    s->kind = BLOCK_OTHER;
+    if (km_str_eq(type, KM_STR("text"))) {
+        s->kind = BLOCK_TEXT;
+        return put_piece(d, KM_CHAT_TEXT, text_of(block, "text"), err);
+    }
+    if (km_str_eq(type, KM_STR("thinking"))) {
+        s->kind = BLOCK_THINKING;
+        r = put_piece(d, KM_CHAT_REASONING, text_of(block, "thinking"), err);
+        return r < 0 ? r : put_piece(d, KM_CHAT_SIGNATURE, text_of(block, "signature"), err);
+    }
+    if (km_str_eq(type, KM_STR("redacted_thinking")))
+        return put_piece(d, KM_CHAT_REDACTED, text_of(block, "data"), err);
+    if (!km_str_eq(type, KM_STR("tool_use")))
+        return 0;
+    r = begin_tool(d, block, err);
+    if (r == 0 && (whole || km_json_count(km_json_get(block, "input")) > 0))
+        r = put_input(d, km_json_get(block, "input"), err);
+    return r;
+}
+
+static void end_block(struct state *s)
+{
+    s->blocks += s->begun;
+    s->begun = false;
+    s->kind = BLOCK_NONE;
+}
+
+static int on_delta(struct km_decode *d, const struct km_json *delta, struct km_err *err)
+{
+    const struct state *s = d->state;
+    struct km_str type = text_of(delta, "type");
+
+    if (s->kind == BLOCK_TEXT && km_str_eq(type, KM_STR("text_delta")))
+        return put_piece(d, KM_CHAT_TEXT, text_of(delta, "text"), err);
+    if (s->kind == BLOCK_THINKING && km_str_eq(type, KM_STR("thinking_delta")))
+        return put_piece(d, KM_CHAT_REASONING, text_of(delta, "thinking"), err);
+    if (s->kind == BLOCK_THINKING && km_str_eq(type, KM_STR("signature_delta")))
+        return put_piece(d, KM_CHAT_SIGNATURE, text_of(delta, "signature"), err);
+    if (!km_str_eq(type, KM_STR("input_json_delta")) ||
+        (s->kind != BLOCK_TOOL && s->kind != BLOCK_JSON))
+        return 0;
+    return put_piece(d, s->kind == BLOCK_JSON ? KM_CHAT_TEXT : KM_CHAT_TOOL_INPUT,
+                     text_of(delta, "partial_json"), err);
+}
+
+/* --- the end --- */
+
+static enum km_finish finish_of(const struct state *s, struct km_str reason)
+{
+    static const struct {
+        const char *reason;
+        enum km_finish finish;
+    } known[] = {
+        { "stop_sequence", KM_FINISH_STOP_SEQUENCE },
+        { "max_tokens", KM_FINISH_LENGTH },
+        { "model_context_window_exceeded", KM_FINISH_LENGTH },
+        { "pause_turn", KM_FINISH_PAUSE },
+        { "refusal", KM_FINISH_FILTER },
+    };
+
+    if (km_str_eq(reason, KM_STR("tool_use")))
+        return s->json && !s->tools ? KM_FINISH_STOP : KM_FINISH_TOOLS;
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+        if (km_str_eq(reason, km_str_c(known[i].reason)))
+            return known[i].finish;
+    return KM_FINISH_STOP;
+}
+
+/* root: a whole message, or a message_delta's delta. */
+static int put_finish(struct km_decode *d, const struct km_json *root, struct km_err *err)
+{
+    struct state *s = d->state;
+    struct km_str why = text_of(km_json_get(root, "stop_details"), "explanation");
+    struct km_chat_event e = { .kind = KM_CHAT_FINISH };
+    int r = 0;
+
+    e.finish = finish_of(s, text_of(root, "stop_reason"));
+    if (e.finish == KM_FINISH_STOP_SEQUENCE)
+        e.text = text_of(root, "stop_sequence");
+    if (e.finish == KM_FINISH_FILTER) {
+        e.text = why;
+        r = put_piece(d, KM_CHAT_REFUSAL, why, err);
+        end_block(s);
+    }
+    s->finished = true;
+    return r == 0 ? km_answer_put(d->answer, &e, err) : r;
+}
+
+/* {"type":"error","error":{"type","message"}} in a stream that began well. */
+static int fail_by(const struct km_json *root, struct km_err *err)
+{
+    const struct km_json *error = km_json_get(root, "error");
+    struct km_str type = text_of(error, "type"), text = text_of(error, "message");
+
+    (void)km_fail(err, KM_E_UPSTREAM_PROTOCOL, "The upstream ended its answer with an error: %.*s",
+                  KM_STR_ARG(text.n ? km_str_sub(text, 0, 400) : type));
+    if (!err)
+        return KM_E_UPSTREAM_PROTOCOL;
+    if (km_str_eq(type, KM_STR("overloaded_error"))) {
+        err->http = 503;
+        err->type = "overloaded_error";
+    } else if (km_str_eq(type, KM_STR("rate_limit_error"))) {
+        err->http = 429;
+        err->type = "rate_limit_error";
+    } else if (km_str_eq(type, KM_STR("timeout_error"))) {
+        err->http = 504;
+        err->type = "timeout_error";
+    } else if (km_str_eq(type, KM_STR("invalid_request_error"))) {
+        err->http = 400;
+        err->type = "invalid_request_error";
+    }
+    return KM_E_UPSTREAM_PROTOCOL;
+}
+
+/* --- whole answers --- */
+
+static int start(struct km_decode *d, const struct km_json *message, struct km_err *err)
+{
+    struct state *s = d->state;
+    struct km_chat_event e = { .kind = KM_CHAT_START, .id = text_of(message, "id") };
+
+    if (s->started)
+        return broken(err, "message_start comes twice");
+    s->started = true;
+    s->index = -1;
+    read_usage(s, km_json_get(message, "usage"));
+    /* Should the stream be left in its middle: what went in is known, what came out is not. */
+    if (s->input + s->cache_read + s->cache_write > 0)
+        d->answer->prompt_estimate = s->input + s->cache_read + s->cache_write;
+    return km_answer_put(d->answer, &e, err);
+}
+
+int km_messages_decode(struct km_decode *d, struct km_str body, struct km_err *err)
+{
+    const struct km_json *root, *block;
+    struct km_err why = { 0 };
+    struct km_json_iter it;
+    struct km_str ignored;
+    int r;
+
+    if (km_json_parse(d->arena, body, &root, &why) < 0)
+        return km_fail(err, KM_E_UPSTREAM_PROTOCOL,
+                       "The upstream's answer is not the JSON it should be: %s", why.text);
+    if (km_json_get(root, "error"))
+        return fail_by(root, err);
+    if (km_json_kind(km_json_get(root, "content")) != KM_JSON_ARRAY)
+        return broken(err, "an answer without content");
+    r = start(d, root, err);
+    for (km_json_iter(km_json_get(root, "content"), &it);
+         r == 0 && km_json_next(&it, &ignored, &block);) {
+        r = begin_block(d, block, true, err);
+        end_block(d->state);
+    }
+    if (r == 0 && km_json_get(root, "usage"))
+        r = put_usage(d, err);
+    return r == 0 ? put_finish(d, root, err) : r;
+}
+
+/* --- streams --- */
+
+static int on_block_start(struct km_decode *d, const struct km_json *root, struct km_err *err)
+{
+    struct state *s = d->state;
+
+    if (!s->started)
+        return broken(err, "content before message_start");
+    if (s->kind != BLOCK_NONE)
+        end_block(s);
+    if (!km_json_i64(km_json_get(root, "index"), &s->index))
+        return broken(err, "a block without index");
+    return begin_block(d, km_json_get(root, "content_block"), false, err);
+}
+
+static int on_block_delta(struct km_decode *d, const struct km_json *root, struct km_err *err)
+{
+    const struct state *s = d->state;
+    int64_t index;
+
+    if (s->kind == BLOCK_NONE)
+        return broken(err, "a delta outside of blocks");
+    if (!km_json_i64(km_json_get(root, "index"), &index) || index != s->index)
+        return broken(err, "a delta of another block than the one under way");
+    return on_delta(d, km_json_get(root, "delta"), err);
+}
+
+static int on_message_delta(struct km_decode *d, const struct km_json *root, struct km_err *err)
+{
+    struct state *s = d->state;
+    const struct km_json *delta = km_json_get(root, "delta"), *usage = km_json_get(root, "usage");
+    int r = 0;
+
+    if (!s->started)
+        return broken(err, "message_delta before message_start");
+    end_block(s);
+    if (usage) {
+        read_usage(s, usage);
+        r = put_usage(d, err);
+    }
+    if (r == 0 && !s->finished && text_of(delta, "stop_reason").n)
+        r = put_finish(d, delta, err);
+    return r;
+}
+
+static int on_message_stop(struct km_decode *d, struct km_err *err)
+{
+    struct state *s = d->state;
+
+    if (!s->started || !s->finished)
+        return broken(err, "message_stop without a reason to stop");
+    s->stopped = true;
+    return 0;
+}
+
+int km_messages_event(struct km_decode *d, const struct km_frame_event *e, struct km_err *err)
+{
+    struct state *s = d->state;
+    const struct km_json *root;
+    struct km_str type;
+
+    if (s->stopped || !e->data.n || km_str_eq(e->type, KM_STR("ping")))
+        return 0;
+    if (km_json_parse(d->scratch, e->data, &root, NULL) < 0)
+        return broken(err, "an event that is not JSON");
+    type = text_of(root, "type");
+    if (km_str_eq(type, KM_STR("content_block_delta")))
+        return on_block_delta(d, root, err);
+    if (km_str_eq(type, KM_STR("content_block_start")))
+        return on_block_start(d, root, err);
+    if (km_str_eq(type, KM_STR("content_block_stop"))) {
+        end_block(s);
+        return 0;
+    }
+    if (km_str_eq(type, KM_STR("message_start")))
+        return start(d, km_json_get(root, "message"), err);
+    if (km_str_eq(type, KM_STR("message_delta")))
+        return on_message_delta(d, root, err);
+    if (km_str_eq(type, KM_STR("message_stop")))
+        return on_message_stop(d, err);
+    if (km_str_eq(type, KM_STR("error")) || km_str_eq(e->type, KM_STR("error")))
+        return fail_by(root, err);
+    return 0;
+}
+
+int km_messages_end(struct km_decode *d, struct km_err *err)
+{
+    const struct state *s = d->state;
+
+    if (s->stopped)
+        return 0;
+    return km_fail(err, KM_E_UPSTREAM_PROTOCOL,
+                   "The upstream's stream ended before it was complete.");
+}
