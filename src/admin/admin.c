@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* admin.c - the frame every management route runs in: see admin.h.
  *
- *     begin -> (the body arrives) -> parsed -> the handler's run -> one of the two ends
+ *     begin -> (the body arrives) -> parsed -> (its turn) -> the handler's run -> one of two ends
  *
  * The request is the first thing in its own arena, so that a handler whose store answers later
  * has one pointer to keep and the end one thing to free: the arena is copied out of itself
@@ -16,9 +16,12 @@
 
 static void end(struct km_admin *a)
 {
+    struct km_lane *lane = a->inside ? a->v->w->gw->key_changes : NULL;
     struct km_arena arena = a->arena;
 
     km_arena_done(&arena);
+    if (lane)
+        km_lane_leave(lane);
 }
 
 void km_admin_json(struct km_admin *a, int status, struct km_str json)
@@ -33,6 +36,22 @@ void km_admin_error(struct km_admin *a, const struct km_err *err)
     end(a);
 }
 
+static void run(struct km_admin *a)
+{
+    struct km_err err = { 0 };
+
+    if (a->run(a, &err) < 0)
+        km_admin_error(a, &err);
+}
+
+static void on_turn(struct km_turn *turn)
+{
+    struct km_admin *a = KM_CONTAINER(turn, struct km_admin, turn);
+
+    a->inside = true;
+    run(a);
+}
+
 static void parsed(struct km_admin *a, struct km_str body)
 {
     struct km_err err = { 0 };
@@ -41,10 +60,12 @@ static void parsed(struct km_admin *a, struct km_str body)
     a->text = body;
     if (r == 0 && a->body && km_json_kind(a->body) != KM_JSON_OBJECT)
         r = km_fail_param(&err, KM_E_INVALID, "request_body", "The body must be a JSON object.");
-    if (r == 0)
-        r = a->run(a, &err);
     if (r < 0)
         km_admin_error(a, &err);
+    else if (a->alone)
+        km_lane_enter(a->v->w->gw->key_changes, &a->turn, a->v->w->mailbox, on_turn);
+    else
+        run(a);
 }
 
 static void on_body(void *ctx, struct km_str body, const struct km_err *err)
@@ -74,8 +95,10 @@ static void on_gone(void *ctx)
 
 static const struct km_exchange_events events = { .on_body = on_body, .on_gone = on_gone };
 
-static void begin(struct km_visit *v, int64_t max_bytes, bool plain,
-                  int (*run)(struct km_admin *a, struct km_err *err))
+enum kind { PLAIN, PARSED, ALONE };
+
+static void begin(struct km_visit *v, int64_t max_bytes, enum kind kind,
+                  int (*fn)(struct km_admin *a, struct km_err *err))
 {
     struct km_arena arena;
     struct km_admin *a;
@@ -93,8 +116,9 @@ static void begin(struct km_visit *v, int64_t max_bytes, bool plain,
     }
     a->arena = arena;
     a->v = v;
-    a->run = run;
-    a->plain = plain;
+    a->run = fn;
+    a->plain = kind == PLAIN;
+    a->alone = kind == ALONE;
     km_exchange_listen(v->x, &events, a);
     if (km_exchange_request(v->x)->has_body)
         r = km_exchange_body(v->x, max_bytes, &body, &err);
@@ -108,15 +132,21 @@ static void begin(struct km_visit *v, int64_t max_bytes, bool plain,
 }
 
 void km_admin_begin(struct km_visit *v, int64_t max_bytes,
-                    int (*run)(struct km_admin *a, struct km_err *err))
+                    int (*fn)(struct km_admin *a, struct km_err *err))
 {
-    begin(v, max_bytes, false, run);
+    begin(v, max_bytes, PARSED, fn);
 }
 
 void km_admin_begin_text(struct km_visit *v, int64_t max_bytes,
-                         int (*run)(struct km_admin *a, struct km_err *err))
+                         int (*fn)(struct km_admin *a, struct km_err *err))
 {
-    begin(v, max_bytes, true, run);
+    begin(v, max_bytes, PLAIN, fn);
+}
+
+void km_admin_begin_alone(struct km_visit *v, int64_t max_bytes,
+                          int (*fn)(struct km_admin *a, struct km_err *err))
+{
+    begin(v, max_bytes, ALONE, fn);
 }
 
 bool km_admin_query(struct km_admin *a, const char *name, struct km_str *ret)

@@ -19,6 +19,8 @@ struct km_admin {
     bool reading; /* the body has not come yet */
     int (*run)(struct km_admin *a, struct km_err *err);
     void *state; /* the handler's own, in the arena */
+    bool alone, inside; /* it wants a turn; it has it */
+    struct km_turn turn;
 };
 
 /* Reads the body (at most max_bytes), parses it, calls run.  A negative return of run answers
@@ -30,13 +32,23 @@ void km_admin_begin(struct km_visit *v, int64_t max_bytes,
 void km_admin_begin_text(struct km_visit *v, int64_t max_bytes,
                          int (*run)(struct km_admin *a, struct km_err *err));
 
+/* As km_admin_begin, for what reads the keys and then changes them: from run to the end nobody
+ * else does, on any worker.  So two changes of one key add up, an alias is found free once, and
+ * memory learns of changes in the order in which they were committed. */
+void km_admin_begin_alone(struct km_visit *v, int64_t max_bytes,
+                          int (*run)(struct km_admin *a, struct km_err *err));
+
 /* A route's handler that begins such a request. */
 #define KM_ADMIN_HANDLER(name, max_bytes, run)                                                     \
+    KM_ADMIN_BEGIN(name, max_bytes, run, km_admin_begin)
+#define KM_ADMIN_CHANGE(name, max_bytes, run)                                                      \
+    KM_ADMIN_BEGIN(name, max_bytes, run, km_admin_begin_alone)
+#define KM_ADMIN_BEGIN(name, max_bytes, run, begin)                                                \
     static void name(void *visit, struct km_exchange *x, const struct km_route_match *match)       \
     {                                                                                              \
         (void)x;                                                                                   \
         (void)match;                                                                               \
-        km_admin_begin(visit, max_bytes, run);                                                     \
+        begin(visit, max_bytes, run);                                                              \
     }
 
 /* The ends: each answers and frees the request. */

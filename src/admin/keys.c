@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* keys.c - virtual keys: make, look at, change, block, take away.
  *
- * Every change goes the same way: a new row is built from the old one, written to the store with
- * its audit record in one transaction, and only when that is committed does the table in memory
- * change and the caller get its answer.  A key is therefore never usable before it is durable,
- * nor gone before its end is.
+ * Every change has its turn (admin.h) and goes the same way: a new row is built from the old
+ * one, written to the store with its audit record in one transaction, and only when that is
+ * committed does the table in memory change and the caller get its answer.  A key is therefore
+ * never usable before it is durable, nor gone before its end is.
  */
 #include "admin/keys.h"
 
@@ -21,7 +21,6 @@ struct change {
     struct km_key_row row;
     struct km_str secret; /* shown once, when a key was made */
     uint8_t old_hash[32]; /* regenerate: the one that goes */
-    bool replaces;
 };
 
 static struct km_str string_of(struct km_admin *a, const char *name)
@@ -273,27 +272,10 @@ static int unblock(struct km_admin *a, struct km_err *err)
 
 /* --- regenerate: a new secret for the same key --- */
 
-static void on_old_removed(void *ctx, const struct km_err *err)
+static void on_replaced(void *ctx, const struct km_err *err)
 {
     struct km_admin *a = ctx;
     struct change *c = a->state;
-
-    if (err) {
-        km_admin_error(a, err);
-        return;
-    }
-    km_keys_del(a->v->w->gw->keys, c->old_hash);
-    answer_row(a, &c->row, c->secret);
-}
-
-static void on_new_written(void *ctx, const struct km_err *err)
-{
-    struct km_admin *a = ctx;
-    struct change *c = a->state;
-    struct km_audit audit = { .actor = km_admin_actor(a),
-                              .action = KM_STR("key.regenerate"),
-                              .target = km_key_target(a, c->old_hash),
-                              .detail = KM_STR("{\"old\":\"removed\"}") };
     struct km_err why = { 0 };
 
     /* Calls that run under the old secret go on counting for the key. */
@@ -301,8 +283,12 @@ static void on_new_written(void *ctx, const struct km_err *err)
         km_admin_error(a, err ? err : &why);
         return;
     }
-    km_store_key_delete(a->v->w->gw->store, a->v->w->mailbox, c->old_hash, &audit, on_old_removed,
-                        a);
+    answer_row(a, &c->row, c->secret);
+}
+
+static struct km_str new_detail(struct km_admin *a, const uint8_t hash[32])
+{
+    return km_arena_printf(&a->arena, "{\"new\":\"%.*s\"}", KM_STR_ARG(km_key_target(a, hash)));
 }
 
 static int regenerate(struct km_admin *a, struct km_err *err)
@@ -310,8 +296,8 @@ static int regenerate(struct km_admin *a, struct km_err *err)
     const struct km_route_match *match = &a->v->match;
     struct change *c = change_new(a, err);
     struct km_str name = match->nparams ? match->params[0] : string_of(a, "key");
-    struct km_audit audit = { .action = KM_STR("key.regenerate"), .detail = KM_STR("{}") };
-    struct km_key *key;
+    struct km_audit audit = { .action = KM_STR("key.regenerate") };
+    struct km_key *key, *other;
     int r;
 
     if (!c)
@@ -321,7 +307,6 @@ static int regenerate(struct km_admin *a, struct km_err *err)
     if (!key)
         return r < 0 ? r : km_key_unknown(err);
     r = copy_row(a, key, &c->row, err);
-    c->row.spend = km_key_spend(key);
     km_key_unref(key);
     if (r == 0)
         r = make_secret(a, string_of(a, "new_key"), &c->secret, err);
@@ -331,21 +316,26 @@ static int regenerate(struct km_admin *a, struct km_err *err)
         return r;
     name_key(a, &c->row, c->secret);
     stamp(a, &c->row, km_wall_us());
+    other = km_keys_find(a->v->w->gw->keys, c->row.hash);
+    km_key_unref(other);
+    if (other)
+        return km_fail_param(err, KM_E_EXISTS, "new_key", "This key exists already.");
     audit.actor = km_admin_actor(a);
-    audit.target = km_key_target(a, c->row.hash);
-    km_store_key_put(a->v->w->gw->store, a->v->w->mailbox, &c->row, true, &audit, on_new_written,
-                     a);
+    audit.target = km_key_target(a, c->old_hash);
+    audit.detail = new_detail(a, c->row.hash);
+    km_store_key_replace(a->v->w->gw->store, a->v->w->mailbox, c->old_hash, &c->row, &audit,
+                         on_replaced, a);
     return 0;
 }
 
-KM_ADMIN_HANDLER(on_generate, BODY_BYTES, generate)
-KM_ADMIN_HANDLER(on_update, BODY_BYTES, update)
-KM_ADMIN_HANDLER(on_delete, BODY_BYTES, km_keys_remove)
+KM_ADMIN_CHANGE(on_generate, BODY_BYTES, generate)
+KM_ADMIN_CHANGE(on_update, BODY_BYTES, update)
+KM_ADMIN_CHANGE(on_delete, BODY_BYTES, km_keys_remove)
 KM_ADMIN_HANDLER(on_info, BODY_BYTES, km_keys_info)
 KM_ADMIN_HANDLER(on_list, BODY_BYTES, km_keys_list)
-KM_ADMIN_HANDLER(on_block, BODY_BYTES, block)
-KM_ADMIN_HANDLER(on_unblock, BODY_BYTES, unblock)
-KM_ADMIN_HANDLER(on_regenerate, BODY_BYTES, regenerate)
+KM_ADMIN_CHANGE(on_block, BODY_BYTES, block)
+KM_ADMIN_CHANGE(on_unblock, BODY_BYTES, unblock)
+KM_ADMIN_CHANGE(on_regenerate, BODY_BYTES, regenerate)
 
 static const struct km_route rows[] = {
     { "POST", "/key/generate", on_generate, KM_AUTH_ADMIN, NULL },

@@ -121,7 +121,8 @@ static int open_store(struct km_gateway *gw, const struct km_config *config, str
         r = km_store_open(&args, &gw->store, err);
     gw->keys = r == 0 ? km_keys_new((size_t)keys->max_keys) : NULL;
     gw->approvals = km_approvals_new(APPROVALS_MOST);
-    if (r == 0 && (!gw->keys || !gw->approvals))
+    gw->key_changes = km_lane_new();
+    if (r == 0 && (!gw->keys || !gw->approvals || !gw->key_changes))
         r = km_fail(err, KM_E_NOMEM, "out of memory");
     if (r == 0)
         r = km_store_keys(gw->store, put_key, gw, err);
@@ -449,6 +450,7 @@ struct km_gateway *km_gateway_free(struct km_gateway *gw)
     km_handover_free(gw->handover);
     km_takeover_free(gw->takeover);
     km_keys_free(gw->keys);
+    km_lane_free(gw->key_changes);
     km_approvals_free(gw->approvals);
     km_metrics_free(gw->metrics);
     km_events_free(gw->events);

@@ -17,6 +17,7 @@
 #include "gateway/snapshot.h"
 #include "http/client.h"
 #include "store/ledger.h"
+#include "sys/lane.h"
 #include "sys/listener.h"
 
 #define KM_WORKERS_MAX 64
@@ -112,6 +113,7 @@ struct km_gateway {
     struct km_metrics *metrics;
     struct km_store *store;
     struct km_keys *keys;
+    struct km_lane *key_changes; /* who changes keys, one at a time: see admin/admin.h */
     struct km_approvals *approvals; /* of tool calls; locked inside */
     struct km_body_budget bodies;
     _Atomic int64_t connections;

@@ -191,13 +191,13 @@ int km_keys_succeed(struct km_keys *keys, const struct km_key_row *row, const ui
     } else {
         live_update(o->key.live, row);
         /* A borrowed name lives in its object: the old pair must go before the new one comes. */
-        if (old)
-            km_map_del(keys->map, hash_view(row->hash));
+        if (kin)
+            km_map_del(keys->map, hash_view(kin->key.row.hash));
         r = km_map_set(keys->map, hash_view(o->key.row.hash), o, &replaced);
     }
     pthread_rwlock_unlock(&keys->lock);
-    if (r == 0 || (old && o->key.live))
-        km_key_unref(old ? &old->key : NULL);
+    if (r == 0 || (kin && o->key.live))
+        km_key_unref(kin ? &kin->key : NULL);
     if (r < 0) {
         km_key_unref(&o->key);
         return km_fail(err, r, r == KM_E_NOMEM ? "keys: out of memory" : "keys: the table is full");

@@ -34,8 +34,9 @@ struct km_keys *km_keys_free(struct km_keys *keys);
 struct km_key *km_keys_find(struct km_keys *keys, const uint8_t hash[32]);
 /* Inserts or replaces the immutable part; the live part stays.  KM_E_LIMIT when full. */
 int km_keys_put(struct km_keys *keys, const struct km_key_row *row, struct km_err *err) KM_MUST_USE;
-/* As put, for a key that takes the place of `before` (NULL: of none): they share the live part, so
- * that calls admitted under the old secret count for the new one. */
+/* As put, for a key that takes the place of `before` (NULL: of none), which is gone at the same
+ * moment: they share the live part, so that calls admitted under the old secret count for the new
+ * one. */
 int km_keys_succeed(struct km_keys *keys, const struct km_key_row *row, const uint8_t before[32],
                     struct km_err *err) KM_MUST_USE;
 /* The hash whose books a call of this key goes to: its own, or that of its successor. */

@@ -42,6 +42,9 @@ enum {
     STATEMENTS
 };
 
+/* The hash whose row a call of this one pays into. */
+#define HEIR(hash) "coalesce((SELECT hash FROM key_heirs WHERE old = " hash "), " hash ")"
+
 #define ROUTE_COLUMNS "call_type, model_group, model, deployment, provider, api_base"
 
 static const char *const sql[STATEMENTS] = {
@@ -54,7 +57,7 @@ static const char *const sql[STATEMENTS] = {
                        " ON CONFLICT DO NOTHING",
     [DELETE_INTENT] = "DELETE FROM intents WHERE id = ?1",
     [FIND_KEY] = "SELECT i.id, coalesce(k.window_us, 0) FROM key_ids i LEFT JOIN keys k"
-                 " ON k.hash = i.hash WHERE i.hash = ?1",
+                 " ON k.hash = " HEIR("i.hash") " WHERE i.hash = ?1",
     [INSERT_KEY] = "INSERT INTO key_ids (hash) VALUES (?1)",
     [FIND_ROUTE] = "SELECT id FROM routes WHERE call_type = ?1 AND model_group = ?2 AND model = ?3"
                    " AND deployment = ?4 AND provider = ?5 AND api_base = ?6",
@@ -68,7 +71,7 @@ static const char *const sql[STATEMENTS] = {
                   " cached_tokens = min(cached_tokens, 1 << 61) + excluded.cached_tokens,"
                   " cost = min(cost, 1 << 61) + excluded.cost",
     [ADD_SPEND] = "UPDATE keys SET spend = min(spend, 1 << 61) + ?2"
-                  " WHERE hash = (SELECT hash FROM key_ids WHERE id = ?1)",
+                  " WHERE hash = (SELECT " HEIR("i.hash") " FROM key_ids i WHERE i.id = ?1)",
     [FIND_OPEN] = "SELECT i.id, k.hash, i.start_us, i.reserved, i.flags, coalesce(i.user, ''),"
                   " coalesce(i.metadata, ''), coalesce(i.client_ip, ''), " ROUTE_COLUMNS
                   " FROM intents i JOIN key_ids k ON k.id = i.key JOIN routes r ON r.id = i.route"

@@ -100,13 +100,17 @@ static const char insert_sql[] =
     " ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, 0)"
     " ON CONFLICT DO NOTHING";
 
-static const char update_sql[] =
-    "UPDATE keys SET name = ?2, alias = ?3, models = ?4, user_id = ?5, team_id = ?6,"
-    " metadata = ?7, extra = ?8, max_budget = ?9, soft_budget = ?10, budget_duration_s = ?11,"
-    " budget_duration = ?12, budget_reset_us = iif(budget_duration_s = ?11,"
-    " max(budget_reset_us, ?13), ?13), rpm = ?14, tpm = ?15, max_parallel = ?16, expires_us = ?17,"
-    " created_us = ?18, updated_us = ?19, created_by = ?20, updated_by = ?21, blocked = ?22"
-    " WHERE hash = ?1";
+#define CHANGES                                                                                    \
+    "name = ?2, alias = ?3, models = ?4, user_id = ?5, team_id = ?6, metadata = ?7, extra = ?8,"   \
+    " max_budget = ?9, soft_budget = ?10, budget_duration_s = ?11, budget_duration = ?12,"         \
+    " budget_reset_us = iif(budget_duration_s = ?11, max(budget_reset_us, ?13), ?13), rpm = ?14,"  \
+    " tpm = ?15, max_parallel = ?16, expires_us = ?17, created_us = ?18, updated_us = ?19,"        \
+    " created_by = ?20, updated_by = ?21, blocked = ?22"
+
+static const char update_sql[] = "UPDATE keys SET " CHANGES " WHERE hash = ?1";
+
+static const char replace_sql[] =
+    "UPDATE OR IGNORE keys SET hash = ?1, " CHANGES " WHERE hash = ?23";
 
 static void bind_row(sqlite3_stmt *s, const struct km_key_row *row, struct km_str models)
 {
@@ -137,25 +141,72 @@ static void bind_row(sqlite3_stmt *s, const struct km_key_row *row, struct km_st
         km_db_bind_text(s, texts[i].at, texts[i].v);
 }
 
+static int bind_and_run(sqlite3_stmt *s, const struct km_key_row *row, struct km_err *err)
+{
+    struct km_buf models KM_CLEANUP(km_buf_done) = KM_BUF(1u << 20);
+
+    km_key_models_json(&row->models, &models);
+    if (km_buf_failed(&models))
+        return km_fail_param(err, KM_E_LIMIT, "models", "the list of models is too long");
+    bind_row(s, row, km_buf_view(&models));
+    return km_db_run(s, err);
+}
+
+/* A statement about one or two hashes: ?1, and ?2 where it has one. */
+static int run_about(sqlite3 *db, const char *sql, const uint8_t one[32], const uint8_t two[32],
+                     struct km_err *err)
+{
+    sqlite3_stmt *s KM_CLEANUP(km_db_finalize) = NULL;
+    int r = km_db_prepare(db, sql, &s, err);
+
+    if (r < 0)
+        return r;
+    km_db_bind_blob(s, 1, one, 32);
+    if (sqlite3_bind_parameter_count(s) > 1)
+        km_db_bind_blob(s, 2, two, 32);
+    return km_db_run(s, err);
+}
+
 static int key_put(struct km_op *base, sqlite3 *db, struct km_apply *apply, struct km_err *err)
 {
     struct op *op = op_of(base);
     sqlite3_stmt *s KM_CLEANUP(km_db_finalize) = NULL;
-    struct km_buf models KM_CLEANUP(km_buf_done) = KM_BUF(1u << 20);
     int r = km_db_prepare(db, op->insert ? insert_sql : update_sql, &s, err);
 
     if (r < 0)
         return r;
-    km_key_models_json(&op->row->models, &models);
-    if (km_buf_failed(&models))
-        return km_fail_param(err, KM_E_LIMIT, "models", "the list of models is too long");
-    bind_row(s, op->row, km_buf_view(&models));
     if (op->insert)
         sqlite3_bind_int64(s, 23, op->row->spend);
-    r = km_db_run(s, err);
+    r = bind_and_run(s, op->row, err);
     if (r == 0 && sqlite3_changes(db) == 0)
         r = op->insert ? km_fail(err, KM_E_EXISTS, "this key exists already")
                        : km_fail(err, KM_E_NOT_FOUND, "this key does not exist any more");
+    if (r == 0 && op->insert) /* a secret that comes back pays for itself again */
+        r = run_about(db, "DELETE FROM key_heirs WHERE old = ?1", op->row->hash, NULL, err);
+    km_apply_forget_keys(apply);
+    return r == 0 ? append_audit(op, db, err) : r;
+}
+
+static int key_replace(struct km_op *base, sqlite3 *db, struct km_apply *apply, struct km_err *err)
+{
+    static const char *const heirs[] = {
+        "UPDATE key_heirs SET hash = ?2 WHERE hash = ?1",
+        "INSERT OR REPLACE INTO key_heirs (old, hash) VALUES (?1, ?2)",
+        "DELETE FROM key_heirs WHERE old = hash OR old = ?2",
+    };
+    struct op *op = op_of(base);
+    sqlite3_stmt *s KM_CLEANUP(km_db_finalize) = NULL;
+    int r = km_db_prepare(db, replace_sql, &s, err);
+
+    if (r < 0)
+        return r;
+    km_db_bind_blob(s, 23, op->hash, sizeof op->hash);
+    r = bind_and_run(s, op->row, err);
+    if (r == 0 && sqlite3_changes(db) == 0)
+        r = km_fail(err, KM_E_NOT_FOUND,
+                    "this key does not exist any more, or its new one exists already");
+    for (size_t i = 0; r == 0 && i < sizeof heirs / sizeof heirs[0]; i++)
+        r = run_about(db, heirs[i], op->hash, op->row->hash, err);
     km_apply_forget_keys(apply);
     return r == 0 ? append_audit(op, db, err) : r;
 }
@@ -169,6 +220,18 @@ void km_store_key_put(struct km_store *store, struct km_mailbox *reply,
     op->row = km_key_row_new(row);
     km_assert(op->row != NULL);
     op->insert = insert;
+    submit(store, op);
+}
+
+void km_store_key_replace(struct km_store *store, struct km_mailbox *reply, const uint8_t old[32],
+                          const struct km_key_row *row, const struct km_audit *audit,
+                          km_store_done_fn *done, void *ctx)
+{
+    struct op *op = op_new(reply, key_replace, audit, 0, done, ctx);
+
+    op->row = km_key_row_new(row);
+    km_assert(op->row != NULL);
+    memcpy(op->hash, old, sizeof op->hash);
     submit(store, op);
 }
 

@@ -113,6 +113,12 @@ struct km_audit {
 void km_store_key_put(struct km_store *store, struct km_mailbox *reply,
                       const struct km_key_row *row, bool insert, const struct km_audit *audit,
                       km_store_done_fn *done, void *ctx);
+/* A new secret for the key `old`: the row keeps its spend, gets row->hash and all else of the row,
+ * and the old one is gone, in one transaction.  Calls under the old one pay into the new.
+ * KM_E_NOT_FOUND when there is no old one, or the new one exists already. */
+void km_store_key_replace(struct km_store *store, struct km_mailbox *reply, const uint8_t old[32],
+                          const struct km_key_row *row, const struct km_audit *audit,
+                          km_store_done_fn *done, void *ctx);
 void km_store_key_delete(struct km_store *store, struct km_mailbox *reply, const uint8_t hash[32],
                          const struct km_audit *audit, km_store_done_fn *done, void *ctx);
 /* A new budget window: spend = 0, reset time set. */

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Virtual keys: their life, what they may do, and what they spent."""
 
+import concurrent.futures
 import hashlib
 import re
 import threading
@@ -59,6 +60,69 @@ def test_a_regenerated_key_replaces_the_old_one(gateway):
     assert gateway.chat(key=key).status == 401
     assert gateway.chat(key=fresh).status == 200
     assert gateway.chat("embed", key=fresh).status in (401, 403), "the allow-list was lost"
+
+
+def together(*jobs):
+    """Runs them at one time; the first exception is ours."""
+    with concurrent.futures.ThreadPoolExecutor(len(jobs)) as pool:
+        return [job.result() for job in [pool.submit(job) for job in jobs]]
+
+
+def test_changes_of_one_key_at_one_time_add_up(gateway):
+    key = gateway.new_key(metadata={"kept": True})
+    fields = ["rpm_limit", "tpm_limit", "max_parallel_requests", "max_budget", "team_id", "note"]
+
+    def change(field):
+        def many():
+            for n in range(1, 16):
+                value = f"{field}-{n}" if field in ("team_id", "note") else n
+                answer = gateway.call("POST", "/key/update", {"key": key, field: value})
+                assert answer.status == 200, answer
+                # What was answered is there, whoever else writes meanwhile.
+                assert gateway.key_info(key)[field] == value
+        return many
+    together(*(change(field) for field in fields))
+    info = gateway.key_info(key)
+    assert info["metadata"] == {"kept": True}
+    assert [info[field] for field in fields] == [15, 15, 15, 15.0, "team_id-15", "note-15"]
+
+
+def test_an_alias_is_found_free_once(gateway):
+    def make():
+        return gateway.call("POST", "/key/generate", {"key_alias": "the-only-one"}).status
+    assert sorted(together(*[make] * 8)) == [200] + [400] * 7
+
+
+def test_a_deleted_key_does_not_come_back_by_a_late_change(gateway):
+    for _ in range(10):
+        key = gateway.new_key()
+
+        def update():
+            gateway.call("POST", "/key/update", {"key": key, "rpm_limit": 1000})
+
+        def delete():
+            return gateway.call("POST", "/key/delete", {"keys": [key]}).status
+        assert 200 in together(update, delete, update, update)
+        assert gateway.call("GET", f"/key/info?key={key}").status == 404
+        assert gateway.chat(key=key).status == 401
+
+
+def test_a_secret_that_is_changed_twice_at_one_time_changes_once(new_gateway):
+    gateway = new_gateway()
+    key = gateway.new_key(max_budget=1.0)
+    assert gateway.chat(key=key).status == 200
+    spent(gateway, key, PRICE)
+    answers = together(*[lambda: gateway.call("POST", "/key/regenerate", {"key": key})] * 6)
+    assert sorted(a.status for a in answers) == [200] + [404] * 5
+    fresh = next(a.json() for a in answers if a.status == 200)
+    assert fresh["spend"] == pytest.approx(PRICE)
+    assert gateway.call("GET", "/key/list").json()["keys"] == [sha(fresh["key"])]
+    gateway.stop()
+    gateway.start()
+    assert gateway.call("GET", "/key/list").json()["keys"] == [sha(fresh["key"])]
+    assert gateway.key_info(fresh["key"])["spend"] == pytest.approx(PRICE)
+    assert gateway.chat(key=key).status == 401
+    assert gateway.chat(key=fresh["key"]).status == 200
 
 
 def test_key_list_shows_hashes_and_pages(gateway):

@@ -165,6 +165,81 @@ static void impossible_changes_are_answered_and_spoil_nothing(void **state)
     place_done(&p);
 }
 
+static int replace(struct place *p, uint8_t old, uint8_t fresh)
+{
+    struct km_key_row row = key_row(fresh);
+    const struct km_audit audit = { .actor = KM_STR("local:0"), .action = KM_STR("key.replace") };
+    uint8_t hash[32];
+
+    memset(hash, old, sizeof hash);
+    km_store_key_replace(p->store, p->reply, hash, &row, &audit, on_done, p);
+    return answer(p);
+}
+
+static void spend_of(struct place *p, uint8_t key, int64_t cost)
+{
+    struct km_ledger_entry e = entry(p, key, cost);
+
+    settle(p, &e);
+}
+
+#define SPEND(key) "SELECT spend FROM keys WHERE hash = x'" key "'"
+#define HASH(two) two two two two two two two two two two two two two two two two
+#define HASH32(two) HASH(two) HASH(two)
+
+static void a_new_secret_takes_the_row_over_and_what_is_still_spent_under_the_old(void **state)
+{
+    struct place p;
+    struct km_key_row row = key_row(1);
+
+    (void)state;
+    place_init(&p);
+    place_open(&p);
+    put_key(&p, &row, true);
+    assert_int_equal(answer(&p), 0);
+    spend_of(&p, 1, 100);
+    assert_int_equal(replace(&p, 1, 2), 0); /* in one commit with that call, or after it */
+    spend_of(&p, 1, 10); /* it ran when the secret was changed */
+    sync_store(&p);
+    assert_int_equal(number(p.db, "SELECT count(*) FROM keys"), 1);
+    assert_int_equal(number(p.db, SPEND(HASH32("02"))), 110);
+    assert_int_equal(replace(&p, 2, 3), 0);
+    spend_of(&p, 1, 1);
+    spend_of(&p, 2, 1);
+    spend_of(&p, 3, 1);
+    sync_store(&p);
+    assert_int_equal(number(p.db, SPEND(HASH32("03"))), 113);
+    put_key(&p, &row, true); /* the first secret again: another key */
+    assert_int_equal(answer(&p), 0);
+    spend_of(&p, 1, 7);
+    sync_store(&p);
+    assert_int_equal(number(p.db, SPEND(HASH32("01"))), 7);
+    assert_int_equal(number(p.db, SPEND(HASH32("03"))), 113);
+    place_done(&p);
+}
+
+static void a_secret_that_cannot_be_changed_stays_as_it_is(void **state)
+{
+    struct place p;
+    struct km_key_row row = key_row(1), other = key_row(2);
+
+    (void)state;
+    place_init(&p);
+    place_open(&p);
+    put_key(&p, &row, true);
+    assert_int_equal(answer(&p), 0);
+    put_key(&p, &other, true);
+    assert_int_equal(answer(&p), 0);
+    assert_int_equal(replace(&p, 1, 2), KM_E_NOT_FOUND); /* it exists */
+    assert_int_equal(replace(&p, 9, 3), KM_E_NOT_FOUND);
+    spend_of(&p, 1, 10);
+    sync_store(&p);
+    assert_int_equal(number(p.db, SPEND(HASH32("01"))), 10);
+    assert_int_equal(number(p.db, SPEND(HASH32("02"))), 0);
+    assert_int_equal(number(p.db, "SELECT count(*) FROM audit WHERE action = 'key.replace'"), 0);
+    place_done(&p);
+}
+
 struct prices {
     int n;
     char last[64];
@@ -225,6 +300,8 @@ int main(void)
         cmocka_unit_test(a_key_comes_back_as_it_went),
         cmocka_unit_test(an_update_leaves_spend_and_a_turned_window_alone),
         cmocka_unit_test(impossible_changes_are_answered_and_spoil_nothing),
+        cmocka_unit_test(a_new_secret_takes_the_row_over_and_what_is_still_spent_under_the_old),
+        cmocka_unit_test(a_secret_that_cannot_be_changed_stays_as_it_is),
         cmocka_unit_test(prices_of_a_source_are_replaced_whole_and_keep_their_order),
         cmocka_unit_test(a_list_of_models_that_is_none_is_refused),
     };
