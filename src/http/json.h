@@ -18,6 +18,10 @@ struct km_json;  /* a value */
 int km_json_parse(struct km_arena *arena, struct km_str text, const struct km_json **ret_root,
                   struct km_err *err) KM_MUST_USE;
 
+/* true: km_json_parse() would take it and find an object of at most KM_JSON_DEPTH levels.  Much
+ * cheaper and without memory; false says nothing: ask the parser, which also knows why. */
+bool km_json_surely_object(struct km_str text);
+
 enum km_json_type km_json_kind(const struct km_json *v);  /* KM_JSON_ABSENT for NULL */
 
 const struct km_json *km_json_get(const struct km_json *object, const char *name);

@@ -5,9 +5,9 @@
 
 #include "base/encode.h"
 
-/* One JSON object?  The tree is of no further use: its memory is given back before the call,
- * which may wait long, takes any. */
-static int validate(const struct km_arena *arena, struct km_str body, struct km_err *err)
+/* The tree is of no further use: its memory is given back before the call, which may wait long,
+ * takes any. */
+static int ask_parser(const struct km_arena *arena, struct km_str body, struct km_err *err)
 {
     struct km_arena scratch KM_CLEANUP(km_arena_done);
     const struct km_json *root;
@@ -32,7 +32,7 @@ int km_llm_request_parse(struct km_llm_request *r, const struct km_llm_api *api,
     *r = (struct km_llm_request){
         .api = api, .body = body, .max_tokens = -1, .choices = 1, .num_retries = -1
     };
-    e = validate(arena, body, err);
+    e = km_json_surely_object(body) ? 0 : ask_parser(arena, body, err);
     return e == 0 ? api->parse(r, arena, path_model, err) : e;
 }
 

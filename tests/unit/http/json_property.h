@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <yyjson.h>
 
-#include "http/json_span.h"
+#include "http/json.h"
 
 #define PROPERTY(cond)                                                                             \
     do {                                                                                           \
@@ -216,6 +216,31 @@ static inline void property_splice(struct km_str body, yyjson_doc *doc,
     km_arena_done(&a);
 }
 
+/* Half of a surrogate pair, or something that looks like it. */
+static inline bool property_surrogate(struct km_str s)
+{
+    for (size_t i = 0; i + 3 < s.n; i++)
+        if (s.p[i] == '\\' && s.p[i + 1] == 'u' && (s.p[i + 2] | 0x20) == 'd' && s.p[i + 3] >= '8')
+            return true;
+    return false;
+}
+
+/* What is surely an object is one to yyjson; what is one is so surely, but for what is left to
+ * yyjson on purpose. */
+static inline void property_valid(struct km_str text)
+{
+    yyjson_doc *doc = yyjson_read(text.p, text.n, YYJSON_READ_NUMBER_AS_RAW);
+    yyjson_val *root = yyjson_doc_get_root(doc);
+    bool left =
+        yyjson_is_obj(root) && (property_depth(root) > KM_JSON_DEPTH || property_surrogate(text));
+
+    if (km_json_surely_object(text))
+        PROPERTY(yyjson_is_obj(root) && property_depth(root) <= KM_JSON_DEPTH);
+    else
+        PROPERTY(!yyjson_is_obj(root) || left);
+    yyjson_doc_free(doc);
+}
+
 /* Checks everything about one body; `choice` picks the edits.  Any bytes will do: what yyjson
  * refuses must only not be read out of bounds. */
 static inline void property_check(const char *bytes, size_t len, uint32_t choice)
@@ -230,6 +255,7 @@ static inline void property_check(const char *bytes, size_t len, uint32_t choice
     bool twice = false;
     int r = km_json_spans(body, property_names, PROPERTY_NAMES, spans, &object, &err);
 
+    property_valid(body);
     if (!yyjson_is_obj(root)) {
         PROPERTY(!root || r == KM_E_INVALID);
         yyjson_doc_free(doc);

@@ -124,6 +124,51 @@ static void objects_cut_at_every_offset_stay_inside_their_bytes(void **state)
     }
 }
 
+static void a_byte_changed_anywhere_is_judged_as_the_parser_judges_it(void **state)
+{
+    static const char bytes[] =
+        "\"\\{}[]:,0123456789.eE+-truefalsn \n\t\x01\x1f\x7f\x80\xbf\xc3\xa9\xe2"
+        "\xed\xa0\xf0\x9f\xf4\xffuUdD";
+
+    (void)state;
+    for (int i = 0; i < 100000; i++) {
+        struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(1 << 20);
+
+        put_members(&b, 0, '{', '}');
+        for (uint32_t k = any(3); k > 0 && b.n > 0; k--)
+            b.p[any((uint32_t)b.n)] = bytes[any(sizeof bytes)]; /* its NUL too */
+        property_valid(km_buf_view(&b));
+    }
+}
+
+static void numbers_words_and_escapes_are_judged_as_the_parser_judges_them(void **state)
+{
+    static const char *const values[] = {
+        "0",        "-0",      "00",         "01",        "-",          "-a",         "1.",
+        "1.5",      ".5",      "1e",         "1e+",       "1e+5",       "1E-05",      "0e0",
+        "0.0e1",    "+1",      "1e999",      "-1e-999",   "0x10",       "1 2",        "NaN",
+        "Infinity", "tru",     "truee",      "nul",       "null",       "false",      "True",
+        "\"\\u12\"", "\"\\u\"", "\"\\uD7ff\"", "\"\\ud800\"", "\"\\uDC00\"",
+        "\"\\u00zz\"", "\"\\x\"",
+        "\"\\/\"",  "\"\\\"",  "\"\t\"",     "'a'",       "[1,]",       "[,1]",       "{\"a\":1,}",
+        "{,}",      "{\"a\"}", "{\"a\":}",   "{a:1}",     "[[[]]]",     "[}",         "{]",
+        "",         "/**/1",   "\xef\xbb\xbf" "1",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+        struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(1 << 16);
+
+        km_buf_printf(&b, "{\"longer than a word\": %s }", values[i]);
+        property_valid(km_buf_view(&b));
+        property_valid(km_str_c(values[i]));
+    }
+    assert_true(km_json_surely_object(KM_STR(" {\"a\": [1, {\"b\": \"caf\xc3\xa9\"}]}\n")));
+    assert_false(km_json_surely_object(KM_STR("{} x")));
+    assert_false(km_json_surely_object(KM_STR("[]")));
+    assert_false(km_json_surely_object(KM_STR_NONE));
+}
+
 static int spans_of(const char *body, struct km_json_span *spans)
 {
     struct km_err err;
@@ -247,6 +292,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_objects_with_random_edits_equal_the_edited_parse),
         cmocka_unit_test(objects_cut_at_every_offset_stay_inside_their_bytes),
+        cmocka_unit_test(a_byte_changed_anywhere_is_judged_as_the_parser_judges_it),
+        cmocka_unit_test(numbers_words_and_escapes_are_judged_as_the_parser_judges_them),
         cmocka_unit_test(a_wanted_member_that_occurs_twice_is_refused_however_it_is_spelled),
         cmocka_unit_test(nesting_is_bounded),
         cmocka_unit_test(commas_are_right_whatever_is_cut_and_added),
