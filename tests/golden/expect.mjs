@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+// What must come of a row in one cell: at the vendor (what its fake saw of the request) and at
+// the caller (what its SDK made of the answer).  Each check gives a list of complaints.
+import { deepStrictEqual, strictEqual } from "node:assert";
+
+const brief = (v) => JSON.stringify(v)?.slice(0, 700);
+function same(found, wanted, what, faults) {
+  try {
+    deepStrictEqual(JSON.parse(JSON.stringify(found ?? null)), JSON.parse(JSON.stringify(wanted ?? null)));
+  } catch {
+    faults.push(`${what}: ${brief(found)} instead of ${brief(wanted)}`);
+  }
+}
+
+/* Turns with ids made comparable: a call is its place, a result names the call it answers. */
+function plain(turns, provider) {
+  const calls = new Map();
+  return turns.map((t) => ({ role: t.role, parts: t.parts.flatMap((p) => {
+    if (p.think !== undefined) // whether one that asks no signature gets it back is its codec's to say
+      return provider.keeps === "block" ? [p] : [];
+    if (p.call) {
+      const place = calls.size;
+      calls.set(p.call.id ?? `position ${place}`, place);
+      return [{ call: p.call.name, input: p.call.input,
+        ...(provider.keeps === "call" && p.signature ? { signature: p.signature } : {}) }];
+    }
+    if (p.result) return [{ result: p.result.text, of: calls.get(p.result.id) ?? "by name" }];
+    return [p];
+  }) }));
+}
+
+/* What the vendor must have been asked. */
+export function asked(seen, row, provider, api, second) {
+  const faults = [];
+  const { ask } = row;
+  const turns = [...ask.turns];
+  if (second) {
+    let signature;
+    const parts = row.answer.blocks.map((b) => {
+      if (b.think) {
+        ({ signature } = b);
+        return { think: b.think.join(""), signature };
+      }
+      if (!b.call) return { text: b.text.join("") };
+      const call = { ...b, ...(provider.keeps === "call" && signature ? { signature } : {}) };
+      signature = undefined;
+      return call;
+    });
+    turns.push({ role: "assistant", parts }, { role: "user", parts: row.answer.blocks
+      .filter((b) => b.call).map((b, i) => ({ result: { id: b.call.id, text: row.then.results[i] } })) });
+  }
+  const found = plain(seen.turns, provider);
+  const wanted = plain(turns, provider);
+  const results = [...found, ...wanted].flatMap((t) => t.parts).filter((p) => p.result);
+  // who has no ids answers in order
+  if (results.some((p) => p.of === "by name")) for (const p of results) delete p.of;
+  same(found, wanted, "turns", faults);
+  same(seen.system, ask.system ?? "", "system", faults);
+  if (ask.choice !== "none" || seen.tools.length)
+    same(seen.tools, (ask.tools ?? []).map((t) => ({ ...t })), "tools", faults);
+  const choice = provider.choiceless || (ask.choice === "none" && /^bedrock$/.test(provider.name))
+    ? undefined : ask.choice;
+  if (choice !== undefined || ![undefined, null, "auto"].includes(seen.choice))
+    same(seen.choice, choice, "tool choice", faults);
+  const bounded = ask.max ?? (api.shows.bound ? 4096 : undefined);
+  if (!ask.effort && (bounded || !provider.bound)) same(seen.max, bounded, "max tokens", faults);
+  if (!bounded && provider.bound && !(seen.max > 0)) faults.push(`max tokens: ${seen.max}`);
+  same(seen.temperature, ask.temperature, "temperature", faults);
+  if (api.name !== "responses") same(seen.stop, ask.stop, "stop", faults);
+  same(seen.schema, ask.schema?.schema, "schema", faults);
+  if (Boolean(seen.thinks) !== Boolean(ask.effort)) faults.push(`thinks: ${seen.thinks}`);
+  return faults;
+}
+
+/* What the caller must have been answered. */
+export function answered(got, answer, provider, api, { model } = {}) {
+  const faults = [];
+  if (got.error) return [`an error instead of an answer: ${brief(got.error)}`];
+  const of = (kind) => answer.blocks.filter((b) => b[kind]).flatMap((b) => b[kind]).join("");
+  same(got.text + got.refusal, of("text"), "text", faults);
+  const thinks = provider.says.think && api.shows.think;
+  same(got.think, thinks ? of("think") : "", "reasoning", faults);
+  const signed = provider.says.signature && api.shows.signature && provider.name !== "gemini" &&
+    provider.name !== "vertex-gemini" && api.name !== "responses";
+  if (signed) {
+    same(got.signature, answer.blocks.map((b) => b.signature ?? "").join(""), "signature", faults);
+  }
+  same(got.calls.map(({ name, input }) => ({ name, input })), answer.blocks.filter((b) => b.call)
+    .map(({ call: { name, input } }) => ({ name, input })), "calls", faults);
+  const ids = got.calls.map((c) => c.id).filter(Boolean);
+  if (new Set(ids).size !== ids.length) faults.push(`ids of calls: ${ids}`);
+  const finish = answer.finish === "refusal" ? [provider.refuses,
+    ...(provider.refuses === "stop" ? ["filter"] : [])] : [answer.finish];
+  if (!finish.includes(got.finish)) faults.push(`finish: ${got.finish} instead of ${finish}`);
+  const u = answer.usage;
+  const wanted = { input: u.input, output: u.output };
+  for (const name of ["cached", "written", "reasoning"])
+    wanted[name] = provider.says[name] && api.shows[name] ? u[name] ?? 0 : 0;
+  const { total, ...found } = got.usage ?? {};
+  same(found, wanted, "usage", faults);
+  if (total !== undefined && total !== u.input + u.output) faults.push(`total tokens: ${total}`);
+  if (model && got.model !== model) faults.push(`model: ${got.model} instead of ${model}`);
+  return faults;
+}
+
+/* What the caller must have been told of a fault. */
+export function told(got, row, provider, api) {
+  const faults = [];
+  if (!got.error) return [`an answer instead of an error: ${brief(got)}`];
+  const { status, retryAfter } = row.expect;
+  if (got.error.status !== status) faults.push(`status: ${brief(got.error)} instead of ${status}`);
+  if (!got.error.message) faults.push(`no message: ${brief(got.error)}`);
+  if (!/gemini|ollama/.test(api.name) && !got.error.type && !got.error.thrown)
+    faults.push(`no type: ${brief(got.error)}`);
+  if (retryAfter && !provider.quiet && api.name !== "ollama" && got.error.retryAfter !== retryAfter)
+    faults.push(`retry-after: ${got.error.retryAfter} instead of ${retryAfter}`);
+  if (row.answer.fault.kind === "context" && api.name === "chat" &&
+      got.error.code !== "context_length_exceeded") faults.push(`code: ${got.error.code}`);
+  return faults;
+}
+
+/* What the caller must see of a stream that broke: what came before, and that it broke. */
+export function brokenOff(got, row) {
+  if (!got.error) return [`the break went unseen: ${brief(got)}`];
+  const { text } = row.expect;
+  try {
+    if (row.answer.broken === "reset") strictEqual(text.startsWith(got.text ?? ""), true);
+    else strictEqual(got.text, text);
+  } catch {
+    return [`before the break came ${brief(got.text)} instead of ${brief(text)}`];
+  }
+  return [];
+}

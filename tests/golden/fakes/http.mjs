@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+// What all fakes share: a server on a port of its own, which conversation a request belongs
+// to, how answers are written, and the log of what was seen.
+//
+// A request names its conversation itself: the text of its first user message begins with
+// "golden:<row>.<number of the cell>".  The fake looks the row up and plays its answer; a request that names none,
+// or that the vendor would refuse, gets the vendor's refusal.
+import { createServer } from "node:http";
+import { once } from "node:events";
+import { rows } from "../rows.mjs";
+
+export const later = () => new Promise((resolve) => { setImmediate(resolve); });
+
+/* The row a body speaks of, and which turn of it: a body that carries a row's first answer
+ * asks for its second. */
+export function rowOf(body) {
+  const raw = JSON.stringify(body);
+  const [, name, cell] = /golden:([a-z0-9-]+)(?:\.(\d+))?/.exec(raw) ?? [];
+  const row = rows.find((r) => r.name === name);
+  if (!row) return null;
+  const second = row.then && raw.includes(row.then.mark);
+  return { row, answer: second ? row.then.answer : row.answer, cell, second: Boolean(second) };
+}
+
+/* Starts `serve(exchange)` for each request.  The exchange has method, path, query, headers,
+ * body (parsed), raw, and answers by json(), bytes() and reset(). */
+export async function start(name, serve) {
+  const log = [];
+  const server = createServer(async (request, response) => {
+    const pieces = [];
+    for await (const piece of request) pieces.push(piece);
+    const raw = Buffer.concat(pieces);
+    const url = new URL(request.url, "http://fake");
+    const x = {
+      name, method: request.method, target: request.url, path: url.pathname,
+      query: url.searchParams, headers: request.headers, rawHeaders: request.rawHeaders, raw,
+      body: undefined, request, response,
+    };
+    const entry = { at: Date.now(), method: x.method, path: x.path, headers: x.headers };
+    log.push(entry);
+    x.entry = entry;
+    try {
+      if (/json/.test(x.headers["content-type"] ?? "") && raw.length) x.body = JSON.parse(raw);
+      entry.body = x.body;
+      entry.conversation = x.body === undefined ? null : rowOf(x.body);
+      entry.cell = entry.conversation?.cell;
+      await serve(x);
+    } catch (error) {
+      entry.fault = error;
+      if (!response.headersSent) {
+        response.writeHead(599, { "content-type": "text/plain" });
+        response.end(`the fake ${name} failed: ${error.stack}`);
+      } else {
+        response.destroy();
+      }
+    }
+  });
+  server.keepAliveTimeout = 60000;
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address();
+  return {
+    name, log, port, url: `http://127.0.0.1:${port}`, host: `127.0.0.1:${port}`,
+    stop: () => { server.closeAllConnections(); server.close(); },
+  };
+}
+
+export function json(x, status, value, headers = {}) {
+  x.entry.status = status;
+  x.response.writeHead(status, { "content-type": "application/json", ...headers });
+  x.response.end(JSON.stringify(value));
+}
+
+/* A stream: `pieces` are its events in bytes.  Rows may want them cut at odd places (`cut`
+ * bytes each), ended early without a word (`eof` after so many pieces), or the connection
+ * broken there (`reset`). */
+export async function stream(x, type, pieces, { cut = 0, eof = 0, reset = 0, headers = {} } = {}) {
+  x.entry.status = 200;
+  x.response.socket.setNoDelay(true);
+  x.response.writeHead(200, { "content-type": type, "cache-control": "no-cache", ...headers });
+  let bytes = pieces.map((p) => Buffer.from(p));
+  if (eof || reset) bytes = bytes.slice(0, eof || reset);
+  if (cut) {
+    const all = Buffer.concat(bytes);
+    bytes = [];
+    for (let i = 0; i < all.length; i += cut) bytes.push(all.subarray(i, i + cut));
+  }
+  for (const piece of bytes) {
+    if (!x.response.write(piece)) await once(x.response, "drain");
+    await later();
+  }
+  if (reset) {
+    await later();
+    x.response.socket.resetAndDestroy();
+    return;
+  }
+  x.response.end();
+}
+
+/* JSON with every character beyond ASCII escaped, as some vendors write it. */
+export const ascii = (value) => JSON.stringify(value).replace(/[\u0080-\uffff]/g,
+  (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+
+export const sse = (value, event) =>
+  `${event ? `event: ${event}\n` : ""}data: ${typeof value === "string" ? value : value}\n\n`;

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+// Runs the golden conversations: first the fakes alone, then every inbound API over every
+// provider through the real binary.  See README.md.
+//
+//     node matrix.mjs [--binary PATH] [--counts FILE] [--fakes] [FILTER...]
+//
+// A filter is a part of a cell's name: "chat>bedrock", "thinking", "stream".
+import { appendFileSync } from "node:fs";
+import { apis, providers, whyPending } from "./cells.mjs";
+import { converseIn, direct } from "./direct.mjs";
+import { startAll } from "./fakes/all.mjs";
+import { Gateway } from "./gateway.mjs";
+import { rows } from "./rows.mjs";
+import { checkBooks } from "./books.mjs";
+
+const options = { filters: [], binary: process.env.KANMON_BINARY };
+for (let i = 2; i < process.argv.length; i++) {
+  const word = process.argv[i];
+  if (word === "--binary") options.binary = process.argv[++i];
+  else if (word === "--counts") options.counts = process.argv[++i];
+  else if (word === "--fakes") options.fakes = true;
+  else options.filters.push(word);
+}
+
+const AT_ONCE = 8;
+const wanted = (name) => options.filters.every((f) => name.includes(f));
+const results = [];
+
+/* Runs cells, some at a time; each is { name, run() -> complaints }. */
+async function runAll(cells) {
+  const queue = cells.filter((c) => wanted(c.name));
+  await Promise.all(Array.from({ length: AT_ONCE }, async () => {
+    for (let cell = queue.shift(); cell; cell = queue.shift()) {
+      let faults;
+      try {
+        faults = cell.pending ? [] : await cell.run();
+      } catch (e) {
+        faults = [`the test failed: ${e.stack}`];
+      }
+      results.push({ ...cell, faults });
+      for (const what of faults) console.log(`FAILED ${cell.name}: ${what}`);
+    }
+  }));
+}
+
+const modes = (row) => (row.streams === "only" ? [true] : [false, true]);
+const mode = (stream) => (stream ? "stream" : "whole");
+
+function fakeCells(f) {
+  const cells = [];
+  for (const d of direct(f)) {
+    for (const row of rows) {
+      if (row.without?.[d.provider.name] || (d.only && !d.only.includes(row.name))) continue;
+      // Bedrock knows no tool_choice none, Anthropic must be told a bound
+      for (const stream of modes(row)) {
+        cells.push({ part: "fakes", group: d.name, name: `fake ${d.name} ${row.name} ${mode(stream)}`,
+          run: () => converseIn({ ...d, row, stream, fake: f[d.provider.fake],
+            status: d.status?.[row.name] }) });
+      }
+    }
+  }
+  return cells;
+}
+
+function gatewayCells(f, gateway, calls) {
+  const cells = [];
+  for (const api of Object.values(apis)) {
+    for (const provider of Object.values(providers)) {
+      for (const row of rows) {
+        for (const stream of modes(row)) {
+          if (row.without?.[provider.name]) continue;
+          const model = `${provider.name}.${row.name}`;
+          const args = { url: gateway.url, key: gateway.key, model };
+          cells.push({ part: "gateway", group: `${api.name}>${provider.name}`,
+            name: `${api.name}>${provider.name} ${row.name} ${mode(stream)}`,
+            pending: whyPending(api.name, provider.name) ?? row.pending?.[`${api.name}>${provider.name}`],
+            run: () => {
+              calls.push({ model, row, provider });
+              return converseIn({ api, provider, row, stream, args, model,
+                fake: f[provider.fake], status: provider.status?.[row.name] });
+            } });
+        }
+      }
+    }
+  }
+  return cells;
+}
+
+function report(started) {
+  const groups = new Map();
+  for (const r of results) {
+    const g = groups.get(r.group) ?? { passed: 0, failed: 0, pending: 0, why: new Set() };
+    groups.set(r.group, g);
+    if (r.pending) {
+      g.pending++;
+      g.why.add(r.pending);
+    } else if (r.faults.length) g.failed++;
+    else g.passed++;
+  }
+  const sum = { passed: 0, failed: 0, pending: 0 };
+  for (const [name, g] of groups) {
+    const why = [...g.why].join("; ");
+    console.log(`    ${name.padEnd(28)} ${String(g.passed).padStart(4)} passed ` +
+      `${String(g.failed).padStart(4)} failed ${String(g.pending).padStart(4)} pending` +
+      `${why ? `  (${why})` : ""}`);
+    for (const k of Object.keys(sum)) sum[k] += g[k];
+  }
+  console.log(`${sum.passed} passed, ${sum.failed} failed, ${sum.pending} pending, ` +
+    `${((Date.now() - started) / 1000).toFixed(1)} s`);
+  return sum;
+}
+
+const started = Date.now();
+const fakes = await startAll();
+let gateway;
+try {
+  await runAll(fakeCells(fakes));
+  if (!options.fakes) {
+    gateway = new Gateway(options.binary, fakes, providers, rows);
+    await gateway.start();
+    const calls = [];
+    await runAll(gatewayCells(fakes, gateway, calls));
+    const books = await checkBooks(gateway, calls);
+    results.push(...books);
+    for (const b of books) for (const what of b.faults) console.log(`FAILED ${b.name}: ${what}`);
+  }
+} finally {
+  await gateway?.stop();
+  fakes.stop();
+}
+const sum = report(started);
+if (options.counts) appendFileSync(options.counts, `${sum.passed} ${sum.failed}\n`);
+process.exitCode = sum.failed ? 1 : 0;

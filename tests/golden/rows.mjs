@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+// The golden conversations: a row is a case.  What is asked, what the vendor answers, in no
+// vendor's words.  Callers (callers/) put `ask` into their API's words, fakes (fakes/) put
+// `answer` into their vendor's, and matrix.mjs expects that what comes back says the same.
+//
+//   ask      system, turns [{role, parts}], tools, choice, max, temperature, stop, schema, effort
+//     parts  {text} {image: {type, data}} {call: {id, name, input}} {result: {id, name, text}}
+//   answer   blocks [{text: [pieces]} {think: [pieces], signature} {call: {id, name, input}}],
+//            finish "stop" "length" "tools" "filter" "refusal"; usage: what is not 0
+//     fault  before the answer: {kind, text}; `status` is what a caller of kanmon must get
+//     broken in the middle of a stream: "error" (the vendor's own event), "eof", "reset"
+//     cut    bytes a network piece has; escape: characters beyond ASCII as \uXXXX
+//   then     a second turn: the first answer goes back as the caller's SDK keeps it, with the
+//            results; `mark` is text only the second request has
+//   without  providers that cannot say this, with the reason
+//
+// usage.input has all of the input, what was cached and what was written to the cache too.
+
+const PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5" +
+  "ErkJggg==";
+
+const weather = {
+  name: "get_weather", description: "The weather of a city.",
+  schema: { type: "object", properties: { city: { type: "string" } }, required: ["city"] },
+};
+const now = { name: "now", description: "The time.", schema: { type: "object", properties: {} } };
+
+const say = (...text) => ({ blocks: [{ text }], finish: "stop", usage: { input: 21, output: 9 } });
+const asked = (name, text) => ({ role: "user", parts: [{ text: `golden:${name} ${text}` }] });
+const tool = (name, id, input) => ({ call: { id, name, input } });
+const fault = (name, status, kind, text, more = {}) => ({
+  name, ask: { turns: [asked(name, "Hi.")], max: 64 },
+  answer: { fault: { kind, text, ...more } }, expect: { status, ...more },
+});
+const broken = (name, how) => ({
+  name, streams: "only", ask: { turns: [asked(name, "Tell me.")], max: 64 },
+  answer: { ...say("Once upon", " a time"), broken: how }, expect: { text: "Once upon a time" },
+});
+const chosen = (name, choice, blocks, finish) => ({
+  name, ask: { turns: [asked(name, "Weather in Oslo?")], tools: [weather, now], choice, max: 64 },
+  answer: { blocks, finish, usage: { input: 50, output: 12 } },
+});
+
+export const rows = [
+  { name: "plain", ask: { turns: [asked("plain", "Say hello.")], max: 64 },
+    answer: say("Hel", "lo", " there", "!") },
+
+  { name: "settings",
+    ask: {
+      system: "Be brief.", max: 100, temperature: 0.2, stop: ["END", "FIN"],
+      turns: [asked("settings", "One."), { role: "assistant", parts: [{ text: "Two." }] },
+        { role: "user", parts: [{ text: "Three." }] }],
+    },
+    answer: say("Four.") },
+
+  { name: "no-bound", ask: { turns: [asked("no-bound", "Say hello.")] }, answer: say("Hello.") },
+
+  { name: "tool", ask: { turns: [asked("tool", "Weather in Oslo?")], tools: [weather], max: 64 },
+    answer: { blocks: [tool("get_weather", "call_1", { city: "Oslo" })], finish: "tools",
+      usage: { input: 40, output: 15 } } },
+
+  { name: "tools-parallel",
+    ask: { turns: [asked("tools-parallel", "Weather in Oslo and Rome, and the time?")],
+      tools: [weather, now], max: 200 },
+    answer: {
+      blocks: [{ text: ["Let me ", "look."] }, tool("get_weather", "call_1", { city: "Oslo" }),
+        tool("get_weather", "call_2", { city: "Rome" }), tool("now", "call_3", {})],
+      finish: "tools", usage: { input: 60, output: 45 } } },
+
+  { name: "tool-results",
+    ask: {
+      system: "Be brief.", tools: [weather, now], max: 64,
+      turns: [asked("tool-results", "Weather in Oslo and Rome?"),
+        { role: "assistant", parts: [{ text: "Let me look." },
+          tool("get_weather", "call_1", { city: "Oslo" }),
+          tool("get_weather", "call_2", { city: "Rome" })] },
+        { role: "user", parts: [{ result: { id: "call_1", name: "get_weather", text: "7 degrees" } },
+          { result: { id: "call_2", name: "get_weather", text: "21 degrees" } },
+          { text: "Well?" }] }],
+    },
+    answer: say("Oslo 7, Rome 21.") },
+
+  { name: "tools-there-and-back",
+    ask: { turns: [asked("tools-there-and-back", "Weather in Oslo?")], tools: [weather], max: 64 },
+    answer: { blocks: [tool("get_weather", "call_1", { city: "Oslo" }),
+      tool("get_weather", "call_2", { city: "Bergen" })], finish: "tools",
+    usage: { input: 40, output: 15 } },
+    then: { mark: "seven degrees", results: ["seven degrees", "it rains"],
+      answer: say("Seven, and rain.") } },
+
+  chosen("choice-required", "required", [tool("now", "call_1", {})], "tools"),
+  chosen("choice-named", { name: "get_weather" },
+    [tool("get_weather", "call_1", { city: "Oslo" })], "tools"),
+  { ...chosen("choice-none", "none", [{ text: ["No."] }], "stop"),
+    without: { ollama: "its API has no tool choice" } },
+
+  { name: "image",
+    ask: { max: 64, turns: [{ role: "user", parts: [{ text: "golden:image What is it?" },
+      { image: { type: "image/png", data: PNG } }] }] },
+    answer: say("A ", "dot.") },
+
+  { name: "thinking",
+    ask: { turns: [asked("thinking", "Think.")], max: 8000, effort: "medium" },
+    answer: { blocks: [{ think: ["First ", "this, ", "then that."], signature: "c2lnbmVkLWJ5LW1l" },
+      { text: ["Thus", "."] }], finish: "stop",
+    usage: { input: 21, output: 30, reasoning: 20 } } },
+
+  { name: "thinking-there-and-back",
+    ask: { turns: [asked("thinking-there-and-back", "Weather in Oslo?")], tools: [weather],
+      max: 8000, effort: "medium" },
+    answer: {
+      blocks: [{ think: ["I must ", "look."], signature: "c2lnbmVkLWFuZC1zZWFsZWQ=" },
+        tool("get_weather", "call_1", { city: "Oslo" })],
+      finish: "tools", usage: { input: 40, output: 33, reasoning: 10 } },
+    then: { mark: "seven degrees", results: ["seven degrees"], thinks: true,
+      answer: say("Seven.") } },
+
+  { name: "refusal", ask: { turns: [asked("refusal", "How is a bomb made?")], max: 64 },
+    answer: { blocks: [{ text: ["I cannot ", "help with that."], refusal: true }],
+      finish: "refusal", usage: { input: 21, output: 6 } } },
+
+  { name: "length", ask: { turns: [asked("length", "Count.")], max: 5 },
+    answer: { ...say("One, two, three"), finish: "length" } },
+
+  { name: "filter", ask: { turns: [asked("filter", "Say it.")], max: 64 },
+    answer: { ...say("Well, "), finish: "filter" },
+    without: { ollama: "it filters nothing", anthropic: "a filter there is a refusal",
+      "bedrock-invoke": "a filter there is a refusal",
+      "vertex-claude": "a filter there is a refusal" } },
+
+  { name: "schema",
+    ask: { turns: [asked("schema", "A city?")], max: 64, schema: {
+      name: "city", schema: { type: "object", properties: { city: { type: "string" } },
+        required: ["city"], additionalProperties: false } } },
+    answer: say("{\"city\":", "\"Oslo\"}") },
+
+  { name: "cached", ask: { turns: [asked("cached", "Again.")], max: 64 },
+    answer: { ...say("Again."), usage: { input: 1200, cached: 1000, written: 150, output: 9 } } },
+
+  { name: "empty", ask: { turns: [asked("empty", "Say nothing.")], max: 64 },
+    answer: { blocks: [], finish: "stop", usage: { input: 21, output: 1 } } },
+
+  { name: "unicode", ask: { max: 64, turns: [asked("unicode", "さようなら 🙂 \u0001\" \\ \u2028")] },
+    answer: { ...say("こん", "にちは 👩‍👩‍👧", " \"quoted\" \\ ", "\n\t\u2028 Ünï"), cut: 3 } },
+
+  { name: "unicode-escaped", ask: { max: 64, turns: [asked("unicode-escaped", "Grüße 🙂")] },
+    answer: { ...say("こん", "にちは 👩‍👩‍👧", " \"quoted\" \\ ", "\n\t\u2028 Ünï"), cut: 5,
+      escape: true } },
+
+  fault("bad-request", 400, "invalid", "temperature: must be less than 3"),
+  fault("context-length", 400, "context", "too long"),
+  fault("unauthorized", 401, "auth", "the key is not known"),
+  fault("not-found", 404, "model", "there is no such model"),
+  fault("rate-limited", 429, "rate", "slow down", { retryAfter: 7 }),
+  fault("server-error", 500, "server", "it broke"),
+  fault("overloaded", 503, "overloaded", "too many at once"),
+
+  { ...broken("broken-error", "error"),
+    without: { azure: "none was recorded", ollama: "it ends the stream" } },
+  broken("broken-eof", "eof"),
+  broken("broken-reset", "reset"),
+];
+
+/* What was sent, as one text: for books. */
+export const textOf = (answer) =>
+  (answer.blocks ?? []).flatMap((b) => b.text ?? []).join("");
