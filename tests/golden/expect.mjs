@@ -114,8 +114,8 @@ export function told(got, row, provider, api) {
     faults.push(`no type: ${brief(got.error)}`);
   if (retryAfter && !provider.quiet && api.name !== "ollama" && got.error.retryAfter !== retryAfter)
     faults.push(`retry-after: ${got.error.retryAfter} instead of ${retryAfter}`);
-  if (row.answer.fault.kind === "context" && api.name === "chat" &&
-      got.error.code !== "context_length_exceeded") faults.push(`code: ${got.error.code}`);
+  if (row.answer.fault.kind === "context" && !/long|exceed|maximum/.test(got.error.message))
+    faults.push(`nobody would know the input is too long: ${got.error.message}`);
   return faults;
 }
 

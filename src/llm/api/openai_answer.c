@@ -47,7 +47,9 @@ static void read_usage(const struct km_arena *arena, struct km_str text, struct 
     u->cached_tokens = count_of(details, "cached_tokens");
     if (!u->cached_tokens)
         u->cached_tokens = count_of(root, "prompt_cache_hit_tokens"); /* DeepSeek's name */
-    u->cache_write_tokens = count_of(root, "cache_creation_input_tokens");
+    u->cache_write_tokens = count_of(details, "cache_write_tokens");
+    if (!u->cache_write_tokens)
+        u->cache_write_tokens = count_of(root, "cache_creation_input_tokens"); /* LiteLLM's */
     u->known = true;
 }
 
