@@ -6,5 +6,6 @@
 #include "llm/codec.h"
 
 extern const struct km_codec km_codec_messages; /* Anthropic Messages: anthropic.c */
+extern const struct km_codec km_codec_ollama; /* ollama.c */
 
 #endif

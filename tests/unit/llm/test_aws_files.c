@@ -87,7 +87,8 @@ static void json_of_every_service_is_read(void **state)
         "\"Expiration\":\"2026-11-20T06:00:00Z\"}";
     static const char process[] = "{\"Version\":1,\"AccessKeyId\":\"AKID\",\"SecretAccessKey\":"
                                   "\"s\",\"SessionToken\":\"u\"}";
-    static const char *const bad[] = { "", "[]", "{}", "{\"Code\":\"AssumeRoleUnauthorizedAccess\"}",
+    static const char *const bad[] = { "", "[]", "{}",
+                                       "{\"Code\":\"AssumeRoleUnauthorizedAccess\"}",
                                        "{\"AccessKeyId\":\"A\"}",
                                        "{\"AccessKeyId\":\"A\",\"SecretAccessKey\":\"s\","
                                        "\"Expiration\":\"soon\"}" };
