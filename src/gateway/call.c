@@ -93,7 +93,13 @@ static enum km_next step_send(struct km_call *call)
 /* The answer flows in the callbacks of the attempt; here it has come to its end. */
 static enum km_next step_relay(struct km_call *call)
 {
-    if (call->kind->complete(call, &call->err) < 0)
+    int r = call->kind->complete(call, &call->err);
+
+    if (r == KM_E_AGAIN) { /* the same attempt has one more request */
+        km_call_forget_answer(call);
+        return km_call_go(call, KM_STEP_send);
+    }
+    if (r < 0)
         return fail_to(call, KM_STEP_recover);
     return km_call_go(call, KM_STEP_account);
 }

@@ -47,7 +47,8 @@ struct km_call_kind {
     void (*on_head)(struct km_call *call, const struct km_response *response);
     /* Bytes of a good answer that is relayed as it comes (call->relaying). */
     int (*on_body)(struct km_call *call, const char *bytes, size_t n, struct km_err *err);
-    /* The upstream ended as it should. */
+    /* The upstream ended as it should.  KM_E_AGAIN: call->out is the next request of the same
+     * attempt. */
     int (*complete)(struct km_call *call, struct km_err *err);
     /* What was used so far. */
     void (*usage)(struct km_call *call, struct km_usage *ret);
@@ -151,6 +152,7 @@ enum km_next km_step_send(struct km_call *call);
 void km_call_abandon(struct km_call *call); /* stops the attempt under way */
 /* call_recover.c */
 enum km_next km_step_recover(struct km_call *call);
+void km_call_forget_answer(struct km_call *call); /* what the last request brought */
 void km_call_refused(struct km_call *call); /* an error's body is here: call->err from it */
 /* call_account.c */
 enum km_next km_step_account(struct km_call *call);

@@ -111,9 +111,9 @@ static int reserve_llm(struct km_call *call, struct km_err *err)
 {
     struct km_key *key = call->visit->who.key;
     const struct km_key_settings *s = call->visit->view->snap->keys;
-    bool known, chosen = call->req.max_tokens >= 0 || call->api->wire == KM_WIRE_EMBEDDING;
+    bool known, chosen = call->req.max_tokens >= 0 || !(call->api->wire & KM_WIRES_WRITE);
     struct km_price p = worst_price(call, &known);
-    int64_t longest = call->api->wire == KM_WIRE_EMBEDDING ? 0 : longest_output(call);
+    int64_t longest = call->api->wire & KM_WIRES_WRITE ? longest_output(call) : 0;
     int64_t output = call->req.max_tokens >= 0 ? call->req.max_tokens : longest;
 
     if (key && key->row.max_budget >= 0 && !known && !s->allow_unpriced)

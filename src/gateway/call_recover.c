@@ -117,16 +117,21 @@ static bool refused_options(struct km_call *call)
     return true;
 }
 
-static void forget_attempt(struct km_call *call)
+void km_call_forget_answer(struct km_call *call)
 {
     km_body_budget_give(&call->w->gw->bodies, call->answer_taken);
     call->answer_taken = 0;
     km_buf_reset(&call->answer);
+    call->up_status = 0;
+    call->attempt_ns = 0;
+}
+
+static void forget_attempt(struct km_call *call)
+{
+    km_call_forget_answer(call);
     call->tr = km_translation_free(call->tr);
     call->relaying = false;
-    call->up_status = 0;
     call->again = KM_AGAIN_NO;
-    call->attempt_ns = 0;
     call->failed = false;
     call->err = (struct km_err){ 0 };
 }

@@ -154,9 +154,10 @@ static void end_stream(struct km_call *call)
 static void reply_whole(struct km_call *call)
 {
     struct km_buf *head = &call->w->scratch;
-    struct km_str done = KM_STR("data: [DONE]\n\n");
     bool events = call->answered && call->req.stream; /* a mock's stream lies ready */
-    uint64_t length = events ? done.n : 0;
+    struct km_str done =
+        events && !call->tr && call->api->last ? km_str_c(call->api->last) : KM_STR_NONE;
+    uint64_t length = 0;
 
     for (size_t i = 0; i < call->nparts; i++)
         length += call->parts[i].n;
@@ -164,7 +165,7 @@ static void reply_whole(struct km_call *call)
     km_call_head(call, head);
     km_exchange_start(call->x, call->up_status, km_buf_view(head), events ? UINT64_MAX : length);
     (void)km_exchange_write(call->x, call->parts, call->nparts);
-    if (events)
+    if (done.n)
         (void)km_exchange_write(call->x, &done, 1);
     km_exchange_end(call->x);
 }

@@ -99,8 +99,12 @@ static int answer_mock(struct km_call *call, struct km_err *err)
         call->again = km_again_of(err->http);
         return r;
     }
-    if (call->api->wire != KM_WIRE_CHAT && call->api->wire != KM_WIRE_COMPLETION)
-        return km_fail(err, KM_E_UNSUPPORTED, "mock_response serves chat and completions.");
+    if (call->api->wire != KM_WIRE_CHAT && call->api->wire != KM_WIRE_COMPLETION) {
+        r = km_translate_mock(call, err);
+        call->stream.usage = km_mock_usage();
+        call->answered = r == 0;
+        return r;
+    }
     if (call->req.stream)
         km_mock_stream(&call->req, &args, &call->answer);
     else
@@ -206,14 +210,27 @@ static int pass_on(struct km_call *call, struct km_err *err)
     return km_arena_overflowed(&call->arena) ? km_fail(err, KM_E_NOMEM, "out of memory") : 0;
 }
 
+/* The upstream counts no tokens, or not as the caller asks: an estimate. */
+static int answer_count(struct km_call *call, struct km_err *err)
+{
+    call->api->count(&call->req, km_llm_prompt_estimate(&call->req), &call->answer);
+    if (km_buf_failed(&call->answer))
+        return km_fail(err, KM_E_NOMEM, "out of memory");
+    call->answered = true;
+    one_part(call, km_buf_view(&call->answer));
+    return 0;
+}
+
 static int attempt(struct km_call *call, struct km_err *err)
 {
     const struct km_codec *codec = call->d->codec;
 
-    if (call->d->mock_response.n)
+    if (call->d->mock_response.n && !call->api->count)
         return answer_mock(call, err);
     if ((codec ? codec->native : OPENAI_WIRES) & call->api->wire)
         return pass_on(call, err);
+    if (call->api->count)
+        return answer_count(call, err);
     return km_translate_attempt(call, err);
 }
 
@@ -354,6 +371,10 @@ static int complete(struct km_call *call, struct km_err *err)
 
 static void usage(struct km_call *call, struct km_usage *ret)
 {
+    if (call->api->count) { /* nobody bills for counting */
+        *ret = (struct km_usage){ .known = true };
+        return;
+    }
     if (call->tr && km_translate_usage(call, ret))
         return;
     if (call->streaming) {
@@ -365,7 +386,7 @@ static void usage(struct km_call *call, struct km_usage *ret)
         return;
     ret->prompt_tokens = km_llm_prompt_estimate(&call->req);
     ret->completion_tokens =
-        call->api->wire == KM_WIRE_EMBEDDING ? 0 : km_tokens_estimate(km_buf_view(&call->answer));
+        !(call->api->wire & KM_WIRES_WRITE) ? 0 : km_tokens_estimate(km_buf_view(&call->answer));
 }
 
 const struct km_call_kind km_kind_llm = {

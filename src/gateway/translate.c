@@ -16,19 +16,9 @@
 #include "gateway/translate.h"
 
 #include "gateway/reply.h"
+#include "llm/mock.h"
 
 #define SCRATCH_BYTES ((size_t)64 * 1024 * 1024)
-
-struct km_translation {
-    const struct km_codec *codec;
-    struct km_capability can; /* of the model */
-    struct km_arena request; /* until the upstream has it */
-    struct km_framer *framer; /* streams */
-    struct km_answer answer;
-    struct km_decode decode;
-    struct km_arena scratch; /* of the event under way */
-    struct km_buf whole; /* a whole answer for the client */
-};
 
 struct km_translation *km_translation_free(struct km_translation *tr)
 {
@@ -53,6 +43,50 @@ static size_t request_cap(const struct km_call *call)
     return (size_t)(call->visit->view->snap->http->body_bytes * 8 + (16 << 20));
 }
 
+static bool has_extra(const struct km_chat *chat, struct km_str name)
+{
+    for (const struct km_chat_extra *e = chat->extras; e; e = e->next)
+        if (km_str_eq(e->name, name))
+            return true;
+    return false;
+}
+
+/* One parameter of the deployment's own, where neither the caller nor its budget said it. */
+static int add_default(const struct km_call *call, struct km_chat *chat,
+                       const struct km_default_param *p, struct km_err *err)
+{
+    struct km_arena *arena = &call->tr->request;
+    const struct km_json *value;
+    struct km_chat probe;
+    int r;
+
+    if (km_openai_member(p->name))
+        return 0;
+    r = km_json_parse(arena, p->json, &value, err);
+    if (r < 0)
+        return r;
+    km_chat_init(&probe);
+    r = km_openai_param(&probe, arena, p->name, value, err);
+    if (r == KM_E_NOT_FOUND) {
+        if (!has_extra(chat, p->name))
+            km_chat_extra(chat, arena, p->name, p->json);
+        return 0;
+    }
+    if (r < 0 || (probe.set & chat->set) ||
+        ((probe.set & KM_P_BIT(KM_P_MAX_TOKENS)) && call->bound_tokens >= 0))
+        return r;
+    return km_openai_param(chat, arena, p->name, value, err);
+}
+
+static int add_defaults(const struct km_call *call, struct km_chat *chat, struct km_err *err)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < call->d->ndefaults; i++)
+        r = add_default(call, chat, &call->d->defaults[i], err);
+    return r;
+}
+
 static int decode_request(struct km_call *call, struct km_chat *chat, struct km_err *err)
 {
     struct km_arena *arena = &call->tr->request;
@@ -64,39 +98,44 @@ static int decode_request(struct km_call *call, struct km_chat *chat, struct km_
     km_chat_init(chat);
     r = call->api->decode(&call->req, root, arena, chat, err);
     if (r == 0)
+        r = add_defaults(call, chat, err);
+    if (r == 0)
         r = km_chat_check(chat, call->tr->codec, call->d, call->api->param_name, arena, err);
     return r;
 }
 
-static int encode_request(struct km_call *call, const struct km_chat *chat, struct km_err *err)
+void km_translate_encode_args(struct km_call *call, struct km_encode_args *ret)
 {
     struct km_translation *tr = call->tr;
-    const struct km_codec *codec = tr->codec;
-    struct km_encode_args args = { .d = call->d,
-                                   .can = tr->decode.can,
-                                   .arena = &tr->request,
-                                   .stream = call->req.stream,
-                                   .max_tokens = km_call_bound(call),
-                                   .caller = &km_exchange_request(call->x)->headers,
-                                   .state = tr->decode.state,
-                                   .keep = &call->arena };
+
+    *ret = (struct km_encode_args){
+        .d = call->d,
+        .model = km_llm_upstream_model(call->d, call->match.star, &tr->request),
+        .can = &tr->can,
+        .arena = &tr->request,
+        .stream = call->req.stream,
+        .max_tokens = km_call_bound(call),
+        .caller = &km_exchange_request(call->x)->headers,
+        .state = tr->decode.state,
+        .keep = &call->arena,
+    };
+}
+
+int km_translate_request(struct km_call *call, struct km_json_out *out, const struct km_chat *chat,
+                         enum km_wire wire, struct km_err *err)
+{
+    struct km_translation *tr = call->tr;
     struct km_buf head KM_CLEANUP(km_buf_done) = KM_BUF(64 * 1024);
-    struct km_target_args target = { .d = call->d,
-                                     .wire = KM_WIRE_CHAT,
-                                     .stream = call->req.stream };
-    struct km_json_out out;
+    struct km_target_args target = { .d = call->d, .wire = wire, .stream = call->req.stream };
+    struct km_encode_args args;
     struct km_str *parts = NULL;
     size_t n = 0;
-    int r;
+    int r = km_json_out_parts(out, &parts, &n, err);
 
-    args.model = target.model = km_llm_upstream_model(call->d, call->match.star, &tr->request);
-    km_json_out_parts_init(&out, &tr->request, request_cap(call));
-    r = codec->encode(&args, chat, &out, err);
-    if (r == 0)
-        r = km_json_out_parts(&out, &parts, &n, err);
-    km_json_out_done(&out);
-    if (r == 0 && codec->head)
-        r = codec->head(&args, chat, &head, err);
+    km_translate_encode_args(call, &args);
+    target.model = args.model;
+    if (r == 0 && tr->codec->head)
+        r = tr->codec->head(&args, chat, &head, err);
     if (r < 0)
         return r;
     km_call_request(call, parts, n);
@@ -104,26 +143,32 @@ static int encode_request(struct km_call *call, const struct km_chat *chat, stru
         call->out.head =
             km_arena_cat(&tr->request, (struct km_str[]){ call->d->head, km_buf_view(&head) }, 2);
     call->out.target = km_arena_cat(
-        &tr->request, (struct km_str[]){ call->d->base_path, codec->target(&target, &tr->request) },
-        2);
+        &tr->request,
+        (struct km_str[]){ call->d->base_path, tr->codec->target(&target, &tr->request) }, 2);
     return km_buf_failed(&head) || km_arena_overflowed(&tr->request)
                ? km_fail(err, KM_E_NOMEM, "out of memory")
                : 0;
 }
 
-int km_translate_attempt(struct km_call *call, struct km_err *err)
+static int encode_request(struct km_call *call, const struct km_chat *chat, struct km_err *err)
 {
-    const struct km_codec *codec = call->d->codec;
-    struct km_translation *tr;
-    struct km_chat chat;
+    struct km_encode_args args;
+    struct km_json_out out;
     int r;
 
-    if (!codec || !codec->encode || !call->api->decode)
-        return km_fail(err, KM_E_UNSUPPORTED,
-                       "Model '%.*s' cannot be asked by this endpoint: %.*s has none like it.",
-                       KM_STR_ARG(km_str_sub(call->req.model, 0, 100)),
-                       KM_STR_ARG(call->d->provider_name));
-    tr = call->tr = km_arena_zalloc(&call->arena, sizeof *tr);
+    km_translate_encode_args(call, &args);
+    km_json_out_parts_init(&out, &call->tr->request, request_cap(call));
+    r = call->tr->codec->encode(&args, chat, &out, err);
+    if (r == 0)
+        r = km_translate_request(call, &out, chat, KM_WIRE_CHAT, err);
+    km_json_out_done(&out);
+    return r;
+}
+
+int km_translate_begin(struct km_call *call, const struct km_codec *codec, struct km_err *err)
+{
+    struct km_translation *tr = call->tr = km_arena_zalloc(&call->arena, sizeof *tr);
+
     if (!tr)
         return km_fail(err, KM_E_NOMEM, "out of memory");
     tr->codec = codec;
@@ -139,7 +184,26 @@ int km_translate_attempt(struct km_call *call, struct km_err *err)
     km_arena_init(&tr->scratch, SCRATCH_BYTES, km_loop_arenas(call->w->loop));
     tr->whole =
         (struct km_buf)KM_BUF((size_t)(2 * call->visit->view->snap->gateway->response_bytes));
-    r = decode_request(call, &chat, err);
+    return 0;
+}
+
+int km_translate_attempt(struct km_call *call, struct km_err *err)
+{
+    const struct km_codec *codec = call->d->codec;
+    bool embeds = call->api->wire == KM_WIRE_EMBEDDING;
+    struct km_chat chat;
+    int r;
+
+    if (!codec || (embeds ? !codec->embed_encode : !codec->encode || !call->api->decode))
+        return km_fail(err, KM_E_UNSUPPORTED,
+                       "Model '%.*s' cannot be asked by this endpoint: %.*s has none like it.",
+                       KM_STR_ARG(km_str_sub(call->req.model, 0, 100)),
+                       KM_STR_ARG(call->d->provider_name));
+    r = km_translate_begin(call, codec, err);
+    if (r == 0 && embeds)
+        return km_embed_attempt(call, err);
+    if (r == 0)
+        r = decode_request(call, &chat, err);
     return r == 0 ? encode_request(call, &chat, err) : r;
 }
 
@@ -187,9 +251,9 @@ void km_translate_head(struct km_call *call, const struct km_response *response)
     struct km_str type = km_header_get(&response->headers, KM_STR("content-type"));
     size_t most = (size_t)call->visit->view->snap->gateway->sse_event_bytes;
 
-    if (call->up && km_http_sent(call->up))
+    if (call->up && km_http_sent(call->up) && !tr->embed)
         km_arena_done(&tr->request);
-    if (!call->req.stream || !km_framing_is(tr->codec->framing, type))
+    if (tr->embed || !call->req.stream || !km_framing_is(tr->codec->framing, type))
         return;
     tr->framer = km_framer_new(tr->codec->framing, most, on_event, call);
     if (!tr->framer)
@@ -276,25 +340,33 @@ static int complete_whole(struct km_call *call, struct km_err *err)
         r = km_fail(err, KM_E_UPSTREAM_PROTOCOL, "The upstream's answer holds nothing.");
     if (r == 0 && !call->req.stream)
         r = call->api->encoder->whole(&tr->answer, err);
-    if (r == 0 && km_buf_failed(&tr->whole))
-        r = km_fail(err, KM_E_UPSTREAM_PROTOCOL,
-                    "The upstream's answer is over kanmon_settings.response_bytes.");
     if (r < 0)
         return r;
-    if (call->req.stream) { /* a stream was asked for, and this upstream gave a whole */
+    if (call->req.stream &&
+        !km_buf_failed(&tr->whole)) { /* a stream was asked for, and this upstream gave a whole */
         flush(call, &tr->whole);
         return 0;
     }
+    return km_translate_whole(call, err);
+}
+
+int km_translate_whole(struct km_call *call, struct km_err *err)
+{
+    if (km_buf_failed(&call->tr->whole))
+        return km_fail(err, KM_E_UPSTREAM_PROTOCOL,
+                       "The upstream's answer is over kanmon_settings.response_bytes.");
     call->parts = km_arena_alloc(&call->arena, sizeof *call->parts);
     if (!call->parts)
         return km_fail(err, KM_E_NOMEM, "out of memory");
-    call->parts[0] = km_buf_view(&tr->whole);
+    call->parts[0] = km_buf_view(&call->tr->whole);
     call->nparts = 1;
     return 0;
 }
 
 int km_translate_complete(struct km_call *call, struct km_err *err)
 {
+    if (call->tr->embed)
+        return km_embed_complete(call, err);
     return call->relaying ? complete_stream(call, err) : complete_whole(call, err);
 }
 
@@ -315,8 +387,30 @@ void km_translate_cut(struct km_call *call, struct km_buf *out)
                        out);
 }
 
+int km_translate_mock(struct km_call *call, struct km_err *err)
+{
+    int r;
+
+    if (!call->api->encoder)
+        return km_fail(err, KM_E_UNSUPPORTED, "mock_response serves chat and completions.");
+    r = km_translate_begin(call, NULL, err);
+    if (r < 0)
+        return r;
+    begin_answer(call, &call->tr->whole);
+    r = km_mock_events(&call->tr->answer, call->d->mock_response, err);
+    if (r == 0 && !call->req.stream)
+        r = call->api->encoder->whole(&call->tr->answer, err);
+    else if (r == 0 && call->api->encoder->end)
+        call->api->encoder->end(&call->tr->answer);
+    return r == 0 ? km_translate_whole(call, err) : r;
+}
+
 bool km_translate_usage(const struct km_call *call, struct km_usage *ret)
 {
+    if (call->tr->embed) {
+        *ret = call->tr->embed->usage;
+        return ret->known;
+    }
     if (!call->tr->answer.started)
         return false;
     *ret = km_answer_usage(&call->tr->answer);

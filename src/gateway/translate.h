@@ -4,6 +4,19 @@
 #define KM_GATEWAY_TRANSLATE_H
 
 #include "gateway/call.h"
+#include "llm/embed.h"
+
+struct km_translation { /* translate.c's and translate_embed.c's */
+    const struct km_codec *codec; /* NULL: a mock */
+    struct km_capability can; /* of the model */
+    struct km_arena request; /* until the upstream has it */
+    struct km_framer *framer; /* streams */
+    struct km_answer answer;
+    struct km_decode decode;
+    struct km_arena scratch; /* of the event under way */
+    struct km_buf whole; /* a whole answer for the client */
+    struct km_embed *embed; /* embeddings */
+};
 
 /* Fills call->out from the caller's body, by way of the canonical chat; makes call->tr. */
 int km_translate_attempt(struct km_call *call, struct km_err *err) KM_MUST_USE;
@@ -11,7 +24,8 @@ int km_translate_attempt(struct km_call *call, struct km_err *err) KM_MUST_USE;
 void km_translate_head(struct km_call *call, const struct km_response *response);
 int km_translate_feed(struct km_call *call, const char *bytes, size_t n,
                       struct km_err *err) KM_MUST_USE;
-/* The upstream ended as its transport should. */
+/* The upstream ended as its transport should.  KM_E_AGAIN: call->out is another request that
+ * belongs to the same answer. */
 int km_translate_complete(struct km_call *call, struct km_err *err) KM_MUST_USE;
 /* The last bytes of a stream that is complete, or that broke (call->err says why). */
 void km_translate_end(struct km_call *call, struct km_buf *out);
@@ -24,6 +38,20 @@ struct km_translation *km_translation_free(struct km_translation *tr);
 
 /* What lives until the upstream has taken the request. */
 struct km_arena *km_translation_arena(struct km_translation *tr);
+
+/* A deployment that only says a text (mock_response), in the caller's protocol. */
+int km_translate_mock(struct km_call *call, struct km_err *err) KM_MUST_USE;
+
+/* --- translate.c's two files between themselves --- */
+int km_translate_begin(struct km_call *call, const struct km_codec *codec,
+                       struct km_err *err) KM_MUST_USE; /* makes call->tr */
+/* call->out from what was encoded, and the codec's own target and header lines. */
+int km_translate_request(struct km_call *call, struct km_json_out *out, const struct km_chat *chat,
+                         enum km_wire wire, struct km_err *err) KM_MUST_USE;
+void km_translate_encode_args(struct km_call *call, struct km_encode_args *ret);
+int km_translate_whole(struct km_call *call, struct km_err *err) KM_MUST_USE; /* is the answer */
+int km_embed_attempt(struct km_call *call, struct km_err *err) KM_MUST_USE;
+int km_embed_complete(struct km_call *call, struct km_err *err) KM_MUST_USE;
 
 /* --- llm_call.c --- */
 

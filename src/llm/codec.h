@@ -34,6 +34,11 @@ enum km_wire {
     KM_WIRE_RERANK = 256, /* Cohere's rerank, as LiteLLM's /rerank */
 };
 
+/* Of these, those whose answer is written by a model. */
+#define KM_WIRES_WRITE                                                                             \
+    ((unsigned)(KM_WIRE_CHAT | KM_WIRE_COMPLETION | KM_WIRE_RESPONSES | KM_WIRE_MESSAGES |         \
+                KM_WIRE_GEMINI))
+
 struct km_target_args {
     const struct km_deployment *d;
     struct km_str model; /* at the upstream, its star filled */
@@ -113,7 +118,9 @@ struct km_codec {
     void (*refusal)(struct km_arena *arena, int status, const struct km_headers *headers,
                     struct km_str body, struct km_refusal *ret);
 
-    /* Embeddings (embed.h); NULL: none. */
+    /* Embeddings (embed.h), inputs embed->first and following; NULL: none.  embed_decode fills
+     * embed->vectors (km_embed_put) and counts (km_embed_used). */
+    size_t embed_most; /* inputs a request; 0: all */
     int (*embed_encode)(const struct km_encode_args *args, const struct km_embed *embed,
                         struct km_json_out *out, struct km_err *err);
     int (*embed_decode)(struct km_embed *embed, struct km_arena *arena, struct km_str body,

@@ -138,3 +138,28 @@ void km_mock_stream(const struct km_llm_request *r, const struct km_mock_args *a
     usage(out);
     km_buf_str(out, KM_STR("}\n\n"));
 }
+
+static int put(struct km_answer *a, enum km_chat_event_kind kind, struct km_str text,
+               struct km_err *err)
+{
+    struct km_chat_event e = {
+        .kind = kind, .text = text, .finish = KM_FINISH_STOP, .usage = km_mock_usage()
+    };
+
+    return km_answer_put(a, &e, err);
+}
+
+int km_mock_events(struct km_answer *a, struct km_str text, struct km_err *err)
+{
+    int r = put(a, KM_CHAT_START, KM_STR_NONE, err);
+
+    while (r == 0 && text.n) {
+        struct km_str piece = piece_of(text);
+
+        r = put(a, KM_CHAT_TEXT, piece, err);
+        text = km_str_skip(text, piece.n);
+    }
+    if (r == 0)
+        r = put(a, KM_CHAT_USAGE, KM_STR_NONE, err);
+    return r == 0 ? put(a, KM_CHAT_FINISH, KM_STR_NONE, err) : r;
+}

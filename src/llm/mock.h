@@ -23,5 +23,7 @@ void km_mock_answer(const struct km_llm_request *r, const struct km_mock_args *a
 void km_mock_stream(const struct km_llm_request *r, const struct km_mock_args *args,
                     struct km_buf *out);
 struct km_usage km_mock_usage(void);
+/* The same as events of an answer, for every other protocol. */
+int km_mock_events(struct km_answer *a, struct km_str text, struct km_err *err) KM_MUST_USE;
 
 #endif
