@@ -22,6 +22,7 @@
 
 struct reload {
     struct km_msg msg;
+    struct km_reload wish;
     struct km_admin *a;
     struct km_buf said; /* diagnostics as JSON */
     struct km_err err;
@@ -51,21 +52,27 @@ static void on_reloaded(struct km_msg *msg, void *owner)
 }
 
 /* Main thread. */
+static void on_read_anew(struct km_reload *wish, int result, uint64_t version,
+                         const struct km_diags *diags, const struct km_err *err)
+{
+    struct reload *r = KM_CONTAINER(wish, struct reload, wish);
+
+    r->result = result;
+    r->err = *err;
+    r->version = version;
+    if (diags)
+        km_diags_json(diags, &r->said);
+    r->msg.run = on_reloaded;
+    km_mailbox_post(r->a->v->w->mailbox, &r->msg);
+}
+
+/* Main thread. */
 static void do_reload(struct km_msg *msg, void *owner)
 {
     struct reload *r = (struct reload *)msg;
-    struct km_gateway *gw = owner;
-    struct km_diags *diags = km_diags_new();
 
-    r->result = gw->ending ? km_fail(&r->err, KM_E_CANCELED, "the gateway is ending")
-                : diags    ? km_gateway_reload(gw, diags, &r->err)
-                           : km_fail(&r->err, KM_E_NOMEM, "out of memory");
-    if (diags)
-        km_diags_json(diags, &r->said);
-    km_diags_free(diags);
-    r->version = gw->current->version;
-    r->msg.run = on_reloaded;
-    km_mailbox_post(r->a->v->w->mailbox, &r->msg);
+    r->wish.done = on_read_anew;
+    km_gateway_reload_soon(owner, &r->wish);
 }
 
 static int reload(struct km_admin *a, struct km_err *err)

@@ -138,14 +138,11 @@ static void on_change(void *ctx, enum km_handover_state state)
 static void on_hup(void *ctx, int signum)
 {
     struct serve *s = ctx;
-    struct km_diags *diags = s->closing ? NULL : km_diags_new();
-    struct km_err err = { 0 };
 
     (void)signum;
     /* A rejected file is logged by the gateway, which goes on as it was. */
-    if (diags && km_gateway_reload(s->gw, diags, &err) < 0)
-        km_log_flush(s->gw->log);
-    km_diags_free(diags);
+    if (!s->closing)
+        km_gateway_reload_soon(s->gw, NULL);
 }
 
 static int watch_signals(struct serve *s, struct km_err *err)

@@ -211,6 +211,7 @@ int km_gateway_new(const struct km_gateway_args *args, struct km_loop *main_loop
     gw->args = args;
     gw->log_fd = -1;
     gw->main = main_loop;
+    km_gateway_reload_init(gw);
     gw->started_us = km_wall_us();
     snprintf(gw->state_dir, sizeof gw->state_dir, "%s", args->state_dir);
     snprintf(gw->config_file, sizeof gw->config_file, "%.*s",
@@ -438,6 +439,7 @@ struct km_gateway *km_gateway_free(struct km_gateway *gw)
     gw->ending = true;
     km_handover_cancel(gw->handover);
     end_workers(gw);
+    km_gateway_reload_done(gw);
     free(gw->workers);
     km_snapshot_unref(gw->current);
     /* In this order nothing is lost: what the one before still sends reaches the store or the

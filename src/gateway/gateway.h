@@ -134,7 +134,8 @@ struct km_gateway {
     void (*on_quiet)(void *ctx); /* main thread: the sockets may be closed */
     void *quiet_ctx;
     struct km_snapshot *current; /* main thread only; workers hold views */
-    bool reloading;
+    struct km_list reloads; /* who asked for the next one; main thread */
+    struct km_deferred reload_work;
     bool ending; /* km_gateway_free() */
     struct km_gate gate;
     struct km_handover *handover; /* to the one after; NULL: none can come */
@@ -160,6 +161,19 @@ int km_gateway_start(struct km_gateway *gw, struct km_err *err) KM_MUST_USE;
  * the time of reading.  diags gets everything that is to be said. */
 int km_gateway_reload(struct km_gateway *gw, struct km_diags *diags,
                       struct km_err *err) KM_MUST_USE;
+
+/* reload.c: the same soon, once for all who ask before it begins: their callbacks are called
+ * from it, each once.  Main thread. */
+struct km_reload {
+    struct km_list link;
+    /* diags may be NULL; version: of the configuration that is in force. */
+    void (*done)(struct km_reload *r, int result, uint64_t version, const struct km_diags *diags,
+                 const struct km_err *err);
+};
+void km_gateway_reload_soon(struct km_gateway *gw, struct km_reload *r); /* NULL: nobody waits */
+/* For km_gateway_new() and km_gateway_free(). */
+void km_gateway_reload_init(struct km_gateway *gw);
+void km_gateway_reload_done(struct km_gateway *gw);
 
 /* Stops accepting, lets running calls end (at most drain), then on_stopped.  pass_on gets idle
  * descriptors of plain connections (any worker's thread); NULL closes them. */

@@ -2,13 +2,15 @@
 """Running it: configuration checks, taken ports, reload, start, restart, signals."""
 
 import json
+import os
 import re
 import signal
 import subprocess
+import threading
 
 import pytest
 
-from gateway import Gateway, config_text, wait_until
+from gateway import Gateway, config_text, slow_factor, wait_until
 from load import Load
 from ports import free_port
 
@@ -69,6 +71,41 @@ def test_reload_by_command_says_why_it_refused(new_gateway, upstream):
     ran = gateway.command("reload", "--config", gateway.config)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     wait_until(lambda: has_model(gateway, "marker-7"), 5, "the new file")
+
+
+def test_reloads_asked_for_during_one_are_one_more(new_gateway, upstream):
+    """The file is a pipe: whoever reads it stands still until we write."""
+    gateway = new_gateway(start=False)
+    gateway.config.write_text(gateway.config.read_text().replace("workers: 2", "workers: 1"))
+    gateway.start()
+    text = [marked(upstream, gateway, n) for n in range(3)]
+    pipe = gateway.config.with_suffix(".pipe")
+    os.mkfifo(pipe, 0o600)
+    pipe.rename(gateway.config)
+    gateway.reload()
+    answers = []
+
+    def ask():
+        answers.append(gateway.call("POST", "/kanmon/reload", {}).json())
+    askers = [threading.Thread(target=ask, daemon=True) for _ in range(4)]
+    with gateway.config.open("w") as file:  # opens when the first reload reads
+        for asker in askers:
+            asker.start()
+        for _ in range(50):
+            gateway.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: re.search(rb"kanmon_connections 5\b",
+                                     gateway.call("GET", "/metrics").body), 10, "all who ask")
+        assert gateway.is_ready()
+        file.write(text[0])
+    with gateway.config.open("w") as file:
+        file.write(text[1])
+    for asker in askers:
+        asker.join(20 * slow_factor())
+    assert [(a["reloaded"], a["version"]) for a in answers] == [(True, 3)] * 4
+    assert has_model(gateway, "marker-1") and not has_model(gateway, "marker-0")
+    gateway.config.unlink()  # with another reload under way this would be one of no file
+    gateway.config.write_text(text[2])
+    assert gateway.call("POST", "/kanmon/reload", {}).json()["version"] == 4
 
 
 def test_a_taken_port_is_named_and_the_exit_is_1(new_gateway, upstream, tmp_path):
