@@ -21,7 +21,7 @@ export async function checkBooks(gateway, calls) {
   const groups = new Map(calls.map((c) => [c.model, c]));
   const out = [];
   for (const [model, { row, provider }] of groups) {
-    if (row.answer.fault || row.answer.broken) continue;
+    if (row.answer.fault || row.answer.broken || row.refused?.[provider.name]) continue;
     const faults = [];
     const answers = [row.answer, ...(row.then ? [row.then.answer] : [])];
     const rows = found.get(model) ?? [];

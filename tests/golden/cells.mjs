@@ -20,6 +20,7 @@ const CLAUDE = "claude-haiku-4-5";
 
 /* says: what its answers carry; keeps: what it takes back of its own reasoning; bound: what it is
  * told when the caller bounds nothing.  status: where its refusals differ from the table's. */
+const AUTH = { unauthorized: 502 }; // the deployment's key is at fault, not the caller's
 export const providers = {
   openai: {
     title: "an OpenAI-compatible server", fake: "openai",
@@ -30,7 +31,7 @@ export const providers = {
     title: "Anthropic", fake: "anthropic",
     params: (f) => ({ model: `anthropic/${CLAUDE}`, api_base: f.anthropic.url, api_key: ANTHROPIC }),
     says: { cached: true, written: true, reasoning: true, think: true, signature: true },
-    keeps: "block", bound: true, refuses: "filter",
+    keeps: "block", bound: true, refuses: "filter", status: AUTH,
   },
   bedrock: {
     title: "Bedrock Converse", fake: "bedrock",
@@ -38,7 +39,7 @@ export const providers = {
       aws_secret_access_key: secret, aws_region_name: "ap-northeast-1",
       aws_bedrock_runtime_endpoint: f.bedrock.url }),
     says: { cached: true, written: true, think: true, signature: true },
-    keeps: "block", refuses: "filter", quiet: true,
+    keeps: "block", refuses: "filter", quiet: true, status: AUTH,
   },
   "bedrock-invoke": {
     title: "Bedrock InvokeModel", fake: "bedrock",
@@ -46,33 +47,33 @@ export const providers = {
       aws_secret_access_key: secret, aws_region_name: "us-east-1",
       aws_bedrock_runtime_endpoint: f.bedrock.url }),
     says: { cached: true, written: true, reasoning: true, think: true, signature: true },
-    keeps: "block", bound: true, refuses: "filter", quiet: true,
+    keeps: "block", bound: true, refuses: "filter", quiet: true, status: AUTH,
   },
   gemini: {
     title: "Gemini", fake: "gemini",
     params: (f) => ({ model: "gemini/gemini-2.5-flash", api_base: f.gemini.url, api_key: GEMINI }),
     says: { cached: true, reasoning: true, think: true, signature: true },
-    keeps: "call", refuses: "stop",
+    keeps: "call", refuses: "stop", status: AUTH,
   },
   "vertex-gemini": {
     title: "Gemini on Vertex AI", fake: "vertex",
     params: (f) => ({ model: "vertex_ai/gemini-2.5-flash", api_base: f.vertex.url,
       vertex_project: PROJECT, vertex_location: LOCATION, vertex_credentials: f.account }),
     says: { cached: true, reasoning: true, think: true, signature: true },
-    keeps: "call", refuses: "stop",
+    keeps: "call", refuses: "stop", status: AUTH,
   },
   "vertex-claude": {
     title: "Claude on Vertex AI", fake: "vertex",
     params: (f) => ({ model: `vertex_ai/${CLAUDE}@20251001`, api_base: f.vertex.url,
       vertex_project: PROJECT, vertex_location: LOCATION, vertex_credentials: f.account }),
     says: { cached: true, written: true, reasoning: true, think: true, signature: true },
-    keeps: "block", bound: true, refuses: "filter",
+    keeps: "block", bound: true, refuses: "filter", status: AUTH,
   },
   azure: {
     title: "Azure OpenAI", fake: "azure",
     params: (f) => ({ model: "azure/gpt-golden", api_base: f.azure.url, api_key: OPENAI,
       api_version: "2024-10-21" }),
-    says: { cached: true, written: true, reasoning: true }, refuses: "stop",
+    says: { cached: true, written: true, reasoning: true }, refuses: "stop", status: AUTH,
   },
   ollama: {
     title: "Ollama", fake: "ollama",
@@ -87,14 +88,12 @@ export const pending = {
   "responses>*": "inbound Responses is not served yet",
   "messages>*": "inbound Messages is not served yet",
   "gemini>*": "inbound generateContent is not served yet",
-  "*>anthropic": "the provider is not served yet",
   "*>bedrock": "the provider is not served yet",
   "*>bedrock-invoke": "the provider is not served yet",
   "*>gemini": "the provider is not served yet",
   "*>vertex-gemini": "the provider is not served yet",
   "*>vertex-claude": "the provider is not served yet",
   "*>azure": "the provider is not served yet",
-  "*>ollama": "the provider is not served yet",
 };
 export const whyPending = (api, provider) =>
   pending[`${api}>${provider}`] ?? pending[`${api}>*`] ?? pending[`*>${provider}`];

@@ -57,6 +57,10 @@ export async function converseIn({ api, provider, row: plain, stream, args, fake
   const entry = fake.log.findLast((e) => e.cell === cell);
   if (entry?.refused) return [`the vendor refuses: ${entry.refused}`];
   if (entry?.fault) return [`the fake failed: ${entry.fault.stack}`];
+  if (args.gateway && row.refused?.[provider.name]) {
+    return [...(entry ? ["the vendor was asked"] : []), ...expect.told(first, {
+      answer: { fault: {} }, expect: { status: 400 } }, provider, api)];
+  }
   if (row.answer.fault) {
     const wanted = { ...row, expect: { ...row.expect, status: status ?? row.expect.status } };
     return expect.told(first, wanted, provider, api);

@@ -70,7 +70,7 @@ function gatewayCells(f, gateway, calls) {
         for (const stream of modes(row)) {
           if (row.without?.[provider.name]) continue;
           const model = `${provider.name}.${row.name}`;
-          const args = { url: gateway.url, key: gateway.key, model };
+          const args = { url: gateway.url, key: gateway.key, model, gateway: true };
           cells.push({ part: "gateway", group: `${api.name}>${provider.name}`,
             name: `${api.name}>${provider.name} ${row.name} ${mode(stream)}`,
             pending: whyPending(api.name, provider.name) ?? row.pending?.[`${api.name}>${provider.name}`],

@@ -12,6 +12,7 @@
 //     cut    bytes a network piece has; escape: characters beyond ASCII as \uXXXX
 //   then     a second turn: the first answer goes back as the caller's SDK keeps it, with the
 //            results; `mark` is text only the second request has
+//   refused  providers for which the gateway itself must say 400 and ask nobody, with the reason
 //   without  providers that cannot say this, with the reason
 //
 // usage.input has all of the input, what was cached and what was written to the cache too.
@@ -88,9 +89,11 @@ export const rows = [
     then: { mark: "seven degrees", results: ["seven degrees", "it rains"],
       answer: say("Seven, and rain.") } },
 
-  chosen("choice-required", "required", [tool("now", "call_1", {})], "tools"),
-  chosen("choice-named", { name: "get_weather" },
+  { ...chosen("choice-required", "required", [tool("now", "call_1", {})], "tools"),
+    refused: { ollama: "a tool cannot be forced there" } },
+  { ...chosen("choice-named", { name: "get_weather" },
     [tool("get_weather", "call_1", { city: "Oslo" })], "tools"),
+  refused: { ollama: "a tool cannot be forced there" } },
   { ...chosen("choice-none", "none", [{ text: ["No."] }], "stop"),
     without: { ollama: "its API has no tool choice" } },
 
@@ -161,6 +164,11 @@ export const rows = [
   broken("broken-reset", "reset"),
 ];
 
-/* What was sent, as one text: for books. */
-export const textOf = (answer) =>
-  (answer.blocks ?? []).flatMap((b) => b.text ?? []).join("");
+/* Rows that only one program plays (tests/clients): what it asks is its own. */
+export const scripts = [
+  { name: "codex",
+    answer: { blocks: [{ text: ["I look."] }, tool("exec_command", "call_1",
+      { cmd: "cat golden.txt" })], finish: "tools", usage: { input: 100, output: 15 } },
+    then: { mark: "call_1", answer: { ...say("Seven degrees ", "it is."),
+      usage: { input: 121, output: 9 } } } },
+];

@@ -58,7 +58,8 @@ const body = (how) => obj({
     tool: obj({ "type!": any, "name!": str, disable_parallel_tool_use: bool }),
     none: obj({ "type!": any }) }),
   tools: list(obj({ "name!": toolName, "input_schema!": map(any), description: str, strict: bool,
-    type: nullable(word("custom")), ...cache })),
+    type: nullable(word("custom")), eager_input_streaming: nullable(bool), defer_loading: bool,
+    allowed_callers: list(str), input_examples: list(any), ...cache })),
   ...(how.version === "2026-10-21" ? {} : { temperature: between(0, 1), top_k: int,
     top_p: between(0, 1) }),
 });

@@ -7,7 +7,7 @@
 // or that the vendor would refuse, gets the vendor's refusal.
 import { createServer } from "node:http";
 import { once } from "node:events";
-import { rows } from "../rows.mjs";
+import { rows, scripts } from "../rows.mjs";
 
 export const later = () => new Promise((resolve) => { setImmediate(resolve); });
 
@@ -16,7 +16,7 @@ export const later = () => new Promise((resolve) => { setImmediate(resolve); });
 export function rowOf(body) {
   const raw = JSON.stringify(body);
   const [, name, cell] = /golden:([a-z0-9-]+)(?:\.(\d+))?/.exec(raw) ?? [];
-  const row = rows.find((r) => r.name === name);
+  const row = [...rows, ...scripts].find((r) => r.name === name);
   if (!row) return null;
   const second = row.then && raw.includes(row.then.mark);
   return { row, answer: second ? row.then.answer : row.answer, cell, second: Boolean(second) };

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+// Runs the clients: see run.  First against the fakes alone, then through the gateway.
+import { appendFileSync } from "node:fs";
+import { apis, providers, whyPending } from "../golden/cells.mjs";
+import { KEY as ANTHROPIC } from "../golden/fakes/anthropic.mjs";
+import { startAll } from "../golden/fakes/all.mjs";
+import { KEY as GEMINI } from "../golden/fakes/gemini.mjs";
+import { KEY as OPENAI } from "../golden/fakes/openai.mjs";
+import { Gateway } from "../golden/gateway.mjs";
+import { rows, scripts } from "../golden/rows.mjs";
+import { makers, tests } from "./aisdk.mjs";
+import { checkCodex, codex } from "./codex.mjs";
+
+const options = { filters: [], binary: process.env.KANMON_BINARY };
+for (let i = 2; i < process.argv.length; i++) {
+  const word = process.argv[i];
+  if (word === "--binary") options.binary = process.argv[++i];
+  else if (word === "--counts") options.counts = process.argv[++i];
+  else if (word === "--fakes") options.fakes = true;
+  else options.filters.push(word);
+}
+const sum = { passed: 0, failed: 0, pending: 0 };
+let cell = 100000;
+
+async function run(name, pending, test) {
+  if (!options.filters.every((f) => name.includes(f))) return;
+  if (pending) {
+    sum.pending++;
+    console.log(`pending ${name} (${pending})`);
+    return;
+  }
+  let faults;
+  try {
+    faults = await test();
+  } catch (e) {
+    faults = [`${e.message} ${e.responseBody ?? ""} ${e.stack}`];
+  }
+  for (const what of faults) console.log(`FAILED ${name}: ${what}`.slice(0, 2000));
+  sum[faults.length ? "failed" : "passed"]++;
+}
+
+async function sdk(name, pending, maker, args) {
+  for (const [what, test] of Object.entries(tests))
+    await run(`${name} ${what}`, pending, () => test(maker(args), ++cell));
+}
+
+const runCodex = async (name, pending, args) => run(name, pending, async () =>
+  checkCodex(await codex({ ...args, prompt: `golden:codex.${++cell} What does golden.txt say?` })));
+
+const fakes = await startAll();
+let gateway;
+try {
+  await sdk("fake ai-sdk chat", null, makers.chat, { url: fakes.openai.url, key: OPENAI, model: "gpt-g" });
+  await sdk("fake ai-sdk responses", null, makers.responses,
+    { url: fakes.openai.url, key: OPENAI, model: "gpt-g" });
+  await sdk("fake ai-sdk messages", null, makers.messages,
+    { url: fakes.anthropic.url, key: ANTHROPIC, model: "claude-haiku-4-5" });
+  await sdk("fake ai-sdk gemini", null, makers.gemini,
+    { url: fakes.gemini.url, key: GEMINI, model: "gemini-2.5-flash" });
+  await runCodex("fake codex", null, { url: fakes.openai.url, key: OPENAI, model: "gpt-golden" });
+  if (!options.fakes) {
+    gateway = new Gateway(options.binary, fakes, providers, [...rows, ...scripts]);
+    await gateway.start();
+    const args = { url: gateway.url, key: gateway.key };
+    for (const api of Object.keys(apis)) {
+      for (const provider of ["openai", "anthropic", "bedrock", "gemini"]) {
+        for (const [what, test] of Object.entries(tests)) {
+          const row = { agent: "tools-there-and-back", "agent-streamed": "tools-there-and-back",
+            object: "schema", refused: "rate-limited" }[what];
+          await run(`ai-sdk ${api}>${provider} ${what}`, whyPending(api, provider),
+            () => test(makers[api]({ ...args, model: `${provider}.${row}` }), ++cell));
+        }
+      }
+    }
+    for (const provider of ["openai", "anthropic", "bedrock", "gemini"]) {
+      await runCodex(`codex responses>${provider}`, whyPending("responses", provider),
+        { ...args, model: `${provider}.codex` });
+    }
+  }
+} finally {
+  await gateway?.stop();
+  fakes.stop();
+}
+console.log(`${sum.passed} passed, ${sum.failed} failed, ${sum.pending} pending`);
+if (options.counts) appendFileSync(options.counts, `${sum.passed} ${sum.failed}\n`);
+process.exitCode = sum.failed ? 1 : 0;
