@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A caller and an upstream that speak different protocols: OpenAI's on one side, Anthropic's on
+the other."""
+
+import http.client
+import json
+
+import pytest
+
+from gateway import MASTER, Gateway, request, slow_factor, wait_until
+from messages_upstream import PIECES, USAGE_IN, USAGE_OUT, MessagesUpstream
+
+TEXT = "".join(PIECES)
+CONFIG = """
+model_list:
+  - model_name: any/*
+    litellm_params: &claude
+      model: anthropic/*
+      api_base: "{url}"
+      api_key: sk-upstream
+      input_cost_per_token: 0.000001
+      output_cost_per_token: 0.000002
+  - model_name: own
+    litellm_params: {{<<: *claude, model: anthropic/claude-opus-4-6, temperature: 0.5, max_tokens: 77}}
+  - model_name: strict
+    litellm_params: {{<<: *claude, model: anthropic/ok}}
+  - model_name: lenient
+    litellm_params: {{<<: *claude, model: anthropic/ok, drop_params: true}}
+  - model_name: pair
+    litellm_params: {{<<: *claude, model: anthropic/stream-refuse, order: 1}}
+  - model_name: pair
+    litellm_params: {{<<: *claude, model: anthropic/ok, order: 2}}
+  - model_name: mock
+    litellm_params: {{model: anthropic/none, mock_response: The mock says hello.}}
+general_settings: {{master_key: {master}}}
+kanmon_settings: {{state_dir: "{state}"}}
+"""
+
+
+@pytest.fixture(scope="module")
+def claude():
+    upstream = MessagesUpstream()
+    yield upstream
+    upstream.stop()
+
+
+@pytest.fixture(scope="module")
+def gate(claude, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("translate")
+    config = CONFIG.format(url=claude.url, master=MASTER, state=folder / "state")
+    with Gateway(folder, config) as gateway:
+        yield gateway
+
+
+def ask(gate, model, **more):
+    body = {"model": model, "messages": [{"role": "system", "content": "Be brief."},
+                                         {"role": "user", "content": "Say hello."}], **more}
+    return request(gate.port, "POST", "/v1/chat/completions", body)
+
+
+def chunks_of(answer):
+    return [json.loads(e) for e in answer.events() if e != "[DONE]"]
+
+
+def text_of(chunks):
+    return "".join(c["delta"].get("content") or "" for chunk in chunks for c in chunk["choices"])
+
+
+def test_a_whole_answer_comes_as_openais(gate, claude):
+    answer = ask(gate, "any/ok", max_tokens=50)
+    assert answer.status == 200, answer
+    got = answer.json()
+    assert got["object"] == "chat.completion"
+    assert got["model"] == "any/ok"
+    assert got["choices"][0]["message"]["content"] == TEXT
+    assert got["choices"][0]["finish_reason"] == "stop"
+    assert got["usage"]["prompt_tokens"] == USAGE_IN
+    assert got["usage"]["completion_tokens"] == USAGE_OUT
+    assert float(answer.header("x-litellm-response-cost")) == pytest.approx(
+        USAGE_IN * 0.000001 + USAGE_OUT * 0.000002)
+    sent = claude.seen[-1]
+    assert sent["path"] == "/v1/messages"
+    assert sent["headers"]["x-api-key"] == "sk-upstream"
+    assert "authorization" not in sent["headers"]
+    assert sent["body"]["max_tokens"] == 50
+    assert "Say hello." in json.dumps(sent["body"]["messages"])
+    assert "Be brief." in json.dumps(sent["body"]["system"])
+
+
+@pytest.mark.parametrize("model", ["any/ok", "any/whole"])
+def test_a_stream_comes_as_openais(gate, model):
+    answer = ask(gate, model, stream=True, stream_options={"include_usage": True})
+    assert answer.status == 200, answer
+    assert answer.header("content-type").startswith("text/event-stream")
+    assert answer.events()[-1] == "[DONE]"
+    chunks = chunks_of(answer)
+    assert text_of(chunks) == TEXT
+    assert {c["model"] for c in chunks} == {model}
+    assert [c["finish_reason"] for chunk in chunks for c in chunk["choices"]][-1] == "stop"
+    assert chunks[-1]["usage"]["completion_tokens"] == USAGE_OUT
+
+
+@pytest.mark.parametrize("model", ["any/stream-cut", "any/stream-error"])
+def test_a_stream_that_breaks_says_so_and_ends_broken(gate, model):
+    link = http.client.HTTPConnection("127.0.0.1", gate.port, timeout=20 * slow_factor())
+    link.request("POST", "/v1/chat/completions", json.dumps(
+        {"model": model, "stream": True, "messages": [{"role": "user", "content": "x"}]}),
+        {"authorization": f"Bearer {MASTER}", "content-type": "application/json"})
+    answer = link.getresponse()
+    assert answer.status == 200
+    with pytest.raises(http.client.IncompleteRead) as broken:
+        answer.read()
+    events = [json.loads(line[5:]) for line in broken.value.partial.decode().splitlines()
+              if line.startswith("data:")]
+    assert text_of([e for e in events if "choices" in e]) == "".join(PIECES[:2])
+    assert events[-1]["error"]["message"]
+    link.close()
+
+
+def test_an_error_before_the_first_piece_is_tried_elsewhere(gate, claude):
+    before = len(claude.seen)
+    answer = ask(gate, "pair", stream=True)
+    assert answer.status == 200, answer
+    assert text_of(chunks_of(answer)) == TEXT
+    assert [s["body"]["model"] for s in claude.seen[before:]] == ["stream-refuse", "ok"]
+    assert answer.header("x-litellm-attempted-retries") == "1"
+
+
+def test_an_error_before_the_first_piece_has_its_status(gate):
+    answer = ask(gate, "any/stream-refuse", stream=True, num_retries=0)
+    assert answer.status == 503, answer
+    assert "too busy" in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("model, status, code", [
+    ("any/err-400", 400, "context_length_exceeded"), ("any/err-401", 502, "upstream_auth_error"),
+    ("any/err-429", 429, "rate_limit_exceeded"), ("any/err-529", 503, "503")])
+def test_a_refusal_has_openais_words(gate, model, status, code):
+    answer = ask(gate, model, num_retries=0)
+    assert answer.status == status, answer
+    assert answer.json()["error"]["code"] == code
+    if status == 429:
+        assert answer.header("retry-after") == "7"
+        assert answer.header("x-should-retry") is None
+    if status in (400, 502):
+        assert answer.header("x-should-retry") == "false"
+
+
+def test_a_deployments_own_parameters_are_translated_too(gate, claude):
+    assert ask(gate, "own").status == 200
+    assert claude.seen[-1]["body"]["temperature"] == 0.5
+    assert claude.seen[-1]["body"]["max_tokens"] == 77
+    assert ask(gate, "own", temperature=0.25, max_completion_tokens=5).status == 200
+    assert claude.seen[-1]["body"]["temperature"] == 0.25
+    assert claude.seen[-1]["body"]["max_tokens"] == 5
+
+
+def test_what_an_upstream_does_not_know_is_refused_or_dropped(gate, claude):
+    answer = ask(gate, "strict", logit_bias={"1": 2})
+    assert answer.status == 400, answer
+    error = answer.json()["error"]
+    assert error["param"] == "logit_bias"
+    assert "anthropic" in error["message"] and "drop_params" in error["message"]
+    assert ask(gate, "lenient", logit_bias={"1": 2}).status == 200
+    assert "logit_bias" not in claude.seen[-1]["body"]
+
+
+def test_a_client_that_leaves_pays_for_what_was_written(gate, claude):
+    claude.left.clear()
+    key = request(gate.port, "POST", "/key/generate", {"max_budget": 1}).json()["key"]
+    link = http.client.HTTPConnection("127.0.0.1", gate.port, timeout=20 * slow_factor())
+    link.request("POST", "/v1/chat/completions", json.dumps(
+        {"model": "any/forever", "stream": True, "max_tokens": 500,
+         "messages": [{"role": "user", "content": "x"}]}),
+        {"authorization": f"Bearer {key}", "content-type": "application/json"})
+    answer = link.getresponse()
+    assert answer.status == 200
+    assert answer.read(100)
+    answer.close()
+    link.close()
+    assert claude.left.wait(20 * slow_factor())
+
+    def spent():
+        return request(gate.port, "GET", f"/key/info?key={key}").json()["info"]["spend"] > 0
+
+    wait_until(spent, what="the call in the books")
+
+
+def test_errors_come_in_the_dialect_of_the_path(gate):
+    answer = request(gate.port, "POST", "/v1/messages/none", {}, key=None)
+    assert answer.status == 404
+    assert answer.json()["type"] == "error"
+    assert answer.json()["error"]["type"] == "not_found_error"
+    assert answer.header("request-id") == answer.json()["request_id"]
+    answer = request(gate.port, "POST", "/v1beta/none", {}, key=None)
+    assert answer.status == 404
+    assert answer.json()["error"]["status"] == "NOT_FOUND"
+    answer = request(gate.port, "POST", "/v1/none", {}, key=None)
+    assert answer.json()["error"]["type"] == "not_found_error"
