@@ -23,6 +23,8 @@ enum km_can {
     KM_CAN_FORCE_TOOL_THINKING = 256, /* also while thinking */
     KM_CAN_SCHEMA = 512, /* structured output by schema */
     KM_CAN_THINK_ALWAYS = 1024, /* thinking cannot be asked for or turned off */
+    KM_CAN_LEVEL_MINIMAL = 1 << 20, /* thinkingLevel MINIMAL; else LOW stands in */
+    KM_CAN_LEVEL_MEDIUM = 1 << 21, /* thinkingLevel MEDIUM; else HIGH stands in */
 };
 
 enum km_family {

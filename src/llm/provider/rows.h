@@ -12,5 +12,6 @@ extern const size_t km_providers_openai_count;
 /* Those with a protocol of their own, a file each: listed in provider.c's `natives`. */
 extern const struct km_provider km_provider_anthropic;
 extern const struct km_provider km_provider_ollama;
+extern const struct km_provider km_provider_gemini;
 
 #endif
