@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* crypto.h - the only door to OpenSSL's digests, HMAC, AEAD and random numbers.
+/* crypto.h - the only door to OpenSSL's digests, HMAC, AEAD, signatures, random numbers.
  *
  * Failures of the library itself (no memory, no entropy) are returned, never ignored.
  * Secrets live in km_secret: wiped on done, never printed.
@@ -34,6 +34,12 @@ int km_aead_seal(const uint8_t key[KM_AEAD_KEY_LEN], struct km_str plain, struct
                  struct km_buf *out, struct km_err *err) KM_MUST_USE;
 int km_aead_open(const uint8_t key[KM_AEAD_KEY_LEN], struct km_str sealed, struct km_str aad,
                  struct km_buf *out, struct km_err *err) KM_MUST_USE;
+
+/* RS256, RSASSA-PKCS1-v1_5 with SHA-256, by a private key as PEM (PKCS#8 or PKCS#1, not
+ * encrypted); appends the signature's bytes.  A millisecond of work.  KM_E_INVALID: no such key.
+ * Any thread. */
+int km_rs256_sign(struct km_str pem, struct km_str text, struct km_buf *out,
+                  struct km_err *err) KM_MUST_USE;
 
 /* An owned secret string. */
 struct km_secret {
