@@ -18,6 +18,7 @@ struct km_litellm_params {
     bool drop_params;
     struct km_str_list additional_drop_params, allowed_openai_params;
     bool ssl_verify;
+    struct km_str vertex_project, vertex_location, vertex_credentials;
     const struct km_node *unused; /* accepted for others; kept nowhere else */
     const struct km_node *all; /* the whole mapping: keys without a row are default parameters */
 };

@@ -12,12 +12,14 @@ static const struct km_provider *const natives[] = {
     &km_provider_anthropic,
     &km_provider_ollama,
     &km_provider_gemini,
+    &km_provider_vertex_ai,
+    &km_provider_vertex_ai_beta,
     NULL,
 };
 
 /* LiteLLM's prefixes with protocols of their own. */
 static const char *const elsewhere[] = {
-    "bedrock", "bedrock_mantle", "vertex_ai", "vertex_ai_beta", "azure", "azure_ai", "azure_text", "huggingface", "sagemaker", "sagemaker_chat", "vllm",
+    "bedrock", "bedrock_mantle", "azure", "azure_ai", "azure_text", "huggingface", "sagemaker", "sagemaker_chat", "vllm",
     "replicate", "databricks", "cohere", "cohere_chat", "watsonx", "triton", "github_copilot",
     "github", "infinity", "voyage", "jina_ai", "deepgram", "elevenlabs", "assemblyai", "minimax",
     "zai", "volcengine", "snowflake", "cloudflare", "auto_router", "a2a", "petals", "predibase",

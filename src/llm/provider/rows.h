@@ -13,5 +13,6 @@ extern const size_t km_providers_openai_count;
 extern const struct km_provider km_provider_anthropic;
 extern const struct km_provider km_provider_ollama;
 extern const struct km_provider km_provider_gemini;
+extern const struct km_provider km_provider_vertex_ai, km_provider_vertex_ai_beta;
 
 #endif
