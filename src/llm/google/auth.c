@@ -282,8 +282,7 @@ static struct km_str gcloud_file(const struct km_google_args *args, struct km_ar
 
     if (folder.n)
         return km_arena_cat(
-            arena,
-            (struct km_str[]){ folder, KM_STR("/application_default_credentials.json") }, 2);
+            arena, (struct km_str[]){ folder, KM_STR("/application_default_credentials.json") }, 2);
     return home.n ? km_arena_cat(arena,
                                  (struct km_str[]){
                                      home, KM_STR("/.config/gcloud/application_default_credentials"
@@ -297,10 +296,9 @@ static void use_machine(struct owner *o, const struct km_google_args *args)
     struct km_str host = env(args, "GCE_METADATA_HOST");
 
     o->kind = MACHINE;
-    o->metadata_url =
-        km_arena_printf(&o->arena,
-                        "http://%.*s/computeMetadata/v1/instance/service-accounts/default/token",
-                        KM_STR_ARG(host.n ? host : KM_STR(METADATA_HOST)));
+    o->metadata_url = km_arena_printf(
+        &o->arena, "http://%.*s/computeMetadata/v1/instance/service-accounts/default/token",
+        KM_STR_ARG(host.n ? host : KM_STR(METADATA_HOST)));
 }
 
 /* What is named must be usable; gcloud's file may be missing. */

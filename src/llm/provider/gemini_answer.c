@@ -202,28 +202,34 @@ static int put_logprobs(struct km_decode *d, unsigned choice, const struct km_js
 
 /* --- finish --- */
 
+/* XX(finishReason, what it is); NONE: what was made is unusable */
+#define REASONS(XX)                                                                                \
+    XX(STOP, STOP)                                                                                 \
+    XX(FINISH_REASON_UNSPECIFIED, STOP)                                                            \
+    XX(OTHER, STOP)                                                                                \
+    XX(MAX_TOKENS, LENGTH)                                                                         \
+    XX(SAFETY, FILTER)                                                                             \
+    XX(RECITATION, FILTER)                                                                         \
+    XX(BLOCKLIST, FILTER)                                                                          \
+    XX(PROHIBITED_CONTENT, FILTER)                                                                 \
+    XX(SPII, FILTER)                                                                               \
+    XX(LANGUAGE, FILTER)                                                                           \
+    XX(MODEL_ARMOR, FILTER)                                                                        \
+    XX(IMAGE_SAFETY, FILTER)                                                                       \
+    XX(IMAGE_PROHIBITED_CONTENT, FILTER)                                                           \
+    XX(IMAGE_RECITATION, FILTER)                                                                   \
+    XX(MALFORMED_FUNCTION_CALL, NONE)                                                              \
+    XX(UNEXPECTED_TOOL_CALL, NONE)                                                                 \
+    XX(TOO_MANY_TOOL_CALLS, NONE)                                                                  \
+    XX(MALFORMED_RESPONSE, NONE)
+
 static const struct {
     const char *name;
-    enum km_finish finish; /* NONE: what it made is unusable */
+    enum km_finish finish;
 } reasons[] = {
-    { "STOP", KM_FINISH_STOP },
-    { "FINISH_REASON_UNSPECIFIED", KM_FINISH_STOP },
-    { "OTHER", KM_FINISH_STOP },
-    { "MAX_TOKENS", KM_FINISH_LENGTH },
-    { "SAFETY", KM_FINISH_FILTER },
-    { "RECITATION", KM_FINISH_FILTER },
-    { "BLOCKLIST", KM_FINISH_FILTER },
-    { "PROHIBITED_CONTENT", KM_FINISH_FILTER },
-    { "SPII", KM_FINISH_FILTER },
-    { "LANGUAGE", KM_FINISH_FILTER },
-    { "MODEL_ARMOR", KM_FINISH_FILTER },
-    { "IMAGE_SAFETY", KM_FINISH_FILTER },
-    { "IMAGE_PROHIBITED_CONTENT", KM_FINISH_FILTER },
-    { "IMAGE_RECITATION", KM_FINISH_FILTER },
-    { "MALFORMED_FUNCTION_CALL", KM_FINISH_NONE },
-    { "UNEXPECTED_TOOL_CALL", KM_FINISH_NONE },
-    { "TOO_MANY_TOOL_CALLS", KM_FINISH_NONE },
-    { "MALFORMED_RESPONSE", KM_FINISH_NONE },
+#define XX(reason, what) { #reason, KM_FINISH_##what },
+    REASONS(XX)
+#undef XX
 };
 
 static enum km_finish finish_of(struct km_str reason)
@@ -308,13 +314,12 @@ static int stream_error(const struct km_json *error, struct km_err *err)
 
     (void)km_json_string(km_json_get(error, "message"), &text);
     (void)km_json_i64(km_json_get(error, "code"), &code);
-    km_fail(err, KM_E_UPSTREAM_PROTOCOL, "Gemini: %.*s", KM_STR_ARG(km_str_sub(text, 0, 400)));
-    if (code == 429) {
-        err->http = 429;
+    km_fail(err, KM_E_UPSTREAM_STATUS, "Gemini: %.*s", KM_STR_ARG(km_str_sub(text, 0, 400)));
+    err->http = code < 400 || code > 599 || is_ours((int)code) ? 502
+                : code == 499                                  ? 503
+                                                               : (int)code;
+    if (code == 429)
         err->type = "rate_limit_error";
-    } else if (code >= 400 && code < 600 && !is_ours((int)code)) {
-        err->http = (int)code;
-    }
     return err->code;
 }
 
@@ -471,7 +476,7 @@ static void read_details(const struct km_json *error, struct km_refusal *ret, bo
         if (by_day(item))
             ret->again = KM_AGAIN_OTHER;
         if (km_json_string(km_json_get(item, "reason"), &text) &&
-            (has(text, "API_KEY") || has(text, "ACCESS_TOKEN")))
+            (has(text, "API_KEY_") || has(text, "ACCESS_TOKEN_")))
             *ret_key = true;
     }
 }

@@ -93,8 +93,8 @@ static bool is_segment(struct km_str s)
 {
     for (size_t i = 0; i < s.n; i++)
         if (!((s.p[i] >= 'a' && s.p[i] <= 'z') || (s.p[i] >= 'A' && s.p[i] <= 'Z') ||
-              (s.p[i] >= '0' && s.p[i] <= '9') || s.p[i] == '-' || s.p[i] == '.' ||
-              s.p[i] == ':' || s.p[i] == '_'))
+              (s.p[i] >= '0' && s.p[i] <= '9') || s.p[i] == '-' || s.p[i] == '.' || s.p[i] == ':' ||
+              s.p[i] == '_'))
             return false;
     return s.n > 0;
 }

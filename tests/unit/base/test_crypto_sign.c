@@ -22,8 +22,8 @@ static void pem_of(EVP_PKEY *key, bool pkcs1, const EVP_CIPHER *cipher, struct k
         assert_int_equal(PEM_write_bio_PrivateKey_traditional(bio, key, NULL, NULL, 0, NULL, NULL),
                          1);
     else
-        assert_int_equal(PEM_write_bio_PrivateKey(bio, key, cipher,
-                                                  (const unsigned char *)"secret", 6, NULL, NULL),
+        assert_int_equal(PEM_write_bio_PrivateKey(bio, key, cipher, (const unsigned char *)"secret",
+                                                  6, NULL, NULL),
                          1);
     n = BIO_get_mem_data(bio, &p);
     km_buf_reset(out);

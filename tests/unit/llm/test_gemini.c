@@ -541,7 +541,7 @@ static void errors_in_a_stream_keep_their_status(void **state)
     static const char in[] = DATA(PARTS("{\"text\":\"a\"}") "}]}")
         DATA("{\"error\":{\"code\":503,\"message\":\"overloaded\",\"status\":\"UNAVAILABLE\"}}");
 
-    assert_int_equal(stream(f, in, sizeof in - 1, 11), KM_E_UPSTREAM_PROTOCOL);
+    assert_int_equal(stream(f, in, sizeof in - 1, 11), KM_E_UPSTREAM_STATUS);
     assert_int_equal(f->err.http, 503);
     assert_string_equal(f->err.text, "Gemini: overloaded");
     assert_string_equal(whole(f, "[{\"error\":{\"code\":429,\"message\":\"slow\"}}]"),
