@@ -114,6 +114,26 @@ void km_out_str(struct km_json_out *o, struct km_str s)
     km_buf_json(o->buf, s);
 }
 
+void km_out_joined(struct km_json_out *o, struct km_str first, struct km_str second)
+{
+    struct km_buf whole KM_CLEANUP(km_buf_done) = KM_BUF(first.n + second.n);
+
+    if (km_str_plain(first) < first.n || km_str_plain(second) < second.n) {
+        km_buf_str(&whole, first);
+        km_buf_str(&whole, second);
+        before(o);
+        km_buf_json(o->buf, km_buf_view(&whole));
+        o->buf->failed = o->buf->failed || km_buf_failed(&whole);
+        return;
+    }
+    before(o);
+    km_buf_byte(o->buf, '"');
+    km_buf_str(o->buf, first);
+    if (!refer(o, second))
+        km_buf_str(o->buf, second);
+    km_buf_byte(o->buf, '"');
+}
+
 void km_out_cstr(struct km_json_out *o, const char *s)
 {
     km_out_str(o, km_str_c(s));

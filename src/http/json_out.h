@@ -44,6 +44,8 @@ void km_out_close(struct km_json_out *o, char bracket); /* '}' or ']' */
 void km_out_key(struct km_json_out *o, const char *name); /* plain ASCII without escapes */
 void km_out_key_str(struct km_json_out *o, struct km_str name); /* any text */
 void km_out_str(struct km_json_out *o, struct km_str s);
+/* One string of two pieces, the second by reference where it is long: a data: URL. */
+void km_out_joined(struct km_json_out *o, struct km_str first, struct km_str second);
 void km_out_cstr(struct km_json_out *o, const char *s);
 void km_out_raw(struct km_json_out *o, struct km_str json); /* valid JSON; empty: null */
 void km_out_value(struct km_json_out *o, const struct km_json *v);

@@ -15,6 +15,7 @@
 #include "http/message.h"
 #include "llm/auth.h"
 #include "llm/model_build.h"
+#include "llm/provider/codecs.h"
 
 #define DEFAULTS_MAX 64
 #define HEAD_MAX (32 * 1024)
@@ -63,7 +64,7 @@ static void resolve_provider(struct km_deployment *d, const struct km_model_buil
     d->upstream_model = km_arena_str(b->arena, model);
     d->provider = km_provider_find(name);
     if (d->provider) {
-        d->codec = d->provider->codec;
+        d->codec = d->provider->codec ? d->provider->codec : &km_codec_openai_compatible;
         return;
     }
     if (!name.n)
@@ -330,7 +331,7 @@ int km_deployment_init(struct km_deployment *d, const struct km_model_build *b,
     if (provider) {
         d->provider = provider;
         d->provider_name = km_str_c(provider->name);
-        d->codec = provider->codec;
+        d->codec = provider->codec ? provider->codec : &km_codec_openai_compatible;
         d->upstream_model = KM_STR("*");
     } else {
         resolve_provider(d, b, entry);

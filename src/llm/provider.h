@@ -40,6 +40,10 @@ struct km_provider {
     const char *head; /* more header lines, each ended by CRLF; NULL: none */
     enum km_stream_usage usage;
     const char *max_tokens; /* the member that bounds output there */
+    /* OpenAI's chat as this provider extends it: */
+    const char *reasoning; /* a message's member that takes earlier reasoning; NULL: none */
+    bool top_k; /* takes `top_k` */
+    bool cache_control; /* takes Anthropic's cache points on parts */
     const struct km_codec *codec; /* what it speaks; NULL: OpenAI's chat, for translation too */
     /* At load, after base and head were made from the row: what its own litellm_params say
      * (d->auth, another base, another head).  What is wrong with the entry becomes

@@ -8,5 +8,6 @@
 extern const struct km_codec km_codec_messages; /* Anthropic Messages: anthropic.c */
 extern const struct km_codec km_codec_ollama; /* ollama.c */
 extern const struct km_codec km_codec_gemini, km_codec_gemini_vertex; /* gemini.c */
+extern const struct km_codec km_codec_openai_compatible, km_codec_openai; /* openai.c */
 
 #endif
