@@ -225,9 +225,10 @@ static int call_delta(struct km_decode *d, struct stream_choice *s, const struct
         return km_fail(err, KM_E_UPSTREAM_PROTOCOL,
                        "The upstream's answer goes on with a call that was complete.");
     weigh(&call->balance, input);
-    if (call->live)
-        return input.n ? km_openai_put(d, &s->c, KM_CHAT_TOOL_INPUT, input, err) : 0;
-    r = keep(d, call, input, err);
+    if (!call->live)
+        r = keep(d, call, input, err);
+    else if (input.n)
+        r = km_openai_put(d, &s->c, KM_CHAT_TOOL_INPUT, input, err);
     return r == 0 ? advance(d, s, false, err) : r;
 }
 
