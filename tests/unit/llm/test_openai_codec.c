@@ -277,7 +277,7 @@ static void calls_that_come_in_turn_are_gathered(void **state)
                 UP("{},\"finish_reason\":\"tool_calls\"") "data: [DONE]\n\n",
         ROLE CALL("0", "a", "f") INPUT("0", "{\\\"x\\\":") INPUT("0", "\\\"}\\\"}")
             CALL("1", "b", "g") INPUT("1", "{\\\"y") INPUT("1", "\\\":2}") CALL("2", "c", "h")
-                INPUT("2", "{}") LAST("tool_calls") TAIL("3", "8", "11"));
+                INPUT("2", "{}") LAST("tool_calls") TAIL("3", "7", "10"));
 }
 
 static void calls_without_an_index_are_told_apart_by_their_ids(void **state)
