@@ -10,6 +10,7 @@
 
 #include "gateway/call.h"
 #include "gateway/reply.h"
+#include "llm/api/messages.h"
 
 #define MODELS_CREATED 1677610602 /* LiteLLM says this of every model, and clients compare */
 
@@ -88,6 +89,10 @@ static const struct km_route rows[] = {
     FOUR("/chat/completions", km_api_chat),
     FOUR("/completions", km_api_completion),
     FOUR("/embeddings", km_api_embedding),
+    CALL("/v1/messages", km_api_messages),
+    CALL("/v1/messages/count_tokens", km_api_count_messages),
+    CALL("/anthropic/v1/messages", km_api_messages),
+    CALL("/anthropic/v1/messages/count_tokens", km_api_count_messages),
     { "GET", "/v1/models", list_models, KM_AUTH_KEY, NULL },
     { "GET", "/models", list_models, KM_AUTH_KEY, NULL },
     { "GET", "/v1/models/{id:path}", one_model, KM_AUTH_KEY, NULL },

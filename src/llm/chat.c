@@ -63,17 +63,19 @@ struct km_tool *km_chat_tool(struct km_chat *c, struct km_arena *a)
     return tool;
 }
 
-void km_chat_extra(struct km_chat *c, struct km_arena *a, struct km_str name, struct km_str json)
+struct km_chat_extra *km_chat_extra(struct km_chat *c, struct km_arena *a, struct km_str name,
+                                    struct km_str json)
 {
     struct km_chat_extra *extra = km_arena_zalloc(a, sizeof *extra), **at = &c->extras;
 
     if (!extra)
-        return;
+        return NULL;
     extra->name = name;
     extra->json = json;
     while (*at)
         at = &(*at)->next;
     *at = extra;
+    return extra;
 }
 
 /* The call a result answers stands in an earlier message, mostly the one right before: the last

@@ -137,6 +137,7 @@ struct km_chat_extra {
     struct km_chat_extra *next;
     struct km_str name;
     struct km_str json;
+    bool advises; /* may be left out without a word where it is not known */
 };
 
 struct km_chat {
@@ -181,7 +182,8 @@ const char *km_chat_param_name(enum km_chat_param p);
 struct km_message *km_chat_message(struct km_chat *c, struct km_arena *a, enum km_role role);
 struct km_part *km_chat_part(struct km_arena *a, struct km_part **list, enum km_part_kind kind);
 struct km_tool *km_chat_tool(struct km_chat *c, struct km_arena *a);
-void km_chat_extra(struct km_chat *c, struct km_arena *a, struct km_str name, struct km_str json);
+struct km_chat_extra *km_chat_extra(struct km_chat *c, struct km_arena *a, struct km_str name,
+                                    struct km_str json);
 
 /* Fills in the tools' names of results from the calls they answer (Gemini needs them). */
 void km_chat_name_results(struct km_chat *c);

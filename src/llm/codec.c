@@ -75,7 +75,7 @@ static int check_extras(struct km_chat *chat, const struct km_codec *codec,
             at = &(*at)->next;
             continue;
         }
-        if (!drops)
+        if (!drops && !(*at)->advises)
             return unsupported(codec, d, km_arena_cstr(arena, name), err);
         *at = (*at)->next;
     }

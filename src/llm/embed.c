@@ -104,7 +104,7 @@ static int add_extra(const struct km_reading *rd, struct km_embed *e, struct km_
 
     if (!x)
         return km_read_nomem(rd);
-    *x = (struct km_chat_extra){ e->extras, name, json };
+    *x = (struct km_chat_extra){ .next = e->extras, .name = name, .json = json };
     e->extras = x;
     return 0;
 }

@@ -28,7 +28,7 @@ struct alias {
 struct state {
     const struct alias *aliases; /* by encode(): see km_messages_note() */
     bool json_tool; /* a tool stands for the answer's schema */
-    int64_t input, cache_read, cache_write, output; /* tokens, as last said */
+    int64_t input, cache_read, cache_write, output, thinking; /* tokens, as last said */
     int64_t index; /* the upstream's number of the block under way */
     enum block_kind kind;
     unsigned blocks; /* given out so far: the next one's number */
@@ -77,6 +77,7 @@ static void read_usage(struct state *s, const struct km_json *usage)
     read_count(usage, "cache_read_input_tokens", &s->cache_read);
     read_count(usage, "cache_creation_input_tokens", &s->cache_write);
     read_count(usage, "output_tokens", &s->output);
+    read_count(km_json_get(usage, "output_tokens_details"), "thinking_tokens", &s->thinking);
 }
 
 static int put_usage(struct km_decode *d, struct km_err *err)
@@ -88,6 +89,7 @@ static int put_usage(struct km_decode *d, struct km_err *err)
     e.usage.cached_tokens = s->cache_read;
     e.usage.cache_write_tokens = s->cache_write;
     e.usage.completion_tokens = s->output;
+    e.usage.reasoning_tokens = s->thinking;
     return km_answer_put(d->answer, &e, err);
 }
 

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* messages.c - requests: read a few members by place, cut the gateway's own, pass on the rest.
+ *
+ * As with OpenAI's endpoints (openai.c) everything outside those spans is the client's own bytes,
+ * so that what Anthropic adds tomorrow needs no change here.  What differs: `metadata` is
+ * Anthropic's and stays, a stream needs no asking for usage, and what LiteLLM's clients tell the
+ * gateway stands in `litellm_metadata`.
+ */
+#include "llm/api/messages.h"
+
+enum member {
+    KM_M_MODEL,
+    KM_M_STREAM,
+    KM_M_MAX_TOKENS,
+    KM_M_MESSAGES,
+    KM_M_METADATA,
+    KM_M_API_BASE,
+    KM_M_BASE_URL,
+    KM_M_FIRST_CUT, /* from here on: the gateway's own, never sent upstream */
+    KM_M_LITELLM_METADATA = KM_M_FIRST_CUT,
+    KM_M_TAGS,
+    KM_M_NUM_RETRIES,
+    KM_M_TIMEOUT,
+    KM_M_OTHERS,
+    KM_M_COUNT = KM_M_OTHERS + 24,
+};
+
+static const struct km_str members[KM_M_COUNT] = {
+    { "model", 5 },
+    { "stream", 6 },
+    { "max_tokens", 10 },
+    { "messages", 8 },
+    { "metadata", 8 },
+    { "api_base", 8 },
+    { "base_url", 8 },
+    { "litellm_metadata", 16 },
+    { "tags", 4 },
+    { "num_retries", 11 },
+    { "timeout", 7 },
+    { "fallbacks", 9 },
+    { "context_window_fallback_dict", 28 },
+    { "stream_timeout", 14 },
+    { "caching", 7 },
+    { "cache", 5 },
+    { "guardrails", 10 },
+    { "guardrail_config", 16 },
+    { "policies", 8 },
+    { "prompt_id", 9 },
+    { "prompt_variables", 16 },
+    { "litellm_session_id", 18 },
+    { "litellm_trace_id", 16 },
+    { "mock_response", 13 },
+    { "mock_testing_fallbacks", 22 },
+    { "mock_timeout", 12 },
+    { "mock_delay", 10 },
+    { "api_key", 7 },
+    { "custom_llm_provider", 19 },
+    { "no-log", 6 },
+    { "disable_fallbacks", 17 },
+    { "allowed_openai_params", 21 },
+    { "drop_params", 11 },
+    { "user_config", 11 },
+    { "extra_headers", 13 },
+};
+
+bool km_messages_is_gateways(struct km_str name)
+{
+    for (size_t m = KM_M_FIRST_CUT; m < KM_M_COUNT; m++)
+        if (km_str_eq(name, members[m]))
+            return true;
+    return false;
+}
+
+static int bad(struct km_err *err, const char *param, const char *why)
+{
+    return km_fail_param(err, KM_E_INVALID, param, "'%s' %s.", param, why);
+}
+
+static struct km_str value_of(const struct km_llm_request *r, enum member m)
+{
+    return km_json_value(r->body, &r->spans[m]);
+}
+
+static bool present(const struct km_llm_request *r, enum member m)
+{
+    return r->spans[m].type != KM_JSON_ABSENT && r->spans[m].type != KM_JSON_NULL;
+}
+
+static int read_model(struct km_llm_request *r, struct km_arena *arena, struct km_err *err)
+{
+    if (!present(r, KM_M_MODEL))
+        return km_fail_param(err, KM_E_INVALID, "model",
+                             "model: Field required. GET /v1/models lists the names to choose "
+                             "from.");
+    if (r->spans[KM_M_MODEL].type != KM_JSON_STRING)
+        return bad(err, "model", "must be a string");
+    r->model = km_json_text(arena, r->body, &r->spans[KM_M_MODEL]);
+    return r->model.n ? 0 : bad(err, "model", "must not be empty");
+}
+
+static int read_needed(struct km_llm_request *r, struct km_err *err)
+{
+    enum km_json_type stream = r->spans[KM_M_STREAM].type;
+
+    if (!present(r, KM_M_MESSAGES))
+        return km_fail_param(err, KM_E_INVALID, "messages", "messages: Field required");
+    if (r->spans[KM_M_MESSAGES].type != KM_JSON_ARRAY)
+        return bad(err, "messages", "must be an array");
+    if (present(r, KM_M_STREAM) && stream != KM_JSON_TRUE && stream != KM_JSON_FALSE)
+        return bad(err, "stream", "must be true or false");
+    r->stream = r->api->streams && stream == KM_JSON_TRUE;
+    r->usage_asked = true; /* Messages' streams always say it */
+    r->prompt = r->body;
+    return km_llm_read_count(r, &r->spans[KM_M_MAX_TOKENS], "max_tokens", 0, KM_LLM_TOKENS_MOST,
+                             &r->max_tokens, err);
+}
+
+/* metadata.user_id: of Anthropic's, and who the call is for. */
+static void read_user(struct km_llm_request *r, struct km_arena *arena)
+{
+    static const struct km_str name = { "user_id", 7 };
+    struct km_json_span span;
+
+    if (r->spans[KM_M_METADATA].type == KM_JSON_OBJECT &&
+        km_json_spans(value_of(r, KM_M_METADATA), &name, 1, &span, NULL, NULL) == 0 &&
+        span.type == KM_JSON_STRING)
+        r->user = km_json_text(arena, value_of(r, KM_M_METADATA), &span);
+}
+
+static int read_own(struct km_llm_request *r, struct km_arena *arena, struct km_err *err)
+{
+    int64_t ms;
+
+    for (enum member m = KM_M_API_BASE; m <= KM_M_BASE_URL; m++)
+        if (present(r, m))
+            return bad(err, members[m].p,
+                       "is not allowed in a request: the configuration chooses the upstream");
+    if (present(r, KM_M_TIMEOUT) && r->spans[KM_M_TIMEOUT].type == KM_JSON_NUMBER &&
+        km_str_decimal(value_of(r, KM_M_TIMEOUT), 3, &ms) == 0 && ms > 0)
+        r->timeout_ms = ms;
+    if (r->spans[KM_M_LITELLM_METADATA].type == KM_JSON_OBJECT)
+        r->metadata = value_of(r, KM_M_LITELLM_METADATA);
+    if (r->spans[KM_M_TAGS].type == KM_JSON_ARRAY)
+        r->tags = value_of(r, KM_M_TAGS);
+    read_user(r, arena);
+    return km_llm_read_count(r, &r->spans[KM_M_NUM_RETRIES], "num_retries", 0, KM_LLM_RETRIES_MOST,
+                             &r->num_retries, err);
+}
+
+static int parse(struct km_llm_request *r, struct km_arena *arena, struct km_str path_model,
+                 struct km_err *err)
+{
+    int e;
+
+    (void)path_model; /* no route of this API names one */
+    r->spans = km_arena_alloc(arena, KM_M_COUNT * sizeof *r->spans);
+    if (!r->spans)
+        return km_fail(err, KM_E_NOMEM, "out of memory");
+    e = km_json_spans(r->body, members, KM_M_COUNT, r->spans, &r->object, err);
+    if (e == 0)
+        e = read_model(r, arena, err);
+    if (e == 0)
+        e = read_needed(r, err);
+    return e == 0 ? read_own(r, arena, err) : e;
+}
+
+/* --- the body of an attempt --- */
+
+static bool bounds_output(struct km_str name)
+{
+    return km_str_eq(name, members[KM_M_MAX_TOKENS]) ||
+           km_str_eq(name, KM_STR("max_completion_tokens"));
+}
+
+/* The deployment's own parameters, where neither the caller nor its budget set them. */
+static int add_defaults(const struct km_llm_request *r, const struct km_llm_body_args *args,
+                        struct km_json_edits *e, struct km_arena *arena, struct km_err *err)
+{
+    const struct km_deployment *d = args->deployment;
+    struct km_json_span spans[64];
+    struct km_str names[64];
+    int rc;
+
+    if (d->ndefaults == 0 || !r->api->streams) /* what is only counted has no parameters */
+        return 0;
+    for (size_t i = 0; i < d->ndefaults; i++)
+        names[i] = d->defaults[i].name;
+    rc = km_json_spans(r->body, names, d->ndefaults, spans, NULL, err);
+    for (size_t i = 0; rc == 0 && i < d->ndefaults; i++)
+        if (spans[i].type == KM_JSON_ABSENT &&
+            !(bounds_output(names[i]) && (r->max_tokens >= 0 || args->max_tokens >= 0)))
+            km_json_add(e, arena, names[i], d->defaults[i].json);
+    return rc;
+}
+
+static void bound_output(const struct km_llm_request *r, const struct km_llm_body_args *args,
+                         struct km_json_edits *e, struct km_arena *arena)
+{
+    struct km_str value = km_arena_printf(arena, "%lld", (long long)args->max_tokens);
+
+    if (r->spans[KM_M_MAX_TOKENS].type != KM_JSON_ABSENT)
+        km_json_replace(e, &r->spans[KM_M_MAX_TOKENS], value);
+    else
+        km_json_add(e, arena, members[KM_M_MAX_TOKENS], value);
+}
+
+static int body(const struct km_llm_request *r, const struct km_llm_body_args *args,
+                struct km_arena *arena, struct km_str **ret_parts, size_t *ret_n,
+                struct km_err *err)
+{
+    struct km_str model = km_llm_upstream_model(args->deployment, args->star, arena);
+    const struct km_json_span *span = &r->spans[KM_M_MODEL];
+    struct km_json_edits e;
+    int rc;
+
+    km_json_edits_init(&e, r->body, &r->object);
+    if (!km_str_eq(model, km_json_text(arena, r->body, span)))
+        km_json_replace(&e, span, km_llm_json_string(arena, model));
+    for (size_t m = KM_M_FIRST_CUT; m < KM_M_COUNT; m++)
+        if (r->spans[m].type != KM_JSON_ABSENT)
+            km_json_cut(&e, &r->spans[m]);
+    if (args->max_tokens >= 0 && r->api->streams)
+        bound_output(r, args, &e, arena);
+    rc = add_defaults(r, args, &e, arena, err);
+    return rc == 0 ? km_json_parts(&e, arena, ret_parts, ret_n, err) : rc;
+}
+
+/* --- rows --- */
+
+/* Its own words for what OpenAI calls otherwise. */
+static const char *param_name(enum km_chat_param p)
+{
+    switch (p) {
+    case KM_P_STOP:
+        return "stop_sequences";
+    case KM_P_FORMAT:
+        return "output_config.format";
+    case KM_P_EFFORT:
+        return "output_config.effort";
+    case KM_P_PARALLEL_TOOLS:
+        return "tool_choice.disable_parallel_tool_use";
+    case KM_P_USER:
+        return "metadata.user_id";
+    default:
+        return NULL;
+    }
+}
+
+const struct km_llm_api km_api_messages = {
+    .path = "/messages",
+    .call_type = "anthropic_messages",
+    .required = "messages",
+    .streams = true,
+    .chat = true,
+    .wire = KM_WIRE_MESSAGES,
+    .dialect = KM_DIALECT_ANTHROPIC,
+    .parse = parse,
+    .body = body,
+    .answer = km_messages_answer,
+    .event = km_messages_relay,
+    .decode = km_messages_read,
+    .encoder = &km_messages_encoder,
+    .param_name = param_name,
+};
+
+const struct km_llm_api km_api_count_messages = {
+    .path = "/messages/count_tokens",
+    .call_type = "acount_tokens",
+    .required = "messages",
+    .wire = KM_WIRE_COUNT_MESSAGES,
+    .dialect = KM_DIALECT_ANTHROPIC,
+    .parse = parse,
+    .body = body,
+    .answer = km_messages_count_answer,
+    .count = km_messages_count,
+};

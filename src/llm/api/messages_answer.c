@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* messages_answer.c - Messages passed on: whole answers, and streams event by event.
+ *
+ * The upstream's bytes go to the client as they are, only `model` is set back to the name that
+ * was asked for: in a whole answer, and in the message_start of a stream.  Most events of a
+ * stream are pieces of content: those are counted and passed on without being read.
+ *
+ * Usage is cumulative.  Until message_delta says what came out, only what went in is known.
+ */
+#include "llm/api/messages.h"
+
+enum { A_MODEL, A_USAGE, A_COUNT };
+
+static const struct km_str answer_members[A_COUNT] = { { "model", 5 }, { "usage", 5 } };
+
+#define COUNT_MOST INT64_C(1000000000000) /* tokens; sums of counts stay far from overflow */
+
+static void read_count(const struct km_json *usage, const char *name, int64_t *value)
+{
+    int64_t n;
+
+    if (km_json_i64(km_json_get(usage, name), &n) && n >= 0)
+        *value = n < COUNT_MOST ? n : COUNT_MOST;
+}
+
+/* What it says replaces what was there; what it leaves out stays. */
+static void read_usage(const struct km_arena *arena, struct km_str text, struct km_usage *u)
+{
+    struct km_arena scratch KM_CLEANUP(km_arena_done);
+    const struct km_json *usage;
+    int64_t input = u->prompt_tokens - u->cached_tokens - u->cache_write_tokens;
+
+    km_arena_init(&scratch, arena->cap, arena->pool);
+    if (km_json_parse(&scratch, text, &usage, NULL) < 0 || km_json_kind(usage) != KM_JSON_OBJECT)
+        return;
+    read_count(usage, "input_tokens", &input);
+    read_count(usage, "cache_read_input_tokens", &u->cached_tokens);
+    read_count(usage, "cache_creation_input_tokens", &u->cache_write_tokens);
+    read_count(usage, "output_tokens", &u->completion_tokens);
+    read_count(km_json_get(usage, "output_tokens_details"), "thinking_tokens",
+               &u->reasoning_tokens);
+    u->prompt_tokens = input + u->cached_tokens + u->cache_write_tokens;
+}
+
+static int not_json(struct km_err *err, const struct km_err *why)
+{
+    return km_fail(err, KM_E_UPSTREAM_PROTOCOL,
+                   "The upstream's answer is not the JSON it should be: %s", why->text);
+}
+
+int km_messages_answer(const struct km_llm_request *r, struct km_arena *arena, struct km_str body,
+                       struct km_str **ret_parts, size_t *ret_n, struct km_usage *ret_usage,
+                       struct km_err *err)
+{
+    struct km_json_span spans[A_COUNT];
+    struct km_json_object object;
+    struct km_json_edits e;
+    struct km_err why = { 0 };
+
+    if (km_json_spans(body, answer_members, A_COUNT, spans, &object, &why) < 0)
+        return not_json(err, &why);
+    if (spans[A_USAGE].type == KM_JSON_OBJECT) {
+        read_usage(arena, km_json_value(body, &spans[A_USAGE]), ret_usage);
+        ret_usage->known = true;
+    }
+    km_json_edits_init(&e, body, &object);
+    if (spans[A_MODEL].type == KM_JSON_STRING)
+        km_json_replace(&e, &spans[A_MODEL], km_llm_json_string(arena, r->model));
+    return km_json_parts(&e, arena, ret_parts, ret_n, err);
+}
+
+/* Counting costs nothing. */
+int km_messages_count_answer(const struct km_llm_request *r, struct km_arena *arena,
+                             struct km_str body, struct km_str **ret_parts, size_t *ret_n,
+                             struct km_usage *ret_usage, struct km_err *err)
+{
+    int e = km_messages_answer(r, arena, body, ret_parts, ret_n, ret_usage, err);
+
+    *ret_usage = (struct km_usage){ .known = true };
+    return e;
+}
+
+/* --- streams --- */
+
+/* Bytes of the string behind `key`, as they are written: a base for estimates. */
+static size_t string_bytes(struct km_str data, struct km_str key)
+{
+    const char *at = memmem(data.p, data.n, key.p, key.n);
+    struct km_str rest;
+    size_t bytes = 0;
+
+    if (!at)
+        return 0;
+    rest = km_str_skip(data, (size_t)(at - data.p) + key.n);
+    for (size_t k = 0; k < rest.n && rest.p[k] != '"'; k++, bytes++)
+        if (rest.p[k] == '\\')
+            k++;
+    return bytes;
+}
+
+static void note_delta(struct km_llm_stream *s, struct km_str data)
+{
+    s->events++;
+    s->text_bytes += string_bytes(data, KM_STR("\"text\":\"")) +
+                     string_bytes(data, KM_STR("\"thinking\":\"")) +
+                     string_bytes(data, KM_STR("\"partial_json\":\""));
+}
+
+/* An event whose data changed: its own framing, with other data. */
+static void emit(const struct km_sse_event *event, const struct km_str *parts, size_t n,
+                 struct km_buf *out)
+{
+    const char *raw = event->raw.p;
+    const char *at = memmem(raw, event->raw.n, event->data.p, event->data.n);
+    size_t before = at ? (size_t)(at - raw) : 0;
+    struct km_buf whole KM_CLEANUP(km_buf_done) = KM_BUF(32 * 1024 * 1024);
+
+    if (at)
+        km_buf_bytes(out, raw, before);
+    for (size_t i = 0; i < n; i++)
+        km_buf_str(at ? out : &whole, parts[i]);
+    if (at)
+        km_buf_bytes(out, at + event->data.n, event->raw.n - before - event->data.n);
+    else
+        km_sse_write(out, event->type, km_buf_view(&whole)); /* several data lines */
+}
+
+/* The message of a message_start with its model set back; empty: it stays as it is. */
+static struct km_str renamed(struct km_llm_stream *s, struct km_str message)
+{
+    struct km_json_span spans[A_COUNT];
+    struct km_json_object object;
+    struct km_json_edits e;
+    struct km_str *parts;
+    size_t n;
+
+    if (km_json_spans(message, answer_members, A_COUNT, spans, &object, NULL) < 0)
+        return KM_STR_NONE;
+    if (spans[A_USAGE].type == KM_JSON_OBJECT)
+        read_usage(s->scratch, km_json_value(message, &spans[A_USAGE]), &s->usage);
+    if (spans[A_MODEL].type != KM_JSON_STRING ||
+        km_str_eq(km_json_value(message, &spans[A_MODEL]), s->model_json))
+        return KM_STR_NONE;
+    km_json_edits_init(&e, message, &object);
+    km_json_replace(&e, &spans[A_MODEL], s->model_json);
+    return km_json_parts(&e, s->scratch, &parts, &n, NULL) == 0 ? km_arena_cat(s->scratch, parts, n)
+                                                                : KM_STR_NONE;
+}
+
+/* {"type":"message_start","message":{"model":...,"usage":{...}}} */
+static int relay_start(struct km_llm_stream *s, const struct km_sse_event *event,
+                       struct km_buf *out, struct km_err *err)
+{
+    static const struct km_str name = { "message", 7 };
+    struct km_str message = KM_STR_NONE, *parts;
+    struct km_json_object object;
+    struct km_json_span span;
+    struct km_json_edits e;
+    size_t n;
+    int r;
+
+    if (km_json_spans(event->data, &name, 1, &span, &object, NULL) == 0 &&
+        span.type == KM_JSON_OBJECT)
+        message = renamed(s, km_json_value(event->data, &span));
+    if (!message.n) {
+        km_buf_str(out, event->raw);
+        return 0;
+    }
+    km_json_edits_init(&e, event->data, &object);
+    km_json_replace(&e, &span, message);
+    r = km_json_parts(&e, s->scratch, &parts, &n, err);
+    if (r == 0)
+        emit(event, parts, n, out);
+    return r;
+}
+
+static void note_end(struct km_llm_stream *s, struct km_str data)
+{
+    struct km_json_span spans[A_COUNT];
+
+    if (km_json_spans(data, answer_members, A_COUNT, spans, NULL, NULL) < 0 ||
+        spans[A_USAGE].type != KM_JSON_OBJECT)
+        return;
+    read_usage(s->scratch, km_json_value(data, &spans[A_USAGE]), &s->usage);
+    s->usage.known = true;
+}
+
+int km_messages_relay(struct km_llm_stream *s, const struct km_sse_event *event, struct km_buf *out,
+                      struct km_err *err)
+{
+    if (km_str_eq(event->type, KM_STR("content_block_delta")))
+        note_delta(s, event->data);
+    else if (km_str_eq(event->type, KM_STR("message_start")))
+        return relay_start(s, event, out, err);
+    else if (km_str_eq(event->type, KM_STR("message_delta")))
+        note_end(s, event->data);
+    else if (km_str_eq(event->type, KM_STR("message_stop")))
+        s->done = true;
+    else if (km_str_eq(event->type, KM_STR("error")))
+        s->error = true;
+    km_buf_str(out, event->raw);
+    return 0;
+}
