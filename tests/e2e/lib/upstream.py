@@ -42,6 +42,7 @@ import collections
 import json
 import re
 import socket
+import ssl
 import struct
 import sys
 import threading
@@ -108,6 +109,7 @@ class Record:
         self.sent = b""            # the body of our answer
         self.status = None
         self.outcome = "open"      # served | gone (client left) | broken (we broke it)
+        self.closed = False        # its connection is: whoever keeps it can know
 
     @property
     def path(self):
@@ -248,17 +250,29 @@ class Upstream:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         # Not the kernel's megabytes: a reader that stops is to be felt here.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 131072)
+        records = []
         try:
-            while await self._one(reader, writer):
+            while await self._one(reader, writer, records):
                 pass
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             pass
         finally:
-            self.open_connections -= 1
-            self._note()
-            writer.close()
+            await self._close(writer, records)
 
-    async def _one(self, reader, writer):
+    async def _close(self, writer, records):
+        """What is said to be closed is: close() alone only asks for it."""
+        writer.close()
+        try:
+            await writer.wait_closed()
+        except (ConnectionError, ssl.SSLError, TimeoutError):
+            pass
+        finally:
+            self.open_connections -= 1
+            for record in records:
+                record.closed = True
+            self._note()
+
+    async def _one(self, reader, writer, records):
         try:
             head = await reader.readuntil(b"\r\n\r\n")
         except asyncio.IncompleteReadError:
@@ -281,6 +295,7 @@ class Upstream:
         with self.changed:
             record = Record(len(self.records), method, target, headers, body)
             self.records.append(record)
+            records.append(record)
             self.changed.notify_all()
         try:
             keep = await self._answer(record, reader, writer)
