@@ -132,25 +132,70 @@ int km_cmd_key_generate(struct km_cli *cli)
     return run(cli, "POST", "/key/generate", km_buf_view(&b), show_generated);
 }
 
-static void show_list(const struct km_json *json)
+static void show_row(const struct km_json *row)
 {
+    struct km_str budget = text_of(row, "max_budget");
+
+    printf("%-16.*s %-20.*s %12.*s %12.*s  %.*s\n", KM_STR_ARG(text_of(row, "key_name")),
+           KM_STR_ARG(text_of(row, "key_alias")), KM_STR_ARG(text_of(row, "spend")),
+           KM_STR_ARG(budget.n ? budget : KM_STR("-")), KM_STR_ARG(text_of(row, "token")));
+}
+
+static void print_row(const struct km_json *row, bool first)
+{
+    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(1024 * 1024);
+
+    km_json_write(row, &b);
+    printf("%s%s", first ? "" : ",", km_buf_cstr(&b));
+}
+
+/* The gateway gives at most a thousand at a time.  Keys that come and go between two pages may
+ * be listed twice, or not. */
+static int list_page(struct km_cli *cli, int64_t page, size_t *listed, int64_t *ret_pages,
+                     struct km_err *err)
+{
+    char target[100];
     struct km_json_iter it;
-    struct km_str key;
     const struct km_json *row;
+    struct km_answer a;
+    struct km_str key;
+    bool json = km_cli_flag(cli, "json");
+    int r;
 
-    printf("%-16s %-20s %12s %12s  %s\n", "KEY", "ALIAS", "SPEND", "BUDGET", "HASH");
-    for (km_json_iter(km_json_get(json, "keys"), &it); km_json_next(&it, &key, &row);) {
-        struct km_str budget = text_of(row, "max_budget");
-
-        printf("%-16.*s %-20.*s %12.*s %12.*s  %.*s\n", KM_STR_ARG(text_of(row, "key_name")),
-               KM_STR_ARG(text_of(row, "key_alias")), KM_STR_ARG(text_of(row, "spend")),
-               KM_STR_ARG(budget.n ? budget : KM_STR("-")), KM_STR_ARG(text_of(row, "token")));
-    }
+    snprintf(target, sizeof target, "/key/list?return_full_object=true&size=1000&page=%lld",
+             (long long)page);
+    km_answer_init(&a);
+    r = km_cli_call(cli, "GET", target, KM_STR_NONE, &a, err);
+    if (r == 0 && page == 1 && json)
+        fputs("{\"keys\":[", stdout);
+    if (r == 0 && page == 1 && !json)
+        printf("%-16s %-20s %12s %12s  %s\n", "KEY", "ALIAS", "SPEND", "BUDGET", "HASH");
+    if (r == 0)
+        for (km_json_iter(km_json_get(a.json, "keys"), &it); km_json_next(&it, &key, &row);) {
+            if (json)
+                print_row(row, *listed == 0);
+            else
+                show_row(row);
+            ++*listed;
+        }
+    if (r == 0 && !km_json_i64(km_json_get(a.json, "total_pages"), ret_pages))
+        *ret_pages = page;
+    km_answer_done(&a);
+    return r;
 }
 
 int km_cmd_key_list(struct km_cli *cli)
 {
-    return run(cli, "GET", "/key/list?return_full_object=true&size=1000", KM_STR_NONE, show_list);
+    int64_t pages = 1;
+    size_t listed = 0;
+    struct km_err err = { 0 };
+
+    for (int64_t page = 1; page <= pages; page++)
+        if (list_page(cli, page, &listed, &pages, &err) < 0)
+            return km_cli_fail(cli, &err);
+    if (km_cli_flag(cli, "json"))
+        printf("],\"total_count\":%zu}\n", listed);
+    return KM_EXIT_OK;
 }
 
 /* The key a command is about: a hash, or "-" for a secret on standard input. */

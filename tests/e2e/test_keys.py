@@ -3,6 +3,7 @@
 
 import concurrent.futures
 import hashlib
+import json
 import re
 import threading
 
@@ -135,6 +136,22 @@ def test_key_list_shows_hashes_and_pages(gateway):
     assert not any(k in answer.body.decode() for k in keys)
     one = gateway.call("GET", "/key/list?page=2&size=1").json()
     assert len(one["keys"]) == 1 and one["current_page"] == 2
+
+
+def test_the_command_lists_every_key(new_gateway):
+    gateway = new_gateway()
+    names = [f"key-{n}" for n in range(1003)]
+    together(*[lambda part=part: [gateway.new_key(key_alias=name) for name in names[part::4]]
+               for part in range(4)])
+    words = ("key", "list", "--config", gateway.config)
+    ran = gateway.command(*words, "--json")
+    assert ran.returncode == 0, ran.stderr
+    listed = json.loads(ran.stdout)
+    assert sorted(k["key_alias"] for k in listed["keys"]) == sorted(names)
+    assert listed["total_count"] == len(names)
+    ran = gateway.command(*words)
+    assert sorted(re.findall(r"key-\d+", ran.stdout)) == sorted(names)
+    assert len(ran.stdout.splitlines()) == 1004
 
 
 def test_a_key_sees_only_its_models(gateway, upstream):
