@@ -8,7 +8,8 @@
  *   a long slice   its deadlines lie further off than an ordinary thread's, and since Linux 6.12
  *                  a waking thread with a shorter slice takes the core from it at once
  *
- * Older kernels ignore the slice.  libc has no wrapper for the call nor, here, its struct.
+ * No longer a slice than that takes: where more threads want a core than it can serve, a longer
+ * one comes later to its turn.  Older kernels ignore it.  libc has no wrapper for the call nor, here, its struct.
  */
 #include "sys/background.h"
 
@@ -18,7 +19,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define SLICE_NS UINT64_C(20000000) /* ordinary are some 3 ms */
+#define SLICE_NS UINT64_C(5000000) /* ordinary are 0.7 to some 3 ms */
 
 /* As sched_setattr(2) has it: its first version, which every kernel takes. */
 struct attr {
