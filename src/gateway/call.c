@@ -24,7 +24,7 @@
     XX(admit, true, finish)                                                                        \
     XX(guard, true, account)                                                                       \
     XX(cache, true, account)                                                                       \
-    XX(route, true, account)                                                                       \
+    XX(route, true, recover)                                                                       \
     XX(send, true, recover)                                                                        \
     XX(relay, true, recover)                                                                       \
     XX(recover, true, account)                                                                     \

@@ -41,7 +41,8 @@ struct km_call_kind {
     bool needs_body;
     /* The request is here: read it, find who may serve it, say the worst it can cost. */
     int (*prepare)(struct km_call *call, struct km_err *err);
-    /* A deployment was picked: fill call->out, or answer at once (call->answered). */
+    /* A deployment was picked: fill call->out, or answer at once (call->answered).  KM_E_AGAIN:
+     * something must be had first; km_call_resume() follows, and then it is asked again. */
     int (*attempt)(struct km_call *call, struct km_err *err);
     /* A good head came from the upstream: start the answer, or gather it. */
     void (*on_head)(struct km_call *call, const struct km_response *response);

@@ -20,6 +20,8 @@ void km_call_abandon(struct km_call *call)
     if (call->auth_waits)
         call->d->auth->ops->cancel(call->d->auth, &call->auth_wait);
     call->auth_waits = false;
+    if (call->tr && call->step == KM_STEP_route)
+        call->tr->media = km_media_job_free(call->tr->media);
     if (!call->up)
         return;
     call->upstream_ns += km_mono_ns() - call->attempt_ns;
@@ -84,6 +86,10 @@ enum km_next km_step_route(struct km_call *call)
     }
     if (r == 0)
         r = call->kind->attempt(call, &call->err);
+    if (r == KM_E_AGAIN) {
+        call->same_again = true; /* the same attempt goes on */
+        return KM_WAIT;
+    }
     if (r < 0) {
         call->failed = true;
         return km_call_go(call, KM_STEP_recover);

@@ -157,6 +157,11 @@ static const struct km_setting gateway_rows[] = {
       .min = 1024,
       .max = INT64_C(1) << 30,
       .help = "Largest event of an upstream's stream." },
+    { .name = "fetch_remote_media",
+      .type = KM_SET_BOOL,
+      .offset = AT(fetch_remote_media),
+      .help = "Fetch images that callers name by https address, for providers that do not fetch "
+              "them: public addresses only, at most 3 redirects, 10 s and 20 MiB." },
     { 0 },
 };
 

@@ -34,6 +34,7 @@ struct km_gateway_settings { /* kanmon_settings */
     int64_t stream_idle_ms; /* silence of an upstream inside an answer */
     int64_t response_bytes; /* a buffered answer of an upstream */
     int64_t sse_event_bytes; /* one event of an upstream's stream */
+    bool fetch_remote_media; /* images by https, where an upstream fetches none itself */
 };
 
 struct km_general_settings { /* general_settings */

@@ -24,6 +24,7 @@ struct km_translation *km_translation_free(struct km_translation *tr)
 {
     if (!tr)
         return NULL;
+    tr->media = km_media_job_free(tr->media);
     km_framer_free(tr->framer);
     km_arena_done(&tr->request);
     km_arena_done(&tr->scratch);
@@ -87,12 +88,15 @@ static int add_defaults(const struct km_call *call, struct km_chat *chat, struct
     return r;
 }
 
-static int decode_request(struct km_call *call, struct km_chat *chat, struct km_err *err)
+static int decode_request(struct km_call *call, struct km_err *err)
 {
     struct km_arena *arena = &call->tr->request;
+    struct km_chat *chat = call->tr->chat = km_arena_alloc(arena, sizeof *chat);
     const struct km_json *root;
     int r = km_json_parse(arena, call->body, &root, err);
 
+    if (!chat)
+        return km_fail(err, KM_E_NOMEM, "out of memory");
     if (r < 0)
         return r;
     km_chat_init(chat);
@@ -191,7 +195,6 @@ int km_translate_attempt(struct km_call *call, struct km_err *err)
 {
     const struct km_codec *codec = call->d->codec;
     bool embeds = call->api->wire == KM_WIRE_EMBEDDING;
-    struct km_chat chat;
     int r;
 
     if (!codec || (embeds ? !codec->embed_encode : !codec->encode || !call->api->decode))
@@ -199,12 +202,19 @@ int km_translate_attempt(struct km_call *call, struct km_err *err)
                        "Model '%.*s' cannot be asked by this endpoint: %.*s has none like it.",
                        KM_STR_ARG(km_str_sub(call->req.model, 0, 100)),
                        KM_STR_ARG(call->d->provider_name));
+    if (call->tr && call->tr->media) { /* its images are here */
+        r = encode_request(call, call->tr->chat, err);
+        call->tr->chat = NULL;
+        return r;
+    }
     r = km_translate_begin(call, codec, err);
     if (r == 0 && embeds)
         return km_embed_attempt(call, err);
     if (r == 0)
-        r = decode_request(call, &chat, err);
-    return r == 0 ? encode_request(call, &chat, err) : r;
+        r = decode_request(call, err);
+    if (r == 0)
+        r = km_media_begin(call, call->tr->chat, err);
+    return r == 0 ? encode_request(call, call->tr->chat, err) : r;
 }
 
 /* --- the answer --- */
@@ -245,6 +255,14 @@ static int on_event(void *ctx, const struct km_frame_event *event, struct km_err
     return r;
 }
 
+/* The upstream has it: nothing of it is held through a long answer. */
+static void drop_request(struct km_translation *tr)
+{
+    tr->chat = NULL;
+    tr->media = km_media_job_free(tr->media);
+    km_arena_done(&tr->request);
+}
+
 void km_translate_head(struct km_call *call, const struct km_response *response)
 {
     struct km_translation *tr = call->tr;
@@ -252,7 +270,7 @@ void km_translate_head(struct km_call *call, const struct km_response *response)
     size_t most = (size_t)call->visit->view->snap->gateway->sse_event_bytes;
 
     if (call->up && km_http_sent(call->up) && !tr->embed)
-        km_arena_done(&tr->request);
+        drop_request(tr);
     if (tr->embed || !call->req.stream || !km_framing_is(tr->codec->framing, type))
         return;
     tr->framer = km_framer_new(tr->codec->framing, most, on_event, call);

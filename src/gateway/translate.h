@@ -16,6 +16,8 @@ struct km_translation { /* translate.c's and translate_embed.c's */
     struct km_arena scratch; /* of the event under way */
     struct km_buf whole; /* a whole answer for the client */
     struct km_embed *embed; /* embeddings */
+    struct km_chat *chat; /* in `request`: while its images are fetched */
+    struct km_media_job *media;
 };
 
 /* Fills call->out from the caller's body, by way of the canonical chat; makes call->tr. */
@@ -50,6 +52,10 @@ int km_translate_request(struct km_call *call, struct km_json_out *out, const st
                          enum km_wire wire, struct km_err *err) KM_MUST_USE;
 void km_translate_encode_args(struct km_call *call, struct km_encode_args *ret);
 int km_translate_whole(struct km_call *call, struct km_err *err) KM_MUST_USE; /* is the answer */
+/* Images that the upstream would not fetch.  0: none; KM_E_AGAIN: on their way, km_call_resume()
+ * follows and the attempt goes on with tr->chat. */
+int km_media_begin(struct km_call *call, struct km_chat *chat, struct km_err *err) KM_MUST_USE;
+struct km_media_job *km_media_job_free(struct km_media_job *job); /* stops; NULL */
 int km_embed_attempt(struct km_call *call, struct km_err *err) KM_MUST_USE;
 int km_embed_complete(struct km_call *call, struct km_err *err) KM_MUST_USE;
 

@@ -30,10 +30,12 @@ model_list:
     litellm_params: {{<<: *claude, model: anthropic/stream-refuse, order: 1}}
   - model_name: pair
     litellm_params: {{<<: *claude, model: anthropic/ok, order: 2}}
+  - model_name: local
+    litellm_params: {{model: ollama/llama3, api_base: "{url}"}}
   - model_name: mock
     litellm_params: {{model: anthropic/none, mock_response: The mock says hello.}}
 general_settings: {{master_key: {master}}}
-kanmon_settings: {{state_dir: "{state}"}}
+kanmon_settings: {{state_dir: "{state}", fetch_remote_media: {fetch}}}
 """
 
 
@@ -47,7 +49,7 @@ def claude():
 @pytest.fixture(scope="module")
 def gate(claude, tmp_path_factory):
     folder = tmp_path_factory.mktemp("translate")
-    config = CONFIG.format(url=claude.url, master=MASTER, state=folder / "state")
+    config = CONFIG.format(url=claude.url, master=MASTER, state=folder / "state", fetch="true")
     with Gateway(folder, config) as gateway:
         yield gateway
 
@@ -184,6 +186,34 @@ def test_a_client_that_leaves_pays_for_what_was_written(gate, claude):
         return request(gate.port, "GET", f"/key/info?key={key}").json()["info"]["spend"] > 0
 
     wait_until(spent, what="the call in the books")
+
+
+def see(port, url):
+    return request(port, "POST", "/v1/chat/completions", {"model": "local", "messages": [
+        {"role": "user", "content": [{"type": "image_url", "image_url": {"url": url}}]}]})
+
+
+@pytest.mark.parametrize("url, why", [
+    ("http://example.com/a.png", "only https"),
+    ("https://127.0.0.1/a.png", "127.0.0.1"),
+    ("https://169.254.169.254/latest/meta-data", "169.254.169.254"),
+    ("https://[::1]/a.png", "::1"),
+    ("https://localhost/a.png", "localhost")])
+def test_no_caller_makes_the_gateway_reach_what_is_not_public(gate, claude, url, why):
+    before = len(claude.seen)
+    answer = see(gate.port, url)
+    assert answer.status == 400, answer
+    assert why in answer.json()["error"]["message"]
+    assert answer.json()["error"]["param"] == "messages"
+    assert len(claude.seen) == before
+
+
+def test_images_by_address_are_fetched_only_when_the_configuration_says_so(claude, tmp_path):
+    config = CONFIG.format(url=claude.url, master=MASTER, state=tmp_path / "state", fetch="false")
+    with Gateway(tmp_path, config) as gateway:
+        answer = see(gateway.port, "https://example.com/a.png")
+        assert answer.status == 400, answer
+        assert "fetch_remote_media" in answer.json()["error"]["message"]
 
 
 def test_errors_come_in_the_dialect_of_the_path(gate):
