@@ -125,14 +125,21 @@ static int take(struct km_media_job *job, const struct km_response *response, st
     return r == 0 ? 1 : r;
 }
 
+/* Which image, and why; anything but our own trouble is the request's fault. */
+static int explain(const struct km_media_job *job, const struct km_err *why, struct km_err *err)
+{
+    bool ours = why->code == KM_E_OVERLOADED || why->code == KM_E_NOMEM;
+
+    return km_fail_param(err, ours ? why->code : KM_E_INVALID, "messages",
+                         "The image at '%.*s' could not be fetched: %s",
+                         KM_STR_ARG(km_str_sub(job->todo[job->at]->url, 0, 200)), why->text);
+}
+
 static void failed(struct km_media_job *job, const struct km_err *why)
 {
     struct km_err err = { 0 };
-    bool ours = why->code == KM_E_OVERLOADED || why->code == KM_E_NOMEM;
 
-    km_fail_param(&err, ours ? why->code : KM_E_INVALID, "messages",
-                  "The image at '%.*s' could not be fetched: %s",
-                  KM_STR_ARG(km_str_sub(job->todo[job->at]->url, 0, 200)), why->text);
+    explain(job, why, &err);
     km_call_fail(job->call, &err);
 }
 
@@ -202,7 +209,7 @@ int km_media_begin(struct km_call *call, struct km_chat *chat, struct km_err *er
     struct km_translation *tr = call->tr;
     size_t n = tr->codec->remote_images ? 0 : collect_all(chat, NULL);
     struct km_media_job *job;
-    int r;
+    struct km_err why = { 0 };
 
     if (n == 0)
         return 0;
@@ -221,6 +228,5 @@ int km_media_begin(struct km_call *call, struct km_chat *chat, struct km_err *er
         return km_fail(err, KM_E_NOMEM, "out of memory");
     job->call = call;
     job->n = collect_all(chat, job);
-    r = next(job, err);
-    return r == 0 ? KM_E_AGAIN : r;
+    return next(job, &why) == 0 ? KM_E_AGAIN : explain(job, &why, err);
 }

@@ -285,9 +285,9 @@ static void calls_without_an_index_are_told_apart_by_their_ids(void **state)
     expect_stream(
         *state, &km_codec_openai, &km_encoder_chat,
         UP("{\"tool_calls\":[{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":"
-           "\"{}\"}}]}") UP(
-            "{\"tool_calls\":[{\"index\":0,\"id\":\"b\",\"function\":{\"name\":\"g\",\"arguments\":"
-            "\"{}\"}}]},\"finish_reason\":\"stop\"") "data: [DONE]\n\n",
+           "\"{}\"}}]}") UP("{\"tool_calls\":[{\"index\":0,\"id\":\"b\",\"function\":{\"name\":"
+                            "\"g\",\"arguments\":"
+                            "\"{}\"}}]},\"finish_reason\":\"stop\"") "data: [DONE]\n\n",
         ROLE CALL("0", "a", "f") INPUT("0", "{}") CALL("1", "b", "g") INPUT("1", "{}")
             LAST("tool_calls") TAIL("3", "4", "7"));
 }
