@@ -26,6 +26,8 @@ struct km_visit {
     char id_text[KM_UUID_LEN + 1];
     struct km_str allow; /* the methods of the path, when the request has another */
     enum km_dialect dialect; /* of its errors */
+    struct km_str path_model; /* still encoded: what a handler found in the path, where the
+                                 pattern alone does not say it ("{model}:generateContent") */
     bool local; /* by the control socket */
     unsigned uid; /* of the peer, when local */
 };

@@ -96,10 +96,15 @@ static void time_lines(const struct km_call *call, struct km_buf *b)
 void km_call_head(struct km_call *call, struct km_buf *head)
 {
     /* An upstream may answer a request for a stream with a whole body. */
-    km_buf_str(head, call->streaming || (call->answered && call->req.stream)
-                         ? KM_STR("Content-Type: text/event-stream; charset=utf-8\r\n"
-                                  "Cache-Control: no-cache\r\n")
-                         : KM_STR("Content-Type: application/json\r\n"));
+    const char *own = call->api ? call->api->stream_type : NULL;
+
+    if (!call->streaming && !(call->answered && call->req.stream))
+        km_buf_str(head, KM_STR("Content-Type: application/json\r\n"));
+    else if (own)
+        km_buf_printf(head, "Content-Type: %s\r\nCache-Control: no-cache\r\n", own);
+    else
+        km_buf_str(head, KM_STR("Content-Type: text/event-stream; charset=utf-8\r\n"
+                                "Cache-Control: no-cache\r\n"));
     id_lines(call, head);
     attempt_lines(call, head);
     if (!call->streaming && !call->failed) {

@@ -16,10 +16,12 @@
 /* The model named by /openai/deployments/{model}/... and /engines/{model}/... */
 static int path_model(struct km_call *call, struct km_str *ret, struct km_err *err)
 {
+    struct km_str found = call->visit->path_model;
+
     *ret = KM_STR_NONE;
-    if (call->visit->match.nparams == 0)
-        return 0;
-    return km_url_decode(&call->arena, call->visit->match.params[0], false, ret, err);
+    if (!found.n && call->visit->match.nparams)
+        found = call->visit->match.params[0];
+    return found.n ? km_url_decode(&call->arena, found, false, ret, err) : 0;
 }
 
 static int check_type(const struct km_call *call, struct km_err *err)
@@ -169,12 +171,14 @@ static int native_head(struct km_call *call, struct km_err *err)
                                    .stream = call->req.stream,
                                    .max_tokens = -1,
                                    .caller = &km_exchange_request(call->x)->headers };
+    struct km_capability can;
     int r;
 
     if (!codec || !codec->head)
         return 0;
     args.model = km_llm_upstream_model(call->d, call->match.star, &call->arena);
-    args.can = km_capability_find(args.model);
+    km_deployment_can(call->d, args.model, &can);
+    args.can = &can;
     r = codec->head(&args, NULL, &head, err);
     if (r == 0)
         call->out.head =

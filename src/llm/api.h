@@ -60,6 +60,7 @@ struct km_llm_api {
     const struct km_encoder *encoder;
     /* A counter of tokens (KM_WIRE_COUNT_...): the answer, where the upstream has none. */
     void (*count)(const struct km_llm_request *r, int64_t tokens, struct km_buf *out);
+    const char *stream_type; /* Content-Type of its streams; NULL: text/event-stream */
     const char *last; /* a passed-through stream's last bytes, sent by its owner; NULL: none */
     km_param_name_fn *param_name; /* its own names of parameters; NULL: OpenAI's */
 };
