@@ -8,8 +8,9 @@
  *   a long slice   its deadlines lie further off than an ordinary thread's, and since Linux 6.12
  *                  a waking thread with a shorter slice takes the core from it at once
  *
- * No longer a slice than that takes: where more threads want a core than it can serve, a longer
- * one comes later to its turn.  Older kernels ignore it.  libc has no wrapper for the call nor, here, its struct.
+ * No longer than that takes: where more threads want a core than it can serve, one with a longer
+ * slice comes later to its turn.  Older kernels ignore it.  libc has no wrapper for the call nor,
+ * here, its struct.
  */
 #include "sys/background.h"
 
