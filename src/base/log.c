@@ -47,6 +47,8 @@ struct sink {
     struct km_log *log;
     struct km_buf buf;
     bool open; /* a line is being built in buf */
+    int64_t second; /* of stamp */
+    char stamp[KM_TIME_ISO_LEN + 1]; /* empty: never made */
 };
 
 struct km_log {
@@ -229,14 +231,28 @@ static bool is_json(const struct km_line *l)
     return l->format == KM_LOG_JSON;
 }
 
-static void head(struct km_line *l, const char *event)
+/* The time, of which all but the microseconds changes once a second. */
+static void stamp(struct sink *sink, char out[KM_TIME_ISO_LEN])
+{
+    const int64_t now_us = km_wall_us(), second = now_us / 1000000;
+    unsigned us = (unsigned)(now_us % 1000000);
+
+    if (second != sink->second || sink->stamp[0] == '\0')
+        km_time_iso(now_us, sink->stamp);
+    sink->second = second;
+    memcpy(out, sink->stamp, KM_TIME_ISO_LEN);
+    for (char *at = out + KM_TIME_ISO_LEN - 2; *at != '.'; us /= 10)
+        *at-- = (char)('0' + us % 10);
+}
+
+static void head(struct km_line *l, struct sink *sink, const char *event)
 {
     static const char *const lower[] = { "debug", "info", "warn", "error" };
     static const char *const upper[] = { " DEBUG ", " INFO  ", " WARN  ", " ERROR " };
-    char time[KM_TIME_ISO_LEN + 1];
+    char time[KM_TIME_ISO_LEN];
     struct km_buf *b = l->out;
 
-    km_time_iso(km_wall_us(), time);
+    stamp(sink, time);
     if (is_json(l)) {
         km_buf_str(b, KM_STR("{\"time\":\""));
         km_buf_bytes(b, time, KM_TIME_ISO_LEN);
@@ -271,7 +287,7 @@ bool km_log_begin(struct km_log *log, struct km_line *l, enum km_log_level level
         .level = level,
         .format = (enum km_log_format)atomic_load_explicit(&log->format, memory_order_relaxed),
     };
-    head(l, event);
+    head(l, sink, event);
     return true;
 }
 
