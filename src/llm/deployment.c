@@ -272,8 +272,8 @@ static void collect_defaults(struct km_deployment *d, const struct km_model_buil
     d->defaults = out;
 }
 
-static struct km_price price_of(const struct km_deployment *d, const struct km_model_build *b,
-                                const struct km_model_entry *entry)
+struct km_price km_deployment_price(const struct km_deployment *d, const struct km_model_build *b,
+                                    const struct km_model_entry *entry)
 {
     const struct km_litellm_params *p = &entry->params;
     const struct km_model_info *info = &entry->info;
@@ -336,7 +336,7 @@ int km_deployment_init(struct km_deployment *d, const struct km_model_build *b,
     } else {
         resolve_provider(d, b, entry);
     }
-    d->price = price_of(d, b, entry);
+    d->price = km_deployment_price(d, b, entry);
     km_deployment_rules(d, b, entry);
     collect_defaults(d, b, entry);
     note_bounds(d);

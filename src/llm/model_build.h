@@ -39,6 +39,9 @@ struct km_str km_deployment_key(const struct km_deployment *d, const struct km_m
  * "Authorization: Bearer"; no key: none), extra_headers. */
 void km_deployment_head(struct km_deployment *d, const struct km_model_build *b,
                         const struct km_model_entry *entry, const char *field, struct km_str key);
+/* Its price by d->provider_name and d->upstream_model, for a hook that changes the latter. */
+struct km_price km_deployment_price(const struct km_deployment *d, const struct km_model_build *b,
+                                    const struct km_model_entry *entry);
 /* A variable of the environment or .env; empty when it is not set. */
 struct km_str km_deployment_env(const struct km_model_build *b, const char *name);
 

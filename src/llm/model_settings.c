@@ -17,6 +17,9 @@
     { .name = key, .type = KM_SET_INT, .offset = AT(member), .def = "-1", .min = -1,               \
       .max = INT64_MAX, .help = text }
 
+#define SECRET(key, member, text)                                                                  \
+    { .name = key, .type = KM_SET_SECRET, .offset = AT(member), .help = text }
+
 /* Accepted and kept for a provider that is not served yet, or without effect here. */
 #define ELSEWHERE(key, text)                                                                       \
     { .name = key, .type = KM_SET_NODE, .offset = AT(unused), .class = KM_HARMLESS, .help = text }
@@ -65,7 +68,8 @@ static const struct km_setting params_rows[] = {
     { .name = "ssl_verify", .type = KM_SET_BOOL, .offset = AT(ssl_verify), .def = "true",
       .help = "false: the upstream's certificate is not verified." },
     ELSEWHERE("api_version", "Azure's API version."),
-    ELSEWHERE("region_name", "Region of a cloud provider."),
+    ROW("region_name", KM_SET_STR, region_name,
+        "Region of a cloud provider: another name of aws_region_name."),
     ELSEWHERE("litellm_credential_name", "Replaced by the entry of credential_list it names."),
     ELSEWHERE("itpm", "Input tokens a minute, a weight in LiteLLM."),
     ELSEWHERE("otpm", "Output tokens a minute, a weight in LiteLLM."),
@@ -80,17 +84,30 @@ static const struct km_setting params_rows[] = {
     ELSEWHERE("default_api_key_tpm_limit", "Default limit of keys on this deployment."),
     ELSEWHERE("default_api_key_rpm_limit", "Default limit of keys on this deployment."),
     ELSEWHERE("model_info", "Belongs beside litellm_params."),
-    ELSEWHERE("aws_access_key_id", "Amazon Bedrock."),
-    ELSEWHERE("aws_secret_access_key", "Amazon Bedrock."),
-    ELSEWHERE("aws_session_token", "Amazon Bedrock."),
-    ELSEWHERE("aws_region_name", "Amazon Bedrock."),
-    ELSEWHERE("aws_session_name", "Amazon Bedrock."),
-    ELSEWHERE("aws_profile_name", "Amazon Bedrock."),
-    ELSEWHERE("aws_role_name", "Amazon Bedrock."),
-    ELSEWHERE("aws_web_identity_token", "Amazon Bedrock."),
-    ELSEWHERE("aws_sts_endpoint", "Amazon Bedrock."),
-    ELSEWHERE("aws_external_id", "Amazon Bedrock."),
-    ELSEWHERE("aws_bedrock_runtime_endpoint", "Amazon Bedrock."),
+    SECRET("aws_access_key_id", aws.akid, "Amazon Bedrock: an access key's id. Without it and a "
+           "profile, credentials come from where AWS's own tools look for them."),
+    SECRET("aws_secret_access_key", aws.secret, "Amazon Bedrock: the access key itself."),
+    SECRET("aws_session_token", aws.token, "Amazon Bedrock: the token of a temporary key."),
+    ROW("aws_region_name", KM_SET_STR, aws.region,
+        "Amazon Bedrock: the region. Else AWS_REGION_NAME, AWS_REGION, AWS_DEFAULT_REGION, or the "
+        "profile's."),
+    ROW("aws_session_name", KM_SET_STR, aws.session_name,
+        "Amazon Bedrock: names the session of aws_role_name in AWS's logs."),
+    ROW("aws_profile_name", KM_SET_STR, aws.profile,
+        "Amazon Bedrock: the profile of AWS's shared files whose credentials are used."),
+    ROW("aws_role_name", KM_SET_STR, aws.role,
+        "Amazon Bedrock: the ARN of a role that is assumed first."),
+    SECRET("aws_web_identity_token", aws.web_identity,
+           "Amazon Bedrock: an OIDC token, or a path to it, that aws_role_name is assumed with."),
+    ROW("aws_sts_endpoint", KM_SET_STR, aws.sts_endpoint,
+        "Amazon Bedrock: where roles are assumed, when not at the region's own STS."),
+    ROW("aws_external_id", KM_SET_STR, aws.external_id,
+        "Amazon Bedrock: the external id that aws_role_name asks for."),
+    ROW("aws_bedrock_runtime_endpoint", KM_SET_STR, aws.runtime_endpoint,
+        "Amazon Bedrock: another address than the region's, of a VPC endpoint for example."),
+    ROW("model_id", KM_SET_STR, aws.model_id,
+        "Amazon Bedrock: the ARN of a provisioned model or of an inference profile that is called "
+        "in place of the model."),
     ROW("vertex_project", KM_SET_STR, vertex_project,
         "Google Cloud project; else VERTEXAI_PROJECT, or what the credentials name."),
     ROW("vertex_location", KM_SET_STR, vertex_location,

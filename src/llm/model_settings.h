@@ -5,6 +5,12 @@
 
 #include "base/setting.h"
 
+struct km_aws_params { /* of litellm_params; empty: not said */
+    struct km_str akid, secret, token, region, session_name, profile, role, web_identity;
+    struct km_str sts_endpoint, external_id, runtime_endpoint;
+    struct km_str model_id; /* an ARN that stands for the model */
+};
+
 struct km_litellm_params {
     struct km_str model;
     struct km_str api_key, api_base, base_url, organization, custom_llm_provider;
@@ -19,6 +25,8 @@ struct km_litellm_params {
     struct km_str_list additional_drop_params, allowed_openai_params;
     bool ssl_verify;
     struct km_str vertex_project, vertex_location, vertex_credentials;
+    struct km_aws_params aws;
+    struct km_str region_name; /* of a cloud provider, where it has no parameter of its own */
     const struct km_node *unused; /* accepted for others; kept nowhere else */
     const struct km_node *all; /* the whole mapping: keys without a row are default parameters */
 };

@@ -14,12 +14,14 @@ static const struct km_provider *const natives[] = {
     &km_provider_gemini,
     &km_provider_vertex_ai,
     &km_provider_vertex_ai_beta,
+    &km_provider_bedrock,
+    &km_provider_bedrock_mantle,
     NULL,
 };
 
 /* LiteLLM's prefixes with protocols of their own. */
 static const char *const elsewhere[] = {
-    "bedrock", "bedrock_mantle", "azure", "azure_ai", "azure_text", "huggingface", "sagemaker", "sagemaker_chat", "vllm",
+    "azure", "azure_ai", "azure_text", "huggingface", "sagemaker", "sagemaker_chat", "vllm",
     "replicate", "databricks", "cohere", "cohere_chat", "watsonx", "triton", "github_copilot",
     "github", "infinity", "voyage", "jina_ai", "deepgram", "elevenlabs", "assemblyai", "minimax",
     "zai", "volcengine", "snowflake", "cloudflare", "auto_router", "a2a", "petals", "predibase",

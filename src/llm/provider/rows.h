@@ -14,5 +14,6 @@ extern const struct km_provider km_provider_anthropic;
 extern const struct km_provider km_provider_ollama;
 extern const struct km_provider km_provider_gemini;
 extern const struct km_provider km_provider_vertex_ai, km_provider_vertex_ai_beta;
+extern const struct km_provider km_provider_bedrock, km_provider_bedrock_mantle;
 
 #endif
