@@ -137,7 +137,7 @@ struct km_chat_extra {
     struct km_chat_extra *next;
     struct km_str name;
     struct km_str json;
-    bool advises; /* may be left out without a word where it is not known */
+    bool advises; /* goes only where a codec names it, and else is left out without a word */
 };
 
 struct km_chat {

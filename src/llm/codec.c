@@ -52,12 +52,14 @@ static bool says_nothing(const struct km_chat *chat, enum km_chat_param p)
 }
 
 static bool known_extra(const struct km_codec *codec, const struct km_deployment *d,
-                        struct km_str name)
+                        const struct km_chat_extra *extra)
 {
-    if (!codec->extras || listed(d->allowed, d->nallowed, name))
+    if (listed(d->allowed, d->nallowed, extra->name))
         return true;
+    if (!codec->extras) /* anything goes, but for another protocol's advice */
+        return !extra->advises;
     for (size_t i = 0; codec->extras[i]; i++)
-        if (km_str_eq(name, km_str_c(codec->extras[i])))
+        if (km_str_eq(extra->name, km_str_c(codec->extras[i])))
             return true;
     return false;
 }
@@ -71,7 +73,7 @@ static int check_extras(struct km_chat *chat, const struct km_codec *codec,
         struct km_str name = (*at)->name;
         bool drops = d->drop_params || listed(d->also_drop, d->nalso_drop, name);
 
-        if (known_extra(codec, d, name) && !listed(d->also_drop, d->nalso_drop, name)) {
+        if (known_extra(codec, d, *at) && !listed(d->also_drop, d->nalso_drop, name)) {
             at = &(*at)->next;
             continue;
         }

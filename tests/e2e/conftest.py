@@ -10,6 +10,7 @@ import pytest
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE / "lib"))
 
+from anthropic_upstream import AnthropicUpstream
 from gateway import Gateway, config_text
 from upstream import Upstream
 
@@ -72,3 +73,55 @@ def new_gateway(upstream, tmp_path):
     yield make
     for gateway in made:
         gateway.stop()
+
+
+MESSAGES_CONFIG = """
+model_list:
+  - model_name: claude/*
+    litellm_params: {{model: anthropic/claude-opus-4-6--*, api_base: "{claude}", api_key: sk-ant-e2e}}
+  - model_name: fast
+    litellm_params: {{model: anthropic/claude-opus-4-6--text, api_base: "{claude}/v1", api_key: sk-ant-e2e}}
+  - model_name: pinned
+    litellm_params:
+      model: anthropic/claude-opus-4-6--text
+      api_base: "{claude}/v1/messages"
+      api_key: sk-ant-e2e
+      extra_headers: {{anthropic-version: "2026-10-21"}}
+  - model_name: open/*
+    litellm_params: {{model: openai/*, api_base: "{openai}/v1", api_key: sk-upstream}}
+general_settings: {{master_key: sk-e2e-master}}
+kanmon_settings: {{state_dir: "{state}", workers: 2}}
+"""
+
+
+@pytest.fixture(scope="session")
+def session_anthropic():
+    upstream = AnthropicUpstream().start()
+    yield upstream
+    upstream.stop()
+
+
+@pytest.fixture
+def anthropic(session_anthropic):
+    return session_anthropic
+
+
+@pytest.fixture
+def messages_mock(upstream):
+    """The OpenAI-compatible one behind open/*."""
+    return upstream
+
+
+@pytest.fixture(scope="session")
+def session_messages_gateway(session_upstream, session_anthropic, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("messages")
+    config = MESSAGES_CONFIG.format(claude=session_anthropic.url, openai=session_upstream.url,
+                                    state=folder / "state")
+    with Gateway(folder, config) as gateway:
+        yield gateway
+
+
+@pytest.fixture
+def messages_gateway(session_messages_gateway):
+    assert session_messages_gateway.process.poll() is None, session_messages_gateway.log.read_text()
+    return session_messages_gateway
