@@ -3,7 +3,7 @@
  *
  *     registry -> family (a row) -> series (label values) -> cells
  *
- *     cells:  [ worker 0 | pad to 64 ][ worker 1 | pad ] ...
+ *     cells:  [ worker 0 | pad to 64 ][ worker 1 | pad ] ... [ of series that are gone ]
  *     a cell: counter, gauge: one value;  histogram: a count for each bound, one for +Inf,
  *             and the sum
  *
@@ -11,9 +11,11 @@
  * atomic only so that a reader on another thread sees a whole number, and cost what an
  * ordinary variable costs.  Cells of two workers never share a cache line.
  *
- * Label values can come from outside, so the number of series is bounded.  Each row with
- * labels gets one spare series beside that bound, whose values are all "other"; it appears
- * in the text once it has been handed out.  A series is known by its finished label text:
+ * Label values can come from outside, and change with each reload, so the number of series is
+ * bounded.  Each row with labels gets one spare series beside that bound, whose values are all
+ * "other"; it appears in the text once it has been handed out or has taken over what a series
+ * that went had counted.  That has a cell of its own, guarded by the lock: the other cells
+ * belong to their workers.  A series is known by its finished label text:
  * values that are cut to the same text are the same series, and no line appears twice.
  */
 #include "base/metric.h"
@@ -32,10 +34,12 @@
 
 struct km_series {
     struct km_list link; /* in its family */
+    struct km_list loose; /* nobody keeps it: the oldest first */
     const struct km_metric_row *row;
     struct km_buf labels; /* model="a",key="b" */
+    size_t keepers;
     bool shown;
-    size_t workers;
+    size_t workers; /* and one cell more */
     size_t stride; /* values from one worker's cell to the next */
     size_t bounds; /* of a histogram */
     _Atomic int64_t *cells;
@@ -52,6 +56,7 @@ struct km_metrics {
     pthread_mutex_t lock;
     size_t workers, max_series, count;
     struct km_list families; /* in order of first use */
+    struct km_list loose; /* series */
     struct km_map *by_name;  /* row name to family */
     struct km_map *by_key;   /* row name and labels to series */
 };
@@ -65,6 +70,7 @@ struct km_metrics *km_metrics_new(size_t workers, size_t max_series)
     m->workers = workers ? workers : 1;
     m->max_series = max_series;
     km_list_init(&m->families);
+    km_list_init(&m->loose);
     pthread_mutex_init(&m->lock, NULL);
     m->by_name = km_map_new_borrowed(SIZE_MAX);
     m->by_key = km_map_new(SIZE_MAX);
@@ -159,16 +165,17 @@ static struct km_series *make_series(const struct km_metrics *m, const struct km
         return NULL;
     km_buf_init(&s->labels, KEY_MAX);
     put_labels(&s->labels, row, values);
+    km_list_init(&s->loose);
     s->row = row;
     s->workers = m->workers;
     s->bounds = bounds_of(row);
     s->stride = row->type == KM_HISTOGRAM ? s->bounds + 2 : 1;
     s->stride = (s->stride + per_line - 1) / per_line * per_line;
-    bytes = s->workers * s->stride * sizeof(int64_t);
+    bytes = (s->workers + 1) * s->stride * sizeof(int64_t);
     s->cells = aligned_alloc(LINE, bytes);
     if (!s->cells || km_buf_failed(&s->labels))
         return free_series(s);
-    for (size_t i = 0; i < s->workers * s->stride; i++)
+    for (size_t i = 0; i < (s->workers + 1) * s->stride; i++)
         atomic_init(&s->cells[i], 0);
     return s;
 }
@@ -194,6 +201,47 @@ static struct family *family_of(struct km_metrics *m, const struct km_metric_row
     return f;
 }
 
+static int64_t total(const struct km_series *s, size_t index);
+
+/* Under the lock.  A gauge tells what is now: nothing of it remains. */
+static void fold(struct km_series *other, const struct km_series *s)
+{
+    _Atomic int64_t *gone = other->cells + other->workers * other->stride;
+
+    if (s->row->type == KM_GAUGE)
+        return;
+    for (size_t i = 0; i < s->stride; i++)
+        atomic_store_explicit(
+            &gone[i],
+            (int64_t)((uint64_t)atomic_load_explicit(&gone[i], memory_order_relaxed) +
+                      (uint64_t)total(s, i)),
+            memory_order_relaxed);
+    other->shown = true;
+}
+
+static void put_key(struct km_buf *key, const struct km_metric_row *row)
+{
+    km_buf_str(key, km_str_c(row->name));
+    km_buf_byte(key, '{');
+}
+
+static void drop_series(struct km_metrics *m, struct km_series *s)
+{
+    struct km_buf key KM_CLEANUP(km_buf_done) = KM_BUF(KEY_MAX);
+    struct family *f = km_map_get(m->by_name, km_str_c(s->row->name));
+
+    put_key(&key, s->row);
+    km_buf_str(&key, km_buf_view(&s->labels));
+    if (km_buf_failed(&key))
+        return; /* it stays: memory is short, not labels */
+    km_map_del(m->by_key, km_buf_view(&key));
+    fold(f->other, s);
+    km_list_remove(&s->link);
+    km_list_remove(&s->loose);
+    m->count--;
+    free_series(s);
+}
+
 /* The bound does not count rows without labels: they are as many as the program has. */
 static struct km_series *add_series(struct km_metrics *m, struct family *f, struct km_str key,
                                     const struct km_str *values)
@@ -201,6 +249,8 @@ static struct km_series *add_series(struct km_metrics *m, struct family *f, stru
     const bool labelled = f->row->labels[0] != NULL;
     struct km_series *s;
 
+    if (labelled && m->count >= m->max_series && !km_list_empty(&m->loose))
+        drop_series(m, KM_CONTAINER(m->loose.next, struct km_series, loose));
     s = labelled && m->count >= m->max_series ? NULL : make_series(m, f->row, values);
     if (s && km_map_set(m->by_key, key, s, NULL) < 0)
         s = free_series(s);
@@ -211,34 +261,70 @@ static struct km_series *add_series(struct km_metrics *m, struct family *f, stru
     }
     s->shown = true;
     m->count += labelled;
+    if (labelled)
+        km_list_push(&m->loose, &s->loose);
     km_list_push(&f->series, &s->link);
     return s;
+}
+
+/* Under the lock. */
+static struct km_series *find_series(struct km_metrics *m, const struct km_metric_row *row,
+                                     const struct km_str *values)
+{
+    struct km_buf key KM_CLEANUP(km_buf_done) = KM_BUF(KEY_MAX);
+    struct family *f = family_of(m, row);
+    struct km_series *s;
+
+    if (!f)
+        return NULL;
+    put_key(&key, row);
+    put_labels(&key, row, values);
+    /* Values that spell out "other" are that series, or its lines would be there twice. */
+    if (f->other && km_str_ends(km_buf_view(&key), km_buf_view(&f->other->labels)) &&
+        key.n == strlen(row->name) + 1 + f->other->labels.n) {
+        f->other->shown = true;
+        return f->other;
+    }
+    s = km_map_get(m->by_key, km_buf_view(&key));
+    return s ? s : add_series(m, f, km_buf_view(&key), values);
 }
 
 struct km_series *km_metric_series(struct km_metrics *m, const struct km_metric_row *row,
                                    const struct km_str *values)
 {
-    struct km_buf key KM_CLEANUP(km_buf_done) = KM_BUF(KEY_MAX);
-    struct km_series *s = NULL;
-    struct family *f;
+    struct km_series *s;
 
-    km_buf_str(&key, km_str_c(row->name));
-    km_buf_byte(&key, '{');
-    put_labels(&key, row, values);
     pthread_mutex_lock(&m->lock);
-    f = family_of(m, row);
-    if (f)
-        s = km_map_get(m->by_key, km_buf_view(&key));
-    /* Values that spell out "other" are that series, or its lines would be there twice. */
-    if (f && f->other && km_str_ends(km_buf_view(&key), km_buf_view(&f->other->labels)) &&
-        key.n == strlen(row->name) + 1 + f->other->labels.n) {
-        f->other->shown = true;
-        s = f->other;
+    s = find_series(m, row, values);
+    if (s) {
+        s->keepers++;
+        km_list_remove(&s->loose);
     }
-    if (f && !s)
-        s = add_series(m, f, km_buf_view(&key), values);
     pthread_mutex_unlock(&m->lock);
     return s;
+}
+
+/* The spare ones and those without labels stay. */
+void km_metric_release(struct km_metrics *m, struct km_series *s)
+{
+    const struct family *f;
+
+    if (!s)
+        return;
+    pthread_mutex_lock(&m->lock);
+    km_assert(s->keepers > 0);
+    f = km_map_get(m->by_name, km_str_c(s->row->name));
+    if (--s->keepers == 0 && f->other && s != f->other)
+        drop_series(m, s);
+    pthread_mutex_unlock(&m->lock);
+}
+
+void km_metric_count(struct km_metrics *m, const struct km_metric_row *row,
+                     const struct km_str *values, size_t worker, int64_t delta)
+{
+    pthread_mutex_lock(&m->lock);
+    km_metric_add(find_series(m, row, values), worker, delta);
+    pthread_mutex_unlock(&m->lock);
 }
 
 static inline void bump(_Atomic int64_t *cell, int64_t delta)
@@ -287,7 +373,7 @@ static int64_t total(const struct km_series *s, size_t index)
 {
     uint64_t sum = 0;
 
-    for (size_t w = 0; w < s->workers; w++)
+    for (size_t w = 0; w <= s->workers; w++)
         sum +=
             (uint64_t)atomic_load_explicit(&s->cells[w * s->stride + index], memory_order_relaxed);
     return (int64_t)sum;

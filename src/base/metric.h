@@ -3,11 +3,15 @@
  *
  * A module declares rows; the registry holds series (a row with label values).  A series has
  * one cell a worker, on lines of their own: the worker adds without a lock, a reader sums.
- * The number of series is bounded; past it new label values share the series `other`.
  *
  *     static const struct km_metric_row requests = { "kanmon_requests_total", ... };
  *     struct km_series *s = km_metric_series(reg, &requests, labels);   once, kept
  *     km_metric_add(s, worker, 1);                                      hot path
+ *     km_metric_release(reg, s);                                        its labels are gone
+ *
+ * The number of series is bounded.  What a series that goes has counted goes to the row's series
+ * `other`, so that sums over all labels never fall.  Past the bound the oldest of those that
+ * nobody keeps make room; if all are kept, new label values share `other`.
  */
 #ifndef KM_BASE_METRIC_H
 #define KM_BASE_METRIC_H
@@ -35,10 +39,16 @@ struct km_series;
 struct km_metrics *km_metrics_new(size_t workers, size_t max_series);
 struct km_metrics *km_metrics_free(struct km_metrics *m);
 
-/* Finds or makes the series with these label values (in the row's order).  Any thread; takes
- * a lock, so keep the result.  Never NULL after the row's `other` series could be made. */
+/* Finds or makes the series with these label values (in the row's order), to be kept until as
+ * many releases.  Any thread; takes a lock.  Never NULL after the row's `other` series could be
+ * made. */
 struct km_series *km_metric_series(struct km_metrics *m, const struct km_metric_row *row,
                                    const struct km_str *values);
+/* When nobody keeps it any more it is gone.  No worker adds to it now.  Any thread; NULL is fine. */
+void km_metric_release(struct km_metrics *m, struct km_series *s);
+/* Adds by name, for what is rare: nothing is kept.  The thread of that worker. */
+void km_metric_count(struct km_metrics *m, const struct km_metric_row *row,
+                     const struct km_str *values, size_t worker, int64_t delta);
 
 /* Worker's thread only (or any single thread for its own index). NULL series is ignored. */
 void km_metric_add(struct km_series *s, size_t worker, int64_t delta);

@@ -23,7 +23,7 @@
 
 #define APPROVALS_MOST 1000 /* tool calls that wait for a person */
 #define EVENTS_KEPT 256
-#define SERIES_MOST 20000
+#define SERIES_MOST 20000 /* of metrics; see metric.h for what happens past it */
 
 static int usable_cores(void)
 {
@@ -160,7 +160,7 @@ static int make_shared(struct km_gateway *gw, struct km_err *err)
 {
     gw->log = km_log_new(STDERR_FILENO, KM_LOG_INFO, KM_LOG_TEXT);
     gw->events = km_events_new(EVENTS_KEPT);
-    gw->metrics = km_metrics_new(KM_WORKERS_MAX, SERIES_MOST);
+    gw->metrics = km_metrics_new(gw->nworkers, SERIES_MOST);
     gw->main_mailbox = km_mailbox_new(gw->main, gw, err);
     return gw->log && gw->events && gw->metrics && gw->main_mailbox
                ? 0
@@ -203,6 +203,8 @@ static int make_first_snapshot(struct km_gateway *gw, struct km_err *err)
 int km_gateway_new(const struct km_gateway_args *args, struct km_loop *main_loop,
                    struct km_gateway **ret_gw, struct km_err *err)
 {
+    const struct km_gateway_settings *settings =
+        km_config_get(args->config, &km_gateway_settings_table);
     struct km_gateway *gw = calloc(1, sizeof *gw);
     int r;
 
@@ -218,19 +220,19 @@ int km_gateway_new(const struct km_gateway_args *args, struct km_loop *main_loop
              KM_STR_ARG(km_config_file(args->config)));
     pthread_mutex_init(&gw->gate.lock, NULL);
     pthread_cond_init(&gw->gate.turned, NULL);
-    r = make_shared(gw, err);
+    r = km_gateway_workers(settings, &gw->nworkers, err);
     if (r == 0)
-        r = open_log(gw, km_config_get(args->config, &km_gateway_settings_table), err);
+        r = make_shared(gw, err);
+    if (r == 0)
+        r = open_log(gw, settings, err);
     if (r == 0 && args->takeover)
         r = rehearse(gw, err);
     if (r == 0)
         r = open_store(gw, args->config, err);
     if (r == 0)
         r = make_first_snapshot(gw, err);
-    if (r == 0) {
+    if (r == 0)
         apply_settings(gw);
-        r = km_gateway_workers(gw->current->gateway, &gw->nworkers, err);
-    }
     gw->workers = r == 0 ? calloc(gw->nworkers, sizeof *gw->workers) : NULL;
     if (r == 0 && !gw->workers)
         r = km_fail(err, KM_E_NOMEM, "out of memory");

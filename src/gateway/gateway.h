@@ -57,6 +57,7 @@ struct km_worker {
     struct km_dns *dns;
     struct km_dialer *dialer;
     struct km_pool *pool;
+    struct km_series *upstreams_idle, *upstreams_lent; /* what the pool holds */
     struct km_http_client *client;
     struct km_http_server *server;
     struct km_http_server *control; /* the Unix socket's; worker 0 only */

@@ -4,9 +4,11 @@
  * LiteLLM's names where it has one for the same thing, so that dashboards keep working; labels
  * are configuration (models, deployments, providers) and statuses, never callers.
  *
- * The series of a deployment are looked up once, when its snapshot is made: a call that goes
- * well adds to cells of its own worker and takes no lock.  What goes wrong is looked up by
- * name each time.
+ * The series of a deployment are looked up once, when its snapshot is made, and kept as long as
+ * that lives: a call that goes well adds to cells of its own worker and takes no lock.  What goes
+ * wrong is looked up by name each time.  So a model that a reload takes away leaves /metrics
+ * with the last of its calls, and its counts are those of "other"; statuses by model may stay
+ * until room is needed.
  */
 #include "gateway/metrics.h"
 
@@ -83,6 +85,7 @@ int km_metrics_bind(struct km_snapshot *s, struct km_metrics *metrics, struct km
 {
     size_t n = km_models_count(s->models);
 
+    s->metrics = metrics;
     s->series = calloc(n + 1, sizeof *s->series);
     if (!s->series)
         return km_fail(err, KM_E_NOMEM, "out of memory");
@@ -104,6 +107,22 @@ int km_metrics_bind(struct km_snapshot *s, struct km_metrics *metrics, struct km
     return 0;
 }
 
+void km_metrics_unbind(struct km_snapshot *s)
+{
+    size_t n = s->series && s->metrics ? km_models_count(s->models) : 0;
+
+    for (size_t i = 0; i < n; i++) {
+        const struct km_deployment_series *set = &s->series[i];
+        struct km_series *const all[] = { set->ok,    set->served, set->input, set->output,
+                                          set->spend, set->total,  set->api,   set->first };
+
+        for (size_t k = 0; k < sizeof all / sizeof all[0]; k++)
+            km_metric_release(s->metrics, all[k]);
+    }
+    free(s->series);
+    s->series = NULL;
+}
+
 /* By name: only what did not go well takes this way, so its lock does not matter. */
 static void count_status(struct km_call *call, const struct km_metric_row *row, int status)
 {
@@ -114,7 +133,7 @@ static void count_status(struct km_call *call, const struct km_metric_row *row, 
     struct km_str labels[2] = { group, { text, 0 } };
 
     labels[1].n = (size_t)snprintf(text, sizeof text, "%d", status);
-    km_metric_add(km_metric_series(call->w->gw->metrics, row, labels), call->w->index, 1);
+    km_metric_count(call->w->gw->metrics, row, labels, call->w->index, 1);
 }
 
 void km_count_refused(struct km_call *call)
@@ -135,8 +154,7 @@ void km_count_attempt_failed(struct km_call *call)
     labels[0] = call->d->group;
     labels[1] = call->d->id;
     labels[2] = km_str(text, (size_t)snprintf(text, sizeof text, "%d", km_err_http(&call->err)));
-    km_metric_add(km_metric_series(call->w->gw->metrics, &attempts_failed, labels), call->w->index,
-                  1);
+    km_metric_count(call->w->gw->metrics, &attempts_failed, labels, call->w->index, 1);
 }
 
 void km_count_call(struct km_call *call)
@@ -167,10 +185,13 @@ void km_count_call(struct km_call *call)
 
 void km_count_pool(struct km_worker *w)
 {
-    size_t idle = km_pool_idle(w->pool);
     struct km_str kept = KM_STR("idle"), lent = KM_STR("lent");
+    size_t idle = km_pool_idle(w->pool);
 
-    km_metric_set(km_metric_series(w->gw->metrics, &upstreams, &kept), w->index, (int64_t)idle);
-    km_metric_set(km_metric_series(w->gw->metrics, &upstreams, &lent), w->index,
-                  (int64_t)(km_pool_open(w->pool) - idle));
+    if (!w->upstreams_idle)
+        w->upstreams_idle = km_metric_series(w->gw->metrics, &upstreams, &kept);
+    if (!w->upstreams_lent)
+        w->upstreams_lent = km_metric_series(w->gw->metrics, &upstreams, &lent);
+    km_metric_set(w->upstreams_idle, w->index, (int64_t)idle);
+    km_metric_set(w->upstreams_lent, w->index, (int64_t)(km_pool_open(w->pool) - idle));
 }

@@ -25,6 +25,7 @@ struct km_snapshot *km_snapshot_unref(struct km_snapshot *s)
         return NULL;
     for (size_t i = 0; i < s->npasses; i++)
         km_origin_unref(s->passes[i].origin);
+    km_metrics_unbind(s);
     km_models_free(s->models);
     km_router_free(s->router);
     km_prices_free(s->prices);
@@ -32,7 +33,6 @@ struct km_snapshot *km_snapshot_unref(struct km_snapshot *s)
     km_tls_client_unref(s->tls_insecure);
     km_arena_done(&s->arena);
     km_config_unref(s->config);
-    free(s->series);
     free(s);
     return NULL;
 }

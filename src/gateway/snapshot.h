@@ -57,6 +57,7 @@ struct km_snapshot {
     bool auth_off; /* nobody is asked for a key */
     bool metrics_open;
     struct km_deployment_series *series; /* by deployment index */
+    struct km_metrics *metrics; /* they are kept there; NULL: nothing is counted */
 };
 
 /* Route rows of the program, from every layer: app/ hands them in. */
@@ -79,9 +80,10 @@ int km_snapshot_new(const struct km_snapshot_args *args, struct km_diags *diags,
 struct km_snapshot *km_snapshot_ref(struct km_snapshot *s); /* any thread */
 struct km_snapshot *km_snapshot_unref(struct km_snapshot *s);
 
-/* metrics.c: finds the series of every deployment. */
+/* metrics.c: finds the series of every deployment and keeps them; unbind gives them back. */
 int km_metrics_bind(struct km_snapshot *s, struct km_metrics *metrics,
                     struct km_err *err) KM_MUST_USE;
+void km_metrics_unbind(struct km_snapshot *s);
 
 /* pass_call.c: reads general_settings.pass_through_endpoints and adds their routes. */
 int km_passthrough_routes(struct km_snapshot *s, struct km_diags *diags,

@@ -108,6 +108,24 @@ def test_reloads_asked_for_during_one_are_one_more(new_gateway, upstream):
     assert gateway.call("POST", "/kanmon/reload", {}).json()["version"] == 4
 
 
+def test_models_that_are_gone_leave_the_metrics(new_gateway, upstream):
+    gateway = new_gateway()
+
+    def series():
+        lines = gateway.call("GET", "/metrics").body.decode().splitlines()
+        return [line for line in lines if not line.startswith("#")]
+    for n in range(10):
+        gateway.reload(marked(upstream, gateway, n))
+        wait_until(lambda: has_model(gateway, f"marker-{n}"), 10, "the new file")
+        assert gateway.chat(f"marker-{n}").status == 200
+    wait_until(lambda: not any("marker-8" in line for line in series()), 10, "the old ones to go")
+    named = {m for line in series() for m in re.findall(r"marker-\d", line)}
+    assert named == {"marker-9"}
+    counted = {line.split(" ")[0]: line.split(" ")[1] for line in series()}
+    name = "litellm_deployment_total_requests_total"
+    assert counted[name + '{model="other",model_id="other",api_provider="other"}'] == "9"
+
+
 def test_a_taken_port_is_named_and_the_exit_is_1(new_gateway, upstream, tmp_path):
     first = new_gateway()
     other = Gateway(tmp_path / "other", config_text(upstream, tmp_path / "other" / "state"),

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include <pthread.h>
+#include <stdio.h>
 
 #include "base/metric.h"
 
@@ -130,6 +131,67 @@ static void past_the_bound_labels_share_other(void **state)
     km_metrics_free(m);
 }
 
+static void what_is_released_goes_to_other_and_makes_room(void **state)
+{
+    struct km_metrics *m = km_metrics_new(2, 2);
+    struct km_series *a = of(m, "a", "1"), *b = of(m, "b", "1");
+    struct km_series *s = km_metric_series(m, &latency, &KM_STR("a"));
+
+    (void)state;
+    assert_ptr_equal(s, km_metric_series(m, &latency, &KM_STR("other"))); /* it is full */
+    km_metric_add(a, 0, 1);
+    km_metric_add(a, 1, 2);
+    assert_ptr_equal(of(m, "a", "1"), a); /* kept twice */
+    km_metric_release(m, a);
+    assert_int_equal(km_metric_value(a), 3);
+    km_metric_release(m, a);
+    km_metric_release(m, NULL);
+    s = km_metric_series(m, &latency, &KM_STR("a")); /* there is room again */
+    km_metric_observe(s, 1, 6000);
+    km_metric_add(b, 0, 7);
+    km_metric_release(m, s);
+    s = of(m, "a", "1"); /* a new one, from nothing */
+    assert_int_equal(km_metric_value(s), 0);
+    text_is(m, "# HELP kanmon_requests_total Requests by model.\n"
+               "# TYPE kanmon_requests_total counter\n"
+               "kanmon_requests_total{model=\"b\",status=\"1\"} 7\n"
+               "kanmon_requests_total{model=\"a\",status=\"1\"} 0\n"
+               "kanmon_requests_total{model=\"other\",status=\"other\"} 3\n"
+               "# HELP kanmon_latency_seconds Time to the last byte.\\nUpstream included.\n"
+               "# TYPE kanmon_latency_seconds histogram\n"
+               "kanmon_latency_seconds_bucket{model=\"other\",le=\"0.005\"} 0\n"
+               "kanmon_latency_seconds_bucket{model=\"other\",le=\"0.1\"} 1\n"
+               "kanmon_latency_seconds_bucket{model=\"other\",le=\"2.5\"} 1\n"
+               "kanmon_latency_seconds_bucket{model=\"other\",le=\"+Inf\"} 1\n"
+               "kanmon_latency_seconds_sum{model=\"other\"} 0.006\n"
+               "kanmon_latency_seconds_count{model=\"other\"} 1\n");
+    km_metrics_free(m);
+}
+
+static void what_nobody_keeps_makes_room_the_oldest_first(void **state)
+{
+    struct km_metrics *m = km_metrics_new(1, 3);
+    struct km_str labels[2] = { KM_STR("x"), { 0 } };
+    char text[8];
+    int64_t all = 0;
+
+    (void)state;
+    of(m, "kept", "200");
+    for (int i = 0; i < 100; i++) {
+        labels[1] = km_str(text, (size_t)snprintf(text, sizeof text, "%d", i));
+        km_metric_count(m, &requests, labels, 0, i);
+        all += i;
+    }
+    text_is(m, "# HELP kanmon_requests_total Requests by model.\n"
+               "# TYPE kanmon_requests_total counter\n"
+               "kanmon_requests_total{model=\"kept\",status=\"200\"} 0\n"
+               "kanmon_requests_total{model=\"x\",status=\"98\"} 98\n"
+               "kanmon_requests_total{model=\"x\",status=\"99\"} 99\n"
+               "kanmon_requests_total{model=\"other\",status=\"other\"} 4753\n");
+    assert_int_equal(all, 98 + 99 + 4753);
+    km_metrics_free(m);
+}
+
 static void label_values_are_escaped_and_cut(void **state)
 {
     struct km_metrics *m = km_metrics_new(1, 10);
@@ -198,6 +260,8 @@ int main(void)
         cmocka_unit_test(workers_add_up),
         cmocka_unit_test(a_histogram_counts_up_to_each_bound),
         cmocka_unit_test(past_the_bound_labels_share_other),
+        cmocka_unit_test(what_is_released_goes_to_other_and_makes_room),
+        cmocka_unit_test(what_nobody_keeps_makes_room_the_oldest_first),
         cmocka_unit_test(label_values_are_escaped_and_cut),
         cmocka_unit_test(a_reader_sees_whole_numbers_while_workers_count),
     };
