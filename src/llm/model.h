@@ -36,6 +36,7 @@ struct km_deployment {
     const struct km_provider *provider;
     struct km_origin *origin; /* NULL: cannot be called, see unavailable */
     struct km_str base_path; /* "/v1" */
+    struct km_str api_version; /* of the upstream's API, where its targets name one */
     struct km_str api_base; /* for headers and logs; no query, no userinfo */
     struct km_str head; /* ready header lines: a secret */
     struct km_str reply_head; /* ready lines that tell the client who answered */

@@ -9,6 +9,7 @@
 
 /* Providers with protocols of their own, a row each; NULL ends. */
 static const struct km_provider *const natives[] = {
+    &km_provider_azure,
     &km_provider_anthropic,
     &km_provider_ollama,
     &km_provider_gemini,
@@ -21,7 +22,7 @@ static const struct km_provider *const natives[] = {
 
 /* LiteLLM's prefixes with protocols of their own. */
 static const char *const elsewhere[] = {
-    "azure", "azure_ai", "azure_text", "huggingface", "sagemaker", "sagemaker_chat", "vllm",
+    "azure_ai", "azure_text", "huggingface", "sagemaker", "sagemaker_chat", "vllm",
     "replicate", "databricks", "cohere", "cohere_chat", "watsonx", "triton", "github_copilot",
     "github", "infinity", "voyage", "jina_ai", "deepgram", "elevenlabs", "assemblyai", "minimax",
     "zai", "volcengine", "snowflake", "cloudflare", "auto_router", "a2a", "petals", "predibase",
