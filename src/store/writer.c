@@ -431,7 +431,8 @@ static void take_ledgers(struct km_writer *w, bool all)
     pthread_mutex_unlock(&store->lock);
     if (store->imports)
         add_pending(w, km_ledger_take(store->imports, 0, NULL));
-    if (kept)
+    /* More will come soon: armed now, nobody has to wake us for it. */
+    if (kept || (w->pending && !store->strict))
         km_writer_wake(w, false);
 }
 
