@@ -9,6 +9,7 @@
 #include "gateway/llm_routes.h"
 
 #include "gateway/call.h"
+#include "gateway/google.h"
 #include "gateway/reply.h"
 #include "llm/api/messages.h"
 
@@ -40,8 +41,10 @@ static void list_models(void *visit, struct km_exchange *x, const struct km_rout
     const struct km_str *names;
     size_t n = km_models_names(v->view->snap->models, &names), shown = 0;
 
-    (void)x;
-    (void)match;
+    if (km_google_asks(v)) {
+        km_google_models(visit, x, match);
+        return;
+    }
     km_buf_str(&out, KM_STR("{\"data\":["));
     for (size_t i = 0; i < n; i++) {
         if (!may_use(v, names[i]))
@@ -61,8 +64,13 @@ static void one_model(void *visit, struct km_exchange *x, const struct km_route_
     struct km_model_match found;
     struct km_err err = { 0 };
     struct km_str name;
-    int r = km_url_decode(km_exchange_arena(x), match->params[0], false, &name, &err);
+    int r;
 
+    if (km_google_asks(v)) {
+        km_google_model(visit, x, match);
+        return;
+    }
+    r = km_url_decode(km_exchange_arena(x), match->params[0], false, &name, &err);
     if (r == 0 &&
         (km_models_find(v->view->snap->models, name, &found, &err) < 0 || !may_use(v, name)))
         r = km_fail_param(&err, KM_E_NOT_FOUND, "model",
@@ -95,6 +103,10 @@ static const struct km_route rows[] = {
     CALL("/anthropic/v1/messages/count_tokens", km_api_count_messages),
     { "GET", "/v1/models", list_models, KM_AUTH_KEY, NULL },
     { "GET", "/models", list_models, KM_AUTH_KEY, NULL },
+    { "POST", "/v1/models/{model:path}", km_google_call, KM_AUTH_CALL, NULL },
+    { "POST", "/v1beta/models/{model:path}", km_google_call, KM_AUTH_CALL, NULL },
+    { "GET", "/v1beta/models", km_google_models, KM_AUTH_KEY, NULL },
+    { "GET", "/v1beta/models/{model:path}", km_google_model, KM_AUTH_KEY, NULL },
     { "GET", "/v1/models/{id:path}", one_model, KM_AUTH_KEY, NULL },
     { "GET", "/models/{id:path}", one_model, KM_AUTH_KEY, NULL },
 };

@@ -9,6 +9,18 @@
 
 #define WAIT_MOST_S 60 /* OpenAI's library ignores a longer Retry-After and asks at once */
 
+/* "/v1/models/{model}:generateContent": Google's newer clients leave out the "beta". */
+static bool is_google(struct km_str path)
+{
+    static const char *const ends[] = { ":generateContent", ":streamGenerateContent",
+                                        ":countTokens", ":embedContent", ":batchEmbedContents" };
+
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
+        if (km_str_ends(path, km_str_c(ends[i])))
+            return true;
+    return false;
+}
+
 enum km_dialect km_dialect_of(struct km_str path)
 {
     static const struct {
@@ -25,7 +37,7 @@ enum km_dialect km_dialect_of(struct km_str path)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         if (km_str_starts(path, rows[i].begins))
             return rows[i].dialect;
-    return KM_DIALECT_OPENAI;
+    return is_google(path) ? KM_DIALECT_GOOGLE : KM_DIALECT_OPENAI;
 }
 
 /* The other vendors' words for a status. */

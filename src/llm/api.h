@@ -105,6 +105,7 @@ struct km_llm_stream {
     bool finished; /* a finish_reason came */
     bool done; /* [DONE] came; it is not passed on here: its owner sends it */
     bool error; /* the upstream sent an error event */
+    bool begun; /* Google's array form: its bracket was sent */
 };
 
 /* Reads body by the API's own parse(), after checking that it is one JSON object. */

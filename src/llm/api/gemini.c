@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* gemini.c - requests: the model stands in the path, everything else in the body.
+ *
+ *     POST /v1beta/models/{model}:generateContent
+ *     POST /v1beta/models/{model}:streamGenerateContent[?alt=sse]
+ *     POST /v1beta/models/{model}:countTokens
+ *
+ * A body is passed on as it came.  Only a budget's rest changes it (maxOutputTokens), and what
+ * the deployment's own parameters add where the caller said nothing.
+ */
+#include "llm/api/gemini.h"
+
+enum member { M_CONTENTS, M_CONFIG, M_CONFIG_SNAKE, M_SAFETY, M_CACHED, M_COUNT };
+
+static const struct km_str members[M_COUNT] = {
+    { "contents", 8 },        { "generationConfig", 16 }, { "generation_config", 17 },
+    { "safetySettings", 14 }, { "cachedContent", 13 },
+};
+
+enum inner { I_MAX, I_MAX_SNAKE, I_N, I_N_SNAKE, I_COUNT };
+
+static const struct km_str inners[I_COUNT] = {
+    { "maxOutputTokens", 15 },
+    { "max_output_tokens", 17 },
+    { "candidateCount", 14 },
+    { "candidate_count", 15 },
+};
+
+static const struct km_json_span *config_of(const struct km_llm_request *r)
+{
+    const struct km_json_span *a = &r->spans[M_CONFIG], *b = &r->spans[M_CONFIG_SNAKE];
+
+    return a->type != KM_JSON_ABSENT ? a : b;
+}
+
+/* What generationConfig bounds; places are those of the body. */
+static int read_config(struct km_llm_request *r, struct km_json_span *spans, struct km_err *err)
+{
+    const struct km_json_span *config = config_of(r);
+    int e;
+
+    for (size_t i = 0; i < I_COUNT; i++)
+        spans[i] = (struct km_json_span){ .type = KM_JSON_ABSENT };
+    if (config->type == KM_JSON_ABSENT || config->type == KM_JSON_NULL)
+        return 0;
+    if (config->type != KM_JSON_OBJECT)
+        return km_fail_param(err, KM_E_INVALID, "generationConfig",
+                             "'generationConfig' must be an object.");
+    e = km_json_spans(km_json_value(r->body, config), inners, I_COUNT, spans, NULL, err);
+    for (size_t i = 0; e == 0 && i < I_COUNT; i++) {
+        spans[i].member += config->value;
+        spans[i].value += config->value;
+    }
+    return e;
+}
+
+static int read_bounds(struct km_llm_request *r, struct km_err *err)
+{
+    struct km_json_span spans[I_COUNT];
+    int e = read_config(r, spans, err);
+
+    for (size_t i = I_MAX; e == 0 && i <= I_MAX_SNAKE; i++)
+        e = km_llm_read_count(r, &spans[i], "generationConfig.maxOutputTokens", 0,
+                              KM_LLM_TOKENS_MOST, &r->max_tokens, err);
+    for (size_t i = I_N; e == 0 && i <= I_N_SNAKE; i++) {
+        e = km_llm_read_count(r, &spans[i], "generationConfig.candidateCount", 1, 8, &r->choices,
+                              err);
+        r->choices_said = r->choices_said || spans[i].type != KM_JSON_ABSENT;
+    }
+    return e;
+}
+
+static int parse(struct km_llm_request *r, struct km_arena *arena, struct km_str path_model,
+                 struct km_err *err)
+{
+    bool counts = r->api->wire == KM_WIRE_COUNT_GEMINI;
+    int e;
+
+    r->spans = km_arena_alloc(arena, M_COUNT * sizeof *r->spans);
+    if (!r->spans)
+        return km_fail(err, KM_E_NOMEM, "out of memory");
+    if (!path_model.n)
+        return km_fail_param(err, KM_E_INVALID, "model", "The path names no model.");
+    r->model = path_model;
+    r->model_from_path = true;
+    r->usage_asked = true; /* every answer says it */
+    e = km_json_spans(r->body, members, M_COUNT, r->spans, &r->object, err);
+    if (e < 0)
+        return e;
+    if (r->spans[M_CONTENTS].type == KM_JSON_ABSENT && !counts)
+        return km_fail_param(err, KM_E_INVALID, "contents", "contents is not specified");
+    r->stream = r->api->streams;
+    r->prompt = counts || r->spans[M_CONTENTS].type == KM_JSON_ABSENT
+                    ? r->body
+                    : km_json_value(r->body, &r->spans[M_CONTENTS]);
+    return counts ? 0 : read_bounds(r, err);
+}
+
+/* --- the body of an attempt --- */
+
+/* litellm_params' names of what stands in generationConfig or beside it. */
+static const struct {
+    const char *name, *google;
+    bool beside;
+} defaults[] = {
+    { "temperature", "temperature", false },
+    { "top_p", "topP", false },
+    { "top_k", "topK", false },
+    { "seed", "seed", false },
+    { "max_tokens", "maxOutputTokens", false },
+    { "max_completion_tokens", "maxOutputTokens", false },
+    { "frequency_penalty", "frequencyPenalty", false },
+    { "presence_penalty", "presencePenalty", false },
+    { "safety_settings", "safetySettings", true },
+    { "safetySettings", "safetySettings", true },
+    { "cached_content", "cachedContent", true },
+    { "cachedContent", "cachedContent", true },
+};
+#define DEFAULTS (sizeof defaults / sizeof defaults[0])
+
+struct change {
+    const struct km_llm_request *r;
+    const struct km_llm_body_args *args;
+    struct km_arena *arena;
+    struct km_json_edits edits;
+    struct km_buf config; /* members to put at the front of generationConfig */
+};
+
+static void front(struct change *c, const char *name, struct km_str json)
+{
+    if (c->config.n)
+        km_buf_byte(&c->config, ',');
+    km_buf_printf(&c->config, "\"%s\":", name);
+    km_buf_str(&c->config, json);
+}
+
+static bool has_member(struct km_str object, const char *name)
+{
+    struct km_str wanted = km_str_c(name);
+    struct km_json_span span;
+
+    return km_json_spans(object, &wanted, 1, &span, NULL, NULL) == 0 && span.type != KM_JSON_ABSENT;
+}
+
+static void add_default(struct change *c, struct km_str config, const struct km_default_param *p)
+{
+    for (size_t i = 0; i < DEFAULTS; i++) {
+        const char *name = defaults[i].google;
+
+        if (!km_str_eq(p->name, km_str_c(defaults[i].name)))
+            continue;
+        if (defaults[i].beside) {
+            if (!has_member(c->r->body, name))
+                km_json_add(&c->edits, c->arena, km_str_c(name), p->json);
+        } else if (!(config.n && has_member(config, name)) &&
+                   !(km_str_c(name).p[0] == 'm' &&
+                     (c->r->max_tokens >= 0 || c->args->max_tokens >= 0))) {
+            front(c, name, p->json);
+        }
+    }
+}
+
+/* A budget's rest, in place of what the caller said. */
+static int bound(struct change *c, struct km_err *err)
+{
+    struct km_json_span spans[I_COUNT];
+    struct km_llm_request r = *c->r; /* read anew: places are not kept */
+    struct km_str value = km_arena_printf(c->arena, "%lld", (long long)c->args->max_tokens);
+    int e = read_config(&r, spans, err);
+
+    if (e < 0)
+        return e;
+    for (size_t i = I_MAX; i <= I_MAX_SNAKE; i++)
+        if (spans[i].type != KM_JSON_ABSENT) {
+            km_json_replace(&c->edits, &spans[i], value);
+            return 0;
+        }
+    front(c, "maxOutputTokens", value);
+    return 0;
+}
+
+static void put_config(struct change *c)
+{
+    const struct km_json_span *config = config_of(c->r);
+    struct km_str add = km_buf_view(&c->config);
+
+    if (!add.n)
+        return;
+    if (config->type != KM_JSON_OBJECT) {
+        struct km_str value = km_arena_printf(c->arena, "{%.*s}", KM_STR_ARG(add));
+
+        if (config->type == KM_JSON_ABSENT)
+            km_json_add(&c->edits, c->arena, KM_STR("generationConfig"), value);
+        else
+            km_json_replace(&c->edits, config, value);
+        return;
+    }
+    /* "{" is replaced by "{" and the new members, and a comma where others follow. */
+    for (size_t i = 1; i < config->value_n; i++) {
+        char b = c->r->body.p[config->value + i];
+        struct km_json_span brace = { .type = KM_JSON_OBJECT,
+                                      .value = config->value,
+                                      .value_n = 1 };
+
+        if (b == ' ' || b == '\t' || b == '\n' || b == '\r')
+            continue;
+        km_json_replace(&c->edits, &brace,
+                        km_arena_printf(c->arena, "{%.*s%s", KM_STR_ARG(add), b == '}' ? "" : ","));
+        return;
+    }
+}
+
+static int body(const struct km_llm_request *r, const struct km_llm_body_args *args,
+                struct km_arena *arena, struct km_str **ret_parts, size_t *ret_n,
+                struct km_err *err)
+{
+    struct change c = { .r = r, .args = args, .arena = arena, .config = KM_BUF(1024 * 1024) };
+    const struct km_deployment *d = args->deployment;
+    struct km_str config = KM_STR_NONE;
+    int e = 0;
+
+    km_json_edits_init(&c.edits, r->body, &r->object);
+    if (r->api->wire == KM_WIRE_GEMINI) {
+        if (config_of(r)->type == KM_JSON_OBJECT)
+            config = km_json_value(r->body, config_of(r));
+        if (args->max_tokens >= 0)
+            e = bound(&c, err);
+        for (size_t i = 0; e == 0 && i < d->ndefaults; i++)
+            add_default(&c, config, &d->defaults[i]);
+        put_config(&c);
+    }
+    if (e == 0 && km_buf_failed(&c.config))
+        e = km_fail(err, KM_E_NOMEM, "out of memory");
+    km_buf_done(&c.config);
+    return e == 0 ? km_json_parts(&c.edits, arena, ret_parts, ret_n, err) : e;
+}
+
+/* --- countTokens --- */
+
+static int count_answer(const struct km_llm_request *r, struct km_arena *arena, struct km_str body_,
+                        struct km_str **ret_parts, size_t *ret_n, struct km_usage *ret_usage,
+                        struct km_err *err)
+{
+    (void)r;
+    *ret_usage = (struct km_usage){ .known = true }; /* counting costs nothing */
+    *ret_parts = km_arena_alloc(arena, sizeof **ret_parts);
+    if (!*ret_parts)
+        return km_fail(err, KM_E_NOMEM, "out of memory");
+    (*ret_parts)[0] = body_;
+    *ret_n = 1;
+    return 0;
+}
+
+static void write_count(const struct km_llm_request *r, int64_t tokens, struct km_buf *out)
+{
+    (void)r;
+    km_buf_printf(out, "{\"totalTokens\":%lld}", (long long)tokens);
+}
+
+/* --- rows --- */
+
+static const char *param_name(enum km_chat_param p)
+{
+    static const char *const names[KM_P_COUNT] = {
+        [KM_P_MAX_TOKENS] = "generationConfig.maxOutputTokens",
+        [KM_P_TEMPERATURE] = "generationConfig.temperature",
+        [KM_P_TOP_P] = "generationConfig.topP",
+        [KM_P_TOP_K] = "generationConfig.topK",
+        [KM_P_STOP] = "generationConfig.stopSequences",
+        [KM_P_N] = "generationConfig.candidateCount",
+        [KM_P_SEED] = "generationConfig.seed",
+        [KM_P_FREQUENCY_PENALTY] = "generationConfig.frequencyPenalty",
+        [KM_P_PRESENCE_PENALTY] = "generationConfig.presencePenalty",
+        [KM_P_LOGPROBS] = "generationConfig.responseLogprobs",
+        [KM_P_TOP_LOGPROBS] = "generationConfig.logprobs",
+        [KM_P_FORMAT] = "generationConfig.responseMimeType",
+        [KM_P_TOOL_CHOICE] = "toolConfig",
+        [KM_P_EFFORT] = "generationConfig.thinkingConfig.thinkingLevel",
+        [KM_P_THINKING] = "generationConfig.thinkingConfig",
+        [KM_P_MODALITIES] = "generationConfig.responseModalities",
+    };
+
+    return names[p];
+}
+
+#define GEMINI                                                                                     \
+    .call_type = "agenerate_content", .required = "contents", .chat = true,                        \
+    .wire = KM_WIRE_GEMINI, .dialect = KM_DIALECT_GOOGLE, .parse = parse, .body = body,            \
+    .answer = km_gemini_answer, .event = km_gemini_relay, .decode = km_gemini_read,                \
+    .encoder = &km_gemini_encoder, .param_name = param_name
+
+const struct km_llm_api km_api_gemini = { .path = ":generateContent", GEMINI };
+const struct km_llm_api km_api_gemini_stream = { .path = ":streamGenerateContent",
+                                                 .streams = true,
+                                                 GEMINI };
+const struct km_llm_api km_api_gemini_array = { .path = ":streamGenerateContent",
+                                                .streams = true,
+                                                .last = "]",
+                                                .stream_type = "application/json",
+                                                GEMINI };
+const struct km_llm_api km_api_gemini_count = {
+    .path = ":countTokens",
+    .call_type = "acount_tokens",
+    .required = "contents",
+    .wire = KM_WIRE_COUNT_GEMINI,
+    .dialect = KM_DIALECT_GOOGLE,
+    .parse = parse,
+    .body = body,
+    .answer = count_answer,
+    .count = write_count,
+};
+
+const struct km_llm_api *km_gemini_action(struct km_str rest, bool sse, struct km_str *ret_model)
+{
+    size_t at = km_str_rchr(rest, ':');
+    struct km_str action = km_str_skip(rest, at + 1);
+
+    *ret_model = km_str_sub(rest, 0, at);
+    if (km_str_eq(action, KM_STR("generateContent")))
+        return &km_api_gemini;
+    if (km_str_eq(action, KM_STR("streamGenerateContent")))
+        return sse ? &km_api_gemini_stream : &km_api_gemini_array;
+    return km_str_eq(action, KM_STR("countTokens")) ? &km_api_gemini_count : NULL;
+}

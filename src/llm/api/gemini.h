@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* gemini.h - Google's generateContent, streamGenerateContent and countTokens, as callers speak
+ * them.
+ *
+ *     gemini.c         requests: the members the gateway reads, bodies passed on by spans
+ *     gemini_relay.c   answers and streams passed on
+ *     gemini_read.c    requests into the canonical chat
+ *     gemini_schema.c  ... Google's schemas, which are nearly JSON Schema
+ *     gemini_write.c   events of an answer into Google's chunks, and the whole object
+ */
+#ifndef KM_LLM_API_GEMINI_H
+#define KM_LLM_API_GEMINI_H
+
+#include "llm/api.h"
+#include "llm/api/read.h"
+
+/* _stream with alt=sse; _array without: the same chunks as one JSON array that grows. */
+extern const struct km_llm_api km_api_gemini, km_api_gemini_stream, km_api_gemini_array,
+    km_api_gemini_count;
+
+/* Which of them "gemini-2.5-pro:generateContent" means, and the model's name before the colon.
+ * NULL: none. */
+const struct km_llm_api *km_gemini_action(struct km_str path_rest, bool sse,
+                                          struct km_str *ret_model);
+
+/* --- shared by its files --- */
+
+/* A member by its name in JSON or in protobuf's own spelling ("fileData", "file_data"). */
+const struct km_json *km_gemini_get(const struct km_json *object, const char *name);
+
+int km_gemini_answer(const struct km_llm_request *r, struct km_arena *arena, struct km_str body,
+                     struct km_str **ret_parts, size_t *ret_n, struct km_usage *ret_usage,
+                     struct km_err *err) KM_MUST_USE;
+int km_gemini_relay(struct km_llm_stream *s, const struct km_sse_event *event, struct km_buf *out,
+                    struct km_err *err) KM_MUST_USE;
+
+int km_gemini_read(const struct km_llm_request *r, const struct km_json *root,
+                   struct km_arena *arena, struct km_chat *ret_chat,
+                   struct km_err *err) KM_MUST_USE;
+/* Google's Schema as JSON Schema, compact. */
+int km_gemini_schema(const struct km_reading *rd, const struct km_place *at,
+                     const struct km_json *schema, struct km_str *ret) KM_MUST_USE;
+
+extern const struct km_encoder km_gemini_encoder;
+
+#endif
