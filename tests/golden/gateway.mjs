@@ -52,13 +52,13 @@ export class Gateway {
     }
   }
 
-  async start({ env = {}, models = this.models } = {}) {
+  async start({ env = {}, models = this.models, retries = 0 } = {}) {
     this.port = await freePort();
     this.url = `http://127.0.0.1:${this.port}`;
     const config = join(this.folder, "config.yaml"); // JSON is YAML
     writeFileSync(config, JSON.stringify({
       model_list: models, general_settings: { master_key: MASTER },
-      litellm_settings: { request_timeout: 20 }, router_settings: { num_retries: 0 },
+      litellm_settings: { request_timeout: 20 }, router_settings: { num_retries: retries },
       kanmon_settings: { state_dir: join(this.folder, "state"), workers: 2,
         upstream: { circuit_breaker_failures: 1000000 } },
     }, null, 1));

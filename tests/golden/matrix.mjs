@@ -10,6 +10,7 @@ import { apis, providers, whyPending } from "./cells.mjs";
 import { converseIn, direct } from "./direct.mjs";
 import { startAll } from "./fakes/all.mjs";
 import { Gateway } from "./gateway.mjs";
+import { identityCells, standIns } from "./identities.mjs";
 import { rows } from "./rows.mjs";
 import { checkBooks } from "./books.mjs";
 
@@ -113,18 +114,25 @@ function report(started) {
 const started = Date.now();
 const fakes = await startAll();
 let gateway;
+let identities;
 try {
   await runAll(fakeCells(fakes));
+  const others = standIns(fakes).map((c) => ({ ...c, group: "stand-ins" }));
+  await runAll(others.filter((c) => !c.alone));
+  for (const c of others.filter((one) => one.alone)) await runAll([c]); // they set variables
   if (!options.fakes) {
     gateway = new Gateway(options.binary, fakes, providers, rows);
     await gateway.start();
     const calls = [];
     await runAll(gatewayCells(fakes, gateway, calls));
+    identities = await identityCells(options.binary, fakes);
+    await runAll(identities.cells);
     const books = await checkBooks(gateway, calls);
     results.push(...books);
     for (const b of books) for (const what of b.faults) console.log(`FAILED ${b.name}: ${what}`);
   }
 } finally {
+  await identities?.stop();
   await gateway?.stop();
   fakes.stop();
 }

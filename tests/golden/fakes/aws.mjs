@@ -29,7 +29,7 @@ export class Denied extends Error {
 
 /* "AWS4-HMAC-SHA256 Credential=..., SignedHeaders=..., Signature=...": its access key when the
  * signature is right for this service, else Denied as AWS words it. */
-export async function signedBy(x, service) {
+export async function signedBy(x, service, ahead = 0) {
   const authorization = x.headers.authorization ?? "";
   const [, id, date, region, named, signed, signature] =
     /^AWS4-HMAC-SHA256 Credential=([^/]+)\/(\d{8})\/([^/]+)\/([^/]+)\/aws4_request, ?SignedHeaders=([^,]+), ?Signature=([0-9a-f]{64})$/
@@ -44,8 +44,9 @@ export async function signedBy(x, service) {
   if (!when || when.slice(1, 4).join("") !== date) throw new Denied("InvalidSignatureException",
     "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP");
   const at = new Date(Date.UTC(when[1], when[2] - 1, when[3], when[4], when[5], when[6]));
-  if (Math.abs(at - Date.now()) > 300000) throw new Denied("InvalidSignatureException",
-    `Signature expired: ${x.headers["x-amz-date"]} is now earlier than now - 5 min.`);
+  if (Math.abs(at - Date.now() - ahead) > 300000) throw new Denied("InvalidSignatureException",
+    `Signature expired: ${x.headers["x-amz-date"]} is now earlier than ` +
+    `${new Date(Date.now() + ahead - 300000).toISOString()} (now - 5 min.)`);
   if (known.token && x.headers["x-amz-security-token"] !== known.token) throw new Denied(
     "UnrecognizedClientException", "The security token included in the request is invalid.");
   const names = signed.split(";");

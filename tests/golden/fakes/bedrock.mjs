@@ -266,17 +266,21 @@ async function invoke(x, model, streaming) {
     eof: answer.broken === "eof" ? at : 0, reset: answer.broken === "reset" ? at : 0 });
 }
 
-export function bedrock() {
+/* ahead: milliseconds its clock is before ours; throttled: regions that answer 429. */
+export function bedrock({ ahead = 0, throttled = [] } = {}) {
   return start("bedrock", async (x) => {
+    if (ahead) x.response.setHeader("date", new Date(Date.now() + ahead).toUTCString());
     if (x.headers.authorization !== `Bearer ${BEARER}`) {
       try {
-        await signedBy(x, "bedrock");
+        await signedBy(x, "bedrock", ahead);
       } catch (e) {
         if (!(e instanceof Denied)) throw e;
         x.entry.refused = e.message;
         return refuse(x, "forbidden", e.message, e.code);
       }
     }
+    if (throttled.includes(x.entry.region))
+      return refuse(x, "rate", "Too many requests, please wait before trying again.");
     const [, label, action] = /^\/model\/([^/]+)\/([a-z-]+)$/.exec(x.target) ?? [];
     if (!label || x.method !== "POST") return refuse(x, "model", "no such path");
     // one label: ':' and '/' of an id are escaped on the wire

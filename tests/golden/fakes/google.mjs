@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Google's token endpoint (a service account's RS256 assertion, verified with node:crypto) and
 // the metadata server of Google Cloud.
-import { createPublicKey, createVerify, generateKeyPairSync } from "node:crypto";
+import { createVerify, generateKeyPairSync } from "node:crypto";
 import { json, start } from "./http.mjs";
 
 export const accountToken = "ya29.golden-service-account";
@@ -30,7 +30,7 @@ function verify(assertion, url) {
   if (!(c.iat <= now + 60 && c.iat > now - 300)) return "iat";
   if (!(c.exp > now && c.exp <= c.iat + 3600)) return "exp";
   const check = createVerify("RSA-SHA256").update(`${head}.${claims}`);
-  return check.verify(createPublicKey(publicKey), Buffer.from(signature, "base64url"))
+  return check.verify(publicKey, Buffer.from(signature, "base64url"))
     ? null : "signature";
 }
 
