@@ -9,6 +9,7 @@ import { KEY as OPENAI } from "../golden/fakes/openai.mjs";
 import { Gateway } from "../golden/gateway.mjs";
 import { rows, scripts } from "../golden/rows.mjs";
 import { makers, tests } from "./aisdk.mjs";
+import { claudeCode, shapes } from "./claude_code.mjs";
 import { checkCodex, codex } from "./codex.mjs";
 
 const options = { filters: [], binary: process.env.KANMON_BINARY };
@@ -57,6 +58,10 @@ try {
     { url: fakes.anthropic.url, key: ANTHROPIC, model: "claude-haiku-4-5" });
   await sdk("fake ai-sdk gemini", null, makers.gemini,
     { url: fakes.gemini.url, key: GEMINI, model: "gemini-2.5-flash" });
+  for (const shape of Object.keys(shapes)) {
+    await run(`fake claude-code ${shape}`, null, () => claudeCode({ url: fakes.anthropic.url,
+      key: ANTHROPIC, model: "claude-haiku-4-5" }, shape, ++cell));
+  }
   await runCodex("fake codex", null, { url: fakes.openai.url, key: OPENAI, model: "gpt-golden" });
   if (!options.fakes) {
     gateway = new Gateway(options.binary, fakes, providers, [...rows, ...scripts]);
@@ -70,6 +75,12 @@ try {
           await run(`ai-sdk ${api}>${provider} ${what}`, whyPending(api, provider),
             () => test(makers[api]({ ...args, model: `${provider}.${row}` }), ++cell));
         }
+      }
+    }
+    for (const provider of Object.keys(providers)) {
+      for (const shape of Object.keys(shapes)) {
+        await run(`claude-code messages>${provider} ${shape}`, whyPending("messages", provider),
+          () => claudeCode({ ...args, model: `${provider}.thinking-there-and-back` }, shape, ++cell));
       }
     }
     for (const provider of ["openai", "anthropic", "bedrock", "gemini"]) {

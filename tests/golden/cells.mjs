@@ -90,9 +90,6 @@ export const pending = {
   "gemini>*": "inbound generateContent is not served yet",
   "*>bedrock": "the provider is not served yet",
   "*>bedrock-invoke": "the provider is not served yet",
-  "*>gemini": "the provider is not served yet",
-  "*>vertex-gemini": "the provider is not served yet",
-  "*>vertex-claude": "the provider is not served yet",
   "*>azure": "the provider is not served yet",
 };
 export const whyPending = (api, provider) =>

@@ -26,7 +26,9 @@ const pdf = obj({ "type!": any, "source!": tagged("type", {
 const result = (remote) => obj({ "type!": any, "tool_use_id!": id, is_error: bool, ...cache,
   content: either(str, list(tagged("type", { text: textBlock, image: image(remote),
     document: pdf }))) });
-const turns = (remote) => list(tagged("role", {
+const turns = (remote, system) => list(tagged("role", {
+  ...(system ? { system: obj({ "role!": any, "content!": either(text, list(tagged("type", {
+    text: textBlock }), { least: 1 })), ...system }) } : {}),
   user: obj({ "role!": any, "content!": either(text, list(tagged("type", { text: textBlock,
     image: image(remote), document: pdf, tool_result: result(remote) }), { least: 1 })) }),
   assistant: obj({ "role!": any, "content!": either(text, list(tagged("type", {
@@ -38,13 +40,19 @@ const turns = (remote) => list(tagged("role", {
   }))) }),
 }), { least: 1 });
 
+/* What a beta of the anthropic-beta header lets in. */
+const has = (how, beta) => how.beta?.some((b) => b.startsWith(beta));
+
 const body = (how) => obj({
+  ...(has(how, "context-management") ? { context_management: obj({ edits: list(any) }) } : {}),
   ...(how.platform === "api" ? { "model!": str, inference_geo: nullable(str),
     service_tier: word("auto", "standard_only"), container: any }
     : { "anthropic_version!": word(how.platform === "vertex" ? "vertex-2023-10-16"
       : "bedrock-2023-05-31"), anthropic_beta: list(str) }),
   ...(how.platform === "bedrock" ? {} : { stream: bool }),
-  "max_tokens!": int, "messages!": turns(how.platform !== "bedrock"), ...cache,
+  "max_tokens!": int, ...cache,
+  "messages!": turns(how.platform !== "bedrock", how.platform === "api" && {
+    ...(has(how, "per-turn-control") ? { output_config: obj({ effort: str }), clear_at: any } : {}) }),
   metadata: obj({ user_id: nullable(str) }), output_config: obj({
     effort: nullable(word("low", "medium", "high", "xhigh", "max")),
     format: nullable(obj({ "type!": word("json_schema"), "schema!": map(any) })) }),
@@ -71,6 +79,7 @@ const blocksOf = (m) => (typeof m.content === "string" ? [{ type: "text", text: 
 function rules(b) {
   let open = [];
   b.messages.forEach((m, i) => {
+    if (m.role === "system") return;
     const at = `messages.${i}`;
     const blocks = blocksOf(m);
     const results = blocks.filter((k) => k.type === "tool_result").map((k) => k.tool_use_id);
@@ -163,14 +172,16 @@ export function seen(b) {
     }
   };
   const all = [];
-  for (const m of b.messages) {
+  const later = b.messages.filter((m) => m.role === "system").flatMap(blocksOf).map((k) => k.text);
+  for (const m of b.messages.filter((one) => one.role !== "system")) {
     const parts = blocksOf(m).map(one);
     if (all.at(-1)?.role === m.role) all.at(-1).parts.push(...parts);
     else all.push({ role: m.role, parts });
   }
   const choice = { any: "required", auto: "auto", none: "none" };
   return {
-    system: typeof b.system === "string" ? b.system : (b.system ?? []).map((s) => s.text).join("\n"),
+    system: [...(typeof b.system === "string" ? [b.system] : (b.system ?? []).map((s) => s.text)),
+      ...later].join("\n"),
     turns: all,
     tools: (b.tools ?? []).map((t) => ({ name: t.name, description: t.description,
       schema: t.input_schema })),
@@ -299,6 +310,7 @@ export function anthropic() {
       return json(x, 200, { input_tokens: x.entry.conversation?.answer.usage?.input ?? 21 });
     }
     if (x.method !== "POST" || x.path !== "/v1/messages") return refuse(x, "model", "Not Found");
-    return messages(x, { platform: "api", version }, x.body.model);
+    const beta = (x.headers["anthropic-beta"] ?? "").split(",").map((b) => b.trim());
+    return messages(x, { platform: "api", version, beta }, x.body.model);
   });
 }
