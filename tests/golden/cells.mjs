@@ -86,7 +86,6 @@ for (const [name, provider] of Object.entries(providers)) provider.name = name;
 /* "api>provider" or "*>provider" or "api>*": why it does not run yet. */
 export const pending = {
   "responses>*": "inbound Responses is not served yet",
-  "messages>*": "inbound Messages is not served yet",
   "gemini>*": "inbound generateContent is not served yet",
   "*>bedrock": "the provider is not served yet",
   "*>bedrock-invoke": "the provider is not served yet",

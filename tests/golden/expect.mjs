@@ -77,7 +77,8 @@ export function answered(got, answer, provider, api, { model } = {}) {
   const faults = [];
   if (got.error) return [`an error instead of an answer: ${brief(got.error)}`];
   const of = (kind) => answer.blocks.filter((b) => b[kind]).flatMap((b) => b[kind]).join("");
-  same(got.text + got.refusal, of("text"), "text", faults);
+  // a filter's reason may stand where a refusal stands
+  same(got.text + (answer.finish === "filter" ? "" : got.refusal), of("text"), "text", faults);
   const thinks = provider.says.think && api.shows.think;
   same(got.think, thinks ? of("think") : "", "reasoning", faults);
   const signed = provider.says.signature && api.shows.signature && provider.name !== "gemini" &&
