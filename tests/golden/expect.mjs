@@ -15,7 +15,13 @@ function same(found, wanted, what, faults) {
 /* Turns with ids made comparable: a call is its place, a result names the call it answers. */
 function plain(turns, provider) {
   const calls = new Map();
-  return turns.map((t) => ({ role: t.role, parts: t.parts.flatMap((p) => {
+  const merged = [];
+  for (const t of turns) {
+    if (merged.at(-1)?.role === t.role) merged.at(-1).parts.push(...t.parts);
+    else merged.push({ role: t.role, parts: [...t.parts] });
+  }
+  return merged.map((t) => ({ role: t.role, parts: t.parts.flatMap((p) => {
+    if (p.text === "") return [];
     if (p.think !== undefined) // whether one that asks no signature gets it back is its codec's to say
       return provider.keeps === "block" ? [p] : [];
     if (p.call) {
@@ -24,7 +30,13 @@ function plain(turns, provider) {
       return [{ call: p.call.name, input: p.call.input,
         ...(provider.keeps === "call" && p.signature ? { signature: p.signature } : {}) }];
     }
-    if (p.result) return [{ result: p.result.text, of: calls.get(p.result.id) ?? "by name" }];
+    if (p.document) return [{ document: p.document.data ?? p.document }];
+    if (p.cache) return [{ text: p.text }];
+    if (p.result) {
+      const { text, error, image } = p.result;
+      return [{ result: text, of: calls.get(p.result.id) ?? "by name",
+        ...(error && provider.keeps === "block" ? { error } : {}), ...(image ? { image } : {}) }];
+    }
     return [p];
   }) }));
 }
@@ -41,6 +53,7 @@ export function asked(seen, row, provider, api, second) {
         ({ signature } = b);
         return { think: b.think.join(""), signature };
       }
+      if (b.redacted) return b;
       if (!b.call) return { text: b.text.join("") };
       const call = { ...b, ...(provider.keeps === "call" && signature ? { signature } : {}) };
       signature = undefined;
@@ -67,6 +80,7 @@ export function asked(seen, row, provider, api, second) {
   if (!bounded && provider.bound && !(seen.max > 0)) faults.push(`max tokens: ${seen.max}`);
   same(seen.temperature, ask.temperature, "temperature", faults);
   if (api.name !== "responses") same(seen.stop, ask.stop, "stop", faults);
+  if (ask.cacheSystem) same(seen.caches, 2, "cache points", faults);
   same(seen.schema, ask.schema?.schema, "schema", faults);
   if (Boolean(seen.thinks) !== Boolean(ask.effort)) faults.push(`thinks: ${seen.thinks}`);
   return faults;
@@ -86,6 +100,8 @@ export function answered(got, answer, provider, api, { model } = {}) {
   if (signed) {
     same(got.signature, answer.blocks.map((b) => b.signature ?? "").join(""), "signature", faults);
   }
+  if (answer.blocks.some((b) => b.redacted))
+    same(got.redacted, of("redacted"), "sealed reasoning", faults);
   same(got.calls.map(({ name, input }) => ({ name, input })), answer.blocks.filter((b) => b.call)
     .map(({ call: { name, input } }) => ({ name, input })), "calls", faults);
   const ids = got.calls.map((c) => c.id).filter(Boolean);

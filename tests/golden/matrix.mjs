@@ -51,8 +51,8 @@ function fakeCells(f) {
   const cells = [];
   for (const d of direct(f)) {
     for (const row of rows) {
-      if (row.without?.[d.provider.name] || (d.only && !d.only.includes(row.name))) continue;
-      // Bedrock knows no tool_choice none, Anthropic must be told a bound
+      if (row.without?.[d.provider.name] || (d.only && !d.only.includes(row.name)) ||
+          (row.apis && !row.apis.includes(d.api.name))) continue;
       for (const stream of modes(row)) {
         cells.push({ part: "fakes", group: d.name, name: `fake ${d.name} ${row.name} ${mode(stream)}`,
           run: () => converseIn({ ...d, row, stream, fake: f[d.provider.fake],
@@ -68,8 +68,8 @@ function gatewayCells(f, gateway, calls) {
   for (const api of Object.values(apis)) {
     for (const provider of Object.values(providers)) {
       for (const row of rows) {
+        if (row.without?.[provider.name] || (row.apis && !row.apis.includes(api.name))) continue;
         for (const stream of modes(row)) {
-          if (row.without?.[provider.name]) continue;
           const model = `${provider.name}.${row.name}`;
           const args = { url: gateway.url, key: gateway.key, model, gateway: true };
           cells.push({ part: "gateway", group: `${api.name}>${provider.name}`,

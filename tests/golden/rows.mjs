@@ -4,8 +4,11 @@
 // `answer` into their vendor's, and matrix.mjs expects that what comes back says the same.
 //
 //   ask      system, turns [{role, parts}], tools, choice, max, temperature, stop, schema, effort
-//     parts  {text} {image: {type, data}} {call: {id, name, input}} {result: {id, name, text}}
-//   answer   blocks [{text: [pieces]} {think: [pieces], signature} {call: {id, name, input}}],
+//     parts  {text} {image: {type, data}} {call: {id, name, input}} {document: {name, data}}
+//            {result: {id, name, text, error, image}}; cache: a cache point behind it
+//     more   members of one API's request that no other has
+//   answer   blocks [{text: [pieces]} {think: [pieces], signature} {call: {id, name, input}}
+//            {redacted}],
 //            finish "stop" "length" "tools" "filter" "refusal"; usage: what is not 0
 //     fault  before the answer: {kind, text}; `status` is what a caller of kanmon must get
 //     broken in the middle of a stream: "error" (the vendor's own event), "eof", "reset"
@@ -13,12 +16,19 @@
 //   then     a second turn: the first answer goes back as the caller's SDK keeps it, with the
 //            results; `mark` is text only the second request has
 //   refused  providers for which the gateway itself must say 400 and ask nobody, with the reason
+//   apis     those that can ask it; all when it is not said
 //   without  providers that cannot say this, with the reason
 //
 // usage.input has all of the input, what was cached and what was written to the cache too.
 
 const PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5" +
   "ErkJggg==";
+
+const PDF = "JVBERi0xLjQKMSAwIG9iago8PD4+CmVuZG9iagp0cmFpbGVyCjw8Pj4KJSVFT0YK";
+
+/* Providers that know nothing of it. */
+const others = (...names) => (why) => Object.fromEntries(names.map((n) => [n, why]));
+const notClaude = others("openai", "gemini", "vertex-gemini", "azure", "ollama");
 
 const weather = {
   name: "get_weather", description: "The weather of a city.",
@@ -149,6 +159,82 @@ export const rows = [
   { name: "unicode-escaped", ask: { max: 64, turns: [asked("unicode-escaped", "Grüße 🙂")] },
     answer: { ...say("こん", "にちは 👩‍👩‍👧", " \"quoted\" \\ ", "\n\t\u2028 Ünï"), cut: 5,
       escape: true } },
+
+  { name: "same-roles", apis: ["chat", "responses", "messages", "gemini"],
+    ask: { max: 64, turns: [asked("same-roles", "One."), { role: "user", parts: [{ text: "Two." }] },
+      { role: "assistant", parts: [{ text: "Three." }] },
+      { role: "assistant", parts: [{ text: "Four." }] }, { role: "user", parts: [{ text: "Five." }] }] },
+    answer: say("Six.") },
+
+  { name: "empty-text", apis: ["chat"],
+    ask: { max: 64, tools: [now], turns: [asked("empty-text", "Time?"),
+      { role: "assistant", parts: [{ text: "" }, tool("now", "call_1", {})] },
+      { role: "user", parts: [{ result: { id: "call_1", name: "now", text: "noon" } }] }] },
+    answer: say("Noon.") },
+
+  { name: "ids-odd", apis: ["chat", "responses"],
+    ask: { max: 64, tools: [now], turns: [asked("ids-odd", "Time?"),
+      { role: "assistant", parts: [tool("now", `call:1/ä|${"x".repeat(70)}`, {}),
+        tool("now", `call:1/ö|${"x".repeat(70)}`, { zone: "UTC" })] },
+      { role: "user", parts: [
+        { result: { id: `call:1/ä|${"x".repeat(70)}`, name: "now", text: "noon" } },
+        { result: { id: `call:1/ö|${"x".repeat(70)}`, name: "now", text: "eleven" } }] }] },
+    answer: say("Noon.") },
+
+  { name: "tool-error", apis: ["messages"],
+    ask: { max: 64, tools: [now], turns: [asked("tool-error", "Time?"),
+      { role: "assistant", parts: [tool("now", "call_1", {})] },
+      { role: "user", parts: [{ result: { id: "call_1", name: "now", text: "no clock", error: true } }] }] },
+    answer: say("I cannot know.") },
+
+  { name: "tool-image", apis: ["messages"], without: notClaude("where it goes is the codec's to say"),
+    ask: { max: 64, tools: [now], turns: [asked("tool-image", "Look at the clock."),
+      { role: "assistant", parts: [tool("now", "call_1", {})] },
+      { role: "user", parts: [{ result: { id: "call_1", name: "now", text: "see",
+        image: { type: "image/png", data: PNG } } }] }] },
+    answer: say("Noon.") },
+
+  { name: "deep-input", ask: { turns: [asked("deep-input", "Weather?")], tools: [weather], max: 64 },
+    answer: { blocks: [tool("get_weather", "call_1", { city: "Zürich \"x\" \\ \n 🙂 \u2028", n: 0.1,
+      deep: { list: [1, { none: null, yes: true }, []], empty: {} } })], finish: "tools",
+    usage: { input: 40, output: 35 } } },
+
+  { name: "long", ask: { turns: [asked("long", "x".repeat(200000))], tools: [weather], max: 64 },
+    answer: { blocks: [{ text: Array.from({ length: 100 }, (_, i) => `${i} ${"ä".repeat(500)}\n`) },
+      tool("get_weather", "call_1", { city: "y".repeat(20000) })], finish: "tools",
+    usage: { input: 50000, output: 30000 } } },
+
+  { name: "document", apis: ["chat", "responses", "messages", "gemini"], refused: { ollama: "it takes no documents" },
+    ask: { max: 64, turns: [{ role: "user", parts: [{ text: "golden:document Sum it up." },
+      { document: { name: "report", data: PDF } }] }] },
+    answer: say("Nothing.") },
+
+  { name: "cache-points", apis: ["chat", "messages"],
+    without: notClaude("it has no cache points"),
+    ask: { max: 64, system: "Be brief.", cacheSystem: true, turns: [
+      { role: "user", parts: [{ text: "golden:cache-points One.", cache: true }] }] },
+    answer: say("Two.") },
+
+  { name: "redacted", apis: ["chat", "messages"], without: notClaude("it seals no reasoning"),
+    ask: { turns: [asked("redacted", "Weather in Oslo?")], tools: [weather], max: 8000,
+      effort: "medium" },
+    answer: { blocks: [{ redacted: "c2VhbGVkLXJlYXNvbmluZw==" },
+      tool("get_weather", "call_1", { city: "Oslo" })], finish: "tools",
+    usage: { input: 40, output: 33 } },
+    then: { mark: "seven degrees", results: ["seven degrees"], answer: say("Seven.") } },
+
+  { name: "thinking-twice",
+    ask: { turns: [asked("thinking-twice", "Think.")], tools: [weather], max: 8000, effort: "high" },
+    answer: { blocks: [{ think: ["First."], signature: "c2lnbmVkLW9uZQ==" }, { text: ["Hm."] },
+      { think: [" Then."], signature: "c2lnbmVkLXR3byE=" },
+      tool("get_weather", "call_1", { city: "Oslo" })], finish: "tools",
+    usage: { input: 40, output: 33, reasoning: 10 } } },
+
+  { name: "unknown-parameter", apis: ["chat"],
+    ask: { turns: [asked("unknown-parameter", "Hi.")], max: 64, more: { logit_bias: { 50256: -100 } } },
+    refused: { ...others("anthropic", "bedrock", "bedrock-invoke", "vertex-claude", "gemini",
+      "vertex-gemini", "ollama")("it has no logit_bias") },
+    answer: say("Hi.") },
 
   fault("bad-request", 400, "invalid", "temperature: must be less than 3"),
   fault("context-length", 400, "context", "too long"),

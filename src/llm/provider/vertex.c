@@ -62,6 +62,19 @@ static void claude_refusal(struct km_arena *arena, int status, const struct km_h
         km_codec_gemini.refusal(arena, status, headers, body, ret);
 }
 
+/* The betas of a caller who speaks Anthropic's protocol: without them Claude refuses what they
+ * stand for. */
+static int claude_head(const struct km_encode_args *args, const struct km_chat *chat,
+                       struct km_buf *head, struct km_err *err)
+{
+    struct km_str beta = KM_STR_NONE;
+
+    (void)chat;
+    if (args->caller)
+        beta = km_header_get(args->caller, KM_STR("anthropic-beta"));
+    return beta.n ? km_header_put(head, KM_STR("anthropic-beta"), beta, err) : 0;
+}
+
 static const struct km_codec claude = {
     .name = "Anthropic Messages on Vertex AI",
     .framing = KM_FRAMING_SSE,
@@ -70,6 +83,7 @@ static const struct km_codec claude = {
     .extras = km_messages_extras,
     .state_size = KM_MESSAGES_STATE,
     .target = claude_target,
+    .head = claude_head,
     .encode = claude_encode,
     .decode = km_messages_decode,
     .event = km_messages_event,

@@ -6,11 +6,21 @@ export const title = "OpenAI chat";
 /* What this API can say of an answer. */
 export const shows = { cached: true, written: true, reasoning: true, signature: true, think: true };
 
-const part = (p) => (p.image ? { type: "image_url", image_url: {
-  url: `data:${p.image.type};base64,${p.image.data}` } } : { type: "text", text: p.text });
+const cached = (p) => (p.cache ? { cache_control: { type: "ephemeral" } } : {}); // LiteLLM's
+const part = (p) => {
+  if (p.image) {
+    return { type: "image_url", image_url: { url: `data:${p.image.type};base64,${p.image.data}` } };
+  }
+  if (p.document) {
+    return { type: "file", file: { filename: `${p.document.name}.pdf`,
+      file_data: `data:application/pdf;base64,${p.document.data}` } };
+  }
+  return { type: "text", text: p.text, ...cached(p) };
+};
 
 export function request(ask) {
-  const messages = ask.system ? [{ role: "system", content: ask.system }] : [];
+  const messages = ask.system ? [{ role: "system", content: ask.cacheSystem
+    ? [part({ text: ask.system, cache: true })] : ask.system }] : [];
   for (const t of ask.turns) {
     if (t.role === "assistant") {
       const calls = t.parts.filter((p) => p.call);
@@ -22,7 +32,7 @@ export function request(ask) {
     for (const { result: r } of t.parts.filter((p) => p.result))
       messages.push({ role: "tool", tool_call_id: r.id, content: r.text });
     const rest = t.parts.filter((p) => !p.result);
-    if (rest.length === 1 && rest[0].text) messages.push({ role: "user", content: rest[0].text });
+    if (rest.length === 1 && rest[0].text && !rest[0].cache) messages.push({ role: "user", content: rest[0].text });
     else if (rest.length) messages.push({ role: "user", content: rest.map(part) });
   }
   const c = ask.choice;
@@ -37,6 +47,7 @@ export function request(ask) {
     ...(ask.effort ? { reasoning_effort: ask.effort } : {}),
     ...(ask.schema ? { response_format: { type: "json_schema", json_schema: {
       name: ask.schema.name, schema: ask.schema.schema, strict: true } } } : {}),
+    ...ask.more,
   };
 }
 
@@ -52,6 +63,7 @@ const resultOf = (whole) => {
   return {
     text: m.content ?? "", refusal: m.refusal ?? "", think: m.reasoning_content ?? "",
     signature: m.thinking_blocks?.map((b) => b.signature ?? "").join("") ?? "",
+    redacted: m.thinking_blocks?.map((b) => b.data ?? "").join("") ?? "",
     calls: (m.tool_calls ?? []).map((c) => ({ id: c.id, name: c.function.name,
       input: JSON.parse(c.function.arguments) })),
     finish: FINISH[finish] ?? finish, usage: usageOf(whole.usage), model: whole.model,
@@ -99,7 +111,9 @@ export async function call({ url, key, model, ask, stream, back }) {
     if (extra.thinking) m.reasoning_content = extra.thinking;
     const signature = blocks.map((b) => b.signature ?? "").join("");
     if (blocks.length) {
-      m.thinking_blocks = [{ type: "thinking", thinking: extra.thinking, signature }];
+      const sealed = blocks.filter((b) => b.type === "redacted_thinking");
+      m.thinking_blocks = [...(extra.thinking || signature ? [{ type: "thinking",
+        thinking: extra.thinking, signature }] : []), ...sealed];
     }
     return { ...resultOf(whole), carry: m };
   } catch (e) {

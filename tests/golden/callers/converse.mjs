@@ -8,6 +8,10 @@ export const title = "Bedrock Converse";
 export const shows = { cached: true, written: true, reasoning: false, signature: true, think: true };
 
 const part = (p) => {
+  if (p.document) {
+    return { document: { format: "pdf", name: p.document.name, source: {
+      bytes: Buffer.from(p.document.data, "base64") } } };
+  }
   if (p.image) return { image: { format: p.image.type.slice(6), source: {
     bytes: Buffer.from(p.image.data, "base64") } } };
   if (p.call) return { toolUse: { toolUseId: p.call.id, name: p.call.name, input: p.call.input } };
@@ -36,7 +40,7 @@ const FINISH = { end_turn: "stop", stop_sequence: "stop", max_tokens: "length", 
   guardrail_intervened: "filter", content_filtered: "filter" };
 
 function resultOf(content, reason, u) {
-  const thoughts = content.filter((b) => b.reasoningContent).map((b) =>
+  const thoughts = content.filter((b) => b.reasoningContent?.reasoningText).map((b) =>
     b.reasoningContent.reasoningText);
   return {
     text: content.map((b) => b.text ?? "").join(""), refusal: "",

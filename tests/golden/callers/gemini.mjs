@@ -6,6 +6,7 @@ export const title = "Google generateContent";
 export const shows = { cached: true, written: false, reasoning: true, signature: true, think: true };
 
 const part = (p) => {
+  if (p.document) return { inlineData: { mimeType: "application/pdf", data: p.document.data } };
   if (p.image) return { inlineData: { mimeType: p.image.type, data: p.image.data } };
   if (p.call) return { functionCall: { id: p.call.id, name: p.call.name, args: p.call.input } };
   if (p.result) {

@@ -6,18 +6,28 @@ export const title = "Anthropic Messages";
 export const shows = { cached: true, written: true, reasoning: true, signature: true, think: true,
   bound: true };
 
+const ephemeral = { type: "ephemeral" };
 const part = (p) => {
+  if (p.document) {
+    return { type: "document", title: p.document.name, source: { type: "base64",
+      media_type: "application/pdf", data: p.document.data } };
+  }
   if (p.image)
     return { type: "image", source: { type: "base64", media_type: p.image.type, data: p.image.data } };
   if (p.call) return { type: "tool_use", id: p.call.id, name: p.call.name, input: p.call.input };
-  if (p.result) return { type: "tool_result", tool_use_id: p.result.id, content: p.result.text };
-  return { type: "text", text: p.text };
+  if (p.result) {
+    const { id, text, image, error } = p.result;
+    return { type: "tool_result", tool_use_id: id, content: image ? [part({ text }), part({ image })]
+      : text, ...(error ? { is_error: true } : {}) };
+  }
+  return { type: "text", text: p.text, ...(p.cache ? { cache_control: ephemeral } : {}) };
 };
 
 export function request(ask) {
   const c = ask.choice;
   return {
-    max_tokens: ask.max ?? 4096, ...(ask.system ? { system: ask.system } : {}),
+    max_tokens: ask.max ?? 4096, ...(ask.system ? { system: ask.cacheSystem
+      ? [part({ text: ask.system, cache: true })] : ask.system } : {}),
     messages: ask.turns.map((t) => ({ role: t.role, content: t.parts.map(part) })),
     ...(ask.temperature !== undefined ? { temperature: ask.temperature } : {}),
     ...(ask.stop ? { stop_sequences: ask.stop } : {}),
@@ -41,6 +51,7 @@ const resultOf = (m) => {
     text: of("text").map((b) => b.text).join(""), refusal: "",
     think: of("thinking").map((b) => b.thinking).join(""),
     signature: of("thinking").map((b) => b.signature).join(""),
+    redacted: of("redacted_thinking").map((b) => b.data).join(""),
     calls: of("tool_use").map((b) => ({ id: b.id, name: b.name, input: b.input })),
     finish: FINISH[m.stop_reason] ?? m.stop_reason,
     usage: { input: u.input_tokens + (u.cache_read_input_tokens ?? 0) +

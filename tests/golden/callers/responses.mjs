@@ -5,7 +5,8 @@ import { client, errorOf } from "./chat.mjs";
 export const title = "OpenAI Responses";
 export const shows = { cached: true, written: true, reasoning: true, signature: true, think: true };
 
-const part = (p) => (p.image ? { type: "input_image", detail: "auto",
+const part = (p) => (p.document ? { type: "input_file", filename: `${p.document.name}.pdf`,
+  file_data: `data:application/pdf;base64,${p.document.data}` } : p.image ? { type: "input_image", detail: "auto",
   image_url: `data:${p.image.type};base64,${p.image.data}` } : { type: "input_text", text: p.text });
 
 export function request(ask) {

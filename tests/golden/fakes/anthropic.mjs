@@ -166,8 +166,14 @@ export function seen(b) {
     case "thinking": return { think: k.thinking, signature: k.signature };
     case "redacted_thinking": return { redacted: k.data };
     case "tool_use": return { call: { id: k.id, name: k.name, input: k.input } };
-    case "tool_result": return { result: { id: k.tool_use_id, text: typeof k.content === "string"
-      ? k.content : (k.content ?? []).map((p) => p.text).join("") } };
+    case "document": return { document: k.source.data };
+    case "tool_result": {
+      const content = typeof k.content === "string" ? [{ text: k.content }] : k.content ?? [];
+      const image = content.find((p) => p.source)?.source;
+      return { result: { id: k.tool_use_id, text: content.map((p) => p.text ?? "").join(""),
+        ...(k.is_error ? { error: true } : {}),
+        ...(image ? { image: { type: image.media_type, data: image.data } } : {}) } };
+    }
     default: return k;
     }
   };
@@ -189,6 +195,7 @@ export function seen(b) {
       : choice[b.tool_choice?.type],
     max: b.max_tokens, temperature: b.temperature, stop: b.stop_sequences,
     schema: b.output_config?.format?.schema,
+    caches: JSON.stringify([b.system, b.messages]).split('"cache_control":{').length - 1,
     thinks: Boolean(b.thinking && b.thinking.type !== "disabled"),
   };
 }
@@ -214,6 +221,7 @@ export function whole(model, answer) {
     id: "msg_golden", type: "message", role: "assistant", model,
     content: answer.blocks.map((k) => {
       if (k.think) return { type: "thinking", thinking: k.think.join(""), signature: k.signature };
+      if (k.redacted) return { type: "redacted_thinking", data: k.redacted };
       if (k.call)
         return { type: "tool_use", id: toolId(k.call), name: k.call.name, input: k.call.input };
       return { type: "text", text: k.text.join(""), citations: null };
@@ -233,6 +241,9 @@ export function* events(model, answer) {
         signature: "" } };
       for (const thinking of k.think) yield delta({ type: "thinking_delta", thinking });
       yield delta({ type: "signature_delta", signature: k.signature });
+    } else if (k.redacted) {
+      yield { type: "content_block_start", index, content_block: { type: "redacted_thinking",
+        data: k.redacted } };
     } else if (k.call) {
       yield { type: "content_block_start", index, content_block: { type: "tool_use",
         id: toolId(k.call), name: k.call.name, input: {} } };

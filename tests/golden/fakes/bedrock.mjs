@@ -129,9 +129,13 @@ export function seen(b) {
     if (k.toolUse)
       return { call: { id: k.toolUse.toolUseId, name: k.toolUse.name, input: k.toolUse.input } };
     if (k.toolResult) {
-      return { result: { id: k.toolResult.toolUseId, text: k.toolResult.content.map((c) =>
-        c.text ?? JSON.stringify(c.json)).join("") } };
+      const { content, status, toolUseId: id } = k.toolResult;
+      const image = content.find((c) => c.image)?.image;
+      return { result: { id, text: content.map((c) => c.text ?? (c.json ? JSON.stringify(c.json) : ""))
+        .join(""), ...(status === "error" ? { error: true } : {}),
+      ...(image ? { image: { type: `image/${image.format}`, data: image.source.bytes } } : {}) } };
     }
+    if (k.document) return { document: k.document.source.bytes };
     const r = k.reasoningContent;
     if (r?.reasoningText) return { think: r.reasoningText.text, signature: r.reasoningText.signature };
     return r ? { redacted: r.redactedContent } : null;
@@ -147,6 +151,7 @@ export function seen(b) {
     choice: choice?.tool ? { name: choice.tool.name } : choice?.any ? "required"
       : choice?.auto ? "auto" : undefined,
     max: b.inferenceConfig?.maxTokens, temperature: b.inferenceConfig?.temperature,
+    caches: JSON.stringify([b.system, b.messages]).split('"cachePoint":').length - 1,
     stop: b.inferenceConfig?.stopSequences, schema: schema && JSON.parse(schema),
     thinks: Boolean(more.thinking && more.thinking.type !== "disabled"),
   };
@@ -162,6 +167,7 @@ const usageOf = (u) => ({ inputTokens: u.input - (u.cached ?? 0) - (u.written ??
 function whole(answer) {
   return {
     output: { message: { role: "assistant", content: answer.blocks.map((k) => {
+      if (k.redacted) return { reasoningContent: { redactedContent: k.redacted } };
       if (k.think) return { reasoningContent: { reasoningText: { text: k.think.join(""),
         signature: k.signature } } };
       if (k.call)
@@ -182,6 +188,8 @@ function* events(answer) {
       const input = JSON.stringify(k.call.input);
       for (let i = 0; input !== "{}" && i < input.length; i += 7)
         yield delta({ toolUse: { input: input.slice(i, i + 7) } });
+    } else if (k.redacted) {
+      yield delta({ reasoningContent: { redactedContent: k.redacted } });
     } else if (k.think) {
       for (const piece of k.think) yield delta({ reasoningContent: { text: piece } });
       yield delta({ reasoningContent: { signature: k.signature } });
@@ -236,7 +244,7 @@ async function converse(x, model, streaming) {
 
 async function invoke(x, model, streaming) {
   try {
-    claude.check(x.body, { platform: "bedrock" }, model);
+    claude.check(x.body, { platform: "bedrock", beta: x.body.anthropic_beta }, model);
   } catch (e) {
     x.entry.refused = e.message;
     if (!(e instanceof Bad)) throw e;

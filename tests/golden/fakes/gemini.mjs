@@ -118,6 +118,7 @@ export function seen(b) {
   const one = (p, i) => {
     if (p.thought) return { think: p.text, signature: p.thoughtSignature };
     if (p.text !== undefined) return p.text === "" ? null : { text: p.text };
+    if (p.inlineData?.mimeType === "application/pdf") return { document: p.inlineData.data };
     if (p.inlineData) return { image: { type: p.inlineData.mimeType, data: p.inlineData.data } };
     if (p.functionCall) {
       return { call: { id: p.functionCall.id ?? `position ${i}`, name: p.functionCall.name,
@@ -284,7 +285,8 @@ export function vertex() {
       if (!/^(rawPredict|streamRawPredict)$/.test(action)) return refuse(x, "model", "not found");
       if (Boolean(x.body.stream) !== (action === "streamRawPredict"))
         return claude.refuse(x, "invalid", "stream does not fit the method");
-      return claude.messages(x, { platform: "vertex" }, model);
+      const beta = (x.headers["anthropic-beta"] ?? "").split(",");
+      return claude.messages(x, { platform: "vertex", beta }, model);
     }
     if (publisher !== "google" || !/^(stream)?[gG]enerateContent$/.test(action))
       return refuse(x, "model", "not found");

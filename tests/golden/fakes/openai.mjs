@@ -76,6 +76,8 @@ function order(all) {
     if (m.role === "assistant") {
       if (m.content == null && m.refusal == null && !m.tool_calls)
         throw new Bad(`messages[${i}].content`, "expected a string, got null");
+      if (new Set((m.tool_calls ?? []).map((c) => c.id)).size !== (m.tool_calls ?? []).length)
+        throw new Bad(`messages[${i}].tool_calls`, "Duplicate tool call ids");
       for (const c of m.tool_calls ?? []) JSON.parse(c.function.arguments);
       open = new Set((m.tool_calls ?? []).map((c) => c.id));
     }
@@ -85,6 +87,9 @@ function order(all) {
 
 const textsOf = (content) => (content == null ? [] : typeof content === "string"
   ? [{ text: content }] : content.map((p) => {
+    if (p.type === "file") {
+      return { document: /^data:application\/pdf;base64,(.*)$/.exec(p.file.file_data)?.[1] };
+    }
     if (p.type === "image_url") {
       const [, type, data] = /^data:([^;]+);base64,(.*)$/.exec(p.image_url.url) ?? [];
       return data ? { image: { type, data } } : { image: { url: p.image_url.url } };

@@ -49,6 +49,8 @@ const body = obj({
 });
 
 const textsOf = (c) => (typeof c === "string" ? [{ text: c }] : c.map((p) => {
+  if (p.type === "input_file")
+    return { document: /^data:application\/pdf;base64,(.*)$/.exec(p.file_data)?.[1] };
   if (p.type !== "input_image") return { text: p.text ?? p.refusal };
   const [, type, data] = /^data:([^;]+);base64,(.*)$/.exec(p.image_url);
   return { image: { type, data } };
