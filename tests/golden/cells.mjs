@@ -87,8 +87,6 @@ for (const [name, provider] of Object.entries(providers)) provider.name = name;
 export const pending = {
   "responses>*": "inbound Responses is not served yet",
   "gemini>*": "inbound generateContent is not served yet",
-  "*>bedrock": "the provider is not served yet",
-  "*>bedrock-invoke": "the provider is not served yet",
   "*>azure": "the provider is not served yet",
 };
 export const whyPending = (api, provider) =>
