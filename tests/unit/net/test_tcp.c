@@ -79,6 +79,41 @@ static struct km_stream *narrow_pair(struct fixture *f, int *ret_peer)
     return km_tcp_from_fd(f->loop, fd, &a, NULL);
 }
 
+/* A stream with 400 KB queued to a peer that does not read yet. */
+struct slow {
+    struct reader r;
+    struct owner o;
+};
+
+static const char zeros[400000];
+
+static void slow_init(struct slow *s, struct fixture *f)
+{
+    struct km_str part = { zeros, sizeof zeros };
+
+    s->r = (struct reader){ .got = KM_BUF(RECORDED_MAX) };
+    owner_take(&s->o, narrow_pair(f, &s->r.fd));
+    km_stream_write(s->o.stream, &part, 1, NULL);
+    assert_true(km_stream_queued(s->o.stream) > 0);
+}
+
+/* The peer reads, until all has left. */
+static void slow_drain(struct slow *s, struct fixture *f)
+{
+    assert_int_equal(pthread_create(&s->r.thread, NULL, read_to_end, &s->r), 0);
+    run_until(f, saw_drain, &s->o);
+}
+
+/* The peer has seen the end, and everything before it. */
+static void slow_done(struct slow *s)
+{
+    pthread_join(s->r.thread, NULL);
+    assert_int_equal(s->r.got.n, sizeof zeros);
+    km_buf_done(&s->r.got);
+    close(s->r.fd);
+    owner_done(&s->o);
+}
+
 static void what_the_kernel_does_not_take_is_queued_and_arrives_whole(void **state)
 {
     struct fixture *f = *state;
@@ -119,42 +154,24 @@ static void what_the_kernel_does_not_take_is_queued_and_arrives_whole(void **sta
 static void shutdown_comes_after_what_is_queued(void **state)
 {
     struct fixture *f = *state;
-    struct reader r = { .got = KM_BUF(RECORDED_MAX) };
-    static const char zeros[400000];
-    struct km_str part = { zeros, sizeof zeros };
-    struct owner o;
+    struct slow s;
 
-    owner_take(&o, narrow_pair(f, &r.fd));
-    km_stream_write(o.stream, &part, 1, NULL);
-    km_stream_shutdown(o.stream);
-    assert_true(km_stream_queued(o.stream) > 0);
-    assert_int_equal(pthread_create(&r.thread, NULL, read_to_end, &r), 0);
-    run_until(f, saw_drain, &o);
-    pthread_join(r.thread, NULL); /* it saw FIN */
-    assert_int_equal(r.got.n, sizeof zeros);
-    km_buf_done(&r.got);
-    close(r.fd);
-    owner_done(&o);
+    slow_init(&s, f);
+    km_stream_shutdown(s.o.stream);
+    assert_true(km_stream_queued(s.o.stream) > 0);
+    slow_drain(&s, f);
+    slow_done(&s);
 }
 
 static void the_stream_may_be_freed_when_it_has_drained(void **state)
 {
     struct fixture *f = *state;
-    struct reader r = { .got = KM_BUF(RECORDED_MAX) };
-    static const char zeros[400000];
-    struct km_str part = { zeros, sizeof zeros };
-    struct owner o;
+    struct slow s;
 
-    owner_take(&o, narrow_pair(f, &r.fd));
-    o.free_on_drain = true;
-    km_stream_write(o.stream, &part, 1, NULL);
-    assert_int_equal(pthread_create(&r.thread, NULL, read_to_end, &r), 0);
-    run_until(f, saw_drain, &o);
-    pthread_join(r.thread, NULL);
-    assert_int_equal(r.got.n, sizeof zeros);
-    km_buf_done(&r.got);
-    close(r.fd);
-    owner_done(&o);
+    slow_init(&s, f);
+    s.o.free_on_drain = true;
+    slow_drain(&s, f);
+    slow_done(&s);
 }
 
 /* --- back-pressure --- */
@@ -181,22 +198,23 @@ static void a_paused_stream_leaves_bytes_in_the_kernel(void **state)
 static void a_paused_stream_can_be_written(void **state)
 {
     struct fixture *f = *state;
-    struct reader r = { .got = KM_BUF(RECORDED_MAX) };
-    static const char zeros[400000];
-    struct km_str part = { zeros, sizeof zeros };
+    struct km_str hi = KM_STR("hi");
     struct owner o;
+    struct slow s;
+    int peer;
 
-    owner_take(&o, narrow_pair(f, &r.fd));
+    owner_take(&o, tcp_pair(f, &peer));
     km_stream_pause(o.stream);
-    km_stream_write(o.stream, &part, 1, NULL);
-    assert_int_equal(pthread_create(&r.thread, NULL, read_to_end, &r), 0);
-    run_until(f, saw_drain, &o);
-    km_stream_shutdown(o.stream);
-    pthread_join(r.thread, NULL);
-    assert_int_equal(r.got.n, sizeof zeros);
-    km_buf_done(&r.got);
-    close(r.fd);
+    km_stream_write(o.stream, &hi, 1, NULL);
+    peer_expect(peer, "hi");
     owner_done(&o);
+    close(peer);
+
+    slow_init(&s, f);
+    km_stream_pause(s.o.stream); /* what is queued leaves all the same */
+    slow_drain(&s, f);
+    km_stream_shutdown(s.o.stream);
+    slow_done(&s);
 }
 
 /* --- ends --- */
@@ -277,7 +295,6 @@ static void a_reset_while_paused_is_found_by_writing(void **state)
 static void a_reset_while_bytes_are_queued_is_told(void **state)
 {
     struct fixture *f = *state;
-    static const char zeros[400000];
     struct km_str part = { zeros, sizeof zeros };
     struct owner o;
     int peer;
@@ -360,7 +377,6 @@ static void a_lingering_stream_delivers_its_queue_although_the_peer_still_sends(
 {
     struct fixture *f = *state;
     struct reader r = { .got = KM_BUF(RECORDED_MAX) };
-    static const char zeros[400000];
     struct km_str part = { zeros, sizeof zeros };
     struct owner o;
 
@@ -480,7 +496,6 @@ static void a_detached_descriptor_goes_on_without_the_stream(void **state)
 static void a_stream_with_queued_bytes_is_not_detached(void **state)
 {
     struct fixture *f = *state;
-    static const char zeros[400000];
     struct km_str part = { zeros, sizeof zeros };
     struct owner o;
     int peer;

@@ -63,6 +63,13 @@ static inline void place_open(struct place *p)
     assert_non_null(p->ledger);
 }
 
+/* With the usual settings. */
+static inline void place_begin(struct place *p)
+{
+    place_init(p);
+    place_open(p);
+}
+
 static inline void place_close(struct place *p)
 {
     p->ledger = km_ledger_free(p->ledger);
@@ -222,6 +229,16 @@ static inline void put_key(struct place *p, const struct km_key_row *row, bool i
                                     .detail = KM_STR("{\"n\":1}") };
 
     km_store_key_put(p->store, p->reply, row, insert, &audit, on_done, p);
+}
+
+/* A key that is there when this returns. */
+static inline struct km_key_row add_key(struct place *p, uint8_t id)
+{
+    struct km_key_row row = key_row(id);
+
+    put_key(p, &row, true);
+    assert_int_equal(answer(p), 0);
+    return row;
 }
 
 #endif

@@ -34,13 +34,23 @@ static void join(struct place *new, const struct place *old)
     memcpy(new->db, old->db, sizeof new->db);
 }
 
-static void open_successor(struct place *p)
+/* What `old` has let go is opened by `new`. */
+static void succeed(struct place *new, const struct place *old)
 {
     struct km_err err = { 0 };
 
-    if (place_try_open(p, true, &err) < 0)
+    join(new, old);
+    if (place_try_open(new, true, &err) < 0)
         fail_msg("%s", err.text);
-    p->ledger = km_ledger_new(p->store, p->loop, p->reply, 0, &err);
+    new->ledger = km_ledger_new(new->store, new->loop, new->reply, 0, &err);
+}
+
+/* All that was settled is on its way: forwarded, and imported there. */
+static void drain(struct place *old)
+{
+    km_ledger_flush(old->ledger);
+    while (km_store_queued(old->store))
+        sched_yield();
 }
 
 static void drop_without_folder(struct place *p)
@@ -51,6 +61,12 @@ static void drop_without_folder(struct place *p)
     km_buf_done(&p->json);
 }
 
+static void part(struct place *old, struct place *new)
+{
+    drop_without_folder(old);
+    place_done(new);
+}
+
 static void settlements_of_draining_calls_reach_the_new_writer(void **state)
 {
     struct place old, new;
@@ -59,8 +75,7 @@ static void settlements_of_draining_calls_reach_the_new_writer(void **state)
     struct km_ledger_entry open, late;
 
     (void)state;
-    place_init(&old);
-    place_open(&old);
+    place_begin(&old);
     put_key(&old, &row, true);
     assert_int_equal(answer(&old), 0);
     open = entry(&old, 1, 100);
@@ -68,16 +83,14 @@ static void settlements_of_draining_calls_reach_the_new_writer(void **state)
     assert_int_equal(km_store_release_writer(old.store, NULL), 0);
     assert_int_equal(number(old.db, "SELECT count(*) FROM intents"), 1); /* all was committed */
 
-    join(&new, &old);
-    open_successor(&new);
+    succeed(&new, &old);
     assert_int_equal(number(old.db, "SELECT count(*) FROM intents"), 1); /* not charged: it lives */
     settle(&old, &open); /* waits: nobody to forward to yet */
     late = entry(&old, 1, 7);
     intend(&old, &late);
     settle(&old, &late);
     km_store_forward(old.store, carry, &wire);
-    while (km_store_queued(old.store))
-        sched_yield();
+    drain(&old);
     sync_store(&new);
     assert_int_equal(wire.refused, 0);
     assert_int_equal(number(old.db, "SELECT count(*) FROM intents"), 0);
@@ -87,8 +100,7 @@ static void settlements_of_draining_calls_reach_the_new_writer(void **state)
     put_key(&old, &row, false);
     assert_int_equal(answer(&old), KM_E_STORE);
     assert_non_null(strstr(old.err.text, "handed over"));
-    drop_without_folder(&old);
-    place_done(&new);
+    part(&old, &new);
 }
 
 static void a_record_sent_twice_counts_once_and_a_broken_one_not_at_all(void **state)
@@ -98,25 +110,20 @@ static void a_record_sent_twice_counts_once_and_a_broken_one_not_at_all(void **s
     struct km_ledger_entry e;
 
     (void)state;
-    place_init(&old);
-    place_open(&old);
+    place_begin(&old);
     assert_int_equal(km_store_release_writer(old.store, NULL), 0);
-    join(&new, &old);
-    open_successor(&new);
+    succeed(&new, &old);
     km_store_forward(old.store, carry, &wire);
     e = entry(&old, 1, 5);
     settle(&old, &e);
     settle(&old, &e);
-    km_ledger_flush(old.ledger);
-    while (km_store_queued(old.store))
-        sched_yield();
+    drain(&old);
     sync_store(&new);
     assert_int_equal(wire.records, 2);
     assert_int_equal(number(old.db, "SELECT count(*) FROM spend"), 1);
     assert_int_equal(number(old.db, "SELECT sum(cost) FROM daily"), 5);
     assert_int_equal(km_store_import_record(new.store, KM_STR("nonsense"), NULL), KM_E_INVALID);
-    drop_without_folder(&old);
-    place_done(&new);
+    part(&old, &new);
 }
 
 static void what_the_old_process_never_settled_is_charged_when_told(void **state)
@@ -125,13 +132,11 @@ static void what_the_old_process_never_settled_is_charged_when_told(void **state
     struct km_ledger_entry lost, running;
 
     (void)state;
-    place_init(&old);
-    place_open(&old);
+    place_begin(&old);
     lost = entry(&old, 1, 50);
     intend(&old, &lost);
     assert_int_equal(km_store_release_writer(old.store, NULL), 0);
-    join(&new, &old);
-    open_successor(&new);
+    succeed(&new, &old);
     running = entry(&new, 1, 3);
     running.start_us = lost.start_us + 1000000;
     intend(&new, &running); /* of the new process: not to be touched */
@@ -141,8 +146,7 @@ static void what_the_old_process_never_settled_is_charged_when_told(void **state
     assert_int_equal(number(old.db, "SELECT count(*) FROM intents"), 1);
     assert_int_equal(number(old.db, "SELECT cost FROM spend WHERE flags & 8"), 100);
     assert_int_equal(number(old.db, "SELECT count(*) FROM spend"), 1);
-    drop_without_folder(&old);
-    place_done(&new);
+    part(&old, &new);
 }
 
 struct heard {
@@ -168,15 +172,12 @@ static void a_record_tells_the_receiver_what_to_give_back(void **state)
     struct km_ledger_entry e;
 
     (void)state;
-    place_init(&old);
-    place_open(&old);
+    place_begin(&old);
     assert_int_equal(km_store_release_writer(old.store, NULL), 0);
     km_store_forward(old.store, hear, &heard);
     e = entry(&old, 9, 5);
     settle(&old, &e);
-    km_ledger_flush(old.ledger);
-    while (km_store_queued(old.store))
-        sched_yield();
+    drain(&old);
     assert_int_equal(heard.settled, 1);
     assert_int_equal(heard.intents, 0);
     assert_int_equal(heard.e.cost, 5);
@@ -194,15 +195,13 @@ static void a_hand_over_that_does_not_come_about_is_taken_back(void **state)
     struct km_err err = { 0 };
 
     (void)state;
-    place_init(&old);
-    place_open(&old);
+    place_begin(&old);
     open = entry(&old, 1, 10);
     intend(&old, &open);
     assert_int_equal(km_store_release_writer(old.store, NULL), 0);
     meanwhile = entry(&old, 1, 3);
     settle(&old, &meanwhile); /* waits for somebody to write it */
-    join(&new, &old);
-    open_successor(&new);
+    succeed(&new, &old);
     assert_int_equal(km_store_take_back(old.store, &err), KM_E_EXISTS);
     drop_without_folder(&new);
     assert_int_equal(km_store_take_back(old.store, &err), 0);
@@ -258,24 +257,20 @@ static void a_sync_is_answered_when_imports_are_committed(void **state)
     struct wire wire = { .to = &new };
 
     (void)state;
-    place_init(&old);
-    place_open(&old);
+    place_begin(&old);
     assert_int_equal(km_store_release_writer(old.store, NULL), 0);
-    join(&new, &old);
-    open_successor(&new);
+    succeed(&new, &old);
     km_store_forward(old.store, carry, &wire);
     for (int i = 0; i < 100; i++) {
         struct km_ledger_entry e = entry(&old, 1, 1);
 
         settle(&old, &e);
     }
-    while (km_store_queued(old.store))
-        sched_yield();
+    drain(&old);
     km_store_sync(new.store, new.reply, on_done, &new);
     assert_int_equal(answer(&new), 0);
     assert_int_equal(number(old.db, "SELECT count(*) FROM spend"), 100);
-    drop_without_folder(&old);
-    place_done(&new);
+    part(&old, &new);
 }
 
 /* What a gateway does when the one before it has ended: what came is written first. */
@@ -286,18 +281,14 @@ static void a_call_whose_settlement_came_last_is_not_charged_as_reserved(void **
     struct km_ledger_entry late;
 
     (void)state;
-    place_init(&old);
-    place_open(&old);
+    place_begin(&old);
     late = entry(&old, 1, 7);
     intend(&old, &late);
     assert_int_equal(km_store_release_writer(old.store, NULL), 0);
-    join(&new, &old);
-    open_successor(&new);
+    succeed(&new, &old);
     km_store_forward(old.store, carry, &wire);
     settle(&old, &late);
-    km_ledger_flush(old.ledger);
-    while (km_store_queued(old.store))
-        sched_yield();
+    drain(&old);
     km_store_sync(new.store, new.reply, on_done, &new);
     assert_int_equal(answer(&new), 0);
     km_store_charge_open(new.store, new.reply, late.start_us + 1, on_done, &new);
@@ -305,8 +296,7 @@ static void a_call_whose_settlement_came_last_is_not_charged_as_reserved(void **
     assert_int_equal(number(old.db, "SELECT count(*) FROM intents"), 0);
     assert_int_equal(number(old.db, "SELECT count(*) FROM spend WHERE flags & 8"), 0);
     assert_int_equal(number(old.db, "SELECT sum(cost) FROM spend"), 7);
-    drop_without_folder(&old);
-    place_done(&new);
+    part(&old, &new);
 }
 
 /* A gateway that ends sends what its ledgers still hold before the store is gone. */
@@ -325,8 +315,7 @@ static void closing_a_released_store_forwards_what_is_left(void **state)
         intend(&old, &open[i]);
     }
     assert_int_equal(km_store_release_writer(old.store, NULL), 0);
-    join(&new, &old);
-    open_successor(&new);
+    succeed(&new, &old);
     km_store_forward(old.store, carry, &wire);
     for (int i = 0; i < 3; i++)
         settle(&old, &open[i]);

@@ -16,8 +16,7 @@ static void a_call_within_one_commit_is_one_row_and_no_intent(void **state)
     struct km_ledger_entry e;
 
     (void)state;
-    place_init(&p);
-    place_open(&p);
+    place_begin(&p);
     e = entry(&p, 1, 1234);
     intend(&p, &e);
     settle(&p, &e);
@@ -37,8 +36,7 @@ static void a_call_over_two_commits_is_an_intent_and_then_a_row(void **state)
     struct km_ledger_entry e;
 
     (void)state;
-    place_init(&p);
-    place_open(&p);
+    place_begin(&p);
     e = entry(&p, 1, 10);
     intend(&p, &e);
     sync_store(&p);
@@ -124,8 +122,7 @@ static void a_settlement_larger_than_its_intent_still_takes_its_place(void **sta
     struct km_ledger_entry e;
 
     (void)state;
-    place_init(&p);
-    place_open(&p);
+    place_begin(&p);
     for (int i = 0; i < 1000; i++) {
         e = entry(&p, 1, 1);
         intend(&p, &e);
@@ -143,14 +140,11 @@ static void a_settlement_larger_than_its_intent_still_takes_its_place(void **sta
 static void nothing_is_counted_twice(void **state)
 {
     struct place p;
-    struct km_key_row row = key_row(7);
     struct km_ledger_entry e;
 
     (void)state;
-    place_init(&p);
-    place_open(&p);
-    put_key(&p, &row, true);
-    assert_int_equal(answer(&p), 0);
+    place_begin(&p);
+    add_key(&p, 7);
     e = entry(&p, 7, 100);
     for (int i = 0; i < 5; i++) {
         settle(&p, &e);
@@ -191,14 +185,11 @@ static void a_known_row_among_new_ones_spoils_neither(void **state)
 static void what_a_crash_left_open_is_charged_as_reserved(void **state)
 {
     struct place p;
-    struct km_key_row row = key_row(3);
     struct km_ledger_entry open, settled;
 
     (void)state;
-    place_init(&p);
-    place_open(&p);
-    put_key(&p, &row, true);
-    assert_int_equal(answer(&p), 0);
+    place_begin(&p);
+    add_key(&p, 3);
     open = entry(&p, 3, 500);
     settled = entry(&p, 3, 11);
     intend(&p, &open);
@@ -268,14 +259,12 @@ static void strict_settles_a_call_whose_intent_is_still_waited_for(void **state)
 static void spend_before_the_windows_turn_stays_in_the_window_before(void **state)
 {
     struct place p;
-    struct km_key_row row = key_row(7);
+    struct km_key_row row;
     struct km_ledger_entry before, after;
 
     (void)state;
-    place_init(&p);
-    place_open(&p);
-    put_key(&p, &row, true);
-    assert_int_equal(answer(&p), 0);
+    place_begin(&p);
+    row = add_key(&p, 7);
     before = entry(&p, 7, 100);
     before.end_us = before.start_us = km_wall_us() - 5000000;
     settle(&p, &before);
@@ -297,14 +286,11 @@ static void spend_before_the_windows_turn_stays_in_the_window_before(void **stat
 static void absurd_numbers_do_not_jam_the_ledger(void **state)
 {
     struct place p;
-    struct km_key_row row = key_row(7);
     struct km_ledger_entry e;
 
     (void)state;
-    place_init(&p);
-    place_open(&p);
-    put_key(&p, &row, true);
-    assert_int_equal(answer(&p), 0);
+    place_begin(&p);
+    add_key(&p, 7);
     for (int i = 0; i < 2000; i++) {
         e = entry(&p, 7, INT64_MAX / 2);
         e.prompt_tokens = INT64_MAX;
@@ -328,8 +314,7 @@ static void each_route_and_key_has_one_number(void **state)
     struct place p;
 
     (void)state;
-    place_init(&p);
-    place_open(&p);
+    place_begin(&p);
     for (int i = 0; i < 200; i++) {
         struct km_ledger_entry e = entry(&p, (uint8_t)(i % 4), 1);
 
@@ -364,8 +349,7 @@ static void a_ledger_given_up_is_written_all_the_same(void **state)
     struct km_ledger_entry e;
 
     (void)state;
-    place_init(&p);
-    place_open(&p);
+    place_begin(&p);
     for (int i = 0; i < 500; i++) {
         e = entry(&p, 1, 1);
         settle(&p, &e);

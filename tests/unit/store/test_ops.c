@@ -71,8 +71,7 @@ static void a_key_comes_back_as_it_went(void **state)
     struct km_key_row want = full_row(), *row;
 
     (void)state;
-    place_init(&p);
-    place_open(&p);
+    place_begin(&p);
     put_key(&p, &want, true);
     assert_int_equal(answer(&p), 0);
     place_close(&p);
@@ -113,8 +112,7 @@ static void an_update_leaves_spend_and_a_turned_window_alone(void **state)
     struct km_key_row row = full_row(), *back;
 
     (void)state;
-    place_init(&p);
-    place_open(&p);
+    place_begin(&p);
     put_key(&p, &row, true);
     assert_int_equal(answer(&p), 0);
     km_store_key_reset(p.store, p.reply, row.hash, 5000, on_done, &p);
@@ -141,8 +139,7 @@ static void impossible_changes_are_answered_and_spoil_nothing(void **state)
     struct km_key_row row = key_row(1), other = key_row(2);
 
     (void)state;
-    place_init(&p);
-    place_open(&p);
+    place_begin(&p);
     put_key(&p, &row, false);
     assert_int_equal(answer(&p), KM_E_NOT_FOUND);
     put_key(&p, &row, true);
@@ -193,8 +190,7 @@ static void a_new_secret_takes_the_row_over_and_what_is_still_spent_under_the_ol
     struct km_key_row row = key_row(1);
 
     (void)state;
-    place_init(&p);
-    place_open(&p);
+    place_begin(&p);
     put_key(&p, &row, true);
     assert_int_equal(answer(&p), 0);
     spend_of(&p, 1, 100);
@@ -224,8 +220,7 @@ static void a_secret_that_cannot_be_changed_stays_as_it_is(void **state)
     struct km_key_row row = key_row(1), other = key_row(2);
 
     (void)state;
-    place_init(&p);
-    place_open(&p);
+    place_begin(&p);
     put_key(&p, &row, true);
     assert_int_equal(answer(&p), 0);
     put_key(&p, &other, true);
@@ -265,8 +260,7 @@ static void prices_of_a_source_are_replaced_whole_and_keep_their_order(void **st
                                     { KM_STR("c"), KM_STR("a"), KM_STR("{2}") } };
 
     (void)state;
-    place_init(&p);
-    place_open(&p);
+    place_begin(&p);
     km_store_prices_put(p.store, p.reply, first, 2, NULL, on_done, &p);
     assert_int_equal(answer(&p), 0);
     km_store_prices_put(p.store, p.reply, other, 1, NULL, on_done, &p);
