@@ -2,7 +2,7 @@
 /* gemini_schema.c - Google's Schema (a subset of OpenAPI 3.0) as JSON Schema.
  *
  *     {"type":"OBJECT","nullable":true,...}    ->  {"type":["object","null"],...}
- *     "minLength":"1"                          ->  "minLength":1      (int64 is a string in protobuf)
+ *     "minLength":"1"                          ->  "minLength":1     (protobuf writes int64 so)
  *     propertyOrdering, example                ->  gone
  *
  * All else stands as it is, the schemas below `properties`, `items`, `anyOf` and the like turned

@@ -75,12 +75,12 @@ static bool args_of(const struct km_arena *like, struct km_str text, struct km_s
     struct km_arena scratch KM_CLEANUP(km_arena_done);
     const struct km_json *root;
 
+    km_arena_init(&scratch, like->cap, like->pool);
     *ret = km_str_trim(text);
     if (!ret->n) {
         *ret = KM_STR("{}");
         return true;
     }
-    km_arena_init(&scratch, like->cap, like->pool);
     return km_json_parse(&scratch, *ret, &root, NULL) == 0 && km_json_kind(root) == KM_JSON_OBJECT;
 }
 

@@ -20,7 +20,8 @@ static struct km_str method_of(const struct km_target_args *args)
     if (args->wire == KM_WIRE_COUNT_GEMINI)
         return KM_STR(":countTokens");
     if (args->wire == KM_WIRE_EMBEDDING)
-        return KM_STR(":batchEmbedContents");
+        return args->d->codec == &km_codec_gemini_vertex ? KM_STR(":predict")
+                                                         : KM_STR(":batchEmbedContents");
     return args->stream ? KM_STR(":streamGenerateContent?alt=sse") : KM_STR(":generateContent");
 }
 
@@ -84,10 +85,16 @@ static const char *const vertex_extras[] = { "safetySettings", "safety_settings"
 const struct km_codec km_codec_gemini = { .name = "Gemini's generateContent",
                                           .extras = extras,
                                           .target = target,
+                                          .embed_most = 100,
+                                          .embed_encode = km_gemini_embed_encode,
+                                          .embed_decode = km_gemini_embed_decode,
                                           GEMINI };
 const struct km_codec km_codec_gemini_vertex = { .name = "Vertex AI's generateContent",
                                                  .extras = vertex_extras,
                                                  .target = vertex_target,
+                                                 .embed_most = 1,
+                                                 .embed_encode = km_vertex_embed_encode,
+                                                 .embed_decode = km_vertex_embed_decode,
                                                  GEMINI };
 
 /* "/v1", "/v1beta": the last segment of a path. */

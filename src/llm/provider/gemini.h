@@ -34,6 +34,16 @@ int km_gemini_end(struct km_decode *d, struct km_err *err);
 void km_gemini_refusal(struct km_arena *arena, int status, const struct km_headers *headers,
                        struct km_str body, struct km_refusal *ret);
 
+/* gemini_embed.c */
+int km_gemini_embed_encode(const struct km_encode_args *args, const struct km_embed *e,
+                           struct km_json_out *out, struct km_err *err);
+int km_gemini_embed_decode(struct km_embed *e, struct km_arena *arena, struct km_str body,
+                           struct km_err *err);
+int km_vertex_embed_encode(const struct km_encode_args *args, const struct km_embed *e,
+                           struct km_json_out *out, struct km_err *err);
+int km_vertex_embed_decode(struct km_embed *e, struct km_arena *arena, struct km_str body,
+                           struct km_err *err);
+
 /* usageMetadata; false: it is none. */
 bool km_gemini_usage(const struct km_json *v, struct km_usage *ret);
 
