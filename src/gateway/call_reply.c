@@ -150,9 +150,9 @@ static void end_stream(struct km_call *call)
     view = km_buf_view(out);
     if (view.n)
         (void)km_exchange_write(call->x, &view, 1);
-    if (call->cut)
+    if (call->cut && !(call->tr && call->api->encoder->fail))
         km_exchange_abort(call->x);
-    else
+    else /* an API that has an end of its own for failures needs no broken connection */
         km_exchange_end(call->x);
 }
 

@@ -12,6 +12,7 @@
 #include "gateway/google.h"
 #include "gateway/reply.h"
 #include "llm/api/messages.h"
+#include "llm/api/responses.h"
 
 #define MODELS_CREATED 1677610602 /* LiteLLM says this of every model, and clients compare */
 
@@ -101,6 +102,10 @@ static const struct km_route rows[] = {
     CALL("/v1/messages/count_tokens", km_api_count_messages),
     CALL("/anthropic/v1/messages", km_api_messages),
     CALL("/anthropic/v1/messages/count_tokens", km_api_count_messages),
+    CALL("/v1/responses", km_api_responses),
+    CALL("/responses", km_api_responses),
+    CALL("/openai/v1/responses", km_api_responses),
+    CALL("/openai/responses", km_api_responses),
     { "GET", "/v1/models", list_models, KM_AUTH_KEY, NULL },
     { "GET", "/models", list_models, KM_AUTH_KEY, NULL },
     { "POST", "/v1/models/{model:path}", km_google_call, KM_AUTH_CALL, NULL },

@@ -94,6 +94,12 @@ bool km_openai_member(struct km_str name)
     return false;
 }
 
+size_t km_openai_cuts(const struct km_str **ret)
+{
+    *ret = members + KM_M_TAGS;
+    return KM_M_COUNT - KM_M_TAGS;
+}
+
 static int bad(struct km_err *err, const char *param, const char *why)
 {
     return km_fail_param(err, KM_E_INVALID, param, "'%s' %s.", param, why);

@@ -181,7 +181,8 @@ static int set_tool_choice(const struct setting *s)
     if (km_str_eq(type, KM_STR("allowed_tools")))
         return choose_among(s, allowed ? KM_AT(s->at, "allowed_tools") : s->at,
                             allowed ? allowed : s->v);
-    if (!km_str_eq(type, KM_STR("function")))
+    if (!km_str_eq(type, KM_STR("function")) &&
+        !(km_str_eq(type, KM_STR("custom")) && km_json_get(s->v, "name"))) /* Responses' */
         return km_read_refuse(s->rd, KM_AT(s->at, "type"),
                               "is a kind of tool that this model's provider does not know");
     if (!km_json_string(km_json_get(km_json_get(s->v, "function"), "name"), &name) &&
@@ -496,17 +497,23 @@ static int set(const struct param_row *row, const struct setting *s)
     return r;
 }
 
-int km_openai_param(struct km_chat *chat, struct km_arena *arena, struct km_str name,
-                    const struct km_json *value, struct km_err *err)
+int km_openai_param_at(const struct km_reading *rd, struct km_chat *chat, struct km_str name,
+                       const struct km_place *at, const struct km_json *value)
 {
-    const struct km_reading rd = { arena, err };
-
     for (size_t i = 0; i < sizeof param_rows / sizeof param_rows[0]; i++) {
         const struct param_row *row = &param_rows[i];
-        const struct setting s = { &rd, chat, KM_AT(NULL, row->name), value };
+        const struct setting s = { rd, chat, at ? at : KM_AT(NULL, row->name), value };
 
         if (km_str_eq(name, km_str_c(row->name)))
             return km_given(value) ? set(row, &s) : 0;
     }
     return KM_E_NOT_FOUND;
+}
+
+int km_openai_param(struct km_chat *chat, struct km_arena *arena, struct km_str name,
+                    const struct km_json *value, struct km_err *err)
+{
+    const struct km_reading rd = { arena, err };
+
+    return km_openai_param_at(&rd, chat, name, NULL, value);
 }

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* responses.c - requests of the Responses API, and their pass-through.
+ *
+ * A request's top-level members are found by place, as in openai.c, and a body that goes to an
+ * upstream of the same protocol is the caller's own bytes but for `model`, the output's bound and
+ * what is the gateway's own.  Answers carry the model's name inside the response object, in a
+ * stream inside the `response` of some events: it is set back there.
+ */
+#include "llm/api/responses.h"
+
+#include "llm/api/openai.h"
+
+static const struct km_str members[KM_R_FIRST_CUT] = {
+    [KM_R_MODEL] = { "model", 5 },
+    [KM_R_STREAM] = { "stream", 6 },
+    [KM_R_INPUT] = { "input", 5 },
+    [KM_R_PREVIOUS] = { "previous_response_id", 20 },
+    [KM_R_MAX_TOKENS] = { "max_output_tokens", 17 },
+    [KM_R_STORE] = { "store", 5 },
+    [KM_R_USER] = { "user", 4 },
+    [KM_R_METADATA] = { "metadata", 8 },
+    [KM_R_BACKGROUND] = { "background", 10 },
+    [KM_R_CONVERSATION] = { "conversation", 12 },
+    [KM_R_PROMPT] = { "prompt", 6 },
+    [KM_R_INSTRUCTIONS] = { "instructions", 12 },
+    [KM_R_PARALLEL] = { "parallel_tool_calls", 19 },
+    [KM_R_REASONING] = { "reasoning", 9 },
+    [KM_R_TEMPERATURE] = { "temperature", 11 },
+    [KM_R_TEXT] = { "text", 4 },
+    [KM_R_TOOL_CHOICE] = { "tool_choice", 11 },
+    [KM_R_TOOLS] = { "tools", 5 },
+    [KM_R_TOP_P] = { "top_p", 5 },
+    [KM_R_TRUNCATION] = { "truncation", 10 },
+    [KM_R_API_BASE] = { "api_base", 8 },
+    [KM_R_BASE_URL] = { "base_url", 8 },
+};
+
+struct km_str km_responses_value(const struct km_llm_request *r, enum km_responses_member m)
+{
+    return r->spans[m].type == KM_JSON_ABSENT || r->spans[m].type == KM_JSON_NULL
+               ? KM_STR_NONE
+               : km_json_value(r->body, &r->spans[m]);
+}
+
+static bool present(const struct km_llm_request *r, enum km_responses_member m)
+{
+    return r->spans[m].type != KM_JSON_ABSENT && r->spans[m].type != KM_JSON_NULL;
+}
+
+static int bad(struct km_err *err, const char *param, const char *why)
+{
+    return km_fail_param(err, KM_E_INVALID, param, "'%s' %s.", param, why);
+}
+
+struct km_str km_responses_previous(const struct km_llm_request *r, struct km_arena *arena)
+{
+    return r->spans[KM_R_PREVIOUS].type == KM_JSON_STRING
+               ? km_json_text(arena, r->body, &r->spans[KM_R_PREVIOUS])
+               : KM_STR_NONE;
+}
+
+bool km_responses_stored(const struct km_llm_request *r)
+{
+    return r->spans[KM_R_STORE].type != KM_JSON_FALSE;
+}
+
+/* --- parsing --- */
+
+static int read_model(struct km_llm_request *r, struct km_arena *arena, struct km_str path_model,
+                      struct km_err *err)
+{
+    if (path_model.n) {
+        r->model = path_model;
+        r->model_from_path = true;
+        return 0;
+    }
+    if (!present(r, KM_R_MODEL))
+        return km_fail_param(err, KM_E_INVALID, "model",
+                             "/responses: Missing required parameter: 'model'. GET /v1/models "
+                             "lists the names to choose from.");
+    if (r->spans[KM_R_MODEL].type != KM_JSON_STRING)
+        return bad(err, "model", "must be a string");
+    r->model = km_json_text(arena, r->body, &r->spans[KM_R_MODEL]);
+    return r->model.n ? 0 : bad(err, "model", "must not be empty");
+}
+
+static int read_types(const struct km_llm_request *r, struct km_err *err)
+{
+    static const enum km_responses_member flags[] = { KM_R_STREAM, KM_R_STORE, KM_R_BACKGROUND };
+    enum km_json_type input = r->spans[KM_R_INPUT].type;
+
+    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)
+        if (present(r, flags[i]) && r->spans[flags[i]].type != KM_JSON_TRUE &&
+            r->spans[flags[i]].type != KM_JSON_FALSE)
+            return bad(err, members[flags[i]].p, "must be true or false");
+    for (enum km_responses_member m = KM_R_API_BASE; m <= KM_R_BASE_URL; m++)
+        if (present(r, m))
+            return bad(err, members[m].p,
+                       "is not allowed in a request: the configuration chooses the upstream");
+    if (present(r, KM_R_PREVIOUS) && r->spans[KM_R_PREVIOUS].type != KM_JSON_STRING)
+        return bad(err, "previous_response_id", "must be a string");
+    if (!present(r, KM_R_INPUT) && !present(r, KM_R_PROMPT) && !present(r, KM_R_PREVIOUS))
+        return km_fail_param(err, KM_E_INVALID, "input",
+                             "/responses: Missing required parameter: 'input'.");
+    if (present(r, KM_R_INPUT) && input != KM_JSON_STRING && input != KM_JSON_ARRAY)
+        return bad(err, "input", "must be a string or an array of items");
+    return 0;
+}
+
+/* The first of what openai.c cuts: in its order. */
+enum { CUT_TAGS = KM_R_FIRST_CUT, CUT_NUM_RETRIES, CUT_TIMEOUT };
+
+static int read_own(struct km_llm_request *r, struct km_err *err)
+{
+    int64_t ms;
+
+    if (r->spans[CUT_TAGS].type == KM_JSON_ARRAY)
+        r->tags = km_json_value(r->body, &r->spans[CUT_TAGS]);
+    if (r->spans[CUT_TIMEOUT].type == KM_JSON_NUMBER &&
+        km_str_decimal(km_json_value(r->body, &r->spans[CUT_TIMEOUT]), 3, &ms) == 0 && ms > 0)
+        r->timeout_ms = ms;
+    return km_llm_read_count(r, &r->spans[CUT_NUM_RETRIES], "num_retries", 0, KM_LLM_RETRIES_MOST,
+                             &r->num_retries, err);
+}
+
+static int parse(struct km_llm_request *r, struct km_arena *arena, struct km_str path_model,
+                 struct km_err *err)
+{
+    const struct km_str *own;
+    size_t n = KM_R_FIRST_CUT + km_openai_cuts(&own);
+    struct km_str *names = km_arena_alloc(arena, n * sizeof *names);
+    int e;
+
+    r->spans = km_arena_alloc(arena, n * sizeof *r->spans);
+    if (!r->spans || !names)
+        return km_fail(err, KM_E_NOMEM, "out of memory");
+    memcpy(names, members, sizeof members);
+    memcpy(names + KM_R_FIRST_CUT, own, (n - KM_R_FIRST_CUT) * sizeof *names);
+    e = km_json_spans(r->body, names, n, r->spans, &r->object, err);
+    if (e == 0)
+        e = read_model(r, arena, path_model, err);
+    if (e == 0)
+        e = read_types(r, err);
+    if (e == 0)
+        e = km_llm_read_count(r, &r->spans[KM_R_MAX_TOKENS], "max_output_tokens", 0,
+                              KM_LLM_TOKENS_MOST, &r->max_tokens, err);
+    if (e == 0)
+        e = read_own(r, err);
+    if (e < 0)
+        return e;
+    r->stream = r->spans[KM_R_STREAM].type == KM_JSON_TRUE;
+    r->prompt = km_responses_value(r, KM_R_INPUT);
+    if (r->spans[KM_R_METADATA].type == KM_JSON_OBJECT)
+        r->metadata = km_responses_value(r, KM_R_METADATA);
+    if (r->spans[KM_R_USER].type == KM_JSON_STRING)
+        r->user = km_json_text(arena, r->body, &r->spans[KM_R_USER]);
+    return 0;
+}
+
+/* --- to an upstream that speaks it --- */
+
+static int add_defaults(const struct km_llm_request *r, const struct km_llm_body_args *args,
+                        struct km_json_edits *e, struct km_arena *arena, struct km_err *err)
+{
+    const struct km_deployment *d = args->deployment;
+    struct km_str names[64];
+    struct km_json_span spans[64];
+    int rc;
+
+    for (size_t i = 0; i < d->ndefaults; i++)
+        names[i] = km_str_eq(d->defaults[i].name, KM_STR("max_tokens")) ||
+                           km_str_eq(d->defaults[i].name, KM_STR("max_completion_tokens"))
+                       ? members[KM_R_MAX_TOKENS]
+                       : d->defaults[i].name;
+    rc = km_json_spans(r->body, names, d->ndefaults, spans, NULL, err);
+    for (size_t i = 0; rc == 0 && i < d->ndefaults; i++)
+        if (spans[i].type == KM_JSON_ABSENT &&
+            !(args->max_tokens >= 0 && km_str_eq(names[i], members[KM_R_MAX_TOKENS])))
+            km_json_add(e, arena, names[i], d->defaults[i].json);
+    return rc;
+}
+
+static int body(const struct km_llm_request *r, const struct km_llm_body_args *args,
+                struct km_arena *arena, struct km_str **ret_parts, size_t *ret_n,
+                struct km_err *err)
+{
+    struct km_str model = km_llm_upstream_model(args->deployment, args->star, arena);
+    const struct km_json_span *span = &r->spans[KM_R_MODEL];
+    const struct km_str *own;
+    size_t n = KM_R_FIRST_CUT + km_openai_cuts(&own);
+    struct km_json_edits e;
+    int rc = 0;
+
+    km_json_edits_init(&e, r->body, &r->object);
+    if (span->type == KM_JSON_ABSENT)
+        km_json_add(&e, arena, members[KM_R_MODEL], km_llm_json_string(arena, model));
+    else
+        km_json_replace(&e, span, km_llm_json_string(arena, model));
+    for (size_t m = KM_R_FIRST_CUT; m < n; m++)
+        if (r->spans[m].type != KM_JSON_ABSENT)
+            km_json_cut(&e, &r->spans[m]);
+    if (args->max_tokens >= 0) {
+        struct km_str most = km_arena_printf(arena, "%lld", (long long)args->max_tokens);
+
+        if (r->spans[KM_R_MAX_TOKENS].type != KM_JSON_ABSENT)
+            km_json_replace(&e, &r->spans[KM_R_MAX_TOKENS], most);
+        else
+            km_json_add(&e, arena, members[KM_R_MAX_TOKENS], most);
+    }
+    if (args->deployment->ndefaults)
+        rc = add_defaults(r, args, &e, arena, err);
+    return rc == 0 ? km_json_parts(&e, arena, ret_parts, ret_n, err) : rc;
+}
+
+static const char *param_name(enum km_chat_param p)
+{
+    switch (p) {
+    case KM_P_MAX_TOKENS:
+        return "max_output_tokens";
+    case KM_P_FORMAT:
+        return "text.format";
+    case KM_P_EFFORT:
+        return "reasoning.effort";
+    case KM_P_VERBOSITY:
+        return "text.verbosity";
+    default:
+        return NULL;
+    }
+}
+
+const struct km_llm_api km_api_responses = {
+    .path = "/responses",
+    .call_type = "aresponses",
+    .required = "input",
+    .streams = true,
+    .wire = KM_WIRE_RESPONSES,
+    .dialect = KM_DIALECT_OPENAI,
+    .parse = parse,
+    .body = body,
+    .answer = km_responses_answer,
+    .event = km_responses_event,
+    .decode = km_responses_decode,
+    .encoder = &km_encoder_responses,
+    .param_name = param_name,
+};

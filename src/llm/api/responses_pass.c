@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* responses_pass.c - Responses' answers on their way back from an upstream that speaks it, and
+ * what is kept of an answer.
+ *
+ * The bytes go on as they are but for `model`, which is set back to the name that was asked for:
+ * at the top of a whole answer, inside `response` in a stream's events.  The kept conversation is
+ * spliced from the texts as they are, too: nothing of a caller's items is written anew.
+ */
+#include "base/encode.h"
+#include "llm/api/responses.h"
+
+enum { E_TYPE, E_RESPONSE, E_DELTA, E_COUNT };
+
+static const struct km_str event_members[E_COUNT] = {
+    { "type", 4 },
+    { "response", 8 },
+    { "delta", 5 },
+};
+
+enum { O_MODEL, O_USAGE, O_OUTPUT, O_ID, O_COUNT };
+
+static const struct km_str object_members[O_COUNT] = {
+    { "model", 5 },
+    { "usage", 5 },
+    { "output", 6 },
+    { "id", 2 },
+};
+
+#define COUNT_MOST INT64_C(1000000000000)
+
+static int64_t count_of(const struct km_json *object, const char *name)
+{
+    int64_t n = 0;
+
+    if (!km_json_i64(km_json_get(object, name), &n) || n <= 0)
+        return 0;
+    return n < COUNT_MOST ? n : COUNT_MOST;
+}
+
+static void read_usage(const struct km_arena *arena, struct km_str text, struct km_usage *u)
+{
+    struct km_arena scratch KM_CLEANUP(km_arena_done);
+    const struct km_json *root, *in, *out;
+
+    km_arena_init(&scratch, arena->cap, arena->pool);
+    if (km_json_parse(&scratch, text, &root, NULL) < 0 || km_json_kind(root) != KM_JSON_OBJECT)
+        return;
+    in = km_json_get(root, "input_tokens_details");
+    out = km_json_get(root, "output_tokens_details");
+    *u = (struct km_usage){ .prompt_tokens = count_of(root, "input_tokens"),
+                            .completion_tokens = count_of(root, "output_tokens"),
+                            .cached_tokens = count_of(in, "cached_tokens"),
+                            .cache_write_tokens = count_of(in, "cache_write_tokens"),
+                            .reasoning_tokens = count_of(out, "reasoning_tokens"),
+                            .known = true };
+}
+
+/* An answer's object with the caller's name of the model, as parts; its usage is read. */
+static int edit_object(struct km_str object, struct km_str model_json, struct km_arena *arena,
+                       struct km_str **ret_parts, size_t *ret_n, struct km_usage *u,
+                       struct km_err *err)
+{
+    struct km_json_span spans[O_COUNT];
+    struct km_json_object place;
+    struct km_json_edits e;
+    struct km_err why = { 0 };
+
+    if (km_json_spans(object, object_members, O_COUNT, spans, &place, &why) < 0)
+        return km_fail(err, KM_E_UPSTREAM_PROTOCOL,
+                       "The upstream's answer is not the JSON it should be: %s", why.text);
+    if (spans[O_USAGE].type == KM_JSON_OBJECT)
+        read_usage(arena, km_json_value(object, &spans[O_USAGE]), u);
+    km_json_edits_init(&e, object, &place);
+    if (spans[O_MODEL].type == KM_JSON_STRING)
+        km_json_replace(&e, &spans[O_MODEL], model_json);
+    return km_json_parts(&e, arena, ret_parts, ret_n, err);
+}
+
+int km_responses_answer(const struct km_llm_request *r, struct km_arena *arena, struct km_str body,
+                        struct km_str **ret_parts, size_t *ret_n, struct km_usage *ret_usage,
+                        struct km_err *err)
+{
+    return edit_object(body, km_llm_json_string(arena, r->model), arena, ret_parts, ret_n,
+                       ret_usage, err);
+}
+
+static bool is_last(struct km_str type)
+{
+    return km_str_eq(type, KM_STR("\"response.completed\"")) ||
+           km_str_eq(type, KM_STR("\"response.incomplete\"")) ||
+           km_str_eq(type, KM_STR("\"response.failed\""));
+}
+
+static void note(struct km_llm_stream *s, struct km_str type, struct km_str delta)
+{
+    if (is_last(type))
+        s->finished = true;
+    else if (km_str_eq(type, KM_STR("\"error\"")))
+        s->error = true;
+    else if (km_str_ends(type, KM_STR(".delta\"")) && delta.n > 2) {
+        s->events++;
+        s->text_bytes += delta.n - 2;
+    }
+}
+
+static void emit(const struct km_sse_event *event, struct km_str data, struct km_buf *out)
+{
+    km_sse_write(out, event->type, data);
+}
+
+int km_responses_event(struct km_llm_stream *s, const struct km_sse_event *event,
+                       struct km_buf *out, struct km_err *err)
+{
+    struct km_json_span spans[E_COUNT];
+    struct km_json_object place;
+    struct km_json_edits e;
+    struct km_str *parts, object;
+    size_t n;
+    int r;
+
+    if (event->has_data && km_str_eq(km_str_trim(event->data), KM_STR("[DONE]"))) {
+        s->done = true;
+        return 0;
+    }
+    if (!event->has_data ||
+        km_json_spans(event->data, event_members, E_COUNT, spans, &place, NULL) < 0) {
+        km_buf_str(out, event->raw); /* comments, and what we do not understand */
+        return 0;
+    }
+    note(s, km_json_value(event->data, &spans[E_TYPE]),
+         spans[E_DELTA].type == KM_JSON_STRING ? km_json_value(event->data, &spans[E_DELTA])
+                                               : KM_STR_NONE);
+    if (spans[E_RESPONSE].type != KM_JSON_OBJECT) {
+        km_buf_str(out, event->raw);
+        return 0;
+    }
+    object = km_json_value(event->data, &spans[E_RESPONSE]);
+    r = edit_object(object, s->model_json, s->scratch, &parts, &n, &s->usage, err);
+    if (r < 0)
+        return r;
+    km_json_edits_init(&e, event->data, &place);
+    km_json_replace(&e, &spans[E_RESPONSE], km_arena_cat(s->scratch, parts, n));
+    r = km_json_parts(&e, s->scratch, &parts, &n, err);
+    if (r == 0)
+        emit(event, km_arena_cat(s->scratch, parts, n), out);
+    return r;
+}
+
+struct km_str km_responses_final(struct km_str data)
+{
+    struct km_json_span spans[E_COUNT];
+
+    if (km_json_spans(data, event_members, E_COUNT, spans, NULL, NULL) < 0 ||
+        spans[E_RESPONSE].type != KM_JSON_OBJECT || !is_last(km_json_value(data, &spans[E_TYPE])))
+        return KM_STR_NONE;
+    return km_json_value(data, &spans[E_RESPONSE]);
+}
+
+struct km_str km_responses_id(struct km_str response, struct km_arena *arena)
+{
+    struct km_json_span spans[O_COUNT];
+
+    if (km_json_spans(response, object_members, O_COUNT, spans, NULL, NULL) < 0 ||
+        spans[O_ID].type != KM_JSON_STRING)
+        return KM_STR_NONE;
+    return km_json_text(arena, response, &spans[O_ID]);
+}
+
+/* --- what is kept --- */
+
+/* What stands between the brackets of an array; a string as one user's item. */
+static struct km_str items_of(struct km_str value, enum km_json_type type, struct km_arena *arena)
+{
+    if (type == KM_JSON_ARRAY)
+        return km_str_sub(value, 1, value.n - 2);
+    if (type == KM_JSON_STRING)
+        return km_arena_cat(
+            arena,
+            (struct km_str[]){ KM_STR("{\"role\":\"user\",\"content\":"), value, KM_STR("}") }, 3);
+    return KM_STR_NONE;
+}
+
+static bool blank(struct km_str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] != ' ' && s.p[i] != '\t' && s.p[i] != '\n' && s.p[i] != '\r')
+            return false;
+    return true;
+}
+
+static struct km_str comma(struct km_str a, struct km_str b)
+{
+    return blank(a) || blank(b) ? KM_STR_NONE : KM_STR(",");
+}
+
+int km_responses_record(const struct km_llm_request *r, struct km_str response,
+                        struct km_arena *arena, struct km_str *ret_record, struct km_err *err)
+{
+    struct km_json_span spans[O_COUNT];
+    struct km_str input =
+        items_of(km_responses_value(r, KM_R_INPUT), r->spans[KM_R_INPUT].type, arena);
+    struct km_str output;
+
+    if (km_json_spans(response, object_members, O_COUNT, spans, NULL, NULL) < 0)
+        return km_fail(err, KM_E_UPSTREAM_PROTOCOL, "The upstream's answer is no response object.");
+    output = spans[O_OUTPUT].type == KM_JSON_ARRAY
+                 ? items_of(km_json_value(response, &spans[O_OUTPUT]), KM_JSON_ARRAY, arena)
+                 : KM_STR_NONE;
+    *ret_record =
+        km_arena_cat(arena,
+                     (struct km_str[]){ KM_STR("{\"input\":["), input, comma(input, output), output,
+                                        KM_STR("],\"response\":"), response, KM_STR("}") },
+                     7);
+    return km_arena_overflowed(arena) ? km_fail(err, KM_E_NOMEM, "out of memory") : 0;
+}
+
+int km_responses_continue(const struct km_llm_request *r, struct km_str record,
+                          struct km_arena *arena, struct km_str *ret_body, struct km_err *err)
+{
+    static const struct km_str name = { "input", 5 };
+    struct km_str before, now, joined, *parts;
+    struct km_json_span span;
+    struct km_json_edits e;
+    size_t n;
+    int rc;
+
+    if (km_json_spans(record, &name, 1, &span, NULL, NULL) < 0 || span.type != KM_JSON_ARRAY)
+        return km_fail(err, KM_E_STORE, "The stored answer cannot be read.");
+    before = items_of(km_json_value(record, &span), KM_JSON_ARRAY, arena);
+    now = items_of(km_responses_value(r, KM_R_INPUT), r->spans[KM_R_INPUT].type, arena);
+    joined = km_arena_cat(
+        arena, (struct km_str[]){ KM_STR("["), before, comma(before, now), now, KM_STR("]") }, 5);
+    km_json_edits_init(&e, r->body, &r->object);
+    km_json_cut(&e, &r->spans[KM_R_PREVIOUS]);
+    if (r->spans[KM_R_INPUT].type == KM_JSON_ABSENT)
+        km_json_add(&e, arena, name, joined);
+    else
+        km_json_replace(&e, &r->spans[KM_R_INPUT], joined);
+    rc = km_json_parts(&e, arena, &parts, &n, err);
+    if (rc == 0)
+        *ret_body = km_arena_cat(arena, parts, n);
+    return rc;
+}
+
+int km_responses_recorded(struct km_str record, struct km_str *ret_response, struct km_err *err)
+{
+    static const struct km_str name = { "response", 8 };
+    struct km_json_span span;
+
+    if (km_json_spans(record, &name, 1, &span, NULL, NULL) < 0 || span.type != KM_JSON_OBJECT)
+        return km_fail(err, KM_E_STORE, "The stored answer cannot be read.");
+    *ret_response = km_json_value(record, &span);
+    return 0;
+}
