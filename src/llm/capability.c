@@ -51,8 +51,12 @@ static const struct km_capability table[] = {
     { "claude-fable-5*", KM_FAMILY_CLAUDE, ADAPTIVE | KM_CAN_FORCE_TOOL, 50, 128000 },
     { "claude-mythos-5*", KM_FAMILY_CLAUDE, ADAPTIVE | KM_CAN_FORCE_TOOL, 50, 128000 },
     { "claude-*", KM_FAMILY_CLAUDE, ADAPTIVE | KM_CAN_THINK_ALWAYS, 55, 64000 },
+    { "nova-2-multimodal-embeddings*", KM_FAMILY_NOVA, KM_CAN_EMBED | KM_CAN_DIMENSIONS, 20, 0 },
     { "nova-2-*", KM_FAMILY_NOVA, PLAIN | KM_CAN_THINK_OFF | KM_CAN_EFFORT, 20, 0 },
     { "nova-*", KM_FAMILY_NOVA, PLAIN, 10, 0 },
+    { "titan-embed-text-v2*", KM_FAMILY_TITAN, KM_CAN_EMBED | KM_CAN_DIMENSIONS, 20, 0 },
+    { "titan-embed-image*", KM_FAMILY_TITAN, KM_CAN_EMBED | KM_CAN_DIMENSIONS, 10, 0 },
+    { "titan-embed*", KM_FAMILY_TITAN, KM_CAN_EMBED, 10, 0 },
     { "titan-*", KM_FAMILY_TITAN, PLAIN, 10, 0 },
     { "gpt-oss-*", KM_FAMILY_GPT_OSS, PLAIN | KM_CAN_EFFORT, 10, 0 },
     { "gemini-1*", KM_FAMILY_GEMINI, GEMINI, 15, 0 },
@@ -68,7 +72,9 @@ static const struct km_capability table[] = {
     { "llama*", KM_FAMILY_LLAMA, PLAIN & ~(unsigned)KM_CAN_FORCE_TOOL, 30, 0 },
     { "mistral*", KM_FAMILY_MISTRAL, PLAIN, 10, 0 },
     { "command*", KM_FAMILY_COHERE, PLAIN, 10, 0 },
-    { "embed*", KM_FAMILY_COHERE, PLAIN, 10, 0 },
+    { "embed-english-*", KM_FAMILY_COHERE, KM_CAN_EMBED, 30, 0 },
+    { "embed-multilingual-*", KM_FAMILY_COHERE, KM_CAN_EMBED, 30, 0 },
+    { "embed*", KM_FAMILY_COHERE, KM_CAN_EMBED | KM_CAN_DIMENSIONS, 40, 0 },
     { "*", KM_FAMILY_OTHER, PLAIN | KM_CAN_SCHEMA | KM_CAN_EFFORT, 0, 0 },
 };
 

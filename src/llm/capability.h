@@ -25,6 +25,8 @@ enum km_can {
     KM_CAN_THINK_ALWAYS = 1024, /* thinking cannot be asked for or turned off */
     KM_CAN_LEVEL_MINIMAL = 1 << 20, /* thinkingLevel MINIMAL; else LOW stands in */
     KM_CAN_LEVEL_MEDIUM = 1 << 21, /* thinkingLevel MEDIUM; else HIGH stands in */
+    KM_CAN_EMBED = 1 << 22, /* gives embeddings, and those only */
+    KM_CAN_DIMENSIONS = 1 << 23, /* of a length that is asked for */
 };
 
 enum km_family {

@@ -86,6 +86,8 @@ struct km_str km_bedrock_path(struct km_str model, const char *action, struct km
 
 static struct km_str target(const struct km_target_args *args, struct km_arena *arena)
 {
+    if (args->wire == KM_WIRE_EMBEDDING)
+        return km_bedrock_path(args->model, "invoke", arena);
     return km_bedrock_path(args->model, args->stream ? "converse-stream" : "converse", arena);
 }
 
@@ -356,23 +358,32 @@ static int build_at(struct km_deployment *d, const struct km_model_build *b,
     return r == 0 ? build_auth(d, b, entry, region, mantle ? "bedrock-mantle" : "bedrock", err) : r;
 }
 
+static const struct km_codec *codec_of(const struct km_deployment *d, bool invoke)
+{
+    const struct km_capability *can =
+        km_capability_find(d->base_model.n ? d->base_model : d->upstream_model);
+
+    if (can->can & KM_CAN_EMBED)
+        return can->family == KM_FAMILY_COHERE ? &km_codec_bedrock_cohere : &km_codec_converse;
+    return invoke ? &km_codec_bedrock_invoke : &km_codec_converse;
+}
+
 static int build(struct km_deployment *d, const struct km_model_build *b,
                  const struct km_model_entry *entry, struct km_err *err)
 {
     const struct km_litellm_params *p = &entry->params;
-    struct km_str arn = p->aws.model_id;
     struct km_bedrock_name name = km_bedrock_name(d->upstream_model);
-    struct km_str named = arn.n && !name.region.n ? region_of_arn(arn) : name.region;
-    struct km_str region = region_of(b, p, named);
-    const struct km_str endpoints[] = { p->aws.runtime_endpoint, p->api_base, p->base_url,
+    struct km_str arn = region_of_arn(p->aws.model_id);
+    struct km_str region = region_of(b, p, name.region.n ? name.region : arn);
+    const struct km_str endpoints[] = { p->aws.runtime_endpoint,
+                                        p->api_base,
+                                        p->base_url,
                                         km_deployment_env(b, "AWS_BEDROCK_RUNTIME_ENDPOINT"),
-                                        km_deployment_env(b,
-                                                          "AWS_ENDPOINT_URL_BEDROCK_RUNTIME") };
+                                        km_deployment_env(b, "AWS_ENDPOINT_URL_BEDROCK_RUNTIME") };
     struct km_str endpoint = first_of(endpoints, sizeof endpoints / sizeof endpoints[0]);
 
-    if (name.invoke)
-        d->codec = &km_codec_bedrock_invoke;
     rename_model(d, b, entry, name.id);
+    d->codec = codec_of(d, name.invoke);
     if (!endpoint.n && region.n)
         endpoint = endpoint_of(b, false, region, KM_STR_NONE);
     return build_at(d, b, entry, endpoint, region, err);
@@ -406,6 +417,18 @@ const struct km_codec km_codec_converse = {
     .event = km_converse_event,
     .end = km_converse_end,
     .refusal = km_bedrock_refusal,
+    .embed_most = 1,
+    .embed_encode = km_bedrock_embed_encode,
+    .embed_decode = km_bedrock_embed_decode,
+};
+
+const struct km_codec km_codec_bedrock_cohere = {
+    .name = "Bedrock InvokeModel",
+    .target = target,
+    .refusal = km_bedrock_refusal,
+    .embed_most = KM_BEDROCK_COHERE_MOST,
+    .embed_encode = km_bedrock_embed_encode,
+    .embed_decode = km_bedrock_embed_decode,
 };
 
 const struct km_provider km_provider_bedrock = {

@@ -21,4 +21,11 @@ struct km_bedrock_name km_bedrock_name(struct km_str model);
 /* "/model/ID/ACTION", escaped. */
 struct km_str km_bedrock_path(struct km_str model, const char *action, struct km_arena *arena);
 
+/* bedrock_embed.c */
+#define KM_BEDROCK_COHERE_MOST 96 /* texts a request; of the others', one */
+int km_bedrock_embed_encode(const struct km_encode_args *args, const struct km_embed *e,
+                            struct km_json_out *out, struct km_err *err) KM_MUST_USE;
+int km_bedrock_embed_decode(struct km_embed *e, struct km_arena *arena, struct km_str body,
+                            struct km_err *err) KM_MUST_USE;
+
 #endif
