@@ -14,9 +14,14 @@
 #include "base/encode.h"
 #include "gateway/reply.h"
 
-static void end(struct km_admin *a)
+/* The lane it holds; asked before the answer, for the visit goes with its exchange. */
+static struct km_lane *lane_of(const struct km_admin *a)
 {
-    struct km_lane *lane = a->inside ? a->v->w->gw->key_changes : NULL;
+    return a->inside ? a->v->w->gw->key_changes : NULL;
+}
+
+static void end(struct km_admin *a, struct km_lane *lane)
+{
     struct km_arena arena = a->arena;
 
     km_arena_done(&arena);
@@ -26,14 +31,18 @@ static void end(struct km_admin *a)
 
 void km_admin_json(struct km_admin *a, int status, struct km_str json)
 {
+    struct km_lane *lane = lane_of(a);
+
     km_reply_json(a->v, status, json);
-    end(a);
+    end(a, lane);
 }
 
 void km_admin_error(struct km_admin *a, const struct km_err *err)
 {
+    struct km_lane *lane = lane_of(a);
+
     km_reply_error(a->v, err);
-    end(a);
+    end(a, lane);
 }
 
 static void run(struct km_admin *a)

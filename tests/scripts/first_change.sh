@@ -48,7 +48,7 @@ holds "step 3: the test has a place to add to" insert_before tests/unit/llm/test
 built
 holds "step 3: the new test fails" test "$(tested && echo passes || echo fails)" = fails
 holds "step 4: the rows have an end" insert_before src/llm/provider/openai_compatible.c \
-    '    { 0 },' row
+    '};' row
 holds "step 4: the new test passes" tested
 holds "step 5: the lint asks for .env.example" asked_for
 block env >>.env.example
