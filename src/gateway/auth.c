@@ -9,8 +9,9 @@
  *     master   the master key
  *     key      a virtual key, by the SHA-256 of what was sent
  *
- * Credentials may come in any header LiteLLM knows, and to Google's routes as ?key=.  Two different ones in a request are
- * refused: taking the first would let a proxy and us disagree about who is asking.
+ * Credentials may come in any header LiteLLM knows, and to Google's routes as ?key=.  Two
+ * different ones in a request are refused: taking the first would let a proxy and us disagree
+ * about who is asking.
  */
 #include "gateway/auth.h"
 

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* api.c - what every API's request goes through before its own reading, and shared small things.
+ *
+ * A body is one JSON object or it is refused here, before any API looks at it.  What follows is
+ * used by several of them: counts with their bounds, the model's name at the upstream with its
+ * star filled, the text of somebody else's error, and estimates of tokens where nobody counted.
  */
 #include "llm/api.h"
 

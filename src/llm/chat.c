@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* chat.c - building the canonical chat, and the small rules every codec shares. */
+/* chat.c - building the canonical chat, and the small rules every codec shares.
+ *
+ * Lists are appended to in the caller's order and live in one arena; nobody checks for memory
+ * on the way: what could not be had is NULL, the arena remembers, and whoever built the chat
+ * asks it once at the end.  The rules that turn an effort into a budget and back are LiteLLM's,
+ * so that a configuration means the same in both.
+ */
 #include "llm/chat.h"
 
 #include "base/encode.h"

@@ -167,15 +167,20 @@ static const struct km_setting info_rows[] = {
       .def = "-1", .min = -1, .max = INT64_MAX,
       .help = "Most output tokens; bounds the reservation of a budget." },
     { .name = "supports_reasoning", .type = KM_SET_NODE, .offset = AT(unused),
-      .help = "Whether it thinks when asked to. Overrides what kanmon knows of the model." },
+      .help = "Whether it thinks when asked to. "
+              "Overrides what kanmon knows of the model." },
     { .name = "supports_response_schema", .type = KM_SET_NODE, .offset = AT(unused),
-      .help = "Whether it takes a schema for its output. Overrides what kanmon knows of the model." },
+      .help = "Whether it takes a schema for its output. "
+              "Overrides what kanmon knows of the model." },
     { .name = "supports_assistant_prefill", .type = KM_SET_NODE, .offset = AT(unused),
-      .help = "Whether a conversation may end with the assistant. Overrides what kanmon knows of the model." },
+      .help = "Whether a conversation may end with the assistant. "
+              "Overrides what kanmon knows of the model." },
     { .name = "supports_tool_choice", .type = KM_SET_NODE, .offset = AT(unused),
-      .help = "Whether a tool can be forced. Overrides what kanmon knows of the model." },
+      .help = "Whether a tool can be forced. "
+              "Overrides what kanmon knows of the model." },
     { .name = "supports_temperature", .type = KM_SET_NODE, .offset = AT(unused),
-      .help = "Whether temperature, top_p and top_k may be set. Overrides what kanmon knows of the model." },
+      .help = "Whether temperature, top_p and top_k may be set. "
+              "Overrides what kanmon knows of the model." },
     { 0 },
 };
 
