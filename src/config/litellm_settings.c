@@ -185,7 +185,7 @@ static const struct km_setting rows[] = {
     IGNORED("disable_add_transform_inline_image_block", KM_SET_BOOL,
             "An image option of one provider; kanmon passes images on as they are."),
     IGNORED("use_chat_completions_url_for_anthropic_messages", KM_SET_BOOL,
-            "How /v1/messages reaches OpenAI models; kanmon has no such route yet."),
+            "How /v1/messages reaches OpenAI models: by chat completions, always."),
     IGNORED("route_all_chat_openai_to_responses", KM_SET_BOOL,
             "Sends chat by the Responses API; kanmon sends it as it came."),
     IGNORED("disable_hf_tokenizer_download", KM_SET_BOOL,

@@ -268,7 +268,7 @@ int km_messages_read_blocks(const struct km_reading *rd, const struct km_place *
                             struct km_part **ret_parts)
 {
     struct km_part *results = NULL, *others = NULL, **result = &results, **other = &others;
-    const struct block_row *row = NULL;
+    const struct block_row *row = &rows[0];
     const struct km_json *v;
     struct km_json_iter it;
     struct km_str text;
