@@ -180,7 +180,8 @@ static void abandon(struct km_refresh_run *run)
 
     if (!r)
         return;
-    arena = r->arena; /* the fetch went with its client */
+    km_fetch_abandon(r->fetch);
+    arena = r->arena;
     km_arena_done(&arena);
     run->state = NULL;
 }

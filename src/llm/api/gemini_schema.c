@@ -11,7 +11,7 @@
 #include "http/json_out.h"
 #include "llm/api/gemini.h"
 
-#define DEPTH 48
+#define DEPTH 30 /* of schemas; each may open two brackets (KM_OUT_DEPTH) */
 #define SCHEMA_MAX ((size_t)4 * 1024 * 1024)
 
 static int turn(const struct km_reading *rd, const struct km_place *at, const struct km_json *v,

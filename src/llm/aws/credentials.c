@@ -252,7 +252,8 @@ static void abandon(struct km_refresh_run *run)
 
     if (!s)
         return;
-    s->fetch = NULL; /* its client is gone, and it with it */
+    km_fetch_abandon(s->fetch);
+    s->fetch = NULL;
     search_done(s);
     run->state = NULL;
 }

@@ -345,7 +345,9 @@ int km_google_auth_new(const struct km_google_args *args, struct km_arena *arena
     if (r < 0) {
         if (o)
             owner_free(o);
-        return r == KM_E_NOT_FOUND ? (err->code = KM_E_CONFIG) : r;
+        if (r == KM_E_NOT_FOUND && err)
+            err->code = KM_E_CONFIG;
+        return r == KM_E_NOT_FOUND ? KM_E_CONFIG : r;
     }
     *ret_project = km_arena_str(arena, project);
     auth = km_token_auth_new(&(struct km_token_args){ .issuer = issuer_of(o),

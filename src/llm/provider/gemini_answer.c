@@ -315,6 +315,8 @@ static int stream_error(const struct km_json *error, struct km_err *err)
     (void)km_json_string(km_json_get(error, "message"), &text);
     (void)km_json_i64(km_json_get(error, "code"), &code);
     km_fail(err, KM_E_UPSTREAM_STATUS, "Gemini: %.*s", KM_STR_ARG(km_str_sub(text, 0, 400)));
+    if (!err)
+        return KM_E_UPSTREAM_STATUS;
     err->http = code < 400 || code > 599 || is_ours((int)code) ? 502
                 : code == 499                                  ? 503
                                                                : (int)code;
