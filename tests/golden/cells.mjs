@@ -31,7 +31,7 @@ export const providers = {
     title: "Anthropic", fake: "anthropic",
     params: (f) => ({ model: `anthropic/${CLAUDE}`, api_base: f.anthropic.url, api_key: ANTHROPIC }),
     says: { cached: true, written: true, reasoning: true, think: true, signature: true },
-    keeps: "block", bound: true, refuses: "filter", status: AUTH,
+    keeps: "block", bound: true, stops: true, refuses: "filter", status: AUTH,
   },
   bedrock: {
     title: "Bedrock Converse", fake: "bedrock",
@@ -47,7 +47,7 @@ export const providers = {
       aws_secret_access_key: secret, aws_region_name: "us-east-1",
       aws_bedrock_runtime_endpoint: f.bedrock.url }),
     says: { cached: true, written: true, reasoning: true, think: true, signature: true },
-    keeps: "block", bound: true, refuses: "filter", quiet: true, status: AUTH,
+    keeps: "block", bound: true, stops: true, refuses: "filter", quiet: true, status: AUTH,
   },
   gemini: {
     title: "Gemini", fake: "gemini",
@@ -67,7 +67,7 @@ export const providers = {
     params: (f) => ({ model: `vertex_ai/${CLAUDE}@20251001`, api_base: f.vertex.url,
       vertex_project: PROJECT, vertex_location: LOCATION, vertex_credentials: f.account }),
     says: { cached: true, written: true, reasoning: true, think: true, signature: true },
-    keeps: "block", bound: true, refuses: "filter", status: AUTH,
+    keeps: "block", bound: true, stops: true, refuses: "filter", status: AUTH,
   },
   azure: {
     title: "Azure OpenAI", fake: "azure",
@@ -86,7 +86,6 @@ for (const [name, provider] of Object.entries(providers)) provider.name = name;
 /* "api>provider" or "*>provider" or "api>*": why it does not run yet. */
 export const pending = {
   "responses>*": "inbound Responses is not served yet",
-  "gemini>*": "inbound generateContent is not served yet",
   "*>azure": "the provider is not served yet",
 };
 export const whyPending = (api, provider) =>

@@ -108,6 +108,8 @@ export function answered(got, answer, provider, api, { model } = {}) {
   if (new Set(ids).size !== ids.length) faults.push(`ids of calls: ${ids}`);
   const finish = answer.finish === "refusal" ? [provider.refuses,
     ...(provider.refuses === "stop" ? ["filter"] : [])] : [answer.finish];
+  if (answer.stopped && provider.stops && api.name === "messages")
+    same(got.stopped, answer.stopped, "stop sequence", faults);
   if (!finish.includes(got.finish)) faults.push(`finish: ${got.finish} instead of ${finish}`);
   const u = answer.usage;
   const wanted = { input: u.input, output: u.output };
@@ -139,7 +141,9 @@ export function told(got, row, provider, api) {
 /* What the caller must see of a stream that broke: what came before, and that it broke. */
 export function brokenOff(got, row) {
   if (!got.error) return [`the break went unseen: ${brief(got)}`];
-  const { text } = row.expect;
+  const { text, status } = row.expect;
+  if (status && got.error.status !== undefined && got.error.status !== status)
+    return [`status: ${brief(got.error)} instead of ${status}`];
   try {
     if (row.answer.broken === "reset") strictEqual(text.startsWith(got.text ?? ""), true);
     else strictEqual(got.text, text);

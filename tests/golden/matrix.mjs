@@ -44,14 +44,14 @@ async function runAll(cells) {
   }));
 }
 
-const modes = (row) => (row.streams === "only" ? [true] : [false, true]);
+const modes = (row) => ({ only: [true], never: [false] })[row.streams] ?? [false, true];
 const mode = (stream) => (stream ? "stream" : "whole");
 
 function fakeCells(f) {
   const cells = [];
   for (const d of direct(f)) {
     for (const row of rows) {
-      if (row.without?.[d.provider.name] || (d.only && !d.only.includes(row.name)) ||
+      if (row.between || row.without?.[d.provider.name] || (d.only && !d.only.includes(row.name)) ||
           (row.apis && !row.apis.includes(d.api.name))) continue;
       for (const stream of modes(row)) {
         cells.push({ part: "fakes", group: d.name, name: `fake ${d.name} ${row.name} ${mode(stream)}`,

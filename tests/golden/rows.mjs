@@ -11,12 +11,17 @@
 //            {redacted}],
 //            finish "stop" "length" "tools" "filter" "refusal"; usage: what is not 0
 //     fault  before the answer: {kind, text}; `status` is what a caller of kanmon must get
-//     broken in the middle of a stream: "error" (the vendor's own event), "eof", "reset"
+//            a fault of the way there: {raw: {status, type, body}}, in nobody's words
+//     broken in the middle of a stream: "error" (the vendor's own event), "eof", "reset";
+//            "first": its first event is an error; "half": a whole answer cut in its middle;
+//            "nonsense": an answer that is none
+//     stopped  the stop sequence that was met
 //     cut    bytes a network piece has; escape: characters beyond ASCII as \uXXXX
 //   then     a second turn: the first answer goes back as the caller's SDK keeps it, with the
 //            results; `mark` is text only the second request has
 //   refused  providers for which the gateway itself must say 400 and ask nobody, with the reason
 //   apis     those that can ask it; all when it is not said
+//   between  only where a gateway is between
 //   without  providers that cannot say this, with the reason
 //
 // usage.input has all of the input, what was cached and what was written to the cache too.
@@ -42,6 +47,10 @@ const tool = (name, id, input) => ({ call: { id, name, input } });
 const fault = (name, status, kind, text, more = {}) => ({
   name, ask: { turns: [asked(name, "Hi.")], max: 64 },
   answer: { fault: { kind, text, ...more } }, expect: { status, ...more },
+});
+const way = (name, status, raw) => ({
+  name, between: true, ask: { turns: [asked(name, "Hi.")], max: 64 },
+  answer: { fault: { raw } }, expect: { status },
 });
 const broken = (name, how) => ({
   name, streams: "only", ask: { turns: [asked(name, "Tell me.")], max: 64 },
@@ -160,6 +169,14 @@ export const rows = [
     answer: { ...say("こん", "にちは 👩‍👩‍👧", " \"quoted\" \\ ", "\n\t\u2028 Ünï"), cut: 5,
       escape: true } },
 
+  { name: "stop-sequence", ask: { turns: [asked("stop-sequence", "Count.")], max: 64, stop: ["four"] },
+    answer: { ...say("One two three "), stopped: "four" } },
+
+  { name: "prompt-blocked", without: others("openai", "anthropic", "bedrock", "bedrock-invoke",
+    "vertex-claude", "azure", "ollama")("it refuses before, or in its answer"),
+  ask: { turns: [asked("prompt-blocked", "Say it.")], max: 64 },
+  answer: { blocks: [], finish: "filter", blocked: true, usage: { input: 21, output: 0 } } },
+
   { name: "same-roles", apis: ["chat", "responses", "messages", "gemini"],
     ask: { max: 64, turns: [asked("same-roles", "One."), { role: "user", parts: [{ text: "Two." }] },
       { role: "assistant", parts: [{ text: "Three." }] },
@@ -248,6 +265,14 @@ export const rows = [
     without: { azure: "none was recorded", ollama: "it ends the stream" } },
   broken("broken-eof", "eof"),
   broken("broken-reset", "reset"),
+  { ...broken("broken-first", "first"), expect: { text: "" } },
+  { ...broken("broken-half", "half"), between: true, streams: "never", expect: { text: "", status: 502 } },
+  { ...broken("broken-nonsense", "nonsense"), between: true, streams: "both", expect: { text: "", status: 502 } },
+  way("way-html", 502, { status: 502, type: "text/html", body: "<html><h1>Bad Gateway</h1></html>" }),
+  way("way-empty", 503, { status: 503, type: "text/plain", body: "" }),
+  way("way-text", 500, { status: 500, type: "text/plain", body: "upstream request timeout" }),
+  way("way-list", 429, { status: 429, type: "application/json",
+    body: "[{\"error\":{\"code\":429,\"message\":\"slow\",\"status\":\"RESOURCE_EXHAUSTED\"}}]" }),
 ];
 
 /* Rows that only one program plays (tests/clients): what it asks is its own. */

@@ -56,6 +56,8 @@ function resultOf(parts, finish, u, model) {
   };
 }
 
+const blockOf = (r) => (r.promptFeedback?.blockReason ? "SAFETY" : undefined);
+
 export function errorOf(e) {
   if (!(e instanceof ApiError)) return { thrown: `${e.constructor.name}: ${e.message}` };
   let body = {};
@@ -79,7 +81,7 @@ export async function call({ url, key, model, ask, stream, back, options }) {
     if (!stream) {
       const r = await google.models.generateContent(body);
       const parts = r.candidates?.[0]?.content?.parts ?? [];
-      return { ...resultOf(parts, r.candidates?.[0]?.finishReason, r.usageMetadata,
+      return { ...resultOf(parts, r.candidates?.[0]?.finishReason ?? blockOf(r), r.usageMetadata,
         r.modelVersion), carry: parts };
     }
     const parts = [];
@@ -92,7 +94,7 @@ export async function call({ url, key, model, ask, stream, back, options }) {
         parts.push(p);
         if (!p.thought) text += p.text ?? "";
       }
-      finish = r.candidates?.[0]?.finishReason ?? finish;
+      finish = r.candidates?.[0]?.finishReason ?? blockOf(r) ?? finish;
       usage = r.usageMetadata ?? usage;
       version = r.modelVersion ?? version;
     }

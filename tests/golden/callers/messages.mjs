@@ -58,7 +58,7 @@ const resultOf = (m) => {
       (u.cache_creation_input_tokens ?? 0), cached: u.cache_read_input_tokens ?? 0,
     written: u.cache_creation_input_tokens ?? 0, output: u.output_tokens,
     reasoning: u.output_tokens_details?.thinking_tokens ?? 0 },
-    model: m.model,
+    model: m.model, stopped: m.stop_sequence,
   };
 };
 

@@ -3,7 +3,7 @@
 // (InvokeModel), after the types of @anthropic-ai/sdk 1.10 and its notes on each version.
 import { Bad, any, base64, between, bool, either, int, list, map, match, nullable, obj, str,
   tagged, text, word } from "./shape.mjs";
-import { ascii, json, sse, start, stream } from "./http.mjs";
+import { ascii, brokenAt, disturbed, json, sse, start, stream } from "./http.mjs";
 
 export const KEY = "sk-ant-upstream";
 
@@ -212,7 +212,8 @@ const usage = (u) => ({
 });
 
 const toolId = (call) => call.id.replace("call_", "toolu_");
-const ended = (answer) => ({ stop_reason: STOP[answer.finish], stop_sequence: null,
+const ended = (answer) => ({ stop_reason: answer.stopped ? "stop_sequence" : STOP[answer.finish],
+  stop_sequence: answer.stopped ?? null,
   stop_details: answer.finish === "refusal" ? { type: "refusal", category: "general_harms",
     explanation: null } : null });
 
@@ -295,14 +296,15 @@ export async function messages(x, how, model) {
   if (!c) return refuse(x, "invalid", "no golden conversation is named");
   x.entry.seen = seen(x.body);
   const { answer } = c;
+  if (disturbed(x, answer, x.body.stream, "text/event-stream")) return undefined;
   if (answer.fault) return refuse(x, answer.fault.kind, answer.fault.text, answer.fault);
   const headers = { "request-id": "req_golden" };
   if (!x.body.stream) return json(x, 200, whole(model, answer), headers);
   const write = answer.escape ? ascii : JSON.stringify;
   const all = [...events(model, answer)].map((e) => sse(write(e), e.type));
   const at = beforeBreak(answer);
-  const sent = answer.broken === "error"
-    ? [...all.slice(0, at), sse(JSON.stringify(errorOf("overloaded", "Overloaded")), "error")] : all;
+  const sent = brokenAt(answer, all, at,
+    sse(JSON.stringify(errorOf("overloaded", "Overloaded")), "error"));
   return stream(x, "text/event-stream; charset=utf-8", sent, { cut: answer.cut, headers,
     eof: answer.broken === "eof" ? at : 0, reset: answer.broken === "reset" ? at : 0 });
 }

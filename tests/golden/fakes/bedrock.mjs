@@ -8,7 +8,7 @@ import * as claude from "./anthropic.mjs";
 import { BEARER, Denied, signedBy } from "./aws.mjs";
 import { Bad } from "./shape.mjs";
 import { check } from "./smithy.mjs";
-import { ascii, json, start, stream } from "./http.mjs";
+import { ascii, brokenAt, disturbed, json, start, stream } from "./http.mjs";
 
 const utf8 = new TextDecoder();
 const codec = new EventStreamCodec((b) => utf8.decode(b), (s) => new TextEncoder().encode(s));
@@ -174,7 +174,7 @@ function whole(answer) {
         return { toolUse: { toolUseId: toolId(k.call), name: k.call.name, input: k.call.input } };
       return { text: k.text.join("") };
     }) } },
-    stopReason: STOP[answer.finish], usage: usageOf(answer.usage), metrics: { latencyMs: 321 },
+    stopReason: answer.stopped ? "stop_sequence" : STOP[answer.finish], usage: usageOf(answer.usage), metrics: { latencyMs: 321 },
   };
 }
 
@@ -198,7 +198,8 @@ function* events(answer) {
     }
     yield ["contentBlockStop", { contentBlockIndex }];
   }
-  yield ["messageStop", { stopReason: STOP[answer.finish] }];
+  yield ["messageStop", { stopReason: answer.stopped ? "stop_sequence"
+    : STOP[answer.finish] }];
   yield ["metadata", { usage: usageOf(answer.usage), metrics: { latencyMs: 321 } }];
 }
 
@@ -229,14 +230,16 @@ async function converse(x, model, streaming) {
   if (!c) return refuse(x, "invalid", "no golden conversation is named");
   x.entry.seen = seen(x.body);
   const { answer } = c;
+  if (disturbed(x, answer, streaming, "application/vnd.amazon.eventstream")) return undefined;
   if (answer.fault) return refuse(x, answer.fault.kind, answer.fault.text);
   if (!streaming) return json(x, 200, whole(answer), { "x-amzn-requestid": "golden" });
   const write = answer.escape ? ascii : JSON.stringify;
   const all = [...events(answer)].map(([type, body]) => frame("event", type, write(body)));
   const at = 1 + answer.blocks.flatMap((k) => k.text ?? []).length;
-  const sent = answer.broken === "error" ? [...all.slice(0, at), frame("exception",
-    "modelStreamErrorException", { message: "it broke in the middle", originalStatusCode: 500,
-      originalMessage: "it broke" })] : all;
+  const sent = brokenAt(answer, all, at, answer.broken === "first"
+    ? frame("exception", "throttlingException", { message: "Too many tokens, please wait." })
+    : frame("exception", "modelStreamErrorException", { message: "it broke in the middle",
+      originalStatusCode: 500, originalMessage: "it broke" }));
   return stream(x, "application/vnd.amazon.eventstream", sent, { cut: answer.cut,
     headers: { "x-amzn-requestid": "golden" },
     eof: answer.broken === "eof" ? at : 0, reset: answer.broken === "reset" ? at : 0 });
@@ -254,6 +257,7 @@ async function invoke(x, model, streaming) {
   if (!c) return refuse(x, "invalid", "no golden conversation is named");
   x.entry.seen = claude.seen(x.body);
   const { answer } = c;
+  if (disturbed(x, answer, streaming, "application/vnd.amazon.eventstream")) return undefined;
   if (answer.fault) return refuse(x, answer.fault.kind, answer.fault.text);
   const counts = { "x-amzn-bedrock-input-token-count": String(answer.usage.input),
     "x-amzn-bedrock-output-token-count": String(answer.usage.output),
@@ -266,9 +270,8 @@ async function invoke(x, model, streaming) {
     ...e, "amazon-bedrock-invocationMetrics": { inputTokenCount: answer.usage.input,
       outputTokenCount: answer.usage.output, invocationLatency: 321, firstByteLatency: 100 } }));
   const at = claude.beforeBreak(answer);
-  const sent = answer.broken === "error" ? [...all.slice(0, at), frame("exception",
-    "modelStreamErrorException", { message: "it broke in the middle", originalStatusCode: 500 })]
-    : all;
+  const sent = brokenAt(answer, all, at, frame("exception", "modelStreamErrorException",
+    { message: "it broke in the middle", originalStatusCode: 500 }));
   return stream(x, "application/vnd.amazon.eventstream", sent, { cut: answer.cut,
     headers: { "x-amzn-requestid": "golden", "x-amzn-bedrock-content-type": "application/json" },
     eof: answer.broken === "eof" ? at : 0, reset: answer.broken === "reset" ? at : 0 });

@@ -5,7 +5,7 @@ import * as claude from "./anthropic.mjs";
 import { accountToken, metadataToken } from "./google.mjs";
 import { Bad, any, base64, between, bool, int, list, map, num, obj, oneOf, str, union, word }
   from "./shape.mjs";
-import { ascii, json, start, stream } from "./http.mjs";
+import { ascii, brokenAt, disturbed, json, start, stream } from "./http.mjs";
 
 export const KEY = "AIza-golden-upstream";
 export const PROJECT = "golden-project";
@@ -231,8 +231,15 @@ async function generate(x, model, streaming, vertex) {
   if (!c) return refuse(x, "invalid", "no golden conversation is named");
   x.entry.seen = seen(x.body);
   const { answer } = c;
+  if (disturbed(x, answer, streaming, "text/event-stream")) return undefined;
   if (answer.fault) return refuse(x, answer.fault.kind, answer.fault.text, answer.fault);
   const last = base(model, answer, vertex);
+  if (answer.blocked) {
+    const blocked = { promptFeedback: { blockReason: "PROHIBITED_CONTENT" }, ...last,
+      usageMetadata: { promptTokenCount: answer.usage.input, totalTokenCount: answer.usage.input } };
+    return streaming ? stream(x, "text/event-stream", [`data: ${JSON.stringify(blocked)}\r\n\r\n`])
+      : json(x, 200, blocked);
+  }
   if (!streaming) {
     return json(x, 200, { candidates: [candidate([...partsOf(answer, true)],
       STOP[answer.finish])], ...last });
@@ -247,8 +254,8 @@ async function generate(x, model, streaming, vertex) {
   if (x.query.get("alt") !== "sse") return json(x, 200, events);
   const all = events.map((e) => `data: ${write(e)}\r\n\r\n`);
   const at = parts.length;
-  const sent = answer.broken === "error" ? [...all.slice(0, at),
-    `data: ${JSON.stringify(errorOf("overloaded", "The model is overloaded."))}\r\n\r\n`] : all;
+  const sent = brokenAt(answer, all, at,
+    `data: ${JSON.stringify(errorOf("overloaded", "The model is overloaded."))}\r\n\r\n`);
   return stream(x, "text/event-stream", sent, { cut: answer.cut,
     eof: answer.broken === "eof" ? at : 0, reset: answer.broken === "reset" ? at : 0 });
 }

@@ -97,6 +97,36 @@ export async function stream(x, type, pieces, { cut = 0, eof = 0, reset = 0, hea
   x.response.end();
 }
 
+/* What is no vendor's doing: true when it was answered here.  `nothing` is the type of streams. */
+export function disturbed(x, answer, streaming, type) {
+  const raw = answer.fault?.raw;
+  if (raw) {
+    x.entry.status = raw.status;
+    x.response.writeHead(raw.status, { "content-type": raw.type });
+    x.response.end(raw.body);
+    return true;
+  }
+  if (answer.broken === "half") {
+    const text = "{\"id\":\"golden\",\"model\":\"m\",\"choices\":[{\"index\":0,";
+    x.response.writeHead(200, { "content-type": "application/json", "content-length": text.length * 2 });
+    x.response.write(text);
+    setImmediate(() => x.response.destroy());
+    return true;
+  }
+  if (answer.broken === "nonsense") {
+    x.response.writeHead(200, { "content-type": streaming ? type : "application/json" });
+    x.response.end(streaming ? "<html>It works!</html>\r\n\r\n\n" : "<html>It works!</html>");
+    return true;
+  }
+  return false;
+}
+
+/* How many of `events` go out before a stream breaks, and what is sent instead of the rest. */
+export const brokenAt = (answer, events, at, error) => {
+  if (answer.broken === "first") return [error];
+  return answer.broken === "error" ? [...events.slice(0, at), error] : events;
+};
+
 /* JSON with every character beyond ASCII escaped, as some vendors write it. */
 export const ascii = (value) => JSON.stringify(value).replace(/[\u0080-\uffff]/g,
   (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Ollama's own API: /api/chat in lines of JSON, after ollama-js 0.6.4 and its server's types.
 import { Bad, any, base64, bool, either, list, map, obj, oneOf, str, word } from "./shape.mjs";
-import { ascii, json, start, stream } from "./http.mjs";
+import { ascii, brokenAt, disturbed, json, start, stream } from "./http.mjs";
 
 const message = obj({
   "role!": word("system", "user", "assistant", "tool"), "content!": str, thinking: str,
@@ -91,6 +91,7 @@ export function ollama() {
     if (!c) return refuse(x, "invalid", "no golden conversation is named");
     x.entry.seen = seen(x.body);
     const { answer } = c;
+    if (disturbed(x, answer, x.body.stream !== false, "application/x-ndjson")) return undefined;
     if (answer.fault) return refuse(x, answer.fault.kind, answer.fault.text, answer.fault);
     const all = [...lines(x.body, answer)];
     if (x.body.stream === false) {
@@ -105,8 +106,8 @@ export function ollama() {
     const write = answer.escape ? ascii : JSON.stringify;
     const pieces = all.map((l) => `${write(l)}\n`);
     const at = answer.blocks.flatMap((k) => k.text ?? []).length;
-    const sent = answer.broken === "error" ? [...pieces.slice(0, at),
-      `${JSON.stringify({ error: "it broke in the middle" })}\n`] : pieces;
+    const sent = brokenAt(answer, pieces, at,
+      `${JSON.stringify({ error: "it broke in the middle" })}\n`);
     return stream(x, "application/x-ndjson", sent, { cut: answer.cut,
       eof: answer.broken === "eof" ? at : 0, reset: answer.broken === "reset" ? at : 0 });
   });

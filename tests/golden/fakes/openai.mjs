@@ -4,7 +4,7 @@
 // openai 7.55 and Microsoft's reference of 2024-10-21.
 import { Bad, any, bool, either, int, list, map, nullable, num, obj, oneOf, str, tagged,
   word } from "./shape.mjs";
-import { ascii, json, sse, start, stream } from "./http.mjs";
+import { ascii, brokenAt, disturbed, json, sse, start, stream } from "./http.mjs";
 import * as responses from "./responses.mjs";
 import { entraToken } from "./entra.mjs";
 
@@ -230,6 +230,7 @@ async function chat(x, how) {
   if (!c) return refuse(x, "invalid", "no golden conversation is named");
   x.entry.seen = seen(x.body);
   const { answer } = c;
+  if (disturbed(x, answer, x.body.stream, "text/event-stream")) return undefined;
   if (answer.fault) return refuse(x, answer.fault.kind, answer.fault.text, answer.fault);
   if (!x.body.stream) {
     return json(x, 200, whole(x.body, answer, how), { "x-request-id": "req_golden" });
@@ -237,9 +238,9 @@ async function chat(x, how) {
   const write = answer.escape ? ascii : JSON.stringify;
   const events = [...chunks(x.body, answer, how)].map((e) => sse(write(e)));
   const at = (how.azure ? 1 : 0) + 1 + (answer.blocks ?? []).flatMap((k) => k.text ?? []).length;
-  const ended = answer.broken === "error" ? [...events.slice(0, at), sse(JSON.stringify({
+  const ended = brokenAt(answer, [...events, "data: [DONE]\n\n"], at, sse(JSON.stringify({
     error: { message: "it broke in the middle", type: "server_error", param: null,
-      code: "server_error" } }))] : [...events, "data: [DONE]\n\n"];
+      code: "server_error" } })));
   return stream(x, "text/event-stream; charset=utf-8", ended, { cut: answer.cut,
     eof: answer.broken === "eof" ? at : 0, reset: answer.broken === "reset" ? at : 0,
     headers: { "x-request-id": "req_golden" } });

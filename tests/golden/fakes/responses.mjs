@@ -2,7 +2,7 @@
 // OpenAI's Responses: the complete sequence of events, after the types of openai 7.55.
 import { Bad, any, bool, either, int, list, map, nullable, num, obj, str, tagged, word }
   from "./shape.mjs";
-import { ascii, json, sse, stream } from "./http.mjs";
+import { ascii, brokenAt, disturbed, json, sse, stream } from "./http.mjs";
 import { refuse } from "./openai.mjs";
 
 const content = either(str, list(tagged("type", {
@@ -189,6 +189,7 @@ export async function serve(x) {
   if (!c) return refuse(x, "invalid", "no golden conversation is named");
   x.entry.seen = seen(x.body);
   const { answer } = c;
+  if (disturbed(x, answer, x.body.stream, "text/event-stream")) return undefined;
   if (answer.fault) return refuse(x, answer.fault.kind, answer.fault.text, answer.fault);
   if (!x.body.stream)
     return json(x, 200, response(x.body, answer, statusOf(answer), items(answer)),
@@ -197,9 +198,9 @@ export async function serve(x) {
   const all = [...events(x.body, answer)].map((e, i) =>
     sse(write({ ...e, sequence_number: i }), e.type));
   const at = 2 + 2 + (answer.blocks ?? []).flatMap((k) => k.text ?? []).length;
-  const sent = answer.broken === "error" ? [...all.slice(0, at), sse(JSON.stringify({
-    type: "error", code: "server_error", message: "it broke in the middle", param: null,
-    sequence_number: at }), "error")] : all;
+  const sent = brokenAt(answer, all, at, sse(JSON.stringify({ type: "error", code: "server_error",
+    message: "it broke in the middle", param: null, sequence_number: answer.broken === "first" ? 0
+      : at }), "error"));
   return stream(x, "text/event-stream; charset=utf-8", sent, { cut: answer.cut,
     eof: answer.broken === "eof" ? at : 0, reset: answer.broken === "reset" ? at : 0,
     headers: { "x-request-id": "req_golden" } });
