@@ -20,6 +20,14 @@ function plain(turns, provider) {
     if (merged.at(-1)?.role === t.role) merged.at(-1).parts.push(...t.parts);
     else merged.push({ role: t.role, parts: [...t.parts] });
   }
+  // the words of one answer may come in pieces
+  for (const t of merged.filter((m) => m.role === "assistant")) {
+    t.parts = t.parts.reduce((all, p) => {
+      const last = all.at(-1);
+      if (p.text === undefined || last?.text === undefined) return [...all, p];
+      return [...all.slice(0, -1), { text: last.text.trim() + p.text }];
+    }, []).map((p) => (p.text === undefined ? p : { text: p.text.replaceAll("\n", "") }));
+  }
   return merged.map((t) => ({ role: t.role, parts: t.parts.flatMap((p) => {
     if (p.text === "") return [];
     if (p.think !== undefined) // whether one that asks no signature gets it back is its codec's to say

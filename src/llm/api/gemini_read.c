@@ -26,6 +26,7 @@ struct reading {
     struct km_chat *chat;
     struct heard *calls, **last_call;
     unsigned ncalls;
+    struct km_part **end; /* of the last message's parts */
 };
 
 const struct km_json *km_gemini_get(const struct km_json *object, const char *name)
@@ -306,10 +307,49 @@ static int read_parts(struct reading *s, const struct km_place *at, const struct
     return r;
 }
 
+/* Streams bring a text in pieces, and a thought's signature with the last: sent back they are one
+ * again. */
+static int join_pieces(const struct reading *s, struct km_part *parts)
+{
+    for (struct km_part *p = parts; p; p = p->next) {
+        struct km_part *last = p;
+        size_t n = p->text.n, at = 0;
+        char *text;
+
+        if (p->kind != KM_PART_REASONING && p->kind != KM_PART_TEXT)
+            continue;
+        for (; !last->signature.n && last->next && last->next->kind == p->kind; n += last->text.n)
+            last = last->next;
+        if (last == p)
+            continue;
+        text = km_arena_alloc(s->rd.arena, n);
+        if (!text)
+            return km_read_nomem(&s->rd);
+        for (const struct km_part *one = p; one != last->next; at += one->text.n, one = one->next)
+            if (one->text.n)
+                memcpy(text + at, one->text.p, one->text.n);
+        p->text = km_str(text, n);
+        p->signature = last->signature;
+        p->next = last->next;
+    }
+    return 0;
+}
+
+/* The client library's chats keep each piece of a streamed answer as a content of its own: they
+ * are one message again. */
+static struct km_part **place_of(struct reading *s, enum km_role role)
+{
+    struct km_message *m = s->chat->last_message;
+
+    if (m && m->role == role && role == KM_ROLE_ASSISTANT)
+        return s->end;
+    m = km_chat_message(s->chat, s->rd.arena, role);
+    return m ? &m->parts : NULL;
+}
+
 static int read_content(struct reading *s, const struct km_place *at, const struct km_json *v)
 {
     struct km_str role = KM_STR("user"), text;
-    struct km_message *m;
     int r;
 
     if (km_json_kind(v) != KM_JSON_OBJECT && !km_json_string(v, &text))
@@ -320,11 +360,13 @@ static int read_content(struct reading *s, const struct km_place *at, const stru
     if (!km_str_eq(role, KM_STR("user")) && !km_str_eq(role, KM_STR("model")) &&
         !km_str_eq(role, KM_STR("function")) && role.n)
         return km_read_bad(&s->rd, KM_AT(at, "role"), "must be 'user' or 'model'");
-    m = km_chat_message(s->chat, s->rd.arena,
-                        km_str_eq(role, KM_STR("model")) ? KM_ROLE_ASSISTANT : KM_ROLE_USER);
-    if (!m)
+    s->end = place_of(s, km_str_eq(role, KM_STR("model")) ? KM_ROLE_ASSISTANT : KM_ROLE_USER);
+    if (!s->end)
         return km_read_nomem(&s->rd);
-    return read_parts(s, KM_AT(at, "parts"), km_json_get(v, "parts"), &m->parts);
+    r = read_parts(s, KM_AT(at, "parts"), km_json_get(v, "parts"), s->end);
+    while (*s->end)
+        s->end = &(*s->end)->next;
+    return r;
 }
 
 static int read_contents(struct reading *s, const struct km_json *v)
@@ -730,6 +772,8 @@ int km_gemini_read(const struct km_llm_request *q, const struct km_json *root,
         r = read_system(&s, km_gemini_get(root, "systemInstruction"));
     if (r == 0)
         r = read_contents(&s, km_json_get(root, "contents"));
+    for (struct km_message *m = ret_chat->messages; r == 0 && m; m = m->next)
+        r = m->role == KM_ROLE_ASSISTANT ? join_pieces(&s, m->parts) : 0;
     if (r == 0)
         r = read_tools(&s, km_json_get(root, "tools"));
     if (r == 0)

@@ -14,24 +14,23 @@ export const LOCATION = "us-central1";
 const blob = obj({ "mimeType!": str, "data!": base64, displayName: str });
 const file = obj({ mimeType: str, "fileUri!": str, displayName: str });
 /* One kind of data, and what may stand beside it. */
-const part = (vertex) => (v, path) => {
+const part = (v, path) => {
   const { thought, thoughtSignature, mediaResolution, ...data } = v;
   union({
     text: str, inlineData: blob, fileData: file,
-    functionCall: obj({ "name!": str, args: map(any), ...(vertex ? {} : { id: str }) }),
-    functionResponse: obj({ "name!": str, "response!": map(any), ...(vertex ? {} : { id: str }),
-      parts: any }),
+    functionCall: obj({ "name!": str, args: map(any), id: str }),
+    functionResponse: obj({ "name!": str, "response!": map(any), id: str, parts: any }),
     executableCode: any, codeExecutionResult: any,
   })(data, path);
   if (thought !== undefined) bool(thought, `${path}.thought`);
   if (thoughtSignature !== undefined) base64(thoughtSignature, `${path}.thoughtSignature`);
 };
-const system = (vertex) => obj({ role: str, "parts!": list(part(vertex), { least: 1 }) });
+const system = obj({ role: str, "parts!": list(part, { least: 1 }) });
 const schema = map(any);
 const body = (vertex) => obj({
-  "contents!": list(obj({ role: word("user", "model"), "parts!": list(part(vertex), { least: 1 }) }),
+  "contents!": list(obj({ role: word("user", "model"), "parts!": list(part, { least: 1 }) }),
     { least: 1 }),
-  systemInstruction: system(vertex), cachedContent: str, safetySettings: list(any),
+  systemInstruction: system, cachedContent: str, safetySettings: list(any),
   ...(vertex ? { labels: map(str) } : { serviceTier: str, store: bool }),
   tools: list(obj({ functionDeclarations: list(obj({ "name!": str, description: str,
     parameters: schema, parametersJsonSchema: schema, response: any, responseJsonSchema: any })),

@@ -81,6 +81,28 @@ static void a_conversation_is_read_whole(void **state)
                         "text(2)) result(id=x name=g text({\"k\":3})) text(and)\n");
 }
 
+static void a_streamed_answer_that_is_sent_back_is_one_message_again(void **state)
+{
+    struct chat_fixture *f = *state;
+
+    assert_int_equal(
+        read(f, "{\"contents\":[{\"role\":\"user\",\"parts\":[{\"text\":\"q\"}]},"
+                "{\"role\":\"model\",\"parts\":[{\"text\":\"I \",\"thought\":true}]},"
+                "{\"role\":\"model\",\"parts\":[{\"text\":\"look\",\"thought\":true},{\"text\":"
+                "\"\",\"thought\":true,\"thoughtSignature\":\"c2ln\"}]},"
+                "{\"role\":\"model\",\"parts\":[{\"text\":\"more\",\"thought\":true,"
+                "\"thoughtSignature\":\"c2lo\"},{\"text\":\"a "
+                "\"},{\"text\":\"b\"},{\"functionCall\":{\"id\":\"x\",\"name\":\"g\"}}]},"
+                "{\"role\":\"user\",\"parts\":[{\"functionResponse\":{\"id\":\"x\",\"name\":\"g\","
+                "\"response\":{\"result\":\"1\"}}}]}]}"),
+        0);
+    assert_string_equal(dump_messages(f),
+                        "user: text(q)\n"
+                        "assistant: reason(I look sig=c2ln) reason(more sig=c2lo) "
+                        "text(a b) use(id=x name=g {})\n"
+                        "user: result(id=x name=g text(1))\n");
+}
+
 static void parameters_are_read(void **state)
 {
     struct chat_fixture *f = *state;
@@ -433,6 +455,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, chat_setup, chat_teardown)
         T(the_action_stands_behind_the_last_colon),
         T(a_conversation_is_read_whole),
+        T(a_streamed_answer_that_is_sent_back_is_one_message_again),
         T(parameters_are_read),
         T(tools_and_schemas_become_json_schema),
         T(a_schema_too_deep_is_refused),
