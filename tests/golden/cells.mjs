@@ -85,7 +85,6 @@ for (const [name, provider] of Object.entries(providers)) provider.name = name;
 
 /* "api>provider" or "*>provider" or "api>*": why it does not run yet. */
 export const pending = {
-  "responses>*": "inbound Responses is not served yet",
   "*>azure": "the provider is not served yet",
 };
 export const whyPending = (api, provider) =>
