@@ -43,14 +43,16 @@ static unsigned retries_of(const struct km_call *call)
     return n < 0 ? RETRIES_DEFAULT : (unsigned)n;
 }
 
+/* A deployment's own bound is an attempt's (km_call_request); all of them have as much together. */
 static int64_t deadline_of(const struct km_call *call)
 {
     const struct km_snapshot *snap = call->visit->view->snap;
+    size_t attempts = call->retries < call->match.n ? (size_t)call->retries + 1 : call->match.n;
 
     if (call->req.timeout_ms > 0)
         return call->req.timeout_ms;
     if (call->d && call->d->timeout_ms > 0)
-        return call->d->timeout_ms;
+        return call->d->timeout_ms * (int64_t)(attempts ? attempts : 1);
     return snap->routing->timeout_ms > 0 ? snap->routing->timeout_ms
                                          : snap->llm->request_timeout_ms;
 }

@@ -40,7 +40,7 @@ static const struct km_setting params_rows[] = {
     { .name = "order", .type = KM_SET_INT, .offset = AT(order), .def = "0", .min = 0,
       .max = 1000000, .help = "Lower is tried first." },
     { .name = "timeout", .type = KM_SET_MS, .offset = AT(timeout_ms), .def = "0", .min = 0,
-      .max = 86400000, .help = "Seconds a whole call may take; 0: request_timeout." },
+      .max = 86400000, .help = "Seconds an attempt may take; 0: request_timeout." },
     { .name = "stream_timeout", .type = KM_SET_MS, .offset = AT(stream_timeout_ms), .def = "0",
       .min = 0, .max = 86400000, .help = "Seconds to the first chunk of a stream; 0: timeout." },
     { .name = "num_retries", .type = KM_SET_INT, .offset = AT(num_retries), .def = "-1", .min = -1,
