@@ -255,6 +255,12 @@ static bool not_for_client(struct km_str name)
     return false;
 }
 
+static bool tells_limits(struct km_str name)
+{
+    return km_str_istarts(name, KM_STR("x-ratelimit-")) ||
+           km_str_istarts(name, KM_STR("anthropic-ratelimit-"));
+}
+
 /* Each upstream field as llm_provider-<name>; its rate limits also under their own names when
  * the key has none of its own. */
 static void keep_head(struct km_call *call, const struct km_response *response)
@@ -273,7 +279,7 @@ static void keep_head(struct km_call *call, const struct km_response *response)
         km_buf_str(b, KM_STR(": "));
         km_buf_str(b, h->value);
         km_buf_str(b, KM_STR("\r\n"));
-        if (own_limits || !km_str_istarts(h->name, KM_STR("x-ratelimit-")))
+        if (own_limits || !tells_limits(h->name))
             continue;
         km_buf_str(b, h->name);
         km_buf_str(b, KM_STR(": "));

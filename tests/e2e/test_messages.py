@@ -79,6 +79,12 @@ def test_the_upstreams_head_is_the_deployments_and_the_callers(messages_gateway,
     assert anthropic.requests[-1].headers["anthropic-version"] == "2026-10-21"
 
 
+def test_the_upstreams_limits_are_told(messages_gateway):
+    answer = ask(messages_gateway, "claude/text")
+    assert answer.header("anthropic-ratelimit-requests-remaining") == "9"
+    assert answer.header("llm_provider-request-id") == "req_up"
+
+
 @pytest.mark.parametrize("field", ["x-api-key", "authorization"])
 def test_a_key_may_come_in_either_field(messages_gateway, field):
     value = "sk-e2e-master" if field == "x-api-key" else "Bearer sk-e2e-master"

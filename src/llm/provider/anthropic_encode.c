@@ -343,6 +343,15 @@ static int write_tier(const struct km_messages_writer *w, struct km_err *err)
     return 0;
 }
 
+/* Betas are a header line at Anthropic's own API and a member elsewhere; there advice that needs
+ * one (Claude Code's context_management) is refused without it. */
+static bool takes_extra(const struct km_messages_options *options, const struct km_chat_extra *x)
+{
+    bool betas = km_str_eq(x->name, KM_STR("anthropic_beta"));
+
+    return options->version ? betas || !x->advises : !betas;
+}
+
 static int write_rest(const struct km_messages_writer *w, struct km_err *err)
 {
     const struct km_chat *chat = w->chat;
@@ -358,6 +367,8 @@ static int write_rest(const struct km_messages_writer *w, struct km_err *err)
     }
     km_messages_write_cache(w->out, chat->cache_ttl_s);
     for (const struct km_chat_extra *x = chat->extras; x; x = x->next) {
+        if (!takes_extra(w->options, x))
+            continue;
         km_out_key_str(w->out, x->name);
         km_out_raw(w->out, x->json);
     }

@@ -106,6 +106,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def answer(self, status, data, kind="application/json"):
         self.request_kept.sent = data
         head = (f"HTTP/1.1 {status} X\r\ncontent-type: {kind}\r\nrequest-id: req_up\r\n"
+                "anthropic-ratelimit-requests-remaining: 9\r\n"
                 f"content-length: {len(data)}\r\n\r\n")
         self.wfile.write(head.encode() + data)
 

@@ -559,6 +559,24 @@ static void other_hosts_of_claude_change_what_differs(void **state)
                         "\"text\":\"q\"}]}]}");
 }
 
+static void advice_goes_where_its_beta_can_be_told(void **state)
+{
+    static const struct km_messages_options vertex = { .version = "vertex-2023-10-16" };
+    struct fixture *f = *state;
+    struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(1 << 16);
+    struct km_json_out out;
+
+    say(f, KM_ROLE_USER, KM_PART_TEXT, "q");
+    km_chat_extra(&f->chat, &f->arena, KM_STR("context_management"), KM_STR("{}"))->advises = true;
+    km_chat_extra(&f->chat, &f->arena, KM_STR("anthropic_beta"), KM_STR("[]"))->advises = true;
+    expect_in(f, "claude-opus-4-6", "\"context_management\":{}");
+    expect_not_in(f, "claude-opus-4-6", "anthropic_beta");
+    km_json_out_init(&out, &text);
+    assert_int_equal(km_messages_encode(&vertex, &f->args, &f->chat, &out, NULL), 0);
+    assert_null(strstr(km_buf_cstr(&text), "context_management"));
+    assert_non_null(strstr(km_buf_cstr(&text), "\"anthropic_beta\":[]"));
+}
+
 static void expect_head(struct fixture *f, const struct km_chat *chat, const char *want)
 {
     struct km_buf head KM_CLEANUP(km_buf_done) = KM_BUF(1 << 16);
@@ -659,6 +677,7 @@ int main(void)
         CASE(an_answer_is_begun_by_the_caller_only_where_the_model_goes_on),
         CASE(the_tiers_are_anthropics),
         CASE(other_hosts_of_claude_change_what_differs),
+        CASE(advice_goes_where_its_beta_can_be_told),
         CASE(versions_are_the_deployments_then_the_callers),
         CASE(refusals_say_whose_fault_it_is),
     };
