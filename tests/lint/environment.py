@@ -13,9 +13,11 @@ from lintlib import Lint, read
 LITERAL = re.compile(r'"([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)"')
 # What looks like a variable and is none: names of codes; what a parent process sets for us.
 NOT_VARIABLES = re.compile(r"^(KM_E_\w+|LISTEN_(FDS|PID|FDNAMES)|NOTIFY_SOCKET|KANMON_SUPERVISOR|CAP_\w+|WATCHDOG_USEC)$")
-# Google's names of errors, the same in every API of theirs.
-GOOGLE_CODES = {"INVALID_ARGUMENT", "FAILED_PRECONDITION", "PERMISSION_DENIED", "NOT_FOUND",
-                "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "OUT_OF_RANGE", "ALREADY_EXISTS"}
+# Words of vendors' APIs: Google's errors and enumerations, Amazon's embeddings.
+VENDORS_WORDS = {"INVALID_ARGUMENT", "FAILED_PRECONDITION", "PERMISSION_DENIED", "NOT_FOUND",
+                 "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "OUT_OF_RANGE", "ALREADY_EXISTS",
+                 "MODE_UNSPECIFIED", "THINKING_LEVEL_UNSPECIFIED", "SINGLE_EMBEDDING",
+                 "GENERIC_INDEX"}
 
 
 def main():
@@ -28,7 +30,7 @@ def main():
         lint.looked_at += 1
         for number, line in enumerate(read(lint.path(name)).splitlines(), 1):
             for variable in LITERAL.findall(line):
-                if variable not in documented and variable not in codes | GOOGLE_CODES and \
+                if variable not in documented and variable not in codes | VENDORS_WORDS and \
                         not NOT_VARIABLES.match(variable):
                     lint.report(name, number, f"{variable} is not in .env.example")
     lint.finish()

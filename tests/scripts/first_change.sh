@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # first_change.sh - follows docs/first-change.md in a copy of the tree: the test it adds
-# fails before the row and passes after it, and the lint asks for .env.example.
+# fails before the row and passes after it, the lint asks for .env.example, and the
+# codec of its last part builds and passes its own tests.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/check.sh"
@@ -50,8 +51,22 @@ holds "step 3: the new test fails" test "$(tested && echo passes || echo fails)"
 holds "step 4: the rows have an end" insert_before src/llm/provider/openai_compatible.c \
     '};' row
 holds "step 4: the new test passes" tested
+
+codec_built() { cmake --build build/dev --target test_llm_parley >"$work/log" 2>&1 || { cat "$work/log"; return 1; }; }
+block codec >src/llm/provider/parley.c
+block codectest >tests/unit/llm/test_parley.c
+sed -i 's|^        provider/ollama.c$|&\n        provider/parley.c|' src/llm/CMakeLists.txt
+sed -i 's|^kanmon_test(llm ollama)$|&\nkanmon_test(llm parley)|' tests/unit/llm/CMakeLists.txt
+holds "a codec: its row is declared" insert_before src/llm/provider/rows.h '#endif' declared
+holds "a codec: its row is listed" insert_before src/llm/provider/provider.c '    NULL,' native
+holds "a codec: it builds" codec_built
+holds "a codec: its tests pass" ./build/dev/tests/unit/llm/test_llm_parley
+holds "a codec: the tests of all providers pass" tested
+holds "a codec: every file has its opening" test "$(python3 -B tests/lint/opening.py . | grep -c parley)" = 0
+
 holds "step 5: the lint asks for .env.example" asked_for
 block env >>.env.example
+echo '#PARLEY_API_KEY=' >>.env.example
 holds "step 5: the lint is content" python3 -B tests/lint/environment.py .
 holds "what the page adds is laid out as the lint wants" laid_out
 summary
