@@ -9,6 +9,9 @@
 #include "llm/chat.h"
 
 #include "base/encode.h"
+#include "base/map.h"
+
+#define CALLS_MOST ((size_t)1 << 20)
 
 static const char *const param_names[KM_P_COUNT] = {
 #define XX(name, text) [KM_P_##name] = text,
@@ -84,31 +87,36 @@ struct km_chat_extra *km_chat_extra(struct km_chat *c, struct km_arena *a, struc
     return extra;
 }
 
-/* The call a result answers stands in an earlier message, mostly the one right before: the last
- * assistant's message is looked at first, then all. */
-static struct km_str tool_of(const struct km_chat *c, const struct km_message *last,
-                             struct km_str id)
+/* A request may hold as many calls as results: by a table, or it would take their product. */
+static void note_calls(struct km_map **calls, struct km_message *m)
 {
-    const struct km_message *m = last ? last : c->messages;
-
-    for (; m; m = m == last ? c->messages : m->next)
-        for (const struct km_part *p = m->parts; p; p = p->next)
-            if (p->kind == KM_PART_TOOL_USE && km_str_eq(p->id, id))
-                return p->name;
-    return KM_STR_NONE;
+    for (struct km_part *p = m->parts; p; p = p->next) {
+        if (p->kind != KM_PART_TOOL_USE)
+            continue;
+        if (!*calls)
+            *calls = km_map_new_borrowed(CALLS_MOST);
+        if (!*calls || km_map_set(*calls, p->id, p, NULL) < 0)
+            return; /* names are a help: without memory there are none */
+    }
 }
 
 void km_chat_name_results(struct km_chat *c)
 {
-    const struct km_message *last = NULL;
+    struct km_map *calls = NULL;
 
     for (struct km_message *m = c->messages; m; m = m->next) {
-        for (struct km_part *p = m->parts; p; p = p->next)
-            if (p->kind == KM_PART_TOOL_RESULT && !p->name.n)
-                p->name = tool_of(c, last, p->id);
         if (m->role == KM_ROLE_ASSISTANT)
-            last = m;
+            note_calls(&calls, m);
+        for (struct km_part *p = m->parts; calls && p; p = p->next) {
+            const struct km_part *call = NULL;
+
+            if (p->kind == KM_PART_TOOL_RESULT && !p->name.n)
+                call = km_map_get(calls, p->id);
+            if (call)
+                p->name = call->name;
+        }
     }
+    km_map_free(calls, NULL);
 }
 
 bool km_base64_ok(struct km_str s)

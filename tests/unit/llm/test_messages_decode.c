@@ -135,6 +135,26 @@ static void results_come_first_and_know_their_tool(void **state)
     assert_int_equal(p->next->kind, KM_PART_TEXT);
 }
 
+/* Calls in two messages, and results of none of them: looking for one must come to an end. */
+static void a_result_without_its_call_has_no_name(void **state)
+{
+    struct fixture *f = *state;
+    const struct km_part *p;
+
+    assert_int_equal(
+        read(f, "{\"messages\":[{\"role\":\"assistant\",\"content\":[{\"type\":\"tool_use\",\"id\":"
+                "\"t1\",\"name\":\"a\"}]},{\"role\":\"assistant\",\"content\":[{\"type\":"
+                "\"tool_use\",\"id\":\"t2\",\"name\":\"b\"}]},{\"role\":\"user\",\"content\":[{"
+                "\"type\":\"tool_result\",\"tool_use_id\":\"t9\",\"content\":\"x\"},{\"type\":"
+                "\"tool_result\",\"tool_use_id\":\"t1\"},{\"type\":\"tool_result\","
+                "\"tool_use_id\":\"t2\"}]}]}"),
+        0);
+    p = f->chat.messages->next->next->parts;
+    assert_int_equal(p->name.n, 0);
+    assert_true(km_str_eq(p->next->name, KM_STR("a")));
+    assert_true(km_str_eq(p->next->next->name, KM_STR("b")));
+}
+
 static void a_found_source_becomes_text(void **state)
 {
     struct fixture *f = *state;
@@ -232,6 +252,7 @@ int main(void)
         CASE(a_request_read_and_written_again_is_the_same),
         CASE(texts_may_stand_without_blocks),
         CASE(results_come_first_and_know_their_tool),
+        CASE(a_result_without_its_call_has_no_name),
         CASE(a_found_source_becomes_text),
         CASE(parameters_are_read_by_their_own_words),
         CASE(what_is_wrong_is_named_with_its_place),
