@@ -10,6 +10,8 @@
  */
 #include "llm/api/gemini.h"
 
+#include "llm/provider/codecs.h"
+
 enum member { M_CONTENTS, M_CONFIG, M_CONFIG_SNAKE, M_SAFETY, M_CACHED, M_COUNT };
 
 static const struct km_str members[M_COUNT] = {
@@ -210,6 +212,96 @@ static void put_config(struct change *c)
     }
 }
 
+/* Behind the value that begins at `at`: a string, or an object or array with its strings. */
+static size_t value_end(struct km_str s, size_t at)
+{
+    size_t depth = 0;
+    bool quoted = false;
+
+    for (; at < s.n; at++) {
+        char b = s.p[at];
+
+        if (quoted) {
+            at += b == '\\';
+            quoted = b != '"';
+        } else if (b == '"') {
+            quoted = true;
+        } else if (b == '{' || b == '[') {
+            depth++;
+        } else if (b == '}' || b == ']') {
+            depth--;
+        }
+        if (!quoted && depth == 0)
+            return at + 1;
+    }
+    return s.n;
+}
+
+static size_t skip_space(struct km_str s, size_t at)
+{
+    while (at < s.n && (s.p[at] == ' ' || s.p[at] == '\t' || s.p[at] == '\n' || s.p[at] == '\r'))
+        at++;
+    return at;
+}
+
+/* A call or a result without its `id`. */
+static void put_without_id(struct km_arena *arena, struct km_str object, struct km_buf *out)
+{
+    static const struct km_str name = { "id", 2 };
+    struct km_json_object places;
+    struct km_json_edits e;
+    struct km_json_span id;
+    struct km_str *parts;
+    size_t n = 0;
+
+    if (km_json_spans(object, &name, 1, &id, &places, NULL) < 0) {
+        km_buf_str(out, object);
+        return;
+    }
+    km_json_edits_init(&e, object, &places);
+    if (id.type != KM_JSON_ABSENT)
+        km_json_cut(&e, &id);
+    if (km_json_parts(&e, arena, &parts, &n, NULL) < 0)
+        km_buf_str(out, object);
+    for (size_t i = 0; i < n; i++)
+        km_buf_str(out, parts[i]);
+}
+
+/* Vertex AI knows no ids of calls and refuses them, and Google's own client sends back what it
+ * was given: they are taken out of `contents`. */
+static void strip_ids(struct change *c)
+{
+    static const char *const names[] = { "functionCall", "functionResponse", "function_call",
+                                         "function_response" };
+    const struct km_json_span *span = &c->r->spans[M_CONTENTS];
+    struct km_str s = km_json_value(c->r->body, span);
+    struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(s.n + 1);
+    size_t from = 0, at = 0;
+
+    while (at < s.n) {
+        size_t end = s.p[at] == '"' ? value_end(s, at) : at + 1, value = end;
+        bool named = false;
+
+        for (size_t i = 0; s.p[at] == '"' && i < 4; i++)
+            named = named || km_str_eq(km_str_sub(s, at + 1, end - at - 2), km_str_c(names[i]));
+        if (named) {
+            value = skip_space(s, end);
+            value = value < s.n && s.p[value] == ':' ? skip_space(s, value + 1) : s.n;
+        }
+        if (named && value < s.n && s.p[value] == '{') {
+            end = value_end(s, value);
+            km_buf_str(&out, km_str_sub(s, from, value - from));
+            put_without_id(c->arena, km_str_sub(s, value, end - value), &out);
+            from = end;
+        }
+        at = end;
+    }
+    if (from == 0)
+        return;
+    km_buf_str(&out, km_str_skip(s, from));
+    km_json_replace(&c->edits, span, km_arena_str(c->arena, km_buf_view(&out)));
+}
+
 static int body(const struct km_llm_request *r, const struct km_llm_body_args *args,
                 struct km_arena *arena, struct km_str **ret_parts, size_t *ret_n,
                 struct km_err *err)
@@ -220,6 +312,8 @@ static int body(const struct km_llm_request *r, const struct km_llm_body_args *a
     int e = 0;
 
     km_json_edits_init(&c.edits, r->body, &r->object);
+    if (d->codec == &km_codec_gemini_vertex && r->spans[M_CONTENTS].type == KM_JSON_ARRAY)
+        strip_ids(&c);
     if (r->api->wire == KM_WIRE_GEMINI) {
         if (config_of(r)->type == KM_JSON_OBJECT)
             config = km_json_value(r->body, config_of(r));

@@ -220,6 +220,23 @@ struct lists {
     struct km_part *results, *others;
 };
 
+/* Streams tell a thought in pieces, the last of which is signed: what clients send back so is one
+ * thought again.  false: there is none to go on with. */
+static bool go_on_thinking(const struct reading *s, struct lists *to, struct km_str text,
+                           struct km_str signature)
+{
+    struct km_part *last = to->others;
+
+    while (last && last->next)
+        last = last->next;
+    if (!last || last->kind != KM_PART_REASONING || last->signature.n)
+        return false;
+    if (text.n)
+        last->text = km_arena_cat(s->rd.arena, (struct km_str[]){ last->text, text }, 2);
+    last->signature = signature;
+    return true;
+}
+
 static int read_text(const struct reading *s, const struct km_place *at, const struct km_json *v,
                      struct lists *to)
 {
@@ -235,6 +252,8 @@ static int read_text(const struct reading *s, const struct km_place *at, const s
                            km_gemini_get(v, "thoughtSignature"), &signature);
     if (r < 0 || (!text.n && !(thought && signature.n)))
         return r;
+    if (thought && go_on_thinking(s, to, text, signature))
+        return 0;
     p = new_part(s, &to->others, thought ? KM_PART_REASONING : KM_PART_TEXT);
     if (!p)
         return km_read_nomem(&s->rd);

@@ -4,6 +4,7 @@
 
 #include "chat_fixture.h"
 #include "llm/api/gemini.h"
+#include "llm/provider/codecs.h"
 
 #define TEXT "{\"contents\":[{\"parts\":[{\"text\":\"a\"}]}]"
 
@@ -278,6 +279,34 @@ static void a_body_changes_only_where_it_must(void **state)
                              "\"safetySettings\":[]}");
 }
 
+static void ids_of_calls_do_not_go_to_vertex(void **state)
+{
+    struct chat_fixture *f = *state;
+    static const struct km_deployment vertex = { .codec = &km_codec_gemini_vertex };
+
+    assert_string_equal(
+        body_for(f, &vertex, -1,
+                 "{\"contents\":[{\"parts\":[{\"text\":\"functionCall\"},{\"functionCall\" : {"
+                 "\"id\":\"x\",\"name\":\"f\",\"args\":{\"id\":\"\\\"}\"}}},{"
+                 "\"functionResponse\":{\"name\":\"f\",\"id\":\"x\"}},{\"functionCall\":{"
+                 "\"name\":\"g\"}}]}],\"tools\":[]}"),
+        "{\"contents\":[{\"parts\":[{\"text\":\"functionCall\"},{\"functionCall\" : {\"name\":"
+        "\"f\",\"args\":{\"id\":\"\\\"}\"}}},{\"functionResponse\":{\"name\":\"f\"}},{"
+        "\"functionCall\":{\"name\":\"g\"}}]}],\"tools\":[]}");
+}
+
+static void a_thought_in_pieces_is_one(void **state)
+{
+    struct chat_fixture *f = *state;
+
+    assert_int_equal(read(f, "{\"contents\":[{\"role\":\"model\",\"parts\":[{\"text\":\"a\","
+                             "\"thought\":true},{\"text\":\"b\",\"thought\":true},{\"text\":"
+                             "\"\",\"thought\":true,\"thoughtSignature\":\"s\"},{\"text\":\"c\","
+                             "\"thought\":true}]}]}"),
+                     0);
+    assert_string_equal(dump_messages(f), "assistant: reason(ab sig=s) reason(c)\n");
+}
+
 /* --- answers passed on --- */
 
 struct relay {
@@ -461,6 +490,8 @@ int main(void)
         T(a_schema_too_deep_is_refused),
         T(errors_name_the_place),
         T(a_body_changes_only_where_it_must),
+        T(ids_of_calls_do_not_go_to_vertex),
+        T(a_thought_in_pieces_is_one),
         T(a_stream_is_passed_on_under_the_callers_name),
         T(an_answer_is_passed_on_under_the_callers_name),
         T(a_stream_is_written_chunk_by_chunk),
