@@ -150,9 +150,8 @@ static void gemini_is_asked_with_its_own_key_field_and_version(void **state)
 
 static void a_base_with_a_version_keeps_it(void **state)
 {
-    const struct km_deployment *d =
-        load(*state, "model: gemini/g, api_key: k, api_base: 'http://127.0.0.1:1/x/v1alpha'",
-             nothing);
+    const struct km_deployment *d = load(
+        *state, "model: gemini/g, api_key: k, api_base: 'http://127.0.0.1:1/x/v1alpha'", nothing);
 
     assert_string_equal(text(&d->base_path), "/x/v1alpha");
 }
