@@ -5,6 +5,7 @@
  *     gemini.c         requests: the members the gateway reads, bodies passed on by spans
  *     gemini_relay.c   answers and streams passed on
  *     gemini_read.c    requests into the canonical chat
+ *     gemini_params.c  ... its tools and generationConfig
  *     gemini_schema.c  ... Google's schemas, which are nearly JSON Schema
  *     gemini_write.c   events of an answer into Google's chunks, and the whole object
  */
@@ -37,6 +38,13 @@ int km_gemini_relay(struct km_llm_stream *s, const struct km_sse_event *event, s
 int km_gemini_read(const struct km_llm_request *r, const struct km_json *root,
                    struct km_arena *arena, struct km_chat *ret_chat,
                    struct km_err *err) KM_MUST_USE;
+int km_gemini_read_tools(const struct km_reading *rd, const struct km_json *root,
+                         struct km_chat *chat) KM_MUST_USE;
+int km_gemini_read_config(const struct km_reading *rd, const struct km_llm_request *q,
+                          const struct km_json *root, struct km_chat *chat) KM_MUST_USE;
+/* KM_E_UNSUPPORTED for the first member of v that is given and not in names (NULL ends). */
+int km_gemini_refuse_others(const struct km_reading *rd, const struct km_place *at,
+                            const struct km_json *v, const char *const *names) KM_MUST_USE;
 /* Google's Schema as JSON Schema, compact. */
 int km_gemini_schema(const struct km_reading *rd, const struct km_place *at,
                      const struct km_json *schema, struct km_str *ret) KM_MUST_USE;
