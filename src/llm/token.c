@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* token.c - see token.h.
  *
- * Source of the answers' shape: RFC 6749, 5.1 and 5.2.
+ *     refresh (when, one at a time)  ->  ask (what: the issuer's)  ->  fetch  ->  a header line
+ *
+ * The line is kept as a secret and handed out by reference; a run lives in its own arena on the
+ * loop that asked first.  Source of the answers' shape: RFC 6749, 5.1 and 5.2.
  */
 #include "llm/token.h"
 

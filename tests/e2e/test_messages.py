@@ -163,4 +163,4 @@ def test_claude_codes_request_reaches_openai(messages_gateway, messages_mock):
     assert "context_management" not in sent and "thinking" not in sent
     assert len(sent["user"]) == 64
     calls = sent["messages"][roles.index("assistant")]["tool_calls"]
-    assert json.loads(calls[0]["function"]["arguments"]) == {"file_path": "/home/u/notes.txt"}
+    assert json.loads(calls[0]["function"]["arguments"]) == {"file_path": "/srv/code/notes.txt"}

@@ -160,7 +160,9 @@ static void expect_whole(struct chat_fixture *f, const char *body, const char *w
     assert_string_equal(km_buf_cstr(&f->out), want);
 }
 
-#define FRONT "{\"id\":\"chatcmpl-1\",\"object\":\"chat.completion\",\"created\":7,\"model\":\"fast\",\"choices\":["
+#define FRONT                                                                                      \
+    "{\"id\":\"chatcmpl-1\",\"object\":\"chat.completion\",\"created\":7,"                         \
+    "\"model\":\"fast\",\"choices\":["
 #define USED                                                                                       \
     ",\"usage\":{\"prompt_tokens\":10,\"completion_tokens\":5,\"total_tokens\":15,"                \
     "\"prompt_tokens_details\":{\"cached_tokens\":4},\"completion_tokens_details\":"               \
@@ -232,8 +234,8 @@ static void an_error_in_place_of_an_answer_is_one(void **state)
     "},\"logprobs\":null,\"finish_reason\":null}],\"usage\":null}\n\n"
 #define LAST(reason)                                                                               \
     "data: {\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\",\"created\":7,\"model\":"   \
-    "\"fast\",\"choices\":[{\"index\":0,\"delta\":{},\"logprobs\":null,\"finish_reason\":\"" reason \
-    "\"}],\"usage\":null}\n\n"
+    "\"fast\",\"choices\":[{\"index\":0,\"delta\":{},\"logprobs\":null,"                          \
+    "\"finish_reason\":\"" reason "\"}],\"usage\":null}\n\n"
 #define TAIL(in, out, all)                                                                         \
     "data: {\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\",\"created\":7,\"model\":"   \
     "\"fast\",\"choices\":[],\"usage\":{\"prompt_tokens\":" in ",\"completion_tokens\":" out       \
