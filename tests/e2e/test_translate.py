@@ -32,6 +32,11 @@ model_list:
     litellm_params: {{<<: *claude, model: anthropic/ok, order: 2}}
   - model_name: local
     litellm_params: {{model: ollama/llama3, api_base: "{url}"}}
+  - model_name: sorter
+    litellm_params: {{model: cohere/rerank-v3.5, api_base: "{url}/v2/rerank", api_key: sk-upstream,
+                      input_cost_per_token: 0.000001}}
+  - model_name: jina
+    litellm_params: {{model: jina_ai/jina-reranker, api_base: "{url}/v1", api_key: sk-upstream}}
   - model_name: mock
     litellm_params: {{model: anthropic/none, mock_response: The mock says hello.}}
 general_settings: {{master_key: {master}}}
@@ -214,6 +219,33 @@ def test_images_by_address_are_fetched_only_when_the_configuration_says_so(claud
         answer = see(gateway.port, "https://example.com/a.png")
         assert answer.status == 400, answer
         assert "fetch_remote_media" in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("path, model, at, name", [
+    ("/v1/rerank", "sorter", "/v2/rerank", "rerank-v3.5"),
+    ("/rerank", "jina", "/v1/rerank", "jina-reranker"),
+    ("/v2/rerank", "sorter", "/v2/rerank", "rerank-v3.5")])
+def test_documents_are_sorted_by_whoever_can(gate, claude, path, model, at, name):
+    body = {"model": model, "query": "q", "documents": ["a", "b"], "top_n": 2}
+    answer = request(gate.port, "POST", path, body)
+    assert answer.status == 200, answer
+    assert [r["index"] for r in answer.json()["results"]] == [1, 0]
+    assert answer.json()["model"] == model
+    assert claude.seen[-1]["path"] == at
+    assert claude.seen[-1]["body"] == {**body, "model": name}
+    assert claude.seen[-1]["headers"]["authorization"] == "Bearer sk-upstream"
+    if model == "sorter":
+        assert float(answer.header("x-litellm-response-cost")) == pytest.approx(12 * 0.000001)
+
+
+def test_who_cannot_sort_says_so(gate):
+    answer = request(gate.port, "POST", "/v1/rerank",
+                     {"model": "own", "query": "q", "documents": ["a"]})
+    assert answer.status == 400, answer
+    assert "anthropic" in answer.json()["error"]["message"]
+    answer = request(gate.port, "POST", "/v1/rerank", {"model": "sorter", "query": "q"})
+    assert answer.status == 400
+    assert answer.json()["error"]["param"] == "documents"
 
 
 def test_errors_come_in_the_dialect_of_the_path(gate):

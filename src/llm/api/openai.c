@@ -26,6 +26,7 @@ enum member {
     KM_M_MESSAGES,
     KM_M_PROMPT,
     KM_M_INPUT,
+    KM_M_DOCUMENTS,
     KM_M_USER,
     KM_M_API_BASE,
     KM_M_BASE_URL,
@@ -50,6 +51,7 @@ static const struct km_str members[KM_M_COUNT] = {
     { "messages", 8 },
     { "prompt", 6 },
     { "input", 5 },
+    { "documents", 9 },
     { "user", 4 },
     { "api_base", 8 },
     { "base_url", 8 },
@@ -164,6 +166,7 @@ static int read_required(struct km_llm_request *r, struct km_err *err)
 {
     enum member m = r->api == &km_api_chat         ? KM_M_MESSAGES
                     : r->api == &km_api_completion ? KM_M_PROMPT
+                    : r->api == &km_api_rerank     ? KM_M_DOCUMENTS
                                                    : KM_M_INPUT;
 
     if (r->spans[m].type == KM_JSON_ABSENT)
@@ -354,6 +357,10 @@ const struct km_llm_api km_api_completion = {
     .path = "/completions", .call_type = "atext_completion", .required = "prompt",
     .streams = true, .wire = KM_WIRE_COMPLETION, .decode = km_openai_decode_prompt,
     .encoder = &km_encoder_completion, OPENAI
+};
+const struct km_llm_api km_api_rerank = {
+    .path = "/rerank", .call_type = "arerank", .required = "documents",
+    .wire = KM_WIRE_RERANK, OPENAI
 };
 const struct km_llm_api km_api_embedding = {
     .path = "/embeddings", .call_type = "aembedding", .required = "input",

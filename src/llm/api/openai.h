@@ -10,7 +10,7 @@
 
 #include "llm/api.h"
 
-extern const struct km_llm_api km_api_chat, km_api_completion, km_api_embedding;
+extern const struct km_llm_api km_api_chat, km_api_completion, km_api_embedding, km_api_rerank;
 
 /* --- shared by the two files of the pass-through --- */
 int km_openai_answer(const struct km_llm_request *r, struct km_arena *arena, struct km_str body,

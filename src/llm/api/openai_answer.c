@@ -44,6 +44,8 @@ static void read_usage(const struct km_arena *arena, struct km_str text, struct 
     details = km_json_get(root, "prompt_tokens_details");
     u->prompt_tokens = count_of(root, "prompt_tokens");
     u->completion_tokens = count_of(root, "completion_tokens");
+    if (!u->prompt_tokens && !u->completion_tokens) /* Jina and Voyage say no more than that */
+        u->prompt_tokens = count_of(root, "total_tokens");
     u->cached_tokens = count_of(details, "cached_tokens");
     if (!u->cached_tokens)
         u->cached_tokens = count_of(root, "prompt_cache_hit_tokens"); /* DeepSeek's name */

@@ -21,6 +21,8 @@ struct km_str km_openai_target(const struct km_target_args *args, struct km_aren
         return KM_STR("/embeddings");
     case KM_WIRE_RESPONSES:
         return KM_STR("/responses");
+    case KM_WIRE_RERANK:
+        return KM_STR("/rerank");
     default:
         return KM_STR("/chat/completions");
     }
@@ -250,6 +252,40 @@ const struct km_codec km_codec_openai_compatible = {
     .drops = OPENAI_ONLY,
     .state_size = KM_OPENAI_STATE,
     CHAT,
+};
+
+const struct km_codec km_codec_openai_rerank = {
+    .name = "OpenAI-compatible chat",
+    .native = KM_WIRE_CHAT | KM_WIRE_COMPLETION | KM_WIRE_EMBEDDING | KM_WIRE_RERANK,
+    .maps = KM_OPENAI_MAPS & ~OPENAI_ONLY,
+    .drops = OPENAI_ONLY,
+    .state_size = KM_OPENAI_STATE,
+    CHAT,
+};
+
+/* Cohere's compatible API has a place of its own; its rerank is the one the others copied. */
+static struct km_str cohere_target(const struct km_target_args *args, struct km_arena *arena)
+{
+    if (args->wire == KM_WIRE_RERANK)
+        return KM_STR("/v2/rerank");
+    return km_arena_cat(
+        arena, (struct km_str[]){ KM_STR("/compatibility/v1"), km_openai_target(args, arena) }, 2);
+}
+
+const struct km_codec km_codec_cohere = {
+    .name = "Cohere's OpenAI-compatible chat",
+    .native = KM_WIRE_CHAT | KM_WIRE_EMBEDDING | KM_WIRE_RERANK,
+    .maps = KM_OPENAI_MAPS & ~OPENAI_ONLY,
+    .drops = OPENAI_ONLY,
+    .state_size = KM_OPENAI_STATE,
+    .framing = KM_FRAMING_SSE,
+    .remote_images = true,
+    .target = cohere_target,
+    .encode = km_openai_encode,
+    .decode = km_openai_read,
+    .event = km_openai_read_event,
+    .end = km_openai_read_end,
+    .refusal = km_refusal_openai,
 };
 
 const struct km_codec km_codec_openai = {

@@ -6,8 +6,28 @@
  * stream_options.include_usage: most know it; where it is refused on a base of the user's own,
  * the gateway notices, tries once without and remembers.
  */
+#include "llm/model_build.h"
 #include "llm/provider/codecs.h"
 #include "llm/provider/rows.h"
+
+/* LiteLLM takes the whole address of Cohere's endpoints; what follows the host is the codec's. */
+static int cohere(struct km_deployment *d, const struct km_model_build *b,
+                  const struct km_model_entry *entry, struct km_err *err)
+{
+    static const char *const tails[] = { "/compatibility/v1", "/v1/chat",   "/v2/chat",
+                                         "/v1/embed",         "/v2/embed",  "/v1/rerank",
+                                         "/v2/rerank",        "/v1",        "/v2" };
+
+    (void)b;
+    (void)entry;
+    (void)err;
+    for (size_t i = 0; i < sizeof tails / sizeof tails[0]; i++)
+        if (km_str_ends(d->base_path, km_str_c(tails[i]))) {
+            d->base_path.n -= strlen(tails[i]);
+            break;
+        }
+    return 0;
+}
 
 static const struct km_provider providers[] = {
     { .name = "openai", .base = "https://api.openai.com/v1", .key_env = { "OPENAI_API_KEY" },
@@ -22,9 +42,10 @@ static const struct km_provider providers[] = {
       .base_env = "OPENAI_LIKE_API_BASE", .max_tokens = "max_tokens", .top_k = true },
     { .name = "hosted_vllm", .key_env = { "HOSTED_VLLM_API_KEY" },
       .base_env = "HOSTED_VLLM_API_BASE", .max_tokens = "max_tokens",
-      .reasoning = "reasoning_content", .top_k = true },
+      .codec = &km_codec_openai_rerank, .reasoning = "reasoning_content", .top_k = true },
     { .name = "litellm_proxy", .key_env = { "LITELLM_PROXY_API_KEY" },
       .base_env = "LITELLM_PROXY_API_BASE", .max_tokens = "max_tokens",
+      .codec = &km_codec_openai_rerank,
       .reasoning = "reasoning_content", .top_k = true, .cache_control = true },
     { .name = "ollama_chat", .base = "http://localhost:11434", .rule = KM_BASE_ADD_V1,
       .key_env = { "OLLAMA_API_KEY" }, .base_env = "OLLAMA_API_BASE", .max_tokens = "max_tokens" },
@@ -52,7 +73,8 @@ static const struct km_provider providers[] = {
     { .name = "together_ai", .base = "https://api.together.xyz/v1",
       .key_env = { "TOGETHER_API_KEY", "TOGETHERAI_API_KEY", "TOGETHER_AI_API_KEY" },
       .base_env = "TOGETHERAI_API_BASE", .key_needed = true, .max_tokens = "max_tokens",
-      .top_k = true },
+      .top_k = true,
+      .codec = &km_codec_openai_rerank },
     { .name = "fireworks_ai", .base = "https://api.fireworks.ai/inference/v1",
       .key_env = { "FIREWORKS_API_KEY", "FIREWORKS_AI_API_KEY", "FIREWORKSAI_API_KEY" },
       .base_env = "FIREWORKS_API_BASE", .key_needed = true, .max_tokens = "max_tokens",
@@ -87,6 +109,17 @@ static const struct km_provider providers[] = {
     { .name = "nebius", .base = "https://api.studio.nebius.ai/v1", .key_env = { "NEBIUS_API_KEY" },
       .base_env = "NEBIUS_API_BASE", .key_needed = true, .max_tokens = "max_tokens",
       .top_k = true },
+    { .name = "cohere", .base = "https://api.cohere.ai",
+      .key_env = { "COHERE_API_KEY", "CO_API_KEY" }, .base_env = "COHERE_API_BASE",
+      .key_needed = true, .max_tokens = "max_tokens", .codec = &km_codec_cohere, .build = cohere },
+    { .name = "cohere_chat", .base = "https://api.cohere.ai",
+      .key_env = { "COHERE_API_KEY", "CO_API_KEY" }, .base_env = "COHERE_API_BASE",
+      .key_needed = true, .max_tokens = "max_tokens", .codec = &km_codec_cohere, .build = cohere },
+    { .name = "jina_ai", .base = "https://api.jina.ai/v1", .key_env = { "JINA_AI_API_KEY" },
+      .base_env = "JINA_AI_API_BASE", .key_needed = true, .max_tokens = "max_tokens",
+      .codec = &km_codec_openai_rerank },
+    { .name = "voyage", .base = "https://api.voyageai.com/v1", .key_env = { "VOYAGE_API_KEY" },
+      .base_env = "VOYAGE_API_BASE", .key_needed = true, .max_tokens = "max_tokens" },
 };
 
 const struct km_provider *const km_providers_openai = providers;

@@ -23,8 +23,8 @@ static const struct km_provider *const natives[] = {
 /* LiteLLM's prefixes with protocols of their own. */
 static const char *const elsewhere[] = {
     "azure_ai", "azure_text", "huggingface", "sagemaker", "sagemaker_chat", "vllm",
-    "replicate", "databricks", "cohere", "cohere_chat", "watsonx", "triton", "github_copilot",
-    "github", "infinity", "voyage", "jina_ai", "deepgram", "elevenlabs", "assemblyai", "minimax",
+    "replicate", "databricks", "watsonx", "triton", "github_copilot",
+    "github", "infinity", "deepgram", "elevenlabs", "assemblyai", "minimax",
     "zai", "volcengine", "snowflake", "cloudflare", "auto_router", "a2a", "petals", "predibase",
     "oobabooga", "clarifai", "aleph_alpha", "ai21", "nlp_cloud", NULL,
 };

@@ -26,7 +26,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         model = body.get("model", "")
         self.server.seen.append({"path": self.path, "body": body,
                                  "headers": {k.lower(): v for k, v in self.headers.items()}})
-        if model.startswith("err-"):
+        if self.path.endswith("/rerank"):
+            self.send(200, {"id": "r", "model": model, "results": [
+                {"index": 1, "relevance_score": 0.9}, {"index": 0, "relevance_score": 0.1}],
+                "usage": {"total_tokens": 12}})
+        elif model.startswith("err-"):
             self.refuse(int(model.split("-")[1]))
         elif body.get("stream") and not model.startswith("whole"):
             self.stream(model)
@@ -77,12 +81,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         try:
             self.events(model)
+            if model.startswith("stream-cut"):
+                self.close_connection = True
+            else:
+                self.wfile.write(b"0\r\n\r\n")
         except OSError:
-            self.server.left.set()
-        if model.startswith("stream-cut"):
             self.close_connection = True
-        else:
-            self.wfile.write(b"0\r\n\r\n")
+            self.server.left.set()
 
     def events(self, model):
         if model.startswith("stream-refuse"):
