@@ -58,7 +58,7 @@ static const struct km_capability table[] = {
     { "titan-embed-image*", KM_FAMILY_TITAN, KM_CAN_EMBED | KM_CAN_DIMENSIONS, 10, 0 },
     { "titan-embed*", KM_FAMILY_TITAN, KM_CAN_EMBED, 10, 0 },
     { "titan-*", KM_FAMILY_TITAN, PLAIN, 10, 0 },
-    { "gpt-oss-*", KM_FAMILY_GPT_OSS, PLAIN | KM_CAN_EFFORT, 10, 0 },
+    { "gpt-oss-*", KM_FAMILY_GPT_OSS, PLAIN | KM_CAN_EFFORT | KM_CAN_SCHEMA, 10, 0 },
     { "gemini-1*", KM_FAMILY_GEMINI, GEMINI, 15, 0 },
     { "gemini-2.0*", KM_FAMILY_GEMINI, GEMINI, 20, 0 },
     { "gemini-2.5-pro*", KM_FAMILY_GEMINI,
@@ -70,11 +70,14 @@ static const struct km_capability table[] = {
     { "gemini-*", KM_FAMILY_GEMINI,
       GEMINI | KM_CAN_EFFORT | KM_CAN_LEVEL_MEDIUM | KM_CAN_LEVEL_MINIMAL, 31, 0 },
     { "llama*", KM_FAMILY_LLAMA, PLAIN & ~(unsigned)KM_CAN_FORCE_TOOL, 30, 0 },
+    { "mistral-large-3*", KM_FAMILY_MISTRAL, PLAIN | KM_CAN_SCHEMA, 30, 0 },
     { "mistral*", KM_FAMILY_MISTRAL, PLAIN, 10, 0 },
     { "command*", KM_FAMILY_COHERE, PLAIN, 10, 0 },
     { "embed-english-*", KM_FAMILY_COHERE, KM_CAN_EMBED, 30, 0 },
     { "embed-multilingual-*", KM_FAMILY_COHERE, KM_CAN_EMBED, 30, 0 },
     { "embed*", KM_FAMILY_COHERE, KM_CAN_EMBED | KM_CAN_DIMENSIONS, 40, 0 },
+    { "r1-*", KM_FAMILY_OTHER, PLAIN & ~(unsigned)KM_CAN_FORCE_TOOL, 10, 0 },
+    { "jamba*", KM_FAMILY_OTHER, PLAIN & ~(unsigned)KM_CAN_FORCE_TOOL, 10, 0 },
     { "*", KM_FAMILY_OTHER, PLAIN | KM_CAN_SCHEMA | KM_CAN_EFFORT, 0, 0 },
 };
 

@@ -213,31 +213,37 @@ int km_bedrock_exception(const struct km_frame_event *e, struct km_arena *scratc
 
 /* --- header lines --- */
 
-/* Betas that Bedrock takes; any other is refused there with the whole request. */
-static const char *const betas[] = {
-    "computer-use-2024-10-22",
-    "computer-use-2025-01-24",
-    "computer-use-2025-11-24",
-    "token-efficient-tools-2025-02-19",
-    "interleaved-thinking-2025-05-14",
-    "output-128k-2025-02-19",
-    "dev-full-thinking-2025-05-14",
-    "context-1m-2025-08-07",
-    "context-management-2025-06-27",
-    "effort-2025-11-24",
-    "tool-search-tool-2025-10-19",
-    "tool-examples-2025-10-29",
+/* Betas that Bedrock takes, as Anthropic's and AWS's pages name them; any other is refused there
+ * with the whole request.  The search among tools is InvokeModel's only. */
+static const struct {
+    const char *name;
+    bool invoke_only;
+} betas[] = {
+    { "compact-2026-01-12", false },
+    { "computer-use-2024-10-22", false },
+    { "computer-use-2025-01-24", false },
+    { "computer-use-2025-11-24", false },
+    { "context-1m-2025-08-07", false },
+    { "context-management-2025-06-27", false },
+    { "dev-full-thinking-2025-05-14", false },
+    { "effort-2025-11-24", false },
+    { "interleaved-thinking-2025-05-14", false },
+    { "output-128k-2025-02-19", false },
+    { "token-efficient-tools-2025-02-19", false },
+    { "tool-examples-2025-10-29", true },
+    { "tool-search-tool-2025-10-19", true },
 };
 
-static bool beta_known(struct km_str name)
+static bool beta_known(struct km_str name, bool invoke)
 {
     for (size_t i = 0; i < sizeof betas / sizeof betas[0]; i++)
-        if (km_str_eq(name, km_str_c(betas[i])))
-            return true;
+        if (km_str_eq(name, km_str_c(betas[i].name)))
+            return invoke || !betas[i].invoke_only;
     return false;
 }
 
-struct km_str km_bedrock_betas(const struct km_encode_args *args, const struct km_chat *chat)
+struct km_str km_bedrock_betas(const struct km_encode_args *args, const struct km_chat *chat,
+                               bool invoke)
 {
     struct km_str rest = KM_STR_NONE, one, list = KM_STR_NONE;
     struct km_arena *arena = args->arena;
@@ -249,7 +255,7 @@ struct km_str km_bedrock_betas(const struct km_encode_args *args, const struct k
         rest = km_header_get(args->caller, KM_STR("anthropic-beta"));
     while (km_str_split(&rest, ',', &one)) {
         one = km_str_trim(one);
-        if (beta_known(one))
+        if (beta_known(one, invoke))
             list = km_arena_printf(arena, "%.*s%s\"%.*s\"", KM_STR_ARG(list), list.n ? "," : "",
                                    KM_STR_ARG(one));
     }

@@ -22,7 +22,7 @@ static int encode(const struct km_encode_args *args, const struct km_chat *chat,
                   struct km_json_out *out, struct km_err *err)
 {
     static const struct km_messages_options options = { .version = "bedrock-2023-05-31" };
-    struct km_str betas = km_bedrock_betas(args, chat);
+    struct km_str betas = km_bedrock_betas(args, chat, true);
     struct km_chat copy = *chat;
     struct km_chat_extra beta = { .next = copy.extras, .name = KM_STR("anthropic_beta") };
 

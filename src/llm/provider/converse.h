@@ -42,7 +42,8 @@ void km_converse_write_cache(const struct km_converse_writer *w, int ttl_s);
 
 /* The betas of the caller's header that Bedrock knows, and those of the chat's extras, as a JSON
  * array; empty: none. */
-struct km_str km_bedrock_betas(const struct km_encode_args *args, const struct km_chat *chat);
+struct km_str km_bedrock_betas(const struct km_encode_args *args, const struct km_chat *chat,
+                               bool invoke);
 
 int km_converse_encode(const struct km_encode_args *args, const struct km_chat *chat,
                        struct km_json_out *out, struct km_err *err) KM_MUST_USE;

@@ -92,7 +92,7 @@ static bool has_schema(const struct km_converse_writer *w)
 
 static void add_claude(const struct km_converse_writer *w, struct fields *f)
 {
-    struct km_str betas = km_bedrock_betas(w->args, w->chat);
+    struct km_str betas = km_bedrock_betas(w->args, w->chat, false);
 
     if (betas.n)
         add_field(f, KM_STR("anthropic_beta"), betas);
