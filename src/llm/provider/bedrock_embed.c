@@ -52,10 +52,10 @@ static int nova(const struct km_encode_args *args, const struct km_embed *e,
 {
     (void)args;
     (void)err;
-    km_out_member(out, "taskType", KM_STR("SINGLE_EMBEDDING"));
+    km_out_member_raw(out, "taskType", KM_STR("\"SINGLE_EMBEDDING\""));
     km_out_key(out, "singleEmbeddingParams");
     km_out_open(out, '{');
-    km_out_member(out, "embeddingPurpose", KM_STR("GENERIC_INDEX"));
+    km_out_member_raw(out, "embeddingPurpose", KM_STR("\"GENERIC_INDEX\""));
     if (e->dimensions)
         km_out_member_i64(out, "embeddingDimension", e->dimensions);
     km_out_key(out, "text");
