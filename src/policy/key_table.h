@@ -9,8 +9,8 @@
 #include "base/map.h"
 #include "policy/key.h"
 
-/* Counts and windows of a key, shared by all versions of it.  Everything but refs is guarded by
- * lock, which is held for a few dozen instructions and never together with another. */
+/* Counts and windows of a key, shared by all versions of it.  Everything but refs and moved is
+ * guarded by lock, which is held for a few dozen instructions and never together with another. */
 struct km_key_live {
     _Atomic int refs;
     pthread_mutex_t lock;
@@ -19,6 +19,7 @@ struct km_key_live {
     int64_t imported_reserved; /* part of budget.reserved: calls of the process before us */
     int64_t imported_running; /* part of limit.running */
     uint8_t hash[32]; /* of the key that has it now: a regenerated one's is the new one */
+    _Atomic bool moved; /* a key was regenerated: not all versions' rows say that hash any more */
 };
 
 /* A version of a key.  `key` first: the public pointer is the object's. */

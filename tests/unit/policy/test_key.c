@@ -377,10 +377,38 @@ static void a_broken_hand_over_is_an_error(void **state)
     km_keys_free(keys);
 }
 
+static void books_follow_a_key_that_is_regenerated(void **state)
+{
+    struct km_key_row row = row_of(1), next = row_of(2);
+    uint8_t hash[32];
+    struct km_key *old, *now;
+    struct km_keys *keys = keys_with(&row, &old);
+
+    (void)state;
+    km_key_books(old, hash);
+    assert_memory_equal(hash, row.hash, 32);
+    for (uint8_t id = 2; id <= 3; id++) {
+        const struct km_key_row before = id == 2 ? row : next;
+
+        next = row_of(id);
+        assert_int_equal(km_keys_succeed(keys, &next, before.hash, NULL), 0);
+        assert_null(km_keys_find(keys, before.hash));
+        km_key_books(old, hash);
+        assert_memory_equal(hash, next.hash, 32);
+        now = km_keys_find(keys, next.hash);
+        km_key_books(now, hash);
+        assert_memory_equal(hash, next.hash, 32);
+        km_key_unref(now);
+    }
+    km_key_unref(old);
+    km_keys_free(keys);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_key_is_found_replaced_and_deleted),
+        cmocka_unit_test(books_follow_a_key_that_is_regenerated),
         cmocka_unit_test(the_table_is_bounded_and_lists_all),
         cmocka_unit_test(models_are_allowed_by_name_star_or_alias),
         cmocka_unit_test(blocked_and_expired_keys_say_so_in_litellms_words),
