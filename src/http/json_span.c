@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* json_span.c - see json_span.h for the contract.
  *
- * The source was validated before, so the walk does not judge values: it only needs to know
- * where each one ends.  Strings are jumped over with memchr() from quote to quote, and what is
+ * There are two walks that note members.  That of json_valid.c judges the text on its way; the one
+ * here is for what was judged before, or is nobody's to judge: it only needs to know where each
+ * value ends.  Strings are jumped over with memchr() from quote to quote, and what is
  * nested is a count of brackets outside strings.  The walk stays inside the source whatever
  * the source is: text that is no object after all ends in KM_E_INVALID, not in a stray read.
  *
@@ -13,7 +14,7 @@
  * none after it and takes the one before instead.  Which commas are left to take depends on
  * the other edits, so that is settled once, when the parts are made.
  */
-#include "http/json_span.h"
+#include "http/json_walk.h"
 
 #include <stdlib.h>
 
@@ -86,7 +87,7 @@ static int skip_nested(struct walk *w, struct km_err *err)
     }
 }
 
-static enum km_json_type type_of(char c)
+enum km_json_type km_json_type_of(char c)
 {
     switch (c) {
     case '"':
@@ -110,7 +111,7 @@ static int skip_value(struct walk *w, enum km_json_type *ret_type, struct km_err
 {
     if (w->at >= w->s.n)
         return km_fail(err, KM_E_INVALID, "a JSON value is missing");
-    *ret_type = type_of(w->s.p[w->at]);
+    *ret_type = km_json_type_of(w->s.p[w->at]);
     if (*ret_type == KM_JSON_OBJECT || *ret_type == KM_JSON_ARRAY)
         return skip_nested(w, err);
     if (*ret_type == KM_JSON_STRING)
@@ -199,13 +200,11 @@ static bool has_escape(struct km_str s)
     return s.n > 0 && memchr(s.p, '\\', s.n) != NULL;
 }
 
-/* raw: what stands between the quotes. */
-static bool name_is(struct km_str raw, bool escaped, struct km_str name)
+/* raw: what stands between the quotes, with escapes. */
+static bool escaped_is(struct km_str raw, struct km_str name)
 {
     size_t at = 0;
 
-    if (!escaped)
-        return km_str_eq(raw, name);
     for (size_t i = 0; i < raw.n;) {
         char out[4];
         size_t n = decode_one(raw, &i, out);
@@ -217,19 +216,47 @@ static bool name_is(struct km_str raw, bool escaped, struct km_str name)
     return at == name.n;
 }
 
+/* Its place among the names, or their number. */
+static size_t place_of(const struct km_json_wanted *w, struct km_str key, bool escaped)
+{
+    const struct km_str *names = w->names;
+    size_t i = 0, n = w->n;
+
+    if (escaped) {
+        while (i < n && !escaped_is(key, names[i]))
+            i++;
+        return i;
+    }
+    /* Most names differ in length or first byte: that is all most of them cost. */
+    while (i < n && (names[i].n != key.n || (key.n > 0 && names[i].p[0] != key.p[0]) ||
+                     !km_str_eq(names[i], key)))
+        i++;
+    return i;
+}
+
+int km_json_note(struct km_json_wanted *w, struct km_str key, bool escaped,
+                 const struct km_json_span *span, struct km_err *err)
+{
+    size_t i = place_of(w, key, escaped);
+
+    if (i == w->n)
+        return 0;
+    if (w->spans[i].type != KM_JSON_ABSENT)
+        return km_fail(err, KM_E_INVALID, "member '%.*s' occurs twice", KM_STR_ARG(w->names[i]));
+    w->spans[i] = *span;
+    return 0;
+}
+
 /* One member; w stands at its key's quote. */
-static int read_member(struct walk *w, const struct km_str *names, size_t n,
-                       struct km_json_span *spans, struct km_err *err)
+static int read_member(struct walk *w, struct km_json_wanted *wanted, struct km_err *err)
 {
     struct km_json_span span = { .member = (uint32_t)w->at };
     struct km_str key;
-    bool escaped;
     int r;
 
     if (w->at >= w->s.n || w->s.p[w->at] != '"' || !skip_string(w))
         return km_fail(err, KM_E_INVALID, "a JSON member has no name");
     key = km_str(w->s.p + span.member + 1, w->at - span.member - 2);
-    escaped = has_escape(key);
     skip_space(w);
     if (w->at >= w->s.n || w->s.p[w->at] != ':')
         return km_fail(err, KM_E_INVALID, "a JSON member has no value");
@@ -241,41 +268,26 @@ static int read_member(struct walk *w, const struct km_str *names, size_t n,
         return r;
     span.value_n = (uint32_t)w->at - span.value;
     span.member_n = (uint32_t)w->at - span.member;
-    for (size_t i = 0; i < n; i++) {
-        /* Most names differ in length or first byte: that is all most of them cost. */
-        if (!escaped && (key.n != names[i].n || (key.n && key.p[0] != names[i].p[0])))
-            continue;
-        if (!name_is(key, escaped, names[i]))
-            continue;
-        if (spans[i].type != KM_JSON_ABSENT)
-            return km_fail(err, KM_E_INVALID, "member '%.*s' occurs twice", KM_STR_ARG(names[i]));
-        spans[i] = span;
-        break;
-    }
-    return 0;
+    wanted->object.members++;
+    return km_json_note(wanted, key, has_escape(key), &span, err);
 }
 
-int km_json_spans(struct km_str body, const struct km_str *names, size_t n,
-                  struct km_json_span *spans, struct km_json_object *ret_object, struct km_err *err)
+static int read_object(struct km_str body, struct km_json_wanted *wanted, struct km_err *err)
 {
     struct walk w = { .s = body };
-    struct km_json_object object = { 0 };
 
-    for (size_t i = 0; i < n; i++)
-        spans[i] = (struct km_json_span){ .type = KM_JSON_ABSENT };
     if (body.n > UINT32_MAX)
         return km_fail(err, KM_E_LIMIT, "a JSON body over 4 GiB");
     skip_space(&w);
     if (w.at >= body.n || body.p[w.at] != '{')
         return km_fail(err, KM_E_INVALID, "not a JSON object");
-    object.open = w.at++;
+    wanted->object = (struct km_json_object){ .open = w.at++ };
     skip_space(&w);
     while (w.at < body.n && body.p[w.at] != '}') {
-        int r = read_member(&w, names, n, spans, err);
+        int r = read_member(&w, wanted, err);
 
         if (r < 0)
             return r;
-        object.members++;
         skip_space(&w);
         if (w.at < body.n && body.p[w.at] == ',') {
             w.at++;
@@ -284,10 +296,40 @@ int km_json_spans(struct km_str body, const struct km_str *names, size_t n,
     }
     if (w.at >= body.n)
         return km_fail(err, KM_E_INVALID, "a JSON object does not end");
-    object.close = w.at;
-    if (ret_object)
-        *ret_object = object;
+    wanted->object.close = w.at;
     return 0;
+}
+
+static void forget_spans(struct km_json_wanted *wanted)
+{
+    if (wanted->n > 0) /* KM_JSON_ABSENT is zero */
+        memset(wanted->spans, 0, wanted->n * sizeof *wanted->spans);
+}
+
+bool km_json_sure_spans(struct km_str body, const struct km_str *names, size_t n,
+                        struct km_json_span *spans, struct km_json_object *ret_object)
+{
+    struct km_json_wanted wanted = { .names = names, .n = n, .spans = spans };
+
+    forget_spans(&wanted);
+    if (!km_json_walk(body, &wanted))
+        return false;
+    if (ret_object)
+        *ret_object = wanted.object;
+    return true;
+}
+
+int km_json_spans(struct km_str body, const struct km_str *names, size_t n,
+                  struct km_json_span *spans, struct km_json_object *ret_object, struct km_err *err)
+{
+    struct km_json_wanted wanted = { .names = names, .n = n, .spans = spans };
+    int r;
+
+    forget_spans(&wanted);
+    r = read_object(body, &wanted, err);
+    if (r == 0 && ret_object)
+        *ret_object = wanted.object;
+    return r;
 }
 
 struct km_str km_json_text(struct km_arena *a, struct km_str body, const struct km_json_span *s)

@@ -49,6 +49,12 @@ int km_json_spans(struct km_str body, const struct km_str *names, size_t n,
                   struct km_json_span *spans, struct km_json_object *ret_object,
                   struct km_err *err) KM_MUST_USE;
 
+/* The same for a text that nobody has judged yet, in one walk: true says that it is an object
+ * km_json_parse() takes.  false says nothing, and the spans nothing either: ask the parser, and
+ * then km_json_spans(). */
+bool km_json_sure_spans(struct km_str body, const struct km_str *names, size_t n,
+                        struct km_json_span *spans, struct km_json_object *ret_object) KM_MUST_USE;
+
 static inline struct km_str km_json_value(struct km_str body, const struct km_json_span *s)
 {
     return s->type == KM_JSON_ABSENT ? KM_STR_NONE : km_str(body.p + s->value, s->value_n);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* json_valid.c - is it a JSON object?  A walk that builds nothing.
+/* json_valid.c - is it a JSON object, and where are its members?  A walk that builds nothing.
  *
  * Most bodies are valid, and of a valid one the gateway wants the places of a few members
  * (json_span.h): a tree, a copy of the text and the memory for both would be made to be thrown
- * away.  Strings, which is what prompts are, go by sixteen bytes at a time.
+ * away.  So the walk that judges a text notes them as it goes.  Strings, which is what prompts are, go by sixteen bytes at a time.
  *
  *     FIRST_KEY -> ':' -> VALUE -> AFTER -',' -> KEY        levels: one bit each,
  *     FIRST_VALUE ------> VALUE -> AFTER -',' -> VALUE      set for an array
@@ -12,19 +12,20 @@
  * the parser behind json.h, which also says what is wrong with a text.  `true` is held against
  * that parser by the property in tests/unit/http/json_property.h.
  */
-#include "http/json.h"
+#include "http/json_walk.h"
 
 #include "base/encode.h"
+#include "http/json.h"
 
 #define CHUNK 16
-#define EACH UINT64_C(0x0101010101010101)
-#define HIGH UINT64_C(0x8080808080808080)
 
 enum expect { FIRST_KEY, KEY, FIRST_VALUE, VALUE, AFTER };
 
 struct check {
-    const char *p, *end;
+    const char *start, *p, *end;
+    const char *name_end; /* of the last name: its closing quote */
     enum expect expect;
+    bool escaped; /* a string had a backslash */
     unsigned depth;
     uint64_t arrays; /* bit d: level d is an array */
 };
@@ -49,65 +50,50 @@ static bool is_digit(const struct check *c)
 
 /* --- strings --- */
 
-/* The high bit of each byte that is no plain character of a string; a byte above such a one may
- * have it too, so only the first counts.  Subtraction sets it in the bytes below a bound. */
-static uint64_t special(uint64_t w)
-{
-    return ((w ^ EACH * '"') - EACH) | ((w ^ EACH * '\\') - EACH) | (w - EACH * ' ') | w;
-}
-
 static bool is_plain(char c)
 {
     return (unsigned char)c >= ' ' && (unsigned char)c < 0x80 && c != '"' && c != '\\';
 }
 
-/* Vectors as gcc and clang have them, for any processor.  Bytes from 0x80 are negative, and so
- * below the space too. */
-static bool plain_chunk(const char *p)
+static size_t first_byte(uint64_t w)
 {
-    union {
-        signed char v __attribute__((vector_size(CHUNK)));
-        uint64_t half[CHUNK / 8];
-    } bytes;
-
-    memcpy(&bytes, p, CHUNK);
-    bytes.v = (bytes.v < ' ') | (bytes.v == '"') | (bytes.v == '\\');
-    return (bytes.half[0] | bytes.half[1]) == 0;
-}
-
-static uint64_t load(const char *p)
-{
-    uint64_t w;
-
-    memcpy(&w, p, 8);
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-    w = __builtin_bswap64(w);
+    return (size_t)__builtin_clzll(w) / 8;
+#else
+    return (size_t)__builtin_ctzll(w) / 8;
 #endif
-    return w;
 }
 
-/* The first byte from p on that is not plain, or end. */
-static __attribute__((noinline)) const char *skip_plain(const char *p, const char *end)
+/* How many of CHUNK bytes are plain before the first that is not.  Vectors as gcc and clang have
+ * them, for any processor.  Bytes from 0x80 are negative, and so below the space too. */
+static inline size_t plain_in_chunk(const char *p)
 {
-    while (end - p >= CHUNK && plain_chunk(p))
-        p += CHUNK;
-    for (; end - p >= 8; p += 8) {
-        uint64_t found = special(load(p)) & HIGH;
+    typedef signed char bytes __attribute__((vector_size(CHUNK)));
+    typedef uint64_t halves __attribute__((vector_size(CHUNK)));
+    bytes v;
+    halves found;
 
-        if (found)
-            return p + __builtin_ctzll(found) / 8;
+    memcpy(&v, p, CHUNK);
+    found = (halves)((v < ' ') | (v == '"') | (v == '\\'));
+    if (found[0])
+        return first_byte(found[0]);
+    return found[1] ? CHUNK / 2 + first_byte(found[1]) : CHUNK;
+}
+
+/* The first byte from p on that is not plain, or end.  Most strings are names and end in the
+ * first chunk. */
+static inline const char *skip_plain(const char *p, const char *end)
+{
+    while (end - p >= CHUNK) {
+        size_t n = plain_in_chunk(p);
+
+        p += n;
+        if (n < CHUNK)
+            return p;
     }
     while (p < end && is_plain(*p))
         p++;
     return p;
-}
-
-/* The same; most strings are names and end at once. */
-static const char *skip_name(const char *p, const char *end)
-{
-    uint64_t found = end - p >= 8 ? special(load(p)) & HIGH : 0;
-
-    return found ? p + __builtin_ctzll(found) / 8 : skip_plain(p, end);
 }
 
 static bool is_hex(char c)
@@ -138,7 +124,7 @@ static bool string(struct check *c)
     for (;;) {
         size_t n;
 
-        c->p = skip_name(c->p, c->end);
+        c->p = skip_plain(c->p, c->end);
         if (c->p == c->end)
             return false;
         if (*c->p == '"') {
@@ -147,6 +133,7 @@ static bool string(struct check *c)
         }
         if (*c->p == '\\') {
             c->p++;
+            c->escaped = true;
             if (!escape(c))
                 return false;
             continue;
@@ -221,21 +208,6 @@ static bool close_level(struct check *c)
     return true;
 }
 
-static bool key(struct check *c)
-{
-    if (*c->p != '"')
-        return false;
-    c->p++;
-    if (!string(c))
-        return false;
-    skip_space(c);
-    if (c->p == c->end || *c->p != ':')
-        return false;
-    c->p++;
-    c->expect = VALUE;
-    return true;
-}
-
 static bool value(struct check *c)
 {
     c->expect = AFTER;
@@ -257,6 +229,23 @@ static bool value(struct check *c)
     }
 }
 
+/* A name and the colon, to where its value begins. */
+static bool key(struct check *c)
+{
+    if (*c->p != '"')
+        return false;
+    c->p++;
+    if (!string(c))
+        return false;
+    c->name_end = c->p - 1;
+    skip_space(c);
+    if (c->p == c->end || *c->p != ':')
+        return false;
+    c->p++;
+    skip_space(c);
+    return c->p < c->end;
+}
+
 static bool after(struct check *c)
 {
     bool array = c->arrays & 1;
@@ -274,9 +263,9 @@ static bool step(struct check *c)
 {
     switch (c->expect) {
     case FIRST_KEY:
-        return *c->p == '}' ? close_level(c) : key(c);
+        return *c->p == '}' ? close_level(c) : key(c) && value(c);
     case KEY:
-        return key(c);
+        return key(c) && value(c);
     case FIRST_VALUE:
         return *c->p == ']' ? close_level(c) : value(c);
     case VALUE:
@@ -287,21 +276,74 @@ static bool step(struct check *c)
     return false;
 }
 
-bool km_json_surely_object(struct km_str text)
+/* A value of the outermost object, whole. */
+static bool whole_value(struct check *c)
 {
-    struct check c = { .p = text.p };
+    if (!value(c))
+        return false;
+    while (c->depth > 1) {
+        skip_space(c);
+        if (c->p == c->end || !step(c))
+            return false;
+    }
+    return true;
+}
 
-    if (text.n == 0)
+static bool member(struct check *c, struct km_json_wanted *w)
+{
+    const char *start = c->p, *at;
+    struct km_json_span span;
+    struct km_str name;
+    bool escaped;
+
+    c->escaped = false;
+    if (!key(c))
+        return false;
+    at = c->p;
+    name = km_str(start + 1, (size_t)(c->name_end - start - 1));
+    escaped = c->escaped;
+    if (!whole_value(c))
+        return false;
+    span = (struct km_json_span){ .type = km_json_type_of(*at),
+                                  .member = (uint32_t)(start - c->start),
+                                  .member_n = (uint32_t)(c->p - start),
+                                  .value = (uint32_t)(at - c->start),
+                                  .value_n = (uint32_t)(c->p - at) };
+    w->object.members++;
+    return km_json_note(w, name, escaped, &span, NULL) == 0;
+}
+
+/* One step of the outermost object. */
+static bool outer_step(struct check *c, struct km_json_wanted *w)
+{
+    bool is_key = c->expect == KEY || (c->expect == FIRST_KEY && *c->p != '}');
+
+    return is_key ? member(c, w) : step(c);
+}
+
+bool km_json_walk(struct km_str text, struct km_json_wanted *w)
+{
+    struct check c = { .start = text.p, .p = text.p };
+
+    if (text.n == 0 || text.n > UINT32_MAX)
         return false;
     c.end = text.p + text.n;
     skip_space(&c);
-    if (c.p == c.end || *c.p != '{' || !open_level(&c, false))
+    if (c.p == c.end || *c.p != '{')
         return false;
+    w->object = (struct km_json_object){ .open = (size_t)(c.p - c.start) };
+    open_level(&c, false);
     while (c.depth > 0) {
         skip_space(&c);
-        if (c.p == c.end || !step(&c))
+        if (c.p == c.end || !outer_step(&c, w))
             return false;
     }
+    w->object.close = (size_t)(c.p - c.start) - 1;
     skip_space(&c);
     return c.p == c.end;
+}
+
+bool km_json_surely_object(struct km_str text)
+{
+    return km_json_walk(text, &(struct km_json_wanted){ 0 });
 }

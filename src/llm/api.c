@@ -31,13 +31,24 @@ int km_llm_request_parse(struct km_llm_request *r, const struct km_llm_api *api,
                          struct km_arena *arena, struct km_str body, struct km_str path_model,
                          struct km_err *err)
 {
-    int e;
-
     *r = (struct km_llm_request){
         .api = api, .body = body, .max_tokens = -1, .choices = 1, .num_retries = -1
     };
-    e = km_json_surely_object(body) ? 0 : ask_parser(arena, body, err);
-    return e == 0 ? api->parse(r, arena, path_model, err) : e;
+    return api->parse(r, arena, path_model, err);
+}
+
+int km_llm_read_members(struct km_llm_request *r, struct km_arena *arena,
+                        const struct km_str *names, size_t n, struct km_err *err)
+{
+    int e;
+
+    r->spans = km_arena_alloc(arena, n * sizeof *r->spans);
+    if (!r->spans)
+        return km_fail(err, KM_E_NOMEM, "out of memory");
+    if (km_json_sure_spans(r->body, names, n, r->spans, &r->object))
+        return 0;
+    e = ask_parser(arena, r->body, err);
+    return e == 0 ? km_json_spans(r->body, names, n, r->spans, &r->object, err) : e;
 }
 
 int km_llm_read_count(const struct km_llm_request *r, const struct km_json_span *span,

@@ -108,10 +108,15 @@ struct km_llm_stream {
     bool begun; /* Google's array form: its bracket was sent */
 };
 
-/* Reads body by the API's own parse(), after checking that it is one JSON object. */
+/* Reads body by the API's own parse(), which begins with km_llm_read_members(). */
 int km_llm_request_parse(struct km_llm_request *r, const struct km_llm_api *api,
                          struct km_arena *arena, struct km_str body, struct km_str path_model,
                          struct km_err *err) KM_MUST_USE;
+
+/* Checks that the body is one JSON object and finds its members: spans, in the arena, and object.
+ * KM_E_INVALID says what is wrong with it, or which member occurs twice. */
+int km_llm_read_members(struct km_llm_request *r, struct km_arena *arena,
+                        const struct km_str *names, size_t n, struct km_err *err) KM_MUST_USE;
 
 /* An integer member in low..high; *value stays when it is absent or null.  name is static. */
 int km_llm_read_count(const struct km_llm_request *r, const struct km_json_span *span,

@@ -76,19 +76,15 @@ static int parse(struct km_llm_request *r, struct km_arena *arena, struct km_str
                  struct km_err *err)
 {
     bool counts = r->api->wire == KM_WIRE_COUNT_GEMINI;
-    int e;
+    int e = km_llm_read_members(r, arena, members, M_COUNT, err);
 
-    r->spans = km_arena_alloc(arena, M_COUNT * sizeof *r->spans);
-    if (!r->spans)
-        return km_fail(err, KM_E_NOMEM, "out of memory");
+    if (e < 0)
+        return e;
     if (!path_model.n)
         return km_fail_param(err, KM_E_INVALID, "model", "The path names no model.");
     r->model = path_model;
     r->model_from_path = true;
     r->usage_asked = true; /* every answer says it */
-    e = km_json_spans(r->body, members, M_COUNT, r->spans, &r->object, err);
-    if (e < 0)
-        return e;
     if (r->spans[M_CONTENTS].type == KM_JSON_ABSENT && !counts)
         return km_fail_param(err, KM_E_INVALID, "contents", "contents is not specified");
     r->stream = r->api->streams;

@@ -150,13 +150,9 @@ static int read_own(struct km_llm_request *r, struct km_arena *arena, struct km_
 static int parse(struct km_llm_request *r, struct km_arena *arena, struct km_str path_model,
                  struct km_err *err)
 {
-    int e;
+    int e = km_llm_read_members(r, arena, members, KM_M_COUNT, err);
 
     (void)path_model; /* no route of this API names one */
-    r->spans = km_arena_alloc(arena, KM_M_COUNT * sizeof *r->spans);
-    if (!r->spans)
-        return km_fail(err, KM_E_NOMEM, "out of memory");
-    e = km_json_spans(r->body, members, KM_M_COUNT, r->spans, &r->object, err);
     if (e == 0)
         e = read_model(r, arena, err);
     if (e == 0)

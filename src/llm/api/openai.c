@@ -222,12 +222,8 @@ static int read_bounds(struct km_llm_request *r, struct km_err *err)
 static int parse(struct km_llm_request *r, struct km_arena *arena, struct km_str path_model,
                  struct km_err *err)
 {
-    int e;
+    int e = km_llm_read_members(r, arena, members, KM_M_COUNT, err);
 
-    r->spans = km_arena_alloc(arena, KM_M_COUNT * sizeof *r->spans);
-    if (!r->spans)
-        return km_fail(err, KM_E_NOMEM, "out of memory");
-    e = km_json_spans(r->body, members, KM_M_COUNT, r->spans, &r->object, err);
     if (e == 0)
         e = read_model(r, arena, path_model, err);
     if (e == 0)

@@ -241,6 +241,23 @@ static inline void property_valid(struct km_str text)
     yyjson_doc_free(doc);
 }
 
+/* The walk that judges finds what the other one finds. */
+static inline void property_sure(struct km_str body, const struct km_json_span *spans,
+                                 const struct km_json_object *object, int r)
+{
+    struct km_json_span sure[PROPERTY_NAMES];
+    struct km_json_object whole;
+
+    if (!km_json_sure_spans(body, property_names, PROPERTY_NAMES, sure, &whole)) {
+        PROPERTY(r < 0 || !km_json_surely_object(body));
+        return;
+    }
+    PROPERTY(r == 0 && km_json_surely_object(body));
+    PROPERTY(memcmp(sure, spans, sizeof sure) == 0);
+    PROPERTY(whole.open == object->open && whole.close == object->close);
+    PROPERTY(whole.members == object->members);
+}
+
 /* Checks everything about one body; `choice` picks the edits.  Any bytes will do: what yyjson
  * refuses must only not be read out of bounds. */
 static inline void property_check(const char *bytes, size_t len, uint32_t choice)
@@ -256,6 +273,7 @@ static inline void property_check(const char *bytes, size_t len, uint32_t choice
     int r = km_json_spans(body, property_names, PROPERTY_NAMES, spans, &object, &err);
 
     property_valid(body);
+    property_sure(body, spans, &object, r);
     if (!yyjson_is_obj(root)) {
         PROPERTY(!root || r == KM_E_INVALID);
         yyjson_doc_free(doc);
