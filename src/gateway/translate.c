@@ -176,7 +176,7 @@ int km_translate_begin(struct km_call *call, const struct km_codec *codec, struc
     if (!tr)
         return km_fail(err, KM_E_NOMEM, "out of memory");
     tr->codec = codec;
-    if (codec->state_size) {
+    if (codec && codec->state_size) { /* a mock has none */
         tr->decode.state = km_arena_zalloc(&call->arena, codec->state_size);
         if (!tr->decode.state)
             return km_fail(err, KM_E_NOMEM, "out of memory");

@@ -221,6 +221,54 @@ def test_images_by_address_are_fetched_only_when_the_configuration_says_so(claud
         assert "fetch_remote_media" in answer.json()["error"]["message"]
 
 
+MOCKED = "The mock says hello."
+
+
+@pytest.mark.parametrize("path, body, text", [
+    ("/v1/messages", {"max_tokens": 9, "messages": [{"role": "user", "content": "x"}]},
+     lambda a: a["content"][0]["text"]),
+    ("/v1/responses", {"input": "x"}, lambda a: a["output"][0]["content"][0]["text"]),
+    ("/v1beta/models/mock:generateContent", {"contents": [{"parts": [{"text": "x"}]}]},
+     lambda a: a["candidates"][0]["content"]["parts"][0]["text"])])
+def test_a_mock_answers_in_every_protocol(gate, path, body, text):
+    if "models" not in path:
+        body = {"model": "mock", **body}
+    answer = request(gate.port, "POST", path, body)
+    assert answer.status == 200, answer
+    assert text(answer.json()) == MOCKED
+
+
+@pytest.mark.parametrize("path, body, last", [
+    ("/v1/messages", {"max_tokens": 9, "messages": [{"role": "user", "content": "x"}],
+                      "stream": True}, "message_stop"),
+    ("/v1/responses", {"input": "x", "stream": True}, "response.completed"),
+    ("/v1beta/models/mock:streamGenerateContent?alt=sse",
+     {"contents": [{"parts": [{"text": "x"}]}]}, None)])
+def test_a_mock_streams_in_every_protocol(gate, path, body, last):
+    if "models" not in path:
+        body = {"model": "mock", **body}
+    answer = request(gate.port, "POST", path, body)
+    assert answer.status == 200, answer
+    assert answer.header("content-type").startswith("text/event-stream")
+    events = [json.loads(e) for e in answer.events()]
+    assert events[-1].get("type") == last
+    assert "mock" in answer.body.decode()
+    assert b"[DONE]" not in answer.body
+
+
+@pytest.mark.parametrize("path", ["/v1beta/models/any%2Fok:generateContent?key=",
+                                  "/v1beta/models/any/ok:generateContent?key="])
+def test_googles_callers_may_name_their_key_in_the_query(gate, path):
+    body = {"contents": [{"role": "user", "parts": [{"text": "x"}]}]}
+    answer = request(gate.port, "POST", path + MASTER, body, key=None)
+    assert answer.status == 200, answer
+    assert answer.json()["candidates"][0]["content"]["parts"][0]["text"] == TEXT
+    assert MASTER not in gate.log.read_text()
+    answer = request(gate.port, "POST", path + "sk-wrong", body, key=None)
+    assert answer.status == 401
+    assert answer.json()["error"]["status"] == "UNAUTHENTICATED"
+
+
 @pytest.mark.parametrize("path, model, at, name", [
     ("/v1/rerank", "sorter", "/v2/rerank", "rerank-v3.5"),
     ("/rerank", "jina", "/v1/rerank", "jina-reranker"),
