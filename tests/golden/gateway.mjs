@@ -47,7 +47,7 @@ export class Gateway {
         this.models.push({ model_name: `${provider.name}.${row.name}`,
           litellm_params: { ...provider.params(f), input_cost_per_token: PRICE.input,
             output_cost_per_token: PRICE.output, cache_read_input_token_cost: PRICE.cached,
-            cache_creation_input_token_cost: PRICE.written } });
+            cache_creation_input_token_cost: PRICE.written, ...row.params } });
       }
     }
   }
