@@ -73,7 +73,8 @@ export const providers = {
     title: "Azure OpenAI", fake: "azure",
     params: (f) => ({ model: "azure/gpt-golden", api_base: f.azure.url, api_key: OPENAI,
       api_version: "2024-10-21" }),
-    says: { cached: true, written: true, reasoning: true }, refuses: "stop", status: AUTH,
+    says: { cached: true, written: true, reasoning: true }, refuses: "stop",
+    thinksIn: "responses", // its chat completions show no reasoning
   },
   ollama: {
     title: "Ollama", fake: "ollama",
@@ -85,7 +86,6 @@ for (const [name, provider] of Object.entries(providers)) provider.name = name;
 
 /* "api>provider" or "*>provider" or "api>*": why it does not run yet. */
 export const pending = {
-  "*>azure": "the provider is not served yet",
 };
 export const whyPending = (api, provider) =>
   pending[`${api}>${provider}`] ?? pending[`${api}>*`] ?? pending[`*>${provider}`];

@@ -101,7 +101,7 @@ export function answered(got, answer, provider, api, { model } = {}) {
   const of = (kind) => answer.blocks.filter((b) => b[kind]).flatMap((b) => b[kind]).join("");
   // a filter's reason may stand where a refusal stands
   same(got.text + (answer.finish === "filter" ? "" : got.refusal), of("text"), "text", faults);
-  const thinks = provider.says.think && api.shows.think;
+  const thinks = (provider.says.think || provider.thinksIn === api.name) && api.shows.think;
   same(got.think, thinks ? of("think") : "", "reasoning", faults);
   const signed = provider.says.signature && api.shows.signature && provider.name !== "gemini" &&
     provider.name !== "vertex-gemini" && api.name !== "responses";

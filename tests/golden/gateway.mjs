@@ -38,9 +38,9 @@ export class Gateway {
     this.folder = mkdtempSync(join(tmpdir(), "kanmon-golden-"));
     this.key = MASTER;
     this.log = join(this.folder, "kanmon.log");
-    const account = join(this.folder, "account.json");
-    writeFileSync(account, fakes.account);
-    const f = { ...fakes, account };
+    this.account = join(this.folder, "account.json");
+    writeFileSync(this.account, fakes.account);
+    const f = { ...fakes, account: this.account };
     this.models = [];
     for (const provider of Object.values(providers)) {
       for (const row of rows) {

@@ -11,7 +11,8 @@ import { converseIn, direct } from "./direct.mjs";
 import { startAll } from "./fakes/all.mjs";
 import { Gateway } from "./gateway.mjs";
 import { identityCells, standIns } from "./identities.mjs";
-import { rows } from "./rows.mjs";
+import { aroundCells, embedders } from "./around.mjs";
+import { rows, scripts } from "./rows.mjs";
 import { checkBooks } from "./books.mjs";
 
 const options = { filters: [], binary: process.env.KANMON_BINARY };
@@ -121,7 +122,9 @@ try {
   await runAll(others.filter((c) => !c.alone));
   for (const c of others.filter((one) => one.alone)) await runAll([c]); // they set variables
   if (!options.fakes) {
-    gateway = new Gateway(options.binary, fakes, providers, rows);
+    gateway = new Gateway(options.binary, fakes, providers, [...rows, ...scripts]);
+    for (const [name, [params]] of Object.entries(embedders({ ...fakes, account: gateway.account })))
+      gateway.models.push({ model_name: `embed.${name}`, litellm_params: params });
     await gateway.start();
     const calls = [];
     await runAll(gatewayCells(fakes, gateway, calls));
@@ -129,6 +132,7 @@ try {
     await runAll(identities.cells);
     const books = await checkBooks(gateway, calls);
     results.push(...books);
+    await runAll(aroundCells(gateway, fakes));
     for (const b of books) for (const what of b.faults) console.log(`FAILED ${b.name}: ${what}`);
   }
 } finally {

@@ -277,6 +277,7 @@ export const rows = [
 
 /* Rows that only one program plays (tests/clients): what it asks is its own. */
 export const scripts = [
+  { name: "endless", answer: { ...say(..."and on ".repeat(20).split(/(?<= )/)), broken: "endless" } },
   // it brings tools of OpenAI's own (web_search, namespaces): others have them dropped
   { name: "codex", params: { drop_params: true },
     answer: { blocks: [{ text: ["I look."] }, tool("exec_command", "call_1",

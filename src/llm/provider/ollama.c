@@ -11,6 +11,7 @@
  * Source: Ollama's docs/api.md.
  */
 #include "llm/provider/codecs.h"
+#include "llm/provider/ollama.h"
 #include "llm/provider/rows.h"
 
 #define COUNT_MOST INT64_C(1000000000000)
@@ -403,6 +404,8 @@ const struct km_codec km_codec_ollama = {
     .event = event,
     .end = end,
     .refusal = km_refusal_openai,
+    .embed_encode = km_ollama_embed_encode,
+    .embed_decode = km_ollama_embed_decode,
 };
 
 const struct km_provider km_provider_ollama = {

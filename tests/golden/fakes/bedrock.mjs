@@ -6,9 +6,9 @@ import { ConverseRequest$, ConverseStreamRequest$ } from "@aws-sdk/client-bedroc
 import { EventStreamCodec } from "@smithy/eventstream-codec";
 import * as claude from "./anthropic.mjs";
 import { BEARER, Denied, signedBy } from "./aws.mjs";
-import { Bad } from "./shape.mjs";
+import { Bad, bool, int, list, obj, str } from "./shape.mjs";
 import { check } from "./smithy.mjs";
-import { ascii, brokenAt, disturbed, json, start, stream } from "./http.mjs";
+import { ascii, brokenAt, disturbed, json, start, stream, VECTORS } from "./http.mjs";
 
 const utf8 = new TextDecoder();
 const codec = new EventStreamCodec((b) => utf8.decode(b), (s) => new TextEncoder().encode(s));
@@ -277,6 +277,26 @@ async function invoke(x, model, streaming) {
     eof: answer.broken === "eof" ? at : 0, reset: answer.broken === "reset" ? at : 0 });
 }
 
+/* Titan takes one text, Cohere many and says what they are for. */
+function embed(x, model) {
+  const titan = /titan/.test(model);
+  try {
+    (titan ? obj({ "inputText!": str, dimensions: int, normalize: bool, embeddingTypes: list(str) })
+      : obj({ "texts!": list(str, { least: 1, most: 96 }), "input_type!": str, truncate: str,
+        embedding_types: list(str) }))(x.body, "");
+  } catch (e) {
+    return refuse(x, "invalid", e.message);
+  }
+  if (titan) {
+    const embedding = VECTORS[x.body.inputText === "two" ? 1 : 0];
+    return json(x, 200, { embedding, embeddingsByType: { float: embedding }, inputTextTokenCount: 4 });
+  }
+  const all = x.body.texts.map((t) => VECTORS[t === "two" ? 1 : 0]);
+  return json(x, 200, { id: "golden", texts: x.body.texts, response_type: x.body.embedding_types
+    ? "embeddings_by_type" : "embeddings_floats", embeddings: x.body.embedding_types
+    ? { float: all } : all }, { "x-amzn-bedrock-input-token-count": "8" });
+}
+
 /* ahead: milliseconds its clock is before ours; throttled: regions that answer 429. */
 export function bedrock({ ahead = 0, throttled = [] } = {}) {
   return start("bedrock", async (x) => {
@@ -303,6 +323,7 @@ export function bedrock({ ahead = 0, throttled = [] } = {}) {
         "isn’t supported. Retry your request with the ID or ARN of an inference profile that " +
         "contains this model.");
     }
+    if (action === "invoke" && /embed/.test(model)) return embed(x, model);
     switch (action) {
     case "converse": return converse(x, model, false);
     case "converse-stream": return converse(x, model, true);

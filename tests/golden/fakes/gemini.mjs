@@ -5,7 +5,7 @@ import * as claude from "./anthropic.mjs";
 import { accountToken, metadataToken } from "./google.mjs";
 import { Bad, any, base64, between, bool, int, list, map, num, obj, oneOf, str, union, word }
   from "./shape.mjs";
-import { ascii, brokenAt, disturbed, json, start, stream } from "./http.mjs";
+import { ascii, brokenAt, disturbed, json, start, stream, VECTORS } from "./http.mjs";
 
 export const KEY = "AIza-golden-upstream";
 export const PROJECT = "golden-project";
@@ -269,6 +269,11 @@ export function gemini() {
     if (x.method !== "POST" || !model) return refuse(x, "model", "Requested entity was not found.");
     if (action === "countTokens")
       return json(x, 200, { totalTokens: x.entry.conversation?.answer.usage?.input ?? 21 });
+    if (action === "batchEmbedContents") {
+      list(obj({ "model!": str, "content!": system, taskType: str, outputDimensionality: int,
+        title: str }), { least: 1 })(x.body.requests, "requests");
+      return json(x, 200, { embeddings: x.body.requests.map((_, i) => ({ values: VECTORS[i] })) });
+    }
     if (!/^(stream)?[gG]enerateContent$/.test(action)) return refuse(x, "model", "not found");
     return generate(x, model, action[0] === "s", false);
   });
@@ -287,6 +292,13 @@ export function vertex() {
         .exec(x.path) ?? [];
     if (x.method !== "POST" || project !== PROJECT || location !== LOCATION)
       return refuse(x, "model", `not found: ${x.path}`);
+    const total = x.entry.conversation?.answer.usage?.input ?? 21;
+    if (action === "countTokens")
+      return json(x, 200, { totalTokens: total, totalBillableCharacters: 4 * total });
+    if (publisher === "anthropic" && model === "count-tokens" && action === "rawPredict") {
+      return /^claude-/.test(x.body.model) ? json(x, 200, { input_tokens: total })
+        : claude.refuse(x, "invalid", "model: Field required");
+    }
     if (publisher === "anthropic") {
       if (!/^(rawPredict|streamRawPredict)$/.test(action)) return refuse(x, "model", "not found");
       if (Boolean(x.body.stream) !== (action === "streamRawPredict"))

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Ollama's own API: /api/chat in lines of JSON, after ollama-js 0.6.4 and its server's types.
 import { Bad, any, base64, bool, either, list, map, obj, oneOf, str, word } from "./shape.mjs";
-import { ascii, brokenAt, disturbed, json, start, stream } from "./http.mjs";
+import { ascii, brokenAt, disturbed, json, start, stream, VECTORS } from "./http.mjs";
 
 const message = obj({
   "role!": word("system", "user", "assistant", "tool"), "content!": str, thinking: str,
@@ -77,6 +77,11 @@ function* lines(b, answer) {
 
 export function ollama() {
   return start("ollama", async (x) => {
+    if (x.method === "POST" && x.path === "/api/embed") {
+      const texts = [x.body.input].flat();
+      return json(x, 200, { model: x.body.model, embeddings: texts.map((_, i) => VECTORS[i]),
+        total_duration: 1, load_duration: 1, prompt_eval_count: 8 });
+    }
     if (x.method !== "POST" || x.path !== "/api/chat") return json(x, 404, "404 page not found");
     try {
       body(x.body, "");

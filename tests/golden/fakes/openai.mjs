@@ -4,7 +4,7 @@
 // openai 7.55 and Microsoft's reference of 2024-10-21.
 import { Bad, any, bool, either, int, list, map, nullable, num, obj, oneOf, str, tagged,
   word } from "./shape.mjs";
-import { ascii, brokenAt, disturbed, json, sse, start, stream } from "./http.mjs";
+import { ascii, brokenAt, disturbed, json, sse, start, stream, VECTORS } from "./http.mjs";
 import * as responses from "./responses.mjs";
 import { entraToken } from "./entra.mjs";
 
@@ -271,6 +271,14 @@ export function openai(name, how) {
       }
     }
     if (x.method === "POST" && path === "/v1/chat/completions") return chat(x, how);
+    if (x.method === "POST" && path === "/v1/embeddings") {
+      const { input, encoding_format: format } = x.body;
+      const coded = (v) => (format === "base64"
+        ? Buffer.from(Float32Array.from(v).buffer).toString("base64") : v);
+      return json(x, 200, { object: "list", model: x.body.model, data: input.map((_, index) => ({
+        object: "embedding", index, embedding: coded(VECTORS[index]) })),
+      usage: { prompt_tokens: 8, total_tokens: 8 } });
+    }
     if (x.method === "POST" && path === "/v1/responses") return responses.serve(x, how);
     return json(x, 404, { error: { message: `Invalid URL (${x.method} ${x.path})`,
       type: "invalid_request_error", param: null, code: null } });

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "codec_fixture.h"
 
+#include "llm/embed.h"
+
 static void a_chat_with_everything_becomes_ollamas_body(void **state)
 {
     struct codec_fixture f;
@@ -134,6 +136,46 @@ static void errors_and_endless_answers_are_no_answers(void **state)
     codec_teardown(&f);
 }
 
+static void texts_become_vectors_in_one_request(void **state)
+{
+    static const char request[] = "{\"input\":[\"a\",\"b\"],\"dimensions\":2,\"truncate\":false}";
+    struct km_deployment d = { 0 };
+    struct km_embed e = { 0 };
+    struct km_err err = { 0 };
+    struct km_arena arena;
+    struct km_encode_args args = { .d = &d, .model = KM_STR("m"), .arena = &arena };
+    const struct km_json *root;
+    struct km_str *parts;
+    struct km_json_out out;
+    size_t n;
+
+    (void)state;
+    km_arena_init(&arena, 1 << 20, NULL);
+    assert_int_equal(km_json_parse(&arena, km_str_c(request), &root, NULL), 0);
+    assert_int_equal(km_embed_read(&d, root, &arena, &e, &err), 0);
+    e.count = e.n;
+    km_json_out_parts_init(&out, &arena, 1 << 20);
+    assert_int_equal(km_codec_ollama.embed_encode(&args, &e, &out, &err), 0);
+    assert_int_equal(km_json_out_parts(&out, &parts, &n, NULL), 0);
+    assert_string_equal(km_arena_cstr(&arena, km_arena_cat(&arena, parts, n)),
+                        "{\"model\":\"m\",\"input\":[\"a\",\"b\"],\"dimensions\":2,"
+                        "\"truncate\":false}");
+    km_json_out_done(&out);
+    assert_int_equal(km_codec_ollama.embed_decode(&e, &arena,
+                                                  KM_STR("{\"embeddings\":[[1],[2.5]],"
+                                                         "\"prompt_eval_count\":4}"),
+                                                  &err),
+                     0);
+    assert_true(km_str_eq(e.vectors[1], KM_STR("[2.5]")));
+    assert_int_equal(e.usage.prompt_tokens, 4);
+    assert_int_equal(
+        km_codec_ollama.embed_decode(&e, &arena, KM_STR("{\"embeddings\":[[1]]}"), &err),
+        KM_E_UPSTREAM_PROTOCOL);
+    assert_int_equal(km_codec_ollama.embed_decode(&e, &arena, KM_STR("<html>"), &err),
+                     KM_E_UPSTREAM_PROTOCOL);
+    km_arena_done(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -142,6 +184,7 @@ int main(void)
         cmocka_unit_test(thinking_is_on_off_or_a_level),
         cmocka_unit_test(a_stream_is_the_same_wherever_it_is_cut),
         cmocka_unit_test(errors_and_endless_answers_are_no_answers),
+        cmocka_unit_test(texts_become_vectors_in_one_request),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
