@@ -93,13 +93,12 @@ struct km_call {
     const struct km_candidate *candidate;
     struct km_deployment *d;
     unsigned retries; /* most further attempts */
-    struct km_translation *tr; /* the attempt's, when its upstream speaks another protocol */
     bool same_again; /* once more on the same deployment: options or credentials were refused */
     bool resigned; /* with new credentials: once a deployment */
-    struct km_auth_wait auth_wait;
     bool auth_waits; /* d->auth will call back */
+    struct km_translation *tr; /* the attempt's, when its upstream speaks another protocol */
+    struct km_auth_wait auth_wait;
     struct km_headers refusal; /* of an upstream's error, kept for what reads its body */
-    enum km_again again; /* what that error means for the next attempt */
     struct km_http_request out;
     struct km_http_call *up; /* the attempt under way */
     struct km_timer deadline;
@@ -107,6 +106,7 @@ struct km_call {
 
     /* the answer */
     int up_status;
+    enum km_again again; /* what its error means for the next attempt */
     struct km_str up_head; /* upstream fields for the client, ready lines */
     struct km_str up_coding; /* the answer is compressed, though nobody asked: how */
     struct km_buf answer; /* a whole answer, or the body of an error */

@@ -30,7 +30,7 @@ void km_deployment_unavailable(struct km_deployment *d, const struct km_model_bu
 /* Where its upstream is: origin, base_path and api_base of that URL, in place of what was there.
  * A URL that is none makes it unavailable. */
 int km_deployment_base(struct km_deployment *d, const struct km_model_build *b,
-                       const struct km_model_entry *entry, struct km_str url,
+                       const struct km_model_entry *entry, struct km_str base,
                        struct km_err *err) KM_MUST_USE;
 /* Its key: litellm_params.api_key, or the provider's variable; empty when there is none. */
 struct km_str km_deployment_key(const struct km_deployment *d, const struct km_model_build *b,
