@@ -151,7 +151,7 @@ static void add_default(struct change *c, struct km_str config, const struct km_
             if (!has_member(c->r->body, name))
                 km_json_add(&c->edits, c->arena, km_str_c(name), p->json);
         } else if (!(config.n && has_member(config, name)) &&
-                   !(km_str_c(name).p[0] == 'm' &&
+                   !(km_str_eq(km_str_c(name), inners[I_MAX]) &&
                      (c->r->max_tokens >= 0 || c->args->max_tokens >= 0))) {
             front(c, name, p->json);
         }

@@ -35,7 +35,7 @@ int km_gemini_answer(const struct km_llm_request *r, struct km_arena *arena, str
 int km_gemini_relay(struct km_llm_stream *s, const struct km_sse_event *event, struct km_buf *out,
                     struct km_err *err) KM_MUST_USE;
 
-int km_gemini_read(const struct km_llm_request *r, const struct km_json *root,
+int km_gemini_read(const struct km_llm_request *q, const struct km_json *root,
                    struct km_arena *arena, struct km_chat *ret_chat,
                    struct km_err *err) KM_MUST_USE;
 int km_gemini_read_tools(const struct km_reading *rd, const struct km_json *root,

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
+#include "llm/embed.h"
 #include "llm/provider/codecs.h"
 #include "llm/provider/gemini.h"
 
@@ -593,6 +594,54 @@ static void refusals_say_whether_to_try_again(void **state)
     assert_int_equal(r.again, KM_AGAIN_SAME);
 }
 
+static const char *embed(struct fixture *f, const struct km_codec *codec, struct km_embed *e)
+{
+    struct km_encode_args args = { .d = &f->d, .model = KM_STR("m"), .arena = &f->arena };
+    struct km_json_out out;
+
+    km_buf_reset(&f->text);
+    km_json_out_init(&out, &f->text);
+    return codec->embed_encode(&args, e, &out, &f->err) == 0 ? km_buf_cstr(&f->text) : "refused";
+}
+
+static void texts_are_embedded_by_the_batch_or_one_by_one(void **state)
+{
+    struct fixture *f = *state;
+    struct km_embed_input inputs[2] = { { .text = KM_STR("a") }, { .text = KM_STR("b") } };
+    struct km_str vectors[2] = { { 0 } };
+    struct km_embed e = {
+        .inputs = inputs, .n = 2, .count = 2, .dimensions = 3, .vectors = vectors
+    };
+
+    assert_string_equal(embed(f, &km_codec_gemini, &e),
+                        "{\"requests\":[{\"model\":\"models/m\",\"content\":{\"parts\":[{"
+                        "\"text\":\"a\"}]},\"outputDimensionality\":3},{\"model\":\"models/m\","
+                        "\"content\":{\"parts\":[{\"text\":\"b\"}]},"
+                        "\"outputDimensionality\":3}]}");
+    assert_int_equal(km_codec_gemini.embed_decode(
+                         &e, &f->arena,
+                         KM_STR("{\"embeddings\":[{\"values\":[1,0.5]},{\"values\":[2]}]}"),
+                         &f->err),
+                     0);
+    assert_string_equal(km_arena_cstr(&f->arena, vectors[0]), "[1,0.5]");
+    assert_int_equal(
+        km_codec_gemini.embed_decode(&e, &f->arena, KM_STR("{\"embeddings\":[]}"), &f->err),
+        KM_E_UPSTREAM_PROTOCOL);
+    e.first = e.count = 1;
+    assert_int_equal(km_codec_gemini_vertex.embed_most, 1);
+    assert_string_equal(embed(f, &km_codec_gemini_vertex, &e),
+                        "{\"instances\":[{\"content\":\"b\"}],\"parameters\":{"
+                        "\"outputDimensionality\":3}}");
+    assert_int_equal(km_codec_gemini_vertex.embed_decode(
+                         &e, &f->arena,
+                         KM_STR("{\"predictions\":[{\"embeddings\":{\"values\":[7],"
+                                "\"statistics\":{\"token_count\":4}}}]}"),
+                         &f->err),
+                     0);
+    assert_string_equal(km_arena_cstr(&f->arena, vectors[1]), "[7]");
+    assert_int_equal(e.usage.prompt_tokens, 4);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -616,6 +665,7 @@ int main(void)
         T(log_probabilities_have_openais_shape),
         T(errors_in_a_stream_keep_their_status),
         T(refusals_say_whether_to_try_again),
+        T(texts_are_embedded_by_the_batch_or_one_by_one),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
