@@ -73,6 +73,8 @@ struct km_call {
     bool have_body;
     bool body_waits; /* km_exchange_body() said AGAIN */
     struct km_llm_request req;
+    struct km_str previous; /* an earlier answer was put in front: its id, as JSON */
+    bool kept; /* the answer was given to the store */
     struct km_model_match match;
 
     /* admission */

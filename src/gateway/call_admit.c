@@ -10,7 +10,9 @@
 
 #include <stdlib.h>
 
+#include "gateway/answers.h"
 #include "gateway/handover.h"
+#include "llm/api/responses.h"
 
 #define OUTPUT_DEFAULT 4096 /* tokens reserved where neither caller nor model bounds the output */
 #define OUTPUT_LEAST 16 /* a budget that leaves less than this is spent */
@@ -267,6 +269,10 @@ enum km_next km_step_admit(struct km_call *call)
         return KM_WAIT;
     if (r == 0)
         r = call->kind->prepare(call, &call->err);
+    if (r == 0 && call->api == &km_api_responses)
+        r = km_answers_recall(call, &call->err);
+    if (r == KM_E_AGAIN)
+        return KM_WAIT;
     if (r == 0 && call->api)
         r = reserve_llm(call, &call->err);
     if (r < 0)

@@ -6,8 +6,10 @@
  */
 #include "gateway/call.h"
 
+#include "gateway/answers.h"
 #include "gateway/reply.h"
 #include "gateway/translate.h"
+#include "llm/api/responses.h"
 
 #define VERSION_LINE "x-litellm-version: kanmon/" KM_VERSION "\r\n"
 
@@ -141,6 +143,8 @@ static void end_stream(struct km_call *call)
             km_translate_end(call, out);
         else if (call->api && call->api->last)
             km_buf_str(out, km_str_c(call->api->last));
+        if (call->tr && call->api == &km_api_responses)
+            km_answers_keep_events(call, km_buf_view(out));
     } else if (call->tr) {
         km_translate_cut(call, out);
     } else if (call->api && !call->stream.error) {

@@ -5,7 +5,9 @@
  * stream is relayed as it comes: the events of one read become one write, nothing waits for the
  * next, and a client that reads slowly pauses its upstream.
  */
+#include "gateway/answers.h"
 #include "gateway/translate.h"
+#include "llm/api/responses.h"
 #include "llm/mock.h"
 
 #define SCRATCH_BYTES (64 * 1024 * 1024)
@@ -344,6 +346,8 @@ static int on_body(struct km_call *call, const char *bytes, size_t n, struct km_
     call->stream.scratch = &scratch;
     km_buf_reset(&call->w->scratch);
     r = km_sse_feed(call->sse, bytes, n, err);
+    if (call->stream.final.n) /* before the client has it, and may go on from it */
+        km_answers_keep(call, call->stream.final);
     call->stream.scratch = NULL;
     km_arena_done(&scratch);
     if (r == 0 && km_buf_failed(&call->w->scratch))
@@ -366,7 +370,7 @@ static int complete_stream(struct km_call *call, struct km_err *err)
                    "The upstream's stream ended before it was complete.");
 }
 
-static int complete(struct km_call *call, struct km_err *err)
+static int complete_any(struct km_call *call, struct km_err *err)
 {
     if (call->tr && !call->up_coding.n)
         return km_translate_complete(call, err);
@@ -379,6 +383,15 @@ static int complete(struct km_call *call, struct km_err *err)
                        KM_STR_ARG(call->up_coding));
     return call->api->answer(&call->req, &call->arena, km_buf_view(&call->answer), &call->parts,
                              &call->nparts, &call->stream.usage, err);
+}
+
+static int complete(struct km_call *call, struct km_err *err)
+{
+    int r = complete_any(call, err);
+
+    if (r == 0 && call->api == &km_api_responses && !call->streaming && call->nparts)
+        km_answers_keep(call, km_arena_cat(&call->arena, call->parts, call->nparts));
+    return r;
 }
 
 static void usage(struct km_call *call, struct km_usage *ret)

@@ -8,6 +8,7 @@
  */
 #include "gateway/llm_routes.h"
 
+#include "gateway/answers.h"
 #include "gateway/call.h"
 #include "gateway/google.h"
 #include "gateway/reply.h"
@@ -109,6 +110,12 @@ static const struct km_route rows[] = {
     CALL("/responses", km_api_responses),
     CALL("/openai/v1/responses", km_api_responses),
     CALL("/openai/responses", km_api_responses),
+    { "GET", "/v1/responses/{id}", km_answers_get, KM_AUTH_KEY, NULL },
+    { "GET", "/responses/{id}", km_answers_get, KM_AUTH_KEY, NULL },
+    { "GET", "/openai/v1/responses/{id}", km_answers_get, KM_AUTH_KEY, NULL },
+    { "DELETE", "/v1/responses/{id}", km_answers_delete, KM_AUTH_KEY, NULL },
+    { "DELETE", "/responses/{id}", km_answers_delete, KM_AUTH_KEY, NULL },
+    { "DELETE", "/openai/v1/responses/{id}", km_answers_delete, KM_AUTH_KEY, NULL },
     { "GET", "/v1/models", list_models, KM_AUTH_KEY, NULL },
     { "GET", "/models", list_models, KM_AUTH_KEY, NULL },
     { "POST", "/v1/models/{model:path}", km_google_call, KM_AUTH_CALL, NULL },

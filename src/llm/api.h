@@ -81,6 +81,7 @@ struct km_llm_request {
     bool choices_said;
     int64_t num_retries; /* -1: not said */
     int64_t timeout_ms; /* 0: not said */
+    struct km_str previous; /* the id of the answer it goes on from, as JSON; or empty */
     struct km_str prompt; /* JSON text of what is prompted with: for estimates */
     struct km_str user;
     struct km_str metadata; /* JSON object or empty */
@@ -99,6 +100,8 @@ struct km_llm_stream {
     const struct km_llm_request *request;
     struct km_arena *scratch; /* its owner empties it between events: a stream has no end */
     struct km_str model_json; /* the name asked for, as JSON */
+    struct km_arena *arena; /* the call's */
+    struct km_str final; /* Responses: the answer's object, when its last event came */
     struct km_usage usage;
     uint64_t events; /* with choices */
     uint64_t text_bytes; /* of content, reasoning and arguments */

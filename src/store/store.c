@@ -11,6 +11,8 @@
  */
 #include <stdlib.h>
 
+#include "base/crypto.h"
+#include "store/answers.h"
 #include "store/inside.h"
 #include "store/reader.h"
 #include "store/writer.h"
@@ -51,6 +53,8 @@ int km_store_open(const struct km_store_args *args, struct km_store **ret_store,
         r = km_place_init(&store->place, settings->store, args->state_dir, err);
     if (r == 0)
         r = open_parts(store, args->handed_over, err);
+    if (r == 0)
+        r = km_answers_key(args->state_dir, store->answers_key, err);
     if (r < 0) {
         km_store_close(store);
         return r;
@@ -67,6 +71,7 @@ struct km_store *km_store_close(struct km_store *store)
     km_writer_free(store->writer);
     km_ledger_free(store->imports);
     km_place_unlock(&store->place);
+    km_wipe(store->answers_key, sizeof store->answers_key);
     pthread_mutex_destroy(&store->lock);
     free(store);
     return NULL;

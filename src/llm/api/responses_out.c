@@ -311,7 +311,7 @@ static void object(const struct km_answer *a, struct km_json_out *o, const char 
     km_out_member(o, "model", a->model);
     output(a, o, done);
     given_back(a, o, "parallel_tool_calls", KM_R_PARALLEL, "true");
-    given_back(a, o, "previous_response_id", KM_R_PREVIOUS, "null");
+    km_out_member_raw(o, "previous_response_id", a->request ? a->request->previous : KM_STR_NONE);
     given_back(a, o, "reasoning", KM_R_REASONING, "{\"effort\":null,\"summary\":null}");
     km_out_key(o, "store");
     km_out_bool(o, stored);

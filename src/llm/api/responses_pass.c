@@ -17,13 +17,14 @@ static const struct km_str event_members[E_COUNT] = {
     { "delta", 5 },
 };
 
-enum { O_MODEL, O_USAGE, O_OUTPUT, O_ID, O_COUNT };
+enum { O_MODEL, O_USAGE, O_OUTPUT, O_ID, O_PREVIOUS, O_COUNT };
 
 static const struct km_str object_members[O_COUNT] = {
     { "model", 5 },
     { "usage", 5 },
     { "output", 6 },
     { "id", 2 },
+    { "previous_response_id", 20 },
 };
 
 #define COUNT_MOST INT64_C(1000000000000)
@@ -55,10 +56,11 @@ static void read_usage(const struct km_arena *arena, struct km_str text, struct 
                             .known = true };
 }
 
-/* An answer's object with the caller's name of the model, as parts; its usage is read. */
-static int edit_object(struct km_str object, struct km_str model_json, struct km_arena *arena,
-                       struct km_str **ret_parts, size_t *ret_n, struct km_usage *u,
-                       struct km_err *err)
+/* An answer's object as its caller knows it, as parts: the model's name, and the answer it went
+ * on from.  Its usage is read. */
+static int edit_object(const struct km_llm_request *r, struct km_str object,
+                       struct km_str model_json, struct km_arena *arena, struct km_str **ret_parts,
+                       size_t *ret_n, struct km_usage *u, struct km_err *err)
 {
     struct km_json_span spans[O_COUNT];
     struct km_json_object place;
@@ -73,6 +75,8 @@ static int edit_object(struct km_str object, struct km_str model_json, struct km
     km_json_edits_init(&e, object, &place);
     if (spans[O_MODEL].type == KM_JSON_STRING)
         km_json_replace(&e, &spans[O_MODEL], model_json);
+    if (r->previous.n && spans[O_PREVIOUS].type != KM_JSON_ABSENT)
+        km_json_replace(&e, &spans[O_PREVIOUS], r->previous);
     return km_json_parts(&e, arena, ret_parts, ret_n, err);
 }
 
@@ -80,7 +84,7 @@ int km_responses_answer(const struct km_llm_request *r, struct km_arena *arena, 
                         struct km_str **ret_parts, size_t *ret_n, struct km_usage *ret_usage,
                         struct km_err *err)
 {
-    return edit_object(body, km_llm_json_string(arena, r->model), arena, ret_parts, ret_n,
+    return edit_object(r, body, km_llm_json_string(arena, r->model), arena, ret_parts, ret_n,
                        ret_usage, err);
 }
 
@@ -135,11 +139,14 @@ int km_responses_event(struct km_llm_stream *s, const struct km_sse_event *event
         return 0;
     }
     object = km_json_value(event->data, &spans[E_RESPONSE]);
-    r = edit_object(object, s->model_json, s->scratch, &parts, &n, &s->usage, err);
+    r = edit_object(s->request, object, s->model_json, s->scratch, &parts, &n, &s->usage, err);
     if (r < 0)
         return r;
+    object = km_arena_cat(s->scratch, parts, n);
+    if (s->finished)
+        s->final = km_arena_str(s->arena, object);
     km_json_edits_init(&e, event->data, &place);
-    km_json_replace(&e, &spans[E_RESPONSE], km_arena_cat(s->scratch, parts, n));
+    km_json_replace(&e, &spans[E_RESPONSE], object);
     r = km_json_parts(&e, s->scratch, &parts, &n, err);
     if (r == 0)
         emit(event, km_arena_cat(s->scratch, parts, n), out);

@@ -273,3 +273,84 @@ test("an upstream that speaks it gets the caller's own words", async () => {
   assert.equal(streamed.output_text, "Native");
   assert.equal(streamed.model, "native/up-2026");
 });
+
+// A key of its own, by the management API.
+async function newKey() {
+  const answer = await fetch(`${process.env.KANMON_URL}/key/generate`, { method: "POST",
+    headers: { authorization: `Bearer ${process.env.KANMON_KEY}`,
+      "content-type": "application/json" }, body: "{}" });
+  return client((await answer.json()).key);
+}
+
+for (const [model, form] of [["chat/think", "stream"], ["chat/think", "whole"],
+  ["native/up", "stream"], ["native/up", "whole"]])
+  test(`a conversation goes on from what is remembered: ${model}, ${form}`, async () => {
+    const mine = await newKey();
+    let first = await mine.responses.create({ model, input: "One", stream: form === "stream" });
+    if (form === "stream")
+      for await (const event of first)
+        if (event.type === "response.completed") { first = event.response; break; }
+    const second = await mine.responses.create({ model: "chat/text", input: "Two",
+      previous_response_id: first.id });
+    assert.equal(second.previous_response_id, first.id);
+    const third = await mine.responses.create({ model: "native/up", previous_response_id: second.id,
+      input: [{ role: "user", content: "Three" }] });
+    assert.equal(third.output_text, "Native");
+    const { body } = last();
+    assert.equal(body.previous_response_id, undefined);
+    assert.equal(body.input[0].content, "One");
+    assert.deepEqual(body.input.filter((item) => item.role === "user").map((i) => i.content),
+      ["One", "Two", "Three"]);
+    const kept = await mine.responses.retrieve(second.id);
+    assert.deepEqual(kept.output, second.output);
+    assert.equal(kept.model, "chat/text");
+  });
+
+test("an answer is its owner's, and only while it is kept", async () => {
+  const mine = await newKey(), other = await newKey();
+  const request = { model: "chat/text", input: "One" };
+  const answer = await mine.responses.create(request);
+  const gone = (error) => error.status === 404 && /not found/.test(error.message);
+  await assert.rejects(other.responses.retrieve(answer.id), gone);
+  await assert.rejects(other.responses.create({ ...request, previous_response_id: answer.id }),
+    (error) => gone(error) && error.param === "previous_response_id");
+  await assert.rejects(other.responses.delete(answer.id), gone);
+  await mine.responses.delete(answer.id);
+  await assert.rejects(mine.responses.retrieve(answer.id), gone);
+  await assert.rejects(mine.responses.retrieve("resp_never"), gone);
+  const unkept = await mine.responses.create({ ...request, store: false });
+  assert.equal(unkept.store, false);
+  await assert.rejects(mine.responses.retrieve(unkept.id), gone);
+});
+
+// What Codex sends: instructions, developer and user messages, local tools, no storage, and
+// what it got before given back with sealed reasoning.
+test("the shape of Codex's requests", async () => {
+  const request = { model: "chat/tools", instructions: "You are a coding agent.", input: [
+    { type: "message", role: "developer", content: [{ type: "input_text", text: "<rules/>" }] },
+    { type: "message", role: "user", content: [{ type: "input_text", text: "List the files" }] }],
+  tools: [
+    { type: "function", name: "shell", description: "Runs a command", strict: false, parameters: {
+      type: "object", properties: { command: { type: "array", items: { type: "string" } } },
+      required: ["command"], additionalProperties: false } },
+    { type: "custom", name: "apply_patch", description: "Edits files",
+      format: { type: "grammar", syntax: "lark", definition: "start: begin_patch" } }],
+  tool_choice: "auto", parallel_tool_calls: false, reasoning: { effort: "medium", summary: "auto" },
+  store: false, stream: true, include: ["reasoning.encrypted_content"],
+  prompt_cache_key: "0190", client_metadata: { a: "b" } };
+  const output = [];
+  for await (const event of await openai.responses.create(request))
+    if (event.type === "response.output_item.done") output.push(event.item);
+  assert.deepEqual(output.map((item) => item.type), ["message", "function_call", "function_call"]);
+  request.model = "chat/text";
+  request.input.push(...output, { type: "reasoning", summary: [{ type: "summary_text", text: "x" }],
+    content: null, encrypted_content: "gAAAA" },
+  { type: "function_call_output", call_id: "call_a", output: "{\"output\":\"a.c\"}" },
+  { type: "function_call_output", call_id: "call_b", output: "ok" });
+  let text = "";
+  for await (const event of await openai.responses.create(request))
+    if (event.type === "response.output_text.delta") text += event.delta;
+  assert.equal(text, "Hello");
+  assert.deepEqual(last().body.messages.map(({ role }) => role),
+    ["system", "system", "user", "assistant", "tool", "tool"]);
+});

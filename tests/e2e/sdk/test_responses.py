@@ -47,4 +47,7 @@ def test_the_node_sdk_speaks_responses(tmp_path):
             capture_output=True, text=True, timeout=60 * slow_factor())
     failed = re.findall(r"^\s*not ok .*", ran.stdout, re.M)
     assert ran.returncode == 0, "\n".join(failed[:20]) + "\n" + ran.stdout[-3000:] + ran.stderr
-    assert int(re.search(r"^# pass (\d+)", ran.stdout, re.M)[1]) >= 12
+    assert int(re.search(r"^# pass (\d+)", ran.stdout, re.M)[1]) >= 18
+    sealed = b"".join(f.read_bytes() for f in (tmp_path / "state").glob("kanmon.db*"))
+    assert b"Let me see." not in sealed, "a stored answer can be read in the database's file"
+    assert (tmp_path / "state" / "answers.key").stat().st_mode & 0o777 == 0o600

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* answers.h - answers that callers go on from by id: kept, found again, forgotten. */
+#ifndef KM_GATEWAY_ANSWERS_H
+#define KM_GATEWAY_ANSWERS_H
+
+#include "gateway/call.h"
+
+/* A call that names an earlier answer gets a body that holds what was said before.  KM_E_AGAIN:
+ * it is being looked up, and km_call_resume() follows; the body is then another, to be read
+ * anew.  0: nothing is missing. */
+int km_answers_recall(struct km_call *call, struct km_err *err) KM_MUST_USE;
+
+/* Keeps an answer, unless the caller does not want it or it failed.  response: its object. */
+void km_answers_keep(struct km_call *call, struct km_str response);
+/* The same, from the last events of a stream. */
+void km_answers_keep_events(struct km_call *call, struct km_str events);
+
+/* GET and DELETE of an answer; the route's parameter is its id. */
+void km_answers_get(void *visit, struct km_exchange *x, const struct km_route_match *match);
+void km_answers_delete(void *visit, struct km_exchange *x, const struct km_route_match *match);
+
+#endif

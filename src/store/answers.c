@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* answers.c - see answers.h for the contract.
+ *
+ *     loop --put--> writer: seal, INSERT OR REPLACE, DELETE what is over
+ *     loop --get--> writer (nothing: what came before is committed) --> reader: SELECT, open
+ *
+ * Sealing and opening are done on the store's threads, for an answer can be long.  The owner and
+ * the id are bound into the seal: a row that is moved to another owner does not open.
+ */
+#include "store/answers.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/crypto.h"
+#include "base/time.h"
+#include "store/db.h"
+#include "store/inside.h"
+#include "store/reader.h"
+#include "store/writer.h"
+
+#define RECORD_MOST ((size_t)32 * 1024 * 1024)
+#define FORGET_MOST "50" /* a put */
+
+/* --- the key --- */
+
+static int read_key(const char *path, uint8_t key[32], struct km_err *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n;
+
+    if (fd < 0)
+        return errno == ENOENT ? KM_E_NOT_FOUND : km_fail_errno(err, errno, "cannot read %s", path);
+    n = read(fd, key, 32);
+    close(fd);
+    return n == 32 ? 0 : km_fail(err, KM_E_STORE, "%s is not a key of 32 bytes", path);
+}
+
+/* Written whole under another name first: two processes that start at once agree on one. */
+static int make_key(const char *path, struct km_err *err)
+{
+    char temp[600];
+    uint8_t key[32];
+    int fd, r = km_random(key, sizeof key, err);
+    bool ok;
+
+    if (r < 0)
+        return r;
+    snprintf(temp, sizeof temp, "%s.%ld", path, (long)getpid());
+    fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    ok = fd >= 0 && write(fd, key, sizeof key) == (ssize_t)sizeof key && fsync(fd) == 0;
+    km_wipe(key, sizeof key);
+    if (!ok)
+        r = km_fail_errno(err, errno, "cannot write %s", temp);
+    if (fd >= 0)
+        close(fd);
+    if (r == 0 && link(temp, path) < 0 && errno != EEXIST)
+        r = km_fail_errno(err, errno, "cannot write %s", path);
+    if (fd >= 0)
+        unlink(temp);
+    return r;
+}
+
+int km_answers_key(const char *state_dir, uint8_t ret_key[32], struct km_err *err)
+{
+    char path[512];
+    int n = snprintf(path, sizeof path, "%s/answers.key", state_dir), r;
+
+    if (n < 0 || (size_t)n >= sizeof path)
+        return km_fail(err, KM_E_STORE, "the path of state_dir is too long");
+    r = read_key(path, ret_key, err);
+    if (r != KM_E_NOT_FOUND)
+        return r;
+    (void)mkdir(state_dir, 0700); /* where the store lies elsewhere it may be missing */
+    r = make_key(path, err);
+    if (r == 0)
+        r = read_key(path, ret_key, err);
+    return r == KM_E_NOT_FOUND ? km_fail(err, KM_E_STORE, "%s went away", path) : r;
+}
+
+/* --- operations --- */
+
+struct op {
+    struct km_op op; /* first: the writer's pointer is ours */
+    struct km_store *store;
+    int64_t expires_us;
+    uint8_t owner[32];
+    size_t id_n, record_n;
+    km_store_json_fn *fn; /* of a get */
+    void *ctx;
+    char bytes[]; /* id, record */
+};
+
+/* What a reader is asked. */
+struct asked {
+    const uint8_t *key;
+    uint8_t owner[32];
+    size_t id_n;
+    char id[KM_ANSWERS_ID_BYTES];
+};
+
+static struct op *op_of(struct km_op *op)
+{
+    return (struct op *)(void *)op;
+}
+
+static void op_free(struct km_op *base)
+{
+    struct op *op = op_of(base);
+
+    km_wipe(op->bytes, op->id_n + op->record_n);
+    free(op);
+}
+
+static struct op *op_new(struct km_store *store, struct km_mailbox *reply, km_op_fn *run,
+                         struct km_str id, const uint8_t owner[32], struct km_str record)
+{
+    struct op *op = calloc(1, sizeof *op + id.n + record.n);
+
+    km_assert(op != NULL); /* without it the caller could never be answered */
+    op->op.run = run;
+    op->op.free = op_free;
+    op->op.reply = reply;
+    op->store = store;
+    op->id_n = id.n;
+    op->record_n = record.n;
+    memcpy(op->owner, owner, 32);
+    if (id.n)
+        memcpy(op->bytes, id.p, id.n);
+    if (record.n)
+        memcpy(op->bytes + id.n, record.p, record.n);
+    return op;
+}
+
+static struct km_str bound_to(struct km_buf *b, const uint8_t owner[32], struct km_str id)
+{
+    km_buf_bytes(b, owner, 32);
+    km_buf_str(b, id);
+    return km_buf_view(b);
+}
+
+static int forget_old(sqlite3 *db, struct km_err *err)
+{
+    sqlite3_stmt *s KM_CLEANUP(km_db_finalize) = NULL;
+    int r = km_db_prepare(db,
+                          "DELETE FROM answers WHERE (owner, id) IN (SELECT owner, id FROM answers"
+                          " WHERE expires_us <= ?1 ORDER BY expires_us LIMIT " FORGET_MOST ")",
+                          &s, err);
+
+    if (r < 0)
+        return r;
+    sqlite3_bind_int64(s, 1, km_wall_us());
+    return km_db_run(s, err);
+}
+
+static int run_put(struct km_op *base, sqlite3 *db, struct km_apply *apply, struct km_err *err)
+{
+    struct op *op = op_of(base);
+    struct km_buf sealed KM_CLEANUP(km_buf_done) = KM_BUF(RECORD_MOST + 64);
+    struct km_buf aad KM_CLEANUP(km_buf_done) = KM_BUF(32 + KM_ANSWERS_ID_BYTES);
+    sqlite3_stmt *s KM_CLEANUP(km_db_finalize) = NULL;
+    struct km_str id = km_str(op->bytes, op->id_n);
+    int r = km_aead_seal(op->store->answers_key, km_str(op->bytes + op->id_n, op->record_n),
+                         bound_to(&aad, op->owner, id), &sealed, err);
+
+    (void)apply;
+    if (r == 0)
+        r = km_db_prepare(db,
+                          "INSERT OR REPLACE INTO answers (id, owner, expires_us, sealed)"
+                          " VALUES (?1, ?2, ?3, ?4)",
+                          &s, err);
+    if (r < 0)
+        return r;
+    km_db_bind_text(s, 1, id);
+    km_db_bind_blob(s, 2, op->owner, sizeof op->owner);
+    sqlite3_bind_int64(s, 3, op->expires_us);
+    km_db_bind_blob(s, 4, sealed.p, sealed.n);
+    r = km_db_run(s, err);
+    return r == 0 ? forget_old(db, err) : r;
+}
+
+void km_store_answer_put(struct km_store *store, struct km_mailbox *reply,
+                         const struct km_answer_row *row, km_store_done_fn *done, void *ctx)
+{
+    struct op *op;
+
+    if (!row->id.n || row->id.n > KM_ANSWERS_ID_BYTES || row->record.n > RECORD_MOST)
+        return; /* too long to be kept: it will not be found */
+    op = op_new(store, done ? reply : NULL, run_put, row->id, row->owner, row->record);
+    op->expires_us = row->expires_us;
+    op->op.done = done;
+    op->op.ctx = ctx;
+    km_writer_submit(store->writer, &op->op);
+}
+
+#define MINE "id = ?1 AND (owner = ?2 OR owner IN (SELECT old FROM key_heirs WHERE hash = ?2))"
+
+static int no_answer(struct km_err *err)
+{
+    return km_fail(err, KM_E_NOT_FOUND, "there is no such answer");
+}
+
+static int run_delete(struct km_op *base, sqlite3 *db, struct km_apply *apply, struct km_err *err)
+{
+    struct op *op = op_of(base);
+    sqlite3_stmt *s KM_CLEANUP(km_db_finalize) = NULL;
+    int r = km_db_prepare(db, "DELETE FROM answers WHERE expires_us > ?3 AND " MINE, &s, err);
+
+    (void)apply;
+    if (r < 0)
+        return r;
+    km_db_bind_text(s, 1, km_str(op->bytes, op->id_n));
+    km_db_bind_blob(s, 2, op->owner, sizeof op->owner);
+    sqlite3_bind_int64(s, 3, km_wall_us());
+    r = km_db_run(s, err);
+    return r == 0 && sqlite3_changes(db) == 0 ? no_answer(err) : r;
+}
+
+void km_store_answer_delete(struct km_store *store, struct km_mailbox *reply, struct km_str id,
+                            const uint8_t owner[32], km_store_done_fn *done, void *ctx)
+{
+    struct op *op = op_new(store, reply, run_delete, km_str_sub(id, 0, KM_ANSWERS_ID_BYTES + 1),
+                           owner, KM_STR_NONE);
+
+    op->op.done = done;
+    op->op.ctx = ctx;
+    km_writer_submit(store->writer, &op->op);
+}
+
+/* --- reading --- */
+
+static int run_get(sqlite3 *db, const void *query, struct km_buf *out, struct km_err *err)
+{
+    const struct asked *a = query;
+    struct km_buf aad KM_CLEANUP(km_buf_done) = KM_BUF(32 + KM_ANSWERS_ID_BYTES);
+    sqlite3_stmt *s KM_CLEANUP(km_db_finalize) = NULL;
+    struct km_str id = km_str(a->id, a->id_n), owner;
+    bool row = false;
+    int r = km_db_prepare(db, "SELECT owner, sealed FROM answers WHERE expires_us > ?3 AND " MINE,
+                          &s, err);
+
+    if (r < 0)
+        return r;
+    km_db_bind_text(s, 1, id);
+    km_db_bind_blob(s, 2, a->owner, sizeof a->owner);
+    sqlite3_bind_int64(s, 3, km_wall_us());
+    r = km_db_next(s, &row, err);
+    if (r < 0 || !row)
+        return r < 0 ? r : no_answer(err);
+    owner = km_db_blob(s, 0);
+    if (owner.n != 32)
+        return no_answer(err);
+    r = km_aead_open(a->key, km_db_blob(s, 1), bound_to(&aad, (const uint8_t *)owner.p, id), out,
+                     err);
+    return r < 0 ? km_fail(err, KM_E_NOT_FOUND, "the answer was sealed by another key") : 0;
+}
+
+static int run_nothing(struct km_op *op, sqlite3 *db, struct km_apply *apply, struct km_err *err)
+{
+    (void)op;
+    (void)db;
+    (void)apply;
+    (void)err;
+    return 0;
+}
+
+/* A store that cannot be written can still be read. */
+static void on_written(void *ctx, const struct km_err *err)
+{
+    struct op *op = ctx;
+    struct asked a = { .key = op->store->answers_key, .id_n = op->id_n };
+
+    (void)err;
+    memcpy(a.owner, op->owner, sizeof a.owner);
+    memcpy(a.id, op->bytes, op->id_n);
+    km_reader_ask(op->store, op->op.reply, run_get, &a, sizeof a, op->fn, op->ctx);
+}
+
+void km_store_answer_get(struct km_store *store, struct km_mailbox *reply, struct km_str id,
+                         const uint8_t owner[32], km_store_json_fn *fn, void *ctx)
+{
+    struct op *op = op_new(store, reply, run_nothing, id.n > KM_ANSWERS_ID_BYTES ? KM_STR_NONE : id,
+                           owner, KM_STR_NONE);
+
+    op->fn = fn;
+    op->ctx = ctx;
+    op->op.done = on_written;
+    op->op.ctx = op;
+    km_writer_submit(store->writer, &op->op);
+}
