@@ -65,7 +65,7 @@ static int make_key(const char *path, struct km_err *err)
     return r;
 }
 
-int km_answers_key(const char *state_dir, uint8_t ret_key[32], struct km_err *err)
+int km_answers_key(const char *state_dir, bool make, uint8_t ret_key[32], struct km_err *err)
 {
     char path[512];
     int n = snprintf(path, sizeof path, "%s/answers.key", state_dir), r;
@@ -73,7 +73,7 @@ int km_answers_key(const char *state_dir, uint8_t ret_key[32], struct km_err *er
     if (n < 0 || (size_t)n >= sizeof path)
         return km_fail(err, KM_E_STORE, "the path of state_dir is too long");
     r = read_key(path, ret_key, err);
-    if (r != KM_E_NOT_FOUND)
+    if (r != KM_E_NOT_FOUND || !make)
         return r;
     (void)mkdir(state_dir, 0700); /* where the store lies elsewhere it may be missing */
     r = make_key(path, err);
@@ -97,7 +97,7 @@ struct op {
 
 /* What a reader is asked. */
 struct asked {
-    const uint8_t *key;
+    const char *state_dir;
     uint8_t owner[32];
     size_t id_n;
     char id[KM_ANSWERS_ID_BYTES];
@@ -164,10 +164,14 @@ static int run_put(struct km_op *base, sqlite3 *db, struct km_apply *apply, stru
     struct km_buf aad KM_CLEANUP(km_buf_done) = KM_BUF(32 + KM_ANSWERS_ID_BYTES);
     sqlite3_stmt *s KM_CLEANUP(km_db_finalize) = NULL;
     struct km_str id = km_str(op->bytes, op->id_n);
-    int r = km_aead_seal(op->store->answers_key, km_str(op->bytes + op->id_n, op->record_n),
-                         bound_to(&aad, op->owner, id), &sealed, err);
+    uint8_t key[KM_AEAD_KEY_LEN];
+    int r = km_answers_key(op->store->state_dir, true, key, err);
 
     (void)apply;
+    if (r == 0)
+        r = km_aead_seal(key, km_str(op->bytes + op->id_n, op->record_n),
+                         bound_to(&aad, op->owner, id), &sealed, err);
+    km_wipe(key, sizeof key);
     if (r == 0)
         r = km_db_prepare(db,
                           "INSERT OR REPLACE INTO answers (id, owner, expires_us, sealed)"
@@ -239,6 +243,7 @@ static int run_get(sqlite3 *db, const void *query, struct km_buf *out, struct km
     struct km_buf aad KM_CLEANUP(km_buf_done) = KM_BUF(32 + KM_ANSWERS_ID_BYTES);
     sqlite3_stmt *s KM_CLEANUP(km_db_finalize) = NULL;
     struct km_str id = km_str(a->id, a->id_n), owner;
+    uint8_t key[KM_AEAD_KEY_LEN];
     bool row = false;
     int r = km_db_prepare(db, "SELECT owner, sealed FROM answers WHERE expires_us > ?3 AND " MINE,
                           &s, err);
@@ -252,10 +257,11 @@ static int run_get(sqlite3 *db, const void *query, struct km_buf *out, struct km
     if (r < 0 || !row)
         return r < 0 ? r : no_answer(err);
     owner = km_db_blob(s, 0);
-    if (owner.n != 32)
-        return no_answer(err);
-    r = km_aead_open(a->key, km_db_blob(s, 1), bound_to(&aad, (const uint8_t *)owner.p, id), out,
-                     err);
+    r = km_answers_key(a->state_dir, false, key, err);
+    if (r == 0 && owner.n == 32)
+        r = km_aead_open(key, km_db_blob(s, 1), bound_to(&aad, (const uint8_t *)owner.p, id), out,
+                         err);
+    km_wipe(key, sizeof key);
     return r < 0 ? km_fail(err, KM_E_NOT_FOUND, "the answer was sealed by another key") : 0;
 }
 
@@ -272,7 +278,7 @@ static int run_nothing(struct km_op *op, sqlite3 *db, struct km_apply *apply, st
 static void on_written(void *ctx, const struct km_err *err)
 {
     struct op *op = ctx;
-    struct asked a = { .key = op->store->answers_key, .id_n = op->id_n };
+    struct asked a = { .state_dir = op->store->state_dir, .id_n = op->id_n };
 
     (void)err;
     memcpy(a.owner, op->owner, sizeof a.owner);

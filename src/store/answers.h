@@ -33,7 +33,8 @@ void km_store_answer_get(struct km_store *store, struct km_mailbox *reply, struc
 void km_store_answer_delete(struct km_store *store, struct km_mailbox *reply, struct km_str id,
                             const uint8_t owner[32], km_store_done_fn *done, void *ctx);
 
-/* Reads the sealing key of a state folder, or makes it.  Blocking; at opening. */
-int km_answers_key(const char *state_dir, uint8_t ret_key[32], struct km_err *err) KM_MUST_USE;
+/* Reads the sealing key of a state folder, or makes it.  Blocking; the store's own threads. */
+int km_answers_key(const char *state_dir, bool make, uint8_t ret_key[32],
+                   struct km_err *err) KM_MUST_USE;
 
 #endif

@@ -24,7 +24,7 @@ struct km_store {
     struct km_writer *writer;
     struct km_readers *readers;
     struct km_ledger *imports;
-    uint8_t answers_key[32]; /* seals answers; wiped at closing */
+    char state_dir[480]; /* where the key of kept answers lies */
     _Atomic bool healthy;
 
     pthread_mutex_t lock; /* guards the list; held to look, never while writing */

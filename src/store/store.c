@@ -9,10 +9,9 @@
  * Order matters when closing: readers first (they answer to loops that still run), then the
  * writer, which takes what workers left, then the lock.
  */
+#include <stdio.h>
 #include <stdlib.h>
 
-#include "base/crypto.h"
-#include "store/answers.h"
 #include "store/inside.h"
 #include "store/reader.h"
 #include "store/writer.h"
@@ -46,6 +45,8 @@ int km_store_open(const struct km_store_args *args, struct km_store **ret_store,
     atomic_init(&store->healthy, true);
     pthread_mutex_init(&store->lock, NULL);
     store->place.lock_fd = -1;
+    (void)snprintf(store->state_dir, sizeof store->state_dir, "%s",
+                   args->state_dir ? args->state_dir : "");
     store->imports = km_ledger_new_import(store);
     if (!store->imports)
         r = km_fail(err, KM_E_NOMEM, "store: out of memory");
@@ -53,8 +54,6 @@ int km_store_open(const struct km_store_args *args, struct km_store **ret_store,
         r = km_place_init(&store->place, settings->store, args->state_dir, err);
     if (r == 0)
         r = open_parts(store, args->handed_over, err);
-    if (r == 0)
-        r = km_answers_key(args->state_dir, store->answers_key, err);
     if (r < 0) {
         km_store_close(store);
         return r;
@@ -71,7 +70,6 @@ struct km_store *km_store_close(struct km_store *store)
     km_writer_free(store->writer);
     km_ledger_free(store->imports);
     km_place_unlock(&store->place);
-    km_wipe(store->answers_key, sizeof store->answers_key);
     pthread_mutex_destroy(&store->lock);
     free(store);
     return NULL;
