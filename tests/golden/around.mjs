@@ -5,8 +5,11 @@ import Anthropic from "@anthropic-ai/sdk";
 import { GoogleGenAI } from "@google/genai";
 import OpenAI from "openai";
 import { setTimeout as pause } from "node:timers/promises";
-import { apis, providers, whyPending } from "./cells.mjs";
+import * as converse from "./callers/converse.mjs";
+import { apis, PROFILE, providers, whyPending } from "./cells.mjs";
+import { converseIn } from "./direct.mjs";
 import { VECTORS } from "./fakes/http.mjs";
+import { rows } from "./rows.mjs";
 
 const same = (found, wanted, what) => (JSON.stringify(found) === JSON.stringify(wanted) ? []
   : [`${what}: ${JSON.stringify(found)} instead of ${JSON.stringify(wanted)}`]);
@@ -139,6 +142,16 @@ export function aroundCells(gateway, f) {
     for (const api of Object.keys(apis)) {
       add(`${api}>${name} leaving`, whyPending(api, name),
         () => leaves(gateway, api, name, f[providers[name].fake]));
+    }
+  }
+  // the AWS SDK itself, its endpoint the gateway, its bearer key the gateway's
+  for (const name of ["plain", "tools-there-and-back", "thinking"]) {
+    for (const stream of [false, true]) {
+      add(`bedrock>/bedrock ${name} ${stream ? "stream" : "whole"}`,
+        whyPending("bedrock", "/bedrock"), () => converseIn({ api: { ...converse, name: "converse" },
+          provider: providers.bedrock, row: rows.find((r) => r.name === name), stream,
+          fake: f.bedrock, args: { url: `${gateway.url}/bedrock`, token: gateway.key,
+            model: PROFILE } }));
     }
   }
   for (const [name, [, provider]] of Object.entries(embedders(f))) {

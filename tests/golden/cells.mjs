@@ -86,6 +86,7 @@ for (const [name, provider] of Object.entries(providers)) provider.name = name;
 
 /* "api>provider" or "*>provider" or "api>*": why it does not run yet. */
 export const pending = {
+  "bedrock>/bedrock": "the pass-through prefixes are not served yet",
 };
 export const whyPending = (api, provider) =>
   pending[`${api}>${provider}`] ?? pending[`${api}>*`] ?? pending[`*>${provider}`];

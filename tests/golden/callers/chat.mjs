@@ -77,7 +77,7 @@ export function errorOf(e) {
 }
 
 export const client = ({ url, key }) => new OpenAI({ baseURL: `${url}/v1`, apiKey: key, maxRetries: 0,
-  timeout: 30000 });
+  timeout: 90000 });
 
 export async function call({ url, key, model, ask, stream, back }) {
   const openai = client({ url, key });

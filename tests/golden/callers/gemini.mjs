@@ -68,7 +68,7 @@ export function errorOf(e) {
 }
 
 export async function call({ url, key, model, ask, stream, back, options }) {
-  const google = new GoogleGenAI({ apiKey: key, httpOptions: { baseUrl: url, timeout: 30000,
+  const google = new GoogleGenAI({ apiKey: key, httpOptions: { baseUrl: url, timeout: 90000,
     retryOptions: { attempts: 1 } }, ...options });
   const body = { model, ...request(ask) };
   if (back) {

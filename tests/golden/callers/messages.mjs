@@ -71,7 +71,7 @@ export function errorOf(e) {
 export async function call({ url, key, model, ask, stream, back }) {
   const body = { model, ...request(ask) };
   // the newest version of the API has no temperature: who sends one speaks the older
-  const anthropic = new Anthropic({ baseURL: url, apiKey: key, maxRetries: 0, timeout: 30000,
+  const anthropic = new Anthropic({ baseURL: url, apiKey: key, maxRetries: 0, timeout: 90000,
     ...(ask.temperature !== undefined ? { defaultHeaders: { "anthropic-version": "2023-06-01" } }
       : {}) });
   if (back) {
