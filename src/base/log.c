@@ -294,13 +294,29 @@ bool km_log_begin(struct km_log *log, struct km_line *l, enum km_log_level level
 /* false: the line is as long as it may get, the field is left out. */
 static bool key(struct km_line *l, const char *name)
 {
-    const bool json = is_json(l);
+    struct km_buf *b = l->out;
+    const size_t n = strlen(name);
+    char *p;
 
-    if (l->out->n - l->start > LINE_END)
+    if (b->n - l->start > LINE_END)
         return false;
-    km_buf_str(l->out, json ? KM_STR(",\"") : KM_STR(" "));
-    km_buf_str(l->out, km_str_c(name));
-    km_buf_str(l->out, json ? KM_STR("\":") : KM_STR("="));
+    p = km_buf_reserve(b, n + 4);
+    if (!p)
+        return false;
+    if (is_json(l)) {
+        *p++ = ',';
+        *p++ = '"';
+        memcpy(p, name, n);
+        p += n;
+        *p++ = '"';
+        *p++ = ':';
+    } else {
+        *p++ = ' ';
+        memcpy(p, name, n);
+        p += n;
+        *p++ = '=';
+    }
+    b->n = (size_t)(p - b->p);
     return true;
 }
 
