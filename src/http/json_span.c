@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* json_span.c - see json_span.h for the contract.
  *
- * There are two walks that note members.  That of json_valid.c judges the text on its way; the one
- * here is for what was judged before, or is nobody's to judge: it only needs to know where each
- * value ends.  Strings are jumped over with memchr() from quote to quote, and what is
- * nested is a count of brackets outside strings.  The walk stays inside the source whatever
- * the source is: text that is no object after all ends in KM_E_INVALID, not in a stray read.
+ * There are two walks that note members.  That of json_valid.c judges the text on its way; the
+ * one here is for what was judged before, or is nobody's to judge: it only needs to know where
+ * each value ends.  Strings are jumped over by chunks, and what is nested is a count of brackets
+ * outside strings.  The walk stays inside the source whatever the source is: text that is no
+ * object after all ends in KM_E_INVALID, not in a stray read.
  *
  * Names are compared after decoding escapes, because "\u006dodel" is "model" to every parser
  * behind us.
@@ -34,26 +34,32 @@ static void skip_space(struct walk *w)
         w->at++;
 }
 
+/* The first quote or backslash from p on, or end. */
+static const char *next_special(const char *p, const char *end)
+{
+    while (end - p >= KM_JSON_CHUNK) {
+        size_t n = km_json_chunk(p, false);
+
+        p += n;
+        if (n < KM_JSON_CHUNK)
+            return p;
+    }
+    while (p < end && *p != '"' && *p != '\\')
+        p++;
+    return p;
+}
+
 /* From the opening quote to behind the closing one. */
 static bool skip_string(struct walk *w)
 {
-    size_t start = w->at + 1, from = start;
+    const char *end = w->s.p + w->s.n, *p = next_special(w->s.p + w->at + 1, end);
 
-    for (;;) {
-        const char *q = from < w->s.n ? memchr(w->s.p + from, '"', w->s.n - from) : NULL;
-        size_t end, slash;
-
-        if (!q)
-            return false;
-        slash = end = (size_t)(q - w->s.p);
-        while (slash > start && w->s.p[slash - 1] == '\\')
-            slash--;
-        if ((end - slash) % 2 == 0) {
-            w->at = end + 1;
-            return true;
-        }
-        from = end + 1;
-    }
+    while (p < end && *p == '\\')
+        p = end - p > 2 ? next_special(p + 2, end) : end;
+    if (p == end)
+        return false;
+    w->at = (size_t)(p - w->s.p) + 1;
+    return true;
 }
 
 /* What matters in a nested value outside its strings. */

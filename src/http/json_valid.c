@@ -3,7 +3,8 @@
  *
  * Most bodies are valid, and of a valid one the gateway wants the places of a few members
  * (json_span.h): a tree, a copy of the text and the memory for both would be made to be thrown
- * away.  So the walk that judges a text notes them as it goes.  Strings, which is what prompts are, go by sixteen bytes at a time.
+ * away.  So the walk that judges a text notes them as it goes.  Strings, which is what prompts
+ * are, go by sixteen bytes at a time.
  *
  *     FIRST_KEY -> ':' -> VALUE -> AFTER -',' -> KEY        levels: one bit each,
  *     FIRST_VALUE ------> VALUE -> AFTER -',' -> VALUE      set for an array
@@ -16,8 +17,6 @@
 
 #include "base/encode.h"
 #include "http/json.h"
-
-#define CHUNK 16
 
 enum expect { FIRST_KEY, KEY, FIRST_VALUE, VALUE, AFTER };
 
@@ -55,40 +54,15 @@ static bool is_plain(char c)
     return (unsigned char)c >= ' ' && (unsigned char)c < 0x80 && c != '"' && c != '\\';
 }
 
-static size_t first_byte(uint64_t w)
-{
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-    return (size_t)__builtin_clzll(w) / 8;
-#else
-    return (size_t)__builtin_ctzll(w) / 8;
-#endif
-}
-
-/* How many of CHUNK bytes are plain before the first that is not.  Vectors as gcc and clang have
- * them, for any processor.  Bytes from 0x80 are negative, and so below the space too. */
-static inline size_t plain_in_chunk(const char *p)
-{
-    typedef signed char bytes __attribute__((vector_size(CHUNK)));
-    typedef uint64_t halves __attribute__((vector_size(CHUNK)));
-    bytes v;
-    halves found;
-
-    memcpy(&v, p, CHUNK);
-    found = (halves)((v < ' ') | (v == '"') | (v == '\\'));
-    if (found[0])
-        return first_byte(found[0]);
-    return found[1] ? CHUNK / 2 + first_byte(found[1]) : CHUNK;
-}
-
 /* The first byte from p on that is not plain, or end.  Most strings are names and end in the
  * first chunk. */
 static inline const char *skip_plain(const char *p, const char *end)
 {
-    while (end - p >= CHUNK) {
-        size_t n = plain_in_chunk(p);
+    while (end - p >= KM_JSON_CHUNK) {
+        size_t n = km_json_chunk(p, true);
 
         p += n;
-        if (n < CHUNK)
+        if (n < KM_JSON_CHUNK)
             return p;
     }
     while (p < end && is_plain(*p))

@@ -15,6 +15,37 @@ struct km_json_wanted {
 
 enum km_json_type km_json_type_of(char first);
 
+#define KM_JSON_CHUNK 16
+
+static inline size_t km_json_first_byte(uint64_t w)
+{
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    return (size_t)__builtin_clzll(w) / 8;
+#else
+    return (size_t)__builtin_ctzll(w) / 8;
+#endif
+}
+
+/* Where in KM_JSON_CHUNK bytes a quote or a backslash is, or, if strict, any byte that is no plain
+ * character of a string.  Vectors as gcc and clang have them, for any processor; bytes from 0x80
+ * are negative, and so below the space too. */
+static inline size_t km_json_chunk(const char *p, bool strict)
+{
+    typedef signed char bytes __attribute__((vector_size(KM_JSON_CHUNK)));
+    typedef uint64_t halves __attribute__((vector_size(KM_JSON_CHUNK)));
+    bytes v, special;
+    halves found;
+
+    memcpy(&v, p, KM_JSON_CHUNK);
+    special = (v == '"') | (v == '\\');
+    if (strict)
+        special |= v < ' ';
+    found = (halves)special;
+    if (found[0])
+        return km_json_first_byte(found[0]);
+    return found[1] ? KM_JSON_CHUNK / 2 + km_json_first_byte(found[1]) : KM_JSON_CHUNK;
+}
+
 /* The member at `span`; key is what stands between its quotes, escaped: it has a backslash.
  * KM_E_INVALID: it is wanted and there was one already. */
 int km_json_note(struct km_json_wanted *w, struct km_str key, bool escaped,
