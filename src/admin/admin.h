@@ -23,20 +23,20 @@ struct km_admin {
     struct km_turn turn;
 };
 
-/* Reads the body (at most max_bytes), parses it, calls run.  A negative return of run answers
- * with *err; otherwise run (or what it began) answers by one of the ends below. */
+/* Reads the body (at most max_bytes), parses it, calls fn.  A negative return of fn answers
+ * with *err; otherwise fn (or what it began) answers by one of the ends below. */
 void km_admin_begin(struct km_visit *v, int64_t max_bytes,
-                    int (*run)(struct km_admin *a, struct km_err *err));
+                    int (*fn)(struct km_admin *a, struct km_err *err));
 
-/* The same without parsing: run reads a->text. */
+/* The same without parsing: fn reads a->text. */
 void km_admin_begin_text(struct km_visit *v, int64_t max_bytes,
-                         int (*run)(struct km_admin *a, struct km_err *err));
+                         int (*fn)(struct km_admin *a, struct km_err *err));
 
-/* As km_admin_begin, for what reads the keys and then changes them: from run to the end nobody
+/* As km_admin_begin, for what reads the keys and then changes them: from fn to the end nobody
  * else does, on any worker.  So two changes of one key add up, an alias is found free once, and
  * memory learns of changes in the order in which they were committed. */
 void km_admin_begin_alone(struct km_visit *v, int64_t max_bytes,
-                          int (*run)(struct km_admin *a, struct km_err *err));
+                          int (*fn)(struct km_admin *a, struct km_err *err));
 
 /* A route's handler that begins such a request. */
 #define KM_ADMIN_HANDLER(name, max_bytes, run)                                                     \

@@ -13,7 +13,7 @@ struct km_json_wanted {
     struct km_json_object object;
 };
 
-enum km_json_type km_json_type_of(char first);
+enum km_json_type km_json_type_of(char c); /* the first of a value */
 
 #define KM_JSON_CHUNK 16
 

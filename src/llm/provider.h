@@ -32,16 +32,15 @@ struct km_model_entry;
 struct km_provider {
     const char *name; /* LiteLLM's prefix: "openai", "hosted_vllm" */
     const char *base; /* NULL: api_base must be configured */
-    enum km_base_rule rule;
-    const char *key_env[3]; /* variables that hold its key, first one set wins */
     const char *base_env; /* variable that overrides base; NULL: none */
-    bool key_needed; /* false: a missing key sends none */
+    const char *key_env[3]; /* variables that hold its key, first one set wins */
     const char *key_field; /* the header field of the key; NULL: "Authorization: Bearer" */
     const char *head; /* more header lines, each ended by CRLF; NULL: none */
+    enum km_base_rule rule;
     enum km_stream_usage usage;
     const char *max_tokens; /* the member that bounds output there */
-    /* OpenAI's chat as this provider extends it: */
     const char *reasoning; /* a message's member that takes earlier reasoning; NULL: none */
+    bool key_needed; /* false: a missing key sends none */
     bool top_k; /* takes `top_k` */
     bool cache_control; /* takes Anthropic's cache points on parts */
     const struct km_codec *codec; /* what it speaks; NULL: OpenAI's chat, for translation too */

@@ -229,7 +229,7 @@ static int item_custom_call(struct items *d, const struct km_place *at, const st
 
     if (r == 0)
         r = km_read_string(&d->rd, KM_AT(at, "input"), km_json_get(v, "input"), &input);
-    if (r == 0)
+    if (r == 0 && part)
         part->input_json =
             km_arena_cat(d->rd.arena,
                          (struct km_str[]){ KM_STR("{\"input\":"),

@@ -49,13 +49,13 @@ void km_sigv4_key_done(struct km_sigv4_key *key); /* wipes */
  * each with its CRLF; host and the other headers are the caller's to send.  KM_E_INVALID: the
  * credentials cannot stand in a header; KM_E_LIMIT: over 64 KiB, or too many headers.  On an
  * error head may hold a part of the lines. */
-int km_sigv4_sign(const struct km_sigv4_request *request, const struct km_aws_credentials *who,
+int km_sigv4_sign(const struct km_sigv4_request *q, const struct km_aws_credentials *who,
                   struct km_sigv4_key *key, struct km_buf *head, struct km_err *err) KM_MUST_USE;
 
 /* The text that is hashed first: for tests and for finding out why a signature is refused.
  * hash_hex: of the body. */
-int km_sigv4_canonical(const struct km_sigv4_request *request, struct km_str token,
-                       const char *hash_hex, struct km_buf *out, struct km_str *ret_signed_headers,
+int km_sigv4_canonical(const struct km_sigv4_request *q, struct km_str token, const char *hash_hex,
+                       struct km_buf *out, struct km_str *ret_signed_headers,
                        struct km_err *err) KM_MUST_USE;
 
 void km_sigv4_time(int64_t now_us, char out[KM_SIGV4_TIME_LEN + 1]);

@@ -109,29 +109,29 @@ static struct km_str exception_of(const struct km_headers *headers, const struct
 /* XX by exception: what the client gets, and whether another attempt makes sense. */
 static const struct meaning {
     const char *name; /* without "Exception"; the case of its first letter does not count */
-    int status;
     const char *type, *code;
+    int status;
     enum km_again again;
 } meanings[] = {
-    { "Throttling", 429, "rate_limit_error", "rate_limit_exceeded", KM_AGAIN_SAME },
-    { "TooManyRequests", 429, "rate_limit_error", "rate_limit_exceeded", KM_AGAIN_SAME },
-    { "ServiceQuotaExceeded", 429, "rate_limit_error", "insufficient_quota", KM_AGAIN_OTHER },
-    { "ModelNotReady", 503, "overloaded_error", NULL, KM_AGAIN_SAME },
-    { "ServiceUnavailable", 503, "overloaded_error", NULL, KM_AGAIN_SAME },
-    { "InternalServer", 500, NULL, NULL, KM_AGAIN_SAME },
-    { "InternalFailure", 500, NULL, NULL, KM_AGAIN_SAME },
-    { "ModelTimeout", 504, "timeout_error", NULL, KM_AGAIN_SAME },
-    { "ModelError", 502, "api_error", NULL, KM_AGAIN_SAME },
-    { "ModelStreamError", 502, "api_error", NULL, KM_AGAIN_SAME },
-    { "AccessDenied", 502, "api_error", "upstream_auth_error", KM_AGAIN_OTHER },
-    { "UnrecognizedClient", 502, "api_error", "upstream_auth_error", KM_AGAIN_OTHER },
-    { "ExpiredToken", 502, "api_error", "upstream_auth_error", KM_AGAIN_OTHER },
-    { "InvalidSignature", 502, "api_error", "upstream_auth_error", KM_AGAIN_OTHER },
-    { "IncompleteSignature", 502, "api_error", "upstream_auth_error", KM_AGAIN_OTHER },
-    { "MissingAuthenticationToken", 502, "api_error", "upstream_auth_error", KM_AGAIN_OTHER },
-    { "ResourceNotFound", 404, "not_found_error", "model_not_found", KM_AGAIN_OTHER },
-    { "Conflict", 400, NULL, NULL, KM_AGAIN_NO },
-    { "Validation", 400, NULL, NULL, KM_AGAIN_NO },
+    { "Throttling", "rate_limit_error", "rate_limit_exceeded", 429, KM_AGAIN_SAME },
+    { "TooManyRequests", "rate_limit_error", "rate_limit_exceeded", 429, KM_AGAIN_SAME },
+    { "ServiceQuotaExceeded", "rate_limit_error", "insufficient_quota", 429, KM_AGAIN_OTHER },
+    { "ModelNotReady", "overloaded_error", NULL, 503, KM_AGAIN_SAME },
+    { "ServiceUnavailable", "overloaded_error", NULL, 503, KM_AGAIN_SAME },
+    { "InternalServer", NULL, NULL, 500, KM_AGAIN_SAME },
+    { "InternalFailure", NULL, NULL, 500, KM_AGAIN_SAME },
+    { "ModelTimeout", "timeout_error", NULL, 504, KM_AGAIN_SAME },
+    { "ModelError", "api_error", NULL, 502, KM_AGAIN_SAME },
+    { "ModelStreamError", "api_error", NULL, 502, KM_AGAIN_SAME },
+    { "AccessDenied", "api_error", "upstream_auth_error", 502, KM_AGAIN_OTHER },
+    { "UnrecognizedClient", "api_error", "upstream_auth_error", 502, KM_AGAIN_OTHER },
+    { "ExpiredToken", "api_error", "upstream_auth_error", 502, KM_AGAIN_OTHER },
+    { "InvalidSignature", "api_error", "upstream_auth_error", 502, KM_AGAIN_OTHER },
+    { "IncompleteSignature", "api_error", "upstream_auth_error", 502, KM_AGAIN_OTHER },
+    { "MissingAuthenticationToken", "api_error", "upstream_auth_error", 502, KM_AGAIN_OTHER },
+    { "ResourceNotFound", "not_found_error", "model_not_found", 404, KM_AGAIN_OTHER },
+    { "Conflict", NULL, NULL, 400, KM_AGAIN_NO },
+    { "Validation", NULL, NULL, 400, KM_AGAIN_NO },
 };
 
 static const struct meaning *meaning_of(struct km_str name)
