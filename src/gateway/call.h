@@ -72,9 +72,9 @@ struct km_call {
     struct km_str body;
     bool have_body;
     bool body_waits; /* km_exchange_body() said AGAIN */
+    bool kept; /* the answer was given to the store */
     struct km_llm_request req;
     struct km_str previous; /* an earlier answer was put in front: its id, as JSON */
-    bool kept; /* the answer was given to the store */
     struct km_model_match match;
 
     /* admission */
@@ -98,13 +98,13 @@ struct km_call {
     bool same_again; /* once more on the same deployment: options or credentials were refused */
     bool resigned; /* with new credentials: once a deployment */
     bool auth_waits; /* d->auth will call back */
+    bool timed_out;
     struct km_translation *tr; /* the attempt's, when its upstream speaks another protocol */
     struct km_auth_wait auth_wait;
     struct km_headers refusal; /* of an upstream's error, kept for what reads its body */
     struct km_http_request out;
     struct km_http_call *up; /* the attempt under way */
     struct km_timer deadline;
-    bool timed_out;
 
     /* the answer */
     int up_status;
@@ -118,11 +118,11 @@ struct km_call {
     bool answered; /* parts are ready without an upstream (mock) */
     bool relaying; /* the answer is a stream, and goes on as it comes */
     bool streaming; /* the client's head was sent */
-    struct km_llm_stream stream;
-    struct km_sse *sse;
     bool client_gone;
     bool cut; /* the stream broke: end it so that the client knows */
     bool failed; /* err says why */
+    struct km_llm_stream stream;
+    struct km_sse *sse;
     struct km_err err;
 
     /* books */

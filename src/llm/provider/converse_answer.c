@@ -368,7 +368,7 @@ static int on_delta(struct km_decode *d, const struct km_json *root, struct km_e
 
     if (r < 0)
         return r;
-    if ((v = km_json_get(delta, "text")) != NULL)
+    if (km_json_get(delta, "text"))
         return put_in(d, BLOCK_TEXT, KM_CHAT_TEXT, text_of(delta, "text"), err);
     if ((v = km_json_get(delta, "toolUse")) != NULL)
         return put_input(d, text_of(v, "input"), err);
