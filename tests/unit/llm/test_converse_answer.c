@@ -241,7 +241,6 @@ static void a_stream_becomes_events_wherever_it_is_cut(void **state)
 static void a_stream_cut_short_is_an_error_never_an_end(void **state)
 {
     struct km_buf bytes KM_CLEANUP(km_buf_done) = KM_BUF(1 << 20);
-    struct km_buf before KM_CLEANUP(km_buf_done) = KM_BUF(1 << 20);
     struct fixture *f = *state;
 
     put_lines(&bytes, START DELTA(0, "{\"text\":\"H\"}") STOP(0) END("end_turn"));
