@@ -74,14 +74,18 @@ def test_reload_by_command_says_why_it_refused(new_gateway, upstream):
 
 
 def test_reloads_asked_for_during_one_are_one_more(new_gateway, upstream):
-    """The file is a pipe: whoever reads it stands still until we write."""
+    """The file is a pipe: whoever reads it stands still until we write.  Each reader has one of
+    its own: a pipe that was written may still be held by who read it."""
     gateway = new_gateway(start=False)
     gateway.config.write_text(gateway.config.read_text().replace("workers: 2", "workers: 1"))
     gateway.start()
     text = [marked(upstream, gateway, n) for n in range(3)]
-    pipe = gateway.config.with_suffix(".pipe")
-    os.mkfifo(pipe, 0o600)
-    pipe.rename(gateway.config)
+
+    def put_pipe():
+        pipe = gateway.config.with_suffix(".pipe")
+        os.mkfifo(pipe, 0o600)
+        pipe.rename(gateway.config)
+    put_pipe()
     gateway.reload()
     answers = []
 
@@ -96,6 +100,7 @@ def test_reloads_asked_for_during_one_are_one_more(new_gateway, upstream):
         wait_until(lambda: re.search(rb"kanmon_connections 5\b",
                                      gateway.call("GET", "/metrics").body), 10, "all who ask")
         assert gateway.is_ready()
+        put_pipe()
         file.write(text[0])
     with gateway.config.open("w") as file:
         file.write(text[1])
