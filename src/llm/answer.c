@@ -11,6 +11,8 @@
  */
 #include "llm/answer.h"
 
+#include "http/json.h"
+
 static bool is_output(enum km_chat_event_kind kind)
 {
     return kind == KM_CHAT_TEXT || kind == KM_CHAT_REASONING || kind == KM_CHAT_REFUSAL ||
@@ -182,6 +184,15 @@ int km_answer_put(struct km_answer *a, const struct km_chat_event *e, struct km_
     if (r == 0)
         r = note(a, e, err);
     return r == 0 && a->stream ? a->to->event(a, e, err) : r;
+}
+
+int64_t km_usage_count(const struct km_json *object, const char *name)
+{
+    int64_t n = 0;
+
+    if (!km_json_i64(km_json_get(object, name), &n) || n <= 0)
+        return 0;
+    return n < KM_TOKENS_SAID_MOST ? n : KM_TOKENS_SAID_MOST;
 }
 
 struct km_usage km_answer_usage(const struct km_answer *a)

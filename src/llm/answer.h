@@ -128,6 +128,12 @@ struct km_answer {
 int km_answer_put(struct km_answer *a, const struct km_chat_event *e,
                   struct km_err *err) KM_MUST_USE;
 
+/* A count of tokens as an upstream says it: 0 when it is absent, negative or no integer, and so
+ * bounded that sums stay far from overflow. */
+#define KM_TOKENS_SAID_MOST INT64_C(1000000000000)
+struct km_json;
+int64_t km_usage_count(const struct km_json *object, const char *name);
+
 /* What was used: the upstream's word, or an estimate (.known false). */
 struct km_usage km_answer_usage(const struct km_answer *a);
 

@@ -67,6 +67,47 @@ int km_llm_read_count(const struct km_llm_request *r, const struct km_json_span 
     return 0;
 }
 
+int km_llm_read_own(struct km_llm_request *r, const struct km_json_span *timeout,
+                    const struct km_json_span *tags, const struct km_json_span *num_retries,
+                    struct km_err *err)
+{
+    int64_t ms;
+
+    if (timeout->type == KM_JSON_NUMBER &&
+        km_str_decimal(km_json_value(r->body, timeout), 3, &ms) == 0 && ms > 0)
+        r->timeout_ms = ms;
+    if (tags->type == KM_JSON_ARRAY)
+        r->tags = km_json_value(r->body, tags);
+    return km_llm_read_count(r, num_retries, "num_retries", 0, KM_LLM_RETRIES_MOST, &r->num_retries,
+                             err);
+}
+
+static bool bounds_output(struct km_str name)
+{
+    return km_str_eq(name, KM_STR("max_tokens")) ||
+           km_str_eq(name, KM_STR("max_completion_tokens"));
+}
+
+int km_llm_add_defaults(const struct km_llm_request *r, const struct km_llm_body_args *args,
+                        struct km_json_edits *e, struct km_arena *arena, struct km_err *err)
+{
+    const struct km_deployment *d = args->deployment;
+    struct km_json_span spans[64];
+    struct km_str names[64];
+    int rc;
+
+    if (d->ndefaults == 0)
+        return 0;
+    for (size_t i = 0; i < d->ndefaults; i++)
+        names[i] = d->defaults[i].name;
+    rc = km_json_spans(r->body, names, d->ndefaults, spans, NULL, err);
+    for (size_t i = 0; rc == 0 && i < d->ndefaults; i++)
+        if (spans[i].type == KM_JSON_ABSENT &&
+            !(bounds_output(names[i]) && (r->max_tokens >= 0 || args->max_tokens >= 0)))
+            km_json_add(e, arena, names[i], d->defaults[i].json);
+    return rc;
+}
+
 struct km_str km_llm_upstream_model(const struct km_deployment *d, struct km_str star,
                                     struct km_arena *arena)
 {

@@ -126,6 +126,17 @@ int km_llm_read_count(const struct km_llm_request *r, const struct km_json_span 
                       const char *name, int64_t low, int64_t high, int64_t *value,
                       struct km_err *err) KM_MUST_USE;
 
+/* The gateway's own members that mean the same in every API. */
+int km_llm_read_own(struct km_llm_request *r, const struct km_json_span *timeout,
+                    const struct km_json_span *tags, const struct km_json_span *num_retries,
+                    struct km_err *err) KM_MUST_USE;
+
+/* The deployment's own parameters, where neither the caller nor its budget set them; for APIs
+ * that bound the output by `max_tokens` or `max_completion_tokens`. */
+int km_llm_add_defaults(const struct km_llm_request *r, const struct km_llm_body_args *args,
+                        struct km_json_edits *e, struct km_arena *arena,
+                        struct km_err *err) KM_MUST_USE;
+
 /* The model's name at the upstream, its star filled. */
 struct km_str km_llm_upstream_model(const struct km_deployment *d, struct km_str star,
                                     struct km_arena *arena);

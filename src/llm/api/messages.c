@@ -129,22 +129,15 @@ static void read_user(struct km_llm_request *r, struct km_arena *arena)
 
 static int read_own(struct km_llm_request *r, struct km_arena *arena, struct km_err *err)
 {
-    int64_t ms;
-
     for (enum member m = KM_M_API_BASE; m <= KM_M_BASE_URL; m++)
         if (present(r, m))
             return bad(err, members[m].p,
                        "is not allowed in a request: the configuration chooses the upstream");
-    if (present(r, KM_M_TIMEOUT) && r->spans[KM_M_TIMEOUT].type == KM_JSON_NUMBER &&
-        km_str_decimal(value_of(r, KM_M_TIMEOUT), 3, &ms) == 0 && ms > 0)
-        r->timeout_ms = ms;
     if (r->spans[KM_M_LITELLM_METADATA].type == KM_JSON_OBJECT)
         r->metadata = value_of(r, KM_M_LITELLM_METADATA);
-    if (r->spans[KM_M_TAGS].type == KM_JSON_ARRAY)
-        r->tags = value_of(r, KM_M_TAGS);
     read_user(r, arena);
-    return km_llm_read_count(r, &r->spans[KM_M_NUM_RETRIES], "num_retries", 0, KM_LLM_RETRIES_MOST,
-                             &r->num_retries, err);
+    return km_llm_read_own(r, &r->spans[KM_M_TIMEOUT], &r->spans[KM_M_TAGS],
+                           &r->spans[KM_M_NUM_RETRIES], err);
 }
 
 static int parse(struct km_llm_request *r, struct km_arena *arena, struct km_str path_model,
@@ -161,33 +154,6 @@ static int parse(struct km_llm_request *r, struct km_arena *arena, struct km_str
 }
 
 /* --- the body of an attempt --- */
-
-static bool bounds_output(struct km_str name)
-{
-    return km_str_eq(name, members[KM_M_MAX_TOKENS]) ||
-           km_str_eq(name, KM_STR("max_completion_tokens"));
-}
-
-/* The deployment's own parameters, where neither the caller nor its budget set them. */
-static int add_defaults(const struct km_llm_request *r, const struct km_llm_body_args *args,
-                        struct km_json_edits *e, struct km_arena *arena, struct km_err *err)
-{
-    const struct km_deployment *d = args->deployment;
-    struct km_json_span spans[64];
-    struct km_str names[64];
-    int rc;
-
-    if (d->ndefaults == 0 || !r->api->streams) /* what is only counted has no parameters */
-        return 0;
-    for (size_t i = 0; i < d->ndefaults; i++)
-        names[i] = d->defaults[i].name;
-    rc = km_json_spans(r->body, names, d->ndefaults, spans, NULL, err);
-    for (size_t i = 0; rc == 0 && i < d->ndefaults; i++)
-        if (spans[i].type == KM_JSON_ABSENT &&
-            !(bounds_output(names[i]) && (r->max_tokens >= 0 || args->max_tokens >= 0)))
-            km_json_add(e, arena, names[i], d->defaults[i].json);
-    return rc;
-}
 
 static void bound_output(const struct km_llm_request *r, const struct km_llm_body_args *args,
                          struct km_json_edits *e, struct km_arena *arena)
@@ -217,7 +183,8 @@ static int body(const struct km_llm_request *r, const struct km_llm_body_args *a
             km_json_cut(&e, &r->spans[m]);
     if (args->max_tokens >= 0 && r->api->streams)
         bound_output(r, args, &e, arena);
-    rc = add_defaults(r, args, &e, arena, err);
+    /* What is only counted has no parameters. */
+    rc = r->api->streams ? km_llm_add_defaults(r, args, &e, arena, err) : 0;
     return rc == 0 ? km_json_parts(&e, arena, ret_parts, ret_n, err) : rc;
 }
 

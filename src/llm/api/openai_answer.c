@@ -21,17 +21,6 @@ static const struct km_str answer_members[A_COUNT] = {
     { "error", 5 },
 };
 
-#define COUNT_MOST INT64_C(1000000000000) /* tokens; sums of counts stay far from overflow */
-
-static int64_t count_of(const struct km_json *object, const char *name)
-{
-    int64_t n = 0;
-
-    if (!km_json_i64(km_json_get(object, name), &n) || n <= 0)
-        return 0;
-    return n < COUNT_MOST ? n : COUNT_MOST;
-}
-
 /* {"prompt_tokens", "completion_tokens", "prompt_tokens_details":{"cached_tokens"}} */
 static void read_usage(const struct km_arena *arena, struct km_str text, struct km_usage *u)
 {
@@ -42,16 +31,16 @@ static void read_usage(const struct km_arena *arena, struct km_str text, struct 
     if (km_json_parse(&scratch, text, &root, NULL) < 0 || km_json_kind(root) != KM_JSON_OBJECT)
         return;
     details = km_json_get(root, "prompt_tokens_details");
-    u->prompt_tokens = count_of(root, "prompt_tokens");
-    u->completion_tokens = count_of(root, "completion_tokens");
+    u->prompt_tokens = km_usage_count(root, "prompt_tokens");
+    u->completion_tokens = km_usage_count(root, "completion_tokens");
     if (!u->prompt_tokens && !u->completion_tokens) /* Jina and Voyage say no more than that */
-        u->prompt_tokens = count_of(root, "total_tokens");
-    u->cached_tokens = count_of(details, "cached_tokens");
+        u->prompt_tokens = km_usage_count(root, "total_tokens");
+    u->cached_tokens = km_usage_count(details, "cached_tokens");
     if (!u->cached_tokens)
-        u->cached_tokens = count_of(root, "prompt_cache_hit_tokens"); /* DeepSeek's name */
-    u->cache_write_tokens = count_of(details, "cache_write_tokens");
+        u->cached_tokens = km_usage_count(root, "prompt_cache_hit_tokens"); /* DeepSeek's name */
+    u->cache_write_tokens = km_usage_count(details, "cache_write_tokens");
     if (!u->cache_write_tokens)
-        u->cache_write_tokens = count_of(root, "cache_creation_input_tokens"); /* LiteLLM's */
+        u->cache_write_tokens = km_usage_count(root, "cache_creation_input_tokens"); /* LiteLLM's */
     u->known = true;
 }
 

@@ -112,15 +112,8 @@ enum { CUT_TAGS = KM_R_FIRST_CUT, CUT_NUM_RETRIES, CUT_TIMEOUT };
 
 static int read_own(struct km_llm_request *r, struct km_err *err)
 {
-    int64_t ms;
-
-    if (r->spans[CUT_TAGS].type == KM_JSON_ARRAY)
-        r->tags = km_json_value(r->body, &r->spans[CUT_TAGS]);
-    if (r->spans[CUT_TIMEOUT].type == KM_JSON_NUMBER &&
-        km_str_decimal(km_json_value(r->body, &r->spans[CUT_TIMEOUT]), 3, &ms) == 0 && ms > 0)
-        r->timeout_ms = ms;
-    return km_llm_read_count(r, &r->spans[CUT_NUM_RETRIES], "num_retries", 0, KM_LLM_RETRIES_MOST,
-                             &r->num_retries, err);
+    return km_llm_read_own(r, &r->spans[CUT_TIMEOUT], &r->spans[CUT_TAGS],
+                           &r->spans[CUT_NUM_RETRIES], err);
 }
 
 static int parse(struct km_llm_request *r, struct km_arena *arena, struct km_str path_model,

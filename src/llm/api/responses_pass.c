@@ -27,17 +27,6 @@ static const struct km_str object_members[O_COUNT] = {
     { "previous_response_id", 20 },
 };
 
-#define COUNT_MOST INT64_C(1000000000000)
-
-static int64_t count_of(const struct km_json *object, const char *name)
-{
-    int64_t n = 0;
-
-    if (!km_json_i64(km_json_get(object, name), &n) || n <= 0)
-        return 0;
-    return n < COUNT_MOST ? n : COUNT_MOST;
-}
-
 static void read_usage(const struct km_arena *arena, struct km_str text, struct km_usage *u)
 {
     struct km_arena scratch KM_CLEANUP(km_arena_done);
@@ -48,11 +37,11 @@ static void read_usage(const struct km_arena *arena, struct km_str text, struct 
         return;
     in = km_json_get(root, "input_tokens_details");
     out = km_json_get(root, "output_tokens_details");
-    *u = (struct km_usage){ .prompt_tokens = count_of(root, "input_tokens"),
-                            .completion_tokens = count_of(root, "output_tokens"),
-                            .cached_tokens = count_of(in, "cached_tokens"),
-                            .cache_write_tokens = count_of(in, "cache_write_tokens"),
-                            .reasoning_tokens = count_of(out, "reasoning_tokens"),
+    *u = (struct km_usage){ .prompt_tokens = km_usage_count(root, "input_tokens"),
+                            .completion_tokens = km_usage_count(root, "output_tokens"),
+                            .cached_tokens = km_usage_count(in, "cached_tokens"),
+                            .cache_write_tokens = km_usage_count(in, "cache_write_tokens"),
+                            .reasoning_tokens = km_usage_count(out, "reasoning_tokens"),
                             .known = true };
 }
 

@@ -92,6 +92,16 @@ void km_messages_note(void *state, const struct km_chat *chat, bool json_tool,
 /* s as ids and names of tools may be spelled there: letters, digits, '_', '-', at most `most`
  * bytes (16 or more); s itself when it is so. */
 struct km_str km_messages_clean(struct km_str s, size_t most, struct km_arena *arena);
+
+/* Tools whose names had to be spelled otherwise, in the arena: NULL when there are none. */
+struct km_tool_alias {
+    const struct km_tool_alias *next;
+    struct km_str said, name;
+};
+const struct km_tool_alias *km_tool_aliases(const struct km_chat *chat, size_t most,
+                                            struct km_arena *arena);
+/* The caller's own name of a tool. */
+struct km_str km_tool_said(const struct km_tool_alias *aliases, struct km_str said);
 #define KM_MESSAGES_NAME_MOST 128
 #define KM_MESSAGES_ID_MOST 256
 

@@ -15,18 +15,10 @@
  */
 #include "llm/provider/anthropic.h"
 
-#define COUNT_MOST INT64_C(1000000000000) /* tokens; sums of counts stay far from overflow */
-
 enum block_kind { BLOCK_NONE, BLOCK_OTHER, BLOCK_TEXT, BLOCK_THINKING, BLOCK_TOOL, BLOCK_JSON };
 
-/* A tool whose name had to be spelled otherwise. */
-struct alias {
-    const struct alias *next;
-    struct km_str said, name;
-};
-
 struct state {
-    const struct alias *aliases; /* by encode(): see km_messages_note() */
+    const struct km_tool_alias *aliases; /* by encode(): see km_messages_note() */
     bool json_tool; /* a tool stands for the answer's schema */
     int64_t input, cache_read, cache_write, output, thinking; /* tokens, as last said */
     int64_t index; /* the upstream's number of the block under way */
@@ -68,7 +60,7 @@ static void read_count(const struct km_json *usage, const char *name, int64_t *v
     int64_t n;
 
     if (km_json_i64(km_json_get(usage, name), &n) && n >= 0)
-        *value = n < COUNT_MOST ? n : COUNT_MOST;
+        *value = n < KM_TOKENS_SAID_MOST ? n : KM_TOKENS_SAID_MOST;
 }
 
 static void read_usage(struct state *s, const struct km_json *usage)
@@ -101,27 +93,7 @@ void km_messages_note(void *state, const struct km_chat *chat, bool json_tool,
     struct state *s = state;
 
     s->json_tool = json_tool;
-    for (const struct km_tool *tool = chat->tools; tool; tool = tool->next) {
-        struct km_str said = km_messages_clean(tool->name, KM_MESSAGES_NAME_MOST, keep);
-        struct alias *alias;
-
-        if (km_str_eq(said, tool->name) || tool->hosted_json.n)
-            continue;
-        alias = km_arena_alloc(keep, sizeof *alias);
-        if (!alias)
-            return; /* the arena says so at the end */
-        *alias = (struct alias){ s->aliases, said, km_arena_str(keep, tool->name) };
-        s->aliases = alias;
-    }
-}
-
-/* The caller's own name of a tool. */
-static struct km_str name_of(const struct state *s, struct km_str name)
-{
-    for (const struct alias *alias = s->aliases; alias; alias = alias->next)
-        if (km_str_eq(alias->said, name))
-            return alias->name;
-    return name;
+    s->aliases = km_tool_aliases(chat, KM_MESSAGES_NAME_MOST, keep);
 }
 
 static int begin_tool(struct km_decode *d, const struct km_json *block, struct km_err *err)
@@ -142,7 +114,7 @@ static int begin_tool(struct km_decode *d, const struct km_json *block, struct k
     }
     s->kind = BLOCK_TOOL;
     s->tools = true;
-    e.name = name_of(s, e.name);
+    e.name = km_tool_said(s->aliases, e.name);
     return km_answer_put(d->answer, &e, err);
 }
 

@@ -41,6 +41,34 @@ struct km_str km_messages_clean(struct km_str s, size_t most, struct km_arena *a
     return km_str(p, keep + 9);
 }
 
+const struct km_tool_alias *km_tool_aliases(const struct km_chat *chat, size_t most,
+                                            struct km_arena *arena)
+{
+    const struct km_tool_alias *aliases = NULL;
+
+    for (const struct km_tool *tool = chat->tools; tool; tool = tool->next) {
+        struct km_str said = km_messages_clean(tool->name, most, arena);
+        struct km_tool_alias *alias;
+
+        if (km_str_eq(said, tool->name) || tool->hosted_json.n)
+            continue;
+        alias = km_arena_alloc(arena, sizeof *alias);
+        if (!alias)
+            break; /* the arena says so at the end */
+        *alias = (struct km_tool_alias){ aliases, said, km_arena_str(arena, tool->name) };
+        aliases = alias;
+    }
+    return aliases;
+}
+
+struct km_str km_tool_said(const struct km_tool_alias *aliases, struct km_str said)
+{
+    for (const struct km_tool_alias *alias = aliases; alias; alias = alias->next)
+        if (km_str_eq(alias->said, said))
+            return alias->name;
+    return said;
+}
+
 /* --- schemas --- */
 
 static void write_schema(struct km_json_out *out, const struct km_json *schema, unsigned depth);

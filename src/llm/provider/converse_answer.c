@@ -20,19 +20,12 @@
  */
 #include "llm/provider/converse.h"
 
-#define COUNT_MOST INT64_C(1000000000000) /* tokens; sums of counts stay far from overflow */
 #define INPUT_MOST (64 * 1024 * 1024) /* bytes of a call's input in a whole answer */
 
 enum block_kind { BLOCK_NONE, BLOCK_TEXT, BLOCK_REASONING, BLOCK_TOOL, BLOCK_JSON };
 
-/* A tool whose name had to be spelled otherwise. */
-struct alias {
-    const struct alias *next;
-    struct km_str said, name;
-};
-
 struct state {
-    const struct alias *aliases; /* by encode() */
+    const struct km_tool_alias *aliases; /* by encode() */
     int64_t index; /* the upstream's number of the block under way */
     enum block_kind kind;
     unsigned blocks; /* given out so far: the next one's number */
@@ -66,27 +59,7 @@ void km_converse_note(void *state, const struct km_chat *chat, bool json_tool,
     struct state *s = state;
 
     s->json_tool = json_tool;
-    for (const struct km_tool *tool = chat->tools; tool; tool = tool->next) {
-        struct km_str said = km_messages_clean(tool->name, KM_CONVERSE_NAME_MOST, keep);
-        struct alias *alias;
-
-        if (km_str_eq(said, tool->name) || tool->hosted_json.n)
-            continue;
-        alias = km_arena_alloc(keep, sizeof *alias);
-        if (!alias)
-            return; /* the arena says so at the end */
-        *alias = (struct alias){ s->aliases, said, km_arena_str(keep, tool->name) };
-        s->aliases = alias;
-    }
-}
-
-/* The caller's own name of a tool. */
-static struct km_str name_of(const struct state *s, struct km_str name)
-{
-    for (const struct alias *alias = s->aliases; alias; alias = alias->next)
-        if (km_str_eq(alias->said, name))
-            return alias->name;
-    return name;
+    s->aliases = km_tool_aliases(chat, KM_CONVERSE_NAME_MOST, keep);
 }
 
 /* --- pieces --- */
@@ -141,7 +114,7 @@ static int put_tool(struct km_decode *d, const struct km_json *use, struct km_er
     s->kind = BLOCK_TOOL;
     s->begun = true;
     s->tools = true;
-    e.name = name_of(s, e.name);
+    e.name = km_tool_said(s->aliases, e.name);
     return km_answer_put(d->answer, &e, err);
 }
 
@@ -166,26 +139,17 @@ static int put_redacted(struct km_decode *d, struct km_str base64, struct km_err
 
 /* --- usage and the end --- */
 
-static int64_t count_of(const struct km_json *usage, const char *name)
-{
-    int64_t n;
-
-    if (!km_json_i64(km_json_get(usage, name), &n) || n < 0)
-        return 0;
-    return n < COUNT_MOST ? n : COUNT_MOST;
-}
-
 static int put_usage(struct km_decode *d, const struct km_json *usage, struct km_err *err)
 {
     struct km_chat_event e = { .kind = KM_CHAT_USAGE };
 
     if (km_json_kind(usage) != KM_JSON_OBJECT)
         return 0;
-    e.usage.cached_tokens = count_of(usage, "cacheReadInputTokens");
-    e.usage.cache_write_tokens = count_of(usage, "cacheWriteInputTokens");
+    e.usage.cached_tokens = km_usage_count(usage, "cacheReadInputTokens");
+    e.usage.cache_write_tokens = km_usage_count(usage, "cacheWriteInputTokens");
     e.usage.prompt_tokens =
-        count_of(usage, "inputTokens") + e.usage.cached_tokens + e.usage.cache_write_tokens;
-    e.usage.completion_tokens = count_of(usage, "outputTokens");
+        km_usage_count(usage, "inputTokens") + e.usage.cached_tokens + e.usage.cache_write_tokens;
+    e.usage.completion_tokens = km_usage_count(usage, "outputTokens");
     return km_answer_put(d->answer, &e, err);
 }
 

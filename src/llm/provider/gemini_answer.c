@@ -12,29 +12,19 @@
  */
 #include "llm/provider/gemini.h"
 
-#define COUNT_MOST INT64_C(1000000000000)
-
 /* --- usage --- */
-
-static int64_t count_of(const struct km_json *object, const char *name)
-{
-    int64_t n = 0;
-
-    if (!km_json_i64(km_json_get(object, name), &n) || n <= 0)
-        return 0;
-    return n < COUNT_MOST ? n : COUNT_MOST;
-}
 
 bool km_gemini_usage(const struct km_json *v, struct km_usage *ret)
 {
     if (km_json_kind(v) != KM_JSON_OBJECT)
         return false;
     *ret = (struct km_usage){
-        .prompt_tokens = count_of(v, "promptTokenCount") + count_of(v, "toolUsePromptTokenCount"),
+        .prompt_tokens =
+            km_usage_count(v, "promptTokenCount") + km_usage_count(v, "toolUsePromptTokenCount"),
         .completion_tokens =
-            count_of(v, "candidatesTokenCount") + count_of(v, "thoughtsTokenCount"),
-        .cached_tokens = count_of(v, "cachedContentTokenCount"),
-        .reasoning_tokens = count_of(v, "thoughtsTokenCount"),
+            km_usage_count(v, "candidatesTokenCount") + km_usage_count(v, "thoughtsTokenCount"),
+        .cached_tokens = km_usage_count(v, "cachedContentTokenCount"),
+        .reasoning_tokens = km_usage_count(v, "thoughtsTokenCount"),
         .known = true,
     };
     return true;

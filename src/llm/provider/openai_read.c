@@ -11,17 +11,6 @@
 #include "llm/api.h"
 #include "llm/provider/openai_inside.h"
 
-#define COUNT_MOST INT64_C(1000000000000) /* tokens; sums of counts stay far from overflow */
-
-static int64_t count_of(const struct km_json *object, const char *name)
-{
-    int64_t n = 0;
-
-    if (!km_json_i64(km_json_get(object, name), &n) || n <= 0)
-        return 0;
-    return n < COUNT_MOST ? n : COUNT_MOST;
-}
-
 bool km_openai_read_usage(const struct km_json *v, struct km_usage *ret)
 {
     const struct km_json *in = km_json_get(v, "prompt_tokens_details");
@@ -29,16 +18,16 @@ bool km_openai_read_usage(const struct km_json *v, struct km_usage *ret)
 
     if (km_json_kind(v) != KM_JSON_OBJECT)
         return false;
-    *ret = (struct km_usage){ .prompt_tokens = count_of(v, "prompt_tokens"),
-                              .completion_tokens = count_of(v, "completion_tokens"),
-                              .cached_tokens = count_of(in, "cached_tokens"),
-                              .cache_write_tokens = count_of(in, "cache_write_tokens"),
-                              .reasoning_tokens = count_of(out, "reasoning_tokens"),
+    *ret = (struct km_usage){ .prompt_tokens = km_usage_count(v, "prompt_tokens"),
+                              .completion_tokens = km_usage_count(v, "completion_tokens"),
+                              .cached_tokens = km_usage_count(in, "cached_tokens"),
+                              .cache_write_tokens = km_usage_count(in, "cache_write_tokens"),
+                              .reasoning_tokens = km_usage_count(out, "reasoning_tokens"),
                               .known = true };
     if (!ret->cached_tokens)
-        ret->cached_tokens = count_of(v, "prompt_cache_hit_tokens"); /* DeepSeek's name */
+        ret->cached_tokens = km_usage_count(v, "prompt_cache_hit_tokens"); /* DeepSeek's name */
     if (!ret->cache_write_tokens)
-        ret->cache_write_tokens = count_of(v, "cache_creation_input_tokens");
+        ret->cache_write_tokens = km_usage_count(v, "cache_creation_input_tokens");
     return true;
 }
 
