@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* upstream.h - the MCP servers behind kanmon: what is configured, how they are, what they offer.
+ *
+ *     struct km_mcp_set        the configured servers of one snapshot; immutable, counted
+ *       struct km_mcp_upstream   one of them; lives on from snapshot to snapshot while its
+ *                                configuration is the same
+ *     struct km_mcp_upstreams  the gateway's: the set in force, the store of catalogues
+ *       struct km_mcp_desk       a worker's: its sessions, its asks (ask.h); one loop
+ *
+ * What a server offers is its catalogue: an immutable, counted picture of its lists.  It is kept
+ * in the store, so that it is there at once after a start, with from_store set until the server
+ * itself has said the same.  A server may show other lists to a client with other capabilities
+ * or to another principal, so a catalogue belongs to a server and to what tells such askers
+ * apart (struct km_mcp_asker); most servers have one.
+ *
+ * Thread: sets, upstreams and catalogues are read by any; a desk belongs to its loop.
+ */
+#ifndef KM_MCP_UPSTREAM_H
+#define KM_MCP_UPSTREAM_H
+
+#include "base/event.h"
+#include "config/config.h"
+#include "http/client.h"
+#include "mcp/approval.h"
+#include "mcp/revision.h"
+#include "store/store.h"
+
+enum km_mcp_transport { KM_MCP_SSE, KM_MCP_HTTP, KM_MCP_STDIO }; /* SSE is LiteLLM's default */
+
+enum km_mcp_auth {
+    KM_MCP_AUTH_NONE,
+    KM_MCP_AUTH_API_KEY, /* X-API-Key */
+    KM_MCP_AUTH_BEARER, /* Authorization: Bearer */
+    KM_MCP_AUTH_BASIC, /* Authorization: Basic, of user:password */
+    KM_MCP_AUTH_RAW, /* Authorization as it is */
+    KM_MCP_AUTH_TOKEN, /* Authorization: token */
+    KM_MCP_AUTH_OAUTH2,
+    KM_MCP_AUTH_EXCHANGE, /* oauth2_token_exchange */
+    KM_MCP_AUTH_SIGV4,
+};
+
+/* XX(NAME, name).  installing: a first start that may download; degraded: it answers, but not
+ * everything or not always; stopped: nothing runs and nothing should (idle, or by hand). */
+#define KM_MCP_STATES(XX)                                                                          \
+    XX(STOPPED, stopped)                                                                           \
+    XX(INSTALLING, installing)                                                                     \
+    XX(STARTING, starting)                                                                         \
+    XX(READY, ready)                                                                               \
+    XX(DEGRADED, degraded)                                                                         \
+    XX(DOWN, down)
+
+enum km_mcp_state {
+#define XX(NAME, name) KM_MCP_##NAME,
+    KM_MCP_STATES(XX)
+#undef XX
+};
+const char *km_mcp_state_name(enum km_mcp_state state);
+
+/* One entry of mcp_servers as it is written; rows in upstream_settings.c. */
+struct km_mcp_oauth_settings {
+    struct km_str client_id, client_secret, authorization_url, token_url, registration_url;
+    struct km_str_list scopes;
+    struct km_str flow; /* "client_credentials", "authorization_code"; empty: not said */
+    bool shared; /* one token for all principals */
+};
+
+struct km_mcp_aws_settings {
+    struct km_str role, akid, secret, token, region, service, session_name, profile;
+};
+
+struct km_mcp_limit_settings { /* of a stdio child; 0: none */
+    int64_t nofile, cpu_s, fsize_bytes, memory_bytes, processes;
+};
+
+struct km_mcp_entry {
+    struct km_str url, command, cwd, alias, description, server_id, instructions, spec_version;
+    struct km_str auth_value;
+    struct km_str_list args, access_groups, allowed_tools, disallowed_tools, extra_headers;
+    struct km_str_map env, static_headers;
+    int64_t transport; /* enum km_mcp_transport, or -1: as url and command say */
+    int64_t auth; /* enum km_mcp_auth */
+    const struct km_node *allowed_params; /* {tool: [names]} */
+    const struct km_node *info; /* mcp_info */
+    const struct km_node *display_names, *descriptions; /* {tool: text} */
+    struct km_mcp_oauth_settings oauth;
+    struct km_mcp_aws_settings aws;
+    bool allow_all_keys, public_internet, enabled, stateful;
+    int64_t timeout_ms; /* of a request, without a word of progress */
+    int64_t install_ms, start_ms, idle_ms, health_ms;
+    int64_t warm; /* children kept running */
+    int64_t most; /* children of this server */
+    int64_t sandbox; /* enum km_sandbox_mode of sys/sandbox.h */
+    int64_t log_bytes;
+    struct km_mcp_limit_settings limits;
+    int64_t risk; /* enum km_risk: of tools that are not named in `risks` */
+    int64_t approve, approve_unknown, pin; /* choices; -1: as for all servers */
+    const struct km_node *risks; /* {tool: risk} */
+    const struct km_node *unused; /* keys accepted without effect */
+};
+
+struct km_mcp_live; /* its state and catalogues: private */
+
+struct km_mcp_upstream {
+    _Atomic unsigned refs;
+    struct km_arena arena; /* holds all below */
+    struct km_str name; /* as configured: for commands, URLs and access lists */
+    struct km_str alias; /* of wire names: no separator in it */
+    struct km_str id; /* server_id: configured, or derived from the name */
+    enum km_mcp_transport transport;
+    const struct km_mcp_entry *entry;
+    struct km_origin *origin; /* of url; NULL: stdio */
+    struct km_str target; /* path and query */
+    struct km_str head; /* header lines of every request: static headers, a fixed credential */
+    uint8_t digest[32]; /* of all that is configured: the same upstream, or another */
+    struct km_auth *signer; /* SigV4; NULL: none (llm/auth.h) */
+    bool personal; /* headers or environment depend on who asks: no lists without an asker */
+    struct km_mcp_live *live;
+};
+
+struct km_mcp_upstream *km_mcp_upstream_ref(struct km_mcp_upstream *u); /* any thread */
+struct km_mcp_upstream *km_mcp_upstream_unref(struct km_mcp_upstream *u);
+
+/* --- a snapshot's servers --- */
+
+struct km_mcp_set {
+    _Atomic unsigned refs;
+    struct km_mcp_upstream **v; /* in the order of the file */
+    size_t n;
+    struct km_map *names; /* name, alias or id to upstream */
+};
+
+struct km_mcp_set_args {
+    const struct km_config *config;
+    struct km_tls_client *tls; /* referenced */
+    const struct km_proxy_env *proxies;
+    const struct km_mcp_set *before; /* upstreams that stay the same are taken from it; or NULL */
+};
+
+/* KM_E_CONFIG with diagnostics: two servers with one wire name, a transport without its address. */
+int km_mcp_set_new(const struct km_mcp_set_args *args, struct km_diags *diags,
+                   struct km_mcp_set **ret_set, struct km_err *err) KM_MUST_USE;
+struct km_mcp_set *km_mcp_set_ref(struct km_mcp_set *set);
+struct km_mcp_set *km_mcp_set_unref(struct km_mcp_set *set);
+/* By name, alias or server_id; NULL: there is none. */
+struct km_mcp_upstream *km_mcp_set_find(const struct km_mcp_set *set, struct km_str name);
+
+extern const struct km_settings_table km_mcp_settings_table; /* mcp_servers */
+extern const struct km_settings_table km_mcp_own_table; /* kanmon_settings.mcp_servers, over it */
+
+/* --- what a server offers --- */
+
+struct km_mcp_item {
+    struct km_str json; /* the tool, resource, template or prompt as the server sent it */
+    struct km_str name; /* of a tool or prompt; of a resource its uri, of a template uriTemplate */
+    uint8_t hash[32]; /* of json as km_json_digest() sees it */
+};
+
+struct km_mcp_items {
+    const struct km_mcp_item *v;
+    size_t n;
+};
+
+enum km_mcp_list { KM_MCP_TOOLS, KM_MCP_RESOURCES, KM_MCP_TEMPLATES, KM_MCP_PROMPTS, KM_MCP_LISTS };
+
+/* The method of a list ("tools/list") and the member of its result ("tools"). */
+const char *km_mcp_list_method(enum km_mcp_list list);
+const char *km_mcp_list_member(enum km_mcp_list list);
+
+struct km_mcp_catalogue {
+    _Atomic unsigned refs;
+    struct km_arena arena;
+    bool known; /* false: nothing was ever heard from it */
+    bool from_store; /* not yet confirmed since the start */
+    const struct km_mcp_revision *revision; /* what it speaks; NULL: not known */
+    struct km_str capabilities; /* JSON object */
+    struct km_str server_info; /* JSON object: Implementation */
+    struct km_str instructions; /* text */
+    struct km_mcp_items lists[KM_MCP_LISTS];
+    uint8_t hash[KM_MCP_LISTS][32]; /* of each list, in its order */
+};
+
+struct km_mcp_catalogue *km_mcp_catalogue_ref(struct km_mcp_catalogue *c); /* any thread */
+struct km_mcp_catalogue *km_mcp_catalogue_unref(struct km_mcp_catalogue *c);
+
+/* How it is now; any thread.  why is empty when all is well; never a secret. */
+struct km_mcp_status {
+    enum km_mcp_state state;
+    int64_t since_us; /* wall */
+    char why[256];
+    uint32_t sessions, asks; /* open now */
+    uint64_t restarts;
+    int64_t last_ok_us; /* wall; 0: never */
+};
+void km_mcp_status(const struct km_mcp_upstream *u, struct km_mcp_status *ret);
+
+/* --- the gateway's --- */
+
+struct km_mcp_upstreams;
+struct km_mcp_desk;
+
+struct km_mcp_upstreams_args {
+    struct km_store *store; /* NULL: catalogues are not kept */
+    struct km_log *log;
+    struct km_events *events;
+    const char *state_dir; /* logs of servers are below it; copied */
+    size_t desks;
+};
+
+struct km_mcp_upstreams *km_mcp_upstreams_new(const struct km_mcp_upstreams_args *args,
+                                              struct km_err *err);
+/* All desks are gone. */
+struct km_mcp_upstreams *km_mcp_upstreams_free(struct km_mcp_upstreams *ups);
+/* Loads the catalogues that are kept; blocking, before loops run.  Main thread. */
+int km_mcp_upstreams_load(struct km_mcp_upstreams *ups, struct km_mcp_set *set,
+                          struct km_err *err) KM_MUST_USE;
+/* From now on these are the servers: what is new is started, what is gone ends with its last
+ * ask.  Main thread; takes a reference. */
+void km_mcp_upstreams_use(struct km_mcp_upstreams *ups, struct km_mcp_set *set);
+/* The set in force, referenced; any thread. */
+struct km_mcp_set *km_mcp_upstreams_set(struct km_mcp_upstreams *ups);
+
+/* By hand; any thread.  stop holds until start (or restart). */
+void km_mcp_upstream_start(struct km_mcp_upstreams *ups, struct km_mcp_upstream *u);
+void km_mcp_upstream_stop(struct km_mcp_upstreams *ups, struct km_mcp_upstream *u);
+void km_mcp_upstream_restart(struct km_mcp_upstreams *ups, struct km_mcp_upstream *u);
+/* The file a stdio server's standard error goes to; false: it has none. */
+bool km_mcp_upstream_log(const struct km_mcp_upstreams *ups, const struct km_mcp_upstream *u,
+                         char *out, size_t cap);
+
+/* --- a worker's --- */
+
+struct km_mcp_desk_args {
+    struct km_mcp_upstreams *ups;
+    size_t index; /* of the worker; each once */
+    struct km_loop *loop;
+    struct km_mailbox *mailbox; /* of that loop */
+    struct km_http_client *client;
+};
+struct km_mcp_desk *km_mcp_desk_new(const struct km_mcp_desk_args *args, struct km_err *err);
+/* Ends all asks (on_done with CANCELED, from inside), sessions and children.  Its client and loop
+ * are still there. */
+struct km_mcp_desk *km_mcp_desk_free(struct km_mcp_desk *desk);
+
+/* A list of an upstream has really changed, or its state has (list KM_MCP_LISTS); or a server of
+ * the set came or went (u NULL).  On the desk's loop. */
+typedef void km_mcp_watch_fn(void *ctx, struct km_mcp_upstream *u, enum km_mcp_list list);
+
+struct km_mcp_watch {
+    struct km_list link;
+    km_mcp_watch_fn *fn;
+    void *ctx;
+};
+void km_mcp_watch(struct km_mcp_desk *desk, struct km_mcp_watch *watch);
+void km_mcp_unwatch(struct km_mcp_watch *watch); /* harmless when it does not watch */
+
+#endif
