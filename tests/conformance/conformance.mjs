@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+// Runs the official conformance suite and says a line a scenario.  See ./run for the options.
+//
+// A run is one line of the suite (0.1.16, or 0.2 with the requirements of a revision) against one
+// server.  Required is what the suite itself scores for that revision; the rest is run and said, and
+// fails nothing.  There is no list of failures to expect: a required scenario that fails, that
+// checks nothing or that was not run ends this with status 1.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const here = dirname(fileURLToPath(import.meta.url));
+const suite = (line) => join(here, "node_modules", `conformance-${line}`, "dist", "index.js");
+const fixture = join(here, "fixture", "server.mjs");
+
+// title: [line, arguments, how many scenarios are required at least]
+const suites = {
+  "0.1.16": ["v1", ["--suite", "active"], 30],
+  "2025-11-25": ["v2", ["--requirements", "2025-11-25"], 30],
+  "2026-07-28": ["v2", ["--requirements", "2026-07-28"], 37],
+};
+const runLimitMs = 60_000;
+const startLimitMs = 30_000;
+
+const children = new Set();
+
+function start(command, args, options = {}) {
+  const child = spawn(command, args, { stdio: ["pipe", "pipe", "inherit"], ...options });
+  children.add(child);
+  child.on("exit", () => children.delete(child));
+  return child;
+}
+
+async function stop(child) {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const gone = once(child, "exit");
+  child.stdin?.end();
+  child.kill("SIGTERM");
+  const force = setTimeout(() => child.kill("SIGKILL"), 10_000);
+  await gone;
+  clearTimeout(force);
+}
+
+// The first line of a child's output.
+function firstLine(child) {
+  return new Promise((resolve, reject) => {
+    let text = "";
+    const late = setTimeout(() => reject(new Error("a server did not say its address")), startLimitMs);
+    child.stdout.on("data", (chunk) => {
+      text += chunk;
+      if (text.includes("\n")) {
+        clearTimeout(late);
+        resolve(text.slice(0, text.indexOf("\n")));
+      }
+    });
+    child.on("exit", () => reject(new Error("a server ended before it said its address")));
+  });
+}
+
+async function runSuite(title, url, folder) {
+  const [line, options] = suites[title];
+  const child = start(process.execPath, [suite(line), "server", "--url", url, ...options, "-o", folder],
+    { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
+  const late = setTimeout(() => child.kill("SIGKILL"), runLimitMs);
+  let text = "";
+  child.stdout.on("data", (chunk) => { text += chunk; });
+  child.stderr.on("data", (chunk) => { text += chunk; });
+  await once(child, "close");
+  clearTimeout(late);
+  return text;
+}
+
+// [{name, passed, failed, required}] of a suite's summary.
+export function scenarios(text) {
+  const summary = text.slice(text.lastIndexOf("=== SUMMARY ==="));
+  const cut = summary.indexOf("Not scored for");
+  const [scored, rest] = cut < 0 ? [summary, ""] : [summary.slice(0, cut), summary.slice(cut)];
+  const unscored = new Set([...rest.matchAll(/^\s+[✓✗] (\S+) \(/gm)].map((m) => m[1]));
+  return [...scored.matchAll(/^[✓✗] ([^\s:]+): (\d+) passed, (\d+) failed/gm)].map((m) => ({
+    name: m[1], passed: Number(m[2]), failed: Number(m[3]), required: !unscored.has(m[1]),
+  }));
+}
+
+const totals = { passed: 0, failed: 0 };
+
+function report(where, title, text) {
+  const ran = scenarios(text);
+  const bad = [];
+  for (const one of ran) {
+    const good = one.failed === 0 && one.passed > 0;
+    const word = good ? "ok" : one.required ? "FAILED" : "open";
+    if (one.required && !good) bad.push(one.name);
+    if (one.required) totals[good ? "passed" : "failed"]++;
+    console.log(`${word.padEnd(7)} ${where} ${title} ${one.name}: ${one.passed} passed, ${one.failed} failed`
+      + (one.required ? "" : " (not scored)"));
+  }
+  const required = ran.filter((one) => one.required).length;
+  if (required < suites[title][2]) {
+    totals.failed++;
+    console.log(`FAILED  ${where} ${title}: ${required} of ${suites[title][2]} required scenarios ran\n${text.slice(-3000)}`);
+  } else if (bad.length) {
+    for (const name of bad) {
+      const from = text.indexOf(`=== Running scenario: ${name} ===`);
+      const to = text.indexOf("=== Running scenario:", from + 10);
+      console.log(text.slice(from, to < 0 ? from + 3000 : to).slice(0, 3000));
+    }
+  }
+}
+
+async function startFixture(line) {
+  return firstLine(start(process.execPath, [fixture, line, "http"]));
+}
+
+async function startGateway(binary, folder, urls) {
+  const node = JSON.stringify(process.execPath);
+  const stdio = (line) => `{transport: stdio, command: ${node}, args: [${JSON.stringify(fixture)}, ${line}, stdio]}`;
+  const config = join(folder, "config.yaml");
+  const port = await freePort();
+  writeFileSync(config, [
+    "mcp_servers:",
+    `  v1http: {url: "${urls.v1}", transport: http}`,
+    `  v2http: {url: "${urls.v2}", transport: http}`,
+    `  v1stdio: ${stdio("v1")}`,
+    `  v2stdio: ${stdio("v2")}`,
+    "kanmon_settings:",
+    `  state_dir: ${JSON.stringify(join(folder, "state"))}`,
+    "  workers: 2",
+    "",
+  ].join("\n"));
+  const child = start(binary, ["serve", "--config", config, "--port", String(port)],
+    { stdio: ["pipe", "ignore", "inherit"] });
+  const base = `http://127.0.0.1:${port}`;
+  for (const until = Date.now() + startLimitMs; ; await new Promise((r) => setTimeout(r, 20))) {
+    if (child.exitCode !== null) throw new Error("the gateway ended");
+    if (Date.now() > until) throw new Error("the gateway is not ready");
+    const ready = await fetch(`${base}/health/readiness`).catch(() => undefined);
+    if (ready?.ok) return base;
+  }
+}
+
+async function freePort() {
+  const { createServer } = await import("node:net");
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address();
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+// [where, title, url]: everything there is to run.
+async function table(binary, folder, chosen) {
+  const rows = [];
+  const urls = { v1: await startFixture("v1"), v2: await startFixture("v2") };
+  if (chosen("direct")) {
+    rows.push(["direct/v1-http", "0.1.16", urls.v1], ["direct/v1-http", "2025-11-25", urls.v1],
+      ["direct/v2-http", "2026-07-28", urls.v2]);
+  }
+  if (chosen("gateway")) {
+    const base = await startGateway(binary, folder, urls);
+    for (const server of ["v1http", "v2http", "v1stdio", "v2stdio"])
+      for (const title of Object.keys(suites))
+        rows.push([`gateway/${server.replace("http", "-http").replace("stdio", "-stdio")}`, title, `${base}/mcp/${server}`]);
+  }
+  return rows;
+}
+
+async function main(words) {
+  let binary = process.env.KANMON_BINARY;
+  let jobs = 2;
+  const groups = [];
+  while (words.length) {
+    const word = words.shift();
+    if (word === "--binary") binary = words.shift();
+    else if (word === "--jobs") jobs = Number(words.shift());
+    else groups.push(word);
+  }
+  const folder = mkdtempSync(join(tmpdir(), "kanmon-conformance-"));
+  const chosen = (group) => !groups.length || groups.some((g) => g === group || g.startsWith(`${group}/`));
+  const wanted = ([where, title]) => !groups.length ||
+    groups.some((g) => `${where}/${title}`.startsWith(g));
+  try {
+    const rows = (await table(binary, folder, chosen)).filter(wanted);
+    const work = rows.entries();
+    const texts = [];
+    await Promise.all(Array.from({ length: jobs }, async () => {
+      for (const [i, [where, title, url]] of work) {
+        const own = mkdtempSync(join(folder, "run-"));
+        texts[i] = await runSuite(title, url, own);
+        report(where, title, texts[i]);
+      }
+    }));
+    if (!rows.length) totals.failed++;
+  } finally {
+    await Promise.all([...children].map(stop));
+    rmSync(folder, { recursive: true, force: true });
+  }
+  console.log(`conformance: ${totals.passed} passed, ${totals.failed} failed`);
+  if (process.env.KM_COUNTS) appendFileSync(process.env.KM_COUNTS, `${totals.passed} ${totals.failed}\n`);
+  process.exitCode = totals.failed ? 1 : 0;
+}
+
+await main(process.argv.slice(2));
