@@ -13,7 +13,7 @@ import path from 'node:path';
 const PICK = {
   openai: ['gpt-5.5', 'gpt-5.4', 'gpt-5.4-mini', 'gpt-5.4-nano', 'gpt-5.2', 'gpt-5.1', 'gpt-5', 'gpt-5-mini', 'gpt-5-nano',
     'gpt-4.1', 'gpt-4.1-mini', 'gpt-4.1-nano', 'gpt-4o', 'gpt-4o-2024-05-13', 'gpt-4o-mini',
-    'gpt-3.5-turbo', 'o1', 'o3', 'o3-mini', 'o4-mini',
+    'gpt-3.5-turbo', 'gpt-realtime', 'gpt-realtime-2', 'gpt-realtime-mini', 'gpt-4o-mini-transcribe', 'o1', 'o3', 'o3-mini', 'o4-mini',
     'text-embedding-3-small', 'text-embedding-3-large', 'text-embedding-ada-002'],
   anthropic: ['claude-opus-5', 'claude-sonnet-5', 'claude-opus-4-6', 'claude-opus-4-5', 'claude-opus-4-1',
     'claude-sonnet-4-6', 'claude-sonnet-4-5', 'claude-sonnet-4-0', 'claude-haiku-4-5',
@@ -38,6 +38,9 @@ const PICK = {
 const PROVIDER = { aws: 'bedrock', google: 'gemini', 'x-ai': 'xai' };
 const FIELDS = [['input_mtok', 'input', 'tier_input'], ['output_mtok', 'output', 'tier_output'],
   ['cache_read_mtok', 'cache_read', 'tier_cache_read'], ['cache_write_mtok', 'cache_write', 'tier_cache_write']];
+// Columns of the models that hear or see tokens of another price, behind the others.
+const KINDS = ['input_audio_mtok', 'output_audio_mtok', 'cache_audio_read_mtok', 'input_image_mtok',
+  'cache_image_read_mtok'];
 
 const [dir, date] = process.argv.slice(2);
 const home = path.join(dir, 'node_modules/@pydantic/genai-prices');
@@ -100,6 +103,8 @@ for (const [provider, ids] of Object.entries(PICK)) {
       'tier_cache_read', 'tier_cache_write']) if (!has(f)) set.push(`.${f} = -1`);
     set.push('.request = -1', '.max_output_tokens = -1', `.tier_tokens = ${tier ?? -1}`,
       `.max_input_tokens = ${model.context_window ?? -1}`);
+    const kinds = KINDS.map((k) => (prices[k] === undefined ? '-1' : pico(prices[k].base ?? prices[k])));
+    set.push(`.kinds = ${kinds.some((k) => k !== '-1') ? `, ${kinds.join(', ')}` : ''}`);
     rows.push([shorten(provider, id, names(model.match)).map((n) => `${PROVIDER[provider] ?? provider}/${n}`), set]);
   }
 }
@@ -116,7 +121,8 @@ console.log(`/* SPDX-License-Identifier: Apache-2.0 */
  * into its litellm_params, those of many models come by \`kanmon prices import\`.
  *
  * Units: pico-USD a token.  Columns: input, output, cache read, cache write, request;
- * tokens of input, of output; then the tier: its threshold, input, output, cache read, write.
+ * tokens of input, of output; then the tier: its threshold, input, output, cache read, write;
+ * then audio: input, output, cache read; then images: input, cache read.
  * -1 is unknown.  A row has its names first, parted by spaces; names with a star are asked in
  * this order, so the narrower stands first.  Where a price depends on the hour, the dearest is
  * taken: a budget must hold at any hour.
@@ -136,7 +142,7 @@ for (const [list, set] of rows) {
     else lines.push(n);
   }
   console.log(`    { ${lines.map((l, i) => `"${l}${i + 1 < lines.length ? ' ' : ''}"`).join('\n      ')},`);
-  console.log(`      { ${ORDER.map((f) => at(set, f)).join(', ')} } },`);
+  console.log(`      { ${ORDER.map((f) => at(set, f)).join(', ')}${at(set, 'kinds')} } },`);
 }
 console.log(`};
 /* clang-format on */

@@ -286,6 +286,12 @@ struct km_price km_deployment_price(const struct km_deployment *d, const struct 
     price.output = p->output_price >= 0 ? p->output_price : info->output_price;
     price.cache_read = p->cache_read_price;
     price.cache_write = p->cache_write_price;
+    price.audio_input = p->audio_input_price;
+    price.audio_output = p->audio_output_price;
+    price.audio_cache_read = p->audio_cache_read_price;
+    price.image_input = p->image_input_price;
+    price.image_cache_read = p->image_cache_read_price;
+    price.second = p->second_price;
     price.max_input_tokens = info->max_input_tokens;
     price.max_output_tokens =
         info->max_output_tokens >= 0 ? info->max_output_tokens : info->max_tokens;

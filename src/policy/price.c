@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* price.c - see price.h for the contract.  The arithmetic: what a call costs.
  *
- *     tokens x pico-USD a token, summed over input, cached input, written cache, output
+ *     tokens x pico-USD a token, summed over input, cached input, written cache, output,
+ *     of text, audio and images each; + pico-USD a second of audio
  *     + pico-USD a request                                   128 bits: nothing overflows
  *     -> rounded half up to nano-USD once, saturated at 63 bits
  *
@@ -34,11 +35,26 @@ static km_wide times(int64_t tokens, int64_t price)
     return price > 0 ? (km_wide)tokens * price : 0;
 }
 
+/* Tokens of a kind with prices of its own, in all: what it costs more, or less, than text. */
+static km_wide of_kind(int64_t tokens, int64_t cached, int64_t price, int64_t cached_price)
+{
+    return times(tokens - cached, price) + times(cached, or_else(cached_price, price));
+}
+
 bool km_price_cost(const struct km_price *p, const struct km_usage *u, int64_t *ret_nanousd)
 {
     int64_t prompt = at_least_zero(u->prompt_tokens);
     int64_t cached = smaller(at_least_zero(u->cached_tokens), prompt);
     int64_t written = smaller(at_least_zero(u->cache_write_tokens), prompt - cached);
+    int64_t audio = p->audio_input < 0 ? 0 : smaller(at_least_zero(u->audio_tokens), prompt);
+    int64_t image =
+        p->image_input < 0 ? 0 : smaller(at_least_zero(u->image_tokens), prompt - audio);
+    int64_t audio_cached = smaller(at_least_zero(u->audio_cached_tokens), smaller(audio, cached));
+    int64_t image_cached =
+        smaller(at_least_zero(u->image_cached_tokens), smaller(image, cached - audio_cached));
+    int64_t completion = at_least_zero(u->completion_tokens);
+    int64_t spoken =
+        p->audio_output < 0 ? 0 : smaller(at_least_zero(u->audio_completion_tokens), completion);
     bool tier = p->tier_tokens >= 0 && prompt > p->tier_tokens;
     int64_t input = tier ? or_else(p->tier_input, p->input) : p->input;
     int64_t output = tier ? or_else(p->tier_output, p->output) : p->output;
@@ -46,11 +62,18 @@ bool km_price_cost(const struct km_price *p, const struct km_usage *u, int64_t *
     int64_t write = tier ? or_else(p->tier_cache_write, p->cache_write) : p->cache_write;
     km_wide pico;
 
-    if (p->input < 0 && p->output < 0 && p->request < 0)
+    if (p->input < 0 && p->output < 0 && p->request < 0 && p->second < 0)
         return false;
+    /* What is left is text: the cache's parts are cut to it. */
+    prompt -= audio + image;
+    cached = smaller(cached - audio_cached - image_cached, prompt);
+    written = smaller(written, prompt - cached);
     pico = times(prompt - cached - written, input) + times(cached, or_else(read, input)) +
            times(written, or_else(write, input)) +
-           times(at_least_zero(u->completion_tokens), output) + at_least_zero(p->request);
+           of_kind(audio, audio_cached, p->audio_input, p->audio_cache_read) +
+           of_kind(image, image_cached, p->image_input, p->image_cache_read) +
+           times(completion - spoken, output) + times(spoken, p->audio_output) +
+           times(at_least_zero(u->audio_ms), p->second) / 1000 + at_least_zero(p->request);
     pico = (pico + 500) / 1000;
     *ret_nanousd = pico > INT64_MAX ? INT64_MAX : (int64_t)pico;
     return true;
@@ -65,6 +88,12 @@ struct km_price km_price_merge(struct km_price base, struct km_price over)
     base.request = or_else(over.request, base.request);
     base.max_input_tokens = or_else(over.max_input_tokens, base.max_input_tokens);
     base.max_output_tokens = or_else(over.max_output_tokens, base.max_output_tokens);
+    base.audio_input = or_else(over.audio_input, base.audio_input);
+    base.audio_output = or_else(over.audio_output, base.audio_output);
+    base.audio_cache_read = or_else(over.audio_cache_read, base.audio_cache_read);
+    base.image_input = or_else(over.image_input, base.image_input);
+    base.image_cache_read = or_else(over.image_cache_read, base.image_cache_read);
+    base.second = or_else(over.second, base.second);
     /* Whoever sets a price without a tier means it for every length of prompt. */
     if (over.tier_tokens >= 0 || over.input >= 0 || over.output >= 0) {
         base.tier_tokens = over.tier_tokens;

@@ -18,11 +18,15 @@ struct km_price {
     /* A call whose prompt has more than tier_tokens is priced at these throughout; -1: as above. */
     int64_t tier_tokens;
     int64_t tier_input, tier_output, tier_cache_read, tier_cache_write;
+    /* Tokens of another kind than text; -1: as text. */
+    int64_t audio_input, audio_output, audio_cache_read;
+    int64_t image_input, image_cache_read;
+    int64_t second; /* of audio that is listened to, where that is what is charged */
 };
 
 #define KM_PRICE_NONE                                                                              \
     {                                                                                              \
-        -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1                                             \
+        -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1                     \
     }
 
 struct km_usage {
@@ -31,11 +35,16 @@ struct km_usage {
     int64_t cached_tokens; /* read from the provider's cache, part of prompt */
     int64_t cache_write_tokens; /* part of prompt */
     int64_t reasoning_tokens; /* part of completion; 0: none, or not said */
+    int64_t audio_tokens, image_tokens; /* part of prompt */
+    int64_t audio_cached_tokens, image_cached_tokens; /* part of these, and of cached */
+    int64_t audio_completion_tokens; /* part of completion */
+    int64_t audio_ms; /* listened to, where time is what is counted */
     bool known; /* the upstream said so; else estimated */
 };
 
-/* false: no price for what was used (none of input, output and request known).  Saturates; parts
- * of the prompt without a price of their own cost what input costs. */
+/* false: no price for what was used (none of input, output, second and request known).  Saturates;
+ * parts of the prompt without a price of their own cost what input costs, audio that was cached
+ * what audio costs. */
 bool km_price_cost(const struct km_price *p, const struct km_usage *u, int64_t *ret_nanousd);
 
 /* Fields set in `over` win over `base`. */

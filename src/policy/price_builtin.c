@@ -6,7 +6,8 @@
  * into its litellm_params, those of many models come by `kanmon prices import`.
  *
  * Units: pico-USD a token.  Columns: input, output, cache read, cache write, request;
- * tokens of input, of output; then the tier: its threshold, input, output, cache read, write.
+ * tokens of input, of output; then the tier: its threshold, input, output, cache read, write;
+ * then audio: input, output, cache read; then images: input, cache read.
  * -1 is unknown.  A row has its names first, parted by spaces; names with a star are asked in
  * this order, so the narrower stands first.  Where a price depends on the hour, the dearest is
  * taken: a budget must hold at any hour.
@@ -63,6 +64,15 @@ const struct km_price_builtin km_price_builtin[] = {
       { 150000, 600000, 75000, -1, -1, 128000, -1, -1, -1, -1, -1, -1 } },
     { "openai/gpt-3.5-turbo openai/gpt-35-turbo openai/gpt-3.5-turbo-0125",
       { 500000, 1500000, -1, -1, -1, 16385, -1, -1, -1, -1, -1, -1 } },
+    { "openai/gpt-realtime openai/gpt-realtime-2025-08-28 openai/gpt-realtime-1.5",
+      { 4000000, 16000000, 400000, -1, -1, 32000, -1, -1, -1, -1, -1, -1, 32000000, 64000000, 400000, 5000000, 500000 } },
+    { "openai/gpt-realtime-2 openai/gpt-realtime-2.1",
+      { 4000000, 24000000, 400000, -1, -1, 128000, -1, -1, -1, -1, -1, -1, 32000000, 64000000, 400000, 5000000, 500000 } },
+    { "openai/gpt-realtime-mini openai/gpt-realtime-2.1-mini "
+      "openai/gpt-realtime-mini-2025-12-15 openai/gpt-realtime-mini-2025-10-06",
+      { 600000, 2400000, 60000, -1, -1, -1, -1, -1, -1, -1, -1, -1, 10000000, 20000000, 300000, 800000, 80000 } },
+    { "openai/gpt-4o-mini-transcribe",
+      { 1250000, 5000000, -1, -1, -1, 16000, -1, -1, -1, -1, -1, -1, 3000000, -1, -1, -1, -1 } },
     { "openai/o1 openai/o1-2024-12-17",
       { 15000000, 60000000, 7500000, -1, -1, 200000, -1, -1, -1, -1, -1, -1 } },
     { "openai/o3 openai/o3-2025-04-16",
@@ -95,8 +105,7 @@ const struct km_price_builtin km_price_builtin[] = {
     { "anthropic/claude-sonnet-4-6* anthropic/claude-sonnet-4.6*",
       { 3000000, 15000000, 300000, 3750000, -1, 1000000, -1, -1, -1, -1, -1, -1 } },
     { "anthropic/claude-sonnet-4-5* anthropic/claude-sonnet-4.5*",
-      { 3000000, 15000000, 300000, 3750000, -1, 200000, -1, 200000, 6000000, 22500000, 600000,
-        7500000 } },
+      { 3000000, 15000000, 300000, 3750000, -1, 200000, -1, 200000, 6000000, 22500000, 600000, 7500000 } },
     { "anthropic/claude-sonnet-4-2025* anthropic/claude-sonnet-4-0* "
       "anthropic/claude-sonnet-4@* anthropic/claude-sonnet-4 anthropic/claude-4-sonnet*",
       { 3000000, 15000000, 300000, 3750000, -1, 200000, -1, -1, -1, -1, -1, -1 } },
@@ -117,18 +126,18 @@ const struct km_price_builtin km_price_builtin[] = {
     { "gemini/gemini-3.5-flash gemini/gemini-3.5-flash-preview*",
       { 1500000, 9000000, 150000, -1, -1, 1000000, -1, -1, -1, -1, -1, -1 } },
     { "gemini/gemini-3-flash-preview gemini/gemini-3-flash-preview-*",
-      { 500000, 3000000, 50000, -1, -1, 1000000, -1, -1, -1, -1, -1, -1 } },
+      { 500000, 3000000, 50000, -1, -1, 1000000, -1, -1, -1, -1, -1, -1, 1000000, -1, 100000, -1, -1 } },
     { "gemini/gemini-2.5-pro",
       { 1250000, 10000000, 125000, -1, -1, -1, -1, 200000, 2500000, 15000000, 250000, -1 } },
     { "gemini/gemini-2.5-flash gemini/gemini-2.5-flash-latest "
       "gemini/gemini-2.5-flash-preview-09-2025",
-      { 300000, 2500000, 30000, -1, -1, 1048576, -1, -1, -1, -1, -1, -1 } },
+      { 300000, 2500000, 30000, -1, -1, 1048576, -1, -1, -1, -1, -1, -1, 1000000, -1, 100000, -1, -1 } },
     { "gemini/gemini-2.5-flash-lite",
-      { 100000, 400000, 10000, -1, -1, 1000000, -1, -1, -1, -1, -1, -1 } },
+      { 100000, 400000, 10000, -1, -1, 1000000, -1, -1, -1, -1, -1, -1, 300000, -1, 30000, -1, -1 } },
     { "gemini/gemini-2.0-flash gemini/*gemini-2.0-flash gemini/*gemini-2.0-flash-0* "
       "gemini/*gemini-2.0-flash-exp* gemini/*gemini-2.0-flash-thinking* "
       "gemini/*gemini-2.0-flash-latest*",
-      { 100000, 400000, 25000, -1, -1, 1000000, -1, -1, -1, -1, -1, -1 } },
+      { 100000, 400000, 25000, -1, -1, 1000000, -1, -1, -1, -1, -1, -1, 700000, -1, 175000, -1, -1 } },
     { "gemini/gemini-embedding-001",
       { 150000, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1 } },
     { "bedrock/*global.anthropic.claude-sonnet-5*",

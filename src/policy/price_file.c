@@ -45,6 +45,11 @@ static const struct unit {
     { "cache_read_mtok", "cache_read_input_token_cost", "cache_read_input_token_cost_above_" },
     { "cache_write_mtok", "cache_creation_input_token_cost",
       "cache_creation_input_token_cost_above_" },
+    { "input_audio_mtok", "input_cost_per_audio_token", NULL },
+    { "output_audio_mtok", "output_cost_per_audio_token", NULL },
+    { "cache_audio_read_mtok", "cache_read_input_audio_token_cost", NULL },
+    { "input_image_mtok", "input_cost_per_image_token", NULL },
+    { "cache_image_read_mtok", "cache_read_input_image_token_cost", NULL },
 };
 
 struct splitter {
@@ -155,7 +160,7 @@ static int add_tiered(struct splitter *sp, const struct unit *u, struct km_str t
         if (r < 0)
             return r;
     }
-    if (r < 0 || !start.n || !price.n || km_str_decimal(start, 0, &tokens) < 0)
+    if (r < 0 || !u->tiered || !start.n || !price.n || km_str_decimal(start, 0, &tokens) < 0)
         return r;
     /* 199999 and 271999 are there too: the last token below the step. */
     return add_number(sp, u->tiered, (tokens + 1) / 1000, price);

@@ -100,6 +100,25 @@ static int shelf_add(struct shelf *s, struct km_str name, struct km_str provider
     return 0;
 }
 
+/* A row of the built-in table: the columns stand in the order of the fields. */
+static struct km_price price_of(const struct km_price_builtin *row)
+{
+    struct km_price price = KM_PRICE_NONE;
+    int64_t *const fields[KM_PRICE_COLUMNS] = {
+        &price.input,           &price.output,           &price.cache_read,
+        &price.cache_write,     &price.request,          &price.max_input_tokens,
+        &price.max_output_tokens, &price.tier_tokens,    &price.tier_input,
+        &price.tier_output,     &price.tier_cache_read,  &price.tier_cache_write,
+        &price.audio_input,     &price.audio_output,     &price.audio_cache_read,
+        &price.image_input,     &price.image_cache_read,
+    };
+
+    for (size_t i = 0; i < KM_PRICE_COLUMNS; i++)
+        if (row->v[i] != 0 || i < KM_PRICE_COLUMNS_SAID)
+            *fields[i] = row->v[i];
+    return price;
+}
+
 struct km_prices *km_prices_new(void)
 {
     struct km_prices *p = calloc(1, sizeof *p);
@@ -112,9 +131,10 @@ struct km_prices *km_prices_new(void)
         return km_prices_free(p);
     for (size_t i = 0; i < km_price_builtin_n; i++) {
         struct km_str names = km_str_c(km_price_builtin[i].names), name;
+        struct km_price price = price_of(&km_price_builtin[i]);
 
         while (km_str_split(&names, ' ', &name))
-            if (shelf_add(&p->builtin, name, KM_STR_NONE, &km_price_builtin[i].price, NULL) < 0)
+            if (shelf_add(&p->builtin, name, KM_STR_NONE, &price, NULL) < 0)
                 return km_prices_free(p);
     }
     return p;
@@ -177,6 +197,14 @@ static const struct field {
     { "cache_read_input_token_cost", offsetof(struct km_price, cache_read), 12 },
     { "cache_creation_input_token_cost", offsetof(struct km_price, cache_write), 12 },
     { "input_cost_per_request", offsetof(struct km_price, request), 12 },
+    { "input_cost_per_audio_token", offsetof(struct km_price, audio_input), 12 },
+    { "output_cost_per_audio_token", offsetof(struct km_price, audio_output), 12 },
+    { "cache_read_input_audio_token_cost", offsetof(struct km_price, audio_cache_read), 12 },
+    /* LiteLLM's word for the same: nobody is charged for writing audio into a cache. */
+    { "cache_creation_input_audio_token_cost", offsetof(struct km_price, audio_cache_read), 12 },
+    { "input_cost_per_image_token", offsetof(struct km_price, image_input), 12 },
+    { "cache_read_input_image_token_cost", offsetof(struct km_price, image_cache_read), 12 },
+    { "input_cost_per_second", offsetof(struct km_price, second), 12 },
     { "max_input_tokens", offsetof(struct km_price, max_input_tokens), 0 },
     { "max_output_tokens", offsetof(struct km_price, max_output_tokens), 0 },
 };

@@ -54,6 +54,64 @@ static void cached_parts_have_their_own_price_or_inputs(void **state)
     assert_int_equal(cost(&p, u), 10 + 60 + 6);
 }
 
+static void audio_and_images_have_prices_of_their_own(void **state)
+{
+    struct km_price p = price(4000, 16000);
+    struct km_usage u = { .prompt_tokens = 1000,
+                          .cached_tokens = 400,
+                          .completion_tokens = 200,
+                          .audio_tokens = 700,
+                          .image_tokens = 100,
+                          .audio_cached_tokens = 300,
+                          .image_cached_tokens = 50,
+                          .audio_completion_tokens = 150 };
+
+    (void)state;
+    assert_int_equal(cost(&p, u), 4000 + 3200); /* no price of its own: as text */
+    p.cache_read = 400;
+    p.audio_input = 32000;
+    p.audio_output = 64000;
+    /* Text 300 of which 100 cached (of 400, 300 were audio); images are text here. */
+    assert_int_equal(cost(&p, u), 200 * 4 + 100 * 0.4 + 700 * 32 + 50 * 16 + 150 * 64);
+    p.audio_cache_read = 400;
+    p.image_input = 5000;
+    p.image_cache_read = 500;
+    assert_int_equal(cost(&p, u), 150 * 4 + 50 * 0.4 + 400 * 32 + 300 * 0.4 + 50 * 5 + 50 * 0.5 +
+                                      50 * 16 + 150 * 64);
+    u.audio_tokens = 5000; /* more than there is: cut, and nothing is negative */
+    u.audio_cached_tokens = 5000;
+    assert_int_equal(cost(&p, u), 600 * 32 + 400 * 0.4 + 50 * 16 + 150 * 64);
+}
+
+static void seconds_of_audio_are_charged_where_they_are_what_counts(void **state)
+{
+    struct km_price p = KM_PRICE_NONE;
+    int64_t nano;
+
+    (void)state;
+    p.second = 100000000; /* whisper-1: 0.0001 USD */
+    assert_int_equal(cost(&p, (struct km_usage){ .audio_ms = 2500 }), 250000);
+    assert_false(km_price_cost(&(struct km_price)KM_PRICE_NONE,
+                               &(struct km_usage){ .audio_ms = 2500 }, &nano));
+}
+
+static void the_builtin_table_knows_realtime_models(void **state)
+{
+    struct km_prices *prices = km_prices_new();
+    struct km_price p;
+
+    (void)state;
+    assert_true(km_prices_find(prices, KM_STR("openai"), KM_STR("gpt-realtime"), &p));
+    assert_int_equal(p.input, 4000000);
+    assert_int_equal(p.audio_input, 32000000);
+    assert_int_equal(p.audio_output, 64000000);
+    assert_int_equal(p.audio_cache_read, 400000);
+    assert_int_equal(p.second, -1);
+    assert_true(km_prices_find(prices, KM_STR("openai"), KM_STR("gpt-4o"), &p));
+    assert_int_equal(p.audio_input, -1);
+    km_prices_free(prices);
+}
+
 static void impossible_usage_is_cut_to_the_prompt(void **state)
 {
     struct km_price p = price(1000, 1000);
@@ -198,6 +256,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_call_is_summed_in_pico_and_rounded_once),
         cmocka_unit_test(cached_parts_have_their_own_price_or_inputs),
+        cmocka_unit_test(audio_and_images_have_prices_of_their_own),
+        cmocka_unit_test(seconds_of_audio_are_charged_where_they_are_what_counts),
+        cmocka_unit_test(the_builtin_table_knows_realtime_models),
         cmocka_unit_test(impossible_usage_is_cut_to_the_prompt),
         cmocka_unit_test(a_sum_that_does_not_fit_saturates),
         cmocka_unit_test(no_price_is_not_a_price_of_nothing),
