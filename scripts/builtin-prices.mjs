@@ -112,6 +112,8 @@ for (const [provider, ids] of Object.entries(PICK)) {
 const at = (set, f) => set.find((s) => s.startsWith(`.${f} = `)).split(' = ')[1];
 const ORDER = ['input', 'output', 'cache_read', 'cache_write', 'request', 'max_input_tokens',
   'max_output_tokens', 'tier_tokens', 'tier_input', 'tier_output', 'tier_cache_read', 'tier_cache_write'];
+// Breaks a row of numbers where it would be over 100 columns.
+const wrap = (text) => text.replace(/(.{1,86})(?:, |$)/g, '$1,\n        ').trim().replace(/,$/, '');
 const seen = new Set();
 console.log(`/* SPDX-License-Identifier: Apache-2.0 */
 /* price_builtin.c - what current models cost: a small table for the time before an import.
@@ -142,7 +144,7 @@ for (const [list, set] of rows) {
     else lines.push(n);
   }
   console.log(`    { ${lines.map((l, i) => `"${l}${i + 1 < lines.length ? ' ' : ''}"`).join('\n      ')},`);
-  console.log(`      { ${ORDER.map((f) => at(set, f)).join(', ')}${at(set, 'kinds')} } },`);
+  console.log(`      { ${wrap(ORDER.map((f) => at(set, f)).join(', ') + at(set, 'kinds'))} } },`);
 }
 console.log(`};
 /* clang-format on */
