@@ -218,7 +218,7 @@ static int read_key(struct km_cli *cli, struct km_buf *head, struct km_err *err)
     km_buf_str(head, KM_STR("Authorization: Bearer "));
     r = km_str_chr(value, ' ') < value.n ? km_fail(err, KM_E_INVALID, "that is not a key") : 0;
     km_buf_str(head, value);
-    km_buf_str(head, KM_STR("\r\nContent-Type: application/json\r\n"));
+    km_buf_str(head, KM_STR("\r\n"));
     km_wipe(line, sizeof line);
     return r;
 }
@@ -248,43 +248,74 @@ static int run_remote(const struct km_http_request *request, struct remote *r, s
     return r->result;
 }
 
-static int call_url(struct km_cli *cli, const char *url_text, const char *method,
-                    const char *target, struct km_str lines, struct km_str body,
-                    struct km_answer *ret, struct km_err *err)
+static int way_by_url(struct km_cli *cli, const char *text, struct km_cli_way *way,
+                      struct km_err *err)
 {
-    struct km_buf head KM_CLEANUP(km_buf_done) = KM_BUF(64 * 1024);
     struct km_tls_client_args tls_args = { 0 };
-    struct km_tls_client *tls = NULL;
-    struct km_origin *origin = NULL;
+    struct km_url url;
+    int r = km_url_parse(km_str_c(text), &url, err);
+
+    if (r == 0)
+        r = read_key(cli, &way->head, err);
+    if (r == 0)
+        r = km_tls_client_new(&tls_args, &way->tls, err);
+    if (r == 0)
+        r = km_origin_new(url.https, url.host, url.port, way->tls, NULL, false, &way->origin, err);
+    return r;
+}
+
+int km_cli_way(struct km_cli *cli, struct km_cli_way *way, struct km_err *err)
+{
+    const char *url = km_cli_option(cli, "url");
+    int r;
+
+    *way = (struct km_cli_way){ .head = KM_BUF((size_t)64 * 1024) };
+    if (url && *url) {
+        r = way_by_url(cli, url, way, err);
+    } else {
+        r = find_socket(cli, err);
+        if (r == 0)
+            r = km_origin_new_unix(km_str_c(cli->socket), &way->origin, err);
+    }
+    if (r < 0)
+        km_cli_way_done(way);
+    return r;
+}
+
+void km_cli_way_done(struct km_cli_way *way)
+{
+    way->origin = km_origin_unref(way->origin);
+    way->tls = km_tls_client_unref(way->tls);
+    if (way->head.n)
+        km_wipe(way->head.p, way->head.n);
+    km_buf_done(&way->head);
+}
+
+static int call_url(struct km_cli *cli, const char *method, const char *target, struct km_str lines,
+                    struct km_str body, struct km_answer *ret, struct km_err *err)
+{
     struct km_http_request request = { .method = km_str_c(method),
                                        .target = km_str_c(target),
                                        .body = &body,
                                        .nbody = body.n ? 1 : 0,
                                        .has_body = body.n > 0 };
     struct remote r = { .ret = ret, .err = err };
-    struct km_url url;
-    int rc = km_url_parse(km_str_c(url_text), &url, err);
+    struct km_cli_way way;
+    int rc = km_cli_way(cli, &way, err);
 
-    if (rc == 0)
-        rc = read_key(cli, &head, err);
-    if (rc == 0)
-        rc = km_tls_client_new(&tls_args, &tls, err);
-    if (rc == 0)
-        rc = km_origin_new(url.https, url.host, url.port, tls, NULL, false, &origin, err);
+    if (rc < 0)
+        return rc;
+    r.loop = km_loop_new(err);
+    rc = r.loop ? 0 : KM_E_NOMEM;
     if (rc == 0) {
-        r.loop = km_loop_new(err);
-        rc = r.loop ? 0 : KM_E_NOMEM;
-    }
-    if (rc == 0) {
-        km_buf_str(&head, lines);
-        request.origin = origin;
-        request.head = km_buf_view(&head);
+        km_buf_str(&way.head, KM_STR("Content-Type: application/json\r\n"));
+        km_buf_str(&way.head, lines);
+        request.origin = way.origin;
+        request.head = km_buf_view(&way.head);
         rc = run_remote(&request, &r, err);
     }
     km_loop_free(r.loop);
-    km_origin_unref(origin);
-    km_tls_client_unref(tls);
-    km_wipe(head.p, head.n);
+    km_cli_way_done(&way);
     return rc;
 }
 
@@ -310,7 +341,7 @@ int km_cli_send(struct km_cli *cli, const char *method, const char *target, stru
                 struct km_str body, struct km_answer *ret, struct km_err *err)
 {
     const char *url = km_cli_option(cli, "url");
-    int r = url && *url ? call_url(cli, url, method, target, head, body, ret, err)
+    int r = url && *url ? call_url(cli, method, target, head, body, ret, err)
                         : call_socket(cli, method, target, head, body, ret, err);
 
     if (r == 0 && km_json_parse(&ret->arena, km_buf_view(&ret->body), &ret->json, NULL) < 0)

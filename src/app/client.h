@@ -8,6 +8,9 @@
 #include "app/cli.h"
 #include "http/json.h"
 
+struct km_origin;
+struct km_tls_client;
+
 struct km_answer {
     struct km_arena arena; /* of the parsed answer */
     struct km_buf body;
@@ -28,6 +31,16 @@ int km_cli_call(struct km_cli *cli, const char *method, const char *target, stru
  * status is 0, ret->json is set where the body is JSON. */
 int km_cli_send(struct km_cli *cli, const char *method, const char *target, struct km_str head,
                 struct km_str body, struct km_answer *ret, struct km_err *err) KM_MUST_USE;
+
+/* How the gateway is reached, for who speaks HTTP to it himself: the control socket, or --url
+ * with the header lines that say who we are (a secret).  Done with by km_cli_way_done(). */
+struct km_cli_way {
+    struct km_origin *origin;
+    struct km_tls_client *tls; /* NULL: the socket */
+    struct km_buf head;
+};
+int km_cli_way(struct km_cli *cli, struct km_cli_way *way, struct km_err *err) KM_MUST_USE;
+void km_cli_way_done(struct km_cli_way *way);
 
 /* Options every command of this kind has: --url, --key-stdin. */
 #define KM_URL_OPTION                                                                              \

@@ -1,11 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cmd_mcp.h - `kanmon mcp stdio`, `kanmon mcp tools`. */
+/* cmd_mcp.h - `kanmon mcp ...`: a file a family of commands. */
 #ifndef KM_APP_CMD_MCP_H
 #define KM_APP_CMD_MCP_H
 
 struct km_cli;
 
+/* cmd_mcp_stdio.c */
 int km_cmd_mcp_stdio(struct km_cli *cli);
+
+/* cmd_mcp.c */
 int km_cmd_mcp_tools(struct km_cli *cli);
+
+#define KM_MCP_TARGET_BYTES 256
+/* "/mcp", or "/mcp/NAME" with --server.  0 or an exit code. */
+int km_mcp_target(struct km_cli *cli, char out[KM_MCP_TARGET_BYTES]);
 
 #endif

@@ -5,14 +5,19 @@
  *     (dns.h)    (tcp.h)    (http/)   (tls.h)
  *
  * resolve is left out for literal addresses, tunnel without a proxy or TLS, tls for plain
- * origins.  One timer covers all of it, and its message names the stage.  Whatever is under
- * way is in `query`, `race` or `stream`, one of them at a time, so that end() can stop it.
+ * origins; a Unix socket is connected to at once, without any of them.  One timer covers all of
+ * it, and its message names the stage.  Whatever is under way is in `query`, `race` or `stream`,
+ * one of them at a time, so that end() can stop it.
  */
 #include "net/dial.h"
 
 #include <stdlib.h>
 
+#include "base/buf.h"
 #include "net/tcp.h"
+#include "sys/unix.h"
+
+#define UNIX_PATH_BYTES 1024 /* the kernel takes far less */
 
 enum stage {
     RESOLVE,
@@ -44,8 +49,8 @@ struct km_dial {
     enum stage stage;
     uint64_t timeout_ms;
     struct km_timer timer;
-    struct km_deferred failed; /* before anything asynchronous could begin */
-    struct km_err err; /* for it */
+    struct km_deferred begun; /* it failed, or is there, before anything asynchronous could begin */
+    struct km_err err; /* of the failure */
     struct km_dns_query *query;
     struct km_tcp_race *race;
     struct km_stream *stream;
@@ -82,7 +87,7 @@ static void end(struct km_dial *dial)
     km_tcp_race_free(dial->race);
     km_stream_free(dial->stream);
     km_timer_stop(&dial->timer);
-    km_deferred_cancel(&dial->failed);
+    km_deferred_cancel(&dial->begun);
     km_list_remove(&dial->link);
     km_origin_unref(dial->origin);
     free(dial);
@@ -114,11 +119,14 @@ static void give_up(struct km_dial *dial, const struct km_err *err)
     fn(ctx, NULL, &copy);
 }
 
-static void on_failed(void *ctx)
+static void on_begun(void *ctx)
 {
     struct km_dial *dial = ctx;
 
-    give_up(dial, &dial->err);
+    if (dial->stream)
+        succeed(dial);
+    else
+        give_up(dial, &dial->err);
 }
 
 static void on_timeout(void *ctx)
@@ -229,6 +237,24 @@ static void on_resolved(void *ctx, const union km_addr *addrs, size_t n, const s
     }
 }
 
+/* A Unix socket takes the connection at once, or nobody listens. */
+static int start_unix(struct km_dial *dial, struct km_err *err)
+{
+    struct km_buf path KM_CLEANUP(km_buf_done) = KM_BUF(UNIX_PATH_BYTES);
+    const union km_addr nobody = { 0 };
+    int fd, r;
+
+    km_buf_str(&path, dial->origin->unix_path);
+    r = km_unix_connect(km_buf_cstr(&path), &fd, err);
+    if (r < 0)
+        return r;
+    dial->stream = km_tcp_from_fd(dial->dialer->loop, fd, &nobody, err);
+    if (!dial->stream)
+        return err->code;
+    km_deferred_queue(&dial->begun);
+    return 0;
+}
+
 static int start(struct km_dial *dial, struct km_err *err)
 {
     const struct km_origin *o = dial->origin;
@@ -236,6 +262,8 @@ static int start(struct km_dial *dial, struct km_err *err)
     uint16_t port = o->proxy_host.n ? o->proxy_port : o->port;
     union km_addr a;
 
+    if (o->unix_path.n)
+        return start_unix(dial, err);
     if (km_addr_parse(host, port, &a) == 0)
         return start_race(dial, &a, 1, err);
     dial->query =
@@ -258,8 +286,8 @@ struct km_dial *km_dial(struct km_dialer *d, struct km_origin *origin, uint64_t 
     km_list_push(&d->dials, &dial->link);
     km_timer_init(&dial->timer, d->loop, on_timeout, dial);
     km_timer_start(&dial->timer, timeout_ms);
-    km_deferred_init(&dial->failed, d->loop, on_failed, dial);
+    km_deferred_init(&dial->begun, d->loop, on_begun, dial);
     if (start(dial, &dial->err) < 0)
-        km_deferred_queue(&dial->failed);
+        km_deferred_queue(&dial->begun);
     return dial;
 }

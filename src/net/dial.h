@@ -24,6 +24,7 @@ struct km_origin {
     struct km_str proxy_host; /* empty: direct */
     uint16_t proxy_port;
     struct km_str proxy_auth; /* "Basic ..." or empty; a secret */
+    struct km_str unix_path; /* empty: host and port; else a socket of this machine, plain */
     bool guarded;
 };
 
@@ -37,6 +38,9 @@ struct km_proxy_env {
 int km_origin_new(bool https, struct km_str host, uint16_t port, struct km_tls_client *tls,
                   const struct km_proxy_env *proxies, bool guarded, struct km_origin **ret_origin,
                   struct km_err *err) KM_MUST_USE;
+/* Who listens on a Unix socket; the Host header is "localhost". */
+int km_origin_new_unix(struct km_str path, struct km_origin **ret_origin,
+                       struct km_err *err) KM_MUST_USE;
 struct km_origin *km_origin_ref(struct km_origin *o); /* any thread */
 struct km_origin *km_origin_unref(struct km_origin *o);
 

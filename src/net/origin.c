@@ -145,3 +145,26 @@ struct km_origin *km_origin_unref(struct km_origin *o)
     free(box);
     return NULL;
 }
+
+int km_origin_new_unix(struct km_str path, struct km_origin **ret_origin, struct km_err *err)
+{
+    struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(TEXT_MAX);
+    struct layout at = { .key = 0 };
+    struct origin *o;
+
+    if (path.n == 0 || memchr(path.p, 0, path.n))
+        return km_fail(err, KM_E_INVALID, "a socket path of %zu bytes", path.n);
+    km_buf_str(&text, KM_STR("unix:"));
+    km_buf_str(&text, path);
+    at.host = text.n;
+    km_buf_str(&text, KM_STR("localhost"));
+    at.header = text.n;
+    km_buf_str(&text, KM_STR("localhost"));
+    at.proxy_host = at.proxy_auth = at.end = text.n;
+    o = km_buf_failed(&text) ? NULL : origin_alloc(&text, &at);
+    if (!o)
+        return km_fail(err, KM_E_NOMEM, "no memory for an origin");
+    o->pub.unix_path = km_str_skip(o->pub.key, sizeof "unix:" - 1);
+    *ret_origin = &o->pub;
+    return 0;
+}

@@ -5,26 +5,32 @@ import json
 import subprocess
 
 from gateway import MASTER, slow_factor
+from ports import free_port
 
 HELLO = {"jsonrpc": "2.0", "id": "a", "method": "initialize", "params": {
     "protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}}
 
 
 def bridge(gateway, kanmon, lines, *more, env=None):
-    """Feeds the lines (bytes, or objects) and returns what came out, a message a line."""
+    """Feeds the lines (bytes, or objects) and returns what came out, a message a line.
+
+    Requests are answered as they are done, so what came out is in the order of what was asked.
+    """
     sent = b"".join((line if isinstance(line, bytes) else json.dumps(line).encode()) + b"\n"
                     for line in lines)
     ran = subprocess.run([kanmon, *gateway.bridge_words(*more)], input=sent, capture_output=True,
                          env={**gateway.env, **(env or {})}, timeout=60 * slow_factor())
     assert ran.returncode == 0, ran.stderr.decode()
-    return [json.loads(line) for line in ran.stdout.splitlines()]
+    asked = [line.get("id") for line in lines if isinstance(line, dict)]
+    out = [json.loads(line) for line in ran.stdout.splitlines()]
+    return sorted(out, key=lambda m: asked.index(m["id"]) if m.get("id") in asked else -1)
 
 
 def call(name, number=1):
     return {"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": {"name": name}}
 
 
-def test_messages_pass_in_order_and_keep_their_ids(gateway, kanmon):
+def test_messages_pass_and_keep_their_ids(gateway, kanmon):
     out = bridge(gateway, kanmon, [
         HELLO, {"jsonrpc": "2.0", "method": "notifications/initialized"}, b"", b"\r",
         call("list_models", 7), call("kanmon-gateway_status", "x")])
@@ -80,15 +86,35 @@ def test_lines_that_are_no_messages_do_not_end_it(gateway, kanmon):
 def test_a_line_over_10_mib_is_passed_over(gateway, kanmon):
     long = {**call("list_models"), "params": {"name": "y" * (10 << 20)}}
     out = bridge(gateway, kanmon, [call("list_models", 1), long, long, call("list_models", 2)])
-    assert [m.get("id") for m in out] == [1, None, None, 2]
-    assert "10 MiB" in out[1]["error"]["message"]
+    assert [m.get("id") for m in out] == [None, None, 1, 2]
+    assert "10 MiB" in out[0]["error"]["message"]
 
 
-def test_without_a_gateway_the_client_is_told(gateway, kanmon, tmp_path):
+def test_without_a_gateway_one_is_started_and_stays(gateway, kanmon, tmp_path):
     config = tmp_path / "config.yaml"
-    config.write_text(f"kanmon_settings: {{state_dir: \"{tmp_path}/state\"}}\n")
+    config.write_text(f'kanmon_settings: {{state_dir: "{tmp_path}/state", workers: 1, '
+                      f'listen: [{{host: 127.0.0.1, port: {free_port()}}}]}}\n')
+    words = ["mcp", "stdio", "--config", str(config)]
+    try:
+        ran = [subprocess.Popen([kanmon, *words], env=gateway.env, stdin=subprocess.PIPE,
+                                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+               for _ in range(2)]  # at the same moment: one starts it, both use it
+        for one in ran:
+            out, _ = one.communicate(json.dumps(HELLO).encode() + b"\n", 60 * slow_factor())
+            assert json.loads(out)["result"]["serverInfo"]["name"] == "kanmon", out
+            assert one.returncode == 0
+        assert gateway.command("status", "--config", config).returncode == 0
+    finally:
+        assert gateway.command("stop", "--config", config).returncode == 0
+
+
+def test_when_none_can_be_started_the_client_is_told(gateway, kanmon, tmp_path):
+    config = tmp_path / "config.yaml"
+    config.write_text(f'kanmon_settings: {{state_dir: "{tmp_path}/state", workers: 1, '
+                      f'listen: [{{host: 127.0.0.1, port: {gateway.port}}}]}}\n')
     ran = subprocess.run([kanmon, "mcp", "stdio", "--config", str(config)], env=gateway.env,
-                         input=json.dumps(HELLO).encode() + b"\n", capture_output=True, timeout=30)
+                         input=json.dumps(HELLO).encode() + b"\n", capture_output=True,
+                         timeout=60 * slow_factor())
     answer = json.loads(ran.stdout)
     assert answer["id"] == "a"
     assert "kanmon start" in answer["error"]["message"]

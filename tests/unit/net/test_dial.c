@@ -4,6 +4,7 @@
 #include "base/time.h"
 #include "net/dial.h"
 #include "net/filter.h"
+#include "sys/unix.h"
 
 struct result {
     int calls;
@@ -116,6 +117,31 @@ static void a_literal_address_is_dialled_without_dns(void **state)
     owner_done(&o);
     close(peer);
     close(listener);
+}
+
+static void a_unix_socket_is_connected_to_at_once(void **state)
+{
+    struct fixture *f = *state;
+    char dir[] = "/tmp/km-dial-XXXXXX", path[64];
+    struct km_origin *o;
+    struct result r;
+    int fd;
+
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof path, "%s/s", dir);
+    assert_int_equal(km_origin_new_unix(km_str_c(path), &o, NULL), 0);
+    assert_true(km_str_eq(o->host_header, KM_STR("localhost")));
+    assert_true(km_str_eq(o->unix_path, km_str_c(path)));
+    r = dial_origin(f, NULL, km_origin_ref(o), 1000, NULL);
+    assert_int_equal(r.err.code, KM_E_NOT_RUNNING);
+    assert_int_equal(km_unix_listen(path, &fd, NULL), 0);
+    r = dial_origin(f, NULL, o, 1000, NULL);
+    assert_non_null(r.stream);
+    km_stream_free(r.stream);
+    close(fd);
+    unlink(path);
+    rmdir(dir);
+    assert_int_equal(km_origin_new_unix(KM_STR_NONE, &o, &r.err), KM_E_INVALID);
 }
 
 static void a_refused_connection_names_the_address(void **state)
@@ -443,6 +469,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         NET_TEST(a_literal_address_is_dialled_without_dns),
+        NET_TEST(a_unix_socket_is_connected_to_at_once),
         NET_TEST(a_refused_connection_names_the_address),
         NET_TEST(a_name_without_address_is_a_connect_error_or_a_time_out),
         NET_TEST(the_next_address_is_tried_at_once_when_one_refuses),
