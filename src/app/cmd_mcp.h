@@ -8,6 +8,10 @@ struct km_cli;
 /* cmd_mcp_stdio.c */
 int km_cmd_mcp_stdio(struct km_cli *cli);
 
+/* cmd_mcp_setup.c */
+int km_cmd_mcp_import(struct km_cli *cli);
+int km_cmd_mcp_config(struct km_cli *cli);
+
 /* cmd_mcp.c */
 int km_cmd_mcp_tools(struct km_cli *cli);
 

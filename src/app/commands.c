@@ -74,6 +74,8 @@ static const struct km_option mcp_stdio_options[] = { KM_URL_OPTION, SERVER_OPTI
 
 static const struct km_option mcp_tools_options[] = { KM_CLIENT_OPTIONS, SERVER_OPTION, { 0 } };
 
+static const struct km_option mcp_config_options[] = { KM_URL_OPTION, SERVER_OPTION, { 0 } };
+
 const struct km_command km_app_commands[] = {
     { "serve", "Run the gateway in the foreground", NULL,
       "  kanmon serve --config config.yaml\n"
@@ -125,6 +127,15 @@ const struct km_command km_app_commands[] = {
       mcp_stdio_options, km_cmd_mcp_stdio },
     { "mcp tools", "List the MCP tools the gateway offers", NULL, "  kanmon mcp tools --json\n",
       mcp_tools_options, km_cmd_mcp_tools },
+    { "mcp config", "Print what an MCP client's file says to reach this gateway", "CLIENT",
+      "  kanmon mcp config claude-code --config config.yaml | sh\n"
+      "  kanmon mcp config vscode --url http://127.0.0.1:4000 > .vscode/mcp.json\n"
+      "  clients: claude-code, claude-desktop, vscode, codex, cursor\n",
+      mcp_config_options, km_cmd_mcp_config },
+    { "mcp import", "Print the servers of an MCP client's file as mcp_servers of ours", "FILE",
+      "  kanmon mcp import ~/.config/Claude/claude_desktop_config.json >> config.yaml\n"
+      "  kanmon mcp import .vscode/mcp.json\n",
+      NULL, km_cmd_mcp_import },
     { "version", "Print the version", NULL, NULL, NULL, version },
     { 0 },
 };
