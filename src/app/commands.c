@@ -12,6 +12,7 @@
 #include "app/cmd_config.h"
 #include "app/cmd_key.h"
 #include "app/cmd_mcp.h"
+#include "app/cmd_postgres.h"
 #include "app/serve.h"
 #include "app/start.h"
 
@@ -71,6 +72,12 @@ static const struct km_option generate_options[] = {
 
 /* No --key-stdin: standard input is the client's. */
 static const struct km_option mcp_stdio_options[] = { KM_URL_OPTION, SERVER_OPTION, { 0 } };
+
+static const struct km_option mcp_postgres_options[] = {
+    { "check-sql", "SQL", "judge this statement (\"-\": from standard input) and end", 0 },
+    { "mode", "MODE", "read-only (default), dml, ddl or admin", 0 },
+    { 0 },
+};
 
 static const struct km_option mcp_tools_options[] = { KM_CLIENT_OPTIONS, SERVER_OPTION, { 0 } };
 
@@ -136,6 +143,10 @@ const struct km_command km_app_commands[] = {
       "  kanmon mcp import ~/.config/Claude/claude_desktop_config.json >> config.yaml\n"
       "  kanmon mcp import .vscode/mcp.json\n",
       NULL, km_cmd_mcp_import },
+    { "mcp postgres", "Ask the guard of the PostgreSQL server about a statement", NULL,
+      "  kanmon mcp postgres --check-sql 'SELECT pg_sleep(1)'\n"
+      "  kanmon mcp postgres --mode dml --check-sql - <statement.sql\n",
+      mcp_postgres_options, km_cmd_mcp_postgres },
     { "version", "Print the version", NULL, NULL, NULL, version },
     { 0 },
 };

@@ -12,7 +12,7 @@ from lintlib import Lint, read
 
 LITERAL = re.compile(r'"([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)"')
 # What looks like a variable and is none: names of codes; what a parent process sets for us.
-NOT_VARIABLES = re.compile(r"^(KM_E_\w+|LISTEN_(FDS|PID|FDNAMES)|NOTIFY_SOCKET|KANMON_SUPERVISOR|CAP_\w+|WATCHDOG_USEC)$")
+NOT_VARIABLES = re.compile(r"^(KM_E_\w+|GUARD_\w+|LISTEN_(FDS|PID|FDNAMES)|NOTIFY_SOCKET|KANMON_SUPERVISOR|CAP_\w+|WATCHDOG_USEC)$")
 # Words of vendors' APIs: Google's errors and enumerations, Amazon's embeddings.
 VENDORS_WORDS = {"INVALID_ARGUMENT", "FAILED_PRECONDITION", "PERMISSION_DENIED", "NOT_FOUND",
                  "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "OUT_OF_RANGE", "ALREADY_EXISTS",

@@ -34,7 +34,8 @@ LIBRARIES = [
     ("pcre2",     r"pcre2\.h$",             ["policy/"]),
     ("vectorscan", r"hs/",                  ["policy/"]),
     ("utf8proc",  r"utf8proc\.h$",          ["policy/"]),
-    ("libpg_query", r"pg_query\.h$",        ["servers/"]),
+    ("libpg_query", r"pg_query(\.h$|/)",    ["servers/postgres/"]),
+    ("protobuf-c", r"protobuf-c/",          ["servers/postgres/"]),
 ]
 
 # Packages whose headers are the language and the system, not a library of ours.

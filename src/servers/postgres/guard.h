@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* guard.h - may this statement run?  The verdict over a text of SQL, before any server sees it.
+ *
+ * The text is parsed by PostgreSQL's own grammar and the tree is walked as a whole: every node and
+ * every field of a node must be on the list of the mode, every function on the list of functions.
+ * What nobody thought of is refused.  What only a catalogue can tell (whose is this operator?) is
+ * given along as references, for resolve.h to ask about before the statement runs.
+ *
+ * The statement to send is verdict.sql, not the text that came: functions without a schema carry
+ * pg_catalog there, so that no function of the same name elsewhere can take their place.
+ */
+#ifndef KM_SERVERS_POSTGRES_GUARD_H
+#define KM_SERVERS_POSTGRES_GUARD_H
+
+#include "base/arena.h"
+
+#define KM_PG_REFS 2000 /* references of one statement */
+
+enum km_pg_mode { KM_PG_READ_ONLY, KM_PG_DML, KM_PG_DDL, KM_PG_ADMIN };
+
+/* "read-only", "dml", "ddl", "admin".  km_pg_mode_parse: false for other words. */
+struct km_str km_pg_mode_name(enum km_pg_mode mode);
+bool km_pg_mode_parse(struct km_str name, enum km_pg_mode *ret_mode);
+
+enum km_pg_ref_kind {
+    KM_PG_REF_RELATION,
+    KM_PG_REF_FUNCTION, /* more: the extension it must belong to; NULL: one of options->functions */
+    KM_PG_REF_OPERATOR,
+    KM_PG_REF_TYPE,
+    KM_PG_REF_ATTRIBUTE, /* a.b, which calls b(a) where a has no column b */
+};
+
+struct km_pg_ref {
+    enum km_pg_ref_kind kind;
+    struct km_str schema, name; /* schema is empty: by the search path */
+    const char *more;
+    int at; /* byte of the text that came; -1: unknown */
+    struct km_pg_ref *next;
+};
+
+/* A function the configuration vouches for. */
+struct km_pg_named {
+    struct km_str schema, name;
+};
+
+struct km_pg_guard_options {
+    enum km_pg_mode mode;
+    const struct km_pg_named *functions; /* allow_functions */
+    size_t nfunctions;
+    bool of_view; /* the text is a view's definition: what it SHOWs is its owner's business */
+};
+
+struct km_pg_verdict {
+    bool allowed;
+    /* refused: a stable word, the node of the grammar, where, why, and what would pass */
+    const char *code; /* "GUARD_FUNCTION" */
+    const char *node; /* "FuncCall"; NULL: no tree */
+    int at; /* byte; -1: unknown */
+    struct km_str message, hint;
+    /* allowed */
+    struct km_str sql;
+    const char *root; /* "SelectStmt" */
+    struct km_pg_ref *refs;
+    size_t nrefs;
+    unsigned params; /* the highest $n */
+    bool writes; /* it changes something, or may */
+    bool pure; /* nothing of it outlives a ROLLBACK: only built-ins without effect on the session */
+    bool explains;
+    bool truncates; /* TRUNCATE, and DROP: without rows to count */
+    struct km_str inserts; /* private: where pg_catalog. was put, for km_pg_verdict_place */
+};
+
+struct km_pg_guard;
+
+int km_pg_guard_new(struct km_pg_guard **ret_guard, struct km_err *err) KM_MUST_USE;
+struct km_pg_guard *km_pg_guard_free(struct km_pg_guard *guard);
+
+/* The verdict lives in the arena, which must take KM_PG_TREE_BYTES for the largest statement.
+ * Negative only when there was no memory for a verdict: then nothing may run. */
+int km_pg_guard_judge(const struct km_pg_guard *guard, struct km_arena *arena, struct km_str sql,
+                      const struct km_pg_guard_options *options, struct km_pg_verdict *ret_verdict,
+                      struct km_err *err) KM_MUST_USE;
+
+/* Where a place of verdict->sql (a character from 1, as servers say it) is in the text that came */
+int km_pg_verdict_place(const struct km_pg_verdict *v, int position);
+
+#endif

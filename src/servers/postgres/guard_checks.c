@@ -1,0 +1,483 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* guard_checks.c - what a node means, beyond that it may stand there.
+ *
+ * The walk has seen that node and fields are on the list of the mode; here names are judged:
+ * functions against the list of functions, relations against those that tell secrets, options of
+ * EXPLAIN, settings of SHOW.  What a name stands for is the catalogue's to say, so each name that
+ * is not pg_catalog's own is kept as a reference.
+ *
+ * Hints say what would pass, as far as that can be said.
+ */
+#include "servers/postgres/guard_inside.h"
+
+#include "servers/postgres/functions.h"
+
+#define MESSAGE(type, m) ((const type *)(const void *)(m))
+
+static bool is_system(struct km_str schema)
+{
+    return km_str_eq(schema, KM_STR("pg_catalog")) ||
+           km_str_eq(schema, KM_STR("information_schema"));
+}
+
+/* --- functions --- */
+
+/* The text at `at` must be the name's own token: only then may a schema be written before it. */
+static bool is_token(const struct km_pg_walk *w, int at, struct km_str name)
+{
+    struct km_str s;
+
+    if (at < 0 || (size_t)at >= w->sql.n)
+        return false;
+    s = km_str_skip(w->sql, (size_t)at);
+    return s.p[0] == '"' || km_str_istarts(s, KM_STR("u&\"")) || km_str_istarts(s, name);
+}
+
+static int qualify(struct km_pg_walk *w, int at, struct km_str name)
+{
+    if (w->ninserts == KM_PG_INSERTS || !is_token(w, at, name))
+        return km_pg_refuse(w, "GUARD_FUNCTION", "FuncCall", at,
+                            "write pg_catalog. before the name of the function",
+                            "the call of %.*s() cannot be placed in the text", KM_STR_ARG(name));
+    w->inserts[w->ninserts++] = (uint32_t)at;
+    return 0;
+}
+
+static bool vouched(const struct km_pg_walk *w, struct km_str schema, struct km_str name)
+{
+    for (size_t i = 0; i < w->options->nfunctions; i++) {
+        const struct km_pg_named *f = &w->options->functions[i];
+
+        if (km_str_eq(f->name, name) && (!schema.n || km_str_eq(f->schema, schema)))
+            return true;
+    }
+    return false;
+}
+
+/* The only argument of SHOW's function form that can be judged is one that is written down. */
+static int check_setting(struct km_pg_walk *w, const PgQuery__FuncCall *f)
+{
+    const PgQuery__Node *arg = f->n_args ? f->args[0] : NULL;
+    const PgQuery__AConst *c = NULL;
+
+    if (w->options->of_view)
+        return 0;
+    if (arg && arg->node_case == PG_QUERY__NODE__NODE_A_CONST)
+        c = arg->a_const;
+    if (c && c->val_case == PG_QUERY__A__CONST__VAL_SVAL &&
+        km_pg_setting_shown(km_str_c(c->sval->sval)))
+        return 0;
+    return km_pg_refuse(w, "GUARD_SETTING", "FuncCall", f->location,
+                        "name a setting such as 'TimeZone' or 'work_mem' as a constant",
+                        "current_setting() may tell settings of a list only");
+}
+
+static int refuse_function(struct km_pg_walk *w, int at, struct km_str schema, struct km_str name,
+                           const char *why)
+{
+    const char *hint = why ? "leave the call out; there is no form of it that passes"
+                           : "use a function of PostgreSQL's documentation, or ask the operator to "
+                             "list this one under allow_functions";
+
+    if (why)
+        return km_pg_refuse(w, "GUARD_FUNCTION", "FuncCall", at, hint,
+                            "%.*s() may not be called: %s", KM_STR_ARG(name), why);
+    return km_pg_refuse(w, "GUARD_FUNCTION", "FuncCall", at, hint,
+                        "%.*s%s%.*s() is not on the list of functions that only compute",
+                        KM_STR_ARG(schema), schema.n ? "." : "", KM_STR_ARG(name));
+}
+
+int km_pg_check_function(struct km_pg_walk *w, const ProtobufCMessage *message)
+{
+    const PgQuery__FuncCall *f = MESSAGE(PgQuery__FuncCall, message);
+    enum km_pg_mode mode = w->options->mode;
+    struct km_str schema, name;
+    enum km_pg_function kind;
+    const char *more;
+    bool builtin;
+
+    if (!km_pg_names(f->funcname, f->n_funcname, &schema, &name))
+        return km_pg_refuse(w, "GUARD_FUNCTION", "FuncCall", f->location, NULL,
+                            "a function without a name");
+    if (vouched(w, schema, name)) {
+        w->v->pure = false;
+        return km_pg_refer(w, KM_PG_REF_FUNCTION, schema, name, NULL, f->location);
+    }
+    kind = km_pg_function_find(name, &more);
+    builtin = kind == KM_PG_FUNCTION_BUILTIN ||
+              (kind == KM_PG_FUNCTION_WRITES && mode >= KM_PG_DML) ||
+              (kind == KM_PG_FUNCTION_ADMIN && mode >= KM_PG_ADMIN);
+    if (kind == KM_PG_FUNCTION_EXTENSION && !km_str_eq(schema, KM_STR("pg_catalog"))) {
+        w->v->pure = false;
+        return km_pg_refer(w, KM_PG_REF_FUNCTION, schema, name, more, f->location);
+    }
+    if (!builtin || (schema.n && !km_str_eq(schema, KM_STR("pg_catalog"))))
+        return refuse_function(w, f->location, schema, name,
+                               kind == KM_PG_FUNCTION_DANGEROUS ? more : NULL);
+    if (kind != KM_PG_FUNCTION_BUILTIN) {
+        w->v->writes = true;
+        w->v->pure = false;
+    }
+    if (km_str_eq(name, KM_STR("current_setting")) && check_setting(w, f) < 0)
+        return KM_E_FORBIDDEN;
+    return schema.n ? 0 : qualify(w, f->location, name);
+}
+
+/* --- columns --- */
+
+static int keep_column(struct km_pg_walk *w, struct km_str name, int at)
+{
+    struct km_pg_ref *c = km_arena_zalloc(w->arena, sizeof *c);
+
+    if (!c)
+        return KM_E_NOMEM;
+    *c = (struct km_pg_ref){ .name = name, .at = at, .next = w->columns };
+    w->columns = c;
+    return 0;
+}
+
+int km_pg_check_column(struct km_pg_walk *w, const ProtobufCMessage *message)
+{
+    const PgQuery__ColumnRef *c = MESSAGE(PgQuery__ColumnRef, message);
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < c->n_fields; i++) {
+        bool star = c->fields[i]->node_case == PG_QUERY__NODE__NODE_A_STAR;
+        struct km_str name = KM_STR("*");
+
+        if (!star && c->fields[i]->node_case != PG_QUERY__NODE__NODE_STRING)
+            return km_pg_refuse(w, "GUARD_NODE", "ColumnRef", c->location, NULL,
+                                "a column with an unknown name");
+        if (!star)
+            name = km_str_c(c->fields[i]->string->sval);
+        if (i > 0 && !star)
+            r = km_pg_refer(w, KM_PG_REF_ATTRIBUTE, KM_STR_NONE, name, NULL, c->location);
+        if (r == 0 && (star || i + 1 == c->n_fields))
+            r = keep_column(w, name, c->location);
+    }
+    return r;
+}
+
+int km_pg_check_indirection(struct km_pg_walk *w, const ProtobufCMessage *message)
+{
+    const PgQuery__AIndirection *a = MESSAGE(PgQuery__AIndirection, message);
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < a->n_indirection; i++) {
+        const PgQuery__Node *n = a->indirection[i];
+
+        if (n->node_case == PG_QUERY__NODE__NODE_STRING)
+            r = km_pg_refer(w, KM_PG_REF_ATTRIBUTE, KM_STR_NONE, km_str_c(n->string->sval), NULL,
+                            w->at);
+        if (r == 0 && n->node_case == PG_QUERY__NODE__NODE_STRING)
+            r = keep_column(w, km_str_c(n->string->sval), w->at);
+    }
+    return r;
+}
+
+/* --- operators and types --- */
+
+static int refer_operator(struct km_pg_walk *w, PgQuery__Node *const *nodes, size_t n, int at)
+{
+    struct km_str schema, name;
+
+    if (!km_pg_names(nodes, n, &schema, &name))
+        return km_pg_refuse(w, "GUARD_NODE", "A_Expr", at, NULL, "an operator without a name");
+    if (km_str_eq(schema, KM_STR("pg_catalog")))
+        return 0;
+    return km_pg_refer(w, KM_PG_REF_OPERATOR, schema, name, NULL, at);
+}
+
+int km_pg_check_operator(struct km_pg_walk *w, const ProtobufCMessage *message)
+{
+    const PgQuery__AExpr *e = MESSAGE(PgQuery__AExpr, message);
+
+    if (e->kind >= PG_QUERY__A__EXPR__KIND__AEXPR_BETWEEN) {
+        /* Its name is "BETWEEN"; what it calls are these. */
+        int r = km_pg_refer(w, KM_PG_REF_OPERATOR, KM_STR_NONE, KM_STR("<="), NULL, e->location);
+
+        return r == 0 ? km_pg_refer(w, KM_PG_REF_OPERATOR, KM_STR_NONE, KM_STR(">="), NULL,
+                                    e->location)
+                      : r;
+    }
+    return refer_operator(w, e->name, e->n_name, e->location);
+}
+
+int km_pg_check_sublink(struct km_pg_walk *w, const ProtobufCMessage *message)
+{
+    const PgQuery__SubLink *s = MESSAGE(PgQuery__SubLink, message);
+
+    return s->n_oper_name ? refer_operator(w, s->oper_name, s->n_oper_name, s->location) : 0;
+}
+
+int km_pg_check_sort(struct km_pg_walk *w, const ProtobufCMessage *message)
+{
+    const PgQuery__SortBy *s = MESSAGE(PgQuery__SortBy, message);
+
+    return s->n_use_op ? refer_operator(w, s->use_op, s->n_use_op, s->location) : 0;
+}
+
+int km_pg_check_type(struct km_pg_walk *w, const ProtobufCMessage *message)
+{
+    const PgQuery__TypeName *t = MESSAGE(PgQuery__TypeName, message);
+    struct km_str schema, name;
+
+    if (!t->n_names)
+        return 0;
+    if (!km_pg_names(t->names, t->n_names, &schema, &name))
+        return km_pg_refuse(w, "GUARD_NODE", "TypeName", t->location, NULL,
+                            "a type without a name");
+    if (km_str_eq(schema, KM_STR("pg_catalog")))
+        return 0;
+    return km_pg_refer(w, KM_PG_REF_TYPE, schema, name, NULL, t->location);
+}
+
+/* --- relations --- */
+
+int km_pg_check_relation(struct km_pg_walk *w, const ProtobufCMessage *message)
+{
+    const PgQuery__RangeVar *v = MESSAGE(PgQuery__RangeVar, message);
+    struct km_str schema = km_str_c(v->schemaname), name = km_str_c(v->relname);
+    const char *why = km_pg_relation_denied(schema, name);
+
+    if (why)
+        return km_pg_refuse(w, "GUARD_RELATION", "RangeVar", v->location,
+                            "leave it out: what is not secret is in information_schema and in "
+                            "the other views of pg_catalog",
+                            "%.*s may not be read: %s", KM_STR_ARG(name), why);
+    if (km_str_eq(name, KM_STR("pg_stat_activity")) && (!schema.n || is_system(schema))) {
+        struct km_pg_ref *a = km_arena_zalloc(w->arena, sizeof *a);
+
+        if (!a)
+            return KM_E_NOMEM;
+        *a = (struct km_pg_ref){ .name = v->alias ? km_str_c(v->alias->aliasname) : name,
+                                 .more = v->alias && v->alias->n_colnames ? "renamed" : NULL,
+                                 .at = v->location,
+                                 .next = w->activity };
+        w->activity = a;
+    }
+    return is_system(schema) ? 0
+                             : km_pg_refer(w, KM_PG_REF_RELATION, schema, name, NULL, v->location);
+}
+
+int km_pg_check_sample(struct km_pg_walk *w, const ProtobufCMessage *message)
+{
+    const PgQuery__RangeTableSample *s = MESSAGE(PgQuery__RangeTableSample, message);
+    struct km_str schema, name;
+
+    if (km_pg_names(s->method, s->n_method, &schema, &name) &&
+        (!schema.n || km_str_eq(schema, KM_STR("pg_catalog"))) &&
+        (km_str_eq(name, KM_STR("bernoulli")) || km_str_eq(name, KM_STR("system"))))
+        return 0;
+    return km_pg_refuse(w, "GUARD_FUNCTION", "RangeTableSample", s->location,
+                        "use TABLESAMPLE BERNOULLI (n) or SYSTEM (n)",
+                        "this sampling method is not PostgreSQL's own");
+}
+
+static int refuse_activity(struct km_pg_walk *w, int at)
+{
+    return km_pg_refuse(w, "GUARD_RELATION", "RangeVar", at,
+                        "name the columns you need, without query: pid, usename, state, "
+                        "wait_event, query_start, ...",
+                        "pg_stat_activity shows the statements of other sessions in its column "
+                        "query");
+}
+
+/* pg_stat_activity may be read, but for the text of statements: not its column, not the whole
+ * row under any name. */
+static int check_activity(struct km_pg_walk *w)
+{
+    for (const struct km_pg_ref *a = w->activity; a; a = a->next) {
+        if (a->more)
+            return refuse_activity(w, a->at);
+        for (const struct km_pg_ref *c = w->columns; c; c = c->next)
+            if (km_str_eq(c->name, KM_STR("*")) || km_str_eq(c->name, KM_STR("query")) ||
+                km_str_eq(c->name, a->name))
+                return refuse_activity(w, c->at);
+    }
+    return 0;
+}
+
+int km_pg_check_end(struct km_pg_walk *w)
+{
+    int r = w->activity ? check_activity(w) : 0;
+
+    /* CASE x WHEN y, IN, USING and NATURAL JOIN call it without writing it. */
+    return r == 0 ? km_pg_refer(w, KM_PG_REF_OPERATOR, KM_STR_NONE, KM_STR("="), NULL, -1) : r;
+}
+
+/* --- statements --- */
+
+int km_pg_check_param(struct km_pg_walk *w, const ProtobufCMessage *message)
+{
+    const PgQuery__ParamRef *p = MESSAGE(PgQuery__ParamRef, message);
+
+    if (p->number < 1 || p->number > 1000)
+        return km_pg_refuse(w, "GUARD_PARAM", "ParamRef", p->location, "number them from $1",
+                            "there is no parameter $%d", p->number);
+    if ((unsigned)p->number > w->v->params)
+        w->v->params = (unsigned)p->number;
+    return 0;
+}
+
+static bool is_word(struct km_str word, const char *words)
+{
+    struct km_str rest = km_str_c(words), part;
+
+    while (km_str_split(&rest, ' ', &part))
+        if (km_str_eq(part, word))
+            return true;
+    return false;
+}
+
+int km_pg_check_explain(struct km_pg_walk *w, const ProtobufCMessage *message)
+{
+    static const char known[] =
+        "analyze verbose costs settings buffers wal timing summary format generic_plan";
+    const PgQuery__ExplainStmt *e = MESSAGE(PgQuery__ExplainStmt, message);
+
+    w->v->explains = true;
+    for (size_t i = 0; i < e->n_options; i++) {
+        const PgQuery__Node *n = e->options[i];
+
+        if (n->node_case != PG_QUERY__NODE__NODE_DEF_ELEM ||
+            !is_word(km_str_c(n->def_elem->defname), known))
+            return km_pg_refuse(w, "GUARD_OPTION", "ExplainStmt", w->at,
+                                "use ANALYZE, BUFFERS, COSTS, FORMAT, SETTINGS, SUMMARY, TIMING, "
+                                "VERBOSE or WAL",
+                                "EXPLAIN has an unknown option");
+    }
+    switch (e->query ? e->query->node_case : PG_QUERY__NODE__NODE__NOT_SET) {
+    case PG_QUERY__NODE__NODE_SELECT_STMT:
+    case PG_QUERY__NODE__NODE_INSERT_STMT: /* by their own rules, in the modes that have them */
+    case PG_QUERY__NODE__NODE_UPDATE_STMT:
+    case PG_QUERY__NODE__NODE_DELETE_STMT:
+    case PG_QUERY__NODE__NODE_MERGE_STMT:
+        return 0;
+    default:
+        return km_pg_refuse(w, "GUARD_STATEMENT", "ExplainStmt", w->at, "explain a SELECT",
+                            "EXPLAIN takes a query here, nothing else");
+    }
+}
+
+int km_pg_check_show(struct km_pg_walk *w, const ProtobufCMessage *message)
+{
+    const PgQuery__VariableShowStmt *s = MESSAGE(PgQuery__VariableShowStmt, message);
+
+    if (km_pg_setting_shown(km_str_c(s->name)))
+        return 0;
+    return km_pg_refuse(w, "GUARD_SETTING", "VariableShowStmt", 0,
+                        "SHOW one setting by its name, such as TimeZone or work_mem",
+                        "SHOW may tell settings of a list only");
+}
+
+/* What a write goes to, whichever statement it is. */
+static const PgQuery__RangeVar *target_of(const ProtobufCMessage *message)
+{
+    const char *name = message->descriptor->short_name;
+
+    if (strcmp(name, "InsertStmt") == 0)
+        return MESSAGE(PgQuery__InsertStmt, message)->relation;
+    if (strcmp(name, "UpdateStmt") == 0)
+        return MESSAGE(PgQuery__UpdateStmt, message)->relation;
+    if (strcmp(name, "DeleteStmt") == 0)
+        return MESSAGE(PgQuery__DeleteStmt, message)->relation;
+    if (strcmp(name, "MergeStmt") == 0)
+        return MESSAGE(PgQuery__MergeStmt, message)->relation;
+    if (strcmp(name, "AlterTableStmt") == 0)
+        return MESSAGE(PgQuery__AlterTableStmt, message)->relation;
+    if (strcmp(name, "RenameStmt") == 0)
+        return MESSAGE(PgQuery__RenameStmt, message)->relation;
+    return NULL;
+}
+
+int km_pg_check_write(struct km_pg_walk *w, const ProtobufCMessage *message)
+{
+    const PgQuery__RangeVar *target = target_of(message);
+
+    w->v->writes = true;
+    w->v->pure = false;
+    if (target && (is_system(km_str_c(target->schemaname)) ||
+                   km_str_starts(km_str_c(target->relname), KM_STR("pg_"))))
+        return km_pg_refuse(w, "GUARD_RELATION", "RangeVar", target->location, NULL,
+                            "the catalogue is not written to");
+    return 0;
+}
+
+int km_pg_check_change(struct km_pg_walk *w, const ProtobufCMessage *message)
+{
+    int r = km_pg_check_write(w, message);
+
+    w->v->truncates = true;
+    return r;
+}
+
+int km_pg_check_define(struct km_pg_walk *w, const ProtobufCMessage *message)
+{
+    return km_pg_check_change(w, message);
+}
+
+static bool is_object(PgQuery__ObjectType type)
+{
+    return type == PG_QUERY__OBJECT_TYPE__OBJECT_TABLE ||
+           type == PG_QUERY__OBJECT_TYPE__OBJECT_VIEW ||
+           type == PG_QUERY__OBJECT_TYPE__OBJECT_MATVIEW ||
+           type == PG_QUERY__OBJECT_TYPE__OBJECT_INDEX ||
+           type == PG_QUERY__OBJECT_TYPE__OBJECT_SEQUENCE ||
+           type == PG_QUERY__OBJECT_TYPE__OBJECT_COLUMN ||
+           type == PG_QUERY__OBJECT_TYPE__OBJECT_TABCONSTRAINT ||
+           type == PG_QUERY__OBJECT_TYPE__OBJECT_TYPE;
+}
+
+static int refuse_object(struct km_pg_walk *w, const char *node)
+{
+    return km_pg_refuse(w, "GUARD_STATEMENT", node, 0, NULL,
+                        "only tables, views, indexes, sequences and types may be changed here");
+}
+
+int km_pg_check_drop(struct km_pg_walk *w, const ProtobufCMessage *message)
+{
+    const PgQuery__DropStmt *d = MESSAGE(PgQuery__DropStmt, message);
+
+    return is_object(d->remove_type) ? km_pg_check_change(w, message)
+                                     : refuse_object(w, "DropStmt");
+}
+
+int km_pg_check_rename(struct km_pg_walk *w, const ProtobufCMessage *message)
+{
+    const PgQuery__RenameStmt *d = MESSAGE(PgQuery__RenameStmt, message);
+
+    return is_object(d->rename_type) ? km_pg_check_change(w, message)
+                                     : refuse_object(w, "RenameStmt");
+}
+
+int km_pg_check_alter(struct km_pg_walk *w, const ProtobufCMessage *message)
+{
+    switch (MESSAGE(PgQuery__AlterTableCmd, message)->subtype) {
+    case PG_QUERY__ALTER_TABLE_TYPE__AT_AddColumn:
+    case PG_QUERY__ALTER_TABLE_TYPE__AT_ColumnDefault:
+    case PG_QUERY__ALTER_TABLE_TYPE__AT_DropNotNull:
+    case PG_QUERY__ALTER_TABLE_TYPE__AT_SetNotNull:
+    case PG_QUERY__ALTER_TABLE_TYPE__AT_DropExpression:
+    case PG_QUERY__ALTER_TABLE_TYPE__AT_SetStatistics:
+    case PG_QUERY__ALTER_TABLE_TYPE__AT_SetStorage:
+    case PG_QUERY__ALTER_TABLE_TYPE__AT_DropColumn:
+    case PG_QUERY__ALTER_TABLE_TYPE__AT_AddConstraint:
+    case PG_QUERY__ALTER_TABLE_TYPE__AT_AlterConstraint:
+    case PG_QUERY__ALTER_TABLE_TYPE__AT_ValidateConstraint:
+    case PG_QUERY__ALTER_TABLE_TYPE__AT_DropConstraint:
+    case PG_QUERY__ALTER_TABLE_TYPE__AT_AlterColumnType:
+    case PG_QUERY__ALTER_TABLE_TYPE__AT_SetRelOptions:
+    case PG_QUERY__ALTER_TABLE_TYPE__AT_ResetRelOptions:
+    case PG_QUERY__ALTER_TABLE_TYPE__AT_AttachPartition:
+    case PG_QUERY__ALTER_TABLE_TYPE__AT_DetachPartition:
+    case PG_QUERY__ALTER_TABLE_TYPE__AT_AddIdentity:
+    case PG_QUERY__ALTER_TABLE_TYPE__AT_SetIdentity:
+    case PG_QUERY__ALTER_TABLE_TYPE__AT_DropIdentity:
+        return 0;
+    default:
+        return km_pg_refuse(w, "GUARD_STATEMENT", "AlterTableCmd", 0, NULL,
+                            "this form of ALTER TABLE is not one of columns, constraints, "
+                            "partitions and storage options");
+    }
+}

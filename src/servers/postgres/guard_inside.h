@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* guard_inside.h - private to the guard: the walk, and what its parts share. */
+#ifndef KM_SERVERS_POSTGRES_GUARD_INSIDE_H
+#define KM_SERVERS_POSTGRES_GUARD_INSIDE_H
+
+#include <pg_query/pg_query.pb-c.h>
+
+#include "servers/postgres/guard.h"
+
+#define KM_PG_TYPES 512 /* kinds of messages the library may have */
+#define KM_PG_WALK 8000 /* messages inside messages; the text's own bound is reached first */
+#define KM_PG_INSERTS 4000 /* functions that get their schema */
+
+struct km_pg_walk;
+
+/* What a node means, beyond that it may stand there.  Negative: refused, the verdict says why. */
+typedef int km_pg_check_fn(struct km_pg_walk *w, const ProtobufCMessage *message);
+
+/* One kind of node: in which mode it may stand, with which fields. */
+struct km_pg_node_rule {
+    const char *name; /* as the grammar calls it, "SelectStmt" */
+    enum km_pg_mode mode; /* the least one */
+    const char *fields; /* words */
+    enum km_pg_mode more_mode;
+    const char *more; /* fields from more_mode on; NULL: none */
+    km_pg_check_fn *check; /* NULL: nothing more */
+};
+
+extern const struct km_pg_node_rule km_pg_node_rules[];
+extern const size_t km_pg_node_nrules;
+
+/* A rule in the terms of the library's own descriptions. */
+struct km_pg_type {
+    const ProtobufCMessageDescriptor *descriptor;
+    const struct km_pg_node_rule *rule; /* NULL: never */
+    bool is_node; /* the wrapper around all others */
+    uint8_t field_mode[64]; /* by field: the least mode; 255: never */
+};
+
+struct km_pg_guard {
+    struct km_pg_parser *parser;
+    struct km_pg_type types[KM_PG_TYPES];
+    uint16_t index[2 * KM_PG_TYPES]; /* by the descriptor's address, 0: free, else 1 + place */
+    size_t ntypes;
+};
+
+struct km_pg_walk {
+    const struct km_pg_guard *guard;
+    const struct km_pg_guard_options *options;
+    struct km_arena *arena;
+    struct km_str sql;
+    struct km_pg_verdict *v;
+    int at; /* the last place seen */
+    unsigned depth;
+    unsigned ninserts;
+    uint32_t inserts[KM_PG_INSERTS]; /* bytes of the text, in the order of the walk */
+    struct km_pg_ref *columns; /* by one name, "*" among them: pg_stat_activity's are few */
+    struct km_pg_ref *activity; /* where pg_stat_activity is read, by its name there */
+};
+
+/* Fills the verdict and returns KM_E_FORBIDDEN. */
+int km_pg_refuse(struct km_pg_walk *w, const char *code, const char *node, int at, const char *hint,
+                 const char *fmt, ...) KM_PRINTF(6, 7) KM_MUST_USE;
+
+/* What stands in a list of String nodes; more than two: the last two.  false: something else. */
+bool km_pg_names(PgQuery__Node *const *nodes, size_t n, struct km_str *ret_schema,
+                 struct km_str *ret_name);
+
+int km_pg_refer(struct km_pg_walk *w, enum km_pg_ref_kind kind, struct km_str schema,
+                struct km_str name, const char *more, int at) KM_MUST_USE;
+
+/* The whole statement was walked. */
+int km_pg_check_end(struct km_pg_walk *w) KM_MUST_USE;
+
+/* guard_checks.c: the checks of the rules. */
+km_pg_check_fn km_pg_check_function, km_pg_check_column, km_pg_check_indirection,
+    km_pg_check_operator, km_pg_check_sublink, km_pg_check_sort, km_pg_check_type,
+    km_pg_check_relation, km_pg_check_sample, km_pg_check_explain, km_pg_check_show,
+    km_pg_check_param, km_pg_check_write, km_pg_check_change, km_pg_check_drop, km_pg_check_alter,
+    km_pg_check_rename, km_pg_check_define;
+
+#endif
