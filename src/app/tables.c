@@ -13,6 +13,7 @@
 #include "config/config.h"
 #include "config/litellm.h"
 #include "gateway/llm_routes.h"
+#include "gateway/prefix.h"
 #include "gateway/settings.h"
 #include "http/server.h"
 #include "llm/model_settings.h"
@@ -32,6 +33,6 @@ const struct km_settings_table *const km_app_tables[] = {
 };
 
 const struct km_route_rows *const km_app_routes[] = {
-    &km_llm_routes, &km_health_routes, &km_control_routes, &km_key_routes,
+    &km_llm_routes, &km_prefix_routes, &km_health_routes, &km_control_routes, &km_key_routes,
     &km_spend_routes, &km_mcp_routes,    &km_approval_routes, NULL,
 };

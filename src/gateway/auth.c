@@ -9,7 +9,8 @@
  *     master   the master key
  *     key      a virtual key, by the SHA-256 of what was sent
  *
- * Credentials may come in any header LiteLLM knows, and to Google's routes as ?key=.  Two
+ * Credentials may come in any header LiteLLM knows, to Google's routes as ?key=, to /bedrock as
+ * the access key's id of a signed request.  Two
  * different ones in a request are refused: taking the first would let a proxy and us disagree
  * about who is asking.
  */
@@ -48,6 +49,24 @@ static struct km_str after_bearer(struct km_str value)
                                                     : KM_STR_NONE;
 }
 
+/* A request that an AWS SDK signed: the id of its access key is the key here, and the signature,
+ * made with a secret nobody here knows, proves nothing and is not looked at.
+ *
+ *     AWS4-HMAC-SHA256 Credential=sk-.../20261120/us-east-1/bedrock/aws4_request, ... */
+static struct km_str of_signature(struct km_str value)
+{
+    static const struct km_str scheme = { "AWS4-HMAC-SHA256 ", 17 }, name = { "Credential=", 11 };
+    size_t at = km_str_find(value, name);
+
+    if (!km_str_starts(value, scheme) || at == value.n)
+        return KM_STR_NONE;
+    value = km_str_skip(value, at + name.n);
+    value = km_str_sub(value, 0, km_str_chr(value, ','));
+    for (unsigned i = 0; i < 4; i++) /* date, region, service, terminator */
+        value = km_str_sub(value, 0, km_str_rchr(value, '/'));
+    return value;
+}
+
 static int is_credential(struct km_str name, struct km_str custom)
 {
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
@@ -69,6 +88,8 @@ static int credential(const struct km_visit *v, struct km_str *ret, struct km_er
         if (!kind)
             continue;
         value = after_bearer(h->v[i].value);
+        if (!value.n && kind == 2 && v->dialect == KM_DIALECT_AWS)
+            value = of_signature(h->v[i].value);
         if (!value.n && kind == 2)
             return refuse(err, "Malformed API Key passed in. Ensure Key has `Bearer ` prefix.");
         if (!value.n)

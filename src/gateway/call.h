@@ -34,6 +34,7 @@ enum km_step_id {
 
 struct km_call;
 struct km_translation; /* translate.h */
+struct km_prefix_call; /* prefix.h */
 
 /* What the kinds of call do differently. */
 struct km_call_kind {
@@ -53,6 +54,8 @@ struct km_call_kind {
     int (*complete)(struct km_call *call, struct km_err *err);
     /* What was used so far. */
     void (*usage)(struct km_call *call, struct km_usage *ret);
+    /* Ends the exchange in a way of its own; false: as every call does.  NULL: never. */
+    bool (*reply)(struct km_call *call);
 };
 
 struct km_call {
@@ -69,6 +72,7 @@ struct km_call {
     /* the request */
     const struct km_llm_api *api; /* LLM calls */
     const struct km_passthrough *pass; /* pass-through calls */
+    struct km_prefix_call *prefix; /* those to a vendor's own API */
     struct km_str body;
     bool have_body;
     bool body_waits; /* km_exchange_body() said AGAIN */
@@ -82,6 +86,8 @@ struct km_call {
     struct km_headroom room;
     int64_t reserve; /* worst case, nano-USD */
     int64_t bound_tokens; /* output bound sent because of a budget; -1 none */
+    bool priced; /* what it uses has a price: reserved before, settled after */
+    bool bounded; /* its output cannot be bounded for the caller */
     bool prepared; /* what it asks for and may cost is known */
     bool asked; /* the permit: of the process that holds the counters (handover.h) */
     bool permit_away; /* it was given there: the settlement's record gives it back */
@@ -101,7 +107,7 @@ struct km_call {
     bool timed_out;
     struct km_translation *tr; /* the attempt's, when its upstream speaks another protocol */
     struct km_auth_wait auth_wait;
-    struct km_headers refusal; /* of an upstream's error, kept for what reads its body */
+    struct km_headers refusal; /* of an answer whose body is read whole, an error's mostly */
     struct km_http_request out;
     struct km_http_call *up; /* the attempt under way */
     struct km_timer deadline;
@@ -149,7 +155,11 @@ void km_call_fail(struct km_call *call, const struct km_err *err);
 
 /* call_admit.c */
 enum km_next km_step_admit(struct km_call *call);
+/* What it costs at a deployment: where that serves models it was not configured for, by the
+ * model's own name. */
+struct km_price km_call_price(const struct km_call *call, const struct km_deployment *d);
 /* call_send.c */
+void km_call_keep_head(struct km_call *call, const struct km_headers *h); /* into ->refusal */
 enum km_next km_step_route(struct km_call *call);
 enum km_next km_step_send(struct km_call *call);
 void km_call_abandon(struct km_call *call); /* stops the attempt under way */

@@ -8,6 +8,7 @@
 #include "gateway/call.h"
 
 #include "gateway/metrics.h"
+#include "gateway/prefix.h"
 
 /* Did the upstream do anything that it may bill? */
 static bool produced(const struct km_call *call)
@@ -18,9 +19,11 @@ static bool produced(const struct km_call *call)
 
 static void settle_cost(struct km_call *call)
 {
+    struct km_price price;
+
     call->usage = (struct km_usage){ 0 };
     call->cost = 0;
-    if (call->pass) {
+    if (call->pass && !call->d) {
         call->cost = call->first_us ? call->pass->cost : 0;
         return;
     }
@@ -29,7 +32,10 @@ static void settle_cost(struct km_call *call)
     call->kind->usage(call, &call->usage);
     if (!call->usage.known)
         call->flags |= KM_CALL_ESTIMATED;
-    if (!km_price_cost(&call->d->price, &call->usage, &call->cost)) {
+    price = km_call_price(call, call->d);
+    if (call->pass && !call->priced)
+        return; /* what it is, its kind has said */
+    if (!km_price_cost(&price, &call->usage, &call->cost)) {
         call->flags |= KM_CALL_UNPRICED;
         call->cost = 0;
     }
@@ -40,6 +46,11 @@ static struct km_str model_name(struct km_call *call)
 {
     struct km_str model = call->d->model;
     size_t at = km_str_chr(model, '*');
+
+    if (call->prefix && call->prefix->to.lent) /* whoever lent the credentials */
+        return km_arena_cat(
+            &call->arena, (struct km_str[]){ call->d->provider_name, KM_STR("/"), call->req.model },
+            3);
 
     if (at == model.n)
         return model;
@@ -53,7 +64,7 @@ static void fill_entry(struct km_call *call, struct km_ledger_entry *e, char *ip
 {
     km_visit_books(call->visit, ip, e);
     e->call_type = km_str_c(call->api ? call->api->call_type : "pass_through_endpoint");
-    e->model_group = call->api ? call->req.model : call->pass->path;
+    e->model_group = call->req.model.n ? call->req.model : call->pass->path;
     if (call->d) {
         e->model = model_name(call);
         e->deployment = call->d->id;
@@ -110,8 +121,8 @@ void km_call_log(struct km_call *call)
         return;
     km_line_cstr(&l, "id", v->id_text);
     km_line_str(&l, "key", v->who.key ? v->who.key->alias_label : km_str_c(v->who.who));
-    if (!call->api || call->req.model.n) /* a call may be refused before it was read */
-        km_line_str(&l, "model", call->api ? call->req.model : call->pass->path);
+    if (call->pass || call->req.model.n) /* a call may be refused before it was read */
+        km_line_str(&l, "model", call->req.model.n ? call->req.model : call->pass->path);
     if (call->d)
         km_line_str(&l, "deployment", call->d->id);
     km_line_i64(&l, "status", call->client_status);

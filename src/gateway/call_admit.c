@@ -12,6 +12,7 @@
 
 #include "gateway/answers.h"
 #include "gateway/handover.h"
+#include "gateway/prefix.h"
 #include "llm/api/responses.h"
 
 #define OUTPUT_DEFAULT 4096 /* tokens reserved where neither caller nor model bounds the output */
@@ -30,6 +31,23 @@ static int take_body(struct km_call *call)
     return r;
 }
 
+struct km_price km_call_price(const struct km_call *call, const struct km_deployment *d)
+{
+    const struct km_prices *prices = call->visit->view->snap->prices;
+    bool lent = call->prefix && call->prefix->to.lent;
+    struct km_price price = KM_PRICE_NONE;
+    struct km_str name = call->req.model;
+    struct km_call *c = (struct km_call *)call; /* a star is filled in the call's own arena */
+
+    if (!lent && km_str_chr(d->upstream_model, '*') == d->upstream_model.n)
+        return d->price;
+    if (!lent)
+        name = km_llm_upstream_model(d, call->match.star, &c->arena);
+    if (!km_prices_find(prices, d->provider_name, name, &price))
+        price = (struct km_price)KM_PRICE_NONE;
+    return lent ? price : km_price_merge(price, d->price);
+}
+
 /* The dearest of those that may serve it. */
 static struct km_price worst_price(const struct km_call *call, bool *ret_known)
 {
@@ -37,8 +55,8 @@ static struct km_price worst_price(const struct km_call *call, bool *ret_known)
 
     *ret_known = call->match.n > 0;
     for (size_t i = 0; i < call->match.n; i++) {
-        const struct km_deployment *d = call->match.v[i].deployment;
-        const struct km_price *p = &d->price;
+        const struct km_price priced = km_call_price(call, call->match.v[i].deployment);
+        const struct km_price *p = &priced;
 
         if (p->input < 0 && p->output < 0 && p->request < 0)
             *ret_known = false;
@@ -77,13 +95,14 @@ static int64_t longest_output(struct km_call *call)
 
     for (size_t i = 0; i < call->match.n; i++) {
         const struct km_deployment *d = call->match.v[i].deployment;
-        int64_t output = d->default_output >= 0           ? d->default_output
-                         : d->price.max_output_tokens > 0 ? d->price.max_output_tokens
-                                                          : OUTPUT_DEFAULT;
+        struct km_price price = km_call_price(call, d);
+        int64_t output = d->default_output >= 0 && !call->pass ? d->default_output
+                         : price.max_output_tokens > 0         ? price.max_output_tokens
+                                                               : OUTPUT_DEFAULT;
 
         if (output > most)
             most = output;
-        if (!asks && d->default_choices > call->req.choices)
+        if (!asks && !call->pass && d->default_choices > call->req.choices)
             call->req.choices = d->default_choices;
     }
     return most;
@@ -108,14 +127,20 @@ static int64_t fitting_output(const struct km_call *call, const struct km_price 
     return fits >= OUTPUT_LEAST ? fits : -1;
 }
 
+/* Does a model write the answer?  A body that is no API's of ours says nothing of that. */
+static bool writes(const struct km_call *call)
+{
+    return !call->req.api || (call->req.api->wire & KM_WIRES_WRITE);
+}
+
 /* What to reserve; may bound the output. */
 static int reserve_llm(struct km_call *call, struct km_err *err)
 {
     struct km_key *key = call->visit->who.key;
     const struct km_key_settings *s = call->visit->view->snap->keys;
-    bool known, chosen = call->req.max_tokens >= 0 || !(call->api->wire & KM_WIRES_WRITE);
+    bool known, chosen = call->req.max_tokens >= 0 || !writes(call) || call->bounded;
     struct km_price p = worst_price(call, &known);
-    int64_t longest = call->api->wire & KM_WIRES_WRITE ? longest_output(call) : 0;
+    int64_t longest = writes(call) ? longest_output(call) : 0;
     int64_t output = call->req.max_tokens >= 0 ? call->req.max_tokens : longest;
 
     if (key && key->row.max_budget >= 0 && !known && !s->allow_unpriced)
@@ -181,11 +206,12 @@ static void on_intent(void *ctx, const struct km_err *err)
 
 static int write_intent(struct km_call *call, bool *ret_wait, struct km_err *err)
 {
-    struct km_ledger_entry e = { .call_type = km_str_c(call->api ? call->api->call_type
-                                                                 : "pass_through_endpoint"),
-                                 .model_group = call->api ? call->req.model : call->pass->path,
-                                 .start_us = call->start_us,
-                                 .reserved = call->reserve };
+    struct km_ledger_entry e = {
+        .call_type = km_str_c(call->api ? call->api->call_type : "pass_through_endpoint"),
+        .model_group = call->req.model.n ? call->req.model : call->pass->path,
+        .start_us = call->start_us,
+        .reserved = call->reserve
+    };
 
     km_visit_books(call->visit, NULL, &e);
     return km_ledger_intent(call->w->ledger, &e, on_intent, call, ret_wait, err);
@@ -273,7 +299,7 @@ enum km_next km_step_admit(struct km_call *call)
         r = km_answers_recall(call, &call->err);
     if (r == KM_E_AGAIN)
         return KM_WAIT;
-    if (r == 0 && call->api)
+    if (r == 0 && (call->api || call->priced))
         r = reserve_llm(call, &call->err);
     if (r < 0)
         return refused(call, r);

@@ -143,7 +143,7 @@ enum km_next km_step_recover(struct km_call *call)
     call->failed = true;
     if (call->client_gone)
         return km_call_go(call, KM_STEP_account);
-    if (call->api && !call->streaming && (refused_options(call) || refused_credentials(call))) {
+    if (call->d && !call->streaming && (refused_options(call) || refused_credentials(call))) {
         forget_attempt(call);
         return km_call_go(call, KM_STEP_route);
     }
@@ -152,7 +152,7 @@ enum km_next km_step_recover(struct km_call *call)
         call->cut = true;
         return km_call_go(call, KM_STEP_account);
     }
-    again = call->api && !call->timed_out && call->route.attempts <= call->retries &&
+    again = call->match.n && !call->timed_out && call->route.attempts <= call->retries &&
             call->route.attempts < call->match.n && worth_another(call);
     if (!again)
         return km_call_go(call, KM_STEP_account);

@@ -183,6 +183,8 @@ void km_call_reply(struct km_call *call)
 {
     if (call->client_gone)
         km_exchange_abort(call->x);
+    else if (call->kind->reply && call->kind->reply(call))
+        return;
     else if (call->streaming)
         end_stream(call);
     else if (call->failed)

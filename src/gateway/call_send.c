@@ -79,7 +79,7 @@ static int pick(struct km_call *call, struct km_err *err)
 enum km_next km_step_route(struct km_call *call)
 {
     bool first = call->route.attempts == 0;
-    int r = call->same_again || !call->api ? 0 : pick(call, &call->err);
+    int r = call->same_again || (call->pass && !call->match.n) ? 0 : pick(call, &call->err);
 
     call->same_again = false;
     if (first) {
@@ -105,8 +105,8 @@ static bool good(int status)
     return status >= 200 && status < 300;
 }
 
-/* An error's head, until its body is here too. */
-static void keep_refusal(struct km_call *call, const struct km_headers *h)
+/* A head, until its body is here too. */
+void km_call_keep_head(struct km_call *call, const struct km_headers *h)
 {
     struct km_header *v = km_arena_alloc(&call->arena, h->n * sizeof *v);
 
@@ -124,12 +124,12 @@ static void on_head(void *ctx, const struct km_response *response)
     call->up_status = response->status;
     call->first_ns = km_mono_ns() - km_exchange_began_ns(call->x);
     call->first_us = call->start_us + (int64_t)(call->first_ns / 1000);
-    if (good(response->status) || !call->api) {
+    if (good(response->status) || (call->pass && !call->d)) {
         km_call_go(call, KM_STEP_relay);
         call->kind->on_head(call, response);
         return;
     }
-    keep_refusal(call, &response->headers); /* its body is read whole, then recover decides */
+    km_call_keep_head(call, &response->headers); /* its body is read whole, then recover decides */
 }
 
 static void stop_with(struct km_call *call, const struct km_err *err)

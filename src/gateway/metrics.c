@@ -83,7 +83,7 @@ static const struct km_metric_row upstreams = { .name = "kanmon_upstream_connect
 
 int km_metrics_bind(struct km_snapshot *s, struct km_metrics *metrics, struct km_err *err)
 {
-    size_t n = km_models_count(s->models);
+    size_t n = km_models_all(s->models);
 
     s->metrics = metrics;
     s->series = calloc(n + 1, sizeof *s->series);
@@ -109,7 +109,7 @@ int km_metrics_bind(struct km_snapshot *s, struct km_metrics *metrics, struct km
 
 void km_metrics_unbind(struct km_snapshot *s)
 {
-    size_t n = s->series && s->metrics ? km_models_count(s->models) : 0;
+    size_t n = s->series && s->metrics ? km_models_all(s->models) : 0;
 
     for (size_t i = 0; i < n; i++) {
         const struct km_deployment_series *set = &s->series[i];

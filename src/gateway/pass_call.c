@@ -13,6 +13,7 @@
  * its bound is known before the target sees a byte.
  */
 #include "gateway/call.h"
+#include "gateway/forward.h"
 
 #include <stdio.h>
 
@@ -35,60 +36,6 @@ static int prepare(struct km_call *call, struct km_err *err)
     return 0;
 }
 
-/* Framing, hops and credentials are ours; everything else may go along. */
-static bool never_forwarded(const struct km_headers *all, struct km_str name)
-{
-    static const struct km_str names[] = {
-        { "host", 4 },
-        { "connection", 10 },
-        { "keep-alive", 10 },
-        { "te", 2 },
-        { "trailer", 7 },
-        { "transfer-encoding", 17 },
-        { "upgrade", 7 },
-        { "content-length", 14 },
-        { "expect", 6 },
-        { "authorization", 13 },
-        { "x-api-key", 9 },
-        { "api-key", 7 },
-        { "cookie", 6 },
-        { "x-goog-api-key", 14 },
-        { "x-litellm-api-key", 17 },
-        { "http2-settings", 14 },
-        { "proxy-connection", 16 },
-        { "proxy-authorization", 19 },
-        { "ocp-apim-subscription-key", 25 },
-        { "content-type", 12 },
-        { "accept", 6 },
-    };
-
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (km_str_ieq(name, names[i]))
-            return true;
-    return km_header_has_token(all, KM_STR("connection"), name);
-}
-
-/* The lines of `head` have a field of this name. */
-static bool has_field(struct km_str head, struct km_str name)
-{
-    struct km_str line;
-
-    while (km_str_split(&head, '\n', &line))
-        if (km_str_ieq(km_str_sub(line, 0, km_str_chr(line, ':')), name))
-            return true;
-    return false;
-}
-
-/* A client's field goes along unless it is ours, its key to us, or set by the configuration. */
-static bool may_forward(const struct km_call *call, const struct km_headers *all,
-                        struct km_str name)
-{
-    struct km_str key_header = call->visit->view->snap->general->key_header;
-
-    return !never_forwarded(all, name) && !(key_header.n && km_str_ieq(name, key_header)) &&
-           !has_field(call->pass->head, name);
-}
-
 static int build_head(struct km_call *call, struct km_str *ret, struct km_err *err)
 {
     const struct km_headers *h = &km_exchange_request(call->x)->headers;
@@ -104,7 +51,7 @@ static int build_head(struct km_call *call, struct km_str *ret, struct km_err *e
     if (r == 0 && accept.n)
         r = km_header_put(b, KM_STR("Accept"), accept, err);
     for (size_t i = 0; r == 0 && call->pass->forward_headers && i < h->n; i++)
-        if (may_forward(call, h, h->v[i].name))
+        if (km_may_forward(call->visit, h, call->pass->head, h->v[i].name))
             r = km_header_put(b, h->v[i].name, h->v[i].value, err);
     *ret = km_arena_str(&call->arena, km_buf_view(b));
     return r;
@@ -155,7 +102,7 @@ static void on_head(struct km_call *call, const struct km_response *response)
     for (size_t i = 0; i < response->headers.n; i++) {
         const struct km_header *h = &response->headers.v[i];
 
-        if (never_forwarded(&response->headers, h->name) &&
+        if (km_never_forwarded(&response->headers, h->name) &&
             !km_str_ieq(h->name, KM_STR("content-type")))
             continue;
         if (km_str_ieq(h->name, KM_STR("date")) ||

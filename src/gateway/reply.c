@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* reply.c - see reply.h.
  *
- * One error has three spellings.  A client library looks at the status, at the words of its own
+ * One error has four spellings.  A client library looks at the status, at the words of its own
  * vendor for it, and at a few header fields that say whether to ask again; each dialect's row of
  * words is here and nowhere else.
  */
@@ -32,6 +32,9 @@ enum km_dialect km_dialect_of(struct km_str path)
         { { "/v1beta/", 8 }, KM_DIALECT_GOOGLE },
         { { "/v1beta1/", 9 }, KM_DIALECT_GOOGLE },
         { { "/gemini/", 8 }, KM_DIALECT_GOOGLE },
+        { { "/vertex_ai/", 11 }, KM_DIALECT_GOOGLE },
+        { { "/vertex-ai/", 11 }, KM_DIALECT_GOOGLE },
+        { { "/bedrock/", 9 }, KM_DIALECT_AWS },
     };
 
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
@@ -43,23 +46,23 @@ enum km_dialect km_dialect_of(struct km_str path)
 /* The other vendors' words for a status. */
 static const struct {
     int http;
-    const char *anthropic, *google;
+    const char *anthropic, *google, *aws;
 } words[] = {
-    { 400, "invalid_request_error", "INVALID_ARGUMENT" },
-    { 401, "authentication_error", "UNAUTHENTICATED" },
-    { 402, "billing_error", "FAILED_PRECONDITION" },
-    { 403, "permission_error", "PERMISSION_DENIED" },
-    { 404, "not_found_error", "NOT_FOUND" },
-    { 408, "timeout_error", "DEADLINE_EXCEEDED" },
-    { 409, "conflict_error", "ABORTED" },
-    { 413, "request_too_large", "INVALID_ARGUMENT" },
-    { 429, "rate_limit_error", "RESOURCE_EXHAUSTED" },
-    { 499, "api_error", "CANCELLED" },
-    { 500, "api_error", "INTERNAL" },
-    { 501, "invalid_request_error", "UNIMPLEMENTED" },
-    { 503, "overloaded_error", "UNAVAILABLE" },
-    { 504, "timeout_error", "DEADLINE_EXCEEDED" },
-    { 529, "overloaded_error", "UNAVAILABLE" },
+    { 400, "invalid_request_error", "INVALID_ARGUMENT", "ValidationException" },
+    { 401, "authentication_error", "UNAUTHENTICATED", "UnrecognizedClientException" },
+    { 402, "billing_error", "FAILED_PRECONDITION", "AccessDeniedException" },
+    { 403, "permission_error", "PERMISSION_DENIED", "AccessDeniedException" },
+    { 404, "not_found_error", "NOT_FOUND", "ResourceNotFoundException" },
+    { 408, "timeout_error", "DEADLINE_EXCEEDED", "ModelTimeoutException" },
+    { 409, "conflict_error", "ABORTED", "ConflictException" },
+    { 413, "request_too_large", "INVALID_ARGUMENT", "ValidationException" },
+    { 429, "rate_limit_error", "RESOURCE_EXHAUSTED", "ThrottlingException" },
+    { 499, "api_error", "CANCELLED", "InternalServerException" },
+    { 500, "api_error", "INTERNAL", "InternalServerException" },
+    { 501, "invalid_request_error", "UNIMPLEMENTED", "ValidationException" },
+    { 503, "overloaded_error", "UNAVAILABLE", "ServiceUnavailableException" },
+    { 504, "timeout_error", "DEADLINE_EXCEEDED", "ModelTimeoutException" },
+    { 529, "overloaded_error", "UNAVAILABLE", "ServiceUnavailableException" },
 };
 
 static size_t word_of(int http)
@@ -123,6 +126,18 @@ static void google_json(const struct km_err *err, struct km_buf *out)
     km_buf_str(out, KM_STR("}}"));
 }
 
+/* AWS's clients look for the name in `__type` too, and take what stands there for the exception. */
+static void aws_json(const struct km_err *err, struct km_buf *out)
+{
+    km_buf_printf(out, "{\"__type\":\"%s\",\"message\":",
+                  err->code == KM_E_BUDGET ? "ServiceQuotaExceededException"
+                                           : words[word_of(km_err_http(err))].aws);
+    km_buf_json(out, km_str_c(err->text));
+    if (err->reason)
+        km_buf_printf(out, ",\"reason\":\"%s\"", err->reason);
+    km_buf_byte(out, '}');
+}
+
 void km_error_json(enum km_dialect dialect, const struct km_err *err, struct km_str id,
                    struct km_buf *out)
 {
@@ -130,6 +145,8 @@ void km_error_json(enum km_dialect dialect, const struct km_err *err, struct km_
         anthropic_json(err, id, out);
     else if (dialect == KM_DIALECT_GOOGLE)
         google_json(err, out);
+    else if (dialect == KM_DIALECT_AWS)
+        aws_json(err, out);
     else
         openai_json(err, out);
 }

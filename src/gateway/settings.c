@@ -59,6 +59,7 @@ static const struct km_settings_table listen_table = {
 };
 
 static const char *const auth_modes[] = { "keys", "none", NULL };
+static const char *const prefix_models[] = { "any", "listed", NULL };
 static const char *const log_formats[] = { "text", "json", NULL };
 static const char *const log_levels[] = { "debug", "info", "warn", "error", NULL };
 
@@ -157,6 +158,18 @@ static const struct km_setting gateway_rows[] = {
       .min = 1024,
       .max = INT64_C(1) << 30,
       .help = "Largest event of an upstream's stream." },
+    { .name = "prefix_models",
+      .type = KM_SET_ENUM,
+      .offset = AT(prefix_models),
+      .def = "any",
+      .choices = prefix_models,
+      .help = "Below a provider's prefix (/openai, /anthropic, ...): `any` of the provider's "
+              "models that the key's own list allows, or only those `listed` in model_list." },
+    { .name = "prefix_unlisted_paths",
+      .type = KM_SET_BOOL,
+      .offset = AT(prefix_unlisted_paths),
+      .help = "Virtual keys may use any path below a provider's prefix: files, batches and stored "
+              "answers of the whole account too, uncounted." },
     { .name = "fetch_remote_media",
       .type = KM_SET_BOOL,
       .offset = AT(fetch_remote_media),

@@ -17,6 +17,8 @@ struct km_listen_entry {
 
 enum km_auth_mode { KM_AUTH_MODE_KEYS, KM_AUTH_MODE_NONE };
 
+enum km_prefix_models { KM_PREFIX_ANY, KM_PREFIX_LISTED };
+
 struct km_gateway_settings { /* kanmon_settings */
     struct km_table_list listen; /* of struct km_listen_entry; empty: 127.0.0.1:4000 */
     struct km_str workers; /* "auto" or a number */
@@ -34,6 +36,8 @@ struct km_gateway_settings { /* kanmon_settings */
     int64_t stream_idle_ms; /* silence of an upstream inside an answer */
     int64_t response_bytes; /* a buffered answer of an upstream */
     int64_t sse_event_bytes; /* one event of an upstream's stream */
+    int64_t prefix_models; /* enum km_prefix_models */
+    bool prefix_unlisted_paths; /* virtual keys may use paths nobody described */
     bool fetch_remote_media; /* images by https, where an upstream fetches none itself */
 };
 

@@ -108,6 +108,39 @@ int km_llm_add_defaults(const struct km_llm_request *r, const struct km_llm_body
     return rc;
 }
 
+int km_llm_set_inner(struct km_json_edits *e, struct km_arena *arena,
+                     const struct km_json_span *span, struct km_str in, struct km_str name,
+                     struct km_str value, struct km_err *err)
+{
+    struct km_json_span found;
+    struct km_json_object object;
+    struct km_json_edits inner;
+    struct km_str text = km_json_value(e->body, span), *parts;
+    size_t n;
+    int r;
+
+    if (span->type != KM_JSON_OBJECT) {
+        text = km_arena_printf(arena, "{\"%.*s\":%.*s}", KM_STR_ARG(name), KM_STR_ARG(value));
+        if (span->type == KM_JSON_ABSENT)
+            km_json_add(e, arena, in, text);
+        else
+            km_json_replace(e, span, text);
+        return 0;
+    }
+    r = km_json_spans(text, &name, 1, &found, &object, err);
+    if (r < 0)
+        return r;
+    km_json_edits_init(&inner, text, &object);
+    if (found.type == KM_JSON_ABSENT)
+        km_json_add(&inner, arena, name, value);
+    else
+        km_json_replace(&inner, &found, value);
+    r = km_json_parts(&inner, arena, &parts, &n, err);
+    if (r == 0)
+        km_json_replace(e, span, km_arena_cat(arena, parts, n));
+    return r;
+}
+
 struct km_str km_llm_upstream_model(const struct km_deployment *d, struct km_str star,
                                     struct km_arena *arena)
 {

@@ -18,7 +18,7 @@
 #include "llm/model.h"
 
 /* Whose errors the caller understands. */
-enum km_dialect { KM_DIALECT_OPENAI, KM_DIALECT_ANTHROPIC, KM_DIALECT_GOOGLE };
+enum km_dialect { KM_DIALECT_OPENAI, KM_DIALECT_ANTHROPIC, KM_DIALECT_GOOGLE, KM_DIALECT_AWS };
 
 struct km_llm_request;
 struct km_llm_stream;
@@ -99,7 +99,7 @@ struct km_llm_body_args {
 struct km_llm_stream {
     const struct km_llm_request *request;
     struct km_arena *scratch; /* its owner empties it between events: a stream has no end */
-    struct km_str model_json; /* the name asked for, as JSON */
+    struct km_str model_json; /* the name asked for, as JSON; empty: it stays as it came */
     struct km_arena *arena; /* the call's */
     struct km_str final; /* Responses: the answer's object, when its last event came */
     struct km_usage usage;
@@ -136,6 +136,12 @@ int km_llm_read_own(struct km_llm_request *r, const struct km_json_span *timeout
 int km_llm_add_defaults(const struct km_llm_request *r, const struct km_llm_body_args *args,
                         struct km_json_edits *e, struct km_arena *arena,
                         struct km_err *err) KM_MUST_USE;
+
+/* Sets `in.name` of the body that e edits to value, whatever stood there; the object is made where
+ * there is none.  span: where `in` stands.  Names are plain ASCII. */
+int km_llm_set_inner(struct km_json_edits *e, struct km_arena *arena,
+                     const struct km_json_span *span, struct km_str in, struct km_str name,
+                     struct km_str value, struct km_err *err) KM_MUST_USE;
 
 /* The model's name at the upstream, its star filled. */
 struct km_str km_llm_upstream_model(const struct km_deployment *d, struct km_str star,

@@ -334,6 +334,7 @@ int km_deployment_init(struct km_deployment *d, const struct km_model_build *b,
     d->share = share_of(&entry->params);
     d->order = entry->params.order;
     d->mock_response = km_arena_str(b->arena, entry->params.mock_response);
+    d->lends = entry->params.use_in_pass_through;
     if (provider) {
         d->provider = provider;
         d->provider_name = km_str_c(provider->name);

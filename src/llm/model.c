@@ -15,6 +15,7 @@
 
 #include "base/map.h"
 #include "llm/model_build.h"
+#include "llm/vendor.h"
 
 #define MODELS_MAX 10000
 #define MODELS_BYTES ((size_t)256 * 1024 * 1024)
@@ -28,6 +29,7 @@ struct km_models {
     struct km_arena arena;
     struct km_deployment *deployments;
     size_t ndeployments;
+    size_t nlenders; /* behind the deployments: the environment's credentials, by vendor */
     struct km_model_group *groups; /* exact ones and patterns, in order of the file */
     size_t ngroups;
     const struct km_model_group **patterns; /* most literal bytes first */
@@ -46,7 +48,7 @@ struct km_models *km_models_free(struct km_models *m)
 {
     if (!m)
         return NULL;
-    for (size_t i = 0; i < m->ndeployments; i++)
+    for (size_t i = 0; i < m->ndeployments + m->nlenders; i++)
         km_deployment_done(&m->deployments[i]);
     km_map_free(m->by_name, NULL);
     km_map_free(m->by_alias, NULL);
@@ -114,7 +116,7 @@ static int build_deployments(struct km_models *m, const struct km_model_build *b
         room += is_star(&entries[i]) ? count_providers() + 1 : 1;
     if (room > MODELS_MAX)
         return km_fail(err, KM_E_LIMIT, "model_list: over %d deployments", MODELS_MAX);
-    m->deployments = km_arena_zalloc(&m->arena, (room + 1) * sizeof *m->deployments);
+    m->deployments = km_arena_zalloc(&m->arena, (room + KM_VENDORS) * sizeof *m->deployments);
     if (!m->deployments)
         return km_fail(err, KM_E_NOMEM, "out of memory");
     for (size_t i = 0; i < list->n; i++) {
@@ -128,6 +130,50 @@ static int build_deployments(struct km_models *m, const struct km_model_build *b
             r = km_deployment_init(d, b, &entries[i], NULL, err);
             m->ndeployments++;
         }
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+/* What the environment alone is enough for: one for each prefix, offered to nobody by name. */
+static int build_lenders(struct km_models *m, const struct km_model_build *b, struct km_err *err)
+{
+    static const struct km_model_entry bare = {
+        .params = { .model = { "*", 1 },
+                    .rpm = -1,
+                    .tpm = -1,
+                    .weight = -1,
+                    .num_retries = -1,
+                    .input_price = -1,
+                    .output_price = -1,
+                    .cache_read_price = -1,
+                    .cache_write_price = -1,
+                    .ssl_verify = true,
+                    .use_in_pass_through = true },
+        .info = { .input_price = -1,
+                  .output_price = -1,
+                  .max_tokens = -1,
+                  .max_input_tokens = -1,
+                  .max_output_tokens = -1 },
+    };
+
+    for (size_t i = 0; i < KM_VENDORS; i++) {
+        size_t at = m->ndeployments + m->nlenders;
+        struct km_deployment *d = &m->deployments[at];
+        struct km_diags *quiet = km_diags_new();
+        struct km_model_build silent = { b->args, b->arena, quiet };
+        struct km_model_entry entry = bare;
+        int r;
+
+        m->nlenders++;
+        d->index = at;
+        entry.info.id = km_arena_printf(b->arena, "environment-%s", km_vendors[i].provider);
+        entry.model_name = km_arena_printf(b->arena, "%.*s/*", KM_STR_ARG(km_vendors[i].prefix));
+        r = quiet ? km_deployment_init(d, &silent, &entry,
+                                       km_provider_find(km_str_c(km_vendors[i].provider)), err)
+                  : km_fail(err, KM_E_NOMEM, "out of memory");
+        km_diags_free(quiet);
         if (r < 0)
             return r;
     }
@@ -305,6 +351,8 @@ int km_models_new(const struct km_models_args *args, struct km_diags *diags,
     r = m->by_name && m->by_alias && m->by_id ? build_deployments(m, &b, &s->models, err)
                                               : km_fail(err, KM_E_NOMEM, "out of memory");
     if (r == 0)
+        r = build_lenders(m, &b, err);
+    if (r == 0)
         r = build_groups(m, err);
     if (r == 0)
         r = index_ids(m, err);
@@ -375,6 +423,114 @@ int km_models_find(const struct km_models *m, struct km_str name, struct km_mode
 size_t km_models_count(const struct km_models *m)
 {
     return m->ndeployments;
+}
+
+size_t km_models_all(const struct km_models *m)
+{
+    return m->ndeployments + m->nlenders;
+}
+
+/* --- below a vendor's prefix (vendor.h) --- */
+
+static bool is_of(const struct km_deployment *d, const struct km_vendor *v)
+{
+    return d->provider && km_str_starts(km_str_c(d->provider->name), km_str_c(v->provider)) &&
+           (strlen(d->provider->name) == strlen(v->provider) ||
+            km_str_ends(km_str_c(d->provider->name), KM_STR("_beta")));
+}
+
+/* It calls nobody. */
+static bool mocks(const struct km_deployment *d)
+{
+    return d->mock_response.n > 0;
+}
+
+static void put(struct km_vendor_match *ret, struct km_candidate *v, const struct km_models *m,
+                struct km_deployment *d)
+{
+    v[ret->match.n++] = (struct km_candidate){ .weight = d->share,
+                                               .order = d->order,
+                                               .breaker = &d->breaker,
+                                               .settings = m->breaker,
+                                               .deployment = d };
+}
+
+/* Those of the group of that name. */
+static void by_group(const struct km_models *m, const struct km_vendor *v, struct km_str model,
+                     struct km_candidate *room, struct km_vendor_match *ret)
+{
+    struct km_model_match found;
+
+    if (km_models_find(m, model, &found, NULL) < 0)
+        return;
+    ret->known = true;
+    ret->group = found.alias_of.n ? found.alias_of : found.group;
+    ret->match.star = found.star;
+    for (size_t i = 0; i < found.n; i++)
+        if (is_of(found.v[i].deployment, v) && !mocks(found.v[i].deployment))
+            put(ret, room, m, found.v[i].deployment);
+}
+
+/* Those whose name at the vendor it is. */
+static void by_model(const struct km_models *m, const struct km_vendor *v, struct km_str model,
+                     struct km_candidate *room, struct km_vendor_match *ret)
+{
+    for (size_t i = 0; i < m->ndeployments; i++) {
+        struct km_deployment *d = &m->deployments[i];
+
+        if (!is_of(d, v) || mocks(d) || !km_str_eq(d->upstream_model, model))
+            continue;
+        ret->group = !ret->match.n || km_str_eq(ret->group, d->group) ? d->group : KM_STR_NONE;
+        put(ret, room, m, d);
+    }
+}
+
+static void lenders(const struct km_models *m, const struct km_vendor *v, bool any,
+                    struct km_candidate *room, struct km_vendor_match *ret)
+{
+    struct km_deployment *own = &m->deployments[m->ndeployments + (size_t)(v - km_vendors)];
+
+    ret->lent = true;
+    for (size_t i = 0; i < m->ndeployments; i++)
+        if (is_of(&m->deployments[i], v) && m->deployments[i].lends && !mocks(&m->deployments[i]) &&
+            !m->deployments[i].unavailable.n)
+            put(ret, room, m, &m->deployments[i]);
+    if (ret->match.n)
+        return;
+    for (size_t i = 0; own->unavailable.n && any && i < m->ndeployments; i++)
+        if (is_of(&m->deployments[i], v) && !mocks(&m->deployments[i]) &&
+            !m->deployments[i].unavailable.n) {
+            put(ret, room, m, &m->deployments[i]);
+            return;
+        }
+    put(ret, room, m, own);
+}
+
+int km_models_vendor(const struct km_models *m, const struct km_vendor *v, struct km_str model,
+                     struct km_arena *arena, struct km_vendor_match *ret, struct km_err *err)
+{
+    struct km_candidate *room = km_arena_zalloc(arena, (m->ndeployments + 1) * sizeof *room);
+    const struct km_deployment *d;
+
+    *ret = (struct km_vendor_match){ .match.group = model };
+    if (!room)
+        return km_fail(err, KM_E_NOMEM, "out of memory");
+    if (model.n)
+        by_group(m, v, model, room, ret);
+    if (model.n && !ret->match.n && !ret->known)
+        by_model(m, v, model, room, ret);
+    if (!ret->match.n)
+        lenders(m, v, model.n == 0, room, ret);
+    ret->match.v = room;
+    d = room[0].deployment;
+    if (ret->match.n > 1 || !d->unavailable.n)
+        return 0;
+    return km_fail(
+        err, KM_E_NOT_FOUND,
+        "Nothing is configured for %.*s%s%.*s: %.*s. Add the model to model_list, or set "
+        "the provider's own variables.",
+        KM_STR_ARG(v->prefix), model.n ? " and model " : "", KM_STR_ARG(km_str_sub(model, 0, 100)),
+        KM_STR_ARG(d->unavailable));
 }
 
 struct km_deployment *km_models_at(const struct km_models *m, size_t i)

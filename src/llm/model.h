@@ -48,6 +48,7 @@ struct km_deployment {
     size_t ndefaults;
     int64_t default_output; /* what the defaults bound the output to, tokens; -1: nothing */
     int64_t default_choices; /* how many answers the defaults ask for; at least 1 */
+    bool lends; /* use_in_pass_through, or the vendor's own variables (vendor.h) */
     bool drop_params; /* leave out what the upstream does not know, else refuse the call */
     const struct km_str *also_drop; /* additional_drop_params: leave these out in any case */
     size_t nalso_drop;
@@ -103,7 +104,9 @@ struct km_model_match {
 int km_models_find(const struct km_models *m, struct km_str name, struct km_model_match *ret_match,
                    struct km_err *err) KM_MUST_USE;
 
-size_t km_models_count(const struct km_models *m);
+size_t km_models_count(const struct km_models *m); /* of model_list */
+/* These, and behind them those made of the environment's credentials (vendor.h). */
+size_t km_models_all(const struct km_models *m);
 struct km_deployment *km_models_at(const struct km_models *m, size_t i);
 /* Names for /v1/models: groups and visible aliases, in order of the file. */
 size_t km_models_names(const struct km_models *m, const struct km_str **ret_names);

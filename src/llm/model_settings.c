@@ -88,7 +88,9 @@ static const struct km_setting params_rows[] = {
     ELSEWHERE("max_parallel_requests", "Calls in parallel to this deployment."),
     ELSEWHERE("cooldown_time", "The circuit breaker decides here."),
     ELSEWHERE("merge_reasoning_content_in_choices", "Reasoning is passed on as it comes."),
-    ELSEWHERE("use_in_pass_through", "Credentials for pass-through routes."),
+    { .name = "use_in_pass_through", .type = KM_SET_BOOL, .offset = AT(use_in_pass_through),
+      .help = "Below its provider's prefix (/anthropic/...) this deployment's credentials serve "
+              "any of the provider's models, not its own only." },
     ELSEWHERE("use_chat_completions_api", "Responses by way of chat completions."),
     ELSEWHERE("keepalive_seconds", "Connections are kept as kanmon_settings.upstream says."),
     ELSEWHERE("tags", "Tags for routing."),

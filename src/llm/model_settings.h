@@ -26,6 +26,7 @@ struct km_litellm_params {
     bool drop_params;
     struct km_str_list additional_drop_params, allowed_openai_params;
     bool ssl_verify;
+    bool use_in_pass_through;
     struct km_str vertex_project, vertex_location, vertex_credentials;
     struct km_aws_params aws;
     struct km_str region_name; /* of a cloud provider, where it has no parameter of its own */

@@ -3,7 +3,7 @@
 import { PRICE } from "./gateway.mjs";
 
 /* What one answer costs; reasoning is part of the output. */
-function costOf(u, says) {
+export function costOf(u, says) {
   const cached = says.cached ? u.cached ?? 0 : 0;
   const written = says.written ? u.written ?? 0 : 0;
   return (u.input - cached - written) * PRICE.input + cached * PRICE.cached +

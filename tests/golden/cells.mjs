@@ -85,8 +85,6 @@ export const providers = {
 for (const [name, provider] of Object.entries(providers)) provider.name = name;
 
 /* "api>provider" or "*>provider" or "api>*": why it does not run yet. */
-export const pending = {
-  "bedrock>/bedrock": "the pass-through prefixes are not served yet",
-};
+export const pending = {};
 export const whyPending = (api, provider) =>
   pending[`${api}>${provider}`] ?? pending[`${api}>*`] ?? pending[`*>${provider}`];

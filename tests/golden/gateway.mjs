@@ -52,7 +52,7 @@ export class Gateway {
     }
   }
 
-  async start({ env = {}, models = this.models, retries = 0 } = {}) {
+  async start({ env = {}, models = this.models, retries = 0, settings = {} } = {}) {
     this.port = await freePort();
     this.url = `http://127.0.0.1:${this.port}`;
     const config = join(this.folder, "config.yaml"); // JSON is YAML
@@ -60,7 +60,7 @@ export class Gateway {
       model_list: models, general_settings: { master_key: MASTER },
       litellm_settings: { request_timeout: 60 }, router_settings: { num_retries: retries },
       kanmon_settings: { state_dir: join(this.folder, "state"), workers: 2,
-        upstream: { circuit_breaker_failures: 1000000 } },
+        upstream: { circuit_breaker_failures: 1000000 }, ...settings },
     }, null, 1));
     const keep = ["PATH", "HOME", "LANG", "TMPDIR", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS"];
     const clean = Object.fromEntries(keep.filter((n) => process.env[n]).map((n) => [n, process.env[n]]));
@@ -81,8 +81,10 @@ export class Gateway {
 
   said() { return readFileSync(this.log, "utf8").slice(-4000); }
 
-  async admin(path) {
-    const answer = await fetch(`${this.url}${path}`, { headers: { authorization: `Bearer ${MASTER}` } });
+  async admin(path, body) {
+    const answer = await fetch(`${this.url}${path}`, { method: body ? "POST" : "GET",
+      headers: { authorization: `Bearer ${MASTER}`, "content-type": "application/json" },
+      body: body && JSON.stringify(body) });
     if (answer.status !== 200) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
     return answer.json();
   }

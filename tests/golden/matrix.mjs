@@ -12,6 +12,7 @@ import { startAll } from "./fakes/all.mjs";
 import { Gateway } from "./gateway.mjs";
 import { identityCells, standIns } from "./identities.mjs";
 import { aroundCells, embedders } from "./around.mjs";
+import { prefixCells } from "./prefixes.mjs";
 import { rows, scripts } from "./rows.mjs";
 import { checkBooks } from "./books.mjs";
 
@@ -116,6 +117,7 @@ const started = Date.now();
 const fakes = await startAll();
 let gateway;
 let identities;
+let prefixes;
 try {
   await runAll(fakeCells(fakes));
   const others = standIns(fakes).map((c) => ({ ...c, group: "stand-ins" }));
@@ -130,12 +132,16 @@ try {
     await runAll(gatewayCells(fakes, gateway, calls));
     identities = await identityCells(options.binary, fakes);
     await runAll(identities.cells);
+    prefixes = prefixCells(options.binary, fakes);
+    await runAll(prefixes.cells);
+    for (const c of prefixes.alone) await runAll([c]); // what no vendor may hear of
     const books = await checkBooks(gateway, calls);
     results.push(...books);
     await runAll(aroundCells(gateway, fakes));
     for (const b of books) for (const what of b.faults) console.log(`FAILED ${b.name}: ${what}`);
   }
 } finally {
+  await prefixes?.stop();
   await identities?.stop();
   await gateway?.stop();
   fakes.stop();

@@ -229,39 +229,6 @@ static int parse(struct km_llm_request *r, struct km_arena *arena, struct km_str
     return e == 0 ? read_own(r, arena, err) : e;
 }
 
-/* include_usage into whatever the client put into stream_options. */
-static int edit_stream_options(const struct km_llm_request *r, struct km_json_edits *e,
-                               struct km_arena *arena, struct km_err *err)
-{
-    struct km_str value = value_of(r, KM_M_STREAM_OPTIONS), name = KM_STR("include_usage");
-    struct km_json_span inner;
-    struct km_json_object object;
-    struct km_json_edits ie;
-    struct km_str *parts;
-    size_t n;
-    int rc;
-
-    if (r->spans[KM_M_STREAM_OPTIONS].type != KM_JSON_OBJECT) {
-        if (r->spans[KM_M_STREAM_OPTIONS].type == KM_JSON_NULL)
-            km_json_replace(e, &r->spans[KM_M_STREAM_OPTIONS], KM_STR("{\"include_usage\":true}"));
-        else
-            km_json_add(e, arena, KM_STR("stream_options"), KM_STR("{\"include_usage\":true}"));
-        return 0;
-    }
-    rc = km_json_spans(value, &name, 1, &inner, &object, err);
-    if (rc < 0 || inner.type == KM_JSON_TRUE)
-        return rc;
-    km_json_edits_init(&ie, value, &object);
-    if (inner.type == KM_JSON_ABSENT)
-        km_json_add(&ie, arena, name, KM_STR("true"));
-    else
-        km_json_replace(&ie, &inner, KM_STR("true"));
-    rc = km_json_parts(&ie, arena, &parts, &n, err);
-    if (rc == 0)
-        km_json_replace(e, &r->spans[KM_M_STREAM_OPTIONS], km_arena_cat(arena, parts, n));
-    return rc;
-}
-
 static void bound_output(const struct km_llm_request *r, const struct km_llm_body_args *args,
                          struct km_json_edits *e, struct km_arena *arena)
 {
@@ -298,7 +265,9 @@ static int body(const struct km_llm_request *r, const struct km_llm_body_args *a
         if (r->spans[m].type != KM_JSON_ABSENT)
             km_json_cut(&e, &r->spans[m]);
     if (r->stream && args->with_usage)
-        rc = edit_stream_options(r, &e, arena, err);
+        rc = km_llm_set_inner(&e, arena, &r->spans[KM_M_STREAM_OPTIONS],
+                              members[KM_M_STREAM_OPTIONS], KM_STR("include_usage"), KM_STR("true"),
+                              err);
     else if (r->spans[KM_M_STREAM_OPTIONS].type != KM_JSON_ABSENT)
         km_json_cut(&e, &r->spans[KM_M_STREAM_OPTIONS]);
     if (args->max_tokens >= 0)

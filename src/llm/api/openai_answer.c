@@ -170,7 +170,7 @@ int km_openai_event(struct km_llm_stream *s, const struct km_sse_event *event, s
     if (note_event(s, event->data, spans))
         return 0;
     km_json_edits_init(&e, event->data, &object);
-    if (spans[A_MODEL].type == KM_JSON_STRING &&
+    if (spans[A_MODEL].type == KM_JSON_STRING && s->model_json.n &&
         !km_str_eq(km_json_value(event->data, &spans[A_MODEL]), s->model_json))
         km_json_replace(&e, &spans[A_MODEL], s->model_json);
     if (spans[A_USAGE].type != KM_JSON_ABSENT && !s->request->usage_asked)

@@ -57,6 +57,9 @@ int km_converse_event(struct km_decode *d, const struct km_frame_event *e,
                       struct km_err *err) KM_MUST_USE;
 int km_converse_end(struct km_decode *d, struct km_err *err) KM_MUST_USE;
 
+/* Its `usage`; false: it is none. */
+bool km_converse_usage(const struct km_json *usage, struct km_usage *ret);
+
 /* An exception in a stream that began well. */
 int km_bedrock_exception(const struct km_frame_event *e, struct km_arena *scratch,
                          struct km_err *err);

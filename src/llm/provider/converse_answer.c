@@ -139,18 +139,24 @@ static int put_redacted(struct km_decode *d, struct km_str base64, struct km_err
 
 /* --- usage and the end --- */
 
+bool km_converse_usage(const struct km_json *usage, struct km_usage *ret)
+{
+    if (km_json_kind(usage) != KM_JSON_OBJECT)
+        return false;
+    *ret = (struct km_usage){ .cached_tokens = km_usage_count(usage, "cacheReadInputTokens"),
+                              .cache_write_tokens = km_usage_count(usage, "cacheWriteInputTokens"),
+                              .completion_tokens = km_usage_count(usage, "outputTokens"),
+                              .known = true };
+    ret->prompt_tokens =
+        km_usage_count(usage, "inputTokens") + ret->cached_tokens + ret->cache_write_tokens;
+    return true;
+}
+
 static int put_usage(struct km_decode *d, const struct km_json *usage, struct km_err *err)
 {
     struct km_chat_event e = { .kind = KM_CHAT_USAGE };
 
-    if (km_json_kind(usage) != KM_JSON_OBJECT)
-        return 0;
-    e.usage.cached_tokens = km_usage_count(usage, "cacheReadInputTokens");
-    e.usage.cache_write_tokens = km_usage_count(usage, "cacheWriteInputTokens");
-    e.usage.prompt_tokens =
-        km_usage_count(usage, "inputTokens") + e.usage.cached_tokens + e.usage.cache_write_tokens;
-    e.usage.completion_tokens = km_usage_count(usage, "outputTokens");
-    return km_answer_put(d->answer, &e, err);
+    return km_converse_usage(usage, &e.usage) ? km_answer_put(d->answer, &e, err) : 0;
 }
 
 static int note_stop(struct km_decode *d, const struct km_json *root, struct km_err *err)

@@ -44,7 +44,7 @@ export function request(ask) {
 const FINISH = { end_turn: "stop", stop_sequence: "stop", max_tokens: "length", tool_use: "tools",
   refusal: "filter" };
 
-const resultOf = (m) => {
+export const resultOf = (m) => {
   const of = (type) => m.content.filter((b) => b.type === type);
   const u = m.usage;
   return {
@@ -68,17 +68,21 @@ export function errorOf(e) {
     message: e.message, retryAfter: Number(e.headers?.get?.("retry-after")) || undefined };
 }
 
+/* The second turn: what the first answered, and the results of its calls. */
+export function answerTo(body, back) {
+  if (!back) return body;
+  body.messages.push({ role: "assistant", content: back.carry });
+  body.messages.push({ role: "user", content: back.calls.map((c, i) => ({ type: "tool_result",
+    tool_use_id: c.id, content: back.results[i] })) });
+  return body;
+}
+
 export async function call({ url, key, model, ask, stream, back }) {
-  const body = { model, ...request(ask) };
+  const body = answerTo({ model, ...request(ask) }, back);
   // the newest version of the API has no temperature: who sends one speaks the older
   const anthropic = new Anthropic({ baseURL: url, apiKey: key, maxRetries: 0, timeout: 90000,
     ...(ask.temperature !== undefined ? { defaultHeaders: { "anthropic-version": "2023-06-01" } }
       : {}) });
-  if (back) {
-    body.messages.push({ role: "assistant", content: back.carry });
-    body.messages.push({ role: "user", content: back.calls.map((c, i) => ({ type: "tool_result",
-      tool_use_id: c.id, content: back.results[i] })) });
-  }
   let text = "";
   try {
     let whole;

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* forward.c - see forward.h.
+ *
+ * What describes a connection ends at it, and what proves who somebody is to us must never reach
+ * a server that is not us.  The rest is between the client and whom it really talks to: a field
+ * that nobody here knows may be the one that the request is about.
+ */
+#include "gateway/forward.h"
+
+bool km_never_forwarded(const struct km_headers *all, struct km_str name)
+{
+    static const struct km_str names[] = {
+        { "host", 4 },
+        { "connection", 10 },
+        { "keep-alive", 10 },
+        { "te", 2 },
+        { "trailer", 7 },
+        { "transfer-encoding", 17 },
+        { "upgrade", 7 },
+        { "content-length", 14 },
+        { "expect", 6 },
+        { "authorization", 13 },
+        { "x-api-key", 9 },
+        { "api-key", 7 },
+        { "cookie", 6 },
+        { "x-goog-api-key", 14 },
+        { "x-litellm-api-key", 17 },
+        { "http2-settings", 14 },
+        { "proxy-connection", 16 },
+        { "proxy-authorization", 19 },
+        { "ocp-apim-subscription-key", 25 },
+        { "content-type", 12 },
+        { "accept", 6 },
+    };
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (km_str_ieq(name, names[i]))
+            return true;
+    return km_header_has_token(all, KM_STR("connection"), name);
+}
+
+bool km_lines_have(struct km_str lines, struct km_str name)
+{
+    struct km_str line;
+
+    while (km_str_split(&lines, '\n', &line))
+        if (km_str_ieq(km_str_sub(line, 0, km_str_chr(line, ':')), name))
+            return true;
+    return false;
+}
+
+bool km_may_forward(const struct km_visit *v, const struct km_headers *all, struct km_str own,
+                    struct km_str name)
+{
+    struct km_str key_header = v->view->snap->general->key_header;
+
+    return !km_never_forwarded(all, name) && !(key_header.n && km_str_ieq(name, key_header)) &&
+           !km_lines_have(own, name);
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* meter.c - see meter.h.
+ *
+ *     bytes ──> framer ──> event ──> the API's own relay, whose usage is kept and whose output
+ *       │                            is thrown away; or the kind's event()
+ *       └──────────────────────────> the client, as they came
+ *
+ * Where the protocol is one that callers of the gateway speak too (OpenAI's, Anthropic's,
+ * Google's), the reading is that API's: nothing of it is written here a second time.  Bedrock's
+ * is nobody's API, and bodies of InvokeModel and rawPredict are whatever the model takes: those
+ * kinds are in meter_kinds.c.
+ */
+#include "llm/meter.h"
+
+#define OUT_MOST ((size_t)64 * 1024 * 1024)
+
+void km_meter_init(struct km_meter *m, const struct km_meter_kind *kind,
+                   const struct km_llm_request *request, struct km_arena *arena)
+{
+    *m = (struct km_meter){ .kind = kind, .like = arena };
+    m->stream = (struct km_llm_stream){ .request = request, .arena = arena };
+}
+
+void km_meter_done(struct km_meter *m)
+{
+    m->framer = km_framer_free(m->framer);
+}
+
+void km_meter_note(struct km_meter *m, size_t bytes)
+{
+    m->stream.events += bytes > 0;
+    m->stream.text_bytes += bytes;
+}
+
+/* Does the caller get this stream edited, or as it is? */
+static bool edits(const struct km_meter *m)
+{
+    return m->kind->asks_usage && !m->stream.request->usage_asked;
+}
+
+static int by_api(struct km_meter *m, const struct km_frame_event *e, struct km_err *err)
+{
+    struct km_buf unread KM_CLEANUP(km_buf_done) = KM_BUF(OUT_MOST);
+    bool done = m->stream.done;
+    int r = m->kind->api->event(&m->stream, e->sse, edits(m) && m->out ? m->out : &unread, err);
+
+    /* The relay leaves the last line to whoever ends the stream; here it is passed on. */
+    if (r == 0 && edits(m) && m->out && m->stream.done && !done)
+        km_buf_str(m->out, e->sse->raw);
+    return r;
+}
+
+static int on_event(void *ctx, const struct km_frame_event *e, struct km_err *err)
+{
+    struct km_meter *m = ctx;
+
+    if (m->kind->api)
+        return by_api(m, e, err);
+    if (!e->exception.n)
+        m->kind->event(m, e);
+    return 0;
+}
+
+int km_meter_stream(struct km_meter *m, size_t max_event, struct km_err *err)
+{
+    m->framer = km_framer_new(m->kind->framing, max_event, on_event, m);
+    return m->framer ? 0 : km_fail(err, KM_E_NOMEM, "out of memory");
+}
+
+void km_meter_feed(struct km_meter *m, const char *bytes, size_t n, struct km_buf *out)
+{
+    struct km_arena scratch;
+    struct km_err ignored; /* what cannot be read is passed on all the same */
+    size_t before = out->n;
+
+    if (m->lost || !m->framer) {
+        km_buf_bytes(out, bytes, n);
+        return;
+    }
+    km_arena_init(&scratch, m->like->cap, m->like->pool);
+    m->stream.scratch = &scratch;
+    m->out = out;
+    m->lost = km_framer_feed(m->framer, bytes, n, &ignored) < 0;
+    m->out = NULL;
+    m->stream.scratch = NULL;
+    km_arena_done(&scratch);
+    if (edits(m) && !m->lost)
+        return;
+    out->n = before; /* an edited stream that is lost goes on raw from this read on */
+    km_buf_bytes(out, bytes, n);
+}
+
+void km_meter_whole(struct km_meter *m, const struct km_headers *headers, struct km_str body)
+{
+    struct km_arena scratch KM_CLEANUP(km_arena_done);
+    const struct km_json *root;
+    struct km_err ignored;
+    struct km_str *parts;
+    size_t n;
+
+    km_arena_init(&scratch, m->like->cap, m->like->pool);
+    if (m->kind->api && !m->kind->read) {
+        if (m->kind->api->answer(m->stream.request, &scratch, body, &parts, &n, &m->stream.usage,
+                                 &ignored) < 0)
+            m->lost = true;
+    } else if (km_json_parse(&scratch, body, &root, NULL) < 0) {
+        m->lost = true;
+    } else {
+        m->kind->read(m, headers, root);
+    }
+    if (!m->stream.usage.known && m->stream.text_bytes == 0)
+        km_meter_note(m, body.n);
+}
+
+struct km_usage km_meter_usage(const struct km_meter *m)
+{
+    struct km_usage u = km_llm_stream_usage(&m->stream);
+    const struct km_llm_api *api = m->stream.request->api;
+
+    if (!u.known && api && !(api->wire & KM_WIRES_WRITE))
+        u.completion_tokens = 0;
+    return u;
+}

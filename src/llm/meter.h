@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* meter.h - what was used, read out of answers that are passed on as they are.
+ *
+ * A pass-through changes nothing of an answer, but must know what it cost.  A meter looks at the
+ * bytes as they go by: a whole body, or a stream cut anywhere.  What it does not understand it
+ * passes over: then the usage is an estimate of what was produced, and says so.
+ *
+ * One stream is not left as it is: OpenAI's chat says its usage only when asked.  It is asked
+ * for the caller who did not, and that caller gets the stream without the answer to it.
+ *
+ * Thread: one loop's.  Lifetime: km_meter_init() ... km_meter_done().
+ */
+#ifndef KM_LLM_METER_H
+#define KM_LLM_METER_H
+
+#include "http/message.h"
+#include "llm/api.h"
+
+struct km_meter;
+
+struct km_meter_kind {
+    const char *name;
+    const struct km_llm_api *api; /* whose answers these are; NULL: read() and event() */
+    enum km_framing framing; /* of its streams */
+    bool asks_usage; /* its streams say it only when asked */
+    /* The member that bounds the output, and the object it stands in (NULL: at the top);
+     * bound NULL: it cannot be set for the caller. */
+    const char *bound_in, *bound;
+    /* Reads model, stream and bounds of a body that api->parse() does not know; NULL: parse(). */
+    int (*request)(struct km_llm_request *r, struct km_arena *arena, struct km_err *err);
+    /* A whole answer, where it is not api's own. */
+    void (*read)(struct km_meter *m, const struct km_headers *headers, const struct km_json *root);
+    /* One event of a stream without api. */
+    void (*event)(struct km_meter *m, const struct km_frame_event *e);
+};
+
+extern const struct km_meter_kind km_meter_chat, km_meter_completion, km_meter_embedding,
+    km_meter_responses, km_meter_messages, km_meter_gemini, km_meter_gemini_stream,
+    km_meter_gemini_embed, km_meter_predict, km_meter_raw, km_meter_converse, km_meter_invoke;
+
+struct km_meter {
+    const struct km_meter_kind *kind;
+    struct km_llm_stream stream; /* usage, and what an estimate needs */
+    struct km_framer *framer;
+    struct km_arena *like; /* whose bounds its own short-lived arenas have */
+    struct km_buf *out; /* of the feeding under way; NULL: nobody wants it */
+    bool lost; /* something was not understood: no more is read */
+};
+
+/* request and arena live as long as the meter. */
+void km_meter_init(struct km_meter *m, const struct km_meter_kind *kind,
+                   const struct km_llm_request *request, struct km_arena *arena);
+void km_meter_done(struct km_meter *m);
+
+/* The answer is a stream.  KM_E_NOMEM. */
+int km_meter_stream(struct km_meter *m, size_t max_event, struct km_err *err) KM_MUST_USE;
+/* Bytes of a stream.  Appends to out what the caller gets of them. */
+void km_meter_feed(struct km_meter *m, const char *bytes, size_t n, struct km_buf *out);
+/* A whole answer. */
+void km_meter_whole(struct km_meter *m, const struct km_headers *headers, struct km_str body);
+
+/* So far; an estimate (known is false) when nobody said. */
+struct km_usage km_meter_usage(const struct km_meter *m);
+
+/* --- for kinds --- */
+
+/* Output that went by, for the estimate. */
+void km_meter_note(struct km_meter *m, size_t bytes);
+
+#endif

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* meter_kinds.c - the kinds of answers a meter can read, and the requests that lead to them.
+ *
+ * Bodies of InvokeModel, rawPredict and predict are the model's own affair: they are read by
+ * what they are known to hold.  Usage is looked for under every name it has; the bound of the
+ * output likewise, and the largest of those found counts.
+ */
+#include "base/encode.h"
+#include "llm/api/gemini.h"
+#include "llm/api/messages.h"
+#include "llm/api/openai.h"
+#include "llm/api/responses.h"
+#include "llm/meter.h"
+#include "llm/provider/converse.h"
+#include "llm/provider/gemini.h"
+
+/* --- requests --- */
+
+static void take_bound(struct km_llm_request *r, const struct km_json *v)
+{
+    int64_t n;
+
+    if (!km_json_i64(v, &n) || n < 0)
+        return;
+    if (n > KM_LLM_TOKENS_MOST)
+        n = KM_LLM_TOKENS_MOST;
+    if (n > r->max_tokens)
+        r->max_tokens = n;
+}
+
+/* The bound of the output where models are known to take one: at the top, or in an object. */
+static const struct {
+    const char *in, *name;
+} bounds[] = {
+    { NULL, "max_tokens" },
+    { NULL, "max_completion_tokens" },
+    { NULL, "max_tokens_to_sample" },
+    { NULL, "max_output_tokens" },
+    { NULL, "max_gen_len" },
+    { NULL, "maxTokens" },
+    { "inferenceConfig", "maxTokens" },
+    { "inferenceConfig", "max_new_tokens" },
+    { "textGenerationConfig", "maxTokenCount" },
+    { "parameters", "maxOutputTokens" },
+};
+
+static int read_body(struct km_llm_request *r, struct km_arena *arena, struct km_err *err)
+{
+    static const struct km_str stream = { "stream", 6 };
+    struct km_arena scratch KM_CLEANUP(km_arena_done);
+    const struct km_json *root;
+    bool streams = false;
+    int e = km_llm_read_members(r, arena, &stream, 1, err);
+
+    km_arena_init(&scratch, arena->cap, arena->pool);
+    if (e == 0)
+        e = km_json_parse(&scratch, r->body, &root, err);
+    if (e < 0)
+        return e;
+    for (size_t i = 0; i < sizeof bounds / sizeof bounds[0]; i++) {
+        const struct km_json *in = bounds[i].in ? km_json_get(root, bounds[i].in) : root;
+
+        take_bound(r, km_json_get(in, bounds[i].name));
+    }
+    if (km_json_bool(km_json_get(root, "stream"), &streams))
+        r->stream = streams;
+    r->prompt = r->body;
+    return 0;
+}
+
+/* --- usage under its many names --- */
+
+static int64_t first_count(const struct km_json *v, const char *const *names)
+{
+    int64_t n = 0;
+
+    for (; n == 0 && *names; names++)
+        n = km_usage_count(v, *names);
+    return n;
+}
+
+/* What a `usage` says replaces what was there; what it leaves out stays. */
+static void read_usage(struct km_meter *m, const struct km_json *v)
+{
+    static const char *const input[] = { "input_tokens", "inputTokens", NULL };
+    static const char *const all[] = { "prompt_tokens", "promptTokens", NULL };
+    static const char *const output[] = { "output_tokens", "outputTokens", "completion_tokens",
+                                          NULL };
+    static const char *const cached[] = { "cache_read_input_tokens", "cacheReadInputTokens",
+                                          "cacheReadInputTokenCount", NULL };
+    static const char *const written[] = { "cache_creation_input_tokens", "cacheWriteInputTokens",
+                                           "cacheWriteInputTokenCount", NULL };
+    struct km_usage *u = &m->stream.usage, now = { 0 };
+
+    if (km_json_kind(v) != KM_JSON_OBJECT)
+        return;
+    now.cached_tokens = first_count(v, cached);
+    now.cache_write_tokens = first_count(v, written);
+    now.completion_tokens = first_count(v, output);
+    now.prompt_tokens = first_count(v, all);
+    if (!now.prompt_tokens)
+        now.prompt_tokens = first_count(v, input) + now.cached_tokens + now.cache_write_tokens;
+    if (!now.cached_tokens)
+        now.cached_tokens =
+            km_usage_count(km_json_get(v, "prompt_tokens_details"), "cached_tokens");
+    if (now.prompt_tokens) {
+        u->prompt_tokens = now.prompt_tokens;
+        u->cached_tokens = now.cached_tokens;
+        u->cache_write_tokens = now.cache_write_tokens;
+    }
+    if (now.completion_tokens)
+        u->completion_tokens = now.completion_tokens;
+}
+
+static int64_t header_count(const struct km_headers *h, struct km_str name)
+{
+    int64_t n;
+
+    return km_str_i64(km_header_get(h, name), &n) == 0 && n > 0 && n < KM_LLM_TOKENS_MOST ? n : 0;
+}
+
+/* Bedrock counts in the answer's head, whatever the model. */
+static bool by_headers(const struct km_headers *h, struct km_usage *u)
+{
+    struct km_str input = KM_STR("x-amzn-bedrock-input-token-count");
+
+    if (!h || !km_header_get(h, input).n)
+        return false;
+    u->cached_tokens = header_count(h, KM_STR("x-amzn-bedrock-cache-read-input-token-count"));
+    u->cache_write_tokens = header_count(h, KM_STR("x-amzn-bedrock-cache-write-input-token-count"));
+    u->prompt_tokens = header_count(h, input) + u->cached_tokens + u->cache_write_tokens;
+    u->completion_tokens = header_count(h, KM_STR("x-amzn-bedrock-output-token-count"));
+    return true;
+}
+
+static void read_raw(struct km_meter *m, const struct km_headers *headers,
+                     const struct km_json *root)
+{
+    struct km_usage *u = &m->stream.usage;
+
+    read_usage(m, km_json_get(root, "usage"));
+    u->known = u->prompt_tokens > 0 || by_headers(headers, u);
+    if (u->known)
+        return;
+    u->prompt_tokens = km_usage_count(root, "inputTextTokenCount"); /* Titan's */
+    u->known = u->prompt_tokens > 0;
+}
+
+static void note_text(struct km_meter *m, const struct km_json *v, const char *name)
+{
+    struct km_str text;
+
+    if (km_json_string(km_json_get(v, name), &text))
+        km_meter_note(m, text.n);
+}
+
+static void note_delta(struct km_meter *m, const struct km_json *root)
+{
+    static const char *const names[] = { "text", "thinking", "partial_json" };
+    const struct km_json *delta = km_json_get(root, "delta");
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        note_text(m, delta, names[i]);
+    note_text(m, root, "outputText"); /* Titan's */
+    note_text(m, root, "generation"); /* Llama's */
+}
+
+/* One event of whatever the model says: Claude's come in pieces, the last has what came out. */
+static void read_event(struct km_meter *m, const struct km_json *root)
+{
+    const struct km_json *metrics = km_json_get(root, "amazon-bedrock-invocationMetrics");
+    const struct km_json *usage = km_json_get(root, "usage");
+    struct km_usage *u = &m->stream.usage;
+
+    read_usage(m, km_json_get(km_json_get(root, "message"), "usage"));
+    read_usage(m, usage);
+    if (usage && u->prompt_tokens)
+        u->known = true;
+    note_delta(m, root);
+    if (!metrics || u->known)
+        return;
+    read_usage(m, metrics);
+    u->prompt_tokens =
+        km_usage_count(metrics, "inputTokenCount") + u->cached_tokens + u->cache_write_tokens;
+    u->completion_tokens = km_usage_count(metrics, "outputTokenCount");
+    u->known = true;
+}
+
+static void raw_event(struct km_meter *m, const struct km_frame_event *e)
+{
+    const struct km_json *root;
+
+    if (km_json_parse(m->stream.scratch, e->data, &root, NULL) == 0)
+        read_event(m, root);
+}
+
+/* {"bytes":"<base64 of the model's own event>"} */
+static void invoke_event(struct km_meter *m, const struct km_frame_event *e)
+{
+    struct km_buf bytes KM_CLEANUP(km_buf_done) = KM_BUF(16 * 1024 * 1024);
+    const struct km_json *root;
+    struct km_str base64;
+
+    if (km_json_parse(m->stream.scratch, e->data, &root, NULL) == 0 &&
+        km_json_string(km_json_get(root, "bytes"), &base64) &&
+        km_buf_unbase64(&bytes, base64) == 0 &&
+        km_json_parse(m->stream.scratch, km_buf_view(&bytes), &root, NULL) == 0)
+        read_event(m, root);
+}
+
+/* --- Converse --- */
+
+static void read_converse(struct km_meter *m, const struct km_headers *headers,
+                          const struct km_json *root)
+{
+    (void)headers;
+    (void)km_converse_usage(km_json_get(root, "usage"), &m->stream.usage);
+}
+
+static void converse_event(struct km_meter *m, const struct km_frame_event *e)
+{
+    const struct km_json *root, *delta;
+
+    if (km_json_parse(m->stream.scratch, e->data, &root, NULL) < 0)
+        return;
+    (void)km_converse_usage(km_json_get(root, "usage"), &m->stream.usage);
+    delta = km_json_get(root, "delta");
+    note_text(m, delta, "text");
+    note_text(m, km_json_get(delta, "reasoningContent"), "text");
+    note_text(m, km_json_get(delta, "toolUse"), "input");
+}
+
+/* --- Google's other answers --- */
+
+/* Vertex AI: {"predictions":[{"embeddings":{"statistics":{"token_count":4}}}]} */
+static void read_predict(struct km_meter *m, const struct km_headers *headers,
+                         const struct km_json *root)
+{
+    struct km_usage *u = &m->stream.usage;
+    struct km_json_iter it;
+    const struct km_json *one;
+    struct km_str key;
+
+    (void)headers;
+    for (km_json_iter(km_json_get(root, "predictions"), &it); km_json_next(&it, &key, &one);)
+        u->prompt_tokens += km_usage_count(
+            km_json_get(km_json_get(one, "embeddings"), "statistics"), "token_count");
+    u->known = u->prompt_tokens > 0;
+}
+
+/* Vectors, and of late what they took. */
+static void read_vectors(struct km_meter *m, const struct km_headers *headers,
+                         const struct km_json *root)
+{
+    (void)headers;
+    (void)km_gemini_usage(km_json_get(root, "usageMetadata"), &m->stream.usage);
+}
+
+/* A stream that was not asked for as SSE: one array of all its chunks, the last of which counts. */
+static void read_chunks(struct km_meter *m, const struct km_headers *headers,
+                        const struct km_json *root)
+{
+    struct km_json_iter it;
+    const struct km_json *one;
+    struct km_str key;
+
+    (void)headers;
+    for (km_json_iter(root, &it); km_json_next(&it, &key, &one);)
+        (void)km_gemini_usage(km_json_get(one, "usageMetadata"), &m->stream.usage);
+}
+
+/* --- rows --- */
+
+const struct km_meter_kind km_meter_chat = { .name = "chat", .api = &km_api_chat,
+                                             .asks_usage = true,
+                                             .bound = "max_completion_tokens" };
+const struct km_meter_kind km_meter_completion = { .name = "completion",
+                                                   .api = &km_api_completion,
+                                                   .asks_usage = true,
+                                                   .bound = "max_tokens" };
+const struct km_meter_kind km_meter_embedding = { .name = "embedding", .api = &km_api_embedding };
+const struct km_meter_kind km_meter_responses = { .name = "responses", .api = &km_api_responses,
+                                                  .bound = "max_output_tokens" };
+const struct km_meter_kind km_meter_messages = { .name = "messages", .api = &km_api_messages,
+                                                 .bound = "max_tokens" };
+const struct km_meter_kind km_meter_gemini = { .name = "generateContent", .api = &km_api_gemini,
+                                               .bound_in = "generationConfig",
+                                               .bound = "maxOutputTokens" };
+const struct km_meter_kind km_meter_gemini_stream = { .name = "streamGenerateContent",
+                                                      .api = &km_api_gemini_stream,
+                                                      .read = read_chunks,
+                                                      .bound_in = "generationConfig",
+                                                      .bound = "maxOutputTokens" };
+const struct km_meter_kind km_meter_gemini_embed = { .name = "embedContent",
+                                                     .request = read_body,
+                                                     .read = read_vectors,
+                                                     .event = raw_event };
+const struct km_meter_kind km_meter_predict = { .name = "predict", .request = read_body,
+                                                .read = read_predict, .event = raw_event };
+const struct km_meter_kind km_meter_raw = { .name = "rawPredict", .request = read_body,
+                                            .read = read_raw, .event = raw_event };
+const struct km_meter_kind km_meter_converse = { .name = "Converse", .framing = KM_FRAMING_AWS,
+                                                 .bound_in = "inferenceConfig",
+                                                 .bound = "maxTokens", .request = read_body,
+                                                 .read = read_converse,
+                                                 .event = converse_event };
+const struct km_meter_kind km_meter_invoke = { .name = "InvokeModel", .framing = KM_FRAMING_AWS,
+                                               .request = read_body, .read = read_raw,
+                                               .event = invoke_event };
