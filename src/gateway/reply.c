@@ -167,6 +167,8 @@ void km_error_head(const struct km_err *err, struct km_buf *head)
     km_buf_str(head, KM_STR("Content-Type: application/json\r\n"));
     if (after > 0)
         km_buf_printf(head, "Retry-After: %d\r\n", after);
+    if (err->retry_after_ms % 1000) /* OpenAI's and Anthropic's libraries read it */
+        km_buf_printf(head, "retry-after-ms: %d\r\n", err->retry_after_ms);
     if (err->final || err->code == KM_E_BUDGET || after > WAIT_MOST_S)
         km_buf_str(head, KM_STR("x-should-retry: false\r\n"));
     if (err->code == KM_E_UNAUTHENTICATED)

@@ -7,6 +7,8 @@
  */
 #include "llm/codec.h"
 
+#include "base/time.h"
+
 #include "llm/api.h"
 
 static bool listed(const struct km_str *v, size_t n, struct km_str name)
@@ -104,17 +106,29 @@ int km_chat_check(struct km_chat *chat, const struct km_codec *codec, const stru
 
 /* --- refusals --- */
 
-static int retry_after_ms(const struct km_headers *headers)
-{
-    struct km_str ms = km_header_get(headers, KM_STR("retry-after-ms"));
-    struct km_str s = km_header_get(headers, KM_STR("retry-after"));
-    uint64_t v;
+#define WAIT_MOST_MS 3600000
 
-    if (km_str_u64(ms, &v) == 0 && v > 0)
-        return (int)(v > 3600000 ? 3600000 : v);
-    if (km_str_u64(s, &v) == 0 && v > 0)
-        return (int)(v > 3600 ? 3600 : v) * 1000;
-    return 0;
+int km_retry_after_ms(const struct km_headers *headers, int64_t now_us)
+{
+    struct km_str in_ms = km_header_get(headers, KM_STR("retry-after-ms"));
+    struct km_str said = km_header_get(headers, KM_STR("retry-after"));
+    int64_t ms = 0, at_us;
+
+    if (km_str_decimal(in_ms, 0, &ms) < 0 || ms <= 0) {
+        if (km_time_parse_http(said, &at_us) == 0)
+            ms = (at_us - now_us + 999) / 1000;
+        else if (km_str_decimal(said, 3, &ms) < 0)
+            ms = 0;
+    }
+    return (int)(ms < 0 ? 0 : ms > WAIT_MOST_MS ? WAIT_MOST_MS : ms);
+}
+
+void km_refusal_auth(struct km_refusal *ret)
+{
+    ret->status = 502;
+    ret->type = "api_error";
+    ret->code = "upstream_auth_error";
+    ret->again = KM_AGAIN_OTHER;
 }
 
 enum km_again km_again_of(int status)
@@ -132,8 +146,12 @@ void km_refusal_openai(struct km_arena *arena, int status, const struct km_heade
 
     *ret = (struct km_refusal){ .status = status,
                                 .text = km_llm_error_text(arena, body),
-                                .retry_after_ms = retry_after_ms(headers),
+                                .retry_after_ms = km_retry_after_ms(headers, km_wall_us()),
                                 .again = km_again_of(status) };
+    if (status == 401 || status == 403) {
+        km_refusal_auth(ret);
+        return;
+    }
     if (km_json_parse(arena, body, &root, NULL) < 0)
         return;
     error = km_json_get(root, "error");

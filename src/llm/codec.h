@@ -138,6 +138,14 @@ int km_chat_check(struct km_chat *chat, const struct km_codec *codec, const stru
 /* What a status alone says about trying again. */
 enum km_again km_again_of(int status);
 
+/* The upstream refused the gateway's own credentials: the caller's key is not what is wrong, and a
+ * 401 would have its client library say so.  One answer for all of them: 502,
+ * upstream_auth_error, and another deployment may do better. */
+void km_refusal_auth(struct km_refusal *ret);
+/* How long an answer asks to wait: retry-after-ms, or Retry-After in seconds, with a fraction or
+ * as a date.  0: it does not say; at most an hour. */
+int km_retry_after_ms(const struct km_headers *headers, int64_t now_us);
+
 /* OpenAI's shape of refusals, good for many others: {"error":{"message","type","code"}},
  * {"message"}, {"detail"}, text; statuses as OpenAI means them. */
 void km_refusal_openai(struct km_arena *arena, int status, const struct km_headers *headers,

@@ -123,7 +123,7 @@ def test_answers_carry_litellms_headers(gateway):
 
 
 @pytest.mark.parametrize("status, kind", [
-    (400, "invalid_request_error"), (401, None), (403, None), (404, "invalid_request_error"),
+    (400, "invalid_request_error"), (404, "invalid_request_error"),
     (408, None), (422, None), (429, "throttling_error"), (500, "internal_server_error"),
     (502, "internal_server_error"), (503, "internal_server_error")])
 def test_an_upstream_error_keeps_its_status_and_names_itself(gateway, upstream, status, kind):
@@ -134,6 +134,16 @@ def test_an_upstream_error_keeps_its_status_and_names_itself(gateway, upstream, 
     assert f"refuses err-{status}" in error["message"]
     if kind:
         assert error["type"] == kind
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("status", [401, 403])
+def test_who_is_refused_as_the_gateway_is_not_told_that_its_own_key_is_wrong(
+        gateway, status, stream):
+    answer = gateway.chat(f"any/err-{status}", stream=stream)
+    assert answer.status == 502, answer
+    assert answer.json()["error"]["code"] == "upstream_auth_error"
+    assert answer.header("x-should-retry") == "false"
 
 
 def test_retry_after_of_the_upstream_reaches_the_client(gateway):

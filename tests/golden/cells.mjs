@@ -26,6 +26,7 @@ export const providers = {
     title: "an OpenAI-compatible server", fake: "openai",
     params: (f) => ({ model: "openai/gpt-golden", api_base: `${f.openai.url}/v1`, api_key: OPENAI }),
     says: { cached: true, written: true, reasoning: true, think: true }, refuses: "stop",
+    status: AUTH,
   },
   anthropic: {
     title: "Anthropic", fake: "anthropic",
@@ -73,13 +74,13 @@ export const providers = {
     title: "Azure OpenAI", fake: "azure",
     params: (f) => ({ model: "azure/gpt-golden", api_base: f.azure.url, api_key: OPENAI,
       api_version: "2024-10-21" }),
-    says: { cached: true, written: true, reasoning: true }, refuses: "stop",
+    says: { cached: true, written: true, reasoning: true }, refuses: "stop", status: AUTH,
     thinksIn: "responses", // its chat completions show no reasoning
   },
   ollama: {
     title: "Ollama", fake: "ollama",
     params: (f) => ({ model: "ollama/llama-golden", api_base: f.ollama.url }),
-    says: { think: true }, refuses: "stop", choiceless: true,
+    says: { think: true }, refuses: "stop", choiceless: true, status: AUTH,
   },
 };
 for (const [name, provider] of Object.entries(providers)) provider.name = name;

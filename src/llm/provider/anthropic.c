@@ -95,14 +95,13 @@ void km_messages_refusal(struct km_arena *arena, int status, const struct km_hea
     if (km_json_parse(arena, body, &root, NULL) == 0)
         (void)km_json_string(
             km_json_get(km_json_get(km_json_get(root, "error"), "details"), "error_code"), &code);
+    if (status == 401 || status == 402 || status == 403) {
+        km_refusal_auth(ret); /* its account does not pay, for one */
+        return;
+    }
     ret->code = NULL;
     if (status == 400) {
         refuse_400(ret);
-    } else if (status == 401 || status == 402 || status == 403) {
-        ret->status = 502; /* the gateway's key, not the caller's */
-        ret->type = "api_error";
-        ret->code = "upstream_auth_error";
-        ret->again = KM_AGAIN_OTHER;
     } else if (status == 429) {
         ret->type = "rate_limit_error";
         ret->code = is_spent(code) ? "insufficient_quota" : "rate_limit_exceeded";

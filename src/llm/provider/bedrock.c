@@ -11,6 +11,8 @@
  */
 #include "llm/provider/bedrock.h"
 
+#include "base/time.h"
+
 #include "llm/api.h"
 #include "llm/aws/auth.h"
 #include "llm/model_build.h"
@@ -167,7 +169,9 @@ void km_bedrock_refusal(struct km_arena *arena, int status, const struct km_head
         root = NULL;
     name = exception_of(headers, root);
     m = meaning_of(name);
-    *ret = (struct km_refusal){ .status = status, .again = km_again_of(status) };
+    *ret = (struct km_refusal){ .status = status,
+                                .again = km_again_of(status),
+                                .retry_after_ms = km_retry_after_ms(headers, km_wall_us()) };
     if (!km_json_string(km_json_get(root, "message"), &text) &&
         !km_json_string(km_json_get(root, "Message"), &text))
         text = km_llm_error_text(arena, body);
@@ -179,10 +183,7 @@ void km_bedrock_refusal(struct km_arena *arena, int status, const struct km_head
         ret->code = m->code;
         ret->again = m->again;
     } else if (status == 401 || status == 403) {
-        ret->status = 502; /* the gateway's credentials, not the caller's */
-        ret->type = "api_error";
-        ret->code = "upstream_auth_error";
-        ret->again = KM_AGAIN_OTHER;
+        km_refusal_auth(ret);
     }
     if (ret->status == 400 && too_long(text))
         ret->code = "context_length_exceeded";

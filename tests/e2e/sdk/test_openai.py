@@ -61,7 +61,6 @@ def test_models(client):
 
 @pytest.mark.parametrize("model, error", [
     ("nothing", openai.BadRequestError), ("any/err-400", openai.BadRequestError),
-    ("any/err-401", openai.AuthenticationError), ("any/err-403", openai.PermissionDeniedError),
     ("any/err-404", openai.NotFoundError), ("any/err-422", openai.UnprocessableEntityError),
     ("any/err-429", openai.RateLimitError), ("any/err-500", openai.InternalServerError),
     ("any/err-503", openai.InternalServerError), ("mock-rate", openai.RateLimitError),
@@ -72,6 +71,13 @@ def test_errors_are_the_sdks_own(client, model, error, stream):
         client.chat.completions.create(model=model, messages=HI, stream=stream)
     assert caught.value.body["message"]
     assert str(caught.value.status_code) == str(caught.value.code)
+
+
+@pytest.mark.parametrize("model", ["any/err-401", "any/err-403"])
+def test_the_gateways_own_refusal_is_no_authentication_error_of_the_callers(client, model):
+    with pytest.raises(openai.InternalServerError) as caught:
+        client.chat.completions.create(model=model, messages=HI)
+    assert caught.value.status_code == 502 and caught.value.code == "upstream_auth_error"
 
 
 def test_a_wrong_key(gateway):

@@ -147,6 +147,49 @@ static void refusals_in_openai_s_shape_are_understood(void **state)
     }
 }
 
+static void whoever_refuses_the_gateway_is_not_the_callers_affair(void **state)
+{
+    struct chat_fixture *f = *state;
+    struct km_headers none = { 0 };
+    struct km_refusal r;
+
+    for (int status = 401; status <= 403; status += 2) {
+        km_refusal_openai(&f->arena, status, &none,
+                          KM_STR("{\"error\":{\"message\":\"m\",\"code\":\"invalid_api_key\"}}"),
+                          &r);
+        assert_int_equal(r.status, 502);
+        assert_string_equal(r.code, "upstream_auth_error");
+        assert_string_equal(r.type, "api_error");
+        assert_int_equal(r.again, KM_AGAIN_OTHER);
+    }
+}
+
+static void the_wait_is_read_as_seconds_fractions_and_dates(void **state)
+{
+    static const struct {
+        const char *name, *value;
+        int ms;
+    } rows[] = {
+        { "Retry-After", "7", 7000 },
+        { "Retry-After", "1.5", 1500 },
+        { "retry-after-ms", "250", 250 },
+        { "Retry-After", "Fri, 20 Nov 2026 07:46:30 GMT", 30000 },
+        { "Retry-After", "Fri, 20 Nov 2026 07:45:00 GMT", 0 },
+        { "Retry-After", "99999999", 3600000 },
+        { "Retry-After", "soon", 0 },
+        { "Retry-After", "-3", 0 },
+        { "Other", "7", 0 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct km_header h = { km_str_c(rows[i].name), km_str_c(rows[i].value) };
+        struct km_headers headers = { &h, 1 };
+
+        assert_int_equal(km_retry_after_ms(&headers, INT64_C(1795160760000000)), rows[i].ms);
+    }
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, chat_setup, chat_teardown)
 
 int main(void)
@@ -159,6 +202,8 @@ int main(void)
         CASE(extras_pass_where_they_are_known),
         CASE(statuses_say_whether_to_try_again),
         CASE(refusals_in_openai_s_shape_are_understood),
+        CASE(whoever_refuses_the_gateway_is_not_the_callers_affair),
+        CASE(the_wait_is_read_as_seconds_fractions_and_dates),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
