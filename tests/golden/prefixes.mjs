@@ -4,6 +4,7 @@
 // itself gives (direct.mjs), and the key's spend exactly its price.  Then what must never reach
 // the vendor: what the key has no right to, no budget for, or what has no price.
 import { AzureOpenAI } from "openai";
+import { setTimeout as pause } from "node:timers/promises";
 import { apis, PROFILE, providers } from "./cells.mjs";
 import { costOf } from "./books.mjs";
 import * as converse from "./callers/converse.mjs";
@@ -80,23 +81,42 @@ const environment = (f, account) => ({
   VERTEXAI_CREDENTIALS: account,
 });
 
+let cells = 400000; // numbers of conversations that direct.mjs does not count
+
 const makeKey = async (gateway, more = {}) => (await gateway.admin("/key/generate", more)).key;
 const spendOf = async (gateway, key) =>
   (await gateway.admin(`/key/info?key=${key}`)).info.spend;
 
 async function played(gateway, door, row, stream, f) {
-  const key = await makeKey(gateway, { max_budget: 100 });
+  // a key with a budget has its output bounded where nobody else bounds it
+  const key = await makeKey(gateway, row.ask.max ? { max_budget: 100 } : {});
   const faults = await converseIn({ api: door.api, provider: door.provider, row, stream,
     fake: f[door.provider.fake], status: door.status[row.name],
     args: { ...door.args(key), model: door.model } });
-  const spent = await spendOf(gateway, key);
   const { answer, then } = row;
   const cost = [answer, ...(then ? [then.answer] : [])].reduce((sum, a) => sum +
     (a.fault || a.broken ? 0 : costOf(a.usage, door.provider.says)), 0);
-  if (answer.broken ? !(spent > 0) && !/first|half|nonsense/.test(answer.broken)
-    : Math.round(spent * 1e9) !== Math.round(cost * 1e9))
-    faults.push(`spend: ${spent} instead of ${cost.toFixed(9)}`);
+  const right = (spent) => (answer.broken ? spent > 0 || /first|half|nonsense/.test(answer.broken)
+    : Math.round(spent * 1e9) === Math.round(cost * 1e9));
+  // a client may leave with the stream's last event, and the books are written at its end
+  let spent = await spendOf(gateway, key);
+  for (let i = 0; i < 400 && !right(spent); i++) {
+    await pause(50);
+    spent = await spendOf(gateway, key);
+  }
+  if (!right(spent)) faults.push(`spend: ${spent} instead of ${cost.toFixed(9)}`);
   return faults;
+}
+
+/* What is left bounds an output that the caller did not: the vendor is told how far. */
+async function boundedBy(gateway, door, f, stream) {
+  const key = await makeKey(gateway, { max_budget: 1000 * PRICE.output });
+  const cell = String(++cells);
+  const ask = { turns: [{ role: "user", parts: [{ text: `golden:no-bound.${cell} Hi.` }] }] };
+  const got = await door.api.call({ ...door.args(key), model: door.model, stream, ask });
+  const entry = f[door.provider.fake].log.find((e) => e.cell === cell);
+  const { max } = entry?.seen ?? {};
+  return got.error || !(max > 100 && max <= 1000) ? [`${JSON.stringify(got).slice(0, 200)}, ${max}`] : [];
 }
 
 /* Refused before the vendor hears of it. */
@@ -210,11 +230,11 @@ export function prefixCells(binary, f) {
   let starting;
   const started = () => (starting ??= gateway.start({ models: models(fakes),
     env: environment(f, gateway.account) }));
-  const cells = [];
+  const list = [];
   // the doors are known by name before there is a gateway to open them
   for (const { prefix, name, only, provider, api } of doors({ url: "" })) {
     const open = () => doors(gateway).find((d) => d.name === name);
-    const add = (what, run) => cells.push({ group: `prefix ${prefix}`,
+    const add = (what, run) => list.push({ group: `prefix ${prefix}`,
       name: `prefix ${prefix} ${name} ${what}`, run: async () => { await started(); return run(); } });
     for (const row of rows) {
       if (row.between || row.without?.[provider.name] || (only && !only.includes(row.name)) ||
@@ -226,6 +246,8 @@ export function prefixCells(binary, f) {
     if (!UNPRICED[name]) continue;
     for (const stream of [false, true]) {
       const how = stream ? "stream" : "whole";
+      if (!/messages|invoke/.test(name))
+        add(`bounded by the budget ${how}`, () => boundedBy(gateway, open(), f, stream));
       add(`over budget ${how}`,
         () => refused(gateway, open(), f, { max_budget: 1e-9 }, 429, stream));
       add(`model denied ${how}`,
@@ -236,7 +258,7 @@ export function prefixCells(binary, f) {
     add("unlisted model", () => unlisted(gateway, open(), f));
   }
   const alone = [];
-  restCells(gateway, f, (name, run, quiet) => (quiet ? alone : cells).push({ group: "prefix rest",
+  restCells(gateway, f, (name, run, quiet) => (quiet ? alone : list).push({ group: "prefix rest",
     name: `prefix ${name}`, run: async () => { await started(); return run(); } }));
-  return { cells, alone, stop: async () => { if (starting) await gateway.stop(); } };
+  return { cells: list, alone, stop: async () => { if (starting) await gateway.stop(); } };
 }

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "llm/meter.h"
+
+struct fixture {
+    struct km_arena arena;
+    struct km_llm_request request;
+    struct km_meter meter;
+    struct km_buf out;
+};
+
+static void begin(struct fixture *f, const struct km_meter_kind *kind)
+{
+    memset(f, 0, sizeof *f);
+    km_arena_init(&f->arena, 16 << 20, NULL);
+    f->request = (struct km_llm_request){
+        .api = kind->api, .max_tokens = -1, .choices = 1, .prompt = KM_STR("\"Hello there\"")
+    };
+    km_meter_init(&f->meter, kind, &f->request, &f->arena);
+    km_buf_init(&f->out, 1 << 20);
+}
+
+static void end(struct fixture *f)
+{
+    km_meter_done(&f->meter);
+    km_buf_done(&f->out);
+    km_arena_done(&f->arena);
+}
+
+static void expect(const struct fixture *f, int64_t in, int64_t out, int64_t cached,
+                   int64_t written, const char *what)
+{
+    struct km_usage u = km_meter_usage(&f->meter);
+
+    if (!u.known || u.prompt_tokens != in || u.completion_tokens != out ||
+        u.cached_tokens != cached || u.cache_write_tokens != written)
+        fail_msg("%s: %d %d %d %d %d", what, (int)u.known, (int)u.prompt_tokens,
+                 (int)u.completion_tokens, (int)u.cached_tokens, (int)u.cache_write_tokens);
+}
+
+static const struct {
+    const struct km_meter_kind *kind;
+    const char *body;
+    int64_t in, out, cached, written;
+} wholes[] = {
+    { &km_meter_chat, "{\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":2}}", 9, 2, 0, 0 },
+    { &km_meter_messages,
+      "{\"usage\":{\"input_tokens\":3,\"cache_read_input_tokens\":4,"
+      "\"cache_creation_input_tokens\":5,\"output_tokens\":7}}",
+      12, 7, 4, 5 },
+    { &km_meter_responses, "{\"usage\":{\"input_tokens\":8,\"output_tokens\":1}}", 8, 1, 0, 0 },
+    { &km_meter_gemini,
+      "{\"usageMetadata\":{\"promptTokenCount\":6,\"candidatesTokenCount\":2,"
+      "\"thoughtsTokenCount\":3}}",
+      6, 5, 0, 0 },
+    { &km_meter_gemini_stream,
+      "[{\"usageMetadata\":{\"promptTokenCount\":6}},"
+      "{\"usageMetadata\":{\"promptTokenCount\":6,\"candidatesTokenCount\":2}}]",
+      6, 2, 0, 0 },
+    { &km_meter_converse,
+      "{\"usage\":{\"inputTokens\":3,\"outputTokens\":7,\"cacheReadInputTokens\":4}}", 7, 7, 4,
+      0 },
+    { &km_meter_invoke, "{\"usage\":{\"input_tokens\":3,\"output_tokens\":7}}", 3, 7, 0, 0 },
+    { &km_meter_invoke, "{\"embedding\":[1],\"inputTextTokenCount\":4}", 4, 0, 0, 0 },
+    { &km_meter_raw, "{\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":2}}", 9, 2, 0, 0 },
+    { &km_meter_predict,
+      "{\"predictions\":[{\"embeddings\":{\"statistics\":{\"token_count\":4}}},"
+      "{\"embeddings\":{\"statistics\":{\"token_count\":2}}}]}",
+      6, 0, 0, 0 },
+    { &km_meter_embedding, "{\"data\":[],\"usage\":{\"prompt_tokens\":5,\"total_tokens\":5}}", 5,
+      0, 0, 0 },
+};
+
+static void a_whole_answer_says_what_was_used(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof wholes / sizeof wholes[0]; i++) {
+        struct fixture f;
+
+        begin(&f, wholes[i].kind);
+        km_meter_whole(&f.meter, NULL, km_str_c(wholes[i].body));
+        expect(&f, wholes[i].in, wholes[i].out, wholes[i].cached, wholes[i].written,
+               wholes[i].body);
+        end(&f);
+    }
+}
+
+static void bedrock_counts_in_the_head(void **state)
+{
+    static const struct km_header v[] = {
+        { { "x-amzn-bedrock-input-token-count", 32 }, { "11", 2 } },
+        { { "x-amzn-bedrock-output-token-count", 33 }, { "5", 1 } },
+    };
+    const struct km_headers headers = { v, 2 };
+    struct fixture f;
+
+    (void)state;
+    begin(&f, &km_meter_invoke);
+    km_meter_whole(&f.meter, &headers, KM_STR("{\"generation\":\"Hi\"}"));
+    expect(&f, 11, 5, 0, 0, "headers");
+    end(&f);
+}
+
+/* Fed whole and cut at every place; returns what the client got. */
+static void stream(struct fixture *f, const struct km_meter_kind *kind, bool asked,
+                   struct km_str text, size_t cut)
+{
+    begin(f, kind);
+    f->request.usage_asked = asked;
+    assert_int_equal(km_meter_stream(&f->meter, 1 << 20, NULL), 0);
+    km_meter_feed(&f->meter, text.p, cut, &f->out);
+    km_meter_feed(&f->meter, text.p + cut, text.n - cut, &f->out);
+}
+
+static const char chat[] =
+    "data: {\"model\":\"m\",\"choices\":[{\"delta\":{\"content\":\"Hi\"}}],\"usage\":null}\n\n"
+    "data: {\"model\":\"m\",\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n"
+    "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":2}}\n\n"
+    "data: [DONE]\n\n";
+static const char chat_unasked[] =
+    "data: {\"model\":\"m\",\"choices\":[{\"delta\":{\"content\":\"Hi\"}}]}\n\n"
+    "data: {\"model\":\"m\",\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n"
+    "data: [DONE]\n\n";
+
+static void a_chat_stream_hides_what_was_not_asked_for(void **state)
+{
+    struct km_str text = km_str_c(chat);
+
+    (void)state;
+    for (size_t cut = 0; cut <= text.n; cut++) {
+        struct fixture f;
+
+        stream(&f, &km_meter_chat, false, text, cut);
+        assert_string_equal(km_buf_cstr(&f.out), chat_unasked);
+        expect(&f, 9, 2, 0, 0, "unasked");
+        end(&f);
+        stream(&f, &km_meter_chat, true, text, cut);
+        assert_string_equal(km_buf_cstr(&f.out), chat);
+        expect(&f, 9, 2, 0, 0, "asked");
+        end(&f);
+    }
+}
+
+static const char claude[] =
+    "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"usage\":"
+    "{\"input_tokens\":3,\"cache_read_input_tokens\":4,\"output_tokens\":1}}}\n\n"
+    "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"delta\":"
+    "{\"type\":\"text_delta\",\"text\":\"Hello there\"}}\n\n"
+    "event: message_delta\ndata: {\"type\":\"message_delta\",\"usage\":{\"output_tokens\":7}}\n\n"
+    "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n";
+
+static void other_streams_are_left_as_they_are(void **state)
+{
+    static const struct km_meter_kind *const kinds[] = { &km_meter_messages, &km_meter_raw };
+    struct km_str text = km_str_c(claude);
+
+    (void)state;
+    for (size_t k = 0; k < 2; k++)
+        for (size_t cut = 0; cut <= text.n; cut++) {
+            struct fixture f;
+
+            stream(&f, kinds[k], false, text, cut);
+            assert_string_equal(km_buf_cstr(&f.out), claude);
+            expect(&f, 7, 7, 4, 0, kinds[k]->name);
+            end(&f);
+        }
+}
+
+static void a_stream_that_ends_early_is_estimated(void **state)
+{
+    struct km_str text =
+        km_str_sub(km_str_c(claude), 0, km_str_find(km_str_c(claude), KM_STR("event: message_d")));
+    struct fixture f;
+    struct km_usage u;
+
+    (void)state;
+    stream(&f, &km_meter_messages, false, text, 0);
+    u = km_meter_usage(&f.meter);
+    assert_false(u.known);
+    assert_int_equal(u.prompt_tokens, 7);
+    assert_true(u.completion_tokens >= 2);
+    end(&f);
+}
+
+static void what_is_no_stream_goes_on_all_the_same(void **state)
+{
+    static const char nonsense[] = "\0\0\0\1 this is no frame of AWS's";
+    struct km_str text = km_str(nonsense, sizeof nonsense - 1);
+    struct fixture f;
+
+    (void)state;
+    stream(&f, &km_meter_converse, false, text, 7);
+    assert_true(km_str_eq(km_buf_view(&f.out), text));
+    assert_false(km_meter_usage(&f.meter).known);
+    end(&f);
+}
+
+static void bounds_are_found_where_models_take_them(void **state)
+{
+    static const struct {
+        const char *body;
+        int64_t most;
+    } rows[] = {
+        { "{\"inferenceConfig\":{\"maxTokens\":7}}", 7 },
+        { "{\"max_tokens\":3,\"max_gen_len\":9}", 9 },
+        { "{\"textGenerationConfig\":{\"maxTokenCount\":5}}", 5 },
+        { "{\"max_tokens\":-4}", -1 },
+        { "{\"max_tokens\":\"9\"}", -1 },
+        { "{\"max_tokens\":99999999999999}", KM_LLM_TOKENS_MOST },
+        { "{}", -1 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct fixture f;
+
+        begin(&f, &km_meter_invoke);
+        f.request.body = km_str_c(rows[i].body);
+        assert_int_equal(km_meter_invoke.request(&f.request, &f.arena, NULL), 0);
+        assert_int_equal(f.request.max_tokens, rows[i].most);
+        end(&f);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_whole_answer_says_what_was_used),
+        cmocka_unit_test(bedrock_counts_in_the_head),
+        cmocka_unit_test(a_chat_stream_hides_what_was_not_asked_for),
+        cmocka_unit_test(other_streams_are_left_as_they_are),
+        cmocka_unit_test(a_stream_that_ends_early_is_estimated),
+        cmocka_unit_test(what_is_no_stream_goes_on_all_the_same),
+        cmocka_unit_test(bounds_are_found_where_models_take_them),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
