@@ -215,7 +215,9 @@ static void on_done(void *ctx, const struct km_http_result *result)
     km_bridge_call_over(c, result->err);
 }
 
-static const struct km_http_events events = { on_head, on_body, on_done };
+static const struct km_http_events events = { .on_head = on_head,
+                                             .on_body = on_body,
+                                             .on_done = on_done };
 
 void km_bridge_call_send(struct km_bridge_call *c)
 {

@@ -199,7 +199,9 @@ static void on_timeout(void *ctx)
     km_loop_stop(r->loop);
 }
 
-static const struct km_http_events remote_events = { on_head, on_body, on_done };
+static const struct km_http_events remote_events = { .on_head = on_head,
+                                                    .on_body = on_body,
+                                                    .on_done = on_done };
 
 /* Never on the command line, where `ps` shows it. */
 static int read_key(struct km_cli *cli, struct km_buf *head, struct km_err *err)

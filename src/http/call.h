@@ -37,6 +37,9 @@ struct km_http_call {
     size_t part_at;
     bool head_out; /* the request's head was written */
     bool sent;
+    bool pushed; /* bytes came that cannot be had again */
+    bool wants; /* it was told that there is room */
+    bool last; /* its last byte was given */
 
     struct km_head *head;
     struct km_buf held; /* an incomplete head, or body bytes that came while paused */
@@ -56,6 +59,7 @@ struct km_http_call {
     uint64_t deadline_ms;
     struct km_timer timer; /* goes on running between calls: it only looks */
     struct km_deferred later; /* a failure at once; or going on after a pause */
+    struct km_deferred room; /* on_room */
     struct km_err *failed; /* for `later`; in the arena */
 };
 
@@ -80,6 +84,7 @@ void km_http_call_deadline(struct km_http_call *call, uint64_t ms); /* 0: none *
 
 /* --- call_send.c --- */
 void km_http_call_send(struct km_http_call *call); /* begins, or goes on */
+void km_http_call_room(void *call); /* deferred: all that was given is gone */
 /* The peer may have read something of the request: all but a FIN with nothing acknowledged. */
 bool km_http_call_reached(const struct km_http_call *call);
 

@@ -5,9 +5,14 @@
  * written in steps: a stream copies what the kernel does not take, so no more than a step is
  * ever copied, and the next one waits until that is gone.
  *
+ * A body may come from elsewhere while it is sent (`more`): its source is asked for the next
+ * bytes when all before them are gone, so that nobody holds more than one piece of it.
+ *
  * A plain-text origin behind a proxy is asked for in absolute-form, as a proxy expects.
  */
 #include "http/call.h"
+
+#include <stdio.h>
 
 #define STEP_BYTES ((size_t)256 * 1024)
 #define MAX_PARTS 48
@@ -65,9 +70,11 @@ static void add_head(struct km_http_call *call, struct gather *g, char length[20
         add(g, KM_STR("\r\n"));
     }
     add(g, r->head);
-    if (r->has_body) {
+    if (r->more && r->more_bytes == UINT64_MAX) {
+        add(g, KM_STR("Transfer-Encoding: chunked\r\n\r\n"));
+    } else if (r->has_body || r->more) {
         add(g, KM_STR("Content-Length: "));
-        add(g, decimal(length, body_bytes(r)));
+        add(g, decimal(length, r->more ? r->more_bytes : body_bytes(r)));
         add(g, KM_STR("\r\n\r\n"));
     } else {
         add(g, KM_STR("\r\n"));
@@ -94,10 +101,73 @@ static bool add_body(struct km_http_call *call, struct gather *g)
     return g->bytes > 0;
 }
 
+/* Whoever has the next bytes may be slow: that is not the upstream's fault. */
+void km_http_call_room(void *ctx)
+{
+    struct km_http_call *call = ctx;
+
+    call->wants = true;
+    km_http_call_deadline(call, 0);
+    call->events->on_room(call->ctx);
+}
+
+static void head_of_more(struct km_http_call *call, size_t *queued)
+{
+    struct gather g = { .n = 0 };
+    char length[20];
+
+    call->head_out = true;
+    add_head(call, &g, length);
+    km_stream_write(call->stream, g.v, g.n, queued);
+}
+
+/* Never at once: the call's owner does not have it yet. */
+static void send_more(struct km_http_call *call, size_t queued)
+{
+    if (!call->head_out)
+        head_of_more(call, &queued);
+    call->sent = call->last && queued == 0;
+    if (!call->last && queued == 0 && !call->wants)
+        km_deferred_queue(&call->room);
+    else if (call->state == KM_HTTP_CALL_HEAD)
+        km_http_call_deadline(call,
+                              call->sent ? call->request.first_byte_ms : call->request.take_ms);
+}
+
+bool km_http_push(struct km_http_call *call, struct km_str bytes, bool last)
+{
+    bool chunks = call->request.more_bytes == UINT64_MAX;
+    struct gather g = { .n = 0 };
+    char size[24];
+    size_t queued = 0;
+
+    if (!call->stream || call->last)
+        return false; /* it is over: whoever gave this hears of that by itself */
+    if (chunks && bytes.n)
+        add(&g, km_str(size, (size_t)snprintf(size, sizeof size, "%zx\r\n", bytes.n)));
+    add(&g, bytes);
+    if (chunks && bytes.n)
+        add(&g, KM_STR("\r\n"));
+    if (chunks && last)
+        add(&g, KM_STR("0\r\n\r\n"));
+    call->pushed = true;
+    call->last = last;
+    if (g.n)
+        km_stream_write(call->stream, g.v, g.n, &queued);
+    call->wants = queued == 0 && !last;
+    if (!call->wants)
+        send_more(call, queued);
+    return call->wants;
+}
+
 void km_http_call_send(struct km_http_call *call)
 {
     size_t queued = km_stream_queued(call->stream);
 
+    if (call->request.more) {
+        send_more(call, queued);
+        return;
+    }
     while (queued == 0 && !call->sent) {
         struct gather g = { .n = 0 };
         char length[20];

@@ -82,7 +82,8 @@ static void on_timer(void *ctx)
                 (unsigned long long)call->request.between_ms);
     else if (!call->sent)
         km_fail(&err, KM_E_UPSTREAM_TIMEOUT, "the upstream did not take the request for %llu ms",
-                (unsigned long long)call->request.first_byte_ms);
+                (unsigned long long)(call->request.more ? call->request.take_ms
+                                                        : call->request.first_byte_ms));
     else
         km_fail(&err, KM_E_UPSTREAM_TIMEOUT, "no answer from the upstream within %llu ms",
                 (unsigned long long)call->request.first_byte_ms);
@@ -128,6 +129,7 @@ void km_http_call_release(struct km_http_call *call)
     call->get = NULL;
     km_http_call_drop_stream(call, false);
     km_deferred_cancel(&call->later);
+    km_deferred_cancel(&call->room);
     if (call->head) {
         km_head_free(call->head);
         call->head = NULL;
@@ -229,7 +231,7 @@ static bool idempotent(struct km_str method)
 
 static bool may_resend(const struct km_http_call *call)
 {
-    return call->reused && !call->resent && !call->answered &&
+    return call->reused && !call->resent && !call->answered && !call->pushed &&
            (idempotent(call->request.method) || !km_http_call_reached(call));
 }
 
@@ -245,7 +247,8 @@ void km_http_call_lost(struct km_http_call *call, const struct km_err *err)
     }
     km_http_call_drop_stream(call, false);
     call->resent = true;
-    call->head_out = call->sent = call->eof = false;
+    call->head_out = call->sent = call->eof = call->wants = false;
+    km_deferred_cancel(&call->room);
     call->part = call->part_at = 0;
     call->broken = NULL;
     call->reached = false;
@@ -295,6 +298,7 @@ static struct km_http_call *take_call(struct km_http_client *c)
     km_arena_init(&call->arena, ARENA_CAP, km_loop_arenas(c->loop));
     km_buf_init(&call->held, HELD_MAX);
     km_deferred_init(&call->later, c->loop, on_later, call);
+    km_deferred_init(&call->room, c->loop, km_http_call_room, call);
     return call;
 }
 

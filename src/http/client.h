@@ -29,6 +29,10 @@ struct km_http_request {
     const struct km_str *body; /* parts, sent in order */
     size_t nbody;
     bool has_body; /* sends Content-Length even when it is 0 */
+    /* The body has no parts: on_room asks for it, km_http_push() gives it. */
+    bool more;
+    uint64_t more_bytes; /* its length; UINT64_MAX: nobody knows, it is sent in chunks */
+    uint64_t take_ms; /* with `more`: it takes nothing of what waits for it; 0: none */
     uint64_t first_byte_ms; /* request sent -> head complete; 0: none */
     uint64_t between_ms; /* silence inside the body; 0: none */
 };
@@ -47,6 +51,8 @@ struct km_http_events {
     void (*on_body)(void *ctx, const char *bytes, size_t n);
     /* Last; exactly once unless cancelled. The call is gone after it. */
     void (*on_done)(void *ctx, const struct km_http_result *result);
+    /* A request with `more`: all that was given has been taken, km_http_push() may follow. */
+    void (*on_room)(void *ctx);
 };
 
 /* Never calls back synchronously.  NULL when out of memory. */
@@ -54,6 +60,9 @@ struct km_http_call *km_http_send(struct km_http_client *c, const struct km_http
                                   const struct km_http_events *events, void *ctx);
 void km_http_pause(struct km_http_call *call); /* stop reading: back-pressure */
 void km_http_resume(struct km_http_call *call);
+/* The next bytes of a body that goes on (after on_room); last: its end.  Taken whole.  false:
+ * on_room says when the next may come.  A call that has been given any is never resent. */
+bool km_http_push(struct km_http_call *call, struct km_str bytes, bool last);
 /* All of the request was taken by the connection and the answer has begun: its head and body
  * are not looked at any more. */
 bool km_http_sent(const struct km_http_call *call);

@@ -31,7 +31,7 @@ void km_conn_flow(struct km_conn *c)
     if (c->state == KM_CONN_CLOSING)
         return;
     full = c->held.n - c->held_at >= KM_LOOK_AHEAD &&
-           (c->over || (c->state == KM_CONN_BUSY && c->x && c->x->want != KM_WANT_BODY));
+           (c->over || (c->state == KM_CONN_BUSY && c->x && !km_exchange_reads(c->x)));
     if (full || (c->over && c->state != KM_CONN_BUSY))
         km_stream_pause(c->stream);
     else
@@ -77,6 +77,17 @@ static bool skip_lead(struct km_conn *c)
     return c->in.n > 0;
 }
 
+/* A form is passed on as it comes where its handler wants it so; the others say no later. */
+static uint64_t body_most(const struct km_conn *c, const struct km_request *request)
+{
+    const struct km_http_settings *set = &c->server->set;
+    struct km_str type = km_header_get(&request->headers, KM_STR("content-type"));
+    bool form = km_str_istarts(type, KM_STR("multipart/form-data"));
+
+    return (uint64_t)(form && set->upload_bytes > set->body_bytes ? set->upload_bytes
+                                                                  : set->body_bytes);
+}
+
 static void out_of_memory(struct km_conn *c)
 {
     km_conn_drop(c);
@@ -100,9 +111,9 @@ static void begin_exchange(struct km_conn *c, size_t used)
     c->head = NULL;
     c->lead = 0;
     if (r == 0 && x->framing.kind == KM_BODY_LENGTH &&
-        x->framing.length > (uint64_t)c->server->set.body_bytes)
-        r = km_fail(&err, KM_E_BODY_TOO_LARGE, "the request body is over %lld bytes",
-                    (long long)c->server->set.body_bytes);
+        x->framing.length > body_most(c, &x->request))
+        r = km_fail(&err, KM_E_BODY_TOO_LARGE, "the request body is over %llu bytes",
+                    (unsigned long long)body_most(c, &x->request));
     if (r < 0) {
         km_conn_refuse(c, &err, x->request.path);
         km_exchange_done(x);
@@ -161,6 +172,8 @@ static bool read_body(struct km_conn *c)
     int code;
 
     km_assert(x);
+    if (x->want == KM_WANT_PIECES)
+        return km_exchange_give_pieces(x);
     if (x->want != KM_WANT_BODY)
         return false;
     if (km_exchange_gather(x, &code, &err)) {
@@ -198,7 +211,7 @@ static bool advance(struct km_conn *c)
     case KM_CONN_HEAD:
         return c->in.n > 0 && !c->over && read_head(c);
     case KM_CONN_BUSY:
-        return c->in.n > 0 && read_body(c);
+        return (c->in.n > 0 || (c->eof && km_exchange_reads(c->x))) && read_body(c);
     case KM_CONN_SKIP:
         return c->in.n > 0 && skip_body(c);
     case KM_CONN_CLOSING:
@@ -265,7 +278,9 @@ static void on_eof(void *ctx)
 
     c->eof = true;
     km_fail(&err, KM_E_INVALID, "the request ended early");
-    if (c->state == KM_CONN_BUSY && c->x->want == KM_WANT_BODY)
+    if (c->state == KM_CONN_BUSY && c->x->want == KM_WANT_PIECES)
+        on_later(c);
+    else if (c->state == KM_CONN_BUSY && c->x->want == KM_WANT_BODY)
         km_exchange_body_failed(c->x, &err);
     else if (c->state == KM_CONN_BUSY)
         km_conn_drop(c);

@@ -57,7 +57,7 @@ struct km_cork {
     char data[KM_CORK_BYTES];
 };
 
-enum km_want { KM_WANT_NOTHING, KM_WANT_BODY, KM_WANT_DONE };
+enum km_want { KM_WANT_NOTHING, KM_WANT_BODY, KM_WANT_PIECES, KM_WANT_DONE };
 
 struct km_exchange {
     struct km_list link; /* of the free list */
@@ -76,6 +76,7 @@ struct km_exchange {
     size_t max;
     int64_t budget; /* taken for it */
     bool bytes_owned; /* malloc()ed, not the arena's */
+    bool stopped; /* pieces: not now */
 
     struct km_cork *cork; /* written in this turn of the loop, not yet sent */
     struct km_deferred flush;
@@ -156,6 +157,9 @@ void km_conn_release(struct km_conn *c); /* unless something still needs it */
 void km_exchange_begin(struct km_exchange *x);
 /* Takes body bytes from conn->in; true: complete.  A negative *ret_code: failed. */
 bool km_exchange_gather(struct km_exchange *x, int *ret_code, struct km_err *err);
+/* Gives body bytes of conn->in as pieces; false: no more for now. */
+bool km_exchange_give_pieces(struct km_exchange *x);
+bool km_exchange_reads(const struct km_exchange *x); /* it has a use for body bytes now */
 void km_exchange_body_done(struct km_exchange *x);
 void km_exchange_body_failed(struct km_exchange *x, const struct km_err *err);
 void km_exchange_done(struct km_exchange *x); /* gives back what it holds */

@@ -68,7 +68,7 @@ static void time_out(struct km_conn *c)
         km_conn_refuse(c, &err, KM_STR_NONE);
         break;
     case KM_CONN_BUSY:
-        if (c->x->want != KM_WANT_BODY)
+        if (!km_exchange_reads(c->x))
             break;
         c->deadline_ms = UINT64_MAX;
         km_fail(&err, KM_E_REQUEST_TIMEOUT, "the request body arrived too slowly");

@@ -52,6 +52,11 @@ void km_exchange_listen(struct km_exchange *x, const struct km_exchange_events *
 
 /* --- the request's body --- */
 
+static int too_large(const struct km_exchange *x, struct km_err *err)
+{
+    return km_fail(err, KM_E_BODY_TOO_LARGE, "the request body is over %zu bytes", x->max);
+}
+
 static int charge(struct km_exchange *x, size_t bytes, struct km_err *err)
 {
     int64_t more = (int64_t)bytes - x->budget;
@@ -68,11 +73,6 @@ static int charge(struct km_exchange *x, size_t bytes, struct km_err *err)
     }
     x->budget += more;
     return 0;
-}
-
-static int too_large(const struct km_exchange *x, struct km_err *err)
-{
-    return km_fail(err, KM_E_BODY_TOO_LARGE, "the request body is over %zu bytes", x->max);
 }
 
 static int make_room(struct km_exchange *x, size_t cap, struct km_err *err)
@@ -146,10 +146,100 @@ void km_exchange_body_done(struct km_exchange *x)
 
 void km_exchange_body_failed(struct km_exchange *x, const struct km_err *err)
 {
+    bool pieces = x->want == KM_WANT_PIECES;
+
     x->want = KM_WANT_DONE;
     x->conn->broken = true;
     x->conn->deadline_ms = UINT64_MAX;
-    x->events->on_body(x->ctx, KM_STR_NONE, err);
+    if (pieces)
+        x->events->on_piece(x->ctx, KM_STR_NONE, false, err);
+    else
+        x->events->on_body(x->ctx, KM_STR_NONE, err);
+}
+
+/* --- the body as it comes --- */
+
+bool km_exchange_reads(const struct km_exchange *x)
+{
+    return x->want == KM_WANT_BODY || (x->want == KM_WANT_PIECES && !x->stopped);
+}
+
+/* One piece a turn: whoever takes it may stop, answer, or both. */
+bool km_exchange_give_pieces(struct km_exchange *x)
+{
+    struct km_conn *c = x->conn;
+    size_t before = c->in.n;
+    struct km_str piece = KM_STR_NONE;
+    struct km_err err;
+    int r = 0;
+
+    if (x->stopped)
+        return false;
+    if (c->in.n == 0) /* and the client has sent its last byte */
+        r = km_fail(&err, KM_E_INVALID, "the request ended early");
+    if (r == 0)
+        r = km_body_next(&x->body, &c->in, &piece, &err);
+    if (r == 0 &&
+        (x->body.got > x->max || (x->body.kind == KM_BODY_CHUNKED && x->body.announced > x->max)))
+        r = too_large(x, &err);
+    if (r < 0) {
+        km_exchange_body_failed(x, &err);
+        return true;
+    }
+    km_conn_body_deadline(c, false, before - c->in.n);
+    if (x->body.done) {
+        x->want = KM_WANT_DONE;
+        c->deadline_ms = UINT64_MAX;
+    }
+    if (piece.n > 0 || x->body.done)
+        x->events->on_piece(x->ctx, piece, x->body.done, NULL);
+    return true;
+}
+
+int km_exchange_pieces(struct km_exchange *x, int64_t max_bytes, struct km_err *err)
+{
+    struct km_conn *c = x->conn;
+
+    km_assert(x->want == KM_WANT_NOTHING);
+    if (x->gone)
+        return km_fail(err, KM_E_CLOSED, "the client is gone");
+    x->max = (size_t)max_bytes;
+    if (x->framing.kind == KM_BODY_NONE)
+        return km_fail(err, KM_E_LENGTH_REQUIRED,
+                       "the request needs a body: send Content-Length or chunks");
+    if (x->framing.kind == KM_BODY_LENGTH && x->framing.length > x->max)
+        return too_large(x, err);
+    x->want = KM_WANT_PIECES;
+    x->stopped = true;
+    if (x->framing.expect && x->body.got == 0 && x->body.overhead == 0)
+        km_conn_write(c, &KM_STR("HTTP/1.1 100 Continue\r\n\r\n"), 1);
+    x->framing.expect = false;
+    km_exchange_go_on(x);
+    return 0;
+}
+
+void km_exchange_stop(struct km_exchange *x)
+{
+    x->stopped = true;
+    if (x->want == KM_WANT_PIECES)
+        x->conn->deadline_ms = UINT64_MAX;
+    km_conn_flow(x->conn);
+}
+
+/* What is held is given at the end of this turn of the loop: never from here. */
+void km_exchange_go_on(struct km_exchange *x)
+{
+    struct km_conn *c = x->conn;
+
+    if (!x->stopped)
+        return;
+    x->stopped = false;
+    if (x->want != KM_WANT_PIECES || x->gone)
+        return;
+    km_conn_body_deadline(c, true, 0);
+    if (c->held.n > 0 || c->eof || c->processing)
+        km_deferred_queue(&c->later);
+    km_conn_flow(c);
 }
 
 static int no_body(struct km_exchange *x, struct km_str *ret_body, struct km_err *err)

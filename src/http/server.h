@@ -35,6 +35,8 @@ struct km_http_settings {
     int64_t buffered_bytes; /* all bodies of the process; 0: 25 % of memory */
     int64_t stream_high_water; /* 256 KiB waiting for one client pauses its source */
     int64_t connections; /* open client connections of the process; over: 503 and close */
+    int64_t upload_bytes; /* 512 MiB: of a form that is passed on as it comes */
+    int64_t upload_ahead_bytes; /* 4 MiB: of it in memory, to know what it is */
 };
 extern const struct km_settings_table km_http_settings_table; /* kanmon_settings.limits */
 
@@ -59,6 +61,9 @@ struct km_exchange_events {
     void (*on_drain)(void *ctx);
     /* The client is gone: nothing can be delivered.  Still end the exchange. Once. */
     void (*on_gone)(void *ctx);
+    /* After km_exchange_pieces(): body bytes, as they come; die with the callback.  last: the
+     * body is whole.  err: the rest will not come.  Nothing follows last or err. */
+    void (*on_piece)(void *ctx, struct km_str bytes, bool last, const struct km_err *err);
 };
 
 /* Fills a response body and content type for an error found below the handler. */
@@ -108,6 +113,14 @@ void km_exchange_listen(struct km_exchange *x, const struct km_exchange_events *
  * (the bound on all bodies), KM_E_LENGTH_REQUIRED where a body is a must: answer with err. */
 int km_exchange_body(struct km_exchange *x, int64_t max_bytes, struct km_str *ret_body,
                      struct km_err *err) KM_MUST_USE;
+
+/* Instead: the body by pieces, none before this returns.  Sends 100 Continue if expected.  Its
+ * length is bounded by max_bytes: KM_E_BODY_TOO_LARGE, here or by on_piece. */
+int km_exchange_pieces(struct km_exchange *x, int64_t max_bytes, struct km_err *err) KM_MUST_USE;
+/* No piece until _go_on(); of what the client sends meanwhile little is read, the rest waits
+ * with it.  From on_piece too.  While it is stopped the client cannot be too slow. */
+void km_exchange_stop(struct km_exchange *x);
+void km_exchange_go_on(struct km_exchange *x);
 
 /* The answer at once.  `head` is ready-made header lines (built with km_header_put) or empty;
  * Date, Content-Length, Connection are added here.  HEAD and 204/304 send no body. */

@@ -29,6 +29,12 @@ static const struct km_setting rows[] = {
         "Longest request line (over it: 414) and longest header line (431)."),
     ROW("body_bytes", KM_SET_BYTES, body_bytes, "32MiB", 1024, INT64_C(1) << 32,
         "Largest body of a request; over it: 413, before it is read where its length is known."),
+    ROW("upload_bytes", KM_SET_BYTES, upload_bytes, "512MiB", 1024, INT64_C(1) << 40,
+        "Largest multipart form (audio, images, files) where it is passed on as it comes; over "
+        "it: 413."),
+    ROW("upload_ahead_bytes", KM_SET_BYTES, upload_ahead_bytes, "4MiB", 4096, 64 << 20,
+        "What of such a form is read before its upstream is chosen: `model` and the other fields "
+        "must stand in it. A form that fits is sent again when an upstream fails."),
     ROW("header_timeout", KM_SET_MS, header_ms, "10s", 100, 600000,
         "Time from the first byte of a request to its whole header; then 408."),
     ROW("body_min_rate", KM_SET_BYTES, body_min_rate, "1KiB", 0, 1 << 30,
@@ -37,7 +43,8 @@ static const struct km_setting rows[] = {
     ROW("idle_timeout", KM_SET_MS, idle_ms, "75s", 100, 3600000,
         "A client connection without a request is closed after this."),
     ROW("write_timeout", KM_SET_MS, write_ms, "60s", 100, 3600000,
-        "A client that takes nothing of what waits for it for this long is cut off."),
+        "A client that takes nothing of what waits for it for this long is cut off; so is an "
+        "upstream that takes nothing of a form."),
     ROW("buffered_bytes", KM_SET_BYTES, buffered_bytes, "0", 0, INT64_MAX,
         "Request bodies in memory, all together; over it: 503. 0 is 25 % of the memory."),
     ROW("stream_high_water", KM_SET_BYTES, stream_high_water, "256KiB", 4096, 64 << 20,

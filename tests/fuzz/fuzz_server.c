@@ -168,7 +168,7 @@ static void on_gone(void *ctx)
     km_exchange_abort(ctx);
 }
 
-static const struct km_exchange_events events = { on_body, on_drain, on_gone };
+static const struct km_exchange_events events = { on_body, on_drain, on_gone, NULL };
 
 static void on_request(void *ctx, struct km_exchange *x)
 {

@@ -287,7 +287,7 @@ static void third_done(void *ctx, const struct km_http_result *r)
         km_loop_stop(t->u->loop);
 }
 
-static const struct km_http_events third_events = { third_head, third_body, third_done };
+static const struct km_http_events third_events = { third_head, third_body, third_done, NULL };
 
 static void start_three(void *ctx)
 {

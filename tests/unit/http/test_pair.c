@@ -108,7 +108,7 @@ static void on_gone(void *ctx)
     answer_free(a);
 }
 
-static const struct km_exchange_events server_events = { on_body, stream_more, on_gone };
+static const struct km_exchange_events server_events = { on_body, stream_more, on_gone, NULL };
 
 static void on_request(void *ctx, struct km_exchange *x)
 {
@@ -188,7 +188,7 @@ static void on_done(void *ctx, const struct km_http_result *r)
     next(s);
 }
 
-static const struct km_http_events client_events = { on_head, on_bytes, on_done };
+static const struct km_http_events client_events = { on_head, on_bytes, on_done, NULL };
 
 static void next(struct slot *s)
 {
@@ -231,7 +231,7 @@ static bool all_closed(void *ctx)
 static void pair_init(struct pair *p, struct fixture *f, const struct certs *certs)
 {
     static const struct km_http_settings set = {
-        32768, 100, 8192, 4 << 20, 10000, 1024, 75000, 60000, 0, 65536, 100,
+        32768, 100, 8192, 4 << 20, 10000, 1024, 75000, 60000, 0, 65536, 100, 0, 0,
     };
     static const struct km_pool_settings pool = { 4, 4, 60000, 100, 5000 };
     struct km_http_server_args args = { .loop = f->loop,
