@@ -32,6 +32,8 @@ enum km_wire {
     KM_WIRE_COUNT_MESSAGES = 64, /* Anthropic count_tokens */
     KM_WIRE_COUNT_GEMINI = 128, /* Google countTokens */
     KM_WIRE_RERANK = 256, /* Cohere's rerank, as LiteLLM's /rerank */
+    KM_WIRE_MEDIA = 512, /* OpenAI's images, audio and moderations: target's path says which */
+    KM_WIRE_FILES = 1024, /* OpenAI's files and batches, likewise; no model in the path */
 };
 
 /* Of these, those whose answer is written by a model. */
@@ -42,6 +44,7 @@ enum km_wire {
 struct km_target_args {
     const struct km_deployment *d;
     struct km_str model; /* at the upstream, its star filled */
+    struct km_str path; /* KM_WIRE_MEDIA, KM_WIRE_FILES: behind the base, "/audio/speech" */
     enum km_wire wire; /* the caller's when passed through, else KM_WIRE_CHAT and the like */
     bool stream;
 };

@@ -277,7 +277,7 @@ struct km_price km_deployment_price(const struct km_deployment *d, const struct 
 {
     const struct km_litellm_params *p = &entry->params;
     const struct km_model_info *info = &entry->info;
-    struct km_price price = KM_PRICE_NONE, listed = KM_PRICE_NONE;
+    struct km_price price = KM_PRICE_NONE, listed = KM_PRICE_NONE, of_info = KM_PRICE_NONE;
     struct km_str model = info->base_model.n ? info->base_model : d->upstream_model;
 
     if (b->args->prices)
@@ -292,6 +292,9 @@ struct km_price km_deployment_price(const struct km_deployment *d, const struct 
     price.image_input = p->image_input_price;
     price.image_cache_read = p->image_cache_read_price;
     price.second = p->second_price;
+    of_info.media = info->media_price;
+    price.media = p->media_price;
+    price = km_price_merge(of_info, price);
     price.max_input_tokens = info->max_input_tokens;
     price.max_output_tokens =
         info->max_output_tokens >= 0 ? info->max_output_tokens : info->max_tokens;

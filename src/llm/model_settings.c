@@ -17,6 +17,23 @@
     { .name = key, .type = KM_SET_INT, .offset = AT(member), .def = "-1", .min = -1,               \
       .max = INT64_MAX, .help = text }
 
+/* For litellm_params and for model_info. */
+#define MEDIA_PRICES \
+    PRICE("output_cost_per_image_token", media_price.image_token, \
+          "USD for a token of an image that is made; else what text costs."), \
+    PRICE("input_cost_per_character", media_price.character, \
+          "USD for a character of text that is spoken."), \
+    PRICE("output_cost_per_second", media_price.output_second, \
+          "USD for a second of audio, heard or spoken; wins over input_cost_per_second."), \
+    PRICE("input_cost_per_image", media_price.input_image, \
+          "USD for an image that is made."), \
+    PRICE("output_cost_per_image", media_price.output_image, \
+          "USD for an image that is made; wins over input_cost_per_image."), \
+    PRICE("input_cost_per_pixel", media_price.input_pixel, \
+          "USD for a pixel of an image that is made."), \
+    PRICE("output_cost_per_pixel", media_price.output_pixel, \
+          "USD for a pixel of an image that is made; wins over input_cost_per_pixel.")
+
 #define SECRET(key, member, text)                                                                  \
     { .name = key, .type = KM_SET_SECRET, .offset = AT(member), .help = text }
 
@@ -65,6 +82,7 @@ static const struct km_setting params_rows[] = {
           "USD for a token of an image from the provider's cache; else what an image costs."),
     PRICE("input_cost_per_second", second_price,
           "USD for a second of audio that is transcribed."),
+    MEDIA_PRICES,
     ROW("mock_response", KM_SET_STR, mock_response,
         "Answers with this text and calls no upstream; LiteLLM's error names give that error."),
     ROW("extra_headers", KM_SET_STR_MAP, extra_headers, "Header fields added to each request."),
@@ -136,8 +154,6 @@ static const struct km_setting params_rows[] = {
     ELSEWHERE("azure_scope", "Azure OpenAI."),
     ELSEWHERE("azure_username", "Azure OpenAI."),
     ELSEWHERE("azure_password", "Azure OpenAI."),
-    ELSEWHERE("output_cost_per_second", "A price by time."),
-    ELSEWHERE("input_cost_per_pixel", "A price by image size."),
     ELSEWHERE("auto_router_config", "LiteLLM's automatic router."),
     ELSEWHERE("auto_router_default_model", "LiteLLM's automatic router."),
     ELSEWHERE("complexity_router_config", "LiteLLM's automatic router."),
@@ -172,6 +188,7 @@ static const struct km_setting info_rows[] = {
       .help = "The model whose price applies." },
     PRICE("input_cost_per_token", input_price, "USD for a token of input."),
     PRICE("output_cost_per_token", output_price, "USD for a token of output."),
+    MEDIA_PRICES,
     { .name = "max_tokens", .type = KM_SET_INT, .offset = AT(max_tokens), .def = "-1", .min = -1,
       .max = INT64_MAX, .help = "Most output tokens, when max_output_tokens is not given." },
     { .name = "max_input_tokens", .type = KM_SET_INT, .offset = AT(max_input_tokens), .def = "-1",

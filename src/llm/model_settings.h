@@ -4,6 +4,7 @@
 #define KM_LLM_MODEL_SETTINGS_H
 
 #include "base/setting.h"
+#include "policy/price.h"
 
 struct km_aws_params { /* of litellm_params; empty: not said */
     struct km_str akid, secret, token, region, session_name, profile, role, web_identity;
@@ -20,6 +21,7 @@ struct km_litellm_params {
     int64_t input_price, output_price, cache_read_price, cache_write_price;
     int64_t audio_input_price, audio_output_price, audio_cache_read_price;
     int64_t image_input_price, image_cache_read_price, second_price;
+    struct km_media_price media_price;
     struct km_str mock_response;
     struct km_str_map extra_headers;
     const struct km_node *extra_body;
@@ -37,6 +39,7 @@ struct km_litellm_params {
 struct km_model_info {
     struct km_str id, mode, base_model;
     int64_t input_price, output_price;
+    struct km_media_price media_price;
     int64_t max_tokens, max_input_tokens, max_output_tokens;
     const struct km_node *unused; /* read from all */
     const struct km_node *all;

@@ -41,7 +41,8 @@ static km_wide of_kind(int64_t tokens, int64_t cached, int64_t price, int64_t ca
     return times(tokens - cached, price) + times(cached, or_else(cached_price, price));
 }
 
-bool km_price_cost(const struct km_price *p, const struct km_usage *u, int64_t *ret_nanousd)
+/* All tokens, pico-USD. */
+static km_wide tokens(const struct km_price *p, const struct km_usage *u)
 {
     int64_t prompt = at_least_zero(u->prompt_tokens);
     int64_t cached = smaller(at_least_zero(u->cached_tokens), prompt);
@@ -55,28 +56,96 @@ bool km_price_cost(const struct km_price *p, const struct km_usage *u, int64_t *
     int64_t completion = at_least_zero(u->completion_tokens);
     int64_t spoken =
         p->audio_output < 0 ? 0 : smaller(at_least_zero(u->audio_completion_tokens), completion);
+    int64_t drawn = p->media.image_token < 0
+                        ? 0
+                        : smaller(at_least_zero(u->media.image_tokens), completion - spoken);
     bool tier = p->tier_tokens >= 0 && prompt > p->tier_tokens;
     int64_t input = tier ? or_else(p->tier_input, p->input) : p->input;
     int64_t output = tier ? or_else(p->tier_output, p->output) : p->output;
     int64_t read = tier ? or_else(p->tier_cache_read, p->cache_read) : p->cache_read;
     int64_t write = tier ? or_else(p->tier_cache_write, p->cache_write) : p->cache_write;
-    km_wide pico;
 
-    if (p->input < 0 && p->output < 0 && p->request < 0 && p->second < 0)
-        return false;
     /* What is left is text: the cache's parts are cut to it. */
     prompt -= audio + image;
     cached = smaller(cached - audio_cached - image_cached, prompt);
     written = smaller(written, prompt - cached);
-    pico = times(prompt - cached - written, input) + times(cached, or_else(read, input)) +
+    return times(prompt - cached - written, input) + times(cached, or_else(read, input)) +
            times(written, or_else(write, input)) +
            of_kind(audio, audio_cached, p->audio_input, p->audio_cache_read) +
            of_kind(image, image_cached, p->image_input, p->image_cache_read) +
-           times(completion - spoken, output) + times(spoken, p->audio_output) +
-           times(at_least_zero(u->audio_ms), p->second) / 1000 + at_least_zero(p->request);
+           times(completion - spoken - drawn, output) + times(spoken, p->audio_output) +
+           times(drawn, p->media.image_token);
+}
+
+static bool by_tokens(const struct km_price *p)
+{
+    return p->input >= 0 || p->output >= 0 || p->audio_input >= 0 || p->audio_output >= 0 ||
+           p->image_input >= 0 || p->media.image_token >= 0;
+}
+
+/* One way of counting, pico-USD; false: nothing that was counted has a price.  A model may have
+ * prices of several kinds (gpt-4o-mini-tts by token and by second): they are ways to count the
+ * same thing, and LiteLLM's table has Whisper's second on both sides. */
+static bool one_way(const struct km_price *p, const struct km_usage *u, km_wide *ret)
+{
+    const struct km_media_price *m = &p->media;
+    int64_t second = m->output_second > 0 ? m->output_second : p->second;
+    int64_t image = or_else(m->output_image, m->input_image);
+    int64_t pixel = or_else(m->output_pixel, m->input_pixel);
+
+    *ret = 0;
+    if (u->prompt_tokens + u->completion_tokens > 0 && by_tokens(p))
+        *ret = tokens(p, u);
+    else if (u->media.characters > 0 && m->character >= 0)
+        *ret = times(u->media.characters, m->character);
+    else if (u->audio_ms > 0 && or_else(second, m->output_second) >= 0)
+        *ret = times(u->audio_ms, second) / 1000;
+    else if (u->media.images > 0 && image >= 0)
+        *ret = times(u->media.images, image);
+    else if (u->media.images > 0 && u->media.pixels > 0 && pixel >= 0)
+        *ret = times(u->media.pixels, pixel) * u->media.images;
+    else
+        return p->request >= 0;
+    return true;
+}
+
+bool km_price_cost(const struct km_price *p, const struct km_usage *u, int64_t *ret_nanousd)
+{
+    km_wide pico;
+
+    if (u->media.one_way) {
+        if (!one_way(p, u, &pico))
+            return false;
+    } else {
+        if (p->input < 0 && p->output < 0 && p->request < 0 && p->second < 0)
+            return false;
+        pico = tokens(p, u) + times(at_least_zero(u->audio_ms), p->second) / 1000;
+    }
+    pico += at_least_zero(p->request);
     pico = (pico + 500) / 1000;
     *ret_nanousd = pico > INT64_MAX ? INT64_MAX : (int64_t)pico;
     return true;
+}
+
+bool km_price_known(const struct km_price *p)
+{
+    const struct km_media_price *m = &p->media;
+
+    return by_tokens(p) || p->request >= 0 || p->second >= 0 || m->character >= 0 ||
+           m->output_second >= 0 || m->input_image >= 0 || m->output_image >= 0 ||
+           m->input_pixel >= 0 || m->output_pixel >= 0;
+}
+
+static struct km_media_price merge_media(struct km_media_price base, struct km_media_price over)
+{
+    base.image_token = or_else(over.image_token, base.image_token);
+    base.character = or_else(over.character, base.character);
+    base.output_second = or_else(over.output_second, base.output_second);
+    base.input_image = or_else(over.input_image, base.input_image);
+    base.output_image = or_else(over.output_image, base.output_image);
+    base.input_pixel = or_else(over.input_pixel, base.input_pixel);
+    base.output_pixel = or_else(over.output_pixel, base.output_pixel);
+    return base;
 }
 
 struct km_price km_price_merge(struct km_price base, struct km_price over)
@@ -94,6 +163,7 @@ struct km_price km_price_merge(struct km_price base, struct km_price over)
     base.image_input = or_else(over.image_input, base.image_input);
     base.image_cache_read = or_else(over.image_cache_read, base.image_cache_read);
     base.second = or_else(over.second, base.second);
+    base.media = merge_media(base.media, over.media);
     /* Whoever sets a price without a tier means it for every length of prompt. */
     if (over.tier_tokens >= 0 || over.input >= 0 || over.output >= 0) {
         base.tier_tokens = over.tier_tokens;

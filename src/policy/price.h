@@ -10,6 +10,15 @@
 #include "base/arena.h"
 #include "base/map.h"
 
+/* What is counted by other units than tokens; pico-USD each, -1: not set. */
+struct km_media_price {
+    int64_t image_token; /* of an image that is made; -1: as text */
+    int64_t character; /* of text that is spoken */
+    int64_t output_second; /* of audio, heard or spoken; before `second` */
+    int64_t input_image, output_image; /* an image that is made: output's first */
+    int64_t input_pixel, output_pixel; /* of such an image */
+};
+
 /* pico-USD a token (a request, a second where named); -1: not set. */
 struct km_price {
     int64_t input, output, cache_read, cache_write;
@@ -22,12 +31,25 @@ struct km_price {
     int64_t audio_input, audio_output, audio_cache_read;
     int64_t image_input, image_cache_read;
     int64_t second; /* of audio that is listened to, where that is what is charged */
+    struct km_media_price media;
 };
 
 #define KM_PRICE_NONE                                                                              \
     {                                                                                              \
-        -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1                     \
+        -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,                    \
+        {                                                                                          \
+            -1, -1, -1, -1, -1, -1, -1                                                             \
+        }                                                                                          \
     }
+
+/* What a call for images or audio used beside what every call may use. */
+struct km_media_usage {
+    bool one_way; /* of all that was counted the first that has a price is charged, alone */
+    int64_t image_tokens; /* made: part of completion */
+    int64_t characters; /* of text that is spoken */
+    int64_t images; /* made */
+    int64_t pixels; /* of each */
+};
 
 struct km_usage {
     int64_t prompt_tokens; /* all input, cached and cache-written included */
@@ -39,13 +61,16 @@ struct km_usage {
     int64_t audio_cached_tokens, image_cached_tokens; /* part of these, and of cached */
     int64_t audio_completion_tokens; /* part of completion */
     int64_t audio_ms; /* listened to, where time is what is counted */
+    struct km_media_usage media;
     bool known; /* the upstream said so; else estimated */
 };
 
 /* false: no price for what was used (none of input, output, second and request known).  Saturates;
  * parts of the prompt without a price of their own cost what input costs, audio that was cached
- * what audio costs. */
+ * what audio costs.  With u->media.one_way: tokens, characters, seconds, images or pixels. */
 bool km_price_cost(const struct km_price *p, const struct km_usage *u, int64_t *ret_nanousd);
+/* Is there a price for anything? */
+bool km_price_known(const struct km_price *p);
 
 /* Fields set in `over` win over `base`. */
 struct km_price km_price_merge(struct km_price base, struct km_price over);

@@ -205,6 +205,13 @@ static const struct field {
     { "input_cost_per_image_token", offsetof(struct km_price, image_input), 12 },
     { "cache_read_input_image_token_cost", offsetof(struct km_price, image_cache_read), 12 },
     { "input_cost_per_second", offsetof(struct km_price, second), 12 },
+    { "output_cost_per_image_token", offsetof(struct km_price, media.image_token), 12 },
+    { "input_cost_per_character", offsetof(struct km_price, media.character), 12 },
+    { "output_cost_per_second", offsetof(struct km_price, media.output_second), 12 },
+    { "input_cost_per_image", offsetof(struct km_price, media.input_image), 12 },
+    { "output_cost_per_image", offsetof(struct km_price, media.output_image), 12 },
+    { "input_cost_per_pixel", offsetof(struct km_price, media.input_pixel), 12 },
+    { "output_cost_per_pixel", offsetof(struct km_price, media.output_pixel), 12 },
     { "max_input_tokens", offsetof(struct km_price, max_input_tokens), 0 },
     { "max_output_tokens", offsetof(struct km_price, max_output_tokens), 0 },
 };

@@ -36,10 +36,14 @@ static struct km_str target(const struct km_target_args *args, struct km_arena *
         return path;
     if (args->wire == KM_WIRE_RESPONSES)
         return km_arena_cat(arena, (struct km_str[]){ KM_STR("/openai/v1"), path }, 2);
-    km_buf_str(&out, KM_STR("/openai/deployments/"));
-    km_url_encode(&out, args->model);
+    km_buf_str(&out, KM_STR("/openai"));
+    if (args->wire != KM_WIRE_FILES) {
+        km_buf_str(&out, KM_STR("/deployments/"));
+        km_url_encode(&out, args->model);
+    }
     km_buf_str(&out, path);
-    km_buf_str(&out, KM_STR("?api-version="));
+    km_buf_byte(&out, km_str_chr(path, '?') < path.n ? '&' : '?');
+    km_buf_str(&out, KM_STR("api-version="));
     km_url_encode(&out, args->d->api_version);
     return km_arena_str(arena, km_buf_view(&out));
 }
@@ -150,7 +154,8 @@ static int build(struct km_deployment *d, const struct km_model_build *b,
 
 static const struct km_codec codec = {
     .name = "Azure OpenAI",
-    .native = KM_WIRE_CHAT | KM_WIRE_COMPLETION | KM_WIRE_EMBEDDING | KM_WIRE_RESPONSES,
+    .native = KM_WIRE_CHAT | KM_WIRE_COMPLETION | KM_WIRE_EMBEDDING | KM_WIRE_RESPONSES |
+              KM_WIRE_MEDIA | KM_WIRE_FILES,
     .framing = KM_FRAMING_SSE,
     .maps = KM_OPENAI_MAPS,
     .remote_images = true,

@@ -15,6 +15,9 @@ struct km_str km_openai_target(const struct km_target_args *args, struct km_aren
 {
     (void)arena;
     switch (args->wire) {
+    case KM_WIRE_MEDIA:
+    case KM_WIRE_FILES:
+        return args->path;
     case KM_WIRE_COMPLETION:
         return KM_STR("/completions");
     case KM_WIRE_EMBEDDING:
@@ -247,7 +250,7 @@ int km_openai_encode(const struct km_encode_args *args, const struct km_chat *ch
 
 const struct km_codec km_codec_openai_compatible = {
     .name = "OpenAI-compatible chat",
-    .native = KM_WIRE_CHAT | KM_WIRE_COMPLETION | KM_WIRE_EMBEDDING,
+    .native = KM_WIRE_CHAT | KM_WIRE_COMPLETION | KM_WIRE_EMBEDDING | KM_WIRE_MEDIA | KM_WIRE_FILES,
     .maps = KM_OPENAI_MAPS & ~OPENAI_ONLY,
     .drops = OPENAI_ONLY,
     .state_size = KM_OPENAI_STATE,
@@ -256,7 +259,8 @@ const struct km_codec km_codec_openai_compatible = {
 
 const struct km_codec km_codec_openai_rerank = {
     .name = "OpenAI-compatible chat",
-    .native = KM_WIRE_CHAT | KM_WIRE_COMPLETION | KM_WIRE_EMBEDDING | KM_WIRE_RERANK,
+    .native = KM_WIRE_CHAT | KM_WIRE_COMPLETION | KM_WIRE_EMBEDDING | KM_WIRE_RERANK |
+              KM_WIRE_MEDIA | KM_WIRE_FILES,
     .maps = KM_OPENAI_MAPS & ~OPENAI_ONLY,
     .drops = OPENAI_ONLY,
     .state_size = KM_OPENAI_STATE,
@@ -290,7 +294,8 @@ const struct km_codec km_codec_cohere = {
 
 const struct km_codec km_codec_openai = {
     .name = "OpenAI chat",
-    .native = KM_WIRE_CHAT | KM_WIRE_COMPLETION | KM_WIRE_EMBEDDING | KM_WIRE_RESPONSES,
+    .native = KM_WIRE_CHAT | KM_WIRE_COMPLETION | KM_WIRE_EMBEDDING | KM_WIRE_RESPONSES |
+              KM_WIRE_MEDIA | KM_WIRE_FILES,
     .maps = KM_OPENAI_MAPS,
     .state_size = KM_OPENAI_STATE,
     CHAT,
