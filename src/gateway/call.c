@@ -17,6 +17,7 @@
 #include "gateway/metrics.h"
 #include "gateway/reply.h"
 #include "gateway/translate.h"
+#include "gateway/upload.h"
 
 /* Steps in the order of the happy path.  XX(STEP, may_wait, on_error) */
 #define KM_CALL_STEPS(XX)                                                                          \
@@ -221,6 +222,11 @@ static void on_drain(void *ctx)
         km_http_resume(call->up);
 }
 
+static void on_piece(void *ctx, struct km_str bytes, bool last, const struct km_err *err)
+{
+    km_upload_piece(ctx, bytes, last, err);
+}
+
 static void on_gone(void *ctx)
 {
     struct km_call *call = ctx;
@@ -239,6 +245,7 @@ static const struct km_exchange_events exchange_events = {
     .on_body = on_body,
     .on_drain = on_drain,
     .on_gone = on_gone,
+    .on_piece = on_piece,
 };
 
 void km_call_begin(struct km_visit *v, const struct km_call_kind *kind,

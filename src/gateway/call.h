@@ -35,13 +35,20 @@ enum km_step_id {
 struct km_call;
 struct km_translation; /* translate.h */
 struct km_prefix_call; /* prefix.h */
+struct km_upload; /* upload.h */
+struct km_media_work; /* media_call.c */
 
 /* What the kinds of call do differently. */
 struct km_call_kind {
     const char *name;
     bool needs_body;
+    /* Instead of the body whole: reads what the kind needs of it.  KM_E_AGAIN: km_call_resume()
+     * follows, and then it is asked again.  NULL: the body. */
+    int (*take)(struct km_call *call, struct km_err *err);
     /* The request is here: read it, find who may serve it, say the worst it can cost. */
     int (*prepare)(struct km_call *call, struct km_err *err);
+    /* call->reserve: the most it can cost.  NULL: of an LLM call by its tokens, else prepare's. */
+    int (*reserve)(struct km_call *call, struct km_err *err);
     /* A deployment was picked: fill call->out, or answer at once (call->answered).  KM_E_AGAIN:
      * something must be had first; km_call_resume() follows, and then it is asked again. */
     int (*attempt)(struct km_call *call, struct km_err *err);
@@ -77,6 +84,8 @@ struct km_call {
     bool have_body;
     bool body_waits; /* km_exchange_body() said AGAIN */
     bool kept; /* the answer was given to the store */
+    struct km_upload *upload; /* the body is a form */
+    struct km_media_work *media; /* media calls: what is asked for, what was said of it */
     struct km_llm_request req;
     struct km_str previous; /* an earlier answer was put in front: its id, as JSON */
     struct km_model_match match;
@@ -116,6 +125,7 @@ struct km_call {
     int up_status;
     enum km_again again; /* what its error means for the next attempt */
     struct km_str up_head; /* upstream fields for the client, ready lines */
+    struct km_str up_type; /* its Content-Type, where it is passed on */
     struct km_str up_coding; /* the answer is compressed, though nobody asked: how */
     struct km_buf answer; /* a whole answer, or the body of an error */
     int64_t answer_taken; /* of the budget of bodies */
@@ -124,6 +134,7 @@ struct km_call {
     bool answered; /* parts are ready without an upstream (mock) */
     bool relaying; /* the answer is a stream, and goes on as it comes */
     bool streaming; /* the client's head was sent */
+    bool opaque; /* what streams is no event stream: nothing of ours may come in between */
     bool client_gone;
     bool cut; /* the stream broke: end it so that the client knows */
     bool failed; /* err says why */
@@ -133,6 +144,7 @@ struct km_call {
 
     /* books */
     struct km_usage usage;
+    const struct km_price *price; /* what its kind found to be the price; NULL: the deployment's */
     int64_t cost;
     unsigned flags; /* enum km_call_flag */
     int client_status;
@@ -177,7 +189,25 @@ void km_call_head(struct km_call *call, struct km_buf *head);
 /* The only place where call->step is written. */
 enum km_next km_call_go(struct km_call *call, enum km_step_id to);
 
-/* llm_call.c, pass_call.c */
-extern const struct km_call_kind km_kind_llm, km_kind_pass;
+/* call_admit.c */
+int km_call_take_body(struct km_call *call);
+/* No price is known: refused where the key has a budget, as the settings have it. */
+int km_call_unpriced(struct km_call *call, struct km_err *err) KM_MUST_USE;
+
+/* llm_call.c: what kinds with a model share */
+int km_call_path_model(struct km_call *call, struct km_str *ret, struct km_err *err) KM_MUST_USE;
+int km_call_check_type(const struct km_call *call, struct km_err *err) KM_MUST_USE;
+void km_call_read_head(struct km_call *call);
+int km_call_find_model(struct km_call *call, struct km_err *err) KM_MUST_USE;
+struct km_str km_call_target(struct km_call *call);
+int km_call_pass_on(struct km_call *call, struct km_err *err) KM_MUST_USE;
+void km_call_answer_head(struct km_call *call, const struct km_response *response);
+int km_call_compressed(const struct km_call *call, struct km_err *err) KM_MUST_USE;
+void km_call_one_part(struct km_call *call, struct km_str body);
+/* call->out to the deployment, but for its target. */
+void km_call_request(struct km_call *call, const struct km_str *parts, size_t n);
+
+/* llm_call.c, media_call.c, pass_call.c */
+extern const struct km_call_kind km_kind_llm, km_kind_media, km_kind_pass;
 
 #endif

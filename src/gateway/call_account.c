@@ -32,7 +32,7 @@ static void settle_cost(struct km_call *call)
     call->kind->usage(call, &call->usage);
     if (!call->usage.known)
         call->flags |= KM_CALL_ESTIMATED;
-    price = km_call_price(call, call->d);
+    price = call->price ? *call->price : km_call_price(call, call->d);
     if (call->pass && !call->priced)
         return; /* what it is, its kind has said */
     if (!km_price_cost(&price, &call->usage, &call->cost)) {

@@ -18,7 +18,7 @@
 #define OUTPUT_DEFAULT 4096 /* tokens reserved where neither caller nor model bounds the output */
 #define OUTPUT_LEAST 16 /* a budget that leaves less than this is spent */
 
-static int take_body(struct km_call *call)
+int km_call_take_body(struct km_call *call)
 {
     int r;
 
@@ -133,6 +133,19 @@ static bool writes(const struct km_call *call)
     return !call->req.api || (call->req.api->wire & KM_WIRES_WRITE);
 }
 
+int km_call_unpriced(struct km_call *call, struct km_err *err)
+{
+    const struct km_key *key = call->visit->who.key;
+
+    if (!key || key->row.max_budget < 0 || call->visit->view->snap->keys->allow_unpriced)
+        return 0;
+    return km_fail_param(err, KM_E_UNPRICED, "model",
+                         "No price is known for model '%.*s', and this key has a budget. Set "
+                         "input_cost_per_token and output_cost_per_token, run `kanmon prices "
+                         "import`, or set kanmon_settings.allow_unpriced.",
+                         KM_STR_ARG(km_str_sub(call->req.model, 0, 100)));
+}
+
 /* What to reserve; may bound the output. */
 static int reserve_llm(struct km_call *call, struct km_err *err)
 {
@@ -142,13 +155,10 @@ static int reserve_llm(struct km_call *call, struct km_err *err)
     struct km_price p = worst_price(call, &known);
     int64_t longest = writes(call) ? longest_output(call) : 0;
     int64_t output = call->req.max_tokens >= 0 ? call->req.max_tokens : longest;
+    int r;
 
-    if (key && key->row.max_budget >= 0 && !known && !s->allow_unpriced)
-        return km_fail_param(err, KM_E_UNPRICED, "model",
-                             "No price is known for model '%.*s', and this key has a budget. Set "
-                             "input_cost_per_token and output_cost_per_token, run `kanmon prices "
-                             "import`, or set kanmon_settings.allow_unpriced.",
-                             KM_STR_ARG(km_str_sub(call->req.model, 0, 100)));
+    if (!known && (r = km_call_unpriced(call, err)) < 0)
+        return r;
     if (key && key->row.max_budget >= 0 && !chosen && s->budget_mode == KM_BUDGET_RESERVE) {
         int64_t fits = fitting_output(call, &p, output, km_key_left(key));
 
@@ -290,7 +300,7 @@ enum km_next km_step_admit(struct km_call *call)
         r = take_permit(call, &call->err);
         return r < 0 ? refused(call, r) : admitted(call);
     }
-    r = take_body(call);
+    r = call->kind->take ? call->kind->take(call, &call->err) : km_call_take_body(call);
     if (r == KM_E_AGAIN)
         return KM_WAIT;
     if (r == 0)
@@ -299,7 +309,9 @@ enum km_next km_step_admit(struct km_call *call)
         r = km_answers_recall(call, &call->err);
     if (r == KM_E_AGAIN)
         return KM_WAIT;
-    if (r == 0 && (call->api || call->priced))
+    if (r == 0 && call->kind->reserve)
+        r = call->kind->reserve(call, &call->err);
+    else if (r == 0 && (call->api || call->priced))
         r = reserve_llm(call, &call->err);
     if (r < 0)
         return refused(call, r);

@@ -11,6 +11,7 @@
 
 #include "gateway/metrics.h"
 #include "gateway/translate.h"
+#include "gateway/upload.h"
 
 static const char *type_of(int status)
 {
@@ -74,7 +75,9 @@ static enum km_outcome outcome_of(const struct km_call *call)
     int code = call->err.code, status = call->err.http;
 
     if (code == KM_E_CANCELED || code == KM_E_NOT_IMPLEMENTED || code == KM_E_OVERLOADED ||
-        code == KM_E_INVALID || code == KM_E_UNSUPPORTED || code == KM_E_LIMIT)
+        code == KM_E_INVALID || code == KM_E_UNSUPPORTED || code == KM_E_LIMIT ||
+        code == KM_E_REQUEST_TIMEOUT || code == KM_E_BODY_TOO_LARGE ||
+        code == KM_E_HEADER_TOO_LARGE)
         return KM_OUTCOME_CALLER;
     if (code != KM_E_UPSTREAM_STATUS)
         return KM_OUTCOME_FAILED;
@@ -143,7 +146,8 @@ enum km_next km_step_recover(struct km_call *call)
     call->failed = true;
     if (call->client_gone)
         return km_call_go(call, KM_STEP_account);
-    if (call->d && !call->streaming && (refused_options(call) || refused_credentials(call))) {
+    if (call->d && !call->streaming && !km_upload_poured(call) &&
+        (refused_options(call) || refused_credentials(call))) {
         forget_attempt(call);
         return km_call_go(call, KM_STEP_route);
     }
@@ -153,7 +157,7 @@ enum km_next km_step_recover(struct km_call *call)
         return km_call_go(call, KM_STEP_account);
     }
     again = call->match.n && !call->timed_out && call->route.attempts <= call->retries &&
-            call->route.attempts < call->match.n && worth_another(call);
+            call->route.attempts < call->match.n && !km_upload_poured(call) && worth_another(call);
     if (!again)
         return km_call_go(call, KM_STEP_account);
     forget_attempt(call);

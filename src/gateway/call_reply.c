@@ -100,7 +100,9 @@ void km_call_head(struct km_call *call, struct km_buf *head)
     /* An upstream may answer a request for a stream with a whole body. */
     const char *own = call->api ? call->api->stream_type : NULL;
 
-    if (!call->streaming && !(call->answered && call->req.stream))
+    if (call->up_type.n) /* a header's value already: it came as one */
+        km_buf_printf(head, "Content-Type: %.*s\r\n", KM_STR_ARG(call->up_type));
+    else if (!call->streaming && !(call->answered && call->req.stream))
         km_buf_str(head, KM_STR("Content-Type: application/json\r\n"));
     else if (own)
         km_buf_printf(head, "Content-Type: %s\r\nCache-Control: no-cache\r\n", own);
@@ -147,7 +149,7 @@ static void end_stream(struct km_call *call)
             km_answers_keep_events(call, km_buf_view(out));
     } else if (call->tr) {
         km_translate_cut(call, out);
-    } else if (call->api && !call->stream.error) {
+    } else if (call->api && !call->stream.error && !call->opaque) {
         km_error_event(call->api->dialect, &call->err, km_str(call->visit->id_text, KM_UUID_LEN),
                        out);
     }

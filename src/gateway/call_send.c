@@ -11,6 +11,7 @@
 #include "gateway/call.h"
 
 #include "gateway/translate.h"
+#include "gateway/upload.h"
 
 #define RETRIES_DEFAULT 1
 #define AUTH_HEAD_BYTES ((size_t)64 * 1024)
@@ -192,10 +193,16 @@ static void on_done(void *ctx, const struct km_http_result *result)
         km_call_resume(call, 0);
 }
 
+static void on_room(void *ctx)
+{
+    km_upload_room(ctx);
+}
+
 static const struct km_http_events upstream_events = {
     .on_head = on_head,
     .on_body = on_body,
     .on_done = on_done,
+    .on_room = on_room,
 };
 
 static void on_authorized(void *ctx, const struct km_err *err)

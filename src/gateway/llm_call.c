@@ -16,7 +16,7 @@
 #define OPENAI_WIRES ((unsigned)(KM_WIRE_CHAT | KM_WIRE_COMPLETION | KM_WIRE_EMBEDDING))
 
 /* The model named by /openai/deployments/{model}/... and /engines/{model}/... */
-static int path_model(struct km_call *call, struct km_str *ret, struct km_err *err)
+int km_call_path_model(struct km_call *call, struct km_str *ret, struct km_err *err)
 {
     struct km_str found = call->visit->path_model;
 
@@ -26,7 +26,7 @@ static int path_model(struct km_call *call, struct km_str *ret, struct km_err *e
     return found.n ? km_url_decode(&call->arena, found, false, ret, err) : 0;
 }
 
-static int check_type(const struct km_call *call, struct km_err *err)
+int km_call_check_type(const struct km_call *call, struct km_err *err)
 {
     struct km_str type =
         km_header_get(&km_exchange_request(call->x)->headers, KM_STR("content-type"));
@@ -38,7 +38,7 @@ static int check_type(const struct km_call *call, struct km_err *err)
 }
 
 /* What LiteLLM's clients may say in the head; the body's word is the later one and stays. */
-static void read_head(struct km_call *call)
+void km_call_read_head(struct km_call *call)
 {
     const struct km_headers *h = &km_exchange_request(call->x)->headers;
     struct km_str timeout = km_header_get(h, KM_STR("x-litellm-timeout"));
@@ -54,7 +54,7 @@ static void read_head(struct km_call *call)
 
 /* The model, and whether this key may use it.  A key with a list learns nothing of what else
  * there is: an unknown name is one more that is not for it. */
-static int find_model(struct km_call *call, struct km_err *err)
+int km_call_find_model(struct km_call *call, struct km_err *err)
 {
     struct km_key *key = call->visit->who.key;
     struct km_err unknown;
@@ -72,19 +72,19 @@ static int find_model(struct km_call *call, struct km_err *err)
 static int prepare(struct km_call *call, struct km_err *err)
 {
     struct km_str from_path;
-    int r = check_type(call, err);
+    int r = km_call_check_type(call, err);
 
     if (r == 0)
-        r = path_model(call, &from_path, err);
+        r = km_call_path_model(call, &from_path, err);
     if (r == 0)
         r = km_llm_request_parse(&call->req, call->api, &call->arena, call->body, from_path, err);
     if (r < 0)
         return r;
-    read_head(call);
-    return find_model(call, err);
+    km_call_read_head(call);
+    return km_call_find_model(call, err);
 }
 
-static void one_part(struct km_call *call, struct km_str body)
+void km_call_one_part(struct km_call *call, struct km_str body)
 {
     call->parts = km_arena_alloc(&call->arena, sizeof *call->parts);
     if (call->parts)
@@ -119,7 +119,7 @@ static int answer_mock(struct km_call *call, struct km_err *err)
     call->stream.usage = km_mock_usage();
     call->answered = true;
     call->stream.done = true;
-    one_part(call, km_buf_view(&call->answer));
+    km_call_one_part(call, km_buf_view(&call->answer));
     return 0;
 }
 
@@ -152,10 +152,11 @@ void km_call_request(struct km_call *call, const struct km_str *parts, size_t n)
 }
 
 /* Where the upstream has what the caller asks for. */
-static struct km_str native_target(struct km_call *call)
+struct km_str km_call_target(struct km_call *call)
 {
     const struct km_codec *codec = call->d->codec;
     struct km_target_args args = { .d = call->d,
+                                   .path = km_str_c(call->api->path),
                                    .wire = call->api->wire,
                                    .stream = call->req.stream };
 
@@ -193,7 +194,7 @@ static int native_head(struct km_call *call, struct km_err *err)
 }
 
 /* The upstream speaks what the caller speaks: the bytes are passed on. */
-static int pass_on(struct km_call *call, struct km_err *err)
+int km_call_pass_on(struct km_call *call, struct km_err *err)
 {
     const struct km_deployment *d = call->d;
     struct km_llm_body_args args = { .deployment = call->d,
@@ -211,7 +212,7 @@ static int pass_on(struct km_call *call, struct km_err *err)
         return r;
     km_call_request(call, parts, n);
     call->out.target =
-        km_arena_cat(&call->arena, (struct km_str[]){ d->base_path, native_target(call) }, 2);
+        km_arena_cat(&call->arena, (struct km_str[]){ d->base_path, km_call_target(call) }, 2);
     r = native_head(call, err);
     if (r < 0)
         return r;
@@ -225,7 +226,7 @@ static int answer_count(struct km_call *call, struct km_err *err)
     if (km_buf_failed(&call->answer))
         return km_fail(err, KM_E_NOMEM, "out of memory");
     call->answered = true;
-    one_part(call, km_buf_view(&call->answer));
+    km_call_one_part(call, km_buf_view(&call->answer));
     return 0;
 }
 
@@ -236,7 +237,7 @@ static int attempt(struct km_call *call, struct km_err *err)
     if (call->d->mock_response.n && !call->api->count)
         return answer_mock(call, err);
     if ((codec ? codec->native : OPENAI_WIRES) & call->api->wire)
-        return pass_on(call, err);
+        return km_call_pass_on(call, err);
     if (call->api->count)
         return answer_count(call, err);
     return km_translate_attempt(call, err);
@@ -263,9 +264,19 @@ static bool tells_limits(struct km_str name)
            km_str_istarts(name, KM_STR("anthropic-ratelimit-"));
 }
 
+static struct km_str coding_of(struct km_call *call, const struct km_response *response)
+{
+    struct km_str coding =
+        km_str_trim(km_header_get(&response->headers, KM_STR("content-encoding")));
+
+    return km_str_ieq(coding, KM_STR("identity"))
+               ? KM_STR_NONE
+               : km_arena_str(&call->arena, km_str_sub(coding, 0, 40));
+}
+
 /* Each upstream field as llm_provider-<name>; its rate limits also under their own names when
  * the key has none of its own. */
-static void keep_head(struct km_call *call, const struct km_response *response)
+void km_call_answer_head(struct km_call *call, const struct km_response *response)
 {
     struct km_buf *b = &call->w->scratch;
     bool own_limits = call->room.limit_requests >= 0 || call->room.limit_tokens >= 0;
@@ -289,6 +300,7 @@ static void keep_head(struct km_call *call, const struct km_response *response)
         km_buf_str(b, KM_STR("\r\n"));
     }
     call->up_head = km_arena_str(&call->arena, km_buf_view(b));
+    call->up_coding = coding_of(call, response);
 }
 
 static int on_event(void *ctx, const struct km_sse_event *event)
@@ -298,23 +310,12 @@ static int on_event(void *ctx, const struct km_sse_event *event)
     return call->api->event(&call->stream, event, &call->w->scratch, NULL);
 }
 
-static struct km_str coding_of(struct km_call *call, const struct km_response *response)
-{
-    struct km_str coding =
-        km_str_trim(km_header_get(&response->headers, KM_STR("content-encoding")));
-
-    return km_str_ieq(coding, KM_STR("identity"))
-               ? KM_STR_NONE
-               : km_arena_str(&call->arena, km_str_sub(coding, 0, 40));
-}
-
 static void on_head(struct km_call *call, const struct km_response *response)
 {
     struct km_str type = km_header_get(&response->headers, KM_STR("content-type"));
     struct km_buf *head = &call->w->scratch;
 
-    keep_head(call, response);
-    call->up_coding = coding_of(call, response);
+    km_call_answer_head(call, response);
     if (call->up_coding.n)
         return; /* read to its end and then refused: it cannot be understood */
     if (call->tr) {
@@ -370,6 +371,14 @@ static int complete_stream(struct km_call *call, struct km_err *err)
                    "The upstream's stream ended before it was complete.");
 }
 
+int km_call_compressed(const struct km_call *call, struct km_err *err)
+{
+    return km_fail(err, KM_E_UPSTREAM_PROTOCOL,
+                   "The upstream compressed its answer (Content-Encoding: %.*s), which it was not "
+                   "asked to do.",
+                   KM_STR_ARG(call->up_coding));
+}
+
 static int complete_any(struct km_call *call, struct km_err *err)
 {
     if (call->tr && !call->up_coding.n)
@@ -377,10 +386,7 @@ static int complete_any(struct km_call *call, struct km_err *err)
     if (call->streaming)
         return complete_stream(call, err);
     if (call->up_coding.n)
-        return km_fail(err, KM_E_UPSTREAM_PROTOCOL,
-                       "The upstream compressed its answer (Content-Encoding: %.*s), which it was "
-                       "not asked to do.",
-                       KM_STR_ARG(call->up_coding));
+        return km_call_compressed(call, err);
     return call->api->answer(&call->req, &call->arena, km_buf_view(&call->answer), &call->parts,
                              &call->nparts, &call->stream.usage, err);
 }

@@ -63,7 +63,5 @@ int km_embed_complete(struct km_call *call, struct km_err *err) KM_MUST_USE;
 
 /* Most output tokens to ask the deployment for, because of a budget; -1: as the caller said. */
 int64_t km_call_bound(const struct km_call *call);
-/* call->out to the deployment, but for its target. */
-void km_call_request(struct km_call *call, const struct km_str *parts, size_t n);
 
 #endif

@@ -12,6 +12,7 @@ sys.path.insert(0, str(HERE / "lib"))
 
 from anthropic_upstream import AnthropicUpstream
 from gateway import Gateway, config_text
+from media_upstream import MediaUpstream, config_of
 from upstream import Upstream
 
 
@@ -125,3 +126,25 @@ def session_messages_gateway(session_upstream, session_anthropic, tmp_path_facto
 def messages_gateway(session_messages_gateway):
     assert session_messages_gateway.process.poll() is None, session_messages_gateway.log.read_text()
     return session_messages_gateway
+
+
+@pytest.fixture(scope="session")
+def media():
+    upstream = MediaUpstream().start()
+    yield upstream
+    upstream.stop()
+
+
+@pytest.fixture(scope="session")
+def session_media_gateway(media, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("media")
+    with Gateway(folder, config_of(media, folder / "state")) as gateway:
+        yield gateway
+
+
+@pytest.fixture
+def media_gateway(session_media_gateway, media):
+    """The shared one; what its upstream saw is empty."""
+    assert session_media_gateway.process.poll() is None, session_media_gateway.log.read_text()
+    media.forget()
+    return session_media_gateway

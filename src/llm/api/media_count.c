@@ -60,10 +60,10 @@ static bool listed(const struct km_media_ask *ask, struct km_str quality,
 }
 
 struct km_price km_media_price(const struct km_media_api *m, const struct km_media_ask *ask,
-                               const struct km_deployment *d, struct km_str star,
-                               const struct km_prices *prices)
+                               const struct km_deployment *d, struct km_price base,
+                               struct km_str star, const struct km_prices *prices)
 {
-    struct km_price price = d->price, by_size = KM_PRICE_NONE;
+    struct km_price price = base, by_size = KM_PRICE_NONE;
     struct km_str model = d->base_model.n ? d->base_model : d->upstream_model;
     struct km_str quality = ask->quality.n ? ask->quality : KM_STR("standard");
 

@@ -105,14 +105,14 @@ static void an_image_is_also_priced_by_quality_and_size(void **state)
                                                "\"output_cost_per_image\":0.08}"),
                                         NULL),
                      0);
-    p = km_media_price(&km_media_generations, &ask, &d, KM_STR_NONE, prices);
+    p = km_media_price(&km_media_generations, &ask, &d, d.price, KM_STR_NONE, prices);
     assert_int_equal(p.media.output_image, INT64_C(80000000000));
     ask.quality = KM_STR("standard");
-    p = km_media_price(&km_media_generations, &ask, &d, KM_STR_NONE, prices);
+    p = km_media_price(&km_media_generations, &ask, &d, d.price, KM_STR_NONE, prices);
     assert_int_equal(p.media.output_image, -1);
     d.price.media.output_image = 5; /* what the configuration says wins */
     ask.quality = KM_STR("hd");
-    p = km_media_price(&km_media_generations, &ask, &d, KM_STR_NONE, prices);
+    p = km_media_price(&km_media_generations, &ask, &d, d.price, KM_STR_NONE, prices);
     assert_int_equal(p.media.output_image, 5);
     km_prices_free(prices);
 }
@@ -121,14 +121,14 @@ static void a_moderation_costs_what_it_is_said_to(void **state)
 {
     struct km_deployment d = { .price = KM_PRICE_NONE };
     struct km_media_ask ask = { .bytes = 400 };
-    struct km_price p = km_media_price(&km_media_moderations, &ask, &d, KM_STR_NONE, NULL);
+    struct km_price p = km_media_price(&km_media_moderations, &ask, &d, d.price, KM_STR_NONE, NULL);
     bool known;
 
     (void)state;
     assert_int_equal(cost_of(&km_media_moderations, &ask, &p, "{}", &known), 0);
     assert_true(known);
     d.price.input = 1000;
-    p = km_media_price(&km_media_moderations, &ask, &d, KM_STR_NONE, NULL);
+    p = km_media_price(&km_media_moderations, &ask, &d, d.price, KM_STR_NONE, NULL);
     assert_int_equal(cost_of(&km_media_moderations, &ask, &p, "{}", &known), 100);
     assert_false(known);
 }
