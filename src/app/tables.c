@@ -17,6 +17,7 @@
 #include "gateway/settings.h"
 #include "http/server.h"
 #include "llm/model_settings.h"
+#include "mcp/upstream.h"
 #include "net/pool.h"
 #include "ops/health.h"
 #include "policy/key.h"
@@ -29,7 +30,8 @@ const struct km_settings_table *const km_app_tables[] = {
     &km_http_settings_table,    &km_pool_settings_table,    &km_store_settings_table,
     &km_key_settings_table,     &km_breaker_settings_table, &km_config_top_table,
     &km_config_own_table,       &km_litellm_top_table,      &km_litellm_settings_table,
-    &km_litellm_general_table,  &km_litellm_router_table,   NULL,
+    &km_litellm_general_table,  &km_litellm_router_table,   &km_mcp_settings_table,
+    &km_mcp_own_table,          NULL,
 };
 
 const struct km_route_rows *const km_app_routes[] = {

@@ -44,7 +44,6 @@ static const struct km_setting top_rows[] = {
             "Attaches guardrails to teams, keys and models; kanmon runs no guardrails yet."),
     REFUSED("policy_attachments", KM_SET_NODE, NULL,
             "Says where policies apply; kanmon runs no guardrails yet."),
-    IGNORED("mcp_servers", KM_SET_NODE, "MCP servers behind LiteLLM; kanmon serves none yet."),
     IGNORED("mcp_tools", KM_SET_NODE, "Local MCP tools of LiteLLM; kanmon serves none yet."),
     IGNORED("callback_settings", KM_SET_NODE,
             "Settings of logging callbacks, which kanmon does not run."),

@@ -151,6 +151,7 @@ static int build_snapshot(struct km_gateway *gw, struct km_config *config, uint6
                                      .routes = gw->args->routes,
                                      .store = gw->store,
                                      .metrics = gw->metrics,
+                                     .before = gw->current,
                                      .version = version };
 
     return km_snapshot_new(&args, diags, ret, err);
@@ -200,6 +201,22 @@ static int make_first_snapshot(struct km_gateway *gw, struct km_err *err)
     return r;
 }
 
+static int make_mcp(struct km_gateway *gw, struct km_err *err)
+{
+    const struct km_mcp_upstreams_args args = { .store = gw->store,
+                                                .log = gw->log,
+                                                .events = gw->events,
+                                                .state_dir = gw->state_dir,
+                                                .desks = gw->nworkers };
+    int r;
+
+    gw->mcp = km_mcp_upstreams_new(&args, err);
+    r = gw->mcp ? km_mcp_upstreams_load(gw->mcp, gw->current->mcp, err) : KM_E_NOMEM;
+    if (r == 0)
+        km_mcp_upstreams_use(gw->mcp, gw->current->mcp);
+    return r;
+}
+
 int km_gateway_new(const struct km_gateway_args *args, struct km_loop *main_loop,
                    struct km_gateway **ret_gw, struct km_err *err)
 {
@@ -231,6 +248,8 @@ int km_gateway_new(const struct km_gateway_args *args, struct km_loop *main_loop
         r = open_store(gw, args->config, err);
     if (r == 0)
         r = make_first_snapshot(gw, err);
+    if (r == 0)
+        r = make_mcp(gw, err);
     if (r == 0)
         apply_settings(gw);
     gw->workers = r == 0 ? calloc(gw->nworkers, sizeof *gw->workers) : NULL;
@@ -334,6 +353,7 @@ int km_gateway_reload(struct km_gateway *gw, struct km_diags *diags, struct km_e
     km_snapshot_unref(gw->current);
     gw->current = snap;
     apply_settings(gw);
+    km_mcp_upstreams_use(gw->mcp, snap->mcp);
     if (open_log(gw, snap->gateway, &said) < 0)
         km_log_msg(gw->log, KM_LOG_ERROR, "log.reopen", "%s", said.text);
     for (size_t i = 0; i < gw->nworkers; i++)
@@ -443,6 +463,7 @@ struct km_gateway *km_gateway_free(struct km_gateway *gw)
     end_workers(gw);
     km_gateway_reload_done(gw);
     free(gw->workers);
+    km_mcp_upstreams_free(gw->mcp);
     km_snapshot_unref(gw->current);
     /* In this order nothing is lost: what the one before still sends reaches the store or the
      * one after, and the store's last records reach the one after. */

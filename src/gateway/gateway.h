@@ -63,6 +63,7 @@ struct km_worker {
     struct km_http_server *control; /* the Unix socket's; worker 0 only */
     struct km_acceptor *control_acceptor;
     struct km_ledger *ledger;
+    struct km_mcp_desk *desk; /* its MCP servers */
     struct km_listener listeners[KM_LISTEN_MAX];
     size_t nlisteners;
     struct km_tls_server **tls; /* by entry of listen; NULL: plain */
@@ -115,6 +116,7 @@ struct km_gateway {
     struct km_store *store;
     struct km_keys *keys;
     struct km_lane *key_changes; /* who changes keys, one at a time: see admin/admin.h */
+    struct km_mcp_upstreams *mcp; /* the servers behind; locked inside */
     struct km_approvals *approvals; /* of tool calls; locked inside */
     struct km_body_budget bodies;
     _Atomic int64_t connections;

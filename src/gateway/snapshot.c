@@ -27,6 +27,7 @@ struct km_snapshot *km_snapshot_unref(struct km_snapshot *s)
         km_origin_unref(s->passes[i].origin);
     km_metrics_unbind(s);
     km_models_free(s->models);
+    km_mcp_set_unref(s->mcp);
     km_router_free(s->router);
     km_prices_free(s->prices);
     km_tls_client_unref(s->tls);
@@ -66,6 +67,16 @@ static void each_price(void *ctx, const struct km_price_row *row)
         return;
 }
 
+static void read_proxies(const struct km_snapshot *s, struct km_proxy_env *ret)
+{
+    (void)(km_config_getenv(s->config, "http_proxy", &ret->http) ||
+           km_config_getenv(s->config, "HTTP_PROXY", &ret->http));
+    (void)(km_config_getenv(s->config, "https_proxy", &ret->https) ||
+           km_config_getenv(s->config, "HTTPS_PROXY", &ret->https));
+    (void)(km_config_getenv(s->config, "no_proxy", &ret->none) ||
+           km_config_getenv(s->config, "NO_PROXY", &ret->none));
+}
+
 static int build_models(struct km_snapshot *s, struct km_store *store, struct km_diags *diags,
                         struct km_err *err)
 {
@@ -83,17 +94,25 @@ static int build_models(struct km_snapshot *s, struct km_store *store, struct km
         r = km_store_prices(store, each_price, s->prices, err);
     if (r < 0)
         return r;
-    (void)(km_config_getenv(s->config, "http_proxy", &proxies.http) ||
-           km_config_getenv(s->config, "HTTP_PROXY", &proxies.http));
-    (void)(km_config_getenv(s->config, "https_proxy", &proxies.https) ||
-           km_config_getenv(s->config, "HTTPS_PROXY", &proxies.https));
-    (void)(km_config_getenv(s->config, "no_proxy", &proxies.none) ||
-           km_config_getenv(s->config, "NO_PROXY", &proxies.none));
+    read_proxies(s, &proxies);
     args.prices = s->prices;
     args.breaker = s->breaker;
     args.tls = s->tls;
     args.tls_insecure = s->tls_insecure;
     return km_models_new(&args, diags, &s->models, err);
+}
+
+static int build_mcp(struct km_snapshot *s, const struct km_snapshot *before,
+                     struct km_diags *diags, struct km_err *err)
+{
+    struct km_proxy_env proxies = { 0 };
+    const struct km_mcp_set_args args = { .config = s->config,
+                                          .tls = s->tls,
+                                          .proxies = &proxies,
+                                          .before = before ? before->mcp : NULL };
+
+    read_proxies(s, &proxies);
+    return km_mcp_set_new(&args, diags, &s->mcp, err);
 }
 
 static int build_routes(struct km_snapshot *s, const struct km_route_rows *const *routes,
@@ -123,6 +142,8 @@ int km_snapshot_new(const struct km_snapshot_args *args, struct km_diags *diags,
     km_arena_init(&s->arena, ROUTES_BYTES, NULL);
     take_settings(s);
     r = build_models(s, args->store, diags, err);
+    if (r == 0)
+        r = build_mcp(s, args->before, diags, err);
     if (r == 0)
         r = build_routes(s, args->routes, diags, err);
     if (r == 0)

@@ -12,6 +12,7 @@
 #include "http/router.h"
 #include "http/server.h"
 #include "llm/model.h"
+#include "mcp/upstream.h"
 #include "net/pool.h"
 #include "policy/key.h"
 
@@ -39,6 +40,7 @@ struct km_snapshot {
     struct km_config *config;
     struct km_models *models;
     struct km_prices *prices;
+    struct km_mcp_set *mcp; /* the servers behind the gateway */
     struct km_router *router;
     struct km_arena arena; /* routes of pass-through endpoints and their strings */
     struct km_passthrough *passes;
@@ -71,6 +73,7 @@ struct km_snapshot_args {
     const struct km_route_rows *const *routes; /* NULL ends */
     struct km_store *store; /* imported prices; NULL: built-in ones only */
     struct km_metrics *metrics; /* NULL: nothing is counted */
+    const struct km_snapshot *before; /* in force until now; NULL: there is none */
     uint64_t version;
 };
 

@@ -248,6 +248,18 @@ static int make_net(struct km_worker *w, struct km_err *err)
     return w->server && (w->index > 0 || w->control) ? 0 : KM_E_NOMEM;
 }
 
+static int make_desk(struct km_worker *w, struct km_err *err)
+{
+    const struct km_mcp_desk_args args = { .ups = w->gw->mcp,
+                                           .index = w->index,
+                                           .loop = w->loop,
+                                           .mailbox = w->mailbox,
+                                           .client = w->client };
+
+    w->desk = km_mcp_desk_new(&args, err);
+    return w->desk ? 0 : KM_E_NOMEM;
+}
+
 int km_worker_init(struct km_worker *w, struct km_gateway *gw, size_t index, struct km_err *err)
 {
     int r;
@@ -272,6 +284,9 @@ int km_worker_init(struct km_worker *w, struct km_gateway *gw, size_t index, str
     w->ledger = km_ledger_new(gw->store, w->loop, w->mailbox, index, err);
     if (!w->ledger)
         return KM_E_STORE;
+    r = make_desk(w, err);
+    if (r < 0)
+        return r;
     km_timer_init(&w->tick, w->loop, on_tick, w);
     km_timer_start(&w->tick, TICK_MS);
     return 0;
@@ -508,6 +523,7 @@ void km_worker_done(struct km_worker *w)
     km_acceptor_free(w->control_acceptor);
     km_http_server_free(w->control);
     km_http_server_free(w->server);
+    km_mcp_desk_free(w->desk);
     km_http_client_free(w->client);
     km_pool_free(w->pool);
     km_dialer_free(w->dialer);

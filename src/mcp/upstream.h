@@ -77,7 +77,7 @@ struct km_mcp_entry {
     struct km_str auth_value;
     struct km_str_list args, access_groups, allowed_tools, disallowed_tools, extra_headers;
     struct km_str_map env, static_headers;
-    int64_t transport; /* enum km_mcp_transport, or -1: as url and command say */
+    int64_t transport; /* 0: as url and command say; else 1 and enum km_mcp_transport */
     int64_t auth; /* enum km_mcp_auth */
     const struct km_node *allowed_params; /* {tool: [names]} */
     const struct km_node *info; /* mcp_info */
@@ -93,7 +93,9 @@ struct km_mcp_entry {
     int64_t log_bytes;
     struct km_mcp_limit_settings limits;
     int64_t risk; /* enum km_risk: of tools that are not named in `risks` */
-    int64_t approve, approve_unknown, pin; /* choices; -1: as for all servers */
+    int64_t approve; /* 0: as for all servers; else 1 and enum km_approve */
+    int64_t approve_unknown; /* 0: as for all servers; never, always, deny */
+    int64_t pin; /* 0: as for all servers; off, warn, strict */
     const struct km_node *risks; /* {tool: risk} */
     const struct km_node *unused; /* keys accepted without effect */
 };
@@ -108,10 +110,12 @@ struct km_mcp_upstream {
     struct km_str id; /* server_id: configured, or derived from the name */
     enum km_mcp_transport transport;
     const struct km_mcp_entry *entry;
+    struct km_config *config; /* where the entry's strings are; referenced */
     struct km_origin *origin; /* of url; NULL: stdio */
     struct km_str target; /* path and query */
     struct km_str head; /* header lines of every request: static headers, a fixed credential */
     uint8_t digest[32]; /* of all that is configured: the same upstream, or another */
+    uint8_t shape[32]; /* the same without what is secret: for what is kept */
     struct km_auth *signer; /* SigV4; NULL: none (llm/auth.h) */
     bool personal; /* headers or environment depend on who asks: no lists without an asker */
     struct km_mcp_live *live;

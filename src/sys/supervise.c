@@ -161,6 +161,10 @@ static void on_timer(void *ctx)
 {
     struct km_child *c = ctx;
 
+    if (c->lingers) {
+        kill_group(c);
+        return;
+    }
     switch (c->state) {
     case KM_CHILD_STARTING:
         if (c->failed) {
@@ -317,7 +321,7 @@ enum km_child_state km_child_state(const struct km_child *c)
     return c->state;
 }
 
-struct km_child *km_child_free(struct km_child *c)
+struct km_child *km_child_leave(struct km_child *c, uint64_t grace_ms)
 {
     if (!c)
         return NULL;
@@ -326,9 +330,15 @@ struct km_child *km_child_free(struct km_child *c)
         return NULL;
     }
     c->lingers = true;
-    km_timer_stop(&c->timer);
     km_deferred_cancel(&c->tell);
-    kill_group(c);
+    km_timer_start(&c->timer, grace_ms);
     km_deferred_at_free(&c->linger);
     return NULL;
+}
+
+struct km_child *km_child_free(struct km_child *c)
+{
+    if (c && c->pid)
+        kill_group(c);
+    return km_child_leave(c, BACKOFF_MAX_MS);
 }

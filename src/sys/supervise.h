@@ -56,6 +56,9 @@ void km_child_stop(struct km_child *c); /* ends in STOPPED, no restart */
 void km_child_signal(struct km_child *c, int signum);
 pid_t km_child_pid(const struct km_child *c);
 enum km_child_state km_child_state(const struct km_child *c);
+/* As free, but it ends by itself (what it waits for was closed): it is killed only when it has not
+ * ended after grace_ms.  Returns NULL. */
+struct km_child *km_child_leave(struct km_child *c, uint64_t grace_ms);
 /* Only when STOPPED or BACKOFF; otherwise kills at once and does not wait.  Returns NULL. */
 struct km_child *km_child_free(struct km_child *c);
 

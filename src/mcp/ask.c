@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ask.c - asks, catalogues and their waits, from the asker's side (ask.h).
+ *
+ * An ask is a job of a remote on this loop, or, where the server lives on another worker's, the
+ * near end of a relay (relay.c).  Either way the asker's events are called from the loop.
+ */
+#include "mcp/ask.h"
+
+#include <stdlib.h>
+
+#include "mcp/asker.h"
+#include "mcp/desk.h"
+
+struct km_mcp_ask {
+    struct km_mcp_desk *desk;
+    struct km_mcp_upstream *upstream;
+    const struct km_mcp_ask_events *events;
+    void *ctx;
+    struct km_job *job;
+};
+
+static void on_notice(void *ctx, struct km_str method, struct km_str params)
+{
+    const struct km_mcp_ask *a = ctx;
+
+    if (a->events->on_notice)
+        a->events->on_notice(a->ctx, method, params);
+}
+
+static void on_question(void *ctx, uint64_t question, struct km_str method, struct km_str params)
+{
+    const struct km_mcp_ask *a = ctx;
+
+    a->events->on_question(a->ctx, question, method, params);
+}
+
+static void on_withdrawn(void *ctx, uint64_t question)
+{
+    const struct km_mcp_ask *a = ctx;
+
+    if (a->events->on_withdrawn)
+        a->events->on_withdrawn(a->ctx, question);
+}
+
+static void ask_free(struct km_mcp_ask *a)
+{
+    a->desk->nasks--;
+    km_mcp_upstream_unref(a->upstream);
+    free(a);
+}
+
+static void on_done(void *ctx, const struct km_mcp_answer *answer)
+{
+    struct km_mcp_ask *a = ctx;
+
+    a->events->on_done(a->ctx, answer);
+    ask_free(a);
+}
+
+struct km_mcp_ask *km_mcp_ask(struct km_mcp_desk *desk, const struct km_mcp_ask_args *args,
+                              struct km_err *err)
+{
+    static const struct km_mcp_ask_events mute = { on_notice, NULL, NULL, on_done };
+    static const struct km_mcp_ask_events all = { on_notice, on_question, on_withdrawn, on_done };
+    struct km_mcp_ask_args inner = *args;
+    struct km_mcp_ask *a;
+
+    if (desk->nasks >= KM_MCP_ASKS_MOST || desk->ending) {
+        km_fail(err, KM_E_OVERLOADED, "%d requests to MCP servers are open here", KM_MCP_ASKS_MOST);
+        return NULL;
+    }
+    a = calloc(1, sizeof *a);
+    if (!a) {
+        km_fail(err, KM_E_NOMEM, "out of memory");
+        return NULL;
+    }
+    *a = (struct km_mcp_ask){ .desk = desk,
+                              .upstream = km_mcp_upstream_ref(args->upstream),
+                              .events = args->events,
+                              .ctx = args->ctx };
+    desk->nasks++;
+    inner.events = args->events->on_question ? &all : &mute;
+    inner.ctx = a;
+    a->job = km_job_start(desk, &(struct km_job_args){ .ask = &inner, .own = !args->asker }, err);
+    if (a->job)
+        return a;
+    ask_free(a);
+    return NULL;
+}
+
+void km_mcp_ask_answer(struct km_mcp_ask *ask, uint64_t question, bool is_error, struct km_str json)
+{
+    km_job_answer(ask->job, question, is_error, json);
+}
+
+void km_mcp_ask_note(struct km_mcp_ask *ask, struct km_str method, struct km_str params)
+{
+    km_job_note(ask->job, method, params);
+}
+
+void km_mcp_ask_cancel(struct km_mcp_ask *ask, struct km_str reason)
+{
+    km_job_cancel(ask->job, reason);
+    ask_free(ask);
+}
+
+void km_mcp_ask_forget(struct km_mcp_ask *ask)
+{
+    km_job_forget(ask->job);
+    ask_free(ask);
+}
+
+void km_mcp_tell(struct km_mcp_desk *desk, struct km_mcp_upstream *u,
+                 const struct km_mcp_asker *asker, struct km_str method, struct km_str params)
+{
+    uint8_t key[KM_MCP_KEY];
+    struct km_err err = { 0 };
+
+    if (km_asker_key(u, asker, key, &err) < 0)
+        return;
+    KM_LIST_EACH(it, &desk->remotes)
+    {
+        struct km_remote *p = KM_CONTAINER(it, struct km_remote, link);
+
+        if (p->upstream == u && p->state == KM_REMOTE_READY &&
+            memcmp(p->key, key, sizeof key) == 0 && p->revision->era == KM_MCP_HANDSHAKE)
+            km_remote_notify(p, method, params);
+    }
+}
+
+struct km_mcp_catalogue *km_mcp_catalogue(struct km_mcp_desk *desk, struct km_mcp_upstream *u,
+                                          const struct km_mcp_asker *asker)
+{
+    uint8_t key[KM_MCP_KEY];
+    struct km_err err = { 0 };
+    struct km_mcp_catalogue *c;
+    bool begin = false;
+
+    if (km_asker_key(u, asker, key, &err) < 0)
+        memset(key, 0, sizeof key);
+    c = km_mcp_live_catalogue(u->live, key, desk ? &begin : NULL);
+    if (begin)
+        km_refresh_begin(desk, u, asker, key, 0);
+    return c;
+}
+
+/* --- waiting for catalogues --- */
+
+struct wanted {
+    struct km_mcp_upstream *upstream;
+    uint8_t key[KM_MCP_KEY];
+};
+
+struct km_mcp_wait {
+    struct km_list link;
+    struct km_mcp_desk *desk;
+    void (*fn)(void *ctx);
+    void *ctx;
+    struct km_timer timer;
+    struct km_deferred look;
+    size_t n;
+    struct wanted v[];
+};
+
+static void wait_free(struct km_mcp_wait *w)
+{
+    km_timer_stop(&w->timer);
+    km_deferred_cancel(&w->look);
+    km_list_remove(&w->link);
+    for (size_t i = 0; i < w->n; i++)
+        km_mcp_upstream_unref(w->v[i].upstream);
+    free(w);
+}
+
+static void on_wait_over(void *ctx)
+{
+    struct km_mcp_wait *w = ctx;
+    void (*fn)(void *) = w->fn;
+    void *fn_ctx = w->ctx;
+
+    wait_free(w);
+    fn(fn_ctx);
+}
+
+static bool settled(const struct wanted *v)
+{
+    struct km_mcp_catalogue *c = km_mcp_live_catalogue(v->upstream->live, v->key, NULL);
+    bool known = c->known;
+
+    km_mcp_catalogue_unref(c);
+    return known || !km_mcp_live_pending(v->upstream->live, v->key);
+}
+
+static void on_look(void *ctx)
+{
+    struct km_mcp_wait *w = ctx;
+
+    for (size_t i = 0; i < w->n; i++)
+        if (!settled(&w->v[i]))
+            return;
+    on_wait_over(w);
+}
+
+struct km_mcp_wait *km_mcp_catalogue_wait(struct km_mcp_desk *desk,
+                                          struct km_mcp_upstream *const *v, size_t n,
+                                          const struct km_mcp_asker *asker, uint64_t ms,
+                                          void (*fn)(void *ctx), void *ctx)
+{
+    struct km_mcp_wait *w = calloc(1, sizeof *w + n * sizeof w->v[0]);
+    struct km_err err;
+
+    if (!w)
+        return NULL;
+    w->desk = desk;
+    w->fn = fn;
+    w->ctx = ctx;
+    w->n = n;
+    km_timer_init(&w->timer, desk->loop, on_wait_over, w);
+    km_deferred_init(&w->look, desk->loop, on_look, w);
+    km_list_push(&desk->waits, &w->link);
+    for (size_t i = 0; i < n; i++) {
+        w->v[i].upstream = km_mcp_upstream_ref(v[i]);
+        if (km_asker_key(v[i], asker, w->v[i].key, &err) < 0)
+            memset(w->v[i].key, 0, KM_MCP_KEY);
+        km_mcp_catalogue_unref(km_mcp_catalogue(desk, v[i], asker));
+    }
+    km_timer_start(&w->timer, ms);
+    km_deferred_queue(&w->look);
+    return w;
+}
+
+void km_mcp_wait_cancel(struct km_mcp_wait *wait)
+{
+    wait_free(wait);
+}
+
+void km_waits_look(struct km_mcp_desk *d)
+{
+    KM_LIST_EACH(it, &d->waits)
+    km_deferred_queue(&KM_CONTAINER(it, struct km_mcp_wait, link)->look);
+}
+
+void km_waits_end_all(struct km_mcp_desk *d)
+{
+    while (!km_list_empty(&d->waits))
+        on_wait_over(KM_CONTAINER(d->waits.next, struct km_mcp_wait, link));
+}

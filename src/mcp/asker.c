@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* asker.c - see asker.h.
+ *
+ * The key is a digest of everything about an asker that reaches the server: declared capabilities
+ * (their order does not matter), header lines, environment, and who it is where the server knows
+ * its principals apart.  What is in no digest is shared.
+ *
+ * Never passed on is what a client proves itself to kanmon with, whatever extra_headers says: a
+ * server that could use it would be the client.  A header meant for one server has its name in
+ * front, as LiteLLM has it: `x-mcp-{alias}-authorization`.
+ */
+#include "mcp/asker.h"
+
+#include "base/crypto.h"
+#include "mcp/schema.h"
+
+#define HEAD_BYTES ((size_t)32 * 1024)
+#define PARSE_BYTES ((size_t)1024 * 1024)
+#define VALUE_BYTES ((size_t)64 * 1024)
+
+bool km_asker_wanted(struct km_str text)
+{
+    struct km_str rest = km_str_skip(text, km_str_find(text, KM_STR("${")));
+
+    return km_str_istarts(km_str_skip(rest, 2), KM_STR("x-")) && km_str_chr(rest, '}') < rest.n;
+}
+
+static bool any_wanted(const struct km_str_map *map)
+{
+    for (size_t i = 0; i < map->n; i++)
+        if (km_asker_wanted(map->v[i].value))
+            return true;
+    return false;
+}
+
+static bool by_login(const struct km_mcp_entry *e)
+{
+    return e->auth == KM_MCP_AUTH_EXCHANGE ||
+           (e->auth == KM_MCP_AUTH_OAUTH2 && !e->oauth.shared &&
+            !km_str_eq(e->oauth.flow, KM_STR("client_credentials")));
+}
+
+bool km_asker_personal(const struct km_mcp_entry *e)
+{
+    return any_wanted(&e->env) || any_wanted(&e->static_headers) || by_login(e);
+}
+
+/* Appends text with each ${X-NAME} replaced. */
+static void expand(const struct km_mcp_asker *asker, struct km_str text, struct km_buf *out)
+{
+    while (text.n) {
+        size_t at = km_str_find(text, KM_STR("${"));
+        struct km_str rest = km_str_skip(text, at + 2);
+        size_t end = km_str_chr(rest, '}');
+
+        km_buf_str(out, km_str_sub(text, 0, at));
+        if (at == text.n)
+            return;
+        if (end < rest.n && km_str_istarts(rest, KM_STR("x-"))) {
+            if (asker->headers)
+                km_buf_str(out, km_header_get(asker->headers, km_str_sub(rest, 0, end)));
+            text = km_str_skip(rest, end + 1);
+        } else {
+            km_buf_str(out, KM_STR("${"));
+            text = rest;
+        }
+    }
+}
+
+static bool in_list(const struct km_str_list *list, struct km_str name)
+{
+    for (size_t i = 0; i < list->n; i++)
+        if (km_str_ieq(list->v[i], name))
+            return true;
+    return false;
+}
+
+/* What proves a client to kanmon, and what is a connection's own. */
+static bool kept_back(struct km_str name)
+{
+    static const char *const names[] = { "authorization",     "proxy-authorization",
+                                         "x-api-key",         "x-litellm-api-key",
+                                         "api-key",           "x-goog-api-key",
+                                         "cookie",            "host",
+                                         "connection",        "content-length",
+                                         "transfer-encoding", "content-type",
+                                         "accept",            "accept-encoding",
+                                         "te",                "upgrade",
+                                         "expect",            "mcp-session-id",
+                                         "mcp-method",        "mcp-name",
+                                         "last-event-id",     "mcp-protocol-version",
+                                         NULL };
+
+    for (size_t i = 0; names[i]; i++)
+        if (km_str_ieq(name, km_str_c(names[i])))
+            return true;
+    return false;
+}
+
+/* "x-mcp-{alias}-{name}": name, or empty. */
+static struct km_str meant_for(const struct km_mcp_upstream *u, struct km_str name)
+{
+    struct km_str rest = km_str_skip(name, 6);
+
+    if (!km_str_istarts(name, KM_STR("x-mcp-")))
+        return KM_STR_NONE;
+    if (km_str_istarts(rest, u->alias) && rest.n > u->alias.n + 1 && rest.p[u->alias.n] == '-')
+        return km_str_skip(rest, u->alias.n + 1);
+    if (km_str_istarts(rest, u->name) && rest.n > u->name.n + 1 && rest.p[u->name.n] == '-')
+        return km_str_skip(rest, u->name.n + 1);
+    return KM_STR_NONE;
+}
+
+static int put_sent(const struct km_mcp_upstream *u, const struct km_header *h, struct km_buf *head,
+                    struct km_err *err)
+{
+    struct km_str own = meant_for(u, h->name);
+
+    if (own.n && (km_str_ieq(own, KM_STR("authorization")) ||
+                  km_str_ieq(own, KM_STR("x-api-key")) || !kept_back(own)))
+        return km_header_put(head, own, h->value, err);
+    if (in_list(&u->entry->extra_headers, h->name) && !kept_back(h->name))
+        return km_header_put(head, h->name, h->value, err);
+    return 0;
+}
+
+int km_asker_head(const struct km_mcp_upstream *u, const struct km_mcp_asker *asker,
+                  struct km_buf *head, struct km_err *err)
+{
+    const struct km_str_map *fixed = &u->entry->static_headers;
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < fixed->n; i++) {
+        struct km_buf value KM_CLEANUP(km_buf_done) = KM_BUF(VALUE_BYTES);
+
+        if (!km_asker_wanted(fixed->v[i].value))
+            continue;
+        expand(asker, fixed->v[i].value, &value);
+        r = km_header_put(head, fixed->v[i].name, km_buf_view(&value), err);
+    }
+    for (size_t i = 0; r == 0 && asker->headers && i < asker->headers->n; i++)
+        r = put_sent(u, &asker->headers->v[i], head, err);
+    return r;
+}
+
+int km_asker_env(const struct km_mcp_upstream *u, const struct km_mcp_asker *asker,
+                 struct km_arena *arena, const char ***ret_env, size_t *ret_n, struct km_err *err)
+{
+    const struct km_str_map *env = &u->entry->env;
+    const char **v = km_arena_zalloc(arena, (env->n + 1) * sizeof *v);
+
+    for (size_t i = 0; v && i < env->n; i++) {
+        struct km_buf value KM_CLEANUP(km_buf_done) = KM_BUF(VALUE_BYTES);
+
+        km_buf_str(&value, env->v[i].name);
+        km_buf_byte(&value, '=');
+        expand(asker, env->v[i].value, &value);
+        if (value.n && memchr(value.p, '\0', value.n))
+            return km_fail(err, KM_E_INVALID, "a NUL byte in the environment of '%.*s'",
+                           KM_STR_ARG(u->name));
+        v[i] = km_arena_cstr(arena, km_buf_view(&value));
+    }
+    if (km_arena_overflowed(arena))
+        return km_fail(err, KM_E_LIMIT, "the environment of '%.*s' is too large",
+                       KM_STR_ARG(u->name));
+    *ret_env = v;
+    *ret_n = env->n;
+    return 0;
+}
+
+/* Two spellings of the same capabilities are one. */
+static int put_capabilities(struct km_str json, struct km_buf *out, struct km_err *err)
+{
+    struct km_arena arena;
+    const struct km_json *root = NULL;
+    uint8_t hash[KM_SHA256_LEN];
+    int r;
+
+    km_arena_init(&arena, PARSE_BYTES, NULL);
+    r = km_json_parse(&arena, json, &root, err);
+    if (r == 0 && km_json_kind(root) != KM_JSON_OBJECT)
+        r = km_fail(err, KM_E_INVALID, "a client's capabilities are an object");
+    if (r == 0 && km_json_count(root) > 0) {
+        r = km_json_digest(root, hash, err);
+        km_buf_bytes(out, hash, sizeof hash);
+    }
+    km_arena_done(&arena);
+    return r;
+}
+
+static bool has_capabilities(struct km_str json)
+{
+    return json.n && !km_str_eq(json, KM_STR("{}"));
+}
+
+int km_asker_key(const struct km_mcp_upstream *u, const struct km_mcp_asker *asker,
+                 uint8_t key[KM_MCP_KEY], struct km_err *err)
+{
+    struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(4 * HEAD_BYTES);
+    int r = 0;
+
+    memset(key, 0, KM_MCP_KEY);
+    if (!asker)
+        return 0;
+    if (has_capabilities(asker->capabilities))
+        r = put_capabilities(asker->capabilities, &text, err);
+    if (r == 0 && u->transport == KM_MCP_STDIO)
+        for (size_t i = 0; i < u->entry->env.n && u->personal; i++)
+            expand(asker, u->entry->env.v[i].value, &text);
+    else if (r == 0)
+        r = km_asker_head(u, asker, &text, err);
+    if (by_login(u->entry))
+        km_buf_json(&text, asker->principal);
+    if (u->entry->stateful && asker->session.n)
+        km_buf_json(&text, asker->session);
+    if (r < 0 || !text.n)
+        return r;
+    if (km_buf_failed(&text))
+        return km_fail(err, KM_E_LIMIT, "too much of the client's headers is for '%.*s'",
+                       KM_STR_ARG(u->name));
+    km_sha256(km_buf_view(&text), key);
+    km_wipe(text.p, text.n);
+    return 0;
+}

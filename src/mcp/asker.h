@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* asker.h - what the configuration makes of somebody who asks: header lines, environment, and the
+ * key that says with whom sessions, children and catalogues may be shared.  Private to mcp/.
+ */
+#ifndef KM_MCP_ASKER_H
+#define KM_MCP_ASKER_H
+
+#include "mcp/ask.h"
+#include "mcp/upstream_live.h"
+
+/* "${X-NAME}" stands in it. */
+bool km_asker_wanted(struct km_str text);
+/* Its headers or environment are made of the client's, or of a login of the client's. */
+bool km_asker_personal(const struct km_mcp_entry *e);
+
+/* All zero for an asker without anything of its own: no capabilities, no headers that count. */
+int km_asker_key(const struct km_mcp_upstream *u, const struct km_mcp_asker *asker,
+                 uint8_t key[KM_MCP_KEY], struct km_err *err) KM_MUST_USE;
+/* Appends the header lines that depend on the asker. */
+int km_asker_head(const struct km_mcp_upstream *u, const struct km_mcp_asker *asker,
+                  struct km_buf *head, struct km_err *err) KM_MUST_USE;
+/* The configured environment with `${X-NAME}` replaced, as "NAME=value" strings in the arena.  A
+ * header that is not there is empty. */
+int km_asker_env(const struct km_mcp_upstream *u, const struct km_mcp_asker *asker,
+                 struct km_arena *arena, const char ***ret_env, size_t *ret_n,
+                 struct km_err *err) KM_MUST_USE;
+
+#endif

@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* desk.c - a worker's remotes: which one serves an asker, and when one is not needed any more.
+ *
+ *     km_desk_remote   the remote with the same server and key (asker.h), or a new one; while it
+ *                    opens, jobs wait in it, so a server is started once however many ask
+ *     tick           idle remotes end; the home of an upstream looks whether it lives, asks it for
+ *                    its lists when nobody did, and tries again what was down
+ *
+ * A stdio child that may ask its client something is not shared by two callers at a time where
+ * another child can be had: its questions would not say whom they are for.
+ */
+#include "mcp/desk.h"
+
+#include <stdlib.h>
+
+#include "base/hash.h"
+#include "mcp/asker.h"
+
+#define TICK_MS 1000
+#define HEALTH_MS 10000 /* to answer a ping */
+
+static bool stdio(const struct km_mcp_upstream *u)
+{
+    return u->transport == KM_MCP_STDIO;
+}
+
+/* --- remotes --- */
+
+static bool foreign(const struct km_remote *p, struct km_str principal)
+{
+    for (const struct km_list *it = p->order.next; it != &p->order; it = it->next) {
+        const struct km_job *j =
+            (const struct km_job *)((const char *)it - offsetof(struct km_job, order));
+
+        if (!j->own && !km_str_eq(j->principal, principal))
+            return true;
+    }
+    return false;
+}
+
+static struct km_remote *find(struct km_mcp_desk *d, const struct km_mcp_upstream *u,
+                              const struct km_mcp_asker *asker, const uint8_t key[KM_MCP_KEY],
+                              bool alone)
+{
+    struct km_str who = asker ? asker->principal : KM_STR_NONE;
+    struct km_remote *best = NULL;
+
+    KM_LIST_EACH(it, &d->remotes)
+    {
+        struct km_remote *p = KM_CONTAINER(it, struct km_remote, link);
+
+        if (p->upstream != u || p->state == KM_REMOTE_OVER ||
+            memcmp(p->key, key, KM_MCP_KEY) != 0 || (alone && foreign(p, who)))
+            continue;
+        if (!best || p->njobs < best->njobs)
+            best = p;
+    }
+    return best;
+}
+
+static bool may_ask(const struct km_mcp_asker *asker)
+{
+    return asker && asker->capabilities.n && !km_str_eq(asker->capabilities, KM_STR("{}"));
+}
+
+static bool room(struct km_mcp_desk *d, const struct km_mcp_upstream *u)
+{
+    return !stdio(u) || (u->live->children < (uint32_t)u->entry->most &&
+                         d->ups->children < KM_MCP_CHILDREN_MOST);
+}
+
+/* A child nobody uses now makes room for another. */
+static bool make_room(struct km_mcp_desk *d, const struct km_mcp_upstream *u)
+{
+    struct km_remote *oldest = NULL;
+
+    KM_LIST_EACH(it, &d->remotes)
+    {
+        struct km_remote *p = KM_CONTAINER(it, struct km_remote, link);
+
+        if (!stdio(p->upstream) || !km_remote_idle(p) || p->state == KM_REMOTE_OVER ||
+            (u->live->children >= (uint32_t)u->entry->most && p->upstream != u))
+            continue;
+        if (!oldest || p->idle_since_ms < oldest->idle_since_ms)
+            oldest = p;
+    }
+    if (oldest)
+        km_remote_free(oldest);
+    return oldest != NULL;
+}
+
+int km_desk_remote(struct km_mcp_desk *d, struct km_mcp_upstream *u,
+                   const struct km_mcp_asker *asker, const uint8_t key[KM_MCP_KEY],
+                   struct km_remote **ret_remote, struct km_err *err)
+{
+    struct km_remote_args args = { .desk = d, .upstream = u, .asker = asker, .key = key };
+    struct km_remote *p = find(d, u, asker, key, stdio(u) && may_ask(asker));
+    int r;
+
+    if (!p) {
+        r = km_mcp_live_may(u->live, u, km_loop_now_ms(d->loop), err);
+        if (r < 0)
+            return r;
+        if (!room(d, u) && !(p = find(d, u, asker, key, false)) && !make_room(d, u))
+            return km_fail(err, KM_E_OVERLOADED,
+                           "'%.*s' has %lld processes already, all of them busy; see "
+                           "max_processes",
+                           KM_STR_ARG(u->name), (long long)u->entry->most);
+    }
+    if (!p)
+        p = km_remote_new(&args, err);
+    if (!p) {
+        km_desk_failed(d, u, err->text);
+        return err->code;
+    }
+    *ret_remote = p;
+    return 0;
+}
+
+/* --- states --- */
+
+static void announce(struct km_mcp_desk *d, struct km_mcp_upstream *u, enum km_mcp_state state,
+                     const char *why)
+{
+    enum km_log_level level =
+        state == KM_MCP_DOWN || state == KM_MCP_DEGRADED ? KM_LOG_WARN : KM_LOG_INFO;
+
+    km_log_msg(d->ups->log, level, "mcp.state", "%.*s is %s%s%s", KM_STR_ARG(u->name),
+               km_mcp_state_name(state), why && *why ? ": " : "", why ? why : "");
+    if (d->ups->events && (state == KM_MCP_DOWN || state == KM_MCP_READY))
+        km_event_add(d->ups->events, level, "mcp.state", "%.*s is %s%s%s", KM_STR_ARG(u->name),
+                     km_mcp_state_name(state), why && *why ? ": " : "", why ? why : "");
+    km_desks_changed(d->ups, u, 0, true);
+}
+
+void km_desk_state(struct km_mcp_desk *d, struct km_mcp_upstream *u, enum km_mcp_state state,
+                   const char *why)
+{
+    if (km_mcp_live_state(u->live, state, why))
+        announce(d, u, state, why);
+}
+
+void km_desk_failed(struct km_mcp_desk *d, struct km_mcp_upstream *u, const char *why)
+{
+    struct km_mcp_status before, now;
+
+    km_mcp_status(u, &before);
+    km_mcp_live_failed(u->live, km_loop_now_ms(d->loop), why);
+    km_mcp_status(u, &now);
+    if (before.state != now.state)
+        announce(d, u, now.state, now.why);
+}
+
+void km_desk_ok(struct km_mcp_desk *d, struct km_mcp_upstream *u)
+{
+    if (km_mcp_live_ok(u->live))
+        announce(d, u, KM_MCP_READY, "");
+}
+
+/* --- once a second --- */
+
+bool km_desk_home(const struct km_mcp_desk *d, const struct km_mcp_upstream *u)
+{
+    uint32_t n = km_crc32(0, u->name.p, u->name.n);
+
+    return n % d->ups->ndesks == d->index;
+}
+
+static bool plain(const uint8_t key[KM_MCP_KEY])
+{
+    static const uint8_t none[KM_MCP_KEY];
+
+    return memcmp(key, none, KM_MCP_KEY) == 0;
+}
+
+/* The session by which the home of an upstream hears of changes, and warm children, stay. */
+static bool stays(const struct km_mcp_desk *d, const struct km_remote *p)
+{
+    const struct km_mcp_entry *e = p->upstream->entry;
+
+    if (!plain(p->key) || p->upstream->live->gone)
+        return false;
+    return stdio(p->upstream) ? p->upstream->live->children <= (uint32_t)e->warm
+                              : km_desk_home(d, p->upstream);
+}
+
+bool km_remote_keeps(const struct km_remote *p)
+{
+    return p->wants_listen || (plain(p->key) && km_desk_home(p->desk, p->upstream));
+}
+
+static void look_idle(struct km_mcp_desk *d, struct km_remote *p, uint64_t now)
+{
+    const struct km_mcp_entry *e = p->upstream->entry;
+    struct km_mcp_upstream *u = p->upstream;
+
+    if (p->state != KM_REMOTE_READY || !km_remote_idle(p) || !e->idle_ms ||
+        now - p->idle_since_ms < (uint64_t)e->idle_ms || stays(d, p))
+        return;
+    km_mcp_upstream_ref(u);
+    km_remote_free(p);
+    if (stdio(u) && u->live->sessions == 0)
+        km_desk_state(d, u, KM_MCP_STOPPED, "nobody asked for a while; the next request starts it");
+    km_mcp_upstream_unref(u);
+}
+
+static void expire_held(struct km_remote *p, uint64_t now)
+{
+    static const char late[] = "{\"code\":-32603,\"message\":\"Nobody is there to answer\"}";
+
+    KM_LIST_EACH(it, &p->held)
+    {
+        struct km_remote_question *q = KM_CONTAINER(it, struct km_remote_question, link);
+
+        if (now < q->until_ms)
+            continue;
+        km_list_remove(&q->link);
+        p->nheld--;
+        km_remote_reply(p, km_buf_view(&q->id), true, km_str_c(late));
+        km_remote_question_free(q);
+    }
+}
+
+struct health {
+    struct km_mcp_desk *desk;
+    struct km_mcp_upstream *upstream;
+};
+
+static void on_health(void *ctx, const struct km_mcp_answer *answer)
+{
+    struct health *h = ctx;
+
+    /* An error is an answer; a server that does not know ping lives. */
+    if (answer->kind == KM_MCP_FAILED && answer->err->code != KM_E_CANCELED)
+        km_desk_state(h->desk, h->upstream, KM_MCP_DEGRADED, answer->err->text);
+    km_mcp_upstream_unref(h->upstream);
+    free(h);
+}
+
+static void ping(struct km_mcp_desk *d, struct km_mcp_upstream *u,
+                 const struct km_mcp_revision *revision)
+{
+    static const struct km_mcp_ask_events events = { .on_done = on_health };
+    struct health *h = calloc(1, sizeof *h);
+    struct km_mcp_ask_args args = { .upstream = u, .timeout_ms = HEALTH_MS, .events = &events };
+    struct km_err err;
+
+    if (!h)
+        return;
+    *h = (struct health){ d, km_mcp_upstream_ref(u) };
+    args.ctx = h;
+    args.method =
+        revision && revision->era == KM_MCP_STATELESS ? KM_STR("server/discover") : KM_STR("ping");
+    if (!km_mcp_ask(d, &args, &err)) {
+        km_mcp_upstream_unref(u);
+        free(h);
+    }
+}
+
+static bool running(struct km_mcp_desk *d, const struct km_mcp_upstream *u)
+{
+    KM_LIST_EACH(it, &d->remotes)
+    if (KM_CONTAINER(it, struct km_remote, link)->upstream == u)
+        return true;
+    return false;
+}
+
+/* Of an upstream that is at home here. */
+static void look_after(struct km_mcp_desk *d, struct km_mcp_upstream *u, uint64_t now)
+{
+    const struct km_mcp_entry *e = u->entry;
+    struct km_mcp_live *live = u->live;
+
+    if (!e->enabled || u->personal || live->held)
+        return;
+    if (km_mcp_live_may(live, u, now, NULL) < 0)
+        return;
+    if (!km_mcp_live_pending(live, (const uint8_t[KM_MCP_KEY]){ 0 }))
+        km_mcp_catalogue_unref(km_mcp_catalogue(d, u, NULL)); /* begins where nothing is known */
+    if (!e->health_ms || now < live->health_ms)
+        return;
+    live->health_ms = now + (uint64_t)e->health_ms;
+    if (km_mcp_live_revision(live) && (running(d, u) || !stdio(u)))
+        ping(d, u, km_mcp_live_revision(live));
+}
+
+static void on_tick(void *ctx)
+{
+    struct km_mcp_desk *d = ctx;
+    uint64_t now = km_loop_now_ms(d->loop);
+
+    KM_LIST_EACH(it, &d->remotes)
+    {
+        struct km_remote *p = KM_CONTAINER(it, struct km_remote, link);
+
+        expire_held(p, now);
+        look_idle(d, p, now);
+    }
+    for (size_t i = 0; d->set && i < d->set->n; i++)
+        if (km_desk_home(d, d->set->v[i]))
+            look_after(d, d->set->v[i], now);
+    km_timer_start(&d->tick, TICK_MS);
+}
+
+/* --- making and ending --- */
+
+/* The set in force is another: remotes of what is gone take no more. */
+void km_desk_use(struct km_mcp_desk *d, struct km_mcp_set *set)
+{
+    struct km_mcp_set *old = d->set;
+
+    d->set = set;
+    KM_LIST_EACH(it, &d->remotes)
+    {
+        struct km_remote *p = KM_CONTAINER(it, struct km_remote, link);
+
+        if (km_mcp_set_find(set, p->upstream->name) != p->upstream)
+            km_remote_retire(p);
+    }
+    km_mcp_set_unref(old);
+    KM_LIST_EACH(it, &d->watches)
+    {
+        struct km_mcp_watch *w = KM_CONTAINER(it, struct km_mcp_watch, link);
+
+        w->fn(w->ctx, NULL, KM_MCP_LISTS);
+    }
+    km_timer_start(&d->tick, 0);
+}
+
+struct km_mcp_desk *km_mcp_desk_new(const struct km_mcp_desk_args *args, struct km_err *err)
+{
+    struct km_mcp_desk *d = calloc(1, sizeof *d);
+
+    if (!d) {
+        km_fail(err, KM_E_NOMEM, "out of memory");
+        return NULL;
+    }
+    d->ups = args->ups;
+    d->index = args->index;
+    d->loop = args->loop;
+    d->mailbox = args->mailbox;
+    d->client = args->client;
+    km_list_init(&d->remotes);
+    km_list_init(&d->watches);
+    km_list_init(&d->waits);
+    km_list_init(&d->refreshes);
+    km_list_init(&d->subscriptions);
+    km_timer_init(&d->tick, d->loop, on_tick, d);
+    d->set = km_mcp_upstreams_set(d->ups);
+    if (d->set)
+        km_timer_start(&d->tick, 0);
+    pthread_mutex_lock(&d->ups->lock);
+    d->ups->desks[d->index] = d;
+    pthread_mutex_unlock(&d->ups->lock);
+    return d;
+}
+
+struct km_mcp_desk *km_mcp_desk_free(struct km_mcp_desk *d)
+{
+    if (!d)
+        return NULL;
+    pthread_mutex_lock(&d->ups->lock);
+    d->ups->desks[d->index] = NULL;
+    pthread_mutex_unlock(&d->ups->lock);
+    d->ending = true;
+    km_timer_stop(&d->tick);
+    km_waits_end_all(d);
+    km_refresh_end_all(d);
+    while (!km_list_empty(&d->remotes))
+        km_remote_free(KM_CONTAINER(d->remotes.next, struct km_remote, link));
+    km_subscriptions_end_all(d);
+    km_mcp_set_unref(d->set);
+    free(d);
+    return NULL;
+}
+
+void km_mcp_watch(struct km_mcp_desk *desk, struct km_mcp_watch *watch)
+{
+    km_list_push(&desk->watches, &watch->link);
+}
+
+void km_mcp_unwatch(struct km_mcp_watch *watch)
+{
+    if (watch->link.next)
+        km_list_remove(&watch->link);
+}

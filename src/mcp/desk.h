@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* desk.h - a worker's remotes, and what all desks of the gateway share; private to mcp/.
+ *
+ * Thread: a desk's loop, but for what is said to be posted from any.
+ */
+#ifndef KM_MCP_DESK_H
+#define KM_MCP_DESK_H
+
+#include "mcp/remote.h"
+
+#define KM_DESKS_MOST 64
+#define KM_MCP_CHILDREN_MOST 64 /* stdio servers of the process */
+
+struct km_mcp_upstreams {
+    struct km_store *store;
+    struct km_log *log;
+    struct km_events *events;
+    char state_dir[512];
+    pthread_mutex_t lock; /* of set and desks */
+    struct km_mcp_set *set;
+    struct km_mcp_desk *desks[KM_DESKS_MOST]; /* NULL: not there (any more) */
+    size_t ndesks;
+    _Atomic unsigned children;
+};
+
+struct km_mcp_desk {
+    struct km_mcp_upstreams *ups;
+    size_t index;
+    struct km_loop *loop;
+    struct km_mailbox *mailbox;
+    struct km_http_client *client;
+    struct km_mcp_set *set; /* in force here */
+    struct km_list remotes;
+    struct km_list watches; /* of struct km_mcp_watch */
+    struct km_list waits; /* of struct km_mcp_wait */
+    struct km_list refreshes; /* of struct km_refresh_lists */
+    struct km_list subscriptions;
+    size_t nsubscriptions;
+    size_t nasks;
+    struct km_timer tick; /* idle, health, new tries */
+    bool ending;
+};
+
+/* A remote for this asker: one that is there, or a new one. */
+int km_desk_remote(struct km_mcp_desk *d, struct km_mcp_upstream *u,
+                   const struct km_mcp_asker *asker, const uint8_t key[KM_MCP_KEY],
+                   struct km_remote **ret_remote, struct km_err *err) KM_MUST_USE;
+
+/* The set in force is another; takes the reference. */
+void km_desk_use(struct km_mcp_desk *d, struct km_mcp_set *set);
+
+/* Any thread.  The desk that looks after an upstream: health, lists without an asker. */
+bool km_desk_home(const struct km_mcp_desk *d, const struct km_mcp_upstream *u);
+
+/* Every desk hears that lists (a bit each) or the state of u have changed.  Any thread. */
+void km_desks_changed(struct km_mcp_upstreams *ups, struct km_mcp_upstream *u, unsigned lists,
+                      bool state);
+/* The state is another one: told, logged, an event. */
+void km_desk_state(struct km_mcp_desk *d, struct km_mcp_upstream *u, enum km_mcp_state state,
+                   const char *why);
+/* As km_mcp_live_failed(), and told. */
+void km_desk_failed(struct km_mcp_desk *d, struct km_mcp_upstream *u, const char *why);
+void km_desk_ok(struct km_mcp_desk *d, struct km_mcp_upstream *u);
+
+/* refresh.c: asks for all lists of what this asker is shown; the variant was marked. */
+void km_refresh_begin(struct km_mcp_desk *d, struct km_mcp_upstream *u,
+                      const struct km_mcp_asker *asker, const uint8_t key[KM_MCP_KEY],
+                      uint64_t after_ms);
+void km_refresh_end_all(struct km_mcp_desk *d);
+/* catalogue_store.c: writes what is known now into the store, if it is another than before. */
+void km_catalogue_keep(struct km_mcp_desk *d, struct km_mcp_upstream *u,
+                       const uint8_t key[KM_MCP_KEY], bool changed);
+/* ask.c */
+void km_waits_look(struct km_mcp_desk *d);
+void km_waits_end_all(struct km_mcp_desk *d);
+/* subscribe.c */
+void km_subscriptions_updated(struct km_remote *p, struct km_str params);
+void km_subscriptions_renew(struct km_remote *p);
+void km_subscriptions_end_all(struct km_mcp_desk *d);
+
+#endif

@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* link_stdio.c - a server that is a process of ours: lines on its standard streams (link.h).
+ *
+ *     link ── stdin ──> kanmon --shim ──> command and all it starts
+ *          <─ stdout ──      │
+ *          <─ stderr ──> log │
+ *          ── liveness ──────┘   its end, however we end, is the end of the whole tree
+ *
+ * The child's environment is what the configuration says and a short list of what programs need
+ * to find their things; nothing else of ours, which is full of keys.
+ *
+ * A child that does not read gets a bounded queue, one that writes an endless line is ended, one
+ * that floods its standard error has most of that dropped.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "mcp/asker.h"
+#include "mcp/lines.h"
+#include "mcp/link.h"
+#include "mcp/server_log.h"
+#include "sys/pipe.h"
+#include "sys/supervise.h"
+
+#define QUEUE_BYTES ((size_t)32 * 1024 * 1024) /* not read by the child */
+#define END_MS 15000 /* the shim has its own, shorter times */
+#define ARGS_MOST 1024
+#define ENV_MOST 1024
+
+struct link_stdio {
+    struct km_link base;
+    struct km_loop *loop;
+    struct km_mcp_upstream *upstream;
+    struct km_arena arena; /* arguments and environment */
+    struct km_child *child;
+    struct km_pipe *in, *out, *err;
+    int alive; /* our end of the liveness pipe */
+    struct km_lines lines;
+    struct km_server_log log;
+    struct km_deferred later; /* up, or down */
+    struct km_err why;
+    bool is_up, is_down;
+    const char **argv, **envp;
+    size_t argc, envc;
+    char work_dir[1024];
+};
+
+static struct link_stdio *of(struct km_link *l)
+{
+    return (struct link_stdio *)(void *)l;
+}
+
+/* --- arguments and environment --- */
+
+static void arg(struct link_stdio *s, const char *text)
+{
+    if (s->argc + 1 < ARGS_MOST)
+        s->argv[s->argc++] = text;
+}
+
+static void limit(struct link_stdio *s, const char *name, int64_t value)
+{
+    if (!value)
+        return;
+    arg(s, "--limit");
+    arg(s, km_arena_printf(&s->arena, "%s=%lld", name, (long long)value).p);
+}
+
+static int make_args(struct link_stdio *s, struct km_err *err)
+{
+    const struct km_mcp_entry *e = s->upstream->entry;
+
+    if (e->args.n > ARGS_MOST - 64)
+        return km_fail(err, KM_E_CONFIG, "over %d arguments", ARGS_MOST - 64);
+    s->argv = km_arena_zalloc(&s->arena, ARGS_MOST * sizeof *s->argv);
+    if (!s->argv)
+        return km_fail(err, KM_E_NOMEM, "out of memory");
+    arg(s, "kanmon");
+    arg(s, "--shim");
+    arg(s, "3");
+    limit(s, "nofile", e->limits.nofile);
+    limit(s, "cpu", e->limits.cpu_s);
+    limit(s, "fsize", e->limits.fsize_bytes);
+    arg(s, "--limit");
+    arg(s, "core=0");
+    arg(s, "--");
+    arg(s, km_arena_cstr(&s->arena, e->command));
+    for (size_t i = 0; i < e->args.n; i++)
+        arg(s, km_arena_cstr(&s->arena, e->args.v[i]));
+    return km_arena_overflowed(&s->arena) ? km_fail(err, KM_E_LIMIT, "its arguments are too long")
+                                          : 0;
+}
+
+static bool configured(const struct km_mcp_entry *e, const char *name)
+{
+    for (size_t i = 0; i < e->env.n; i++)
+        if (km_str_eq(e->env.v[i].name, km_str_c(name)))
+            return true;
+    return false;
+}
+
+static int make_env(struct link_stdio *s, const struct km_mcp_asker *asker, struct km_err *err)
+{
+    static const char *const passed[] = {
+        "HOME",     "LOGNAME",        "PATH",           "SHELL",           "TERM",
+        "USER",     "LANG",           "LC_ALL",         "LC_CTYPE",        "TZ",
+        "TMPDIR",   "XDG_CACHE_HOME", "XDG_DATA_HOME",  "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR",
+        "SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS", NULL
+    };
+    const char **own;
+    size_t nown;
+    int r = km_asker_env(s->upstream, asker, &s->arena, &own, &nown, err);
+
+    s->envp = km_arena_zalloc(&s->arena, (ENV_MOST + nown + 1) * sizeof *s->envp);
+    if (r == 0 && !s->envp)
+        r = km_fail(err, KM_E_NOMEM, "out of memory");
+    for (size_t i = 0; r == 0 && passed[i]; i++) {
+        struct km_str value;
+
+        /* A value that begins so is a shell function. */
+        if (configured(s->upstream->entry, passed[i]) ||
+            !km_config_getenv(s->upstream->config, passed[i], &value) ||
+            km_str_starts(value, KM_STR("()")))
+            continue;
+        s->envp[s->envc++] = km_arena_printf(&s->arena, "%s=%.*s", passed[i], KM_STR_ARG(value)).p;
+    }
+    for (size_t i = 0; r == 0 && i < nown; i++)
+        s->envp[s->envc++] = own[i];
+    if (r == 0 && km_arena_overflowed(&s->arena))
+        r = km_fail(err, KM_E_LIMIT, "its environment is too large");
+    return r;
+}
+
+/* --- the child --- */
+
+static void down(struct link_stdio *s, const struct km_err *why)
+{
+    if (s->is_down)
+        return;
+    s->is_down = true;
+    s->why = *why;
+    km_deferred_queue(&s->later);
+}
+
+static void on_later(void *ctx)
+{
+    struct link_stdio *s = ctx;
+
+    if (s->is_down) {
+        s->base.events->on_down(s->base.ctx, &s->why);
+        return;
+    }
+    s->is_up = true;
+    s->base.events->on_up(s->base.ctx);
+}
+
+static int on_line(void *ctx, struct km_str line)
+{
+    struct link_stdio *s = ctx;
+
+    s->base.events->on_message(s->base.ctx, 0, line);
+    return 0;
+}
+
+static void on_stdout(void *ctx, const char *bytes, size_t n)
+{
+    struct link_stdio *s = ctx;
+    struct km_err err = { 0 };
+
+    if (!s->is_down && km_lines_feed(&s->lines, bytes, n, &err) < 0) {
+        km_fail(&err, KM_E_LIMIT, "'%.*s' wrote a line of over %zu bytes",
+                KM_STR_ARG(s->upstream->name), KM_MCP_LINE_BYTES);
+        down(s, &err);
+    }
+}
+
+/* Its exit says more, and follows; but a child may also close its output and stay. */
+static void on_stdout_end(void *ctx)
+{
+    struct link_stdio *s = ctx;
+
+    s->alive = s->alive >= 0 ? (close(s->alive), -1) : -1;
+}
+
+static void on_stderr(void *ctx, const char *bytes, size_t n)
+{
+    struct link_stdio *s = ctx;
+
+    km_server_log_write(&s->log, km_str(bytes, n));
+}
+
+static void on_ignored(void *ctx)
+{
+    (void)ctx;
+}
+
+static void on_state(void *ctx, struct km_child *child, enum km_child_state state, int status)
+{
+    struct link_stdio *s = ctx;
+    struct km_err err;
+    int code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+
+    (void)child;
+    if (state != KM_CHILD_STOPPED)
+        return;
+    if (code == 127)
+        km_fail(&err, KM_E_UPSTREAM_CONNECT, "'%.*s' cannot be started: there is no program '%.*s'",
+                KM_STR_ARG(s->upstream->name), KM_STR_ARG(s->upstream->entry->command));
+    else if (code > 128)
+        km_fail(&err, KM_E_UPSTREAM_CONNECT, "'%.*s' was ended by signal %d; see its log",
+                KM_STR_ARG(s->upstream->name), code - 128);
+    else
+        km_fail(&err, KM_E_UPSTREAM_CONNECT, "'%.*s' ended with status %d; see its log",
+                KM_STR_ARG(s->upstream->name), code);
+    km_server_log_say(&s->log, "the server ended with status %d", code);
+    down(s, &err);
+}
+
+static void close_pair(int fds[2])
+{
+    for (int i = 0; i < 2; i++)
+        if (fds[i] >= 0)
+            close(fds[i]);
+}
+
+static int spawn(struct link_stdio *s, int in, int out, int err_fd, int liveness,
+                 struct km_err *err)
+{
+    struct km_str cwd = s->upstream->entry->cwd;
+    struct km_child_spec spec = {
+        .file = "/proc/self/exe",
+        .argv = s->argv,
+        .envp = s->envp,
+        .cwd = cwd.n ? km_arena_cstr(&s->arena, cwd) : s->work_dir,
+        .fds = &liveness,
+        .nfds = 1,
+        .stdin_fd = in,
+        .stdout_fd = out,
+        .stderr_fd = err_fd,
+        .stop_ms = END_MS,
+    };
+
+    s->child = km_child_new(s->loop, &spec, on_state, s, err);
+    return s->child ? km_child_start(s->child, err) : err->code;
+}
+
+static int start(struct link_stdio *s, struct km_err *err)
+{
+    static const struct km_pipe_events in_events = { NULL, on_ignored };
+    static const struct km_pipe_events out_events = { on_stdout, on_stdout_end };
+    static const struct km_pipe_events err_events = { on_stderr, on_ignored };
+    int in[2] = { -1, -1 }, out[2] = { -1, -1 }, errs[2] = { -1, -1 }, life[2] = { -1, -1 };
+    int r = 0;
+
+    if (pipe2(in, O_CLOEXEC) < 0 || pipe2(out, O_CLOEXEC) < 0 || pipe2(errs, O_CLOEXEC) < 0 ||
+        pipe2(life, O_CLOEXEC) < 0)
+        r = km_fail_errno(err, errno, "no descriptors for '%.*s'", KM_STR_ARG(s->upstream->name));
+    if (r == 0)
+        r = spawn(s, in[0], out[1], errs[1], life[0], err);
+    if (r < 0) {
+        close_pair(in);
+        close_pair(out);
+        close_pair(errs);
+        close_pair(life);
+        return r;
+    }
+    close(in[0]);
+    close(out[1]);
+    close(errs[1]);
+    close(life[0]);
+    s->alive = life[1];
+    s->log.pid = (long)km_child_pid(s->child);
+    s->in = km_pipe_new(s->loop, in[1], &in_events, s, err);
+    s->out = km_pipe_new(s->loop, out[0], &out_events, s, err);
+    s->err = km_pipe_new(s->loop, errs[0], &err_events, s, err);
+    return s->in && s->out && s->err ? 0 : err->code;
+}
+
+/* --- the link --- */
+
+static void stdio_open(struct km_link *l)
+{
+    struct link_stdio *s = of(l);
+    struct km_err err = { 0 };
+
+    if (start(s, &err) < 0) {
+        if (!km_str_starts(km_str_c(err.text), KM_STR("'")))
+            km_server_log_say(&s->log, "%s", err.text);
+        down(s, &err);
+        return;
+    }
+    km_deferred_queue(&s->later);
+}
+
+static void stdio_send(struct km_link *l, const struct km_link_request *q)
+{
+    struct link_stdio *s = of(l);
+    struct km_buf line KM_CLEANUP(km_buf_done) = KM_BUF(q->text.n + 1);
+    struct km_err err = { 0 };
+
+    if (s->is_down || !s->in)
+        return;
+    km_buf_str(&line, q->text);
+    for (size_t i = 0; i < line.n; i++) /* a newline is only white space outside of strings */
+        if (line.p[i] == '\n' || line.p[i] == '\r')
+            line.p[i] = ' ';
+    km_buf_byte(&line, '\n');
+    if (km_pipe_write(s->in, km_buf_view(&line), QUEUE_BYTES, &err) == 0 || err.code == KM_E_CLOSED)
+        return; /* closed: its end is about to be told */
+    km_fail(&err, KM_E_UPSTREAM_TIMEOUT, "'%.*s' does not read what it is sent",
+            KM_STR_ARG(s->upstream->name));
+    down(s, &err);
+}
+
+static void stdio_settle(struct km_link *l, uint64_t id, bool answered)
+{
+    (void)l;
+    (void)id;
+    (void)answered;
+}
+
+static void stdio_agreed(struct km_link *l, const struct km_mcp_revision *revision)
+{
+    (void)l;
+    (void)revision;
+}
+
+static struct km_link *stdio_free(struct km_link *l)
+{
+    struct link_stdio *s = of(l);
+
+    km_deferred_cancel(&s->later);
+    km_pipe_free(s->in); /* which asks it to end */
+    if (s->alive >= 0)
+        close(s->alive); /* and this makes it */
+    km_pipe_free(s->out);
+    km_pipe_free(s->err);
+    km_child_leave(s->child, END_MS);
+    km_lines_done(&s->lines);
+    km_server_log_done(&s->log);
+    km_mcp_upstream_unref(s->upstream);
+    km_arena_done(&s->arena);
+    free(s);
+    return NULL;
+}
+
+/* "<state>/mcp/<name>.d", beside its log. */
+static void make_work_dir(struct link_stdio *s, const struct km_link_args *args)
+{
+    size_t n = args->log_path ? strlen(args->log_path) : 0;
+
+    if (n > 4 && n < sizeof s->work_dir)
+        snprintf(s->work_dir, sizeof s->work_dir, "%.*s.d", (int)(n - 4), args->log_path);
+    else
+        snprintf(s->work_dir, sizeof s->work_dir, "%s", args->work_dir);
+    (void)mkdir(s->work_dir, 0700); /* it is there, or starting fails with a reason */
+}
+
+struct km_link *km_link_stdio_new(const struct km_link_args *args, struct km_err *err)
+{
+    static const struct km_link_ops ops = { stdio_open, stdio_send, stdio_settle, stdio_agreed,
+                                            stdio_free };
+    struct link_stdio *s = calloc(1, sizeof *s);
+
+    if (!s) {
+        km_fail(err, KM_E_NOMEM, "out of memory");
+        return NULL;
+    }
+    s->base = (struct km_link){ &ops, args->events, args->ctx };
+    s->loop = args->loop;
+    s->upstream = km_mcp_upstream_ref(args->upstream);
+    s->alive = -1;
+    km_arena_init(&s->arena, (size_t)8 * 1024 * 1024, NULL);
+    km_lines_init(&s->lines, KM_MCP_LINE_BYTES, on_line, s);
+    km_server_log_init(&s->log, args->log_path, args->upstream->entry->log_bytes);
+    km_deferred_init(&s->later, s->loop, on_later, s);
+    make_work_dir(s, args);
+    if (make_args(s, err) < 0 || make_env(s, args->asker, err) < 0)
+        return stdio_free(&s->base);
+    return &s->base;
+}
