@@ -254,8 +254,14 @@ static void on_later(void *ctx)
 {
     struct km_job *j = ctx;
     const struct km_err err = j->err;
+    struct km_mcp_answer hello = { .kind = KM_MCP_RESULT };
 
-    km_job_fail(j, &err, false);
+    if (!j->hello) {
+        km_job_fail(j, &err, false);
+        return;
+    }
+    hello.json = km_buf_view(&j->remote->hello);
+    km_job_done(j, &hello);
 }
 
 static void fail_later(struct km_job *j, const struct km_err *err)
@@ -392,15 +398,6 @@ static void set_level(struct km_remote *p, struct km_str level)
     transmit(p, p->next_id, KM_STR("logging/setLevel"), &text, KM_STR_NONE);
 }
 
-/* What server/discover would say of a server that has none. */
-static void answer_hello(struct km_job *j)
-{
-    struct km_remote *p = j->remote;
-    const struct km_mcp_answer answer = { .kind = KM_MCP_RESULT, .json = km_buf_view(&p->hello) };
-
-    km_job_done(j, &answer);
-}
-
 static void run(struct km_remote *p, struct km_job *j)
 {
     struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(KM_MCP_MESSAGE_BYTES);
@@ -409,7 +406,9 @@ static void run(struct km_remote *p, struct km_job *j)
 
     km_list_remove(&j->link);
     if (p->revision->era == KM_MCP_HANDSHAKE && km_str_eq(j->method, KM_STR("server/discover"))) {
-        answer_hello(j);
+        j->hello = true; /* what it said of itself in the handshake */
+        km_list_push(&p->order, &j->order);
+        km_deferred_queue(&j->later);
         return;
     }
     set_level(p, j->log_level);

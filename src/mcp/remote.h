@@ -51,7 +51,8 @@ struct km_job {
     struct km_str token; /* the asker's progress token, its JSON; empty: none */
     uint64_t timeout_ms;
     struct km_timer timer;
-    struct km_deferred later; /* a failure to be told */
+    struct km_deferred later; /* a failure to be told, or hello */
+    bool hello; /* the answer is what the server said of itself */
     struct km_err err;
     struct km_list questions;
     unsigned nquestions, nnotices;
