@@ -41,6 +41,21 @@ int km_aead_open(const uint8_t key[KM_AEAD_KEY_LEN], struct km_str sealed, struc
 int km_rs256_sign(struct km_str pem, struct km_str text, struct km_buf *out,
                   struct km_err *err) KM_MUST_USE;
 
+/* Another's public key, as the members of a JWK say it (raw bytes, big-endian).  Immutable once it
+ * is made: any thread.  RSA of 2048 to 8192 bits; curves P-256, P-384, P-521.  KM_E_INVALID. */
+struct km_pubkey;
+int km_pubkey_rsa(struct km_str n, struct km_str e, struct km_pubkey **ret,
+                  struct km_err *err) KM_MUST_USE;
+int km_pubkey_ec(struct km_str curve, struct km_str x, struct km_str y, struct km_pubkey **ret,
+                 struct km_err *err) KM_MUST_USE;
+int km_pubkey_ed25519(struct km_str x, struct km_pubkey **ret, struct km_err *err) KM_MUST_USE;
+struct km_pubkey *km_pubkey_free(struct km_pubkey *k); /* NULL */
+/* alg: "RS256" to "RS512", "PS256" to "PS512", "ES256" to "ES512", "EdDSA".  false also where the
+ * key is not of the algorithm's kind. */
+bool km_pubkey_verify(const struct km_pubkey *k, struct km_str alg, struct km_str text,
+                      struct km_str sig);
+bool km_signature_known(struct km_str alg);
+
 /* An owned secret string. */
 struct km_secret {
     char *p;

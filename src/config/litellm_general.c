@@ -16,8 +16,6 @@ static const struct km_setting rows[] = {
             "A Python function decides who may call; kanmon cannot run it and knows keys only."),
     REFUSED("allowed_ips", KM_SET_STR_LIST, NULL,
             "Only these addresses may call; kanmon does not check client addresses yet."),
-    REFUSED("enable_jwt_auth", KM_SET_BOOL, "false",
-            "Callers show tokens whose claims limit them; kanmon does not read tokens yet."),
     REFUSED("enable_oauth2_auth", KM_SET_BOOL, "false",
             "Callers show OAuth2 tokens that are checked with their issuer; kanmon does not yet."),
     REFUSED("enable_oauth2_proxy_auth", KM_SET_BOOL, "false",
@@ -74,8 +72,6 @@ static const struct km_setting rows[] = {
     IGNORED("custom_auth_run_common_checks", KM_SET_BOOL,
             "Adds LiteLLM's own checks to custom_auth; without custom_auth there is nothing to "
             "add to."),
-    IGNORED("litellm_jwtauth", KM_SET_NODE,
-            "Settings of enable_jwt_auth, which alone decides whether tokens are asked for."),
     IGNORED("oauth2_config_mappings", KM_SET_NODE,
             "Settings of enable_oauth2_proxy_auth, which alone decides whether they are used."),
     IGNORED("use_x_forwarded_for", KM_SET_BOOL,

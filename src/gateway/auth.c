@@ -7,6 +7,8 @@
  *     local    the control socket: its owner was checked by the kernel
  *     open     authentication is off: everybody is the administrator of nothing but calls
  *     master   the master key
+ *     token    an access token of the built-in authorization server: the key that was shown to it
+ *     jwt      a token of an issuer that is trusted: the key its claims lead to
  *     key      a virtual key, by the SHA-256 of what was sent
  *
  * Credentials may come in any header LiteLLM knows, to Google's routes as ?key=, to /bedrock as
@@ -20,6 +22,8 @@
 
 #include "base/crypto.h"
 #include "base/encode.h"
+#include "gateway/jwt_auth.h"
+#include "gateway/oauth.h"
 
 /* Header fields that may carry a key. `bearer`: after that word only. */
 static const struct {
@@ -75,8 +79,7 @@ static int is_credential(struct km_str name, struct km_str custom)
     return custom.n && km_str_ieq(name, custom) ? 1 : 0;
 }
 
-/* The one credential of the request; empty when there is none. */
-static int credential(const struct km_visit *v, struct km_str *ret, struct km_err *err)
+int km_credential(const struct km_visit *v, struct km_str *ret, struct km_err *err)
 {
     const struct km_headers *h = &km_exchange_request(v->x)->headers;
     struct km_str found = KM_STR_NONE, in_query = KM_STR_NONE;
@@ -154,10 +157,43 @@ static void drop_key(void *key)
     km_key_unref(key);
 }
 
+static int become_key(struct km_visit *v, struct km_err *err)
+{
+    char text[9];
+    int r;
+
+    km_hex(text, v->who.key->row.hash, 4);
+    memcpy(v->who.who, "key:", 4);
+    memcpy(v->who.who + 4, text, sizeof text);
+    r = km_arena_defer(km_exchange_arena(v->x), drop_key, v->who.key);
+    return r < 0 ? r : km_key_usable(v->who.key, v->came_us, err);
+}
+
+static int by_token(struct km_visit *v, const struct credential *c, struct km_err *err)
+{
+    struct km_grant grant;
+    int64_t expires;
+
+    if (!km_str_starts(c->text, KM_STR(KM_OAUTH_TOKEN_PREFIX)))
+        return KM_E_AGAIN;
+    if (!v->w->gw->oauth ||
+        !km_grants_access(v->w->gw->oauth->grants, c->hash, v->came_us, &grant, &expires))
+        return refuse(err, "the access token is unknown or too old: refresh it, or log in again.");
+    if (!km_grant_covers(km_str_c(grant.resource), km_exchange_request(v->x)->path))
+        return refuse(err, "the access token was issued for another resource of this gateway.");
+    v->who.key = km_keys_find(v->w->gw->keys, grant.key_hash);
+    return v->who.key ? become_key(v, err)
+                      : refuse(err, "the virtual key of this access token is gone: log in again.");
+}
+
+static int by_jwt(struct km_visit *v, const struct credential *c, struct km_err *err)
+{
+    return km_jwt_authenticate(v, c->text, err);
+}
+
 static int by_key(struct km_visit *v, const struct credential *c, struct km_err *err)
 {
     struct km_str key = c->text;
-    char text[9];
     int r;
 
     if (!km_str_starts(key, KM_STR("sk-"))) {
@@ -180,11 +216,7 @@ static int by_key(struct km_visit *v, const struct credential *c, struct km_err 
             err->type = "token_not_found_in_db";
         return r;
     }
-    km_hex(text, c->hash, 4);
-    memcpy(v->who.who, "key:", 4);
-    memcpy(v->who.who + 4, text, sizeof text);
-    r = km_arena_defer(km_exchange_arena(v->x), drop_key, v->who.key);
-    return r < 0 ? r : km_key_usable(v->who.key, v->came_us, err);
+    return become_key(v, err);
 }
 
 static const struct {
@@ -195,16 +227,19 @@ static const struct {
     { "local", false, by_local },
     { "open", false, by_open },
     { "master", true, by_master },
+    { "token", true, by_token },
+    { "jwt", true, by_jwt },
     { "key", true, by_key },
 };
 
 static int identify(struct km_visit *v, struct km_err *err)
 {
     struct credential c = { 0 };
-    int r = v->local ? 0 : credential(v, &c.text, err);
+    int r = v->local ? 0 : km_credential(v, &c.text, err);
 
     if (r < 0)
         return r;
+    v->had_credential = c.text.n > 0;
     if (c.text.n)
         km_sha256(c.text, c.hash);
     for (size_t i = 0; i < sizeof authenticators / sizeof authenticators[0]; i++) {
@@ -222,7 +257,7 @@ int km_authenticate(struct km_visit *v, enum km_auth_level level, struct km_err 
     const union km_addr *peer = km_exchange_peer(v->x);
     int r;
 
-    if (level == KM_AUTH_PUBLIC)
+    if (level == KM_AUTH_PUBLIC || level == KM_AUTH_WEB)
         return 0;
     if (level == KM_AUTH_METRICS &&
         (v->local || v->view->snap->metrics_open || km_addr_loopback(peer)))
@@ -283,13 +318,10 @@ static bool loopback_name(struct km_str host)
            (km_addr_parse(host, 0, &addr) == 0 && km_addr_loopback(&addr));
 }
 
-int km_check_origin(const struct km_visit *v, struct km_err *err)
+int km_check_host(const struct km_visit *v, struct km_err *err)
 {
-    const struct km_request *req = km_exchange_request(v->x);
     const struct km_snapshot *snap = v->view->snap;
-    struct km_str origin = km_header_get(&req->headers, KM_STR("origin"));
-    struct km_str host = without_port(req->host);
-    size_t at;
+    struct km_str host = without_port(km_exchange_request(v->x)->host);
 
     if (v->local)
         return 0;
@@ -300,9 +332,24 @@ int km_check_origin(const struct km_visit *v, struct km_err *err)
                        "Host '%.*s' is not served here; kanmon_settings.allowed_hosts names those "
                        "that are.",
                        KM_STR_ARG(km_str_sub(host, 0, 100)));
-    if (!origin.n || listed(&snap->gateway->allowed_origins, origin))
+    return 0;
+}
+
+bool km_origin_listed(const struct km_visit *v)
+{
+    struct km_str origin = km_header_get(&km_exchange_request(v->x)->headers, KM_STR("origin"));
+
+    return origin.n && listed(&v->view->snap->gateway->allowed_origins, origin);
+}
+
+int km_check_origin(const struct km_visit *v, struct km_err *err)
+{
+    const struct km_request *req = km_exchange_request(v->x);
+    struct km_str origin = km_header_get(&req->headers, KM_STR("origin"));
+    size_t at = km_str_find(origin, KM_STR("://"));
+
+    if (v->local || !origin.n || km_origin_listed(v))
         return 0;
-    at = km_str_find(origin, KM_STR("://"));
     if (at < origin.n && km_str_ieq(km_str_skip(origin, at + 3), req->host))
         return 0;
     return km_fail(err, KM_E_FORBIDDEN,

@@ -8,6 +8,8 @@
 
 #define KM_WHO_LEN 48
 
+struct km_jwt_hold;
+
 struct km_principal {
     struct km_key *key; /* a reference; NULL: the administrator, or nobody asked */
     bool admin;
@@ -28,9 +30,14 @@ struct km_visit {
     enum km_dialect dialect; /* of its errors */
     struct km_str path_model; /* still encoded: what a handler found in the path, where the
                                  pattern alone does not say it ("{model}:generateContent") */
+    struct km_jwt_hold *jwt; /* a token on its way through jwt_auth.h; NULL: none */
+    bool had_credential; /* something was shown, be it good or not */
     bool local; /* by the control socket */
     unsigned uid; /* of the peer, when local */
 };
+
+/* The one credential of the request, empty when there is none; two different ones are refused. */
+int km_credential(const struct km_visit *v, struct km_str *ret, struct km_err *err) KM_MUST_USE;
 
 /* Fills v->who for the level its route asks, or fails with UNAUTHENTICATED or FORBIDDEN in
  * LiteLLM's words.  The reference goes with the exchange. */
@@ -43,7 +50,10 @@ void km_visit_hash(const struct km_visit *v, uint8_t ret_hash[32]);
  * point into ip[KM_ADDR_TEXT].  Leaves the rest of the entry alone. */
 void km_visit_books(const struct km_visit *v, char *ip, struct km_ledger_entry *e);
 
-/* Host and Origin as the configuration allows them (DNS rebinding, foreign pages). */
+/* Host, and Origin, as the configuration allows them (DNS rebinding, foreign pages). */
+int km_check_host(const struct km_visit *v, struct km_err *err) KM_MUST_USE;
 int km_check_origin(const struct km_visit *v, struct km_err *err) KM_MUST_USE;
+/* Is it a page of another origin that the configuration names? */
+bool km_origin_listed(const struct km_visit *v);
 
 #endif

@@ -7,6 +7,7 @@
 #include "gateway/call.h"
 
 #include "gateway/answers.h"
+#include "gateway/oauth.h"
 #include "gateway/reply.h"
 #include "gateway/translate.h"
 #include "llm/api/responses.h"
@@ -128,6 +129,8 @@ static void reply_failure(struct km_call *call)
                   &body);
     km_buf_reset(head);
     km_error_head(&call->err, head);
+    if (call->err.code == KM_E_UNAUTHENTICATED)
+        km_oauth_challenge(call->visit, &call->err, head);
     id_lines(call, head);
     attempt_lines(call, head);
     key_lines(call, head);

@@ -7,6 +7,8 @@
  */
 #include "gateway/dispatch.h"
 
+#include "gateway/cors.h"
+#include "gateway/jwt_auth.h"
 #include "gateway/reply.h"
 
 void km_local_peer(union km_addr *addr, unsigned uid)
@@ -50,24 +52,50 @@ static int not_routed(struct km_visit *v, int r, struct km_err *err)
                    KM_STR_ARG(km_str_sub(req->path, 0, 200)));
 }
 
+/* Which route it is, known before the origin is judged: some are for pages of any. */
 static int enter(struct km_visit *v, struct km_err *err)
 {
     const struct km_request *req = km_exchange_request(v->x);
     enum km_auth_level level;
-    int r = km_check_origin(v, err);
+    int r = km_check_host(v, err);
 
     if (r < 0)
         return r;
     r = km_router_find(v->view->snap->router, req->method, req->path, &v->match, &v->allow);
+    level = r == 0 ? v->match.route->auth : KM_AUTH_PUBLIC;
+    if (level != KM_AUTH_WEB) {
+        int refused = km_check_origin(v, err);
+
+        if (refused < 0)
+            return refused;
+    }
+    km_cors_allow(v);
     if (r < 0)
         return not_routed(v, r, err);
-    level = v->match.route->auth;
     return level == KM_AUTH_CALL ? 0 : km_authenticate(v, level, err);
+}
+
+static void go_on(struct km_visit *v)
+{
+    struct km_err err = { 0 };
+
+    if (enter(v, &err) < 0)
+        km_reply_error(v, &err);
+    else
+        v->match.route->handler(v, v->x, &v->match);
+}
+
+/* A token of another issuer may have to wait for that issuer's keys; nothing else waits. */
+static bool must_wait(struct km_visit *v)
+{
+    struct km_str token;
+
+    return v->view->snap->jwt && !v->local && km_credential(v, &token, NULL) == 0 &&
+           km_jwt_prepare(v, token, go_on) == KM_E_AGAIN;
 }
 
 static void dispatch(struct km_worker *w, struct km_exchange *x, bool local)
 {
-    struct km_err err = { 0 };
     struct km_visit *v = visit_new(w, x);
 
     if (!v) {
@@ -77,10 +105,8 @@ static void dispatch(struct km_worker *w, struct km_exchange *x, bool local)
     v->local = local;
     v->dialect = km_dialect_of(km_exchange_request(x)->path);
     v->uid = local ? km_exchange_peer(x)->in.sin_addr.s_addr : 0;
-    if (enter(v, &err) < 0)
-        km_reply_error(v, &err);
-    else
-        v->match.route->handler(v, x, &v->match);
+    if (!km_cors_preflight(v) && !must_wait(v))
+        go_on(v);
 }
 
 void km_dispatch(void *worker, struct km_exchange *x)

@@ -17,6 +17,7 @@
 
 #include "gateway/dispatch.h"
 #include "gateway/handover.h"
+#include "gateway/oauth.h"
 #include "gateway/worker.h"
 #include "mcp/approval.h"
 #include "sys/peer.h"
@@ -126,6 +127,8 @@ static int open_store(struct km_gateway *gw, const struct km_config *config, str
         r = km_fail(err, KM_E_NOMEM, "out of memory");
     if (r == 0)
         r = km_store_keys(gw->store, put_key, gw, err);
+    if (r == 0)
+        r = km_oauth_new(gw->state_dir, gw->store, &gw->oauth, err);
     if (r == 0 && gw->args->takeover)
         r = km_keys_import(gw->keys, km_takeover_keys(gw->args->takeover), err);
     return r;
@@ -474,6 +477,7 @@ struct km_gateway *km_gateway_free(struct km_gateway *gw)
         km_mailbox_free(gw->main_mailbox); /* what lies in it is of those two */
     km_handover_free(gw->handover);
     km_takeover_free(gw->takeover);
+    km_oauth_free(gw->oauth);
     km_keys_free(gw->keys);
     km_lane_free(gw->key_changes);
     km_approvals_free(gw->approvals);

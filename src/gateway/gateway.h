@@ -26,6 +26,7 @@ struct km_gateway;
 struct km_worker;
 struct km_handover;
 struct km_takeover;
+struct km_oauth;
 
 /* A worker's hold on the snapshot: counted without atomics by the calls of that worker. */
 struct km_view {
@@ -115,6 +116,7 @@ struct km_gateway {
     struct km_metrics *metrics;
     struct km_store *store;
     struct km_keys *keys;
+    struct km_oauth *oauth; /* the built-in authorization server: oauth.h */
     struct km_lane *key_changes; /* who changes keys, one at a time: see admin/admin.h */
     struct km_mcp_upstreams *mcp; /* the servers behind; locked inside */
     struct km_approvals *approvals; /* of tool calls; locked inside */

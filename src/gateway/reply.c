@@ -7,6 +7,8 @@
  */
 #include "gateway/reply.h"
 
+#include "gateway/oauth.h"
+
 #define WAIT_MOST_S 60 /* OpenAI's library ignores a longer Retry-After and asks at once */
 
 /* "/v1/models/{model}:generateContent": Google's newer clients leave out the "beta". */
@@ -171,8 +173,6 @@ void km_error_head(const struct km_err *err, struct km_buf *head)
         km_buf_printf(head, "retry-after-ms: %d\r\n", err->retry_after_ms);
     if (err->final || err->code == KM_E_BUDGET || after > WAIT_MOST_S)
         km_buf_str(head, KM_STR("x-should-retry: false\r\n"));
-    if (err->code == KM_E_UNAUTHENTICATED)
-        km_buf_str(head, KM_STR("WWW-Authenticate: Bearer\r\n"));
 }
 
 void km_id_lines(const struct km_visit *v, struct km_buf *head)
@@ -197,6 +197,8 @@ void km_reply_error(struct km_visit *v, const struct km_err *err)
 
     km_error_json(v->dialect, err, km_str(v->id_text, KM_UUID_LEN), &body);
     km_error_head(err, &head);
+    if (err->code == KM_E_UNAUTHENTICATED || (err->code == KM_E_FORBIDDEN && v->had_credential))
+        km_oauth_challenge(v, err, &head);
     if (err->code == KM_E_BAD_METHOD)
         km_buf_printf(&head, "Allow: %.*s\r\n", KM_STR_ARG(v->allow));
     km_id_lines(v, &head);

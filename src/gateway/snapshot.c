@@ -9,6 +9,8 @@
 #include <stdlib.h>
 
 #include "base/crypto.h"
+#include "gateway/jwt_auth.h"
+#include "gateway/oauth.h"
 #include "store/store.h"
 
 #define ROUTES_BYTES ((size_t)16 * 1024 * 1024)
@@ -26,6 +28,7 @@ struct km_snapshot *km_snapshot_unref(struct km_snapshot *s)
     for (size_t i = 0; i < s->npasses; i++)
         km_origin_unref(s->passes[i].origin);
     km_metrics_unbind(s);
+    km_jwt_auth_free(s->jwt);
     km_models_free(s->models);
     km_mcp_set_unref(s->mcp);
     km_router_free(s->router);
@@ -43,6 +46,7 @@ static void take_settings(struct km_snapshot *s)
     const struct km_litellm_logging *logging = km_config_get(s->config, &km_litellm_logging_table);
 
     s->gateway = km_config_get(s->config, &km_gateway_settings_table);
+    s->oauth = km_config_get(s->config, &km_oauth_settings_table);
     s->general = km_config_get(s->config, &km_general_settings_table);
     s->http = km_config_get(s->config, &km_http_settings_table);
     s->pool = km_config_get(s->config, &km_pool_settings_table);
@@ -81,8 +85,7 @@ static int build_models(struct km_snapshot *s, struct km_store *store, struct km
                         struct km_err *err)
 {
     struct km_tls_client_args plain = { 0 }, insecure = { .insecure = true };
-    struct km_proxy_env proxies = { 0 };
-    struct km_models_args args = { .config = s->config, .proxies = &proxies };
+    struct km_models_args args = { .config = s->config, .proxies = &s->proxies };
     int r = km_tls_client_new(&plain, &s->tls, err);
 
     if (r == 0)
@@ -94,7 +97,7 @@ static int build_models(struct km_snapshot *s, struct km_store *store, struct km
         r = km_store_prices(store, each_price, s->prices, err);
     if (r < 0)
         return r;
-    read_proxies(s, &proxies);
+    read_proxies(s, &s->proxies);
     args.prices = s->prices;
     args.breaker = s->breaker;
     args.tls = s->tls;
@@ -142,6 +145,8 @@ int km_snapshot_new(const struct km_snapshot_args *args, struct km_diags *diags,
     km_arena_init(&s->arena, ROUTES_BYTES, NULL);
     take_settings(s);
     r = build_models(s, args->store, diags, err);
+    if (r == 0)
+        r = km_jwt_auth_new(s, &s->jwt, err);
     if (r == 0)
         r = build_mcp(s, args->before, diags, err);
     if (r == 0)

@@ -34,6 +34,9 @@ struct km_deployment_series {
     struct km_series *ok, *served, *input, *output, *spend, *total, *api, *first;
 };
 
+struct km_jwt_auth;
+struct km_oauth_settings;
+
 struct km_snapshot {
     _Atomic int refs;
     uint64_t version; /* counts loads, from 1 */
@@ -48,6 +51,9 @@ struct km_snapshot {
     struct km_tls_client *tls, *tls_insecure;
     const struct km_gateway_settings *gateway;
     const struct km_general_settings *general;
+    const struct km_oauth_settings *oauth;
+    struct km_jwt_auth *jwt; /* issuers whose tokens count; NULL: none */
+    struct km_proxy_env proxies;
     const struct km_http_settings *http;
     const struct km_pool_settings *pool;
     const struct km_key_settings *keys;

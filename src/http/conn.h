@@ -68,6 +68,7 @@ struct km_exchange {
     const struct km_exchange_events *events;
     void *ctx;
     uint64_t began_ns;
+    struct km_str more_head; /* lines of every answer, km_exchange_add_head() */
 
     struct km_body body; /* of the request */
     enum km_want want;

@@ -21,6 +21,7 @@ void km_exchange_begin(struct km_exchange *x)
     struct km_http_server *s = x->conn->server;
 
     x->began_ns = km_mono_ns();
+    x->more_head = KM_STR_NONE;
     s->args.on_request(s->args.ctx, x);
 }
 
@@ -37,6 +38,16 @@ struct km_arena *km_exchange_arena(struct km_exchange *x)
 const union km_addr *km_exchange_peer(const struct km_exchange *x)
 {
     return &x->conn->peer;
+}
+
+bool km_exchange_secure(const struct km_exchange *x)
+{
+    return x->conn->tls;
+}
+
+void km_exchange_add_head(struct km_exchange *x, struct km_str lines)
+{
+    x->more_head = lines;
 }
 
 uint64_t km_exchange_began_ns(const struct km_exchange *x)

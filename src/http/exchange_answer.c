@@ -67,6 +67,12 @@ static void decide(struct km_exchange *x, int status, uint64_t length, struct km
     x->chunked = says == UINT64_MAX && !x->no_body;
     if (status == 204 || status == 304)
         says = KM_LENGTH_NONE;
+    /* Without memory for both, the answer's own lines are those that matter. */
+    if (x->more_head.n) {
+        struct km_str both = km_arena_cat(&x->arena, (struct km_str[]){ head, x->more_head }, 2);
+
+        head = both.p ? both : head;
+    }
     km_answer_head(x->conn->server, a, status, head, says, x->keep, old);
 }
 

@@ -7,6 +7,7 @@
 #define KM_HTTP_MESSAGE_H
 
 #include "base/arena.h"
+#include "base/setting.h"
 
 struct km_buf;
 
@@ -69,5 +70,7 @@ struct km_url {
 };
 /* http and https only; views into s. */
 int km_url_parse(struct km_str s, struct km_url *ret_url, struct km_err *err) KM_MUST_USE;
+/* Does the list name the host of the URL, or its host:port? */
+bool km_url_host_listed(struct km_str url, const struct km_str_list *hosts);
 
 #endif

@@ -25,6 +25,7 @@ typedef void km_route_fn(void *ctx, struct km_exchange *x, const struct km_route
 
 enum km_auth_level {
     KM_AUTH_PUBLIC,   /* nobody is asked */
+    KM_AUTH_WEB,      /* nobody is asked, and pages of any origin may */
     KM_AUTH_KEY,      /* any valid key */
     KM_AUTH_CALL,     /* any valid key; asked by the call itself, as its first step */
     KM_AUTH_ADMIN,    /* the master key, or the control socket */

@@ -104,6 +104,7 @@ const struct km_request *km_exchange_request(const struct km_exchange *x);
 /* Memory of the exchange: the head's views live in it; capped at header_bytes + 64 KiB. */
 struct km_arena *km_exchange_arena(struct km_exchange *x);
 const union km_addr *km_exchange_peer(const struct km_exchange *x);
+bool km_exchange_secure(const struct km_exchange *x); /* it came by TLS */
 uint64_t km_exchange_began_ns(const struct km_exchange *x); /* monotonic, head complete */
 /* May be replaced at any time. */
 void km_exchange_listen(struct km_exchange *x, const struct km_exchange_events *events, void *ctx);
@@ -121,6 +122,10 @@ int km_exchange_pieces(struct km_exchange *x, int64_t max_bytes, struct km_err *
  * with it.  From on_piece too.  While it is stopped the client cannot be too slow. */
 void km_exchange_stop(struct km_exchange *x);
 void km_exchange_go_on(struct km_exchange *x);
+
+/* Header lines (in memory that lives as long as the exchange) that its answer has beside those it
+ * is given, whoever answers. */
+void km_exchange_add_head(struct km_exchange *x, struct km_str lines);
 
 /* The answer at once.  `head` is ready-made header lines (built with km_header_put) or empty;
  * Date, Content-Length, Connection are added here.  HEAD and 204/304 send no body. */

@@ -5,6 +5,8 @@
  * ends up in logs, SQL and file names.  A URL that would mean different hosts to different
  * readers (control bytes, backslashes, several '@') is refused rather than read one way.
  */
+#include <stdio.h>
+
 #include "base/buf.h"
 #include "http/message.h"
 #include "http/syntax.h"
@@ -132,4 +134,25 @@ int km_url_parse(struct km_str s, struct km_url *ret_url, struct km_err *err)
         url.port = url.https ? 443 : 80;
     *ret_url = url;
     return 0;
+}
+
+bool km_url_host_listed(struct km_str url, const struct km_str_list *hosts)
+{
+    struct km_url u, listed;
+    char text[512];
+
+    if (km_url_parse(url, &u, NULL) < 0)
+        return false;
+    for (size_t i = 0; i < hosts->n; i++) {
+        struct km_str host = hosts->v[i];
+        int n = snprintf(text, sizeof text, "http://%.*s", KM_STR_ARG(host));
+
+        if (km_str_ieq(host, u.host))
+            return true;
+        if (n > 0 && (size_t)n < sizeof text && km_str_rchr(host, ':') < host.n &&
+            km_url_parse(km_str(text, (size_t)n), &listed, NULL) == 0 &&
+            km_str_ieq(listed.host, u.host) && listed.port == u.port)
+            return true;
+    }
+    return false;
 }

@@ -226,23 +226,34 @@ bool km_keys_del(struct km_keys *keys, const uint8_t hash[32])
     return k != NULL;
 }
 
-struct km_key *km_keys_by_alias(struct km_keys *keys, struct km_str alias)
+/* The key whose text at `offset` of its row is the one asked for. */
+static struct km_key *by_text(struct km_keys *keys, size_t offset, struct km_str text)
 {
     struct km_key *found = NULL;
     struct km_str name;
     void *value;
 
-    if (!alias.n)
+    if (!text.n)
         return NULL;
     pthread_rwlock_rdlock(&keys->lock);
     for (size_t it = 0; !found && km_map_next(keys->map, &it, &name, &value);) {
         struct km_key *k = value;
 
-        if (km_str_eq(k->row.alias, alias))
+        if (km_str_eq(*(const struct km_str *)(const void *)((const char *)&k->row + offset), text))
             found = km_key_ref(k);
     }
     pthread_rwlock_unlock(&keys->lock);
     return found;
+}
+
+struct km_key *km_keys_by_alias(struct km_keys *keys, struct km_str alias)
+{
+    return by_text(keys, offsetof(struct km_key_row, alias), alias);
+}
+
+struct km_key *km_keys_by_team(struct km_keys *keys, struct km_str team_id)
+{
+    return by_text(keys, offsetof(struct km_key_row, team_id), team_id);
 }
 
 struct km_key **km_keys_all(struct km_keys *keys, size_t *ret_n)

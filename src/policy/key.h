@@ -44,6 +44,8 @@ void km_key_books(struct km_key *k, uint8_t ret_hash[32]);
 bool km_keys_del(struct km_keys *keys, const uint8_t hash[32]);
 /* By alias: a reference, or NULL. */
 struct km_key *km_keys_by_alias(struct km_keys *keys, struct km_str alias);
+/* The first found of that team: a reference, or NULL. */
+struct km_key *km_keys_by_team(struct km_keys *keys, struct km_str team_id);
 /* References to all, in an array the caller frees (free()) after unref'ing each; NULL+0 if none. */
 struct km_key **km_keys_all(struct km_keys *keys, size_t *ret_n);
 
