@@ -122,12 +122,16 @@ int km_desk_remote(struct km_mcp_desk *d, struct km_mcp_upstream *u,
 static void announce(struct km_mcp_desk *d, struct km_mcp_upstream *u, enum km_mcp_state state,
                      const char *why)
 {
-    enum km_log_level level =
-        state == KM_MCP_DOWN || state == KM_MCP_DEGRADED ? KM_LOG_WARN : KM_LOG_INFO;
+    bool bad = state == KM_MCP_DOWN || state == KM_MCP_DEGRADED;
+    enum km_log_level level = bad ? KM_LOG_WARN : KM_LOG_INFO;
+    struct km_mcp_status now;
 
+    km_mcp_status(u, &now);
+    if (now.restarts > 1 && state != KM_MCP_READY)
+        level = KM_LOG_DEBUG; /* it was said when it went down */
     km_log_msg(d->ups->log, level, "mcp.state", "%.*s is %s%s%s", KM_STR_ARG(u->name),
                km_mcp_state_name(state), why && *why ? ": " : "", why ? why : "");
-    if (d->ups->events && (state == KM_MCP_DOWN || state == KM_MCP_READY))
+    if (d->ups->events && level != KM_LOG_DEBUG)
         km_event_add(d->ups->events, level, "mcp.state", "%.*s is %s%s%s", KM_STR_ARG(u->name),
                      km_mcp_state_name(state), why && *why ? ": " : "", why ? why : "");
     km_desks_changed(d->ups, u, 0, true);

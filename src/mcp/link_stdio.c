@@ -25,6 +25,7 @@
 #include "mcp/link.h"
 #include "mcp/server_log.h"
 #include "sys/pipe.h"
+#include "sys/shim.h"
 #include "sys/supervise.h"
 
 #define QUEUE_BYTES ((size_t)32 * 1024 * 1024) /* not read by the child */
@@ -71,6 +72,14 @@ static void limit(struct link_stdio *s, const char *name, int64_t value)
     arg(s, km_arena_printf(&s->arena, "%s=%lld", name, (long long)value).p);
 }
 
+static void option(struct link_stdio *s, const char *name, int64_t value)
+{
+    if (!value)
+        return;
+    arg(s, name);
+    arg(s, km_arena_printf(&s->arena, "%lld", (long long)value).p);
+}
+
 static int make_args(struct link_stdio *s, struct km_err *err)
 {
     const struct km_mcp_entry *e = s->upstream->entry;
@@ -88,6 +97,8 @@ static int make_args(struct link_stdio *s, struct km_err *err)
     limit(s, "fsize", e->limits.fsize_bytes);
     arg(s, "--limit");
     arg(s, "core=0");
+    option(s, "--memory", e->limits.memory_bytes);
+    option(s, "--processes", e->limits.processes);
     arg(s, "--");
     arg(s, km_arena_cstr(&s->arena, e->command));
     for (size_t i = 0; i < e->args.n; i++)
@@ -211,6 +222,10 @@ static void on_state(void *ctx, struct km_child *child, enum km_child_state stat
     if (code == 127)
         km_fail(&err, KM_E_UPSTREAM_CONNECT, "'%.*s' cannot be started: there is no program '%.*s'",
                 KM_STR_ARG(s->upstream->name), KM_STR_ARG(s->upstream->entry->command));
+    else if (code == KM_SHIM_OVER)
+        km_fail(&err, KM_E_UPSTREAM_CONNECT,
+                "'%.*s' took more memory or processes than its limits say and was ended",
+                KM_STR_ARG(s->upstream->name));
     else if (code > 128)
         km_fail(&err, KM_E_UPSTREAM_CONNECT, "'%.*s' was ended by signal %d; see its log",
                 KM_STR_ARG(s->upstream->name), code - 128);

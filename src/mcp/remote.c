@@ -60,6 +60,33 @@ static void on_open_timeout(void *ctx)
     km_remote_open_timeout(ctx);
 }
 
+static void count(struct km_remote *p, bool more)
+{
+    p->upstream->live->sessions += more ? 1 : -1U;
+    if (p->upstream->transport != KM_MCP_STDIO)
+        return;
+    p->upstream->live->children += more ? 1 : -1U;
+    p->desk->ups->children += more ? 1 : -1U;
+}
+
+/* Who makes header lines for each request, if anybody. */
+static int take_auth(struct km_remote *p, struct km_err *err)
+{
+    const struct km_mcp_upstream *u = p->upstream;
+    const struct km_mcp_upstreams *ups = p->desk->ups;
+
+    p->auth = u->signer;
+    if (u->transport == KM_MCP_STDIO ||
+        (u->entry->auth != KM_MCP_AUTH_OAUTH2 && u->entry->auth != KM_MCP_AUTH_EXCHANGE))
+        return 0;
+    if (!ups->login)
+        return km_fail(err, KM_E_UNSUPPORTED, "'%.*s' needs a login by OAuth, which is not active",
+                       KM_STR_ARG(u->name));
+    p->auth = ups->login(ups->login_ctx, p->upstream, p->asker.principal, err);
+    p->own_auth = p->auth != NULL;
+    return p->auth ? 0 : err->code;
+}
+
 struct km_remote *km_remote_new(const struct km_remote_args *args, struct km_err *err)
 {
     struct km_remote *p = calloc(1, sizeof *p);
@@ -81,12 +108,11 @@ struct km_remote *km_remote_new(const struct km_remote_args *args, struct km_err
     km_timer_init(&p->timer, p->desk->loop, on_open_timeout, p);
     km_deferred_init(&p->end, p->desk->loop, on_end, p);
     km_list_push(&p->desk->remotes, &p->link);
-    p->upstream->live->sessions++;
     p->idle_since_ms = km_loop_now_ms(p->desk->loop);
-    p->auth = p->upstream->signer;
+    count(p, true);
     if (copy_asker(p, args->asker) < 0)
         km_fail(&p->why, KM_E_LIMIT, "the headers of the client are too large");
-    else if (km_remote_open(p, &p->why) == 0)
+    else if (take_auth(p, &p->why) == 0 && km_remote_open(p, &p->why) == 0)
         return p;
     km_fail(err, p->why.code, "%s", p->why.text);
     km_remote_free(p);
@@ -138,7 +164,9 @@ void km_remote_free(struct km_remote *p)
     if (p->wire)
         p->wire->ops->free(p->wire);
     km_list_remove(&p->link);
-    p->upstream->live->sessions--;
+    count(p, false);
+    if (p->own_auth)
+        p->auth->ops->free(p->auth);
     km_mcp_upstream_unref(p->upstream);
     km_buf_done(&p->hello);
     km_arena_done(&p->arena);

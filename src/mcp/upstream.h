@@ -89,7 +89,6 @@ struct km_mcp_entry {
     int64_t install_ms, start_ms, idle_ms, health_ms;
     int64_t warm; /* children kept running */
     int64_t most; /* children of this server */
-    int64_t sandbox; /* enum km_sandbox_mode of sys/sandbox.h */
     int64_t log_bytes;
     struct km_mcp_limit_settings limits;
     int64_t risk; /* enum km_risk: of tools that are not named in `risks` */
@@ -192,7 +191,7 @@ struct km_mcp_status {
     int64_t since_us; /* wall */
     char why[256];
     uint32_t sessions, asks; /* open now */
-    uint64_t restarts;
+    uint64_t restarts; /* failures since it was last ready */
     int64_t last_ok_us; /* wall; 0: never */
 };
 void km_mcp_status(const struct km_mcp_upstream *u, struct km_mcp_status *ret);
@@ -222,6 +221,12 @@ int km_mcp_upstreams_load(struct km_mcp_upstreams *ups, struct km_mcp_set *set,
 void km_mcp_upstreams_use(struct km_mcp_upstreams *ups, struct km_mcp_set *set);
 /* The set in force, referenced; any thread. */
 struct km_mcp_set *km_mcp_upstreams_set(struct km_mcp_upstreams *ups);
+
+/* Who makes the header lines for servers with OAuth (llm/auth.h): fn gives an object for a session
+ * of this principal, which frees it; or NULL with err.  Before loops run. */
+typedef struct km_auth *km_mcp_login_fn(void *ctx, struct km_mcp_upstream *u,
+                                        struct km_str principal, struct km_err *err);
+void km_mcp_upstreams_login(struct km_mcp_upstreams *ups, km_mcp_login_fn *fn, void *ctx);
 
 /* By hand; any thread.  stop holds until start (or restart). */
 void km_mcp_upstream_start(struct km_mcp_upstreams *ups, struct km_mcp_upstream *u);

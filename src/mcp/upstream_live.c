@@ -122,6 +122,7 @@ bool km_mcp_live_ok(struct km_mcp_live *live)
     live->next_ms = 0;
     live->status.last_ok_us = km_wall_us();
     news = live->status.state != KM_MCP_READY && !live->held;
+    live->status.restarts = news ? 0 : live->status.restarts;
     if (news)
         set_state(live, KM_MCP_READY, "");
     pthread_mutex_unlock(&live->lock);

@@ -32,7 +32,6 @@ static const char *const auths[] = { "none",         "api_key",
                                      "authorization", "token",
                                      "oauth2",       "oauth2_token_exchange",
                                      "aws_sigv4",    NULL };
-static const char *const sandboxes[] = { "off", "auto", "strict", NULL };
 static const char *const risks[] = { "unknown", "read_only", "write", "destructive", NULL };
 static const char *const approvals[] = { "default", "never", "destructive", "write", "always",
                                          "deny", NULL };
@@ -52,12 +51,12 @@ static const struct km_setting limit_rows[] = {
     { .name = "memory", .type = KM_SET_BYTES,
       .offset = offsetof(struct km_mcp_limit_settings, memory_bytes), .def = "2GiB", .min = 0,
       .max = INT64_C(1) << 50,
-      .help = "Memory of all its processes together: by cgroup where one is delegated, else by "
-              "looking twice a second; over it the server is ended. 0: no limit." },
+      .help = "Memory of all its processes together, looked at twice a second; over it the server "
+              "is ended. 0: no limit." },
     { .name = "processes", .type = KM_SET_INT,
       .offset = offsetof(struct km_mcp_limit_settings, processes), .def = "256", .min = 0,
-      .max = 1000000, .help = "Processes and threads it may have, by cgroup; else processes by "
-              "looking twice a second. 0: no limit." },
+      .max = 1000000, .help = "Processes it may have, looked at twice a second; over it the server "
+              "is ended. 0: no limit." },
     { 0 },
 };
 
@@ -151,9 +150,10 @@ static const struct km_setting entry_rows[] = {
     MS("health_interval", health_ms, "30s", "How often it is asked whether it lives; 0: never."),
     COUNT("warm", warm, "0", 64, "Processes of a stdio server that are kept running."),
     COUNT("max_processes", most, "8", 64, "Processes of a stdio server, all clients together."),
-    CHOICE("sandbox", sandbox, "off", sandboxes,
-           "What a stdio server is kept from: `auto` uses what the system has, `strict` does not "
-           "start it without. See docs/internals/mcp-upstreams.md."),
+    { .name = "sandbox", .type = KM_SET_NODE, .offset = AT(unused), .class = KM_RESTRICTIVE,
+      .inert = "off",
+      .help = "Keeps a stdio server from files and system calls; kanmon has no sandbox yet beside "
+              "its clean environment and `limits`." },
     { .name = "log_size", .type = KM_SET_BYTES, .offset = AT(log_bytes), .def = "1MiB",
       .min = 4096, .max = INT64_C(1) << 32,
       .help = "Of the log of its standard error; one older file is kept." },

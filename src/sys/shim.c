@@ -46,6 +46,7 @@
 #define EXIT_EXEC 126 /* the command cannot be run */
 #define EXIT_FOUND 127 /* there is no such command */
 #define LIMITS 7
+#define LOOK_MS 500 /* between two looks at memory and processes */
 
 enum phase { RUNNING, TERMINATING, KILLING };
 
@@ -59,6 +60,9 @@ struct shim {
     char **command;
     struct limit limits[LIMITS]; /* of the command, not of the shim */
     uint64_t term_ms;
+    uint64_t memory, processes; /* of the tree; 0: no limit */
+    uint64_t look_at_ms;
+    bool over;
     int signals; /* signalfd */
     enum phase phase;
     uint64_t kill_at_ms;
@@ -120,6 +124,12 @@ static int parse(struct shim *s, int argc, char **argv)
                 return -1;
         } else if (strcmp(argv[i], "--term-ms") == 0) {
             if (parse_number(argv[i + 1], 3600000, &s->term_ms) < 0)
+                return -1;
+        } else if (strcmp(argv[i], "--memory") == 0) {
+            if (parse_number(argv[i + 1], INT64_MAX, &s->memory) < 0)
+                return -1;
+        } else if (strcmp(argv[i], "--processes") == 0) {
+            if (parse_number(argv[i + 1], INT_MAX, &s->processes) < 0)
                 return -1;
         } else {
             return complain("unknown option", argv[i]);
@@ -206,11 +216,13 @@ static int start(struct shim *s)
 
 struct process {
     pid_t pid, parent;
+    uint64_t pages; /* resident */
     bool ours;
 };
 
-/* "4711 (name, which may hold anything) S 42 ...": the word after the state. */
-static int parse_parent(struct km_str stat, pid_t *ret_parent)
+/* "4711 (name, which may hold anything) S 42 ...": the word after the state, and twenty words on
+ * the resident pages. */
+static int parse_stat(struct km_str stat, pid_t *ret_parent, uint64_t *ret_pages)
 {
     struct km_str rest = km_str_skip(stat, km_str_rchr(stat, ')') + 1), word;
     uint64_t parent;
@@ -221,7 +233,10 @@ static int parse_parent(struct km_str stat, pid_t *ret_parent)
     if (km_str_u64(word, &parent) < 0 || parent > INT_MAX)
         return KM_E_INVALID;
     *ret_parent = (pid_t)parent;
-    return 0;
+    for (int i = 0; i < 20; i++)
+        if (!km_str_split(&rest, ' ', &word))
+            return 0;
+    return km_str_u64(word, ret_pages) < 0 ? KM_E_INVALID : 0;
 }
 
 /* name: of a folder in /proc, perhaps a number. */
@@ -242,7 +257,7 @@ static int read_process(const char *name, struct process *ret_process)
         return KM_E_NOT_FOUND;
     n = read(fd, text, sizeof text);
     close(fd);
-    if (n <= 0 || parse_parent(km_str(text, (size_t)n), &p.parent) < 0)
+    if (n <= 0 || parse_stat(km_str(text, (size_t)n), &p.parent, &p.pages) < 0)
         return KM_E_INVALID;
     *ret_process = p;
     return 0;
@@ -286,10 +301,8 @@ static bool is_ours(const struct process *list, size_t n, pid_t pid)
     return false;
 }
 
-static void signal_all(const struct shim *s, int signum)
+static void mark_ours(struct process *list, size_t n)
 {
-    struct process *list;
-    const size_t n = list_processes(&list);
     bool more = true;
 
     while (more) {
@@ -300,6 +313,14 @@ static void signal_all(const struct shim *s, int signum)
             list[i].ours = more = true;
         }
     }
+}
+
+static void signal_all(const struct shim *s, int signum)
+{
+    struct process *list;
+    const size_t n = list_processes(&list);
+
+    mark_ours(list, n);
     for (size_t i = 0; i < n; i++)
         if (list[i].ours)
             kill(list[i].pid, signum);
@@ -337,12 +358,35 @@ static void begin_end(struct shim *s)
     signal_all(s, SIGCONT); /* a stopped process takes its TERM only when it goes on */
 }
 
+/* Is the tree over what it may have? */
+static void look(struct shim *s)
+{
+    struct process *list;
+    size_t n;
+    uint64_t pages = 0, count = 0;
+    const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+
+    if (s->phase != RUNNING || (!s->memory && !s->processes) || km_mono_ms() < s->look_at_ms)
+        return;
+    s->look_at_ms = km_mono_ms() + LOOK_MS;
+    n = list_processes(&list);
+    mark_ours(list, n);
+    for (size_t i = 0; i < n; i++) {
+        pages += list[i].ours ? list[i].pages : 0;
+        count += list[i].ours;
+    }
+    free(list);
+    s->over = (s->memory && pages > s->memory / page) || (s->processes && count > s->processes);
+    if (s->over)
+        begin_end(s);
+}
+
 static int wait_ms(const struct shim *s)
 {
     const uint64_t now_ms = km_mono_ms();
 
     if (s->phase == RUNNING)
-        return -1;
+        return s->memory || s->processes ? LOOK_MS : -1;
     if (s->phase == KILLING)
         return KILL_MS;
     return s->kill_at_ms > now_ms ? (int)(s->kill_at_ms - now_ms) : 0;
@@ -378,8 +422,9 @@ static int live(struct shim *s)
         if (s->phase == KILLING)
             signal_all(s, SIGKILL);
         wait_for_something(s);
+        look(s);
     }
-    return s->status;
+    return s->over ? KM_SHIM_OVER : s->status;
 }
 
 int km_shim_main(int argc, char **argv)
