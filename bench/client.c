@@ -42,6 +42,27 @@ static const char prose[] =
     "regions, while the cost of transport fell for the second time this year. The new plant "
     "took up work in May and reached two thirds of its capacity by the end of the quarter. ";
 
+void client_number(char *at, uint64_t number)
+{
+    if (!at)
+        return;
+    for (size_t i = sizeof CLIENT_NUMBER - 1; i-- > 1; number /= 10)
+        at[i] = (char)('0' + number % 10);
+    at[0] = (char)('1' + number % 9);
+}
+
+/* Puts the head before a body. */
+static size_t finish(const struct options *o, char *out, const char *body, int n)
+{
+    return (size_t)snprintf(out, REQUEST_MAX,
+                            "POST %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n"
+                            "Authorization: Bearer %s\r\nContent-Type: application/json\r\n"
+                            "Accept: application/json%s\r\nUser-Agent: bench_load\r\n%s"
+                            "Content-Length: %d\r\n\r\n%.*s",
+                            o->path, ntohs(o->target.sin_port), o->bearer,
+                            o->body ? ", text/event-stream" : "", o->headers, n, n, body);
+}
+
 size_t client_request(const struct options *o, char *out, const char *script, bool stream)
 {
     char body[REQUEST_MAX / 2];
@@ -53,15 +74,12 @@ size_t client_request(const struct options *o, char *out, const char *script, bo
                      o->model, script ? "[[mock " : "", script ? script : "", script ? "]] " : "");
     int fixed = (int)(strlen(tail) + strlen(end));
 
+    if (o->body)
+        return finish(o, out, o->body, (int)strlen(o->body));
     for (int i = 0; n + fixed < o->body_bytes && n + fixed < (int)sizeof body - 1; i++)
         body[n++] = prose[(size_t)i % (sizeof prose - 1)];
     n += snprintf(body + n, sizeof body - (size_t)n, "%s%s", tail, end);
-    return (size_t)snprintf(out, REQUEST_MAX,
-                            "POST %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n"
-                            "Authorization: Bearer %s\r\nContent-Type: application/json\r\n"
-                            "Accept: application/json\r\nUser-Agent: bench_load\r\n%s"
-                            "Content-Length: %d\r\n\r\n%.*s",
-                            o->path, ntohs(o->target.sin_port), o->bearer, o->headers, n, n, body);
+    return finish(o, out, body, n);
 }
 
 bool client_check(struct tally *t, const struct options *o, const struct wire *w, const char *body)

@@ -27,6 +27,7 @@ struct options {
     const char *model;
     const char *pids;
     const char *script; /* goes into the prompt as [[mock ...]]; NULL: none */
+    const char *body; /* instead of a chat; CLIENT_NUMBER in it is another number each time */
     char headers[EXTRA_HEADERS_MAX];
     int core;
     int connections; /* or streams */
@@ -53,6 +54,12 @@ struct tally {
 
 /* A connected non-blocking socket from the source address that `i` falls to; -1. */
 int client_connect(const struct options *o, int i);
+
+/* Stands in options.body for a number of as many digits. */
+#define CLIENT_NUMBER "#NUMBER#"
+
+/* Puts the request's number where CLIENT_NUMBER stood; at: its place, NULL: nowhere. */
+void client_number(char *at, uint64_t number);
 
 /* Writes a whole request into out (REQUEST_MAX bytes) and returns its length, which is
  * never cut.  script may be NULL. */

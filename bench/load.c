@@ -56,6 +56,8 @@ static int set_text(struct options *o, const char *name, const char *value)
         o->model = value;
     else if (!strcmp(name, "--script"))
         o->script = value;
+    else if (!strcmp(name, "--body"))
+        o->body = value;
     else if (!strcmp(name, "--pids"))
         o->pids = value;
     else
@@ -92,14 +94,15 @@ static int set_option(struct options *o, const char *name, const char *value)
 
 static int usage(const char *what)
 {
-    fprintf(stderr,
-            "bench_load: %s\n"
-            "usage: bench_load closed|open|hold|events|depart --target HOST:PORT\n"
-            "       [--mock HOST:PORT] [--path P] [--bearer KEY] [--header 'K: V']...\n"
-            "       [--model M] [--bytes 1024] [--min-answer 300] [--script 'events=3']\n"
-            "       [--connections 64] [--seconds 3] [--warmup 0.5] [--rate R]\n"
-            "       [--requests N] [--sources 4] [--unary 0] [--pids 1,2] [--core 0]\n",
-            what);
+    fprintf(
+        stderr,
+        "bench_load: %s\n"
+        "usage: bench_load closed|open|hold|events|depart --target HOST:PORT\n"
+        "       [--mock HOST:PORT] [--path P] [--bearer KEY] [--header 'K: V']...\n"
+        "       [--body JSON] [--model M] [--bytes 1024] [--min-answer 300] [--script 'events=3']\n"
+        "       [--connections 64] [--seconds 3] [--warmup 0.5] [--rate R]\n"
+        "       [--requests N] [--sources 4] [--unary 0] [--pids 1,2] [--core 0]\n",
+        what);
     return 2;
 }
 
@@ -123,6 +126,8 @@ int main(int argc, char **argv)
             return usage(argv[i]);
     if (!o.target.sin_port)
         return usage("--target is missing");
+    if (o.body && strlen(o.body) > REQUEST_MAX / 4)
+        return usage("--body is too long");
     if (o.connections < 1 || o.sources < 1 || o.body_bytes > REQUEST_MAX / 4)
         return usage("a number is out of range");
     if (o.seconds <= 0)

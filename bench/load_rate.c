@@ -52,6 +52,7 @@ struct rate_run {
     uint64_t first_due_ns, next_due, due_count; /* open loop */
     char request[REQUEST_MAX];
     size_t request_len;
+    char *number; /* in it; NULL: all are the same */
     struct tally tally;
     struct hist hist;
     struct watch watch;
@@ -100,6 +101,7 @@ static void issue(struct rate_run *r, struct rconn *c, uint64_t from_ns, bool ti
         c->body[0] = '\0';
         c->from_ns = from_ns;
         c->timed = timed;
+        client_number(r->number, r->tally.sent);
         if (send(c->fd, r->request, r->request_len, MSG_NOSIGNAL) == (ssize_t)r->request_len) {
             r->tally.sent++;
             c->busy = true;
@@ -256,6 +258,7 @@ static int start(struct rate_run *r)
     if (r->epoll < 0 || !r->conns || !r->free_conns)
         return -1;
     r->request_len = client_request(o, r->request, o->script, false);
+    r->number = strstr(r->request, CLIENT_NUMBER);
     for (int i = 0; i < o->connections; i++) {
         struct rconn *c = &r->conns[i];
 

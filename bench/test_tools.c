@@ -11,7 +11,9 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "client.h"
 #include "hist.h"
+#include "mcp_echo.h"
 #include "script.h"
 #include "wheel.h"
 #include "wire.h"
@@ -186,6 +188,48 @@ static void a_timer_fires_once_and_not_early(void **state)
     assert_int_equal(w.armed, 0);
 }
 
+static void the_echo_server_finds_members_in_any_order(void **state)
+{
+    static const struct {
+        const char *message, *answer;
+    } table[] = {
+        { "{\"id\":7,\"method\":\"ping\"}", "{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":{}}" },
+        { "{\"params\":{\"_meta\":{\"id\":1},\"arguments\":{\"x\":[{}],\"message\":\"a\\\"},\"}},"
+          "\"method\" : \"tools/call\",\"id\":\"\\u0041\"}",
+          "{\"jsonrpc\":\"2.0\",\"id\":\"\\u0041\",\"result\":{\"content\":"
+          "[{\"type\":\"text\",\"text\":\"a\\\"},\"}]}}" },
+        { "{\"method\":\"notifications/initialized\"}", "" },
+        { "", "" },
+        { "{\"id\":", "" },
+    };
+    static char out[MCP_ECHO_MAX];
+    struct mcp_echo echo = { .tools = 500 };
+    const char *list = "{\"id\":1,\"method\":\"tools/list\"}";
+
+    (void)state;
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        size_t n = mcp_echo(&echo, table[i].message, strlen(table[i].message), out, sizeof out);
+
+        out[n] = '\0';
+        assert_string_equal(out, table[i].answer);
+    }
+    assert_int_equal(echo.calls, 1);
+    assert_in_range(mcp_echo(&echo, list, strlen(list), out, sizeof out), 100000, MCP_ECHO_MAX - 1);
+    assert_non_null(strstr(out, "echo499"));
+}
+
+static void a_number_takes_the_place_that_was_kept_for_it(void **state)
+{
+    char text[] = "{\"id\":" CLIENT_NUMBER "}";
+
+    (void)state;
+    client_number(strstr(text, CLIENT_NUMBER), 42);
+    assert_string_equal(text, "{\"id\":10000042}");
+    client_number(text + 6, 12345678);
+    assert_string_equal(text, "{\"id\":22345678}");
+    client_number(NULL, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -196,6 +240,8 @@ int main(void)
         cmocka_unit_test(an_answer_has_the_size_it_says),
         cmocka_unit_test(a_script_is_read_from_the_prompt),
         cmocka_unit_test(a_timer_fires_once_and_not_early),
+        cmocka_unit_test(the_echo_server_finds_members_in_any_order),
+        cmocka_unit_test(a_number_takes_the_place_that_was_kept_for_it),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -402,8 +402,8 @@ struct km_bridge *km_bridge_new(const struct km_bridge_args *args)
     b->args = *args;
     km_list_init(&b->calls);
     km_list_init(&b->queue);
-    km_buf_init(&b->hello, KM_LINE_BYTES + 1);
-    km_buf_init(&b->ready, KM_LINE_BYTES + 1);
+    km_buf_init(&b->hello, KM_INPUT_LINE + 1);
+    km_buf_init(&b->ready, KM_INPUT_LINE + 1);
     km_buf_init(&b->revision, 256);
     km_buf_init(&b->session, 1024);
     km_deferred_init(&b->later, args->loop, on_later, b);

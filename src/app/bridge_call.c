@@ -31,7 +31,7 @@ struct km_bridge_call *km_bridge_call_new(struct km_bridge *b, enum km_bridge_ki
     c->retry_ms = RETRY_MS;
     km_list_init(&c->link);
     km_arena_init(&c->arena, 2 * MESSAGE_BYTES, NULL);
-    km_buf_init(&c->line, KM_LINE_BYTES + 1);
+    km_buf_init(&c->line, KM_INPUT_LINE + 1);
     km_buf_init(&c->head, HEAD_BYTES);
     km_buf_init(&c->answer, MESSAGE_BYTES);
     km_buf_init(&c->last_event, ID_BYTES);

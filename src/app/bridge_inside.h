@@ -4,7 +4,7 @@
 #define KM_APP_BRIDGE_INSIDE_H
 
 #include "app/bridge.h"
-#include "app/lines.h"
+#include "app/input.h"
 #include "http/sse.h"
 #include "mcp/revision.h"
 #include "sys/loop.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_mcp_stdio.c - `kanmon mcp stdio`: the MCP endpoint for clients that start a process.
  *
- *     client ── lines.c ──> bridge.c ── HTTP ──> the gateway, by its control socket or --url
+ *     client ── input.c ──> bridge.c ── HTTP ──> the gateway, by its control socket or --url
  *            <── stdout ──            <── HTTP ──
  *
  * stdout carries messages and nothing else.  Where no gateway runs on this machine one is started
@@ -17,7 +17,7 @@
 #include "app/bridge.h"
 #include "app/client.h"
 #include "app/cmd_mcp.h"
-#include "app/lines.h"
+#include "app/input.h"
 #include "sys/unix.h"
 
 #define POOL_OPEN 256 /* connections to the gateway: a request under way has one */
@@ -29,7 +29,7 @@ struct stdio {
     struct km_cli *cli;
     struct km_loop *loop;
     struct km_bridge *bridge;
-    struct km_lines *lines;
+    struct km_input *input;
     bool failed;
 };
 
@@ -75,7 +75,7 @@ static void on_end(void *ctx, bool failed)
     km_bridge_end(s->bridge);
 }
 
-static const struct km_lines_events line_events = { on_line, on_long_line, on_end };
+static const struct km_input_events line_events = { on_line, on_long_line, on_end };
 
 /* --- no gateway runs --- */
 
@@ -141,18 +141,18 @@ static int run(struct stdio *s, const struct km_cli_way *way, struct km_str targ
     struct km_mailbox *mailbox = km_mailbox_new(s->loop, s, err);
 
     s->bridge = km_bridge_new(&args);
-    s->lines =
-        mailbox && s->bridge ? km_lines_new(STDIN_FILENO, mailbox, &line_events, s, err) : NULL;
-    if (s->lines) {
+    s->input =
+        mailbox && s->bridge ? km_input_new(STDIN_FILENO, mailbox, &line_events, s, err) : NULL;
+    if (s->input) {
         km_loop_run(s->loop);
-        km_lines_stop(s->lines);
+        km_input_stop(s->input);
         s->failed |= ferror(stdout) != 0;
     }
     km_mailbox_free(mailbox);
     km_bridge_free(s->bridge);
-    if (!s->lines)
+    if (!s->input)
         return err->code ? err->code : km_fail(err, KM_E_NOMEM, "out of memory");
-    km_lines_free(s->lines);
+    km_input_free(s->input);
     return 0;
 }
 

@@ -2,6 +2,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
@@ -58,7 +59,7 @@ static void comments_and_trailing_commas_become_blanks(void **state)
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
         char text[64];
 
-        strcpy(text, table[i][0]);
+        snprintf(text, sizeof text, "%s", table[i][0]);
         km_jsonc_strip(text, strlen(text));
         assert_string_equal(text, table[i][1]);
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lines.c - see lines.h.
+/* input.c - see input.h.
  *
  *     thread: poll, read ── `in`: what is no line yet ── a message a line ──> mailbox ── on_line
  *
@@ -7,7 +7,7 @@
  * writes faster than the gateway takes is no longer read.  A pipe of our own ends the wait of
  * the thread when nobody wants lines any more.
  */
-#include "app/lines.h"
+#include "app/input.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,8 +18,8 @@
 
 #define READ_BYTES 65536
 
-struct km_lines {
-    const struct km_lines_events *events;
+struct km_input {
+    const struct km_input_events *events;
     void *ctx;
     struct km_mailbox *mailbox;
     int fd, wake[2];
@@ -39,7 +39,7 @@ enum kind { LINE, LONG_LINE, END, FAILED };
 
 struct message {
     struct km_msg msg;
-    struct km_lines *lines;
+    struct km_input *input;
     enum kind kind;
     size_t n;
     char text[];
@@ -47,7 +47,7 @@ struct message {
 
 /* --- the loop's side --- */
 
-static void give_back(struct km_lines *l, size_t n)
+static void give_back(struct km_input *l, size_t n)
 {
     pthread_mutex_lock(&l->mutex);
     l->held -= n;
@@ -58,7 +58,7 @@ static void give_back(struct km_lines *l, size_t n)
 static void on_message(struct km_msg *msg, void *owner)
 {
     struct message *m = KM_CONTAINER(msg, struct message, msg);
-    struct km_lines *l = m->lines;
+    struct km_input *l = m->input;
 
     (void)owner;
     if (m->kind == LINE)
@@ -74,18 +74,18 @@ static void on_message(struct km_msg *msg, void *owner)
 /* --- the thread's --- */
 
 /* Waits for room first; false: nobody wants it, or memory is out. */
-static bool post(struct km_lines *l, enum kind kind, struct km_str text)
+static bool post(struct km_input *l, enum kind kind, struct km_str text)
 {
     struct message *m = malloc(sizeof *m + text.n);
     bool stopped;
 
     if (!m)
         return false;
-    *m = (struct message){ .msg.run = on_message, .lines = l, .kind = kind, .n = text.n };
+    *m = (struct message){ .msg.run = on_message, .input = l, .kind = kind, .n = text.n };
     if (text.n)
         memcpy(m->text, text.p, text.n);
     pthread_mutex_lock(&l->mutex);
-    while (l->held > KM_LINES_HELD && !l->stopped)
+    while (l->held > KM_INPUT_HELD && !l->stopped)
         pthread_cond_wait(&l->less, &l->mutex);
     stopped = l->stopped;
     l->held += text.n;
@@ -97,7 +97,7 @@ static bool post(struct km_lines *l, enum kind kind, struct km_str text)
     return !stopped;
 }
 
-static bool take_line(struct km_lines *l, struct km_str line)
+static bool take_line(struct km_input *l, struct km_str line)
 {
     if (line.n && line.p[line.n - 1] == '\r')
         line.n--;
@@ -105,13 +105,13 @@ static bool take_line(struct km_lines *l, struct km_str line)
         l->skipping = false; /* the end of what was refused */
         return true;
     }
-    if (line.n > KM_LINE_BYTES)
+    if (line.n > KM_INPUT_LINE)
         return post(l, LONG_LINE, KM_STR_NONE);
     return km_str_trim(line).n == 0 || post(l, LINE, line);
 }
 
 /* Every whole line that is there. */
-static bool take_lines(struct km_lines *l)
+static bool take_lines(struct km_input *l)
 {
     bool go_on = true;
     size_t end;
@@ -123,7 +123,7 @@ static bool take_lines(struct km_lines *l)
         l->looked = 0;
     }
     l->looked = l->in.n;
-    if (go_on && l->in.n > KM_LINE_BYTES && !l->skipping) {
+    if (go_on && l->in.n > KM_INPUT_LINE && !l->skipping) {
         go_on = post(l, LONG_LINE, KM_STR_NONE);
         l->skipping = true;
     }
@@ -135,7 +135,7 @@ static bool take_lines(struct km_lines *l)
 }
 
 /* Bytes read, 0 at the end, -1 when it failed, -2 when nobody wants more. */
-static ssize_t read_some(struct km_lines *l)
+static ssize_t read_some(struct km_input *l)
 {
     struct pollfd p[2] = { { .fd = l->fd, .events = POLLIN },
                            { .fd = l->wake[0], .events = POLLIN } };
@@ -154,7 +154,7 @@ static ssize_t read_some(struct km_lines *l)
 
 static void *thread_main(void *arg)
 {
-    struct km_lines *l = arg;
+    struct km_input *l = arg;
     ssize_t n;
 
     do {
@@ -171,10 +171,10 @@ static void *thread_main(void *arg)
 
 /* --- both ends of its life --- */
 
-struct km_lines *km_lines_new(int fd, struct km_mailbox *mailbox,
-                              const struct km_lines_events *events, void *ctx, struct km_err *err)
+struct km_input *km_input_new(int fd, struct km_mailbox *mailbox,
+                              const struct km_input_events *events, void *ctx, struct km_err *err)
 {
-    struct km_lines *l = calloc(1, sizeof *l);
+    struct km_input *l = calloc(1, sizeof *l);
 
     if (!l || pipe2(l->wake, O_CLOEXEC) < 0) {
         free(l);
@@ -185,7 +185,7 @@ struct km_lines *km_lines_new(int fd, struct km_mailbox *mailbox,
     l->ctx = ctx;
     l->mailbox = mailbox;
     l->fd = fd;
-    km_buf_init(&l->in, KM_LINE_BYTES + 2 * READ_BYTES);
+    km_buf_init(&l->in, KM_INPUT_LINE + 2 * READ_BYTES);
     pthread_mutex_init(&l->mutex, NULL);
     pthread_cond_init(&l->less, NULL);
     if (pthread_create(&l->thread, NULL, thread_main, l) == 0)
@@ -197,7 +197,7 @@ struct km_lines *km_lines_new(int fd, struct km_mailbox *mailbox,
     return NULL;
 }
 
-void km_lines_stop(struct km_lines *l)
+void km_input_stop(struct km_input *l)
 {
     pthread_mutex_lock(&l->mutex);
     l->stopped = true;
@@ -207,7 +207,7 @@ void km_lines_stop(struct km_lines *l)
     pthread_join(l->thread, NULL);
 }
 
-struct km_lines *km_lines_free(struct km_lines *l)
+struct km_input *km_input_free(struct km_input *l)
 {
     if (!l)
         return NULL;

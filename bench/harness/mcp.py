@@ -1,0 +1,389 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The benchmark of MCP: calls of a tool through a gateway, beside the way without one.
+
+The upstream is our C echo server, over HTTP and over stdio.  It runs on the load generator's core,
+except behind stdio, where the gateway starts it: then it is moved there.  A gateway has the other
+core for itself.  Rounds are interleaved: the direct way and every server, again and again, the
+others frozen.  Added latency is the difference to the direct way within a round; added CPU is what
+all threads and processes of the gateway used, the echo server not among them.
+"""
+import http.client
+import json
+import os
+import signal
+import socket
+import statistics
+import subprocess
+
+
+from harness import procs
+from harness.servers import (LOAD_CORE, SERVER_CORE, Kanmon, Nginx, Unavailable, ask, write)
+
+OLD = "2025-11-25"
+RATES = (1000, 5000)
+MESSAGE = "The quick brown fox jumps over the lazy dog, and does it again and again. " * 3
+ACCEPT = {"Accept": "application/json, text/event-stream", "Content-Type": "application/json"}
+
+
+class Echo:
+    """The echo server over HTTP."""
+
+    def __init__(self, folder, log):
+        self.process = procs.start([os.path.join(folder, "bench/bench_mcp_http")], LOAD_CORE, log,
+                                   stdout=subprocess.PIPE)
+        self.port = int(self.process.stdout.readline().split()[1])
+
+    def calls(self):
+        return ask(self.port, "GET", "/__stats")[1]["requests"]
+
+    def stop(self):
+        procs.stop(self.process)
+
+
+def post(port, path, message, headers, timeout=10):
+    """(status, headers, the JSON-RPC answer) of one message; an event stream is read to its end."""
+    link = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+    try:
+        link.request("POST", path, json.dumps(message), {**ACCEPT, **headers})
+        answer = link.getresponse()
+        text = answer.read().decode()
+    finally:
+        link.close()
+    if "event-stream" in answer.getheader("content-type", ""):
+        text = [line[5:] for line in text.splitlines() if line.startswith("data:") and line[5:].strip()][-1]
+    try:
+        return answer.status, answer, json.loads(text)
+    except ValueError:
+        return answer.status, answer, text
+
+
+def hello(port, path, headers):
+    """Shakes hands; the headers of the session."""
+    message = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
+        "protocolVersion": OLD, "capabilities": {}, "clientInfo": {"name": "bench", "version": "1"}}}
+    status, answer, body = post(port, path, message, headers)
+    if status != 200 or "result" not in body:
+        raise Unavailable(f"initialize answered {status}: {str(body)[:150]}")
+    session = {**headers, "MCP-Protocol-Version": OLD}
+    if answer.getheader("mcp-session-id"):
+        session["Mcp-Session-Id"] = answer.getheader("mcp-session-id")
+    post(port, path, {"jsonrpc": "2.0", "method": "notifications/initialized"}, session)
+    return session
+
+
+class Direct:
+    """No gateway: what the echo server and the load generator cost themselves."""
+
+    name, title, note = "direct", "direct", "the load generator and the echo server alone"
+    lists, rates = True, RATES
+
+    def __init__(self, bench):
+        self.bench, self.port, self.process = bench, bench.mock, None
+        self.headers = {}
+
+    def target(self, tools=10):
+        return f"/mcp/{tools}", "echo1"
+
+    def begin(self):
+        pass
+
+    def pids(self):
+        return []
+
+    def stop(self):
+        pass
+
+
+class McpNginx(Nginx):
+    lists, rates = True, RATES
+    note = "`proxy_pass`, one worker: it knows nothing of MCP"
+    headers = {}
+
+    def target(self, tools=10):
+        return f"/mcp/{tools}", "echo1"
+
+    def begin(self):
+        self.prepare()
+        self.start()
+        self.headers = {}
+
+
+class McpKanmon(Kanmon):
+    lists, rates = True, RATES
+    note = ("one worker; a master key is checked, every call audited, arguments and result looked "
+            "at; all its threads counted")
+    transport = "http"
+
+    def upstream(self, tools):
+        return f'{{url: "http://127.0.0.1:{self.bench.mock}/mcp/{tools}", transport: http}}'
+
+    def command(self):
+        config = write(f"{self.dir}/config.yaml", f"""\
+mcp_servers:
+  ten: {self.upstream(10)}
+  many: {self.upstream(500)}
+general_settings:
+  master_key: sk-bench-master
+kanmon_settings:
+  state_dir: {self.dir}/state
+  workers: 1
+  limits: {{connections: 30000}}
+""")
+        return [self.binary, "serve", "--config", config, "--host", "127.0.0.1", "--port",
+                str(self.port)]
+
+    def target(self, tools=10):
+        return ("/mcp/ten" if tools == 10 else "/mcp/many"), "echo1"
+
+    def when_ready(self):
+        pass
+
+    def begin(self):
+        self.prepare()
+        self.start()
+        self.headers = {"Authorization": f"Bearer {self.bearer}"}
+
+    def pids(self):
+        """All but the echo servers it started."""
+        return [p for p in procs.tree(self.process.pid) if not is_echo(p)]
+
+
+class McpKanmonStdio(McpKanmon):
+    name, title = "kanmon-stdio", "kanmon, stdio"
+    note = "the same in front of the echo server over stdio; the child is not counted"
+
+    def upstream(self, tools):
+        binary = os.path.join(self.bench.build, "bench/bench_mcp_stdio")
+        return f'{{transport: stdio, command: "{binary}", args: ["{tools}"]}}'
+
+    def begin(self):
+        super().begin()
+        path, tool = self.target()
+        session = hello(self.port, path, self.headers)
+        post(self.port, path, call(1, tool), session)
+        for pid in procs.tree(self.process.pid):
+            if is_echo(pid):
+                os.sched_setaffinity(pid, {LOAD_CORE})
+
+
+def is_echo(pid):
+    try:
+        with open(f"/proc/{pid}/comm", encoding="utf-8") as f:
+            return f.read().startswith("bench_mcp")
+    except OSError:
+        return False
+
+
+def call(number, tool):
+    return {"jsonrpc": "2.0", "id": number, "method": "tools/call",
+            "params": {"name": tool, "arguments": {"message": MESSAGE}}}
+
+
+class McpMeasure:
+    def __init__(self, binary, seconds, rounds):
+        self.binary, self.seconds, self.rounds = binary, seconds, rounds
+
+    def load(self, mode, server, session, path, body, min_answer, **options):
+        text = json.dumps(body, separators=(",", ":")).replace('"#NUMBER#"', "#NUMBER#")
+        command = ["taskset", "-c", str(LOAD_CORE), self.binary, mode, "--target",
+                   f"127.0.0.1:{server.port}", "--path", path, "--body", text,
+                   "--min-answer", str(min_answer), "--core", str(SERVER_CORE),
+                   "--pids", ",".join(map(str, server.pids())) or str(os.getpid())]
+        for name, value in session.items():
+            if name == "Authorization":
+                command += ["--bearer", value.removeprefix("Bearer ")]
+            else:
+                command += ["--header", f"{name}: {value}"]
+        for name, value in options.items():
+            command += ["--" + name, str(value)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+        lines = done.stdout.strip().splitlines()
+        if not lines:
+            return {"failed": (done.stderr.strip().splitlines() or ["no output"])[-1]}
+        return json.loads(lines[-1])
+
+    def call_load(self, mode, server, **options):
+        path, tool = server.target()
+        session = hello(server.port, path, server.headers)
+        return self.load(mode, server, session, path, call("#NUMBER#", tool), len(MESSAGE), **options)
+
+    def list_load(self, server, tools):
+        path, _ = server.target(tools)
+        session = hello(server.port, path, server.headers)
+        body = {"jsonrpc": "2.0", "id": "#NUMBER#", "method": "tools/list"}
+        return self.load("closed", server, session, path, body, tools * 100, connections=32,
+                         seconds=self.seconds, warmup=0.3)
+
+    def round(self, server):
+        out = {}
+        for rate in server.rates:
+            out[f"calls{rate}"] = self.call_load("open", server, rate=rate, connections=32,
+                                                 seconds=self.seconds, warmup=0.3)
+        out["closed"] = self.call_load("closed", server, connections=32, seconds=self.seconds,
+                                       warmup=0.3)
+        if server.lists:
+            for tools in (10, 500):
+                out[f"list{tools}"] = self.list_load(server, tools)
+        return out
+
+
+class Sessions:
+    """Idle sessions of which every second holds a GET stream open."""
+
+    def __init__(self, server, count):
+        self.server, self.count, self.held = server, count, []
+
+    def open(self):
+        path, _ = self.server.target()
+        self.refused = 0
+        for i in range(self.count):
+            session = hello(self.server.port, path, self.server.headers)
+            if i % 2 == 0:
+                self.stream(path, session)
+
+    def stream(self, path, session):
+        link = socket.create_connection(("127.0.0.1", self.server.port))
+        lines = "".join(f"{k}: {v}\r\n" for k, v in session.items())
+        link.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: text/event-stream\r\n{lines}\r\n"
+                     .encode())
+        if not link.recv(4096).startswith(b"HTTP/1.1 200"):
+            self.refused += 1
+        self.held.append(link)
+
+    def measure(self):
+        before = procs.memory(self.server.process.pid)
+        self.open()
+        after = procs.memory(self.server.process.pid)
+        for link in self.held:
+            link.close()
+        return {"sessions": self.count, "streams": len(self.held) - self.refused,
+                "before": before, "after": after}
+
+
+def median(values):
+    values = [v for v in values if v is not None]
+    return statistics.median(values) if values else None
+
+
+def cpu(r):
+    return r["watch"]["server_cpu_us"] / r["completed"] if r.get("completed") else None
+
+
+def freeze(servers, but):
+    for server in servers:
+        if server is not but and server.process:
+            procs.send(procs.tree(server.process.pid), signal.SIGSTOP)
+    if but.process:
+        procs.send(procs.tree(but.process.pid), signal.SIGCONT)
+
+
+def measure(servers, one, sessions, echo, say):
+    """{name: {"rounds": [...], "sessions": ...} or {"failed": why}}."""
+    results, live = {}, []
+    for server in servers:
+        try:
+            server.begin()
+            live.append(server)
+            results[server.name] = {"title": server.title, "note": server.note, "rounds": []}
+            if not isinstance(server, Direct):
+                results[server.name]["version"] = server.version()
+        except (Unavailable, OSError) as why:
+            say(f"{server.title}: {why}")
+            results[server.name] = {"title": server.title, "failed": str(why)}
+    for number in range(one.rounds):
+        for server in live:
+            freeze(live, server)
+            say(f"round {number + 1}: {server.title}")
+            before = echo.calls()
+            r = one.round(server)
+            r["seen"] = echo.calls() - before
+            results[server.name]["rounds"].append(r)
+    for server in live:
+        if sessions and isinstance(server, McpKanmon) and server.name == "kanmon":
+            freeze(live, server)
+            say(f"{sessions} sessions: {server.title}")
+            results[server.name]["sessions"] = Sessions(server, sessions).measure()
+    for server in live:
+        if server.process:
+            procs.send(procs.tree(server.process.pid), signal.SIGCONT)
+        server.stop()
+    return results
+
+
+def faults(results):
+    """What makes the numbers of kanmon worthless, however fast."""
+    for name in ("kanmon", "kanmon-stdio"):
+        for r in results.get(name, {}).get("rounds", []):
+            sent = 0
+            for part, one in r.items():
+                if part == "seen":
+                    continue
+                if one.get("failed") or one.get("wrong") or one.get("broken"):
+                    yield (f"{name} {part}: {one.get('failed') or ''} {one.get('wrong')} wrong, "
+                           f"{one.get('broken')} broken: {one.get('wrong_body')}")
+                if not part.startswith("list"):
+                    sent += one.get("answered", 0)
+            if name == "kanmon" and sent != r["seen"]:
+                yield f"{name}: {sent} calls were answered, the upstream saw {r['seen']}"
+        held = results.get(name, {}).get("sessions")
+        if held and held["streams"] != (held["sessions"] + 1) // 2:
+            yield f"{name}: {held['streams']} streams of {held['sessions']} sessions opened"
+
+
+def table(results):
+    """Rows of text: a title and a value a server."""
+    direct = results.get("direct", {}).get("rounds", [])
+
+    def added(name, part, key):
+        rounds = results[name].get("rounds", [])
+        return median([r[part]["latency"][key] - d[part]["latency"][key]
+                       for r, d in zip(rounds, direct)
+                       if r.get(part, {}).get("completed") and d.get(part, {}).get("completed")])
+
+    def value(name, part, of):
+        return median([of(r[part]) for r in results[name].get("rounds", [])
+                       if r.get(part, {}).get("completed")])
+
+    for rate in RATES:
+        part = f"calls{rate}"
+        yield f"CPU a call, {rate:,} a second", "µs", lambda n, p=part: value(n, p, cpu)
+        for key, words in (("p50_us", "p50"), ("p99_us", "p99")):
+            yield (f"Added latency {words}, {rate:,} a second", "µs",
+                   lambda n, p=part, k=key: added(n, p, k))
+    yield "Calls a second, 32 connections", "", lambda n: value(
+        n, "closed", lambda r: r["completed"] / r["watch"]["seconds"])
+    yield "CPU a call, 32 connections", "µs", lambda n: value(n, "closed", cpu)
+    for tools in (10, 500):
+        yield (f"Lists of {tools} tools a second", "", lambda n, t=tools: value(
+            n, f"list{t}", lambda r: r["completed"] / r["watch"]["seconds"]))
+        yield f"CPU a list of {tools} tools", "µs", lambda n, t=tools: value(n, f"list{t}", cpu)
+
+
+def number(v):
+    return "" if v is None else f"{v:,.0f}" if abs(v) >= 100 else f"{v:.1f}"
+
+
+def markdown(results):
+    names = [n for n in results if "failed" not in results[n]]
+    lines = ["| | " + " | ".join(results[n]["title"] for n in names) + " |",
+             "|---|" + "---:|" * len(names)]
+    for title, unit, of in table(results):
+        cells = ["" if n == "direct" and (title.startswith("Added") or "CPU" in title) else
+                 number(of(n)) for n in names]
+        lines.append(f"| {title}{', ' + unit if unit else ''} | " + " | ".join(cells) + " |")
+    for name in names:
+        held = results[name].get("sessions")
+        if held:
+            lines += ["", f"{held['sessions']:,} idle sessions of {results[name]['title']}, "
+                      f"{held['streams']:,} with an open GET stream: "
+                      f"{held['after']['private'] / 2**20:.1f} MiB private memory in all, "
+                      f"{held['before']['private'] / 2**20:.1f} before."]
+    lines.append("")
+    for name in results:
+        one = results[name]
+        lines.append(f"- {one['title']} {one.get('version', '')}: {one.get('failed') or one['note']}")
+    return "\n".join(lines) + "\n"
+
+
+__all__ = ["Direct", "Echo", "McpKanmon", "McpKanmonStdio", "McpMeasure", "McpNginx", "Sessions",
+           "faults", "markdown", "measure"]
