@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 #include "app/bridge_inside.h"
-#include "base/encode.h"
+#include "app/cmd_mcp.h"
 
 #define MESSAGE_BYTES (2 * KM_RPC_BYTES)
 #define HEAD_BYTES ((size_t)32 * 1024)
@@ -62,29 +62,6 @@ struct km_bridge_call *km_bridge_call_free(struct km_bridge_call *c)
 
 /* --- headers --- */
 
-/* A header holds printable ASCII without blanks at its ends; all else goes as base64. */
-static bool is_plain(struct km_str s)
-{
-    for (size_t i = 0; i < s.n; i++)
-        if (s.p[i] < ' ' || s.p[i] > '~')
-            return false;
-    return s.n && s.p[0] != ' ' && s.p[s.n - 1] != ' ' && !km_str_starts(s, KM_STR("=?base64?"));
-}
-
-static int put_name(struct km_buf *head, struct km_str name, struct km_err *err)
-{
-    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(HEAD_BYTES);
-
-    if (is_plain(name)) {
-        km_buf_str(&b, name);
-    } else {
-        km_buf_str(&b, KM_STR("=?base64?"));
-        km_buf_base64(&b, name);
-        km_buf_str(&b, KM_STR("?="));
-    }
-    return km_header_put(head, KM_STR("Mcp-Name"), km_buf_view(&b), err);
-}
-
 /* What a stateless message says of itself, once more. */
 static int put_stateless(struct km_bridge_call *c, struct km_err *err)
 {
@@ -98,7 +75,7 @@ static int put_stateless(struct km_bridge_call *c, struct km_err *err)
         r = km_header_put(&c->head, KM_STR("Mcp-Method"), c->m.method, err);
     if (r == 0 && (km_json_string(km_json_get(c->m.params, "name"), &name) ||
                    km_json_string(km_json_get(c->m.params, "uri"), &name)))
-        r = put_name(&c->head, name, err);
+        r = km_mcp_header_name(&c->head, name, err);
     return r;
 }
 

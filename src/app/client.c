@@ -118,6 +118,13 @@ static int split_answer(struct km_answer *a, struct km_err *err)
     return 0;
 }
 
+static void not_running(const struct km_cli *cli, struct km_err *err)
+{
+    km_fail(err, KM_E_NOT_RUNNING,
+            "no gateway is running here (%s). Start one: kanmon start --config %s", cli->socket,
+            km_cli_config_file(cli));
+}
+
 static int call_socket(struct km_cli *cli, const char *method, const char *target,
                        struct km_str lines, struct km_str body, struct km_answer *ret,
                        struct km_err *err)
@@ -129,8 +136,7 @@ static int call_socket(struct km_cli *cli, const char *method, const char *targe
     if (r == 0)
         r = km_unix_connect(cli->socket, &fd, err);
     if (r == KM_E_NOT_RUNNING)
-        km_fail(err, r, "no gateway is running here (%s). Start one: kanmon start --config %s",
-                cli->socket, km_cli_config_file(cli));
+        not_running(cli, err);
     if (r < 0)
         return r;
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &most, sizeof most);
@@ -158,6 +164,7 @@ struct remote {
     struct km_err *err;
     struct km_http_call *call;
     struct km_timer timer;
+    uint64_t wait_ms;
     int result;
 };
 
@@ -195,7 +202,7 @@ static void on_timeout(void *ctx)
     km_http_cancel(r->call);
     r->call = NULL;
     r->result = km_fail(r->err, KM_E_UPSTREAM_TIMEOUT, "the gateway did not answer in %d s",
-                        WAIT_MS / 1000);
+                        (int)(r->wait_ms / 1000));
     km_loop_stop(r->loop);
 }
 
@@ -237,7 +244,7 @@ static int run_remote(const struct km_http_request *request, struct remote *r, s
     r->call = client ? km_http_send(client, request, &remote_events, r) : NULL;
     if (r->call) {
         km_timer_init(&r->timer, r->loop, on_timeout, r);
-        km_timer_start(&r->timer, WAIT_MS);
+        km_timer_start(&r->timer, r->wait_ms);
         km_loop_run(r->loop);
         km_timer_stop(&r->timer);
     } else {
@@ -293,15 +300,15 @@ void km_cli_way_done(struct km_cli_way *way)
     km_buf_done(&way->head);
 }
 
-static int call_url(struct km_cli *cli, const char *method, const char *target, struct km_str lines,
-                    struct km_str body, struct km_answer *ret, struct km_err *err)
+int km_cli_ask(struct km_cli *cli, const char *method, const char *target, struct km_str lines,
+               struct km_str body, uint64_t wait_ms, struct km_answer *ret, struct km_err *err)
 {
     struct km_http_request request = { .method = km_str_c(method),
                                        .target = km_str_c(target),
                                        .body = &body,
                                        .nbody = body.n ? 1 : 0,
                                        .has_body = body.n > 0 };
-    struct remote r = { .ret = ret, .err = err };
+    struct remote r = { .ret = ret, .err = err, .wait_ms = wait_ms };
     struct km_cli_way way;
     int rc = km_cli_way(cli, &way, err);
 
@@ -316,8 +323,12 @@ static int call_url(struct km_cli *cli, const char *method, const char *target, 
         request.head = km_buf_view(&way.head);
         rc = run_remote(&request, &r, err);
     }
+    if (rc == KM_E_NOT_RUNNING)
+        not_running(cli, err);
     km_loop_free(r.loop);
     km_cli_way_done(&way);
+    if (rc == 0 && km_json_parse(&ret->arena, km_buf_view(&ret->body), &ret->json, NULL) < 0)
+        ret->json = NULL;
     return rc;
 }
 
@@ -343,9 +354,11 @@ int km_cli_send(struct km_cli *cli, const char *method, const char *target, stru
                 struct km_str body, struct km_answer *ret, struct km_err *err)
 {
     const char *url = km_cli_option(cli, "url");
-    int r = url && *url ? call_url(cli, method, target, head, body, ret, err)
-                        : call_socket(cli, method, target, head, body, ret, err);
+    int r;
 
+    if (url && *url)
+        return km_cli_ask(cli, method, target, head, body, WAIT_MS, ret, err);
+    r = call_socket(cli, method, target, head, body, ret, err);
     if (r == 0 && km_json_parse(&ret->arena, km_buf_view(&ret->body), &ret->json, NULL) < 0)
         ret->json = NULL;
     return r;

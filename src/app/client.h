@@ -32,6 +32,11 @@ int km_cli_call(struct km_cli *cli, const char *method, const char *target, stru
 int km_cli_send(struct km_cli *cli, const char *method, const char *target, struct km_str head,
                 struct km_str body, struct km_answer *ret, struct km_err *err) KM_MUST_USE;
 
+/* The same for answers that take their time or are streams: ret->body is all of it. */
+int km_cli_ask(struct km_cli *cli, const char *method, const char *target, struct km_str head,
+               struct km_str body, uint64_t wait_ms, struct km_answer *ret,
+               struct km_err *err) KM_MUST_USE;
+
 /* How the gateway is reached, for who speaks HTTP to it himself: the control socket, or --url
  * with the header lines that say who we are (a secret).  Done with by km_cli_way_done(). */
 struct km_cli_way {

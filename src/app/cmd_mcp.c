@@ -1,18 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cmd_mcp.c - the gateway's MCP servers for people: `kanmon mcp tools`.
+/* cmd_mcp.c - what MCP clients would be offered, for people: `kanmon mcp tools`, `resources`,
+ * `prompts`, `call`.
  *
- * What a client would be told is asked for as a client asks: by JSON-RPC at /mcp, or at
- * /mcp/{server} with --server.  What only the administrator may know or do is asked of the admin
- * API.  Both come over the control socket, or over --url with a key.
+ * It is asked for as a client of the stateless era asks, so that no session is begun: by JSON-RPC
+ * at /mcp, or at /mcp/{server} with --server.  The answer is JSON, or a stream whose last event is
+ * the answer; what comes before goes to standard error.  A list is asked for page by page.
  */
 #include "app/cmd_mcp.h"
 
 #include "app/client.h"
 #include "base/encode.h"
 #include "http/message.h"
+#include "http/sse.h"
 #include "mcp/revision.h"
 
-#define ACCEPT "Accept: application/json, text/event-stream\r\n"
+#define REVISION "2026-07-28"
+#define PARAMS_BYTES ((size_t)1024 * 1024)
+#define EVENT_BYTES ((size_t)16 * 1024 * 1024)
+#define PAGES_MOST 1000
+#define CALL_MS 600000
 
 int km_mcp_target(struct km_cli *cli, char out[KM_MCP_TARGET_BYTES])
 {
@@ -30,66 +36,333 @@ int km_mcp_target(struct km_cli *cli, char out[KM_MCP_TARGET_BYTES])
     return 0;
 }
 
-/* --- tools --- */
+/* A header holds printable ASCII without blanks at its ends; all else goes as base64. */
+static bool is_plain(struct km_str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] < ' ' || s.p[i] > '~')
+            return false;
+    return s.n && s.p[0] != ' ' && s.p[s.n - 1] != ' ' && !km_str_starts(s, KM_STR("=?base64?"));
+}
+
+int km_mcp_header_name(struct km_buf *head, struct km_str name, struct km_err *err)
+{
+    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF((size_t)32 * 1024);
+
+    if (is_plain(name)) {
+        km_buf_str(&b, name);
+    } else {
+        km_buf_str(&b, KM_STR("=?base64?"));
+        km_buf_base64(&b, name);
+        km_buf_str(&b, KM_STR("?="));
+    }
+    return km_header_put(head, KM_STR("Mcp-Name"), km_buf_view(&b), err);
+}
+
+static struct km_str text_of(const struct km_json *v, const char *name)
+{
+    struct km_str s = KM_STR_NONE;
+
+    if (!km_json_string(km_json_get(v, name), &s))
+        (void)km_json_number(km_json_get(v, name), &s);
+    return s;
+}
+
+/* --- one request --- */
+
+struct ask {
+    struct km_cli *cli;
+    struct km_answer a;
+    const struct km_json *result; /* in a's arena */
+};
+
+/* The response among the events of a stream; the rest is said as it comes. */
+static int on_event(void *ctx, const struct km_sse_event *e)
+{
+    struct ask *k = ctx;
+    const struct km_json *message;
+    struct km_str text = km_arena_str(&k->a.arena, e->data);
+
+    if (!text.n || km_json_parse(&k->a.arena, text, &message, NULL) < 0)
+        return 0;
+    if (km_json_get(message, "id"))
+        k->a.json = message;
+    else if (!km_cli_flag(k->cli, "quiet"))
+        fprintf(stderr, "%.*s\n",
+                KM_STR_ARG(km_json_compact(km_json_get(message, "params"), &k->a.arena)));
+    return 0;
+}
+
+static int read_stream(struct ask *k, struct km_err *err)
+{
+    struct km_sse *sse = km_sse_new(EVENT_BYTES, on_event, k);
+    struct km_str body = km_buf_view(&k->a.body);
+    int r = sse ? km_sse_feed(sse, body.p, body.n, err) : km_fail(err, KM_E_NOMEM, "out of memory");
+
+    km_sse_free(sse);
+    return r;
+}
+
+/* An error of JSON-RPC or of HTTP. */
+static int judge(struct ask *k, struct km_err *err)
+{
+    const struct km_json *error = km_json_get(k->a.json, "error");
+    struct km_str message = text_of(error, "message");
+    int code = k->a.status == 401   ? KM_E_UNAUTHENTICATED
+               : k->a.status == 403 ? KM_E_FORBIDDEN
+               : k->a.status == 404 ? KM_E_NOT_FOUND
+                                    : KM_E_INVALID;
+
+    k->result = km_json_get(k->a.json, "result");
+    if (k->result)
+        return 0;
+    if (!message.n)
+        (void)km_json_string(error, &message);
+    return km_fail(err, code, "the gateway answered %d: %.*s", k->a.status,
+                   KM_STR_ARG(km_str_sub(message, 0, 400)));
+}
+
+/* members: of params, without braces, may be empty; name: Mcp-Name, or NULL. */
+static int ask(struct ask *k, const char *method, struct km_str members, const char *name,
+               struct km_err *err)
+{
+    struct km_buf body KM_CLEANUP(km_buf_done) = KM_BUF(PARAMS_BYTES + 4096);
+    struct km_buf head KM_CLEANUP(km_buf_done) = KM_BUF((size_t)8 * 1024);
+    char target[KM_MCP_TARGET_BYTES];
+    int r = km_mcp_target(k->cli, target) == 0 ? 0 : KM_E_INVALID;
+
+    km_buf_printf(&body, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"%s\",\"params\":{", method);
+    km_buf_str(&body, members);
+    km_buf_printf(&body,
+                  "%s\"_meta\":{\"" KM_MCP_META_VERSION "\":\"" REVISION
+                  "\",\"" KM_MCP_META_CAPABILITIES "\":{},\"progressToken\":1}}}",
+                  members.n ? "," : "");
+    km_buf_printf(&head,
+                  "Accept: application/json, text/event-stream\r\n"
+                  "MCP-Protocol-Version: " REVISION "\r\nMcp-Method: %s\r\n",
+                  method);
+    if (r == 0 && name)
+        r = km_mcp_header_name(&head, km_str_c(name), err);
+    if (r == 0)
+        r = km_cli_ask(k->cli, "POST", target, km_buf_view(&head), km_buf_view(&body), CALL_MS,
+                       &k->a, err);
+    if (r == 0 && !k->a.json)
+        r = read_stream(k, err);
+    return r == 0 ? judge(k, err) : r;
+}
+
+/* --- lists --- */
 
 static void print_tool(const struct km_json *tool)
 {
     const struct km_json *hints = km_json_get(tool, "annotations");
-    struct km_str name = KM_STR_NONE, description = KM_STR_NONE;
+    struct km_str description = text_of(tool, "description");
     bool read_only = false, destructive = false;
 
-    (void)km_json_string(km_json_get(tool, "name"), &name);
-    (void)km_json_string(km_json_get(tool, "description"), &description);
     (void)km_json_bool(km_json_get(hints, "readOnlyHint"), &read_only);
     (void)km_json_bool(km_json_get(hints, "destructiveHint"), &destructive);
-    printf("%-32.*s %-11s  %.*s\n", KM_STR_ARG(name),
+    printf("%-32.*s %-11s  %.*s\n", KM_STR_ARG(text_of(tool, "name")),
            read_only     ? "read-only"
            : destructive ? "destructive"
                          : "",
            KM_STR_ARG(km_str_sub(description, 0, km_str_chr(description, '\n'))));
 }
 
-static int print_tools(const struct km_cli *cli, const struct km_answer *a)
+static void print_resource(const struct km_json *r)
 {
-    const struct km_json *result = km_json_get(a->json, "result"), *tool;
-    struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(a->body.n * 2 + 4096);
-    struct km_str message = KM_STR_NONE;
-    struct km_err err = { 0 };
-    struct km_json_iter it;
+    struct km_str uri = text_of(r, "uri");
 
-    if (!result) {
-        (void)km_json_string(km_json_get(km_json_get(a->json, "error"), "message"), &message);
-        km_fail(&err,
-                a->status == 401   ? KM_E_UNAUTHENTICATED
-                : a->status == 404 ? KM_E_NOT_FOUND
-                                   : KM_E_INVALID,
-                "the gateway answered %d: %.*s", a->status, KM_STR_ARG(message));
+    printf("%-48.*s %-18.*s  %.*s\n", KM_STR_ARG(uri.n ? uri : text_of(r, "uriTemplate")),
+           KM_STR_ARG(text_of(r, "mimeType")), KM_STR_ARG(text_of(r, "name")));
+}
+
+static void print_prompt(const struct km_json *p)
+{
+    struct km_str description = text_of(p, "description");
+
+    printf("%-32.*s  %.*s\n", KM_STR_ARG(text_of(p, "name")),
+           KM_STR_ARG(km_str_sub(description, 0, km_str_chr(description, '\n'))));
+}
+
+struct list {
+    const char *method, *member;
+    void (*print)(const struct km_json *item);
+};
+
+/* One page; with --json its items go to `all`. */
+static struct km_str take_page(struct ask *k, const struct list *l, struct km_buf *all)
+{
+    const struct km_json *item;
+    struct km_json_iter it;
+    struct km_str key;
+
+    for (km_json_iter(km_json_get(k->result, l->member), &it); km_json_next(&it, &key, &item);) {
+        if (!km_cli_flag(k->cli, "json")) {
+            l->print(item);
+            continue;
+        }
+        if (all->n)
+            km_buf_byte(all, ',');
+        km_json_write(item, all);
+    }
+    return text_of(k->result, "nextCursor");
+}
+
+static int list_all(struct km_cli *cli, const struct list *l, struct km_buf *all,
+                    struct km_err *err)
+{
+    struct km_buf members KM_CLEANUP(km_buf_done) = KM_BUF(PARAMS_BYTES);
+    struct km_str cursor = KM_STR_NONE;
+    int r = 0, pages = 0;
+
+    do {
+        struct ask k = { .cli = cli };
+
+        km_answer_init(&k.a);
+        r = ask(&k, l->method, km_buf_view(&members), NULL, err);
+        if (r == 0)
+            cursor = take_page(&k, l, all);
+        km_buf_reset(&members);
+        if (r == 0 && cursor.n) {
+            km_buf_str(&members, KM_STR("\"cursor\":"));
+            km_buf_json(&members, cursor);
+        }
+        km_answer_done(&k.a);
+    } while (r == 0 && members.n && ++pages < PAGES_MOST);
+    return r;
+}
+
+static int run_lists(struct km_cli *cli, const struct list *lists, size_t n)
+{
+    struct km_err err = { 0 };
+    int r = 0;
+
+    if (km_cli_flag(cli, "json"))
+        putchar('{');
+    for (size_t i = 0; r == 0 && i < n; i++) {
+        struct km_buf all KM_CLEANUP(km_buf_done) = KM_BUF((size_t)128 * 1024 * 1024);
+
+        r = list_all(cli, &lists[i], &all, &err);
+        if (r == 0 && km_cli_flag(cli, "json"))
+            printf("%s\"%s\":[%.*s]", i ? "," : "", lists[i].member, KM_STR_ARG(km_buf_view(&all)));
+    }
+    if (r < 0)
         return km_cli_fail(cli, &err);
-    }
-    if (km_cli_flag(cli, "json")) {
-        km_json_write(result, &out);
-        fwrite(out.p, 1, out.n, stdout);
-        putchar('\n');
-        return KM_EXIT_OK;
-    }
-    for (km_json_iter(km_json_get(result, "tools"), &it); km_json_next(&it, &message, &tool);)
-        print_tool(tool);
+    if (km_cli_flag(cli, "json"))
+        puts("}");
     return KM_EXIT_OK;
 }
 
 int km_cmd_mcp_tools(struct km_cli *cli)
 {
-    struct km_answer a;
-    struct km_err err = { 0 };
-    char target[KM_MCP_TARGET_BYTES];
-    int r = km_mcp_target(cli, target);
+    static const struct list lists[] = { { "tools/list", "tools", print_tool } };
 
-    if (r != 0)
-        return r;
-    km_answer_init(&a);
-    r = km_cli_send(cli, "POST", target, KM_STR(ACCEPT "MCP-Protocol-Version: 2025-11-25\r\n"),
-                    KM_STR("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\"}"), &a, &err);
-    r = r < 0 ? km_cli_fail(cli, &err) : print_tools(cli, &a);
-    km_answer_done(&a);
+    return run_lists(cli, lists, 1);
+}
+
+int km_cmd_mcp_resources(struct km_cli *cli)
+{
+    static const struct list lists[] = {
+        { "resources/list", "resources", print_resource },
+        { "resources/templates/list", "resourceTemplates", print_resource },
+    };
+
+    return run_lists(cli, lists, 2);
+}
+
+int km_cmd_mcp_prompts(struct km_cli *cli)
+{
+    static const struct list lists[] = { { "prompts/list", "prompts", print_prompt } };
+
+    return run_lists(cli, lists, 1);
+}
+
+/* --- call --- */
+
+/* key=value: a value that is JSON is taken as such, all else is text. */
+static int put_argument(struct km_cli *cli, struct km_buf *b, const char *word, struct km_arena *a)
+{
+    struct km_str key = km_str_c(word), value;
+    const struct km_json *json;
+    size_t equals = km_str_chr(key, '=');
+
+    if (equals == key.n || equals == 0)
+        return km_cli_usage(cli, "'%s' is not name=value", word);
+    value = km_str_skip(key, equals + 1);
+    if (b->p[b->n - 1] != '{')
+        km_buf_byte(b, ',');
+    km_buf_json(b, km_str_sub(key, 0, equals));
+    km_buf_byte(b, ':');
+    if (value.n && km_json_parse(a, value, &json, NULL) == 0)
+        km_buf_str(b, value);
+    else
+        km_buf_json(b, value);
+    return 0;
+}
+
+static int put_call(struct km_cli *cli, struct km_buf *b, struct km_arena *a)
+{
+    const char *all = km_cli_option(cli, "arguments");
+    const struct km_json *json;
+    int r = 0;
+
+    km_buf_str(b, KM_STR("\"name\":"));
+    km_buf_json(b, km_str_c(cli->args[0]));
+    km_buf_str(b, KM_STR(",\"arguments\":"));
+    if (all) {
+        if (km_json_parse(a, km_str_c(all), &json, NULL) < 0 ||
+            km_json_kind(json) != KM_JSON_OBJECT || cli->nargs > 1)
+            return km_cli_usage(cli, "--arguments is one JSON object, instead of name=value");
+        km_buf_str(b, km_str_c(all));
+        return 0;
+    }
+    km_buf_byte(b, '{');
+    for (size_t i = 1; r == 0 && i < cli->nargs; i++)
+        r = put_argument(cli, b, cli->args[i], a);
+    km_buf_byte(b, '}');
     return r;
+}
+
+static int print_result(struct ask *k)
+{
+    struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF((size_t)256 * 1024 * 1024);
+    bool failed = km_json_kind(km_json_get(k->result, "isError")) == KM_JSON_TRUE;
+    const struct km_json *part;
+    struct km_json_iter it;
+    struct km_str key, text;
+
+    if (km_cli_flag(k->cli, "json")) {
+        km_json_write(k->result, &out);
+        printf("%.*s\n", KM_STR_ARG(km_buf_view(&out)));
+        return failed ? KM_EXIT_FAILURE : KM_EXIT_OK;
+    }
+    if (km_str_eq(text_of(k->result, "resultType"), KM_STR("input_required"))) {
+        fputs("error: the tool asks its user something; call it from an MCP client\n", stderr);
+        return KM_EXIT_FAILURE;
+    }
+    for (km_json_iter(km_json_get(k->result, "content"), &it); km_json_next(&it, &key, &part);) {
+        if (!km_json_string(km_json_get(part, "text"), &text))
+            text = km_json_compact(part, &k->a.arena);
+        fprintf(failed ? stderr : stdout, "%s%.*s\n", failed ? "error: " : "", KM_STR_ARG(text));
+    }
+    return failed ? KM_EXIT_FAILURE : KM_EXIT_OK;
+}
+
+int km_cmd_mcp_call(struct km_cli *cli)
+{
+    struct km_buf members KM_CLEANUP(km_buf_done) = KM_BUF(PARAMS_BYTES);
+    struct ask k = { .cli = cli };
+    struct km_err err = { 0 };
+    int code;
+
+    if (cli->nargs == 0)
+        return km_cli_usage(cli, "name the tool; `kanmon mcp tools` lists them");
+    km_answer_init(&k.a);
+    code = put_call(cli, &members, &k.a.arena);
+    if (code == 0) {
+        code = ask(&k, "tools/call", km_buf_view(&members), cli->args[0], &err);
+        code = code < 0 ? km_cli_fail(cli, &err) : print_result(&k);
+    }
+    km_answer_done(&k.a);
+    return code;
 }

@@ -3,6 +3,8 @@
 #ifndef KM_APP_CMD_MCP_H
 #define KM_APP_CMD_MCP_H
 
+#include "base/buf.h"
+
 struct km_cli;
 
 /* cmd_mcp_stdio.c */
@@ -12,11 +14,25 @@ int km_cmd_mcp_stdio(struct km_cli *cli);
 int km_cmd_mcp_import(struct km_cli *cli);
 int km_cmd_mcp_config(struct km_cli *cli);
 
+/* cmd_mcp_servers.c */
+int km_cmd_mcp_list(struct km_cli *cli);
+int km_cmd_mcp_status(struct km_cli *cli);
+int km_cmd_mcp_start(struct km_cli *cli);
+int km_cmd_mcp_stop(struct km_cli *cli);
+int km_cmd_mcp_restart(struct km_cli *cli);
+int km_cmd_mcp_logs(struct km_cli *cli);
+int km_cmd_mcp_approve(struct km_cli *cli);
+
 /* cmd_mcp.c */
 int km_cmd_mcp_tools(struct km_cli *cli);
+int km_cmd_mcp_resources(struct km_cli *cli);
+int km_cmd_mcp_prompts(struct km_cli *cli);
+int km_cmd_mcp_call(struct km_cli *cli);
 
 #define KM_MCP_TARGET_BYTES 256
 /* "/mcp", or "/mcp/NAME" with --server.  0 or an exit code. */
 int km_mcp_target(struct km_cli *cli, char out[KM_MCP_TARGET_BYTES]);
+/* Mcp-Name, encoded where a header cannot hold it. */
+int km_mcp_header_name(struct km_buf *head, struct km_str name, struct km_err *err) KM_MUST_USE;
 
 #endif

@@ -81,6 +81,41 @@ static const struct km_option mcp_postgres_options[] = {
 
 static const struct km_option mcp_tools_options[] = { KM_CLIENT_OPTIONS, SERVER_OPTION, { 0 } };
 
+static const struct km_option mcp_call_options[] = {
+    { "arguments", "JSON", "all arguments as one object", 0 },
+    KM_CLIENT_OPTIONS,
+    SERVER_OPTION,
+    { 0 },
+};
+
+static const struct km_option mcp_logs_options[] = {
+    { "bytes", "N", "how much of its end (default: 16384)", 0 },
+    KM_CLIENT_OPTIONS,
+    { 0 },
+};
+
+static const struct km_option mcp_approve_options[] = {
+    { "refuse", NULL, "let it not run", 0 },
+    KM_CLIENT_OPTIONS,
+    { 0 },
+};
+
+/* `kanmon restart SERVER`: an MCP server's. */
+static int restart(struct km_cli *cli)
+{
+    return cli->nargs ? km_cmd_mcp_restart(cli) : km_cmd_restart(cli);
+}
+
+static int start(struct km_cli *cli)
+{
+    return cli->nargs ? km_cmd_mcp_start(cli) : km_cmd_start(cli);
+}
+
+static int stop(struct km_cli *cli)
+{
+    return cli->nargs ? km_cmd_mcp_stop(cli) : km_cmd_stop(cli);
+}
+
 static const struct km_option mcp_config_options[] = { KM_URL_OPTION, SERVER_OPTION, { 0 } };
 
 const struct km_command km_app_commands[] = {
@@ -88,15 +123,19 @@ const struct km_command km_app_commands[] = {
       "  kanmon serve --config config.yaml\n"
       "  kanmon --config config.yaml --port 4000      as LiteLLM is called\n",
       serve_options, km_cmd_serve },
-    { "start", "Run the gateway in the background, and keep it running", NULL,
+    { "start", "Run the gateway in the background, and keep it running", "[SERVER]",
       "  kanmon start --config config.yaml\n"
-      "  kanmon start --config config.yaml --port 4100\n",
-      start_options, km_cmd_start },
-    { "stop", "Let running calls end, then stop the gateway", NULL,
-      "  kanmon stop --config config.yaml\n", NULL, km_cmd_stop },
-    { "restart", "Replace the running gateway without losing a connection", NULL,
-      "  kanmon restart --config config.yaml     a new binary, new settings\n", NULL,
-      km_cmd_restart },
+      "  kanmon start --config config.yaml --port 4100\n"
+      "  kanmon start context7-mcp               one MCP server behind it\n",
+      start_options, start },
+    { "stop", "Let running calls end, then stop the gateway", "[SERVER]",
+      "  kanmon stop --config config.yaml\n"
+      "  kanmon stop context7-mcp                one MCP server behind it\n",
+      NULL, stop },
+    { "restart", "Replace the running gateway without losing a connection", "[SERVER]",
+      "  kanmon restart --config config.yaml     a new binary, new settings\n"
+      "  kanmon restart aws-docs-mcp             one MCP server behind it\n",
+      NULL, restart },
     { "config check", "Say everything that is wrong with a configuration", "[FILE]",
       "  kanmon config check config.yaml\n"
       "  kanmon config check --json | jq .\n",
@@ -134,6 +173,30 @@ const struct km_command km_app_commands[] = {
       mcp_stdio_options, km_cmd_mcp_stdio },
     { "mcp tools", "List the MCP tools the gateway offers", NULL, "  kanmon mcp tools --json\n",
       mcp_tools_options, km_cmd_mcp_tools },
+    { "mcp resources", "List the MCP resources and their templates", NULL, NULL, mcp_tools_options,
+      km_cmd_mcp_resources },
+    { "mcp prompts", "List the MCP prompts", NULL, NULL, mcp_tools_options, km_cmd_mcp_prompts },
+    { "mcp call", "Call an MCP tool", "TOOL [NAME=VALUE...]",
+      "  kanmon mcp call kanmon-list_models contains=gpt limit=5\n"
+      "  kanmon mcp call docs-search --arguments '{\"query\": \"timers\"}' --json\n",
+      mcp_call_options, km_cmd_mcp_call },
+    { "mcp list", "List the MCP servers behind the gateway and how they are", NULL,
+      "  kanmon mcp list --json\n", client_options, km_cmd_mcp_list },
+    { "mcp status", "Show one MCP server, or all", "[SERVER]", NULL, client_options,
+      km_cmd_mcp_status },
+    { "mcp start", "Start an MCP server that was stopped", "SERVER", NULL, client_options,
+      km_cmd_mcp_start },
+    { "mcp stop", "Stop an MCP server until it is started again", "SERVER", NULL, client_options,
+      km_cmd_mcp_stop },
+    { "mcp restart", "End an MCP server's process or sessions and begin anew", "SERVER",
+      "  kanmon restart aws-docs-mcp     the same\n", client_options, km_cmd_mcp_restart },
+    { "mcp logs", "Show what an MCP server wrote to its standard error", "SERVER",
+      "  kanmon logs context7-mcp        the same\n", mcp_logs_options, km_cmd_mcp_logs },
+    { "logs", "The same as mcp logs", "SERVER", NULL, mcp_logs_options, km_cmd_mcp_logs },
+    { "mcp approve", "List the tool calls that wait for a person, or let one run", "[ID]",
+      "  kanmon mcp approve\n"
+      "  kanmon mcp approve 5f0c2a --refuse\n",
+      mcp_approve_options, km_cmd_mcp_approve },
     { "mcp config", "Print what an MCP client's file says to reach this gateway", "CLIENT",
       "  kanmon mcp config claude-code --config config.yaml | sh\n"
       "  kanmon mcp config vscode --url http://127.0.0.1:4000 > .vscode/mcp.json\n"

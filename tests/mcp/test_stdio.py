@@ -134,3 +134,31 @@ def test_tools_are_listed_for_people_and_programs(gateway):
         del gateway.env["KANMON_KEY"]
     assert ran.returncode == 4
     assert "401" in ran.stderr
+
+
+def test_a_tool_is_called_by_hand(gateway):
+    def call(*words):
+        return gateway.command("mcp", "call", *words, "--config", gateway.config)
+
+    ran = call("kanmon-list_models", "contains=lar", "limit=1")
+    assert ran.returncode == 0, ran.stderr
+    assert json.loads(ran.stdout) == {"models": ["large"], "more": False}
+    ran = call("list_models", "--server", "kanmon", "--arguments", '{"limit": 1}', "--json")
+    assert json.loads(ran.stdout)["structuredContent"]["models"] == ["small"]
+    ran = call("kanmon-list_models", "limit=many")
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert "arguments.limit must be of type integer" in ran.stderr
+    ran = call("kanmon-none")
+    assert ran.returncode != 0 and "kanmon-none" in ran.stderr
+    assert call("kanmon-list_models", "nothing").returncode == 2
+    assert call().returncode == 2
+
+
+def test_what_waits_for_a_person_is_listed(gateway):
+    ran = gateway.command("mcp", "approve", "--config", gateway.config)
+    assert (ran.returncode, ran.stdout) == (0, "")
+    assert "No call waits" in ran.stderr
+    ran = gateway.command("mcp", "approve", "none", "--refuse", "--config", gateway.config)
+    assert ran.returncode != 0
+    ran = gateway.command("mcp", "approve", "--config", gateway.config, "--json")
+    assert json.loads(ran.stdout) == {"approvals": []}

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* mcp.c - the MCP servers behind the gateway, for the administrator.
+ *
+ *     GET  /kanmon/mcp/servers                    all: state, since when, why, what they offer
+ *     GET  /kanmon/mcp/servers/{name}             one
+ *     GET  /kanmon/mcp/servers/{name}/log?bytes=  the end of what a stdio server wrote to stderr
+ *     POST /kanmon/mcp/servers/{name}/{action}    start, stop or restart
+ *
+ * A server is named by its name, its alias or its id.  An address is shown without its query and a
+ * command without its arguments: either may hold a secret.  What is done by hand is in the audit
+ * log, and answered when that record is written; the server itself follows at once or soon.
+ */
+#include "admin/mcp.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "admin/admin.h"
+#include "base/time.h"
+#include "mcp/ask.h"
+
+#define LIST_BYTES ((size_t)8 * 1024 * 1024)
+#define BODY_BYTES 1024
+#define LOG_BYTES 16384 /* shown when nothing is said */
+#define LOG_MOST ((size_t)1024 * 1024)
+#define PATH_BYTES 1024
+
+static const char *const transports[] = { [KM_MCP_SSE] = "sse",
+                                          [KM_MCP_HTTP] = "http",
+                                          [KM_MCP_STDIO] = "stdio" };
+
+static void put_member(struct km_buf *b, const char *name, struct km_str value)
+{
+    km_buf_printf(b, ",\"%s\":", name);
+    km_buf_json(b, value);
+}
+
+/* Where it is: nothing behind '?', no arguments. */
+static void put_place(struct km_buf *b, const struct km_mcp_upstream *u)
+{
+    struct km_str url = u->entry->url;
+
+    if (u->transport == KM_MCP_STDIO)
+        put_member(b, "command", u->entry->command);
+    else
+        put_member(b, "url", km_str_sub(url, 0, km_str_chr(url, '?')));
+}
+
+static void put_offers(struct km_buf *b, const struct km_mcp_catalogue *c)
+{
+    if (!c->known) {
+        km_buf_str(b, KM_STR(",\"known\":false"));
+        return;
+    }
+    km_buf_printf(b, ",\"known\":true,\"from_store\":%s", c->from_store ? "true" : "false");
+    put_member(b, "revision", c->revision ? c->revision->name : KM_STR_NONE);
+    km_buf_printf(b, ",\"tools\":%zu,\"resources\":%zu,\"templates\":%zu,\"prompts\":%zu",
+                  c->lists[KM_MCP_TOOLS].n, c->lists[KM_MCP_RESOURCES].n,
+                  c->lists[KM_MCP_TEMPLATES].n, c->lists[KM_MCP_PROMPTS].n);
+}
+
+static void put_server(struct km_buf *b, struct km_mcp_upstream *u)
+{
+    struct km_mcp_catalogue *c = km_mcp_catalogue(NULL, u, NULL);
+    struct km_mcp_status s;
+    char when[KM_TIME_ISO_LEN + 1];
+
+    km_mcp_status(u, &s);
+    km_buf_str(b, KM_STR("{\"name\":"));
+    km_buf_json(b, u->name);
+    put_member(b, "alias", u->alias);
+    put_member(b, "server_id", u->id);
+    put_member(b, "transport", km_str_c(transports[u->transport]));
+    put_place(b, u);
+    put_member(b, "state", km_str_c(km_mcp_state_name(s.state)));
+    km_time_iso(s.since_us, when);
+    put_member(b, "since", km_str_c(s.since_us ? when : ""));
+    put_member(b, "why", km_str_c(s.why));
+    km_time_iso(s.last_ok_us, when);
+    put_member(b, "last_ok", km_str_c(s.last_ok_us ? when : ""));
+    km_buf_printf(b, ",\"sessions\":%u,\"asks\":%u,\"restarts\":%llu", s.sessions, s.asks,
+                  (unsigned long long)s.restarts);
+    put_offers(b, c);
+    km_buf_byte(b, '}');
+    km_mcp_catalogue_unref(c);
+}
+
+static int give(struct km_admin *a, const struct km_buf *b, struct km_err *err)
+{
+    if (km_buf_failed(b))
+        return km_fail(err, KM_E_NOMEM, "out of memory");
+    km_admin_json(a, 200, km_buf_view(b));
+    return 0;
+}
+
+/* --- asking --- */
+
+static int list(struct km_admin *a, struct km_err *err)
+{
+    struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(LIST_BYTES);
+    struct km_mcp_set *set = km_mcp_upstreams_set(a->v->w->gw->mcp);
+
+    km_buf_str(&out, KM_STR("{\"servers\":["));
+    for (size_t i = 0; i < set->n; i++) {
+        if (i)
+            km_buf_byte(&out, ',');
+        put_server(&out, set->v[i]);
+    }
+    km_buf_str(&out, KM_STR("]}"));
+    km_mcp_set_unref(set);
+    return give(a, &out, err);
+}
+
+/* Referenced; NULL with err. */
+static struct km_mcp_upstream *find(struct km_admin *a, struct km_err *err)
+{
+    struct km_mcp_set *set = km_mcp_upstreams_set(a->v->w->gw->mcp);
+    struct km_str name = a->v->match.params[0];
+    struct km_mcp_upstream *u = km_mcp_set_find(set, name);
+
+    if (u)
+        km_mcp_upstream_ref(u);
+    else
+        km_fail(err, KM_E_NOT_FOUND, "There is no MCP server '%.*s'; `kanmon mcp list` names them.",
+                KM_STR_ARG(name));
+    km_mcp_set_unref(set);
+    return u;
+}
+
+static int show(struct km_admin *a, struct km_err *err)
+{
+    struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(LIST_BYTES);
+    struct km_mcp_upstream *u = find(a, err);
+
+    if (!u)
+        return err->code;
+    put_server(&out, u);
+    km_mcp_upstream_unref(u);
+    return give(a, &out, err);
+}
+
+/* --- its log --- */
+
+/* Appends the last bytes of a file; nothing when it is not there. */
+static int read_end(const char *path, size_t most, struct km_buf *text, struct km_err *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    struct stat st = { 0 };
+    ssize_t n = -1;
+    char *room;
+
+    if (fd < 0)
+        return errno == ENOENT ? 0 : km_fail_errno(err, errno, "cannot read the log");
+    room = km_buf_reserve(text, most);
+    if (room && fstat(fd, &st) == 0)
+        n = pread(fd, room, most, st.st_size > (off_t)most ? st.st_size - (off_t)most : 0);
+    close(fd);
+    if (n < 0)
+        return km_fail(err, KM_E_SYSTEM, "cannot read the log");
+    text->n += (size_t)n;
+    return 0;
+}
+
+/* The end of the log; what is not in the file any more is in the one before.  From the beginning
+ * of a line. */
+static int read_log(const char *path, size_t most, struct km_buf *text, struct km_err *err)
+{
+    char before[PATH_BYTES + 2];
+    struct stat st;
+    size_t now = stat(path, &st) == 0 && st.st_size > 0 ? (size_t)st.st_size : 0;
+    size_t end;
+    int r = 0;
+
+    snprintf(before, sizeof before, "%s.1", path);
+    if (now < most)
+        r = read_end(before, most - now, text, err);
+    if (r == 0)
+        r = read_end(path, now < most ? now : most, text, err);
+    end = km_str_chr(km_buf_view(text), '\n');
+    if (r == 0 && text->n == most && end < text->n)
+        km_buf_consume(text, end + 1);
+    return r;
+}
+
+static int show_log(struct km_admin *a, struct km_err *err)
+{
+    struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(LOG_MOST);
+    struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(LIST_BYTES);
+    struct km_mcp_upstream *u = find(a, err);
+    struct km_str said;
+    uint64_t bytes = LOG_BYTES;
+    char path[PATH_BYTES];
+    int r = 0;
+
+    if (!u)
+        return err->code;
+    if (km_admin_query(a, "bytes", &said) && (km_str_u64(said, &bytes) < 0 || bytes > LOG_MOST))
+        r = km_fail_param(err, KM_E_INVALID, "bytes", "bytes is a number of at most %zu", LOG_MOST);
+    else if (!km_mcp_upstream_log(a->v->w->gw->mcp, u, path, sizeof path))
+        r = km_fail(err, KM_E_INVALID,
+                    "'%.*s' is reached by its address and has its log elsewhere.",
+                    KM_STR_ARG(u->name));
+    if (r == 0)
+        r = read_log(path, (size_t)bytes, &text, err);
+    if (r == 0) {
+        km_buf_str(&out, KM_STR("{\"name\":"));
+        km_buf_json(&out, u->name);
+        put_member(&out, "file", km_str_c(path));
+        put_member(&out, "log", km_buf_view(&text));
+        km_buf_byte(&out, '}');
+        r = give(a, &out, err);
+    }
+    km_mcp_upstream_unref(u);
+    return r;
+}
+
+/* --- by hand --- */
+
+static const struct action {
+    const char *name, *audit;
+    void (*run)(struct km_mcp_upstreams *ups, struct km_mcp_upstream *u);
+} actions[] = {
+    { "start", "mcp.start", km_mcp_upstream_start },
+    { "stop", "mcp.stop", km_mcp_upstream_stop },
+    { "restart", "mcp.restart", km_mcp_upstream_restart },
+};
+
+static void on_recorded(void *ctx, const struct km_err *err)
+{
+    struct km_admin *a = ctx;
+    struct km_err own = { 0 };
+
+    if (err || show(a, &own) < 0)
+        km_admin_error(a, err ? err : &own);
+}
+
+static int act(struct km_admin *a, struct km_err *err)
+{
+    struct km_str name = a->v->match.params[1];
+    struct km_audit audit = { .actor = km_admin_actor(a) };
+    const struct action *action = NULL;
+    struct km_mcp_upstream *u;
+
+    for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++)
+        if (km_str_eq(name, km_str_c(actions[i].name)))
+            action = &actions[i];
+    if (!action)
+        return km_fail(err, KM_E_NOT_FOUND, "A server can start, stop or restart.");
+    u = find(a, err);
+    if (!u)
+        return err->code;
+    action->run(a->v->w->gw->mcp, u);
+    audit.action = km_str_c(action->audit);
+    audit.target = km_arena_str(&a->arena, u->name);
+    km_mcp_upstream_unref(u);
+    km_store_audit(a->v->w->gw->store, a->v->w->mailbox, &audit, on_recorded, a);
+    return 0;
+}
+
+KM_ADMIN_HANDLER(on_list, BODY_BYTES, list)
+KM_ADMIN_HANDLER(on_show, BODY_BYTES, show)
+KM_ADMIN_HANDLER(on_log, BODY_BYTES, show_log)
+KM_ADMIN_HANDLER(on_act, BODY_BYTES, act)
+
+static const struct km_route rows[] = {
+    { "GET", "/kanmon/mcp/servers", on_list, KM_AUTH_ADMIN, NULL },
+    { "GET", "/kanmon/mcp/servers/{name}", on_show, KM_AUTH_ADMIN, NULL },
+    { "GET", "/kanmon/mcp/servers/{name}/log", on_log, KM_AUTH_ADMIN, NULL },
+    { "POST", "/kanmon/mcp/servers/{name}/{action}", on_act, KM_AUTH_ADMIN, NULL },
+};
+
+const struct km_route_rows km_mcp_admin_routes = { rows, sizeof rows / sizeof rows[0] };

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cmd_mcp_servers.c - the MCP servers behind the gateway, by hand: `kanmon mcp list`, `status`,
+ * `start`, `stop`, `restart`, `logs`, and `approve` for calls that wait for a person.
+ *
+ * Each is a request to the admin API and a way to print the answer; --json prints it as it is.
+ * `kanmon logs NAME` and `kanmon restart NAME` are the same commands.
+ */
+#include "app/cmd_mcp.h"
+
+#include "app/client.h"
+#include "http/message.h"
+
+#define TARGET_BYTES 1024
+
+static struct km_str text_of(const struct km_json *v, const char *name)
+{
+    struct km_str s = KM_STR_NONE;
+
+    if (!km_json_string(km_json_get(v, name), &s))
+        (void)km_json_number(km_json_get(v, name), &s);
+    return s;
+}
+
+static int usage(struct km_cli *cli)
+{
+    return km_cli_usage(cli, "name one server; `kanmon mcp list` shows them");
+}
+
+/* "/kanmon/mcp/servers/{name}{rest}" */
+static int server_target(struct km_cli *cli, const char *rest, char out[TARGET_BYTES])
+{
+    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(TARGET_BYTES - 1);
+
+    if (cli->nargs != 1)
+        return usage(cli);
+    km_buf_str(&b, KM_STR("/kanmon/mcp/servers/"));
+    km_url_encode(&b, km_str_c(cli->args[0]));
+    km_buf_str(&b, km_str_c(rest));
+    if (km_buf_failed(&b))
+        return km_cli_usage(cli, "the name is too long");
+    snprintf(out, TARGET_BYTES, "%s", km_buf_cstr(&b));
+    return 0;
+}
+
+typedef int show_fn(const struct km_cli *cli, const struct km_json *json);
+
+static int run(struct km_cli *cli, const char *method, const char *target, struct km_str body,
+               show_fn *show)
+{
+    struct km_answer a;
+    struct km_err err = { 0 };
+    int code = KM_EXIT_OK;
+
+    km_answer_init(&a);
+    if (km_cli_call(cli, method, target, body, &a, &err) < 0)
+        code = km_cli_fail(cli, &err);
+    else if (km_cli_flag(cli, "json"))
+        printf("%.*s\n", KM_STR_ARG(km_buf_view(&a.body)));
+    else
+        code = show(cli, a.json);
+    km_answer_done(&a);
+    return code;
+}
+
+/* --- list, status --- */
+
+static void print_row(const struct km_json *s)
+{
+    struct km_str why = text_of(s, "why");
+    bool known = km_json_kind(km_json_get(s, "known")) == KM_JSON_TRUE;
+
+    printf("%-24.*s %-6.*s %-11.*s %5.*s %9.*s %7.*s  %.*s\n", KM_STR_ARG(text_of(s, "name")),
+           KM_STR_ARG(text_of(s, "transport")), KM_STR_ARG(text_of(s, "state")),
+           KM_STR_ARG(known ? text_of(s, "tools") : KM_STR("?")),
+           KM_STR_ARG(known ? text_of(s, "resources") : KM_STR("?")),
+           KM_STR_ARG(known ? text_of(s, "prompts") : KM_STR("?")), KM_STR_ARG(why));
+}
+
+static int show_list(const struct km_cli *cli, const struct km_json *json)
+{
+    const struct km_json *servers = km_json_get(json, "servers"), *server;
+    struct km_json_iter it;
+    struct km_str key;
+
+    if (km_json_count(servers) == 0) {
+        fprintf(stderr,
+                "No MCP servers are configured: mcp_servers in %s, or see "
+                "`kanmon mcp import --help`\n",
+                km_cli_config_file(cli));
+        return KM_EXIT_OK;
+    }
+    printf("%-24s %-6s %-11s %5s %9s %7s  %s\n", "NAME", "BY", "STATE", "TOOLS", "RESOURCES",
+           "PROMPTS", "WHY");
+    for (km_json_iter(servers, &it); km_json_next(&it, &key, &server);)
+        print_row(server);
+    return KM_EXIT_OK;
+}
+
+int km_cmd_mcp_list(struct km_cli *cli)
+{
+    return run(cli, "GET", "/kanmon/mcp/servers", KM_STR_NONE, show_list);
+}
+
+static int show_server(const struct km_cli *cli, const struct km_json *s)
+{
+    static const char *const names[] = {
+        "name",  "alias",   "server_id", "transport", "url",       "command",
+        "state", "why",     "since",     "last_ok",   "revision",  "tools",
+        "resources", "templates", "prompts", "sessions", "asks", "restarts",
+    };
+
+    (void)cli;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        struct km_str value = text_of(s, names[i]);
+
+        if (value.n)
+            printf("  %-10s %.*s\n", names[i], KM_STR_ARG(value));
+    }
+    return KM_EXIT_OK;
+}
+
+int km_cmd_mcp_status(struct km_cli *cli)
+{
+    char target[TARGET_BYTES];
+    int r;
+
+    if (cli->nargs == 0)
+        return km_cmd_mcp_list(cli);
+    r = server_target(cli, "", target);
+    return r != 0 ? r : run(cli, "GET", target, KM_STR_NONE, show_server);
+}
+
+/* --- start, stop, restart --- */
+
+static int show_state(const struct km_cli *cli, const struct km_json *s)
+{
+    if (!km_cli_flag(cli, "quiet"))
+        printf("%.*s: %.*s\n", KM_STR_ARG(text_of(s, "name")), KM_STR_ARG(text_of(s, "state")));
+    return KM_EXIT_OK;
+}
+
+static int act(struct km_cli *cli, const char *action)
+{
+    char target[TARGET_BYTES];
+    int r = server_target(cli, action, target);
+
+    return r != 0 ? r : run(cli, "POST", target, KM_STR_NONE, show_state);
+}
+
+int km_cmd_mcp_start(struct km_cli *cli)
+{
+    return act(cli, "/start");
+}
+
+int km_cmd_mcp_stop(struct km_cli *cli)
+{
+    return act(cli, "/stop");
+}
+
+int km_cmd_mcp_restart(struct km_cli *cli)
+{
+    return act(cli, "/restart");
+}
+
+/* --- logs --- */
+
+static int show_log(const struct km_cli *cli, const struct km_json *json)
+{
+    struct km_str log = text_of(json, "log");
+
+    fwrite(log.p ? log.p : "", 1, log.n, stdout);
+    if (log.n && log.p[log.n - 1] != '\n')
+        putchar('\n');
+    if (!km_cli_flag(cli, "quiet"))
+        fprintf(stderr, "All of it is in %.*s\n", KM_STR_ARG(text_of(json, "file")));
+    return KM_EXIT_OK;
+}
+
+int km_cmd_mcp_logs(struct km_cli *cli)
+{
+    const char *bytes = km_cli_option(cli, "bytes");
+    char target[TARGET_BYTES], rest[64];
+    uint64_t n = 16384;
+    int r;
+
+    if (bytes && km_str_u64(km_str_c(bytes), &n) < 0)
+        return km_cli_usage(cli, "--bytes is a number");
+    snprintf(rest, sizeof rest, "/log?bytes=%llu", (unsigned long long)n);
+    r = server_target(cli, rest, target);
+    return r != 0 ? r : run(cli, "GET", target, KM_STR_NONE, show_log);
+}
+
+/* --- approve --- */
+
+static int show_waiting(const struct km_cli *cli, const struct km_json *json)
+{
+    const struct km_json *list = km_json_get(json, "approvals"), *one;
+    struct km_json_iter it;
+    struct km_str key;
+
+    (void)cli;
+    if (km_json_count(list) == 0)
+        fputs("No call waits for an approval\n", stderr);
+    for (km_json_iter(list, &it); km_json_next(&it, &key, &one);)
+        printf("%-20.*s %-9.*s %-32.*s %.*s\n", KM_STR_ARG(text_of(one, "id")),
+               KM_STR_ARG(text_of(one, "state")), KM_STR_ARG(text_of(one, "tool")),
+               KM_STR_ARG(text_of(one, "principal")));
+    return KM_EXIT_OK;
+}
+
+static int show_answer(const struct km_cli *cli, const struct km_json *json)
+{
+    if (!km_cli_flag(cli, "quiet"))
+        printf("%.*s: %.*s; the same call of the same caller may be sent again\n",
+               KM_STR_ARG(text_of(json, "id")), KM_STR_ARG(text_of(json, "state")));
+    return KM_EXIT_OK;
+}
+
+int km_cmd_mcp_approve(struct km_cli *cli)
+{
+    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(TARGET_BYTES);
+    bool refuse = km_cli_flag(cli, "refuse");
+
+    if (cli->nargs == 0 && !refuse)
+        return run(cli, "GET", "/kanmon/approvals", KM_STR_NONE, show_waiting);
+    if (cli->nargs != 1)
+        return km_cli_usage(cli, "name the approval; `kanmon mcp approve` lists what waits");
+    km_buf_str(&b, KM_STR("/kanmon/approvals/"));
+    km_url_encode(&b, km_str_c(cli->args[0]));
+    return run(cli, "POST", km_buf_cstr(&b),
+               refuse ? KM_STR("{\"approve\":false}") : KM_STR("{\"approve\":true}"), show_answer);
+}
