@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The MCP gateways we compare with, installed below build/bench from locked wheels.
+
+    mcp-proxy      bench/peers/mcp-proxy/requirements.lock      stdio servers over HTTP
+    ContextForge   bench/peers/contextforge/requirements.lock   a gateway with a database
+
+mcp-proxy checks no key; ContextForge checks a token, as it does when nothing else is said.
+"""
+import os
+
+from harness.mcp import OLD, hello, post
+from harness.peers import install
+from harness.servers import Server, Unavailable, ask, output, write
+
+SECRET = "a-secret-of-the-benchmark-and-no-other-use"
+
+
+class Wheels(Server):
+    """A Python program from a lock file."""
+
+    package = ""
+    lists, rates = True, (1000,)
+    headers = {}
+
+    def prepare(self):
+        lock = os.path.join(self.bench.root, "bench/peers", self.name, "requirements.lock")
+        self.venv = os.path.join(self.bench.cache, self.name)
+        stamp = os.path.join(self.venv, "installed")
+        if not os.path.exists(stamp) or os.path.getmtime(stamp) < os.path.getmtime(lock):
+            install("its environment", "python3", "-m", "venv", self.venv)
+            install("its locked wheels", f"{self.venv}/bin/pip", "install", "--quiet",
+                    "--disable-pip-version-check", "--require-hashes", "-r", lock)
+            write(stamp, "")
+
+    def version(self):
+        shown = output(f"{self.venv}/bin/pip", "--disable-pip-version-check", "show", self.package)
+        return next((line.split()[1] for line in shown.splitlines()
+                     if line.startswith("Version:")), "?")
+
+    def begin(self):
+        self.prepare()
+        self.start()
+        self.headers = {}
+
+
+class McpProxy(Wheels):
+    name, title, package = "mcp-proxy", "mcp-proxy", "mcp-proxy"
+    note = "the echo server over stdio, which it starts; no checks, no records"
+    ready_path, ready_limit_s = "/status", 60
+
+    def command(self):
+        echo = os.path.join(self.bench.build, "bench/bench_mcp_stdio")
+        return [f"{self.venv}/bin/mcp-proxy", "--host", "127.0.0.1", "--port", str(self.port),
+                "--named-server", "many", f"{echo} 500", echo, "10"]
+
+    def target(self, tools=10):
+        return ("/mcp" if tools == 10 else "/servers/many/mcp"), "echo1"
+
+
+class ContextForge(Wheels):
+    name, title, package = "contextforge", "ContextForge", "mcp-contextforge-gateway"
+    note = "the echo server over HTTP; SQLite, a token is checked, no plugins"
+    ready_path, ready_limit_s = "/health", 120
+
+    def environment(self):
+        return {"DATABASE_URL": f"sqlite:///{self.dir}/mcp.db", "MCPGATEWAY_UI_ENABLED": "false",
+                "PLUGINS_ENABLED": "false", "LOG_LEVEL": "ERROR", "SSRF_ALLOW_LOCALHOST": "true",
+                "SSRF_ALLOW_PRIVATE_NETWORKS": "true", "JWT_SECRET_KEY": SECRET,
+                "AUTH_ENCRYPTION_SECRET": SECRET, "ENVIRONMENT": "development",
+                "PLATFORM_ADMIN_EMAIL": "admin@example.com"}
+
+    def command(self):
+        return [f"{self.venv}/bin/mcpgateway", "mcpgateway.main:app", "--host", "127.0.0.1",
+                "--port", str(self.port), "--workers", "1", "--no-access-log"]
+
+    def begin(self):
+        super().begin()
+        token = output(f"{self.venv}/bin/python", "-m", "mcpgateway.utils.create_jwt_token",
+                       "--username", "admin@example.com", "--exp", "600", "--admin",
+                       "--secret", SECRET).splitlines()[-1]
+        self.headers = {"Authorization": f"Bearer {token}"}
+        status, answer = ask(self.port, "POST", "/gateways", {
+            "name": "ten", "url": f"http://127.0.0.1:{self.bench.mock}/mcp/10",
+            "transport": "STREAMABLEHTTP"}, token, timeout=60)
+        if status >= 300:
+            raise Unavailable(f"it did not take the server: {status} {str(answer)[:150]}")
+        session = hello(self.port, "/mcp/", self.headers)
+        _, _, listed = post(self.port, "/mcp/", {"jsonrpc": "2.0", "id": 1, "method": "tools/list"},
+                            session)
+        names = [tool["name"] for tool in listed.get("result", {}).get("tools", [])]
+        self.tool = next((name for name in names if name.endswith("echo1")), None)
+        if not self.tool:
+            raise Unavailable(f"it does not list the tools (revision {OLD}): {str(listed)[:150]}")
+
+    lists = False  # all servers are one list there
+
+    def target(self, tools=10):
+        return "/mcp/", self.tool
