@@ -101,6 +101,11 @@ void km_sha256_hex(struct km_str s, char out[2 * KM_SHA256_LEN + 1])
     km_hex(out, digest, sizeof digest);
 }
 
+void km_sha1(struct km_str s, uint8_t out[KM_SHA1_LEN])
+{
+    km_assert(EVP_Q_digest(NULL, "SHA1", NULL, s.n ? s.p : "", s.n, out, NULL) == 1);
+}
+
 void km_hmac_sha256(struct km_str key, struct km_str s, uint8_t out[KM_SHA256_LEN])
 {
     km_assert(key.n <= INT_MAX);

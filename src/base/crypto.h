@@ -10,6 +10,7 @@
 #include "base/buf.h"
 
 #define KM_SHA256_LEN 32
+#define KM_SHA1_LEN 20
 #define KM_AEAD_KEY_LEN 32
 #define KM_AEAD_NONCE_LEN 12
 #define KM_AEAD_TAG_LEN 16
@@ -19,6 +20,8 @@ void km_sha256(struct km_str s, uint8_t out[KM_SHA256_LEN]);
 void km_sha256_hex(struct km_str s, char out[2 * KM_SHA256_LEN + 1]);
 /* Of n views one behind the other: a body in parts. */
 void km_sha256_parts(const struct km_str *parts, size_t n, uint8_t out[KM_SHA256_LEN]);
+/* Where a protocol names it (WebSocket's handshake); nothing secret may rest on it. */
+void km_sha1(struct km_str s, uint8_t out[KM_SHA1_LEN]);
 void km_hmac_sha256(struct km_str key, struct km_str s, uint8_t out[KM_SHA256_LEN]);
 
 int km_random(void *out, size_t n, struct km_err *err) KM_MUST_USE;
