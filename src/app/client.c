@@ -207,8 +207,8 @@ static void on_timeout(void *ctx)
 }
 
 static const struct km_http_events remote_events = { .on_head = on_head,
-                                                    .on_body = on_body,
-                                                    .on_done = on_done };
+                                                     .on_body = on_body,
+                                                     .on_done = on_done };
 
 /* Never on the command line, where `ps` shows it. */
 static int read_key(struct km_cli *cli, struct km_buf *head, struct km_err *err)

@@ -40,6 +40,8 @@ struct km_http_call {
     bool pushed; /* bytes came that cannot be had again */
     bool wants; /* it was told that there is room */
     bool last; /* its last byte was given */
+    bool upgraded; /* 101: bytes both ways */
+    bool want_drain; /* then: the owner waits */
 
     struct km_head *head;
     struct km_buf held; /* an incomplete head, or body bytes that came while paused */

@@ -6,7 +6,8 @@
  * nothing else.  Paused, the stream is paused too; what was already read is held (at most one
  * read) and delivered first when it goes on, before any news of the connection's end.
  *
- * 1xx responses are skipped, 16 at most; 101 was not asked for and breaks the protocol.
+ * 1xx responses are skipped, 16 at most.  101 breaks the protocol where it was not asked for;
+ * where it was, what follows is a body that ends when the peer closes.
  */
 #include "http/call.h"
 
@@ -50,9 +51,13 @@ static int judge_head(struct km_http_call *call, size_t used, struct km_err *err
     call->in = km_str_skip(call->in, used);
     if (r < 0)
         return r;
-    if (call->response.status == 101)
+    if (call->response.status == 101 && !call->request.upgrade)
         return broken(err, "the upstream switches protocols without having been asked");
-    if (call->response.status < 200) {
+    if (call->response.status == 101) {
+        call->upgraded = true;
+        call->framing = (struct km_framing){ .kind = KM_BODY_CLOSE };
+        km_body_init(&call->body, &call->framing, NULL);
+    } else if (call->response.status < 200) {
         km_arena_done(&call->arena);
         return ++call->interim > MAX_INTERIM ? broken(err, "too many interim responses") : 0;
     }
@@ -258,6 +263,11 @@ static void on_drain(void *ctx)
     struct km_http_call *call = ctx;
 
     km_http_call_send(call);
+    if (!call->want_drain)
+        return;
+    call->want_drain = false;
+    if (call->events->on_drain)
+        call->events->on_drain(call->ctx);
 }
 
 const struct km_stream_events km_http_call_events = {

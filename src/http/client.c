@@ -29,6 +29,7 @@
 #define ARENA_CAP (HEAD_BYTES + HEAD_FIELDS * sizeof(struct km_header) + 8192)
 #define HELD_MAX (HEAD_BYTES + 8 * KM_LOOP_READ_BYTES)
 #define FREE_CALLS 256
+#define WRITE_HIGH ((size_t)256 * 1024) /* waiting for a peer after 101 */
 
 struct km_http_client *km_http_client_new(struct km_loop *loop, struct km_pool *pool)
 {
@@ -338,6 +339,18 @@ void km_http_resume(struct km_http_call *call)
         km_stream_resume(call->stream);
     if (call->state == KM_HTTP_CALL_BODY && !call->processing)
         km_deferred_queue(&call->later);
+}
+
+bool km_http_write(struct km_http_call *call, const struct km_str *parts, size_t n)
+{
+    size_t queued;
+
+    km_assert(call->upgraded);
+    if (!call->stream)
+        return true; /* it broke: on_done follows */
+    km_stream_write(call->stream, parts, n, &queued);
+    call->want_drain = queued > WRITE_HIGH;
+    return !call->want_drain;
 }
 
 bool km_http_sent(const struct km_http_call *call)

@@ -33,6 +33,7 @@ struct km_http_request {
     bool more;
     uint64_t more_bytes; /* its length; UINT64_MAX: nobody knows, it is sent in chunks */
     uint64_t take_ms; /* with `more`: it takes nothing of what waits for it; 0: none */
+    bool upgrade; /* 101 is the answer that is hoped for; head asks for it */
     uint64_t first_byte_ms; /* request sent -> head complete; 0: none */
     uint64_t between_ms; /* silence inside the body; 0: none */
 };
@@ -47,8 +48,11 @@ struct km_http_result {
 struct km_http_events {
     /* The head of the final response; its views die with the callback. */
     void (*on_head)(void *ctx, const struct km_response *response);
-    /* Body bytes, as they come (dechunked); die with the callback. */
+    /* Body bytes, as they come (dechunked); die with the callback.  After a 101: the peer's. */
     void (*on_body)(void *ctx, const char *bytes, size_t n);
+    /* After a 101: all that km_http_write() was given has left, when that had said false.  May be
+     * NULL. */
+    void (*on_drain)(void *ctx);
     /* Last; exactly once unless cancelled. The call is gone after it. */
     void (*on_done)(void *ctx, const struct km_http_result *result);
     /* A request with `more`: all that was given has been taken, km_http_push() may follow. */
@@ -63,6 +67,9 @@ void km_http_resume(struct km_http_call *call);
 /* The next bytes of a body that goes on (after on_room); last: its end.  Taken whole.  false:
  * on_room says when the next may come.  A call that has been given any is never resent. */
 bool km_http_push(struct km_http_call *call, struct km_str bytes, bool last);
+/* After a 101: our bytes.  true: go on; false: much waits for the peer, on_drain follows (the
+ * bytes are taken).  Each of n parts is copied where the kernel does not take it now. */
+bool km_http_write(struct km_http_call *call, const struct km_str *parts, size_t n);
 /* All of the request was taken by the connection and the answer has begun: its head and body
  * are not looked at any more. */
 bool km_http_sent(const struct km_http_call *call);

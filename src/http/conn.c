@@ -30,6 +30,13 @@ void km_conn_flow(struct km_conn *c)
         return;
     if (c->state == KM_CONN_CLOSING)
         return;
+    if (c->x && c->x->upgraded) {
+        if (c->x->paused)
+            km_stream_pause(c->stream);
+        else
+            km_stream_resume(c->stream);
+        return;
+    }
     full = c->held.n - c->held_at >= KM_LOOK_AHEAD &&
            (c->over || (c->state == KM_CONN_BUSY && c->x && !km_exchange_reads(c->x)));
     if (full || (c->over && c->state != KM_CONN_BUSY))
@@ -164,6 +171,19 @@ static bool read_head(struct km_conn *c)
     return true;
 }
 
+/* An upgraded connection's, all at once. */
+static bool give_bytes(struct km_conn *c)
+{
+    struct km_exchange *x = c->x;
+    struct km_str in = c->in;
+
+    if (x->paused)
+        return false;
+    c->in = KM_STR_NONE;
+    x->events->on_bytes(x->ctx, in.p, in.n);
+    return false;
+}
+
 static bool read_body(struct km_conn *c)
 {
     struct km_exchange *x = c->x;
@@ -174,6 +194,8 @@ static bool read_body(struct km_conn *c)
     km_assert(x);
     if (x->want == KM_WANT_PIECES)
         return km_exchange_give_pieces(x);
+    if (x->upgraded)
+        return give_bytes(c);
     if (x->want != KM_WANT_BODY)
         return false;
     if (km_exchange_gather(x, &code, &err)) {

@@ -88,6 +88,8 @@ struct km_exchange {
     bool keep; /* the connection lives on */
     bool gone, gone_told;
     bool want_drain;
+    bool upgraded; /* the connection is the handler's: bytes, not requests */
+    bool paused; /* then: it takes none now */
 };
 
 struct km_http_server {

@@ -243,6 +243,41 @@ bool km_exchange_write(struct km_exchange *x, const struct km_str *parts, size_t
     return !x->conn->over;
 }
 
+void km_exchange_upgrade(struct km_exchange *x, struct km_str head)
+{
+    struct km_conn *c = x->conn;
+    const struct km_str parts[] = { KM_STR("HTTP/1.1 101 Switching Protocols\r\n"), head,
+                                    KM_STR("\r\n") };
+
+    km_assert(!x->started && x->framing.kind == KM_BODY_NONE);
+    x->started = x->upgraded = true;
+    x->left = UINT64_MAX;
+    if (x->gone)
+        return;
+    km_conn_write(c, parts, sizeof parts / sizeof parts[0]);
+    if (c->held.n > 0)
+        km_deferred_queue(&c->later);
+}
+
+void km_exchange_pause(struct km_exchange *x)
+{
+    x->paused = true;
+    km_conn_flow(x->conn);
+}
+
+void km_exchange_resume(struct km_exchange *x)
+{
+    struct km_conn *c = x->conn;
+
+    if (!x->paused)
+        return;
+    x->paused = false;
+    if (c->stream && c->held.n > 0)
+        km_deferred_queue(&c->later);
+    else
+        km_conn_flow(c);
+}
+
 void km_exchange_end(struct km_exchange *x)
 {
     const struct km_str last = KM_STR("0\r\n\r\n");

@@ -59,6 +59,9 @@ struct km_exchange_events {
     void (*on_body)(void *ctx, struct km_str body, const struct km_err *err);
     /* What was queued for the client fell to zero after write() had said it is over the mark. */
     void (*on_drain)(void *ctx);
+    /* After km_exchange_upgrade(): bytes of the client, which die with the callback.  It may not
+     * end the exchange. */
+    void (*on_bytes)(void *ctx, const char *bytes, size_t n);
     /* The client is gone: nothing can be delivered.  Still end the exchange. Once. */
     void (*on_gone)(void *ctx);
     /* After km_exchange_pieces(): body bytes, as they come; die with the callback.  last: the
@@ -136,6 +139,12 @@ void km_exchange_respond(struct km_exchange *x, int status, struct km_str head, 
 void km_exchange_start(struct km_exchange *x, int status, struct km_str head, uint64_t length);
 /* true: go on; false: over the high-water mark, wait for on_drain (the bytes are taken). */
 bool km_exchange_write(struct km_exchange *x, const struct km_str *parts, size_t n);
+/* 101: from here the connection carries the handler's bytes both ways (write as above, on_bytes)
+ * until end() or abort(), which close it.  head: ready lines, Upgrade and Connection among them.
+ * What the client sent behind its request comes by on_bytes, never synchronously. */
+void km_exchange_upgrade(struct km_exchange *x, struct km_str head);
+void km_exchange_pause(struct km_exchange *x); /* on_bytes; back-pressure */
+void km_exchange_resume(struct km_exchange *x);
 void km_exchange_end(struct km_exchange *x); /* clean end */
 void km_exchange_abort(struct km_exchange *x); /* broken end: the connection closes, chunked
                                                    bodies stay without their last chunk */

@@ -168,7 +168,9 @@ static void on_gone(void *ctx)
     km_exchange_abort(ctx);
 }
 
-static const struct km_exchange_events events = { on_body, on_drain, on_gone, NULL };
+static const struct km_exchange_events events = { .on_body = on_body,
+                                                 .on_drain = on_drain,
+                                                 .on_gone = on_gone };
 
 static void on_request(void *ctx, struct km_exchange *x)
 {

@@ -287,7 +287,9 @@ static void third_done(void *ctx, const struct km_http_result *r)
         km_loop_stop(t->u->loop);
 }
 
-static const struct km_http_events third_events = { third_head, third_body, third_done, NULL };
+static const struct km_http_events third_events = { .on_head = third_head,
+                                                    .on_body = third_body,
+                                                    .on_done = third_done };
 
 static void start_three(void *ctx)
 {

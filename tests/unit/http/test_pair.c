@@ -108,7 +108,9 @@ static void on_gone(void *ctx)
     answer_free(a);
 }
 
-static const struct km_exchange_events server_events = { on_body, stream_more, on_gone, NULL };
+static const struct km_exchange_events server_events = { .on_body = on_body,
+                                                        .on_drain = stream_more,
+                                                        .on_gone = on_gone };
 
 static void on_request(void *ctx, struct km_exchange *x)
 {
@@ -188,7 +190,9 @@ static void on_done(void *ctx, const struct km_http_result *r)
     next(s);
 }
 
-static const struct km_http_events client_events = { on_head, on_bytes, on_done, NULL };
+static const struct km_http_events client_events = { .on_head = on_head,
+                                                     .on_body = on_bytes,
+                                                     .on_done = on_done };
 
 static void next(struct slot *s)
 {
