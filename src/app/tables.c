@@ -41,5 +41,5 @@ const struct km_settings_table *const km_app_tables[] = {
 const struct km_route_rows *const km_app_routes[] = {
     &km_llm_routes, &km_prefix_routes, &km_health_routes, &km_control_routes, &km_key_routes,
     &km_spend_routes, &km_mcp_routes, &km_approval_routes, &km_oauth_routes, &km_mcp_admin_routes,
-    NULL,
+    &km_realtime_routes, NULL,
 };

@@ -12,7 +12,7 @@
  *     key      a virtual key, by the SHA-256 of what was sent
  *
  * Credentials may come in any header LiteLLM knows, to Google's routes as ?key=, to /bedrock as
- * the access key's id of a signed request.  Two
+ * the access key's id of a signed request, to WebSockets as a subprotocol or ?api-key=.  Two
  * different ones in a request are refused: taking the first would let a proxy and us disagree
  * about who is asking.
  */
@@ -24,6 +24,7 @@
 #include "base/encode.h"
 #include "gateway/jwt_auth.h"
 #include "gateway/oauth.h"
+#include "http/websocket.h"
 
 /* Header fields that may carry a key. `bearer`: after that word only. */
 static const struct {
@@ -79,6 +80,28 @@ static int is_credential(struct km_str name, struct km_str custom)
     return custom.n && km_str_ieq(name, custom) ? 1 : 0;
 }
 
+/* Browsers cannot set header fields of a WebSocket: OpenAI's client sends the key as a
+ * subprotocol, Azure's in the query.  KM_E_INVALID: another one than was found. */
+static int of_websocket(const struct km_visit *v, struct km_str *found)
+{
+    const struct km_request *req = km_exchange_request(v->x);
+    struct km_str list = km_header_get(&req->headers, KM_STR("sec-websocket-protocol"));
+    struct km_str token, key = KM_STR_NONE, in_query = KM_STR_NONE;
+
+    while (km_ws_token(&list, &token))
+        if (km_str_starts(token, KM_STR("openai-insecure-api-key.")))
+            key = km_str_skip(token, sizeof "openai-insecure-api-key." - 1);
+    (void)km_query_get(km_exchange_arena(v->x), req->query, KM_STR("api-key"), &in_query);
+    if (key.n && in_query.n && !km_secret_str_eq(key, in_query))
+        return KM_E_INVALID;
+    key = key.n ? key : in_query;
+    if (key.n && found->n && !km_secret_str_eq(key, *found))
+        return KM_E_INVALID;
+    if (key.n)
+        *found = key;
+    return 0;
+}
+
 int km_credential(const struct km_visit *v, struct km_str *ret, struct km_err *err)
 {
     const struct km_headers *h = &km_exchange_request(v->x)->headers;
@@ -109,6 +132,8 @@ int km_credential(const struct km_visit *v, struct km_str *ret, struct km_err *e
             return refuse(err, "two different API keys were passed in. Send one.");
         found = in_query;
     }
+    if (km_ws_asked(km_exchange_request(v->x)) && of_websocket(v, &found) < 0)
+        return refuse(err, "two different API keys were passed in. Send one.");
     *ret = found;
     return 0;
 }

@@ -287,3 +287,14 @@ void km_call_begin(struct km_visit *v, const struct km_call_kind *kind,
     call->step = KM_STEP_auth;
     run(call);
 }
+
+void km_calls_leave(struct km_worker *w)
+{
+    KM_LIST_EACH(node, &w->calls)
+    {
+        struct km_call *call = KM_CONTAINER(node, struct km_call, link);
+
+        if (call->kind->leave)
+            call->kind->leave(call);
+    }
+}

@@ -37,6 +37,7 @@ struct km_translation; /* translate.h */
 struct km_prefix_call; /* prefix.h */
 struct km_upload; /* upload.h */
 struct km_media_work; /* media_call.c */
+struct km_rt_session; /* realtime.h */
 
 /* What the kinds of call do differently. */
 struct km_call_kind {
@@ -45,6 +46,7 @@ struct km_call_kind {
     /* Instead of the body whole: reads what the kind needs of it.  KM_E_AGAIN: km_call_resume()
      * follows, and then it is asked again.  NULL: the body. */
     int (*take)(struct km_call *call, struct km_err *err);
+    bool session; /* its answer is a connection (101), its parts have rows of their own */
     /* The request is here: read it, find who may serve it, say the worst it can cost. */
     int (*prepare)(struct km_call *call, struct km_err *err);
     /* call->reserve: the most it can cost.  NULL: of an LLM call by its tokens, else prepare's. */
@@ -59,10 +61,13 @@ struct km_call_kind {
     /* The upstream ended as it should.  KM_E_AGAIN: call->out is the next request of the same
      * attempt. */
     int (*complete)(struct km_call *call, struct km_err *err);
+    /* All that km_http_write() took has left; after a 101. */
+    void (*on_drain)(struct km_call *call);
     /* What was used so far. */
     void (*usage)(struct km_call *call, struct km_usage *ret);
     /* Ends the exchange in a way of its own; false: as every call does.  NULL: never. */
     bool (*reply)(struct km_call *call);
+    void (*leave)(struct km_call *call); /* the worker drains: sessions end soon */
 };
 
 struct km_call {
@@ -87,6 +92,7 @@ struct km_call {
     struct km_upload *upload; /* the body is a form */
     struct km_media_work *media; /* media calls: what is asked for, what was said of it */
     struct km_llm_request req;
+    struct km_rt_session *rt;
     struct km_str previous; /* an earlier answer was put in front: its id, as JSON */
     struct km_model_match match;
 
@@ -158,6 +164,9 @@ struct km_call {
 void km_call_begin(struct km_visit *v, const struct km_call_kind *kind,
                    const struct km_llm_api *api, const struct km_passthrough *pass);
 
+/* The worker drains. */
+void km_calls_leave(struct km_worker *w);
+
 /* A wait is over: status 0 or negative.  From callbacks of the loop only, never from a step. */
 void km_call_resume(struct km_call *call, int status);
 /* As resume, with the reason. */
@@ -182,6 +191,8 @@ void km_call_refused(struct km_call *call); /* an error's body is here: call->er
 /* call_account.c */
 enum km_next km_step_account(struct km_call *call);
 void km_call_log(struct km_call *call); /* its one line */
+/* What the books say of it in any row: who, where, which model.  ip[KM_ADDR_TEXT]. */
+void km_call_entry(struct km_call *call, struct km_ledger_entry *e, char *ip);
 /* call_reply.c */
 void km_call_reply(struct km_call *call); /* ends the exchange, whatever the outcome */
 void km_call_head(struct km_call *call, struct km_buf *head);

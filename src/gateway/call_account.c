@@ -30,6 +30,8 @@ static void settle_cost(struct km_call *call)
     if (!call->d || !produced(call))
         return;
     call->kind->usage(call, &call->usage);
+    if (call->kind->session)
+        return;
     if (!call->usage.known)
         call->flags |= KM_CALL_ESTIMATED;
     price = call->price ? *call->price : km_call_price(call, call->d);
@@ -60,7 +62,7 @@ static struct km_str model_name(struct km_call *call)
         3);
 }
 
-static void fill_entry(struct km_call *call, struct km_ledger_entry *e, char *ip)
+void km_call_entry(struct km_call *call, struct km_ledger_entry *e, char *ip)
 {
     km_visit_books(call->visit, ip, e);
     e->call_type = km_str_c(call->api ? call->api->call_type : "pass_through_endpoint");
@@ -75,6 +77,11 @@ static void fill_entry(struct km_call *call, struct km_ledger_entry *e, char *ip
     }
     e->user = call->req.user;
     e->metadata = call->req.metadata;
+}
+
+static void fill_entry(struct km_call *call, struct km_ledger_entry *e, char *ip)
+{
+    km_call_entry(call, e, ip);
     e->start_us = call->start_us;
     e->first_us = call->first_us;
     e->end_us = call->start_us + (int64_t)(call->total_ns / 1000);

@@ -220,7 +220,7 @@ static int write_intent(struct km_call *call, bool *ret_wait, struct km_err *err
         .call_type = km_str_c(call->api ? call->api->call_type : "pass_through_endpoint"),
         .model_group = call->req.model.n ? call->req.model : call->pass->path,
         .start_us = call->start_us,
-        .reserved = call->reserve
+        .reserved = call->kind->session ? 0 : call->reserve
     };
 
     km_visit_books(call->visit, NULL, &e);

@@ -101,9 +101,9 @@ enum km_next km_step_route(struct km_call *call)
 }
 
 /* A redirect is none: where an upstream is, the configuration says. */
-static bool good(int status)
+static bool good(const struct km_call *call, int status)
 {
-    return status >= 200 && status < 300;
+    return call->kind->session ? status == 101 : status >= 200 && status < 300;
 }
 
 /* A head, until its body is here too. */
@@ -125,7 +125,7 @@ static void on_head(void *ctx, const struct km_response *response)
     call->up_status = response->status;
     call->first_ns = km_mono_ns() - km_exchange_began_ns(call->x);
     call->first_us = call->start_us + (int64_t)(call->first_ns / 1000);
-    if (good(response->status) || (call->pass && !call->d)) {
+    if (good(call, response->status) || (call->pass && !call->d)) {
         km_call_go(call, KM_STEP_relay);
         call->kind->on_head(call, response);
         return;
@@ -198,9 +198,18 @@ static void on_room(void *ctx)
     km_upload_room(ctx);
 }
 
+static void on_drain(void *ctx)
+{
+    struct km_call *call = ctx;
+
+    if (call->kind->on_drain)
+        call->kind->on_drain(call);
+}
+
 static const struct km_http_events upstream_events = {
     .on_head = on_head,
     .on_body = on_body,
+    .on_drain = on_drain,
     .on_done = on_done,
     .on_room = on_room,
 };

@@ -177,10 +177,25 @@ void km_count_call(struct km_call *call)
     km_metric_add(set->input, w, call->usage.prompt_tokens);
     km_metric_add(set->output, w, call->usage.completion_tokens);
     km_metric_add(set->spend, w, call->cost);
+    if (call->kind->session) /* its length is the caller's choice */
+        return;
     km_metric_observe(set->total, w, total_us);
     km_metric_observe(set->api, w, (int64_t)(call->upstream_ns / 1000));
     if (call->req.stream)
         km_metric_observe(set->first, w, (int64_t)(call->first_ns / 1000));
+}
+
+void km_count_part(struct km_call *call, const struct km_usage *used, int64_t cost)
+{
+    const struct km_deployment_series *set;
+    size_t w = call->w->index;
+
+    if (!call->d)
+        return;
+    set = &call->visit->view->snap->series[call->d->index];
+    km_metric_add(set->input, w, used->prompt_tokens);
+    km_metric_add(set->output, w, used->completion_tokens);
+    km_metric_add(set->spend, w, cost);
 }
 
 void km_count_pool(struct km_worker *w)

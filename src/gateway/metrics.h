@@ -7,6 +7,8 @@
 
 /* A call ended: requests, tokens, spend, latency. */
 void km_count_call(struct km_call *call);
+/* A part of a session ended, with a row of its own. */
+void km_count_part(struct km_call *call, const struct km_usage *used, int64_t cost);
 /* It never was admitted. */
 void km_count_refused(struct km_call *call);
 /* One attempt failed (the call may go on). */

@@ -173,6 +173,8 @@ void km_error_head(const struct km_err *err, struct km_buf *head)
         km_buf_printf(head, "retry-after-ms: %d\r\n", err->retry_after_ms);
     if (err->final || err->code == KM_E_BUDGET || after > WAIT_MOST_S)
         km_buf_str(head, KM_STR("x-should-retry: false\r\n"));
+    if (err->http == 426)
+        km_buf_str(head, KM_STR("Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"));
 }
 
 void km_id_lines(const struct km_visit *v, struct km_buf *head)

@@ -38,6 +38,9 @@ struct km_gateway_settings { /* kanmon_settings */
     int64_t sse_event_bytes; /* one event of an upstream's stream */
     int64_t prefix_models; /* enum km_prefix_models */
     bool prefix_unlisted_paths; /* virtual keys may use paths nobody described */
+    int64_t realtime_message_bytes; /* one event of a Realtime session */
+    int64_t realtime_ping_ms;
+    int64_t realtime_session_ms;
     bool fetch_remote_media; /* images by https, where an upstream fetches none itself */
 };
 

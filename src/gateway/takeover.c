@@ -157,7 +157,10 @@ static void take_record(struct km_takeover *t, struct km_str record)
         km_log_msg(t->gw->log, KM_LOG_ERROR, "handover.record", "%s", err.text);
         return;
     }
-    if (settled)
+    if (settled && e.flags & KM_CALL_PART)
+        km_keys_charge_imported(t->gw->keys, e.key_hash, e.cost,
+                                e.prompt_tokens + e.completion_tokens, km_mono_ms());
+    else if (settled)
         km_keys_settle_imported(t->gw->keys, e.key_hash, e.reserved, e.cost,
                                 e.prompt_tokens + e.completion_tokens, km_mono_ms());
 }

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/crypto.h"
+#include "gateway/call.h"
 #include "gateway/dispatch.h"
 #include "gateway/metrics.h"
 
@@ -452,6 +453,7 @@ static void on_drain(struct km_msg *msg, void *owner)
         w->control_acceptor = km_acceptor_free(w->control_acceptor);
     if (--w->gw->accepting == 0)
         km_mailbox_post(w->gw->main_mailbox, &w->gw->quiet);
+    km_calls_leave(w);
     km_http_server_drain(w->server, m->pass_on ? pass : NULL, on_drained, w);
     free(m);
 }

@@ -34,6 +34,7 @@ enum km_wire {
     KM_WIRE_RERANK = 256, /* Cohere's rerank, as LiteLLM's /rerank */
     KM_WIRE_MEDIA = 512, /* OpenAI's images, audio and moderations: target's path says which */
     KM_WIRE_FILES = 1024, /* OpenAI's files and batches, likewise; no model in the path */
+    KM_WIRE_REALTIME = 2048, /* OpenAI's Realtime API, by WebSocket */
 };
 
 /* Of these, those whose answer is written by a model. */

@@ -91,6 +91,19 @@ int km_permit_take(struct km_key *key, const struct km_admission *a, struct km_p
 /* Gives it back with what it really cost; a second call is harmless. */
 void km_permit_settle(struct km_permit *permit, int64_t cost, int64_t tokens, uint64_t now_ms);
 
+/* --- of a permit that is held for long (a session) --- */
+
+/* One more request of its holder, under the limits of `key` (the newest version of its key).
+ * KM_E_RATE_LIMITED as above. */
+int km_permit_again(const struct km_permit *permit, const struct km_key *key,
+                    const struct km_admission *a, struct km_err *err) KM_MUST_USE;
+/* What it holds becomes a->reserve; KM_E_BUDGET: nothing changed.  Always granted when less. */
+int km_permit_reserve(struct km_permit *permit, const struct km_admission *a, bool *ret_rolled,
+                      struct km_err *err) KM_MUST_USE;
+/* Part of what its holder does is done: spent, besides what it holds. */
+void km_permit_charge(const struct km_permit *permit, int64_t cost, int64_t tokens,
+                      uint64_t now_ms);
+
 /* Hand-over: the live part of every key that has one, as text, and back (added to what is
  * there; windows shift with the monotonic clock, which both processes share). */
 void km_keys_export(struct km_keys *keys, struct km_buf *out);
@@ -104,6 +117,9 @@ int km_keys_admit_imported(struct km_keys *keys, const uint8_t hash[32],
  * is given back.  An unknown key is ignored. */
 void km_keys_settle_imported(struct km_keys *keys, const uint8_t hash[32], int64_t reserved,
                              int64_t cost, int64_t tokens, uint64_t now_ms);
+/* A part of a call of the old process ended, the call goes on: spent there. */
+void km_keys_charge_imported(struct km_keys *keys, const uint8_t hash[32], int64_t cost,
+                             int64_t tokens, uint64_t now_ms);
 /* The old process is gone: what its calls still hold counts as spent, as the store charges them. */
 void km_keys_end_import(struct km_keys *keys);
 

@@ -158,3 +158,60 @@ void km_permit_settle(struct km_permit *permit, int64_t cost, int64_t tokens, ui
     pthread_mutex_unlock(&key->live->lock);
     km_key_unref(key);
 }
+
+/* --- of a permit that is held for long --- */
+
+int km_permit_again(const struct km_permit *permit, const struct km_key *key,
+                    const struct km_admission *a, struct km_err *err)
+{
+    struct km_limits limits = { key->row.rpm, key->row.tpm, -1 };
+    struct km_key_live *live = key->live;
+    struct km_limit_state after;
+    enum km_limit_kind kind;
+
+    if (!permit->key)
+        return 0;
+    pthread_mutex_lock(&live->lock);
+    kind = km_limit_again(&live->limit, &limits, a->now_ms);
+    after = live->limit;
+    pthread_mutex_unlock(&live->lock);
+    return kind == KM_LIMIT_NONE
+               ? 0
+               : refuse(key, kind, &limits, km_limit_reset_ms(&after, a->now_ms), a, err);
+}
+
+int km_permit_reserve(struct km_permit *permit, const struct km_admission *a, bool *ret_rolled,
+                      struct km_err *err)
+{
+    int64_t more = a->reserve - permit->reserved;
+    struct km_key_live *live;
+    int r = 0;
+
+    *ret_rolled = false;
+    if (!permit->key)
+        return 0;
+    live = permit->key->live;
+    pthread_mutex_lock(&live->lock);
+    *ret_rolled = km_budget_roll(&live->budget, a->now_us);
+    if (more > 0 || a->mode == KM_BUDGET_LITELLM)
+        r = km_budget_reserve(&live->budget, more, a->mode, err);
+    if (r == 0 && more < 0)
+        km_budget_settle(&live->budget, -more, 0);
+    pthread_mutex_unlock(&live->lock);
+    if (r == 0)
+        permit->reserved = a->reserve;
+    return r;
+}
+
+void km_permit_charge(const struct km_permit *permit, int64_t cost, int64_t tokens, uint64_t now_ms)
+{
+    struct km_key_live *live;
+
+    if (!permit->key)
+        return;
+    live = permit->key->live;
+    pthread_mutex_lock(&live->lock);
+    km_budget_settle(&live->budget, 0, cost);
+    km_limit_use(&live->limit, tokens, now_ms);
+    pthread_mutex_unlock(&live->lock);
+}

@@ -147,6 +147,20 @@ void km_keys_settle_imported(struct km_keys *keys, const uint8_t hash[32], int64
     km_key_unref(k);
 }
 
+void km_keys_charge_imported(struct km_keys *keys, const uint8_t hash[32], int64_t cost,
+                             int64_t tokens, uint64_t now_ms)
+{
+    struct km_key *k = km_keys_find(keys, hash);
+
+    if (!k)
+        return;
+    pthread_mutex_lock(&k->live->lock);
+    km_budget_settle(&k->live->budget, 0, cost);
+    km_limit_use(&k->live->limit, tokens, now_ms);
+    pthread_mutex_unlock(&k->live->lock);
+    km_key_unref(k);
+}
+
 void km_keys_end_import(struct km_keys *keys)
 {
     struct km_str name;

@@ -42,15 +42,31 @@ enum km_limit_kind km_limit_take(struct km_limit_state *s, const struct km_limit
     return KM_LIMIT_NONE;
 }
 
-void km_limit_release(struct km_limit_state *s, int64_t tokens, uint64_t now_ms)
+enum km_limit_kind km_limit_again(struct km_limit_state *s, const struct km_limits *l,
+                                  uint64_t now_ms)
 {
-    if (s->running > 0)
+    struct km_limits rates = { l->rpm, l->tpm, -1 };
+    enum km_limit_kind kind = km_limit_take(s, &rates, now_ms);
+
+    if (kind == KM_LIMIT_NONE)
         s->running--;
+    return kind;
+}
+
+void km_limit_use(struct km_limit_state *s, int64_t tokens, uint64_t now_ms)
+{
     if (tokens <= 0)
         return;
     if (window_over(s, now_ms))
         start_window(s, now_ms);
     s->tokens = tokens > INT64_MAX - s->tokens ? INT64_MAX : s->tokens + tokens;
+}
+
+void km_limit_release(struct km_limit_state *s, int64_t tokens, uint64_t now_ms)
+{
+    if (s->running > 0)
+        s->running--;
+    km_limit_use(s, tokens, now_ms);
 }
 
 uint64_t km_limit_reset_ms(const struct km_limit_state *s, uint64_t now_ms)

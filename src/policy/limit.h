@@ -28,6 +28,10 @@ enum km_limit_kind { KM_LIMIT_NONE, KM_LIMIT_REQUESTS, KM_LIMIT_TOKENS, KM_LIMIT
 enum km_limit_kind km_limit_take(struct km_limit_state *s, const struct km_limits *l,
                                  uint64_t now_ms);
 void km_limit_release(struct km_limit_state *s, int64_t tokens, uint64_t now_ms);
+/* Of what goes on running: one more request; tokens. */
+enum km_limit_kind km_limit_again(struct km_limit_state *s, const struct km_limits *l,
+                                  uint64_t now_ms);
+void km_limit_use(struct km_limit_state *s, int64_t tokens, uint64_t now_ms);
 /* Milliseconds until the window ends. */
 uint64_t km_limit_reset_ms(const struct km_limit_state *s, uint64_t now_ms);
 const char *km_limit_kind_name(enum km_limit_kind kind); /* "requests", ... */

@@ -29,6 +29,7 @@ enum km_call_flag {
     KM_CALL_CLIENT_GONE = 16,
     KM_CALL_CACHE_HIT = 32,
     KM_CALL_FAILED = 64,
+    KM_CALL_PART = 128, /* of a session, which holds the permit and has a row of its own */
 };
 
 /* Strings are copied before return; each is cut at 256 bytes; metadata over 4 KiB is left out

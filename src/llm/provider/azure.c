@@ -3,6 +3,7 @@
  *
  *     classic  {base}/openai/deployments/{deployment}/chat/completions?api-version=2024-10-21
  *     v1       {base}/chat/completions        base ends in /openai/v1: the deployment is `model`
+ *     realtime {base}/openai/realtime?api-version=...&deployment=...       by WebSocket
  *
  * Which of the two is meant, api_base says; Responses are v1's in any case.  The key goes as
  * `api-key`; without one an Entra token does: azure_ad_token as it is, or one of the client
@@ -34,6 +35,12 @@ static struct km_str target(const struct km_target_args *args, struct km_arena *
 
     if (is_v1(args->d))
         return path;
+    if (args->wire == KM_WIRE_REALTIME) {
+        km_buf_str(&out, KM_STR("/openai/realtime?api-version="));
+        km_url_encode(&out, args->d->api_version);
+        km_buf_str(&out, KM_STR("&deployment="));
+        return km_openai_realtime(km_buf_view(&out), args->model, arena);
+    }
     if (args->wire == KM_WIRE_RESPONSES)
         return km_arena_cat(arena, (struct km_str[]){ KM_STR("/openai/v1"), path }, 2);
     km_buf_str(&out, KM_STR("/openai"));
@@ -155,7 +162,7 @@ static int build(struct km_deployment *d, const struct km_model_build *b,
 static const struct km_codec codec = {
     .name = "Azure OpenAI",
     .native = KM_WIRE_CHAT | KM_WIRE_COMPLETION | KM_WIRE_EMBEDDING | KM_WIRE_RESPONSES |
-              KM_WIRE_MEDIA | KM_WIRE_FILES,
+              KM_WIRE_MEDIA | KM_WIRE_FILES | KM_WIRE_REALTIME,
     .framing = KM_FRAMING_SSE,
     .maps = KM_OPENAI_MAPS,
     .remote_images = true,

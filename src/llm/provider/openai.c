@@ -11,9 +11,17 @@
 
 #define USER_MOST 64 /* bytes */
 
+struct km_str km_openai_realtime(struct km_str path, struct km_str model, struct km_arena *arena)
+{
+    struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(64 * 1024);
+
+    km_buf_str(&out, path);
+    km_url_encode(&out, model);
+    return km_arena_str(arena, km_buf_view(&out));
+}
+
 struct km_str km_openai_target(const struct km_target_args *args, struct km_arena *arena)
 {
-    (void)arena;
     switch (args->wire) {
     case KM_WIRE_MEDIA:
     case KM_WIRE_FILES:
@@ -26,6 +34,8 @@ struct km_str km_openai_target(const struct km_target_args *args, struct km_aren
         return KM_STR("/responses");
     case KM_WIRE_RERANK:
         return KM_STR("/rerank");
+    case KM_WIRE_REALTIME:
+        return km_openai_realtime(KM_STR("/realtime?model="), args->model, arena);
     default:
         return KM_STR("/chat/completions");
     }
@@ -295,7 +305,7 @@ const struct km_codec km_codec_cohere = {
 const struct km_codec km_codec_openai = {
     .name = "OpenAI chat",
     .native = KM_WIRE_CHAT | KM_WIRE_COMPLETION | KM_WIRE_EMBEDDING | KM_WIRE_RESPONSES |
-              KM_WIRE_MEDIA | KM_WIRE_FILES,
+              KM_WIRE_MEDIA | KM_WIRE_FILES | KM_WIRE_REALTIME,
     .maps = KM_OPENAI_MAPS,
     .state_size = KM_OPENAI_STATE,
     CHAT,

@@ -12,6 +12,8 @@
 /* What the body can carry. */
 #define KM_OPENAI_MAPS ((UINT64_C(1) << KM_P_COUNT) - 1)
 
+/* path and the escaped model behind it. */
+struct km_str km_openai_realtime(struct km_str path, struct km_str model, struct km_arena *arena);
 struct km_str km_openai_target(const struct km_target_args *args, struct km_arena *arena);
 int km_openai_encode(const struct km_encode_args *args, const struct km_chat *chat,
                      struct km_json_out *out, struct km_err *err);

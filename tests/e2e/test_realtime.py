@@ -1,0 +1,368 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Realtime sessions: passed on byte for byte, authenticated, limited, on the books to the
+nano-USD, and ended with a word whoever ends them."""
+
+import hashlib
+import json
+import signal
+import socket
+
+import pytest
+from websockets.exceptions import InvalidStatus
+
+from gateway import MASTER, Gateway, raw, wait_until
+from realtime import CONFIG, RealtimeUpstream, Session
+
+# gpt-realtime, nano-USD a token: text 4000 (cached 400), 16000; audio 32000 (cached 400), 64000.
+COST = (59 * 4000 + 60 * 400 + 9 * 32000 + 4 * 400 + 30 * 16000 + 91 * 64000)
+ROOM = 0.2949  # what one answer of the longest kind can cost, about: 1024 tokens in, 4096 out
+
+
+@pytest.fixture(scope="module")
+def fake():
+    upstream = RealtimeUpstream().start()
+    yield upstream
+    upstream.stop()
+
+
+@pytest.fixture(scope="module")
+def gw(fake, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("realtime")
+    config = CONFIG.format(up=fake.url, state=folder / "state", more="")
+    with Gateway(folder, config) as gateway:
+        yield gateway
+
+
+def rows(gateway, session=None, type=None):
+    found = [r for r in gateway.spend_logs() if r["call_type"].startswith("_arealtime")]
+    if session:
+        found = [r for r in found if session in json.dumps(r)]
+    return [r for r in found if not type or r["call_type"] == type]
+
+
+def nano(row):
+    return round(row["spend"] * 1e9)
+
+
+def answers(gateway, session, n=1):
+    """The rows of its answers, when there are n."""
+    wait_until(lambda: len(rows(gateway, session, "_arealtime")) >= n, what=f"{n} rows of answers")
+    found = rows(gateway, session, "_arealtime")
+    assert len(found) == n, found
+    return found
+
+
+def refused(gateway, **kwargs):
+    with pytest.raises(InvalidStatus) as caught:
+        Session(gateway, **kwargs)
+    response = caught.value.response
+    return response.status_code, json.loads(response.body)["error"], response.headers
+
+
+def test_an_answer_is_a_row_exact_to_the_nano_usd(gw):
+    key = gw.new_key()
+    with Session(gw, key=key) as s:
+        assert s.created["session"]["model"] == "voice"
+        done = s.answer()
+        assert done["response"]["usage"]["total_tokens"] == 253
+        s.answer({"input_tokens": 10, "output_tokens": 5, "total_tokens": 15})
+        first, second = sorted(answers(gw, s.call_id, 2), key=lambda r: -r["spend"])
+        assert (nano(first), nano(second)) == (COST, 10 * 4000 + 5 * 16000)
+        assert (first["prompt_tokens"], first["completion_tokens"]) == (132, 121)
+    wait_until(lambda: rows(gw, s.call_id, "_arealtime_session"), what="the session's row")
+    (session,) = [r for r in rows(gw, type="_arealtime_session") if r["request_id"] == s.call_id]
+    assert nano(session) == 0
+    assert round(gw.key_info(key)["spend"] * 1e9) == COST + 120000
+
+
+def test_a_thousand_messages_go_both_ways_byte_for_byte(gw, fake):
+    sent, got = hashlib.sha256(), hashlib.sha256()
+    with Session(gw, "gpt-realtime") as s:
+        for i in range(1000):
+            text = "\u65e5\u672c \U0001f30a \\\" \u0000" + "x" * (i * 37 % 3000)
+            item = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": text}]}
+            dump = json.dumps({"type": "conversation.item.create", "event_id": f"e{i}", "item": item},
+                              ensure_ascii=i % 2 == 0)
+            sent.update(dump.encode())
+            s.ws.send(dump if i % 3 else [dump[:i % 50 + 1], dump[i % 50 + 1:]])  # in fragments
+        for _ in range(1000):
+            assert s.next()["type"] == "conversation.item.added"
+        for text in s.raw[1:]:
+            got.update(text.encode())
+        (log,) = [l for l in fake.sessions() if l["in"] == 1000]
+    assert log["heard"] == sent.hexdigest()
+    assert log["said"] == got.hexdigest()
+
+
+@pytest.mark.parametrize("how", ["bearer", "api-key", "subprotocol", "query"])
+def test_a_key_comes_in_four_ways(gw, fake, how):
+    key = gw.new_key()
+    more = {"api-key": {"headers": {"api-key": key}},
+            "subprotocol": {"subprotocols": ["realtime", f"openai-insecure-api-key.{key}",
+                                             "openai-beta.realtime-v1"]},
+            "query": {"path": "/openai/realtime?api-version=2025-04-01-preview&deployment={}&api-key=" + key},
+            "bearer": {}}[how]
+    with Session(gw, key=key if how == "bearer" else None, **more) as s:
+        if how == "subprotocol":
+            assert s.ws.subprotocol == "realtime"
+            assert s.created["session"]["object"] == "realtime.session"
+            assert fake.sessions()[-1]["headers"]["openai-beta"] == "realtime=v1"
+        s.answer()
+        answers(gw, s.call_id)
+    seen = json.dumps(fake.sessions()[-1])
+    assert key not in seen and key not in gw.log.read_text()
+    assert gw.key_info(key)["spend"] > 0
+
+
+def test_who_may_not_come_in_is_told_by_http(gw):
+    key = gw.new_key(models=["classic"])
+    assert refused(gw, key=None)[0] == 401
+    assert refused(gw, key="sk-unknown")[0] == 401
+    assert refused(gw, headers={"api-key": "sk-two"})[0] == 401
+    assert refused(gw, key=key)[0] == 403
+    assert refused(gw, model="nothing")[0] == 400
+    assert refused(gw, path="/v1/realtime")[0] == 400
+    assert refused(gw, model="other")[0] == 400
+    status, error, _ = refused(gw, model="refused/401")
+    assert status == 401 and "Incorrect API key provided" in error["message"]
+    status, error, headers = refused(gw, model="refused/429")
+    assert status == 429 and headers["retry-after"] == "7"
+    assert refused(gw, model="refused/500")[0] == 500
+    assert refused(gw, model="refused/wrong")[0] == 502
+    assert gw.call("GET", "/v1/realtime?model=voice").status == 426
+    old = raw(gw.port, b"GET /v1/realtime?model=voice HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: "
+              b"Upgrade, close\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 8\r\n"
+              b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n")
+    assert old.startswith(b"HTTP/1.1 426 ") and b"Sec-WebSocket-Version: 13" in old
+
+
+@pytest.mark.parametrize("path", ["/v1/realtime/client_secrets", "/v1/realtime/sessions"])
+def test_ephemeral_keys_are_refused_clearly(gw, path):
+    answer = gw.call("POST", path, {"session": {"type": "realtime", "model": "voice"}})
+    assert answer.status == 501 and "budget" in answer.json()["error"]["message"]
+
+
+def test_another_deployment_is_tried_before_the_upgrade(gw):
+    with Session(gw, "either") as s:
+        s.answer()
+
+
+def test_azure_is_reached_by_both_its_paths(gw, fake):
+    with Session(gw, "classic", headers={"openai-beta": "realtime=v1"}) as s:
+        s.send("session.update", session={"model": "classic", "modalities": ["text"]})
+        assert s.until("session.updated")["session"]["model"] == "classic"
+        s.answer()
+        (row,) = answers(gw, s.call_id)
+        assert nano(row) == 132 * 4000 + 121 * 16000  # prices of text are all it has
+        assert fake.sessions()[-1]["path"] == \
+            "/openai/realtime?api-version=2025-04-01-preview&deployment=rt-classic"
+    with Session(gw, "v1") as s:
+        assert fake.sessions()[-1]["path"] == "/openai/v1/realtime?model=rt-v1"
+        assert fake.sessions()[-1]["headers"]["api-key"] == "az-upstream"
+
+
+def test_the_model_is_bound_to_the_address(gw, fake):
+    with Session(gw) as s:
+        s.send("session.update", event_id="mine", session={"type": "realtime", "model": "classic"})
+        error = s.next()
+        assert error["type"] == "error" and error["error"]["param"] == "session.model"
+        assert error["error"]["event_id"] == "mine"
+        s.send("session.update", session={"type": "realtime", "model": "voice"})
+        assert s.until("session.updated")["session"]["model"] == "voice"
+        for bad in ("no json", "[]", '{"no":"type"}', '{"type":"a","type":"response.create"}'):
+            s.ws.send(bad)
+            assert s.next()["error"]["type"] == "invalid_request_error"
+        s.send("session.update", session={"type": "realtime", "wrong": 1})
+        assert s.next()["error"]["code"] == "unknown_parameter"  # the upstream's own word
+        assert fake.sessions()[-1]["events"] == ["session.update", "session.update"]
+        s.answer()
+
+
+def test_what_is_no_event_ends_the_session(gw):
+    with Session(gw) as s:
+        s.ws.send(b"\x00\x01")
+        events, code, _ = s.end()
+        assert events[-1]["type"] == "error" and code == 1003
+    with Session(gw) as s:
+        s.send("input_audio_buffer.append", audio="A" * (5 << 20))
+        assert s.end()[1] == 1009
+
+
+def test_transcriptions_are_charged_by_their_own_model(gw):
+    with Session(gw) as s:
+        s.send("session.update", session={"type": "realtime", "audio": {
+            "input": {"transcription": {"model": "gpt-4o-mini-transcribe"}}}})
+        s.until("session.updated")
+        s.send("input_audio_buffer.append", audio="AAAA")
+        s.send("input_audio_buffer.commit")
+        s.until("conversation.item.input_audio_transcription.completed")
+        found = wait_until(lambda: rows(gw, s.call_id, "_arealtime_transcription"), what="its row")
+        assert [nano(r) for r in found] == [3 * 1250 + 14 * 3000 + 9 * 5000]
+
+
+def test_a_budget_ends_the_session_before_it_is_overspent(gw):
+    key = gw.new_key(max_budget=ROOM + 0.005)
+    with Session(gw, key=key) as s:
+        s.answer()
+        s.respond({"input_tokens": 10, "output_tokens": 500, "total_tokens": 510,
+                   "output_token_details": {"text_tokens": 0, "audio_tokens": 500}})
+        events, code, reason = s.end()
+    assert code == 1008 and reason.startswith("Budget has been exceeded!")
+    types = [e["type"] for e in events]
+    assert types.count("error") == 1 and types.index("response.done") < types.index("error")
+    assert events[types.index("error")]["error"]["type"] == "budget_exceeded"
+    second = 10 * 4000 + 500 * 64000
+    assert sorted(nano(r) for r in answers(gw, s.call_id, 2)) == [COST, second]
+    info = gw.key_info(key)
+    assert round(info["spend"] * 1e9) == COST + second and info["spend"] <= info["max_budget"]
+    assert refused(gw, key=key)[0] == 429
+    assert refused(gw, key=gw.new_key(max_budget=0.1))[0] == 429
+
+
+def test_a_revoked_key_ends_the_session(gw):
+    key = gw.new_key()
+    with Session(gw, key=key) as s:
+        s.answer()
+        assert gw.call("POST", "/key/delete", {"keys": [key]}).status == 200
+        events, code, reason = s.end()
+    assert code == 3000 and "revoked" in reason
+    assert events[-1]["type"] == "error" and events[-1]["error"]["type"] == "auth_error"
+
+
+def test_an_expired_key_ends_the_session(gw):
+    with Session(gw, key=gw.new_key(duration="2s")) as s:
+        events, code, _ = s.end()
+    assert code == 3000 and events[-1]["type"] == "error"
+
+
+def test_answers_count_as_requests(gw):
+    with Session(gw, key=gw.new_key(rpm_limit=2)) as s:
+        s.answer()  # the one that opening counted
+        s.answer()
+        s.respond()
+        refusal = s.next()
+        while refusal["type"] == "rate_limits.updated":
+            refusal = s.next()
+        assert refusal["type"] == "error", refusal
+        assert refusal["error"]["code"] == "rate_limit_exceeded"
+        s.send("input_audio_buffer.clear")  # it lives on
+        s.until("input_audio_buffer.cleared")
+        s.send("input_audio_buffer.append", audio="VkFE")  # nobody asks for what a voice begins
+        while True:
+            event = s.next()
+            if event["type"] == "response.done":
+                break
+        assert len(answers(gw, s.call_id, 3)) == 3
+
+
+def test_sessions_count_as_parallel_requests(gw):
+    key = gw.new_key(max_parallel_requests=1)
+    with Session(gw, key=key):
+        assert refused(gw, key=key)[0] == 429
+    wait_until(lambda: try_open(gw, key), what="the permit to be given back")
+
+
+def try_open(gateway, key):
+    try:
+        with Session(gateway, key=key):
+            return True
+    except InvalidStatus:
+        return False
+
+
+def test_an_upstream_that_dies_is_told_and_estimated(gw):
+    with Session(gw) as s:
+        s.respond(behave="hang")
+        s.until("response.output_audio.delta")
+        s.send("conversation.item.delete", item_id="die")
+        events, code, _ = s.end()
+    assert events[-1]["type"] == "error" and code == 1014
+    (row,) = answers(gw, s.call_id)
+    assert row["estimated"] and row["status"] == "failure"
+    assert nano(row) == 1024 * 4000 + audio_tokens_of_the_delta() * 64000
+
+
+def audio_tokens_of_the_delta():
+    """The fake's first delta: base64 of 24 kHz PCM16 makes a token each 3200 characters."""
+    return 2
+
+
+def test_an_upstream_that_closes_has_its_word_passed_on(gw):
+    with Session(gw) as s:
+        s.respond(behave="close")
+        _, code, reason = s.end()
+    assert (code, reason) == (4321, "upstream says so")
+
+
+def test_a_client_that_dies_is_charged_what_its_answer_used(gw, fake):
+    s = Session(gw)
+    s.respond(behave="hang")
+    s.until("response.created")
+    s.ws.socket.shutdown(socket.SHUT_RDWR)
+    assert [nano(r) for r in answers(gw, s.call_id)] == [COST]
+    log = fake.sessions()[-1]
+    assert log["events"] == ["response.create", "response.cancel"]
+    wait_until(lambda: fake.sessions()[-1]["closed"], what="the upstream's session to be closed")
+
+
+def test_a_client_that_closes_is_answered_with_its_code(gw, fake):
+    s = Session(gw)
+    s.ws.close(4001, "mine")
+    assert s.ws.protocol.close_rcvd.code == 4001
+    wait_until(lambda: fake.sessions()[-1]["closed"], what="the upstream's session to be closed")
+
+
+def test_a_slow_client_gets_everything(gw, fake):
+    with Session(gw, max_queue=1) as s:
+        s.respond(behave="burst")
+        wait_until(lambda: fake.sessions()[-1]["out"] > 4, what="the answer to have begun")
+        n = 0
+        while s.next()["type"] != "response.done":
+            n += 1
+        assert n == 402
+        s.until("rate_limits.updated")
+        got = hashlib.sha256("".join(s.raw[1:]).encode())
+        assert got.hexdigest() == fake.sessions()[-1]["said"]
+
+
+def test_a_reload_keeps_sessions(gw, fake):
+    with Session(gw) as s:
+        s.answer()
+        gw.reload()
+        wait_until(lambda: "reload" in gw.log.read_text(), what="the reload")
+        s.answer()
+        answers(gw, s.call_id, 2)
+    assert gw.call("GET", "/health/readiness", key=None).status == 200
+
+
+def test_a_stop_ends_sessions_with_their_answers(fake, tmp_path):
+    config = CONFIG.format(up=fake.url, state=tmp_path / "state", more="")
+    with Gateway(tmp_path, config) as gateway:
+        idle, busy = Session(gateway), Session(gateway)
+        busy.respond(behave="hang")
+        busy.until("response.created")
+        gateway.process.send_signal(signal.SIGTERM)
+        assert idle.end()[1] == 1001
+        busy.send("response.cancel")  # nothing is passed on: it is asked for an end
+        busy.ws.close()
+        gateway.process.wait(20)
+
+
+def test_a_crash_charges_what_was_under_way_and_nothing_else(fake, tmp_path):
+    config = CONFIG.format(up=fake.url, state=tmp_path / "state", more="accounting: strict")
+    gateway = Gateway(tmp_path, config).start()
+    key = gateway.new_key(max_budget=5)
+    idle, busy = Session(gateway, key=key), Session(gateway, key=key)
+    for s in (idle, busy):
+        s.answer()
+    busy.respond(behave="hang")
+    busy.until("response.created")
+    gateway.kill()
+    gateway.start()
+    found = [r for r in rows(gateway) if r["call_type"] == "_arealtime"]
+    costs = sorted(nano(r) for r in found)
+    assert costs[:2] == [COST, COST] and len(costs) == 3
+    assert 4096 * 64000 < costs[2] < ROOM * 1e9  # the worst case of one answer
+    assert all(nano(r) == 0 for r in rows(gateway, type="_arealtime_session"))
+    assert round(gateway.key_info(key)["spend"] * 1e9) == sum(costs)
+    gateway.stop()
