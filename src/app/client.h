@@ -33,7 +33,7 @@ int km_cli_send(struct km_cli *cli, const char *method, const char *target, stru
                 struct km_str body, struct km_answer *ret, struct km_err *err) KM_MUST_USE;
 
 /* The same for answers that take their time or are streams: ret->body is all of it. */
-int km_cli_ask(struct km_cli *cli, const char *method, const char *target, struct km_str head,
+int km_cli_ask(struct km_cli *cli, const char *method, const char *target, struct km_str lines,
                struct km_str body, uint64_t wait_ms, struct km_answer *ret,
                struct km_err *err) KM_MUST_USE;
 

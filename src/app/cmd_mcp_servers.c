@@ -169,7 +169,7 @@ static int show_log(const struct km_cli *cli, const struct km_json *json)
     struct km_str log = text_of(json, "log");
 
     fwrite(log.p ? log.p : "", 1, log.n, stdout);
-    if (log.n && log.p[log.n - 1] != '\n')
+    if (log.n && !km_str_ends(log, KM_STR("\n")))
         putchar('\n');
     if (!km_cli_flag(cli, "quiet"))
         fprintf(stderr, "All of it is in %.*s\n", KM_STR_ARG(text_of(json, "file")));

@@ -25,8 +25,8 @@ struct km_input_events {
 struct km_input *km_input_new(int fd, struct km_mailbox *mailbox,
                               const struct km_input_events *events, void *ctx, struct km_err *err);
 /* Stops reading; the thread is gone when this returns. */
-void km_input_stop(struct km_input *input);
+void km_input_stop(struct km_input *l);
 /* After the mailbox was freed, which hands over what was read before the stop. */
-struct km_input *km_input_free(struct km_input *input);
+struct km_input *km_input_free(struct km_input *l);
 
 #endif

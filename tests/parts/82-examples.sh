@@ -17,3 +17,9 @@ part_short() {
         fi
     done
 }
+# And the MCP servers start from their registries and list their tools.
+part_long() {
+    part_short
+    tests/examples/run --binary build/dev/kanmon
+    km_count 1 0
+}
