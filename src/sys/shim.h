@@ -16,7 +16,8 @@
 /* Options between FD and "--": --limit NAME=VALUE (as, core, cpu, fsize, nofile, nproc, stack:
  * setrlimit's, soft and hard), --term-ms N (from TERM to KILL, 2000), --memory BYTES and
  * --processes N of the whole tree, looked at twice a second: over it the tree is ended, and the
- * status is KM_SHIM_OVER.  A shim that cannot do its work exits with 125; a command that cannot be run gives 126, one not found 127.
+ * status is KM_SHIM_OVER.  A shim that cannot do its work exits with 125; a command that cannot
+ * be run gives 126, one not found 127.
  *
  * The whole life of the shim process; argv as given to main.  Returns the exit status. */
 int km_shim_main(int argc, char **argv);
