@@ -74,6 +74,10 @@ static const struct km_option generate_options[] = {
 static const struct km_option mcp_stdio_options[] = { KM_URL_OPTION, SERVER_OPTION, { 0 } };
 
 static const struct km_option mcp_postgres_options[] = {
+    { "dsn", "URL", "the database (better: DATABASE_URL, which no list of processes shows)", 0 },
+    { "max-rows", "N", "most rows of a result (1000)", 0 },
+    { "max-affected", "N", "most rows a statement may change (1000)", 0 },
+    { "timeout-ms", "N", "most time a statement may take (30000)", 0 },
     { "check-sql", "SQL", "judge this statement (\"-\": from standard input) and end", 0 },
     { "mode", "MODE", "read-only (default), dml, ddl or admin", 0 },
     { 0 },
@@ -206,7 +210,8 @@ const struct km_command km_app_commands[] = {
       "  kanmon mcp import ~/.config/Claude/claude_desktop_config.json >> config.yaml\n"
       "  kanmon mcp import .vscode/mcp.json\n",
       NULL, km_cmd_mcp_import },
-    { "mcp postgres", "Ask the guard of the PostgreSQL server about a statement", NULL,
+    { "mcp postgres", "Be an MCP server for a PostgreSQL database, read-only by default", NULL,
+      "  DATABASE_URL=postgresql://me@localhost/shop kanmon mcp postgres\n"
       "  kanmon mcp postgres --check-sql 'SELECT pg_sleep(1)'\n"
       "  kanmon mcp postgres --mode dml --check-sql - <statement.sql\n",
       mcp_postgres_options, km_cmd_mcp_postgres },

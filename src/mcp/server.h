@@ -44,6 +44,7 @@ struct km_mcp_server {
     struct km_str instructions; /* for the model; empty: none */
     const struct km_mcp_tool *tools;
     size_t ntools;
+    void *data; /* what its tools stand on; NULL: nothing of its own */
 };
 
 /* Rows must outlive the calls. */

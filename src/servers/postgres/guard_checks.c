@@ -120,6 +120,9 @@ int km_pg_check_function(struct km_pg_walk *w, const ProtobufCMessage *message)
     }
     if (km_str_eq(name, KM_STR("current_setting")) && check_setting(w, f) < 0)
         return KM_E_FORBIDDEN;
+    /* FROM unnest(a, b) is a syntax, known by the bare name; whose it is, the catalogue says. */
+    if (!schema.n && f->n_args > 1 && km_str_eq(name, KM_STR("unnest")))
+        return km_pg_refer(w, KM_PG_REF_FUNCTION, schema, name, "@pg_catalog", f->location);
     return schema.n ? 0 : qualify(w, f->location, name);
 }
 

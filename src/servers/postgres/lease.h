@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lease.h - a database on a loop, and the one way a statement gets to it.
+ *
+ *     guard ──> connection ──> BEGIN READ ONLY, anchor, look-up ──> statement, ROLLBACK, reset
+ *                              (one round trip)                     (one round trip)
+ *
+ * A statement that only reads ends in ROLLBACK whatever happened.  One that writes is sent alone;
+ * when the rows it changed are within the cap it is committed, else rolled back.  After a lease
+ * the session is as it was: DISCARD ALL, which a pure statement does not need, or a closed
+ * connection.
+ */
+#ifndef KM_SERVERS_POSTGRES_LEASE_H
+#define KM_SERVERS_POSTGRES_LEASE_H
+
+#include "servers/postgres/guard.h"
+#include "store/pg_pool.h"
+
+struct km_pg_db;
+struct km_pg_lease;
+
+struct km_pg_limits {
+    int64_t rows; /* of a result */
+    int64_t bytes; /* of a result's JSON */
+    int64_t affected; /* rows a statement may change */
+    uint64_t statement_ms; /* the ceiling of a call's own */
+    uint64_t lock_ms;
+};
+
+struct km_pg_db_args {
+    const char *dsn;
+    enum km_pg_mode mode;
+    const struct km_pg_named *functions; /* allow_functions; outlive the database */
+    size_t nfunctions;
+    struct km_pg_limits limits;
+    unsigned connections, queue;
+    uint64_t queue_ms, connect_ms, idle_ms, lifetime_ms;
+    /* For the tests that show which layer holds: what is left out.  A database that serves
+     * anybody has none of them set. */
+    bool without_guard, without_lookup, without_read_only, without_rollback;
+};
+
+int km_pg_db_new(struct km_loop *loop, const struct km_pg_db_args *args, struct km_pg_db **ret_db,
+                 struct km_err *err) KM_MUST_USE;
+struct km_pg_db *km_pg_db_free(struct km_pg_db *db); /* no lease runs */
+const struct km_pg_db_args *km_pg_db_args_of(const struct km_pg_db *db);
+
+/* What a statement asks for.  Everything it points to stays until on_end. */
+struct km_pg_request {
+    struct km_str sql;
+    bool own; /* our own text: not judged, never a caller's */
+    unsigned nparams;
+    const char *const *values; /* text; NULL: null */
+    const unsigned *types; /* oids; NULL: all are inferred */
+    uint64_t timeout_ms; /* 0: the ceiling */
+};
+
+struct km_pg_outcome {
+    const struct km_err *err; /* no connection, no answer, no memory */
+    const struct km_pg_verdict *refused; /* by the guard or the look-up */
+    /* the server's error: SQLSTATE is empty where there is none */
+    struct km_str sqlstate, message, detail, hint;
+    int position; /* character of the text that came, from 1; 0: none */
+    struct km_str tag; /* "SELECT 5" */
+    int64_t affected;
+    bool cut; /* on_result had enough */
+    bool unknown; /* the answer to COMMIT was lost: it may have happened */
+    bool over_cap; /* rolled back: it would have changed more than the cap */
+    uint64_t elapsed_us;
+};
+
+struct km_pg_lease_events {
+    /* A row, or the end with its columns.  false: enough, the rest is cancelled. */
+    bool (*on_result)(void *ctx, const struct km_pg_result *r);
+    /* Once, not from inside km_pg_lease_new(). */
+    void (*on_end)(void *ctx, const struct km_pg_outcome *o);
+};
+
+/* In the arena, which must outlive on_end.  NULL: out of memory, nothing follows. */
+struct km_pg_lease *km_pg_lease_new(struct km_pg_db *db, struct km_arena *arena,
+                                    const struct km_pg_request *request,
+                                    const struct km_pg_lease_events *events, void *ctx);
+/* Asks the server to stop; on_end comes as ever. */
+void km_pg_lease_cancel(struct km_pg_lease *lease);
+
+#endif

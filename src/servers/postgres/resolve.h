@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* resolve.h - what the names of a statement stand for, asked of the catalogue before it runs. */
+#ifndef KM_SERVERS_POSTGRES_RESOLVE_H
+#define KM_SERVERS_POSTGRES_RESOLVE_H
+
+#include "base/buf.h"
+#include "servers/postgres/guard.h"
+#include "store/pg_conn.h"
+
+/* First in a transaction: sets its limits, puts pg_catalog first on the search path, and takes the
+ * snapshot, after which a transaction cannot be made writable any more.  $1 statement_timeout,
+ * $2 lock_timeout, both in milliseconds. */
+extern const char km_pg_anchor[];
+
+/* The query that asks: one row a finding: kind, at, text.  $1: km_pg_resolve_refs(), $2:
+ * km_pg_extensions. */
+void km_pg_resolve_sql(struct km_buf *out);
+
+/* The references as JSON, NUL-terminated, in the arena; NULL: out of memory. */
+const char *km_pg_resolve_refs(const struct km_pg_verdict *v, struct km_arena *arena,
+                               const struct km_pg_guard_options *options);
+
+/* Looks at the rows of the query, views' definitions among them.  Turns the verdict into a
+ * refusal, or leaves it.  Negative: out of memory, and nothing may run. */
+int km_pg_resolve_take(const struct km_pg_guard *guard, const struct km_pg_guard_options *options,
+                       struct km_arena *arena, const struct km_pg_result *rows,
+                       struct km_pg_verdict *v, struct km_err *err) KM_MUST_USE;
+
+#endif

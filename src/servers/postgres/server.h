@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* server.h - the built-in MCP server `postgres`: rows of tools over one database.
+ *
+ * A server is made for a database and a mode; its tools find the database by call->server->data.
+ * Thread: the database's loop.
+ */
+#ifndef KM_SERVERS_POSTGRES_SERVER_H
+#define KM_SERVERS_POSTGRES_SERVER_H
+
+#include "mcp/server.h"
+#include "servers/postgres/lease.h"
+
+struct km_pg_server {
+    struct km_mcp_server mcp;
+    struct km_mcp_tool tools[16];
+    struct km_pg_db *db;
+    char instructions[1024];
+};
+
+/* db outlives it. */
+void km_pg_server_init(struct km_pg_server *s, struct km_pg_db *db);
+
+#endif

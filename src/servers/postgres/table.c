@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* table.c - see table.h.
+ *
+ * Values come as PostgreSQL's text.  Whether that text is a JSON number is decided by its type and
+ * by its digits: up to 15 of them survive a double, whoever reads it.  A type nobody listed is a
+ * string under its oid's number, which is true if not pretty.
+ *
+ * A row goes in whole or not at all: its JSON is written, and taken back when the bound was passed.
+ */
+#include "servers/postgres/table.h"
+
+#include "base/encode.h"
+
+#define COLUMNS_BYTES ((size_t)512 * 1024)
+#define EXACT_DIGITS 15 /* any decimal of so many survives a double */
+
+enum form { STRING, NUMBER, BOOL, JSON, BYTES };
+
+static const struct type {
+    unsigned oid;
+    const char *name;
+    enum form form;
+} types[] = {
+    { 16, "bool", BOOL },        { 17, "bytea", BYTES },      { 18, "char", STRING },
+    { 19, "name", STRING },      { 20, "int8", NUMBER },      { 21, "int2", NUMBER },
+    { 23, "int4", NUMBER },      { 24, "regproc", STRING },   { 25, "text", STRING },
+    { 26, "oid", NUMBER },       { 28, "xid", STRING },       { 114, "json", JSON },
+    { 142, "xml", STRING },      { 194, "pg_node_tree", STRING }, { 199, "json[]", STRING },
+    { 600, "point", STRING },    { 650, "cidr", STRING },     { 700, "float4", NUMBER },
+    { 701, "float8", NUMBER },   { 790, "money", STRING },    { 829, "macaddr", STRING },
+    { 869, "inet", STRING },     { 1000, "bool[]", STRING },  { 1003, "name[]", STRING },
+    { 1005, "int2[]", STRING },  { 1007, "int4[]", STRING },  { 1009, "text[]", STRING },
+    { 1015, "varchar[]", STRING }, { 1016, "int8[]", STRING }, { 1021, "float4[]", STRING },
+    { 1022, "float8[]", STRING }, { 1028, "oid[]", STRING },  { 1042, "bpchar", STRING },
+    { 1043, "varchar", STRING }, { 1082, "date", STRING },    { 1083, "time", STRING },
+    { 1114, "timestamp", STRING }, { 1184, "timestamptz", STRING },
+    { 1185, "timestamptz[]", STRING },
+    { 1186, "interval", STRING }, { 1231, "numeric[]", STRING }, { 1266, "timetz", STRING },
+    { 1560, "bit", STRING },     { 1562, "varbit", STRING },  { 1700, "numeric", NUMBER },
+    { 2205, "regclass", STRING }, { 2206, "regtype", STRING }, { 2249, "record", STRING },
+    { 2277, "anyarray", STRING }, { 2278, "void", STRING },   { 2950, "uuid", STRING },
+    { 2951, "uuid[]", STRING },  { 3614, "tsvector", STRING }, { 3615, "tsquery", STRING },
+    { 3802, "jsonb", JSON },     { 3807, "jsonb[]", STRING }, { 3904, "int4range", STRING },
+    { 3906, "numrange", STRING }, { 3910, "tstzrange", STRING }, { 3912, "daterange", STRING },
+    { 3926, "int8range", STRING }, { 4089, "regnamespace", STRING }, { 4096, "regrole", STRING },
+};
+
+static const struct type *type_of(unsigned oid)
+{
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
+        if (types[i].oid == oid)
+            return &types[i];
+    return NULL;
+}
+
+unsigned km_pg_type_oid(struct km_str name)
+{
+    static const struct {
+        struct km_str word, name;
+    } other[] = {
+        { { "integer", 7 }, { "int4", 4 } },
+        { { "int", 3 }, { "int4", 4 } },
+        { { "bigint", 6 }, { "int8", 4 } },
+        { { "smallint", 8 }, { "int2", 4 } },
+        { { "boolean", 7 }, { "bool", 4 } },
+        { { "real", 4 }, { "float4", 6 } },
+        { { "double precision", 16 }, { "float8", 6 } },
+        { { "decimal", 7 }, { "numeric", 7 } },
+    };
+
+    for (size_t i = 0; i < sizeof other / sizeof other[0]; i++)
+        if (km_str_ieq(other[i].word, name))
+            name = other[i].name;
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
+        if (km_str_ieq(km_str_c(types[i].name), name))
+            return types[i].oid;
+    return 0;
+}
+
+void km_pg_table_init(struct km_pg_table *t, int64_t rows, int64_t bytes)
+{
+    *t = (struct km_pg_table){ .most = rows };
+    km_buf_init(&t->columns, COLUMNS_BYTES);
+    km_buf_init(&t->rows, (size_t)bytes);
+}
+
+void km_pg_table_done(struct km_pg_table *t)
+{
+    km_buf_done(&t->columns);
+    km_buf_done(&t->rows);
+}
+
+static void put_columns(struct km_pg_table *t, const struct km_pg_result *r)
+{
+    size_t n = km_pg_columns(r);
+
+    for (size_t i = 0; i < n; i++) {
+        const struct type *type = type_of(km_pg_column_type(r, i));
+
+        km_buf_str(&t->columns, i ? KM_STR(",{\"name\":") : KM_STR("{\"name\":"));
+        km_buf_json(&t->columns, km_str_c(km_pg_column_name(r, i)));
+        if (type)
+            km_buf_printf(&t->columns, ",\"type\":\"%s\"}", type->name);
+        else
+            km_buf_printf(&t->columns, ",\"type\":\"oid %u\"}", km_pg_column_type(r, i));
+    }
+    t->started = true;
+}
+
+/* Is this text a JSON number that a double holds? */
+static bool is_number(struct km_str s)
+{
+    size_t i = s.n && s.p[0] == '-', digits = 0, dots = 0;
+    bool fine = i < s.n && s.p[i] >= '0' && s.p[i] <= '9';
+
+    if (fine && s.p[i] == '0' && i + 1 < s.n && s.p[i + 1] != '.')
+        fine = false;
+    for (; fine && i < s.n; i++) {
+        if (s.p[i] == '.')
+            fine = dots++ == 0 && i + 1 < s.n;
+        else if (s.p[i] >= '0' && s.p[i] <= '9')
+            digits++;
+        else
+            fine = false; /* exponents, NaN and Infinity */
+    }
+    return fine && digits <= EXACT_DIGITS;
+}
+
+/* A double that was written with an exponent or more digits is still one: 1e+20, 0.1 + 0.2. */
+static bool is_double(struct km_str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if ((s.p[i] < '0' || s.p[i] > '9') && !memchr("+-.e", s.p[i], 4))
+            return false;
+    return s.n > 0;
+}
+
+/* bytea comes as \x and hexadecimal digits. */
+static void put_bytes(struct km_buf *out, struct km_str s)
+{
+    struct km_buf raw KM_CLEANUP(km_buf_done) = KM_BUF(s.n / 2 + 1);
+
+    for (size_t i = 2; i + 1 < s.n; i += 2) {
+        static const char hex[] = "0123456789abcdef";
+        const char *high = memchr(hex, s.p[i], 16), *low = memchr(hex, s.p[i + 1], 16);
+
+        if (high && low)
+            km_buf_byte(&raw, (char)((high - hex) << 4 | (low - hex)));
+    }
+    km_buf_byte(out, '"');
+    km_buf_base64(out, km_buf_view(&raw));
+    km_buf_byte(out, '"');
+}
+
+/* As it is, in one line: a message of stdio is one.  Inside a string no control byte stands. */
+static void put_json(struct km_buf *out, struct km_str s)
+{
+    size_t from = out->n;
+
+    km_buf_str(out, s);
+    for (size_t i = from; i < out->n; i++)
+        if ((unsigned char)out->p[i] < ' ')
+            out->p[i] = ' ';
+}
+
+static void put_value(struct km_buf *out, const struct km_pg_result *r, size_t row, size_t column)
+{
+    unsigned oid = km_pg_column_type(r, column);
+    const struct type *type = type_of(oid);
+    struct km_str s = km_pg_value(r, row, column);
+    enum form form = type ? type->form : STRING;
+
+    if (km_pg_is_null(r, row, column))
+        km_buf_str(out, KM_STR("null"));
+    else if (form == BOOL)
+        km_buf_str(out, km_str_eq(s, KM_STR("t")) ? KM_STR("true") : KM_STR("false"));
+    else if (form == JSON)
+        put_json(out, s);
+    else if (form == BYTES)
+        put_bytes(out, s);
+    else if (form == NUMBER && (is_number(s) || ((oid == 700 || oid == 701) && is_double(s))))
+        km_buf_str(out, s);
+    else
+        km_buf_json(out, s);
+}
+
+bool km_pg_table_take(struct km_pg_table *t, const struct km_pg_result *r)
+{
+    size_t n = km_pg_rows(r), columns = km_pg_columns(r);
+
+    if (!t->started)
+        put_columns(t, r);
+    for (size_t row = 0; row < n && !t->truncated; row++) {
+        size_t before = t->rows.n;
+
+        if (t->nrows == t->most) {
+            t->truncated = true;
+            break;
+        }
+        km_buf_str(&t->rows, t->nrows ? KM_STR(",[") : KM_STR("["));
+        for (size_t i = 0; i < columns; i++) {
+            if (i)
+                km_buf_byte(&t->rows, ',');
+            put_value(&t->rows, r, row, i);
+        }
+        km_buf_byte(&t->rows, ']');
+        if (km_buf_failed(&t->rows)) {
+            t->rows.n = before;
+            t->rows.failed = false;
+            t->truncated = true;
+        } else {
+            t->nrows++;
+        }
+    }
+    return !t->truncated;
+}
+
+void km_pg_table_put(const struct km_pg_table *t, struct km_buf *out)
+{
+    km_buf_str(out, KM_STR("\"columns\":["));
+    km_buf_str(out, km_buf_view(&t->columns));
+    km_buf_str(out, KM_STR("],\"rows\":["));
+    km_buf_str(out, km_buf_view(&t->rows));
+    km_buf_printf(out, "],\"row_count\":%lld,\"truncated\":%s", (long long)t->nrows,
+                  t->truncated ? "true" : "false");
+}

@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* pg_conn.c - see pg_conn.h for the contract.
+ *
+ *     connecting ──> idle <──> busy ──> dead
+ *          └──────────┴───────────────────^
+ *
+ * A batch goes out whole; its answers come in order.  libpq tells the end of a step by a NULL
+ * between its results, and the end of a group by a result of its own; `step` and `groups` count
+ * along.  A row is told when it has come, and libpq keeps one at a time: what the caller does not
+ * keep is gone, however long the table is.
+ *
+ * libpq gathers a row before it shows it.  So that one huge value cannot fill the memory, the bytes
+ * that were read since the last result are counted, and past row_bytes the connection is cut.
+ */
+#include "store/pg_conn.h"
+
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include "store/pg_cancel.h"
+#include "store/pg_lib.h"
+#include "sys/watch.h"
+
+enum state { CONNECTING, IDLE, BUSY, DEAD };
+
+struct km_pg_conn {
+    struct km_loop *loop;
+    const struct km_pg_lib *lib;
+    const struct km_pg_target *target;
+    PGconn *pq;
+    struct km_watch *watch;
+    int fd; /* the watch's */
+    enum state state;
+    struct km_timer timer; /* of connecting */
+    struct km_deferred work; /* tells what ended */
+    km_pg_connect_fn *on_connect; /* NULL once told */
+    void *connect_ctx;
+    void (*on_lost)(void *ctx, struct km_pg_conn *conn);
+    void *lost_ctx;
+    /* of a batch */
+    const struct km_pg_step *steps;
+    unsigned nsteps, step, groups; /* groups: not yet ended */
+    const struct km_pg_conn_events *events;
+    void *ctx;
+    uint64_t read, shown; /* bytes so far; and when the last result came */
+    bool finished; /* on_done is due */
+    struct km_err err; /* why it is dead; code 0: it is not */
+    struct km_pg_cancel *cancel;
+};
+
+static void on_ready(void *ctx, bool readable, bool writable);
+
+/* --- ends --- */
+
+/* libpq's words name host and port before what matters: `connection to server at "db", port 5432
+ * failed: FATAL: ...`, with lines of advice after it.  How the database is reached is nobody's
+ * business here. */
+static struct km_str reason(const char *why)
+{
+    struct km_str text = km_str_c(why), mark = KM_STR(" failed: ");
+    size_t at = km_str_find(text, mark);
+
+    if (at < text.n)
+        text = km_str_skip(text, at + mark.n);
+    return km_str_trim(km_str_sub(text, 0, km_str_chr(text, '\n')));
+}
+
+static void fail(struct km_pg_conn *c, int code, const char *what, const char *why)
+{
+    struct km_str text = reason(why);
+
+    if (c->state == DEAD)
+        return;
+    km_fail(&c->err, code, "%s%s%.*s", what, text.n ? ": " : "", KM_STR_ARG(text));
+    c->state = DEAD;
+    c->finished = true;
+    km_timer_stop(&c->timer);
+    c->watch = km_watch_free(c->watch);
+    km_deferred_queue(&c->work);
+}
+
+static void on_work(void *ctx)
+{
+    struct km_pg_conn *c = ctx;
+    const struct km_err *err = c->err.code ? &c->err : NULL;
+    const struct km_pg_conn_events *events = c->events;
+    km_pg_connect_fn *on_connect = c->on_connect;
+
+    if (on_connect) {
+        c->on_connect = NULL;
+        on_connect(c->connect_ctx, c, err);
+    } else if (c->finished && events) {
+        c->events = NULL;
+        c->finished = false;
+        if (c->state == BUSY)
+            c->state = IDLE;
+        events->on_done(c->ctx, err);
+    } else if (c->state == DEAD && c->on_lost) {
+        c->on_lost(c->lost_ctx, c);
+    }
+}
+
+struct km_pg_conn *km_pg_conn_free(struct km_pg_conn *c)
+{
+    if (!c)
+        return NULL;
+    km_timer_stop(&c->timer);
+    km_deferred_cancel(&c->work);
+    km_pg_cancel_free(c->cancel);
+    km_watch_free(c->watch);
+    if (c->pq)
+        c->lib->PQfinish(c->pq);
+    free(c);
+    return NULL;
+}
+
+/* --- connecting --- */
+
+static void no_notice(void *arg, const PGresult *result)
+{
+    (void)arg;
+    (void)result;
+}
+
+/* While it connects libpq may take another socket: the next address, or TLS anew. */
+static bool watch_socket(struct km_pg_conn *c, bool read, bool write)
+{
+    int fd = c->lib->PQsocket(c->pq);
+
+    if (!c->watch || fd != c->fd) {
+        km_watch_free(c->watch);
+        c->fd = fd;
+        c->watch = km_watch_new(c->loop, fd, on_ready, c, NULL);
+    }
+    if (!c->watch) {
+        fail(c, KM_E_UPSTREAM_CONNECT, "cannot watch the connection to PostgreSQL", "");
+        return false;
+    }
+    km_watch_want(c->watch, read, write);
+    return true;
+}
+
+static void connected(struct km_pg_conn *c)
+{
+    c->lib->PQsetNoticeReceiver(c->pq, no_notice, NULL);
+    if (c->lib->PQsetnonblocking(c->pq, 1) != 0 || c->lib->PQenterPipelineMode(c->pq) != 1) {
+        fail(c, KM_E_UPSTREAM_CONNECT, "PostgreSQL", c->lib->PQerrorMessage(c->pq));
+        return;
+    }
+    km_timer_stop(&c->timer);
+    c->state = IDLE;
+    if (watch_socket(c, true, false))
+        km_deferred_queue(&c->work);
+}
+
+static void poll_connect(struct km_pg_conn *c)
+{
+    /* Another address's socket may have been closed and opened under the same number. */
+    c->watch = km_watch_free(c->watch);
+    switch (c->lib->PQconnectPoll(c->pq)) {
+    case PGRES_POLLING_READING:
+        (void)watch_socket(c, true, false);
+        break;
+    case PGRES_POLLING_WRITING:
+        (void)watch_socket(c, false, true);
+        break;
+    case PGRES_POLLING_OK:
+        connected(c);
+        break;
+    default:
+        fail(c, KM_E_UPSTREAM_CONNECT, "PostgreSQL", c->lib->PQerrorMessage(c->pq));
+        break;
+    }
+}
+
+static void on_connect_timeout(void *ctx)
+{
+    fail(ctx, KM_E_UPSTREAM_TIMEOUT, "PostgreSQL did not answer in time", "");
+}
+
+struct km_pg_conn *km_pg_conn_new(struct km_loop *loop, const struct km_pg_lib *lib,
+                                  const struct km_pg_target *target, km_pg_connect_fn *fn,
+                                  void *ctx)
+{
+    static const char *const names[] = { "dbname",         "options",    "client_encoding",
+                                         "tcp_user_timeout", "keepalives_idle",
+                                         "fallback_application_name", NULL };
+    const char *const values[] = { target->dsn, target->options, "UTF8",
+                                   "30000",     "30",            "kanmon", NULL };
+    struct km_pg_conn *c = calloc(1, sizeof *c);
+
+    if (!c)
+        return NULL;
+    c->loop = loop;
+    c->lib = lib;
+    c->target = target;
+    c->fd = -1;
+    c->on_connect = fn;
+    c->connect_ctx = ctx;
+    km_timer_init(&c->timer, loop, on_connect_timeout, c);
+    km_deferred_init(&c->work, loop, on_work, c);
+    c->pq = lib->PQconnectStartParams(names, values, 1);
+    if (!c->pq || lib->PQstatus(c->pq) == CONNECTION_BAD) {
+        fail(c, KM_E_UPSTREAM_CONNECT, "PostgreSQL",
+             c->pq ? lib->PQerrorMessage(c->pq) : "out of memory");
+    } else if (watch_socket(c, false, true)) { /* as PQconnectPoll had said: writing */
+        km_timer_start(&c->timer, target->connect_ms);
+    }
+    return c;
+}
+
+/* --- a batch --- */
+
+static void want(struct km_pg_conn *c)
+{
+    int r = c->lib->PQflush(c->pq);
+
+    if (r < 0)
+        fail(c, KM_E_UPSTREAM_CONNECT, "PostgreSQL", c->lib->PQerrorMessage(c->pq));
+    else if (c->watch)
+        km_watch_want(c->watch, true, r > 0);
+}
+
+/* The step that is answered next; libpq takes this before its first result only. */
+static void ask_for_rows(struct km_pg_conn *c)
+{
+    if (c->step < c->nsteps && c->steps[c->step].rows)
+        (void)c->lib->PQsetSingleRowMode(c->pq);
+}
+
+static void end_group(struct km_pg_conn *c)
+{
+    if (--c->groups == 0) {
+        c->finished = true;
+        km_deferred_queue(&c->work);
+    } else {
+        ask_for_rows(c);
+    }
+}
+
+static enum km_pg_told kind_of(ExecStatusType status)
+{
+    switch (status) {
+    case PGRES_SINGLE_TUPLE:
+        return KM_PG_ROW;
+    case PGRES_COMMAND_OK:
+    case PGRES_TUPLES_OK:
+    case PGRES_EMPTY_QUERY:
+        return KM_PG_END;
+    case PGRES_PIPELINE_ABORTED:
+        return KM_PG_SKIPPED;
+    default:
+        return KM_PG_ERROR;
+    }
+}
+
+static void take_result(struct km_pg_conn *c, PGresult *res)
+{
+    const struct km_pg_result result = { c->lib, res };
+    ExecStatusType status = c->lib->PQresultStatus(res);
+
+    c->shown = c->read;
+    if (status == PGRES_PIPELINE_SYNC)
+        end_group(c);
+    else if (status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH)
+        fail(c, KM_E_UPSTREAM_PROTOCOL, "PostgreSQL began a COPY nobody asked for", "");
+    else if (c->step < c->nsteps)
+        c->events->on_result(c->ctx, c->step, kind_of(status), &result);
+    c->lib->PQclear(res);
+}
+
+static void take_results(struct km_pg_conn *c)
+{
+    while (c->state == BUSY && !c->finished && !c->lib->PQisBusy(c->pq)) {
+        PGresult *res = c->lib->PQgetResult(c->pq);
+
+        if (res) {
+            take_result(c, res);
+        } else if (c->lib->PQstatus(c->pq) == CONNECTION_BAD || c->step >= c->nsteps) {
+            fail(c, KM_E_UPSTREAM_CONNECT, "PostgreSQL", c->lib->PQerrorMessage(c->pq));
+        } else {
+            c->step++;
+            ask_for_rows(c);
+        }
+    }
+}
+
+static uint64_t waiting_bytes(int fd)
+{
+    int n = 0;
+
+    return ioctl(fd, FIONREAD, &n) == 0 ? (uint64_t)n : 0;
+}
+
+/* How many bytes libpq has read, by what TCP has received and it has not taken.  A Unix socket
+ * counts nothing: there it is what waited before each read, which is what waited too long twice. */
+static void count_read(struct km_pg_conn *c, uint64_t waited)
+{
+    struct tcp_info info = { 0 };
+    socklen_t len = sizeof info;
+
+    if (getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 &&
+        len >= offsetof(struct tcp_info, tcpi_bytes_received) + sizeof info.tcpi_bytes_received)
+        c->read = info.tcpi_bytes_received - waiting_bytes(c->fd);
+    else
+        c->read += waited;
+}
+
+static void on_ready(void *ctx, bool readable, bool writable)
+{
+    struct km_pg_conn *c = ctx;
+    uint64_t waited;
+
+    (void)writable;
+    if (c->state == CONNECTING) {
+        poll_connect(c);
+        return;
+    }
+    if (readable) {
+        waited = waiting_bytes(c->fd);
+        if (!c->lib->PQconsumeInput(c->pq)) {
+            fail(c, KM_E_UPSTREAM_CONNECT, "PostgreSQL", c->lib->PQerrorMessage(c->pq));
+            return;
+        }
+        count_read(c, waited);
+        take_results(c);
+        if (c->state == BUSY && !c->finished && c->read - c->shown > c->target->row_bytes) {
+            km_pg_conn_cancel(c); /* as far as it gets: the server stops sending anyway */
+            fail(c, KM_E_LIMIT, "one row is larger than the limit", "");
+        }
+    }
+    if (c->state == IDLE && c->lib->PQstatus(c->pq) == CONNECTION_BAD)
+        fail(c, KM_E_UPSTREAM_CONNECT, "PostgreSQL", c->lib->PQerrorMessage(c->pq));
+    if (c->state != DEAD)
+        want(c);
+}
+
+int km_pg_conn_send(struct km_pg_conn *c, const struct km_pg_step *steps, unsigned nsteps,
+                    const struct km_pg_conn_events *events, void *ctx, struct km_err *err)
+{
+    bool sent = c->state == IDLE;
+
+    c->groups = 0;
+    for (unsigned i = 0; sent && i < nsteps; i++) {
+        const struct km_pg_step *s = &steps[i];
+
+        sent = c->lib->PQsendQueryParams(c->pq, s->sql, (int)s->nparams, s->types, s->values, NULL,
+                                         NULL, 0) == 1;
+        if (sent && s->sync) {
+            sent = c->lib->PQpipelineSync(c->pq) == 1;
+            c->groups++;
+        }
+    }
+    if (!sent || c->groups == 0) {
+        fail(c, KM_E_UPSTREAM_CONNECT, "PostgreSQL", c->lib->PQerrorMessage(c->pq));
+        return km_fail(err, KM_E_UPSTREAM_CONNECT, "%s", c->err.text);
+    }
+    c->steps = steps;
+    c->nsteps = nsteps;
+    c->step = 0;
+    c->shown = c->read;
+    c->events = events;
+    c->ctx = ctx;
+    c->finished = false;
+    c->state = BUSY;
+    ask_for_rows(c);
+    want(c);
+    return 0;
+}
+
+/* --- cancelling, and what is known --- */
+
+static void on_cancelled(void *ctx)
+{
+    struct km_pg_conn *c = ctx;
+
+    c->cancel = km_pg_cancel_free(c->cancel);
+}
+
+void km_pg_conn_cancel(struct km_pg_conn *c)
+{
+    if (c->state == BUSY && !c->cancel)
+        c->cancel = km_pg_cancel_new(c->loop, c->lib, c->pq, on_cancelled, c);
+}
+
+bool km_pg_conn_cancelling(const struct km_pg_conn *c)
+{
+    return c->cancel != NULL;
+}
+
+bool km_pg_conn_alive(const struct km_pg_conn *c)
+{
+    return c->state == IDLE || c->state == BUSY;
+}
+
+void km_pg_conn_on_lost(struct km_pg_conn *c, void (*fn)(void *ctx, struct km_pg_conn *conn),
+                        void *ctx)
+{
+    c->on_lost = fn;
+    c->lost_ctx = ctx;
+}
+
+const char *km_pg_conn_parameter(const struct km_pg_conn *c, const char *name)
+{
+    const char *value = c->lib->PQparameterStatus(c->pq, name);
+
+    return value ? value : "";
+}
+
+int km_pg_conn_version(const struct km_pg_conn *c)
+{
+    return c->lib->PQserverVersion(c->pq);
+}
+
+unsigned km_pg_conn_pid(const struct km_pg_conn *c)
+{
+    return (unsigned)c->lib->PQbackendPID(c->pq);
+}

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* pg_pool.c - see pg_pool.h.
+ *
+ *     take ──> idle one? ──> told
+ *        └──> queue ──> connect (at most `most`) ──> told in the order of asking
+ *
+ * Slots hold the connections, so that their number is their bound.  The one used last is lent
+ * first: the others grow idle and are closed.  A connection whose cancel request is still on its
+ * way is not lent: the request would hit whoever runs next.
+ */
+#include "store/pg_pool.h"
+
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "store/pg_lib.h"
+
+#define TICK_MS 1000
+#define BACKOFF_MS 100
+#define BACKOFF_MOST_MS 30000
+
+enum slot_state { FREE, CONNECTING, IDLE, LENT };
+
+struct slot {
+    enum slot_state state;
+    struct km_pg_conn *conn;
+    uint64_t born_ms, used_ms;
+    struct km_pg_pool *pool;
+};
+
+struct km_pg_pool {
+    struct km_loop *loop;
+    const struct km_pg_lib *lib;
+    struct km_pg_pool_args args;
+    char *dsn, *options;
+    struct slot *slots; /* args.most */
+    struct km_list waits;
+    unsigned nwaits;
+    struct km_timer tick;
+    uint64_t backoff_ms, retry_ms; /* no attempt before */
+    struct km_err last; /* of the last failed attempt; code 0: it succeeded */
+};
+
+static void serve(struct km_pg_pool *pool);
+
+/* --- slots --- */
+
+static void drop(struct slot *s)
+{
+    s->conn = km_pg_conn_free(s->conn);
+    s->state = FREE;
+}
+
+static unsigned count(const struct km_pg_pool *pool, enum slot_state state)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < pool->args.most; i++)
+        n += pool->slots[i].state == state;
+    return n;
+}
+
+static struct slot *slot_of(struct km_pg_pool *pool, const struct km_pg_conn *conn)
+{
+    for (unsigned i = 0; i < pool->args.most; i++)
+        if (pool->slots[i].conn == conn)
+            return &pool->slots[i];
+    return NULL;
+}
+
+static void on_lost(void *ctx, struct km_pg_conn *conn)
+{
+    struct slot *s = ctx;
+
+    (void)conn;
+    if (s->state == IDLE)
+        drop(s);
+}
+
+static void on_connect(void *ctx, struct km_pg_conn *conn, const struct km_err *err)
+{
+    struct slot *s = ctx;
+    struct km_pg_pool *pool = s->pool;
+    uint64_t now = km_loop_now_ms(pool->loop);
+
+    if (err) {
+        pool->last = *err;
+        pool->backoff_ms = pool->backoff_ms ? pool->backoff_ms * 2 : BACKOFF_MS;
+        if (pool->backoff_ms > BACKOFF_MOST_MS)
+            pool->backoff_ms = BACKOFF_MOST_MS;
+        pool->retry_ms = now + pool->backoff_ms;
+        drop(s);
+    } else {
+        pool->last.code = 0;
+        pool->backoff_ms = pool->retry_ms = 0;
+        s->state = IDLE;
+        s->born_ms = s->used_ms = now;
+        km_pg_conn_on_lost(conn, on_lost, s);
+    }
+    serve(pool);
+}
+
+static bool connect_one(struct km_pg_pool *pool)
+{
+    struct slot *s = slot_of(pool, NULL);
+
+    if (!s)
+        return false;
+    s->state = CONNECTING;
+    s->pool = pool;
+    s->conn = km_pg_conn_new(pool->loop, pool->lib, &pool->args.target, on_connect, s);
+    if (!s->conn)
+        s->state = FREE;
+    return s->conn != NULL;
+}
+
+/* The one used last. */
+static struct slot *find_idle(struct km_pg_pool *pool)
+{
+    struct slot *best = NULL;
+
+    for (unsigned i = 0; i < pool->args.most; i++) {
+        struct slot *s = &pool->slots[i];
+
+        if (s->state == IDLE && !km_pg_conn_alive(s->conn))
+            drop(s);
+        if (s->state == IDLE && !km_pg_conn_cancelling(s->conn) &&
+            (!best || s->used_ms > best->used_ms))
+            best = s;
+    }
+    return best;
+}
+
+/* --- waits --- */
+
+static void on_told(void *ctx)
+{
+    struct km_pg_wait *w = ctx;
+
+    w->fn(w, w->conn, w->err.code ? &w->err : NULL);
+}
+
+static void tell(struct km_pg_wait *w, struct km_pg_conn *conn)
+{
+    if (!km_list_empty(&w->link)) {
+        km_list_remove(&w->link);
+        w->pool->nwaits--;
+    }
+    km_timer_stop(&w->timer);
+    w->conn = conn;
+    km_deferred_queue(&w->told);
+}
+
+static void on_wait_timeout(void *ctx)
+{
+    struct km_pg_wait *w = ctx;
+
+    km_fail(&w->err, KM_E_OVERLOADED,
+            "no connection to the database became free within %llu ms: try again",
+            (unsigned long long)w->pool->args.queue_ms);
+    tell(w, NULL);
+}
+
+/* Lends what is there to those who wait, and connects for the others. */
+static void serve(struct km_pg_pool *pool)
+{
+    unsigned connecting;
+    struct slot *s;
+
+    while (!km_list_empty(&pool->waits) && (s = find_idle(pool)) != NULL) {
+        s->state = LENT;
+        tell(KM_CONTAINER(pool->waits.next, struct km_pg_wait, link), s->conn);
+    }
+    connecting = count(pool, CONNECTING);
+    if (pool->last.code && km_loop_now_ms(pool->loop) < pool->retry_ms) {
+        /* With connections at work one will be given back; without any nothing comes. */
+        while (!km_list_empty(&pool->waits) && !connecting && !count(pool, LENT)) {
+            struct km_pg_wait *w = KM_CONTAINER(pool->waits.next, struct km_pg_wait, link);
+
+            w->err = pool->last;
+            tell(w, NULL);
+        }
+        return;
+    }
+    while (connecting < pool->nwaits && connect_one(pool))
+        connecting++;
+}
+
+void km_pg_pool_take(struct km_pg_pool *pool, struct km_pg_wait *wait,
+                     void (*fn)(struct km_pg_wait *wait, struct km_pg_conn *conn,
+                                const struct km_err *err))
+{
+    *wait = (struct km_pg_wait){ .pool = pool, .fn = fn };
+    km_list_init(&wait->link);
+    km_deferred_init(&wait->told, pool->loop, on_told, wait);
+    km_timer_init(&wait->timer, pool->loop, on_wait_timeout, wait);
+    if (pool->nwaits == pool->args.queue) {
+        km_fail(&wait->err, KM_E_OVERLOADED,
+                "%u calls wait for a connection to the database already: try again later",
+                pool->nwaits);
+        tell(wait, NULL);
+        return;
+    }
+    km_list_push(&pool->waits, &wait->link);
+    pool->nwaits++;
+    km_timer_start(&wait->timer, pool->args.queue_ms);
+    serve(pool);
+}
+
+void km_pg_pool_forget(struct km_pg_wait *wait)
+{
+    if (!km_list_empty(&wait->link)) {
+        km_list_remove(&wait->link);
+        wait->pool->nwaits--;
+    }
+    km_timer_stop(&wait->timer);
+    km_deferred_cancel(&wait->told);
+    if (wait->conn)
+        km_pg_pool_give(wait->pool, wait->conn, true);
+    wait->conn = NULL;
+}
+
+void km_pg_pool_give(struct km_pg_pool *pool, struct km_pg_conn *conn, bool clean)
+{
+    struct slot *s = slot_of(pool, conn);
+    uint64_t now = km_loop_now_ms(pool->loop);
+
+    km_assert(s && s->state == LENT);
+    s->state = IDLE;
+    s->used_ms = now;
+    if (!clean || !km_pg_conn_alive(conn) || now - s->born_ms > pool->args.lifetime_ms)
+        drop(s);
+    serve(pool);
+}
+
+/* --- the pool --- */
+
+static void on_tick(void *ctx)
+{
+    struct km_pg_pool *pool = ctx;
+    uint64_t now = km_loop_now_ms(pool->loop);
+
+    for (unsigned i = 0; i < pool->args.most; i++) {
+        struct slot *s = &pool->slots[i];
+
+        if (s->state == IDLE &&
+            (now - s->used_ms > pool->args.idle_ms || now - s->born_ms > pool->args.lifetime_ms))
+            drop(s);
+    }
+    serve(pool);
+    km_timer_start(&pool->tick, TICK_MS);
+}
+
+/* What the DSN asks for, and ours after it: the last one counts.  NULL: out of memory. */
+static char *join_options(const struct km_pg_lib *lib, const char *dsn, const char *ours)
+{
+    PQconninfoOption *words = lib->PQconninfoParse(dsn, NULL);
+    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(16384);
+
+    for (const PQconninfoOption *w = words; w && w->keyword; w++)
+        if (strcmp(w->keyword, "options") == 0 && w->val)
+            km_buf_printf(&b, "%s ", w->val);
+    lib->PQconninfoFree(words);
+    km_buf_str(&b, km_str_c(ours));
+    return km_buf_failed(&b) ? NULL : strdup(km_buf_cstr(&b));
+}
+
+struct km_pg_pool *km_pg_pool_new(struct km_loop *loop, const struct km_pg_lib *lib,
+                                  const struct km_pg_pool_args *args, struct km_err *err)
+{
+    struct km_pg_pool *pool = calloc(1, sizeof *pool);
+
+    if (!pool) {
+        km_fail(err, KM_E_NOMEM, "out of memory");
+        return NULL;
+    }
+    pool->loop = loop;
+    pool->lib = lib;
+    pool->args = *args;
+    km_list_init(&pool->waits);
+    km_timer_init(&pool->tick, loop, on_tick, pool);
+    pool->dsn = strdup(args->target.dsn);
+    pool->options = join_options(lib, args->target.dsn, args->target.options);
+    pool->slots = calloc(args->most, sizeof *pool->slots);
+    if (!pool->dsn || !pool->options || !pool->slots) {
+        km_fail(err, KM_E_NOMEM, "out of memory");
+        return km_pg_pool_free(pool);
+    }
+    pool->args.target.dsn = pool->dsn;
+    pool->args.target.options = pool->options;
+    km_timer_start(&pool->tick, TICK_MS);
+    return pool;
+}
+
+struct km_pg_pool *km_pg_pool_free(struct km_pg_pool *pool)
+{
+    if (!pool)
+        return NULL;
+    km_assert(km_list_empty(&pool->waits));
+    km_timer_stop(&pool->tick);
+    for (unsigned i = 0; pool->slots && i < pool->args.most; i++)
+        drop(&pool->slots[i]);
+    if (pool->dsn)
+        explicit_bzero(pool->dsn, strlen(pool->dsn)); /* it may hold a password */
+    free(pool->dsn);
+    free(pool->options);
+    free(pool->slots);
+    free(pool);
+    return NULL;
+}
+
+struct km_pg_pool_stats km_pg_pool_stats(const struct km_pg_pool *pool)
+{
+    return (struct km_pg_pool_stats){
+        .connections = count(pool, CONNECTING) + count(pool, IDLE) + count(pool, LENT),
+        .idle = count(pool, IDLE),
+        .waiting = pool->nwaits,
+    };
+}

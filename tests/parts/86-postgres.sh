@@ -1,0 +1,7 @@
+# shellcheck shell=bash
+# about: the PostgreSQL server: every hostile and every legitimate statement against a real one
+# inputs: src/servers/CMakeLists.txt tests/postgres/run tests/data/postgres/hostile.tsv
+part_short() {
+    km_build dev
+    tests/postgres/run --binary build/dev/kanmon
+}

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every hostile line is stopped and every legitimate line runs, through the real tool against a
+real server; and nothing of the database changes."""
+
+import pytest
+
+from conftest import Server, lines_of
+
+
+def run_hostile(server, name):
+    """The lines that ran, or were stopped by another layer than they say."""
+    wrong = []
+    for sql, why in lines_of(name):
+        slow = {"timeout_ms": 300} if why.startswith("[L6") else {}
+        result = server.call("execute_sql", sql=sql, **slow)
+        text = result["content"][0]["text"]
+        if why.startswith(("[L1", "[L2")) and not result["isError"]:
+            wrong.append(("ran", sql, text[:200]))
+        elif why.startswith("[L1") and '"code":"GUARD_' not in text:
+            wrong.append(("not by the guard", sql, text[:200]))
+        elif why.startswith("[DB") and not result["isError"]:
+            wrong.append(("ran", sql, text[:200]))
+        elif why.startswith("[L6") and len(text) > 3_000_000:
+            wrong.append(("too much", sql, len(text)))
+    return wrong
+
+
+@pytest.mark.parametrize("name", ["hostile.tsv", "hostile-more.tsv"])
+@pytest.mark.parametrize("role", ["mcp_ro", "postgres"])
+def test_hostile_lines_are_stopped(postgres, role, name):
+    before = postgres.state()
+    with Server(postgres.dsn(role), "--timeout-ms", 10000) as server:
+        assert run_hostile(server, name) == []
+        # The pool is healthy after all of it, and its sessions are as they were.
+        for _ in range(3):
+            rows = server.ok("execute_sql", sql="SELECT current_setting('transaction_read_only'), "
+                             "current_setting('standard_conforming_strings'), "
+                             "current_setting('statement_timeout')")["rows"]
+            assert rows == [["on", "on", "10s"]]
+    assert postgres.state() == before
+
+
+@pytest.mark.parametrize("name", ["legit.tsv", "legit-more.tsv"])
+def test_legitimate_lines_run(postgres, reader, name):
+    before = postgres.state()
+    wrong = []
+    for sql, _ in lines_of(name):
+        result = reader.call("execute_sql", sql=sql, params=["n1"] if "$1" in sql else [])
+        if result["isError"]:
+            wrong.append((sql, result["content"][0]["text"]))
+    assert not wrong, "\n".join(map(str, wrong))
+    assert postgres.state() == before
+
+
+def test_objects_in_the_way_of_names_are_seen(postgres):
+    """What only a catalogue knows: operators, casts, types and views of somebody."""
+    postgres.psql("""
+        CREATE SCHEMA IF NOT EXISTS way;
+        CREATE FUNCTION way.bad(text, int) RETURNS int LANGUAGE plpgsql AS
+            'BEGIN PERFORM pg_advisory_lock(77); RETURN 1; END';
+        CREATE OPERATOR way.+ (LEFTARG = text, RIGHTARG = int, FUNCTION = way.bad);
+        CREATE FUNCTION way.check_it(int) RETURNS bool LANGUAGE plpgsql AS
+            'BEGIN PERFORM pg_advisory_lock(78); RETURN true; END';
+        CREATE DOMAIN way.dom AS int CHECK (way.check_it(VALUE));
+        CREATE TYPE way.colour AS ENUM ('red', 'green');
+        CREATE FUNCTION way.to_int(way.colour) RETURNS int LANGUAGE plpgsql AS
+            'BEGIN PERFORM pg_advisory_lock(79); RETURN 1; END';
+        CREATE CAST (way.colour AS int) WITH FUNCTION way.to_int(way.colour);
+        CREATE TABLE way.cars (id int, paint way.colour, plain text);
+        INSERT INTO way.cars VALUES (1, 'red', 'x');
+        CREATE VIEW way.outer_view AS SELECT * FROM v_evil;
+        CREATE VIEW way.with_op AS SELECT plain OPERATOR(way.+) id AS n FROM way.cars;
+        CREATE VIEW way.fine AS SELECT id, lower(plain) AS plain FROM way.cars;
+        CREATE VIEW way.shadow AS SELECT usename, passwd FROM pg_shadow;
+        GRANT USAGE ON SCHEMA way TO PUBLIC;
+        GRANT SELECT ON ALL TABLES IN SCHEMA way TO mcp_ro;
+        GRANT SELECT ON v_evil TO mcp_ro;
+    """)
+    try:
+        path = "?options=-c%20search_path%3Dway,public"
+        with Server(postgres.dsn()) as server:
+            for sql, code in [
+                    ("SELECT 'x'::text OPERATOR(way.+) 1", "GUARD_OPERATOR"),
+                    ("SELECT 5::way.dom", "GUARD_TYPE"),
+                    ("SELECT 'red'::way.colour::int", "GUARD_TYPE"),
+                    ("SELECT paint::int FROM way.cars", "GUARD_TYPE"),
+                    ("SELECT * FROM way.outer_view", "GUARD_VIEW"),
+                    ("SELECT * FROM way.with_op", "GUARD_VIEW"),
+                    ("SELECT * FROM way.shadow", "GUARD_VIEW"),
+                    ("SELECT x.n FROM (SELECT 1) q, LATERAL (SELECT * FROM way.with_op) x",
+                     "GUARD_VIEW")]:
+                assert server.error("execute_sql", sql=sql)["code"] == code, sql
+            assert server.ok("execute_sql", sql="SELECT * FROM way.fine")["rows"] == [[1, "x"]]
+        postgres.psql("DROP CAST (way.colour AS int)")
+        with Server(postgres.dsn(more=path)) as server:
+            # On the path an operator is met by its bare name; our names still mean ours.
+            assert server.error("execute_sql", sql="SELECT plain + 1 FROM cars")["code"] == \
+                "GUARD_OPERATOR"
+            assert server.ok("execute_sql", sql="SELECT paint FROM cars")["rows"] == [["red"]]
+        assert postgres.psql("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == "0"
+    finally:
+        postgres.psql("DROP SCHEMA way CASCADE")

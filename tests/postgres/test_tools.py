@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The tools: what goes in, what comes out, what an error says."""
+
+import asyncio
+import os
+
+import pytest
+from gateway import binary
+from mcp import Client, StdioServerParameters
+
+from conftest import Server, sanitizers
+
+
+def test_the_official_sdk_lists_and_calls(postgres):
+    async def run():
+        server = StdioServerParameters(
+            command=str(binary()), args=["mcp", "postgres"],
+            env={"DATABASE_URL": postgres.dsn(), "PATH": os.environ["PATH"], **sanitizers()})
+        async with Client(server, mode="legacy") as client:
+            assert "mode read-only" in client.instructions
+            tools = {tool.name: tool for tool in (await client.list_tools()).tools}
+            assert list(tools) == ["execute_sql", "explain_query", "list_schemas", "list_objects",
+                                   "describe_table", "search_objects"]
+            assert all(tool.annotations.read_only_hint for tool in tools.values())
+            result = await client.call_tool("execute_sql", {"sql": "SELECT 1 AS one"})
+            assert result.structured_content["rows"] == [[1]]
+            assert result.structured_content["columns"] == [{"name": "one", "type": "int4"}]
+            result = await client.call_tool("describe_table", {"name": "t_ord"})
+            assert result.structured_content["schema"] == "public"
+            result = await client.call_tool("execute_sql", {"sql": "DELETE FROM t_ord"})
+            assert result.is_error and "GUARD_STATEMENT" in result.content[0].text
+    asyncio.run(run())
+
+
+def test_values_are_not_lost(reader):
+    got = reader.ok("execute_sql", sql="""
+        SELECT 1 AS a, 2 AS a, 9007199254740993::int8, 9007199254740::int8, 1.5::numeric,
+               123456789012345678.5::numeric, 'NaN'::float8, 1e300::float8, 0.1::float4, true,
+               NULL::int, '\\x00ff'::bytea, '{"k": [1, null]}'::jsonb, 'é"\n'::text,
+               '2024-01-02 03:04:05+00'::timestamptz AT TIME ZONE 'UTC', ARRAY[1,2]""")
+    assert got["rows"] == [[1, 2, "9007199254740993", 9007199254740, 1.5, "123456789012345678.5",
+                            "NaN", 1e300, 0.1, True, None, "AP8=", {"k": [1, None]}, 'é"\n',
+                            "2024-01-02 03:04:05", "{1,2}"]]
+    assert [c["name"] for c in got["columns"]][:2] == ["a", "a"]
+    assert (got["row_count"], got["truncated"], got["command"]) == (1, False, "SELECT 1")
+    assert reader.ok("execute_sql", sql="SELECT 1 WHERE false")["rows"] == []
+
+
+def test_values_are_bound(reader):
+    got = reader.ok("execute_sql", sql="SELECT $1::text, $2::int + 1, $3::bool, $4::jsonb, $5, $6",
+                    params=["'; DROP TABLE t_acct; --", 41, True, {"a": [1]}, None,
+                            {"value": "7", "type": "int4"}])
+    assert got["rows"] == [["'; DROP TABLE t_acct; --", 42, True, {"a": [1]}, None, 7]]
+    assert "$2, but 1 values" in reader.error("execute_sql", sql="SELECT $2::int", params=[1])
+    assert "no type" in reader.error("execute_sql", sql="SELECT $1",
+                                     params=[{"value": 1, "type": "evil"}])
+    assert reader.error("execute_sql", sql="SELECT $1::int", params=["x"])["code"] == "22P02"
+
+
+def test_results_have_bounds(reader):
+    got = reader.ok("execute_sql", sql="SELECT g FROM generate_series(1, 1000000) g")
+    assert (got["row_count"], got["truncated"], got["rows"][-1]) == (1000, True, [1000])
+    got = reader.ok("execute_sql", sql="SELECT g FROM generate_series(1, 100) g", max_rows=3)
+    assert (got["rows"], got["truncated"]) == ([[1], [2], [3]], True)
+    got = reader.ok("execute_sql", sql="SELECT repeat('x', 1000) FROM generate_series(1, 2000)")
+    assert got["truncated"] and 900 < got["row_count"] < 1100  # a mebibyte
+    assert "row is larger" in reader.error("execute_sql", sql="SELECT repeat('x', 50000000)")
+    assert reader.ok("execute_sql", sql="SELECT 1")["rows"] == [[1]]
+
+
+def test_time_has_a_bound(reader):
+    slow = "SELECT count(*) FROM generate_series(1, 100000000000) a"
+    assert reader.error("execute_sql", sql=slow, timeout_ms=200)["code"] == "57014"
+    assert reader.ok("execute_sql", sql="SELECT 1")["rows"] == [[1]]
+
+
+def test_errors_say_where_in_the_text_that_came(reader):
+    error = reader.error("execute_sql", sql="SELECT lower(name), 'é', nope FROM t_acct")
+    assert (error["code"], error["position"]) == ("42703", 26)
+    error = reader.error("execute_sql", sql="SELECT 'é', pg_sleep(1)")
+    assert (error["code"], error["node"], error["position"]) == ("GUARD_FUNCTION", "FuncCall", 13)
+    assert error["hint"]
+    error = reader.error("explain_query", sql="SELECT nope FROM t_acct")
+    assert (error["code"], error["position"]) == ("42703", 8)
+
+
+def test_plans(reader):
+    plan = reader.ok("explain_query", sql="SELECT * FROM t_ord WHERE qty > $1", params=[5],
+                     analyze=True, buffers=True)["plan"]
+    assert plan[0]["Plan"]["Actual Rows"] > 0
+    assert reader.error("explain_query", sql="DELETE FROM t_ord")["code"] == "GUARD_STATEMENT"
+    assert reader.error("explain_query", sql="SELECT 1; DROP TABLE t_ord")["code"] == "GUARD_COUNT"
+
+
+def test_structure(postgres, reader):
+    postgres.psql("""
+        CREATE SCHEMA "Mixed Case";
+        CREATE TABLE "Mixed Case"."Order Lines" (
+            "Id" int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, acct int REFERENCES public.t_acct (id),
+            net numeric NOT NULL DEFAULT 0 CHECK (net >= 0),
+            gross numeric GENERATED ALWAYS AS (net * 1.19) STORED);
+        COMMENT ON COLUMN "Mixed Case"."Order Lines".net IS 'without the tax';
+        GRANT USAGE ON SCHEMA "Mixed Case" TO mcp_ro;
+    """)
+    try:
+        names = [s["name"] for s in reader.ok("list_schemas")["schemas"]]
+        assert "Mixed Case" in names and "public" in names and "pg_toast" not in names
+        objects = reader.ok("list_objects", schema="Mixed Case", kind="table")["objects"]
+        assert [o["name"] for o in objects] == ["Order Lines"]
+        listed = reader.ok("list_objects", limit=2)
+        assert (len(listed["objects"]), listed["more"]) == (2, True)
+        table = reader.ok("describe_table", schema="Mixed Case", name="Order Lines")
+        columns = {c["name"]: c for c in table["columns"]}
+        assert columns["Id"]["identity"] == "always"
+        assert columns["net"]["comment"] == "without the tax"
+        assert columns["net"]["nullable"] is False and columns["net"]["default"] == "0"
+        assert "1.19" in columns["gross"]["generated"]
+        assert {c["kind"] for c in table["constraints"]} == {"primary key", "foreign key", "check"}
+        acct = reader.ok("describe_table", name="t_acct")
+        assert '"Mixed Case"."Order Lines"' in {r["table"] for r in acct["referenced_by"]}
+        assert reader.ok("describe_table", name="Order Lines")["schema"] == "Mixed Case"
+        found = reader.ok("search_objects", query="TAX")["matches"]
+        assert [(m["name"], m["column"]) for m in found] == [("Order Lines", "net")]
+        assert "no such table" in reader.error("describe_table", name="order lines")
+    finally:
+        postgres.psql('DROP SCHEMA "Mixed Case" CASCADE')
+
+
+def test_many_calls_at_once(reader):
+    ids = [reader.send("tools/call", {"name": "execute_sql", "arguments": {
+        "sql": "SELECT $1::int", "params": [n]}}) for n in range(60)]
+    for n, number in enumerate(ids):
+        assert reader.wait(number)["result"]["structuredContent"]["rows"] == [[n]]
+
+
+def test_a_database_that_is_not_there():
+    with Server("postgresql://nobody:secret-word@127.0.0.1:1/none") as server:
+        for _ in range(2):
+            error = server.error("execute_sql", sql="SELECT 1")
+            assert "refused" in error
+            assert "127.0.0.1" not in error and "secret-word" not in error
+        assert "secret-word" not in "".join(server.log)
+
+
+def test_connections_that_break_are_replaced(postgres):
+    with Server(postgres.dsn()) as server:
+        assert server.ok("execute_sql", sql="SELECT 1")["rows"] == [[1]]
+        postgres.psql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                      "WHERE usename = 'mcp_ro'")
+        answers = [server.call("execute_sql", sql="SELECT 1")["isError"] for _ in range(3)]
+        assert answers[-1] is False
+
+
+# --- modes that write ---
+
+@pytest.fixture
+def written(postgres):
+    postgres.psql("CREATE TABLE w (id int PRIMARY KEY, v text); "
+                  "INSERT INTO w SELECT g, 'a' FROM generate_series(1, 20) g")
+    yield postgres
+    postgres.psql("DROP TABLE w")
+
+
+def test_a_change_is_committed_within_the_cap(written):
+    with Server(written.dsn("postgres"), "--mode", "dml", "--max-affected", 5) as server:
+        assert "mode dml" in server.hello["instructions"]
+        done = server.ok("execute_sql", sql="UPDATE w SET v = $1 WHERE id <= 5 RETURNING id",
+                         params=["b"])
+        assert (done["row_count"], done["command"]) == (5, "UPDATE 5")
+        assert written.psql("SELECT count(*) FROM w WHERE v = 'b'") == "5"
+        error = server.error("execute_sql", sql="DELETE FROM w")
+        assert "rolled back" in error and "20 rows" in error
+        error = server.error("execute_sql", sql="INSERT INTO w VALUES (1, 'x')")
+        assert error["code"] == "23505"
+        assert server.error("execute_sql", sql="DROP TABLE w")["code"] == "GUARD_STATEMENT"
+        server.ok("explain_query", sql="DELETE FROM w", analyze=True)
+        assert written.psql("SELECT count(*) FROM w") == "20"
+        # Reading goes on in a transaction that cannot write.
+        rows = server.ok("execute_sql", sql="SHOW transaction_read_only")["rows"]
+        assert rows == [["on"]]
