@@ -152,7 +152,7 @@ static const struct km_setting rows[] = {
     IGNORED("disable_stop_sequence_limit", KM_SET_BOOL,
             "Passes more than four stop sequences; kanmon never cuts them."),
     IGNORED("require_managed_files", KM_SET_BOOL,
-            "Refuses plain file uploads; kanmon has no file routes."),
+            "Refuses plain file uploads; here every file belongs to its key."),
     IGNORED("user_url_validation", KM_SET_BOOL,
             "Checks URLs that clients give; kanmon always does before it connects."),
     IGNORED("user_url_allowed_hosts", KM_SET_STR_LIST,

@@ -96,6 +96,8 @@ static enum km_next step_relay(struct km_call *call)
 {
     int r = call->kind->complete(call, &call->err);
 
+    if (r == KM_E_AGAIN && call->ledger_waits)
+        return KM_WAIT;
     if (r == KM_E_AGAIN) { /* the same attempt has one more request */
         km_call_forget_answer(call);
         return km_call_go(call, KM_STEP_send);

@@ -37,6 +37,7 @@ struct km_translation; /* translate.h */
 struct km_prefix_call; /* prefix.h */
 struct km_upload; /* upload.h */
 struct km_media_work; /* media_call.c */
+struct km_object_work; /* object_call.c */
 struct km_rt_session; /* realtime.h */
 
 /* What the kinds of call do differently. */
@@ -59,7 +60,7 @@ struct km_call_kind {
     /* Bytes of a good answer that is relayed as it comes (call->relaying). */
     int (*on_body)(struct km_call *call, const char *bytes, size_t n, struct km_err *err);
     /* The upstream ended as it should.  KM_E_AGAIN: call->out is the next request of the same
-     * attempt. */
+     * attempt; or, with call->ledger_waits, km_call_resume() follows and it is asked again. */
     int (*complete)(struct km_call *call, struct km_err *err);
     /* All that km_http_write() took has left; after a 101. */
     void (*on_drain)(struct km_call *call);
@@ -90,6 +91,7 @@ struct km_call {
     bool body_waits; /* km_exchange_body() said AGAIN */
     bool kept; /* the answer was given to the store */
     struct km_upload *upload; /* the body is a form */
+    struct km_object_work *object; /* calls for files and batches */
     struct km_media_work *media; /* media calls: what is asked for, what was said of it */
     struct km_llm_request req;
     struct km_rt_session *rt;
@@ -219,6 +221,6 @@ void km_call_one_part(struct km_call *call, struct km_str body);
 void km_call_request(struct km_call *call, const struct km_str *parts, size_t n);
 
 /* llm_call.c, media_call.c, pass_call.c */
-extern const struct km_call_kind km_kind_llm, km_kind_media, km_kind_pass;
+extern const struct km_call_kind km_kind_llm, km_kind_media, km_kind_object, km_kind_pass;
 
 #endif

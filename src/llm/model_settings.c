@@ -19,6 +19,10 @@
 
 /* For litellm_params and for model_info. */
 #define MEDIA_PRICES \
+    PRICE("input_cost_per_token_batches", media_price.batch_input, \
+          "USD for a token of input of a batch; else half of input_cost_per_token."), \
+    PRICE("output_cost_per_token_batches", media_price.batch_output, \
+          "USD for a token of output of a batch; else half of output_cost_per_token."), \
     PRICE("output_cost_per_image_token", media_price.image_token, \
           "USD for a token of an image that is made; else what text costs."), \
     PRICE("input_cost_per_character", media_price.character, \

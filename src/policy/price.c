@@ -127,6 +127,21 @@ bool km_price_cost(const struct km_price *p, const struct km_usage *u, int64_t *
     return true;
 }
 
+static int64_t half(int64_t price)
+{
+    return price < 0 ? price : (price + 1) / 2;
+}
+
+struct km_price km_price_batch(const struct km_price *p)
+{
+    struct km_price b = KM_PRICE_NONE;
+
+    b.input = or_else(p->media.batch_input, half(p->input));
+    b.output = or_else(p->media.batch_output, half(p->output));
+    b.cache_read = half(p->cache_read);
+    return b;
+}
+
 bool km_price_known(const struct km_price *p)
 {
     const struct km_media_price *m = &p->media;
@@ -145,6 +160,8 @@ static struct km_media_price merge_media(struct km_media_price base, struct km_m
     base.output_image = or_else(over.output_image, base.output_image);
     base.input_pixel = or_else(over.input_pixel, base.input_pixel);
     base.output_pixel = or_else(over.output_pixel, base.output_pixel);
+    base.batch_input = or_else(over.batch_input, base.batch_input);
+    base.batch_output = or_else(over.batch_output, base.batch_output);
     return base;
 }
 

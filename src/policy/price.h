@@ -17,6 +17,7 @@ struct km_media_price {
     int64_t output_second; /* of audio, heard or spoken; before `second` */
     int64_t input_image, output_image; /* an image that is made: output's first */
     int64_t input_pixel, output_pixel; /* of such an image */
+    int64_t batch_input, batch_output; /* a token of a batch; -1: half a token's */
 };
 
 /* pico-USD a token (a request, a second where named); -1: not set. */
@@ -38,7 +39,7 @@ struct km_price {
     {                                                                                              \
         -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,                    \
         {                                                                                          \
-            -1, -1, -1, -1, -1, -1, -1                                                             \
+            -1, -1, -1, -1, -1, -1, -1, -1, -1                                                     \
         }                                                                                          \
     }
 
@@ -69,6 +70,8 @@ struct km_usage {
  * parts of the prompt without a price of their own cost what input costs, audio that was cached
  * what audio costs.  With u->media.one_way: tokens, characters, seconds, images or pixels. */
 bool km_price_cost(const struct km_price *p, const struct km_usage *u, int64_t *ret_nanousd);
+/* What the same costs in a batch. */
+struct km_price km_price_batch(const struct km_price *p);
 /* Is there a price for anything? */
 bool km_price_known(const struct km_price *p);
 

@@ -212,6 +212,8 @@ static const struct field {
     { "output_cost_per_image", offsetof(struct km_price, media.output_image), 12 },
     { "input_cost_per_pixel", offsetof(struct km_price, media.input_pixel), 12 },
     { "output_cost_per_pixel", offsetof(struct km_price, media.output_pixel), 12 },
+    { "input_cost_per_token_batches", offsetof(struct km_price, media.batch_input), 12 },
+    { "output_cost_per_token_batches", offsetof(struct km_price, media.batch_output), 12 },
     { "max_input_tokens", offsetof(struct km_price, max_input_tokens), 0 },
     { "max_output_tokens", offsetof(struct km_price, max_output_tokens), 0 },
 };

@@ -56,8 +56,9 @@ int km_media_set(struct km_media_ask *ask, struct km_str name, struct km_str val
 int km_media_read(const struct km_llm_request *r, struct km_arena *arena, struct km_media_ask *ask,
                   struct km_err *err) KM_MUST_USE;
 
-/* The deployment's price for what is asked, where its model's own is `base`: images are also listed by quality and size
- * ("hd/1024-x-1024/dall-e-3").  What costs nothing unless said is priced 0. */
+/* The deployment's price for what is asked, where its model's own is `base`: images are also
+ * listed by quality and size ("hd/1024-x-1024/dall-e-3").  What costs nothing unless said is
+ * priced 0. */
 struct km_price km_media_price(const struct km_media_api *m, const struct km_media_ask *ask,
                                const struct km_deployment *d, struct km_price base,
                                struct km_str star, const struct km_prices *prices);

@@ -266,6 +266,7 @@ async function serve(request, response) {
   const entry = { method: request.method, path: rest, temper, query: url.search,
     headers: request.headers };
   seen.push(entry);
+  request.on("close", () => { entry.aborted = !request.complete; });
   if (temper === "stall") {
     request.pause();
     return undefined;

@@ -78,6 +78,24 @@ for (const name of ["openai-oldest", "openai-newest"]) {
     (error) => error instanceof sdk.RateLimitError);
   });
 
+  test(title("files and batches"), async () => {
+    const line = JSON.stringify({ custom_id: "a", method: "POST", url: "/v1/chat/completions",
+      body: { model: "gpt-4o-mini", messages: [] } });
+    const file = await client.files.create({ file: await sdk.toFile(Buffer.from(line), "a.jsonl"),
+      purpose: "batch" });
+    assert.equal((await client.files.retrieve(file.id)).bytes, line.length);
+    assert.equal(await (await client.files.content(file.id)).text(), line);
+    const batch = await client.batches.create({ input_file_id: file.id,
+      endpoint: "/v1/chat/completions", completion_window: "24h" });
+    const ids = [];
+    for await (const one of client.batches.list({ limit: 1 })) ids.push(one.id);
+    assert.ok(ids.includes(batch.id));
+    assert.equal((await client.batches.cancel(batch.id)).status, "cancelled");
+    await (client.files.delete ?? client.files.del).call(client.files, file.id);
+    await assert.rejects(client.files.retrieve(file.id),
+      (error) => error instanceof sdk.NotFoundError);
+  });
+
   test(title("Azure's client"), async () => {
     const azure = new sdk.AzureOpenAI({ endpoint: url, apiKey: key, maxRetries: 0, timeout: 20000,
       apiVersion: "2024-10-21", deployment: "azure-ears" });

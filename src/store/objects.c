@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* objects.c - see objects.h for the contract.
+ *
+ *     loop --put, claim, delete--> writer
+ *     loop --get, list-----------> writer (nothing: what came before is committed) --> reader
+ *
+ * A claim is exact across a crash because the claiming call's intent is in the ledger before it:
+ * at the next start an intent without a settlement becomes a row that is marked incomplete, and
+ * such a row's claim may be taken over.  A claim without any row is a call that still runs.
+ */
+#include "store/objects.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/time.h"
+#include "store/db.h"
+#include "store/inside.h"
+#include "store/ledger.h"
+#include "store/reader.h"
+#include "store/writer.h"
+
+#define PARTS 5
+#define MINE "(owner = ?2 OR owner IN (SELECT old FROM key_heirs WHERE hash = ?2))"
+
+/* An operation's texts follow it, one behind the other. */
+struct op {
+    struct km_op op; /* first: the writer's pointer is ours */
+    struct km_store *store;
+    uint8_t owner[32];
+    struct km_uuid call;
+    int64_t limit;
+    km_reader_fn *ask; /* of a get or list, and whom it answers */
+    km_store_json_fn *fn;
+    void *ctx;
+    size_t n[PARTS];
+    char bytes[];
+};
+
+enum { ID, KIND, DEPLOYMENT, MODEL, JSON };
+enum { AFTER = DEPLOYMENT, PURPOSE = MODEL };
+
+static struct op *op_of(struct km_op *op)
+{
+    return (struct op *)(void *)op;
+}
+
+static const struct op *asked(const void *query)
+{
+    return query;
+}
+
+static struct km_str text(const struct op *op, size_t which)
+{
+    size_t at = 0;
+
+    for (size_t i = 0; i < which; i++)
+        at += op->n[i];
+    return km_str(op->bytes + at, op->n[which]);
+}
+
+static void op_free(struct km_op *base)
+{
+    free(op_of(base));
+}
+
+static struct op *op_new(struct km_store *store, struct km_mailbox *reply, km_op_fn *run,
+                         const uint8_t owner[32], const struct km_str texts[PARTS])
+{
+    size_t total = 0, at = 0;
+    struct op *op;
+
+    for (size_t i = 0; i < PARTS; i++)
+        total += texts[i].n;
+    op = calloc(1, sizeof *op + total);
+    km_assert(op != NULL); /* without it the caller could never be answered */
+    op->op.run = run;
+    op->op.free = op_free;
+    op->op.reply = reply;
+    op->store = store;
+    memcpy(op->owner, owner, 32);
+    for (size_t i = 0; i < PARTS; i++) {
+        op->n[i] = texts[i].n;
+        if (texts[i].n)
+            memcpy(op->bytes + at, texts[i].p, texts[i].n);
+        at += texts[i].n;
+    }
+    return op;
+}
+
+static struct km_str cut(struct km_str id)
+{
+    return km_str_sub(id, 0, KM_OBJECT_ID_BYTES + 1);
+}
+
+static void bind_mine(sqlite3_stmt *s, const struct op *op)
+{
+    km_db_bind_text(s, 1, text(op, ID));
+    km_db_bind_blob(s, 2, op->owner, sizeof op->owner);
+}
+
+static int no_object(struct km_err *err)
+{
+    return km_fail(err, KM_E_NOT_FOUND, "there is no such object");
+}
+
+/* --- writing --- */
+
+/* Also where it is an older key's that the owner stands for. */
+static int update(const struct op *op, sqlite3 *db, struct km_err *err)
+{
+    sqlite3_stmt *s KM_CLEANUP(km_db_finalize) = NULL;
+    int r = km_db_prepare(db, "UPDATE objects SET json = ?3 WHERE id = ?1 AND " MINE, &s, err);
+
+    if (r < 0)
+        return r;
+    bind_mine(s, op);
+    km_db_bind_text(s, 3, text(op, JSON));
+    return km_db_run(s, err);
+}
+
+static int run_put(struct km_op *base, sqlite3 *db, struct km_apply *apply, struct km_err *err)
+{
+    struct op *op = op_of(base);
+    sqlite3_stmt *s KM_CLEANUP(km_db_finalize) = NULL;
+    int r = update(op, db, err);
+
+    (void)apply;
+    if (r < 0 || sqlite3_changes(db) > 0)
+        return r;
+    r = km_db_prepare(db,
+                      "INSERT INTO objects (id, owner, kind, deployment, model, created_us, json)"
+                      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                      &s, err);
+    if (r < 0)
+        return r;
+    bind_mine(s, op);
+    for (int i = KIND; i <= MODEL; i++)
+        km_db_bind_text(s, i + 2, text(op, (size_t)i));
+    sqlite3_bind_int64(s, 6, km_wall_us());
+    km_db_bind_text(s, 7, text(op, JSON));
+    return km_db_run(s, err);
+}
+
+void km_store_object_put(struct km_store *store, struct km_mailbox *reply,
+                         const struct km_object *object, km_store_done_fn *done, void *ctx)
+{
+    struct km_str json = object->json.n > KM_OBJECT_JSON_BYTES ? KM_STR("{}") : object->json;
+    struct op *op = op_new(store, done ? reply : NULL, run_put, object->owner,
+                           (struct km_str[]){ cut(object->id), object->kind, object->deployment,
+                                              object->model, json });
+
+    op->op.done = done;
+    op->op.ctx = ctx;
+    km_writer_submit(store->writer, &op->op);
+}
+
+static int run_delete(struct km_op *base, sqlite3 *db, struct km_apply *apply, struct km_err *err)
+{
+    sqlite3_stmt *s KM_CLEANUP(km_db_finalize) = NULL;
+    int r = km_db_prepare(db, "DELETE FROM objects WHERE id = ?1 AND " MINE, &s, err);
+
+    (void)apply;
+    if (r < 0)
+        return r;
+    bind_mine(s, op_of(base));
+    return km_db_run(s, err);
+}
+
+void km_store_object_delete(struct km_store *store, struct km_mailbox *reply, struct km_str id,
+                            const uint8_t owner[32], km_store_done_fn *done, void *ctx)
+{
+    struct op *op =
+        op_new(store, done ? reply : NULL, run_delete, owner, (struct km_str[PARTS]){ cut(id) });
+
+    op->op.done = done;
+    op->op.ctx = ctx;
+    km_writer_submit(store->writer, &op->op);
+}
+
+static int run_claim(struct km_op *base, sqlite3 *db, struct km_apply *apply, struct km_err *err)
+{
+    struct op *op = op_of(base);
+    sqlite3_stmt *s KM_CLEANUP(km_db_finalize) = NULL;
+    int r = km_db_prepare(db,
+                          "UPDATE objects SET claim = ?3 WHERE id = ?1 AND " MINE
+                          " AND (claim IS NULL OR EXISTS (SELECT 1 FROM spend"
+                          " WHERE spend.id = claim AND flags & ?4))",
+                          &s, err);
+
+    (void)apply;
+    if (r < 0)
+        return r;
+    bind_mine(s, op);
+    km_db_bind_blob(s, 3, &op->call, sizeof op->call);
+    sqlite3_bind_int64(s, 4, KM_CALL_INCOMPLETE);
+    r = km_db_run(s, err);
+    return r == 0 && sqlite3_changes(db) == 0
+               ? km_fail(err, KM_E_EXISTS, "another call charges it, or did")
+               : r;
+}
+
+void km_store_object_claim(struct km_store *store, struct km_mailbox *reply, struct km_str id,
+                           const uint8_t owner[32], const struct km_uuid *call,
+                           km_store_done_fn *done, void *ctx)
+{
+    struct op *op = op_new(store, reply, run_claim, owner, (struct km_str[PARTS]){ cut(id) });
+
+    op->call = *call;
+    op->op.done = done;
+    op->op.ctx = ctx;
+    km_writer_submit(store->writer, &op->op);
+}
+
+/* --- reading --- */
+
+static int run_get(sqlite3 *db, const void *query, struct km_buf *out, struct km_err *err)
+{
+    const struct op *op = asked(query);
+    sqlite3_stmt *s KM_CLEANUP(km_db_finalize) = NULL;
+    bool row = false;
+    int r = km_db_prepare(db,
+                          "SELECT kind, deployment, model, claim IS NOT NULL AND NOT EXISTS"
+                          " (SELECT 1 FROM spend WHERE spend.id = claim AND flags & ?4), json"
+                          " FROM objects WHERE id = ?1 AND kind = ?3 AND " MINE,
+                          &s, err);
+
+    if (r < 0)
+        return r;
+    bind_mine(s, op);
+    km_db_bind_text(s, 3, text(op, KIND));
+    sqlite3_bind_int64(s, 4, KM_CALL_INCOMPLETE);
+    r = km_db_next(s, &row, err);
+    if (r < 0 || !row)
+        return r < 0 ? r : no_object(err);
+    for (int i = 0; i < PARTS; i++) {
+        km_buf_str(out, km_db_text(s, i));
+        km_buf_byte(out, '\n');
+    }
+    return 0;
+}
+
+int km_object_read(struct km_str record, struct km_object *ret, struct km_err *err)
+{
+    struct km_str charged;
+
+    *ret = (struct km_object){ 0 };
+    if (!km_str_split(&record, '\n', &ret->kind) ||
+        !km_str_split(&record, '\n', &ret->deployment) ||
+        !km_str_split(&record, '\n', &ret->model) || !km_str_split(&record, '\n', &charged))
+        return km_fail(err, KM_E_STORE, "the record of an object cannot be read");
+    ret->charged = km_str_eq(charged, KM_STR("1"));
+    ret->json = km_str_sub(record, 0, record.n ? record.n - 1 : 0);
+    return 0;
+}
+
+static int run_list(sqlite3 *db, const void *query, struct km_buf *out, struct km_err *err)
+{
+    const struct op *op = asked(query);
+    sqlite3_stmt *s KM_CLEANUP(km_db_finalize) = NULL;
+    struct km_buf first KM_CLEANUP(km_buf_done) = KM_BUF(KM_OBJECT_ID_BYTES * 8);
+    struct km_buf last KM_CLEANUP(km_buf_done) = KM_BUF(KM_OBJECT_ID_BYTES * 8);
+    int64_t shown = 0;
+    bool row = false;
+    int r = km_db_prepare(
+        db,
+        "SELECT id, json FROM objects WHERE kind = ?3 AND " MINE
+        " AND (?1 = '' OR (created_us, id) < (SELECT created_us, id FROM objects WHERE id = ?1"
+        " AND " MINE ")) AND (?4 = '' OR json_extract(json, '$.purpose') = ?4)"
+        " ORDER BY created_us DESC, id DESC LIMIT ?5",
+        &s, err);
+
+    if (r < 0)
+        return r;
+    km_db_bind_text(s, 1, text(op, AFTER));
+    km_db_bind_blob(s, 2, op->owner, sizeof op->owner);
+    km_db_bind_text(s, 3, text(op, KIND));
+    km_db_bind_text(s, 4, text(op, PURPOSE));
+    sqlite3_bind_int64(s, 5, op->limit + 1);
+    km_buf_str(out, KM_STR("{\"object\":\"list\",\"data\":["));
+    while ((r = km_db_next(s, &row, err)) == 0 && row && shown < op->limit) {
+        if (shown++)
+            km_buf_byte(out, ',');
+        km_buf_str(out, km_db_text(s, 1));
+        km_buf_reset(&last);
+        km_buf_json(&last, km_db_text(s, 0));
+        if (shown == 1)
+            km_buf_str(&first, km_buf_view(&last));
+    }
+    km_buf_printf(out, "],\"first_id\":%.*s,\"last_id\":%.*s,\"has_more\":%s}",
+                  KM_STR_ARG(shown ? km_buf_view(&first) : KM_STR("null")),
+                  KM_STR_ARG(shown ? km_buf_view(&last) : KM_STR("null")), row ? "true" : "false");
+    return r;
+}
+
+static int run_nothing(struct km_op *op, sqlite3 *db, struct km_apply *apply, struct km_err *err)
+{
+    (void)op;
+    (void)db;
+    (void)apply;
+    (void)err;
+    return 0;
+}
+
+/* A store that cannot be written can still be read. */
+static void on_written(void *ctx, const struct km_err *err)
+{
+    struct op *op = ctx;
+    size_t total = 0;
+
+    (void)err;
+    for (size_t i = 0; i < PARTS; i++)
+        total += op->n[i];
+    km_reader_ask(op->store, op->op.reply, op->ask, op, sizeof *op + total, op->fn, op->ctx);
+}
+
+static void ask_behind(struct op *op, km_reader_fn *ask, km_store_json_fn *fn, void *ctx)
+{
+    op->ask = ask;
+    op->fn = fn;
+    op->ctx = ctx;
+    op->op.done = on_written;
+    op->op.ctx = op;
+    km_writer_submit(op->store->writer, &op->op);
+}
+
+void km_store_object_get(struct km_store *store, struct km_mailbox *reply, struct km_str kind,
+                         struct km_str id, const uint8_t owner[32], km_store_json_fn *fn, void *ctx)
+{
+    ask_behind(op_new(store, reply, run_nothing, owner,
+                      (struct km_str[PARTS]){ [ID] = cut(id), [KIND] = kind }),
+               run_get, fn, ctx);
+}
+
+void km_store_object_list(struct km_store *store, struct km_mailbox *reply, struct km_str kind,
+                          struct km_str after, struct km_str purpose, int64_t limit,
+                          const uint8_t owner[32], km_store_json_fn *fn, void *ctx)
+{
+    struct op *op = op_new(
+        store, reply, run_nothing, owner,
+        (struct km_str[PARTS]){ [KIND] = kind, [AFTER] = cut(after), [PURPOSE] = cut(purpose) });
+
+    op->limit = limit > 0 && limit < KM_OBJECTS_LIST_MOST ? limit : KM_OBJECTS_LIST_MOST;
+    ask_behind(op, run_list, fn, ctx);
+}
