@@ -295,6 +295,39 @@ int km_authenticate(struct km_visit *v, enum km_auth_level level, struct km_err 
     return r;
 }
 
+struct km_visit *km_visit_copy(const struct km_visit *v, struct km_arena *arena)
+{
+    struct km_visit *copy = km_arena_zalloc(arena, sizeof *copy);
+
+    if (!copy)
+        return NULL;
+    *copy = *v;
+    copy->peer = v->x ? *km_exchange_peer(v->x) : v->peer;
+    copy->x = NULL;
+    copy->view = NULL;
+    copy->jwt = NULL;
+    copy->match = (struct km_route_match){ 0 };
+    copy->allow = copy->path_model = KM_STR_NONE;
+    if (v->who.key) {
+        copy->who.key = km_key_ref(v->who.key);
+        if (km_arena_defer(arena, drop_key, copy->who.key) < 0)
+            return NULL;
+    }
+    return copy;
+}
+
+static void drop_view(void *view)
+{
+    km_view_unref(view);
+}
+
+int km_visit_seat(struct km_visit *v, struct km_arena *arena, struct km_worker *w)
+{
+    v->w = w;
+    v->view = km_view_ref(w->view);
+    return km_arena_defer(arena, drop_view, v->view);
+}
+
 void km_visit_hash(const struct km_visit *v, uint8_t ret_hash[32])
 {
     memset(ret_hash, 0, 32);
@@ -310,7 +343,7 @@ void km_visit_books(const struct km_visit *v, char *ip, struct km_ledger_entry *
     km_visit_hash(v, e->key_hash);
     if (!ip)
         return;
-    km_addr_host_text(km_exchange_peer(v->x), ip);
+    km_addr_host_text(v->x ? km_exchange_peer(v->x) : &v->peer, ip);
     e->client_ip = v->local ? KM_STR("local") : km_str_c(ip);
 }
 

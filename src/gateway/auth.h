@@ -20,7 +20,7 @@ struct km_principal {
 struct km_visit {
     struct km_worker *w;
     struct km_view *view;
-    struct km_exchange *x;
+    struct km_exchange *x; /* NULL: a copy (km_visit_copy) */
     struct km_route_match match;
     struct km_principal who;
     int64_t came_us; /* wall */
@@ -32,6 +32,7 @@ struct km_visit {
                                  pattern alone does not say it ("{model}:generateContent") */
     struct km_jwt_hold *jwt; /* a token on its way through jwt_auth.h; NULL: none */
     bool had_credential; /* something was shown, be it good or not */
+    union km_addr peer; /* of a copy, which has no exchange */
     bool local; /* by the control socket */
     unsigned uid; /* of the peer, when local */
 };
@@ -42,6 +43,11 @@ int km_credential(const struct km_visit *v, struct km_str *ret, struct km_err *e
 /* Fills v->who for the level its route asks, or fails with UNAUTHENTICATED or FORBIDDEN in
  * LiteLLM's words.  The reference goes with the exchange. */
 int km_authenticate(struct km_visit *v, enum km_auth_level level, struct km_err *err) KM_MUST_USE;
+
+/* A visit that outlives its exchange (x is NULL), in the arena, which gives its key back.  It has
+ * no view until it is seated at a worker, on that worker's loop.  NULL: no memory. */
+struct km_visit *km_visit_copy(const struct km_visit *v, struct km_arena *arena);
+int km_visit_seat(struct km_visit *v, struct km_arena *arena, struct km_worker *w) KM_MUST_USE;
 
 /* The hash whose books the visitor's calls go to: that of the key or its successor, that of the
  * master key; zeros where nobody was asked. */

@@ -53,7 +53,7 @@ static enum km_next fail_to(struct km_call *call, enum km_step_id to)
 
 static enum km_next step_auth(struct km_call *call)
 {
-    if (call->pass && call->pass->open) /* `auth: false` of its row */
+    if ((call->pass && call->pass->open) || call->mcp) /* `auth: false` of its row; asked before */
         return km_call_go(call, KM_STEP_admit);
     if (km_authenticate(call->visit, KM_AUTH_KEY, &call->err) < 0)
         return fail_to(call, KM_STEP_finish);
@@ -120,7 +120,7 @@ static enum km_next step_account(struct km_call *call)
 /* Before admission there is nothing to settle, but it is counted and logged as any other. */
 static void refused(struct km_call *call)
 {
-    call->total_ns = km_mono_ns() - km_exchange_began_ns(call->x);
+    call->total_ns = km_mono_ns() - call->began_ns;
     call->client_status = call->client_gone ? 499 : km_err_http(&call->err);
     km_count_refused(call);
     km_call_log(call);
@@ -229,18 +229,25 @@ static void on_piece(void *ctx, struct km_str bytes, bool last, const struct km_
     km_upload_piece(ctx, bytes, last, err);
 }
 
+void km_call_cancel(struct km_call *call, const char *why)
+{
+    struct km_err err = { 0 };
+
+    if (settled(call))
+        return;
+    km_fail(&call->err, KM_E_CANCELED, "%s", why);
+    km_call_abandon(call);
+    km_fail(&err, KM_E_CANCELED, "%s", why);
+    km_call_fail(call, &err);
+}
+
 static void on_gone(void *ctx)
 {
     struct km_call *call = ctx;
-    struct km_err err = { 0 };
 
     call->client_gone = true;
     call->flags |= KM_CALL_CLIENT_GONE;
-    if (settled(call))
-        return;
-    km_call_abandon(call);
-    km_fail(&err, KM_E_CANCELED, "The client went away.");
-    km_call_fail(call, &err);
+    km_call_cancel(call, "The client went away.");
 }
 
 static const struct km_exchange_events exchange_events = {
@@ -250,44 +257,69 @@ static const struct km_exchange_events exchange_events = {
     .on_piece = on_piece,
 };
 
-void km_call_begin(struct km_visit *v, const struct km_call_kind *kind,
-                   const struct km_llm_api *api, const struct km_passthrough *pass)
+struct km_call *km_call_new(struct km_worker *w, const struct km_call_kind *kind, size_t bytes)
 {
-    const struct km_snapshot *snap = v->view->snap;
     struct km_arena arena;
     struct km_call *call;
 
-    /* A tree of JSON is a few times its text; the answer is held beside it. */
-    km_arena_init(&arena, (size_t)(snap->http->body_bytes * 8 + (16 << 20)),
-                  km_loop_arenas(v->w->loop));
+    km_arena_init(&arena, bytes, km_loop_arenas(w->loop));
     call = km_arena_zalloc(&arena, sizeof *call);
+    if (!call) {
+        km_arena_done(&arena);
+        return NULL;
+    }
+    call->arena = arena;
+    call->magic = KM_CALL_MAGIC;
+    call->w = w;
+    call->kind = kind;
+    call->bound_tokens = -1;
+    call->began_ns = km_mono_ns();
+    km_timer_init(&call->deadline, w->loop, on_deadline, call);
+    km_list_push(&w->calls, &call->link);
+    w->ncalls++;
+    return call;
+}
+
+void km_call_drop(struct km_call *call)
+{
+    struct km_arena arena = call->arena;
+
+    km_list_remove(&call->link);
+    call->w->ncalls--;
+    km_arena_done(&arena);
+}
+
+void km_call_start(struct km_call *call)
+{
+    call->start_us = call->visit->came_us;
+    call->answer.max = (size_t)call->visit->view->snap->gateway->response_bytes;
+    call->step = KM_STEP_auth;
+    run(call);
+}
+
+void km_call_begin(struct km_visit *v, const struct km_call_kind *kind,
+                   const struct km_llm_api *api, const struct km_passthrough *pass)
+{
+    /* A tree of JSON is a few times its text; the answer is held beside it. */
+    struct km_call *call =
+        km_call_new(v->w, kind, (size_t)(v->view->snap->http->body_bytes * 8 + (16 << 20)));
+
     if (!call) {
         struct km_err err = { 0 };
 
-        km_arena_done(&arena);
         km_fail(&err, KM_E_NOMEM, "out of memory");
         km_reply_error(v, &err);
         return;
     }
-    call->arena = arena;
-    call->magic = KM_CALL_MAGIC;
-    call->w = v->w;
     call->visit = v;
     call->x = v->x;
-    call->kind = kind;
+    call->began_ns = km_exchange_began_ns(v->x);
     call->api = api;
     call->pass = pass;
     if (api)
         v->dialect = api->dialect;
-    call->bound_tokens = -1;
-    call->start_us = v->came_us;
-    call->answer.max = (size_t)snap->gateway->response_bytes;
-    km_timer_init(&call->deadline, v->w->loop, on_deadline, call);
-    km_list_push(&v->w->calls, &call->link);
-    v->w->ncalls++;
     km_exchange_listen(v->x, &exchange_events, call);
-    call->step = KM_STEP_auth;
-    run(call);
+    km_call_start(call);
 }
 
 void km_calls_leave(struct km_worker *w)

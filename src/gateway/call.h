@@ -39,6 +39,7 @@ struct km_upload; /* upload.h */
 struct km_media_work; /* media_call.c */
 struct km_object_work; /* object_call.c */
 struct km_rt_session; /* realtime.h */
+struct km_mcp_work; /* mcp_call.h */
 
 /* What the kinds of call do differently. */
 struct km_call_kind {
@@ -69,6 +70,13 @@ struct km_call_kind {
     /* Ends the exchange in a way of its own; false: as every call does.  NULL: never. */
     bool (*reply)(struct km_call *call);
     void (*leave)(struct km_call *call); /* the worker drains: sessions end soon */
+    /* --- of kinds that are not HTTP to HTTP; NULL otherwise --- */
+    /* Instead of an HTTP request upstream: WAIT, or the next step. */
+    enum km_next (*send)(struct km_call *call);
+    /* Stops what send began; harmless when nothing is under way. */
+    void (*abandon)(struct km_call *call);
+    /* Says in the books what was called. */
+    void (*books)(struct km_call *call, struct km_ledger_entry *e);
 };
 
 struct km_call {
@@ -79,13 +87,16 @@ struct km_call {
     struct km_list link; /* of worker->calls */
     struct km_worker *w;
     struct km_visit *visit;
-    struct km_exchange *x;
+    struct km_exchange *x; /* NULL: an MCP call, whose client may come and go */
     const struct km_call_kind *kind;
 
     /* the request */
     const struct km_llm_api *api; /* LLM calls */
     const struct km_passthrough *pass; /* pass-through calls */
     struct km_prefix_call *prefix; /* those to a vendor's own API */
+    struct km_mcp_work *mcp; /* MCP calls */
+    int64_t mcp_cost; /* nano-USD, of a call that ran */
+    uint64_t began_ns; /* monotonic */
     struct km_str body;
     bool have_body;
     bool body_waits; /* km_exchange_body() said AGAIN */
@@ -168,6 +179,12 @@ void km_call_begin(struct km_visit *v, const struct km_call_kind *kind,
 
 /* The worker drains. */
 void km_calls_leave(struct km_worker *w);
+/* The same in steps, for a kind that fills it in between.  NULL: no memory. */
+struct km_call *km_call_new(struct km_worker *w, const struct km_call_kind *kind, size_t bytes);
+void km_call_start(struct km_call *call);
+void km_call_drop(struct km_call *call); /* it was never started */
+/* From outside the steps: nobody wants it any more.  While the books are written it moves nothing. */
+void km_call_cancel(struct km_call *call, const char *why);
 
 /* A wait is over: status 0 or negative.  From callbacks of the loop only, never from a step. */
 void km_call_resume(struct km_call *call, int status);
@@ -220,7 +237,8 @@ void km_call_one_part(struct km_call *call, struct km_str body);
 /* call->out to the deployment, but for its target. */
 void km_call_request(struct km_call *call, const struct km_str *parts, size_t n);
 
-/* llm_call.c, media_call.c, pass_call.c */
-extern const struct km_call_kind km_kind_llm, km_kind_media, km_kind_object, km_kind_pass;
+/* llm_call.c, media_call.c, object_call.c, pass_call.c, mcp_call.c */
+extern const struct km_call_kind km_kind_llm, km_kind_media, km_kind_object, km_kind_pass,
+    km_kind_mcp;
 
 #endif

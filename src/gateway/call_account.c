@@ -23,6 +23,10 @@ static void settle_cost(struct km_call *call)
 
     call->usage = (struct km_usage){ 0 };
     call->cost = 0;
+    if (call->mcp) {
+        call->cost = call->first_us ? call->mcp_cost : 0;
+        return;
+    }
     if (call->pass && !call->d) {
         call->cost = call->first_us ? call->pass->cost : 0;
         return;
@@ -65,8 +69,12 @@ static struct km_str model_name(struct km_call *call)
 void km_call_entry(struct km_call *call, struct km_ledger_entry *e, char *ip)
 {
     km_visit_books(call->visit, ip, e);
-    e->call_type = km_str_c(call->api ? call->api->call_type : "pass_through_endpoint");
-    e->model_group = call->req.model.n ? call->req.model : call->pass->path;
+    if (call->kind->books) {
+        call->kind->books(call, e);
+    } else {
+        e->call_type = km_str_c(call->api ? call->api->call_type : "pass_through_endpoint");
+        e->model_group = call->req.model.n ? call->req.model : call->pass->path;
+    }
     if (call->d) {
         e->model = model_name(call);
         e->deployment = call->d->id;
@@ -117,6 +125,15 @@ static int client_status(const struct km_call *call)
     return call->up_status;
 }
 
+static void log_mcp(struct km_call *call, struct km_line *l)
+{
+    struct km_ledger_entry e = { 0 };
+
+    call->kind->books(call, &e);
+    km_line_str(l, "server", e.deployment);
+    km_line_str(l, "target", e.model_group);
+}
+
 void km_call_log(struct km_call *call)
 {
     struct km_line l;
@@ -128,7 +145,9 @@ void km_call_log(struct km_call *call)
         return;
     km_line_cstr(&l, "id", v->id_text);
     km_line_str(&l, "key", v->who.key ? v->who.key->alias_label : km_str_c(v->who.who));
-    if (call->pass || call->req.model.n) /* a call may be refused before it was read */
+    if (call->mcp)
+        log_mcp(call, &l);
+    else if (call->pass || call->req.model.n) /* a call may be refused before it was read */
         km_line_str(&l, "model", call->req.model.n ? call->req.model : call->pass->path);
     if (call->d)
         km_line_str(&l, "deployment", call->d->id);
@@ -163,7 +182,7 @@ enum km_next km_step_account(struct km_call *call)
     km_call_abandon(call);
     if (!call->failed && call->candidate)
         km_route_report(call->candidate, KM_OUTCOME_OK, km_loop_now_ms(call->w->loop));
-    call->total_ns = km_mono_ns() - km_exchange_began_ns(call->x);
+    call->total_ns = km_mono_ns() - call->began_ns;
     settle_cost(call);
     if (call->failed)
         call->flags |= KM_CALL_FAILED;

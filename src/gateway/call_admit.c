@@ -216,13 +216,14 @@ static void on_intent(void *ctx, const struct km_err *err)
 
 static int write_intent(struct km_call *call, bool *ret_wait, struct km_err *err)
 {
-    struct km_ledger_entry e = {
-        .call_type = km_str_c(call->api ? call->api->call_type : "pass_through_endpoint"),
-        .model_group = call->req.model.n ? call->req.model : call->pass->path,
-        .start_us = call->start_us,
-        .reserved = call->kind->session ? 0 : call->reserve
-    };
+    struct km_ledger_entry e = { .start_us = call->start_us, .reserved = call->kind->session ? 0 : call->reserve };
 
+    if (call->kind->books) {
+        call->kind->books(call, &e);
+    } else {
+        e.call_type = km_str_c(call->api ? call->api->call_type : "pass_through_endpoint");
+        e.model_group = call->req.model.n ? call->req.model : call->pass->path;
+    }
     km_visit_books(call->visit, NULL, &e);
     return km_ledger_intent(call->w->ledger, &e, on_intent, call, ret_wait, err);
 }

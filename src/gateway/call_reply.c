@@ -186,7 +186,7 @@ static void reply_whole(struct km_call *call)
 
 void km_call_reply(struct km_call *call)
 {
-    if (call->client_gone)
+    if (call->client_gone && call->x)
         km_exchange_abort(call->x);
     else if (call->kind->reply && call->kind->reply(call))
         return;

@@ -23,6 +23,8 @@ void km_call_abandon(struct km_call *call)
     call->auth_waits = false;
     if (call->tr && call->step == KM_STEP_route)
         call->tr->media = km_media_job_free(call->tr->media);
+    if (call->kind->abandon)
+        call->kind->abandon(call);
     if (!call->up)
         return;
     call->upstream_ns += km_mono_ns() - call->attempt_ns;
@@ -123,7 +125,7 @@ static void on_head(void *ctx, const struct km_response *response)
     struct km_call *call = ctx;
 
     call->up_status = response->status;
-    call->first_ns = km_mono_ns() - km_exchange_began_ns(call->x);
+    call->first_ns = km_mono_ns() - call->began_ns;
     call->first_us = call->start_us + (int64_t)(call->first_ns / 1000);
     if (good(call, response->status) || (call->pass && !call->d)) {
         km_call_go(call, KM_STEP_relay);
@@ -263,6 +265,8 @@ enum km_next km_step_send(struct km_call *call)
 {
     int r;
 
+    if (call->kind->send)
+        return call->kind->send(call);
     if (call->answered) {
         call->up_status = 200;
         call->first_us = km_wall_us();

@@ -9,6 +9,8 @@
  */
 #include "gateway/gateway.h"
 
+#include "base/crypto.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -20,6 +22,7 @@
 #include "gateway/oauth.h"
 #include "gateway/worker.h"
 #include "mcp/approval.h"
+#include "mcp/memory.h"
 #include "sys/peer.h"
 
 #define APPROVALS_MOST 1000 /* tool calls that wait for a person */
@@ -123,7 +126,12 @@ static int open_store(struct km_gateway *gw, const struct km_config *config, str
     gw->keys = r == 0 ? km_keys_new((size_t)keys->max_keys) : NULL;
     gw->approvals = km_approvals_new(APPROVALS_MOST);
     gw->key_changes = km_lane_new();
-    if (r == 0 && (!gw->keys || !gw->approvals || !gw->key_changes))
+    gw->mcp_memory = km_mcp_memory_new();
+    if (r == 0)
+        r = km_random(&gw->mcp_replica, sizeof gw->mcp_replica, err);
+    if (r == 0)
+        r = km_random(gw->mcp_key, sizeof gw->mcp_key, err);
+    if (r == 0 && (!gw->keys || !gw->approvals || !gw->key_changes || !gw->mcp_memory))
         r = km_fail(err, KM_E_NOMEM, "out of memory");
     if (r == 0)
         r = km_store_keys(gw->store, put_key, gw, err);
@@ -481,6 +489,7 @@ struct km_gateway *km_gateway_free(struct km_gateway *gw)
     km_keys_free(gw->keys);
     km_lane_free(gw->key_changes);
     km_approvals_free(gw->approvals);
+    gw->mcp_memory = km_mcp_memory_free(gw->mcp_memory);
     km_metrics_free(gw->metrics);
     km_events_free(gw->events);
     pthread_cond_destroy(&gw->gate.turned);

@@ -60,6 +60,7 @@ struct km_worker {
     struct km_pool *pool;
     struct km_series *upstreams_idle, *upstreams_lent; /* what the pool holds */
     struct km_http_client *client;
+    struct km_mcp_hub *mcp; /* sessions and streams of MCP clients */
     struct km_http_server *server;
     struct km_http_server *control; /* the Unix socket's; worker 0 only */
     struct km_acceptor *control_acceptor;
@@ -120,6 +121,9 @@ struct km_gateway {
     struct km_lane *key_changes; /* who changes keys, one at a time: see admin/admin.h */
     struct km_mcp_upstreams *mcp; /* the servers behind; locked inside */
     struct km_approvals *approvals; /* of tool calls; locked inside */
+    struct km_mcp_memory *mcp_memory; /* of results; locked inside */
+    uint32_t mcp_replica; /* in ids of sessions: this process */
+    uint8_t mcp_key[32]; /* of requestState: this process's */
     struct km_body_budget bodies;
     _Atomic int64_t connections;
     int64_t started_us;

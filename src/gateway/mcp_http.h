@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mcp_http.h - MCP's Streamable HTTP for the server core: POST, one message, a JSON answer. */
+/* mcp_http.h - the HTTP side of MCP: routes of both Streamable HTTP eras and of legacy HTTP+SSE. */
 #ifndef KM_GATEWAY_MCP_HTTP_H
 #define KM_GATEWAY_MCP_HTTP_H
 
 #include "gateway/auth.h"
 #include "mcp/server.h"
 
-/* The handler of a route whose data is a struct km_mcp_endpoint.  In its tools caller.ctx is the
- * struct km_visit.  GET and DELETE need no row: the router answers 405 with Allow: POST. */
-km_route_fn km_mcp_post;
+/* The data of each route is the struct km_mcp_endpoint with the servers that are part of kanmon.
+ * In their tools caller.ctx is a struct km_visit whose exchange may be gone. */
+km_route_fn km_mcp_post, km_mcp_get, km_mcp_delete;
+km_route_fn km_mcp_sse, km_mcp_messages; /* 2024-11-05: GET, and POST of the address it names */
 
 #endif

@@ -21,14 +21,14 @@
 
 enum op { OP_RESPOND, OP_START, OP_WRITE, OP_END, OP_ABORT, OP_FREE };
 
-struct km_pipe {
+struct km_mcp_pipe {
     struct km_worker *door, *owner;
     /* --- door's loop --- */
     struct km_exchange *x; /* NULL: the client went, and it was ended */
     struct km_msg gone_msg;
     bool told; /* gone_msg was posted */
     /* --- owner's loop --- */
-    const struct km_pipe_events *events;
+    const struct km_mcp_pipe_events *events;
     void *ctx;
     bool gone, ended;
     /* --- both --- */
@@ -37,7 +37,7 @@ struct km_pipe {
 
 struct op_msg {
     struct km_msg msg;
-    struct km_pipe *p;
+    struct km_mcp_pipe *p;
     enum op op;
     int status;
     bool seen; /* the owner has read that the client is gone */
@@ -45,7 +45,7 @@ struct op_msg {
     char bytes[];
 };
 
-static bool near(const struct km_pipe *p)
+static bool near(const struct km_mcp_pipe *p)
 {
     return p->door == p->owner;
 }
@@ -56,7 +56,7 @@ static void on_gone_told(struct km_msg *msg, void *owner);
 
 static void on_x_gone(void *ctx)
 {
-    struct km_pipe *p = ctx;
+    struct km_mcp_pipe *p = ctx;
 
     if (near(p)) {
         p->gone = true;
@@ -73,7 +73,7 @@ static void on_x_gone(void *ctx)
 
 static void on_x_drain(void *ctx)
 {
-    struct km_pipe *p = ctx;
+    struct km_mcp_pipe *p = ctx;
 
     p->slow = false;
 }
@@ -81,9 +81,10 @@ static void on_x_drain(void *ctx)
 static const struct km_exchange_events exchange_events = { .on_drain = on_x_drain,
                                                            .on_gone = on_x_gone };
 
-struct km_pipe *km_pipe_new(struct km_exchange *x, struct km_worker *door, struct km_worker *owner)
+struct km_mcp_pipe *km_mcp_pipe_new(struct km_exchange *x, struct km_worker *door,
+                                    struct km_worker *owner)
 {
-    struct km_pipe *p;
+    struct km_mcp_pipe *p;
 
     if (door != owner && !km_mcp_hub_reach(door->mcp, owner->mcp))
         return NULL;
@@ -100,7 +101,7 @@ struct km_pipe *km_pipe_new(struct km_exchange *x, struct km_worker *door, struc
     return p;
 }
 
-static void perform(struct km_pipe *p, const struct op_msg *m)
+static void perform(struct km_mcp_pipe *p, const struct op_msg *m)
 {
     if (m->op == OP_RESPOND)
         km_exchange_respond(p->x, m->status, m->head, m->body);
@@ -117,7 +118,7 @@ static void perform(struct km_pipe *p, const struct op_msg *m)
 static void run_op(struct km_msg *msg, void *owner)
 {
     struct op_msg *m = (struct op_msg *)msg;
-    struct km_pipe *p = m->p;
+    struct km_mcp_pipe *p = m->p;
     bool last = m->op != OP_START && m->op != OP_WRITE;
 
     (void)owner;
@@ -132,20 +133,28 @@ static void run_op(struct km_msg *msg, void *owner)
     free(m);
 }
 
+bool km_mcp_pipe_move(struct km_mcp_pipe *p, struct km_worker *to)
+{
+    if (p->door == to || !near(p) || !km_mcp_hub_reach(p->door->mcp, to->mcp))
+        return false;
+    p->owner = to;
+    return true;
+}
+
 /* --- the owner --- */
 
-void km_pipe_listen(struct km_pipe *p, const struct km_pipe_events *events, void *ctx)
+void km_mcp_pipe_listen(struct km_mcp_pipe *p, const struct km_mcp_pipe_events *events, void *ctx)
 {
     p->events = events;
     p->ctx = ctx;
 }
 
-bool km_pipe_gone(const struct km_pipe *p)
+bool km_mcp_pipe_gone(const struct km_mcp_pipe *p)
 {
     return p->gone;
 }
 
-static void post(struct km_pipe *p, enum op op, int status, struct km_str head,
+static void post(struct km_mcp_pipe *p, enum op op, int status, struct km_str head,
                  const struct km_str *parts, size_t nparts)
 {
     struct op_msg *m;
@@ -158,11 +167,13 @@ static void post(struct km_pipe *p, enum op op, int status, struct km_str head,
     if (!m)
         abort(); /* the client's end cannot be reached without it */
     *m = (struct op_msg){ .msg.run = run_op, .p = p, .op = op, .status = status, .seen = p->gone };
-    m->head = km_str(m->bytes, head.n);
+    m->head.p = at = m->bytes;
+    m->head.n = head.n;
     if (head.n)
-        memcpy(m->bytes, head.p, head.n);
-    at = m->bytes + head.n;
-    m->body = km_str(at, n);
+        memcpy(at, head.p, head.n);
+    at += head.n;
+    m->body.p = at;
+    m->body.n = n;
     for (size_t i = 0; i < nparts; i++) {
         if (parts[i].n)
             memcpy(at, parts[i].p, parts[i].n);
@@ -173,7 +184,7 @@ static void post(struct km_pipe *p, enum op op, int status, struct km_str head,
 
 static void on_gone_told(struct km_msg *msg, void *owner)
 {
-    struct km_pipe *p = KM_CONTAINER(msg, struct km_pipe, gone_msg);
+    struct km_mcp_pipe *p = KM_CONTAINER(msg, struct km_mcp_pipe, gone_msg);
 
     (void)owner;
     p->gone = true;
@@ -183,7 +194,7 @@ static void on_gone_told(struct km_msg *msg, void *owner)
         p->events->on_gone(p->ctx);
 }
 
-static void last(struct km_pipe *p, enum op op)
+static void last(struct km_mcp_pipe *p, enum op op)
 {
     if (near(p)) {
         struct km_exchange *x = p->x;
@@ -199,7 +210,7 @@ static void last(struct km_pipe *p, enum op op)
     post(p, op, 0, KM_STR_NONE, NULL, 0);
 }
 
-void km_pipe_respond(struct km_pipe *p, int status, struct km_str head, struct km_str body)
+void km_mcp_pipe_respond(struct km_mcp_pipe *p, int status, struct km_str head, struct km_str body)
 {
     if (near(p)) {
         struct km_exchange *x = p->x;
@@ -212,7 +223,7 @@ void km_pipe_respond(struct km_pipe *p, int status, struct km_str head, struct k
     post(p, OP_RESPOND, status, head, &body, 1);
 }
 
-void km_pipe_start(struct km_pipe *p, int status, struct km_str head)
+void km_mcp_pipe_start(struct km_mcp_pipe *p, int status, struct km_str head)
 {
     if (near(p))
         km_exchange_start(p->x, status, head, UINT64_MAX);
@@ -220,7 +231,7 @@ void km_pipe_start(struct km_pipe *p, int status, struct km_str head)
         post(p, OP_START, status, head, NULL, 0);
 }
 
-bool km_pipe_write(struct km_pipe *p, const struct km_str *parts, size_t n)
+bool km_mcp_pipe_write(struct km_mcp_pipe *p, const struct km_str *parts, size_t n)
 {
     if (p->gone)
         return true;
@@ -232,12 +243,12 @@ bool km_pipe_write(struct km_pipe *p, const struct km_str *parts, size_t n)
     return !p->slow;
 }
 
-void km_pipe_end(struct km_pipe *p)
+void km_mcp_pipe_end(struct km_mcp_pipe *p)
 {
     last(p, OP_END);
 }
 
-void km_pipe_abort(struct km_pipe *p)
+void km_mcp_pipe_abort(struct km_mcp_pipe *p)
 {
     last(p, OP_ABORT);
 }

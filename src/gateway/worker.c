@@ -14,6 +14,7 @@
 #include "base/crypto.h"
 #include "gateway/call.h"
 #include "gateway/dispatch.h"
+#include "gateway/mcp_hub.h"
 #include "gateway/metrics.h"
 
 #define SCRATCH_BYTES ((size_t)64 * 1024 * 1024)
@@ -288,6 +289,9 @@ int km_worker_init(struct km_worker *w, struct km_gateway *gw, size_t index, str
     r = make_desk(w, err);
     if (r < 0)
         return r;
+    w->mcp = km_mcp_hub_new(w, err);
+    if (!w->mcp)
+        return KM_E_NOMEM;
     km_timer_init(&w->tick, w->loop, on_tick, w);
     km_timer_start(&w->tick, TICK_MS);
     return 0;
@@ -454,6 +458,7 @@ static void on_drain(struct km_msg *msg, void *owner)
     if (--w->gw->accepting == 0)
         km_mailbox_post(w->gw->main_mailbox, &w->gw->quiet);
     km_calls_leave(w);
+    km_mcp_hub_drain(w->mcp);
     km_http_server_drain(w->server, m->pass_on ? pass : NULL, on_drained, w);
     free(m);
 }
@@ -478,7 +483,7 @@ static void on_ended(void *ctx)
     struct km_worker *w = ctx;
 
     if (--w->servers_left == 0)
-        worker_stopped(w);
+        km_mcp_hub_close(w->mcp, worker_stopped);
 }
 
 static void end_server(struct km_worker *w, struct km_http_server *server)
@@ -523,6 +528,7 @@ void km_worker_done(struct km_worker *w)
     for (size_t i = 0; i < w->nlisteners; i++)
         km_acceptor_free(w->listeners[i].acceptor);
     km_acceptor_free(w->control_acceptor);
+    w->mcp = km_mcp_hub_free(w->mcp);
     km_http_server_free(w->control);
     km_http_server_free(w->server);
     km_mcp_desk_free(w->desk);

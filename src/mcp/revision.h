@@ -31,4 +31,7 @@ int km_mcp_revision_select(const struct km_rpc_message *msg, bool http, struct k
                            const struct km_mcp_revision **ret_revision,
                            enum km_rpc_fault *ret_fault, struct km_err *err) KM_MUST_USE;
 
+/* {"supported":[...],"requested":"..."}: the data of UNSUPPORTED_VERSION in the stateless era. */
+void km_mcp_put_versions(const struct km_rpc_message *msg, struct km_buf *out);
+
 #endif

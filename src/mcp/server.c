@@ -35,10 +35,9 @@ static void fault_with(struct km_mcp_call *call, enum km_rpc_fault fault, const 
     end(call, km_rpc_http(fault, call->revision->era), km_buf_view(&b));
 }
 
-/* {"supported":[...],"requested":"..."} */
-static void put_versions(const struct km_mcp_call *call, struct km_buf *out)
+void km_mcp_put_versions(const struct km_rpc_message *msg, struct km_buf *out)
 {
-    const struct km_json *meta = km_json_get(call->msg.params, "_meta");
+    const struct km_json *meta = km_json_get(msg->params, "_meta");
     struct km_str asked = KM_STR_NONE;
 
     (void)km_json_string(km_json_get(meta, KM_MCP_META_VERSION), &asked);
@@ -54,7 +53,7 @@ void km_mcp_fault(struct km_mcp_call *call, enum km_rpc_fault fault, const char 
     struct km_buf data KM_CLEANUP(km_buf_done) = KM_BUF(32 * 1024);
 
     if (fault == KM_RPC_UNSUPPORTED_VERSION && call->revision->era == KM_MCP_STATELESS)
-        put_versions(call, &data);
+        km_mcp_put_versions(&call->msg, &data);
     fault_with(call, fault, message, km_buf_failed(&data) ? KM_STR_NONE : km_buf_view(&data));
 }
 
@@ -187,13 +186,12 @@ static void put_hints(const struct km_mcp_hints *h, struct km_buf *out)
     km_buf_byte(out, '}');
 }
 
-/* What the revision knows of a tool, and nothing it does not. */
-static void put_tool(const struct km_mcp_call *call, const struct km_mcp_server *server,
+void km_mcp_put_tool(const struct km_mcp_revision *revision, struct km_str name,
                      const struct km_mcp_tool *tool, struct km_buf *out)
 {
     km_buf_str(out, KM_STR("{\"name\":"));
-    km_buf_json(out, km_mcp_wire_name(call, server, tool));
-    if (call->revision->structured && tool->title.n) {
+    km_buf_json(out, name);
+    if (revision->structured && tool->title.n) {
         km_buf_str(out, KM_STR(",\"title\":"));
         km_buf_json(out, tool->title);
     }
@@ -201,11 +199,11 @@ static void put_tool(const struct km_mcp_call *call, const struct km_mcp_server 
     km_buf_json(out, tool->description);
     km_buf_str(out, KM_STR(",\"inputSchema\":"));
     km_buf_str(out, tool->input);
-    if (call->revision->structured && tool->output.n) {
+    if (revision->structured && tool->output.n) {
         km_buf_str(out, KM_STR(",\"outputSchema\":"));
         km_buf_str(out, tool->output);
     }
-    if (call->revision->annotations)
+    if (revision->annotations)
         put_hints(&tool->hints, out);
     km_buf_byte(out, '}');
 }
@@ -231,7 +229,8 @@ static void on_tools_list(struct km_mcp_call *call)
             if (km_mcp_visible(call, &s->tools[k])) {
                 if (shown++)
                     km_buf_byte(&b, ',');
-                put_tool(call, s, &s->tools[k], &b);
+                km_mcp_put_tool(call->revision, km_mcp_wire_name(call, s, &s->tools[k]),
+                                &s->tools[k], &b);
             }
     }
     km_buf_byte(&b, ']');

@@ -77,6 +77,7 @@ struct km_mcp_call {
     const struct km_mcp_host *host;
     const struct km_mcp_endpoint *endpoint;
     struct km_mcp_caller caller;
+    void *owner; /* the transport's own */
     struct km_approvals *approvals;
     const struct km_approval_policy *policy;
     struct km_rpc_message msg;

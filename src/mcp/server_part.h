@@ -12,6 +12,10 @@ void km_mcp_put_meta(const struct km_mcp_call *call, struct km_buf *out);
 /* {"name","title","version"} */
 void km_mcp_put_identity(const struct km_mcp_call *call, struct km_buf *out);
 
+/* What the revision knows of a tool, and nothing it does not. */
+void km_mcp_put_tool(const struct km_mcp_revision *revision, struct km_str name,
+                     const struct km_mcp_tool *tool, struct km_buf *out);
+
 /* "kanmon-list_models", or "list_models" where names are bare. */
 struct km_str km_mcp_wire_name(const struct km_mcp_call *call, const struct km_mcp_server *server,
                                const struct km_mcp_tool *tool);

@@ -147,7 +147,8 @@ struct km_mcp_session *km_mcp_session_stale(struct km_mcp_sessions *t, uint64_t 
 {
     bool full = km_map_count(t->ids) >= t->most;
 
-    KM_LIST_EACH(it, &t->used) {
+    KM_LIST_EACH(it, &t->used)
+    {
         struct km_mcp_session *s = KM_CONTAINER(it, struct km_mcp_session, link);
 
         if (!full && s->used_ms + KM_MCP_SESSION_IDLE_MS > now_ms)
@@ -165,8 +166,7 @@ size_t km_mcp_sessions_count(const struct km_mcp_sessions *t)
 
 struct km_mcp_session *km_mcp_session_first(const struct km_mcp_sessions *t)
 {
-    return km_list_empty(&t->used) ? NULL
-                                   : KM_CONTAINER(t->used.next, struct km_mcp_session, link);
+    return km_list_empty(&t->used) ? NULL : KM_CONTAINER(t->used.next, struct km_mcp_session, link);
 }
 
 struct km_mcp_session *km_mcp_session_next(const struct km_mcp_sessions *t,

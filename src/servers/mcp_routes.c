@@ -21,17 +21,18 @@ static const struct km_mcp_endpoint everything = {
     .prefixed = true,
 };
 
-static const struct km_mcp_endpoint kanmon = {
-    .name = { "kanmon", 6 },
-    .title = { "kanmon", 6 },
-    .version = { KM_VERSION, sizeof KM_VERSION - 1 },
-    .servers = &all[0],
-    .nservers = 1,
-};
+#define ENDPOINT(path)                                                                             \
+    { "POST", path, km_mcp_post, KM_AUTH_KEY, &everything },                                       \
+        { "GET", path, km_mcp_get, KM_AUTH_KEY, &everything },                                     \
+        { "DELETE", path, km_mcp_delete, KM_AUTH_KEY, &everything }
 
 static const struct km_route rows[] = {
-    { "POST", "/mcp", km_mcp_post, KM_AUTH_KEY, &everything },
-    { "POST", "/mcp/kanmon", km_mcp_post, KM_AUTH_KEY, &kanmon },
+    ENDPOINT("/mcp"),
+    ENDPOINT("/mcp/"),
+    ENDPOINT("/mcp/{server}"),
+    ENDPOINT("/{server}/mcp"),
+    { "GET", "/sse", km_mcp_sse, KM_AUTH_KEY, &everything },
+    { "POST", "/messages", km_mcp_messages, KM_AUTH_KEY, &everything },
 };
 
 const struct km_route_rows km_mcp_routes = { rows, sizeof rows / sizeof rows[0] };

@@ -64,7 +64,7 @@ def test_one_server_instead_of_all(gateway, kanmon):
     tools = bridge(gateway, kanmon, lines, "--server", "kanmon")[0]["result"]["tools"]
     assert tools[0]["name"] == "list_models"
     answer = bridge(gateway, kanmon, lines, "--server", "no/such")[0]
-    assert "404" in answer["error"]["message"]
+    assert "no MCP server" in answer["error"]["message"]
     assert answer["id"] == 1
 
 

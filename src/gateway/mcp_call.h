@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* mcp_call.h - a request for an MCP server as a call: through the one table of steps, so that
+ * rate limits, budgets and books hold for it as for a model.
+ *
+ *     turn ── km_mcp_call_begin ── admit ── route: may it run? ── send: ask the server
+ *                                                                      │ notices, questions
+ *     answer <── finish <── account <── relay: what this client is given of the result
+ *
+ * The call outlives its request where the era says so: its exchange is not its own.
+ */
+#ifndef KM_GATEWAY_MCP_CALL_H
+#define KM_GATEWAY_MCP_CALL_H
+
+#include "gateway/call.h"
+#include "gateway/mcp_job.h"
+#include "gateway/mcp_turn.h"
+
+#define KM_MCP_PARK_MS ((uint64_t)120 * 1000)
+#define KM_MCP_PARKED_PER_PRINCIPAL 16
+#define KM_MCP_PARKED_MOST 1000 /* of a worker */
+#define KM_MCP_ROUNDS 8 /* input_required of a stateless server for one handshake-era call */
+#define KM_MCP_INPUTS 16 /* questions of one input_required */
+
+enum km_mcp_outcome { KM_MCP_OUT_NONE, KM_MCP_OUT_RESULT, KM_MCP_OUT_ERROR };
+
+/* What a call of this kind has beside the call; in its arena. */
+struct km_mcp_work {
+    struct km_mcp_job job; /* to the client's stream */
+    struct km_call *call;
+    struct km_mcp_hub *hub;
+    struct km_mcp_view *view; /* referenced: member and item are its */
+    const struct km_mcp_member *member;
+    const struct km_mcp_item *item; /* the tool or prompt; NULL: named by uri or task */
+    const struct km_mcp_revision *revision; /* the client's */
+    struct km_str method, params; /* for the server */
+    struct km_str shown; /* the name the client used, or the uri */
+    struct km_str text; /* the client's message, for kanmon's own servers */
+    struct km_str principal, capabilities, log_level, session;
+    struct km_headers headers;
+    const struct km_json *args; /* of a tool call */
+    uint8_t digest[32]; /* of the arguments */
+    bool tool, logs; /* it is tools/call; the client wants log messages */
+
+    /* while it runs */
+    struct km_mcp_ask *ask;
+    struct km_list questions; /* struct km_mcp_question: put to the client, not answered */
+    uint32_t questions_made;
+    struct km_mcp_call *own; /* a tool of kanmon's own */
+    struct km_mcp_inputs *inputs; /* of the round under way: mcp_inputs.c */
+    unsigned rounds; /* of input_required answered for a handshake-era client */
+    bool approved, waits; /* a person said yes; the step waits for one */
+
+    /* a stateless client is to answer: the call goes on without a stream */
+    struct km_list park; /* of hub->parks */
+    bool parked;
+    uint64_t park_id;
+    struct km_timer park_timer;
+
+    /* the end */
+    enum km_mcp_outcome outcome;
+    struct km_str json; /* result or error object */
+    int http;
+    const char *word; /* for the audit log */
+    bool recorded;
+};
+
+struct km_mcp_call_args {
+    struct km_mcp_view *view; /* a reference is taken */
+    const struct km_mcp_member *member;
+    const struct km_mcp_item *item;
+    struct km_str method, params, shown;
+};
+
+/* A call of a tool that is not there, or not for this caller: recorded as every call. */
+void km_mcp_record_unknown(struct km_mcp_turn *t, struct km_str name);
+/* Begins it for the turn's request; the answer comes on the turn's stream. */
+void km_mcp_call_begin(struct km_mcp_turn *t, const struct km_mcp_call_args *args);
+
+/* One question to the client.  answered: once, json is the result or error object (empty: the
+ * client cannot answer any more); in mcp_ask.c it goes to the server that asked. */
+struct km_mcp_question {
+    struct km_list of_work, of_session;
+    struct km_mcp_work *w;
+    uint32_t number; /* in its session, or in its work where there is none */
+    uint64_t server_question;
+    struct km_str method, params, key; /* key: under which a stateless client answers */
+    struct km_str json; /* of inputs: what was answered */
+    void (*answered)(struct km_mcp_question *q, bool is_error, struct km_str json);
+};
+
+/* mcp_ask.c */
+int km_mcp_ask_server(struct km_mcp_work *w, struct km_err *err) KM_MUST_USE;
+void km_mcp_call_response(struct km_mcp_turn *t); /* the client's answer to a question */
+void km_mcp_call_forget_questions(struct km_mcp_session *s); /* the session ends */
+/* Puts it to the client of the call; KM_E_UNSUPPORTED: it cannot be asked that. */
+int km_mcp_question_put(struct km_mcp_work *w, const struct km_mcp_question *like,
+                        struct km_mcp_question **ret, struct km_err *err) KM_MUST_USE;
+void km_mcp_question_free(struct km_mcp_question *q); /* off its lists; it is the call's memory */
+bool km_mcp_client_can(const struct km_mcp_work *w, struct km_str method);
+
+/* mcp_inputs.c: a stateless server asks a handshake-era client. */
+int km_mcp_inputs_ask(struct km_mcp_work *w, struct km_str json, struct km_err *err) KM_MUST_USE;
+
+/* mcp_park.c */
+/* Answers the client with all questions that are open, and lets the call wait; a moment later,
+ * for a server that asks several things at once. */
+void km_mcp_park_soon(struct km_mcp_work *w);
+/* The message belongs to a call that is parked at another worker: it was passed there. */
+bool km_mcp_park_elsewhere(struct km_mcp_turn *t);
+/* A retry with requestState: true when it was dealt with (answered, or taken up). *ret_inner and
+ * *ret_server: the server's own state, where that is what was wrapped. */
+bool km_mcp_unpark(struct km_mcp_turn *t, struct km_str state, struct km_str *ret_inner,
+                   struct km_str *ret_server);
+void km_mcp_park_end(struct km_mcp_work *w);
+/* A stateless server's input_required for a stateless client: its requestState is wrapped. */
+void km_mcp_park_wrap(struct km_mcp_work *w, struct km_str json);
+
+/* mcp_result.c: what this client is given of an answer. */
+void km_mcp_work_result(struct km_mcp_work *w, struct km_str json);
+void km_mcp_work_error(struct km_mcp_work *w, struct km_str json);
+void km_mcp_work_text(struct km_mcp_work *w, const char *word, const char *text); /* isError */
+void km_mcp_work_fault(struct km_mcp_work *w, enum km_rpc_fault fault, const char *text);
+void km_mcp_work_raw(struct km_mcp_work *w, struct km_str json); /* a result that is as it is */
+/* {"jsonrpc","id","result" or "error"} of the outcome. */
+void km_mcp_work_message(const struct km_mcp_work *w, struct km_str id, struct km_buf *out);
+
+#endif

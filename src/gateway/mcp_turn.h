@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* mcp_turn.h - one message of an MCP client, on the loop that owns its session.
+ *
+ *     door (any worker)  arrival: who, where to, headers, body       mcp_door.c
+ *        └── owner       session, revision, batch; a turn a message  mcp_take.c
+ *               └── method                                           mcp_methods.c, mcp_call.c
+ *
+ * An arrival lives until it was taken, which is synchronous: what goes on longer (a call, a
+ * stream) copies what it needs.
+ */
+#ifndef KM_GATEWAY_MCP_TURN_H
+#define KM_GATEWAY_MCP_TURN_H
+
+#include "gateway/auth.h"
+#include "gateway/mcp_stream.h"
+#include "mcp/view.h"
+
+/* Which servers a request is about. */
+struct km_mcp_reach {
+    struct km_str servers, groups; /* comma lists of names; empty: all */
+    bool path; /* the path names them: unknown ones are an error, one alone has bare names */
+};
+
+enum km_mcp_way {
+    KM_MCP_WAY_POST,
+    KM_MCP_WAY_GET,
+    KM_MCP_WAY_DELETE,
+    KM_MCP_WAY_LEGACY_GET,
+    KM_MCP_WAY_LEGACY_POST
+};
+
+struct km_mcp_arrival {
+    struct km_msg msg; /* between workers */
+    struct km_arena arena; /* holds it */
+    struct km_mcp_hub *hub; /* the owner's */
+    struct km_visit *visit;
+    struct km_mcp_pipe *pipe; /* NULL: given to a stream */
+    enum km_mcp_way way;
+    struct km_headers headers;
+    struct km_str session_id, body, principal;
+    struct km_mcp_reach reach;
+    bool kept; /* whoever kept it frees its arena */
+    const struct km_mcp_endpoint *builtins; /* servers that are part of kanmon */
+};
+
+/* One message of it. */
+struct km_mcp_turn {
+    struct km_mcp_hub *hub;
+    struct km_mcp_arrival *in;
+    struct km_arena *arena;
+    struct km_mcp_session *session; /* NULL: none */
+    struct km_mcp_stream *stream; /* NULL: a notification or response */
+    const struct km_mcp_revision *revision;
+    struct km_rpc_message msg;
+    struct km_str text; /* the message itself */
+    struct km_str capabilities; /* the client's, JSON object */
+    bool waited; /* for cold servers: not again */
+};
+
+/* mcp_take.c: on the owner's loop; the arrival is gone after. */
+void km_mcp_take(struct km_mcp_arrival *in);
+/* Makes it outlive its exchange: headers and visit are copied. */
+int km_mcp_arrival_keep(struct km_mcp_arrival *in) KM_MUST_USE;
+/* To another worker, with its pipe; false: it stays. */
+bool km_mcp_arrival_pass(struct km_mcp_arrival *in, struct km_worker *to);
+/* mcp_streams.c: GET and DELETE. */
+void km_mcp_take_get(struct km_mcp_arrival *in);
+void km_mcp_take_delete(struct km_mcp_arrival *in);
+void km_mcp_take_legacy_get(struct km_mcp_arrival *in);
+/* Answers the request itself with an error that has no id, and forgets the pipe. */
+void km_mcp_refuse(struct km_mcp_arrival *in, enum km_mcp_era era, int http, int code,
+                   const char *message);
+struct km_mcp_session *km_mcp_in_session(struct km_mcp_arrival *in);
+
+/* mcp_methods.c: a request or notification. */
+void km_mcp_dispatch(struct km_mcp_turn *t);
+void km_mcp_on_tools_call(struct km_mcp_turn *t); /* mcp_requests.c */
+void km_mcp_on_resources_read(struct km_mcp_turn *t);
+void km_mcp_on_prompts_get(struct km_mcp_turn *t);
+void km_mcp_on_complete(struct km_mcp_turn *t);
+void km_mcp_on_task(struct km_mcp_turn *t);
+unsigned km_mcp_level(struct km_str level); /* 1 debug .. 8 emergency; 0: none of them */
+
+/* mcp_later.c: true: some servers of the view are cold; the request is dispatched again when they
+ * were heard, and the turn is over. */
+bool km_mcp_later(struct km_mcp_turn *t, const struct km_mcp_view *view);
+
+/* --- answers of a request --- */
+void km_mcp_turn_result(struct km_mcp_turn *t, struct km_str json);
+void km_mcp_turn_fault(struct km_mcp_turn *t, enum km_rpc_fault fault, const char *message);
+void km_mcp_turn_fault_data(struct km_mcp_turn *t, enum km_rpc_fault fault, const char *message,
+                            struct km_str data);
+/* There is no view (why: km_mcp_view_for's): 404 where the path names nobody. */
+void km_mcp_turn_no_view(struct km_mcp_turn *t, int why, const char *message);
+
+/* mcp_views.c: what this caller sees; a reference.  KM_E_NOT_FOUND: the path names nobody. */
+int km_mcp_view_for(struct km_mcp_arrival *in, struct km_str capabilities, struct km_mcp_view **ret,
+                    struct km_err *err) KM_MUST_USE;
+#define KM_MCP_VIEWS_MOST 1024
+void km_mcp_views_drop(struct km_mcp_hub *hub); /* all that are kept */
+
+#endif

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* mcp_views.c - which servers a request is about, which of them its caller may use, and the view
+ * made of both, kept for the next request that asks the same.
+ *
+ *     reach (path, headers) x rights (key) x what the client declares ──> members ──> view
+ *
+ * A view is kept under the words it was made from.  It holds until the configuration or a
+ * catalogue changes (hub->generation); when the catalogues turn out to be the same ones, it goes
+ * on.  Who may not use a server does not learn that it is there: naming it in the path is the
+ * same as naming nobody.
+ */
+#include <stdlib.h>
+
+#include "gateway/mcp_access.h"
+#include "gateway/mcp_turn.h"
+#include "mcp/builtin.h"
+
+#define KEY_BYTES ((size_t)64 * 1024)
+
+struct kept {
+    struct km_mcp_view *view;
+    struct km_mcp_set *set; /* referenced: the configuration it was made from */
+    uint64_t generation;
+};
+
+static void kept_free(void *p)
+{
+    struct kept *k = p;
+
+    km_mcp_view_unref(k->view);
+    km_mcp_set_unref(k->set);
+    free(k);
+}
+
+void km_mcp_views_drop(struct km_mcp_hub *hub)
+{
+    struct km_str key;
+    void *k;
+
+    for (size_t it = 0; km_map_next(hub->views, &it, &key, &k);)
+        kept_free(k);
+    hub->views = km_map_free(hub->views, NULL);
+    hub->views = km_map_new(KM_MCP_VIEWS_MOST);
+}
+
+/* --- members --- */
+
+struct gather {
+    struct km_mcp_arrival *in;
+    const struct km_mcp_rights *rights;
+    const struct km_mcp_asker *asker;
+    struct km_mcp_member v[KM_MCP_VIEW_MEMBERS];
+    size_t n;
+    size_t named; /* names of the path that meant one server */
+    struct km_mcp_filter filter;
+};
+
+static bool has(const struct km_str_list *list, struct km_str name)
+{
+    for (size_t i = 0; i < list->n; i++)
+        if (km_str_eq(list->v[i], name))
+            return true;
+    return false;
+}
+
+/* Is it one of the comma list?  *ret_exact: by a name of its own, not by a group. */
+static bool wanted(const struct km_mcp_upstream *u, struct km_str list, bool *ret_exact)
+{
+    struct km_str part;
+
+    while (km_str_split(&list, ',', &part)) {
+        part = km_str_trim(part);
+        if (km_str_eq(part, u->name) || km_str_eq(part, u->alias) || km_str_eq(part, u->id)) {
+            *ret_exact = true;
+            return true;
+        }
+        if (has(&u->entry->access_groups, part))
+            return true;
+    }
+    return false;
+}
+
+static bool in_groups(const struct km_mcp_upstream *u, struct km_str list)
+{
+    struct km_str part;
+
+    while (km_str_split(&list, ',', &part))
+        if (has(&u->entry->access_groups, km_str_trim(part)))
+            return true;
+    return false;
+}
+
+static void add_upstream(struct gather *g, struct km_mcp_upstream *u)
+{
+    const struct km_mcp_reach *reach = &g->in->reach;
+    bool exact = false;
+
+    if (!u->entry->enabled || g->n == KM_MCP_VIEW_MEMBERS || !km_mcp_rights_server(g->rights, u))
+        return;
+    if (reach->servers.n && !wanted(u, reach->servers, &exact))
+        return;
+    if (reach->groups.n && !in_groups(u, reach->groups))
+        return;
+    g->named += exact;
+    g->v[g->n++] = (struct km_mcp_member){
+        .upstream = u,
+        .catalogue = km_mcp_catalogue(g->in->hub->w->desk, u, g->asker),
+        .name = u->name,
+        .alias = u->alias,
+    };
+}
+
+static void add_builtin(struct gather *g, const struct km_mcp_server *s)
+{
+    const struct km_mcp_reach *reach = &g->in->reach;
+    struct km_str rest = reach->servers, part;
+    bool exact = !reach->servers.n;
+
+    while (km_str_split(&rest, ',', &part))
+        exact = exact || km_str_eq(km_str_trim(part), s->name);
+    if (!exact || reach->groups.n || g->n == KM_MCP_VIEW_MEMBERS)
+        return;
+    g->named += reach->servers.n > 0;
+    g->v[g->n] = (struct km_mcp_member){
+        .builtin = s,
+        .catalogue = km_mcp_builtin_catalogue(s, g->in->visit->who.admin),
+        .name = s->name,
+        .alias = s->name,
+    };
+    g->n += g->v[g->n].catalogue != NULL;
+}
+
+static void gather(struct gather *g, const struct km_mcp_set *set)
+{
+    for (size_t i = 0; i < g->in->builtins->nservers; i++)
+        add_builtin(g, g->in->builtins->servers[i]);
+    for (size_t i = 0; set && i < set->n; i++)
+        add_upstream(g, set->v[i]);
+}
+
+static void ungather(struct gather *g)
+{
+    for (size_t i = 0; i < g->n; i++)
+        km_mcp_catalogue_unref(g->v[i].catalogue);
+}
+
+/* Nothing has changed but the generation. */
+static bool same_members(const struct km_mcp_view *view, const struct gather *g)
+{
+    const struct km_mcp_member *m;
+    size_t n = km_mcp_view_members(view, &m);
+
+    if (n != g->n)
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if (m[i].upstream != g->v[i].upstream || m[i].builtin != g->v[i].builtin ||
+            (m[i].upstream && m[i].catalogue != g->v[i].catalogue))
+            return false;
+    return true;
+}
+
+static bool shows(void *ctx, const struct km_mcp_member *m, enum km_mcp_list list,
+                  const struct km_mcp_item *item)
+{
+    const struct gather *g = ctx;
+
+    return list != KM_MCP_TOOLS || !m->upstream ||
+           km_mcp_rights_tool(g->rights, m->upstream, item->name);
+}
+
+static void dress(void *ctx, const struct km_mcp_member *m, enum km_mcp_list list,
+                  const struct km_mcp_item *item, struct km_str *ret_name,
+                  struct km_str *ret_description)
+{
+    (void)ctx;
+    if (list == KM_MCP_TOOLS && m->upstream)
+        km_mcp_configured_dress(m->upstream, item->name, ret_name, ret_description);
+}
+
+static int make(struct gather *g, struct km_mcp_view **ret, struct km_err *err)
+{
+    const struct km_mcp_reach *reach = &g->in->reach;
+    struct km_mcp_view_args args = { .members = g->v,
+                                     .n = g->n,
+                                     .prefixed = !(reach->path && g->named == 1 && g->n == 1),
+                                     .filter = &g->filter };
+
+    g->filter = (struct km_mcp_filter){ shows, dress, g };
+    if (reach->path && g->n == 0)
+        return km_fail(err, KM_E_NOT_FOUND,
+                       "There is no MCP server or access group '%.*s' here for this key.",
+                       KM_STR_ARG(km_str_sub(reach->servers, 0, 100)));
+    return km_mcp_view_new(&args, ret, err);
+}
+
+/* --- what is kept --- */
+
+static void put_key(struct km_mcp_arrival *in, struct km_str capabilities,
+                    const struct km_mcp_rights *rights, const struct km_mcp_set *set,
+                    struct km_buf *key)
+{
+    bool personal = false;
+
+    for (size_t i = 0; set && i < set->n && !personal; i++)
+        personal = set->v[i]->personal;
+    km_buf_str(key, in->reach.servers);
+    km_buf_str(key, in->reach.path ? KM_STR("\n/\n") : KM_STR("\n-\n"));
+    km_buf_str(key, in->reach.groups);
+    km_buf_str(key, in->visit->who.admin ? KM_STR("\nadmin\n") : KM_STR("\n\n"));
+    km_buf_str(key, km_mcp_rights_text(rights));
+    km_buf_byte(key, '\n');
+    km_buf_str(key, capabilities);
+    if (personal) {
+        km_buf_byte(key, '\n');
+        km_buf_str(key, in->principal);
+    }
+}
+
+/* It is kept for the next; failing to is no failure. */
+static void keep(struct km_mcp_hub *hub, struct km_str key, struct km_mcp_view *view,
+                 struct km_mcp_set *set)
+{
+    struct kept *k = calloc(1, sizeof *k);
+    void *old = NULL;
+
+    if (!k)
+        return;
+    if (km_map_count(hub->views) >= KM_MCP_VIEWS_MOST)
+        km_mcp_views_drop(hub);
+    *k = (struct kept){ km_mcp_view_ref(view), set ? km_mcp_set_ref(set) : NULL, hub->generation };
+    if (!hub->views || km_map_set(hub->views, key, k, &old) < 0)
+        kept_free(k);
+    else if (old)
+        kept_free(old);
+}
+
+int km_mcp_view_for(struct km_mcp_arrival *in, struct km_str capabilities, struct km_mcp_view **ret,
+                    struct km_err *err)
+{
+    struct km_mcp_hub *hub = in->hub;
+    struct km_mcp_set *set = in->visit->view->snap->mcp;
+    struct km_mcp_asker asker = { .principal = in->principal,
+                                  .capabilities = capabilities,
+                                  .headers = &in->headers };
+    struct km_buf key KM_CLEANUP(km_buf_done) = KM_BUF(KEY_BYTES);
+    struct gather g;
+    struct kept *k;
+    int r;
+
+    g.in = in;
+    g.n = g.named = 0;
+    g.asker = &asker;
+    g.rights = km_mcp_rights_of(in->visit, &in->arena);
+    put_key(in, capabilities, g.rights, set, &key);
+    k = hub->views && !km_buf_failed(&key) ? km_map_get(hub->views, km_buf_view(&key)) : NULL;
+    if (k && k->set == set && k->generation == hub->generation) {
+        *ret = km_mcp_view_ref(k->view);
+        return 0;
+    }
+    gather(&g, set);
+    if (k && k->set == set && same_members(k->view, &g)) {
+        k->generation = hub->generation;
+        *ret = km_mcp_view_ref(k->view);
+        ungather(&g);
+        return 0;
+    }
+    r = make(&g, ret, err);
+    ungather(&g);
+    if (r == 0 && !km_buf_failed(&key))
+        keep(hub, km_buf_view(&key), *ret, set);
+    return r;
+}

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* memory.c - see memory.h for the contract.
+ *
+ *     "principal\nuri" ──> name of a server (a counted few: the string is shared)
+ *     kept results: a list, oldest first, bounded in bytes
+ *
+ * Mentions are forgotten all at once when they are too many: what is asked for next has been named
+ * lately, and will be named again.  A result is searched for the two member names before it is
+ * parsed: most have neither.
+ */
+#include "mcp/memory.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "base/crypto.h"
+#include "base/encode.h"
+#include "base/list.h"
+#include "base/map.h"
+#include "http/json.h"
+
+#define LEARN_BYTES ((size_t)4 * 1024 * 1024) /* of a result that is looked through */
+#define LEARN_MOST 256 /* names learnt from one result */
+#define URI_MOST 2048
+
+struct kept {
+    struct km_list link;
+    char id[33];
+    size_t nprincipal, n;
+    char bytes[]; /* principal, then the result */
+};
+
+struct km_mcp_memory {
+    pthread_mutex_t lock;
+    struct km_map *mentions; /* to char *, ours */
+    struct km_list kept;
+    size_t bytes;
+};
+
+struct km_mcp_memory *km_mcp_memory_new(void)
+{
+    struct km_mcp_memory *m = calloc(1, sizeof *m);
+
+    if (!m)
+        return NULL;
+    pthread_mutex_init(&m->lock, NULL);
+    km_list_init(&m->kept);
+    m->mentions = km_map_new(KM_MCP_MENTIONS_MOST);
+    return m->mentions ? m : km_mcp_memory_free(m);
+}
+
+struct km_mcp_memory *km_mcp_memory_free(struct km_mcp_memory *m)
+{
+    struct km_list *it;
+
+    if (!m)
+        return NULL;
+    km_map_free(m->mentions, free);
+    while ((it = km_list_pop(&m->kept)))
+        free(KM_CONTAINER(it, struct kept, link));
+    pthread_mutex_destroy(&m->lock);
+    free(m);
+    return NULL;
+}
+
+/* --- mentions --- */
+
+struct learner {
+    struct km_mcp_memory *m;
+    struct km_arena *arena;
+    struct km_str principal, server;
+    unsigned left;
+};
+
+static struct km_str key_of(struct km_arena *arena, struct km_str principal, struct km_str uri)
+{
+    return km_arena_cat(arena, (struct km_str[]){ principal, KM_STR("\n"), uri }, 3);
+}
+
+static void learn(struct learner *l, struct km_str uri)
+{
+    struct km_str key = key_of(l->arena, l->principal, uri);
+    char *name = malloc(l->server.n + 1);
+    void *old = NULL;
+
+    if (!name || !key.n || uri.n > URI_MOST || !l->left) {
+        free(name);
+        return;
+    }
+    l->left--;
+    memcpy(name, l->server.p, l->server.n);
+    name[l->server.n] = 0;
+    if (km_map_count(l->m->mentions) >= KM_MCP_MENTIONS_MOST - 1) {
+        km_map_free(l->m->mentions, free);
+        l->m->mentions = km_map_new(KM_MCP_MENTIONS_MOST);
+    }
+    if (!l->m->mentions || km_map_set(l->m->mentions, key, name, &old) < 0)
+        free(name);
+    free(old);
+}
+
+static void walk(struct learner *l, const struct km_json *v, unsigned depth)
+{
+    struct km_json_iter it;
+    const struct km_json *item;
+    struct km_str key, s;
+
+    if (depth > KM_JSON_DEPTH)
+        return;
+    for (km_json_iter(v, &it); l->left && km_json_next(&it, &key, &item);) {
+        if (km_json_string(item, &s)) {
+            if (km_str_eq(key, KM_STR("uri")))
+                learn(l, s);
+            else if (km_str_eq(key, KM_STR("taskId")))
+                learn(l, km_arena_cat(l->arena, (struct km_str[]){ KM_STR("task:"), s }, 2));
+        } else {
+            walk(l, item, depth + 1);
+        }
+    }
+}
+
+void km_mcp_memory_learn(struct km_mcp_memory *m, struct km_str principal, struct km_str server,
+                         struct km_str result)
+{
+    struct km_arena arena;
+    struct learner l = { m, &arena, principal, server, LEARN_MOST };
+    const struct km_json *root;
+
+    if (result.n > LEARN_BYTES || (km_str_find(result, KM_STR("\"uri\"")) == result.n &&
+                                   km_str_find(result, KM_STR("\"taskId\"")) == result.n))
+        return;
+    km_arena_init(&arena, 8 * LEARN_BYTES, NULL);
+    if (km_json_parse(&arena, result, &root, NULL) == 0) {
+        pthread_mutex_lock(&m->lock);
+        walk(&l, root, 0);
+        pthread_mutex_unlock(&m->lock);
+    }
+    km_arena_done(&arena);
+}
+
+struct km_str km_mcp_memory_owner(struct km_mcp_memory *m, struct km_arena *arena,
+                                  struct km_str principal, struct km_str uri)
+{
+    struct km_str key = key_of(arena, principal, uri), name;
+
+    pthread_mutex_lock(&m->lock);
+    name = m->mentions ? km_str_c(km_map_get(m->mentions, key)) : KM_STR_NONE;
+    if (name.n)
+        name = km_arena_str(arena, name);
+    pthread_mutex_unlock(&m->lock);
+    return name;
+}
+
+/* --- results --- */
+
+struct km_str km_mcp_memory_keep(struct km_mcp_memory *m, struct km_arena *arena,
+                                 struct km_str principal, struct km_str result)
+{
+    size_t n = principal.n + result.n;
+    uint8_t random[16];
+    struct kept *k;
+
+    if (n > KM_MCP_SPOOL_BYTES || km_random(random, sizeof random, NULL) < 0)
+        return KM_STR_NONE;
+    k = malloc(sizeof *k + n);
+    if (!k)
+        return KM_STR_NONE;
+    k->nprincipal = principal.n;
+    k->n = result.n;
+    km_hex(k->id, random, sizeof random);
+    memcpy(k->bytes, principal.p, principal.n);
+    memcpy(k->bytes + principal.n, result.p, result.n);
+    pthread_mutex_lock(&m->lock);
+    while (m->bytes + n > KM_MCP_SPOOL_BYTES) {
+        struct kept *old = KM_CONTAINER(km_list_pop(&m->kept), struct kept, link);
+
+        m->bytes -= old->nprincipal + old->n;
+        free(old);
+    }
+    m->bytes += n;
+    km_list_push(&m->kept, &k->link);
+    pthread_mutex_unlock(&m->lock);
+    return km_arena_printf(arena, KM_MCP_SPOOL_URI "%s", k->id);
+}
+
+bool km_mcp_memory_read(struct km_mcp_memory *m, struct km_str principal, struct km_str uri,
+                        struct km_buf *out)
+{
+    bool found = false;
+
+    if (!km_str_starts(uri, KM_STR(KM_MCP_SPOOL_URI)))
+        return false;
+    uri = km_str_skip(uri, sizeof KM_MCP_SPOOL_URI - 1);
+    pthread_mutex_lock(&m->lock);
+    KM_LIST_EACH(it, &m->kept)
+    {
+        const struct kept *k = KM_CONTAINER(it, struct kept, link);
+
+        if (!km_str_eq(km_str_c(k->id), uri) ||
+            !km_str_eq(km_str(k->bytes, k->nprincipal), principal))
+            continue;
+        km_buf_bytes(out, k->bytes + k->nprincipal, k->n);
+        found = true;
+        break;
+    }
+    pthread_mutex_unlock(&m->lock);
+    return found;
+}
