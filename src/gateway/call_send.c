@@ -82,7 +82,8 @@ static int pick(struct km_call *call, struct km_err *err)
 enum km_next km_step_route(struct km_call *call)
 {
     bool first = call->route.attempts == 0;
-    int r = call->same_again || (call->pass && !call->match.n) ? 0 : pick(call, &call->err);
+    bool placed = call->same_again || call->mcp || (call->pass && !call->match.n);
+    int r = placed ? 0 : pick(call, &call->err);
 
     call->same_again = false;
     if (first) {

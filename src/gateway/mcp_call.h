@@ -19,6 +19,7 @@
 #define KM_MCP_PARKED_PER_PRINCIPAL 16
 #define KM_MCP_PARKED_MOST 1000 /* of a worker */
 #define KM_MCP_ROUNDS 8 /* input_required of a stateless server for one handshake-era call */
+#define KM_MCP_META_INPUT_KEY "kanmon/inputKey" /* of a question: its key for stateless clients */
 #define KM_MCP_INPUTS 16 /* questions of one input_required */
 
 enum km_mcp_outcome { KM_MCP_OUT_NONE, KM_MCP_OUT_RESULT, KM_MCP_OUT_ERROR };

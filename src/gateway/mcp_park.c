@@ -11,13 +11,12 @@
  * told that the call is cancelled.  A retry at another worker is passed to the one that has the
  * call; one at another replica, or after the end, is told "Invalid or expired requestState".
  */
-#include <stdio.h>
-
 #include "gateway/mcp_call.h"
 #include "base/crypto.h"
 #include "mcp/request_state.h"
 
 #define ANSWER_BYTES ((size_t)8 * 1024 * 1024)
+#define INPUT_KEY_MOST 64
 #define GATHER_MS 20 /* questions within this time are put together */
 #define WRAPPED_MS ((uint64_t)10 * 60 * 1000) /* a server's own state is good for so long */
 
@@ -78,6 +77,25 @@ static bool room(const struct km_mcp_work *w)
     return mine < KM_MCP_PARKED_PER_PRINCIPAL;
 }
 
+/* "q1", or what the server asks to have it called: a server that knows both eras may have a name
+ * for each of its questions, which a request of the handshake era has no place for. */
+static struct km_str key_of(struct km_mcp_question *q)
+{
+    struct km_arena *arena = &q->w->call->arena;
+    const struct km_json *params = NULL;
+    struct km_str key;
+
+    if (q->key.n)
+        return q->key;
+    if (q->params.n && km_json_parse(arena, q->params, &params, NULL) == 0 &&
+        km_json_string(km_json_get(km_json_get(params, "_meta"), KM_MCP_META_INPUT_KEY), &key) &&
+        key.n && key.n <= INPUT_KEY_MOST)
+        q->key = key;
+    else
+        q->key = km_arena_printf(arena, "q%u", (unsigned)q->number);
+    return q->key;
+}
+
 static void put_questions(struct km_mcp_work *w, struct km_buf *b)
 {
     bool first = true;
@@ -87,7 +105,9 @@ static void put_questions(struct km_mcp_work *w, struct km_buf *b)
     {
         struct km_mcp_question *q = KM_CONTAINER(it, struct km_mcp_question, of_work);
 
-        km_buf_printf(b, "%s\"q%u\":{\"method\":", first ? "" : ",", (unsigned)q->number);
+        km_buf_str(b, first ? KM_STR_NONE : KM_STR(","));
+        km_buf_json(b, key_of(q));
+        km_buf_str(b, KM_STR(":{\"method\":"));
         km_buf_json(b, q->method);
         if (q->params.n) {
             km_buf_str(b, KM_STR(",\"params\":"));
@@ -200,10 +220,8 @@ static void deliver(struct km_mcp_work *w, const struct km_json *answers)
     {
         struct km_mcp_question *q = KM_CONTAINER(it, struct km_mcp_question, of_work);
         const struct km_json *v;
-        char key[16];
 
-        snprintf(key, sizeof key, "q%u", (unsigned)q->number);
-        v = km_json_get(answers, key);
+        v = km_json_get(answers, km_arena_cstr(&w->call->arena, key_of(q)));
         if (km_json_kind(v) != KM_JSON_OBJECT)
             continue;
         km_mcp_question_free(q);
