@@ -183,7 +183,7 @@ void km_calls_leave(struct km_worker *w);
 struct km_call *km_call_new(struct km_worker *w, const struct km_call_kind *kind, size_t bytes);
 void km_call_start(struct km_call *call);
 void km_call_drop(struct km_call *call); /* it was never started */
-/* From outside the steps: nobody wants it any more.  While the books are written it moves nothing. */
+/* From outside the steps: nobody wants it any more.  Moves nothing while books are written. */
 void km_call_cancel(struct km_call *call, const char *why);
 
 /* A wait is over: status 0 or negative.  From callbacks of the loop only, never from a step. */

@@ -9,8 +9,8 @@
  * door hands the request over and is a pair of hands from then on.  Where door and owner are the
  * same, nothing is copied and no message is sent.
  *
- * Thread: all functions but km_mcp_pipe_new() on the owner's loop.  A pipe ends once, by respond, end
- * or abort; then the pointer is dead.
+ * Thread: all functions but km_mcp_pipe_new() on the owner's loop.  A pipe ends once, by respond,
+ * end or abort; then the pointer is dead.
  */
 #ifndef KM_GATEWAY_MCP_PIPE_H
 #define KM_GATEWAY_MCP_PIPE_H
