@@ -216,7 +216,8 @@ static void on_intent(void *ctx, const struct km_err *err)
 
 static int write_intent(struct km_call *call, bool *ret_wait, struct km_err *err)
 {
-    struct km_ledger_entry e = { .start_us = call->start_us, .reserved = call->kind->session ? 0 : call->reserve };
+    struct km_ledger_entry e = { .start_us = call->start_us,
+                                 .reserved = call->kind->session ? 0 : call->reserve };
 
     if (call->kind->books) {
         call->kind->books(call, &e);
