@@ -242,6 +242,8 @@ void km_waits_look(struct km_mcp_desk *d)
 
 void km_waits_end_all(struct km_mcp_desk *d)
 {
-    while (!km_list_empty(&d->waits))
-        on_wait_over(KM_CONTAINER(d->waits.next, struct km_mcp_wait, link));
+    struct km_list *node;
+
+    while ((node = km_list_pop(&d->waits)) != NULL)
+        on_wait_over(KM_CONTAINER(node, struct km_mcp_wait, link));
 }

@@ -361,6 +361,8 @@ struct km_mcp_desk *km_mcp_desk_new(const struct km_mcp_desk_args *args, struct 
 
 struct km_mcp_desk *km_mcp_desk_free(struct km_mcp_desk *d)
 {
+    struct km_list *node;
+
     if (!d)
         return NULL;
     pthread_mutex_lock(&d->ups->lock);
@@ -370,8 +372,8 @@ struct km_mcp_desk *km_mcp_desk_free(struct km_mcp_desk *d)
     km_timer_stop(&d->tick);
     km_waits_end_all(d);
     km_refresh_end_all(d);
-    while (!km_list_empty(&d->remotes))
-        km_remote_free(KM_CONTAINER(d->remotes.next, struct km_remote, link));
+    while ((node = km_list_pop(&d->remotes)) != NULL)
+        km_remote_free(KM_CONTAINER(node, struct km_remote, link));
     km_subscriptions_end_all(d);
     km_mcp_set_unref(d->set);
     free(d);

@@ -325,7 +325,7 @@ static struct km_link *http_free(struct km_link *l)
     struct km_link_http *h = of(l);
     struct km_list *node;
 
-    while ((node = h->posts.next) != &h->posts)
+    while ((node = km_list_pop(&h->posts)) != NULL)
         km_link_post_free(KM_CONTAINER(node, struct km_link_post, link));
     say_farewell(h);
     km_deferred_cancel(&h->up);

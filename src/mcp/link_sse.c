@@ -390,9 +390,10 @@ static void sse_agreed(struct km_link *l, const struct km_mcp_revision *revision
 static struct km_link *sse_free(struct km_link *l)
 {
     struct link_sse *s = of(l);
+    struct km_list *node;
 
-    while (!km_list_empty(&s->posts))
-        post_free(KM_CONTAINER(s->posts.next, struct post, link));
+    while ((node = km_list_pop(&s->posts)) != NULL)
+        post_free(KM_CONTAINER(node, struct post, link));
     if (s->call)
         km_http_cancel(s->call);
     if (s->waits)

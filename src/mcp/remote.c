@@ -125,8 +125,8 @@ static void fail_all(struct km_remote *p, const struct km_err *why)
 
     while ((node = km_list_pop(&p->waiting)) != NULL)
         km_job_fail(KM_CONTAINER(node, struct km_job, link), why, false);
-    while (!km_list_empty(&p->order))
-        km_job_fail(KM_CONTAINER(p->order.next, struct km_job, order), why, true);
+    while ((node = km_list_pop(&p->order)) != NULL)
+        km_job_fail(KM_CONTAINER(node, struct km_job, order), why, true);
 }
 
 void km_remote_over(struct km_remote *p, const struct km_err *why)
@@ -577,13 +577,17 @@ static bool try_again(struct km_job *j)
 static bool answer_of(struct km_remote *p, const struct km_link_failure *f, struct km_arena *a,
                       struct km_str *ret_error)
 {
-    struct km_rpc_message m;
-    enum km_rpc_fault fault;
+    const struct km_json *root;
+    const struct km_json *error;
 
+    /* Its id may be null: it may have refused before it could read ours. */
     if (!f->body.n || f->status == 401 || f->status == 403 ||
-        km_rpc_parse(a, f->body, &m, &fault, NULL) < 0 || m.kind != KM_RPC_RESPONSE || !m.error)
+        km_json_parse(a, f->body, &root, NULL) < 0)
         return false;
-    *ret_error = km_json_compact(m.error, a);
+    error = km_json_get(root, "error");
+    if (km_json_kind(error) != KM_JSON_OBJECT || !km_json_get(error, "code"))
+        return false;
+    *ret_error = km_json_compact(error, a);
     return ret_error->n > 0 && p->revision;
 }
 
@@ -597,8 +601,11 @@ static void job_refused(struct km_job *j, const struct km_link_failure *f)
     struct km_arena a;
 
     km_arena_init(&a, (size_t)1024 * 1024, NULL);
-    if (!f->session_gone && answer_of(p, f, &a, &answer.json))
+    if (!f->session_gone && answer_of(p, f, &a, &answer.json)) {
         answer.kind = KM_MCP_ERROR;
+        answer.err = NULL;
+        answer.maybe_executed = false;
+    }
     if (f->err->code == KM_E_UPSTREAM_CONNECT)
         km_desk_failed(p->desk, p->upstream, f->err->text);
     km_job_done(j, &answer);

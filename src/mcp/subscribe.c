@@ -291,6 +291,8 @@ void km_mcp_unsubscribe(struct km_mcp_subscription *s)
 
 void km_subscriptions_end_all(struct km_mcp_desk *d)
 {
-    while (!km_list_empty(&d->subscriptions))
-        subscription_free(KM_CONTAINER(d->subscriptions.next, struct km_mcp_subscription, link));
+    struct km_list *node;
+
+    while ((node = km_list_pop(&d->subscriptions)) != NULL)
+        subscription_free(KM_CONTAINER(node, struct km_mcp_subscription, link));
 }

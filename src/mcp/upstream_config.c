@@ -419,6 +419,15 @@ static int add_all(struct build *b, struct km_err *err)
     return r;
 }
 
+static void set_free(struct km_mcp_set *set)
+{
+    km_map_free(set->names, NULL);
+    for (size_t i = 0; i < set->n; i++)
+        km_mcp_upstream_unref(set->v[i]);
+    free(set->v);
+    free(set);
+}
+
 int km_mcp_set_new(const struct km_mcp_set_args *args, struct km_diags *diags,
                    struct km_mcp_set **ret_set, struct km_err *err)
 {
@@ -431,7 +440,7 @@ int km_mcp_set_new(const struct km_mcp_set_args *args, struct km_diags *diags,
     b.set->names = km_map_new_borrowed((size_t)4 * SERVERS_MOST);
     r = b.set->names ? add_all(&b, err) : km_fail(err, KM_E_NOMEM, "out of memory");
     if (r < 0) {
-        km_mcp_set_unref(b.set);
+        set_free(b.set);
         return r;
     }
     *ret_set = b.set;
@@ -446,13 +455,8 @@ struct km_mcp_set *km_mcp_set_ref(struct km_mcp_set *set)
 
 struct km_mcp_set *km_mcp_set_unref(struct km_mcp_set *set)
 {
-    if (!set || --set->refs > 0)
-        return NULL;
-    km_map_free(set->names, NULL);
-    for (size_t i = 0; i < set->n; i++)
-        km_mcp_upstream_unref(set->v[i]);
-    free(set->v);
-    free(set);
+    if (set && --set->refs == 0)
+        set_free(set);
     return NULL;
 }
 
