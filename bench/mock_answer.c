@@ -32,8 +32,8 @@ static void answer_done(struct conn *c)
 static int stream_start(struct conn *c)
 {
     char text[2 * SCRIPT_TEXT_MAX];
-    size_t n = c->speak == SPEAK_OPENAI ? script_stream_head(text)
-                                        : speak_stream_head(c->speak, text);
+    size_t n =
+        c->speak == SPEAK_OPENAI ? script_stream_head(text) : speak_stream_head(c->speak, text);
 
     c->head_sent = true;
     mock.streams++;
@@ -94,7 +94,7 @@ int mock_answer(struct conn *c)
 
     if (c->script.stream && !c->script.status)
         return stream_turn(c);
-    n = c->script.status            ? script_error(text, c->script.status)
+    n = c->script.status           ? script_error(text, c->script.status)
         : c->speak == SPEAK_OPENAI ? script_json(&mock.texts, text, c->id)
                                    : speak_json(c->speak, text);
     answer_done(c);

@@ -56,13 +56,14 @@ size_t speak_json(enum speak speak, char *out)
     char body[SCRIPT_TEXT_MAX];
 
     if (speak == SPEAK_ANTHROPIC)
-        snprintf(body, sizeof body,
-                 "{\"id\":\"msg_0123456789\",\"type\":\"message\",\"role\":\"assistant\",\"model\":"
-                 "\"claude-haiku-4-5\",\"content\":[{\"type\":\"text\",\"text\":\"%s\"}],"
-                 "\"stop_reason\":\"end_turn\",\"stop_sequence\":null,\"usage\":{\"input_tokens\":%d,"
-                 "\"cache_creation_input_tokens\":0,\"cache_read_input_tokens\":0,"
-                 "\"output_tokens\":%d}}",
-                 words, SCRIPT_PROMPT_TOKENS, SCRIPT_COMPLETION_TOKENS);
+        snprintf(
+            body, sizeof body,
+            "{\"id\":\"msg_0123456789\",\"type\":\"message\",\"role\":\"assistant\",\"model\":"
+            "\"claude-haiku-4-5\",\"content\":[{\"type\":\"text\",\"text\":\"%s\"}],"
+            "\"stop_reason\":\"end_turn\",\"stop_sequence\":null,\"usage\":{\"input_tokens\":%d,"
+            "\"cache_creation_input_tokens\":0,\"cache_read_input_tokens\":0,"
+            "\"output_tokens\":%d}}",
+            words, SCRIPT_PROMPT_TOKENS, SCRIPT_COMPLETION_TOKENS);
     else
         snprintf(body, sizeof body,
                  "{\"metrics\":{\"latencyMs\":321},\"output\":{\"message\":{\"content\":[{\"text\":"
