@@ -366,3 +366,39 @@ def test_a_crash_charges_what_was_under_way_and_nothing_else(fake, tmp_path):
     assert all(nano(r) == 0 for r in rows(gateway, type="_arealtime_session"))
     assert round(gateway.key_info(key)["spend"] * 1e9) == sum(costs)
     gateway.stop()
+
+
+@pytest.mark.parametrize("accounting", ["eventual", "strict"])
+def test_a_restart_ends_sessions_with_their_answers(fake, tmp_path, accounting):
+    """The new process has the counters and the books; what was under way is charged there."""
+    config = CONFIG.format(up=fake.url, state=tmp_path / "state", more=f"accounting: {accounting}")
+    gateway = Gateway(tmp_path, config)
+    words = ("--config", gateway.config)
+    ran = gateway.command("start", *words, "--port", gateway.port)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    try:
+        wait_until(gateway.is_ready, what="the gateway")
+        key = gateway.new_key(max_parallel_requests=2, max_budget=5)
+        idle, busy = Session(gateway, key=key), Session(gateway, key=key)
+        idle.answer()
+        busy.respond(behave="hang")
+        busy.until("response.created")
+        ran = gateway.command("restart", *words)
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+        assert idle.end()[1] == 1012
+        busy.send("input_audio_buffer.clear")  # it goes on until its answer has ended
+        busy.until("input_audio_buffer.cleared")
+        busy.send("response.cancel")
+        busy.until("response.done")
+        assert busy.end()[1] == 1012
+        for s in (idle, busy):
+            assert [nano(r) for r in answers(gateway, s.call_id)] == [COST]
+        wait_until(lambda: len(rows(gateway, type="_arealtime_session")) == 2,
+                   what="the rows of both sessions")
+        assert round(gateway.key_info(key)["spend"] * 1e9) == 2 * COST
+        with Session(gateway, key=key), Session(gateway, key=key) as again:  # both permits are back
+            again.answer()
+            assert refused(gateway, key=key)[0] == 429
+    finally:
+        ran = gateway.command("stop", *words)
+        assert ran.returncode == 0, ran.stdout + ran.stderr
