@@ -68,7 +68,7 @@ struct km_rt_session {
     bool handshake_failed; /* the upstream's 101 was none: `why` */
 
     bool started; /* the client's handshake was answered */
-    bool up_closed, down_closed; /* their Close came */
+    bool up_closed; /* its Close came */
     bool up_full, down_full; /* much waits for them */
     bool pinged, up_pinged; /* since they were last heard */
     bool paid; /* the request that opening counted was used by an answer */

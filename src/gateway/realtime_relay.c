@@ -367,7 +367,6 @@ static void on_client_close(void *ctx, unsigned code, struct km_str reason)
     struct km_rt_session *s = ctx;
 
     (void)reason;
-    s->down_closed = true;
     km_rt_end(s, km_ws_code_valid(code) ? code : KM_WS_NORMAL, NULL, true);
 }
 
