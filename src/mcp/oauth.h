@@ -49,10 +49,10 @@ struct km_mcp_oauth_on {
 };
 
 /* url or err; once, on the loop, maybe before the call returns. */
-typedef void km_mcp_login_fn(void *ctx, struct km_str url, const struct km_err *err);
+typedef void km_mcp_oauth_url_fn(void *ctx, struct km_str url, const struct km_err *err);
 /* Begins a log-in: the address to open in a browser.  redirect: of kanmon's callback. */
 void km_mcp_oauth_login(struct km_mcp_oauth *o, const struct km_mcp_oauth_on *on,
-                        struct km_str principal, struct km_str redirect, km_mcp_login_fn *fn,
+                        struct km_str principal, struct km_str redirect, km_mcp_oauth_url_fn *fn,
                         void *ctx);
 
 struct km_mcp_callback {

@@ -102,7 +102,7 @@ struct login {
     struct km_mcp_holder *h;
     struct km_oauth_net net;
     struct km_str redirect;
-    km_mcp_login_fn *fn;
+    km_mcp_oauth_url_fn *fn;
     void *ctx;
     struct km_oauth_find *find;
     struct km_fetch *fetch;
@@ -334,7 +334,7 @@ static void on_found(void *ctx, const struct km_oauth_found *found, const struct
 }
 
 void km_mcp_oauth_login(struct km_mcp_oauth *o, const struct km_mcp_oauth_on *on,
-                        struct km_str principal, struct km_str redirect, km_mcp_login_fn *fn,
+                        struct km_str principal, struct km_str redirect, km_mcp_oauth_url_fn *fn,
                         void *ctx)
 {
     struct km_mcp_holder *h = km_mcp_oauth_holder(o, principal);

@@ -79,8 +79,9 @@ static int take_auth(struct km_remote *p, struct km_err *err)
     p->auth = u->signer;
     if (u->oauth) {
         p->auth = km_mcp_oauth_auth(u->oauth, p->asker.principal);
-        return p->auth ? 0 : km_fail(err, KM_E_LIMIT, "too many have logged in at '%.*s'",
-                                     KM_STR_ARG(u->name));
+        return p->auth ? 0
+                       : km_fail(err, KM_E_LIMIT, "too many have logged in at '%.*s'",
+                                 KM_STR_ARG(u->name));
     }
     if (u->transport == KM_MCP_STDIO ||
         (u->entry->auth != KM_MCP_AUTH_OAUTH2 && u->entry->auth != KM_MCP_AUTH_EXCHANGE))
