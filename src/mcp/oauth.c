@@ -260,6 +260,8 @@ static void on_tokens(void *ctx, const struct km_response *response, struct km_s
     if (!token && r->refreshing && km_str_eq(t.error, KM_STR("invalid_grant")))
         km_secret_done(&h->refresh_token); /* it will not become good again */
     pthread_mutex_unlock(&h->lock);
+    if (r->refreshing && ((token && t.refresh.n) || km_str_eq(t.error, KM_STR("invalid_grant"))))
+        km_mcp_oauth_save(h);
     if (!token && r->refreshing && km_str_eq(t.error, KM_STR("invalid_grant")))
         login_needed(h->o, &err);
     end(r, token, token ? NULL : &err);
@@ -467,7 +469,8 @@ static void holder_free(void *owner)
     struct km_mcp_holder *h = owner;
     struct km_secret *const all[] = { &h->access,    &h->refresh_token, &h->token_url,
                                       &h->client_id, &h->client_secret, &h->resource,
-                                      &h->issuer,    &h->scope,         &h->metadata_url };
+                                      &h->issuer,    &h->scope,         &h->metadata_url,
+                                      &h->principal };
 
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         km_secret_done(all[i]);
@@ -478,7 +481,7 @@ static void holder_free(void *owner)
 
 static const struct km_refresh_ops refresh_ops = { start, abandon, holder_free };
 
-static struct km_mcp_holder *holder_new(struct km_mcp_oauth *o)
+static struct km_mcp_holder *holder_new(struct km_mcp_oauth *o, struct km_str principal)
 {
     struct km_mcp_holder *h = calloc(1, sizeof *h);
 
@@ -486,6 +489,7 @@ static struct km_mcp_holder *holder_new(struct km_mcp_oauth *o)
         return NULL;
     h->base.ops = &auth_ops;
     h->o = km_mcp_oauth_ref(o);
+    km_mcp_keep(&h->principal, principal);
     pthread_mutex_init(&h->lock, NULL);
     h->refresh = km_refresh_new(&refresh_ops, h, EARLY_MS);
     return h->refresh ? h : NULL; /* it was freed with its refresh */
@@ -499,7 +503,8 @@ struct km_mcp_holder *km_mcp_oauth_holder(struct km_mcp_oauth *o, struct km_str 
         principal = KM_STR_NONE;
     pthread_mutex_lock(&o->lock);
     h = km_map_get(o->holders, principal);
-    if (!h && (h = holder_new(o)) != NULL && km_map_set(o->holders, principal, h, NULL) < 0) {
+    if (!h && (h = holder_new(o, principal)) != NULL &&
+        km_map_set(o->holders, principal, h, NULL) < 0) {
         km_refresh_unref(h->refresh);
         h = NULL;
     }
@@ -583,6 +588,7 @@ void km_mcp_oauth_unref(struct km_mcp_oauth *o)
     if (atomic_fetch_sub_explicit(&o->refs, 1, memory_order_acq_rel) != 1)
         return;
     km_mcp_pending_free_all(o);
+    km_secret_done(&o->server);
     km_secret_done(&o->registered_id);
     km_secret_done(&o->registered_secret);
     km_secret_done(&o->registered_at);

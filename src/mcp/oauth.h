@@ -39,6 +39,10 @@ struct km_mcp_oauth *km_mcp_oauth_new(const struct km_mcp_oauth_args *args, stru
 /* Its upstream is gone, and with it all links: no new token is asked for. */
 void km_mcp_oauth_close(struct km_mcp_oauth *o); /* NULL is fine */
 
+/* Reads what is kept of logins at `server` (its server_id), and keeps what comes.  Main thread,
+ * blocking; once, before a link uses it. */
+void km_mcp_oauth_attach(struct km_mcp_oauth *o, struct km_store *store, struct km_str server);
+
 /* Header lines for this principal; lives as long as the upstream.  NULL: there are too many. */
 struct km_auth *km_mcp_oauth_auth(struct km_mcp_oauth *o, struct km_str principal);
 

@@ -31,6 +31,7 @@ struct km_mcp_holder {
     struct km_secret scope; /* asked for in addition: insufficient_scope */
     struct km_secret metadata_url; /* of the last challenge */
     unsigned steps; /* times the scope grew */
+    struct km_secret principal; /* constant */
 };
 
 struct km_mcp_pending; /* a log-in under way: oauth_login.c */
@@ -44,6 +45,8 @@ struct km_mcp_oauth {
     struct km_proxy_env proxies;
     struct km_str_list trusted_hosts;
     bool by_client; /* client_credentials */
+    struct km_store *store; /* set once, by attach; NULL: nothing is kept */
+    struct km_secret server; /* server_id; constant after attach */
     pthread_mutex_t lock; /* of all below */
     struct km_map *holders; /* principal to holder */
     struct km_list logins;
@@ -73,6 +76,9 @@ struct km_str km_mcp_oauth_scope(const struct km_mcp_oauth *o, struct km_arena *
 int km_mcp_oauth_prove(const struct km_mcp_oauth *o, struct km_arena *arena,
                        const struct km_mcp_client *client, bool secret_post, struct km_str issuer,
                        struct km_buf *form, struct km_str *ret_head, struct km_err *err);
+
+/* oauth_keep.c: what the holder has now goes into the store, or out of it.  Not under h->lock. */
+void km_mcp_oauth_save(struct km_mcp_holder *h);
 
 /* oauth_login.c */
 void km_mcp_pending_free_all(struct km_mcp_oauth *o);

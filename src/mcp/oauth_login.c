@@ -436,6 +436,7 @@ static void keep_tokens(const struct exchange *x, const struct km_oauth_tokens *
     h->secret_post = p->secret_post;
     h->steps = 0;
     pthread_mutex_unlock(&h->lock);
+    km_mcp_oauth_save(h);
     (void)km_refresh_renew(h->refresh);
 }
 

@@ -179,6 +179,20 @@ def test_a_person_logs_in_for_all(served, protected):
     assert {one["scope"] for one in mine} == {"tools"}
 
 
+def test_a_login_outlives_a_restart_and_is_sealed(served, protected):
+    before = len(protected.seen())
+    served.stop()
+    for path in (served.folder / "state").glob("*.db*"):
+        data = path.read_bytes()
+        for one in protected.seen():
+            assert not one["token"] or one["token"].encode() not in data
+    served.start()
+    assert until(served, "shared", "ready")["tools"] == 2
+    wait_until(lambda: any(one["client"] not in (None, "robot", "signer")
+                           for one in protected.seen()[before:]), 30, "the server to be asked")
+    assert "kanmon mcp login each" not in str(server(served, "shared"))
+
+
 def test_the_log_holds_no_token(served, protected):
     text = served.log.read_text()
     for one in protected.seen():
