@@ -56,37 +56,37 @@ static const struct {
     bool gathers; /* what it holds back doubles, in the call */
 } decoders[] = {
     { .codec = &km_codec_openai,
-      .head = { "data: {\"id\":\"c\",\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\"}}]}\n\n" },
-      .event = "data: {\"id\":\"c\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\" w\\u00e9\"}}]}\n\n" },
+      .head = { "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"\"}}]}\n\n" },
+      .event = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\" w\\u00e9\"}}]}\n\n" },
     { .codec = &km_codec_openai,
-      .head = { "data: {\"id\":\"c\",\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":[{\"index\":0,"
-        "\"id\":\"t\",\"function\":{\"name\":\"f\",\"arguments\":\"\"}}]}}]}\n\n" },
-      .event = "data: {\"id\":\"c\",\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":[{\"index\":0,"
-      "\"function\":{\"arguments\":\"1 \"}}]}}]}\n\n",
+      .head = { "data: {\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":[{\"index\":0,"
+                "\"id\":\"t\",\"function\":{\"name\":\"f\",\"arguments\":\"\"}}]}}]}\n\n" },
+      .event = "data: {\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":[{\"index\":0,"
+               "\"function\":{\"arguments\":\"1 \"}}]}}]}\n\n",
       .gathers = true },
     { .codec = &km_codec_messages,
-      .head = { "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"m\","
-        "\"usage\":{\"input_tokens\":3}}}\n\n",
-        "event: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":0,"
-        "\"content_block\":{\"type\":\"text\",\"text\":\"\"}}\n\n" },
-      .event = "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":"
-      "{\"type\":\"text_delta\",\"text\":\" w\\u00e9\"}}\n\n" },
+      .head = { "data: {\"type\":\"message_start\",\"message\":{\"id\":\"m\","
+                "\"usage\":{\"input_tokens\":3}}}\n\n",
+                "data: {\"type\":\"content_block_start\",\"index\":0,"
+                "\"content_block\":{\"type\":\"text\",\"text\":\"\"}}\n\n" },
+      .event = "data: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":"
+               "{\"type\":\"text_delta\",\"text\":\" w\\u00e9\"}}\n\n" },
     { .codec = &km_codec_gemini,
-      .head = { "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"a\"}]}}]}\r\n\r\n" },
-      .event = "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\" w\\u00e9\"}]}}]}\r\n\r\n" },
+      .head = { "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"a\"}]}}]}\n\n" },
+      .event = "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\" \\u00e9\"}]}}]}\n\n" },
     { .codec = &km_codec_ollama,
-      .head = { "{\"message\":{\"role\":\"assistant\",\"content\":\"a\"},\"done\":false}\n" },
-      .event = "{\"message\":{\"role\":\"assistant\",\"content\":\" w\\u00e9\"},\"done\":false}\n" },
+      .head = { "{\"message\":{\"content\":\"a\"},\"done\":false}\n" },
+      .event = "{\"message\":{\"content\":\" w\\u00e9\"},\"done\":false}\n" },
     { .codec = &km_codec_converse,
       .head = { "messageStart {\"role\":\"assistant\"}" },
-      .event = "contentBlockDelta {\"contentBlockIndex\":0,\"delta\":{\"text\":\" w\\u00e9\"},\"p\":\"a\"}" },
+      .event = "contentBlockDelta {\"contentBlockIndex\":0,\"delta\":{\"text\":\" w\\u00e9\"}}" },
     { .codec = &km_codec_bedrock_invoke,
-      .head = { "chunk {\"bytes\":\"eyJ0eXBlIjoibWVzc2FnZV9zdGFydCIsIm1lc3NhZ2UiOnsiaWQiOiJtIiwidXNhZ2UiOns"
-        "iaW5wdXRfdG9rZW5zIjozfX19\"}",
-        "chunk {\"bytes\":\"eyJ0eXBlIjoiY29udGVudF9ibG9ja19zdGFydCIsImluZGV4IjowLCJjb250ZW50X2Jsb2N"
-        "rIjp7InR5cGUiOiJ0ZXh0IiwidGV4dCI6IiJ9fQ==\"}" },
-      .event = "chunk {\"bytes\":\"eyJ0eXBlIjoiY29udGVudF9ibG9ja19kZWx0YSIsImluZGV4IjowLCJkZWx0YSI6eyJ0eXBlI"
-      "joidGV4dF9kZWx0YSIsInRleHQiOiIgdyJ9fQ==\",\"p\":\"abc\"}" },
+      .head = { "chunk {\"bytes\":\"eyJ0eXBlIjoibWVzc2FnZV9zdGFydCIsIm1lc3NhZ2UiOnsiaWQiOiJt"
+                "IiwidXNhZ2UiOnsiaW5wdXRfdG9rZW5zIjozfX19\"}",
+                "chunk {\"bytes\":\"eyJ0eXBlIjoiY29udGVudF9ibG9ja19zdGFydCIsImluZGV4IjowLCJj"
+                "b250ZW50X2Jsb2NrIjp7InR5cGUiOiJ0ZXh0IiwidGV4dCI6IiJ9fQ==\"}" },
+      .event = "chunk {\"bytes\":\"eyJ0eXBlIjoiY29udGVudF9ibG9ja19kZWx0YSIsImluZGV4IjowLCJk"
+               "ZWx0YSI6eyJ0eXBlIjoidGV4dF9kZWx0YSIsInRleHQiOiIgdyJ9fQ==\",\"p\":\"abc\"}" },
 };
 
 static const struct {
