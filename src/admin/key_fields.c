@@ -44,7 +44,6 @@ static const char *const restrictive[] = {
     "enforced_params",
     "guardrails",
     "policies",
-    "object_permission",
     "allowed_cache_controls",
     "budget_id",
     "end_user_budget_id",
@@ -251,6 +250,33 @@ static bool other_kind(struct km_str name, const struct km_json *v)
            !km_str_eq(kind, KM_STR("default")) && !km_str_eq(kind, KM_STR("llm_api"));
 }
 
+/* object_permission: what gateway/mcp_access.h enforces, and nothing else that says something. */
+static bool enforced(const struct km_json *permission)
+{
+    static const struct {
+        struct km_str name;
+        enum km_json_type type;
+    } rows[] = { { { "mcp_servers", 11 }, KM_JSON_ARRAY },
+                 { { "mcp_access_groups", 17 }, KM_JSON_ARRAY },
+                 { { "mcp_tool_permissions", 20 }, KM_JSON_OBJECT },
+                 { { "mcp_param_permissions", 21 }, KM_JSON_OBJECT } };
+    struct km_json_iter it;
+    const struct km_json *v;
+    struct km_str name;
+
+    if (km_json_kind(permission) != KM_JSON_OBJECT)
+        return inert(permission);
+    for (km_json_iter(permission, &it); km_json_next(&it, &name, &v);) {
+        bool known = false;
+
+        for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+            known = known || (km_str_eq(name, rows[i].name) && km_json_kind(v) == rows[i].type);
+        if (!known && !inert(v))
+            return false;
+    }
+    return true;
+}
+
 int km_key_fields_read(struct km_admin *a, int64_t now_us, struct km_key_row *row,
                        struct km_err *err)
 {
@@ -268,7 +294,8 @@ int km_key_fields_read(struct km_admin *a, int64_t now_us, struct km_key_row *ro
 
         if (f)
             r = read_field(a, f, v, now_us, row, err);
-        else if ((named(restrictive, name) && !inert(v)) || other_kind(name, v))
+        else if ((named(restrictive, name) && !inert(v)) || other_kind(name, v) ||
+                 (km_str_eq(name, KM_STR("object_permission")) && !enforced(v)))
             r = km_fail_param(err, KM_E_UNSUPPORTED, km_arena_cstr(&a->arena, name),
                               "'%.*s' would restrict the key, and this version does not enforce "
                               "it: leave it out.",
@@ -355,7 +382,7 @@ static void put_limits(struct km_buf *out, const struct km_key_row *row, int64_t
 #define EMPTY_MEMBERS                                                                              \
     ",\"aliases\":{},\"config\":{},\"permissions\":{},\"model_max_budget\":{},\"model_spend\":{}," \
     "\"allowed_cache_controls\":[],\"allowed_routes\":[],\"access_group_ids\":[],"                 \
-    "\"router_settings\":{},\"budget_id\":null,\"budget_limits\":null,\"object_permission\":null," \
+    "\"router_settings\":{},\"budget_id\":null,\"budget_limits\":null,"                              \
     "\"litellm_budget_table\":null,\"organization_id\":null,\"project_id\":null,\"agent_id\":null"
 
 void km_key_fields_write(const struct km_key_row *row, int64_t spend, struct km_str key,
@@ -391,6 +418,8 @@ void km_key_fields_write(const struct km_key_row *row, int64_t spend, struct km_
     put_str(out, "created_by", row->created_by);
     put_str(out, "updated_by", row->updated_by);
     km_buf_str(out, KM_STR(EMPTY_MEMBERS));
+    if (km_str_find(row->extra, KM_STR("\"object_permission\":")) == row->extra.n)
+        km_buf_str(out, KM_STR(",\"object_permission\":null"));
     if (row->extra.n > 2) { /* "{...}": its members join ours */
         km_buf_byte(out, ',');
         km_buf_str(out, km_str_sub(row->extra, 1, row->extra.n - 2));
