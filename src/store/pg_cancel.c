@@ -135,7 +135,7 @@ struct km_pg_cancel *km_pg_cancel_new(struct km_loop *loop, const struct km_pg_l
                                       void (*fn)(void *ctx), void *ctx)
 {
     struct km_pg_cancel *k;
-    uint32_t secret;
+    uint32_t secret = 0;
 
     if (!find_secret(lib, pq, &secret))
         return NULL;

@@ -7,10 +7,12 @@ import pytest
 from conftest import Server, lines_of
 
 
-def run_hostile(server, name):
+def run_hostile(server, name, role):
     """The lines that ran, or were stopped by another layer than they say."""
     wrong = []
     for sql, why in lines_of(name):
+        if why.startswith("[L6") and role == "postgres":
+            continue  # time and size ask for no privilege: once is enough
         slow = {"timeout_ms": 300} if why.startswith("[L6") else {}
         result = server.call("execute_sql", sql=sql, **slow)
         text = result["content"][0]["text"]
@@ -30,7 +32,7 @@ def run_hostile(server, name):
 def test_hostile_lines_are_stopped(postgres, role, name):
     before = postgres.state()
     with Server(postgres.dsn(role), "--timeout-ms", 10000) as server:
-        assert run_hostile(server, name) == []
+        assert run_hostile(server, name, role) == []
         # The pool is healthy after all of it, and its sessions are as they were.
         for _ in range(3):
             rows = server.ok("execute_sql", sql="SELECT current_setting('transaction_read_only'), "

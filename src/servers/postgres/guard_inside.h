@@ -19,11 +19,11 @@ typedef int km_pg_check_fn(struct km_pg_walk *w, const ProtobufCMessage *message
 /* One kind of node: in which mode it may stand, with which fields. */
 struct km_pg_node_rule {
     const char *name; /* as the grammar calls it, "SelectStmt" */
-    enum km_pg_mode mode; /* the least one */
     const char *fields; /* words */
-    enum km_pg_mode more_mode;
     const char *more; /* fields from more_mode on; NULL: none */
     km_pg_check_fn *check; /* NULL: nothing more */
+    enum km_pg_mode mode; /* the least one */
+    enum km_pg_mode more_mode;
 };
 
 extern const struct km_pg_node_rule km_pg_node_rules[];

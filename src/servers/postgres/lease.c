@@ -203,6 +203,15 @@ static void take_statement(struct km_pg_lease *l, enum km_pg_told told,
     }
 }
 
+static void take_lookup(struct km_pg_lease *l, const struct km_pg_result *r)
+{
+    struct km_err err = { 0 };
+
+    l->out.looked_up = true;
+    if (km_pg_resolve_take(l->db->guard, &l->db->options, l->arena, r, &l->v, &err) < 0)
+        fail(l, &err);
+}
+
 static void take_close(struct km_pg_lease *l, unsigned step, enum km_pg_told told,
                        const struct km_pg_result *r)
 {
@@ -215,13 +224,11 @@ static void take_close(struct km_pg_lease *l, unsigned step, enum km_pg_told tol
 static void on_result(void *ctx, unsigned step, enum km_pg_told told, const struct km_pg_result *r)
 {
     struct km_pg_lease *l = ctx;
-    struct km_err err = { 0 };
 
     if (l->flight == OPEN && told == KM_PG_ERROR)
         take_error(l, r);
-    else if (l->flight == OPEN && step == 2 && told == KM_PG_END &&
-             km_pg_resolve_take(l->db->guard, &l->db->options, l->arena, r, &l->v, &err) < 0)
-        fail(l, &err);
+    else if (l->flight == OPEN && step == 2 && told == KM_PG_END)
+        take_lookup(l, r);
     else if ((l->flight == READ || l->flight == WRITE) && step == 0)
         take_statement(l, told, r);
     else if (l->flight == READ && told != KM_PG_END)
@@ -405,7 +412,11 @@ static int judge(struct km_pg_lease *l)
         l->v = (struct km_pg_verdict){ .allowed = true, .at = -1, .sql = q->sql };
         return 0;
     }
-    return km_pg_guard_judge(l->db->guard, l->arena, q->sql, &l->db->options, &l->v, &l->err);
+    if (km_pg_guard_judge(l->db->guard, l->arena, q->sql, &l->db->options, &l->v, &l->err) < 0)
+        return KM_E_NOMEM;
+    /* What names stand for decides as well: only a look-up can agree that nothing stays. */
+    l->v.pure = l->v.pure && !l->db->args.without_lookup;
+    return 0;
 }
 
 struct km_pg_lease *km_pg_lease_new(struct km_pg_db *db, struct km_arena *arena,

@@ -62,6 +62,7 @@ struct km_pg_outcome {
     int position; /* character of the text that came, from 1; 0: none */
     struct km_str tag; /* "SELECT 5" */
     int64_t affected;
+    bool looked_up; /* the catalogue was asked */
     bool cut; /* on_result had enough */
     bool unknown; /* the answer to COMMIT was lost: it may have happened */
     bool over_cap; /* rolled back: it would have changed more than the cap */

@@ -17,32 +17,32 @@
 enum form { STRING, NUMBER, BOOL, JSON, BYTES };
 
 static const struct type {
-    unsigned oid;
     const char *name;
+    unsigned oid;
     enum form form;
 } types[] = {
-    { 16, "bool", BOOL },        { 17, "bytea", BYTES },      { 18, "char", STRING },
-    { 19, "name", STRING },      { 20, "int8", NUMBER },      { 21, "int2", NUMBER },
-    { 23, "int4", NUMBER },      { 24, "regproc", STRING },   { 25, "text", STRING },
-    { 26, "oid", NUMBER },       { 28, "xid", STRING },       { 114, "json", JSON },
-    { 142, "xml", STRING },      { 194, "pg_node_tree", STRING }, { 199, "json[]", STRING },
-    { 600, "point", STRING },    { 650, "cidr", STRING },     { 700, "float4", NUMBER },
-    { 701, "float8", NUMBER },   { 790, "money", STRING },    { 829, "macaddr", STRING },
-    { 869, "inet", STRING },     { 1000, "bool[]", STRING },  { 1003, "name[]", STRING },
-    { 1005, "int2[]", STRING },  { 1007, "int4[]", STRING },  { 1009, "text[]", STRING },
-    { 1015, "varchar[]", STRING }, { 1016, "int8[]", STRING }, { 1021, "float4[]", STRING },
-    { 1022, "float8[]", STRING }, { 1028, "oid[]", STRING },  { 1042, "bpchar", STRING },
-    { 1043, "varchar", STRING }, { 1082, "date", STRING },    { 1083, "time", STRING },
-    { 1114, "timestamp", STRING }, { 1184, "timestamptz", STRING },
-    { 1185, "timestamptz[]", STRING },
-    { 1186, "interval", STRING }, { 1231, "numeric[]", STRING }, { 1266, "timetz", STRING },
-    { 1560, "bit", STRING },     { 1562, "varbit", STRING },  { 1700, "numeric", NUMBER },
-    { 2205, "regclass", STRING }, { 2206, "regtype", STRING }, { 2249, "record", STRING },
-    { 2277, "anyarray", STRING }, { 2278, "void", STRING },   { 2950, "uuid", STRING },
-    { 2951, "uuid[]", STRING },  { 3614, "tsvector", STRING }, { 3615, "tsquery", STRING },
-    { 3802, "jsonb", JSON },     { 3807, "jsonb[]", STRING }, { 3904, "int4range", STRING },
-    { 3906, "numrange", STRING }, { 3910, "tstzrange", STRING }, { 3912, "daterange", STRING },
-    { 3926, "int8range", STRING }, { 4089, "regnamespace", STRING }, { 4096, "regrole", STRING },
+    { "bool", 16, BOOL },        { "bytea", 17, BYTES },      { "char", 18, STRING },
+    { "name", 19, STRING },      { "int8", 20, NUMBER },      { "int2", 21, NUMBER },
+    { "int4", 23, NUMBER },      { "regproc", 24, STRING },   { "text", 25, STRING },
+    { "oid", 26, NUMBER },       { "xid", 28, STRING },       { "json", 114, JSON },
+    { "xml", 142, STRING },      { "pg_node_tree", 194, STRING }, { "json[]", 199, STRING },
+    { "point", 600, STRING },    { "cidr", 650, STRING },     { "float4", 700, NUMBER },
+    { "float8", 701, NUMBER },   { "money", 790, STRING },    { "macaddr", 829, STRING },
+    { "inet", 869, STRING },     { "bool[]", 1000, STRING },  { "name[]", 1003, STRING },
+    { "int2[]", 1005, STRING },  { "int4[]", 1007, STRING },  { "text[]", 1009, STRING },
+    { "varchar[]", 1015, STRING }, { "int8[]", 1016, STRING }, { "float4[]", 1021, STRING },
+    { "float8[]", 1022, STRING }, { "oid[]", 1028, STRING },  { "bpchar", 1042, STRING },
+    { "varchar", 1043, STRING }, { "date", 1082, STRING },    { "time", 1083, STRING },
+    { "timestamp", 1114, STRING }, { "timestamptz", 1184, STRING },
+    { "timestamptz[]", 1185, STRING },
+    { "interval", 1186, STRING }, { "numeric[]", 1231, STRING }, { "timetz", 1266, STRING },
+    { "bit", 1560, STRING },     { "varbit", 1562, STRING },  { "numeric", 1700, NUMBER },
+    { "regclass", 2205, STRING }, { "regtype", 2206, STRING }, { "record", 2249, STRING },
+    { "anyarray", 2277, STRING }, { "void", 2278, STRING },   { "uuid", 2950, STRING },
+    { "uuid[]", 2951, STRING },  { "tsvector", 3614, STRING }, { "tsquery", 3615, STRING },
+    { "jsonb", 3802, JSON },     { "jsonb[]", 3807, STRING }, { "int4range", 3904, STRING },
+    { "numrange", 3906, STRING }, { "tstzrange", 3910, STRING }, { "daterange", 3912, STRING },
+    { "int8range", 3926, STRING }, { "regnamespace", 4089, STRING }, { "regrole", 4096, STRING },
 };
 
 static const struct type *type_of(unsigned oid)
