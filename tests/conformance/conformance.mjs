@@ -7,7 +7,7 @@
 // checks nothing or that was not run ends this with status 1.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -86,7 +86,21 @@ export function scenarios(text) {
 
 const totals = { passed: 0, failed: 0 };
 
-function report(where, title, text) {
+// True when nothing required failed.
+function isGood(title, text) {
+  const required = scenarios(text).filter((one) => one.required);
+  return required.length >= suites[title][2] && required.every((one) => one.failed === 0 && one.passed > 0);
+}
+
+// What failed in a scenario, in the suite's own words.
+function failures(folder, name) {
+  const found = readdirSync(folder).filter((entry) => entry.startsWith(`server-${name}-2`));
+  return found.flatMap((entry) => JSON.parse(readFileSync(join(folder, entry, "checks.json"), "utf8")))
+    .filter((check) => check.status === "FAILURE")
+    .map((check) => `        ${check.id}: ${check.errorMessage ?? check.description}`);
+}
+
+function report(where, title, text, folder) {
   const ran = scenarios(text);
   const bad = [];
   for (const one of ran) {
@@ -101,13 +115,8 @@ function report(where, title, text) {
   if (required < suites[title][2]) {
     totals.failed++;
     console.log(`FAILED  ${where} ${title}: ${required} of ${suites[title][2]} required scenarios ran\n${text.slice(-3000)}`);
-  } else if (bad.length) {
-    for (const name of bad) {
-      const from = text.indexOf(`=== Running scenario: ${name} ===`);
-      const to = text.indexOf("=== Running scenario:", from + 10);
-      console.log(text.slice(from, to < 0 ? from + 3000 : to).slice(0, 3000));
-    }
   }
+  for (const name of bad) console.log(`    ${name}:\n${failures(folder, name).join("\n")}`);
 }
 
 async function startFixture(line) {
@@ -131,7 +140,7 @@ async function startGateway(binary, folder, urls) {
     "",
   ].join("\n"));
   const child = start(binary, ["serve", "--config", config, "--port", String(port)],
-    { stdio: ["pipe", "ignore", "inherit"] });
+    { stdio: ["ignore", "ignore", openSync(join(folder, "gateway.log"), "a")] });
   const base = `http://127.0.0.1:${port}`;
   for (const until = Date.now() + startLimitMs; ; await new Promise((r) => setTimeout(r, 20))) {
     if (child.exitCode !== null) throw new Error("the gateway ended");
@@ -139,6 +148,27 @@ async function startGateway(binary, folder, urls) {
     const ready = await fetch(`${base}/health/readiness`).catch(() => undefined);
     if (ready?.ok) return base;
   }
+}
+
+// The suite waits 600 ms for some answers, and a stdio server gets a process for each set of
+// capabilities: all of them are there before it begins.
+const capabilities = [
+  {}, { elicitation: {} }, { sampling: {} }, { sampling: {}, elicitation: {} },
+  { sampling: {}, elicitation: {}, roots: { listChanged: true } },
+];
+
+async function warm(url) {
+  const name = "test_simple_text";
+  await Promise.all(capabilities.map(async (declared, id) => {
+    const _meta = { "io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": declared };
+    const headers = {
+      "content-type": "application/json", accept: "application/json, text/event-stream",
+      "mcp-protocol-version": "2026-07-28", "mcp-method": "tools/call", "mcp-name": name,
+    };
+    const body = JSON.stringify({ jsonrpc: "2.0", id, method: "tools/call", params: { name, arguments: {}, _meta } });
+    const answer = await fetch(url, { method: "POST", headers, body, signal: AbortSignal.timeout(startLimitMs) });
+    if (!(await answer.text()).includes("simple text response")) throw new Error(`${url} does not answer`);
+  }));
 }
 
 async function freePort() {
@@ -161,6 +191,7 @@ async function table(binary, folder, chosen) {
   }
   if (chosen("gateway")) {
     const base = await startGateway(binary, folder, urls);
+    await Promise.all(["v1stdio", "v2stdio"].map((server) => warm(`${base}/mcp/${server}`)));
     for (const server of ["v1http", "v2http", "v1stdio", "v2stdio"])
       for (const title of Object.keys(suites))
         rows.push([`gateway/${server.replace("http", "-http").replace("stdio", "-stdio")}`, title, `${base}/mcp/${server}`]);
@@ -185,14 +216,25 @@ async function main(words) {
   try {
     const rows = (await table(binary, folder, chosen)).filter(wanted);
     const work = rows.entries();
-    const texts = [];
+    const run = async ([where, title, url]) => {
+      const own = mkdtempSync(join(folder, "run-"));
+      return { where, title, url, own, text: await runSuite(title, url, own) };
+    };
+    const doubtful = [];
     await Promise.all(Array.from({ length: jobs }, async () => {
-      for (const [i, [where, title, url]] of work) {
-        const own = mkdtempSync(join(folder, "run-"));
-        texts[i] = await runSuite(title, url, own);
-        report(where, title, texts[i]);
+      for (const [, row] of work) {
+        const ran = await run(row);
+        if (isGood(ran.title, ran.text)) report(ran.where, ran.title, ran.text, ran.own);
+        else doubtful.push(row);
       }
     }));
+    // The suite waits 600 ms for some answers, which a machine with other work may miss: what
+    // failed beside others runs once more, alone, and that counts.
+    for (const row of doubtful) {
+      console.log(`        ${row[0]} ${row[1]}: once more, alone`);
+      const ran = await run(row);
+      report(ran.where, ran.title, ran.text, ran.own);
+    }
     if (!rows.length) totals.failed++;
   } finally {
     await Promise.all([...children].map(stop));

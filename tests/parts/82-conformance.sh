@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # about: the official MCP conformance suite, in both its lines and both protocol eras
-# inputs: src/mcp/CMakeLists.txt tests/conformance/run
+# inputs: src/gateway/mcp_park.c tests/conformance/run
 part_short() {
-    tests/conformance/run direct
+    km_build dev kanmon
+    tests/conformance/run --binary build/dev/kanmon
 }
