@@ -86,7 +86,7 @@ void km_http_call_deadline(struct km_http_call *call, uint64_t ms); /* 0: none *
 
 /* --- call_send.c --- */
 void km_http_call_send(struct km_http_call *call); /* begins, or goes on */
-void km_http_call_room(void *call); /* deferred: all that was given is gone */
+void km_http_call_room(void *ctx); /* the call; deferred: all that was given is gone */
 /* The peer may have read something of the request: all but a FIN with nothing acknowledged. */
 bool km_http_call_reached(const struct km_http_call *call);
 

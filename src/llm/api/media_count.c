@@ -227,7 +227,7 @@ void km_media_answer(const struct km_media_api *m, struct km_str json, struct km
 static struct km_usage uncounted(const struct km_media_api *m, const struct km_media_ask *ask,
                                  const struct km_price *price, const struct km_media_said *said)
 {
-    struct km_usage u = { 0 }, none;
+    struct km_usage u, none;
     int64_t cost;
 
     if (m->what == KM_MEDIA_CHECK)
