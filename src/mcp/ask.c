@@ -9,14 +9,15 @@
 #include <stdlib.h>
 
 #include "mcp/asker.h"
-#include "mcp/desk.h"
+#include "mcp/relay.h"
 
 struct km_mcp_ask {
     struct km_mcp_desk *desk;
     struct km_mcp_upstream *upstream;
     const struct km_mcp_ask_events *events;
     void *ctx;
-    struct km_job *job;
+    struct km_job *job; /* here; or */
+    struct km_relay *relay; /* elsewhere */
 };
 
 static void on_notice(void *ctx, struct km_str method, struct km_str params)
@@ -81,8 +82,16 @@ struct km_mcp_ask *km_mcp_ask(struct km_mcp_desk *desk, const struct km_mcp_ask_
     desk->nasks++;
     inner.events = args->events->on_question ? &all : &mute;
     inner.ctx = a;
-    a->job = km_job_start(desk, &(struct km_job_args){ .ask = &inner, .own = !args->asker }, err);
-    if (a->job)
+    if (km_relay_needed(desk, args->upstream)) {
+        a->relay = km_relay_ask(desk, &inner, !args->asker);
+        if (!a->relay)
+            km_fail(err, KM_E_NOMEM, "out of memory");
+    } else {
+        const struct km_job_args job = { .ask = &inner, .own = !args->asker };
+
+        a->job = km_job_start(desk, &job, err);
+    }
+    if (a->job || a->relay)
         return a;
     ask_free(a);
     return NULL;
@@ -90,23 +99,35 @@ struct km_mcp_ask *km_mcp_ask(struct km_mcp_desk *desk, const struct km_mcp_ask_
 
 void km_mcp_ask_answer(struct km_mcp_ask *ask, uint64_t question, bool is_error, struct km_str json)
 {
-    km_job_answer(ask->job, question, is_error, json);
+    if (ask->relay)
+        km_relay_answer(ask->relay, question, is_error, json);
+    else
+        km_job_answer(ask->job, question, is_error, json);
 }
 
 void km_mcp_ask_note(struct km_mcp_ask *ask, struct km_str method, struct km_str params)
 {
-    km_job_note(ask->job, method, params);
+    if (ask->relay)
+        km_relay_note(ask->relay, method, params);
+    else
+        km_job_note(ask->job, method, params);
 }
 
 void km_mcp_ask_cancel(struct km_mcp_ask *ask, struct km_str reason)
 {
-    km_job_cancel(ask->job, reason);
+    if (ask->relay)
+        km_relay_cancel(ask->relay, reason);
+    else
+        km_job_cancel(ask->job, reason);
     ask_free(ask);
 }
 
 void km_mcp_ask_forget(struct km_mcp_ask *ask)
 {
-    km_job_forget(ask->job);
+    if (ask->relay)
+        km_relay_forget(ask->relay);
+    else
+        km_job_forget(ask->job);
     ask_free(ask);
 }
 
@@ -116,6 +137,10 @@ void km_mcp_tell(struct km_mcp_desk *desk, struct km_mcp_upstream *u,
     uint8_t key[KM_MCP_KEY];
     struct km_err err = { 0 };
 
+    if (km_relay_needed(desk, u)) {
+        km_relay_tell(desk, u, asker, method, params);
+        return;
+    }
     if (km_asker_key(u, asker, key, &err) < 0)
         return;
     KM_LIST_EACH(it, &desk->remotes)

@@ -15,6 +15,7 @@
 
 #include "base/hash.h"
 #include "mcp/asker.h"
+#include "mcp/relay.h"
 
 #define TICK_MS 1000
 #define HEALTH_MS 10000 /* to answer a ping */
@@ -26,15 +27,20 @@ static bool stdio(const struct km_mcp_upstream *u)
 
 /* --- remotes --- */
 
-static bool foreign(const struct km_remote *p, struct km_str principal)
+static bool other(const struct km_job *j, const struct km_mcp_asker *asker)
 {
-    for (const struct km_list *it = p->order.next; it != &p->order; it = it->next) {
-        const struct km_job *j =
-            (const struct km_job *)((const char *)it - offsetof(struct km_job, order));
+    return !j->own && !km_job_same(j, asker->principal, asker->session);
+}
 
-        if (!j->own && !km_str_eq(j->principal, principal))
-            return true;
-    }
+/* Does it work for another client than this one? */
+static bool foreign(struct km_remote *p, const struct km_mcp_asker *asker)
+{
+    KM_LIST_EACH(it, &p->order)
+    if (other(KM_CONTAINER(it, struct km_job, order), asker))
+        return true;
+    KM_LIST_EACH(it, &p->waiting)
+    if (other(KM_CONTAINER(it, struct km_job, link), asker))
+        return true;
     return false;
 }
 
@@ -42,7 +48,6 @@ static struct km_remote *find(struct km_mcp_desk *d, const struct km_mcp_upstrea
                               const struct km_mcp_asker *asker, const uint8_t key[KM_MCP_KEY],
                               bool alone)
 {
-    struct km_str who = asker ? asker->principal : KM_STR_NONE;
     struct km_remote *best = NULL;
 
     KM_LIST_EACH(it, &d->remotes)
@@ -50,7 +55,7 @@ static struct km_remote *find(struct km_mcp_desk *d, const struct km_mcp_upstrea
         struct km_remote *p = KM_CONTAINER(it, struct km_remote, link);
 
         if (p->upstream != u || p->state == KM_REMOTE_OVER ||
-            memcmp(p->key, key, KM_MCP_KEY) != 0 || (alone && foreign(p, who)))
+            memcmp(p->key, key, KM_MCP_KEY) != 0 || (alone && foreign(p, asker)))
             continue;
         if (!best || p->njobs < best->njobs)
             best = p;
@@ -349,6 +354,7 @@ struct km_mcp_desk *km_mcp_desk_new(const struct km_mcp_desk_args *args, struct 
     km_list_init(&d->waits);
     km_list_init(&d->refreshes);
     km_list_init(&d->subscriptions);
+    km_list_init(&d->relays);
     km_timer_init(&d->tick, d->loop, on_tick, d);
     d->set = km_mcp_upstreams_set(d->ups);
     if (d->set)
@@ -372,6 +378,7 @@ struct km_mcp_desk *km_mcp_desk_free(struct km_mcp_desk *d)
     km_timer_stop(&d->tick);
     km_waits_end_all(d);
     km_refresh_end_all(d);
+    km_relay_end_all(d);
     while ((node = km_list_pop(&d->remotes)) != NULL)
         km_remote_free(KM_CONTAINER(node, struct km_remote, link));
     km_subscriptions_end_all(d);

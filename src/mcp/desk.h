@@ -37,6 +37,7 @@ struct km_mcp_desk {
     struct km_list waits; /* of struct km_mcp_wait */
     struct km_list refreshes; /* of struct km_refresh_lists */
     struct km_list subscriptions;
+    struct km_list relays; /* asks whose server is at home elsewhere */
     size_t nsubscriptions;
     size_t nasks;
     struct km_timer tick; /* idle, health, new tries */

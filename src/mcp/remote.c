@@ -334,8 +334,8 @@ static struct km_job *job_new(struct km_mcp_desk *desk, const struct km_job_args
     const struct km_mcp_ask_args *a = args->ask;
     static const struct km_mcp_asker nobody = { 0 };
     const struct km_mcp_asker *who = a->asker ? a->asker : &nobody;
-    struct km_job *j =
-        calloc(1, sizeof *j + a->method.n + a->params.n + who->principal.n + who->log_level.n + 1);
+    struct km_job *j = calloc(1, sizeof *j + a->method.n + a->params.n + who->principal.n +
+                                     who->session.n + who->log_level.n + 1);
     char *at = j ? j->bytes : NULL;
 
     if (!j)
@@ -346,6 +346,7 @@ static struct km_job *job_new(struct km_mcp_desk *desk, const struct km_job_args
     j->method = put(&at, a->method);
     j->params = put(&at, a->params);
     j->principal = put(&at, who->principal);
+    j->session = put(&at, who->session);
     j->log_level = put(&at, who->log_level);
     j->events = a->events;
     j->ctx = a->ctx;
@@ -354,6 +355,11 @@ static struct km_job *job_new(struct km_mcp_desk *desk, const struct km_job_args
     km_timer_init(&j->timer, desk->loop, on_timeout, j);
     km_deferred_init(&j->later, desk->loop, on_later, j);
     return j;
+}
+
+bool km_job_same(const struct km_job *j, struct km_str principal, struct km_str session)
+{
+    return session.n && km_str_eq(j->session, session) && km_str_eq(j->principal, principal);
 }
 
 static void hook(struct km_remote *p, struct km_job *j)

@@ -47,7 +47,7 @@ struct km_job {
     uint64_t id; /* 0: not sent */
     const struct km_mcp_ask_events *events;
     void *ctx;
-    struct km_str method, params, principal, log_level; /* behind the job */
+    struct km_str method, params, principal, session, log_level; /* behind the job */
     struct km_str token; /* the asker's progress token, its JSON; empty: none */
     uint64_t timeout_ms;
     struct km_timer timer;
@@ -138,6 +138,8 @@ struct km_job *km_remote_listen(struct km_remote *p, struct km_str params,
 bool km_remote_keeps(const struct km_remote *p);
 /* Nothing runs in it but what it does for itself. */
 bool km_remote_idle(const struct km_remote *p);
+/* Do they belong to one client?  Without a session nobody knows. */
+bool km_job_same(const struct km_job *j, struct km_str principal, struct km_str session);
 /* Sends what waits. */
 void km_remote_run(struct km_remote *p);
 void km_remote_notify(struct km_remote *p, struct km_str method, struct km_str params);

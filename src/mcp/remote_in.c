@@ -5,9 +5,9 @@
  * standing stream, they carry no such sign:
  *
  *     progress        by its token, which is our id
- *     a question      of the newest job; of nobody's when jobs of different callers run, for a
+ *     a question      of the newest job; of nobody's when jobs of different clients run, for a
  *                     question may show what the other one does
- *     log messages    of the newest job of one caller, likewise
+ *     log messages    of every job, where all are of one caller
  *     list changed    of the catalogue
  *
  * What is no message, answers nothing or asks what nobody offered is passed over, and counted: a
@@ -121,7 +121,7 @@ static void on_response(struct km_remote *p, uint64_t about, const struct in *m)
 
 /* --- whose is it --- */
 
-/* The newest job, where all that run are of one caller. */
+/* The newest job, where all that run are of one client. */
 static struct km_job *newest_of_one(struct km_remote *p)
 {
     struct km_job *newest = NULL;
@@ -131,7 +131,7 @@ static struct km_job *newest_of_one(struct km_remote *p)
 
         if (j->own)
             continue;
-        if (newest && !km_str_eq(newest->principal, j->principal))
+        if (newest && !km_job_same(newest, j->principal, j->session))
             return NULL;
         if (!newest)
             newest = j;
@@ -247,6 +247,30 @@ static void notice(struct km_job *j, struct km_str method, struct km_str params)
     j->events->on_notice(j->ctx, method, params);
 }
 
+/* It says of no job: it is for everybody there, as long as that is one caller. */
+static void notice_all(struct km_remote *p, struct km_str method, struct km_str params)
+{
+    const struct km_job *one = NULL;
+
+    KM_LIST_EACH(it, &p->order)
+    {
+        const struct km_job *j = KM_CONTAINER(it, struct km_job, order);
+
+        if (j->own)
+            continue;
+        if (one && !km_str_eq(one->principal, j->principal))
+            return;
+        one = j;
+    }
+    KM_LIST_EACH(it, &p->order)
+    {
+        struct km_job *j = KM_CONTAINER(it, struct km_job, order);
+
+        if (!j->own)
+            notice(j, method, params);
+    }
+}
+
 static void on_progress(struct km_remote *p, struct km_str params)
 {
     struct km_str token = param(params, "progressToken");
@@ -313,9 +337,11 @@ static void on_notification(struct km_remote *p, uint64_t about, struct km_str m
         km_subscriptions_updated(p, params);
         return;
     }
-    j = about ? km_remote_job(p, about) : newest_of_one(p);
+    j = km_remote_job(p, about);
     if (j)
         notice(j, method, params);
+    else if (!about)
+        notice_all(p, method, params);
 }
 
 /* --- all of them --- */

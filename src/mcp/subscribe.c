@@ -11,7 +11,7 @@
 #include <stdlib.h>
 
 #include "mcp/asker.h"
-#include "mcp/desk.h"
+#include "mcp/relay.h"
 
 #define SUBSCRIPTIONS_MOST 10000
 #define ASKER_BYTES ((size_t)1024 * 1024)
@@ -28,6 +28,7 @@ struct km_mcp_subscription {
     struct km_str uri;
     km_mcp_updated_fn *fn;
     void *ctx;
+    struct km_relay *relay; /* the server is at home elsewhere; NULL: here */
 };
 
 static bool same_server(const struct km_mcp_subscription *s, const struct km_mcp_upstream *u,
@@ -268,7 +269,9 @@ struct km_mcp_subscription *km_mcp_subscribe(struct km_mcp_desk *desk, struct km
         subscription_free(s);
         return NULL;
     }
-    if (stateless(u))
+    if (km_relay_needed(desk, u))
+        s->relay = km_relay_subscribe(desk, u, &s->asker, s->uri, fn, ctx);
+    else if (stateless(u))
         relisten(desk, u, &s->asker, s->key);
     else if (wanted(desk, s) == 1)
         ask(desk, u, &s->asker, "resources/subscribe", uri);
@@ -281,6 +284,11 @@ void km_mcp_unsubscribe(struct km_mcp_subscription *s)
 
     if (!s)
         return;
+    if (s->relay) {
+        km_relay_unsubscribe(s->relay);
+        subscription_free(s);
+        return;
+    }
     p = find_remote(s->desk, s->upstream, s->key);
     if (p && wanted(s->desk, s) == 1 && !stateless(s->upstream))
         ask(s->desk, s->upstream, &s->asker, "resources/unsubscribe", s->uri);
@@ -293,6 +301,11 @@ void km_subscriptions_end_all(struct km_mcp_desk *d)
 {
     struct km_list *node;
 
-    while ((node = km_list_pop(&d->subscriptions)) != NULL)
-        subscription_free(KM_CONTAINER(node, struct km_mcp_subscription, link));
+    while ((node = km_list_pop(&d->subscriptions)) != NULL) {
+        struct km_mcp_subscription *s = KM_CONTAINER(node, struct km_mcp_subscription, link);
+
+        if (s->relay)
+            km_relay_unsubscribe(s->relay);
+        subscription_free(s);
+    }
 }
