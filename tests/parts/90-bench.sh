@@ -3,4 +3,5 @@
 # inputs: src/app/CMakeLists.txt bench/run
 part_short() {
     bench/run --smoke --only kanmon
+    bench/run --mcp --smoke --only direct,kanmon,kanmon-stdio
 }
