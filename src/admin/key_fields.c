@@ -382,7 +382,7 @@ static void put_limits(struct km_buf *out, const struct km_key_row *row, int64_t
 #define EMPTY_MEMBERS                                                                              \
     ",\"aliases\":{},\"config\":{},\"permissions\":{},\"model_max_budget\":{},\"model_spend\":{}," \
     "\"allowed_cache_controls\":[],\"allowed_routes\":[],\"access_group_ids\":[],"                 \
-    "\"router_settings\":{},\"budget_id\":null,\"budget_limits\":null,"                              \
+    "\"router_settings\":{},\"budget_id\":null,\"budget_limits\":null,"                            \
     "\"litellm_budget_table\":null,\"organization_id\":null,\"project_id\":null,\"agent_id\":null"
 
 void km_key_fields_write(const struct km_key_row *row, int64_t spend, struct km_str key,

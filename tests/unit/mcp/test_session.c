@@ -119,7 +119,8 @@ static void the_store_is_bounded(void **state)
 
 static void an_event_id_reads_back(void **state)
 {
-    static const char *const wrong[] = { "", "-", "1", "1-", "-1", "1-g", "1-A", "123456789-1", "1-2-3" };
+    static const char *const wrong[] = { "",    "-",   "1",           "1-",   "-1",
+                                         "1-g", "1-A", "123456789-1", "1-2-3" };
     char id[KM_MCP_EVENT_ID_LEN + 1];
     uint32_t stream, number;
 
