@@ -67,7 +67,7 @@ size_t client_request(const struct options *o, char *out, const char *script, bo
 {
     char body[REQUEST_MAX / 2];
     const char *tail = "\"}],\"temperature\":0.7,\"max_tokens\":256";
-    const char *end = stream ? ",\"stream\":true}" : "}";
+    const char *end = stream ? ",\"stream\":true}" : "}"; /* a gateway asks for usage itself */
     int n = snprintf(body, sizeof body,
                      "{\"model\":\"%s\",\"messages\":[{\"role\":\"system\",\"content\":"
                      "\"You are a careful assistant.\"},{\"role\":\"user\",\"content\":\"%s%s%s",

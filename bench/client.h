@@ -37,6 +37,7 @@ struct options {
     double warmup_s, seconds;
     double rate;       /* open loop: requests a second */
     uint64_t requests; /* closed loop: stop after so many instead of after `seconds` */
+    bool stream;       /* closed, open: ask for streams, and read each to its end */
     bool unary;        /* depart: leave while an unstreamed answer is awaited */
 };
 

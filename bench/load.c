@@ -85,6 +85,8 @@ static int set_option(struct options *o, const char *name, const char *value)
         o->sources = atoi(value);
     else if (!strcmp(name, "--core"))
         o->core = atoi(value);
+    else if (!strcmp(name, "--stream"))
+        o->stream = atoi(value) != 0;
     else if (!strcmp(name, "--unary"))
         o->unary = atoi(value) != 0;
     else
@@ -101,7 +103,7 @@ static int usage(const char *what)
         "       [--mock HOST:PORT] [--path P] [--bearer KEY] [--header 'K: V']...\n"
         "       [--body JSON] [--model M] [--bytes 1024] [--min-answer 300] [--script 'events=3']\n"
         "       [--connections 64] [--seconds 3] [--warmup 0.5] [--rate R]\n"
-        "       [--requests N] [--sources 4] [--unary 0] [--pids 1,2] [--core 0]\n",
+        "       [--requests N] [--sources 4] [--stream 0] [--unary 0] [--pids 1,2] [--core 0]\n",
         what);
     return 2;
 }

@@ -257,7 +257,7 @@ static int start(struct rate_run *r)
     r->free_conns = calloc((size_t)o->connections, sizeof(struct rconn *));
     if (r->epoll < 0 || !r->conns || !r->free_conns)
         return -1;
-    r->request_len = client_request(o, r->request, o->script, false);
+    r->request_len = client_request(o, r->request, o->script, o->stream);
     r->number = strstr(r->request, CLIENT_NUMBER);
     for (int i = 0; i < o->connections; i++) {
         struct rconn *c = &r->conns[i];

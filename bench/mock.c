@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mock.c - an OpenAI upstream that costs almost nothing.
+/* mock.c - an upstream that costs almost nothing: OpenAI, Anthropic and Bedrock in one.
  *
  *     bench_mock [--host 127.0.0.1] [--port 0]      prints "port N" when it listens
  *
  *     POST .../chat/completions   answers as the prompt's script says (script.h)
+ *     POST .../messages, .../converse, .../converse-stream   the same in other words (speak.h)
  *     GET  .../models             one model
  *     GET  /__stats               what it served, and when each tagged client left
  *     POST /__reset               sets the counts to zero

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "script.h"
+#include "speak.h"
 #include "wheel.h"
 #include "wire.h"
 
@@ -29,6 +30,7 @@ struct conn {
     long events_sent;
     int silent; /* events sent since the last acknowledgement */
     struct script script;
+    enum speak speak; /* whose words */
     char *body; /* of the request */
     size_t body_len, body_cap;
     char *out; /* what the socket did not take */

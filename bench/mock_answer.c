@@ -31,14 +31,16 @@ static void answer_done(struct conn *c)
 
 static int stream_start(struct conn *c)
 {
-    char text[SCRIPT_TEXT_MAX];
+    char text[2 * SCRIPT_TEXT_MAX];
+    size_t n =
+        c->speak == SPEAK_OPENAI ? script_stream_head(text) : speak_stream_head(c->speak, text);
 
     c->head_sent = true;
     mock.streams++;
     mock.open_streams++;
     if (c->script.tag)
         mock.by_tag[c->script.tag] = c;
-    return conn_send(c, text, script_stream_head(text));
+    return conn_send(c, text, n);
 }
 
 static bool stream_is_over(const struct conn *c)
@@ -52,9 +54,11 @@ static bool stream_is_over(const struct conn *c)
 static int stream_event(struct conn *c)
 {
     char text[2 * SCRIPT_TEXT_MAX];
+    size_t n;
 
     if (stream_is_over(c)) {
-        size_t n = script_stream_end(text, c->id, &c->script);
+        n = c->speak == SPEAK_OPENAI ? script_stream_end(text, c->id, &c->script)
+                                     : speak_stream_end(c->speak, text, c->events_sent);
 
         answer_done(c);
         return conn_send(c, text, n);
@@ -62,7 +66,9 @@ static int stream_event(struct conn *c)
     c->events_sent++;
     c->silent++;
     mock.events++;
-    return conn_send(c, text, script_event(&mock.texts, text, c->id, c->events_sent));
+    n = c->speak == SPEAK_OPENAI ? script_event(&mock.texts, text, c->id, c->events_sent)
+                                 : speak_event(c->speak, text, c->events_sent);
+    return conn_send(c, text, n);
 }
 
 /* Sends what is due now and arms the timer for what comes later. */
@@ -83,13 +89,14 @@ static int stream_turn(struct conn *c)
 
 int mock_answer(struct conn *c)
 {
-    char text[SCRIPT_TEXT_MAX];
+    char text[2 * SCRIPT_TEXT_MAX];
     size_t n;
 
     if (c->script.stream && !c->script.status)
         return stream_turn(c);
-    n = c->script.status ? script_error(text, c->script.status)
-                         : script_json(&mock.texts, text, c->id);
+    n = c->script.status           ? script_error(text, c->script.status)
+        : c->speak == SPEAK_OPENAI ? script_json(&mock.texts, text, c->id)
+                                   : speak_json(c->speak, text);
     answer_done(c);
     return conn_send(c, text, n);
 }
@@ -157,6 +164,8 @@ int mock_on_request(struct conn *c)
         "{\"object\":\"list\",\"data\":[{\"id\":\"gpt-4o\",\"object\":\"model\","
         "\"created\":1700000000,\"owned_by\":\"mock\"}]}";
     const char *target = c->wire.target;
+    bool stream = false;
+    int speak = speak_of(target, &stream);
 
     if (!strcmp(target, "/__stats"))
         return send_stats(c);
@@ -164,7 +173,7 @@ int mock_on_request(struct conn *c)
         return send_reset(c);
     if (ends_with(target, "/models"))
         return send_json(c, models, sizeof models - 1);
-    if (!ends_with(target, "/chat/completions") || strcmp(c->wire.method, "POST") != 0) {
+    if (speak < 0 || strcmp(c->wire.method, "POST") != 0) {
         mock.bad_requests++;
         return -1;
     }
@@ -173,7 +182,9 @@ int mock_on_request(struct conn *c)
     c->events_sent = 0;
     c->silent = 0;
     c->busy = true;
+    c->speak = (enum speak)speak;
     script_read(&c->script, c->body, c->body_len);
+    c->script.stream = c->script.stream || stream;
     if (!c->script.delay_ms)
         return mock_answer(c);
     wheel_arm(&mock.wheel, &c->timer, clock_ms() + c->script.delay_ms);

@@ -159,6 +159,8 @@ http {{
 {temporary}
     access_log {self.dir}/access.log combined buffer=64k;
     keepalive_requests 1000000000;
+    client_max_body_size 64m;
+    client_body_buffer_size 64m;
     upstream mock {{
         server 127.0.0.1:{self.bench.mock};
         keepalive 256;

@@ -15,6 +15,7 @@
 #include "config/litellm.h"
 #include "gateway/jwt_auth.h"
 #include "gateway/llm_routes.h"
+#include "gateway/mcp_oauth.h"
 #include "gateway/objects.h"
 #include "gateway/oauth.h"
 #include "gateway/prefix.h"
@@ -43,5 +44,5 @@ const struct km_route_rows *const km_app_routes[] = {
     &km_llm_routes,     &km_object_routes, &km_prefix_routes,    &km_health_routes,
     &km_control_routes, &km_key_routes,    &km_spend_routes,     &km_mcp_routes,
     &km_approval_routes, &km_oauth_routes, &km_mcp_admin_routes, &km_realtime_routes,
-    NULL,
+    &km_mcp_oauth_routes, NULL,
 };

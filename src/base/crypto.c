@@ -23,7 +23,6 @@
 #include <limits.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <openssl/rand.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -106,11 +105,26 @@ void km_sha1(struct km_str s, uint8_t out[KM_SHA1_LEN])
     km_assert(EVP_Q_digest(NULL, "SHA1", NULL, s.n ? s.p : "", s.n, out, NULL) == 1);
 }
 
+/* RFC 2104 by the digest that is there: OpenSSL's own one-shot makes four contexts a call, and a
+ * signature of a request is one such call. */
 void km_hmac_sha256(struct km_str key, struct km_str s, uint8_t out[KM_SHA256_LEN])
 {
-    km_assert(key.n <= INT_MAX);
-    km_assert(HMAC(tools()->sha256, key.n ? key.p : "", (int)key.n,
-                   (const unsigned char *)(s.n ? s.p : ""), s.n, out, NULL));
+    uint8_t block[64] = { 0 }, inner[KM_SHA256_LEN];
+
+    if (key.n > sizeof block)
+        km_sha256(key, block);
+    else if (key.n)
+        memcpy(block, key.p, key.n);
+    for (size_t i = 0; i < sizeof block; i++)
+        block[i] ^= 0x36;
+    km_sha256_parts((struct km_str[]){ { (const char *)block, sizeof block }, s }, 2, inner);
+    for (size_t i = 0; i < sizeof block; i++)
+        block[i] ^= 0x36 ^ 0x5c;
+    km_sha256_parts((struct km_str[]){ { (const char *)block, sizeof block },
+                                       { (const char *)inner, sizeof inner } },
+                    2, out);
+    km_wipe(block, sizeof block);
+    km_wipe(inner, sizeof inner);
 }
 
 int km_random(void *out, size_t n, struct km_err *err)

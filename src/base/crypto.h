@@ -44,6 +44,11 @@ int km_aead_open(const uint8_t key[KM_AEAD_KEY_LEN], struct km_str sealed, struc
 int km_rs256_sign(struct km_str pem, struct km_str text, struct km_buf *out,
                   struct km_err *err) KM_MUST_USE;
 
+/* As km_rs256_sign(), by an RSA key (RS256) or one of the curve P-256 (ES256: r || s); *ret_alg is
+ * the name, static. */
+int km_jws_sign(struct km_str pem, struct km_str text, struct km_buf *out, const char **ret_alg,
+                struct km_err *err) KM_MUST_USE;
+
 /* Another's public key, as the members of a JWK say it (raw bytes, big-endian).  Immutable once it
  * is made: any thread.  RSA of 2048 to 8192 bits; curves P-256, P-384, P-521.  KM_E_INVALID. */
 struct km_pubkey;

@@ -16,6 +16,7 @@
 #define KM_GATEWAY_OAUTH_H
 
 #include "gateway/auth.h"
+#include "mcp/oauth_settings.h"
 #include "policy/grant.h"
 #include "policy/throttle.h"
 
@@ -26,19 +27,6 @@
 #define KM_OAUTH_BODY_BYTES (16 * 1024) /* of a form or a registration */
 #define KM_OAUTH_SCOPE "mcp"
 #define KM_OAUTH_TOKEN_PREFIX "kmat_" /* of access tokens; refresh: kmrt_, code: kmac_ */
-
-enum km_oauth_server { KM_OAUTH_AUTO, KM_OAUTH_ON, KM_OAUTH_OFF };
-
-struct km_oauth_table { /* kanmon_settings.oauth */
-    int64_t server; /* enum km_oauth_server */
-    struct km_str_list trusted_hosts; /* may be fetched from though their address is private */
-};
-
-struct km_oauth_settings { /* kanmon_settings */
-    struct km_str public_url;
-    struct km_oauth_table oauth;
-};
-extern const struct km_settings_table km_oauth_settings_table;
 
 struct km_cimd; /* documents of clients: oauth_cimd.c */
 
@@ -136,6 +124,8 @@ km_route_fn km_oauth_resource_metadata, km_oauth_server_metadata;
 void km_oauth_page(struct km_visit *v, const struct km_oauth_request *q,
                    struct km_str signed_request, struct km_str cookie, int status,
                    const char *said);
+/* A page that says that all is done. */
+void km_oauth_page_done(struct km_visit *v, const char *title, const char *text);
 /* A page that says what is wrong with a link. */
 void km_oauth_page_error(struct km_visit *v, const struct km_err *err);
 

@@ -147,3 +147,14 @@ void km_oauth_page_error(struct km_visit *v, const struct km_err *err)
                KM_STR("</p>\n<p>Go back to the program you came from and begin anew.</p>\n"));
     reply(v, km_err_http(err), &head, &page);
 }
+
+void km_oauth_page_done(struct km_visit *v, const char *title, const char *text)
+{
+    struct km_buf page KM_CLEANUP(km_buf_done) = KM_BUF(PAGE_BYTES);
+    struct km_buf head KM_CLEANUP(km_buf_done) = KM_BUF(4096);
+
+    put_head(&head, KM_STR_NONE, KM_STR_NONE);
+    put_top(&page, title);
+    km_buf_printf(&page, "<p>%s</p>\n", text);
+    reply(v, 200, &head, &page);
+}

@@ -8,6 +8,10 @@
  * An id is the upstream's own, so that it can stand in other requests too (a file in a chat); for
  * any other key it does not exist.  The files a batch writes belong to whoever made it.
  *
+ * The lines of a batch name models of their own. Where a key may not use all models, or has a
+ * budget, they are read first, from the upstream: each must name one that the key may use, and
+ * all of them together must fit what is left.
+ *
  * A batch costs nothing when it is made and is charged when its owner first sees that it has
  * ended: by its `usage`, else by what each line of its output file says.  Exactly one call
  * charges it (store/objects.h), whatever dies in between.
@@ -16,12 +20,9 @@
 
 #include <stdlib.h>
 
+#include "gateway/object_inside.h"
 #include "gateway/reply.h"
 #include "gateway/upload.h"
-#include "store/objects.h"
-
-#define LINE_BYTES ((size_t)4 << 20) /* of a batch's output: longer ones are not counted */
-#define BODY_BYTES ((size_t)256 * 1024) /* of a request for a batch, edited */
 
 enum action { MAKE, GET, CONTENT, REMOVE, CANCEL };
 
@@ -29,22 +30,6 @@ struct object_api {
     struct km_llm_api api; /* first */
     const char *kind;
     enum action action;
-};
-
-struct km_object_work {
-    struct km_str id; /* of the path, or the file a batch is made of */
-    struct km_object row;
-    bool known; /* row is filled */
-    struct km_str body; /* the upstream's answer, once it is kept */
-    bool kept;
-    /* a batch that has ended */
-    bool counted, counting, claimed, asked;
-    struct km_str output; /* the file's id */
-    struct km_str model; /* that its lines name */
-    struct km_buf line;
-    bool long_line;
-    struct km_usage used;
-    struct km_price price;
 };
 
 static const struct object_api *row_of(const struct km_call *call)
@@ -142,7 +127,7 @@ static int begin(struct km_call *call, struct km_err *err)
     if (!o)
         return km_fail(err, KM_E_NOMEM, "out of memory");
     call->object = o;
-    o->line.max = LINE_BYTES;
+    o->line.max = KM_OBJECT_LINE;
     if (km_arena_defer(&call->arena, work_done, o) < 0)
         return km_fail(err, KM_E_NOMEM, "out of memory");
     if (row_of(call)->action == MAKE)
@@ -319,6 +304,32 @@ static void plain_request(struct km_call *call)
     call->out.method = km_exchange_request(call->x)->method;
 }
 
+/* Is the key held to models or a budget? */
+static bool held(const struct km_call *call)
+{
+    const struct km_key *key = call->visit->who.key;
+
+    return key && (key->row.max_budget >= 0 || key->row.models.n > 0);
+}
+
+/* The file that the batch is to be made of. */
+static void ask_for_lines(struct km_call *call)
+{
+    call->object->checking = true;
+    km_call_request(call, NULL, 0);
+    call->out.method = KM_STR("GET");
+    call->out.has_body = false;
+    call->out.target = target(call, path_of(call, "files", call->object->id, "/content"));
+}
+
+static int make_batch_now(struct km_call *call, struct km_err *err)
+{
+    int r = batch_body(call, err);
+
+    call->out.target = target(call, KM_STR("/batches"));
+    return r;
+}
+
 static int attempt(struct km_call *call, struct km_err *err)
 {
     const struct object_api *row = row_of(call);
@@ -328,6 +339,10 @@ static int attempt(struct km_call *call, struct km_err *err)
     if (!call->d->codec || !(call->d->codec->native & KM_WIRE_FILES) || call->d->mock_response.n)
         return km_fail_param(err, KM_E_UNSUPPORTED, "model", "Model '%.*s' has no files here.",
                              KM_STR_ARG(km_str_sub(call->req.model, 0, 100)));
+    if (row->action == MAKE && is_batch(call) && held(call) && !call->object->checked) {
+        ask_for_lines(call);
+        return km_arena_overflowed(&call->arena) ? km_fail(err, KM_E_NOMEM, "out of memory") : 0;
+    }
     if (row->action != MAKE)
         plain_request(call);
     else if (is_batch(call))
@@ -348,7 +363,7 @@ static void on_head(struct km_call *call, const struct km_response *response)
 {
     struct km_buf *head = &call->w->scratch;
 
-    if (call->object->counting) { /* the output of a batch: for us alone */
+    if (call->object->counting || call->object->checking) { /* a batch's lines: for us alone */
         call->relaying = true;
         return;
     }
@@ -363,44 +378,24 @@ static void on_head(struct km_call *call, const struct km_response *response)
     km_exchange_start(call->x, response->status, km_buf_view(head), response->content_length);
 }
 
-static int64_t count(const struct km_json *v, const char *name, const char *other)
-{
-    int64_t n = 0;
-
-    if (!km_json_i64(km_json_get(v, name), &n))
-        (void)km_json_i64(km_json_get(v, other), &n);
-    return n > 0 ? n : 0;
-}
-
-static void add_usage(struct km_object_work *o, const struct km_json *usage)
-{
-    const struct km_json *in = km_json_get(usage, "prompt_tokens_details");
-
-    in = in ? in : km_json_get(usage, "input_tokens_details");
-    o->used.prompt_tokens += count(usage, "prompt_tokens", "input_tokens");
-    o->used.completion_tokens += count(usage, "completion_tokens", "output_tokens");
-    o->used.cached_tokens += count(in, "cached_tokens", "");
-}
-
-/* {"response":{"body":{"model":"...","usage":{...}}}} */
-static void count_line(struct km_call *call)
+/* All lines were read: the batch is made, or not. */
+static int lines_checked(struct km_call *call, struct km_err *err)
 {
     struct km_object_work *o = call->object;
-    struct km_arena scratch KM_CLEANUP(km_arena_done);
-    const struct km_json *root, *body;
-    struct km_str model;
+    struct km_key *key = call->visit->who.key;
 
-    km_arena_init(&scratch, 8 * LINE_BYTES, km_loop_arenas(call->w->loop));
-    if (!km_buf_failed(&o->line) &&
-        km_json_parse(&scratch, km_buf_view(&o->line), &root, NULL) == 0) {
-        body = km_json_get(km_json_get(root, "response"), "body");
-        add_usage(o, km_json_get(body, "usage"));
-        if (!o->model.n && km_json_string(km_json_get(body, "model"), &model))
-            o->model = km_arena_str(&call->arena, model);
-    } else if (o->line.n) {
-        o->long_line = true;
+    km_object_last_line(call);
+    o->checking = call->relaying = false;
+    o->checked = true;
+    if (o->denied.code < 0) {
+        *err = o->denied;
+        return err->code;
     }
-    km_buf_reset(&o->line);
+    if (key->row.max_budget >= 0 && o->most - call->reserve > km_key_left(key))
+        return km_fail_param(err, KM_E_BUDGET, "input_file_id",
+                             "The batch may cost more than is left of your key's budget. Bound its "
+                             "lines' output (max_tokens), or make it shorter.");
+    return make_batch_now(call, err) < 0 ? err->code : KM_E_AGAIN;
 }
 
 static int on_body(struct km_call *call, const char *bytes, size_t n, struct km_err *err)
@@ -408,19 +403,12 @@ static int on_body(struct km_call *call, const char *bytes, size_t n, struct km_
     struct km_str part = km_str(bytes, n);
 
     (void)err;
-    if (!call->object->counting) {
+    if (!call->object->counting && !call->object->checking) {
         if (!km_exchange_write(call->x, &part, 1) && call->up)
             km_http_pause(call->up);
         return 0;
     }
-    while (part.n) {
-        size_t end = km_str_chr(part, '\n');
-
-        km_buf_str(&call->object->line, km_str_sub(part, 0, end));
-        if (end < part.n)
-            count_line(call);
-        part = km_str_skip(part, end + 1);
-    }
+    km_object_lines(call, part);
     return 0;
 }
 
@@ -515,7 +503,7 @@ static int count_batch(struct km_call *call, const struct km_json_span *at, stru
         o->model = km_json_text(&call->arena, o->body, &at[KM_O_MODEL]);
     if (at[KM_O_USAGE].type == KM_JSON_OBJECT &&
         km_json_parse(&scratch, km_json_value(o->body, &at[KM_O_USAGE]), &usage, NULL) == 0)
-        add_usage(o, usage);
+        km_object_add_usage(o, usage);
     o->counted = o->used.prompt_tokens + o->used.completion_tokens > 0 ||
                  at[KM_O_OUTPUT].type != KM_JSON_STRING;
     if (o->counted)
@@ -553,7 +541,7 @@ static int charge_batch(struct km_call *call, const struct km_json_span *at, str
     int r = 0;
 
     if (o->counting) { /* its output was read to the end */
-        count_line(call);
+        km_object_last_line(call);
         o->counting = call->relaying = false;
         o->counted = true;
     }
@@ -577,6 +565,8 @@ static int complete(struct km_call *call, struct km_err *err)
 
     if (call->streaming)
         return 0;
+    if (o->checking)
+        return lines_checked(call, err);
     if (!o->body.p && call->up_coding.n)
         return km_call_compressed(call, err);
     if (!o->body.p)
@@ -592,28 +582,6 @@ static int complete(struct km_call *call, struct km_err *err)
     return r;
 }
 
-/* The price of the model that the batch's lines name, where it is one of ours or listed. */
-static struct km_price batch_price(const struct km_call *call)
-{
-    const struct km_snapshot *snap = call->visit->view->snap;
-    struct km_str name = call->object->model;
-    struct km_price price = call->d->price;
-    size_t best = 0;
-
-    for (size_t i = 0; name.n && i < km_models_count(snap->models); i++) {
-        const struct km_deployment *d = km_models_at(snap->models, i);
-
-        if (d->upstream_model.n > best && km_str_starts(name, d->upstream_model) &&
-            km_str_eq(d->provider_name, call->d->provider_name)) {
-            price = d->price;
-            best = d->upstream_model.n;
-        }
-    }
-    if (name.n && !best)
-        (void)km_prices_find(snap->prices, call->d->provider_name, name, &price);
-    return km_price_batch(&price);
-}
-
 /* Nothing, but for the call that claimed a batch. */
 static void usage(struct km_call *call, struct km_usage *ret)
 {
@@ -627,7 +595,7 @@ static void usage(struct km_call *call, struct km_usage *ret)
         return;
     *ret = o->used;
     ret->known = !o->long_line;
-    o->price = batch_price(call);
+    o->price = km_object_batch_price(call);
 }
 
 const struct km_call_kind km_kind_object = {

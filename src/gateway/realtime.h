@@ -45,37 +45,36 @@ struct km_rt_session {
     struct km_ws *down, *up; /* readers of the client's and the upstream's frames */
     struct km_timer tick;
     struct km_deferred finish;
-    char key[KM_WS_KEY_LEN + 1]; /* of our handshake with the upstream */
     struct km_str query; /* what goes along to the upstream: "&intent=transcription" */
-    enum km_rt_state state;
-
-    /* relay */
     struct km_buf held; /* frames for the client that wait for a commit */
     struct km_list waits;
-    bool up_closed, down_closed; /* their Close came */
-    bool up_full, down_full; /* much waits for them */
-    bool started; /* the client's handshake was answered */
-
-    /* the end */
-    unsigned code; /* of our Close to the client; 0: none yet */
-    char reason[KM_WS_CONTROL_MAX];
-    struct km_err why;
-    bool leaving; /* the gateway drains: it ends with the running answers */
-    bool handshake_failed; /* the upstream's 101 was none: `why` */
     uint64_t end_by_ms, began_ms;
     uint64_t heard_ms, up_heard_ms; /* last bytes */
-    bool pinged, up_pinged; /* since */
 
     /* books */
     struct km_price worst; /* the dearest a token of input and of output can be */
     struct km_rt_response responses[KM_RT_RESPONSES];
     int64_t active, asked; /* answers under way; asked for by the client, not yet begun */
-    bool paid; /* the request that opening counted was used by an answer */
     int64_t context; /* tokens of the conversation, as last said by the upstream */
     int64_t added; /* at most, since */
     int64_t max_output;
-    char transcriber[128]; /* the model that transcribes what is heard */
     uint64_t text_bytes, audio_bytes; /* produced since the last answer ended */
+
+    /* the end */
+    struct km_err why;
+    enum km_rt_state state;
+    unsigned code; /* of our Close to the client; 0: none yet */
+    bool leaving; /* the gateway drains: it ends with the running answers */
+    bool handshake_failed; /* the upstream's 101 was none: `why` */
+
+    bool started; /* the client's handshake was answered */
+    bool up_closed; /* its Close came */
+    bool up_full, down_full; /* much waits for them */
+    bool pinged, up_pinged; /* since they were last heard */
+    bool paid; /* the request that opening counted was used by an answer */
+    char key[KM_WS_KEY_LEN + 1]; /* of our handshake with the upstream */
+    char reason[KM_WS_CONTROL_MAX]; /* of our Close */
+    char transcriber[128]; /* the model that transcribes what is heard */
 };
 
 /* --- realtime_call.c --- */

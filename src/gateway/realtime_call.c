@@ -169,6 +169,9 @@ static int attempt(struct km_call *call, struct km_err *err)
                        "Model '%.*s' has no Realtime API at provider '%.*s'; openai and azure do.",
                        KM_STR_ARG(km_str_sub(call->req.model, 0, 100)),
                        KM_STR_ARG(d->provider_name));
+    km_deferred_cancel(&call->rt->finish); /* of an attempt before */
+    call->rt->handshake_failed = false;
+    call->rt->why = (struct km_err){ 0 };
     r = build_head(call, &head, err);
     if (r < 0)
         return r;
@@ -226,8 +229,10 @@ static int complete(struct km_call *call, struct km_err *err)
 
 static void usage(struct km_call *call, struct km_usage *ret)
 {
-    if (call->rt)
+    if (call->rt) {
         km_rt_close_books(call->rt);
+        call->rt->state = KM_RT_OVER; /* nothing moves while the last row is written */
+    }
     *ret = (struct km_usage){ .known = true }; /* each answer has a row of its own */
 }
 

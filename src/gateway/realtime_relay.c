@@ -216,8 +216,8 @@ static void on_finish(void *ctx)
     struct km_rt_session *s = ctx;
     struct km_err why = s->why;
 
-    if (s->state == KM_RT_OVER)
-        return;
+    if (s->state == KM_RT_OVER || s->call->step != KM_STEP_relay)
+        return; /* the call came to its end, or to another attempt, by itself */
     s->state = s->handshake_failed ? KM_RT_OPEN : KM_RT_OVER;
     km_call_abandon(s->call);
     if (s->handshake_failed) {
@@ -367,7 +367,6 @@ static void on_client_close(void *ctx, unsigned code, struct km_str reason)
     struct km_rt_session *s = ctx;
 
     (void)reason;
-    s->down_closed = true;
     km_rt_end(s, km_ws_code_valid(code) ? code : KM_WS_NORMAL, NULL, true);
 }
 
@@ -393,6 +392,8 @@ static void on_gone(void *ctx)
     s->call->flags |= KM_CALL_CLIENT_GONE;
     if (s->state == KM_RT_OVER)
         return;
+    s->down_full = false; /* what still comes is read, and goes nowhere */
+    resume(s);
     km_rt_end(s, KM_WS_GOING_AWAY, NULL, true);
     if (s->call->w->draining) /* nobody waits for the last numbers */
         km_deferred_queue(&s->finish);
@@ -439,6 +440,9 @@ static int read_books(struct km_rt_session *s, const struct km_rt_event *e, stru
         return km_rt_ended(s, e, err);
     case KM_RT_TRANSCRIBED:
         km_rt_transcribed(s, e);
+        return 0;
+    case KM_RT_ERROR: /* perhaps of the answer that was asked for: none will begin then */
+        s->asked -= s->asked > 0;
         return 0;
     default:
         note_delta(s, e->type, text);

@@ -76,7 +76,7 @@ struct km_exchange {
     size_t n, cap;
     size_t max;
     int64_t budget; /* taken for it */
-    bool bytes_owned; /* malloc()ed, not the arena's */
+    size_t block; /* size of the block they lie in; 0: the arena's */
     bool stopped; /* pieces: not now */
 
     struct km_cork *cork; /* written in this turn of the loop, not yet sent */
@@ -102,6 +102,9 @@ struct km_http_server {
     struct km_list free_conns, free_exchanges;
     size_t nfree_conns, nfree_exchanges;
     struct km_head *spare_head;
+    char *spare_block; /* of a large body that is done: the next one's, for a moment */
+    size_t spare_block_n;
+    struct km_timer spare_timer;
     struct km_cork *corks; /* recycled */
     size_t ncorks;
     uint64_t date_until_ms; /* loop time until which `date` holds */
@@ -119,6 +122,9 @@ struct km_exchange *km_exchange_take(struct km_http_server *s);
 void km_exchange_give(struct km_http_server *s, struct km_exchange *x);
 struct km_cork *km_cork_take(struct km_http_server *s);
 void km_cork_give(struct km_http_server *s, struct km_cork *cork);
+/* A block for a body, of at least n bytes: the one that is kept, or a new one.  NULL: no memory. */
+char *km_server_take_block(struct km_http_server *s, size_t n, size_t *ret_size);
+void km_server_give_block(struct km_http_server *s, char *block, size_t size);
 struct km_head *km_server_take_head(struct km_http_server *s);
 void km_server_give_head(struct km_http_server *s, struct km_head *head);
 struct km_conn *km_conn_take(struct km_http_server *s);

@@ -95,11 +95,16 @@ static int make_room(struct km_exchange *x, size_t cap, struct km_err *err)
         x->cap = cap;
         return x->bytes ? 0 : km_fail(err, KM_E_NOMEM, "no memory for a request body");
     }
-    grown = realloc(x->bytes_owned ? x->bytes : NULL, cap);
+    if (x->block) {
+        grown = realloc(x->bytes, cap);
+        if (grown)
+            x->block = cap;
+    } else {
+        grown = km_server_take_block(x->conn->server, cap, &x->block);
+    }
     if (!grown)
         return km_fail(err, KM_E_NOMEM, "no memory for a request body of %zu bytes", cap);
     x->bytes = grown;
-    x->bytes_owned = true;
     x->cap = cap;
     return 0;
 }
@@ -332,8 +337,8 @@ void km_exchange_done(struct km_exchange *x)
 
     if (x->budget > 0)
         km_body_budget_give(s->args.bodies, x->budget);
-    if (x->bytes_owned)
-        free(x->bytes);
+    if (x->block)
+        km_server_give_block(s, x->bytes, x->block);
     km_deferred_cancel(&x->flush);
     if (x->cork)
         km_cork_give(s, x->cork);

@@ -28,6 +28,8 @@ static void on_drained(void *ctx)
         fn(s->drain_ctx);
 }
 
+static void drop_spare(void *server);
+
 struct km_http_server *km_http_server_new(const struct km_http_server_args *args,
                                           struct km_err *err)
 {
@@ -43,6 +45,7 @@ struct km_http_server *km_http_server_new(const struct km_http_server_args *args
     km_list_init(&s->free_conns);
     km_list_init(&s->free_exchanges);
     km_deferred_init(&s->drained, s->loop, on_drained, s);
+    km_timer_init(&s->spare_timer, s->loop, drop_spare, s);
     km_http_server_configure(s, args->settings);
     return s;
 }
@@ -64,6 +67,48 @@ size_t km_http_server_connections(const struct km_http_server *s)
 }
 
 /* --- what is recycled --- */
+
+/* Pages of a fresh block cost more than reading a body into them: under a stream of large bodies
+ * one block goes from each to the next.  When none comes for a while it goes back, so that what
+ * is resident is what is in use. */
+#define SPARE_LEAST ((size_t)256 * 1024)
+#define SPARE_MOST ((size_t)16 * 1024 * 1024)
+#define SPARE_MS 1000
+
+static void drop_spare(void *server)
+{
+    struct km_http_server *s = server;
+
+    km_timer_stop(&s->spare_timer);
+    free(s->spare_block);
+    s->spare_block = NULL;
+    s->spare_block_n = 0;
+}
+
+char *km_server_take_block(struct km_http_server *s, size_t n, size_t *ret_size)
+{
+    char *block = s->spare_block;
+
+    *ret_size = n;
+    if (n < SPARE_LEAST || n > s->spare_block_n)
+        return malloc(n);
+    *ret_size = s->spare_block_n;
+    s->spare_block = NULL;
+    drop_spare(s);
+    return block;
+}
+
+void km_server_give_block(struct km_http_server *s, char *block, size_t size)
+{
+    if (size < SPARE_LEAST || size > SPARE_MOST || size <= s->spare_block_n) {
+        free(block);
+        return;
+    }
+    drop_spare(s);
+    s->spare_block = block;
+    s->spare_block_n = size;
+    km_timer_start(&s->spare_timer, SPARE_MS);
+}
 
 struct km_head *km_server_take_head(struct km_http_server *s)
 {
@@ -255,6 +300,7 @@ struct km_http_server *km_http_server_free(struct km_http_server *s)
         s->corks = next;
     }
     km_head_free(s->spare_head);
+    drop_spare(s);
     free(s);
     return NULL;
 }

@@ -279,3 +279,12 @@ bool km_refresh_distrust(struct km_refresh *r)
     pthread_mutex_unlock(&r->lock);
     return old;
 }
+
+bool km_refresh_renew(struct km_refresh *r)
+{
+    pthread_mutex_lock(&r->lock);
+    r->distrusted = true;
+    r->failed_us = 0;
+    pthread_mutex_unlock(&r->lock);
+    return true;
+}

@@ -64,6 +64,9 @@ void km_refresh_cancel(struct km_refresh *r, struct km_auth_wait *wait);
 /* The value was not accepted: the next get() waits for another.  false: it is so new that
  * another would be no better. */
 bool km_refresh_distrust(struct km_refresh *r);
+/* The value is of no use, however new it is (another is at hand, or more is asked for): the next
+ * get() waits for another, and does not hear what the last run said.  true. */
+bool km_refresh_renew(struct km_refresh *r);
 
 /* Ends a run, on its loop: value (its reference is taken over) or err. */
 void km_refresh_done(struct km_refresh_run *run, struct km_refreshed *value,

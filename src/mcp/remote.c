@@ -18,6 +18,7 @@
 
 #include "mcp/asker.h"
 #include "mcp/desk.h"
+#include "mcp/oauth.h"
 
 #define ARENA_BYTES ((size_t)4 * 1024 * 1024)
 #define HELLO_BYTES ((size_t)4 * 1024 * 1024)
@@ -76,6 +77,12 @@ static int take_auth(struct km_remote *p, struct km_err *err)
     const struct km_mcp_upstreams *ups = p->desk->ups;
 
     p->auth = u->signer;
+    if (u->oauth) {
+        p->auth = km_mcp_oauth_auth(u->oauth, p->asker.principal);
+        return p->auth ? 0
+                       : km_fail(err, KM_E_LIMIT, "too many have logged in at '%.*s'",
+                                 KM_STR_ARG(u->name));
+    }
     if (u->transport == KM_MCP_STDIO ||
         (u->entry->auth != KM_MCP_AUTH_OAUTH2 && u->entry->auth != KM_MCP_AUTH_EXCHANGE))
         return 0;

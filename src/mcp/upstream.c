@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/time.h"
+#include "mcp/oauth.h"
 #include "mcp/desk.h"
 
 struct km_mcp_upstreams *km_mcp_upstreams_new(const struct km_mcp_upstreams_args *args,
@@ -150,6 +151,9 @@ void km_mcp_upstreams_use(struct km_mcp_upstreams *ups, struct km_mcp_set *set)
 {
     struct km_mcp_set *old;
 
+    for (size_t i = 0; i < set->n; i++)
+        if (set->v[i]->oauth && ups->store)
+            km_mcp_oauth_attach(set->v[i]->oauth, ups->store, set->v[i]->id);
     pthread_mutex_lock(&ups->lock);
     old = ups->set;
     ups->set = km_mcp_set_ref(set);

@@ -25,6 +25,8 @@
 #include "mcp/revision.h"
 #include "store/store.h"
 
+struct km_mcp_oauth;
+
 enum km_mcp_transport { KM_MCP_SSE, KM_MCP_HTTP, KM_MCP_STDIO }; /* SSE is LiteLLM's default */
 
 enum km_mcp_auth {
@@ -60,6 +62,7 @@ const char *km_mcp_state_name(enum km_mcp_state state);
 struct km_mcp_oauth_settings {
     struct km_str client_id, client_secret, authorization_url, token_url, registration_url;
     struct km_str_list scopes;
+    struct km_str private_key; /* PEM: proves the client in place of a secret */
     struct km_str flow; /* "client_credentials", "authorization_code"; empty: not said */
     bool shared; /* one token for all principals */
 };
@@ -116,6 +119,7 @@ struct km_mcp_upstream {
     uint8_t digest[32]; /* of all that is configured: the same upstream, or another */
     uint8_t shape[32]; /* the same without what is secret: for what is kept */
     struct km_auth *signer; /* SigV4; NULL: none (llm/auth.h) */
+    struct km_mcp_oauth *oauth; /* tokens (oauth.h); NULL: none */
     bool personal; /* headers or environment depend on who asks: no lists without an asker */
     struct km_mcp_live *live;
 };

@@ -17,6 +17,8 @@
 #include "base/encode.h"
 #include "base/map.h"
 #include "llm/aws/auth.h"
+#include "mcp/oauth.h"
+#include "mcp/oauth_settings.h"
 #include "mcp/asker.h"
 #include "mcp/upstream_live.h"
 
@@ -254,6 +256,25 @@ static int make_signer(struct build *b, struct km_mcp_upstream *u, struct km_err
     return u->signer ? 0 : KM_E_NOMEM;
 }
 
+static int make_oauth(struct build *b, struct km_mcp_upstream *u, struct km_err *err)
+{
+    struct km_mcp_oauth_args args = {
+        .name = u->name,
+        .server_url = u->entry->url,
+        .settings = &u->entry->oauth,
+        .tls = b->args->tls,
+        .proxies = b->args->proxies,
+    };
+    const struct km_oauth_settings *shared;
+
+    if (u->entry->auth != KM_MCP_AUTH_OAUTH2 || u->transport == KM_MCP_STDIO)
+        return 0;
+    shared = km_config_get(b->args->config, &km_oauth_settings_table);
+    args.trusted_hosts = &shared->oauth.trusted_hosts;
+    u->oauth = km_mcp_oauth_new(&args, err);
+    return u->oauth ? 0 : KM_E_NOMEM;
+}
+
 /* The alias of wire names: no separator, and what a model's API takes in a name. */
 static struct km_str make_alias(struct km_mcp_upstream *u)
 {
@@ -289,7 +310,8 @@ static void fill(struct build *b, struct km_mcp_upstream *u, const struct km_nod
     u->personal = km_asker_personal(u->entry);
     if (*what)
         wrong(b, at, "a server has a `url` or a `command`", u->name, what);
-    else if (make_address(b, u, &err) < 0 || make_signer(b, u, &err) < 0 || digest(u, &err) < 0)
+    else if (make_address(b, u, &err) < 0 || make_signer(b, u, &err) < 0 ||
+             make_oauth(b, u, &err) < 0 || digest(u, &err) < 0)
         wrong(b, at, NULL, u->name, err.text);
     else if (u->alias.n > 40)
         wrong(b, at, "give it a short `alias`", u->name,
@@ -332,6 +354,7 @@ struct km_mcp_upstream *km_mcp_upstream_unref(struct km_mcp_upstream *u)
     if (!u || --u->refs > 0)
         return NULL;
     km_origin_unref(u->origin);
+    km_mcp_oauth_close(u->oauth);
     if (u->signer)
         u->signer->ops->free(u->signer);
     km_mcp_live_free(u->live);

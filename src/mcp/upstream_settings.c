@@ -92,6 +92,9 @@ static const struct km_setting entry_rows[] = {
     ROW("client_id", KM_SET_STR, oauth.client_id, "OAuth: a client registered beforehand."),
     { .name = "client_secret", .type = KM_SET_SECRET, .offset = AT(oauth.client_secret),
       .help = "OAuth: its secret." },
+    { .name = "client_private_key", .type = KM_SET_SECRET, .offset = AT(oauth.private_key),
+      .help = "OAuth: an RSA or P-256 key in PEM that proves the client in place of a secret "
+              "(private_key_jwt)." },
     ROW("scopes", KM_SET_STR_LIST, oauth.scopes, "OAuth: what is asked for."),
     ROW("authorization_url", KM_SET_STR, oauth.authorization_url,
         "OAuth: the authorization endpoint, when it is not to be discovered."),

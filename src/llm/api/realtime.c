@@ -210,6 +210,7 @@ static enum km_rt_kind kind_of(struct km_str type, bool client)
         { { "conversation.item.input_audio_transcription.completed", 53 },
           KM_RT_TRANSCRIBED,
           false },
+        { { "error", 5 }, KM_RT_ERROR, false },
     };
 
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
@@ -228,7 +229,7 @@ static int read_event(struct km_arena *arena, struct km_str text, bool client,
     if (r < 0)
         return r;
     ret->kind = kind_of(ret->type, client);
-    if (ret->kind == KM_RT_OTHER || ret->kind == KM_RT_AUDIO_APPEND)
+    if (ret->kind == KM_RT_OTHER || ret->kind == KM_RT_AUDIO_APPEND || ret->kind == KM_RT_ERROR)
         return 0;
     if (ret->kind == KM_RT_SESSION_UPDATE || ret->kind == KM_RT_SESSION) {
         r = read_part(arena, object_at(text, &spans[SESSION]), ret, &used, err);

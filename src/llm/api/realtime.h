@@ -24,6 +24,7 @@ enum km_rt_kind {
     KM_RT_RESPONSE_CREATED,
     KM_RT_RESPONSE_DONE,
     KM_RT_TRANSCRIBED,
+    KM_RT_ERROR,
 };
 
 #define KM_RT_OUTPUT_NONE (-1) /* not said */

@@ -314,6 +314,7 @@ static void signature(const struct km_sigv4_request *q, const struct km_sigv4_ke
     char hash[2 * KM_SHA256_LEN + 1];
     uint8_t mac[KM_SHA256_LEN];
 
+    (void)km_buf_reserve(&text, 256);
     km_sha256_hex(canonical, hash);
     km_buf_str(&text, KM_STR("AWS4-HMAC-SHA256\n"));
     km_buf_str(&text, when);
@@ -332,6 +333,7 @@ static int put_lines(const struct km_sigv4_request *q, const struct km_aws_crede
     struct km_buf value KM_CLEANUP(km_buf_done) = KM_BUF(8192);
     int r = km_header_put(head, KM_STR("x-amz-date"), when, err);
 
+    (void)km_buf_reserve(&value, 512);
     if (r == 0 && who->token.n)
         r = km_header_put(head, KM_STR("x-amz-security-token"), who->token, err);
     if (r == 0 && q->send_body_hash)
@@ -362,6 +364,7 @@ int km_sigv4_sign(const struct km_sigv4_request *q, const struct km_aws_credenti
 
     if (q->region.n + q->service.n > 256)
         return km_fail(err, KM_E_INVALID, "the name of the AWS region is too long");
+    (void)km_buf_reserve(&canonical, 1024 + q->target.n); /* mostly all of it */
     km_sha256_parts(q->body, q->nbody, digest);
     km_hex(hash, digest, sizeof digest);
     km_sigv4_time(q->now_us, when);

@@ -146,6 +146,29 @@ def test_a_batch_is_charged_once_over_restarts(media, tmp_path):
         gateway.stop()
 
 
+def batch_of(client, content):
+    file = client.files.create(file=("in.jsonl", content), purpose="batch",
+                               extra_body={"model": "batcher"})
+    return client.batches.create(input_file_id=file.id, completion_window="24h",
+                                 endpoint="/v1/chat/completions")
+
+
+def test_the_lines_of_a_batch_are_held_to_the_key(media_gateway, media):
+    mine = client_of(media_gateway, media_gateway.new_key(models=["batcher"]))
+    assert batch_of(mine, lines(2)).status == "in_progress"
+    with pytest.raises(openai.PermissionDeniedError) as caught:
+        batch_of(mine, lines(2) + lines(1).replace(b"gpt-4o-mini", b"gpt-image-1"))
+    assert "gpt-image-1" in caught.value.message
+    with pytest.raises(openai.BadRequestError):
+        batch_of(mine, lines(1) + b"{\n")
+    poor = client_of(media_gateway, media_gateway.new_key(max_budget=0.003))
+    assert batch_of(poor, lines(2)).status == "in_progress"  # 4096 tokens each: 0.0012 USD
+    with pytest.raises(openai.RateLimitError) as caught:
+        batch_of(poor, lines(3))
+    assert "budget" in caught.value.message
+    assert len(poor.batches.list().data) == 1
+
+
 def test_a_budget_needs_a_price(media_gateway):
     key = media_gateway.new_key(max_budget=1)
     mine = client_of(media_gateway, key)

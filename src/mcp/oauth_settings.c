@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* oauth_settings.c - what the file may say of tokens instead of keys; see oauth.h and jwt_auth.h.
+/* oauth_settings.c - what the file may say of tokens instead of keys; see oauth_settings.h.
  *
  * The address of this gateway as others see it is a row of kanmon_settings, for it is more than
  * OAuth's; without it the Host of a request says it, which is right for whoever speaks to the
  * gateway directly and wrong behind a proxy that ends TLS.
  */
-#include "gateway/oauth.h"
+#include "mcp/oauth_settings.h"
 
 static const char *const servers[] = { "auto", "on", "off", NULL };
 

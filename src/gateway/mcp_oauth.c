@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* mcp_oauth.c - logging in to the servers behind us: who asks, where the browser comes back.
+ *
+ *     POST /v1/mcp/server/{server}/login   {"url": ...}: to be opened in a browser by whoever asks
+ *     GET  /oauth/mcp/callback             the browser comes back with a code, or a refusal
+ *     GET  /oauth/mcp/client.json          who kanmon is, for servers that read such documents
+ *
+ * The callback asks for no key: its state is known to nobody but the browser that was sent away
+ * by us and the authorization server.
+ */
+#include "gateway/mcp_oauth.h"
+
+#include "base/encode.h"
+#include "gateway/oauth.h"
+#include "gateway/reply.h"
+#include "http/json_out.h"
+#include "mcp/oauth.h"
+
+#define CALLBACK "/oauth/mcp/callback"
+
+/* The same text for the same caller as its calls are made under. */
+static struct km_str principal_of(struct km_visit *v)
+{
+    uint8_t hash[32];
+    char hex[65];
+
+    if (!v->who.key)
+        return km_str_c(v->who.who);
+    km_visit_hash(v, hash);
+    km_hex(hex, hash, 32);
+    return km_arena_printf(km_exchange_arena(v->x), "key:%s", hex);
+}
+
+static struct km_str own_url(const struct km_visit *v, const char *path)
+{
+    return km_arena_cat(km_exchange_arena(v->x),
+                        (struct km_str[]){ km_oauth_base(v), km_str_c(path) }, 2);
+}
+
+static void on_login(void *ctx, struct km_str url, const struct km_err *err)
+{
+    struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(20 * 1024);
+    struct km_visit *v = ctx;
+
+    if (err) {
+        km_reply_error(v, err);
+        return;
+    }
+    km_buf_str(&out, KM_STR("{\"url\":"));
+    km_buf_json(&out, url);
+    km_buf_byte(&out, '}');
+    km_reply_json(v, 200, km_buf_view(&out));
+}
+
+static void login(void *visit, struct km_exchange *x, const struct km_route_match *match)
+{
+    struct km_visit *v = visit;
+    struct km_mcp_upstream *u =
+        v->view->snap->mcp ? km_mcp_set_find(v->view->snap->mcp, match->params[0]) : NULL;
+    struct km_err err = { 0 };
+
+    (void)x;
+    if (!u || !u->oauth) {
+        km_fail(&err, KM_E_NOT_FOUND, "There is no server '%.*s' here that one can log in to.",
+                KM_STR_ARG(km_str_sub(match->params[0], 0, 100)));
+        km_reply_error(v, &err);
+        return;
+    }
+    if (u->entry->oauth.shared && !v->who.admin) {
+        km_fail(&err, KM_E_FORBIDDEN,
+                "The login at '%.*s' serves all callers: the administrator makes it.",
+                KM_STR_ARG(u->name));
+        km_reply_error(v, &err);
+        return;
+    }
+    km_mcp_oauth_login(u->oauth, &(struct km_mcp_oauth_on){ v->w->loop, v->w->client },
+                       principal_of(v), own_url(v, CALLBACK), on_login, v);
+}
+
+static void on_back(void *ctx, const struct km_err *err)
+{
+    if (err)
+        km_oauth_page_error(ctx, err);
+    else
+        km_oauth_page_done(ctx, "You are logged in",
+                           "kanmon can reach the server for you now. Close this window.");
+}
+
+static void callback(void *visit, struct km_exchange *x, const struct km_route_match *match)
+{
+    static const struct {
+        const char *name;
+        size_t offset;
+    } fields[] = { { "state", offsetof(struct km_mcp_callback, state) },
+                   { "code", offsetof(struct km_mcp_callback, code) },
+                   { "iss", offsetof(struct km_mcp_callback, iss) },
+                   { "error", offsetof(struct km_mcp_callback, error) } };
+    struct km_visit *v = visit;
+    const struct km_mcp_set *set = v->view->snap->mcp;
+    struct km_mcp_callback back = { 0 };
+    struct km_err err = { 0 };
+    int r = 0;
+
+    (void)match;
+    for (size_t i = 0; r == 0 && i < sizeof fields / sizeof fields[0]; i++)
+        r = km_oauth_field(v, km_exchange_request(x)->query, fields[i].name, 4096,
+                           (struct km_str *)(void *)((char *)&back + fields[i].offset), &err);
+    for (size_t i = 0; r == 0 && back.state.n && set && i < set->n; i++)
+        if (set->v[i]->oauth &&
+            km_mcp_oauth_callback(set->v[i]->oauth,
+                                  &(struct km_mcp_oauth_on){ v->w->loop, v->w->client }, &back,
+                                  on_back, v))
+            return;
+    if (r == 0)
+        km_fail(&err, KM_E_INVALID,
+                "This login is not known here: it is over, was used already, or took longer than "
+                "ten minutes.");
+    km_oauth_page_error(v, &err);
+}
+
+static void document(void *visit, struct km_exchange *x, const struct km_route_match *match)
+{
+    struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(8192);
+    struct km_visit *v = visit;
+    struct km_json_out o;
+
+    (void)x;
+    (void)match;
+    km_json_out_init(&o, &out);
+    km_out_open(&o, '{');
+    km_out_member(&o, "client_id", own_url(v, "/oauth/mcp/client.json"));
+    km_out_member(&o, "client_name", KM_STR("kanmon"));
+    km_out_member(&o, "client_uri", km_oauth_base(v));
+    km_out_key(&o, "redirect_uris");
+    km_out_open(&o, '[');
+    km_out_str(&o, own_url(v, CALLBACK));
+    km_out_close(&o, ']');
+    km_out_member_raw(&o, "grant_types", KM_STR("[\"authorization_code\",\"refresh_token\"]"));
+    km_out_member_raw(&o, "response_types", KM_STR("[\"code\"]"));
+    km_out_member(&o, "token_endpoint_auth_method", KM_STR("none"));
+    km_out_close(&o, '}');
+    km_reply_json(v, 200, km_buf_view(&out));
+}
+
+static const struct km_route rows[] = {
+    { "POST", "/v1/mcp/server/{server}/login", login, KM_AUTH_KEY, NULL },
+    { "GET", CALLBACK, callback, KM_AUTH_PUBLIC, NULL },
+    { "GET", "/oauth/mcp/client.json", document, KM_AUTH_WEB, NULL },
+};
+
+const struct km_route_rows km_mcp_oauth_routes = { rows, sizeof rows / sizeof rows[0] };

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* oauth.h - tokens for one MCP server behind kanmon (auth_type: oauth2).
+ *
+ *     client_credentials   kanmon itself has an account there: nobody is asked
+ *     authorization_code   a person logs in once, in a browser: km_mcp_oauth_login() gives the
+ *                          address, km_mcp_oauth_callback() takes what comes back
+ *
+ * A token belongs to a principal, or to all of them (oauth_shared, client_credentials).  Each has
+ * a struct km_auth that a link asks for header lines: there is a token, or one is on its way, or
+ * KM_E_UNAUTHENTICATED says what to do ("kanmon mcp login <server>").  A caller's own token is
+ * never handed on.
+ *
+ * Shared by all workers, locked inside; counted, since a request for a token may outlive the
+ * configuration it came from.
+ */
+#ifndef KM_MCP_OAUTH_H
+#define KM_MCP_OAUTH_H
+
+#include "llm/refresh.h"
+#include "mcp/oauth_find.h"
+#include "mcp/upstream.h"
+
+#define KM_MCP_OAUTH_PRINCIPALS 10000 /* of one server; one more has no token */
+#define KM_MCP_OAUTH_LOGINS 100 /* under way at one server; the oldest goes */
+#define KM_MCP_OAUTH_LOGIN_US (INT64_C(600) * 1000000)
+
+struct km_mcp_oauth;
+
+struct km_mcp_oauth_args { /* copied */
+    struct km_str name; /* of the server, for people */
+    struct km_str server_url;
+    const struct km_mcp_oauth_settings *settings;
+    struct km_tls_client *tls;
+    const struct km_proxy_env *proxies;
+    const struct km_str_list *trusted_hosts;
+};
+
+struct km_mcp_oauth *km_mcp_oauth_new(const struct km_mcp_oauth_args *args, struct km_err *err);
+/* Its upstream is gone, and with it all links: no new token is asked for. */
+void km_mcp_oauth_close(struct km_mcp_oauth *o); /* NULL is fine */
+
+/* Reads what is kept of logins at `server` (its server_id), and keeps what comes.  Main thread,
+ * blocking; once, before a link uses it. */
+void km_mcp_oauth_attach(struct km_mcp_oauth *o, struct km_store *store, struct km_str server);
+
+/* Header lines for this principal; lives as long as the upstream.  NULL: there are too many. */
+struct km_auth *km_mcp_oauth_auth(struct km_mcp_oauth *o, struct km_str principal);
+
+/* A worker's means. */
+struct km_mcp_oauth_on {
+    struct km_loop *loop;
+    struct km_http_client *client;
+};
+
+/* url or err; once, on the loop, maybe before the call returns. */
+typedef void km_mcp_oauth_url_fn(void *ctx, struct km_str url, const struct km_err *err);
+/* Begins a log-in: the address to open in a browser.  redirect: of kanmon's callback. */
+void km_mcp_oauth_login(struct km_mcp_oauth *o, const struct km_mcp_oauth_on *on,
+                        struct km_str principal, struct km_str redirect, km_mcp_oauth_url_fn *fn,
+                        void *ctx);
+
+struct km_mcp_callback {
+    struct km_str state, code, iss, error; /* what the browser brought */
+};
+typedef void km_mcp_callback_fn(void *ctx, const struct km_err *err);
+/* false: the state is not of a log-in here.  Else fn follows as above. */
+bool km_mcp_oauth_callback(struct km_mcp_oauth *o, const struct km_mcp_oauth_on *on,
+                           const struct km_mcp_callback *back, km_mcp_callback_fn *fn, void *ctx);
+
+#endif

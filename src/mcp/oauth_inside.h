@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* oauth_inside.h - what the files of the OAuth client share; private to mcp/oauth*.c. */
+#ifndef KM_MCP_OAUTH_INSIDE_H
+#define KM_MCP_OAUTH_INSIDE_H
+
+#include <pthread.h>
+
+#include "base/crypto.h"
+#include "base/map.h"
+#include "mcp/oauth.h"
+
+#define KM_MCP_OAUTH_RUN_BYTES (24 * KM_OAUTH_DOCUMENT_BYTES)
+
+/* Who kanmon is at an issuer: configured, or registered there. */
+struct km_mcp_client {
+    struct km_str id, secret;
+};
+
+/* What a principal has. */
+struct km_mcp_holder {
+    struct km_auth base; /* first: what a link is given */
+    struct km_mcp_oauth *o; /* referenced */
+    struct km_refresh *refresh; /* owned by o's table; owns this */
+    pthread_mutex_t lock; /* of all below */
+    struct km_secret access; /* of a log-in, not taken over yet; empty: none */
+    int64_t access_expires_us;
+    struct km_secret refresh_token; /* empty: none */
+    /* Where the refresh token is good, and for whom. */
+    struct km_secret token_url, client_id, client_secret, resource, issuer;
+    bool secret_post;
+    struct km_secret scope; /* asked for in addition: insufficient_scope */
+    struct km_secret metadata_url; /* of the last challenge */
+    unsigned steps; /* times the scope grew */
+    struct km_secret principal; /* constant */
+};
+
+struct km_mcp_pending; /* a log-in under way: oauth_login.c */
+
+struct km_mcp_oauth {
+    _Atomic unsigned refs;
+    struct km_arena arena; /* holds it and its texts */
+    struct km_str name, server_url;
+    struct km_mcp_oauth_settings settings;
+    struct km_tls_client *tls;
+    struct km_proxy_env proxies;
+    struct km_str_list trusted_hosts;
+    bool by_client; /* client_credentials */
+    struct km_store *store; /* set once, by attach; NULL: nothing is kept */
+    struct km_secret server; /* server_id; constant after attach */
+    pthread_mutex_t lock; /* of all below */
+    struct km_map *holders; /* principal to holder */
+    struct km_list logins;
+    size_t nlogins;
+    struct km_secret registered_id, registered_secret; /* by registration */
+    struct km_secret registered_at, registered_for; /* issuer, redirect */
+};
+
+struct km_mcp_oauth *km_mcp_oauth_ref(struct km_mcp_oauth *o);
+void km_mcp_oauth_unref(struct km_mcp_oauth *o);
+struct km_mcp_holder *km_mcp_oauth_holder(struct km_mcp_oauth *o, struct km_str principal);
+
+/* Replaces an owned text; out of memory leaves it empty. */
+void km_mcp_keep(struct km_secret *at, struct km_str text);
+
+/* With what to ask, from a loop. */
+struct km_oauth_net km_mcp_oauth_net(const struct km_mcp_oauth *o, struct km_loop *loop,
+                                     struct km_http_client *client);
+/* The server's endpoints as configured, where a token_url is; false: they are to be found. */
+bool km_mcp_oauth_configured(const struct km_mcp_oauth *o, struct km_oauth_found *ret);
+/* Scopes to ask for: configured, else of the challenge, else what the resource says. */
+struct km_str km_mcp_oauth_scope(const struct km_mcp_oauth *o, struct km_arena *arena,
+                                 struct km_str challenged, struct km_str supported);
+
+/* The head of a token request, and in the form what proves the client: its secret either way, a
+ * signed assertion where it has a private key, or its id alone. */
+int km_mcp_oauth_prove(const struct km_mcp_oauth *o, struct km_arena *arena,
+                       const struct km_mcp_client *client, bool secret_post, struct km_str issuer,
+                       struct km_buf *form, struct km_str *ret_head, struct km_err *err);
+
+/* oauth_keep.c: what the holder has now goes into the store, or out of it.  Not under h->lock. */
+void km_mcp_oauth_save(struct km_mcp_holder *h);
+
+/* oauth_login.c */
+void km_mcp_pending_free_all(struct km_mcp_oauth *o);
+
+#endif

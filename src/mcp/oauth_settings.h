@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* oauth_settings.h - tokens instead of keys, towards clients and towards servers: what both share.
+ *
+ * The rows are in oauth_settings.c; the built-in authorization server is gateway/oauth.h, the
+ * client of other ones mcp/oauth.h.
+ */
+#ifndef KM_MCP_OAUTH_SETTINGS_H
+#define KM_MCP_OAUTH_SETTINGS_H
+
+#include "base/setting.h"
+
+enum km_oauth_mode { KM_OAUTH_AUTO, KM_OAUTH_ON, KM_OAUTH_OFF };
+
+struct km_oauth_table { /* kanmon_settings.oauth */
+    int64_t server; /* enum km_oauth_mode: the built-in authorization server */
+    struct km_str_list trusted_hosts; /* may be fetched from though their address is private */
+};
+
+struct km_oauth_settings { /* kanmon_settings */
+    struct km_str public_url;
+    struct km_oauth_table oauth;
+};
+extern const struct km_settings_table km_oauth_settings_table;
+
+#endif

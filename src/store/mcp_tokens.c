@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* mcp_tokens.c - see mcp_tokens.h.
+ *
+ *     any thread --put--> writer: seal, INSERT OR REPLACE; or DELETE
+ *     main thread: those of one server, over a connection of its own
+ *
+ * The place is a digest: who has logged in where is nobody's business who only has the file.  The
+ * key is the one that seals kept answers, made into another one so that neither opens the other's.
+ */
+#include "store/mcp_tokens.h"
+
+#include <stdlib.h>
+
+#include "base/crypto.h"
+#include "base/time.h"
+#include "store/answers.h"
+#include "store/db.h"
+#include "store/inside.h"
+#include "store/writer.h"
+
+struct op {
+    struct km_op op; /* first: the writer's pointer is ours */
+    struct km_store *store;
+    uint8_t place[KM_SHA256_LEN];
+    struct km_str server, issuer, record; /* in bytes */
+    size_t n;
+    char bytes[];
+};
+
+static struct op *op_of(struct km_op *op)
+{
+    return (struct op *)(void *)op;
+}
+
+static void op_free(struct km_op *base)
+{
+    struct op *op = op_of(base);
+
+    km_wipe(op->bytes, op->n);
+    free(op);
+}
+
+static void place_of(struct km_str server, struct km_str principal, uint8_t out[KM_SHA256_LEN])
+{
+    km_sha256_parts((struct km_str[]){ server, km_str("", 1), principal }, 3, out);
+}
+
+static int key_of(const struct km_store *store, bool make, uint8_t key[KM_AEAD_KEY_LEN],
+                  struct km_err *err)
+{
+    uint8_t root[KM_AEAD_KEY_LEN];
+    int r = km_answers_key(store->state_dir, make, root, err);
+
+    if (r == 0)
+        km_hmac_sha256(km_str((const char *)root, sizeof root), KM_STR("mcp tokens"), key);
+    km_wipe(root, sizeof root);
+    return r;
+}
+
+static struct km_str bound_to(struct km_buf *b, const uint8_t place[KM_SHA256_LEN],
+                              struct km_str issuer)
+{
+    km_buf_bytes(b, place, KM_SHA256_LEN);
+    km_buf_str(b, issuer);
+    return km_buf_view(b);
+}
+
+static int run_delete(struct km_op *base, sqlite3 *db, struct km_apply *apply, struct km_err *err)
+{
+    const struct op *op = op_of(base);
+    sqlite3_stmt *s KM_CLEANUP(km_db_finalize) = NULL;
+    int r = km_db_prepare(db, "DELETE FROM mcp_tokens WHERE place = ?1", &s, err);
+
+    (void)apply;
+    if (r < 0)
+        return r;
+    km_db_bind_blob(s, 1, op->place, sizeof op->place);
+    return km_db_run(s, err);
+}
+
+static int run_put(struct km_op *base, sqlite3 *db, struct km_apply *apply, struct km_err *err)
+{
+    const struct op *op = op_of(base);
+    struct km_buf sealed KM_CLEANUP(km_buf_done) = KM_BUF(KM_MCP_TOKENS_BYTES + 64);
+    struct km_buf aad KM_CLEANUP(km_buf_done) = KM_BUF(KM_MCP_TOKENS_BYTES);
+    sqlite3_stmt *s KM_CLEANUP(km_db_finalize) = NULL;
+    uint8_t key[KM_AEAD_KEY_LEN];
+    int r = key_of(op->store, true, key, err);
+
+    (void)apply;
+    if (r == 0)
+        r = km_aead_seal(key, op->record, bound_to(&aad, op->place, op->issuer), &sealed, err);
+    km_wipe(key, sizeof key);
+    if (r == 0)
+        r = km_db_prepare(db,
+                          "INSERT OR REPLACE INTO mcp_tokens (place, server, issuer, updated_us,"
+                          " sealed) VALUES (?1, ?2, ?3, ?4, ?5)",
+                          &s, err);
+    if (r < 0)
+        return r;
+    km_db_bind_blob(s, 1, op->place, sizeof op->place);
+    km_db_bind_text(s, 2, op->server);
+    km_db_bind_text(s, 3, op->issuer);
+    sqlite3_bind_int64(s, 4, km_wall_us());
+    km_db_bind_blob(s, 5, sealed.p, sealed.n);
+    return km_db_run(s, err);
+}
+
+static struct km_str put(char **at, struct km_str s)
+{
+    struct km_str copy = { *at, s.n };
+
+    if (s.n)
+        memcpy(*at, s.p, s.n);
+    *at += s.n;
+    return copy;
+}
+
+void km_store_mcp_token_put(struct km_store *store, const struct km_mcp_token_row *row)
+{
+    size_t n = row->server.n + row->issuer.n + row->record.n;
+    struct op *op = n <= KM_MCP_TOKENS_BYTES ? calloc(1, sizeof *op + n) : NULL;
+    char *at;
+
+    if (!op)
+        return; /* after a restart another login is needed */
+    at = op->bytes;
+    op->op.run = row->record.n ? run_put : run_delete;
+    op->op.free = op_free;
+    op->store = store;
+    op->n = n;
+    place_of(row->server, row->principal, op->place);
+    op->server = put(&at, row->server);
+    op->issuer = put(&at, row->issuer);
+    op->record = put(&at, row->record);
+    km_writer_submit(store->writer, &op->op);
+}
+
+/* A row that does not open costs its owner another login. */
+static void open_row(sqlite3_stmt *s, const uint8_t key[KM_AEAD_KEY_LEN], km_mcp_token_fn *each,
+                     void *ctx)
+{
+    struct km_buf record KM_CLEANUP(km_buf_done) = KM_BUF(KM_MCP_TOKENS_BYTES + 64);
+    struct km_buf aad KM_CLEANUP(km_buf_done) = KM_BUF(KM_MCP_TOKENS_BYTES);
+    struct km_str place = km_db_blob(s, 0);
+
+    if (place.n != KM_SHA256_LEN ||
+        km_aead_open(key, km_db_blob(s, 2),
+                     bound_to(&aad, (const uint8_t *)place.p, km_db_text(s, 1)), &record, NULL) < 0)
+        return;
+    each(ctx, km_buf_view(&record));
+    km_wipe(record.p, record.n);
+}
+
+int km_store_mcp_tokens(struct km_store *store, struct km_str server, km_mcp_token_fn *each,
+                        void *ctx, struct km_err *err)
+{
+    sqlite3 *db KM_CLEANUP(km_db_done) = NULL;
+    sqlite3_stmt *s KM_CLEANUP(km_db_finalize) = NULL;
+    uint8_t key[KM_AEAD_KEY_LEN];
+    bool row = false;
+    int r = key_of(store, false, key, err);
+
+    if (r < 0)
+        return r == KM_E_NOT_FOUND ? 0 : r; /* nothing was ever sealed */
+    r = km_db_open(store->place.path, KM_DB_READ, &db, err);
+    if (r == 0)
+        r = km_db_prepare(db, "SELECT place, issuer, sealed FROM mcp_tokens WHERE server = ?1", &s,
+                          err);
+    if (r == 0)
+        km_db_bind_text(s, 1, server);
+    while (r == 0 && (r = km_db_next(s, &row, err)) == 0 && row)
+        open_row(s, key, each, ctx);
+    km_wipe(key, sizeof key);
+    return r;
+}

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+// An MCP server on the official SDK behind an authorization server of its own (oidc-provider):
+// prints {"mcp": url, "issuer": url} and serves until its standard input ends.  Tokens are opaque;
+// the server asks the provider's own store what they are for.
+//
+//     node protected.mjs '{"secret": "...", "jwks": {...}}'
+import { createServer } from "node:http";
+import { randomUUID } from "node:crypto";
+
+import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";
+import { StreamableHTTPServerTransport } from "@modelcontextprotocol/sdk/server/streamableHttp.js";
+import Provider from "oidc-provider";
+
+const options = JSON.parse(process.argv[2] ?? "{}");
+const listen = (server) => new Promise((done) => server.listen(0, "127.0.0.1", () =>
+  done(`http://127.0.0.1:${server.address().port}`)));
+
+const front = createServer((q, s) => mcp(q, s));
+const origin = await listen(front);
+const resource = `${origin}/mcp`;
+const back = createServer((q, s) => handle(q, s));
+const issuer = await listen(back);
+
+const base = { grant_types: ["client_credentials"], redirect_uris: [], response_types: [] };
+const provider = new Provider(issuer, {
+  clients: [
+    { ...base, client_id: "robot", client_secret: options.secret ?? "s" },
+    { ...base, client_id: "signer", token_endpoint_auth_method: "private_key_jwt",
+      token_endpoint_auth_signing_alg: "ES256", jwks: options.jwks ?? { keys: [] } },
+  ],
+  features: {
+    clientCredentials: { enabled: true },
+    registration: { enabled: true },
+    revocation: { enabled: true },
+    devInteractions: { enabled: true },
+    resourceIndicators: {
+      enabled: true,
+      getResourceServerInfo: () => ({ scope: "tools admin", audience: resource,
+        accessTokenFormat: "opaque", accessTokenTTL: options.lifetime ?? 3600 }),
+      useGrantedResource: () => true,
+    },
+  },
+  pkce: { required: () => true },
+  issueRefreshToken: async (ctx, client) => client.grantTypeAllowed("refresh_token"),
+  rotateRefreshToken: true,
+  scopes: ["openid", "offline_access", "tools", "admin"],
+  ttl: { AccessToken: 3600, ClientCredentials: options.lifetime ?? 3600 },
+});
+const handle = provider.callback();
+
+// What a token is for; undefined: nothing.
+async function read(header) {
+  const token = /^Bearer (.+)$/.exec(header ?? "")?.[1];
+  if (!token) return undefined;
+  const found = await provider.ClientCredentials.find(token) ?? await provider.AccessToken.find(token);
+  return found && !found.isExpired && [].concat(found.aud).includes(resource) ? found : undefined;
+}
+
+const seen = [];
+async function mcp(q, s) {
+  const say = (status, body, headers = {}) =>
+    s.writeHead(status, { "content-type": "application/json", ...headers }).end(JSON.stringify(body));
+  const meta = `${origin}/.well-known/oauth-protected-resource/mcp`;
+  if (q.url === "/.well-known/oauth-protected-resource/mcp")
+    return say(200, { resource, authorization_servers: [issuer], scopes_supported: ["tools"] });
+  if (q.url === "/seen") return say(200, seen);
+  if (q.url !== "/mcp") return say(404, {});
+  const token = await read(q.headers.authorization);
+  seen.push({ method: q.method, token: token?.jti, client: token?.clientId, scope: token?.scope });
+  if (!token)
+    return say(401, {}, { "www-authenticate": `Bearer resource_metadata="${meta}"` });
+  let body = "";
+  for await (const part of q) body += part;
+  const message = body ? JSON.parse(body) : undefined;
+  if (message?.method === "tools/call" && message.params.name === "admin"
+      && !token.scope?.split(" ").includes("admin"))
+    return say(403, {}, { "www-authenticate":
+      `Bearer error="insufficient_scope", scope="tools admin", resource_metadata="${meta}"` });
+  const server = new McpServer({ name: "protected", version: "1" });
+  for (const name of ["whoami", "admin"])
+    server.registerTool(name, { description: "Says who calls." }, async () => ({
+      content: [{ type: "text", text: `${token.accountId ?? token.clientId} ${token.scope}` }] }));
+  const transport = new StreamableHTTPServerTransport({ sessionIdGenerator: undefined,
+    enableJsonResponse: true });
+  await server.connect(transport);
+  await transport.handleRequest(q, s, message);
+}
+
+console.log(JSON.stringify({ mcp: resource, issuer, run: randomUUID() }));
+process.stdin.resume().on("end", () => process.exit(0));

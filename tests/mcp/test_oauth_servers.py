@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: Apache-2.0
+"""kanmon logs in to servers behind it: an MCP server on the official SDK, and oidc-provider."""
+
+import html
+import http.client
+import json
+import os
+import pathlib
+import re
+import subprocess
+import urllib.parse
+
+import pytest
+from conftest import McpGateway
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from gateway import MASTER, slow_factor, wait_until
+from jwt.algorithms import ECAlgorithm
+
+HERE = pathlib.Path(__file__).resolve().parent
+CONFIG = """
+model_list: []
+mcp_servers:
+  by-secret: {{url: "{mcp}", transport: http, auth_type: oauth2, oauth2_flow: client_credentials,
+               client_id: robot, client_secret: correct-horse}}
+  by-key: {{url: "{mcp}", transport: http, auth_type: oauth2, oauth2_flow: client_credentials,
+            client_id: signer, client_private_key: os.environ/SIGNER_KEY}}
+  wrong: {{url: "{mcp}", transport: http, auth_type: oauth2, oauth2_flow: client_credentials,
+           client_id: robot, client_secret: wrong-horse}}
+  shared: {{url: "{mcp}", transport: http, auth_type: oauth2, oauth_shared: true}}
+  each: {{url: "{mcp}", transport: http, auth_type: oauth2}}
+general_settings: {{master_key: {master}}}
+kanmon_settings: {{state_dir: "{state}", workers: 2, oauth: {{trusted_hosts: ["{issuer}"]}}}}
+"""
+
+
+class Protected:
+    """protected.mjs, to the end of the block."""
+
+    def __init__(self, **options):
+        self.process = subprocess.Popen(
+            [os.environ["KM_NODE"], str(HERE / "protected.mjs"), json.dumps(options)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+
+    def __enter__(self):
+        said = json.loads(self.process.stdout.readline())
+        self.mcp, self.issuer = said["mcp"], said["issuer"]
+        return self
+
+    def __exit__(self, *_):
+        self.process.stdin.close()
+        self.process.wait(20 * slow_factor())
+        self.process.stdout.close()
+
+    def seen(self):
+        return json.loads(fetch("GET", self.mcp.replace("/mcp", "/seen"))[2])
+
+
+def fetch(method, url, fields=None, cookies=None):
+    """(status, headers, body), with a jar of cookies and no redirects."""
+    parts = urllib.parse.urlsplit(url)
+    link = http.client.HTTPConnection(parts.hostname, parts.port, timeout=30 * slow_factor())
+    head = {}
+    if cookies:
+        head["cookie"] = "; ".join(f"{k}={v}" for k, v in cookies.items())
+    body = None
+    if fields is not None:
+        body = urllib.parse.urlencode(fields)
+        head["content-type"] = "application/x-www-form-urlencoded"
+    try:
+        link.request(method, parts.path + ("?" + parts.query if parts.query else ""), body, head)
+        answer = link.getresponse()
+        if cookies is not None:
+            for line in answer.headers.get_all("set-cookie") or []:
+                name, value = line.split(";")[0].split("=", 1)
+                cookies[name] = value
+        return answer.status, answer.headers, answer.read().decode()
+    finally:
+        link.close()
+
+
+def person(url):
+    """Logs in and agrees at the provider; the address of kanmon's that follows."""
+    cookies, fields, method = {}, None, "GET"
+    for _ in range(20):
+        status, headers, body = fetch(method, url, fields, cookies)
+        if status in (302, 303):
+            url, fields, method = urllib.parse.urljoin(url, headers["location"]), None, "GET"
+            if "/oauth/mcp/callback" in url:
+                return url
+            continue
+        assert status == 200, (status, body)
+        url = urllib.parse.urljoin(url, html.unescape(re.search(r'action="([^"]+)"', body)[1]))
+        fields = dict(re.findall(r'type="hidden" name="(\w+)" value="(\w+)"', body))
+        if 'name="login"' in body:
+            fields |= {"login": "ada", "password": "any"}
+        method = "POST"
+    raise AssertionError("the provider goes round in circles")
+
+
+@pytest.fixture(scope="module")
+def protected():
+    private = ec.generate_private_key(ec.SECP256R1())
+    jwk = json.loads(ECAlgorithm.to_jwk(private.public_key()))
+    with Protected(secret="correct-horse", jwks={"keys": [{**jwk, "kid": "1"}]}) as started:
+        started.pem = private.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption()).decode()
+        yield started
+
+
+@pytest.fixture(scope="module")
+def served(protected, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("oauth-servers")
+    text = CONFIG.format(mcp=protected.mcp, master=MASTER, state=folder / "state",
+                         issuer=protected.issuer.removeprefix("http://"))
+    with McpGateway(folder, text, {"SIGNER_KEY": protected.pem}) as gateway:
+        yield gateway
+
+
+def server(gateway, name):
+    listed = gateway.call("GET", "/kanmon/mcp/servers").json()["servers"]
+    return next(one for one in listed if one["name"] == name)
+
+
+def until(gateway, name, state):
+    """Its row, once it is so; a ready one has said what tools it has."""
+    def look():
+        one = server(gateway, name)
+        return one["state"] == state and (state != "ready" or one["known"]) and one
+
+    return wait_until(look, 30, f"{name} to be {state}", 0.05)
+
+
+@pytest.mark.parametrize("name, client", [("by-secret", "robot"), ("by-key", "signer")])
+def test_an_account_of_kanmons_own(served, protected, name, client):
+    assert until(served, name, "ready")["tools"] == 2
+    mine = [one for one in protected.seen() if one["client"] == client]
+    assert mine and {one["scope"] for one in mine} == {"tools"}  # what the resource asks for
+    assert len({one["token"] for one in mine}) == 1  # one token serves all workers
+
+
+def test_a_secret_that_is_wrong(served):
+    why = until(served, "wrong", "down")["why"]
+    assert "invalid_client" in why and "wrong-horse" not in why
+    assert "wrong-horse" not in served.log.read_text()
+
+
+def test_a_person_logs_in_for_all(served, protected):
+    assert "kanmon mcp login shared" in until(served, "shared", "down")["why"]
+    path = "/v1/mcp/server/shared/login"
+    assert served.call("POST", path, key=None).status == 401
+    assert served.call("POST", path, key=served.new_key()).status == 403
+    assert served.call("POST", "/v1/mcp/server/none/login").status == 404
+    assert served.call("POST", "/v1/mcp/server/by-secret/login").status == 400
+    url = served.call("POST", path).json()["url"]
+    query = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(url).query))
+    assert query["resource"] == protected.mcp and query["code_challenge_method"] == "S256"
+    assert query["redirect_uri"] == served.url + "/oauth/mcp/callback"
+    back = person(url)
+    parts = urllib.parse.urlsplit(back)
+    said = dict(urllib.parse.parse_qsl(parts.query))
+    assert said["iss"] == protected.issuer
+    # Another issuer's answer, or nobody's, is no answer; and it uses the login up.
+    assert fetch("GET", served.url + parts.path + "?state=x&code=y")[0] == 400
+    mixed = urllib.parse.urlencode({**said, "iss": "https://evil.example"})
+    assert fetch("GET", f"{served.url}{parts.path}?{mixed}")[0] == 403
+    assert fetch("GET", back)[0] == 400
+    # The whole once more, as it should be.
+    again = served.call("POST", path).json()["url"]
+    second = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(again).query))
+    assert second["client_id"] == query["client_id"]  # registered once
+    assert second["state"] != query["state"]
+    status, _, page = fetch("GET", person(again))
+    assert status == 200 and "logged in" in page
+    served.call("POST", "/kanmon/mcp/servers/shared/restart")
+    assert until(served, "shared", "ready")["tools"] == 2
+    mine = [one for one in protected.seen() if one["client"] == query["client_id"]]
+    assert {one["scope"] for one in mine} == {"tools"}
+
+
+def test_a_login_outlives_a_restart_and_is_sealed(served, protected):
+    before = len(protected.seen())
+    served.stop()
+    for path in (served.folder / "state").glob("*.db*"):
+        data = path.read_bytes()
+        for one in protected.seen():
+            assert not one["token"] or one["token"].encode() not in data
+    served.start()
+    assert until(served, "shared", "ready")["tools"] == 2
+    wait_until(lambda: any(one["client"] not in (None, "robot", "signer")
+                           for one in protected.seen()[before:]), 30, "the server to be asked")
+    assert "kanmon mcp login each" not in str(server(served, "shared"))
+
+
+def test_the_log_holds_no_token(served, protected):
+    text = served.log.read_text()
+    for one in protected.seen():
+        assert not one["token"] or one["token"] not in text
+    assert "correct-horse" not in text
+
+
+def test_who_kanmon_is(served):
+    found = served.call("GET", "/oauth/mcp/client.json", key=None).json()
+    assert found["client_id"] == served.url + "/oauth/mcp/client.json"
+    assert found["redirect_uris"] == [served.url + "/oauth/mcp/callback"]
