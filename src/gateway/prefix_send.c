@@ -215,7 +215,7 @@ int km_prefix_attempt(struct km_call *call, struct km_err *err)
                                    .method = req->method,
                                    .has_body = req->has_body,
                                    .between_ms = (uint64_t)snap->gateway->stream_idle_ms };
-    struct km_str *parts;
+    struct km_str *parts = NULL;
     int r = build_head(call, &out.head, err);
 
     if (r == 0)

@@ -48,7 +48,7 @@ static int read_body(struct km_llm_request *r, struct km_arena *arena, struct km
 {
     static const struct km_str stream = { "stream", 6 };
     struct km_arena scratch KM_CLEANUP(km_arena_done);
-    const struct km_json *root;
+    const struct km_json *root = NULL;
     bool streams = false;
     int e = km_llm_read_members(r, arena, &stream, 1, err);
 

@@ -25,10 +25,10 @@ struct km_vendor_rule {
      * literal, "*", "{model}", or "{model}:action".  A POST without {model} has its model in the
      * body. */
     const char *path;
-    enum km_vendor_cost cost;
     const struct km_meter_kind *meter; /* of METERED */
-    bool ours; /* a name of model_list is served by the gateway's own API, whoever has it */
-    const struct km_llm_api *api; /* that API, where it is not meter->api */
+    const struct km_llm_api *api; /* the gateway's own API for it, where it is not meter->api */
+    enum km_vendor_cost cost;
+    bool ours; /* a name of model_list is served by that API, whoever has it */
 };
 
 /* A path below a prefix, taken apart.  Views. */
