@@ -289,6 +289,7 @@ def measure(servers, one, sessions, echo, say):
                 results[server.name]["version"] = server.version()
         except (Unavailable, OSError) as why:
             say(f"{server.title}: {why}")
+            server.stop()
             results[server.name] = {"title": server.title, "failed": str(why)}
     for number in range(one.rounds):
         for server in live:

@@ -68,7 +68,9 @@ def test_a_clients_file_becomes_ours(gateway, tmp_path):
     assert ran.returncode == 0, ran.stderr
     assert "verysecret" not in ran.stdout + ran.stderr
     assert "CONTEXT7_API_KEY" in ran.stderr and "REMOTE_TOKEN" in ran.stderr
-    (tmp_path / "ours.yaml").write_text(ran.stdout)
+    (tmp_path / "ours.yaml").write_text(
+        ran.stdout.replace("os.environ/CONTEXT7_API_KEY", "os.environ/PATH")
+        .replace("os.environ/REMOTE_TOKEN", "os.environ/PATH"))  # the variables are set by now
     shown = gateway.command("config", "check", "--json", tmp_path / "ours.yaml")
     assert not [d for d in json.loads(shown.stdout) if d["level"] == "error"], shown.stdout
     (tmp_path / "theirs.json").write_text("{}")
