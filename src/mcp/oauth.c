@@ -99,7 +99,8 @@ static void end(struct run *r, struct token *token, const struct km_err *err)
 
 static int login_needed(const struct km_mcp_oauth *o, struct km_err *err)
 {
-    return km_fail(err, KM_E_UNAUTHENTICATED, "a login is needed: kanmon mcp login %.*s",
+    return km_fail(err, KM_E_UNAUTHENTICATED,
+                   "a login is needed: POST /v1/mcp/server/%.*s/login gives its address",
                    KM_STR_ARG(o->name));
 }
 
