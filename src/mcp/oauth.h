@@ -7,8 +7,8 @@
  *
  * A token belongs to a principal, or to all of them (oauth_shared, client_credentials).  Each has
  * a struct km_auth that a link asks for header lines: there is a token, or one is on its way, or
- * KM_E_UNAUTHENTICATED says what to do (POST /v1/mcp/server/<server>/login).  A caller's own token is
- * never handed on.
+ * KM_E_UNAUTHENTICATED says what to do (POST /v1/mcp/server/<server>/login).  A caller's own
+ * token is never handed on.
  *
  * Shared by all workers, locked inside; counted, since a request for a token may outlive the
  * configuration it came from.
