@@ -185,11 +185,13 @@ static size_t slot_of(const struct km_uuid *id)
     return (size_t)(id->b[15] | id->b[14] << 8) & (INDEX_SLOTS - 1);
 }
 
+/* An intent that found room is `alone`: its settlement can take its place. */
 static void index_add(struct km_ledger *l, struct km_record *rec)
 {
     size_t i = slot_of(&rec->id);
 
-    if (l->nindex == INDEX_MOST)
+    rec->alone = l->nindex < INDEX_MOST;
+    if (!rec->alone)
         return;
     while (l->index[i])
         i = (i + 1) & (INDEX_SLOTS - 1);
@@ -375,7 +377,9 @@ int km_ledger_import(struct km_ledger *l, struct km_str record, struct km_err *e
 /* --- the writer --- */
 
 /* Moves the open intents of calls that began in from_us .. to_us to the chunk being filled, as
- * far as it has room.  Under the lock. */
+ * far as it and the index have room.  One that was in no index goes on to the store: its
+ * settlement may lie behind it in these very chunks, and must not come there first.  Under the
+ * lock. */
 static bool keep_open(struct km_ledger *l, struct km_chunk *taken, int64_t from_us, int64_t to_us)
 {
     bool kept = false;
@@ -383,8 +387,9 @@ static bool keep_open(struct km_ledger *l, struct km_chunk *taken, int64_t from_
     for (struct km_record *rec = NULL; (rec = km_chunk_next(taken, rec));) {
         struct km_record *copy;
 
-        if (rec->kind != KM_RECORD_INTENT || rec->done || rec->start_us < from_us ||
-            rec->start_us > to_us || l->cur->n + rec->size > l->cur->cap)
+        if (rec->kind != KM_RECORD_INTENT || rec->done || !rec->alone ||
+            rec->start_us < from_us || rec->start_us > to_us || l->nindex == INDEX_MOST ||
+            l->cur->n + rec->size > l->cur->cap)
             continue;
         copy = room_for(l, rec->size);
         memcpy(copy, rec, rec->size);

@@ -35,7 +35,7 @@ struct km_record {
     uint32_t size; /* of all, a multiple of 8 */
     uint16_t version;
     uint8_t kind; /* enum km_record_kind */
-    uint8_t alone; /* SETTLED whose intent was never handed to the writer */
+    uint8_t alone; /* SETTLED whose intent was never handed to the writer; INTENT in the index */
     uint16_t len[KM_RECORD_STRINGS];
     uint16_t status;
     uint32_t flags;

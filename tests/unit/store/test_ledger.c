@@ -59,6 +59,31 @@ static bool visit(struct place *p, int64_t keep_us)
     return kept;
 }
 
+/* More calls begin and end between two visits than the index holds. */
+static void an_intent_that_is_in_no_index_never_comes_after_its_settlement(void **state)
+{
+    enum { CALLS = 1500 };
+    struct place p;
+    static struct km_ledger_entry e[CALLS];
+
+    (void)state;
+    place_init(&p);
+    p.settings.commit_ms = 1000000; /* it comes when we say so */
+    p.settings.queue_bytes = 64 << 20;
+    place_open(&p);
+    for (int i = 0; i < CALLS; i++) {
+        e[i] = entry(&p, 1, 1);
+        intend(&p, &e[i]);
+    }
+    for (int i = 0; i < CALLS; i++)
+        settle(&p, &e[i]);
+    assert_false(visit(&p, 60000000)); /* no call is open */
+    sync_store(&p);
+    assert_int_equal(number(p.db, "SELECT count(*) FROM intents"), 0);
+    assert_int_equal(number(p.db, "SELECT count(*) FROM spend"), CALLS);
+    place_done(&p);
+}
+
 static void the_intent_of_a_call_that_has_just_begun_waits_for_its_settlement(void **state)
 {
     struct place p;
@@ -396,6 +421,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_call_within_one_commit_is_one_row_and_no_intent),
         cmocka_unit_test(a_call_over_two_commits_is_an_intent_and_then_a_row),
+        cmocka_unit_test(an_intent_that_is_in_no_index_never_comes_after_its_settlement),
         cmocka_unit_test(the_intent_of_a_call_that_has_just_begun_waits_for_its_settlement),
         cmocka_unit_test(an_intent_that_waits_is_written_when_all_is_taken),
         cmocka_unit_test(a_settlement_larger_than_its_intent_still_takes_its_place),
