@@ -55,7 +55,7 @@ static void end(struct run *r, struct km_jwt_keys *keys, const struct km_err *er
 }
 
 static void on_answer(void *ctx, const struct km_response *response, struct km_str body,
-                      const struct km_err *err);
+                      const struct km_err *why);
 
 static bool same_host(struct km_str a, struct km_str b)
 {

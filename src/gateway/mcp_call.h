@@ -40,29 +40,29 @@ struct km_mcp_work {
     struct km_headers headers;
     const struct km_json *args; /* of a tool call */
     uint8_t digest[32]; /* of the arguments */
-    bool tool, logs; /* it is tools/call; the client wants log messages */
 
     /* while it runs */
     struct km_mcp_ask *ask;
     struct km_list questions; /* struct km_mcp_question: put to the client, not answered */
-    uint32_t questions_made;
     struct km_mcp_call *own; /* a tool of kanmon's own */
     struct km_mcp_inputs *inputs; /* of the round under way: mcp_inputs.c */
+    uint32_t questions_made;
     unsigned rounds; /* of input_required answered for a handshake-era client */
-    bool approved, waits; /* a person said yes; the step waits for one */
 
     /* a stateless client is to answer: the call goes on without a stream */
     struct km_list park; /* of hub->parks */
-    bool parked;
     uint64_t park_id;
     struct km_timer park_timer;
 
     /* the end */
-    enum km_mcp_outcome outcome;
     struct km_str json; /* result or error object */
-    int http;
     const char *word; /* for the audit log */
-    bool recorded;
+    enum km_mcp_outcome outcome;
+    int http;
+
+    bool tool, logs; /* it is tools/call; the client wants log messages */
+    bool approved, waits; /* a person said yes; the step waits for one */
+    bool parked, recorded;
 };
 
 struct km_mcp_call_args {

@@ -307,8 +307,8 @@ void km_mcp_on_listen(struct km_mcp_turn *t)
 
 void km_mcp_notify_drain(struct km_mcp_hub *hub)
 {
-    while (!km_list_empty(&hub->listens)) {
-        struct listen *l = KM_CONTAINER(hub->listens.next, struct listen, link);
+    for (struct km_list *it; (it = km_list_pop(&hub->listens));) {
+        struct listen *l = KM_CONTAINER(it, struct listen, link);
         struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(8 * 1024);
 
         km_buf_printf(&b,

@@ -192,7 +192,7 @@ static int open_state(struct km_mcp_turn *t, struct km_str text, struct km_mcp_s
 bool km_mcp_park_elsewhere(struct km_mcp_turn *t)
 {
     const struct km_json *state = km_json_get(t->msg.params, "requestState");
-    struct km_mcp_sealed s;
+    struct km_mcp_sealed s = { 0 };
     struct km_str text;
 
     if (!km_json_string(state, &text) || !t->in->visit->x || open_state(t, text, &s, NULL) < 0 ||

@@ -307,7 +307,7 @@ static void on_registration(struct km_visit *v, struct km_str body)
     struct km_oauth_client client = { 0 };
     char peer[KM_ADDR_TEXT];
     struct km_err err = { 0 };
-    struct km_str id;
+    struct km_str id = KM_STR_NONE;
     int r;
 
     km_addr_host_text(km_exchange_peer(v->x), peer);

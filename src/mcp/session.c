@@ -40,11 +40,13 @@ struct km_mcp_sessions *km_mcp_sessions_free(struct km_mcp_sessions *t,
                                              void (*drop)(void *ctx, struct km_mcp_session *s),
                                              void *ctx)
 {
-    struct km_mcp_session *s;
+    struct km_list *it;
 
     if (!t)
         return NULL;
-    while ((s = km_mcp_session_first(t))) {
+    while ((it = km_list_pop(&t->used))) {
+        struct km_mcp_session *s = KM_CONTAINER(it, struct km_mcp_session, link);
+
         if (drop)
             drop(ctx, s);
         km_mcp_session_drop(t, s);

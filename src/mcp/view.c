@@ -126,7 +126,9 @@ int km_mcp_view_new(const struct km_mcp_view_args *args, struct km_mcp_view **re
     v->prefixed = args->prefixed;
     km_arena_init(&v->arena, VIEW_BYTES, NULL);
     v->members = km_arena_zalloc(&v->arena, (args->n + 1) * sizeof *v->members);
-    for (size_t i = 0; v->members && i < args->n; i++) {
+    if (!v->members)
+        r = KM_E_NOMEM;
+    for (size_t i = 0; r == 0 && i < args->n; i++) {
         struct km_mcp_member *m = &v->members[v->nmembers++];
 
         *m = args->members[i];

@@ -192,7 +192,7 @@ bool km_grants_access(struct km_grants *g, const uint8_t token[32], int64_t now_
     for (size_t i = 0; h && i < 2; i++)
         if (same(h->grant.access[i], token))
             expires = h->grant.access_expires_us[i];
-    if (expires > now_us) {
+    if (h && expires > now_us) {
         *ret = h->grant;
         *ret_expires_us = expires;
     }

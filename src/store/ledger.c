@@ -387,9 +387,8 @@ static bool keep_open(struct km_ledger *l, struct km_chunk *taken, int64_t from_
     for (struct km_record *rec = NULL; (rec = km_chunk_next(taken, rec));) {
         struct km_record *copy;
 
-        if (rec->kind != KM_RECORD_INTENT || rec->done || !rec->alone ||
-            rec->start_us < from_us || rec->start_us > to_us || l->nindex == INDEX_MOST ||
-            l->cur->n + rec->size > l->cur->cap)
+        if (rec->kind != KM_RECORD_INTENT || rec->done || !rec->alone || rec->start_us < from_us ||
+            rec->start_us > to_us || l->nindex == INDEX_MOST || l->cur->n + rec->size > l->cur->cap)
             continue;
         copy = room_for(l, rec->size);
         memcpy(copy, rec, rec->size);

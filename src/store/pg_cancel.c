@@ -114,7 +114,7 @@ static bool find_secret(const struct km_pg_lib *lib, PGconn *pq, uint32_t *ret_s
 
 static int connect_like(int other)
 {
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = { 0 };
     socklen_t len = sizeof address;
     int fd, r;
 
