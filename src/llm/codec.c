@@ -117,7 +117,8 @@ int km_retry_after_ms(const struct km_headers *headers, int64_t now_us)
     if (km_str_decimal(in_ms, 0, &ms) < 0 || ms <= 0) {
         if (km_time_parse_http(said, &at_us) == 0)
             ms = (at_us - now_us + 999) / 1000;
-        else if (km_str_decimal(said, 3, &ms) < 0)
+        else if (km_str_chr(said, 'e') < said.n || km_str_chr(said, 'E') < said.n ||
+                 km_str_decimal(said, 3, &ms) < 0) /* "1e3" is a number for prices only */
             ms = 0;
     }
     return (int)(ms < 0 ? 0 : ms > WAIT_MOST_MS ? WAIT_MOST_MS : ms);

@@ -177,6 +177,7 @@ static void the_wait_is_read_as_seconds_fractions_and_dates(void **state)
         { "Retry-After", "Fri, 20 Nov 2026 07:45:00 GMT", 0 },
         { "Retry-After", "99999999", 3600000 },
         { "Retry-After", "soon", 0 },
+        { "Retry-After", "1e3", 0 },
         { "Retry-After", "-3", 0 },
         { "Other", "7", 0 },
     };
