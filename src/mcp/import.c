@@ -113,16 +113,17 @@ static bool is_secret_value(struct km_str value)
     return false;
 }
 
-/* "api-key" of server "my-docs": MY_DOCS_API_KEY; without a server: API_KEY. */
+/* "api-key" of server "my-docs": MY_DOCS_API_KEY; without a server: API_KEY.  Never empty: names
+ * are cut, since a secret without a variable would be written out. */
 static struct km_str variable(struct import *im, struct km_str server, struct km_str name)
 {
     struct km_buf b = KM_BUF(NAME_BYTES);
     struct km_str s;
 
-    km_buf_str(&b, server);
-    if (server.n)
+    km_buf_str(&b, km_str_sub(server, 0, NAME_BYTES / 2 - 2));
+    if (server.n || !name.n)
         km_buf_byte(&b, '_');
-    km_buf_str(&b, name);
+    km_buf_str(&b, km_str_sub(name, 0, NAME_BYTES / 2 - 2));
     for (size_t i = 0; i < b.n; i++)
         b.p[i] = isalnum((unsigned char)b.p[i]) ? (char)toupper((unsigned char)b.p[i]) : '_';
     s = km_arena_str(&im->arena, km_buf_view(&b));

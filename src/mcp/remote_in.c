@@ -105,6 +105,8 @@ static void on_response(struct km_remote *p, uint64_t about, const struct in *m)
     j = km_remote_job(p, id);
     if (!j)
         return;
+    if (p->flood > 0)
+        p->flood--; /* it was asked for, however many come */
     if (answer.json.n == 0 || answer.json.p[0] != '{') {
         struct km_err err;
 

@@ -37,7 +37,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     if (r == 0 && !km_str_starts(km_buf_view(&yaml), KM_STR("mcp_servers:")))
         abort();
-    if (r == 0 && km_str_find(km_buf_view(&yaml), KM_STR("\"ghp_")) < yaml.n)
+    /* As a value: what is a name (of a header, say) is kept, whatever it looks like. */
+    if (r == 0 && (km_str_find(km_buf_view(&yaml), KM_STR(": \"ghp_")) < yaml.n ||
+                   km_str_find(km_buf_view(&yaml), KM_STR("- \"ghp_")) < yaml.n))
         abort();
     km_buf_done(&yaml);
     km_buf_done(&notes);
