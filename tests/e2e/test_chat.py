@@ -43,12 +43,13 @@ def test_names_aliases_ids_and_wildcards_lead_to_the_right_model(gateway, upstre
 
 
 def test_a_group_retries_on_its_other_deployment(gateway, upstream):
-    for _ in range(8):
+    calls = 0
+    while "err-500-pair" not in (reached := [r.model for r in upstream.seen()]):
+        assert calls < 100, "a hundred draws never took one of two"
         answer = gateway.chat("pair")
         assert answer.status == 200, answer
-    reached = [r.model for r in upstream.seen()]
-    assert reached.count("ok-pair") == 8
-    assert "err-500-pair" in reached, "eight weighted draws never took one of two"
+        calls += 1
+    assert reached.count("ok-pair") == calls
 
 
 def test_an_unknown_model_is_refused_without_asking_the_upstream(gateway, upstream):
