@@ -149,11 +149,6 @@ void km_mcp_pipe_listen(struct km_mcp_pipe *p, const struct km_mcp_pipe_events *
     p->ctx = ctx;
 }
 
-bool km_mcp_pipe_gone(const struct km_mcp_pipe *p)
-{
-    return p->gone;
-}
-
 static void post(struct km_mcp_pipe *p, enum op op, int status, struct km_str head,
                  const struct km_str *parts, size_t nparts)
 {

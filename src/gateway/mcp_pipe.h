@@ -31,7 +31,6 @@ struct km_mcp_pipe *km_mcp_pipe_new(struct km_exchange *x, struct km_worker *doo
 void km_mcp_pipe_listen(struct km_mcp_pipe *p, const struct km_mcp_pipe_events *events, void *ctx);
 /* A pipe whose door is its owner gets another owner; false: it is ending. */
 bool km_mcp_pipe_move(struct km_mcp_pipe *p, struct km_worker *to);
-bool km_mcp_pipe_gone(const struct km_mcp_pipe *p);
 
 void km_mcp_pipe_respond(struct km_mcp_pipe *p, int status, struct km_str head, struct km_str body);
 void km_mcp_pipe_start(struct km_mcp_pipe *p, int status, struct km_str head); /* chunked */

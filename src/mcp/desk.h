@@ -20,8 +20,6 @@ struct km_mcp_upstreams {
     struct km_mcp_set *set;
     struct km_mcp_desk *desks[KM_DESKS_MOST]; /* NULL: not there (any more) */
     size_t ndesks;
-    km_mcp_login_fn *login; /* NULL: there is none */
-    void *login_ctx;
     _Atomic unsigned children;
 };
 

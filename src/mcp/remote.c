@@ -74,7 +74,6 @@ static void count(struct km_remote *p, bool more)
 static int take_auth(struct km_remote *p, struct km_err *err)
 {
     const struct km_mcp_upstream *u = p->upstream;
-    const struct km_mcp_upstreams *ups = p->desk->ups;
 
     p->auth = u->signer;
     if (u->oauth) {
@@ -86,12 +85,8 @@ static int take_auth(struct km_remote *p, struct km_err *err)
     if (u->transport == KM_MCP_STDIO ||
         (u->entry->auth != KM_MCP_AUTH_OAUTH2 && u->entry->auth != KM_MCP_AUTH_EXCHANGE))
         return 0;
-    if (!ups->login)
-        return km_fail(err, KM_E_UNSUPPORTED, "'%.*s' needs a login by OAuth, which is not active",
-                       KM_STR_ARG(u->name));
-    p->auth = ups->login(ups->login_ctx, p->upstream, p->asker.principal, err);
-    p->own_auth = p->auth != NULL;
-    return p->auth ? 0 : err->code;
+    return km_fail(err, KM_E_UNSUPPORTED, "'%.*s' needs a login by OAuth, which is not active",
+                   KM_STR_ARG(u->name));
 }
 
 struct km_remote *km_remote_new(const struct km_remote_args *args, struct km_err *err)
@@ -172,8 +167,6 @@ void km_remote_free(struct km_remote *p)
         p->wire->ops->free(p->wire);
     km_list_remove(&p->link);
     count(p, false);
-    if (p->own_auth)
-        p->auth->ops->free(p->auth);
     km_mcp_upstream_unref(p->upstream);
     km_buf_done(&p->hello);
     km_arena_done(&p->arena);

@@ -69,8 +69,7 @@ struct km_remote {
     uint8_t key[KM_MCP_KEY];
     struct km_arena arena; /* the asker's strings */
     struct km_mcp_asker asker;
-    struct km_auth *auth; /* NULL: none */
-    bool own_auth; /* freed with it */
+    struct km_auth *auth; /* the upstream's; NULL: none */
     struct km_link *wire;
     enum km_remote_state state;
     bool probed, greeted; /* while opening: discover, initialize were tried */

@@ -161,11 +161,6 @@ struct km_mcp_session *km_mcp_session_stale(struct km_mcp_sessions *t, uint64_t 
     return NULL;
 }
 
-size_t km_mcp_sessions_count(const struct km_mcp_sessions *t)
-{
-    return km_map_count(t->ids);
-}
-
 struct km_mcp_session *km_mcp_session_first(const struct km_mcp_sessions *t)
 {
     return km_list_empty(&t->used) ? NULL : KM_CONTAINER(t->used.next, struct km_mcp_session, link);

@@ -68,7 +68,6 @@ struct km_mcp_session *km_mcp_session_find(struct km_mcp_sessions *t, struct km_
 void km_mcp_session_drop(struct km_mcp_sessions *t, struct km_mcp_session *s);
 /* One that may go: idle for too long, or (full) unused for longest.  NULL: none. */
 struct km_mcp_session *km_mcp_session_stale(struct km_mcp_sessions *t, uint64_t now_ms);
-size_t km_mcp_sessions_count(const struct km_mcp_sessions *t);
 /* for (s = first; s; s = next): any order; the current one may be dropped after next was taken. */
 struct km_mcp_session *km_mcp_session_first(const struct km_mcp_sessions *t);
 struct km_mcp_session *km_mcp_session_next(const struct km_mcp_sessions *t,

@@ -51,12 +51,6 @@ struct km_mcp_set *km_mcp_upstreams_set(struct km_mcp_upstreams *ups)
     return set;
 }
 
-void km_mcp_upstreams_login(struct km_mcp_upstreams *ups, km_mcp_login_fn *fn, void *ctx)
-{
-    ups->login = fn;
-    ups->login_ctx = ctx;
-}
-
 /* --- messages to every desk --- */
 
 struct desk_msg {

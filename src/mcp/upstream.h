@@ -226,12 +226,6 @@ void km_mcp_upstreams_use(struct km_mcp_upstreams *ups, struct km_mcp_set *set);
 /* The set in force, referenced; any thread. */
 struct km_mcp_set *km_mcp_upstreams_set(struct km_mcp_upstreams *ups);
 
-/* Who makes the header lines for servers with OAuth (llm/auth.h): fn gives an object for a session
- * of this principal, which frees it; or NULL with err.  Before loops run. */
-typedef struct km_auth *km_mcp_login_fn(void *ctx, struct km_mcp_upstream *u,
-                                        struct km_str principal, struct km_err *err);
-void km_mcp_upstreams_login(struct km_mcp_upstreams *ups, km_mcp_login_fn *fn, void *ctx);
-
 /* By hand; any thread.  stop holds until start (or restart). */
 void km_mcp_upstream_start(struct km_mcp_upstreams *ups, struct km_mcp_upstream *u);
 void km_mcp_upstream_stop(struct km_mcp_upstreams *ups, struct km_mcp_upstream *u);
