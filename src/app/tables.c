@@ -23,6 +23,7 @@
 #include "http/server.h"
 #include "llm/model_settings.h"
 #include "mcp/upstream.h"
+#include "mcp/virtual.h"
 #include "net/pool.h"
 #include "ops/health.h"
 #include "policy/key.h"
@@ -37,7 +38,7 @@ const struct km_settings_table *const km_app_tables[] = {
     &km_key_settings_table,     &km_breaker_settings_table, &km_config_top_table,
     &km_config_own_table,       &km_litellm_top_table,      &km_litellm_settings_table,
     &km_litellm_general_table,  &km_litellm_router_table,   &km_mcp_settings_table,
-    &km_mcp_own_table,          NULL,
+    &km_mcp_own_table,          &km_mcp_virtual_table,      NULL,
 };
 
 const struct km_route_rows *const km_app_routes[] = {

@@ -59,6 +59,18 @@ static const struct km_json *of_server(const struct km_json *map, const struct k
     return NULL;
 }
 
+static const struct km_json *of_name(const struct km_json *map, struct km_str name)
+{
+    struct km_json_iter it;
+    const struct km_json *v;
+    struct km_str key;
+
+    for (km_json_iter(map, &it); km_json_next(&it, &key, &v);)
+        if (km_str_eq(key, name))
+            return v;
+    return NULL;
+}
+
 bool km_mcp_rights_server(const struct km_mcp_rights *r, const struct km_mcp_upstream *u)
 {
     const struct km_json *servers, *groups;
@@ -73,6 +85,18 @@ bool km_mcp_rights_server(const struct km_mcp_rights *r, const struct km_mcp_ups
         if (in_json(groups, u->entry->access_groups.v[i]))
             return true;
     return of_server(km_json_get(r->json, "mcp_tool_permissions"), u) != NULL;
+}
+
+bool km_mcp_rights_virtual(const struct km_mcp_rights *r, const struct km_mcp_virtual *v,
+                           bool *ret_said)
+{
+    const struct km_json *groups = r ? km_json_get(r->json, "mcp_access_groups") : NULL;
+
+    *ret_said = r && (in_json(km_json_get(r->json, "mcp_servers"), v->name) ||
+                      of_name(km_json_get(r->json, "mcp_tool_permissions"), v->name));
+    for (size_t i = 0; i < v->entry.access_groups.n; i++)
+        *ret_said = *ret_said || in_json(groups, v->entry.access_groups.v[i]);
+    return !r || v->entry.allow_all_keys || *ret_said;
 }
 
 /* "list_issues", or "github-list_issues". */
@@ -100,22 +124,30 @@ static bool configured(const struct km_mcp_upstream *u, struct km_str tool)
     return !listed(&u->entry->disallowed_tools, u, tool);
 }
 
-bool km_mcp_rights_tool(const struct km_mcp_rights *r, const struct km_mcp_upstream *u,
-                        struct km_str tool)
+/* Is it in the list, by its own name or by the one it is shown under?  No list: yes. */
+static bool permits(const struct km_json *list, const struct km_mcp_member *m, struct km_str tool)
 {
-    const struct km_json *tools, *v;
+    const struct km_mcp_pick *pick = m->part ? km_mcp_part_pick(m->part, KM_MCP_TOOLS, tool) : NULL;
     struct km_json_iter it;
+    const struct km_json *v;
     struct km_str key, s;
 
-    if (!configured(u, tool))
-        return false;
-    tools = r ? of_server(km_json_get(r->json, "mcp_tool_permissions"), u) : NULL;
-    if (km_json_kind(tools) != KM_JSON_ARRAY)
+    if (km_json_kind(list) != KM_JSON_ARRAY)
         return true;
-    for (km_json_iter(tools, &it); km_json_next(&it, &key, &v);)
-        if (km_json_string(v, &s) && same_tool(s, u, tool))
+    for (km_json_iter(list, &it); km_json_next(&it, &key, &v);)
+        if (km_json_string(v, &s) &&
+            (same_tool(s, m->upstream, tool) || (pick && km_str_eq(s, pick->dress.name))))
             return true;
     return false;
+}
+
+bool km_mcp_rights_tool(const struct km_mcp_rights *r, const struct km_mcp_member *m,
+                        struct km_str tool)
+{
+    const struct km_json *tools = r ? km_json_get(r->json, "mcp_tool_permissions") : NULL;
+
+    return configured(m->upstream, tool) && permits(of_server(tools, m->upstream), m, tool) &&
+           (!m->virtual || permits(of_name(tools, m->virtual->name), m, tool));
 }
 
 static int refuse(struct km_str arg, struct km_str tool, struct km_err *err)
@@ -132,24 +164,34 @@ static bool in_node(const struct km_node *list, struct km_str name)
     return false;
 }
 
-int km_mcp_rights_args(const struct km_mcp_rights *r, const struct km_mcp_upstream *u,
+/* What may be given to the tool by one server's part of mcp_param_permissions; NULL: anything. */
+static const struct km_json *params_of(const struct km_json *tools, const struct km_mcp_member *m,
+                                       struct km_str tool)
+{
+    struct km_json_iter it;
+    const struct km_json *v, *found = NULL;
+    struct km_str key;
+
+    for (km_json_iter(tools, &it); km_json_next(&it, &key, &v);)
+        if (same_tool(key, m->upstream, tool))
+            found = v;
+    return found;
+}
+
+int km_mcp_rights_args(const struct km_mcp_rights *r, const struct km_mcp_member *m,
                        struct km_str tool, const struct km_json *args, struct km_err *err)
 {
-    const struct km_node *own = km_node_get(u->entry->allowed_params, tool);
-    const struct km_json *keys = NULL, *v;
+    const struct km_node *own = km_node_get(m->upstream->entry->allowed_params, tool);
+    const struct km_json *all = r ? km_json_get(r->json, "mcp_param_permissions") : NULL, *v;
+    const struct km_json *keys = params_of(of_server(all, m->upstream), m, tool);
+    const struct km_json *seen = m->virtual ? params_of(of_name(all, m->virtual->name), m, tool)
+                                            : NULL;
     struct km_json_iter it;
     struct km_str key;
 
-    if (r) {
-        const struct km_json *tools = of_server(km_json_get(r->json, "mcp_param_permissions"), u);
-
-        for (km_json_iter(tools, &it); km_json_next(&it, &key, &v);)
-            if (same_tool(key, u, tool))
-                keys = v;
-    }
     for (km_json_iter(args, &it); km_json_next(&it, &key, &v);)
         if ((own && own->type == KM_NODE_SEQ && !in_node(own, key)) ||
-            (keys && !in_json(keys, key)))
+            (keys && !in_json(keys, key)) || (seen && !in_json(seen, key)))
             return refuse(key, tool, err);
     return 0;
 }

@@ -5,7 +5,8 @@
  *      "mcp_tool_permissions": {"github": ["list_issues"]},
  *      "mcp_param_permissions": {"github": {"list_issues": ["owner", "repo"]}}}
  *
- * Servers are named by name, alias or server_id.  A key without object_permission may use every
+ * Servers are named by name, alias or server_id, virtual ones by name.  A key that may use a
+ * virtual server may use what is in it, also of servers it may not use beside that.  A key without object_permission may use every
  * server; with one, those that are named, those of its groups, and those with allow_all_keys.
  * The administrator may use all.  What a server's own allowed_tools leave out nobody gets.
  */
@@ -13,7 +14,7 @@
 #define KM_GATEWAY_MCP_ACCESS_H
 
 #include "gateway/auth.h"
-#include "mcp/upstream.h"
+#include "mcp/view.h"
 
 struct km_mcp_rights {
     struct km_str text; /* the object_permission; empty: everything */
@@ -24,10 +25,15 @@ struct km_mcp_rights {
 const struct km_mcp_rights *km_mcp_rights_of(const struct km_visit *v, struct km_arena *arena);
 struct km_str km_mcp_rights_text(const struct km_mcp_rights *r);
 bool km_mcp_rights_server(const struct km_mcp_rights *r, const struct km_mcp_upstream *u);
-bool km_mcp_rights_tool(const struct km_mcp_rights *r, const struct km_mcp_upstream *u,
+/* *ret_said: by name or group, and not because nothing forbids it. */
+bool km_mcp_rights_virtual(const struct km_mcp_rights *r, const struct km_mcp_virtual *v,
+                           bool *ret_said);
+/* A tool of a member, by its own name.  What is permitted for the server and what for the virtual
+ * server it is seen through must both allow it. */
+bool km_mcp_rights_tool(const struct km_mcp_rights *r, const struct km_mcp_member *m,
                         struct km_str tool);
 /* KM_E_FORBIDDEN, naming the argument that may not be given. */
-int km_mcp_rights_args(const struct km_mcp_rights *r, const struct km_mcp_upstream *u,
+int km_mcp_rights_args(const struct km_mcp_rights *r, const struct km_mcp_member *m,
                        struct km_str tool, const struct km_json *args,
                        struct km_err *err) KM_MUST_USE;
 

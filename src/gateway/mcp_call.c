@@ -31,8 +31,8 @@ static int prepare(struct km_call *call, struct km_err *err)
         return 0;
     call->mcp_cost = km_mcp_configured_cost(w->member->upstream, w->item->name);
     call->reserve = call->mcp_cost;
-    return km_mcp_rights_args(km_mcp_rights_of(call->visit, &call->arena), w->member->upstream,
-                              w->item->name, w->args, err);
+    return km_mcp_rights_args(km_mcp_rights_of(call->visit, &call->arena), w->member, w->item->name,
+                              w->args, err);
 }
 
 static signed char hint(const struct km_json *annotations, const char *name)

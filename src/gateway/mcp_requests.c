@@ -180,7 +180,7 @@ void km_mcp_on_prompts_get(struct km_mcp_turn *t)
 /* --- by uri --- */
 
 /* The only server that could have it, when there is one. */
-static const struct km_mcp_member *only_one(const struct km_mcp_view *view)
+static const struct km_mcp_member *only_one(const struct km_mcp_view *view, struct km_str uri)
 {
     const struct km_mcp_member *m, *found = NULL;
     size_t n = km_mcp_view_members(view, &m);
@@ -191,7 +191,22 @@ static const struct km_mcp_member *only_one(const struct km_mcp_view *view)
                 return NULL;
             found = &m[i];
         }
+    if (found && found->part && !km_mcp_part_pick(found->part, KM_MCP_RESOURCES, uri))
+        return NULL;
     return found;
+}
+
+/* Its server lists it and the virtual server does not take it: a mention does not open it. */
+static bool left_out(const struct km_mcp_member *m, struct km_str uri)
+{
+    const struct km_mcp_items *items = &m->catalogue->lists[KM_MCP_RESOURCES];
+
+    if (!m->part || km_mcp_part_pick(m->part, KM_MCP_RESOURCES, uri))
+        return false;
+    for (size_t i = 0; i < items->n; i++)
+        if (km_str_eq(items->v[i].name, uri))
+            return true;
+    return false;
 }
 
 static const struct km_mcp_member *mentioned(struct km_mcp_turn *t, const struct km_mcp_view *view,
@@ -199,8 +214,10 @@ static const struct km_mcp_member *mentioned(struct km_mcp_turn *t, const struct
 {
     struct km_str name =
         km_mcp_memory_owner(t->hub->w->gw->mcp_memory, t->arena, t->in->principal, uri);
+    const struct km_mcp_member *m;
 
-    return name.n ? km_mcp_view_member(view, name) : NULL;
+    m = name.n ? km_mcp_view_member(view, name) : NULL;
+    return m && left_out(m, uri) ? NULL : m;
 }
 
 /* A whole result that was too large to send. */
@@ -234,7 +251,7 @@ const struct km_mcp_member *km_mcp_resource_owner(struct km_mcp_turn *t,
 
     if (!m)
         m = mentioned(t, view, uri);
-    return m ? m : only_one(view);
+    return m ? m : only_one(view, uri);
 }
 
 static void not_found(struct km_mcp_turn *t, struct km_str uri)

@@ -80,12 +80,20 @@ static bool wanted(const struct km_mcp_upstream *u, struct km_str list, bool *re
     return false;
 }
 
-static bool in_groups(const struct km_mcp_upstream *u, struct km_str list)
+static bool in_list(struct km_str list, struct km_str name)
 {
     struct km_str part;
 
     while (km_str_split(&list, ',', &part))
-        if (has(&u->entry->access_groups, km_str_trim(part)))
+        if (km_str_eq(km_str_trim(part), name))
+            return true;
+    return false;
+}
+
+static bool shares(const struct km_str_list *groups, struct km_str list)
+{
+    for (size_t i = 0; i < groups->n; i++)
+        if (in_list(list, groups->v[i]))
             return true;
     return false;
 }
@@ -99,7 +107,7 @@ static void add_upstream(struct gather *g, struct km_mcp_upstream *u)
         return;
     if (reach->servers.n && !wanted(u, reach->servers, &exact))
         return;
-    if (reach->groups.n && !in_groups(u, reach->groups))
+    if (reach->groups.n && !shares(&u->entry->access_groups, reach->groups))
         return;
     g->named += exact;
     g->v[g->n++] = (struct km_mcp_member){
@@ -108,6 +116,36 @@ static void add_upstream(struct gather *g, struct km_mcp_upstream *u)
         .name = u->name,
         .alias = u->alias,
     };
+}
+
+/* Each server below it is a member that is seen through it.  On /mcp it is there for a key that
+ * names it, as its way to these tools; everybody else has them of the servers themselves. */
+static void add_virtual(struct gather *g, struct km_mcp_virtual *v)
+{
+    const struct km_mcp_reach *reach = &g->in->reach;
+    bool said, named = in_list(reach->servers, v->name);
+
+    if (!km_mcp_rights_virtual(g->rights, v, &said))
+        return;
+    if (reach->servers.n ? !named && !shares(&v->entry.access_groups, reach->servers)
+                         : !said && !reach->groups.n)
+        return;
+    if (reach->groups.n && !shares(&v->entry.access_groups, reach->groups))
+        return;
+    g->named += named;
+    for (size_t i = 0; i < v->nparts; i++) {
+        struct km_mcp_upstream *u = v->parts[i].upstream;
+
+        if (u->entry->enabled && g->n < KM_MCP_VIEW_MEMBERS)
+            g->v[g->n++] = (struct km_mcp_member){
+                .upstream = u,
+                .catalogue = km_mcp_catalogue(g->in->hub->w->desk, u, g->asker),
+                .name = u->name,
+                .alias = u->alias,
+                .virtual = v,
+                .part = &v->parts[i],
+            };
+    }
 }
 
 static void add_builtin(struct gather *g, const struct km_mcp_server *s)
@@ -136,6 +174,8 @@ static void gather(struct gather *g, const struct km_mcp_set *set)
         add_builtin(g, g->in->builtins->servers[i]);
     for (size_t i = 0; set && i < set->n; i++)
         add_upstream(g, set->v[i]);
+    for (size_t i = 0; set && i < set->nvirtuals; i++)
+        add_virtual(g, set->virtuals[i]);
 }
 
 static void ungather(struct gather *g)
@@ -154,7 +194,7 @@ static bool same_members(const struct km_mcp_view *view, const struct gather *g)
         return false;
     for (size_t i = 0; i < n; i++)
         if (m[i].upstream != g->v[i].upstream || m[i].builtin != g->v[i].builtin ||
-            (m[i].upstream && m[i].catalogue != g->v[i].catalogue))
+            m[i].part != g->v[i].part || (m[i].upstream && m[i].catalogue != g->v[i].catalogue))
             return false;
     return true;
 }
@@ -164,26 +204,47 @@ static bool shows(void *ctx, const struct km_mcp_member *m, enum km_mcp_list lis
 {
     const struct gather *g = ctx;
 
-    return list != KM_MCP_TOOLS || !m->upstream ||
-           km_mcp_rights_tool(g->rights, m->upstream, item->name);
+    if (m->part && !km_mcp_part_pick(m->part, list, item->name))
+        return false;
+    return list != KM_MCP_TOOLS || !m->upstream || km_mcp_rights_tool(g->rights, m, item->name);
 }
 
 static void dress(void *ctx, const struct km_mcp_member *m, enum km_mcp_list list,
-                  const struct km_mcp_item *item, struct km_str *ret_name,
-                  struct km_str *ret_description)
+                  const struct km_mcp_item *item, struct km_mcp_dress *ret)
 {
+    const struct km_mcp_pick *pick = m->part ? km_mcp_part_pick(m->part, list, item->name) : NULL;
+
     (void)ctx;
     if (list == KM_MCP_TOOLS && m->upstream)
-        km_mcp_configured_dress(m->upstream, item->name, ret_name, ret_description);
+        km_mcp_configured_dress(m->upstream, item->name, &ret->name, &ret->description);
+    if (!pick)
+        return;
+    if (pick->dress.name.n)
+        ret->name = pick->dress.name;
+    ret->title = pick->dress.title;
+    if (pick->dress.description.n)
+        ret->description = pick->dress.description;
+}
+
+/* One server alone in the path has bare names; a virtual server alone what it says. */
+static bool prefixed(const struct gather *g)
+{
+    const struct km_mcp_virtual *one = g->n ? g->v[0].virtual : NULL;
+
+    for (size_t i = 1; i < g->n; i++)
+        if (g->v[i].virtual != one)
+            one = NULL;
+    if (one && g->named == 1)
+        return one->entry.prefix;
+    return !(g->in->reach.path && g->named == 1 && g->n == 1);
 }
 
 static int make(struct gather *g, struct km_mcp_view **ret, struct km_err *err)
 {
     const struct km_mcp_reach *reach = &g->in->reach;
-    struct km_mcp_view_args args = { .members = g->v,
-                                     .n = g->n,
-                                     .prefixed = !(reach->path && g->named == 1 && g->n == 1),
-                                     .filter = &g->filter };
+    struct km_mcp_view_args args = {
+        .members = g->v, .n = g->n, .prefixed = prefixed(g), .filter = &g->filter
+    };
 
     g->filter = (struct km_mcp_filter){ shows, dress, g };
     if (reach->path && g->n == 0)

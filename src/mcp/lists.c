@@ -29,24 +29,25 @@ static struct km_str json_string(struct km_arena *arena, struct km_str s)
 }
 
 struct km_str km_mcp_view_dressed(struct km_mcp_view *v, const struct km_mcp_entry_of *e,
-                                  struct km_str description)
+                                  const struct km_mcp_dress *dress)
 {
-    static const struct km_str names[] = { { "name", 4 }, { "description", 11 } };
-    struct km_json_span spans[2];
+    static const struct km_str names[] = { { "name", 4 }, { "title", 5 }, { "description", 11 } };
+    const struct km_str words[] = { dress->name, dress->title, dress->description };
+    struct km_json_span spans[3];
     struct km_json_object object;
     struct km_json_edits edits;
     struct km_str *parts;
     size_t n;
 
-    if (km_json_spans(e->item->json, names, 2, spans, &object, NULL) < 0)
+    if (km_json_spans(e->item->json, names, 3, spans, &object, NULL) < 0)
         return e->item->json;
     km_json_edits_init(&edits, e->item->json, &object);
-    if (spans[0].type == KM_JSON_STRING)
-        km_json_replace(&edits, &spans[0], json_string(&v->arena, e->wire));
-    if (description.n && spans[1].type != KM_JSON_ABSENT)
-        km_json_replace(&edits, &spans[1], json_string(&v->arena, description));
-    else if (description.n)
-        km_json_add(&edits, &v->arena, KM_STR("description"), json_string(&v->arena, description));
+    for (size_t i = 0; i < 3; i++) {
+        if (words[i].n && spans[i].type != KM_JSON_ABSENT)
+            km_json_replace(&edits, &spans[i], json_string(&v->arena, words[i]));
+        else if (words[i].n)
+            km_json_add(&edits, &v->arena, names[i], json_string(&v->arena, words[i]));
+    }
     if (km_json_parts(&edits, &v->arena, &parts, &n, NULL) < 0)
         return e->item->json;
     return km_arena_cat(&v->arena, parts, n);
@@ -192,6 +193,15 @@ static const struct km_json *capability(struct km_arena *arena, const struct km_
     return km_json_get(root, name);
 }
 
+/* A virtual server that takes no resources of a server has none of it. */
+static bool left_out(const struct km_mcp_member *m, const char *name)
+{
+    if (!m->part)
+        return false;
+    return (strcmp(name, "resources") == 0 && !m->part->lists[KM_MCP_RESOURCES].n) ||
+           (strcmp(name, "prompts") == 0 && !m->part->lists[KM_MCP_PROMPTS].n);
+}
+
 static bool any_has(const struct km_mcp_view *v, const char *name, const char *part)
 {
     struct km_arena arena;
@@ -201,6 +211,9 @@ static bool any_has(const struct km_mcp_view *v, const char *name, const char *p
     for (size_t i = 0; !found && i < v->nmembers; i++) {
         const struct km_json *c = capability(&arena, &v->members[i], name);
         bool yes = false;
+
+        if (left_out(&v->members[i], name))
+            continue;
 
         found = part ? (km_json_bool(km_json_get(c, part), &yes) && yes) ||
                            km_json_kind(km_json_get(c, part)) == KM_JSON_OBJECT
@@ -257,10 +270,26 @@ void km_mcp_view_capabilities(const struct km_mcp_view *v, enum km_mcp_era era, 
     km_buf_byte(out, '}');
 }
 
+const struct km_mcp_virtual *km_mcp_view_virtual(const struct km_mcp_view *v)
+{
+    const struct km_mcp_virtual *one = v->nmembers ? v->members[0].virtual : NULL;
+
+    for (size_t i = 1; i < v->nmembers; i++)
+        if (v->members[i].virtual != one)
+            return NULL;
+    return one;
+}
+
 void km_mcp_view_instructions(const struct km_mcp_view *v, struct km_buf *out)
 {
     struct km_buf b KM_CLEANUP(km_buf_done) =
         KM_BUF(KM_MCP_VIEW_MEMBERS * (KM_MCP_INSTRUCTION_BYTES + 128));
+    const struct km_mcp_virtual *one = km_mcp_view_virtual(v);
+
+    if (one && one->entry.instructions.n) {
+        km_buf_json(out, one->entry.instructions);
+        return;
+    }
 
     for (size_t i = 0; i < v->nmembers; i++) {
         const struct km_mcp_member *m = &v->members[i];

@@ -26,6 +26,7 @@
 #include "store/store.h"
 
 struct km_mcp_oauth;
+struct km_mcp_virtual;
 
 enum km_mcp_transport { KM_MCP_SSE, KM_MCP_HTTP, KM_MCP_STDIO }; /* SSE is LiteLLM's default */
 
@@ -134,6 +135,8 @@ struct km_mcp_set {
     struct km_mcp_upstream **v; /* in the order of the file */
     size_t n;
     struct km_map *names; /* name, alias or id to upstream */
+    struct km_mcp_virtual **virtuals; /* subsets of them (virtual.h), in the order of the file */
+    size_t nvirtuals;
 };
 
 struct km_mcp_set_args {

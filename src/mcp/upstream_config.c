@@ -21,6 +21,7 @@
 #include "mcp/oauth_settings.h"
 #include "mcp/asker.h"
 #include "mcp/upstream_live.h"
+#include "mcp/virtual.h"
 
 #define ARENA_BYTES ((size_t)1024 * 1024)
 #define HEAD_BYTES ((size_t)32 * 1024)
@@ -445,8 +446,11 @@ static int add_all(struct build *b, struct km_err *err)
 static void set_free(struct km_mcp_set *set)
 {
     km_map_free(set->names, NULL);
+    for (size_t i = 0; i < set->nvirtuals; i++)
+        km_mcp_virtual_unref(set->virtuals[i]);
     for (size_t i = 0; i < set->n; i++)
         km_mcp_upstream_unref(set->v[i]);
+    free(set->virtuals);
     free(set->v);
     free(set);
 }
@@ -462,6 +466,8 @@ int km_mcp_set_new(const struct km_mcp_set_args *args, struct km_diags *diags,
     b.set->refs = 1;
     b.set->names = km_map_new_borrowed((size_t)4 * SERVERS_MOST);
     r = b.set->names ? add_all(&b, err) : km_fail(err, KM_E_NOMEM, "out of memory");
+    if (r == 0)
+        r = km_mcp_virtuals_new(args->config, b.set, diags, err);
     if (r < 0) {
         set_free(b.set);
         return r;

@@ -36,6 +36,16 @@ static int put_bare(struct km_map *map, struct km_str key, const struct km_mcp_e
     return put(map, key, km_map_get(map, key) ? &ambiguous : e);
 }
 
+/* The same item under the same name, seen through another member. */
+static bool twice(const struct km_mcp_view *v, enum km_mcp_list list,
+                  const struct km_mcp_entry_of *e, struct km_str wire)
+{
+    const struct km_mcp_entry_of *other = km_map_get(v->wire[list], wire);
+
+    return other && other->member->upstream == e->member->upstream && other->item == e->item;
+}
+
+/* KM_E_EXISTS: it is there already. */
 static int index_entry(struct km_mcp_view *v, enum km_mcp_list list, struct km_mcp_entry_of *e,
                        struct km_str shown)
 {
@@ -45,12 +55,20 @@ static int index_entry(struct km_mcp_view *v, enum km_mcp_list list, struct km_m
 
     if (!by_name(list)) {
         e->wire = e->item->name;
+        if (twice(v, list, e, e->wire))
+            return KM_E_EXISTS;
         return km_map_get(full, e->wire) ? 0 : put(full, e->wire, e);
     }
+    if (twice(v, list, e, wire))
+        return KM_E_EXISTS;
     if (km_map_get(full, wire))
         wire = km_mcp_name_wire(&v->arena, e->member->alias, shown, true);
-    e->wire = v->prefixed ? wire : shown;
     r = put(full, wire, e);
+    if (!v->prefixed && km_map_get(bare, shown)) { /* of two the first has the short name */
+        e->wire = wire;
+        return r;
+    }
+    e->wire = v->prefixed ? wire : shown;
     return r == 0 ? put_bare(bare, shown, e) : r;
 }
 
@@ -58,22 +76,24 @@ static int add_entry(struct km_mcp_view *v, enum km_mcp_list list, const struct 
                      const struct km_mcp_item *item, const struct km_mcp_filter *f)
 {
     struct km_mcp_entry_of *e = &v->lists[list].v[v->lists[list].n];
-    struct km_str name = KM_STR_NONE, description = KM_STR_NONE;
+    struct km_mcp_dress dress = { 0 };
     int r;
 
     if (f && f->shows && !f->shows(f->ctx, m, list, item))
         return 0;
     if (f && f->dress)
-        f->dress(f->ctx, m, list, item, &name, &description);
+        f->dress(f->ctx, m, list, item, &dress);
     *e = (struct km_mcp_entry_of){ .member = m, .item = item };
-    r = index_entry(v, list, e, name.n ? name : item->name);
+    r = index_entry(v, list, e, dress.name.n ? dress.name : item->name);
     if (r < 0)
-        return r;
+        return r == KM_E_EXISTS ? 0 : r;
     v->lists[list].n++;
     if (e->wire.n == 0)
         return KM_E_NOMEM;
-    if (description.n || !km_str_eq(e->wire, item->name))
-        e->json = km_mcp_view_dressed(v, e, description);
+    if (by_name(list))
+        dress.name = km_str_eq(e->wire, item->name) ? KM_STR_NONE : e->wire;
+    if (dress.name.n || dress.title.n || dress.description.n)
+        e->json = km_mcp_view_dressed(v, e, &dress);
     return 0;
 }
 
@@ -137,6 +157,8 @@ int km_mcp_view_new(const struct km_mcp_view_args *args, struct km_mcp_view **re
         km_mcp_catalogue_ref(m->catalogue);
         if (m->upstream)
             km_mcp_upstream_ref(m->upstream);
+        if (m->virtual)
+            km_mcp_virtual_ref(m->virtual);
     }
     for (int list = 0; r == 0 && list < KM_MCP_LISTS; list++) {
         r = add_list(v, (enum km_mcp_list)list, args->filter);
@@ -166,6 +188,7 @@ struct km_mcp_view *km_mcp_view_unref(struct km_mcp_view *v)
     for (size_t i = 0; i < v->nmembers; i++) {
         km_mcp_catalogue_unref(v->members[i].catalogue);
         km_mcp_upstream_unref(v->members[i].upstream);
+        km_mcp_virtual_unref(v->members[i].virtual);
     }
     for (int list = 0; list < KM_MCP_LISTS; list++) {
         km_map_free(v->wire[list], NULL);
@@ -207,6 +230,14 @@ const struct km_mcp_member *km_mcp_view_owner(const struct km_mcp_view *v, struc
         e = &v->lists[KM_MCP_TEMPLATES].v[i];
         if (km_mcp_template_matches(e->item->name, uri))
             return e->member;
+    }
+    for (size_t i = 0; i < v->nmembers; i++) { /* what a virtual server names without a list */
+        const struct km_mcp_part *part = v->members[i].part;
+        const struct km_mcp_pick *pick =
+            part ? km_mcp_part_pick(part, KM_MCP_RESOURCES, uri) : NULL;
+
+        if (pick && pick->name.n > 1)
+            return &v->members[i];
     }
     return NULL;
 }

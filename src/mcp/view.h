@@ -17,6 +17,7 @@
 #include "base/map.h"
 #include "mcp/server.h"
 #include "mcp/upstream.h"
+#include "mcp/virtual.h"
 
 #define KM_MCP_VIEW_MEMBERS 256
 #define KM_MCP_VIEW_ENTRIES ((size_t)20000)
@@ -29,6 +30,8 @@ struct km_mcp_member {
     const struct km_mcp_server *builtin;
     struct km_mcp_catalogue *catalogue; /* referenced */
     struct km_str name, alias;
+    struct km_mcp_virtual *virtual; /* referenced; it is seen through this one; or NULL */
+    const struct km_mcp_part *part; /* of virtual: what of it is seen */
 };
 
 struct km_mcp_entry_of {
@@ -38,15 +41,13 @@ struct km_mcp_entry_of {
     struct km_str json; /* what is shown when it is not the item's own but for the name */
 };
 
-/* May this be seen (and used)?  NULL: everything.  rename, describe: what is shown instead; empty:
- * as it is. */
+/* May this be seen (and used)?  NULL: everything. */
 struct km_mcp_filter {
     bool (*shows)(void *ctx, const struct km_mcp_member *m, enum km_mcp_list list,
                   const struct km_mcp_item *item);
-    /* What stands in the place of its name and description; empty: its own. */
+    /* What stands in the place of its own words. */
     void (*dress)(void *ctx, const struct km_mcp_member *m, enum km_mcp_list list,
-                  const struct km_mcp_item *item, struct km_str *ret_name,
-                  struct km_str *ret_description);
+                  const struct km_mcp_item *item, struct km_mcp_dress *ret);
     void *ctx;
 };
 
@@ -71,6 +72,8 @@ const struct km_mcp_entry_of *km_mcp_view_named(const struct km_mcp_view *v, enu
 /* Who has this resource: who lists it, else whose template gives it.  NULL: nobody says so. */
 const struct km_mcp_member *km_mcp_view_owner(const struct km_mcp_view *v, struct km_str uri);
 const struct km_mcp_member *km_mcp_view_member(const struct km_mcp_view *v, struct km_str name);
+/* The virtual server all of it is seen through; NULL: none, or several. */
+const struct km_mcp_virtual *km_mcp_view_virtual(const struct km_mcp_view *v);
 
 /* The result of a list, complete JSON, valid as long as the view.  cursor empty: the first page.
  * KM_E_INVALID: not a cursor of this list. */

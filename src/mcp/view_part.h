@@ -23,8 +23,8 @@ struct km_mcp_view {
     size_t npages[KM_MCP_LISTS][2];
 };
 
-/* The entry's JSON with its wire name, and a description of the operator's. */
+/* The entry's JSON with these words in the place of its own; empty ones stay. */
 struct km_str km_mcp_view_dressed(struct km_mcp_view *v, const struct km_mcp_entry_of *e,
-                                  struct km_str description);
+                                  const struct km_mcp_dress *dress);
 
 #endif

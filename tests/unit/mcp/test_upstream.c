@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "mcp/ask.h"
+#include "mcp/virtual.h"
 #include "sys/mailbox.h"
 #include "sys/shim.h"
 
@@ -142,7 +143,7 @@ struct fixture {
 };
 
 static const struct km_settings_table *const tables[] = {
-    &km_mcp_settings_table, &km_mcp_own_table, &km_config_top_table, &km_config_own_table, NULL,
+    &km_mcp_settings_table, &km_mcp_own_table, &km_mcp_virtual_table, &km_config_top_table, &km_config_own_table, NULL,
 };
 
 static void load(struct fixture *f, const char *yaml)
