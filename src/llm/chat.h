@@ -132,12 +132,19 @@ enum km_chat_param {
 };
 #define KM_P_BIT(p) (UINT64_C(1) << (p))
 
-/* A top-level member that is none of the above: for a provider that knows it. */
+/* What becomes of a member that no parameter of ours is. */
+enum km_extra_kind {
+    KM_EXTRA_PLAIN, /* for a provider that knows it */
+    KM_EXTRA_ADVICE, /* goes only where a codec names it, and else is left out without a word */
+    KM_EXTRA_FOREIGN, /* means something in the caller's own protocol only: never carried */
+};
+
+/* A member that is none of the above; its name may be a place ("generationConfig.speechConfig"). */
 struct km_chat_extra {
     struct km_chat_extra *next;
     struct km_str name;
     struct km_str json;
-    bool advises; /* goes only where a codec names it, and else is left out without a word */
+    enum km_extra_kind kind;
 };
 
 struct km_chat {

@@ -7,6 +7,8 @@
  */
 #include "llm/codec.h"
 
+#include <stddef.h>
+
 #include "base/time.h"
 
 #include "llm/api.h"
@@ -19,6 +21,17 @@ static bool listed(const struct km_str *v, size_t n, struct km_str name)
     return false;
 }
 
+int km_tool_refuse(const struct km_deployment *d, const struct km_tool *tool, struct km_err *err)
+{
+    if (d->drop_params)
+        return 0;
+    return km_fail_param(
+        err, KM_E_UNSUPPORTED, "tools",
+        "'tools' hold one of type '%.*s', which %.*s does not offer. Leave it out, "
+        "or set litellm_settings.drop_params: true to have it dropped.",
+        KM_STR_ARG(km_str_sub(tool->hosted_type, 0, 64)), KM_STR_ARG(d->provider_name));
+}
+
 static int unsupported(const struct km_codec *codec, const struct km_deployment *d,
                        const char *param, struct km_err *err)
 {
@@ -29,9 +42,34 @@ static int unsupported(const struct km_codec *codec, const struct km_deployment 
                          param, KM_STR_ARG(d->provider_name), codec->name, param);
 }
 
+/* Encoders write what has a value: a text that is dropped has none. */
+static const size_t texts[KM_P_COUNT] = {
+#define TEXT(p, field) [KM_P_##p] = offsetof(struct km_chat, field)
+    TEXT(TEMPERATURE, temperature),
+    TEXT(TOP_P, top_p),
+    TEXT(TOP_K, top_k),
+    TEXT(SEED, seed),
+    TEXT(FREQUENCY_PENALTY, frequency_penalty),
+    TEXT(PRESENCE_PENALTY, presence_penalty),
+    TEXT(LOGIT_BIAS, logit_bias_json),
+    TEXT(TOP_LOGPROBS, top_logprobs),
+    TEXT(VERBOSITY, verbosity),
+    TEXT(USER, user),
+    TEXT(METADATA, metadata_json),
+    TEXT(SERVICE_TIER, service_tier),
+    TEXT(PREDICTION, prediction_json),
+    TEXT(MODALITIES, modalities_json),
+    TEXT(AUDIO, audio_json),
+    TEXT(WEB_SEARCH, web_search_json),
+    TEXT(CACHE_KEY, cache_key),
+#undef TEXT
+};
+
 static void drop(struct km_chat *chat, enum km_chat_param p)
 {
     chat->set &= ~KM_P_BIT(p);
+    if (texts[p]) /* the first member of a chat is none of them */
+        *(struct km_str *)(void *)((char *)chat + texts[p]) = KM_STR_NONE;
     if (p == KM_P_MAX_TOKENS)
         chat->max_tokens = -1;
     else if (p == KM_P_N)
@@ -44,22 +82,57 @@ static void drop(struct km_chat *chat, enum km_chat_param p)
         chat->parallel_tools = true;
     else if (p == KM_P_FORMAT)
         chat->format = KM_FORMAT_TEXT;
+    else if (p == KM_P_STOP)
+        chat->nstop = 0;
+    else if (p == KM_P_LOGPROBS)
+        chat->logprobs = false;
+    else if (p == KM_P_STORE)
+        chat->store = false;
 }
 
-/* One answer is what everybody gives; no log-probabilities neither. */
+/* What everybody does unasked: one answer, no log-probabilities, one tool at a time where there
+ * is but one, the usual speed. */
 static bool says_nothing(const struct km_chat *chat, enum km_chat_param p)
 {
-    return (p == KM_P_N && chat->n == 1) || (p == KM_P_LOGPROBS && !chat->logprobs) ||
-           (p == KM_P_FORMAT && chat->format == KM_FORMAT_TEXT) || (p == KM_P_STOP && !chat->nstop);
+    switch (p) {
+    case KM_P_N:
+        return chat->n == 1;
+    case KM_P_LOGPROBS:
+        return !chat->logprobs;
+    case KM_P_TOP_LOGPROBS:
+        return km_str_eq(chat->top_logprobs, KM_STR("0"));
+    case KM_P_FORMAT:
+        return chat->format == KM_FORMAT_TEXT;
+    case KM_P_STOP:
+        return !chat->nstop;
+    case KM_P_PARALLEL_TOOLS:
+        return !chat->tools || !chat->tools->next;
+    case KM_P_SERVICE_TIER:
+        return km_str_eq(chat->service_tier, KM_STR("auto")) ||
+               km_str_eq(chat->service_tier, KM_STR("default"));
+    default:
+        return false;
+    }
+}
+
+/* Of several with one protocol not everybody takes every member. */
+static bool carries(const struct km_codec *codec, const struct km_deployment *d,
+                    enum km_chat_param p)
+{
+    if (p == KM_P_TOP_K && codec->top_k_by_row && !d->provider->top_k)
+        return false;
+    return (codec->maps & KM_P_BIT(p)) != 0;
 }
 
 static bool known_extra(const struct km_codec *codec, const struct km_deployment *d,
                         const struct km_chat_extra *extra)
 {
+    if (extra->kind == KM_EXTRA_FOREIGN)
+        return false;
     if (listed(d->allowed, d->nallowed, extra->name))
         return true;
     if (!codec->extras) /* anything goes, but for another protocol's advice */
-        return !extra->advises;
+        return extra->kind == KM_EXTRA_PLAIN;
     for (size_t i = 0; codec->extras[i]; i++)
         if (km_str_eq(extra->name, km_str_c(codec->extras[i])))
             return true;
@@ -79,7 +152,7 @@ static int check_extras(struct km_chat *chat, const struct km_codec *codec,
             at = &(*at)->next;
             continue;
         }
-        if (!drops && !(*at)->advises)
+        if (!drops && (*at)->kind != KM_EXTRA_ADVICE)
             return unsupported(codec, d, km_arena_cstr(arena, name), err);
         *at = (*at)->next;
     }
@@ -95,7 +168,7 @@ int km_chat_check(struct km_chat *chat, const struct km_codec *codec, const stru
         const char *said = name_of ? name_of(p) : NULL;
         bool also = listed(d->also_drop, d->nalso_drop, km_str_c(name));
 
-        if (!km_chat_has(chat, p) || ((codec->maps & KM_P_BIT(p)) && !also))
+        if (!km_chat_has(chat, p) || (carries(codec, d, p) && !also))
             continue;
         if (!also && !d->drop_params && !(codec->drops & KM_P_BIT(p)) && !says_nothing(chat, p))
             return unsupported(codec, d, said ? said : name, err);

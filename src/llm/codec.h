@@ -100,6 +100,7 @@ struct km_codec {
     uint64_t drops; /* of those it leaves out silently; the rest is refused unless drop_params */
     const char *const *extras; /* names of other members it carries, NULL ends; NULL: all */
     bool remote_images; /* fetches images by http(s) itself */
+    bool top_k_by_row; /* takes `top_k` only where the provider's row says so */
     size_t state_size;
 
     /* Path and query below d->base_path (which its caller puts in front), escaped, in the
@@ -138,6 +139,11 @@ typedef const char *km_param_name_fn(enum km_chat_param p);
 int km_chat_check(struct km_chat *chat, const struct km_codec *codec, const struct km_deployment *d,
                   km_param_name_fn *name_of, struct km_arena *arena,
                   struct km_err *err) KM_MUST_USE;
+
+/* A tool that only its own provider runs, where it cannot be had: 0 when it may be left out, else
+ * KM_E_UNSUPPORTED naming its type, the provider and the setting. */
+int km_tool_refuse(const struct km_deployment *d, const struct km_tool *tool,
+                   struct km_err *err) KM_MUST_USE;
 
 /* What a status alone says about trying again. */
 enum km_again km_again_of(int status);

@@ -12,6 +12,7 @@ import { startAll } from "./fakes/all.mjs";
 import { Gateway } from "./gateway.mjs";
 import { identityCells, standIns } from "./identities.mjs";
 import { aroundCells, embedders } from "./around.mjs";
+import { paramCells, paramModels } from "./params.mjs";
 import { prefixCells } from "./prefixes.mjs";
 import { rows, scripts } from "./rows.mjs";
 import { checkBooks } from "./books.mjs";
@@ -127,6 +128,7 @@ try {
     gateway = new Gateway(options.binary, fakes, providers, [...rows, ...scripts]);
     for (const [name, [params]] of Object.entries(embedders({ ...fakes, account: gateway.account })))
       gateway.models.push({ model_name: `embed.${name}`, litellm_params: params });
+    gateway.models.push(...paramModels({ ...fakes, account: gateway.account }));
     await gateway.start();
     const calls = [];
     await runAll(gatewayCells(fakes, gateway, calls));
@@ -138,6 +140,7 @@ try {
     const books = await checkBooks(gateway, calls);
     results.push(...books);
     await runAll(aroundCells(gateway, fakes));
+    await runAll(paramCells(gateway, fakes));
     for (const b of books) for (const what of b.faults) console.log(`FAILED ${b.name}: ${what}`);
   }
 } finally {

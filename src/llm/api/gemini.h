@@ -42,9 +42,11 @@ int km_gemini_read_tools(const struct km_reading *rd, const struct km_json *root
                          struct km_chat *chat) KM_MUST_USE;
 int km_gemini_read_config(const struct km_reading *rd, const struct km_llm_request *q,
                           const struct km_json *root, struct km_chat *chat) KM_MUST_USE;
-/* KM_E_UNSUPPORTED for the first member of v that is given and not in names (NULL ends). */
-int km_gemini_refuse_others(const struct km_reading *rd, const struct km_place *at,
-                            const struct km_json *v, const char *const *names) KM_MUST_USE;
+/* Members of v that are given and not in names (NULL ends) become foreign extras, by their place:
+ * whether they may be dropped is the deployment's to say. */
+int km_gemini_keep_others(const struct km_reading *rd, struct km_chat *chat,
+                          const struct km_place *at, const struct km_json *v,
+                          const char *const *names) KM_MUST_USE;
 /* Google's Schema as JSON Schema, compact. */
 int km_gemini_schema(const struct km_reading *rd, const struct km_place *at,
                      const struct km_json *schema, struct km_str *ret) KM_MUST_USE;

@@ -4,9 +4,12 @@
  *
  * Google's own tools (googleSearch and the like) are a member each and stay whole, for an upstream
  * that knows them.  Members that change no other model's answer are left out (is_known's list),
- * members that would are refused by their place: nobody is to wonder why audio did not come.
+ * members that would are kept by their place as nobody's: nobody is to wonder why audio did not
+ * come.
  */
 #include "llm/api/gemini.h"
+
+#define OTHERS_MOST 128
 
 struct reading {
     struct km_reading rd;
@@ -260,7 +263,6 @@ static int read_numbers(const struct reading *s, const struct km_place *at, cons
         { "seed", KM_P_SEED, &c->seed },
         { "frequencyPenalty", KM_P_FREQUENCY_PENALTY, &c->frequency_penalty },
         { "presencePenalty", KM_P_PRESENCE_PENALTY, &c->presence_penalty },
-        { "logprobs", KM_P_TOP_LOGPROBS, &c->top_logprobs },
     };
     int r = 0;
 
@@ -297,19 +299,39 @@ static bool is_known(struct km_str name, const char *const *names)
     return false;
 }
 
-int km_gemini_refuse_others(const struct km_reading *rd, const struct km_place *at,
-                            const struct km_json *v, const char *const *names)
+static int foreign(const struct km_reading *rd, struct km_chat *chat, const struct km_place *at,
+                   struct km_str name)
+{
+    struct km_chat_extra *extra = km_chat_extra(
+        chat, rd->arena, km_place_of(KM_AT(at, km_arena_cstr(rd->arena, name)), rd->arena),
+        KM_STR("null"));
+
+    if (!extra)
+        return km_read_nomem(rd);
+    extra->kind = KM_EXTRA_FOREIGN;
+    return 0;
+}
+
+int km_gemini_keep_others(const struct km_reading *rd, struct km_chat *chat,
+                          const struct km_place *at, const struct km_json *v,
+                          const char *const *names)
 {
     const struct km_json *item;
     struct km_json_iter it;
     struct km_str key;
+    size_t n = 0;
+    int r = 0;
 
     km_json_iter(v, &it);
-    while (km_json_next(&it, &key, &item))
-        if (km_given(item) && !is_known(key, names))
-            return km_read_refuse(rd, KM_AT(at, km_arena_cstr(rd->arena, key)),
-                                  "is not known to this model's provider");
-    return 0;
+    while (r == 0 && km_json_next(&it, &key, &item)) {
+        if (!km_given(item) || is_known(key, names) ||
+            (km_json_kind(item) == KM_JSON_ARRAY && km_json_count(item) == 0))
+            continue;
+        r = ++n > OTHERS_MOST
+                ? km_fail(rd->err, KM_E_LIMIT, "More than %d unknown members.", OTHERS_MOST)
+                : foreign(rd, chat, at, key);
+    }
+    return r;
 }
 
 /* TEXT is what everybody answers with. */
@@ -319,12 +341,12 @@ static int read_modalities(const struct reading *s, const struct km_place *at,
     const struct km_json *item;
     struct km_json_iter it;
     struct km_str key, text;
-    int r = km_read_array(&s->rd, at, v);
+    int r = km_read_array(&s->rd, KM_AT(at, "responseModalities"), v);
 
     km_json_iter(r == 0 && km_given(v) ? v : NULL, &it);
     while (r == 0 && km_json_next(&it, &key, &item))
         if (!km_json_string(item, &text) || !km_str_ieq(text, KM_STR("TEXT")))
-            r = km_read_refuse(&s->rd, at, "other than TEXT is not known to this model's provider");
+            return foreign(&s->rd, s->chat, at, KM_STR("responseModalities"));
     return r;
 }
 
@@ -332,8 +354,8 @@ static int read_config(const struct reading *s, const struct km_llm_request *q,
                        const struct km_json *v)
 {
     static const char *const known[] = {
-        "temperature", "topP", "topK", "seed", "frequencyPenalty", "presencePenalty", "logprobs",
-        "responseLogprobs", "maxOutputTokens", "candidateCount", "stopSequences",
+        "temperature", "topP", "topK", "seed", "frequencyPenalty", "presencePenalty",
+        "maxOutputTokens", "candidateCount", "stopSequences",
         "responseMimeType", "responseSchema", "responseJsonSchema", "thinkingConfig",
         "responseModalities", "mediaResolution", "audioTimestamp", "enableEnhancedCivicAnswers",
         NULL,
@@ -344,7 +366,7 @@ static int read_config(const struct reading *s, const struct km_llm_request *q,
 
     if (!km_given(v))
         return 0;
-    r = km_gemini_refuse_others(&s->rd, at, v, known);
+    r = km_gemini_keep_others(&s->rd, c, at, v, known);
     c->max_tokens = q->max_tokens;
     c->n = q->choices;
     c->set |= (q->max_tokens >= 0 ? KM_P_BIT(KM_P_MAX_TOKENS) : 0) |
@@ -354,15 +376,9 @@ static int read_config(const struct reading *s, const struct km_llm_request *q,
     if (r == 0)
         r = read_stops(s, KM_AT(at, "stopSequences"), km_gemini_get(v, "stopSequences"));
     if (r == 0)
-        r = km_read_bool(&s->rd, KM_AT(at, "responseLogprobs"),
-                         km_gemini_get(v, "responseLogprobs"), &c->logprobs);
-    if (c->logprobs)
-        c->set |= KM_P_BIT(KM_P_LOGPROBS);
-    if (r == 0)
         r = read_format(s, at, v);
     if (r == 0)
-        r = read_modalities(s, KM_AT(at, "responseModalities"),
-                            km_gemini_get(v, "responseModalities"));
+        r = read_modalities(s, at, km_gemini_get(v, "responseModalities"));
     return r == 0
                ? read_thinking(s, KM_AT(at, "thinkingConfig"), km_gemini_get(v, "thinkingConfig"))
                : r;

@@ -9,8 +9,8 @@
  * Google's calls and results may have no ids: a result then answers the first call of its name
  * that has none yet, and both get an id made here.  Members are read in JSON's spelling and in
  * protobuf's (fileData, file_data), as Google does.  What only Google knows and what changes no
- * other model's answer (safetySettings, labels) is left out; other members that are not known
- * are refused, as Google refuses them.
+ * other model's answer (labels) is left out; other members mean nothing elsewhere, and are refused
+ * or dropped as the deployment says.
  */
 #include "llm/api/gemini.h"
 
@@ -425,14 +425,17 @@ int km_gemini_read(const struct km_llm_request *q, const struct km_json *root,
                    struct km_arena *arena, struct km_chat *ret_chat, struct km_err *err)
 {
     static const char *const known[] = {
-        "contents",         "systemInstruction", "tools",  "toolConfig", "model",
-        "generationConfig", "safetySettings",    "labels", NULL,
+        "contents", "systemInstruction", "tools", "toolConfig", "model", "generationConfig",
+        "labels",   NULL,
     };
     struct reading s = { .rd = { arena, err }, .chat = ret_chat };
     int r;
 
     s.last_call = &s.calls;
-    r = km_gemini_refuse_others(&s.rd, NULL, root, known);
+    if (km_given(km_gemini_get(root, "cachedContent"))) /* half of the conversation */
+        return km_read_refuse(&s.rd, KM_AT(NULL, "cachedContent"),
+                              "is known to the account at Google that made it only");
+    r = km_gemini_keep_others(&s.rd, ret_chat, NULL, root, known);
     if (r == 0)
         r = read_system(&s, km_gemini_get(root, "systemInstruction"));
     if (r == 0)

@@ -377,7 +377,7 @@ static int read_member(struct decoding *d, struct km_str name, const struct km_j
     extra = km_chat_extra(d->chat, d->rd.arena, name, km_json_compact(v, d->rd.arena));
     if (!extra)
         return km_read_nomem(&d->rd);
-    extra->advises = advises(name);
+    extra->kind = advises(name) ? KM_EXTRA_ADVICE : KM_EXTRA_PLAIN;
     return 0;
 }
 

@@ -6,13 +6,13 @@
  */
 #include "llm/api/read.h"
 
-static struct km_str place_text(const struct km_place *at, struct km_arena *arena)
+struct km_str km_place_of(const struct km_place *at, struct km_arena *arena)
 {
     struct km_str up;
 
     if (!at)
         return KM_STR_NONE;
-    up = place_text(at->up, arena);
+    up = km_place_of(at->up, arena);
     if (!at->name)
         return km_arena_printf(arena, "%.*s[%zu]", KM_STR_ARG(up), at->index);
     return up.n ? km_arena_printf(arena, "%.*s.%s", KM_STR_ARG(up), at->name)
@@ -21,7 +21,7 @@ static struct km_str place_text(const struct km_place *at, struct km_arena *aren
 
 static int fail_at(const struct km_reading *r, int code, const struct km_place *at, const char *why)
 {
-    const char *where = km_arena_cstr(r->arena, place_text(at, r->arena));
+    const char *where = km_arena_cstr(r->arena, km_place_of(at, r->arena));
 
     return km_fail_param(r->err, code, where, "'%s' %s.", where, why);
 }
@@ -137,7 +137,7 @@ int km_read_url(const struct km_reading *r, const struct km_place *at, struct km
 
     if (km_media_from_url(ret, url, &why) == 0)
         return 0;
-    where = km_arena_cstr(r->arena, place_text(at, r->arena));
+    where = km_arena_cstr(r->arena, km_place_of(at, r->arena));
     return km_fail_param(r->err, KM_E_INVALID, where, "'%s': %s.", where, why.text);
 }
 

@@ -36,6 +36,8 @@ int km_read_bad(const struct km_reading *r, const struct km_place *at, const cha
 /* KM_E_UNSUPPORTED, in the same words. */
 int km_read_refuse(const struct km_reading *r, const struct km_place *at, const char *why);
 int km_read_nomem(const struct km_reading *r);
+/* "messages[2].content[0]", in the arena. */
+struct km_str km_place_of(const struct km_place *at, struct km_arena *arena);
 
 /* *ret is written only where the value is given. */
 int km_read_string(const struct km_reading *r, const struct km_place *at, const struct km_json *v,

@@ -418,7 +418,7 @@ static int read_tools(struct items *d, const struct km_json *root)
     return r;
 }
 
-enum place { P_SAME, P_INNER, P_READ, P_REFUSED, P_IGNORED };
+enum place { P_SAME, P_INNER, P_READ, P_REFUSED, P_FOREIGN, P_IGNORED };
 
 /* Where a member of the request goes. */
 static const struct param_row {
@@ -435,8 +435,9 @@ static const struct param_row {
     { "previous_response_id", NULL, NULL, P_REFUSED },
     { "conversation", NULL, NULL, P_REFUSED },
     { "prompt", NULL, NULL, P_REFUSED },
-    { "background", NULL, NULL, P_REFUSED },
-    { "max_tool_calls", NULL, NULL, P_REFUSED },
+    { "background", NULL, NULL, P_FOREIGN },
+    { "max_tool_calls", NULL, NULL, P_FOREIGN },
+    { "top_logprobs", NULL, NULL, P_FOREIGN }, /* no answer brings them here */
     { "stream_options", NULL, NULL, P_IGNORED },
     { "include", NULL, NULL, P_IGNORED },
     { "truncation", NULL, NULL, P_IGNORED },
@@ -449,7 +450,24 @@ static const struct param_row {
 
 static bool says_nothing(const struct km_json *v)
 {
-    return !km_given(v) || km_json_kind(v) == KM_JSON_FALSE;
+    struct km_str number;
+
+    return !km_given(v) || km_json_kind(v) == KM_JSON_FALSE ||
+           (km_json_number(v, &number) && km_str_eq(number, KM_STR("0")));
+}
+
+/* Known to OpenAI's own models only, and no part of the conversation: it may be dropped. */
+static int foreign(struct items *d, const char *name, const struct km_json *v)
+{
+    struct km_chat_extra *extra;
+
+    if (says_nothing(v))
+        return 0;
+    extra = km_chat_extra(d->chat, d->rd.arena, km_str_c(name), KM_STR("null"));
+    if (!extra)
+        return km_read_nomem(&d->rd);
+    extra->kind = KM_EXTRA_FOREIGN;
+    return 0;
 }
 
 static int set_row(struct items *d, const struct param_row *row, const struct km_json *v)
@@ -467,6 +485,8 @@ static int set_row(struct items *d, const struct param_row *row, const struct km
     case P_REFUSED:
         return says_nothing(v) ? 0
                                : km_read_refuse(&d->rd, at, "is known to OpenAI's own models only");
+    case P_FOREIGN:
+        return foreign(d, row->name, v);
     default:
         return 0;
     }

@@ -25,8 +25,7 @@ struct km_messages_options {
      KM_P_BIT(KM_P_THINKING) | KM_P_BIT(KM_P_USER) | KM_P_BIT(KM_P_SERVICE_TIER))
 #define KM_MESSAGES_DROPS                                                                          \
     (KM_P_BIT(KM_P_VERBOSITY) | KM_P_BIT(KM_P_METADATA) | KM_P_BIT(KM_P_STORE) |                   \
-     KM_P_BIT(KM_P_PREDICTION) | KM_P_BIT(KM_P_MODALITIES) | KM_P_BIT(KM_P_WEB_SEARCH) |           \
-     KM_P_BIT(KM_P_CACHE_KEY))
+     KM_P_BIT(KM_P_PREDICTION) | KM_P_BIT(KM_P_CACHE_KEY))
 extern const char *const km_messages_extras[];
 
 /* The version the gateway speaks where nobody says another. */

@@ -349,7 +349,7 @@ static bool takes_extra(const struct km_messages_options *options, const struct 
 {
     bool betas = km_str_eq(x->name, KM_STR("anthropic_beta"));
 
-    return options->version ? betas || !x->advises : !betas;
+    return options->version ? betas || x->kind != KM_EXTRA_ADVICE : !betas;
 }
 
 static int write_rest(const struct km_messages_writer *w, struct km_err *err)

@@ -193,13 +193,7 @@ static int write_hosted(const struct km_messages_writer *w, const struct km_tool
         km_out_raw(w->out, tool->hosted_json);
         return 0;
     }
-    if (w->args->d->drop_params)
-        return 0;
-    return km_fail_param(err, KM_E_UNSUPPORTED, "tools",
-                         "'tools' hold one of type '%.*s', which %.*s does not offer. Leave it "
-                         "out, or set litellm_settings.drop_params: true to have it dropped.",
-                         KM_STR_ARG(km_str_sub(tool->hosted_type, 0, 64)),
-                         KM_STR_ARG(w->args->d->provider_name));
+    return km_tool_refuse(w->args->d, tool, err);
 }
 
 static int write_tool(const struct km_messages_writer *w, const struct km_tool *tool,

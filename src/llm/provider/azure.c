@@ -166,6 +166,7 @@ static const struct km_codec codec = {
     .framing = KM_FRAMING_SSE,
     .maps = KM_OPENAI_MAPS,
     .remote_images = true,
+    .top_k_by_row = true,
     .state_size = KM_OPENAI_STATE,
     .target = target,
     .encode = km_openai_encode,

@@ -395,8 +395,11 @@ static int write_tier(const struct km_converse_writer *w, struct km_err *err)
     }
     if (w->args->d->drop_params)
         return 0;
-    return km_fail_param(err, KM_E_UNSUPPORTED, "service_tier",
-                         "'service_tier' is auto, default, flex, priority or reserved at Bedrock.");
+    return km_fail_param(
+        err, KM_E_UNSUPPORTED, "service_tier",
+        "'service_tier' is auto, default, flex, priority or reserved at %.*s. Leave "
+        "it out, or set litellm_settings.drop_params: true to have it dropped.",
+        KM_STR_ARG(w->args->d->provider_name));
 }
 
 static void write_passed(const struct km_converse_writer *w)

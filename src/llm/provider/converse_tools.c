@@ -101,14 +101,8 @@ static int hosted_tools(const struct km_converse_writer *w, struct km_str *ret, 
                 arena,
                 (struct km_str[]){ list, list.n ? KM_STR(",") : KM_STR_NONE, tool->hosted_json },
                 3);
-        else if (!w->args->d->drop_params)
-            return km_fail_param(
-                err, KM_E_UNSUPPORTED, "tools",
-                "'tools' hold one of type '%.*s', which %.*s does not offer. Leave "
-                "it out, or set litellm_settings.drop_params: true to have it "
-                "dropped.",
-                KM_STR_ARG(km_str_sub(tool->hosted_type, 0, 64)),
-                KM_STR_ARG(w->args->d->provider_name));
+        else if (km_tool_refuse(w->args->d, tool, err) < 0)
+            return KM_E_UNSUPPORTED;
     }
     if (list.n)
         *ret = km_arena_cat(arena, (struct km_str[]){ KM_STR("["), list, KM_STR("]") }, 3);

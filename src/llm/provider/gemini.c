@@ -66,10 +66,8 @@ static struct km_str vertex_target(const struct km_target_args *args, struct km_
      KM_P_BIT(KM_P_TOOLS) | KM_P_BIT(KM_P_TOOL_CHOICE) | KM_P_BIT(KM_P_EFFORT) |                   \
      KM_P_BIT(KM_P_THINKING))
 #define DROPS                                                                                      \
-    (KM_P_BIT(KM_P_PARALLEL_TOOLS) | KM_P_BIT(KM_P_VERBOSITY) | KM_P_BIT(KM_P_USER) |              \
-     KM_P_BIT(KM_P_METADATA) | KM_P_BIT(KM_P_SERVICE_TIER) | KM_P_BIT(KM_P_STORE) |                \
-     KM_P_BIT(KM_P_PREDICTION) | KM_P_BIT(KM_P_MODALITIES) | KM_P_BIT(KM_P_AUDIO) |                \
-     KM_P_BIT(KM_P_WEB_SEARCH) | KM_P_BIT(KM_P_CACHE_KEY))
+    (KM_P_BIT(KM_P_VERBOSITY) | KM_P_BIT(KM_P_USER) | KM_P_BIT(KM_P_METADATA) |                    \
+     KM_P_BIT(KM_P_STORE) | KM_P_BIT(KM_P_PREDICTION) | KM_P_BIT(KM_P_CACHE_KEY))
 
 static const char *const extras[] = { "safetySettings", "safety_settings", "cachedContent",
                                       "cached_content", NULL };

@@ -391,8 +391,9 @@ static int put_tools(const struct writer *w, bool *ret_functions)
 
     *ret_functions = false;
     for (const struct km_tool *t = chat->tools; t; t = t->next) {
-        if (t->hosted_json.n && !own_tool(t->hosted_json) && !w->args->d->drop_params)
-            return unsupported(w, "tools", "a tool of another provider's own");
+        if (t->hosted_json.n && !own_tool(t->hosted_json) &&
+            km_tool_refuse(w->args->d, t, w->err) < 0)
+            return KM_E_UNSUPPORTED;
         *ret_functions = *ret_functions || !t->hosted_json.n;
     }
     if (!chat->tools)

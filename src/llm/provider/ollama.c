@@ -146,14 +146,17 @@ static int tools(struct km_json_out *o, const struct km_encode_args *args,
         return 0;
     if (chat->tool_choice != KM_CHOICE_AUTO && !args->d->drop_params) /* no empty promises */
         return km_fail_param(err, KM_E_UNSUPPORTED, "tool_choice",
-                             "Ollama cannot be made to call a tool: 'tool_choice' is auto or "
-                             "none.");
+                             "%.*s cannot be made to call a tool: 'tool_choice' is auto or none. "
+                             "Leave it out, or set litellm_settings.drop_params: true to have it "
+                             "dropped.",
+                             KM_STR_ARG(args->d->provider_name));
     km_out_key(o, "tools");
     km_out_open(o, '[');
     for (const struct km_tool *t = chat->tools; t; t = t->next) {
+        if (t->hosted_json.n && km_tool_refuse(args->d, t, err) < 0)
+            return KM_E_UNSUPPORTED;
         if (t->hosted_json.n)
-            return km_fail_param(err, KM_E_UNSUPPORTED, "tools", "Ollama has no tool '%.*s'.",
-                                 KM_STR_ARG(km_str_sub(t->hosted_type, 0, 60)));
+            continue;
         km_out_open(o, '{');
         km_out_member(o, "type", KM_STR("function"));
         km_out_key(o, "function");
@@ -394,8 +397,8 @@ const struct km_codec km_codec_ollama = {
     .maps = BIT(MAX_TOKENS) | BIT(TEMPERATURE) | BIT(TOP_P) | BIT(TOP_K) | BIT(STOP) | BIT(SEED) |
             BIT(FREQUENCY_PENALTY) | BIT(PRESENCE_PENALTY) | BIT(FORMAT) | BIT(TOOLS) |
             BIT(TOOL_CHOICE) | BIT(EFFORT) | BIT(THINKING),
-    .drops = BIT(PARALLEL_TOOLS) | BIT(USER) | BIT(METADATA) | BIT(STORE) |
-             BIT(SERVICE_TIER) | BIT(CACHE_KEY) | BIT(VERBOSITY),
+    .drops = BIT(USER) | BIT(METADATA) | BIT(STORE) | BIT(PREDICTION) | BIT(CACHE_KEY) |
+             BIT(VERBOSITY),
     .extras = extras,
     .state_size = sizeof(struct state),
     .target = target,

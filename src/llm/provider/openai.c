@@ -83,19 +83,20 @@ static void choice(struct km_json_out *o, const struct km_chat *chat)
 static int tools(const struct km_encode_args *args, const struct km_chat *chat,
                  struct km_json_out *o, struct km_err *err)
 {
-    if (!chat->tools)
-        return 0; /* a choice among none is refused there */
+    size_t n = 0;
+
+    for (const struct km_tool *t = chat->tools; t; t = t->next) {
+        if (t->hosted_json.n && km_tool_refuse(args->d, t, err) < 0)
+            return KM_E_UNSUPPORTED;
+        n += !t->hosted_json.n;
+    }
+    if (!n)
+        return 0; /* an empty list is refused there, and a choice among none */
     km_out_key(o, "tools");
     km_out_open(o, '[');
-    for (const struct km_tool *t = chat->tools; t; t = t->next) {
-        if (t->hosted_json.n)
-            return km_fail_param(err, KM_E_UNSUPPORTED, "tools",
-                                 "A tool of type '%.*s' is run by its own provider; %.*s has none "
-                                 "like it.",
-                                 KM_STR_ARG(km_str_sub(t->hosted_type, 0, 60)),
-                                 KM_STR_ARG(args->d->provider_name));
-        function(o, t);
-    }
+    for (const struct km_tool *t = chat->tools; t; t = t->next)
+        if (!t->hosted_json.n)
+            function(o, t);
     km_out_close(o, ']');
     if (km_chat_has(chat, KM_P_TOOL_CHOICE))
         choice(o, chat);
@@ -253,8 +254,8 @@ int km_openai_encode(const struct km_encode_args *args, const struct km_chat *ch
 }
 
 #define CHAT                                                                                       \
-    .framing = KM_FRAMING_SSE, .remote_images = true, .target = km_openai_target,                  \
-    .encode = km_openai_encode, .decode = km_openai_read, .event = km_openai_read_event,           \
+    .framing = KM_FRAMING_SSE, .remote_images = true, .top_k_by_row = true,                        \
+    .target = km_openai_target, .encode = km_openai_encode, .decode = km_openai_read, .event = km_openai_read_event,           \
     .end = km_openai_read_end, .refusal = km_refusal_openai
 #define OPENAI_ONLY (KM_P_BIT(KM_P_METADATA) | KM_P_BIT(KM_P_STORE) | KM_P_BIT(KM_P_CACHE_KEY))
 
@@ -294,6 +295,7 @@ const struct km_codec km_codec_cohere = {
     .state_size = KM_OPENAI_STATE,
     .framing = KM_FRAMING_SSE,
     .remote_images = true,
+    .top_k_by_row = true,
     .target = cohere_target,
     .encode = km_openai_encode,
     .decode = km_openai_read,

@@ -567,8 +567,10 @@ static void advice_goes_where_its_beta_can_be_told(void **state)
     struct km_json_out out;
 
     say(f, KM_ROLE_USER, KM_PART_TEXT, "q");
-    km_chat_extra(&f->chat, &f->arena, KM_STR("context_management"), KM_STR("{}"))->advises = true;
-    km_chat_extra(&f->chat, &f->arena, KM_STR("anthropic_beta"), KM_STR("[]"))->advises = true;
+    km_chat_extra(&f->chat, &f->arena, KM_STR("context_management"), KM_STR("{}"))->kind =
+        KM_EXTRA_ADVICE;
+    km_chat_extra(&f->chat, &f->arena, KM_STR("anthropic_beta"), KM_STR("[]"))->kind =
+        KM_EXTRA_ADVICE;
     expect_in(f, "claude-opus-4-6", "\"context_management\":{}");
     expect_not_in(f, "claude-opus-4-6", "anthropic_beta");
     km_json_out_init(&out, &text);

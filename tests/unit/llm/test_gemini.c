@@ -307,7 +307,8 @@ static void tool_choices_and_tools_of_its_own(void **state)
     f->chat.tool_choice = KM_CHOICE_NONE;
     assert_non_null(strstr(encode(f, "gemini-2.5-flash", -1), "\"mode\":\"NONE\""));
     t->hosted_json = KM_STR("{\"type\":\"web_search_20250305\"}");
-    assert_non_null(strstr(encode(f, "gemini-2.5-flash", -1), "another provider's own"));
+    t->hosted_type = KM_STR("web_search_20250305");
+    assert_non_null(strstr(encode(f, "gemini-2.5-flash", -1), "one of type 'web_search_20250305'"));
     assert_int_equal(f->err.code, KM_E_UNSUPPORTED);
 }
 

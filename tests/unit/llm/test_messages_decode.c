@@ -185,7 +185,8 @@ static void parameters_are_read_by_their_own_words(void **state)
     assert_int_equal(f->chat.thinking, KM_THINKING_BUDGET);
     assert_int_equal(f->chat.thinking_budget, 5000);
     assert_int_equal(f->chat.nstop, 2);
-    assert_true(km_str_eq(f->chat.extras->json, KM_STR("[1]")) && !f->chat.extras->advises);
+    assert_true(km_str_eq(f->chat.extras->json, KM_STR("[1]")) &&
+                f->chat.extras->kind == KM_EXTRA_PLAIN);
 }
 
 #define SAYS(content) "{\"messages\":[{\"role\":\"user\",\"content\":" content "}]}"

@@ -97,6 +97,16 @@ static void parameters_have_other_names_here(void **state)
     assert_null(f->chat.extras->next);
 }
 
+static void what_only_openai_knows_may_be_dropped(void **state)
+{
+    struct chat_fixture *f = *state;
+
+    assert_int_equal(decode(f, "{\"input\":\"a\",\"background\":true,\"top_logprobs\":0}"), 0);
+    assert_true(km_str_eq(f->chat.extras->name, KM_STR("background")));
+    assert_int_equal(f->chat.extras->kind, KM_EXTRA_FOREIGN);
+    assert_null(f->chat.extras->next);
+}
+
 static void every_error_names_its_place(void **state)
 {
     static const struct {
@@ -121,7 +131,6 @@ static void every_error_names_its_place(void **state)
         { "{\"input\":\"a\",\"tools\":[{\"type\":\"function\"}]}", "tools[0].name" },
         { "{\"input\":\"a\",\"text\":{\"format\":{\"type\":\"xml\"}}}", "text.format.type" },
         { "{\"input\":\"a\",\"reasoning\":{\"effort\":\"huge\"}}", "reasoning.effort" },
-        { "{\"input\":\"a\",\"background\":true}", "background" },
         { "{\"input\":\"a\",\"conversation\":\"c\"}", "conversation" },
         { "{\"input\":\"a\",\"max_output_tokens\":\"x\"}", "max_output_tokens" },
     };
@@ -374,6 +383,7 @@ int main(void)
         CASE(items_become_messages),
         CASE(an_assistant_s_items_are_one_message),
         CASE(parameters_have_other_names_here),
+        CASE(what_only_openai_knows_may_be_dropped),
         CASE(every_error_names_its_place),
         CASE(what_is_the_gateway_s_own_is_cut),
         CASE(a_request_s_types_are_checked),
