@@ -16,6 +16,7 @@
 
 #include <stdlib.h>
 
+#include "store/audit.h"
 #include "store/batch.h"
 #include "store/dict.h"
 
@@ -84,6 +85,7 @@ struct km_apply {
     struct km_dict *keys, *routes;
     struct km_batch spend, intents; /* what is not written yet */
     struct km_sums sums;
+    struct km_audit_chain chain;
 };
 
 int km_apply_new(sqlite3 *db, struct km_apply **ret_apply, struct km_err *err)
@@ -103,6 +105,8 @@ int km_apply_new(sqlite3 *db, struct km_apply **ret_apply, struct km_err *err)
     r = km_batch_tables(db, &a->spend, &a->intents, &a->sums, err);
     for (size_t i = 0; r == 0 && i < STATEMENTS; i++)
         r = km_db_prepare(db, sql[i], &a->s[i], err);
+    if (r == 0)
+        r = km_audit_chain_init(&a->chain, db, err);
     if (r < 0)
         km_apply_free(a);
     else
@@ -116,6 +120,7 @@ struct km_apply *km_apply_free(struct km_apply *a)
         return NULL;
     for (size_t i = 0; i < STATEMENTS; i++)
         sqlite3_finalize(a->s[i]);
+    km_audit_chain_done(&a->chain);
     km_dict_free(a->keys);
     km_dict_free(a->routes);
     km_batch_done(&a->spend);
@@ -337,6 +342,7 @@ int km_apply_finish(struct km_apply *a, struct km_err *err)
 void km_apply_committed(struct km_apply *a)
 {
     km_sums_clear(&a->sums);
+    km_audit_chain_forget(&a->chain);
 }
 
 void km_apply_rolled_back(struct km_apply *a)
@@ -348,6 +354,17 @@ void km_apply_rolled_back(struct km_apply *a)
     km_sums_clear(&a->sums);
     km_dict_clear(a->keys);
     km_dict_clear(a->routes);
+    km_audit_chain_forget(&a->chain);
+}
+
+struct km_audit_chain *km_apply_chain(struct km_apply *a)
+{
+    return &a->chain;
+}
+
+void km_apply_op_undone(struct km_apply *a)
+{
+    km_audit_chain_forget(&a->chain);
 }
 
 void km_apply_forget_keys(struct km_apply *a)

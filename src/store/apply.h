@@ -11,6 +11,7 @@
 #include "store/record.h"
 
 struct km_apply;
+struct km_audit_chain;
 
 int km_apply_new(sqlite3 *db, struct km_apply **ret_apply, struct km_err *err) KM_MUST_USE;
 struct km_apply *km_apply_free(struct km_apply *a);
@@ -21,6 +22,11 @@ int km_apply_record(struct km_apply *a, const struct km_record *r, struct km_err
 int km_apply_finish(struct km_apply *a, struct km_err *err) KM_MUST_USE;
 void km_apply_committed(struct km_apply *a);
 void km_apply_rolled_back(struct km_apply *a);
+
+/* The end of the audit chain; an operation's record is put there. */
+struct km_audit_chain *km_apply_chain(struct km_apply *a);
+/* An operation was undone within the transaction. */
+void km_apply_op_undone(struct km_apply *a);
 
 /* Keys changed under us (a new budget window, a deletion): what is known of them is asked anew. */
 void km_apply_forget_keys(struct km_apply *a);

@@ -17,75 +17,96 @@
 #define LIMIT_DEFAULT 1000
 #define LIMIT_MOST 10000
 
-static void add_u64(struct km_buf *b, uint64_t v)
+static void put_be(char *out, uint64_t v, size_t n)
 {
-    for (int shift = 56; shift >= 0; shift -= 8)
-        km_buf_byte(b, (char)(v >> shift & 0xff));
+    for (size_t i = n; i-- > 0; v >>= 8)
+        out[i] = (char)(v & 0xff);
 }
 
-static void add_str(struct km_buf *b, struct km_str s)
+static void hash_of(struct km_str prev, int64_t seq, int64_t at_us, const struct km_audit *a,
+                    uint8_t out[32])
 {
-    for (int shift = 24; shift >= 0; shift -= 8)
-        km_buf_byte(b, (char)(s.n >> shift & 0xff));
-    km_buf_str(b, s);
+    const struct km_str texts[] = { a->actor, a->action, a->target, a->detail };
+    struct km_str parts[10];
+    char numbers[16], lengths[4][4];
+    size_t n = 0;
+
+    put_be(numbers, (uint64_t)seq, 8);
+    put_be(numbers + 8, (uint64_t)at_us, 8);
+    parts[n++] = prev;
+    parts[n++] = km_str(numbers, sizeof numbers);
+    for (size_t i = 0; i < 4; i++) {
+        put_be(lengths[i], texts[i].n, sizeof lengths[i]);
+        parts[n++] = km_str(lengths[i], sizeof lengths[i]);
+        parts[n++] = texts[i];
+    }
+    km_sha256_parts(parts, n, out);
 }
 
-static int hash_of(struct km_str prev, int64_t seq, int64_t at_us, const struct km_audit *a,
-                   uint8_t out[32], struct km_err *err)
+int km_audit_chain_init(struct km_audit_chain *c, sqlite3 *db, struct km_err *err)
 {
-    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(16u << 20);
+    int r;
 
-    km_buf_str(&b, prev);
-    add_u64(&b, (uint64_t)seq);
-    add_u64(&b, (uint64_t)at_us);
-    add_str(&b, a->actor);
-    add_str(&b, a->action);
-    add_str(&b, a->target);
-    add_str(&b, a->detail);
-    if (km_buf_failed(&b))
-        return km_fail(err, KM_E_LIMIT, "audit: the record is too large");
-    km_sha256(km_buf_view(&b), out);
-    return 0;
+    *c = (struct km_audit_chain){ .known = false };
+    r = km_db_prepare(db, "SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1", &c->last, err);
+    return r == 0 ? km_db_prepare(db, "INSERT INTO audit VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                                  &c->insert, err)
+                  : r;
 }
 
-static int last(sqlite3 *db, int64_t *ret_seq, uint8_t ret_hash[32], struct km_err *err)
+void km_audit_chain_done(struct km_audit_chain *c)
 {
-    sqlite3_stmt *s KM_CLEANUP(km_db_finalize) = NULL;
+    km_db_finalize(&c->last);
+    km_db_finalize(&c->insert);
+}
+
+void km_audit_chain_forget(struct km_audit_chain *c)
+{
+    c->known = false;
+}
+
+static int know(struct km_audit_chain *c, struct km_err *err)
+{
     bool row = false;
-    int r = km_db_prepare(db, "SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1", &s, err);
+    int r = km_db_next(c->last, &row, err);
 
-    if (r == 0)
-        r = km_db_next(s, &row, err);
-    if (r < 0 || !row)
-        return r;
-    *ret_seq = sqlite3_column_int64(s, 0);
-    if (km_db_blob(s, 1).n == 32)
-        memcpy(ret_hash, km_db_blob(s, 1).p, 32);
-    return 0;
+    c->seq = 0;
+    memset(c->hash, 0, sizeof c->hash);
+    if (r == 0 && row) {
+        c->seq = sqlite3_column_int64(c->last, 0);
+        if (km_db_blob(c->last, 1).n == sizeof c->hash)
+            memcpy(c->hash, km_db_blob(c->last, 1).p, sizeof c->hash);
+    }
+    sqlite3_reset(c->last);
+    c->known = r == 0;
+    return r;
 }
 
-int km_audit_append(sqlite3 *db, const struct km_audit *audit, int64_t at_us, struct km_err *err)
+int km_audit_append(struct km_audit_chain *c, const struct km_audit *audit, int64_t at_us,
+                    struct km_err *err)
 {
-    sqlite3_stmt *s KM_CLEANUP(km_db_finalize) = NULL;
-    uint8_t prev[32] = { 0 }, hash[32];
-    int64_t seq = 0;
-    int r = last(db, &seq, prev, err);
+    sqlite3_stmt *s = c->insert;
+    uint8_t hash[32];
+    int r = c->known ? 0 : know(c, err);
 
-    if (r == 0)
-        r = hash_of(km_str((const char *)prev, 32), seq + 1, at_us, audit, hash, err);
-    if (r == 0)
-        r = km_db_prepare(db, "INSERT INTO audit VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)", &s, err);
     if (r < 0)
         return r;
-    sqlite3_bind_int64(s, 1, seq + 1);
+    hash_of(km_str((const char *)c->hash, 32), c->seq + 1, at_us, audit, hash);
+    sqlite3_bind_int64(s, 1, c->seq + 1);
     sqlite3_bind_int64(s, 2, at_us);
     km_db_bind_text(s, 3, audit->actor);
     km_db_bind_text(s, 4, audit->action);
     km_db_bind_text(s, 5, audit->target);
     km_db_bind_text(s, 6, audit->detail);
-    km_db_bind_blob(s, 7, prev, 32);
+    km_db_bind_blob(s, 7, c->hash, 32);
     km_db_bind_blob(s, 8, hash, 32);
-    return km_db_run(s, err);
+    r = km_db_run(s, err);
+    c->known = r == 0;
+    if (r < 0)
+        return r;
+    c->seq++;
+    memcpy(c->hash, hash, sizeof hash);
+    return 0;
 }
 
 /* The row's own words; valid until the next step. */
@@ -106,8 +127,8 @@ static bool link_holds(sqlite3_stmt *s, int64_t seq, struct km_str prev)
     const struct km_audit a = audit_of(s);
     uint8_t hash[32];
 
+    hash_of(prev, seq, sqlite3_column_int64(s, 1), &a, hash);
     return sqlite3_column_int64(s, 0) == seq && km_str_eq(km_db_blob(s, 6), prev) &&
-           hash_of(prev, seq, sqlite3_column_int64(s, 1), &a, hash, NULL) == 0 &&
            km_str_eq(km_db_blob(s, 7), km_str((const char *)hash, 32));
 }
 

@@ -11,9 +11,25 @@
 #include "store/store.h"
 
 struct sqlite3;
+struct sqlite3_stmt;
 
-/* Writer's thread, inside the transaction of what it tells about. */
-int km_audit_append(struct sqlite3 *db, const struct km_audit *audit, int64_t at_us,
+/* The chain's end, as the writer knows it within one transaction: a call of a tool is a record, so
+ * that there may be thousands a second.  Writer's thread only. */
+struct km_audit_chain {
+    struct sqlite3_stmt *last, *insert;
+    int64_t seq;
+    uint8_t hash[32];
+    bool known; /* seq and hash are the last record's; otherwise it is asked for */
+};
+
+int km_audit_chain_init(struct km_audit_chain *chain, struct sqlite3 *db,
+                        struct km_err *err) KM_MUST_USE;
+void km_audit_chain_done(struct km_audit_chain *chain); /* also one that was never begun */
+/* After the end of a transaction, and when a part of it was undone. */
+void km_audit_chain_forget(struct km_audit_chain *chain);
+
+/* Inside the transaction of what it tells about. */
+int km_audit_append(struct km_audit_chain *chain, const struct km_audit *audit, int64_t at_us,
                     struct km_err *err) KM_MUST_USE;
 
 /* Walks the chain on a reader thread: {"ok":true,"records":n,"head":"<hex>"}, or

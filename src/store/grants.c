@@ -70,9 +70,9 @@ static struct op *op_new(struct km_mailbox *reply, km_op_fn *run, const struct k
     return op;
 }
 
-static int append_audit(struct op *op, sqlite3 *db, struct km_err *err)
+static int append_audit(struct op *op, struct km_apply *apply, struct km_err *err)
 {
-    return op->audited ? km_audit_append(db, &op->audit, km_wall_us(), err) : 0;
+    return op->audited ? km_audit_append(km_apply_chain(apply), &op->audit, km_wall_us(), err) : 0;
 }
 
 static int forget_old(sqlite3 *db, struct km_err *err)
@@ -102,7 +102,6 @@ static int run_put(struct km_op *base, sqlite3 *db, struct km_apply *apply, stru
     sqlite3_stmt *s KM_CLEANUP(km_db_finalize) = NULL;
     int r = km_db_prepare(db, put_sql, &s, err);
 
-    (void)apply;
     if (r < 0)
         return r;
     km_db_bind_blob(s, 1, g->id, sizeof g->id);
@@ -125,7 +124,7 @@ static int run_put(struct km_op *base, sqlite3 *db, struct km_apply *apply, stru
     sqlite3_bind_int64(s, 18, g->expires_us);
     r = km_db_run(s, err);
     if (r == 0)
-        r = append_audit(op, db, err);
+        r = append_audit(op, apply, err);
     return r == 0 ? forget_old(db, err) : r;
 }
 
@@ -145,12 +144,11 @@ static int run_delete(struct km_op *base, sqlite3 *db, struct km_apply *apply, s
     sqlite3_stmt *s KM_CLEANUP(km_db_finalize) = NULL;
     int r = km_db_prepare(db, "DELETE FROM oauth_grants WHERE id = ?1", &s, err);
 
-    (void)apply;
     if (r < 0)
         return r;
     km_db_bind_blob(s, 1, op->grant.id, sizeof op->grant.id);
     r = km_db_run(s, err);
-    return r == 0 ? append_audit(op, db, err) : r;
+    return r == 0 ? append_audit(op, apply, err) : r;
 }
 
 void km_store_grant_delete(struct km_store *store, struct km_mailbox *reply,

@@ -83,9 +83,9 @@ static void submit(struct km_store *store, struct op *op)
     km_writer_submit(store->writer, &op->op);
 }
 
-static int append_audit(struct op *op, sqlite3 *db, struct km_err *err)
+static int append_audit(struct op *op, struct km_apply *apply, struct km_err *err)
 {
-    return op->audited ? km_audit_append(db, &op->audit, op->now_us, err) : 0;
+    return op->audited ? km_audit_append(km_apply_chain(apply), &op->audit, op->now_us, err) : 0;
 }
 
 /* --- keys --- */
@@ -184,7 +184,7 @@ static int key_put(struct km_op *base, sqlite3 *db, struct km_apply *apply, stru
     if (r == 0 && op->insert) /* a secret that comes back pays for itself again */
         r = run_about(db, "DELETE FROM key_heirs WHERE old = ?1", op->row->hash, NULL, err);
     km_apply_forget_keys(apply);
-    return r == 0 ? append_audit(op, db, err) : r;
+    return r == 0 ? append_audit(op, apply, err) : r;
 }
 
 static int key_replace(struct km_op *base, sqlite3 *db, struct km_apply *apply, struct km_err *err)
@@ -208,7 +208,7 @@ static int key_replace(struct km_op *base, sqlite3 *db, struct km_apply *apply, 
     for (size_t i = 0; r == 0 && i < sizeof heirs / sizeof heirs[0]; i++)
         r = run_about(db, heirs[i], op->hash, op->row->hash, err);
     km_apply_forget_keys(apply);
-    return r == 0 ? append_audit(op, db, err) : r;
+    return r == 0 ? append_audit(op, apply, err) : r;
 }
 
 void km_store_key_put(struct km_store *store, struct km_mailbox *reply,
@@ -253,7 +253,7 @@ static int change_key(struct op *op, sqlite3 *db, struct km_apply *apply, const 
     if (r == 0 && sqlite3_changes(db) == 0)
         r = km_fail(err, KM_E_NOT_FOUND, "this key does not exist");
     km_apply_forget_keys(apply);
-    return r == 0 ? append_audit(op, db, err) : r;
+    return r == 0 ? append_audit(op, apply, err) : r;
 }
 
 static int key_delete(struct km_op *op, sqlite3 *db, struct km_apply *apply, struct km_err *err)
@@ -292,14 +292,19 @@ void km_store_key_reset(struct km_store *store, struct km_mailbox *reply, const 
 
 static int audit_only(struct km_op *op, sqlite3 *db, struct km_apply *apply, struct km_err *err)
 {
-    (void)apply;
-    return append_audit(op_of(op), db, err);
+    (void)db;
+    return append_audit(op_of(op), apply, err);
 }
 
 void km_store_audit(struct km_store *store, struct km_mailbox *reply, const struct km_audit *audit,
                     km_store_done_fn *done, void *ctx)
 {
-    submit(store, op_new(reply, audit_only, audit, 0, done, ctx));
+    struct op *op = op_new(reply, audit_only, audit, 0, done, ctx);
+
+    /* A call's record, for which nobody waits: it comes with the ledger's rows of that time, and
+     * what keeps it from being written keeps everything from it. */
+    op->op.eventual = op->op.whole = !reply;
+    submit(store, op);
 }
 
 /* --- prices --- */
@@ -311,7 +316,6 @@ static int prices_put(struct km_op *base, sqlite3 *db, struct km_apply *apply, s
     sqlite3_stmt *ins KM_CLEANUP(km_db_finalize) = NULL;
     int r = km_db_prepare(db, "DELETE FROM prices WHERE source = ?1", &del, err);
 
-    (void)apply;
     if (r == 0)
         r = km_db_prepare(db,
                           "INSERT OR REPLACE INTO prices (source, model, json) VALUES (?1, ?2, ?3)",
@@ -326,7 +330,7 @@ static int prices_put(struct km_op *base, sqlite3 *db, struct km_apply *apply, s
         km_db_bind_text(ins, 3, op->prices[i].json);
         r = km_db_run(ins, err);
     }
-    return r == 0 ? append_audit(op, db, err) : r;
+    return r == 0 ? append_audit(op, apply, err) : r;
 }
 
 void km_store_prices_put(struct km_store *store, struct km_mailbox *reply,

@@ -124,12 +124,14 @@ static void answer_all(struct km_op *ops)
 
 void km_writer_submit(struct km_writer *w, struct km_op *op)
 {
+    bool urgent = !op->eventual || w->store->strict; /* it is the writer's when it is queued */
+
     op->next = NULL;
     pthread_mutex_lock(&w->lock);
     *w->ops_end = op;
     w->ops_end = &op->next;
     pthread_mutex_unlock(&w->lock);
-    km_writer_wake(w, true);
+    km_writer_wake(w, urgent);
 }
 
 /* --- one transaction --- */
@@ -151,21 +153,23 @@ static void set_health(struct km_writer *w, bool healthy, const struct km_err *e
         km_event_add(store->events, KM_LOG_ERROR, "store.failed", "%s", err->text);
 }
 
-/* Each in a savepoint: one that fails by itself (a key that exists) spoils nothing else. */
+/* Each in a savepoint: one that fails by itself (a key that exists) spoils nothing else.  One whose
+ * failure is the transaction's needs none. */
 static int run_op(struct km_writer *w, struct km_op *op, struct km_err *err)
 {
-    int r = km_db_exec(w->db, "SAVEPOINT op", err);
+    int r = op->whole ? 0 : km_db_exec(w->db, "SAVEPOINT op", err);
 
     if (r < 0)
         return r;
     op->result = op->run(op, w->db, w->apply, &op->err);
     if (op->result == 0)
-        return km_db_exec(w->db, "RELEASE op", err);
+        return op->whole ? 0 : km_db_exec(w->db, "RELEASE op", err);
     /* Some errors (disk full) end the whole transaction, not only the statement. */
     if (op->whole || sqlite3_get_autocommit(w->db)) {
         *err = op->err;
         return op->result;
     }
+    km_apply_op_undone(w->apply);
     return km_db_exec(w->db, "ROLLBACK TO op; RELEASE op", err);
 }
 

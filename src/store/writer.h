@@ -35,7 +35,8 @@ struct km_op {
     struct km_mailbox *reply; /* NULL: nobody asks */
     km_store_done_fn *done;
     void *ctx;
-    bool whole; /* it adds to the sums: its failure is the transaction's */
+    bool whole; /* its failure is the transaction's */
+    bool eventual; /* nobody waits: committed within commit_ms, as what a ledger holds */
     int result;
     struct km_err err;
 };
