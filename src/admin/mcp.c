@@ -30,7 +30,8 @@
 
 static const char *const transports[] = { [KM_MCP_SSE] = "sse",
                                           [KM_MCP_HTTP] = "http",
-                                          [KM_MCP_STDIO] = "stdio" };
+                                          [KM_MCP_STDIO] = "stdio",
+                                          [KM_MCP_BUILTIN] = "builtin" };
 
 static void put_member(struct km_buf *b, const char *name, struct km_str value)
 {
@@ -43,7 +44,9 @@ static void put_place(struct km_buf *b, const struct km_mcp_upstream *u)
 {
     struct km_str url = u->entry->url;
 
-    if (u->transport == KM_MCP_STDIO)
+    if (u->builtin)
+        put_member(b, "builtin", u->entry->builtin);
+    else if (u->transport == KM_MCP_STDIO)
         put_member(b, "command", u->entry->command);
     else
         put_member(b, "url", km_str_sub(url, 0, km_str_chr(url, '?')));

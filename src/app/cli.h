@@ -73,6 +73,7 @@ int km_cli_usage(const struct km_cli *cli, const char *fmt, ...) KM_PRINTF(2, 3)
 /* The program's tables: every settings table, every route, every command. */
 extern const struct km_settings_table *const km_app_tables[];
 extern const struct km_route_rows *const km_app_routes[];
+extern const struct km_mcp_builtin *const km_app_builtins[]; /* kinds; NULL ends */
 extern const struct km_command km_app_commands[];
 
 /* --config, KANMON_CONFIG, CONFIG_FILE_PATH, or config.yaml in the folder. */

@@ -19,7 +19,9 @@ static void print(const struct km_buf *b)
 /* Everything the start would find wrong with the models. */
 static int check_models(struct km_config *config, struct km_diags *diags, struct km_err *err)
 {
-    struct km_snapshot_args args = { .config = config, .routes = km_app_routes, .version = 1 };
+    struct km_snapshot_args args = {
+        .config = config, .routes = km_app_routes, .builtins = km_app_builtins, .version = 1
+    };
     struct km_snapshot *snap = NULL;
     int r = km_snapshot_new(&args, diags, &snap, err);
 

@@ -104,7 +104,7 @@ int km_cmd_mcp_list(struct km_cli *cli)
 static int show_server(const struct km_cli *cli, const struct km_json *s)
 {
     static const char *const names[] = {
-        "name",  "alias",   "server_id", "transport", "url",       "command",
+        "name",  "alias",   "server_id", "transport", "url",       "command",   "builtin",
         "state", "why",     "since",     "last_ok",   "revision",  "tools",
         "resources", "templates", "prompts", "sessions", "asks", "restarts",
     };

@@ -283,6 +283,7 @@ static int start(struct serve *s, struct km_err *err)
                                         .flags = s->flags,
                                         .nflags = s->nflags,
                                         .routes = km_app_routes,
+                                        .builtins = km_app_builtins,
                                         .state_dir = s->state_dir,
                                         .supervisor = s->args.supervisor,
                                         .takeover = s->takeover,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tables.c - what the program is made of, listed once: settings, routes.
+/* tables.c - what the program is made of, listed once: settings, routes, servers.
  *
  * A module owns its rows; a line here is all it takes for them to be parsed, checked, printed in
  * the schema and the reference, or served.
@@ -28,6 +28,7 @@
 #include "ops/health.h"
 #include "policy/key.h"
 #include "servers/mcp_routes.h"
+#include "servers/postgres/builtin.h"
 #include "store/store.h"
 
 const struct km_settings_table *const km_app_tables[] = {
@@ -47,3 +48,5 @@ const struct km_route_rows *const km_app_routes[] = {
     &km_approval_routes, &km_oauth_routes, &km_mcp_admin_routes, &km_realtime_routes,
     &km_mcp_oauth_routes, NULL,
 };
+
+const struct km_mcp_builtin *const km_app_builtins[] = { &km_pg_builtin, NULL };

@@ -160,6 +160,7 @@ static int build_snapshot(struct km_gateway *gw, struct km_config *config, uint6
 {
     struct km_snapshot_args args = { .config = config,
                                      .routes = gw->args->routes,
+                                     .builtins = gw->args->builtins,
                                      .store = gw->store,
                                      .metrics = gw->metrics,
                                      .before = gw->current,
@@ -185,7 +186,8 @@ static int rehearse(struct km_gateway *gw, struct km_err *err)
 {
     struct km_diags *diags = km_diags_new();
     struct km_snapshot_args args = { .config = (struct km_config *)(uintptr_t)gw->args->config,
-                                     .routes = gw->args->routes };
+                                     .routes = gw->args->routes,
+                                     .builtins = gw->args->builtins };
     struct km_snapshot *snap = NULL;
     int r = diags ? km_snapshot_new(&args, diags, &snap, err)
                   : km_fail(err, KM_E_NOMEM, "out of memory");

@@ -90,6 +90,7 @@ struct km_gateway_args {
     const struct km_config_flag *flags; /* given again to every reload; must outlive */
     size_t nflags;
     const struct km_route_rows *const *routes;
+    const struct km_mcp_builtin *const *builtins;
     const char *state_dir;
     long supervisor; /* process that keeps this one running; 0: none */
     /* Taking over from a running gateway: asked when all that needs no store is made. */

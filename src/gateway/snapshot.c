@@ -105,13 +105,15 @@ static int build_models(struct km_snapshot *s, struct km_store *store, struct km
     return km_models_new(&args, diags, &s->models, err);
 }
 
-static int build_mcp(struct km_snapshot *s, const struct km_snapshot *before,
+static int build_mcp(struct km_snapshot *s, const struct km_snapshot_args *snapshot,
                      struct km_diags *diags, struct km_err *err)
 {
+    const struct km_snapshot *before = snapshot->before;
     struct km_proxy_env proxies = { 0 };
     const struct km_mcp_set_args args = { .config = s->config,
                                           .tls = s->tls,
                                           .proxies = &proxies,
+                                          .builtins = snapshot->builtins,
                                           .before = before ? before->mcp : NULL };
 
     read_proxies(s, &proxies);
@@ -148,7 +150,7 @@ int km_snapshot_new(const struct km_snapshot_args *args, struct km_diags *diags,
     if (r == 0)
         r = km_jwt_auth_new(s, &s->jwt, err);
     if (r == 0)
-        r = build_mcp(s, args->before, diags, err);
+        r = build_mcp(s, args, diags, err);
     if (r == 0)
         r = build_routes(s, args->routes, diags, err);
     if (r == 0)

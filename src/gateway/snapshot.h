@@ -77,6 +77,7 @@ struct km_route_rows {
 struct km_snapshot_args {
     struct km_config *config; /* a reference is taken */
     const struct km_route_rows *const *routes; /* NULL ends */
+    const struct km_mcp_builtin *const *builtins; /* kinds of servers of our own; NULL ends */
     struct km_store *store; /* imported prices; NULL: built-in ones only */
     struct km_metrics *metrics; /* NULL: nothing is counted */
     const struct km_snapshot *before; /* in force until now; NULL: there is none */

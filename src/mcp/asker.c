@@ -200,8 +200,8 @@ int km_asker_key(const struct km_mcp_upstream *u, const struct km_mcp_asker *ask
     int r = 0;
 
     memset(key, 0, KM_MCP_KEY);
-    if (!asker)
-        return 0;
+    if (!asker || u->builtin)
+        return 0; /* a server of kanmon's own tells nobody apart */
     if (has_capabilities(asker->capabilities))
         r = put_capabilities(asker->capabilities, &text, err);
     if (r == 0 && u->transport == KM_MCP_STDIO)

@@ -1,10 +1,40 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* builtin.h - a server that is part of kanmon, as a catalogue like every other server's. */
+/* builtin.h - servers that are part of kanmon: as a catalogue, and as kinds that mcp_servers names.
+ *
+ * `builtin: postgres` in an entry of mcp_servers makes the entry an upstream without an address:
+ * its link (link_builtin.c) hands each message to a server of this kind on the worker's own loop.
+ * So all that holds for other upstreams holds for it: keys, lists, approvals, audit, commands.
+ *
+ *     kind ── open: one server a worker and session ── km_mcp_handle ── its tools
+ *
+ * The rows are made by the layers above and handed down with the configuration.
+ */
 #ifndef KM_MCP_BUILTIN_H
 #define KM_MCP_BUILTIN_H
 
+#include "mcp/ask.h"
 #include "mcp/server.h"
-#include "mcp/upstream.h"
+
+struct km_mcp_builtin_args {
+    struct km_loop *loop;
+    struct km_mcp_upstream *upstream; /* referenced while it is open */
+    const struct km_mcp_asker *asker; /* of the session; dies with the call */
+    size_t workers; /* that may each open one: what is bounded is divided by them */
+    /* Says a notification (list_changed, resources/updated) to whoever listens to the session.
+     * Not from inside a call of a tool. */
+    void (*tell)(void *ctx, struct km_str method, struct km_str params);
+    void *ctx;
+};
+
+struct km_mcp_builtin {
+    struct km_str name; /* as `builtin` has it */
+    /* Its settings make sense; before anything is served. */
+    int (*check)(const struct km_mcp_upstream *u, struct km_err *err);
+    /* On the loop, without waiting for anything.  NULL with err. */
+    struct km_mcp_server *(*open)(const struct km_mcp_builtin_args *args, struct km_err *err);
+    /* No call of it is under way. */
+    void (*close)(struct km_mcp_server *server);
+};
 
 /* A reference; NULL: no memory.  admin: with the tools that are the administrator's. */
 struct km_mcp_catalogue *km_mcp_builtin_catalogue(const struct km_mcp_server *server, bool admin);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* link.h - how messages get to one server and back: stdio, Streamable HTTP, HTTP+SSE.
+/* link.h - how messages get to one server and back: stdio, Streamable HTTP, HTTP+SSE,
+ * or a call within this process.
  *
  * A link carries JSON-RPC messages and knows no more of them than it is told: ids, methods and
  * what they mean are the remote's (remote.h).  What a transport knows beyond a message is said
@@ -38,6 +39,7 @@ struct km_link_events {
 struct km_link_request {
     uint64_t id; /* of a request; 0: a notification or an answer, of which nothing is heard */
     struct km_str method; /* empty: an answer */
+    struct km_str principal; /* who asks; empty: kanmon itself */
     struct km_str text; /* the whole message, on one line */
     struct km_str head; /* more header lines, where there are headers */
     uint64_t timeout_ms; /* to the beginning of an answer; 0: none */
@@ -74,11 +76,13 @@ struct km_link_args {
     void *ctx;
     const char *log_path; /* stdio: of standard error; NULL: none */
     const char *work_dir; /* stdio: where cwd is not configured */
+    size_t workers; /* builtin: see builtin.h */
 };
 
 /* NULL with err. */
 struct km_link *km_link_http_new(const struct km_link_args *args, struct km_err *err);
 struct km_link *km_link_sse_new(const struct km_link_args *args, struct km_err *err);
 struct km_link *km_link_stdio_new(const struct km_link_args *args, struct km_err *err);
+struct km_link *km_link_builtin_new(const struct km_link_args *args, struct km_err *err);
 
 #endif

@@ -176,10 +176,10 @@ void km_remote_free(struct km_remote *p)
 /* --- what is sent --- */
 
 static void transmit(struct km_remote *p, uint64_t id, struct km_str method,
-                     const struct km_buf *text, struct km_str head)
+                     const struct km_buf *text, struct km_str head, struct km_str principal)
 {
     const struct km_link_request q = {
-        .id = id, .method = method, .text = km_buf_view(text), .head = head
+        .id = id, .method = method, .principal = principal, .text = km_buf_view(text), .head = head
     };
 
     if (p->wire && !km_buf_failed(text))
@@ -196,7 +196,7 @@ void km_remote_notify(struct km_remote *p, struct km_str method, struct km_str p
         km_buf_str(&text, params);
     }
     km_buf_byte(&text, '}');
-    transmit(p, 0, method, &text, KM_STR_NONE);
+    transmit(p, 0, method, &text, KM_STR_NONE, KM_STR_NONE);
 }
 
 void km_remote_reply(struct km_remote *p, struct km_str id, bool is_error, struct km_str json)
@@ -208,7 +208,7 @@ void km_remote_reply(struct km_remote *p, struct km_str id, bool is_error, struc
     km_buf_str(&text, is_error ? KM_STR(",\"error\":") : KM_STR(",\"result\":"));
     km_buf_str(&text, json);
     km_buf_byte(&text, '}');
-    transmit(p, 0, KM_STR_NONE, &text, KM_STR_NONE);
+    transmit(p, 0, KM_STR_NONE, &text, KM_STR_NONE, KM_STR_NONE);
 }
 
 /* --- jobs --- */
@@ -429,7 +429,7 @@ static void set_level(struct km_remote *p, struct km_str level)
     snprintf(params, sizeof params, "{\"level\":\"%.*s\"}", KM_STR_ARG(level));
     km_remote_message(p, ++p->next_id, KM_STR("logging/setLevel"), km_str_c(params), KM_STR_NONE,
                       &text, NULL);
-    transmit(p, p->next_id, KM_STR("logging/setLevel"), &text, KM_STR_NONE);
+    transmit(p, p->next_id, KM_STR("logging/setLevel"), &text, KM_STR_NONE, KM_STR_NONE);
 }
 
 static void run(struct km_remote *p, struct km_job *j)
@@ -456,7 +456,7 @@ static void run(struct km_remote *p, struct km_job *j)
         fail_later(j, &err);
         return;
     }
-    transmit(p, j->id, j->method, &text, km_buf_view(&head));
+    transmit(p, j->id, j->method, &text, km_buf_view(&head), j->principal);
     km_job_heard(j);
 }
 

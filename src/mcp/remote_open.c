@@ -117,7 +117,10 @@ static int make_link(struct km_remote *p, struct km_err *err)
     args.log_path = km_mcp_upstream_log(d->ups, p->upstream, log, sizeof log) ? log : NULL;
     snprintf(work, sizeof work, "%s/mcp", d->ups->state_dir);
     args.work_dir = work;
-    if (stdio(p))
+    args.workers = d->ups->ndesks;
+    if (p->upstream->builtin)
+        p->wire = km_link_builtin_new(&args, err);
+    else if (stdio(p))
         p->wire = km_link_stdio_new(&args, err);
     else
         p->wire = p->sse ? km_link_sse_new(&args, err) : km_link_http_new(&args, err);
@@ -174,7 +177,7 @@ static bool wants_handshake(const struct km_remote *p)
     const struct km_mcp_revision *asked = km_mcp_revision_find(p->upstream->entry->spec_version);
     const struct km_mcp_revision *known = km_mcp_live_revision(p->upstream->live);
 
-    return p->sse || (asked && asked->era == KM_MCP_HANDSHAKE) ||
+    return p->sse || p->upstream->builtin || (asked && asked->era == KM_MCP_HANDSHAKE) ||
            (known && known->era == KM_MCP_HANDSHAKE);
 }
 

@@ -39,12 +39,17 @@ struct km_mcp_tool {
     km_mcp_tool_fn *run;
 };
 
+/* What goes on between the call of a tool and its answer is call->work, the tool's own. */
 struct km_mcp_server {
     struct km_str name, title, version;
     struct km_str instructions; /* for the model; empty: none */
     const struct km_mcp_tool *tools;
     size_t ntools;
     void *data; /* what its tools stand on; NULL: nothing of its own */
+    /* Of a call whose work is not NULL.  cancel: nobody wants the answer; it comes all the same,
+     * soon.  drop: its memory is about to go; nothing follows.  NULL: its tools answer at once. */
+    void (*cancel)(struct km_mcp_call *call);
+    void (*drop)(struct km_mcp_call *call);
 };
 
 /* Rows must outlive the calls. */
@@ -86,6 +91,7 @@ struct km_mcp_call {
     const struct km_mcp_server *server;
     const struct km_mcp_tool *tool;
     const struct km_json *args; /* an object that fits the schema; NULL: none were sent */
+    void *work; /* set by a tool that answers later, NULL again when it answers */
     /* --- the core's own --- */
     uint64_t began_ns;
     struct km_str asked_name;

@@ -22,13 +22,16 @@
 #include "config/config.h"
 #include "http/client.h"
 #include "mcp/approval.h"
+#include "mcp/postgres_settings.h"
 #include "mcp/revision.h"
 #include "store/store.h"
 
+struct km_mcp_builtin;
 struct km_mcp_oauth;
 struct km_mcp_virtual;
 
-enum km_mcp_transport { KM_MCP_SSE, KM_MCP_HTTP, KM_MCP_STDIO }; /* SSE is LiteLLM's default */
+/* SSE is LiteLLM's default. */
+enum km_mcp_transport { KM_MCP_SSE, KM_MCP_HTTP, KM_MCP_STDIO, KM_MCP_BUILTIN };
 
 enum km_mcp_auth {
     KM_MCP_AUTH_NONE,
@@ -95,6 +98,8 @@ struct km_mcp_entry {
     int64_t most; /* children of this server */
     int64_t log_bytes;
     struct km_mcp_limit_settings limits;
+    struct km_str builtin; /* the kind of a server that is part of kanmon */
+    struct km_pg_settings postgres; /* of the kind `postgres` */
     int64_t risk; /* enum km_risk: of tools that are not named in `risks` */
     int64_t approve; /* 0: as for all servers; else 1 and enum km_approve */
     int64_t approve_unknown; /* 0: as for all servers; never, always, deny */
@@ -114,7 +119,8 @@ struct km_mcp_upstream {
     enum km_mcp_transport transport;
     const struct km_mcp_entry *entry;
     struct km_config *config; /* where the entry's strings are; referenced */
-    struct km_origin *origin; /* of url; NULL: stdio */
+    const struct km_mcp_builtin *builtin; /* its kind; NULL: it is not part of kanmon */
+    struct km_origin *origin; /* of url; NULL: stdio or builtin */
     struct km_str target; /* path and query */
     struct km_str head; /* header lines of every request: static headers, a fixed credential */
     uint8_t digest[32]; /* of all that is configured: the same upstream, or another */
@@ -143,6 +149,7 @@ struct km_mcp_set_args {
     const struct km_config *config;
     struct km_tls_client *tls; /* referenced */
     const struct km_proxy_env *proxies;
+    const struct km_mcp_builtin *const *builtins; /* kinds, NULL ends */
     const struct km_mcp_set *before; /* upstreams that stay the same are taken from it; or NULL */
 };
 

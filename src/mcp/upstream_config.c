@@ -17,6 +17,7 @@
 #include "base/encode.h"
 #include "base/map.h"
 #include "llm/aws/auth.h"
+#include "mcp/builtin.h"
 #include "mcp/oauth.h"
 #include "mcp/oauth_settings.h"
 #include "mcp/asker.h"
@@ -83,17 +84,25 @@ static const struct km_mcp_entry *find_entry(const struct km_table_list *list, s
 
 /* --- the digest --- */
 
-static void put_row(struct km_buf *out, const struct km_setting *row, const char *at)
+static bool may_be_secret(const struct km_setting *row)
+{
+    return row->type == KM_SET_SECRET || row->type == KM_SET_STR_MAP;
+}
+
+/* secrets: those rows alone, or all others. */
+static void put_row(struct km_buf *out, const struct km_setting *row, const char *at, bool secrets)
 {
     const struct km_str *s = (const void *)at;
     const struct km_str_list *list = (const void *)at;
     const struct km_str_map *map = (const void *)at;
 
+    if (row->type != KM_SET_TABLE && may_be_secret(row) != secrets)
+        return;
     km_buf_printf(out, "%s=", row->name);
     switch (row->type) {
     case KM_SET_TABLE:
         for (const struct km_setting *r = row->table->rows; r->name; r++)
-            put_row(out, r, at + r->offset);
+            put_row(out, r, at + r->offset, secrets);
         break;
     case KM_SET_STR:
     case KM_SET_SECRET:
@@ -122,11 +131,6 @@ static void put_row(struct km_buf *out, const struct km_setting *row, const char
     km_buf_byte(out, '\n');
 }
 
-static bool may_be_secret(const struct km_setting *row)
-{
-    return row->type == KM_SET_SECRET || row->type == KM_SET_STR_MAP;
-}
-
 static int digest(struct km_mcp_upstream *u, struct km_err *err)
 {
     struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(16 * ARENA_BYTES);
@@ -134,12 +138,10 @@ static int digest(struct km_mcp_upstream *u, struct km_err *err)
 
     km_buf_json(&text, u->name);
     for (const struct km_setting *row = rows; row->name; row++)
-        if (!may_be_secret(row))
-            put_row(&text, row, (const char *)u->entry + row->offset);
+        put_row(&text, row, (const char *)u->entry + row->offset, false);
     km_sha256(km_buf_view(&text), u->shape);
     for (const struct km_setting *row = rows; row->name; row++)
-        if (may_be_secret(row))
-            put_row(&text, row, (const char *)u->entry + row->offset);
+        put_row(&text, row, (const char *)u->entry + row->offset, true);
     if (km_buf_failed(&text))
         return km_fail(err, KM_E_LIMIT, "mcp_servers.%.*s is too large", KM_STR_ARG(u->name));
     km_sha256(km_buf_view(&text), u->digest);
@@ -158,11 +160,29 @@ static void wrong(struct build *b, const struct km_node *at, const char *help, s
 }
 
 /* "" or what is wrong. */
-static const char *pick_transport(struct km_mcp_upstream *u)
+static const char *pick_builtin(struct build *b, struct km_mcp_upstream *u)
+{
+    const struct km_mcp_entry *e = u->entry;
+    const struct km_mcp_builtin *const *kind = b->args->builtins;
+
+    while (kind && *kind && !km_str_eq((*kind)->name, e->builtin))
+        kind++;
+    u->transport = KM_MCP_BUILTIN;
+    u->builtin = kind ? *kind : NULL;
+    if (!u->builtin)
+        return "there is no server of this name in kanmon; `builtin: postgres` is";
+    return e->url.n || e->command.n || e->transport
+               ? "it is part of kanmon and has no url, command or transport"
+               : "";
+}
+
+static const char *pick_transport(struct build *b, struct km_mcp_upstream *u)
 {
     const struct km_mcp_entry *e = u->entry;
     bool stdio = e->transport ? e->transport == 1 + KM_MCP_STDIO : e->command.n > 0;
 
+    if (e->builtin.n)
+        return pick_builtin(b, u);
     u->transport = stdio ? KM_MCP_STDIO : KM_MCP_HTTP;
     if (!stdio && e->transport)
         u->transport = (enum km_mcp_transport)(e->transport - 1);
@@ -216,6 +236,8 @@ static int make_address(struct build *b, struct km_mcp_upstream *u, struct km_er
     struct km_url url;
     int r;
 
+    if (u->builtin)
+        return u->builtin->check(u, err);
     if (u->transport == KM_MCP_STDIO)
         return 0;
     r = km_url_parse(u->entry->url, &url, err);
@@ -304,13 +326,13 @@ static struct km_str make_id(struct km_mcp_upstream *u)
 static void fill(struct build *b, struct km_mcp_upstream *u, const struct km_node *at)
 {
     struct km_err err = { 0 };
-    const char *what = pick_transport(u);
+    const char *what = pick_transport(b, u);
 
     u->alias = make_alias(u);
     u->id = make_id(u);
     u->personal = km_asker_personal(u->entry);
     if (*what)
-        wrong(b, at, "a server has a `url` or a `command`", u->name, what);
+        wrong(b, at, "a server has a `url`, a `command` or `builtin`", u->name, what);
     else if (make_address(b, u, &err) < 0 || make_signer(b, u, &err) < 0 ||
              make_oauth(b, u, &err) < 0 || digest(u, &err) < 0)
         wrong(b, at, NULL, u->name, err.text);

@@ -74,6 +74,11 @@ static const struct km_setting entry_rows[] = {
     ROW("env", KM_SET_STR_MAP, env,
         "Its environment, beside PATH, HOME and a few more. `${X-NAME}` is a header of the "
         "client's request; then each such client has a server of its own."),
+    ROW("builtin", KM_SET_STR, builtin,
+        "A server that is part of kanmon, in place of `url` or `command`: `postgres`."),
+    { .name = "postgres", .type = KM_SET_TABLE, .offset = AT(postgres),
+      .table = &km_pg_settings_table, .flags = KM_SET_SAFETY,
+      .help = "Of `builtin: postgres`: the database and what may be done there." },
     ROW("cwd", KM_SET_STR, cwd, "Its working directory; else a folder of its own."),
     ROW("alias", KM_SET_STR, alias, "The name in front of its tools, when not the server's name."),
     ROW("server_id", KM_SET_STR, server_id, "Its id in LiteLLM's routes; else made of its name."),

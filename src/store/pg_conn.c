@@ -14,12 +14,15 @@
  */
 #include "store/pg_conn.h"
 
+#include <fcntl.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
+#include "base/crypto.h"
 #include "store/pg_cancel.h"
 #include "store/pg_lib.h"
 #include "sys/watch.h"
@@ -181,15 +184,59 @@ static void on_connect_timeout(void *ctx)
     fail(ctx, KM_E_UPSTREAM_TIMEOUT, "PostgreSQL did not answer in time", "");
 }
 
+/* A line of a file on this machine: it may have changed since the last connection. */
+static bool read_password(const char *file, char *out, size_t cap)
+{
+    int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    ssize_t n = fd < 0 ? -1 : read(fd, out, cap - 1);
+
+    if (fd >= 0)
+        close(fd);
+    while (n > 0 && (out[n - 1] == '\n' || out[n - 1] == '\r'))
+        n--;
+    out[n > 0 ? n : 0] = '\0';
+    return n > 0;
+}
+
+int km_pg_dsn_check(const char *dsn, struct km_err *err)
+{
+    struct km_pg_lib *lib = NULL;
+    PQconninfoOption *words;
+    int r = km_pg_lib_open(&lib, err);
+
+    if (r < 0)
+        return r;
+    words = lib->PQconninfoParse(dsn, NULL);
+    lib->PQconninfoFree(words);
+    km_pg_lib_close(lib);
+    return words ? 0
+                 : km_fail(err, KM_E_CONFIG,
+                           "the dsn cannot be read: write postgresql://user@host:port/name, or "
+                           "words as host=... dbname=...");
+}
+
+static void begin(struct km_pg_conn *c, const struct km_pg_target *target, const char *password)
+{
+    static const char *const names[] = { "dbname",         "options",    "client_encoding",
+                                         "tcp_user_timeout", "keepalives_idle",
+                                         "fallback_application_name", "password", NULL };
+    const char *const values[] = { target->dsn, target->options, "UTF8",   "30000",
+                                   "30",        "kanmon",        password, NULL };
+
+    c->pq = c->lib->PQconnectStartParams(names, values, 1);
+    if (!c->pq || c->lib->PQstatus(c->pq) == CONNECTION_BAD) {
+        fail(c, KM_E_UPSTREAM_CONNECT, "PostgreSQL",
+             c->pq ? c->lib->PQerrorMessage(c->pq) : "out of memory");
+    } else if (watch_socket(c, false, true)) { /* as PQconnectPoll had said: writing */
+        km_timer_start(&c->timer, target->connect_ms);
+    }
+}
+
 struct km_pg_conn *km_pg_conn_new(struct km_loop *loop, const struct km_pg_lib *lib,
                                   const struct km_pg_target *target, km_pg_connect_fn *fn,
                                   void *ctx)
 {
-    static const char *const names[] = { "dbname",         "options",    "client_encoding",
-                                         "tcp_user_timeout", "keepalives_idle",
-                                         "fallback_application_name", NULL };
-    const char *const values[] = { target->dsn, target->options, "UTF8",
-                                   "30000",     "30",            "kanmon", NULL };
+    char password[1024] = "";
     struct km_pg_conn *c = calloc(1, sizeof *c);
 
     if (!c)
@@ -202,13 +249,11 @@ struct km_pg_conn *km_pg_conn_new(struct km_loop *loop, const struct km_pg_lib *
     c->connect_ctx = ctx;
     km_timer_init(&c->timer, loop, on_connect_timeout, c);
     km_deferred_init(&c->work, loop, on_work, c);
-    c->pq = lib->PQconnectStartParams(names, values, 1);
-    if (!c->pq || lib->PQstatus(c->pq) == CONNECTION_BAD) {
-        fail(c, KM_E_UPSTREAM_CONNECT, "PostgreSQL",
-             c->pq ? lib->PQerrorMessage(c->pq) : "out of memory");
-    } else if (watch_socket(c, false, true)) { /* as PQconnectPoll had said: writing */
-        km_timer_start(&c->timer, target->connect_ms);
-    }
+    if (target->password_file && !read_password(target->password_file, password, sizeof password))
+        fail(c, KM_E_CONFIG, "the password file cannot be read, or is empty", "");
+    else
+        begin(c, target, *password ? password : target->password);
+    km_wipe(password, sizeof password);
     return c;
 }
 

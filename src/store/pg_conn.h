@@ -21,9 +21,14 @@ struct km_pg_result; /* a libpq result; valid inside the callback */
 int km_pg_lib_open(struct km_pg_lib **ret_lib, struct km_err *err) KM_MUST_USE;
 struct km_pg_lib *km_pg_lib_close(struct km_pg_lib *lib);
 
+/* 0: it can be read.  The error does not repeat it. */
+int km_pg_dsn_check(const char *dsn, struct km_err *err) KM_MUST_USE;
+
 /* What to connect with.  Strings must outlive the connection. */
 struct km_pg_target {
     const char *dsn; /* a URL or key=value words; never shown */
+    const char *password; /* where the dsn has none; NULL: none */
+    const char *password_file; /* holds it alone, read for each connection; NULL: none */
     const char *options; /* "-c name=value ...": pinned for the session, over the DSN's own */
     uint64_t connect_ms;
     size_t row_bytes; /* of one row, before the connection is cut */

@@ -75,7 +75,11 @@ static int make_pool(struct km_pg_db *db, struct km_err *err)
     const struct km_pg_db_args *a = &db->args;
     char pins[512];
     struct km_pg_pool_args args = {
-        .target = { .dsn = db->dsn, .options = pins, .connect_ms = a->connect_ms },
+        .target = { .dsn = db->dsn,
+                    .password = a->password,
+                    .password_file = a->password_file,
+                    .options = pins,
+                    .connect_ms = a->connect_ms },
         .most = a->connections,
         .queue = a->queue,
         .queue_ms = a->queue_ms,
@@ -395,6 +399,18 @@ void km_pg_lease_cancel(struct km_pg_lease *lease)
     } else if (lease->conn) {
         km_pg_conn_cancel(lease->conn);
     }
+}
+
+void km_pg_lease_drop(struct km_pg_lease *lease)
+{
+    km_timer_stop(&lease->timer);
+    km_deferred_cancel(&lease->ended);
+    if (lease->conn)
+        km_pg_pool_give(lease->db->pool, lease->conn, false);
+    else if (lease->wait.pool)
+        km_pg_pool_forget(&lease->wait);
+    lease->conn = NULL;
+    lease->flight = OVER;
 }
 
 /* --- beginning --- */

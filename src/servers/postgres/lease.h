@@ -28,6 +28,7 @@ struct km_pg_limits {
 
 struct km_pg_db_args {
     const char *dsn;
+    const char *password, *password_file; /* NULL: the dsn's, or libpq's own places */
     enum km_pg_mode mode;
     const struct km_pg_named *functions; /* allow_functions; outlive the database */
     size_t nfunctions;
@@ -80,7 +81,9 @@ struct km_pg_lease_events {
 struct km_pg_lease *km_pg_lease_new(struct km_pg_db *db, struct km_arena *arena,
                                     const struct km_pg_request *request,
                                     const struct km_pg_lease_events *events, void *ctx);
-/* Asks the server to stop; on_end comes as ever. */
+/* Asks the server to stop; on_end comes as ever.  Not after on_end. */
 void km_pg_lease_cancel(struct km_pg_lease *lease);
+/* Ends it at once, with its connection; on_end does not come.  Not after on_end. */
+void km_pg_lease_drop(struct km_pg_lease *lease);
 
 #endif

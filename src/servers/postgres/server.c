@@ -154,5 +154,7 @@ void km_pg_server_init(struct km_pg_server *s, struct km_pg_db *db)
         .tools = s->tools,
         .ntools = NTOOLS,
         .data = s,
+        .cancel = km_pg_task_cancel,
+        .drop = km_pg_task_drop,
     };
 }

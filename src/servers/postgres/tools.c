@@ -91,10 +91,12 @@ static bool on_result(void *ctx, const struct km_pg_result *r)
 static void on_end(void *ctx, const struct km_pg_outcome *o)
 {
     struct km_pg_task *task = ctx;
-    bool failed = o->err || o->refused || o->sqlstate.n || o->over_cap || o->unknown;
+    bool failed;
     struct km_err err = { 0 };
     int r;
 
+    task->call->work = NULL;
+    failed = o->err || o->refused || o->sqlstate.n || o->over_cap || o->unknown;
     r = failed ? answer_error(task, o, &err) : task->answer(task, o, &err);
     if (r < 0)
         km_mcp_call_text(task->call, km_str_c(err.text), true);
@@ -131,7 +133,18 @@ int km_pg_task_start(struct km_pg_task *task, struct km_err *err)
 {
     task->lease =
         km_pg_lease_new(db_of(task->call), task->call->arena, &task->request, &lease_events, task);
+    task->call->work = task->lease ? task : NULL;
     return task->lease ? 0 : km_fail(err, KM_E_NOMEM, "out of memory");
+}
+
+void km_pg_task_cancel(struct km_mcp_call *call)
+{
+    km_pg_lease_cancel(((struct km_pg_task *)call->work)->lease);
+}
+
+void km_pg_task_drop(struct km_mcp_call *call)
+{
+    km_pg_lease_drop(((struct km_pg_task *)call->work)->lease);
 }
 
 /* --- parameters --- */

@@ -21,6 +21,10 @@ struct km_pg_task {
 int km_pg_task_start(struct km_pg_task *task, struct km_err *err) KM_MUST_USE;
 struct km_pg_task *km_pg_task_new(struct km_mcp_call *call, struct km_err *err);
 
+/* Of the server: see mcp/server.h.  call->work is the task while its lease runs. */
+void km_pg_task_cancel(struct km_mcp_call *call);
+void km_pg_task_drop(struct km_mcp_call *call);
+
 /* The argument `params` as texts and types. */
 int km_pg_task_params(struct km_pg_task *task, const struct km_json *params,
                       struct km_err *err) KM_MUST_USE;

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* builtin.c - see builtin.h.
+ *
+ *     settings ── instance: database + rows of tools ── of each worker, for each mode
+ *
+ * A worker has connections of its own, so that nothing of a statement crosses threads; their
+ * number is the configured one divided by the workers.  What can be found out without a database
+ * (are the libraries there, can the address be read) is found out before anything is served.
+ */
+#include "servers/postgres/builtin.h"
+
+#include <stdlib.h>
+
+#include "base/buf.h"
+
+#define FUNCTIONS_MOST 1000
+#define TEXT_BYTES ((size_t)256 * 1024)
+
+struct km_pg_instance {
+    struct km_pg_server server; /* first: the core knows it by this */
+    struct km_arena arena; /* texts of the settings as libpq and the guard want them */
+};
+
+static int named(struct km_str text, struct km_pg_named *out, struct km_err *err)
+{
+    size_t dot = km_str_chr(text, '.');
+
+    if (dot == 0 || dot + 1 >= text.n)
+        return km_fail(err, KM_E_CONFIG, "allow_functions: '%.*s' is not `schema.name`",
+                       KM_STR_ARG(text));
+    *out = (struct km_pg_named){ km_str_sub(text, 0, dot), km_str_skip(text, dot + 1) };
+    return 0;
+}
+
+static int take_functions(struct km_arena *arena, const struct km_pg_settings *s,
+                          struct km_pg_db_args *args, struct km_err *err)
+{
+    struct km_pg_named *v = km_arena_zalloc(arena, (s->functions.n + 1) * sizeof *v);
+    int r = v ? 0 : km_fail(err, KM_E_NOMEM, "out of memory");
+
+    if (r == 0 && s->functions.n > FUNCTIONS_MOST)
+        r = km_fail(err, KM_E_CONFIG, "allow_functions: at most %d", FUNCTIONS_MOST);
+    for (size_t i = 0; r == 0 && i < s->functions.n; i++)
+        r = named(s->functions.v[i], &v[i], err);
+    args->functions = v;
+    args->nfunctions = s->functions.n;
+    return r;
+}
+
+static const char *text_of(struct km_arena *arena, struct km_str s)
+{
+    return s.n ? km_arena_cstr(arena, s) : NULL;
+}
+
+static int make_args(struct km_arena *arena, const struct km_pg_instance_args *from,
+                     struct km_pg_db_args *ret_args, struct km_err *err)
+{
+    const struct km_pg_settings *s = from->settings;
+    size_t workers = from->workers ? from->workers : 1;
+    unsigned most = (unsigned)((uint64_t)s->pool_most / workers);
+
+    *ret_args = (struct km_pg_db_args){
+        .dsn = km_arena_cstr(arena, s->dsn),
+        .password = text_of(arena, s->password),
+        .password_file = text_of(arena, s->password_file),
+        .mode = from->mode,
+        .limits = { .rows = s->max_rows,
+                    .bytes = s->max_bytes,
+                    .affected = s->max_affected,
+                    .statement_ms = (uint64_t)s->statement_ms,
+                    .lock_ms = (uint64_t)s->lock_ms },
+        .connections = most ? most : 1,
+        .queue = (unsigned)s->queue,
+        .queue_ms = (uint64_t)s->queue_ms,
+        .connect_ms = (uint64_t)s->connect_ms,
+        .idle_ms = (uint64_t)s->pool_idle_ms,
+        .lifetime_ms = (uint64_t)s->pool_lifetime_ms,
+    };
+    if (take_functions(arena, s, ret_args, err) < 0)
+        return KM_E_CONFIG;
+    return km_arena_overflowed(arena) ? km_fail(err, KM_E_LIMIT, "the settings are too large") : 0;
+}
+
+struct km_mcp_server *km_pg_instance_server(struct km_pg_instance *instance)
+{
+    return &instance->server.mcp;
+}
+
+struct km_pg_instance *km_pg_instance_free(struct km_pg_instance *instance)
+{
+    if (!instance)
+        return NULL;
+    km_pg_db_free(instance->server.db);
+    km_arena_done(&instance->arena);
+    free(instance);
+    return NULL;
+}
+
+struct km_pg_instance *km_pg_instance_new(const struct km_pg_instance_args *args,
+                                          struct km_err *err)
+{
+    struct km_pg_instance *i = calloc(1, sizeof *i);
+    struct km_pg_db_args db_args;
+    struct km_pg_db *db = NULL;
+
+    if (!i) {
+        km_fail(err, KM_E_NOMEM, "out of memory");
+        return NULL;
+    }
+    km_arena_init(&i->arena, TEXT_BYTES, NULL);
+    if (make_args(&i->arena, args, &db_args, err) < 0 ||
+        km_pg_db_new(args->loop, &db_args, &db, err) < 0)
+        return km_pg_instance_free(i);
+    km_pg_server_init(&i->server, db);
+    return i;
+}
+
+int km_pg_settings_check(const struct km_pg_settings *settings, struct km_err *err)
+{
+    struct km_pg_db_args args;
+    struct km_pg_guard *guard = NULL;
+    struct km_arena arena;
+    int r;
+
+    km_arena_init(&arena, TEXT_BYTES, NULL);
+    r = make_args(&arena, &(struct km_pg_instance_args){ .settings = settings }, &args, err);
+    if (r == 0 && settings->max_mode && settings->max_mode - 1 < settings->mode)
+        r = km_fail(err, KM_E_CONFIG, "max_mode is below mode");
+    if (r == 0)
+        r = km_pg_guard_new(&guard, err);
+    if (r == 0)
+        r = km_pg_dsn_check(args.dsn, err);
+    km_pg_guard_free(guard);
+    km_arena_done(&arena);
+    return r;
+}
+
+/* --- the kind --- */
+
+static int check(const struct km_mcp_upstream *u, struct km_err *err)
+{
+    const struct km_pg_settings *s = &u->entry->postgres;
+
+    if (!s->dsn.n)
+        return km_fail(err, KM_E_CONFIG, "builtin: postgres needs postgres.dsn");
+    return km_pg_settings_check(s, err);
+}
+
+static struct km_mcp_server *open_one(const struct km_mcp_builtin_args *args, struct km_err *err)
+{
+    const struct km_pg_settings *s = &args->upstream->entry->postgres;
+    struct km_pg_instance_args inner = { .loop = args->loop,
+                                         .settings = s,
+                                         .mode = (enum km_pg_mode)s->mode,
+                                         .workers = args->workers };
+    struct km_pg_instance *i = km_pg_instance_new(&inner, err);
+
+    return i ? &i->server.mcp : NULL;
+}
+
+static void close_one(struct km_mcp_server *server)
+{
+    km_pg_instance_free((struct km_pg_instance *)(void *)server);
+}
+
+const struct km_mcp_builtin km_pg_builtin = { { "postgres", 8 }, check, open_one, close_one };
