@@ -6,8 +6,9 @@
  *      "mcp_param_permissions": {"github": {"list_issues": ["owner", "repo"]}}}
  *
  * Servers are named by name, alias or server_id, virtual ones by name.  A key that may use a
- * virtual server may use what is in it, also of servers it may not use beside that.  A key without object_permission may use every
- * server; with one, those that are named, those of its groups, and those with allow_all_keys.
+ * virtual server may use what is in it, also of servers it may not use beside that.  A key without
+ * object_permission may use every server; with one, those that are named, those of its groups, and
+ * those with allow_all_keys.
  * The administrator may use all.  What a server's own allowed_tools leave out nobody gets.
  */
 #ifndef KM_GATEWAY_MCP_ACCESS_H

@@ -260,7 +260,8 @@ static void record(struct km_mcp_work *w)
     km_store_audit(w->hub->w->gw->store, NULL, &audit, NULL, NULL);
 }
 
-void km_mcp_record_unknown(struct km_mcp_turn *t, struct km_str name)
+void km_mcp_record_refused(struct km_mcp_turn *t, struct km_str server, struct km_str name,
+                           const char *outcome)
 {
     struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(8 * 1024);
     struct km_audit audit = { .actor = km_str_c(t->in->visit->who.who),
@@ -270,11 +271,12 @@ void km_mcp_record_unknown(struct km_mcp_turn *t, struct km_str name)
 
     (void)(km_json_digest(km_json_get(t->msg.params, "arguments"), digest, NULL) == 0);
     km_hex(hex, digest, sizeof digest);
-    km_buf_str(&b, KM_STR("{\"server\":\"\",\"tool\":"));
+    km_buf_str(&b, KM_STR("{\"server\":"));
+    km_buf_json(&b, server);
+    km_buf_str(&b, KM_STR(",\"tool\":"));
     km_buf_json(&b, km_str_sub(name, 0, 128));
-    km_buf_printf(
-        &b, ",\"arguments_sha256\":\"%s\",\"outcome\":\"unknown_tool\",\"revision\":\"%.*s\"}", hex,
-        KM_STR_ARG(t->revision->name));
+    km_buf_printf(&b, ",\"arguments_sha256\":\"%s\",\"outcome\":\"%s\",\"revision\":\"%.*s\"}", hex,
+                  outcome, KM_STR_ARG(t->revision->name));
     audit.target = km_str_sub(name, 0, 128);
     audit.detail = km_buf_view(&b);
     km_store_audit(t->hub->w->gw->store, NULL, &audit, NULL, NULL);

@@ -72,8 +72,10 @@ struct km_mcp_call_args {
     struct km_str method, params, shown;
 };
 
-/* A call of a tool that is not there, or not for this caller: recorded as every call. */
-void km_mcp_record_unknown(struct km_mcp_turn *t, struct km_str name);
+/* The record of a call that no server hears of: of a tool that is not there, or not for this
+ * caller, and of search_tools. */
+void km_mcp_record_refused(struct km_mcp_turn *t, struct km_str server, struct km_str name,
+                           const char *outcome);
 /* Begins it for the turn's request; the answer comes on the turn's stream. */
 void km_mcp_call_begin(struct km_mcp_turn *t, const struct km_mcp_call_args *args);
 

@@ -45,8 +45,7 @@ static struct km_str quoted(struct km_arena *arena, struct km_str s)
     return km_buf_failed(&b) ? KM_STR("\"\"") : km_arena_str(arena, km_buf_view(&b));
 }
 
-/* An object with a string member replaced; empty: it could not be. */
-static struct km_str with_member(struct km_arena *arena, struct km_str object, struct km_str name,
+struct km_str km_mcp_with_member(struct km_arena *arena, struct km_str object, struct km_str name,
                                  struct km_str json)
 {
     struct km_json_span span;
@@ -96,8 +95,8 @@ static bool retried(struct km_mcp_turn *t, struct km_str *params, struct km_str 
     }
     if (km_mcp_unpark(t, text, &inner, ret_server))
         return true;
-    *params = with_member(t->arena, *params, KM_STR("requestState"),
-                          inner.n ? quoted(t->arena, inner) : KM_STR_NONE);
+    *params = km_mcp_with_member(t->arena, *params, KM_STR("requestState"),
+                                 inner.n ? quoted(t->arena, inner) : KM_STR_NONE);
     return false;
 }
 
@@ -120,7 +119,7 @@ static const char *param_headers(struct km_mcp_turn *t, const struct km_mcp_item
 {
     const struct km_json *tool;
 
-    if (t->revision->era != KM_MCP_STATELESS ||
+    if (t->revision->era != KM_MCP_STATELESS || t->searched ||
         km_str_find(item->json, KM_STR("\"x-mcp-header\"")) == item->json.n ||
         km_json_parse(t->arena, item->json, &tool, NULL) < 0)
         return NULL;
@@ -153,7 +152,7 @@ static void by_name(struct km_mcp_turn *t, enum km_mcp_list list, const char *wh
     }
     if (!e) {
         if (list == KM_MCP_TOOLS)
-            km_mcp_record_unknown(t, name);
+            km_mcp_record_refused(t, KM_STR_NONE, name, "unknown_tool");
         unknown(t, KM_RPC_INVALID_PARAMS, what, name);
     } else if (server.n && !km_str_eq(server, e->member->name)) {
         km_mcp_turn_fault(t, KM_RPC_INVALID_PARAMS, "Invalid or expired requestState");
@@ -161,7 +160,8 @@ static void by_name(struct km_mcp_turn *t, enum km_mcp_list list, const char *wh
         km_mcp_turn_fault(t, KM_RPC_HEADER_MISMATCH, why);
     } else {
         if (!km_str_eq(name, e->item->name))
-            params = with_member(t->arena, params, KM_STR("name"), quoted(t->arena, e->item->name));
+            params = km_mcp_with_member(t->arena, params, KM_STR("name"),
+                                        quoted(t->arena, e->item->name));
         begin(t, view, e->member, e->item, params, name);
     }
     km_mcp_view_unref(view);
@@ -169,7 +169,8 @@ static void by_name(struct km_mcp_turn *t, enum km_mcp_list list, const char *wh
 
 void km_mcp_on_tools_call(struct km_mcp_turn *t)
 {
-    by_name(t, KM_MCP_TOOLS, "Unknown tool");
+    if (!km_mcp_search_call(t))
+        by_name(t, KM_MCP_TOOLS, "Unknown tool");
 }
 
 void km_mcp_on_prompts_get(struct km_mcp_turn *t)
@@ -307,9 +308,9 @@ static const struct km_mcp_member *of_prompt(struct km_mcp_turn *t, const struct
     if (km_str_eq(name, e->item->name) ||
         km_json_spans(*params, names, 1, &span, NULL, NULL) < 0)
         return e->member;
-    ref = with_member(t->arena, km_json_value(*params, &span), KM_STR("name"),
+    ref = km_mcp_with_member(t->arena, km_json_value(*params, &span), KM_STR("name"),
                       quoted(t->arena, e->item->name));
-    *params = with_member(t->arena, *params, KM_STR("ref"), ref);
+    *params = km_mcp_with_member(t->arena, *params, KM_STR("ref"), ref);
     return e->member;
 }
 

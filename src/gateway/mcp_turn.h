@@ -55,6 +55,7 @@ struct km_mcp_turn {
     struct km_str text; /* the message itself */
     struct km_str capabilities; /* the client's, JSON object */
     bool waited; /* for cold servers: not again */
+    bool searched; /* it came as call_tool, and is the call of the tool now */
 };
 
 /* mcp_take.c: on the owner's loop; the arrival is gone after. */
@@ -75,6 +76,13 @@ struct km_mcp_session *km_mcp_in_session(struct km_mcp_arrival *in);
 /* mcp_methods.c: a request or notification. */
 void km_mcp_dispatch(struct km_mcp_turn *t);
 void km_mcp_on_tools_call(struct km_mcp_turn *t); /* mcp_requests.c */
+/* mcp_search.c: true when it was search_tools or describe_tool, and answered; a call_tool has
+ * become the call of the tool it names. */
+bool km_mcp_search_call(struct km_mcp_turn *t);
+/* An object with a member in the place of its own, or cut when json is empty; empty: it could not
+ * be. */
+struct km_str km_mcp_with_member(struct km_arena *arena, struct km_str object, struct km_str name,
+                                 struct km_str json);
 void km_mcp_on_resources_read(struct km_mcp_turn *t);
 void km_mcp_on_prompts_get(struct km_mcp_turn *t);
 void km_mcp_on_complete(struct km_mcp_turn *t);

@@ -226,17 +226,46 @@ static void dress(void *ctx, const struct km_mcp_member *m, enum km_mcp_list lis
         ret->description = pick->dress.description;
 }
 
-/* One server alone in the path has bare names; a virtual server alone what it says. */
-static bool prefixed(const struct gather *g)
+/* The virtual server that is all that was asked for, by its name. */
+static const struct km_mcp_virtual *sole(const struct gather *g)
 {
-    const struct km_mcp_virtual *one = g->n ? g->v[0].virtual : NULL;
+    const struct km_mcp_virtual *one = g->n && g->named == 1 ? g->v[0].virtual : NULL;
 
     for (size_t i = 1; i < g->n; i++)
         if (g->v[i].virtual != one)
             one = NULL;
-    if (one && g->named == 1)
+    return one;
+}
+
+/* One server alone in the path has bare names; a virtual server alone what it says. */
+static bool prefixed(const struct gather *g)
+{
+    const struct km_mcp_virtual *one = sole(g);
+
+    if (one)
         return one->entry.prefix;
     return !(g->in->reach.path && g->named == 1 && g->n == 1);
+}
+
+/* Are its tools searched instead of listed?  *ret_visible: which are listed all the same. */
+static bool searched(const struct gather *g, const struct km_str_list **ret_visible)
+{
+    const struct km_mcp_reach *reach = &g->in->reach;
+    const struct km_mcp_search_settings *s = g->in->visit->view->snap->mcp_search;
+    const struct km_mcp_virtual *one = sole(g);
+
+    if (one) {
+        *ret_visible = &one->entry.visible;
+        return one->entry.tool_search;
+    }
+    if (g->named == 1 && g->n == 1) {
+        const struct km_mcp_upstream *u = g->v[0].upstream;
+
+        *ret_visible = u ? &u->entry->visible : NULL;
+        return u && u->entry->tool_search;
+    }
+    *ret_visible = &s->visible;
+    return s->whole || shares(&s->groups, reach->servers) || shares(&s->groups, reach->groups);
 }
 
 static int make(struct gather *g, struct km_mcp_view **ret, struct km_err *err)
@@ -246,6 +275,7 @@ static int make(struct gather *g, struct km_mcp_view **ret, struct km_err *err)
         .members = g->v, .n = g->n, .prefixed = prefixed(g), .filter = &g->filter
     };
 
+    args.searched = searched(g, &args.visible);
     g->filter = (struct km_mcp_filter){ shows, dress, g };
     if (reach->path && g->n == 0)
         return km_fail(err, KM_E_NOT_FOUND,

@@ -51,6 +51,7 @@ static void take_settings(struct km_snapshot *s)
     s->http = km_config_get(s->config, &km_http_settings_table);
     s->pool = km_config_get(s->config, &km_pool_settings_table);
     s->keys = km_config_get(s->config, &km_key_settings_table);
+    s->mcp_search = km_config_get(s->config, &km_mcp_search_table);
     s->llm = km_config_get(s->config, &km_llm_defaults_table);
     s->routing = km_config_get(s->config, &km_router_settings_table);
     s->breaker = km_config_get(s->config, &km_breaker_settings_table);

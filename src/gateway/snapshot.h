@@ -12,6 +12,7 @@
 #include "http/router.h"
 #include "http/server.h"
 #include "llm/model.h"
+#include "mcp/search.h"
 #include "mcp/upstream.h"
 #include "net/pool.h"
 #include "policy/key.h"
@@ -44,6 +45,7 @@ struct km_snapshot {
     struct km_models *models;
     struct km_prices *prices;
     struct km_mcp_set *mcp; /* the servers behind the gateway */
+    const struct km_mcp_search_settings *mcp_search;
     struct km_router *router;
     struct km_arena arena; /* routes of pass-through endpoints and their strings */
     struct km_passthrough *passes;

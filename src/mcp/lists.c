@@ -96,6 +96,39 @@ static void put_tool(struct km_str json, enum km_mcp_era era, struct km_buf *out
     km_arena_done(&arena);
 }
 
+/* What is listed in the place of the tools; how many there are and whose tells the model when it
+ * is worth to search. */
+static void put_search_tools(const struct km_mcp_view *v, struct km_buf *out)
+{
+    struct km_buf words KM_CLEANUP(km_buf_done) = KM_BUF(KM_MCP_VIEW_MEMBERS * 64);
+
+    km_buf_printf(&words,
+                  "Finds tools by words of what they do. There are %zu tools here that are not "
+                  "listed, of:",
+                  v->lists[KM_MCP_TOOLS].n);
+    for (size_t i = 0; i < v->nmembers; i++)
+        km_buf_printf(&words, "%s %.*s", i ? "," : "", KM_STR_ARG(v->members[i].alias));
+    km_buf_str(&words, KM_STR(". Call what it finds with call_tool."));
+    km_buf_str(out, KM_STR("{\"name\":\"search_tools\",\"title\":\"Search tools\","
+                           "\"description\":"));
+    km_buf_json(out, km_buf_view(&words));
+    km_buf_str(
+        out,
+        KM_STR(",\"inputSchema\":{\"type\":\"object\",\"properties\":{\"query\":{\"type\":"
+               "\"string\",\"description\":\"A few words.\"},\"limit\":{\"type\":\"integer\","
+               "\"minimum\":1,\"maximum\":50}},\"required\":[\"query\"]},\"annotations\":{"
+               "\"readOnlyHint\":true,\"openWorldHint\":false}},"
+               "{\"name\":\"describe_tool\",\"title\":\"Describe a tool\",\"description\":"
+               "\"A tool's full definition, with the schema of its arguments.\",\"inputSchema\":{"
+               "\"type\":\"object\",\"properties\":{\"name\":{\"type\":\"string\"}},"
+               "\"required\":[\"name\"]},\"annotations\":{\"readOnlyHint\":true,"
+               "\"openWorldHint\":false}},"
+               "{\"name\":\"call_tool\",\"title\":\"Call a tool\",\"description\":\"Calls a tool "
+               "that search_tools found, with arguments as describe_tool says.\",\"inputSchema\":"
+               "{\"type\":\"object\",\"properties\":{\"name\":{\"type\":\"string\"},"
+               "\"arguments\":{\"type\":\"object\"}},\"required\":[\"name\"]}}"));
+}
+
 static void cursor_of(const struct km_mcp_view *v, enum km_mcp_list list, size_t page,
                       char out[CURSOR_LEN + 1])
 {
@@ -105,11 +138,38 @@ static void cursor_of(const struct km_mcp_view *v, enum km_mcp_list list, size_t
     snprintf(out, CURSOR_LEN + 1, "%s-%zx", hex, page);
 }
 
+void km_mcp_view_tool(const struct km_mcp_entry_of *e, enum km_mcp_era era, struct km_buf *out)
+{
+    put_tool(e->json.n ? e->json : e->item->json, era, out);
+}
+
+static void put_entries(const struct km_mcp_view *v, enum km_mcp_list list, enum km_mcp_era era,
+                        size_t *at, struct km_buf *out)
+{
+    const struct km_mcp_entry_of *e = v->lists[list].v;
+    size_t n = v->lists[list].n, put = 0;
+
+    if (v->searched && list == KM_MCP_TOOLS && *at == 0) {
+        put_search_tools(v, out);
+        put++;
+    }
+    for (; *at < n && put < KM_MCP_PAGE_ENTRIES && out->n < KM_MCP_PAGE_BYTES; ++*at) {
+        if (e[*at].hidden)
+            continue;
+        if (put++)
+            km_buf_byte(out, ',');
+        if (list == KM_MCP_TOOLS)
+            km_mcp_view_tool(&e[*at], era, out);
+        else
+            km_buf_str(out, e[*at].json.n ? e[*at].json : e[*at].item->json);
+    }
+    while (*at < n && e[*at].hidden)
+        ++*at;
+}
+
 static void put_page(const struct km_mcp_view *v, enum km_mcp_list list, enum km_mcp_era era,
                      size_t *at, size_t page, struct km_buf *out)
 {
-    const struct km_mcp_entry_of *e = v->lists[list].v;
-    size_t n = v->lists[list].n, from = *at;
     char cursor[CURSOR_LEN + 1];
 
     km_buf_byte(out, '{');
@@ -117,18 +177,9 @@ static void put_page(const struct km_mcp_view *v, enum km_mcp_list list, enum km
         km_buf_printf(out, "\"resultType\":\"complete\",\"ttlMs\":%d,\"cacheScope\":\"private\",",
                       TTL_MS);
     km_buf_printf(out, "\"%s\":[", km_mcp_list_member(list));
-    for (; *at < n && *at - from < KM_MCP_PAGE_ENTRIES && out->n < KM_MCP_PAGE_BYTES; ++*at) {
-        struct km_str json = e[*at].json.n ? e[*at].json : e[*at].item->json;
-
-        if (*at > from)
-            km_buf_byte(out, ',');
-        if (list == KM_MCP_TOOLS)
-            put_tool(json, era, out);
-        else
-            km_buf_str(out, json);
-    }
+    put_entries(v, list, era, at, out);
     km_buf_byte(out, ']');
-    if (*at < n) {
+    if (*at < v->lists[list].n) {
         cursor_of(v, list, page + 1, cursor);
         km_buf_printf(out, ",\"nextCursor\":\"%s\"", cursor);
     }

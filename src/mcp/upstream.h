@@ -91,7 +91,8 @@ struct km_mcp_entry {
     const struct km_node *display_names, *descriptions; /* {tool: text} */
     struct km_mcp_oauth_settings oauth;
     struct km_mcp_aws_settings aws;
-    bool allow_all_keys, public_internet, enabled, stateful;
+    struct km_str_list visible; /* with tool_search */
+    bool allow_all_keys, public_internet, enabled, stateful, tool_search;
     int64_t timeout_ms; /* of a request, without a word of progress */
     int64_t install_ms, start_ms, idle_ms, health_ms;
     int64_t warm; /* children kept running */

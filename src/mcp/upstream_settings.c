@@ -178,6 +178,10 @@ static const struct km_setting entry_rows[] = {
     CHOICE("pin", pin, "default", pins,
            "`warn` tells when a tool is not what it was at first sight, `strict` withholds it "
            "until it is approved."),
+    ROW("tool_search", KM_SET_BOOL, tool_search,
+        "Its own endpoint lists search_tools, describe_tool and call_tool in place of its tools."),
+    ROW("tool_search_visible", KM_SET_STR_LIST, visible,
+        "With tool_search: tools that are listed all the same."),
     REFUSED("is_byok", "Every user brings a credential of their own; kanmon keeps none by user but "
                        "OAuth's."),
     REFUSED("spec_path", "Makes tools of an OpenAPI document, which kanmon does not do."),

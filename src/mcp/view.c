@@ -134,6 +134,14 @@ static void hash_list(struct km_mcp_view *v, enum km_mcp_list list)
     memcpy(v->hash[list], state, 32);
 }
 
+static bool named_in(const struct km_str_list *list, const struct km_mcp_entry_of *e)
+{
+    for (size_t i = 0; list && i < list->n; i++)
+        if (km_str_eq(list->v[i], e->wire) || km_str_eq(list->v[i], e->item->name))
+            return true;
+    return false;
+}
+
 int km_mcp_view_new(const struct km_mcp_view_args *args, struct km_mcp_view **ret,
                     struct km_err *err)
 {
@@ -144,6 +152,7 @@ int km_mcp_view_new(const struct km_mcp_view_args *args, struct km_mcp_view **re
         return km_fail(err, KM_E_NOMEM, "out of memory");
     v->refs = 1;
     v->prefixed = args->prefixed;
+    v->searched = args->searched;
     km_arena_init(&v->arena, VIEW_BYTES, NULL);
     v->members = km_arena_zalloc(&v->arena, (args->n + 1) * sizeof *v->members);
     if (!v->members)
@@ -165,6 +174,8 @@ int km_mcp_view_new(const struct km_mcp_view_args *args, struct km_mcp_view **re
         if (r == 0)
             hash_list(v, (enum km_mcp_list)list);
     }
+    for (size_t i = 0; r == 0 && v->searched && i < v->lists[KM_MCP_TOOLS].n; i++)
+        v->lists[KM_MCP_TOOLS].v[i].hidden = !named_in(args->visible, &v->lists[KM_MCP_TOOLS].v[i]);
     if (r < 0 || km_arena_overflowed(&v->arena)) {
         km_mcp_view_unref(v);
         return km_fail(err, r == KM_E_LIMIT ? r : KM_E_NOMEM,
@@ -197,6 +208,7 @@ struct km_mcp_view *km_mcp_view_unref(struct km_mcp_view *v)
             for (size_t i = 0; i < v->npages[list][era]; i++)
                 km_buf_done(&v->pages[list][era][i]);
     }
+    km_mcp_search_free(v->index);
     km_arena_done(&v->arena);
     free(v);
     return NULL;
@@ -253,4 +265,16 @@ const struct km_mcp_member *km_mcp_view_member(const struct km_mcp_view *v, stru
 const uint8_t *km_mcp_view_hash(const struct km_mcp_view *v, enum km_mcp_list list)
 {
     return v->hash[list];
+}
+
+bool km_mcp_view_searched(const struct km_mcp_view *v)
+{
+    return v->searched;
+}
+
+struct km_mcp_search *km_mcp_view_index(struct km_mcp_view *v)
+{
+    if (!v->index)
+        v->index = km_mcp_search_new(v);
+    return v->index;
 }

@@ -15,6 +15,7 @@
 #define KM_MCP_VIEW_H
 
 #include "base/map.h"
+#include "mcp/search.h"
 #include "mcp/server.h"
 #include "mcp/upstream.h"
 #include "mcp/virtual.h"
@@ -39,6 +40,7 @@ struct km_mcp_entry_of {
     const struct km_mcp_item *item;
     struct km_str wire; /* tools and prompts; of the others the uri */
     struct km_str json; /* what is shown when it is not the item's own but for the name */
+    bool hidden; /* not listed: it is found by words */
 };
 
 /* May this be seen (and used)?  NULL: everything. */
@@ -56,6 +58,8 @@ struct km_mcp_view_args {
     size_t n;
     bool prefixed; /* "{alias}-{name}"; both forms are accepted either way */
     const struct km_mcp_filter *filter;
+    bool searched; /* tools are found by words; only these are listed */
+    const struct km_str_list *visible;
 };
 
 struct km_mcp_view;
@@ -84,6 +88,12 @@ void km_mcp_view_capabilities(const struct km_mcp_view *v, enum km_mcp_era era, 
 /* The members' own words, joined under their alias where there are several; a JSON string, or
  * nothing when nobody has any. */
 void km_mcp_view_instructions(const struct km_mcp_view *v, struct km_buf *out);
+/* Are its tools found by words?  Then tools/list has km_mcp_search_tools() in their place. */
+bool km_mcp_view_searched(const struct km_mcp_view *v);
+/* The index of its tools, made when it is first asked for; NULL when out of memory. */
+struct km_mcp_search *km_mcp_view_index(struct km_mcp_view *v);
+/* One tool as its list shows it. */
+void km_mcp_view_tool(const struct km_mcp_entry_of *e, enum km_mcp_era era, struct km_buf *out);
 /* Of a list as it is shown: changes when the client should ask again. */
 const uint8_t *km_mcp_view_hash(const struct km_mcp_view *v, enum km_mcp_list list);
 

@@ -12,7 +12,8 @@ struct km_mcp_view {
     struct km_arena arena;
     struct km_mcp_member *members;
     size_t nmembers;
-    bool prefixed;
+    bool prefixed, searched;
+    struct km_mcp_search *index; /* NULL: not asked for yet */
     struct {
         struct km_mcp_entry_of *v;
         size_t n;
