@@ -19,8 +19,8 @@ def test_the_official_sdk_lists_and_calls(postgres):
         async with Client(server, mode="legacy") as client:
             assert "mode read-only" in client.instructions
             tools = {tool.name: tool for tool in (await client.list_tools()).tools}
-            assert list(tools) == ["execute_sql", "explain_query", "list_schemas", "list_objects",
-                                   "describe_table", "search_objects"]
+            assert {"execute_sql", "explain_query", "list_schemas", "list_objects",
+                    "describe_table", "search_objects"} <= set(tools)
             assert all(tool.annotations.read_only_hint for tool in tools.values())
             result = await client.call_tool("execute_sql", {"sql": "SELECT 1 AS one"})
             assert result.structured_content["rows"] == [[1]]
@@ -68,6 +68,68 @@ def test_results_have_bounds(reader):
     assert reader.ok("execute_sql", sql="SELECT 1")["rows"] == [[1]]
 
 
+def pages(server, sql, most, **more):
+    """All rows of a statement, page by page, and how many pages it took."""
+    rows, cursor, n = [], {}, 0
+    while True:
+        got = server.ok("execute_sql", sql=sql, max_rows=most, **more, **cursor)
+        rows += got["rows"]
+        n += 1
+        assert got["truncated"] == ("next_cursor" in got)
+        if not got["truncated"]:
+            return rows, n
+        cursor = {"cursor": got["next_cursor"]}
+
+
+@pytest.mark.parametrize("sql", [
+    "SELECT id, qty FROM t_ord ORDER BY id",
+    "SELECT id, acct_id FROM t_ord ORDER BY acct_id DESC, id;  -- ties, and a comment",
+    "SELECT acct_id FROM t_ord ORDER BY 1",  # nothing but ties
+    "SELECT nullif(g % 5, 0) AS k, g AS \"We\"\"ird\" FROM generate_series(1, 50) g ORDER BY k, 2 DESC",
+    "SELECT nullif(g % 5, 0) AS k, g FROM generate_series(1, 50) g ORDER BY k DESC, g",
+    "SELECT id, id, qty FROM t_ord ORDER BY id",  # the name is no one's: counted
+    "SELECT id FROM t_ord ORDER BY qty LIMIT 60",  # not in the result: counted
+    "SELECT g::text || 'x' AS t FROM generate_series(1, 40) g ORDER BY t",
+    "VALUES (1), (2), (3), (4), (5), (6), (7), (8), (9), (10), (11), (12), (13), (14)",
+])
+def test_a_cut_result_goes_on_where_it_ended(reader, sql):
+    whole = reader.ok("execute_sql", sql=sql)["rows"]
+    rows, n = pages(reader, sql, 7)
+    assert rows == whole and n == -(-len(whole) // 7)
+
+
+def test_a_page_begins_at_keys_not_at_a_count(postgres, reader):
+    postgres.psql("CREATE TABLE p (id int PRIMARY KEY); INSERT INTO p SELECT generate_series(1, 20);"
+                  "GRANT SELECT ON p TO mcp_ro")
+    try:
+        sql = "SELECT id FROM p WHERE id > $1 ORDER BY id"
+        first = reader.ok("execute_sql", sql=sql, params=[0], max_rows=10)
+        postgres.psql("DELETE FROM p WHERE id <= 5")
+        second = reader.ok("execute_sql", sql=sql, params=[0], cursor=first["next_cursor"])
+        assert second["rows"] == [[n] for n in range(11, 21)] and not second["truncated"]
+        assert "another statement" in reader.error("execute_sql", sql=sql, params=[1],
+                                                   cursor=first["next_cursor"])
+        assert "not one" in reader.error("execute_sql", sql=sql, params=[0], cursor="e30")
+        error = reader.error("execute_sql", sql="SELECT id, pg_sleep(1) FROM p", cursor="e30")
+        assert "not one" in error
+    finally:
+        postgres.psql("DROP TABLE p")
+
+
+def test_data_stands_in_a_fence_that_nobody_knows(reader):
+    one = reader.ok("execute_sql", sql="SELECT 1")
+    two = reader.ok("execute_sql", sql="SELECT 1")
+    assert list(one)[0] == "data_begins" and list(one)[-1] == "data_ends"
+    assert one["data_begins"] == one["data_ends"] != two["data_begins"]
+    assert "data_begins" in reader.hello["instructions"]
+
+
+def test_bytes_have_a_bound_of_the_call(reader):
+    got = reader.ok("execute_sql", sql="SELECT repeat('x', 100) FROM generate_series(1, 50)",
+                    max_bytes=1000)
+    assert got["truncated"] and 5 <= got["row_count"] < 10
+
+
 def test_time_has_a_bound(reader):
     slow = "SELECT count(*) FROM generate_series(1, 100000000000) a"
     assert reader.error("execute_sql", sql=slow, timeout_ms=200)["code"] == "57014"
@@ -88,8 +150,39 @@ def test_plans(reader):
     plan = reader.ok("explain_query", sql="SELECT * FROM t_ord WHERE qty > $1", params=[5],
                      analyze=True, buffers=True)["plan"]
     assert plan[0]["Plan"]["Actual Rows"] > 0
+    got = reader.ok("explain_query", sql="SELECT * FROM generate_series(1, 20000) g WHERE g = 7",
+                    analyze=True)
+    assert {f["kind"] for f in got["findings"]} >= {"hot_node", "misestimate"}
     assert reader.error("explain_query", sql="DELETE FROM t_ord")["code"] == "GUARD_STATEMENT"
     assert reader.error("explain_query", sql="SELECT 1; DROP TABLE t_ord")["code"] == "GUARD_COUNT"
+
+
+def test_indexes_that_are_only_supposed(postgres, reader):
+    big = "SELECT * FROM big WHERE k = 77"
+    index = {"table": "big", "columns": ["k"]}
+    postgres.psql("CREATE TABLE big AS SELECT g AS id, g % 5000 AS k, 'x'::text AS v "
+                  "FROM generate_series(1, 50000) g; ANALYZE big; GRANT SELECT ON big TO mcp_ro")
+    try:
+        got = reader.ok("explain_query", sql=big)
+        assert got["plan"][0]["Plan"]["Node Type"] == "Seq Scan"
+        assert "missing_index" in {f["kind"] for f in got["findings"]}
+        assert "HypoPG" in reader.error("explain_query", sql=big, hypothetical_indexes=[index])
+        postgres.psql("CREATE SCHEMA \"Hy po\"; CREATE EXTENSION hypopg SCHEMA \"Hy po\";"
+                      "GRANT USAGE ON SCHEMA \"Hy po\" TO mcp_ro")
+        got = reader.ok("explain_query", sql=big, hypothetical_indexes=[index])
+        assert "hypothetical_index" in {f["kind"] for f in got["findings"]}
+        assert got["hypothetical_indexes"] == ['CREATE INDEX ON "big" USING btree ("k")']
+        for _ in range(6):  # no connection of the pool has kept it
+            plan = reader.ok("explain_query", sql=big)["plan"]
+            assert plan[0]["Plan"]["Node Type"] == "Seq Scan"
+        evil = {"table": 'big" (k); DROP TABLE big; --', "columns": ["k"]}
+        assert reader.error("explain_query", sql=big, hypothetical_indexes=[evil])["code"] == "42P01"
+        assert "leave out" in reader.error("explain_query", sql=big, analyze=True,
+                                           hypothetical_indexes=[index])
+        assert postgres.psql("SELECT count(*) FROM big") == "50000"
+    finally:
+        postgres.psql("DROP TABLE big; DROP EXTENSION IF EXISTS hypopg CASCADE; "
+                      "DROP SCHEMA IF EXISTS \"Hy po\"")
 
 
 def test_structure(postgres, reader):
@@ -112,6 +205,10 @@ def test_structure(postgres, reader):
         table = reader.ok("describe_table", schema="Mixed Case", name="Order Lines")
         columns = {c["name"]: c for c in table["columns"]}
         assert columns["Id"]["identity"] == "always"
+        assert table["constraints"][-1]["kind"] == "primary key"
+        key = [c for c in table["constraints"] if c["kind"] == "foreign key"][0]
+        assert key["columns"] == ["acct"] and key["references"]["table"] == "t_acct"
+        assert table["sizes"]["indexes"] > 0 and "live_rows" in table["statistics"]
         assert columns["net"]["comment"] == "without the tax"
         assert columns["net"]["nullable"] is False and columns["net"]["default"] == "0"
         assert "1.19" in columns["gross"]["generated"]
@@ -122,6 +219,9 @@ def test_structure(postgres, reader):
         found = reader.ok("search_objects", query="TAX")["matches"]
         assert [(m["name"], m["column"]) for m in found] == [("Order Lines", "net")]
         assert "no such table" in reader.error("describe_table", name="order lines")
+        functions = reader.ok("list_objects", kind="function", contains="F_WRITE")["objects"]
+        assert [f["name"] for f in functions] == ["f_write()", "f_write(t_acct)"]
+        assert "hypopg" not in [e["name"] for e in reader.ok("list_objects", kind="extension")["objects"]]
     finally:
         postgres.psql('DROP SCHEMA "Mixed Case" CASCADE')
 

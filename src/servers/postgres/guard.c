@@ -161,6 +161,11 @@ struct km_pg_guard *km_pg_guard_free(struct km_pg_guard *guard)
     return NULL;
 }
 
+const struct km_pg_parser *km_pg_guard_parser(const struct km_pg_guard *guard)
+{
+    return guard->parser;
+}
+
 /* --- for the checks --- */
 
 int km_pg_refuse(struct km_pg_walk *w, const char *code, const char *node, int at, const char *hint,

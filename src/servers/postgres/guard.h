@@ -71,9 +71,11 @@ struct km_pg_verdict {
 };
 
 struct km_pg_guard;
+struct km_pg_parser;
 
 int km_pg_guard_new(struct km_pg_guard **ret_guard, struct km_err *err) KM_MUST_USE;
 struct km_pg_guard *km_pg_guard_free(struct km_pg_guard *guard);
+const struct km_pg_parser *km_pg_guard_parser(const struct km_pg_guard *guard);
 
 /* The verdict lives in the arena, which must take KM_PG_TREE_BYTES for the largest statement.
  * Negative only when there was no memory for a verdict: then nothing may run. */

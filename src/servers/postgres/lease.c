@@ -4,6 +4,7 @@
  * A lease is a few flights of statements; `flight` says which one is in the air:
  *
  *     OPEN     BEGIN READ ONLY; anchor; look-up          one group: any failure ends it
+ *     BEFORE   request->before                            one group; most requests have none
  *     READ     statement | ROLLBACK | DISCARD ALL        a group each, so that the next one runs
  *     WRITE    statement                                  alone: what it changed decides
  *     CLOSE    COMMIT or ROLLBACK | DISCARD ALL
@@ -43,7 +44,7 @@ struct km_pg_db {
     struct km_buf lookup; /* the query of resolve.h */
 };
 
-enum flight { WAITING, OPEN, READ, WRITE, CLOSE, OVER };
+enum flight { WAITING, OPEN, BEFORE, READ, WRITE, CLOSE, OVER };
 
 struct km_pg_lease {
     struct km_pg_db *db;
@@ -64,6 +65,7 @@ struct km_pg_lease {
     unsigned overdue; /* 1: cancelled by us, 2: cut */
     bool clean; /* the session is as it was */
     bool committing;
+    bool enough; /* on_result wants no more */
     struct km_pg_outcome out;
     struct km_err err;
 };
@@ -147,6 +149,11 @@ const struct km_pg_db_args *km_pg_db_args_of(const struct km_pg_db *db)
     return &db->args;
 }
 
+const struct km_pg_parser *km_pg_db_parser(const struct km_pg_db *db)
+{
+    return km_pg_guard_parser(db->guard);
+}
+
 /* --- ends --- */
 
 static void finish(struct km_pg_lease *l)
@@ -154,7 +161,7 @@ static void finish(struct km_pg_lease *l)
     km_timer_stop(&l->timer);
     l->flight = OVER;
     if (l->conn)
-        km_pg_pool_give(l->db->pool, l->conn, l->clean);
+        km_pg_pool_give(l->db->pool, l->conn, l->clean && !l->request->alone);
     l->conn = NULL;
     if (!l->out.err && !l->v.allowed)
         l->out.refused = &l->v;
@@ -200,7 +207,10 @@ static void take_statement(struct km_pg_lease *l, enum km_pg_told told,
             l->out.tag = km_arena_str(l->arena, km_pg_tag(r));
             l->out.affected = km_pg_affected(r);
         }
-        if (!l->out.cut && !l->events->on_result(l->ctx, r)) {
+        if (l->out.cut || l->enough || l->events->on_result(l->ctx, r))
+            return;
+        l->enough = true;
+        if (!l->v.writes) {
             l->out.cut = true;
             km_pg_conn_cancel(l->conn);
         }
@@ -229,7 +239,7 @@ static void on_result(void *ctx, unsigned step, enum km_pg_told told, const stru
 {
     struct km_pg_lease *l = ctx;
 
-    if (l->flight == OPEN && told == KM_PG_ERROR)
+    if ((l->flight == OPEN || l->flight == BEFORE) && told == KM_PG_ERROR)
         take_error(l, r);
     else if (l->flight == OPEN && step == 2 && told == KM_PG_END)
         take_lookup(l, r);
@@ -247,16 +257,22 @@ static void on_done(void *ctx, const struct km_err *err);
 
 static const struct km_pg_conn_events conn_events = { on_result, on_done };
 
-static void fly(struct km_pg_lease *l, enum flight flight, unsigned nsteps)
+static void fly_steps(struct km_pg_lease *l, enum flight flight, const struct km_pg_step *steps,
+                      unsigned nsteps)
 {
     struct km_err err = { 0 };
 
     l->flight = flight;
-    if (km_pg_conn_send(l->conn, l->steps, nsteps, &conn_events, l, &err) < 0) {
+    if (km_pg_conn_send(l->conn, steps, nsteps, &conn_events, l, &err) < 0) {
         fail(l, &err);
         l->clean = false;
         km_deferred_queue(&l->ended);
     }
+}
+
+static void fly(struct km_pg_lease *l, enum flight flight, unsigned nsteps)
+{
+    fly_steps(l, flight, l->steps, nsteps);
 }
 
 static unsigned put_end(struct km_pg_lease *l, unsigned n, const char *end)
@@ -290,9 +306,12 @@ static void fly_statement(struct km_pg_lease *l)
 static void fly_close(struct km_pg_lease *l)
 {
     bool failed = l->out.sqlstate.n || l->out.cut;
+    int64_t most = l->db->args.limits.affected;
 
-    l->out.over_cap = !failed && l->out.affected > l->db->args.limits.affected;
-    l->committing = !failed && !l->out.over_cap && !l->v.explains;
+    if (l->request->capped && l->request->affected_most < most)
+        most = l->request->affected_most;
+    l->out.over_cap = !failed && l->out.affected > most;
+    l->committing = !failed && !l->out.over_cap && !l->v.explains && !l->request->dry;
     fly(l, CLOSE, put_end(l, 0, l->committing ? "COMMIT" : "ROLLBACK"));
 }
 
@@ -315,6 +334,8 @@ static void on_done(void *ctx, const struct km_err *err)
         /* Not even the transaction's beginning: nothing of the caller's ran. */
         l->clean = true;
         fly(l, CLOSE, put_end(l, 0, "ROLLBACK"));
+    } else if (l->flight == OPEN && l->request->nbefore) {
+        fly_steps(l, BEFORE, l->request->before, l->request->nbefore);
     } else {
         fly_statement(l);
     }

@@ -13,6 +13,7 @@
 #define KM_SERVERS_POSTGRES_LEASE_H
 
 #include "servers/postgres/guard.h"
+#include "servers/postgres/parse.h"
 #include "store/pg_pool.h"
 
 struct km_pg_db;
@@ -44,6 +45,7 @@ int km_pg_db_new(struct km_loop *loop, const struct km_pg_db_args *args, struct 
                  struct km_err *err) KM_MUST_USE;
 struct km_pg_db *km_pg_db_free(struct km_pg_db *db); /* no lease runs */
 const struct km_pg_db_args *km_pg_db_args_of(const struct km_pg_db *db);
+const struct km_pg_parser *km_pg_db_parser(const struct km_pg_db *db); /* its guard's */
 
 /* What a statement asks for.  Everything it points to stays until on_end. */
 struct km_pg_request {
@@ -53,6 +55,13 @@ struct km_pg_request {
     const char *const *values; /* text; NULL: null */
     const unsigned *types; /* oids; NULL: all are inferred */
     uint64_t timeout_ms; /* 0: the ceiling */
+    /* Our own texts that run first, in the same transaction; nobody reads their rows. */
+    const struct km_pg_step *before;
+    unsigned nbefore;
+    bool alone; /* on a connection nobody else gets afterwards: what `before` left dies with it */
+    bool dry; /* rolled back whatever it did; affected is told all the same */
+    bool capped; /* affected_most is a cap below the limit's own */
+    int64_t affected_most;
 };
 
 struct km_pg_outcome {
@@ -71,7 +80,8 @@ struct km_pg_outcome {
 };
 
 struct km_pg_lease_events {
-    /* A row, or the end with its columns.  false: enough, the rest is cancelled. */
+    /* A row, or the end with its columns.  false: enough, the rest is cancelled; or, where the
+     * statement writes, goes untold: half a change is none. */
     bool (*on_result)(void *ctx, const struct km_pg_result *r);
     /* Once, not from inside km_pg_lease_new(). */
     void (*on_end)(void *ctx, const struct km_pg_outcome *o);

@@ -10,9 +10,11 @@
 #include "mcp/server.h"
 #include "servers/postgres/lease.h"
 
+#define KM_PG_TOOLS 96 /* of a server, those of the configuration counted */
+
 struct km_pg_server {
     struct km_mcp_server mcp;
-    struct km_mcp_tool tools[16];
+    struct km_mcp_tool tools[KM_PG_TOOLS];
     struct km_pg_db *db;
     char instructions[1024];
 };

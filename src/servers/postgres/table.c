@@ -84,6 +84,14 @@ void km_pg_table_init(struct km_pg_table *t, int64_t rows, int64_t bytes)
     km_buf_init(&t->rows, (size_t)bytes);
 }
 
+void km_pg_table_reset(struct km_pg_table *t)
+{
+    km_buf_reset(&t->columns);
+    km_buf_reset(&t->rows);
+    t->nrows = 0;
+    t->truncated = t->started = false;
+}
+
 void km_pg_table_done(struct km_pg_table *t)
 {
     km_buf_done(&t->columns);

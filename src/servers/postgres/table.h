@@ -20,6 +20,7 @@ struct km_pg_table {
 
 /* At most so many rows, and so many bytes of their JSON. */
 void km_pg_table_init(struct km_pg_table *t, int64_t rows, int64_t bytes);
+void km_pg_table_reset(struct km_pg_table *t); /* empty, with the same bounds */
 void km_pg_table_done(struct km_pg_table *t);
 
 /* false: no room for what r holds; the table is as it was, and truncated. */

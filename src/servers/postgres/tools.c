@@ -1,11 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tools.c - a tool call's way to the database and back; execute_sql and explain_query.
+/* tools.c - a tool call's way to the database and back.
+ *
+ *     handler ── task ── lease ── answer ──> a result, an error, or the next statement
+ *
+ * A task may run several statements one after the other: its answer changes the request and starts
+ * again.  What comes from the database stands between data_begins and data_ends, with a word that
+ * nobody could know before: whatever a row says, it cannot say that it ends there.
  *
  * Errors are answers a model can act on: SQLSTATE or the guard's own word, the message, where in
  * the text that was sent, and what would pass.  They never tell how the database is reached.
  */
 #include "servers/postgres/tools.h"
 
+#include "base/crypto.h"
 #include "base/encode.h"
 #include "http/json_out.h"
 
@@ -79,6 +86,98 @@ static int answer_error(struct km_pg_task *task, const struct km_pg_outcome *o, 
     return 0;
 }
 
+/* --- answers --- */
+
+int km_pg_answer(struct km_mcp_call *call, struct km_str json, struct km_err *err)
+{
+    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(KM_MCP_RESULT_BYTES);
+    uint8_t random[8];
+    char word[2 * sizeof random + 1];
+    int r = km_random(random, sizeof random, err);
+
+    if (r < 0)
+        return r;
+    km_hex(word, random, sizeof random);
+    km_buf_printf(&b, "{\"data_begins\":\"untrusted-%s\",", word);
+    km_buf_str(&b, km_str_sub(json, 1, json.n - 2));
+    km_buf_printf(&b, ",\"data_ends\":\"untrusted-%s\"}", word);
+    if (json.n <= 2 || km_buf_failed(&b))
+        return km_fail(err, KM_E_LIMIT, "the result is too large: ask for fewer columns or rows");
+    km_mcp_call_result(call, km_buf_view(&b));
+    return 0;
+}
+
+struct km_str km_pg_task_value(const struct km_pg_task *task)
+{
+    struct km_str rows = km_buf_view(&task->table.rows);
+
+    if (task->table.truncated || task->table.nrows != 1 || rows.n < 2 ||
+        km_str_eq(rows, KM_STR("[null]")))
+        return KM_STR_NONE;
+    return km_str_sub(rows, 1, rows.n - 2);
+}
+
+int km_pg_answer_value(struct km_pg_task *task, const struct km_pg_outcome *o, struct km_err *err)
+{
+    struct km_str value = km_pg_task_value(task);
+
+    (void)o;
+    if (task->table.truncated)
+        return km_fail(err, KM_E_LIMIT, "the answer is too large: ask for less of it");
+    if (!value.n)
+        return km_fail(err, KM_E_NOT_FOUND,
+                       "no such table, or no privilege to see it: list_objects and search_objects "
+                       "find names");
+    return km_pg_answer(task->call, value, err);
+}
+
+/* A string or a number among the arguments, as a parameter; NULL where it is not there. */
+static int take_argument(const struct km_mcp_call *call, const char *name, const char **ret_value,
+                         struct km_err *err)
+{
+    const struct km_json *v = km_json_get(call->args, name);
+    struct km_str s;
+
+    *ret_value = NULL;
+    if (!km_json_string(v, &s) && !km_json_number(v, &s))
+        return 0;
+    if (km_str_chr(s, '\0') < s.n)
+        return km_fail(err, KM_E_INVALID, "%s: a text with a NUL byte", name);
+    *ret_value = km_arena_cstr(call->arena, s);
+    return 0;
+}
+
+int km_pg_request_own(struct km_mcp_call *call, const char *const *pieces, const char *const *names,
+                      size_t n, struct km_pg_request *ret, struct km_err *err)
+{
+    const char **values = km_arena_zalloc(call->arena, (n + 1) * sizeof *values);
+    struct km_str sql = KM_STR_NONE;
+    int r = 0;
+
+    for (; values && *pieces; pieces++)
+        sql = km_arena_cat(call->arena, (struct km_str[]){ sql, km_str_c(*pieces) }, 2);
+    if (!sql.p)
+        return km_fail(err, KM_E_NOMEM, "out of memory");
+    for (size_t i = 0; r == 0 && i < n; i++)
+        r = take_argument(call, names[i], &values[i], err);
+    *ret =
+        (struct km_pg_request){ .sql = sql, .own = true, .nparams = (unsigned)n, .values = values };
+    return r;
+}
+
+int km_pg_ask(struct km_mcp_call *call, const char *const *pieces, const char *const *names,
+              size_t n, struct km_err *err)
+{
+    struct km_pg_task *task = km_pg_task_new(call, err);
+
+    if (!task)
+        return KM_E_NOMEM;
+    if (km_pg_request_own(call, pieces, names, n, &task->request, err) < 0)
+        return KM_E_INVALID;
+    task->answer = km_pg_answer_value;
+    return km_pg_task_start(task, err);
+}
+
 /* --- tasks --- */
 
 static bool on_result(void *ctx, const struct km_pg_result *r)
@@ -97,7 +196,7 @@ static void on_end(void *ctx, const struct km_pg_outcome *o)
 
     task->call->work = NULL;
     failed = o->err || o->refused || o->sqlstate.n || o->over_cap || o->unknown;
-    r = failed ? answer_error(task, o, &err) : task->answer(task, o, &err);
+    r = failed && !task->tolerant ? answer_error(task, o, &err) : task->answer(task, o, &err);
     if (r < 0)
         km_mcp_call_text(task->call, km_str_c(err.text), true);
 }
@@ -109,9 +208,14 @@ static void drop_table(void *table)
     km_pg_table_done(table);
 }
 
+struct km_pg_server *km_pg_server_of(const struct km_mcp_call *call)
+{
+    return call->server->data;
+}
+
 static struct km_pg_db *db_of(const struct km_mcp_call *call)
 {
-    return ((struct km_pg_server *)call->server->data)->db;
+    return km_pg_server_of(call)->db;
 }
 
 struct km_pg_task *km_pg_task_new(struct km_mcp_call *call, struct km_err *err)
@@ -127,6 +231,15 @@ struct km_pg_task *km_pg_task_new(struct km_mcp_call *call, struct km_err *err)
     }
     task->call = call;
     return task;
+}
+
+int km_pg_task_again(struct km_pg_task *task, const struct km_pg_request *request,
+                     struct km_err *err)
+{
+    task->request = *request;
+    task->prefix = 0;
+    km_pg_table_reset(&task->table);
+    return km_pg_task_start(task, err);
 }
 
 int km_pg_task_start(struct km_pg_task *task, struct km_err *err)
@@ -215,93 +328,4 @@ int km_pg_task_params(struct km_pg_task *task, const struct km_json *params, str
     if (r == 0 && km_arena_overflowed(task->call->arena))
         r = km_fail(err, KM_E_NOMEM, "params: too large");
     return r;
-}
-
-/* --- execute_sql --- */
-
-static int answer_rows(struct km_pg_task *task, const struct km_pg_outcome *o, struct km_err *err)
-{
-    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(KM_MCP_RESULT_BYTES);
-
-    km_buf_byte(&b, '{');
-    km_pg_table_put(&task->table, &b);
-    if (!o->cut) {
-        km_buf_str(&b, KM_STR(",\"command\":"));
-        km_buf_json(&b, o->tag);
-    }
-    km_buf_printf(&b, ",\"elapsed_ms\":%.1f}", (double)o->elapsed_us / 1000);
-    if (km_buf_failed(&b))
-        return km_fail(err, KM_E_LIMIT, "the result is too large: select fewer columns or rows");
-    km_mcp_call_result(task->call, km_buf_view(&b));
-    return 0;
-}
-
-static struct km_pg_task *task_of_sql(struct km_mcp_call *call, struct km_err *err)
-{
-    struct km_pg_task *task = km_pg_task_new(call, err);
-    int64_t n;
-
-    if (!task)
-        return NULL;
-    (void)km_json_string(km_json_get(call->args, "sql"), &task->request.sql);
-    if (km_json_i64(km_json_get(call->args, "timeout_ms"), &n))
-        task->request.timeout_ms = (uint64_t)n;
-    if (km_json_i64(km_json_get(call->args, "max_rows"), &n) && n < task->table.most)
-        task->table.most = n;
-    if (km_pg_task_params(task, km_json_get(call->args, "params"), err) < 0)
-        return NULL;
-    task->answer = answer_rows;
-    return task;
-}
-
-int km_pg_execute_sql(struct km_mcp_call *call, struct km_err *err)
-{
-    struct km_pg_task *task = task_of_sql(call, err);
-
-    return task ? km_pg_task_start(task, err) : KM_E_INVALID;
-}
-
-/* --- explain_query --- */
-
-static int answer_plan(struct km_pg_task *task, const struct km_pg_outcome *o, struct km_err *err)
-{
-    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(KM_MCP_RESULT_BYTES);
-    struct km_str rows = km_buf_view(&task->table.rows);
-
-    /* One row with one value, the plan as JSON: [[...]] without its outer brackets. */
-    if (task->table.nrows != 1 || rows.n < 2)
-        return km_fail(err, KM_E_UPSTREAM_PROTOCOL, "PostgreSQL gave no plan");
-    km_buf_str(&b, KM_STR("{\"plan\":"));
-    km_buf_str(&b, km_str_sub(rows, 1, rows.n - 2));
-    km_buf_printf(&b, ",\"elapsed_ms\":%.1f}", (double)o->elapsed_us / 1000);
-    if (km_buf_failed(&b))
-        return km_fail(err, KM_E_LIMIT, "the plan is too large");
-    km_mcp_call_result(task->call, km_buf_view(&b));
-    return 0;
-}
-
-static const char *flag(const struct km_mcp_call *call, const char *name)
-{
-    bool on = false;
-
-    (void)km_json_bool(km_json_get(call->args, name), &on);
-    return on ? "true" : "false";
-}
-
-int km_pg_explain_query(struct km_mcp_call *call, struct km_err *err)
-{
-    struct km_pg_task *task = task_of_sql(call, err);
-    struct km_str head;
-
-    if (!task)
-        return KM_E_INVALID;
-    head =
-        km_arena_printf(call->arena, "EXPLAIN (FORMAT JSON, ANALYZE %s, BUFFERS %s, SETTINGS %s) ",
-                        flag(call, "analyze"), flag(call, "buffers"), flag(call, "settings"));
-    task->prefix = head.n;
-    task->request.sql = km_arena_cat(call->arena, (struct km_str[]){ head, task->request.sql }, 2);
-    if (!task->request.sql.p)
-        return km_fail(err, KM_E_NOMEM, "out of memory");
-    task->answer = answer_plan;
-    return km_pg_task_start(task, err);
 }

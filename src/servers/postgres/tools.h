@@ -1,10 +1,55 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tools.h - private to the server: how its tools run a statement and answer. */
+/* tools.h - private to the server: its rows of tools, and how they run statements and answer. */
 #ifndef KM_SERVERS_POSTGRES_TOOLS_H
 #define KM_SERVERS_POSTGRES_TOOLS_H
 
 #include "servers/postgres/server.h"
 #include "servers/postgres/table.h"
+
+/* --- rows --- */
+
+enum km_pg_does {
+    KM_PG_LOOKS,
+    KM_PG_RUNS, /* whatever the mode allows */
+    KM_PG_ADDS, /* changes, and takes nothing away */
+    KM_PG_DESTROYS,
+};
+
+struct km_pg_row {
+    struct km_mcp_tool tool; /* hints and risk come from `does` */
+    enum km_pg_does does;
+    enum km_pg_mode mode; /* the least one that has it */
+};
+
+struct km_pg_rows {
+    const struct km_pg_row *rows;
+    size_t n;
+};
+
+/* One list a file of tools; in this order they are listed. */
+extern const struct km_pg_rows km_pg_tools_sql, km_pg_tools_explain, km_pg_tools_schema,
+    km_pg_tools_describe;
+
+/* What describe_table asks: $1 schema (null: found by the path), $2 name. */
+extern const char *const km_pg_describe_sql[];
+
+/* For rows: a text, and JSON as it is written. */
+#define KM_PG_TEXT(s)                                                                              \
+    {                                                                                              \
+        "" s "", sizeof(s) - 1                                                                     \
+    }
+#define KM_PG_JSON(...) #__VA_ARGS__
+
+/* Of a result with rows. */
+#define KM_PG_ROWS_SCHEMA                                                                          \
+    "{\"type\":\"object\",\"required\":[\"columns\",\"rows\",\"row_count\",\"truncated\"],\"p"     \
+    "roperties\":{\"columns\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"required\""     \
+    ":[\"name\",\"type\"],\"properties\":{\"name\":{\"type\":\"string\"},\"type\":{\"type\":"      \
+    "\"string\"}}}},\"rows\":{\"type\":\"array\",\"items\":{\"type\":\"array\"}},\"row_count"      \
+    "\":{\"type\":\"integer\"},\"truncated\":{\"type\":\"boolean\"},\"next_cursor\":{\"type\""     \
+    ":\"string\"},\"command\":{\"type\":\"string\"},\"elapsed_ms\":{\"type\":\"number\"}}}"
+
+/* --- tasks --- */
 
 /* A call on its way to the database; in the call's arena. */
 struct km_pg_task {
@@ -13,13 +58,23 @@ struct km_pg_task {
     struct km_pg_table table;
     size_t prefix; /* characters put before the caller's text */
     struct km_pg_lease *lease;
-    /* Answers; err: the answer is an error with its text. */
+    void *data; /* the tool's own */
+    bool tolerant; /* answer takes failures as well: it looks at the outcome itself */
+    /* Answers, or starts the next statement; negative: the answer is an error with err's text. */
     int (*answer)(struct km_pg_task *task, const struct km_pg_outcome *o, struct km_err *err);
 };
 
-/* Runs task->request; the outcome's errors are answered by itself, else task->answer is. */
-int km_pg_task_start(struct km_pg_task *task, struct km_err *err) KM_MUST_USE;
+struct km_pg_server *km_pg_server_of(const struct km_mcp_call *call);
+
 struct km_pg_task *km_pg_task_new(struct km_mcp_call *call, struct km_err *err);
+/* Runs task->request; its errors are answered by itself, otherwise task->answer does. */
+int km_pg_task_start(struct km_pg_task *task, struct km_err *err) KM_MUST_USE;
+/* From inside answer: another statement, whose end comes to task->answer again. */
+int km_pg_task_again(struct km_pg_task *task, const struct km_pg_request *request,
+                     struct km_err *err) KM_MUST_USE;
+
+/* The arguments max_rows, max_bytes and timeout_ms, where they are below the server's. */
+void km_pg_task_limits(struct km_pg_task *task);
 
 /* Of the server: see mcp/server.h.  call->work is the task while its lease runs. */
 void km_pg_task_cancel(struct km_mcp_call *call);
@@ -29,7 +84,21 @@ void km_pg_task_drop(struct km_mcp_call *call);
 int km_pg_task_params(struct km_pg_task *task, const struct km_json *params,
                       struct km_err *err) KM_MUST_USE;
 
-km_mcp_tool_fn km_pg_execute_sql, km_pg_explain_query, km_pg_list_schemas, km_pg_list_objects,
-    km_pg_describe_table, km_pg_search_objects;
+/* The one value of the result as JSON; empty: null, no row, or truncated. */
+struct km_str km_pg_task_value(const struct km_pg_task *task);
+
+/* A statement of our own, pieces up to NULL; $1, $2, ... are the arguments of those names. */
+int km_pg_request_own(struct km_mcp_call *call, const char *const *pieces, const char *const *names,
+                      size_t n, struct km_pg_request *ret, struct km_err *err) KM_MUST_USE;
+/* Runs it and answers with its one JSON value. */
+int km_pg_ask(struct km_mcp_call *call, const char *const *pieces, const char *const *names,
+              size_t n, struct km_err *err) KM_MUST_USE;
+
+/* --- answers --- */
+
+/* Ends the call with an object that holds what the database said, fenced. */
+int km_pg_answer(struct km_mcp_call *call, struct km_str json, struct km_err *err) KM_MUST_USE;
+int km_pg_answer_value(struct km_pg_task *task, const struct km_pg_outcome *o,
+                       struct km_err *err) KM_MUST_USE;
 
 #endif
