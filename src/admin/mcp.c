@@ -21,6 +21,7 @@
 #include "admin/admin.h"
 #include "base/time.h"
 #include "mcp/ask.h"
+#include "sys/sandbox.h"
 
 #define LIST_BYTES ((size_t)8 * 1024 * 1024)
 #define BODY_BYTES 1024
@@ -65,6 +66,22 @@ static void put_offers(struct km_buf *b, const struct km_mcp_catalogue *c)
                   c->lists[KM_MCP_TEMPLATES].n, c->lists[KM_MCP_PROMPTS].n);
 }
 
+/* What a process of it is really kept by on this machine. */
+static void put_sandbox(struct km_buf *b, const struct km_mcp_upstream *u)
+{
+    enum km_sandbox_mode mode = (enum km_sandbox_mode)u->entry->sandbox;
+    struct km_buf words KM_CLEANUP(km_buf_done) = KM_BUF(256);
+    struct km_sandbox_have have;
+
+    if (u->transport != KM_MCP_STDIO)
+        return;
+    if (mode != KM_SANDBOX_OFF) {
+        km_sandbox_have(&have);
+        km_sandbox_say(&have, mode, &words);
+    }
+    put_member(b, "sandbox", words.n ? km_buf_view(&words) : KM_STR("off"));
+}
+
 static void put_server(struct km_buf *b, struct km_mcp_upstream *u)
 {
     struct km_mcp_catalogue *c = km_mcp_catalogue(NULL, u, NULL);
@@ -86,6 +103,7 @@ static void put_server(struct km_buf *b, struct km_mcp_upstream *u)
     put_member(b, "last_ok", km_str_c(s.last_ok_us ? when : ""));
     km_buf_printf(b, ",\"sessions\":%u,\"asks\":%u,\"restarts\":%llu", s.sessions, s.asks,
                   (unsigned long long)s.restarts);
+    put_sandbox(b, u);
     put_offers(b, c);
     km_buf_byte(b, '}');
     km_mcp_catalogue_unref(c);

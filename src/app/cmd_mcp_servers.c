@@ -107,6 +107,7 @@ static int show_server(const struct km_cli *cli, const struct km_json *s)
         "name",  "alias",   "server_id", "transport", "url",       "command",   "builtin",
         "state", "why",     "since",     "last_ok",   "revision",  "tools",
         "resources", "templates", "prompts", "sessions", "asks", "restarts",
+        "sandbox",
     };
 
     (void)cli;

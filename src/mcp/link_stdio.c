@@ -6,9 +6,6 @@
  *          <─ stderr ──> log │
  *          ── liveness ──────┘   its end, however we end, is the end of the whole tree
  *
- * The child's environment is what the configuration says and a short list of what programs need
- * to find their things; nothing else of ours, which is full of keys.
- *
  * A child that does not read gets a bounded queue, one that writes an endless line is ended, one
  * that floods its standard error has most of that dropped.
  */
@@ -20,18 +17,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "mcp/asker.h"
 #include "mcp/lines.h"
 #include "mcp/link.h"
 #include "mcp/server_log.h"
+#include "mcp/stdio_words.h"
 #include "sys/pipe.h"
 #include "sys/shim.h"
 #include "sys/supervise.h"
 
 #define QUEUE_BYTES ((size_t)32 * 1024 * 1024) /* not read by the child */
 #define END_MS 15000 /* the shim has its own, shorter times */
-#define ARGS_MOST 1024
-#define ENV_MOST 1024
 
 struct link_stdio {
     struct km_link base;
@@ -46,105 +41,13 @@ struct link_stdio {
     struct km_deferred later; /* up, or down */
     struct km_err why;
     bool is_up, is_down;
-    const char **argv, **envp;
-    size_t argc, envc;
+    struct km_stdio_words words;
     char work_dir[1024];
 };
 
 static struct link_stdio *of(struct km_link *l)
 {
     return (struct link_stdio *)(void *)l;
-}
-
-/* --- arguments and environment --- */
-
-static void arg(struct link_stdio *s, const char *text)
-{
-    if (s->argc + 1 < ARGS_MOST)
-        s->argv[s->argc++] = text;
-}
-
-static void limit(struct link_stdio *s, const char *name, int64_t value)
-{
-    if (!value)
-        return;
-    arg(s, "--limit");
-    arg(s, km_arena_printf(&s->arena, "%s=%lld", name, (long long)value).p);
-}
-
-static void option(struct link_stdio *s, const char *name, int64_t value)
-{
-    if (!value)
-        return;
-    arg(s, name);
-    arg(s, km_arena_printf(&s->arena, "%lld", (long long)value).p);
-}
-
-static int make_args(struct link_stdio *s, struct km_err *err)
-{
-    const struct km_mcp_entry *e = s->upstream->entry;
-
-    if (e->args.n > ARGS_MOST - 64)
-        return km_fail(err, KM_E_CONFIG, "over %d arguments", ARGS_MOST - 64);
-    s->argv = km_arena_zalloc(&s->arena, ARGS_MOST * sizeof *s->argv);
-    if (!s->argv)
-        return km_fail(err, KM_E_NOMEM, "out of memory");
-    arg(s, "kanmon");
-    arg(s, "--shim");
-    arg(s, "3");
-    limit(s, "nofile", e->limits.nofile);
-    limit(s, "cpu", e->limits.cpu_s);
-    limit(s, "fsize", e->limits.fsize_bytes);
-    arg(s, "--limit");
-    arg(s, "core=0");
-    option(s, "--memory", e->limits.memory_bytes);
-    option(s, "--processes", e->limits.processes);
-    arg(s, "--");
-    arg(s, km_arena_cstr(&s->arena, e->command));
-    for (size_t i = 0; i < e->args.n; i++)
-        arg(s, km_arena_cstr(&s->arena, e->args.v[i]));
-    return km_arena_overflowed(&s->arena) ? km_fail(err, KM_E_LIMIT, "its arguments are too long")
-                                          : 0;
-}
-
-static bool configured(const struct km_mcp_entry *e, const char *name)
-{
-    for (size_t i = 0; i < e->env.n; i++)
-        if (km_str_eq(e->env.v[i].name, km_str_c(name)))
-            return true;
-    return false;
-}
-
-static int make_env(struct link_stdio *s, const struct km_mcp_asker *asker, struct km_err *err)
-{
-    static const char *const passed[] = {
-        "HOME",     "LOGNAME",        "PATH",           "SHELL",           "TERM",
-        "USER",     "LANG",           "LC_ALL",         "LC_CTYPE",        "TZ",
-        "TMPDIR",   "XDG_CACHE_HOME", "XDG_DATA_HOME",  "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR",
-        "SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS", NULL
-    };
-    const char **own;
-    size_t nown;
-    int r = km_asker_env(s->upstream, asker, &s->arena, &own, &nown, err);
-
-    s->envp = km_arena_zalloc(&s->arena, (ENV_MOST + nown + 1) * sizeof *s->envp);
-    if (r == 0 && !s->envp)
-        r = km_fail(err, KM_E_NOMEM, "out of memory");
-    for (size_t i = 0; r == 0 && passed[i]; i++) {
-        struct km_str value;
-
-        /* A value that begins so is a shell function. */
-        if (configured(s->upstream->entry, passed[i]) ||
-            !km_config_getenv(s->upstream->config, passed[i], &value) ||
-            km_str_starts(value, KM_STR("()")))
-            continue;
-        s->envp[s->envc++] = km_arena_printf(&s->arena, "%s=%.*s", passed[i], KM_STR_ARG(value)).p;
-    }
-    for (size_t i = 0; r == 0 && i < nown; i++)
-        s->envp[s->envc++] = own[i];
-    if (r == 0 && km_arena_overflowed(&s->arena))
-        r = km_fail(err, KM_E_LIMIT, "its environment is too large");
-    return r;
 }
 
 /* --- the child --- */
@@ -222,6 +125,10 @@ static void on_state(void *ctx, struct km_child *child, enum km_child_state stat
     if (code == 127)
         km_fail(&err, KM_E_UPSTREAM_CONNECT, "'%.*s' cannot be started: there is no program '%.*s'",
                 KM_STR_ARG(s->upstream->name), KM_STR_ARG(s->upstream->entry->command));
+    else if (code == KM_SHIM_BOX)
+        km_fail(&err, KM_E_UPSTREAM_CONNECT,
+                "'%.*s' is not started: its sandbox cannot be had here; see its log",
+                KM_STR_ARG(s->upstream->name));
     else if (code == KM_SHIM_OVER)
         km_fail(&err, KM_E_UPSTREAM_CONNECT,
                 "'%.*s' took more memory or processes than its limits say and was ended",
@@ -249,8 +156,8 @@ static int spawn(struct link_stdio *s, int in, int out, int err_fd, int liveness
     struct km_str cwd = s->upstream->entry->cwd;
     struct km_child_spec spec = {
         .file = "/proc/self/exe",
-        .argv = s->argv,
-        .envp = s->envp,
+        .argv = s->words.argv,
+        .envp = s->words.envp,
         .cwd = cwd.n ? km_arena_cstr(&s->arena, cwd) : s->work_dir,
         .fds = &liveness,
         .nfds = 1,
@@ -364,6 +271,15 @@ static struct km_link *stdio_free(struct km_link *l)
     return NULL;
 }
 
+/* Where a server in a sandbox puts what is else in /tmp, which all share. */
+static void make_tmp(const char *work_dir)
+{
+    char path[sizeof(((struct link_stdio *)NULL)->work_dir) + 8];
+
+    snprintf(path, sizeof path, "%s/tmp", work_dir);
+    (void)mkdir(path, 0700);
+}
+
 /* "<state>/mcp/<name>.d", beside its log. */
 static void make_work_dir(struct link_stdio *s, const struct km_link_args *args)
 {
@@ -374,6 +290,8 @@ static void make_work_dir(struct link_stdio *s, const struct km_link_args *args)
     else
         snprintf(s->work_dir, sizeof s->work_dir, "%s", args->work_dir);
     (void)mkdir(s->work_dir, 0700); /* it is there, or starting fails with a reason */
+    if (args->upstream->entry->sandbox != KM_SANDBOX_OFF)
+        make_tmp(s->work_dir);
 }
 
 struct km_link *km_link_stdio_new(const struct km_link_args *args, struct km_err *err)
@@ -395,7 +313,7 @@ struct km_link *km_link_stdio_new(const struct km_link_args *args, struct km_err
     km_server_log_init(&s->log, args->log_path, args->upstream->entry->log_bytes);
     km_deferred_init(&s->later, s->loop, on_later, s);
     make_work_dir(s, args);
-    if (make_args(s, err) < 0 || make_env(s, args->asker, err) < 0)
+    if (km_stdio_words(s->upstream, args->asker, s->work_dir, &s->arena, &s->words, err) < 0)
         return stdio_free(&s->base);
     return &s->base;
 }

@@ -101,6 +101,9 @@ struct km_mcp_entry {
     struct km_mcp_limit_settings limits;
     struct km_str builtin; /* the kind of a server that is part of kanmon */
     struct km_pg_settings postgres; /* of the kind `postgres` */
+    int64_t sandbox; /* enum km_sandbox_mode */
+    struct km_str_list sandbox_read, sandbox_write; /* absolute paths */
+    bool sandbox_network;
     int64_t risk; /* enum km_risk: of tools that are not named in `risks` */
     int64_t approve; /* 0: as for all servers; else 1 and enum km_approve */
     int64_t approve_unknown; /* 0: as for all servers; never, always, deny */

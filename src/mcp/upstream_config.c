@@ -21,6 +21,7 @@
 #include "mcp/oauth.h"
 #include "mcp/oauth_settings.h"
 #include "mcp/asker.h"
+#include "mcp/stdio_words.h"
 #include "mcp/upstream_live.h"
 #include "mcp/virtual.h"
 
@@ -326,7 +327,7 @@ static struct km_str make_id(struct km_mcp_upstream *u)
 static void fill(struct build *b, struct km_mcp_upstream *u, const struct km_node *at)
 {
     struct km_err err = { 0 };
-    const char *what = pick_transport(b, u);
+    const char *what = pick_transport(b, u), *missing = NULL;
 
     u->alias = make_alias(u);
     u->id = make_id(u);
@@ -334,11 +335,15 @@ static void fill(struct build *b, struct km_mcp_upstream *u, const struct km_nod
     if (*what)
         wrong(b, at, "a server has a `url`, a `command` or `builtin`", u->name, what);
     else if (make_address(b, u, &err) < 0 || make_signer(b, u, &err) < 0 ||
-             make_oauth(b, u, &err) < 0 || digest(u, &err) < 0)
+             make_oauth(b, u, &err) < 0 || digest(u, &err) < 0 ||
+             km_stdio_check(u->entry, &missing, &err) < 0)
         wrong(b, at, NULL, u->name, err.text);
     else if (u->alias.n > 40)
         wrong(b, at, "give it a short `alias`", u->name,
               "its name is over 40 bytes, too long for names of tools");
+    if (missing)
+        km_diag_add(b->diags, KM_DIAG_WARNING, "W0401", at, NULL, "mcp_servers.%.*s: %s",
+                    KM_STR_ARG(u->name), missing);
 }
 
 static struct km_mcp_upstream *upstream_new(struct build *b, struct km_str name,

@@ -7,6 +7,7 @@
  * close.
  */
 #include "mcp/upstream.h"
+#include "sys/sandbox.h"
 
 #define AT(member) offsetof(struct km_mcp_entry, member)
 #define ROW(key, kind, member, text)                                                               \
@@ -158,10 +159,17 @@ static const struct km_setting entry_rows[] = {
     MS("health_interval", health_ms, "30s", "How often it is asked whether it lives; 0: never."),
     COUNT("warm", warm, "0", 64, "Processes of a stdio server that are kept running."),
     COUNT("max_processes", most, "8", 64, "Processes of a stdio server, all clients together."),
-    { .name = "sandbox", .type = KM_SET_NODE, .offset = AT(unused), .class = KM_RESTRICTIVE,
-      .inert = "off",
-      .help = "Keeps a stdio server from files and system calls; kanmon has no sandbox yet beside "
-              "its clean environment and `limits`." },
+    CHOICE("sandbox", sandbox, "off", km_sandbox_modes,
+           "Keeps a stdio server from files, system calls and privileges it was not given: `on` "
+           "by what this machine has, `required` by Landlock and seccomp or not at all, "
+           "`bubblewrap` by mounts of its own."),
+    ROW("sandbox_read", KM_SET_STR_LIST, sandbox_read,
+        "Files and folders it may read besides programs, its working directory and what its "
+        "arguments name. A leading `~/` is HOME."),
+    ROW("sandbox_write", KM_SET_STR_LIST, sandbox_write,
+        "Files and folders it may change besides its own folder, where its caches are then, too."),
+    { .name = "sandbox_network", .type = KM_SET_BOOL, .offset = AT(sandbox_network), .def = "true",
+      .help = "false: in its sandbox it cannot make a connection." },
     { .name = "log_size", .type = KM_SET_BYTES, .offset = AT(log_bytes), .def = "1MiB",
       .min = 4096, .max = INT64_C(1) << 32,
       .help = "Of the log of its standard error; one older file is kept." },

@@ -22,7 +22,6 @@
  */
 #include "sys/shim.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -38,7 +37,8 @@
 
 #include "base/str.h"
 #include "base/time.h"
-#include "sys/spawn.h"
+#include "sys/sandbox.h"
+#include "sys/tree.h"
 
 #define TERM_MS 2000
 #define KILL_MS 50 /* between two rounds of KILL */
@@ -62,6 +62,7 @@ struct shim {
     uint64_t term_ms;
     uint64_t memory, processes; /* of the tree; 0: no limit */
     uint64_t look_at_ms;
+    struct km_sandbox box;
     bool over;
     int signals; /* signalfd */
     enum phase phase;
@@ -109,7 +110,52 @@ static int parse_number(const char *text, uint64_t max, uint64_t *ret_number)
     return 0;
 }
 
-/* --shim FD [--limit NAME=VALUE]... [--term-ms N] -- command args... */
+static int parse_path(const char *text, const char **list, size_t *n)
+{
+    if (text[0] != '/' || *n == KM_SANDBOX_PATHS)
+        return complain("not an absolute path, or too many:", text);
+    list[(*n)++] = text;
+    return 0;
+}
+
+static int parse_sandbox(struct shim *s, const char *text)
+{
+    for (size_t i = 0; km_sandbox_modes[i]; i++) {
+        if (strcmp(text, km_sandbox_modes[i]) != 0)
+            continue;
+        s->box.mode = (enum km_sandbox_mode)i;
+        return 0;
+    }
+    return complain("unknown sandbox", text);
+}
+
+static int parse_option(struct shim *s, const char *name, const char *value)
+{
+    uint64_t number = 0;
+    int r;
+
+    if (strcmp(name, "--limit") == 0)
+        return parse_limit(s, value);
+    if (strcmp(name, "--term-ms") == 0)
+        return parse_number(value, 3600000, &s->term_ms);
+    if (strcmp(name, "--memory") == 0)
+        return parse_number(value, INT64_MAX, &s->memory);
+    if (strcmp(name, "--processes") == 0)
+        return parse_number(value, INT_MAX, &s->processes);
+    if (strcmp(name, "--sandbox") == 0)
+        return parse_sandbox(s, value);
+    if (strcmp(name, "--read") == 0)
+        return parse_path(value, s->box.read, &s->box.nread);
+    if (strcmp(name, "--write") == 0)
+        return parse_path(value, s->box.write, &s->box.nwrite);
+    if (strcmp(name, "--network") != 0)
+        return complain("unknown option", name);
+    r = parse_number(value, 1, &number);
+    s->box.network = number == 1;
+    return r;
+}
+
+/* --shim FD [--option VALUE]... -- command args... */
 static int parse(struct shim *s, int argc, char **argv)
 {
     uint64_t fd;
@@ -118,23 +164,9 @@ static int parse(struct shim *s, int argc, char **argv)
     if (argc < 5 || strcmp(argv[1], "--shim") != 0 || parse_number(argv[2], 1 << 20, &fd) < 0)
         return complain("usage: kanmon --shim FD -- command args...", argc > 1 ? argv[1] : NULL);
     s->liveness = (int)fd;
-    for (; i + 1 < argc && strcmp(argv[i], "--") != 0; i += 2) {
-        if (strcmp(argv[i], "--limit") == 0) {
-            if (parse_limit(s, argv[i + 1]) < 0)
-                return -1;
-        } else if (strcmp(argv[i], "--term-ms") == 0) {
-            if (parse_number(argv[i + 1], 3600000, &s->term_ms) < 0)
-                return -1;
-        } else if (strcmp(argv[i], "--memory") == 0) {
-            if (parse_number(argv[i + 1], INT64_MAX, &s->memory) < 0)
-                return -1;
-        } else if (strcmp(argv[i], "--processes") == 0) {
-            if (parse_number(argv[i + 1], INT_MAX, &s->processes) < 0)
-                return -1;
-        } else {
-            return complain("unknown option", argv[i]);
-        }
-    }
+    for (; i + 1 < argc && strcmp(argv[i], "--") != 0; i += 2)
+        if (parse_option(s, argv[i], argv[i + 1]) < 0)
+            return -1;
     if (i + 1 >= argc || strcmp(argv[i], "--") != 0)
         return complain("no command after", argv[argc - 1]);
     s->command = argv + i + 1;
@@ -179,7 +211,8 @@ static void apply_limits(const struct shim *s)
 static _Noreturn void run_command(const struct shim *s, pid_t shim)
 {
     sigset_t none;
-    int error;
+    struct km_err err = { 0 };
+    int r;
 
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != shim)
@@ -188,11 +221,9 @@ static _Noreturn void run_command(const struct shim *s, pid_t shim)
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     apply_limits(s);
-    km_close_from(3);
-    execvp(s->command[0], s->command);
-    error = errno;
-    fprintf(stderr, "kanmon: shim: cannot run '%s': %s\n", s->command[0], strerror(error));
-    _exit(error == ENOENT ? EXIT_FOUND : EXIT_EXEC);
+    r = km_sandbox_run(&s->box, s->command, &err);
+    fprintf(stderr, "kanmon: shim: cannot run '%s': %s\n", s->command[0], err.text);
+    _exit(r == KM_E_NOT_FOUND ? EXIT_FOUND : r == KM_E_UNSUPPORTED ? KM_SHIM_BOX : EXIT_EXEC);
 }
 
 static int start(struct shim *s)
@@ -214,120 +245,17 @@ static int start(struct shim *s)
     return 0;
 }
 
-struct process {
-    pid_t pid, parent;
-    uint64_t pages; /* resident */
-    bool ours;
-};
-
-/* "4711 (name, which may hold anything) S 42 ...": the word after the state, and twenty words on
- * the resident pages. */
-static int parse_stat(struct km_str stat, pid_t *ret_parent, uint64_t *ret_pages)
-{
-    struct km_str rest = km_str_skip(stat, km_str_rchr(stat, ')') + 1), word;
-    uint64_t parent;
-
-    for (int i = 0; i < 3; i++)
-        if (!km_str_split(&rest, ' ', &word))
-            return KM_E_INVALID;
-    if (km_str_u64(word, &parent) < 0 || parent > INT_MAX)
-        return KM_E_INVALID;
-    *ret_parent = (pid_t)parent;
-    for (int i = 0; i < 20; i++)
-        if (!km_str_split(&rest, ' ', &word))
-            return 0;
-    return km_str_u64(word, ret_pages) < 0 ? KM_E_INVALID : 0;
-}
-
-/* name: of a folder in /proc, perhaps a number. */
-static int read_process(const char *name, struct process *ret_process)
-{
-    struct process p = { .ours = false };
-    char path[64], text[512];
-    uint64_t pid;
-    ssize_t n;
-    int fd;
-
-    if (km_str_u64(km_str_c(name), &pid) < 0 || pid > INT_MAX)
-        return KM_E_INVALID;
-    p.pid = (pid_t)pid;
-    snprintf(path, sizeof path, "/proc/%d/stat", (int)p.pid);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return KM_E_NOT_FOUND;
-    n = read(fd, text, sizeof text);
-    close(fd);
-    if (n <= 0 || parse_stat(km_str(text, (size_t)n), &p.parent, &p.pages) < 0)
-        return KM_E_INVALID;
-    *ret_process = p;
-    return 0;
-}
-
-/* Everything in /proc, in *ret_list (freed by the caller); 0 when it cannot be read. */
-static size_t list_processes(struct process **ret_list)
-{
-    DIR *proc = opendir("/proc");
-    struct process *list = NULL;
-    size_t n = 0, cap = 0;
-    struct dirent *d;
-
-    while (proc && (d = readdir(proc))) {
-        struct process p;
-
-        if (read_process(d->d_name, &p) < 0)
-            continue;
-        if (n == cap) {
-            struct process *more = realloc(list, (cap = cap * 2 + 64) * sizeof *list);
-
-            if (!more)
-                break;
-            list = more;
-        }
-        list[n++] = p;
-    }
-    if (proc)
-        closedir(proc);
-    *ret_list = list;
-    return n;
-}
-
-static bool is_ours(const struct process *list, size_t n, pid_t pid)
-{
-    if (pid == getpid())
-        return true;
-    for (size_t i = 0; i < n; i++)
-        if (list[i].pid == pid)
-            return list[i].ours;
-    return false;
-}
-
-static void mark_ours(struct process *list, size_t n)
-{
-    bool more = true;
-
-    while (more) {
-        more = false;
-        for (size_t i = 0; i < n; i++) {
-            if (list[i].ours || !is_ours(list, n, list[i].parent))
-                continue;
-            list[i].ours = more = true;
-        }
-    }
-}
-
 static void signal_all(const struct shim *s, int signum)
 {
-    struct process *list;
-    const size_t n = list_processes(&list);
+    struct km_tree tree;
 
-    mark_ours(list, n);
-    for (size_t i = 0; i < n; i++)
-        if (list[i].ours)
-            kill(list[i].pid, signum);
-    free(list);
+    km_tree_read(&tree);
+    for (size_t i = 0; i < tree.n; i++)
+        kill(tree.pids[i], signum);
     /* Without /proc at least the command and its group. */
-    if (n == 0 && s->pid > 0 && kill(-s->pid, signum) < 0)
+    if (tree.n == 0 && s->pid > 0 && kill(-s->pid, signum) < 0)
         kill(s->pid, signum);
+    km_tree_done(&tree);
 }
 
 /* false: no child is left, and so no descendant. */
@@ -361,22 +289,16 @@ static void begin_end(struct shim *s)
 /* Is the tree over what it may have? */
 static void look(struct shim *s)
 {
-    struct process *list;
-    size_t n;
-    uint64_t pages = 0, count = 0;
+    struct km_tree tree;
     const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
 
     if (s->phase != RUNNING || (!s->memory && !s->processes) || km_mono_ms() < s->look_at_ms)
         return;
     s->look_at_ms = km_mono_ms() + LOOK_MS;
-    n = list_processes(&list);
-    mark_ours(list, n);
-    for (size_t i = 0; i < n; i++) {
-        pages += list[i].ours ? list[i].pages : 0;
-        count += list[i].ours;
-    }
-    free(list);
-    s->over = (s->memory && pages > s->memory / page) || (s->processes && count > s->processes);
+    km_tree_read(&tree);
+    s->over =
+        (s->memory && tree.pages > s->memory / page) || (s->processes && tree.n > s->processes);
+    km_tree_done(&tree);
     if (s->over)
         begin_end(s);
 }
@@ -429,7 +351,7 @@ static int live(struct shim *s)
 
 int km_shim_main(int argc, char **argv)
 {
-    struct shim s = { .term_ms = TERM_MS, .status = EXIT_SHIM };
+    struct shim s = { .term_ms = TERM_MS, .status = EXIT_SHIM, .box = { .network = true } };
 
     if (parse(&s, argc, argv) < 0 || prepare(&s) < 0 || start(&s) < 0)
         return EXIT_SHIM;
