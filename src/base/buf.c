@@ -166,13 +166,15 @@ void km_buf_printf(struct km_buf *b, const char *fmt, ...)
 void km_buf_vprintf(struct km_buf *b, const char *fmt, va_list ap)
 {
     va_list again;
-    size_t space = b->p ? b->cap - b->n + 1 : 0;
+    size_t space;
     int n;
 
-    if (b->failed)
+    /* Printing for nothing but the length costs as much as printing. */
+    if (b->failed || (!b->p && !grow(b, 0)))
         return;
+    space = b->cap - b->n + 1;
     va_copy(again, ap);
-    n = vsnprintf(b->p ? b->p + b->n : NULL, space, fmt, ap);
+    n = vsnprintf(b->p + b->n, space, fmt, ap);
     if (n < 0)
         b->failed = true;
     else if ((size_t)n < space)

@@ -59,6 +59,7 @@ struct km_worker {
     struct km_dialer *dialer;
     struct km_pool *pool;
     struct km_series *upstreams_idle, *upstreams_lent; /* what the pool holds */
+    struct km_series *nameless_ok; /* answered calls of no model */
     struct km_http_client *client;
     struct km_mcp_hub *mcp; /* sessions and streams of MCP clients */
     struct km_http_server *server;

@@ -225,7 +225,9 @@ static void books(struct km_call *call, struct km_ledger_entry *e)
     struct km_mcp_work *w = call->mcp;
 
     e->call_type = w->tool ? KM_STR("call_mcp_tool") : w->method;
-    e->model_group = km_arena_printf(&call->arena, "MCP: %.*s", KM_STR_ARG(w->shown));
+    if (!w->group.n) /* asked for at each end of the call */
+        w->group = km_arena_cat(&call->arena, (struct km_str[]){ KM_STR("MCP: "), w->shown }, 2);
+    e->model_group = w->group;
     e->provider = KM_STR("mcp");
     e->deployment = w->member->name;
     e->api_base = w->member->upstream ? w->member->upstream->entry->url : KM_STR_NONE;

@@ -35,6 +35,7 @@ struct km_mcp_work {
     const struct km_mcp_revision *revision; /* the client's */
     struct km_str method, params; /* for the server */
     struct km_str shown; /* the name the client used, or the uri */
+    struct km_str group; /* in the books; made when first asked for */
     struct km_str text; /* the client's message, for kanmon's own servers */
     struct km_str principal, capabilities, log_level, session;
     struct km_headers headers;

@@ -75,6 +75,7 @@ bool km_mcp_later(struct km_mcp_turn *t, const struct km_mcp_view *view)
     l = km_arena_zalloc(t->arena, sizeof *l);
     t->text = km_arena_str(t->arena, t->text); /* the body goes with the exchange */
     t->msg.id = km_arena_str(t->arena, t->msg.id);
+    t->msg.params_text = km_arena_str(t->arena, t->msg.params_text);
     if (!l || km_mcp_arrival_keep(t->in) < 0 || km_arena_overflowed(t->arena))
         return false;
     l->turn = *t;

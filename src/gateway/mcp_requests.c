@@ -26,17 +26,6 @@ static void unknown(struct km_mcp_turn *t, enum km_rpc_fault fault, const char *
     km_mcp_turn_fault(t, fault, text);
 }
 
-/* The params of the message as they came. */
-static struct km_str raw_params(const struct km_mcp_turn *t)
-{
-    static const struct km_str names[] = { { "params", 6 } };
-    struct km_json_span span;
-
-    if (km_json_spans(t->text, names, 1, &span, NULL, NULL) < 0)
-        return KM_STR_NONE;
-    return km_json_value(t->text, &span);
-}
-
 static struct km_str quoted(struct km_arena *arena, struct km_str s)
 {
     struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(64 * 1024);
@@ -129,7 +118,7 @@ static const char *param_headers(struct km_mcp_turn *t, const struct km_mcp_item
 
 static void by_name(struct km_mcp_turn *t, enum km_mcp_list list, const char *what)
 {
-    struct km_str name, params = raw_params(t), server;
+    struct km_str name, params = t->msg.params_text, server;
     const struct km_mcp_entry_of *e;
     struct km_mcp_view *view;
     const char *why;
@@ -267,7 +256,7 @@ static void not_found(struct km_mcp_turn *t, struct km_str uri)
 
 void km_mcp_on_resources_read(struct km_mcp_turn *t)
 {
-    struct km_str uri, params = raw_params(t), server;
+    struct km_str uri, params = t->msg.params_text, server;
     const struct km_mcp_member *m;
     struct km_mcp_view *view;
 
@@ -317,7 +306,7 @@ static const struct km_mcp_member *of_prompt(struct km_mcp_turn *t, const struct
 void km_mcp_on_complete(struct km_mcp_turn *t)
 {
     const struct km_json *ref = km_json_get(t->msg.params, "ref");
-    struct km_str type = KM_STR_NONE, name = KM_STR_NONE, params = raw_params(t);
+    struct km_str type = KM_STR_NONE, name = KM_STR_NONE, params = t->msg.params_text;
     const struct km_mcp_member *m = NULL;
     struct km_mcp_view *view = view_of(t);
 
@@ -355,6 +344,6 @@ void km_mcp_on_task(struct km_mcp_turn *t)
     if (!m)
         unknown(t, KM_RPC_INVALID_PARAMS, "Unknown task", id);
     else
-        begin(t, view, m, NULL, raw_params(t), id);
+        begin(t, view, m, NULL, t->msg.params_text, id);
     km_mcp_view_unref(view);
 }

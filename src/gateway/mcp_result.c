@@ -77,18 +77,24 @@ static struct km_str edited(struct km_mcp_work *w, struct km_str json)
     static const struct km_str names[] = { { "resultType", 10 },
                                            { "structuredContent", 17 },
                                            { "ttlMs", 5 },
-                                           { "cacheScope", 10 } };
+                                           { "cacheScope", 10 },
+                                           { "isError", 7 } };
+    enum { MEMBERS = sizeof names / sizeof names[0] };
     struct km_arena *arena = &w->call->arena;
     bool less = w->revision->era == KM_MCP_STATELESS;
     bool read = km_str_eq(w->method, KM_STR("resources/read"));
-    struct km_json_span s[4];
+    struct km_json_span s[MEMBERS];
     struct km_json_object object;
     struct km_json_edits edits;
     struct km_str *parts;
     size_t n;
 
-    if (km_json_spans(json, names, 4, s, &object, NULL) < 0)
+    if (km_json_spans(json, names, MEMBERS, s, &object, NULL) < 0)
         return km_arena_str(arena, json);
+    if (!w->word && s[4].type == KM_JSON_TRUE)
+        w->word = "tool_error";
+    if (!less && (s[1].type == KM_JSON_ABSENT || s[1].type == KM_JSON_OBJECT))
+        return km_arena_str(arena, json); /* nothing to be edited, as mostly */
     km_json_edits_init(&edits, json, &object);
     if (less && s[0].type == KM_JSON_ABSENT)
         km_json_add(&edits, arena, names[0], KM_STR("\"complete\""));
@@ -105,14 +111,8 @@ static struct km_str edited(struct km_mcp_work *w, struct km_str json)
 
 void km_mcp_work_result(struct km_mcp_work *w, struct km_str json)
 {
-    static const struct km_str names[] = { { "isError", 7 } };
-    struct km_json_span error;
-
     if (w->member && w->member->upstream)
         km_mcp_memory_learn(w->hub->w->gw->mcp_memory, w->principal, w->member->name, json);
-    if (!w->word && km_json_spans(json, names, 1, &error, NULL, NULL) == 0 &&
-        error.type == KM_JSON_TRUE)
-        w->word = "tool_error";
     take(w, KM_MCP_OUT_RESULT,
          w->tool && json.n > KM_MCP_RESULT_BYTES ? oversize(w, json) : edited(w, json));
 }
@@ -124,6 +124,7 @@ void km_mcp_work_raw(struct km_mcp_work *w, struct km_str json)
 
 void km_mcp_work_message(const struct km_mcp_work *w, struct km_str id, struct km_buf *out)
 {
+    (void)!km_buf_reserve(out, id.n + w->json.n + 64);
     km_buf_str(out, KM_STR("{\"jsonrpc\":\"2.0\",\"id\":"));
     km_buf_str(out, id);
     km_buf_str(out,

@@ -136,6 +136,16 @@ static void count_status(struct km_call *call, const struct km_metric_row *row, 
     km_metric_count(call->w->gw->metrics, row, labels, call->w->index, 1);
 }
 
+/* Calls of MCP that went well: as many as a model's, and so without the lock. */
+static struct km_series *nameless(struct km_worker *w)
+{
+    const struct km_str labels[2] = { KM_STR("unknown"), KM_STR("200") };
+
+    if (!w->nameless_ok)
+        w->nameless_ok = km_metric_series(w->gw->metrics, &requests, labels);
+    return w->nameless_ok;
+}
+
 void km_count_refused(struct km_call *call)
 {
     int status = km_err_http(&call->err);
@@ -163,7 +173,9 @@ void km_count_call(struct km_call *call)
     size_t w = call->w->index;
     int64_t total_us = (int64_t)(call->total_ns / 1000);
 
-    if (call->client_status != 200 || !call->d)
+    if (call->client_status == 200 && !call->d && !call->pass)
+        km_metric_add(nameless(call->w), w, 1);
+    else if (call->client_status != 200 || !call->d)
         count_status(call, &requests, call->client_status);
     if (call->failed)
         count_status(call, &failures, call->client_status);

@@ -105,6 +105,7 @@ static int read_object(struct km_arena *arena, struct km_str text, const struct 
     if (r < 0)
         return r;
     m->method = km_json_text(arena, text, &s[METHOD]);
+    m->params_text = km_json_value(text, &s[PARAMS]);
     m->params = km_json_get(root, "params");
     m->result = km_json_get(root, "result");
     m->error = km_json_get(root, "error");
@@ -137,6 +138,7 @@ int km_rpc_parse(struct km_arena *arena, struct km_str text, struct km_rpc_messa
 
 void km_rpc_result(struct km_buf *out, struct km_str id, struct km_str result)
 {
+    (void)!km_buf_reserve(out, id.n + result.n + 64); /* at once: a list may be long */
     km_buf_str(out, KM_STR("{\"jsonrpc\":\"2.0\",\"id\":"));
     km_buf_str(out, id);
     km_buf_str(out, KM_STR(",\"result\":"));

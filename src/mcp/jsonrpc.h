@@ -55,6 +55,7 @@ struct km_rpc_message {
     enum km_rpc_kind kind;
     struct km_str id; /* its JSON as it came; empty: none, or it could not be read */
     struct km_str method;
+    struct km_str params_text; /* their JSON as it came, of the text that was read; empty: none */
     const struct km_json *params; /* an object; NULL: absent */
     const struct km_json *result, *error; /* of a response */
 };

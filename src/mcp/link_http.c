@@ -16,6 +16,7 @@
 #include "mcp/asker.h"
 #include "mcp/link_http_part.h"
 
+#define HEAD_MOSTLY 512 /* bytes of a head: the most need no more */
 #define FIXED_HEAD                                                                                 \
     "Content-Type: application/json\r\nAccept: application/json, text/event-stream\r\n"
 #define STREAM_HEAD "Accept: text/event-stream\r\n"
@@ -115,6 +116,7 @@ static void put_fixed(struct km_link_post *p)
 {
     const struct km_link_http *h = p->of;
 
+    (void)!km_buf_reserve(&p->head, HEAD_MOSTLY);
     km_buf_str(&p->head, p->get ? KM_STR(STREAM_HEAD) : KM_STR(FIXED_HEAD));
     if (h->revision) {
         km_buf_str(&p->head, KM_STR("MCP-Protocol-Version: "));

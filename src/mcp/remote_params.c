@@ -116,7 +116,10 @@ void km_remote_message(const struct km_remote *p, uint64_t id, struct km_str met
     struct km_json_span span = { 0 };
     bool stateless = p->revision && p->revision->era == KM_MCP_STATELESS;
 
-    km_buf_printf(out, "{\"jsonrpc\":\"2.0\",\"id\":%llu,\"method\":", (unsigned long long)id);
+    (void)!km_buf_reserve(out, method.n + params.n + 128);
+    km_buf_str(out, KM_STR("{\"jsonrpc\":\"2.0\",\"id\":"));
+    km_buf_u64(out, id);
+    km_buf_str(out, KM_STR(",\"method\":"));
     km_buf_json(out, method);
     if (params.n && km_json_spans(params, &wanted, 1, &span, NULL, NULL) < 0)
         span.type = KM_JSON_ABSENT;
