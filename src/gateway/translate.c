@@ -194,10 +194,12 @@ int km_translate_begin(struct km_call *call, const struct km_codec *codec, struc
 int km_translate_attempt(struct km_call *call, struct km_err *err)
 {
     const struct km_codec *codec = call->d->codec;
-    bool embeds = call->api->wire == KM_WIRE_EMBEDDING;
+    bool embeds = call->api->wire == KM_WIRE_EMBEDDING, ranks = call->api->wire == KM_WIRE_RERANK;
     int r;
 
-    if (!codec || (embeds ? !codec->embed_encode : !codec->encode || !call->api->decode))
+    if (!codec || (embeds  ? !codec->embed_encode
+                   : ranks ? !codec->rank_encode
+                           : !codec->encode || !call->api->decode))
         return km_fail(err, KM_E_UNSUPPORTED,
                        "Model '%.*s' cannot be asked by this endpoint: %.*s has none like it.",
                        KM_STR_ARG(km_str_sub(call->req.model, 0, 100)),
@@ -210,6 +212,8 @@ int km_translate_attempt(struct km_call *call, struct km_err *err)
     r = km_translate_begin(call, codec, err);
     if (r == 0 && embeds)
         return km_embed_attempt(call, err);
+    if (r == 0 && ranks)
+        return km_rank_attempt(call, err);
     if (r == 0)
         r = decode_request(call, err);
     if (r == 0)
@@ -269,9 +273,11 @@ void km_translate_head(struct km_call *call, const struct km_response *response)
     struct km_str type = km_header_get(&response->headers, KM_STR("content-type"));
     size_t most = (size_t)call->visit->view->snap->gateway->sse_event_bytes;
 
-    if (call->up && km_http_sent(call->up) && !tr->embed)
+    if (tr->embed || tr->rank) /* their answers need what was asked */
+        return;
+    if (call->up && km_http_sent(call->up))
         drop_request(tr);
-    if (tr->embed || !call->req.stream || !km_framing_is(tr->codec->framing, type))
+    if (!call->req.stream || !km_framing_is(tr->codec->framing, type))
         return;
     tr->framer = km_framer_new(tr->codec->framing, most, on_event, call);
     if (!tr->framer)
@@ -385,6 +391,8 @@ int km_translate_complete(struct km_call *call, struct km_err *err)
 {
     if (call->tr->embed)
         return km_embed_complete(call, err);
+    if (call->tr->rank)
+        return km_rank_complete(call, err);
     return call->relaying ? complete_stream(call, err) : complete_whole(call, err);
 }
 
@@ -427,6 +435,10 @@ bool km_translate_usage(const struct km_call *call, struct km_usage *ret)
 {
     if (call->tr->embed) {
         *ret = call->tr->embed->usage;
+        return ret->known;
+    }
+    if (call->tr->rank) {
+        *ret = call->tr->rank->usage;
         return ret->known;
     }
     if (!call->tr->answer.started)

@@ -5,6 +5,7 @@
 
 #include "gateway/call.h"
 #include "llm/embed.h"
+#include "llm/rank.h"
 
 struct km_translation { /* translate.c's and translate_embed.c's */
     const struct km_codec *codec; /* NULL: a mock */
@@ -16,6 +17,7 @@ struct km_translation { /* translate.c's and translate_embed.c's */
     struct km_arena scratch; /* of the event under way */
     struct km_buf whole; /* a whole answer for the client */
     struct km_embed *embed; /* embeddings */
+    struct km_rank *rank; /* of documents */
     struct km_chat *chat; /* in `request`: while its images are fetched */
     struct km_media_job *media;
 };
@@ -58,6 +60,8 @@ int km_media_begin(struct km_call *call, struct km_chat *chat, struct km_err *er
 struct km_media_job *km_media_job_free(struct km_media_job *job); /* stops; NULL */
 int km_embed_attempt(struct km_call *call, struct km_err *err) KM_MUST_USE;
 int km_embed_complete(struct km_call *call, struct km_err *err) KM_MUST_USE;
+int km_rank_attempt(struct km_call *call, struct km_err *err) KM_MUST_USE;
+int km_rank_complete(struct km_call *call, struct km_err *err) KM_MUST_USE;
 
 /* --- llm_call.c --- */
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* translate_embed.c - embeddings from upstreams that do not have OpenAI's.
+/* translate_embed.c - embeddings from upstreams that do not have OpenAI's, and ranking from those
+ * that do not have Cohere's.
  *
  * A list of inputs may be more than the upstream takes at once (Titan takes one): the attempt is
  * then several requests, one after another, each for a window of the inputs.  All of them end in
@@ -61,4 +62,41 @@ int km_embed_complete(struct km_call *call, struct km_err *err)
         usage.prompt_tokens = km_llm_prompt_estimate(&call->req);
     r = km_embed_write(e, call->req.model, &usage, &tr->whole, err);
     return r == 0 ? km_translate_whole(call, err) : r;
+}
+
+/* --- ranking --- */
+
+int km_rank_attempt(struct km_call *call, struct km_err *err)
+{
+    struct km_translation *tr = call->tr;
+    const struct km_json *root;
+    struct km_encode_args args;
+    struct km_json_out out;
+    int r = km_json_parse(&tr->request, call->body, &root, err);
+
+    tr->rank = km_arena_zalloc(&call->arena, sizeof *tr->rank);
+    if (!tr->rank)
+        return km_fail(err, KM_E_NOMEM, "out of memory");
+    if (r == 0)
+        r = km_rank_read(call->d, root, &tr->request, tr->rank, err);
+    if (r < 0)
+        return r;
+    km_translate_encode_args(call, &args);
+    km_json_out_parts_init(&out, &tr->request, BODY_BYTES);
+    r = tr->codec->rank_encode(&args, tr->rank, &out, err);
+    if (r == 0)
+        r = km_translate_request(call, &out, NULL, KM_WIRE_RERANK, err);
+    km_json_out_done(&out);
+    return r;
+}
+
+int km_rank_complete(struct km_call *call, struct km_err *err)
+{
+    struct km_translation *tr = call->tr;
+    int r = tr->codec->rank_decode(tr->rank, &call->arena, km_buf_view(&call->answer), err);
+
+    if (r < 0)
+        return r;
+    km_rank_write(tr->rank, call->req.model, km_str(call->visit->id_text, KM_UUID_LEN), &tr->whole);
+    return km_translate_whole(call, err);
 }

@@ -91,6 +91,7 @@ struct km_refusal {
 };
 
 struct km_embed; /* embed.h */
+struct km_rank; /* rank.h */
 
 struct km_codec {
     const char *name; /* for messages: "Bedrock Converse" */
@@ -130,6 +131,12 @@ struct km_codec {
                         struct km_json_out *out, struct km_err *err);
     int (*embed_decode)(struct km_embed *embed, struct km_arena *arena, struct km_str body,
                         struct km_err *err);
+
+    /* Ranking (rank.h); NULL: none, or Cohere's own (KM_WIRE_RERANK). */
+    int (*rank_encode)(const struct km_encode_args *args, const struct km_rank *rank,
+                       struct km_json_out *out, struct km_err *err);
+    int (*rank_decode)(struct km_rank *rank, struct km_arena *arena, struct km_str body,
+                       struct km_err *err);
 };
 
 /* Takes out what the codec or the deployment's drop settings leave out; what may not be left out

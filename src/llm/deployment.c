@@ -292,6 +292,7 @@ struct km_price km_deployment_price(const struct km_deployment *d, const struct 
     price.image_input = p->image_input_price;
     price.image_cache_read = p->image_cache_read_price;
     price.second = p->second_price;
+    price.request = p->request_price >= 0 ? p->request_price : p->query_price;
     of_info.media = info->media_price;
     price.media = p->media_price;
     price = km_price_merge(of_info, price);

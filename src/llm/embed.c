@@ -23,6 +23,8 @@ static int read_input(const struct km_reading *rd, const struct km_place *at,
 
     if (km_json_kind(v) == KM_JSON_STRING)
         return km_read_needed(rd, at, v, &ret->text);
+    if (km_json_kind(v) == KM_JSON_OBJECT)
+        return km_read_object(rd, at, v, &ret->object_json);
     if (km_json_kind(v) != KM_JSON_ARRAY || km_json_count(v) == 0)
         return km_read_bad(rd, at, "must be a text or a list of tokens, and not empty");
     km_json_iter(v, &it);
@@ -176,6 +178,16 @@ struct km_str km_embed_extra(const struct km_embed *e, const char *name)
 }
 
 int km_embed_texts_only(const struct km_embed *e, const char *provider, struct km_err *err)
+{
+    for (size_t i = 0; i < e->n; i++)
+        if (e->inputs[i].object_json.n)
+            return km_fail_param(err, KM_E_UNSUPPORTED, "input",
+                                 "'input[%zu]' is no text, and %s takes nothing else here.", i,
+                                 provider);
+    return km_embed_no_tokens(e, provider, err);
+}
+
+int km_embed_no_tokens(const struct km_embed *e, const char *provider, struct km_err *err)
 {
     for (size_t i = 0; i < e->n; i++)
         if (e->inputs[i].tokens_json.n)

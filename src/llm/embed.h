@@ -18,6 +18,7 @@ struct km_llm_request;
 struct km_embed_input {
     struct km_str text; /* decoded */
     struct km_str tokens_json; /* or a JSON array of OpenAI's tokens; else empty */
+    struct km_str object_json; /* or an object of its provider's own: {"image": ...} */
 };
 
 struct km_embed {
@@ -42,7 +43,9 @@ int km_embed_read(const struct km_deployment *d, const struct km_json *root, str
                   struct km_embed *ret, struct km_err *err) KM_MUST_USE;
 /* An extra's JSON text, or empty. */
 struct km_str km_embed_extra(const struct km_embed *e, const char *name);
-/* Tokens where only texts are taken: KM_E_UNSUPPORTED naming the input. */
+/* Tokens, or tokens and objects, where they are not taken: KM_E_UNSUPPORTED naming the input. */
+int km_embed_no_tokens(const struct km_embed *e, const char *provider,
+                       struct km_err *err) KM_MUST_USE;
 int km_embed_texts_only(const struct km_embed *e, const char *provider,
                         struct km_err *err) KM_MUST_USE;
 /* The vector of inputs[i], from an array in a tree; KM_E_UPSTREAM_PROTOCOL when it is none. */

@@ -20,7 +20,7 @@ struct km_litellm_params {
     int64_t num_retries;
     int64_t input_price, output_price, cache_read_price, cache_write_price;
     int64_t audio_input_price, audio_output_price, audio_cache_read_price;
-    int64_t image_input_price, image_cache_read_price, second_price;
+    int64_t image_input_price, image_cache_read_price, second_price, request_price, query_price;
     struct km_media_price media_price;
     struct km_str mock_response;
     struct km_str_map extra_headers;

@@ -197,6 +197,7 @@ static const struct field {
     { "cache_read_input_token_cost", offsetof(struct km_price, cache_read), 12 },
     { "cache_creation_input_token_cost", offsetof(struct km_price, cache_write), 12 },
     { "input_cost_per_request", offsetof(struct km_price, request), 12 },
+    { "input_cost_per_query", offsetof(struct km_price, request), 12 }, /* of rerankers */
     { "input_cost_per_audio_token", offsetof(struct km_price, audio_input), 12 },
     { "output_cost_per_audio_token", offsetof(struct km_price, audio_output), 12 },
     { "cache_read_input_audio_token_cost", offsetof(struct km_price, audio_cache_read), 12 },

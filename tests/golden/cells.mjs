@@ -77,6 +77,11 @@ export const providers = {
     says: { cached: true, written: true, reasoning: true }, refuses: "stop", status: AUTH,
     thinksIn: "responses", // its chat completions show no reasoning
   },
+  vllm: {
+    title: "vLLM", fake: "vllm",
+    params: (f) => ({ model: "hosted_vllm/gpt-golden", api_base: `${f.vllm.url}/v1`, api_key: OPENAI }),
+    says: { cached: true, think: true }, refuses: "stop", status: AUTH,
+  },
   ollama: {
     title: "Ollama", fake: "ollama",
     params: (f) => ({ model: "ollama/llama-golden", api_base: f.ollama.url }),

@@ -15,6 +15,7 @@ import { aroundCells, embedders } from "./around.mjs";
 import { paramCells, paramModels } from "./params.mjs";
 import { prefixCells } from "./prefixes.mjs";
 import { rows, scripts } from "./rows.mjs";
+import { vectorCells, vectorFakes, vectorModels } from "./vectors.mjs";
 import { checkBooks } from "./books.mjs";
 
 const options = { filters: [], binary: process.env.KANMON_BINARY };
@@ -120,7 +121,7 @@ let gateway;
 let identities;
 let prefixes;
 try {
-  await runAll(fakeCells(fakes));
+  await runAll([...fakeCells(fakes), ...vectorFakes(fakes)]);
   const others = standIns(fakes).map((c) => ({ ...c, group: "stand-ins" }));
   await runAll(others.filter((c) => !c.alone));
   for (const c of others.filter((one) => one.alone)) await runAll([c]); // they set variables
@@ -128,7 +129,8 @@ try {
     gateway = new Gateway(options.binary, fakes, providers, [...rows, ...scripts]);
     for (const [name, [params]] of Object.entries(embedders({ ...fakes, account: gateway.account })))
       gateway.models.push({ model_name: `embed.${name}`, litellm_params: params });
-    gateway.models.push(...paramModels({ ...fakes, account: gateway.account }));
+    gateway.models.push(...paramModels({ ...fakes, account: gateway.account }),
+      ...vectorModels(fakes));
     await gateway.start();
     const calls = [];
     await runAll(gatewayCells(fakes, gateway, calls));
@@ -140,7 +142,7 @@ try {
     const books = await checkBooks(gateway, calls);
     results.push(...books);
     await runAll(aroundCells(gateway, fakes));
-    await runAll(paramCells(gateway, fakes));
+    await runAll([...paramCells(gateway, fakes), ...vectorCells(gateway, fakes)]);
     for (const b of books) for (const what of b.faults) console.log(`FAILED ${b.name}: ${what}`);
   }
 } finally {

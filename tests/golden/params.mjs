@@ -17,7 +17,7 @@ const CLAUDES = "anthropic bedrock bedrock-invoke vertex-claude";
 const GEMINIS = "gemini vertex-gemini";
 const OPENAIS = "openai azure";
 const EVERYBODY = Object.keys(providers).join(" ");
-const NATIVE = { chat: OPENAIS, responses: OPENAIS, messages: "anthropic bedrock-invoke vertex-claude",
+const NATIVE = { chat: `${OPENAIS} vllm`, responses: OPENAIS, messages: "anthropic bedrock-invoke vertex-claude",
   gemini: GEMINIS };
 
 const fn = (name) => ({ type: "function", function: { name, parameters: { type: "object",
@@ -52,7 +52,7 @@ export const table = [
   ["chat", { verbosity: "low" }, "verbosity", "verbosity", { silent: EVERYBODY }],
   ["chat", { user: "somebody-7" }, "user", "somebody-7", { silent: `bedrock ${GEMINIS} ollama` }],
   ["chat", { metadata: { team: "seven" } }, "metadata", "seven", { silent: EVERYBODY }],
-  ["chat", { service_tier: "flex" }, "service_tier", "flex", { refused: `anthropic bedrock-invoke vertex-claude ${GEMINIS} ollama` }],
+  ["chat", { service_tier: "flex" }, "service_tier", "flex", { refused: `anthropic bedrock-invoke vertex-claude ${GEMINIS} ollama vllm` }],
   ["chat", { store: true }, "store", "store", { silent: EVERYBODY }],
   ["chat", { prompt_cache_key: "cache-7" }, "prompt_cache_key", "cache-7", { silent: EVERYBODY }],
   ["chat", { prediction: { type: "content", content: "predicted-7" } }, "prediction",
@@ -72,28 +72,28 @@ export const table = [
   ["responses", { max_tool_calls: 71 }, "max_tool_calls", "71", { refused: EVERYBODY }],
   ["responses", { background: true }, "background", "background", { refused: EVERYBODY }],
   ["responses", { metadata: { team: "seven" } }, "metadata", "seven", { silent: EVERYBODY }],
-  ["responses", { service_tier: "flex" }, "service_tier", "flex", { refused: `anthropic bedrock-invoke vertex-claude ${GEMINIS} ollama` }],
+  ["responses", { service_tier: "flex" }, "service_tier", "flex", { refused: `anthropic bedrock-invoke vertex-claude ${GEMINIS} ollama vllm` }],
   ["responses", { text: { verbosity: "low" } }, "text.verbosity", "verbosity", { silent: EVERYBODY }],
   ["responses", { prompt_cache_key: "cache-7" }, "prompt_cache_key", "cache-7", { silent: EVERYBODY }],
   ["responses", { parallel_tool_calls: false, tools: [flat("one"), flat("two")] },
     "parallel_tool_calls", "arallel", { refused: `${GEMINIS} ollama` }],
   ["responses", { tools: [flat("one"), { type: "web_search_7" }] }, "tools", "web_search_7", { refused: EVERYBODY }],
-  ["responses", { frobnicate: "frob-7" }, "frobnicate", "frob-7", { refused: EVERYBODY, judged: "bedrock" }],
+  ["responses", { frobnicate: "frob-7" }, "frobnicate", "frob-7", { refused: EVERYBODY, judged: "bedrock vllm" }],
 
   ["messages", { temperature: 0.6171 }, "temperature", "0.6171", {}],
   ["messages", { top_p: 0.6171 }, "top_p", "0.6171", {}],
   ["messages", { top_k: 71 }, "top_k", "71", { refused: OPENAIS }],
   ["messages", { stop_sequences: ["STOPHERE"] }, "stop_sequences", "STOPHERE", {}],
   ["messages", { metadata: { user_id: "somebody-7" } }, "user", "somebody-7", { silent: `bedrock ${GEMINIS} ollama` }],
-  ["messages", { service_tier: "standard_only" }, "service_tier", "default", { silent: `${GEMINIS} ollama` }],
+  ["messages", { service_tier: "standard_only" }, "service_tier", "default", { silent: `${GEMINIS} ollama vllm` }],
   ["messages", { mcp_servers: [{ type: "url", url: "https://a.example", name: "seven" }] },
-    "mcp_servers", "seven", { refused: EVERYBODY, judged: `bedrock ${OPENAIS}` }],
+    "mcp_servers", "seven", { refused: EVERYBODY, judged: `bedrock vllm ${OPENAIS}` }],
   ["messages", { tools: [{ type: "web_search_20250305", name: "web_search" }] }, "tools",
     "web_search_20250305", { refused: EVERYBODY }],
   ["messages", { tool_choice: { type: "auto", disable_parallel_tool_use: true }, tools: [
     { name: "one", input_schema: { type: "object" } }, { name: "two", input_schema: { type: "object" } }] },
   "tool_choice.disable_parallel_tool_use", "arallel", { refused: `${GEMINIS} ollama` }],
-  ["messages", { frobnicate: "frob-7" }, "frobnicate", "frob-7", { refused: EVERYBODY, judged: `bedrock ${OPENAIS}` }],
+  ["messages", { frobnicate: "frob-7" }, "frobnicate", "frob-7", { refused: EVERYBODY, judged: `bedrock vllm ${OPENAIS}` }],
 
   ["gemini", config({ temperature: 0.6171 }), "generationConfig.temperature", "0.6171", {}],
   ["gemini", config({ topP: 0.6171 }), "generationConfig.topP", "0.6171", {}],

@@ -33,7 +33,7 @@ const PDF = "JVBERi0xLjQKMSAwIG9iago8PD4+CmVuZG9iagp0cmFpbGVyCjw8Pj4KJSVFT0YK";
 
 /* Providers that know nothing of it. */
 const others = (...names) => (why) => Object.fromEntries(names.map((n) => [n, why]));
-const notClaude = others("openai", "gemini", "vertex-gemini", "azure", "ollama");
+const notClaude = others("openai", "gemini", "vertex-gemini", "azure", "ollama", "vllm");
 
 const weather = {
   name: "get_weather", description: "The weather of a city.",
@@ -173,7 +173,7 @@ export const rows = [
     answer: { ...say("One two three "), stopped: "four" } },
 
   { name: "prompt-blocked", without: others("openai", "anthropic", "bedrock", "bedrock-invoke",
-    "vertex-claude", "azure", "ollama")("it refuses before, or in its answer"),
+    "vertex-claude", "azure", "ollama", "vllm")("it refuses before, or in its answer"),
   ask: { turns: [asked("prompt-blocked", "Say it.")], max: 64 },
   answer: { blocks: [], finish: "filter", blocked: true, usage: { input: 21, output: 0 } } },
 

@@ -257,13 +257,12 @@ int km_openai_encode(const struct km_encode_args *args, const struct km_chat *ch
     .framing = KM_FRAMING_SSE, .remote_images = true, .top_k_by_row = true,                        \
     .target = km_openai_target, .encode = km_openai_encode, .decode = km_openai_read, .event = km_openai_read_event,           \
     .end = km_openai_read_end, .refusal = km_refusal_openai
-#define OPENAI_ONLY (KM_P_BIT(KM_P_METADATA) | KM_P_BIT(KM_P_STORE) | KM_P_BIT(KM_P_CACHE_KEY))
 
 const struct km_codec km_codec_openai_compatible = {
     .name = "OpenAI-compatible chat",
     .native = KM_WIRE_CHAT | KM_WIRE_COMPLETION | KM_WIRE_EMBEDDING | KM_WIRE_MEDIA | KM_WIRE_FILES,
-    .maps = KM_OPENAI_MAPS & ~OPENAI_ONLY,
-    .drops = OPENAI_ONLY,
+    .maps = KM_OPENAI_COMPATIBLE_MAPS,
+    .drops = KM_OPENAI_ONLY,
     .state_size = KM_OPENAI_STATE,
     CHAT,
 };
@@ -272,36 +271,25 @@ const struct km_codec km_codec_openai_rerank = {
     .name = "OpenAI-compatible chat",
     .native = KM_WIRE_CHAT | KM_WIRE_COMPLETION | KM_WIRE_EMBEDDING | KM_WIRE_RERANK |
               KM_WIRE_MEDIA | KM_WIRE_FILES,
-    .maps = KM_OPENAI_MAPS & ~OPENAI_ONLY,
-    .drops = OPENAI_ONLY,
+    .maps = KM_OPENAI_COMPATIBLE_MAPS,
+    .drops = KM_OPENAI_ONLY,
     .state_size = KM_OPENAI_STATE,
     CHAT,
 };
 
-/* Cohere's compatible API has a place of its own; its rerank is the one the others copied. */
-static struct km_str cohere_target(const struct km_target_args *args, struct km_arena *arena)
-{
-    if (args->wire == KM_WIRE_RERANK)
-        return KM_STR("/v2/rerank");
-    return km_arena_cat(
-        arena, (struct km_str[]){ KM_STR("/compatibility/v1"), km_openai_target(args, arena) }, 2);
-}
+/* vLLM's ChatCompletionRequest: what is not in it is taken and forgotten there, without a word. */
+#define VLLM_NOT                                                                                   \
+    (KM_P_BIT(KM_P_VERBOSITY) | KM_P_BIT(KM_P_SERVICE_TIER) | KM_P_BIT(KM_P_PREDICTION) |          \
+     KM_P_BIT(KM_P_MODALITIES) | KM_P_BIT(KM_P_AUDIO) | KM_P_BIT(KM_P_WEB_SEARCH))
 
-const struct km_codec km_codec_cohere = {
-    .name = "Cohere's OpenAI-compatible chat",
-    .native = KM_WIRE_CHAT | KM_WIRE_EMBEDDING | KM_WIRE_RERANK,
-    .maps = KM_OPENAI_MAPS & ~OPENAI_ONLY,
-    .drops = OPENAI_ONLY,
+const struct km_codec km_codec_vllm = {
+    .name = "vLLM's chat",
+    .native = KM_WIRE_CHAT | KM_WIRE_COMPLETION | KM_WIRE_EMBEDDING | KM_WIRE_RERANK |
+              KM_WIRE_MEDIA | KM_WIRE_FILES,
+    .maps = KM_OPENAI_COMPATIBLE_MAPS & ~VLLM_NOT,
+    .drops = KM_OPENAI_ONLY | KM_P_BIT(KM_P_VERBOSITY) | KM_P_BIT(KM_P_PREDICTION),
     .state_size = KM_OPENAI_STATE,
-    .framing = KM_FRAMING_SSE,
-    .remote_images = true,
-    .top_k_by_row = true,
-    .target = cohere_target,
-    .encode = km_openai_encode,
-    .decode = km_openai_read,
-    .event = km_openai_read_event,
-    .end = km_openai_read_end,
-    .refusal = km_refusal_openai,
+    CHAT,
 };
 
 const struct km_codec km_codec_openai = {

@@ -11,6 +11,10 @@
 
 /* What the body can carry. */
 #define KM_OPENAI_MAPS ((UINT64_C(1) << KM_P_COUNT) - 1)
+/* What those who only look like it do not know. */
+#define KM_OPENAI_ONLY                                                                             \
+    (KM_P_BIT(KM_P_METADATA) | KM_P_BIT(KM_P_STORE) | KM_P_BIT(KM_P_CACHE_KEY))
+#define KM_OPENAI_COMPATIBLE_MAPS (KM_OPENAI_MAPS & ~KM_OPENAI_ONLY)
 
 /* path and the escaped model behind it. */
 struct km_str km_openai_realtime(struct km_str path, struct km_str model, struct km_arena *arena);

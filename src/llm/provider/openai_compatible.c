@@ -42,7 +42,7 @@ static const struct km_provider providers[] = {
       .base_env = "OPENAI_LIKE_API_BASE", .max_tokens = "max_tokens", .top_k = true },
     { .name = "hosted_vllm", .key_env = { "HOSTED_VLLM_API_KEY" },
       .base_env = "HOSTED_VLLM_API_BASE", .max_tokens = "max_tokens",
-      .codec = &km_codec_openai_rerank, .reasoning = "reasoning_content", .top_k = true },
+      .codec = &km_codec_vllm, .reasoning = "reasoning_content", .top_k = true },
     { .name = "litellm_proxy", .key_env = { "LITELLM_PROXY_API_KEY" },
       .base_env = "LITELLM_PROXY_API_BASE", .max_tokens = "max_tokens",
       .codec = &km_codec_openai_rerank,
@@ -117,9 +117,10 @@ static const struct km_provider providers[] = {
       .key_needed = true, .max_tokens = "max_tokens", .codec = &km_codec_cohere, .build = cohere },
     { .name = "jina_ai", .base = "https://api.jina.ai/v1", .key_env = { "JINA_AI_API_KEY" },
       .base_env = "JINA_AI_API_BASE", .key_needed = true, .max_tokens = "max_tokens",
-      .codec = &km_codec_openai_rerank },
+      .codec = &km_codec_jina },
     { .name = "voyage", .base = "https://api.voyageai.com/v1", .key_env = { "VOYAGE_API_KEY" },
-      .base_env = "VOYAGE_API_BASE", .key_needed = true, .max_tokens = "max_tokens" },
+      .base_env = "VOYAGE_API_BASE", .key_needed = true, .max_tokens = "max_tokens",
+      .codec = &km_codec_voyage },
 };
 
 const struct km_provider *const km_providers_openai = providers;

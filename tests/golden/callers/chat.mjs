@@ -61,7 +61,7 @@ export const usageOf = (u) => u && ({
 const resultOf = (whole) => {
   const [{ message: m, finish_reason: finish }] = whole.choices;
   return {
-    text: m.content ?? "", refusal: m.refusal ?? "", think: m.reasoning_content ?? "",
+    text: m.content ?? "", refusal: m.refusal ?? "", think: m.reasoning_content ?? m.reasoning ?? "",
     signature: m.thinking_blocks?.map((b) => b.signature ?? "").join("") ?? "",
     redacted: m.thinking_blocks?.map((b) => b.data ?? "").join("") ?? "",
     calls: (m.tool_calls ?? []).map((c) => ({ id: c.id, name: c.function.name,
@@ -101,7 +101,7 @@ export async function call({ url, key, model, ask, stream, back, made }) {
     for await (const chunk of runner) {
       const d = chunk.choices[0]?.delta ?? {};
       text += d.content ?? "";
-      extra.thinking += d.reasoning_content ?? "";
+      extra.thinking += d.reasoning_content ?? d.reasoning ?? "";
       if (Array.isArray(d.thinking_blocks)) blocks.push(...d.thinking_blocks);
     }
     const whole = await runner.finalChatCompletion();

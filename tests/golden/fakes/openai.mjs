@@ -7,6 +7,7 @@ import { Bad, any, bool, either, int, list, map, nullable, num, obj, oneOf, str,
 import { ascii, brokenAt, disturbed, json, sse, start, stream, VECTORS } from "./http.mjs";
 import * as responses from "./responses.mjs";
 import { entraToken } from "./entra.mjs";
+import { ranked } from "./vectors.mjs";
 
 export const KEY = "sk-openai-upstream";
 
@@ -31,12 +32,12 @@ const messages = (extension) => list(tagged("role", {
   assistant: obj({ "role!": any, content: nullable(either(str, list(tagged("type", {
     text: textPart, refusal: obj({ "type!": any, "refusal!": str }) }), { least: 1 }))),
   refusal: nullable(str), name: str, audio: nullable(any), annotations: list(any),
-  tool_calls: list(call, { least: 1 }), ...(extension ? { reasoning_content: str } : {}) }),
+  tool_calls: list(call, { least: 1 }), ...(extension ? { reasoning_content: str, reasoning: str } : {}) }),
   tool: obj({ "role!": any, "content!": texts, "tool_call_id!": str }),
 }), { least: 1 });
 const fn = obj({ "name!": str, description: str, parameters: map(any), strict: nullable(bool) });
 
-const body = (extension) => obj({
+const bodyFields = (extension) => ({
   "messages!": messages(extension), "model!": str, frequency_penalty: nullable(num),
   logit_bias: nullable(map(num)), logprobs: nullable(bool), max_completion_tokens: nullable(int),
   max_tokens: nullable(int), metadata: nullable(map(str)), modalities: nullable(list(str)),
@@ -56,6 +57,31 @@ const body = (extension) => obj({
   tools: list(obj({ "type!": word("function"), "function!": fn })), top_logprobs: nullable(int),
   top_p: nullable(num), user: str, verbosity: nullable(word("low", "medium", "high")),
 });
+const body = (extension) => obj(bodyFields(extension));
+
+/* What vLLM's ChatCompletionRequest has beside it, and what it has not.  The real one takes what it
+ * does not know and says so in its log only; here that is an error. */
+const vllmBody = () => {
+  const members = ["frequency_penalty", "logit_bias", "logprobs", "max_completion_tokens",
+    "max_tokens", "n", "presence_penalty", "reasoning_effort", "seed", "stop", "stream",
+    "temperature", "top_logprobs", "top_p", "user", "tool_choice", "tools", "parallel_tool_calls"];
+  const check = bodyFields(true);
+  return obj({ "messages!": check["messages!"], "model!": str,
+    ...Object.fromEntries(members.map((name) => [name, check[name]])),
+    response_format: check.response_format,
+    stream_options: nullable(obj({ include_usage: bool, continuous_usage_stats: bool })),
+    top_k: int, min_p: num, repetition_penalty: num, length_penalty: num, min_tokens: int,
+    use_beam_search: bool, stop_token_ids: list(int), include_stop_str_in_output: bool,
+    ignore_eos: bool, skip_special_tokens: bool, spaces_between_special_tokens: bool,
+    truncate_prompt_tokens: int, prompt_logprobs: int, allowed_token_ids: list(int),
+    bad_words: list(str), echo: bool, add_generation_prompt: bool, continue_final_message: bool,
+    add_special_tokens: bool, documents: list(map(str)), chat_template: str,
+    chat_template_kwargs: map(any), mm_processor_kwargs: map(any), structured_outputs: map(any),
+    guided_json: any, guided_regex: str, guided_choice: list(str), guided_grammar: str,
+    include_reasoning: bool, priority: int, request_id: str, return_token_ids: bool,
+    return_tokens_as_token_ids: bool, cache_salt: str, kv_transfer_params: map(any),
+    vllm_xargs: map(any) });
+};
 
 /* Each call must be answered, at once, and nothing else may be. */
 function order(all) {
@@ -114,7 +140,7 @@ export function seen(b) {
         text: textsOf(m.content).map((p) => p.text).join("") } }]);
     } else {
       add("assistant", [
-        ...(m.reasoning_content ? [{ think: m.reasoning_content }] : []),
+        ...(m.reasoning_content ?? m.reasoning ? [{ think: m.reasoning_content ?? m.reasoning }] : []),
         ...textsOf(m.content).filter((p) => p.text), ...textsOf(m.refusal),
         ...(m.tool_calls ?? []).map((c) => ({ call: { id: c.id, name: c.function.name,
           input: JSON.parse(c.function.arguments) } }))]);
@@ -137,10 +163,12 @@ const FINISH = { stop: "stop", length: "length", tools: "tool_calls", filter: "c
 
 export const usageOf = (u, reports) => ({
   prompt_tokens: u.input, completion_tokens: u.output, total_tokens: u.input + u.output,
-  prompt_tokens_details: { cached_tokens: u.cached ?? 0, audio_tokens: 0,
-    ...(reports.written ? { cache_write_tokens: u.written ?? 0 } : {}) },
-  completion_tokens_details: { reasoning_tokens: u.reasoning ?? 0, audio_tokens: 0,
-    accepted_prediction_tokens: 0, rejected_prediction_tokens: 0 },
+  ...(reports.vllm ? { prompt_tokens_details: u.cached ? { cached_tokens: u.cached } : null } : {
+    prompt_tokens_details: { cached_tokens: u.cached ?? 0, audio_tokens: 0,
+      ...(reports.written ? { cache_write_tokens: u.written ?? 0 } : {}) },
+    completion_tokens_details: { reasoning_tokens: u.reasoning ?? 0, audio_tokens: 0,
+      accepted_prediction_tokens: 0, rejected_prediction_tokens: 0 },
+  }),
 });
 
 const base = (b, object) => ({ id: "chatcmpl-golden", object, created: 1700000000,
@@ -160,7 +188,8 @@ function whole(b, answer, how) {
         role: "assistant", content: words.length || !calls.length && !refusal
           ? words.join("") : null,
         refusal: refusal || null, annotations: [],
-        ...(thought && how.reasoning ? { reasoning_content: thought } : {}),
+        ...(thought && how.reasoning ? { [how.vllm ? "reasoning" : "reasoning_content"]: thought }
+          : {}),
         ...(calls.length ? { tool_calls: calls.map(({ call: c }) => ({ id: c.id, type: "function",
           function: { name: c.name, arguments: JSON.stringify(c.input) } })) } : {}),
       } }],
@@ -182,7 +211,8 @@ function* chunks(b, answer, how) {
   let calls = 0;
   for (const k of answer.blocks) {
     if (k.think && how.reasoning)
-      for (const piece of k.think) yield delta({ reasoning_content: piece });
+      for (const piece of k.think)
+        yield delta({ [how.vllm ? "reasoning" : "reasoning_content"]: piece });
     for (const piece of k.text ?? [])
       yield delta(k.refusal ? { refusal: piece } : { content: piece });
     if (!k.call) continue;
@@ -218,7 +248,7 @@ export function refuse(x, kind, message, { param = null, retryAfter } = {}) {
 
 async function chat(x, how) {
   try {
-    body(how.reasoning)(x.body, "");
+    (how.vllm ? vllmBody() : body(how.reasoning))(x.body, "");
     order(x.body.messages);
   } catch (e) {
     x.entry.refused = e.message;
@@ -246,7 +276,15 @@ async function chat(x, how) {
     headers: { "x-request-id": "req_golden" } });
 }
 
-/* how: azure, reasoning (a compatible server's reasoning_content), written (cache writes). */
+/* vLLM's own: documents come back whether they were asked for or not. */
+function rerank(x) {
+  const { model, query, documents, top_n: most } = x.body;
+  return json(x, 200, { id: "rerank-golden", model, usage: { total_tokens: 19 },
+    results: ranked(query, documents, most || undefined).map(([index, relevance_score]) => ({ index,
+      document: { text: documents[index] }, relevance_score })) });
+}
+
+/* how: azure, vllm, reasoning (a compatible server's reasoning_content), written (cache writes). */
 export function openai(name, how) {
   return start(name, async (x) => {
     const azureKey = x.headers["api-key"] === KEY || x.headers.authorization ===
@@ -279,6 +317,8 @@ export function openai(name, how) {
         object: "embedding", index, embedding: coded(VECTORS[index]) })),
       usage: { prompt_tokens: 8, total_tokens: 8 } });
     }
+    if (how.vllm && x.method === "POST" && path === "/v1/rerank") return rerank(x);
+    if (how.vllm) return json(x, 404, { detail: "Not Found" });
     if (x.method === "POST" && path === "/v1/responses") return responses.serve(x, how);
     return json(x, 404, { error: { message: `Invalid URL (${x.method} ${x.path})`,
       type: "invalid_request_error", param: null, code: null } });
