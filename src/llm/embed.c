@@ -23,7 +23,7 @@ static int read_input(const struct km_reading *rd, const struct km_place *at,
 
     if (km_json_kind(v) == KM_JSON_STRING)
         return km_read_needed(rd, at, v, &ret->text);
-    if (km_json_kind(v) == KM_JSON_OBJECT)
+    if (km_json_kind(v) == KM_JSON_OBJECT && km_json_count(v) > 0)
         return km_read_object(rd, at, v, &ret->object_json);
     if (km_json_kind(v) != KM_JSON_ARRAY || km_json_count(v) == 0)
         return km_read_bad(rd, at, "must be a text or a list of tokens, and not empty");
