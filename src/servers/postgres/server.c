@@ -17,6 +17,8 @@ static const struct km_pg_rows *const lists[] = {
     &km_pg_tools_explain,
     &km_pg_tools_schema,
     &km_pg_tools_describe,
+    &km_pg_tools_data,
+    &km_pg_tools_change,
 };
 
 /* read-only, destructive, idempotent, open world; 0 would be unknown. */

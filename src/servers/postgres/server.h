@@ -8,6 +8,7 @@
 #define KM_SERVERS_POSTGRES_SERVER_H
 
 #include "mcp/server.h"
+#include "servers/postgres/confirm.h"
 #include "servers/postgres/lease.h"
 
 #define KM_PG_TOOLS 96 /* of a server, those of the configuration counted */
@@ -16,6 +17,7 @@ struct km_pg_server {
     struct km_mcp_server mcp;
     struct km_mcp_tool tools[KM_PG_TOOLS];
     struct km_pg_db *db;
+    struct km_pg_confirms confirms;
     char instructions[1024];
 };
 

@@ -196,7 +196,8 @@ static void on_end(void *ctx, const struct km_pg_outcome *o)
 
     task->call->work = NULL;
     failed = o->err || o->refused || o->sqlstate.n || o->over_cap || o->unknown;
-    r = failed && !task->tolerant ? answer_error(task, o, &err) : task->answer(task, o, &err);
+    r = failed && (!task->tolerant || task->cancelled) ? answer_error(task, o, &err)
+                                                       : task->answer(task, o, &err);
     if (r < 0)
         km_mcp_call_text(task->call, km_str_c(err.text), true);
 }
@@ -236,6 +237,8 @@ struct km_pg_task *km_pg_task_new(struct km_mcp_call *call, struct km_err *err)
 int km_pg_task_again(struct km_pg_task *task, const struct km_pg_request *request,
                      struct km_err *err)
 {
+    if (task->cancelled)
+        return km_fail(err, KM_E_CANCELED, "the call was cancelled");
     task->request = *request;
     task->prefix = 0;
     km_pg_table_reset(&task->table);
@@ -252,7 +255,10 @@ int km_pg_task_start(struct km_pg_task *task, struct km_err *err)
 
 void km_pg_task_cancel(struct km_mcp_call *call)
 {
-    km_pg_lease_cancel(((struct km_pg_task *)call->work)->lease);
+    struct km_pg_task *task = call->work;
+
+    task->cancelled = true;
+    km_pg_lease_cancel(task->lease);
 }
 
 void km_pg_task_drop(struct km_mcp_call *call)

@@ -3,6 +3,7 @@
 #ifndef KM_SERVERS_POSTGRES_TOOLS_H
 #define KM_SERVERS_POSTGRES_TOOLS_H
 
+#include "servers/postgres/relation.h"
 #include "servers/postgres/server.h"
 #include "servers/postgres/table.h"
 
@@ -28,7 +29,7 @@ struct km_pg_rows {
 
 /* One list a file of tools; in this order they are listed. */
 extern const struct km_pg_rows km_pg_tools_sql, km_pg_tools_explain, km_pg_tools_schema,
-    km_pg_tools_describe;
+    km_pg_tools_describe, km_pg_tools_data, km_pg_tools_change;
 
 /* What describe_table asks: $1 schema (null: found by the path), $2 name. */
 extern const char *const km_pg_describe_sql[];
@@ -59,6 +60,7 @@ struct km_pg_task {
     size_t prefix; /* characters put before the caller's text */
     struct km_pg_lease *lease;
     void *data; /* the tool's own */
+    bool cancelled; /* nobody wants the answer: no further statement */
     bool tolerant; /* answer takes failures as well: it looks at the outcome itself */
     /* Answers, or starts the next statement; negative: the answer is an error with err's text. */
     int (*answer)(struct km_pg_task *task, const struct km_pg_outcome *o, struct km_err *err);
@@ -80,9 +82,26 @@ void km_pg_task_limits(struct km_pg_task *task);
 void km_pg_task_cancel(struct km_mcp_call *call);
 void km_pg_task_drop(struct km_mcp_call *call);
 
+/* Runs task->request as a statement with pages: the arguments max_rows, max_bytes, timeout_ms and
+ * cursor count, and its rows are the answer. */
+int km_pg_task_paged(struct km_pg_task *task, struct km_err *err) KM_MUST_USE;
+
 /* The argument `params` as texts and types. */
 int km_pg_task_params(struct km_pg_task *task, const struct km_json *params,
                       struct km_err *err) KM_MUST_USE;
+
+/* Looks up the table that the arguments `schema` and `table` name, then calls `then`, which goes on
+ * with km_pg_task_again() or km_pg_task_paged(). */
+typedef int km_pg_table_fn(struct km_pg_task *task, const struct km_pg_relation *rel,
+                           struct km_err *err);
+int km_pg_task_with_table(struct km_mcp_call *call, km_pg_table_fn *then,
+                          struct km_err *err) KM_MUST_USE;
+/* What was built as a request; its bytes are the builder's. */
+int km_pg_build_request(struct km_pg_build *b, struct km_pg_request *ret,
+                        struct km_err *err) KM_MUST_USE;
+/* A list of names among the arguments as "a", "b"; none: all columns. */
+int km_pg_build_columns(struct km_pg_build *b, const struct km_json *names,
+                        struct km_err *err) KM_MUST_USE;
 
 /* The one value of the result as JSON; empty: null, no row, or truncated. */
 struct km_str km_pg_task_value(const struct km_pg_task *task);

@@ -24,15 +24,24 @@ struct paged {
 };
 
 /* What a cursor is bound to: the text and its values. */
-static struct km_str digest_of(const struct km_mcp_call *call, struct km_str sql)
+static struct km_str digest_of(const struct km_pg_task *task)
 {
-    struct km_str params = km_json_compact(km_json_get(call->args, "params"), call->arena);
+    const struct km_pg_request *q = &task->request;
+    struct km_str *parts = km_arena_zalloc(task->call->arena, (2 * q->nparams + 1) * sizeof *parts);
     uint8_t digest[KM_SHA256_LEN];
     char hex[2 * sizeof digest + 1];
+    size_t n = 0;
 
-    km_sha256_parts((struct km_str[]){ sql, KM_STR("\n"), params }, 3, digest);
+    if (!parts)
+        return KM_STR_NONE;
+    parts[n++] = q->sql;
+    for (unsigned i = 0; i < q->nparams; i++) {
+        parts[n++] = q->values[i] ? KM_STR("\n=") : KM_STR("\nnull");
+        parts[n++] = km_str_c(q->values[i]);
+    }
+    km_sha256_parts(parts, n, digest);
     km_hex(hex, digest, sizeof digest);
-    return km_arena_str(call->arena, km_str(hex, DIGEST));
+    return km_arena_str(task->call->arena, km_str(hex, DIGEST));
 }
 
 static struct km_str next_cursor(struct km_pg_task *task)
@@ -120,26 +129,35 @@ void km_pg_task_limits(struct km_pg_task *task)
         task->table.rows.max = (size_t)n;
 }
 
-static int execute_sql(struct km_mcp_call *call, struct km_err *err)
+int km_pg_task_paged(struct km_pg_task *task, struct km_err *err)
 {
-    struct km_pg_task *task = km_pg_task_new(call, err);
-    struct paged *p = km_arena_zalloc(call->arena, sizeof *p);
+    struct paged *p = km_arena_zalloc(task->call->arena, sizeof *p);
     struct km_str cursor;
 
-    if (!task || !p)
+    if (!p)
         return km_fail(err, KM_E_NOMEM, "out of memory");
-    (void)km_json_string(km_json_get(call->args, "sql"), &task->request.sql);
-    if (km_pg_task_params(task, km_json_get(call->args, "params"), err) < 0)
-        return KM_E_INVALID;
     km_pg_task_limits(task);
     p->sql = task->request.sql;
-    p->digest = digest_of(call, p->sql);
+    p->digest = digest_of(task);
     task->data = p;
     task->answer = answer_rows;
-    if (km_json_string(km_json_get(call->args, "cursor"), &cursor) &&
+    km_pg_table_reset(&task->table);
+    if (km_json_string(km_json_get(task->call->args, "cursor"), &cursor) &&
         take_cursor(task, cursor, err) < 0)
         return KM_E_INVALID;
     return km_pg_task_start(task, err);
+}
+
+static int execute_sql(struct km_mcp_call *call, struct km_err *err)
+{
+    struct km_pg_task *task = km_pg_task_new(call, err);
+
+    if (!task)
+        return KM_E_NOMEM;
+    (void)km_json_string(km_json_get(call->args, "sql"), &task->request.sql);
+    if (km_pg_task_params(task, km_json_get(call->args, "params"), err) < 0)
+        return KM_E_INVALID;
+    return km_pg_task_paged(task, err);
 }
 
 static const struct km_pg_row rows[] = {
