@@ -21,6 +21,7 @@
 #include "admin/admin.h"
 #include "base/time.h"
 #include "mcp/ask.h"
+#include "mcp/oauth.h"
 #include "sys/sandbox.h"
 
 #define LIST_BYTES ((size_t)8 * 1024 * 1024)
@@ -104,6 +105,8 @@ static void put_server(struct km_buf *b, struct km_mcp_upstream *u)
     km_buf_printf(b, ",\"sessions\":%u,\"asks\":%u,\"restarts\":%llu", s.sessions, s.asks,
                   (unsigned long long)s.restarts);
     put_sandbox(b, u);
+    if (u->oauth && u->personal)
+        km_buf_printf(b, ",\"logins\":%zu", km_mcp_oauth_count(u->oauth));
     put_offers(b, c);
     km_buf_byte(b, '}');
     km_mcp_catalogue_unref(c);

@@ -3,7 +3,8 @@
  *
  * An issuer is an entry of kanmon_settings.jwt (or LiteLLM's enable_jwt_auth).  Its keys are
  * fetched when the first token comes, by one request at a time for all workers, and kept; a token
- * signed by a key that is not among them makes them be fetched anew, at most every ten seconds.
+ * signed by a key that is not among them makes them be fetched anew: three times at once, after
+ * that every ten seconds at most, whoever sends such tokens.
  * While keys are on their way the request waits at the door (km_jwt_prepare), before anything else
  * is done with it.
  *

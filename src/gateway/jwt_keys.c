@@ -13,7 +13,7 @@
 #include <stdlib.h>
 
 #include "base/time.h"
-#include "llm/fetch.h"
+#include "llm/refresh_work.h"
 
 #define EARLY_MS (30 * 60 * 1000)
 #define LIFETIME_US (INT64_C(3600) * 1000000)
@@ -25,10 +25,8 @@
 enum stage { OPENID, OAUTH, KEYS };
 
 struct run {
-    struct km_arena arena; /* holds it */
-    struct km_refresh_run *run;
+    struct km_refresh_work work; /* first */
     const struct km_jwt_keys_args *args;
-    struct km_fetch *fetch;
     enum stage stage;
 };
 
@@ -42,16 +40,12 @@ static void keys_free(struct km_refreshed *base)
 
 static void end(struct run *r, struct km_jwt_keys *keys, const struct km_err *err)
 {
-    struct km_refresh_run *run = r->run;
     struct km_err why = { 0 };
-    struct km_arena arena = r->arena;
 
     if (err)
         km_fail(&why, KM_E_OVERLOADED, "The keys of the issuer %.*s cannot be had: %s",
                 KM_STR_ARG(km_str_sub(r->args->issuer, 0, 100)), err->text);
-    km_arena_done(&arena);
-    run->state = NULL;
-    km_refresh_done(run, keys ? &keys->base : NULL, keys ? NULL : &why);
+    km_refresh_work_end(&r->work, keys ? &keys->base : NULL, err ? &why : NULL);
 }
 
 static void on_answer(void *ctx, const struct km_response *response, struct km_str body,
@@ -70,20 +64,21 @@ static int fetch(struct run *r, struct km_str url, bool own, struct km_err *err)
     bool trusted =
         own || same_host(url, r->args->issuer) || km_url_host_listed(url, r->args->trusted_hosts);
 
-    r->fetch = km_fetch_start(&(struct km_fetch_args){ .loop = r->run->loop,
-                                                       .client = r->run->client,
-                                                       .tls = r->args->tls,
-                                                       .proxies = r->args->proxies,
-                                                       .guarded = !trusted,
-                                                       .method = KM_STR("GET"),
-                                                       .url = url,
-                                                       .head = KM_STR("Accept: application/json"
-                                                                      "\r\n"),
-                                                       .timeout_ms = TIMEOUT_MS,
-                                                       .tries = TRIES,
-                                                       .max_bytes = KM_JWKS_BYTES },
-                              on_answer, r, err);
-    return r->fetch ? 0 : err->code;
+    r->work.fetch =
+        km_fetch_start(&(struct km_fetch_args){ .loop = r->work.run->loop,
+                                                .client = r->work.run->client,
+                                                .tls = r->args->tls,
+                                                .proxies = r->args->proxies,
+                                                .guarded = !trusted,
+                                                .method = KM_STR("GET"),
+                                                .url = url,
+                                                .head = KM_STR("Accept: application/json"
+                                                               "\r\n"),
+                                                .timeout_ms = TIMEOUT_MS,
+                                                .tries = TRIES,
+                                                .max_bytes = KM_JWKS_BYTES },
+                       on_answer, r, err);
+    return r->work.fetch ? 0 : err->code;
 }
 
 /* issuer + path for OpenID; path between host and issuer's path for OAuth (RFC 8414, 3.1). */
@@ -96,9 +91,10 @@ static struct km_str metadata_url(struct run *r)
         issuer.n--;
     if (r->stage == OPENID)
         return km_arena_cat(
-            &r->arena, (struct km_str[]){ issuer, KM_STR("/.well-known/openid-configuration") }, 2);
+            &r->work.arena,
+            (struct km_str[]){ issuer, KM_STR("/.well-known/openid-configuration") }, 2);
     path = km_url_parse(issuer, &url, NULL) == 0 ? url.path : KM_STR_NONE;
-    return km_arena_cat(&r->arena,
+    return km_arena_cat(&r->work.arena,
                         (struct km_str[]){ km_str_sub(issuer, 0, issuer.n - path.n),
                                            KM_STR("/.well-known/oauth-authorization-server"),
                                            path },
@@ -131,7 +127,7 @@ static int take_metadata(struct run *r, struct km_str body, struct km_err *err)
     const struct km_json *root = NULL;
     struct km_str issuer = KM_STR_NONE, url = KM_STR_NONE;
 
-    if (km_json_parse(&r->arena, body, &root, NULL) < 0)
+    if (km_json_parse(&r->work.arena, body, &root, NULL) < 0)
         return km_fail(err, KM_E_UPSTREAM_PROTOCOL, "its metadata are not JSON");
     (void)km_json_string(km_json_get(root, "issuer"), &issuer);
     (void)km_json_string(km_json_get(root, "jwks_uri"), &url);
@@ -150,7 +146,7 @@ static void on_answer(void *ctx, const struct km_response *response, struct km_s
     struct km_err err = { 0 };
     int rc = 0;
 
-    r->fetch = NULL;
+    r->work.fetch = NULL;
     if (why) {
         end(r, NULL, why);
     } else if (response->status == 200 && r->stage == KEYS) {
@@ -169,40 +165,17 @@ static void on_answer(void *ctx, const struct km_response *response, struct km_s
 
 static void start(struct km_refresh_run *run)
 {
-    struct km_arena arena;
+    struct run *r = km_refresh_work_new(run, RUN_BYTES, sizeof *r);
     struct km_err err = { 0 };
-    struct run *r;
     bool given;
 
-    km_arena_init(&arena, RUN_BYTES, km_loop_arenas(run->loop));
-    r = km_arena_zalloc(&arena, sizeof *r);
-    if (!r) {
-        km_arena_done(&arena);
-        km_fail(&err, KM_E_NOMEM, "out of memory");
-        km_refresh_done(run, NULL, &err);
+    if (!r)
         return;
-    }
-    r->arena = arena;
-    r->run = run;
     r->args = run->owner;
-    run->state = r;
     given = r->args->jwks_url.n > 0;
     r->stage = given ? KEYS : OPENID;
     if (fetch(r, given ? r->args->jwks_url : metadata_url(r), true, &err) < 0)
         end(r, NULL, &err);
-}
-
-static void abandon(struct km_refresh_run *run)
-{
-    struct run *r = run->state;
-    struct km_arena arena;
-
-    if (!r)
-        return;
-    km_fetch_abandon(r->fetch);
-    arena = r->arena;
-    km_arena_done(&arena);
-    run->state = NULL;
 }
 
 /* A run may outlive the configuration it came from: everything is the refresh's own. */
@@ -222,7 +195,7 @@ static void owner_free(void *ctx)
     km_arena_done(&arena);
 }
 
-static const struct km_refresh_ops ops = { start, abandon, owner_free };
+static const struct km_refresh_ops ops = { start, km_refresh_work_abandon, owner_free };
 
 static struct km_str_list copy_list(struct km_arena *arena, const struct km_str_list *list)
 {

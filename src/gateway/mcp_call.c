@@ -27,7 +27,7 @@ static int prepare(struct km_call *call, struct km_err *err)
 {
     struct km_mcp_work *w = call->mcp;
 
-    if (!w->tool || !w->member->upstream)
+    if (!w->tool || !w->member->upstream || km_mcp_member_offers_login(w->member))
         return 0;
     call->mcp_cost = km_mcp_configured_cost(w->member->upstream, w->item->name);
     call->reserve = call->mcp_cost;
@@ -92,7 +92,7 @@ static int attempt(struct km_call *call, struct km_err *err)
     struct km_mcp_work *w = call->mcp;
     int r;
 
-    if (!w->tool || !w->member->upstream)
+    if (!w->tool || !w->member->upstream || km_mcp_member_offers_login(w->member))
         return 0;
     r = verdict(w, err);
     if (r == 0)

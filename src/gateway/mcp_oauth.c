@@ -77,13 +77,41 @@ static void login(void *visit, struct km_exchange *x, const struct km_route_matc
                        principal_of(v), own_url(v, CALLBACK), on_login, v);
 }
 
-static void on_back(void *ctx, const struct km_err *err)
+struct back { /* a browser that came back */
+    struct km_visit *v;
+    struct km_mcp_upstream *u; /* referenced */
+    struct km_mcp_callback said;
+};
+
+static void on_back(void *ctx, struct km_str principal, const struct km_err *err)
 {
-    if (err)
-        km_oauth_page_error(ctx, err);
-    else
-        km_oauth_page_done(ctx, "You are logged in",
+    struct back *b = ctx;
+
+    if (err) {
+        km_oauth_page_error(b->v, err);
+    } else {
+        km_mcp_upstream_logged_in(b->v->w->gw->mcp, b->u, principal);
+        km_oauth_page_done(b->v, "You are logged in",
                            "kanmon can reach the server for you now. Close this window.");
+    }
+    km_mcp_upstream_unref(b->u);
+}
+
+/* The server whose log-in it is of takes it; false: nobody's. */
+static bool offer_back(struct back *b)
+{
+    const struct km_mcp_set *set = b->v->view->snap->mcp;
+    const struct km_mcp_oauth_on on = { b->v->w->loop, b->v->w->client };
+
+    for (size_t i = 0; b->said.state.n && set && i < set->n; i++) {
+        if (!set->v[i]->oauth)
+            continue;
+        b->u = km_mcp_upstream_ref(set->v[i]);
+        if (km_mcp_oauth_callback(b->u->oauth, &on, &b->said, on_back, b))
+            return true;
+        km_mcp_upstream_unref(b->u);
+    }
+    return false;
 }
 
 static void callback(void *visit, struct km_exchange *x, const struct km_route_match *match)
@@ -96,21 +124,19 @@ static void callback(void *visit, struct km_exchange *x, const struct km_route_m
                    { "iss", offsetof(struct km_mcp_callback, iss) },
                    { "error", offsetof(struct km_mcp_callback, error) } };
     struct km_visit *v = visit;
-    const struct km_mcp_set *set = v->view->snap->mcp;
-    struct km_mcp_callback back = { 0 };
+    struct back *b = km_arena_zalloc(km_exchange_arena(x), sizeof *b);
     struct km_err err = { 0 };
-    int r = 0;
+    int r = b ? 0 : km_fail(&err, KM_E_NOMEM, "out of memory");
 
     (void)match;
     for (size_t i = 0; r == 0 && i < sizeof fields / sizeof fields[0]; i++)
         r = km_oauth_field(v, km_exchange_request(x)->query, fields[i].name, 4096,
-                           (struct km_str *)(void *)((char *)&back + fields[i].offset), &err);
-    for (size_t i = 0; r == 0 && back.state.n && set && i < set->n; i++)
-        if (set->v[i]->oauth &&
-            km_mcp_oauth_callback(set->v[i]->oauth,
-                                  &(struct km_mcp_oauth_on){ v->w->loop, v->w->client }, &back,
-                                  on_back, v))
+                           (struct km_str *)(void *)((char *)&b->said + fields[i].offset), &err);
+    if (r == 0) {
+        b->v = v;
+        if (offer_back(b))
             return;
+    }
     if (r == 0)
         km_fail(&err, KM_E_INVALID,
                 "This login is not known here: it is over, was used already, or took longer than "

@@ -104,6 +104,8 @@ void km_mcp_turn_no_view(struct km_mcp_turn *t, int why, const char *message);
 /* mcp_views.c: what this caller sees; a reference.  KM_E_NOT_FOUND: the path names nobody. */
 int km_mcp_view_for(struct km_mcp_arrival *in, struct km_str capabilities, struct km_mcp_view **ret,
                     struct km_err *err) KM_MUST_USE;
+/* Its one tool is kanmon's own, to log in (mcp/oauth.h). */
+bool km_mcp_member_offers_login(const struct km_mcp_member *m);
 #define KM_MCP_VIEWS_MOST 1024
 void km_mcp_views_drop(struct km_mcp_hub *hub); /* all that are kept */
 

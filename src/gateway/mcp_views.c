@@ -14,6 +14,7 @@
 #include "gateway/mcp_access.h"
 #include "gateway/mcp_turn.h"
 #include "mcp/builtin.h"
+#include "mcp/oauth.h"
 
 #define KEY_BYTES ((size_t)64 * 1024)
 
@@ -98,6 +99,26 @@ static bool shares(const struct km_str_list *groups, struct km_str list)
     return false;
 }
 
+static bool login_needed(const struct km_mcp_upstream *u, struct km_str principal)
+{
+    return u->oauth && u->personal &&
+           km_mcp_oauth_state(u->oauth, principal) == KM_MCP_LOGIN_NEEDED;
+}
+
+/* Who is not logged in is shown what the server said when it was; else how to log in. */
+static struct km_mcp_catalogue *catalogue_of(const struct gather *g, struct km_mcp_upstream *u)
+{
+    struct km_mcp_catalogue *c;
+
+    if (!login_needed(u, g->asker->principal))
+        return km_mcp_catalogue(g->in->hub->w->desk, u, g->asker);
+    c = km_mcp_catalogue(NULL, u, g->asker);
+    if (c->known)
+        return c;
+    km_mcp_catalogue_unref(c);
+    return km_mcp_catalogue_ref(km_mcp_oauth_offer(u->oauth));
+}
+
 static void add_upstream(struct gather *g, struct km_mcp_upstream *u)
 {
     const struct km_mcp_reach *reach = &g->in->reach;
@@ -112,7 +133,7 @@ static void add_upstream(struct gather *g, struct km_mcp_upstream *u)
     g->named += exact;
     g->v[g->n++] = (struct km_mcp_member){
         .upstream = u,
-        .catalogue = km_mcp_catalogue(g->in->hub->w->desk, u, g->asker),
+        .catalogue = catalogue_of(g, u),
         .name = u->name,
         .alias = u->alias,
     };
@@ -199,11 +220,19 @@ static bool same_members(const struct km_mcp_view *view, const struct gather *g)
     return true;
 }
 
+bool km_mcp_member_offers_login(const struct km_mcp_member *m)
+{
+    return m->upstream && m->upstream->oauth &&
+           m->catalogue == km_mcp_oauth_offer(m->upstream->oauth);
+}
+
 static bool shows(void *ctx, const struct km_mcp_member *m, enum km_mcp_list list,
                   const struct km_mcp_item *item)
 {
     const struct gather *g = ctx;
 
+    if (km_mcp_member_offers_login(m))
+        return true;
     if (m->part && !km_mcp_part_pick(m->part, list, item->name))
         return false;
     return list != KM_MCP_TOOLS || !m->upstream || km_mcp_rights_tool(g->rights, m, item->name);
@@ -301,10 +330,14 @@ static void put_key(struct km_mcp_arrival *in, struct km_str capabilities,
     km_buf_str(key, km_mcp_rights_text(rights));
     km_buf_byte(key, '\n');
     km_buf_str(key, capabilities);
-    if (personal) {
-        km_buf_byte(key, '\n');
-        km_buf_str(key, in->principal);
-    }
+    if (!personal)
+        return;
+    km_buf_byte(key, '\n');
+    km_buf_str(key, in->principal);
+    km_buf_byte(key, '\n');
+    for (size_t i = 0; i < set->n; i++)
+        if (set->v[i]->oauth)
+            km_buf_byte(key, login_needed(set->v[i], in->principal) ? '-' : '+');
 }
 
 /* It is kept for the next; failing to is no failure. */

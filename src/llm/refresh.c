@@ -21,7 +21,8 @@
 
 #define FAILED_US INT64_C(1000000) /* a failure is the answer for so long */
 #define AGAIN_US INT64_C(30000000) /* next try while the old value still serves */
-#define TRUST_US INT64_C(10000000) /* a younger value is not the reason of a refusal */
+#define TRUST_US INT64_C(10000000) /* one more value may be refused each time this has passed, */
+#define TRUST_BURST 3 /* and so many at once: a signer that changed is found out without waiting */
 
 struct ticket {
     struct km_msg msg;
@@ -40,8 +41,9 @@ struct km_refresh {
     _Atomic unsigned refs;
     pthread_mutex_t lock; /* guards all below */
     struct km_refreshed *value;
-    int64_t made_us, due_us; /* of the value: when it came, when the next is to be made */
+    int64_t due_us; /* of the value: when the next is to be made */
     bool distrusted;
+    int64_t spent_us; /* refusals are paid for up to here: less than a burst ahead of now */
     bool running;
     int64_t failed_us; /* wall time of the last failure; 0: the last run succeeded */
     struct km_err failure;
@@ -166,7 +168,6 @@ static struct km_refreshed *settle(struct km_refresh *r, struct km_refreshed *va
     r->value = value;
     r->distrusted = false;
     r->failed_us = 0;
-    r->made_us = now;
     early = value->expires_us > now ? (value->expires_us - now) / 2 : 0;
     r->due_us = value->expires_us - (early < r->early_us ? early : r->early_us);
     return old;
@@ -270,14 +271,17 @@ int km_refresh_get(struct km_refresh *r, const struct km_auth_args *args, struct
 
 bool km_refresh_distrust(struct km_refresh *r)
 {
-    bool old;
+    int64_t now = km_wall_us(), from;
+    bool yes;
 
     pthread_mutex_lock(&r->lock);
-    old = r->value && km_wall_us() - r->made_us >= TRUST_US;
-    if (old)
-        r->distrusted = true;
+    from = r->spent_us > now ? r->spent_us : now;
+    yes = r->value && (r->distrusted || from - now <= (TRUST_BURST - 1) * TRUST_US);
+    if (yes && !r->distrusted)
+        r->spent_us = from + TRUST_US;
+    r->distrusted = r->distrusted || yes;
     pthread_mutex_unlock(&r->lock);
-    return old;
+    return yes;
 }
 
 bool km_refresh_renew(struct km_refresh *r)

@@ -61,8 +61,8 @@ int km_refresh_get(struct km_refresh *r, const struct km_auth_args *args, struct
                    struct km_refreshed **ret_value, struct km_err *err) KM_MUST_USE;
 /* No ready() follows.  On the loop that waits; harmless when ready() was called. */
 void km_refresh_cancel(struct km_refresh *r, struct km_auth_wait *wait);
-/* The value was not accepted: the next get() waits for another.  false: it is so new that
- * another would be no better. */
+/* The value was not accepted: the next get() waits for another.  false: that has happened so often
+ * of late (three times, then once in ten seconds) that another would be no better. */
 bool km_refresh_distrust(struct km_refresh *r);
 /* The value is of no use, however new it is (another is at hand, or more is asked for): the next
  * get() waits for another, and does not hear what the last run said.  true. */

@@ -13,7 +13,8 @@
 #include "base/crypto.h"
 #include "base/time.h"
 #include "http/json.h"
-#include "llm/fetch.h"
+#include "llm/bearer.h"
+#include "llm/refresh_work.h"
 
 #define EARLY_MS (5 * 60 * 1000)
 #define TIMEOUT_MS 10000
@@ -21,12 +22,8 @@
 #define ANSWER_BYTES (256 * 1024)
 #define RUN_BYTES (1024 * 1024)
 #define LIFETIME_S 300 /* where the issuer does not say */
+#define LIFETIME_MOST_S 86400
 #define FORM_LINE "Content-Type: application/x-www-form-urlencoded\r\n"
-
-struct token {
-    struct km_refreshed base;
-    struct km_secret line; /* "Authorization: Bearer ...\r\n" */
-};
 
 struct owner { /* shared by threads, constant */
     struct km_arena arena; /* holds it */
@@ -35,75 +32,39 @@ struct owner { /* shared by threads, constant */
 };
 
 struct run {
-    struct km_arena arena; /* holds it */
-    struct km_refresh_run *run;
+    struct km_refresh_work work; /* first */
     const struct owner *owner;
-    struct km_fetch *fetch;
 };
 
-static void token_free(struct km_refreshed *base)
+static void end(struct run *r, struct km_refreshed *token, const struct km_err *err)
 {
-    struct token *t = (struct token *)(void *)base;
-
-    km_secret_done(&t->line);
-    free(t);
-}
-
-static struct token *token_new(struct km_str access, int64_t lifetime_s, struct km_err *err)
-{
-    struct km_buf line KM_CLEANUP(km_buf_done) = KM_BUF(64 * 1024);
-    struct km_buf value KM_CLEANUP(km_buf_done) = KM_BUF(64 * 1024);
-    struct token *t = calloc(1, sizeof *t);
-    int r;
-
-    if (!t) {
-        km_fail(err, KM_E_NOMEM, "out of memory");
-        return NULL;
-    }
-    atomic_init(&t->base.refs, 1);
-    t->base.expires_us = km_wall_us() + lifetime_s * 1000000;
-    t->base.free = token_free;
-    km_buf_str(&value, KM_STR("Bearer "));
-    km_buf_str(&value, access);
-    r = km_header_put(&line, KM_STR("Authorization"), km_buf_view(&value), err);
-    if (r == 0 && (km_buf_failed(&line) || km_secret_init(&t->line, km_buf_view(&line)) < 0))
-        r = km_fail(err, KM_E_NOMEM, "the token is too long");
-    km_wipe(value.p, value.n);
-    km_wipe(line.p, line.n);
-    if (r == 0)
-        return t;
-    token_free(&t->base);
-    return NULL;
-}
-
-static void end(struct run *r, struct token *token, const struct km_err *err)
-{
-    struct km_refresh_run *run = r->run;
     struct km_err why = { 0 };
-    struct km_arena arena = r->arena;
 
     if (err)
         km_fail(&why, err->code, "%s: %s", r->owner->args.issuer, err->text);
-    km_arena_done(&arena);
-    run->state = NULL;
-    km_refresh_done(run, token ? &token->base : NULL, token ? NULL : &why);
+    km_refresh_work_end(&r->work, token, err ? &why : NULL);
 }
 
 /* The token, or what the issuer says of why not; never a piece of what was sent. */
-static struct token *read_answer(struct run *r, int status, struct km_str body, struct km_err *err)
+static struct km_refreshed *read_answer(struct run *r, int status, struct km_str body,
+                                        struct km_err *err)
 {
     struct km_str access = KM_STR_NONE, error = KM_STR_NONE, text = KM_STR_NONE;
     const struct km_json *root = NULL;
     int64_t lifetime = LIFETIME_S;
 
-    if (km_json_parse(&r->arena, body, &root, NULL) < 0)
+    if (km_json_parse(&r->work.arena, body, &root, NULL) < 0)
         root = NULL;
     (void)km_json_string(km_json_get(root, "access_token"), &access);
     (void)km_json_string(km_json_get(root, "error"), &error);
     (void)km_json_string(km_json_get(root, "error_description"), &text);
     (void)km_json_i64(km_json_get(root, "expires_in"), &lifetime);
     if (status == 200 && access.n)
-        return token_new(access, lifetime > 0 && lifetime < 86400 ? lifetime : LIFETIME_S, err);
+        return km_bearer_new(
+            access,
+            km_wall_us() +
+                (lifetime > 0 && lifetime < LIFETIME_MOST_S ? lifetime : LIFETIME_S) * 1000000,
+            err);
     km_fail(err, KM_E_UPSTREAM_STATUS, "no token, status %d%s%.*s%s%.*s", status,
             error.n ? ", " : "", KM_STR_ARG(km_str_sub(error, 0, 60)), text.n ? ": " : "",
             KM_STR_ARG(km_str_sub(text, 0, 200)));
@@ -115,9 +76,9 @@ static void on_answer(void *ctx, const struct km_response *response, struct km_s
 {
     struct run *r = ctx;
     struct km_err err = { 0 };
-    struct token *token;
+    struct km_refreshed *token;
 
-    r->fetch = NULL;
+    r->work.fetch = NULL;
     if (why) {
         end(r, NULL, why);
         return;
@@ -130,20 +91,20 @@ static int request(struct run *r, struct km_err *err)
 {
     struct km_token_request q = { 0 };
     const struct owner *o = r->owner;
-    int rc = o->args.ask(o->args.owner, &r->arena, &q, err);
+    int rc = o->args.ask(o->args.owner, &r->work.arena, &q, err);
 
     if (rc < 0)
         return rc;
-    r->fetch = km_fetch_start(
+    r->work.fetch = km_fetch_start(
         &(struct km_fetch_args){
-            .loop = r->run->loop,
-            .client = r->run->client,
+            .loop = r->work.run->loop,
+            .client = r->work.run->client,
             .tls = o->args.tls,
             .proxies = q.straight ? NULL : &o->proxies,
             .method = q.method ? km_str_c(q.method) : KM_STR("POST"),
             .url = q.url,
             .head = q.method ? q.head
-                             : km_arena_cat(&r->arena,
+                             : km_arena_cat(&r->work.arena,
                                             (struct km_str[]){ KM_STR(FORM_LINE), q.head }, 2),
             .body = q.form,
             .has_body = !q.method,
@@ -151,42 +112,19 @@ static int request(struct run *r, struct km_err *err)
             .tries = TRIES,
             .max_bytes = ANSWER_BYTES },
         on_answer, r, err);
-    return r->fetch ? 0 : KM_E_CONFIG;
+    return r->work.fetch ? 0 : KM_E_CONFIG;
 }
 
 static void start(struct km_refresh_run *run)
 {
-    struct km_arena arena;
+    struct run *r = km_refresh_work_new(run, RUN_BYTES, sizeof *r);
     struct km_err err = { 0 };
-    struct run *r;
-
-    km_arena_init(&arena, RUN_BYTES, km_loop_arenas(run->loop));
-    r = km_arena_zalloc(&arena, sizeof *r);
-    if (!r) {
-        km_arena_done(&arena);
-        km_fail(&err, KM_E_NOMEM, "out of memory");
-        km_refresh_done(run, NULL, &err);
-        return;
-    }
-    r->arena = arena;
-    r->run = run;
-    r->owner = run->owner;
-    run->state = r;
-    if (request(r, &err) < 0)
-        end(r, NULL, &err);
-}
-
-static void abandon(struct km_refresh_run *run)
-{
-    struct run *r = run->state;
-    struct km_arena arena;
 
     if (!r)
         return;
-    km_fetch_abandon(r->fetch);
-    arena = r->arena;
-    km_arena_done(&arena);
-    run->state = NULL;
+    r->owner = run->owner;
+    if (request(r, &err) < 0)
+        end(r, NULL, &err);
 }
 
 static void owner_free(void *owner)
@@ -201,7 +139,7 @@ static void owner_free(void *owner)
     km_arena_done(&arena);
 }
 
-static const struct km_refresh_ops refresh_ops = { start, abandon, owner_free };
+static const struct km_refresh_ops refresh_ops = { start, km_refresh_work_abandon, owner_free };
 
 /* --- the authenticator --- */
 
@@ -218,14 +156,7 @@ static struct token_auth *of(struct km_auth *auth)
 static int head(struct km_auth *auth, const struct km_auth_args *args, struct km_auth_wait *wait,
                 struct km_buf *out, struct km_err *err)
 {
-    struct km_refreshed *value;
-    int r = km_refresh_get(of(auth)->tokens, args, wait, &value, err);
-
-    if (r < 0)
-        return r;
-    km_buf_str(out, km_secret_view(&((struct token *)(void *)value)->line));
-    km_refreshed_unref(value);
-    return 0;
+    return km_bearer_head(of(auth)->tokens, args, wait, out, err);
 }
 
 static void cancel(struct km_auth *auth, struct km_auth_wait *wait)

@@ -115,7 +115,8 @@ int km_desk_remote(struct km_mcp_desk *d, struct km_mcp_upstream *u,
     if (!p)
         p = km_remote_new(&args, err);
     if (!p) {
-        km_desk_failed(d, u, err->text);
+        if (err->code != KM_E_LIMIT) /* of what the asker sent, or of log-ins: not the server's */
+            km_desk_failed(d, u, err->text);
         return err->code;
     }
     *ret_remote = p;

@@ -21,6 +21,7 @@ struct km_link_failure {
     const struct km_err *err;
     bool maybe_executed;
     bool session_gone; /* the server does not know our session (any more) */
+    bool credentials; /* what proves the asker was refused, or could not be had */
     int status; /* HTTP; 0: none */
     struct km_str body; /* of such an answer, its beginning; dies with the callback */
     struct km_str challenge; /* WWW-Authenticate */

@@ -46,6 +46,7 @@ static void on_auth_ready(void *ctx, const struct km_err *err)
     struct km_link_post *p = ctx;
 
     p->waits = false;
+    p->unproved = err != NULL;
     if (err)
         km_link_post_fail(p, err, false);
     else
@@ -104,6 +105,7 @@ void km_link_post_fail(struct km_link_post *p, const struct km_err *err, bool ma
         .challenge = km_buf_view(&p->challenge),
     };
 
+    failure.credentials = p->unproved || failure.status == 401 || failure.status == 403;
     failure.session_gone = failure.status == 404 && h->session.n && !p->opens;
     if (p->id && !p->settled && !p->dropped) {
         p->in_event = true;
@@ -179,6 +181,7 @@ void km_link_post_begin(struct km_link_post *p)
     p->waits = r == KM_E_AGAIN;
     if (p->waits)
         return;
+    p->unproved = r < 0;
     p->request.head = km_buf_view(&p->head);
     if (r == 0 &&
         (km_buf_failed(&p->head) || km_buf_failed(&p->text) || km_buf_failed(&p->more_head)))

@@ -37,6 +37,7 @@ struct km_link_post {
     bool in_event; /* the remote is being told something: nothing may be freed */
     bool settled, dropped; /* answered; not wanted */
     bool waits; /* for header lines */
+    bool unproved; /* there are none: err says why */
     bool sent; /* some of it may have reached the server */
     bool streamed; /* a standing stream that has been one */
     bool failed; /* err says why: told from the loop */

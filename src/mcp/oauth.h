@@ -46,6 +46,18 @@ void km_mcp_oauth_attach(struct km_mcp_oauth *o, struct km_store *store, struct 
 /* Header lines for this principal; lives as long as the upstream.  NULL: there are too many. */
 struct km_auth *km_mcp_oauth_auth(struct km_mcp_oauth *o, struct km_str principal);
 
+enum km_mcp_login {
+    KM_MCP_LOGIN_DONE, /* or none is needed: kanmon has an account of its own */
+    KM_MCP_LOGIN_NEEDED, /* nobody did for this principal, or it is over */
+    KM_MCP_LOGIN_MORE, /* it did, but the server wants more than was agreed to */
+};
+/* How it is for this principal; any thread. */
+enum km_mcp_login km_mcp_oauth_state(struct km_mcp_oauth *o, struct km_str principal);
+/* How many have logged in. */
+size_t km_mcp_oauth_count(struct km_mcp_oauth *o);
+/* What the server is shown as to those who have not: one tool, "login".  Lives with o. */
+struct km_mcp_catalogue *km_mcp_oauth_offer(const struct km_mcp_oauth *o);
+
 /* A worker's means. */
 struct km_mcp_oauth_on {
     struct km_loop *loop;
@@ -62,7 +74,8 @@ void km_mcp_oauth_login(struct km_mcp_oauth *o, const struct km_mcp_oauth_on *on
 struct km_mcp_callback {
     struct km_str state, code, iss, error; /* what the browser brought */
 };
-typedef void km_mcp_callback_fn(void *ctx, const struct km_err *err);
+/* principal: who has logged in; empty where all share it. */
+typedef void km_mcp_callback_fn(void *ctx, struct km_str principal, const struct km_err *err);
 /* false: the state is not of a log-in here.  Else fn follows as above. */
 bool km_mcp_oauth_callback(struct km_mcp_oauth *o, const struct km_mcp_oauth_on *on,
                            const struct km_mcp_callback *back, km_mcp_callback_fn *fn, void *ctx);

@@ -28,9 +28,12 @@ struct km_mcp_holder {
     /* Where the refresh token is good, and for whom. */
     struct km_secret token_url, client_id, client_secret, resource, issuer;
     bool secret_post;
-    struct km_secret scope; /* asked for in addition: insufficient_scope */
+    struct km_secret granted; /* the scopes its token is for */
+    struct km_secret scope; /* to be asked for: of the last challenge, or what it grew to */
     struct km_secret metadata_url; /* of the last challenge */
     unsigned steps; /* times the scope grew */
+    bool logged_in; /* a person has, and nobody has said since that it is over */
+    bool step_up; /* the scope has grown: only another log-in brings such a token */
     struct km_secret principal; /* constant */
 };
 
@@ -45,6 +48,7 @@ struct km_mcp_oauth {
     struct km_proxy_env proxies;
     struct km_str_list trusted_hosts;
     bool by_client; /* client_credentials */
+    struct km_mcp_catalogue *offer; /* to whom has not logged in; constant */
     struct km_store *store; /* set once, by attach; NULL: nothing is kept */
     struct km_secret server; /* server_id; constant after attach */
     pthread_mutex_t lock; /* of all below */
@@ -58,6 +62,14 @@ struct km_mcp_oauth {
 struct km_mcp_oauth *km_mcp_oauth_ref(struct km_mcp_oauth *o);
 void km_mcp_oauth_unref(struct km_mcp_oauth *o);
 struct km_mcp_holder *km_mcp_oauth_holder(struct km_mcp_oauth *o, struct km_str principal);
+void km_mcp_oauth_holder_free(void *holder);
+
+/* oauth_token.c: what a holder is as an authenticator, and as an owner of a refresh. */
+extern const struct km_auth_ops km_mcp_oauth_auth_ops;
+extern const struct km_refresh_ops km_mcp_oauth_refresh_ops;
+
+/* oauth_offer.c: a catalogue of one tool, to log in.  NULL when out of memory. */
+struct km_mcp_catalogue *km_mcp_oauth_offer_new(struct km_str server);
 
 /* Replaces an owned text; out of memory leaves it empty. */
 void km_mcp_keep(struct km_secret *at, struct km_str text);
@@ -67,6 +79,8 @@ struct km_oauth_net km_mcp_oauth_net(const struct km_mcp_oauth *o, struct km_loo
                                      struct km_http_client *client);
 /* The server's endpoints as configured, where a token_url is; false: they are to be found. */
 bool km_mcp_oauth_configured(const struct km_mcp_oauth *o, struct km_oauth_found *ret);
+/* The words of both, each once; what is over 4 KiB is left out. */
+struct km_str km_mcp_oauth_join(struct km_arena *arena, struct km_str a, struct km_str b);
 /* Scopes to ask for: configured, else of the challenge, else what the resource says. */
 struct km_str km_mcp_oauth_scope(const struct km_mcp_oauth *o, struct km_arena *arena,
                                  struct km_str challenged, struct km_str supported);

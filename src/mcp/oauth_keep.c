@@ -26,6 +26,7 @@ static const struct text {
     { "client_secret", offsetof(struct km_mcp_holder, client_secret) },
     { "resource", offsetof(struct km_mcp_holder, resource) },
     { "issuer", offsetof(struct km_mcp_holder, issuer) },
+    { "granted", offsetof(struct km_mcp_holder, granted) },
 };
 
 static struct km_secret *at(struct km_mcp_holder *h, const struct text *t)
@@ -81,6 +82,7 @@ static void each(void *ctx, struct km_str record)
                 km_mcp_keep(at(h, &texts[i]), text);
         (void)km_json_i64(km_json_get(root, "access_expires_us"), &h->access_expires_us);
         (void)km_json_bool(km_json_get(root, "secret_post"), &h->secret_post);
+        h->logged_in = h->refresh_token.n || h->access_expires_us > km_wall_us();
         pthread_mutex_unlock(&h->lock);
     }
     km_arena_done(&arena);

@@ -28,13 +28,14 @@ struct km_mcp_pending {
     int64_t until_us;
     struct km_mcp_holder *h; /* as long as o's table */
     struct km_secret verifier, redirect, token_url, client_id, client_secret, resource, issuer;
+    struct km_secret scope; /* asked for */
     bool says_iss, secret_post;
 };
 
 static void pending_free(struct km_mcp_pending *p)
 {
     struct km_secret *const all[] = { &p->verifier,      &p->redirect, &p->token_url, &p->client_id,
-                                      &p->client_secret, &p->resource, &p->issuer };
+                                      &p->client_secret, &p->resource, &p->issuer, &p->scope };
 
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         km_secret_done(all[i]);
@@ -180,7 +181,7 @@ static void ask_person(struct login *l)
     struct km_buf url KM_CLEANUP(km_buf_done) = KM_BUF(16 * 1024);
     struct km_buf query KM_CLEANUP(km_buf_done) = KM_BUF(12 * 1024);
     struct km_buf challenge KM_CLEANUP(km_buf_done) = KM_BUF(64);
-    struct km_str state, verifier, wanted = KM_STR_NONE;
+    struct km_str state, verifier, scope, wanted = KM_STR_NONE;
     struct km_mcp_pending *p = NULL;
     struct km_err err = { 0 };
     uint8_t hash[KM_SHA256_LEN];
@@ -196,10 +197,12 @@ static void ask_person(struct login *l)
         finish(l, KM_STR_NONE, &err);
         return;
     }
-    add(l->o, p);
     pthread_mutex_lock(&l->h->lock);
     wanted = km_arena_str(&l->arena, km_secret_view(&l->h->scope));
     pthread_mutex_unlock(&l->h->lock);
+    scope = km_mcp_oauth_scope(l->o, &l->arena, wanted, l->found.resource.scopes);
+    km_mcp_keep(&p->scope, scope);
+    add(l->o, p);
     km_sha256(verifier, hash);
     km_buf_base64url(&challenge, km_str((const char *)hash, sizeof hash));
     km_token_field(&query, "response_type", KM_STR("code"));
@@ -209,8 +212,7 @@ static void ask_person(struct login *l)
     km_token_field(&query, "code_challenge", km_buf_view(&challenge));
     km_token_field(&query, "code_challenge_method", KM_STR("S256"));
     km_token_field(&query, "resource", l->found.resource.resource);
-    km_token_field(&query, "scope",
-                   km_mcp_oauth_scope(l->o, &l->arena, wanted, l->found.resource.scopes));
+    km_token_field(&query, "scope", scope);
     km_buf_str(&url, l->found.server.authorization);
     km_buf_byte(&url, km_str_chr(km_buf_view(&url), '?') < url.n ? '&' : '?');
     km_buf_str(&url, km_buf_view(&query));
@@ -414,7 +416,7 @@ static void over(struct exchange *x, const struct km_err *err)
     if (err)
         km_fail(&why, err->code, "The login at '%.*s' failed: %s", KM_STR_ARG(x->o->name),
                 err->text);
-    x->fn(x->ctx, err ? &why : NULL);
+    x->fn(x->ctx, km_secret_view(&x->p->h->principal), err ? &why : NULL);
     exchange_free(x);
 }
 
@@ -433,8 +435,11 @@ static void keep_tokens(const struct exchange *x, const struct km_oauth_tokens *
     km_mcp_keep(&h->client_secret, km_secret_view(&p->client_secret));
     km_mcp_keep(&h->resource, km_secret_view(&p->resource));
     km_mcp_keep(&h->issuer, km_secret_view(&p->issuer));
+    km_mcp_keep(&h->granted, t->scope.n ? t->scope : km_secret_view(&p->scope));
     h->secret_post = p->secret_post;
-    h->steps = 0;
+    h->steps = h->step_up ? h->steps : 0; /* a server that is never content is not followed */
+    h->step_up = false;
+    h->logged_in = true;
     pthread_mutex_unlock(&h->lock);
     km_mcp_oauth_save(h);
     (void)km_refresh_renew(h->refresh);
@@ -518,7 +523,7 @@ bool km_mcp_oauth_callback(struct km_mcp_oauth *o, const struct km_mcp_oauth_on 
         km_arena_done(&arena);
         pending_free(p);
         km_fail(&err, KM_E_NOMEM, "out of memory");
-        fn(ctx, &err);
+        fn(ctx, KM_STR_NONE, &err);
         return true;
     }
     *x =

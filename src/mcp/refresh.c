@@ -67,6 +67,8 @@ static void failed(struct km_refresh_lists *r, const struct km_err *err)
 
     r->catalogue = km_mcp_catalogue_unref(r->catalogue);
     km_mcp_status(r->upstream, &now);
+    if (r->upstream->personal && err->code == KM_E_UNAUTHENTICATED)
+        now.state = KM_MCP_STOPPED; /* one asker's log-in is over: no word about the server */
     if (now.state == KM_MCP_READY) /* it answers, but not this */
         km_desk_state(r->desk, r->upstream, KM_MCP_DEGRADED, err->text);
     over(r, NULL);

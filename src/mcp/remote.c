@@ -612,7 +612,7 @@ static void job_refused(struct km_job *j, const struct km_link_failure *f)
         answer.err = NULL;
         answer.maybe_executed = false;
     }
-    if (f->err->code == KM_E_UPSTREAM_CONNECT)
+    if (f->err->code == KM_E_UPSTREAM_CONNECT && !(f->credentials && p->upstream->personal))
         km_desk_failed(p->desk, p->upstream, f->err->text);
     km_job_done(j, &answer);
     km_arena_done(&a);

@@ -24,6 +24,18 @@ static bool stdio(const struct km_remote *p)
     return p->upstream->transport == KM_MCP_STDIO;
 }
 
+/* This asker cannot prove itself; the server serves others as before. */
+static void turn_away(struct km_remote *p, const struct km_err *err)
+{
+    struct km_mcp_status now;
+
+    km_mcp_status(p->upstream, &now);
+    if (now.state == KM_MCP_STARTING)
+        km_desk_state(p->desk, p->upstream, KM_MCP_STOPPED,
+                      "nobody who may use it has asked for it yet");
+    km_remote_over(p, err);
+}
+
 static void fail(struct km_remote *p, const struct km_err *err)
 {
     km_desk_failed(p->desk, p->upstream, err->text);
@@ -223,7 +235,9 @@ void km_remote_open_failed(struct km_remote *p, uint64_t id, const struct km_lin
         p->probe_id = 0;
     else
         p->opening_id = 0;
-    if (f->status == 401 || f->status == 403)
+    if (f->credentials && p->upstream->personal)
+        turn_away(p, f->err);
+    else if (f->status == 401 || f->status == 403)
         fail(p, f->err);
     else if (!p->opening_id)
         step(p, f);

@@ -10,6 +10,7 @@
 
 #include "base/time.h"
 #include "mcp/oauth.h"
+#include "base/crypto.h"
 #include "mcp/desk.h"
 
 struct km_mcp_upstreams *km_mcp_upstreams_new(const struct km_mcp_upstreams_args *args,
@@ -62,6 +63,8 @@ struct desk_msg {
     unsigned lists;
     bool state;
     bool end; /* its sessions and processes are to end */
+    bool login; /* of who: its sessions take no more, for they began as somebody else */
+    uint8_t who[KM_SHA256_LEN]; /* of the principal */
 };
 
 static void tell_watches(struct km_mcp_desk *d, const struct desk_msg *m)
@@ -92,6 +95,20 @@ static void end_remotes(struct km_mcp_desk *d, const struct km_mcp_upstream *u)
     }
 }
 
+static void retire_of(struct km_mcp_desk *d, const struct desk_msg *m)
+{
+    uint8_t who[KM_SHA256_LEN];
+
+    KM_LIST_EACH(it, &d->remotes)
+    {
+        struct km_remote *p = KM_CONTAINER(it, struct km_remote, link);
+
+        km_sha256(p->asker.principal, who);
+        if (p->upstream == m->upstream && memcmp(who, m->who, sizeof who) == 0)
+            km_remote_retire(p);
+    }
+}
+
 static void on_desk_msg(struct km_msg *msg, void *owner)
 {
     struct desk_msg *m = (struct desk_msg *)(void *)msg;
@@ -106,6 +123,8 @@ static void on_desk_msg(struct km_msg *msg, void *owner)
     } else if (d) {
         if (m->end)
             end_remotes(d, m->upstream);
+        if (m->login)
+            retire_of(d, m);
         tell_watches(d, m);
         km_waits_look(d);
     }
@@ -191,6 +210,20 @@ void km_mcp_upstream_restart(struct km_mcp_upstreams *ups, struct km_mcp_upstrea
     hold(u, false);
     km_mcp_live_state(u->live, KM_MCP_STARTING, "restarted by hand");
     post_all(ups, &(struct desk_msg){ .upstream = u, .state = true, .end = true });
+}
+
+void km_mcp_upstream_logged_in(struct km_mcp_upstreams *ups, struct km_mcp_upstream *u,
+                               struct km_str principal)
+{
+    struct desk_msg m = {
+        .upstream = u, .lists = (1u << KM_MCP_LISTS) - 1, .state = true, .login = true
+    };
+
+    if (!u->live->held && !u->personal)
+        hold(u, false);
+    km_mcp_live_all_stale(u->live);
+    km_sha256(principal, m.who);
+    post_all(ups, &m);
 }
 
 bool km_mcp_upstream_log(const struct km_mcp_upstreams *ups, const struct km_mcp_upstream *u,

@@ -244,6 +244,10 @@ struct km_mcp_set *km_mcp_upstreams_set(struct km_mcp_upstreams *ups);
 void km_mcp_upstream_start(struct km_mcp_upstreams *ups, struct km_mcp_upstream *u);
 void km_mcp_upstream_stop(struct km_mcp_upstreams *ups, struct km_mcp_upstream *u);
 void km_mcp_upstream_restart(struct km_mcp_upstreams *ups, struct km_mcp_upstream *u);
+/* Somebody has logged in there: what failed for want of that is tried again, and clients hear that
+ * lists are others now. */
+void km_mcp_upstream_logged_in(struct km_mcp_upstreams *ups, struct km_mcp_upstream *u,
+                               struct km_str principal);
 /* The file a stdio server's standard error goes to; false: it has none. */
 bool km_mcp_upstream_log(const struct km_mcp_upstreams *ups, const struct km_mcp_upstream *u,
                          char *out, size_t cap);

@@ -310,6 +310,14 @@ bool km_mcp_live_stale(struct km_mcp_live *live, const uint8_t key[KM_MCP_KEY])
     return begin;
 }
 
+void km_mcp_live_all_stale(struct km_mcp_live *live)
+{
+    pthread_mutex_lock(&live->lock);
+    for (size_t i = 0; i < live->nvariants; i++)
+        live->variants[i].stale = true;
+    pthread_mutex_unlock(&live->lock);
+}
+
 bool km_mcp_live_pending(struct km_mcp_live *live, const uint8_t key[KM_MCP_KEY])
 {
     const struct km_mcp_variant *v;

@@ -11,7 +11,7 @@
 
 #include "mcp/upstream.h"
 
-#define KM_MCP_VARIANTS 32 /* catalogues of one upstream: by who asks */
+#define KM_MCP_VARIANTS 256 /* catalogues of one upstream: by who asks */
 #define KM_MCP_KEY 32
 
 /* One catalogue, and whether somebody is about to make it anew. */
@@ -68,6 +68,8 @@ bool km_mcp_live_refreshed(struct km_mcp_live *live, const uint8_t key[KM_MCP_KE
 void km_mcp_live_load(struct km_mcp_live *live, struct km_mcp_catalogue *c);
 /* A list has changed, the server says.  true: the caller is to find out. */
 bool km_mcp_live_stale(struct km_mcp_live *live, const uint8_t key[KM_MCP_KEY]);
+/* What is known of any asker may be old: the next to ask finds out. */
+void km_mcp_live_all_stale(struct km_mcp_live *live);
 /* Is it being found out, or still to be? */
 bool km_mcp_live_pending(struct km_mcp_live *live, const uint8_t key[KM_MCP_KEY]);
 

@@ -24,12 +24,13 @@ class McpGateway(Gateway):
         """One message as it is; returns the HTTP answer."""
         return self.call("POST", path, message, headers={**ACCEPT, **(headers or {})}, **kwargs)
 
-    def rpc(self, method, params=None, path="/mcp/kanmon", version=OLD, **kwargs):
+    def rpc(self, method, params=None, path="/mcp/kanmon", version=OLD, headers=None, **kwargs):
         """A request of the handshake era; returns the JSON-RPC answer."""
         message = {"jsonrpc": "2.0", "id": 1, "method": method}
         if params is not None:
             message["params"] = params
-        return self.post(message, path, {"mcp-protocol-version": version}, **kwargs).json()
+        send = {"mcp-protocol-version": version, **(headers or {})}
+        return self.post(message, path, send, **kwargs).json()
 
     def stateless(self, method, params=None, headers=None, path="/mcp/kanmon", **kwargs):
         """A request of the stateless era; `headers` replace those it needs, None leaves one out."""

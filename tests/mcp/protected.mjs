@@ -56,6 +56,20 @@ async function read(header) {
   return found && !found.isExpired && [].concat(found.aud).includes(resource) ? found : undefined;
 }
 
+// Ends all that an account has agreed to.
+const grants = new Map();
+provider.on("grant.success", (ctx) => {
+  const { accountId, grantId } = ctx.oidc.entities.AccessToken ?? {};
+  if (grantId) grants.set(accountId, [...(grants.get(accountId) ?? []), grantId]);
+});
+async function forget(account) {
+  for (const grant of grants.get(account) ?? []) {
+    await provider.AccessToken.revokeByGrantId(grant);
+    await provider.RefreshToken.revokeByGrantId(grant);
+  }
+  grants.delete(account);
+}
+
 const seen = [];
 async function mcp(q, s) {
   const say = (status, body, headers = {}) =>
@@ -64,9 +78,16 @@ async function mcp(q, s) {
   if (q.url === "/.well-known/oauth-protected-resource/mcp")
     return say(200, { resource, authorization_servers: [issuer], scopes_supported: ["tools"] });
   if (q.url === "/seen") return say(200, seen);
+  if (q.url === "/forget") {
+    let form = "";
+    for await (const part of q) form += part;
+    await forget(new URLSearchParams(form).get("account"));
+    return say(200, {});
+  }
   if (q.url !== "/mcp") return say(404, {});
   const token = await read(q.headers.authorization);
-  seen.push({ method: q.method, token: token?.jti, client: token?.clientId, scope: token?.scope });
+  seen.push({ method: q.method, token: token?.jti, client: token?.clientId, scope: token?.scope,
+    headers: Object.keys(q.headers), authorization: q.headers.authorization });
   if (!token)
     return say(401, {}, { "www-authenticate": `Bearer resource_metadata="${meta}"` });
   let body = "";

@@ -1,23 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """kanmon logs in to servers behind it: an MCP server on the official SDK, and oidc-provider."""
 
-import html
-import http.client
 import json
-import os
-import pathlib
-import re
-import subprocess
 import urllib.parse
 
 import pytest
+from accounts import Protected, fetch, person
 from conftest import McpGateway
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from gateway import MASTER, slow_factor, wait_until
+from gateway import MASTER, wait_until
 from jwt.algorithms import ECAlgorithm
 
-HERE = pathlib.Path(__file__).resolve().parent
 CONFIG = """
 model_list: []
 mcp_servers:
@@ -32,70 +26,6 @@ mcp_servers:
 general_settings: {{master_key: {master}}}
 kanmon_settings: {{state_dir: "{state}", workers: 2, oauth: {{trusted_hosts: ["{issuer}"]}}}}
 """
-
-
-class Protected:
-    """protected.mjs, to the end of the block."""
-
-    def __init__(self, **options):
-        self.process = subprocess.Popen(
-            [os.environ["KM_NODE"], str(HERE / "protected.mjs"), json.dumps(options)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-
-    def __enter__(self):
-        said = json.loads(self.process.stdout.readline())
-        self.mcp, self.issuer = said["mcp"], said["issuer"]
-        return self
-
-    def __exit__(self, *_):
-        self.process.stdin.close()
-        self.process.wait(20 * slow_factor())
-        self.process.stdout.close()
-
-    def seen(self):
-        return json.loads(fetch("GET", self.mcp.replace("/mcp", "/seen"))[2])
-
-
-def fetch(method, url, fields=None, cookies=None):
-    """(status, headers, body), with a jar of cookies and no redirects."""
-    parts = urllib.parse.urlsplit(url)
-    link = http.client.HTTPConnection(parts.hostname, parts.port, timeout=30 * slow_factor())
-    head = {}
-    if cookies:
-        head["cookie"] = "; ".join(f"{k}={v}" for k, v in cookies.items())
-    body = None
-    if fields is not None:
-        body = urllib.parse.urlencode(fields)
-        head["content-type"] = "application/x-www-form-urlencoded"
-    try:
-        link.request(method, parts.path + ("?" + parts.query if parts.query else ""), body, head)
-        answer = link.getresponse()
-        if cookies is not None:
-            for line in answer.headers.get_all("set-cookie") or []:
-                name, value = line.split(";")[0].split("=", 1)
-                cookies[name] = value
-        return answer.status, answer.headers, answer.read().decode()
-    finally:
-        link.close()
-
-
-def person(url):
-    """Logs in and agrees at the provider; the address of kanmon's that follows."""
-    cookies, fields, method = {}, None, "GET"
-    for _ in range(20):
-        status, headers, body = fetch(method, url, fields, cookies)
-        if status in (302, 303):
-            url, fields, method = urllib.parse.urljoin(url, headers["location"]), None, "GET"
-            if "/oauth/mcp/callback" in url:
-                return url
-            continue
-        assert status == 200, (status, body)
-        url = urllib.parse.urljoin(url, html.unescape(re.search(r'action="([^"]+)"', body)[1]))
-        fields = dict(re.findall(r'type="hidden" name="(\w+)" value="(\w+)"', body))
-        if 'name="login"' in body:
-            fields |= {"login": "ada", "password": "any"}
-        method = "POST"
-    raise AssertionError("the provider goes round in circles")
 
 
 @pytest.fixture(scope="module")

@@ -279,7 +279,7 @@ static void a_run_outlives_its_owner_and_ends_with_its_loop(void **state)
     side_done(&b);
 }
 
-static void a_refused_value_is_replaced_unless_it_is_new(void **state)
+static void refused_values_are_replaced_a_few_times_and_then_seldom(void **state)
 {
     struct maker m = { .lives_us = INT64_C(1000000000), .at_once = true };
     struct km_refresh *r = km_refresh_new(&ops, &m, 300000);
@@ -288,7 +288,14 @@ static void a_refused_value_is_replaced_unless_it_is_new(void **state)
 
     (void)state;
     side_init(&a);
-    assert_false(km_refresh_distrust(r));
+    assert_false(km_refresh_distrust(r)); /* there is none */
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(get(r, &a, 0, &n), KM_E_AGAIN);
+        km_loop_run(a.loop);
+        assert_int_equal(get(r, &a, 0, &n), 0);
+        assert_true(km_refresh_distrust(r));
+        assert_true(km_refresh_distrust(r)); /* of the same value: counts once */
+    }
     assert_int_equal(get(r, &a, 0, &n), KM_E_AGAIN);
     km_loop_run(a.loop);
     assert_false(km_refresh_distrust(r));
@@ -372,7 +379,7 @@ int main(void)
         cmocka_unit_test(a_failure_is_told_to_all_and_is_the_answer_for_a_second),
         cmocka_unit_test(a_wait_may_be_cancelled_before_and_after_its_message_was_sent),
         cmocka_unit_test(a_run_outlives_its_owner_and_ends_with_its_loop),
-        cmocka_unit_test(a_refused_value_is_replaced_unless_it_is_new),
+        cmocka_unit_test(refused_values_are_replaced_a_few_times_and_then_seldom),
         cmocka_unit_test(many_threads_share_one_run_at_a_time),
     };
 
