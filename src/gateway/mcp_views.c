@@ -160,7 +160,7 @@ static void add_virtual(struct gather *g, struct km_mcp_virtual *v)
         if (u->entry->enabled && g->n < KM_MCP_VIEW_MEMBERS)
             g->v[g->n++] = (struct km_mcp_member){
                 .upstream = u,
-                .catalogue = km_mcp_catalogue(g->in->hub->w->desk, u, g->asker),
+                .catalogue = catalogue_of(g, u),
                 .name = u->name,
                 .alias = u->alias,
                 .virtual = v,
