@@ -53,9 +53,7 @@ static struct km_worker *owner_of(struct km_visit *v, struct km_str session)
     return &v->w->gw->workers[worker];
 }
 
-/* Whom sessions and approvals are bound to: a key by its whole hash, also when its secret was
- * changed. */
-static struct km_str principal_of(struct km_visit *v, struct km_arena *arena)
+struct km_str km_mcp_principal(const struct km_visit *v, struct km_arena *arena)
 {
     uint8_t hash[32];
     char hex[65];
@@ -197,7 +195,7 @@ static void arrive(struct km_visit *v, enum km_mcp_way way, struct km_str body)
         in->session_id = session;
         in->body = body;
         in->builtins = v->match.route->data;
-        in->principal = principal_of(v, &in->arena);
+        in->principal = km_mcp_principal(v, &in->arena);
         reach_of(v, in);
         in->headers = km_exchange_request(v->x)->headers;
         in->visit = v;

@@ -11,25 +11,13 @@
 #include "gateway/mcp_oauth.h"
 
 #include "base/encode.h"
+#include "gateway/mcp_turn.h"
 #include "gateway/oauth.h"
 #include "gateway/reply.h"
 #include "http/json_out.h"
 #include "mcp/oauth.h"
 
 #define CALLBACK "/oauth/mcp/callback"
-
-/* The same text for the same caller as its calls are made under. */
-static struct km_str principal_of(struct km_visit *v)
-{
-    uint8_t hash[32];
-    char hex[65];
-
-    if (!v->who.key)
-        return km_str_c(v->who.who);
-    km_visit_hash(v, hash);
-    km_hex(hex, hash, 32);
-    return km_arena_printf(km_exchange_arena(v->x), "key:%s", hex);
-}
 
 static struct km_str own_url(const struct km_visit *v, const char *path)
 {
@@ -74,7 +62,8 @@ static void login(void *visit, struct km_exchange *x, const struct km_route_matc
         return;
     }
     km_mcp_oauth_login(u->oauth, &(struct km_mcp_oauth_on){ v->w->loop, v->w->client },
-                       principal_of(v), own_url(v, CALLBACK), on_login, v);
+                       km_mcp_principal(v, km_exchange_arena(v->x)), own_url(v, CALLBACK), on_login,
+                       v);
 }
 
 struct back { /* a browser that came back */

@@ -58,6 +58,9 @@ struct km_mcp_turn {
     bool searched; /* it came as call_tool, and is the call of the tool now */
 };
 
+/* Whom sessions and approvals are bound to: a key by its whole hash, also when its secret was
+ * changed.  In the arena. */
+struct km_str km_mcp_principal(const struct km_visit *v, struct km_arena *arena);
 /* mcp_take.c: on the owner's loop; the arrival is gone after. */
 void km_mcp_take(struct km_mcp_arrival *in);
 /* Makes it outlive its exchange: headers and visit are copied. */

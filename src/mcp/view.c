@@ -220,6 +220,13 @@ size_t km_mcp_view_members(const struct km_mcp_view *v, const struct km_mcp_memb
     return v->nmembers;
 }
 
+size_t km_mcp_view_entries(const struct km_mcp_view *v, enum km_mcp_list list,
+                           const struct km_mcp_entry_of **ret)
+{
+    *ret = v->lists[list].v;
+    return v->lists[list].n;
+}
+
 const struct km_mcp_entry_of *km_mcp_view_named(const struct km_mcp_view *v, enum km_mcp_list list,
                                                 struct km_str name)
 {

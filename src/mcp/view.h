@@ -70,6 +70,9 @@ struct km_mcp_view *km_mcp_view_ref(struct km_mcp_view *v);
 struct km_mcp_view *km_mcp_view_unref(struct km_mcp_view *v);
 
 size_t km_mcp_view_members(const struct km_mcp_view *v, const struct km_mcp_member **ret);
+/* What a list has, hidden entries included, in its order. */
+size_t km_mcp_view_entries(const struct km_mcp_view *v, enum km_mcp_list list,
+                           const struct km_mcp_entry_of **ret);
 /* A tool or prompt by its wire name, or by its bare one where only one server has it. */
 const struct km_mcp_entry_of *km_mcp_view_named(const struct km_mcp_view *v, enum km_mcp_list list,
                                                 struct km_str name);

@@ -128,6 +128,32 @@ int km_origin_new(bool https, struct km_str host, uint16_t port, struct km_tls_c
     return 0;
 }
 
+int km_origin_new_within(struct km_str name,
+                         int (*fn)(void *ctx, const union km_addr *peer, struct km_err *err),
+                         void *ctx, const union km_addr *peer, struct km_origin **ret_origin,
+                         struct km_err *err)
+{
+    struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(TEXT_MAX);
+    struct layout at = { .key = 0 };
+    struct origin *o;
+
+    km_buf_str(&text, KM_STR("within:"));
+    km_buf_str(&text, name);
+    at.host = text.n;
+    km_buf_str(&text, KM_STR("localhost"));
+    at.header = text.n;
+    km_buf_str(&text, KM_STR("localhost"));
+    at.proxy_host = at.proxy_auth = at.end = text.n;
+    o = km_buf_failed(&text) ? NULL : origin_alloc(&text, &at);
+    if (!o)
+        return km_fail(err, KM_E_NOMEM, "no memory for an origin");
+    o->pub.within = fn;
+    o->pub.within_ctx = ctx;
+    o->pub.peer = *peer;
+    *ret_origin = &o->pub;
+    return 0;
+}
+
 struct km_origin *km_origin_ref(struct km_origin *o)
 {
     atomic_fetch_add_explicit(&((struct origin *)o)->refs, 1, memory_order_relaxed);

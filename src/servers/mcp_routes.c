@@ -31,6 +31,9 @@ static const struct km_route rows[] = {
     ENDPOINT("/mcp/"),
     ENDPOINT("/mcp/{server}"),
     ENDPOINT("/{server}/mcp"),
+    { "GET", "/mcp-rest/tools/list", km_mcp_rest_list, KM_AUTH_KEY, &everything },
+    { "GET", "/v1/mcp/tools", km_mcp_rest_list, KM_AUTH_KEY, &everything },
+    { "POST", "/mcp-rest/tools/call", km_mcp_rest_call, KM_AUTH_KEY, &everything },
     { "GET", "/sse", km_mcp_sse, KM_AUTH_KEY, &everything },
     { "POST", "/messages", km_mcp_messages, KM_AUTH_KEY, &everything },
 };

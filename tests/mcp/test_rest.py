@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""LiteLLM's /mcp-rest: lists and calls without MCP, with the checks of every other call."""
+
+import json
+import pathlib
+import sys
+
+import pytest
+from gateway import MASTER, wait_until
+
+from conftest import McpGateway
+
+SERVER = pathlib.Path(__file__).resolve().parent / "upstream_server.py"
+SUM = {"a": 1, "b": 2}
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("rest")
+    text = json.dumps({
+        "general_settings": {"master_key": MASTER},
+        "mcp_servers": {
+            "adder": {"transport": "stdio", "command": sys.executable,
+                      "args": [str(SERVER), "stdio"], "server_id": "id-of-adder",
+                      "mcp_info": {"logo_url": "http://logo", "server_name": "not this"},
+                      "allowed_params": {"add": ["a", "b"]}, "access_groups": ["sums"]},
+            "gone": {"transport": "http", "url": "http://127.0.0.1:1/mcp?secret=x"}},
+        "kanmon_settings": {"state_dir": str(folder / "state"), "workers": 2}})
+    with McpGateway(folder, text) as started:
+        yield started
+
+
+def listed(gateway, query="", **more):
+    answer = gateway.call("GET", "/mcp-rest/tools/list" + query, **more)
+    assert answer.status == 200
+    return answer.json()
+
+
+def call(gateway, body, **more):
+    answer = gateway.call("POST", "/mcp-rest/tools/call", body, **more)
+    return answer.status, answer.json()
+
+
+@pytest.mark.parametrize("name", ["id-of-adder", "adder"])
+def test_the_tools_of_a_server_have_its_own_names(gateway, name):
+    said = listed(gateway, f"?server_id={name}")
+    assert said["error"] is None and said["message"] == "Successfully retrieved tools"
+    tool, = said["tools"]
+    assert tool["name"] == "add" and tool["description"] == "Adds two numbers."
+    assert tool["inputSchema"]["required"] == ["a", "b"]
+    assert tool["mcp_info"] == {"server_name": "adder", "server_id": "id-of-adder",
+                                "logo_url": "http://logo"}
+
+
+def test_all_tools_have_their_server_in_front(gateway):
+    names = [one["name"] for one in listed(gateway)["tools"]]
+    assert "adder-add" in names and "kanmon-list_models" in names
+    assert names == [one["name"] for one in gateway.call("GET", "/v1/mcp/tools").json()["tools"]]
+
+
+def test_what_cannot_be_listed_is_said_in_the_answer(gateway):
+    assert listed(gateway, "?server_id=nobody") == {
+        "tools": [], "error": "server_not_found", "message": "Server with id nobody not found"}
+    gone = listed(gateway, "?server_id=gone")
+    assert gone["error"] == "server_error" and "refused" in gone["message"]
+    assert "secret" not in gone["message"]
+
+
+@pytest.mark.parametrize("body", [
+    {"name": "adder-add", "arguments": SUM}, {"name": "add", "arguments": SUM},
+    {"server_id": "id-of-adder", "name": "add", "arguments": SUM},
+    {"server_id": "adder", "name": "adder-add", "arguments": SUM}])
+def test_a_tool_is_called_by_each_of_its_names(gateway, body):
+    status, result = call(gateway, body)
+    assert status == 200 and result["content"][0]["text"] == "3" and result["isError"] is False
+
+
+@pytest.mark.parametrize("body, status, error", [
+    ({"name": "nope"}, 404, "tool_not_found"),
+    ({"server_id": "nobody", "name": "add"}, 404, "server_not_found"),
+    ({"name": "add", "arguments": {"c": 1}}, 403, "forbidden"),
+    ({}, 400, "invalid_request"), ([1], 400, "invalid_request")])
+def test_a_refused_call_says_why(gateway, body, status, error):
+    said, answer = call(gateway, body)
+    assert said == status and answer["detail"]["error"] == error and answer["detail"]["message"]
+
+
+def test_a_key_is_asked_for_and_holds(gateway):
+    assert gateway.call("GET", "/mcp-rest/tools/list", key="sk-none").status == 401
+    assert gateway.call("POST", "/mcp-rest/tools/call", {"name": "add"}, key="sk-none").status == 401
+    key = gateway.new_key(object_permission={"mcp_servers": ["gone"]})
+    assert listed(gateway, "?server_id=adder", key=key)["error"] == "server_not_found"
+    assert call(gateway, {"name": "add", "arguments": SUM}, key=key)[0] == 404
+    limited = gateway.new_key(rpm_limit=1)
+    assert call(gateway, {"name": "add", "arguments": SUM}, key=limited)[0] == 200
+    status, answer = call(gateway, {"name": "add", "arguments": SUM}, key=limited)
+    assert status == 429 and answer["detail"]["error"] == "rate_limited"
+
+
+def test_a_call_is_in_the_books_as_any_other(gateway):
+    before = len([1 for _, target, _ in gateway.audit() if target == "adder-add"])
+    key = gateway.new_key(key_alias="by-rest")
+    assert call(gateway, {"name": "adder-add", "arguments": SUM}, key=key)[0] == 200
+    records = wait_until(lambda: (found := [
+        (actor, json.loads(detail)) for actor, target, detail in gateway.audit()
+        if target == "adder-add"]) and len(found) > before and found)
+    actor, detail = records[-1]
+    assert actor.startswith("key:") and detail["tool"] == "add" and detail["outcome"] == "ok"
