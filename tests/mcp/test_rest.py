@@ -27,6 +27,7 @@ def gateway(tmp_path_factory):
             "gone": {"transport": "http", "url": "http://127.0.0.1:1/mcp?secret=x"}},
         "kanmon_settings": {"state_dir": str(folder / "state"), "workers": 2}})
     with McpGateway(folder, text) as started:
+        wait_until(lambda: listed(started, "?server_id=adder")["tools"], 60)
         yield started
 
 
