@@ -9,6 +9,7 @@ import { KEY as OPENAI } from "../golden/fakes/openai.mjs";
 import { Gateway } from "../golden/gateway.mjs";
 import { rows, scripts } from "../golden/rows.mjs";
 import { makers, tests } from "./aisdk.mjs";
+import { checkClaude, claude } from "./claude.mjs";
 import { claudeCode, shapes } from "./claude_code.mjs";
 import { checkCodex, codex } from "./codex.mjs";
 
@@ -48,6 +49,14 @@ async function sdk(name, pending, maker, args) {
 const runCodex = async (name, pending, args) => run(name, pending, async () =>
   checkCodex(await codex({ ...args, prompt: `golden:codex.${++cell} What does golden.txt say?` })));
 
+const runClaude = async (name, pending, args, fake) => run(name, pending, async () => {
+  const at = String(++cell);
+  const came = await claude({ ...args, prompt: `golden:claude.${at} What does golden.txt say?` });
+  const mine = fake.log.filter((e) => e.cell === at);
+  const refused = mine.filter((e) => e.refused).map((e) => `the vendor refuses: ${e.refused}`);
+  return [...refused, ...checkClaude(came, mine.map((e) => e.body))];
+});
+
 const fakes = await startAll();
 let gateway;
 try {
@@ -62,9 +71,14 @@ try {
     await run(`fake claude-code ${shape}`, null, () => claudeCode({ url: fakes.anthropic.url,
       key: ANTHROPIC, model: "claude-haiku-4-5" }, shape, ++cell));
   }
+  await runClaude("fake claude", null, { url: fakes.anthropic.url, key: ANTHROPIC,
+    model: "claude-haiku-4-5" }, fakes.anthropic);
   await runCodex("fake codex", null, { url: fakes.openai.url, key: OPENAI, model: "gpt-golden" });
   if (!options.fakes) {
     gateway = new Gateway(options.binary, fakes, providers, [...rows, ...scripts]);
+    // by this name it knows what the model can do; by another it asks as it asks its newest
+    gateway.models.push({ model_name: "claude-haiku-4-5",
+      litellm_params: providers.anthropic.params(fakes) });
     await gateway.start();
     const args = { url: gateway.url, key: gateway.key };
     for (const api of Object.keys(apis)) {
@@ -82,6 +96,10 @@ try {
         await run(`claude-code messages>${provider} ${shape}`, whyPending("messages", provider),
           () => claudeCode({ ...args, model: `${provider}.thinking-there-and-back` }, shape, ++cell));
       }
+    }
+    for (const { name, fake } of Object.values(providers)) {
+      await runClaude(`claude messages>${name}`, whyPending("messages", name),
+        { ...args, model: name === "anthropic" ? "claude-haiku-4-5" : `${name}.claude` }, fakes[fake]);
     }
     for (const provider of ["openai", "anthropic", "bedrock", "gemini"]) {
       await runCodex(`codex responses>${provider}`, whyPending("responses", provider),

@@ -278,6 +278,12 @@ export const rows = [
 /* Rows that only one program plays (tests/clients): what it asks is its own. */
 export const scripts = [
   { name: "endless", answer: { ...say(..."and on ".repeat(20).split(/(?<= )/)), broken: "endless" } },
+  { name: "claude",
+    answer: { blocks: [{ think: ["A file."], signature: "c2lnbmVk" }, tool("Bash", "toolu_1",
+      { command: "cat golden.txt", description: "Shows the file" })], finish: "tools",
+    usage: { input: 100, output: 15 } },
+    then: { mark: "seven degrees", answer: { ...say("Seven degrees ", "it is."),
+      usage: { input: 121, output: 9 } } } },
   // it brings tools of OpenAI's own (web_search, namespaces): others have them dropped
   { name: "codex", params: { drop_params: true },
     answer: { blocks: [{ text: ["I look."] }, tool("exec_command", "call_1",

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// Claude Code itself in its non-interactive mode: it asks, runs the command it is told to, sends
+// the output back and ends with the answer.
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { once } from "node:events";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+// the program itself: its package's script would only put it in another place
+const CLI = new URL(`node_modules/@anthropic-ai/claude-code-${process.platform}-${process.arch}/claude`,
+  import.meta.url).pathname;
+
+/* Runs one prompt; { code, result, said }. */
+export async function claude({ url, key, model, prompt }) {
+  const home = mkdtempSync(join(tmpdir(), "kanmon-claude-"));
+  try {
+    writeFileSync(join(home, "golden.txt"), "seven degrees\n");
+    // nothing of it leaves the machine: no update, no metrics, one tool and no other
+    const child = spawn(CLI, ["-p", prompt, "--output-format", "json", "--model", model,
+      "--allowedTools", "Bash"], { cwd: home, stdio: ["ignore", "pipe", "pipe"], env: {
+      PATH: process.env.PATH, HOME: home, ANTHROPIC_BASE_URL: url, ANTHROPIC_AUTH_TOKEN: key,
+      ANTHROPIC_SMALL_FAST_MODEL: model, CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
+      DISABLE_AUTOUPDATER: "1", DISABLE_TELEMETRY: "1", CLAUDE_CODE_MAX_RETRIES: "0",
+      TERM: "dumb" } });
+    let out = "";
+    let said = "";
+    child.stdout.on("data", (d) => { out += d; });
+    child.stderr.on("data", (d) => { said += d; });
+    const late = setTimeout(() => child.kill("SIGKILL"), 60000);
+    const [code] = await once(child, "close");
+    clearTimeout(late);
+    return { code, result: out.startsWith("{") ? JSON.parse(out) : { out }, said: said.slice(-1500) };
+  } finally {
+    rmSync(home, { recursive: true, force: true });
+  }
+}
+
+/* Complaints about what came of the row "claude"; asked: the bodies that the vendor saw. */
+export function checkClaude({ code, result, said }, asked) {
+  const faults = [];
+  if (code !== 0 || result.is_error)
+    faults.push(`it ended with ${code}: ${said} ${JSON.stringify(result).slice(0, 800)}`);
+  if (result.result !== "Seven degrees it is.") faults.push(`its last words: ${result.result}`);
+  if (result.num_turns !== 2) faults.push(`turns: ${result.num_turns}`);
+  if (!asked.some((b) => JSON.stringify(b).includes("seven degrees")))
+    faults.push("the command did not run");
+  const { input_tokens: input, output_tokens: output } = result.usage ?? {};
+  if (input !== 221 || output !== 24) faults.push(`usage: ${JSON.stringify(result.usage)}`);
+  return faults;
+}
