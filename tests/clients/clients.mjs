@@ -46,6 +46,15 @@ async function sdk(name, pending, maker, args) {
     await run(`${name} ${what}`, pending, () => test(maker(args), ++cell));
 }
 
+/* Without the tools that OpenAI runs, or groups of its own, it needs no drop_params. */
+const FUNCTIONS_ONLY = "web_search = \"disabled\"\n[features]\nmulti_agent = false\n";
+/* With them and without drop_params it is told what to set. */
+function checkRefused({ code, events }) {
+  const said = JSON.stringify(events);
+  return code !== 0 && /litellm_settings\.drop_params: true/.test(said) && /'namespace'/.test(said)
+    ? [] : [`it ended with ${code}: ${said.slice(-800)}`];
+}
+
 const runCodex = async (name, pending, args) => run(name, pending, async () =>
   checkCodex(await codex({ ...args, prompt: `golden:codex.${++cell} What does golden.txt say?` })));
 
@@ -77,6 +86,9 @@ try {
   if (!options.fakes) {
     gateway = new Gateway(options.binary, fakes, providers, [...rows, ...scripts]);
     // by this name it knows what the model can do; by another it asks as it asks its newest
+    for (const p of ["anthropic", "bedrock", "gemini"])
+      gateway.models.push({ model_name: `kept.${p}`, litellm_params: providers[p].params({ ...fakes,
+        account: gateway.account }) });
     gateway.models.push({ model_name: "claude-haiku-4-5",
       litellm_params: providers.anthropic.params(fakes) });
     await gateway.start();
@@ -104,6 +116,13 @@ try {
     for (const provider of ["openai", "anthropic", "bedrock", "gemini"]) {
       await runCodex(`codex responses>${provider}`, whyPending("responses", provider),
         { ...args, model: `${provider}.codex` });
+    }
+    for (const provider of ["anthropic", "bedrock", "gemini"]) {
+      const kept = { ...args, model: `kept.${provider}` };
+      await runCodex(`codex responses>${provider} without drop_params`, null,
+        { ...kept, settings: FUNCTIONS_ONLY });
+      await run(`codex responses>${provider} is told of drop_params`, null, async () =>
+        checkRefused(await codex({ ...kept, prompt: `golden:codex.${++cell} What?` })));
     }
   }
 } finally {
