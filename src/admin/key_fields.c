@@ -259,7 +259,8 @@ static bool enforced(const struct km_json *permission)
     } rows[] = { { { "mcp_servers", 11 }, KM_JSON_ARRAY },
                  { { "mcp_access_groups", 17 }, KM_JSON_ARRAY },
                  { { "mcp_tool_permissions", 20 }, KM_JSON_OBJECT },
-                 { { "mcp_param_permissions", 21 }, KM_JSON_OBJECT } };
+                 { { "mcp_param_permissions", 21 }, KM_JSON_OBJECT },
+                 { { "mcp_modes", 9 }, KM_JSON_OBJECT } };
     struct km_json_iter it;
     const struct km_json *v;
     struct km_str name;

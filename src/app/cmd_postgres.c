@@ -2,11 +2,10 @@
 /* cmd_postgres.c - the PostgreSQL server by itself.
  *
  *     kanmon mcp postgres --dsn postgresql://...       serves MCP on standard input and output
+ *     kanmon mcp postgres --listen 127.0.0.1:4010      serves it over HTTP
  *     kanmon mcp postgres --check-sql "SELECT ..."     what would the guard say?
  *
- * The address comes from --dsn, KANMON_DSN or DATABASE_URL.  A password is better in the
- * environment or in a password file than in an argument; one in an argument is overwritten, so
- * that a list of processes does not show it for long.
+ * How it is served is postgres_serve.c's.
  *
  * --check-sql asks no server: it judges the text as a session of --mode would, and says why, where
  * and what would pass.  "-" reads the statement from standard input.  What only a catalogue can
@@ -14,10 +13,8 @@
  */
 #include "app/cmd_postgres.h"
 
-#include <stdlib.h>
-
 #include "app/cli.h"
-#include "app/postgres_stdio.h"
+#include "app/postgres_serve.h"
 #include "http/json_out.h"
 #include "servers/postgres/guard.h"
 #include "servers/postgres/parse.h"
@@ -144,94 +141,9 @@ static int check_sql(struct km_cli *cli, const char *given)
     return r;
 }
 
-/* --- serving --- */
-
-static int read_number(struct km_cli *cli, const char *name, int64_t least, int64_t most,
-                       int64_t *value)
-{
-    const char *text = km_cli_option(cli, name);
-
-    if (!text || (km_str_i64(km_str_c(text), value) == 0 && *value >= least && *value <= most))
-        return 0;
-    return km_cli_usage(cli, "--%s: a number from %lld to %lld, not '%s'", name, (long long)least,
-                        (long long)most, text);
-}
-
-static int read_limits(struct km_cli *cli, struct km_pg_limits *limits)
-{
-    int64_t ms = (int64_t)limits->statement_ms;
-    int r = read_number(cli, "max-rows", 1, 1000000, &limits->rows);
-
-    if (r == 0)
-        r = read_number(cli, "max-affected", 0, INT64_MAX, &limits->affected);
-    if (r == 0)
-        r = read_number(cli, "timeout-ms", 1, 3600000, &ms);
-    limits->statement_ms = (uint64_t)ms;
-    return r;
-}
-
-static char *take_dsn(struct km_cli *cli)
-{
-    const char *given = km_cli_option(cli, "dsn");
-    char *dsn = strdup(given && *given ? given : "");
-
-    if (!dsn || *dsn)
-        return dsn;
-    free(dsn);
-    given = getenv("DATABASE_URL");
-    return strdup(given ? given : "");
-}
-
-static void hide_argument(struct km_cli *cli)
-{
-    for (size_t i = 0; i < cli->ngiven; i++)
-        if (strcmp(cli->given[i].option->name, "dsn") == 0) {
-            char *argument = (char *)(uintptr_t)cli->given[i].value; /* of argv, which is ours */
-
-            memset(argument, '*', strlen(argument));
-        }
-}
-
-static int serve(struct km_cli *cli)
-{
-    struct km_pg_db_args args = {
-        .limits = { .rows = 1000,
-                    .bytes = 1 << 20,
-                    .affected = 1000,
-                    .statement_ms = 30000,
-                    .lock_ms = 5000 },
-        .connections = 5,
-        .queue = 100,
-        .queue_ms = 10000,
-        .connect_ms = 10000,
-        .idle_ms = 300000,
-        .lifetime_ms = 3600000,
-    };
-    struct km_err err = { 0 };
-    char *dsn;
-    int r = read_mode(cli, &args.mode);
-
-    if (r == 0)
-        r = read_limits(cli, &args.limits);
-    if (r != 0)
-        return r;
-    dsn = take_dsn(cli);
-    if (!dsn || !*dsn) {
-        free(dsn);
-        return km_cli_usage(cli, "say which database: --dsn postgresql://user@host/name, or "
-                                 "DATABASE_URL; or ask about a statement: --check-sql");
-    }
-    hide_argument(cli);
-    args.dsn = dsn;
-    r = km_postgres_stdio(&args, &err);
-    explicit_bzero(dsn, strlen(dsn));
-    free(dsn);
-    return r < 0 ? km_cli_fail(cli, &err) : KM_EXIT_OK;
-}
-
 int km_cmd_mcp_postgres(struct km_cli *cli)
 {
     const char *sql = km_cli_option(cli, "check-sql");
 
-    return sql ? check_sql(cli, sql) : serve(cli);
+    return sql ? check_sql(cli, sql) : km_postgres_serve(cli);
 }

@@ -73,13 +73,22 @@ static const struct km_option generate_options[] = {
 /* No --key-stdin: standard input is the client's. */
 static const struct km_option mcp_stdio_options[] = { KM_URL_OPTION, SERVER_OPTION, { 0 } };
 
+/* Those with a row of kanmon_settings.pg set it; the others of its rows are variables. */
 static const struct km_option mcp_postgres_options[] = {
     { "dsn", "URL", "the database (better: DATABASE_URL, which no list of processes shows)", 0 },
-    { "max-rows", "N", "most rows of a result (1000)", 0 },
-    { "max-affected", "N", "most rows a statement may change (1000)", 0 },
-    { "timeout-ms", "N", "most time a statement may take (30000)", 0 },
-    { "check-sql", "SQL", "judge this statement (\"-\": from standard input) and end", 0 },
+    { "password-file", "FILE", "a file with the role's password", 0 },
+    { "listen", "HOST:PORT", "serve over HTTP, not on standard input and output", 0 },
     { "mode", "MODE", "read-only (default), dml, ddl or admin", 0 },
+    { "max-rows", "N", "most rows of a result (1000)", 0 },
+    { "max-bytes", "BYTES", "most of its JSON (1MiB)", 0 },
+    { "max-affected", "N", "most rows a statement may change (1000)", 0 },
+    { "max-cost", "N", "most the planner may expect a statement to cost", 0 },
+    { "statement-timeout", "TIME", "most time a statement may take (30s)", 0 },
+    { "lock-timeout", "TIME", "most time it may wait for a lock (5s)", 0 },
+    { "pool-max", "N", "most connections (8)", 0 },
+    { "pooler", "KIND", "transaction: behind a pooler that lends sessions so", 0 },
+    { "allow-functions", "NAMES", "more functions that may be called: schema.name,...", 0 },
+    { "check-sql", "SQL", "judge this statement (\"-\": from standard input) and end", 0 },
     { 0 },
 };
 
@@ -212,6 +221,7 @@ const struct km_command km_app_commands[] = {
       NULL, km_cmd_mcp_import },
     { "mcp postgres", "Be an MCP server for a PostgreSQL database, read-only by default", NULL,
       "  DATABASE_URL=postgresql://me@localhost/shop kanmon mcp postgres\n"
+      "  kanmon mcp postgres --dsn service=shop --listen 127.0.0.1:4010\n"
       "  kanmon mcp postgres --check-sql 'SELECT pg_sleep(1)'\n"
       "  kanmon mcp postgres --mode dml --check-sql - <statement.sql\n",
       mcp_postgres_options, km_cmd_mcp_postgres },

@@ -16,7 +16,6 @@
 
 #include "app/input.h"
 #include "servers/postgres/parse.h"
-#include "servers/postgres/server.h"
 
 #define ARENA_BYTES (3 * KM_RPC_BYTES + KM_PG_TREE_BYTES)
 #define MESSAGES 256 /* under way; more are refused */
@@ -25,8 +24,7 @@ struct stdio {
     struct km_loop *loop;
     struct km_mailbox *mailbox;
     struct km_input *lines;
-    struct km_pg_db *db;
-    struct km_pg_server server;
+    struct km_pg_instance *instance;
     const struct km_mcp_server *servers[1];
     struct km_mcp_endpoint endpoint;
     struct km_str revision; /* what initialize agreed on; static storage */
@@ -160,18 +158,22 @@ static void on_end(void *ctx, bool failed)
 
 static const struct km_input_events line_events = { on_line, on_long_line, on_end };
 
-static int serve(struct stdio *s, const struct km_pg_db_args *args, struct km_err *err)
+static int serve(struct stdio *s, const struct km_pg_settings *settings, struct km_err *err)
 {
-    int r = km_pg_db_new(s->loop, args, &s->db, err);
+    const struct km_pg_instance_args args = {
+        .loop = s->loop, .settings = settings, .mode = (enum km_pg_mode)settings->mode, .workers = 1
+    };
+    const struct km_mcp_server *server;
 
-    if (r < 0)
-        return r;
-    km_pg_server_init(&s->server, s->db);
-    s->servers[0] = &s->server.mcp;
+    s->instance = km_pg_instance_new(&args, err);
+    if (!s->instance)
+        return err->code;
+    server = km_pg_instance_server(s->instance);
+    s->servers[0] = server;
     s->endpoint = (struct km_mcp_endpoint){
-        .name = s->server.mcp.name,
-        .title = s->server.mcp.title,
-        .version = s->server.mcp.version,
+        .name = server->name,
+        .title = server->title,
+        .version = server->version,
         .servers = s->servers,
         .nservers = 1,
     };
@@ -183,19 +185,19 @@ static int serve(struct stdio *s, const struct km_pg_db_args *args, struct km_er
     return 0;
 }
 
-int km_postgres_stdio(const struct km_pg_db_args *args, struct km_err *err)
+int km_postgres_stdio(const struct km_pg_settings *settings, struct km_err *err)
 {
     struct stdio s = { .loop = km_loop_new(err) };
     int r = s.loop ? 0 : KM_E_NOMEM;
 
     if (r == 0) {
         s.mailbox = km_mailbox_new(s.loop, &s, err);
-        r = s.mailbox ? serve(&s, args, err) : KM_E_NOMEM;
+        r = s.mailbox ? serve(&s, settings, err) : KM_E_NOMEM;
     }
     if (s.mailbox)
         km_mailbox_free(s.mailbox);
     km_input_free(s.lines);
-    km_pg_db_free(s.db);
+    km_pg_instance_free(s.instance);
     if (s.loop)
         km_loop_free(s.loop);
     return r;

@@ -3,9 +3,9 @@
 #ifndef KM_APP_POSTGRES_STDIO_H
 #define KM_APP_POSTGRES_STDIO_H
 
-#include "servers/postgres/lease.h"
+#include "servers/postgres/builtin.h"
 
-/* Serves until standard input ends and everything is answered.  Blocks. */
-int km_postgres_stdio(const struct km_pg_db_args *args, struct km_err *err) KM_MUST_USE;
+/* Serves until standard input ends and everything is answered.  Blocks.  settings outlive it. */
+int km_postgres_stdio(const struct km_pg_settings *settings, struct km_err *err) KM_MUST_USE;
 
 #endif

@@ -40,8 +40,8 @@ const struct km_settings_table *const km_app_tables[] = {
     &km_key_settings_table,     &km_breaker_settings_table, &km_config_top_table,
     &km_config_own_table,       &km_litellm_top_table,      &km_litellm_settings_table,
     &km_litellm_general_table,  &km_litellm_router_table,   &km_mcp_settings_table,
-    &km_mcp_own_table,          &km_mcp_virtual_table,
-    &km_mcp_search_table,       NULL,
+    &km_mcp_own_table,          &km_mcp_virtual_table,      &km_mcp_search_table,
+    &km_pg_own_table,           NULL,
 };
 
 const struct km_route_rows *const km_app_routes[] = {

@@ -100,6 +100,7 @@ struct km_settings_table {
     size_t extra;                  /* KM_SET_OPEN parents: offset of a `const struct km_node *`
                                    that receives the whole mapping; SIZE_MAX: none.  0 counts
                                    as none where the row is not KM_SET_OPEN */
+    unsigned flags;                /* of a root table: KM_SET_SAFETY, for what no row knows */
 };
 
 #endif

@@ -42,7 +42,7 @@ static int build(struct km_config *c, const struct km_config_args *args, struct 
         r = km_load_env(&c->env, c->file, c->root, diags, err);
     if (r < 0)
         return r;
-    if (c->root->type == KM_NODE_NULL)
+    if (c->root->type == KM_NODE_NULL && !km_str_eq(c->file, KM_STR(KM_CONFIG_NO_FILE)))
         km_diag_add(diags, KM_DIAG_ERROR, "E0109", c->root, "it needs at least a model_list",
                     "the configuration is empty");
     c->root = km_load_resolve(&c->arena, &c->env, c->root);

@@ -26,6 +26,8 @@ struct km_config_flag {
     const char *value;
 };
 
+#define KM_CONFIG_NO_FILE "/dev/null" /* as the file: there is none, and that is meant */
+
 struct km_config_args {
     const char *file; /* required path of the YAML file */
     const struct km_settings_table *const

@@ -50,7 +50,7 @@ static const struct km_setting top_rows[] = {
     { 0 },
 };
 
-const struct km_settings_table km_config_top_table = { "", top_rows, sizeof(struct top), SIZE_MAX };
+const struct km_settings_table km_config_top_table = { "", top_rows, sizeof(struct top), SIZE_MAX, 0 };
 
 static const struct km_setting own_rows[] = {
     { "accept_unsupported", KM_SET_STR_LIST, offsetof(struct own, accept_unsupported),
@@ -60,7 +60,7 @@ static const struct km_setting own_rows[] = {
 };
 
 const struct km_settings_table km_config_own_table = { "kanmon_settings", own_rows,
-                                                       sizeof(struct own), SIZE_MAX };
+                                                       sizeof(struct own), SIZE_MAX, 0 };
 
 static void problem(struct km_buf *out, const char *section, const char *name, const char *what)
 {

@@ -99,18 +99,21 @@ static void check_section(struct km_fill *fill, struct km_str section)
     }
     for (size_t i = 0; i < node->n; i++) {
         struct guess g = { .want = node->k[i]->text, .distance = 256 };
+        unsigned flags = 0;
 
         for (size_t t = 0; fill->tables[t]; t++) {
             struct km_str other = km_str_c(fill->tables[t]->section),
                           child = km_section_below(other, section);
 
-            if (km_str_eq(other, section))
+            if (km_str_eq(other, section)) {
                 consider_rows(&g, fill->tables[t]);
+                flags |= fill->tables[t]->flags;
+            }
             if (child.n)
                 consider(&g, child);
         }
         if (!g.exact || node->k[i]->type != KM_NODE_STR)
-            report(fill, node->k[i], &g, section, false);
+            report(fill, node->k[i], &g, section, (flags & KM_SET_SAFETY) != 0);
     }
 }
 

@@ -84,7 +84,8 @@ bool km_mcp_rights_server(const struct km_mcp_rights *r, const struct km_mcp_ups
     for (size_t i = 0; i < u->entry->access_groups.n; i++)
         if (in_json(groups, u->entry->access_groups.v[i]))
             return true;
-    return of_server(km_json_get(r->json, "mcp_tool_permissions"), u) != NULL;
+    return of_server(km_json_get(r->json, "mcp_tool_permissions"), u) ||
+           of_server(km_json_get(r->json, "mcp_modes"), u);
 }
 
 bool km_mcp_rights_virtual(const struct km_mcp_rights *r, const struct km_mcp_virtual *v,

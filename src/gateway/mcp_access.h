@@ -3,7 +3,8 @@
  *
  *     {"mcp_servers": ["github"], "mcp_access_groups": ["dev"],
  *      "mcp_tool_permissions": {"github": ["list_issues"]},
- *      "mcp_param_permissions": {"github": {"list_issues": ["owner", "repo"]}}}
+ *      "mcp_param_permissions": {"github": {"list_issues": ["owner", "repo"]}},
+ *      "mcp_modes": {"shop": "dml"}}
  *
  * Servers are named by name, alias or server_id, virtual ones by name.  A key that may use a
  * virtual server may use what is in it, also of servers it may not use beside that.  A key without

@@ -12,6 +12,7 @@
  */
 #include <stdio.h>
 
+#include "gateway/mcp_access.h"
 #include "gateway/mcp_call.h"
 #include "mcp/ask.h"
 
@@ -298,6 +299,8 @@ int km_mcp_ask_server(struct km_mcp_work *w, struct km_err *err)
                                   .capabilities = w->capabilities,
                                   .headers = &w->headers,
                                   .log_level = w->log_level,
+                                  .rights = km_mcp_rights_text(
+                                      km_mcp_rights_of(w->call->visit, &w->call->arena)),
                                   .session = w->session };
     struct km_mcp_ask_args args = { .upstream = w->member->upstream,
                                     .asker = &asker,

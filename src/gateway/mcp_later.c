@@ -9,6 +9,7 @@
  * the request is taken up again when all have been heard, are down, or the time is over; then it
  * is answered with what there is.  The arrival is kept for that, off its exchange.
  */
+#include "gateway/mcp_access.h"
 #include "gateway/mcp_job.h"
 #include "gateway/mcp_turn.h"
 
@@ -67,6 +68,8 @@ bool km_mcp_later(struct km_mcp_turn *t, const struct km_mcp_view *view)
         t->waited || !t->stream || t->stream->batch ? 0 : unheard(view, v, KM_MCP_VIEW_MEMBERS);
     struct km_mcp_asker asker = { .principal = t->in->principal,
                                   .capabilities = t->capabilities,
+                                  .rights =
+                                      km_mcp_rights_text(km_mcp_rights_of(t->in->visit, t->arena)),
                                   .headers = &t->in->headers };
     struct later *l;
 

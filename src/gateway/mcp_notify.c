@@ -12,6 +12,7 @@
  * A listen is a job on its own stream; its first message acknowledges what was accepted, and each
  * one carries the id of its request.
  */
+#include "gateway/mcp_access.h"
 #include "gateway/mcp_notify.h"
 
 #include <stdlib.h>
@@ -126,6 +127,8 @@ static bool subscribe(struct km_mcp_turn *t, const struct km_mcp_view *view, str
     const struct km_mcp_member *m = km_mcp_resource_owner(t, view, uri);
     struct km_mcp_asker asker = { .principal = t->in->principal,
                                   .capabilities = t->capabilities,
+                                  .rights =
+                                      km_mcp_rights_text(km_mcp_rights_of(t->in->visit, t->arena)),
                                   .headers = &t->in->headers };
     struct subscription *s;
 
@@ -385,6 +388,8 @@ void km_mcp_on_roots_changed(struct km_mcp_turn *t)
 {
     struct km_mcp_asker asker = { .principal = t->in->principal,
                                   .capabilities = t->capabilities,
+                                  .rights =
+                                      km_mcp_rights_text(km_mcp_rights_of(t->in->visit, t->arena)),
                                   .headers = &t->in->headers };
     const struct km_mcp_member *m;
     struct km_mcp_view *view = NULL;

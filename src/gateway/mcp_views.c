@@ -375,6 +375,7 @@ int km_mcp_view_for(struct km_mcp_arrival *in, struct km_str capabilities, struc
     g.n = g.named = 0;
     g.asker = &asker;
     g.rights = km_mcp_rights_of(in->visit, &in->arena);
+    asker.rights = km_mcp_rights_text(g.rights);
     put_key(in, capabilities, g.rights, set, &key);
     k = hub->views && !km_buf_failed(&key) ? km_map_get(hub->views, km_buf_view(&key)) : NULL;
     if (k && k->set == set && k->generation == hub->generation) {

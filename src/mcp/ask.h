@@ -32,6 +32,7 @@ struct km_mcp_asker {
     struct km_str capabilities; /* JSON object: the client's, as far as they are to be relayed */
     const struct km_headers *headers; /* of the client's request; NULL: none */
     struct km_str log_level; /* wanted of the server; empty: none */
+    struct km_str rights; /* JSON: object_permission of the caller's key; empty: it has none */
     struct km_str session; /* of a `stateful` server: askers with the same one share; or empty */
 };
 

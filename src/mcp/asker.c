@@ -193,6 +193,40 @@ static bool has_capabilities(struct km_str json)
     return json.n && !km_str_eq(json, KM_STR("{}"));
 }
 
+struct km_str km_asker_grant(const struct km_mcp_upstream *u, const struct km_mcp_asker *asker,
+                             struct km_arena *arena)
+{
+    struct km_str name, mode = KM_STR_NONE;
+    const struct km_json *rights, *v;
+    struct km_json_iter it;
+
+    if (!asker || !asker->rights.n || km_json_parse(arena, asker->rights, &rights, NULL) < 0)
+        return KM_STR_NONE;
+    for (km_json_iter(km_json_get(rights, "mcp_modes"), &it); km_json_next(&it, &name, &v);)
+        if ((km_str_eq(name, u->name) || km_str_eq(name, u->alias) || km_str_eq(name, u->id)) &&
+            !km_json_string(v, &mode))
+            mode = KM_STR("none"); /* what is no word grants as little as an unknown one */
+    return mode;
+}
+
+/* A server of kanmon's own tells apart what the askers may do there, and nothing else. */
+static int grant_key(const struct km_mcp_upstream *u, const struct km_mcp_asker *asker,
+                     uint8_t key[KM_MCP_KEY], struct km_err *err)
+{
+    struct km_arena arena;
+    struct km_str grant;
+    int r = 0;
+
+    km_arena_init(&arena, PARSE_BYTES, NULL);
+    grant = km_asker_grant(u, asker, &arena);
+    if (km_arena_overflowed(&arena))
+        r = km_fail(err, KM_E_LIMIT, "the key's permissions are too large");
+    else if (grant.n)
+        km_sha256(grant, key);
+    km_arena_done(&arena);
+    return r;
+}
+
 int km_asker_key(const struct km_mcp_upstream *u, const struct km_mcp_asker *asker,
                  uint8_t key[KM_MCP_KEY], struct km_err *err)
 {
@@ -200,8 +234,10 @@ int km_asker_key(const struct km_mcp_upstream *u, const struct km_mcp_asker *ask
     int r = 0;
 
     memset(key, 0, KM_MCP_KEY);
-    if (!asker || u->builtin)
-        return 0; /* a server of kanmon's own tells nobody apart */
+    if (!asker)
+        return 0;
+    if (u->builtin)
+        return grant_key(u, asker, key, err);
     if (has_capabilities(asker->capabilities))
         r = put_capabilities(asker->capabilities, &text, err);
     if (r == 0 && u->transport == KM_MCP_STDIO)

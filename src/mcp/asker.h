@@ -16,6 +16,10 @@ bool km_asker_personal(const struct km_mcp_entry *e);
 /* All zero for an asker without anything of its own: no capabilities, no headers that count. */
 int km_asker_key(const struct km_mcp_upstream *u, const struct km_mcp_asker *asker,
                  uint8_t key[KM_MCP_KEY], struct km_err *err) KM_MUST_USE;
+/* What `mcp_modes` of the asker's rights says of a server that is part of kanmon, in the arena;
+ * empty: nothing. */
+struct km_str km_asker_grant(const struct km_mcp_upstream *u, const struct km_mcp_asker *asker,
+                             struct km_arena *arena);
 /* Appends the header lines that depend on the asker. */
 int km_asker_head(const struct km_mcp_upstream *u, const struct km_mcp_asker *asker,
                   struct km_buf *head, struct km_err *err) KM_MUST_USE;

@@ -18,7 +18,8 @@
 struct km_mcp_builtin_args {
     struct km_loop *loop;
     struct km_mcp_upstream *upstream; /* referenced while it is open */
-    const struct km_mcp_asker *asker; /* of the session; dies with the call */
+    struct km_str grant; /* what the keys it serves may do there (`mcp_modes`); empty: as is
+                            configured.  Dies with the call */
     size_t workers; /* that may each open one: what is bounded is divided by them */
     /* Says a notification (list_changed, resources/updated) to whoever listens to the session.
      * Not from inside a call of a tool. */

@@ -13,11 +13,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "mcp/asker.h"
 #include "mcp/builtin.h"
 #include "mcp/link.h"
 
 #define ARENA_BYTES ((size_t)96 * 1024 * 1024) /* of a call: its message, and a parsed statement */
 #define ANSWER_BYTES (3 * KM_RPC_BYTES)
+#define GRANT_BYTES ((size_t)1024 * 1024) /* of a key's permissions, parsed */
 #define CALLS_MOST KM_MCP_ASKS_MOST /* under way, with those nobody waits for */
 
 struct link_builtin {
@@ -241,11 +243,11 @@ struct km_link *km_link_builtin_new(const struct km_link_args *args, struct km_e
     struct km_mcp_builtin_args open = {
         .loop = args->loop,
         .upstream = args->upstream,
-        .asker = args->asker,
         .workers = args->workers,
         .tell = tell,
     };
     struct link_builtin *l = calloc(1, sizeof *l);
+    struct km_arena arena;
 
     if (!l) {
         km_fail(err, KM_E_NOMEM, "out of memory");
@@ -257,7 +259,10 @@ struct km_link *km_link_builtin_new(const struct km_link_args *args, struct km_e
     km_list_init(&l->calls);
     km_deferred_init(&l->later, l->loop, on_later, l);
     open.ctx = l;
+    km_arena_init(&arena, GRANT_BYTES, NULL);
+    open.grant = km_asker_grant(args->upstream, args->asker, &arena);
     l->server = l->upstream->builtin->open(&open, err);
+    km_arena_done(&arena);
     if (!l->server)
         return builtin_free(&l->base);
     l->servers[0] = l->server;

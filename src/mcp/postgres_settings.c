@@ -70,3 +70,9 @@ static const struct km_setting rows[] = {
 const struct km_settings_table km_pg_settings_table = {
     .rows = rows, .size = sizeof(struct km_pg_settings), .extra = SIZE_MAX
 };
+
+const struct km_settings_table km_pg_own_table = { .section = "kanmon_settings.pg",
+                                                   .rows = rows,
+                                                   .size = sizeof(struct km_pg_settings),
+                                                   .extra = SIZE_MAX,
+                                                   .flags = KM_SET_SAFETY };

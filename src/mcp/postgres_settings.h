@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* postgres_settings.h - what is configured of a PostgreSQL database that kanmon serves.
  *
- * The rows stand below `postgres` of an entry of mcp_servers, and each is a flag (--max-rows) and
- * a variable (KANMON_PG_MAX_ROWS) of `kanmon mcp postgres` too.  They are here, and not beside the
- * server, because the entry they are part of is; what they mean is servers/postgres's business.
+ * The rows stand below `postgres` of an entry of mcp_servers; and once more as kanmon_settings.pg,
+ * where each is a variable too (KANMON_PG_MAX_ROWS) and most a flag of `kanmon mcp postgres`: what
+ * that command serves, and an entry that says nothing of its own.  They are here, and not beside
+ * the server, because the entry they are part of is.
  */
 #ifndef KM_MCP_POSTGRES_SETTINGS_H
 #define KM_MCP_POSTGRES_SETTINGS_H
@@ -24,6 +25,7 @@ struct km_pg_settings {
     struct km_str_list functions;
 };
 
-extern const struct km_settings_table km_pg_settings_table;
+extern const struct km_settings_table km_pg_settings_table; /* below an entry */
+extern const struct km_settings_table km_pg_own_table; /* kanmon_settings.pg */
 
 #endif

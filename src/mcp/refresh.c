@@ -202,6 +202,7 @@ static int copy_asker(struct km_refresh_lists *r, const struct km_mcp_asker *ask
     r->asker = (struct km_mcp_asker){ .principal = km_arena_str(a, asker->principal),
                                       .capabilities = km_arena_str(a, asker->capabilities),
                                       .session = km_arena_str(a, asker->session),
+                                      .rights = km_arena_str(a, asker->rights),
                                       .headers = headers };
     return km_arena_overflowed(a) ? KM_E_NOMEM : 0;
 }

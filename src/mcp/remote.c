@@ -45,6 +45,7 @@ static int copy_asker(struct km_remote *p, const struct km_mcp_asker *asker)
     p->asker.capabilities =
         asker->capabilities.n ? km_arena_str(a, asker->capabilities) : KM_STR("{}");
     p->asker.session = km_arena_str(a, asker->session);
+    p->asker.rights = km_arena_str(a, asker->rights);
     if (headers)
         *headers = (struct km_headers){ v, n };
     p->asker.headers = headers;

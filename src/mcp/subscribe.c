@@ -213,6 +213,7 @@ static int copy_asker(struct km_mcp_subscription *s, const struct km_mcp_asker *
     s->asker = (struct km_mcp_asker){ .principal = km_arena_str(a, asker->principal),
                                       .capabilities = km_arena_str(a, asker->capabilities),
                                       .session = km_arena_str(a, asker->session),
+                                      .rights = km_arena_str(a, asker->rights),
                                       .headers = headers };
     return km_arena_overflowed(a) ? KM_E_NOMEM : 0;
 }

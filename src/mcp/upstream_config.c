@@ -365,6 +365,9 @@ static struct km_mcp_upstream *upstream_new(struct build *b, struct km_str name,
     *e = base ? *base : *over;
     if (base && over)
         merge(km_mcp_settings_table.rows[0].table, over_node, over, e);
+    if (e->builtin.n && !e->postgres.dsn.n)
+        e->postgres =
+            *(const struct km_pg_settings *)km_config_get(b->args->config, &km_pg_own_table);
     u->entry = e;
     u->name = km_arena_str(&u->arena, name);
     u->config = km_config_ref((struct km_config *)(uintptr_t)b->args->config);

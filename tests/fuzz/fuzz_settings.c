@@ -70,7 +70,7 @@ static const struct km_setting rows[] = {
     { 0 },
 };
 static const struct km_settings_table own = { "kanmon_settings.all", rows, sizeof(struct all),
-                                              SIZE_MAX };
+                                              SIZE_MAX, 0 };
 
 static const struct km_settings_table *const tables[] = { &own,
                                                           &km_config_top_table,

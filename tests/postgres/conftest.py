@@ -183,5 +183,5 @@ def postgres():
 @pytest.fixture(scope="session")
 def reader(postgres):
     """A read-only server whose role may only SELECT."""
-    with Server(postgres.dsn(), "--timeout-ms", 20000) as server:
+    with Server(postgres.dsn(), "--statement-timeout", "20s") as server:
         yield server

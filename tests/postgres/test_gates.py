@@ -31,7 +31,7 @@ def run_hostile(server, name, role):
 @pytest.mark.parametrize("role", ["mcp_ro", "postgres"])
 def test_hostile_lines_are_stopped(postgres, role, name):
     before = postgres.state()
-    with Server(postgres.dsn(role), "--timeout-ms", 10000) as server:
+    with Server(postgres.dsn(role), "--statement-timeout", "10s") as server:
         assert run_hostile(server, name, role) == []
         # The pool is healthy after all of it, and its sessions are as they were.
         for _ in range(3):

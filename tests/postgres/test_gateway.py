@@ -27,6 +27,11 @@ kanmon_settings:
       builtin: postgres
       risks: {{execute_sql: write}}
       postgres: {{dsn: "{writer}", mode: dml, max_affected: 2, pool_max: 2}}
+    shelf:
+      builtin: postgres
+      approve: deny
+      risks: {{execute_sql: read_only}}
+      postgres: {{dsn: "{writer}", max_mode: dml}}
     vault:
       builtin: postgres
       approve: destructive
@@ -109,6 +114,24 @@ def test_a_key_sees_what_it_may_use(served):
         assert "shop-execute_sql" in names and "till-execute_sql" not in names
         with pytest.raises(MCPError):
             await client.call_tool("till-execute_sql", {"sql": "SELECT 1"})
+    with_sdk(served, key, talk)
+
+
+@pytest.mark.parametrize("granted, server, changes", [
+    (None, "shelf", False), ("dml", "shelf", True), ("ddl", "shelf", True), ("odd", "till", False),
+    ("read-only", "till", False), ("dml", "till", True)])
+def test_a_key_has_a_mode_of_its_own(served, granted, server, changes):
+    modes = {} if granted is None else {"mcp_modes": {server: granted}}
+    key = served.new_key(object_permission={"mcp_servers": [server], **modes})
+
+    async def talk(client):
+        tools = {t.name: t for t in (await client.list_tools()).tools}
+        assert bool(tools[f"{server}-execute_sql"].annotations.destructive_hint) == changes
+        got = await client.call_tool(f"{server}-execute_sql",
+                                     {"sql": "UPDATE till SET n = n WHERE id = 1"})
+        assert got.is_error != changes, got.content[0].text
+        got = await client.call_tool(f"{server}-execute_sql", {"sql": "CREATE TABLE t_new (a int)"})
+        assert got.is_error and "GUARD_STATEMENT" in got.content[0].text
     with_sdk(served, key, talk)
 
 

@@ -142,17 +142,28 @@ static int check(const struct km_mcp_upstream *u, struct km_err *err)
     const struct km_pg_settings *s = &u->entry->postgres;
 
     if (!s->dsn.n)
-        return km_fail(err, KM_E_CONFIG, "builtin: postgres needs postgres.dsn");
+        return km_fail(err, KM_E_CONFIG,
+                       "builtin: postgres needs postgres.dsn, or kanmon_settings.pg.dsn for all");
     return km_pg_settings_check(s, err);
+}
+
+/* A key's own mode: up to max_mode.  What is no mode reads only. */
+static enum km_pg_mode mode_of(const struct km_pg_settings *s, struct km_str grant)
+{
+    enum km_pg_mode most = (enum km_pg_mode)(s->max_mode ? s->max_mode - 1 : s->mode);
+    enum km_pg_mode mode = (enum km_pg_mode)s->mode;
+
+    if (grant.n && !km_pg_mode_parse(grant, &mode))
+        mode = KM_PG_READ_ONLY;
+    return mode < most ? mode : most;
 }
 
 static struct km_mcp_server *open_one(const struct km_mcp_builtin_args *args, struct km_err *err)
 {
     const struct km_pg_settings *s = &args->upstream->entry->postgres;
-    struct km_pg_instance_args inner = { .loop = args->loop,
-                                         .settings = s,
-                                         .mode = (enum km_pg_mode)s->mode,
-                                         .workers = args->workers };
+    struct km_pg_instance_args inner = {
+        .loop = args->loop, .settings = s, .mode = mode_of(s, args->grant), .workers = args->workers
+    };
     struct km_pg_instance *i = km_pg_instance_new(&inner, err);
 
     return i ? &i->server.mcp : NULL;

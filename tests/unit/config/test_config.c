@@ -75,7 +75,7 @@ static const struct km_setting top_rows[] = {
     { "model_list", KM_SET_TABLE_LIST, offsetof(struct top, models), .table = &entry_table },
     { 0 },
 };
-static const struct km_settings_table top_table = { "", top_rows, sizeof(struct top), SIZE_MAX };
+static const struct km_settings_table top_table = { "", top_rows, sizeof(struct top), SIZE_MAX, 0 };
 
 static const struct km_setting guard_rows[] = {
     { "model", KM_SET_STR, offsetof(struct guard, model), .help = "Model." },
@@ -103,7 +103,7 @@ static const struct km_setting own_rows[] = {
     { 0 },
 };
 static const struct km_settings_table own_table = { "kanmon_settings", own_rows, sizeof(struct own),
-                                                    SIZE_MAX };
+                                                    SIZE_MAX, 0 };
 
 static const struct km_setting general_rows[] = {
     { "master_key", KM_SET_SECRET, offsetof(struct general, master_key), .flags = KM_SET_SAFETY,
@@ -115,7 +115,7 @@ static const struct km_setting general_rows[] = {
     { 0 },
 };
 static const struct km_settings_table general_table = { "general_settings", general_rows,
-                                                        sizeof(struct general), SIZE_MAX };
+                                                        sizeof(struct general), SIZE_MAX, 0 };
 
 static const struct km_settings_table *const tables[] = { &top_table, &own_table, &general_table,
                                                           NULL };

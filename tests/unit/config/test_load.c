@@ -22,7 +22,7 @@ static const struct km_setting model_rows[] = {
     { 0 },
 };
 static const struct km_settings_table model_table = { "", model_rows, sizeof(struct llm),
-                                                      SIZE_MAX };
+                                                      SIZE_MAX, 0 };
 static const struct km_setting own_rows[] = {
     { "workers", KM_SET_INT, offsetof(struct llm, workers), .def = "1", .flags = KM_SET_RESTART,
       .help = "Workers." },
@@ -31,7 +31,7 @@ static const struct km_setting own_rows[] = {
     { 0 },
 };
 static const struct km_settings_table own_table = { "kanmon_settings", own_rows, sizeof(struct llm),
-                                                    SIZE_MAX };
+                                                    SIZE_MAX, 0 };
 
 static const struct km_settings_table *const tables[] = { &model_table,
                                                           &own_table,

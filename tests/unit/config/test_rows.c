@@ -38,9 +38,9 @@ static const struct km_setting bad_rows[] = {
     { 0 },
 };
 static const struct km_settings_table bad_table = { "kanmon_settings", bad_rows,
-                                                    sizeof(struct values), SIZE_MAX };
+                                                    sizeof(struct values), SIZE_MAX, 0 };
 static const struct km_settings_table below_table = { "kanmon_settings.below", bad_rows + 4,
-                                                      sizeof(struct values), SIZE_MAX };
+                                                      sizeof(struct values), SIZE_MAX, 0 };
 
 static void rows_that_make_no_sense_are_named(void **state)
 {
