@@ -19,6 +19,8 @@ static const struct km_pg_rows *const lists[] = {
     &km_pg_tools_describe,
     &km_pg_tools_data,
     &km_pg_tools_change,
+    &km_pg_tools_activity,
+    &km_pg_tools_health,
 };
 
 /* read-only, destructive, idempotent, open world; 0 would be unknown. */

@@ -18,6 +18,8 @@ struct km_pg_server {
     struct km_mcp_tool tools[KM_PG_TOOLS];
     struct km_pg_db *db;
     struct km_pg_confirms confirms;
+    char sizes[16384]; /* of the largest tables at the last analyze_health, as JSON; empty: none */
+    uint64_t sizes_ms;
     char instructions[1024];
 };
 

@@ -165,6 +165,15 @@ int km_pg_request_own(struct km_mcp_call *call, const char *const *pieces, const
     return r;
 }
 
+const char *km_pg_with_schema(struct km_arena *arena, const char *text, struct km_str schema)
+{
+    struct km_str rest = km_str_c(text), out = KM_STR_NONE, mark = KM_STR("@schema@");
+
+    for (size_t at; (at = km_str_find(rest, mark)) < rest.n; rest = km_str_skip(rest, at + mark.n))
+        out = km_arena_cat(arena, (struct km_str[]){ out, km_str_sub(rest, 0, at), schema }, 3);
+    return km_arena_cstr(arena, km_arena_cat(arena, (struct km_str[]){ out, rest }, 2));
+}
+
 int km_pg_ask(struct km_mcp_call *call, const char *const *pieces, const char *const *names,
               size_t n, struct km_err *err)
 {

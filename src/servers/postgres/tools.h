@@ -29,7 +29,8 @@ struct km_pg_rows {
 
 /* One list a file of tools; in this order they are listed. */
 extern const struct km_pg_rows km_pg_tools_sql, km_pg_tools_explain, km_pg_tools_schema,
-    km_pg_tools_describe, km_pg_tools_data, km_pg_tools_change;
+    km_pg_tools_describe, km_pg_tools_data, km_pg_tools_change, km_pg_tools_activity,
+    km_pg_tools_health;
 
 /* What describe_table asks: $1 schema (null: found by the path), $2 name. */
 extern const char *const km_pg_describe_sql[];
@@ -109,6 +110,8 @@ struct km_str km_pg_task_value(const struct km_pg_task *task);
 /* A statement of our own, pieces up to NULL; $1, $2, ... are the arguments of those names. */
 int km_pg_request_own(struct km_mcp_call *call, const char *const *pieces, const char *const *names,
                       size_t n, struct km_pg_request *ret, struct km_err *err) KM_MUST_USE;
+/* The text with the schema, which is quoted already, wherever it says @schema@; "" on overflow. */
+const char *km_pg_with_schema(struct km_arena *arena, const char *text, struct km_str schema);
 /* Runs it and answers with its one JSON value. */
 int km_pg_ask(struct km_mcp_call *call, const char *const *pieces, const char *const *names,
               size_t n, struct km_err *err) KM_MUST_USE;

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* health.h - private to the server: the checks of analyze_health, as data. */
+#ifndef KM_SERVERS_POSTGRES_HEALTH_H
+#define KM_SERVERS_POSTGRES_HEALTH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* A check is a query with a row a finding: severity ("critical", "warning", "info"), value,
+ * threshold, evidence (jsonb), fix (text of SQL, or null).  No row: all is well. */
+struct km_pg_check {
+    const char *name, *group;
+    const char *sql;
+    const char *window; /* what its numbers are about */
+    bool needs_stats; /* sees less without pg_monitor */
+    int from, before; /* server versions (150000); 0: any */
+};
+
+extern const struct km_pg_check km_pg_checks[];
+extern const size_t km_pg_nchecks;
+
+#endif

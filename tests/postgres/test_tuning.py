@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Health, activity, locks and statements: each finding is made to happen first."""
+
+import subprocess
+import time
+
+import pytest
+from gateway import slow_factor
+
+from conftest import Server
+
+
+@pytest.fixture(scope="module")
+def sick(postgres):
+    postgres.psql("""
+        CREATE SCHEMA ward; SET search_path = ward, public;
+        CREATE TABLE a (id smallserial PRIMARY KEY, k int, v text, w int);
+        INSERT INTO a (k, v, w) SELECT g, 'x', g FROM generate_series(1, 3000) g;
+        SELECT setval('a_id_seq', 32000);
+        CREATE INDEX a_k ON a (k); CREATE INDEX a_k_again ON a (k); CREATE INDEX a_k_v ON a (k, v);
+        CREATE INDEX a_k_down ON a (k DESC, w);
+        CREATE TABLE b (a_id smallint CONSTRAINT b_to_a REFERENCES a (id), n int);
+        INSERT INTO b SELECT 1, g FROM generate_series(1, 2000) g;
+        ALTER TABLE b ADD CONSTRAINT b_n CHECK (n > 0) NOT VALID;
+        CREATE FUNCTION t() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS 'BEGIN RETURN NEW; END';
+        CREATE TRIGGER b_t BEFORE INSERT ON b FOR EACH ROW EXECUTE FUNCTION t();
+        ALTER TABLE b DISABLE TRIGGER b_t;
+        CREATE POLICY p ON b USING (true);
+        GRANT CREATE ON SCHEMA ward TO PUBLIC; ANALYZE a; ANALYZE b;
+        DELETE FROM a WHERE k > 500;
+        """)
+    yield postgres
+    postgres.psql("DROP SCHEMA ward CASCADE")
+
+
+def checks(report):
+    return {c["check"]: c for c in report["checks"]}
+
+
+def evidence(check):
+    return [f["evidence"] for f in check["findings"]]
+
+
+def test_health_finds_what_is_wrong(sick):
+    deadline = time.monotonic() + 30 * slow_factor()
+    with Server(sick.dsn("postgres")) as server:
+        while True:  # the statistics come when the sessions end
+            found = checks(server.ok("analyze_health"))
+            if found["vacuum_lag"]["findings"] or time.monotonic() > deadline:
+                break
+        assert not [c for c in found.values() if "error" in c]
+        assert {e["index"] for e in evidence(found["index_duplicate"])} == {"ward.a_k_again"}
+        assert ("ward.a_k", "ward.a_k_v") in [(e["index"], e["begins"])
+                                              for e in evidence(found["index_redundant"])]
+        assert "ward.a_k_down" not in {e["begins"] for e in evidence(found["index_redundant"])}
+        assert found["foreign_key_without_index"]["findings"][0]["fix"] == (
+            "CREATE INDEX CONCURRENTLY ON ward.b (a_id);")
+        sequence = [f for f in found["sequence_exhaustion"]["findings"]
+                    if f["evidence"]["sequence"] == "ward.a_id_seq"][0]
+        assert sequence["severity"] == "critical" and "bigint" in sequence["fix"]
+        assert "b_n" in str(evidence(found["constraint_not_validated"]))
+        assert "b_t" in str(evidence(found["trigger_disabled"]))
+        assert "ward.b" in str(evidence(found["row_security_off"]))
+        assert "ward.t()" in str(evidence(found["security_definer_path"]))
+        assert {"schema": "ward"} in evidence(found["public_may_create"])
+        assert "ward.b" in str(evidence(found["no_primary_key"]))
+        assert "ward.a" in str(evidence(found["vacuum_lag"]))
+        assert {"fsync", "autovacuum"} <= {e["setting"] for e in evidence(found["settings"])}
+        assert found["settings"]["severity"] == "critical"
+        one = server.ok("analyze_health", group="index")
+        assert {c["group"] for c in one["checks"]} == {"index"}
+
+
+def test_health_says_what_the_role_could_not_see(sick, reader):
+    report = reader.ok("analyze_health")
+    assert report["role"]["sees_all"] is False and "pg_monitor" in report["not_seen"]
+    found = checks(report)
+    assert found["long_transactions"]["limited_by_privilege"] is True
+    assert found["index_duplicate"]["limited_by_privilege"] is False
+    assert not [c for c in found.values() if "error" in c]
+
+
+def test_growth_shows_from_one_run_to_the_next(sick):
+    with Server(sick.dsn("postgres")) as server:
+        server.ok("analyze_health", group="lock")
+        sick.psql("INSERT INTO ward.b SELECT 1, g FROM generate_series(1, 20000) g")
+        growth = server.ok("analyze_health", group="lock")["growth"]
+        assert any(g["grown_bytes"] > 100000 for g in growth)
+
+
+def test_statements_that_take_most(sick):
+    sick.psql("SELECT pg_stat_statements_reset(); SELECT count(*) FROM ward.a, ward.b;"
+              "SELECT 'no-one-sees-this'")
+    with Server(sick.dsn("postgres")) as server:
+        top = server.ok("top_queries", limit=1)
+        assert "ward.a" in top["queries"][0]["query"] and top["queries"][0]["calls"] == 1
+        assert server.ok("top_queries", sort_by="resources")["queries"]
+        assert "no-one-sees-this" not in str(server.ok("top_queries", limit=100))
+
+
+class Session:
+    """psql that holds a transaction open until it is told to end."""
+
+    def __init__(self, postgres, sql):
+        self.process = subprocess.Popen(
+            [str(postgres.bin / "psql"), "-X", "-q", "-A", "-t", "-h", "127.0.0.1", "-p",
+             str(postgres.port), "-U", "postgres", "postgres"], stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.process.stdin.write(sql + "\n")
+        self.process.stdin.flush()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.communicate()
+
+
+def test_locks_show_who_blocks_whom_and_signals_end_it(sick):
+    deadline = time.monotonic() + 60 * slow_factor()
+    with Server(sick.dsn("postgres"), "--mode", "admin") as server, \
+            Session(sick, "BEGIN; LOCK TABLE ward.b; SELECT 'secret-literal';") as holder:
+        assert holder.process.stdout.readline() == "secret-literal\n"
+        waiter = Session(sick, "SELECT count(*) FROM ward.b WHERE n = 424242;")
+        blocking = []
+        while len(blocking) < 2 and time.monotonic() < deadline:
+            blocking = server.ok("list_locks")["blocking"]
+        root, blocked = blocking
+        assert root["depth"] == 0 and blocked["depth"] == 1 and blocked["root"] == root["pid"]
+        assert blocked["waits_for"]["relation"] == "ward.b"
+        activity = server.ok("list_activity")
+        assert [s for s in activity["sessions"] if s["blocked_by"] == [root["pid"]]]
+        assert "secret-literal" not in str(activity) and "424242" not in str(activity)
+        assert server.ok("cancel_query", pid=blocked["pid"])["signalled"] is True
+        while "canceling" not in waiter.process.stderr.readline():
+            assert waiter.process.poll() is None
+        waiter.__exit__()
+        assert server.ok("terminate_backend", pid=root["pid"])["signalled"] is True
+        while server.ok("list_locks")["blocking"] and time.monotonic() < deadline:
+            pass
+        assert "no client" in server.error("cancel_query", pid=1)
+
+
+def test_signals_need_the_mode_admin(sick):
+    with Server(sick.dsn("postgres"), "--mode", "ddl") as server:
+        names = {t["name"] for t in server.request("tools/list")["result"]["tools"]}
+        assert not names & {"cancel_query", "terminate_backend"}
