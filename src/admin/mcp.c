@@ -83,7 +83,18 @@ static void put_sandbox(struct km_buf *b, const struct km_mcp_upstream *u)
     put_member(b, "sandbox", words.n ? km_buf_view(&words) : KM_STR("off"));
 }
 
-static void put_server(struct km_buf *b, struct km_mcp_upstream *u)
+/* How its tools are watched, and which of them are not as they were. */
+static void put_safety(struct km_buf *b, const struct km_mcp_upstream *u, struct km_pins *pins)
+{
+    static const char *const modes[] = { "off", "warn", "strict" };
+
+    km_buf_printf(b, ",\"pin\":\"%s\",\"alerts\":[", modes[u->pin]);
+    if (u->pin != KM_PIN_OFF)
+        km_pins_json(pins, u->name, b);
+    km_buf_byte(b, ']');
+}
+
+static void put_server(struct km_buf *b, struct km_mcp_upstream *u, struct km_pins *pins)
 {
     struct km_mcp_catalogue *c = km_mcp_catalogue(NULL, u, NULL);
     struct km_mcp_status s;
@@ -108,6 +119,7 @@ static void put_server(struct km_buf *b, struct km_mcp_upstream *u)
     if (u->oauth && u->personal)
         km_buf_printf(b, ",\"logins\":%zu", km_mcp_oauth_count(u->oauth));
     put_offers(b, c);
+    put_safety(b, u, pins);
     km_buf_byte(b, '}');
     km_mcp_catalogue_unref(c);
 }
@@ -131,7 +143,7 @@ static int list(struct km_admin *a, struct km_err *err)
     for (size_t i = 0; i < set->n; i++) {
         if (i)
             km_buf_byte(&out, ',');
-        put_server(&out, set->v[i]);
+        put_server(&out, set->v[i], km_mcp_upstreams_pins(a->v->w->gw->mcp));
     }
     km_buf_str(&out, KM_STR("]}"));
     km_mcp_set_unref(set);
@@ -161,7 +173,7 @@ static int show(struct km_admin *a, struct km_err *err)
 
     if (!u)
         return err->code;
-    put_server(&out, u);
+    put_server(&out, u, km_mcp_upstreams_pins(a->v->w->gw->mcp));
     km_mcp_upstream_unref(u);
     return give(a, &out, err);
 }

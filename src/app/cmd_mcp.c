@@ -253,11 +253,33 @@ static int run_lists(struct km_cli *cli, const struct list *lists, size_t n)
     return KM_EXIT_OK;
 }
 
+/* For the administrator: which tools are withheld, or not as they were.  A key may not ask. */
+static void print_alerts(struct km_cli *cli)
+{
+    struct km_err err = { 0 };
+    struct km_answer a;
+    size_t n;
+
+    km_answer_init(&a);
+    if (km_cli_call(cli, "GET", "/kanmon/mcp/pins", KM_STR_NONE, &a, &err) == 0) {
+        n = km_json_count(km_json_get(a.json, "tools"));
+        if (n)
+            fprintf(stderr,
+                    "%zu tools are new, changed or hide something: `kanmon mcp approve` shows "
+                    "them\n",
+                    n);
+    }
+    km_answer_done(&a);
+}
+
 int km_cmd_mcp_tools(struct km_cli *cli)
 {
     static const struct list lists[] = { { "tools/list", "tools", print_tool } };
+    int r = run_lists(cli, lists, 1);
 
-    return run_lists(cli, lists, 1);
+    if (r == KM_EXIT_OK && !km_cli_flag(cli, "quiet"))
+        print_alerts(cli);
+    return r;
 }
 
 int km_cmd_mcp_resources(struct km_cli *cli)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_mcp_servers.c - the MCP servers behind the gateway, by hand: `kanmon mcp list`, `status`,
- * `start`, `stop`, `restart`, `logs`, and `approve` for calls that wait for a person.
+ * `start`, `stop`, `restart`, `logs`, and `approve` for calls that wait for a person and for tools
+ * that are not as they were.
  *
  * Each is a request to the admin API and a way to print the answer; --json prints it as it is.
  * `kanmon logs NAME` and `kanmon restart NAME` are the same commands.
@@ -9,6 +10,8 @@
 
 #include "app/client.h"
 #include "http/message.h"
+#include "mcp/approval.h"
+#include "mcp/scan.h"
 
 #define TARGET_BYTES 1024
 
@@ -69,11 +72,44 @@ static void print_row(const struct km_json *s)
     struct km_str why = text_of(s, "why");
     bool known = km_json_kind(km_json_get(s, "known")) == KM_JSON_TRUE;
 
-    printf("%-24.*s %-6.*s %-11.*s %5.*s %9.*s %7.*s  %.*s\n", KM_STR_ARG(text_of(s, "name")),
+    size_t alerts = km_json_count(km_json_get(s, "alerts"));
+
+    printf("%-24.*s %-6.*s %-11.*s %5.*s %9.*s %7.*s  %.*s", KM_STR_ARG(text_of(s, "name")),
            KM_STR_ARG(text_of(s, "transport")), KM_STR_ARG(text_of(s, "state")),
            KM_STR_ARG(known ? text_of(s, "tools") : KM_STR("?")),
            KM_STR_ARG(known ? text_of(s, "resources") : KM_STR("?")),
            KM_STR_ARG(known ? text_of(s, "prompts") : KM_STR("?")), KM_STR_ARG(why));
+    if (alerts)
+        printf("%s%zu tools to look at: kanmon mcp approve", why.n ? "; " : "", alerts);
+    putchar('\n');
+}
+
+/* One tool that is not as it was: "github: list_issues is changed ["hidden_characters"]". */
+static void print_alert(FILE *to, const struct km_json *t, struct km_arena *arena)
+{
+    const struct km_json *flags = km_json_get(t, "flags");
+    struct km_buf name KM_CLEANUP(km_buf_done) = KM_BUF((size_t)64 * 1024);
+
+    km_scan_plain(&name, text_of(t, "tool"));
+    fprintf(to, "  %.*s: tool '%.*s' is %.*s", KM_STR_ARG(text_of(t, "server")),
+            KM_STR_ARG(km_buf_view(&name)), KM_STR_ARG(text_of(t, "state")));
+    if (km_json_count(flags))
+        fprintf(to, " %.*s", KM_STR_ARG(km_json_compact(flags, arena)));
+    fprintf(to, ", since %.*s, %.*s\n", KM_STR_ARG(km_str_sub(text_of(t, "since"), 0, 19)),
+            KM_STR_ARG(km_str_sub(text_of(t, "hash"), 0, 12)));
+}
+
+static void print_alerts(FILE *to, const struct km_json *list)
+{
+    const struct km_json *t;
+    struct km_json_iter it;
+    struct km_arena arena;
+    struct km_str key;
+
+    km_arena_init(&arena, (size_t)1024 * 1024, NULL);
+    for (km_json_iter(list, &it); km_json_next(&it, &key, &t);)
+        print_alert(to, t, &arena);
+    km_arena_done(&arena);
 }
 
 static int show_list(const struct km_cli *cli, const struct km_json *json)
@@ -107,7 +143,7 @@ static int show_server(const struct km_cli *cli, const struct km_json *s)
         "name",  "alias",   "server_id", "transport", "url",       "command",   "builtin",
         "state", "why",     "since",     "last_ok",   "revision",  "tools",
         "resources", "templates", "prompts", "sessions", "asks", "restarts",
-        "sandbox",
+        "sandbox",  "pin",
     };
 
     (void)cli;
@@ -117,6 +153,7 @@ static int show_server(const struct km_cli *cli, const struct km_json *s)
         if (value.n)
             printf("  %-10s %.*s\n", names[i], KM_STR_ARG(value));
     }
+    print_alerts(stdout, km_json_get(s, "alerts"));
     return KM_EXIT_OK;
 }
 
@@ -217,13 +254,80 @@ static int show_answer(const struct km_cli *cli, const struct km_json *json)
     return KM_EXIT_OK;
 }
 
+/* An id is hexadecimal digits; anything else names a server. */
+static bool is_id(struct km_str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (!strchr("0123456789abcdef", s.p[i]))
+            return false;
+    return s.n == KM_APPROVAL_ID_LEN;
+}
+
+static int show_pins(const struct km_cli *cli, const struct km_json *json)
+{
+    const struct km_json *list = km_json_get(json, "tools"), *t;
+    struct km_json_iter it;
+    struct km_arena arena;
+    struct km_str key;
+
+    (void)cli;
+    km_arena_init(&arena, (size_t)1024 * 1024, NULL);
+    for (km_json_iter(list, &it); km_json_next(&it, &key, &t);) {
+        print_alert(stdout, t, &arena);
+        printf("      %.*s\n", KM_STR_ARG(km_str_sub(text_of(t, "description"), 0, 2000)));
+    }
+    km_arena_done(&arena);
+    return KM_EXIT_OK;
+}
+
+static int show_accepted(const struct km_cli *cli, const struct km_json *json)
+{
+    const struct km_json *tool;
+    struct km_json_iter it;
+    struct km_str key, name;
+
+    for (km_json_iter(km_json_get(json, "accepted"), &it);
+         !km_cli_flag(cli, "quiet") && km_json_next(&it, &key, &tool);)
+        if (km_json_string(tool, &name))
+            printf("%.*s: accepted as it is\n", KM_STR_ARG(name));
+    return KM_EXIT_OK;
+}
+
+/* `kanmon mcp approve SERVER [TOOL]`: definitions of tools. */
+static int accept_tools(struct km_cli *cli)
+{
+    struct km_buf target KM_CLEANUP(km_buf_done) = KM_BUF(TARGET_BYTES);
+    struct km_buf body KM_CLEANUP(km_buf_done) = KM_BUF((size_t)16 * 1024);
+    const char *hash = km_cli_option(cli, "hash");
+
+    if (cli->nargs > 2)
+        return km_cli_usage(cli, "name a server and at most one of its tools");
+    km_buf_str(&target, KM_STR("/kanmon/mcp/pins/"));
+    km_url_encode(&target, km_str_c(cli->args[0]));
+    km_buf_str(&body, KM_STR("{\"tool\":"));
+    km_buf_json(&body, cli->nargs == 2 ? km_str_c(cli->args[1]) : KM_STR_NONE);
+    km_buf_str(&body, KM_STR(",\"hash\":"));
+    km_buf_json(&body, hash ? km_str_c(hash) : KM_STR_NONE);
+    km_buf_byte(&body, '}');
+    return run(cli, "POST", km_buf_cstr(&target), km_buf_view(&body), show_accepted);
+}
+
+static int list_what_waits(struct km_cli *cli)
+{
+    int r = run(cli, "GET", "/kanmon/approvals", KM_STR_NONE, show_waiting);
+
+    return r == KM_EXIT_OK ? run(cli, "GET", "/kanmon/mcp/pins", KM_STR_NONE, show_pins) : r;
+}
+
 int km_cmd_mcp_approve(struct km_cli *cli)
 {
     struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(TARGET_BYTES);
     bool refuse = km_cli_flag(cli, "refuse");
 
     if (cli->nargs == 0 && !refuse)
-        return run(cli, "GET", "/kanmon/approvals", KM_STR_NONE, show_waiting);
+        return list_what_waits(cli);
+    if (cli->nargs && !refuse && !is_id(km_str_c(cli->args[0])))
+        return accept_tools(cli);
     if (cli->nargs != 1)
         return km_cli_usage(cli, "name the approval; `kanmon mcp approve` lists what waits");
     km_buf_str(&b, KM_STR("/kanmon/approvals/"));

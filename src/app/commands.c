@@ -109,6 +109,7 @@ static const struct km_option mcp_logs_options[] = {
 
 static const struct km_option mcp_approve_options[] = {
     { "refuse", NULL, "let it not run", 0 },
+    { "hash", "HEX", "a tool's definition, as the list shows it; else what is offered now", 0 },
     KM_CLIENT_OPTIONS,
     { 0 },
 };
@@ -206,8 +207,11 @@ const struct km_command km_app_commands[] = {
     { "mcp logs", "Show what an MCP server wrote to its standard error", "SERVER",
       "  kanmon logs context7-mcp        the same\n", mcp_logs_options, km_cmd_mcp_logs },
     { "logs", "The same as mcp logs", "SERVER", NULL, mcp_logs_options, km_cmd_mcp_logs },
-    { "mcp approve", "List the tool calls that wait for a person, or let one run", "[ID]",
-      "  kanmon mcp approve\n"
+    { "mcp approve", "Let a waiting tool call run, or accept tools that are new or changed",
+      "[ID | SERVER [TOOL]]",
+      "  kanmon mcp approve                     what waits\n"
+      "  kanmon mcp approve github              all its tools, as they are now\n"
+      "  kanmon mcp approve github list_issues --hash 3fa0c1\n"
       "  kanmon mcp approve 5f0c2a --refuse\n",
       mcp_approve_options, km_cmd_mcp_approve },
     { "mcp config", "Print what an MCP client's file says to reach this gateway", "CLIENT",

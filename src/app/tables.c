@@ -10,6 +10,7 @@
 #include "admin/control.h"
 #include "admin/keys.h"
 #include "admin/mcp.h"
+#include "admin/mcp_pins.h"
 #include "admin/spend.h"
 #include "config/config.h"
 #include "config/litellm.h"
@@ -41,14 +42,14 @@ const struct km_settings_table *const km_app_tables[] = {
     &km_config_own_table,       &km_litellm_top_table,      &km_litellm_settings_table,
     &km_litellm_general_table,  &km_litellm_router_table,   &km_mcp_settings_table,
     &km_mcp_own_table,          &km_mcp_virtual_table,      &km_mcp_search_table,
-    &km_pg_own_table,           NULL,
+    &km_pg_own_table,           &km_mcp_safety_table,       NULL,
 };
 
 const struct km_route_rows *const km_app_routes[] = {
     &km_llm_routes,     &km_object_routes, &km_prefix_routes,    &km_health_routes,
     &km_control_routes, &km_key_routes,    &km_spend_routes,     &km_mcp_routes,
     &km_approval_routes, &km_oauth_routes, &km_mcp_admin_routes, &km_realtime_routes,
-    &km_mcp_oauth_routes, NULL,
+    &km_mcp_oauth_routes, &km_mcp_pin_routes, NULL,
 };
 
 const struct km_mcp_builtin *const km_app_builtins[] = { &km_pg_builtin, NULL };

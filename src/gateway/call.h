@@ -69,6 +69,9 @@ struct km_call_kind {
     void (*usage)(struct km_call *call, struct km_usage *ret);
     /* Ends the exchange in a way of its own; false: as every call does.  NULL: never. */
     bool (*reply)(struct km_call *call);
+    /* A record of its own, after the settlement and before the answer: true: km_call_resume()
+     * comes when it is written, and it is asked again.  NULL: none. */
+    bool (*record)(struct km_call *call);
     void (*leave)(struct km_call *call); /* the worker drains: sessions end soon */
     /* --- of kinds that are not HTTP to HTTP; NULL otherwise --- */
     /* Instead of an HTTP request upstream: WAIT, or the next step. */

@@ -169,6 +169,14 @@ void km_call_log(struct km_call *call)
     km_log_end(&l);
 }
 
+/* The settlement is where it has to be. */
+static enum km_next closed(struct km_call *call)
+{
+    if (call->kind->record && call->kind->record(call))
+        return KM_WAIT;
+    return km_call_go(call, KM_STEP_finish);
+}
+
 enum km_next km_step_account(struct km_call *call)
 {
     struct km_ledger_entry e = { 0 };
@@ -177,7 +185,7 @@ enum km_next km_step_account(struct km_call *call)
 
     km_timer_stop(&call->deadline);
     if (call->settled) /* resumed: the settlement is on disk */
-        return km_call_go(call, KM_STEP_finish);
+        return closed(call);
     call->settled = true;
     km_call_abandon(call);
     if (!call->failed && call->candidate)
@@ -199,5 +207,5 @@ enum km_next km_step_account(struct km_call *call)
     km_count_call(call);
     km_call_log(call);
     call->ledger_waits = wait;
-    return wait ? KM_WAIT : km_call_go(call, KM_STEP_finish);
+    return wait ? KM_WAIT : closed(call);
 }

@@ -219,6 +219,7 @@ static int make_mcp(struct km_gateway *gw, struct km_err *err)
     const struct km_mcp_upstreams_args args = { .store = gw->store,
                                                 .log = gw->log,
                                                 .events = gw->events,
+                                                .metrics = gw->metrics,
                                                 .state_dir = gw->state_dir,
                                                 .desks = gw->nworkers };
     int r;

@@ -51,7 +51,7 @@ static void on_notice(void *ctx, struct km_str method, struct km_str params)
     struct km_mcp_work *w = ctx;
     struct km_buf *b = &w->hub->w->scratch;
 
-    if (!w->job.stream ||
+    if (!w->job.stream || km_mcp_stream_slow(w->job.stream) ||
         (km_str_eq(method, KM_STR("notifications/message")) && !wanted(w, params)))
         return;
     km_buf_reset(b);
@@ -66,7 +66,7 @@ static void on_notice(void *ctx, struct km_str method, struct km_str params)
         struct km_str text = km_arena_str(&w->call->arena, km_buf_view(b));
 
         if (text.n) /* the stream's head is made in the same scratch */
-            (void)km_mcp_stream_say(w->job.stream, text);
+            (void)km_mcp_stream_news(w->job.stream, text);
     }
 }
 
@@ -180,10 +180,25 @@ static void on_question(void *ctx, uint64_t question, struct km_str method, stru
         km_mcp_park_soon(w);
 }
 
+void km_mcp_question_withdraw(struct km_mcp_question *q)
+{
+    struct km_mcp_work *w = q->w;
+    char text[128];
+
+    if (w->job.stream && w->job.stream->session) {
+        int n = snprintf(text, sizeof text,
+                         "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\","
+                         "\"params\":{\"requestId\":\"k%u\"}}",
+                         (unsigned)q->number);
+
+        (void)km_mcp_stream_say(w->job.stream, km_str(text, (size_t)n));
+    }
+    km_mcp_question_free(q);
+}
+
 static void on_withdrawn(void *ctx, uint64_t question)
 {
     struct km_mcp_work *w = ctx;
-    char text[128];
 
     KM_LIST_EACH(it, &w->questions)
     {
@@ -191,15 +206,7 @@ static void on_withdrawn(void *ctx, uint64_t question)
 
         if (q->server_question != question || q->answered != to_server)
             continue;
-        if (w->job.stream && w->job.stream->session) {
-            int n = snprintf(text, sizeof text,
-                             "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\","
-                             "\"params\":{\"requestId\":\"k%u\"}}",
-                             (unsigned)q->number);
-
-            (void)km_mcp_stream_say(w->job.stream, km_str(text, (size_t)n));
-        }
-        km_mcp_question_free(q);
+        km_mcp_question_withdraw(q);
         return;
     }
 }

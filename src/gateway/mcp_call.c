@@ -15,11 +15,11 @@
 
 #include "base/encode.h"
 #include "gateway/mcp_access.h"
-#include "gateway/reply.h"
 #include "mcp/schema.h"
 
 #define ARENA_BYTES ((size_t)96 * 1024 * 1024)
 #define ANSWER_BYTES (3 * KM_RPC_BYTES)
+#define REQUESTED_BY_BYTES 128
 
 /* --- may it run --- */
 
@@ -35,58 +35,6 @@ static int prepare(struct km_call *call, struct km_err *err)
                               w->args, err);
 }
 
-static signed char hint(const struct km_json *annotations, const char *name)
-{
-    bool yes;
-
-    return km_json_bool(km_json_get(annotations, name), &yes) ? (yes ? 1 : -1) : 0;
-}
-
-static enum km_risk risk_of(const struct km_mcp_work *w)
-{
-    const struct km_mcp_entry *entry = w->member->upstream->entry;
-    const struct km_node *own = km_node_get(entry->risks, w->item->name);
-    enum km_risk configured = entry->risk > 0 ? (enum km_risk)entry->risk : KM_RISK_UNKNOWN;
-    struct km_mcp_hints hints = { 0 };
-    const struct km_json *tool, *a;
-
-    for (int r = KM_RISK_READ_ONLY; own && r <= KM_RISK_DESTRUCTIVE; r++)
-        if (km_str_eq(own->text, km_risk_name((enum km_risk)r)))
-            configured = (enum km_risk)r;
-    if (km_json_parse(&w->call->arena, w->item->json, &tool, NULL) == 0) {
-        a = km_json_get(tool, "annotations");
-        hints = (struct km_mcp_hints){ hint(a, "readOnlyHint"), hint(a, "destructiveHint"),
-                                       hint(a, "idempotentHint"), hint(a, "openWorldHint") };
-    }
-    return km_risk_of(configured, &hints);
-}
-
-static int verdict(struct km_mcp_work *w, struct km_err *err)
-{
-    const struct km_mcp_entry *entry = w->member->upstream->entry;
-    struct km_approval_policy policy = km_approval_default;
-    char id[KM_APPROVAL_ID_LEN + 1];
-    struct km_approval_ask ask = { .principal = w->principal, .digest = w->digest };
-    enum km_verdict v;
-
-    if (entry->approve >= 0)
-        policy.known = (enum km_approve)entry->approve;
-    if (entry->approve_unknown >= 0)
-        policy.unknown = (enum km_approve)entry->approve_unknown;
-    ask.risk = risk_of(w);
-    v = km_approval_decide(&policy, ask.risk);
-    if (v == KM_VERDICT_ALLOW || w->approved)
-        return 0;
-    if (v == KM_VERDICT_DENY)
-        return km_fail(err, KM_E_FORBIDDEN, "this gateway does not run %.*s tools",
-                       KM_STR_ARG(km_risk_name(ask.risk)));
-    ask.tool = km_arena_printf(&w->call->arena, "%.*s-%.*s", KM_STR_ARG(w->member->name),
-                               KM_STR_ARG(w->item->name));
-    if (km_arena_overflowed(&w->call->arena))
-        return km_fail(err, KM_E_NOMEM, "out of memory to ask for approval");
-    return km_approvals_take(w->hub->w->gw->approvals, &ask, km_mono_ms(), id, err);
-}
-
 static int attempt(struct km_call *call, struct km_err *err)
 {
     struct km_mcp_work *w = call->mcp;
@@ -94,7 +42,7 @@ static int attempt(struct km_call *call, struct km_err *err)
 
     if (!w->tool || !w->member->upstream || km_mcp_member_offers_login(w->member))
         return 0;
-    r = verdict(w, err);
+    r = km_mcp_may_run(w, err);
     if (r == 0)
         return 0;
     km_mcp_work_text(w, r == KM_E_AGAIN ? "approval_required" : "denied", err->text);
@@ -186,6 +134,8 @@ static enum km_next send_call(struct km_call *call)
     struct km_mcp_work *w = call->mcp;
     int r;
 
+    if (w->asks && !call->answered && km_mcp_approval_ask(w))
+        return KM_WAIT;
     if (call->answered) {
         call->up_status = 200;
         return km_call_go(call, KM_STEP_account);
@@ -205,6 +155,8 @@ static void abandon(struct km_call *call)
     struct km_mcp_work *w = call->mcp;
 
     km_mcp_park_end(w);
+    km_timer_stop(&w->decided);
+    w->approval = NULL;
     while (!km_list_empty(&w->questions))
         km_mcp_question_free(KM_CONTAINER(w->questions.next, struct km_mcp_question, of_work));
     if (w->ask) {
@@ -235,31 +187,65 @@ static void books(struct km_call *call, struct km_ledger_entry *e)
 
 /* --- the end --- */
 
-static void record(struct km_mcp_work *w)
+static void on_written(void *ctx, const struct km_err *err)
 {
-    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(8 * 1024);
+    struct km_mcp_work *w = ctx;
+
+    w->call->ledger_waits = false;
+    if (err)
+        km_mcp_work_fault(w, KM_RPC_INTERNAL,
+                          "the call could not be recorded, so its result is withheld");
+    km_call_resume(w->call, 0);
+}
+
+static void put_record(struct km_mcp_work *w, struct km_buf *b)
+{
     struct km_call *call = w->call;
-    struct km_audit audit = { .actor = km_str_c(call->visit->who.who),
-                              .action = w->tool ? KM_STR("mcp.call") : KM_STR("mcp.ask") };
     char hex[65];
 
-    if (w->recorded)
-        return;
     km_hex(hex, w->digest, sizeof w->digest);
-    km_buf_str(&b, KM_STR("{\"server\":"));
-    km_buf_json(&b, w->member->name);
-    km_buf_str(&b, w->tool ? KM_STR(",\"tool\":") : KM_STR(",\"method\":"));
-    km_buf_json(&b, w->item && w->tool ? w->item->name : w->method);
-    km_buf_printf(&b,
+    km_buf_str(b, KM_STR("{\"server\":"));
+    km_buf_json(b, w->member->name);
+    km_buf_str(b, w->tool ? KM_STR(",\"tool\":") : KM_STR(",\"method\":"));
+    km_buf_json(b, w->item && w->tool ? w->item->name : w->method);
+    km_buf_printf(b,
                   ",\"arguments_sha256\":\"%s\",\"outcome\":\"%s\",\"duration_us\":%llu,"
                   "\"revision\":\"%.*s\",\"cost\":",
                   hex, w->word ? w->word : "failed", (unsigned long long)(call->total_ns / 1000),
                   KM_STR_ARG(w->revision->name));
-    km_buf_decimal(&b, call->cost, 9);
-    km_buf_byte(&b, '}');
+    km_buf_decimal(b, call->cost, 9);
+    if (w->approved_by.n) {
+        km_buf_str(b, KM_STR(",\"approvedBy\":"));
+        km_buf_json(b, w->approved_by);
+    }
+    if (w->requested_by.n) {
+        km_buf_str(b, KM_STR(",\"requestedBy\":"));
+        km_buf_json(b, w->requested_by);
+    }
+    km_buf_byte(b, '}');
+}
+
+/* One a call.  In strict accounting the answer to a call of a server's tool waits for it. */
+static bool record(struct km_call *call)
+{
+    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(8 * 1024);
+    struct km_mcp_work *w = call->mcp;
+    struct km_store *store = w->hub->w->gw->store;
+    struct km_audit audit = { .actor = km_str_c(call->visit->who.who),
+                              .action = w->tool ? KM_STR("mcp.call") : KM_STR("mcp.ask") };
+    bool wait = call->admitted && w->tool && km_store_is_strict(store);
+
+    if (!w->word && call->failed)
+        w->word = call->client_gone ? "cancelled" : km_err_name(call->err.code);
+    if (w->recorded)
+        return false;
+    w->recorded = true;
+    put_record(w, &b);
     audit.target = km_str_sub(w->shown, 0, 128);
     audit.detail = km_buf_view(&b);
-    km_store_audit(w->hub->w->gw->store, NULL, &audit, NULL, NULL);
+    call->ledger_waits = wait;
+    km_store_audit(store, wait ? w->hub->w->mailbox : NULL, &audit, wait ? on_written : NULL, w);
+    return wait;
 }
 
 void km_mcp_record_refused(struct km_mcp_turn *t, struct km_str server, struct km_str name,
@@ -305,9 +291,7 @@ static bool reply(struct km_call *call)
     struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(ANSWER_BYTES);
     struct km_mcp_work *w = call->mcp;
 
-    if (!w->word && call->failed)
-        w->word = call->client_gone ? "cancelled" : km_err_name(call->err.code);
-    record(w);
+    (void)record(call); /* of one that never was admitted */
     if (w->job.stream) {
         if (w->outcome == KM_MCP_OUT_NONE)
             put_failure(w, &b);
@@ -328,6 +312,7 @@ const struct km_call_kind km_kind_mcp = {
     .abandon = abandon,
     .books = books,
     .reply = reply,
+    .record = record,
 };
 
 /* --- the beginning --- */
@@ -357,6 +342,16 @@ static struct km_str log_level(const struct km_mcp_turn *t)
         km_json_get(km_json_get(t->msg.params, "_meta"), "io.modelcontextprotocol/logLevel"),
         &level);
     return level;
+}
+
+/* On whose behalf, in the client's own words. */
+static struct km_str requested_by(const struct km_mcp_turn *t)
+{
+    struct km_str who = km_header_get(&t->in->headers, KM_STR("x-kanmon-requested-by"));
+
+    (void)km_json_string(km_json_get(km_json_get(t->msg.params, "_meta"), "kanmon/requestedBy"),
+                         &who);
+    return km_str_sub(who, 0, REQUESTED_BY_BYTES);
 }
 
 static void copy_headers(struct km_mcp_work *w, const struct km_headers *h)
@@ -396,12 +391,14 @@ static void fill(struct km_mcp_work *w, struct km_mcp_turn *t, const struct km_m
     w->logs = t->revision->era == KM_MCP_HANDSHAKE || w->log_level.n > 0;
     if (t->session)
         w->session = km_arena_str(arena, km_str(t->session->id, KM_MCP_SESSION_ID_LEN));
+    w->requested_by = km_arena_str(arena, requested_by(t));
     copy_headers(w, &t->in->headers);
     w->tool = km_str_eq(args->method, KM_STR("tools/call"));
     w->args = a; /* the turn's: prepare runs before it ends */
     km_list_init(&w->questions);
     km_list_init(&w->park);
     km_timer_init(&w->park_timer, t->hub->w->loop, NULL, w);
+    km_mcp_approval_init(w);
     w->job.cancel = on_job_cancelled;
 }
 

@@ -38,6 +38,7 @@ struct km_mcp_work {
     struct km_str group; /* in the books; made when first asked for */
     struct km_str text; /* the client's message, for kanmon's own servers */
     struct km_str principal, capabilities, log_level, session;
+    struct km_str requested_by; /* the client's own word, for the audit log */
     struct km_headers headers;
     const struct km_json *args; /* of a tool call */
     uint8_t digest[32]; /* of the arguments */
@@ -55,6 +56,12 @@ struct km_mcp_work {
     uint64_t park_id;
     struct km_timer park_timer;
 
+    /* a person is to say whether it may run: mcp_approve.c */
+    struct km_mcp_question *approval; /* the question that was put; NULL: none is */
+    struct km_timer decided; /* goes on when it was answered, or nobody did */
+    struct km_str approved_by; /* "client" or "administrator"; empty: nobody was asked */
+    bool asks; /* the client's user is asked, where it can be */
+
     /* the end */
     struct km_str json; /* result or error object */
     const char *word; /* for the audit log */
@@ -62,7 +69,7 @@ struct km_mcp_work {
     int http;
 
     bool tool, logs; /* it is tools/call; the client wants log messages */
-    bool approved, waits; /* a person said yes; the step waits for one */
+    bool approved; /* a person said yes */
     bool parked, recorded;
 };
 
@@ -73,8 +80,8 @@ struct km_mcp_call_args {
     struct km_str method, params, shown;
 };
 
-/* The record of a call that no server hears of: of a tool that is not there, or not for this
- * caller, and of search_tools. */
+/* The record of a call that no server hears of: of a tool that is not there, not for this caller, or
+ * withheld, and of search_tools.  outcome: a word; server: empty where it is not known. */
 void km_mcp_record_refused(struct km_mcp_turn *t, struct km_str server, struct km_str name,
                            const char *outcome);
 /* Begins it for the turn's request; the answer comes on the turn's stream. */
@@ -101,6 +108,17 @@ int km_mcp_question_put(struct km_mcp_work *w, const struct km_mcp_question *lik
                         struct km_mcp_question **ret, struct km_err *err) KM_MUST_USE;
 void km_mcp_question_free(struct km_mcp_question *q); /* off its lists; it is the call's memory */
 bool km_mcp_client_can(const struct km_mcp_work *w, struct km_str method);
+
+/* mcp_approve.c: may the call run?  0: it may, or the client is to be asked first (w->asks);
+ * KM_E_AGAIN: a person has to approve it; KM_E_FORBIDDEN: never. */
+int km_mcp_may_run(struct km_mcp_work *w, struct km_err *err) KM_MUST_USE;
+/* Asks the client's user: true: the call goes on when it was answered.  false: it cannot be asked;
+ * the call was answered with what to do. */
+bool km_mcp_approval_ask(struct km_mcp_work *w);
+/* An approved call goes on as another request (a retry of a stateless client): that is approved. */
+void km_mcp_approval_pass_on(struct km_mcp_work *w);
+void km_mcp_approval_init(struct km_mcp_work *w);
+void km_mcp_question_withdraw(struct km_mcp_question *q); /* mcp_ask.c: told, and freed */
 
 /* mcp_inputs.c: a stateless server asks a handshake-era client. */
 int km_mcp_inputs_ask(struct km_mcp_work *w, struct km_str json, struct km_err *err) KM_MUST_USE;

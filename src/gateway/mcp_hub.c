@@ -27,6 +27,7 @@ static void on_tick(void *ctx)
     km_mcp_stream_ping(KM_CONTAINER(it, struct km_mcp_stream, open));
     while ((s = km_mcp_session_stale(hub->sessions, now)))
         km_mcp_hub_drop_session(hub, s);
+    km_mcp_notify_tick(hub);
     km_timer_start(&hub->tick, KM_MCP_KEEPALIVE_MS);
 }
 

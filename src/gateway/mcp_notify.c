@@ -27,6 +27,7 @@ struct listen {
     struct km_mcp_hub *hub;
     struct km_list subscriptions;
     unsigned lists; /* bit a list it wants to hear of */
+    unsigned owed; /* of which it could not be told: it reads too slowly */
     char id[]; /* JSON */
 };
 
@@ -35,6 +36,7 @@ struct subscription {
     struct km_mcp_subscription *up;
     struct km_mcp_session *session; /* or: */
     struct listen *listen;
+    bool owed; /* its client was not told of an update: it reads too slowly */
     size_t n;
     char uri[];
 };
@@ -85,7 +87,7 @@ static void tell_listen(struct listen *l, const char *method, struct km_str memb
 
     put_note(&b, method, members, km_str_c(l->id));
     if (!km_buf_failed(&b))
-        (void)km_mcp_stream_say(l->job.stream, km_buf_view(&b));
+        (void)km_mcp_stream_news(l->job.stream, km_buf_view(&b));
 }
 
 static void tell_session(struct km_mcp_session *s, const char *method, struct km_str members)
@@ -94,21 +96,41 @@ static void tell_session(struct km_mcp_session *s, const char *method, struct km
 
     put_note(&b, method, members, KM_STR_NONE);
     if (!km_buf_failed(&b) && s->get)
-        (void)km_mcp_stream_say(s->get, km_buf_view(&b));
+        (void)km_mcp_stream_news(s->get, km_buf_view(&b));
 }
 
-static void on_updated(void *ctx, struct km_str uri, struct km_str params)
+static void tell_updated(struct subscription *s)
 {
+    const struct km_mcp_stream *to = s->listen ? s->listen->job.stream : s->session->get;
     struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(64 * 1024);
-    struct subscription *s = ctx;
 
-    (void)params;
+    s->owed = to && km_mcp_stream_slow(to);
+    if (s->owed)
+        return;
     km_buf_str(&b, KM_STR("\"uri\":"));
-    km_buf_json(&b, uri);
+    km_buf_json(&b, km_str(s->uri, s->n));
     if (s->listen)
         tell_listen(s->listen, "notifications/resources/updated", km_buf_view(&b));
     else
         tell_session(s->session, "notifications/resources/updated", km_buf_view(&b));
+}
+
+static void on_updated(void *ctx, struct km_str uri, struct km_str params)
+{
+    (void)uri;
+    (void)params;
+    tell_updated(ctx);
+}
+
+static void tell_owed_updates(struct km_list *list)
+{
+    KM_LIST_EACH(it, list)
+    {
+        struct subscription *s = KM_CONTAINER(it, struct subscription, link);
+
+        if (s->owed)
+            tell_updated(s);
+    }
 }
 
 static size_t length_of(const struct km_list *list)
@@ -325,6 +347,25 @@ void km_mcp_notify_drain(struct km_mcp_hub *hub)
 
 /* --- lists that changed --- */
 
+/* That a list changed must not get lost, but needs to be said only once. */
+static void listen_list(struct listen *l, enum km_mcp_list list)
+{
+    l->owed &= ~(1U << list);
+    if (km_mcp_stream_slow(l->job.stream))
+        l->owed |= 1U << list;
+    else
+        tell_listen(l, changed_methods[list], KM_STR_NONE);
+}
+
+static void session_list(struct km_mcp_session *s, enum km_mcp_list list)
+{
+    s->owed &= (unsigned char)~(1U << list);
+    if (s->get && km_mcp_stream_slow(s->get))
+        s->owed |= (unsigned char)(1U << list);
+    else
+        tell_session(s, changed_methods[list], KM_STR_NONE);
+}
+
 static void tell_lists(struct km_mcp_hub *hub, unsigned lists, enum km_mcp_list list)
 {
     unsigned bit = 1U << list;
@@ -340,12 +381,43 @@ static void tell_lists(struct km_mcp_hub *hub, unsigned lists, enum km_mcp_list 
         struct listen *l = KM_CONTAINER(it, struct listen, link);
 
         if (l->lists & bit)
-            tell_listen(l, changed_methods[list], KM_STR_NONE);
+            listen_list(l, list);
     }
     for (struct km_mcp_session *s = km_mcp_session_first(hub->sessions), *next; s; s = next) {
         next = km_mcp_session_next(hub->sessions, s);
-        tell_session(s, changed_methods[list], KM_STR_NONE);
+        session_list(s, list);
     }
+}
+
+/* A client that read too slowly hears of what it missed once it reads again. */
+static void tell_owed(struct km_mcp_hub *hub, enum km_mcp_list list)
+{
+    unsigned bit = 1U << list;
+
+    KM_LIST_EACH(it, &hub->listens)
+    {
+        struct listen *l = KM_CONTAINER(it, struct listen, link);
+
+        if (l->owed & bit)
+            listen_list(l, list);
+    }
+    for (struct km_mcp_session *s = km_mcp_session_first(hub->sessions), *next; s; s = next) {
+        next = km_mcp_session_next(hub->sessions, s);
+        if (s->owed & bit)
+            session_list(s, list);
+    }
+}
+
+void km_mcp_notify_tick(struct km_mcp_hub *hub)
+{
+    struct km_mcp_session *s = km_mcp_session_first(hub->sessions);
+
+    for (; s; s = km_mcp_session_next(hub->sessions, s))
+        tell_owed_updates(&s->subscriptions);
+    KM_LIST_EACH(it, &hub->listens)
+    tell_owed_updates(&KM_CONTAINER(it, struct listen, link)->subscriptions);
+    for (int i = 0; i < KM_MCP_LISTS; i++)
+        tell_owed(hub, (enum km_mcp_list)i);
 }
 
 static void on_settled(void *ctx)

@@ -14,6 +14,9 @@ void km_mcp_notify_watch(struct km_mcp_hub *hub); /* once the desk is there */
 void km_mcp_notify_forget(struct km_mcp_session *s); /* it ends */
 void km_mcp_notify_drain(struct km_mcp_hub *hub); /* every listen gets its result and ends */
 
+/* Now and then: clients that read too slowly hear of what they missed. */
+void km_mcp_notify_tick(struct km_mcp_hub *hub);
+
 void km_mcp_on_subscribe(struct km_mcp_turn *t);
 void km_mcp_on_unsubscribe(struct km_mcp_turn *t);
 void km_mcp_on_listen(struct km_mcp_turn *t);

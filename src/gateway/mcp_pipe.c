@@ -247,3 +247,8 @@ void km_mcp_pipe_abort(struct km_mcp_pipe *p)
 {
     last(p, OP_ABORT);
 }
+
+bool km_mcp_pipe_slow(const struct km_mcp_pipe *p)
+{
+    return p->slow;
+}

@@ -36,6 +36,8 @@ void km_mcp_pipe_respond(struct km_mcp_pipe *p, int status, struct km_str head, 
 void km_mcp_pipe_start(struct km_mcp_pipe *p, int status, struct km_str head); /* chunked */
 /* false: the client is slow, more than the high-water mark waits for it (taken all the same). */
 bool km_mcp_pipe_write(struct km_mcp_pipe *p, const struct km_str *parts, size_t n);
+/* So it was when something was written last, and has not drained since. */
+bool km_mcp_pipe_slow(const struct km_mcp_pipe *p);
 void km_mcp_pipe_end(struct km_mcp_pipe *p);
 void km_mcp_pipe_abort(struct km_mcp_pipe *p);
 

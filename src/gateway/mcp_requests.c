@@ -116,6 +116,28 @@ static const char *param_headers(struct km_mcp_turn *t, const struct km_mcp_item
                                  km_json_get(t->msg.params, "arguments"));
 }
 
+/* Nobody has it, or it is withheld. */
+static void not_there(struct km_mcp_turn *t, const struct km_mcp_view *view, enum km_mcp_list list,
+                      const char *what, struct km_str name)
+{
+    const struct km_mcp_entry_of *e =
+        list == KM_MCP_TOOLS ? km_mcp_view_withheld(view, name) : NULL;
+    char text[400];
+
+    if (list == KM_MCP_TOOLS)
+        km_mcp_record_refused(t, e ? e->member->name : KM_STR_NONE, e ? e->item->name : name,
+                              e ? "withheld" : "unknown_tool");
+    if (!e) {
+        unknown(t, KM_RPC_INVALID_PARAMS, what, name);
+        return;
+    }
+    snprintf(text, sizeof text,
+             "Tool %.*s is withheld: it is not as it was approved. Who runs this gateway can look "
+             "at it and accept it with `kanmon mcp approve %.*s`.",
+             KM_STR_ARG(km_str_sub(name, 0, 100)), KM_STR_ARG(e->member->name));
+    km_mcp_turn_fault(t, KM_RPC_INVALID_PARAMS, text);
+}
+
 static void by_name(struct km_mcp_turn *t, enum km_mcp_list list, const char *what)
 {
     struct km_str name, params = t->msg.params_text, server;
@@ -140,9 +162,7 @@ static void by_name(struct km_mcp_turn *t, enum km_mcp_list list, const char *wh
         return;
     }
     if (!e) {
-        if (list == KM_MCP_TOOLS)
-            km_mcp_record_refused(t, KM_STR_NONE, name, "unknown_tool");
-        unknown(t, KM_RPC_INVALID_PARAMS, what, name);
+        not_there(t, view, list, what, name);
     } else if (server.n && !km_str_eq(server, e->member->name)) {
         km_mcp_turn_fault(t, KM_RPC_INVALID_PARAMS, "Invalid or expired requestState");
     } else if (list == KM_MCP_TOOLS && (why = param_headers(t, e->item))) {
@@ -216,7 +236,7 @@ static bool read_kept(struct km_mcp_turn *t, struct km_str uri)
     struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(2 * KM_RPC_BYTES);
     struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(4 * KM_RPC_BYTES);
 
-    if (!km_mcp_memory_read(t->hub->w->gw->mcp_memory, t->in->principal, uri, &text))
+    if (!km_mcp_memory_read(t->hub->w->gw->mcp_memory, t->in->principal, uri, km_mono_ms(), &text))
         return false;
     km_buf_byte(&b, '{');
     if (t->revision->era == KM_MCP_STATELESS)

@@ -7,8 +7,9 @@
  *     resource not found                 -32602 <-> -32002
  *     over 4 MiB                         kept whole, its beginning as text, a link to the rest
  *
- * A result that is too large is never cut into something invalid: it becomes text with a link and
- * isError, which no client holds against the tool's outputSchema.
+ * A result that is too large is never cut into something invalid: it becomes text with a link.
+ * Where the tool has an outputSchema, or failed, it is an error too: that no client holds against
+ * the schema, which a result without structuredContent would break.
  */
 #include <stdlib.h>
 
@@ -44,11 +45,24 @@ static struct km_str beginning(struct km_str s, size_t n)
     return km_str_sub(s, 0, n);
 }
 
+/* Its tool promised structured content, or it is an error anyway. */
+static bool must_fail(const struct km_mcp_work *w, struct km_str json)
+{
+    static const struct km_str schema[] = { { "outputSchema", 12 } }, error[] = { { "isError", 7 } };
+    struct km_json_span s, e;
+
+    if (!w->item || km_json_spans(w->item->json, schema, 1, &s, NULL, NULL) < 0 ||
+        km_json_spans(json, error, 1, &e, NULL, NULL) < 0)
+        return true;
+    return s.type != KM_JSON_ABSENT || e.type == KM_JSON_TRUE;
+}
+
 static struct km_str oversize(struct km_mcp_work *w, struct km_str json)
 {
     struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(EDIT_BYTES);
     struct km_arena *arena = &w->call->arena;
-    struct km_str uri = km_mcp_memory_keep(w->hub->w->gw->mcp_memory, arena, w->principal, json);
+    struct km_str uri =
+        km_mcp_memory_keep(w->hub->w->gw->mcp_memory, arena, w->principal, json, km_mono_ms());
     struct km_str text = km_arena_printf(
         arena, "The result has %zu bytes, which is over the limit of %zu. It begins:\n%.*s", json.n,
         KM_MCP_RESULT_BYTES, KM_STR_ARG(beginning(json, SHOWN_BYTES)));
@@ -65,7 +79,7 @@ static struct km_str oversize(struct km_mcp_work *w, struct km_str json)
         km_buf_printf(&b, ",\"name\":\"result\",\"mimeType\":\"application/json\",\"size\":%zu}",
                       json.n);
     }
-    km_buf_str(&b, KM_STR("],\"isError\":true}"));
+    km_buf_printf(&b, "],\"isError\":%s}", must_fail(w, json) ? "true" : "false");
     w->word = "too_large";
     return km_arena_str(arena, km_buf_view(&b));
 }

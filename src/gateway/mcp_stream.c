@@ -191,11 +191,25 @@ bool km_mcp_stream_say(struct km_mcp_stream *s, struct km_str message)
     return put_event(s, message);
 }
 
+bool km_mcp_stream_slow(const struct km_mcp_stream *s)
+{
+    const struct km_mcp_stream *to = s;
+
+    if (s->session && s->session->legacy && s->kind == KM_MCP_STREAM_POST)
+        to = s->session->get;
+    return to && to->pipe && km_mcp_pipe_slow(to->pipe);
+}
+
+bool km_mcp_stream_news(struct km_mcp_stream *s, struct km_str message)
+{
+    return km_mcp_stream_slow(s) || km_mcp_stream_say(s, message);
+}
+
 void km_mcp_stream_ping(struct km_mcp_stream *s)
 {
     struct km_str comment = KM_STR(": \n\n");
 
-    if (s->pipe && s->streaming)
+    if (s->pipe && s->streaming && !km_mcp_stream_slow(s))
         (void)km_mcp_pipe_write(s->pipe, &comment, 1);
 }
 

@@ -68,6 +68,11 @@ void km_mcp_stream_head(struct km_mcp_stream *s, struct km_str lines);
 /* A notification or a question for the client; begins the stream.  false: the client takes no
  * stream, or cannot be reached now and will not see it. */
 bool km_mcp_stream_say(struct km_mcp_stream *s, struct km_str message);
+/* The same for what is only news (progress, log, list_changed): it is left out, with true, while
+ * the client reads too slowly.  What is left out is not kept for a later GET either. */
+bool km_mcp_stream_news(struct km_mcp_stream *s, struct km_str message);
+/* Would news be left out now? */
+bool km_mcp_stream_slow(const struct km_mcp_stream *s);
 /* Answers one request; message empty: there is nothing to say (it was cancelled, or 202).  After
  * the last one the stream is gone. */
 void km_mcp_stream_answer(struct km_mcp_stream *s, int http, struct km_str message);

@@ -22,6 +22,7 @@ struct kept {
     struct km_mcp_view *view;
     struct km_mcp_set *set; /* referenced: the configuration it was made from */
     uint64_t generation;
+    uint64_t pins; /* km_pins_generation(): what was withheld then */
 };
 
 static void kept_free(void *p)
@@ -238,6 +239,17 @@ static bool shows(void *ctx, const struct km_mcp_member *m, enum km_mcp_list lis
     return list != KM_MCP_TOOLS || !m->upstream || km_mcp_rights_tool(g->rights, m, item->name);
 }
 
+static bool withholds(void *ctx, const struct km_mcp_member *m, enum km_mcp_list list,
+                      const struct km_mcp_item *item)
+{
+    const struct gather *g = ctx;
+    const struct km_pin_tool tool = { item->name, item->pin, item->flags };
+
+    return list == KM_MCP_TOOLS && m->upstream && m->upstream->pin == KM_PIN_STRICT &&
+           km_pins_state(km_mcp_upstreams_pins(g->in->hub->w->gw->mcp), m->upstream->name, &tool) !=
+               KM_PIN_OK;
+}
+
 static void dress(void *ctx, const struct km_mcp_member *m, enum km_mcp_list list,
                   const struct km_mcp_item *item, struct km_mcp_dress *ret)
 {
@@ -305,7 +317,7 @@ static int make(struct gather *g, struct km_mcp_view **ret, struct km_err *err)
     };
 
     args.searched = searched(g, &args.visible);
-    g->filter = (struct km_mcp_filter){ shows, dress, g };
+    g->filter = (struct km_mcp_filter){ shows, dress, withholds, g };
     if (reach->path && g->n == 0)
         return km_fail(err, KM_E_NOT_FOUND,
                        "There is no MCP server or access group '%.*s' here for this key.",
@@ -342,7 +354,7 @@ static void put_key(struct km_mcp_arrival *in, struct km_str capabilities,
 
 /* It is kept for the next; failing to is no failure. */
 static void keep(struct km_mcp_hub *hub, struct km_str key, struct km_mcp_view *view,
-                 struct km_mcp_set *set)
+                 struct km_mcp_set *set, uint64_t pins)
 {
     struct kept *k = calloc(1, sizeof *k);
     void *old = NULL;
@@ -351,7 +363,8 @@ static void keep(struct km_mcp_hub *hub, struct km_str key, struct km_mcp_view *
         return;
     if (km_map_count(hub->views) >= KM_MCP_VIEWS_MOST)
         km_mcp_views_drop(hub);
-    *k = (struct kept){ km_mcp_view_ref(view), set ? km_mcp_set_ref(set) : NULL, hub->generation };
+    *k = (struct kept){ km_mcp_view_ref(view), set ? km_mcp_set_ref(set) : NULL, hub->generation,
+                        pins };
     if (!hub->views || km_map_set(hub->views, key, k, &old) < 0)
         kept_free(k);
     else if (old)
@@ -367,6 +380,7 @@ int km_mcp_view_for(struct km_mcp_arrival *in, struct km_str capabilities, struc
                                   .capabilities = capabilities,
                                   .headers = &in->headers };
     struct km_buf key KM_CLEANUP(km_buf_done) = KM_BUF(KEY_BYTES);
+    uint64_t pins = km_pins_generation(km_mcp_upstreams_pins(hub->w->gw->mcp));
     struct gather g;
     struct kept *k;
     int r;
@@ -378,12 +392,14 @@ int km_mcp_view_for(struct km_mcp_arrival *in, struct km_str capabilities, struc
     asker.rights = km_mcp_rights_text(g.rights);
     put_key(in, capabilities, g.rights, set, &key);
     k = hub->views && !km_buf_failed(&key) ? km_map_get(hub->views, km_buf_view(&key)) : NULL;
-    if (k && k->set == set && k->generation == hub->generation) {
+    if (k && (k->pins != pins || k->set != set))
+        k = NULL; /* something else is withheld, or configured */
+    if (k && k->generation == hub->generation) {
         *ret = km_mcp_view_ref(k->view);
         return 0;
     }
     gather(&g, set);
-    if (k && k->set == set && same_members(k->view, &g)) {
+    if (k && same_members(k->view, &g)) {
         k->generation = hub->generation;
         *ret = km_mcp_view_ref(k->view);
         ungather(&g);
@@ -392,6 +408,6 @@ int km_mcp_view_for(struct km_mcp_arrival *in, struct km_str capabilities, struc
     r = make(&g, ret, err);
     ungather(&g);
     if (r == 0 && !km_buf_failed(&key))
-        keep(hub, km_buf_view(&key), *ret, set);
+        keep(hub, km_buf_view(&key), *ret, set, pins);
     return r;
 }

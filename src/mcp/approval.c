@@ -45,6 +45,13 @@ enum km_risk km_risk_of(enum km_risk configured, const struct km_mcp_hints *hint
     return configured == KM_RISK_UNKNOWN ? km_risk_claimed(hints) : configured;
 }
 
+enum km_risk km_risk_at_least(enum km_risk least, const struct km_mcp_hints *hints)
+{
+    enum km_risk claimed = km_risk_claimed(hints);
+
+    return claimed > least ? claimed : least;
+}
+
 enum km_verdict km_approval_decide(const struct km_approval_policy *policy, enum km_risk risk)
 {
     enum km_approve rule = risk == KM_RISK_UNKNOWN ? policy->unknown : policy->known;
@@ -157,23 +164,32 @@ static int file_new(struct km_approvals *a, const struct km_approval_ask *ask,
     return 0;
 }
 
+static struct entry *find(struct km_approvals *a, const uint8_t bound[KM_SHA256_LEN])
+{
+    for (size_t i = 0; i < a->max; i++)
+        if (a->v[i].state != FREE && memcmp(a->v[i].bound, bound, KM_SHA256_LEN) == 0)
+            return &a->v[i];
+    return NULL;
+}
+
 static int take(struct km_approvals *a, const struct km_approval_ask *ask,
                 const uint8_t bound[KM_SHA256_LEN], uint64_t now_ms, char *ret_id,
                 struct km_err *err)
 {
-    struct entry *e = NULL;
+    struct entry *e;
     int r;
 
     expire(a, now_ms);
-    for (size_t i = 0; i < a->max && !e; i++)
-        if (a->v[i].state != FREE && memcmp(a->v[i].bound, bound, KM_SHA256_LEN) == 0)
-            e = &a->v[i];
+    e = find(a, bound);
+    ret_id[0] = '\0';
     if (e && e->state == APPROVED) {
         e->state = FREE;
         return 0;
     }
     if (e && e->state == REFUSED)
         return km_fail(err, KM_E_FORBIDDEN, "approval was refused");
+    if (!e && ask->quiet)
+        return km_fail(err, KM_E_AGAIN, "approval required");
     r = e ? 0 : file_new(a, ask, bound, now_ms, &e, err);
     if (r < 0)
         return r;
@@ -191,6 +207,28 @@ int km_approvals_take(struct km_approvals *a, const struct km_approval_ask *ask,
         return km_fail(err, KM_E_LIMIT, "the names are too long to ask for approval");
     pthread_mutex_lock(&a->lock);
     r = take(a, ask, bound, now_ms, ret_id, err);
+    pthread_mutex_unlock(&a->lock);
+    return r;
+}
+
+int km_approvals_give(struct km_approvals *a, const struct km_approval_ask *ask, uint64_t now_ms,
+                      struct km_err *err)
+{
+    uint8_t bound[KM_SHA256_LEN];
+    struct entry *e;
+    int r = 0;
+
+    if (!bind_to(ask, bound))
+        return km_fail(err, KM_E_LIMIT, "the names are too long to ask for approval");
+    pthread_mutex_lock(&a->lock);
+    expire(a, now_ms);
+    e = find(a, bound);
+    if (!e)
+        r = file_new(a, ask, bound, now_ms, &e, err);
+    if (r == 0) {
+        e->state = APPROVED;
+        e->expires_ms = now_ms + KM_APPROVAL_MS;
+    }
     pthread_mutex_unlock(&a->lock);
     return r;
 }

@@ -33,6 +33,8 @@ enum km_risk km_risk_claimed(const struct km_mcp_hints *hints);
 /* configured UNKNOWN: nothing was configured, the claim counts.  Otherwise the configuration
  * does: a claim alone never makes a tool safer than the operator said. */
 enum km_risk km_risk_of(enum km_risk configured, const struct km_mcp_hints *hints);
+/* least: what is configured for all tools of a server, which a claim raises and never lowers. */
+enum km_risk km_risk_at_least(enum km_risk least, const struct km_mcp_hints *hints);
 
 enum km_approve {
     KM_APPROVE_NEVER,
@@ -63,12 +65,18 @@ struct km_approval_ask {
     struct km_str tool; /* "server-tool" */
     const uint8_t *digest; /* SHA-256 of the arguments */
     enum km_risk risk;
+    bool quiet; /* nothing is filed where there is no approval: the client itself is asked */
 };
 
 /* 0: it was approved, and that approval is used up.  KM_E_AGAIN: it waits under ret_id (the same
- * question keeps its id).  KM_E_FORBIDDEN: it was refused.  KM_E_LIMIT: too many wait. */
+ * question keeps its id; empty: quiet).  KM_E_FORBIDDEN: it was refused.  KM_E_LIMIT: too many
+ * wait. */
 int km_approvals_take(struct km_approvals *a, const struct km_approval_ask *ask, uint64_t now_ms,
                       char ret_id[KM_APPROVAL_ID_LEN + 1], struct km_err *err) KM_MUST_USE;
+
+/* The next such call is approved, once: the one that was goes on as another request. */
+int km_approvals_give(struct km_approvals *a, const struct km_approval_ask *ask, uint64_t now_ms,
+                      struct km_err *err) KM_MUST_USE;
 
 /* A person's answer.  ret_tool (may be NULL): what it is about, for the audit record.
  * KM_E_NOT_FOUND: unknown, used or over; KM_E_EXISTS: answered before. */

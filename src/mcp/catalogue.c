@@ -150,7 +150,10 @@ static bool take_item(struct km_mcp_catalogue *c, enum km_mcp_list list, struct 
     ok = km_json_parse(&arena, json, &root, NULL) == 0 &&
          km_json_string(km_json_get(root, lists[list].name), &name) && name.n > 0 &&
          km_json_digest(root, item->hash, NULL) == 0;
+    if (ok && list == KM_MCP_TOOLS)
+        ok = km_pin_digest(root, item->pin, NULL) == 0;
     if (ok) {
+        item->flags = km_scan_item(root);
         item->json = km_arena_str(&c->arena, json);
         item->name = km_arena_str(&c->arena, name);
     }

@@ -31,21 +31,31 @@ void km_catalogue_keep(struct km_mcp_desk *d, struct km_mcp_upstream *u,
                                km_buf_view(&json), NULL, NULL);
 }
 
+struct loading {
+    struct km_mcp_upstreams *ups;
+    const struct km_mcp_set *set;
+};
+
 static void each_row(void *ctx, struct km_str server, struct km_str shape, struct km_str json)
 {
-    const struct km_mcp_set *set = ctx;
-    struct km_mcp_upstream *u = km_mcp_set_find(set, server);
+    const struct loading *l = ctx;
+    struct km_mcp_upstream *u = km_mcp_set_find(l->set, server);
     struct km_mcp_catalogue *c;
     char hex[65];
 
     if (!u || !km_str_eq(u->name, server))
         return;
     km_hex(hex, u->shape, sizeof u->shape);
-    if (km_str_eq(shape, km_str(hex, 64)) && km_catalogue_read(json, &c, NULL) == 0)
-        km_mcp_live_load(u->live, c);
+    if (!km_str_eq(shape, km_str(hex, 64)) || km_catalogue_read(json, &c, NULL) < 0)
+        return;
+    km_catalogue_pins(l->ups, u, c, SIZE_MAX, true);
+    km_mcp_live_load(u->live, c);
 }
 
 int km_mcp_upstreams_load(struct km_mcp_upstreams *ups, struct km_mcp_set *set, struct km_err *err)
 {
-    return ups->store ? km_store_catalogues(ups->store, each_row, set, err) : 0;
+    struct loading l = { ups, set };
+    int r = ups->store ? km_pins_load(ups->pins, ups->store, err) : 0;
+
+    return ups->store && r == 0 ? km_store_catalogues(ups->store, each_row, &l, err) : r;
 }

@@ -15,6 +15,8 @@ struct km_mcp_upstreams {
     struct km_store *store;
     struct km_log *log;
     struct km_events *events;
+    struct km_metrics *metrics;
+    struct km_pins *pins;
     char state_dir[512];
     pthread_mutex_t lock; /* of set and desks */
     struct km_mcp_set *set;
@@ -71,6 +73,10 @@ void km_refresh_end_all(struct km_mcp_desk *d);
 /* catalogue_store.c: writes what is known now into the store, if it is another than before. */
 void km_catalogue_keep(struct km_mcp_desk *d, struct km_mcp_upstream *u,
                        const uint8_t key[KM_MCP_KEY], bool changed);
+/* pin_look.c: compares a server's tools with what they were, and says what is new.  desk: whose
+ * worker it is; SIZE_MAX: before there are any.  whole: it is what everybody is shown. */
+void km_catalogue_pins(struct km_mcp_upstreams *ups, struct km_mcp_upstream *u,
+                       const struct km_mcp_catalogue *c, size_t desk, bool whole);
 /* ask.c */
 void km_waits_look(struct km_mcp_desk *d);
 void km_waits_end_all(struct km_mcp_desk *d);

@@ -26,6 +26,7 @@
 struct kept {
     struct km_list link;
     char id[33];
+    uint64_t ends_ms;
     size_t nprincipal, n;
     char bytes[]; /* principal, then the result */
 };
@@ -153,30 +154,71 @@ struct km_str km_mcp_memory_owner(struct km_mcp_memory *m, struct km_arena *aren
 
 /* --- results --- */
 
+static void drop(struct km_mcp_memory *m, struct kept *k)
+{
+    m->bytes -= k->nprincipal + k->n;
+    km_list_remove(&k->link);
+    free(k);
+}
+
+static bool belongs(const struct kept *k, struct km_str principal)
+{
+    return km_str_eq(km_str(k->bytes, k->nprincipal), principal);
+}
+
+static struct kept *oldest(struct km_mcp_memory *m, const struct km_str *principal)
+{
+    KM_LIST_EACH(it, &m->kept)
+    {
+        struct kept *k = KM_CONTAINER(it, struct kept, link);
+
+        if (!principal || belongs(k, *principal))
+            return k;
+    }
+    return NULL;
+}
+
+/* What is over goes, then what is oldest: of the principal while it has too much, then of all. */
+static void make_room(struct km_mcp_memory *m, struct km_str principal, size_t n, uint64_t now_ms)
+{
+    size_t own = 0;
+    struct kept *k;
+
+    while ((k = oldest(m, NULL)) && k->ends_ms <= now_ms)
+        drop(m, k);
+    KM_LIST_EACH(it, &m->kept)
+    {
+        k = KM_CONTAINER(it, struct kept, link);
+        own += belongs(k, principal) ? k->nprincipal + k->n : 0;
+    }
+    while (own + n > KM_MCP_SPOOL_OF_PRINCIPAL && (k = oldest(m, &principal))) {
+        own -= k->nprincipal + k->n;
+        drop(m, k);
+    }
+    while (m->bytes + n > KM_MCP_SPOOL_BYTES && (k = oldest(m, NULL)))
+        drop(m, k);
+}
+
 struct km_str km_mcp_memory_keep(struct km_mcp_memory *m, struct km_arena *arena,
-                                 struct km_str principal, struct km_str result)
+                                 struct km_str principal, struct km_str result, uint64_t now_ms)
 {
     size_t n = principal.n + result.n;
     uint8_t random[16];
     struct kept *k;
 
-    if (n > KM_MCP_SPOOL_BYTES || km_random(random, sizeof random, NULL) < 0)
+    if (n > KM_MCP_SPOOL_OF_PRINCIPAL || km_random(random, sizeof random, NULL) < 0)
         return KM_STR_NONE;
     k = malloc(sizeof *k + n);
     if (!k)
         return KM_STR_NONE;
+    k->ends_ms = now_ms + KM_MCP_SPOOL_MS;
     k->nprincipal = principal.n;
     k->n = result.n;
     km_hex(k->id, random, sizeof random);
     memcpy(k->bytes, principal.p, principal.n);
     memcpy(k->bytes + principal.n, result.p, result.n);
     pthread_mutex_lock(&m->lock);
-    while (m->bytes + n > KM_MCP_SPOOL_BYTES) {
-        struct kept *old = KM_CONTAINER(km_list_pop(&m->kept), struct kept, link);
-
-        m->bytes -= old->nprincipal + old->n;
-        free(old);
-    }
+    make_room(m, principal, n, now_ms);
     m->bytes += n;
     km_list_push(&m->kept, &k->link);
     pthread_mutex_unlock(&m->lock);
@@ -184,7 +226,7 @@ struct km_str km_mcp_memory_keep(struct km_mcp_memory *m, struct km_arena *arena
 }
 
 bool km_mcp_memory_read(struct km_mcp_memory *m, struct km_str principal, struct km_str uri,
-                        struct km_buf *out)
+                        uint64_t now_ms, struct km_buf *out)
 {
     bool found = false;
 
@@ -196,8 +238,7 @@ bool km_mcp_memory_read(struct km_mcp_memory *m, struct km_str principal, struct
     {
         const struct kept *k = KM_CONTAINER(it, struct kept, link);
 
-        if (!km_str_eq(km_str_c(k->id), uri) ||
-            !km_str_eq(km_str(k->bytes, k->nprincipal), principal))
+        if (!km_str_eq(km_str_c(k->id), uri) || !belongs(k, principal) || k->ends_ms <= now_ms)
             continue;
         km_buf_bytes(out, k->bytes + k->nprincipal, k->n);
         found = true;

@@ -4,7 +4,8 @@
  *
  * A URI or task that no list names belongs to the server whose result last named it to the same
  * principal.  A result that was cut can be read whole, by the same principal, under a URI of
- * kanmon's own, until it is the oldest and room is needed.
+ * kanmon's own, for an hour, or until it is the oldest and room is needed; one principal has at
+ * most a quarter of the room, so that it cannot push out what others keep.
  *
  * Shared by all workers, locked inside: a stateless client's next request may come anywhere.
  */
@@ -16,6 +17,8 @@
 
 #define KM_MCP_MENTIONS_MOST ((size_t)50000) /* then all are forgotten */
 #define KM_MCP_SPOOL_BYTES ((size_t)128 * 1024 * 1024) /* of all kept results */
+#define KM_MCP_SPOOL_OF_PRINCIPAL (KM_MCP_SPOOL_BYTES / 4)
+#define KM_MCP_SPOOL_MS ((uint64_t)60 * 60 * 1000)
 #define KM_MCP_SPOOL_URI "kanmon://results/" /* and 32 hexadecimal digits */
 
 struct km_mcp_memory;
@@ -30,11 +33,11 @@ void km_mcp_memory_learn(struct km_mcp_memory *m, struct km_str principal, struc
 struct km_str km_mcp_memory_owner(struct km_mcp_memory *m, struct km_arena *arena,
                                   struct km_str principal, struct km_str uri);
 
-/* Keeps it; its URI, in the arena.  Empty: it cannot be kept. */
+/* Keeps it; its URI, in the arena.  Empty: it cannot be kept.  now_ms: monotonic. */
 struct km_str km_mcp_memory_keep(struct km_mcp_memory *m, struct km_arena *arena,
-                                 struct km_str principal, struct km_str result);
+                                 struct km_str principal, struct km_str result, uint64_t now_ms);
 /* Appends it; false: unknown, forgotten, or another principal's. */
 bool km_mcp_memory_read(struct km_mcp_memory *m, struct km_str principal, struct km_str uri,
-                        struct km_buf *out);
+                        uint64_t now_ms, struct km_buf *out);
 
 #endif

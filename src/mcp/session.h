@@ -28,6 +28,7 @@ struct km_mcp_session {
     char id[KM_MCP_SESSION_ID_LEN + 1];
     bool initialized; /* notifications/initialized came */
     bool legacy; /* HTTP+SSE of 2024-11-05: lives and dies with its one stream */
+    unsigned char owed; /* bit a list: that it changed could not be told yet */
     unsigned char log_level; /* 1 + index of the wanted level; 0: none was set */
     const struct km_mcp_revision *revision;
     struct km_str principal, capabilities; /* JSON object */

@@ -25,6 +25,13 @@ struct km_mcp_upstreams *km_mcp_upstreams_new(const struct km_mcp_upstreams_args
     ups->store = args->store;
     ups->log = args->log;
     ups->events = args->events;
+    ups->metrics = args->metrics;
+    ups->pins = km_pins_new();
+    if (!ups->pins) {
+        free(ups);
+        km_fail(err, KM_E_NOMEM, "out of memory");
+        return NULL;
+    }
     ups->ndesks = args->desks;
     km_assert(args->desks > 0 && args->desks <= KM_DESKS_MOST);
     snprintf(ups->state_dir, sizeof ups->state_dir, "%s", args->state_dir);
@@ -37,9 +44,15 @@ struct km_mcp_upstreams *km_mcp_upstreams_free(struct km_mcp_upstreams *ups)
     if (!ups)
         return NULL;
     km_mcp_set_unref(ups->set);
+    km_pins_free(ups->pins);
     pthread_mutex_destroy(&ups->lock);
     free(ups);
     return NULL;
+}
+
+struct km_pins *km_mcp_upstreams_pins(struct km_mcp_upstreams *ups)
+{
+    return ups->pins;
 }
 
 struct km_mcp_set *km_mcp_upstreams_set(struct km_mcp_upstreams *ups)
@@ -158,6 +171,11 @@ void km_desks_changed(struct km_mcp_upstreams *ups, struct km_mcp_upstream *u, u
                       bool state)
 {
     post_all(ups, &(struct desk_msg){ .upstream = u, .lists = lists, .state = state });
+}
+
+void km_mcp_upstream_tools_changed(struct km_mcp_upstreams *ups, struct km_mcp_upstream *u)
+{
+    km_desks_changed(ups, u, 1U << KM_MCP_TOOLS, false);
 }
 
 void km_mcp_upstreams_use(struct km_mcp_upstreams *ups, struct km_mcp_set *set)

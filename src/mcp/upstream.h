@@ -22,6 +22,7 @@
 #include "config/config.h"
 #include "http/client.h"
 #include "mcp/approval.h"
+#include "mcp/pin.h"
 #include "mcp/postgres_settings.h"
 #include "mcp/revision.h"
 #include "store/store.h"
@@ -112,6 +113,15 @@ struct km_mcp_entry {
     const struct km_node *unused; /* keys accepted without effect */
 };
 
+/* kanmon_settings.mcp_safety; rows in safety_settings.c. */
+struct km_mcp_safety {
+    int64_t pin; /* enum km_pin_mode */
+    int64_t approve; /* enum km_approve */
+    int64_t approve_unknown; /* never, always, deny */
+    int64_t approve_by; /* client, administrator */
+};
+extern const struct km_settings_table km_mcp_safety_table;
+
 struct km_mcp_live; /* its state and catalogues: private */
 
 struct km_mcp_upstream {
@@ -132,8 +142,14 @@ struct km_mcp_upstream {
     struct km_auth *signer; /* SigV4; NULL: none (llm/auth.h) */
     struct km_mcp_oauth *oauth; /* tokens (oauth.h); NULL: none */
     bool personal; /* headers or environment depend on who asks: no lists without an asker */
+    enum km_pin_mode pin; /* of its own entry, or of all servers */
+    struct km_approval_policy policy; /* the same */
+    bool ask_client; /* the client's user may approve a call */
     struct km_mcp_live *live;
 };
+
+/* What counts for it of its own entry and of what is said for all. */
+void km_mcp_safety_apply(const struct km_mcp_safety *all, struct km_mcp_upstream *u);
 
 struct km_mcp_upstream *km_mcp_upstream_ref(struct km_mcp_upstream *u); /* any thread */
 struct km_mcp_upstream *km_mcp_upstream_unref(struct km_mcp_upstream *u);
@@ -174,6 +190,8 @@ struct km_mcp_item {
     struct km_str json; /* the tool, resource, template or prompt as the server sent it */
     struct km_str name; /* of a tool or prompt; of a resource its uri, of a template uriTemplate */
     uint8_t hash[32]; /* of json as km_json_digest() sees it */
+    uint8_t pin[32]; /* of a tool: of what a model decides by (pin.h) */
+    unsigned flags; /* of a tool: enum km_scan_flag */
 };
 
 struct km_mcp_items {
@@ -223,6 +241,7 @@ struct km_mcp_upstreams_args {
     struct km_store *store; /* NULL: catalogues are not kept */
     struct km_log *log;
     struct km_events *events;
+    struct km_metrics *metrics; /* NULL: nothing is counted */
     const char *state_dir; /* logs of servers are below it; copied */
     size_t desks;
 };
@@ -239,6 +258,11 @@ int km_mcp_upstreams_load(struct km_mcp_upstreams *ups, struct km_mcp_set *set,
 void km_mcp_upstreams_use(struct km_mcp_upstreams *ups, struct km_mcp_set *set);
 /* The set in force, referenced; any thread. */
 struct km_mcp_set *km_mcp_upstreams_set(struct km_mcp_upstreams *ups);
+
+/* What is remembered of tool definitions; as long as ups. */
+struct km_pins *km_mcp_upstreams_pins(struct km_mcp_upstreams *ups);
+/* The tools of u are other ones for its clients: all desks hear of it.  Any thread. */
+void km_mcp_upstream_tools_changed(struct km_mcp_upstreams *ups, struct km_mcp_upstream *u);
 
 /* By hand; any thread.  stop holds until start (or restart). */
 void km_mcp_upstream_start(struct km_mcp_upstreams *ups, struct km_mcp_upstream *u);

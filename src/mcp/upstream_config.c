@@ -132,6 +132,13 @@ static void put_row(struct km_buf *out, const struct km_setting *row, const char
     km_buf_byte(out, '\n');
 }
 
+/* What it has of the settings for all servers: another rule makes another upstream. */
+static void put_safety(struct km_buf *out, const struct km_mcp_upstream *u)
+{
+    km_buf_printf(out, "pin=%d approve=%d unknown=%d ask=%d\n", (int)u->pin, (int)u->policy.known,
+                  (int)u->policy.unknown, u->ask_client);
+}
+
 static int digest(struct km_mcp_upstream *u, struct km_err *err)
 {
     struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(16 * ARENA_BYTES);
@@ -143,6 +150,7 @@ static int digest(struct km_mcp_upstream *u, struct km_err *err)
     km_sha256(km_buf_view(&text), u->shape);
     for (const struct km_setting *row = rows; row->name; row++)
         put_row(&text, row, (const char *)u->entry + row->offset, true);
+    put_safety(&text, u);
     if (km_buf_failed(&text))
         return km_fail(err, KM_E_LIMIT, "mcp_servers.%.*s is too large", KM_STR_ARG(u->name));
     km_sha256(km_buf_view(&text), u->digest);
@@ -324,6 +332,25 @@ static struct km_str make_id(struct km_mcp_upstream *u)
     return km_arena_str(&u->arena, km_str(hex, 32));
 }
 
+/* A risk that is misspelt would be none. */
+static const char *wrong_risk(const struct km_mcp_entry *e)
+{
+    const struct km_node *risks = e->risks;
+
+    if (risks && risks->type != KM_NODE_MAP && risks->type != KM_NODE_NULL)
+        return "`risks` is no map of tools";
+    for (size_t i = 0; risks && i < risks->n; i++) {
+        bool known = false;
+
+        for (int r = KM_RISK_UNKNOWN; r <= KM_RISK_DESTRUCTIVE; r++)
+            known = known || (risks->v[i]->type == KM_NODE_STR &&
+                              km_str_eq(risks->v[i]->text, km_risk_name((enum km_risk)r)));
+        if (!known)
+            return "`risks` has a value that is not unknown, read_only, write or destructive";
+    }
+    return "";
+}
+
 static void fill(struct build *b, struct km_mcp_upstream *u, const struct km_node *at)
 {
     struct km_err err = { 0 };
@@ -332,8 +359,11 @@ static void fill(struct build *b, struct km_mcp_upstream *u, const struct km_nod
     u->alias = make_alias(u);
     u->id = make_id(u);
     u->personal = km_asker_personal(u->entry);
+    km_mcp_safety_apply(km_config_get(b->args->config, &km_mcp_safety_table), u);
     if (*what)
         wrong(b, at, "a server has a `url`, a `command` or `builtin`", u->name, what);
+    else if (*wrong_risk(u->entry))
+        wrong(b, u->entry->risks, NULL, u->name, wrong_risk(u->entry));
     else if (make_address(b, u, &err) < 0 || make_signer(b, u, &err) < 0 ||
              make_oauth(b, u, &err) < 0 || digest(u, &err) < 0 ||
              km_stdio_check(u->entry, &missing, &err) < 0)

@@ -176,16 +176,17 @@ static const struct km_setting entry_rows[] = {
     { .name = "limits", .type = KM_SET_TABLE, .offset = AT(limits), .table = &limits_table,
       .help = "What a stdio server may use." },
     CHOICE("risk", risk, "unknown", risks,
-           "Of its tools that are not in `risks`. Configuration alone makes a tool safer than it "
-           "says it is."),
-    ROW("risks", KM_SET_NODE, risks, "{tool: unknown, read_only, write or destructive}."),
+           "The least of its tools that are not in `risks`: one that says it is more dangerous "
+           "is."),
+    ROW("risks", KM_SET_NODE, risks, 
+        "{tool: unknown, read_only, write or destructive}: whatever the tool says of itself."),
     CHOICE("approve", approve, "default", approvals,
            "Calls of which tools a person has to approve: up from the risk named."),
     CHOICE("approve_unknown", approve_unknown, "default", unknowns,
            "The same for tools that say nothing of their risk."),
     CHOICE("pin", pin, "default", pins,
-           "`warn` tells when a tool is not what it was at first sight, `strict` withholds it "
-           "until it is approved."),
+           "`warn` tells when a tool is new, is not what it was at first sight, or hides "
+           "something; `strict` also withholds it until it is approved."),
     ROW("tool_search", KM_SET_BOOL, tool_search,
         "Its own endpoint lists search_tools, describe_tool and call_tool in place of its tools."),
     ROW("tool_search_visible", KM_SET_STR_LIST, visible,

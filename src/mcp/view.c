@@ -72,6 +72,24 @@ static int index_entry(struct km_mcp_view *v, enum km_mcp_list list, struct km_m
     return r == 0 ? put_bare(bare, shown, e) : r;
 }
 
+/* Known by its names and nothing more; the first of two with one name. */
+static int withhold(struct km_mcp_view *v, const struct km_mcp_member *m,
+                    const struct km_mcp_item *item)
+{
+    struct km_mcp_entry_of *e = km_arena_zalloc(&v->arena, sizeof *e);
+    struct km_str wire = km_mcp_name_wire(&v->arena, m->alias, item->name, false);
+    int r = 0;
+
+    if (!v->withheld)
+        v->withheld = km_map_new_borrowed(2 * KM_MCP_VIEW_ENTRIES);
+    if (!e || !v->withheld || !wire.n)
+        return KM_E_NOMEM;
+    *e = (struct km_mcp_entry_of){ .member = m, .item = item, .wire = wire };
+    if (!km_map_get(v->withheld, wire))
+        r = put(v->withheld, wire, e);
+    return r == 0 && !km_map_get(v->withheld, item->name) ? put(v->withheld, item->name, e) : r;
+}
+
 static int add_entry(struct km_mcp_view *v, enum km_mcp_list list, const struct km_mcp_member *m,
                      const struct km_mcp_item *item, const struct km_mcp_filter *f)
 {
@@ -81,6 +99,8 @@ static int add_entry(struct km_mcp_view *v, enum km_mcp_list list, const struct 
 
     if (f && f->shows && !f->shows(f->ctx, m, list, item))
         return 0;
+    if (f && f->withholds && f->withholds(f->ctx, m, list, item))
+        return withhold(v, m, item);
     if (f && f->dress)
         f->dress(f->ctx, m, list, item, &dress);
     *e = (struct km_mcp_entry_of){ .member = m, .item = item };
@@ -201,6 +221,7 @@ struct km_mcp_view *km_mcp_view_unref(struct km_mcp_view *v)
         km_mcp_upstream_unref(v->members[i].upstream);
         km_mcp_virtual_unref(v->members[i].virtual);
     }
+    km_map_free(v->withheld, NULL);
     for (int list = 0; list < KM_MCP_LISTS; list++) {
         km_map_free(v->wire[list], NULL);
         km_map_free(v->bare[list], NULL);
@@ -235,6 +256,11 @@ const struct km_mcp_entry_of *km_mcp_view_named(const struct km_mcp_view *v, enu
     if (!e)
         e = km_map_get(v->prefixed ? v->bare[list] : v->wire[list], name);
     return e == &ambiguous ? NULL : e;
+}
+
+const struct km_mcp_entry_of *km_mcp_view_withheld(const struct km_mcp_view *v, struct km_str name)
+{
+    return v->withheld ? km_map_get(v->withheld, name) : NULL;
 }
 
 const struct km_mcp_member *km_mcp_view_owner(const struct km_mcp_view *v, struct km_str uri)

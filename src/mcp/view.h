@@ -50,6 +50,10 @@ struct km_mcp_filter {
     /* What stands in the place of its own words. */
     void (*dress)(void *ctx, const struct km_mcp_member *m, enum km_mcp_list list,
                   const struct km_mcp_item *item, struct km_mcp_dress *ret);
+    /* Is it kept back until somebody approves it?  Then it is in no list and cannot be called, but
+     * its name is known (km_mcp_view_withheld).  NULL: nothing is. */
+    bool (*withholds)(void *ctx, const struct km_mcp_member *m, enum km_mcp_list list,
+                      const struct km_mcp_item *item);
     void *ctx;
 };
 
@@ -76,6 +80,8 @@ size_t km_mcp_view_entries(const struct km_mcp_view *v, enum km_mcp_list list,
 /* A tool or prompt by its wire name, or by its bare one where only one server has it. */
 const struct km_mcp_entry_of *km_mcp_view_named(const struct km_mcp_view *v, enum km_mcp_list list,
                                                 struct km_str name);
+/* A tool that is withheld, by either name; NULL: it is not, or there is none. */
+const struct km_mcp_entry_of *km_mcp_view_withheld(const struct km_mcp_view *v, struct km_str name);
 /* Who has this resource: who lists it, else whose template gives it.  NULL: nobody says so. */
 const struct km_mcp_member *km_mcp_view_owner(const struct km_mcp_view *v, struct km_str uri);
 const struct km_mcp_member *km_mcp_view_member(const struct km_mcp_view *v, struct km_str name);

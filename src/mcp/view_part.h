@@ -19,6 +19,7 @@ struct km_mcp_view {
         size_t n;
     } lists[KM_MCP_LISTS];
     struct km_map *wire[KM_MCP_LISTS], *bare[KM_MCP_LISTS];
+    struct km_map *withheld; /* tools, by wire and bare name */
     uint8_t hash[KM_MCP_LISTS][32];
     struct km_buf *pages[KM_MCP_LISTS][2]; /* by era; in the arena */
     size_t npages[KM_MCP_LISTS][2];

@@ -112,6 +112,11 @@ int km_store_record_read(struct km_str record, struct km_buf *scratch,
     return 0;
 }
 
+bool km_store_is_strict(const struct km_store *store)
+{
+    return store->strict;
+}
+
 bool km_store_healthy(const struct km_store *store)
 {
     return atomic_load_explicit(&store->healthy, memory_order_relaxed);

@@ -124,6 +124,8 @@ void km_store_key_delete(struct km_store *store, struct km_mailbox *reply, const
 /* A new budget window: spend = 0, reset time set. */
 void km_store_key_reset(struct km_store *store, struct km_mailbox *reply, const uint8_t hash[32],
                         int64_t budget_reset_us, km_store_done_fn *done, void *ctx);
+/* kanmon_settings.accounting is strict: answers wait for what was written. */
+bool km_store_is_strict(const struct km_store *store);
 void km_store_audit(struct km_store *store, struct km_mailbox *reply, const struct km_audit *audit,
                     km_store_done_fn *done, void *ctx);
 

@@ -63,7 +63,10 @@ static const uint8_t one[32] = { 1 }, two[32] = { 2 };
 static int take(struct km_approvals *a, const char *who, const char *tool, const uint8_t *digest,
                 uint64_t now_ms, char id[KM_APPROVAL_ID_LEN + 1])
 {
-    struct km_approval_ask ask = { km_str_c(who), km_str_c(tool), digest, KM_RISK_DESTRUCTIVE };
+    struct km_approval_ask ask = { .principal = km_str_c(who),
+                                   .tool = km_str_c(tool),
+                                   .digest = digest,
+                                   .risk = KM_RISK_DESTRUCTIVE };
 
     return km_approvals_take(a, &ask, now_ms, id, NULL);
 }
@@ -165,6 +168,45 @@ static void the_list_is_in_order_and_shows_no_arguments(void **state)
     km_approvals_free(a);
 }
 
+static void a_claim_raises_the_risk_of_a_server_and_never_lowers_it(void **state)
+{
+    static const struct km_mcp_hints none, reads = { .read_only = 1 },
+                                           destroys = { .destructive = 1 };
+
+    (void)state;
+    assert_int_equal(km_risk_at_least(KM_RISK_UNKNOWN, &none), KM_RISK_UNKNOWN);
+    assert_int_equal(km_risk_at_least(KM_RISK_UNKNOWN, &destroys), KM_RISK_DESTRUCTIVE);
+    assert_int_equal(km_risk_at_least(KM_RISK_READ_ONLY, &destroys), KM_RISK_DESTRUCTIVE);
+    assert_int_equal(km_risk_at_least(KM_RISK_READ_ONLY, &none), KM_RISK_READ_ONLY);
+    assert_int_equal(km_risk_at_least(KM_RISK_WRITE, &reads), KM_RISK_WRITE);
+    assert_int_equal(km_risk_at_least(KM_RISK_DESTRUCTIVE, &reads), KM_RISK_DESTRUCTIVE);
+}
+
+static void where_the_client_is_asked_itself_nothing_is_filed(void **state)
+{
+    struct km_approvals *a = km_approvals_new(8);
+    struct km_approval_ask ask = { .principal = KM_STR("p"),
+                                   .tool = KM_STR("s-t"),
+                                   .digest = one,
+                                   .risk = KM_RISK_DESTRUCTIVE,
+                                   .quiet = true };
+    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(4096);
+    char id[KM_APPROVAL_ID_LEN + 1];
+
+    (void)state;
+    assert_int_equal(km_approvals_take(a, &ask, 1000, id, NULL), KM_E_AGAIN);
+    assert_string_equal(id, "");
+    km_approvals_json(a, 1000, &b);
+    assert_string_equal(km_buf_cstr(&b), "[]");
+    /* An approval that is there counts all the same, once, and only so long. */
+    assert_int_equal(km_approvals_give(a, &ask, 1000, NULL), 0);
+    assert_int_equal(km_approvals_take(a, &ask, 1000, id, NULL), 0);
+    assert_int_equal(km_approvals_take(a, &ask, 1000, id, NULL), KM_E_AGAIN);
+    assert_int_equal(km_approvals_give(a, &ask, 1000, NULL), 0);
+    assert_int_equal(km_approvals_take(a, &ask, 1000 + KM_APPROVAL_MS, id, NULL), KM_E_AGAIN);
+    km_approvals_free(a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -174,6 +216,8 @@ int main(void)
         cmocka_unit_test(a_refusal_holds_until_it_is_over),
         cmocka_unit_test(questions_and_approvals_are_forgotten_after_ten_minutes),
         cmocka_unit_test(the_table_is_bounded_and_nobody_fills_it_alone),
+        cmocka_unit_test(a_claim_raises_the_risk_of_a_server_and_never_lowers_it),
+        cmocka_unit_test(where_the_client_is_asked_itself_nothing_is_filed),
         cmocka_unit_test(the_list_is_in_order_and_shows_no_arguments),
     };
 

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* pin_look.c - a server's list came: its tools are compared with what they were (pin.h), and what
+ * is new of them is said wherever people look.
+ *
+ *     catalogue ──> km_pins_look ──> log, event ring, audit log, a counter
+ *
+ * It happens before the catalogue is put in place of the old one, so that no view is ever made of
+ * a tool nobody has looked at.  A server whose `pin` is off is not looked at.
+ */
+#include <stdlib.h>
+
+#include "base/encode.h"
+#include "base/metric.h"
+#include "mcp/desk.h"
+
+static const struct km_metric_row alerts = {
+    .name = "kanmon_mcp_tool_alerts_total",
+    .type = KM_COUNTER,
+    .help = "Tools of MCP servers that are new, changed, gone, or hide something.",
+    .labels = { "server", "what" },
+};
+
+struct look {
+    struct km_mcp_upstreams *ups;
+    const struct km_mcp_upstream *u;
+    size_t desk;
+};
+
+static void put_hash(struct km_buf *b, const char *name, const uint8_t *hash)
+{
+    char hex[65];
+
+    if (!hash)
+        return;
+    km_hex(hex, hash, 32);
+    km_buf_printf(b, ",\"%s\":\"%s\"", name, hex);
+}
+
+static void record(const struct look *l, const struct km_pin_news *news, bool withheld)
+{
+    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(8 * 1024);
+    struct km_audit audit = { .actor = KM_STR("kanmon"), .action = KM_STR("mcp.tool") };
+
+    km_buf_str(&b, KM_STR("{\"server\":"));
+    km_buf_json(&b, l->u->name);
+    km_buf_str(&b, KM_STR(",\"tool\":"));
+    km_buf_json(&b, km_str_sub(news->tool, 0, 128));
+    km_buf_printf(&b, ",\"state\":\"%s\",\"flags\":", km_pin_state_name(news->state));
+    km_scan_words(news->flags, &b);
+    put_hash(&b, "hash", news->hash);
+    put_hash(&b, "before", news->before);
+    km_buf_printf(&b, ",\"withheld\":%s}", withheld ? "true" : "false");
+    audit.target = km_str_sub(news->tool, 0, 128);
+    audit.detail = km_buf_view(&b);
+    if (l->ups->store && !km_buf_failed(&b))
+        km_store_audit(l->ups->store, NULL, &audit, NULL, NULL);
+}
+
+static void on_news(void *ctx, const struct km_pin_news *news)
+{
+    const struct look *l = ctx;
+    bool gone = news->state == KM_PIN_GONE;
+    bool withheld = l->u->pin == KM_PIN_STRICT && !gone;
+    const char *state = km_pin_state_name(news->state);
+    struct km_str values[] = { l->u->name, km_str_c(state) };
+    struct km_buf name KM_CLEANUP(km_buf_done) = KM_BUF(2048),
+                       flags KM_CLEANUP(km_buf_done) = KM_BUF(256);
+
+    km_scan_plain(&name, km_str_sub(news->tool, 0, 100));
+    if (news->flags)
+        km_scan_words(news->flags, &flags);
+    record(l, news, withheld);
+    if (l->ups->log)
+        km_log_msg(l->ups->log, gone ? KM_LOG_INFO : KM_LOG_WARN, "mcp.tool",
+                   "tool '%s' of %.*s is %s %s%s", km_buf_cstr(&name), KM_STR_ARG(l->u->name),
+                   state, km_buf_cstr(&flags),
+                   withheld ? "; it is withheld until `kanmon mcp approve` accepts it" : "");
+    if (l->ups->events)
+        km_event_add(l->ups->events, gone ? KM_LOG_INFO : KM_LOG_WARN, "mcp.tool",
+                     "tool '%s' of %.*s is %s", km_buf_cstr(&name), KM_STR_ARG(l->u->name), state);
+    if (l->ups->metrics && l->desk != SIZE_MAX)
+        km_metric_count(l->ups->metrics, &alerts, values, l->desk, 1);
+}
+
+void km_catalogue_pins(struct km_mcp_upstreams *ups, struct km_mcp_upstream *u,
+                       const struct km_mcp_catalogue *c, size_t desk, bool whole)
+{
+    const struct km_mcp_items *items = &c->lists[KM_MCP_TOOLS];
+    struct look l = { ups, u, desk };
+    struct km_pin_look look = { .server = u->name,
+                                .n = items->n,
+                                .whole = whole,
+                                .store = ups->store,
+                                .news = on_news,
+                                .ctx = &l };
+    struct km_pin_tool *tools;
+    size_t first;
+
+    if (u->pin == KM_PIN_OFF)
+        return;
+    tools = calloc(items->n + 1, sizeof *tools);
+    if (!tools)
+        return; /* then they are not known, and count as new */
+    for (size_t i = 0; i < items->n; i++)
+        tools[i] = (struct km_pin_tool){ items->v[i].name, items->v[i].pin, items->v[i].flags };
+    look.tools = tools;
+    km_pins_look(ups->pins, &look, &first);
+    free(tools);
+    if (first && ups->log)
+        km_log_msg(ups->log, KM_LOG_INFO, "mcp.pinned",
+                   "%zu tools of %.*s are remembered as they are", first, KM_STR_ARG(u->name));
+}
