@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* mcp_approve.c - may a server's tool run: its risk, the rule, and the asking of a person.
  *
- *     risk (configuration, annotations) x rule ──> run it
- *                                              ├─> never
- *                                              └─> was it approved? ── yes ──> run it, once
- *                                                        └── no ──> the client's user is asked
- *                       yes: run it  <── elicitation/create ─┘          │ it cannot ask, or
- *                       no: "refused"                                   v nobody answers
- *                       no: "refused"                  v nobody answers
+ *     risk (configuration, annotations) x rule ──> run, never, or ask
+ *     ask ── it was approved before ──> run, and that approval is used up
+ *      ├── the client's user can be asked ── elicitation/create ── accept ──> run
+ *      │                                            └── anything else ──> refused
+ *      └── nobody is there, or says anything ──> "approval required: <id>", for an administrator
  *
  * The question goes the way a server's own questions go: a request on the stream of a
  * handshake-era client, input_required for a stateless one, whose call is parked meanwhile.  It

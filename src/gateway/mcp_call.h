@@ -134,6 +134,8 @@ bool km_mcp_park_elsewhere(struct km_mcp_turn *t);
 bool km_mcp_unpark(struct km_mcp_turn *t, struct km_str state, struct km_str *ret_inner,
                    struct km_str *ret_server);
 void km_mcp_park_end(struct km_mcp_work *w);
+/* No retry will find them here: their servers are told that they are cancelled. */
+void km_mcp_parks_end(struct km_mcp_hub *hub, const char *why);
 /* A stateless server's input_required for a stateless client: its requestState is wrapped. */
 void km_mcp_park_wrap(struct km_mcp_work *w, struct km_str json);
 

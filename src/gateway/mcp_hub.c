@@ -126,6 +126,7 @@ void km_mcp_hub_drain(struct km_mcp_hub *hub)
             km_mcp_stream_end(s->get);
     }
     km_mcp_notify_drain(hub);
+    km_mcp_parks_end(hub, "the gateway ends; send the call again");
 }
 
 void km_mcp_hub_close(struct km_mcp_hub *hub, void (*on_quiet)(struct km_worker *w))

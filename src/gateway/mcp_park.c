@@ -66,6 +66,16 @@ void km_mcp_park_end(struct km_mcp_work *w)
     w->hub->nparks--;
 }
 
+void km_mcp_parks_end(struct km_mcp_hub *hub, const char *why)
+{
+    while (!km_list_empty(&hub->parks)) {
+        struct km_mcp_work *w = KM_CONTAINER(hub->parks.next, struct km_mcp_work, park);
+
+        km_mcp_park_end(w); /* off the list, whatever the call makes of it */
+        km_call_cancel(w->call, why);
+    }
+}
+
 static bool room(const struct km_mcp_work *w)
 {
     size_t mine = 0;

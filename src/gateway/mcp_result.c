@@ -48,7 +48,8 @@ static struct km_str beginning(struct km_str s, size_t n)
 /* Its tool promised structured content, or it is an error anyway. */
 static bool must_fail(const struct km_mcp_work *w, struct km_str json)
 {
-    static const struct km_str schema[] = { { "outputSchema", 12 } }, error[] = { { "isError", 7 } };
+    static const struct km_str schema[] = { { "outputSchema", 12 } };
+    static const struct km_str error[] = { { "isError", 7 } };
     struct km_json_span s, e;
 
     if (!w->item || km_json_spans(w->item->json, schema, 1, &s, NULL, NULL) < 0 ||

@@ -162,16 +162,18 @@ static void the_digest_is_of_what_a_model_decides_by(void **unused)
     static const char *const same[] = {
         "{\"description\":\"d\",\"name\":\"a\",\"inputSchema\":{\"a\":1,\"b\":2}}",
         "{\"name\":\"a\",\"description\":\"\\u0064\",\"inputSchema\":{\"b\":2,\"a\":1}}",
-        "{\"name\":\"a\",\"description\":\"d\",\"inputSchema\":{\"a\":1,\"b\":2},\"_meta\":{\"v\":7},"
-        "\"icons\":[]}",
+        "{\"name\":\"a\",\"description\":\"d\",\"inputSchema\":{\"a\":1,\"b\":2},"
+        "\"_meta\":{\"v\":7},\"icons\":[]}",
     };
     static const char *const other[] = {
         "{\"name\":\"b\",\"description\":\"d\",\"inputSchema\":{\"a\":1,\"b\":2}}",
         "{\"name\":\"a\",\"description\":\"e\",\"inputSchema\":{\"a\":1,\"b\":2}}",
         "{\"name\":\"a\",\"description\":\"d\",\"inputSchema\":{\"a\":1,\"b\":3}}",
         "{\"name\":\"a\",\"description\":\"d\",\"inputSchema\":{\"a\":1,\"b\":2},\"title\":\"d\"}",
-        "{\"name\":\"a\",\"description\":\"d\",\"inputSchema\":{\"a\":1,\"b\":2},\"outputSchema\":{}}",
-        "{\"name\":\"a\",\"description\":\"d\",\"inputSchema\":{\"a\":1,\"b\":2},\"annotations\":{}}",
+        "{\"name\":\"a\",\"description\":\"d\",\"inputSchema\":{\"a\":1,\"b\":2},"
+        "\"outputSchema\":{}}",
+        "{\"name\":\"a\",\"description\":\"d\",\"inputSchema\":{\"a\":1,\"b\":2},"
+        "\"annotations\":{}}",
         "{\"name\":\"a\",\"inputSchema\":{\"a\":1,\"b\":2}}",
     };
     uint8_t first[32], next[32];

@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Calls a person has to approve: asked of the client's user, else of an administrator; once."""
+
+import asyncio
+import concurrent.futures
+import json
+import re
+
+import httpx2
+import pytest
+from gateway import wait_until
+from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
+from mcp.types import ElicitResult
+
+from conftest import NEW
+from sessions import Session, text
+from test_safety import Changing, tool
+
+WIPE = tool("wipe", "Empties it.", annotations={"destructiveHint": True})
+LOOK = tool("look", "Looks at it.", annotations={"readOnlyHint": True})
+PLAIN = tool("plain", "Does something.")
+ID = re.compile(r"^approval required: ([0-9a-f]{24})$")
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("approval")
+    made = Changing(folder, {"two": {"risks": {"plain": "destructive"}, "approve_unknown": "always"}})
+    for server in ("one", "two"):
+        made.offer(server, WIPE, LOOK, PLAIN)
+    with made:
+        wait_until(lambda: len(made.names()) == 6, 30, "the tools")
+        yield made
+
+
+def outcomes(gateway, target):
+    return [json.loads(d) for _, t, d in gateway.audit() if t == target]
+
+
+def required(answer):
+    """The id of an answer that says an approval is required."""
+    assert answer["result"]["isError"] is True, answer
+    found = ID.match(text(answer))
+    assert found, answer
+    return found.group(1)
+
+
+@pytest.mark.parametrize("era", ["old", "new"])
+@pytest.mark.parametrize("server", ["one", "two"])
+def test_an_approval_is_for_one_call_with_these_arguments(gateway, era, server):
+    name, mark = f"{server}-wipe", f"{era}-{server}"
+    waits = required(gateway.run(name, era, what=mark))
+    assert required(gateway.run(name, era, what=mark)) == waits  # the same question
+    assert waits in gateway.words("approve")
+    gateway.words("approve", waits)
+    assert required(gateway.run(name, era, what=mark, more=1)) != waits  # other arguments
+    other = gateway.new_key()
+    params = {"name": name, "arguments": {"what": mark}}
+    assert required(gateway.rpc("tools/call", params, path="/mcp", key=other)) != waits
+    elsewhere = "two" if server == "one" else "one"
+    assert required(gateway.run(f"{elsewhere}-wipe", era, what=mark)) != waits
+    assert not [line for line in gateway.ran(server) if mark in line]
+    assert text(gateway.run(name, era, what=mark)) == "ran wipe"
+    assert required(gateway.run(name, era, what=mark)) != waits  # it is used up
+    assert len([line for line in gateway.ran(server) if mark in line]) == 1
+    found = wait_until(lambda: [o for o in outcomes(gateway, name) if o.get("approvedBy")], 20,
+                       "the record")
+    assert found[-1]["outcome"] == "ok" and found[-1]["approvedBy"] == "administrator"
+
+
+def test_calls_at_once_share_no_approval(gateway):
+    gateway.words("approve", required(gateway.run("one-wipe", what="at once")))
+    with concurrent.futures.ThreadPoolExecutor(12) as pool:
+        answers = list(pool.map(lambda _: gateway.run("one-wipe", what="at once"), range(12)))
+    assert sorted(a["result"].get("isError", False) for a in answers) == [False] + [True] * 11
+    assert len([line for line in gateway.ran("one") if "at once" in line]) == 1
+
+
+def test_a_refusal_is_no_approval(gateway):
+    waits = required(gateway.run("one-wipe", what="refused"))
+    gateway.words("approve", waits, "--refuse")
+    answer = gateway.run("one-wipe", what="refused")
+    assert answer["result"]["isError"] is True and "refused" in text(answer)
+
+
+def test_what_is_asked_for_is_what_is_risky(gateway):
+    assert text(gateway.run("one-look")) == "ran look"
+    assert text(gateway.run("one-plain")) == "ran plain"  # says nothing: as configured, never
+    required(gateway.run("two-plain"))  # configured as destructive
+    assert text(gateway.run("two-look")) == "ran look"
+
+
+ANSWERS = [("accept", "ran wipe", "ok"), ("decline", "did not approve", "refused"),
+           ("cancel", "did not approve", "refused")]
+
+
+@pytest.mark.parametrize("action, says, outcome", ANSWERS)
+@pytest.mark.parametrize("mode", ["legacy", NEW])
+@pytest.mark.parametrize("server", ["one", "two"])
+def test_the_clients_user_is_asked_where_it_can_be(gateway, server, mode, action, says, outcome):
+    asked, mark = [], f"{mode} {action} {server}"
+
+    async def answer(context, params):
+        asked.append(params)
+        return ElicitResult(action=action, content={})
+
+    async def run():
+        headers = {"authorization": "Bearer sk-e2e-master"}
+        async with httpx2.AsyncClient(headers=headers, timeout=60) as http:
+            transport = streamable_http_client(f"{gateway.url}/mcp", http_client=http)
+            async with Client(transport, mode=mode, elicitation_callback=answer) as client:
+                result = await client.call_tool(f"{server}-wipe", {"what": mark + "\u202e"})
+                assert says in result.content[0].text
+                # Each call is asked about: one answer is good for one call.
+                await client.call_tool(f"{server}-wipe", {"what": mark + "\u202e"})
+                assert (await client.call_tool(f"{server}-look", {})).content[0].text == "ran look"
+    asyncio.run(run())
+    assert len(asked) == 2
+    assert "Run wipe" in asked[0].message and mark in asked[0].message
+    assert "\u202e" not in asked[0].message and "\\u202e" in asked[0].message
+    ran = [line for line in gateway.ran(server) if mark in line]
+    assert len(ran) == (2 if action == "accept" else 0)
+    wait_until(lambda: outcomes(gateway, f"{server}-wipe")[-1]["outcome"] == outcome, 20, "the record")
+    if action == "accept":
+        assert outcomes(gateway, f"{server}-wipe")[-1]["approvedBy"] == "client"
+
+
+STATELESS = {"io.modelcontextprotocol/protocolVersion": NEW,
+             "io.modelcontextprotocol/clientCapabilities": {"elicitation": {"form": {}}}}
+
+
+def ask(gateway, arguments, key="sk-e2e-master", **more):
+    """tools/call of a stateless client that can be asked; its answer."""
+    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {
+        "name": "one-wipe", "arguments": arguments, "_meta": STATELESS, **more}}
+    answer = gateway.post(message, "/mcp", {"mcp-protocol-version": NEW, "mcp-method": "tools/call",
+                                            "mcp-name": "one-wipe"}, key=key)
+    found = [json.loads(e) for e in answer.events()] if answer.body.startswith((b"id", b"event", b":")) \
+        else [answer.json()]
+    return found[-1]
+
+
+def test_a_stateless_answer_cannot_be_used_again_or_for_another_call(gateway):
+    first = ask(gateway, {"what": "replay"})["result"]
+    assert first["resultType"] == "input_required"
+    assert first["inputRequests"]["approval"]["method"] == "elicitation/create"
+    yes = {"inputResponses": {"approval": {"action": "accept", "content": {}}},
+           "requestState": first["requestState"]}
+    for arguments, key in (({"what": "other"}, "sk-e2e-master"), ({"what": "replay"}, gateway.new_key())):
+        refused = ask(gateway, arguments, key, **yes)
+        assert "requestState" in refused["error"]["message"], refused
+    assert not [line for line in gateway.ran("one") if "replay" in line]
+    assert ask(gateway, {"what": "replay"}, **yes)["result"]["content"][0]["text"] == "ran wipe"
+    assert "requestState" in ask(gateway, {"what": "replay"}, **yes)["error"]["message"]
+    # An answer that nobody asked for is none.
+    invented = ask(gateway, {"what": "replay"}, inputResponses=yes["inputResponses"])["result"]
+    assert invented["resultType"] == "input_required"
+    assert len([line for line in gateway.ran("one") if "replay" in line]) == 1
+
+
+def test_a_client_that_cannot_be_asked_in_forms_is_not(gateway):
+    key = gateway.new_key()  # each principal may have only so many questions open
+    with Session(gateway, key=key, capabilities={"elicitation": {"url": {}}}) as session:
+        required(session.tool("one-wipe", what="url"))
+    with Session(gateway, key=key) as session:
+        required(session.tool("one-wipe", what="none"))
+
+
+def test_nobody_fills_the_list_of_questions_alone(gateway):
+    key = gateway.new_key()
+    call = lambda n, key: gateway.rpc("tools/call", {"name": "one-wipe", "arguments": {"n": n}},
+                                      path="/mcp", key=key)
+    for n in range(16):
+        required(call(n, key))
+    assert "too many calls wait" in text(call(16, key))
+    required(call(16, gateway.new_key()))
+
+
+def test_only_an_administrator_is_asked_where_it_says_so(tmp_path):
+    made = Changing(tmp_path, mcp_safety={"approve_by": "administrator", "approve": "write"})
+    made.offer("one", WIPE, tool("write", annotations={"destructiveHint": False}))
+    with made:
+        wait_until(lambda: "one-write" in made.names(), 30, "the tools")
+        with Session(made, capabilities={"elicitation": {}}) as session:
+            required(session.tool("one-wipe"))
+            required(session.tool("one-write"))
+
+
+def test_who_asked_is_recorded_and_the_record_is_waited_for(tmp_path):
+    made = Changing(tmp_path, accounting="strict")
+    with made:
+        wait_until(lambda: len(made.names()) == 4, 30, "the tools")
+        for n in range(5):
+            params = {"name": "one-hello", "arguments": {"n": n}, "_meta": {"kanmon/requestedBy": f"ann {n}"}}
+            assert text(made.rpc("tools/call", params, path="/mcp")) == "ran hello"
+            last = outcomes(made, "one-hello")  # it is there before its answer is
+            assert len(last) == n + 1
+            assert last[-1]["requestedBy"] == f"ann {n}"
+            assert last[-1].keys() >= {"server", "tool", "arguments_sha256", "outcome", "duration_us", "cost"}
+        made.post({"jsonrpc": "2.0", "id": 1, "method": "tools/call",
+                   "params": {"name": "one-hello"}}, "/mcp", {"x-kanmon-requested-by": "bob"})
+        assert outcomes(made, "one-hello")[-1]["requestedBy"] == "bob"
+
+
+def test_a_misspelt_risk_is_refused(tmp_path):
+    made = Changing(tmp_path, {"one": {"risks": {"hello": "destructve"}}})
+    checked = made.command("config", "check", made.config)
+    assert checked.returncode == 5
+    assert "not unknown, read_only, write or destructive" in checked.stdout + checked.stderr
