@@ -230,13 +230,25 @@ static int answer_count(struct km_call *call, struct km_err *err)
     return 0;
 }
 
-static int attempt(struct km_call *call, struct km_err *err)
+/* Does the upstream speak what the caller speaks?  Betas are of Anthropic's own API: what comes
+ * with them is read and written anew for those who have its protocol at another place. */
+static bool is_native(const struct km_call *call)
 {
     const struct km_codec *codec = call->d->codec;
 
+    if (codec && codec->messages_version && call->api->wire == KM_WIRE_MESSAGES &&
+        km_header_get(&km_exchange_request(call->x)->headers, KM_STR("anthropic-beta")).n)
+        return false;
+    if (call->d->chat_only && call->api->wire == KM_WIRE_RESPONSES)
+        return false;
+    return ((codec ? codec->native : OPENAI_WIRES) & call->api->wire) != 0;
+}
+
+static int attempt(struct km_call *call, struct km_err *err)
+{
     if (call->d->mock_response.n && !call->api->count)
         return answer_mock(call, err);
-    if ((codec ? codec->native : OPENAI_WIRES) & call->api->wire)
+    if (is_native(call))
         return km_call_pass_on(call, err);
     if (call->api->count)
         return answer_count(call, err);

@@ -101,6 +101,8 @@ struct km_codec {
     uint64_t drops; /* of those it leaves out silently; the rest is refused unless drop_params */
     const char *const *extras; /* names of other members it carries, NULL ends; NULL: all */
     bool remote_images; /* fetches images by http(s) itself */
+    /* Native Messages: the version its bodies hold, which name no model.  NULL: as at Anthropic. */
+    const char *messages_version;
     bool top_k_by_row; /* takes `top_k` only where the provider's row says so */
     size_t state_size;
 

@@ -36,6 +36,7 @@ void km_deployment_rules(struct km_deployment *d, const struct km_model_build *b
 {
     const struct km_llm_defaults *llm = km_config_get(b->args->config, &km_llm_defaults_table);
 
+    d->chat_only = entry->params.chat_only;
     d->drop_params = entry->params.drop_params || llm->drop_params;
     d->also_drop = names(b->arena, &entry->params.additional_drop_params, &d->nalso_drop);
     d->allowed = names(b->arena, &entry->params.allowed_openai_params, &d->nallowed);

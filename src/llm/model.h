@@ -49,6 +49,7 @@ struct km_deployment {
     int64_t default_output; /* what the defaults bound the output to, tokens; -1: nothing */
     int64_t default_choices; /* how many answers the defaults ask for; at least 1 */
     bool lends; /* use_in_pass_through, or the vendor's own variables (vendor.h) */
+    bool chat_only; /* no Responses there, whatever its codec says */
     bool drop_params; /* leave out what the upstream does not know, else refuse the call */
     const struct km_str *also_drop; /* additional_drop_params: leave these out in any case */
     size_t nalso_drop;

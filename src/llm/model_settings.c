@@ -117,7 +117,9 @@ static const struct km_setting params_rows[] = {
     { .name = "use_in_pass_through", .type = KM_SET_BOOL, .offset = AT(use_in_pass_through),
       .help = "Below its provider's prefix (/anthropic/...) this deployment's credentials serve "
               "any of the provider's models, not its own only." },
-    ELSEWHERE("use_chat_completions_api", "Responses by way of chat completions."),
+    ROW("use_chat_completions_api", KM_SET_BOOL, chat_only,
+        "Answer `/v1/responses` by way of chat completions: for a server behind `openai/` or "
+        "`azure/` that has no Responses of its own (llama.cpp, older vLLM)."),
     ELSEWHERE("keepalive_seconds", "Connections are kept as kanmon_settings.upstream says."),
     ELSEWHERE("tags", "Tags for routing."),
     ELSEWHERE("tag_regex", "Tags for routing."),

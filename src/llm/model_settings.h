@@ -26,6 +26,7 @@ struct km_litellm_params {
     struct km_str_map extra_headers;
     const struct km_node *extra_body;
     bool drop_params;
+    bool chat_only; /* its upstream has no Responses */
     struct km_str_list additional_drop_params, allowed_openai_params;
     bool ssl_verify;
     bool use_in_pass_through;

@@ -9,6 +9,7 @@ import * as converse from "./callers/converse.mjs";
 import { apis, PROFILE, providers, whyPending } from "./cells.mjs";
 import { converseIn } from "./direct.mjs";
 import { VECTORS } from "./fakes/http.mjs";
+import { KEY as OPENAI } from "./fakes/openai.mjs";
 import { rows } from "./rows.mjs";
 
 const same = (found, wanted, what) => (JSON.stringify(found) === JSON.stringify(wanted) ? []
@@ -87,6 +88,38 @@ async function leaves(gateway, api, provider, fake) {
   return ["the vendor still sends ten seconds after the caller left"];
 }
 
+/* --- servers behind `openai/` that have chat completions only --- */
+
+export const aroundModels = (f) => [false, true].map((only) => ({
+  model_name: only ? "chat-only" : "chat-unsaid",
+  litellm_params: { model: "openai/gpt-golden", api_base: `${f.vllm.url}/v1`, api_key: OPENAI,
+    ...(only ? { use_chat_completions_api: true } : {}) } }));
+
+function chatOnlyCells(gateway, f, add) {
+  const client = () => new OpenAI({ baseURL: `${gateway.url}/v1`, apiKey: gateway.key, maxRetries: 0 });
+  for (const stream of [false, true]) {
+    for (const name of ["plain", "tools-there-and-back", "thinking-there-and-back"]) {
+      add(`responses by way of chat ${name} ${stream ? "stream" : "whole"}`, null, () =>
+        converseIn({ api: apis.responses, provider: providers.vllm, row: rows.find((r) =>
+          r.name === name), stream, fake: f.vllm, args: { url: gateway.url, key: gateway.key,
+          model: "chat-only" } }));
+    }
+  }
+  add("a chat at such a server is passed on", null, async () => {
+    const r = await client().chat.completions.create({ model: "chat-only",
+      messages: [{ role: "user", content: "golden:plain Hi." }] });
+    return same(r.choices[0].message.content, "Hello there!", "answer");
+  });
+  add("responses where it was not said are the server's to refuse", null, async () => {
+    try {
+      await client().responses.create({ model: "chat-unsaid", input: "golden:plain Hi." });
+    } catch (e) {
+      return same(e.status, 404, "status");
+    }
+    return ["it was answered"];
+  });
+}
+
 /* --- vectors --- */
 
 export const embedders = (f) => {
@@ -144,6 +177,20 @@ export function aroundCells(gateway, f) {
         () => leaves(gateway, api, name, f[providers[name].fake]));
     }
   }
+  // Claude on Vertex AI gets a Messages body as it was written, but for two members
+  add("messages>vertex-claude by spans", null, async () => {
+    const at = String(++cell);
+    const more = `"messages": [ {"role":"user","content":"golden:plain.${at} H\\u0069."} ], ` +
+      "\"temperature\" : 0.50";
+    const r = await fetch(`${gateway.url}/v1/messages`, { method: "POST", headers: {
+      "x-api-key": gateway.key, "content-type": "application/json" },
+    body: `{"model":"vertex-claude.plain", "max_tokens":64, ${more} }` });
+    const entry = f.vertex.log.find((e) => e.cell === at);
+    return [...same(r.status, 200, "status"),
+      ...(entry?.text.includes(more) ? [] : [`it was written anew: ${entry?.text}`]),
+      ...same([entry?.body.model, entry?.body.anthropic_version], [undefined, "vertex-2023-10-16"],
+        "what it is there")];
+  });
   // the AWS SDK itself, its endpoint the gateway, its bearer key the gateway's
   for (const name of ["plain", "tools-there-and-back", "thinking"]) {
     for (const stream of [false, true]) {
@@ -154,6 +201,7 @@ export function aroundCells(gateway, f) {
             model: PROFILE } }));
     }
   }
+  chatOnlyCells(gateway, f, add);
   for (const [name, [, provider]] of Object.entries(embedders(f))) {
     for (const format of [undefined, "float"]) { // base64 is what the SDK asks unasked
       add(`vectors ${name} ${format ?? "as the SDK likes"}`, whyPending("chat", provider),

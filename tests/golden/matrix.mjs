@@ -11,7 +11,7 @@ import { converseIn, direct } from "./direct.mjs";
 import { startAll } from "./fakes/all.mjs";
 import { Gateway } from "./gateway.mjs";
 import { identityCells, standIns } from "./identities.mjs";
-import { aroundCells, embedders } from "./around.mjs";
+import { aroundCells, aroundModels, embedders } from "./around.mjs";
 import { paramCells, paramModels } from "./params.mjs";
 import { prefixCells } from "./prefixes.mjs";
 import { rows, scripts } from "./rows.mjs";
@@ -130,7 +130,7 @@ try {
     for (const [name, [params]] of Object.entries(embedders({ ...fakes, account: gateway.account })))
       gateway.models.push({ model_name: `embed.${name}`, litellm_params: params });
     gateway.models.push(...paramModels({ ...fakes, account: gateway.account }),
-      ...vectorModels(fakes));
+      ...vectorModels(fakes), ...aroundModels(fakes));
     await gateway.start();
     const calls = [];
     await runAll(gatewayCells(fakes, gateway, calls));

@@ -22,7 +22,7 @@ enum member {
     KM_M_NUM_RETRIES,
     KM_M_TIMEOUT,
     KM_M_OTHERS,
-    KM_M_COUNT = KM_M_OTHERS + 24,
+    KM_M_COUNT = KM_M_OTHERS + 25,
 };
 
 static const struct km_str members[KM_M_COUNT] = {
@@ -57,6 +57,7 @@ static const struct km_str members[KM_M_COUNT] = {
     { "custom_llm_provider", 19 },
     { "no-log", 6 },
     { "disable_fallbacks", 17 },
+    { "anthropic_version", 17 }, /* a header line here; its body's is the gateway's */
     { "allowed_openai_params", 21 },
     { "drop_params", 11 },
     { "user_config", 11 },
@@ -172,11 +173,16 @@ static int body(const struct km_llm_request *r, const struct km_llm_body_args *a
 {
     struct km_str model = km_llm_upstream_model(args->deployment, args->star, arena);
     const struct km_json_span *span = &r->spans[KM_M_MODEL];
+    const struct km_codec *codec = args->deployment->codec;
     struct km_json_edits e;
     int rc;
 
     km_json_edits_init(&e, r->body, &r->object);
-    if (!km_str_eq(model, km_json_text(arena, r->body, span)))
+    if (codec && codec->messages_version) {
+        km_json_cut(&e, span);
+        km_json_add(&e, arena, KM_STR("anthropic_version"),
+                    km_llm_json_string(arena, km_str_c(codec->messages_version)));
+    } else if (!km_str_eq(model, km_json_text(arena, r->body, span)))
         km_json_replace(&e, span, km_llm_json_string(arena, model));
     for (size_t m = KM_M_FIRST_CUT; m < KM_M_COUNT; m++)
         if (r->spans[m].type != KM_JSON_ABSENT)

@@ -18,6 +18,7 @@
 #include "llm/provider/rows.h"
 
 #define LOCATION "us-central1" /* LiteLLM's default */
+#define VERSION "vertex-2023-10-16"
 
 /* --- Claude --- */
 
@@ -42,8 +43,7 @@ static struct km_str claude_target(const struct km_target_args *args, struct km_
 static int claude_encode(const struct km_encode_args *args, const struct km_chat *chat,
                          struct km_json_out *out, struct km_err *err)
 {
-    static const struct km_messages_options options = { .stream = true,
-                                                        .version = "vertex-2023-10-16" };
+    static const struct km_messages_options options = { .stream = true, .version = VERSION };
 
     return km_messages_encode(&options, args, chat, out, err);
 }
@@ -77,6 +77,8 @@ static int claude_head(const struct km_encode_args *args, const struct km_chat *
 
 static const struct km_codec claude = {
     .name = "Anthropic Messages on Vertex AI",
+    .native = KM_WIRE_MESSAGES,
+    .messages_version = VERSION,
     .framing = KM_FRAMING_SSE,
     .maps = KM_MESSAGES_MAPS,
     .drops = KM_MESSAGES_DROPS,

@@ -45,6 +45,7 @@ export async function start(name, serve) {
     try {
       if (/json/.test(x.headers["content-type"] ?? "") && raw.length) x.body = JSON.parse(raw);
       entry.body = x.body;
+      entry.text = x.body === undefined ? "" : raw.toString();
       entry.conversation = x.body === undefined ? null : rowOf(x.body);
       entry.cell = entry.conversation?.cell;
       await serve(x);
