@@ -17,6 +17,8 @@
 #include <stdlib.h>
 
 #include "app/bridge_inside.h"
+#include "base/crypto.h"
+#include "base/encode.h"
 
 #define MOST_WAIT_MS 30000 /* between two tries to get the GET stream */
 #define TEXT_BYTES ((size_t)64 * 1024)
@@ -396,9 +398,12 @@ static void on_later(void *ctx)
 struct km_bridge *km_bridge_new(const struct km_bridge_args *args)
 {
     struct km_bridge *b = calloc(1, sizeof *b);
+    unsigned char random[KM_BRIDGE_CLIENT];
 
     if (!b)
         return NULL;
+    if (km_random(random, sizeof random, NULL) == 0)
+        km_hex(b->client, random, sizeof random);
     b->args = *args;
     km_list_init(&b->calls);
     km_list_init(&b->queue);

@@ -17,6 +17,8 @@
 #define KM_BRIDGE_CALLS 1024 /* messages that wait or are under way */
 #define KM_BRIDGE_TRIES 5 /* to go on with a broken stream */
 
+#define KM_BRIDGE_CLIENT 16 /* random bytes by which the gateway knows us again */
+
 struct km_bridge;
 
 struct km_bridge_args {

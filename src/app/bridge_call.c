@@ -73,6 +73,8 @@ static int put_stateless(struct km_bridge_call *c, struct km_err *err)
     r = km_header_put(&c->head, KM_STR("MCP-Protocol-Version"), version, err);
     if (r == 0)
         r = km_header_put(&c->head, KM_STR("Mcp-Method"), c->m.method, err);
+    if (r == 0 && c->b->client[0])
+        r = km_header_put(&c->head, KM_STR(KM_MCP_CLIENT_HEADER), km_str_c(c->b->client), err);
     if (r == 0 && (km_json_string(km_json_get(c->m.params, "name"), &name) ||
                    km_json_string(km_json_get(c->m.params, "uri"), &name)))
         r = km_mcp_header_name(&c->head, name, err);

@@ -51,6 +51,7 @@ struct km_bridge {
     struct km_bridge_call *stream;
     struct km_buf hello, ready; /* the client's initialize, and notifications/initialized */
     struct km_buf revision, session; /* what initialize agreed on */
+    char client[2 * KM_BRIDGE_CLIENT + 1]; /* our word for ourselves, of the stateless era */
     unsigned generation; /* of the session */
     bool get_refused; /* the gateway has no GET stream */
     bool spoke; /* somebody answered */

@@ -391,6 +391,8 @@ static void fill(struct km_mcp_work *w, struct km_mcp_turn *t, const struct km_m
     w->logs = t->revision->era == KM_MCP_HANDSHAKE || w->log_level.n > 0;
     if (t->session)
         w->session = km_arena_str(arena, km_str(t->session->id, KM_MCP_SESSION_ID_LEN));
+    else
+        w->session = km_arena_str(arena, t->client);
     w->requested_by = km_arena_str(arena, requested_by(t));
     copy_headers(w, &t->in->headers);
     w->tool = km_str_eq(args->method, KM_STR("tools/call"));

@@ -435,9 +435,10 @@ static void on_change(void *ctx, struct km_mcp_upstream *u, enum km_mcp_list lis
     struct km_mcp_hub *hub = ctx;
 
     hub->generation++;
-    if (u && list == KM_MCP_LISTS)
-        return; /* its state, which no list shows */
-    hub->changed_lists |= u ? 1U << list : (1U << KM_MCP_LISTS) - 1;
+    (void)u;
+    if (list == KM_MCP_LISTS)
+        return; /* a state, or settings, which no list shows */
+    hub->changed_lists |= 1U << list;
     if (!km_timer_running(&hub->changed))
         km_timer_start(&hub->changed, SETTLE_MS);
 }

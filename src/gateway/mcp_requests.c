@@ -108,7 +108,7 @@ static const char *param_headers(struct km_mcp_turn *t, const struct km_mcp_item
 {
     const struct km_json *tool;
 
-    if (t->revision->era != KM_MCP_STATELESS || t->searched ||
+    if (t->revision->era != KM_MCP_STATELESS || t->searched || t->client.n || /* no headers there */
         km_str_find(item->json, KM_STR("\"x-mcp-header\"")) == item->json.n ||
         km_json_parse(t->arena, item->json, &tool, NULL) < 0)
         return NULL;

@@ -12,6 +12,7 @@
  */
 #include "gateway/mcp_call.h"
 
+#include "base/hash.h"
 #include "mcp/header_check.h"
 
 #define BATCH_MOST 100
@@ -129,6 +130,18 @@ static void one(struct km_mcp_turn *t)
 
 /* --- the stateless era --- */
 
+/* A client that is one process says which, by a word of its own (kanmon mcp stdio does).  All it
+ * asks then meets at one worker, in the same sessions with the servers, so that it finds what its
+ * earlier calls made.  true: it is another worker's. */
+static bool client_elsewhere(struct km_mcp_turn *t)
+{
+    struct km_gateway *gw = t->hub->w->gw;
+    size_t owner = km_crc32(0, t->client.p, t->client.n) % gw->nworkers;
+
+    return t->client.n && t->in->visit->x && owner != t->hub->w->index &&
+           km_mcp_arrival_pass(t->in, &gw->workers[owner]);
+}
+
 static void stateless(struct km_mcp_turn *t)
 {
     const char *why =
@@ -140,7 +153,9 @@ static void stateless(struct km_mcp_turn *t)
         fault(t->in, t->revision, &t->msg, KM_RPC_HEADER_MISMATCH, why);
         return;
     }
-    if (km_mcp_park_elsewhere(t))
+    t->client = km_str_sub(km_header_get(&t->in->headers, KM_STR(KM_MCP_CLIENT_HEADER)), 0,
+                           KM_MCP_CLIENT_BYTES);
+    if (km_mcp_park_elsewhere(t) || client_elsewhere(t))
         return;
     t->capabilities = caps ? km_json_compact(caps, t->arena) : KM_STR("{}");
     one(t);

@@ -54,6 +54,7 @@ struct km_mcp_turn {
     struct km_rpc_message msg;
     struct km_str text; /* the message itself */
     struct km_str capabilities; /* the client's, JSON object */
+    struct km_str client; /* a stateless one that is one process: its word for itself; or empty */
     bool waited; /* for cold servers: not again */
     bool searched; /* it came as call_tool, and is the call of the tool now */
 };

@@ -183,6 +183,7 @@ struct km_mcp_wait {
     void *ctx;
     struct km_timer timer;
     struct km_deferred look;
+    uint64_t ms;
     size_t n;
     struct wanted v[];
 };
@@ -207,23 +208,27 @@ static void on_wait_over(void *ctx)
     fn(fn_ctx);
 }
 
-static bool settled(const struct wanted *v)
+/* One that was waited for in vain is not waited for by the next client: a server that never
+ * answers would hold every list back. */
+static bool settled(const struct wanted *v, uint64_t ms)
 {
     struct km_mcp_catalogue *c = km_mcp_live_catalogue(v->upstream->live, v->key, NULL);
     bool known = c->known;
 
     km_mcp_catalogue_unref(c);
-    return known || !km_mcp_live_pending(v->upstream->live, v->key);
+    return known || !km_mcp_live_pending(v->upstream->live, v->key) ||
+           km_mcp_live_overdue(v->upstream->live, v->key, ms);
 }
 
 static void on_look(void *ctx)
 {
     struct km_mcp_wait *w = ctx;
+    size_t open = 0;
 
-    for (size_t i = 0; i < w->n; i++)
-        if (!settled(&w->v[i]))
-            return;
-    on_wait_over(w);
+    for (size_t i = 0; i < w->n; i++) /* all are looked at: the time of each begins to count */
+        open += !settled(&w->v[i], w->ms);
+    if (open == 0)
+        on_wait_over(w);
 }
 
 struct km_mcp_wait *km_mcp_catalogue_wait(struct km_mcp_desk *desk,
@@ -239,6 +244,7 @@ struct km_mcp_wait *km_mcp_catalogue_wait(struct km_mcp_desk *desk,
     w->desk = desk;
     w->fn = fn;
     w->ctx = ctx;
+    w->ms = ms;
     w->n = n;
     km_timer_init(&w->timer, desk->loop, on_wait_over, w);
     km_deferred_init(&w->look, desk->loop, on_look, w);

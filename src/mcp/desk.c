@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* desk.c - a worker's remotes: which one serves an asker, and when one is not needed any more.
+/* desk.c - a worker's remotes: which one serves an asker, and what is told of their servers.
  *
  *     km_desk_remote   the remote with the same server and key (asker.h), or a new one; while it
  *                    opens, jobs wait in it, so a server is started once however many ask
- *     tick           idle remotes end; the home of an upstream looks whether it lives, asks it for
- *                    its lists when nobody did, and tries again what was down
+ *     upkeep.c       what is done once a second
  *
  * A stdio child that may ask its client something is not shared by two callers at a time where
  * another child can be had: its questions would not say whom they are for.
@@ -14,11 +13,9 @@
 #include <stdlib.h>
 
 #include "base/hash.h"
+#include "base/time.h"
 #include "mcp/asker.h"
 #include "mcp/relay.h"
-
-#define TICK_MS 1000
-#define HEALTH_MS 10000 /* to answer a ping */
 
 static bool stdio(const struct km_mcp_upstream *u)
 {
@@ -63,12 +60,27 @@ static struct km_remote *find(struct km_mcp_desk *d, const struct km_mcp_upstrea
     return best;
 }
 
+uint64_t km_desk_spawn_delay(struct km_mcp_upstreams *ups)
+{
+    const uint64_t burst = (uint64_t)KM_MCP_SPAWN_MS * KM_MCP_SPAWN_BURST;
+    const uint64_t now = km_mono_ms();
+    uint64_t ahead;
+
+    pthread_mutex_lock(&ups->lock);
+    if (ups->spawn_ms < now)
+        ups->spawn_ms = now;
+    ahead = ups->spawn_ms - now;
+    ups->spawn_ms += KM_MCP_SPAWN_MS;
+    pthread_mutex_unlock(&ups->lock);
+    return ahead > burst ? ahead - burst : 0;
+}
+
 static bool may_ask(const struct km_mcp_asker *asker)
 {
     return asker && asker->capabilities.n && !km_str_eq(asker->capabilities, KM_STR("{}"));
 }
 
-static bool room(struct km_mcp_desk *d, const struct km_mcp_upstream *u)
+bool km_desk_room(const struct km_mcp_desk *d, const struct km_mcp_upstream *u)
 {
     return !stdio(u) || (u->live->children < (uint32_t)u->entry->most &&
                          d->ups->children < KM_MCP_CHILDREN_MOST);
@@ -106,7 +118,7 @@ int km_desk_remote(struct km_mcp_desk *d, struct km_mcp_upstream *u,
         r = km_mcp_live_may(u->live, u, km_loop_now_ms(d->loop), err);
         if (r < 0)
             return r;
-        if (!room(d, u) && !(p = find(d, u, asker, key, false)) && !make_room(d, u))
+        if (!km_desk_room(d, u) && !(p = find(d, u, asker, key, false)) && !make_room(d, u))
             return km_fail(err, KM_E_OVERLOADED,
                            "'%.*s' has %lld processes already, all of them busy; see "
                            "max_processes",
@@ -167,157 +179,25 @@ void km_desk_ok(struct km_mcp_desk *d, struct km_mcp_upstream *u)
         announce(d, u, KM_MCP_READY, "");
 }
 
-/* --- once a second --- */
-
-bool km_desk_home(const struct km_mcp_desk *d, const struct km_mcp_upstream *u)
-{
-    uint32_t n = km_crc32(0, u->name.p, u->name.n);
-
-    return n % d->ups->ndesks == d->index;
-}
-
-static bool plain(const uint8_t key[KM_MCP_KEY])
-{
-    static const uint8_t none[KM_MCP_KEY];
-
-    return memcmp(key, none, KM_MCP_KEY) == 0;
-}
-
-/* The session by which the home of an upstream hears of changes, and warm children, stay. */
-static bool stays(const struct km_mcp_desk *d, const struct km_remote *p)
-{
-    const struct km_mcp_entry *e = p->upstream->entry;
-
-    if (!plain(p->key) || p->upstream->live->gone)
-        return false;
-    return stdio(p->upstream) ? p->upstream->live->children <= (uint32_t)e->warm
-                              : km_desk_home(d, p->upstream);
-}
-
-bool km_remote_keeps(const struct km_remote *p)
-{
-    return p->wants_listen || (plain(p->key) && km_desk_home(p->desk, p->upstream));
-}
-
-static void look_idle(struct km_mcp_desk *d, struct km_remote *p, uint64_t now)
-{
-    const struct km_mcp_entry *e = p->upstream->entry;
-    struct km_mcp_upstream *u = p->upstream;
-
-    if (p->state != KM_REMOTE_READY || !km_remote_idle(p) || !e->idle_ms ||
-        now - p->idle_since_ms < (uint64_t)e->idle_ms || stays(d, p))
-        return;
-    km_mcp_upstream_ref(u);
-    km_remote_free(p);
-    if (stdio(u) && u->live->sessions == 0)
-        km_desk_state(d, u, KM_MCP_STOPPED, "nobody asked for a while; the next request starts it");
-    km_mcp_upstream_unref(u);
-}
-
-static void expire_held(struct km_remote *p, uint64_t now)
-{
-    static const char late[] = "{\"code\":-32603,\"message\":\"Nobody is there to answer\"}";
-
-    KM_LIST_EACH(it, &p->held)
-    {
-        struct km_remote_question *q = KM_CONTAINER(it, struct km_remote_question, link);
-
-        if (now < q->until_ms)
-            continue;
-        km_list_remove(&q->link);
-        p->nheld--;
-        km_remote_reply(p, km_buf_view(&q->id), true, km_str_c(late));
-        km_remote_question_free(q);
-    }
-}
-
-struct health {
-    struct km_mcp_desk *desk;
-    struct km_mcp_upstream *upstream;
-};
-
-static void on_health(void *ctx, const struct km_mcp_answer *answer)
-{
-    struct health *h = ctx;
-
-    /* An error is an answer; a server that does not know ping lives. */
-    if (answer->kind == KM_MCP_FAILED && answer->err->code != KM_E_CANCELED)
-        km_desk_state(h->desk, h->upstream, KM_MCP_DEGRADED, answer->err->text);
-    km_mcp_upstream_unref(h->upstream);
-    free(h);
-}
-
-static void ping(struct km_mcp_desk *d, struct km_mcp_upstream *u,
-                 const struct km_mcp_revision *revision)
-{
-    static const struct km_mcp_ask_events events = { .on_done = on_health };
-    struct health *h = calloc(1, sizeof *h);
-    struct km_mcp_ask_args args = { .upstream = u, .timeout_ms = HEALTH_MS, .events = &events };
-    struct km_err err;
-
-    if (!h)
-        return;
-    *h = (struct health){ d, km_mcp_upstream_ref(u) };
-    args.ctx = h;
-    args.method =
-        revision && revision->era == KM_MCP_STATELESS ? KM_STR("server/discover") : KM_STR("ping");
-    if (!km_mcp_ask(d, &args, &err)) {
-        km_mcp_upstream_unref(u);
-        free(h);
-    }
-}
-
-static bool running(struct km_mcp_desk *d, const struct km_mcp_upstream *u)
-{
-    KM_LIST_EACH(it, &d->remotes)
-    if (KM_CONTAINER(it, struct km_remote, link)->upstream == u)
-        return true;
-    return false;
-}
-
-/* Of an upstream that is at home here. */
-static void look_after(struct km_mcp_desk *d, struct km_mcp_upstream *u, uint64_t now)
-{
-    const struct km_mcp_entry *e = u->entry;
-    struct km_mcp_live *live = u->live;
-
-    if (!e->enabled || u->personal || live->held)
-        return;
-    if (km_mcp_live_may(live, u, now, NULL) < 0)
-        return;
-    if (!km_mcp_live_pending(live, (const uint8_t[KM_MCP_KEY]){ 0 }))
-        km_mcp_catalogue_unref(km_mcp_catalogue(d, u, NULL)); /* begins where nothing is known */
-    if (!e->health_ms || now < live->health_ms)
-        return;
-    live->health_ms = now + (uint64_t)e->health_ms;
-    if (km_mcp_live_revision(live) && (running(d, u) || !stdio(u)))
-        ping(d, u, km_mcp_live_revision(live));
-}
-
-static void on_tick(void *ctx)
-{
-    struct km_mcp_desk *d = ctx;
-    uint64_t now = km_loop_now_ms(d->loop);
-
-    KM_LIST_EACH(it, &d->remotes)
-    {
-        struct km_remote *p = KM_CONTAINER(it, struct km_remote, link);
-
-        expire_held(p, now);
-        look_idle(d, p, now);
-    }
-    for (size_t i = 0; d->set && i < d->set->n; i++)
-        if (km_desk_home(d, d->set->v[i]))
-            look_after(d, d->set->v[i], now);
-    km_timer_start(&d->tick, TICK_MS);
-}
-
 /* --- making and ending --- */
 
-/* The set in force is another: remotes of what is gone take no more. */
+/* The same servers, configured as before: nothing was put in their place. */
+static bool same_servers(const struct km_mcp_set *a, const struct km_mcp_set *b)
+{
+    if (a->n != b->n)
+        return false;
+    for (size_t i = 0; i < a->n; i++)
+        if (a->v[i] != b->v[i])
+            return false;
+    return true;
+}
+
+/* The set in force is another: remotes of what is gone take no more.  The first one is no change:
+ * what is found out of its servers is told by itself. */
 void km_desk_use(struct km_mcp_desk *d, struct km_mcp_set *set)
 {
     struct km_mcp_set *old = d->set;
+    bool same;
 
     d->set = set;
     KM_LIST_EACH(it, &d->remotes)
@@ -327,12 +207,14 @@ void km_desk_use(struct km_mcp_desk *d, struct km_mcp_set *set)
         if (km_mcp_set_find(set, p->upstream->name) != p->upstream)
             km_remote_retire(p);
     }
+    same = !old || same_servers(old, set);
     km_mcp_set_unref(old);
     KM_LIST_EACH(it, &d->watches)
     {
         struct km_mcp_watch *w = KM_CONTAINER(it, struct km_mcp_watch, link);
 
-        w->fn(w->ctx, NULL, KM_MCP_LISTS);
+        for (int i = same ? KM_MCP_LISTS : 0; i < (same ? KM_MCP_LISTS + 1 : KM_MCP_LISTS); i++)
+            w->fn(w->ctx, NULL, (enum km_mcp_list)i);
     }
     km_timer_start(&d->tick, 0);
 }
@@ -356,7 +238,7 @@ struct km_mcp_desk *km_mcp_desk_new(const struct km_mcp_desk_args *args, struct 
     km_list_init(&d->refreshes);
     km_list_init(&d->subscriptions);
     km_list_init(&d->relays);
-    km_timer_init(&d->tick, d->loop, on_tick, d);
+    km_timer_init(&d->tick, d->loop, km_desk_tick, d);
     d->set = km_mcp_upstreams_set(d->ups);
     if (d->set)
         km_timer_start(&d->tick, 0);

@@ -10,6 +10,8 @@
 
 #define KM_DESKS_MOST 64
 #define KM_MCP_CHILDREN_MOST 64 /* stdio servers of the process */
+#define KM_MCP_SPAWN_MS 50 /* between two starts of processes ... */
+#define KM_MCP_SPAWN_BURST 16 /* ... after so many at once */
 
 struct km_mcp_upstreams {
     struct km_store *store;
@@ -23,6 +25,7 @@ struct km_mcp_upstreams {
     struct km_mcp_desk *desks[KM_DESKS_MOST]; /* NULL: not there (any more) */
     size_t ndesks;
     _Atomic unsigned children;
+    uint64_t spawn_ms; /* monotonic: when the starts so far are paid off; under the lock */
 };
 
 struct km_mcp_desk {
@@ -49,11 +52,19 @@ int km_desk_remote(struct km_mcp_desk *d, struct km_mcp_upstream *u,
                    const struct km_mcp_asker *asker, const uint8_t key[KM_MCP_KEY],
                    struct km_remote **ret_remote, struct km_err *err) KM_MUST_USE;
 
+/* May it have another process? */
+bool km_desk_room(const struct km_mcp_desk *d, const struct km_mcp_upstream *u);
+/* upkeep.c: the desk is ctx; starts its timer again. */
+void km_desk_tick(void *ctx);
+
 /* The set in force is another; takes the reference. */
 void km_desk_use(struct km_mcp_desk *d, struct km_mcp_set *set);
 
 /* Any thread.  The desk that looks after an upstream: health, lists without an asker. */
 bool km_desk_home(const struct km_mcp_desk *d, const struct km_mcp_upstream *u);
+
+/* How long the next start of a process has to wait, which is counted as started.  Any thread. */
+uint64_t km_desk_spawn_delay(struct km_mcp_upstreams *ups);
 
 /* Every desk hears that lists (a bit each) or the state of u have changed.  Any thread. */
 void km_desks_changed(struct km_mcp_upstreams *ups, struct km_mcp_upstream *u, unsigned lists,

@@ -52,9 +52,9 @@ struct km_link_ops {
     /* Copies what it needs. */
     void (*send)(struct km_link *l, const struct km_link_request *q);
     /* It was answered (the stream may end by itself), or nobody wants the answer (its stream is
-     * closed, which tells a stateless server). */
+     * closed, which tells a stateless server).  NULL: it does not matter here. */
     void (*settle)(struct km_link *l, uint64_t id, bool answered);
-    /* The protocol that was agreed on; a handshake is over. */
+    /* The protocol that was agreed on; a handshake is over.  NULL: it does not matter here. */
     void (*agreed)(struct km_link *l, const struct km_mcp_revision *revision);
     /* Ends it; a session is taken leave of.  No event follows.  Returns NULL. */
     struct km_link *(*free)(struct km_link *l);
@@ -65,6 +65,18 @@ struct km_link { /* first member of each kind */
     const struct km_link_events *events;
     void *ctx;
 };
+
+static inline void km_link_settle(struct km_link *l, uint64_t id, bool answered)
+{
+    if (l->ops->settle)
+        l->ops->settle(l, id, answered);
+}
+
+static inline void km_link_agreed(struct km_link *l, const struct km_mcp_revision *revision)
+{
+    if (l->ops->agreed)
+        l->ops->agreed(l, revision);
+}
 
 struct km_link_args {
     struct km_loop *loop;
@@ -77,6 +89,7 @@ struct km_link_args {
     void *ctx;
     const char *log_path; /* stdio: of standard error; NULL: none */
     const char *work_dir; /* stdio: where cwd is not configured */
+    uint64_t delay_ms; /* stdio: not to be started before */
     size_t workers; /* builtin: see builtin.h */
 };
 

@@ -94,6 +94,18 @@ void km_link_post_free(struct km_link_post *p)
     free(p);
 }
 
+/* 404, as it is written; older servers say 400 and name the session. */
+static bool lost_session(const struct km_link_post *p)
+{
+    struct km_str body = km_buf_view(&p->answer);
+
+    return p->body == KM_LINK_REFUSAL &&
+           (p->status == 404 ||
+            (p->status == 400 && (km_str_find(body, KM_STR("ession ID")) < body.n ||
+                                  km_str_find(body, KM_STR("ession id")) < body.n ||
+                                  km_str_find(body, KM_STR("ession not found")) < body.n)));
+}
+
 void km_link_post_fail(struct km_link_post *p, const struct km_err *err, bool maybe_executed)
 {
     struct km_link_http *h = p->of;
@@ -106,7 +118,7 @@ void km_link_post_fail(struct km_link_post *p, const struct km_err *err, bool ma
     };
 
     failure.credentials = p->unproved || failure.status == 401 || failure.status == 403;
-    failure.session_gone = failure.status == 404 && h->session.n && !p->opens;
+    failure.session_gone = h->session.n && !p->opens && lost_session(p);
     if (p->id && !p->settled && !p->dropped) {
         p->in_event = true;
         h->base.events->on_failed(h->base.ctx, p->id, &failure);

@@ -374,19 +374,6 @@ static void sse_open(struct km_link *l)
     begin(of(l));
 }
 
-static void sse_settle(struct km_link *l, uint64_t id, bool answered)
-{
-    (void)l;
-    (void)id;
-    (void)answered;
-}
-
-static void sse_agreed(struct km_link *l, const struct km_mcp_revision *revision)
-{
-    (void)l;
-    (void)revision;
-}
-
 static struct km_link *sse_free(struct km_link *l)
 {
     struct link_sse *s = of(l);
@@ -410,7 +397,7 @@ static struct km_link *sse_free(struct km_link *l)
 
 struct km_link *km_link_sse_new(const struct km_link_args *args, struct km_err *err)
 {
-    static const struct km_link_ops ops = { sse_open, sse_send, sse_settle, sse_agreed, sse_free };
+    static const struct km_link_ops ops = { .open = sse_open, .send = sse_send, .free = sse_free };
     struct link_sse *s = calloc(1, sizeof *s);
 
     if (!s) {

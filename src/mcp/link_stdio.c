@@ -38,6 +38,8 @@ struct link_stdio {
     int alive; /* our end of the liveness pipe */
     struct km_lines lines;
     struct km_server_log log;
+    struct km_timer begin; /* after delay_ms */
+    uint64_t delay_ms;
     struct km_deferred later; /* up, or down */
     struct km_err why;
     bool is_up, is_down;
@@ -205,9 +207,9 @@ static int start(struct link_stdio *s, struct km_err *err)
 
 /* --- the link --- */
 
-static void stdio_open(struct km_link *l)
+static void on_begin(void *ctx)
 {
-    struct link_stdio *s = of(l);
+    struct link_stdio *s = ctx;
     struct km_err err = { 0 };
 
     if (start(s, &err) < 0) {
@@ -217,6 +219,16 @@ static void stdio_open(struct km_link *l)
         return;
     }
     km_deferred_queue(&s->later);
+}
+
+static void stdio_open(struct km_link *l)
+{
+    struct link_stdio *s = of(l);
+
+    if (s->delay_ms)
+        km_timer_start(&s->begin, s->delay_ms);
+    else
+        on_begin(s);
 }
 
 static void stdio_send(struct km_link *l, const struct km_link_request *q)
@@ -239,24 +251,12 @@ static void stdio_send(struct km_link *l, const struct km_link_request *q)
     down(s, &err);
 }
 
-static void stdio_settle(struct km_link *l, uint64_t id, bool answered)
-{
-    (void)l;
-    (void)id;
-    (void)answered;
-}
-
-static void stdio_agreed(struct km_link *l, const struct km_mcp_revision *revision)
-{
-    (void)l;
-    (void)revision;
-}
-
 static struct km_link *stdio_free(struct km_link *l)
 {
     struct link_stdio *s = of(l);
 
     km_deferred_cancel(&s->later);
+    km_timer_stop(&s->begin);
     km_pipe_free(s->in); /* which asks it to end */
     if (s->alive >= 0)
         close(s->alive); /* and this makes it */
@@ -296,8 +296,9 @@ static void make_work_dir(struct link_stdio *s, const struct km_link_args *args)
 
 struct km_link *km_link_stdio_new(const struct km_link_args *args, struct km_err *err)
 {
-    static const struct km_link_ops ops = { stdio_open, stdio_send, stdio_settle, stdio_agreed,
-                                            stdio_free };
+    static const struct km_link_ops ops = { .open = stdio_open,
+                                            .send = stdio_send,
+                                            .free = stdio_free };
     struct link_stdio *s = calloc(1, sizeof *s);
 
     if (!s) {
@@ -312,6 +313,8 @@ struct km_link *km_link_stdio_new(const struct km_link_args *args, struct km_err
     km_lines_init(&s->lines, KM_MCP_LINE_BYTES, on_line, s);
     km_server_log_init(&s->log, args->log_path, args->upstream->entry->log_bytes);
     km_deferred_init(&s->later, s->loop, on_later, s);
+    km_timer_init(&s->begin, s->loop, on_begin, s);
+    s->delay_ms = args->delay_ms;
     make_work_dir(s, args);
     if (km_stdio_words(s->upstream, args->asker, s->work_dir, &s->arena, &s->words, err) < 0)
         return stdio_free(&s->base);

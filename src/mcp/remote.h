@@ -5,7 +5,8 @@
  *     ready     jobs run: each has an id of ours, which is its progress token too
  *     over      it takes no more jobs: its process ended, its session is unknown, it is idle
  *
- *     remote.c         jobs: their life, ids, time-outs, questions
+ *     remote.c         its life, what is sent, what fails
+ *     remote_jobs.c    jobs: their life, ids, time-outs, questions
  *     remote_open.c    which era, and the handshake
  *     remote_in.c      what the server says, and to which job it belongs
  *     remote_params.c  `_meta` put right on the way out, and header lines of the stateless era
@@ -117,6 +118,11 @@ void km_remote_retire(struct km_remote *p);
 /* At once; jobs are told CANCELED. */
 void km_remote_free(struct km_remote *p);
 
+/* A message on its link: a request's by its id, else 0; head: more header lines. */
+void km_remote_transmit(struct km_remote *p, uint64_t id, struct km_str method,
+                        const struct km_buf *text, struct km_str head, struct km_str principal);
+
+/* remote_jobs.c */
 struct km_job_args {
     const struct km_mcp_ask_args *ask;
     bool own;
@@ -137,6 +143,9 @@ struct km_job *km_remote_listen(struct km_remote *p, struct km_str params,
 bool km_remote_keeps(const struct km_remote *p);
 /* Nothing runs in it but what it does for itself. */
 bool km_remote_idle(const struct km_remote *p);
+/* Into the remote's queue, and out of all its lists. */
+void km_job_hook(struct km_remote *p, struct km_job *j);
+void km_job_unhook(struct km_job *j);
 /* Do they belong to one client?  Without a session nobody knows. */
 bool km_job_same(const struct km_job *j, struct km_str principal, struct km_str session);
 /* Sends what waits. */

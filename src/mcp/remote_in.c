@@ -97,7 +97,7 @@ static void on_response(struct km_remote *p, uint64_t about, const struct in *m)
 
     if (!id && is_error)
         id = about; /* an error that could not read our id */
-    p->wire->ops->settle(p->wire, id, true);
+    km_link_settle(p->wire, id, true);
     if (id && (id == p->opening_id || id == p->probe_id)) {
         on_opening(p, id, m->text);
         return;
@@ -378,7 +378,7 @@ static void on_garbage(struct km_remote *p, uint64_t about)
     if (j) {
         km_fail(&err, KM_E_UPSTREAM_PROTOCOL, "'%.*s' sent something that is no JSON-RPC message",
                 KM_STR_ARG(p->upstream->name));
-        p->wire->ops->settle(p->wire, j->id, false);
+        km_link_settle(p->wire, j->id, false);
         km_job_fail(j, &err, true);
     } else if (++p->garbage == KM_REMOTE_GARBAGE) {
         end(p, "writes what is no JSON-RPC message to its standard output");

@@ -68,7 +68,7 @@ static void probe(struct km_remote *p)
 {
     p->probed = true;
     p->revision = km_mcp_revision_latest(KM_MCP_STATELESS);
-    p->wire->ops->agreed(p->wire, p->revision);
+    km_link_agreed(p->wire, p->revision);
     p->probe_id = ++p->next_id;
     send_opening(p, p->probe_id, KM_STR("server/discover"), KM_STR_NONE);
     km_timer_start(&p->timer, stdio(p) ? PROBE_MS : patience(p));
@@ -81,7 +81,7 @@ static void greet(struct km_remote *p)
 
     p->greeted = true;
     p->revision = km_mcp_revision_latest(KM_MCP_HANDSHAKE);
-    p->wire->ops->agreed(p->wire, NULL);
+    km_link_agreed(p->wire, NULL);
     p->opening_id = ++p->next_id;
     if (!version.n)
         version = p->revision->name;
@@ -100,7 +100,7 @@ static void ready(struct km_remote *p, const struct km_mcp_revision *revision)
     p->opening_id = p->probe_id = 0;
     p->state = KM_REMOTE_READY;
     p->revision = revision;
-    p->wire->ops->agreed(p->wire, revision);
+    km_link_agreed(p->wire, revision);
     if (!p->remembered) {
         km_mcp_live_speaks(p->upstream->live, revision, p->sse);
         km_desk_ok(p->desk, p->upstream);
@@ -130,6 +130,8 @@ static int make_link(struct km_remote *p, struct km_err *err)
     snprintf(work, sizeof work, "%s/mcp", d->ups->state_dir);
     args.work_dir = work;
     args.workers = d->ups->ndesks;
+    if (stdio(p) && !p->upstream->builtin)
+        args.delay_ms = km_desk_spawn_delay(d->ups);
     if (p->upstream->builtin)
         p->wire = km_link_builtin_new(&args, err);
     else if (stdio(p))

@@ -5,6 +5,11 @@
 
 #include "mcp/jsonrpc.h"
 
+/* kanmon's own: by it a client of the stateless era says that it is one process whose requests come
+ * from standard input.  The line is made by `kanmon mcp stdio`; at most so many bytes count. */
+#define KM_MCP_CLIENT_HEADER "X-Kanmon-Client"
+#define KM_MCP_CLIENT_BYTES 64
+
 #define KM_MCP_META_VERSION "io.modelcontextprotocol/protocolVersion"
 #define KM_MCP_META_CAPABILITIES "io.modelcontextprotocol/clientCapabilities"
 #define KM_MCP_META_SERVER "io.modelcontextprotocol/serverInfo"

@@ -207,6 +207,8 @@ static void hold(struct km_mcp_upstream *u, bool held)
     live->fails = 0;
     live->next_ms = 0;
     live->variants[0].stale = !held;
+    for (size_t i = 0; i < live->nvariants; i++)
+        live->variants[i].waited_ms = 0;
     pthread_mutex_unlock(&live->lock);
 }
 

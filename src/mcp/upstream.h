@@ -290,8 +290,9 @@ struct km_mcp_desk *km_mcp_desk_new(const struct km_mcp_desk_args *args, struct 
  * are still there. */
 struct km_mcp_desk *km_mcp_desk_free(struct km_mcp_desk *desk);
 
-/* A list of an upstream has really changed, or its state has (list KM_MCP_LISTS); or a server of
- * the set came or went (u NULL).  On the desk's loop. */
+/* A list of an upstream has really changed; u NULL: servers came, went or are configured otherwise,
+ * so every list may have.  list KM_MCP_LISTS: no list, but its state has, or (u NULL) the set is
+ * another one with the same servers.  On the desk's loop. */
 typedef void km_mcp_watch_fn(void *ctx, struct km_mcp_upstream *u, enum km_mcp_list list);
 
 struct km_mcp_watch {

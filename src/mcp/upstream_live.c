@@ -40,6 +40,16 @@ static struct km_mcp_catalogue *catalogue_empty(void)
     return c;
 }
 
+/* Control bytes of a server's own words would forge lines where this is shown. */
+static void take_why(char out[256], const char *why)
+{
+    size_t n = 0;
+
+    for (; why && *why && n < 255; why++)
+        out[n++] = (unsigned char)*why < 0x20 || *why == 0x7f ? ' ' : *why;
+    out[n] = '\0';
+}
+
 struct km_mcp_live *km_mcp_live_new(void)
 {
     struct km_mcp_live *live = calloc(1, sizeof *live);
@@ -48,6 +58,7 @@ struct km_mcp_live *km_mcp_live_new(void)
         return NULL;
     pthread_mutex_init(&live->lock, NULL);
     live->status.since_us = km_wall_us();
+    take_why(live->status.why, "not started yet");
     /* The one for askers without anything of their own is always there. */
     live->variants[0].catalogue = catalogue_empty();
     live->variants[0].stale = true;
@@ -64,16 +75,6 @@ struct km_mcp_live *km_mcp_live_free(struct km_mcp_live *live)
     pthread_mutex_destroy(&live->lock);
     free(live);
     return NULL;
-}
-
-/* Control bytes of a server's own words would forge lines where this is shown. */
-static void take_why(char out[256], const char *why)
-{
-    size_t n = 0;
-
-    for (; why && *why && n < 255; why++)
-        out[n++] = (unsigned char)*why < 0x20 || *why == 0x7f ? ' ' : *why;
-    out[n] = '\0';
 }
 
 static bool set_state(struct km_mcp_live *live, enum km_mcp_state state, const char *why)
@@ -328,4 +329,19 @@ bool km_mcp_live_pending(struct km_mcp_live *live, const uint8_t key[KM_MCP_KEY]
     pending = v && v->refreshing;
     pthread_mutex_unlock(&live->lock);
     return pending;
+}
+
+bool km_mcp_live_overdue(struct km_mcp_live *live, const uint8_t key[KM_MCP_KEY], uint64_t ms)
+{
+    const uint64_t now = km_mono_ms();
+    struct km_mcp_variant *v;
+    bool overdue = false;
+
+    pthread_mutex_lock(&live->lock);
+    v = find(live, key);
+    if (v && !v->waited_ms)
+        v->waited_ms = now;
+    overdue = v && now - v->waited_ms >= ms;
+    pthread_mutex_unlock(&live->lock);
+    return overdue;
 }

@@ -21,6 +21,7 @@ struct km_mcp_variant {
     bool refreshing; /* somebody asks the server */
     bool stale; /* what is there may be old: nobody has asked yet */
     uint64_t used_ms;
+    uint64_t waited_ms; /* monotonic: since when somebody waits to hear of it first; 0: nobody */
 };
 
 struct km_mcp_live {
@@ -72,5 +73,8 @@ bool km_mcp_live_stale(struct km_mcp_live *live, const uint8_t key[KM_MCP_KEY]);
 void km_mcp_live_all_stale(struct km_mcp_live *live);
 /* Is it being found out, or still to be? */
 bool km_mcp_live_pending(struct km_mcp_live *live, const uint8_t key[KM_MCP_KEY]);
+/* Has somebody waited `ms` for its first word already, in vain?  Time counts from the first
+ * call. */
+bool km_mcp_live_overdue(struct km_mcp_live *live, const uint8_t key[KM_MCP_KEY], uint64_t ms);
 
 #endif

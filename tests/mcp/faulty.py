@@ -11,14 +11,21 @@
     --slow SECONDS     takes that long to answer initialize
     --long-names       its tools' names are longer than any client takes
     --changing FILE    the description of its tool is what the file says
+    --spam             says after each call that its list of tools has changed, true or not
+    --tools N          has that many tools more
+    --schemas          its tools have schemas that nobody may touch, and one that is none
+    --env              has tools that show and try its limits
+    --stops-reading    reads nothing more after it gave its list
+    --deaf FILE        does not answer a ping while the file is there
 
 Tools: `pid` (its process), `big` {bytes} (a text of that size), `die` (it ends at once), `sleep`
-{seconds}, `hang` (never answers).
+{seconds}, `hang` (never answers); with --env also `env`, `limits`, `write` {bytes}, `open`, `spin`.
 """
 
 import json
 import os
 import pathlib
+import resource
 import signal
 import subprocess
 import sys
@@ -41,11 +48,21 @@ def tools():
     schema = {"type": "object"}
     hints = {"readOnlyHint": True}
     described = pathlib.Path(option("--changing")).read_text() if option("--changing") else "A tool"
-    names = ["pid", "big", "die", "sleep", "hang"]
+    names = ["pid", "big", "die", "sleep", "hang"] + [f"more{i}" for i in range(int(option("--tools") or 0))]
+    if "--env" in words:
+        names += ["env", "limits", "write", "spin", "open"]
     if "--long-names" in words:
         names += ["a_name_that_no_model_accepts_" * 3 + str(i) for i in range(3)]
-    return [{"name": name, "description": described, "inputSchema": schema, "annotations": hints}
-            for name in names]
+    listed = [{"name": name, "description": described, "inputSchema": schema, "annotations": hints}
+              for name in names]
+    if "--schemas" in words:
+        listed[1]["inputSchema"] = {"$schema": "http://json-schema.org/draft-07/schema#",
+                                    "type": "object", "definitions": {"a": {"type": "string"}},
+                                    "properties": {"v": {"$ref": "#/definitions/a"}},
+                                    "x-vendor": {"deep": [1, 2.5]}}
+        listed[1]["outputSchema"] = {"type": "object", "properties": {"n": {"type": "integer"}}}
+        listed[2]["inputSchema"] = "none"
+    return listed
 
 
 def run(name, arguments):
@@ -55,6 +72,27 @@ def run(name, arguments):
         time.sleep(arguments["seconds"])
     if name == "big":
         return "x" * arguments["bytes"]
+    if name == "env":
+        return json.dumps(dict(os.environ))
+    if name == "limits":
+        return json.dumps({word: resource.getrlimit(getattr(resource, "RLIMIT_" + word))[0]
+                           for word in ("NOFILE", "CORE", "FSIZE", "CPU")})
+    if name == "open":
+        kept = []
+        try:
+            while True:
+                kept.append(open(os.devnull, "rb"))
+        except OSError as error:
+            return error.strerror
+    if name == "write":
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        try:
+            pathlib.Path("large").write_bytes(bytes(arguments["bytes"]))
+        except OSError as error:
+            return error.strerror
+    if name == "spin":
+        while True:
+            pass
     return str(os.getpid())
 
 
@@ -97,11 +135,17 @@ def main():
             continue
         if request["method"] == "tools/call" and request["params"]["name"] == "hang":
             continue
+        if request["method"] == "ping" and option("--deaf") and os.path.exists(option("--deaf")):
+            continue
         result = answer(request)
         if result is None:
             send({"id": request["id"], "error": {"code": -32601, "message": "Method not found"}})
         else:
             send({"id": request["id"], "result": result})
+        if "--stops-reading" in words and request["method"] == "tools/list":
+            time.sleep(1000)
+        if "--spam" in words and request["method"] == "tools/call":
+            send({"method": "notifications/tools/list_changed"})
     while "--ignore-term" in words:
         time.sleep(60)
 

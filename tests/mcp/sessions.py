@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """An MCP client of the handshake era over HTTP that sees every byte: sessions, streams."""
 
+import contextlib
 import http.client
 import json
+import socket
 import threading
 
 from gateway import MASTER, slow_factor, wait_until
@@ -98,6 +100,8 @@ class Session:
 
     def __exit__(self, *_):
         if self.stream:
+            with contextlib.suppress(OSError):  # the reader holds it until something comes
+                self.link.sock.shutdown(socket.SHUT_RDWR)
             self.link.close()
         if "mcp-session-id" in self.headers:
             link = http.client.HTTPConnection("127.0.0.1", self.gateway.port, timeout=30)

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A gateway in front of servers that misbehave, what it says of them, and their processes."""
+
+import json
+import os
+import pathlib
+import sys
+
+from gateway import MASTER, wait_until
+
+from conftest import McpGateway
+
+HERE = pathlib.Path(__file__).resolve().parent
+FAULTY = HERE / "faulty.py"
+EVERYTHING = HERE.parent / "everything"
+
+
+def faulty(*words, **more):
+    return {"transport": "stdio", "command": sys.executable, "args": [str(FAULTY), *map(str, words)],
+            **more}
+
+
+def over_http(server, **more):
+    return {"transport": "http", "url": server.url, **more}
+
+
+def config(folder, servers, **settings):
+    return json.dumps({"mcp_servers": servers, "general_settings": {"master_key": MASTER},
+                       "kanmon_settings": {"state_dir": str(folder / "state"), "workers": 2,
+                                           **settings}})
+
+
+def served(folder, servers, **settings):
+    return McpGateway(folder, config(folder, servers, **settings))
+
+
+def status(gateway, name):
+    listed = json.loads(gateway.call("GET", "/kanmon/mcp/servers").body)["servers"]
+    return next(one for one in listed if one["name"] == name)
+
+
+def until(gateway, name, *states):
+    return wait_until(lambda: (one := status(gateway, name))["state"] in states and one, 30,
+                      f"{name} to be {' or '.join(states)}", 0.02)
+
+
+def alive(pid):
+    return pathlib.Path(f"/proc/{pid}").exists()
+
+
+def descendants(pid):
+    """All processes below this one, by their parents."""
+    parents = {}
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            stat = pathlib.Path("/proc", name, "stat").read_text()
+        except OSError:
+            continue
+        parents.setdefault(int(stat.rsplit(")", 1)[1].split()[1]), []).append(int(name))
+    found, todo = set(), [pid]
+    while todo:
+        for child in parents.get(todo.pop(), []):
+            found.add(child)
+            todo.append(child)
+    return found
