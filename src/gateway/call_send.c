@@ -46,18 +46,25 @@ static unsigned retries_of(const struct km_call *call)
     return n < 0 ? RETRIES_DEFAULT : (unsigned)n;
 }
 
-/* A deployment's own bound is an attempt's (km_call_request); all of them have as much together. */
-static int64_t deadline_of(const struct km_call *call)
+int64_t km_call_attempt_ms(const struct km_call *call)
 {
     const struct km_snapshot *snap = call->visit->view->snap;
+
+    if (call->d && call->d->timeout_ms > 0)
+        return call->d->timeout_ms;
+    return snap->routing->timeout_ms > 0 ? 0 : snap->llm->request_timeout_ms;
+}
+
+/* What bounds an attempt (km_call_request) all of them have together as often as there are. */
+static int64_t deadline_of(const struct km_call *call)
+{
     size_t attempts = call->retries < call->match.n ? (size_t)call->retries + 1 : call->match.n;
+    int64_t each = km_call_attempt_ms(call);
 
     if (call->req.timeout_ms > 0)
         return call->req.timeout_ms;
-    if (call->d && call->d->timeout_ms > 0)
-        return call->d->timeout_ms * (int64_t)(attempts ? attempts : 1);
-    return snap->routing->timeout_ms > 0 ? snap->routing->timeout_ms
-                                         : snap->llm->request_timeout_ms;
+    return each > 0 ? each * (int64_t)(attempts ? attempts : 1)
+                    : call->visit->view->snap->routing->timeout_ms;
 }
 
 static int pick(struct km_call *call, struct km_err *err)

@@ -148,7 +148,7 @@ void km_call_request(struct km_call *call, const struct km_str *parts, size_t n)
             (uint64_t)(d->stream_timeout_ms > 0 ? d->stream_timeout_ms
                                                 : snap->routing->stream_timeout_ms);
     if (!call->out.first_byte_ms && call->match.n > 1) /* then another may still answer in time */
-        call->out.first_byte_ms = (uint64_t)d->timeout_ms;
+        call->out.first_byte_ms = (uint64_t)km_call_attempt_ms(call);
 }
 
 /* Where the upstream has what the caller asks for. */

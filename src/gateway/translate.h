@@ -68,4 +68,9 @@ int km_rank_complete(struct km_call *call, struct km_err *err) KM_MUST_USE;
 /* Most output tokens to ask the deployment for, because of a budget; -1: as the caller said. */
 int64_t km_call_bound(const struct km_call *call);
 
+/* --- call_send.c --- */
+
+/* Milliseconds an attempt may take to begin its answer; 0: as long as the call. */
+int64_t km_call_attempt_ms(const struct km_call *call);
+
 #endif

@@ -33,12 +33,17 @@ model_list:
       aws_bedrock_runtime_endpoint: "{tokyo}"
       timeout: 20
       order: 2
+  - model_name: unbound/*
+    litellm_params: {{<<: *east, timeout: 0}}
+  - model_name: unbound/*
+    litellm_params: {{<<: *tokyo, timeout: 0}}
   - model_name: gone
     litellm_params: {{<<: *east, model: bedrock/x, aws_bedrock_runtime_endpoint: "{nobody}"}}
   - model_name: gone
     litellm_params: {{<<: *tokyo, model: bedrock/x}}
   - model_name: wrong-key
     litellm_params: {{<<: *tokyo, model: bedrock/x, aws_secret_access_key: other}}
+litellm_settings: {{request_timeout: 2}}
 general_settings: {{master_key: sk-e2e-master}}
 kanmon_settings:
   state_dir: "{state}"
@@ -97,6 +102,14 @@ def test_a_region_that_fails_is_left_for_the_other(bedrock_gateway, seen, fault,
     assert [len(s) for s in seen] == [1, 1]
     assert [s[0]["denied"] for s in seen] == [None, None]
     assert seen[0][0]["body"] == seen[1][0]["body"]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_request_timeout_alone_moves_a_call_on(bedrock_gateway, seen, stream):
+    """As in LiteLLM it bounds an attempt, not the call: the other region has as long again."""
+    answer, text = ask(bedrock_gateway, "unbound/hang", stream)
+    assert (answer.status, text) == (200, GOOD), answer
+    assert [len(s) for s in seen] == [1, 1]
 
 
 @pytest.mark.parametrize("fault", ["frame-throttlingException", "frame-serviceUnavailableException",
