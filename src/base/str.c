@@ -12,6 +12,8 @@
  */
 #include "base/str.h"
 
+#include "base/chunk.h"
+
 static unsigned char fold(char c)
 {
     unsigned char u = (unsigned char)c;
@@ -55,6 +57,35 @@ int km_str_cmp(struct km_str a, struct km_str b)
     return a.n < b.n ? -1 : a.n > b.n;
 }
 
+#define SHORT_NEEDLE 32
+#define SHORT_TEXT 4096
+
+/* A name in an event: libc's way makes tables first, which cost more than the whole text here.
+ * Where two bytes of the needle stand in their places the rest is compared; SHORT_NEEDLE bounds
+ * that, so that no text makes it slow.  Not the first and the last: those are quotes mostly. */
+static size_t find_short(struct km_str s, struct km_str needle)
+{
+    const size_t inner = needle.n > 3, far = needle.n - 1 - inner;
+    const char one = needle.p[inner], two = needle.p[far];
+    const size_t ends = s.n - needle.n + 1; /* places where it may begin */
+    size_t i = 0;
+
+    for (; i + KM_LANE_BYTES <= ends; i += KM_LANE_BYTES) {
+        const km_lane hit =
+            (km_lane_at(s.p + i + inner) == one) & (km_lane_at(s.p + i + far) == two);
+
+        if (!km_lane_any(hit))
+            continue;
+        for (size_t k = 0; k < KM_LANE_BYTES; k++)
+            if (hit[k] && memcmp(s.p + i + k, needle.p, needle.n) == 0)
+                return i + k;
+    }
+    for (; i < ends; i++)
+        if (s.p[i] == needle.p[0] && memcmp(s.p + i, needle.p, needle.n) == 0)
+            return i;
+    return s.n;
+}
+
 size_t km_str_find(struct km_str s, struct km_str needle)
 {
     const char *at;
@@ -63,6 +94,8 @@ size_t km_str_find(struct km_str s, struct km_str needle)
         return 0;
     if (s.n < needle.n)
         return s.n;
+    if (needle.n <= SHORT_NEEDLE && s.n <= SHORT_TEXT)
+        return find_short(s, needle);
     at = memmem(s.p, s.n, needle.p, needle.n);
     return at ? (size_t)(at - s.p) : s.n;
 }
@@ -102,6 +135,8 @@ size_t km_str_plain(struct km_str s)
 {
     size_t n = 0;
 
+    if (s.n >= 2 * (size_t)KM_CHUNK_BYTES)
+        n = km_run_plain(s.p, s.n);
     for (uint64_t w; s.n - n >= sizeof w; n += sizeof w) {
         memcpy(&w, s.p + n, sizeof w);
         if (not_plain(w))

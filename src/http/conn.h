@@ -50,7 +50,7 @@ struct km_conn {
 };
 
 /* Bytes of one answer that leave together. */
-#define KM_CORK_BYTES ((size_t)8 * 1024)
+#define KM_CORK_BYTES ((size_t)32 * 1024)
 struct km_cork {
     struct km_cork *next;
     size_t n;

@@ -15,6 +15,7 @@
  */
 #include "http/json_walk.h"
 
+#include "base/chunk.h"
 #include "base/encode.h"
 #include "http/json.h"
 
@@ -64,6 +65,8 @@ static inline const char *skip_plain(const char *p, const char *end)
         p += n;
         if (n < KM_JSON_CHUNK)
             return p;
+        if (end - p >= 2 * KM_CHUNK_BYTES) /* a prompt, an image */
+            p += km_run_plain(p, (size_t)(end - p));
     }
     while (p < end && is_plain(*p))
         p++;

@@ -43,6 +43,15 @@ int km_sse_feed(struct km_sse *sse, const char *bytes, size_t len, struct km_err
 /* Bytes of an unfinished event are waiting (the stream was cut in its middle). */
 bool km_sse_unfinished(const struct km_sse *sse);
 
+/* The data is one line and lies in raw: what is around it can be kept. */
+static inline bool km_sse_data_in_raw(const struct km_sse_event *event)
+{
+    const uintptr_t raw = (uintptr_t)event->raw.p, data = (uintptr_t)event->data.p;
+
+    return data >= raw && data - raw <= event->raw.n &&
+           event->data.n <= event->raw.n - (data - raw);
+}
+
 /* "event: type\n" (type empty: left out), then "data: " lines of data, then the empty line. */
 void km_sse_write(struct km_buf *out, struct km_str type, struct km_str data);
 

@@ -8,6 +8,8 @@
  */
 #include "llm/chat.h"
 
+#include "base/chunk.h"
+
 #include "base/encode.h"
 #include "base/map.h"
 
@@ -121,13 +123,13 @@ void km_chat_name_results(struct km_chat *c)
 
 bool km_base64_ok(struct km_str s)
 {
-    size_t pad = 0;
+    size_t pad = 0, i;
 
     if (s.n % 4)
         return false;
     while (pad < 2 && pad < s.n && s.p[s.n - 1 - pad] == '=')
         pad++;
-    for (size_t i = 0; i < s.n - pad; i++) {
+    for (i = km_run_base64(s.p, s.n - pad); i < s.n - pad; i++) {
         unsigned char b = (unsigned char)s.p[i];
 
         if (!((b >= 'A' && b <= 'Z') || (b >= 'a' && b <= 'z') || (b >= '0' && b <= '9') ||

@@ -13,6 +13,8 @@
  */
 #include "policy/price.h"
 
+#include "base/chunk.h"
+
 __extension__ typedef __int128 km_wide;
 
 static int64_t or_else(int64_t price, int64_t otherwise)
@@ -199,9 +201,9 @@ int64_t km_tokens_upper(size_t bytes)
 
 int64_t km_tokens_estimate(struct km_str text)
 {
-    size_t ascii = 0, other = 0;
+    size_t ascii = km_run_ascii(text.p, text.n), other = 0;
 
-    for (size_t i = 0; i < text.n; i++) {
+    for (size_t i = ascii; i < text.n; i++) {
         unsigned char c = (unsigned char)text.p[i];
 
         if (c < 0x80)

@@ -85,13 +85,13 @@ int km_messages_count_answer(const struct km_llm_request *r, struct km_arena *ar
 /* Bytes of the string behind `key`, as they are written: a base for estimates. */
 static size_t string_bytes(struct km_str data, struct km_str key)
 {
-    const char *at = memmem(data.p, data.n, key.p, key.n);
+    size_t at = km_str_find(data, key);
     struct km_str rest;
     size_t bytes = 0;
 
-    if (!at)
+    if (at == data.n)
         return 0;
-    rest = km_str_skip(data, (size_t)(at - data.p) + key.n);
+    rest = km_str_skip(data, at + key.n);
     for (size_t k = 0; k < rest.n && rest.p[k] != '"'; k++, bytes++)
         if (rest.p[k] == '\\')
             k++;
@@ -111,7 +111,7 @@ static void emit(const struct km_sse_event *event, const struct km_str *parts, s
                  struct km_buf *out)
 {
     const char *raw = event->raw.p;
-    const char *at = memmem(raw, event->raw.n, event->data.p, event->data.n);
+    const char *at = km_sse_data_in_raw(event) ? event->data.p : NULL;
     size_t before = at ? (size_t)(at - raw) : 0;
     struct km_buf whole KM_CLEANUP(km_buf_done) = KM_BUF(32 * 1024 * 1024);
 

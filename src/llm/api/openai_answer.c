@@ -75,12 +75,12 @@ static size_t output_bytes(struct km_str choices)
     size_t bytes = 0;
 
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
-        const char *at = memmem(choices.p, choices.n, keys[i].p, keys[i].n);
+        size_t at = km_str_find(choices, keys[i]);
         struct km_str rest;
 
-        if (!at)
+        if (at == choices.n)
             continue;
-        rest = km_str_skip(choices, (size_t)(at - choices.p) + keys[i].n);
+        rest = km_str_skip(choices, at + keys[i].n);
         for (size_t k = 0; k < rest.n && rest.p[k] != '"'; k++, bytes++)
             if (rest.p[k] == '\\')
                 k++;
@@ -91,15 +91,14 @@ static size_t output_bytes(struct km_str choices)
 /* A finish_reason that is not null: the answer is complete. */
 static bool has_finish(struct km_str choices)
 {
-    static const char key[] = "\"finish_reason\":";
-    const char *at = memmem(choices.p, choices.n, key, sizeof key - 1);
-    const char *end = choices.p + choices.n;
+    const struct km_str key = KM_STR("\"finish_reason\":");
+    size_t at = km_str_find(choices, key);
 
-    if (!at)
+    if (at == choices.n)
         return false;
-    for (at += sizeof key - 1; at < end && (*at == ' ' || *at == '\t'); at++)
+    for (at += key.n; at < choices.n && (choices.p[at] == ' ' || choices.p[at] == '\t'); at++)
         ;
-    return at < end && *at == '"';
+    return at < choices.n && choices.p[at] == '"';
 }
 
 /* The data of an event, edited, framed as it came: what stands before and after stays. */
@@ -107,7 +106,7 @@ static void emit(const struct km_sse_event *event, const struct km_str *parts, s
                  struct km_buf *out)
 {
     const char *raw = event->raw.p;
-    const char *at = memmem(raw, event->raw.n, event->data.p, event->data.n);
+    const char *at = km_sse_data_in_raw(event) ? event->data.p : NULL;
 
     if (!at) { /* several data lines: frame it anew */
         struct km_buf whole KM_CLEANUP(km_buf_done) = KM_BUF(32 * 1024 * 1024);

@@ -105,18 +105,20 @@ bool km_aws_header_next(struct km_str *rest, struct km_aws_header *ret)
 static void note_header(struct km_aws_message *m, const struct km_aws_header *h)
 {
     const struct {
-        const char *name;
+        struct km_str name;
         struct km_str *to;
     } known[] = {
-        { ":message-type", &m->message_type },     { ":event-type", &m->event_type },
-        { ":exception-type", &m->exception_type }, { ":error-code", &m->error_code },
-        { ":error-message", &m->error_message },
+        { KM_STR(":message-type"), &m->message_type },
+        { KM_STR(":event-type"), &m->event_type },
+        { KM_STR(":exception-type"), &m->exception_type },
+        { KM_STR(":error-code"), &m->error_code },
+        { KM_STR(":error-message"), &m->error_message },
     };
 
     if (h->type != KM_AWS_STRING)
         return;
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
-        if (km_str_eq(h->name, km_str_c(known[i].name)))
+        if (km_str_eq(h->name, known[i].name))
             *known[i].to = h->value;
 }
 
