@@ -277,12 +277,15 @@ static void on_input_required(struct km_mcp_work *w, struct km_str json)
 static void on_done(void *ctx, const struct km_mcp_answer *answer)
 {
     struct km_mcp_work *w = ctx;
+    struct km_err err = { 0 };
 
     w->ask = NULL;
     w->call->upstream_ns += km_mono_ns() - w->call->attempt_ns;
     w->call->up_status = 200;
     w->call->first_us = km_wall_us();
     if (answer->kind == KM_MCP_FAILED) {
+        if (km_mcp_login_wanted(w, answer->err) && km_mcp_login_ask(w, &err) == 0)
+            return;
         w->call->up_status = 0;
         km_call_fail(w->call, answer->err);
         return;

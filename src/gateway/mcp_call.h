@@ -39,6 +39,7 @@ struct km_mcp_work {
     struct km_str text; /* the client's message, for kanmon's own servers */
     struct km_str principal, capabilities, log_level, session;
     struct km_str requested_by; /* the client's own word, for the audit log */
+    struct km_str base; /* "https://host" as the client sees kanmon; of a server with log-ins */
     struct km_headers headers;
     const struct km_json *args; /* of a tool call */
     uint8_t digest[32]; /* of the arguments */
@@ -47,6 +48,7 @@ struct km_mcp_work {
     struct km_mcp_ask *ask;
     struct km_list questions; /* struct km_mcp_question: put to the client, not answered */
     struct km_mcp_call *own; /* a tool of kanmon's own */
+    struct km_mcp_login_ask *login; /* its caller is to log in: mcp_login_ask.c */
     struct km_mcp_inputs *inputs; /* of the round under way: mcp_inputs.c */
     uint32_t questions_made;
     unsigned rounds; /* of input_required answered for a handshake-era client */
@@ -119,6 +121,12 @@ bool km_mcp_approval_ask(struct km_mcp_work *w);
 void km_mcp_approval_pass_on(struct km_mcp_work *w);
 void km_mcp_approval_init(struct km_mcp_work *w);
 void km_mcp_question_withdraw(struct km_mcp_question *q); /* mcp_ask.c: told, and freed */
+/* mcp_login_ask.c */
+/* Did it fail because its caller has not logged in, or not for enough? */
+bool km_mcp_login_wanted(const struct km_mcp_work *w, const struct km_err *err);
+/* Asks for that, a moment later; then the call goes on, or is answered with how to. */
+int km_mcp_login_ask(struct km_mcp_work *w, struct km_err *err) KM_MUST_USE;
+void km_mcp_login_end(struct km_mcp_work *w); /* it waits no more */
 
 /* mcp_inputs.c: a stateless server asks a handshake-era client. */
 int km_mcp_inputs_ask(struct km_mcp_work *w, struct km_str json, struct km_err *err) KM_MUST_USE;

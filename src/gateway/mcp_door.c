@@ -198,6 +198,7 @@ static void arrive(struct km_visit *v, enum km_mcp_way way, struct km_str body)
         in->principal = km_mcp_principal(v, &in->arena);
         reach_of(v, in);
         in->headers = km_exchange_request(v->x)->headers;
+        in->secure = km_exchange_secure(v->x);
         in->visit = v;
         in->hub = v->w->mcp;
         if (owner != v->w) {

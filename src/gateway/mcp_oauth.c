@@ -13,11 +13,10 @@
 #include "base/encode.h"
 #include "gateway/mcp_turn.h"
 #include "gateway/oauth.h"
+#include "gateway/mcp_login.h"
 #include "gateway/reply.h"
 #include "http/json_out.h"
 #include "mcp/oauth.h"
-
-#define CALLBACK "/oauth/mcp/callback"
 
 static struct km_str own_url(const struct km_visit *v, const char *path)
 {
@@ -25,32 +24,25 @@ static struct km_str own_url(const struct km_visit *v, const char *path)
                         (struct km_str[]){ km_oauth_base(v), km_str_c(path) }, 2);
 }
 
-static void on_login(void *ctx, struct km_str url, const struct km_err *err)
-{
-    struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(20 * 1024);
-    struct km_visit *v = ctx;
-
-    if (err) {
-        km_reply_error(v, err);
-        return;
-    }
-    km_buf_str(&out, KM_STR("{\"url\":"));
-    km_buf_json(&out, url);
-    km_buf_byte(&out, '}');
-    km_reply_json(v, 200, km_buf_view(&out));
-}
-
 static void login(void *visit, struct km_exchange *x, const struct km_route_match *match)
 {
     struct km_visit *v = visit;
     struct km_mcp_upstream *u =
         v->view->snap->mcp ? km_mcp_set_find(v->view->snap->mcp, match->params[0]) : NULL;
+    struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(20 * 1024);
     struct km_err err = { 0 };
+    struct km_str url;
 
-    (void)x;
     if (!u || !u->oauth) {
         km_fail(&err, KM_E_NOT_FOUND, "There is no server '%.*s' here that one can log in to.",
                 KM_STR_ARG(km_str_sub(match->params[0], 0, 100)));
+        km_reply_error(v, &err);
+        return;
+    }
+    if (km_mcp_oauth_by_client(u->oauth)) {
+        km_fail(&err, KM_E_UNSUPPORTED,
+                "'%.*s' needs no login: kanmon has an account of its own there",
+                KM_STR_ARG(u->name));
         km_reply_error(v, &err);
         return;
     }
@@ -61,9 +53,11 @@ static void login(void *visit, struct km_exchange *x, const struct km_route_matc
         km_reply_error(v, &err);
         return;
     }
-    km_mcp_oauth_login(u->oauth, &(struct km_mcp_oauth_on){ v->w->loop, v->w->client },
-                       km_mcp_principal(v, km_exchange_arena(v->x)), own_url(v, CALLBACK), on_login,
-                       v);
+    url = km_mcp_login_url(v, km_oauth_base(v), u, km_exchange_arena(x));
+    km_buf_str(&out, KM_STR("{\"url\":"));
+    km_buf_json(&out, url);
+    km_buf_byte(&out, '}');
+    km_reply_json(v, 200, km_buf_view(&out));
 }
 
 struct back { /* a browser that came back */
@@ -123,6 +117,7 @@ static void callback(void *visit, struct km_exchange *x, const struct km_route_m
                            (struct km_str *)(void *)((char *)&b->said + fields[i].offset), &err);
     if (r == 0) {
         b->v = v;
+        b->said.browser = km_mcp_login_cookie(v);
         if (offer_back(b))
             return;
     }
@@ -148,7 +143,7 @@ static void document(void *visit, struct km_exchange *x, const struct km_route_m
     km_out_member(&o, "client_uri", km_oauth_base(v));
     km_out_key(&o, "redirect_uris");
     km_out_open(&o, '[');
-    km_out_str(&o, own_url(v, CALLBACK));
+    km_out_str(&o, own_url(v, KM_MCP_CALLBACK));
     km_out_close(&o, ']');
     km_out_member_raw(&o, "grant_types", KM_STR("[\"authorization_code\",\"refresh_token\"]"));
     km_out_member_raw(&o, "response_types", KM_STR("[\"code\"]"));
@@ -159,7 +154,9 @@ static void document(void *visit, struct km_exchange *x, const struct km_route_m
 
 static const struct km_route rows[] = {
     { "POST", "/v1/mcp/server/{server}/login", login, KM_AUTH_KEY, NULL },
-    { "GET", CALLBACK, callback, KM_AUTH_PUBLIC, NULL },
+    { "GET", KM_MCP_CALLBACK, callback, KM_AUTH_PUBLIC, NULL },
+    { "GET", KM_MCP_LOGIN_PAGE, km_mcp_login_get, KM_AUTH_PUBLIC, NULL },
+    { "POST", KM_MCP_LOGIN_PAGE, km_mcp_login_post, KM_AUTH_PUBLIC, NULL },
     { "GET", "/oauth/mcp/client.json", document, KM_AUTH_WEB, NULL },
 };
 

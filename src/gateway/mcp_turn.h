@@ -39,6 +39,7 @@ struct km_mcp_arrival {
     struct km_headers headers;
     struct km_str session_id, body, principal;
     struct km_mcp_reach reach;
+    bool secure; /* it came by TLS */
     bool kept; /* whoever kept it frees its arena */
     const struct km_mcp_endpoint *builtins; /* servers that are part of kanmon */
 };

@@ -107,6 +107,15 @@ struct km_cimd_ask *km_cimd_ask(struct km_visit *v, struct km_str id, km_cimd_fn
                                 struct km_err *err);
 void km_cimd_cancel(struct km_cimd_ask *ask); /* no callback follows; NULL is fine */
 
+/* --- oauth_key.c --- */
+
+/* A key somebody typed in, referenced, if it may be used now; NULL with 0: the master key.  Where
+ * keys are asked for at all (gw->oauth).  Wrong ones are counted by address. */
+int km_oauth_key(struct km_visit *v, struct km_str text, struct km_key **ret,
+                 struct km_err *err) KM_MUST_USE;
+/* The value of a cookie of the request; empty: none. */
+struct km_str km_oauth_cookie(const struct km_visit *v, struct km_str name);
+
 /* --- oauth_authorize.c, oauth_page.c, oauth_token.c, oauth_register.c --- */
 
 /* What a browser brought, checked so far that the redirect may be used. */
@@ -124,6 +133,18 @@ km_route_fn km_oauth_resource_metadata, km_oauth_server_metadata;
 void km_oauth_page(struct km_visit *v, const struct km_oauth_request *q,
                    struct km_str signed_request, struct km_str cookie, int status,
                    const char *said);
+/* The page before a log-in at a server behind kanmon (mcp_login.c). */
+struct km_oauth_login_page {
+    struct km_str server;
+    struct km_str ticket, check; /* into the form */
+    struct km_str cookie; /* a header line; empty: none */
+    bool ask; /* for a key */
+    int status;
+    const char *said; /* why it is shown again; NULL */
+};
+void km_oauth_page_login(struct km_visit *v, const struct km_oauth_login_page *page);
+/* A page that leads on to another's address. */
+void km_oauth_page_onward(struct km_visit *v, struct km_str url, struct km_str cookie);
 /* A page that says that all is done. */
 void km_oauth_page_done(struct km_visit *v, const char *title, const char *text);
 /* A page that says what is wrong with a link. */

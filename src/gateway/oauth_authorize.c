@@ -101,20 +101,7 @@ static int check_request(struct flow *f, struct km_err *err)
 
 static struct km_str cookie_of(const struct km_visit *v)
 {
-    const struct km_headers *h = &km_exchange_request(v->x)->headers;
-
-    for (size_t i = 0; i < h->n; i++) {
-        struct km_str rest = h->v[i].value, part;
-
-        if (!km_str_ieq(h->v[i].name, KM_STR("cookie")))
-            continue;
-        while (km_str_split(&rest, ';', &part)) {
-            part = km_str_trim(part);
-            if (km_str_starts(part, KM_STR(COOKIE "=")))
-                return km_str_skip(part, sizeof COOKIE);
-        }
-    }
-    return KM_STR_NONE;
+    return km_oauth_cookie(v, KM_STR(COOKIE));
 }
 
 /* The request as it goes into the form. */
@@ -313,45 +300,6 @@ static int open_request(struct flow *f, struct km_str text, struct km_err *err)
                                  : km_fail(err, KM_E_FORBIDDEN, "The form was open for too long.");
 }
 
-/* The key, if it may log in now. */
-static struct km_key *usable_key(struct flow *f, struct km_str text, struct km_err *err)
-{
-    uint8_t hash[32];
-    struct km_key *key;
-
-    km_sha256(text, hash);
-    if (f->v->view->snap->has_master &&
-        km_secret_eq(hash, f->v->view->snap->master_hash, sizeof hash)) {
-        km_fail(err, KM_E_FORBIDDEN,
-                "This is the master key. Programs get a virtual key: kanmon key generate");
-        return NULL;
-    }
-    key = km_keys_find(f->v->w->gw->keys, hash);
-    if (!key) {
-        km_fail(err, KM_E_UNAUTHENTICATED, "This key is not known here.");
-        return NULL;
-    }
-    return km_key_usable(key, f->v->came_us, err) < 0 ? km_key_unref(key) : key;
-}
-
-/* The same for one who may still try: wrong keys are counted. */
-static struct km_key *key_of(struct flow *f, struct km_str text, struct km_err *err)
-{
-    struct km_throttle *attempts = f->v->w->gw->oauth->attempts;
-    uint64_t now = km_loop_now_ms(f->v->w->loop);
-    char peer[KM_ADDR_TEXT];
-    struct km_key *key;
-
-    km_addr_host_text(km_exchange_peer(f->v->x), peer);
-    if (km_throttle_look(attempts, km_str_c(peer), now, err) < 0)
-        return NULL;
-    key = usable_key(f, km_str_trim(text), err);
-    /* The look was a moment ago: that it is one too many now changes nothing. */
-    if (!key && km_throttle_take(attempts, km_str_c(peer), now, NULL) < 0)
-        return NULL;
-    return key;
-}
-
 static void on_granted(void *ctx, const struct km_err *err)
 {
     struct flow *f = ctx;
@@ -420,7 +368,7 @@ static void on_form(struct km_visit *v, struct km_str body)
     struct km_err err = { 0 };
     struct flow *f = flow_new(v, &err);
     struct km_str text = KM_STR_NONE, secret = KM_STR_NONE, decision = KM_STR_NONE;
-    struct km_key *key;
+    struct km_key *key = NULL;
     int r = f ? km_oauth_field(v, body, "request", SIGNED_BYTES, &text, &err) : err.code;
 
     if (r == 0)
@@ -437,7 +385,9 @@ static void on_form(struct km_visit *v, struct km_str body)
         redirect(f, "error", KM_STR("access_denied"), "The user refused.");
         return;
     }
-    key = key_of(f, secret, &err);
+    if (km_oauth_key(v, secret, &key, &err) == 0 && !key)
+        km_fail(&err, KM_E_FORBIDDEN,
+                "This is the master key. Programs get a virtual key: kanmon key generate");
     if (!key) {
         show(f, cookie_of(v), false, km_err_http(&err), err.text);
         return;

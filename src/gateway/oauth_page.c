@@ -134,6 +134,63 @@ void km_oauth_page(struct km_visit *v, const struct km_oauth_request *q,
     reply(v, status, &head, &page);
 }
 
+static void put_said(struct km_buf *page, const char *said)
+{
+    if (!said)
+        return;
+    km_buf_str(page, KM_STR("<p class=\"said\" role=\"alert\">"));
+    put_html(page, km_str_c(said));
+    km_buf_str(page, KM_STR("</p>\n"));
+}
+
+void km_oauth_page_login(struct km_visit *v, const struct km_oauth_login_page *p)
+{
+    struct km_buf page KM_CLEANUP(km_buf_done) = KM_BUF(PAGE_BYTES);
+    struct km_buf head KM_CLEANUP(km_buf_done) = KM_BUF(4096);
+
+    put_head(&head, KM_STR_NONE, p->cookie);
+    put_top(&page, "Connect an account");
+    km_buf_str(&page, KM_STR("<p>You will log in at the server <b>"));
+    put_html(&page, p->server);
+    km_buf_str(&page, KM_STR("</b>. From then on calls under your key use the account you log in "
+                             "with.</p>\n<p>Go on only if you began this yourself: a link "
+                             "somebody sent you may be for their key.</p>\n"));
+    put_said(&page, p->said);
+    km_buf_str(&page, KM_STR("<form method=\"post\" action=\"/oauth/mcp/login\">\n"
+                             "<input type=\"hidden\" name=\"ticket\" value=\""));
+    put_html(&page, p->ticket);
+    km_buf_str(&page, KM_STR("\">\n<input type=\"hidden\" name=\"check\" value=\""));
+    put_html(&page, p->check);
+    km_buf_str(&page, KM_STR("\">\n"));
+    if (p->ask)
+        km_buf_str(&page,
+                   KM_STR("<label for=\"key\">Your key</label>\n<input id=\"key\" name=\"key\" "
+                          "type=\"password\" autocomplete=\"off\" spellcheck=\"false\" autofocus "
+                          "placeholder=\"sk-...\">\n"));
+    km_buf_str(&page, KM_STR("<button name=\"decision\" value=\"allow\">Go on</button><button "
+                             "class=\"no\" name=\"decision\" value=\"deny\">Refuse</button>\n"
+                             "</form>\n"));
+    reply(v, p->status, &head, &page);
+}
+
+void km_oauth_page_onward(struct km_visit *v, struct km_str url, struct km_str cookie)
+{
+    struct km_buf page KM_CLEANUP(km_buf_done) = KM_BUF(PAGE_BYTES);
+    struct km_buf head KM_CLEANUP(km_buf_done) = KM_BUF(4096);
+
+    /* A redirect would answer the form, and form-action would have to name its whole chain. */
+    put_head(&head, KM_STR_NONE, cookie);
+    put_top(&page, "Log in there");
+    km_buf_str(&page, KM_STR("<meta http-equiv=\"refresh\" content=\"0; url="));
+    put_html(&page, url);
+    km_buf_str(&page, KM_STR("\">\n<p>You are sent to <a id=\"onward\" href=\""));
+    put_html(&page, url);
+    km_buf_str(&page, KM_STR("\">"));
+    put_html(&page, source_of(url));
+    km_buf_str(&page, KM_STR("</a>.</p>\n"));
+    reply(v, 200, &head, &page);
+}
+
 void km_oauth_page_error(struct km_visit *v, const struct km_err *err)
 {
     struct km_buf page KM_CLEANUP(km_buf_done) = KM_BUF(PAGE_BYTES);

@@ -121,6 +121,11 @@ enum km_mcp_login km_mcp_oauth_state(struct km_mcp_oauth *o, struct km_str princ
     return state;
 }
 
+bool km_mcp_oauth_by_client(const struct km_mcp_oauth *o)
+{
+    return o->by_client;
+}
+
 size_t km_mcp_oauth_count(struct km_mcp_oauth *o)
 {
     struct km_str key;

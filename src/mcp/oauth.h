@@ -53,6 +53,8 @@ enum km_mcp_login {
 };
 /* How it is for this principal; any thread. */
 enum km_mcp_login km_mcp_oauth_state(struct km_mcp_oauth *o, struct km_str principal);
+/* kanmon has an account of its own: nobody logs in. */
+bool km_mcp_oauth_by_client(const struct km_mcp_oauth *o);
 /* How many have logged in. */
 size_t km_mcp_oauth_count(struct km_mcp_oauth *o);
 /* What the server is shown as to those who have not: one tool, "login".  Lives with o. */
@@ -66,13 +68,19 @@ struct km_mcp_oauth_on {
 
 /* url or err; once, on the loop, maybe before the call returns. */
 typedef void km_mcp_oauth_url_fn(void *ctx, struct km_str url, const struct km_err *err);
-/* Begins a log-in: the address to open in a browser.  redirect: of kanmon's callback. */
+struct km_mcp_oauth_login_args { /* copied */
+    struct km_str principal;
+    struct km_str redirect; /* of kanmon's callback */
+    struct km_str browser; /* what only the browser knows that agreed to it: a cookie */
+};
+/* Begins a log-in: the address to go on to. */
 void km_mcp_oauth_login(struct km_mcp_oauth *o, const struct km_mcp_oauth_on *on,
-                        struct km_str principal, struct km_str redirect, km_mcp_oauth_url_fn *fn,
+                        const struct km_mcp_oauth_login_args *args, km_mcp_oauth_url_fn *fn,
                         void *ctx);
 
 struct km_mcp_callback {
     struct km_str state, code, iss, error; /* what the browser brought */
+    struct km_str browser; /* and its cookie */
 };
 /* principal: who has logged in; empty where all share it. */
 typedef void km_mcp_callback_fn(void *ctx, struct km_str principal, const struct km_err *err);

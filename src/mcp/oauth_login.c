@@ -5,7 +5,8 @@
  *                                        ──> the address of our document (CIMD)
  *                                        ──> registered before, else register (RFC 7591)
  *               pending {state, verifier, issuer, client} ── the address for the browser
- *     callback  state -> pending, used up; iss as it must be; code and verifier -> tokens
+ *     callback  state -> pending, used up; the same browser; iss as it must be;
+ *               code and verifier -> tokens
  *
  * The state holds the log-in: nobody else knows it, and it is good once, for ten minutes.  PKCE is
  * always sent, and an authorization server that does not say it knows S256 is refused, for a code
@@ -24,7 +25,7 @@
 
 struct km_mcp_pending {
     struct km_list link; /* of o->logins, the newest last */
-    uint8_t state[KM_SHA256_LEN]; /* of the text */
+    uint8_t state[KM_SHA256_LEN], browser[KM_SHA256_LEN]; /* of the texts */
     int64_t until_us;
     struct km_mcp_holder *h; /* as long as o's table */
     struct km_secret verifier, redirect, token_url, client_id, client_secret, resource, issuer;
@@ -102,7 +103,7 @@ struct login {
     struct km_mcp_oauth *o; /* referenced */
     struct km_mcp_holder *h;
     struct km_oauth_net net;
-    struct km_str redirect;
+    struct km_str redirect, browser;
     km_mcp_oauth_url_fn *fn;
     void *ctx;
     struct km_oauth_find *find;
@@ -161,6 +162,7 @@ static struct km_mcp_pending *pending_new(const struct login *l, struct km_str s
     if (!p)
         return NULL;
     km_sha256(state, p->state);
+    km_sha256(l->browser, p->browser);
     p->until_us = km_wall_us() + KM_MCP_OAUTH_LOGIN_US;
     p->h = l->h;
     km_mcp_keep(&p->verifier, verifier);
@@ -336,10 +338,10 @@ static void on_found(void *ctx, const struct km_oauth_found *found, const struct
 }
 
 void km_mcp_oauth_login(struct km_mcp_oauth *o, const struct km_mcp_oauth_on *on,
-                        struct km_str principal, struct km_str redirect, km_mcp_oauth_url_fn *fn,
+                        const struct km_mcp_oauth_login_args *args, km_mcp_oauth_url_fn *fn,
                         void *ctx)
 {
-    struct km_mcp_holder *h = km_mcp_oauth_holder(o, principal);
+    struct km_mcp_holder *h = km_mcp_oauth_holder(o, args->principal);
     struct km_oauth_found found;
     struct km_arena arena;
     struct km_err err = { 0 };
@@ -361,7 +363,8 @@ void km_mcp_oauth_login(struct km_mcp_oauth *o, const struct km_mcp_oauth_on *on
     l->o = km_mcp_oauth_ref(o);
     l->h = h;
     l->net = km_mcp_oauth_net(o, on->loop, on->client);
-    l->redirect = km_arena_str(&l->arena, redirect);
+    l->redirect = km_arena_str(&l->arena, args->redirect);
+    l->browser = km_arena_str(&l->arena, args->browser);
     l->fn = fn;
     l->ctx = ctx;
     km_deferred_init(&l->end, on->loop, on_loop_end, l);
@@ -465,10 +468,16 @@ static void on_tokens(void *ctx, const struct km_response *response, struct km_s
     over(x, NULL);
 }
 
-/* RFC 9207: who answers must be who was asked. */
+/* The browser that comes back must be the one that agreed: else somebody's account would be kept
+ * under another's key.  RFC 9207: who answers must be who was asked. */
 static int check(const struct km_mcp_pending *p, const struct km_mcp_callback *back,
                  struct km_err *err)
 {
+    uint8_t browser[KM_SHA256_LEN];
+
+    km_sha256(back->browser, browser);
+    if (!back->browser.n || !km_secret_eq(browser, p->browser, sizeof browser))
+        return km_fail(err, KM_E_FORBIDDEN, "it was begun in another browser");
     if ((back->iss.n || p->says_iss) && !km_str_eq(back->iss, km_secret_view(&p->issuer)))
         return km_fail(err, KM_E_FORBIDDEN, "another issuer than was asked answered");
     if (back->error.n)

@@ -65,11 +65,32 @@ def fetch(method, url, fields=None, cookies=None):
         link.close()
 
 
-def person(url, name="ada"):
-    """Logs in and agrees at the provider as `name`; the address of kanmon's that follows."""
-    cookies, fields, method = {}, None, "GET"
+def inputs(body):
+    """The hidden fields of a page's form."""
+    return dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]+)"', body))
+
+
+def agree(url, key=None, cookies=None):
+    """On kanmon's own page: goes on with the key.  (status, where it leads on to, or the page)."""
+    cookies = {} if cookies is None else cookies
+    status, _, body = fetch("GET", url, cookies=cookies)
+    assert status == 200, body
+    form = {**inputs(body), "decision": "allow", **({"key": key} if key else {})}
+    target = urllib.parse.urljoin(url, re.search(r'action="([^"]+)"', body)[1])
+    status, _, body = fetch("POST", target, form, cookies)
+    onward = re.search(r'id="onward" href="([^"]+)"', body)
+    return status, html.unescape(onward[1]) if onward else body
+
+
+def person(url, name="ada", key=None, cookies=None):
+    """Opens kanmon's address, logs in and agrees at the provider as `name`.
+
+    Returns the address of kanmon's callback; `cookies` are the browser's, for whoever opens it."""
+    status, url = agree(url, key, cookies)
+    assert status == 200, url
+    there, fields, method = {}, None, "GET"
     for _ in range(20):
-        status, headers, body = fetch(method, url, fields, cookies)
+        status, headers, body = fetch(method, url, fields, there)
         if status in (302, 303):
             url, fields, method = urllib.parse.urljoin(url, headers["location"]), None, "GET"
             if "/oauth/mcp/callback" in url:
@@ -77,8 +98,16 @@ def person(url, name="ada"):
             continue
         assert status == 200, (status, body)
         url = urllib.parse.urljoin(url, html.unescape(re.search(r'action="([^"]+)"', body)[1]))
-        fields = dict(re.findall(r'type="hidden" name="(\w+)" value="(\w+)"', body))
+        fields = inputs(body)
         if 'name="login"' in body:
             fields |= {"login": name, "password": "any"}
         method = "POST"
     raise AssertionError("the provider goes round in circles")
+
+
+def log_in(url, name="ada", key=None):
+    """All of it, in one browser: the page at the end."""
+    cookies = {}
+    status, _, page = fetch("GET", person(url, name, key, cookies), cookies=cookies)
+    assert status == 200 and "logged in" in page, page
+    return page

@@ -5,7 +5,7 @@ import json
 import urllib.parse
 
 import pytest
-from accounts import Protected, fetch, person
+from accounts import Protected, agree, fetch, log_in, person
 from conftest import McpGateway
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -83,26 +83,26 @@ def test_a_person_logs_in_for_all(served, protected):
     assert served.call("POST", path, key=served.new_key()).status == 403
     assert served.call("POST", "/v1/mcp/server/none/login").status == 404
     assert served.call("POST", "/v1/mcp/server/by-secret/login").status == 400
+    cookies = {}
     url = served.call("POST", path).json()["url"]
-    query = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(url).query))
-    assert query["resource"] == protected.mcp and query["code_challenge_method"] == "S256"
-    assert query["redirect_uri"] == served.url + "/oauth/mcp/callback"
-    back = person(url)
+    back = person(url, key=MASTER, cookies=cookies)
     parts = urllib.parse.urlsplit(back)
     said = dict(urllib.parse.parse_qsl(parts.query))
     assert said["iss"] == protected.issuer
     # Another issuer's answer, or nobody's, is no answer; and it uses the login up.
-    assert fetch("GET", served.url + parts.path + "?state=x&code=y")[0] == 400
+    assert fetch("GET", served.url + parts.path + "?state=x&code=y", cookies=cookies)[0] == 400
     mixed = urllib.parse.urlencode({**said, "iss": "https://evil.example"})
-    assert fetch("GET", f"{served.url}{parts.path}?{mixed}")[0] == 403
-    assert fetch("GET", back)[0] == 400
+    assert fetch("GET", f"{served.url}{parts.path}?{mixed}", cookies=cookies)[0] == 403
+    assert fetch("GET", back, cookies=cookies)[0] == 400
     # The whole once more, as it should be.
-    again = served.call("POST", path).json()["url"]
-    second = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(again).query))
+    asked = [agree(served.call("POST", path).json()["url"], MASTER)[1] for _ in range(2)]
+    query, second = (dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(one).query))
+                     for one in asked)
+    assert query["resource"] == protected.mcp and query["code_challenge_method"] == "S256"
+    assert query["redirect_uri"] == served.url + "/oauth/mcp/callback"
     assert second["client_id"] == query["client_id"]  # registered once
     assert second["state"] != query["state"]
-    status, _, page = fetch("GET", person(again))
-    assert status == 200 and "logged in" in page
+    log_in(served.call("POST", path).json()["url"], key=MASTER)
     served.call("POST", "/kanmon/mcp/servers/shared/restart")
     assert until(served, "shared", "ready")["tools"] == 2
     mine = [one for one in protected.seen() if one["client"] == query["client_id"]]
