@@ -158,10 +158,30 @@ static void on_end(void *ctx, bool failed)
 
 static const struct km_input_events line_events = { on_line, on_long_line, on_end };
 
+static void tell(void *ctx, struct km_str method, struct km_str params)
+{
+    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF((size_t)64 * 1024);
+
+    (void)ctx;
+    km_buf_str(&b, KM_STR("{\"jsonrpc\":\"2.0\",\"method\":"));
+    km_buf_json(&b, method);
+    if (params.n) {
+        km_buf_str(&b, KM_STR(",\"params\":"));
+        km_buf_str(&b, params);
+    }
+    km_buf_byte(&b, '}');
+    if (!km_buf_failed(&b))
+        put_line(km_buf_view(&b));
+}
+
 static int serve(struct stdio *s, const struct km_pg_settings *settings, struct km_err *err)
 {
     const struct km_pg_instance_args args = {
-        .loop = s->loop, .settings = settings, .mode = (enum km_pg_mode)settings->mode, .workers = 1
+        .loop = s->loop,
+        .settings = settings,
+        .mode = (enum km_pg_mode)settings->mode,
+        .workers = 1,
+        .tell = tell,
     };
     const struct km_mcp_server *server;
 

@@ -18,6 +18,7 @@
 #define ANSWER_BYTES (2 * KM_MCP_RESULT_BYTES + (1 << 20))
 #define DISCOVER_TTL_MS 3600000
 #define LIST_TTL_MS 300000
+#define MEMBERS_TTL_MS 60000
 
 static void end(struct km_mcp_call *call, int http, struct km_str body)
 {
@@ -114,7 +115,30 @@ static void put_instructions(const struct km_mcp_call *call, struct km_buf *out)
 
 /* --- methods --- */
 
-static void on_initialize(struct km_mcp_call *call)
+static void put_capabilities(const struct km_mcp_call *call, struct km_buf *out)
+{
+    km_buf_str(out, KM_STR(",\"capabilities\":{\"tools\":{}"));
+    for (size_t i = 0; i < call->endpoint->nservers; i++)
+        if (call->endpoint->servers[i]->capabilities.n) {
+            km_buf_byte(out, ',');
+            km_buf_str(out, call->endpoint->servers[i]->capabilities);
+            break; /* of one server: two could not share their names */
+        }
+    km_buf_byte(out, '}');
+}
+
+/* Runs then() when the instructions are up to date. */
+static void prepared(struct km_mcp_call *call, void (*then)(struct km_mcp_call *call))
+{
+    for (size_t i = 0; i < call->endpoint->nservers; i++) {
+        call->server = call->endpoint->servers[i];
+        if (call->server->prepare && call->server->prepare(call, then) == 0)
+            return;
+    }
+    then(call);
+}
+
+static void initialize(struct km_mcp_call *call)
 {
     struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(128 * 1024);
     struct km_str asked;
@@ -126,25 +150,70 @@ static void on_initialize(struct km_mcp_call *call)
     call->revision = km_mcp_revision_negotiate(asked);
     km_buf_str(&b, KM_STR("{\"protocolVersion\":"));
     km_buf_json(&b, call->revision->name);
-    km_buf_str(&b, KM_STR(",\"capabilities\":{\"tools\":{}},\"serverInfo\":"));
+    put_capabilities(call, &b);
+    km_buf_str(&b, KM_STR(",\"serverInfo\":"));
     km_mcp_put_identity(call, &b);
     put_instructions(call, &b);
     km_buf_byte(&b, '}');
     km_mcp_reply_result(call, km_buf_view(&b));
 }
 
-static void on_discover(struct km_mcp_call *call)
+static void on_initialize(struct km_mcp_call *call)
+{
+    prepared(call, initialize);
+}
+
+static void discover(struct km_mcp_call *call)
 {
     struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(128 * 1024);
 
     km_buf_str(&b, KM_STR("{\"resultType\":\"complete\",\"supportedVersions\":["));
     km_buf_json(&b, km_mcp_revision_latest(KM_MCP_STATELESS)->name);
-    km_buf_str(&b, KM_STR("],\"capabilities\":{\"tools\":{}}"));
+    km_buf_byte(&b, ']');
+    put_capabilities(call, &b);
     put_instructions(call, &b);
     km_buf_printf(&b, ",\"ttlMs\":%d,\"cacheScope\":\"public\"", DISCOVER_TTL_MS);
     km_mcp_put_meta(call, &b);
     km_buf_byte(&b, '}');
     km_mcp_reply_result(call, km_buf_view(&b));
+}
+
+static void on_discover(struct km_mcp_call *call)
+{
+    prepared(call, discover);
+}
+
+void km_mcp_call_members(struct km_mcp_call *call, struct km_str members)
+{
+    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(ANSWER_BYTES);
+
+    km_buf_byte(&b, '{');
+    if (call->revision->era == KM_MCP_STATELESS)
+        km_buf_printf(&b, "\"resultType\":\"complete\",\"ttlMs\":%d,\"cacheScope\":\"private\"%s",
+                      MEMBERS_TTL_MS, members.n ? "," : "");
+    km_buf_str(&b, members);
+    km_mcp_put_meta(call, &b);
+    km_buf_byte(&b, '}');
+    km_mcp_reply_result(call, km_buf_view(&b));
+}
+
+static bool run_own(struct km_mcp_call *call)
+{
+    struct km_err err = { 0 };
+
+    for (size_t i = 0; i < call->endpoint->nservers; i++) {
+        const struct km_mcp_server *s = call->endpoint->servers[i];
+
+        for (size_t k = 0; k < s->nmethods; k++) {
+            if (!km_str_eq(s->methods[k].name, call->msg.method))
+                continue;
+            call->server = s;
+            if (s->methods[k].run(call, &err) < 0)
+                km_mcp_fault(call, KM_RPC_INVALID_PARAMS, err.text);
+            return true;
+        }
+    }
+    return false;
 }
 
 static void on_ping(struct km_mcp_call *call)
@@ -268,6 +337,8 @@ void km_mcp_handle(struct km_mcp_call *call)
             methods[i].run(call);
             return;
         }
+    if (run_own(call))
+        return;
     snprintf(text, sizeof text, "Method not found: %.*s",
              KM_STR_ARG(km_str_sub(call->msg.method, 0, 100)));
     km_mcp_fault(call, KM_RPC_METHOD_NOT_FOUND, text);

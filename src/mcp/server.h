@@ -39,13 +39,27 @@ struct km_mcp_tool {
     km_mcp_tool_fn *run;
 };
 
+/* A method besides those of tools that a server has of its own: resources/read, prompts/get ...
+ * Answers by km_mcp_call_members() or km_mcp_fault(), now or later; or returns negative and the
+ * answer is an error with *err's text. */
+struct km_mcp_method {
+    struct km_str name;
+    km_mcp_tool_fn *run;
+};
+
 /* What goes on between the call of a tool and its answer is call->work, the tool's own. */
 struct km_mcp_server {
     struct km_str name, title, version;
     struct km_str instructions; /* for the model; empty: none */
     const struct km_mcp_tool *tools;
     size_t ntools;
+    const struct km_mcp_method *methods;
+    size_t nmethods;
+    struct km_str capabilities; /* what it has besides tools: "\"prompts\":{}"; empty: nothing */
     void *data; /* what its tools stand on; NULL: nothing of its own */
+    /* Before instructions are told: brings them up to date and calls then(call), once and later.
+     * Negative: they stay, and nothing follows.  NULL: they never change. */
+    int (*prepare)(struct km_mcp_call *call, void (*then)(struct km_mcp_call *call));
     /* Of a call whose work is not NULL.  cancel: nobody wants the answer; it comes all the same,
      * soon.  drop: its memory is about to go; nothing follows.  NULL: its tools answer at once. */
     void (*cancel)(struct km_mcp_call *call);
@@ -113,6 +127,9 @@ void km_mcp_fault(struct km_mcp_call *call, enum km_rpc_fault fault, const char 
 /* json: the structured result; the same is given as text. */
 void km_mcp_call_result(struct km_mcp_call *call, struct km_str json);
 void km_mcp_call_text(struct km_mcp_call *call, struct km_str text, bool is_error);
+
+/* Of a server's own method: the members of the result, without braces. */
+void km_mcp_call_members(struct km_mcp_call *call, struct km_str members);
 
 /* The record was written (err NULL), or was not: then the result is withheld. */
 void km_mcp_audited(struct km_mcp_call *call, const struct km_err *err);

@@ -101,6 +101,7 @@ class Server:
         self.lines = queue.Queue()
         self.log = []
         self.answers = {}
+        self.told = []  # notifications
         self.next = 0
         for target, stream in ((self.lines.put, self.process.stdout),
                                (self.log.append, self.process.stderr)):
@@ -120,7 +121,10 @@ class Server:
     def wait(self, number):
         while number not in self.answers:
             answer = json.loads(self.lines.get(timeout=60 * slow_factor()))
-            self.answers[answer.get("id")] = answer
+            if "method" in answer:
+                self.told.append(answer)
+            else:
+                self.answers[answer.get("id")] = answer
         return self.answers.pop(number)
 
     def request(self, method, params=None):

@@ -12,7 +12,9 @@
 #include <stdlib.h>
 
 #include "base/buf.h"
+#include "servers/postgres/watch.h"
 
+#define WATCH_MS 5000 /* between two looks at the catalogue, while somebody listens */
 #define FUNCTIONS_MOST 1000
 #define TEXT_BYTES ((size_t)256 * 1024)
 
@@ -90,6 +92,7 @@ struct km_pg_instance *km_pg_instance_free(struct km_pg_instance *instance)
 {
     if (!instance)
         return NULL;
+    km_pg_watch_free(instance->server.watch);
     km_pg_db_free(instance->server.db);
     km_arena_done(&instance->arena);
     free(instance);
@@ -112,6 +115,8 @@ struct km_pg_instance *km_pg_instance_new(const struct km_pg_instance_args *args
         km_pg_db_new(args->loop, &db_args, &db, err) < 0)
         return km_pg_instance_free(i);
     km_pg_server_init(&i->server, db);
+    if (args->tell)
+        i->server.watch = km_pg_watch_new(db, args->loop, WATCH_MS, args->tell, args->ctx);
     return i;
 }
 
@@ -162,7 +167,12 @@ static struct km_mcp_server *open_one(const struct km_mcp_builtin_args *args, st
 {
     const struct km_pg_settings *s = &args->upstream->entry->postgres;
     struct km_pg_instance_args inner = {
-        .loop = args->loop, .settings = s, .mode = mode_of(s, args->grant), .workers = args->workers
+        .loop = args->loop,
+        .settings = s,
+        .mode = mode_of(s, args->grant),
+        .workers = args->workers,
+        .tell = args->tell,
+        .ctx = args->ctx,
     };
     struct km_pg_instance *i = km_pg_instance_new(&inner, err);
 

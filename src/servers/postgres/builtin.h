@@ -19,6 +19,9 @@ struct km_pg_instance_args {
     const struct km_pg_settings *settings; /* outlive it */
     enum km_pg_mode mode;
     size_t workers; /* that share the connections */
+    /* Says a notification to the client; NULL: nobody listens. */
+    void (*tell)(void *ctx, struct km_str method, struct km_str params);
+    void *ctx;
 };
 
 /* Opens libraries, but no connection.  NULL with err. */

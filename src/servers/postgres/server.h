@@ -11,7 +11,10 @@
 #include "servers/postgres/confirm.h"
 #include "servers/postgres/lease.h"
 
+#define KM_PG_INSTRUCTIONS 4096 /* bytes */
 #define KM_PG_TOOLS 96 /* of a server, those of the configuration counted */
+
+struct km_pg_watch;
 
 struct km_pg_server {
     struct km_mcp_server mcp;
@@ -20,7 +23,8 @@ struct km_pg_server {
     struct km_pg_confirms confirms;
     char sizes[16384]; /* of the largest tables at the last analyze_health, as JSON; empty: none */
     uint64_t sizes_ms;
-    char instructions[1024];
+    char instructions[KM_PG_INSTRUCTIONS + 1];
+    struct km_pg_watch *watch; /* NULL: nobody listens */
 };
 
 /* db outlives it. */

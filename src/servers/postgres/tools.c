@@ -81,6 +81,9 @@ static int answer_error(struct km_pg_task *task, const struct km_pg_outcome *o, 
                        (long long)o->affected, (long long)limits->affected);
     if (o->err)
         return km_fail(err, o->err->code, "%s", o->err->text);
+    if (task->method)
+        return km_fail(err, KM_E_UPSTREAM_STATUS, "%.*s: %.*s", KM_STR_ARG(o->sqlstate),
+                       KM_STR_ARG(o->message));
     put_error(task, o, &b);
     km_mcp_call_text(task->call, km_buf_view(&b), true);
     return 0;
@@ -207,7 +210,11 @@ static void on_end(void *ctx, const struct km_pg_outcome *o)
     failed = o->err || o->refused || o->sqlstate.n || o->over_cap || o->unknown;
     r = failed && (!task->tolerant || task->cancelled) ? answer_error(task, o, &err)
                                                        : task->answer(task, o, &err);
-    if (r < 0)
+    if (r < 0 && task->method)
+        km_mcp_fault(task->call,
+                     err.code == KM_E_NOT_FOUND ? KM_RPC_RESOURCE_NOT_FOUND : KM_RPC_INTERNAL,
+                     err.text);
+    else if (r < 0)
         km_mcp_call_text(task->call, km_str_c(err.text), true);
 }
 

@@ -32,6 +32,10 @@ extern const struct km_pg_rows km_pg_tools_sql, km_pg_tools_explain, km_pg_tools
     km_pg_tools_describe, km_pg_tools_data, km_pg_tools_change, km_pg_tools_activity,
     km_pg_tools_health;
 
+/* Besides tools: resources, prompts, completion. */
+extern const struct km_mcp_method km_pg_methods[];
+extern const size_t km_pg_nmethods;
+
 /* What describe_table asks: $1 schema (null: found by the path), $2 name. */
 extern const char *const km_pg_describe_sql[];
 
@@ -62,6 +66,7 @@ struct km_pg_task {
     struct km_pg_lease *lease;
     void *data; /* the tool's own */
     bool cancelled; /* nobody wants the answer: no further statement */
+    bool method; /* no tool: its errors are the protocol's */
     bool tolerant; /* answer takes failures as well: it looks at the outcome itself */
     /* Answers, or starts the next statement; negative: the answer is an error with err's text. */
     int (*answer)(struct km_pg_task *task, const struct km_pg_outcome *o, struct km_err *err);
