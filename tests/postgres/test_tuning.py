@@ -146,3 +146,81 @@ def test_signals_need_the_mode_admin(sick):
     with Server(sick.dsn("postgres"), "--mode", "ddl") as server:
         names = {t["name"] for t in server.request("tools/list")["result"]["tools"]}
         assert not names & {"cancel_query", "terminate_backend"}
+
+
+# --- advice ---
+
+@pytest.fixture(scope="module")
+def shop(postgres):
+    postgres.psql("""
+        CREATE SCHEMA shop;
+        CREATE TABLE shop.orders (id int PRIMARY KEY, customer int, status text, at timestamptz, note text);
+        INSERT INTO shop.orders SELECT g, g % 2000, CASE WHEN g % 50 = 0 THEN 'open' ELSE 'done' END,
+            now() - g * interval '1 minute', repeat('x', 60) FROM generate_series(1, 60000) g;
+        CREATE TABLE shop.customers (id int PRIMARY KEY, email text);
+        INSERT INTO shop.customers SELECT g, 'a' || g FROM generate_series(0, 1999) g;
+        CREATE INDEX orders_status ON shop.orders (status);
+        ANALYZE shop.orders; ANALYZE shop.customers;
+        GRANT USAGE ON SCHEMA shop TO mcp_ro; GRANT SELECT ON ALL TABLES IN SCHEMA shop TO mcp_ro""")
+    yield postgres
+    postgres.psql("DROP SCHEMA shop CASCADE")
+
+
+QUERIES = ["SELECT * FROM shop.orders o WHERE o.customer = 7 AND o.at > now() - interval '1 day'",
+           "SELECT c.email, o.id FROM shop.customers c JOIN shop.orders o ON o.customer = c.id "
+           "WHERE c.email = 'a5'"]
+
+
+def columns_of(got):
+    return [tuple(i["columns"]) for i in got["indexes"]]
+
+
+def test_advice_without_hypopg_is_an_estimate_and_says_so(shop, reader):
+    got = reader.ok("advise_indexes", queries=QUERIES[:1])
+    assert got["method"] == "estimate" and all(i["estimated"] for i in got["indexes"])
+    assert columns_of(got)[0][0] == "customer"
+    assert got["statements"][0]["cost_after"] < got["statements"][0]["cost_before"] / 5
+    assert shop.psql("SELECT count(*) FROM pg_indexes WHERE schemaname = 'shop'") == "3"
+
+
+def test_advice_is_tried_with_hypopg_and_created_it_holds(shop, reader):
+    shop.psql("CREATE EXTENSION hypopg")
+    try:
+        got = reader.ok("advise_indexes", queries=QUERIES)
+        assert got["method"] == "hypopg" and got["indexes"][0]["estimated"] is False
+        assert any(c[0] == "customer" for c in columns_of(got))
+        for s in got["statements"]:
+            assert s["cost_after"] < s["cost_before"]
+        create = [i["create"] for i in got["indexes"] if i["columns"][0] == "customer"][0]
+        assert create.startswith('CREATE INDEX CONCURRENTLY ON "shop"."orders" USING btree ("customer"')
+        shop.psql(create)
+        plan = reader.ok("explain_query", sql=QUERIES[0])["plan"][0]["Plan"]
+        assert plan["Node Type"] != "Seq Scan"
+        again = reader.ok("advise_indexes", queries=QUERIES[:1])
+        assert [c for c in columns_of(again) if c == tuple(got["indexes"][0]["columns"])] == []
+        assert shop.psql("SELECT count(*) FROM hypopg_list_indexes") == "0"
+    finally:
+        shop.psql("DROP EXTENSION hypopg; DROP INDEX IF EXISTS shop.orders_customer_at_idx, "
+                  "shop.orders_customer_idx")
+
+
+def test_every_statement_of_advice_goes_through_the_guard(shop, reader):
+    before = shop.state()
+    got = reader.ok("advise_indexes", queries=[
+        "SELECT pg_read_file('PG_VERSION') FROM shop.orders WHERE customer = 1",
+        "DELETE FROM shop.orders WHERE customer = 1", QUERIES[0]])
+    errors = [s.get("error", "") for s in got["statements"]]
+    assert "pg_read_file" in errors[0] and "DeleteStmt" in errors[1] and errors[2] == ""
+    assert "one statement" in reader.error("advise_indexes", queries=["SELECT 1; DROP TABLE t_ord"])
+    assert shop.state() == before
+
+
+def test_advice_for_what_ran(shop):
+    shop.psql("SELECT pg_stat_statements_reset()")
+    with Server(shop.dsn("postgres")) as server:
+        for n in range(3):
+            server.ok("execute_sql", sql="SELECT id FROM shop.orders WHERE customer = $1 AND note > 'y'",
+                      params=[n])
+        got = server.ok("advise_indexes", max_indexes=1)
+        assert columns_of(got)[0][0] == "customer"
+        assert any("cost_before" in s for s in got["statements"] if "shop.orders" in s["sql"])

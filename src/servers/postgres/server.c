@@ -20,6 +20,7 @@ static const struct km_pg_rows *const lists[] = {
     &km_pg_tools_change,
     &km_pg_tools_activity,
     &km_pg_tools_health,
+    &km_pg_tools_advise,
 };
 
 /* read-only, destructive, idempotent, open world; 0 would be unknown. */

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* advise.h - private to the server: which columns of a statement an index could serve.
+ *
+ * Read off the statement's own tree: what stands beside what operator, and in what order rows are
+ * wanted.  Whose a column is, is for the catalogue to say: a name without a table may be any of the
+ * tables'.
+ */
+#ifndef KM_SERVERS_POSTGRES_ADVISE_H
+#define KM_SERVERS_POSTGRES_ADVISE_H
+
+#include "base/arena.h"
+#include "servers/postgres/parse.h"
+
+#define KM_PG_USES 64 /* of one statement */
+#define KM_PG_TABLES 16
+
+enum km_pg_use_kind { KM_PG_USE_EQUAL, KM_PG_USE_RANGE, KM_PG_USE_ORDER };
+
+struct km_pg_use {
+    struct km_str table; /* alias or name as it was written; empty: not said */
+    struct km_str column;
+    enum km_pg_use_kind kind;
+    unsigned param; /* the $n it is compared with; 0: none */
+};
+
+struct km_pg_named_table {
+    struct km_str schema, name, alias; /* alias: what columns call it */
+};
+
+struct km_pg_uses {
+    struct km_pg_use v[KM_PG_USES];
+    size_t n;
+    struct km_pg_named_table tables[KM_PG_TABLES];
+    size_t ntables;
+    unsigned params; /* the highest $n */
+    bool reads; /* it is a SELECT */
+};
+
+/* Views of the tree, which lives in the arena.  KM_E_INVALID: not one statement that parses. */
+int km_pg_uses_find(const struct km_pg_parser *parser, struct km_arena *arena, struct km_str sql,
+                    struct km_pg_uses *ret, struct km_err *err) KM_MUST_USE;
+
+#endif
