@@ -12,6 +12,7 @@
 
 #include "gateway/answers.h"
 #include "gateway/handover.h"
+#include "gateway/mcp_chat.h"
 #include "gateway/prefix.h"
 #include "llm/api/responses.h"
 
@@ -305,6 +306,8 @@ enum km_next km_step_admit(struct km_call *call)
     r = call->kind->take ? call->kind->take(call, &call->err) : km_call_take_body(call);
     if (r == KM_E_AGAIN)
         return KM_WAIT;
+    if (r == 0 && call->api && km_mcp_chat_take(call))
+        return KM_DONE; /* it is several calls: each of them comes here */
     if (r == 0)
         r = call->kind->prepare(call, &call->err);
     if (r == 0 && call->api == &km_api_responses)
