@@ -24,6 +24,7 @@
 #include "http/server.h"
 #include "llm/model_settings.h"
 #include "mcp/search.h"
+#include "mcp/session.h"
 #include "mcp/upstream.h"
 #include "mcp/virtual.h"
 #include "net/pool.h"
@@ -42,7 +43,8 @@ const struct km_settings_table *const km_app_tables[] = {
     &km_config_own_table,       &km_litellm_top_table,      &km_litellm_settings_table,
     &km_litellm_general_table,  &km_litellm_router_table,   &km_mcp_settings_table,
     &km_mcp_own_table,          &km_mcp_virtual_table,      &km_mcp_search_table,
-    &km_pg_own_table,           &km_mcp_safety_table,       NULL,
+    &km_pg_own_table,           &km_mcp_safety_table,       &km_mcp_session_table,
+    NULL,
 };
 
 const struct km_route_rows *const km_app_routes[] = {

@@ -39,11 +39,13 @@ uint32_t km_mcp_event_skip(struct km_mcp_event_store *s)
 uint32_t km_mcp_event_put(struct km_mcp_event_store *s, uint32_t stream, struct km_str data)
 {
     uint32_t number = km_mcp_event_skip(s);
+    const uint32_t most = s->most ? s->most : KM_MCP_EVENTS_MOST;
+    const size_t most_bytes = s->most_bytes ? s->most_bytes : KM_MCP_EVENT_BYTES;
     struct km_mcp_event *e;
 
-    if (data.n > KM_MCP_EVENT_BYTES)
+    if (data.n > most_bytes)
         return number;
-    while (s->first && (s->n >= KM_MCP_EVENTS_MOST || s->bytes + data.n > KM_MCP_EVENT_BYTES))
+    while (s->first && (s->n >= most || s->bytes + data.n > most_bytes))
         drop_first(s);
     e = malloc(sizeof *e + data.n);
     if (!e)

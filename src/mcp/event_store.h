@@ -13,7 +13,7 @@
 
 #include "base/buf.h"
 
-#define KM_MCP_EVENTS_MOST 512 /* of a session */
+#define KM_MCP_EVENTS_MOST 512 /* of a session, where nothing else is set */
 #define KM_MCP_EVENT_BYTES ((size_t)4 * 1024 * 1024) /* of a session's events together */
 #define KM_MCP_EVENT_ID_LEN 25
 
@@ -21,6 +21,8 @@ struct km_mcp_event;
 
 struct km_mcp_event_store {
     struct km_mcp_event *first, *last;
+    uint32_t most; /* 0: KM_MCP_EVENTS_MOST */
+    size_t most_bytes; /* 0: KM_MCP_EVENT_BYTES */
     size_t bytes;
     uint32_t n;
     uint32_t next; /* number of the next event */

@@ -11,8 +11,14 @@
 
 #include <stdlib.h>
 
+struct owner {
+    size_t sessions;
+};
+
 struct km_mcp_sessions {
     struct km_map *ids;
+    struct km_map *owners; /* principal to struct owner */
+    struct km_mcp_session_bounds bounds;
     struct km_list used;
     uint32_t replica;
     size_t worker, most;
@@ -28,12 +34,25 @@ struct km_mcp_sessions *km_mcp_sessions_new(uint32_t replica, size_t worker, siz
     t->worker = worker;
     t->most = most;
     km_list_init(&t->used);
+    t->bounds = (struct km_mcp_session_bounds){ .idle_ms = (int64_t)KM_MCP_SESSION_IDLE_MS,
+                                                .per_key = (int64_t)KM_MCP_SESSIONS_MOST,
+                                                .events = KM_MCP_EVENTS_MOST,
+                                                .event_bytes = (int64_t)KM_MCP_EVENT_BYTES };
     t->ids = km_map_new_borrowed(most);
-    if (!t->ids) {
-        free(t);
-        return NULL;
-    }
-    return t;
+    t->owners = km_map_new(most);
+    if (t->ids && t->owners)
+        return t;
+    if (t->ids)
+        km_map_free(t->ids, NULL);
+    if (t->owners)
+        km_map_free(t->owners, NULL);
+    free(t);
+    return NULL;
+}
+
+void km_mcp_sessions_bound(struct km_mcp_sessions *t, const struct km_mcp_session_bounds *bounds)
+{
+    t->bounds = *bounds;
 }
 
 struct km_mcp_sessions *km_mcp_sessions_free(struct km_mcp_sessions *t,
@@ -52,8 +71,37 @@ struct km_mcp_sessions *km_mcp_sessions_free(struct km_mcp_sessions *t,
         km_mcp_session_drop(t, s);
     }
     km_map_free(t->ids, NULL);
+    km_map_free(t->owners, free);
     free(t);
     return NULL;
+}
+
+/* --- how many a principal has --- */
+
+static int count_in(struct km_mcp_sessions *t, struct km_str principal, struct km_err *err)
+{
+    struct owner *o = km_map_get(t->owners, principal);
+
+    if (o && o->sessions >= (size_t)t->bounds.per_key)
+        return km_fail(err, KM_E_LIMIT, "this key has %zu sessions, all of them in use",
+                       o->sessions);
+    if (!o) {
+        o = calloc(1, sizeof *o);
+        if (!o || km_map_set(t->owners, principal, o, NULL) < 0) {
+            free(o);
+            return km_fail(err, KM_E_NOMEM, "out of memory");
+        }
+    }
+    o->sessions++;
+    return 0;
+}
+
+static void count_out(struct km_mcp_sessions *t, struct km_str principal)
+{
+    struct owner *o = km_map_get(t->owners, principal);
+
+    if (o && --o->sessions == 0)
+        free(km_map_del(t->owners, principal));
 }
 
 static int copy(struct km_str *to, struct km_str from, struct km_err *err)
@@ -109,8 +157,12 @@ int km_mcp_session_new(struct km_mcp_sessions *t, const struct km_mcp_session_ar
         r = copy(&s->principal, args->principal, err);
     if (r == 0)
         r = km_mcp_session_id_make(t->replica, t->worker, s->id, err);
+    s->events.most = (uint32_t)t->bounds.events;
+    s->events.most_bytes = (size_t)t->bounds.event_bytes;
     if (r == 0)
-        r = km_map_set(t->ids, km_str(s->id, KM_MCP_SESSION_ID_LEN), s, NULL);
+        r = count_in(t, s->principal, err);
+    if (r == 0 && (r = km_map_set(t->ids, km_str(s->id, KM_MCP_SESSION_ID_LEN), s, NULL)) < 0)
+        count_out(t, s->principal);
     if (r < 0) {
         release(s);
         return r;
@@ -137,12 +189,29 @@ void km_mcp_session_drop(struct km_mcp_sessions *t, struct km_mcp_session *s)
 {
     km_map_del(t->ids, km_str(s->id, KM_MCP_SESSION_ID_LEN));
     km_list_remove(&s->link);
+    count_out(t, s->principal);
     release(s);
 }
 
 static bool in_use(const struct km_mcp_session *s)
 {
     return s->get || s->calls || !km_list_empty(&s->streams);
+}
+
+struct km_mcp_session *km_mcp_session_over(struct km_mcp_sessions *t, struct km_str principal)
+{
+    const struct owner *o = km_map_get(t->owners, principal);
+
+    if (!o || o->sessions < (size_t)t->bounds.per_key)
+        return NULL;
+    KM_LIST_EACH(it, &t->used)
+    {
+        struct km_mcp_session *s = KM_CONTAINER(it, struct km_mcp_session, link);
+
+        if (!in_use(s) && km_str_eq(s->principal, principal))
+            return s;
+    }
+    return NULL;
 }
 
 struct km_mcp_session *km_mcp_session_stale(struct km_mcp_sessions *t, uint64_t now_ms)
@@ -153,7 +222,7 @@ struct km_mcp_session *km_mcp_session_stale(struct km_mcp_sessions *t, uint64_t 
     {
         struct km_mcp_session *s = KM_CONTAINER(it, struct km_mcp_session, link);
 
-        if (!full && s->used_ms + KM_MCP_SESSION_IDLE_MS > now_ms)
+        if (!full && s->used_ms + (uint64_t)t->bounds.idle_ms > now_ms)
             return NULL;
         if (!in_use(s))
             return s;

@@ -13,6 +13,7 @@
 
 #include "base/list.h"
 #include "base/map.h"
+#include "config/config.h"
 #include "mcp/event_store.h"
 #include "mcp/revision.h"
 #include "mcp/session_id.h"
@@ -20,6 +21,12 @@
 #define KM_MCP_SESSIONS_MOST ((size_t)65536) /* of a worker */
 #define KM_MCP_SESSION_IDLE_MS ((uint64_t)60 * 60 * 1000) /* without a message or an open stream */
 #define KM_MCP_CAPABILITIES_BYTES ((size_t)16 * 1024) /* of what a client declares */
+
+/* kanmon_settings.mcp_sessions; rows in session_settings.c. */
+struct km_mcp_session_bounds {
+    int64_t idle_ms, per_key, events, event_bytes;
+};
+extern const struct km_settings_table km_mcp_session_table;
 
 struct km_mcp_stream; /* an answer under way: the layer above */
 
@@ -50,13 +57,17 @@ struct km_mcp_sessions *km_mcp_sessions_free(struct km_mcp_sessions *t,
                                              void (*drop)(void *ctx, struct km_mcp_session *s),
                                              void *ctx);
 
+/* From now on; copied.  Until it is called they are the defaults. */
+void km_mcp_sessions_bound(struct km_mcp_sessions *t, const struct km_mcp_session_bounds *bounds);
+
 struct km_mcp_session_args {
     struct km_str principal, capabilities;
     const struct km_mcp_revision *revision;
     bool legacy;
     uint64_t now_ms;
 };
-/* KM_E_LIMIT: the table is full (of sessions that are in use); KM_E_NOMEM. */
+/* KM_E_LIMIT: the table is full (of sessions that are in use), or the principal has all it may
+ * have; KM_E_NOMEM. */
 int km_mcp_session_new(struct km_mcp_sessions *t, const struct km_mcp_session_args *args,
                        struct km_mcp_session **ret, struct km_err *err) KM_MUST_USE;
 /* A legacy session's initialize comes after its stream. */
@@ -67,6 +78,8 @@ struct km_mcp_session *km_mcp_session_find(struct km_mcp_sessions *t, struct km_
                                            struct km_str principal, uint64_t now_ms);
 /* Out of the table and freed; its lists are empty by now. */
 void km_mcp_session_drop(struct km_mcp_sessions *t, struct km_mcp_session *s);
+/* One of the principal's that has to go before it may begin another; NULL: none has, or none can. */
+struct km_mcp_session *km_mcp_session_over(struct km_mcp_sessions *t, struct km_str principal);
 /* One that may go: idle for too long, or (full) unused for longest.  NULL: none. */
 struct km_mcp_session *km_mcp_session_stale(struct km_mcp_sessions *t, uint64_t now_ms);
 /* for (s = first; s; s = next): any order; the current one may be dropped after next was taken. */

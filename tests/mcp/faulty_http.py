@@ -18,6 +18,7 @@ import uuid
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    timeout = 2  # of a connection nobody uses
 
     def setup(self):
         super().setup()

@@ -5,3 +5,7 @@ part_short() {
     km_build dev
     tests/mcp/run --binary build/dev/kanmon
 }
+# And a thousand sessions at random with their servers killed under them, in place of some dozens.
+part_long() {
+    KM_CHURN=1000 part_short
+}

@@ -69,6 +69,38 @@ static void the_unused_one_goes_first_and_one_in_use_never(void **state)
     km_mcp_sessions_free(t, NULL, NULL);
 }
 
+static void a_principal_has_as_many_as_it_may(void **state)
+{
+    const struct km_mcp_session_bounds two = {
+        .idle_ms = 1000, .per_key = 2, .events = 3, .event_bytes = 4096
+    };
+    struct km_mcp_sessions *t = km_mcp_sessions_new(1, 0, 10);
+    struct km_mcp_session *a, *b, *c = NULL;
+    struct km_mcp_session_args args = { .principal = KM_STR("a"),
+                                        .revision = km_mcp_revision_latest(KM_MCP_HANDSHAKE) };
+
+    (void)state;
+    km_mcp_sessions_bound(t, &two);
+    a = begin(t, "a", 0);
+    assert_null(km_mcp_session_over(t, KM_STR("a")));
+    b = begin(t, "a", 1);
+    (void)begin(t, "b", 1); /* another one's do not count */
+    assert_ptr_equal(km_mcp_session_over(t, KM_STR("a")), a);
+    assert_null(km_mcp_session_over(t, KM_STR("b")));
+    a->calls = 1; /* it is not taken away under its calls */
+    assert_ptr_equal(km_mcp_session_over(t, KM_STR("a")), b);
+    b->calls = 1;
+    assert_null(km_mcp_session_over(t, KM_STR("a")));
+    assert_int_equal(km_mcp_session_new(t, &args, &c, NULL), KM_E_LIMIT);
+    km_mcp_session_drop(t, a);
+    assert_int_equal(km_mcp_session_new(t, &args, &c, NULL), 0);
+    for (int i = 0; i < 10; i++)
+        (void)km_mcp_event_put(&c->events, 1, KM_STR("x"));
+    assert_int_equal(c->events.n, 3);
+    assert_ptr_not_equal(km_mcp_session_stale(t, 1001), NULL); /* the one of "b" */
+    km_mcp_sessions_free(t, NULL, NULL);
+}
+
 struct seen {
     char text[64];
     unsigned n;
@@ -139,6 +171,7 @@ int main(void)
         cmocka_unit_test(an_id_names_its_process_and_worker),
         cmocka_unit_test(a_session_is_found_by_its_principal_alone),
         cmocka_unit_test(the_unused_one_goes_first_and_one_in_use_never),
+        cmocka_unit_test(a_principal_has_as_many_as_it_may),
         cmocka_unit_test(a_replay_has_one_streams_events_after_a_number),
         cmocka_unit_test(the_store_is_bounded),
         cmocka_unit_test(an_event_id_reads_back),
