@@ -35,23 +35,28 @@
 #include "store/store.h"
 
 const struct km_settings_table *const km_app_tables[] = {
-    &km_model_settings_table,   &km_llm_defaults_table,     &km_router_settings_table,
-    &km_general_settings_table, &km_litellm_logging_table,  &km_gateway_settings_table,
-    &km_http_settings_table,    &km_pool_settings_table,    &km_store_settings_table,
-    &km_oauth_settings_table,   &km_jwt_settings_table,     &km_jwt_litellm_table,
-    &km_key_settings_table,     &km_breaker_settings_table, &km_config_top_table,
-    &km_config_own_table,       &km_litellm_top_table,      &km_litellm_settings_table,
-    &km_litellm_general_table,  &km_litellm_router_table,   &km_mcp_settings_table,
-    &km_mcp_own_table,          &km_mcp_virtual_table,      &km_mcp_search_table,
-    &km_pg_own_table,           &km_mcp_safety_table,       &km_mcp_session_table,
-    NULL,
+    &km_model_settings_table,  &km_llm_defaults_table,
+    &km_router_settings_table, &km_general_settings_table,
+    &km_litellm_logging_table, &km_gateway_settings_table,
+    &km_http_settings_table,   &km_pool_settings_table,
+    &km_store_settings_table,  &km_oauth_settings_table,
+    &km_jwt_settings_table,    &km_jwt_litellm_table,
+    &km_key_settings_table,    &km_breaker_settings_table,
+    &km_config_top_table,      &km_config_own_table,
+    &km_litellm_top_table,     &km_litellm_settings_table,
+    &km_litellm_general_table, &km_litellm_router_table,
+    &km_mcp_settings_table,    &km_mcp_own_table,
+    &km_mcp_virtual_table,     &km_mcp_search_table,
+    &km_pg_own_table,          &km_mcp_safety_table,
+    &km_mcp_session_table,     NULL,
 };
 
 const struct km_route_rows *const km_app_routes[] = {
-    &km_llm_routes,     &km_object_routes, &km_prefix_routes,    &km_health_routes,
-    &km_control_routes, &km_key_routes,    &km_spend_routes,     &km_mcp_routes,
-    &km_approval_routes, &km_oauth_routes, &km_mcp_admin_routes, &km_realtime_routes,
-    &km_mcp_oauth_routes, &km_mcp_pin_routes, NULL,
+    &km_llm_routes,       &km_object_routes,    &km_prefix_routes,
+    &km_health_routes,    &km_control_routes,   &km_key_routes,
+    &km_spend_routes,     &km_mcp_routes,       &km_approval_routes,
+    &km_oauth_routes,     &km_mcp_admin_routes, &km_realtime_routes,
+    &km_mcp_oauth_routes, &km_mcp_pin_routes,   NULL,
 };
 
 const struct km_mcp_builtin *const km_app_builtins[] = { &km_pg_builtin, NULL };

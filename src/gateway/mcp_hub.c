@@ -26,8 +26,8 @@ static void on_tick(void *ctx)
     KM_LIST_EACH(it, &hub->open)
     km_mcp_stream_ping(KM_CONTAINER(it, struct km_mcp_stream, open));
     if (hub->w->view)
-        km_mcp_sessions_bound(hub->sessions, km_config_get(hub->w->view->snap->config,
-                                                           &km_mcp_session_table));
+        km_mcp_sessions_bound(hub->sessions,
+                              km_config_get(hub->w->view->snap->config, &km_mcp_session_table));
     while ((s = km_mcp_session_stale(hub->sessions, now)))
         km_mcp_hub_drop_session(hub, s);
     km_mcp_notify_tick(hub);

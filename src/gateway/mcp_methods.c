@@ -76,8 +76,8 @@ static int begin_session(struct km_mcp_turn *t, struct km_str capabilities, stru
         return km_mcp_session_agree(t->session, t->revision, capabilities, err);
     if (t->hub->ended)
         return 0; /* drained: served without one */
-    km_mcp_sessions_bound(t->hub->sessions, km_config_get(t->in->visit->view->snap->config,
-                                                          &km_mcp_session_table));
+    km_mcp_sessions_bound(t->hub->sessions,
+                          km_config_get(t->in->visit->view->snap->config, &km_mcp_session_table));
     while ((stale = km_mcp_session_stale(t->hub->sessions, args.now_ms)) ||
            (stale = km_mcp_session_over(t->hub->sessions, t->in->principal)))
         km_mcp_hub_drop_session(t->hub, stale);

@@ -56,7 +56,8 @@ void km_job_unhook(struct km_job *j)
     if (!p)
         return;
     p->upstream->live->asks--;
-    p->idle_since_ms = km_loop_now_ms(p->desk->loop);
+    if (!j->own) /* whether it lives is asked all the time */
+        p->idle_since_ms = km_loop_now_ms(p->desk->loop);
     if (--p->njobs == 0 && p->state == KM_REMOTE_OVER)
         km_deferred_queue(&p->end);
 }

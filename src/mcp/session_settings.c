@@ -10,17 +10,35 @@
 #define AT(member) offsetof(struct km_mcp_session_bounds, member)
 
 static const struct km_setting session_rows[] = {
-    { .name = "idle", .type = KM_SET_MS, .offset = AT(idle_ms), .def = "1h", .min = 1000,
+    { .name = "idle",
+      .type = KM_SET_MS,
+      .offset = AT(idle_ms),
+      .def = "1h",
+      .min = 1000,
       .max = INT64_C(30) * 24 * 3600 * 1000,
       .help = "A session without a message, a call or an open stream ends after so long." },
-    { .name = "per_key", .type = KM_SET_INT, .offset = AT(per_key), .def = "16384", .min = 1,
+    { .name = "per_key",
+      .type = KM_SET_INT,
+      .offset = AT(per_key),
+      .def = "16384",
+      .min = 1,
       .max = (int64_t)KM_MCP_SESSIONS_MOST,
       .help = "Sessions one key has with each worker; for another one its longest unused goes." },
-    { .name = "events", .type = KM_SET_INT, .offset = AT(events), .def = "512", .min = 1,
+    { .name = "events",
+      .type = KM_SET_INT,
+      .offset = AT(events),
+      .def = "512",
+      .min = 1,
       .max = 100000,
-      .help = "Messages of a session that are kept for a client that goes on with a broken stream." },
-    { .name = "event_bytes", .type = KM_SET_BYTES, .offset = AT(event_bytes), .def = "4MiB",
-      .min = 4096, .max = INT64_C(1) << 30, .help = "The same in bytes, all of a session together." },
+      .help =
+          "Messages of a session that are kept for a client that goes on with a broken stream." },
+    { .name = "event_bytes",
+      .type = KM_SET_BYTES,
+      .offset = AT(event_bytes),
+      .def = "4MiB",
+      .min = 4096,
+      .max = INT64_C(1) << 30,
+      .help = "The same in bytes, all of a session together." },
     { 0 },
 };
 
@@ -29,7 +47,9 @@ static const struct km_settings_table session_table = {
 };
 
 static const struct km_setting rows[] = {
-    { .name = "mcp_sessions", .type = KM_SET_TABLE, .table = &session_table,
+    { .name = "mcp_sessions",
+      .type = KM_SET_TABLE,
+      .table = &session_table,
       .help = "Bounds of the sessions that MCP clients have with the gateway." },
     { 0 },
 };

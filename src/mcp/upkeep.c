@@ -16,7 +16,8 @@
 #include "mcp/desk.h"
 
 #define TICK_MS 1000
-#define HEALTH_MS 10000 /* to answer a ping */
+#define HEALTH_MS 10000 /* to answer a ping, at most; else until the next one */
+#define SILENT_MOST 3 /* pings in a row without an answer: then it is begun anew */
 
 static bool stdio(const struct km_mcp_upstream *u)
 {
@@ -121,13 +122,43 @@ struct health {
     struct km_mcp_upstream *upstream;
 };
 
+/* What hangs does not come back by itself.  One that works for somebody may only be busy. */
+static void end_silent(struct km_mcp_desk *d, struct km_mcp_upstream *u)
+{
+    struct km_err why;
+
+    km_fail(&why, KM_E_UPSTREAM_TIMEOUT, "'%.*s' did not answer %d pings and is begun anew",
+            KM_STR_ARG(u->name), SILENT_MOST);
+    KM_LIST_EACH(it, &d->remotes)
+    {
+        struct km_remote *p = KM_CONTAINER(it, struct km_remote, link);
+
+        if (p->upstream != u || !plain(p->key) || p->state != KM_REMOTE_READY || !km_remote_idle(p))
+            continue;
+        km_desk_failed(d, u, why.text);
+        km_remote_over(p, &why);
+        u->live->silent = 0;
+    }
+}
+
+static void not_well(struct km_mcp_desk *d, struct km_mcp_upstream *u, const struct km_err *err)
+{
+    km_desk_state(d, u, KM_MCP_DEGRADED, err->text);
+    if (err->code == KM_E_UPSTREAM_TIMEOUT && ++u->live->silent >= SILENT_MOST && !d->ending)
+        end_silent(d, u);
+}
+
 static void on_health(void *ctx, const struct km_mcp_answer *answer)
 {
     struct health *h = ctx;
+    struct km_mcp_live *live = h->upstream->live;
 
+    live->pinging = false;
+    if (answer->kind != KM_MCP_FAILED)
+        live->silent = 0;
     /* An error is an answer; a server that does not know ping lives. */
     if (answer->kind == KM_MCP_FAILED && answer->err->code != KM_E_CANCELED)
-        km_desk_state(h->desk, h->upstream, KM_MCP_DEGRADED, answer->err->text);
+        not_well(h->desk, h->upstream, answer->err);
     km_mcp_upstream_unref(h->upstream);
     free(h);
 }
@@ -138,15 +169,22 @@ static void ping(struct km_mcp_desk *d, struct km_mcp_upstream *u,
     static const struct km_mcp_ask_events events = { .on_done = on_health };
     struct health *h = calloc(1, sizeof *h);
     struct km_mcp_ask_args args = { .upstream = u, .timeout_ms = HEALTH_MS, .events = &events };
+    const uint64_t interval_ms = (uint64_t)u->entry->health_ms;
     struct km_err err;
 
-    if (!h)
+    if (!h || u->live->pinging) {
+        free(h);
         return;
+    }
+    if (interval_ms < args.timeout_ms)
+        args.timeout_ms = interval_ms;
+    u->live->pinging = true;
     *h = (struct health){ d, km_mcp_upstream_ref(u) };
     args.ctx = h;
     args.method =
         revision && revision->era == KM_MCP_STATELESS ? KM_STR("server/discover") : KM_STR("ping");
     if (!km_mcp_ask(d, &args, &err)) {
+        u->live->pinging = false;
         km_mcp_upstream_unref(u);
         free(h);
     }

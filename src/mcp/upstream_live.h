@@ -29,7 +29,9 @@ struct km_mcp_live {
     struct km_mcp_status status;
     _Atomic bool held; /* stopped by hand */
     _Atomic bool gone; /* no longer configured */
-    uint64_t health_ms; /* next look; of the desk that is its home */
+    uint64_t health_ms; /* next look; of the desk that is its home, as the next two */
+    bool pinging; /* it was asked whether it lives, and did not answer yet */
+    unsigned silent; /* how often in a row it did not */
     const struct km_mcp_revision *revision; /* spoken last; NULL: not known */
     bool sse; /* a server asked as Streamable HTTP that speaks HTTP+SSE */
     unsigned fails; /* in a row */

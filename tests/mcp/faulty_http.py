@@ -119,6 +119,7 @@ class FaultyHttp:
     def __enter__(self):
         handler = type("Bound", (Handler,), {})
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self.server.handle_error = lambda *_: None  # clients hang up, as they are to
         self.server.daemon_threads = True
         self.server.owner = self
         threading.Thread(target=self.server.serve_forever, daemon=True).start()

@@ -126,6 +126,24 @@ def test_states_say_since_when_and_why(tmp_path):
         assert again["since"] > bad["since"] and not again["why"]
 
 
+def test_a_server_that_hangs_is_begun_anew(tmp_path):
+    with served(tmp_path, {"one": faulty("--pids", tmp_path / "pids")},
+                mcp_servers={"one": {"health_interval": "1s"}}) as gateway:
+        until(gateway, "one", "ready")
+        os.kill(pids(tmp_path)[0], signal.SIGSTOP)
+        wait_until(lambda: len(pids(tmp_path)) == 2, 30, "another process")
+        until(gateway, "one", "ready")
+        wait_until(lambda: living(tmp_path) == pids(tmp_path)[1:], 30, "the end of the first")
+
+
+def test_being_asked_whether_it_lives_does_not_keep_a_server(tmp_path):
+    with served(tmp_path, {"one": faulty("--pids", tmp_path / "pids")},
+                mcp_servers={"one": {"health_interval": "300ms", "idle_timeout": "2s"}}) as gateway:
+        until(gateway, "one", "ready")
+        until(gateway, "one", "stopped")
+        wait_until(lambda: not living(tmp_path), 30, "its end")
+
+
 def test_a_first_start_may_take_longer_than_others(tmp_path):
     with served(tmp_path, {"one": faulty("--slow", 2)},
                 mcp_servers={"one": {"start_timeout": "500ms", "install_timeout": "60s"}}) as gateway:

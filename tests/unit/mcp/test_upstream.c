@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "mcp/ask.h"
+#include "mcp/desk.h"
 #include "mcp/virtual.h"
 #include "sys/mailbox.h"
 #include "sys/shim.h"
@@ -143,9 +144,13 @@ struct fixture {
 };
 
 static const struct km_settings_table *const tables[] = {
-    &km_mcp_settings_table, &km_mcp_own_table, &km_mcp_virtual_table,
+    &km_mcp_settings_table,
+    &km_mcp_own_table,
+    &km_mcp_virtual_table,
     &km_mcp_safety_table,
-    &km_config_top_table,   &km_config_own_table, NULL,
+    &km_config_top_table,
+    &km_config_own_table,
+    NULL,
 };
 
 static void load(struct fixture *f, const char *yaml)
@@ -492,9 +497,40 @@ static void the_catalogue_holds_all_pages_as_they_were_sent(void **state)
     stop(&f);
 }
 
+static void processes_start_at_a_bounded_rate(void **state)
+{
+    struct km_mcp_upstreams ups = { 0 };
+    uint64_t last = 0;
+
+    (void)state;
+    pthread_mutex_init(&ups.lock, NULL);
+    assert_int_equal(km_desk_spawn_delay(&ups), 0);
+    for (int i = 0; i < KM_MCP_SPAWN_BURST + 40; i++)
+        last = km_desk_spawn_delay(&ups);
+    assert_in_range(last, 1, (uint64_t)41 * KM_MCP_SPAWN_MS); /* time goes on meanwhile */
+    pthread_mutex_destroy(&ups.lock);
+}
+
+static void a_silent_server_is_waited_for_once(void **state)
+{
+    static const uint8_t key[KM_MCP_KEY];
+    struct km_mcp_live *live = km_mcp_live_new();
+    bool begin;
+
+    (void)state;
+    km_mcp_catalogue_unref(km_mcp_live_catalogue(live, key, &begin));
+    assert_true(begin);
+    assert_false(km_mcp_live_overdue(live, key, 600000)); /* from now on time counts */
+    assert_false(km_mcp_live_overdue(live, key, 600000));
+    assert_true(km_mcp_live_overdue(live, key, 0));
+    km_mcp_live_free(live);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(processes_start_at_a_bounded_rate),
+        cmocka_unit_test(a_silent_server_is_waited_for_once),
         cmocka_unit_test(two_servers_with_one_wire_name_are_refused_by_both_names),
         cmocka_unit_test(an_own_entry_lies_over_litellms_key_by_key),
         cmocka_unit_test(what_would_restrict_and_is_not_done_or_is_misspelt_refuses_to_load),
