@@ -27,12 +27,21 @@ static const struct km_media_api *row_of(const struct km_call *call)
     return km_media_of(call->api);
 }
 
+/* In its path or query; else the form must say it. */
+static bool names_model(struct km_call *call)
+{
+    struct km_str model = KM_STR_NONE;
+
+    (void)km_query_get(&call->arena, km_exchange_request(call->x)->query, KM_STR("model"), &model);
+    return model.n || call->visit->path_model.n || call->visit->match.nparams;
+}
+
 static int take(struct km_call *call, struct km_err *err)
 {
     const struct km_media_api *row = row_of(call);
 
     if (row->body != KM_MEDIA_JSON && km_upload_is_form(call))
-        return km_upload_take(call, err);
+        return km_upload_take(call, !names_model(call), err);
     if (row->body == KM_MEDIA_FORM)
         return km_fail(err, KM_E_MEDIA_TYPE, "%s takes Content-Type: multipart/form-data.",
                        call->api->path);
@@ -51,6 +60,7 @@ static struct km_str field(struct km_call *call, const char *name)
 /* The form's word, the path's, the query's, or the endpoint's own. */
 static int form_model(struct km_call *call, struct km_str from_path, struct km_err *err)
 {
+    const struct km_http_settings *set = call->visit->view->snap->http;
     struct km_str query = km_exchange_request(call->x)->query;
 
     call->req.model = from_path.n ? from_path : field(call, "model");
@@ -68,9 +78,11 @@ static int form_model(struct km_call *call, struct km_str from_path, struct km_e
                              call->api->path);
     return km_fail_param(err, KM_E_LIMIT, "model",
                          "The form does not name its 'model' in its first %lld bytes "
-                         "(kanmon_settings.limits.upload_ahead_bytes). Put the field before the "
-                         "file, or name it in the URL: ?model=...",
-                         (long long)call->visit->view->snap->http->upload_ahead_bytes);
+                         "(kanmon_settings.limits.upload_ahead_bytes, upload_spool_bytes). Put the "
+                         "field before the file, or name it in the URL: ?model=...",
+                         (long long)(set->upload_spool_bytes > set->upload_ahead_bytes
+                                         ? set->upload_spool_bytes
+                                         : set->upload_ahead_bytes));
 }
 
 static int read_form(struct km_call *call, struct km_str from_path, struct km_err *err)

@@ -141,7 +141,7 @@ static int take(struct km_call *call, struct km_err *err)
     int r = call->object ? 0 : begin(call, err);
 
     if (r == 0 && row->action == MAKE && !is_batch(call))
-        return km_upload_take(call, err);
+        return km_upload_take(call, false, err);
     if (r == 0 && row->action == MAKE && !call->object->id.n) {
         r = km_call_take_body(call);
         if (r == 0)

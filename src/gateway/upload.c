@@ -9,6 +9,9 @@
  * the upstream takes.  The reader (http/multipart) sees every byte also while they pour, because
  * a second `model` behind the file would be the one that some upstreams take.
  *
+ * Where the model comes behind a long file the hold becomes a temporary file (sys/spool) and takes
+ * the form to its end, within a bound of its own and that of all buffered bodies.
+ *
  * The hold is one block that is taken once: pages of it that no byte reached cost nothing.  It
  * goes when the last of it was given to the upstream.
  */
@@ -20,6 +23,7 @@
 #include "http/multipart.h"
 #include "llm/api/media.h"
 #include "llm/api/openai.h"
+#include "sys/spool.h"
 
 #define CHARGE_STEP ((int64_t)64 * 1024)
 #define SLACK ((size_t)256 * 1024) /* a piece is what one read of the connection brought */
@@ -35,6 +39,8 @@ struct part {
 
 struct km_upload {
     struct km_multipart form;
+    struct km_spool *spool; /* whose bytes the hold is; NULL: memory */
+    size_t spool_most; /* 0: it is not to be spooled, or is already */
     char *hold;
     size_t n, cap, most;
     int64_t charged;
@@ -60,7 +66,9 @@ static void release(void *data)
     if (u->released)
         return;
     u->released = true;
-    free(u->hold);
+    if (!u->spool)
+        free(u->hold);
+    u->spool = km_spool_free(u->spool);
     u->hold = NULL;
     km_body_budget_give(&call->w->gw->bodies, u->charged);
 }
@@ -164,7 +172,7 @@ static const struct km_multipart_events events = { on_part, on_data, on_end };
 
 /* --- reading what is held --- */
 
-static int begin(struct km_call *call, struct km_err *err)
+static int begin(struct km_call *call, bool needs_model, struct km_err *err)
 {
     const struct km_request *req = km_exchange_request(call->x);
     const struct km_http_settings *set = call->visit->view->snap->http;
@@ -181,6 +189,8 @@ static int begin(struct km_call *call, struct km_err *err)
     if (r < 0)
         return r;
     u->most = (size_t)set->upload_ahead_bytes;
+    if (needs_model && set->upload_spool_bytes > set->upload_ahead_bytes)
+        u->spool_most = (size_t)set->upload_spool_bytes;
     u->cap = (req->content_length < u->most ? (size_t)req->content_length : u->most) + SLACK;
     u->hold = malloc(u->cap);
     call->upload = u;
@@ -190,14 +200,20 @@ static int begin(struct km_call *call, struct km_err *err)
     return r < 0 ? r : KM_E_AGAIN;
 }
 
-int km_upload_take(struct km_call *call, struct km_err *err)
+/* What came says where the form goes, or must do. */
+static bool is_enough(const struct km_upload *u)
+{
+    return u->n >= u->most && (!u->spool_most || find(u, KM_STR("model")));
+}
+
+int km_upload_take(struct km_call *call, bool needs_model, struct km_err *err)
 {
     const struct km_upload *u = call->upload;
     const struct part *last;
 
     if (!u)
-        return begin(call, err);
-    if (!u->whole && u->n < u->most)
+        return begin(call, needs_model, err);
+    if (!u->whole && !is_enough(u))
         return KM_E_AGAIN;
     last = u->nparts ? &u->parts[u->nparts - 1] : NULL;
     if (last && !last->end && decides(last->name))
@@ -221,10 +237,36 @@ static int charge(struct km_call *call, struct km_upload *u, struct km_err *err)
     return 0;
 }
 
+/* The hold is full and names no model: from here on it is a file. */
+static int spool(struct km_call *call, struct km_upload *u, struct km_err *err)
+{
+    size_t cap = u->spool_most + SLACK;
+    int r = km_spool_new(call->w->gw->state_dir, cap, &u->spool, err);
+
+    if (r == 0)
+        r = km_spool_room(u->spool, u->n, err);
+    if (r < 0)
+        return r;
+    memcpy(km_spool_bytes(u->spool), u->hold, u->n);
+    free(u->hold);
+    u->hold = km_spool_bytes(u->spool);
+    u->most = u->spool_most;
+    u->cap = cap;
+    u->spool_most = 0;
+    return 0;
+}
+
 static int hold(struct km_call *call, struct km_str bytes, struct km_err *err)
 {
     struct km_upload *u = call->upload;
+    int r = 0;
 
+    if (u->n >= u->most && u->spool_most)
+        r = spool(call, u, err);
+    if (r == 0 && u->spool)
+        r = km_spool_room(u->spool, u->n + bytes.n, err);
+    if (r < 0)
+        return r;
     if (bytes.n > u->cap - u->n)
         return km_fail(err, KM_E_INTERNAL, "a piece of a form is longer than a read");
     if (bytes.n)
@@ -275,7 +317,7 @@ void km_upload_piece(struct km_call *call, struct km_str bytes, bool last, const
     if (u->poured) {
         if (!km_http_push(call->up, bytes, last))
             km_exchange_stop(call->x);
-    } else if (last || u->n >= u->most) {
+    } else if (last || is_enough(u)) {
         km_exchange_stop(call->x);
         km_call_resume(call, 0);
     }

@@ -6,6 +6,9 @@
  * that ends before the bound is a body as any other, and is sent again when an upstream fails.
  * The rest of a longer one is passed on as it comes: from its first byte on nothing can be tried
  * again, and a field that decides and comes only then breaks it off.
+ *
+ * OpenAI's library for Node puts the file before the model when its caller did.  Such a form goes
+ * to a temporary file until its end and is then a body as any other.
  */
 #ifndef KM_GATEWAY_UPLOAD_H
 #define KM_GATEWAY_UPLOAD_H
@@ -17,8 +20,10 @@ struct km_upload;
 /* Is the request's body a form? */
 bool km_upload_is_form(const struct km_call *call);
 
-/* Begins to read, once; KM_E_AGAIN until enough is here (km_call_resume() follows). */
-int km_upload_take(struct km_call *call, struct km_err *err) KM_MUST_USE;
+/* Begins to read, once; KM_E_AGAIN until enough is here (km_call_resume() follows).  needs_model:
+ * where the held part does not name one the form is read on, into a temporary file, up to
+ * kanmon_settings.limits.upload_spool_bytes. */
+int km_upload_take(struct km_call *call, bool needs_model, struct km_err *err) KM_MUST_USE;
 
 /* A field's value, a view that lives as long as the upload holds it; false: it is not there. */
 bool km_upload_field(const struct km_upload *u, struct km_str name, struct km_str *ret);

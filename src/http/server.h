@@ -37,6 +37,7 @@ struct km_http_settings {
     int64_t connections; /* open client connections of the process; over: 503 and close */
     int64_t upload_bytes; /* 512 MiB: of a form that is passed on as it comes */
     int64_t upload_ahead_bytes; /* 4 MiB: of it in memory, to know what it is */
+    int64_t upload_spool_bytes; /* 64 MiB: of it on disk, where that does not say it */
 };
 extern const struct km_settings_table km_http_settings_table; /* kanmon_settings.limits */
 

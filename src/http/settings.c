@@ -35,6 +35,9 @@ static const struct km_setting rows[] = {
     ROW("upload_ahead_bytes", KM_SET_BYTES, upload_ahead_bytes, "4MiB", 4096, 64 << 20,
         "What of such a form is read before its upstream is chosen: `model` and the other fields "
         "must stand in it. A form that fits is sent again when an upstream fails."),
+    ROW("upload_spool_bytes", KM_SET_BYTES, upload_spool_bytes, "64MiB", 0, INT64_C(1) << 32,
+        "A form whose `model` comes behind a file that is longer than that is read into a "
+        "temporary file without a name (in state_dir), up to this much; 0: it is refused."),
     ROW("header_timeout", KM_SET_MS, header_ms, "10s", 100, 600000,
         "Time from the first byte of a request to its whole header; then 408."),
     ROW("body_min_rate", KM_SET_BYTES, body_min_rate, "1KiB", 0, 1 << 30,

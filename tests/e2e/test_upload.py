@@ -5,6 +5,8 @@ what becomes of streams that carry audio and images."""
 import contextlib
 import http.client
 import json
+import os
+import pathlib
 import socket
 import threading
 
@@ -129,12 +131,30 @@ def test_the_model_may_come_behind_the_file(media_gateway, media):
     body = opened() + b"x" * MIB + b"\r\n" + part("model", "scribe") + END[2:]
     assert post(media_gateway, body).json()["text"] == "Hello from the tape"
     assert media.seen()[-1]["order"] == ["file", "model"]
-    body = opened() + b"x" * (5 * MIB) + b"\r\n" + part("model", "scribe") + END[2:]
-    refused = post(media_gateway, body)
+    refused = post(media_gateway, opened() + b"x" * (65 * MIB) + END)
     assert refused.status == 400 and refused.json()["error"]["param"] == "model"
-    assert "upload_ahead_bytes" in message(refused)
+    assert "upload_spool_bytes" in message(refused)
     named = post(media_gateway, opened() + b"x" * (5 * MIB) + END, f"{PATH}?model=scribe")
     assert named.status == 200 and media.seen()[-1]["fields"] == {"model": "gpt-4o-transcribe"}
+
+
+def test_a_model_behind_a_long_file_is_found_on_disk(media_gateway, media):
+    """The form goes to a file without a name: the process's own memory stays as it was."""
+    def own():
+        status = open(f"/proc/{media_gateway.process.pid}/status", encoding="ascii").read()
+        return int(status.split("RssAnon:")[1].split()[0]) * 1024
+
+    body = opened() + b"x" * (40 * MIB) + b"\r\n" + part("model", "scribe") + END[2:]
+    before = own()
+    assert post(media_gateway, body).json()["text"] == "Hello from the tape"
+    seen = media.seen()[-1]
+    assert seen["order"] == ["file", "model"] and seen["files"][0]["bytes"] == 40 * MIB
+    assert seen["fields"] == {"model": "gpt-4o-transcribe"}
+    if slow_factor() == 1:
+        assert own() - before < 12 * MIB
+    descriptors = pathlib.Path(f"/proc/{media_gateway.process.pid}/fd")
+    wait_until(lambda: not any("(deleted)" in os.readlink(d) and "/state" in os.readlink(d)
+                               for d in descriptors.iterdir()))
 
 
 def test_a_second_model_behind_a_large_file_breaks_it_off(media_gateway, media):

@@ -47,6 +47,16 @@ for (const name of ["openai-oldest", "openai-newest"]) {
     assert.equal(answer.text, "Hello from the tape");
   });
 
+  test(title("transcription, 20 MiB before the model"), async () => {
+    const file = await sdk.toFile(Buffer.alloc(20 << 20, "RIFF"), "long.wav", { type: "audio/wav" });
+    const answer = await client.audio.transcriptions.create({ file, model: "scribe" });
+    assert.equal(answer.text, "Hello from the tape");
+    const types = [];
+    for await (const event of await client.audio.transcriptions.create({ file, model: "scribe",
+      stream: true })) types.push(event.type);
+    assert.equal(types.at(-1), "transcript.text.done");
+  });
+
   test(title("transcription as a stream"), async () => {
     const types = [];
     for await (const event of await client.audio.transcriptions.create({

@@ -239,7 +239,7 @@ static bool all_closed(void *ctx)
 static void pair_init(struct pair *p, struct fixture *f, const struct certs *certs)
 {
     static const struct km_http_settings set = {
-        32768, 100, 8192, 4 << 20, 10000, 1024, 75000, 60000, 0, 65536, 100, 0, 0,
+        32768, 100, 8192, 4 << 20, 10000, 1024, 75000, 60000, 0, 65536, 100, 0, 0, 0,
     };
     static const struct km_pool_settings pool = { 4, 4, 60000, 100, 5000 };
     struct km_http_server_args args = { .loop = f->loop,
