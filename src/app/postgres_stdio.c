@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "app/input.h"
+#include "base/log.h"
 #include "servers/postgres/parse.h"
 
 #define ARENA_BYTES (3 * KM_RPC_BYTES + KM_PG_TREE_BYTES)
@@ -25,6 +26,7 @@ struct stdio {
     struct km_mailbox *mailbox;
     struct km_input *lines;
     struct km_pg_instance *instance;
+    struct km_log *log;
     const struct km_mcp_server *servers[1];
     struct km_mcp_endpoint endpoint;
     struct km_str revision; /* what initialize agreed on; static storage */
@@ -182,6 +184,8 @@ static int serve(struct stdio *s, const struct km_pg_settings *settings, struct 
         .mode = (enum km_pg_mode)settings->mode,
         .workers = 1,
         .tell = tell,
+        .log = s->log,
+        .name = KM_STR("postgres"),
     };
     const struct km_mcp_server *server;
 
@@ -210,6 +214,7 @@ int km_postgres_stdio(const struct km_pg_settings *settings, struct km_err *err)
     struct stdio s = { .loop = km_loop_new(err) };
     int r = s.loop ? 0 : KM_E_NOMEM;
 
+    s.log = km_log_new(STDERR_FILENO, KM_LOG_INFO, KM_LOG_TEXT);
     if (r == 0) {
         s.mailbox = km_mailbox_new(s.loop, &s, err);
         r = s.mailbox ? serve(&s, settings, err) : KM_E_NOMEM;
@@ -218,6 +223,7 @@ int km_postgres_stdio(const struct km_pg_settings *settings, struct km_err *err)
         km_mailbox_free(s.mailbox);
     km_input_free(s.lines);
     km_pg_instance_free(s.instance);
+    km_log_free(s.log);
     if (s.loop)
         km_loop_free(s.loop);
     return r;

@@ -274,6 +274,16 @@ static int make_gateway(struct serve *s, struct km_err *err)
     return km_handover_new(&handover, err);
 }
 
+static bool on_network(const struct serve *s)
+{
+    union km_addr addr;
+
+    for (size_t i = 0; i < s->sockets.n; i++)
+        if (km_listen_address(s->sockets.fds[i], &addr, NULL) < 0 || !km_addr_loopback(&addr))
+            return true;
+    return false;
+}
+
 static int start(struct serve *s, struct km_err *err)
 {
     int r;
@@ -284,6 +294,7 @@ static int start(struct serve *s, struct km_err *err)
                                         .nflags = s->nflags,
                                         .routes = km_app_routes,
                                         .builtins = km_app_builtins,
+                                        .network = on_network(s),
                                         .state_dir = s->state_dir,
                                         .supervisor = s->args.supervisor,
                                         .takeover = s->takeover,

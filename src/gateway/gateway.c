@@ -221,6 +221,7 @@ static int make_mcp(struct km_gateway *gw, struct km_err *err)
                                                 .events = gw->events,
                                                 .metrics = gw->metrics,
                                                 .state_dir = gw->state_dir,
+                                                .network = gw->args->network,
                                                 .desks = gw->nworkers };
     int r;
 

@@ -92,6 +92,7 @@ struct km_gateway_args {
     size_t nflags;
     const struct km_route_rows *const *routes;
     const struct km_mcp_builtin *const *builtins;
+    bool network; /* an address beyond this machine is among those it listens on */
     const char *state_dir;
     long supervisor; /* process that keeps this one running; 0: none */
     /* Taking over from a running gateway: asked when all that needs no store is made. */

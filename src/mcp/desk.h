@@ -17,6 +17,7 @@ struct km_mcp_upstreams {
     struct km_store *store;
     struct km_log *log;
     struct km_events *events;
+    bool network; /* see struct km_mcp_upstreams_args */
     struct km_metrics *metrics;
     struct km_pins *pins;
     char state_dir[512];

@@ -91,6 +91,8 @@ struct km_link_args {
     const char *work_dir; /* stdio: where cwd is not configured */
     uint64_t delay_ms; /* stdio: not to be started before */
     size_t workers; /* builtin: see builtin.h */
+    bool network; /* the same */
+    struct km_log *log; /* the same */
 };
 
 /* NULL with err. */

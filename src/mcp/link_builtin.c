@@ -244,6 +244,8 @@ struct km_link *km_link_builtin_new(const struct km_link_args *args, struct km_e
         .loop = args->loop,
         .upstream = args->upstream,
         .workers = args->workers,
+        .network = args->network,
+        .log = args->log,
         .tell = tell,
     };
     struct link_builtin *l = calloc(1, sizeof *l);

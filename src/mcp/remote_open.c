@@ -130,6 +130,8 @@ static int make_link(struct km_remote *p, struct km_err *err)
     snprintf(work, sizeof work, "%s/mcp", d->ups->state_dir);
     args.work_dir = work;
     args.workers = d->ups->ndesks;
+    args.network = d->ups->network;
+    args.log = d->ups->log;
     if (stdio(p) && !p->upstream->builtin)
         args.delay_ms = km_desk_spawn_delay(d->ups);
     if (p->upstream->builtin)

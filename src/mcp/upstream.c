@@ -25,6 +25,7 @@ struct km_mcp_upstreams *km_mcp_upstreams_new(const struct km_mcp_upstreams_args
     ups->store = args->store;
     ups->log = args->log;
     ups->events = args->events;
+    ups->network = args->network;
     ups->metrics = args->metrics;
     ups->pins = km_pins_new();
     if (!ups->pins) {

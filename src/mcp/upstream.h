@@ -243,6 +243,7 @@ struct km_mcp_upstreams_args {
     struct km_events *events;
     struct km_metrics *metrics; /* NULL: nothing is counted */
     const char *state_dir; /* logs of servers are below it; copied */
+    bool network; /* the gateway listens beyond this machine */
     size_t desks;
 };
 

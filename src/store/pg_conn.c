@@ -52,6 +52,7 @@ struct km_pg_conn {
     bool finished; /* on_done is due */
     struct km_err err; /* why it is dead; code 0: it is not */
     struct km_pg_cancel *cancel;
+    bool marked;
 };
 
 static void on_ready(void *ctx, bool readable, bool writable);
@@ -383,6 +384,27 @@ static void on_ready(void *ctx, bool readable, bool writable)
         want(c);
 }
 
+static bool send_step(struct km_pg_conn *c, const struct km_pg_step *s)
+{
+    int n = (int)s->nparams;
+
+    if (s->name && s->sql)
+        return c->lib->PQsendPrepare(c->pq, s->name, s->sql, n, s->types) == 1;
+    if (s->name)
+        return c->lib->PQsendQueryPrepared(c->pq, s->name, n, s->values, NULL, NULL, 0) == 1;
+    return c->lib->PQsendQueryParams(c->pq, s->sql, n, s->types, s->values, NULL, NULL, 0) == 1;
+}
+
+void km_pg_conn_mark(struct km_pg_conn *c, bool on)
+{
+    c->marked = on;
+}
+
+bool km_pg_conn_marked(const struct km_pg_conn *c)
+{
+    return c->marked;
+}
+
 int km_pg_conn_send(struct km_pg_conn *c, const struct km_pg_step *steps, unsigned nsteps,
                     const struct km_pg_conn_events *events, void *ctx, struct km_err *err)
 {
@@ -392,8 +414,7 @@ int km_pg_conn_send(struct km_pg_conn *c, const struct km_pg_step *steps, unsign
     for (unsigned i = 0; sent && i < nsteps; i++) {
         const struct km_pg_step *s = &steps[i];
 
-        sent = c->lib->PQsendQueryParams(c->pq, s->sql, (int)s->nparams, s->types, s->values, NULL,
-                                         NULL, 0) == 1;
+        sent = send_step(c, s);
         if (sent && s->sync) {
             sent = c->lib->PQpipelineSync(c->pq) == 1;
             c->groups++;

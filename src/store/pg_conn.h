@@ -35,7 +35,8 @@ struct km_pg_target {
 };
 
 struct km_pg_step {
-    const char *sql;
+    const char *sql; /* one statement; with a name: made ready under it.  NULL: the one so named */
+    const char *name; /* of a prepared statement; NULL: none */
     unsigned nparams;
     const unsigned *types; /* oids; NULL: all are inferred */
     const char *const *values; /* text; NULL: null */
@@ -78,6 +79,9 @@ void km_pg_conn_cancel(struct km_pg_conn *c);
 /* A cancel request is still on its way: it would hit whatever runs next. */
 bool km_pg_conn_cancelling(const struct km_pg_conn *c);
 bool km_pg_conn_alive(const struct km_pg_conn *c);
+/* A sign of the borrowers': what they have made ready on it.  Not set at first. */
+void km_pg_conn_mark(struct km_pg_conn *c, bool on);
+bool km_pg_conn_marked(const struct km_pg_conn *c);
 /* Told once when the server closes it while nothing runs. */
 void km_pg_conn_on_lost(struct km_pg_conn *c, void (*fn)(void *ctx, struct km_pg_conn *conn),
                         void *ctx);

@@ -29,6 +29,8 @@
     XX(PQenterPipelineMode)                                                                        \
     XX(PQpipelineSync)                                                                             \
     XX(PQsendQueryParams)                                                                          \
+    XX(PQsendPrepare)                                                                              \
+    XX(PQsendQueryPrepared)                                                                        \
     XX(PQsetSingleRowMode)                                                                         \
     XX(PQflush)                                                                                    \
     XX(PQconsumeInput)                                                                             \

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""lint.protocol: statements go to PostgreSQL by PQsendQueryParams and by nothing else.
+"""lint.protocol: statements go to PostgreSQL by the extended protocol, without waiting.
 
 The simple protocol runs every statement of a text, so that `COMMIT; DROP ...` escapes whatever
 was begun around it; the extended one refuses a second statement.  The blocking forms would stop a
@@ -11,7 +11,7 @@ import re
 
 from lintlib import Lint, blank_comments_and_strings, read
 
-BANNED = re.compile(r"\bPQ(exec\w*|sendQuery(?!Params\b)\w*|prepare|sendPrepare|describe\w*|fn|"
+BANNED = re.compile(r"\bPQ(exec\w*|sendQuery(?!Params\b|Prepared\b)\w*|prepare|describe\w*|fn|"
                     r"connectdb\w*|setdb\w*|reset|putCopy\w*|cancel|requestCancel)\b")
 OPENED = re.compile(r"^\s*XX\((PQ\w+)\)", re.MULTILINE)
 

@@ -77,6 +77,12 @@ static int make_args(struct km_arena *arena, const struct km_pg_instance_args *f
         .connect_ms = (uint64_t)s->connect_ms,
         .idle_ms = (uint64_t)s->pool_idle_ms,
         .lifetime_ms = (uint64_t)s->pool_lifetime_ms,
+        .idle_tx_ms = (uint64_t)s->idle_tx_ms,
+        .slow_ms = (uint64_t)s->slow_ms,
+        .pooled = s->pooler != 0,
+        .strict = from->network && from->mode == KM_PG_READ_ONLY,
+        .log = from->log,
+        .name = km_arena_str(arena, from->name),
     };
     if (take_functions(arena, s, ret_args, err) < 0)
         return KM_E_CONFIG;
@@ -173,6 +179,9 @@ static struct km_mcp_server *open_one(const struct km_mcp_builtin_args *args, st
         .workers = args->workers,
         .tell = args->tell,
         .ctx = args->ctx,
+        .network = args->network,
+        .log = args->log,
+        .name = args->upstream->name,
     };
     struct km_pg_instance *i = km_pg_instance_new(&inner, err);
 

@@ -22,6 +22,9 @@ struct km_pg_instance_args {
     /* Says a notification to the client; NULL: nobody listens. */
     void (*tell)(void *ctx, struct km_str method, struct km_str params);
     void *ctx;
+    bool network; /* it is reached from other machines */
+    struct km_log *log; /* NULL: nothing is said */
+    struct km_str name; /* for the log */
 };
 
 /* Opens libraries, but no connection.  NULL with err. */

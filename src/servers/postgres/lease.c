@@ -3,10 +3,11 @@
  *
  * A lease is a few flights of statements; `flight` says which one is in the air:
  *
+ *     POSTURE  what the role may do                      at first, and every few minutes
  *     OPEN     BEGIN READ ONLY; anchor; look-up          one group: any failure ends it
  *     BEFORE   request->before                            one group; most requests have none
  *     READ     statement | ROLLBACK | DISCARD ALL        a group each, so that the next one runs
- *     WRITE    statement                                  alone: what it changed decides
+ *     WRITE    statement; rows changed                   alone: what it changed decides
  *     CLOSE    COMMIT or ROLLBACK | DISCARD ALL
  *
  * The anchor takes the snapshot before the caller's statement comes: from then on the transaction
@@ -20,17 +21,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "base/time.h"
 #include "servers/postgres/functions.h"
+#include "servers/postgres/posture.h"
 #include "servers/postgres/resolve.h"
+#include "servers/postgres/verdicts.h"
 
 #define GRACE_MS 3000 /* from the server's own time-out to ours, and from cancel to cut */
 #define LOOKUP_BYTES 32768
 #define ROW_BYTES_LEAST ((size_t)4 * 1024 * 1024)
 
+#define POSTURE_MS 300000 /* then it is looked at again */
+#define LOOKUP "kanmon_lookup" /* the prepared look-up, of a connection that is marked */
+
 #define PINS                                                                                       \
     "-c default_transaction_read_only=%s -c standard_conforming_strings=on -c row_security=on "    \
-    "-c idle_in_transaction_session_timeout=60000 -c DateStyle=ISO -c IntervalStyle=postgres "     \
+    "-c idle_in_transaction_session_timeout=%llu -c DateStyle=ISO -c IntervalStyle=postgres "     \
     "-c extra_float_digits=1 -c bytea_output=hex"
 
 struct km_pg_db {
@@ -42,9 +49,12 @@ struct km_pg_db {
     struct km_pg_guard *guard;
     struct km_pg_guard_options options;
     struct km_buf lookup; /* the query of resolve.h */
+    struct km_pg_posture posture;
+    uint64_t posture_ms; /* when it was looked at */
+    struct km_pg_verdicts *verdicts; /* of the guard, by text */
 };
 
-enum flight { WAITING, OPEN, BEFORE, READ, WRITE, CLOSE, OVER };
+enum flight { WAITING, POSTURE, OPEN, BEFORE, READ, WRITE, CLOSE, OVER };
 
 struct km_pg_lease {
     struct km_pg_db *db;
@@ -56,7 +66,8 @@ struct km_pg_lease {
     struct km_pg_wait wait;
     struct km_pg_conn *conn;
     enum flight flight;
-    struct km_pg_step steps[4];
+    struct km_pg_step steps[8];
+    unsigned lookup_step, prepare_step; /* of OPEN; 0: none */
     const char *anchor_values[2], *lookup_values[2];
     char statement_ms[24], lock_ms[24];
     struct km_timer timer;
@@ -66,6 +77,8 @@ struct km_pg_lease {
     bool clean; /* the session is as it was */
     bool committing;
     bool enough; /* on_result wants no more */
+    int64_t changed; /* rows, triggers and cascades included */
+    uint64_t guard_ns, pool_ns, database_ns; /* where the time went; pool: when it was asked */
     struct km_pg_outcome out;
     struct km_err err;
 };
@@ -93,7 +106,10 @@ static int make_pool(struct km_pg_db *db, struct km_err *err)
     if (args.target.row_bytes < ROW_BYTES_LEAST)
         args.target.row_bytes = ROW_BYTES_LEAST;
     snprintf(pins, sizeof pins, PINS,
-             a->mode == KM_PG_READ_ONLY && !a->without_read_only ? "on" : "off");
+             a->mode == KM_PG_READ_ONLY && !a->without_read_only ? "on" : "off",
+             (unsigned long long)(a->idle_tx_ms ? a->idle_tx_ms : 60000));
+    if (a->pooled)
+        pins[0] = '\0'; /* a session's options would be somebody else's: see km_pg_anchor_pooled */
     db->pool = km_pg_pool_new(db->loop, db->lib, &args, err);
     return db->pool ? 0 : KM_E_NOMEM;
 }
@@ -118,8 +134,11 @@ int km_pg_db_new(struct km_loop *loop, const struct km_pg_db_args *args, struct 
     db->args.dsn = NULL; /* it may hold a password: in one place only */
     r = db->dsn && !km_buf_failed(&db->lookup) ? km_pg_guard_new(&db->guard, err)
                                                : km_fail(err, KM_E_NOMEM, "out of memory");
-    if (r == 0)
-        r = km_pg_lib_open(&db->lib, err);
+    if (r == 0) {
+        db->verdicts = km_pg_verdicts_new();
+        r = db->verdicts ? km_pg_lib_open(&db->lib, err)
+                         : km_fail(err, KM_E_NOMEM, "out of memory");
+    }
     if (r == 0)
         r = make_pool(db, err);
     if (r < 0)
@@ -136,6 +155,7 @@ struct km_pg_db *km_pg_db_free(struct km_pg_db *db)
     km_pg_pool_free(db->pool);
     km_pg_lib_close(db->lib);
     km_pg_guard_free(db->guard);
+    km_pg_verdicts_free(db->verdicts);
     km_buf_done(&db->lookup);
     if (db->dsn)
         explicit_bzero(db->dsn, strlen(db->dsn));
@@ -156,8 +176,30 @@ const struct km_pg_parser *km_pg_db_parser(const struct km_pg_db *db)
 
 /* --- ends --- */
 
+/* By its fingerprint, which is the same whatever the values are: they may be anybody's secrets. */
+static void log_slow(const struct km_pg_lease *l)
+{
+    const struct km_pg_db_args *a = &l->db->args;
+    char fingerprint[24] = "";
+
+    if (!a->log || !a->slow_ms || l->request->own || !l->database_ns ||
+        l->out.elapsed_us < a->slow_ms * 1000)
+        return;
+    km_pg_fingerprint(km_pg_guard_parser(l->db->guard), l->arena, l->request->sql, fingerprint,
+                      sizeof fingerprint);
+    km_log_msg(
+        a->log, KM_LOG_WARN, "postgres.slow",
+        "%.*s: statement %s took %llu ms (guard %llu us, pool %llu us, database %llu us)%s%.*s",
+        KM_STR_ARG(a->name), fingerprint, (unsigned long long)l->out.elapsed_us / 1000,
+        (unsigned long long)l->guard_ns / 1000, (unsigned long long)l->pool_ns / 1000,
+        (unsigned long long)l->database_ns / 1000, l->out.sqlstate.n ? ", SQLSTATE " : "",
+        KM_STR_ARG(l->out.sqlstate));
+}
+
 static void finish(struct km_pg_lease *l)
 {
+    if (l->database_ns)
+        l->database_ns = km_mono_ns() - l->database_ns;
     km_timer_stop(&l->timer);
     l->flight = OVER;
     if (l->conn)
@@ -166,6 +208,7 @@ static void finish(struct km_pg_lease *l)
     if (!l->out.err && !l->v.allowed)
         l->out.refused = &l->v;
     l->out.elapsed_us = (km_mono_ns() - l->began_ns) / 1000;
+    log_slow(l);
     l->events->on_end(l->ctx, &l->out);
 }
 
@@ -235,15 +278,55 @@ static void take_close(struct km_pg_lease *l, unsigned step, enum km_pg_told tol
         l->clean = false;
 }
 
+/* The count goes on from earlier transactions of the session, so its difference is ours. */
+static void take_write(struct km_pg_lease *l, unsigned step, enum km_pg_told told,
+                       const struct km_pg_result *r)
+{
+    bool counts = step == 0 || step == 3;
+    int64_t n = 0;
+
+    if (step == 1)
+        take_statement(l, told, r);
+    else if (told == KM_PG_ERROR)
+        take_error(l, r);
+    else if (counts && told == KM_PG_END && km_pg_rows(r) == 1 &&
+             km_str_i64(km_pg_value(r, 0, 0), &n) == 0)
+        l->changed = n - l->changed;
+}
+
+static void take_posture(struct km_pg_lease *l, enum km_pg_told told, const struct km_pg_result *r)
+{
+    struct km_pg_db *db = l->db;
+    struct km_pg_posture before = db->posture;
+
+    if (told != KM_PG_END) {
+        db->posture = (struct km_pg_posture){ .known = true, .writes = true };
+        snprintf(db->posture.why, sizeof db->posture.why, "what it may do could not be found out");
+    } else {
+        km_pg_posture_take(r, &db->posture);
+    }
+    db->posture_ms = km_loop_now_ms(db->loop);
+    if (db->args.log && db->posture.writes && strcmp(before.why, db->posture.why) != 0)
+        km_log_msg(db->args.log, KM_LOG_WARN, "postgres.role",
+                   "%.*s only reads, but its role could do more: %s", KM_STR_ARG(db->args.name),
+                   db->posture.why);
+}
+
 static void on_result(void *ctx, unsigned step, enum km_pg_told told, const struct km_pg_result *r)
 {
     struct km_pg_lease *l = ctx;
 
-    if ((l->flight == OPEN || l->flight == BEFORE) && told == KM_PG_ERROR)
+    if (l->flight == POSTURE)
+        take_posture(l, told, r);
+    else if ((l->flight == OPEN || l->flight == BEFORE) && told == KM_PG_ERROR)
         take_error(l, r);
-    else if (l->flight == OPEN && step == 2 && told == KM_PG_END)
+    else if (l->flight == OPEN && told == KM_PG_END && step && step == l->prepare_step)
+        km_pg_conn_mark(l->conn, true);
+    else if (l->flight == OPEN && told == KM_PG_END && step && step == l->lookup_step)
         take_lookup(l, r);
-    else if ((l->flight == READ || l->flight == WRITE) && step == 0)
+    else if (l->flight == WRITE)
+        take_write(l, step, told, r);
+    else if (l->flight == READ && step == 0)
         take_statement(l, told, r);
     else if (l->flight == READ && told != KM_PG_END)
         l->clean = false; /* ROLLBACK or DISCARD ALL did not succeed */
@@ -275,11 +358,19 @@ static void fly(struct km_pg_lease *l, enum flight flight, unsigned nsteps)
     fly_steps(l, flight, l->steps, nsteps);
 }
 
+static void put_step(struct km_pg_lease *l, unsigned *n, const char *sql, unsigned nparams,
+                     const char *const *values)
+{
+    l->steps[(*n)++] = (struct km_pg_step){ .sql = sql, .nparams = nparams, .values = values };
+}
+
 static unsigned put_end(struct km_pg_lease *l, unsigned n, const char *end)
 {
     l->steps[n++] = (struct km_pg_step){ .sql = end, .sync = true };
-    if (!l->v.pure)
+    if (!l->v.pure && !l->db->args.pooled) { /* a pooler does that itself */
         l->steps[n++] = (struct km_pg_step){ .sql = "DISCARD ALL", .sync = true };
+        km_pg_conn_mark(l->conn, false);
+    }
     return n;
 }
 
@@ -287,22 +378,38 @@ static void fly_statement(struct km_pg_lease *l)
 {
     const struct km_pg_request *q = l->request;
 
-    l->steps[0] = (struct km_pg_step){
+    struct km_pg_step statement = {
         .sql = q->own ? q->sql.p : km_arena_cstr(l->arena, l->v.sql),
         .nparams = q->nparams,
         .values = q->values,
         .types = q->types,
         .rows = true,
-        .sync = true,
+        .sync = !l->v.writes,
     };
+    unsigned n = 0;
+
     l->clean = true;
-    if (l->v.writes)
-        fly(l, WRITE, 1);
-    else
-        fly(l, READ, put_end(l, 1, l->db->args.without_rollback ? "COMMIT" : "ROLLBACK"));
+    if (l->v.writes) {
+        put_step(l, &n, km_pg_changed, 0, NULL);
+        l->steps[n++] = statement;
+        /* What was put off to COMMIT runs now, and counts. */
+        put_step(l, &n, "SET CONSTRAINTS ALL IMMEDIATE", 0, NULL);
+        put_step(l, &n, km_pg_changed, 0, NULL);
+        l->steps[n - 1].sync = true;
+        fly(l, WRITE, n);
+        return;
+    }
+    l->steps[0] = statement;
+    fly(l, READ, put_end(l, 1, l->db->args.without_rollback ? "COMMIT" : "ROLLBACK"));
 }
 
-/* A write came back: the cap decides. */
+/* What the server's tag says, where it speaks of changes and not of rows read. */
+static int64_t changes(const struct km_pg_lease *l)
+{
+    return km_str_starts(l->out.tag, KM_STR("SELECT")) ? 0 : l->out.affected;
+}
+
+/* A write came back: the cap decides.  The tag alone would miss what WITH changes, and triggers. */
 static void fly_close(struct km_pg_lease *l)
 {
     bool failed = l->out.sqlstate.n || l->out.cut;
@@ -310,10 +417,18 @@ static void fly_close(struct km_pg_lease *l)
 
     if (l->request->capped && l->request->affected_most < most)
         most = l->request->affected_most;
-    l->out.over_cap = !failed && l->out.affected > most;
+    if (changes(l) > l->changed)
+        l->changed = changes(l);
+    l->out.over_cap = !failed && !l->v.explains && l->changed > most;
+    if (l->out.over_cap)
+        l->out.affected = l->changed;
     l->committing = !failed && !l->out.over_cap && !l->v.explains && !l->request->dry;
     fly(l, CLOSE, put_end(l, 0, l->committing ? "COMMIT" : "ROLLBACK"));
 }
+
+static void give_up(struct km_pg_lease *l);
+static void fly_open(struct km_pg_lease *l);
+static bool refused_by_posture(struct km_pg_lease *l);
 
 static void on_done(void *ctx, const struct km_err *err)
 {
@@ -328,6 +443,11 @@ static void on_done(void *ctx, const struct km_err *err)
         finish(l);
     } else if (ended) {
         finish(l);
+    } else if (l->flight == POSTURE) {
+        if (refused_by_posture(l))
+            give_up(l);
+        else
+            fly_open(l);
     } else if (l->flight == WRITE) {
         fly_close(l);
     } else if (l->out.sqlstate.n || l->out.err || !l->v.allowed) {
@@ -341,38 +461,128 @@ static void on_done(void *ctx, const struct km_err *err)
     }
 }
 
+/* The look-up, made ready once a connection; a pooler has another session for each transaction. */
+static void put_lookup(struct km_pg_lease *l, unsigned *n)
+{
+    static const unsigned types[2] = { 114, 25 }; /* json, text */
+    const char *sql = l->db->lookup.p;
+
+    if (l->db->args.pooled) {
+        l->lookup_step = *n;
+        put_step(l, n, sql, 2, l->lookup_values);
+        return;
+    }
+    put_step(l, n, km_pg_plan_once, 0, NULL);
+    if (!km_pg_conn_marked(l->conn)) {
+        l->prepare_step = *n;
+        put_step(l, n, sql, 2, NULL);
+        l->steps[*n - 1].name = LOOKUP;
+        l->steps[*n - 1].types = types;
+    }
+    l->lookup_step = *n;
+    put_step(l, n, NULL, 2, l->lookup_values);
+    l->steps[*n - 1].name = LOOKUP;
+    put_step(l, n, km_pg_plan_as_ever, 0, NULL);
+}
+
+static const char *begin_text(const struct km_pg_lease *l)
+{
+    return l->v.writes || l->db->args.without_read_only ? "BEGIN READ WRITE" : "BEGIN READ ONLY";
+}
+
+static uint64_t time_of(const struct km_pg_lease *l)
+{
+    uint64_t timeout = l->request->timeout_ms, most = l->db->args.limits.statement_ms;
+
+    return timeout && timeout < most ? timeout : most;
+}
+
+/* Nothing was sent: it ends later, with the reason in l->err. */
+static void give_up(struct km_pg_lease *l)
+{
+    l->out.err = &l->err;
+    l->clean = true;
+    km_deferred_queue(&l->ended);
+}
+
 static void fly_open(struct km_pg_lease *l)
 {
     bool lookup = !l->request->own && !l->db->args.without_lookup;
-    bool writable = l->v.writes || l->db->args.without_read_only;
-    uint64_t timeout = l->request->timeout_ms, most = l->db->args.limits.statement_ms;
+    unsigned n = 0;
 
-    if (!timeout || timeout > most)
-        timeout = most;
-    snprintf(l->statement_ms, sizeof l->statement_ms, "%llu", (unsigned long long)timeout);
+    snprintf(l->statement_ms, sizeof l->statement_ms, "%llu", (unsigned long long)time_of(l));
     snprintf(l->lock_ms, sizeof l->lock_ms, "%llu", (unsigned long long)l->db->args.limits.lock_ms);
     l->anchor_values[0] = l->statement_ms;
     l->anchor_values[1] = l->lock_ms;
-    l->steps[0] = (struct km_pg_step){ .sql = writable ? "BEGIN READ WRITE" : "BEGIN READ ONLY" };
-    l->steps[1] = (struct km_pg_step){
-        .sql = km_pg_anchor, .nparams = 2, .values = l->anchor_values, .sync = !lookup
-    };
+    put_step(l, &n, begin_text(l), 0, NULL);
+    put_step(l, &n, l->db->args.pooled ? km_pg_anchor_pooled : km_pg_anchor, 2, l->anchor_values);
     if (lookup) {
         l->lookup_values[0] = km_pg_resolve_refs(&l->v, l->arena, &l->db->options);
         l->lookup_values[1] = km_pg_extensions;
-        l->steps[2] = (struct km_pg_step){
-            .sql = l->db->lookup.p, .nparams = 2, .values = l->lookup_values, .sync = true
-        };
         if (!l->lookup_values[0]) {
             km_fail(&l->err, KM_E_LIMIT, "the statement names too many things");
-            l->out.err = &l->err;
-            l->clean = true; /* nothing was sent */
-            km_deferred_queue(&l->ended);
+            give_up(l);
             return;
         }
+        put_lookup(l, &n);
     }
-    km_timer_start(&l->timer, timeout + GRACE_MS);
-    fly(l, OPEN, lookup ? 3 : 2);
+    l->steps[n - 1].sync = true;
+    km_timer_start(&l->timer, time_of(l) + GRACE_MS);
+    fly(l, OPEN, n);
+}
+
+/* --- the role --- */
+
+static bool knows_posture(const struct km_pg_lease *l)
+{
+    const struct km_pg_db *db = l->db;
+
+    return l->request->own || db->args.mode > KM_PG_READ_ONLY || db->args.without_guard ||
+           (db->posture.known && km_loop_now_ms(db->loop) - db->posture_ms < POSTURE_MS);
+}
+
+static bool refused_by_posture(struct km_pg_lease *l)
+{
+    const struct km_pg_db *db = l->db;
+
+    if (l->request->own || !db->args.strict || !db->posture.writes)
+        return false;
+    km_fail(&l->err, KM_E_FORBIDDEN,
+            "this server only reads and can be reached from other machines, but its role could do "
+            "more: %s. Give it a role that may only SELECT",
+            db->posture.why);
+    return true;
+}
+
+/* A session whose texts would be read otherwise than the guard reads them is not used. */
+static bool readable(struct km_pg_lease *l)
+{
+    const char *strings = km_pg_conn_parameter(l->conn, "standard_conforming_strings");
+
+    if (strcmp(strings, "on") == 0 && km_pg_conn_version(l->conn) > 0)
+        return true;
+    km_fail(&l->err, KM_E_UPSTREAM_PROTOCOL,
+            "the database does not say that standard_conforming_strings is on: its texts could be "
+            "read in two ways");
+    return false;
+}
+
+static void fly_first(struct km_pg_lease *l)
+{
+    l->database_ns = km_mono_ns();
+    l->pool_ns = l->database_ns - l->pool_ns;
+    if (!readable(l)) {
+        give_up(l);
+    } else if (knows_posture(l)) {
+        if (refused_by_posture(l))
+            give_up(l);
+        else
+            fly_open(l);
+    } else {
+        l->steps[0] = (struct km_pg_step){ .sql = km_pg_posture_sql, .sync = true };
+        km_timer_start(&l->timer, time_of(l) + GRACE_MS);
+        fly(l, POSTURE, 1);
+    }
 }
 
 /* --- time --- */
@@ -405,7 +615,7 @@ static void on_connection(struct km_pg_wait *wait, struct km_pg_conn *conn,
         return;
     }
     l->conn = conn;
-    fly_open(l);
+    fly_first(l);
 }
 
 void km_pg_lease_cancel(struct km_pg_lease *lease)
@@ -449,8 +659,12 @@ static int judge(struct km_pg_lease *l)
         l->v = (struct km_pg_verdict){ .allowed = true, .at = -1, .sql = q->sql };
         return 0;
     }
-    if (km_pg_guard_judge(l->db->guard, l->arena, q->sql, &l->db->options, &l->v, &l->err) < 0)
-        return KM_E_NOMEM;
+    if (!km_pg_verdicts_find(l->db->verdicts, l->arena, q->sql, &l->v)) {
+        if (km_pg_guard_judge(l->db->guard, l->arena, q->sql, &l->db->options, &l->v, &l->err) < 0)
+            return KM_E_NOMEM;
+        km_pg_verdicts_keep(l->db->verdicts, q->sql, &l->v);
+    }
+    l->guard_ns = km_mono_ns() - l->began_ns;
     /* What names stand for decides as well: only a look-up can agree that nothing stays. */
     l->v.pure = l->v.pure && !l->db->args.without_lookup;
     return 0;
@@ -482,6 +696,7 @@ struct km_pg_lease *km_pg_lease_new(struct km_pg_db *db, struct km_arena *arena,
         l->out.err = &l->err;
         km_deferred_queue(&l->ended);
     } else {
+        l->pool_ns = km_mono_ns();
         km_pg_pool_take(db->pool, &l->wait, on_connection);
     }
     return l;

@@ -35,7 +35,12 @@ struct km_pg_db_args {
     size_t nfunctions;
     struct km_pg_limits limits;
     unsigned connections, queue;
-    uint64_t queue_ms, connect_ms, idle_ms, lifetime_ms;
+    uint64_t queue_ms, connect_ms, idle_ms, lifetime_ms, idle_tx_ms;
+    uint64_t slow_ms; /* a statement that takes longer is logged; 0: none is */
+    bool pooled; /* a pooler lends a session for one transaction */
+    bool strict; /* read-only, and reachable from elsewhere: a role that can write is refused */
+    struct km_log *log; /* NULL: nothing is said */
+    struct km_str name; /* for the log */
     /* For the tests that show which layer holds: what is left out.  A database that serves
      * anybody has none of them set. */
     bool without_guard, without_lookup, without_read_only, without_rollback;

@@ -12,6 +12,7 @@
 #include <dlfcn.h>
 #include <pg_query.h>
 #include <pg_query/pg_query.pb-c.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/encode.h"
@@ -22,6 +23,8 @@ struct km_pg_parser {
     void (*free_result)(PgQueryProtobufParseResult result);
     PgQuery__ParseResult *(*unpack)(ProtobufCAllocator *allocator, size_t len, const uint8_t *data);
     const ProtobufCMessageDescriptor *root;
+    PgQueryFingerprintResult (*fingerprint)(const char *sql);
+    void (*free_fingerprint)(PgQueryFingerprintResult result);
 };
 
 /* ISO C has no cast from a data pointer to a function's. */
@@ -52,7 +55,9 @@ int km_pg_parser_new(struct km_pg_parser **ret_parser, struct km_err *err)
     found = find(library, "pg_query_parse_protobuf", &p->parse) &&
             find(library, "pg_query_free_protobuf_parse_result", &p->free_result) &&
             find(library, "pg_query__parse_result__unpack", &p->unpack) &&
-            find(library, "pg_query__parse_result__descriptor", &p->root);
+            find(library, "pg_query__parse_result__descriptor", &p->root) &&
+            find(library, "pg_query_fingerprint", &p->fingerprint) &&
+            find(library, "pg_query_free_fingerprint_result", &p->free_fingerprint);
     dlclose(library);
     if (!found) {
         free(p);
@@ -141,4 +146,19 @@ int km_pg_parse(const struct km_pg_parser *parser, struct km_arena *arena, struc
     }
     parser->free_result(parsed);
     return r;
+}
+
+void km_pg_fingerprint(const struct km_pg_parser *parser, struct km_arena *arena, struct km_str sql,
+                       char *out, size_t cap)
+{
+    const char *text = km_arena_cstr(arena, sql);
+    PgQueryFingerprintResult r;
+
+    *out = '\0';
+    if (!text || km_arena_overflowed(arena))
+        return;
+    r = parser->fingerprint(text);
+    if (!r.error && r.fingerprint_str)
+        snprintf(out, cap, "%s", r.fingerprint_str);
+    parser->free_fingerprint(r);
 }

@@ -27,6 +27,11 @@ int km_pg_parse(const struct km_pg_parser *parser, struct km_arena *arena, struc
                 struct PgQuery__ParseResult **ret_tree, size_t *ret_at,
                 struct km_err *err) KM_MUST_USE;
 
+/* What stays of a statement when its values are left out, as a word.  sql was parsed before, so
+ * it does not nest too deep.  Empty: it has none. */
+void km_pg_fingerprint(const struct km_pg_parser *parser, struct km_arena *arena, struct km_str sql,
+                       char *out, size_t cap);
+
 /* The description of the root message, of which all others are members. */
 const void *km_pg_parser_root(const struct km_pg_parser *parser);
 

@@ -32,6 +32,27 @@ const char km_pg_anchor[] =
     "pg_catalog.set_config('search_path', pg_catalog.concat('pg_catalog, ', "
     "pg_catalog.current_setting('search_path'), ', pg_temp'), true)";
 
+/* The same, and what is otherwise pinned when a session begins. */
+const char km_pg_anchor_pooled[] =
+    "SELECT pg_catalog.set_config('statement_timeout', $1, true), "
+    "pg_catalog.set_config('lock_timeout', $2, true), "
+    "pg_catalog.set_config('standard_conforming_strings', 'on', true), "
+    "pg_catalog.set_config('row_security', 'on', true), "
+    "pg_catalog.set_config('DateStyle', 'ISO', true), "
+    "pg_catalog.set_config('IntervalStyle', 'postgres', true), "
+    "pg_catalog.set_config('extra_float_digits', '1', true), "
+    "pg_catalog.set_config('bytea_output', 'hex', true), "
+    "pg_catalog.set_config('search_path', pg_catalog.concat('pg_catalog, ', "
+    "pg_catalog.current_setting('search_path'), ', pg_temp'), true)";
+
+const char km_pg_plan_once[] =
+    "SELECT pg_catalog.set_config('plan_cache_mode', 'force_generic_plan', true)";
+const char km_pg_plan_as_ever[] = "SELECT pg_catalog.set_config('plan_cache_mode', 'auto', true)";
+
+const char km_pg_changed[] =
+    "SELECT coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0)::pg_catalog.int8 "
+    "FROM pg_catalog.pg_stat_xact_user_tables";
+
 /* `known` is what an object must be: pg_catalog's, information_schema's, or a member of an
  * extension on the list. */
 #define KNOWN(class, oid, nsp)                                                                     \

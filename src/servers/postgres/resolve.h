@@ -10,7 +10,13 @@
 /* First in a transaction: sets its limits, puts pg_catalog first on the search path, and takes the
  * snapshot, after which a transaction cannot be made writable any more.  $1 statement_timeout,
  * $2 lock_timeout, both in milliseconds. */
-extern const char km_pg_anchor[];
+extern const char km_pg_anchor[], km_pg_anchor_pooled[];
+/* Before and after the look-up, where it is prepared: its plan is made once (making it takes ten
+ * times as long as running it), and statements of callers have plans of their own as ever. */
+extern const char km_pg_plan_once[], km_pg_plan_as_ever[];
+/* Rows the session has changed, those of triggers and cascades too: one number that only grows
+ * within a transaction. */
+extern const char km_pg_changed[];
 
 /* The query that asks: one row a finding: kind, at, text.  $1: km_pg_resolve_refs(), $2:
  * km_pg_extensions. */
