@@ -27,6 +27,10 @@
 #include "store/pg_lib.h"
 #include "sys/watch.h"
 
+/* A server drops a cancel that comes between two messages of a statement: while it is planned, or
+ * while its code is compiled.  So it is said again as long as the statement runs. */
+#define CANCEL_AGAIN_MS 100
+
 enum state { CONNECTING, IDLE, BUSY, DEAD };
 
 struct km_pg_conn {
@@ -52,10 +56,13 @@ struct km_pg_conn {
     bool finished; /* on_done is due */
     struct km_err err; /* why it is dead; code 0: it is not */
     struct km_pg_cancel *cancel;
+    bool cancel_wanted; /* of the batch that runs */
+    struct km_timer cancel_again;
     bool marked;
 };
 
 static void on_ready(void *ctx, bool readable, bool writable);
+static void on_cancel_again(void *ctx);
 
 /* --- ends --- */
 
@@ -81,6 +88,7 @@ static void fail(struct km_pg_conn *c, int code, const char *what, const char *w
     km_fail(&c->err, code, "%s%s%.*s", what, text.n ? ": " : "", KM_STR_ARG(text));
     c->state = DEAD;
     c->finished = true;
+    km_timer_stop(&c->cancel_again);
     km_timer_stop(&c->timer);
     c->watch = km_watch_free(c->watch);
     km_deferred_queue(&c->work);
@@ -101,6 +109,8 @@ static void on_work(void *ctx)
         c->finished = false;
         if (c->state == BUSY)
             c->state = IDLE;
+        c->cancel_wanted = false;
+        km_timer_stop(&c->cancel_again);
         events->on_done(c->ctx, err);
     } else if (c->state == DEAD && c->on_lost) {
         c->on_lost(c->lost_ctx, c);
@@ -111,6 +121,7 @@ struct km_pg_conn *km_pg_conn_free(struct km_pg_conn *c)
 {
     if (!c)
         return NULL;
+    km_timer_stop(&c->cancel_again);
     km_timer_stop(&c->timer);
     km_deferred_cancel(&c->work);
     km_pg_cancel_free(c->cancel);
@@ -218,9 +229,10 @@ int km_pg_dsn_check(const char *dsn, struct km_err *err)
 
 static void begin(struct km_pg_conn *c, const struct km_pg_target *target, const char *password)
 {
-    static const char *const names[] = { "dbname",         "options",    "client_encoding",
-                                         "tcp_user_timeout", "keepalives_idle",
-                                         "fallback_application_name", "password", NULL };
+    static const char *const names[] = { "dbname",          "options",
+                                         "client_encoding", "tcp_user_timeout",
+                                         "keepalives_idle", "fallback_application_name",
+                                         "password",        NULL };
     const char *const values[] = { target->dsn, target->options, "UTF8",   "30000",
                                    "30",        "kanmon",        password, NULL };
 
@@ -249,6 +261,7 @@ struct km_pg_conn *km_pg_conn_new(struct km_loop *loop, const struct km_pg_lib *
     c->on_connect = fn;
     c->connect_ctx = ctx;
     km_timer_init(&c->timer, loop, on_connect_timeout, c);
+    km_timer_init(&c->cancel_again, loop, on_cancel_again, c);
     km_deferred_init(&c->work, loop, on_work, c);
     if (target->password_file && !read_password(target->password_file, password, sizeof password))
         fail(c, KM_E_CONFIG, "the password file cannot be read, or is empty", "");
@@ -444,11 +457,21 @@ static void on_cancelled(void *ctx)
     struct km_pg_conn *c = ctx;
 
     c->cancel = km_pg_cancel_free(c->cancel);
+    if (c->state == BUSY && c->cancel_wanted)
+        km_timer_start(&c->cancel_again, CANCEL_AGAIN_MS);
+}
+
+static void on_cancel_again(void *ctx)
+{
+    km_pg_conn_cancel(ctx);
 }
 
 void km_pg_conn_cancel(struct km_pg_conn *c)
 {
-    if (c->state == BUSY && !c->cancel)
+    if (c->state != BUSY)
+        return;
+    c->cancel_wanted = true;
+    if (!c->cancel)
         c->cancel = km_pg_cancel_new(c->loop, c->lib, c->pq, on_cancelled, c);
 }
 

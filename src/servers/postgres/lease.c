@@ -37,7 +37,7 @@
 
 #define PINS                                                                                       \
     "-c default_transaction_read_only=%s -c standard_conforming_strings=on -c row_security=on "    \
-    "-c idle_in_transaction_session_timeout=%llu -c DateStyle=ISO -c IntervalStyle=postgres "     \
+    "-c idle_in_transaction_session_timeout=%llu -c DateStyle=ISO -c IntervalStyle=postgres "      \
     "-c extra_float_digits=1 -c bytea_output=hex"
 
 struct km_pg_db {
@@ -77,6 +77,7 @@ struct km_pg_lease {
     bool clean; /* the session is as it was */
     bool committing;
     bool enough; /* on_result wants no more */
+    bool cancelled; /* nobody wants it: nothing more of it is sent */
     int64_t changed; /* rows, triggers and cascades included */
     uint64_t guard_ns, pool_ns, database_ns; /* where the time went; pool: when it was asked */
     struct km_pg_outcome out;
@@ -450,7 +451,11 @@ static void on_done(void *ctx, const struct km_err *err)
             fly_open(l);
     } else if (l->flight == WRITE) {
         fly_close(l);
-    } else if (l->out.sqlstate.n || l->out.err || !l->v.allowed) {
+    } else if (l->out.sqlstate.n || l->out.err || !l->v.allowed || l->cancelled) {
+        if (l->cancelled && !l->out.sqlstate.n && !l->out.err) {
+            km_fail(&l->err, KM_E_CANCELED, "the call was cancelled");
+            l->out.err = &l->err;
+        }
         /* Not even the transaction's beginning: nothing of the caller's ran. */
         l->clean = true;
         fly(l, CLOSE, put_end(l, 0, "ROLLBACK"));
@@ -627,7 +632,8 @@ void km_pg_lease_cancel(struct km_pg_lease *lease)
         km_fail(&err, KM_E_CANCELED, "the call was cancelled");
         fail(lease, &err);
         km_deferred_queue(&lease->ended);
-    } else if (lease->conn) {
+    } else if (lease->conn && lease->flight != CLOSE) {
+        lease->cancelled = true;
         km_pg_conn_cancel(lease->conn);
     }
 }
