@@ -5,3 +5,7 @@ part_short() {
     km_build dev
     tests/postgres/run --binary build/dev/kanmon
 }
+part_long() {
+    km_build dev
+    KM_FUZZ_SECONDS=120 tests/postgres/run --binary build/dev/kanmon
+}
