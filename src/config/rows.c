@@ -50,7 +50,9 @@ static const struct km_setting top_rows[] = {
     { 0 },
 };
 
-const struct km_settings_table km_config_top_table = { "", top_rows, sizeof(struct top), SIZE_MAX, 0 };
+const struct km_settings_table km_config_top_table = {
+    .section = "", .rows = top_rows, .size = sizeof(struct top), .extra = SIZE_MAX
+};
 
 static const struct km_setting own_rows[] = {
     { "accept_unsupported", KM_SET_STR_LIST, offsetof(struct own, accept_unsupported),

@@ -82,8 +82,8 @@ struct km_mcp_call_args {
     struct km_str method, params, shown;
 };
 
-/* The record of a call that no server hears of: of a tool that is not there, not for this caller, or
- * withheld, and of search_tools.  outcome: a word; server: empty where it is not known. */
+/* The record of a call that no server hears of: of a tool that is not there, not for this caller
+ * or withheld, and of search_tools.  outcome: a word; server: empty where it is not known. */
 void km_mcp_record_refused(struct km_mcp_turn *t, struct km_str server, struct km_str name,
                            const char *outcome);
 /* Begins it for the turn's request; the answer comes on the turn's stream. */

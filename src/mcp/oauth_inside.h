@@ -62,7 +62,7 @@ struct km_mcp_oauth {
 struct km_mcp_oauth *km_mcp_oauth_ref(struct km_mcp_oauth *o);
 void km_mcp_oauth_unref(struct km_mcp_oauth *o);
 struct km_mcp_holder *km_mcp_oauth_holder(struct km_mcp_oauth *o, struct km_str principal);
-void km_mcp_oauth_holder_free(void *holder);
+void km_mcp_oauth_holder_free(void *owner);
 
 /* oauth_token.c: what a holder is as an authenticator, and as an owner of a refresh. */
 extern const struct km_auth_ops km_mcp_oauth_auth_ops;

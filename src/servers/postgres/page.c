@@ -175,7 +175,7 @@ static bool read_keys(const struct km_pg_page *page, const struct km_json *colum
 /* A null is no empty text. */
 static bool same_text(struct km_str a, struct km_str b)
 {
-    return !a.p == !b.p && km_str_eq(a, b);
+    return a.p && b.p ? km_str_eq(a, b) : a.p == b.p;
 }
 
 static bool same_keys(const struct keyed *k, const struct km_json *row)
