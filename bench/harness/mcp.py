@@ -12,7 +12,6 @@ import json
 import os
 import signal
 import socket
-import statistics
 import subprocess
 
 
@@ -182,6 +181,7 @@ def call(number, tool):
 class McpMeasure:
     def __init__(self, binary, seconds, rounds):
         self.binary, self.seconds, self.rounds = binary, seconds, rounds
+        self.common = 0 # a rate that all sustain; 0: not asked for
 
     def load(self, mode, server, session, path, body, min_answer, **options):
         text = json.dumps(body, separators=(",", ":")).replace('"#NUMBER#"', "#NUMBER#")
@@ -214,8 +214,26 @@ class McpMeasure:
         return self.load("closed", server, session, path, body, tools * 100, connections=32,
                          seconds=self.seconds, warmup=0.3)
 
+    def common_rate(self, servers):
+        """What all of them sustain with room to spare: two digits."""
+        least = None
+        for server in servers:
+            freeze(servers, server)
+            r = self.call_load("closed", server, connections=32, seconds=max(self.seconds, 3),
+                               warmup=0.5)
+            if r.get("completed"):
+                rate = r["completed"] / r["watch"]["seconds"]
+                least = min(least or rate, rate)
+        if not least:
+            return 10
+        digits = 10 ** max(len(str(int(least * 0.6))) - 2, 0)
+        return max(int(least * 0.6) // digits * digits, 1)
+
     def round(self, server):
         out = {}
+        if self.common:
+            out["common"] = self.call_load("open", server, rate=self.common, connections=32,
+                                           seconds=self.seconds, warmup=0.3)
         for rate in server.rates:
             out[f"calls{rate}"] = self.call_load("open", server, rate=rate, connections=32,
                                                  seconds=self.seconds, warmup=0.3)
@@ -260,15 +278,6 @@ class Sessions:
                 "before": before, "after": after}
 
 
-def median(values):
-    values = [v for v in values if v is not None]
-    return statistics.median(values) if values else None
-
-
-def cpu(r):
-    return r["watch"]["server_cpu_us"] / r["completed"] if r.get("completed") else None
-
-
 def freeze(servers, but):
     for server in servers:
         if server is not but and server.process:
@@ -278,7 +287,7 @@ def freeze(servers, but):
 
 
 def measure(servers, one, sessions, echo, say):
-    """{name: {"rounds": [...], "sessions": ...} or {"failed": why}}."""
+    """{"servers": {name: {"rounds": [...], "sessions": ...} or {"failed": why}}, ...}"""
     results, live = {}, []
     for server in servers:
         try:
@@ -291,14 +300,24 @@ def measure(servers, one, sessions, echo, say):
             say(f"{server.title}: {why}")
             server.stop()
             results[server.name] = {"title": server.title, "failed": str(why)}
+    if any(not isinstance(server, (Direct, McpNginx, McpKanmon)) for server in live):
+        one.common = one.common_rate(live)
+        say(f"all sustain {one.common} calls a second")
     for number in range(one.rounds):
         for server in live:
             freeze(live, server)
             say(f"round {number + 1}: {server.title}")
             before = echo.calls()
-            r = one.round(server)
+            try:
+                r = one.round(server)
+            except (Unavailable, OSError) as why:
+                say(f"{server.title}: {why}")
+                results[server.name]["failed"] = f"in round {number + 1}: {why}"
+                server.stop()
+                continue
             r["seen"] = echo.calls() - before
             results[server.name]["rounds"].append(r)
+        live = [server for server in live if "failed" not in results[server.name]]
     for server in live:
         if sessions and isinstance(server, McpKanmon) and server.name == "kanmon":
             freeze(live, server)
@@ -308,83 +327,8 @@ def measure(servers, one, sessions, echo, say):
         if server.process:
             procs.send(procs.tree(server.process.pid), signal.SIGCONT)
         server.stop()
-    return results
-
-
-def faults(results):
-    """What makes the numbers of kanmon worthless, however fast."""
-    for name in ("kanmon", "kanmon-stdio"):
-        for r in results.get(name, {}).get("rounds", []):
-            sent = 0
-            for part, one in r.items():
-                if part == "seen":
-                    continue
-                if one.get("failed") or one.get("wrong") or one.get("broken"):
-                    yield (f"{name} {part}: {one.get('failed') or ''} {one.get('wrong')} wrong, "
-                           f"{one.get('broken')} broken: {one.get('wrong_body')}")
-                if not part.startswith("list"):
-                    sent += one.get("answered", 0)
-            if name == "kanmon" and sent != r["seen"]:
-                yield f"{name}: {sent} calls were answered, the upstream saw {r['seen']}"
-        held = results.get(name, {}).get("sessions")
-        if held and held["streams"] != (held["sessions"] + 1) // 2:
-            yield f"{name}: {held['streams']} streams of {held['sessions']} sessions opened"
-
-
-def table(results):
-    """Rows of text: a title and a value a server."""
-    direct = results.get("direct", {}).get("rounds", [])
-
-    def added(name, part, key):
-        rounds = results[name].get("rounds", [])
-        return median([r[part]["latency"][key] - d[part]["latency"][key]
-                       for r, d in zip(rounds, direct)
-                       if r.get(part, {}).get("completed") and d.get(part, {}).get("completed")])
-
-    def value(name, part, of):
-        return median([of(r[part]) for r in results[name].get("rounds", [])
-                       if r.get(part, {}).get("completed")])
-
-    for rate in RATES:
-        part = f"calls{rate}"
-        yield f"CPU a call, {rate:,} a second", "µs", lambda n, p=part: value(n, p, cpu)
-        for key, words in (("p50_us", "p50"), ("p99_us", "p99")):
-            yield (f"Added latency {words}, {rate:,} a second", "µs",
-                   lambda n, p=part, k=key: added(n, p, k))
-    yield "Calls a second, 32 connections", "", lambda n: value(
-        n, "closed", lambda r: r["completed"] / r["watch"]["seconds"])
-    yield "CPU a call, 32 connections", "µs", lambda n: value(n, "closed", cpu)
-    for tools in (10, 500):
-        yield (f"Lists of {tools} tools a second", "", lambda n, t=tools: value(
-            n, f"list{t}", lambda r: r["completed"] / r["watch"]["seconds"]))
-        yield f"CPU a list of {tools} tools", "µs", lambda n, t=tools: value(n, f"list{t}", cpu)
-
-
-def number(v):
-    return "" if v is None else f"{v:,.0f}" if abs(v) >= 100 else f"{v:.1f}"
-
-
-def markdown(results):
-    names = [n for n in results if "failed" not in results[n]]
-    lines = ["| | " + " | ".join(results[n]["title"] for n in names) + " |",
-             "|---|" + "---:|" * len(names)]
-    for title, unit, of in table(results):
-        cells = ["" if n == "direct" and (title.startswith("Added") or "CPU" in title) else
-                 number(of(n)) for n in names]
-        lines.append(f"| {title}{', ' + unit if unit else ''} | " + " | ".join(cells) + " |")
-    for name in names:
-        held = results[name].get("sessions")
-        if held:
-            lines += ["", f"{held['sessions']:,} idle sessions of {results[name]['title']}, "
-                      f"{held['streams']:,} with an open GET stream: "
-                      f"{held['after']['private'] / 2**20:.1f} MiB private memory in all, "
-                      f"{held['before']['private'] / 2**20:.1f} before."]
-    lines.append("")
-    for name in results:
-        one = results[name]
-        lines.append(f"- {one['title']} {one.get('version', '')}: {one.get('failed') or one['note']}")
-    return "\n".join(lines) + "\n"
+    return {"servers": results, "rounds": one.rounds, "common": one.common}
 
 
 __all__ = ["Direct", "Echo", "McpKanmon", "McpKanmonStdio", "McpMeasure", "McpNginx", "Sessions",
-           "faults", "markdown", "measure"]
+           "measure"]

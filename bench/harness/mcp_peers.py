@@ -5,8 +5,10 @@
     ContextForge   bench/peers/contextforge/requirements.lock   a gateway with a database
 
 mcp-proxy checks no key; ContextForge checks a token, as it does when nothing else is said.
+agentgateway is in no registry that this builds from, so that the page can only say so.
 """
 import os
+import subprocess
 
 from harness.mcp import OLD, hello, post
 from harness.peers import install
@@ -59,7 +61,8 @@ class McpProxy(Wheels):
 
 class ContextForge(Wheels):
     name, title, package = "contextforge", "ContextForge", "mcp-contextforge-gateway"
-    note = "the echo server over HTTP; SQLite, a token is checked, no plugins"
+    note = ("the echo server over HTTP; SQLite, a token is checked, no plugins, no limit of "
+            "calls")
     ready_path, ready_limit_s = "/health", 120
 
     def environment(self):
@@ -67,7 +70,9 @@ class ContextForge(Wheels):
                 "PLUGINS_ENABLED": "false", "LOG_LEVEL": "ERROR", "SSRF_ALLOW_LOCALHOST": "true",
                 "SSRF_ALLOW_PRIVATE_NETWORKS": "true", "JWT_SECRET_KEY": SECRET,
                 "AUTH_ENCRYPTION_SECRET": SECRET, "ENVIRONMENT": "development",
-                "PLATFORM_ADMIN_EMAIL": "admin@example.com"}
+                "PLATFORM_ADMIN_EMAIL": "admin@example.com",
+                # 100 calls a minute otherwise, and then the account is locked
+                "RATE_LIMITING_ENABLED": "false", "TOOL_RATE_LIMIT": "100000000"}
 
     def command(self):
         return [f"{self.venv}/bin/mcpgateway", "mcpgateway.main:app", "--host", "127.0.0.1",
@@ -75,9 +80,12 @@ class ContextForge(Wheels):
 
     def begin(self):
         super().begin()
-        token = output(f"{self.venv}/bin/python", "-m", "mcpgateway.utils.create_jwt_token",
-                       "--username", "admin@example.com", "--exp", "600", "--admin",
-                       "--secret", SECRET).splitlines()[-1]
+        # It reads its settings before its arguments, and ends when they name no secret.
+        made = subprocess.run([f"{self.venv}/bin/python", "-m", "mcpgateway.utils.create_jwt_token",
+                               "--username", "admin@example.com", "--exp", "600", "--admin",
+                               "--secret", SECRET], cwd=self.dir, capture_output=True, text=True,
+                              env={**os.environ, **self.environment()}, check=False)
+        token = (made.stdout.strip().splitlines() or [""])[-1]
         self.headers = {"Authorization": f"Bearer {token}"}
         status, answer = ask(self.port, "POST", "/gateways", {
             "name": "ten", "url": f"http://127.0.0.1:{self.bench.mock}/mcp/10",
@@ -96,3 +104,12 @@ class ContextForge(Wheels):
 
     def target(self, tools=10):
         return "/mcp/", self.tool
+
+
+class AgentGateway(Server):
+    name, title, note = "agentgateway", "agentgateway", ""
+    lists, rates = False, ()
+
+    def begin(self):
+        raise Unavailable("its makers publish no crate and no npm package, and PyPI's package of "
+                          "that name is another program; it is built from its repository only")

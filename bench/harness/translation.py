@@ -199,10 +199,15 @@ def markdown(result, facts):
     return "\n".join([*lines, "", END, ""])
 
 
+def section_of(page, begin, end):
+    """What stands between two marks, and they; or nothing."""
+    at, to = page.find(begin), page.find(end)
+    return page[at:to + len(end)] + "\n" if 0 <= at < to else ""
+
+
 def kept(page):
     """The section as it stands on a page, or nothing."""
-    begin, end = page.find(BEGIN), page.find(END)
-    return page[begin:end + len(END)] + "\n" if 0 <= begin < end else ""
+    return section_of(page, BEGIN, END)
 
 
 def put(page, section):
