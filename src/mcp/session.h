@@ -78,7 +78,8 @@ struct km_mcp_session *km_mcp_session_find(struct km_mcp_sessions *t, struct km_
                                            struct km_str principal, uint64_t now_ms);
 /* Out of the table and freed; its lists are empty by now. */
 void km_mcp_session_drop(struct km_mcp_sessions *t, struct km_mcp_session *s);
-/* One of the principal's that has to go before it may begin another; NULL: none has, or none can. */
+/* One of the principal's that has to go before it may begin another; NULL: none has, or none
+ * can. */
 struct km_mcp_session *km_mcp_session_over(struct km_mcp_sessions *t, struct km_str principal);
 /* One that may go: idle for too long, or (full) unused for longest.  NULL: none. */
 struct km_mcp_session *km_mcp_session_stale(struct km_mcp_sessions *t, uint64_t now_ms);

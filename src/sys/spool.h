@@ -26,7 +26,8 @@ struct km_spool *km_spool_free(struct km_spool *s);
 /* Its bytes, at the same place as long as it lives. */
 char *km_spool_bytes(struct km_spool *s);
 
-/* Makes sure that the first n bytes can be written.  KM_E_LIMIT over `most`; KM_E_SYSTEM: no room. */
+/* Makes sure that the first n bytes can be written.  KM_E_LIMIT over `most`; KM_E_SYSTEM: no
+ * room. */
 int km_spool_room(struct km_spool *s, size_t n, struct km_err *err) KM_MUST_USE;
 
 #endif
