@@ -21,6 +21,7 @@ int km_cmd_mcp_start(struct km_cli *cli);
 int km_cmd_mcp_stop(struct km_cli *cli);
 int km_cmd_mcp_restart(struct km_cli *cli);
 int km_cmd_mcp_logs(struct km_cli *cli);
+int km_cmd_mcp_login(struct km_cli *cli);
 int km_cmd_mcp_approve(struct km_cli *cli);
 
 /* cmd_mcp.c */

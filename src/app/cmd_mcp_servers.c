@@ -228,6 +228,30 @@ int km_cmd_mcp_logs(struct km_cli *cli)
     return r != 0 ? r : run(cli, "GET", target, KM_STR_NONE, show_log);
 }
 
+/* --- login --- */
+
+static int show_login(const struct km_cli *cli, const struct km_json *json)
+{
+    if (!km_cli_flag(cli, "quiet"))
+        fputs("Open this in a browser within ten minutes:\n", stderr);
+    printf("%.*s\n", KM_STR_ARG(text_of(json, "url")));
+    return KM_EXIT_OK;
+}
+
+int km_cmd_mcp_login(struct km_cli *cli)
+{
+    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(TARGET_BYTES - 1);
+
+    if (cli->nargs != 1)
+        return usage(cli);
+    km_buf_str(&b, KM_STR("/v1/mcp/server/"));
+    km_url_encode(&b, km_str_c(cli->args[0]));
+    km_buf_str(&b, KM_STR("/login"));
+    if (km_buf_failed(&b))
+        return km_cli_usage(cli, "the name is too long");
+    return run(cli, "POST", km_buf_cstr(&b), KM_STR("{}"), show_login);
+}
+
 /* --- approve --- */
 
 static int show_waiting(const struct km_cli *cli, const struct km_json *json)

@@ -206,6 +206,11 @@ const struct km_command km_app_commands[] = {
       "  kanmon restart aws-docs-mcp     the same\n", client_options, km_cmd_mcp_restart },
     { "mcp logs", "Show what an MCP server wrote to its standard error", "SERVER",
       "  kanmon logs context7-mcp        the same\n", mcp_logs_options, km_cmd_mcp_logs },
+    { "mcp login", "Log in to an MCP server that asks for OAuth: prints the address to open",
+      "SERVER",
+      "  kanmon mcp login github\n"
+      "  KANMON_KEY=sk-... kanmon mcp login github --url http://gateway:4000    for that key\n",
+      client_options, km_cmd_mcp_login },
     { "logs", "The same as mcp logs", "SERVER", NULL, mcp_logs_options, km_cmd_mcp_logs },
     { "mcp approve", "Let a waiting tool call run, or accept tools that are new or changed",
       "[ID | SERVER [TOOL]]",

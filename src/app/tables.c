@@ -16,6 +16,7 @@
 #include "config/litellm.h"
 #include "gateway/jwt_auth.h"
 #include "gateway/llm_routes.h"
+#include "gateway/mcp_manage.h"
 #include "gateway/mcp_oauth.h"
 #include "gateway/objects.h"
 #include "gateway/oauth.h"
@@ -56,7 +57,8 @@ const struct km_route_rows *const km_app_routes[] = {
     &km_health_routes,    &km_control_routes,   &km_key_routes,
     &km_spend_routes,     &km_mcp_routes,       &km_approval_routes,
     &km_oauth_routes,     &km_mcp_admin_routes, &km_realtime_routes,
-    &km_mcp_oauth_routes, &km_mcp_pin_routes,   NULL,
+    &km_mcp_oauth_routes, &km_mcp_pin_routes,   &km_mcp_manage_routes,
+    NULL,
 };
 
 const struct km_mcp_builtin *const km_app_builtins[] = { &km_pg_builtin, NULL };

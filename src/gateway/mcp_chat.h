@@ -101,7 +101,10 @@ void km_mcp_chat_listed(struct km_mcp_chat *c); /* mcp_chat.c: the wait is over 
 /* The text of a tools/call's answer for the model, into out; false: it is an error. */
 bool km_mcp_chat_text(struct km_arena *arena, struct km_str answer, struct km_buf *out);
 
-/* mcp_chat.c: the turn calls functions of the caller's beside tools that would be run here; then
+/* mcp_chat_answer.c */
+void km_mcp_chat_answer(const struct km_mcp_chat *c, const struct km_json *root, struct km_buf *b);
+void km_mcp_chat_metadata(const struct km_mcp_chat *c, bool list, struct km_buf *out);
+/* The turn calls functions of the caller's beside tools that would be run here; then
  * these calls are the caller's business and the others are left out. */
 bool km_mcp_chat_mixed(const struct km_mcp_chat *c);
 
@@ -110,6 +113,5 @@ int km_mcp_chat_event(struct km_mcp_chat *c, const struct km_sse_event *event);
 void km_mcp_chat_release(struct km_mcp_chat *c); /* the held events, and the end */
 void km_mcp_chat_replay(struct km_mcp_chat *c, struct km_str json); /* Responses, as events */
 bool km_mcp_chat_write(struct km_mcp_chat *c, struct km_str bytes);
-void km_mcp_chat_metadata(const struct km_mcp_chat *c, bool list, struct km_buf *out);
 
 #endif

@@ -107,3 +107,35 @@ def test_a_call_is_in_the_books_as_any_other(gateway):
         if target == "adder-add"]) and len(found) > before and found)
     actor, detail = records[-1]
     assert actor.startswith("key:") and detail["tool"] == "add" and detail["outcome"] == "ok"
+
+
+def test_servers_are_listed_as_litellm_lists_them(gateway):
+    adder = next(one for one in gateway.call("GET", "/v1/mcp/server").json()
+                 if one["server_name"] == "adder")
+    assert adder["server_id"] == "id-of-adder" and adder["status"] == "healthy"
+    assert adder["mcp_access_groups"] == ["sums"] and adder["command"] == sys.executable
+    assert gateway.call("GET", "/v1/mcp/server/adder").json() == adder
+    health = gateway.call("GET", "/v1/mcp/server/health?server_ids=id-of-adder").json()
+    assert health == [{"server_id": "id-of-adder", "status": "healthy"}]
+    groups = gateway.call("GET", "/v1/mcp/access_groups")
+    assert groups.json() == {"access_groups": ["sums"]}
+    assert "secret" not in gateway.call("GET", "/v1/mcp/server").body.decode()
+
+
+def test_a_key_sees_its_servers_and_no_more_of_them(gateway):
+    key = gateway.new_key(object_permission={"mcp_servers": ["adder"]})
+    only, = gateway.call("GET", "/v1/mcp/server", key=key).json()
+    assert only["server_name"] == "adder" and "command" not in only and "url" not in only
+    assert gateway.call("GET", "/v1/mcp/server/gone", key=key).status == 404
+    assert gateway.call("GET", "/v1/mcp/access_groups", key=key).status == 403
+
+
+def test_adding_a_server_says_where_that_is_done(gateway):
+    answer = gateway.call("POST", "/v1/mcp/server", {"server_name": "x", "url": "http://x"})
+    assert answer.status >= 400 and "kanmon reload" in answer.json()["error"]["message"]
+
+
+def test_a_login_is_asked_for_by_command(gateway):
+    ran = gateway.command("mcp", "login", "adder", "--config", gateway.config)
+    assert ran.returncode not in (0, 2) and ran.stderr
+    assert gateway.command("mcp", "login", "--config", gateway.config).returncode == 2
