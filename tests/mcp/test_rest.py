@@ -99,8 +99,8 @@ def test_a_key_is_asked_for_and_holds(gateway):
 
 
 def test_a_call_is_in_the_books_as_any_other(gateway):
+    key = gateway.new_key(key_alias="by-rest") # committed, and with it all records before it
     before = len([1 for _, target, _ in gateway.audit() if target == "adder-add"])
-    key = gateway.new_key(key_alias="by-rest")
     assert call(gateway, {"name": "adder-add", "arguments": SUM}, key=key)[0] == 200
     records = wait_until(lambda: (found := [
         (actor, json.loads(detail)) for actor, target, detail in gateway.audit()
