@@ -171,6 +171,26 @@ km_install_next_in() {
     km_die "no apt source of this system for '$codename' leads to '$next' with: $*"
 }
 
+# Debian's PostgreSQL makes a database of its own when it is installed and starts it with the
+# system.  The tests make theirs; so while it is installed it is told not to, in its own file
+# (which it keeps when it is there first), and afterwards the file is what it would have been.
+# Databases that are there already are never touched.
+KM_CREATECLUSTER=/etc/postgresql-common/createcluster.conf
+KM_NO_CLUSTER="create_main_cluster = false # while kanmon's tests install PostgreSQL"
+
+# km_no_cluster_begin FILE
+km_no_cluster_begin() {
+    km_root mkdir -p "$(dirname "$1")"
+    # shellcheck disable=SC2016 # the inner shell expands them
+    km_root sh -c 'echo "$1" >>"$2"' sh "$KM_NO_CLUSTER" "$1"
+}
+
+# km_no_cluster_end FILE TEMPLATE: our line goes; a file of nothing else becomes the package's.
+km_no_cluster_end() {
+    km_root sed -i '/# while kanmon.s tests install PostgreSQL$/d' "$1"
+    [ -s "$1" ] || [ ! -r "$2" ] || km_root cp "$2" "$1"
+}
+
 km_deps() {
     local missing package minimum from have
     local here=() next=()
@@ -193,8 +213,11 @@ km_deps() {
     done <<<"$missing"
     if [ ${#here[@]} -gt 0 ]; then
         km_step "from this system's sources: ${here[*]}"
+        [[ " ${here[*]}" != *" postgresql"* ]] || km_no_cluster_begin "$KM_CREATECLUSTER"
         km_root env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300 \
             -o Acquire::Retries=3 -o Dpkg::Use-Pty=0 install -y --no-install-recommends "${here[@]}"
+        [[ " ${here[*]}" != *" postgresql"* ]] ||
+            km_no_cluster_end "$KM_CREATECLUSTER" /usr/share/postgresql-common/createcluster.conf
     fi
     [ ${#next[@]} = 0 ] || km_install_next "${next[@]}"
     missing=$(km_deps_rows "$@" | km_deps_missing)

@@ -134,6 +134,19 @@ holds "what is absent or too old is missing" same "dpkg 9999 next
 no-such-package 1 next" "$(km_deps_rows build | km_deps_missing)"
 holds "no row, nothing missing" same "" "$(km_deps_rows none | km_deps_missing)"
 
+km_root() { "$@"; }
+conf=$work/etc/createcluster.conf
+echo "ssl = on" >"$work/template"
+km_no_cluster_begin "$conf"
+holds "PostgreSQL is told to make no database where it was never configured" same \
+    "$KM_NO_CLUSTER" "$(cat "$conf")"
+km_no_cluster_end "$conf" "$work/template"
+holds "and gets its own file afterwards" same "ssl = on" "$(cat "$conf")"
+echo "data_directory = '/srv/%v'" >"$conf"
+km_no_cluster_begin "$conf"
+km_no_cluster_end "$conf" "$work/template"
+holds "somebody's own file is left as it was" same "data_directory = '/srv/%v'" "$(cat "$conf")"
+
 list=$KM_ROOT/scripts/dependencies.txt
 holds "every row of the real list has a group, a source and a reason" same "" \
     "$(awk '!/^ *(#|$)/ && (NF < 5 || $1 !~ /^(build|test|npm)$/ || $4 !~ /^(here|next)$/)' "$list")"
