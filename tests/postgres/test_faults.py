@@ -116,7 +116,8 @@ def test_another_host_takes_over(postgres):
 def test_a_reload_keeps_the_connections_of_what_stays(postgres, role, tmp_path):
     text = ("general_settings: {{master_key: sk-e2e-master}}\nkanmon_settings:\n"
             f"  state_dir: '{tmp_path}/state'\n  workers: 1\n  mcp_servers:\n"
-            f"    stays: {{{{builtin: postgres, postgres: {{{{dsn: '{postgres.dsn(role)}'}}}}}}}}\n"
+            f"    stays: {{{{builtin: postgres, postgres: {{{{pool_max: 1, "
+            f"dsn: '{postgres.dsn(role)}'}}}}}}}}\n"
             "    goes: {{builtin: postgres, postgres: {{max_rows: {rows}, "
             f"dsn: '{postgres.dsn()}'}}}}}}}}\n")
     with Served(tmp_path, text.format(rows=1)) as served:
