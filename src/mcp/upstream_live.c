@@ -268,7 +268,8 @@ bool km_mcp_live_refreshed(struct km_mcp_live *live, const uint8_t key[KM_MCP_KE
         old = v->catalogue;
         v->catalogue = c;
         for (int i = 0; i < KM_MCP_LISTS; i++)
-            if (memcmp(old->hash[i], c->hash[i], sizeof old->hash[i]) != 0)
+            if ((old->known || c->lists[i].n) && /* of nothing known to nothing is no change */
+                memcmp(old->hash[i], c->hash[i], sizeof old->hash[i]) != 0)
                 *ret_changed |= 1u << i;
     }
     if (v) {

@@ -149,6 +149,9 @@ def test_04_the_last_good_list_stays(tmp_path):
 
 def test_05_no_get_stream_is_no_reason_to_begin_anew(tmp_path):
     with FaultyHttp(get=405) as server, served(tmp_path, {"one": over_http(server)}) as gateway:
+        until(gateway, "one", "ready")
+        gateway.stop()
+        gateway.start()  # all lists are what they were
         with Session(gateway, "/mcp/one") as session:
             session.listen()
             for _ in range(30):
