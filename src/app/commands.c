@@ -88,6 +88,7 @@ static const struct km_option mcp_postgres_options[] = {
     { "pool-max", "N", "most connections (8)", 0 },
     { "pooler", "KIND", "transaction: behind a pooler that lends sessions so", 0 },
     { "allow-functions", "NAMES", "more functions that may be called: schema.name,...", 0 },
+    { "definitions", "FILE", "tools, resources, prompts and processors of your own", 0 },
     { "check-sql", "SQL", "judge this statement (\"-\": from standard input) and end", 0 },
     { 0 },
 };

@@ -64,6 +64,8 @@ static const struct km_setting rows[] = {
        "A statement that took longer is logged, by its fingerprint; 0: none is."),
     { .name = "allow_functions", .type = KM_SET_STR_LIST, .offset = AT(functions),
       .help = "More functions that may be called, as `schema.name`; what they do is yours." },
+    { .name = "definitions", .type = KM_SET_STR, .offset = AT(definitions),
+      .help = "A file with tools, resources, prompts and query processors of your own." },
     { 0 },
 };
 

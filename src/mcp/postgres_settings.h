@@ -23,6 +23,7 @@ struct km_pg_settings {
     int64_t pooler; /* 0: none, 1: transaction */
     int64_t slow_ms;
     struct km_str_list functions;
+    struct km_str definitions;
 };
 
 extern const struct km_settings_table km_pg_settings_table; /* below an entry */

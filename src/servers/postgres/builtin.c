@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "base/buf.h"
+#include "servers/postgres/own.h"
 #include "servers/postgres/watch.h"
 
 #define WATCH_MS 5000 /* between two looks at the catalogue, while somebody listens */
@@ -99,6 +100,7 @@ struct km_pg_instance *km_pg_instance_free(struct km_pg_instance *instance)
     if (!instance)
         return NULL;
     km_pg_watch_free(instance->server.watch);
+    km_pg_own_free(instance->server.own);
     km_pg_db_free(instance->server.db);
     km_arena_done(&instance->arena);
     free(instance);
@@ -121,6 +123,9 @@ struct km_pg_instance *km_pg_instance_new(const struct km_pg_instance_args *args
         km_pg_db_new(args->loop, &db_args, &db, err) < 0)
         return km_pg_instance_free(i);
     km_pg_server_init(&i->server, db);
+    if (args->settings->definitions.n &&
+        km_pg_own_load(&i->server, km_arena_cstr(&i->arena, args->settings->definitions), err) < 0)
+        return km_pg_instance_free(i);
     if (args->tell)
         i->server.watch = km_pg_watch_new(db, args->loop, WATCH_MS, args->tell, args->ctx);
     return i;

@@ -170,6 +170,12 @@ const struct km_pg_db_args *km_pg_db_args_of(const struct km_pg_db *db)
     return &db->args;
 }
 
+int km_pg_db_judge(const struct km_pg_db *db, struct km_arena *arena, struct km_str sql,
+                   struct km_pg_verdict *ret, struct km_err *err)
+{
+    return km_pg_guard_judge(db->guard, arena, sql, &db->options, ret, err);
+}
+
 const struct km_pg_parser *km_pg_db_parser(const struct km_pg_db *db)
 {
     return km_pg_guard_parser(db->guard);

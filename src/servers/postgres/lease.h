@@ -50,6 +50,9 @@ int km_pg_db_new(struct km_loop *loop, const struct km_pg_db_args *args, struct 
                  struct km_err *err) KM_MUST_USE;
 struct km_pg_db *km_pg_db_free(struct km_pg_db *db); /* no lease runs */
 const struct km_pg_db_args *km_pg_db_args_of(const struct km_pg_db *db);
+/* The guard's verdict alone, in the database's mode. */
+int km_pg_db_judge(const struct km_pg_db *db, struct km_arena *arena, struct km_str sql,
+                   struct km_pg_verdict *ret, struct km_err *err) KM_MUST_USE;
 const struct km_pg_parser *km_pg_db_parser(const struct km_pg_db *db); /* its guard's */
 
 /* What a statement asks for.  Everything it points to stays until on_end. */

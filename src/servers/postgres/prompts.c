@@ -9,6 +9,9 @@
  */
 #include "servers/postgres/prompts.h"
 
+#include "servers/postgres/own.h"
+#include "servers/postgres/tools.h"
+
 #define TEXT_BYTES ((size_t)512 * 1024)
 #define ARGUMENTS 3
 
@@ -75,6 +78,29 @@ static void put_arguments(const struct prompt *p, struct km_buf *b)
     km_buf_byte(b, ']');
 }
 
+/* Those of the definitions. */
+static void put_own(struct km_mcp_call *call, struct km_buf *b)
+{
+    static const char *const members[] = { "description", "arguments" };
+    const struct km_json *item;
+    struct km_json_iter it;
+    struct km_str unused, name;
+
+    km_json_iter(km_pg_own_list(km_pg_server_of(call)->own, "prompts"), &it);
+    while (km_json_next(&it, &unused, &item)) {
+        if (!km_json_string(km_json_get(item, "name"), &name))
+            continue;
+        km_buf_str(b, KM_STR(",{\"name\":"));
+        km_buf_json(b, name);
+        for (size_t i = 0; i < 2; i++)
+            if (km_json_get(item, members[i])) {
+                km_buf_printf(b, ",\"%s\":", members[i]);
+                km_json_write(km_json_get(item, members[i]), b);
+            }
+        km_buf_byte(b, '}');
+    }
+}
+
 int km_pg_prompts_list(struct km_mcp_call *call, struct km_err *err)
 {
     struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(TEXT_BYTES);
@@ -94,6 +120,7 @@ int km_pg_prompts_list(struct km_mcp_call *call, struct km_err *err)
         put_arguments(&prompts[i], &b);
         km_buf_byte(&b, '}');
     }
+    put_own(call, &b);
     km_buf_byte(&b, ']');
     km_mcp_call_members(call, km_buf_view(&b));
     return 0;
@@ -141,23 +168,31 @@ int km_pg_prompts_get(struct km_mcp_call *call, struct km_err *err)
     const struct km_json *given = km_json_get(call->msg.params, "arguments");
     struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(TEXT_BYTES);
     struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(2 * TEXT_BYTES);
+    const struct km_json *own;
     const struct prompt *p = NULL;
-    struct km_str name = KM_STR_NONE, value;
+    struct km_str name = KM_STR_NONE, value, description;
 
     (void)km_json_string(km_json_get(call->msg.params, "name"), &name);
+    own = km_pg_own_find(km_pg_server_of(call)->own, "prompts", name);
     for (size_t i = 0; i < sizeof prompts / sizeof prompts[0]; i++)
         if (km_str_eq(name, km_str_c(prompts[i].name)))
             p = &prompts[i];
-    if (!p)
+    if (!p && !own)
         return km_fail(err, KM_E_INVALID, "no such prompt: prompts/list has those there are");
-    for (size_t i = 0; i < ARGUMENTS && p->arguments[i].name; i++)
+    for (size_t i = 0; p && i < ARGUMENTS && p->arguments[i].name; i++)
         if (p->arguments[i].required &&
             !km_json_string(km_json_get(given, p->arguments[i].name), &value))
             return km_fail(err, KM_E_INVALID, "%s needs the argument %s", p->name,
                            p->arguments[i].name);
-    put_text(&text, km_str_c(p->text), given, call->arena);
+    description = KM_STR_NONE;
+    value = KM_STR_NONE;
+    if (!p)
+        (void)km_json_string(km_json_get(own, "description"), &description);
+    if (!p)
+        (void)km_json_string(km_json_get(own, "text"), &value);
+    put_text(&text, p ? km_str_c(p->text) : value, given, call->arena);
     km_buf_str(&b, KM_STR("\"description\":"));
-    km_buf_json(&b, km_str_c(p->description));
+    km_buf_json(&b, p ? km_str_c(p->description) : description);
     km_buf_str(&b, KM_STR(",\"messages\":[{\"role\":\"user\",\"content\":{\"type\":\"text\","
                           "\"text\":"));
     km_buf_json(&b, km_buf_view(&text));

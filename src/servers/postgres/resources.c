@@ -12,6 +12,7 @@
 #include "servers/postgres/tools.h"
 
 #include "base/encode.h"
+#include "servers/postgres/own.h"
 #include "servers/postgres/prompts.h"
 #include "servers/postgres/watch.h"
 
@@ -32,6 +33,11 @@ static const char *const list_sql[] = {
     ENCODED("current_database()"),
     " || '/-/metrics', 'name', 'metrics', 'title', 'Counters of the database', 'mimeType', "
     "'application/json'))::jsonb || coalesce((SELECT jsonb_agg(jsonb_build_object('uri', "
+    "'postgres://' || ",
+    ENCODED("current_database()"),
+    " || '/-/' || (o->>'name'), 'name', o->>'name', 'description', coalesce(o->>'description', "
+    "''), 'mimeType', 'application/json')) FROM json_array_elements($1::json) o), '[]') || "
+    "coalesce((SELECT jsonb_agg(jsonb_build_object('uri', "
     "'postgres://' || ",
     ENCODED("current_database()"),
     " || '/' || ",
@@ -95,10 +101,16 @@ static int answer_list(struct km_pg_task *task, const struct km_pg_outcome *o, s
 
 static int resources_list(struct km_mcp_call *call, struct km_err *err)
 {
+    const struct km_json *own = km_pg_own_list(km_pg_server_of(call)->own, "resources");
+    const char **values = km_arena_zalloc(call->arena, sizeof *values);
+
     if (km_json_get(call->msg.params, "cursor"))
         return km_fail(err, KM_E_INVALID, "unknown cursor: the list has one page");
     km_pg_watch_begin(km_pg_server_of(call)->watch);
-    return ask(call, list_sql, NULL, 0, answer_list, NULL, err);
+    if (!values)
+        return km_fail(err, KM_E_NOMEM, "out of memory");
+    values[0] = own ? km_arena_cstr(call->arena, km_json_compact(own, call->arena)) : "[]";
+    return ask(call, list_sql, values, 1, answer_list, NULL, err);
 }
 
 static int templates_list(struct km_mcp_call *call, struct km_err *err)
@@ -150,15 +162,41 @@ static bool split(struct km_arena *arena, struct km_str uri, struct address *a)
            decode(arena, schema, &a->schema) && decode(arena, rest, &a->table);
 }
 
-static int answer_read(struct km_pg_task *task, const struct km_pg_outcome *o, struct km_err *err)
+static int put_contents(struct km_pg_task *task, struct km_str value, struct km_err *err);
+
+/* One of the definitions: its SQL through the guard, its rows as JSON. */
+static int answer_own(struct km_pg_task *task, const struct km_pg_outcome *o, struct km_err *err)
 {
     struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(CONTENT_BYTES);
-    struct km_str value = km_pg_task_value(task);
-    const struct address *a = task->data;
 
     (void)o;
-    if (!value.n)
-        return km_fail(err, KM_E_NOT_FOUND, "no such table: resources/list has those there are");
+    km_buf_byte(&b, '{');
+    km_pg_table_put(&task->table, &b);
+    km_buf_byte(&b, '}');
+    return put_contents(task, km_buf_view(&b), err);
+}
+
+static int read_own(struct km_mcp_call *call, struct address *a, struct km_err *err)
+{
+    const struct km_json *d = km_pg_own_find(km_pg_server_of(call)->own, "resources", a->table);
+    struct km_pg_task *task = d ? km_pg_task_new(call, err) : NULL;
+
+    if (!task) {
+        km_mcp_fault(call, KM_RPC_RESOURCE_NOT_FOUND, "no such resource");
+        return 0;
+    }
+    (void)km_json_string(km_json_get(d, "sql"), &task->request.sql);
+    task->method = true;
+    task->data = a;
+    task->answer = answer_own;
+    return km_pg_task_start(task, err);
+}
+
+static int put_contents(struct km_pg_task *task, struct km_str value, struct km_err *err)
+{
+    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(CONTENT_BYTES);
+    const struct address *a = task->data;
+
     km_buf_str(&b, KM_STR("\"contents\":[{\"uri\":"));
     km_buf_json(&b, a->uri);
     km_buf_str(&b, KM_STR(",\"mimeType\":\"application/json\",\"text\":"));
@@ -168,6 +206,16 @@ static int answer_read(struct km_pg_task *task, const struct km_pg_outcome *o, s
         return km_fail(err, KM_E_LIMIT, "the content is too large");
     km_mcp_call_members(task->call, km_buf_view(&b));
     return 0;
+}
+
+static int answer_read(struct km_pg_task *task, const struct km_pg_outcome *o, struct km_err *err)
+{
+    struct km_str value = km_pg_task_value(task);
+
+    (void)o;
+    if (!value.n)
+        return km_fail(err, KM_E_NOT_FOUND, "no such table: resources/list has those there are");
+    return put_contents(task, value, err);
 }
 
 /* An address of another database: there is nothing of it here. */
@@ -195,6 +243,8 @@ static int resources_read(struct km_mcp_call *call, struct km_err *err)
         values[0] = text_of(call->arena, a->db);
         return ask(call, all, values, 1, answer_read, a, err);
     }
+    if (km_str_eq(a->schema, KM_STR("-")))
+        return read_own(call, a, err);
     values[0] = text_of(call->arena, a->schema);
     values[1] = text_of(call->arena, a->table);
     values[2] = text_of(call->arena, a->db);

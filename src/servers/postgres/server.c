@@ -24,7 +24,7 @@ static const struct km_pg_rows *const lists[] = {
 };
 
 /* read-only, destructive, idempotent, open world; 0 would be unknown. */
-static void set_hints(struct km_mcp_tool *t, enum km_pg_does does, enum km_pg_mode mode)
+void km_pg_set_hints(struct km_mcp_tool *t, enum km_pg_does does, enum km_pg_mode mode)
 {
     if (does == KM_PG_RUNS)
         does = mode == KM_PG_READ_ONLY ? KM_PG_LOOKS : KM_PG_DESTROYS;
@@ -49,7 +49,7 @@ static void add_tools(struct km_pg_server *s, const struct km_pg_rows *list, enu
             continue;
         km_assert(s->mcp.ntools < KM_PG_TOOLS);
         *t = list->rows[i].tool;
-        set_hints(t, list->rows[i].does, mode);
+        km_pg_set_hints(t, list->rows[i].does, mode);
         s->mcp.ntools++;
     }
 }

@@ -14,6 +14,7 @@
 #define KM_PG_INSTRUCTIONS 4096 /* bytes */
 #define KM_PG_TOOLS 96 /* of a server, those of the configuration counted */
 
+struct km_pg_own;
 struct km_pg_watch;
 
 struct km_pg_server {
@@ -24,6 +25,7 @@ struct km_pg_server {
     char sizes[16384]; /* of the largest tables at the last analyze_health, as JSON; empty: none */
     uint64_t sizes_ms;
     char instructions[KM_PG_INSTRUCTIONS + 1];
+    struct km_pg_own *own; /* of the definitions; NULL: there are none */
     struct km_pg_watch *watch; /* NULL: nobody listens */
 };
 

@@ -15,6 +15,8 @@
 #include "base/crypto.h"
 #include "base/encode.h"
 #include "http/json_out.h"
+#include "servers/postgres/own.h"
+#include "servers/postgres/process.h"
 
 #define PARAMS 1000
 #define PARAM_BYTES ((size_t)1024 * 1024)
@@ -54,7 +56,7 @@ static void put_error(struct km_pg_task *task, const struct km_pg_outcome *o, st
         km_out_member(&j, "code", o->sqlstate);
     }
     km_out_member(&j, "message", v ? v->message : o->message);
-    if (position > (int)task->prefix)
+    if (position > (int)task->prefix && !task->rewritten)
         km_out_member_i64(&j, "position", position - (int)task->prefix);
     if (o->detail.n)
         km_out_member(&j, "detail", o->detail);
@@ -93,11 +95,14 @@ static int answer_error(struct km_pg_task *task, const struct km_pg_outcome *o, 
 
 int km_pg_answer(struct km_mcp_call *call, struct km_str json, struct km_err *err)
 {
+    const struct km_pg_processors *p = km_pg_own_processors(km_pg_server_of(call)->own);
     struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(KM_MCP_RESULT_BYTES);
     uint8_t random[8];
     char word[2 * sizeof random + 1];
-    int r = km_random(random, sizeof random, err);
+    int r = km_pg_process_result(p, call->arena, &json, err);
 
+    if (r == 0)
+        r = km_random(random, sizeof random, err);
     if (r < 0)
         return r;
     km_hex(word, random, sizeof random);
@@ -263,6 +268,14 @@ int km_pg_task_again(struct km_pg_task *task, const struct km_pg_request *reques
 
 int km_pg_task_start(struct km_pg_task *task, struct km_err *err)
 {
+    const struct km_pg_processors *p = km_pg_own_processors(km_pg_server_of(task->call)->own);
+    struct km_str before = task->request.sql;
+
+    if (p && !task->request.own &&
+        km_pg_process_statement(p, km_pg_db_parser(db_of(task->call)), task->call->arena,
+                                &task->request.sql, err) < 0)
+        return KM_E_FORBIDDEN;
+    task->rewritten = !km_str_eq(before, task->request.sql);
     task->lease =
         km_pg_lease_new(db_of(task->call), task->call->arena, &task->request, &lease_events, task);
     task->call->work = task->lease ? task : NULL;
@@ -301,11 +314,22 @@ static const char *text_of(struct km_arena *arena, const struct km_json *v)
     return km_arena_cstr(arena, km_buf_view(&b));
 }
 
+int km_pg_task_text(struct km_mcp_call *call, const struct km_json *value, const char **ret,
+                    struct km_err *err)
+{
+    struct km_str s;
+
+    if (km_json_string(value, &s) && km_str_chr(s, '\0') < s.n)
+        return km_fail(err, KM_E_INVALID, "params: a text with a NUL byte");
+    *ret = text_of(call->arena, value);
+    return 0;
+}
+
 static int take_param(struct km_pg_task *task, const struct km_json *v, const char **ret_text,
                       unsigned *ret_type, struct km_err *err)
 {
     const struct km_json *inner = km_json_get(v, "value");
-    struct km_str name = KM_STR_NONE, s;
+    struct km_str name = KM_STR_NONE;
 
     *ret_type = 0;
     if (km_json_kind(v) == KM_JSON_OBJECT && inner && km_json_count(v) == 2 &&
@@ -316,10 +340,7 @@ static int take_param(struct km_pg_task *task, const struct km_json *v, const ch
                            KM_STR_ARG(name));
         v = inner;
     }
-    if (km_json_string(v, &s) && km_str_chr(s, '\0') < s.n)
-        return km_fail(err, KM_E_INVALID, "params: a text with a NUL byte");
-    *ret_text = text_of(task->call->arena, v);
-    return 0;
+    return km_pg_task_text(task->call, v, ret_text, err);
 }
 
 int km_pg_task_params(struct km_pg_task *task, const struct km_json *params, struct km_err *err)

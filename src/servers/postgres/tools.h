@@ -22,6 +22,9 @@ struct km_pg_row {
     enum km_pg_mode mode; /* the least one that has it */
 };
 
+/* Hints and risk as they follow from what it does in this mode. */
+void km_pg_set_hints(struct km_mcp_tool *t, enum km_pg_does does, enum km_pg_mode mode);
+
 struct km_pg_rows {
     const struct km_pg_row *rows;
     size_t n;
@@ -66,6 +69,7 @@ struct km_pg_task {
     struct km_pg_lease *lease;
     void *data; /* the tool's own */
     bool cancelled; /* nobody wants the answer: no further statement */
+    bool rewritten; /* by a processor: places in the text are not the caller's */
     bool method; /* no tool: its errors are the protocol's */
     bool tolerant; /* answer takes failures as well: it looks at the outcome itself */
     /* Answers, or starts the next statement; negative: the answer is an error with err's text. */
@@ -92,6 +96,9 @@ void km_pg_task_drop(struct km_mcp_call *call);
  * cursor count, and its rows are the answer. */
 int km_pg_task_paged(struct km_pg_task *task, struct km_err *err) KM_MUST_USE;
 
+/* A value as PostgreSQL's text, in the arena; *ret is NULL for null. */
+int km_pg_task_text(struct km_mcp_call *call, const struct km_json *value, const char **ret,
+                    struct km_err *err) KM_MUST_USE;
 /* The argument `params` as texts and types. */
 int km_pg_task_params(struct km_pg_task *task, const struct km_json *params,
                       struct km_err *err) KM_MUST_USE;

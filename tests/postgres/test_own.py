@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tools, resources, prompts and processors from a file; the worked examples of the documentation."""
+
+import pathlib
+import subprocess
+
+import pytest
+from gateway import binary
+
+from conftest import Server
+
+EXAMPLES = pathlib.Path(__file__).resolve().parents[2] / "examples" / "postgres"
+
+
+def served(postgres, tmp_path, text, *words, user="mcp_ro", env=None):
+    path = tmp_path / "definitions.yaml"
+    path.write_text(text)
+    return Server(postgres.dsn(user), "--definitions", path, *words, env=env)
+
+
+def refused(postgres, tmp_path, text):
+    """What the program says when it does not start."""
+    path = tmp_path / "definitions.yaml"
+    path.write_text(text)
+    ran = subprocess.run([str(binary()), "mcp", "postgres", "--definitions", str(path), "--dsn",
+                          postgres.dsn()], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                         timeout=60)
+    assert ran.returncode != 0
+    return ran.stderr
+
+
+def test_the_example_gives_tools_resources_and_prompts(postgres, tmp_path):
+    with served(postgres, tmp_path, (EXAMPLES / "definitions.yaml").read_text()) as server:
+        tools = {t["name"]: t for t in server.request("tools/list")["result"]["tools"]}
+        tool = tools["orders_of_account"]
+        assert tool["inputSchema"]["required"] == ["account"]
+        assert tool["inputSchema"]["properties"]["account"]["type"] == "integer"
+        assert tool["annotations"]["readOnlyHint"] is True
+        got = server.ok("orders_of_account", account=3, max_rows=4)
+        assert got["row_count"] == 4 and got["truncated"]
+        more = server.ok("orders_of_account", account=3, cursor=got["next_cursor"])
+        assert not {row[0] for row in more["rows"]} & {row[0] for row in got["rows"]}
+        evil = "1 OR 1=1; DROP TABLE t_ord"
+        assert "integer" in server.error("orders_of_account", account=evil)
+        assert "extra" in server.error("orders_of_account", account=1, extra=2)
+        uris = [r["uri"] for r in server.request("resources/list")["result"]["resources"]]
+        assert "postgres://postgres/-/totals" in uris
+        read = server.request("resources/read", {"uri": "postgres://postgres/-/totals"})["result"]
+        assert '"rows":[[' in read["contents"][0]["text"]
+        prompts = [p["name"] for p in server.request("prompts/list")["result"]["prompts"]]
+        assert "review_account" in prompts
+        text = server.request("prompts/get", {"name": "review_account", "arguments": {
+            "account": "7"}})["result"]["messages"][0]["content"]["text"]
+        assert "account 7" in text
+
+
+@pytest.mark.parametrize("text, why", [
+    ("tools: [{name: a, description: d, sql: DROP TABLE t_ord}]", "refused"),
+    ("tools: [{name: a, description: d, sql: SELECT pg_sleep(1)}]", "pg_sleep"),
+    ("tools: [{name: a, description: d, sql: 'SELECT $1'}]", "fewer parameters"),
+    ("tools: [{name: execute_sql, description: d, sql: SELECT 1}]", "of that name"),
+    ("tools: [{name: 'a b', description: d, sql: SELECT 1}]", "letters"),
+    ("tools: [{name: a, description: d, sql: SELECT 1, parameters: [{name: cursor}]}]", "cursor"),
+    ("tool: []", "unknown key"), ("processors: [{relaton: a.b}]", "unknown key"),
+    ("processors: [{relation: t_ord}]", "schema.name"),
+    ("processors: [{plugin: {file: /nowhere.so}}]", "plug-in"), ("tools: [", "definitions.yaml"),
+])
+def test_what_cannot_be_right_stops_the_start(postgres, tmp_path, text, why):
+    assert why in refused(postgres, tmp_path, text)
+
+
+def test_tools_that_write_say_so_and_keep_the_cap(postgres, tmp_path):
+    text = """
+tools:
+  - {name: lower_price, description: d, sql: "UPDATE t_ord SET price = price * $1",
+     parameters: [{name: factor, type: number, pg_type: numeric}]}
+"""
+    with served(postgres, tmp_path, text, "--mode", "dml", "--max-affected", 5,
+                user="postgres") as server:
+        tools = {t["name"]: t for t in server.request("tools/list")["result"]["tools"]}
+        assert tools["lower_price"]["annotations"]["destructiveHint"] is True
+        assert "200 rows" in server.error("lower_price", factor=0.5)
+
+
+NARROW = """
+processors:
+  - relation: public.t_acct
+    columns: [id, name, bal, parent]
+    mask: {name: "***"}
+    where: {parent: {env: TENANT}}
+  - relation: public.t_ord
+    instead: public.mine
+"""
+
+
+@pytest.fixture
+def tenants(postgres):
+    postgres.psql("CREATE VIEW mine AS SELECT id, qty FROM t_ord WHERE qty <= 3;"
+                  "GRANT SELECT ON mine TO mcp_ro; UPDATE t_acct SET parent = 1 + id % 2")
+    yield postgres
+    postgres.psql("UPDATE t_acct SET parent = NULL; DROP VIEW mine")
+
+
+def test_a_table_is_narrowed_wherever_it_stands(tenants, tmp_path):
+    with served(tenants, tmp_path, NARROW, env={"TENANT": "1"}) as server:
+        def rows(sql, **more):
+            return server.ok("execute_sql", sql=sql, **more)["rows"]
+
+        assert {r[1] for r in rows("SELECT id, name FROM t_acct")} == {"***"}
+        assert len(rows("SELECT * FROM public.t_acct a")) == 10
+        assert {r[0] for r in rows('SELECT t_acct.parent FROM "t_acct"')} == {1}
+        for sql in ("SELECT count(*) FROM t_acct", 'SELECT count(*) FROM"public"."t_acct"',
+                    "SELECT count(*) FROM t_acct AS x(a, b, c, d)",
+                    "WITH q AS (SELECT * FROM t_acct) SELECT count(*) FROM q",
+                    "SELECT (SELECT count(*) FROM t_acct)",
+                    "SELECT count(*) FROM (SELECT 1 FROM t_acct UNION ALL SELECT 1 FROM t_acct WHERE false) u",
+                    "SELECT count(*) FROM t_ord o RIGHT JOIN t_acct a ON false"):
+            got = rows(sql)
+            assert len(got) == 1 and got[0][0] in (10, 20, 18, 19), (sql, got)
+        assert rows("SELECT max(qty), count(*) FROM t_ord") == [[3, 3]]
+        assert server.ok("count_rows", table="t_acct")["count"] == 10
+        assert server.ok("select_rows", table="t_acct", columns=["name"], max_rows=1)["rows"] == [["***"]]
+        assert "tags" in str(server.error("execute_sql", sql="SELECT tags FROM t_acct"))
+        plan = str(server.ok("explain_query", sql="SELECT * FROM t_acct")["plan"])
+        assert "parent" in plan
+
+
+@pytest.mark.parametrize("sql", [
+    "SELECT * FROM ONLY t_acct", "TABLE t_acct", 'SELECT * FROM U&"t\\005facct"', "SELECT * FROM postgres.public.t_acct",
+    "SELECT * FROM public . t_acct", "SELECT * FROM public/**/.t_acct", "SELECT * FROM t_acct *",
+    "SELECT * FROM public.t_acct TABLESAMPLE SYSTEM (100)",
+    "SELECT most_common_vals FROM pg_stats WHERE tablename = 't_acct'",
+    "SELECT * FROM t_acct FOR UPDATE", "SELECT f_row(t_acct) FROM t_acct",
+])
+def test_what_cannot_be_narrowed_for_sure_is_refused(tenants, tmp_path, sql):
+    with served(tenants, tmp_path, NARROW, env={"TENANT": "1"}) as server:
+        result = server.call("execute_sql", sql=sql)
+        assert result["isError"], result
+
+
+def test_without_the_variable_there_are_no_rows(tenants, tmp_path):
+    with served(tenants, tmp_path, NARROW) as server:
+        assert server.ok("execute_sql", sql="SELECT * FROM t_acct")["rows"] == []
+
+
+def test_a_value_of_a_variable_is_never_sql(tenants, tmp_path):
+    with served(tenants, tmp_path, NARROW.replace("parent: {env", "name: {env"),
+                env={"TENANT": "x' OR 'a' = 'a"}) as server:
+        assert server.ok("execute_sql", sql="SELECT * FROM t_acct")["rows"] == []
+
+
+def test_what_is_narrowed_cannot_be_changed(tenants, tmp_path):
+    with served(tenants, tmp_path, NARROW, "--mode", "dml", user="postgres",
+                env={"TENANT": "1"}) as server:
+        for sql in ("DELETE FROM t_acct WHERE id = 1", "UPDATE t_ord SET qty = 1 WHERE id = 1",
+                    "INSERT INTO t_acct (id) VALUES (999)",
+                    "WITH x AS (DELETE FROM t_acct WHERE id = 1 RETURNING 1) SELECT * FROM x"):
+            assert server.call("execute_sql", sql=sql)["isError"], sql
+
+
+def test_the_example_plug_in_refuses_rewrites_and_formats(postgres, tmp_path):
+    made = tmp_path / "no_stars.so"
+    source = EXAMPLES.parents[1] / "src"
+    subprocess.run(["cc", "-std=c17", "-Wall", "-Werror", "-shared", "-fPIC", "-I", str(source), "-o",
+                    str(made), str(EXAMPLES / "no_stars.c")], check=True)
+    text = f"processors: [{{plugin: {{file: {made}, config: 'SECRET'}}}}]"
+    with served(postgres, tmp_path, text) as server:
+        assert "no_stars" in server.error("execute_sql", sql="SELECT * FROM t_ord")
+        assert server.ok("execute_sql", sql="SELECT CURRENT_TENANT AS t")["rows"] == [["SECRET"]]
+        assert server.ok("execute_sql", sql="SELECT 1")["checked_by"] == "no_stars"
+        assert server.error("execute_sql", sql="SELECT pg_sleep(1)")["code"] == "GUARD_FUNCTION"
+    assert "no_stars" in refused(postgres, tmp_path, text.replace("SECRET", ""))
