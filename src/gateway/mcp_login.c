@@ -111,6 +111,11 @@ static int ticket_open(struct km_visit *v, struct km_str text, struct ticket *re
 
 /* --- the browser --- */
 
+static bool asks(const struct km_visit *v)
+{
+    return v->w->gw->oauth && !v->view->snap->auth_off;
+}
+
 static bool secure(const struct km_visit *v)
 {
     return km_str_starts(km_oauth_base(v), KM_STR("https://"));
@@ -149,11 +154,9 @@ static struct km_str check_of(const struct km_visit *v, struct km_str ticket, st
 static void show(struct km_visit *v, const struct ticket *t, int status, const char *said)
 {
     struct km_str cookie = km_mcp_login_cookie(v);
-    struct km_oauth_login_page page = { .server = t->u->name,
-                                        .ticket = t->text,
-                                        .ask = v->w->gw->oauth != NULL,
-                                        .status = status,
-                                        .said = said };
+    struct km_oauth_login_page page = {
+        .server = t->u->name, .ticket = t->text, .ask = asks(v), .status = status, .said = said
+    };
     struct km_err err = { 0 };
     uint8_t hash[32];
 
@@ -199,7 +202,7 @@ static int prove(struct km_visit *v, const struct ticket *t, struct km_str secre
     int r;
 
     *ret = t->principal;
-    if (!v->w->gw->oauth)
+    if (!asks(v))
         return 0; /* nobody is asked for a key here */
     r = km_oauth_key(v, secret, &key, err);
     if (r < 0)
@@ -271,5 +274,5 @@ void km_mcp_login_post(void *visit, struct km_exchange *x, const struct km_route
 {
     (void)x;
     (void)match;
-    km_oauth_form(visit, KM_STR("application/x-www-form-urlencoded"), on_form);
+    km_oauth_page_form(visit, KM_STR("application/x-www-form-urlencoded"), on_form);
 }

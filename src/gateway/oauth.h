@@ -156,6 +156,9 @@ void km_oauth_refuse(struct km_visit *v, const struct km_err *err);
 int km_oauth_field(struct km_visit *v, struct km_str form, const char *name, size_t most,
                    struct km_str *ret, struct km_err *err) KM_MUST_USE;
 /* Waits for the body of a form, then fn; refused bodies are answered. */
+void km_oauth_page_form(struct km_visit *v, struct km_str type,
+                        void (*fn)(struct km_visit *v, struct km_str body));
+/* The same for an endpoint of the built-in server, where that serves. */
 void km_oauth_form(struct km_visit *v, struct km_str type,
                    void (*fn)(struct km_visit *v, struct km_str body));
 

@@ -99,8 +99,8 @@ static bool has_type(const struct km_visit *v, struct km_str type)
     return km_str_ieq(km_str_trim(km_str_sub(said, 0, km_str_chr(said, ';'))), type);
 }
 
-void km_oauth_form(struct km_visit *v, struct km_str type,
-                   void (*fn)(struct km_visit *v, struct km_str body))
+void km_oauth_page_form(struct km_visit *v, struct km_str type,
+                        void (*fn)(struct km_visit *v, struct km_str body))
 {
     struct wait *w = km_arena_alloc(km_exchange_arena(v->x), sizeof *w);
     struct km_str body = KM_STR_NONE;
@@ -109,8 +109,6 @@ void km_oauth_form(struct km_visit *v, struct km_str type,
 
     if (!w)
         r = km_fail(&err, KM_E_NOMEM, "out of memory");
-    else if (!km_oauth_serves(v->view->snap) || !v->w->gw->oauth)
-        r = km_fail(&err, KM_E_NOT_FOUND, "There is no authorization server here.");
     else if (!has_type(v, type))
         r = km_fail(&err, KM_E_MEDIA_TYPE, "The body must be %.*s.", KM_STR_ARG(type));
     if (r == 0) {
@@ -127,4 +125,17 @@ void km_oauth_form(struct km_visit *v, struct km_str type,
         km_oauth_refuse(v, &err);
     else
         fn(v, body);
+}
+
+void km_oauth_form(struct km_visit *v, struct km_str type,
+                   void (*fn)(struct km_visit *v, struct km_str body))
+{
+    struct km_err err = { 0 };
+
+    if (km_oauth_serves(v->view->snap) && v->w->gw->oauth) {
+        km_oauth_page_form(v, type, fn);
+        return;
+    }
+    km_fail(&err, KM_E_NOT_FOUND, "There is no authorization server here.");
+    km_oauth_refuse(v, &err);
 }

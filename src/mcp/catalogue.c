@@ -11,6 +11,8 @@
  */
 #include "mcp/catalogue.h"
 
+#include "mcp/header_check.h"
+
 #include <stdlib.h>
 
 #include "base/crypto.h"
@@ -150,6 +152,8 @@ static bool take_item(struct km_mcp_catalogue *c, enum km_mcp_list list, struct 
     ok = km_json_parse(&arena, json, &root, NULL) == 0 &&
          km_json_string(km_json_get(root, lists[list].name), &name) && name.n > 0 &&
          km_json_digest(root, item->hash, NULL) == 0;
+    if (ok && list == KM_MCP_TOOLS && c->headers)
+        ok = km_mcp_param_marks_valid(km_json_get(root, "inputSchema"));
     if (ok && list == KM_MCP_TOOLS)
         ok = km_pin_digest(root, item->pin, NULL) == 0;
     if (ok) {

@@ -161,3 +161,74 @@ const char *km_mcp_param_mismatch(struct km_arena *arena, const struct km_header
 
     return walk(arena, headers, schema, args, 0, &left);
 }
+
+/* --- what a server marks --- */
+
+struct marks {
+    struct km_str v[MARKS_MOST];
+    size_t n;
+    bool bad;
+};
+
+static bool is_token(struct km_str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (!((s.p[i] >= 'a' && s.p[i] <= 'z') || (s.p[i] >= 'A' && s.p[i] <= 'Z') ||
+              (s.p[i] >= '0' && s.p[i] <= '9') || (s.p[i] && strchr("!#$%&'*+-.^_`|~", s.p[i]))))
+            return false;
+    return s.n > 0;
+}
+
+static void take_mark(struct marks *m, const struct km_json *property, const struct km_json *mark)
+{
+    struct km_str name, type = KM_STR_NONE;
+
+    (void)km_json_string(km_json_get(property, "type"), &type);
+    if (m->n == MARKS_MOST || !km_json_string(mark, &name) || !is_token(name) ||
+        !(km_str_eq(type, KM_STR("string")) || km_str_eq(type, KM_STR("integer")) ||
+          km_str_eq(type, KM_STR("boolean")))) {
+        m->bad = true;
+        return;
+    }
+    for (size_t i = 0; i < m->n; i++)
+        m->bad = m->bad || km_str_ieq(m->v[i], name);
+    m->v[m->n++] = name;
+}
+
+/* reached: every call has it at this place, if it has it. */
+static void find_marks(struct marks *m, const struct km_json *node, bool reached, unsigned depth)
+{
+    const struct km_json *item;
+    struct km_json_iter it;
+    struct km_str key;
+
+    if (depth > KM_JSON_DEPTH || m->bad)
+        return;
+    for (km_json_iter(node, &it); km_json_next(&it, &key, &item);) {
+        struct km_json_iter of;
+        const struct km_json *property, *mark;
+        struct km_str name;
+
+        if (!reached || !km_str_eq(key, KM_STR("properties"))) {
+            if (km_str_eq(key, KM_STR("x-mcp-header")) && km_json_kind(item) != KM_JSON_OBJECT)
+                m->bad = m->bad || !reached || depth == 0;
+            else if (!km_str_eq(key, KM_STR("x-mcp-header")))
+                find_marks(m, item, false, depth + 1);
+            continue;
+        }
+        for (km_json_iter(item, &of); km_json_next(&of, &name, &property);) {
+            mark = km_json_get(property, "x-mcp-header");
+            if (mark)
+                take_mark(m, property, mark);
+            find_marks(m, property, true, depth + 1);
+        }
+    }
+}
+
+bool km_mcp_param_marks_valid(const struct km_json *schema)
+{
+    struct marks m = { 0 };
+
+    find_marks(&m, schema, true, 0);
+    return !m.bad;
+}

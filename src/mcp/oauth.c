@@ -189,6 +189,7 @@ struct km_mcp_oauth *km_mcp_oauth_new(const struct km_mcp_oauth_args *args, stru
     km_list_init(&o->logins);
     o->name = km_arena_str(&o->arena, args->name);
     o->server_url = km_arena_str(&o->arena, args->server_url);
+    o->document = km_arena_str(&o->arena, args->document);
     copy_settings(o, args->settings);
     o->by_client = km_str_eq(o->settings.flow, KM_STR("client_credentials"));
     o->tls = km_tls_client_ref(args->tls);

@@ -33,6 +33,7 @@ struct km_mcp_oauth_args { /* copied */
     struct km_tls_client *tls;
     const struct km_proxy_env *proxies;
     const struct km_str_list *trusted_hosts;
+    struct km_str document; /* of kanmon as a client; empty: below its own address */
 };
 
 struct km_mcp_oauth *km_mcp_oauth_new(const struct km_mcp_oauth_args *args, struct km_err *err);

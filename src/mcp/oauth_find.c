@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* oauth_find.c - see oauth_find.h.
  *
+ *     a request to the server itself, without a token: its challenge says where to look and what
+ *     to ask for
  *     the challenge's resource_metadata, or the well-known places    (RFC 9728)
  *       └── authorization_servers[0], or the server's own origin where there is no document
  *             └── RFC 8414's place, OpenID's two                     (issuer must be the same)
@@ -8,7 +10,17 @@
  */
 #include "mcp/oauth_find.h"
 
+#include "http/json.h"
+
 #define TIMEOUT_MS 10000
+#define PROBE_HEAD                                                                                 \
+    "Content-Type: application/json\r\nAccept: application/json, text/event-stream\r\n"            \
+    "MCP-Protocol-Version: 2026-07-28\r\nMcp-Method: tools/list\r\n"
+#define PROBE_BODY                                                                                 \
+    "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\",\"params\":{\"_meta\":{"              \
+    "\"io.modelcontextprotocol/protocolVersion\":\"2026-07-28\","                                  \
+    "\"io.modelcontextprotocol/clientInfo\":{\"name\":\"kanmon\",\"version\":\"" KM_VERSION      \
+    "\"},\"io.modelcontextprotocol/clientCapabilities\":{}}}}"
 
 struct km_oauth_find {
     struct km_arena *arena;
@@ -18,6 +30,7 @@ struct km_oauth_find {
     struct km_fetch *fetch;
     struct km_str urls[KM_OAUTH_URLS];
     size_t n, at;
+    bool probing; /* the server itself is asked */
     bool server; /* which of the two is looked for */
     bool old; /* no resource document: a server of 2025-03-26 */
     struct km_oauth_found found;
@@ -100,6 +113,36 @@ static void nowhere(struct km_oauth_find *f)
     finish(f, NULL);
 }
 
+/* What the server says to a request without a token (RFC 6750, 3; RFC 9728, 5.1). */
+static void take_challenge(struct km_oauth_find *f, const struct km_response *response)
+{
+    struct km_oauth_challenge_parts c = { 0 };
+
+    f->probing = false;
+    if (response && (response->status == 401 || response->status == 403))
+        (void)km_oauth_challenge_read(
+            f->arena, km_header_get(&response->headers, KM_STR("www-authenticate")), &c);
+    f->found.scope = km_arena_str(f->arena, c.scope);
+    f->at = f->n = 0;
+    if (c.resource_metadata.n)
+        f->urls[f->n++] = km_arena_str(f->arena, c.resource_metadata);
+    else
+        f->n = km_oauth_resource_urls(f->arena, f->net.server_url, f->urls);
+    look(f);
+}
+
+/* In 2025-03-26 the metadata lay at the server's origin whatever the issuer's path. */
+static void take_old_issuer(struct km_oauth_find *f, struct km_str body)
+{
+    const struct km_json *root = NULL;
+    struct km_str said;
+
+    if (f->old && km_json_parse(f->arena, body, &root, NULL) == 0 &&
+        km_json_string(km_json_get(root, "issuer"), &said) &&
+        same_host(said, f->found.resource.issuer))
+        f->found.resource.issuer = said;
+}
+
 static void on_answer(void *ctx, const struct km_response *response, struct km_str body,
                       const struct km_err *why)
 {
@@ -108,6 +151,10 @@ static void on_answer(void *ctx, const struct km_response *response, struct km_s
     int r = 0;
 
     f->fetch = NULL;
+    if (f->probing) {
+        take_challenge(f, why ? NULL : response);
+        return;
+    }
     if (why || response->status >= 500) {
         km_fail(&err, KM_E_UPSTREAM_CONNECT, "%.*s: %s",
                 KM_STR_ARG(km_str_sub(f->urls[f->at], 0, 150)),
@@ -120,6 +167,7 @@ static void on_answer(void *ctx, const struct km_response *response, struct km_s
         look(f);
         return;
     }
+    take_old_issuer(f, body);
     r = f->server
             ? km_oauth_server_read(f->arena, body, f->found.resource.issuer, &f->found.server,
                                    &said)
@@ -132,6 +180,18 @@ static void on_answer(void *ctx, const struct km_response *response, struct km_s
     } else {
         find_server(f);
     }
+}
+
+static void probe(struct km_oauth_find *f)
+{
+    struct km_err err = { 0 };
+
+    f->probing = true;
+    f->urls[0] = f->net.server_url;
+    f->fetch = km_oauth_fetch(&f->net, KM_STR("POST"), f->net.server_url, KM_STR(PROBE_HEAD),
+                              KM_STR(PROBE_BODY), on_answer, f, &err);
+    if (!f->fetch)
+        finish(f, &err);
 }
 
 static void look(struct km_oauth_find *f)
@@ -163,11 +223,12 @@ struct km_oauth_find *km_oauth_find(struct km_arena *arena, const struct km_oaut
         return NULL;
     }
     *f = (struct km_oauth_find){ .arena = arena, .net = *net, .fn = fn, .ctx = ctx, .over = &over };
-    if (metadata_url.n)
+    if (metadata_url.n) {
         f->urls[f->n++] = metadata_url;
-    else
-        f->n = km_oauth_resource_urls(arena, net->server_url, f->urls);
-    look(f);
+        look(f);
+    } else {
+        probe(f);
+    }
     if (over)
         return NULL;
     f->over = NULL;

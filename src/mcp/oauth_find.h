@@ -24,6 +24,7 @@ struct km_oauth_net { /* with what to ask; copied */
 };
 
 struct km_oauth_found {
+    struct km_str scope; /* of the server's challenge; empty: it did not say */
     struct km_oauth_resource resource;
     struct km_oauth_server server;
 };

@@ -42,7 +42,7 @@ struct km_mcp_pending; /* a log-in under way: oauth_login.c */
 struct km_mcp_oauth {
     _Atomic unsigned refs;
     struct km_arena arena; /* holds it and its texts */
-    struct km_str name, server_url;
+    struct km_str name, server_url, document;
     struct km_mcp_oauth_settings settings;
     struct km_tls_client *tls;
     struct km_proxy_env proxies;

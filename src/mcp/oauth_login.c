@@ -202,6 +202,8 @@ static void ask_person(struct login *l)
     pthread_mutex_lock(&l->h->lock);
     wanted = km_arena_str(&l->arena, km_secret_view(&l->h->scope));
     pthread_mutex_unlock(&l->h->lock);
+    if (!wanted.n)
+        wanted = l->found.scope;
     scope = km_mcp_oauth_scope(l->o, &l->arena, wanted, l->found.resource.scopes);
     km_mcp_keep(&p->scope, scope);
     add(l->o, p);
@@ -275,6 +277,10 @@ static void register_client(struct login *l)
     km_out_member_raw(&o, "grant_types", KM_STR("[\"authorization_code\",\"refresh_token\"]"));
     km_out_member_raw(&o, "response_types", KM_STR("[\"code\"]"));
     km_out_member(&o, "token_endpoint_auth_method", KM_STR("none"));
+    /* SEP-837: a redirect on this machine is a native application's. */
+    km_out_member(&o, "application_type",
+                  km_str_starts(l->redirect, KM_STR("https://")) ? KM_STR("web")
+                                                                 : KM_STR("native"));
     km_out_close(&o, '}');
     l->fetch =
         km_oauth_fetch(&l->net, KM_STR("POST"), l->found.server.registration,
@@ -289,7 +295,13 @@ static bool by_document(struct login *l)
 {
     struct km_str origin = km_oauth_origin(l->redirect);
 
-    if (!l->found.server.documents || !km_str_starts(origin, KM_STR("https://")))
+    if (!l->found.server.documents)
+        return false;
+    if (l->o->document.n) {
+        l->client.id = l->o->document;
+        return true;
+    }
+    if (!km_str_starts(origin, KM_STR("https://")))
         return false;
     l->client.id =
         km_arena_cat(&l->arena, (struct km_str[]){ origin, KM_STR("/oauth/mcp/client.json") }, 2);

@@ -24,6 +24,11 @@ static const struct km_setting oauth_rows[] = {
       .offset = AT(trusted_hosts),
       .help = "Hosts, or host:port, that may be asked for keys, metadata and tokens though their "
               "address is private; any other must have a public one." },
+    { .name = "client_document",
+      .type = KM_SET_STR,
+      .offset = AT(client_document),
+      .help = "The https address of the document that says who kanmon is to authorization servers "
+              "(CIMD), where it is not `/oauth/mcp/client.json` below `public_url`." },
     { 0 },
 };
 

@@ -14,6 +14,7 @@ enum km_oauth_mode { KM_OAUTH_AUTO, KM_OAUTH_ON, KM_OAUTH_OFF };
 struct km_oauth_table { /* kanmon_settings.oauth */
     int64_t server; /* enum km_oauth_mode: the built-in authorization server */
     struct km_str_list trusted_hosts; /* may be fetched from though their address is private */
+    struct km_str client_document; /* where kanmon as a client is described; empty: here */
 };
 
 struct km_oauth_settings { /* kanmon_settings */

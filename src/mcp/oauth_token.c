@@ -132,7 +132,8 @@ static void by_client(struct run *r, const struct km_oauth_found *found)
     }
     km_token_field(&form, "grant_type", KM_STR("client_credentials"));
     km_token_field(&form, "resource", found->resource.resource);
-    r->scope = km_mcp_oauth_scope(o, &r->work.arena, r->scope, found->resource.scopes);
+    r->scope = km_mcp_oauth_scope(o, &r->work.arena, r->scope.n ? r->scope : found->scope,
+                                  found->resource.scopes);
     km_token_field(&form, "scope", r->scope);
     post(r, found->server.token, &client, found->server.secret_post, found->server.issuer, &form);
 }

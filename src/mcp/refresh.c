@@ -81,6 +81,8 @@ static void on_page(struct km_refresh_lists *r, struct km_str json)
 
     if (r->list < 0) {
         e = km_catalogue_hello(r->catalogue, km_mcp_live_revision(r->upstream->live), json, &err);
+        r->catalogue->headers = r->upstream->transport != KM_MCP_STDIO && r->catalogue->revision &&
+                                r->catalogue->revision->era == KM_MCP_STATELESS;
     } else {
         e = km_catalogue_page(r->catalogue, (enum km_mcp_list)r->list, json, &r->cursor, &err);
         if (e == 0 && r->cursor.n && ++r->pages >= KM_CATALOGUE_PAGES)

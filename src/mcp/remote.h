@@ -74,6 +74,7 @@ struct km_remote {
     struct km_link *wire;
     enum km_remote_state state;
     bool probed, greeted; /* while opening: discover, initialize were tried */
+    bool reprobed; /* it named our revision when it refused discover: tried once more */
     bool remembered; /* the era is what it was last time: nothing was asked */
     bool sse; /* the link is HTTP+SSE in place of Streamable HTTP */
     bool answered; /* it has said something */

@@ -15,6 +15,7 @@
 
 #include "mcp/desk.h"
 
+#define UNSUPPORTED_VERSION (-32022)
 #define PROBE_MS 4000 /* silence of a stdio server before initialize is sent as well */
 
 static void step(struct km_remote *p, const struct km_link_failure *last);
@@ -232,9 +233,38 @@ static void step(struct km_remote *p, const struct km_link_failure *last)
     }
 }
 
+/* A server of the stateless era that refuses a version names those it takes (-32022): where ours is
+ * among them it is asked once more, for what it refused may have been a passing state. */
+static bool names_ours(const struct km_link_failure *f)
+{
+    const struct km_json *root = NULL, *error, *item;
+    struct km_json_iter it;
+    struct km_str key, version;
+    struct km_arena arena;
+    int64_t code = 0;
+    bool ours = false;
+
+    km_arena_init(&arena, (size_t)1024 * 1024, NULL);
+    if (f->status == 400 && km_json_parse(&arena, f->body, &root, NULL) < 0)
+        root = NULL;
+    error = km_json_get(root, "error");
+    (void)km_json_i64(km_json_get(error, "code"), &code);
+    for (km_json_iter(km_json_get(km_json_get(error, "data"), "supported"), &it);
+         code == UNSUPPORTED_VERSION && km_json_next(&it, &key, &item);)
+        if (km_json_string(item, &version))
+            ours = ours || km_str_eq(version, km_mcp_revision_latest(KM_MCP_STATELESS)->name);
+    km_arena_done(&arena);
+    return ours;
+}
+
 void km_remote_open_failed(struct km_remote *p, uint64_t id, const struct km_link_failure *f)
 {
     km_timer_stop(&p->timer);
+    if (id == p->probe_id && !p->greeted && !p->reprobed && names_ours(f)) {
+        p->reprobed = true;
+        probe(p);
+        return;
+    }
     if (id == p->probe_id)
         p->probe_id = 0;
     else

@@ -210,6 +210,8 @@ struct km_mcp_catalogue {
     struct km_arena arena;
     bool known; /* false: nothing was ever heard from it */
     bool from_store; /* not yet confirmed since the start */
+    bool
+        headers; /* arguments are repeated in headers: tools marked wrongly for that are left out */
     const struct km_mcp_revision *revision; /* what it speaks; NULL: not known */
     struct km_str capabilities; /* JSON object */
     struct km_str server_info; /* JSON object: Implementation */

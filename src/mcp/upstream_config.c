@@ -303,6 +303,7 @@ static int make_oauth(struct build *b, struct km_mcp_upstream *u, struct km_err 
         return 0;
     shared = km_config_get(b->args->config, &km_oauth_settings_table);
     args.trusted_hosts = &shared->oauth.trusted_hosts;
+    args.document = shared->oauth.client_document;
     u->oauth = km_mcp_oauth_new(&args, err);
     return u->oauth ? 0 : KM_E_NOMEM;
 }

@@ -35,7 +35,9 @@ class Protected:
 
     def seen(self):
         """What came to the MCP server so far: {method, token, client, scope}."""
-        return json.loads(fetch("GET", self.mcp.replace("/mcp", "/seen"))[2])
+        nothing = {"token": None, "client": None, "scope": None}  # a request without a token
+        return [{**nothing, **one}
+                for one in json.loads(fetch("GET", self.mcp.replace("/mcp", "/seen"))[2])]
 
     def forget(self, account):
         """Every token and log-in of an account is over, at the provider alone."""
