@@ -113,6 +113,26 @@ static int send_question(struct km_mcp_question *q, struct km_err *err)
     return 0;
 }
 
+/* The token by which the client tells of its progress is ours: two servers may have the same. */
+static void take_token(struct km_mcp_question *q)
+{
+    static const struct km_str metas[] = { { "_meta", 5 } }, tokens[] = { { "progressToken", 13 } };
+    struct km_arena *arena = &q->w->call->arena;
+    struct km_json_span meta, token;
+    struct km_str inner;
+
+    if (!q->params.n || km_json_spans(q->params, metas, 1, &meta, NULL, NULL) < 0 ||
+        meta.type != KM_JSON_OBJECT)
+        return;
+    inner = km_json_value(q->params, &meta);
+    if (km_json_spans(inner, tokens, 1, &token, NULL, NULL) < 0 || token.type == KM_JSON_ABSENT)
+        return;
+    q->token = km_json_value(inner, &token);
+    inner = km_mcp_with_member(arena, inner, tokens[0],
+                               km_arena_printf(arena, "\"k%u\"", (unsigned)q->number));
+    q->params = km_mcp_with_member(arena, q->params, metas[0], inner);
+}
+
 int km_mcp_question_put(struct km_mcp_work *w, const struct km_mcp_question *like,
                         struct km_mcp_question **ret, struct km_err *err)
 {
@@ -136,6 +156,7 @@ int km_mcp_question_put(struct km_mcp_work *w, const struct km_mcp_question *lik
     q->number = session ? ++session->questions_made : ++w->questions_made;
     km_list_push(&w->questions, &q->of_work);
     if (session) {
+        take_token(q);
         km_list_push(&session->questions, &q->of_session);
         r = send_question(q, err);
     }
@@ -238,6 +259,27 @@ void km_mcp_call_response(struct km_mcp_turn *t)
     is_error = s[1].type != KM_JSON_ABSENT;
     km_mcp_question_free(q);
     q->answered(q, is_error, km_json_value(t->text, &s[is_error]));
+}
+
+void km_mcp_on_progress(struct km_mcp_turn *t)
+{
+    static const struct km_str params[] = { { "params", 6 } }, tokens[] = { { "progressToken", 13 } };
+    struct km_mcp_question *q;
+    struct km_json_span s, token;
+    struct km_str text;
+
+    if (!t->session || km_json_spans(t->text, params, 1, &s, NULL, NULL) < 0 ||
+        s.type != KM_JSON_OBJECT)
+        return;
+    text = km_json_value(t->text, &s);
+    if (km_json_spans(text, tokens, 1, &token, NULL, NULL) < 0 || token.type != KM_JSON_STRING)
+        return;
+    q = question_of(t->session, km_json_value(text, &token));
+    if (!q || !q->token.n || q->answered != to_server || !q->w->ask)
+        return; /* of nothing that is being asked */
+    text = km_mcp_with_member(t->arena, text, tokens[0], q->token);
+    if (text.n)
+        km_mcp_ask_note(q->w->ask, t->msg.method, text);
 }
 
 void km_mcp_call_forget_questions(struct km_mcp_session *s)

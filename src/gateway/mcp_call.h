@@ -98,6 +98,7 @@ struct km_mcp_question {
     uint64_t server_question;
     struct km_str method, params, key; /* key: under which a stateless client answers */
     struct km_str json; /* of inputs: what was answered */
+    struct km_str token; /* the server's progress token, its JSON; empty: none */
     void (*answered)(struct km_mcp_question *q, bool is_error, struct km_str json);
 };
 

@@ -280,6 +280,7 @@ static const struct {
     { { "tasks/update", 12 }, LESS, km_mcp_on_task },
     { { "notifications/initialized", 25 }, NOTE, on_initialized },
     { { "notifications/cancelled", 23 }, NOTE, on_cancelled },
+    { { "notifications/progress", 22 }, NOTE, km_mcp_on_progress },
     { { "notifications/roots/list_changed", 32 }, NOTE, km_mcp_on_roots_changed },
 };
 

@@ -91,6 +91,7 @@ struct km_str km_mcp_with_member(struct km_arena *arena, struct km_str object, s
 void km_mcp_on_resources_read(struct km_mcp_turn *t);
 void km_mcp_on_prompts_get(struct km_mcp_turn *t);
 void km_mcp_on_complete(struct km_mcp_turn *t);
+void km_mcp_on_progress(struct km_mcp_turn *t); /* mcp_ask.c */
 void km_mcp_on_task(struct km_mcp_turn *t);
 unsigned km_mcp_level(struct km_str level); /* 1 debug .. 8 emergency; 0: none of them */
 

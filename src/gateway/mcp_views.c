@@ -327,7 +327,21 @@ static int make(struct gather *g, struct km_mcp_view **ret, struct km_err *err)
 
 /* --- what is kept --- */
 
-static void put_key(struct km_mcp_arrival *in, struct km_str capabilities,
+/* What of the asker's headers reaches a server tells it from others as its name does: another value
+ * may be another account there. */
+static void put_asker(const struct km_mcp_upstream *u, const struct km_mcp_asker *asker,
+                      struct km_buf *key)
+{
+    uint8_t digest[32] = { 0 };
+
+    if (!u->personal && !u->entry->extra_headers.n)
+        return;
+    if (km_mcp_asker_digest(u, asker, digest, NULL) < 0)
+        key->failed = true; /* then nothing is kept */
+    km_buf_bytes(key, digest, sizeof digest);
+}
+
+static void put_key(struct km_mcp_arrival *in, const struct km_mcp_asker *asker,
                     const struct km_mcp_rights *rights, const struct km_mcp_set *set,
                     struct km_buf *key)
 {
@@ -341,7 +355,9 @@ static void put_key(struct km_mcp_arrival *in, struct km_str capabilities,
     km_buf_str(key, in->visit->who.admin ? KM_STR("\nadmin\n") : KM_STR("\n\n"));
     km_buf_str(key, km_mcp_rights_text(rights));
     km_buf_byte(key, '\n');
-    km_buf_str(key, capabilities);
+    km_buf_str(key, asker->capabilities);
+    for (size_t i = 0; set && i < set->n; i++)
+        put_asker(set->v[i], asker, key);
     if (!personal)
         return;
     km_buf_byte(key, '\n');
@@ -390,7 +406,7 @@ int km_mcp_view_for(struct km_mcp_arrival *in, struct km_str capabilities, struc
     g.asker = &asker;
     g.rights = km_mcp_rights_of(in->visit, &in->arena);
     asker.rights = km_mcp_rights_text(g.rights);
-    put_key(in, capabilities, g.rights, set, &key);
+    put_key(in, &asker, g.rights, set, &key);
     k = hub->views && !km_buf_failed(&key) ? km_map_get(hub->views, km_buf_view(&key)) : NULL;
     if (k && (k->pins != pins || k->set != set))
         k = NULL; /* something else is withheld, or configured */

@@ -131,4 +131,9 @@ struct km_mcp_subscription *km_mcp_subscribe(struct km_mcp_desk *desk, struct km
                                              km_mcp_updated_fn *fn, void *ctx);
 void km_mcp_unsubscribe(struct km_mcp_subscription *s); /* no callback follows; NULL is fine */
 
+/* What tells an asker from others at this server: 32 bytes, all zero for one that brings nothing of
+ * its own there.  Askers with the same share sessions and lists. */
+int km_mcp_asker_digest(const struct km_mcp_upstream *u, const struct km_mcp_asker *asker,
+                        uint8_t ret[32], struct km_err *err) KM_MUST_USE;
+
 #endif

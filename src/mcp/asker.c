@@ -258,3 +258,9 @@ int km_asker_key(const struct km_mcp_upstream *u, const struct km_mcp_asker *ask
     km_wipe(text.p, text.n);
     return 0;
 }
+
+int km_mcp_asker_digest(const struct km_mcp_upstream *u, const struct km_mcp_asker *asker,
+                        uint8_t ret[32], struct km_err *err)
+{
+    return km_asker_key(u, asker, ret, err);
+}

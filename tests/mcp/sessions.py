@@ -76,6 +76,7 @@ class Session:
         """Holds the GET stream open; what comes goes to `notices`."""
         self.link = http.client.HTTPConnection("127.0.0.1", self.gateway.port, timeout=120)
         self.link.request("GET", self.path, headers=self.headers)
+        self.socket = self.link.sock
         self.stream = self.link.getresponse()
         assert self.stream.status == 200, self.stream.status
         threading.Thread(target=self._read, daemon=True).start()
@@ -99,9 +100,9 @@ class Session:
         return self
 
     def __exit__(self, *_):
-        if self.stream:
-            with contextlib.suppress(OSError):  # the reader holds it until something comes
-                self.link.sock.shutdown(socket.SHUT_RDWR)
+        if self.stream:  # whoever reads there holds a lock until something comes
+            with contextlib.suppress(OSError):
+                self.socket.shutdown(socket.SHUT_RDWR)
             self.link.close()
         if "mcp-session-id" in self.headers:
             link = http.client.HTTPConnection("127.0.0.1", self.gateway.port, timeout=30)

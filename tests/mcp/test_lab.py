@@ -1,0 +1,307 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bounds, breaks and cancellations, with servers on the official SDKs that write down what they saw."""
+
+import contextlib
+import http.client
+import json
+import os
+import pathlib
+import socket
+import threading
+
+import pytest
+from gateway import MASTER, slow_factor, wait_until
+
+from conftest import ACCEPT, HERE, META, NEW, McpGateway
+from sessions import Session, events, text
+
+LAB = HERE.parent / "conformance" / "fixture" / "lab.mjs"
+LONG = "a_name_that_no_model_takes_" * 3
+MIB = 1024 * 1024
+
+
+class Lab(McpGateway):
+    def __init__(self, folder, workers=2, **more):
+        self.seen = {name: folder / f"{name}.log" for name in ("old", "new")}
+        entries = {name: {"command": os.environ["KM_NODE"], "args": [str(LAB), line, str(self.seen[name])],
+                          **more.get(name, {})} for name, line in (("old", "v1"), ("new", "v2"))}
+        super().__init__(folder, json.dumps({
+            "general_settings": {"master_key": MASTER}, "mcp_servers": entries,
+            "kanmon_settings": {"state_dir": str(folder / "state"), "workers": workers}}))
+
+    def saw(self, server="old"):
+        with contextlib.suppress(FileNotFoundError):
+            return self.seen[server].read_text().splitlines()
+        return []
+
+    def tool(self, tool, key=MASTER, headers=None, /, **arguments):
+        """A call of the handshake era without a session."""
+        message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call",
+                   "params": {"name": tool, "arguments": arguments}}
+        return self.post(message, "/mcp", {"mcp-protocol-version": "2025-11-25", **(headers or {})},
+                         key=key).json()
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    if not os.environ.get("KM_NODE"):
+        pytest.fail("KM_NODE is not set: run this by tests/mcp/run")
+    folder = tmp_path_factory.mktemp("lab")
+    servers = {
+        "old": {"allowed_params": {"env": ["name"]},
+                "mcp_info": {"mcp_server_cost_info": {"tool_name_to_cost_per_query": {"env": 0.4}}}},
+        "new": {"env": {"WHO": "${X-WHO}"}},
+    }
+    with Lab(folder, **servers) as started:
+        wait_until(lambda: {"old-hang", "new-hang"} <= set(listed(started)), 30, "the tools")
+        yield started
+
+
+def listed(gateway, headers=None):
+    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+    return [t["name"] for t in gateway.post(message, "/mcp", {"x-who": "me", **(headers or {})}).json()
+            ["result"]["tools"]]
+
+
+# --- limits of keys ---
+
+def test_a_keys_rate_counts_for_tools(lab):
+    key = lab.new_key(rpm_limit=2)
+    for _ in range(2):
+        assert text(lab.tool("old-env", key, name="HOME"))
+    refused = lab.tool("old-env", key, name="HOME")["error"]
+    assert refused["data"]["type"] == "rate_limit_error" or "rate" in refused["message"].lower(), refused
+    assert refused["data"]["retry_after_ms"] > 0
+
+
+def test_a_keys_budget_counts_for_tools(lab):
+    key = lab.new_key(max_budget=1.0)
+    for _ in range(2):
+        assert text(lab.tool("old-env", key, name="HOME"))
+    refused = lab.tool("old-env", key, name="HOME")["error"]
+    assert "budget" in refused["message"].lower(), refused
+
+
+def test_parameters_a_call_may_not_have_are_refused(lab):
+    refused = lab.tool("old-env", name="HOME", more=1)["error"]
+    assert refused["code"] == -32602 and "'more'" in refused["message"]
+    key = lab.new_key(object_permission={"mcp_servers": ["old"],
+                                         "mcp_param_permissions": {"old": {"big": ["size"]}}})
+    refused = lab.tool("old-big", key, bytes=1)["error"]
+    assert refused["code"] == -32602 and "'bytes'" in refused["message"]
+    assert text(lab.tool("old-big", bytes=1)) == "x"
+
+
+# --- names ---
+
+def test_names_are_cut_to_what_models_take_and_still_lead_to_their_tools(lab):
+    names = [n for n in listed(lab) if n.startswith("old-a_name")]
+    assert len(set(names)) == 2 and all(len(n) <= 64 for n in names)
+    assert sorted(text(lab.tool(n)) for n in names) == ["ran 1", "ran 2"]
+    assert text(lab.tool(LONG + "2", MASTER, {"x-mcp-servers": "old"})) == "ran 2"
+
+
+# --- large results ---
+
+@pytest.mark.parametrize("era", ["old", "new"])
+@pytest.mark.parametrize("tool", ["big", "typed"])
+def test_a_large_result_is_kept_and_its_link_is_its_callers(lab, era, tool):
+    def ask(method, params, key):
+        if era == "old":
+            return lab.rpc(method, params, path="/mcp", version="2025-11-25", key=key)
+        name = {"mcp-name": params["uri"]} if "uri" in params else {}
+        return lab.stateless(method, params, path="/mcp", key=key, headers=name).json()
+
+    key = lab.new_key()
+    result = ask("tools/call", {"name": f"old-{tool}", "arguments": {"bytes": 5 * MIB}}, key)["result"]
+    assert "structuredContent" not in result
+    assert result["isError"] is (tool == "typed")  # a schema that is not kept is no success
+    assert len(json.dumps(result)) < 64 * 1024
+    shown, link = result["content"]
+    assert "over the limit" in shown["text"] and link["type"] == "resource_link"
+    whole = ask("resources/read", {"uri": link["uri"]}, key)["result"]["contents"][0]
+    kept = json.loads(whole["text"])
+    assert whole["mimeType"] == "application/json" and link["size"] == len(whole["text"])
+    found = kept["structuredContent"]["all"] if tool == "typed" else kept["content"][0]["text"]
+    assert found == "x" * (5 * MIB)
+    for other in (lab.new_key(), MASTER):
+        assert "error" in ask("resources/read", {"uri": link["uri"]}, other)
+
+
+# --- headers ---
+
+def test_a_header_of_the_client_becomes_the_servers_environment(lab):
+    for who in ("ann", "bob"):
+        assert text(lab.tool("new-env", MASTER, {"x-who": who}, name="WHO")) == who
+    listed(lab)
+
+
+# --- cancellation ---
+
+class Open:
+    """A POST that is not waited for."""
+
+    def __init__(self, gateway, message, headers):
+        self.link = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=60 * slow_factor())
+        self.link.request("POST", "/mcp", json.dumps(message),
+                          {**ACCEPT, "content-type": "application/json",
+                           "authorization": f"Bearer {MASTER}", **headers})
+
+    def break_off(self):
+        self.link.sock.shutdown(socket.SHUT_RDWR)
+        self.link.close()
+
+
+@pytest.mark.parametrize("server", ["old", "new"])
+def test_a_stateless_client_that_goes_cancels_its_call(lab, server):
+    mark = f"stateless-{server}"
+    params = {"name": f"{server}-hang", "arguments": {"mark": mark}, "_meta": META}
+    call = Open(lab, {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params},
+                {"mcp-protocol-version": NEW, "mcp-method": "tools/call", "mcp-name": params["name"],
+                 "x-who": "me"})
+    wait_until(lambda: f"hang {mark}" in lab.saw(server), 20, "the call")
+    call.break_off()
+    wait_until(lambda: f"cancelled {mark}" in lab.saw(server), 20, "the cancellation")
+
+
+@pytest.mark.parametrize("server", ["old", "new"])
+def test_a_handshake_client_cancels_by_word_alone(lab, server):
+    mark = f"handshake-{server}"
+    with Session(lab) as session:
+        session.headers["x-who"] = "me"
+        call = Open(lab, {"jsonrpc": "2.0", "id": 77, "method": "tools/call",
+                          "params": {"name": f"{server}-hang", "arguments": {"mark": mark}}}, session.headers)
+        try:
+            wait_until(lambda: f"hang {mark}" in lab.saw(server), 3, "the call")
+        except AssertionError:
+            a = call.link.getresponse(); print(a.status, a.getheaders(), a.read()); raise
+        call.break_off()
+        session.ask("ping")  # the break was noticed by now, or soon is: it cancels nothing
+        assert f"cancelled {mark}" not in lab.saw(server)
+        session.send({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 77}})
+        wait_until(lambda: f"cancelled {mark}" in lab.saw(server), 20, "the cancellation")
+
+
+# --- a break ---
+
+@pytest.mark.parametrize("server", ["old", "new"])
+def test_what_a_broken_stream_missed_is_had_by_its_last_event_id(lab, tmp_path, server):
+    go, mark = tmp_path / "go", f"late-{server}"
+    with Session(lab) as session:
+        session.headers["x-who"] = "me"
+        call = Open(lab, {"jsonrpc": "2.0", "id": 5, "method": "tools/call", "params": {
+            "name": f"{server}-late", "arguments": {"file": str(go), "mark": mark},
+            "_meta": {"progressToken": "p"}}}, session.headers)
+        answer, last = call.link.getresponse(), None
+        rows = []
+        while b"notifications/progress" not in (row := answer.readline()):
+            rows.append(row)
+            assert row, rows
+            if row.startswith(b"id:"):
+                last = row[3:].decode().strip()
+        call.break_off()
+        go.touch()
+        link = http.client.HTTPConnection("127.0.0.1", lab.port, timeout=60 * slow_factor())
+        link.request("GET", "/mcp", headers={**session.headers, "last-event-id": last})
+        rest = events(link.getresponse().read().decode())
+        link.close()
+        assert [m["params"]["progress"] for m in rest if "params" in m] == [2]
+        assert rest[-1]["id"] == 5 and text(rest[-1]) == f"late {mark}"
+
+
+# --- news ---
+
+def test_changes_are_told_once_and_only_when_there_is_one(lab):
+    with Session(lab) as session:
+        session.listen()
+        before = lab.saw().count("tools/list")
+        (lab.folder / "old.log.lists").write_text("now")  # twenty times list_changed, and none is
+        wait_until(lambda: lab.saw().count("tools/list") > before, 20, "a look at the lists")
+        assert text(session.tool("old-env", name="HOME"))
+        assert not [m for m in session.notices if "list_changed" in m.get("method", "")]
+        assert lab.saw().count("tools/list") - before < 5
+
+
+def test_every_worker_hears_of_a_resource_at_one_of_them(lab):
+    with contextlib.ExitStack() as stack:
+        sessions = [stack.enter_context(Session(lab)) for _ in range(8)]
+        workers = {session.headers["mcp-session-id"][:8] for session in sessions}
+        for session in sessions:
+            session.listen()
+            assert session.ask("resources/subscribe", {"uri": "memo://note"})["result"] == {}
+        (lab.folder / "old.log.touch").write_text("now")
+        for session in sessions:
+            assert session.heard("notifications/resources/updated")[0]["params"]["uri"] == "memo://note"
+        assert len(workers) >= 1
+
+
+def memory(gateway):
+    rows = pathlib.Path(f"/proc/{gateway.process.pid}/status").read_text().splitlines()
+    return next(int(r.split()[1]) * 1024 for r in rows if r.startswith("VmRSS"))
+
+
+def test_a_client_that_does_not_read_costs_no_memory_and_keeps_its_session(tmp_path):
+    with Lab(tmp_path, workers=1) as lab:
+        wait_until(lambda: "old-noise" in listed(lab), 30, "the tools")
+        with Session(lab) as session:
+            call = Open(lab, {"jsonrpc": "2.0", "id": 9, "method": "tools/call", "params": {
+                "name": "old-noise", "arguments": {"count": 1500, "bytes": 100_000}}}, session.headers)
+            before = memory(lab)
+            wait_until(lambda: "noise over" in lab.saw(), 60, "150 MB of log messages")
+            assert memory(lab) - before < 48 * MIB
+            assert session.ask("ping")["result"] == {}  # others of its session go on
+            messages = events(call.link.getresponse().read().decode())  # it reads again
+            assert messages[-1]["id"] == 9 and text(messages[-1]) == "quiet"
+            assert len(messages) < 1400  # what it did not read in time was left out
+            call.link.close()
+
+
+def test_a_clients_progress_reaches_the_server_that_asked(lab):
+    with Session(lab, capabilities={"sampling": {}}) as session:
+        call = Open(lab, {"jsonrpc": "2.0", "id": 4, "method": "tools/call",
+                          "params": {"name": "old-sample", "arguments": {}}}, session.headers)
+        answer = call.link.getresponse()
+        while b"sampling/createMessage" not in (row := answer.readline()):
+            assert row, rows
+        asked = json.loads(row[5:])
+        token = asked["params"]["_meta"]["progressToken"]
+        for known, progress in (("nothing", 7), (token, 0.25), (token, 0.5)):
+            assert session.send({"jsonrpc": "2.0", "method": "notifications/progress",
+                                 "params": {"progressToken": known, "progress": progress}})[0] == 202
+        wait_until(lambda: "progress 0.5" in lab.saw(), 20, "word of progress")
+        assert [s for s in lab.saw() if s.startswith("progress")] == ["progress 0.25", "progress 0.5"]
+        session.send({"jsonrpc": "2.0", "id": asked["id"], "result": {
+            "role": "assistant", "model": "m", "content": {"type": "text", "text": "hello"}}})
+        assert text(events(answer.read().decode())[-1]) == "hello"
+        call.link.close()
+
+
+# --- parked calls ---
+
+def test_parked_calls_are_bounded_and_end_with_the_gateway(tmp_path):
+    with Lab(tmp_path, workers=1) as lab:
+        wait_until(lambda: "old-ask" in listed(lab), 30, "the tools")
+        asking = {"io.modelcontextprotocol/protocolVersion": NEW,
+                  "io.modelcontextprotocol/clientCapabilities": {"elicitation": {}}}
+
+        def ask(n, key, **more):
+            message = {"jsonrpc": "2.0", "id": n, "method": "tools/call", "params": {
+                "name": "old-ask", "arguments": {"mark": f"m{n}"}, "_meta": asking, **more}}
+            answer = lab.post(message, "/mcp", {"mcp-protocol-version": NEW, "mcp-method": "tools/call",
+                                                "mcp-name": "old-ask"}, key=key)
+            return json.loads(answer.events()[-1]) if b"data:" in answer.body else answer.json()
+
+        key = lab.new_key()
+        parked = [ask(n, key) for n in range(16)]
+        assert all("result" in p and p["result"]["resultType"] == "input_required" for p in parked), [p for p in parked if "result" not in p]
+        assert "too many calls wait" in ask(16, key)["error"]["message"]
+        other = ask(17, lab.new_key())  # another principal has its own share
+        assert other["result"]["resultType"] == "input_required"
+        question = next(iter(parked[0]["result"]["inputRequests"]))
+        done = ask(0, key, requestState=parked[0]["result"]["requestState"],
+                   inputResponses={question: {"action": "decline"}})
+        assert text(done) == "decline"
+        assert ask(18, key)["result"]["resultType"] == "input_required"  # there is room again
+        wait_until(lambda: "ask cancelled m16" in lab.saw(), 20, "the end of what was too much")
+        lab.stop()
+        assert "ask cancelled m1" in lab.saw()
