@@ -279,29 +279,30 @@ def test_a_clients_progress_reaches_the_server_that_asked(lab):
 # --- parked calls ---
 
 def test_parked_calls_are_bounded_and_end_with_the_gateway(tmp_path):
-    with Lab(tmp_path, workers=1) as lab:
+    with Lab(tmp_path, workers=1, old={"risks": {"big": "destructive"}}) as lab:
         wait_until(lambda: "old-ask" in listed(lab), 30, "the tools")
         asking = {"io.modelcontextprotocol/protocolVersion": NEW,
                   "io.modelcontextprotocol/clientCapabilities": {"elicitation": {}}}
 
-        def ask(n, key, **more):
+        def call(tool, n, key, **more):
             message = {"jsonrpc": "2.0", "id": n, "method": "tools/call", "params": {
-                "name": "old-ask", "arguments": {"mark": f"m{n}"}, "_meta": asking, **more}}
+                "name": tool, "arguments": {"bytes": 1, "mark": f"m{n}"}, "_meta": asking, **more}}
             answer = lab.post(message, "/mcp", {"mcp-protocol-version": NEW, "mcp-method": "tools/call",
-                                                "mcp-name": "old-ask"}, key=key)
+                                                "mcp-name": tool}, key=key)
             return json.loads(answer.events()[-1]) if b"data:" in answer.body else answer.json()
 
+        def waits(answer):
+            return answer.get("result", {}).get("resultType") == "input_required"
+
         key = lab.new_key()
-        parked = [ask(n, key) for n in range(16)]
-        assert all("result" in p and p["result"]["resultType"] == "input_required" for p in parked), [p for p in parked if "result" not in p]
-        assert "too many calls wait" in ask(16, key)["error"]["message"]
-        other = ask(17, lab.new_key())  # another principal has its own share
-        assert other["result"]["resultType"] == "input_required"
-        question = next(iter(parked[0]["result"]["inputRequests"]))
-        done = ask(0, key, requestState=parked[0]["result"]["requestState"],
-                   inputResponses={question: {"action": "decline"}})
-        assert text(done) == "decline"
-        assert ask(18, key)["result"]["resultType"] == "input_required"  # there is room again
-        wait_until(lambda: "ask cancelled m16" in lab.saw(), 20, "the end of what was too much")
-        lab.stop()
-        assert "ask cancelled m1" in lab.saw()
+        parked = [call("old-big", n, key) for n in range(16)]
+        assert all(waits(p) for p in parked), parked
+        assert "too many calls wait" in call("old-big", 16, key)["error"]["message"]
+        asked = call("old-ask", 17, lab.new_key())  # another principal has its own share
+        assert waits(asked), asked
+        yes = {"requestState": parked[0]["result"]["requestState"],
+               "inputResponses": {"approval": {"action": "accept"}}}
+        assert text(call("old-big", 0, key, **yes)) == "x"
+        assert waits(call("old-big", 18, key))  # there is room again
+        lab.stop()  # at once, though calls are parked, and their servers are told
+        assert "ask cancelled m17" in lab.saw()
