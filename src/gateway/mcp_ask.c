@@ -263,7 +263,8 @@ void km_mcp_call_response(struct km_mcp_turn *t)
 
 void km_mcp_on_progress(struct km_mcp_turn *t)
 {
-    static const struct km_str params[] = { { "params", 6 } }, tokens[] = { { "progressToken", 13 } };
+    static const struct km_str params[] = { { "params", 6 } };
+    static const struct km_str tokens[] = { { "progressToken", 13 } };
     struct km_mcp_question *q;
     struct km_json_span s, token;
     struct km_str text;
