@@ -103,7 +103,7 @@ bool km_mcp_chat_text(struct km_arena *arena, struct km_str answer, struct km_bu
 
 /* mcp_chat_answer.c */
 void km_mcp_chat_answer(const struct km_mcp_chat *c, const struct km_json *root, struct km_buf *b);
-void km_mcp_chat_metadata(const struct km_mcp_chat *c, bool list, struct km_buf *out);
+void km_mcp_chat_metadata(const struct km_mcp_chat *c, bool list, struct km_buf *b);
 /* The turn calls functions of the caller's beside tools that would be run here; then
  * these calls are the caller's business and the others are left out. */
 bool km_mcp_chat_mixed(const struct km_mcp_chat *c);

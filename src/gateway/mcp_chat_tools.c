@@ -261,7 +261,9 @@ int km_mcp_chat_list(struct km_mcp_chat *c, struct km_err *err)
 {
     c->nfns = 0;
     c->fns = km_arena_zalloc(&c->arena, KM_MCP_CHAT_TOOLS * sizeof *c->fns);
-    for (size_t i = 0; c->fns && i < c->nspecs; i++) {
+    if (!c->fns)
+        return km_fail(err, KM_E_NOMEM, "out of memory");
+    for (size_t i = 0; i < c->nspecs; i++) {
         struct km_mcp_view *view = NULL;
         int r;
 
@@ -277,7 +279,7 @@ int km_mcp_chat_list(struct km_mcp_chat *c, struct km_err *err)
         km_mcp_view_unref(view);
     }
     put_tools(c);
-    return c->fns && c->tools.n ? 0 : km_fail(err, KM_E_NOMEM, "the tools are too large");
+    return c->tools.n ? 0 : km_fail(err, KM_E_NOMEM, "the tools are too large");
 }
 
 /* --- results --- */

@@ -183,7 +183,7 @@ void km_mcp_login_get(void *visit, struct km_exchange *x, const struct km_route_
     (void)match;
     if (r == 0)
         r = ticket_open(v, text, &t, &err);
-    if (r < 0)
+    if (r != 0)
         km_oauth_page_error(v, &err);
     else
         show(v, &t, 200, NULL);
@@ -253,7 +253,7 @@ static void on_form(struct km_visit *v, struct km_str body)
         r = km_fail(&err, KM_E_FORBIDDEN,
                     "The form is not one that this browser was shown. Cookies are needed to log "
                     "in.");
-    if (r < 0) {
+    if (r != 0) {
         km_oauth_page_error(v, &err);
         return;
     }

@@ -184,12 +184,13 @@ static void make_room(struct km_mcp_memory *m, struct km_str principal, size_t n
     size_t own = 0;
     struct kept *k;
 
-    while ((k = oldest(m, NULL)) && k->ends_ms <= now_ms)
-        drop(m, k);
     KM_LIST_EACH(it, &m->kept)
     {
         k = KM_CONTAINER(it, struct kept, link);
-        own += belongs(k, principal) ? k->nprincipal + k->n : 0;
+        if (k->ends_ms <= now_ms)
+            drop(m, k);
+        else if (belongs(k, principal))
+            own += k->nprincipal + k->n;
     }
     while (own + n > KM_MCP_SPOOL_OF_PRINCIPAL && (k = oldest(m, &principal))) {
         own -= k->nprincipal + k->n;
