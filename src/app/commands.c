@@ -82,7 +82,6 @@ static const struct km_option mcp_postgres_options[] = {
     { "max-rows", "N", "most rows of a result (1000)", 0 },
     { "max-bytes", "BYTES", "most of its JSON (1MiB)", 0 },
     { "max-affected", "N", "most rows a statement may change (1000)", 0 },
-    { "max-cost", "N", "most the planner may expect a statement to cost", 0 },
     { "statement-timeout", "TIME", "most time a statement may take (30s)", 0 },
     { "lock-timeout", "TIME", "most time it may wait for a lock (5s)", 0 },
     { "pool-max", "N", "most connections (8)", 0 },
