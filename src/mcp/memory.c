@@ -154,11 +154,19 @@ struct km_str km_mcp_memory_owner(struct km_mcp_memory *m, struct km_arena *aren
 
 /* --- results --- */
 
-static void drop(struct km_mcp_memory *m, struct kept *k)
+static void drop(struct km_mcp_memory *m, struct kept *k, struct km_list *gone)
 {
     m->bytes -= k->nprincipal + k->n;
     km_list_remove(&k->link);
-    free(k);
+    km_list_push(gone, &k->link);
+}
+
+static void free_all(struct km_list *gone)
+{
+    struct km_list *it;
+
+    while ((it = km_list_pop(gone)))
+        free(KM_CONTAINER(it, struct kept, link));
 }
 
 static bool belongs(const struct kept *k, struct km_str principal)
@@ -179,7 +187,8 @@ static struct kept *oldest(struct km_mcp_memory *m, const struct km_str *princip
 }
 
 /* What is over goes, then what is oldest: of the principal while it has too much, then of all. */
-static void make_room(struct km_mcp_memory *m, struct km_str principal, size_t n, uint64_t now_ms)
+static void make_room(struct km_mcp_memory *m, struct km_str principal, size_t n, uint64_t now_ms,
+                      struct km_list *gone)
 {
     size_t own = 0;
     struct kept *k;
@@ -188,16 +197,16 @@ static void make_room(struct km_mcp_memory *m, struct km_str principal, size_t n
     {
         k = KM_CONTAINER(it, struct kept, link);
         if (k->ends_ms <= now_ms)
-            drop(m, k);
+            drop(m, k, gone);
         else if (belongs(k, principal))
             own += k->nprincipal + k->n;
     }
     while (own + n > KM_MCP_SPOOL_OF_PRINCIPAL && (k = oldest(m, &principal))) {
         own -= k->nprincipal + k->n;
-        drop(m, k);
+        drop(m, k, gone);
     }
     while (m->bytes + n > KM_MCP_SPOOL_BYTES && (k = oldest(m, NULL)))
-        drop(m, k);
+        drop(m, k, gone);
 }
 
 struct km_str km_mcp_memory_keep(struct km_mcp_memory *m, struct km_arena *arena,
@@ -205,8 +214,10 @@ struct km_str km_mcp_memory_keep(struct km_mcp_memory *m, struct km_arena *arena
 {
     size_t n = principal.n + result.n;
     uint8_t random[16];
+    struct km_list gone;
     struct kept *k;
 
+    km_list_init(&gone);
     if (n > KM_MCP_SPOOL_OF_PRINCIPAL || km_random(random, sizeof random, NULL) < 0)
         return KM_STR_NONE;
     k = malloc(sizeof *k + n);
@@ -219,10 +230,11 @@ struct km_str km_mcp_memory_keep(struct km_mcp_memory *m, struct km_arena *arena
     memcpy(k->bytes, principal.p, principal.n);
     memcpy(k->bytes + principal.n, result.p, result.n);
     pthread_mutex_lock(&m->lock);
-    make_room(m, principal, n, now_ms);
+    make_room(m, principal, n, now_ms, &gone);
     m->bytes += n;
     km_list_push(&m->kept, &k->link);
     pthread_mutex_unlock(&m->lock);
+    free_all(&gone);
     return km_arena_printf(arena, KM_MCP_SPOOL_URI "%s", k->id);
 }
 
