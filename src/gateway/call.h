@@ -38,6 +38,7 @@ struct km_prefix_call; /* prefix.h */
 struct km_upload; /* upload.h */
 struct km_media_work; /* media_call.c */
 struct km_object_work; /* object_call.c */
+struct km_file_refs; /* file_refs.c */
 struct km_rt_session; /* realtime.h */
 struct km_mcp_work; /* mcp_call.h */
 
@@ -106,6 +107,7 @@ struct km_call {
     bool kept; /* the answer was given to the store */
     struct km_upload *upload; /* the body is a form */
     struct km_object_work *object; /* calls for files and batches */
+    struct km_file_refs *files; /* that the body names */
     struct km_media_work *media; /* media calls: what is asked for, what was said of it */
     struct km_llm_request req;
     struct km_rt_session *rt;

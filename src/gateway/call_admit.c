@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "gateway/answers.h"
+#include "gateway/file_refs.h"
 #include "gateway/handover.h"
 #include "gateway/mcp_chat.h"
 #include "gateway/prefix.h"
@@ -312,6 +313,8 @@ enum km_next km_step_admit(struct km_call *call)
         r = call->kind->prepare(call, &call->err);
     if (r == 0 && call->api == &km_api_responses)
         r = km_answers_recall(call, &call->err);
+    if (r == 0)
+        r = km_file_refs_check(call, &call->err);
     if (r == KM_E_AGAIN)
         return KM_WAIT;
     if (r == 0 && call->kind->reserve)

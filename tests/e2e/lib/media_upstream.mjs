@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// OpenAI's and Azure OpenAI's endpoints for images, audio, moderations, files and batches, after
+// OpenAI's and Azure OpenAI's endpoints for images, audio, moderations, files and batches, and as
+// much of chat and responses as reads files, after
 // OpenAI's API reference and the types of openai 7.55; forms are read by busboy.  What a request
 // may hold is named here, and anything else is refused as OpenAI refuses it.
 //
@@ -23,7 +24,9 @@ const batches = new Map();
 const fields = {
   "images/generations": "model prompt n size quality style response_format user background " +
     "moderation output_compression output_format partial_images stream",
-  "images/edits": "model image image[] mask prompt n size quality response_format user " +
+  "chat/completions": "model messages",
+  responses: "model input tools prompt metadata store",
+  "images/edits": "model images image image[] mask prompt n size quality response_format user " +
     "background input_fidelity output_compression output_format partial_images stream",
   "images/variations": "model image n size response_format user",
   "audio/speech": "model input voice instructions response_format speed stream_format",
@@ -240,6 +243,24 @@ function list(x, all) {
     first_id: data[0]?.id ?? null, last_id: data.at(-1)?.id ?? null });
 }
 
+/* --- what reads files --- */
+
+function chat(x) {
+  return json(x.response, { id: "chatcmpl-1", object: "chat.completion", created: 1,
+    model: x.model, choices: [{ index: 0, finish_reason: "stop",
+      message: { role: "assistant", content: "read" } }],
+    usage: { prompt_tokens: 10, completion_tokens: 5, total_tokens: 15 } });
+}
+
+function responses(x) {
+  return json(x.response, { id: `resp_${randomUUID()}`, object: "response", created_at: 1,
+    status: "completed", model: x.model, tools: [], tool_choice: "auto",
+    parallel_tool_calls: true, output: [{ type: "message", id: "msg_1", role: "assistant",
+      status: "completed", content: [{ type: "output_text", text: "read", annotations: [] }] }],
+    usage: { input_tokens: 10, output_tokens: 5, total_tokens: 15,
+      input_tokens_details: { cached_tokens: 0 }, output_tokens_details: { reasoning_tokens: 0 } } });
+}
+
 /* --- the door --- */
 
 /* {what, id, rest, deployment} of a path, or null. */
@@ -293,6 +314,7 @@ async function serve(request, response) {
   const x = { ...at, temper, method: request.method, response, form: body, fields: entry.fields,
     model: at.deployment ?? entry.fields.model };
   const serves = {
+    "chat/completions": () => chat(x), responses: () => responses(x),
     "images/generations": () => images(x), "images/edits": () => images(x),
     "images/variations": () => images(x), "audio/speech": () => speech(x),
     "audio/transcriptions": () => transcript(x), "audio/translations": () => transcript(x),
