@@ -10,6 +10,7 @@
 
 #include "base/encode.h"
 #include "http/json_out.h"
+#include "llm/answer.h"
 #include "llm/api/openai.h"
 #include "llm/api/read.h"
 
@@ -215,7 +216,7 @@ int km_embed_put(struct km_embed *e, struct km_arena *arena, size_t i, const str
 void km_embed_used(struct km_embed *e, int64_t tokens)
 {
     e->usage.known = e->first == 0 || e->usage.known;
-    e->usage.prompt_tokens += tokens;
+    e->usage.prompt_tokens += tokens < KM_TOKENS_SAID_MOST ? tokens : KM_TOKENS_SAID_MOST;
 }
 
 /* The numbers of a JSON array as 32-bit floats, lowest byte first. */

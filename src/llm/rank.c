@@ -7,6 +7,7 @@
 #include "llm/rank.h"
 
 #include "http/json_out.h"
+#include "llm/answer.h"
 #include "llm/api/openai.h"
 #include "llm/api/read.h"
 #include "llm/model.h"
@@ -125,6 +126,7 @@ int km_rank_results(struct km_rank *rank, struct km_arena *arena, struct km_str 
     struct km_err why = { 0 };
     struct km_json_iter it;
     struct km_str key;
+    int64_t tokens;
     int r = 0;
 
     if (km_json_parse(arena, body, &root, &why) < 0)
@@ -136,10 +138,12 @@ int km_rank_results(struct km_rank *rank, struct km_arena *arena, struct km_str 
     rank->results = km_arena_zalloc(arena, (km_json_count(results) + 1) * sizeof *rank->results);
     if (!rank->results)
         return km_fail(err, KM_E_NOMEM, "out of memory");
+    rank->nresults = 0;
     for (km_json_iter(results, &it); r == 0 && km_json_next(&it, &key, &item);)
         r = one_result(rank, item, err);
     usage = km_json_get(root, "usage");
-    rank->usage.known = km_json_i64(km_json_get(usage, "total_tokens"), &rank->usage.prompt_tokens);
+    rank->usage.known = km_json_i64(km_json_get(usage, "total_tokens"), &tokens) && tokens >= 0;
+    rank->usage.prompt_tokens = km_usage_count(usage, "total_tokens");
     return r;
 }
 

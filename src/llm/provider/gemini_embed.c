@@ -9,6 +9,7 @@
  * Vertex takes one text a request of its newer models, so there the window is one (codec.h).
  * `input_type` and `task_type` are what LiteLLM's clients say for Google's task type.
  */
+#include "llm/answer.h"
 #include "llm/embed.h"
 #include "llm/provider/gemini.h"
 
@@ -159,7 +160,7 @@ int km_vertex_embed_decode(struct km_embed *e, struct km_arena *arena, struct km
         known =
             km_json_i64(km_json_get(km_json_get(embeddings, "statistics"), "token_count"), &n) &&
             n >= 0;
-        tokens += n;
+        tokens += n < KM_TOKENS_SAID_MOST ? n : KM_TOKENS_SAID_MOST;
     }
     if (r == 0 && known)
         km_embed_used(e, tokens);
