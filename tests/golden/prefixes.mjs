@@ -3,6 +3,10 @@
 // is the gateway's prefix and whose key is a virtual key; the answer must be what the vendor
 // itself gives (direct.mjs), and the key's spend exactly its price.  Then what must never reach
 // the vendor: what the key has no right to, no budget for, or what has no price.
+import { AnthropicVertex } from "@anthropic-ai/vertex-sdk";
+import { GoogleGenAI as OldestGenAI } from "@google/genai-oldest";
+import { OAuth2Client } from "google-auth-library";
+import { readFileSync } from "node:fs";
 import { AzureOpenAI } from "openai";
 import { setTimeout as pause } from "node:timers/promises";
 import { apis, PROFILE, providers } from "./cells.mjs";
@@ -19,6 +23,19 @@ import { KEY as GEMINI, LOCATION, PROJECT } from "./fakes/gemini.mjs";
 
 const [[akid, { secret }]] = Object.entries(keys);
 const AUTH = { unauthorized: 502 }; // the gateway's credentials, not the caller's
+// what the oldest supported SDK of Google's has words for (it takes no JSON Schema, and breaks
+// characters that come in two pieces)
+const OLDEST = ["plain", "settings", "no-bound", "image", "length", "filter", "thinking", "empty",
+  "rate-limited", "unauthorized"];
+
+/* Google's access token is the gateway's key; project and location are whatever one likes. */
+function vertexClaude(url, key, ask) {
+  const authClient = new OAuth2Client();
+  authClient.setCredentials({ access_token: key });
+  return new AnthropicVertex({ baseURL: url, region: "mars-north1", projectId: "my-own", authClient,
+    maxRetries: 0, timeout: 90000, ...(ask.temperature !== undefined
+      ? { defaultHeaders: { "anthropic-version": "vertex-2023-10-16" } } : {}) });
+}
 
 /* { prefix, api, provider, model, unpriced: a model nobody has a price for, args(key, url) } */
 const doors = (gateway) => {
@@ -34,6 +51,16 @@ const doors = (gateway) => {
       args: (key) => ({ url: at("/anthropic"), key }) },
     { prefix: "/gemini", name: "gemini", api: apis.gemini, provider: providers.gemini,
       model: "gemini-2.5-flash", status: AUTH, args: (key) => ({ url: at("/gemini"), key }) },
+    { prefix: "/gemini", name: "gemini-oldest", api: apis.gemini, provider: providers.gemini,
+      model: "gemini-2.5-flash", status: AUTH, only: OLDEST,
+      args: (key) => ({ url: at("/gemini"), key, Sdk: OldestGenAI }) },
+    { prefix: "/v1beta", name: "v1beta-oldest", api: apis.gemini, provider: providers.gemini,
+      model: "listed-gemini", status: AUTH, only: OLDEST,
+      args: (key) => ({ url: gateway.url, key, Sdk: OldestGenAI }) },
+    { prefix: "/vertex_ai", name: "vertex-claude", api: apis.messages,
+      provider: providers["vertex-claude"], model: "claude-haiku-4-5@20251001",
+      status: { ...AUTH, overloaded: 529 },
+      args: (key) => ({ key, made: (...a) => vertexClaude(at("/vertex_ai/v1"), ...a) }) },
     { prefix: "/vertex_ai", name: "vertex", api: apis.gemini, provider: providers["vertex-gemini"],
       model: "gemini-2.5-flash", status: AUTH,
       args: (key) => ({ url: at("/vertex_ai"), key, options: { vertexai: true, apiKey: key } }) },
@@ -60,8 +87,9 @@ const priced = { input_cost_per_token: PRICE.input, output_cost_per_token: PRICE
   cache_read_input_token_cost: PRICE.cached, cache_creation_input_token_cost: PRICE.written };
 
 /* Each vendor's model by its own name, for its price; and one by a name of model_list. */
-function models(f) {
-  const wanted = ["openai", "anthropic", "gemini", "vertex-gemini", "bedrock", "azure"];
+export function models(f) {
+  const wanted = ["openai", "anthropic", "gemini", "vertex-gemini", "vertex-claude", "bedrock",
+    "azure"];
   const list = wanted.map((name) => [`listed-${name}`, providers[name].params(f)]);
   const { model: _, ...bedrock } = providers.bedrock.params(f);
   list.push(["listed-arn", { ...bedrock, model: "bedrock/converse/arn:aws:bedrock:us-east-1:" +
@@ -70,7 +98,7 @@ function models(f) {
 }
 
 /* What the environment alone gives to models that are not in model_list. */
-const environment = (f, account) => ({
+export const environment = (f, account) => ({
   OPENAI_API_KEY: OPENAI, OPENAI_API_BASE: `${f.openai.url}/v1`,
   ANTHROPIC_API_KEY: ANTHROPIC, ANTHROPIC_API_BASE: f.anthropic.url,
   GEMINI_API_KEY: GEMINI, GEMINI_API_BASE: f.gemini.url,
@@ -144,6 +172,7 @@ async function unlisted(gateway, door, f) {
 
 const UNPRICED = { chat: "gpt-unheard-of", responses: "gpt-unheard-of",
   messages: "claude-unheard-of", gemini: "gemini-unheard-of", vertex: "gemini-unheard-of",
+  "vertex-claude": "claude-unheard-of",
   converse: "eu.anthropic.claude-unheard-of-v1:0", invoke: "eu.anthropic.claude-unheard-of-v1:0",
   azure: "unheard-of" };
 
@@ -187,6 +216,32 @@ async function asks(gateway, key, method, path, body, headers = {}) {
 
 const seenBy = (f) => Object.values(f).filter((x) => x.log).reduce((n, x) => n + x.log.length, 0);
 
+/* ?key= is read as the key, and neither the vendor nor the log ever sees it; a key nobody knows is
+ * refused before the vendor hears of it, and is not written down either. */
+async function keyInQuery(gateway, f, path, more, listed) {
+  const key = await makeKey(gateway, { max_budget: 1 });
+  const action = `${more ? "streamGenerateContent" : "generateContent"}?${more}`;
+  const url = `${gateway.url}${listed ? path : `${path}/v1beta`}/models/` +
+    `${listed ? "listed-gemini" : "gemini-2.5-flash"}:${action}`;
+  const at = String(++cells);
+  const post = (query) => fetch(`${url}${query}`, { method: "POST", headers: {
+    "content-type": "application/json" }, body: JSON.stringify({ contents: [{ role: "user",
+    parts: [{ text: `golden:plain.${at} Hi.` }] }] }) });
+  const wrong = await post("key=sk-nobody-knows-0123456789");
+  const early = f.gemini.log.some((e) => e.cell === at);
+  const right = await post(`%6Bey=${key}&x=1`); // escaped, and something behind it
+  const text = await right.text();
+  const seen = f.gemini.log.filter((e) => e.cell === at);
+  const told = JSON.stringify(seen.map((e) => [e.target, e.headers, e.text]));
+  const log = readFileSync(gateway.log, "utf8");
+  return [...(wrong.status === 401 ? [] : [`${wrong.status} for an unknown key`]),
+    ...(early ? ["the vendor was asked for an unknown key"] : []),
+    ...(right.status === 200 && /Hel/.test(text) ? [] : [`${right.status} ${text.slice(0, 300)}`]),
+    ...(seen.length === 1 ? [] : [`the vendor was asked ${seen.length} times`]),
+    ...(told.includes(key) || /key=/i.test(seen[0]?.target) ? [`passed on: ${told}`] : []),
+    ...(log.includes(key) || log.includes("sk-nobody-knows") ? ["the log has the key"] : [])];
+}
+
 function restCells(gateway, f, add) {
   const quiet = (name, run) => add(name, async () => {
     const before = seenBy(f);
@@ -207,6 +262,10 @@ function restCells(gateway, f, add) {
     const text = /Invalid URL/.test(r.text) && r.status === 404; // the fake's own word
     return text ? [] : [`${r.status} ${r.text.slice(0, 200)}`];
   });
+  for (const [path, more, listed] of [["/gemini", ""], ["/gemini", "alt=sse&"], ["/v1beta", "", 1],
+    ["/v1beta", "alt=sse&", 1]]) {
+    add(`${path}?${more}key= is the gateway's alone`, () => keyInQuery(gateway, f, path, more, listed), true);
+  }
   add("a name of model_list is the vendor's own name there", async () => {
     const key = await makeKey(gateway, { max_budget: 1, models: ["listed-bedrock"] });
     const got = await converse.call({ url: `${gateway.url}/bedrock`, model: "listed-bedrock",
@@ -246,7 +305,7 @@ export function prefixCells(binary, f) {
     if (!UNPRICED[name]) continue;
     for (const stream of [false, true]) {
       const how = stream ? "stream" : "whole";
-      if (!/messages|invoke/.test(name))
+      if (!/messages|invoke|claude/.test(name))
         add(`bounded by the budget ${how}`, () => boundedBy(gateway, open(), f, stream));
       add(`over budget ${how}`,
         () => refused(gateway, open(), f, { max_budget: 1e-9 }, 429, stream));

@@ -59,16 +59,18 @@ function resultOf(parts, finish, u, model) {
 const blockOf = (r) => (r.promptFeedback?.blockReason ? "SAFETY" : undefined);
 
 export function errorOf(e) {
-  if (!(e instanceof ApiError)) return { thrown: `${e.constructor.name}: ${e.message}` };
+  // the oldest SDK has no ApiError: status and body stand in the message
+  const [, old, text] = /^got status: (\d+)[^{]*(.*)$/s.exec(e.message) ?? [];
+  if (!(e instanceof ApiError) && !old) return { thrown: `${e.constructor.name}: ${e.message}` };
   let body = {};
-  try { body = JSON.parse(e.message).error ?? {}; } catch { /* text */ }
+  try { body = JSON.parse(old ? text : e.message).error ?? {}; } catch { /* text */ }
   const retry = body.details?.find((d) => /RetryInfo/.test(d["@type"]))?.retryDelay;
-  return { status: e.status, type: body.status, class: e.constructor.name, message: e.message,
+  return { status: e.status ?? Number(old), type: body.status, class: e.constructor.name, message: e.message,
     retryAfter: retry ? parseFloat(retry) : undefined };
 }
 
-export async function call({ url, key, model, ask, stream, back, options }) {
-  const google = new GoogleGenAI({ apiKey: key, httpOptions: { baseUrl: url, timeout: 90000,
+export async function call({ url, key, model, ask, stream, back, options, Sdk = GoogleGenAI }) {
+  const google = new Sdk({ apiKey: key, httpOptions: { baseUrl: url, timeout: 90000,
     retryOptions: { attempts: 1 } }, ...options });
   const body = { model, ...request(ask) };
   if (back) {

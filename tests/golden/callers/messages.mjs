@@ -64,7 +64,8 @@ export const resultOf = (m) => {
 
 export function errorOf(e) {
   if (!(e instanceof Anthropic.APIError)) return { thrown: `${e.constructor.name}: ${e.message}` };
-  return { status: e.status, type: e.error?.error?.type ?? e.type, class: e.constructor.name,
+  // before Vertex AI stands Google, whose errors have a status for a type
+  return { status: e.status, type: e.error?.error?.type ?? e.type ?? e.error?.error?.status, class: e.constructor.name,
     message: e.message, retryAfter: Number(e.headers?.get?.("retry-after")) || undefined };
 }
 
@@ -77,10 +78,11 @@ export function answerTo(body, back) {
   return body;
 }
 
-export async function call({ url, key, model, ask, stream, back }) {
+export async function call({ url, key, model, ask, stream, back, made }) {
   const body = answerTo({ model, ...request(ask) }, back);
   // the newest version of the API has no temperature: who sends one speaks the older
-  const anthropic = new Anthropic({ baseURL: url, apiKey: key, maxRetries: 0, timeout: 90000,
+  const anthropic = made ? made(key, ask) : new Anthropic({ baseURL: url, apiKey: key, maxRetries: 0,
+    timeout: 90000,
     ...(ask.temperature !== undefined ? { defaultHeaders: { "anthropic-version": "2023-06-01" } }
       : {}) });
   let text = "";

@@ -47,8 +47,9 @@ const body = (how) => obj({
   ...(has(how, "context-management") ? { context_management: obj({ edits: list(any) }) } : {}),
   ...(how.platform === "api" ? { "model!": str, inference_geo: nullable(str),
     service_tier: word("auto", "standard_only"), container: any }
-    : { "anthropic_version!": word(how.platform === "vertex" ? "vertex-2023-10-16"
-      : "bedrock-2023-05-31"), anthropic_beta: list(str) }),
+    // Vertex AI: the value of Anthropic's guide, and what their newest SDK for it sends
+    : { "anthropic_version!": how.platform === "vertex" ? word("vertex-2023-10-16", "2026-10-21")
+      : word("bedrock-2023-05-31"), anthropic_beta: list(str) }),
   ...(how.platform === "bedrock" ? {} : { stream: bool }),
   "max_tokens!": int, ...cache,
   "messages!": turns(how.platform !== "bedrock", how.platform === "api" && {

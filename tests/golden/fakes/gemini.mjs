@@ -304,7 +304,8 @@ export function vertex() {
       if (Boolean(x.body.stream) !== (action === "streamRawPredict"))
         return claude.refuse(x, "invalid", "stream does not fit the method");
       const beta = (x.headers["anthropic-beta"] ?? "").split(",");
-      return claude.messages(x, { platform: "vertex", beta }, model);
+      return claude.messages(x, { platform: "vertex", beta,
+        version: x.body.anthropic_version }, model);
     }
     if (publisher !== "google" || !/^(stream)?[gG]enerateContent$/.test(action))
       return refuse(x, "model", "not found");

@@ -39,7 +39,8 @@ export async function start(name, serve) {
       query: url.searchParams, headers: request.headers, rawHeaders: request.rawHeaders, raw,
       body: undefined, request, response,
     };
-    const entry = { at: Date.now(), method: x.method, path: x.path, headers: x.headers };
+    const entry = { at: Date.now(), method: x.method, path: x.path, headers: x.headers,
+      target: x.target };
     log.push(entry);
     x.entry = entry;
     try {
