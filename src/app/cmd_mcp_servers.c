@@ -14,6 +14,7 @@
 #include "mcp/scan.h"
 
 #define TARGET_BYTES 1024
+#define BOTH_BYTES ((size_t)16 << 20)
 
 static struct km_str text_of(const struct km_json *v, const char *name)
 {
@@ -336,9 +337,39 @@ static int accept_tools(struct km_cli *cli)
     return run(cli, "POST", km_buf_cstr(&target), km_buf_view(&body), show_accepted);
 }
 
+/* Both lists as one document. */
+static int print_what_waits(struct km_cli *cli)
+{
+    static const char *const lists[][2] = { { "/kanmon/approvals", "approvals" },
+                                            { "/kanmon/mcp/pins", "tools" } };
+    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(BOTH_BYTES);
+    int code = KM_EXIT_OK;
+
+    for (size_t i = 0; i < sizeof lists / sizeof *lists && code == KM_EXIT_OK; i++) {
+        struct km_answer a;
+        struct km_err err = { 0 };
+
+        km_answer_init(&a);
+        if (km_cli_call(cli, "GET", lists[i][0], KM_STR_NONE, &a, &err) < 0) {
+            code = km_cli_fail(cli, &err);
+        } else {
+            km_buf_printf(&b, "%s\"%s\":", i ? "," : "{", lists[i][1]);
+            km_json_write(km_json_get(a.json, lists[i][1]), &b);
+        }
+        km_answer_done(&a);
+    }
+    if (code == KM_EXIT_OK)
+        printf("%.*s}\n", KM_STR_ARG(km_buf_view(&b)));
+    return code;
+}
+
 static int list_what_waits(struct km_cli *cli)
 {
-    int r = run(cli, "GET", "/kanmon/approvals", KM_STR_NONE, show_waiting);
+    int r;
+
+    if (km_cli_flag(cli, "json"))
+        return print_what_waits(cli);
+    r = run(cli, "GET", "/kanmon/approvals", KM_STR_NONE, show_waiting);
 
     return r == KM_EXIT_OK ? run(cli, "GET", "/kanmon/mcp/pins", KM_STR_NONE, show_pins) : r;
 }

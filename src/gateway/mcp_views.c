@@ -353,6 +353,7 @@ static void put_key(struct km_mcp_arrival *in, const struct km_mcp_asker *asker,
     km_buf_str(key, in->reach.path ? KM_STR("\n/\n") : KM_STR("\n-\n"));
     km_buf_str(key, in->reach.groups);
     km_buf_str(key, in->visit->who.admin ? KM_STR("\nadmin\n") : KM_STR("\n\n"));
+    km_buf_str(key, in->builtins->nservers ? KM_STR("own\n") : KM_STR("\n")); /* a chat has none */
     km_buf_str(key, km_mcp_rights_text(rights));
     km_buf_byte(key, '\n');
     km_buf_str(key, asker->capabilities);

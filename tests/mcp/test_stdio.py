@@ -161,4 +161,4 @@ def test_what_waits_for_a_person_is_listed(gateway):
     ran = gateway.command("mcp", "approve", "none", "--refuse", "--config", gateway.config)
     assert ran.returncode != 0
     ran = gateway.command("mcp", "approve", "--config", gateway.config, "--json")
-    assert json.loads(ran.stdout) == {"approvals": []}
+    assert json.loads(ran.stdout) == {"approvals": [], "tools": []}

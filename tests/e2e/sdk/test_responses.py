@@ -18,7 +18,7 @@ CONFIG = """
 model_list:
   - model_name: chat/*
     litellm_params: &priced
-      model: hosted_vllm/*
+      model: groq/*
       api_base: "http://127.0.0.1:{upstream}/v1"
       api_key: sk-upstream
       input_cost_per_token: 0.000001
