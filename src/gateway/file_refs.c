@@ -140,12 +140,12 @@ static int read_ids(struct km_call *call, struct km_err *err)
     const struct km_json *root;
     int r;
 
+    km_arena_init(&scratch, call->arena.cap, call->arena.pool); /* takes no memory yet */
     if (!may_name_files(&w, call->body))
         return 0;
     call->files = km_arena_zalloc(&call->arena, sizeof *call->files);
     if (!call->files)
         return km_fail(err, KM_E_NOMEM, "out of memory");
-    km_arena_init(&scratch, call->arena.cap, call->arena.pool);
     r = km_json_parse(&scratch, call->body, &root, err);
     if (r == 0)
         r = gather(call, &w, root, 0, false, err);
