@@ -69,15 +69,16 @@ struct back { /* a browser that came back */
 static void on_back(void *ctx, struct km_str principal, const struct km_err *err)
 {
     struct back *b = ctx;
+    struct km_mcp_upstream *u = b->u; /* the answer ends the exchange, and b with it */
 
     if (err) {
         km_oauth_page_error(b->v, err);
     } else {
-        km_mcp_upstream_logged_in(b->v->w->gw->mcp, b->u, principal);
+        km_mcp_upstream_logged_in(b->v->w->gw->mcp, u, principal);
         km_oauth_page_done(b->v, "You are logged in",
                            "kanmon can reach the server for you now. Close this window.");
     }
-    km_mcp_upstream_unref(b->u);
+    km_mcp_upstream_unref(u);
 }
 
 /* The server whose log-in it is of takes it; false: nobody's. */

@@ -223,9 +223,13 @@ static struct km_mcp_work *parked(struct km_mcp_hub *hub, uint64_t id)
     return NULL;
 }
 
-/* Gives the answers that came to whoever asked. */
-static void deliver(struct km_mcp_work *w, const struct km_json *answers)
+/* Gives the answers that came to whoever asked.  An answer may end the call at once, and w with
+ * it: false. */
+static bool deliver(struct km_mcp_work *w, const struct km_json *answers)
 {
+    struct km_mcp_hub *hub = w->hub;
+    uint64_t id = w->park_id;
+
     KM_LIST_EACH(it, &w->questions)
     {
         struct km_mcp_question *q = KM_CONTAINER(it, struct km_mcp_question, of_work);
@@ -236,7 +240,10 @@ static void deliver(struct km_mcp_work *w, const struct km_json *answers)
             continue;
         km_mcp_question_free(q);
         q->answered(q, false, km_json_compact(v, &w->call->arena));
+        if (!parked(hub, id))
+            return false;
     }
+    return true;
 }
 
 bool km_mcp_unpark(struct km_mcp_turn *t, struct km_str text, struct km_str *ret_inner,
@@ -261,7 +268,8 @@ bool km_mcp_unpark(struct km_mcp_turn *t, struct km_str text, struct km_str *ret
         return true;
     }
     km_mcp_job_begin(&w->job, t->stream, km_arena_str(&w->call->arena, t->msg.id));
-    deliver(w, km_json_get(t->msg.params, "inputResponses"));
+    if (!deliver(w, km_json_get(t->msg.params, "inputResponses")))
+        return true;
     if (!km_list_empty(&w->questions))
         park(w);
     else

@@ -143,6 +143,7 @@ void km_mcp_stream_open(struct km_mcp_stream *s)
         return;
     km_timer_stop(&s->late);
     s->streaming = true;
+    km_list_remove(&s->open); /* one that goes on elsewhere is there already */
     km_list_push(&s->hub->open, &s->open);
     km_buf_reset(head);
     km_buf_str(head, KM_STR("Content-Type: text/event-stream\r\nCache-Control: no-cache, "
