@@ -63,7 +63,10 @@ class Changing(McpGateway):
     def run(self, name, era="old", **arguments):
         params = {"name": name, "arguments": arguments}
         if era == "new":
-            return self.stateless("tools/call", params, path="/mcp").json()
+            answer = self.stateless("tools/call", params, path="/mcp")
+            if "event-stream" in answer.header("content-type"):  # it took a moment
+                return json.loads(answer.events()[-1])
+            return answer.json()
         return self.rpc("tools/call", params, path="/mcp")
 
     def words(self, *words):
