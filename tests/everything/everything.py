@@ -94,13 +94,15 @@ def inspect(target):
 
 
 def config(references, state):
+    # One worker: each has its own session with a server, and what a stateless client's call made in
+    # one is not in another.  Several workers are for tests/mcp.
     node = json.dumps(NODE)
     return f"""
 mcp_servers:
   everything_stdio: {{transport: stdio, command: {node}, args: ["{SERVER}", "stdio"]}}
   everything_http: {{transport: http, url: "{references['http'].url}"}}
   everything_sse: {{transport: sse, url: "{references['sse'].url}"}}
-kanmon_settings: {{state_dir: "{state}", workers: 2}}
+kanmon_settings: {{state_dir: "{state}", workers: 1}}
 """
 
 
