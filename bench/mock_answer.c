@@ -29,18 +29,14 @@ static void answer_done(struct conn *c)
     wheel_disarm(&mock.wheel, &c->timer);
 }
 
-static int stream_start(struct conn *c)
+static size_t stream_start(struct conn *c, char *text)
 {
-    char text[2 * SCRIPT_TEXT_MAX];
-    size_t n =
-        c->speak == SPEAK_OPENAI ? script_stream_head(text) : speak_stream_head(c->speak, text);
-
     c->head_sent = true;
     mock.streams++;
     mock.open_streams++;
     if (c->script.tag)
         mock.by_tag[c->script.tag] = c;
-    return conn_send(c, text, n);
+    return c->speak == SPEAK_OPENAI ? script_stream_head(text) : speak_stream_head(c->speak, text);
 }
 
 static bool stream_is_over(const struct conn *c)
@@ -50,38 +46,33 @@ static bool stream_is_over(const struct conn *c)
     return c->script.events >= 0 && c->events_sent >= c->script.events;
 }
 
-/* One event, or the end.  -1: the connection is broken. */
-static int stream_event(struct conn *c)
+/* One event, or the end. */
+static size_t stream_event(struct conn *c, char *text)
 {
-    char text[2 * SCRIPT_TEXT_MAX];
-    size_t n;
-
     if (stream_is_over(c)) {
-        n = c->speak == SPEAK_OPENAI ? script_stream_end(text, c->id, &c->script)
-                                     : speak_stream_end(c->speak, text, c->events_sent);
-
         answer_done(c);
-        return conn_send(c, text, n);
+        return c->speak == SPEAK_OPENAI ? script_stream_end(text, c->id, &c->script)
+                                        : speak_stream_end(c->speak, text, c->events_sent);
     }
     c->events_sent++;
     c->silent++;
     mock.events++;
-    n = c->speak == SPEAK_OPENAI ? script_event(&mock.texts, text, c->id, c->events_sent)
-                                 : speak_event(c->speak, text, c->events_sent);
-    return conn_send(c, text, n);
+    return c->speak == SPEAK_OPENAI ? script_event(&mock.texts, text, c->id, c->events_sent)
+                                    : speak_event(c->speak, text, c->events_sent);
 }
 
-/* Sends what is due now and arms the timer for what comes later. */
+/* Sends what is due now, in one write, and arms the timer for what comes later. */
 static int stream_turn(struct conn *c)
 {
     int turn = c->script.ack || c->script.interval_ms ? 1 : EVENTS_A_TURN;
     uint32_t pause = c->script.ack ? ACK_PATIENCE_MS : c->script.interval_ms;
+    char text[(1 + EVENTS_A_TURN) * 2 * SCRIPT_TEXT_MAX];
+    size_t n = c->head_sent ? 0 : stream_start(c, text);
 
-    if (!c->head_sent && stream_start(c) < 0)
-        return -1;
     while (turn-- > 0 && c->busy && !c->out_len)
-        if (stream_event(c) < 0)
-            return -1;
+        n += stream_event(c, text + n);
+    if (n && conn_send(c, text, n) < 0)
+        return -1;
     if (c->busy)
         wheel_arm(&mock.wheel, &c->timer, mock.wheel.now_ms + pause);
     return 0;

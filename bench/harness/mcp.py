@@ -16,7 +16,8 @@ import subprocess
 
 
 from harness import procs
-from harness.servers import (LOAD_CORE, SERVER_CORE, Kanmon, Nginx, Unavailable, ask, write)
+from harness.servers import (LOAD_CORE, SERVER_CORE, Kanmon, Nginx, Server, Unavailable, ask,
+                             write)
 
 OLD = "2025-11-25"
 RATES = (1000, 5000)
@@ -74,7 +75,7 @@ class Direct:
     """No gateway: what the echo server and the load generator cost themselves."""
 
     name, title, note = "direct", "direct", "the load generator and the echo server alone"
-    lists, rates = True, RATES
+    lists, rates, slow = True, RATES, False
 
     def __init__(self, bench):
         self.bench, self.port, self.process = bench, bench.mock, None
@@ -91,6 +92,28 @@ class Direct:
 
     def stop(self):
         pass
+
+
+class Relay(Server):
+    """What standing in between costs at the least: see bench/relay.c."""
+
+    name, title = "relay", "bare relay"
+    lists, rates = True, RATES
+    note = "one recv and one send a direction and nothing else: the kernel's part of every other column"
+
+    def begin(self):
+        self.log = open(os.path.join(self.dir, "output.log"), "ab")
+        binary = os.path.join(self.bench.build, "bench/bench_relay")
+        self.process = procs.start([binary, "--target", f"127.0.0.1:{self.bench.mock}"],
+                                   SERVER_CORE, self.log, stdout=subprocess.PIPE)
+        self.port = int(self.process.stdout.readline().split()[1])
+        self.headers = {}
+
+    def version(self):
+        return ""
+
+    def target(self, tools=10):
+        return f"/mcp/{tools}", "echo1"
 
 
 class McpNginx(Nginx):
@@ -212,33 +235,37 @@ class McpMeasure:
         session = hello(server.port, path, server.headers)
         body = {"jsonrpc": "2.0", "id": "#NUMBER#", "method": "tools/list"}
         return self.load("closed", server, session, path, body, tools * 100, connections=32,
-                         seconds=self.seconds, warmup=0.3)
+                         seconds=self.window(server), warmup=0.3)
+
+    def window(self, server):
+        """A slow server answers 32 connections in waves: its window must hold some."""
+        return max(self.seconds, 10) if server.slow else self.seconds
 
     def common_rate(self, servers):
-        """What all of them sustain with room to spare: two digits."""
-        least = None
+        """What all of them sustain with room to spare, in two digits; and who answered nothing."""
+        rates, silent = [], []
         for server in servers:
             freeze(servers, server)
-            r = self.call_load("closed", server, connections=32, seconds=max(self.seconds, 3),
-                               warmup=0.5)
+            r = self.call_load("closed", server, connections=32,
+                               seconds=max(self.window(server), 3), warmup=0.5)
             if r.get("completed"):
-                rate = r["completed"] / r["watch"]["seconds"]
-                least = min(least or rate, rate)
-        if not least:
-            return 10
-        digits = 10 ** max(len(str(int(least * 0.6))) - 2, 0)
-        return max(int(least * 0.6) // digits * digits, 1)
+                rates.append(r["completed"] / r["watch"]["seconds"])
+            else:
+                silent.append(server)
+        least = int(min(rates, default=10) * 0.6)
+        digits = 10 ** max(len(str(least)) - 2, 0)
+        return max(least // digits * digits, 1), silent
 
     def round(self, server):
         out = {}
         if self.common:
             out["common"] = self.call_load("open", server, rate=self.common, connections=32,
-                                           seconds=self.seconds, warmup=0.3)
+                                           seconds=self.window(server), warmup=0.3)
         for rate in server.rates:
             out[f"calls{rate}"] = self.call_load("open", server, rate=rate, connections=32,
                                                  seconds=self.seconds, warmup=0.3)
-        out["closed"] = self.call_load("closed", server, connections=32, seconds=self.seconds,
-                                       warmup=0.3)
+        out["closed"] = self.call_load("closed", server, connections=32,
+                                       seconds=self.window(server), warmup=0.3)
         if server.lists:
             for tools in (10, 500):
                 out[f"list{tools}"] = self.list_load(server, tools)
@@ -300,9 +327,15 @@ def measure(servers, one, sessions, echo, say):
             say(f"{server.title}: {why}")
             server.stop()
             results[server.name] = {"title": server.title, "failed": str(why)}
-    if any(not isinstance(server, (Direct, McpNginx, McpKanmon)) for server in live):
-        one.common = one.common_rate(live)
+    if any(not isinstance(server, (Direct, Relay, McpNginx, McpKanmon)) for server in live):
+        one.common, silent = one.common_rate(live)
         say(f"all sustain {one.common} calls a second")
+        for server in silent:
+            say(f"{server.title}: no call was answered")
+            results[server.name]["failed"] = "it answered no call on 32 connections in " \
+                                             f"{max(one.window(server), 3):.0f} s"
+            server.stop()
+        live = [server for server in live if server not in silent]
     for number in range(one.rounds):
         for server in live:
             freeze(live, server)
@@ -322,7 +355,10 @@ def measure(servers, one, sessions, echo, say):
         if sessions and isinstance(server, McpKanmon) and server.name == "kanmon":
             freeze(live, server)
             say(f"{sessions} sessions: {server.title}")
-            results[server.name]["sessions"] = Sessions(server, sessions).measure()
+            try:
+                results[server.name]["sessions"] = Sessions(server, sessions).measure()
+            except (Unavailable, OSError) as why: # the rounds were measured all the same
+                results[server.name]["sessions_failed"] = str(why)
     for server in live:
         if server.process:
             procs.send(procs.tree(server.process.pid), signal.SIGCONT)
@@ -330,5 +366,5 @@ def measure(servers, one, sessions, echo, say):
     return {"servers": results, "rounds": one.rounds, "common": one.common}
 
 
-__all__ = ["Direct", "Echo", "McpKanmon", "McpKanmonStdio", "McpMeasure", "McpNginx", "Sessions",
-           "measure"]
+__all__ = ["Direct", "Echo", "McpKanmon", "McpKanmonStdio", "McpMeasure", "McpNginx", "Relay",
+           "Sessions", "measure"]

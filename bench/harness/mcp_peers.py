@@ -21,7 +21,7 @@ class Wheels(Server):
     """A Python program from a lock file."""
 
     package = ""
-    lists, rates = True, (1000,)
+    lists, rates, slow = True, (1000,), True
     headers = {}
 
     def prepare(self):
@@ -111,5 +111,6 @@ class AgentGateway(Server):
     lists, rates = False, ()
 
     def begin(self):
-        raise Unavailable("its makers publish no crate and no npm package, and PyPI's package of "
-                          "that name is another program; it is built from its repository only")
+        raise Unavailable("its makers publish no crate, no npm package and no Go module, and PyPI's "
+                          "package of that name is another program; it is built from its "
+                          "repository only")

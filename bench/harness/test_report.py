@@ -2,7 +2,7 @@
 """The page says what the numbers say: medians, marks, ratios, goals."""
 import unittest
 
-from harness import report
+from harness import mcp_page, report
 
 
 def server(title, cpu_us, busy=0.99, share=0.98, **more):
@@ -77,6 +77,38 @@ class TheReport(unittest.TestCase):
     def test_one_that_died_on_the_way_still_has_a_page(self):
         page = report.markdown({"kanmon": server("kanmon", [], broke="round 1: it ended")}, FACTS)
         self.assertIn("**It did not come through**: round 1: it ended", page)
+
+
+def mcp_round(call_us, p50_us, list_us):
+    def one(us, p50=10.0):
+        return {"completed": 100, "latency": {"p50_us": p50, "p99_us": 50.0},
+                "watch": {"seconds": 1.0, "server_cpu_us": us * 100}}
+    return {"calls1000": one(call_us, p50_us), "calls5000": one(call_us, p50_us),
+            "closed": one(call_us), "list10": one(list_us), "list500": one(list_us * 9)}
+
+
+def mcp_result(**kanmon):
+    servers = {"direct": [mcp_round(0, 50.0, 0)], "relay": [mcp_round(9, 90.0, 5)],
+               "kanmon": [mcp_round(kanmon["call"], kanmon["p50"], kanmon["list"])]}
+    return {"servers": {name: {"title": name, "note": "", "rounds": rounds}
+                        for name, rounds in servers.items()}, "rounds": 1, "common": 0}
+
+
+class TheSectionOfMcp(unittest.TestCase):
+    def test_each_bound_has_its_line(self):
+        result = mcp_result(call=16, p50=120.0, list=20)
+        text = mcp_page.markdown(result, FACTS)
+        self.assertIn("| 16.00 | at most 15 | **not reached** |", text)
+        self.assertIn("| 0.07 | below 0.1 | reached |", text)
+        self.assertIn("| 50,000 | at least 40,000 | reached |", text)
+        self.assertIn("| Private memory with 10,000 idle sessions, MB | – | at most 100 | "
+                      "not measured |", text)
+
+    def test_what_is_beyond_the_bare_relay_is_the_gateways_own(self):
+        result = mcp_result(call=16, p50=120.0, list=20)
+        self.assertEqual(mcp_page.beyond_relay(result, "kanmon", "calls5000"), 7)
+        del result["servers"]["relay"]
+        self.assertIsNone(mcp_page.beyond_relay(result, "kanmon", "calls5000"))
 
 
 if __name__ == "__main__":

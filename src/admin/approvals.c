@@ -11,7 +11,7 @@
 #include "admin/approvals.h"
 
 #include "admin/admin.h"
-#include "mcp/approval.h"
+#include "mcp/safety/approval.h"
 
 #define LIST_BYTES (1024 * 1024)
 #define BODY_BYTES 1024

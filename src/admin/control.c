@@ -134,7 +134,12 @@ static int status(struct km_admin *a, struct km_err *err)
         km_buf_printf(&out, ",\"supervisor\":%ld", gw->args->supervisor);
     else
         km_buf_str(&out, KM_STR(",\"supervisor\":null"));
-    km_buf_str(&out, KM_STR(",\"listen\":["));
+    km_buf_printf(&out, ",\"memory_limits\":{\"by\":\"%s\",\"where\":",
+                  gw->memory.base[0] ? "cgroup" : "sampling");
+    km_buf_json(&out, km_str_c(gw->memory.base));
+    km_buf_str(&out, KM_STR(",\"why\":"));
+    km_buf_json(&out, km_str_c(gw->memory.why));
+    km_buf_str(&out, KM_STR("},\"listen\":["));
     put_listeners(gw, &out);
     km_buf_str(&out, KM_STR("]}"));
     km_admin_json(a, 200, km_buf_view(&out));

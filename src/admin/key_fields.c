@@ -250,7 +250,7 @@ static bool other_kind(struct km_str name, const struct km_json *v)
            !km_str_eq(kind, KM_STR("default")) && !km_str_eq(kind, KM_STR("llm_api"));
 }
 
-/* object_permission: what gateway/mcp_access.h enforces, and nothing else that says something. */
+/* object_permission: what gateway/mcp/access.h enforces, and nothing else that says something. */
 static bool enforced(const struct km_json *permission)
 {
     static const struct {
@@ -260,7 +260,8 @@ static bool enforced(const struct km_json *permission)
                  { { "mcp_access_groups", 17 }, KM_JSON_ARRAY },
                  { { "mcp_tool_permissions", 20 }, KM_JSON_OBJECT },
                  { { "mcp_param_permissions", 21 }, KM_JSON_OBJECT },
-                 { { "mcp_modes", 9 }, KM_JSON_OBJECT } };
+                 { { "mcp_modes", 9 }, KM_JSON_OBJECT },
+                 { { "mcp_values", 10 }, KM_JSON_OBJECT } };
     struct km_json_iter it;
     const struct km_json *v;
     struct km_str name;

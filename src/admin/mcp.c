@@ -21,7 +21,7 @@
 #include "admin/admin.h"
 #include "base/time.h"
 #include "mcp/ask.h"
-#include "mcp/oauth.h"
+#include "mcp/oauth/oauth.h"
 #include "sys/sandbox.h"
 
 #define LIST_BYTES ((size_t)8 * 1024 * 1024)
@@ -83,6 +83,27 @@ static void put_sandbox(struct km_buf *b, const struct km_mcp_upstream *u)
     put_member(b, "sandbox", words.n ? km_buf_view(&words) : KM_STR("off"));
 }
 
+/* Tools that say nothing of their risk, and what holds for those. */
+static void put_unannotated(struct km_buf *b, const struct km_mcp_upstream *u,
+                            const struct km_mcp_catalogue *c)
+{
+    static const char *const rules[] = {
+        [KM_APPROVE_NEVER] = "never", [KM_APPROVE_ALWAYS] = "always", [KM_APPROVE_DENY] = "deny"
+    };
+    const struct km_mcp_items *tools = &c->lists[KM_MCP_TOOLS];
+    bool first = true;
+
+    km_buf_printf(b, ",\"approve_unknown\":\"%s\",\"unannotated\":[", rules[u->policy.unknown]);
+    for (size_t i = 0; i < tools->n; i++) {
+        if (km_mcp_tool_risk(u, &tools->v[i]) != KM_RISK_UNKNOWN)
+            continue;
+        km_buf_str(b, first ? KM_STR_NONE : KM_STR(","));
+        km_buf_json(b, tools->v[i].name);
+        first = false;
+    }
+    km_buf_byte(b, ']');
+}
+
 /* How its tools are watched, and which of them are not as they were. */
 static void put_safety(struct km_buf *b, const struct km_mcp_upstream *u, struct km_pins *pins)
 {
@@ -107,6 +128,7 @@ static void put_server(struct km_buf *b, struct km_mcp_upstream *u, struct km_pi
     put_member(b, "server_id", u->id);
     put_member(b, "transport", km_str_c(transports[u->transport]));
     put_place(b, u);
+    km_buf_printf(b, ",\"added\":%s", u->added ? "true" : "false");
     put_member(b, "state", km_str_c(km_mcp_state_name(s.state)));
     km_time_iso(s.since_us, when);
     put_member(b, "since", km_str_c(s.since_us ? when : ""));
@@ -120,6 +142,7 @@ static void put_server(struct km_buf *b, struct km_mcp_upstream *u, struct km_pi
         km_buf_printf(b, ",\"logins\":%zu", km_mcp_oauth_count(u->oauth));
     put_offers(b, c);
     put_safety(b, u, pins);
+    put_unannotated(b, u, c);
     km_buf_byte(b, '}');
     km_mcp_catalogue_unref(c);
 }

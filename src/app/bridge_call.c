@@ -195,8 +195,8 @@ static void on_done(void *ctx, const struct km_http_result *result)
 }
 
 static const struct km_http_events events = { .on_head = on_head,
-                                             .on_body = on_body,
-                                             .on_done = on_done };
+                                              .on_body = on_body,
+                                              .on_done = on_done };
 
 void km_bridge_call_send(struct km_bridge_call *c)
 {

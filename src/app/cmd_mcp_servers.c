@@ -10,8 +10,8 @@
 
 #include "app/client.h"
 #include "http/message.h"
-#include "mcp/approval.h"
-#include "mcp/scan.h"
+#include "mcp/safety/approval.h"
+#include "mcp/safety/scan.h"
 
 #define TARGET_BYTES 1024
 #define BOTH_BYTES ((size_t)16 << 20)
@@ -141,10 +141,9 @@ int km_cmd_mcp_list(struct km_cli *cli)
 static int show_server(const struct km_cli *cli, const struct km_json *s)
 {
     static const char *const names[] = {
-        "name",  "alias",   "server_id", "transport", "url",       "command",   "builtin",
-        "state", "why",     "since",     "last_ok",   "revision",  "tools",
-        "resources", "templates", "prompts", "sessions", "asks", "restarts",
-        "sandbox",  "pin",
+        "name",      "alias",   "server_id", "transport", "url",      "command", "builtin",
+        "state",     "why",     "since",     "last_ok",   "revision", "tools",   "resources",
+        "templates", "prompts", "sessions",  "asks",      "restarts", "sandbox", "pin",
     };
 
     (void)cli;
@@ -267,7 +266,7 @@ static int show_waiting(const struct km_cli *cli, const struct km_json *json)
     for (km_json_iter(list, &it); km_json_next(&it, &key, &one);)
         printf("%-20.*s %-9.*s %-32.*s %.*s\n", KM_STR_ARG(text_of(one, "id")),
                KM_STR_ARG(text_of(one, "state")), KM_STR_ARG(text_of(one, "tool")),
-               KM_STR_ARG(text_of(one, "principal")));
+               KM_STR_ARG(text_of(one, km_json_get(one, "subject") ? "subject" : "principal")));
     return KM_EXIT_OK;
 }
 

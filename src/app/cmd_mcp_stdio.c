@@ -85,8 +85,10 @@ extern char **environ;
 static int run_start(struct km_cli *cli, struct km_err *err)
 {
     const char *dir = km_cli_option(cli, "state-dir");
-    const char *argv[] = { "kanmon", "start", "--config", km_cli_config_file(cli),
-                           dir ? "--state-dir" : NULL, dir, NULL };
+    const char *argv[] = {
+        "kanmon", "start", "--config", km_cli_config_file(cli), dir ? "--state-dir" : NULL,
+        dir,      NULL
+    };
     posix_spawn_file_actions_t files;
     int r, status = 0;
     pid_t pid;

@@ -10,6 +10,7 @@
 
 #include "app/client.h"
 #include "app/cmd_config.h"
+#include "app/cmd_doctor.h"
 #include "app/cmd_key.h"
 #include "app/cmd_mcp.h"
 #include "app/cmd_postgres.h"
@@ -27,10 +28,10 @@ static int version(struct km_cli *cli)
 
 #define LISTEN_OPTIONS                                                                             \
     { "host", "ADDRESS", "listen here instead of what the file says", 0 },                         \
-    { "port", "PORT", "listen on this port instead", 'p' },                                        \
-    { "workers", "N", "worker threads, or auto", 0 },                                              \
-    { "num_workers", "N", "the same, LiteLLM's name", 0 },                                         \
-    { "debug", NULL, "log at level debug", 0 },                                                    \
+        { "port", "PORT", "listen on this port instead", 'p' },                                    \
+        { "workers", "N", "worker threads, or auto", 0 },                                          \
+        { "num_workers", "N", "the same, LiteLLM's name", 0 },                                     \
+        { "debug", NULL, "log at level debug", 0 },                                                \
     {                                                                                              \
         "detailed_debug", NULL, "the same, LiteLLM's name", 0                                      \
     }
@@ -44,6 +45,12 @@ static const struct km_option serve_options[] = {
 static const struct km_option start_options[] = { LISTEN_OPTIONS, { 0 } };
 
 static const struct km_option client_options[] = { KM_CLIENT_OPTIONS, { 0 } };
+
+static const struct km_option doctor_options[] = {
+    { "strict", NULL, "a warning counts as a problem for the exit code", 0 },
+    { "no-network", NULL, "open no connection to any upstream", 0 },
+    { 0 },
+};
 
 static const struct km_option delete_options[] = {
     KM_CLIENT_OPTIONS,
@@ -82,6 +89,7 @@ static const struct km_option mcp_postgres_options[] = {
     { "max-rows", "N", "most rows of a result (1000)", 0 },
     { "max-bytes", "BYTES", "most of its JSON (1MiB)", 0 },
     { "max-affected", "N", "most rows a statement may change (1000)", 0 },
+    { "max-cost", "N", "most the planner may expect of a statement (0: any)", 0 },
     { "statement-timeout", "TIME", "most time a statement may take (30s)", 0 },
     { "lock-timeout", "TIME", "most time it may wait for a lock (5s)", 0 },
     { "pool-max", "N", "most connections (8)", 0 },
@@ -150,6 +158,11 @@ const struct km_command km_app_commands[] = {
       "  kanmon restart --config config.yaml     a new binary, new settings\n"
       "  kanmon restart aws-docs-mcp             one MCP server behind it\n",
       NULL, restart },
+    { "doctor", "Look for everything that is wrong here: settings, files, upstreams, MCP servers",
+      NULL,
+      "  kanmon doctor --config config.yaml\n"
+      "  kanmon doctor --json --strict            exit code 7 for warnings, too\n",
+      doctor_options, km_cmd_doctor },
     { "config check", "Say everything that is wrong with a configuration", "[FILE]",
       "  kanmon config check config.yaml\n"
       "  kanmon config check --json | jq .\n",

@@ -29,7 +29,7 @@
 /* The row an option sets; NULL: it is no setting. */
 static const struct km_setting *row_of(const char *option)
 {
-    for (const struct km_setting *row = km_pg_settings_table.rows; row->name; row++) {
+    for (const struct km_setting *row = km_pg_own_table.rows; row->name; row++) {
         size_t i = 0;
 
         while (row->name[i] &&

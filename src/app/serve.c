@@ -23,7 +23,7 @@
 #include "app/supervised.h"
 #include "config/config.h"
 #include "gateway/gateway.h"
-#include "gateway/handover.h"
+#include "gateway/handover/handover.h"
 #include "sys/signals.h"
 #include "sys/unix.h"
 

@@ -4,6 +4,7 @@
  * A module owns its rows; a line here is all it takes for them to be parsed, checked, printed in
  * the schema and the reference, or served.
  */
+#include "app/builtins.h"
 #include "app/cli.h"
 
 #include "admin/approvals.h"
@@ -11,54 +12,60 @@
 #include "admin/keys.h"
 #include "admin/mcp.h"
 #include "admin/mcp_pins.h"
+#include "admin/mcp_servers.h"
 #include "admin/spend.h"
 #include "config/config.h"
 #include "config/litellm.h"
-#include "gateway/jwt_auth.h"
+#include "gateway/jwt/auth.h"
 #include "gateway/llm_routes.h"
-#include "gateway/mcp_manage.h"
-#include "gateway/mcp_oauth.h"
-#include "gateway/objects.h"
-#include "gateway/oauth.h"
-#include "gateway/prefix.h"
+#include "gateway/mcp/manage.h"
+#include "gateway/mcp/oauth.h"
+#include "gateway/objects/objects.h"
+#include "gateway/oauth/oauth.h"
+#include "gateway/prefix/prefix.h"
 #include "gateway/settings.h"
 #include "http/server.h"
 #include "llm/model_settings.h"
-#include "mcp/search.h"
-#include "mcp/session.h"
-#include "mcp/upstream.h"
-#include "mcp/virtual.h"
+#include "mcp/view/search.h"
+#include "mcp/session/session.h"
+#include "mcp/upstream/upstream.h"
+#include "mcp/view/virtual.h"
 #include "net/pool.h"
 #include "ops/health.h"
 #include "policy/key.h"
 #include "servers/mcp_routes.h"
-#include "servers/postgres/builtin.h"
 #include "store/store.h"
 
+#define TABLE(prefix) &prefix##_own_table,
+
 const struct km_settings_table *const km_app_tables[] = {
-    &km_model_settings_table,  &km_llm_defaults_table,
-    &km_router_settings_table, &km_general_settings_table,
-    &km_litellm_logging_table, &km_gateway_settings_table,
-    &km_http_settings_table,   &km_pool_settings_table,
-    &km_store_settings_table,  &km_oauth_settings_table,
-    &km_jwt_settings_table,    &km_jwt_litellm_table,
-    &km_key_settings_table,    &km_breaker_settings_table,
-    &km_config_top_table,      &km_config_own_table,
-    &km_litellm_top_table,     &km_litellm_settings_table,
-    &km_litellm_general_table, &km_litellm_router_table,
-    &km_mcp_settings_table,    &km_mcp_own_table,
-    &km_mcp_virtual_table,     &km_mcp_search_table,
-    &km_pg_own_table,          &km_mcp_safety_table,
-    &km_mcp_session_table,     NULL,
+    &km_model_settings_table,   &km_llm_defaults_table,     &km_router_settings_table,
+    &km_general_settings_table, &km_litellm_logging_table,  &km_gateway_settings_table,
+    &km_http_settings_table,    &km_pool_settings_table,    &km_store_settings_table,
+    &km_oauth_settings_table,   &km_jwt_settings_table,     &km_jwt_litellm_table,
+    &km_key_settings_table,     &km_breaker_settings_table, &km_config_top_table,
+    &km_config_own_table,       &km_litellm_top_table,      &km_litellm_settings_table,
+    &km_litellm_general_table,  &km_litellm_router_table,   &km_mcp_settings_table,
+    &km_mcp_own_table,          &km_mcp_virtual_table,      &km_mcp_search_table,
+    &km_mcp_safety_table,       &km_mcp_session_table,      KM_BUILTINS(TABLE) NULL,
 };
 
 const struct km_route_rows *const km_app_routes[] = {
-    &km_llm_routes,       &km_object_routes,    &km_prefix_routes,
-    &km_health_routes,    &km_control_routes,   &km_key_routes,
-    &km_spend_routes,     &km_mcp_routes,       &km_approval_routes,
-    &km_oauth_routes,     &km_mcp_admin_routes, &km_realtime_routes,
-    &km_mcp_oauth_routes, &km_mcp_pin_routes,   &km_mcp_manage_routes,
+    &km_llm_routes,
+    &km_object_routes,
+    &km_prefix_routes,
+    &km_health_routes,
+    &km_control_routes,
+    &km_key_routes,
+    &km_spend_routes,
+    &km_mcp_routes,
+    &km_approval_routes,
+    &km_oauth_routes,
+    &km_mcp_admin_routes,
+    &km_realtime_routes,
+    &km_mcp_oauth_routes,
+    &km_mcp_pin_routes,
+    &km_mcp_manage_routes,
+    &km_mcp_server_routes,
     NULL,
 };
-
-const struct km_mcp_builtin *const km_app_builtins[] = { &km_pg_builtin, NULL };

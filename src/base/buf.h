@@ -37,6 +37,13 @@ static inline struct km_str km_buf_view(const struct km_buf *b)
     return (struct km_str){ b->p, b->n };
 }
 
+/* What `from` holds is now `to`'s, limit and all; from is empty, to was. */
+static inline void km_buf_move(struct km_buf *to, struct km_buf *from)
+{
+    *to = *from;
+    *from = (struct km_buf)KM_BUF(from->max);
+}
+
 static inline bool km_buf_failed(const struct km_buf *b)
 {
     return b->failed;

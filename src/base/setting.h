@@ -78,6 +78,18 @@ struct km_table_list {
 struct km_node;
 struct km_settings_table;
 
+/* What other tables put below the mappings of a table: see .part. */
+struct km_setting_part {
+    const struct km_settings_table *table; /* of the part's row */
+    const struct km_node *node; /* as it is written */
+    const void *v; /* a struct of `table` */
+};
+
+struct km_setting_parts { /* those that are written there */
+    const struct km_setting_part *v;
+    size_t n;
+};
+
 struct km_setting {
     const char *name;
     enum km_setting_type type;
@@ -101,6 +113,12 @@ struct km_settings_table {
                                    that receives the whole mapping; SIZE_MAX: none.  0 counts
                                    as none where the row is not KM_SET_OPEN */
     unsigned flags;                /* of a root table: KM_SET_SAFETY, for what no row knows */
+    size_t parts;                  /* offset of a struct km_setting_parts: what others put below
+                                      each mapping of this table; 0: nobody may */
+    /* Of a root table: a row, of type TABLE, that stands in every mapping of `under` too.  So a
+     * layer above adds to a mapping that a layer below owns. */
+    const struct km_setting *part;
+    const struct km_settings_table *under;
 };
 
 #endif

@@ -38,6 +38,8 @@ static int build(struct km_config *c, const struct km_config_args *args, struct 
     km_env_init(&c->env, &c->arena, environ_list);
     c->file = km_arena_str(&c->arena, km_str_c(args->file));
     r = km_load_tree(&c->arena, c->file, diags, &c->root, err);
+    if (r == 0 && args->below.n)
+        r = km_load_below(&c->arena, km_str_c(args->below_name), args->below, diags, &c->root, err);
     if (r == 0)
         r = km_load_env(&c->env, c->file, c->root, diags, err);
     if (r < 0)

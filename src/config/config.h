@@ -35,6 +35,8 @@ struct km_config_args {
     const struct km_config_flag *flags;
     size_t nflags;
     const char *const *environ; /* NULL: the process's */
+    struct km_str below; /* more of it, as YAML or JSON: what the file says wins; empty: nothing */
+    const char *below_name; /* what it is called where a place is named */
 };
 
 /* A missing file is KM_E_NOT_FOUND with a text that names the path and how to create one.

@@ -145,28 +145,48 @@ static void ignored_table(const struct km_settings_table *table, enum km_setting
     ignored(table, class, out);
 }
 
-/* The mappings below a table's rows, each under its own heading. */
-static void nested(const struct km_settings_table *table, const char *path, unsigned depth,
-                   struct km_buf *out)
+static void nested(const struct km_settings_table *const *tables,
+                   const struct km_settings_table *table, const char *path, unsigned depth,
+                   struct km_buf *out);
+
+/* A mapping below a row, under its own heading. */
+static void nested_row(const struct km_settings_table *const *tables, const struct km_setting *row,
+                       const char *path, unsigned depth, struct km_buf *out)
 {
     static const char *const suffix[] = {
         [KM_SET_TABLE] = "", [KM_SET_TABLE_LIST] = "[]", [KM_SET_TABLE_MAP] = ".NAME"
     };
+    const struct km_setting *part;
+    size_t i = 0;
+    char at[256];
 
-    for (const struct km_setting *row = table->rows; row->name && depth < MAX_NESTING; row++) {
-        char at[256];
+    if (!nests(row) || row->class != KM_SUPPORTED)
+        return;
+    snprintf(at, sizeof at, "%s%s%s%s", path, *path ? "." : "", row->name, suffix[row->type]);
+    km_buf_printf(out, "\n### `%s`\n\n%s", at, supported_head);
+    supported(row->table, out);
+    while ((part = km_part_next(tables, row->table, &i)) != NULL)
+        supported_row(part, out);
+    if (row->flags & KM_SET_OPEN)
+        km_buf_str(out, KM_STR("\nOther keys are kept and passed on.\n"));
+    ignored_table(row->table, KM_RESTRICTIVE, restrictive_title, out);
+    ignored_table(row->table, KM_HARMLESS, harmless_title, out);
+    nested(tables, row->table, at, depth + 1, out);
+}
 
-        if (!nests(row) || row->class != KM_SUPPORTED)
-            continue;
-        snprintf(at, sizeof at, "%s%s%s%s", path, *path ? "." : "", row->name, suffix[row->type]);
-        km_buf_printf(out, "\n### `%s`\n\n%s", at, supported_head);
-        supported(row->table, out);
-        if (row->flags & KM_SET_OPEN)
-            km_buf_str(out, KM_STR("\nOther keys are kept and passed on.\n"));
-        ignored_table(row->table, KM_RESTRICTIVE, restrictive_title, out);
-        ignored_table(row->table, KM_HARMLESS, harmless_title, out);
-        nested(row->table, at, depth + 1, out);
-    }
+static void nested(const struct km_settings_table *const *tables,
+                   const struct km_settings_table *table, const char *path, unsigned depth,
+                   struct km_buf *out)
+{
+    const struct km_setting *part;
+    size_t i = 0;
+
+    if (depth >= MAX_NESTING)
+        return;
+    for (const struct km_setting *row = table->rows; row->name; row++)
+        nested_row(tables, row, path, depth, out);
+    while ((part = km_part_next(tables, table, &i)) != NULL)
+        nested_row(tables, part, path, depth, out);
 }
 
 static size_t count_section(const struct km_settings_table *const *tables, const char *section,
@@ -206,7 +226,7 @@ static void section_docs(const struct km_settings_table *const *tables, const ch
     }
     for (size_t t = 0; tables[t]; t++)
         if (strcmp(tables[t]->section, section) == 0)
-            nested(tables[t], section, 0, out);
+            nested(tables, tables[t], section, 0, out);
     ignored_section(tables, section, KM_RESTRICTIVE, restrictive_title, out);
     ignored_section(tables, section, KM_HARMLESS, harmless_title, out);
 }

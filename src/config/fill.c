@@ -124,6 +124,34 @@ static void fill_str_map(struct km_fill *fill, const struct km_node *node, struc
 
 static void fill_table(struct km_fill *fill, const struct km_setting *row,
                        const struct km_node *node, struct km_str path, unsigned inherited,
+                       void *out);
+
+/* What other tables put below this mapping, where it is written. */
+static void fill_parts(struct km_fill *fill, const struct km_settings_table *table,
+                       const struct km_node *node, struct km_str path, unsigned inherited,
+                       struct km_setting_parts *field)
+{
+    const struct km_setting *row;
+    struct km_setting_part *v = NULL;
+    size_t at = 0, n = 0;
+
+    while ((row = km_part_next(fill->tables, table, &at)) != NULL) {
+        const struct km_node *file = km_node_get(node, km_str_c(row->name));
+        void *out = absent(file) ? NULL : km_arena_zalloc(fill->arena, row->table->size);
+
+        if (!v) /* one place for each that may follow */
+            v = km_arena_zalloc(fill->arena, node ? node->n * sizeof *v : 0);
+        if (!out || !v)
+            continue;
+        fill_table(fill, row, file, km_fill_path(fill->arena, path, km_str_c(row->name)),
+                   (row->flags | inherited) & INHERITED, out);
+        v[n++] = (struct km_setting_part){ row->table, file, out };
+    }
+    *field = (struct km_setting_parts){ v, n };
+}
+
+static void fill_table(struct km_fill *fill, const struct km_setting *row,
+                       const struct km_node *node, struct km_str path, unsigned inherited,
                        void *out)
 {
     const struct km_settings_table *table = row->table;
@@ -138,6 +166,9 @@ static void fill_table(struct km_fill *fill, const struct km_setting *row,
         (table->extra || (row->flags & KM_SET_OPEN)))
         memcpy((char *)out + table->extra, &node, sizeof node);
     km_fill_rows(fill, table, node, path, inherited, out);
+    if (row->class == KM_SUPPORTED && table->parts)
+        fill_parts(fill, table, node, path, inherited,
+                   (struct km_setting_parts *)(void *)((char *)out + table->parts));
     km_fill_unknown(fill, table, node, path, inherited);
 }
 

@@ -75,6 +75,10 @@ void km_fill_unknown_sections(struct km_fill *fill);
 /* And the flags whose path is no row's. */
 void km_fill_unknown_flags(struct km_fill *fill);
 
+/* The rows that other tables put into the mappings of `table`: begin with *at 0; NULL ends. */
+const struct km_setting *km_part_next(const struct km_settings_table *const *tables,
+                                      const struct km_settings_table *table, size_t *at);
+
 /* The part of `section` right below `prefix` ("limits" of "kanmon_settings.limits"), or empty. */
 struct km_str km_section_below(struct km_str section, struct km_str prefix);
 

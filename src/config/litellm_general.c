@@ -188,7 +188,7 @@ static const struct km_setting rows[] = {
     IGNORED("proxy_batch_write_at", KM_SET_INT,
             "Seconds between LiteLLM's writes; see kanmon_settings.accounting."),
     IGNORED("proxy_batch_polling_interval", KM_SET_INT,
-            "How often LiteLLM polls /batches; kanmon looks when its owner asks."),
+            "How often LiteLLM polls /batches; see kanmon_settings.batch_poll."),
     IGNORED("proxy_budget_rescheduler_min_time", KM_SET_INT,
             "Timing of LiteLLM's budget job; kanmon renews a budget when it is used."),
     IGNORED("proxy_budget_rescheduler_max_time", KM_SET_INT,

@@ -255,6 +255,51 @@ int km_load_tree(struct km_arena *arena, struct km_str path, struct km_diags *di
     return load_file(&l, path, NULL, ret_root);
 }
 
+/* `a` with the keys of `b` it has not; to the depth of `levels` mappings. */
+static const struct km_node *below(struct km_arena *arena, const struct km_node *a,
+                                   const struct km_node *b, unsigned levels)
+{
+    struct km_node *map = km_arena_alloc(arena, sizeof *map);
+    const struct km_node **k = km_arena_alloc(arena, (a->n + b->n) * sizeof *k);
+    const struct km_node **v = km_arena_alloc(arena, (a->n + b->n) * sizeof *v);
+
+    if (!map || !k || !v)
+        return a;
+    *map = *a;
+    map->type = KM_NODE_MAP;
+    map->k = k;
+    map->v = v;
+    for (size_t i = 0; i < a->n; i++) {
+        k[i] = a->k[i];
+        v[i] = a->v[i];
+    }
+    for (size_t i = 0; i < b->n; i++) {
+        size_t at = index_of(map, b->k[i]->text);
+
+        if (at == map->n) {
+            k[map->n] = b->k[i];
+            v[map->n++] = b->v[i];
+        } else if (v[at]->type == KM_NODE_NULL) {
+            v[at] = b->v[i];
+        } else if (levels > 1 && v[at]->type == KM_NODE_MAP && b->v[i]->type == KM_NODE_MAP) {
+            v[at] = below(arena, v[at], b->v[i], levels - 1);
+        }
+    }
+    return map;
+}
+
+int km_load_below(struct km_arena *arena, struct km_str name, struct km_str text,
+                  struct km_diags *diags, const struct km_node **root, struct km_err *err)
+{
+    const struct km_node *more;
+    int r = km_yaml_parse(arena, name, text, &yaml_limits, diags, &more, err);
+
+    if (r == 0 && more->type == KM_NODE_MAP &&
+        ((*root)->type == KM_NODE_MAP || (*root)->type == KM_NODE_NULL))
+        *root = below(arena, *root, more, 2);
+    return r;
+}
+
 static int load_dotenv(struct km_env *env, enum km_env_source source, struct km_str path,
                        const char *name, struct km_diags *diags, struct km_err *err)
 {

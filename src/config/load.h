@@ -10,6 +10,12 @@
 int km_load_tree(struct km_arena *arena, struct km_str path, struct km_diags *diags,
                  const struct km_node **ret_root, struct km_err *err) KM_MUST_USE;
 
+/* Puts another text below the tree: of a mapping that both have at the top the keys of both are
+ * there, and those of the tree win. */
+int km_load_below(struct km_arena *arena, struct km_str name, struct km_str text,
+                  struct km_diags *diags, const struct km_node **root,
+                  struct km_err *err) KM_MUST_USE;
+
 /* Reads the .env files beside `path` and `environment_variables` of root into env. */
 int km_load_env(struct km_env *env, struct km_str path, const struct km_node *root,
                 struct km_diags *diags, struct km_err *err) KM_MUST_USE;

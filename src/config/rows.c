@@ -61,8 +61,22 @@ static const struct km_setting own_rows[] = {
     { 0 },
 };
 
-const struct km_settings_table km_config_own_table = { "kanmon_settings", own_rows,
-                                                       sizeof(struct own), SIZE_MAX, 0 };
+const struct km_settings_table km_config_own_table = { .section = "kanmon_settings",
+                                                       .rows = own_rows,
+                                                       .size = sizeof(struct own),
+                                                       .extra = SIZE_MAX };
+
+const struct km_setting *km_part_next(const struct km_settings_table *const *tables,
+                                      const struct km_settings_table *table, size_t *at)
+{
+    while (tables[*at]) {
+        const struct km_settings_table *t = tables[(*at)++];
+
+        if (t->part && t->under == table)
+            return t->part;
+    }
+    return NULL;
+}
 
 static void problem(struct km_buf *out, const char *section, const char *name, const char *what)
 {
@@ -109,6 +123,19 @@ static bool taken(const struct km_settings_table *const *tables, size_t t,
     return false;
 }
 
+/* A part needs a place in the mappings it stands in, and a name of its own there. */
+static void check_part(const struct km_settings_table *table, struct km_buf *out)
+{
+    const struct km_setting *part = table->part;
+
+    check_row(part, table->section, 0, out);
+    if (part->type != KM_SET_TABLE || !table->under || !table->under->parts)
+        problem(out, table->section, part->name, "is a part, and there is no place for it");
+    for (const struct km_setting *r = table->under ? table->under->rows : NULL; r && r->name; r++)
+        if (strcmp(r->name, part->name) == 0)
+            problem(out, table->section, part->name, "is a part and a row of the same mapping");
+}
+
 /* Fills everything from defaults alone: whatever is wrong then is wrong with a default. */
 static void check_defaults(const struct km_settings_table *const *tables, struct km_buf *out)
 {
@@ -139,6 +166,8 @@ static void check_defaults(const struct km_settings_table *const *tables, struct
 void km_config_check_rows(const struct km_settings_table *const *tables, struct km_buf *out)
 {
     for (size_t t = 0; tables[t]; t++) {
+        if (tables[t]->part)
+            check_part(tables[t], out);
         for (const struct km_setting *row = tables[t]->rows; row->name; row++) {
             check_row(row, tables[t]->section, 0, out);
             if (taken(tables, t, row))

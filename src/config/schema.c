@@ -13,7 +13,8 @@
 
 enum { MAX_NESTING = 12 }; /* tables that nest in themselves end here */
 
-static void table_schema(const struct km_settings_table *table, unsigned depth, struct km_buf *out);
+static void table_schema(const struct km_settings_table *const *tables,
+                         const struct km_settings_table *table, unsigned depth, struct km_buf *out);
 
 static void any_of_env(struct km_buf *out, const char *schema)
 {
@@ -55,7 +56,8 @@ static void unit_schema(const char *units, struct km_buf *out)
     any_of_env(out, schema);
 }
 
-static void nested_schema(const struct km_setting *row, unsigned depth, struct km_buf *out)
+static void nested_schema(const struct km_settings_table *const *tables,
+                          const struct km_setting *row, unsigned depth, struct km_buf *out)
 {
     switch (row->type) {
     case KM_SET_TABLE_LIST:
@@ -66,14 +68,15 @@ static void nested_schema(const struct km_setting *row, unsigned depth, struct k
         break;
     default:
         km_buf_str(out, KM_STR("\"anyOf\":[{\"type\":\"null\"},"));
-        table_schema(row->table, depth + 1, out);
+        table_schema(tables, row->table, depth + 1, out);
         km_buf_byte(out, ']');
         return;
     }
-    table_schema(row->table, depth + 1, out);
+    table_schema(tables, row->table, depth + 1, out);
 }
 
-static void type_schema(const struct km_setting *row, unsigned depth, struct km_buf *out)
+static void type_schema(const struct km_settings_table *const *tables, const struct km_setting *row,
+                        unsigned depth, struct km_buf *out)
 {
     switch (row->type) {
     case KM_SET_BOOL:
@@ -115,11 +118,12 @@ static void type_schema(const struct km_setting *row, unsigned depth, struct km_
     case KM_SET_NODE:
         break;
     default:
-        nested_schema(row, depth, out);
+        nested_schema(tables, row, depth, out);
     }
 }
 
-static void row_schema(const struct km_setting *row, unsigned depth, struct km_buf *out)
+static void row_schema(const struct km_settings_table *const *tables, const struct km_setting *row,
+                       unsigned depth, struct km_buf *out)
 {
     static const char *const classes[] = { NULL, "harmless", "restrictive" };
     size_t before;
@@ -138,7 +142,7 @@ static void row_schema(const struct km_setting *row, unsigned depth, struct km_b
     }
     km_buf_byte(out, ',');
     before = out->n;
-    type_schema(row, depth, out);
+    type_schema(tables, row, depth, out);
     if (out->n == before && !km_buf_failed(out))
         out->n--; /* anything goes: no comma */
     km_buf_byte(out, '}');
@@ -158,13 +162,21 @@ static void required(const struct km_settings_table *table, struct km_buf *out)
         km_buf_byte(out, ']');
 }
 
-static void table_schema(const struct km_settings_table *table, unsigned depth, struct km_buf *out)
+static void table_schema(const struct km_settings_table *const *tables,
+                         const struct km_settings_table *table, unsigned depth, struct km_buf *out)
 {
+    const struct km_setting *part;
+    size_t at = 0;
+
     km_buf_str(out, KM_STR("{\"type\":\"object\",\"properties\":{"));
     for (const struct km_setting *row = table->rows; row->name && depth < MAX_NESTING; row++) {
         if (row != table->rows)
             km_buf_byte(out, ',');
-        row_schema(row, depth, out);
+        row_schema(tables, row, depth, out);
+    }
+    while (depth < MAX_NESTING && (part = km_part_next(tables, table, &at)) != NULL) {
+        km_buf_byte(out, ',');
+        row_schema(tables, part, depth, out);
     }
     km_buf_byte(out, '}');
     required(table, out);
@@ -195,7 +207,7 @@ static void section_schema(const struct km_settings_table *const *tables, struct
             if (!first)
                 km_buf_byte(out, ',');
             first = false;
-            row_schema(row, 0, out);
+            row_schema(tables, row, 0, out);
         }
     }
     for (size_t t = 0; tables[t]; t++) {

@@ -64,8 +64,12 @@ void km_fill_unknown(struct km_fill *fill, const struct km_settings_table *table
         return;
     for (size_t i = 0; i < node->n; i++) {
         struct guess g = { .want = node->k[i]->text, .distance = 256 };
+        const struct km_setting *part;
+        size_t at = 0;
 
         consider_rows(&g, table);
+        while ((part = km_part_next(fill->tables, table, &at)) != NULL)
+            consider(&g, km_str_c(part->name));
         g.exact = g.exact && node->k[i]->type == KM_NODE_STR;
         if (!g.exact && !(inherited & KM_SET_OPEN))
             report(fill, node->k[i], &g, path, (inherited & KM_SET_SAFETY) != 0);

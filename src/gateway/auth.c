@@ -22,8 +22,8 @@
 
 #include "base/crypto.h"
 #include "base/encode.h"
-#include "gateway/jwt_auth.h"
-#include "gateway/oauth.h"
+#include "gateway/jwt/auth.h"
+#include "gateway/oauth/oauth.h"
 #include "http/websocket.h"
 
 /* Header fields that may carry a key. `bearer`: after that word only. */
@@ -249,12 +249,8 @@ static const struct {
     bool needs_key; /* not asked when the request carries none */
     int (*run)(struct km_visit *v, const struct credential *c, struct km_err *err);
 } authenticators[] = {
-    { "local", false, by_local },
-    { "open", false, by_open },
-    { "master", true, by_master },
-    { "token", true, by_token },
-    { "jwt", true, by_jwt },
-    { "key", true, by_key },
+    { "local", false, by_local }, { "open", false, by_open }, { "master", true, by_master },
+    { "token", true, by_token },  { "jwt", true, by_jwt },    { "key", true, by_key },
 };
 
 static int identify(struct km_visit *v, struct km_err *err)
@@ -308,6 +304,11 @@ struct km_visit *km_visit_copy(const struct km_visit *v, struct km_arena *arena)
     copy->jwt = NULL;
     copy->match = (struct km_route_match){ 0 };
     copy->allow = copy->path_model = KM_STR_NONE;
+    copy->own = NULL;
+    copy->who.issuer = km_arena_str(arena, v->who.issuer);
+    copy->who.subject = km_arena_str(arena, v->who.subject);
+    if (copy->who.subject.n != v->who.subject.n || copy->who.issuer.n != v->who.issuer.n)
+        return NULL; /* it would be somebody else */
     if (v->who.key) {
         copy->who.key = km_key_ref(v->who.key);
         if (km_arena_defer(arena, drop_key, copy->who.key) < 0)

@@ -14,6 +14,9 @@ struct km_principal {
     struct km_key *key; /* a reference; NULL: the administrator, or nobody asked */
     bool admin;
     char who[KM_WHO_LEN]; /* for the audit log: "local:0", "master", "key:1a2b3c4d" */
+    /* Of a token of another issuer: who its holder is there; empty: the key is all that is known.
+     * In the exchange's arena. */
+    struct km_str issuer, subject;
 };
 
 /* One request on its way to a handler.  Lives in the exchange's arena and dies with it. */
@@ -30,7 +33,8 @@ struct km_visit {
     enum km_dialect dialect; /* of its errors */
     struct km_str path_model; /* still encoded: what a handler found in the path, where the
                                  pattern alone does not say it ("{model}:generateContent") */
-    struct km_jwt_hold *jwt; /* a token on its way through jwt_auth.h; NULL: none */
+    struct km_jwt_hold *jwt; /* a token on its way through jwt/auth.h; NULL: none */
+    void *own; /* its handler's, over a wait for jwt */
     bool had_credential; /* something was shown, be it good or not */
     union km_addr peer; /* of a copy, which has no exchange */
     bool local; /* by the control socket */

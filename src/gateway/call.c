@@ -17,7 +17,7 @@
 #include "gateway/metrics.h"
 #include "gateway/reply.h"
 #include "gateway/translate.h"
-#include "gateway/upload.h"
+#include "gateway/objects/upload.h"
 
 /* Steps in the order of the happy path.  XX(STEP, may_wait, on_error) */
 #define KM_CALL_STEPS(XX)                                                                          \
@@ -53,7 +53,7 @@ static enum km_next fail_to(struct km_call *call, enum km_step_id to)
 
 static enum km_next step_auth(struct km_call *call)
 {
-    if ((call->pass && call->pass->open) || call->mcp) /* `auth: false` of its row; asked before */
+    if ((call->pass && call->pass->open) || !call->x) /* `auth: false` of its row; asked before */
         return km_call_go(call, KM_STEP_admit);
     if (km_authenticate(call->visit, KM_AUTH_KEY, &call->err) < 0)
         return fail_to(call, KM_STEP_finish);
@@ -139,6 +139,7 @@ static enum km_next step_finish(struct km_call *call)
     km_body_budget_give(&call->w->gw->bodies, call->answer_taken);
     km_buf_done(&call->answer);
     call->sse = km_sse_free(call->sse);
+    call->framer = km_framer_free(call->framer);
     call->tr = km_translation_free(call->tr);
     km_list_remove(&call->link);
     call->w->ncalls--;

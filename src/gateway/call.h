@@ -34,13 +34,13 @@ enum km_step_id {
 
 struct km_call;
 struct km_translation; /* translate.h */
-struct km_prefix_call; /* prefix.h */
-struct km_upload; /* upload.h */
+struct km_prefix_call; /* prefix/prefix.h */
+struct km_upload; /* objects/upload.h */
 struct km_media_work; /* media_call.c */
-struct km_object_work; /* object_call.c */
-struct km_file_refs; /* file_refs.c */
-struct km_rt_session; /* realtime.h */
-struct km_mcp_work; /* mcp_call.h */
+struct km_object_work; /* objects/call.c */
+struct km_file_refs; /* objects/file_refs.c */
+struct km_rt_session; /* realtime/realtime.h */
+struct km_mcp_work; /* gateway/mcp/call.h */
 
 /* What the kinds of call do differently. */
 struct km_call_kind {
@@ -50,6 +50,7 @@ struct km_call_kind {
      * follows, and then it is asked again.  NULL: the body. */
     int (*take)(struct km_call *call, struct km_err *err);
     bool session; /* its answer is a connection (101), its parts have rows of their own */
+    bool own; /* the gateway asks for its own ends: no limit of the key's holds, but it pays */
     /* The request is here: read it, find who may serve it, say the worst it can cost. */
     int (*prepare)(struct km_call *call, struct km_err *err);
     /* call->reserve: the most it can cost.  NULL: of an LLM call by its tokens, else prepare's. */
@@ -91,7 +92,7 @@ struct km_call {
     struct km_list link; /* of worker->calls */
     struct km_worker *w;
     struct km_visit *visit;
-    struct km_exchange *x; /* NULL: an MCP call, whose client may come and go */
+    struct km_exchange *x; /* NULL: an MCP call, whose client may come and go; or kind->own */
     const struct km_call_kind *kind;
 
     /* the request */
@@ -122,7 +123,7 @@ struct km_call {
     bool priced; /* what it uses has a price: reserved before, settled after */
     bool bounded; /* its output cannot be bounded for the caller */
     bool prepared; /* what it asks for and may cost is known */
-    bool asked; /* the permit: of the process that holds the counters (handover.h) */
+    bool asked; /* the permit: of the process that holds the counters (handover/handover.h) */
     bool permit_away; /* it was given there: the settlement's record gives it back */
     bool admitted; /* permit taken: account must settle */
     bool intent; /* written: account must settle it */
@@ -164,6 +165,7 @@ struct km_call {
     bool failed; /* err says why */
     struct km_llm_stream stream;
     struct km_sse *sse;
+    struct km_framer *framer; /* instead, where what is passed on comes in other frames */
     struct km_err err;
 
     /* books */
@@ -220,6 +222,8 @@ void km_call_entry(struct km_call *call, struct km_ledger_entry *e, char *ip);
 /* call_reply.c */
 void km_call_reply(struct km_call *call); /* ends the exchange, whatever the outcome */
 void km_call_head(struct km_call *call, struct km_buf *head);
+/* The client's head of a stream: from now on no other upstream can be asked. */
+void km_call_stream_start(struct km_call *call);
 
 /* The only place where call->step is written. */
 enum km_next km_call_go(struct km_call *call, enum km_step_id to);
@@ -242,8 +246,8 @@ void km_call_one_part(struct km_call *call, struct km_str body);
 /* call->out to the deployment, but for its target. */
 void km_call_request(struct km_call *call, const struct km_str *parts, size_t n);
 
-/* llm_call.c, media_call.c, object_call.c, pass_call.c, mcp_call.c */
+/* llm_call.c, media_call.c, pass_call.c, and call.c of mcp/ and objects/ */
 extern const struct km_call_kind km_kind_llm, km_kind_media, km_kind_object, km_kind_pass,
-    km_kind_mcp;
+    km_kind_mcp, km_kind_batch_look;
 
 #endif

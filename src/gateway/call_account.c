@@ -8,7 +8,7 @@
 #include "gateway/call.h"
 
 #include "gateway/metrics.h"
-#include "gateway/prefix.h"
+#include "gateway/prefix/prefix.h"
 
 /* Did the upstream do anything that it may bill? */
 static bool produced(const struct km_call *call)
@@ -177,6 +177,20 @@ static enum km_next closed(struct km_call *call)
     return km_call_go(call, KM_STEP_finish);
 }
 
+static void give_back(struct km_call *call)
+{
+    const struct km_permit none = { .key = call->visit->who.key };
+    int64_t tokens = call->usage.prompt_tokens + call->usage.completion_tokens;
+    uint64_t now = km_loop_now_ms(call->w->loop);
+
+    if (!call->kind->own) {
+        km_permit_settle(&call->permit, call->cost, tokens, now);
+        return;
+    }
+    call->flags |= KM_CALL_PART; /* no permit was taken: nothing but its cost is to be settled */
+    km_permit_charge(&none, call->cost, tokens, now);
+}
+
 enum km_next km_step_account(struct km_call *call)
 {
     struct km_ledger_entry e = { 0 };
@@ -197,9 +211,7 @@ enum km_next km_step_account(struct km_call *call)
     if (call->req.stream)
         call->flags |= KM_CALL_STREAM;
     call->client_status = client_status(call);
-    km_permit_settle(&call->permit, call->cost,
-                     call->usage.prompt_tokens + call->usage.completion_tokens,
-                     km_loop_now_ms(call->w->loop));
+    give_back(call);
     if (call->intent) {
         fill_entry(call, &e, ip);
         km_ledger_settle(call->w->ledger, &e, on_settled, call, &wait);

@@ -11,10 +11,10 @@
 #include <stdlib.h>
 
 #include "gateway/answers.h"
-#include "gateway/file_refs.h"
-#include "gateway/handover.h"
-#include "gateway/mcp_chat.h"
-#include "gateway/prefix.h"
+#include "gateway/objects/file_refs.h"
+#include "gateway/handover/handover.h"
+#include "gateway/mcp/chat.h"
+#include "gateway/prefix/prefix.h"
 #include "llm/api/responses.h"
 
 #define OUTPUT_DEFAULT 4096 /* tokens reserved where neither caller nor model bounds the output */
@@ -190,7 +190,7 @@ static int take_permit(struct km_call *call, struct km_err *err)
     int r;
 
     call->room = (struct km_headroom){ -1, -1, -1, -1, 0 };
-    if (!key)
+    if (!key || call->kind->own)
         return 0;
     r = km_permit_take(key, &a, &call->permit, &call->room, &rolled, err);
     if (rolled)
@@ -221,13 +221,13 @@ static int write_intent(struct km_call *call, bool *ret_wait, struct km_err *err
     struct km_ledger_entry e = { .start_us = call->start_us,
                                  .reserved = call->kind->session ? 0 : call->reserve };
 
+    km_visit_books(call->visit, NULL, &e);
     if (call->kind->books) {
         call->kind->books(call, &e);
     } else {
         e.call_type = km_str_c(call->api ? call->api->call_type : "pass_through_endpoint");
         e.model_group = call->req.model.n ? call->req.model : call->pass->path;
     }
-    km_visit_books(call->visit, NULL, &e);
     return km_ledger_intent(call->w->ledger, &e, on_intent, call, ret_wait, err);
 }
 
@@ -307,10 +307,10 @@ enum km_next km_step_admit(struct km_call *call)
     r = call->kind->take ? call->kind->take(call, &call->err) : km_call_take_body(call);
     if (r == KM_E_AGAIN)
         return KM_WAIT;
-    if (r == 0 && call->api && km_mcp_chat_take(call))
-        return KM_DONE; /* it is several calls: each of them comes here */
     if (r == 0)
         r = call->kind->prepare(call, &call->err);
+    if (r == 0 && call->api && km_mcp_chat_take(call))
+        return KM_DONE; /* it is several calls: each of them comes here */
     if (r == 0 && call->api == &km_api_responses)
         r = km_answers_recall(call, &call->err);
     if (r == 0)
@@ -324,7 +324,7 @@ enum km_next km_step_admit(struct km_call *call)
     if (r < 0)
         return refused(call, r);
     call->prepared = true;
-    if (call->w->frozen && call->visit->who.key)
+    if (call->w->frozen && call->visit->who.key && !call->kind->own)
         return ask_for_permit(call);
     r = take_permit(call, &call->err);
     return r < 0 ? refused(call, r) : admitted(call);

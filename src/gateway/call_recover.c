@@ -11,7 +11,7 @@
 
 #include "gateway/metrics.h"
 #include "gateway/translate.h"
-#include "gateway/upload.h"
+#include "gateway/objects/upload.h"
 
 static const char *type_of(int status)
 {
@@ -38,7 +38,7 @@ void km_call_refused(struct km_call *call)
         no.status = 502;
     call->again = no.again;
     if (call->d->auth && call->d->auth->ops->refused &&
-        call->d->auth->ops->refused(call->d->auth, status, &call->refusal, body))
+        call->d->auth->ops->refused(call->d->auth, &call->auth_wait, status, &call->refusal, body))
         call->again = KM_AGAIN_SIGN;
     km_fail(&call->err, KM_E_UPSTREAM_STATUS, "%.*s answered %d for model '%.*s'%s: %.*s",
             KM_STR_ARG(call->d->provider_name), status,
@@ -133,6 +133,7 @@ static void forget_attempt(struct km_call *call)
 {
     km_call_forget_answer(call);
     call->tr = km_translation_free(call->tr);
+    call->framer = km_framer_free(call->framer);
     call->relaying = false;
     call->again = KM_AGAIN_NO;
     call->failed = false;

@@ -7,10 +7,12 @@
 #include "gateway/call.h"
 
 #include "gateway/answers.h"
-#include "gateway/oauth.h"
+#include "gateway/oauth/oauth.h"
 #include "gateway/reply.h"
 #include "gateway/translate.h"
 #include "llm/api/responses.h"
+
+#define HEAD_MOST ((size_t)128 * 1024)
 
 #define VERSION_LINE "x-litellm-version: kanmon/" KM_VERSION "\r\n"
 
@@ -118,6 +120,15 @@ void km_call_head(struct km_call *call, struct km_buf *head)
     }
     key_lines(call, head);
     km_buf_str(head, call->up_head);
+}
+
+void km_call_stream_start(struct km_call *call)
+{
+    struct km_buf head KM_CLEANUP(km_buf_done) = KM_BUF(HEAD_MOST);
+
+    call->streaming = true;
+    km_call_head(call, &head);
+    km_exchange_start(call->x, call->up_status, km_buf_view(&head), UINT64_MAX);
 }
 
 static void reply_failure(struct km_call *call)

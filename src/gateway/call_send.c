@@ -11,7 +11,7 @@
 #include "gateway/call.h"
 
 #include "gateway/translate.h"
-#include "gateway/upload.h"
+#include "gateway/objects/upload.h"
 
 #define RETRIES_DEFAULT 1
 #define AUTH_HEAD_BYTES ((size_t)64 * 1024)

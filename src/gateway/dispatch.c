@@ -8,7 +8,7 @@
 #include "gateway/dispatch.h"
 
 #include "gateway/cors.h"
-#include "gateway/jwt_auth.h"
+#include "gateway/jwt/auth.h"
 #include "gateway/reply.h"
 
 void km_local_peer(union km_addr *addr, unsigned uid)

@@ -18,10 +18,11 @@
 #include <unistd.h>
 
 #include "gateway/dispatch.h"
-#include "gateway/handover.h"
-#include "gateway/oauth.h"
+#include "gateway/handover/handover.h"
+#include "gateway/mcp/added.h"
+#include "gateway/oauth/oauth.h"
 #include "gateway/worker.h"
-#include "mcp/approval.h"
+#include "mcp/safety/approval.h"
 #include "mcp/memory.h"
 #include "sys/peer.h"
 
@@ -127,11 +128,13 @@ static int open_store(struct km_gateway *gw, const struct km_config *config, str
     gw->approvals = km_approvals_new(APPROVALS_MOST);
     gw->key_changes = km_lane_new();
     gw->mcp_memory = km_mcp_memory_new();
+    gw->mcp_added = km_mcp_added_new();
     if (r == 0)
         r = km_random(&gw->mcp_replica, sizeof gw->mcp_replica, err);
     if (r == 0)
         r = km_random(gw->mcp_key, sizeof gw->mcp_key, err);
-    if (r == 0 && (!gw->keys || !gw->approvals || !gw->key_changes || !gw->mcp_memory))
+    if (r == 0 &&
+        (!gw->keys || !gw->approvals || !gw->key_changes || !gw->mcp_memory || !gw->mcp_added))
         r = km_fail(err, KM_E_NOMEM, "out of memory");
     if (r == 0)
         r = km_store_keys(gw->store, put_key, gw, err);
@@ -201,13 +204,57 @@ static int rehearse(struct km_gateway *gw, struct km_err *err)
     return r;
 }
 
+static int load_config(struct km_gateway *gw, struct km_diags *diags, struct km_config **ret,
+                       struct km_err *err)
+{
+    struct km_config_args args = { .file = gw->config_file,
+                                   .tables = gw->args->tables,
+                                   .flags = gw->args->flags,
+                                   .nflags = gw->args->nflags,
+                                   .below_name = KM_MCP_ADDED_NAME };
+    struct km_buf added KM_CLEANUP(km_buf_done) = KM_BUF(KM_MCP_ADDED_BYTES * 2);
+    int r;
+
+    if (km_mcp_added_count(gw->mcp_added))
+        km_mcp_added_text(gw->mcp_added, &added);
+    args.below = km_buf_view(&added);
+    r = km_buf_failed(&added) ? km_fail(err, KM_E_NOMEM, "out of memory")
+                              : km_config_load(&args, diags, ret, err);
+    if (added.n)
+        km_wipe(added.p, added.n);
+    return r;
+}
+
+/* With the servers the store has, too.  Those that cannot be used beside today's file stay there,
+ * and keep nothing from starting. */
+static int first_with_added(struct km_gateway *gw, struct km_diags *diags, struct km_err *err)
+{
+    struct km_config *config = NULL;
+    struct km_err why = { 0 };
+    size_t lost = 0;
+    int r = km_mcp_added_load(gw->mcp_added, gw->store, &lost, err);
+
+    if (lost)
+        km_log_msg(gw->log, KM_LOG_ERROR, "mcp.added",
+                   "%zu added MCP servers were sealed by another key and are left out", lost);
+    if (r < 0 || km_mcp_added_count(gw->mcp_added) == 0)
+        return r;
+    if (load_config(gw, diags, &config, &why) < 0 ||
+        build_snapshot(gw, config, 1, diags, &gw->current, &why) < 0)
+        km_log_msg(gw->log, KM_LOG_ERROR, "mcp.added", "added MCP servers are left out: %s",
+                   why.text);
+    km_config_unref(config);
+    return 0;
+}
+
 static int make_first_snapshot(struct km_gateway *gw, struct km_err *err)
 {
     struct km_diags *diags = km_diags_new();
-    int r = diags ? build_snapshot(gw, (struct km_config *)(uintptr_t)gw->args->config, 1, diags,
-                                   &gw->current, err)
-                  : km_fail(err, KM_E_NOMEM, "out of memory");
+    int r = diags ? first_with_added(gw, diags, err) : km_fail(err, KM_E_NOMEM, "out of memory");
 
+    if (r == 0 && !gw->current)
+        r = build_snapshot(gw, (struct km_config *)(uintptr_t)gw->args->config, 1, diags,
+                           &gw->current, err);
     if (diags)
         say(gw, diags);
     km_diags_free(diags);
@@ -222,9 +269,11 @@ static int make_mcp(struct km_gateway *gw, struct km_err *err)
                                                 .metrics = gw->metrics,
                                                 .state_dir = gw->state_dir,
                                                 .network = gw->args->network,
+                                                .cgroup = gw->memory.base,
                                                 .desks = gw->nworkers };
     int r;
 
+    km_cgroup_claim(&gw->memory);
     gw->mcp = km_mcp_upstreams_new(&args, err);
     r = gw->mcp ? km_mcp_upstreams_load(gw->mcp, gw->current->mcp, err) : KM_E_NOMEM;
     if (r == 0)
@@ -329,17 +378,6 @@ int km_gateway_start(struct km_gateway *gw, struct km_err *err)
         r = km_worker_start(&gw->workers[i], err);
     km_event_add(gw->events, KM_LOG_INFO, "gateway.started", "%zu workers", gw->nworkers);
     return r;
-}
-
-static int load_config(struct km_gateway *gw, struct km_diags *diags, struct km_config **ret,
-                       struct km_err *err)
-{
-    struct km_config_args args = { .file = gw->config_file,
-                                   .tables = gw->args->tables,
-                                   .flags = gw->args->flags,
-                                   .nflags = gw->args->nflags };
-
-    return km_config_load(&args, diags, ret, err);
 }
 
 int km_gateway_reload(struct km_gateway *gw, struct km_diags *diags, struct km_err *err)
@@ -494,6 +532,7 @@ struct km_gateway *km_gateway_free(struct km_gateway *gw)
     km_lane_free(gw->key_changes);
     km_approvals_free(gw->approvals);
     gw->mcp_memory = km_mcp_memory_free(gw->mcp_memory);
+    gw->mcp_added = km_mcp_added_free(gw->mcp_added);
     km_metrics_free(gw->metrics);
     km_events_free(gw->events);
     pthread_cond_destroy(&gw->gate.turned);

@@ -17,6 +17,7 @@
 #include "gateway/snapshot.h"
 #include "http/client.h"
 #include "store/ledger.h"
+#include "sys/cgroup.h"
 #include "sys/lane.h"
 #include "sys/listener.h"
 
@@ -27,6 +28,7 @@ struct km_worker;
 struct km_handover;
 struct km_takeover;
 struct km_oauth;
+struct km_batch_poll;
 
 /* A worker's hold on the snapshot: counted without atomics by the calls of that worker. */
 struct km_view {
@@ -72,13 +74,14 @@ struct km_worker {
     struct km_tls_server **tls; /* by entry of listen; NULL: plain */
     size_t ntls;
     struct km_view *view;
+    struct km_batch_poll *batches; /* worker 0 only: objects/poll.h */
     struct km_list calls; /* running calls */
     size_t ncalls;
     struct km_buf scratch; /* for one callback: never kept across */
     uint64_t rng;
     bool draining;
     size_t servers_left; /* killed: servers whose last exchange has not ended */
-    bool frozen; /* another process holds the counters, or is about to: see handover.h */
+    bool frozen; /* another process holds the counters, or is about to: see handover/handover.h */
     void (*pass_on)(void *ctx, int fd); /* draining: NULL closes */
     void *pass_ctx;
     struct km_msg freeze, thaw;
@@ -120,8 +123,10 @@ struct km_gateway {
     struct km_metrics *metrics;
     struct km_store *store;
     struct km_keys *keys;
-    struct km_oauth *oauth; /* the built-in authorization server: oauth.h */
+    struct km_oauth *oauth; /* the built-in authorization server: gateway/oauth/oauth.h */
     struct km_lane *key_changes; /* who changes keys, one at a time: see admin/admin.h */
+    struct km_cgroup_have memory; /* how the memory of stdio servers is bounded */
+    struct km_mcp_added *mcp_added; /* servers beside the file's (mcp/added.h); main thread */
     struct km_mcp_upstreams *mcp; /* the servers behind; locked inside */
     struct km_approvals *approvals; /* of tool calls; locked inside */
     struct km_mcp_memory *mcp_memory; /* of results; locked inside */
@@ -173,6 +178,11 @@ int km_gateway_start(struct km_gateway *gw, struct km_err *err) KM_MUST_USE;
  * the time of reading.  diags gets everything that is to be said. */
 int km_gateway_reload(struct km_gateway *gw, struct km_diags *diags,
                       struct km_err *err) KM_MUST_USE;
+
+/* Adds, replaces or (json empty) removes an MCP server beside those of the file, by such a load;
+ * on failure nothing has changed.  Main thread; blocking as that. */
+int km_gateway_mcp_change(struct km_gateway *gw, struct km_str name, struct km_str json,
+                          struct km_err *err) KM_MUST_USE;
 
 /* reload.c: the same soon, once for all who ask before it begins: their callbacks are called
  * from it, each once.  Main thread. */

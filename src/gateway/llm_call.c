@@ -193,6 +193,20 @@ static int native_head(struct km_call *call, struct km_err *err)
                : r;
 }
 
+/* Betas are of Anthropic's own API: where another place has its protocol, what comes with one it
+ * does not know must be read and written anew. */
+static bool betas_pass(struct km_call *call, struct km_str *ret_json)
+{
+    const struct km_codec *codec = call->d->codec;
+    struct km_str header =
+        km_header_get(&km_exchange_request(call->x)->headers, KM_STR("anthropic-beta"));
+
+    *ret_json = KM_STR_NONE;
+    if (!header.n || !codec || !codec->messages_version || call->api->wire != KM_WIRE_MESSAGES)
+        return true;
+    return codec->betas && codec->betas(header, &call->arena, ret_json);
+}
+
 /* The upstream speaks what the caller speaks: the bytes are passed on. */
 int km_call_pass_on(struct km_call *call, struct km_err *err)
 {
@@ -207,6 +221,7 @@ int km_call_pass_on(struct km_call *call, struct km_err *err)
     /* Whoever asks for usage hears the upstream's own answer to that. */
     args.with_usage =
         d->provider->usage == KM_USAGE_OPTION && (!d->no_stream_options || call->req.usage_asked);
+    (void)betas_pass(call, &args.betas);
     r = call->api->body(&call->req, &args, &call->arena, &parts, &n, err);
     if (r < 0)
         return r;
@@ -230,14 +245,25 @@ static int answer_count(struct km_call *call, struct km_err *err)
     return 0;
 }
 
-/* Does the upstream speak what the caller speaks?  Betas are of Anthropic's own API: what comes
- * with them is read and written anew for those who have its protocol at another place. */
-static bool is_native(const struct km_call *call)
+/* At another place than Anthropic's own, does it speak Messages as this caller does?  Its bodies
+ * are for Claude alone. */
+static bool speaks_messages(struct km_call *call)
+{
+    struct km_capability can;
+    struct km_str ignored;
+
+    km_deployment_can(call->d, km_llm_upstream_model(call->d, call->match.star, &call->arena),
+                      &can);
+    return can.family == KM_FAMILY_CLAUDE && betas_pass(call, &ignored);
+}
+
+/* Does the upstream speak what the caller speaks? */
+static bool is_native(struct km_call *call)
 {
     const struct km_codec *codec = call->d->codec;
 
     if (codec && codec->messages_version && call->api->wire == KM_WIRE_MESSAGES &&
-        km_header_get(&km_exchange_request(call->x)->headers, KM_STR("anthropic-beta")).n)
+        !speaks_messages(call))
         return false;
     if (call->d->chat_only && call->api->wire == KM_WIRE_RESPONSES)
         return false;
@@ -322,10 +348,62 @@ static int on_event(void *ctx, const struct km_sse_event *event)
     return call->api->event(&call->stream, event, &call->w->scratch, NULL);
 }
 
+/* Empty: it has none, or is no JSON. */
+static struct km_str type_of(struct km_str data, struct km_arena *scratch)
+{
+    static const struct km_str name = { "type", 4 };
+    struct km_str type = KM_STR_NONE;
+    const struct km_json *root;
+    struct km_json_span span;
+
+    if (km_json_sure_spans(data, &name, 1, &span, NULL, NULL))
+        return span.type == KM_JSON_STRING ? km_json_text(scratch, data, &span) : KM_STR_NONE;
+    if (km_json_parse(scratch, data, &root, NULL) == 0)
+        (void)km_json_string(km_json_get(root, "type"), &type);
+    return type;
+}
+
+/* An event in a wrapping of the upstream's: as if it had come as the caller will get it. */
+static int on_frame(void *ctx, const struct km_frame_event *frame, struct km_err *err)
+{
+    struct km_call *call = ctx;
+    struct km_arena *scratch = call->stream.scratch;
+    struct km_sse_event event = { .has_data = true, .retry_ms = -1 };
+    int r = call->d->codec->unwrap(frame, scratch, &event.data, err);
+
+    if (r < 0)
+        return r;
+    event.type = type_of(event.data, scratch);
+    if (!event.type.n || km_str_chr(event.data, '\n') < event.data.n ||
+        km_str_chr(event.type, '\n') < event.type.n)
+        return km_fail(err, KM_E_UPSTREAM_PROTOCOL, "An event of the upstream's has no type.");
+    event.raw = km_arena_cat(scratch,
+                             (struct km_str[]){ KM_STR("event: "), event.type, KM_STR("\ndata: "),
+                                                event.data, KM_STR("\n\n") },
+                             5);
+    if (!event.raw.n)
+        return km_fail(err, KM_E_NOMEM, "out of memory");
+    event.data =
+        km_str_sub(km_str_skip(event.raw, event.raw.n - event.data.n - 2), 0, event.data.n);
+    return call->api->event(&call->stream, &event, &call->w->scratch, err);
+}
+
+/* Whoever reads the stream; false: it is none, or there is no memory. */
+static bool read_stream(struct km_call *call, struct km_str type)
+{
+    const struct km_codec *codec = call->d->codec;
+    size_t most = (size_t)call->visit->view->snap->gateway->sse_event_bytes;
+
+    if (km_str_istarts(type, KM_STR("text/event-stream")))
+        call->sse = km_sse_new(most, on_event, call);
+    else if (codec && codec->unwrap && km_framing_is(codec->framing, type))
+        call->framer = km_framer_new(codec->framing, most, on_frame, call);
+    return call->sse || call->framer;
+}
+
 static void on_head(struct km_call *call, const struct km_response *response)
 {
     struct km_str type = km_header_get(&response->headers, KM_STR("content-type"));
-    struct km_buf *head = &call->w->scratch;
 
     km_call_answer_head(call, response);
     if (call->up_coding.n)
@@ -334,17 +412,12 @@ static void on_head(struct km_call *call, const struct km_response *response)
         km_translate_head(call, response);
         return;
     }
-    if (!call->req.stream || !km_str_istarts(type, KM_STR("text/event-stream")))
-        return;
-    km_llm_stream_init(&call->stream, &call->req, &call->arena, NULL);
-    call->sse =
-        km_sse_new((size_t)call->visit->view->snap->gateway->sse_event_bytes, on_event, call);
-    if (!call->sse)
+    if (!call->req.stream || !read_stream(call, type))
         return; /* read as a whole answer instead, which will say what is wrong */
-    call->relaying = call->streaming = true;
-    km_buf_reset(head);
-    km_call_head(call, head);
-    km_exchange_start(call->x, response->status, km_buf_view(head), UINT64_MAX);
+    km_llm_stream_init(&call->stream, &call->req, &call->arena, NULL);
+    call->relaying = true;
+    if (!call->framer) /* its first frame may be an exception: another upstream can still serve */
+        km_call_stream_start(call);
 }
 
 static int on_body(struct km_call *call, const char *bytes, size_t n, struct km_err *err)
@@ -358,7 +431,8 @@ static int on_body(struct km_call *call, const char *bytes, size_t n, struct km_
     km_arena_init(&scratch, SCRATCH_BYTES, km_loop_arenas(call->w->loop));
     call->stream.scratch = &scratch;
     km_buf_reset(&call->w->scratch);
-    r = km_sse_feed(call->sse, bytes, n, err);
+    r = call->framer ? km_framer_feed(call->framer, bytes, n, err)
+                     : km_sse_feed(call->sse, bytes, n, err);
     if (call->stream.final.n) /* before the client has it, and may go on from it */
         km_answers_keep(call, call->stream.final);
     call->stream.scratch = NULL;
@@ -366,6 +440,8 @@ static int on_body(struct km_call *call, const char *bytes, size_t n, struct km_
     if (r == 0 && km_buf_failed(&call->w->scratch))
         r = km_fail(err, KM_E_UPSTREAM_PROTOCOL, "too many events at once");
     out = km_buf_view(&call->w->scratch);
+    if (out.n && !call->streaming)
+        km_call_stream_start(call);
     if (out.n && !km_exchange_write(call->x, &out, 1) && call->up)
         km_http_pause(call->up);
     if (r < 0 && err->code == KM_E_LIMIT)
@@ -395,7 +471,7 @@ static int complete_any(struct km_call *call, struct km_err *err)
 {
     if (call->tr && !call->up_coding.n)
         return km_translate_complete(call, err);
-    if (call->streaming)
+    if (call->relaying)
         return complete_stream(call, err);
     if (call->up_coding.n)
         return km_call_compressed(call, err);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* media_call.c - the media kind of call: images, audio and moderations, passed on as they are.
  *
- * A request is JSON (read whole, edited by span) or a form (upload.c).  An answer is one of
+ * A request is JSON (read whole, edited by span) or a form (objects/upload.c).  An answer is one of
  *
  *     JSON, text      read to its end, because it says what was used
  *     an event stream relayed as it comes, its events looked at for usage
@@ -11,7 +11,7 @@
  * come from it.  Nothing is translated: an upstream that does not have the endpoint is refused
  * by name, before it hears anything.
  */
-#include "gateway/upload.h"
+#include "gateway/objects/upload.h"
 #include "llm/api/media.h"
 
 #define EVENT_BYTES ((size_t)16 << 20) /* an event may carry an image */

@@ -9,6 +9,9 @@
  */
 #include "gateway/gateway.h"
 
+#include "base/crypto.h"
+#include "gateway/mcp/added.h"
+
 static void answer(struct km_gateway *gw, struct km_list *asked, int result,
                    const struct km_diags *diags, const struct km_err *err)
 {
@@ -56,4 +59,42 @@ void km_gateway_reload_soon(struct km_gateway *gw, struct km_reload *r)
     if (r)
         km_list_push(&gw->reloads, &r->link);
     km_deferred_queue(&gw->reload_work);
+}
+
+/* --- servers beside the file --- */
+
+/* The first thing that is wrong, in its own words. */
+static void say_why(const struct km_diags *diags, struct km_err *err)
+{
+    for (size_t i = 0; i < km_diags_count(diags, KM_DIAG_ERROR); i++) {
+        const struct km_diag *d = km_diags_at(diags, i);
+
+        if (d && d->level == KM_DIAG_ERROR) {
+            km_fail(err, KM_E_INVALID, "%.*s", KM_STR_ARG(d->message));
+            return;
+        }
+    }
+}
+
+int km_gateway_mcp_change(struct km_gateway *gw, struct km_str name, struct km_str json,
+                          struct km_err *err)
+{
+    struct km_buf before KM_CLEANUP(km_buf_done) = KM_BUF(KM_MCP_ADDED_BYTES);
+    struct km_diags *diags = km_diags_new();
+    struct km_err ignored = { 0 };
+    int r;
+
+    km_buf_str(&before, km_mcp_added_get(gw->mcp_added, name));
+    if (!diags || km_buf_failed(&before))
+        r = km_fail(err, KM_E_NOMEM, "out of memory");
+    else
+        r = km_mcp_added_set(gw->mcp_added, name, json, err);
+    if (r == 0 && (r = km_gateway_reload(gw, diags, err)) < 0) {
+        say_why(diags, err);
+        (void)!km_mcp_added_set(gw->mcp_added, name, km_buf_view(&before), &ignored);
+    }
+    if (before.n)
+        km_wipe(before.p, before.n);
+    km_diags_free(diags);
+    return r;
 }

@@ -7,7 +7,7 @@
  */
 #include "gateway/reply.h"
 
-#include "gateway/oauth.h"
+#include "gateway/oauth/oauth.h"
 
 #define WAIT_MOST_S 60 /* OpenAI's library ignores a longer Retry-After and asks at once */
 

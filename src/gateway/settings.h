@@ -38,7 +38,10 @@ struct km_gateway_settings { /* kanmon_settings */
     int64_t response_bytes; /* a buffered answer of an upstream */
     int64_t sse_event_bytes; /* one event of an upstream's stream */
     int64_t prefix_models; /* enum km_prefix_models */
+    bool mcp_add_commands; /* POST /v1/mcp/server may name programs and variables of ours */
     bool prefix_unlisted_paths; /* virtual keys may use paths nobody described */
+    struct km_str_list account_objects; /* that keys may name, though nobody knows whose they are */
+    int64_t batch_poll_ms; /* 0: batches are not looked at */
     int64_t realtime_message_bytes; /* one event of a Realtime session */
     int64_t realtime_ping_ms;
     int64_t realtime_session_ms;

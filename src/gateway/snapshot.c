@@ -9,8 +9,8 @@
 #include <stdlib.h>
 
 #include "base/crypto.h"
-#include "gateway/jwt_auth.h"
-#include "gateway/oauth.h"
+#include "gateway/jwt/auth.h"
+#include "gateway/oauth/oauth.h"
 #include "store/store.h"
 
 #define ROUTES_BYTES ((size_t)16 * 1024 * 1024)

@@ -12,8 +12,8 @@
 #include "http/router.h"
 #include "http/server.h"
 #include "llm/model.h"
-#include "mcp/search.h"
-#include "mcp/upstream.h"
+#include "mcp/view/search.h"
+#include "mcp/upstream/upstream.h"
 #include "net/pool.h"
 #include "policy/key.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* takeover.c - the taking side of a hand-over; see handover.h for what is said.
+/* takeover.c - the taking side of a hand-over; see handover/handover.h for what is said.
  *
  * Until GO everything is a question and its answer, blocking, before any loop runs.  After it a
  * thread serves what the old process sends: connections go to the workers, ledger records to
@@ -17,7 +17,7 @@
  * A gateway that was replaced itself goes on here until those before it have ended: what they
  * send passes through it to the one after.
  */
-#include "gateway/handover.h"
+#include "gateway/handover/handover.h"
 
 #include <stdlib.h>
 #include <sys/socket.h>

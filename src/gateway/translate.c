@@ -286,15 +286,6 @@ void km_translate_head(struct km_call *call, const struct km_response *response)
     call->relaying = true;
 }
 
-static void start_client(struct km_call *call)
-{
-    struct km_buf head KM_CLEANUP(km_buf_done) = KM_BUF(128 * 1024);
-
-    call->streaming = true;
-    km_call_head(call, &head);
-    km_exchange_start(call->x, call->up_status, km_buf_view(&head), UINT64_MAX);
-}
-
 /* What was made of the events goes to the client, in one write. */
 static void flush(struct km_call *call, struct km_buf *from)
 {
@@ -303,7 +294,7 @@ static void flush(struct km_call *call, struct km_buf *from)
     if (!out.n)
         return;
     if (!call->streaming)
-        start_client(call);
+        km_call_stream_start(call);
     if (!km_exchange_write(call->x, &out, 1) && call->up)
         km_http_pause(call->up);
 }
@@ -346,7 +337,7 @@ static int complete_stream(struct km_call *call, struct km_err *err)
     km_arena_done(&tr->scratch);
     flush(call, &call->w->scratch);
     if (r == 0 && !call->streaming)
-        start_client(call);
+        km_call_stream_start(call);
     return r;
 }
 

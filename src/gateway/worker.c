@@ -14,8 +14,9 @@
 #include "base/crypto.h"
 #include "gateway/call.h"
 #include "gateway/dispatch.h"
-#include "gateway/mcp_hub.h"
+#include "gateway/mcp/hub.h"
 #include "gateway/metrics.h"
+#include "gateway/objects/poll.h"
 
 #define SCRATCH_BYTES ((size_t)64 * 1024 * 1024)
 #define SCRATCH_KEEP ((size_t)256 * 1024)
@@ -292,6 +293,9 @@ int km_worker_init(struct km_worker *w, struct km_gateway *gw, size_t index, str
     w->mcp = km_mcp_hub_new(w, err);
     if (!w->mcp)
         return KM_E_NOMEM;
+    w->batches = index == 0 ? km_batch_poll_new(w) : NULL;
+    if (index == 0 && !w->batches)
+        return km_fail(err, KM_E_NOMEM, "out of memory");
     km_timer_init(&w->tick, w->loop, on_tick, w);
     km_timer_start(&w->tick, TICK_MS);
     return 0;
@@ -482,8 +486,10 @@ static void on_ended(void *ctx)
 {
     struct km_worker *w = ctx;
 
-    if (--w->servers_left == 0)
-        km_mcp_hub_close(w->mcp, worker_stopped);
+    if (--w->servers_left > 0)
+        return;
+    km_batch_poll_end(w->batches);
+    km_mcp_hub_close(w->mcp, worker_stopped);
 }
 
 static void end_server(struct km_worker *w, struct km_http_server *server)
@@ -528,6 +534,7 @@ void km_worker_done(struct km_worker *w)
     for (size_t i = 0; i < w->nlisteners; i++)
         km_acceptor_free(w->listeners[i].acceptor);
     km_acceptor_free(w->control_acceptor);
+    w->batches = km_batch_poll_free(w->batches);
     w->mcp = km_mcp_hub_free(w->mcp);
     km_http_server_free(w->control);
     km_http_server_free(w->server);

@@ -14,7 +14,7 @@
 
 #include <stdio.h>
 
-#define STEP_BYTES ((size_t)256 * 1024)
+#define STEP_BYTES ((size_t)1024 * 1024) /* a write; of the last one, the rest is copied */
 #define MAX_PARTS 48
 
 struct gather {

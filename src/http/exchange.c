@@ -14,6 +14,7 @@
 
 #define IN_ARENA 2048 /* bodies up to this are the arena's */
 #define BUDGET_STEP (64 * 1024)
+#define OFFER_LEAST (64 * 1024) /* what is left in one read is copied */
 #define CHUNKED_MIN 4096
 
 void km_exchange_begin(struct km_exchange *x)
@@ -132,6 +133,20 @@ static int reserve(struct km_exchange *x, size_t n, struct km_err *err)
     return charge(x, want < x->cap ? want : x->cap, err);
 }
 
+/* What is still to come of a large body is read to its place. */
+static void offer_room(struct km_exchange *x, int r)
+{
+    struct km_stream *stream = x->conn->stream;
+    size_t left = r == 0 && x->body.kind == KM_BODY_LENGTH ? x->cap - x->n : 0;
+
+    if (!stream || x->want != KM_WANT_BODY)
+        return;
+    if (left >= OFFER_LEAST)
+        km_stream_offer(stream, x->bytes + x->n, left);
+    else
+        km_stream_offer(stream, NULL, 0);
+}
+
 bool km_exchange_gather(struct km_exchange *x, int *ret_code, struct km_err *err)
 {
     struct km_str piece;
@@ -144,11 +159,12 @@ bool km_exchange_gather(struct km_exchange *x, int *ret_code, struct km_err *err
         if (r < 0 || piece.n == 0)
             continue;
         r = reserve(x, piece.n, err);
-        if (r == 0) {
+        if (r == 0 && piece.p != x->bytes + x->n) /* what was offered below was not taken up */
             memcpy(x->bytes + x->n, piece.p, piece.n);
+        if (r == 0)
             x->n += piece.n;
-        }
     }
+    offer_room(x, r);
     *ret_code = r;
     return r == 0 && x->body.done;
 }
@@ -167,6 +183,8 @@ void km_exchange_body_failed(struct km_exchange *x, const struct km_err *err)
     x->want = KM_WANT_DONE;
     x->conn->broken = true;
     x->conn->deadline_ms = UINT64_MAX;
+    if (x->conn->stream)
+        km_stream_offer(x->conn->stream, NULL, 0);
     if (pieces)
         x->events->on_piece(x->ctx, KM_STR_NONE, false, err);
     else
@@ -337,6 +355,8 @@ void km_exchange_done(struct km_exchange *x)
 
     if (x->budget > 0)
         km_body_budget_give(s->args.bodies, x->budget);
+    if (x->conn->stream)
+        km_stream_offer(x->conn->stream, NULL, 0);
     if (x->block)
         km_server_give_block(s, x->bytes, x->block);
     km_deferred_cancel(&x->flush);

@@ -313,10 +313,13 @@ static void forget_spans(struct km_json_wanted *wanted)
 }
 
 bool km_json_sure_spans(struct km_str body, const struct km_str *names, size_t n,
-                        struct km_json_span *spans, struct km_json_object *ret_object)
+                        struct km_json_span *spans, struct km_json_object *ret_object,
+                        struct km_json_watch *watch)
 {
-    struct km_json_wanted wanted = { .names = names, .n = n, .spans = spans };
+    struct km_json_wanted wanted = { .names = names, .n = n, .spans = spans, .watch = watch };
 
+    if (watch)
+        watch->seen = 0;
     forget_spans(&wanted);
     if (!km_json_walk(body, &wanted))
         return false;

@@ -41,6 +41,13 @@ struct km_json_object {
     size_t members; /* how many there are at all */
 };
 
+/* Names looked for at any depth, at most 32, while a text is walked for other reasons. */
+struct km_json_watch {
+    const struct km_str *names;
+    size_t n;
+    uint32_t seen; /* bit i: names[i] is there; all: a name is written with escapes, so it may be */
+};
+
 /* body must be one valid JSON object (yyjson said so), names are the decoded names wanted.
  * spans[i] belongs to names[i].  A wanted name that occurs twice, after decoding escapes, is
  * KM_E_INVALID; nesting over KM_JSON_DEPTH and a body over 4 GiB are KM_E_LIMIT.  *ret_object
@@ -50,10 +57,11 @@ int km_json_spans(struct km_str body, const struct km_str *names, size_t n,
                   struct km_err *err) KM_MUST_USE;
 
 /* The same for a text that nobody has judged yet, in one walk: true says that it is an object
- * km_json_parse() takes.  false says nothing, and the spans nothing either: ask the parser, and
- * then km_json_spans(). */
+ * km_json_parse() takes.  false says nothing, and spans and watch nothing either: ask the parser,
+ * and then km_json_spans().  watch may be NULL. */
 bool km_json_sure_spans(struct km_str body, const struct km_str *names, size_t n,
-                        struct km_json_span *spans, struct km_json_object *ret_object) KM_MUST_USE;
+                        struct km_json_span *spans, struct km_json_object *ret_object,
+                        struct km_json_watch *watch) KM_MUST_USE;
 
 static inline struct km_str km_json_value(struct km_str body, const struct km_json_span *s)
 {

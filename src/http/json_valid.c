@@ -25,9 +25,10 @@ struct check {
     const char *start, *p, *end;
     const char *name_end; /* of the last name: its closing quote */
     enum expect expect;
-    bool escaped; /* a string had a backslash */
+    bool escaped; /* the last name had a backslash, or a string behind it */
     unsigned depth;
     uint64_t arrays; /* bit d: level d is an array */
+    struct km_json_watch *watch; /* or NULL */
 };
 
 static bool is_space(char c)
@@ -206,15 +207,28 @@ static bool value(struct check *c)
     }
 }
 
+static void look(struct km_json_watch *w, struct km_str name, bool escaped)
+{
+    if (escaped)
+        w->seen = UINT32_MAX;
+    for (size_t i = 0; i < w->n; i++)
+        if (km_str_eq(w->names[i], name))
+            w->seen |= UINT32_C(1) << i;
+}
+
 /* A name and the colon, to where its value begins. */
 static bool key(struct check *c)
 {
-    if (*c->p != '"')
+    const char *start = ++c->p;
+
+    if (start[-1] != '"')
         return false;
-    c->p++;
+    c->escaped = false;
     if (!string(c))
         return false;
     c->name_end = c->p - 1;
+    if (c->watch)
+        look(c->watch, km_str(start, (size_t)(c->name_end - start)), c->escaped);
     skip_space(c);
     if (c->p == c->end || *c->p != ':')
         return false;
@@ -273,7 +287,6 @@ static bool member(struct check *c, struct km_json_wanted *w)
     struct km_str name;
     bool escaped;
 
-    c->escaped = false;
     if (!key(c))
         return false;
     at = c->p;
@@ -300,7 +313,7 @@ static bool outer_step(struct check *c, struct km_json_wanted *w)
 
 bool km_json_walk(struct km_str text, struct km_json_wanted *w)
 {
-    struct check c = { .start = text.p, .p = text.p };
+    struct check c = { .start = text.p, .p = text.p, .watch = w->watch };
 
     if (text.n == 0 || text.n > UINT32_MAX)
         return false;

@@ -11,6 +11,7 @@ struct km_json_wanted {
     size_t n;
     struct km_json_span *spans; /* of the names; all absent at first */
     struct km_json_object object;
+    struct km_json_watch *watch; /* or NULL: read by km_json_walk() only */
 };
 
 enum km_json_type km_json_type_of(char c); /* the first of a value */

@@ -206,3 +206,17 @@ struct km_usage km_answer_usage(const struct km_answer *a)
     u.completion_tokens = by_text > (int64_t)a->events ? by_text : (int64_t)a->events;
     return u;
 }
+
+int km_answer_not_json(const struct km_err *why, struct km_err *err)
+{
+    return km_fail(err, KM_E_UPSTREAM_PROTOCOL,
+                   "The upstream's answer is not the JSON it should be: %s", why->text);
+}
+
+int km_answer_json(struct km_arena *arena, struct km_str text, const struct km_json **ret_root,
+                   struct km_err *err)
+{
+    struct km_err why = { 0 };
+
+    return km_json_parse(arena, text, ret_root, &why) == 0 ? 0 : km_answer_not_json(&why, err);
+}

@@ -134,6 +134,13 @@ int km_answer_put(struct km_answer *a, const struct km_chat_event *e,
 struct km_json;
 int64_t km_usage_count(const struct km_json *object, const char *name);
 
+/* Reads an answer's text, or a part of it.  KM_E_UPSTREAM_PROTOCOL says where it is no JSON. */
+struct km_arena;
+int km_answer_json(struct km_arena *arena, struct km_str text, const struct km_json **ret_root,
+                   struct km_err *err) KM_MUST_USE;
+/* The same error, for who found that otherwise; why: the reader's. */
+int km_answer_not_json(const struct km_err *why, struct km_err *err);
+
 /* What was used: the upstream's word, or an estimate (.known false). */
 struct km_usage km_answer_usage(const struct km_answer *a);
 

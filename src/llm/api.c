@@ -37,15 +37,30 @@ int km_llm_request_parse(struct km_llm_request *r, const struct km_llm_api *api,
     return api->parse(r, arena, path_model, err);
 }
 
+/* What the gateway does before a call that names an MCP server or a file, and it costs to find
+ * out which, is done for bodies only that have such a member: the walk that judges them tells.
+ * Files' are those of every API (gateway/objects/file_refs.c). */
+#define WATCHED_SERVER UINT32_C(1)
+static const struct km_str watched[] = {
+    { "server_url", 10 },       { "file_id", 7 },   { "file_ids", 8 },
+    { "fileUri", 7 },           { "file_uri", 8 },  { "conversation", 12 },
+    { "vector_store_ids", 16 }, { "container", 9 }, { "container_id", 12 },
+};
+
 int km_llm_read_members(struct km_llm_request *r, struct km_arena *arena,
                         const struct km_str *names, size_t n, struct km_err *err)
 {
+    struct km_json_watch watch = { watched, sizeof watched / sizeof watched[0], 0 };
+    bool sure;
     int e;
 
     r->spans = km_arena_alloc(arena, n * sizeof *r->spans);
     if (!r->spans)
         return km_fail(err, KM_E_NOMEM, "out of memory");
-    if (km_json_sure_spans(r->body, names, n, r->spans, &r->object))
+    sure = km_json_sure_spans(r->body, names, n, r->spans, &r->object, &watch);
+    r->names_files = !sure || (watch.seen & ~WATCHED_SERVER);
+    r->names_servers = !sure || (watch.seen & WATCHED_SERVER);
+    if (sure)
         return 0;
     e = ask_parser(arena, r->body, err);
     return e == 0 ? km_json_spans(r->body, names, n, r->spans, &r->object, err) : e;
@@ -188,6 +203,26 @@ struct km_str km_llm_error_text(struct km_arena *arena, struct km_str body)
     }
     text = km_str_trim(km_str_sub(body, 0, 300));
     return text.n && km_utf8_valid(text) ? text : KM_STR("(no message)");
+}
+
+int km_llm_relay_whole(const struct km_llm_whole *names, const struct km_llm_request *r,
+                       struct km_arena *arena, struct km_str body, struct km_str **ret_parts,
+                       size_t *ret_n, struct km_usage *ret_usage, struct km_err *err)
+{
+    const struct km_str members[] = { names->model, names->usage };
+    struct km_json_span spans[2];
+    struct km_json_object object;
+    struct km_json_edits e;
+    struct km_err why = { 0 };
+
+    if (km_json_spans(body, members, 2, spans, &object, &why) < 0)
+        return km_answer_not_json(&why, err);
+    if (spans[1].type == KM_JSON_OBJECT)
+        names->read(arena, km_json_value(body, &spans[1]), ret_usage);
+    km_json_edits_init(&e, body, &object);
+    if (spans[0].type == KM_JSON_STRING)
+        km_json_replace(&e, &spans[0], km_llm_json_string(arena, r->model));
+    return km_json_parts(&e, arena, ret_parts, ret_n, err);
 }
 
 bool km_llm_refused_stream_options(struct km_str body)

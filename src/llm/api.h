@@ -75,6 +75,8 @@ struct km_llm_request {
     struct km_str model; /* as asked for; from the path when that names one */
     bool model_from_path;
     bool stream;
+    bool names_files; /* some member, however deep, may have a name that files go by */
+    bool names_servers; /* or "server_url", as MCP servers do */
     bool usage_asked; /* the client set stream_options.include_usage */
     int64_t max_tokens; /* -1: not bounded by the caller */
     int64_t choices; /* n, at least 1 */
@@ -93,6 +95,7 @@ struct km_llm_body_args {
     struct km_str star; /* the wildcard's rest */
     bool with_usage; /* ask a stream for usage */
     int64_t max_tokens; /* >= 0: bound the output so (a budget's rest) */
+    struct km_str betas; /* Messages: anthropic_beta, as JSON; empty: none */
 };
 
 /* A passed-through stream on its way to the client. */
@@ -116,7 +119,8 @@ int km_llm_request_parse(struct km_llm_request *r, const struct km_llm_api *api,
                          struct km_arena *arena, struct km_str body, struct km_str path_model,
                          struct km_err *err) KM_MUST_USE;
 
-/* Checks that the body is one JSON object and finds its members: spans, in the arena, and object.
+/* Checks that the body is one JSON object and finds its members: spans, in the arena, object, and
+ * what it may name.
  * KM_E_INVALID says what is wrong with it, or which member occurs twice. */
 int km_llm_read_members(struct km_llm_request *r, struct km_arena *arena,
                         const struct km_str *names, size_t n, struct km_err *err) KM_MUST_USE;
@@ -142,6 +146,19 @@ int km_llm_add_defaults(const struct km_llm_request *r, const struct km_llm_body
 int km_llm_set_inner(struct km_json_edits *e, struct km_arena *arena,
                      const struct km_json_span *span, struct km_str in, struct km_str name,
                      struct km_str value, struct km_err *err) KM_MUST_USE;
+
+/* Where a whole answer has its model and what was used; read() is given the object that stands
+ * there. */
+struct km_llm_whole {
+    struct km_str model, usage;
+    void (*read)(const struct km_arena *like, struct km_str json, struct km_usage *u);
+};
+
+/* An answer of an upstream that speaks the caller's protocol, as parts in the arena: its bytes, the
+ * model's name set back to the one asked for.  KM_E_UPSTREAM_PROTOCOL: it is no JSON object. */
+int km_llm_relay_whole(const struct km_llm_whole *names, const struct km_llm_request *r,
+                       struct km_arena *arena, struct km_str body, struct km_str **ret_parts,
+                       size_t *ret_n, struct km_usage *ret_usage, struct km_err *err) KM_MUST_USE;
 
 /* The model's name at the upstream, its star filled. */
 struct km_str km_llm_upstream_model(const struct km_deployment *d, struct km_str star,

@@ -30,6 +30,7 @@ struct km_auth_args {
 struct km_auth_wait {
     struct km_list link; /* the authenticator's */
     void *private_data;
+    uint64_t serial; /* head() says here by which value it made the lines, for refused() */
     /* On the caller's loop, never from inside head(); err NULL: ask head() again. */
     void (*ready)(void *ctx, const struct km_err *err);
     void *ctx;
@@ -42,10 +43,10 @@ struct km_auth_ops {
                 struct km_buf *head, struct km_err *err);
     /* No ready() follows. */
     void (*cancel)(struct km_auth *auth, struct km_auth_wait *wait);
-    /* The upstream said no to these lines (clock, expired token): true when trying once more now
-     * makes sense. */
-    bool (*refused)(struct km_auth *auth, int status, const struct km_headers *headers,
-                    struct km_str body);
+    /* The upstream said no to the lines of this wait (clock, expired token): true when trying once
+     * more now makes sense. */
+    bool (*refused)(struct km_auth *auth, const struct km_auth_wait *wait, int status,
+                    const struct km_headers *headers, struct km_str body);
     struct km_auth *(*free)(struct km_auth *auth); /* NULL */
 };
 

@@ -60,6 +60,7 @@ int km_bearer_head(struct km_refresh *tokens, const struct km_auth_args *args,
 
     if (r < 0)
         return r;
+    wait->serial = value->serial;
     km_buf_str(out, km_secret_view(&((struct bearer *)(void *)value)->line));
     km_refreshed_unref(value);
     return 0;

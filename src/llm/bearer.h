@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* bearer.h - an access token as the header line it becomes, made by a refresh (refresh.h): for
- * whoever answers km_auth_ops.head with tokens (token.h, mcp/oauth.h).
+ * whoever answers km_auth_ops.head with tokens (token.h, mcp/oauth/oauth.h).
  *
  * Source: RFC 6750, 2.1.  Any thread; a token is immutable and wiped with its last reference.
  */

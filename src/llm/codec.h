@@ -103,6 +103,13 @@ struct km_codec {
     bool remote_images; /* fetches images by http(s) itself */
     /* Native Messages: the version its bodies hold, which name no model.  NULL: as at Anthropic. */
     const char *messages_version;
+    bool path_streams; /* likewise: its path says whether the answer streams, its bodies do not */
+    /* Native, its stream not SSE: the caller's event that lies inside one of the upstream's. */
+    int (*unwrap)(const struct km_frame_event *e, struct km_arena *scratch, struct km_str *ret_data,
+                  struct km_err *err);
+    /* Native Messages whose betas are a member of the body: of the header's, as JSON.  false: some
+     * of them are not known there, nor what comes with them. */
+    bool (*betas)(struct km_str header, struct km_arena *arena, struct km_str *ret_json);
     bool top_k_by_row; /* takes `top_k` only where the provider's row says so */
     size_t state_size;
 

@@ -123,15 +123,13 @@ int km_rank_results(struct km_rank *rank, struct km_arena *arena, struct km_str 
                     const char *list, struct km_err *err)
 {
     const struct km_json *root, *results, *item, *usage;
-    struct km_err why = { 0 };
     struct km_json_iter it;
     struct km_str key;
     int64_t tokens;
     int r = 0;
 
-    if (km_json_parse(arena, body, &root, &why) < 0)
-        return km_fail(err, KM_E_UPSTREAM_PROTOCOL, "The answer is not the JSON it should be: %s",
-                       why.text);
+    if (km_answer_json(arena, body, &root, err) < 0)
+        return KM_E_UPSTREAM_PROTOCOL;
     results = km_json_get(root, list);
     if (km_json_kind(results) != KM_JSON_ARRAY || km_json_count(results) > rank->n)
         return km_fail(err, KM_E_UPSTREAM_PROTOCOL, "The upstream's answer ranks nothing.");

@@ -41,6 +41,7 @@ struct km_refresh {
     _Atomic unsigned refs;
     pthread_mutex_t lock; /* guards all below */
     struct km_refreshed *value;
+    uint64_t serial; /* of the value */
     int64_t due_us; /* of the value: when the next is to be made */
     bool distrusted;
     int64_t spent_us; /* refusals are paid for up to here: less than a burst ahead of now */
@@ -166,6 +167,7 @@ static struct km_refreshed *settle(struct km_refresh *r, struct km_refreshed *va
     }
     old = r->value;
     r->value = value;
+    value->serial = ++r->serial;
     r->distrusted = false;
     r->failed_us = 0;
     early = value->expires_us > now ? (value->expires_us - now) / 2 : 0;
@@ -269,12 +271,16 @@ int km_refresh_get(struct km_refresh *r, const struct km_auth_args *args, struct
     return result;
 }
 
-bool km_refresh_distrust(struct km_refresh *r)
+bool km_refresh_distrust(struct km_refresh *r, uint64_t serial)
 {
     int64_t now = km_wall_us(), from;
     bool yes;
 
     pthread_mutex_lock(&r->lock);
+    if (r->value && r->value->serial != serial) {
+        pthread_mutex_unlock(&r->lock);
+        return true;
+    }
     from = r->spent_us > now ? r->spent_us : now;
     yes = r->value && (r->distrusted || from - now <= (TRUST_BURST - 1) * TRUST_US);
     if (yes && !r->distrusted)

@@ -23,6 +23,7 @@
 struct km_refreshed {
     _Atomic unsigned refs; /* its maker's: 1 */
     int64_t expires_us; /* wall; INT64_MAX: never */
+    uint64_t serial; /* among those of its refresh, from 1; set when it comes */
     void (*free)(struct km_refreshed *value); /* any thread; wipes what is secret */
 };
 
@@ -61,9 +62,11 @@ int km_refresh_get(struct km_refresh *r, const struct km_auth_args *args, struct
                    struct km_refreshed **ret_value, struct km_err *err) KM_MUST_USE;
 /* No ready() follows.  On the loop that waits; harmless when ready() was called. */
 void km_refresh_cancel(struct km_refresh *r, struct km_auth_wait *wait);
-/* The value was not accepted: the next get() waits for another.  false: that has happened so often
- * of late (three times, then once in ten seconds) that another would be no better. */
-bool km_refresh_distrust(struct km_refresh *r);
+/* The value of this serial was not accepted: the next get() waits for another, unless there is one
+ * already (many were refused at once, and the first to say so had it made).  false: that has
+ * happened so often of late (three times, then once in ten seconds) that another would be no
+ * better. */
+bool km_refresh_distrust(struct km_refresh *r, uint64_t serial);
 /* The value is of no use, however new it is (another is at hand, or more is asked for): the next
  * get() waits for another, and does not hear what the last run said.  true. */
 bool km_refresh_renew(struct km_refresh *r);

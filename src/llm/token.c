@@ -165,12 +165,12 @@ static void cancel(struct km_auth *auth, struct km_auth_wait *wait)
 }
 
 /* 401: the token was revoked, or its signer changed. */
-static bool refused(struct km_auth *auth, int status, const struct km_headers *headers,
-                    struct km_str body)
+static bool refused(struct km_auth *auth, const struct km_auth_wait *wait, int status,
+                    const struct km_headers *headers, struct km_str body)
 {
     (void)headers;
     (void)body;
-    return status == 401 && km_refresh_distrust(of(auth)->tokens);
+    return status == 401 && km_refresh_distrust(of(auth)->tokens, wait->serial);
 }
 
 static struct km_auth *auth_free(struct km_auth *auth)

@@ -17,7 +17,7 @@
 #ifndef KM_MCP_ASK_H
 #define KM_MCP_ASK_H
 
-#include "mcp/upstream.h"
+#include "mcp/upstream/upstream.h"
 
 #define KM_MCP_MESSAGE_BYTES KM_RPC_BYTES /* 16 MiB: one message of a server over HTTP */
 #define KM_MCP_LINE_BYTES ((size_t)10 * 1024 * 1024) /* one line of a stdio server */

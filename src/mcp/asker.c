@@ -12,6 +12,7 @@
 #include "mcp/asker.h"
 
 #include "base/crypto.h"
+#include "mcp/builtin.h"
 #include "mcp/schema.h"
 
 #define HEAD_BYTES ((size_t)32 * 1024)
@@ -78,17 +79,28 @@ static bool in_list(const struct km_str_list *list, struct km_str name)
 /* What proves a client to kanmon, and what is a connection's own. */
 static bool kept_back(struct km_str name)
 {
-    static const char *const names[] = { "authorization",     "proxy-authorization",
-                                         "x-api-key",         "x-litellm-api-key",
-                                         "api-key",           "x-goog-api-key",
-                                         "cookie",            "host",
-                                         "connection",        "content-length",
-                                         "transfer-encoding", "content-type",
-                                         "accept",            "accept-encoding",
-                                         "te",                "upgrade",
-                                         "expect",            "mcp-session-id",
-                                         "mcp-method",        "mcp-name",
-                                         "last-event-id",     "mcp-protocol-version",
+    static const char *const names[] = { "authorization",
+                                         "proxy-authorization",
+                                         "x-api-key",
+                                         "x-litellm-api-key",
+                                         "api-key",
+                                         "x-goog-api-key",
+                                         "cookie",
+                                         "host",
+                                         "connection",
+                                         "content-length",
+                                         "transfer-encoding",
+                                         "content-type",
+                                         "accept",
+                                         "accept-encoding",
+                                         "te",
+                                         "upgrade",
+                                         "expect",
+                                         "mcp-session-id",
+                                         "mcp-method",
+                                         "mcp-name",
+                                         "last-event-id",
+                                         "mcp-protocol-version",
                                          NULL };
 
     for (size_t i = 0; names[i]; i++)
@@ -209,6 +221,26 @@ struct km_str km_asker_grant(const struct km_mcp_upstream *u, const struct km_mc
     return mode;
 }
 
+void km_asker_values(const struct km_mcp_upstream *u, const struct km_mcp_asker *asker,
+                     struct km_buf *out)
+{
+    const struct km_json *rights, *v;
+    struct km_json_iter it;
+    struct km_arena arena;
+    struct km_str name;
+    size_t before = out->n;
+
+    if (!u->builtin || !asker || !asker->rights.n)
+        return;
+    km_arena_init(&arena, PARSE_BYTES, NULL);
+    if (km_json_parse(&arena, asker->rights, &rights, NULL) == 0)
+        for (km_json_iter(km_json_get(rights, "mcp_values"), &it); km_json_next(&it, &name, &v);)
+            if (out->n == before && km_json_kind(v) == KM_JSON_OBJECT &&
+                (km_str_eq(name, u->name) || km_str_eq(name, u->alias) || km_str_eq(name, u->id)))
+                km_json_write(v, out);
+    km_arena_done(&arena);
+}
+
 /* A server of kanmon's own tells apart what the askers may do there, and nothing else. */
 static int grant_key(const struct km_mcp_upstream *u, const struct km_mcp_asker *asker,
                      uint8_t key[KM_MCP_KEY], struct km_err *err)
@@ -227,6 +259,24 @@ static int grant_key(const struct km_mcp_upstream *u, const struct km_mcp_asker 
     return r;
 }
 
+/* What a server of our own is to know of who asks: rights; and what it may be asked. */
+static int builtin_key(const struct km_mcp_upstream *u, const struct km_mcp_asker *asker,
+                       uint8_t key[KM_MCP_KEY], struct km_err *err)
+{
+    struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(HEAD_BYTES);
+    int r = grant_key(u, asker, key, err);
+
+    if (r < 0 || !u->builtin->asks || !has_capabilities(asker->capabilities))
+        return r;
+    km_buf_bytes(&text, key, KM_MCP_KEY);
+    r = put_capabilities(asker->capabilities, &text, err);
+    if (r == 0 && km_buf_failed(&text))
+        r = km_fail(err, KM_E_LIMIT, "the client's capabilities are too large");
+    if (r == 0)
+        km_sha256(km_buf_view(&text), key);
+    return r;
+}
+
 int km_asker_key(const struct km_mcp_upstream *u, const struct km_mcp_asker *asker,
                  uint8_t key[KM_MCP_KEY], struct km_err *err)
 {
@@ -237,7 +287,7 @@ int km_asker_key(const struct km_mcp_upstream *u, const struct km_mcp_asker *ask
     if (!asker)
         return 0;
     if (u->builtin)
-        return grant_key(u, asker, key, err);
+        return builtin_key(u, asker, key, err);
     if (has_capabilities(asker->capabilities))
         r = put_capabilities(asker->capabilities, &text, err);
     if (r == 0 && u->transport == KM_MCP_STDIO)

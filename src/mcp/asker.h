@@ -6,7 +6,7 @@
 #define KM_MCP_ASKER_H
 
 #include "mcp/ask.h"
-#include "mcp/upstream_live.h"
+#include "mcp/upstream/live.h"
 
 /* "${X-NAME}" stands in it. */
 bool km_asker_wanted(struct km_str text);
@@ -20,6 +20,10 @@ int km_asker_key(const struct km_mcp_upstream *u, const struct km_mcp_asker *ask
  * empty: nothing. */
 struct km_str km_asker_grant(const struct km_mcp_upstream *u, const struct km_mcp_asker *asker,
                              struct km_arena *arena);
+/* What `mcp_values` of the asker's rights says of such a server, a JSON object appended; nothing:
+ * it says nothing.  Each request carries it, so that askers who differ in nothing else share. */
+void km_asker_values(const struct km_mcp_upstream *u, const struct km_mcp_asker *asker,
+                     struct km_buf *out);
 /* Appends the header lines that depend on the asker. */
 int km_asker_head(const struct km_mcp_upstream *u, const struct km_mcp_asker *asker,
                   struct km_buf *head, struct km_err *err) KM_MUST_USE;

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 #include "base/crypto.h"
-#include "mcp/server_part.h"
+#include "mcp/server/part.h"
 
 #define CATALOGUE_BYTES ((size_t)16 * 1024 * 1024)
 #define TOOL_BYTES ((size_t)1024 * 1024)

@@ -2,18 +2,22 @@
 /* builtin.h - servers that are part of kanmon: as a catalogue, and as kinds that mcp_servers names.
  *
  * `builtin: postgres` in an entry of mcp_servers makes the entry an upstream without an address:
- * its link (link_builtin.c) hands each message to a server of this kind on the worker's own loop.
+ * its link (link/builtin.c) hands each message to a server of this kind on the worker's own loop.
  * So all that holds for other upstreams holds for it: keys, lists, approvals, audit, commands.
  *
  *     kind ── open: one server a worker and session ── km_mcp_handle ── its tools
  *
- * The rows are made by the layers above and handed down with the configuration.
+ * Kinds are made by the layers above and handed down with the configuration; each brings the rows
+ * of its settings, which stand in a section of its own and below its name in an entry:
+ *
+ *     builtin: postgres                      of one file: km_x_builtin, km_x_own_table;
+ *     postgres: {dsn: ..., mode: dml}        and one row of the list in app/builtins.h
  */
 #ifndef KM_MCP_BUILTIN_H
 #define KM_MCP_BUILTIN_H
 
 #include "mcp/ask.h"
-#include "mcp/server.h"
+#include "mcp/server/server.h"
 
 struct km_mcp_builtin_args {
     struct km_loop *loop;
@@ -30,8 +34,12 @@ struct km_mcp_builtin_args {
 };
 
 struct km_mcp_builtin {
-    struct km_str name; /* as `builtin` has it */
-    /* Its settings make sense; before anything is served. */
+    struct km_str name; /* as `builtin` has it, and its settings in the entry */
+    bool asks; /* its tools ask their client: clients that can answer other things do not share */
+    /* Its section: what an entry without settings of its own is served by.  The table's part has
+     * the same struct.  NULL: nothing is to be set. */
+    const struct km_settings_table *settings;
+    /* Its settings (u->settings) make sense; before anything is served. */
     int (*check)(const struct km_mcp_upstream *u, struct km_err *err);
     /* On the loop, without waiting for anything.  NULL with err. */
     struct km_mcp_server *(*open)(const struct km_mcp_builtin_args *args, struct km_err *err);

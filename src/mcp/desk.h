@@ -6,7 +6,8 @@
 #ifndef KM_MCP_DESK_H
 #define KM_MCP_DESK_H
 
-#include "mcp/remote.h"
+#include "mcp/remote/remote.h"
+#include "sys/cgroup.h"
 
 #define KM_DESKS_MOST 64
 #define KM_MCP_CHILDREN_MOST 64 /* stdio servers of the process */
@@ -21,6 +22,7 @@ struct km_mcp_upstreams {
     struct km_metrics *metrics;
     struct km_pins *pins;
     char state_dir[512];
+    char cgroup[KM_CGROUP_PATH]; /* see struct km_mcp_upstreams_args */
     pthread_mutex_t lock; /* of set and desks */
     struct km_mcp_set *set;
     struct km_mcp_desk *desks[KM_DESKS_MOST]; /* NULL: not there (any more) */
@@ -82,11 +84,11 @@ void km_refresh_begin(struct km_mcp_desk *d, struct km_mcp_upstream *u,
                       const struct km_mcp_asker *asker, const uint8_t key[KM_MCP_KEY],
                       uint64_t after_ms);
 void km_refresh_end_all(struct km_mcp_desk *d);
-/* catalogue_store.c: writes what is known now into the store, if it is another than before. */
+/* catalogue/keep.c: writes what is known now into the store, if it is another than before. */
 void km_catalogue_keep(struct km_mcp_desk *d, struct km_mcp_upstream *u,
                        const uint8_t key[KM_MCP_KEY], bool changed);
-/* pin_look.c: compares a server's tools with what they were, and says what is new.  desk: whose
- * worker it is; SIZE_MAX: before there are any.  whole: it is what everybody is shown. */
+/* safety/pin_look.c: compares a server's tools with what they were, and says what is new.
+ * desk: whose worker; SIZE_MAX: before there are any.  whole: it is what everybody is shown. */
 void km_catalogue_pins(struct km_mcp_upstreams *ups, struct km_mcp_upstream *u,
                        const struct km_mcp_catalogue *c, size_t desk, bool whole);
 /* ask.c */

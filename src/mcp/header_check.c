@@ -162,6 +162,16 @@ const char *km_mcp_param_mismatch(struct km_arena *arena, const struct km_header
     return walk(arena, headers, schema, args, 0, &left);
 }
 
+bool km_mcp_has_params(const struct km_headers *headers)
+{
+    static const struct km_str prefix = { "mcp-param-", 10 };
+
+    for (size_t i = 0; i < headers->n; i++)
+        if (km_str_ieq(km_str_sub(headers->v[i].name, 0, prefix.n), prefix))
+            return true;
+    return false;
+}
+
 /* --- what a server marks --- */
 
 struct marks {

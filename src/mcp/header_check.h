@@ -22,6 +22,9 @@ const char *km_mcp_header_mismatch(const struct km_headers *headers,
 const char *km_mcp_param_mismatch(struct km_arena *arena, const struct km_headers *headers,
                                   const struct km_json *schema, const struct km_json *args);
 
+/* Is any Mcp-Param-* there? */
+bool km_mcp_has_params(const struct km_headers *headers);
+
 /* Are the marks of a tool's inputSchema as they must be: on properties of a plain type that every
  * call has at the same place, each with a header name of its own?  A client leaves out a tool whose
  * marks are not (2026-07-28, custom headers). */

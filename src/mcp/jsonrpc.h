@@ -32,7 +32,7 @@ enum km_mcp_era {
     XX(NOT_ACCEPTABLE, -32000, 406, -32600, 406)                                                   \
     XX(MEDIA_TYPE, -32000, 415, -32600, 415)                                                       \
     XX(HEADER_MISMATCH, -32000, 400, -32020, 400)                                                  \
-    XX(MISSING_CAPABILITY, -32600, 400, -32021, 400)                                               \
+    XX(MISSING_CAPABILITY, -32021, 200, -32021, 400)                                               \
     XX(UNSUPPORTED_VERSION, -32000, 400, -32022, 400)
 
 enum km_rpc_fault {

@@ -4,12 +4,12 @@
  *     server/discover (or what initialize said) -> each list its capabilities name, page by page
  *         -> a new catalogue -> desks are told of the lists that differ -> the store
  *
- * One runs for an upstream and an asker at a time (upstream_live.h marks it).  When it fails the
+ * One runs for an upstream and an asker at a time (upstream/live.h marks it).  When it fails the
  * last good catalogue stays, and the upstream's state says why.
  */
 #include <stdlib.h>
 
-#include "mcp/catalogue.h"
+#include "mcp/catalogue/catalogue.h"
 #include "mcp/desk.h"
 
 #define LIST_MS 60000 /* without a word, for one page */

@@ -103,3 +103,20 @@ int km_mcp_revision_select(const struct km_rpc_message *msg, bool http, struct k
     *ret_revision = found;
     return 0;
 }
+
+static const struct km_str levels[] = { { "debug", 5 },   { "info", 4 },     { "notice", 6 },
+                                        { "warning", 7 }, { "error", 5 },    { "critical", 8 },
+                                        { "alert", 5 },   { "emergency", 9 } };
+
+unsigned km_mcp_level(struct km_str name)
+{
+    for (unsigned i = 0; i < sizeof levels / sizeof levels[0]; i++)
+        if (km_str_eq(name, levels[i]))
+            return i + 1;
+    return 0;
+}
+
+struct km_str km_mcp_level_name(unsigned level)
+{
+    return level && level <= sizeof levels / sizeof levels[0] ? levels[level - 1] : KM_STR_NONE;
+}

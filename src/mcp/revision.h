@@ -36,6 +36,10 @@ int km_mcp_revision_select(const struct km_rpc_message *msg, bool http, struct k
                            const struct km_mcp_revision **ret_revision,
                            enum km_rpc_fault *ret_fault, struct km_err *err) KM_MUST_USE;
 
+/* Of log messages: 1 debug .. 8 emergency; 0: none of them.  And back; empty for 0. */
+unsigned km_mcp_level(struct km_str name);
+struct km_str km_mcp_level_name(unsigned level);
+
 /* {"supported":[...],"requested":"..."}: the data of UNSUPPORTED_VERSION in the stateless era. */
 void km_mcp_put_versions(const struct km_rpc_message *msg, struct km_buf *out);
 

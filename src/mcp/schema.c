@@ -15,6 +15,8 @@
 #include "base/crypto.h"
 
 #define VALUE_BYTES ((size_t)16 * 1024 * 1024)
+#define FEW 8 /* members that are sorted where they are: at any depth, so not many */
+#define MOSTLY 500 /* bytes of arguments: the most have fewer */
 
 struct place {
     const struct place *up; /* NULL: the arguments themselves */
@@ -233,7 +235,7 @@ static void put_sorted(const struct km_json *v, struct km_buf *out);
 static void put_object(const struct km_json *v, struct km_buf *out)
 {
     size_t n = km_json_count(v), i = 0;
-    struct pair *pairs = malloc((n ? n : 1) * sizeof *pairs);
+    struct pair few[FEW], *pairs = n <= FEW ? few : malloc(n * sizeof *pairs);
     struct km_json_iter it;
 
     if (!pairs) {
@@ -252,7 +254,8 @@ static void put_object(const struct km_json *v, struct km_buf *out)
         put_sorted(pairs[k].value, out);
     }
     km_buf_byte(out, '}');
-    free(pairs);
+    if (pairs != few)
+        free(pairs);
 }
 
 static void put_sorted(const struct km_json *v, struct km_buf *out)
@@ -280,6 +283,7 @@ int km_json_digest(const struct km_json *value, uint8_t out[32], struct km_err *
 {
     struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(VALUE_BYTES * 4);
 
+    (void)!km_buf_reserve(&b, MOSTLY);
     if (value)
         put_sorted(value, &b);
     else

@@ -19,7 +19,7 @@
 struct words {
     const struct km_mcp_upstream *upstream;
     const struct km_mcp_entry *entry;
-    const char *work_dir;
+    const char *work_dir, *cgroup;
     struct km_arena *arena;
     struct km_stdio_words *out;
 };
@@ -100,6 +100,10 @@ static int make_args(struct words *w, struct km_err *err)
     arg(w, "--limit");
     arg(w, "core=0");
     option(w, "--memory", e->limits.memory_bytes);
+    if (w->cgroup && *w->cgroup && e->limits.memory_bytes) {
+        arg(w, "--cgroup");
+        arg(w, w->cgroup);
+    }
     option(w, "--processes", e->limits.processes);
     sandbox(w);
     arg(w, "--");
@@ -212,12 +216,15 @@ int km_stdio_check(const struct km_mcp_entry *e, const char **ret_warning, struc
 }
 
 int km_stdio_words(const struct km_mcp_upstream *u, const struct km_mcp_asker *asker,
-                   const char *work_dir, struct km_arena *arena, struct km_stdio_words *ret,
-                   struct km_err *err)
+                   const char *work_dir, const char *cgroup, struct km_arena *arena,
+                   struct km_stdio_words *ret, struct km_err *err)
 {
-    struct words w = {
-        .upstream = u, .entry = u->entry, .work_dir = work_dir, .arena = arena, .out = ret
-    };
+    struct words w = { .upstream = u,
+                       .entry = u->entry,
+                       .work_dir = work_dir,
+                       .cgroup = cgroup,
+                       .arena = arena,
+                       .out = ret };
     int r;
 
     *ret = (struct km_stdio_words){ 0 };

@@ -16,10 +16,11 @@ struct km_stdio_words {
     size_t argc, envc;
 };
 
-/* In the arena.  work_dir: a folder of the server's own.  KM_E_LIMIT when there is too much. */
+/* In the arena.  work_dir: a folder of the server's own.  cgroup: where its memory may be bounded
+ * (sys/cgroup.h); empty or NULL: nowhere.  KM_E_LIMIT when there is too much. */
 int km_stdio_words(const struct km_mcp_upstream *u, const struct km_mcp_asker *asker,
-                   const char *work_dir, struct km_arena *arena, struct km_stdio_words *ret,
-                   struct km_err *err) KM_MUST_USE;
+                   const char *work_dir, const char *cgroup, struct km_arena *arena,
+                   struct km_stdio_words *ret, struct km_err *err) KM_MUST_USE;
 
 /* Can its sandbox be had here, and do its paths make sense?  KM_E_UNSUPPORTED, KM_E_CONFIG,
  * KM_E_LIMIT; *ret_warning: what of a sandbox that is only wished for is missing, or NULL. */

@@ -3,7 +3,8 @@
  *
  * A filter embeds struct km_stream as its first member and fills the table.  An operation
  * that is NULL is passed to `under`; the bottom of a stack (tcp) has all of them, and close()
- * everyone has.  start() is not passed on: a filter owns `under` from the beginning.
+ * everyone has.  start() and offer() are not passed on: a filter owns `under` from the beginning,
+ * and what it reads there are not the bytes its owner gets.
  *
  * Rules every filter keeps:
  *   - operations never call events back; what must be told is told from the loop: an I/O
@@ -23,6 +24,7 @@ struct km_stream_ops {
     void (*start)(struct km_stream *s); /* begin to read: the first owner has come */
     void (*write)(struct km_stream *s, const struct km_str *parts, size_t n);
     size_t (*queued)(const struct km_stream *s);
+    void (*offer)(struct km_stream *s, char *room, size_t n); /* NULL: it is not taken up */
     void (*pause)(struct km_stream *s); /* s->paused is already set */
     void (*resume)(struct km_stream *s); /* s->paused is already clear */
     void (*shutdown)(struct km_stream *s);

@@ -128,23 +128,29 @@ int km_origin_new(bool https, struct km_str host, uint16_t port, struct km_tls_c
     return 0;
 }
 
-int km_origin_new_within(struct km_str name,
-                         int (*fn)(void *ctx, const union km_addr *peer, struct km_err *err),
-                         void *ctx, const union km_addr *peer, struct km_origin **ret_origin,
-                         struct km_err *err)
+/* An origin on this machine: `kind` and name are its key, and it is called localhost. */
+static struct origin *local_new(struct km_str kind, struct km_str name)
 {
     struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(TEXT_MAX);
     struct layout at = { .key = 0 };
-    struct origin *o;
 
-    km_buf_str(&text, KM_STR("within:"));
+    km_buf_str(&text, kind);
     km_buf_str(&text, name);
     at.host = text.n;
     km_buf_str(&text, KM_STR("localhost"));
     at.header = text.n;
     km_buf_str(&text, KM_STR("localhost"));
     at.proxy_host = at.proxy_auth = at.end = text.n;
-    o = km_buf_failed(&text) ? NULL : origin_alloc(&text, &at);
+    return km_buf_failed(&text) ? NULL : origin_alloc(&text, &at);
+}
+
+int km_origin_new_within(struct km_str name,
+                         int (*fn)(void *ctx, const union km_addr *peer, struct km_err *err),
+                         void *ctx, const union km_addr *peer, struct km_origin **ret_origin,
+                         struct km_err *err)
+{
+    struct origin *o = local_new(KM_STR("within:"), name);
+
     if (!o)
         return km_fail(err, KM_E_NOMEM, "no memory for an origin");
     o->pub.within = fn;
@@ -174,20 +180,11 @@ struct km_origin *km_origin_unref(struct km_origin *o)
 
 int km_origin_new_unix(struct km_str path, struct km_origin **ret_origin, struct km_err *err)
 {
-    struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(TEXT_MAX);
-    struct layout at = { .key = 0 };
     struct origin *o;
 
     if (path.n == 0 || memchr(path.p, 0, path.n))
         return km_fail(err, KM_E_INVALID, "a socket path of %zu bytes", path.n);
-    km_buf_str(&text, KM_STR("unix:"));
-    km_buf_str(&text, path);
-    at.host = text.n;
-    km_buf_str(&text, KM_STR("localhost"));
-    at.header = text.n;
-    km_buf_str(&text, KM_STR("localhost"));
-    at.proxy_host = at.proxy_auth = at.end = text.n;
-    o = km_buf_failed(&text) ? NULL : origin_alloc(&text, &at);
+    o = local_new(KM_STR("unix:"), path);
     if (!o)
         return km_fail(err, KM_E_NOMEM, "no memory for an origin");
     o->pub.unix_path = km_str_skip(o->pub.key, sizeof "unix:" - 1);

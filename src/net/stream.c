@@ -52,6 +52,12 @@ void km_stream_write(struct km_stream *s, const struct km_str *parts, size_t n, 
         *ret_queued = km_stream_queued(s);
 }
 
+void km_stream_offer(struct km_stream *s, char *room, size_t n)
+{
+    if (s->ops->offer)
+        s->ops->offer(s, room, n);
+}
+
 size_t km_stream_queued(const struct km_stream *s)
 {
     FIND(s, queued);

@@ -16,7 +16,8 @@
 struct km_stream;
 
 struct km_stream_events {
-    /* Bytes arrived; they lie in the loop's read buffer and die with the callback. */
+    /* Bytes arrived; they lie in the loop's read buffer and die with the callback, or in what
+     * was offered for them. */
     void (*on_read)(void *ctx, const char *bytes, size_t n);
     /* The peer sent its last byte (FIN, close_notify).  Writing may go on. */
     void (*on_eof)(void *ctx);
@@ -35,6 +36,11 @@ void km_stream_own(struct km_stream *s, const struct km_stream_events *events, v
  * failure arrives as on_closed. */
 void km_stream_write(struct km_stream *s, const struct km_str *parts, size_t n, size_t *ret_queued);
 size_t km_stream_queued(const struct km_stream *s);
+
+/* Where the next read goes, which spares a copy of what is large; until then, or until the offer
+ * is taken back by n = 0, the room belongs to the stream.  Only plain TCP takes it up: whoever
+ * offers looks where the bytes lie. */
+void km_stream_offer(struct km_stream *s, char *room, size_t n);
 
 void km_stream_pause(struct km_stream *s); /* reading; nests not */
 void km_stream_resume(struct km_stream *s);

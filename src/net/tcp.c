@@ -27,6 +27,7 @@
 #include "net/filter.h"
 
 #define MAX_IOV 64
+#define OFFER_MOST (1024 * 1024) /* read at once into what is offered: a fraction of a ms */
 #define READS_AT_ONCE 4 /* full buffers from one connection before the others have a turn */
 #define FRESH_MS 2 /* so old a look for events is still good enough to lend by */
 #define QUEUE_MIN_CAP 4096
@@ -45,6 +46,8 @@ struct tcp {
     int fd;
     int watched; /* UV_READABLE | UV_WRITABLE */
     int error; /* errno of what broke it; 0 */
+    char *room; /* offered for the next read; or NULL */
+    size_t room_n;
     uint64_t emptied; /* the loop's turn in which a read left nothing */
     uint64_t read_since; /* the turn in which reading was switched on */
     bool shut_wanted; /* FIN after the queue */
@@ -143,14 +146,32 @@ static void break_later(struct tcp *t, int error)
 
 /* --- reading --- */
 
-static ssize_t receive(struct tcp *t)
-{
-    ssize_t n;
+struct in {
+    char *at;
+    size_t most;
+    ssize_t n; /* as recv() */
+};
 
+static struct in receive(struct tcp *t)
+{
+    struct in in = { t->room, t->room_n < OFFER_MOST ? t->room_n : OFFER_MOST, 0 };
+
+    if (!t->room_n)
+        in = (struct in){ km_loop_read_buffer(t->s.loop), KM_LOOP_READ_BYTES, 0 };
     do
-        n = recv(t->fd, km_loop_read_buffer(t->s.loop), KM_LOOP_READ_BYTES, 0);
-    while (n < 0 && errno == EINTR);
-    return n;
+        in.n = recv(t->fd, in.at, in.most, 0);
+    while (in.n < 0 && errno == EINTR);
+    if (in.n > 0)
+        t->room_n = 0;
+    return in;
+}
+
+static void tcp_offer(struct km_stream *s, char *room, size_t n)
+{
+    struct tcp *t = tcp_of(s);
+
+    t->room = room;
+    t->room_n = n;
 }
 
 static bool would_block(void)
@@ -161,28 +182,29 @@ static bool would_block(void)
 static void read_some(struct tcp *t)
 {
     for (int i = 0; i < READS_AT_ONCE; i++) {
-        ssize_t n = receive(t);
+        struct in in = receive(t);
+        bool all = in.n < (ssize_t)in.most;
 
-        if (n < 0 && would_block())
+        if (in.n < 0 && would_block())
             return;
-        if (n < 0) {
+        if (in.n < 0) {
             t->error = errno;
             queue_done(&t->out);
             watch(t);
             tell_closed(t);
             return;
         }
-        if (n == 0) {
+        if (in.n == 0) {
             t->s.eof = true;
             watch(t);
             (void)!km_stream_emit_eof(&t->s);
             return;
         }
-        if (n < KM_LOOP_READ_BYTES)
+        if (all)
             t->emptied = km_loop_turn(t->s.loop);
-        if (!km_stream_emit_read(&t->s, km_loop_read_buffer(t->s.loop), (size_t)n))
+        if (!km_stream_emit_read(&t->s, in.at, (size_t)in.n))
             return;
-        if (n < KM_LOOP_READ_BYTES || t->s.paused || t->error)
+        if (all || in.most > KM_LOOP_READ_BYTES || t->s.paused || t->error)
             return;
     }
 }
@@ -193,11 +215,11 @@ static void on_later(void *ctx)
     struct tcp *t = ctx;
 
     while (t->s.started && !t->s.paused && !t->s.eof && t->error != ENOMEM) {
-        ssize_t n = receive(t);
+        struct in in = receive(t);
 
-        if (n <= 0)
+        if (in.n <= 0)
             break;
-        if (!km_stream_emit_read(&t->s, km_loop_read_buffer(t->s.loop), (size_t)n))
+        if (!km_stream_emit_read(&t->s, in.at, (size_t)in.n))
             return;
     }
     tell_closed(t);
@@ -448,6 +470,7 @@ static const struct km_stream_ops tcp_ops = {
     .start = tcp_update,
     .write = tcp_write,
     .queued = tcp_queued,
+    .offer = tcp_offer,
     .pause = tcp_update,
     .resume = tcp_update,
     .shutdown = tcp_shutdown,

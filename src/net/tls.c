@@ -528,8 +528,9 @@ struct km_stream *km_tls_accept(struct km_loop *loop, struct km_stream *under,
     return &t->s;
 }
 
-/* What the certificate must be for: a name, also sent as SNI, or an address, which is not. */
-static bool expect_host(struct tls *t)
+/* What the certificate must be for, unless any will do: a name, also sent as SNI, or an address,
+ * which is not. */
+static bool expect_host(struct tls *t, bool any)
 {
     X509_VERIFY_PARAM *param = SSL_get0_param(t->ssl);
     union km_addr a;
@@ -539,9 +540,10 @@ static bool expect_host(struct tls *t)
         char text[KM_ADDR_TEXT];
 
         km_addr_host_text(&a, text);
-        return X509_VERIFY_PARAM_set1_ip_asc(param, text) == 1;
+        return any || X509_VERIFY_PARAM_set1_ip_asc(param, text) == 1;
     }
-    return SSL_set1_host(t->ssl, t->host) == 1 && SSL_set_tlsext_host_name(t->ssl, t->host) == 1;
+    return (any || SSL_set1_host(t->ssl, t->host) == 1) &&
+           SSL_set_tlsext_host_name(t->ssl, t->host) == 1;
 }
 
 struct km_stream *km_tls_connect(struct km_loop *loop, struct km_stream *under,
@@ -564,7 +566,7 @@ struct km_stream *km_tls_connect(struct km_loop *loop, struct km_stream *under,
     if (host.n > 0 && host.p[host.n - 1] == '.') /* a rooted name; certificates have none */
         host.n--;
     t->host = strndup(host.n ? host.p : "", host.n);
-    if (!t->host || !expect_host(t)) {
+    if (!t->host || !expect_host(t, tls->any_host)) {
         km_fail(err, KM_E_INVALID, "'%.*s' is not a host that TLS can verify", KM_STR_ARG(host));
         km_stream_free(&t->s);
         return NULL;

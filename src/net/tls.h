@@ -20,7 +20,9 @@ struct km_tls_server_args {
 struct km_tls_client_args {
     const char *ca_file; /* NULL: the system's */
     const char *cert_file, *key_file; /* NULL: no client certificate */
+    const char *alpn; /* the one protocol offered; NULL: http/1.1 */
     bool insecure; /* verification off (LiteLLM's ssl_verify: false) */
+    bool any_host; /* the certificate must be good, for whatever name */
 };
 
 int km_tls_server_new(const struct km_tls_server_args *args, struct km_tls_server **ret_tls,

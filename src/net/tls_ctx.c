@@ -188,6 +188,21 @@ static int trust_the_system(SSL_CTX *ssl)
     return SSL_CTX_set_default_verify_paths(ssl);
 }
 
+/* One protocol, by ALPN: its length goes before it. */
+static int offer(SSL_CTX *ssl, const char *protocol, struct km_err *err)
+{
+    unsigned char list[64];
+    size_t n = strlen(protocol);
+
+    if (n >= sizeof list)
+        return km_fail(err, KM_E_INVALID, "'%s' is too long for ALPN", protocol);
+    list[0] = (unsigned char)n;
+    memcpy(list + 1, protocol, n);
+    return SSL_CTX_set_alpn_protos(ssl, list, (unsigned)n + 1) == 0
+               ? 0
+               : km_fail(err, KM_E_NOMEM, "no memory for a TLS context");
+}
+
 static int client_init(struct km_tls_client *tls, const struct km_tls_client_args *args,
                        struct km_err *err)
 {
@@ -197,6 +212,7 @@ static int client_init(struct km_tls_client *tls, const struct km_tls_client_arg
     if (r < 0)
         return r;
     tls->insecure = args->insecure;
+    tls->any_host = args->any_host;
     SSL_CTX_set_verify(ssl, args->insecure ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, NULL);
     if (args->ca_file && SSL_CTX_load_verify_file(ssl, args->ca_file) != 1)
         return km_fail(err, KM_E_CONFIG, "cannot read the CA certificates '%s': %s", args->ca_file,
@@ -205,7 +221,8 @@ static int client_init(struct km_tls_client *tls, const struct km_tls_client_arg
     tls->lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
     if (args->cert_file || args->key_file)
         r = use_certificate(ssl, args->cert_file, args->key_file, err);
-    SSL_CTX_set_alpn_protos(ssl, alpn_http1, sizeof alpn_http1 - 1);
+    if (r == 0)
+        r = offer(ssl, args->alpn ? args->alpn : "http/1.1", err);
     return r;
 }
 

@@ -21,7 +21,7 @@ struct km_tls_server {
 
 struct km_tls_client {
     struct km_tls_ctx ctx;
-    bool insecure;
+    bool insecure, any_host;
     atomic_bool trusting; /* whom to trust is known: nothing is changed any more */
     pthread_mutex_t lock; /* for who makes it so; never destroyed: it owns nothing */
 };

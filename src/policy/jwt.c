@@ -103,6 +103,13 @@ static bool date_of(const struct km_jwt *t, const char *name, int64_t *ret_us)
     return true;
 }
 
+int64_t km_jwt_end_us(const struct km_jwt *t)
+{
+    int64_t at = 0;
+
+    return date_of(t, "exp", &at) ? at : 0;
+}
+
 static bool listed(const struct km_str_list *list, struct km_str s)
 {
     for (size_t i = 0; i < list->n; i++)

@@ -59,6 +59,9 @@ struct km_jwt_rules {
 int km_jwt_verify(const struct km_jwt *t, const struct km_jwks *keys,
                   const struct km_jwt_rules *rules, struct km_err *err) KM_MUST_USE;
 
+/* When a token that was verified ends. */
+int64_t km_jwt_end_us(const struct km_jwt *t);
+
 /* A claim by its name, or by a path ("realm_access.roles") where no claim has that name. */
 const struct km_json *km_jwt_claim(const struct km_jwt *t, struct km_str path);
 /* The n-th text of a claim that is a string or a list of strings; false past the last. */

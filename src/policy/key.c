@@ -205,6 +205,7 @@ int km_keys_succeed(struct km_keys *keys, const struct km_key_row *row, const ui
             km_map_del(keys->map, hash_view(kin->key.row.hash));
         r = km_map_set(keys->map, hash_view(o->key.row.hash), o, &replaced);
     }
+    atomic_fetch_add_explicit(&keys->generation, 1, memory_order_release);
     pthread_rwlock_unlock(&keys->lock);
     if (r == 0 || (kin && o->key.live))
         km_key_unref(kin ? &kin->key : NULL);
@@ -215,12 +216,18 @@ int km_keys_succeed(struct km_keys *keys, const struct km_key_row *row, const ui
     return 0;
 }
 
+uint64_t km_keys_generation(struct km_keys *keys)
+{
+    return atomic_load_explicit(&keys->generation, memory_order_acquire);
+}
+
 bool km_keys_del(struct km_keys *keys, const uint8_t hash[32])
 {
     struct km_key *k;
 
     pthread_rwlock_wrlock(&keys->lock);
     k = km_map_del(keys->map, hash_view(hash));
+    atomic_fetch_add_explicit(&keys->generation, 1, memory_order_release);
     pthread_rwlock_unlock(&keys->lock);
     km_key_unref(k);
     return k != NULL;

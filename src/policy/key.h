@@ -41,6 +41,9 @@ int km_keys_succeed(struct km_keys *keys, const struct km_key_row *row, const ui
                     struct km_err *err) KM_MUST_USE;
 /* The hash whose books a call of this key goes to: its own, or that of its successor. */
 void km_key_books(struct km_key *k, uint8_t ret_hash[32]);
+/* Another number whenever a key came, changed or went: what was derived from all of them is to be
+ * derived anew. */
+uint64_t km_keys_generation(struct km_keys *keys);
 bool km_keys_del(struct km_keys *keys, const uint8_t hash[32]);
 /* By alias: a reference, or NULL. */
 struct km_key *km_keys_by_alias(struct km_keys *keys, struct km_str alias);

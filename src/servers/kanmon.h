@@ -3,7 +3,7 @@
 #ifndef KM_SERVERS_KANMON_H
 #define KM_SERVERS_KANMON_H
 
-#include "mcp/server.h"
+#include "mcp/server/server.h"
 
 extern const struct km_mcp_server km_mcp_server_kanmon;
 

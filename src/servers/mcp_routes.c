@@ -7,7 +7,7 @@
  */
 #include "servers/mcp_routes.h"
 
-#include "gateway/mcp_http.h"
+#include "gateway/mcp/http.h"
 #include "servers/kanmon.h"
 
 static const struct km_mcp_server *const all[] = { &km_mcp_server_kanmon };

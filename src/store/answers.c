@@ -82,6 +82,18 @@ int km_answers_key(const char *state_dir, bool make, uint8_t ret_key[32], struct
     return r == KM_E_NOT_FOUND ? km_fail(err, KM_E_STORE, "%s went away", path) : r;
 }
 
+int km_answers_key_for(const char *state_dir, bool make, struct km_str purpose, uint8_t ret_key[32],
+                       struct km_err *err)
+{
+    uint8_t root[KM_AEAD_KEY_LEN];
+    int r = km_answers_key(state_dir, make, root, err);
+
+    if (r == 0)
+        km_hmac_sha256(km_str((const char *)root, sizeof root), purpose, ret_key);
+    km_wipe(root, sizeof root);
+    return r;
+}
+
 /* --- operations --- */
 
 struct op {

@@ -36,5 +36,8 @@ void km_store_answer_delete(struct km_store *store, struct km_mailbox *reply, st
 /* Reads the sealing key of a state folder, or makes it.  Blocking; the store's own threads. */
 int km_answers_key(const char *state_dir, bool make, uint8_t ret_key[32],
                    struct km_err *err) KM_MUST_USE;
+/* A key of its own for another purpose, made from that one. */
+int km_answers_key_for(const char *state_dir, bool make, struct km_str purpose, uint8_t ret_key[32],
+                       struct km_err *err) KM_MUST_USE;
 
 #endif

@@ -294,8 +294,11 @@ int km_apply_record(struct km_apply *a, const struct km_record *rec, struct km_e
 {
     struct km_batch_row row = { .rec = rec };
     struct km_dict_value key = { 0 };
-    int r = key_of(a, rec, &key, err);
+    int r;
 
+    if (rec->kind == KM_RECORD_AUDIT)
+        return km_audit_gather(&a->chain, rec, err);
+    r = key_of(a, rec, &key, err);
     if (r == 0)
         r = route_of(a, rec, &row.route, err);
     if (r == 0 && (a->spend.n == KM_BATCH_ROWS || a->intents.n == KM_BATCH_ROWS))
@@ -336,7 +339,9 @@ int km_apply_finish(struct km_apply *a, struct km_err *err)
         r = km_fail(err, KM_E_NOMEM, "store: out of memory");
     if (r == 0 && a->sums.nsorted)
         r = km_db_run(a->s[ADD_DAILY], err);
-    return r == 0 ? add_spend(a, err) : r;
+    if (r == 0)
+        r = add_spend(a, err);
+    return r == 0 ? km_audit_flush(&a->chain, err) : r;
 }
 
 void km_apply_committed(struct km_apply *a)

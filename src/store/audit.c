@@ -8,10 +8,12 @@
  */
 #include "store/audit.h"
 
+#include <stdlib.h>
+
 #include "base/crypto.h"
 #include "base/encode.h"
 #include "base/time.h"
-#include "store/db.h"
+#include "store/batch.h"
 #include "store/reader.h"
 
 #define LIMIT_DEFAULT 1000
@@ -43,26 +45,80 @@ static void hash_of(struct km_str prev, int64_t seq, int64_t at_us, const struct
     km_sha256_parts(parts, n, out);
 }
 
+/* --- what was gathered, as a table --- */
+
+static const void *gathered(const void *from, size_t i)
+{
+    const struct km_audit_chain *c = from;
+
+    return i < c->n ? &c->rows[i] : NULL;
+}
+
+static void column(sqlite3_context *c, const void *from, int number)
+{
+    const struct km_audit_row *row = from;
+    struct km_str text;
+
+    switch (number) {
+    case 0:
+        sqlite3_result_int64(c, row->seq);
+        break;
+    case 1:
+        sqlite3_result_int64(c, row->rec->start_us);
+        break;
+    case 6:
+        sqlite3_result_blob(c, row->prev, sizeof row->prev, SQLITE_STATIC);
+        break;
+    case 7:
+        sqlite3_result_blob(c, row->hash, sizeof row->hash, SQLITE_STATIC);
+        break;
+    default: /* 2 to 5 */
+        text = km_record_text(row->rec, (enum km_record_string)(number - 2));
+        sqlite3_result_text64(c, text.p, text.n, SQLITE_STATIC, SQLITE_UTF8);
+        break;
+    }
+}
+
 int km_audit_chain_init(struct km_audit_chain *c, sqlite3 *db, struct km_err *err)
 {
+    const struct km_batch_source source = {
+        c, gathered, column,
+        "CREATE TABLE x (seq, at_us, actor, action, target, detail, prev, hash)"
+    };
+    const struct {
+        sqlite3_stmt **statement;
+        const char *sql;
+    } all[] = {
+        { &c->last, "SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1" },
+        { &c->insert, "INSERT INTO audit VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)" },
+        { &c->insert_rows, "INSERT INTO audit SELECT * FROM audit_rows" },
+    };
     int r;
 
-    *c = (struct km_audit_chain){ .known = false };
-    r = km_db_prepare(db, "SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1", &c->last, err);
-    return r == 0 ? km_db_prepare(db, "INSERT INTO audit VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-                                  &c->insert, err)
-                  : r;
+    *c = (struct km_audit_chain){ .rows = calloc(KM_AUDIT_ROWS, sizeof *c->rows) };
+    if (!c->rows)
+        return km_fail(err, KM_E_NOMEM, "store: out of memory");
+    r = km_batch_table(db, "audit_rows", &source, err);
+    for (size_t i = 0; r == 0 && i < sizeof all / sizeof all[0]; i++)
+        r = km_db_prepare(db, all[i].sql, all[i].statement, err);
+    return r;
 }
 
 void km_audit_chain_done(struct km_audit_chain *c)
 {
     km_db_finalize(&c->last);
     km_db_finalize(&c->insert);
+    km_db_finalize(&c->insert_rows);
+    free(c->rows);
+    c->rows = NULL;
 }
+
+/* --- the end of the chain --- */
 
 void km_audit_chain_forget(struct km_audit_chain *c)
 {
     c->known = false;
+    c->n = 0;
 }
 
 static int know(struct km_audit_chain *c, struct km_err *err)
@@ -82,13 +138,43 @@ static int know(struct km_audit_chain *c, struct km_err *err)
     return r;
 }
 
+int km_audit_gather(struct km_audit_chain *c, const struct km_record *rec, struct km_err *err)
+{
+    const struct km_audit audit = km_record_audit(rec);
+    struct km_audit_row *row;
+    int r = c->known ? 0 : know(c, err);
+
+    if (r == 0 && c->n == KM_AUDIT_ROWS)
+        r = km_audit_flush(c, err);
+    if (r < 0)
+        return r;
+    row = &c->rows[c->n++];
+    row->rec = rec;
+    row->seq = ++c->seq;
+    memcpy(row->prev, c->hash, sizeof row->prev);
+    hash_of(km_str((const char *)row->prev, sizeof row->prev), row->seq, rec->start_us, &audit,
+            row->hash);
+    memcpy(c->hash, row->hash, sizeof c->hash);
+    return 0;
+}
+
+int km_audit_flush(struct km_audit_chain *c, struct km_err *err)
+{
+    int r = c->n ? km_db_run(c->insert_rows, err) : 0;
+
+    c->n = 0;
+    return r;
+}
+
 int km_audit_append(struct km_audit_chain *c, const struct km_audit *audit, int64_t at_us,
                     struct km_err *err)
 {
     sqlite3_stmt *s = c->insert;
     uint8_t hash[32];
-    int r = c->known ? 0 : know(c, err);
+    int r = km_audit_flush(c, err);
 
+    if (r == 0 && !c->known)
+        r = know(c, err);
     if (r < 0)
         return r;
     hash_of(km_str((const char *)c->hash, 32), c->seq + 1, at_us, audit, hash);

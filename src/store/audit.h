@@ -12,12 +12,25 @@
 
 struct sqlite3;
 struct sqlite3_stmt;
+struct km_record;
+
+#define KM_AUDIT_ROWS 1024
+
+/* A record that has its place in the chain and is not inserted yet. */
+struct km_audit_row {
+    const struct km_record *rec;
+    int64_t seq;
+    uint8_t prev[32], hash[32];
+};
 
 /* The chain's end, as the writer knows it within one transaction: a call of a tool is a record, so
- * that there may be thousands a second.  Writer's thread only. */
+ * that there may be thousands a second.  Those are gathered and inserted together.  Writer's thread
+ * only. */
 struct km_audit_chain {
-    struct sqlite3_stmt *last, *insert;
-    int64_t seq;
+    struct sqlite3_stmt *last, *insert, *insert_rows;
+    struct km_audit_row *rows;
+    size_t n; /* of them: gathered */
+    int64_t seq; /* of the last, inserted or gathered */
     uint8_t hash[32];
     bool known; /* seq and hash are the last record's; otherwise it is asked for */
 };
@@ -28,7 +41,12 @@ void km_audit_chain_done(struct km_audit_chain *chain); /* also one that was nev
 /* After the end of a transaction, and when a part of it was undone. */
 void km_audit_chain_forget(struct km_audit_chain *chain);
 
-/* Inside the transaction of what it tells about. */
+/* A call's record, which must stay until it is written: by km_audit_flush(), or forgotten. */
+int km_audit_gather(struct km_audit_chain *chain, const struct km_record *rec,
+                    struct km_err *err) KM_MUST_USE;
+int km_audit_flush(struct km_audit_chain *chain, struct km_err *err) KM_MUST_USE;
+
+/* Inside the transaction of what it tells about; what was gathered goes before it. */
 int km_audit_append(struct km_audit_chain *chain, const struct km_audit *audit, int64_t at_us,
                     struct km_err *err) KM_MUST_USE;
 

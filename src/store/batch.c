@@ -19,20 +19,9 @@
 #define MOST_COST ((int64_t)1 << 53) /* of one call: nine million USD */
 #define MOST_TOKENS ((int64_t)1 << 40)
 
-/* The row with number i, NULL when there are no more; and one column of it. */
-typedef const void *row_fn(const void *from, size_t i);
-typedef void column_fn(sqlite3_context *c, const void *row, int column);
-
-struct source {
-    const void *from;
-    row_fn *row;
-    column_fn *column;
-    const char *declaration;
-};
-
 struct table {
     sqlite3_vtab base;
-    struct source source;
+    struct km_batch_source source;
 };
 
 struct cursor {
@@ -217,7 +206,7 @@ static const void *sum_row(const void *from, size_t i)
 static int on_connect(sqlite3 *db, void *aux, int argc, const char *const *argv, sqlite3_vtab **ret,
                       char **message)
 {
-    const struct source *source = aux;
+    const struct km_batch_source *source = aux;
     struct table *t = sqlite3_malloc64(sizeof *t);
     int r;
 
@@ -273,7 +262,7 @@ static struct cursor *cursor_of(sqlite3_vtab_cursor *c)
     return (struct cursor *)(void *)c;
 }
 
-static const struct source *source_of(const struct cursor *c)
+static const struct km_batch_source *source_of(const struct cursor *c)
 {
     return &((const struct table *)(const void *)c->base.pVtab)->source;
 }
@@ -333,15 +322,16 @@ static const sqlite3_module module = {
     .xRowid = on_rowid,
 };
 
-static int make(sqlite3 *db, const char *name, const struct source *from, struct km_err *err)
+int km_batch_table(sqlite3 *db, const char *name, const struct km_batch_source *from,
+                   struct km_err *err)
 {
-    struct source *source = sqlite3_malloc64(sizeof *source);
+    struct km_batch_source *source = sqlite3_malloc64(sizeof *source);
 
     if (!source)
         return km_fail(err, KM_E_NOMEM, "store: out of memory");
     *source = *from;
     if (sqlite3_create_module_v2(db, name, &module, source, sqlite3_free) != SQLITE_OK)
-        return km_db_fail(db, "make a table of the ledger's records", err);
+        return km_db_fail(db, "make a table of records", err);
     return 0;
 }
 
@@ -350,7 +340,7 @@ int km_batch_tables(sqlite3 *db, const struct km_batch *spend, const struct km_b
 {
     const struct {
         const char *name;
-        struct source source;
+        struct km_batch_source source;
     } tables[] = {
         { "spend_rows",
           { spend, batch_row, spend_column,
@@ -369,6 +359,6 @@ int km_batch_tables(sqlite3 *db, const struct km_batch *spend, const struct km_b
     int r = 0;
 
     for (size_t i = 0; r == 0 && i < sizeof tables / sizeof tables[0]; i++)
-        r = make(db, tables[i].name, &tables[i].source, err);
+        r = km_batch_table(db, tables[i].name, &tables[i].source, err);
     return r;
 }

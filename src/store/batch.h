@@ -40,6 +40,17 @@ int km_batch_add(struct km_batch *b, const struct km_batch_row *row,
 int km_batch_tables(sqlite3 *db, const struct km_batch *spend, const struct km_batch *intents,
                     const struct km_sums *sums, struct km_err *err) KM_MUST_USE;
 
+/* A table of this connection that has no rows of its own: what it shows are the rows of `from`,
+ * which must outlive the connection. */
+struct km_batch_source {
+    const void *from;
+    const void *(*row)(const void *from, size_t i); /* NULL: there are no more */
+    void (*column)(sqlite3_context *c, const void *row, int column);
+    const char *declaration; /* CREATE TABLE x (...) */
+};
+int km_batch_table(sqlite3 *db, const char *name, const struct km_batch_source *from,
+                   struct km_err *err) KM_MUST_USE;
+
 /* What the ledger writes of an upstream's numbers: clamped, so that no sum ever overflows. */
 int64_t km_batch_cost(int64_t v);
 int64_t km_batch_tokens(int64_t v);

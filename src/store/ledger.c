@@ -348,6 +348,37 @@ void km_ledger_settle(struct km_ledger *l, const struct km_ledger_entry *e, km_s
     km_writer_wake(store->writer, store->strict);
 }
 
+void km_ledger_audit(struct km_ledger *l, const struct km_audit *audit, km_store_done_fn *done,
+                     void *ctx, bool *ret_wait)
+{
+    struct km_store *store = l->store;
+    size_t size = km_record_audit_size(audit);
+    struct km_record *rec;
+
+    if (!store->strict)
+        done = NULL;
+    *ret_wait = done != NULL;
+    if (size > KM_RECORD_AUDIT_BYTES) {
+        km_store_audit(store, done ? l->reply : NULL, audit, done, ctx);
+        return;
+    }
+    pthread_mutex_lock(&l->lock);
+    rec = room_for(l, size);
+    if (rec) {
+        km_record_audit_write(rec, size, audit, km_wall_us());
+        rec->done = done;
+        rec->ctx = ctx;
+        l->cur->waited = l->cur->waited || done;
+    }
+    pthread_mutex_unlock(&l->lock);
+    if (!rec) {
+        *ret_wait = false;
+        km_log_msg(store->log, KM_LOG_ERROR, "audit.lost",
+                   "out of memory: the audit record of a call is not written");
+    }
+    km_writer_wake(store->writer, store->strict);
+}
+
 void km_ledger_flush(struct km_ledger *l)
 {
     if (km_ledger_waiting(l) > 0)

@@ -68,6 +68,10 @@ int km_ledger_intent(struct km_ledger *l, const struct km_ledger_entry *e, km_st
 /* Always accepted (room was kept by the intent).  *ret_wait as above. */
 void km_ledger_settle(struct km_ledger *l, const struct km_ledger_entry *e, km_store_done_fn *done,
                       void *ctx, bool *ret_wait);
+/* The audit record of a call, copied: committed as what else is appended now.  *ret_wait as above;
+ * done NULL: nobody waits, in strict mode neither. */
+void km_ledger_audit(struct km_ledger *l, const struct km_audit *audit, km_store_done_fn *done,
+                     void *ctx, bool *ret_wait);
 /* Makes sure that the writer knows of the batch; it takes it at once (strict) or within commit_ms
  * (eventual).  Needed by nobody, cheap when nothing waits. */
 void km_ledger_flush(struct km_ledger *l);

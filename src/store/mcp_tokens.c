@@ -18,6 +18,8 @@
 #include "store/inside.h"
 #include "store/writer.h"
 
+#define PURPOSE KM_STR("mcp tokens")
+
 struct op {
     struct km_op op; /* first: the writer's pointer is ours */
     struct km_store *store;
@@ -43,18 +45,6 @@ static void op_free(struct km_op *base)
 static void place_of(struct km_str server, struct km_str principal, uint8_t out[KM_SHA256_LEN])
 {
     km_sha256_parts((struct km_str[]){ server, km_str("", 1), principal }, 3, out);
-}
-
-static int key_of(const struct km_store *store, bool make, uint8_t key[KM_AEAD_KEY_LEN],
-                  struct km_err *err)
-{
-    uint8_t root[KM_AEAD_KEY_LEN];
-    int r = km_answers_key(store->state_dir, make, root, err);
-
-    if (r == 0)
-        km_hmac_sha256(km_str((const char *)root, sizeof root), KM_STR("mcp tokens"), key);
-    km_wipe(root, sizeof root);
-    return r;
 }
 
 static struct km_str bound_to(struct km_buf *b, const uint8_t place[KM_SHA256_LEN],
@@ -85,7 +75,7 @@ static int run_put(struct km_op *base, sqlite3 *db, struct km_apply *apply, stru
     struct km_buf aad KM_CLEANUP(km_buf_done) = KM_BUF(KM_MCP_TOKENS_BYTES);
     sqlite3_stmt *s KM_CLEANUP(km_db_finalize) = NULL;
     uint8_t key[KM_AEAD_KEY_LEN];
-    int r = key_of(op->store, true, key, err);
+    int r = km_answers_key_for(op->store->state_dir, true, PURPOSE, key, err);
 
     (void)apply;
     if (r == 0)
@@ -159,7 +149,7 @@ int km_store_mcp_tokens(struct km_store *store, struct km_str server, km_mcp_tok
     sqlite3_stmt *s KM_CLEANUP(km_db_finalize) = NULL;
     uint8_t key[KM_AEAD_KEY_LEN];
     bool row = false;
-    int r = key_of(store, false, key, err);
+    int r = km_answers_key_for(store->state_dir, false, PURPOSE, key, err);
 
     if (r < 0)
         return r == KM_E_NOT_FOUND ? 0 : r; /* nothing was ever sealed */

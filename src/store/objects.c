@@ -6,7 +6,8 @@
  *
  * A claim is exact across a crash because the claiming call's intent is in the ledger before it:
  * at the next start an intent without a settlement becomes a row that is marked incomplete, and
- * such a row's claim may be taken over.  A claim without any row is a call that still runs.
+ * such a row's claim may be taken over.  A claim without any row is a call that still runs; at a
+ * start nothing does, and what it left goes (due.c).
  */
 #include "store/objects.h"
 
@@ -21,7 +22,7 @@
 #include "store/writer.h"
 
 #define PARTS 5
-#define MINE "(owner = ?2 OR owner IN (SELECT old FROM key_heirs WHERE hash = ?2))"
+#define MINE KM_OBJECT_MINE
 
 /* An operation's texts follow it, one behind the other. */
 struct op {
@@ -129,8 +130,9 @@ static int run_put(struct km_op *base, sqlite3 *db, struct km_apply *apply, stru
     if (r < 0 || sqlite3_changes(db) > 0)
         return r;
     r = km_db_prepare(db,
-                      "INSERT INTO objects (id, owner, kind, deployment, model, created_us, json)"
-                      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                      "INSERT INTO objects (id, owner, kind, deployment, model, created_us, json,"
+                      " due_us)"
+                      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, iif(?3 = 'batch', ?6, NULL))",
                       &s, err);
     if (r < 0)
         return r;

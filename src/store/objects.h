@@ -16,6 +16,8 @@
 #define KM_OBJECT_ID_BYTES 256 /* a longer id is nobody's */
 #define KM_OBJECT_JSON_BYTES (64 * 1024)
 #define KM_OBJECTS_LIST_MOST 10000 /* in one answer */
+/* SQL: the row is that of the key ?2, or of one whose secret became it. */
+#define KM_OBJECT_MINE "(owner = ?2 OR owner IN (SELECT old FROM key_heirs WHERE hash = ?2))"
 
 struct km_object {
     struct km_str id, kind; /* "file", "batch" */

@@ -10,6 +10,7 @@
 
 #include "base/time.h"
 #include "store/audit.h"
+#include "store/due.h"
 #include "store/inside.h"
 #include "store/key_row.h"
 #include "store/writer.h"
@@ -359,9 +360,9 @@ void km_store_prices_put(struct km_store *store, struct km_mailbox *reply,
 static int charge_open(struct km_op *base, sqlite3 *db, struct km_apply *apply, struct km_err *err)
 {
     size_t n = 0;
+    int r = km_apply_incomplete(apply, op_of(base)->number, &n, err);
 
-    (void)db;
-    return km_apply_incomplete(apply, op_of(base)->number, &n, err);
+    return r == 0 ? km_due_release(db, op_of(base)->number, err) : r;
 }
 
 void km_store_charge_open(struct km_store *store, struct km_mailbox *reply, int64_t before_us,

@@ -15,6 +15,8 @@
 #define KM_PQ_FUNCTIONS(XX)                                                                        \
     XX(PQconnectStartParams)                                                                       \
     XX(PQconnectPoll)                                                                              \
+    XX(PQconninfo)                                                                                 \
+    XX(PQhost)                                                                                     \
     XX(PQconninfoParse)                                                                            \
     XX(PQconninfoFree)                                                                             \
     XX(PQfinish)                                                                                   \

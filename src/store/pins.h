@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* pins.h - definitions of MCP tools that were seen, and who accepted them: a row a definition.
  *
- * The store keeps them; what they mean is mcp/pin.h's.
+ * The store keeps them; what they mean is mcp/safety/pin.h's.
  */
 #ifndef KM_STORE_PINS_H
 #define KM_STORE_PINS_H

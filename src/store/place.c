@@ -145,11 +145,11 @@ static int create(const struct km_place *p, struct km_err *err)
     return r == 0 ? sync_folder(p->path, err) : r;
 }
 
-static int check_kind(const struct km_place *p, struct km_err *err)
+static int check_kind(const struct km_place *p, enum km_db_mode mode, struct km_err *err)
 {
     sqlite3 *db KM_CLEANUP(km_db_done) = NULL;
     int64_t id = 0, tables = 0;
-    int r = km_db_open(p->path, KM_DB_WRITE, &db, err);
+    int r = km_db_open(p->path, mode, &db, err);
 
     if (r == 0)
         r = km_db_int(db, "PRAGMA application_id", &id, err);
@@ -186,7 +186,15 @@ int km_place_prepare(const struct km_place *p, struct km_err *err)
                        "the store '%s' is empty (0 bytes), which no store ever is: restore it from "
                        "a backup, or remove it to begin a new one",
                        p->path);
-    return check_kind(p, err);
+    return check_kind(p, KM_DB_WRITE, err);
+}
+
+int km_place_look(const struct km_place *p, struct km_err *err)
+{
+    if (access(p->path, F_OK) != 0)
+        return errno == ENOENT ? km_fail(err, KM_E_NOT_FOUND, "there is no store '%s'", p->path)
+                               : km_fail_errno(err, errno, "cannot look at '%s'", p->path);
+    return check_kind(p, KM_DB_READ, err);
 }
 
 uint64_t km_place_bytes(const struct km_place *p)

@@ -27,6 +27,9 @@ void km_place_unlock(struct km_place *p);
  * a store.  A damaged, empty or foreign file is KM_E_STORE and stays as it is. */
 int km_place_prepare(const struct km_place *p, struct km_err *err) KM_MUST_USE;
 
+/* The same without making or changing anything: KM_E_NOT_FOUND when nothing is there. */
+int km_place_look(const struct km_place *p, struct km_err *err) KM_MUST_USE;
+
 /* The file and its write-ahead log. */
 uint64_t km_place_bytes(const struct km_place *p);
 

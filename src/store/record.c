@@ -50,10 +50,22 @@ size_t km_record_size(const struct km_ledger_entry *e)
     return padded(n);
 }
 
+static void put_strings(struct km_record *r, const struct km_str *v, size_t n)
+{
+    char *at = r->text;
+
+    for (size_t i = 0; i < n; i++) {
+        r->len[i] = (uint16_t)v[i].n;
+        if (v[i].n)
+            memcpy(at, v[i].p, v[i].n);
+        at += v[i].n;
+    }
+}
+
 void km_record_write(struct km_record *r, size_t size, const struct km_ledger_entry *e,
                      enum km_record_kind kind)
 {
-    char *at = r->text;
+    struct km_str strings[KM_RECORD_STRINGS];
 
     *r = (struct km_record){
         .size = (uint32_t)size,
@@ -72,14 +84,37 @@ void km_record_write(struct km_record *r, size_t size, const struct km_ledger_en
         .cost = e->cost,
     };
     memcpy(r->key_hash, e->key_hash, sizeof r->key_hash);
-    for (size_t i = 0; i < KM_RECORD_STRINGS; i++) {
-        struct km_str s = string_of(e, i);
+    for (size_t i = 0; i < KM_RECORD_STRINGS; i++)
+        strings[i] = string_of(e, i);
+    put_strings(r, strings, KM_RECORD_STRINGS);
+}
 
-        r->len[i] = (uint16_t)s.n;
-        if (s.n)
-            memcpy(at, s.p, s.n);
-        at += s.n;
-    }
+size_t km_record_audit_size(const struct km_audit *a)
+{
+    return padded(sizeof(struct km_record) + a->actor.n + a->action.n + a->target.n + a->detail.n);
+}
+
+void km_record_audit_write(struct km_record *r, size_t size, const struct km_audit *a,
+                           int64_t at_us)
+{
+    const struct km_str strings[] = { [KM_RECORD_ACTOR] = a->actor,
+                                      [KM_RECORD_ACTION] = a->action,
+                                      [KM_RECORD_TARGET] = a->target,
+                                      [KM_RECORD_DETAIL] = a->detail };
+
+    *r = (struct km_record){ .size = (uint32_t)size,
+                             .version = KM_RECORD_VERSION,
+                             .kind = KM_RECORD_AUDIT,
+                             .start_us = at_us };
+    put_strings(r, strings, sizeof strings / sizeof strings[0]);
+}
+
+struct km_audit km_record_audit(const struct km_record *r)
+{
+    return (struct km_audit){ .actor = km_record_text(r, KM_RECORD_ACTOR),
+                              .action = km_record_text(r, KM_RECORD_ACTION),
+                              .target = km_record_text(r, KM_RECORD_TARGET),
+                              .detail = km_record_text(r, KM_RECORD_DETAIL) };
 }
 
 size_t km_record_offset(const struct km_record *r, enum km_record_string s)
@@ -101,7 +136,7 @@ bool km_record_valid(struct km_str bytes)
     memcpy(&r, bytes.p, sizeof r);
     n = sizeof r + km_record_offset(&r, KM_RECORD_STRINGS);
     return r.version == KM_RECORD_VERSION && r.size == bytes.n && padded(n) == bytes.n &&
-           (r.kind == KM_RECORD_INTENT || r.kind == KM_RECORD_SETTLED);
+           (r.kind == KM_RECORD_INTENT || r.kind == KM_RECORD_SETTLED || r.kind == KM_RECORD_AUDIT);
 }
 
 void km_record_entry(const struct km_record *r, struct km_ledger_entry *ret_entry)

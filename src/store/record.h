@@ -14,7 +14,9 @@
 #define KM_RECORD_NAME_BYTES 256 /* each string but metadata is cut here */
 #define KM_RECORD_METADATA_BYTES 4096
 
-enum km_record_kind { KM_RECORD_VOID, KM_RECORD_INTENT, KM_RECORD_SETTLED };
+#define KM_RECORD_AUDIT_BYTES (16 * 1024) /* of an audit record, all of it */
+
+enum km_record_kind { KM_RECORD_VOID, KM_RECORD_INTENT, KM_RECORD_SETTLED, KM_RECORD_AUDIT };
 
 /* The strings in the order of their bytes; those of the route first. */
 enum km_record_string {
@@ -29,6 +31,11 @@ enum km_record_string {
     KM_RECORD_METADATA,
     KM_RECORD_CLIENT_IP,
     KM_RECORD_STRINGS,
+    /* An audit record's, in place of them; of the numbers it has start_us alone. */
+    KM_RECORD_ACTOR = 0,
+    KM_RECORD_ACTION,
+    KM_RECORD_TARGET,
+    KM_RECORD_DETAIL,
 };
 
 struct km_record {
@@ -54,6 +61,11 @@ size_t km_record_size(const struct km_ledger_entry *e);
 /* Writes size bytes (of km_record_size) to an 8-aligned place. */
 void km_record_write(struct km_record *r, size_t size, const struct km_ledger_entry *e,
                      enum km_record_kind kind);
+/* The same of an audit record; the size may be over KM_RECORD_AUDIT_BYTES, and then it is none. */
+size_t km_record_audit_size(const struct km_audit *a);
+void km_record_audit_write(struct km_record *r, size_t size, const struct km_audit *a,
+                           int64_t at_us);
+struct km_audit km_record_audit(const struct km_record *r); /* points into it */
 /* Is it one whole, well-formed record?  bytes need not be aligned. */
 bool km_record_valid(struct km_str bytes);
 

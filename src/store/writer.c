@@ -25,6 +25,7 @@
 #include <time.h>
 
 #include "base/time.h"
+#include "store/due.h"
 #include "store/inside.h"
 #include "store/migrate.h"
 #include "sys/background.h"
@@ -511,6 +512,8 @@ static int open_db(struct km_writer *w, bool handed_over, struct km_err *err)
     r = km_db_exec(w->db, "BEGIN IMMEDIATE", err);
     if (r == 0)
         r = km_apply_incomplete(w->apply, 0, &charged, err);
+    if (r == 0)
+        r = km_due_release(w->db, 0, err);
     if (r == 0)
         r = km_apply_finish(w->apply, err);
     if (r == 0)

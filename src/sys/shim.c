@@ -37,6 +37,7 @@
 
 #include "base/str.h"
 #include "base/time.h"
+#include "sys/cgroup.h"
 #include "sys/sandbox.h"
 #include "sys/tree.h"
 
@@ -60,7 +61,9 @@ struct shim {
     char **command;
     struct limit limits[LIMITS]; /* of the command, not of the shim */
     uint64_t term_ms;
-    uint64_t memory, processes; /* of the tree; 0: no limit */
+    uint64_t memory, processes; /* of the tree; 0: no limit, or the kernel's to keep */
+    const char *cgroup; /* where a leaf may be made for the tree; NULL: nowhere */
+    char leaf[KM_CGROUP_PATH]; /* the leaf; empty: none */
     uint64_t look_at_ms;
     struct km_sandbox box;
     bool over;
@@ -140,6 +143,8 @@ static int parse_option(struct shim *s, const char *name, const char *value)
         return parse_number(value, 3600000, &s->term_ms);
     if (strcmp(name, "--memory") == 0)
         return parse_number(value, INT64_MAX, &s->memory);
+    if (strcmp(name, "--cgroup") == 0)
+        return (s->cgroup = value, 0);
     if (strcmp(name, "--processes") == 0)
         return parse_number(value, INT_MAX, &s->processes);
     if (strcmp(name, "--sandbox") == 0)
@@ -220,10 +225,27 @@ static _Noreturn void run_command(const struct shim *s, pid_t shim)
     setpgid(0, 0);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
+    if (s->leaf[0] && km_cgroup_enter(s->leaf, &err) < 0) {
+        complain("no memory limit:", err.text);
+        _exit(EXIT_SHIM);
+    }
     apply_limits(s);
     r = km_sandbox_run(&s->box, s->command, &err);
     fprintf(stderr, "kanmon: shim: cannot run '%s': %s\n", s->command[0], err.text);
     _exit(r == KM_E_NOT_FOUND ? EXIT_FOUND : r == KM_E_UNSUPPORTED ? KM_SHIM_BOX : EXIT_EXEC);
+}
+
+/* The kernel keeps the tree's memory where it can; else we look. */
+static void limit_memory(struct shim *s)
+{
+    struct km_err err = { 0 };
+
+    if (!s->memory || !s->cgroup)
+        return;
+    if (km_cgroup_leaf(s->cgroup, s->memory, s->leaf, &err) == 0)
+        s->memory = 0;
+    else
+        s->leaf[0] = '\0';
 }
 
 static int start(struct shim *s)
@@ -231,6 +253,7 @@ static int start(struct shim *s)
     const pid_t shim = getpid();
     int null_fd;
 
+    limit_memory(s);
     s->pid = fork();
     if (s->pid < 0)
         return complain("cannot fork for", s->command[0]);
@@ -345,6 +368,10 @@ static int live(struct shim *s)
             signal_all(s, SIGKILL);
         wait_for_something(s);
         look(s);
+    }
+    if (s->leaf[0]) {
+        s->over = s->over || km_cgroup_was_over(s->leaf);
+        km_cgroup_remove(s->leaf);
     }
     return s->over ? KM_SHIM_OVER : s->status;
 }

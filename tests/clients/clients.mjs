@@ -46,17 +46,28 @@ async function sdk(name, pending, maker, args) {
     await run(`${name} ${what}`, pending, () => test(maker(args), ++cell));
 }
 
-/* Without the tools that OpenAI runs, or groups of its own, it needs no drop_params. */
-const FUNCTIONS_ONLY = "web_search = \"disabled\"\n[features]\nmulti_agent = false\n";
+/* Without the tools that OpenAI runs it needs no drop_params; its groups are functions then. */
+const FUNCTIONS_ONLY = "web_search = \"disabled\"\n";
 /* With them and without drop_params it is told what to set. */
 function checkRefused({ code, events }) {
   const said = JSON.stringify(events);
-  return code !== 0 && /litellm_settings\.drop_params: true/.test(said) && /'namespace'/.test(said)
+  return code !== 0 && /litellm_settings\.drop_params: true/.test(said) && /'web_search'/.test(said)
     ? [] : [`it ended with ${code}: ${said.slice(-800)}`];
 }
 
 const runCodex = async (name, pending, args) => run(name, pending, async () =>
   checkCodex(await codex({ ...args, prompt: `golden:codex.${++cell} What does golden.txt say?` })));
+
+/* A tool of a group came back to it as one, for it answers with words of its own. */
+const runGroup = async (name, args, fake) => run(name, null, async () => {
+  const at = String(++cell);
+  const { code, events, said } = await codex({ ...args, prompt: `golden:codex-group.${at} Close it.` });
+  const text = events.filter((e) => e.item?.type === "agent_message").at(-1)?.item.text;
+  const sent = JSON.stringify(fake.log.filter((e) => e.cell === at).at(-1)?.body ?? null);
+  return code === 0 && text === "Nobody is there." && /multi_agent_v1__close_agent/.test(sent) &&
+    !/unsupported call/.test(sent) ? [] : [`it ended with ${code}: ${text} ${said} ${
+    JSON.stringify(events.slice(-2))} ${sent.slice(-1500)}`];
+});
 
 const runClaude = async (name, pending, args, fake) => run(name, pending, async () => {
   const at = String(++cell);
@@ -119,6 +130,8 @@ try {
     }
     for (const provider of ["anthropic", "bedrock", "gemini"]) {
       const kept = { ...args, model: `kept.${provider}` };
+      await runGroup(`codex responses>${provider} group`, { ...args,
+        model: `${provider}.codex-group` }, fakes[providers[provider].fake]);
       await runCodex(`codex responses>${provider} without drop_params`, null,
         { ...kept, settings: FUNCTIONS_ONLY });
       await run(`codex responses>${provider} is told of drop_params`, null, async () =>

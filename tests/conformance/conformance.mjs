@@ -15,6 +15,8 @@ import { fileURLToPath } from "node:url";
 const here = dirname(fileURLToPath(import.meta.url));
 const suite = (line) => join(here, "node_modules", `conformance-${line}`, "dist", "index.js");
 const fixture = join(here, "fixture", "server.mjs");
+// kanmon with one kind of server more, built beside it with the tests (native/).
+const nativeOf = (binary) => join(dirname(resolve(binary)), "kanmon_fixture");
 const driver = join(here, "client.mjs");
 
 // title: [line, arguments, how many scenarios are required at least]
@@ -149,24 +151,45 @@ async function startFixture(line) {
   return firstLine(start(process.execPath, [fixture, line, "http"]));
 }
 
-async function startGateway(binary, folder, urls) {
-  const node = JSON.stringify(process.execPath);
-  const stdio = (line) => `{transport: stdio, command: ${node}, args: [${JSON.stringify(fixture)}, ${line}, stdio]}`;
-  const config = join(folder, "config.yaml");
+// "v1-stdio" as kanmon's own names have it.
+const wordOf = (server) => server.replaceAll("-", "");
+
+// Lines of mcp_servers, by what they are called here.
+function upstreams(urls) {
+  const stdio = (command, args, more = "") =>
+    `{transport: stdio, command: ${JSON.stringify(command)}, args: ${JSON.stringify(args)}${more}}`;
+  const node = (line) => stdio(process.execPath, [fixture, line, "stdio"]);
+  return {
+    "v1-http": `{url: "${urls.v1}", transport: http}`,
+    "v2-http": `{url: "${urls.v2}", transport: http}`,
+    "v1-stdio": node("v1"),
+    "v2-stdio": node("v2"),
+  };
+}
+
+// Our own fixture: on stdio in either era.
+function ownUpstreams(binary) {
+  const command = JSON.stringify(nativeOf(binary));
+  return {
+    "stdio": `{transport: stdio, command: ${command}, args: [stdio]}`,
+    "stdio-handshake": `{transport: stdio, command: ${command}, args: [stdio], spec_version: "2025-11-25"}`,
+    "http": "{builtin: fixture}",
+  };
+}
+
+async function startGateway(binary, folder, name, servers) {
+  const config = join(folder, `${name}.yaml`);
   const port = await freePort();
   writeFileSync(config, [
-    "mcp_servers:",
-    `  v1http: {url: "${urls.v1}", transport: http}`,
-    `  v2http: {url: "${urls.v2}", transport: http}`,
-    `  v1stdio: ${stdio("v1")}`,
-    `  v2stdio: ${stdio("v2")}`,
     "kanmon_settings:",
-    `  state_dir: ${JSON.stringify(join(folder, "state"))}`,
+    `  state_dir: ${JSON.stringify(join(folder, name))}`,
     "  workers: 2",
+    "  mcp_servers:",
+    ...Object.entries(servers).map(([server, row]) => `    ${wordOf(server)}: ${row}`),
     "",
   ].join("\n"));
   const child = start(binary, ["serve", "--config", config, "--port", String(port)],
-    { stdio: ["ignore", "ignore", openSync(join(folder, "gateway.log"), "a")] });
+    { stdio: ["ignore", "ignore", openSync(join(folder, `${name}.log`), "a")] });
   const base = `http://127.0.0.1:${port}`;
   for (const until = Date.now() + startLimitMs; ; await new Promise((r) => setTimeout(r, 20))) {
     if (child.exitCode !== null) throw new Error("the gateway ended");
@@ -207,24 +230,31 @@ async function freePort() {
   return port;
 }
 
+// Puts a gateway in front of the servers and lists its runs.
+async function gatewayRows(where, binary, folder, servers) {
+  const base = await startGateway(binary, folder, where, servers);
+  const stdio = Object.keys(servers).filter((server) => server.includes("stdio"));
+  await Promise.all(stdio.map((server) => warm(`${base}/mcp/${wordOf(server)}`)));
+  return Object.keys(servers).flatMap((server) =>
+    Object.keys(suites).map((title) => [`${where}/${server}`, title, `${base}/mcp/${wordOf(server)}`]));
+}
+
 // [where, title, url]: everything there is to run.
 async function table(binary, folder, chosen) {
   const rows = [];
   if (chosen("client"))
     for (const title of Object.keys(clientSuites)) rows.push(["client", title, ""]);
+  if (chosen("own")) {
+    if (!existsSync(nativeOf(binary))) throw new Error(`no ${nativeOf(binary)}: build the tests, or leave "own" out`);
+    rows.push(...await gatewayRows("own", nativeOf(binary), folder, ownUpstreams(binary)));
+  }
   if (!chosen("direct") && !chosen("gateway")) return rows;
   const urls = { v1: await startFixture("v1"), v2: await startFixture("v2") };
   if (chosen("direct")) {
     rows.push(["direct/v1-http", "0.1.16", urls.v1], ["direct/v1-http", "2025-11-25", urls.v1],
       ["direct/v2-http", "2026-07-28", urls.v2]);
   }
-  if (chosen("gateway")) {
-    const base = await startGateway(binary, folder, urls);
-    await Promise.all(["v1stdio", "v2stdio"].map((server) => warm(`${base}/mcp/${server}`)));
-    for (const server of ["v1http", "v2http", "v1stdio", "v2stdio"])
-      for (const title of Object.keys(suites))
-        rows.push([`gateway/${server.replace("http", "-http").replace("stdio", "-stdio")}`, title, `${base}/mcp/${server}`]);
-  }
+  if (chosen("gateway")) rows.push(...await gatewayRows("gateway", binary, folder, upstreams(urls)));
   return rows;
 }
 

@@ -33,6 +33,12 @@ model_list:
       aws_bedrock_runtime_endpoint: "{tokyo}"
       timeout: 20
       order: 2
+  - model_name: claude/*
+    litellm_params: {{<<: *east, model: "bedrock/invoke/*"}}
+    model_info: &claude {{base_model: claude-haiku-4-5}}
+  - model_name: claude/*
+    litellm_params: {{<<: *tokyo, model: "bedrock/invoke/*"}}
+    model_info: *claude
   - model_name: unbound/*
     litellm_params: {{<<: *east, timeout: 0}}
   - model_name: unbound/*
@@ -118,6 +124,18 @@ def test_an_exception_before_any_text_is_a_failure_like_any_other(bedrock_gatewa
     answer, text = ask(bedrock_gateway, f"two/{fault}", True)
     assert (answer.status, text) == (200, GOOD), answer
     assert [len(s) for s in seen] == [1, 1]
+
+
+def test_an_exception_in_the_first_frame_of_messages_passed_on_is_one(bedrock_gateway, seen):
+    answer = bedrock_gateway.call(
+        "POST", "/v1/messages", {"model": "claude/frame-throttlingException", "max_tokens": 9,
+                                 "stream": True, "messages": [{"role": "user", "content": "hi"}]})
+    assert answer.status == 200, answer
+    events = [json.loads(e) for e in answer.events()]
+    assert "".join(e["delta"]["text"] for e in events
+                   if e["type"] == "content_block_delta") == GOOD
+    assert [s[0]["action"] for s in seen] == ["invoke-with-response-stream"] * 2
+    assert "max_tokens" in seen[1][0]["body"], "the caller's own body"
 
 
 @pytest.mark.parametrize("stream", [False, True])

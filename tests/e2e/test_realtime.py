@@ -204,19 +204,88 @@ def test_a_budget_ends_the_session_before_it_is_overspent(gw):
     key = gw.new_key(max_budget=ROOM + 0.005)
     with Session(gw, key=key) as s:
         s.answer()
-        s.respond({"input_tokens": 10, "output_tokens": 500, "total_tokens": 510,
-                   "output_token_details": {"text_tokens": 0, "audio_tokens": 500}})
+        s.answer({"input_tokens": 10, "output_tokens": 500, "total_tokens": 510,
+                  "output_token_details": {"text_tokens": 0, "audio_tokens": 500}})
+        s.respond()
         events, code, reason = s.end()
     assert code == 1008 and reason.startswith("Budget has been exceeded!")
     types = [e["type"] for e in events]
-    assert types.count("error") == 1 and types.index("response.done") < types.index("error")
+    assert types.count("error") == 1 and "response.created" not in types
     assert events[types.index("error")]["error"]["type"] == "budget_exceeded"
     second = 10 * 4000 + 500 * 64000
     assert sorted(nano(r) for r in answers(gw, s.call_id, 2)) == [COST, second]
     info = gw.key_info(key)
     assert round(info["spend"] * 1e9) == COST + second and info["spend"] <= info["max_budget"]
-    assert refused(gw, key=key)[0] == 429
-    assert refused(gw, key=gw.new_key(max_budget=0.1))[0] == 429
+
+
+def test_a_small_budget_is_enough_for_small_answers(gw):
+    key = gw.new_key(max_budget=0.1)  # less than the longest answer
+    with Session(gw, key=key) as s:
+        s.send("session.update", session={"type": "realtime", "max_output_tokens": 500})
+        s.until("session.updated")
+        s.answer()
+    assert [nano(r) for r in answers(gw, s.call_id)] == [COST]
+    with Session(gw, key=key) as s:
+        s.respond()
+        assert s.end()[1] == 1008
+    spent = gw.new_key(max_budget=0.000001)
+    with Session(gw, key=spent) as s:  # a voice may begin an answer, so audio needs room for one
+        s.send("input_audio_buffer.append", audio="AAAA")
+        assert s.end()[1] == 1008
+
+
+def test_transcripts_are_reserved_before_they_are_made(gw, fake):
+    key = gw.new_key(max_budget=0.001)
+    with Session(gw, key=key, path="/v1/realtime?model={}&intent=transcription") as s:
+        s.send("session.update", session={"type": "realtime", "audio": {
+            "input": {"transcription": {"model": "gpt-4o-mini-transcribe"}}}})
+        s.until("session.updated")
+        for _ in range(3):  # what was transcribed is not reserved any more
+            s.send("input_audio_buffer.append", audio="A" * 40000)
+            s.send("input_audio_buffer.commit")
+            s.until("conversation.item.input_audio_transcription.completed")
+        s.send("input_audio_buffer.append", audio="A" * 400000)
+        events, code, _ = s.end()
+    assert code == 1008 and events[-1]["error"]["type"] == "budget_exceeded"
+    assert fake.sessions()[-1]["events"].count("input_audio_buffer.append") == 3
+    wait_until(lambda: round(gw.key_info(key)["spend"] * 1e9) == 3 * 90750, what="three transcripts")
+
+
+# --- silence ---
+
+@pytest.fixture
+def quiet(fake, tmp_path):
+    config = CONFIG.format(up=fake.url, state=tmp_path / "state", more="realtime_ping: 1s")
+    with Gateway(tmp_path, config) as gateway:
+        yield gateway
+
+
+def test_a_silent_session_is_kept_alive_by_pings_both_ways(quiet, fake):
+    with Session(quiet) as s:
+        pings = []
+        parse = s.ws.protocol.receive_data
+        s.ws.protocol.receive_data = lambda data: (pings.append(data[0] & 15), parse(data))[1]
+        wait_until(lambda: fake.sessions()[-1]["pings"] >= 4, what="four pings of the upstream")
+        wait_until(lambda: pings.count(9) >= 4, what="four pings of the client")
+        s.answer()
+    assert [nano(r) for r in answers(quiet, s.call_id)] == [COST]
+
+
+def test_a_client_that_answers_no_pings_is_dead(quiet, fake):
+    request = (f"GET /v1/realtime?model=voice HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\n"
+               f"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nAuthorization: Bearer {MASTER}\r\n"
+               "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n").encode()
+    got = raw(quiet.port, request, timeout=15)
+    assert got.startswith(b"HTTP/1.1 101") and b"\x89\x00" in got  # a ping
+    assert b"The client does not answer pings." in got
+    assert (3008).to_bytes(2, "big") in got[-125:]
+    wait_until(lambda: fake.sessions()[-1]["closed"], what="the upstream's session to be closed")
+
+
+def test_an_upstream_that_answers_no_pings_is_dead(quiet):
+    with Session(quiet, model="refused/mute") as s:
+        events, code, _ = s.end()
+    assert code == 1014 and "does not answer pings" in events[-1]["error"]["message"]
 
 
 def test_a_revoked_key_ends_the_session(gw):

@@ -153,8 +153,15 @@ def test_a_model_behind_a_long_file_is_found_on_disk(media_gateway, media):
     if slow_factor() == 1:
         assert own() - before < 12 * MIB
     descriptors = pathlib.Path(f"/proc/{media_gateway.process.pid}/fd")
-    wait_until(lambda: not any("(deleted)" in os.readlink(d) and "/state" in os.readlink(d)
-                               for d in descriptors.iterdir()))
+
+    def spooled(descriptor):
+        try:
+            name = os.readlink(descriptor)
+        except FileNotFoundError: # closed since it was listed
+            return False
+        return "(deleted)" in name and "/state" in name
+
+    wait_until(lambda: not any(spooled(d) for d in descriptors.iterdir()))
 
 
 def test_a_second_model_behind_a_large_file_breaks_it_off(media_gateway, media):

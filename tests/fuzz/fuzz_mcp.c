@@ -8,7 +8,7 @@
  */
 #include <stdlib.h>
 
-#include "mcp/server.h"
+#include "mcp/server/server.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -61,9 +61,8 @@ static const struct km_mcp_server *const servers[] = { &server };
 static const struct km_mcp_endpoint endpoint = {
     .name = TEXT("box"), .version = TEXT("1"), .servers = servers, .nservers = 1, .prefixed = true
 };
-static const struct km_str headers[] = {
-    TEXT(""), TEXT("2025-03-26"), TEXT("2025-11-25"), TEXT("2026-07-28"), TEXT("2031-01-01")
-};
+static const struct km_str headers[] = { TEXT(""), TEXT("2025-03-26"), TEXT("2025-11-25"),
+                                         TEXT("2026-07-28"), TEXT("2031-01-01") };
 
 static void must(bool holds)
 {
@@ -89,7 +88,7 @@ static void on_reply(struct km_mcp_call *call, int http, struct km_str body)
     s->body = km_arena_str(s->arena, body);
 }
 
-static const struct km_mcp_host host = { on_audit, on_reply };
+static const struct km_mcp_host host = { on_audit, on_reply, NULL };
 
 static void check_answer(const struct seen *s, struct km_str id)
 {
@@ -122,7 +121,7 @@ static void handle(struct km_arena *arena, struct km_approvals *approvals, struc
         .arena = arena,
         .host = &host,
         .endpoint = &endpoint,
-        .caller = { KM_STR("me"), KM_STR("me"), false, &s },
+        .caller = { .who = KM_STR("me"), .principal = KM_STR("me"), .ctx = &s },
         .approvals = approvals,
         .policy = &km_approval_default,
         .revision = km_mcp_revision_latest(KM_MCP_HANDSHAKE),

@@ -10,9 +10,9 @@
 
 #include "mcp/event_store.h"
 #include "mcp/header_check.h"
-#include "mcp/names.h"
+#include "mcp/view/names.h"
 #include "mcp/request_state.h"
-#include "mcp/session_id.h"
+#include "mcp/session/id.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

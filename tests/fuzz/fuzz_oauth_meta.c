@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 #include "http/message.h"
-#include "mcp/oauth_meta.h"
+#include "mcp/oauth/meta.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -69,8 +69,10 @@ static const struct km_setting rows[] = {
     { "named", KM_SET_TABLE_MAP, offsetof(struct all, named), .table = &inner, .help = "H." },
     { 0 },
 };
-static const struct km_settings_table own = { "kanmon_settings.all", rows, sizeof(struct all),
-                                              SIZE_MAX, 0 };
+static const struct km_settings_table own = { .section = "kanmon_settings.all",
+                                              .rows = rows,
+                                              .size = sizeof(struct all),
+                                              .extra = SIZE_MAX };
 
 static const struct km_settings_table *const tables[] = { &own,
                                                           &km_config_top_table,

@@ -177,20 +177,34 @@ export function aroundCells(gateway, f) {
         () => leaves(gateway, api, name, f[providers[name].fake]));
     }
   }
-  // Claude on Vertex AI gets a Messages body as it was written, but for two members
-  add("messages>vertex-claude by spans", null, async () => {
-    const at = String(++cell);
-    const more = `"messages": [ {"role":"user","content":"golden:plain.${at} H\\u0069."} ], ` +
-      "\"temperature\" : 0.50";
-    const r = await fetch(`${gateway.url}/v1/messages`, { method: "POST", headers: {
-      "x-api-key": gateway.key, "content-type": "application/json" },
-    body: `{"model":"vertex-claude.plain", "max_tokens":64, ${more} }` });
-    const entry = f.vertex.log.find((e) => e.cell === at);
-    return [...same(r.status, 200, "status"),
-      ...(entry?.text.includes(more) ? [] : [`it was written anew: ${entry?.text}`]),
-      ...same([entry?.body.model, entry?.body.anthropic_version], [undefined, "vertex-2023-10-16"],
-        "what it is there")];
-  });
+  // Claude elsewhere gets a Messages body as it was written, but for what its place is told apart
+  const places = [["vertex-claude", f.vertex, "vertex-2023-10-16"],
+    ["bedrock-invoke", f.bedrock, "bedrock-2023-05-31"]];
+  const betas = { "vertex-claude": [], "bedrock-invoke": ["interleaved-thinking-2025-05-14"] };
+  for (const [place, fake, version] of places) for (const stream of [false, true]) for (const beta of
+    [undefined, ...betas[place]]) {
+    add(`messages>${place} by spans${stream ? ", stream" : ""}${beta ? ", a beta" : ""}`, null, async () => {
+      const at = String(++cell);
+      const more = `"messages": [ {"role":"user","content":"golden:plain.${at} H\\u0069."} ], ` +
+        "\"temperature\" : 0.50";
+      const r = await fetch(`${gateway.url}/v1/messages`, { method: "POST", headers: {
+        "x-api-key": gateway.key, "content-type": "application/json",
+        ...(beta ? { "anthropic-beta": beta } : {}) },
+      body: `{"model":"${place}.plain", "stream":${stream}, "max_tokens":64, ${more} }` });
+      const answer = await r.text();
+      const entry = fake.log.find((e) => e.cell === at);
+      const types = answer.split("\n").filter((l) => l.startsWith("event: ")).map((l) => l.slice(7));
+      return [...same(r.status, 200, "status"),
+        ...(entry?.text.includes(more) ? [] : [`it was written anew: ${entry?.text}`]),
+        ...same([entry?.body.model, entry?.body.anthropic_version], [undefined, version],
+          "what it is there"),
+        ...same([entry?.body.anthropic_beta], [beta && [beta]], "its betas"),
+        ...same(entry?.body.stream, place === "vertex-claude" ? stream : undefined, "stream there"),
+        ...same(answer.includes(`"model":"${place}.plain"`), true, "the model's name, set back"),
+        ...same(/bedrock-invocation/i.test(answer), false, "Bedrock's metrics"),
+        ...(stream ? same([types[0], types.at(-1)], ["message_start", "message_stop"], "events") : [])];
+    });
+  }
   // the AWS SDK itself, its endpoint the gateway, its bearer key the gateway's
   for (const name of ["plain", "tools-there-and-back", "thinking"]) {
     for (const stream of [false, true]) {

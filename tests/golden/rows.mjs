@@ -284,10 +284,17 @@ export const scripts = [
     usage: { input: 100, output: 15 } },
     then: { mark: "seven degrees", answer: { ...say("Seven degrees ", "it is."),
       usage: { input: 121, output: 9 } } } },
-  // it brings tools of OpenAI's own (web_search, namespaces): others have them dropped
+  // it brings tools of OpenAI's own (web_search): others have them dropped
   { name: "codex", params: { drop_params: true },
     answer: { blocks: [{ text: ["I look."] }, tool("exec_command", "call_1",
       { cmd: "cat golden.txt" })], finish: "tools", usage: { input: 100, output: 15 } },
     then: { mark: "seven degrees", answer: { ...say("Seven degrees ", "it is."),
+      usage: { input: 121, output: 9 } } } },
+  // a tool of one of its groups, by the name it has where there are none
+  { name: "codex-group", params: { drop_params: true },
+    answer: { blocks: [tool("multi_agent_v1__close_agent", "call_1",
+      { target: "019a0000-0000-7000-8000-000000000000" })], finish: "tools",
+    usage: { input: 100, output: 15 } },
+    then: { mark: "not found", answer: { ...say("Nobody ", "is there."),
       usage: { input: 121, output: 9 } } } },
 ];

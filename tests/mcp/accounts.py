@@ -39,6 +39,9 @@ class Protected:
         return [{**nothing, **one}
                 for one in json.loads(fetch("GET", self.mcp.replace("/mcp", "/seen"))[2])]
 
+    def say(self, path):
+        return json.loads(fetch("GET", self.mcp.replace("/mcp", path))[2])
+
     def forget(self, account):
         """Every token and log-in of an account is over, at the provider alone."""
         assert fetch("POST", self.mcp.replace("/mcp", "/forget"), {"account": account})[0] == 200
@@ -90,12 +93,17 @@ def person(url, name="ada", key=None, cookies=None):
     Returns the address of kanmon's callback; `cookies` are the browser's, for whoever opens it."""
     status, url = agree(url, key, cookies)
     assert status == 200, url
+    return at_provider(url, name, "/oauth/mcp/callback")
+
+
+def at_provider(url, name, until):
+    """Logs in and agrees at the provider as `name`; the address it leads back to, with `until` in it."""
     there, fields, method = {}, None, "GET"
     for _ in range(20):
         status, headers, body = fetch(method, url, fields, there)
         if status in (302, 303):
             url, fields, method = urllib.parse.urljoin(url, headers["location"]), None, "GET"
-            if "/oauth/mcp/callback" in url:
+            if until in url:
                 return url
             continue
         assert status == 200, (status, body)

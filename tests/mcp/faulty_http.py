@@ -53,6 +53,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         message = json.loads(self.rfile.read(int(self.headers["content-length"])))
         method = message.get("method", "")
         self.owner.count(method)
+        self.owner.credentials.add(self.headers.get("authorization"))
         if method == "server/discover":
             self.give(400, {"jsonrpc": "2.0", "id": message["id"], "error": {
                 "code": -32600, "message": "Bad Request: Server not initialized"}})
@@ -96,7 +97,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 class FaultyHttp:
     def __init__(self, unknown=404, get=405, hang=None):
         self.unknown, self.get, self.hang = unknown, get, hang
-        self.sessions, self.counts = set(), collections.Counter()
+        self.sessions, self.counts, self.credentials = set(), collections.Counter(), set()
         self.used = set()  # sessions by which tools were called
         self.lock = threading.Lock()
         self.tools = [{"name": name, "description": "A tool", "inputSchema": {"type": "object"},

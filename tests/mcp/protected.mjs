@@ -44,9 +44,26 @@ const provider = new Provider(issuer, {
   issueRefreshToken: async (ctx, client) => client.grantTypeAllowed("refresh_token"),
   rotateRefreshToken: true,
   scopes: ["openid", "offline_access", "tools", "admin"],
-  ttl: { AccessToken: 3600, ClientCredentials: options.lifetime ?? 3600 },
+  ttl: { AccessToken: options.lifetime ?? 3600, ClientCredentials: options.lifetime ?? 3600 },
 });
 const handle = provider.callback();
+
+// Each use of a refresh token, and what became of it; `slow` holds them up.
+const renewals = [];
+let slow = 0;
+const note = (ctx, error) => {
+  if (ctx.oidc?.params?.grant_type === "refresh_token")
+    renewals.push({ token: ctx.oidc.params.refresh_token, error: error?.error_description });
+};
+provider.on("grant.success", (ctx) => note(ctx));
+provider.on("grant.error", note);
+provider.use(async (ctx, next) => {
+  if (ctx.path === "/token" && slow) await new Promise((done) => setTimeout(done, slow));
+  await next();
+});
+const issued = new Set();
+provider.on("access_token.issued", (token) => issued.add(token));
+provider.on("access_token.saved", (token) => issued.add(token));
 
 // What a token is for; undefined: nothing.
 async function read(header) {
@@ -78,6 +95,13 @@ async function mcp(q, s) {
   if (q.url === "/.well-known/oauth-protected-resource/mcp")
     return say(200, { resource, authorization_servers: [issuer], scopes_supported: ["tools"] });
   if (q.url === "/seen") return say(200, seen);
+  if (q.url === "/renewals") return say(200, renewals);
+  if (q.url.startsWith("/slow/")) return say(200, slow = Number(q.url.slice(6)));
+  if (q.url === "/end-access") { // access tokens alone: log-ins go on
+    await Promise.all([...issued].map((token) => token.destroy()));
+    issued.clear();
+    return say(200, {});
+  }
   if (q.url === "/forget") {
     let form = "";
     for await (const part of q) form += part;

@@ -48,8 +48,8 @@ def alive(pid):
     return pathlib.Path(f"/proc/{pid}").exists()
 
 
-def descendants(pid):
-    """All processes below this one, by their parents."""
+def children():
+    """{parent: [children]} of all processes there are."""
     parents = {}
     for name in filter(str.isdigit, os.listdir("/proc")):
         try:
@@ -57,6 +57,12 @@ def descendants(pid):
         except OSError:
             continue
         parents.setdefault(int(stat.rsplit(")", 1)[1].split()[1]), []).append(int(name))
+    return parents
+
+
+def descendants(pid):
+    """All processes below this one, by their parents."""
+    parents = children()
     found, todo = set(), [pid]
     while todo:
         for child in parents.get(todo.pop(), []):

@@ -1,11 +1,12 @@
 # shellcheck shell=bash
-# about: the MCP endpoint over HTTP and stdio, with the official SDKs of both eras
+# about: the MCP endpoint over HTTP and stdio, sanitized, with the official SDKs of both eras
 # inputs: src/servers/CMakeLists.txt tests/mcp/run
 part_short() {
-    km_build dev
-    tests/mcp/run --binary build/dev/kanmon
+    km_build asan kanmon
+    tests/mcp/run --binary build/asan/kanmon
 }
 # And a thousand sessions at random with their servers killed under them, in place of some dozens.
 part_long() {
-    KM_CHURN=1000 part_short
+    km_build release
+    KM_CHURN=1000 tests/mcp/run --binary build/release/kanmon
 }

@@ -1,9 +1,9 @@
 # shellcheck shell=bash
-# about: the PostgreSQL server: every hostile and every legitimate statement against a real one
+# about: the PostgreSQL server, sanitized: every hostile and every legitimate statement against a real one
 # inputs: src/servers/CMakeLists.txt tests/postgres/run tests/data/postgres/hostile.tsv
 part_short() {
-    km_build dev
-    tests/postgres/run --binary build/dev/kanmon
+    km_build asan kanmon pg_layers
+    tests/postgres/run --binary build/asan/kanmon
 }
 part_long() {
     km_build dev

@@ -32,6 +32,13 @@ kanmon_settings:
       approve: deny
       risks: {{execute_sql: read_only}}
       postgres: {{dsn: "{writer}", max_mode: dml}}
+    rented:
+      builtin: postgres
+      postgres: {{dsn: os.environ/SHOP_URL, definitions: "{definitions}"}}
+    desk:
+      builtin: postgres
+      approve: never
+      postgres: {{dsn: "{writer}", mode: dml, pool_max: 2}}
     vault:
       builtin: postgres
       approve: destructive
@@ -60,7 +67,12 @@ def served(postgres, tmp_path_factory):
     folder = tmp_path_factory.mktemp("served")
     postgres.psql("CREATE TABLE till (id int PRIMARY KEY, n int);"
                   "INSERT INTO till SELECT g, 0 FROM generate_series(1, 5) g")
-    text = CONFIG.format(state=folder / "state", writer=postgres.dsn("postgres"))
+    (folder / "rented.yaml").write_text(
+        "processors: [{relation: public.flats, where: {tenant: {key: tenant}}}]")
+    postgres.psql("CREATE TABLE flats (id int, tenant text); INSERT INTO flats SELECT g, "
+                  "'t' || g % 3 FROM generate_series(1, 30) g; GRANT SELECT ON flats TO mcp_ro")
+    text = CONFIG.format(state=folder / "state", writer=postgres.dsn("postgres"),
+                         definitions=folder / "rented.yaml")
     with Served(folder, text, env={"SHOP_URL": postgres.dsn()}) as gateway:
         for name in ("shop", "till", "vault"):
             wait_until(lambda n=name: gateway.state(n)["state"] == "ready", 20, f"{name} to be ready")
@@ -133,6 +145,77 @@ def test_a_key_has_a_mode_of_its_own(served, granted, server, changes):
         got = await client.call_tool(f"{server}-execute_sql", {"sql": "CREATE TABLE t_new (a int)"})
         assert got.is_error and "GUARD_STATEMENT" in got.content[0].text
     with_sdk(served, key, talk)
+
+
+def test_each_key_is_its_own_tenant(served):
+    """Keys that differ in nothing else, at once and over both workers."""
+    keys = {f"t{n}": served.new_key(object_permission={
+        "mcp_servers": ["rented"], "mcp_values": {"rented": {"tenant": f"t{n}"}}}) for n in range(3)}
+
+    def talk_as(tenant):
+        async def talk(client):
+            results = await asyncio.gather(*[client.call_tool("rented-execute_sql", {
+                "sql": "SELECT DISTINCT tenant FROM flats"}) for _ in range(10)])
+            assert {json.dumps(r.structured_content["rows"]) for r in results} == {f'[["{tenant}"]]'}
+            count = await client.call_tool("rented-count_rows", {"table": "flats"})
+            assert count.structured_content["count"] == 10
+        return talk
+
+    for _ in range(3):
+        for tenant, key in keys.items():
+            with_sdk(served, key, talk_as(tenant))
+
+
+@pytest.mark.parametrize("values", [None, {}, {"rented": {}}, {"shop": {"tenant": "t1"}},
+                                    {"rented": {"tenant": None}}, {"rented": {"tenant": ["t1"]}},
+                                    {"rented": "t1"}])
+def test_a_key_without_a_tenant_is_refused(served, values):
+    more = {} if values is None else {"mcp_values": values}
+    key = served.new_key(object_permission={"mcp_servers": ["rented"], **more})
+
+    async def talk(client):
+        for tool, arguments in (("execute_sql", {"sql": "SELECT * FROM flats"}),
+                                ("explain_query", {"sql": "SELECT * FROM flats"}),
+                                ("select_rows", {"table": "flats"})):
+            got = await client.call_tool(f"rented-{tool}", arguments)
+            assert got.is_error and "mcp_values" in got.content[0].text, got.content[0].text
+        got = await client.call_tool("rented-execute_sql", {"sql": "SELECT 1 AS one"})
+        assert not got.is_error, "what is not narrowed is as ever"
+    with_sdk(served, key, talk)
+
+
+def test_a_tenant_is_a_value_and_never_sql(served):
+    key = served.new_key(object_permission={"mcp_servers": ["rented"], "mcp_values": {
+        "rented": {"tenant": "x' OR 'a' = 'a"}}})
+
+    async def talk(client):
+        got = await client.call_tool("rented-execute_sql", {"sql": "SELECT * FROM flats"})
+        assert got.structured_content["rows"] == []
+    with_sdk(served, key, talk)
+
+
+def test_a_confirmation_holds_at_every_worker_for_its_caller_once(served):
+    """Twenty pairs, each call on a connection of its own: both workers serve some."""
+    keys = [served.new_key(object_permission={"mcp_servers": ["desk"]}) for _ in range(2)]
+    change = {"table": "till", "set": {"n": 3}, "filter": {"column": "id", "op": "eq", "value": 2}}
+
+    def once(key, tool="desk-update_rows", **more):
+        kept = []
+
+        async def talk(client):
+            kept.append(await client.call_tool(tool, {**change, **more}))
+        with_sdk(served, key, talk)
+        return kept[0]
+
+    for _ in range(20):
+        word = once(keys[0], preview=True).structured_content["confirmation"]
+        got = once(keys[0], confirmation=word)
+        assert not got.is_error and got.structured_content["affected"] == 1, got.content[0].text
+        again = once(keys[0], confirmation=word)
+        assert again.is_error and "used" in again.content[0].text
+    word = once(keys[0], preview=True).structured_content["confirmation"]
+    other = once(keys[1], confirmation=word)
+    assert other.is_error and "another change" in other.content[0].text
 
 
 def test_commands_know_it(served):

@@ -63,6 +63,8 @@ def test_the_example_gives_tools_resources_and_prompts(postgres, tmp_path):
     ("tools: [{name: a, description: d, sql: SELECT 1, parameters: [{name: cursor}]}]", "cursor"),
     ("tool: []", "unknown key"), ("processors: [{relaton: a.b}]", "unknown key"),
     ("processors: [{relation: t_ord}]", "schema.name"),
+    ("processors: [{relation: a.b, where: {tenant: {nothing: x}}}]", "{key: name}"),
+    ("processors: [{relation: a.b, where: {}}]", "no column"),
     ("processors: [{plugin: {file: /nowhere.so}}]", "plug-in"), ("tools: [", "definitions.yaml"),
 ])
 def test_what_cannot_be_right_stops_the_start(postgres, tmp_path, text, why):

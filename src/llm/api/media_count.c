@@ -201,7 +201,7 @@ void km_media_answer(const struct km_media_api *m, struct km_str json, struct km
     int64_t ms;
 
     km_arena_init(&scratch, 1 << 20, NULL);
-    if (!km_json_sure_spans(json, names, KM_A_COUNT, at, NULL))
+    if (!km_json_sure_spans(json, names, KM_A_COUNT, at, NULL, NULL))
         return;
     if (at[KM_A_USAGE].type == KM_JSON_OBJECT &&
         km_json_parse(&scratch, km_json_value(json, &at[KM_A_USAGE]), &usage, NULL) == 0)

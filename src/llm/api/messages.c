@@ -167,6 +167,17 @@ static void bound_output(const struct km_llm_request *r, const struct km_llm_bod
         km_json_add(e, arena, members[KM_M_MAX_TOKENS], value);
 }
 
+/* The header's, unless the body says which. */
+static void add_betas(const struct km_llm_request *r, struct km_str betas, struct km_json_edits *e,
+                      struct km_arena *arena)
+{
+    static const struct km_str name = { "anthropic_beta", 14 };
+    struct km_json_span span;
+
+    if (km_json_spans(r->body, &name, 1, &span, NULL, NULL) == 0 && span.type == KM_JSON_ABSENT)
+        km_json_add(e, arena, name, betas);
+}
+
 static int body(const struct km_llm_request *r, const struct km_llm_body_args *args,
                 struct km_arena *arena, struct km_str **ret_parts, size_t *ret_n,
                 struct km_err *err)
@@ -182,8 +193,12 @@ static int body(const struct km_llm_request *r, const struct km_llm_body_args *a
         km_json_cut(&e, span);
         km_json_add(&e, arena, KM_STR("anthropic_version"),
                     km_llm_json_string(arena, km_str_c(codec->messages_version)));
+        if (codec->path_streams && r->spans[KM_M_STREAM].type != KM_JSON_ABSENT)
+            km_json_cut(&e, &r->spans[KM_M_STREAM]);
     } else if (!km_str_eq(model, km_json_text(arena, r->body, span)))
         km_json_replace(&e, span, km_llm_json_string(arena, model));
+    if (args->betas.n)
+        add_betas(r, args->betas, &e, arena);
     for (size_t m = KM_M_FIRST_CUT; m < KM_M_COUNT; m++)
         if (r->spans[m].type != KM_JSON_ABSENT)
             km_json_cut(&e, &r->spans[m]);

@@ -42,31 +42,19 @@ static void read_usage(const struct km_arena *arena, struct km_str text, struct 
     u->prompt_tokens = input + u->cached_tokens + u->cache_write_tokens;
 }
 
-static int not_json(struct km_err *err, const struct km_err *why)
+static void read_whole_usage(const struct km_arena *like, struct km_str text, struct km_usage *u)
 {
-    return km_fail(err, KM_E_UPSTREAM_PROTOCOL,
-                   "The upstream's answer is not the JSON it should be: %s", why->text);
+    read_usage(like, text, u);
+    u->known = true;
 }
 
 int km_messages_answer(const struct km_llm_request *r, struct km_arena *arena, struct km_str body,
                        struct km_str **ret_parts, size_t *ret_n, struct km_usage *ret_usage,
                        struct km_err *err)
 {
-    struct km_json_span spans[A_COUNT];
-    struct km_json_object object;
-    struct km_json_edits e;
-    struct km_err why = { 0 };
+    static const struct km_llm_whole names = { { "model", 5 }, { "usage", 5 }, read_whole_usage };
 
-    if (km_json_spans(body, answer_members, A_COUNT, spans, &object, &why) < 0)
-        return not_json(err, &why);
-    if (spans[A_USAGE].type == KM_JSON_OBJECT) {
-        read_usage(arena, km_json_value(body, &spans[A_USAGE]), ret_usage);
-        ret_usage->known = true;
-    }
-    km_json_edits_init(&e, body, &object);
-    if (spans[A_MODEL].type == KM_JSON_STRING)
-        km_json_replace(&e, &spans[A_MODEL], km_llm_json_string(arena, r->model));
-    return km_json_parts(&e, arena, ret_parts, ret_n, err);
+    return km_llm_relay_whole(&names, r, arena, body, ret_parts, ret_n, ret_usage, err);
 }
 
 /* Counting costs nothing. */

@@ -48,20 +48,9 @@ int km_openai_answer(const struct km_llm_request *r, struct km_arena *arena, str
                      struct km_str **ret_parts, size_t *ret_n, struct km_usage *ret_usage,
                      struct km_err *err)
 {
-    struct km_json_span spans[A_COUNT];
-    struct km_json_object object;
-    struct km_json_edits e;
-    struct km_err why = { 0 };
+    static const struct km_llm_whole names = { { "model", 5 }, { "usage", 5 }, read_usage };
 
-    if (km_json_spans(body, answer_members, A_COUNT, spans, &object, &why) < 0)
-        return km_fail(err, KM_E_UPSTREAM_PROTOCOL,
-                       "The upstream's answer is not the JSON it should be: %s", why.text);
-    if (spans[A_USAGE].type == KM_JSON_OBJECT)
-        read_usage(arena, km_json_value(body, &spans[A_USAGE]), ret_usage);
-    km_json_edits_init(&e, body, &object);
-    if (spans[A_MODEL].type == KM_JSON_STRING)
-        km_json_replace(&e, &spans[A_MODEL], km_llm_json_string(arena, r->model));
-    return km_json_parts(&e, arena, ret_parts, ret_n, err);
+    return km_llm_relay_whole(&names, r, arena, body, ret_parts, ret_n, ret_usage, err);
 }
 
 /* Bytes of the strings in `choices` that are output: enough for an estimate, cheap enough for

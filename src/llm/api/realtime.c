@@ -52,7 +52,7 @@ static int read_top(struct km_arena *arena, struct km_str text, struct km_json_s
     const struct km_json *root;
     int r = 0;
 
-    if (!km_json_sure_spans(text, top_names, NTOP, spans, NULL)) {
+    if (!km_json_sure_spans(text, top_names, NTOP, spans, NULL, NULL)) {
         r = km_json_parse(arena, text, &root, err);
         if (r == 0 && km_json_kind(root) != KM_JSON_OBJECT)
             r = km_fail(err, KM_E_INVALID, "An event is a JSON object.");

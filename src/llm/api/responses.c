@@ -124,12 +124,11 @@ static int parse(struct km_llm_request *r, struct km_arena *arena, struct km_str
     struct km_str *names = km_arena_alloc(arena, n * sizeof *names);
     int e;
 
-    r->spans = km_arena_alloc(arena, n * sizeof *r->spans);
-    if (!r->spans || !names)
+    if (!names)
         return km_fail(err, KM_E_NOMEM, "out of memory");
     memcpy(names, members, sizeof members);
     memcpy(names + KM_R_FIRST_CUT, own, (n - KM_R_FIRST_CUT) * sizeof *names);
-    e = km_json_spans(r->body, names, n, r->spans, &r->object, err);
+    e = km_llm_read_members(r, arena, names, n, err);
     if (e == 0)
         e = read_model(r, arena, path_model, err);
     if (e == 0)

@@ -80,6 +80,21 @@ int km_responses_event(struct km_llm_stream *s, const struct km_sse_event *event
                        struct km_buf *out, struct km_err *err) KM_MUST_USE;
 extern const struct km_encoder km_encoder_responses;
 
+/* --- responses_tools.c --- */
+struct km_reading; /* read.h */
+/* `tools` of the request into the chat's. */
+int km_responses_tools(const struct km_reading *rd, struct km_chat *chat,
+                       const struct km_json *root) KM_MUST_USE;
+/* The name of a group's tool where there are no groups. */
+struct km_str km_responses_flat(struct km_str group, struct km_str name, struct km_arena *arena);
+/* What the request calls the tool that a model calls so. */
+struct km_responses_tool {
+    struct km_str group, name; /* group empty: in none */
+    bool custom; /* its input is free text */
+};
+struct km_responses_tool km_responses_tool(const struct km_llm_request *r, struct km_str name,
+                                           struct km_arena *arena);
+
 /* A call's signature travels in its call_id, for nothing else of it comes back surely. */
 #define KM_RESPONSES_SIGNED "__thought__"
 /* Signed reasoning, in encrypted_content: ours, and of which kind. */

@@ -7,6 +7,8 @@
  *     reasoning, function_call        ->  parts of the ASSISTANT's message under way
  *     function_call_output            ->  results, in one USER message
  *     custom tools and their calls    ->  functions whose input is {"input": "..."}
+ *     groups of tools, their calls    ->  functions with the group's name in theirs
+ *                                         (both: responses_tools.c)
  *     text.format, reasoning.effort   ->  response_format, reasoning_effort
  *
  * Items that follow one another and belong to one side are one message, as in a chat.  Reasoning
@@ -196,6 +198,7 @@ static int call_of(struct items *d, const struct km_place *at, const struct km_j
                    struct km_part **ret)
 {
     struct km_part *part = add(d, assistant(d), KM_PART_TOOL_USE);
+    struct km_str group = KM_STR_NONE;
     int r;
 
     if (!part)
@@ -203,6 +206,10 @@ static int call_of(struct items *d, const struct km_place *at, const struct km_j
     r = km_read_needed(&d->rd, KM_AT(at, "call_id"), km_json_get(v, "call_id"), &part->id);
     if (r == 0)
         r = km_read_needed(&d->rd, KM_AT(at, "name"), km_json_get(v, "name"), &part->name);
+    if (r == 0)
+        r = km_read_string(&d->rd, KM_AT(at, "namespace"), km_json_get(v, "namespace"), &group);
+    if (r == 0 && group.n)
+        part->name = km_responses_flat(group, part->name, d->rd.arena);
     if (r == 0)
         split_signature(&part->id, &part->signature);
     *ret = part;
@@ -361,63 +368,6 @@ static int read_input(struct items *d, const struct km_json *root)
 
 /* --- parameters --- */
 
-/* A tool whose input is free text is a function with one text here; what grammar the text must
- * have is said in words. */
-static int custom_tool(struct items *d, const struct km_place *at, const struct km_json *v)
-{
-    struct km_tool *tool = km_chat_tool(d->chat, d->rd.arena);
-    struct km_str grammar = KM_STR_NONE;
-    int r;
-
-    if (!tool)
-        return km_read_nomem(&d->rd);
-    r = km_read_needed(&d->rd, KM_AT(at, "name"), km_json_get(v, "name"), &tool->name);
-    if (r == 0)
-        r = km_read_string(&d->rd, KM_AT(at, "description"), km_json_get(v, "description"),
-                           &tool->description);
-    if (km_json_string(km_json_get(km_json_get(v, "format"), "definition"), &grammar))
-        tool->description = km_arena_cat(
-            d->rd.arena,
-            (struct km_str[]){ tool->description,
-                               KM_STR("\n\nThe input is a text in this grammar:\n"), grammar },
-            3);
-    tool->schema_json = KM_STR("{\"type\":\"object\",\"properties\":{\"input\":{\"type\":"
-                               "\"string\"}},\"required\":[\"input\"]}");
-    return r;
-}
-
-static int read_tools(struct items *d, const struct km_json *root)
-{
-    const struct km_json *tools = km_json_get(root, "tools"), *v;
-    const struct km_place *at = KM_AT(NULL, "tools");
-    struct km_json_iter it;
-    struct km_str key, type;
-    int r = km_read_array(&d->rd, at, tools);
-
-    km_json_iter(r == 0 && km_given(tools) ? tools : NULL, &it);
-    for (size_t i = 0; r == 0 && km_json_next(&it, &key, &v); i++) {
-        type = KM_STR_NONE;
-        (void)km_json_string(km_json_get(v, "type"), &type);
-        if (km_str_eq(type, KM_STR("custom"))) {
-            r = custom_tool(d, KM_ITEM(at, i), v);
-        } else {
-            struct km_tool *tool = km_chat_tool(d->chat, d->rd.arena);
-
-            if (!tool)
-                return km_read_nomem(&d->rd);
-            if (km_str_eq(type, KM_STR("function"))) {
-                r = km_openai_tool(&d->rd, KM_ITEM(at, i), v, tool);
-            } else {
-                tool->hosted_type = type;
-                r = km_read_object(&d->rd, KM_ITEM(at, i), v, &tool->hosted_json);
-            }
-        }
-    }
-    if (d->chat->tools)
-        d->chat->set |= KM_P_BIT(KM_P_TOOLS);
-    return r;
-}
-
 enum place { P_SAME, P_INNER, P_READ, P_REFUSED, P_FOREIGN, P_IGNORED };
 
 /* Where a member of the request goes. */
@@ -526,7 +476,7 @@ int km_responses_decode(const struct km_llm_request *r, const struct km_json *ro
 
     (void)r;
     km_chat_init(ret_chat);
-    rc = read_tools(&d, root);
+    rc = km_responses_tools(&d.rd, ret_chat, root);
     for (km_json_iter(root, &it); rc == 0 && km_json_next(&it, &name, &v);)
         if (km_given(v))
             rc = set_member(&d, name, v, &extras);

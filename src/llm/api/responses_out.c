@@ -105,27 +105,6 @@ static void text_part(struct km_json_out *o, enum block_kind kind, struct km_str
 
 /* --- items --- */
 
-static bool is_custom(const struct km_answer *a, struct km_str name)
-{
-    struct km_arena scratch KM_CLEANUP(km_arena_done);
-    const struct km_json *root, *v;
-    struct km_json_iter it;
-    struct km_str tools = KM_STR_NONE, key, s;
-
-    km_arena_init(&scratch, a->arena->cap, a->arena->pool);
-    if (a->request)
-        tools = km_responses_value(a->request, KM_R_TOOLS);
-    if (km_str_find(tools, KM_STR("\"custom\"")) == tools.n)
-        return false;
-    if (km_json_parse(&scratch, tools, &root, NULL) < 0)
-        return false;
-    for (km_json_iter(root, &it); km_json_next(&it, &key, &v);)
-        if (km_json_string(km_json_get(v, "type"), &s) && km_str_eq(s, KM_STR("custom")) &&
-            km_json_string(km_json_get(v, "name"), &s) && km_str_eq(s, name))
-            return true;
-    return false;
-}
-
 static enum block_kind kind_of(const struct km_answer *a, const struct km_part *part)
 {
     switch (part->kind) {
@@ -135,7 +114,7 @@ static enum block_kind kind_of(const struct km_answer *a, const struct km_part *
     case KM_PART_REFUSAL:
         return B_REFUSAL;
     case KM_PART_TOOL_USE:
-        return is_custom(a, part->name) ? B_CUSTOM : B_CALL;
+        return km_responses_tool(a->request, part->name, a->arena).custom ? B_CUSTOM : B_CALL;
     default:
         return B_TEXT;
     }
@@ -155,6 +134,8 @@ static struct km_str custom_input(const struct km_answer *a, const struct km_par
 
 static void call_id(const struct km_answer *a, struct km_json_out *o, const struct km_part *part)
 {
+    struct km_responses_tool tool = km_responses_tool(a->request, part->name, a->arena);
+
     km_out_member(o, "call_id",
                   part->signature.n
                       ? km_arena_cat(a->arena,
@@ -162,7 +143,9 @@ static void call_id(const struct km_answer *a, struct km_json_out *o, const stru
                                                         part->signature },
                                      3)
                       : part->id);
-    km_out_member(o, "name", part->name);
+    if (tool.group.n)
+        km_out_member(o, "namespace", tool.group);
+    km_out_member(o, "name", tool.name);
 }
 
 static void reasoning_item(const struct km_answer *a, struct km_json_out *o,

@@ -20,11 +20,7 @@ static const struct km_str event_members[E_COUNT] = {
 enum { O_MODEL, O_USAGE, O_OUTPUT, O_ID, O_PREVIOUS, O_COUNT };
 
 static const struct km_str object_members[O_COUNT] = {
-    { "model", 5 },
-    { "usage", 5 },
-    { "output", 6 },
-    { "id", 2 },
-    { "previous_response_id", 20 },
+    { "model", 5 }, { "usage", 5 }, { "output", 6 }, { "id", 2 }, { "previous_response_id", 20 },
 };
 
 static void read_usage(const struct km_arena *arena, struct km_str text, struct km_usage *u)
@@ -57,8 +53,7 @@ static int edit_object(const struct km_llm_request *r, struct km_str object,
     struct km_err why = { 0 };
 
     if (km_json_spans(object, object_members, O_COUNT, spans, &place, &why) < 0)
-        return km_fail(err, KM_E_UPSTREAM_PROTOCOL,
-                       "The upstream's answer is not the JSON it should be: %s", why.text);
+        return km_answer_not_json(&why, err);
     if (spans[O_USAGE].type == KM_JSON_OBJECT)
         read_usage(arena, km_json_value(object, &spans[O_USAGE]), u);
     km_json_edits_init(&e, object, &place);
@@ -107,8 +102,8 @@ int km_responses_event(struct km_llm_stream *s, const struct km_sse_event *event
     struct km_json_span spans[E_COUNT];
     struct km_json_object place;
     struct km_json_edits e;
-    struct km_str *parts, object;
-    size_t n;
+    struct km_str *parts = NULL, object;
+    size_t n = 0;
     int r;
 
     if (event->has_data && km_str_eq(km_str_trim(event->data), KM_STR("[DONE]"))) {

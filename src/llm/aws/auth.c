@@ -69,6 +69,7 @@ static int head(struct km_auth *auth, const struct km_auth_args *args, struct km
 
     if (r < 0)
         return r;
+    wait->serial = value->serial;
     r = sign(a, args, (struct km_aws_value *)(void *)value, out, err);
     km_refreshed_unref(value);
     return r;
@@ -108,8 +109,8 @@ static bool learn_clock(struct aws_auth *a, const struct km_headers *headers)
     return true;
 }
 
-static bool refused(struct km_auth *auth, int status, const struct km_headers *headers,
-                    struct km_str body)
+static bool refused(struct km_auth *auth, const struct km_auth_wait *wait, int status,
+                    const struct km_headers *headers, struct km_str body)
 {
     static const char *const clock[] = { "SignatureDoesNotMatch", "InvalidSignatureException",
                                          "RequestTimeTooSkewed", "RequestExpired",
@@ -122,7 +123,7 @@ static bool refused(struct km_auth *auth, int status, const struct km_headers *h
         return false;
     if (says(headers, body, clock) && learn_clock(a, headers))
         return true;
-    return says(headers, body, expired) && km_refresh_distrust(a->credentials);
+    return says(headers, body, expired) && km_refresh_distrust(a->credentials, wait->serial);
 }
 
 static struct km_auth *auth_free(struct km_auth *auth)

@@ -289,14 +289,12 @@ static int start(struct km_decode *d, const struct km_json *message, struct km_e
 int km_messages_decode(struct km_decode *d, struct km_str body, struct km_err *err)
 {
     const struct km_json *root, *block;
-    struct km_err why = { 0 };
     struct km_json_iter it;
     struct km_str ignored;
     int r;
 
-    if (km_json_parse(d->arena, body, &root, &why) < 0)
-        return km_fail(err, KM_E_UPSTREAM_PROTOCOL,
-                       "The upstream's answer is not the JSON it should be: %s", why.text);
+    if (km_answer_json(d->arena, body, &root, err) < 0)
+        return KM_E_UPSTREAM_PROTOCOL;
     if (km_json_get(root, "error"))
         return fail_by(root, err);
     if (km_json_kind(km_json_get(root, "content")) != KM_JSON_ARRAY)

@@ -243,24 +243,35 @@ static bool beta_known(struct km_str name, bool invoke)
     return false;
 }
 
+struct km_str km_bedrock_known_betas(struct km_str header, bool invoke, struct km_arena *arena,
+                                     bool *ret_all)
+{
+    struct km_str one, list = KM_STR_NONE;
+
+    *ret_all = true;
+    while (km_str_split(&header, ',', &one)) {
+        one = km_str_trim(one);
+        if (beta_known(one, invoke))
+            list = km_arena_printf(arena, "%.*s%s\"%.*s\"", KM_STR_ARG(list), list.n ? "," : "",
+                                   KM_STR_ARG(one));
+        else if (one.n)
+            *ret_all = false;
+    }
+    return list.n ? km_arena_printf(arena, "[%.*s]", KM_STR_ARG(list)) : KM_STR_NONE;
+}
+
 struct km_str km_bedrock_betas(const struct km_encode_args *args, const struct km_chat *chat,
                                bool invoke)
 {
-    struct km_str rest = KM_STR_NONE, one, list = KM_STR_NONE;
-    struct km_arena *arena = args->arena;
+    struct km_str header = KM_STR_NONE;
+    bool all;
 
     for (const struct km_chat_extra *x = chat->extras; x; x = x->next)
         if (km_str_eq(x->name, KM_STR("anthropic_beta")))
             return x->json; /* said for this deployment or call: as it is */
     if (args->caller)
-        rest = km_header_get(args->caller, KM_STR("anthropic-beta"));
-    while (km_str_split(&rest, ',', &one)) {
-        one = km_str_trim(one);
-        if (beta_known(one, invoke))
-            list = km_arena_printf(arena, "%.*s%s\"%.*s\"", KM_STR_ARG(list), list.n ? "," : "",
-                                   KM_STR_ARG(one));
-    }
-    return list.n ? km_arena_printf(arena, "[%.*s]", KM_STR_ARG(list)) : KM_STR_NONE;
+        header = km_header_get(args->caller, KM_STR("anthropic-beta"));
+    return km_bedrock_known_betas(header, invoke, args->arena, &all);
 }
 
 /* --- at load --- */
@@ -382,9 +393,7 @@ static int build(struct km_deployment *d, const struct km_model_build *b,
     struct km_bedrock_name name = km_bedrock_name(d->upstream_model);
     struct km_str arn = region_of_arn(p->aws.model_id);
     struct km_str region = region_of(b, p, name.region.n ? name.region : arn);
-    const struct km_str endpoints[] = { p->aws.runtime_endpoint,
-                                        p->api_base,
-                                        p->base_url,
+    const struct km_str endpoints[] = { p->aws.runtime_endpoint, p->api_base, p->base_url,
                                         km_deployment_env(b, "AWS_BEDROCK_RUNTIME_ENDPOINT"),
                                         km_deployment_env(b, "AWS_ENDPOINT_URL_BEDROCK_RUNTIME") };
     struct km_str endpoint = first_of(endpoints, sizeof endpoints / sizeof endpoints[0]);

@@ -21,6 +21,11 @@ struct km_bedrock_name km_bedrock_name(struct km_str model);
 /* "/model/ID/ACTION", escaped. */
 struct km_str km_bedrock_path(struct km_str model, const char *action, struct km_arena *arena);
 
+/* Betas of Anthropic's header that Bedrock knows, as a JSON list; empty: none.  *ret_all: it knows
+ * all of them. */
+struct km_str km_bedrock_known_betas(struct km_str header, bool invoke, struct km_arena *arena,
+                                     bool *ret_all);
+
 /* bedrock_embed.c */
 #define KM_BEDROCK_COHERE_MOST 96 /* texts a request; of the others', one */
 int km_bedrock_embed_encode(const struct km_encode_args *args, const struct km_embed *e,

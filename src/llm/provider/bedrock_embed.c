@@ -140,13 +140,11 @@ int km_bedrock_embed_decode(struct km_embed *e, struct km_arena *arena, struct k
                             struct km_err *err)
 {
     const struct km_json *root, *list;
-    struct km_err why = { 0 };
     int64_t tokens;
     int r;
 
-    if (km_json_parse(arena, body, &root, &why) < 0)
-        return km_fail(err, KM_E_UPSTREAM_PROTOCOL,
-                       "The upstream's answer is not the JSON it should be: %s", why.text);
+    if (km_answer_json(arena, body, &root, err) < 0)
+        return KM_E_UPSTREAM_PROTOCOL;
     list = km_json_get(root, "embeddings");
     if (km_json_kind(list) == KM_JSON_OBJECT)
         list = km_json_get(list, "float");

@@ -280,14 +280,12 @@ static int whole_block(struct km_decode *d, const struct km_json *block, struct 
 int km_converse_decode(struct km_decode *d, struct km_str body, struct km_err *err)
 {
     const struct km_json *root, *content, *block;
-    struct km_err why = { 0 };
     struct km_json_iter it;
     struct km_str key;
     int r;
 
-    if (km_json_parse(d->arena, body, &root, &why) < 0)
-        return km_fail(err, KM_E_UPSTREAM_PROTOCOL,
-                       "The upstream's answer is not the JSON it should be: %s", why.text);
+    if (km_answer_json(d->arena, body, &root, err) < 0)
+        return KM_E_UPSTREAM_PROTOCOL;
     content = km_json_get(km_json_get(km_json_get(root, "output"), "message"), "content");
     if (km_json_kind(content) != KM_JSON_ARRAY)
         return broken(err, "an answer without output.message.content");

@@ -348,15 +348,13 @@ static int chunk(struct km_decode *d, const struct km_json *root, struct km_err 
 /* One object, or an array of them. */
 static int chunks(struct km_decode *d, struct km_str text, struct km_err *err)
 {
-    struct km_err why = { 0 };
     const struct km_json *root, *item;
     struct km_json_iter it;
     struct km_str key;
     int r = 0;
 
-    if (km_json_parse(d->scratch, text, &root, &why) < 0)
-        return km_fail(err, KM_E_UPSTREAM_PROTOCOL,
-                       "Gemini's answer is not the JSON it should be: %s", why.text);
+    if (km_answer_json(d->scratch, text, &root, err) < 0)
+        return KM_E_UPSTREAM_PROTOCOL;
     if (km_json_kind(root) != KM_JSON_ARRAY)
         return chunk(d, root, err);
     km_json_iter(root, &it);

@@ -113,23 +113,12 @@ static int put_vectors(struct km_embed *e, struct km_arena *arena, const struct 
     return r;
 }
 
-static int parse(struct km_arena *arena, struct km_str body, const struct km_json **ret,
-                 struct km_err *err)
-{
-    struct km_err why = { 0 };
-
-    return km_json_parse(arena, body, ret, &why) == 0
-               ? 0
-               : km_fail(err, KM_E_UPSTREAM_PROTOCOL, "The answer is not the JSON it should be: %s",
-                         why.text);
-}
-
 int km_gemini_embed_decode(struct km_embed *e, struct km_arena *arena, struct km_str body,
                            struct km_err *err)
 {
     const struct km_json *root;
     struct km_usage usage;
-    int r = parse(arena, body, &root, err);
+    int r = km_answer_json(arena, body, &root, err);
 
     if (r == 0)
         r = put_vectors(e, arena, km_json_get(root, "embeddings"), false, err);
@@ -146,7 +135,7 @@ int km_vertex_embed_decode(struct km_embed *e, struct km_arena *arena, struct km
     struct km_str key;
     int64_t tokens = 0, n;
     bool known = true;
-    int r = parse(arena, body, &root, err);
+    int r = km_answer_json(arena, body, &root, err);
 
     if (r < 0)
         return r;

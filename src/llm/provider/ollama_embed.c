@@ -36,15 +36,13 @@ int km_ollama_embed_decode(struct km_embed *e, struct km_arena *arena, struct km
                            struct km_err *err)
 {
     const struct km_json *root, *list, *item;
-    struct km_err why = { 0 };
     struct km_json_iter it;
     struct km_str key;
     int64_t tokens;
     int r = 0;
 
-    if (km_json_parse(arena, body, &root, &why) < 0)
-        return km_fail(err, KM_E_UPSTREAM_PROTOCOL, "The answer is not the JSON it should be: %s",
-                       why.text);
+    if (km_answer_json(arena, body, &root, err) < 0)
+        return KM_E_UPSTREAM_PROTOCOL;
     list = km_json_get(root, "embeddings");
     if (km_json_count(list) != e->count)
         return km_fail(err, KM_E_UPSTREAM_PROTOCOL, "%zu embeddings came for %zu inputs",

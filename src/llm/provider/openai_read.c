@@ -300,14 +300,12 @@ int km_openai_read(struct km_decode *d, struct km_str body, struct km_err *err)
 {
     const struct km_json *root, *choices, *v;
     struct km_json_iter it;
-    struct km_err why = { 0 };
     struct km_str key;
     unsigned i = 0;
     int r;
 
-    if (km_json_parse(d->scratch, body, &root, &why) < 0)
-        return km_fail(err, KM_E_UPSTREAM_PROTOCOL,
-                       "The upstream's answer is not the JSON it should be: %s", why.text);
+    if (km_answer_json(d->scratch, body, &root, err) < 0)
+        return KM_E_UPSTREAM_PROTOCOL;
     choices = km_json_get(root, "choices");
     v = km_json_get(root, "error");
     if (km_json_kind(v) == KM_JSON_OBJECT || km_json_kind(v) == KM_JSON_STRING)

@@ -312,7 +312,6 @@ int km_openai_read_event(struct km_decode *d, const struct km_frame_event *e, st
     struct state *st = d->state;
     const struct km_json *root, *v, *choices;
     struct km_json_iter it;
-    struct km_err why = { 0 };
     struct km_str key;
     int r = 0;
 
@@ -322,9 +321,8 @@ int km_openai_read_event(struct km_decode *d, const struct km_frame_event *e, st
         st->done = true;
         return 0;
     }
-    if (km_json_parse(d->scratch, e->data, &root, &why) < 0)
-        return km_fail(err, KM_E_UPSTREAM_PROTOCOL,
-                       "The upstream's stream is not the JSON it should be: %s", why.text);
+    if (km_answer_json(d->scratch, e->data, &root, err) < 0)
+        return KM_E_UPSTREAM_PROTOCOL;
     v = km_json_get(root, "error");
     if (km_json_kind(v) == KM_JSON_OBJECT || km_json_kind(v) == KM_JSON_STRING)
         return km_openai_read_error(v, err);

@@ -66,21 +66,26 @@ static int cohere_embed(const struct km_encode_args *args, const struct km_embed
     return 0;
 }
 
+/* Model, texts, size: all that Jina and Voyage have, under names of their own. */
+static int write_plain(const struct km_encode_args *args, const struct km_embed *e,
+                       const char *texts, const char *size, struct km_json_out *out)
+{
+    km_out_open(out, '{');
+    km_out_member(out, "model", args->model);
+    write_texts(out, texts, e);
+    if (e->dimensions)
+        km_out_member_i64(out, size, e->dimensions);
+    write_extras(out, e->extras);
+    km_out_close(out, '}');
+    return 0;
+}
+
 static int jina_embed(const struct km_encode_args *args, const struct km_embed *e,
                       struct km_json_out *out, struct km_err *err)
 {
     int r = km_embed_no_tokens(e, "Jina", err);
 
-    if (r < 0)
-        return r;
-    km_out_open(out, '{');
-    km_out_member(out, "model", args->model);
-    write_texts(out, "input", e);
-    if (e->dimensions)
-        km_out_member_i64(out, "dimensions", e->dimensions);
-    write_extras(out, e->extras);
-    km_out_close(out, '}');
-    return 0;
+    return r < 0 ? r : write_plain(args, e, "input", "dimensions", out);
 }
 
 static int voyage_embed(const struct km_encode_args *args, const struct km_embed *e,
@@ -88,16 +93,7 @@ static int voyage_embed(const struct km_encode_args *args, const struct km_embed
 {
     int r = km_embed_texts_only(e, "Voyage", err);
 
-    if (r < 0)
-        return r;
-    km_out_open(out, '{');
-    km_out_member(out, "model", args->model);
-    write_texts(out, "input", e);
-    if (e->dimensions)
-        km_out_member_i64(out, "output_dimension", e->dimensions);
-    write_extras(out, e->extras);
-    km_out_close(out, '}');
-    return 0;
+    return r < 0 ? r : write_plain(args, e, "input", "output_dimension", out);
 }
 
 static int put_all(struct km_embed *e, struct km_arena *arena, const struct km_json *list,
@@ -124,23 +120,12 @@ static int put_all(struct km_embed *e, struct km_arena *arena, const struct km_j
     return r;
 }
 
-static int parse(struct km_arena *arena, struct km_str body, const struct km_json **ret,
-                 struct km_err *err)
-{
-    struct km_err why = { 0 };
-
-    if (km_json_parse(arena, body, ret, &why) < 0)
-        return km_fail(err, KM_E_UPSTREAM_PROTOCOL, "The answer is not the JSON it should be: %s",
-                       why.text);
-    return 0;
-}
-
 static int cohere_vectors(struct km_embed *e, struct km_arena *arena, struct km_str body,
                           struct km_err *err)
 {
     const struct km_json *root, *units;
     int64_t tokens;
-    int r = parse(arena, body, &root, err);
+    int r = km_answer_json(arena, body, &root, err);
 
     if (r == 0)
         r = put_all(e, arena, km_json_get(km_json_get(root, "embeddings"), "float"), err);
@@ -157,7 +142,7 @@ static int data_vectors(struct km_embed *e, struct km_arena *arena, struct km_st
 {
     const struct km_json *root;
     int64_t tokens;
-    int r = parse(arena, body, &root, err);
+    int r = km_answer_json(arena, body, &root, err);
 
     if (r == 0)
         r = put_all(e, arena, km_json_get(root, "data"), err);

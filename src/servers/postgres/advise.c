@@ -5,19 +5,16 @@
  *     a.x = b.y        EQUAL  both        ORDER BY x          ORDER  x
  *     x IN (...)       EQUAL  x           GROUP BY x          ORDER  x
  *
- * The tree is walked by its own description, as the guard does it, so that no place is forgotten:
- * subqueries and joins are seen as well.  What is no plain column beside a plain operator serves
- * no plain index and is passed over.
+ * The tree is walked as a whole (tree.h), so that no place is forgotten: subqueries and joins are
+ * seen as well.  What is no plain column beside a plain operator serves no plain index and is
+ * passed over.
  */
 #include "servers/postgres/advise.h"
 
-#include <pg_query/pg_query.pb-c.h>
-
-#define DEPTH 4000
+#include "servers/postgres/tree.h"
 
 struct seek {
     struct km_pg_uses *u;
-    unsigned depth;
 };
 
 static bool column(const PgQuery__Node *node, struct km_pg_use *use)
@@ -89,60 +86,31 @@ static void see_table(struct seek *s, const PgQuery__RangeVar *r)
     s->u->ntables++;
 }
 
-/* As the grammar calls it, "A_Expr"; short_name is a C name. */
-static bool is(const ProtobufCMessage *m, const char *name)
+static bool is(const struct km_pg_type *t, const char *name)
 {
-    return strcmp(m->descriptor->name + sizeof "pg_query." - 1, name) == 0;
+    return strcmp(t->name, name) == 0;
 }
 
-static void see(struct seek *s, const ProtobufCMessage *m)
+static void see(void *ctx, const struct km_pg_type *t, const ProtobufCMessage *m)
 {
-    if (is(m, "A_Expr")) {
+    struct seek *s = ctx;
+
+    if (is(t, "A_Expr")) {
         see_expression(s, (const PgQuery__AExpr *)(const void *)m);
-    } else if (is(m, "RangeVar")) {
+    } else if (is(t, "RangeVar")) {
         see_table(s, (const PgQuery__RangeVar *)(const void *)m);
-    } else if (is(m, "SortBy")) {
+    } else if (is(t, "SortBy")) {
         add(s, ((const PgQuery__SortBy *)(const void *)m)->node, NULL, KM_PG_USE_ORDER);
-    } else if (is(m, "SelectStmt")) {
+    } else if (is(t, "SelectStmt")) {
         const PgQuery__SelectStmt *q = (const PgQuery__SelectStmt *)(const void *)m;
 
         for (size_t i = 0; i < q->n_group_clause; i++)
             add(s, q->group_clause[i], NULL, KM_PG_USE_ORDER);
-    } else if (is(m, "ParamRef")) {
+    } else if (is(t, "ParamRef")) {
         unsigned n = (unsigned)((const PgQuery__ParamRef *)(const void *)m)->number;
 
         s->u->params = n > s->u->params && n < 1000 ? n : s->u->params;
     }
-}
-
-static void walk(struct seek *s, const ProtobufCMessage *m);
-
-static void walk_field(struct seek *s, const ProtobufCMessage *m, const ProtobufCFieldDescriptor *f)
-{
-    const char *base = (const char *)m;
-    const ProtobufCMessage *const *items;
-
-    if (f->type != PROTOBUF_C_TYPE_MESSAGE)
-        return;
-    if (f->label == PROTOBUF_C_LABEL_REPEATED) {
-        items = *(const ProtobufCMessage *const *const *)(const void *)(base + f->offset);
-        for (size_t i = 0; i < *(const size_t *)(const void *)(base + f->quantifier_offset); i++)
-            walk(s, items[i]);
-    } else if (!(f->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) ||
-               *(const int *)(const void *)(base + f->quantifier_offset) == (int)f->id) {
-        walk(s, *(const ProtobufCMessage *const *)(const void *)(base + f->offset));
-    }
-}
-
-static void walk(struct seek *s, const ProtobufCMessage *m)
-{
-    if (!m || s->depth > DEPTH)
-        return;
-    s->depth++;
-    see(s, m);
-    for (unsigned i = 0; i < m->descriptor->n_fields; i++)
-        walk_field(s, m, &m->descriptor->fields[i]);
-    s->depth--;
 }
 
 int km_pg_uses_find(const struct km_pg_parser *parser, struct km_arena *arena, struct km_str sql,
@@ -158,6 +126,6 @@ int km_pg_uses_find(const struct km_pg_parser *parser, struct km_arena *arena, s
     if (tree->n_stmts != 1 || !tree->stmts[0]->stmt)
         return km_fail(err, KM_E_INVALID, "one statement at a time");
     ret->reads = tree->stmts[0]->stmt->node_case == PG_QUERY__NODE__NODE_SELECT_STMT;
-    walk(&s, &tree->stmts[0]->base);
+    km_pg_tree_walk(km_pg_parser_types(parser), &tree->stmts[0]->base, see, &s);
     return 0;
 }

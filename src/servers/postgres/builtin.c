@@ -70,6 +70,7 @@ static int make_args(struct km_arena *arena, const struct km_pg_instance_args *f
         .limits = { .rows = s->max_rows,
                     .bytes = s->max_bytes,
                     .affected = s->max_affected,
+                    .cost = s->max_cost,
                     .statement_ms = (uint64_t)s->statement_ms,
                     .lock_ms = (uint64_t)s->lock_ms },
         .connections = most ? most : 1,
@@ -155,7 +156,7 @@ int km_pg_settings_check(const struct km_pg_settings *settings, struct km_err *e
 
 static int check(const struct km_mcp_upstream *u, struct km_err *err)
 {
-    const struct km_pg_settings *s = &u->entry->postgres;
+    const struct km_pg_settings *s = u->settings;
 
     if (!s->dsn.n)
         return km_fail(err, KM_E_CONFIG,
@@ -176,7 +177,7 @@ static enum km_pg_mode mode_of(const struct km_pg_settings *s, struct km_str gra
 
 static struct km_mcp_server *open_one(const struct km_mcp_builtin_args *args, struct km_err *err)
 {
-    const struct km_pg_settings *s = &args->upstream->entry->postgres;
+    const struct km_pg_settings *s = args->upstream->settings;
     struct km_pg_instance_args inner = {
         .loop = args->loop,
         .settings = s,
@@ -198,4 +199,8 @@ static void close_one(struct km_mcp_server *server)
     km_pg_instance_free((struct km_pg_instance *)(void *)server);
 }
 
-const struct km_mcp_builtin km_pg_builtin = { { "postgres", 8 }, check, open_one, close_one };
+const struct km_mcp_builtin km_pg_builtin = { .name = { "postgres", 8 },
+                                              .settings = &km_pg_own_table,
+                                              .check = check,
+                                              .open = open_one,
+                                              .close = close_one };

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* builtin.h - `builtin: postgres` of mcp_servers, and what is configured as what a database needs.
  *
- * The same settings (mcp/postgres_settings.h) serve the gateway and `kanmon mcp postgres`.
+ * The same settings (settings.h) serve the gateway and `kanmon mcp postgres`.
  */
 #ifndef KM_SERVERS_POSTGRES_BUILTIN_H
 #define KM_SERVERS_POSTGRES_BUILTIN_H
 
 #include "mcp/builtin.h"
 #include "servers/postgres/server.h"
+#include "servers/postgres/settings.h"
 
 extern const struct km_mcp_builtin km_pg_builtin;
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* confirm.h - private to the server: words that confirm a change that was shown before.
  *
- * A preview hands out a word.  It is good once, for ten minutes, for the same caller, statement and
- * values, and for no more rows than were shown.  Thread: the server's loop.
+ * A preview hands out a word.  It is good once, for ten minutes, for the same caller, server,
+ * statement and values, and for no more rows than were shown.  The table is the process's, since
+ * the confirmed call may come to another worker than the preview did.  Thread: any.
  */
 #ifndef KM_SERVERS_POSTGRES_CONFIRM_H
 #define KM_SERVERS_POSTGRES_CONFIRM_H
@@ -10,23 +11,16 @@
 #include "base/str.h"
 
 #define KM_PG_CONFIRM_WORD 32 /* hexadecimal digits */
-#define KM_PG_CONFIRM_MOST 64 /* that wait; the oldest goes */
+#define KM_PG_CONFIRM_MOST 1024 /* that wait; the oldest goes */
+#define KM_PG_CONFIRM_EACH 64 /* of one principal; its oldest goes */
 #define KM_PG_CONFIRM_MS ((uint64_t)10 * 60 * 1000)
 
-struct km_pg_confirms {
-    struct {
-        char word[KM_PG_CONFIRM_WORD + 1]; /* empty: free */
-        uint8_t digest[32];
-        int64_t rows;
-        uint64_t until_ms;
-    } v[KM_PG_CONFIRM_MOST];
-};
-
-/* ret_word: KM_PG_CONFIRM_WORD + 1 bytes. */
-int km_pg_confirm_give(struct km_pg_confirms *c, const uint8_t digest[32], int64_t rows,
+/* digest: of all a confirmation is for, the principal too.  ret_word: KM_PG_CONFIRM_WORD + 1
+ * bytes. */
+int km_pg_confirm_give(const uint8_t digest[32], struct km_str principal, int64_t rows,
                        uint64_t now_ms, char *ret_word, struct km_err *err) KM_MUST_USE;
 /* Takes the word away, whatever it was for.  KM_E_FORBIDDEN: not this one. */
-int km_pg_confirm_take(struct km_pg_confirms *c, struct km_str word, const uint8_t digest[32],
-                       uint64_t now_ms, int64_t *ret_rows, struct km_err *err) KM_MUST_USE;
+int km_pg_confirm_take(struct km_str word, const uint8_t digest[32], uint64_t now_ms,
+                       int64_t *ret_rows, struct km_err *err) KM_MUST_USE;
 
 #endif

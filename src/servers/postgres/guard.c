@@ -44,24 +44,6 @@ bool km_pg_mode_parse(struct km_str name, enum km_pg_mode *ret_mode)
 
 /* --- the rules, laid over the library's descriptions --- */
 
-static size_t slot_of(const struct km_pg_guard *g, const ProtobufCMessageDescriptor *d)
-{
-    size_t n = sizeof g->index / sizeof g->index[0];
-    size_t i = ((uintptr_t)d >> 5) * 0x9e3779b97f4a7c15u >> 40 & (n - 1);
-
-    while (g->index[i] && g->types[g->index[i] - 1].descriptor != d)
-        i = (i + 1) & (n - 1);
-    return i;
-}
-
-static const struct km_pg_type *type_of(const struct km_pg_guard *g,
-                                        const ProtobufCMessageDescriptor *d)
-{
-    size_t i = slot_of(g, d);
-
-    return g->index[i] ? &g->types[g->index[i] - 1] : NULL;
-}
-
 static bool has_word(const char *words, const char *word)
 {
     struct km_str rest = km_str_c(words), part;
@@ -89,51 +71,18 @@ static const struct km_pg_node_rule *rule_of(const char *name)
     return NULL;
 }
 
-/* "A_Const", as the grammar says it; short_name is a C name. */
-static const char *name_of(const ProtobufCMessageDescriptor *d)
+static void lay_rules(struct km_pg_guard *g)
 {
-    const char *dot = strrchr(d->name, '.');
+    for (size_t i = 0; i < g->types->n; i++) {
+        const struct km_pg_type *t = &g->types->v[i];
+        struct km_pg_ruled *ruled = &g->ruled[i];
 
-    return dot ? dot + 1 : d->name;
-}
-
-/* Adds a kind of message; false when there is no room. */
-static bool add_type(struct km_pg_guard *g, const ProtobufCMessageDescriptor *d)
-{
-    size_t slot = slot_of(g, d);
-    struct km_pg_type *t;
-
-    if (g->index[slot])
-        return true;
-    if (g->ntypes == KM_PG_TYPES)
-        return false;
-    t = &g->types[g->ntypes++];
-    g->index[slot] = (uint16_t)g->ntypes;
-    t->descriptor = d;
-    t->is_node = strcmp(name_of(d), "Node") == 0;
-    t->rule = rule_of(name_of(d));
-    if (d->n_fields > sizeof t->field_mode)
-        t->rule = NULL; /* too many to know; the wrapper has its own way */
-    for (unsigned i = 0; t->rule && i < d->n_fields; i++)
-        t->field_mode[i] = mode_of(t->rule, d->fields[i].name);
-    return true;
-}
-
-/* Every kind that can be reached from the root. */
-static int add_types(struct km_pg_guard *g, struct km_err *err)
-{
-    if (!add_type(g, km_pg_parser_root(g->parser)))
-        return km_fail(err, KM_E_LIMIT, "no room for a kind of node");
-    for (size_t i = 0; i < g->ntypes; i++) {
-        const ProtobufCMessageDescriptor *d = g->types[i].descriptor;
-
-        for (unsigned k = 0; k < d->n_fields; k++)
-            if (d->fields[k].type == PROTOBUF_C_TYPE_MESSAGE &&
-                !add_type(g, d->fields[k].descriptor))
-                return km_fail(err, KM_E_LIMIT, "libpg_query has more than %d kinds of nodes",
-                               KM_PG_TYPES);
+        ruled->rule = rule_of(t->name);
+        if (t->descriptor->n_fields > sizeof ruled->field_mode)
+            ruled->rule = NULL; /* too many to know; the wrapper has its own way */
+        for (unsigned k = 0; ruled->rule && k < t->descriptor->n_fields; k++)
+            ruled->field_mode[k] = mode_of(ruled->rule, t->descriptor->fields[k].name);
     }
-    return 0;
 }
 
 int km_pg_guard_new(struct km_pg_guard **ret_guard, struct km_err *err)
@@ -144,13 +93,14 @@ int km_pg_guard_new(struct km_pg_guard **ret_guard, struct km_err *err)
     if (!g)
         return km_fail(err, KM_E_NOMEM, "out of memory");
     r = km_pg_parser_new(&g->parser, err);
-    if (r == 0)
-        r = add_types(g, err);
-    if (r < 0)
+    if (r < 0) {
         km_pg_guard_free(g);
-    else
-        *ret_guard = g;
-    return r;
+        return r;
+    }
+    g->types = km_pg_parser_types(g->parser);
+    lay_rules(g);
+    *ret_guard = g;
+    return 0;
 }
 
 struct km_pg_guard *km_pg_guard_free(struct km_pg_guard *guard)
@@ -273,7 +223,7 @@ static int walk_repeated(struct km_pg_walk *w, const ProtobufCMessage *m,
     return r;
 }
 
-static int refuse_field(struct km_pg_walk *w, const struct km_pg_type *t, const char *field)
+static int refuse_field(struct km_pg_walk *w, const struct km_pg_node_rule *rule, const char *field)
 {
     static const struct {
         const char *field, *hint;
@@ -286,14 +236,15 @@ static int refuse_field(struct km_pg_walk *w, const struct km_pg_type *t, const 
     for (size_t i = 0; i < sizeof hints / sizeof hints[0]; i++)
         if (strcmp(hints[i].field, field) == 0)
             hint = hints[i].hint;
-    return km_pg_refuse(w, "GUARD_NODE", t->rule->name, w->at, hint,
-                        "%s with %s is not allowed in mode %s", t->rule->name, field,
+    return km_pg_refuse(w, "GUARD_NODE", rule->name, w->at, hint,
+                        "%s with %s is not allowed in mode %s", rule->name, field,
                         modes[w->options->mode]);
 }
 
-static int walk_fields(struct km_pg_walk *w, const struct km_pg_type *t, const ProtobufCMessage *m)
+static int walk_fields(struct km_pg_walk *w, const struct km_pg_ruled *ruled,
+                       const ProtobufCMessage *m)
 {
-    const ProtobufCMessageDescriptor *d = t->descriptor;
+    const ProtobufCMessageDescriptor *d = m->descriptor;
     int r = 0;
 
     for (unsigned i = 0; r == 0 && i < d->n_fields; i++) {
@@ -302,32 +253,14 @@ static int walk_fields(struct km_pg_walk *w, const struct km_pg_type *t, const P
 
         if (many ? *(const size_t *)member(m, f->quantifier_offset) == 0 : !is_set(m, f))
             continue;
-        if (t->field_mode[i] > w->options->mode)
-            return refuse_field(w, t, f->name);
+        if (ruled->field_mode[i] > w->options->mode)
+            return refuse_field(w, ruled->rule, f->name);
         if (many)
             r = walk_repeated(w, m, f);
         else if (f->type == PROTOBUF_C_TYPE_MESSAGE)
             r = walk(w, *(const ProtobufCMessage *const *)member(m, f->offset));
     }
     return r;
-}
-
-static void note_place(struct km_pg_walk *w, const ProtobufCMessage *m)
-{
-    const ProtobufCMessageDescriptor *d = m->descriptor;
-    const ProtobufCFieldDescriptor *f;
-
-    for (unsigned i = d->n_fields; i-- > 0;) {
-        f = &d->fields[i];
-        if (f->type == PROTOBUF_C_TYPE_INT32 && f->label == PROTOBUF_C_LABEL_NONE &&
-            strcmp(f->name, "location") == 0) {
-            int at = *(const int32_t *)member(m, f->offset);
-
-            if (at > 0)
-                w->at = at;
-            return;
-        }
-    }
 }
 
 static int refuse_node(struct km_pg_walk *w, const char *name, const struct km_pg_node_rule *rule)
@@ -343,25 +276,35 @@ static int refuse_node(struct km_pg_walk *w, const char *name, const struct km_p
                         "%s is not allowed in mode %s", name, modes[w->options->mode]);
 }
 
+static void note_place(struct km_pg_walk *w, const struct km_pg_type *t, const ProtobufCMessage *m)
+{
+    int at = t && t->place ? *(const int32_t *)member(m, t->place) : 0;
+
+    if (at > 0)
+        w->at = at;
+}
+
 static int walk_message(struct km_pg_walk *w, const ProtobufCMessage *m)
 {
-    const struct km_pg_type *t = type_of(w->guard, m->descriptor);
+    const struct km_pg_type *t = km_pg_type_of(w->guard->types, m);
+    const struct km_pg_ruled *ruled = t ? &w->guard->ruled[t - w->guard->types->v] : NULL;
+    const struct km_pg_node_rule *rule = ruled ? ruled->rule : NULL;
     int r;
 
-    if (t && t->is_node && !m->n_unknown_fields) {
+    if (t && t->node && !m->n_unknown_fields) {
         const PgQuery__Node *n = (const PgQuery__Node *)(const void *)m;
 
         /* All members of the union are pointers to messages; which one does not matter. */
         return n->node_case ? walk(w, (const ProtobufCMessage *)(const void *)n->alias) : 0;
     }
-    note_place(w, m);
-    if (!t || !t->rule || t->rule->mode > w->options->mode || m->n_unknown_fields)
-        return refuse_node(w, name_of(m->descriptor), t ? t->rule : NULL);
-    if (!w->v->root && km_str_ends(km_str_c(t->rule->name), KM_STR("Stmt")) &&
-        strcmp(t->rule->name, "RawStmt") != 0)
-        w->v->root = t->rule->name;
-    r = t->rule->check ? t->rule->check(w, m) : 0;
-    return r == 0 ? walk_fields(w, t, m) : r;
+    note_place(w, t, m);
+    if (!rule || rule->mode > w->options->mode || m->n_unknown_fields)
+        return refuse_node(w, t ? t->name : m->descriptor->name, rule);
+    if (!w->v->root && km_str_ends(km_str_c(rule->name), KM_STR("Stmt")) &&
+        strcmp(rule->name, "RawStmt") != 0)
+        w->v->root = rule->name;
+    r = rule->check ? rule->check(w, m) : 0;
+    return r == 0 ? walk_fields(w, ruled, m) : r;
 }
 
 static int walk(struct km_pg_walk *w, const ProtobufCMessage *m)
@@ -486,7 +429,8 @@ int km_pg_guard_judge(const struct km_pg_guard *guard, struct km_arena *arena, s
         w->v = ret_verdict;
         w->at = 0;
         w->depth = w->ninserts = 0;
-        w->columns = w->activity = NULL;
+        w->columns = w->activity = w->calls = NULL;
+        w->ncalls = 0;
         r = judge(w);
     }
     if (r == KM_E_NOMEM || km_arena_overflowed(arena)) {

@@ -28,6 +28,7 @@ enum km_pg_ref_kind {
     KM_PG_REF_OPERATOR,
     KM_PG_REF_TYPE,
     KM_PG_REF_ATTRIBUTE, /* a.b, which calls b(a) where a has no column b */
+    KM_PG_REF_SCALAR, /* the same, where a may be of any type: (1).b, FROM f() AS a */
 };
 
 struct km_pg_ref {
@@ -66,6 +67,7 @@ struct km_pg_verdict {
     bool writes; /* it changes something, or may */
     bool pure; /* nothing of it outlives a ROLLBACK: only built-ins without effect on the session */
     bool explains;
+    bool analyzes; /* EXPLAIN names ANALYZE: it may run */
     bool truncates; /* TRUNCATE, and DROP: without rows to count */
     struct km_str inserts; /* private: where pg_catalog. was put, for km_pg_verdict_place */
 };

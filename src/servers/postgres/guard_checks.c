@@ -12,6 +12,7 @@
 
 #include "servers/postgres/functions.h"
 
+#define CALLS 20 /* functions in FROM that are told apart; with more, any name counts as one */
 #define MESSAGE(type, m) ((const type *)(const void *)(m))
 
 static bool is_system(struct km_str schema)
@@ -128,13 +129,14 @@ int km_pg_check_function(struct km_pg_walk *w, const ProtobufCMessage *message)
 
 /* --- columns --- */
 
-static int keep_column(struct km_pg_walk *w, struct km_str name, int at)
+/* table: what stands before it, or empty. */
+static int keep_column(struct km_pg_walk *w, struct km_str table, struct km_str name, int at)
 {
     struct km_pg_ref *c = km_arena_zalloc(w->arena, sizeof *c);
 
     if (!c)
         return KM_E_NOMEM;
-    *c = (struct km_pg_ref){ .name = name, .at = at, .next = w->columns };
+    *c = (struct km_pg_ref){ .schema = table, .name = name, .at = at, .next = w->columns };
     w->columns = c;
     return 0;
 }
@@ -142,6 +144,7 @@ static int keep_column(struct km_pg_walk *w, struct km_str name, int at)
 int km_pg_check_column(struct km_pg_walk *w, const ProtobufCMessage *message)
 {
     const PgQuery__ColumnRef *c = MESSAGE(PgQuery__ColumnRef, message);
+    struct km_str table = KM_STR_NONE;
     int r = 0;
 
     for (size_t i = 0; r == 0 && i < c->n_fields; i++) {
@@ -156,7 +159,8 @@ int km_pg_check_column(struct km_pg_walk *w, const ProtobufCMessage *message)
         if (i > 0 && !star)
             r = km_pg_refer(w, KM_PG_REF_ATTRIBUTE, KM_STR_NONE, name, NULL, c->location);
         if (r == 0 && (star || i + 1 == c->n_fields))
-            r = keep_column(w, name, c->location);
+            r = keep_column(w, table, name, c->location);
+        table = name;
     }
     return r;
 }
@@ -170,10 +174,10 @@ int km_pg_check_indirection(struct km_pg_walk *w, const ProtobufCMessage *messag
         const PgQuery__Node *n = a->indirection[i];
 
         if (n->node_case == PG_QUERY__NODE__NODE_STRING)
-            r = km_pg_refer(w, KM_PG_REF_ATTRIBUTE, KM_STR_NONE, km_str_c(n->string->sval), NULL,
+            r = km_pg_refer(w, KM_PG_REF_SCALAR, KM_STR_NONE, km_str_c(n->string->sval), NULL,
                             w->at);
         if (r == 0 && n->node_case == PG_QUERY__NODE__NODE_STRING)
-            r = keep_column(w, km_str_c(n->string->sval), w->at);
+            r = keep_column(w, KM_STR_NONE, km_str_c(n->string->sval), w->at);
     }
     return r;
 }
@@ -263,6 +267,59 @@ int km_pg_check_relation(struct km_pg_walk *w, const ProtobufCMessage *message)
                              : km_pg_refer(w, KM_PG_REF_RELATION, schema, name, NULL, v->location);
 }
 
+/* A name for a join, or for what it merges, is one for columns of pg_stat_activity. */
+int km_pg_check_join(struct km_pg_walk *w, const ProtobufCMessage *message)
+{
+    const PgQuery__JoinExpr *j = MESSAGE(PgQuery__JoinExpr, message);
+    int r = 0;
+
+    if (j->is_natural || j->alias || j->join_using_alias)
+        r = keep_column(w, KM_STR_NONE, KM_STR("*"), w->at);
+    for (size_t i = 0; r == 0 && i < j->n_using_clause; i++)
+        if (j->using_clause[i]->node_case == PG_QUERY__NODE__NODE_STRING)
+            r = keep_column(w, KM_STR_NONE, km_str_c(j->using_clause[i]->string->sval), w->at);
+    return r;
+}
+
+/* FROM f() AS a: the whole row of a may be a number or a text, of which a.b calls b. */
+int km_pg_check_call(struct km_pg_walk *w, const ProtobufCMessage *message)
+{
+    const PgQuery__RangeFunction *f = MESSAGE(PgQuery__RangeFunction, message);
+    const PgQuery__Node *first = f->n_functions ? f->functions[0] : NULL;
+    struct km_str schema, name = KM_STR("*");
+    struct km_pg_ref *call;
+
+    if (first && first->node_case == PG_QUERY__NODE__NODE_LIST && first->list->n_items)
+        first = first->list->items[0];
+    if (f->alias)
+        name = km_str_c(f->alias->aliasname);
+    else if (first && first->node_case == PG_QUERY__NODE__NODE_FUNC_CALL &&
+             !km_pg_names(first->func_call->funcname, first->func_call->n_funcname, &schema, &name))
+        name = KM_STR("*");
+    if (w->ncalls++ >= CALLS)
+        name = KM_STR("*");
+    if (w->ncalls > CALLS + 1)
+        return 0;
+    call = km_arena_zalloc(w->arena, sizeof *call);
+    if (!call)
+        return KM_E_NOMEM;
+    *call = (struct km_pg_ref){ .name = name, .next = w->calls };
+    w->calls = call;
+    return 0;
+}
+
+static int refer_calls(struct km_pg_walk *w)
+{
+    int r = 0;
+
+    for (const struct km_pg_ref *f = w->calls; r == 0 && f; f = f->next)
+        for (const struct km_pg_ref *c = w->columns; r == 0 && c; c = c->next)
+            if (c->schema.n && !km_str_eq(c->name, KM_STR("*")) &&
+                (km_str_eq(f->name, KM_STR("*")) || km_str_eq(f->name, c->schema)))
+                r = km_pg_refer(w, KM_PG_REF_SCALAR, KM_STR_NONE, c->name, NULL, c->at);
+    return r;
+}
+
 int km_pg_check_sample(struct km_pg_walk *w, const ProtobufCMessage *message)
 {
     const PgQuery__RangeTableSample *s = MESSAGE(PgQuery__RangeTableSample, message);
@@ -305,6 +362,8 @@ int km_pg_check_end(struct km_pg_walk *w)
 {
     int r = w->activity ? check_activity(w) : 0;
 
+    if (r == 0)
+        r = refer_calls(w);
     /* CASE x WHEN y, IN, USING and NATURAL JOIN call it without writing it. */
     return r == 0 ? km_pg_refer(w, KM_PG_REF_OPERATOR, KM_STR_NONE, KM_STR("="), NULL, -1) : r;
 }
@@ -349,6 +408,8 @@ int km_pg_check_explain(struct km_pg_walk *w, const ProtobufCMessage *message)
                                 "use ANALYZE, BUFFERS, COSTS, FORMAT, SETTINGS, SUMMARY, TIMING, "
                                 "VERBOSE or WAL",
                                 "EXPLAIN has an unknown option");
+        if (strcmp(n->def_elem->defname, "analyze") == 0)
+            w->v->analyzes = true;
     }
     switch (e->query ? e->query->node_case : PG_QUERY__NODE__NODE__NOT_SET) {
     case PG_QUERY__NODE__NODE_SELECT_STMT:

@@ -3,12 +3,9 @@
 #ifndef KM_SERVERS_POSTGRES_GUARD_INSIDE_H
 #define KM_SERVERS_POSTGRES_GUARD_INSIDE_H
 
-#include <pg_query/pg_query.pb-c.h>
-
 #include "servers/postgres/guard.h"
+#include "servers/postgres/tree.h"
 
-#define KM_PG_TYPES 512 /* kinds of messages the library may have */
-#define KM_PG_WALK 8000 /* messages inside messages; the text's own bound is reached first */
 #define KM_PG_INSERTS 4000 /* functions that get their schema */
 
 struct km_pg_walk;
@@ -30,18 +27,15 @@ extern const struct km_pg_node_rule km_pg_node_rules[];
 extern const size_t km_pg_node_nrules;
 
 /* A rule in the terms of the library's own descriptions. */
-struct km_pg_type {
-    const ProtobufCMessageDescriptor *descriptor;
+struct km_pg_ruled {
     const struct km_pg_node_rule *rule; /* NULL: never */
-    bool is_node; /* the wrapper around all others */
     uint8_t field_mode[64]; /* by field: the least mode; 255: never */
 };
 
 struct km_pg_guard {
     struct km_pg_parser *parser;
-    struct km_pg_type types[KM_PG_TYPES];
-    uint16_t index[2 * KM_PG_TYPES]; /* by the descriptor's address, 0: free, else 1 + place */
-    size_t ntypes;
+    const struct km_pg_types *types; /* the parser's */
+    struct km_pg_ruled ruled[KM_PG_TYPES]; /* by type */
 };
 
 struct km_pg_walk {
@@ -55,6 +49,8 @@ struct km_pg_walk {
     unsigned ninserts;
     uint32_t inserts[KM_PG_INSERTS]; /* bytes of the text, in the order of the walk */
     struct km_pg_ref *columns; /* by one name, "*" among them: pg_stat_activity's are few */
+    struct km_pg_ref *calls; /* functions in FROM, by what they are called there; "*": any name */
+    unsigned ncalls;
     struct km_pg_ref *activity; /* where pg_stat_activity is read, by its name there */
 };
 
@@ -75,8 +71,8 @@ int km_pg_check_end(struct km_pg_walk *w) KM_MUST_USE;
 /* guard_checks.c: the checks of the rules. */
 km_pg_check_fn km_pg_check_function, km_pg_check_column, km_pg_check_indirection,
     km_pg_check_operator, km_pg_check_sublink, km_pg_check_sort, km_pg_check_type,
-    km_pg_check_relation, km_pg_check_sample, km_pg_check_explain, km_pg_check_show,
-    km_pg_check_param, km_pg_check_write, km_pg_check_change, km_pg_check_drop, km_pg_check_alter,
-    km_pg_check_rename, km_pg_check_define;
+    km_pg_check_relation, km_pg_check_join, km_pg_check_call, km_pg_check_sample,
+    km_pg_check_explain, km_pg_check_show, km_pg_check_param, km_pg_check_write, km_pg_check_change,
+    km_pg_check_drop, km_pg_check_alter, km_pg_check_rename, km_pg_check_define;
 
 #endif

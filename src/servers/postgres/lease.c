@@ -6,6 +6,7 @@
  *     POSTURE  what the role may do                      at first, and every few minutes
  *     OPEN     BEGIN READ ONLY; anchor; look-up          one group: any failure ends it
  *     BEFORE   request->before                            one group; most requests have none
+ *     COST     EXPLAIN of the statement                   where there is a max_cost
  *     READ     statement | ROLLBACK | DISCARD ALL        a group each, so that the next one runs
  *     WRITE    statement; rows changed                   alone: what it changed decides
  *     CLOSE    COMMIT or ROLLBACK | DISCARD ALL
@@ -23,6 +24,7 @@
 
 #include "base/log.h"
 #include "base/time.h"
+#include "servers/postgres/cost.h"
 #include "servers/postgres/functions.h"
 #include "servers/postgres/posture.h"
 #include "servers/postgres/resolve.h"
@@ -54,7 +56,7 @@ struct km_pg_db {
     struct km_pg_verdicts *verdicts; /* of the guard, by text */
 };
 
-enum flight { WAITING, POSTURE, OPEN, BEFORE, READ, WRITE, CLOSE, OVER };
+enum flight { WAITING, POSTURE, OPEN, BEFORE, COST, READ, WRITE, CLOSE, OVER };
 
 struct km_pg_lease {
     struct km_pg_db *db;
@@ -72,6 +74,7 @@ struct km_pg_lease {
     char statement_ms[24], lock_ms[24];
     struct km_timer timer;
     struct km_deferred ended; /* of what never left */
+    int shift; /* of COST: places are so many characters later */
     uint64_t began_ns;
     unsigned overdue; /* 1: cancelled by us, 2: cut */
     bool clean; /* the session is as it was */
@@ -243,7 +246,9 @@ static void take_error(struct km_pg_lease *l, const struct km_pg_result *r)
     l->out.message = km_arena_str(l->arena, km_pg_error_field(r, 'M'));
     l->out.detail = km_arena_str(l->arena, km_pg_error_field(r, 'D'));
     l->out.hint = km_arena_str(l->arena, km_pg_error_field(r, 'H'));
-    if (position.n && km_str_i64(position, &at) == 0 && at > 0 && at < 1 << 30)
+    if (position.n && km_str_i64(position, &at) == 0)
+        at -= l->flight == COST ? l->shift : 0;
+    if (at > 0 && at < 1 << 30)
         l->out.position = l->request->own ? 0 : km_pg_verdict_place(&l->v, (int)at);
 }
 
@@ -273,6 +278,14 @@ static void take_lookup(struct km_pg_lease *l, const struct km_pg_result *r)
 
     l->out.looked_up = true;
     if (km_pg_resolve_take(l->db->guard, &l->db->options, l->arena, r, &l->v, &err) < 0)
+        fail(l, &err);
+}
+
+static void take_cost(struct km_pg_lease *l, const struct km_pg_result *r)
+{
+    struct km_err err = { 0 };
+
+    if (km_pg_cost_take(l->arena, r, l->db->args.limits.cost, &l->v, &err) < 0)
         fail(l, &err);
 }
 
@@ -325,8 +338,10 @@ static void on_result(void *ctx, unsigned step, enum km_pg_told told, const stru
 
     if (l->flight == POSTURE)
         take_posture(l, told, r);
-    else if ((l->flight == OPEN || l->flight == BEFORE) && told == KM_PG_ERROR)
+    else if ((l->flight == OPEN || l->flight == BEFORE || l->flight == COST) && told == KM_PG_ERROR)
         take_error(l, r);
+    else if (l->flight == COST && told == KM_PG_END)
+        take_cost(l, r);
     else if (l->flight == OPEN && told == KM_PG_END && step && step == l->prepare_step)
         km_pg_conn_mark(l->conn, true);
     else if (l->flight == OPEN && told == KM_PG_END && step && step == l->lookup_step)
@@ -410,6 +425,30 @@ static void fly_statement(struct km_pg_lease *l)
     fly(l, READ, put_end(l, 1, l->db->args.without_rollback ? "COMMIT" : "ROLLBACK"));
 }
 
+static bool costs(const struct km_pg_lease *l)
+{
+    return l->db->args.limits.cost && !l->request->own && l->flight != COST &&
+           km_pg_cost_asks(&l->v);
+}
+
+static void fly_cost(struct km_pg_lease *l)
+{
+    const struct km_pg_request *q = l->request;
+    struct km_err err = { 0 };
+    const char *sql = km_pg_cost_sql(l->arena, &l->v, &l->shift, &err);
+
+    if (!sql) {
+        fail(l, &err);
+        l->clean = true;
+        fly(l, CLOSE, put_end(l, 0, "ROLLBACK"));
+        return;
+    }
+    l->steps[0] = (struct km_pg_step){
+        .sql = sql, .nparams = q->nparams, .values = q->values, .types = q->types, .sync = true
+    };
+    fly(l, COST, 1);
+}
+
 /* What the server's tag says, where it speaks of changes and not of rows read. */
 static int64_t changes(const struct km_pg_lease *l)
 {
@@ -467,6 +506,8 @@ static void on_done(void *ctx, const struct km_err *err)
         fly(l, CLOSE, put_end(l, 0, "ROLLBACK"));
     } else if (l->flight == OPEN && l->request->nbefore) {
         fly_steps(l, BEFORE, l->request->before, l->request->nbefore);
+    } else if (costs(l)) {
+        fly_cost(l);
     } else {
         fly_statement(l);
     }
@@ -528,7 +569,8 @@ static void fly_open(struct km_pg_lease *l)
     put_step(l, &n, begin_text(l), 0, NULL);
     put_step(l, &n, l->db->args.pooled ? km_pg_anchor_pooled : km_pg_anchor, 2, l->anchor_values);
     if (lookup) {
-        l->lookup_values[0] = km_pg_resolve_refs(&l->v, l->arena, &l->db->options);
+        l->lookup_values[0] =
+            km_pg_resolve_refs(&l->v, l->arena, &l->db->options, l->request->narrowed);
         l->lookup_values[1] = km_pg_extensions;
         if (!l->lookup_values[0]) {
             km_fail(&l->err, KM_E_LIMIT, "the statement names too many things");

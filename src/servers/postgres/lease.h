@@ -23,6 +23,7 @@ struct km_pg_limits {
     int64_t rows; /* of a result */
     int64_t bytes; /* of a result's JSON */
     int64_t affected; /* rows a statement may change */
+    int64_t cost; /* what the planner may expect of a statement; 0: anything */
     uint64_t statement_ms; /* the ceiling of a call's own */
     uint64_t lock_ms;
 };
@@ -59,6 +60,7 @@ const struct km_pg_parser *km_pg_db_parser(const struct km_pg_db *db); /* its gu
 struct km_pg_request {
     struct km_str sql;
     bool own; /* our own text: not judged, never a caller's */
+    struct km_str narrowed; /* what is narrowed for the caller, as narrow.h says; empty: nothing */
     unsigned nparams;
     const char *const *values; /* text; NULL: null */
     const unsigned *types; /* oids; NULL: all are inferred */

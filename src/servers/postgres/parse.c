@@ -6,6 +6,16 @@
  * fields at other places, and is refused by not being found.
  *
  * The library is never closed: it leaves a destructor for every thread that parsed.
+ *
+ * What it hands out is its tree packed into bytes, and packing takes four times as long as parsing:
+ * for each node the 240 members of the wrapper are looked at, twice.  So its call of the packing
+ * function is taken over here: the two functions below have the names it calls, and a program that
+ * exports them (the link options of this layer) is asked before the library itself.
+ *
+ *     parse ── tree, the library's ── get_packed_size(tree) ──> here: copied to the caller's arena
+ *                                  └─ pack(tree) ─────────────> here: nothing
+ *
+ * Where they are not asked (a library that was linked to ask itself), bytes come, and are unpacked.
  */
 #include "servers/postgres/parse.h"
 
@@ -17,15 +27,58 @@
 
 #include "base/encode.h"
 #include "servers/postgres/nesting.h"
+#include "servers/postgres/tree.h"
 
 struct km_pg_parser {
     PgQueryProtobufParseResult (*parse)(const char *sql);
     void (*free_result)(PgQueryProtobufParseResult result);
     PgQuery__ParseResult *(*unpack)(ProtobufCAllocator *allocator, size_t len, const uint8_t *data);
-    const ProtobufCMessageDescriptor *root;
+    struct km_pg_types types;
     PgQueryFingerprintResult (*fingerprint)(const char *sql);
     void (*free_fingerprint)(PgQueryFingerprintResult result);
 };
+
+/* A parse that waits for its tree.  The library calls back without saying for whom, on the thread
+ * that called it: the only reason for a variable of a thread. */
+struct capture {
+    const struct km_pg_parser *parser;
+    struct km_arena *arena;
+    PgQuery__ParseResult *tree; /* NULL: none came */
+    struct km_err err;
+};
+
+static _Thread_local struct capture *capturing;
+
+__attribute__((used)) size_t
+pg_query__parse_result__get_packed_size(const PgQuery__ParseResult *message)
+{
+    struct capture *c = capturing;
+    ProtobufCMessage *copy = NULL;
+
+    if (c && !c->err.code &&
+        km_pg_tree_copy(&c->parser->types, c->arena, &message->base, &copy, &c->err) == 0)
+        c->tree = (PgQuery__ParseResult *)(void *)copy;
+    return 0;
+}
+
+__attribute__((used)) size_t pg_query__parse_result__pack(const PgQuery__ParseResult *message,
+                                                          uint8_t *out)
+{
+    (void)message;
+    (void)out;
+    return 0; /* as many bytes as were said */
+}
+
+/* One of the two alone would be worse than none: bytes without room for them. */
+static bool both_or_none(void)
+{
+    size_t (*size)(const PgQuery__ParseResult *) = pg_query__parse_result__get_packed_size;
+    size_t (*pack)(const PgQuery__ParseResult *, uint8_t *) = pg_query__parse_result__pack;
+    void *first = dlsym(RTLD_DEFAULT, "pg_query__parse_result__get_packed_size");
+    void *second = dlsym(RTLD_DEFAULT, "pg_query__parse_result__pack");
+
+    return (memcmp(&first, &size, sizeof first) == 0) == (memcmp(&second, &pack, sizeof pack) == 0);
+}
 
 /* ISO C has no cast from a data pointer to a function's. */
 static bool find(void *library, const char *name, void *ret_function)
@@ -39,8 +92,10 @@ static bool find(void *library, const char *name, void *ret_function)
 int km_pg_parser_new(struct km_pg_parser **ret_parser, struct km_err *err)
 {
     void *library = dlopen(KM_LIBPG_QUERY, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+    const ProtobufCMessageDescriptor *root;
     struct km_pg_parser *p;
     bool found;
+    int r;
 
     if (!library)
         return km_fail(err, KM_E_UNSUPPORTED,
@@ -55,7 +110,7 @@ int km_pg_parser_new(struct km_pg_parser **ret_parser, struct km_err *err)
     found = find(library, "pg_query_parse_protobuf", &p->parse) &&
             find(library, "pg_query_free_protobuf_parse_result", &p->free_result) &&
             find(library, "pg_query__parse_result__unpack", &p->unpack) &&
-            find(library, "pg_query__parse_result__descriptor", &p->root) &&
+            find(library, "pg_query__parse_result__descriptor", &root) && both_or_none() &&
             find(library, "pg_query_fingerprint", &p->fingerprint) &&
             find(library, "pg_query_free_fingerprint_result", &p->free_fingerprint);
     dlclose(library);
@@ -64,19 +119,25 @@ int km_pg_parser_new(struct km_pg_parser **ret_parser, struct km_err *err)
         return km_fail(err, KM_E_UNSUPPORTED, "%s has not the functions it should have",
                        KM_LIBPG_QUERY);
     }
-    *ret_parser = p;
-    return 0;
+    r = km_pg_types_init(&p->types, root, err);
+    if (r == 0)
+        *ret_parser = p;
+    else
+        km_pg_parser_free(p);
+    return r;
 }
 
 struct km_pg_parser *km_pg_parser_free(struct km_pg_parser *parser)
 {
+    if (parser)
+        km_pg_types_done(&parser->types);
     free(parser);
     return NULL;
 }
 
-const void *km_pg_parser_root(const struct km_pg_parser *parser)
+const struct km_pg_types *km_pg_parser_types(const struct km_pg_parser *parser)
 {
-    return parser->root;
+    return &parser->types;
 }
 
 static void *arena_alloc(void *arena, size_t n)
@@ -114,12 +175,36 @@ static int unpack(const struct km_pg_parser *parser, struct km_arena *arena,
     return 0;
 }
 
+/* The library's parse, with its tree in the arena. */
+static int parse(const struct km_pg_parser *parser, struct km_arena *arena, const char *text,
+                 PgQuery__ParseResult **ret_tree, int *ret_cursor, struct km_err *err)
+{
+    struct capture c = { .parser = parser, .arena = arena };
+    PgQueryProtobufParseResult parsed;
+    int r = 0;
+
+    capturing = &c;
+    parsed = parser->parse(text);
+    capturing = NULL;
+    if (parsed.error) {
+        *ret_cursor = parsed.error->cursorpos;
+        r = km_fail(err, KM_E_INVALID, "%s", parsed.error->message);
+    } else if (c.err.code) {
+        r = km_fail(err, c.err.code, "%s", c.err.text);
+    } else if (c.tree) {
+        *ret_tree = c.tree;
+    } else {
+        r = unpack(parser, arena, &parsed, ret_tree, err);
+    }
+    parser->free_result(parsed);
+    return r;
+}
+
 int km_pg_parse(const struct km_pg_parser *parser, struct km_arena *arena, struct km_str sql,
                 struct PgQuery__ParseResult **ret_tree, size_t *ret_at, struct km_err *err)
 {
-    PgQueryProtobufParseResult parsed;
     const char *text;
-    int r;
+    int cursor = 0, r;
 
     *ret_at = 0;
     if (sql.n > KM_PG_SQL_BYTES)
@@ -137,14 +222,9 @@ int km_pg_parse(const struct km_pg_parser *parser, struct km_arena *arena, struc
     text = km_arena_cstr(arena, sql);
     if (km_arena_overflowed(arena))
         return km_fail(err, KM_E_NOMEM, "out of memory");
-    parsed = parser->parse(text);
-    if (parsed.error) {
-        *ret_at = byte_of(sql, parsed.error->cursorpos);
-        r = km_fail(err, KM_E_INVALID, "%s", parsed.error->message);
-    } else {
-        r = unpack(parser, arena, &parsed, ret_tree, err);
-    }
-    parser->free_result(parsed);
+    r = parse(parser, arena, text, ret_tree, &cursor, err);
+    if (r == KM_E_INVALID)
+        *ret_at = byte_of(sql, cursor);
     return r;
 }
 

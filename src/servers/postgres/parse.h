@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* parse.h - PostgreSQL's own grammar: libpg_query, opened when the first guard is made.
  *
- * The tree is protobuf-c's, in the caller's arena, and dies with it.  Its messages carry their own
- * description, which is what the guard walks by.
+ * The tree is protobuf-c's (tree.h), in the caller's arena, and dies with it.
  *
  * Thread: any; the library keeps what it needs for each thread.
  */
@@ -15,6 +14,7 @@
 #define KM_PG_TREE_BYTES ((size_t)96 * 1024 * 1024) /* of its tree: what an arena must take */
 
 struct km_pg_parser;
+struct km_pg_types;
 struct PgQuery__ParseResult;
 
 /* KM_E_UNSUPPORTED when the library is not there, with the package to install. */
@@ -32,7 +32,7 @@ int km_pg_parse(const struct km_pg_parser *parser, struct km_arena *arena, struc
 void km_pg_fingerprint(const struct km_pg_parser *parser, struct km_arena *arena, struct km_str sql,
                        char *out, size_t cap);
 
-/* The description of the root message, of which all others are members. */
-const void *km_pg_parser_root(const struct km_pg_parser *parser);
+/* The kinds of messages a tree may have. */
+const struct km_pg_types *km_pg_parser_types(const struct km_pg_parser *parser);
 
 #endif

@@ -23,10 +23,14 @@ int km_pg_processors_new(const struct km_json *list, struct km_pg_processors **r
                          struct km_err *err) KM_MUST_USE;
 struct km_pg_processors *km_pg_processors_free(struct km_pg_processors *p);
 
-/* *sql becomes what is to run; in the arena.  KM_E_FORBIDDEN with the reason. */
+/* What is narrowed, as narrow.h says; "[]": nothing is. */
+struct km_str km_pg_processors_names(const struct km_pg_processors *p);
+
+/* *sql becomes what is to run; in the arena.  values: an object of the caller's key; NULL: none.
+ * KM_E_FORBIDDEN with the reason. */
 int km_pg_process_statement(const struct km_pg_processors *p, const struct km_pg_parser *parser,
-                            struct km_arena *arena, struct km_str *sql,
-                            struct km_err *err) KM_MUST_USE;
+                            const struct km_json *values, struct km_arena *arena,
+                            struct km_str *sql, struct km_err *err) KM_MUST_USE;
 /* *json, the result, becomes what is shown. */
 int km_pg_process_result(const struct km_pg_processors *p, struct km_arena *arena,
                          struct km_str *json, struct km_err *err) KM_MUST_USE;

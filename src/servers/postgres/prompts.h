@@ -3,7 +3,7 @@
 #ifndef KM_SERVERS_POSTGRES_PROMPTS_H
 #define KM_SERVERS_POSTGRES_PROMPTS_H
 
-#include "mcp/server.h"
+#include "mcp/server/server.h"
 
 km_mcp_tool_fn km_pg_prompts_list, km_pg_prompts_get;
 

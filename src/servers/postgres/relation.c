@@ -27,12 +27,14 @@ const char *const km_pg_relation_sql[] = {
     "FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid "
     "LEFT JOIN pg_type e ON e.oid = t.typelem AND t.typcategory = 'A' "
     "LEFT JOIN pg_type b ON b.oid = t.typbasetype "
-    "WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped), "
+    "WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND (x.c IS NULL OR "
+    "a.attname IN (SELECT json_array_elements_text(x.c)))), "
     "'key', (SELECT json_agg(a.attname ORDER BY x.i) FROM pg_constraint k, "
     "unnest(k.conkey) WITH ORDINALITY x(n, i), pg_attribute a WHERE k.conrelid = c.oid "
     "AND k.contype = 'p' AND a.attrelid = c.oid AND a.attnum = x.n)) "
-    "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
-    "WHERE c.relname = $2::text AND c.relkind IN ('r', 'p', 'v', 'm', 'f') "
+    "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN json_to_recordset("
+    "$3::json) AS x(k text, s text, n text, c json) ON x.k = 'narrow' AND x.s = n.nspname "
+    "AND x.n = c.relname WHERE c.relname = $2::text AND c.relkind IN ('r', 'p', 'v', 'm', 'f') "
     "AND has_schema_privilege(n.oid, 'USAGE') AND CASE WHEN $1::text IS NULL "
     "THEN pg_table_is_visible(c.oid) ELSE n.nspname = $1 END LIMIT 1)",
     NULL,

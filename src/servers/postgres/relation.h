@@ -32,7 +32,8 @@ struct km_pg_relation {
     size_t nkey;
 };
 
-/* The query that tells of a relation, one JSON value: $1 schema (null: by the path), $2 name. */
+/* The query that tells of a relation, one JSON value: $1 schema (null: by the path), $2 name,
+ * $3 what is narrowed (narrow.h), whose other columns are not told. */
 extern const char *const km_pg_relation_sql[];
 int km_pg_relation_read(struct km_pg_relation *rel, const struct km_json *value,
                         struct km_arena *arena, struct km_err *err) KM_MUST_USE;

@@ -90,6 +90,15 @@ static const char *const pieces[] = {
     "JOIN pg_rewrite w ON w.ev_class = c.oid AND w.ev_type = '1' "
     "WHERE NOT " KNOWN("pg_class", "c.oid", "c.relnamespace") ") "
     ,
+    /* --- what is narrowed, its parents and its parts; what stands instead may read it --- */
+    ", narrow AS MATERIALIZED (SELECT c.oid FROM refs r JOIN pg_namespace n ON n.nspname = r.s "
+    "JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = r.n WHERE r.k = 'narrow'), "
+    "kin(oid, up) AS (SELECT oid, u FROM narrow, (VALUES (true), (false)) AS v(u) "
+    "UNION SELECT CASE WHEN k.up THEN i.inhparent ELSE i.inhrelid END, k.up FROM kin k "
+    "JOIN pg_inherits i ON CASE WHEN k.up THEN i.inhrelid ELSE i.inhparent END = k.oid), "
+    "shown AS (SELECT l.a FROM rels l JOIN pg_namespace n ON n.oid = l.relnamespace "
+    "JOIN refs r ON r.k = 'shown' AND r.s = n.nspname AND r.n = l.relname) "
+    ,
     /* --- findings --- */
     "SELECT 'function' AS kind, r.a AS at, p.oid::regprocedure::text AS what FROM refs r "
     "JOIN pg_proc p ON p.proname = r.n JOIN pg_namespace n ON n.oid = p.pronamespace "
@@ -116,8 +125,11 @@ static const char *const pieces[] = {
     "UNION ALL SELECT CASE WHEN p.pronamespace = 'pg_catalog'::regnamespace THEN 'builtin' "
     "ELSE 'attribute' END, r.a, p.proname FROM refs r JOIN pg_proc p ON p.proname = r.n "
     "JOIN pg_type t ON t.oid = p.proargtypes[0] "
-    "WHERE r.k = 'attribute' AND p.pronargs >= 1 AND p.pronargs - p.pronargdefaults <= 1 "
-    "AND (t.typtype = 'p' OR t.typtype = 'd' OR (t.typtype = 'c' AND NOT EXISTS ("
+    "WHERE r.k IN ('attribute', 'scalar') AND p.pronargs >= 1 "
+    "AND p.pronargs - p.pronargdefaults <= 1 AND (t.typtype = 'p' OR t.typtype = 'd' "
+    "OR (r.k = 'scalar' AND t.typtype <> 'c' AND p.pronamespace IN (SELECT oid FROM path) "
+    "AND NOT EXISTS (SELECT 1 FROM pg_cast k WHERE k.castfunc = p.oid AND k.oid < 16384)) "
+    "OR (t.typtype = 'c' AND NOT EXISTS ("
     "SELECT 1 FROM pg_attribute b WHERE b.attrelid = t.typrelid AND b.attname = r.n "
     "AND NOT b.attisdropped))) "
     "UNION ALL SELECT 'cast', -1, c.castsource::regtype::text || ' AS ' || "
@@ -127,9 +139,15 @@ static const char *const pieces[] = {
     "UNION ALL SELECT reltype FROM rels UNION ALL SELECT b.atttypid FROM pg_attribute b "
     "WHERE b.attrelid IN (SELECT oid FROM rels) AND b.attnum > 0 AND NOT b.attisdropped)) "
     "UNION ALL SELECT 'foreign', s.a, c.oid::regclass::text FROM seen s "
-    "JOIN pg_class c ON c.oid = s.oid WHERE c.relkind = 'f' OR EXISTS (SELECT 1 FROM pg_inherits i "
-    "JOIN pg_class k ON k.oid = i.inhrelid WHERE i.inhparent = c.oid AND k.relkind = 'f') "
+    "JOIN pg_class c ON c.oid = s.oid WHERE c.relkind = 'f' OR (c.relhassubclass AND EXISTS ("
+    "WITH RECURSIVE d(oid) AS (SELECT c.oid UNION SELECT i.inhrelid FROM d JOIN pg_inherits i "
+    "ON i.inhparent = d.oid) SELECT 1 FROM d JOIN pg_class k ON k.oid = d.oid "
+    "WHERE k.relkind = 'f')) "
     ,
+    "UNION ALL SELECT 'narrowed', s.a, s.oid::regclass::text FROM seen s "
+    "WHERE s.oid IN (SELECT oid FROM kin) AND s.a NOT IN (SELECT a FROM shown) "
+    "AND NOT EXISTS (SELECT 1 FROM rels l WHERE l.a = s.a AND l.oid = s.oid "
+    "AND l.oid IN (SELECT oid FROM narrow)) "
     "UNION ALL SELECT 'in view', v.a, CASE d.refclassid WHEN 'pg_proc'::regclass "
     "THEN d.refobjid::regprocedure::text ELSE d.refobjid::regoperator::text END "
     "FROM views v JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = v.rule "
@@ -146,7 +164,8 @@ void km_pg_resolve_sql(struct km_buf *out)
         km_buf_str(out, km_str_c(pieces[i]));
 }
 
-static const char *const kinds[] = { "relation", "function", "operator", "type", "attribute" };
+static const char *const kinds[] = { "relation", "function",  "operator",
+                                     "type",     "attribute", "scalar" };
 
 /* A function the configuration vouches for has a schema; all of that name must be in it. */
 static struct km_str owner_of(const struct km_pg_ref *r, struct km_arena *arena,
@@ -162,7 +181,7 @@ static struct km_str owner_of(const struct km_pg_ref *r, struct km_arena *arena,
 }
 
 const char *km_pg_resolve_refs(const struct km_pg_verdict *v, struct km_arena *arena,
-                               const struct km_pg_guard_options *options)
+                               const struct km_pg_guard_options *options, struct km_str narrowed)
 {
     struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(REFS_BYTES);
     struct km_json_out o;
@@ -180,6 +199,10 @@ const char *km_pg_resolve_refs(const struct km_pg_verdict *v, struct km_arena *a
         km_out_close(&o, '}');
     }
     km_out_close(&o, ']');
+    if (narrowed.n > 2) { /* two lists become one; the first is never empty */
+        b.p[b.n - 1] = ',';
+        km_buf_str(&b, km_str_skip(narrowed, 1));
+    }
     return km_buf_failed(&b) ? NULL : km_arena_str(arena, km_buf_view(&b)).p;
 }
 
@@ -202,6 +225,8 @@ static const struct finding {
       "leave the cast, the table or the column's type out" },
     { "foreign", "GUARD_RELATION", "RangeVar", "is a foreign table: reading it reaches out",
       "read a table of this database" },
+    { "narrowed", "GUARD_VIEW", "RangeVar", "is narrowed, and read here under another name",
+      "read the table itself" },
     { "in view", "GUARD_VIEW", "RangeVar", "runs in a view, and nobody vouches for it",
       "read the tables below the view, or ask the operator to list it under allow_functions" },
 };

@@ -22,9 +22,10 @@ extern const char km_pg_changed[];
  * km_pg_extensions. */
 void km_pg_resolve_sql(struct km_buf *out);
 
-/* The references as JSON, NUL-terminated, in the arena; NULL: out of memory. */
+/* The references and what is narrowed (narrow.h's list) as JSON, NUL-terminated, in the arena;
+ * NULL: out of memory. */
 const char *km_pg_resolve_refs(const struct km_pg_verdict *v, struct km_arena *arena,
-                               const struct km_pg_guard_options *options);
+                               const struct km_pg_guard_options *options, struct km_str narrowed);
 
 /* Looks at the rows of the query, views' definitions among them.  Turns the verdict into a
  * refusal, or leaves it.  Negative: out of memory, and nothing may run. */

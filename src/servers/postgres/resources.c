@@ -13,6 +13,7 @@
 
 #include "base/encode.h"
 #include "servers/postgres/own.h"
+#include "servers/postgres/process.h"
 #include "servers/postgres/prompts.h"
 #include "servers/postgres/watch.h"
 
@@ -224,8 +225,8 @@ static int answer_read(struct km_pg_task *task, const struct km_pg_outcome *o, s
 static int resources_read(struct km_mcp_call *call, struct km_err *err)
 {
     struct address *a = km_arena_zalloc(call->arena, sizeof *a);
-    const char **values = km_arena_zalloc(call->arena, 3 * sizeof *values);
-    const char *pieces[12] = { HERE("3") };
+    const char **values = km_arena_zalloc(call->arena, 4 * sizeof *values);
+    const char *pieces[12] = { HERE("4") };
     struct km_str uri = KM_STR_NONE;
     size_t n = 1;
 
@@ -247,11 +248,12 @@ static int resources_read(struct km_mcp_call *call, struct km_err *err)
         return read_own(call, a, err);
     values[0] = text_of(call->arena, a->schema);
     values[1] = text_of(call->arena, a->table);
-    values[2] = text_of(call->arena, a->db);
+    values[2] = km_pg_processors_names(km_pg_own_processors(km_pg_server_of(call)->own)).p;
+    values[3] = text_of(call->arena, a->db);
     for (size_t i = 0; km_pg_describe_sql[i] && n < 10; i++)
         pieces[n++] = km_pg_describe_sql[i];
     pieces[n] = ") END";
-    return ask(call, pieces, values, 3, answer_read, a, err);
+    return ask(call, pieces, values, 4, answer_read, a, err);
 }
 
 /* --- subscriptions --- */

@@ -7,8 +7,7 @@
 #ifndef KM_SERVERS_POSTGRES_SERVER_H
 #define KM_SERVERS_POSTGRES_SERVER_H
 
-#include "mcp/server.h"
-#include "servers/postgres/confirm.h"
+#include "mcp/server/server.h"
 #include "servers/postgres/lease.h"
 
 #define KM_PG_INSTRUCTIONS 4096 /* bytes */
@@ -21,7 +20,6 @@ struct km_pg_server {
     struct km_mcp_server mcp;
     struct km_mcp_tool tools[KM_PG_TOOLS];
     struct km_pg_db *db;
-    struct km_pg_confirms confirms;
     char sizes[16384]; /* of the largest tables at the last analyze_health, as JSON; empty: none */
     uint64_t sizes_ms;
     char instructions[KM_PG_INSTRUCTIONS + 1];

@@ -139,6 +139,11 @@ int km_pg_answer_value(struct km_pg_task *task, const struct km_pg_outcome *o, s
     return km_pg_answer(task->call, value, err);
 }
 
+static struct km_str narrowed(const struct km_mcp_call *call)
+{
+    return km_pg_processors_names(km_pg_own_processors(km_pg_server_of(call)->own));
+}
+
 /* A string or a number among the arguments, as a parameter; NULL where it is not there. */
 static int take_argument(const struct km_mcp_call *call, const char *name, const char **ret_value,
                          struct km_err *err)
@@ -147,11 +152,14 @@ static int take_argument(const struct km_mcp_call *call, const char *name, const
     struct km_str s;
 
     *ret_value = NULL;
-    if (!km_json_string(v, &s) && !km_json_number(v, &s))
+    if (strcmp(name, KM_PG_NARROWED) == 0)
+        *ret_value = narrowed(call).p;
+    else if (!km_json_string(v, &s) && !km_json_number(v, &s))
         return 0;
-    if (km_str_chr(s, '\0') < s.n)
+    else if (km_str_chr(s, '\0') < s.n)
         return km_fail(err, KM_E_INVALID, "%s: a text with a NUL byte", name);
-    *ret_value = km_arena_cstr(call->arena, s);
+    else
+        *ret_value = km_arena_cstr(call->arena, s);
     return 0;
 }
 
@@ -266,14 +274,25 @@ int km_pg_task_again(struct km_pg_task *task, const struct km_pg_request *reques
     return km_pg_task_start(task, err);
 }
 
+static int process(struct km_pg_task *task, const struct km_pg_processors *p, struct km_err *err)
+{
+    struct km_arena *arena = task->call->arena;
+    const struct km_json *values = NULL;
+
+    if (task->call->caller.values.n &&
+        km_json_parse(arena, task->call->caller.values, &values, err) < 0)
+        return KM_E_INVALID;
+    task->request.narrowed = narrowed(task->call);
+    return km_pg_process_statement(p, km_pg_db_parser(db_of(task->call)), values, arena,
+                                   &task->request.sql, err);
+}
+
 int km_pg_task_start(struct km_pg_task *task, struct km_err *err)
 {
     const struct km_pg_processors *p = km_pg_own_processors(km_pg_server_of(task->call)->own);
     struct km_str before = task->request.sql;
 
-    if (p && !task->request.own &&
-        km_pg_process_statement(p, km_pg_db_parser(db_of(task->call)), task->call->arena,
-                                &task->request.sql, err) < 0)
+    if (p && !task->request.own && process(task, p, err) < 0)
         return KM_E_FORBIDDEN;
     task->rewritten = !km_str_eq(before, task->request.sql);
     task->lease =

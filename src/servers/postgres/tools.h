@@ -39,7 +39,7 @@ extern const struct km_pg_rows km_pg_tools_sql, km_pg_tools_explain, km_pg_tools
 extern const struct km_mcp_method km_pg_methods[];
 extern const size_t km_pg_nmethods;
 
-/* What describe_table asks: $1 schema (null: found by the path), $2 name. */
+/* What describe_table asks: $1 schema (null: found by the path), $2 name, $3 KM_PG_NARROWED. */
 extern const char *const km_pg_describe_sql[];
 
 /* For rows: a text, and JSON as it is written. */
@@ -88,7 +88,7 @@ int km_pg_task_again(struct km_pg_task *task, const struct km_pg_request *reques
 /* The arguments max_rows, max_bytes and timeout_ms, where they are below the server's. */
 void km_pg_task_limits(struct km_pg_task *task);
 
-/* Of the server: see mcp/server.h.  call->work is the task while its lease runs. */
+/* Of the server: see mcp/server/server.h.  call->work is the task while its lease runs. */
 void km_pg_task_cancel(struct km_mcp_call *call);
 void km_pg_task_drop(struct km_mcp_call *call);
 
@@ -119,7 +119,9 @@ int km_pg_build_columns(struct km_pg_build *b, const struct km_json *names,
 /* The one value of the result as JSON; empty: null, no row, or truncated. */
 struct km_str km_pg_task_value(const struct km_pg_task *task);
 
-/* A statement of our own, pieces up to NULL; $1, $2, ... are the arguments of those names. */
+/* A statement of our own, pieces up to NULL; $1, $2, ... are the arguments of those names, or
+ * KM_PG_NARROWED: what is narrowed for callers, as narrow.h says. */
+#define KM_PG_NARROWED "@narrowed"
 int km_pg_request_own(struct km_mcp_call *call, const char *const *pieces, const char *const *names,
                       size_t n, struct km_pg_request *ret, struct km_err *err) KM_MUST_USE;
 /* The text with the schema, which is quoted already, wherever it says @schema@; "" on overflow. */

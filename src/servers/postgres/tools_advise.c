@@ -18,8 +18,10 @@
 #include "http/json_out.h"
 #include "servers/postgres/advise.h"
 #include "servers/postgres/hypo.h"
+#include "servers/postgres/own.h"
 #include "servers/postgres/page.h"
 #include "servers/postgres/plan.h"
+#include "servers/postgres/process.h"
 
 #define STATEMENTS 10
 #define CANDIDATES 32
@@ -71,7 +73,7 @@ static const char workload_sql[] =
     "q.dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) AND q.query ~* "
     "'^\\s*(select|with)' AND q.query !~* '\\mpg_|information_schema' ORDER BY q.total_exec_time "
     "DESC LIMIT 10) x";
-/* $1: [{"s": schema or "", "n": name}] */
+/* $1: [{"s": schema or "", "n": name}], $2: what is narrowed, of which no value is told */
 static const char *const tables_sql[] = {
     "SELECT coalesce(json_agg(json_build_object('asked_schema', r.s, 'asked', r.n, 'schema', "
     "n.nspname, 'name', c.relname, 'rows', greatest(c.reltuples, 0)::int8, 'pages', c.relpages, "
@@ -82,7 +84,10 @@ static const char *const tables_sql[] = {
     "END, "
     "'width', coalesce(s.avg_width, 8), 'typical', coalesce((s.most_common_vals::text::text[])[1], "
     "(s.histogram_bounds::text::text[])[greatest(1, array_length(s.histogram_bounds::text::text[], "
-    "1) / 2)]))) FROM pg_attribute a LEFT JOIN pg_stats s ON s.schemaname = n.nspname AND "
+    "1) / 2)]))) FROM pg_attribute a LEFT JOIN pg_stats s ON NOT EXISTS (SELECT 1 FROM "
+    "json_to_recordset($2::json) AS x(k text, s text, n text) WHERE x.k = 'narrow' AND "
+    "(to_regclass(format('%I.%I', x.s, x.n)) = c.oid OR to_regclass(format('%I.%I', x.s, x.n)) IN "
+    "(SELECT pg_partition_ancestors(c.oid)))) AND s.schemaname = n.nspname AND "
     "s.tablename = c.relname AND s.attname = a.attname AND NOT s.inherited WHERE a.attrelid = "
     "c.oid "
     "AND a.attnum > 0 AND NOT a.attisdropped AND EXISTS (SELECT 1 FROM pg_opclass o JOIN pg_am m "
@@ -573,7 +578,7 @@ static int on_tables(struct km_pg_task *task, const struct km_pg_outcome *o, str
 static int ask_tables(struct km_pg_task *task, struct km_err *err)
 {
     struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(ANSWER_BYTES);
-    const char **values = km_arena_zalloc(task->call->arena, sizeof *values);
+    const char **values = km_arena_zalloc(task->call->arena, 2 * sizeof *values);
     struct advice *a = task->data;
     struct km_pg_request request;
     struct km_json_out o;
@@ -594,8 +599,9 @@ static int ask_tables(struct km_pg_task *task, struct km_err *err)
         km_pg_request_own(task->call, tables_sql, NULL, 0, &request, err) < 0)
         return km_fail(err, KM_E_NOMEM, "out of memory");
     values[0] = km_arena_cstr(task->call->arena, km_buf_view(&b));
+    values[1] = km_pg_processors_names(km_pg_own_processors(km_pg_server_of(task->call)->own)).p;
     request.values = values;
-    request.nparams = 1;
+    request.nparams = 2;
     task->answer = on_tables;
     return km_pg_task_again(task, &request, err);
 }

@@ -16,6 +16,7 @@
 
 #include "base/crypto.h"
 #include "base/time.h"
+#include "servers/postgres/confirm.h"
 #include "servers/postgres/plan.h"
 
 #define SAMPLE 10 /* rows of a preview */
@@ -252,17 +253,19 @@ static int answer_change(struct km_pg_task *task, const struct km_pg_outcome *o,
     return km_pg_answer(task->call, km_buf_view(&b), err);
 }
 
-/* Who, what and with which values: what a confirmation is for. */
+/* Who, where, what and with which values: what a confirmation is for. */
 static void digest_of(const struct km_pg_task *task, const struct change *c, uint8_t digest[32])
 {
     const struct km_pg_request *q = &c->request;
-    struct km_str *parts = km_arena_zalloc(task->call->arena, (2 * q->nparams + 3) * sizeof *parts);
+    struct km_str *parts = km_arena_zalloc(task->call->arena, (2 * q->nparams + 5) * sizeof *parts);
     size_t n = 0;
 
     memset(digest, 0, 32);
     if (!parts)
         return;
     parts[n++] = task->call->caller.principal;
+    parts[n++] = KM_STR("\n");
+    parts[n++] = km_pg_db_args_of(km_pg_server_of(task->call)->db)->name;
     parts[n++] = KM_STR("\n");
     parts[n++] = q->sql;
     for (unsigned i = 0; i < q->nparams; i++) {
@@ -282,8 +285,8 @@ static int answer_preview(struct km_pg_task *task, const struct km_pg_outcome *o
     int r;
 
     digest_of(task, c, digest);
-    r = km_pg_confirm_give(&km_pg_server_of(task->call)->confirms, digest, o->affected,
-                           km_mono_ms(), word, err);
+    r = km_pg_confirm_give(digest, task->call->caller.principal, o->affected, km_mono_ms(), word,
+                           err);
     if (r < 0)
         return r;
     km_buf_printf(&b, "{\"preview\":true,\"would_affect\":%lld", (long long)o->affected);
@@ -334,8 +337,7 @@ static int run_change(struct km_pg_task *task, struct km_err *err)
 
     if (km_json_string(km_json_get(task->call->args, "confirmation"), &word)) {
         digest_of(task, c, digest);
-        r = km_pg_confirm_take(&km_pg_server_of(task->call)->confirms, word, digest, km_mono_ms(),
-                               &c->request.affected_most, err);
+        r = km_pg_confirm_take(word, digest, km_mono_ms(), &c->request.affected_most, err);
         c->request.capped = true;
     }
     if (r == 0 && km_json_count(returning)) {

@@ -34,7 +34,7 @@ static int on_table(struct km_pg_task *task, const struct km_pg_outcome *o, stru
 
 int km_pg_task_with_table(struct km_mcp_call *call, km_pg_table_fn *then, struct km_err *err)
 {
-    static const char *const names[] = { "schema", "table" };
+    static const char *const names[] = { "schema", "table", KM_PG_NARROWED };
     struct looked_up *l = km_arena_zalloc(call->arena, sizeof *l);
     struct km_pg_task *task = km_pg_task_new(call, err);
 
@@ -43,7 +43,7 @@ int km_pg_task_with_table(struct km_mcp_call *call, km_pg_table_fn *then, struct
     l->then = then;
     task->data = l;
     task->answer = on_table;
-    if (km_pg_request_own(call, km_pg_relation_sql, names, 2, &task->request, err) < 0)
+    if (km_pg_request_own(call, km_pg_relation_sql, names, 3, &task->request, err) < 0)
         return KM_E_INVALID;
     return km_pg_task_start(task, err);
 }

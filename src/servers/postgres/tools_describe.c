@@ -9,7 +9,8 @@
  *
  * The name is compared as the catalogue writes it, so mixed case is found.  Without a schema the
  * first of the search path counts; a name that is nowhere on the path is taken from another schema
- * when only one has it.  Statistics of columns are numbers only: pg_stats' values are data.
+ * when only one has it.  Statistics of columns are numbers only: pg_stats' values are data.  Of a
+ * relation that is narrowed ($3) the columns that are shown are told, without statistics.
  */
 #include "servers/postgres/tools.h"
 
@@ -27,9 +28,12 @@
     "'statistics', (SELECT json_build_object('null_fraction', s.null_frac, 'distinct', "           \
     "s.n_distinct, 'average_width', s.avg_width, 'correlation', s.correlation) "                   \
     "FROM pg_stats s WHERE s.schemaname = n.nspname AND s.tablename = t.relname "                  \
-    "AND s.attname = a.attname ORDER BY s.inherited DESC LIMIT 1)) ORDER BY a.attnum) "            \
+    "AND s.attname = a.attname AND x.c IS NULL ORDER BY s.inherited DESC LIMIT 1)) "               \
+    "ORDER BY a.attnum) "                                                                          \
     "FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid "                        \
-    "AND d.adnum = a.attnum WHERE a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped), "
+    "AND d.adnum = a.attnum WHERE a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped "     \
+    "AND (json_typeof(x.c) IS DISTINCT FROM 'array' OR a.attname IN "                              \
+    "(SELECT json_array_elements_text(x.c)))), "
 #define KEY_COLUMNS(array, rel)                                                                    \
     "(SELECT json_agg(a.attname ORDER BY x.i) FROM unnest(" array ") WITH ORDINALITY x(n, i) "     \
     "JOIN pg_attribute a ON a.attrelid = " rel " AND a.attnum = x.n)"
@@ -101,7 +105,10 @@
     "SELECT sum(pg_total_relation_size(m.relid)) AS total, sum(pg_relation_size(m.relid)) AS "     \
     "heap, sum(pg_indexes_size(m.relid)) AS idx FROM (SELECT t.oid AS relid "                      \
     "WHERE t.relkind IN ('r', 'm') UNION ALL SELECT p.relid FROM pg_partition_tree(t.oid) p "      \
-    "WHERE t.relkind = 'p' AND p.isleaf) m) z "                                                    \
+    "WHERE t.relkind = 'p' AND p.isleaf) m) z LEFT JOIN LATERAL (SELECT coalesce(r.c, 'true') "    \
+    "AS c FROM json_to_recordset($3::json) AS r(k text, s text, n text, c json) WHERE r.k = "      \
+    "'narrow' AND (to_regclass(format('%I.%I', r.s, r.n)) = t.oid OR to_regclass(format('%I.%I', " \
+    "r.s, r.n)) IN (SELECT pg_partition_ancestors(t.oid))) LIMIT 1) x ON true "                    \
     "WHERE t.relname = $2::text AND t.relkind IN ('r', 'p', 'v', 'm', 'f') "                       \
     "AND has_schema_privilege(n.oid, 'USAGE') AND CASE WHEN $1::text IS NULL "                     \
     "THEN pg_table_is_visible(t.oid) OR NOT EXISTS (SELECT 1 FROM pg_class c "                     \
@@ -122,9 +129,9 @@ const char *const km_pg_describe_sql[] = {
 
 static int describe_table(struct km_mcp_call *call, struct km_err *err)
 {
-    static const char *const names[] = { "schema", "name" };
+    static const char *const names[] = { "schema", "name", KM_PG_NARROWED };
 
-    return km_pg_ask(call, km_pg_describe_sql, names, 2, err);
+    return km_pg_ask(call, km_pg_describe_sql, names, 3, err);
 }
 
 static const struct km_pg_row rows[] = {

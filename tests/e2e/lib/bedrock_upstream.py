@@ -7,6 +7,7 @@ reset..., frame-EXCEPTION... (200 and an exception as its first message), late-E
 two pieces), cut... (in the middle of a frame); any other name is answered well.
 """
 
+import base64
 import datetime
 import hashlib
 import hmac
@@ -96,7 +97,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.connection.close()
             self.close_connection = True
             return None
-        return self.stream(fault) if action == "converse-stream" else self.whole()
+        if action == "invoke-with-response-stream":
+            return self.stream(self.chunks(fault))
+        return self.stream(self.frames(fault)) if action == "converse-stream" else self.whole()
 
     def send(self, status, body, *headers):
         data = json.dumps(body).encode()
@@ -140,12 +143,34 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         yield frame("event", "metadata", {"usage": {"inputTokens": 10, "outputTokens": 5,
                                                     "totalTokens": 15}})
 
-    def stream(self, fault):
+    def chunks(self, fault):
+        """Claude's own events, each wrapped in a frame."""
+        if fault[0] == "frame":
+            yield frame("exception", fault[1], {"message": "not now"})
+            return
+        for event in (
+                {"type": "message_start", "message": {
+                    "id": "msg_1", "type": "message", "role": "assistant", "content": [],
+                    "model": "claude", "stop_reason": None, "stop_sequence": None,
+                    "usage": {"input_tokens": 10, "output_tokens": 1}}},
+                {"type": "content_block_start", "index": 0,
+                 "content_block": {"type": "text", "text": ""}},
+                *({"type": "content_block_delta", "index": 0,
+                   "delta": {"type": "text_delta", "text": text}} for text in self.text()),
+                {"type": "content_block_stop", "index": 0},
+                {"type": "message_delta", "delta": {"stop_reason": "end_turn",
+                                                    "stop_sequence": None},
+                 "usage": {"output_tokens": 5}},
+                {"type": "message_stop"}):
+            wrapped = base64.b64encode(json.dumps(event).encode()).decode()
+            yield frame("event", "chunk", {"bytes": wrapped, "p": "abcd"})
+
+    def stream(self, frames):
         self.send_response(200)
         self.send_header("content-type", "application/vnd.amazon.eventstream")
         self.send_header("transfer-encoding", "chunked")
         self.end_headers()
-        for data in self.frames(fault):
+        for data in frames:
             self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
         self.wfile.write(b"0\r\n\r\n")
 

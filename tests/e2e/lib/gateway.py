@@ -58,7 +58,9 @@ class Answer:
         self.status, self.headers, self.body = status, headers, body
 
     def json(self):
-        return json.loads(self.body)
+        """The body; of a stream, which a slow answer becomes, its last event."""
+        stream = "event-stream" in self.header("content-type", "")
+        return json.loads(self.events()[-1] if stream else self.body)
 
     def header(self, name, default=None):
         return self.headers.get(name.lower(), default)

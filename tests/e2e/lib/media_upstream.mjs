@@ -8,7 +8,8 @@
 //
 // The first segment of a path chooses a temper: /ok (serves), /fail (500 when all was read), /busy
 // (429 at once, Retry-After), /stall (never reads), /cut (breaks its stream), /early (401 before
-// the body).  GET /seen is what came, POST /forget empties it; POST /finish ends every batch.
+// the body).  GET /seen is what came, POST /forget empties it; POST /finish ends every batch, POST
+// /busy-batches?n=N answers the next N questions for one with 429.
 import { createHash, randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:http";
@@ -20,12 +21,13 @@ const KEY = "sk-media-upstream";
 let seen = [];
 const files = new Map();
 const batches = new Map();
+let busyBatches = 0;
 
 const fields = {
   "images/generations": "model prompt n size quality style response_format user background " +
     "moderation output_compression output_format partial_images stream",
   "chat/completions": "model messages",
-  responses: "model input tools prompt metadata store",
+  responses: "model input tools prompt metadata store conversation",
   "images/edits": "model images image image[] mask prompt n size quality response_format user " +
     "background input_fidelity output_compression output_format partial_images stream",
   "images/variations": "model image n size response_format user",
@@ -233,6 +235,7 @@ function finishBatches(withUsage) {
 function oneBatch(x, id, rest) {
   const batch = batches.get(id);
   if (!batch) return refuse(x.response, 404, `No batch found with id '${id}'.`);
+  if (busyBatches-- > 0) return refuse(x.response, 429, "Slow down.");
   if (rest === "cancel" && batch.object.status === "in_progress") batch.object.status = "cancelled";
   return json(x.response, batch.object);
 }
@@ -253,9 +256,13 @@ function chat(x) {
 }
 
 function responses(x) {
+  const used = (x.fields.tools ?? []).find((t) => t.type === "code_interpreter")?.container;
+  const ran = used ? [{ type: "code_interpreter_call", id: "ci_1", status: "completed", code: "1",
+    container_id: used.id ?? (typeof used === "string" ? used : `cntr_${randomUUID()}`),
+    outputs: null }] : [];
   return json(x.response, { id: `resp_${randomUUID()}`, object: "response", created_at: 1,
     status: "completed", model: x.model, tools: [], tool_choice: "auto",
-    parallel_tool_calls: true, output: [{ type: "message", id: "msg_1", role: "assistant",
+    parallel_tool_calls: true, output: [...ran, { type: "message", id: "msg_1", role: "assistant",
       status: "completed", content: [{ type: "output_text", text: "read", annotations: [] }] }],
     usage: { input_tokens: 10, output_tokens: 5, total_tokens: 15,
       input_tokens_details: { cached_tokens: 0 }, output_tokens_details: { reasoning_tokens: 0 } } });
@@ -279,7 +286,8 @@ function place(path) {
 async function serve(request, response) {
   const url = new URL(request.url, "http://fake");
   const control = { "/seen": () => json(response, seen), "/forget": () => { seen = []; json(response, {}); },
-    "/finish": () => { finishBatches(url.searchParams.get("usage") === "1"); json(response, {}); } };
+    "/finish": () => { finishBatches(url.searchParams.get("usage") === "1"); json(response, {}); },
+    "/busy-batches": () => { busyBatches = Number(url.searchParams.get("n")); json(response, {}); } };
   if (control[url.pathname]) return control[url.pathname]();
   const [, temper, rest] = /^\/(ok|fail|busy|stall|cut|early)(\/.*)$/.exec(url.pathname) ?? [];
   const at = temper && place(rest);

@@ -6,7 +6,7 @@
 //     GET /log   what every session was: path, headers, digests of all text both ways, events
 //
 // The model's name scripts it: rt-401, rt-429, rt-500 refuse the handshake, rt-wrong answers it
-// badly.  response.metadata scripts an answer: usage (JSON), behave: hang | close | burst.
+// badly, rt-mute answers no pings.  response.metadata scripts an answer: usage (JSON), behave: hang | close | burst.
 // Deleting the item `die` kills the connection.
 import crypto from 'node:crypto';
 import http from 'node:http';
@@ -44,7 +44,7 @@ class Session {
   constructor(socket, request, model) {
     Object.assign(this, { socket, beta: request.headers['openai-beta'] === 'realtime=v1', running: new Map() });
     this.log = {
-      path: request.url, headers: request.headers, events: [], in: 0, out: 0, closed: null,
+      path: request.url, headers: request.headers, events: [], in: 0, out: 0, closed: null, pings: 0,
       heard: crypto.createHash('sha256'), said: crypto.createHash('sha256'),
     };
     sessions.push(this.log);
@@ -53,6 +53,7 @@ class Session {
       : { type: 'realtime', id: id('sess'), object: 'realtime.session', model, output_modalities: ['audio'], max_output_tokens: 'inf' };
     socket.on('message', (data, binary) => this.hear(data, binary));
     socket.on('close', (code, reason) => { this.log.closed = [code, reason.toString()]; });
+    socket.on('ping', () => { this.log.pings += 1; });
     socket.on('error', (err) => { this.log.error = err.message; });
     this.say({ type: 'session.created', session: this.session });
   }
@@ -178,6 +179,7 @@ const server = http.createServer((request, response) => {
   response.end(JSON.stringify(log));
 });
 const sockets = new WebSocketServer({ noServer: true, perMessageDeflate: false, maxPayload: 32 << 20 });
+const mute = new WebSocketServer({ noServer: true, perMessageDeflate: false, autoPong: false });
 
 function refuse(socket, status, body, more = '') {
   const text = JSON.stringify(body);
@@ -197,7 +199,7 @@ server.on('upgrade', (request, socket, head) => {
   if (model === 'rt-wrong') {
     return socket.end('HTTP/1.1 101 Yes\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: wrong\r\n\r\n');
   }
-  return sockets.handleUpgrade(request, socket, head, (ws) => new Session(ws, request, model));
+  return (model === 'rt-mute' ? mute : sockets).handleUpgrade(request, socket, head, (ws) => new Session(ws, request, model));
 });
 
 server.listen(0, '127.0.0.1', () => console.log(server.address().port));

@@ -8,7 +8,8 @@ import anthropic
 import openai
 import pytest
 
-from gateway import MASTER
+from gateway import MASTER, Gateway
+from media_upstream import config_of
 
 
 def client_of(gateway, key=None):
@@ -141,3 +142,56 @@ def test_in_anthropics_dialect(media_gateway, media):
                 "type": "file", "file_id": foreign}}]}])
     assert foreign in caught.value.message and caught.value.body["error"]["type"] == "not_found_error"
     assert media.seen() == [] and own
+
+
+# --- what else an account keeps ---
+
+def run_in(client, container, **more):
+    return says(client, "run it", tools=[{"type": "code_interpreter", "container": container}],
+                **more)
+
+
+def test_a_container_is_the_keys_that_made_it(media_gateway, media):
+    mine, other = client_of(media_gateway), client_of(media_gateway)
+    made = run_in(mine, {"type": "auto"}).output[0].container_id
+    assert run_in(mine, made).output[0].container_id == made
+    again = {"type": "code_interpreter_call", "id": "ci_1", "status": "completed", "code": "1",
+             "container_id": made, "outputs": None}
+    for client, good in ((mine, True), (other, False), (client_of(media_gateway, MASTER), True)):
+        for ask in (lambda c: run_in(c, made),
+                    lambda c: c.responses.create(model="batcher", store=False, input=[again])):
+            if good:
+                assert ask(client).status == "completed"
+                continue
+            media.forget()
+            with pytest.raises(openai.NotFoundError) as caught:
+                ask(client)
+            assert made in caught.value.message and caught.value.param == "container"
+            assert media.seen() == []
+
+
+CLOSED = [{"conversation": "conv_1"}, {"conversation": {"id": "conv_1"}},
+          {"tools": [{"type": "file_search", "vector_store_ids": ["vs_1"]}]}]
+
+
+@pytest.mark.parametrize("what", CLOSED, ids=["conversation", "conversation object", "store"])
+def test_what_is_the_accounts_is_the_administrators(media_gateway, media, what):
+    media.forget()
+    with pytest.raises(openai.PermissionDeniedError) as caught:
+        says(client_of(media_gateway), "hi", **what)
+    assert "account_objects" in caught.value.message
+    assert media.seen() == []
+    assert says(client_of(media_gateway, MASTER), "hi", **what).status == "completed"
+    assert says(client_of(media_gateway), "hi", conversation=None).status == "completed"
+    assert says(client_of(media_gateway), "hi", prompt={"id": "pmpt_1"}).status == "completed"
+
+
+def test_the_operator_may_open_it(media, tmp_path):
+    config = config_of(media, tmp_path / "state").replace(
+        "workers: 1", "workers: 1\n  account_objects: [vector_stores, containers]")
+    with Gateway(tmp_path, config) as gateway:
+        client = client_of(gateway)
+        assert says(client, "hi", **CLOSED[2]).status == "completed"
+        assert run_in(client, "cntr_elsewhere").status == "completed"
+        with pytest.raises(openai.PermissionDeniedError):
+            says(client, "hi", **CLOSED[0])

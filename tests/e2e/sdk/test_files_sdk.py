@@ -146,6 +146,120 @@ def test_a_batch_is_charged_once_over_restarts(media, tmp_path):
         gateway.stop()
 
 
+@pytest.fixture
+def polling(media, tmp_path):
+    """A gateway that looks at batches by itself, often."""
+    config = config_of(media, tmp_path / "state").replace("workers: 1", "workers: 2\n  batch_poll: 50ms")
+    with Gateway(tmp_path, config) as gateway:
+        yield gateway
+
+
+def charged(gateway, key):
+    return [round(r["spend"] * 1e9) for r in gateway.spend_logs(api_key=key) if r["spend"]]
+
+
+def looks(media, batch):
+    return len([s for s in media.seen() if s["path"] == f"/v1/batches/{batch}"])
+
+
+@pytest.mark.parametrize("usage", [True, False])
+def test_a_batch_is_charged_though_its_owner_never_asks(polling, media, usage):
+    key = polling.new_key(max_budget=1, rpm_limit=3)
+    batch = new_batch(client_of(polling, key), 7).id
+    wait_until(lambda: looks(media, batch) >= 2, what="two looks at it")
+    assert charged(polling, key) == []
+    media.finish(usage)
+    wait_until(lambda: round(polling.key_info(key)["spend"] * 1e9) == 7 * LINE_NANO,
+               what="the batch's price")
+    assert charged(polling, key) == [7 * LINE_NANO]
+    seen = looks(media, batch)
+    other = new_batch(client_of(polling), 1).id  # the poll goes on, and leaves the first alone
+    wait_until(lambda: looks(media, other) >= 3, what="three looks at the next")
+    assert looks(media, batch) == seen
+    media.finish(True)
+
+
+def test_its_owner_and_the_poll_charge_a_batch_once(polling, media):
+    key = polling.new_key(max_budget=1)
+    mine = client_of(polling, key)
+    made = [new_batch(mine, 2).id for _ in range(8)]
+    media.finish(False)
+    for batch in made:
+        assert mine.batches.retrieve(batch).status == "completed"
+    wait_until(lambda: len(charged(polling, key)) >= 8, what="eight charges")
+    assert charged(polling, key) == 8 * [2 * LINE_NANO]
+    assert round(polling.key_info(key)["spend"] * 1e9) == 16 * LINE_NANO
+
+
+def test_the_poll_survives_kills_and_charges_once(polling, media):
+    key = polling.new_key(max_budget=1)
+    mine = client_of(polling, key)
+    made = [new_batch(mine, 2).id for _ in range(20)]
+    media.finish(False)
+    for most in range(1, 40):
+        if len(charged(polling, key)) >= 20:
+            break
+        wait_until(lambda: len(charged(polling, key)) >= min(most, 20), what="one more charge")
+        polling.kill()
+        polling.start()
+    wait_until(lambda: len(charged(polling, key)) >= 20, what="all charges")
+    polling.stop()
+    polling.start()
+    assert charged(polling, key) == 20 * [2 * LINE_NANO] and len(made) == 20
+    assert round(polling.key_info(key)["spend"] * 1e9) == 40 * LINE_NANO
+
+
+def test_a_batch_of_a_key_that_is_gone_is_in_the_books(polling, media):
+    key = polling.new_key()
+    new_batch(client_of(polling, key), 3)
+    token = polling.key_info(key)["token"]
+    polling.call("POST", "/key/delete", {"keys": [key]})
+    media.finish(True)
+    wait_until(lambda: [r for r in polling.spend_logs() if r["spend"] and r["api_key"] == token],
+               what="a row of the key that is gone")
+
+
+def test_an_upstream_that_is_not_there_is_asked_again(polling, media):
+    key = polling.new_key()
+    batch = new_batch(client_of(polling, key), 1).id
+    media._ask("/busy-batches?n=2", b"")
+    wait_until(lambda: looks(media, batch) >= 4, what="looks after two refusals")
+    media.finish(True)
+    wait_until(lambda: charged(polling, key) == [LINE_NANO], what="the batch's price")
+
+
+def test_the_lines_of_a_batch_name_files_of_the_key_alone(media_gateway, media):
+    one, two = (client_of(media_gateway, media_gateway.new_key()) for _ in range(2))
+    secret = one.files.create(file=("a.pdf", b"secret"), purpose="user_data",
+                              extra_body={"model": "batcher"}).id
+
+    def line(file, member="file_id"):
+        body = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": [
+            {"type": "file", "file": {member: file}}]}]}
+        return json.dumps({"custom_id": "c", "method": "POST", "url": "/v1/chat/completions",
+                           "body": body}).encode() + b"\n"
+
+    assert batch_of(one, lines(2) + line(secret)).status == "in_progress"
+    made = len([s for s in media.seen() if s["path"] == "/v1/batches"])
+    for client in (two, client_of(media_gateway)):  # the administrator's key too
+        for hostile in (line(secret), lines(2) + line(secret).rstrip(),
+                        line(secret).replace(b"file_id", b"file\\u005fid")):
+            with pytest.raises(openai.NotFoundError) as caught:
+                batch_of(client, hostile)
+            assert secret in caught.value.message
+    double = line(secret).replace(b'"body"', b'"body": {"model": "gpt-4o-mini"}, "body"')
+    with pytest.raises(openai.BadRequestError):
+        batch_of(two, double)
+    for member, value in (("previous_response_id", "resp_1"), ("conversation", "conv_1")):
+        with pytest.raises(openai.PermissionDeniedError):
+            batch_of(two, lines(1).replace(b'"messages": []', json.dumps(
+                {member: value})[1:-1].encode()))
+    assert len([s for s in media.seen() if s["path"] == "/v1/batches"]) == made
+    with pytest.raises(openai.BadRequestError) as caught:
+        batch_of(one, b"".join(line(secret[:-4] + f"{i:04}") for i in range(1001)))
+    assert "1000 files" in caught.value.message
+
+
 def batch_of(client, content):
     file = client.files.create(file=("in.jsonl", content), purpose="batch",
                                extra_body={"model": "batcher"})

@@ -21,6 +21,7 @@ struct deployment {
 struct entry {
     struct km_str model_name;
     struct deployment params;
+    struct km_setting_parts parts;
 };
 
 struct top {
@@ -70,12 +71,16 @@ static const struct km_setting entry_rows[] = {
 };
 static const struct km_settings_table entry_table = { .rows = entry_rows,
                                                       .size = sizeof(struct entry),
-                                                      .extra = SIZE_MAX };
+                                                      .extra = SIZE_MAX,
+                                                      .parts = offsetof(struct entry, parts) };
 static const struct km_setting top_rows[] = {
     { "model_list", KM_SET_TABLE_LIST, offsetof(struct top, models), .table = &entry_table },
     { 0 },
 };
-static const struct km_settings_table top_table = { "", top_rows, sizeof(struct top), SIZE_MAX, 0 };
+static const struct km_settings_table top_table = { .section = "",
+                                                    .rows = top_rows,
+                                                    .size = sizeof(struct top),
+                                                    .extra = SIZE_MAX };
 
 static const struct km_setting guard_rows[] = {
     { "model", KM_SET_STR, offsetof(struct guard, model), .help = "Model." },
@@ -102,8 +107,10 @@ static const struct km_setting own_rows[] = {
     { "budget", KM_SET_MONEY, offsetof(struct own, budget), .help = "USD." },
     { 0 },
 };
-static const struct km_settings_table own_table = { "kanmon_settings", own_rows, sizeof(struct own),
-                                                    SIZE_MAX, 0 };
+static const struct km_settings_table own_table = { .section = "kanmon_settings",
+                                                    .rows = own_rows,
+                                                    .size = sizeof(struct own),
+                                                    .extra = SIZE_MAX };
 
 static const struct km_setting general_rows[] = {
     { "master_key", KM_SET_SECRET, offsetof(struct general, master_key), .flags = KM_SET_SAFETY,
@@ -114,11 +121,37 @@ static const struct km_setting general_rows[] = {
     { "health_check_interval", KM_SET_INT, .class = KM_HARMLESS, .help = "Background checks." },
     { 0 },
 };
-static const struct km_settings_table general_table = { "general_settings", general_rows,
-                                                        sizeof(struct general), SIZE_MAX, 0 };
+static const struct km_settings_table general_table = { .section = "general_settings",
+                                                        .rows = general_rows,
+                                                        .size = sizeof(struct general),
+                                                        .extra = SIZE_MAX };
 
-static const struct km_settings_table *const tables[] = { &top_table, &own_table, &general_table,
-                                                          NULL };
+/* What a layer above puts into each entry of model_list. */
+struct extra {
+    int64_t most;
+    struct km_str pass;
+};
+
+static const struct km_setting extra_rows[] = {
+    { "most", KM_SET_INT, offsetof(struct extra, most), .def = "5", .help = "Most." },
+    { "pass", KM_SET_SECRET, offsetof(struct extra, pass), .help = "Password." },
+    { 0 },
+};
+static const struct km_settings_table extra_entry = { .rows = extra_rows,
+                                                      .size = sizeof(struct extra),
+                                                      .extra = SIZE_MAX };
+static const struct km_setting extra_part = { "extra", KM_SET_TABLE, .table = &extra_entry,
+                                              .flags = KM_SET_SAFETY, .help = "More." };
+static const struct km_settings_table extra_table = { .section = "kanmon_settings.more",
+                                                      .rows = extra_rows,
+                                                      .size = sizeof(struct extra),
+                                                      .extra = SIZE_MAX,
+                                                      .part = &extra_part,
+                                                      .under = &entry_table };
+
+static const struct km_settings_table *const tables[] = {
+    &top_table, &own_table, &general_table, &extra_table, NULL
+};
 
 struct loaded {
     struct files files;
@@ -231,6 +264,51 @@ static void values_of_the_file_reach_their_fields(void **state)
     assert_int_equal(e->params.input_price, 2500000);
     assert_non_null(km_node_get(e->params.all, KM_STR("temperature")));
     assert_int_equal(km_diags_count(l.diags, KM_DIAG_WARNING), 0);
+    done(&l);
+}
+
+static void a_part_stands_in_each_entry_that_writes_it(void **state)
+{
+    struct loaded l;
+    const struct km_table_list *models;
+    const struct entry *v;
+    struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(1 << 20);
+
+    (void)state;
+    load(&l, "kanmon_settings: {more: {most: 9}}\n"
+             "model_list:\n"
+             "  - {model_name: a, litellm_params: {model: x/a}, extra: {pass: hush}}\n"
+             "  - {model_name: b, litellm_params: {model: x/b}}\n");
+    assert_int_equal(l.r, 0);
+    models = km_config_get(l.config, &top_table);
+    v = models->v;
+    assert_int_equal(v[0].parts.n, 1);
+    assert_ptr_equal(v[0].parts.v[0].table, &extra_entry);
+    assert_int_equal(((const struct extra *)v[0].parts.v[0].v)->most, 5);
+    assert_true(km_str_eq(((const struct extra *)v[0].parts.v[0].v)->pass, KM_STR("hush")));
+    assert_int_equal(v[1].parts.n, 0);
+    assert_int_equal(((const struct extra *)km_config_get(l.config, &extra_table))->most, 9);
+    km_config_show(l.config, false, &out);
+    assert_non_null(strstr(km_buf_cstr(&out), "model_list[0].extra.pass"));
+    assert_null(strstr(km_buf_cstr(&out), "hush"));
+    km_config_schema(tables, &out);
+    assert_non_null(strstr(km_buf_cstr(&out), "\"extra\":{\"description\":\"More.\""));
+    km_config_docs(tables, &out);
+    assert_non_null(strstr(km_buf_cstr(&out), "### `model_list[].extra`"));
+    done(&l);
+}
+
+static void a_misspelt_key_of_a_part_refuses_to_load(void **state)
+{
+    struct loaded l;
+
+    (void)state;
+    load(&l, "model_list: [{model_name: a, litellm_params: {model: x/a}, extra: {mosd: 1}}]\n");
+    assert_int_equal(l.r, KM_E_CONFIG);
+    assert_says(&l, "did you mean 'most'?");
+    done(&l);
+    load(&l, "model_list: [{model_name: a, litellm_params: {model: x/a}, extrb: {}}]\n");
+    assert_says(&l, "did you mean 'extra'?");
     done(&l);
 }
 
@@ -482,6 +560,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(defaults_fill_what_the_file_leaves_out),
         cmocka_unit_test(values_of_the_file_reach_their_fields),
+        cmocka_unit_test(a_part_stands_in_each_entry_that_writes_it),
+        cmocka_unit_test(a_misspelt_key_of_a_part_refuses_to_load),
         cmocka_unit_test(a_missing_file_is_named_with_the_way_to_make_one),
         cmocka_unit_test(every_problem_is_reported_at_once_with_its_place),
         cmocka_unit_test(flags_beat_variables_which_beat_the_file),

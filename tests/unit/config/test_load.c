@@ -21,8 +21,10 @@ static const struct km_setting model_rows[] = {
     { "model_list", KM_SET_NODE, offsetof(struct llm, models), .help = "Models." },
     { 0 },
 };
-static const struct km_settings_table model_table = { "", model_rows, sizeof(struct llm),
-                                                      SIZE_MAX, 0 };
+static const struct km_settings_table model_table = { .section = "",
+                                                      .rows = model_rows,
+                                                      .size = sizeof(struct llm),
+                                                      .extra = SIZE_MAX };
 static const struct km_setting own_rows[] = {
     { "workers", KM_SET_INT, offsetof(struct llm, workers), .def = "1", .flags = KM_SET_RESTART,
       .help = "Workers." },
@@ -30,8 +32,10 @@ static const struct km_setting own_rows[] = {
     { "key", KM_SET_SECRET, offsetof(struct llm, key), .help = "Key." },
     { 0 },
 };
-static const struct km_settings_table own_table = { "kanmon_settings", own_rows, sizeof(struct llm),
-                                                    SIZE_MAX, 0 };
+static const struct km_settings_table own_table = { .section = "kanmon_settings",
+                                                    .rows = own_rows,
+                                                    .size = sizeof(struct llm),
+                                                    .extra = SIZE_MAX };
 
 static const struct km_settings_table *const tables[] = { &model_table,
                                                           &own_table,

@@ -37,10 +37,14 @@ static const struct km_setting bad_rows[] = {
     { "below", KM_SET_INT, offsetof(struct values, a), .help = "Also a section." },
     { 0 },
 };
-static const struct km_settings_table bad_table = { "kanmon_settings", bad_rows,
-                                                    sizeof(struct values), SIZE_MAX, 0 };
-static const struct km_settings_table below_table = { "kanmon_settings.below", bad_rows + 4,
-                                                      sizeof(struct values), SIZE_MAX, 0 };
+static const struct km_settings_table bad_table = { .section = "kanmon_settings",
+                                                    .rows = bad_rows,
+                                                    .size = sizeof(struct values),
+                                                    .extra = SIZE_MAX };
+static const struct km_settings_table below_table = { .section = "kanmon_settings.below",
+                                                      .rows = bad_rows + 4,
+                                                      .size = sizeof(struct values),
+                                                      .extra = SIZE_MAX };
 
 static void rows_that_make_no_sense_are_named(void **state)
 {

@@ -241,14 +241,44 @@ static inline void property_valid(struct km_str text)
     yyjson_doc_free(doc);
 }
 
+static inline bool property_anywhere(yyjson_val *v, struct km_str name)
+{
+    size_t idx, max;
+    yyjson_val *key, *val;
+    bool found = false;
+
+    if (yyjson_is_arr(v)) {
+        yyjson_arr_foreach(v, idx, max, val) found = found || property_anywhere(val, name);
+        return found;
+    }
+    yyjson_obj_foreach(v, idx, max, key, val) found =
+        found || yyjson_equals_strn(key, name.p, name.n) || property_anywhere(val, name);
+    return found;
+}
+
+/* What is seen is there, what is there is seen; where a name has escapes, all is seen. */
+static inline void property_watched(struct km_str body, uint32_t seen)
+{
+    yyjson_doc *doc = yyjson_read(body.p, body.n, 0);
+    bool escapes = memchr(body.p, '\\', body.n);
+
+    for (size_t i = 0; i < PROPERTY_NAMES; i++) {
+        bool there = property_anywhere(yyjson_doc_get_root(doc), property_names[i]);
+
+        PROPERTY(there ? (seen >> i) & 1 : escapes || !((seen >> i) & 1));
+    }
+    yyjson_doc_free(doc);
+}
+
 /* The walk that judges finds what the other one finds. */
 static inline void property_sure(struct km_str body, const struct km_json_span *spans,
                                  const struct km_json_object *object, int r)
 {
     struct km_json_span sure[PROPERTY_NAMES];
     struct km_json_object whole;
+    struct km_json_watch watch = { property_names, PROPERTY_NAMES, 0 };
 
-    if (!km_json_sure_spans(body, property_names, PROPERTY_NAMES, sure, &whole)) {
+    if (!km_json_sure_spans(body, property_names, PROPERTY_NAMES, sure, &whole, &watch)) {
         PROPERTY(r < 0 || !km_json_surely_object(body));
         return;
     }
@@ -256,6 +286,7 @@ static inline void property_sure(struct km_str body, const struct km_json_span *
     PROPERTY(memcmp(sure, spans, sizeof sure) == 0);
     PROPERTY(whole.open == object->open && whole.close == object->close);
     PROPERTY(whole.members == object->members);
+    property_watched(body, watch.seen);
 }
 
 /* Checks everything about one body; `choice` picks the edits.  Any bytes will do: what yyjson

@@ -8,52 +8,12 @@
 
 #include "llm/provider/anthropic.h"
 #include "llm/provider/codecs.h"
-
-/* Writes what comes as a line an event; pieces of one text are put together. */
-struct notes {
-    enum km_chat_event_kind last;
-    unsigned block;
-};
-
-static const char *const names[] = {
-    [KM_CHAT_START] = "start",         [KM_CHAT_TEXT] = "text",
-    [KM_CHAT_REASONING] = "reasoning", [KM_CHAT_SIGNATURE] = "signature",
-    [KM_CHAT_REDACTED] = "redacted",   [KM_CHAT_REFUSAL] = "refusal",
-    [KM_CHAT_TOOL] = "tool",           [KM_CHAT_TOOL_INPUT] = "input",
-    [KM_CHAT_LOGPROBS] = "logprobs",   [KM_CHAT_FINISH] = "finish",
-    [KM_CHAT_USAGE] = "usage",
-};
-
-static int note(struct km_answer *a, const struct km_chat_event *e, struct km_err *err)
-{
-    struct notes *n = a->state;
-    bool more = n->last == e->kind && n->block == e->block && e->kind != KM_CHAT_START &&
-                e->kind != KM_CHAT_USAGE;
-
-    (void)err;
-    n->last = e->kind;
-    n->block = e->block;
-    if (!more)
-        km_buf_printf(a->out, "%s%s %u", a->out->n ? "\n" : "", names[e->kind], e->block);
-    if (e->kind == KM_CHAT_START || e->kind == KM_CHAT_TOOL)
-        km_buf_printf(a->out, " %.*s/%.*s", KM_STR_ARG(e->id), KM_STR_ARG(e->name));
-    if (e->kind == KM_CHAT_FINISH)
-        km_buf_printf(a->out, " %d", e->finish);
-    if (e->kind == KM_CHAT_USAGE)
-        km_buf_printf(a->out, " %d %d %d %d", (int)e->usage.prompt_tokens,
-                      (int)e->usage.completion_tokens, (int)e->usage.cached_tokens,
-                      (int)e->usage.cache_write_tokens);
-    if (e->text.n)
-        km_buf_printf(a->out, "%s%.*s", more ? "" : " ", KM_STR_ARG(e->text));
-    return 0;
-}
-
-static const struct km_encoder notes = { .state_size = sizeof(struct notes), .event = note };
+#include "notes.h"
 
 struct fixture {
     struct km_arena arena, scratch;
     struct km_buf out;
-    struct notes notes;
+    struct codec_notes notes;
     struct km_answer answer;
     struct km_decode d;
     char state[KM_MESSAGES_STATE];
@@ -63,11 +23,13 @@ struct fixture {
 static void begin(struct fixture *f)
 {
     km_buf_reset(&f->out);
-    f->notes = (struct notes){ 0 };
+    f->notes = (struct codec_notes){ 0 };
     memset(f->state, 0, sizeof f->state);
-    f->answer = (struct km_answer){
-        .to = &notes, .state = &f->notes, .arena = &f->arena, .out = &f->out, .stream = true
-    };
+    f->answer = (struct km_answer){ .to = &codec_notes_encoder,
+                                    .state = &f->notes,
+                                    .arena = &f->arena,
+                                    .out = &f->out,
+                                    .stream = true };
     f->d = (struct km_decode){ .answer = &f->answer,
                                .arena = &f->arena,
                                .scratch = &f->scratch,

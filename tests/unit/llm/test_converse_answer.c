@@ -10,53 +10,13 @@
 #include "base/hash.h"
 #include "llm/provider/codecs.h"
 #include "llm/provider/converse.h"
-
-/* Writes what comes as a line an event; pieces of one text are put together. */
-struct notes {
-    enum km_chat_event_kind last;
-    unsigned block;
-};
-
-static const char *const names[] = {
-    [KM_CHAT_START] = "start",         [KM_CHAT_TEXT] = "text",
-    [KM_CHAT_REASONING] = "reasoning", [KM_CHAT_SIGNATURE] = "signature",
-    [KM_CHAT_REDACTED] = "redacted",   [KM_CHAT_REFUSAL] = "refusal",
-    [KM_CHAT_TOOL] = "tool",           [KM_CHAT_TOOL_INPUT] = "input",
-    [KM_CHAT_LOGPROBS] = "logprobs",   [KM_CHAT_FINISH] = "finish",
-    [KM_CHAT_USAGE] = "usage",
-};
-
-static int note(struct km_answer *a, const struct km_chat_event *e, struct km_err *err)
-{
-    struct notes *n = a->state;
-    bool more = n->last == e->kind && n->block == e->block && e->kind != KM_CHAT_START &&
-                e->kind != KM_CHAT_USAGE;
-
-    (void)err;
-    n->last = e->kind;
-    n->block = e->block;
-    if (!more)
-        km_buf_printf(a->out, "%s%s %u", a->out->n ? "\n" : "", names[e->kind], e->block);
-    if (e->kind == KM_CHAT_TOOL)
-        km_buf_printf(a->out, " %.*s/%.*s", KM_STR_ARG(e->id), KM_STR_ARG(e->name));
-    if (e->kind == KM_CHAT_FINISH)
-        km_buf_printf(a->out, " %d", e->finish);
-    if (e->kind == KM_CHAT_USAGE)
-        km_buf_printf(a->out, " %d %d %d %d", (int)e->usage.prompt_tokens,
-                      (int)e->usage.completion_tokens, (int)e->usage.cached_tokens,
-                      (int)e->usage.cache_write_tokens);
-    if (e->text.n)
-        km_buf_printf(a->out, "%s%.*s", more ? "" : " ", KM_STR_ARG(e->text));
-    return 0;
-}
-
-static const struct km_encoder noting = { .state_size = sizeof(struct notes), .event = note };
+#include "notes.h"
 
 struct fixture {
     const struct km_codec *codec;
     struct km_arena arena, scratch;
     struct km_buf out;
-    struct notes notes;
+    struct codec_notes notes;
     struct km_answer answer;
     struct km_decode d;
     char state[KM_CONVERSE_STATE > KM_MESSAGES_STATE ? KM_CONVERSE_STATE : KM_MESSAGES_STATE];
@@ -66,12 +26,14 @@ struct fixture {
 static void begin(struct fixture *f)
 {
     km_buf_reset(&f->out);
-    f->notes = (struct notes){ 0 };
+    f->notes = (struct codec_notes){ 0 };
     f->err = (struct km_err){ 0 };
     memset(f->state, 0, sizeof f->state);
-    f->answer = (struct km_answer){
-        .to = &noting, .state = &f->notes, .arena = &f->arena, .out = &f->out, .stream = true
-    };
+    f->answer = (struct km_answer){ .to = &codec_notes_encoder,
+                                    .state = &f->notes,
+                                    .arena = &f->arena,
+                                    .out = &f->out,
+                                    .stream = true };
     f->d = (struct km_decode){
         .answer = &f->answer, .arena = &f->arena, .scratch = &f->scratch, .state = f->state
     };
@@ -233,7 +195,7 @@ static void a_stream_becomes_events_wherever_it_is_cut(void **state)
     for (size_t cut = 0; cut <= bytes.n; cut++) {
         begin(f);
         assert_int_equal(run(f, km_buf_view(&bytes), cut), 0);
-        expect(f, "start 0\nreasoning 0 think\nsignature 0 c2ln\ntext 1 Hi\ntool 2 t1/f\n"
+        expect(f, "start 0 /\nreasoning 0 think\nsignature 0 c2ln\ntext 1 Hi\ntool 2 t1/f\n"
                   "input 2 {\"a\":1}\ntool 3 t2/g\nusage 0 15 5 3 2\nfinish 0 4");
     }
 }
@@ -251,7 +213,7 @@ static void a_stream_cut_short_is_an_error_never_an_end(void **state)
     }
     begin(f); /* all but the usage: complete, its cost unknown */
     assert_int_equal(run(f, km_buf_view(&bytes), 0), 0);
-    expect(f, "start 0\ntext 0 H\nfinish 0 1");
+    expect(f, "start 0 /\ntext 0 H\nfinish 0 1");
 }
 
 static void an_exception_in_a_stream_is_the_error_it_would_have_been(void **state)
@@ -300,7 +262,7 @@ static void reasons_to_stop_are_told(void **state)
         struct km_str lines = km_arena_printf(
             &f->arena, "%s%s%s", START DELTA(0, "{\"text\":\"H\"}"), cases[i].stop, META);
         struct km_str want = km_arena_printf(
-            &f->arena, "start 0\ntext 0 H\nusage 0 15 5 3 2\nfinish 0 %d", cases[i].finish);
+            &f->arena, "start 0 /\ntext 0 H\nusage 0 15 5 3 2\nfinish 0 %d", cases[i].finish);
 
         assert_int_equal(run_lines(f, lines.p), 0);
         expect(f, want.p);
@@ -309,7 +271,7 @@ static void reasons_to_stop_are_told(void **state)
                                "messageStop {\"stopReason\":\"stop_sequence\","
                                "\"additionalModelResponseFields\":{\"stop_sequence\":\"END\"}}\n"),
                      0);
-    expect(f, "start 0\nfinish 0 2 END");
+    expect(f, "start 0 /\nfinish 0 2 END");
     assert_int_equal(run_lines(f, START END("malformed_model_output")), KM_E_UPSTREAM_PROTOCOL);
 }
 
@@ -343,7 +305,7 @@ static void what_is_unknown_is_passed_over(void **state)
                              DELTA(1, "{\"reasoningContent\":{\"redactedContent\":\"AA==\"}}")
                                  STOP(1) END("end_turn") META),
         0);
-    expect(f, "start 0\ntext 0 a\nredacted 1 AA==\nusage 0 15 5 3 2\nfinish 0 1");
+    expect(f, "start 0 /\ntext 0 a\nredacted 1 AA==\nusage 0 15 5 3 2\nfinish 0 1");
 }
 
 static void names_come_back_as_the_caller_spelled_them(void **state)
@@ -363,7 +325,7 @@ static void names_come_back_as_the_caller_spelled_them(void **state)
     put_lines(&bytes, END("tool_use"));
     km_converse_note(f->state, &chat, false, &f->arena);
     assert_int_equal(run(f, km_buf_view(&bytes), 0), 0);
-    expect(f, "start 0\ntool 0 t/mcp.server/read\nfinish 0 4");
+    expect(f, "start 0 /\ntool 0 t/mcp.server/read\nfinish 0 4");
 }
 
 static void a_tool_that_stands_for_a_schema_is_text(void **state)
@@ -378,7 +340,7 @@ static void a_tool_that_stands_for_a_schema_is_text(void **state)
                         0, "{\"toolUse\":{\"input\":\"{\\\"a\\\":1}\"}}") STOP(0) END("tool_use"));
     km_converse_note(f->state, &chat, true, &f->arena);
     assert_int_equal(run(f, km_buf_view(&bytes), 0), 0);
-    expect(f, "start 0\ntext 0 {\"a\":1}\nfinish 0 1");
+    expect(f, "start 0 /\ntext 0 {\"a\":1}\nfinish 0 1");
 }
 
 /* --- whole --- */
@@ -400,7 +362,7 @@ static void a_whole_answer_is_the_same_events(void **state)
                    "\"totalTokens\":15},\"metrics\":{\"latencyMs\":500}}"),
             &f->err),
         0);
-    expect(f, "start 0\nreasoning 0 th\nsignature 0 c2ln\nredacted 1 AA==\ntext 2 Hi\n"
+    expect(f, "start 0 /\nreasoning 0 th\nsignature 0 c2ln\nredacted 1 AA==\ntext 2 Hi\n"
               "text 3 quoted\ntool 4 t/f\ninput 4 {\"a\":1}\ntool 5 u/g\nusage 0 10 5 0 0\n"
               "finish 0 4");
 }
@@ -440,7 +402,7 @@ static void invoke_streams_carry_anthropics_events(void **state)
     for (size_t cut = 0; cut <= bytes.n; cut++) {
         begin(f);
         assert_int_equal(run(f, km_buf_view(&bytes), cut), 0);
-        expect(f, "start 0\ntext 0 Hi\nusage 0 7 2 0 0\nfinish 0 1");
+        expect(f, "start 0 msg_1/\ntext 0 Hi\nusage 0 7 2 0 0\nfinish 0 1");
     }
     assert_int_equal(run_lines(f, "!throttlingException {\"message\":\"x\"}"),
                      KM_E_UPSTREAM_STATUS);

@@ -288,18 +288,42 @@ static void refused_values_are_replaced_a_few_times_and_then_seldom(void **state
 
     (void)state;
     side_init(&a);
-    assert_false(km_refresh_distrust(r)); /* there is none */
-    for (int i = 0; i < 3; i++) {
+    assert_false(km_refresh_distrust(r, 1)); /* there is none */
+    for (uint64_t i = 1; i <= 3; i++) {
         assert_int_equal(get(r, &a, 0, &n), KM_E_AGAIN);
         km_loop_run(a.loop);
         assert_int_equal(get(r, &a, 0, &n), 0);
-        assert_true(km_refresh_distrust(r));
-        assert_true(km_refresh_distrust(r)); /* of the same value: counts once */
+        assert_true(km_refresh_distrust(r, i));
+        assert_true(km_refresh_distrust(r, i)); /* of the same value: counts once */
     }
     assert_int_equal(get(r, &a, 0, &n), KM_E_AGAIN);
     km_loop_run(a.loop);
-    assert_false(km_refresh_distrust(r));
+    assert_false(km_refresh_distrust(r, 4));
     assert_int_equal(get(r, &a, 0, &n), 0);
+    km_refresh_unref(r);
+    side_done(&a);
+}
+
+/* Two requests went out with one value; the second hears no when the first has had another made. */
+static void a_refusal_that_comes_late_is_not_of_the_new_value(void **state)
+{
+    struct maker m = { .lives_us = INT64_C(1000000000), .at_once = true };
+    struct km_refresh *r = km_refresh_new(&ops, &m, 300000);
+    struct side a;
+    int n = 0, made;
+
+    (void)state;
+    side_init(&a);
+    assert_int_equal(get(r, &a, 0, &n), KM_E_AGAIN);
+    km_loop_run(a.loop);
+    assert_true(km_refresh_distrust(r, 1));
+    assert_int_equal(get(r, &a, 0, &n), KM_E_AGAIN);
+    km_loop_run(a.loop);
+    assert_int_equal(get(r, &a, 0, &made), 0);
+    for (int i = 0; i < 10; i++)
+        assert_true(km_refresh_distrust(r, 1)); /* try again: there is another */
+    assert_int_equal(get(r, &a, 0, &n), 0);
+    assert_int_equal(n, made);
     km_refresh_unref(r);
     side_done(&a);
 }
@@ -379,6 +403,7 @@ int main(void)
         cmocka_unit_test(a_failure_is_told_to_all_and_is_the_answer_for_a_second),
         cmocka_unit_test(a_wait_may_be_cancelled_before_and_after_its_message_was_sent),
         cmocka_unit_test(a_run_outlives_its_owner_and_ends_with_its_loop),
+        cmocka_unit_test(a_refusal_that_comes_late_is_not_of_the_new_value),
         cmocka_unit_test(refused_values_are_replaced_a_few_times_and_then_seldom),
         cmocka_unit_test(many_threads_share_one_run_at_a_time),
     };

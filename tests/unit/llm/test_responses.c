@@ -129,6 +129,10 @@ static void every_error_names_its_place(void **state)
         { "{\"input\":[{\"type\":\"function_call_output\",\"call_id\":\"a\"}]}",
           "input[0].output" },
         { "{\"input\":\"a\",\"tools\":[{\"type\":\"function\"}]}", "tools[0].name" },
+        { "{\"input\":\"a\",\"tools\":[{\"type\":\"namespace\",\"tools\":[]}]}", "tools[0].name" },
+        { "{\"input\":\"a\",\"tools\":[{\"type\":\"namespace\",\"name\":\"n\",\"tools\":[{"
+          "\"type\":\"web_search\"}]}]}",
+          "tools[0].tools[0].type" },
         { "{\"input\":\"a\",\"text\":{\"format\":{\"type\":\"xml\"}}}", "text.format.type" },
         { "{\"input\":\"a\",\"reasoning\":{\"effort\":\"huge\"}}", "reasoning.effort" },
         { "{\"input\":\"a\",\"conversation\":\"c\"}", "conversation" },
@@ -143,6 +147,58 @@ static void every_error_names_its_place(void **state)
         assert_non_null(f->err.param);
         assert_string_equal(f->err.param, rows[i].param);
     }
+}
+
+/* --- tools --- */
+
+#define TOOLS                                                                                      \
+    "[{\"type\":\"function\",\"name\":\"a__b\"},{\"type\":\"namespace\",\"name\":\"agents\","      \
+    "\"description\":\"All of them.\",\"tools\":[{\"type\":\"function\",\"name\":\"spawn\","       \
+    "\"description\":\"One more.\"},{\"type\":\"custom\",\"name\":\"say\"}]},{\"type\":"           \
+    "\"namespace\",\"name\":\"a\",\"tools\":[{\"type\":\"function\",\"name\":\"b\"}]},{\"type\":"  \
+    "\"namespace\",\"name\":\"very_long_name_of_a_group_that_says_much\",\"tools\":[{\"type\":"    \
+    "\"function\",\"name\":\"and_a_tool_of_a_long_name_too_one\"},{\"type\":\"function\","         \
+    "\"name\":"                                                                                    \
+    "\"and_a_tool_of_a_long_name_too_two\"}]}]"
+
+static void a_group_s_tools_are_functions_that_are_found_again(void **state)
+{
+    static const struct {
+        const char *group, *name;
+        bool custom;
+    } rows[] = {
+        { "", "a__b", false },
+        { "agents", "spawn", false },
+        { "agents", "say", true },
+        { "", "a__b", false }, /* the caller's own comes first */
+        { "very_long_name_of_a_group_that_says_much", "and_a_tool_of_a_long_name_too_one", false },
+        { "very_long_name_of_a_group_that_says_much", "and_a_tool_of_a_long_name_too_two", false },
+    };
+    struct chat_fixture *f = *state;
+    const struct km_tool *tool;
+    struct km_llm_request r;
+    size_t i = 0;
+
+    assert_int_equal(decode(f, "{\"input\":\"a\",\"tools\":" TOOLS "}"), 0);
+    assert_int_equal(parse(f, &r, "{\"model\":\"m\",\"input\":\"a\",\"tools\":" TOOLS "}"), 0);
+    for (tool = f->chat.tools; tool; tool = tool->next, i++) {
+        struct km_responses_tool found = km_responses_tool(&r, tool->name, &f->arena);
+
+        assert_true(i < sizeof rows / sizeof rows[0]);
+        assert_true(tool->name.n <= 64);
+        assert_true(km_str_eq(found.group, km_str_c(rows[i].group)));
+        assert_true(km_str_eq(found.name, km_str_c(rows[i].name)));
+        assert_int_equal(found.custom, rows[i].custom);
+        if (i == 1)
+            assert_true(km_str_eq(tool->description, KM_STR("All of them.\n\nOne more.")));
+    }
+    assert_int_equal(i, 6);
+    assert_true(km_str_eq(km_responses_tool(&r, KM_STR("agents__fly"), &f->arena).name,
+                          KM_STR("agents__fly")));
+    expect_input(f,
+                 "[{\"type\":\"function_call\",\"call_id\":\"c\",\"namespace\":\"agents\","
+                 "\"name\":\"spawn\",\"arguments\":\"{}\"}]",
+                 "assistant: use(id=c name=agents__spawn {})\n");
 }
 
 /* --- pass-through --- */
@@ -385,6 +441,7 @@ int main(void)
         CASE(parameters_have_other_names_here),
         CASE(what_only_openai_knows_may_be_dropped),
         CASE(every_error_names_its_place),
+        CASE(a_group_s_tools_are_functions_that_are_found_again),
         CASE(what_is_the_gateway_s_own_is_cut),
         CASE(a_request_s_types_are_checked),
         CASE(a_stream_s_model_is_set_back_wherever_it_is_cut),

@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-#include "mcp/approval.h"
+#include "mcp/safety/approval.h"
 
 static void risk_is_what_was_configured_else_what_is_claimed(void **state)
 {

@@ -13,7 +13,7 @@
 
 #include "http/server.h"
 #include "mcp/ask.h"
-#include "mcp/virtual.h"
+#include "mcp/view/virtual.h"
 #include "sys/listener.h"
 #include "sys/mailbox.h"
 

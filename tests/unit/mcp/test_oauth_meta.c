@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "mcp/oauth_meta.h"
+#include "mcp/oauth/meta.h"
 
 static struct km_arena arena;
 

@@ -9,7 +9,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
-#include "mcp/pin.h"
+#include "mcp/safety/pin.h"
 
 static uint8_t hashes[64][32];
 

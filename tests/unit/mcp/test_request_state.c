@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "mcp/names.h"
+#include "mcp/view/names.h"
 #include "mcp/request_state.h"
 
 static const uint8_t key[32] = { 1, 2, 3 }, digest[32] = { 4, 5 };

@@ -6,7 +6,7 @@
 #include <cmocka.h>
 
 #include "base/buf.h"
-#include "mcp/scan.h"
+#include "mcp/safety/scan.h"
 
 static void check(const char *const *texts, size_t n, unsigned flags)
 {

@@ -9,8 +9,8 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "mcp/catalogue.h"
-#include "mcp/view.h"
+#include "mcp/catalogue/catalogue.h"
+#include "mcp/view/view.h"
 
 struct fixture {
     struct km_mcp_view *view;

@@ -8,7 +8,7 @@
 #include <stdio.h>
 
 #include "base/time.h"
-#include "mcp/server.h"
+#include "mcp/server/server.h"
 
 /* --- a server of our own --- */
 
@@ -140,7 +140,7 @@ static void on_reply(struct km_mcp_call *call, int http, struct km_str body)
     snprintf(b->body, sizeof b->body, "%.*s", KM_STR_ARG(body));
 }
 
-static const struct km_mcp_host host = { on_audit, on_reply };
+static const struct km_mcp_host host = { on_audit, on_reply, NULL };
 
 static int setup(void **state)
 {
@@ -175,7 +175,10 @@ static void send_only(struct box *b, const char *text, const char *header)
         .arena = &b->arena,
         .host = &host,
         .endpoint = b->endpoint,
-        .caller = { KM_STR("key:1a2b"), KM_STR("key:1a2b3c"), b->admin, b },
+        .caller = { .who = KM_STR("key:1a2b"),
+                    .principal = KM_STR("key:1a2b3c"),
+                    .admin = b->admin,
+                    .ctx = b },
         .approvals = b->approvals,
         .policy = &km_approval_default,
     };

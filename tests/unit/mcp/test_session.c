@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "mcp/session.h"
+#include "mcp/session/session.h"
 
 static struct km_mcp_session *begin(struct km_mcp_sessions *t, const char *principal, uint64_t now)
 {

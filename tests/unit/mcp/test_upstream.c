@@ -13,7 +13,7 @@
 
 #include "mcp/ask.h"
 #include "mcp/desk.h"
-#include "mcp/virtual.h"
+#include "mcp/view/virtual.h"
 #include "sys/mailbox.h"
 #include "sys/shim.h"
 

@@ -218,7 +218,8 @@ static void what_only_the_catalogue_knows_is_kept(void **state)
           &read_only);
     assert_true(j.v.allowed);
     assert_true(refers(&j.v, KM_PG_REF_ATTRIBUTE, "", "f"));
-    assert_true(refers(&j.v, KM_PG_REF_ATTRIBUTE, "", "g"));
+    assert_true(refers(&j.v, KM_PG_REF_SCALAR, "", "g"));
+    assert_false(refers(&j.v, KM_PG_REF_SCALAR, "", "f"));
     assert_true(refers(&j.v, KM_PG_REF_FUNCTION, "", "similarity"));
     assert_true(refers(&j.v, KM_PG_REF_OPERATOR, "public", "+"));
     assert_true(refers(&j.v, KM_PG_REF_OPERATOR, "", "<!"));
@@ -231,6 +232,11 @@ static void what_only_the_catalogue_knows_is_kept(void **state)
     judge(&j, KM_STR("SELECT count(*) FROM pg_catalog.pg_class WHERE oid = $3"), &read_only);
     assert_true(j.v.pure && !j.v.writes);
     assert_int_equal(j.v.params, 3);
+    km_arena_done(&j.arena);
+    judge(&j, KM_STR("SELECT x.f, y.g, abs.h FROM abs(1) AS x, y, abs(2)"), &read_only);
+    assert_true(refers(&j.v, KM_PG_REF_SCALAR, "", "f"));
+    assert_false(refers(&j.v, KM_PG_REF_SCALAR, "", "g"));
+    assert_true(refers(&j.v, KM_PG_REF_SCALAR, "", "h"));
     km_arena_done(&j.arena);
 }
 

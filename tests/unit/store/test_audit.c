@@ -95,12 +95,104 @@ static void records_are_listed_in_pages(void **state)
     place_done(&p);
 }
 
+/* --- records of calls, which come with the ledger's --- */
+
+static void a_call_of_a_tool(struct place *p, const char *target, const char *detail)
+{
+    const struct km_audit a = { .actor = KM_STR("key:1"),
+                                .action = KM_STR("mcp.call"),
+                                .target = km_str_c(target),
+                                .detail = km_str_c(detail) };
+    bool waits;
+
+    km_ledger_audit(p->ledger, &a, NULL, NULL, &waits);
+    assert_false(waits);
+}
+
+static void records_of_calls_stand_in_the_same_chain(void **state)
+{
+    struct km_ledger_entry e;
+    struct place p;
+
+    (void)state;
+    place_begin(&p);
+    append(&p, "first", "{}");
+    a_call_of_a_tool(&p, "a", "{\"n\":1}");
+    e = entry(&p, 1, 5);
+    settle(&p, &e);
+    a_call_of_a_tool(&p, "b", "{\"n\":2}");
+    sync_store(&p);
+    append(&p, "last", "{}");
+    assert_non_null(strstr(verify(&p), "{\"ok\":true,\"records\":5,"));
+    assert_int_equal(number(p.db, "SELECT a.seq < b.seq FROM audit a, audit b WHERE a.target = 'a'"
+                                  " AND b.target = 'b' AND a.actor = 'key:1'"
+                                  " AND b.detail = '{\"n\":2}' AND b.at_us >= a.at_us"),
+                     1);
+    assert_int_equal(number(p.db, "SELECT count(*) FROM spend"), 1);
+    place_done(&p);
+}
+
+static void more_records_than_one_statement_takes_are_one_chain(void **state)
+{
+    struct place p;
+
+    (void)state;
+    place_init(&p);
+    p.settings.queue_bytes = 8 << 20;
+    place_open(&p);
+    for (int i = 0; i < 2 * KM_AUDIT_ROWS + 10; i++)
+        a_call_of_a_tool(&p, "x", "{}");
+    sync_store(&p);
+    assert_int_equal(number(p.db, "SELECT count(*) FROM audit WHERE target = 'x'"),
+                     2 * KM_AUDIT_ROWS + 10);
+    assert_non_null(strstr(verify(&p), "{\"ok\":true,"));
+    place_done(&p);
+}
+
+static void a_record_too_long_for_the_ledger_is_written_all_the_same(void **state)
+{
+    static char text[40000];
+    struct place p;
+
+    (void)state;
+    memset(text, ' ', sizeof text - 1);
+    text[0] = '{';
+    text[sizeof text - 2] = '}';
+    place_begin(&p);
+    a_call_of_a_tool(&p, "x", text);
+    sync_store(&p);
+    assert_int_equal(number(p.db, "SELECT length(detail) FROM audit WHERE target = 'x'"),
+                     sizeof text - 1);
+    place_done(&p);
+}
+
+static void in_strict_accounting_a_calls_record_is_told(void **state)
+{
+    const struct km_audit a = { .actor = KM_STR("key:1"), .action = KM_STR("mcp.call") };
+    bool waits = false;
+    struct place p;
+
+    (void)state;
+    place_init(&p);
+    p.settings.accounting = KM_ACCOUNTING_STRICT;
+    place_open(&p);
+    km_ledger_audit(p.ledger, &a, on_done, &p, &waits);
+    assert_true(waits);
+    assert_int_equal(answer(&p), 0);
+    assert_int_equal(number(p.db, "SELECT count(*) FROM audit"), 1);
+    place_done(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_chain_holds_from_the_first_record_over_restarts),
         cmocka_unit_test(any_change_shows_where_it_was_made),
         cmocka_unit_test(records_are_listed_in_pages),
+        cmocka_unit_test(records_of_calls_stand_in_the_same_chain),
+        cmocka_unit_test(more_records_than_one_statement_takes_are_one_chain),
+        cmocka_unit_test(a_record_too_long_for_the_ledger_is_written_all_the_same),
+        cmocka_unit_test(in_strict_accounting_a_calls_record_is_told),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -103,6 +103,29 @@ static void settlements_of_draining_calls_reach_the_new_writer(void **state)
     part(&old, &new);
 }
 
+static void records_of_tools_called_while_draining_reach_the_new_writer(void **state)
+{
+    const struct km_audit a = { .actor = KM_STR("key:1"),
+                                .action = KM_STR("mcp.call"),
+                                .target = KM_STR("late"),
+                                .detail = KM_STR("{}") };
+    struct place old, new;
+    struct wire wire = { .to = &new };
+    bool waits;
+
+    (void)state;
+    place_begin(&old);
+    assert_int_equal(km_store_release_writer(old.store, NULL), 0);
+    succeed(&new, &old);
+    km_store_forward(old.store, carry, &wire);
+    km_ledger_audit(old.ledger, &a, NULL, NULL, &waits);
+    drain(&old);
+    sync_store(&new);
+    assert_int_equal(wire.refused, 0);
+    assert_int_equal(number(old.db, "SELECT count(*) FROM audit WHERE target = 'late'"), 1);
+    part(&old, &new);
+}
+
 static void a_record_sent_twice_counts_once_and_a_broken_one_not_at_all(void **state)
 {
     struct place old, new;
@@ -331,6 +354,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(settlements_of_draining_calls_reach_the_new_writer),
+        cmocka_unit_test(records_of_tools_called_while_draining_reach_the_new_writer),
         cmocka_unit_test(a_record_sent_twice_counts_once_and_a_broken_one_not_at_all),
         cmocka_unit_test(what_the_old_process_never_settled_is_charged_when_told),
         cmocka_unit_test(a_hand_over_that_does_not_come_about_is_taken_back),

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* access.h - what a key may use of the servers behind kanmon: its object_permission.
+ *
+ *     {"mcp_servers": ["github"], "mcp_access_groups": ["dev"],
+ *      "mcp_tool_permissions": {"github": ["list_issues"]},
+ *      "mcp_param_permissions": {"github": {"list_issues": ["owner", "repo"]}},
+ *      "mcp_modes": {"shop": "dml"}, "mcp_values": {"shop": {"tenant": "acme"}}}
+ *
+ * Servers are named by name, alias or server_id, virtual ones by name.  A key that may use a
+ * virtual server may use what is in it, also of servers it may not use beside that.  A key without
+ * object_permission may use every server; with one, those that are named, those of its groups, and
+ * those with allow_all_keys.
+ * The administrator may use all.  What a server's own allowed_tools leave out nobody gets.
+ */
+#ifndef KM_GATEWAY_MCP_ACCESS_H
+#define KM_GATEWAY_MCP_ACCESS_H
+
+#include "gateway/auth.h"
+#include "mcp/view/view.h"
+
+struct km_mcp_rights {
+    struct km_str text; /* the object_permission; empty: everything */
+    const struct km_json *json;
+};
+
+/* NULL: everything. In the arena. */
+const struct km_mcp_rights *km_mcp_rights_of(const struct km_visit *v, struct km_arena *arena);
+struct km_str km_mcp_rights_text(const struct km_mcp_rights *r);
+bool km_mcp_rights_server(const struct km_mcp_rights *r, const struct km_mcp_upstream *u);
+/* *ret_said: by name or group, and not because nothing forbids it. */
+bool km_mcp_rights_virtual(const struct km_mcp_rights *r, const struct km_mcp_virtual *v,
+                           bool *ret_said);
+/* A tool of a member, by its own name.  What is permitted for the server and what for the virtual
+ * server it is seen through must both allow it. */
+bool km_mcp_rights_tool(const struct km_mcp_rights *r, const struct km_mcp_member *m,
+                        struct km_str tool);
+/* KM_E_FORBIDDEN, naming the argument that may not be given. */
+int km_mcp_rights_args(const struct km_mcp_rights *r, const struct km_mcp_member *m,
+                       struct km_str tool, const struct km_json *args,
+                       struct km_err *err) KM_MUST_USE;
+
+/* What a call of the tool costs, nano-USD: mcp_info.mcp_server_cost_info, as LiteLLM has it. */
+int64_t km_mcp_configured_cost(const struct km_mcp_upstream *u, struct km_str tool);
+/* tool_name_to_display_name, tool_name_to_description. */
+void km_mcp_configured_dress(const struct km_mcp_upstream *u, struct km_str tool,
+                             struct km_str *ret_name, struct km_str *ret_description);
+
+#endif

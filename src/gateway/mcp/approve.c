@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* approve.c - may a server's tool run: its risk, the rule, and the asking of a person.
+ *
+ *     risk (configuration, annotations) x rule ──> run, never, or ask
+ *     ask ── it was approved before ──> run, and that approval is used up
+ *      ├── the client's user can be asked ── elicitation/create ── accept ──> run
+ *      │                                            └── anything else ──> refused
+ *      └── nobody is there, or says anything ──> "approval required: <id>", for an administrator
+ *
+ * The question goes the way a server's own questions go: a request on the stream of a
+ * handshake-era client, input_required for a stateless one, whose call is parked meanwhile.  It
+ * belongs to this one call, so its answer cannot be used for another.  The answer is acted upon a
+ * moment later (w->decided): it may come from inside the call's own steps.
+ */
+#include "gateway/mcp/call.h"
+#include "mcp/safety/scan.h"
+
+#define SUBJECT_MOST 70 /* bytes of a person's name, and of who says so */
+#define SHOWN_BYTES 1500 /* of the arguments */
+#define MESSAGE_BYTES ((size_t)32 * 1024)
+
+static enum km_risk risk_of(const struct km_mcp_work *w)
+{
+    return km_mcp_tool_risk(w->member->upstream, w->item);
+}
+
+/* --- the rule --- */
+
+static bool can_ask(const struct km_mcp_work *w)
+{
+    static const struct km_str names[] = { { "elicitation", 11 } },
+                               modes[] = { { "form", 4 }, { "url", 3 } };
+    struct km_json_span e, mode[2];
+    bool in_session = w->revision->era == KM_MCP_STATELESS || w->session.n;
+
+    if (!w->member->upstream->ask_client || !in_session || !w->job.stream ||
+        km_json_spans(w->capabilities, names, 1, &e, NULL, NULL) < 0 || e.type != KM_JSON_OBJECT ||
+        km_json_spans(km_json_value(w->capabilities, &e), modes, 2, mode, NULL, NULL) < 0)
+        return false;
+    return mode[0].type == KM_JSON_OBJECT || mode[1].type == KM_JSON_ABSENT; /* {}: forms */
+}
+
+/* "ann at https://issuer.example", fit for a terminal. */
+static struct km_str subject_of(const struct km_mcp_work *w)
+{
+    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(1024);
+    const struct km_principal *who = &w->call->visit->who;
+
+    if (!who->subject.n)
+        return KM_STR_NONE;
+    km_scan_plain(&b, km_str_sub(who->subject, 0, SUBJECT_MOST));
+    km_buf_str(&b, KM_STR(" at "));
+    km_scan_plain(&b, km_str_sub(who->issuer, 0, SUBJECT_MOST));
+    return km_arena_str(&w->call->arena, km_buf_view(&b));
+}
+
+static int question_of(struct km_mcp_work *w, struct km_approval_ask *ask, struct km_err *err)
+{
+    *ask = (struct km_approval_ask){ .principal = w->principal,
+                                     .subject = subject_of(w),
+                                     .digest = w->digest };
+    ask->risk = risk_of(w);
+    ask->tool = km_arena_printf(&w->call->arena, "%.*s-%.*s", KM_STR_ARG(w->member->name),
+                                KM_STR_ARG(w->item->name));
+    if (km_arena_overflowed(&w->call->arena))
+        return km_fail(err, KM_E_NOMEM, "out of memory to ask for approval");
+    return 0;
+}
+
+static int take(struct km_mcp_work *w, bool quiet, struct km_err *err)
+{
+    char id[KM_APPROVAL_ID_LEN + 1];
+    struct km_approval_ask ask;
+    int r = question_of(w, &ask, err);
+
+    ask.quiet = quiet;
+    return r == 0 ? km_approvals_take(w->hub->w->gw->approvals, &ask, km_mono_ms(), id, err) : r;
+}
+
+int km_mcp_may_run(struct km_mcp_work *w, struct km_err *err)
+{
+    enum km_risk risk = risk_of(w);
+    enum km_verdict v = km_approval_decide(&w->member->upstream->policy, risk);
+    int r;
+
+    if (v == KM_VERDICT_ALLOW || w->approved)
+        return 0;
+    if (v == KM_VERDICT_DENY)
+        return km_fail(err, KM_E_FORBIDDEN, "this gateway does not run %.*s tools",
+                       KM_STR_ARG(km_risk_name(risk)));
+    w->asks = can_ask(w);
+    r = take(w, w->asks, err);
+    if (r == 0) {
+        w->approved = true;
+        w->asks = false;
+        w->approved_by = KM_STR("administrator");
+    } else if (r != KM_E_AGAIN) {
+        w->asks = false;
+    }
+    return w->asks ? 0 : r;
+}
+
+void km_mcp_approval_pass_on(struct km_mcp_work *w)
+{
+    struct km_approval_ask ask;
+    struct km_err err = { 0 };
+
+    if (w->approved && question_of(w, &ask, &err) == 0) /* without room the retry asks again */
+        (void)(km_approvals_give(w->hub->w->gw->approvals, &ask, km_mono_ms(), &err) == 0);
+}
+
+/* --- asking the client --- */
+
+/* Nobody is there to be asked: an administrator is. */
+static void file(struct km_mcp_work *w)
+{
+    struct km_err err = { 0 };
+    int r = take(w, false, &err);
+
+    w->asks = false;
+    if (r == 0) { /* an administrator was faster than the client's user */
+        w->approved = true;
+        w->approved_by = KM_STR("administrator");
+        return;
+    }
+    km_mcp_work_text(w, r == KM_E_AGAIN ? "approval_required" : "denied", err.text);
+    w->call->answered = true;
+}
+
+static void on_decided(void *ctx)
+{
+    struct km_mcp_work *w = ctx;
+
+    if (w->approval) { /* nobody said anything */
+        km_mcp_question_withdraw(w->approval);
+        w->approval = NULL;
+        file(w);
+    }
+    km_call_go(w->call, KM_STEP_send);
+    km_call_resume(w->call, 0);
+}
+
+static void on_answered(struct km_mcp_question *q, bool is_error, struct km_str json)
+{
+    static const struct km_str names[] = { { "action", 6 } };
+    struct km_mcp_work *w = q->w;
+    struct km_json_span action;
+
+    w->approval = NULL;
+    w->asks = false;
+    if (!json.n || is_error || km_json_spans(json, names, 1, &action, NULL, NULL) < 0) {
+        file(w); /* it said it can be asked, and cannot */
+    } else if (km_str_eq(km_json_value(json, &action), KM_STR("\"accept\""))) {
+        w->approved = true;
+        w->approved_by = KM_STR("client");
+    } else {
+        km_mcp_work_text(w, "refused", "the user did not approve this call");
+        w->call->answered = true;
+    }
+    km_timer_start(&w->decided, 0);
+}
+
+static struct km_str message(struct km_mcp_work *w)
+{
+    struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(MESSAGE_BYTES);
+    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(4 * MESSAGE_BYTES);
+    struct km_arena *arena = &w->call->arena;
+    const struct km_json *params;
+    struct km_str args = KM_STR_NONE;
+
+    if (km_json_parse(arena, w->params, &params, NULL) == 0 && km_json_get(params, "arguments"))
+        args = km_json_compact(km_json_get(params, "arguments"), arena);
+    km_buf_str(&text, KM_STR("Run "));
+    km_scan_plain(&text, km_str_sub(w->item->name, 0, 128));
+    km_buf_printf(&text, " of %.*s? It is %.*s. It is given: ", KM_STR_ARG(w->member->name),
+                  KM_STR_ARG(km_risk_name(risk_of(w))));
+    if (args.n > SHOWN_BYTES) {
+        size_t n = SHOWN_BYTES;
+
+        while (n > 0 && ((unsigned char)args.p[n] & 0xc0) == 0x80)
+            n--; /* never half a character */
+        km_scan_plain(&text, km_str_sub(args, 0, n));
+        km_buf_printf(&text, " ... (%zu bytes in all)", args.n);
+    } else {
+        km_scan_plain(&text, args.n ? args : KM_STR("nothing"));
+    }
+    km_buf_str(&b, KM_STR("{\"message\":"));
+    km_buf_json(&b, km_buf_view(&text));
+    km_buf_str(&b, KM_STR(",\"requestedSchema\":{\"type\":\"object\",\"properties\":{}}}"));
+    return km_buf_failed(&b) ? KM_STR_NONE : km_arena_str(arena, km_buf_view(&b));
+}
+
+bool km_mcp_approval_ask(struct km_mcp_work *w)
+{
+    struct km_mcp_question like = { .answered = on_answered,
+                                    .method = KM_STR("elicitation/create"),
+                                    .key = KM_STR("approval") };
+    struct km_err err = { 0 };
+
+    like.params = message(w);
+    if (!w->job.stream || !like.params.n || km_mcp_question_put(w, &like, &w->approval, &err) < 0) {
+        w->approval = NULL;
+        file(w);
+        return false;
+    }
+    if (w->revision->era == KM_MCP_STATELESS)
+        km_mcp_park_soon(w); /* which has an end of its own */
+    else
+        km_timer_start(&w->decided, KM_MCP_PARK_MS);
+    return true;
+}
+
+void km_mcp_approval_init(struct km_mcp_work *w)
+{
+    km_timer_init(&w->decided, w->hub->w->loop, on_decided, w);
+}

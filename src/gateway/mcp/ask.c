@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ask.c - the server's side of a call: what it says while it works, what it asks its client,
+ * and how it ends.
+ *
+ *     server ── notice ────> the call's stream (progress always, log messages from a level up)
+ *            ── question ──> handshake-era client: a request on the stream, its response comes by
+ *                            POST; stateless client: the call is parked (park.c)
+ *            ── done ──────> result, error, or input_required: for a stateless client its own
+ *                            affair, for an older one asked and answered here (inputs.c)
+ *
+ * A question the client did not say it can answer is refused in its name.
+ */
+#include <stdio.h>
+
+#include "gateway/mcp/access.h"
+#include "gateway/mcp/call.h"
+#include "mcp/ask.h"
+
+/* --- notices --- */
+
+/* Does the client want this log message? */
+static bool wanted(const struct km_mcp_work *w, struct km_str params)
+{
+    static const struct km_str names[] = { { "level", 5 } };
+    struct km_json_span span;
+    struct km_str level;
+    unsigned least = km_mcp_level(w->log_level);
+
+    if (!w->logs)
+        return false;
+    if (!least || km_json_spans(params, names, 1, &span, NULL, NULL) < 0)
+        return true;
+    level = km_json_value(params, &span);
+    return level.n < 2 || km_mcp_level(km_str_sub(level, 1, level.n - 2)) >= least;
+}
+
+static void on_notice(void *ctx, struct km_str method, struct km_str params)
+{
+    struct km_mcp_work *w = ctx;
+    struct km_buf *b = &w->hub->w->scratch;
+
+    if (!w->job.stream || km_mcp_stream_slow(w->job.stream) ||
+        (km_str_eq(method, KM_STR("notifications/message")) && !wanted(w, params)))
+        return;
+    km_buf_reset(b);
+    km_buf_str(b, KM_STR("{\"jsonrpc\":\"2.0\",\"method\":"));
+    km_buf_json(b, method);
+    if (params.n) {
+        km_buf_str(b, KM_STR(",\"params\":"));
+        km_buf_str(b, params);
+    }
+    km_buf_byte(b, '}');
+    if (!km_buf_failed(b)) {
+        struct km_str text = km_arena_str(&w->call->arena, km_buf_view(b));
+
+        if (text.n) /* the stream's head is made in the same scratch */
+            (void)km_mcp_stream_news(w->job.stream, text);
+    }
+}
+
+/* --- questions --- */
+
+bool km_mcp_client_can(const struct km_mcp_work *w, struct km_str method)
+{
+    static const struct {
+        struct km_str method, capability;
+    } rows[] = {
+        { { "elicitation/create", 18 }, { "elicitation", 11 } },
+        { { "sampling/createMessage", 22 }, { "sampling", 8 } },
+        { { "roots/list", 10 }, { "roots", 5 } },
+    };
+    struct km_json_span span;
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (km_str_eq(rows[i].method, method))
+            return km_json_spans(w->capabilities, &rows[i].capability, 1, &span, NULL, NULL) == 0 &&
+                   span.type == KM_JSON_OBJECT;
+    return km_str_starts(method, KM_STR("tasks/"));
+}
+
+void km_mcp_question_free(struct km_mcp_question *q)
+{
+    km_list_remove(&q->of_work);
+    km_list_remove(&q->of_session);
+}
+
+/* As a request on the stream of a session. */
+static int send_question(struct km_mcp_question *q, struct km_err *err)
+{
+    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(2 * KM_RPC_BYTES);
+
+    km_buf_printf(&b, "{\"jsonrpc\":\"2.0\",\"id\":\"k%u\",\"method\":", (unsigned)q->number);
+    km_buf_json(&b, q->method);
+    if (q->params.n) {
+        km_buf_str(&b, KM_STR(",\"params\":"));
+        km_buf_str(&b, q->params);
+    }
+    km_buf_byte(&b, '}');
+    if (km_buf_failed(&b) || !km_mcp_stream_say(q->w->job.stream, km_buf_view(&b)))
+        return km_fail(err, KM_E_UNSUPPORTED, "the client cannot be asked now");
+    return 0;
+}
+
+/* The token by which the client tells of its progress is ours: two servers may have the same. */
+static void take_token(struct km_mcp_question *q)
+{
+    static const struct km_str metas[] = { { "_meta", 5 } }, tokens[] = { { "progressToken", 13 } };
+    struct km_arena *arena = &q->w->call->arena;
+    struct km_json_span meta, token;
+    struct km_str inner;
+
+    if (!q->params.n || km_json_spans(q->params, metas, 1, &meta, NULL, NULL) < 0 ||
+        meta.type != KM_JSON_OBJECT)
+        return;
+    inner = km_json_value(q->params, &meta);
+    if (km_json_spans(inner, tokens, 1, &token, NULL, NULL) < 0 || token.type == KM_JSON_ABSENT)
+        return;
+    q->token = km_json_value(inner, &token);
+    inner = km_mcp_with_member(arena, inner, tokens[0],
+                               km_arena_printf(arena, "\"k%u\"", (unsigned)q->number));
+    q->params = km_mcp_with_member(arena, q->params, metas[0], inner);
+}
+
+int km_mcp_question_put(struct km_mcp_work *w, const struct km_mcp_question *like,
+                        struct km_mcp_question **ret, struct km_err *err)
+{
+    struct km_mcp_session *session = w->job.stream ? w->job.stream->session : NULL;
+    struct km_arena *arena = &w->call->arena;
+    struct km_mcp_question *q;
+    int r = 0;
+
+    if (!km_mcp_client_can(w, like->method) || (w->revision->era == KM_MCP_HANDSHAKE && !session))
+        return km_fail(err, KM_E_UNSUPPORTED, "the client cannot be asked %.*s",
+                       KM_STR_ARG(km_str_sub(like->method, 0, 80)));
+    q = km_arena_zalloc(arena, sizeof *q);
+    if (!q)
+        return km_fail(err, KM_E_NOMEM, "out of memory");
+    *q = *like;
+    q->w = w;
+    q->method = km_arena_str(arena, like->method);
+    q->params = km_arena_str(arena, like->params);
+    km_list_init(&q->of_work);
+    km_list_init(&q->of_session);
+    q->number = session ? ++session->questions_made : ++w->questions_made;
+    km_list_push(&w->questions, &q->of_work);
+    if (session) {
+        take_token(q);
+        km_list_push(&session->questions, &q->of_session);
+        r = send_question(q, err);
+    }
+    if (r < 0)
+        km_mcp_question_free(q);
+    else
+        *ret = q;
+    return r;
+}
+
+static void to_server(struct km_mcp_question *q, bool is_error, struct km_str json)
+{
+    struct km_mcp_work *w = q->w;
+    uint64_t question = q->server_question;
+
+    if (!w->ask)
+        return;
+    if (json.n)
+        km_mcp_ask_answer(w->ask, question, is_error, json);
+    else
+        km_mcp_ask_answer(w->ask, question, true,
+                          KM_STR("{\"code\":-32603,\"message\":\"the client is gone\"}"));
+}
+
+static void on_question(void *ctx, uint64_t question, struct km_str method, struct km_str params)
+{
+    struct km_mcp_question like = {
+        .server_question = question, .method = method, .params = params, .answered = to_server
+    };
+    struct km_mcp_work *w = ctx;
+    struct km_mcp_question *q;
+    struct km_err err = { 0 };
+    char text[200];
+
+    if (km_mcp_question_put(w, &like, &q, &err) < 0) {
+        int n = snprintf(text, sizeof text, "{\"code\":-32601,\"message\":\"Method not found\"}");
+
+        km_mcp_ask_answer(w->ask, question, true, km_str(text, (size_t)n));
+        return;
+    }
+    if (w->revision->era == KM_MCP_STATELESS)
+        km_mcp_park_soon(w);
+}
+
+void km_mcp_question_withdraw(struct km_mcp_question *q)
+{
+    struct km_mcp_work *w = q->w;
+    char text[128];
+
+    if (w->job.stream && w->job.stream->session) {
+        int n = snprintf(text, sizeof text,
+                         "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\","
+                         "\"params\":{\"requestId\":\"k%u\"}}",
+                         (unsigned)q->number);
+
+        (void)km_mcp_stream_say(w->job.stream, km_str(text, (size_t)n));
+    }
+    km_mcp_question_free(q);
+}
+
+static void on_withdrawn(void *ctx, uint64_t question)
+{
+    struct km_mcp_work *w = ctx;
+
+    KM_LIST_EACH(it, &w->questions)
+    {
+        struct km_mcp_question *q = KM_CONTAINER(it, struct km_mcp_question, of_work);
+
+        if (q->server_question != question || q->answered != to_server)
+            continue;
+        km_mcp_question_withdraw(q);
+        return;
+    }
+}
+
+static struct km_mcp_question *question_of(struct km_mcp_session *s, struct km_str id)
+{
+    char text[16];
+
+    KM_LIST_EACH(it, &s->questions)
+    {
+        struct km_mcp_question *q = KM_CONTAINER(it, struct km_mcp_question, of_session);
+        int n = snprintf(text, sizeof text, "\"k%u\"", (unsigned)q->number);
+
+        if (km_str_eq(id, km_str(text, (size_t)n)))
+            return q;
+    }
+    return NULL;
+}
+
+void km_mcp_call_response(struct km_mcp_turn *t)
+{
+    static const struct km_str names[] = { { "result", 6 }, { "error", 5 } };
+    struct km_mcp_question *q = t->session ? question_of(t->session, t->msg.id) : NULL;
+    struct km_json_span s[2];
+    bool is_error;
+
+    if (!q || km_json_spans(t->text, names, 2, s, NULL, NULL) < 0)
+        return; /* a response to nothing */
+    is_error = s[1].type != KM_JSON_ABSENT;
+    km_mcp_question_free(q);
+    q->answered(q, is_error, km_json_value(t->text, &s[is_error]));
+}
+
+void km_mcp_on_progress(struct km_mcp_turn *t)
+{
+    static const struct km_str params[] = { { "params", 6 } };
+    static const struct km_str tokens[] = { { "progressToken", 13 } };
+    struct km_mcp_question *q;
+    struct km_json_span s, token;
+    struct km_str text;
+
+    if (!t->session || km_json_spans(t->text, params, 1, &s, NULL, NULL) < 0 ||
+        s.type != KM_JSON_OBJECT)
+        return;
+    text = km_json_value(t->text, &s);
+    if (km_json_spans(text, tokens, 1, &token, NULL, NULL) < 0 || token.type != KM_JSON_STRING)
+        return;
+    q = question_of(t->session, km_json_value(text, &token));
+    if (!q || !q->token.n || q->answered != to_server || !q->w->ask)
+        return; /* of nothing that is being asked */
+    text = km_mcp_with_member(t->arena, text, tokens[0], q->token);
+    if (text.n)
+        km_mcp_ask_note(q->w->ask, t->msg.method, text);
+}
+
+void km_mcp_call_forget_questions(struct km_mcp_session *s)
+{
+    while (!km_list_empty(&s->questions)) {
+        struct km_mcp_question *q =
+            KM_CONTAINER(s->questions.next, struct km_mcp_question, of_session);
+
+        km_mcp_question_free(q);
+        q->answered(q, true, KM_STR_NONE);
+    }
+}
+
+/* --- the end --- */
+
+static void resume(struct km_mcp_work *w)
+{
+    km_call_go(w->call, KM_STEP_relay);
+    km_call_resume(w->call, 0);
+}
+
+static void on_input_required(struct km_mcp_work *w, struct km_str json)
+{
+    struct km_err err = { 0 };
+
+    if (w->revision->era == KM_MCP_STATELESS) {
+        km_mcp_park_wrap(w, json);
+        resume(w);
+        return;
+    }
+    if (km_mcp_inputs_ask(w, json, &err) < 0) {
+        km_mcp_work_text(w, "input_required", err.text);
+        resume(w);
+    }
+}
+
+static void on_done(void *ctx, const struct km_mcp_answer *answer)
+{
+    struct km_mcp_work *w = ctx;
+    struct km_err err = { 0 };
+
+    w->ask = NULL;
+    w->call->upstream_ns += km_mono_ns() - w->call->attempt_ns;
+    w->call->up_status = 200;
+    w->call->first_us = km_wall_us();
+    if (answer->kind == KM_MCP_FAILED) {
+        if (km_mcp_login_wanted(w, answer->err) && km_mcp_login_ask(w, &err) == 0)
+            return;
+        w->call->up_status = 0;
+        km_call_fail(w->call, answer->err);
+        return;
+    }
+    if (answer->kind == KM_MCP_INPUT_REQUIRED) {
+        on_input_required(w, answer->json);
+        return;
+    }
+    if (answer->kind == KM_MCP_ERROR)
+        km_mcp_work_error(w, answer->json);
+    else
+        km_mcp_work_result(w, answer->json);
+    resume(w);
+}
+
+static const struct km_mcp_ask_events events = { on_notice, on_question, on_withdrawn, on_done };
+
+int km_mcp_ask_server(struct km_mcp_work *w, struct km_err *err)
+{
+    struct km_mcp_asker asker = { .principal = w->principal,
+                                  .capabilities = w->capabilities,
+                                  .headers = &w->headers,
+                                  .log_level = w->log_level,
+                                  .rights = km_mcp_rights_text(
+                                      km_mcp_rights_of(w->call->visit, &w->call->arena)),
+                                  .session = w->session };
+    struct km_mcp_ask_args args = { .upstream = w->member->upstream,
+                                    .asker = &asker,
+                                    .method = w->method,
+                                    .params = w->params,
+                                    .events = &events,
+                                    .ctx = w };
+
+    w->call->attempt_ns = km_mono_ns();
+    w->ask = km_mcp_ask(w->hub->w->desk, &args, err);
+    return w->ask ? 0 : err->code;
+}

@@ -1,0 +1,481 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* call.c - the MCP kind of call: what the steps of call.c do for a request to a server.
+ *
+ *     prepare   may this key give these arguments; what it may cost
+ *     attempt   may it run at all: pins, risk, approval
+ *     send      asks the server (ask.c), or runs a tool of kanmon's own
+ *     reply     the answer on the stream of whoever waits, and the record of the call
+ *
+ * A call is detached from its exchange from the beginning: it has a copy of the visit, and its
+ * client may come back on another connection.
+ */
+#include "gateway/mcp/call.h"
+
+#include <stdlib.h>
+
+#include "base/encode.h"
+#include "gateway/mcp/access.h"
+#include "mcp/oauth/settings.h"
+#include "mcp/schema.h"
+
+#define ARENA_BYTES ((size_t)96 * 1024 * 1024)
+#define ANSWER_BYTES (3 * KM_RPC_BYTES)
+#define REQUESTED_BY_BYTES 128
+#define SUBJECT_BYTES 256
+#define NAME_BYTES 256 /* of a tool, in its record */
+
+/* --- may it run --- */
+
+static int prepare(struct km_call *call, struct km_err *err)
+{
+    struct km_mcp_work *w = call->mcp;
+
+    if (!w->tool || !w->member->upstream || km_mcp_member_offers_login(w->member))
+        return 0;
+    call->mcp_cost = km_mcp_configured_cost(w->member->upstream, w->item->name);
+    call->reserve = call->mcp_cost;
+    return km_mcp_rights_args(km_mcp_rights_of(call->visit, &call->arena), w->member, w->item->name,
+                              w->args, err);
+}
+
+static int attempt(struct km_call *call, struct km_err *err)
+{
+    struct km_mcp_work *w = call->mcp;
+    int r;
+
+    if (!w->tool || !w->member->upstream || km_mcp_member_offers_login(w->member))
+        return 0;
+    r = km_mcp_may_run(w, err);
+    if (r == 0)
+        return 0;
+    km_mcp_work_text(w, r == KM_E_AGAIN ? "approval_required" : "denied", err->text);
+    call->answered = true;
+    return 0;
+}
+
+/* --- kanmon's own tools --- */
+
+static void on_own_reply(struct km_mcp_call *own, int http, struct km_str body)
+{
+    static const struct km_str names[] = { { "result", 6 }, { "error", 5 } };
+    struct km_mcp_work *w = own->owner;
+    struct km_json_span s[2];
+
+    w->own = NULL;
+    w->recorded = true;
+    w->call->up_status = 200;
+    w->call->first_us = km_wall_us();
+    if (km_json_spans(body, names, 2, s, NULL, NULL) < 0)
+        km_mcp_work_fault(w, KM_RPC_INTERNAL, "the tool's answer could not be read");
+    else if (s[1].type != KM_JSON_ABSENT)
+        km_mcp_work_error(w, km_json_value(body, &s[1]));
+    else
+        km_mcp_work_raw(w, km_json_value(body, &s[0]));
+    w->http = http;
+    km_call_go(w->call, KM_STEP_relay);
+    km_call_resume(w->call, 0);
+}
+
+static void on_recorded(void *own, const struct km_err *err)
+{
+    km_mcp_audited(own, err);
+}
+
+static void on_own_audit(struct km_mcp_call *own, const struct km_audit *record)
+{
+    struct km_mcp_work *w = own->owner;
+
+    km_store_audit(w->hub->w->gw->store, w->hub->w->mailbox, record, on_recorded, own);
+}
+
+static const struct km_mcp_host own_host = { on_own_audit, on_own_reply, NULL };
+
+static int run_own(struct km_mcp_work *w, struct km_err *err)
+{
+    struct km_arena *arena = &w->call->arena;
+    const struct km_visit *v = w->call->visit;
+    struct km_mcp_endpoint *endpoint = km_arena_zalloc(arena, sizeof *endpoint);
+    const struct km_mcp_server **server = km_arena_zalloc(arena, sizeof *server);
+    struct km_mcp_call *own = km_arena_zalloc(arena, sizeof *own);
+    enum km_rpc_fault fault;
+    int r;
+
+    if (!endpoint || !server || !own)
+        return km_fail(err, KM_E_NOMEM, "out of memory");
+    *server = w->member->builtin;
+    *endpoint = (struct km_mcp_endpoint){ .name = KM_STR("kanmon"),
+                                          .title = KM_STR("kanmon"),
+                                          .version = KM_STR(KM_VERSION),
+                                          .servers = server,
+                                          .nservers = 1 };
+    *own = (struct km_mcp_call){
+        .arena = arena,
+        .host = &own_host,
+        .endpoint = endpoint,
+        .caller = { .who = km_str_c(v->who.who),
+                    .principal = w->principal,
+                    .admin = v->who.admin,
+                    .ctx = w->call->visit },
+        .approvals = w->hub->w->gw->approvals,
+        .policy = &km_approval_default,
+        .revision = w->revision,
+        .owner = w,
+    };
+    r = km_rpc_parse(arena, w->text, &own->msg, &fault, err);
+    if (r < 0)
+        return r;
+    w->own = own;
+    w->call->attempt_ns = km_mono_ns();
+    km_mcp_handle(own);
+    return 0;
+}
+
+/* --- sending --- */
+
+static enum km_next send_call(struct km_call *call)
+{
+    struct km_mcp_work *w = call->mcp;
+    int r;
+
+    if (w->asks && !call->answered && km_mcp_approval_ask(w))
+        return KM_WAIT;
+    if (call->answered) {
+        call->up_status = 200;
+        return km_call_go(call, KM_STEP_account);
+    }
+    /* A tool of kanmon's own may answer before this returns, but not before its record was asked
+     * for, and that comes back by the mailbox. */
+    if (km_mcp_member_offers_login(w->member))
+        r = km_mcp_login_ask(w, &call->err);
+    else
+        r = w->member->builtin ? run_own(w, &call->err) : km_mcp_ask_server(w, &call->err);
+    if (r == 0)
+        return KM_WAIT;
+    call->failed = true;
+    return km_call_go(call, KM_STEP_recover);
+}
+
+/* Whatever is under way for it stops. */
+static void abandon(struct km_call *call)
+{
+    struct km_mcp_work *w = call->mcp;
+
+    km_mcp_park_end(w);
+    km_timer_stop(&w->decided);
+    w->approval = NULL;
+    km_mcp_login_end(w);
+    while (!km_list_empty(&w->questions))
+        km_mcp_question_free(KM_CONTAINER(w->questions.next, struct km_mcp_question, of_work));
+    if (w->ask) {
+        km_mcp_ask_cancel(w->ask, km_str_c(call->err.code ? call->err.text : "cancelled"));
+        w->ask = NULL;
+    }
+}
+
+static int complete(struct km_call *call, struct km_err *err)
+{
+    (void)call;
+    (void)err;
+    return 0;
+}
+
+static void books(struct km_call *call, struct km_ledger_entry *e)
+{
+    struct km_mcp_work *w = call->mcp;
+
+    e->call_type = w->tool ? KM_STR("call_mcp_tool") : w->method;
+    if (!w->group.n) /* asked for at each end of the call */
+        w->group = km_arena_cat(&call->arena, (struct km_str[]){ KM_STR("MCP: "), w->shown }, 2);
+    e->model_group = w->group;
+    e->provider = KM_STR("mcp");
+    e->deployment = w->member->name;
+    e->api_base = w->member->upstream ? w->member->upstream->entry->url : KM_STR_NONE;
+}
+
+/* --- the end --- */
+
+static void on_written(void *ctx, const struct km_err *err)
+{
+    struct km_mcp_work *w = ctx;
+
+    w->call->ledger_waits = false;
+    if (err)
+        km_mcp_work_fault(w, KM_RPC_INTERNAL,
+                          "the call could not be recorded, so its result is withheld");
+    km_call_resume(w->call, 0);
+}
+
+/* Who a token says its holder is: the issuer's word, where requestedBy is the client's. */
+static void put_subject(const struct km_visit *v, struct km_buf *b)
+{
+    if (!v->who.subject.n)
+        return;
+    km_buf_str(b, KM_STR(",\"issuer\":"));
+    km_buf_json(b, km_str_sub(v->who.issuer, 0, SUBJECT_BYTES));
+    km_buf_str(b, KM_STR(",\"subject\":"));
+    km_buf_json(b, km_str_sub(v->who.subject, 0, SUBJECT_BYTES));
+}
+
+/* Without a printf: each call has one of these. */
+static void put_record(struct km_mcp_work *w, struct km_buf *b)
+{
+    struct km_call *call = w->call;
+    char hex[65];
+
+    km_hex(hex, w->digest, sizeof w->digest);
+    km_buf_str(b, KM_STR("{\"server\":"));
+    km_buf_json(b, w->member->name);
+    km_buf_str(b, w->tool ? KM_STR(",\"tool\":") : KM_STR(",\"method\":"));
+    km_buf_json(b, km_str_sub(w->item && w->tool ? w->item->name : w->method, 0, NAME_BYTES));
+    km_buf_str(b, KM_STR(",\"arguments_sha256\":\""));
+    km_buf_bytes(b, hex, sizeof hex - 1);
+    km_buf_str(b, KM_STR("\",\"outcome\":\""));
+    km_buf_str(b, km_str_c(w->word ? w->word : "failed"));
+    km_buf_str(b, KM_STR("\",\"duration_us\":"));
+    km_buf_u64(b, call->total_ns / 1000);
+    km_buf_str(b, KM_STR(",\"revision\":\""));
+    km_buf_str(b, w->revision->name);
+    km_buf_str(b, KM_STR("\",\"cost\":"));
+    km_buf_decimal(b, call->cost, 9);
+    if (w->approved_by.n) {
+        km_buf_str(b, KM_STR(",\"approvedBy\":"));
+        km_buf_json(b, w->approved_by);
+    }
+    put_subject(call->visit, b);
+    if (w->requested_by.n) {
+        km_buf_str(b, KM_STR(",\"requestedBy\":"));
+        km_buf_json(b, w->requested_by);
+    }
+    km_buf_byte(b, '}');
+}
+
+/* One a call.  In strict accounting the answer to a call of a server's tool waits for it. */
+static bool record(struct km_call *call)
+{
+    struct km_mcp_work *w = call->mcp;
+    struct km_buf *b = &w->hub->w->scratch;
+    struct km_audit audit = { .actor = km_str_c(call->visit->who.who),
+                              .action = w->tool ? KM_STR("mcp.call") : KM_STR("mcp.ask") };
+    bool wait = call->admitted && w->tool;
+
+    if (!w->word && call->failed)
+        w->word = call->client_gone ? "cancelled" : km_err_name(call->err.code);
+    if (w->recorded)
+        return false;
+    w->recorded = true;
+    km_buf_reset(b);
+    put_record(w, b);
+    audit.target = km_str_sub(w->shown, 0, 128);
+    audit.detail = km_buf_view(b);
+    km_ledger_audit(w->hub->w->ledger, &audit, wait ? on_written : NULL, w, &wait);
+    call->ledger_waits = wait;
+    return wait;
+}
+
+void km_mcp_record_refused(struct km_mcp_turn *t, struct km_str server, struct km_str name,
+                           const char *outcome)
+{
+    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(8 * 1024);
+    struct km_audit audit = { .actor = km_str_c(t->in->visit->who.who),
+                              .action = KM_STR("mcp.call") };
+    uint8_t digest[32] = { 0 };
+    bool waits;
+    char hex[65];
+
+    (void)(km_json_digest(km_json_get(t->msg.params, "arguments"), digest, NULL) == 0);
+    km_hex(hex, digest, sizeof digest);
+    km_buf_str(&b, KM_STR("{\"server\":"));
+    km_buf_json(&b, server);
+    km_buf_str(&b, KM_STR(",\"tool\":"));
+    km_buf_json(&b, km_str_sub(name, 0, 128));
+    km_buf_printf(&b, ",\"arguments_sha256\":\"%s\",\"outcome\":\"%s\",\"revision\":\"%.*s\"", hex,
+                  outcome, KM_STR_ARG(t->revision->name));
+    put_subject(t->in->visit, &b);
+    km_buf_byte(&b, '}');
+    audit.target = km_str_sub(name, 0, 128);
+    audit.detail = km_buf_view(&b);
+    km_ledger_audit(t->hub->w->ledger, &audit, NULL, NULL, &waits);
+}
+
+/* The call failed without an answer of the server. */
+static void put_failure(struct km_mcp_work *w, struct km_buf *out)
+{
+    const struct km_err *err = &w->call->err;
+
+    km_buf_str(out, KM_STR("{\"jsonrpc\":\"2.0\",\"id\":"));
+    km_buf_str(out, w->job.id);
+    km_buf_printf(out, ",\"error\":{\"code\":%d,\"message\":",
+                  err->code == KM_E_FORBIDDEN || err->code == KM_E_INVALID ? -32602 : -32603);
+    km_buf_json(out, km_str_c(err->text));
+    km_buf_printf(out, ",\"data\":{\"type\":\"%s\"", km_err_openai_type(err));
+    if (err->retry_after_ms > 0)
+        km_buf_printf(out, ",\"retry_after_ms\":%d", err->retry_after_ms);
+    km_buf_str(out, KM_STR("}}}"));
+}
+
+static bool reply(struct km_call *call)
+{
+    struct km_buf failure KM_CLEANUP(km_buf_done) = KM_BUF(ANSWER_BYTES);
+    struct km_mcp_work *w = call->mcp;
+    struct km_str message = KM_STR_NONE;
+
+    (void)record(call); /* of one that never was admitted */
+    if (w->job.stream) {
+        if (w->outcome != KM_MCP_OUT_NONE)
+            message = km_mcp_work_message(w);
+        if (!message.n) {
+            put_failure(w, &failure);
+            message = km_buf_view(&failure);
+        }
+        km_mcp_job_answer(&w->job, w->http ? w->http : 200, message);
+    }
+    w->view = km_mcp_view_unref(w->view);
+    return true;
+}
+
+const struct km_call_kind km_kind_mcp = {
+    .name = "mcp",
+    .prepare = prepare,
+    .attempt = attempt,
+    .complete = complete,
+    .send = send_call,
+    .abandon = abandon,
+    .books = books,
+    .reply = reply,
+    .record = record,
+};
+
+/* --- the beginning --- */
+
+static void on_job_cancelled(struct km_mcp_job *job, struct km_str reason)
+{
+    struct km_mcp_work *w = KM_CONTAINER(job, struct km_mcp_work, job);
+    const char *why = km_arena_cstr(&w->call->arena, km_str_sub(reason, 0, 200));
+
+    w->call->client_gone = true;
+    w->call->flags |= KM_CALL_CLIENT_GONE;
+    if (w->own)
+        return; /* a tool of ours is not interrupted; its answer goes nowhere */
+    km_call_cancel(w->call, reason.n ? why : "The client cancelled it.");
+}
+
+static struct km_str log_level(const struct km_mcp_turn *t)
+{
+    struct km_str level = KM_STR_NONE;
+
+    if (t->session && t->session->log_level)
+        return km_mcp_level_name(t->session->log_level);
+    (void)km_json_string(
+        km_json_get(km_json_get(t->msg.params, "_meta"), "io.modelcontextprotocol/logLevel"),
+        &level);
+    return level;
+}
+
+/* On whose behalf, in the client's own words; where it says nothing, its token's subject. */
+static struct km_str requested_by(const struct km_mcp_turn *t)
+{
+    struct km_str who = km_header_get(&t->in->headers, KM_STR("x-kanmon-requested-by"));
+
+    (void)km_json_string(km_json_get(km_json_get(t->msg.params, "_meta"), "kanmon/requestedBy"),
+                         &who);
+    if (!who.n)
+        who = t->in->visit->who.subject;
+    return km_str_sub(who, 0, REQUESTED_BY_BYTES);
+}
+
+static void copy_headers(struct km_mcp_work *w, const struct km_headers *h)
+{
+    struct km_arena *arena = &w->call->arena;
+    struct km_header *v;
+
+    if (!w->member->upstream ||
+        (!w->member->upstream->personal && !w->member->upstream->entry->extra_headers.n))
+        return;
+    v = km_arena_alloc(arena, (h->n + 1) * sizeof *v);
+    for (size_t i = 0; v && i < h->n; i++) {
+        v[i].name = km_arena_str(arena, h->v[i].name);
+        v[i].value = km_arena_str(arena, h->v[i].value);
+    }
+    w->headers = (struct km_headers){ v, v ? h->n : 0 };
+}
+
+/* What the visit would say of itself: its exchange may be another worker's by now. */
+static struct km_str base_of(const struct km_mcp_turn *t, struct km_arena *arena)
+{
+    struct km_str given = t->hub->w->view->snap->oauth->public_url;
+    struct km_str host = km_header_get(&t->in->headers, KM_STR("host"));
+
+    while (given.n && given.p[given.n - 1] == '/')
+        given.n--;
+    if (given.n)
+        return km_arena_str(arena, given);
+    return km_arena_cat(
+        arena, (struct km_str[]){ t->in->secure ? KM_STR("https://") : KM_STR("http://"), host },
+        2);
+}
+
+static void fill(struct km_mcp_work *w, struct km_mcp_turn *t, const struct km_mcp_call_args *args)
+{
+    struct km_arena *arena = &w->call->arena;
+    const struct km_json *a = km_json_get(t->msg.params, "arguments");
+
+    w->hub = t->hub;
+    w->view = km_mcp_view_ref(args->view);
+    w->member = args->member;
+    w->item = args->item;
+    w->revision = t->revision;
+    w->method = km_arena_str(arena, args->method);
+    w->params = km_arena_str(arena, args->params);
+    w->shown = km_arena_str(arena, args->shown);
+    if (t->revision->era == KM_MCP_STATELESS || args->member->builtin)
+        w->text = km_arena_str(arena, t->text);
+    w->principal = km_arena_str(arena, t->in->principal);
+    w->capabilities = km_arena_str(arena, t->capabilities);
+    w->log_level = km_arena_str(arena, log_level(t));
+    w->logs = t->revision->era == KM_MCP_HANDSHAKE || w->log_level.n > 0;
+    if (t->session)
+        w->session = km_arena_str(arena, km_str(t->session->id, KM_MCP_SESSION_ID_LEN));
+    else
+        w->session = km_arena_str(arena, t->client);
+    w->requested_by = km_arena_str(arena, requested_by(t));
+    if (args->member->upstream && args->member->upstream->oauth)
+        w->base = base_of(t, arena);
+    copy_headers(w, &t->in->headers);
+    w->tool = km_str_eq(args->method, KM_STR("tools/call"));
+    w->args = a; /* the turn's: prepare runs before it ends */
+    km_list_init(&w->questions);
+    km_list_init(&w->park);
+    km_timer_init(&w->park_timer, t->hub->w->loop, NULL, w);
+    km_mcp_approval_init(w);
+    w->job.cancel = on_job_cancelled;
+}
+
+void km_mcp_call_begin(struct km_mcp_turn *t, const struct km_mcp_call_args *args)
+{
+    struct km_call *call = km_call_new(t->hub->w, &km_kind_mcp, ARENA_BYTES);
+    struct km_mcp_work *w = call ? km_arena_zalloc(&call->arena, sizeof *w) : NULL;
+    struct km_err err = { 0 };
+
+    if (w) {
+        call->mcp = w;
+        w->call = call;
+        call->visit = km_visit_copy(t->in->visit, &call->arena);
+    }
+    if (!w || !call->visit || km_visit_seat(call->visit, &call->arena, t->hub->w) < 0) {
+        if (call)
+            km_call_drop(call);
+        km_mcp_turn_fault(t, KM_RPC_OVERLOADED, "out of memory");
+        return;
+    }
+    fill(w, t, args);
+    if (km_json_digest(w->args, w->digest, &err) < 0 || km_arena_overflowed(&call->arena)) {
+        km_mcp_view_unref(w->view);
+        km_call_drop(call);
+        km_mcp_turn_fault(t, KM_RPC_INTERNAL, "the arguments are too large");
+        return;
+    }
+    km_mcp_job_begin(&w->job, t->stream, km_arena_str(&call->arena, t->msg.id));
+    if (!t->stream->no_events && !t->stream->streaming)
+        km_timer_start(&t->stream->late, KM_MCP_STREAM_LATE_MS);
+    km_call_start(call);
+}

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* call.h - a request for an MCP server as a call: through the one table of steps, so that
+ * rate limits, budgets and books hold for it as for a model.
+ *
+ *     turn ── km_mcp_call_begin ── admit ── route: may it run? ── send: ask the server
+ *                                                                      │ notices, questions
+ *     answer <── finish <── account <── relay: what this client is given of the result
+ *
+ * The call outlives its request where the era says so: its exchange is not its own.
+ */
+#ifndef KM_GATEWAY_MCP_CALL_H
+#define KM_GATEWAY_MCP_CALL_H
+
+#include "gateway/call.h"
+#include "gateway/mcp/job.h"
+#include "gateway/mcp/turn.h"
+
+#define KM_MCP_PARK_MS ((uint64_t)120 * 1000)
+#define KM_MCP_PARKED_PER_PRINCIPAL 16
+#define KM_MCP_PARKED_MOST 1000 /* of a worker */
+#define KM_MCP_ROUNDS 8 /* input_required of a stateless server for one handshake-era call */
+#define KM_MCP_META_INPUT_KEY "kanmon/inputKey" /* of a question: its key for stateless clients */
+#define KM_MCP_INPUTS 16 /* questions of one input_required */
+
+enum km_mcp_outcome { KM_MCP_OUT_NONE, KM_MCP_OUT_RESULT, KM_MCP_OUT_ERROR };
+
+/* What a call of this kind has beside the call; in its arena. */
+struct km_mcp_work {
+    struct km_mcp_job job; /* to the client's stream */
+    struct km_call *call;
+    struct km_mcp_hub *hub;
+    struct km_mcp_view *view; /* referenced: member and item are its */
+    const struct km_mcp_member *member;
+    const struct km_mcp_item *item; /* the tool or prompt; NULL: named by uri or task */
+    const struct km_mcp_revision *revision; /* the client's */
+    struct km_str method, params; /* for the server */
+    struct km_str shown; /* the name the client used, or the uri */
+    struct km_str group; /* in the books; made when first asked for */
+    struct km_str text; /* the client's message, for kanmon's own servers */
+    struct km_str principal, capabilities, log_level, session;
+    struct km_str requested_by; /* the client's own word, for the audit log */
+    struct km_str base; /* "https://host" as the client sees kanmon; of a server with log-ins */
+    struct km_headers headers;
+    const struct km_json *args; /* of a tool call */
+    uint8_t digest[32]; /* of the arguments */
+
+    /* while it runs */
+    struct km_mcp_ask *ask;
+    struct km_list questions; /* struct km_mcp_question: put to the client, not answered */
+    struct km_mcp_call *own; /* a tool of kanmon's own */
+    struct km_mcp_login_ask *login; /* its caller is to log in: login_ask.c */
+    struct km_mcp_inputs *inputs; /* of the round under way: inputs.c */
+    uint32_t questions_made;
+    unsigned rounds; /* of input_required answered for a handshake-era client */
+
+    /* a stateless client is to answer: the call goes on without a stream */
+    struct km_list park; /* of hub->parks */
+    uint64_t park_id;
+    struct km_timer park_timer;
+
+    /* a person is to say whether it may run: approve.c */
+    struct km_mcp_question *approval; /* the question that was put; NULL: none is */
+    struct km_timer decided; /* goes on when it was answered, or nobody did */
+    struct km_str approved_by; /* "client" or "administrator"; empty: nobody was asked */
+    bool asks; /* the client's user is asked, where it can be */
+
+    /* the end */
+    struct km_str json; /* result or error object */
+    const char *word; /* for the audit log */
+    enum km_mcp_outcome outcome;
+    int http;
+
+    bool tool, logs; /* it is tools/call; the client wants log messages */
+    bool approved; /* a person said yes */
+    bool parked, recorded;
+};
+
+struct km_mcp_call_args {
+    struct km_mcp_view *view; /* a reference is taken */
+    const struct km_mcp_member *member;
+    const struct km_mcp_item *item;
+    struct km_str method, params, shown;
+};
+
+/* The record of a call that no server hears of: of a tool that is not there, not for this caller
+ * or withheld, and of search_tools.  outcome: a word; server: empty where it is not known. */
+void km_mcp_record_refused(struct km_mcp_turn *t, struct km_str server, struct km_str name,
+                           const char *outcome);
+/* Begins it for the turn's request; the answer comes on the turn's stream. */
+void km_mcp_call_begin(struct km_mcp_turn *t, const struct km_mcp_call_args *args);
+
+/* One question to the client.  answered: once, json is the result or error object (empty: the
+ * client cannot answer any more); in ask.c it goes to the server that asked. */
+struct km_mcp_question {
+    struct km_list of_work, of_session;
+    struct km_mcp_work *w;
+    uint32_t number; /* in its session, or in its work where there is none */
+    uint64_t server_question;
+    struct km_str method, params, key; /* key: under which a stateless client answers */
+    struct km_str json; /* of inputs: what was answered */
+    struct km_str token; /* the server's progress token, its JSON; empty: none */
+    void (*answered)(struct km_mcp_question *q, bool is_error, struct km_str json);
+};
+
+/* ask.c */
+int km_mcp_ask_server(struct km_mcp_work *w, struct km_err *err) KM_MUST_USE;
+void km_mcp_call_response(struct km_mcp_turn *t); /* the client's answer to a question */
+void km_mcp_call_forget_questions(struct km_mcp_session *s); /* the session ends */
+/* Puts it to the client of the call; KM_E_UNSUPPORTED: it cannot be asked that. */
+int km_mcp_question_put(struct km_mcp_work *w, const struct km_mcp_question *like,
+                        struct km_mcp_question **ret, struct km_err *err) KM_MUST_USE;
+void km_mcp_question_free(struct km_mcp_question *q); /* off its lists; it is the call's memory */
+bool km_mcp_client_can(const struct km_mcp_work *w, struct km_str method);
+
+/* approve.c: may the call run?  0: it may, or the client is to be asked first (w->asks);
+ * KM_E_AGAIN: a person has to approve it; KM_E_FORBIDDEN: never. */
+int km_mcp_may_run(struct km_mcp_work *w, struct km_err *err) KM_MUST_USE;
+/* Asks the client's user: true: the call goes on when it was answered.  false: it cannot be asked;
+ * the call was answered with what to do. */
+bool km_mcp_approval_ask(struct km_mcp_work *w);
+/* An approved call goes on as another request (a retry of a stateless client): that is approved. */
+void km_mcp_approval_pass_on(struct km_mcp_work *w);
+void km_mcp_approval_init(struct km_mcp_work *w);
+void km_mcp_question_withdraw(struct km_mcp_question *q); /* ask.c: told, and freed */
+/* login_ask.c */
+/* Did it fail because its caller has not logged in, or not for enough? */
+bool km_mcp_login_wanted(const struct km_mcp_work *w, const struct km_err *err);
+/* Asks for that, a moment later; then the call goes on, or is answered with how to. */
+int km_mcp_login_ask(struct km_mcp_work *w, struct km_err *err) KM_MUST_USE;
+void km_mcp_login_end(struct km_mcp_work *w); /* it waits no more */
+
+/* inputs.c: a stateless server asks a handshake-era client. */
+int km_mcp_inputs_ask(struct km_mcp_work *w, struct km_str json, struct km_err *err) KM_MUST_USE;
+
+/* park.c */
+/* Answers the client with all questions that are open, and lets the call wait; a moment later,
+ * for a server that asks several things at once. */
+void km_mcp_park_soon(struct km_mcp_work *w);
+/* The message belongs to a call that is parked at another worker: it was passed there. */
+bool km_mcp_park_elsewhere(struct km_mcp_turn *t);
+/* A retry with requestState: true when it was dealt with (answered, or taken up). *ret_inner and
+ * *ret_server: the server's own state, where that is what was wrapped. */
+bool km_mcp_unpark(struct km_mcp_turn *t, struct km_str state, struct km_str *ret_inner,
+                   struct km_str *ret_server);
+void km_mcp_park_end(struct km_mcp_work *w);
+/* No retry will find them here: their servers are told that they are cancelled. */
+void km_mcp_parks_end(struct km_mcp_hub *hub, const char *why);
+/* A stateless server's input_required for a stateless client: its requestState is wrapped. */
+void km_mcp_park_wrap(struct km_mcp_work *w, struct km_str json);
+
+/* result.c: what this client is given of an answer. */
+void km_mcp_work_result(struct km_mcp_work *w, struct km_str json);
+void km_mcp_work_error(struct km_mcp_work *w, struct km_str json);
+void km_mcp_work_text(struct km_mcp_work *w, const char *word, const char *text); /* isError */
+void km_mcp_work_fault(struct km_mcp_work *w, enum km_rpc_fault fault, const char *text);
+void km_mcp_work_raw(struct km_mcp_work *w, struct km_str json); /* a result that is as it is */
+/* {"jsonrpc","id","result" or "error"} of the outcome; empty: no memory. */
+struct km_str km_mcp_work_message(const struct km_mcp_work *w);
+
+#endif

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* chat.h - chats with `tools: [{"type": "mcp", "server_url": "litellm_proxy..."}]`.
+ *
+ *     request ──> functions of the MCP tools, beside the caller's own
+ *        ┌──────> round: POST of the same body to this gateway (inner.h)
+ *        │          └── calls of MCP tools ──> POST /mcp, one after the other
+ *        └──────────────── their results, as messages ───┘
+ *                   └── anything else ──> the caller
+ *
+ * As LiteLLM does it: tools with require_approval "never" are run here and the model goes on, at
+ * most kanmon_settings.mcp_chat_rounds times; those of other tools are given to the caller as
+ * calls of functions.  Where a turn calls both, the caller gets its own functions' calls and none
+ * of the tools is run: the model asks for them again when it has the functions' results.
+ *
+ * Each round and each tool call is a request of its own in the caller's name, with its own books.
+ * Thread: the visit's worker.
+ */
+#ifndef KM_GATEWAY_MCP_CHAT_H
+#define KM_GATEWAY_MCP_CHAT_H
+
+#include "gateway/call.h"
+#include "gateway/mcp/turn.h"
+#include "http/sse.h"
+
+#define KM_MCP_CHAT_SPECS 32 /* mcp tools of one request */
+#define KM_MCP_CHAT_TOOLS 1000 /* functions they become */
+#define KM_MCP_CHAT_CALLS 64 /* tool calls of one round */
+#define KM_MCP_CHAT_TEXT ((size_t)1024 * 1024) /* of one result, as the model sees it */
+
+/* true: the body has such tools, and the call is gone; its exchange is answered later. */
+bool km_mcp_chat_take(struct km_call *call);
+
+/* --- private to mcp_chat*.c --- */
+
+struct km_mcp_chat_spec { /* one tool of type mcp */
+    struct km_mcp_reach reach;
+    struct km_str label;
+    struct km_str head; /* header lines for its calls */
+    const struct km_json *allowed; /* names; NULL: all */
+    const struct km_json *never; /* names that need no approval; NULL: see auto_run */
+    bool auto_run; /* require_approval is "never" */
+};
+
+struct km_mcp_chat_fn { /* one function */
+    struct km_str name, json; /* as the model sees it; complete JSON */
+    struct km_str title; /* the tool's entry of mcp_list_tools of a Responses answer */
+    const struct km_mcp_chat_spec *spec;
+    bool auto_run;
+};
+
+struct km_mcp_chat_call { /* of one round */
+    struct km_buf id, name, arguments; /* streams bring them in pieces */
+    const struct km_mcp_chat_fn *fn; /* NULL: the caller's own function */
+};
+
+struct km_mcp_chat {
+    struct km_arena arena; /* holds it */
+    struct km_visit *v;
+    const struct km_json *root;
+    struct km_str body;
+    bool responses, stream;
+
+    struct km_mcp_chat_spec specs[KM_MCP_CHAT_SPECS];
+    size_t nspecs;
+    struct km_mcp_chat_fn *fns;
+    size_t nfns;
+    struct km_str tools; /* the array the model is given */
+    struct km_mcp_arrival in; /* what views are made for */
+    struct km_mcp_wait *wait;
+    bool waited;
+
+    unsigned round;
+    struct km_buf turns; /* what came after the caller's messages: ",{...},{...}" */
+    struct km_buf items; /* of a Responses answer: mcp_list_tools, mcp_call */
+    struct km_buf calls_made, results; /* for provider_specific_fields */
+    int64_t cost; /* nano-USD, of all rounds */
+
+    /* the request under way */
+    struct km_arena inner;
+    struct km_http_call *call;
+    struct km_buf answer;
+    struct km_buf head; /* x-... lines of the last round's answer */
+    int status;
+    struct km_mcp_chat_call calls[KM_MCP_CHAT_CALLS];
+    size_t ncalls, at;
+    struct km_str said; /* the assistant's turn, complete JSON; of a Responses answer its output */
+
+    /* streaming */
+    struct km_sse *sse;
+    struct km_buf text; /* content of this round */
+    struct km_buf held; /* events that wait for the end of the round */
+    struct km_buf first; /* id, created, model of the stream: members of a chunk */
+    bool started, listed, done;
+};
+
+/* chat_tools.c */
+bool km_mcp_chat_read(struct km_mcp_chat *c); /* false: none of its tools is ours */
+int km_mcp_chat_list(struct km_mcp_chat *c, struct km_err *err) KM_MUST_USE; /* E_AGAIN: waits */
+const struct km_mcp_chat_fn *km_mcp_chat_find(const struct km_mcp_chat *c, struct km_str name);
+void km_mcp_chat_listed(struct km_mcp_chat *c); /* chat.c: the wait is over */
+/* The text of a tools/call's answer for the model, into out; false: it is an error. */
+bool km_mcp_chat_text(struct km_arena *arena, struct km_str answer, struct km_buf *out);
+
+/* chat_answer.c */
+void km_mcp_chat_answer(const struct km_mcp_chat *c, const struct km_json *root, struct km_buf *b);
+void km_mcp_chat_metadata(const struct km_mcp_chat *c, bool list, struct km_buf *b);
+/* The turn calls functions of the caller's beside tools that would be run here; then
+ * these calls are the caller's business and the others are left out. */
+bool km_mcp_chat_mixed(const struct km_mcp_chat *c);
+
+/* chat_stream.c */
+int km_mcp_chat_event(struct km_mcp_chat *c, const struct km_sse_event *event);
+void km_mcp_chat_release(struct km_mcp_chat *c); /* the held events, and the end */
+void km_mcp_chat_replay(struct km_mcp_chat *c, struct km_str json); /* Responses, as events */
+bool km_mcp_chat_write(struct km_mcp_chat *c, struct km_str bytes);
+
+#endif

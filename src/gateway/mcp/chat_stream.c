@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* chat_stream.c - chats with MCP tools as streams; see chat.h.
+ *
+ *     round 1:  text text call call finish         the calls and the finish are held back
+ *     round 2:  text text finish [DONE]            a last round gives all it held
+ *
+ * The caller sees one answer: text as it comes, no calls of tools that are run here, one finish.
+ * The first chunk names the tools (provider_specific_fields.mcp_list_tools), a chunk before the
+ * finish what was called and answered.
+ *
+ * A Responses answer is whole when it comes here and is told as the events it would have had.
+ */
+#include "gateway/mcp/chat.h"
+
+/* --- chat completions --- */
+
+static void chunk(struct km_mcp_chat *c, struct km_str inside, const char *finish,
+                  struct km_buf *out)
+{
+    km_buf_str(out, KM_STR("data: {"));
+    km_buf_str(out, km_buf_view(&c->first));
+    km_buf_str(out, KM_STR("\"object\":\"chat.completion.chunk\",\"choices\":[{\"index\":0,"
+                           "\"delta\":{"));
+    km_buf_str(out, inside);
+    km_buf_printf(out, "},\"finish_reason\":%s%s%s}]}\n\n", finish ? "\"" : "",
+                  finish ? finish : "null", finish ? "\"" : "");
+}
+
+/* id, created and model of all chunks kanmon makes itself: those of the first. */
+static void remember(struct km_mcp_chat *c, const struct km_json *root)
+{
+    static const char *const names[] = { "id", "created", "model" };
+
+    for (size_t i = 0; i < 3; i++) {
+        const struct km_json *v = km_json_get(root, names[i]);
+
+        if (!v)
+            continue;
+        km_buf_printf(&c->first, "\"%s\":", names[i]);
+        km_json_write(v, &c->first);
+        km_buf_byte(&c->first, ',');
+    }
+}
+
+static void put_fields(struct km_mcp_chat *c, bool list)
+{
+    struct km_buf inside KM_CLEANUP(km_buf_done) = KM_BUF((size_t)64 << 20);
+    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF((size_t)64 << 20);
+
+    if (list ? !c->nfns : !c->calls_made.n)
+        return;
+    km_buf_str(&inside, list ? KM_STR("\"role\":\"assistant\",\"provider_specific_fields\":{")
+                             : KM_STR("\"provider_specific_fields\":{"));
+    km_mcp_chat_metadata(c, list, &inside);
+    km_buf_byte(&inside, '}');
+    chunk(c, km_buf_view(&inside), NULL, &b);
+    if (!km_buf_failed(&b))
+        (void)km_mcp_chat_write(c, km_buf_view(&b));
+}
+
+static void take_delta(struct km_mcp_chat *c, const struct km_json *call)
+{
+    const struct km_json *f = km_json_get(call, "function");
+    struct km_str text;
+    int64_t index = 0;
+
+    (void)km_json_i64(km_json_get(call, "index"), &index);
+    if (index < 0 || index >= KM_MCP_CHAT_CALLS)
+        return;
+    if ((size_t)index >= c->ncalls)
+        c->ncalls = (size_t)index + 1;
+    if (km_json_string(km_json_get(call, "id"), &text) && !c->calls[index].id.n)
+        km_buf_str(&c->calls[index].id, text);
+    if (km_json_string(km_json_get(f, "name"), &text))
+        km_buf_str(&c->calls[index].name, text);
+    if (km_json_string(km_json_get(f, "arguments"), &text))
+        km_buf_str(&c->calls[index].arguments, text);
+}
+
+/* Reads what the chunk says; true: it waits for the end of the round. */
+static bool waits(struct km_mcp_chat *c, const struct km_json *root)
+{
+    const struct km_json *choice = NULL, *delta, *calls, *v;
+    struct km_json_iter it;
+    struct km_str key, text;
+
+    km_json_iter(km_json_get(root, "choices"), &it);
+    if (!km_json_next(&it, &key, &choice))
+        return c->held.n > 0; /* usage, behind the finish */
+    delta = km_json_get(choice, "delta");
+    calls = km_json_get(delta, "tool_calls");
+    if (km_json_string(km_json_get(delta, "content"), &text))
+        km_buf_str(&c->text, text);
+    for (km_json_iter(calls, &it); km_json_next(&it, &key, &v);)
+        take_delta(c, v);
+    return c->held.n > 0 || km_json_count(calls) > 0 ||
+           km_json_string(km_json_get(choice, "finish_reason"), &text);
+}
+
+int km_mcp_chat_event(struct km_mcp_chat *c, const struct km_sse_event *event)
+{
+    const struct km_json *root = NULL;
+    struct km_arena arena;
+    bool hold = true;
+
+    if (!event->has_data) {
+        (void)(c->started && km_mcp_chat_write(c, event->raw));
+        return 0;
+    }
+    km_arena_init(&arena, (size_t)64 << 20, NULL);
+    if (!km_str_eq(event->data, KM_STR("[DONE]"))) {
+        hold = km_json_parse(&arena, event->data, &root, NULL) < 0 || waits(c, root);
+        if (!c->first.n)
+            remember(c, root);
+        if (!c->listed)
+            put_fields(c, true);
+        c->listed = true;
+    }
+    if (hold)
+        km_buf_str(&c->held, event->raw);
+    else if (!km_mcp_chat_write(c, event->raw) && c->call)
+        km_http_pause(c->call);
+    km_arena_done(&arena);
+    return km_buf_failed(&c->held) ? KM_E_LIMIT : 0;
+}
+
+static void put_own_calls(struct km_mcp_chat *c, struct km_buf *b)
+{
+    struct km_buf inside KM_CLEANUP(km_buf_done) = KM_BUF((size_t)32 << 20);
+    size_t n = 0;
+
+    km_buf_str(&inside, KM_STR("\"tool_calls\":["));
+    for (size_t i = 0; i < c->ncalls; i++) {
+        if (c->calls[i].fn && c->calls[i].fn->auto_run)
+            continue;
+        km_buf_printf(&inside, "%s{\"index\":%zu,\"id\":", n ? "," : "", n);
+        n++;
+        km_buf_json(&inside, km_buf_view(&c->calls[i].id));
+        km_buf_str(&inside, KM_STR(",\"type\":\"function\",\"function\":{\"name\":"));
+        km_buf_json(&inside, km_buf_view(&c->calls[i].name));
+        km_buf_str(&inside, KM_STR(",\"arguments\":"));
+        km_buf_json(&inside, km_buf_view(&c->calls[i].arguments));
+        km_buf_str(&inside, KM_STR("}}"));
+    }
+    km_buf_byte(&inside, ']');
+    chunk(c, km_buf_view(&inside), NULL, b);
+    chunk(c, KM_STR_NONE, "tool_calls", b);
+    km_buf_str(b, KM_STR("data: [DONE]\n\n"));
+}
+
+void km_mcp_chat_release(struct km_mcp_chat *c)
+{
+    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF((size_t)64 << 20);
+
+    put_fields(c, false);
+    if (km_mcp_chat_mixed(c))
+        put_own_calls(c, &b);
+    else
+        km_buf_str(&b, km_buf_view(&c->held));
+    (void)km_mcp_chat_write(c, km_buf_view(&b));
+}
+
+/* --- Responses --- */
+
+struct replay {
+    struct km_mcp_chat *c;
+    struct km_buf out;
+    unsigned number;
+};
+
+static void begin(struct replay *p, const char *type)
+{
+    km_buf_printf(&p->out, "event: %s\ndata: {\"type\":\"%s\",\"sequence_number\":%u", type, type,
+                  p->number++);
+}
+
+static void end(struct replay *p)
+{
+    km_buf_str(&p->out, KM_STR("}\n\n"));
+}
+
+static void member(struct replay *p, const char *name, const struct km_json *v)
+{
+    km_buf_printf(&p->out, ",\"%s\":", name);
+    km_json_write(v, &p->out);
+}
+
+static void replay_part(struct replay *p, size_t at, const struct km_json *item,
+                        const struct km_json *part, size_t index)
+{
+    const struct km_json *text = km_json_get(part, "text"), *id = km_json_get(item, "id");
+    static const char *const steps[] = { "response.content_part.added",
+                                         "response.output_text.delta", "response.output_text.done",
+                                         "response.content_part.done" };
+
+    for (size_t i = 0; i < 4; i++) {
+        if (!text && (i == 1 || i == 2))
+            continue;
+        begin(p, steps[i]);
+        if (id)
+            member(p, "item_id", id);
+        km_buf_printf(&p->out, ",\"output_index\":%zu,\"content_index\":%zu", at, index);
+        if (i == 1 || i == 2)
+            km_buf_str(&p->out, KM_STR(",\"logprobs\":[]"));
+        if (i == 0 && text)
+            km_buf_str(&p->out, KM_STR(",\"part\":{\"type\":\"output_text\",\"text\":\"\","
+                                       "\"annotations\":[]}"));
+        else
+            member(p, i == 1 ? "delta" : i == 2 ? "text" : "part", i == 1 || i == 2 ? text : part);
+        end(p);
+    }
+}
+
+static void replay_item(struct replay *p, size_t at, const struct km_json *item)
+{
+    const struct km_json *arguments = km_json_get(item, "arguments"), *v;
+    struct km_str type = KM_STR_NONE, key;
+    struct km_json_iter it;
+    size_t index = 0;
+
+    (void)km_json_string(km_json_get(item, "type"), &type);
+    begin(p, "response.output_item.added");
+    km_buf_printf(&p->out, ",\"output_index\":%zu", at);
+    member(p, "item", item);
+    end(p);
+    if (km_str_eq(type, KM_STR("message")))
+        for (km_json_iter(km_json_get(item, "content"), &it); km_json_next(&it, &key, &v);)
+            replay_part(p, at, item, v, index++);
+    if (arguments && km_str_eq(type, KM_STR("function_call"))) {
+        begin(p, "response.function_call_arguments.done");
+        if (km_json_get(item, "id"))
+            member(p, "item_id", km_json_get(item, "id"));
+        km_buf_printf(&p->out, ",\"output_index\":%zu", at);
+        member(p, "name", km_json_get(item, "name"));
+        member(p, "arguments", arguments);
+        end(p);
+    }
+    begin(p, "response.output_item.done");
+    km_buf_printf(&p->out, ",\"output_index\":%zu", at);
+    member(p, "item", item);
+    end(p);
+}
+
+void km_mcp_chat_replay(struct km_mcp_chat *c, struct km_str json)
+{
+    struct replay p = { .c = c, .out = KM_BUF((size_t)256 << 20) };
+    const struct km_json *root = NULL, *v;
+    struct km_json_iter it;
+    struct km_str key;
+    size_t at = 0;
+
+    if (km_json_parse(&c->inner, json, &root, NULL) < 0) {
+        km_exchange_abort(c->v->x);
+        return;
+    }
+    begin(&p, "response.created");
+    member(&p, "response", root);
+    end(&p);
+    for (km_json_iter(km_json_get(root, "output"), &it); km_json_next(&it, &key, &v);)
+        replay_item(&p, at++, v);
+    begin(&p, "response.completed");
+    member(&p, "response", root);
+    end(&p);
+    (void)km_mcp_chat_write(c, km_buf_view(&p.out));
+    if (km_buf_failed(&p.out))
+        km_exchange_abort(c->v->x);
+    else
+        km_exchange_end(c->v->x);
+    km_buf_done(&p.out);
+}

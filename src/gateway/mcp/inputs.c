@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* inputs.c - a stateless server asks by input_required, its client has a handshake: the
+ * questions are put as real requests, and the call is sent again with the answers.
+ *
+ *     input_required {a, b, state} ──> question a, question b ──> both answered
+ *         ^                                                            │
+ *         └────────── same call, inputResponses {a, b}, state <────────┘   at most 8 rounds
+ *
+ * What the client refuses or cannot do ends the call: the server would only ask again.  A server
+ * that asks nothing and gives a state alone wants to be called again; it is, after a moment.
+ */
+#include <stdlib.h>
+
+#include "gateway/mcp/call.h"
+
+#define PARAMS_BYTES (2 * KM_RPC_BYTES)
+
+static void fail(struct km_mcp_work *w, const char *text)
+{
+    while (!km_list_empty(&w->questions))
+        km_mcp_question_free(KM_CONTAINER(w->questions.next, struct km_mcp_question, of_work));
+    km_mcp_work_text(w, "input_refused", text);
+    km_call_go(w->call, KM_STEP_relay);
+    km_call_resume(w->call, 0);
+}
+
+struct km_mcp_inputs {
+    unsigned open;
+    struct km_str answers; /* "key":json,... so far */
+    struct km_str state; /* JSON string; empty: none */
+};
+
+static struct km_str quoted(struct km_arena *arena, struct km_str s)
+{
+    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(64 * 1024);
+
+    km_buf_json(&b, s);
+    return km_buf_failed(&b) ? KM_STR("\"\"") : km_arena_str(arena, km_buf_view(&b));
+}
+
+/* The params of the first call with the answers. */
+static struct km_str again(struct km_mcp_work *w)
+{
+    static const struct km_str names[] = { { "inputResponses", 14 }, { "requestState", 12 } };
+    struct km_arena *arena = &w->call->arena;
+    const struct km_mcp_inputs *in = w->inputs;
+    struct km_str responses =
+        km_arena_cat(arena, (struct km_str[]){ KM_STR("{"), in->answers, KM_STR("}") }, 3);
+    struct km_str params = w->params.n ? w->params : KM_STR("{}");
+    struct km_json_span s[2];
+    struct km_json_object object;
+    struct km_json_edits edits;
+    struct km_str *parts;
+    size_t n;
+
+    if (km_json_spans(params, names, 2, s, &object, NULL) < 0)
+        return KM_STR_NONE;
+    km_json_edits_init(&edits, params, &object);
+    if (s[0].type == KM_JSON_ABSENT)
+        km_json_add(&edits, arena, names[0], responses);
+    else
+        km_json_replace(&edits, &s[0], responses);
+    if (s[1].type == KM_JSON_ABSENT && in->state.n)
+        km_json_add(&edits, arena, names[1], in->state);
+    else if (in->state.n)
+        km_json_replace(&edits, &s[1], in->state);
+    else if (s[1].type != KM_JSON_ABSENT)
+        km_json_cut(&edits, &s[1]);
+    if (km_json_parts(&edits, arena, &parts, &n, NULL) < 0)
+        return KM_STR_NONE;
+    return km_arena_cat(arena, parts, n);
+}
+
+static void send_again(struct km_mcp_work *w)
+{
+    struct km_err err = { 0 };
+
+    w->params = again(w);
+    if (!w->params.n || km_mcp_ask_server(w, &err) < 0)
+        fail(w, w->params.n ? err.text : "out of memory");
+}
+
+static void on_answered(struct km_mcp_question *q, bool is_error, struct km_str json)
+{
+    struct km_mcp_work *w = q->w;
+    struct km_mcp_inputs *in = w->inputs;
+    struct km_arena *arena = &w->call->arena;
+
+    if (is_error || !json.n) {
+        fail(w, "the client refused what the server asked");
+        return;
+    }
+    in->answers =
+        km_arena_cat(arena,
+                     (struct km_str[]){ in->answers, in->answers.n ? KM_STR(",") : KM_STR_NONE,
+                                        quoted(arena, q->key), KM_STR(":"), json },
+                     5);
+    if (--in->open == 0)
+        send_again(w);
+}
+
+static void on_pause(void *ctx)
+{
+    send_again(ctx);
+}
+
+/* Puts one; the params of roots/list may be missing. */
+static int put_one(struct km_mcp_work *w, struct km_str key, const struct km_json *ask,
+                   struct km_err *err)
+{
+    struct km_arena *arena = &w->call->arena;
+    struct km_mcp_question like = { .answered = on_answered }, *q;
+    const struct km_json *params = km_json_get(ask, "params");
+
+    if (!km_json_string(km_json_get(ask, "method"), &like.method))
+        return km_fail(err, KM_E_UPSTREAM_PROTOCOL, "the server asked without a method");
+    like.key = km_arena_str(arena, key);
+    like.params = params ? km_json_compact(params, arena) : KM_STR_NONE;
+    w->inputs->open++;
+    return km_mcp_question_put(w, &like, &q, err);
+}
+
+int km_mcp_inputs_ask(struct km_mcp_work *w, struct km_str json, struct km_err *err)
+{
+    struct km_arena *arena = &w->call->arena;
+    const struct km_json *root, *asks, *ask;
+    struct km_json_iter it;
+    struct km_str key, state;
+    int r = km_json_parse(arena, json, &root, err);
+
+    if (r == 0 && ++w->rounds > KM_MCP_ROUNDS)
+        r = km_fail(err, KM_E_LIMIT, "the server asked more than %d times", KM_MCP_ROUNDS);
+    if (r < 0)
+        return r;
+    w->inputs = km_arena_zalloc(arena, sizeof *w->inputs);
+    if (!w->inputs)
+        return km_fail(err, KM_E_NOMEM, "out of memory");
+    if (km_json_string(km_json_get(root, "requestState"), &state))
+        w->inputs->state = quoted(arena, state);
+    asks = km_json_get(root, "inputRequests");
+    if (km_json_count(asks) > KM_MCP_INPUTS)
+        return km_fail(err, KM_E_LIMIT, "the server asked more than %d questions", KM_MCP_INPUTS);
+    if (!km_json_count(asks)) {
+        km_timer_init(&w->park_timer, w->hub->w->loop, on_pause, w);
+        km_timer_start(&w->park_timer, 250);
+        return 0;
+    }
+    for (km_json_iter(asks, &it); r == 0 && km_json_next(&it, &key, &ask);)
+        r = put_one(w, key, ask, err);
+    return r;
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* later.c - a request that depends on servers nobody has heard yet waits for them.
+ *
+ *     request ──> view: some of its servers are cold ──> wait (at most 10 s) ──> the same request
+ *                                                                                once more
+ *
+ * After a start without a stored catalogue, or for a client that declares what none has declared
+ * before, a server's lists are not known.  A list would come out short and a name be unknown, so
+ * the request is taken up again when all have been heard, are down, or the time is over; then it
+ * is answered with what there is.  The arrival is kept for that, off its exchange.
+ */
+#include "gateway/mcp/access.h"
+#include "gateway/mcp/job.h"
+#include "gateway/mcp/turn.h"
+
+#define COLD_MS 10000
+
+struct later {
+    struct km_mcp_job job;
+    struct km_mcp_wait *wait;
+    struct km_mcp_turn turn;
+};
+
+static void later_free(struct later *l)
+{
+    struct km_arena arena = l->turn.in->arena;
+
+    km_arena_done(&arena); /* it is in there too */
+}
+
+static void on_waited(void *ctx)
+{
+    struct later *l = ctx;
+
+    l->wait = NULL;
+    l->turn.stream = km_mcp_job_take(&l->job);
+    l->turn.waited = true;
+    l->turn.session = l->turn.stream->session;
+    km_mcp_dispatch(&l->turn);
+    later_free(l);
+}
+
+static void on_cancelled(struct km_mcp_job *job, struct km_str reason)
+{
+    struct later *l = KM_CONTAINER(job, struct later, job);
+
+    (void)reason;
+    km_mcp_wait_cancel(l->wait);
+    later_free(l);
+}
+
+/* The servers of the view that were never heard. */
+static size_t unheard(const struct km_mcp_view *view, struct km_mcp_upstream **v, size_t most)
+{
+    const struct km_mcp_member *m;
+    size_t n = km_mcp_view_members(view, &m), k = 0;
+
+    for (size_t i = 0; i < n && k < most; i++)
+        if (m[i].upstream && !m[i].catalogue->known)
+            v[k++] = m[i].upstream;
+    return k;
+}
+
+bool km_mcp_later(struct km_mcp_turn *t, const struct km_mcp_view *view)
+{
+    struct km_mcp_upstream *v[KM_MCP_VIEW_MEMBERS];
+    size_t n =
+        t->waited || !t->stream || t->stream->batch ? 0 : unheard(view, v, KM_MCP_VIEW_MEMBERS);
+    struct km_mcp_asker asker = { .principal = t->in->principal,
+                                  .capabilities = t->capabilities,
+                                  .rights =
+                                      km_mcp_rights_text(km_mcp_rights_of(t->in->visit, t->arena)),
+                                  .headers = &t->in->headers };
+    struct later *l;
+
+    if (!n)
+        return false;
+    l = km_arena_zalloc(t->arena, sizeof *l);
+    t->text = km_arena_str(t->arena, t->text); /* body and head go with the exchange */
+    t->msg.id = km_arena_str(t->arena, t->msg.id);
+    t->msg.method = km_arena_str(t->arena, t->msg.method);
+    t->msg.params_text = km_arena_str(t->arena, t->msg.params_text);
+    t->capabilities = km_arena_str(t->arena, t->capabilities);
+    t->client = km_arena_str(t->arena, t->client);
+    if (!l || km_mcp_arrival_keep(t->in) < 0 || km_arena_overflowed(t->arena))
+        return false;
+    l->turn = *t;
+    l->job.cancel = on_cancelled;
+    l->wait = km_mcp_catalogue_wait(t->hub->w->desk, v, n, &asker, COLD_MS, on_waited, l);
+    if (!l->wait)
+        return false;
+    t->in->kept = true;
+    km_mcp_job_begin(&l->job, t->stream, l->turn.msg.id);
+    return true;
+}

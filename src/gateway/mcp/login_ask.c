@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* login_ask.c - a call whose caller must log in at the server first (login.h).
+ *
+ *     refused for want of a login, or the tool that stands for one
+ *       ├── the client can be asked to open an address (elicitation, mode url)
+ *       │     session      a request on its stream          stateless   input_required
+ *       │       accepted ──> wait ──> elicitation/complete ──> the call goes on
+ *       │     no session   error -32042, which names the address
+ *       └── else           isError, and the address in the text
+ *
+ * A login is heard of by the desk's watch: the browser may come back at another worker.  Only a
+ * call that the server refused is sent again, so nothing runs twice.
+ */
+#include <stdlib.h>
+
+#include "base/crypto.h"
+#include "base/encode.h"
+#include "gateway/mcp/call.h"
+#include "gateway/mcp/login.h"
+#include "mcp/oauth/oauth.h"
+
+#define WAIT_MS ((uint64_t)10 * 60 * 1000) /* as long as the address is good */
+#define ASKS_MOST 3 /* of one call: a server that is never content */
+#define TEXT_BYTES ((size_t)16 * 1024)
+
+struct km_mcp_login_ask {
+    struct km_mcp_work *w;
+    struct km_mcp_watch watch; /* while it waits */
+    struct km_timer timer;
+    uint64_t until_ms;
+    unsigned asks;
+    char id[33]; /* of the elicitation */
+};
+
+static void resume(struct km_mcp_work *w)
+{
+    w->call->up_status = 200;
+    km_call_go(w->call, KM_STEP_relay);
+    km_call_resume(w->call, 0);
+}
+
+static bool logged_in(const struct km_mcp_work *w)
+{
+    return km_mcp_oauth_state(w->member->upstream->oauth, w->principal) == KM_MCP_LOGIN_DONE;
+}
+
+bool km_mcp_login_wanted(const struct km_mcp_work *w, const struct km_err *err)
+{
+    const struct km_mcp_upstream *u = w->member->upstream;
+
+    return u && u->oauth && (u->personal || w->call->visit->who.admin) &&
+           (err->code == KM_E_UNAUTHENTICATED || err->http == 403) && !logged_in(w);
+}
+
+void km_mcp_login_end(struct km_mcp_work *w)
+{
+    if (!w->login)
+        return;
+    km_timer_stop(&w->login->timer);
+    km_mcp_unwatch(&w->login->watch);
+    km_list_init(&w->login->watch.link);
+}
+
+/* --- what the client is told --- */
+
+static struct km_str address(const struct km_mcp_work *w)
+{
+    return km_mcp_login_url(w->call->visit, w->base, w->member->upstream, &w->call->arena);
+}
+
+static void as_text(struct km_mcp_work *w, const char *why)
+{
+    struct km_str text =
+        km_arena_printf(&w->call->arena, "%sLog in at '%.*s' first, then try again: %.*s", why,
+                        KM_STR_ARG(w->member->name), KM_STR_ARG(address(w)));
+
+    km_mcp_login_end(w);
+    km_mcp_work_text(w, "login_required", text.p ? km_arena_cstr(&w->call->arena, text) : why);
+    resume(w);
+}
+
+/* {"mode":"url","message","url","elicitationId"}; the id belongs to 2025-11-25. */
+static void put_elicitation(struct km_mcp_work *w, struct km_buf *b)
+{
+    struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(TEXT_BYTES);
+
+    km_buf_printf(&text, "Log in at '%.*s' to go on.", KM_STR_ARG(w->member->name));
+    km_buf_str(b, KM_STR("{\"mode\":\"url\",\"message\":"));
+    km_buf_json(b, km_buf_view(&text));
+    km_buf_str(b, KM_STR(",\"url\":"));
+    km_buf_json(b, address(w));
+    if (w->revision->era == KM_MCP_HANDSHAKE)
+        km_buf_printf(b, ",\"elicitationId\":\"%s\"", w->login->id);
+    km_buf_byte(b, '}');
+}
+
+static void as_error(struct km_mcp_work *w)
+{
+    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(TEXT_BYTES);
+
+    km_buf_str(&b, KM_STR("{\"code\":-32042,\"message\":\"A login is needed\",\"data\":"
+                          "{\"elicitations\":["));
+    put_elicitation(w, &b);
+    km_buf_str(&b, KM_STR("]}}"));
+    w->word = "login_required";
+    km_mcp_work_error(w, km_buf_view(&b));
+    resume(w);
+}
+
+static bool can_open(const struct km_mcp_work *w)
+{
+    const struct km_json *root = NULL;
+    struct km_arena *arena = &w->call->arena;
+
+    if (w->revision->era == KM_MCP_HANDSHAKE &&
+        km_str_cmp(w->revision->name, KM_STR("2025-11-25")) < 0)
+        return false;
+    return km_json_parse(arena, w->capabilities, &root, NULL) == 0 &&
+           km_json_kind(km_json_get(km_json_get(root, "elicitation"), "url")) == KM_JSON_OBJECT;
+}
+
+/* --- waiting --- */
+
+static void tell_complete(struct km_mcp_work *w)
+{
+    struct km_str text = km_arena_printf(
+        &w->call->arena,
+        "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/elicitation/complete\",\"params\":{"
+        "\"elicitationId\":\"%s\"}}",
+        w->login->id);
+
+    if (w->revision->era == KM_MCP_HANDSHAKE && w->job.stream && text.n)
+        (void)km_mcp_stream_say(w->job.stream, text);
+}
+
+static void go_on(struct km_mcp_work *w)
+{
+    struct km_err err = { 0 };
+
+    km_mcp_login_end(w);
+    tell_complete(w);
+    if (km_mcp_member_offers_login(w->member)) {
+        km_mcp_work_result(w,
+                           km_str_c(w->revision->era == KM_MCP_STATELESS
+                                        ? "{\"resultType\":\"complete\",\"content\":[{\"type\":"
+                                          "\"text\",\"text\":\"Logged in. The server's tools are "
+                                          "listed now.\"}]}"
+                                        : "{\"content\":[{\"type\":\"text\",\"text\":\"Logged in. "
+                                          "The server's tools are listed now.\"}]}"));
+        resume(w);
+    } else if (km_mcp_ask_server(w, &err) < 0) {
+        km_call_fail(w->call, &err);
+    }
+}
+
+static void on_wait(void *ctx)
+{
+    struct km_mcp_login_ask *l = ctx;
+    uint64_t now = km_loop_now_ms(l->w->hub->w->loop);
+
+    if (logged_in(l->w))
+        go_on(l->w);
+    else if (now >= l->until_ms)
+        as_text(l->w, "Nobody has logged in. ");
+    else
+        km_timer_start(&l->timer, l->until_ms - now);
+}
+
+static void on_change(void *ctx, struct km_mcp_upstream *u, enum km_mcp_list list)
+{
+    struct km_mcp_login_ask *l = ctx;
+
+    (void)list;
+    if (u == l->w->member->upstream) /* not from inside the list of watches */
+        km_timer_start(&l->timer, 0);
+}
+
+static void wait(struct km_mcp_login_ask *l)
+{
+    l->until_ms = km_loop_now_ms(l->w->hub->w->loop) + WAIT_MS;
+    l->watch.fn = on_change;
+    l->watch.ctx = l;
+    km_mcp_watch(l->w->hub->w->desk, &l->watch);
+    l->timer.fn = on_wait;
+    km_timer_start(&l->timer, 0);
+}
+
+static void on_answered(struct km_mcp_question *q, bool is_error, struct km_str json)
+{
+    struct km_mcp_work *w = q->w;
+    const struct km_json *root = NULL;
+    struct km_str action = KM_STR_NONE;
+
+    if (!is_error && json.n && km_json_parse(&w->call->arena, json, &root, NULL) == 0)
+        (void)km_json_string(km_json_get(root, "action"), &action);
+    if (km_str_eq(action, KM_STR("accept")))
+        wait(w->login);
+    else
+        as_text(w, "The address was not opened. ");
+}
+
+/* false: it cannot be asked after all. */
+static bool put_question(struct km_mcp_work *w)
+{
+    struct km_buf params KM_CLEANUP(km_buf_done) = KM_BUF(TEXT_BYTES);
+    struct km_mcp_question like = { .method = KM_STR("elicitation/create"),
+                                    .key = KM_STR("login"),
+                                    .answered = on_answered };
+    struct km_mcp_question *q;
+    struct km_err err = { 0 };
+
+    put_elicitation(w, &params);
+    like.params = km_buf_view(&params);
+    if (km_buf_failed(&params) || km_mcp_question_put(w, &like, &q, &err) < 0)
+        return false;
+    if (w->revision->era == KM_MCP_STATELESS)
+        km_mcp_park_soon(w);
+    return true;
+}
+
+static void ask(void *ctx)
+{
+    struct km_mcp_login_ask *l = ctx;
+    struct km_mcp_work *w = l->w;
+    bool session = w->job.stream && w->job.stream->session;
+
+    if (logged_in(w) && !km_mcp_member_offers_login(w->member))
+        go_on(w);
+    else if (++l->asks > ASKS_MOST)
+        as_text(w, "It was asked too often. ");
+    else if (!can_open(w))
+        as_text(w, "");
+    else if (w->revision->era == KM_MCP_HANDSHAKE && !session)
+        as_error(w);
+    else if (!put_question(w))
+        as_text(w, "");
+}
+
+int km_mcp_login_ask(struct km_mcp_work *w, struct km_err *err)
+{
+    struct km_mcp_login_ask *l = w->login;
+    uint8_t id[16];
+
+    if (!l) {
+        l = w->login = km_arena_zalloc(&w->call->arena, sizeof *l);
+        if (!l)
+            return km_fail(err, KM_E_NOMEM, "out of memory");
+        l->w = w;
+        km_list_init(&l->watch.link);
+        km_timer_init(&l->timer, w->hub->w->loop, ask, l);
+    }
+    if (km_random(id, sizeof id, err) < 0)
+        return err->code;
+    km_hex(l->id, id, sizeof id);
+    l->timer.fn = ask;
+    km_timer_start(&l->timer, 0);
+    return 0;
+}

@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* park.c - calls whose server asks something while their client is stateless: the client is
+ * answered with input_required, and the call waits for its retry.
+ *
+ *     server asks ──> input_required {q1: ...}, requestState (sealed: worker, number, end)
+ *                         the stream ends; the call is parked
+ *     retry + inputResponses {q1: ...} ──> same worker ──> the answers go to the server,
+ *                                                          the new stream carries what follows
+ *
+ * Bounded: so many a principal, so many a worker, and two minutes each, after which the server is
+ * told that the call is cancelled.  A retry at another worker is passed to the one that has the
+ * call; one at another replica, or after the end, is told "Invalid or expired requestState".
+ */
+#include "gateway/mcp/call.h"
+#include "base/crypto.h"
+#include "mcp/request_state.h"
+
+#define ANSWER_BYTES ((size_t)8 * 1024 * 1024)
+#define INPUT_KEY_MOST 64
+#define GATHER_MS 20 /* questions within this time are put together */
+#define WRAPPED_MS ((uint64_t)10 * 60 * 1000) /* a server's own state is good for so long */
+
+static struct km_mcp_state_place place_of(const struct km_gateway *gw, struct km_str principal,
+                                          struct km_str method, const uint8_t *digest)
+{
+    return (struct km_mcp_state_place){ .key = gw->mcp_key,
+                                        .replica = gw->mcp_replica,
+                                        .principal = principal,
+                                        .method = method,
+                                        .digest = digest };
+}
+
+/* Of the client's own params, which the retry repeats. */
+static int digest_of(struct km_mcp_work *w, uint8_t ret[32], struct km_err *err)
+{
+    const struct km_json *root;
+    int r = km_json_parse(&w->call->arena, w->text, &root, err);
+
+    return r == 0 ? km_mcp_state_digest(km_json_get(root, "params"), ret, err) : r;
+}
+
+static int seal(struct km_mcp_work *w, const struct km_mcp_sealed *state, struct km_buf *out,
+                struct km_err *err)
+{
+    uint8_t digest[32];
+    int r = digest_of(w, digest, err);
+    struct km_mcp_state_place place = place_of(w->hub->w->gw, w->principal, w->method, digest);
+
+    return r == 0 ? km_mcp_state_seal(&place, state, out, err) : r;
+}
+
+static void on_expired(void *ctx)
+{
+    struct km_mcp_work *w = ctx;
+
+    km_call_cancel(w->call, "nobody answered what the server asked");
+}
+
+void km_mcp_park_end(struct km_mcp_work *w)
+{
+    km_timer_stop(&w->park_timer);
+    if (!w->parked)
+        return;
+    w->parked = false;
+    km_list_remove(&w->park);
+    w->hub->nparks--;
+}
+
+void km_mcp_parks_end(struct km_mcp_hub *hub, const char *why)
+{
+    while (!km_list_empty(&hub->parks)) {
+        struct km_mcp_work *w = KM_CONTAINER(hub->parks.next, struct km_mcp_work, park);
+
+        km_mcp_park_end(w); /* off the list, whatever the call makes of it */
+        km_call_cancel(w->call, why);
+    }
+}
+
+static bool room(const struct km_mcp_work *w)
+{
+    size_t mine = 0;
+
+    if (w->hub->nparks >= KM_MCP_PARKED_MOST)
+        return false;
+    KM_LIST_EACH(it, &w->hub->parks)
+    mine += km_str_eq(KM_CONTAINER(it, struct km_mcp_work, park)->principal, w->principal);
+    return mine < KM_MCP_PARKED_PER_PRINCIPAL;
+}
+
+/* "q1", or what the server asks to have it called: a server that knows both eras may have a name
+ * for each of its questions, which a request of the handshake era has no place for. */
+static struct km_str key_of(struct km_mcp_question *q)
+{
+    struct km_arena *arena = &q->w->call->arena;
+    const struct km_json *params = NULL;
+    struct km_str key;
+
+    if (q->key.n)
+        return q->key;
+    if (q->params.n && km_json_parse(arena, q->params, &params, NULL) == 0 &&
+        km_json_string(km_json_get(km_json_get(params, "_meta"), KM_MCP_META_INPUT_KEY), &key) &&
+        key.n && key.n <= INPUT_KEY_MOST)
+        q->key = key;
+    else
+        q->key = km_arena_printf(arena, "q%u", (unsigned)q->number);
+    return q->key;
+}
+
+static void put_questions(struct km_mcp_work *w, struct km_buf *b)
+{
+    bool first = true;
+
+    km_buf_str(b, KM_STR("\"inputRequests\":{"));
+    KM_LIST_EACH(it, &w->questions)
+    {
+        struct km_mcp_question *q = KM_CONTAINER(it, struct km_mcp_question, of_work);
+
+        km_buf_str(b, first ? KM_STR_NONE : KM_STR(","));
+        km_buf_json(b, key_of(q));
+        km_buf_str(b, KM_STR(":{\"method\":"));
+        km_buf_json(b, q->method);
+        if (q->params.n) {
+            km_buf_str(b, KM_STR(",\"params\":"));
+            km_buf_str(b, q->params);
+        }
+        km_buf_byte(b, '}');
+        first = false;
+    }
+    km_buf_byte(b, '}');
+}
+
+static void park(struct km_mcp_work *w)
+{
+    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(ANSWER_BYTES);
+    struct km_mcp_sealed state = { .worker = (uint32_t)w->hub->w->index,
+                                   .server = w->member->name };
+    struct km_err err = { 0 };
+
+    if (!w->job.stream)
+        return; /* the next retry takes it along */
+    if (!w->parked && !room(w)) {
+        km_call_cancel(w->call, "too many calls wait for answers");
+        return;
+    }
+    if (!w->parked) {
+        w->parked = true;
+        w->hub->nparks++;
+        km_list_push(&w->hub->parks, &w->park);
+    }
+    if (!w->park_id && km_random(&w->park_id, sizeof w->park_id, &err) < 0)
+        w->park_id = 0;
+    w->park_timer.fn = on_expired;
+    km_timer_start(&w->park_timer, KM_MCP_PARK_MS);
+    state.park = w->park_id | 1;
+    w->park_id = state.park;
+    state.ends_ms = km_loop_now_ms(w->hub->w->loop) + KM_MCP_PARK_MS;
+    km_buf_printf(&b,
+                  "{\"jsonrpc\":\"2.0\",\"id\":%.*s,\"result\":{\"resultType\":"
+                  "\"input_required\",",
+                  KM_STR_ARG(w->job.id));
+    put_questions(w, &b);
+    km_buf_str(&b, KM_STR(",\"requestState\":\""));
+    if (seal(w, &state, &b, &err) < 0 || km_buf_failed(&b)) {
+        km_call_cancel(w->call, "what the server asks is too large");
+        return;
+    }
+    km_buf_str(&b, KM_STR("\"}}"));
+    km_mcp_job_answer(&w->job, 200, km_buf_view(&b));
+}
+
+static void on_gathered(void *ctx)
+{
+    struct km_mcp_work *w = ctx;
+
+    if (!km_list_empty(&w->questions))
+        park(w);
+}
+
+void km_mcp_park_soon(struct km_mcp_work *w)
+{
+    if (!w->job.stream)
+        return; /* the next retry takes it along */
+    w->park_timer.fn = on_gathered;
+    km_timer_start(&w->park_timer, GATHER_MS);
+}
+
+/* --- the retry --- */
+
+static int open_state(struct km_mcp_turn *t, struct km_str text, struct km_mcp_sealed *ret,
+                      struct km_err *err)
+{
+    uint8_t digest[32];
+    int r = km_mcp_state_digest(t->msg.params, digest, err);
+    struct km_mcp_state_place place =
+        place_of(t->hub->w->gw, t->in->principal, t->msg.method, digest);
+
+    return r == 0 ? km_mcp_state_open(&place, text, km_loop_now_ms(t->hub->w->loop), t->arena, ret,
+                                      err)
+                  : r;
+}
+
+bool km_mcp_park_elsewhere(struct km_mcp_turn *t)
+{
+    const struct km_json *state = km_json_get(t->msg.params, "requestState");
+    struct km_mcp_sealed s = { 0 };
+    struct km_str text;
+
+    if (!km_json_string(state, &text) || !t->in->visit->x || open_state(t, text, &s, NULL) < 0 ||
+        !s.park || s.worker == t->hub->w->index || s.worker >= t->hub->w->gw->nworkers)
+        return false;
+    return km_mcp_arrival_pass(t->in, &t->hub->w->gw->workers[s.worker]);
+}
+
+static struct km_mcp_work *parked(struct km_mcp_hub *hub, uint64_t id)
+{
+    KM_LIST_EACH(it, &hub->parks)
+    {
+        struct km_mcp_work *w = KM_CONTAINER(it, struct km_mcp_work, park);
+
+        if (w->park_id == id)
+            return w;
+    }
+    return NULL;
+}
+
+/* Gives the answers that came to whoever asked.  An answer may end the call at once, and w with
+ * it: false. */
+static bool deliver(struct km_mcp_work *w, const struct km_json *answers)
+{
+    struct km_mcp_hub *hub = w->hub;
+    uint64_t id = w->park_id;
+
+    KM_LIST_EACH(it, &w->questions)
+    {
+        struct km_mcp_question *q = KM_CONTAINER(it, struct km_mcp_question, of_work);
+        const struct km_json *v;
+
+        v = km_json_get(answers, km_arena_cstr(&w->call->arena, key_of(q)));
+        if (km_json_kind(v) != KM_JSON_OBJECT)
+            continue;
+        km_mcp_question_free(q);
+        q->answered(q, false, km_json_compact(v, &w->call->arena));
+        if (!parked(hub, id))
+            return false;
+    }
+    return true;
+}
+
+bool km_mcp_unpark(struct km_mcp_turn *t, struct km_str text, struct km_str *ret_inner,
+                   struct km_str *ret_server)
+{
+    struct km_mcp_sealed state = { 0 };
+    struct km_err err = { 0 };
+    struct km_mcp_work *w;
+
+    if (open_state(t, text, &state, &err) < 0) {
+        km_mcp_turn_fault(t, KM_RPC_INVALID_PARAMS, "Invalid or expired requestState");
+        return true;
+    }
+    if (!state.park) {
+        *ret_inner = state.inner;
+        *ret_server = state.server;
+        return false;
+    }
+    w = state.worker == t->hub->w->index ? parked(t->hub, state.park) : NULL;
+    if (!w || w->job.stream) {
+        km_mcp_turn_fault(t, KM_RPC_INVALID_PARAMS, "Invalid or expired requestState");
+        return true;
+    }
+    km_mcp_job_begin(&w->job, t->stream, km_arena_str(&w->call->arena, t->msg.id));
+    if (!deliver(w, km_json_get(t->msg.params, "inputResponses")))
+        return true;
+    if (!km_list_empty(&w->questions))
+        park(w);
+    else
+        km_mcp_park_end(w);
+    return true;
+}
+
+/* --- a stateless server's own --- */
+
+void km_mcp_park_wrap(struct km_mcp_work *w, struct km_str json)
+{
+    static const struct km_str names[] = { { "requestState", 12 } };
+    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(ANSWER_BYTES);
+    struct km_arena *arena = &w->call->arena;
+    struct km_mcp_sealed state = { .server = w->member->name };
+    struct km_json_span span;
+    struct km_json_object object;
+    struct km_json_edits edits;
+    struct km_err err = { 0 };
+    struct km_str *parts;
+    size_t n;
+
+    if (km_json_spans(json, names, 1, &span, &object, NULL) < 0 || span.type != KM_JSON_STRING) {
+        km_mcp_work_raw(w, json);
+        return;
+    }
+    km_mcp_approval_pass_on(w);
+    state.inner = km_json_text(arena, json, &span);
+    state.ends_ms = km_loop_now_ms(w->hub->w->loop) + WRAPPED_MS;
+    km_buf_byte(&b, '"');
+    if (seal(w, &state, &b, &err) < 0) {
+        km_mcp_work_text(w, "error", err.text);
+        return;
+    }
+    km_buf_byte(&b, '"');
+    km_json_edits_init(&edits, json, &object);
+    km_json_replace(&edits, &span, km_arena_str(arena, km_buf_view(&b)));
+    if (km_buf_failed(&b) || km_json_parts(&edits, arena, &parts, &n, NULL) < 0)
+        km_mcp_work_text(w, "error", "out of memory");
+    else
+        km_mcp_work_raw(w, km_arena_cat(arena, parts, n));
+}

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* result.c - what a client is given of a server's answer: its bytes, with the edits that its
+ * revision needs and no others.
+ *
+ *     client stateless, server older     + resultType, and ttlMs and cacheScope of what is read
+ *     client older, server stateless     structuredContent that is no object is cut
+ *     resource not found                 -32602 <-> -32002
+ *     over 4 MiB                         kept whole, its beginning as text, a link to the rest
+ *
+ * A result that is too large is never cut into something invalid: it becomes text with a link.
+ * Where the tool has an outputSchema, or failed, it is an error too: that no client holds against
+ * the schema, which a result without structuredContent would break.
+ */
+#include <stdlib.h>
+
+#include "gateway/mcp/call.h"
+#include "mcp/memory.h"
+
+#define SHOWN_BYTES ((size_t)16 * 1024) /* of a result that is too large */
+#define EDIT_BYTES ((size_t)256 * 1024)
+
+static void take(struct km_mcp_work *w, enum km_mcp_outcome outcome, struct km_str json)
+{
+    w->outcome = outcome;
+    w->json = json;
+    if (!w->http)
+        w->http = 200;
+    if (!w->word)
+        w->word = outcome == KM_MCP_OUT_RESULT ? "ok" : "error";
+    if (!json.n) { /* no memory for it */
+        w->outcome = KM_MCP_OUT_ERROR;
+        w->json = KM_STR("{\"code\":-32603,\"message\":\"out of memory\"}");
+    }
+}
+
+/* --- too large --- */
+
+/* So much of a text that no character is cut. */
+static struct km_str beginning(struct km_str s, size_t n)
+{
+    if (n >= s.n)
+        return s;
+    while (n > 0 && ((unsigned char)s.p[n] & 0xc0) == 0x80)
+        n--;
+    return km_str_sub(s, 0, n);
+}
+
+/* Its tool promised structured content, or it is an error anyway. */
+static bool must_fail(const struct km_mcp_work *w, struct km_str json)
+{
+    static const struct km_str schema[] = { { "outputSchema", 12 } };
+    static const struct km_str error[] = { { "isError", 7 } };
+    struct km_json_span s, e;
+
+    if (!w->item || km_json_spans(w->item->json, schema, 1, &s, NULL, NULL) < 0 ||
+        km_json_spans(json, error, 1, &e, NULL, NULL) < 0)
+        return true;
+    return s.type != KM_JSON_ABSENT || e.type == KM_JSON_TRUE;
+}
+
+static struct km_str oversize(struct km_mcp_work *w, struct km_str json)
+{
+    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(EDIT_BYTES);
+    struct km_arena *arena = &w->call->arena;
+    struct km_str uri =
+        km_mcp_memory_keep(w->hub->w->gw->mcp_memory, arena, w->principal, json, km_mono_ms());
+    struct km_str text = km_arena_printf(
+        arena, "The result has %zu bytes, which is over the limit of %zu. It begins:\n%.*s", json.n,
+        KM_MCP_RESULT_BYTES, KM_STR_ARG(beginning(json, SHOWN_BYTES)));
+
+    km_buf_byte(&b, '{');
+    if (w->revision->era == KM_MCP_STATELESS)
+        km_buf_str(&b, KM_STR("\"resultType\":\"complete\","));
+    km_buf_str(&b, KM_STR("\"content\":[{\"type\":\"text\",\"text\":"));
+    km_buf_json(&b, text);
+    km_buf_byte(&b, '}');
+    if (uri.n && w->revision->structured) {
+        km_buf_str(&b, KM_STR(",{\"type\":\"resource_link\",\"uri\":"));
+        km_buf_json(&b, uri);
+        km_buf_printf(&b, ",\"name\":\"result\",\"mimeType\":\"application/json\",\"size\":%zu}",
+                      json.n);
+    }
+    km_buf_printf(&b, "],\"isError\":%s}", must_fail(w, json) ? "true" : "false");
+    w->word = "too_large";
+    return km_arena_str(arena, km_buf_view(&b));
+}
+
+/* --- edits --- */
+
+static struct km_str edited(struct km_mcp_work *w, struct km_str json)
+{
+    static const struct km_str names[] = { { "resultType", 10 },
+                                           { "structuredContent", 17 },
+                                           { "ttlMs", 5 },
+                                           { "cacheScope", 10 },
+                                           { "isError", 7 } };
+    enum { MEMBERS = sizeof names / sizeof names[0] };
+    struct km_arena *arena = &w->call->arena;
+    bool less = w->revision->era == KM_MCP_STATELESS;
+    bool read = km_str_eq(w->method, KM_STR("resources/read"));
+    struct km_json_span s[MEMBERS];
+    struct km_json_object object;
+    struct km_json_edits edits;
+    struct km_str *parts;
+    size_t n;
+
+    if (km_json_spans(json, names, MEMBERS, s, &object, NULL) < 0)
+        return km_arena_str(arena, json);
+    if (!w->word && s[4].type == KM_JSON_TRUE)
+        w->word = "tool_error";
+    if (!less && (s[1].type == KM_JSON_ABSENT || s[1].type == KM_JSON_OBJECT))
+        return km_arena_str(arena, json); /* nothing to be edited, as mostly */
+    km_json_edits_init(&edits, json, &object);
+    if (less && s[0].type == KM_JSON_ABSENT)
+        km_json_add(&edits, arena, names[0], KM_STR("\"complete\""));
+    if (less && read && s[2].type == KM_JSON_ABSENT)
+        km_json_add(&edits, arena, names[2], KM_STR("0"));
+    if (less && read && s[3].type == KM_JSON_ABSENT)
+        km_json_add(&edits, arena, names[3], KM_STR("\"private\""));
+    if (!less && s[1].type != KM_JSON_ABSENT && s[1].type != KM_JSON_OBJECT)
+        km_json_cut(&edits, &s[1]);
+    if (km_json_parts(&edits, arena, &parts, &n, NULL) < 0)
+        return KM_STR_NONE;
+    return km_arena_cat(arena, parts, n);
+}
+
+void km_mcp_work_result(struct km_mcp_work *w, struct km_str json)
+{
+    if (w->member && w->member->upstream)
+        km_mcp_memory_learn(w->hub->w->gw->mcp_memory, w->principal, w->member->name, json);
+    take(w, KM_MCP_OUT_RESULT,
+         w->tool && json.n > KM_MCP_RESULT_BYTES ? oversize(w, json) : edited(w, json));
+}
+
+void km_mcp_work_raw(struct km_mcp_work *w, struct km_str json)
+{
+    take(w, KM_MCP_OUT_RESULT, km_arena_str(&w->call->arena, json));
+}
+
+struct km_str km_mcp_work_message(const struct km_mcp_work *w)
+{
+    const struct km_str parts[] = {
+        KM_STR("{\"jsonrpc\":\"2.0\",\"id\":"),
+        w->job.id,
+        w->outcome == KM_MCP_OUT_ERROR ? KM_STR(",\"error\":") : KM_STR(",\"result\":"),
+        w->json,
+        KM_STR("}"),
+    };
+
+    return km_arena_cat(&w->call->arena, parts, sizeof parts / sizeof parts[0]);
+}
+
+void km_mcp_work_text(struct km_mcp_work *w, const char *word, const char *text)
+{
+    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(64 * 1024);
+
+    if (!w->tool) {
+        km_mcp_work_fault(w, KM_RPC_INTERNAL, text);
+        return;
+    }
+    km_buf_byte(&b, '{');
+    if (w->revision->era == KM_MCP_STATELESS)
+        km_buf_str(&b, KM_STR("\"resultType\":\"complete\","));
+    km_buf_str(&b, KM_STR("\"content\":[{\"type\":\"text\",\"text\":"));
+    km_buf_json(&b, km_str_c(text));
+    km_buf_str(&b, KM_STR("}],\"isError\":true}"));
+    w->word = word;
+    take(w, KM_MCP_OUT_RESULT, km_arena_str(&w->call->arena, km_buf_view(&b)));
+}
+
+void km_mcp_work_fault(struct km_mcp_work *w, enum km_rpc_fault fault, const char *text)
+{
+    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(64 * 1024);
+
+    km_buf_printf(&b, "{\"code\":%d,\"message\":", km_rpc_code(fault, w->revision->era));
+    km_buf_json(&b, km_str_c(text));
+    km_buf_byte(&b, '}');
+    w->http = km_rpc_http(fault, w->revision->era);
+    take(w, KM_MCP_OUT_ERROR, km_arena_str(&w->call->arena, km_buf_view(&b)));
+}
+
+/* Codes that mean the same in another era under another number. */
+static struct km_str other_code(struct km_mcp_work *w, struct km_str code)
+{
+    bool read = km_str_eq(w->method, KM_STR("resources/read"));
+
+    if (w->revision->era == KM_MCP_STATELESS)
+        return km_str_eq(code, KM_STR("-32002")) ? KM_STR("-32602") : KM_STR_NONE;
+    return read && km_str_eq(code, KM_STR("-32602")) && w->member->catalogue->revision &&
+                   w->member->catalogue->revision->era == KM_MCP_STATELESS
+               ? KM_STR("-32002")
+               : KM_STR_NONE;
+}
+
+/* In the stateless era some errors have a status of their own. */
+static int status_of(const struct km_mcp_work *w, struct km_str code)
+{
+    if (w->revision->era != KM_MCP_STATELESS)
+        return 200;
+    if (km_str_eq(code, KM_STR("-32601")))
+        return 404;
+    return km_str_eq(code, KM_STR("-32021")) || km_str_eq(code, KM_STR("-32020")) ? 400 : 200;
+}
+
+void km_mcp_work_error(struct km_mcp_work *w, struct km_str json)
+{
+    static const struct km_str names[] = { { "code", 4 } };
+    struct km_arena *arena = &w->call->arena;
+    struct km_json_span code;
+    struct km_json_object object;
+    struct km_json_edits edits;
+    struct km_str *parts, other;
+    size_t n;
+
+    if (km_json_spans(json, names, 1, &code, &object, NULL) < 0) {
+        take(w, KM_MCP_OUT_ERROR, km_arena_str(arena, json));
+        return;
+    }
+    other = other_code(w, km_json_value(json, &code));
+    w->http = status_of(w, other.n ? other : km_json_value(json, &code));
+    km_json_edits_init(&edits, json, &object);
+    if (other.n)
+        km_json_replace(&edits, &code, other);
+    if (km_json_parts(&edits, arena, &parts, &n, NULL) < 0)
+        take(w, KM_MCP_OUT_ERROR, KM_STR_NONE);
+    else
+        take(w, KM_MCP_OUT_ERROR, km_arena_cat(arena, parts, n));
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* oauth.h - the built-in authorization server: for clients that can do OAuth and nothing else.
+ *
+ *     client   401 -> metadata -> registers (or has a document at its id) -> opens a browser
+ *     browser  GET /oauth/authorize: which virtual key?  POST: redirect with a code
+ *     client   POST /oauth/token: code and PKCE verifier -> access and refresh token
+ *
+ * A token stands for the virtual key that was shown: its rights, limits and budget, and it ends
+ * with it.  It is good for the resource it was asked for and what lies below, for an hour.
+ *
+ * The state of all workers is struct km_oauth; everything in it is locked inside or immutable.
+ * Sources: OAuth 2.1 draft, RFC 7591, 7636, 7009, 7662, 8252, 8414, 8707, 9207, 9700, 9728; MCP
+ * specification 2025-11-25 and 2026-07-28, authorization.
+ */
+#ifndef KM_GATEWAY_OAUTH_H
+#define KM_GATEWAY_OAUTH_H
+
+#include "gateway/auth.h"
+#include "mcp/oauth/settings.h"
+#include "policy/grant.h"
+#include "policy/throttle.h"
+
+#define KM_OAUTH_CLIENT_ID_BYTES 2048
+#define KM_OAUTH_REDIRECTS 8 /* of one client */
+#define KM_OAUTH_REDIRECT_BYTES 512
+#define KM_OAUTH_STATE_BYTES 2048
+#define KM_OAUTH_BODY_BYTES (16 * 1024) /* of a form or a registration */
+#define KM_OAUTH_SCOPE "mcp"
+#define KM_OAUTH_TOKEN_PREFIX "kmat_" /* of access tokens; refresh: kmrt_, code: kmac_ */
+
+struct km_cimd; /* documents of clients: cimd.c */
+
+/* The gateway's; NULL where nobody is asked for a key. */
+struct km_oauth {
+    uint8_t key[32]; /* signs registrations and forms; from the state folder */
+    struct km_grants *grants;
+    struct km_throttle *registrations, *attempts;
+    struct km_cimd *documents;
+};
+
+/* Reads the key of the state folder (or makes it) and the grants of the store.  Blocking. */
+int km_oauth_new(const char *state_dir, struct km_store *store, struct km_oauth **ret,
+                 struct km_err *err) KM_MUST_USE;
+struct km_oauth *km_oauth_free(struct km_oauth *o);
+
+/* Is the built-in server the one clients are sent to? */
+bool km_oauth_serves(const struct km_snapshot *snap);
+
+/* --- oauth_sign.c --- */
+
+/* "payload.mac", both base64url, for text that comes back to us: what was signed for one purpose
+ * does not open for another. */
+void km_oauth_sign(const struct km_oauth *o, const char *purpose, struct km_str payload,
+                   struct km_buf *out);
+bool km_oauth_open(const struct km_oauth *o, const char *purpose, struct km_str text,
+                   struct km_arena *arena, struct km_str *ret_payload);
+/* prefix and 32 random bytes as base64url; *ret_hash is what the store keeps of it. */
+int km_oauth_secret(const char *prefix, struct km_arena *arena, struct km_str *ret,
+                    uint8_t ret_hash[32], struct km_err *err) KM_MUST_USE;
+
+/* --- meta.c --- */
+
+/* "https://host" as the visitor sees this gateway: kanmon_settings.public_url, else Host. */
+struct km_str km_oauth_base(const struct km_visit *v);
+/* WWW-Authenticate of a refusal, with the line's end: where to log in, where that is possible. */
+void km_oauth_challenge(const struct km_visit *v, const struct km_err *err, struct km_buf *head);
+/* The path of an MCP endpoint or below one? */
+bool km_oauth_is_mcp(struct km_str path);
+
+/* --- client.c --- */
+
+struct km_oauth_client {
+    struct km_str id;
+    struct km_str name; /* for people; "" */
+    struct km_str redirects[KM_OAUTH_REDIRECTS];
+    size_t nredirects;
+};
+
+/* From registration metadata (RFC 7591) or a client's document (document: its address, which it
+ * must name as client_id). */
+int km_oauth_client_read(struct km_arena *arena, struct km_str json, struct km_str document,
+                         struct km_oauth_client *ret, struct km_err *err) KM_MUST_USE;
+/* An id that holds all of a registration, signed: nothing is kept here of who registers. */
+int km_oauth_client_sign(const struct km_oauth *o, const struct km_oauth_client *client,
+                         struct km_arena *arena, struct km_str *ret_id,
+                         struct km_err *err) KM_MUST_USE;
+/* From such an id. */
+int km_oauth_client_open(const struct km_oauth *o, struct km_arena *arena, struct km_str id,
+                         struct km_oauth_client *ret, struct km_err *err) KM_MUST_USE;
+/* Is the id the address of a document? */
+bool km_oauth_client_is_url(struct km_str id);
+/* Exactly one of the registered ones; a loopback address may have any port (RFC 8252, 7.3). */
+bool km_oauth_redirect_fits(const struct km_oauth_client *client, struct km_str redirect);
+/* May a browser be sent there at all? */
+bool km_oauth_redirect_usable(struct km_str redirect);
+
+/* --- cimd.c --- */
+
+struct km_cimd_ask;
+/* client NULL: err says why.  Once, on the loop, never synchronously. */
+typedef void km_cimd_fn(void *ctx, const struct km_oauth_client *client, const struct km_err *err);
+
+struct km_cimd *km_cimd_new(void);
+struct km_cimd *km_cimd_free(struct km_cimd *c);
+/* The document at a client's id, from memory or the network.  NULL with err: not asked. */
+struct km_cimd_ask *km_cimd_ask(struct km_visit *v, struct km_str id, km_cimd_fn *fn, void *ctx,
+                                struct km_err *err);
+void km_cimd_cancel(struct km_cimd_ask *ask); /* no callback follows; NULL is fine */
+
+/* --- key.c --- */
+
+/* A key somebody typed in, referenced, if it may be used now; NULL with 0: the master key.  Where
+ * keys are asked for at all (gw->oauth).  Wrong ones are counted by address. */
+int km_oauth_key(struct km_visit *v, struct km_str text, struct km_key **ret,
+                 struct km_err *err) KM_MUST_USE;
+/* The value of a cookie of the request; empty: none. */
+struct km_str km_oauth_cookie(const struct km_visit *v, struct km_str name);
+
+/* --- authorize.c, page.c, token.c, oauth_register.c --- */
+
+/* What a browser brought, checked so far that the redirect may be used. */
+struct km_oauth_request {
+    struct km_oauth_client client; /* its redirects are not filled after the form */
+    struct km_str redirect, state, challenge, resource, scope;
+    struct km_str base;
+};
+
+km_route_fn km_oauth_authorize_get, km_oauth_authorize_post;
+km_route_fn km_oauth_token, km_oauth_revoke, km_oauth_introspect, km_oauth_register;
+km_route_fn km_oauth_resource_metadata, km_oauth_server_metadata;
+
+/* The page that asks for a key.  signed_request goes into the form; said: why it is shown again. */
+void km_oauth_page(struct km_visit *v, const struct km_oauth_request *q,
+                   struct km_str signed_request, struct km_str cookie, int status,
+                   const char *said);
+/* The page before a log-in at a server behind kanmon (gateway/mcp/login.c). */
+struct km_oauth_login_page {
+    struct km_str server;
+    struct km_str ticket, check; /* into the form */
+    struct km_str cookie; /* a header line; empty: none */
+    bool ask; /* for a key */
+    int status;
+    const char *said; /* why it is shown again; NULL */
+};
+void km_oauth_page_login(struct km_visit *v, const struct km_oauth_login_page *page);
+/* A page that leads on to another's address. */
+void km_oauth_page_onward(struct km_visit *v, struct km_str url, struct km_str cookie);
+/* A page that says that all is done. */
+void km_oauth_page_done(struct km_visit *v, const char *title, const char *text);
+/* A page that says what is wrong with a link. */
+void km_oauth_page_error(struct km_visit *v, const struct km_err *err);
+
+/* {"error", "error_description"} with the headers of a token endpoint. */
+void km_oauth_refuse(struct km_visit *v, const struct km_err *err);
+/* A field of a form or a query; empty when absent.  KM_E_INVALID when it is there twice. */
+int km_oauth_field(struct km_visit *v, struct km_str form, const char *name, size_t most,
+                   struct km_str *ret, struct km_err *err) KM_MUST_USE;
+/* Waits for the body of a form, then fn; refused bodies are answered. */
+void km_oauth_page_form(struct km_visit *v, struct km_str type,
+                        void (*fn)(struct km_visit *v, struct km_str body));
+/* The same for an endpoint of the built-in server, where that serves. */
+void km_oauth_form(struct km_visit *v, struct km_str type,
+                   void (*fn)(struct km_visit *v, struct km_str body));
+
+extern const struct km_route_rows km_oauth_routes;
+
+#endif

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* batch.c - the lines of batches: what they ask for, and what they came to.
+ *
+ *     input    {"custom_id","method","url","body":{"model",...}}           checked before
+ *     output   {"custom_id","response":{"body":{"model","usage":{...}}}}   counted after
+ *
+ * A file may be long: it is read from the upstream as it comes, a line at a time, and nothing of
+ * it is kept but sums, the first model's name and the first reason to say no.
+ */
+#include "gateway/objects/file_refs.h"
+#include "gateway/objects/inside.h"
+
+#define OUTPUT_DEFAULT 4096 /* tokens of a line that bounds its output nowhere */
+
+static int64_t count(const struct km_json *v, const char *name, const char *other)
+{
+    int64_t n = 0;
+
+    if (!km_json_i64(km_json_get(v, name), &n))
+        (void)km_json_i64(km_json_get(v, other), &n);
+    return n > 0 ? n : 0;
+}
+
+void km_object_add_usage(struct km_object_work *o, const struct km_json *usage)
+{
+    const struct km_json *in = km_json_get(usage, "prompt_tokens_details");
+
+    in = in ? in : km_json_get(usage, "input_tokens_details");
+    o->used.prompt_tokens += count(usage, "prompt_tokens", "input_tokens");
+    o->used.completion_tokens += count(usage, "completion_tokens", "output_tokens");
+    o->used.cached_tokens += count(in, "cached_tokens", "");
+}
+
+/* {"response":{"body":{"model":"...","usage":{...}}}} */
+static void count_line(struct km_call *call)
+{
+    struct km_object_work *o = call->object;
+    struct km_arena scratch KM_CLEANUP(km_arena_done);
+    const struct km_json *root, *body;
+    struct km_str model;
+
+    km_arena_init(&scratch, 8 * KM_OBJECT_LINE, km_loop_arenas(call->w->loop));
+    if (!km_buf_failed(&o->line) &&
+        km_json_parse(&scratch, km_buf_view(&o->line), &root, NULL) == 0) {
+        body = km_json_get(km_json_get(root, "response"), "body");
+        km_object_add_usage(o, km_json_get(body, "usage"));
+        if (!o->model.n && km_json_string(km_json_get(body, "model"), &model))
+            o->model = km_arena_str(&call->arena, model);
+    } else if (o->line.n) {
+        o->long_line = true;
+    }
+    km_buf_reset(&o->line);
+}
+
+/* Which of ours a line's model is, that this key may use. */
+static const struct km_deployment *model_of(const struct km_call *call, struct km_str name)
+{
+    const struct km_models *models = call->visit->view->snap->models;
+    const struct km_key *key = call->visit->who.key;
+
+    for (size_t i = 0; i < km_models_count(models); i++) {
+        const struct km_deployment *d = km_models_at(models, i);
+
+        if (km_str_eq(d->provider_name, call->d->provider_name) &&
+            km_str_glob(d->upstream_model, name, NULL) &&
+            (!key || km_key_model(key, d->group, KM_STR_NONE, NULL) == 0))
+            return d;
+    }
+    return NULL;
+}
+
+/* Members of a line's body; one that is there twice is refused, for the upstream may take the
+ * other. */
+enum { KM_L_MODEL, KM_L_COMPLETION, KM_L_TOKENS, KM_L_OUTPUT, KM_L_COUNT };
+static const struct km_str line_names[KM_L_COUNT] = {
+    { "model", 5 },
+    { "max_completion_tokens", 21 },
+    { "max_tokens", 10 },
+    { "max_output_tokens", 17 },
+};
+
+static int64_t output_of(struct km_str body, const struct km_json_span *at,
+                         const struct km_price *price)
+{
+    int64_t n;
+
+    for (size_t i = KM_L_COMPLETION; i <= KM_L_OUTPUT; i++)
+        if (at[i].type != KM_JSON_ABSENT && km_str_i64(km_json_value(body, &at[i]), &n) == 0)
+            return n;
+    return price->max_output_tokens > 0 ? price->max_output_tokens : OUTPUT_DEFAULT;
+}
+
+/* What the line may cost at most, or why it may not be. */
+static int check_request(struct km_call *call, struct km_arena *scratch, struct km_str body,
+                         struct km_err *err)
+{
+    struct km_object_work *o = call->object;
+    struct km_usage u = { .prompt_tokens = km_tokens_upper(o->line.n) };
+    struct km_json_span at[KM_L_COUNT];
+    const struct km_deployment *d;
+    struct km_price price;
+    struct km_str model;
+    int64_t cost = 0;
+    int r = km_json_spans(body, line_names, KM_L_COUNT, at, NULL, err);
+
+    if (r < 0)
+        return r;
+    if (at[KM_L_MODEL].type != KM_JSON_STRING)
+        return km_fail_param(err, KM_E_INVALID, "input_file_id",
+                             "A line of the batch's file names no model.");
+    model = km_json_text(scratch, body, &at[KM_L_MODEL]);
+    d = model_of(call, model);
+    if (!d)
+        return km_fail_param(err, KM_E_MODEL_DENIED, "input_file_id",
+                             "The batch's file asks for model '%.*s', which your key may not use.",
+                             KM_STR_ARG(km_str_sub(model, 0, 100)));
+    price = km_price_batch(&d->price);
+    u.completion_tokens = output_of(body, at, &d->price);
+    if (!km_price_cost(&price, &u, &cost))
+        return km_call_unpriced(call, err);
+    o->most = cost > INT64_MAX - o->most ? INT64_MAX : o->most + cost;
+    return 0;
+}
+
+/* Is the key held to models or a budget? */
+static bool held(const struct km_call *call)
+{
+    const struct km_key *key = call->visit->who.key;
+
+    return key && (key->row.max_budget >= 0 || key->row.models.n > 0);
+}
+
+static int check(struct km_call *call, struct km_arena *scratch, struct km_str line,
+                 struct km_err *err)
+{
+    static const struct km_str name = { "body", 4 };
+    const struct km_json *root;
+    struct km_json_span at;
+    int r = km_json_parse(scratch, line, &root, NULL);
+
+    if (r < 0 || km_json_kind(root) != KM_JSON_OBJECT)
+        return km_fail_param(err, KM_E_INVALID, "input_file_id",
+                             "A line of the batch's file is no JSON object.");
+    r = km_json_spans(line, &name, 1, &at, NULL, err);
+    if (r < 0 || at.type != KM_JSON_OBJECT)
+        return r < 0 ? r
+                     : km_fail_param(err, KM_E_INVALID, "input_file_id",
+                                     "A line of the batch's file has no `body`.");
+    if (held(call))
+        r = check_request(call, scratch, km_json_value(line, &at), err);
+    return r < 0 ? r : km_file_refs_add(call, km_json_get(root, "body"), err);
+}
+
+static void check_line(struct km_call *call)
+{
+    struct km_object_work *o = call->object;
+    struct km_arena scratch KM_CLEANUP(km_arena_done);
+    struct km_str line = km_str_trim(km_buf_view(&o->line));
+
+    km_arena_init(&scratch, 8 * KM_OBJECT_LINE, km_loop_arenas(call->w->loop));
+    if (o->denied.code == 0 && km_buf_failed(&o->line))
+        (void)km_fail_param(&o->denied, KM_E_INVALID, "input_file_id",
+                            "A line of the batch's file is over 4 MiB.");
+    else if (o->denied.code == 0 && line.n)
+        (void)check(call, &scratch, line, &o->denied);
+    km_buf_reset(&o->line);
+}
+
+static void read_line(struct km_call *call)
+{
+    if (call->object->checking)
+        check_line(call);
+    else
+        count_line(call);
+}
+
+void km_object_lines(struct km_call *call, struct km_str bytes)
+{
+    while (bytes.n) {
+        size_t end = km_str_chr(bytes, '\n');
+
+        km_buf_str(&call->object->line, km_str_sub(bytes, 0, end));
+        if (end < bytes.n)
+            read_line(call);
+        bytes = km_str_skip(bytes, end + 1);
+    }
+}
+
+void km_object_last_line(struct km_call *call)
+{
+    read_line(call);
+}
+
+struct km_price km_object_batch_price(const struct km_call *call)
+{
+    const struct km_snapshot *snap = call->visit->view->snap;
+    struct km_str name = call->object->model;
+    struct km_price price = call->d->price;
+    size_t best = 0;
+
+    for (size_t i = 0; name.n && i < km_models_count(snap->models); i++) {
+        const struct km_deployment *d = km_models_at(snap->models, i);
+
+        if (d->upstream_model.n > best && km_str_starts(name, d->upstream_model) &&
+            km_str_eq(d->provider_name, call->d->provider_name)) {
+            price = d->price;
+            best = d->upstream_model.n;
+        }
+    }
+    if (name.n && !best)
+        (void)km_prices_find(snap->prices, call->d->provider_name, name, &price);
+    return km_price_batch(&price);
+}

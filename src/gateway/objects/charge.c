@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* charge.c - the end of a call for a file or a batch: what is kept of the upstream's answer, and
+ * what a batch that has ended costs.
+ *
+ *     answer ─> store: as the upstream says it now, and the files it wrote
+ *            ─> ended? ─> usage: the answer's, else its output file's lines ─> claim ─> books
+ *
+ * It is the same whoever asks, its owner or the gateway itself (poll.c): the claim decides which
+ * call charges.
+ */
+#include "gateway/objects/inside.h"
+
+/* --- what is kept --- */
+
+enum { KM_O_ID, KM_O_STATUS, KM_O_OUTPUT, KM_O_ERRORS, KM_O_USAGE, KM_O_MODEL, KM_O_COUNT };
+static const struct km_str object_names[KM_O_COUNT] = {
+    { "id", 2 },    { "status", 6 }, { "output_file_id", 14 }, { "error_file_id", 13 },
+    { "usage", 5 }, { "model", 5 },
+};
+
+static void on_stored(void *ctx, const struct km_err *err)
+{
+    struct km_call *call = ctx;
+    struct km_err why;
+
+    call->ledger_waits = false;
+    if (err && err->code != KM_E_EXISTS) {
+        why = *err;
+        km_call_fail(call, &why);
+        return;
+    }
+    call->object->claimed = call->object->asked && !err;
+    km_call_resume(call, 0);
+}
+
+static struct km_object object_of(struct km_call *call, struct km_str id, const char *kind,
+                                  struct km_str json)
+{
+    struct km_object o = { .id = id,
+                           .kind = km_str_c(kind),
+                           .deployment = call->d->id,
+                           .model = call->req.model,
+                           .json = json };
+
+    memcpy(o.owner, call->object->owner, sizeof o.owner);
+    return o;
+}
+
+/* A file that the upstream wrote for a batch: its owner may fetch it. */
+static void keep_written(struct km_call *call, const struct km_json_span *span)
+{
+    struct km_buf json KM_CLEANUP(km_buf_done) = KM_BUF(4096);
+    struct km_object o;
+    struct km_str id;
+
+    if (span->type != KM_JSON_STRING)
+        return;
+    id = km_json_text(&call->arena, call->object->body, span);
+    km_buf_str(&json, KM_STR("{\"id\":"));
+    km_buf_json(&json, id);
+    km_buf_printf(&json,
+                  ",\"object\":\"file\",\"bytes\":0,\"created_at\":%lld,\"filename\":"
+                  "\"batch_output.jsonl\",\"purpose\":\"batch_output\",\"status\":\"processed\"}",
+                  (long long)(call->start_us / 1000000));
+    o = object_of(call, id, "file", km_buf_view(&json));
+    km_store_object_put(call->w->gw->store, NULL, &o, NULL, NULL);
+}
+
+static int keep(struct km_call *call, const struct km_json_span *at, struct km_err *err)
+{
+    struct km_store *store = call->w->gw->store;
+    struct km_object_work *w = call->object;
+    struct km_object o;
+
+    w->kept = true;
+    if (at[KM_O_ID].type != KM_JSON_STRING)
+        return km_fail(err, KM_E_UPSTREAM_PROTOCOL, "The upstream's answer has no id.");
+    o = object_of(call, km_json_text(&call->arena, w->body, &at[KM_O_ID]),
+                  km_object_api(call)->kind, w->body);
+    if (km_object_is_batch(call)) {
+        keep_written(call, &at[KM_O_OUTPUT]);
+        keep_written(call, &at[KM_O_ERRORS]);
+    }
+    call->ledger_waits = true;
+    if (km_object_api(call)->action == KM_OBJECT_REMOVE)
+        km_store_object_delete(store, call->w->mailbox, w->id, o.owner, on_stored, call);
+    else
+        km_store_object_put(store, call->w->mailbox, &o, on_stored, call);
+    return KM_E_AGAIN;
+}
+
+/* --- what is charged --- */
+
+/* By the answer's own usage; else by the output file, which is the next request. */
+static int count_batch(struct km_call *call, const struct km_json_span *at, struct km_err *err)
+{
+    struct km_object_work *o = call->object;
+    struct km_arena scratch KM_CLEANUP(km_arena_done);
+    const struct km_json *usage;
+
+    km_arena_init(&scratch, 1 << 20, km_loop_arenas(call->w->loop));
+    if (at[KM_O_MODEL].type == KM_JSON_STRING)
+        o->model = km_json_text(&call->arena, o->body, &at[KM_O_MODEL]);
+    if (at[KM_O_USAGE].type == KM_JSON_OBJECT &&
+        km_json_parse(&scratch, km_json_value(o->body, &at[KM_O_USAGE]), &usage, NULL) == 0)
+        km_object_add_usage(o, usage);
+    o->counted = o->used.prompt_tokens + o->used.completion_tokens > 0 ||
+                 at[KM_O_OUTPUT].type != KM_JSON_STRING;
+    if (o->counted)
+        return 0;
+    o->output = km_json_text(&call->arena, o->body, &at[KM_O_OUTPUT]);
+    o->counting = true;
+    km_object_ask_content(call, o->output);
+    return km_arena_overflowed(&call->arena) ? km_fail(err, KM_E_NOMEM, "out of memory")
+                                             : KM_E_AGAIN;
+}
+
+static int claim(struct km_call *call)
+{
+    call->object->asked = true;
+    call->ledger_waits = true;
+    km_store_object_claim(call->w->gw->store, call->w->mailbox, call->object->id,
+                          call->object->owner, &call->visit->id, on_stored, call);
+    return KM_E_AGAIN;
+}
+
+static int charge_batch(struct km_call *call, const struct km_json_span *at, struct km_err *err)
+{
+    static const struct km_str open[] = { { "\"validating\"", 12 },
+                                          { "\"in_progress\"", 13 },
+                                          { "\"finalizing\"", 12 },
+                                          { "\"cancelling\"", 12 } };
+    struct km_object_work *o = call->object;
+    struct km_str status = km_json_value(o->body, &at[KM_O_STATUS]);
+    int r = 0;
+
+    if (o->counting) { /* its output was read to the end */
+        km_object_last_line(call);
+        o->counting = call->relaying = false;
+        o->counted = true;
+    }
+    if (!km_object_is_batch(call) || km_object_api(call)->action == KM_OBJECT_MAKE ||
+        o->row.charged || o->asked)
+        return 0;
+    for (size_t i = 0; i < sizeof open / sizeof open[0]; i++)
+        if (km_str_eq(status, open[i]))
+            return 0;
+    if (!o->counted)
+        r = count_batch(call, at, err);
+    if (r == 0 && o->used.prompt_tokens + o->used.completion_tokens > 0)
+        r = claim(call);
+    else if (r == 0)
+        o->free = true;
+    return r;
+}
+
+int km_object_end(struct km_call *call, struct km_err *err)
+{
+    struct km_object_work *o = call->object;
+    struct km_json_span at[KM_O_COUNT];
+    int r = 0;
+
+    if (!o->body.p)
+        o->body = km_arena_str(&call->arena, km_buf_view(&call->answer));
+    if (!km_json_sure_spans(o->body, object_names, KM_O_COUNT, at, NULL, NULL))
+        return km_fail(err, KM_E_UPSTREAM_PROTOCOL, "The upstream's answer is no JSON object.");
+    if (!o->kept)
+        r = keep(call, at, err);
+    if (r == 0)
+        r = charge_batch(call, at, err);
+    return r;
+}
+
+/* Nothing, but for the call that claimed a batch. */
+void km_object_usage(struct km_call *call, struct km_usage *ret)
+{
+    struct km_object_work *o = call->object;
+
+    *ret = (struct km_usage){ .known = true };
+    o->price = (struct km_price)KM_PRICE_NONE;
+    o->price.request = 0;
+    call->price = &o->price;
+    if (!o->claimed)
+        return;
+    *ret = o->used;
+    ret->known = !o->long_line;
+    o->price = km_object_batch_price(call);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* file_refs.h - files of a key, named by id inside the body of another call. */
+#ifndef KM_GATEWAY_FILE_REFS_H
+#define KM_GATEWAY_FILE_REFS_H
+
+#include "gateway/call.h"
+
+#define KM_FILE_REFS_MOST 32 /* different files in one call */
+#define KM_FILE_REFS_BATCH 1000 /* in all lines of a batch */
+
+/* Every file that the body names must be the key's own, and of what may serve the call only those
+ * that hold all of them stay in call->match.  For calls with a body of JSON, after it was read.
+ * KM_E_AGAIN: the store is asked, and km_call_resume() or km_call_fail() follows; the step is then
+ * run again, and so is this.  KM_E_NOT_FOUND, KM_E_INVALID: naming the id. */
+int km_file_refs_check(struct km_call *call, struct km_err *err) KM_MUST_USE;
+
+/* The same for a batch, whose lines are bodies: the files of one line, and, when all are there,
+ * whether each is the key's own and held where the batch is made, call->d. */
+int km_file_refs_add(struct km_call *call, const struct km_json *body,
+                     struct km_err *err) KM_MUST_USE;
+int km_file_refs_owned(struct km_call *call, struct km_err *err) KM_MUST_USE;
+
+#endif

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* inside.h - a call for a file or a batch from the inside; for the files of this folder alone,
+ * call.c says what it is about. */
+#ifndef KM_GATEWAY_OBJECT_INSIDE_H
+#define KM_GATEWAY_OBJECT_INSIDE_H
+
+#include "gateway/call.h"
+#include "store/objects.h"
+
+enum km_object_action {
+    KM_OBJECT_MAKE,
+    KM_OBJECT_GET,
+    KM_OBJECT_CONTENT,
+    KM_OBJECT_REMOVE,
+    KM_OBJECT_CANCEL,
+};
+
+/* A route's row. */
+struct km_object_api {
+    struct km_llm_api api; /* first */
+    const char *kind; /* "file", "batch" */
+    enum km_object_action action;
+};
+
+extern const struct km_object_api km_object_get_batch;
+
+#define KM_OBJECT_LINE ((size_t)4 << 20) /* of a batch's file: longer ones are not read */
+
+struct km_object_work {
+    struct km_str id; /* of the path, or the file a batch is made of */
+    uint8_t owner[32]; /* whose it is: km_visit_hash() */
+    struct km_object row;
+    bool known; /* row is filled */
+    /* the file of a batch that is to be made */
+    bool checking, checked;
+    int64_t most; /* that its lines may cost */
+    struct km_err denied;
+    struct km_str body; /* the upstream's answer, once it is kept */
+    bool kept;
+    /* a batch that has ended */
+    bool counted, counting, claimed, asked;
+    bool free; /* it has ended, and there is nothing to charge */
+    struct km_str output; /* the file's id */
+    struct km_str model; /* that its lines name */
+    struct km_buf line;
+    bool long_line;
+    struct km_usage used;
+    struct km_price price;
+    struct km_batch_poll *poll; /* the gateway asks, not the owner */
+};
+
+/* --- call.c --- */
+static inline const struct km_object_api *km_object_api(const struct km_call *call)
+{
+    return (const struct km_object_api *)(const void *)call->api;
+}
+
+static inline bool km_object_is_batch(const struct km_call *call)
+{
+    return km_object_api(call)->kind[0] == 'b';
+}
+
+/* call->out: what is in the file, which a batch reads or has written. */
+void km_object_ask_content(struct km_call *call, struct km_str file);
+
+/* --- list.c --- */
+void km_object_list(void *visit, struct km_exchange *x, const struct km_route_match *match);
+
+/* --- charge.c --- */
+/* The answer is here: km_call_kind.complete() for all but contents. */
+int km_object_end(struct km_call *call, struct km_err *err) KM_MUST_USE;
+void km_object_usage(struct km_call *call, struct km_usage *ret);
+
+/* --- poll.c: of km_kind_batch_look --- */
+void km_batch_look_books(struct km_call *call, struct km_ledger_entry *e);
+bool km_batch_look_ended(struct km_call *call);
+
+/* --- batch.c --- */
+/* Bytes of a batch's file: its lines are checked or counted, as call->object says. */
+void km_object_lines(struct km_call *call, struct km_str bytes);
+void km_object_last_line(struct km_call *call); /* one without an end */
+/* A `usage` of an answer or of a batch. */
+void km_object_add_usage(struct km_object_work *o, const struct km_json *usage);
+/* The price of the model that the batch's lines name, where it is one of ours or listed. */
+struct km_price km_object_batch_price(const struct km_call *call);
+
+#endif

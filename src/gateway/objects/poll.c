@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* poll.c - see poll.h for the contract.
+ *
+ *     timer ─> store: what is due? ─> due again later ─> a call: GET of the batch ─> what is due?
+ *       ^                  └ nothing                        └ ended: it is charged (charge.c)
+ *       └──────────────────┘
+ *
+ * A look is an ordinary call of the gateway's own (km_call_kind.own): no limit of the key stops
+ * it, for what was used has been used, but what it costs is the key's.  One is under way at a
+ * time.  A batch is looked at each kanmon_settings.batch_poll at first, and the wait doubles with
+ * each look up to 32 times that.  When and how often is in the store (store/due.h), so a restart
+ * changes nothing.
+ *
+ * It gives up after a month: no upstream remembers a batch for longer.
+ */
+#include "gateway/objects/poll.h"
+
+#include <stdlib.h>
+
+#include "gateway/objects/inside.h"
+#include "store/due.h"
+
+#define CALL_BYTES ((size_t)64 << 20)
+#define OLDEST_US (INT64_C(30) * 86400 * 1000000)
+#define DOUBLINGS 5
+
+struct km_batch_poll {
+    struct km_worker *w;
+    struct km_timer timer;
+    bool busy; /* a round is under way; it counts as a call of the worker's */
+    bool ending;
+    struct km_call *call; /* the look under way */
+    struct km_due due; /* views into record */
+    struct km_buf record;
+};
+
+static uint64_t interval_ms(const struct km_batch_poll *p)
+{
+    return (uint64_t)p->w->view->snap->gateway->batch_poll_ms;
+}
+
+/* While another process holds the counters what this one charges would be nobody's. */
+static bool may_look(const struct km_batch_poll *p)
+{
+    return !p->ending && !p->w->draining && !p->w->frozen && interval_ms(p) > 0;
+}
+
+static void rest(struct km_batch_poll *p)
+{
+    if (p->busy)
+        p->w->ncalls--;
+    p->busy = false;
+    if (!p->ending)
+        km_timer_start(&p->timer, interval_ms(p) ? interval_ms(p) : 1000);
+}
+
+/* --- a look --- */
+
+static void drop_key(void *key)
+{
+    km_key_unref(key);
+}
+
+/* Nobody's visit, for whose key the call is made.  The key may be gone: its books are not. */
+static struct km_visit *visit_of(struct km_batch_poll *p, struct km_call *call)
+{
+    struct km_visit *v = km_arena_zalloc(&call->arena, sizeof *v);
+
+    if (!v || km_visit_seat(v, &call->arena, p->w) < 0)
+        return NULL;
+    v->came_us = km_wall_us();
+    v->id = km_uuid7_at(km_loop_ids(p->w->loop), v->came_us);
+    km_uuid_text(&v->id, v->id_text);
+    v->local = true;
+    memcpy(v->who.who, "kanmon", sizeof "kanmon");
+    v->who.key = km_keys_find(p->w->gw->keys, p->due.object.owner);
+    if (v->who.key && km_arena_defer(&call->arena, drop_key, v->who.key) < 0)
+        return NULL;
+    return v;
+}
+
+static void work_done(void *work)
+{
+    struct km_object_work *o = work;
+
+    km_buf_done(&o->line);
+}
+
+static struct km_object_work *work_of(struct km_batch_poll *p, struct km_call *call)
+{
+    struct km_object_work *o = km_arena_zalloc(&call->arena, sizeof *o);
+    struct km_str record = km_arena_str(&call->arena, km_buf_view(&p->record));
+    struct km_due due;
+
+    if (!o || !record.n || km_due_read(record, &due, NULL) < 0)
+        return NULL;
+    o->id = due.object.id;
+    o->row = due.object;
+    o->known = true;
+    o->poll = p;
+    memcpy(o->owner, due.object.owner, sizeof o->owner);
+    o->line.max = KM_OBJECT_LINE;
+    return km_arena_defer(&call->arena, work_done, o) < 0 ? NULL : o;
+}
+
+static void look(struct km_batch_poll *p)
+{
+    struct km_call *call = km_call_new(p->w, &km_kind_batch_look, CALL_BYTES);
+
+    if (!call) {
+        rest(p);
+        return;
+    }
+    call->api = &km_object_get_batch.api;
+    call->visit = visit_of(p, call);
+    call->object = call->visit ? work_of(p, call) : NULL;
+    if (!call->object) {
+        km_call_drop(call);
+        rest(p);
+        return;
+    }
+    p->call = call;
+    km_call_start(call);
+}
+
+void km_batch_look_books(struct km_call *call, struct km_ledger_entry *e)
+{
+    e->call_type = KM_STR("abatch_look");
+    e->model_group = call->req.model;
+    memcpy(e->key_hash, call->object->owner, sizeof e->key_hash);
+}
+
+/* --- a round --- */
+
+static void next(struct km_batch_poll *p);
+
+static void on_given_up(void *ctx, const struct km_err *err)
+{
+    struct km_batch_poll *p = ctx;
+
+    if (err)
+        rest(p);
+    else
+        next(p);
+}
+
+static void give_up(struct km_batch_poll *p)
+{
+    km_store_due_set(p->w->gw->store, p->w->mailbox, &p->due.object, 0, on_given_up, p);
+}
+
+/* The exchange of nobody ends: the round goes on. */
+bool km_batch_look_ended(struct km_call *call)
+{
+    struct km_batch_poll *p = call->object->poll;
+
+    p->call = NULL;
+    if (call->object->free)
+        give_up(p);
+    else
+        next(p);
+    return true;
+}
+
+static void on_marked(void *ctx, const struct km_err *err)
+{
+    struct km_batch_poll *p = ctx;
+
+    if (err || !may_look(p))
+        rest(p);
+    else if (p->due.object.charged) /* by a call that has not ended yet */
+        next(p);
+    else
+        look(p);
+}
+
+static void on_due(void *ctx, struct km_str record, const struct km_err *err)
+{
+    struct km_batch_poll *p = ctx;
+    int64_t now = km_wall_us(), doubled;
+
+    km_buf_reset(&p->record);
+    if (!err)
+        km_buf_str(&p->record, record);
+    if (err || !may_look(p) || km_buf_failed(&p->record) ||
+        km_due_read(km_buf_view(&p->record), &p->due, NULL) < 0) {
+        rest(p);
+        return;
+    }
+    if (p->due.settled || now - p->due.created_us > OLDEST_US) {
+        if (!p->due.settled)
+            km_log_msg(p->w->gw->log, KM_LOG_WARN, "batch.lost",
+                       "batch %.*s did not end within a month: it is not charged",
+                       KM_STR_ARG(p->due.object.id));
+        give_up(p);
+        return;
+    }
+    doubled = INT64_C(1) << (p->due.looks < DOUBLINGS ? p->due.looks : DOUBLINGS);
+    km_store_due_set(p->w->gw->store, p->w->mailbox, &p->due.object,
+                     now + (int64_t)interval_ms(p) * 1000 * doubled, on_marked, p);
+}
+
+static void next(struct km_batch_poll *p)
+{
+    if (may_look(p))
+        km_store_due_next(p->w->gw->store, p->w->mailbox, km_wall_us(), on_due, p);
+    else
+        rest(p);
+}
+
+static void on_timer(void *ctx)
+{
+    struct km_batch_poll *p = ctx;
+
+    p->busy = true;
+    p->w->ncalls++;
+    next(p);
+}
+
+/* --- life --- */
+
+struct km_batch_poll *km_batch_poll_new(struct km_worker *w)
+{
+    struct km_batch_poll *p = calloc(1, sizeof *p);
+
+    if (!p)
+        return NULL;
+    p->w = w;
+    km_buf_init(&p->record, 2 * KM_OBJECT_JSON_BYTES);
+    km_timer_init(&p->timer, w->loop, on_timer, p);
+    rest(p);
+    return p;
+}
+
+void km_batch_poll_end(struct km_batch_poll *p)
+{
+    if (!p)
+        return;
+    p->ending = true;
+    km_timer_stop(&p->timer);
+    if (p->call)
+        km_call_cancel(p->call, "The gateway ends.");
+}
+
+struct km_batch_poll *km_batch_poll_free(struct km_batch_poll *p)
+{
+    if (!p)
+        return NULL;
+    km_timer_stop(&p->timer);
+    km_buf_done(&p->record);
+    free(p);
+    return NULL;
+}

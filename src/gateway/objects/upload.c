@@ -1,0 +1,483 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* upload.c - see upload.h for the contract.
+ *
+ *     client ──pieces──> hold (<= upload_ahead_bytes) ──edited──> upstream
+ *                          │ full: stop                   ^
+ *                          └── go on, piece by piece ─────┘   (poured)
+ *
+ * Never more than the hold and one piece of a form are in memory: the client is read only while
+ * the upstream takes.  The reader (http/multipart) sees every byte also while they pour, because
+ * a second `model` behind the file would be the one that some upstreams take.
+ *
+ * Where the model comes behind a long file the hold becomes a temporary file (sys/spool) and takes
+ * the form to its end, within a bound of its own and that of all buffered bodies.
+ *
+ * The hold is one block that is taken once: pages of it that no byte reached cost nothing.  It
+ * goes when the last of it was given to the upstream.
+ */
+#include "gateway/objects/upload.h"
+
+#include <stdlib.h>
+
+#include "gateway/settings.h"
+#include "http/multipart.h"
+#include "llm/api/media.h"
+#include "llm/api/openai.h"
+#include "sys/spool.h"
+
+#define CHARGE_STEP ((int64_t)64 * 1024)
+#define SLACK ((size_t)256 * 1024) /* a piece is what one read of the connection brought */
+#define SLICE ((size_t)64 * 1024) /* of the hold, given at once */
+#define PARTS_MOST 128 /* in the hold */
+
+/* Parts of the form, by place. */
+struct part {
+    struct km_str name;
+    uint64_t begin, value, end; /* end 0: it is not over */
+    bool file;
+};
+
+struct km_upload {
+    struct km_multipart form;
+    struct km_spool *spool; /* whose bytes the hold is; NULL: memory */
+    size_t spool_most; /* 0: it is not to be spooled, or is already */
+    char *hold;
+    size_t n, cap, most;
+    int64_t charged;
+    struct part parts[PARTS_MOST];
+    size_t nparts;
+    bool whole, poured, released;
+    struct km_str *out; /* the hold as it is sent */
+    size_t nout, at, offset;
+};
+
+bool km_upload_is_form(const struct km_call *call)
+{
+    return km_str_istarts(
+        km_header_get(&km_exchange_request(call->x)->headers, KM_STR("content-type")),
+        KM_STR("multipart/"));
+}
+
+static void release(void *data)
+{
+    struct km_call *call = data;
+    struct km_upload *u = call->upload;
+
+    if (u->released)
+        return;
+    u->released = true;
+    if (!u->spool)
+        free(u->hold);
+    u->spool = km_spool_free(u->spool);
+    u->hold = NULL;
+    km_body_budget_give(&call->w->gw->bodies, u->charged);
+}
+
+/* --- what the reader sees --- */
+
+/* Of LiteLLM's own fields those that a form has and no upstream knows. */
+static bool is_own(struct km_str name)
+{
+    static const struct km_str more[] = { { "metadata", 8 },
+                                          { "litellm_metadata", 16 },
+                                          { "target_model_names", 18 } };
+    const struct km_str *cuts;
+    size_t n = km_openai_cuts(&cuts);
+
+    for (size_t i = 0; i < n; i++)
+        if (km_str_eq(name, cuts[i]))
+            return true;
+    for (size_t i = 0; i < sizeof more / sizeof more[0]; i++)
+        if (km_str_eq(name, more[i]))
+            return true;
+    return false;
+}
+
+static bool decides(struct km_str name)
+{
+    static const struct km_str names[] = { { "model", 5 },   { "n", 1 },        { "size", 4 },
+                                           { "quality", 7 }, { "api_base", 8 }, { "base_url", 8 },
+                                           { "stream", 6 } };
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (km_str_eq(name, names[i]))
+            return true;
+    return is_own(name);
+}
+
+static const struct part *find(const struct km_upload *u, struct km_str name)
+{
+    for (size_t i = 0; i < u->nparts; i++)
+        if (km_str_eq(u->parts[i].name, name))
+            return &u->parts[i];
+    return NULL;
+}
+
+static int refuse(struct km_call *call, struct km_str name, const char *why, struct km_err *err)
+{
+    const char *param = km_arena_cstr(&call->arena, name);
+
+    return km_fail_param(err, KM_E_INVALID, param, "The form's field '%s' %s.", param, why);
+}
+
+static int on_part(void *ctx, const struct km_multipart_part *part, struct km_err *err)
+{
+    struct km_call *call = ctx;
+    struct km_upload *u = call->upload;
+    bool counts = decides(part->name);
+
+    if (counts && part->file)
+        return refuse(call, part->name, "must not be a file", err);
+    if (counts && find(u, part->name))
+        return refuse(call, part->name, "occurs more than once", err);
+    if (counts && u->poured)
+        return refuse(call, part->name,
+                      "comes too late: put it before the file, within "
+                      "kanmon_settings.limits.upload_ahead_bytes",
+                      err);
+    if (u->poured)
+        return 0;
+    if (km_str_eq(part->name, KM_STR("api_base")) || km_str_eq(part->name, KM_STR("base_url")))
+        return refuse(call, part->name,
+                      "is not allowed in a request: the configuration chooses the upstream", err);
+    if (u->nparts == PARTS_MOST)
+        return km_fail(err, KM_E_LIMIT, "the multipart form has over %d parts", PARTS_MOST);
+    u->parts[u->nparts++] = (struct part){ .name = km_arena_str(&call->arena, part->name),
+                                           .begin = part->begin,
+                                           .value = u->form.at,
+                                           .file = part->file };
+    return 0;
+}
+
+static int on_data(void *ctx, struct km_str bytes, struct km_err *err)
+{
+    (void)ctx;
+    (void)bytes;
+    (void)err;
+    return 0;
+}
+
+static int on_end(void *ctx, uint64_t end, struct km_err *err)
+{
+    const struct km_call *call = ctx;
+    struct km_upload *u = call->upload;
+
+    (void)err;
+    if (!u->poured && u->nparts)
+        u->parts[u->nparts - 1].end = end;
+    return 0;
+}
+
+static const struct km_multipart_events events = { on_part, on_data, on_end };
+
+/* --- reading what is held --- */
+
+static int begin(struct km_call *call, bool needs_model, struct km_err *err)
+{
+    const struct km_request *req = km_exchange_request(call->x);
+    const struct km_http_settings *set = call->visit->view->snap->http;
+    struct km_upload *u = km_arena_zalloc(&call->arena, sizeof *u);
+    int r;
+
+    if (!u)
+        return km_fail(err, KM_E_NOMEM, "out of memory");
+    if (!km_str_istarts(km_header_get(&req->headers, KM_STR("content-type")),
+                        KM_STR("multipart/form-data")))
+        return km_fail(err, KM_E_MEDIA_TYPE, "This route takes Content-Type: multipart/form-data.");
+    r = km_multipart_init(&u->form, km_header_get(&req->headers, KM_STR("content-type")), &events,
+                          call, err);
+    if (r < 0)
+        return r;
+    u->most = (size_t)set->upload_ahead_bytes;
+    if (needs_model && set->upload_spool_bytes > set->upload_ahead_bytes)
+        u->spool_most = (size_t)set->upload_spool_bytes;
+    u->cap = (req->content_length < u->most ? (size_t)req->content_length : u->most) + SLACK;
+    u->hold = malloc(u->cap);
+    call->upload = u;
+    if (!u->hold || km_arena_defer(&call->arena, release, call) < 0)
+        return km_fail(err, KM_E_NOMEM, "out of memory");
+    r = km_exchange_pieces(call->x, set->upload_bytes, err);
+    return r < 0 ? r : KM_E_AGAIN;
+}
+
+/* What came says where the form goes, or must do. */
+static bool is_enough(const struct km_upload *u)
+{
+    return u->n >= u->most && (!u->spool_most || find(u, KM_STR("model")));
+}
+
+int km_upload_take(struct km_call *call, bool needs_model, struct km_err *err)
+{
+    const struct km_upload *u = call->upload;
+    const struct part *last;
+
+    if (!u)
+        return begin(call, needs_model, err);
+    if (!u->whole && !is_enough(u))
+        return KM_E_AGAIN;
+    last = u->nparts ? &u->parts[u->nparts - 1] : NULL;
+    if (last && !last->end && decides(last->name))
+        return refuse(call, last->name, "is cut by kanmon_settings.limits.upload_ahead_bytes", err);
+    return 0;
+}
+
+static int charge(struct km_call *call, struct km_upload *u, struct km_err *err)
+{
+    int64_t want = ((int64_t)u->n + CHARGE_STEP - 1) / CHARGE_STEP * CHARGE_STEP;
+
+    if (want <= u->charged)
+        return 0;
+    if (!km_body_budget_take(&call->w->gw->bodies, want - u->charged)) {
+        km_fail(err, KM_E_OVERLOADED, "Too much is being buffered right now; try again.");
+        if (err)
+            err->retry_after_ms = 1000;
+        return KM_E_OVERLOADED;
+    }
+    u->charged = want;
+    return 0;
+}
+
+/* The hold is full and names no model: from here on it is a file. */
+static int spool(struct km_call *call, struct km_upload *u, struct km_err *err)
+{
+    size_t cap = u->spool_most + SLACK;
+    int r = km_spool_new(call->w->gw->state_dir, cap, &u->spool, err);
+
+    if (r == 0)
+        r = km_spool_room(u->spool, u->n, err);
+    if (r < 0)
+        return r;
+    memcpy(km_spool_bytes(u->spool), u->hold, u->n);
+    free(u->hold);
+    u->hold = km_spool_bytes(u->spool);
+    u->most = u->spool_most;
+    u->cap = cap;
+    u->spool_most = 0;
+    return 0;
+}
+
+static int hold(struct km_call *call, struct km_str bytes, struct km_err *err)
+{
+    struct km_upload *u = call->upload;
+    int r = 0;
+
+    if (u->n >= u->most && u->spool_most)
+        r = spool(call, u, err);
+    if (r == 0 && u->spool)
+        r = km_spool_room(u->spool, u->n + bytes.n, err);
+    if (r < 0)
+        return r;
+    if (bytes.n > u->cap - u->n)
+        return km_fail(err, KM_E_INTERNAL, "a piece of a form is longer than a read");
+    if (bytes.n)
+        memcpy(u->hold + u->n, bytes.p, bytes.n);
+    u->n += bytes.n;
+    return charge(call, u, err);
+}
+
+/* The call has come to its end, or its upstream has: what still comes is nobody's. */
+static bool over(const struct km_call *call)
+{
+    return call->settled || call->step == KM_STEP_finish || (call->upload->poured && !call->up);
+}
+
+static void fail(struct km_call *call, const struct km_err *err)
+{
+    struct km_err copy = *err;
+
+    km_exchange_stop(call->x);
+    km_call_abandon(call);
+    km_call_fail(call, &copy);
+}
+
+void km_upload_piece(struct km_call *call, struct km_str bytes, bool last, const struct km_err *err)
+{
+    struct km_upload *u = call->upload;
+    struct km_err why = { 0 };
+    int r = 0;
+
+    if (over(call)) {
+        km_exchange_stop(call->x);
+        return;
+    }
+    if (err) {
+        fail(call, err);
+        return;
+    }
+    r = km_multipart_feed(&u->form, bytes, &why);
+    if (r == 0 && last)
+        r = km_multipart_end(&u->form, &why);
+    if (r == 0 && !u->poured)
+        r = hold(call, bytes, &why);
+    if (r < 0) {
+        fail(call, &why);
+        return;
+    }
+    u->whole = last;
+    if (u->poured) {
+        if (!km_http_push(call->up, bytes, last))
+            km_exchange_stop(call->x);
+    } else if (last || is_enough(u)) {
+        km_exchange_stop(call->x);
+        km_call_resume(call, 0);
+    }
+}
+
+/* --- what was read --- */
+
+bool km_upload_field(const struct km_upload *u, struct km_str name, struct km_str *ret)
+{
+    const struct part *p = find(u, name);
+
+    if (!p || p->end == 0 || !u->hold)
+        return false;
+    *ret = km_str(u->hold + p->value, (size_t)(p->end - 2 - p->value));
+    return true;
+}
+
+bool km_upload_whole(const struct km_upload *u)
+{
+    return u->whole;
+}
+
+int64_t km_upload_files(const struct km_upload *u)
+{
+    int64_t n = 0;
+
+    for (size_t i = 0; i < u->nparts; i++)
+        n += u->parts[i].file;
+    return u->whole ? n : -1;
+}
+
+int64_t km_upload_bytes(const struct km_call *call)
+{
+    uint64_t length = km_exchange_request(call->x)->content_length;
+    int64_t most = call->visit->view->snap->http->upload_bytes;
+
+    if (call->upload->whole)
+        return (int64_t)call->upload->n;
+    return length < (uint64_t)most ? (int64_t)length : most;
+}
+
+bool km_upload_poured(const struct km_call *call)
+{
+    return call->upload && call->upload->poured;
+}
+
+/* --- sending --- */
+
+/* Everything of the hold from u->offset (a place) up to `to`, then text. */
+static void put(struct km_upload *u, uint64_t to, struct km_str text)
+{
+    if (to > u->offset)
+        u->out[u->nout++] = km_str(u->hold + u->offset, (size_t)to - u->offset);
+    if (text.n)
+        u->out[u->nout++] = text;
+}
+
+static struct km_str model_part(struct km_call *call, struct km_str model)
+{
+    struct km_str parts[] = { KM_STR("--"), km_multipart_boundary(&call->upload->form),
+                              KM_STR("\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\n"),
+                              model, KM_STR("\r\n") };
+
+    return km_arena_cat(&call->arena, parts, 5);
+}
+
+/* The hold with the model's name changed and the gateway's own fields left out. */
+static int edit(struct km_call *call, struct km_str model, struct km_err *err)
+{
+    struct km_upload *u = call->upload;
+    const struct part *named = find(u, KM_STR("model"));
+
+    u->out = km_arena_alloc(&call->arena, (2 * u->nparts + 4) * sizeof *u->out);
+    if (!u->out)
+        return km_fail(err, KM_E_NOMEM, "out of memory");
+    u->nout = u->at = u->offset = 0;
+    if (!named && model.n)
+        put(u, 0, model_part(call, model));
+    for (size_t i = 0; i < u->nparts; i++) {
+        const struct part *p = &u->parts[i];
+
+        if (p->end == 0 || !(p == named || is_own(p->name)))
+            continue;
+        if (p == named && model.n) {
+            put(u, p->value, model);
+            u->offset = (size_t)p->end - 2;
+        } else {
+            put(u, p->begin, KM_STR_NONE);
+            u->offset = (size_t)p->end;
+        }
+    }
+    put(u, u->n, KM_STR_NONE);
+    u->offset = 0;
+    return 0;
+}
+
+static int type_line(struct km_call *call, struct km_str head, struct km_str *ret,
+                     struct km_err *err)
+{
+    struct km_buf *b = &call->w->scratch;
+    struct km_str line, rest = head;
+    int r;
+
+    km_buf_reset(b);
+    r = km_header_put(b, KM_STR("Content-Type"),
+                      km_header_get(&km_exchange_request(call->x)->headers, KM_STR("content-type")),
+                      err);
+    while (km_str_split(&rest, '\n', &line))
+        if (line.n && !km_str_istarts(line, KM_STR("content-type:"))) {
+            km_buf_str(b, line);
+            km_buf_byte(b, '\n');
+        }
+    *ret = km_arena_str(&call->arena, km_buf_view(b));
+    return r;
+}
+
+int km_upload_send(struct km_call *call, struct km_str model, struct km_str head,
+                   struct km_err *err)
+{
+    uint64_t length = km_exchange_request(call->x)->content_length, sent = 0;
+    struct km_upload *u = call->upload;
+    struct km_str lines;
+    int r = edit(call, model, err);
+
+    if (r == 0)
+        r = type_line(call, head, &lines, err);
+    if (r < 0)
+        return r;
+    km_call_request(call, u->out, u->nout);
+    call->out.head = lines;
+    if (u->whole)
+        return 0;
+    for (size_t i = 0; i < u->nout; i++)
+        sent += u->out[i].n;
+    call->out.body = NULL;
+    call->out.nbody = 0;
+    call->out.more = true;
+    call->out.take_ms = (uint64_t)call->visit->view->snap->http->write_ms;
+    call->out.more_bytes = length == UINT64_MAX ? UINT64_MAX : length - u->n + sent;
+    return 0;
+}
+
+void km_upload_room(struct km_call *call)
+{
+    struct km_upload *u = call->upload;
+
+    while (!u->poured && u->at < u->nout) {
+        struct km_str slice = km_str_sub(u->out[u->at], u->offset, SLICE);
+
+        u->offset += slice.n;
+        if (u->offset == u->out[u->at].n) {
+            u->at++;
+            u->offset = 0;
+        }
+        if (!km_http_push(call->up, slice, false))
+            return;
+    }
+    if (!u->poured) {
+        u->poured = true;
+        release(call);
+    }
+    km_exchange_go_on(call->x);
+}

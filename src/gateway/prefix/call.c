@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* call.c - the kind of call that goes to a vendor's own API below its prefix.
+ *
+ *     /openai  /anthropic  /gemini  /bedrock  /vertex_ai  /azure
+ *
+ * What the vendor answers reaches the client as it is: status, header fields and body, errors
+ * too.  Only where the vendor refuses the gateway itself (401, 403) the client is told so by a
+ * 502 in its own dialect: its key is not what is wrong, and an SDK that is told 401 would say so.
+ *
+ * A whole answer is read to its end, because what it cost stands in it and goes into the head;
+ * a stream is relayed as it comes, and looked at on its way (meter.h).
+ */
+#include "gateway/forward.h"
+#include "gateway/metrics.h"
+#include "gateway/prefix/prefix.h"
+#include "gateway/reply.h"
+
+#define UP_HEAD_BYTES ((size_t)64 * 1024)
+
+static bool metered(const struct km_call *call)
+{
+    return call->prefix->rule && call->prefix->rule->cost == KM_VENDOR_METERED;
+}
+
+/* The vendor's own fields for the client, as lines. */
+static struct km_str lines_of(struct km_call *call, const struct km_headers *h)
+{
+    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(UP_HEAD_BYTES);
+    struct km_err ignored;
+
+    for (size_t i = 0; i < h->n; i++) {
+        struct km_str name = h->v[i].name;
+
+        if (km_str_ieq(name, KM_STR("date")) || km_str_ieq(name, KM_STR("set-cookie")) ||
+            (km_never_forwarded(h, name) && !km_str_ieq(name, KM_STR("content-type"))))
+            continue;
+        if (km_header_put(&b, name, h->v[i].value, &ignored) < 0)
+            b.failed = false; /* a field that cannot stand in a head is left out */
+    }
+    return km_arena_str(&call->arena, km_buf_view(&b));
+}
+
+static void put_head(struct km_call *call, struct km_buf *head, bool whole)
+{
+    km_buf_reset(head);
+    km_buf_str(head, call->up_head);
+    km_buf_str(head, KM_STR("x-litellm-call-id: "));
+    km_buf_str(head, km_str(call->visit->id_text, KM_UUID_LEN));
+    km_buf_str(head, KM_STR("\r\n"));
+    km_buf_str(head, call->d->reply_head);
+    if (call->bound_tokens >= 0)
+        km_buf_printf(head, "x-kanmon-max-tokens: %lld\r\n", (long long)call->bound_tokens);
+    if (!whole)
+        return;
+    km_buf_str(head, KM_STR("x-litellm-response-cost: "));
+    km_buf_decimal(head, call->cost, 9);
+    km_buf_str(head, KM_STR("\r\n"));
+}
+
+static void relay(struct km_call *call, const struct km_response *response, uint64_t length)
+{
+    call->relaying = call->streaming = true;
+    put_head(call, &call->w->scratch, false);
+    km_exchange_start(call->x, response->status, km_buf_view(&call->w->scratch), length);
+}
+
+static void on_head(struct km_call *call, const struct km_response *response)
+{
+    struct km_prefix_call *p = call->prefix;
+    struct km_str type = km_header_get(&response->headers, KM_STR("content-type"));
+    const struct km_gateway_settings *s = call->visit->view->snap->gateway;
+    struct km_err ignored;
+
+    call->up_head = lines_of(call, &response->headers);
+    p->coding =
+        km_arena_str(&call->arena, km_header_get(&response->headers, KM_STR("content-encoding")));
+    if (!metered(call)) {
+        relay(call, response, response->content_length);
+        return;
+    }
+    km_call_keep_head(call, &response->headers);
+    if (!km_framing_is(p->meter.kind->framing, type))
+        return; /* gathered */
+    call->req.stream = true;
+    if (!p->coding.n && km_meter_stream(&p->meter, (size_t)s->sse_event_bytes, &ignored) < 0)
+        p->meter.lost = true;
+    relay(call, response, UINT64_MAX);
+}
+
+static int on_body(struct km_call *call, const char *bytes, size_t n, struct km_err *err)
+{
+    struct km_buf *out = &call->w->scratch;
+    struct km_str part = km_str(bytes, n);
+
+    if (metered(call)) {
+        km_buf_reset(out);
+        km_meter_feed(&call->prefix->meter, bytes, n, out);
+        part = km_buf_view(out);
+        if (km_buf_failed(out))
+            return km_fail(err, KM_E_UPSTREAM_PROTOCOL, "too many events at once");
+    }
+    if (part.n && !km_exchange_write(call->x, &part, 1) && call->up)
+        km_http_pause(call->up);
+    return 0;
+}
+
+static int complete(struct km_call *call, struct km_err *err)
+{
+    if (call->streaming)
+        return 0;
+    if (!call->prefix->coding.n)
+        km_meter_whole(&call->prefix->meter, &call->refusal, km_buf_view(&call->answer));
+    call->parts = km_arena_alloc(&call->arena, sizeof *call->parts);
+    if (!call->parts)
+        return km_fail(err, KM_E_NOMEM, "out of memory");
+    call->parts[0] = km_buf_view(&call->answer);
+    call->nparts = 1;
+    return 0;
+}
+
+static void usage(struct km_call *call, struct km_usage *ret)
+{
+    const struct km_vendor_rule *rule = call->prefix->rule;
+
+    *ret = (struct km_usage){ .known = true };
+    if (metered(call))
+        *ret = km_meter_usage(&call->prefix->meter);
+    else if (!rule || rule->cost == KM_VENDOR_UNPRICED)
+        call->flags |= KM_CALL_UNPRICED;
+}
+
+/* The vendor's no, as it said it; unless it was said to the gateway. */
+static bool vendors_own(const struct km_call *call)
+{
+    return call->err.code == KM_E_UPSTREAM_STATUS && call->up_status >= 300 &&
+           !(call->err.reason && strcmp(call->err.reason, "upstream_auth_error") == 0);
+}
+
+static bool reply(struct km_call *call)
+{
+    struct km_buf *head = &call->w->scratch;
+    struct km_str body = km_buf_view(&call->answer);
+
+    if (call->client_gone || call->streaming || !call->d || (call->failed && !vendors_own(call)))
+        return false;
+    if (call->failed)
+        call->up_head = lines_of(call, &call->refusal);
+    put_head(call, head, !call->failed);
+    km_exchange_respond(call->x, call->up_status, km_buf_view(head), body);
+    return true;
+}
+
+const struct km_call_kind km_kind_prefix = {
+    .name = "prefix",
+    .needs_body = true,
+    .prepare = km_prefix_read,
+    .attempt = km_prefix_attempt,
+    .on_head = on_head,
+    .on_body = on_body,
+    .complete = complete,
+    .usage = usage,
+    .reply = reply,
+};
+
+/* --- routes --- */
+
+/* How a call that came to nothing is called in logs and metrics: by its prefix. */
+static const struct km_passthrough passes[KM_VENDORS] = {
+    { .path = { "/openai", 7 } },  { .path = { "/anthropic", 10 } }, { .path = { "/gemini", 7 } },
+    { .path = { "/bedrock", 8 } }, { .path = { "/vertex_ai", 10 } }, { .path = { "/azure", 6 } },
+};
+
+static void on_route(void *visit, struct km_exchange *x, const struct km_route_match *match)
+{
+    const struct km_vendor *v = match->route->data;
+
+    (void)x;
+    km_call_begin(visit, &km_kind_prefix, NULL, &passes[v - km_vendors]);
+}
+
+#define PREFIX(path, vendor)                                                                       \
+    {                                                                                              \
+        "*", path "/{rest:path}", on_route, KM_AUTH_CALL, &km_vendors[vendor]                      \
+    }
+
+static const struct km_route rows[] = {
+    PREFIX("/openai", 0),  PREFIX("/openai_passthrough", 0), PREFIX("/anthropic", 1),
+    PREFIX("/gemini", 2),  PREFIX("/bedrock", 3),            PREFIX("/vertex_ai", 4),
+    PREFIX("/vertex-ai", 4), PREFIX("/azure", 5),
+};
+
+const struct km_route_rows km_prefix_routes = { rows, sizeof rows / sizeof rows[0] };

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* read.c - what a call below a prefix asks for, whether its key may, and who carries it.
+ *
+ * The body goes on as it is, so nothing is checked here for its own sake: only what decides.
+ * That is the model, where the body or the path names it; what the answer may cost at most; and
+ * whatever names things of the vendor's account that another key may have put there.
+ *
+ *     path has a row?   no: the administrator's, or everybody's where the file says so
+ *     model             allowed to the key by its own name, by "<provider>/<name>", or as a
+ *                       deployment of a group that is
+ *     price             METERED: reserved like any call's; UNPRICED: not for a key with a budget
+ */
+#include "gateway/prefix/prefix.h"
+
+#include "llm/api/gemini.h"
+
+#define FOREIGN_DEPTH 64
+
+static struct km_key *key_of(const struct km_call *call)
+{
+    return call->visit->who.key;
+}
+
+/* --- rights --- */
+
+static int check_unlisted(const struct km_call *call, struct km_err *err)
+{
+    const struct km_request *req = km_exchange_request(call->x);
+    const struct km_key *key = key_of(call);
+
+    if (!key)
+        return 0;
+    if (!call->visit->view->snap->gateway->prefix_unlisted_paths)
+        return km_fail(
+            err, KM_E_FORBIDDEN,
+            "%.*s %.*s is not for virtual keys: it may cost what nobody counts and touch "
+            "what other keys own. Use the master key, or set "
+            "kanmon_settings.prefix_unlisted_paths.",
+            KM_STR_ARG(req->method), KM_STR_ARG(km_str_sub(req->path, 0, 200)));
+    if (key->row.models.n > 0)
+        return km_fail(err, KM_E_FORBIDDEN,
+                       "%.*s names no model that could be compared with this key's list of models.",
+                       KM_STR_ARG(km_str_sub(req->path, 0, 200)));
+    return 0;
+}
+
+static int check_unpriced(const struct km_call *call, struct km_err *err)
+{
+    const struct km_key *key = key_of(call);
+
+    if (!key || key->row.max_budget < 0 || call->visit->view->snap->keys->allow_unpriced)
+        return 0;
+    return km_fail(err, KM_E_UNPRICED,
+                   "What %.*s costs is not known here, and this key has a budget. Set "
+                   "kanmon_settings.allow_unpriced to let it pass uncounted.",
+                   KM_STR_ARG(km_str_sub(km_exchange_request(call->x)->path, 0, 200)));
+}
+
+static bool names_something(const struct km_json *v)
+{
+    struct km_str text;
+
+    if (km_json_kind(v) == KM_JSON_OBJECT)
+        return km_json_string(km_json_get(v, "id"), &text);
+    return km_json_kind(v) == KM_JSON_STRING || km_json_kind(v) == KM_JSON_ARRAY;
+}
+
+/* The first member of those names, anywhere; NULL: none. */
+static const char *foreign_in(const struct km_vendor *v, const struct km_json *value,
+                              unsigned depth)
+{
+    const char *found = NULL;
+    struct km_json_iter it;
+    const struct km_json *one;
+    struct km_str key;
+
+    if (depth == FOREIGN_DEPTH)
+        return NULL;
+    for (km_json_iter(value, &it); !found && km_json_next(&it, &key, &one);) {
+        for (size_t i = 0; !found && key.n && v->foreign[i]; i++)
+            if (km_str_eq(key, km_str_c(v->foreign[i])) && names_something(one))
+                found = v->foreign[i];
+        if (!found && !(v->opaque && km_str_eq(key, km_str_c(v->opaque))))
+            found = foreign_in(v, one, depth + 1);
+    }
+    return found;
+}
+
+/* Could the text hold one of those members?  A name may be written with escapes. */
+static bool may_hold(const struct km_vendor *v, struct km_str body)
+{
+    if (km_str_find(body, KM_STR("\\u00")) < body.n)
+        return true;
+    for (size_t i = 0; v->foreign[i]; i++)
+        if (km_str_find(body, km_str_c(v->foreign[i])) < body.n)
+            return true;
+    return false;
+}
+
+static int check_foreign(const struct km_call *call, struct km_err *err)
+{
+    const struct km_vendor *v = call->prefix->vendor;
+    struct km_arena scratch KM_CLEANUP(km_arena_done);
+    const struct km_json *root;
+    const char *found;
+
+    km_arena_init(&scratch, call->arena.cap, call->arena.pool);
+    if (!key_of(call) || !v->foreign || !may_hold(v, call->body) ||
+        km_json_parse(&scratch, call->body, &root, NULL) < 0)
+        return 0;
+    found = foreign_in(v, root, 0);
+    if (!found)
+        return 0;
+    return km_fail_param(err, KM_E_FORBIDDEN, found,
+                         "'%s' names something that belongs to the provider's account, and nobody "
+                         "here knows to which key. Ask with the master key, or use the gateway's "
+                         "own routes.",
+                         found);
+}
+
+/* --- the model --- */
+
+static bool allows(const struct km_call *call, struct km_str name)
+{
+    return name.n && km_key_model(key_of(call), name, KM_STR_NONE, NULL) == 0;
+}
+
+/* Its own name may be on the key's list, or the group's that a deployment is of: others of them
+ * are left out. */
+static int check_model(struct km_call *call, struct km_err *err)
+{
+    struct km_prefix_call *p = call->prefix;
+    const struct km_vendor *v = p->vendor;
+    struct km_candidate *room = (struct km_candidate *)p->to.match.v;
+    struct km_str name = call->req.model, full;
+    size_t n = 0;
+
+    if (!key_of(call) || !name.n)
+        return 0;
+    full = km_arena_printf(&call->arena, "%s/%.*s", v->provider, KM_STR_ARG(name));
+    if (allows(call, name) || allows(call, full) || (p->to.known && allows(call, p->to.group)))
+        return 0;
+    for (size_t i = 0; !p->to.lent && !p->to.known && i < p->to.match.n; i++) {
+        const struct km_deployment *d = room[i].deployment;
+
+        if (allows(call, d->group))
+            room[n++] = room[i];
+    }
+    p->to.match.n = n;
+    return n ? 0 : km_key_model(key_of(call), name, KM_STR_NONE, err);
+}
+
+static int check_lent(const struct km_call *call, struct km_err *err)
+{
+    const struct km_gateway_settings *s = call->visit->view->snap->gateway;
+
+    if (!call->prefix->to.lent || !call->req.model.n || !key_of(call) ||
+        s->prefix_models == KM_PREFIX_ANY)
+        return 0;
+    return km_fail_param(err, KM_E_FORBIDDEN, "model",
+                         "Model '%.*s' is not in model_list, and kanmon_settings.prefix_models "
+                         "allows no other below %.*s.",
+                         KM_STR_ARG(km_str_sub(call->req.model, 0, 100)),
+                         KM_STR_ARG(call->prefix->vendor->prefix));
+}
+
+/* --- reading --- */
+
+static int read_body_model(struct km_call *call, struct km_err *err)
+{
+    static const struct km_str name = { "model", 5 };
+    struct km_llm_request *r = &call->req;
+    int e = km_llm_read_members(r, &call->arena, &name, 1, err);
+
+    if (e < 0)
+        return e;
+    if (r->spans[0].type != KM_JSON_STRING)
+        return km_fail_param(err, KM_E_INVALID, "model", "'model' must be a string.");
+    r->model = km_json_text(&call->arena, r->body, &r->spans[0]);
+    return r->model.n ? 0 : km_fail_param(err, KM_E_INVALID, "model", "'model' must not be empty.");
+}
+
+static int read_request(struct km_call *call, struct km_err *err)
+{
+    const struct km_prefix_call *p = call->prefix;
+    const struct km_meter_kind *kind = p->rule ? p->rule->meter : NULL;
+    struct km_llm_request *r = &call->req;
+    struct km_str from_path = KM_STR_NONE;
+    int e = 0;
+
+    *r = (struct km_llm_request){
+        .body = call->body, .max_tokens = -1, .choices = 1, .num_retries = -1
+    };
+    if (p->segment.n)
+        e = km_url_decode(&call->arena, p->segment, false, &from_path, err);
+    if (e == 0 && kind && kind->api)
+        return km_llm_request_parse(r, kind->api, &call->arena, call->body, from_path, err);
+    if (e == 0 && kind)
+        e = kind->request(r, &call->arena, err);
+    r->model = from_path;
+    if (e == 0 && p->rule && !from_path.n && km_str_eq(km_str_c(p->rule->method), KM_STR("POST")))
+        e = read_body_model(call, err);
+    return e;
+}
+
+/* The name is one of model_list's that this vendor has no part in: as if it had been asked for at
+ * the gateway's own route. */
+static int become_llm(struct km_call *call, const struct km_llm_api *api, struct km_err *err)
+{
+    struct km_str alt = KM_STR_NONE;
+
+    if (api == &km_api_gemini_stream &&
+        !(km_query_get(&call->arena, km_exchange_request(call->x)->query, KM_STR("alt"), &alt) &&
+          km_str_eq(alt, KM_STR("sse"))))
+        api = &km_api_gemini_array;
+    call->api = api;
+    call->kind = &km_kind_llm;
+    call->pass = NULL;
+    call->visit->dialect = api->dialect;
+    call->visit->path_model = call->prefix->segment;
+    call->visit->match.nparams = 0;
+    call->prefix = NULL;
+    return km_kind_llm.prepare(call, err);
+}
+
+static const struct km_llm_api *own_api(const struct km_vendor_rule *rule)
+{
+    return !rule ? NULL : rule->meter ? rule->meter->api : rule->api;
+}
+
+static void drop_meter(void *meter)
+{
+    km_meter_done(meter);
+}
+
+static int prepare_cost(struct km_call *call, struct km_err *err)
+{
+    struct km_prefix_call *p = call->prefix;
+
+    if (!p->rule || p->rule->cost == KM_VENDOR_UNPRICED)
+        return check_unpriced(call, err);
+    if (p->rule->cost != KM_VENDOR_METERED)
+        return 0;
+    call->priced = true;
+    call->bounded = !p->rule->meter->bound;
+    km_meter_init(&p->meter, p->rule->meter, &call->req, &call->arena);
+    return km_arena_defer(&call->arena, drop_meter, &p->meter);
+}
+
+int km_prefix_read(struct km_call *call, struct km_err *err)
+{
+    const struct km_request *req = km_exchange_request(call->x);
+    struct km_prefix_call *p = km_arena_zalloc(&call->arena, sizeof *p);
+    const struct km_llm_api *api;
+    int r = 0;
+
+    if (!p)
+        return km_fail(err, KM_E_NOMEM, "out of memory");
+    call->prefix = p;
+    p->vendor = call->visit->match.route->data;
+    p->path.rest = call->visit->match.params[0];
+    p->vendor->split(&p->path);
+    p->rule = km_vendor_match(p->vendor, req->method, &p->path, &p->segment);
+    api = own_api(p->rule);
+    if (!p->rule)
+        r = check_unlisted(call, err);
+    if (r == 0)
+        r = read_request(call, err);
+    if (r == 0)
+        r = km_models_vendor(call->visit->view->snap->models, p->vendor, call->req.model,
+                             &call->arena, &p->to, err);
+    if (api && p->to.known && (p->rule->ours || p->to.lent))
+        return become_llm(call, api, err);
+    if (r == 0)
+        r = check_model(call, err);
+    if (r == 0)
+        r = check_lent(call, err);
+    if (r == 0)
+        r = check_foreign(call, err);
+    if (r == 0)
+        r = prepare_cost(call, err);
+    call->match = p->to.match;
+    return r;
+}

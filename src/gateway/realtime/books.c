@@ -1,0 +1,482 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* books.c - what a session may cost and did.
+ *
+ * Each answer is a row of its own: an intent when it begins (its worst case), a settlement when
+ * it ends (what the upstream said).  So after a crash what has ended is exact, what was under way
+ * is charged as reserved, and an idle session costs nothing.  The session itself is a row too,
+ * with no cost: who connected, when, how it ended.
+ *
+ * The session's permit holds, all the while, what may come of what was said so far:
+ *
+ *     (conversation as last counted + what was added since) x dearest input
+ *     + longest answer x dearest output                          x answers at once
+ *     + audio not transcribed yet x the transcriber's dearest
+ *
+ * A session that only stands open holds nothing.  An answer that is asked for is one; from the
+ * first audio on there is always one, for a voice may begin it at any time.  What is held grows
+ * as the client says more, and what an answer really cost moves to what is spent.  When it does
+ * not fit any more the session ends, before and not after the budget.
+ */
+#include "gateway/realtime/realtime.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "gateway/metrics.h"
+
+#define OUTPUT_MOST 4096 /* tokens of an answer, where the model's row says nothing */
+#define CONTEXT_MOST 128000 /* of a conversation, likewise */
+#define SLACK 2048 /* tokens reserved ahead, so that not every event asks */
+#define AUDIO_BASE64_A_TOKEN 3200 /* spoken: 50 ms of PCM16 at 24 kHz */
+#define HEARD_MOST 864000 /* tokens of audio: a day of it */
+#define META_BYTES 512
+
+/* --- what may come --- */
+
+static int64_t at_most(int64_t v, int64_t most)
+{
+    return v < most ? v : most;
+}
+
+static bool price_of(const struct km_rt_session *s, struct km_str model, struct km_price *ret)
+{
+    const struct km_snapshot *snap = s->call->visit->view->snap;
+
+    *ret = (struct km_price)KM_PRICE_NONE;
+    return model.n && km_prices_find(snap->prices, s->call->d->provider_name, model, ret);
+}
+
+static int64_t answer_cost(const struct km_rt_session *s, int64_t more)
+{
+    const struct km_price *p = &s->worst;
+    int64_t longest = p->max_output_tokens > 0 ? p->max_output_tokens : OUTPUT_MOST;
+    struct km_usage u = {
+        .prompt_tokens = at_most(s->context + s->added + more,
+                                 p->max_input_tokens > 0 ? p->max_input_tokens : CONTEXT_MOST),
+        .completion_tokens = at_most(s->max_output, longest),
+    };
+    int64_t cost = 0;
+
+    return km_price_cost(p, &u, &cost) ? cost : 0;
+}
+
+/* A transcript has fewer tokens than its audio; one of these is 100 ms at most. */
+static int64_t transcript_cost(const struct km_rt_session *s)
+{
+    struct km_usage u = { .prompt_tokens = s->heard,
+                          .completion_tokens = s->heard,
+                          .audio_ms = s->heard * 100 };
+    struct km_price price, worst;
+    int64_t cost = 0;
+
+    if (!s->heard || !price_of(s, km_str_c(s->transcriber), &price))
+        return 0;
+    worst = km_rt_worst(&price);
+    worst.second = price.second;
+    return km_price_cost(&worst, &u, &cost) ? cost : 0;
+}
+
+static int64_t cost_of(const struct km_rt_session *s, int64_t more)
+{
+    int64_t answers = s->active + s->asked;
+
+    if (!answers && s->voice)
+        answers = 1;
+    return (answers ? answer_cost(s, more) * answers : 0) + transcript_cost(s);
+}
+
+int64_t km_rt_need(const struct km_rt_session *s)
+{
+    return cost_of(s, 0);
+}
+
+static struct km_admission admission(const struct km_rt_session *s, int64_t reserve)
+{
+    const struct km_key_settings *keys = s->call->visit->view->snap->keys;
+
+    return (struct km_admission){ .reserve = reserve,
+                                  .mode = (enum km_budget_mode)keys->budget_mode,
+                                  .now_ms = km_loop_now_ms(s->call->w->loop),
+                                  .now_us = km_wall_us() };
+}
+
+/* While another process holds the counters what was handed over stays as it is: the session
+ * ends with the answers under way, which are covered. */
+static int hold(struct km_rt_session *s, int64_t reserve, struct km_err *err)
+{
+    struct km_call *call = s->call;
+    struct km_admission a = admission(s, reserve);
+    const struct km_key *key = call->permit.key;
+    bool rolled = false;
+    int r;
+
+    if (!key || call->w->frozen)
+        return 0;
+    r = km_permit_reserve(&call->permit, &a, &rolled, err);
+    if (rolled)
+        km_store_key_reset(call->w->gw->store, NULL, key->row.hash,
+                           km_time_budget_reset(a.now_us, key->row.budget_duration_s), NULL, NULL);
+    if (r == 0)
+        call->reserve = call->permit.reserved;
+    return r;
+}
+
+/* Enough is held for what may come; with some room where there is. */
+static int make_room(struct km_rt_session *s, struct km_err *err)
+{
+    int64_t need = km_rt_need(s);
+
+    if (!s->call->permit.key || need <= s->call->permit.reserved)
+        return 0;
+    if (hold(s, cost_of(s, SLACK), NULL) == 0)
+        return 0;
+    return hold(s, need, err);
+}
+
+int km_rt_said(struct km_rt_session *s, const struct km_rt_event *e, struct km_str text,
+               struct km_err *err)
+{
+    int64_t most = km_rt_tokens_upper(e, text);
+
+    s->added = s->added > INT64_MAX / 2 ? s->added : s->added + most;
+    if (e->kind == KM_RT_AUDIO_APPEND) {
+        s->heard = at_most(s->heard + most, HEARD_MOST);
+        s->heard_new = at_most(s->heard_new + most, HEARD_MOST);
+        s->voice = !s->query.n; /* a session for transcripts has no answers */
+    }
+    return make_room(s, err);
+}
+
+/* One more request of the key, by its newest version. */
+static int count_request(struct km_rt_session *s, struct km_err *err)
+{
+    struct km_admission a = admission(s, 0);
+    const struct km_key *held = s->call->permit.key;
+    struct km_key *key;
+    int r;
+
+    if (!s->paid || !held || s->call->w->frozen) {
+        s->paid = true; /* the first is the one that opening counted */
+        return 0;
+    }
+    key = km_keys_find(s->call->w->gw->keys, held->row.hash);
+    if (!key)
+        return 0; /* the next look at the key ends the session */
+    r = km_permit_again(&s->call->permit, key, &a, err);
+    km_key_unref(key);
+    if (r < 0 && err)
+        err->reason = "rate_limit_exceeded";
+    return r;
+}
+
+int km_rt_ask(struct km_rt_session *s, struct km_err *err)
+{
+    int r = km_rt_check_key(s, err);
+
+    if (r < 0)
+        return r;
+    if (s->leaving)
+        return km_fail(err, KM_E_OVERLOADED, "kanmon is restarting; connect again.");
+    if (s->active + s->asked >= KM_RT_RESPONSES)
+        return km_fail(err, KM_E_LIMIT, "Over %d answers at once.", KM_RT_RESPONSES);
+    r = count_request(s, err);
+    if (r < 0)
+        return r;
+    s->asked++;
+    r = make_room(s, err);
+    if (r < 0)
+        s->asked--;
+    return r;
+}
+
+int km_rt_check_key(struct km_rt_session *s, struct km_err *err)
+{
+    const struct km_visit *v = s->call->visit;
+    const struct km_snapshot *now = s->call->w->view->snap;
+    struct km_key *key;
+    int r;
+
+    if (!v->who.key) {
+        if (!now->has_master || v->view->snap->auth_off ||
+            memcmp(now->master_hash, v->view->snap->master_hash, sizeof now->master_hash) == 0)
+            return 0;
+        return km_fail(err, KM_E_UNAUTHENTICATED, "The master key was changed.");
+    }
+    key = km_keys_find(s->call->w->gw->keys, v->who.key->row.hash);
+    if (!key)
+        return km_fail(err, KM_E_UNAUTHENTICATED, "The key was revoked.");
+    r = km_key_usable(key, km_wall_us(), err);
+    if (r == 0)
+        r = km_key_model(key, s->call->req.model, s->call->match.alias_of, err);
+    km_key_unref(key);
+    return r;
+}
+
+/* --- rows --- */
+
+struct km_rt_wait {
+    struct km_list link;
+    struct km_rt_session *s; /* NULL: it is gone */
+};
+
+void km_rt_forget_waits(struct km_rt_session *s)
+{
+    struct km_list *node;
+
+    while ((node = km_list_pop(&s->waits)) != NULL)
+        KM_CONTAINER(node, struct km_rt_wait, link)->s = NULL;
+}
+
+static void on_committed(void *ctx, const struct km_err *err)
+{
+    struct km_rt_wait *wait = ctx;
+    struct km_rt_session *s = wait->s;
+    struct km_err why;
+
+    if (s)
+        km_list_remove(&wait->link);
+    free(wait);
+    if (!s)
+        return;
+    km_rt_go_on(s);
+    if (!err)
+        return;
+    why = *err;
+    km_rt_end(s, KM_WS_TRY_LATER, &why, true);
+}
+
+static void row(struct km_rt_session *s, const struct km_uuid *id, const char *type, char *ip,
+                struct km_ledger_entry *e)
+{
+    *e = (struct km_ledger_entry){ 0 };
+    km_call_entry(s->call, e, ip);
+    e->id = *id;
+    e->call_type = km_str_c(type);
+    e->status = 200;
+    e->flags = KM_CALL_STREAM | KM_CALL_PART;
+}
+
+/* {"realtime_session": the call's id, "response": the upstream's} */
+static struct km_str note(const struct km_rt_session *s, struct km_str id, struct km_buf *b)
+{
+    km_buf_printf(b, "{\"realtime_session\":\"%s\",\"response\":", s->call->visit->id_text);
+    km_buf_json(b, id);
+    km_buf_byte(b, '}');
+    return km_buf_failed(b) ? KM_STR_NONE : km_buf_view(b);
+}
+
+/* In strict accounting nothing moves until it is committed. */
+static void wait_for(struct km_rt_session *s, struct km_rt_wait *wait, bool waits)
+{
+    if (!waits) {
+        free(wait);
+        return;
+    }
+    wait->s = s;
+    km_list_push(&s->waits, &wait->link);
+    km_rt_hold(s);
+}
+
+static int write_intent(struct km_rt_session *s, const struct km_rt_response *r, struct km_err *err)
+{
+    struct km_rt_wait *wait = calloc(1, sizeof *wait);
+    struct km_ledger_entry e;
+    char ip[KM_ADDR_TEXT];
+    bool waits = false;
+    int code;
+
+    if (!wait)
+        return km_fail(err, KM_E_NOMEM, "out of memory");
+    km_list_init(&wait->link);
+    row(s, &r->row, "_arealtime", ip, &e);
+    e.start_us = r->start_us;
+    e.reserved = r->reserved;
+    code = km_ledger_intent(s->call->w->ledger, &e, on_committed, wait, &waits, err);
+    wait_for(s, wait, code == 0 && waits);
+    return code;
+}
+
+/* What was used is a row, is spent, is counted. */
+static void settle(struct km_rt_session *s, struct km_ledger_entry *e, const struct km_price *price,
+                   const struct km_usage *u)
+{
+    struct km_rt_wait *wait = calloc(1, sizeof *wait);
+    bool waits = false;
+
+    if (!km_price_cost(price, u, &e->cost)) {
+        e->flags |= KM_CALL_UNPRICED;
+        e->cost = 0;
+    }
+    if (!u->known)
+        e->flags |= KM_CALL_ESTIMATED;
+    e->prompt_tokens = u->prompt_tokens;
+    e->completion_tokens = u->completion_tokens;
+    e->cached_tokens = u->cached_tokens;
+    e->end_us = km_wall_us();
+    if (wait)
+        km_list_init(&wait->link);
+    km_ledger_settle(s->call->w->ledger, e, wait ? on_committed : NULL, wait, &waits);
+    wait_for(s, wait, wait && waits);
+    km_permit_charge(&s->call->permit, e->cost, u->prompt_tokens + u->completion_tokens,
+                     km_loop_now_ms(s->call->w->loop));
+    km_count_part(s->call, u, e->cost);
+}
+
+/* --- answers --- */
+
+static struct km_rt_response *find(struct km_rt_session *s, struct km_str id)
+{
+    for (size_t i = 0; i < KM_RT_RESPONSES; i++)
+        if (s->responses[i].used && km_str_eq(km_str(s->responses[i].id, s->responses[i].id_n), id))
+            return &s->responses[i];
+    return NULL;
+}
+
+static struct km_rt_response *place(struct km_rt_session *s, struct km_str id)
+{
+    for (size_t i = 0; i < KM_RT_RESPONSES; i++) {
+        struct km_rt_response *r = &s->responses[i];
+
+        if (r->used)
+            continue;
+        *r = (struct km_rt_response){ .used = true,
+                                      .id_n = id.n < KM_RT_ID ? id.n : KM_RT_ID,
+                                      .start_us = km_wall_us() };
+        r->row = km_uuid7_at(km_loop_ids(s->call->w->loop), r->start_us);
+        if (r->id_n)
+            memcpy(r->id, id.p, r->id_n);
+        return r;
+    }
+    return NULL;
+}
+
+/* One nobody asked for, a voice began it, is over the limits like any other: it is stopped. */
+static void unasked(struct km_rt_session *s, const struct km_rt_response *r)
+{
+    struct km_err err = { 0 };
+
+    if (count_request(s, &err) == 0)
+        return;
+    km_rt_cancel(s, r);
+    km_rt_tell(s, &err, KM_STR_NONE);
+}
+
+int km_rt_begin(struct km_rt_session *s, const struct km_rt_event *e, struct km_err *err)
+{
+    struct km_rt_response *r = find(s, e->id) ? NULL : place(s, e->id);
+    int code;
+
+    if (!r || e->id.n > KM_RT_ID)
+        return km_fail(err, KM_E_LIMIT, "The upstream begins more answers than can be counted.");
+    s->active++;
+    if (s->asked > 0)
+        s->asked--;
+    else
+        unasked(s, r);
+    r->reserved = answer_cost(s, 0);
+    code = write_intent(s, r, err);
+    return code < 0 ? code : make_room(s, err);
+}
+
+int km_rt_ended(struct km_rt_session *s, const struct km_rt_event *e, struct km_err *err)
+{
+    struct km_rt_response *r = find(s, e->id);
+    struct km_buf meta KM_CLEANUP(km_buf_done) = KM_BUF(META_BYTES);
+    struct km_usage u = e->usage;
+    struct km_ledger_entry entry;
+    char ip[KM_ADDR_TEXT];
+
+    if (!r) { /* it never said that it began: still it was one */
+        r = place(s, e->id);
+        if (!r)
+            return km_fail(err, KM_E_LIMIT, "The upstream ends answers that never began.");
+        s->active++;
+    }
+    row(s, &r->row, "_arealtime", ip, &entry);
+    entry.start_us = entry.first_us = r->start_us;
+    entry.reserved = r->reserved;
+    entry.metadata = note(s, km_str(r->id, r->id_n), &meta);
+    u.known = true; /* one that failed or was stopped early used nothing */
+    settle(s, &entry, &s->call->d->price, &u);
+    r->used = false;
+    s->active--;
+    if (u.prompt_tokens > 0) {
+        s->context = u.prompt_tokens + u.completion_tokens;
+        s->added = 0;
+    }
+    if (s->active == 0)
+        s->text_bytes = s->audio_bytes = 0;
+    if (s->state != KM_RT_OPEN)
+        return 0;
+    return hold(s, km_rt_need(s), err);
+}
+
+/* Before the upstream could say. */
+void km_rt_close_books(struct km_rt_session *s)
+{
+    for (size_t i = 0; i < KM_RT_RESPONSES; i++) {
+        struct km_rt_response *r = &s->responses[i];
+        struct km_buf meta KM_CLEANUP(km_buf_done) = KM_BUF(META_BYTES);
+        struct km_usage u = { .prompt_tokens = s->context };
+        struct km_ledger_entry entry;
+        char ip[KM_ADDR_TEXT];
+
+        if (!r->used)
+            continue;
+        u.audio_completion_tokens = (int64_t)(s->audio_bytes / AUDIO_BASE64_A_TOKEN);
+        u.completion_tokens = (int64_t)(s->text_bytes / 4) + u.audio_completion_tokens;
+        s->text_bytes = s->audio_bytes = 0; /* the first stands for all of them */
+        row(s, &r->row, "_arealtime", ip, &entry);
+        entry.start_us = entry.first_us = r->start_us;
+        entry.reserved = r->reserved;
+        entry.flags |= KM_CALL_FAILED;
+        entry.metadata = note(s, km_str(r->id, r->id_n), &meta);
+        settle(s, &entry, &s->call->d->price, &u);
+        r->used = false;
+        s->active--;
+    }
+}
+
+/* --- what is heard --- */
+
+int km_rt_transcriber(struct km_rt_session *s, struct km_str model, struct km_err *err)
+{
+    const struct km_key *key = s->call->visit->who.key;
+    struct km_price price;
+
+    if (!key || key->row.max_budget < 0 || s->call->visit->view->snap->keys->allow_unpriced ||
+        price_of(s, model, &price))
+        return 0;
+    return km_fail_param(err, KM_E_UNPRICED, "session.audio.input.transcription.model",
+                         "No price is known for '%.*s', and this key has a budget. Run `kanmon "
+                         "prices import`, or set kanmon_settings.allow_unpriced.",
+                         KM_STR_ARG(km_str_sub(model, 0, 100)));
+}
+
+void km_rt_transcribed(struct km_rt_session *s, const struct km_rt_event *e)
+{
+    struct km_buf meta KM_CLEANUP(km_buf_done) = KM_BUF(META_BYTES);
+    struct km_str model = km_str_c(s->transcriber);
+    int64_t now = km_wall_us();
+    struct km_uuid id = km_uuid7_at(km_loop_ids(s->call->w->loop), now);
+    struct km_ledger_entry entry;
+    struct km_price price;
+    char ip[KM_ADDR_TEXT];
+    bool ignored = false;
+
+    if (!e->usage.known)
+        return;
+    row(s, &id, "_arealtime_transcription", ip, &entry);
+    entry.start_us = entry.first_us = now;
+    if (km_ledger_intent(s->call->w->ledger, &entry, NULL, NULL, &ignored, NULL) < 0)
+        s->leaving = true; /* the books are full: it ends when it can, and this one is written */
+    if (model.n)
+        entry.model = model;
+    entry.metadata = note(s, e->id, &meta);
+    (void)price_of(s, model, &price);
+    settle(s, &entry, &price, &e->usage);
+    s->heard = s->heard_new; /* what was heard before the last one is surely in this one */
+    s->heard_new = 0;
+    if (s->state == KM_RT_OPEN)
+        (void)hold(s, km_rt_need(s), NULL); /* if it does not fit, the next word ends it */
+}

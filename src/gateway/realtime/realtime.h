@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* realtime.h - one Realtime session from the inside; for realtime_*.c only.
+ *
+ * A session is a call whose answer is a connection: it is admitted, routed and sent like any
+ * other, until the upstream says 101.  From there events are relayed both ways:
+ *
+ *     call.c     how it begins: model, handshakes, its routes
+ *     relay.c    frames both ways, back-pressure, keep-alive, every way it ends
+ *     books.c    what each answer may cost and did; limits in mid-session
+ *
+ * All of it runs on the worker's loop thread and lives in the call's arena.
+ */
+#ifndef KM_GATEWAY_REALTIME_H
+#define KM_GATEWAY_REALTIME_H
+
+#include "gateway/call.h"
+#include "http/websocket.h"
+#include "llm/api/realtime.h"
+
+#define KM_RT_RESPONSES 16 /* answers under way at once */
+#define KM_RT_ID 96 /* bytes of a response's id */
+#define KM_RT_LAST_MS 5000 /* for running answers to say what they used, at the end */
+#define KM_RT_CLOSE_MS 2000 /* for the upstream to close */
+
+enum km_rt_state {
+    KM_RT_OPEN,
+    KM_RT_ENDING, /* nothing of the client is passed on; answers under way come to their end */
+    KM_RT_CLOSING, /* the upstream was told to close */
+    KM_RT_OVER,
+};
+
+/* An answer under way: one row of the books. */
+struct km_rt_response {
+    bool used;
+    char id[KM_RT_ID];
+    size_t id_n;
+    struct km_uuid row;
+    int64_t reserved, start_us;
+};
+
+struct km_rt_wait; /* for a commit, in strict accounting */
+
+struct km_rt_session {
+    struct km_call *call;
+    struct km_ws *down, *up; /* readers of the client's and the upstream's frames */
+    struct km_timer tick;
+    struct km_deferred finish;
+    struct km_str query; /* what goes along to the upstream: "&intent=transcription" */
+    struct km_buf held; /* frames for the client that wait for a commit */
+    struct km_list waits;
+    uint64_t end_by_ms, began_ms;
+    uint64_t heard_ms, up_heard_ms; /* last bytes */
+
+    /* books */
+    struct km_price worst; /* the dearest a token of input and of output can be */
+    struct km_rt_response responses[KM_RT_RESPONSES];
+    int64_t active, asked; /* answers under way; asked for by the client, not yet begun */
+    int64_t context; /* tokens of the conversation, as last said by the upstream */
+    int64_t added; /* at most, since */
+    int64_t heard, heard_new; /* tokens of audio at most, not transcribed yet; of these, since the
+                                 last transcript came */
+    bool voice; /* it speaks: an answer may begin that nobody asks for */
+    int64_t max_output;
+    uint64_t text_bytes, audio_bytes; /* produced since the last answer ended */
+
+    /* the end */
+    struct km_err why;
+    enum km_rt_state state;
+    unsigned code; /* of our Close to the client; 0: none yet */
+    bool leaving; /* the gateway drains: it ends with the running answers */
+    bool handshake_failed; /* the upstream's 101 was none: `why` */
+
+    bool started; /* the client's handshake was answered */
+    bool up_closed; /* its Close came */
+    bool up_full, down_full; /* much waits for them */
+    bool pinged, up_pinged; /* since they were last heard */
+    bool paid; /* the request that opening counted was used by an answer */
+    char key[KM_WS_KEY_LEN + 1]; /* of our handshake with the upstream */
+    char reason[KM_WS_CONTROL_MAX]; /* of our Close */
+    char transcriber[128]; /* the model that transcribes what is heard */
+};
+
+/* --- call.c --- */
+struct km_price km_rt_worst(const struct km_price *p);
+
+/* --- relay.c --- */
+void km_rt_init(struct km_rt_session *s);
+/* The upstream's handshake is good: answers the client's and begins. */
+int km_rt_start(struct km_rt_session *s, struct km_err *err) KM_MUST_USE;
+int km_rt_from_upstream(struct km_rt_session *s, const char *bytes, size_t n);
+void km_rt_upstream_drained(struct km_rt_session *s);
+void km_rt_done(void *session); /* of the arena */
+/* Ends it: err (NULL: nothing is wrong) is told as an event, then code.  cancel: running answers
+ * are stopped; they still say what they used. */
+void km_rt_end(struct km_rt_session *s, unsigned code, const struct km_err *err, bool cancel);
+/* The gateway drains: ends now, or with the answers under way. */
+void km_rt_leave(struct km_rt_session *s);
+/* An error the session survives; about: the client's event. */
+void km_rt_tell(struct km_rt_session *s, const struct km_err *err, struct km_str about);
+/* To the upstream, in our own words. */
+void km_rt_cancel(struct km_rt_session *s, const struct km_rt_response *r);
+bool km_rt_reply(struct km_call *call); /* the last bytes for the client */
+/* Something waits for a commit: nothing moves until it is there. */
+void km_rt_hold(struct km_rt_session *s);
+void km_rt_go_on(struct km_rt_session *s);
+
+/* --- books.c --- */
+/* What must be reserved for what may come next; nano-USD. */
+int64_t km_rt_need(const struct km_rt_session *s);
+/* The client says something: enough is reserved for what it may bring about. */
+int km_rt_said(struct km_rt_session *s, const struct km_rt_event *e, struct km_str text,
+               struct km_err *err) KM_MUST_USE;
+/* The client asks for an answer. */
+int km_rt_ask(struct km_rt_session *s, struct km_err *err) KM_MUST_USE;
+int km_rt_begin(struct km_rt_session *s, const struct km_rt_event *e,
+                struct km_err *err) KM_MUST_USE;
+int km_rt_ended(struct km_rt_session *s, const struct km_rt_event *e,
+                struct km_err *err) KM_MUST_USE;
+void km_rt_transcribed(struct km_rt_session *s, const struct km_rt_event *e);
+/* What transcribes has a price, or may go without. */
+int km_rt_transcriber(struct km_rt_session *s, struct km_str model, struct km_err *err) KM_MUST_USE;
+/* The session is over: answers that never said what they used are estimated. */
+void km_rt_close_books(struct km_rt_session *s);
+/* The key still holds: not revoked, not expired, for this model. */
+int km_rt_check_key(struct km_rt_session *s, struct km_err *err) KM_MUST_USE;
+void km_rt_forget_waits(struct km_rt_session *s);
+
+#endif

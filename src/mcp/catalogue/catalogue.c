@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* catalogue.c - see catalogue.h.
+ *
+ * Items are kept as the bytes the server sent, for a schema that is written anew may mean
+ * something else to whoever hashes or validates it.  A hash is taken of the JSON, not of the
+ * bytes, so that a server that writes its members in another order each time has not changed.
+ *
+ * In the store it is one JSON object:
+ *
+ *     {"revision":"2025-11-25","hello":{...},"tools":[...],"resources":[...],...}
+ */
+#include "mcp/catalogue/catalogue.h"
+
+#include "mcp/header_check.h"
+
+#include <stdlib.h>
+
+#include "base/crypto.h"
+#include "mcp/schema.h"
+
+#define PARSE_BYTES (4 * KM_CATALOGUE_BYTES)
+
+static const struct {
+    const char *method, *member, *capability, *name;
+} lists[KM_MCP_LISTS] = {
+    [KM_MCP_TOOLS] = { "tools/list", "tools", "tools", "name" },
+    [KM_MCP_RESOURCES] = { "resources/list", "resources", "resources", "uri" },
+    [KM_MCP_TEMPLATES] = { "resources/templates/list", "resourceTemplates", "resources",
+                           "uriTemplate" },
+    [KM_MCP_PROMPTS] = { "prompts/list", "prompts", "prompts", "name" },
+};
+
+const char *km_mcp_list_method(enum km_mcp_list list)
+{
+    return lists[list].method;
+}
+
+const char *km_mcp_list_member(enum km_mcp_list list)
+{
+    return lists[list].member;
+}
+
+struct km_mcp_catalogue *km_catalogue_new(void)
+{
+    struct km_mcp_catalogue *c = calloc(1, sizeof *c);
+
+    if (!c)
+        return NULL;
+    c->refs = 1;
+    c->capabilities = c->server_info = KM_STR("{}");
+    km_arena_init(&c->arena, KM_CATALOGUE_BYTES, NULL);
+    return c;
+}
+
+struct km_mcp_catalogue *km_mcp_catalogue_ref(struct km_mcp_catalogue *c)
+{
+    c->refs++;
+    return c;
+}
+
+struct km_mcp_catalogue *km_mcp_catalogue_unref(struct km_mcp_catalogue *c)
+{
+    if (!c || --c->refs > 0)
+        return NULL;
+    km_arena_done(&c->arena);
+    free(c);
+    return NULL;
+}
+
+static int full(struct km_err *err)
+{
+    return km_fail(err, KM_E_LIMIT, "its lists are over %zu bytes", KM_CATALOGUE_BYTES);
+}
+
+int km_catalogue_hello(struct km_mcp_catalogue *c, const struct km_mcp_revision *revision,
+                       struct km_str json, struct km_err *err)
+{
+    struct km_arena arena;
+    const struct km_json *root = NULL, *v;
+    struct km_str text;
+    int r;
+
+    km_arena_init(&arena, PARSE_BYTES, NULL);
+    r = km_json_parse(&arena, json, &root, err);
+    c->revision = revision;
+    v = km_json_get(root, "capabilities");
+    if (km_json_kind(v) == KM_JSON_OBJECT)
+        c->capabilities = km_json_compact(v, &c->arena);
+    v = km_json_get(root, "serverInfo");
+    if (!v)
+        v = km_json_get(km_json_get(root, "_meta"), KM_MCP_META_SERVER);
+    if (km_json_kind(v) == KM_JSON_OBJECT)
+        c->server_info = km_json_compact(v, &c->arena);
+    if (km_json_string(km_json_get(root, "instructions"), &text))
+        c->instructions = km_arena_str(&c->arena, text);
+    km_arena_done(&arena);
+    return r == 0 && km_arena_overflowed(&c->arena) ? full(err) : r;
+}
+
+bool km_catalogue_has(const struct km_mcp_catalogue *c, enum km_mcp_list list)
+{
+    struct km_str name = km_str_c(lists[list].capability);
+    struct km_json_span span = { 0 };
+
+    return km_json_spans(c->capabilities, &name, 1, &span, NULL, NULL) == 0 &&
+           span.type == KM_JSON_OBJECT;
+}
+
+/* Takes the first item off what is left of a valid array: `item, item]`. */
+static bool next_item(struct km_str *rest, struct km_str *ret_item)
+{
+    size_t i = 0, start;
+    int depth = 0;
+    bool string = false;
+
+    while (i < rest->n && (rest->p[i] == ' ' || rest->p[i] == ',' || rest->p[i] == '\n' ||
+                           rest->p[i] == '\r' || rest->p[i] == '\t'))
+        i++;
+    if (i == rest->n || rest->p[i] == ']')
+        return false;
+    for (start = i; i < rest->n; i++) {
+        char ch = rest->p[i];
+
+        if (string) {
+            i += ch == '\\';
+            string = ch != '"';
+        } else if (ch == '"') {
+            string = true;
+        } else if (ch == '{' || ch == '[') {
+            depth++;
+        } else if (depth == 0 && (ch == ',' || ch == ']')) {
+            break;
+        } else if (ch == '}' || ch == ']') {
+            depth--;
+        }
+    }
+    *ret_item = km_str_trim(km_str_sub(*rest, start, i - start));
+    *rest = km_str_skip(*rest, i);
+    return true;
+}
+
+/* The item as it is kept; false: it has no name, or is no object. */
+static bool take_item(struct km_mcp_catalogue *c, enum km_mcp_list list, struct km_str json,
+                      struct km_mcp_item *item)
+{
+    struct km_arena arena;
+    const struct km_json *root = NULL;
+    struct km_str name;
+    bool ok;
+
+    km_arena_init(&arena, PARSE_BYTES, NULL);
+    ok = km_json_parse(&arena, json, &root, NULL) == 0 &&
+         km_json_string(km_json_get(root, lists[list].name), &name) && name.n > 0 &&
+         km_json_digest(root, item->hash, NULL) == 0;
+    if (ok && list == KM_MCP_TOOLS && c->headers)
+        ok = km_mcp_param_marks_valid(km_json_get(root, "inputSchema"));
+    if (ok && list == KM_MCP_TOOLS)
+        ok = km_pin_digest(root, item->pin, NULL) == 0;
+    if (ok) {
+        item->flags = km_scan_item(root);
+        item->json = km_arena_str(&c->arena, json);
+        item->name = km_arena_str(&c->arena, name);
+        item->hints = km_mcp_tool_hints(root);
+        item->marked = km_str_find(json, KM_STR("\"x-mcp-header\"")) < json.n;
+    }
+    km_arena_done(&arena);
+    return ok;
+}
+
+static int append(struct km_mcp_catalogue *c, enum km_mcp_list list, struct km_str array,
+                  struct km_err *err)
+{
+    struct km_str rest = km_str_skip(array, 1), item;
+    struct km_mcp_items *have = &c->lists[list];
+    size_t n = 0;
+    struct km_mcp_item *v;
+
+    while (next_item(&rest, &item))
+        n++;
+    if (have->n + n > KM_CATALOGUE_ITEMS)
+        return km_fail(err, KM_E_LIMIT, "%s has over %d items", lists[list].method,
+                       KM_CATALOGUE_ITEMS);
+    v = km_arena_zalloc(&c->arena, (have->n + n + 1) * sizeof *v);
+    if (!v)
+        return full(err);
+    if (have->n)
+        memcpy(v, have->v, have->n * sizeof *v);
+    n = have->n;
+    rest = km_str_skip(array, 1);
+    while (next_item(&rest, &item))
+        n += take_item(c, list, item, &v[n]);
+    *have = (struct km_mcp_items){ v, n };
+    return km_arena_overflowed(&c->arena) ? full(err) : 0;
+}
+
+int km_catalogue_page(struct km_mcp_catalogue *c, enum km_mcp_list list, struct km_str result,
+                      struct km_str *ret_cursor, struct km_err *err)
+{
+    const struct km_str names[2] = { km_str_c(lists[list].member), KM_STR("nextCursor") };
+    struct km_json_span spans[2] = { { 0 } };
+    int r = km_json_spans(result, names, 2, spans, NULL, err);
+
+    if (r < 0)
+        return r;
+    *ret_cursor = KM_STR_NONE;
+    if (spans[1].type == KM_JSON_STRING)
+        *ret_cursor = km_json_text(&c->arena, result, &spans[1]);
+    if (spans[0].type != KM_JSON_ARRAY)
+        return km_fail(err, KM_E_UPSTREAM_PROTOCOL, "the answer to %s has no list '%s'",
+                       lists[list].method, lists[list].member);
+    return append(c, list, km_json_value(result, &spans[0]), err);
+}
+
+int km_catalogue_finish(struct km_mcp_catalogue *c, struct km_err *err)
+{
+    for (int i = 0; i < KM_MCP_LISTS; i++) {
+        const struct km_mcp_items *items = &c->lists[i];
+        struct km_buf all KM_CLEANUP(km_buf_done) = KM_BUF(KM_CATALOGUE_BYTES);
+
+        for (size_t k = 0; k < items->n; k++)
+            km_buf_bytes(&all, items->v[k].hash, sizeof items->v[k].hash);
+        km_sha256(km_buf_view(&all), c->hash[i]);
+    }
+    c->known = true;
+    return km_arena_overflowed(&c->arena) ? full(err) : 0;
+}
+
+/* --- for the store --- */
+
+void km_catalogue_json(const struct km_mcp_catalogue *c, struct km_buf *out)
+{
+    km_buf_str(out, KM_STR("{\"revision\":"));
+    km_buf_json(out, c->revision ? c->revision->name : KM_STR_NONE);
+    km_buf_str(out, KM_STR(",\"hello\":{\"capabilities\":"));
+    km_buf_str(out, c->capabilities);
+    km_buf_str(out, KM_STR(",\"serverInfo\":"));
+    km_buf_str(out, c->server_info);
+    km_buf_str(out, KM_STR(",\"instructions\":"));
+    km_buf_json(out, c->instructions);
+    km_buf_byte(out, '}');
+    for (int i = 0; i < KM_MCP_LISTS; i++) {
+        km_buf_printf(out, ",\"%s\":[", lists[i].member);
+        for (size_t k = 0; k < c->lists[i].n; k++) {
+            if (k)
+                km_buf_byte(out, ',');
+            km_buf_str(out, c->lists[i].v[k].json);
+        }
+        km_buf_byte(out, ']');
+    }
+    km_buf_byte(out, '}');
+}
+
+static int read_all(struct km_mcp_catalogue *c, struct km_str json, struct km_err *err)
+{
+    static const struct km_str names[2] = { { "revision", 8 }, { "hello", 5 } };
+    struct km_json_span spans[2] = { { 0 } };
+    struct km_str revision, cursor;
+    int r = km_json_spans(json, names, 2, spans, NULL, err);
+
+    if (r < 0)
+        return r;
+    if (spans[1].type != KM_JSON_OBJECT)
+        return km_fail(err, KM_E_INVALID, "not a catalogue");
+    revision = km_json_text(&c->arena, json, &spans[0]);
+    r = km_catalogue_hello(c, km_mcp_revision_find(revision), km_json_value(json, &spans[1]), err);
+    for (int i = 0; r == 0 && i < KM_MCP_LISTS; i++)
+        r = km_catalogue_page(c, (enum km_mcp_list)i, json, &cursor, err);
+    c->from_store = true;
+    return r == 0 ? km_catalogue_finish(c, err) : r;
+}
+
+int km_catalogue_read(struct km_str json, struct km_mcp_catalogue **ret, struct km_err *err)
+{
+    struct km_mcp_catalogue *c = km_catalogue_new();
+    const struct km_json *root;
+    struct km_arena arena;
+    int r;
+
+    if (!c)
+        return km_fail(err, KM_E_NOMEM, "out of memory");
+    km_arena_init(&arena, PARSE_BYTES, NULL);
+    r = km_json_parse(&arena, json, &root, err);
+    if (r == 0 && km_json_kind(root) != KM_JSON_OBJECT)
+        r = km_fail(err, KM_E_INVALID, "not a catalogue");
+    km_arena_done(&arena);
+    if (r == 0)
+        r = read_all(c, json, err);
+    if (r < 0) {
+        km_mcp_catalogue_unref(c);
+        return r;
+    }
+    *ret = c;
+    return 0;
+}

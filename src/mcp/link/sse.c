@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sse.c - HTTP with SSE, the transport of 2024-11-05 (link.h).
+ *
+ *     GET url      one stream for all: first `event: endpoint` with where to post, then messages
+ *     POST there   202, and the answer comes on the stream
+ *
+ * The endpoint must be of the url's own origin: a server that could name another would have our
+ * credentials sent there.  When the stream ends the session is over.
+ */
+#include <stdlib.h>
+
+#include "base/time.h"
+#include "http/sse.h"
+#include "mcp/asker.h"
+#include "mcp/link/link.h"
+
+#define HEAD_BYTES ((size_t)64 * 1024)
+#define ENDPOINT_BYTES 8192
+
+struct link_sse {
+    struct km_link base;
+    struct km_loop *loop;
+    struct km_mailbox *mailbox;
+    struct km_http_client *client;
+    struct km_mcp_upstream *upstream;
+    struct km_auth *auth;
+    struct km_buf own_head;
+    struct km_buf head; /* of the stream */
+    struct km_buf endpoint; /* path and query; empty: not known */
+    struct km_http_request request;
+    struct km_http_call *call; /* the stream */
+    struct km_auth_wait wait;
+    bool waits;
+    struct km_sse *sse;
+    int status;
+    bool is_up, is_down;
+    struct km_err why;
+    struct km_deferred later;
+    struct km_list posts;
+};
+
+/* One message on its way. */
+struct post {
+    struct km_list link;
+    struct link_sse *of;
+    uint64_t id;
+    struct km_buf head, text;
+    struct km_str part;
+    struct km_http_request request;
+    struct km_http_call *call;
+    struct km_auth_wait wait;
+    bool waits;
+    int status;
+    struct km_timer retry;
+    struct km_err err;
+};
+
+static struct link_sse *of(struct km_link *l)
+{
+    return (struct link_sse *)(void *)l;
+}
+
+static void down(struct link_sse *s, const struct km_err *why)
+{
+    if (s->is_down)
+        return;
+    s->is_down = true;
+    s->why = *why;
+    km_deferred_queue(&s->later);
+}
+
+static void on_later(void *ctx)
+{
+    struct link_sse *s = ctx;
+
+    s->base.events->on_down(s->base.ctx, &s->why);
+}
+
+/* --- the stream --- */
+
+/* "/messages?sessionId=abc", or the same with our own scheme and host in front. */
+static bool take_endpoint(struct link_sse *s, struct km_str data)
+{
+    const struct km_origin *o = s->upstream->origin;
+    struct km_str path = data;
+    struct km_url url;
+
+    if (km_str_istarts(data, KM_STR("http"))) {
+        if (km_url_parse(data, &url, NULL) < 0 || url.https != (o->tls != NULL) ||
+            url.port != o->port || !km_str_ieq(url.host, o->host) || url.userinfo.n)
+            return false;
+        path = url.path;
+    }
+    if (path.n && path.p[0] != '/') { /* relative to the url's folder */
+        struct km_str base = s->upstream->target;
+
+        base.n = km_str_chr(base, '?') < base.n ? km_str_chr(base, '?') : base.n;
+        km_buf_str(&s->endpoint, km_str_sub(base, 0, km_str_rchr(base, '/') + 1));
+    }
+    if (km_str_starts(path, KM_STR("//")))
+        return false;
+    for (size_t i = 0; i < path.n; i++)
+        if ((unsigned char)path.p[i] <= 0x20 || (unsigned char)path.p[i] >= 0x7f)
+            return false;
+    km_buf_str(&s->endpoint, path);
+    return s->endpoint.n > 0 && !km_buf_failed(&s->endpoint);
+}
+
+static int on_event(void *ctx, const struct km_sse_event *event)
+{
+    struct link_sse *s = ctx;
+    struct km_err err;
+
+    if (!event->has_data || s->is_down)
+        return 0;
+    if (km_str_eq(event->type, KM_STR("endpoint"))) {
+        if (s->is_up)
+            return 0;
+        if (take_endpoint(s, event->data)) {
+            s->is_up = true;
+            s->base.events->on_up(s->base.ctx);
+            return 0;
+        }
+        km_fail(&err, KM_E_UPSTREAM_PROTOCOL, "'%.*s' wants messages posted to another server",
+                KM_STR_ARG(s->upstream->name));
+        down(s, &err);
+        return 0;
+    }
+    if (event->data.n && (!event->type.n || km_str_eq(event->type, KM_STR("message"))))
+        s->base.events->on_message(s->base.ctx, 0, event->data);
+    return 0;
+}
+
+static void on_head(void *ctx, const struct km_response *response)
+{
+    struct link_sse *s = ctx;
+
+    s->status = response->status;
+    if (response->status == 200)
+        s->sse = km_sse_new(KM_MCP_MESSAGE_BYTES, on_event, s);
+}
+
+static void on_body(void *ctx, const char *bytes, size_t n)
+{
+    struct link_sse *s = ctx;
+    struct km_err err = { 0 };
+
+    if (!s->sse || s->is_down || km_sse_feed(s->sse, bytes, n, &err) == 0)
+        return;
+    km_fail(&err, KM_E_LIMIT, "a message of '%.*s' is over %zu bytes",
+            KM_STR_ARG(s->upstream->name), KM_MCP_MESSAGE_BYTES);
+    down(s, &err);
+}
+
+static void on_done(void *ctx, const struct km_http_result *result)
+{
+    struct link_sse *s = ctx;
+    struct km_err err;
+
+    s->call = NULL;
+    if (result->err && !result->head_seen)
+        km_fail(&err, result->err->code, "%s", result->err->text);
+    else if (s->status != 200)
+        km_fail(&err, s->status == 401 ? KM_E_UNAUTHENTICATED : KM_E_UPSTREAM_STATUS,
+                "'%.*s' answered GET with HTTP %d: it is no server of HTTP with SSE",
+                KM_STR_ARG(s->upstream->name), s->status);
+    else
+        km_fail(&err, KM_E_UPSTREAM_CONNECT, "'%.*s' ended the session",
+                KM_STR_ARG(s->upstream->name));
+    err.http = s->status == 200 ? 0 : s->status;
+    down(s, &err);
+}
+
+static void on_auth_ready(void *ctx, const struct km_err *err);
+
+static int put_auth(struct link_sse *s, struct km_http_request *q, struct km_auth_wait *wait,
+                    struct km_buf *head, struct km_err *err)
+{
+    struct km_auth_args args = { .loop = s->loop,
+                                 .client = s->client,
+                                 .mailbox = s->mailbox,
+                                 .method = q->method,
+                                 .host = s->upstream->origin->host_header,
+                                 .target = q->target,
+                                 .body = q->body,
+                                 .nbody = q->nbody,
+                                 .now_us = km_wall_us() };
+
+    return s->auth ? s->auth->ops->head(s->auth, &args, wait, head, err) : 0;
+}
+
+static void begin(struct link_sse *s)
+{
+    static const struct km_http_events events = { .on_head = on_head,
+                                                  .on_body = on_body,
+                                                  .on_done = on_done };
+    struct km_err err = { 0 };
+    int r;
+
+    s->request = (struct km_http_request){ .origin = s->upstream->origin,
+                                           .method = KM_STR("GET"),
+                                           .target = s->upstream->target };
+    km_buf_reset(&s->head);
+    km_buf_str(&s->head, KM_STR("Accept: text/event-stream\r\n"));
+    km_buf_str(&s->head, s->upstream->head);
+    km_buf_str(&s->head, km_buf_view(&s->own_head));
+    r = put_auth(s, &s->request, &s->wait, &s->head, &err);
+    s->waits = r == KM_E_AGAIN;
+    if (s->waits)
+        return;
+    s->request.head = km_buf_view(&s->head);
+    if (r == 0)
+        s->call = km_http_send(s->client, &s->request, &events, s);
+    if (r == 0 && !s->call)
+        km_fail(&err, KM_E_NOMEM, "out of memory");
+    if (!s->call)
+        down(s, &err);
+}
+
+static void on_auth_ready(void *ctx, const struct km_err *err)
+{
+    struct link_sse *s = ctx;
+
+    s->waits = false;
+    if (err)
+        down(s, err);
+    else
+        begin(s);
+}
+
+/* --- messages to it --- */
+
+static void post_free(struct post *p)
+{
+    if (p->call)
+        km_http_cancel(p->call);
+    if (p->waits)
+        p->of->auth->ops->cancel(p->of->auth, &p->wait);
+    km_timer_stop(&p->retry);
+    km_list_remove(&p->link);
+    km_buf_done(&p->head);
+    km_buf_done(&p->text);
+    free(p);
+}
+
+static void post_failed(struct post *p, const struct km_err *err, bool maybe_executed)
+{
+    struct link_sse *s = p->of;
+    struct km_link_failure f = { .err = err,
+                                 .maybe_executed = maybe_executed,
+                                 .status = p->status,
+                                 .session_gone = p->status == 404 };
+    uint64_t id = p->id;
+
+    post_free(p);
+    if (id)
+        s->base.events->on_failed(s->base.ctx, id, &f);
+}
+
+static void on_post_head(void *ctx, const struct km_response *response)
+{
+    struct post *p = ctx;
+
+    p->status = response->status;
+}
+
+static void on_post_body(void *ctx, const char *bytes, size_t n)
+{
+    (void)ctx;
+    (void)bytes;
+    (void)n;
+}
+
+static void on_post_done(void *ctx, const struct km_http_result *result)
+{
+    struct post *p = ctx;
+    struct km_err err;
+
+    p->call = NULL;
+    if (result->err) {
+        const struct km_err why = *result->err;
+
+        post_failed(p, &why, result->bytes_sent);
+    } else if (p->status >= 300) {
+        km_fail(&err, p->status == 401 ? KM_E_UNAUTHENTICATED : KM_E_UPSTREAM_STATUS,
+                "'%.*s' answered with HTTP %d", KM_STR_ARG(p->of->upstream->name), p->status);
+        err.http = p->status;
+        post_failed(p, &err, p->status >= 500);
+    } else {
+        post_free(p);
+    }
+}
+
+static void post_begin(struct post *p);
+
+static void on_post_auth(void *ctx, const struct km_err *err)
+{
+    struct post *p = ctx;
+
+    p->waits = false;
+    if (err) {
+        const struct km_err why = *err;
+
+        post_failed(p, &why, false);
+    } else {
+        post_begin(p);
+    }
+}
+
+static void on_post_failed(void *ctx)
+{
+    struct post *p = ctx;
+    const struct km_err why = p->err;
+
+    post_failed(p, &why, false);
+}
+
+static void post_begin(struct post *p)
+{
+    static const struct km_http_events events = { .on_head = on_post_head,
+                                                  .on_body = on_post_body,
+                                                  .on_done = on_post_done };
+    struct link_sse *s = p->of;
+    int r;
+
+    p->part = km_buf_view(&p->text);
+    p->request = (struct km_http_request){ .origin = s->upstream->origin,
+                                           .method = KM_STR("POST"),
+                                           .target = km_buf_view(&s->endpoint),
+                                           .body = &p->part,
+                                           .nbody = 1,
+                                           .has_body = true };
+    km_buf_reset(&p->head);
+    km_buf_str(&p->head, KM_STR("Content-Type: application/json\r\n"));
+    km_buf_str(&p->head, s->upstream->head);
+    km_buf_str(&p->head, km_buf_view(&s->own_head));
+    r = put_auth(s, &p->request, &p->wait, &p->head, &p->err);
+    p->waits = r == KM_E_AGAIN;
+    if (p->waits)
+        return;
+    p->request.head = km_buf_view(&p->head);
+    if (r == 0 && km_buf_failed(&p->text))
+        r = km_fail(&p->err, KM_E_LIMIT, "the message is over %zu bytes", KM_MCP_MESSAGE_BYTES);
+    p->call = r == 0 ? km_http_send(s->client, &p->request, &events, p) : NULL;
+    if (r == 0 && !p->call)
+        km_fail(&p->err, KM_E_NOMEM, "out of memory");
+    if (!p->call)
+        km_timer_start(&p->retry, 0); /* told from the loop */
+}
+
+static void sse_send(struct km_link *l, const struct km_link_request *q)
+{
+    struct link_sse *s = of(l);
+    struct post *p = s->is_down ? NULL : calloc(1, sizeof *p);
+
+    if (!p)
+        return; /* its end is about to be told, or its time-out will be */
+    p->of = s;
+    p->id = q->id;
+    km_buf_init(&p->head, HEAD_BYTES);
+    km_buf_init(&p->text, KM_MCP_MESSAGE_BYTES);
+    km_buf_move(&p->text, q->text);
+    km_timer_init(&p->retry, s->loop, on_post_failed, p);
+    p->wait.ready = on_post_auth;
+    p->wait.ctx = p;
+    km_list_push(&s->posts, &p->link);
+    post_begin(p);
+}
+
+/* --- the link --- */
+
+static void sse_open(struct km_link *l)
+{
+    begin(of(l));
+}
+
+static struct km_link *sse_free(struct km_link *l)
+{
+    struct link_sse *s = of(l);
+    struct km_list *node;
+
+    while ((node = km_list_pop(&s->posts)) != NULL)
+        post_free(KM_CONTAINER(node, struct post, link));
+    if (s->call)
+        km_http_cancel(s->call);
+    if (s->waits)
+        s->auth->ops->cancel(s->auth, &s->wait);
+    km_deferred_cancel(&s->later);
+    km_sse_free(s->sse);
+    km_buf_done(&s->own_head);
+    km_buf_done(&s->head);
+    km_buf_done(&s->endpoint);
+    km_mcp_upstream_unref(s->upstream);
+    free(s);
+    return NULL;
+}
+
+struct km_link *km_link_sse_new(const struct km_link_args *args, struct km_err *err)
+{
+    static const struct km_link_ops ops = { .open = sse_open, .send = sse_send, .free = sse_free };
+    struct link_sse *s = calloc(1, sizeof *s);
+
+    if (!s) {
+        km_fail(err, KM_E_NOMEM, "out of memory");
+        return NULL;
+    }
+    s->base = (struct km_link){ &ops, args->events, args->ctx };
+    s->loop = args->loop;
+    s->mailbox = args->mailbox;
+    s->client = args->client;
+    s->auth = args->auth;
+    s->upstream = km_mcp_upstream_ref(args->upstream);
+    s->wait.ready = on_auth_ready;
+    s->wait.ctx = s;
+    km_list_init(&s->posts);
+    km_buf_init(&s->own_head, HEAD_BYTES);
+    km_buf_init(&s->head, HEAD_BYTES);
+    km_buf_init(&s->endpoint, ENDPOINT_BYTES);
+    km_deferred_init(&s->later, s->loop, on_later, s);
+    if (km_asker_head(args->upstream, args->asker, &s->own_head, err) < 0)
+        return sse_free(&s->base);
+    return &s->base;
+}

@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* in.c - what a server says, and to which job it belongs (remote.h).
+ *
+ * Over HTTP most messages come on the stream of the request they belong to.  On stdio, and on the
+ * standing stream, they carry no such sign:
+ *
+ *     progress        by its token, which is our id
+ *     a question      of the newest job; of nobody's when jobs of different clients run, for a
+ *                     question may show what the other one does
+ *     log messages    of every job, where all are of one caller
+ *     list changed    of the catalogue
+ *
+ * What is no message, answers nothing or asks what nobody offered is passed over, and counted: a
+ * server that says nothing else is ended.
+ */
+#include <stdlib.h>
+
+#include "mcp/desk.h"
+
+#define HOLD_MS 60000
+#define PARSE_BYTES ((size_t)64 * 1024 * 1024)
+#define LIST_PAUSE_MS 250 /* a server often says it several times */
+
+enum { JSONRPC, ID, METHOD, PARAMS, RESULT, ERROR, MEMBERS };
+
+struct in {
+    struct km_str text;
+    struct km_json_span s[MEMBERS];
+};
+
+static struct km_str value(const struct in *m, int which)
+{
+    return km_json_value(m->text, &m->s[which]);
+}
+
+/* One JSON object, each member of interest once. */
+static int read_message(struct km_str text, struct in *m)
+{
+    static const struct km_str names[MEMBERS] = {
+        { "jsonrpc", 7 }, { "id", 2 }, { "method", 6 }, { "params", 6 }, { "result", 6 },
+        { "error", 5 },
+    };
+    const struct km_json *root;
+    struct km_arena arena;
+    int r;
+
+    *m = (struct in){ .text = text };
+    if (km_json_sure_spans(text, names, MEMBERS, m->s, NULL, NULL))
+        return 0;
+    km_arena_init(&arena, PARSE_BYTES, NULL);
+    r = km_json_parse(&arena, text, &root, NULL);
+    if (r == 0 && km_json_kind(root) != KM_JSON_OBJECT)
+        r = KM_E_INVALID;
+    km_arena_done(&arena);
+    return r == 0 ? km_json_spans(text, names, MEMBERS, m->s, NULL, NULL) : r;
+}
+
+static uint64_t number(struct km_str json)
+{
+    uint64_t n;
+
+    return km_str_u64(json, &n) == 0 ? n : 0;
+}
+
+/* --- answers --- */
+
+static void on_opening(struct km_remote *p, uint64_t id, struct km_str text)
+{
+    struct km_arena arena;
+    struct km_rpc_message m;
+    enum km_rpc_fault fault;
+
+    km_arena_init(&arena, PARSE_BYTES, NULL);
+    if (km_rpc_parse(&arena, text, &m, &fault, NULL) == 0)
+        km_remote_opened(p, id, &m);
+    km_arena_done(&arena);
+}
+
+/* {"resultType":"input_required", ...}: nothing waits there, the asker is to ask again. */
+static bool asks_for_input(const struct km_remote *p, struct km_str result)
+{
+    static const struct km_str name = { "resultType", 10 };
+    struct km_json_span span = { 0 };
+
+    return p->revision->era == KM_MCP_STATELESS &&
+           km_json_spans(result, &name, 1, &span, NULL, NULL) == 0 &&
+           km_str_eq(km_json_value(result, &span), KM_STR("\"input_required\""));
+}
+
+static void on_response(struct km_remote *p, uint64_t about, const struct in *m)
+{
+    bool is_error = m->s[RESULT].type == KM_JSON_ABSENT;
+    uint64_t id = number(value(m, ID));
+    struct km_mcp_answer answer = { .kind = is_error ? KM_MCP_ERROR : KM_MCP_RESULT,
+                                    .json = value(m, is_error ? ERROR : RESULT) };
+    struct km_job *j;
+
+    if (!id && is_error)
+        id = about; /* an error that could not read our id */
+    km_link_settle(p->wire, id, true);
+    if (id && (id == p->opening_id || id == p->probe_id)) {
+        on_opening(p, id, m->text);
+        return;
+    }
+    j = km_remote_job(p, id);
+    if (!j)
+        return;
+    if (p->flood > 0)
+        p->flood--; /* it was asked for, however many come */
+    if (answer.json.n == 0 || answer.json.p[0] != '{') {
+        struct km_err err;
+
+        km_fail(&err, KM_E_UPSTREAM_PROTOCOL, "'%.*s' answered with something that is no object",
+                KM_STR_ARG(p->upstream->name));
+        km_job_fail(j, &err, true);
+        return;
+    }
+    if (!is_error && asks_for_input(p, answer.json))
+        answer.kind = KM_MCP_INPUT_REQUIRED;
+    km_desk_ok(p->desk, p->upstream);
+    km_job_done(j, &answer);
+}
+
+/* --- whose is it --- */
+
+/* The newest job, where all that run are of one client. */
+static struct km_job *newest_of_one(struct km_remote *p)
+{
+    struct km_job *newest = NULL;
+
+    for (struct km_list *it = p->order.prev; it != &p->order; it = it->prev) {
+        struct km_job *j = KM_CONTAINER(it, struct km_job, order);
+
+        if (j->own)
+            continue;
+        if (newest && !km_job_same(newest, j->principal, j->session))
+            return NULL;
+        if (!newest)
+            newest = j;
+    }
+    return newest;
+}
+
+static size_t callers(const struct km_remote *p)
+{
+    size_t n = 0;
+
+    for (struct km_list *it = p->order.next; it != &p->order; it = it->next)
+        n += !KM_CONTAINER(it, struct km_job, order)->own;
+    return n;
+}
+
+/* --- questions --- */
+
+static struct km_remote_question *question_new(const struct in *m, struct km_str method)
+{
+    struct km_remote_question *q = calloc(1, sizeof *q);
+
+    if (!q)
+        return NULL;
+    km_buf_init(&q->id, 4096);
+    km_buf_init(&q->method, 256);
+    km_buf_init(&q->params, KM_MCP_MESSAGE_BYTES);
+    km_buf_str(&q->id, value(m, ID));
+    km_buf_str(&q->method, method);
+    km_buf_str(&q->params, value(m, PARAMS));
+    if (!km_buf_failed(&q->id) && !km_buf_failed(&q->method))
+        return q;
+    km_remote_question_free(q);
+    return NULL;
+}
+
+/* "sampling/createMessage" needs the capability "sampling". */
+static bool offered(const struct km_remote *p, struct km_str method)
+{
+    struct km_buf name KM_CLEANUP(km_buf_done) = KM_BUF(256);
+    struct km_str all = p->asker.capabilities;
+
+    km_buf_byte(&name, '"');
+    km_buf_str(&name, km_str_sub(method, 0, km_str_chr(method, '/')));
+    km_buf_byte(&name, '"');
+    return !km_buf_failed(&name) && km_str_find(all, km_buf_view(&name)) < all.n;
+}
+
+static void refuse(struct km_remote *p, const struct in *m, int code, const char *why)
+{
+    struct km_buf error KM_CLEANUP(km_buf_done) = KM_BUF(1024);
+
+    km_buf_printf(&error, "{\"code\":%d,\"message\":\"%s\"}", code, why);
+    km_remote_reply(p, value(m, ID), true, km_buf_view(&error));
+}
+
+static void hold(struct km_remote *p, struct km_remote_question *q)
+{
+    q->until_ms = km_loop_now_ms(p->desk->loop) + HOLD_MS;
+    km_list_push(&p->held, &q->link);
+    p->nheld++;
+}
+
+static void on_request(struct km_remote *p, uint64_t about, const struct in *m,
+                       struct km_str method)
+{
+    struct km_job *j = about ? km_remote_job(p, about) : newest_of_one(p);
+    struct km_remote_question *q;
+
+    if (km_str_eq(method, KM_STR("ping"))) {
+        km_remote_reply(p, value(m, ID), false, KM_STR("{}"));
+        return;
+    }
+    if (!offered(p, method)) {
+        refuse(p, m, -32601, "Method not found");
+        return;
+    }
+    if (!j && callers(p) > 0) {
+        refuse(p, m, -32603, "It cannot be told whose call asks this");
+        return;
+    }
+    q = question_new(m, method);
+    if (!q || (!j && p->nheld == KM_REMOTE_HELD)) {
+        refuse(p, m, -32603, "Too many questions are open");
+        if (q)
+            km_remote_question_free(q);
+    } else if (j) {
+        km_job_ask(j, q);
+    } else {
+        hold(p, q);
+    }
+}
+
+/* --- notifications --- */
+
+/* The member of params, as its JSON. */
+static struct km_str param(struct km_str params, const char *name)
+{
+    struct km_str wanted = km_str_c(name);
+    struct km_json_span span = { 0 };
+
+    if (!params.n || params.p[0] != '{' || km_json_spans(params, &wanted, 1, &span, NULL, NULL) < 0)
+        return KM_STR_NONE;
+    return km_json_value(params, &span);
+}
+
+static void notice(struct km_job *j, struct km_str method, struct km_str params)
+{
+    km_job_heard(j);
+    if (j->forgotten || !j->events->on_notice || j->nnotices == KM_MCP_NOTICES)
+        return;
+    j->nnotices++;
+    j->events->on_notice(j->ctx, method, params);
+}
+
+/* It says of no job: it is for everybody there, as long as that is one caller. */
+static void notice_all(struct km_remote *p, struct km_str method, struct km_str params)
+{
+    const struct km_job *one = NULL;
+
+    KM_LIST_EACH(it, &p->order)
+    {
+        const struct km_job *j = KM_CONTAINER(it, struct km_job, order);
+
+        if (j->own)
+            continue;
+        if (one && !km_str_eq(one->principal, j->principal))
+            return;
+        one = j;
+    }
+    KM_LIST_EACH(it, &p->order)
+    {
+        struct km_job *j = KM_CONTAINER(it, struct km_job, order);
+
+        if (!j->own)
+            notice(j, method, params);
+    }
+}
+
+static void on_progress(struct km_remote *p, struct km_str params)
+{
+    struct km_str token = param(params, "progressToken");
+    struct km_job *j = km_remote_job(p, number(token));
+    struct km_buf theirs KM_CLEANUP(km_buf_done) = KM_BUF(KM_MCP_MESSAGE_BYTES);
+
+    if (!j || !j->token.n)
+        return;
+    km_buf_bytes(&theirs, params.p, (size_t)(token.p - params.p));
+    km_buf_str(&theirs, j->token);
+    km_buf_str(&theirs, km_str_skip(params, (size_t)(token.p - params.p) + token.n));
+    if (!km_buf_failed(&theirs))
+        notice(j, KM_STR("notifications/progress"), km_buf_view(&theirs));
+}
+
+static void on_cancelled(struct km_remote *p, struct km_str params)
+{
+    struct km_str id = param(params, "requestId");
+
+    for (struct km_list *it = p->order.next; it != &p->order; it = it->next) {
+        struct km_job *j = KM_CONTAINER(it, struct km_job, order);
+
+        KM_LIST_EACH(qi, &j->questions)
+        {
+            struct km_remote_question *q = KM_CONTAINER(qi, struct km_remote_question, link);
+            uint64_t number = q->number;
+
+            if (!id.n || !km_str_eq(km_buf_view(&q->id), id))
+                continue;
+            km_list_remove(&q->link);
+            km_remote_question_free(q);
+            km_job_heard(j);
+            if (!j->forgotten && j->events->on_withdrawn)
+                j->events->on_withdrawn(j->ctx, number);
+            return;
+        }
+    }
+}
+
+static bool ends(struct km_str method, const char *tail)
+{
+    return km_str_ends(method, km_str_c(tail));
+}
+
+static void on_notification(struct km_remote *p, uint64_t about, struct km_str method,
+                            struct km_str params)
+{
+    struct km_job *j;
+
+    if (km_str_eq(method, KM_STR("notifications/progress"))) {
+        on_progress(p, params);
+        return;
+    }
+    if (km_str_eq(method, KM_STR("notifications/cancelled"))) {
+        on_cancelled(p, params);
+        return;
+    }
+    if (ends(method, "/list_changed")) {
+        if (km_mcp_live_stale(p->upstream->live, p->key))
+            km_refresh_begin(p->desk, p->upstream, &p->asker, p->key, LIST_PAUSE_MS);
+        return;
+    }
+    if (km_str_eq(method, KM_STR("notifications/resources/updated"))) {
+        km_subscriptions_updated(p, params);
+        return;
+    }
+    j = km_remote_job(p, about);
+    if (j)
+        notice(j, method, params);
+    else if (!about)
+        notice_all(p, method, params);
+}
+
+/* --- all of them --- */
+
+static void end(struct km_remote *p, const char *why)
+{
+    struct km_err err;
+
+    km_fail(&err, KM_E_UPSTREAM_PROTOCOL, "'%.*s' %s", KM_STR_ARG(p->upstream->name), why);
+    km_desk_failed(p->desk, p->upstream, err.text);
+    km_remote_over(p, &err);
+}
+
+static bool flooded(struct km_remote *p, uint64_t about)
+{
+    uint64_t now = km_loop_now_ms(p->desk->loop);
+
+    if (about && km_remote_job(p, about))
+        return false;
+    if (now - p->flood_at_ms >= 1000) {
+        p->flood_at_ms = now;
+        p->flood = 0;
+    }
+    return ++p->flood > KM_REMOTE_FLOOD;
+}
+
+static void on_garbage(struct km_remote *p, uint64_t about)
+{
+    struct km_job *j = km_remote_job(p, about);
+    struct km_err err;
+
+    if (j) {
+        km_fail(&err, KM_E_UPSTREAM_PROTOCOL, "'%.*s' sent something that is no JSON-RPC message",
+                KM_STR_ARG(p->upstream->name));
+        km_link_settle(p->wire, j->id, false);
+        km_job_fail(j, &err, true);
+    } else if (++p->garbage == KM_REMOTE_GARBAGE) {
+        end(p, "writes what is no JSON-RPC message to its standard output");
+    }
+}
+
+void km_remote_message_in(struct km_remote *p, uint64_t about, struct km_str text)
+{
+    struct km_arena arena;
+    struct km_str method;
+    struct in m;
+
+    if (p->state == KM_REMOTE_OVER && p->njobs == 0)
+        return;
+    if (flooded(p, about)) {
+        end(p, "floods us with messages");
+        return;
+    }
+    if (read_message(text, &m) < 0 ||
+        (m.s[METHOD].type != KM_JSON_STRING &&
+         (m.s[METHOD].type != KM_JSON_ABSENT ||
+          (m.s[RESULT].type == KM_JSON_ABSENT) == (m.s[ERROR].type == KM_JSON_ABSENT)))) {
+        on_garbage(p, about);
+        return;
+    }
+    p->garbage = 0;
+    if (m.s[METHOD].type == KM_JSON_ABSENT) {
+        on_response(p, about, &m);
+        return;
+    }
+    km_arena_init(&arena, (size_t)64 * 1024, NULL);
+    method = km_json_text(&arena, text, &m.s[METHOD]);
+    if (m.s[ID].type == KM_JSON_ABSENT)
+        on_notification(p, about, method, value(&m, PARAMS));
+    else if (m.s[ID].type == KM_JSON_STRING || m.s[ID].type == KM_JSON_NUMBER)
+        on_request(p, about, &m, method);
+    km_arena_done(&arena);
+}

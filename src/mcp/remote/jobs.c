@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* jobs.c - the life of a job, and what its asker does to it (remote.h).
+ *
+ *     km_job_start ─> waiting ── remote is ready ──> running (id, timer) ──> on_done
+ *                        │                            │  server asks: question, timer stands
+ *                        └──────── remote is over ──────┴─> on_done FAILED
+ *
+ * Time is counted from the last word about a job and stands still while its asker is asked
+ * something: a person may think for a while.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "mcp/asker.h"
+#include "mcp/desk.h"
+
+struct km_job *km_remote_job(struct km_remote *p, uint64_t id)
+{
+    KM_LIST_EACH(it, &p->running[id % KM_REMOTE_BUCKETS])
+    {
+        struct km_job *j = KM_CONTAINER(it, struct km_job, link);
+
+        if (j->id == id)
+            return j;
+    }
+    return NULL;
+}
+
+void km_remote_question_free(struct km_remote_question *q)
+{
+    km_buf_done(&q->id);
+    km_buf_done(&q->method);
+    km_buf_done(&q->params);
+    free(q);
+}
+
+static void job_free(struct km_job *j)
+{
+    struct km_list *node;
+
+    km_timer_stop(&j->timer);
+    km_deferred_cancel(&j->later);
+    while ((node = km_list_pop(&j->questions)) != NULL)
+        km_remote_question_free(KM_CONTAINER(node, struct km_remote_question, link));
+    free(j);
+}
+
+/* Out of its remote's lists. */
+void km_job_unhook(struct km_job *j)
+{
+    struct km_remote *p = j->remote;
+
+    km_list_remove(&j->link);
+    km_list_remove(&j->order);
+    j->remote = NULL;
+    if (!p)
+        return;
+    p->upstream->live->asks--;
+    if (!j->own) /* whether it lives is asked all the time */
+        p->idle_since_ms = km_loop_now_ms(p->desk->loop);
+    if (--p->njobs == 0 && p->state == KM_REMOTE_OVER)
+        km_deferred_queue(&p->end);
+}
+
+void km_job_done(struct km_job *j, const struct km_mcp_answer *answer)
+{
+    km_job_unhook(j);
+    km_timer_stop(&j->timer);
+    if (!j->forgotten)
+        j->events->on_done(j->ctx, answer);
+    job_free(j);
+}
+
+void km_job_fail(struct km_job *j, const struct km_err *err, bool maybe_executed)
+{
+    struct km_mcp_answer answer = { .kind = KM_MCP_FAILED,
+                                    .err = err,
+                                    .maybe_executed = maybe_executed && j->id != 0 };
+
+    km_job_done(j, &answer);
+}
+
+static void on_later(void *ctx)
+{
+    struct km_job *j = ctx;
+    const struct km_err err = j->err;
+    struct km_mcp_answer hello = { .kind = KM_MCP_RESULT };
+
+    if (!j->hello) {
+        km_job_fail(j, &err, false);
+        return;
+    }
+    hello.json = km_buf_view(&j->remote->hello);
+    km_job_done(j, &hello);
+}
+
+static void fail_later(struct km_job *j, const struct km_err *err)
+{
+    j->err = *err;
+    km_deferred_queue(&j->later);
+}
+
+void km_job_heard(struct km_job *j)
+{
+    if (j->timeout_ms && km_list_empty(&j->questions))
+        km_timer_start(&j->timer, j->timeout_ms);
+    else
+        km_timer_stop(&j->timer);
+}
+
+static void withdraw(struct km_job *j, struct km_str reason);
+
+static void on_timeout(void *ctx)
+{
+    struct km_job *j = ctx;
+    struct km_err err;
+
+    km_fail(&err, KM_E_UPSTREAM_TIMEOUT, "'%.*s' said nothing for %llu ms",
+            KM_STR_ARG(j->remote->upstream->name), (unsigned long long)j->timeout_ms);
+    withdraw(j, KM_STR("timed out"));
+    km_job_fail(j, &err, true);
+}
+
+static struct km_str put(char **at, struct km_str s)
+{
+    struct km_str copy = { *at, s.n };
+
+    if (s.n)
+        memcpy(*at, s.p, s.n);
+    *at += s.n;
+    return copy;
+}
+
+static struct km_job *job_new(struct km_mcp_desk *desk, const struct km_job_args *args)
+{
+    const struct km_mcp_ask_args *a = args->ask;
+    static const struct km_mcp_asker nobody = { 0 };
+    const struct km_mcp_asker *who = a->asker ? a->asker : &nobody;
+    struct km_buf values KM_CLEANUP(km_buf_done) = KM_BUF(KM_MCP_MESSAGE_BYTES);
+    struct km_job *j;
+    char *at;
+
+    km_asker_values(a->upstream, who, &values);
+    j = calloc(1, sizeof *j + a->method.n + a->params.n + who->principal.n + who->session.n +
+                      who->log_level.n + values.n + 1);
+    if (!j)
+        return NULL;
+    at = j->bytes;
+    km_list_init(&j->link);
+    km_list_init(&j->order);
+    km_list_init(&j->questions);
+    j->method = put(&at, a->method);
+    j->params = put(&at, a->params);
+    j->principal = put(&at, who->principal);
+    j->session = put(&at, who->session);
+    j->log_level = put(&at, who->log_level);
+    j->values = put(&at, km_buf_view(&values));
+    j->events = a->events;
+    j->ctx = a->ctx;
+    j->own = args->own;
+    j->timeout_ms = a->timeout_ms ? a->timeout_ms : (uint64_t)a->upstream->entry->timeout_ms;
+    km_timer_init(&j->timer, desk->loop, on_timeout, j);
+    km_deferred_init(&j->later, desk->loop, on_later, j);
+    return j;
+}
+
+bool km_job_same(const struct km_job *j, struct km_str principal, struct km_str session)
+{
+    return session.n && km_str_eq(j->session, session) && km_str_eq(j->principal, principal);
+}
+
+void km_job_hook(struct km_remote *p, struct km_job *j)
+{
+    j->remote = p;
+    j->id = 0;
+    p->njobs++;
+    p->upstream->live->asks++;
+    km_list_push(&p->waiting, &j->link);
+    if (p->state == KM_REMOTE_READY)
+        km_remote_run(p);
+}
+
+struct km_job *km_job_start(struct km_mcp_desk *desk, const struct km_job_args *args,
+                            struct km_err *err)
+{
+    struct km_mcp_upstream *u = args->ask->upstream;
+    uint8_t key[KM_MCP_KEY];
+    struct km_job *j = job_new(desk, args);
+    struct km_remote *p = NULL;
+    struct km_err why = { 0 };
+
+    if (!j) {
+        km_fail(err, KM_E_NOMEM, "out of memory");
+        return NULL;
+    }
+    if (km_asker_key(u, args->ask->asker, key, &why) < 0 ||
+        km_desk_remote(desk, u, args->ask->asker, key, &p, &why) < 0)
+        fail_later(j, &why);
+    else
+        km_job_hook(p, j);
+    return j;
+}
+
+struct km_job *km_remote_listen(struct km_remote *p, struct km_str params,
+                                const struct km_mcp_ask_events *events)
+{
+    const struct km_mcp_ask_args ask = { .upstream = p->upstream,
+                                         .method = KM_STR("subscriptions/listen"),
+                                         .params = params,
+                                         .events = events,
+                                         .ctx = p };
+    struct km_job *j = job_new(p->desk, &(struct km_job_args){ .ask = &ask, .own = true });
+
+    if (!j)
+        return NULL;
+    j->timeout_ms = 0;
+    km_job_hook(p, j);
+    return j;
+}
+
+bool km_remote_idle(const struct km_remote *p)
+{
+    return p->njobs == (p->listening ? 1 : 0);
+}
+
+/* The level this asker wants, if the session does not have it already. */
+static void set_level(struct km_remote *p, struct km_str level)
+{
+    char params[64];
+    struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(256);
+
+    if (!level.n || p->revision->era != KM_MCP_HANDSHAKE || km_str_eq(level, p->log_level) ||
+        level.n > 16 || km_str_find(km_buf_view(&p->hello), KM_STR("\"logging\"")) == p->hello.n)
+        return;
+    p->log_level = km_arena_str(&p->arena, level);
+    snprintf(params, sizeof params, "{\"level\":\"%.*s\"}", KM_STR_ARG(level));
+    km_remote_message(p, ++p->next_id, KM_STR("logging/setLevel"), km_str_c(params), KM_STR_NONE,
+                      &text, NULL);
+    km_remote_transmit(p, p->next_id, KM_STR("logging/setLevel"), &text, KM_STR_NONE, NULL);
+}
+
+static void run(struct km_remote *p, struct km_job *j)
+{
+    struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(KM_MCP_MESSAGE_BYTES);
+    struct km_buf head KM_CLEANUP(km_buf_done) = KM_BUF(64 * 1024);
+    struct km_err err;
+
+    km_list_remove(&j->link);
+    if (p->revision->era == KM_MCP_HANDSHAKE && km_str_eq(j->method, KM_STR("server/discover"))) {
+        j->hello = true; /* what it said of itself in the handshake */
+        km_list_push(&p->order, &j->order);
+        km_deferred_queue(&j->later);
+        return;
+    }
+    set_level(p, j->log_level);
+    j->id = ++p->next_id;
+    km_remote_message(p, j->id, j->method, j->params, j->log_level, &text, &j->token);
+    km_remote_head(p, j->method, j->params, &head);
+    km_list_push(&p->running[j->id % KM_REMOTE_BUCKETS], &j->link);
+    km_list_push(&p->order, &j->order);
+    if (km_buf_failed(&text) || km_buf_failed(&head)) {
+        km_fail(&err, KM_E_LIMIT, "the request is over %zu bytes", KM_MCP_MESSAGE_BYTES);
+        fail_later(j, &err);
+        return;
+    }
+    km_remote_transmit(p, j->id, j->method, &text, km_buf_view(&head), j);
+    km_job_heard(j);
+}
+
+static void ask_held(struct km_remote *p)
+{
+    while (!km_list_empty(&p->held) && !km_list_empty(&p->order)) {
+        struct km_list *node = km_list_pop(&p->held);
+
+        p->nheld--;
+        km_job_ask(KM_CONTAINER(p->order.prev, struct km_job, order),
+                   KM_CONTAINER(node, struct km_remote_question, link));
+    }
+}
+
+void km_remote_run(struct km_remote *p)
+{
+    while (p->state == KM_REMOTE_READY && !km_list_empty(&p->waiting))
+        run(p, KM_CONTAINER(p->waiting.next, struct km_job, link));
+    ask_held(p);
+}
+
+/* --- what the asker does --- */
+
+void km_job_ask(struct km_job *j, struct km_remote_question *q)
+{
+    static const char none[] = "{\"code\":-32601,\"message\":\"Method not found\"}";
+    struct km_remote *p = j->remote;
+
+    if (j->forgotten || !j->events->on_question || j->nquestions == KM_MCP_QUESTIONS) {
+        km_remote_reply(p, km_buf_view(&q->id), true, km_str_c(none));
+        km_remote_question_free(q);
+        return;
+    }
+    j->nquestions++;
+    q->number = ++p->next_question;
+    km_list_push(&j->questions, &q->link);
+    km_job_heard(j);
+    j->events->on_question(j->ctx, q->number, km_buf_view(&q->method), km_buf_view(&q->params));
+}
+
+void km_job_answer(struct km_job *j, uint64_t question, bool is_error, struct km_str json)
+{
+    KM_LIST_EACH(it, &j->questions)
+    {
+        struct km_remote_question *q = KM_CONTAINER(it, struct km_remote_question, link);
+
+        if (q->number != question || !j->remote)
+            continue;
+        km_list_remove(&q->link);
+        km_remote_reply(j->remote, km_buf_view(&q->id), is_error, json);
+        km_remote_question_free(q);
+        km_job_heard(j);
+        return;
+    }
+}
+
+void km_job_note(struct km_job *j, struct km_str method, struct km_str params)
+{
+    if (j->remote && j->id && j->remote->state == KM_REMOTE_READY)
+        km_remote_notify(j->remote, method, params);
+}
+
+/* The server need not go on. */
+static void withdraw(struct km_job *j, struct km_str reason)
+{
+    struct km_remote *p = j->remote;
+    struct km_buf params KM_CLEANUP(km_buf_done) = KM_BUF(64 * 1024);
+
+    if (!p || !j->id || !p->wire)
+        return;
+    if (p->revision->era == KM_MCP_HANDSHAKE || p->upstream->transport == KM_MCP_STDIO) {
+        km_buf_printf(&params, "{\"requestId\":%llu,\"reason\":", (unsigned long long)j->id);
+        km_buf_json(&params, km_str_sub(reason, 0, 1024));
+        km_buf_byte(&params, '}');
+        km_remote_notify(p, KM_STR("notifications/cancelled"), km_buf_view(&params));
+    }
+    km_link_settle(p->wire, j->id, false);
+}
+
+void km_job_cancel(struct km_job *j, struct km_str reason)
+{
+    withdraw(j, reason);
+    km_job_unhook(j);
+    job_free(j);
+}
+
+void km_job_forget(struct km_job *j)
+{
+    static const char none[] = "{\"code\":-32603,\"message\":\"The client is gone\"}";
+    struct km_list *node;
+
+    j->forgotten = true;
+    while ((node = km_list_pop(&j->questions)) != NULL) {
+        struct km_remote_question *q = KM_CONTAINER(node, struct km_remote_question, link);
+
+        if (j->remote)
+            km_remote_reply(j->remote, km_buf_view(&q->id), true, km_str_c(none));
+        km_remote_question_free(q);
+    }
+    if (j->remote && j->id)
+        km_job_heard(j);
+}

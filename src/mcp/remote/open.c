@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* open.c - which era a server is of, and the handshake where it has one (remote.h).
+ *
+ *     known from before   stateless: nothing is asked; handshake: initialize
+ *     not known           server/discover; if that is refused, initialize
+ *     Streamable HTTP     refuses both: HTTP with SSE, as of 2024-11-05
+ *     stdio               may say nothing at all to what it does not know, and a first start may
+ *                         download for minutes: after a while initialize is sent as well, and
+ *                         whichever is answered first decides
+ *
+ * What was found is remembered with the upstream, and in the store with its catalogue, so the
+ * question is asked once.  A server that has changed since refuses, and is asked anew.
+ */
+#include <stdio.h>
+
+#include "mcp/desk.h"
+
+#define UNSUPPORTED_VERSION (-32022)
+#define PROBE_MS 4000 /* silence of a stdio server before initialize is sent as well */
+
+static void step(struct km_remote *p, const struct km_link_failure *last);
+
+static bool stdio(const struct km_remote *p)
+{
+    return p->upstream->transport == KM_MCP_STDIO;
+}
+
+/* This asker cannot prove itself; the server serves others as before. */
+static void turn_away(struct km_remote *p, const struct km_err *err)
+{
+    struct km_mcp_status now;
+
+    km_mcp_status(p->upstream, &now);
+    if (now.state == KM_MCP_STARTING)
+        km_desk_state(p->desk, p->upstream, KM_MCP_STOPPED,
+                      "nobody who may use it has asked for it yet");
+    km_remote_over(p, err);
+}
+
+static void fail(struct km_remote *p, const struct km_err *err)
+{
+    km_desk_failed(p->desk, p->upstream, err->text);
+    km_remote_over(p, err);
+}
+
+static uint64_t patience(const struct km_remote *p)
+{
+    const struct km_mcp_entry *e = p->upstream->entry;
+    bool known = km_mcp_live_revision(p->upstream->live) != NULL;
+
+    return (uint64_t)(stdio(p) && !known ? e->install_ms : e->start_ms);
+}
+
+static void send_opening(struct km_remote *p, uint64_t id, struct km_str method,
+                         struct km_str params)
+{
+    struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF((size_t)1024 * 1024);
+    struct km_buf head KM_CLEANUP(km_buf_done) = KM_BUF(4096);
+    struct km_link_request q = { .id = id, .method = method, .text = &text };
+
+    km_remote_message(p, id, method, params, KM_STR_NONE, &text, NULL);
+    km_remote_head(p, method, KM_STR_NONE, &head);
+    q.head = km_buf_view(&head);
+    p->wire->ops->send(p->wire, &q);
+}
+
+static void probe(struct km_remote *p)
+{
+    p->probed = true;
+    p->revision = km_mcp_revision_latest(KM_MCP_STATELESS);
+    km_link_agreed(p->wire, p->revision);
+    p->probe_id = ++p->next_id;
+    send_opening(p, p->probe_id, KM_STR("server/discover"), KM_STR_NONE);
+    km_timer_start(&p->timer, stdio(p) ? PROBE_MS : patience(p));
+}
+
+static void greet(struct km_remote *p)
+{
+    struct km_str version = p->upstream->entry->spec_version;
+    struct km_buf params KM_CLEANUP(km_buf_done) = KM_BUF((size_t)1024 * 1024);
+
+    p->greeted = true;
+    p->revision = km_mcp_revision_latest(KM_MCP_HANDSHAKE);
+    km_link_agreed(p->wire, NULL);
+    p->opening_id = ++p->next_id;
+    if (!version.n)
+        version = p->revision->name;
+    km_buf_str(&params, KM_STR("{\"protocolVersion\":"));
+    km_buf_json(&params, version);
+    km_buf_str(&params, KM_STR(",\"capabilities\":"));
+    km_buf_str(&params, p->asker.capabilities);
+    km_buf_str(&params, KM_STR(",\"clientInfo\":" KM_MCP_CLIENT_INFO "}"));
+    send_opening(p, p->opening_id, KM_STR("initialize"), km_buf_view(&params));
+    km_timer_start(&p->timer, patience(p));
+}
+
+static void ready(struct km_remote *p, const struct km_mcp_revision *revision)
+{
+    km_timer_stop(&p->timer);
+    p->opening_id = p->probe_id = 0;
+    p->state = KM_REMOTE_READY;
+    p->revision = revision;
+    km_link_agreed(p->wire, revision);
+    if (!p->remembered) {
+        km_mcp_live_speaks(p->upstream->live, revision, p->sse);
+        km_desk_ok(p->desk, p->upstream);
+    }
+    if (revision->era == KM_MCP_HANDSHAKE)
+        km_remote_notify(p, KM_STR("notifications/initialized"), KM_STR_NONE);
+    km_subscriptions_renew(p);
+    km_remote_run(p);
+}
+
+/* --- links --- */
+
+static int make_link(struct km_remote *p, struct km_err *err)
+{
+    struct km_mcp_desk *d = p->desk;
+    struct km_link_args args = { .loop = d->loop,
+                                 .mailbox = d->mailbox,
+                                 .client = d->client,
+                                 .upstream = p->upstream,
+                                 .asker = &p->asker,
+                                 .auth = p->auth,
+                                 .events = &km_remote_events,
+                                 .ctx = p };
+    char log[1024], work[1024];
+
+    args.log_path = km_mcp_upstream_log(d->ups, p->upstream, log, sizeof log) ? log : NULL;
+    snprintf(work, sizeof work, "%s/mcp", d->ups->state_dir);
+    args.work_dir = work;
+    args.cgroup = d->ups->cgroup;
+    args.workers = d->ups->ndesks;
+    args.network = d->ups->network;
+    args.log = d->ups->log;
+    if (stdio(p) && !p->upstream->builtin)
+        args.delay_ms = km_desk_spawn_delay(d->ups);
+    if (p->upstream->builtin)
+        p->wire = km_link_builtin_new(&args, err);
+    else if (stdio(p))
+        p->wire = km_link_stdio_new(&args, err);
+    else
+        p->wire = p->sse ? km_link_sse_new(&args, err) : km_link_http_new(&args, err);
+    if (!p->wire)
+        return err->code;
+    p->wire->ops->open(p->wire);
+    return 0;
+}
+
+static void on_relink(void *ctx)
+{
+    struct km_remote *p = ctx;
+    struct km_err err = { 0 };
+
+    if (p->wire)
+        p->wire = p->wire->ops->free(p->wire);
+    p->probed = p->greeted = false;
+    p->opening_id = p->probe_id = 0;
+    if (make_link(p, &err) < 0)
+        fail(p, &err);
+}
+
+/* The link is not freed from inside its own event. */
+static void relink(struct km_remote *p)
+{
+    km_timer_stop(&p->timer);
+    km_deferred_queue(&p->relink);
+}
+
+int km_remote_open(struct km_remote *p, struct km_err *err)
+{
+    struct km_mcp_live *live = p->upstream->live;
+    bool known = km_mcp_live_revision(live) != NULL;
+    struct km_mcp_status now;
+
+    km_deferred_init(&p->relink, p->desk->loop, on_relink, p);
+    p->sse = p->upstream->transport == KM_MCP_SSE || km_mcp_live_sse(live);
+    km_mcp_status(p->upstream, &now);
+    if (now.state != KM_MCP_READY && now.state != KM_MCP_DEGRADED)
+        km_desk_state(p->desk, p->upstream,
+                      stdio(p) && !known ? KM_MCP_INSTALLING : KM_MCP_STARTING, "");
+    return make_link(p, err);
+}
+
+void km_remote_up(struct km_remote *p)
+{
+    step(p, NULL);
+}
+
+/* --- deciding --- */
+
+static bool wants_handshake(const struct km_remote *p)
+{
+    const struct km_mcp_revision *asked = km_mcp_revision_find(p->upstream->entry->spec_version);
+    const struct km_mcp_revision *known = km_mcp_live_revision(p->upstream->live);
+
+    return p->sse || p->upstream->builtin || (asked && asked->era == KM_MCP_HANDSHAKE) ||
+           (known && known->era == KM_MCP_HANDSHAKE);
+}
+
+/* Would a server of HTTP+SSE answer a POST so? */
+static bool looks_like_sse(const struct km_remote *p, const struct km_link_failure *f)
+{
+    return f && !stdio(p) && !p->sse &&
+           (f->status == 400 || f->status == 404 || f->status == 405 || f->status == 415 ||
+            f->status == 406);
+}
+
+static void step(struct km_remote *p, const struct km_link_failure *last)
+{
+    const struct km_mcp_revision *known = km_mcp_live_revision(p->upstream->live);
+    struct km_err err;
+
+    if (last && last->err->code != KM_E_UPSTREAM_STATUS && !stdio(p) && !p->sse) {
+        fail(p, last->err); /* it cannot be reached at all: another question changes nothing */
+        return;
+    }
+    if (!p->probed && !p->greeted && known && known->era == KM_MCP_STATELESS && !p->sse) {
+        p->remembered = true;
+        ready(p, known);
+    } else if (!p->greeted && (p->probed || wants_handshake(p))) {
+        greet(p);
+    } else if (!p->probed && !p->sse && !p->upstream->entry->spec_version.n) {
+        probe(p);
+    } else if (looks_like_sse(p, last)) {
+        p->sse = true;
+        relink(p);
+    } else {
+        if (!last)
+            km_fail(&err, KM_E_UPSTREAM_PROTOCOL, "'%.*s' speaks no revision of MCP that we do",
+                    KM_STR_ARG(p->upstream->name));
+        fail(p, last ? last->err : &err);
+    }
+}
+
+/* A server of the stateless era that refuses a version names those it takes (-32022): where ours is
+ * among them it is asked once more, for what it refused may have been a passing state. */
+static bool names_ours(const struct km_link_failure *f)
+{
+    const struct km_json *root = NULL, *error, *item;
+    struct km_json_iter it;
+    struct km_str key, version;
+    struct km_arena arena;
+    int64_t code = 0;
+    bool ours = false;
+
+    km_arena_init(&arena, (size_t)1024 * 1024, NULL);
+    if (f->status == 400 && km_json_parse(&arena, f->body, &root, NULL) < 0)
+        root = NULL;
+    error = km_json_get(root, "error");
+    (void)km_json_i64(km_json_get(error, "code"), &code);
+    for (km_json_iter(km_json_get(km_json_get(error, "data"), "supported"), &it);
+         code == UNSUPPORTED_VERSION && km_json_next(&it, &key, &item);)
+        if (km_json_string(item, &version))
+            ours = ours || km_str_eq(version, km_mcp_revision_latest(KM_MCP_STATELESS)->name);
+    km_arena_done(&arena);
+    return ours;
+}
+
+void km_remote_open_failed(struct km_remote *p, uint64_t id, const struct km_link_failure *f)
+{
+    km_timer_stop(&p->timer);
+    if (id == p->probe_id && !p->greeted && !p->reprobed && names_ours(f)) {
+        p->reprobed = true;
+        probe(p);
+        return;
+    }
+    if (id == p->probe_id)
+        p->probe_id = 0;
+    else
+        p->opening_id = 0;
+    if (f->credentials && p->upstream->personal)
+        turn_away(p, f->err);
+    else if (f->status == 401 || f->status == 403)
+        fail(p, f->err);
+    else if (!p->opening_id)
+        step(p, f);
+}
+
+void km_remote_open_timeout(struct km_remote *p)
+{
+    struct km_err err;
+
+    if (stdio(p) && p->probe_id && !p->greeted) {
+        greet(p); /* and the probe may still be answered */
+        return;
+    }
+    km_fail(&err, KM_E_UPSTREAM_TIMEOUT, "'%.*s' did not answer the handshake within %llu s",
+            KM_STR_ARG(p->upstream->name), (unsigned long long)(patience(p) / 1000));
+    fail(p, &err);
+}
+
+/* Does supportedVersions of server/discover name our revision? */
+static bool supports(const struct km_json *result, const struct km_mcp_revision *revision)
+{
+    struct km_json_iter it;
+    const struct km_json *item;
+    struct km_str key, version;
+
+    for (km_json_iter(km_json_get(result, "supportedVersions"), &it);
+         km_json_next(&it, &key, &item);)
+        if (km_json_string(item, &version) && km_str_eq(version, revision->name))
+            return true;
+    return false;
+}
+
+static void on_discovered(struct km_remote *p, const struct km_json *result)
+{
+    const struct km_mcp_revision *revision = km_mcp_revision_latest(KM_MCP_STATELESS);
+
+    p->probe_id = 0;
+    if (!result || !supports(result, revision)) {
+        if (!p->greeted)
+            greet(p);
+        return;
+    }
+    if (p->greeted) { /* it was slow, and got a handshake it might count: begin anew */
+        km_mcp_live_speaks(p->upstream->live, revision, false);
+        relink(p);
+        return;
+    }
+    ready(p, revision);
+}
+
+static void on_greeted(struct km_remote *p, const struct km_json *result,
+                       const struct km_json *error)
+{
+    const struct km_mcp_revision *revision;
+    struct km_str version = KM_STR_NONE, why = KM_STR_NONE;
+    struct km_err err;
+
+    p->opening_id = 0;
+    (void)km_json_string(km_json_get(result, "protocolVersion"), &version);
+    (void)km_json_string(km_json_get(error, "message"), &why);
+    revision = km_mcp_revision_find(version);
+    if (revision && revision->era == KM_MCP_HANDSHAKE) {
+        ready(p, revision);
+        return;
+    }
+    if (!p->probed && !p->sse && !result && !p->upstream->entry->spec_version.n) {
+        probe(p);
+        return;
+    }
+    if (version.n)
+        km_fail(&err, KM_E_UPSTREAM_PROTOCOL, "'%.*s' speaks revision %.*s, which kanmon does not",
+                KM_STR_ARG(p->upstream->name), KM_STR_ARG(version));
+    else
+        km_fail(&err, KM_E_UPSTREAM_PROTOCOL, "'%.*s' refused the handshake: %.*s",
+                KM_STR_ARG(p->upstream->name), KM_STR_ARG(km_str_sub(why, 0, 200)));
+    fail(p, &err);
+}
+
+void km_remote_opened(struct km_remote *p, uint64_t id, const struct km_rpc_message *m)
+{
+    struct km_buf hello = KM_BUF(p->hello.max);
+
+    if (m->result) {
+        km_json_write(m->result, &hello);
+        km_buf_done(&p->hello);
+        p->hello = hello;
+    }
+    if (id == p->probe_id)
+        on_discovered(p, m->result);
+    else
+        on_greeted(p, m->result, m->error);
+}

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* remote.h - one session with one server, whatever its era and transport; private to mcp/.
+ *
+ *     opening   server/discover and initialize, in the order that is likelier to succeed
+ *     ready     jobs run: each has an id of ours, which is its progress token too
+ *     over      it takes no more jobs: its process ended, its session is unknown, it is idle
+ *
+ *     remote.c         its life, what is sent, what fails
+ *     jobs.c    jobs: their life, ids, time-outs, questions
+ *     open.c    which era, and the handshake
+ *     in.c      what the server says, and to which job it belongs
+ *     params.c  `_meta` put right on the way out, and header lines of the stateless era
+ *
+ * A job is an ask (ask.h) on the loop its remote lives on.  Thread: that loop.
+ */
+#ifndef KM_MCP_REMOTE_H
+#define KM_MCP_REMOTE_H
+
+#include "mcp/link/link.h"
+#include "mcp/upstream/live.h"
+
+#define KM_REMOTE_BUCKETS 64
+#define KM_REMOTE_HELD 16 /* questions that no job can be asked yet */
+#define KM_REMOTE_GARBAGE 100 /* messages in a row that are none: then it is ended */
+#define KM_REMOTE_FLOOD 20000 /* messages of no job's within a second: then it is ended */
+
+struct km_mcp_desk;
+struct km_remote;
+
+/* Who kanmon says it is. */
+#define KM_MCP_CLIENT_INFO "{\"name\":\"kanmon\",\"version\":\"" KM_VERSION "\"}"
+
+enum km_remote_state { KM_REMOTE_OPENING, KM_REMOTE_READY, KM_REMOTE_OVER };
+
+/* A request of the server to its client. */
+struct km_remote_question {
+    struct km_list link;
+    uint64_t number; /* of ours, for the asker */
+    struct km_buf id; /* of the server's, its JSON */
+    struct km_buf method, params;
+    uint64_t until_ms; /* held: when it is given up */
+};
+
+struct km_job {
+    struct km_list link; /* of the remote: waiting, or in a bucket */
+    struct km_list order; /* of running jobs, the newest last */
+    struct km_remote *remote;
+    uint64_t id; /* 0: not sent */
+    const struct km_mcp_ask_events *events;
+    void *ctx;
+    struct km_str method, params, principal, session, log_level, values; /* behind the job */
+    struct km_str token; /* the asker's progress token, its JSON; empty: none */
+    uint64_t timeout_ms;
+    struct km_timer timer;
+    struct km_deferred later; /* a failure to be told, or hello */
+    bool hello; /* the answer is what the server said of itself */
+    struct km_err err;
+    struct km_list questions;
+    unsigned nquestions, nnotices;
+    bool forgotten; /* nobody listens */
+    bool again; /* was sent to a session that turned out to be gone */
+    bool own; /* of kanmon itself */
+    char bytes[];
+};
+
+struct km_remote {
+    struct km_list link; /* of the desk */
+    struct km_mcp_desk *desk;
+    struct km_mcp_upstream *upstream;
+    uint8_t key[KM_MCP_KEY];
+    struct km_arena arena; /* the asker's strings */
+    struct km_mcp_asker asker;
+    struct km_auth *auth; /* the upstream's; NULL: none */
+    struct km_link *wire;
+    enum km_remote_state state;
+    bool probed, greeted; /* while opening: discover, initialize were tried */
+    bool reprobed; /* it named our revision when it refused discover: tried once more */
+    bool remembered; /* the era is what it was last time: nothing was asked */
+    bool sse; /* the link is HTTP+SSE in place of Streamable HTTP */
+    bool answered; /* it has said something */
+    const struct km_mcp_revision *revision;
+    struct km_buf hello; /* the result of initialize or server/discover */
+    struct km_str log_level; /* as last set there; a word of ours */
+    uint64_t probe_id, opening_id; /* of server/discover, of initialize; 0: none is awaited */
+    struct km_deferred relink; /* another link is to take its place */
+    uint64_t next_id;
+    uint64_t next_question;
+    struct km_list waiting; /* jobs that are not sent yet */
+    struct km_list running[KM_REMOTE_BUCKETS]; /* by id */
+    struct km_list order;
+    size_t njobs;
+    struct km_list held; /* questions */
+    size_t nheld;
+    struct km_timer timer; /* of the opening; then of subscriptions/listen */
+    struct km_job *listening; /* subscriptions/listen; NULL: none */
+    unsigned listens; /* how often it had to be opened anew */
+    bool wants_listen; /* somebody subscribed before it was ready */
+    struct km_deferred end; /* it is to be freed */
+    struct km_err why;
+    uint64_t idle_since_ms; /* njobs is 0 */
+    unsigned garbage;
+    uint64_t flood_at_ms;
+    unsigned flood;
+};
+
+struct km_remote_args {
+    struct km_mcp_desk *desk;
+    struct km_mcp_upstream *upstream;
+    const struct km_mcp_asker *asker;
+    const uint8_t *key;
+};
+
+/* remote.c */
+struct km_remote *km_remote_new(const struct km_remote_args *args, struct km_err *err);
+/* Its jobs fail with why; it frees itself a moment later. */
+void km_remote_over(struct km_remote *p, const struct km_err *why);
+/* It takes no more jobs and ends with the last that runs. */
+void km_remote_retire(struct km_remote *p);
+/* At once; jobs are told CANCELED. */
+void km_remote_free(struct km_remote *p);
+
+/* A message on its link, which takes the text: a request's by its id, else 0; head: more header
+ * lines.  j: who asks; NULL: kanmon itself. */
+void km_remote_transmit(struct km_remote *p, uint64_t id, struct km_str method, struct km_buf *text,
+                        struct km_str head, const struct km_job *j);
+
+/* jobs.c */
+struct km_job_args {
+    const struct km_mcp_ask_args *ask;
+    bool own;
+};
+/* Hands it to a remote of the desk, an existing one or a new one.  NULL: no memory; every other
+ * failure is told by on_done. */
+struct km_job *km_job_start(struct km_mcp_desk *desk, const struct km_job_args *args,
+                            struct km_err *err);
+void km_job_answer(struct km_job *j, uint64_t question, bool is_error, struct km_str json);
+void km_job_note(struct km_job *j, struct km_str method, struct km_str params);
+void km_job_cancel(struct km_job *j, struct km_str reason);
+void km_job_forget(struct km_job *j);
+
+/* A job of the remote's own that is never late and does not keep it from being idle; or NULL. */
+struct km_job *km_remote_listen(struct km_remote *p, struct km_str params,
+                                const struct km_mcp_ask_events *events);
+/* Somebody is to hear of changes by this one. */
+bool km_remote_keeps(const struct km_remote *p);
+/* Nothing runs in it but what it does for itself. */
+bool km_remote_idle(const struct km_remote *p);
+/* Into the remote's queue, and out of all its lists. */
+void km_job_hook(struct km_remote *p, struct km_job *j);
+void km_job_unhook(struct km_job *j);
+/* Do they belong to one client?  Without a session nobody knows. */
+bool km_job_same(const struct km_job *j, struct km_str principal, struct km_str session);
+/* Sends what waits. */
+void km_remote_run(struct km_remote *p);
+void km_remote_notify(struct km_remote *p, struct km_str method, struct km_str params);
+/* An answer to a question of the server: result or error, as JSON. */
+void km_remote_reply(struct km_remote *p, struct km_str id, bool is_error, struct km_str json);
+struct km_job *km_remote_job(struct km_remote *p, uint64_t id);
+/* Tells its asker and frees it. */
+void km_job_done(struct km_job *j, const struct km_mcp_answer *answer);
+void km_job_fail(struct km_job *j, const struct km_err *err, bool maybe_executed);
+/* It was heard of: its time begins anew. */
+void km_job_heard(struct km_job *j);
+/* Asks the job's asker; takes q. */
+void km_job_ask(struct km_job *j, struct km_remote_question *q);
+void km_remote_question_free(struct km_remote_question *q);
+
+/* open.c */
+int km_remote_open(struct km_remote *p, struct km_err *err) KM_MUST_USE;
+void km_remote_up(struct km_remote *p); /* its link is */
+/* The answer to discover or initialize, by its id; or none. */
+void km_remote_opened(struct km_remote *p, uint64_t id, const struct km_rpc_message *m);
+void km_remote_open_failed(struct km_remote *p, uint64_t id, const struct km_link_failure *f);
+void km_remote_open_timeout(struct km_remote *p);
+
+extern const struct km_link_events km_remote_events; /* of remote.c */
+
+/* in.c: one message of the server. */
+void km_remote_message_in(struct km_remote *p, uint64_t about, struct km_str text);
+
+/* params.c */
+/* The message of a request.  *ret_token: the asker's progress token, its JSON in params. */
+void km_remote_message(const struct km_remote *p, uint64_t id, struct km_str method,
+                       struct km_str params, struct km_str log_level, struct km_buf *out,
+                       struct km_str *ret_token);
+/* Mcp-Method, Mcp-Name, Mcp-Param-*; nothing in the handshake era. */
+void km_remote_head(const struct km_remote *p, struct km_str method, struct km_str params,
+                    struct km_buf *head);
+
+#endif

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* approval.c - see approval.h for the contract.
+ *
+ *     ask ──> pending ── approve ──> approved ── the same call again ──> gone (used)
+ *                └────── refuse ───> refused ─────── ten minutes ──────> gone
+ *
+ * A question is known by the SHA-256 of principal, tool and argument digest, each with its
+ * length before it; the texts beside it are for people and may be cut.  The table is an array
+ * that is walked: it holds hundreds, and is asked only when a tool is not harmless.  A full table
+ * refuses new questions instead of dropping old ones, and one principal can fill only its share.
+ */
+#include "mcp/safety/approval.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/crypto.h"
+#include "base/encode.h"
+
+const struct km_approval_policy km_approval_default = { KM_APPROVE_DESTRUCTIVE, KM_APPROVE_NEVER };
+
+struct km_str km_risk_name(enum km_risk risk)
+{
+    static const struct km_str names[] = {
+        { "unknown", 7 }, { "read_only", 9 }, { "write", 5 }, { "destructive", 11 }
+    };
+
+    return names[risk];
+}
+
+enum km_risk km_risk_claimed(const struct km_mcp_hints *hints)
+{
+    if (hints->destructive > 0)
+        return KM_RISK_DESTRUCTIVE;
+    if (hints->read_only > 0)
+        return KM_RISK_READ_ONLY;
+    if (hints->destructive < 0)
+        return KM_RISK_WRITE;
+    return hints->read_only < 0 ? KM_RISK_DESTRUCTIVE : KM_RISK_UNKNOWN;
+}
+
+enum km_risk km_risk_of(enum km_risk configured, const struct km_mcp_hints *hints)
+{
+    return configured == KM_RISK_UNKNOWN ? km_risk_claimed(hints) : configured;
+}
+
+enum km_risk km_risk_at_least(enum km_risk least, const struct km_mcp_hints *hints)
+{
+    enum km_risk claimed = km_risk_claimed(hints);
+
+    return claimed > least ? claimed : least;
+}
+
+enum km_verdict km_approval_decide(const struct km_approval_policy *policy, enum km_risk risk)
+{
+    enum km_approve rule = risk == KM_RISK_UNKNOWN ? policy->unknown : policy->known;
+
+    switch (rule) {
+    case KM_APPROVE_DENY:
+        return risk == KM_RISK_READ_ONLY ? KM_VERDICT_ALLOW : KM_VERDICT_DENY;
+    case KM_APPROVE_ALWAYS:
+        return KM_VERDICT_ASK;
+    case KM_APPROVE_WRITE:
+        return risk == KM_RISK_READ_ONLY ? KM_VERDICT_ALLOW : KM_VERDICT_ASK;
+    case KM_APPROVE_DESTRUCTIVE:
+        return risk == KM_RISK_DESTRUCTIVE ? KM_VERDICT_ASK : KM_VERDICT_ALLOW;
+    case KM_APPROVE_NEVER:
+    default:
+        return KM_VERDICT_ALLOW;
+    }
+}
+
+enum state { FREE, PENDING, APPROVED, REFUSED };
+
+struct entry {
+    enum state state;
+    uint64_t expires_ms;
+    uint64_t order; /* counts questions: oldest first in the list */
+    uint8_t bound[KM_SHA256_LEN];
+    uint8_t who[KM_SHA256_LEN]; /* of the principal alone: its share */
+    uint8_t digest[KM_SHA256_LEN];
+    enum km_risk risk;
+    char id[KM_APPROVAL_ID_LEN + 1];
+    char principal[80], subject[160], tool[160];
+};
+
+struct km_approvals {
+    pthread_mutex_t lock;
+    uint64_t asked;
+    size_t max;
+    struct entry v[];
+};
+
+struct km_approvals *km_approvals_new(size_t max)
+{
+    struct km_approvals *a = calloc(1, sizeof *a + max * sizeof a->v[0]);
+
+    if (a) {
+        a->max = max;
+        pthread_mutex_init(&a->lock, NULL);
+    }
+    return a;
+}
+
+struct km_approvals *km_approvals_free(struct km_approvals *a)
+{
+    if (a)
+        pthread_mutex_destroy(&a->lock);
+    free(a);
+    return NULL;
+}
+
+static bool bind_to(const struct km_approval_ask *ask, uint8_t out[KM_SHA256_LEN])
+{
+    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(64 * 1024);
+
+    km_buf_printf(&b, "%zu:%zu:", ask->principal.n, ask->tool.n);
+    km_buf_str(&b, ask->principal);
+    km_buf_str(&b, ask->tool);
+    km_buf_bytes(&b, ask->digest, KM_SHA256_LEN);
+    km_sha256(km_buf_view(&b), out);
+    return !km_buf_failed(&b);
+}
+
+/* Forgets what is over. */
+static void expire(struct km_approvals *a, uint64_t now_ms)
+{
+    for (size_t i = 0; i < a->max; i++)
+        if (a->v[i].state != FREE && a->v[i].expires_ms <= now_ms)
+            a->v[i].state = FREE;
+}
+
+static int file_new(struct km_approvals *a, const struct km_approval_ask *ask,
+                    const uint8_t bound[KM_SHA256_LEN], uint64_t now_ms, struct entry **ret,
+                    struct km_err *err)
+{
+    struct entry *free_one = NULL;
+    struct entry e = { .state = PENDING, .expires_ms = now_ms + KM_APPROVAL_MS };
+    uint8_t random[KM_APPROVAL_ID_LEN / 2];
+    size_t own = 0;
+    int r = km_random(random, sizeof random, err);
+
+    if (r < 0)
+        return r;
+    km_sha256(ask->principal, e.who);
+    for (size_t i = 0; i < a->max; i++) {
+        if (a->v[i].state == FREE)
+            free_one = free_one ? free_one : &a->v[i];
+        else
+            own += memcmp(a->v[i].who, e.who, sizeof e.who) == 0;
+    }
+    if (!free_one || own >= KM_APPROVALS_PER_PRINCIPAL)
+        return km_fail(err, KM_E_LIMIT, "too many calls wait for approval; try again later");
+    km_hex(e.id, random, sizeof random);
+    memcpy(e.bound, bound, sizeof e.bound);
+    memcpy(e.digest, ask->digest, sizeof e.digest);
+    e.risk = ask->risk;
+    e.order = ++a->asked;
+    snprintf(e.principal, sizeof e.principal, "%.*s", KM_STR_ARG(ask->principal));
+    snprintf(e.subject, sizeof e.subject, "%.*s", KM_STR_ARG(ask->subject));
+    snprintf(e.tool, sizeof e.tool, "%.*s", KM_STR_ARG(ask->tool));
+    *free_one = e;
+    *ret = free_one;
+    return 0;
+}
+
+static struct entry *find(struct km_approvals *a, const uint8_t bound[KM_SHA256_LEN])
+{
+    for (size_t i = 0; i < a->max; i++)
+        if (a->v[i].state != FREE && memcmp(a->v[i].bound, bound, KM_SHA256_LEN) == 0)
+            return &a->v[i];
+    return NULL;
+}
+
+static int take(struct km_approvals *a, const struct km_approval_ask *ask,
+                const uint8_t bound[KM_SHA256_LEN], uint64_t now_ms, char *ret_id,
+                struct km_err *err)
+{
+    struct entry *e;
+    int r;
+
+    expire(a, now_ms);
+    e = find(a, bound);
+    ret_id[0] = '\0';
+    if (e && e->state == APPROVED) {
+        e->state = FREE;
+        return 0;
+    }
+    if (e && e->state == REFUSED)
+        return km_fail(err, KM_E_FORBIDDEN, "approval was refused");
+    if (!e && ask->quiet)
+        return km_fail(err, KM_E_AGAIN, "approval required");
+    r = e ? 0 : file_new(a, ask, bound, now_ms, &e, err);
+    if (r < 0)
+        return r;
+    memcpy(ret_id, e->id, sizeof e->id);
+    return km_fail(err, KM_E_AGAIN, "approval required: %s", e->id);
+}
+
+int km_approvals_take(struct km_approvals *a, const struct km_approval_ask *ask, uint64_t now_ms,
+                      char ret_id[KM_APPROVAL_ID_LEN + 1], struct km_err *err)
+{
+    uint8_t bound[KM_SHA256_LEN];
+    int r;
+
+    if (!bind_to(ask, bound))
+        return km_fail(err, KM_E_LIMIT, "the names are too long to ask for approval");
+    pthread_mutex_lock(&a->lock);
+    r = take(a, ask, bound, now_ms, ret_id, err);
+    pthread_mutex_unlock(&a->lock);
+    return r;
+}
+
+int km_approvals_give(struct km_approvals *a, const struct km_approval_ask *ask, uint64_t now_ms,
+                      struct km_err *err)
+{
+    uint8_t bound[KM_SHA256_LEN];
+    struct entry *e;
+    int r = 0;
+
+    if (!bind_to(ask, bound))
+        return km_fail(err, KM_E_LIMIT, "the names are too long to ask for approval");
+    pthread_mutex_lock(&a->lock);
+    expire(a, now_ms);
+    e = find(a, bound);
+    if (!e)
+        r = file_new(a, ask, bound, now_ms, &e, err);
+    if (r == 0) {
+        e->state = APPROVED;
+        e->expires_ms = now_ms + KM_APPROVAL_MS;
+    }
+    pthread_mutex_unlock(&a->lock);
+    return r;
+}
+
+static int answer(struct km_approvals *a, struct km_str id, bool approve, uint64_t now_ms,
+                  char *ret_tool, struct km_err *err)
+{
+    expire(a, now_ms);
+    for (size_t i = 0; i < a->max; i++) {
+        struct entry *e = &a->v[i];
+
+        if (e->state == FREE || !km_str_eq(id, km_str_c(e->id)))
+            continue;
+        if (e->state != PENDING)
+            return km_fail(err, KM_E_EXISTS, "approval %s was already %s", e->id,
+                           e->state == APPROVED ? "given" : "refused");
+        e->state = approve ? APPROVED : REFUSED;
+        e->expires_ms = now_ms + KM_APPROVAL_MS;
+        if (ret_tool)
+            memcpy(ret_tool, e->tool, sizeof e->tool);
+        return 0;
+    }
+    return km_fail(err, KM_E_NOT_FOUND, "no call waits for approval under '%.*s'",
+                   KM_STR_ARG(km_str_sub(id, 0, 64)));
+}
+
+int km_approvals_answer(struct km_approvals *a, struct km_str id, bool approve, uint64_t now_ms,
+                        char ret_tool[160], struct km_err *err)
+{
+    int r;
+
+    pthread_mutex_lock(&a->lock);
+    r = answer(a, id, approve, now_ms, ret_tool, err);
+    pthread_mutex_unlock(&a->lock);
+    return r;
+}
+
+static void put_entry(const struct entry *e, uint64_t now_ms, struct km_buf *out)
+{
+    static const char *const states[] = { "", "pending", "approved", "refused" };
+    char hex[2 * KM_SHA256_LEN + 1];
+
+    km_hex(hex, e->digest, sizeof e->digest);
+    km_buf_printf(out, "{\"id\":\"%s\",\"principal\":", e->id);
+    km_buf_json(out, km_str_c(e->principal));
+    if (e->subject[0]) {
+        km_buf_str(out, KM_STR(",\"subject\":"));
+        km_buf_json(out, km_str_c(e->subject));
+    }
+    km_buf_str(out, KM_STR(",\"tool\":"));
+    km_buf_json(out, km_str_c(e->tool));
+    km_buf_printf(out, ",\"risk\":\"%.*s\",\"arguments_sha256\":\"%s\",\"state\":\"%s\",",
+                  KM_STR_ARG(km_risk_name(e->risk)), hex, states[e->state]);
+    km_buf_printf(out, "\"expires_in_s\":%llu}",
+                  (unsigned long long)((e->expires_ms - now_ms) / 1000));
+}
+
+/* The oldest that came after `after`. */
+static const struct entry *next_after(const struct km_approvals *a, uint64_t after)
+{
+    const struct entry *best = NULL;
+
+    for (size_t i = 0; i < a->max; i++)
+        if (a->v[i].state != FREE && a->v[i].order > after &&
+            (!best || a->v[i].order < best->order))
+            best = &a->v[i];
+    return best;
+}
+
+void km_approvals_json(struct km_approvals *a, uint64_t now_ms, struct km_buf *out)
+{
+    const struct entry *e;
+
+    pthread_mutex_lock(&a->lock);
+    expire(a, now_ms);
+    km_buf_byte(out, '[');
+    for (uint64_t at = 0; (e = next_after(a, at)) != NULL; at = e->order) {
+        if (at)
+            km_buf_byte(out, ',');
+        put_entry(e, now_ms, out);
+    }
+    km_buf_byte(out, ']');
+    pthread_mutex_unlock(&a->lock);
+}

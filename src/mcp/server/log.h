@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* log.h - the file a stdio server's standard error goes to, bounded.
+ *
+ * Over max bytes the file becomes "<path>.1" and a new one begins; what comes faster than
+ * KM_SERVER_LOG_RATE is dropped and counted.  Control bytes become '?', since people look at it
+ * in a terminal.  Several processes of one server write to one file.
+ */
+#ifndef KM_MCP_SERVER_LOG_H
+#define KM_MCP_SERVER_LOG_H
+
+#include "base/buf.h"
+
+#define KM_SERVER_LOG_RATE ((uint64_t)1024 * 1024) /* bytes a second */
+
+struct km_server_log {
+    char path[1024]; /* empty: nothing is written */
+    int fd; /* -1: none */
+    int64_t max;
+    long pid;
+    uint64_t second, written, dropped;
+    bool inside; /* a line was begun */
+};
+
+/* path NULL: what comes is dropped.  Its folder is made. */
+void km_server_log_init(struct km_server_log *log, const char *path, int64_t max);
+void km_server_log_done(struct km_server_log *log);
+void km_server_log_write(struct km_server_log *log, struct km_str bytes);
+/* A line of kanmon's own. */
+void km_server_log_say(struct km_server_log *log, const char *fmt, ...) KM_PRINTF(2, 3);
+
+#endif

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* settings.c - rows of mcp_servers and of kanmon_settings.mcp_servers.
+ *
+ * Both sections have the same rows: LiteLLM's keys and kanmon's own.  A key in the second wins
+ * over the same key of the server with that name in the first; a server may stand in either
+ * alone.  An unknown key refuses to load: a misspelt `allowed_tools` would open what it was to
+ * close.
+ */
+#include "mcp/upstream/upstream.h"
+#include "sys/sandbox.h"
+
+#define AT(member) offsetof(struct km_mcp_entry, member)
+#define ROW(key, kind, member, text)                                                               \
+    { .name = key, .type = kind, .offset = AT(member), .help = text }
+#define MS(key, member, value, text)                                                               \
+    { .name = key, .type = KM_SET_MS, .offset = AT(member), .def = value, .min = 0,                \
+      .max = 86400000, .help = text }
+#define COUNT(key, member, value, most, text)                                                      \
+    { .name = key, .type = KM_SET_INT, .offset = AT(member), .def = value, .min = 0, .max = most,  \
+      .help = text }
+#define CHOICE(key, member, value, list, text)                                                     \
+    { .name = key, .type = KM_SET_ENUM, .offset = AT(member), .def = value, .choices = list,       \
+      .help = text }
+#define IGNORED(key, text)                                                                         \
+    { .name = key, .type = KM_SET_NODE, .offset = AT(unused), .class = KM_HARMLESS, .help = text }
+#define REFUSED(key, text)                                                                         \
+    { .name = key, .type = KM_SET_NODE, .offset = AT(unused), .class = KM_RESTRICTIVE,             \
+      .inert = "false", .help = text }
+
+static const char *const transports[] = { "auto", "sse", "http", "stdio", NULL };
+static const char *const auths[] = { "none",         "api_key",
+                                     "bearer_token", "basic",
+                                     "authorization", "token",
+                                     "oauth2",       "oauth2_token_exchange",
+                                     "aws_sigv4",    NULL };
+static const char *const risks[] = { "unknown", "read_only", "write", "destructive", NULL };
+static const char *const approvals[] = { "default", "never", "destructive", "write", "always",
+                                         "deny", NULL };
+static const char *const unknowns[] = { "default", "never", "always", "deny", NULL };
+static const char *const pins[] = { "default", "off", "warn", "strict", NULL };
+
+static const struct km_setting limit_rows[] = {
+    { .name = "nofile", .type = KM_SET_INT,
+      .offset = offsetof(struct km_mcp_limit_settings, nofile),
+      .def = "1024", .min = 16, .max = 1048576, .help = "Open files of each of its processes." },
+    { .name = "cpu_seconds", .type = KM_SET_INT,
+      .offset = offsetof(struct km_mcp_limit_settings, cpu_s), .def = "0", .min = 0,
+      .max = INT64_C(1) << 40, .help = "Processor time of each of its processes; 0: no limit." },
+    { .name = "file_size", .type = KM_SET_BYTES,
+      .offset = offsetof(struct km_mcp_limit_settings, fsize_bytes), .def = "1GiB", .min = 0,
+      .max = INT64_C(1) << 50, .help = "The largest file it may write; 0: no limit." },
+    { .name = "memory", .type = KM_SET_BYTES,
+      .offset = offsetof(struct km_mcp_limit_settings, memory_bytes), .def = "2GiB", .min = 0,
+      .max = INT64_C(1) << 50,
+      .help = "Memory of all its processes together, looked at twice a second; over it the server "
+              "is ended. 0: no limit." },
+    { .name = "processes", .type = KM_SET_INT,
+      .offset = offsetof(struct km_mcp_limit_settings, processes), .def = "256", .min = 0,
+      .max = 1000000, .help = "Processes it may have, looked at twice a second; over it the server "
+              "is ended. 0: no limit." },
+    { 0 },
+};
+
+static const struct km_settings_table limits_table = {
+    .rows = limit_rows, .size = sizeof(struct km_mcp_limit_settings), .extra = SIZE_MAX
+};
+
+static const struct km_setting entry_rows[] = {
+    ROW("url", KM_SET_STR, url, "Address of a server over HTTP."),
+    CHOICE("transport", transport, "auto", transports,
+           "`http` (Streamable HTTP), `sse` (HTTP with SSE, of 2024-11-05) or `stdio`. Without it "
+           "a `command` is stdio, and a `url` is asked as Streamable HTTP, then as SSE."),
+    ROW("command", KM_SET_STR, command, "Program of a stdio server: a path, or looked up in PATH."),
+    ROW("args", KM_SET_STR_LIST, args, "Its arguments."),
+    ROW("env", KM_SET_STR_MAP, env,
+        "Its environment, beside PATH, HOME and a few more. `${X-NAME}` is a header of the "
+        "client's request; then each such client has a server of its own."),
+    ROW("builtin", KM_SET_STR, builtin,
+        "A server that is part of kanmon, in place of `url` or `command`; a mapping of the same "
+        "name has its settings."),
+    ROW("cwd", KM_SET_STR, cwd, "Its working directory; else a folder of its own."),
+    ROW("alias", KM_SET_STR, alias, "The name in front of its tools, when not the server's name."),
+    ROW("server_id", KM_SET_STR, server_id, "Its id in LiteLLM's routes; else made of its name."),
+    ROW("description", KM_SET_STR, description, "What it is for, for people."),
+    ROW("instructions", KM_SET_STR, instructions,
+        "Shown to the model in place of the server's own instructions."),
+    ROW("mcp_info", KM_SET_NODE, info, "What LiteLLM's routes show of it, costs included."),
+    ROW("spec_version", KM_SET_STR, spec_version,
+        "The newest protocol revision to speak with it, `2025-06-18` for example; else all are "
+        "tried, the newest first."),
+    CHOICE("auth_type", auth, "none", auths, "How kanmon proves itself to the server."),
+    { .name = "auth_value", .type = KM_SET_SECRET, .offset = AT(auth_value),
+      .help = "The key, token or `user:password` of auth_type." },
+    { .name = "authentication_token", .type = KM_SET_SECRET, .offset = AT(auth_value),
+      .help = "Another name of auth_value." },
+    ROW("client_id", KM_SET_STR, oauth.client_id, "OAuth: a client registered beforehand."),
+    { .name = "client_secret", .type = KM_SET_SECRET, .offset = AT(oauth.client_secret),
+      .help = "OAuth: its secret." },
+    { .name = "client_private_key", .type = KM_SET_SECRET, .offset = AT(oauth.private_key),
+      .help = "OAuth: an RSA or P-256 key in PEM that proves the client in place of a secret "
+              "(private_key_jwt)." },
+    ROW("scopes", KM_SET_STR_LIST, oauth.scopes, "OAuth: what is asked for."),
+    ROW("authorization_url", KM_SET_STR, oauth.authorization_url,
+        "OAuth: the authorization endpoint, when it is not to be discovered."),
+    ROW("token_url", KM_SET_STR, oauth.token_url, "OAuth: the token endpoint."),
+    ROW("registration_url", KM_SET_STR, oauth.registration_url,
+        "OAuth: where clients register themselves."),
+    ROW("oauth2_flow", KM_SET_STR, oauth.flow,
+        "OAuth: `authorization_code` or `client_credentials`."),
+    ROW("oauth_shared", KM_SET_BOOL, oauth.shared,
+        "OAuth: one login serves all callers, instead of one each."),
+    ROW("aws_role_name", KM_SET_STR, aws.role, "aws_sigv4: a role that is assumed first."),
+    { .name = "aws_access_key_id", .type = KM_SET_SECRET, .offset = AT(aws.akid),
+      .help = "aws_sigv4: an access key's id; else where AWS's own tools look." },
+    { .name = "aws_secret_access_key", .type = KM_SET_SECRET, .offset = AT(aws.secret),
+      .help = "aws_sigv4: the access key itself." },
+    { .name = "aws_session_token", .type = KM_SET_SECRET, .offset = AT(aws.token),
+      .help = "aws_sigv4: the token of a temporary key." },
+    ROW("aws_region_name", KM_SET_STR, aws.region, "aws_sigv4: the region that is signed for."),
+    { .name = "aws_service_name", .type = KM_SET_STR, .offset = AT(aws.service),
+      .def = "bedrock-agentcore", .help = "aws_sigv4: the service that is signed for." },
+    ROW("aws_session_name", KM_SET_STR, aws.session_name,
+        "aws_sigv4: names the session of aws_role_name."),
+    ROW("aws_profile_name", KM_SET_STR, aws.profile, "aws_sigv4: a profile of AWS's shared files."),
+    ROW("static_headers", KM_SET_STR_MAP, static_headers,
+        "Header fields of every request to it; `${X-NAME}` is a header of the client's request."),
+    ROW("extra_headers", KM_SET_STR_LIST, extra_headers,
+        "Names of header fields of the client's request that are passed on. The one with the "
+        "client's kanmon key never is."),
+    ROW("allowed_tools", KM_SET_STR_LIST, allowed_tools,
+        "Only these tools, by their own name or with the prefix."),
+    ROW("disallowed_tools", KM_SET_STR_LIST, disallowed_tools,
+        "All tools but these; allowed_tools wins."),
+    ROW("allowed_params", KM_SET_NODE, allowed_params,
+        "{tool: [names]}: a call of the tool with another parameter is refused."),
+    ROW("access_groups", KM_SET_STR_LIST, access_groups,
+        "Groups it belongs to, for keys and for x-mcp-servers."),
+    ROW("tool_name_to_display_name", KM_SET_NODE, display_names, "{tool: title shown instead}."),
+    ROW("tool_name_to_description", KM_SET_NODE, descriptions,
+        "{tool: description shown instead}."),
+    ROW("allow_all_keys", KM_SET_BOOL, allow_all_keys,
+        "Every key may use it, whatever its object_permission says."),
+    { .name = "available_on_public_internet", .type = KM_SET_BOOL, .offset = AT(public_internet),
+      .def = "true", .help = "false: only clients with a private address may use it." },
+    MS("timeout", timeout_ms, "60s",
+       "How long a request may take without a word from the server; 0: for ever."),
+    { .name = "enabled", .type = KM_SET_BOOL, .offset = AT(enabled), .def = "true",
+      .help = "false: it is listed as stopped and never started." },
+    { .name = "stateful", .type = KM_SET_BOOL, .offset = AT(stateful),
+      .help = "It keeps something between calls that belongs to one client: each client session "
+              "has a session, or a process, of its own." },
+    MS("start_timeout", start_ms, "30s", "How long the handshake with a server may take."),
+    MS("install_timeout", install_ms, "180s",
+       "The same for a stdio server that was never heard before: npx and uvx download first."),
+    MS("idle_timeout", idle_ms, "600s",
+       "A stdio server, or session, that nobody asked anything for so long ends; 0: never."),
+    MS("health_interval", health_ms, "30s", "How often it is asked whether it lives; 0: never."),
+    COUNT("warm", warm, "0", 64, "Processes of a stdio server that are kept running."),
+    COUNT("max_processes", most, "8", 64, "Processes of a stdio server, all clients together."),
+    CHOICE("sandbox", sandbox, "off", km_sandbox_modes,
+           "Keeps a stdio server from files, system calls and privileges it was not given: `on` "
+           "by what this machine has, `required` by Landlock and seccomp or not at all, "
+           "`bubblewrap` by mounts of its own."),
+    ROW("sandbox_read", KM_SET_STR_LIST, sandbox_read,
+        "Files and folders it may read besides programs, its working directory and what its "
+        "arguments name. A leading `~/` is HOME."),
+    ROW("sandbox_write", KM_SET_STR_LIST, sandbox_write,
+        "Files and folders it may change besides its own folder, where its caches are then, too."),
+    { .name = "sandbox_network", .type = KM_SET_BOOL, .offset = AT(sandbox_network), .def = "true",
+      .help = "false: in its sandbox it cannot make a connection." },
+    { .name = "log_size", .type = KM_SET_BYTES, .offset = AT(log_bytes), .def = "1MiB",
+      .min = 4096, .max = INT64_C(1) << 32,
+      .help = "Of the log of its standard error; one older file is kept." },
+    { .name = "limits", .type = KM_SET_TABLE, .offset = AT(limits), .table = &limits_table,
+      .help = "What a stdio server may use." },
+    CHOICE("risk", risk, "unknown", risks,
+           "The least of its tools that are not in `risks`: one that says it is more dangerous "
+           "is."),
+    ROW("risks", KM_SET_NODE, risks, 
+        "{tool: unknown, read_only, write or destructive}: whatever the tool says of itself."),
+    CHOICE("approve", approve, "default", approvals,
+           "Calls of which tools a person has to approve: up from the risk named."),
+    CHOICE("approve_unknown", approve_unknown, "default", unknowns,
+           "The same for tools that say nothing of their risk."),
+    CHOICE("pin", pin, "default", pins,
+           "`warn` tells when a tool is new, is not what it was at first sight, or hides "
+           "something; `strict` also withholds it until it is approved."),
+    ROW("tool_search", KM_SET_BOOL, tool_search,
+        "Its own endpoint lists search_tools, describe_tool and call_tool in place of its tools."),
+    ROW("tool_search_visible", KM_SET_STR_LIST, visible,
+        "With tool_search: tools that are listed all the same."),
+    REFUSED("is_byok", "Every user brings a credential of their own; kanmon keeps none by user but "
+                       "OAuth's."),
+    REFUSED("spec_path", "Makes tools of an OpenAPI document, which kanmon does not do."),
+    REFUSED("oauth_passthrough", "Hands the caller's token on, which kanmon never does."),
+    REFUSED("delegate_auth_to_upstream",
+            "Lets the server judge the caller's token, which kanmon never hands on."),
+    IGNORED("server_name", "The server's name is the key of its entry."),
+    IGNORED("teams", "LiteLLM's teams; see access_groups."),
+    IGNORED("health_check_url", "kanmon asks the server itself."),
+    { 0 },
+};
+
+const struct km_settings_table km_mcp_entry_table = { .rows = entry_rows,
+                                                      .size = sizeof(struct km_mcp_entry),
+                                                      .extra = SIZE_MAX,
+                                                      .parts = AT(parts) };
+
+#define SERVERS(text)                                                                              \
+    {                                                                                              \
+        { .name = "mcp_servers", .type = KM_SET_TABLE_MAP, .table = &km_mcp_entry_table,           \
+          .flags = KM_SET_SAFETY, .help = text },                                                  \
+        { 0 },                                                                                     \
+    }
+
+static const struct km_setting top_rows[] =
+    SERVERS("MCP servers behind kanmon, by name, as LiteLLM has them.");
+static const struct km_setting own_rows[] = SERVERS(
+    "More servers, and more of the servers above: a key here wins over the same key there.");
+
+const struct km_settings_table km_mcp_settings_table = {
+    .section = "", .rows = top_rows, .size = sizeof(struct km_table_list), .extra = SIZE_MAX
+};
+const struct km_settings_table km_mcp_own_table = { .section = "kanmon_settings",
+                                                    .rows = own_rows,
+                                                    .size = sizeof(struct km_table_list),
+                                                    .extra = SIZE_MAX };

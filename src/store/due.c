@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* due.c - see due.h for the contract.
+ *
+ *     made ──> due ──> look: due again later ──> ... ──> charged ──> settled ──> never
+ *
+ * The next look is written before one is taken, so a look that ends with the process is taken
+ * again.  A charged batch stays due until its settlement is a row: if the process dies between
+ * claim and settlement, whoever comes next may take the claim over (objects.c), and somebody
+ * must come.  A call's intent may lie with its worker for some milliseconds while its claim is
+ * committed: if the process dies then, nothing is known of the call, and its claim goes at the
+ * next start.
+ */
+#include "store/due.h"
+
+#include <stdlib.h>
+
+#include "base/encode.h"
+#include "store/db.h"
+#include "store/inside.h"
+#include "store/reader.h"
+#include "store/writer.h"
+
+#define INCOMPLETE "(SELECT 1 FROM spend WHERE spend.id = claim AND flags & ?2)"
+
+struct query {
+    int64_t now_us;
+};
+
+static int run_next(sqlite3 *db, const void *asked, struct km_buf *out, struct km_err *err)
+{
+    const struct query *q = asked;
+    sqlite3_stmt *s KM_CLEANUP(km_db_finalize) = NULL;
+    bool row = false;
+    int r = km_db_prepare(
+        db,
+        "SELECT lower(hex(coalesce((SELECT hash FROM key_heirs WHERE old = owner), owner))), id,"
+        " created_us, looks,"
+        " EXISTS (SELECT 1 FROM spend WHERE spend.id = claim) AND NOT EXISTS " INCOMPLETE ","
+        " kind, deployment, model, claim IS NOT NULL AND NOT EXISTS " INCOMPLETE ", json"
+        " FROM objects WHERE due_us <= ?1 ORDER BY due_us LIMIT 1",
+        &s, err);
+
+    if (r < 0)
+        return r;
+    sqlite3_bind_int64(s, 1, q->now_us);
+    sqlite3_bind_int64(s, 2, KM_CALL_INCOMPLETE);
+    r = km_db_next(s, &row, err);
+    if (r < 0 || !row)
+        return r < 0 ? r : km_fail(err, KM_E_NOT_FOUND, "nothing is due");
+    for (int i = 0; i < sqlite3_column_count(s); i++) {
+        km_buf_str(out, km_db_text(s, i));
+        km_buf_byte(out, '\n');
+    }
+    return 0;
+}
+
+void km_store_due_next(struct km_store *store, struct km_mailbox *reply, int64_t now_us,
+                       km_store_json_fn *fn, void *ctx)
+{
+    const struct query q = { now_us };
+
+    km_reader_ask(store, reply, run_next, &q, sizeof q, fn, ctx);
+}
+
+int km_due_read(struct km_str record, struct km_due *ret, struct km_err *err)
+{
+    struct km_str owner, id, created, looks, settled;
+    int64_t created_us, n;
+    int r;
+
+    if (!km_str_split(&record, '\n', &owner) || !km_str_split(&record, '\n', &id) ||
+        !km_str_split(&record, '\n', &created) || km_str_i64(created, &created_us) < 0 ||
+        !km_str_split(&record, '\n', &looks) || km_str_i64(looks, &n) < 0 ||
+        !km_str_split(&record, '\n', &settled))
+        return km_fail(err, KM_E_STORE, "the record of a batch cannot be read");
+    r = km_object_read(record, &ret->object, err);
+    if (r == 0 && km_unhex(owner, ret->object.owner, sizeof ret->object.owner) < 0)
+        r = km_fail(err, KM_E_STORE, "the owner of a batch cannot be read");
+    ret->object.id = id;
+    ret->created_us = created_us;
+    ret->looks = n;
+    ret->settled = km_str_eq(settled, KM_STR("1"));
+    return r;
+}
+
+/* --- when again --- */
+
+struct op {
+    struct km_op op; /* first: the writer's pointer is ours */
+    int64_t due_us;
+    uint8_t owner[32];
+    size_t n;
+    char id[KM_OBJECT_ID_BYTES];
+};
+
+static int run_set(struct km_op *base, sqlite3 *db, struct km_apply *apply, struct km_err *err)
+{
+    const struct op *op = (const struct op *)(const void *)base;
+    sqlite3_stmt *s KM_CLEANUP(km_db_finalize) = NULL;
+    int r = km_db_prepare(db,
+                          "UPDATE objects SET due_us = nullif(?3, 0), looks = looks + 1"
+                          " WHERE id = ?1 AND " KM_OBJECT_MINE,
+                          &s, err);
+
+    (void)apply;
+    if (r < 0)
+        return r;
+    km_db_bind_text(s, 1, km_str(op->id, op->n));
+    km_db_bind_blob(s, 2, op->owner, sizeof op->owner);
+    sqlite3_bind_int64(s, 3, op->due_us);
+    return km_db_run(s, err);
+}
+
+static void op_free(struct km_op *op)
+{
+    free(op);
+}
+
+void km_store_due_set(struct km_store *store, struct km_mailbox *reply,
+                      const struct km_object *object, int64_t due_us, km_store_done_fn *done,
+                      void *ctx)
+{
+    struct op *op = calloc(1, sizeof *op);
+
+    km_assert(op != NULL); /* without it the caller could never be answered */
+    op->op =
+        (struct km_op){ .run = run_set, .free = op_free, .reply = reply, .done = done, .ctx = ctx };
+    op->due_us = due_us;
+    memcpy(op->owner, object->owner, sizeof op->owner);
+    op->n = object->id.n < sizeof op->id ? object->id.n : sizeof op->id;
+    if (op->n)
+        memcpy(op->id, object->id.p, op->n);
+    km_writer_submit(store->writer, &op->op);
+}
+
+/* --- what the dead held --- */
+
+/* A claim is a UUIDv7: its first six bytes are the milliseconds at which its call began. */
+int km_due_release(sqlite3 *db, int64_t before_us, struct km_err *err)
+{
+    sqlite3_stmt *s KM_CLEANUP(km_db_finalize) = NULL;
+    uint64_t ms = before_us > 0 ? (uint64_t)before_us / 1000 : UINT64_MAX;
+    uint8_t before[6];
+    int r = km_db_prepare(db,
+                          "UPDATE objects SET claim = NULL WHERE due_us IS NOT NULL"
+                          " AND claim < ?1"
+                          " AND NOT EXISTS (SELECT 1 FROM spend WHERE spend.id = claim)",
+                          &s, err);
+
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < sizeof before; i++)
+        before[i] = (uint8_t)(ms >> (40 - 8 * i));
+    km_db_bind_blob(s, 1, before, sizeof before);
+    return km_db_run(s, err);
+}
