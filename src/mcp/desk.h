@@ -27,7 +27,8 @@ struct km_mcp_upstreams {
     struct km_mcp_set *set;
     struct km_mcp_desk *desks[KM_DESKS_MOST]; /* NULL: not there (any more) */
     size_t ndesks;
-    _Atomic unsigned children;
+    _Atomic unsigned children; /* that are used, or may be */
+    _Atomic unsigned living; /* those, and the ones on their way out */
     uint64_t spawn_ms; /* monotonic: when the starts so far are paid off; under the lock */
 };
 

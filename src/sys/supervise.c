@@ -55,6 +55,7 @@ struct km_child {
     bool dead; /* freed from inside it */
     bool lingers;
     bool failed; /* never became ready: on its way out */
+    bool counted; /* in spec.living */
     enum km_child_state state;
     pid_t pid; /* 0: none */
     uint64_t backoff_ms;
@@ -72,11 +73,31 @@ const char *km_child_state_name(enum km_child_state state)
     return names[state];
 }
 
+/* Room among those that share its bound. */
+static int enter_count(struct km_child *c, struct km_err *err)
+{
+    if (!c->spec.living)
+        return 0;
+    c->counted = (*c->spec.living)++ < c->spec.most;
+    if (c->counted)
+        return 0;
+    (*c->spec.living)--;
+    return km_fail(err, KM_E_AGAIN, "%u processes exist already", c->spec.most);
+}
+
+static void leave_count(struct km_child *c)
+{
+    if (c->counted)
+        (*c->spec.living)--;
+    c->counted = false;
+}
+
 static void destroy(struct km_child *c)
 {
     km_timer_stop(&c->timer);
     km_deferred_cancel(&c->tell);
     km_deferred_cancel(&c->linger);
+    leave_count(c);
     c->dead = true;
     if (c->telling)
         return; /* on_tell() comes back here */
@@ -133,10 +154,15 @@ static void kill_group(const struct km_child *c)
 
 static int spawn(struct km_child *c, struct km_err *err)
 {
-    const int r = km_spawn(&c->spec, &c->pid, err);
+    int r = enter_count(c, err);
 
     if (r < 0)
         return r;
+    r = km_spawn(&c->spec, &c->pid, err);
+    if (r < 0) {
+        leave_count(c);
+        return r;
+    }
     c->failed = false;
     set_state(c, KM_CHILD_STARTING, -1);
     if (!c->spec.ready_ms)
@@ -198,6 +224,7 @@ static void on_exit_of(struct km_child *c, int status)
     const bool asked = c->state == KM_CHILD_STOPPING;
 
     c->pid = 0;
+    leave_count(c);
     if (c->lingers)
         destroy(c);
     else if (!asked && c->spec.restart)

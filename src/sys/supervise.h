@@ -39,6 +39,10 @@ struct km_child_spec {
     bool restart; /* after an exit that was not asked for */
     uint64_t stop_ms; /* TERM to KILL */
     uint64_t ready_ms; /* STARTING longer than this is a failure; 0: ready at once */
+    /* Processes that share a bound, those on their way out among them: km_child_start() is refused
+     * with KM_E_AGAIN while `most` of them exist.  Outlives the loop; NULL: not counted. */
+    _Atomic unsigned *living;
+    unsigned most;
 };
 
 struct km_child;

@@ -51,12 +51,12 @@ def signed():
         yield started
 
 
-def serve(folder, signed, env=None, query="", **entry):
+def serve(folder, signed, env=None, query="", workers=2, **entry):
     entry = {"url": signed.mcp + query, "transport": "http", "auth_type": "aws_sigv4",
              "aws_region_name": REGION, **entry}
     return McpGateway(folder, json.dumps({
         "general_settings": {"master_key": MASTER}, "mcp_servers": {"far": entry},
-        "kanmon_settings": {"state_dir": str(folder / "state"), "workers": 2}}),
+        "kanmon_settings": {"state_dir": str(folder / "state"), "workers": workers}}),
         {"AWS_ENDPOINT_URL_STS": signed.sts, **(env or {})})
 
 
@@ -145,7 +145,8 @@ def test_what_is_not_right_is_refused_and_said(tmp_path, signed, change, words):
 
 def test_a_session_that_is_gone_is_begun_anew_once(tmp_path, signed):
     """The server is the official SDK's, and says 404 as that does: what was refused was not run."""
-    with serve(tmp_path, signed, **signed.key(STATIC)) as gateway:
+    # One worker: each has a session of its own there, and the kernel says who takes a connection.
+    with serve(tmp_path, signed, workers=1, **signed.key(STATIC)) as gateway:
         assert works(gateway) == "1 hello"
         signed.say("/forget")
         before = len(signed.say("/seen"))

@@ -92,6 +92,8 @@ struct km_link_args {
     const char *work_dir; /* stdio: where cwd is not configured */
     const char *cgroup; /* stdio: where memory may be bounded; empty or NULL: nowhere */
     uint64_t delay_ms; /* stdio: not to be started before */
+    _Atomic unsigned *living; /* stdio: processes of all servers; see struct km_child_spec */
+    unsigned most; /* stdio: of them */
     size_t workers; /* builtin: see builtin.h */
     bool network; /* the same */
     struct km_log *log; /* the same */

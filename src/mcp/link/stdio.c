@@ -26,6 +26,7 @@
 #include "sys/supervise.h"
 
 #define QUEUE_BYTES ((size_t)32 * 1024 * 1024) /* not read by the child */
+#define ROOM_MS 20 /* between two looks whether a process has ended and left room */
 #define END_MS 15000 /* the shim has its own, shorter times */
 
 struct link_stdio {
@@ -40,6 +41,8 @@ struct link_stdio {
     struct km_server_log log;
     struct km_timer begin; /* after delay_ms */
     uint64_t delay_ms;
+    _Atomic unsigned *living;
+    unsigned most;
     struct km_deferred later; /* up, or down */
     struct km_err why;
     bool is_up, is_down;
@@ -167,10 +170,19 @@ static int spawn(struct link_stdio *s, int in, int out, int err_fd, int liveness
         .stdout_fd = out,
         .stderr_fd = err_fd,
         .stop_ms = END_MS,
+        .living = s->living,
+        .most = s->most,
     };
 
+    int r;
+
     s->child = km_child_new(s->loop, &spec, on_state, s, err);
-    return s->child ? km_child_start(s->child, err) : err->code;
+    if (!s->child)
+        return err->code;
+    r = km_child_start(s->child, err);
+    if (r < 0)
+        s->child = km_child_free(s->child);
+    return r;
 }
 
 static int start(struct link_stdio *s, struct km_err *err)
@@ -211,8 +223,14 @@ static void on_begin(void *ctx)
 {
     struct link_stdio *s = ctx;
     struct km_err err = { 0 };
+    int r;
 
-    if (start(s, &err) < 0) {
+    r = start(s, &err);
+    if (r == KM_E_AGAIN) { /* another is on its way out; the opening's time-out bounds this */
+        km_timer_start(&s->begin, ROOM_MS);
+        return;
+    }
+    if (r < 0) {
         if (!km_str_starts(km_str_c(err.text), KM_STR("'")))
             km_server_log_say(&s->log, "%s", err.text);
         down(s, &err);
@@ -316,6 +334,8 @@ struct km_link *km_link_stdio_new(const struct km_link_args *args, struct km_err
     km_deferred_init(&s->later, s->loop, on_later, s);
     km_timer_init(&s->begin, s->loop, on_begin, s);
     s->delay_ms = args->delay_ms;
+    s->living = args->living;
+    s->most = args->most;
     make_work_dir(s, args);
     if (km_stdio_words(s->upstream, args->asker, s->work_dir, args->cgroup, &s->arena, &s->words,
                        err) < 0)

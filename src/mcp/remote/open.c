@@ -133,6 +133,8 @@ static int make_link(struct km_remote *p, struct km_err *err)
     args.workers = d->ups->ndesks;
     args.network = d->ups->network;
     args.log = d->ups->log;
+    args.living = &d->ups->living;
+    args.most = KM_MCP_CHILDREN_MOST;
     if (stdio(p) && !p->upstream->builtin)
         args.delay_ms = km_desk_spawn_delay(d->ups);
     if (p->upstream->builtin)

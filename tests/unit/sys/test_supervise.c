@@ -33,6 +33,7 @@ struct fixture {
     size_t n, wanted;
     enum km_child_state free_at; /* frees the child when it is told this */
     bool frees;
+    struct km_timer again;
 };
 
 static void on_state(void *ctx, struct km_child *child, enum km_child_state state, int status)
@@ -284,6 +285,39 @@ static void a_child_that_ignores_term_is_killed_with_its_group(void **state)
     assert_string_equal(output(f), ""); /* ends: nobody holds the pipe any more */
 }
 
+static void on_again(void *ctx)
+{
+    struct fixture *f = ctx;
+
+    if (km_child_start(f->child, NULL) == KM_E_AGAIN)
+        km_timer_start(&f->again, 5);
+}
+
+static void a_bound_counts_processes_until_they_are_gone(void **state)
+{
+    struct fixture *f = *state;
+    _Atomic unsigned living = 0;
+    struct km_child *first;
+    struct km_err err;
+    char ready[6];
+
+    f->spec.living = &living;
+    f->spec.most = 1;
+    run(f, "trap '' TERM; echo ready; while :; do sleep 100; done");
+    assert_int_equal(read(f->out[0], ready, sizeof ready), 6);
+    first = f->child;
+    assert_int_equal(living, 1);
+    make(f, "exit 3");
+    assert_int_equal(km_child_start(f->child, &err), KM_E_AGAIN);
+    km_child_leave(first, 30); /* nobody has it any more, and it is still there */
+    assert_int_equal(km_child_start(f->child, &err), KM_E_AGAIN);
+    km_timer_init(&f->again, f->loop, on_again, f);
+    km_timer_start(&f->again, 5);
+    wait_for(f, 3);
+    assert_int_equal(WEXITSTATUS(f->statuses[2]), 3);
+    assert_int_equal(living, 0);
+}
+
 static void an_end_not_asked_for_restarts_after_growing_delays(void **state)
 {
     static const enum km_child_state cycle[] = { KM_CHILD_STARTING, KM_CHILD_READY,
@@ -393,6 +427,7 @@ int main(void)
         CASE(a_second_start_is_refused),
         CASE(stop_sends_term_and_does_not_restart),
         CASE(a_child_that_ignores_term_is_killed_with_its_group),
+        CASE(a_bound_counts_processes_until_they_are_gone),
         CASE(an_end_not_asked_for_restarts_after_growing_delays),
         CASE(ready_is_what_the_owner_says),
         CASE(a_child_that_is_never_ready_is_a_failure),
