@@ -12,7 +12,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -101,10 +100,9 @@ struct op {
     struct km_store *store;
     int64_t expires_us;
     uint8_t owner[32];
-    size_t id_n, record_n;
+    struct km_str id, record;
     km_store_json_fn *fn; /* of a get */
     void *ctx;
-    char bytes[]; /* id, record */
 };
 
 /* What a reader is asked. */
@@ -120,31 +118,17 @@ static struct op *op_of(struct km_op *op)
     return (struct op *)(void *)op;
 }
 
-static void op_free(struct km_op *base)
-{
-    struct op *op = op_of(base);
-
-    km_wipe(op->bytes, op->id_n + op->record_n);
-    free(op);
-}
-
 static struct op *op_new(struct km_store *store, struct km_mailbox *reply, km_op_fn *run,
                          struct km_str id, const uint8_t owner[32], struct km_str record)
 {
-    struct op *op = calloc(1, sizeof *op + id.n + record.n);
+    struct op *op = km_op_new(sizeof *op, id.n + record.n, run);
 
     km_assert(op != NULL); /* without it the caller could never be answered */
-    op->op.run = run;
-    op->op.free = op_free;
     op->op.reply = reply;
     op->store = store;
-    op->id_n = id.n;
-    op->record_n = record.n;
     memcpy(op->owner, owner, 32);
-    if (id.n)
-        memcpy(op->bytes, id.p, id.n);
-    if (record.n)
-        memcpy(op->bytes + id.n, record.p, record.n);
+    op->id = km_op_keep(&op->op, id);
+    op->record = km_op_keep(&op->op, record);
     return op;
 }
 
@@ -175,14 +159,13 @@ static int run_put(struct km_op *base, sqlite3 *db, struct km_apply *apply, stru
     struct km_buf sealed KM_CLEANUP(km_buf_done) = KM_BUF(RECORD_MOST + 64);
     struct km_buf aad KM_CLEANUP(km_buf_done) = KM_BUF(32 + KM_ANSWERS_ID_BYTES);
     sqlite3_stmt *s KM_CLEANUP(km_db_finalize) = NULL;
-    struct km_str id = km_str(op->bytes, op->id_n);
+    const struct km_str id = op->id;
     uint8_t key[KM_AEAD_KEY_LEN];
     int r = km_answers_key(op->store->state_dir, true, key, err);
 
     (void)apply;
     if (r == 0)
-        r = km_aead_seal(key, km_str(op->bytes + op->id_n, op->record_n),
-                         bound_to(&aad, op->owner, id), &sealed, err);
+        r = km_aead_seal(key, op->record, bound_to(&aad, op->owner, id), &sealed, err);
     km_wipe(key, sizeof key);
     if (r == 0)
         r = km_db_prepare(db,
@@ -229,7 +212,7 @@ static int run_delete(struct km_op *base, sqlite3 *db, struct km_apply *apply, s
     (void)apply;
     if (r < 0)
         return r;
-    km_db_bind_text(s, 1, km_str(op->bytes, op->id_n));
+    km_db_bind_text(s, 1, op->id);
     km_db_bind_blob(s, 2, op->owner, sizeof op->owner);
     sqlite3_bind_int64(s, 3, km_wall_us());
     r = km_db_run(s, err);
@@ -277,32 +260,24 @@ static int run_get(sqlite3 *db, const void *query, struct km_buf *out, struct km
     return r < 0 ? km_fail(err, KM_E_NOT_FOUND, "the answer was sealed by another key") : 0;
 }
 
-static int run_nothing(struct km_op *op, sqlite3 *db, struct km_apply *apply, struct km_err *err)
-{
-    (void)op;
-    (void)db;
-    (void)apply;
-    (void)err;
-    return 0;
-}
-
 /* A store that cannot be written can still be read. */
 static void on_written(void *ctx, const struct km_err *err)
 {
     struct op *op = ctx;
-    struct asked a = { .state_dir = op->store->state_dir, .id_n = op->id_n };
+    struct asked a = { .state_dir = op->store->state_dir, .id_n = op->id.n };
 
     (void)err;
     memcpy(a.owner, op->owner, sizeof a.owner);
-    memcpy(a.id, op->bytes, op->id_n);
+    if (op->id.n)
+        memcpy(a.id, op->id.p, op->id.n);
     km_reader_ask(op->store, op->op.reply, run_get, &a, sizeof a, op->fn, op->ctx);
 }
 
 void km_store_answer_get(struct km_store *store, struct km_mailbox *reply, struct km_str id,
                          const uint8_t owner[32], km_store_json_fn *fn, void *ctx)
 {
-    struct op *op = op_new(store, reply, run_nothing, id.n > KM_ANSWERS_ID_BYTES ? KM_STR_NONE : id,
-                           owner, KM_STR_NONE);
+    struct op *op = op_new(store, reply, km_op_nothing,
+                           id.n > KM_ANSWERS_ID_BYTES ? KM_STR_NONE : id, owner, KM_STR_NONE);
 
     op->fn = fn;
     op->ctx = ctx;

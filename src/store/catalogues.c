@@ -9,8 +9,6 @@
  */
 #include "store/catalogues.h"
 
-#include <stdlib.h>
-
 #include "base/time.h"
 #include "store/db.h"
 #include "store/inside.h"
@@ -18,18 +16,12 @@
 
 struct op {
     struct km_op op; /* first: the writer's pointer is ours */
-    struct km_str server, shape, json; /* in bytes */
-    char bytes[];
+    struct km_str server, shape, json;
 };
 
 static struct op *op_of(struct km_op *op)
 {
     return (struct op *)(void *)op;
-}
-
-static void op_free(struct km_op *base)
-{
-    free(op_of(base));
 }
 
 static int run_put(struct km_op *base, sqlite3 *db, struct km_apply *apply, struct km_err *err)
@@ -51,33 +43,17 @@ static int run_put(struct km_op *base, sqlite3 *db, struct km_apply *apply, stru
     return km_db_run(s, err);
 }
 
-static struct km_str put(char **at, struct km_str s)
-{
-    struct km_str copy = { *at, s.n };
-
-    if (s.n)
-        memcpy(*at, s.p, s.n);
-    *at += s.n;
-    return copy;
-}
-
 void km_store_catalogue_put(struct km_store *store, struct km_mailbox *reply, struct km_str server,
                             struct km_str shape, struct km_str json, km_store_done_fn *done,
                             void *ctx)
 {
-    struct op *op = calloc(1, sizeof *op + server.n + shape.n + json.n);
-    char *at;
+    struct op *op = km_op_new(sizeof *op, server.n + shape.n + json.n, run_put);
 
     km_assert(op != NULL); /* without it the caller could never be answered */
-    at = op->bytes;
-    op->op.run = run_put;
-    op->op.free = op_free;
-    op->op.reply = done ? reply : NULL;
-    op->op.done = done;
-    op->op.ctx = ctx;
-    op->server = put(&at, server);
-    op->shape = put(&at, shape);
-    op->json = put(&at, json);
+    km_op_tell(&op->op, reply, done, ctx);
+    op->server = km_op_keep(&op->op, server);
+    op->shape = km_op_keep(&op->op, shape);
+    op->json = km_op_keep(&op->op, json);
     km_writer_submit(store->writer, &op->op);
 }
 

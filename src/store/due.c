@@ -12,8 +12,6 @@
  */
 #include "store/due.h"
 
-#include <stdlib.h>
-
 #include "base/encode.h"
 #include "store/db.h"
 #include "store/inside.h"
@@ -89,8 +87,7 @@ struct op {
     struct km_op op; /* first: the writer's pointer is ours */
     int64_t due_us;
     uint8_t owner[32];
-    size_t n;
-    char id[KM_OBJECT_ID_BYTES];
+    struct km_str id;
 };
 
 static int run_set(struct km_op *base, sqlite3 *db, struct km_apply *apply, struct km_err *err)
@@ -105,31 +102,23 @@ static int run_set(struct km_op *base, sqlite3 *db, struct km_apply *apply, stru
     (void)apply;
     if (r < 0)
         return r;
-    km_db_bind_text(s, 1, km_str(op->id, op->n));
+    km_db_bind_text(s, 1, op->id);
     km_db_bind_blob(s, 2, op->owner, sizeof op->owner);
     sqlite3_bind_int64(s, 3, op->due_us);
     return km_db_run(s, err);
-}
-
-static void op_free(struct km_op *op)
-{
-    free(op);
 }
 
 void km_store_due_set(struct km_store *store, struct km_mailbox *reply,
                       const struct km_object *object, int64_t due_us, km_store_done_fn *done,
                       void *ctx)
 {
-    struct op *op = calloc(1, sizeof *op);
+    struct op *op = km_op_new(sizeof *op, object->id.n, run_set);
 
     km_assert(op != NULL); /* without it the caller could never be answered */
-    op->op =
-        (struct km_op){ .run = run_set, .free = op_free, .reply = reply, .done = done, .ctx = ctx };
+    km_op_tell(&op->op, reply, done, ctx);
     op->due_us = due_us;
     memcpy(op->owner, object->owner, sizeof op->owner);
-    op->n = object->id.n < sizeof op->id ? object->id.n : sizeof op->id;
-    if (op->n)
-        memcpy(op->id, object->id.p, op->n);
+    op->id = km_op_keep(&op->op, object->id);
     km_writer_submit(store->writer, &op->op);
 }
 

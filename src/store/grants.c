@@ -9,8 +9,6 @@
  */
 #include "store/grants.h"
 
-#include <stdlib.h>
-
 #include "base/time.h"
 #include "store/audit.h"
 #include "store/db.h"
@@ -18,14 +16,12 @@
 #include "store/writer.h"
 
 #define FORGET_MOST "50" /* a put */
-#define AUDIT_BYTES 2048
 
 struct op {
     struct km_op op; /* first: the writer's pointer is ours */
     struct km_grant grant; /* of a delete: the id alone */
-    struct km_audit audit; /* strings in text */
+    struct km_audit audit;
     bool audited;
-    struct km_buf text;
 };
 
 static struct op *op_of(struct km_op *op)
@@ -33,40 +29,16 @@ static struct op *op_of(struct km_op *op)
     return (struct op *)(void *)op;
 }
 
-static void op_free(struct km_op *base)
-{
-    struct op *op = op_of(base);
-
-    km_buf_done(&op->text);
-    free(op);
-}
-
-/* The buffer has its room already: it does not move. */
-static struct km_str keep(struct op *op, struct km_str s)
-{
-    struct km_str kept = { op->text.p + op->text.n, km_str_sub(s, 0, AUDIT_BYTES / 4).n };
-
-    km_buf_str(&op->text, km_str_sub(s, 0, kept.n));
-    return kept;
-}
-
 static struct op *op_new(struct km_mailbox *reply, km_op_fn *run, const struct km_audit *audit,
                          km_store_done_fn *done, void *ctx)
 {
-    struct op *op = calloc(1, sizeof *op);
+    struct op *op = km_op_new(sizeof *op, audit ? km_op_audit_room(audit) : 0, run);
 
     km_assert(op != NULL); /* without it the caller could never be answered */
-    op->op.run = run;
-    op->op.free = op_free;
-    op->op.reply = done ? reply : NULL;
-    op->op.done = done;
-    op->op.ctx = ctx;
-    km_buf_init(&op->text, AUDIT_BYTES);
-    if (audit && km_buf_reserve(&op->text, AUDIT_BYTES)) {
-        op->audited = true;
-        op->audit = (struct km_audit){ keep(op, audit->actor), keep(op, audit->action),
-                                       keep(op, audit->target), keep(op, audit->detail) };
-    }
+    km_op_tell(&op->op, reply, done, ctx);
+    op->audited = audit != NULL;
+    if (audit)
+        op->audit = km_op_keep_audit(&op->op, audit);
     return op;
 }
 

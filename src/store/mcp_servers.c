@@ -9,8 +9,6 @@
  */
 #include "store/mcp_servers.h"
 
-#include <stdlib.h>
-
 #include "base/crypto.h"
 #include "base/time.h"
 #include "store/answers.h"
@@ -24,24 +22,14 @@
 struct op {
     struct km_op op; /* first: the writer's pointer is ours */
     struct km_store *store;
-    struct km_mcp_server_row row; /* texts of both in bytes */
+    struct km_mcp_server_row row;
     struct km_audit audit;
     int64_t now_us;
-    size_t n;
-    char bytes[];
 };
 
 static struct op *op_of(struct km_op *op)
 {
     return (struct op *)(void *)op;
-}
-
-static void op_free(struct km_op *base)
-{
-    struct op *op = op_of(base);
-
-    km_wipe(op->bytes, op->n);
-    free(op);
 }
 
 static int run_one(sqlite3 *db, const char *sql, struct km_str name, struct km_err *err)
@@ -90,42 +78,21 @@ static int run_put(struct km_op *base, sqlite3 *db, struct km_apply *apply, stru
     return r == 0 ? km_audit_append(km_apply_chain(apply), &op->audit, op->now_us, err) : r;
 }
 
-static struct km_str put(char **at, struct km_str s)
-{
-    struct km_str copy = { *at, s.n };
-
-    if (s.n)
-        memcpy(*at, s.p, s.n);
-    *at += s.n;
-    return copy;
-}
-
 void km_store_mcp_server_put(struct km_store *store, struct km_mailbox *reply,
                              const struct km_mcp_server_row *row, const struct km_audit *audit,
                              km_store_done_fn *done, void *ctx)
 {
-    const size_t n = row->name.n + row->json.n + row->id.n + audit->actor.n + audit->action.n +
-                     audit->target.n + audit->detail.n;
-    struct op *op = calloc(1, sizeof *op + n);
-    char *at;
+    const size_t room = row->name.n + row->json.n + row->id.n + km_op_audit_room(audit);
+    struct op *op = km_op_new(sizeof *op, room, row->json.n ? run_put : run_delete);
 
     km_assert(op != NULL); /* without it the caller could never be answered */
-    at = op->bytes;
-    op->op.run = row->json.n ? run_put : run_delete;
-    op->op.free = op_free;
-    op->op.reply = reply;
-    op->op.done = done;
-    op->op.ctx = ctx;
+    km_op_tell(&op->op, reply, done, ctx);
     op->store = store;
-    op->n = n;
     op->now_us = km_wall_us();
-    op->row.name = put(&at, row->name);
-    op->row.json = put(&at, row->json);
-    op->row.id = put(&at, row->id);
-    op->audit.actor = put(&at, audit->actor);
-    op->audit.action = put(&at, audit->action);
-    op->audit.target = put(&at, audit->target);
-    op->audit.detail = put(&at, audit->detail);
+    op->row.name = km_op_keep(&op->op, row->name);
+    op->row.json = km_op_keep(&op->op, row->json);
+    op->row.id = km_op_keep(&op->op, row->id);
+    op->audit = km_op_keep_audit(&op->op, audit);
     km_writer_submit(store->writer, &op->op);
 }
 

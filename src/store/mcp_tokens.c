@@ -9,8 +9,6 @@
  */
 #include "store/mcp_tokens.h"
 
-#include <stdlib.h>
-
 #include "base/crypto.h"
 #include "base/time.h"
 #include "store/answers.h"
@@ -24,22 +22,12 @@ struct op {
     struct km_op op; /* first: the writer's pointer is ours */
     struct km_store *store;
     uint8_t place[KM_SHA256_LEN];
-    struct km_str server, issuer, record; /* in bytes */
-    size_t n;
-    char bytes[];
+    struct km_str server, issuer, record;
 };
 
 static struct op *op_of(struct km_op *op)
 {
     return (struct op *)(void *)op;
-}
-
-static void op_free(struct km_op *base)
-{
-    struct op *op = op_of(base);
-
-    km_wipe(op->bytes, op->n);
-    free(op);
 }
 
 static void place_of(struct km_str server, struct km_str principal, uint8_t out[KM_SHA256_LEN])
@@ -96,33 +84,20 @@ static int run_put(struct km_op *base, sqlite3 *db, struct km_apply *apply, stru
     return km_db_run(s, err);
 }
 
-static struct km_str put(char **at, struct km_str s)
-{
-    struct km_str copy = { *at, s.n };
-
-    if (s.n)
-        memcpy(*at, s.p, s.n);
-    *at += s.n;
-    return copy;
-}
-
 void km_store_mcp_token_put(struct km_store *store, const struct km_mcp_token_row *row)
 {
     size_t n = row->server.n + row->issuer.n + row->record.n;
-    struct op *op = n <= KM_MCP_TOKENS_BYTES ? calloc(1, sizeof *op + n) : NULL;
-    char *at;
+    struct op *op = NULL;
 
+    if (n <= KM_MCP_TOKENS_BYTES)
+        op = km_op_new(sizeof *op, n, row->record.n ? run_put : run_delete);
     if (!op)
         return; /* after a restart another login is needed */
-    at = op->bytes;
-    op->op.run = row->record.n ? run_put : run_delete;
-    op->op.free = op_free;
     op->store = store;
-    op->n = n;
     place_of(row->server, row->principal, op->place);
-    op->server = put(&at, row->server);
-    op->issuer = put(&at, row->issuer);
-    op->record = put(&at, row->record);
+    op->server = km_op_keep(&op->op, row->server);
+    op->issuer = km_op_keep(&op->op, row->issuer);
+    op->record = km_op_keep(&op->op, row->record);
     km_writer_submit(store->writer, &op->op);
 }
 

@@ -12,8 +12,6 @@
 #include "store/objects.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-
 #include "base/time.h"
 #include "store/db.h"
 #include "store/inside.h"
@@ -24,7 +22,7 @@
 #define PARTS 5
 #define MINE KM_OBJECT_MINE
 
-/* An operation's texts follow it, one behind the other. */
+/* An operation's texts follow it, one behind the other: a reader is given a copy of the whole. */
 struct op {
     struct km_op op; /* first: the writer's pointer is ours */
     struct km_store *store;
@@ -60,31 +58,22 @@ static struct km_str text(const struct op *op, size_t which)
     return km_str(op->bytes + at, op->n[which]);
 }
 
-static void op_free(struct km_op *base)
-{
-    free(op_of(base));
-}
-
 static struct op *op_new(struct km_store *store, struct km_mailbox *reply, km_op_fn *run,
                          const uint8_t owner[32], const struct km_str texts[PARTS])
 {
-    size_t total = 0, at = 0;
+    size_t total = 0;
     struct op *op;
 
     for (size_t i = 0; i < PARTS; i++)
         total += texts[i].n;
-    op = calloc(1, sizeof *op + total);
+    op = km_op_new(sizeof *op, total, run);
     km_assert(op != NULL); /* without it the caller could never be answered */
-    op->op.run = run;
-    op->op.free = op_free;
     op->op.reply = reply;
     op->store = store;
     memcpy(op->owner, owner, 32);
     for (size_t i = 0; i < PARTS; i++) {
         op->n[i] = texts[i].n;
-        if (texts[i].n)
-            memcpy(op->bytes + at, texts[i].p, texts[i].n);
-        at += texts[i].n;
+        (void)km_op_keep(&op->op, texts[i]);
     }
     return op;
 }
@@ -295,15 +284,6 @@ static int run_list(sqlite3 *db, const void *query, struct km_buf *out, struct k
     return r;
 }
 
-static int run_nothing(struct km_op *op, sqlite3 *db, struct km_apply *apply, struct km_err *err)
-{
-    (void)op;
-    (void)db;
-    (void)apply;
-    (void)err;
-    return 0;
-}
-
 /* A store that cannot be written can still be read. */
 static void on_written(void *ctx, const struct km_err *err)
 {
@@ -329,7 +309,7 @@ static void ask_behind(struct op *op, km_reader_fn *ask, km_store_json_fn *fn, v
 void km_store_object_get(struct km_store *store, struct km_mailbox *reply, struct km_str kind,
                          struct km_str id, const uint8_t owner[32], km_store_json_fn *fn, void *ctx)
 {
-    ask_behind(op_new(store, reply, run_nothing, owner,
+    ask_behind(op_new(store, reply, km_op_nothing, owner,
                       (struct km_str[PARTS]){ [ID] = cut(id), [KIND] = kind }),
                run_get, fn, ctx);
 }
@@ -339,7 +319,7 @@ void km_store_object_list(struct km_store *store, struct km_mailbox *reply, stru
                           const uint8_t owner[32], km_store_json_fn *fn, void *ctx)
 {
     struct op *op = op_new(
-        store, reply, run_nothing, owner,
+        store, reply, km_op_nothing, owner,
         (struct km_str[PARTS]){ [KIND] = kind, [AFTER] = cut(after), [PURPOSE] = cut(purpose) });
 
     op->limit = limit > 0 && limit < KM_OBJECTS_LIST_MOST ? limit : KM_OBJECTS_LIST_MOST;

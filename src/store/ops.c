@@ -23,9 +23,8 @@ struct op {
     bool insert;
     uint8_t hash[32];
     int64_t number, now_us;
-    struct km_price_row *prices; /* strings in text */
+    struct km_price_row *prices;
     size_t nprices;
-    struct km_buf text; /* audit's and prices' strings */
 };
 
 static struct op *op_of(struct km_op *op)
@@ -39,43 +38,21 @@ static void op_free(struct km_op *base)
 
     km_key_row_free(op->row);
     free(op->prices);
-    km_buf_done(&op->text);
-    free(op);
-}
-
-/* All strings are reserved room for before the first is copied: the buffer must not move. */
-static struct km_str keep(struct op *op, struct km_str s)
-{
-    struct km_str kept = { op->text.p + op->text.n, s.n };
-
-    km_buf_str(&op->text, s);
-    return kept;
+    km_op_free(base);
 }
 
 static struct op *op_new(struct km_mailbox *reply, km_op_fn *run, const struct km_audit *audit,
                          size_t more_text, km_store_done_fn *done, void *ctx)
 {
-    struct op *op = calloc(1, sizeof *op);
-    size_t text = more_text + 1;
+    struct op *op = km_op_new(sizeof *op, more_text + (audit ? km_op_audit_room(audit) : 0), run);
 
     km_assert(op != NULL); /* without it the caller could never be answered */
-    op->op.run = run;
     op->op.free = op_free;
-    op->op.reply = reply;
-    op->op.done = done;
-    op->op.ctx = ctx;
+    km_op_tell(&op->op, reply, done, ctx);
     op->now_us = km_wall_us();
+    op->audited = audit != NULL;
     if (audit)
-        text += audit->actor.n + audit->action.n + audit->target.n + audit->detail.n;
-    km_buf_init(&op->text, text);
-    km_assert(km_buf_reserve(&op->text, text) != NULL);
-    if (audit) {
-        op->audited = true;
-        op->audit.actor = keep(op, audit->actor);
-        op->audit.action = keep(op, audit->action);
-        op->audit.target = keep(op, audit->target);
-        op->audit.detail = keep(op, audit->detail);
-    }
+        op->audit = km_op_keep_audit(&op->op, audit);
     return op;
 }
 
@@ -348,9 +325,9 @@ void km_store_prices_put(struct km_store *store, struct km_mailbox *reply,
     km_assert(op->prices != NULL);
     op->nprices = n;
     for (size_t i = 0; i < n; i++) {
-        op->prices[i].model = keep(op, rows[i].model);
-        op->prices[i].source = keep(op, rows[i].source);
-        op->prices[i].json = keep(op, rows[i].json);
+        op->prices[i].model = km_op_keep(&op->op, rows[i].model);
+        op->prices[i].source = km_op_keep(&op->op, rows[i].source);
+        op->prices[i].json = km_op_keep(&op->op, rows[i].json);
     }
     submit(store, op);
 }
@@ -376,17 +353,8 @@ void km_store_charge_open(struct km_store *store, struct km_mailbox *reply, int6
 }
 
 /* An operation is in the same commit as what the ledgers hold when it comes, or in a later one. */
-static int nothing(struct km_op *base, sqlite3 *db, struct km_apply *apply, struct km_err *err)
-{
-    (void)base;
-    (void)db;
-    (void)apply;
-    (void)err;
-    return 0;
-}
-
 void km_store_sync(struct km_store *store, struct km_mailbox *reply, km_store_done_fn *done,
                    void *ctx)
 {
-    submit(store, op_new(reply, nothing, NULL, 0, done, ctx));
+    submit(store, op_new(reply, km_op_nothing, NULL, 0, done, ctx));
 }

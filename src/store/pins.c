@@ -9,26 +9,18 @@
  */
 #include "store/pins.h"
 
-#include <stdlib.h>
-
 #include "store/db.h"
 #include "store/inside.h"
 #include "store/writer.h"
 
 struct op {
     struct km_op op; /* first: the writer's pointer is ours */
-    struct km_pin_row row; /* its texts are in bytes */
-    char bytes[];
+    struct km_pin_row row;
 };
 
 static struct op *op_of(struct km_op *op)
 {
     return (struct op *)(void *)op;
-}
-
-static void op_free(struct km_op *base)
-{
-    free(op_of(base));
 }
 
 static int bind_key(sqlite3_stmt *s, const struct km_pin_row *row)
@@ -70,20 +62,15 @@ static int run_drop(struct km_op *base, sqlite3 *db, struct km_apply *apply, str
     return km_db_run(s, err);
 }
 
-static void submit(struct km_store *store, const struct km_pin_row *row,
-                   int (*run)(struct km_op *, sqlite3 *, struct km_apply *, struct km_err *))
+static void submit(struct km_store *store, const struct km_pin_row *row, km_op_fn *run)
 {
-    struct op *op = calloc(1, sizeof *op + row->server.n + row->tool.n);
+    struct op *op = km_op_new(sizeof *op, row->server.n + row->tool.n, run);
 
     if (!op)
         return; /* as after a crash: it is seen again */
-    op->op.run = run;
-    op->op.free = op_free;
     op->row = *row;
-    op->row.server.p = op->bytes;
-    op->row.tool.p = op->bytes + row->server.n;
-    memcpy(op->bytes, row->server.p, row->server.n);
-    memcpy(op->bytes + row->server.n, row->tool.p, row->tool.n);
+    op->row.server = km_op_keep(&op->op, row->server);
+    op->row.tool = km_op_keep(&op->op, row->tool);
     km_writer_submit(store->writer, &op->op);
 }
 

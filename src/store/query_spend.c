@@ -10,8 +10,6 @@
  * reader that adds these numbers as decimals gets exactly what the budgets hold.
  */
 #include <stdio.h>
-#include <stdlib.h>
-
 #include "base/encode.h"
 #include "base/time.h"
 #include "store/db.h"
@@ -359,25 +357,6 @@ struct question {
     struct asked asked;
 };
 
-static struct question *question_of(struct km_op *op)
-{
-    return (struct question *)(void *)op;
-}
-
-static int do_nothing(struct km_op *op, sqlite3 *db, struct km_apply *apply, struct km_err *err)
-{
-    (void)op;
-    (void)db;
-    (void)apply;
-    (void)err;
-    return 0;
-}
-
-static void free_question(struct km_op *op)
-{
-    free(question_of(op));
-}
-
 /* A store that cannot be written can still be read. */
 static void on_written(void *ctx, const struct km_err *err)
 {
@@ -413,12 +392,10 @@ static void read_query(const struct km_spend_query *query, struct asked *a)
 void km_store_spend_logs(struct km_store *store, struct km_mailbox *reply,
                          const struct km_spend_query *query, km_store_json_fn *fn, void *ctx)
 {
-    struct question *q = calloc(1, sizeof *q);
+    struct question *q = km_op_new(sizeof *q, 0, km_op_nothing);
 
     km_assert(q != NULL); /* without it the caller could never be answered */
-    q->op = (struct km_op){
-        .run = do_nothing, .free = free_question, .reply = reply, .done = on_written, .ctx = q
-    };
+    km_op_tell(&q->op, reply, on_written, q);
     q->store = store;
     q->run = query->summarize ? summary : rows;
     q->fn = fn;

@@ -7,8 +7,8 @@
 #ifndef KM_STORE_WRITER_H
 #define KM_STORE_WRITER_H
 
-#include "store/apply.h"
 #include "store/chunk.h"
+#include "store/op.h"
 
 struct km_writer;
 
@@ -22,24 +22,6 @@ struct km_writer *km_writer_free(struct km_writer *w);
 void km_writer_wake(struct km_writer *w, bool urgent);
 /* Takes a list of chunks over (NULL is fine). */
 void km_writer_adopt(struct km_writer *w, struct km_chunk *list);
-
-/* One queued operation; a module derives its own by putting this first. */
-struct km_op;
-typedef int km_op_fn(struct km_op *op, sqlite3 *db, struct km_apply *apply, struct km_err *err);
-
-struct km_op {
-    struct km_msg msg;
-    struct km_op *next;
-    km_op_fn *run; /* inside the transaction, on the writer's thread */
-    void (*free)(struct km_op *op);
-    struct km_mailbox *reply; /* NULL: nobody asks */
-    km_store_done_fn *done;
-    void *ctx;
-    bool whole; /* its failure is the transaction's */
-    bool eventual; /* nobody waits: committed within commit_ms, as what a ledger holds */
-    int result;
-    struct km_err err;
-};
 
 /* The operation belongs to the writer from here on; answered exactly once, after the commit. */
 void km_writer_submit(struct km_writer *w, struct km_op *op);
