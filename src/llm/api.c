@@ -82,10 +82,10 @@ int km_llm_read_count(const struct km_llm_request *r, const struct km_json_span 
     return 0;
 }
 
-int km_llm_read_own(struct km_llm_request *r, const struct km_json_span *timeout,
-                    const struct km_json_span *tags, const struct km_json_span *num_retries,
-                    struct km_err *err)
+int km_llm_read_own(struct km_llm_request *r, const struct km_json_span *own, struct km_err *err)
 {
+    const struct km_json_span *timeout = &own[KM_LLM_OWN_TIMEOUT];
+    const struct km_json_span *tags = &own[KM_LLM_OWN_TAGS];
     int64_t ms;
 
     if (timeout->type == KM_JSON_NUMBER &&
@@ -93,8 +93,8 @@ int km_llm_read_own(struct km_llm_request *r, const struct km_json_span *timeout
         r->timeout_ms = ms;
     if (tags->type == KM_JSON_ARRAY)
         r->tags = km_json_value(r->body, tags);
-    return km_llm_read_count(r, num_retries, "num_retries", 0, KM_LLM_RETRIES_MOST, &r->num_retries,
-                             err);
+    return km_llm_read_count(r, &own[KM_LLM_OWN_NUM_RETRIES], "num_retries", 0, KM_LLM_RETRIES_MOST,
+                             &r->num_retries, err);
 }
 
 static bool bounds_output(struct km_str name)

@@ -16,6 +16,7 @@
 #include "http/sse.h"
 #include "llm/codec.h"
 #include "llm/model.h"
+#include "llm/own.h"
 
 /* Whose errors the caller understands. */
 enum km_dialect { KM_DIALECT_OPENAI, KM_DIALECT_ANTHROPIC, KM_DIALECT_GOOGLE, KM_DIALECT_AWS };
@@ -130,9 +131,9 @@ int km_llm_read_count(const struct km_llm_request *r, const struct km_json_span 
                       const char *name, int64_t low, int64_t high, int64_t *value,
                       struct km_err *err) KM_MUST_USE;
 
-/* The gateway's own members that mean the same in every API. */
-int km_llm_read_own(struct km_llm_request *r, const struct km_json_span *timeout,
-                    const struct km_json_span *tags, const struct km_json_span *num_retries,
+/* The gateway's own members that mean the same in every API; own: their spans, in the order of
+ * KM_LLM_OWN_NAMES (llm/own.h). */
+int km_llm_read_own(struct km_llm_request *r, const struct km_json_span *own,
                     struct km_err *err) KM_MUST_USE;
 
 /* The deployment's own parameters, where neither the caller nor its budget set them; for APIs

@@ -22,7 +22,6 @@
 #include "gateway/settings.h"
 #include "http/multipart.h"
 #include "llm/api/media.h"
-#include "llm/api/openai.h"
 #include "sys/spool.h"
 
 #define CHARGE_STEP ((int64_t)64 * 1024)
@@ -78,17 +77,12 @@ static void release(void *data)
 /* Of LiteLLM's own fields those that a form has and no upstream knows. */
 static bool is_own(struct km_str name)
 {
-    static const struct km_str more[] = { { "metadata", 8 },
-                                          { "litellm_metadata", 16 },
-                                          { "target_model_names", 18 } };
-    const struct km_str *cuts;
-    size_t n = km_openai_cuts(&cuts);
+    static const struct km_str own[] = { { "metadata", 8 },
+                                         { "target_model_names", 18 },
+                                         KM_LLM_OWN_NAMES };
 
-    for (size_t i = 0; i < n; i++)
-        if (km_str_eq(name, cuts[i]))
-            return true;
-    for (size_t i = 0; i < sizeof more / sizeof more[0]; i++)
-        if (km_str_eq(name, more[i]))
+    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
+        if (km_str_eq(name, own[i]))
             return true;
     return false;
 }

@@ -25,28 +25,16 @@ enum member {
     KM_MM_API_BASE,
     KM_MM_BASE_URL,
     KM_MM_METADATA, /* from here on: the gateway's own, never sent upstream */
-    KM_MM_CUTS,
+    KM_MM_OWN,
+    KM_MM_COUNT = KM_MM_OWN + KM_LLM_OWN_COUNT,
 };
 
-static const struct km_str members[KM_MM_CUTS] = {
+static const struct km_str members[KM_MM_COUNT] = {
     { "model", 5 },     { "stream", 6 },   { "stream_format", 13 }, { "n", 1 },
     { "size", 4 },      { "quality", 7 },  { "input", 5 },          { "prompt", 6 },
     { "user", 4 },      { "api_base", 8 }, { "base_url", 8 },       { "metadata", 8 },
+    KM_LLM_OWN_NAMES,
 };
-
-#define NAMES_MOST 64
-
-/* The members and behind them km_openai_cuts(), which begins with tags, num_retries, timeout. */
-static size_t all_names(struct km_str names[NAMES_MOST])
-{
-    const struct km_str *cuts;
-    size_t n = km_openai_cuts(&cuts);
-
-    km_assert(KM_MM_CUTS + n <= NAMES_MOST);
-    memcpy(names, members, sizeof members);
-    memcpy(names + KM_MM_CUTS, cuts, n * sizeof *cuts);
-    return KM_MM_CUTS + n;
-}
 
 static int bad(struct km_err *err, const char *param, const char *why)
 {
@@ -79,9 +67,7 @@ static int read_model(struct km_llm_request *r, struct km_arena *arena, struct k
 static int parse(struct km_llm_request *r, struct km_arena *arena, struct km_str path_model,
                  struct km_err *err)
 {
-    struct km_str names[NAMES_MOST];
-    const struct km_json_span *own;
-    int e = km_llm_read_members(r, arena, names, all_names(names), err);
+    int e = km_llm_read_members(r, arena, members, KM_MM_COUNT, err);
 
     if (e == 0)
         e = read_model(r, arena, path_model, err);
@@ -91,7 +77,6 @@ static int parse(struct km_llm_request *r, struct km_arena *arena, struct km_str
         r->spans[KM_MM_BASE_URL].type != KM_JSON_ABSENT)
         return bad(err, "api_base",
                    "is not allowed in a request: the configuration chooses the upstream");
-    own = r->spans + KM_MM_CUTS;
     r->stream =
         r->spans[KM_MM_STREAM].type == KM_JSON_TRUE ||
         km_str_eq(km_json_value(r->body, &r->spans[KM_MM_STREAM_FORMAT]), KM_STR("\"sse\""));
@@ -99,7 +84,7 @@ static int parse(struct km_llm_request *r, struct km_arena *arena, struct km_str
         r->metadata = km_json_value(r->body, &r->spans[KM_MM_METADATA]);
     if (r->spans[KM_MM_USER].type == KM_JSON_STRING)
         r->user = km_json_text(arena, r->body, &r->spans[KM_MM_USER]);
-    return km_llm_read_own(r, &own[2], &own[0], &own[1], err);
+    return km_llm_read_own(r, &r->spans[KM_MM_OWN], err);
 }
 
 static int body(const struct km_llm_request *r, const struct km_llm_body_args *args,
@@ -108,9 +93,7 @@ static int body(const struct km_llm_request *r, const struct km_llm_body_args *a
 {
     struct km_str model = km_llm_upstream_model(args->deployment, args->star, arena);
     const struct km_json_span *span = &r->spans[KM_MM_MODEL];
-    struct km_str names[NAMES_MOST];
     struct km_json_edits e;
-    size_t n = all_names(names);
     int rc;
 
     km_json_edits_init(&e, r->body, &r->object);
@@ -118,7 +101,7 @@ static int body(const struct km_llm_request *r, const struct km_llm_body_args *a
         km_json_add(&e, arena, KM_STR("model"), km_llm_json_string(arena, model));
     else if (span->type != KM_JSON_STRING || !km_str_eq(model, km_json_text(arena, r->body, span)))
         km_json_replace(&e, span, km_llm_json_string(arena, model));
-    for (size_t m = KM_MM_METADATA; m < n; m++)
+    for (size_t m = KM_MM_METADATA; m < KM_MM_COUNT; m++)
         if (r->spans[m].type != KM_JSON_ABSENT)
             km_json_cut(&e, &r->spans[m]);
     rc = km_llm_add_defaults(r, args, &e, arena, err);

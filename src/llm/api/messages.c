@@ -17,12 +17,9 @@ enum member {
     KM_M_API_BASE,
     KM_M_BASE_URL,
     KM_M_FIRST_CUT, /* from here on: the gateway's own, never sent upstream */
-    KM_M_LITELLM_METADATA = KM_M_FIRST_CUT,
-    KM_M_TAGS,
-    KM_M_NUM_RETRIES,
-    KM_M_TIMEOUT,
-    KM_M_OTHERS,
-    KM_M_COUNT = KM_M_OTHERS + 25,
+    KM_M_VERSION = KM_M_FIRST_CUT,
+    KM_M_OWN,
+    KM_M_COUNT = KM_M_OWN + KM_LLM_OWN_COUNT,
 };
 
 static const struct km_str members[KM_M_COUNT] = {
@@ -33,35 +30,8 @@ static const struct km_str members[KM_M_COUNT] = {
     { "metadata", 8 },
     { "api_base", 8 },
     { "base_url", 8 },
-    { "litellm_metadata", 16 },
-    { "tags", 4 },
-    { "num_retries", 11 },
-    { "timeout", 7 },
-    { "fallbacks", 9 },
-    { "context_window_fallback_dict", 28 },
-    { "stream_timeout", 14 },
-    { "caching", 7 },
-    { "cache", 5 },
-    { "guardrails", 10 },
-    { "guardrail_config", 16 },
-    { "policies", 8 },
-    { "prompt_id", 9 },
-    { "prompt_variables", 16 },
-    { "litellm_session_id", 18 },
-    { "litellm_trace_id", 16 },
-    { "mock_response", 13 },
-    { "mock_testing_fallbacks", 22 },
-    { "mock_timeout", 12 },
-    { "mock_delay", 10 },
-    { "api_key", 7 },
-    { "custom_llm_provider", 19 },
-    { "no-log", 6 },
-    { "disable_fallbacks", 17 },
     { "anthropic_version", 17 }, /* a header line here; its body's is the gateway's */
-    { "allowed_openai_params", 21 },
-    { "drop_params", 11 },
-    { "user_config", 11 },
-    { "extra_headers", 13 },
+    KM_LLM_OWN_NAMES,
 };
 
 bool km_messages_is_gateways(struct km_str name)
@@ -134,11 +104,10 @@ static int read_own(struct km_llm_request *r, struct km_arena *arena, struct km_
         if (present(r, m))
             return bad(err, members[m].p,
                        "is not allowed in a request: the configuration chooses the upstream");
-    if (r->spans[KM_M_LITELLM_METADATA].type == KM_JSON_OBJECT)
-        r->metadata = value_of(r, KM_M_LITELLM_METADATA);
+    if (r->spans[KM_M_OWN + KM_LLM_OWN_METADATA].type == KM_JSON_OBJECT)
+        r->metadata = value_of(r, KM_M_OWN + KM_LLM_OWN_METADATA);
     read_user(r, arena);
-    return km_llm_read_own(r, &r->spans[KM_M_TIMEOUT], &r->spans[KM_M_TAGS],
-                           &r->spans[KM_M_NUM_RETRIES], err);
+    return km_llm_read_own(r, &r->spans[KM_M_OWN], err);
 }
 
 static int parse(struct km_llm_request *r, struct km_arena *arena, struct km_str path_model,

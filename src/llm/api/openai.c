@@ -32,14 +32,11 @@ enum member {
     KM_M_BASE_URL,
     KM_M_FIRST_CUT, /* from here on: the gateway's own, never sent upstream */
     KM_M_METADATA = KM_M_FIRST_CUT,
-    KM_M_TAGS,
-    KM_M_NUM_RETRIES,
-    KM_M_TIMEOUT,
-    KM_M_OTHERS, /* the rest of the list below */
-    KM_M_COUNT = KM_M_OTHERS + 26,
+    KM_M_OWN,
+    KM_M_COUNT = KM_M_OWN + KM_LLM_OWN_COUNT,
 };
 
-/* In the order of enum member.  The tail is what LiteLLM takes out before the upstream. */
+/* In the order of enum member. */
 static const struct km_str members[KM_M_COUNT] = {
     { "model", 5 },
     { "stream", 6 },
@@ -56,35 +53,7 @@ static const struct km_str members[KM_M_COUNT] = {
     { "api_base", 8 },
     { "base_url", 8 },
     { "metadata", 8 },
-    { "tags", 4 },
-    { "num_retries", 11 },
-    { "timeout", 7 },
-    { "fallbacks", 9 },
-    { "context_window_fallback_dict", 28 },
-    { "stream_timeout", 14 },
-    { "caching", 7 },
-    { "cache", 5 },
-    { "guardrails", 10 },
-    { "guardrail_config", 16 },
-    { "policies", 8 },
-    { "prompt_id", 9 },
-    { "prompt_variables", 16 },
-    { "litellm_metadata", 16 },
-    { "litellm_session_id", 18 },
-    { "litellm_trace_id", 16 },
-    { "mock_response", 13 },
-    { "mock_testing_fallbacks", 22 },
-    { "mock_timeout", 12 },
-    { "mock_delay", 10 },
-    { "api_key", 7 },
-    { "custom_llm_provider", 19 },
-    { "no-log", 6 },
-    { "disable_fallbacks", 17 },
-    { "allowed_openai_params", 21 },
-    { "drop_params", 11 },
-    { "user_config", 11 },
-    { "max_retries", 11 },
-    { "extra_headers", 13 },
+    KM_LLM_OWN_NAMES,
 };
 
 /* For decoding: what every call has, and what is the gateway's own. */
@@ -94,12 +63,6 @@ bool km_openai_member(struct km_str name)
         if (km_str_eq(name, members[m]))
             return m <= KM_M_STREAM_OPTIONS || (m >= KM_M_MESSAGES && m != KM_M_USER);
     return false;
-}
-
-size_t km_openai_cuts(const struct km_str **ret)
-{
-    *ret = members + KM_M_TAGS;
-    return KM_M_COUNT - KM_M_TAGS;
 }
 
 static int bad(struct km_err *err, const char *param, const char *why)
@@ -190,8 +153,7 @@ static int read_own(struct km_llm_request *r, struct km_arena *arena, struct km_
         r->metadata = value_of(r, KM_M_METADATA);
     if (r->spans[KM_M_USER].type == KM_JSON_STRING)
         r->user = km_json_text(arena, r->body, &r->spans[KM_M_USER]);
-    return km_llm_read_own(r, &r->spans[KM_M_TIMEOUT], &r->spans[KM_M_TAGS],
-                           &r->spans[KM_M_NUM_RETRIES], err);
+    return km_llm_read_own(r, &r->spans[KM_M_OWN], err);
 }
 
 static int read_bounds(struct km_llm_request *r, struct km_err *err)

@@ -32,8 +32,6 @@ int km_openai_params(struct km_chat *chat, struct km_arena *arena, const struct 
                      struct km_err *err) KM_MUST_USE;
 /* Is it read elsewhere (model, stream, messages), or the gateway's own (metadata, tags)? */
 bool km_openai_member(struct km_str name);
-/* The gateway's own members in any API's bodies (all but metadata, which others have too). */
-size_t km_openai_cuts(const struct km_str **ret);
 /* As km_openai_param, of a member that stands elsewhere. */
 int km_openai_param_at(const struct km_reading *rd, struct km_chat *chat, struct km_str name,
                        const struct km_place *at, const struct km_json *value) KM_MUST_USE;

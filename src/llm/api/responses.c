@@ -10,7 +10,7 @@
 
 #include "llm/api/openai.h"
 
-static const struct km_str members[KM_R_FIRST_CUT] = {
+static const struct km_str members[KM_R_COUNT] = {
     [KM_R_MODEL] = { "model", 5 },
     [KM_R_STREAM] = { "stream", 6 },
     [KM_R_INPUT] = { "input", 5 },
@@ -33,6 +33,7 @@ static const struct km_str members[KM_R_FIRST_CUT] = {
     [KM_R_TRUNCATION] = { "truncation", 10 },
     [KM_R_API_BASE] = { "api_base", 8 },
     [KM_R_BASE_URL] = { "base_url", 8 },
+    [KM_R_OWN] = KM_LLM_OWN_NAMES,
 };
 
 struct km_str km_responses_value(const struct km_llm_request *r, enum km_responses_member m)
@@ -107,28 +108,11 @@ static int read_types(const struct km_llm_request *r, struct km_err *err)
     return 0;
 }
 
-/* The first of what openai.c cuts: in its order. */
-enum { CUT_TAGS = KM_R_FIRST_CUT, CUT_NUM_RETRIES, CUT_TIMEOUT };
-
-static int read_own(struct km_llm_request *r, struct km_err *err)
-{
-    return km_llm_read_own(r, &r->spans[CUT_TIMEOUT], &r->spans[CUT_TAGS],
-                           &r->spans[CUT_NUM_RETRIES], err);
-}
-
 static int parse(struct km_llm_request *r, struct km_arena *arena, struct km_str path_model,
                  struct km_err *err)
 {
-    const struct km_str *own;
-    size_t n = KM_R_FIRST_CUT + km_openai_cuts(&own);
-    struct km_str *names = km_arena_alloc(arena, n * sizeof *names);
-    int e;
+    int e = km_llm_read_members(r, arena, members, KM_R_COUNT, err);
 
-    if (!names)
-        return km_fail(err, KM_E_NOMEM, "out of memory");
-    memcpy(names, members, sizeof members);
-    memcpy(names + KM_R_FIRST_CUT, own, (n - KM_R_FIRST_CUT) * sizeof *names);
-    e = km_llm_read_members(r, arena, names, n, err);
     if (e == 0)
         e = read_model(r, arena, path_model, err);
     if (e == 0)
@@ -137,7 +121,7 @@ static int parse(struct km_llm_request *r, struct km_arena *arena, struct km_str
         e = km_llm_read_count(r, &r->spans[KM_R_MAX_TOKENS], "max_output_tokens", 0,
                               KM_LLM_TOKENS_MOST, &r->max_tokens, err);
     if (e == 0)
-        e = read_own(r, err);
+        e = km_llm_read_own(r, &r->spans[KM_R_OWN], err);
     if (e < 0)
         return e;
     r->stream = r->spans[KM_R_STREAM].type == KM_JSON_TRUE;
@@ -178,8 +162,6 @@ static int body(const struct km_llm_request *r, const struct km_llm_body_args *a
 {
     struct km_str model = km_llm_upstream_model(args->deployment, args->star, arena);
     const struct km_json_span *span = &r->spans[KM_R_MODEL];
-    const struct km_str *own;
-    size_t n = KM_R_FIRST_CUT + km_openai_cuts(&own);
     struct km_json_edits e;
     int rc = 0;
 
@@ -188,7 +170,7 @@ static int body(const struct km_llm_request *r, const struct km_llm_body_args *a
         km_json_add(&e, arena, members[KM_R_MODEL], km_llm_json_string(arena, model));
     else
         km_json_replace(&e, span, km_llm_json_string(arena, model));
-    for (size_t m = KM_R_FIRST_CUT; m < n; m++)
+    for (size_t m = KM_R_OWN; m < KM_R_COUNT; m++)
         if (r->spans[m].type != KM_JSON_ABSENT)
             km_json_cut(&e, &r->spans[m]);
     if (args->max_tokens >= 0) {

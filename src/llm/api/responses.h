@@ -40,7 +40,8 @@ enum km_responses_member {
     KM_R_TRUNCATION,
     KM_R_API_BASE,
     KM_R_BASE_URL,
-    KM_R_FIRST_CUT, /* the gateway's own, never sent upstream */
+    KM_R_OWN, /* from here on: the gateway's own, never sent upstream */
+    KM_R_COUNT = KM_R_OWN + KM_LLM_OWN_COUNT,
 };
 
 /* Empty where it is absent or null. */
