@@ -70,6 +70,12 @@ def test_objects_in_the_way_of_names_are_seen(postgres):
         CREATE CAST (way.colour AS int) WITH FUNCTION way.to_int(way.colour);
         CREATE TABLE way.cars (id int, paint way.colour, plain text);
         INSERT INTO way.cars VALUES (1, 'red', 'x');
+        CREATE TYPE way.holds AS (d way.dom);
+        CREATE TABLE way.checked (id int, d way.dom);
+        CREATE TABLE way.deep (id int, c way.holds, a way.dom[]);
+        INSERT INTO way.checked VALUES (1, NULL); INSERT INTO way.deep VALUES (1, NULL, NULL);
+        CREATE DOMAIN way.word AS text CHECK (VALUE ~ '^[a-z]+$');
+        CREATE TABLE way.words (w way.word); INSERT INTO way.words VALUES ('abc');
         CREATE VIEW way.outer_view AS SELECT * FROM v_evil;
         CREATE VIEW way.with_op AS SELECT plain OPERATOR(way.+) id AS n FROM way.cars;
         CREATE VIEW way.fine AS SELECT id, lower(plain) AS plain FROM way.cars;
@@ -86,6 +92,11 @@ def test_objects_in_the_way_of_names_are_seen(postgres):
                     ("SELECT 5::way.dom", "GUARD_TYPE"),
                     ("SELECT 'red'::way.colour::int", "GUARD_TYPE"),
                     ("SELECT paint::int FROM way.cars", "GUARD_TYPE"),
+                    # A constant becomes a column's type without a cast, and its CHECK runs.
+                    ("SELECT jsonb_populate_record(t, '{\"d\": 5}') FROM way.checked t", "GUARD_TYPE"),
+                    ("SELECT lag(d, 1, '5') OVER () FROM way.checked", "GUARD_TYPE"),
+                    ("SELECT a || '{5}' FROM way.deep", "GUARD_TYPE"),
+                    ("SELECT jsonb_populate_record(c, '{\"d\": 5}') FROM way.deep", "GUARD_TYPE"),
                     ("SELECT * FROM way.outer_view", "GUARD_VIEW"),
                     ("SELECT * FROM way.with_op", "GUARD_VIEW"),
                     ("SELECT * FROM way.shadow", "GUARD_VIEW"),
@@ -93,6 +104,7 @@ def test_objects_in_the_way_of_names_are_seen(postgres):
                      "GUARD_VIEW")]:
                 assert server.error("execute_sql", sql=sql)["code"] == code, sql
             assert server.ok("execute_sql", sql="SELECT * FROM way.fine")["rows"] == [[1, "x"]]
+            assert server.ok("execute_sql", sql="SELECT * FROM way.words")["rows"] == [["abc"]]
         postgres.psql("DROP CAST (way.colour AS int)")
         with Server(postgres.dsn(more=path)) as server:
             # On the path an operator is met by its bare name; our names still mean ours.

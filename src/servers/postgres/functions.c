@@ -8,6 +8,7 @@
  *     runs SQL given as text     query_to_xml and its family, ts_stat, ts_rewrite(tsquery, text)
  *     reads or writes files      pg_read_file, pg_ls_dir, lo_export
  *     names a table in a string  table_to_xml: the list of relations would not see it
+ *     names a type in a string   pg_input_is_valid: a domain's CHECK is somebody's function
  *     changes session or server  set_config, pg_advisory_lock, pg_reload_conf, setseed
  *     waits or burns             pg_sleep, crypt
  *     shows others' secrets      pg_stat_get_activity, pg_mcv_list_items, pg_config
@@ -88,8 +89,8 @@ static const char *const builtins[] = {
     "pg_get_viewdef", "pg_get_wal_replay_pause_state", "pg_has_role", "pg_identify_object",
     "pg_identify_object_as_address", "pg_index_column_has_property", "pg_index_has_property",
     "pg_indexam_has_property", "pg_indexam_progress_phasename", "pg_indexes_size",
-    "pg_input_is_valid", "pg_is_in_recovery", "pg_is_other_temp_schema",
-    "pg_is_wal_replay_paused", "pg_jit_available", "pg_last_wal_receive_lsn",
+    "pg_is_in_recovery", "pg_is_other_temp_schema", "pg_is_wal_replay_paused",
+    "pg_jit_available", "pg_last_wal_receive_lsn",
     "pg_last_wal_replay_lsn", "pg_last_xact_replay_timestamp", "pg_my_temp_schema",
     "pg_notification_queue_usage", "pg_opclass_is_visible", "pg_operator_is_visible",
     "pg_opfamily_is_visible", "pg_partition_ancestors", "pg_partition_root", "pg_partition_tree",
@@ -326,6 +327,10 @@ static const struct words admins[] = {
     { "pg_terminate_backend", "" },
 };
 
+#define SYNTAX(release)                                                                            \
+    "it is syntax of PostgreSQL " release " and later, and the guard reads the grammar of " \
+    KM_PG_GRAMMAR
+
 /* Only so that a refusal can say why; what stands nowhere is refused as well. */
 static const struct words dangerous[] = {
     { "connectby", "it runs SQL given as text" },
@@ -338,8 +343,21 @@ static const struct words dangerous[] = {
     { "dblink_exec", "it opens a session of its own, outside this transaction" },
     { "gen_salt", "it serves crypt(), which is not allowed" },
     { "get_raw_page", "it reads below the privileges of columns and rows" },
+    { "json", SYNTAX("17") },
+    { "json_array", SYNTAX("16") },
+    { "json_arrayagg", SYNTAX("16") },
+    { "json_exists", SYNTAX("17") },
+    { "json_objectagg", SYNTAX("16") },
+    { "json_query", SYNTAX("17") },
+    { "json_scalar", SYNTAX("17") },
+    { "json_serialize", SYNTAX("17") },
+    { "json_table", SYNTAX("17") },
+    { "json_value", SYNTAX("17") },
     { "lo_export", "it writes a file of the server" },
     { "lo_import", "it reads a file of the server" },
+    { "merge_action", SYNTAX("17") },
+    { "pg_input_error_info", "it converts to a type that is named in a string" },
+    { "pg_input_is_valid", "it converts to a type that is named in a string" },
     { "pg_ls_dir", "it lists files of the server" },
     { "pg_notify", "it sends to other sessions" },
     { "pg_read_binary_file", "it reads a file of the server" },
@@ -434,6 +452,7 @@ static const struct words denied[] = {
     { "_pg_foreign_servers", "it shows the options of foreign servers" },
     { "_pg_user_mappings", "it shows passwords of foreign servers" },
     { "foreign_server_options", "it shows the options of foreign servers" },
+    { "pg_aios", "it shows the inside of the server" },
     { "pg_authid", "it shows password hashes" },
     { "pg_backend_memory_contexts", "it shows the inside of the server" },
     { "pg_config", "it shows paths of the server" },
@@ -445,6 +464,7 @@ static const struct words denied[] = {
     { "pg_largeobject", "it reads below the privileges of large objects" },
     { "pg_shadow", "it shows password hashes" },
     { "pg_shmem_allocations", "it shows the inside of the server" },
+    { "pg_shmem_allocations_numa", "it shows the inside of the server" },
     { "pg_stat_wal_receiver", "it shows how the server connects to another" },
     { "pg_statistic", "it shows values of columns, past what hides them" },
     { "pg_statistic_ext_data", "it shows values of columns, past what hides them" },

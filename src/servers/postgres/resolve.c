@@ -99,6 +99,15 @@ static const char *const pieces[] = {
     "shown AS (SELECT l.a FROM rels l JOIN pg_namespace n ON n.oid = l.relnamespace "
     "JOIN refs r ON r.k = 'shown' AND r.s = n.nspname AND r.n = l.relname) "
     ,
+    /* --- the types of columns, and of what is in them: a constant becomes one without a cast --- */
+    ", inside(oid) AS (SELECT b.atttypid FROM rels l JOIN pg_attribute b ON b.attrelid = l.oid "
+    "AND b.attnum > 0 AND NOT b.attisdropped AND b.atttypid >= 16384 UNION SELECT x.oid "
+    "FROM inside i CROSS JOIN LATERAL (SELECT d.refobjid FROM pg_depend d WHERE d.classid = "
+    "'pg_type'::regclass AND d.objid = i.oid AND d.refclassid = 'pg_type'::regclass UNION ALL "
+    "SELECT b.atttypid FROM pg_type t JOIN pg_attribute b ON b.attrelid = t.typrelid "
+    "AND b.attnum > 0 AND NOT b.attisdropped WHERE t.oid = i.oid AND t.typrelid <> 0) x(oid) "
+    "WHERE x.oid >= 16384) "
+    ,
     /* --- findings --- */
     "SELECT 'function' AS kind, r.a AS at, p.oid::regprocedure::text AS what FROM refs r "
     "JOIN pg_proc p ON p.proname = r.n JOIN pg_namespace n ON n.oid = p.pronamespace "
@@ -155,7 +164,15 @@ static const char *const pieces[] = {
     "LEFT JOIN pg_operator o ON d.refclassid = 'pg_operator'::regclass AND o.oid = d.refobjid "
     "WHERE (p.oid IS NOT NULL AND NOT " KNOWN("pg_proc", "p.oid", "p.pronamespace") ") "
     "OR (o.oid IS NOT NULL AND NOT " KNOWN("pg_operator", "o.oid", "o.oprnamespace") ") "
-    "UNION ALL SELECT 'view', v.a, pg_get_viewdef(v.oid) FROM views v",
+    "UNION ALL SELECT 'view', v.a, pg_get_viewdef(v.oid) FROM views v "
+    "UNION ALL SELECT 'domain', -1, CASE d.refclassid WHEN 'pg_proc'::regclass "
+    "THEN d.refobjid::regprocedure::text ELSE d.refobjid::regoperator::text END "
+    "FROM inside i JOIN pg_constraint c ON c.contypid = i.oid "
+    "JOIN pg_depend d ON d.classid = 'pg_constraint'::regclass AND d.objid = c.oid "
+    "LEFT JOIN pg_proc p ON d.refclassid = 'pg_proc'::regclass AND p.oid = d.refobjid "
+    "LEFT JOIN pg_operator o ON d.refclassid = 'pg_operator'::regclass AND o.oid = d.refobjid "
+    "WHERE (p.oid IS NOT NULL AND NOT " KNOWN("pg_proc", "p.oid", "p.pronamespace") ") "
+    "OR (o.oid IS NOT NULL AND NOT " KNOWN("pg_operator", "o.oid", "o.oprnamespace") ")",
 };
 
 void km_pg_resolve_sql(struct km_buf *out)
@@ -227,6 +244,9 @@ static const struct finding {
       "read a table of this database" },
     { "narrowed", "GUARD_VIEW", "RangeVar", "is narrowed, and read here under another name",
       "read the table itself" },
+    { "domain", "GUARD_TYPE", "RangeVar",
+      "runs in the CHECK of a column's domain, and nobody vouches for it",
+      "read other tables, or ask the operator to list it under allow_functions" },
     { "in view", "GUARD_VIEW", "RangeVar", "runs in a view, and nobody vouches for it",
       "read the tables below the view, or ask the operator to list it under allow_functions" },
 };
@@ -270,13 +290,6 @@ static int take_view(const struct km_pg_guard *guard, const struct km_pg_guard_o
     return 0;
 }
 
-static bool passes(const struct finding *f, struct km_str what)
-{
-    const char *more;
-
-    return strcmp(f->kind, "builtin") == 0 &&
-           km_pg_function_find(what, &more) == KM_PG_FUNCTION_BUILTIN;
-}
 
 static bool vouched(const struct km_pg_guard_options *options, struct km_str what)
 {
@@ -290,6 +303,18 @@ static bool vouched(const struct km_pg_guard_options *options, struct km_str wha
             return true;
     }
     return false;
+}
+
+static bool passes(const struct finding *f, const struct km_pg_guard_options *options,
+                   const struct km_pg_verdict *v, struct km_str what)
+{
+    const char *more;
+    bool domain = strcmp(f->kind, "domain") == 0; /* where a statement writes: as a trigger does */
+
+    if (strcmp(f->kind, "builtin") == 0)
+        return km_pg_function_find(what, &more) == KM_PG_FUNCTION_BUILTIN;
+    return (domain && v->writes) ||
+           ((domain || strcmp(f->kind, "in view") == 0) && vouched(options, what));
 }
 
 int km_pg_resolve_take(const struct km_pg_guard *guard, const struct km_pg_guard_options *options,
@@ -312,8 +337,8 @@ int km_pg_resolve_take(const struct km_pg_guard *guard, const struct km_pg_guard
             continue;
         }
         for (size_t k = 0; k < sizeof findings / sizeof findings[0]; k++)
-            if (km_str_eq(kind, km_str_c(findings[k].kind)) && !passes(&findings[k], what) &&
-                !(strcmp(findings[k].kind, "in view") == 0 && vouched(options, what)))
+            if (km_str_eq(kind, km_str_c(findings[k].kind)) &&
+                !passes(&findings[k], options, v, what))
                 r = refuse(v, arena, &findings[k], (int)at, what);
     }
     return r;
