@@ -8,4 +8,5 @@ part_short() {
 part_long() {
     km_build dev
     KM_FUZZ_SECONDS=120 tests/postgres/run --binary build/dev/kanmon
+    tests/postgres/run --versions --binary build/dev/kanmon
 }

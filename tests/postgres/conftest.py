@@ -30,18 +30,20 @@ def bin_folder():
 
 
 class Postgres:
-    """initdb in a temporary folder, a port of the kernel's choice, as a non-root user."""
+    """initdb in a temporary folder, a port of the kernel's choice, as a non-root user.  `bin` is
+    the folder of the server's programs; psql is always the distribution's, which talks to all."""
 
-    def __init__(self):
+    def __init__(self, bin=None, port=None):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="kanmon-pg-"))
-        self.port = free_port()
-        self.bin = bin_folder()
+        self.port = port or free_port()
+        self.bin = bin or bin_folder()
         self.user = "postgres" if os.geteuid() == 0 else None
         if self.user:
             shutil.chown(self.folder, self.user)
 
     def _run(self, *words, **kwargs):
-        return subprocess.run([str(self.bin / words[0]), *map(str, words[1:])], user=self.user,
+        bin = bin_folder() if words[0] == "psql" else self.bin
+        return subprocess.run([str(bin / words[0]), *map(str, words[1:])], user=self.user,
                               cwd=self.folder, capture_output=True, text=True, timeout=120,
                               **kwargs)
 
@@ -49,14 +51,21 @@ class Postgres:
         made = self._run("initdb", "-D", self.folder / "data", "-A", "trust", "-U", "postgres",
                          "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
         assert made.returncode == 0, made.stderr
+        self.boot()
+        fixture = (DATA / "fixture.sql").read_text()
+        if int(self.psql("SHOW server_version_num")) >= 170000:  # it was dropped there
+            fixture = fixture.replace("CREATE EXTENSION adminpack;", "")
+        self.psql(fixture)
+        return self
+
+    def boot(self, more=""):
+        """Starts it on the data that are there, with more settings (`-c name=value`)."""
         started = self._run(
             "pg_ctl", "-D", self.folder / "data", "-w", "-t", "60", "-l", self.folder / "log", "-o",
             f"-p {self.port} -k {self.folder} -c listen_addresses=127.0.0.1 -c fsync=off "
             "-c shared_preload_libraries=pg_stat_statements -c max_connections=40 "
-            "-c autovacuum=off", "start")
+            f"-c autovacuum=off {more}", "start")
         assert started.returncode == 0, started.stdout + started.stderr
-        self.psql((DATA / "fixture.sql").read_text())
-        return self
 
     def psql(self, sql, user="postgres", stop=True):
         """Runs a script; returns what it prints."""

@@ -7,7 +7,7 @@ import time
 import pytest
 from gateway import slow_factor
 
-from conftest import Server
+from conftest import Server, bin_folder
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +103,7 @@ class Session:
 
     def __init__(self, postgres, sql):
         self.process = subprocess.Popen(
-            [str(postgres.bin / "psql"), "-X", "-q", "-A", "-t", "-h", "127.0.0.1", "-p",
+            [str(bin_folder() / "psql"), "-X", "-q", "-A", "-t", "-h", "127.0.0.1", "-p",
              str(postgres.port), "-U", "postgres", "postgres"], stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.process.stdin.write(sql + "\n")
