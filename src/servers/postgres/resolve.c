@@ -99,7 +99,7 @@ static const char *const pieces[] = {
     "shown AS (SELECT l.a FROM rels l JOIN pg_namespace n ON n.oid = l.relnamespace "
     "JOIN refs r ON r.k = 'shown' AND r.s = n.nspname AND r.n = l.relname) "
     ,
-    /* --- the types of columns, and of what is in them: a constant becomes one without a cast --- */
+    /* --- types of columns and of what is in them: a constant becomes one without a cast --- */
     ", inside(oid) AS (SELECT b.atttypid FROM rels l JOIN pg_attribute b ON b.attrelid = l.oid "
     "AND b.attnum > 0 AND NOT b.attisdropped AND b.atttypid >= 16384 UNION SELECT x.oid "
     "FROM inside i CROSS JOIN LATERAL (SELECT d.refobjid FROM pg_depend d WHERE d.classid = "
@@ -289,7 +289,6 @@ static int take_view(const struct km_pg_guard *guard, const struct km_pg_guard_o
     v->hint = KM_STR("read the tables below the view");
     return 0;
 }
-
 
 static bool vouched(const struct km_pg_guard_options *options, struct km_str what)
 {
