@@ -34,7 +34,7 @@ static bool any_wanted(const struct km_str_map *map)
     return false;
 }
 
-static bool by_login(const struct km_mcp_entry *e)
+bool km_asker_by_login(const struct km_mcp_entry *e)
 {
     return e->auth == KM_MCP_AUTH_EXCHANGE ||
            (e->auth == KM_MCP_AUTH_OAUTH2 && !e->oauth.shared &&
@@ -43,7 +43,7 @@ static bool by_login(const struct km_mcp_entry *e)
 
 bool km_asker_personal(const struct km_mcp_entry *e)
 {
-    return any_wanted(&e->env) || any_wanted(&e->static_headers) || by_login(e);
+    return any_wanted(&e->env) || any_wanted(&e->static_headers) || km_asker_by_login(e);
 }
 
 /* Appends text with each ${X-NAME} replaced. */
@@ -295,7 +295,7 @@ int km_asker_key(const struct km_mcp_upstream *u, const struct km_mcp_asker *ask
             expand(asker, u->entry->env.v[i].value, &text);
     else if (r == 0)
         r = km_asker_head(u, asker, &text, err);
-    if (by_login(u->entry))
+    if (km_asker_by_login(u->entry))
         km_buf_json(&text, asker->principal);
     if (u->entry->stateful && asker->session.n)
         km_buf_json(&text, asker->session);

@@ -10,6 +10,8 @@
 
 /* "${X-NAME}" stands in it. */
 bool km_asker_wanted(struct km_str text);
+/* Each principal logs in there by itself. */
+bool km_asker_by_login(const struct km_mcp_entry *e);
 /* Its headers or environment are made of the client's, or of a login of the client's. */
 bool km_asker_personal(const struct km_mcp_entry *e);
 

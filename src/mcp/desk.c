@@ -152,7 +152,7 @@ static void announce(struct km_mcp_desk *d, struct km_mcp_upstream *u, enum km_m
     if (d->ups->events && level != KM_LOG_DEBUG)
         km_event_add(d->ups->events, level, "mcp.state", "%.*s is %s%s%s", KM_STR_ARG(u->name),
                      km_mcp_state_name(state), why && *why ? ": " : "", why ? why : "");
-    km_desks_changed(d->ups, u, 0, true);
+    km_desks_changed(d->ups, u, 0, true, KM_STR_NONE);
 }
 
 void km_desk_state(struct km_mcp_desk *d, struct km_mcp_upstream *u, enum km_mcp_state state,
@@ -214,7 +214,7 @@ void km_desk_use(struct km_mcp_desk *d, struct km_mcp_set *set)
         struct km_mcp_watch *w = KM_CONTAINER(it, struct km_mcp_watch, link);
 
         for (int i = same ? KM_MCP_LISTS : 0; i < (same ? KM_MCP_LISTS + 1 : KM_MCP_LISTS); i++)
-            w->fn(w->ctx, NULL, (enum km_mcp_list)i);
+            w->fn(w->ctx, NULL, (enum km_mcp_list)i, KM_STR_NONE);
     }
     km_timer_start(&d->tick, 0);
 }

@@ -70,9 +70,10 @@ bool km_desk_home(const struct km_mcp_desk *d, const struct km_mcp_upstream *u);
 /* How long the next start of a process has to wait, which is counted as started.  Any thread. */
 uint64_t km_desk_spawn_delay(struct km_mcp_upstreams *ups);
 
-/* Every desk hears that lists (a bit each) or the state of u have changed.  Any thread. */
+/* Every desk hears that lists (a bit each) or the state of u have changed; who: as of
+ * km_mcp_watch_fn, of the lists.  Any thread. */
 void km_desks_changed(struct km_mcp_upstreams *ups, struct km_mcp_upstream *u, unsigned lists,
-                      bool state);
+                      bool state, struct km_str who);
 /* The state is another one: told, logged, an event. */
 void km_desk_state(struct km_mcp_desk *d, struct km_mcp_upstream *u, enum km_mcp_state state,
                    const char *why);

@@ -9,6 +9,7 @@
  */
 #include <stdlib.h>
 
+#include "mcp/asker.h"
 #include "mcp/catalogue/catalogue.h"
 #include "mcp/desk.h"
 
@@ -51,7 +52,8 @@ static void over(struct km_refresh_lists *r, struct km_mcp_catalogue *c)
     unsigned changed;
     bool ended = km_mcp_live_refreshed(r->upstream->live, r->key, c, &changed);
 
-    km_desks_changed(d->ups, r->upstream, changed, true);
+    km_desks_changed(d->ups, r->upstream, changed, true,
+                     km_asker_by_login(r->upstream->entry) ? r->asker.principal : KM_STR_NONE);
     if (c)
         km_catalogue_keep(d, r->upstream, r->key, changed != 0);
     if (ended || d->ending) {

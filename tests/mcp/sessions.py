@@ -9,7 +9,7 @@ import threading
 
 from gateway import MASTER, slow_factor, wait_until
 
-from conftest import ACCEPT, OLD
+from conftest import ACCEPT, NEW, OLD
 
 
 def events(text):
@@ -79,7 +79,8 @@ class Session:
         self.socket = self.link.sock
         self.stream = self.link.getresponse()
         assert self.stream.status == 200, self.stream.status
-        threading.Thread(target=self._read, daemon=True).start()
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
 
     def _read(self):
         try:
@@ -88,6 +89,12 @@ class Session:
                     self.notices.append(json.loads(line[5:]))
         except (OSError, ValueError, http.client.HTTPException, AttributeError):
             pass
+
+    def to_the_end(self):
+        """All that came, once the other side has closed the stream."""
+        self.reader.join(30 * slow_factor())
+        assert not self.reader.is_alive()
+        return self.notices
 
     def heard(self, method, count=1):
         def found():
@@ -106,9 +113,30 @@ class Session:
             self.link.close()
         if "mcp-session-id" in self.headers:
             link = http.client.HTTPConnection("127.0.0.1", self.gateway.port, timeout=30)
-            link.request("DELETE", self.path, headers=self.headers)
-            link.getresponse().read()
+            with contextlib.suppress(ConnectionError):  # the gateway has ended
+                link.request("DELETE", self.path, headers=self.headers)
+                link.getresponse().read()
             link.close()
+
+
+class Listening(Session):
+    """A stateless client that has subscriptions/listen open: what comes goes to `notices`."""
+
+    def hello(self):
+        meta = {"io.modelcontextprotocol/protocolVersion": NEW,
+                "io.modelcontextprotocol/clientCapabilities": self.capabilities}
+        wanted = {"toolsListChanged": True, "promptsListChanged": True, "resourcesListChanged": True}
+        message = {"jsonrpc": "2.0", "id": 1, "method": "subscriptions/listen",
+                   "params": {"notifications": wanted, "_meta": meta}}
+        self.headers |= {"mcp-protocol-version": NEW, "mcp-method": message["method"]}
+        self.link = http.client.HTTPConnection("127.0.0.1", self.gateway.port, timeout=120)
+        self.link.request("POST", self.path, json.dumps(message), self.headers)
+        self.socket = self.link.sock
+        self.stream = self.link.getresponse()
+        assert self.stream.status == 200, self.stream.status
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+        self.heard("notifications/subscriptions/acknowledged")
 
 
 def text(answer):

@@ -2,6 +2,7 @@
 """A log-in for each caller: who has none is told so, and takes nothing from who has one."""
 
 import concurrent.futures
+import contextlib
 import http.client
 import json
 import sqlite3
@@ -12,6 +13,7 @@ import pytest
 from accounts import Protected, agree, fetch, person
 from conftest import NEW, OLD, McpGateway
 from gateway import MASTER, wait_until
+from sessions import Listening, Session
 
 CONFIG = """
 model_list: []
@@ -30,12 +32,15 @@ def protected():
         yield started
 
 
+def config(protected, folder):
+    return CONFIG.format(mcp=protected.mcp, master=MASTER, state=folder / "state",
+                         issuer=protected.issuer.removeprefix("http://"))
+
+
 @pytest.fixture(scope="module")
 def served(protected, tmp_path_factory):
     folder = tmp_path_factory.mktemp("oauth-each")
-    text = CONFIG.format(mcp=protected.mcp, master=MASTER, state=folder / "state",
-                         issuer=protected.issuer.removeprefix("http://"))
-    with McpGateway(folder, text) as gateway:
+    with McpGateway(folder, config(protected, folder)) as gateway:
         yield gateway
 
 
@@ -130,6 +135,32 @@ def test_a_callers_own_token_is_never_handed_on(served, protected):
         assert key not in one["authorization"]
 
 
+def test_lists_change_for_whom_logged_in_alone(protected, tmp_path):
+    changed = "notifications/tools/list_changed"
+    with McpGateway(tmp_path, config(protected, tmp_path)) as gateway, \
+            contextlib.ExitStack() as open_:
+        ada, bob, nobody = (gateway.new_key() for _ in range(3))
+        log_in(gateway, bob, "bob")
+        assert tools(gateway, bob) == ["admin", "whoami"]
+        # Four of each: both workers have some, whoever opens them.
+        hers, others = [], []
+        for those, key in ((hers, ada), (others, bob), (others, nobody)) * 4:
+            session = open_.enter_context(Session(gateway, PATH, key))
+            session.listen()
+            those += [session, open_.enter_context(Listening(gateway, PATH, key))]
+        log_in(gateway, ada, "ada")
+        for client in hers:
+            client.heard(changed)
+        assert tools(gateway, ada) == tools(gateway, bob) == ["admin", "whoami"]
+        assert tools(gateway, nobody) == ["login"]
+        for client in hers:
+            client.heard(changed, 2)  # the server has said what they are
+        gateway.stop()
+        for client in others:
+            said = [m.get("method", "") for m in client.to_the_end()]
+            assert not [method for method in said if method.endswith("list_changed")]
+
+
 # --- whose browser, whose account ---
 
 
@@ -178,8 +209,7 @@ def test_a_form_of_another_browser_is_refused(served):
 
 
 def test_behind_https_the_cookie_is_this_hosts_alone(protected, tmp_path):
-    text = CONFIG.format(mcp=protected.mcp, master=MASTER, state=tmp_path / "state",
-                         issuer=protected.issuer.removeprefix("http://"))
+    text = config(protected, tmp_path)
     text = text.replace("kanmon_settings: {", "kanmon_settings: {public_url: 'https://ai.example', ")
     with McpGateway(tmp_path, text) as gateway:
         url = address(gateway, gateway.new_key())

@@ -21,6 +21,7 @@ struct km_mcp_hub {
     struct km_list loose; /* answers under way that belong to no session */
     struct km_list open; /* streams whose head was sent: they are kept alive */
     struct km_list listens; /* subscriptions/listen */
+    size_t nlistens;
     struct km_map *views; /* views.c */
     uint64_t generation; /* of all that views are made from */
     struct km_mcp_watch watch;

@@ -166,11 +166,13 @@ static void on_wait(void *ctx)
         km_timer_start(&l->timer, l->until_ms - now);
 }
 
-static void on_change(void *ctx, struct km_mcp_upstream *u, enum km_mcp_list list)
+static void on_change(void *ctx, struct km_mcp_upstream *u, enum km_mcp_list list,
+                      struct km_str who)
 {
     struct km_mcp_login_ask *l = ctx;
 
     (void)list;
+    (void)who;
     if (u == l->w->member->upstream) /* not from inside the list of watches */
         km_timer_start(&l->timer, 0);
 }

@@ -2,8 +2,9 @@
 /* notify.c - see notify.h for the contract.
  *
  *     catalogue changed ──> hub->changed_lists, a timer ──> GET streams of sessions
- *                                                      └──> listens that asked for that list
- *     resource updated ──> the session or listen that subscribed
+ *           │                                          └──> listens that asked for that list
+ *           └─ for one principal ──> its sessions and listens are owed it, the same timer
+ *     resource updated: subscriptions.c
  *
  * Changes that come together are told once.  The server's side is debounced and compared already
  * (upstream.h): what arrives here has really changed.  A client that may not use that server is
@@ -12,33 +13,24 @@
  * A listen is a job on its own stream; its first message acknowledges what was accepted, and each
  * one carries the id of its request.
  */
-#include "gateway/mcp/access.h"
-#include "gateway/mcp/notify.h"
+#include "gateway/mcp/notify_part.h"
 
 #include <stdlib.h>
 
+#include "gateway/mcp/access.h"
 #include "gateway/mcp/job.h"
 
 #define SETTLE_MS 50 /* changes within this time are told together */
 
-struct listen {
+struct km_mcp_listen {
     struct km_mcp_job job;
     struct km_list link; /* of hub->listens */
     struct km_mcp_hub *hub;
     struct km_list subscriptions;
     unsigned lists; /* bit a list it wants to hear of */
-    unsigned owed; /* of which it could not be told: it reads too slowly */
+    unsigned owed; /* of which it was not told yet: see owe_lists(), or it reads too slowly */
+    struct km_str principal; /* behind the id */
     char id[]; /* JSON */
-};
-
-struct subscription {
-    struct km_list link;
-    struct km_mcp_subscription *up;
-    struct km_mcp_session *session; /* or: */
-    struct listen *listen;
-    bool owed; /* its client was not told of an update: it reads too slowly */
-    size_t n;
-    char uri[];
 };
 
 static const char *const changed_methods[KM_MCP_LISTS] = {
@@ -48,19 +40,7 @@ static const char *const changed_methods[KM_MCP_LISTS] = {
     [KM_MCP_PROMPTS] = "notifications/prompts/list_changed",
 };
 
-/* --- subscriptions --- */
-
-static void subscriptions_done(struct km_list *list)
-{
-    struct km_list *it;
-
-    while ((it = km_list_pop(list))) {
-        struct subscription *s = KM_CONTAINER(it, struct subscription, link);
-
-        km_mcp_unsubscribe(s->up);
-        free(s);
-    }
-}
+/* --- what is said --- */
 
 /* {"jsonrpc","method","params"}, with the listen's id where there is one. */
 static void put_note(struct km_buf *b, const char *method, struct km_str members, struct km_str id)
@@ -81,7 +61,7 @@ static void put_note(struct km_buf *b, const char *method, struct km_str members
     km_buf_byte(b, '}');
 }
 
-static void tell_listen(struct listen *l, const char *method, struct km_str members)
+void km_mcp_tell_listen(struct km_mcp_listen *l, const char *method, struct km_str members)
 {
     struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(64 * 1024);
 
@@ -90,7 +70,7 @@ static void tell_listen(struct listen *l, const char *method, struct km_str memb
         (void)km_mcp_stream_news(l->job.stream, km_buf_view(&b));
 }
 
-static void tell_session(struct km_mcp_session *s, const char *method, struct km_str members)
+void km_mcp_tell_session(struct km_mcp_session *s, const char *method, struct km_str members)
 {
     struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(64 * 1024);
 
@@ -99,154 +79,25 @@ static void tell_session(struct km_mcp_session *s, const char *method, struct km
         (void)km_mcp_stream_news(s->get, km_buf_view(&b));
 }
 
-static void tell_updated(struct subscription *s)
-{
-    const struct km_mcp_stream *to = s->listen ? s->listen->job.stream : s->session->get;
-    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(64 * 1024);
-
-    s->owed = to && km_mcp_stream_slow(to);
-    if (s->owed)
-        return;
-    km_buf_str(&b, KM_STR("\"uri\":"));
-    km_buf_json(&b, km_str(s->uri, s->n));
-    if (s->listen)
-        tell_listen(s->listen, "notifications/resources/updated", km_buf_view(&b));
-    else
-        tell_session(s->session, "notifications/resources/updated", km_buf_view(&b));
-}
-
-static void on_updated(void *ctx, struct km_str uri, struct km_str params)
-{
-    (void)uri;
-    (void)params;
-    tell_updated(ctx);
-}
-
-static void tell_owed_updates(struct km_list *list)
-{
-    KM_LIST_EACH(it, list)
-    {
-        struct subscription *s = KM_CONTAINER(it, struct subscription, link);
-
-        if (s->owed)
-            tell_updated(s);
-    }
-}
-
-static size_t length_of(const struct km_list *list)
-{
-    size_t n = 0;
-
-    for (const struct km_list *it = list->next; it != list; it = it->next)
-        n++;
-    return n;
-}
-
-/* false: nobody has it, or there are too many. */
-static bool subscribe(struct km_mcp_turn *t, const struct km_mcp_view *view, struct km_str uri,
-                      struct km_list *list, struct listen *listen)
-{
-    const struct km_mcp_member *m = km_mcp_resource_owner(t, view, uri);
-    struct km_mcp_asker asker = { .principal = t->in->principal,
-                                  .capabilities = t->capabilities,
-                                  .rights =
-                                      km_mcp_rights_text(km_mcp_rights_of(t->in->visit, t->arena)),
-                                  .headers = &t->in->headers };
-    struct subscription *s;
-
-    if (!m || !m->upstream || length_of(list) >= KM_MCP_SUBSCRIPTIONS_MOST)
-        return false;
-    s = calloc(1, sizeof *s + uri.n);
-    if (!s)
-        return false;
-    s->n = uri.n;
-    memcpy(s->uri, uri.p, uri.n);
-    s->session = t->session;
-    s->listen = listen;
-    s->up = km_mcp_subscribe(t->hub->w->desk, m->upstream, &asker, uri, on_updated, s);
-    if (!s->up) {
-        free(s);
-        return false;
-    }
-    km_list_push(list, &s->link);
-    return true;
-}
-
-static struct subscription *subscribed(struct km_list *list, struct km_str uri)
-{
-    KM_LIST_EACH(it, list)
-    {
-        struct subscription *s = KM_CONTAINER(it, struct subscription, link);
-
-        if (km_str_eq(km_str(s->uri, s->n), uri))
-            return s;
-    }
-    return NULL;
-}
-
-void km_mcp_on_subscribe(struct km_mcp_turn *t)
-{
-    struct km_mcp_view *view = NULL;
-    struct km_err err = { 0 };
-    struct km_str uri;
-    bool ok;
-
-    if (!km_json_string(km_json_get(t->msg.params, "uri"), &uri)) {
-        km_mcp_turn_fault(t, KM_RPC_INVALID_PARAMS, "resources/subscribe needs params.uri");
-        return;
-    }
-    if (!t->session) {
-        km_mcp_turn_fault(t, KM_RPC_INVALID_REQUEST,
-                          "a subscription needs a session: send initialize first");
-        return;
-    }
-    if (km_mcp_view_for(t->in, t->capabilities, &view, &err) < 0) {
-        km_mcp_turn_fault(t, KM_RPC_INTERNAL, err.text);
-        return;
-    }
-    ok = subscribed(&t->session->subscriptions, uri) ||
-         subscribe(t, view, uri, &t->session->subscriptions, NULL);
-    km_mcp_view_unref(view);
-    if (ok)
-        km_mcp_turn_result(t, KM_STR("{}"));
-    else
-        km_mcp_turn_fault(t, KM_RPC_RESOURCE_NOT_FOUND,
-                          "Resource not found, or too many subscriptions");
-}
-
-void km_mcp_on_unsubscribe(struct km_mcp_turn *t)
-{
-    struct subscription *s = NULL;
-    struct km_str uri;
-
-    if (t->session && km_json_string(km_json_get(t->msg.params, "uri"), &uri))
-        s = subscribed(&t->session->subscriptions, uri);
-    if (s) {
-        km_list_remove(&s->link);
-        km_mcp_unsubscribe(s->up);
-        free(s);
-    }
-    km_mcp_turn_result(t, KM_STR("{}"));
-}
-
-void km_mcp_notify_forget(struct km_mcp_session *s)
-{
-    subscriptions_done(&s->subscriptions);
-}
-
 /* --- subscriptions/listen --- */
 
-static void listen_free(struct listen *l)
+static void listen_free(struct km_mcp_listen *l)
 {
     km_list_remove(&l->link);
-    subscriptions_done(&l->subscriptions);
+    l->hub->nlistens--;
+    km_mcp_subscriptions_done(&l->subscriptions);
     free(l);
 }
 
 static void on_listen_cancelled(struct km_mcp_job *job, struct km_str reason)
 {
     (void)reason;
-    listen_free(KM_CONTAINER(job, struct listen, job));
+    listen_free(KM_CONTAINER(job, struct km_mcp_listen, job));
+}
+
+const struct km_mcp_stream *km_mcp_listen_stream(const struct km_mcp_listen *l)
+{
+    return l->job.stream;
 }
 
 static bool wants(const struct km_json *filter, const char *name)
@@ -266,7 +117,7 @@ static const struct {
 };
 
 /* What is accepted, as JSON: the members asked for that we serve. */
-static void accept_wishes(struct km_mcp_turn *t, struct km_mcp_view *view, struct listen *l,
+static void accept_wishes(struct km_mcp_turn *t, struct km_mcp_view *view, struct km_mcp_listen *l,
                           struct km_buf *out)
 {
     const struct km_json *filter = km_json_get(t->msg.params, "notifications"), *v;
@@ -287,7 +138,8 @@ static void accept_wishes(struct km_mcp_turn *t, struct km_mcp_view *view, struc
         km_buf_printf(out, "%s\"resourceSubscriptions\":[", first ? "" : ",");
         for (km_json_iter(km_json_get(filter, "resourceSubscriptions"), &it);
              km_json_next(&it, &key, &v);)
-            if (km_json_string(v, &uri) && subscribe(t, view, uri, &l->subscriptions, l)) {
+            if (km_json_string(v, &uri) &&
+                km_mcp_subscribe_for(t, view, uri, &l->subscriptions, l)) {
                 if (n++)
                     km_buf_byte(out, ',');
                 km_buf_json(out, uri);
@@ -302,38 +154,42 @@ void km_mcp_on_listen(struct km_mcp_turn *t)
     struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(256 * 1024);
     struct km_mcp_view *view = NULL;
     struct km_err err = { 0 };
-    struct listen *l;
+    struct km_mcp_listen *l;
 
     if (t->stream->no_events) {
         km_mcp_turn_fault(t, KM_RPC_NOT_ACCEPTABLE, "Accept must list text/event-stream");
         return;
     }
-    if (t->hub->ended || length_of(&t->hub->listens) >= KM_MCP_LISTENS_MOST ||
+    if (t->hub->ended || t->hub->nlistens >= KM_MCP_LISTENS_MOST ||
         km_mcp_view_for(t->in, t->capabilities, &view, &err) < 0) {
         km_mcp_turn_fault(t, KM_RPC_OVERLOADED, "no more subscriptions can be taken now");
         return;
     }
-    l = calloc(1, sizeof *l + t->msg.id.n + 1);
+    l = calloc(1, sizeof *l + t->msg.id.n + 1 + t->in->principal.n);
     if (!l) {
         km_mcp_view_unref(view);
         km_mcp_turn_fault(t, KM_RPC_OVERLOADED, "out of memory");
         return;
     }
     memcpy(l->id, t->msg.id.p, t->msg.id.n);
+    l->principal = km_str(l->id + t->msg.id.n + 1, t->in->principal.n);
+    if (l->principal.n)
+        memcpy(l->id + t->msg.id.n + 1, t->in->principal.p, l->principal.n);
     l->hub = t->hub;
     l->job.cancel = on_listen_cancelled;
     km_list_init(&l->subscriptions);
     km_list_push(&t->hub->listens, &l->link);
+    t->hub->nlistens++;
     km_mcp_job_begin(&l->job, t->stream, km_str_c(l->id));
     accept_wishes(t, view, l, &b);
     km_mcp_view_unref(view);
-    tell_listen(l, "notifications/subscriptions/acknowledged", km_buf_view(&b));
+    km_mcp_tell_listen(l, "notifications/subscriptions/acknowledged", km_buf_view(&b));
 }
 
 void km_mcp_notify_drain(struct km_mcp_hub *hub)
 {
     for (struct km_list *it; (it = km_list_pop(&hub->listens));) {
-        struct listen *l = KM_CONTAINER(it, struct listen, link);
+        struct km_mcp_listen *l = KM_CONTAINER(it, struct km_mcp_listen, link);
         struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(8 * 1024);
 
         km_buf_printf(&b,
@@ -348,13 +204,13 @@ void km_mcp_notify_drain(struct km_mcp_hub *hub)
 /* --- lists that changed --- */
 
 /* That a list changed must not get lost, but needs to be said only once. */
-static void listen_list(struct listen *l, enum km_mcp_list list)
+static void listen_list(struct km_mcp_listen *l, enum km_mcp_list list)
 {
     l->owed &= ~(1U << list);
     if (km_mcp_stream_slow(l->job.stream))
         l->owed |= 1U << list;
     else
-        tell_listen(l, changed_methods[list], KM_STR_NONE);
+        km_mcp_tell_listen(l, changed_methods[list], KM_STR_NONE);
 }
 
 static void session_list(struct km_mcp_session *s, enum km_mcp_list list)
@@ -363,7 +219,7 @@ static void session_list(struct km_mcp_session *s, enum km_mcp_list list)
     if (s->get && km_mcp_stream_slow(s->get))
         s->owed |= (unsigned char)(1U << list);
     else
-        tell_session(s, changed_methods[list], KM_STR_NONE);
+        km_mcp_tell_session(s, changed_methods[list], KM_STR_NONE);
 }
 
 static void tell_lists(struct km_mcp_hub *hub, unsigned lists, enum km_mcp_list list)
@@ -378,7 +234,7 @@ static void tell_lists(struct km_mcp_hub *hub, unsigned lists, enum km_mcp_list 
         return;
     KM_LIST_EACH(it, &hub->listens)
     {
-        struct listen *l = KM_CONTAINER(it, struct listen, link);
+        struct km_mcp_listen *l = KM_CONTAINER(it, struct km_mcp_listen, link);
 
         if (l->lists & bit)
             listen_list(l, list);
@@ -396,7 +252,7 @@ static void tell_owed(struct km_mcp_hub *hub, enum km_mcp_list list)
 
     KM_LIST_EACH(it, &hub->listens)
     {
-        struct listen *l = KM_CONTAINER(it, struct listen, link);
+        struct km_mcp_listen *l = KM_CONTAINER(it, struct km_mcp_listen, link);
 
         if (l->owed & bit)
             listen_list(l, list);
@@ -413,9 +269,9 @@ void km_mcp_notify_tick(struct km_mcp_hub *hub)
     struct km_mcp_session *s = km_mcp_session_first(hub->sessions);
 
     for (; s; s = km_mcp_session_next(hub->sessions, s))
-        tell_owed_updates(&s->subscriptions);
+        km_mcp_subscriptions_owed(&s->subscriptions);
     KM_LIST_EACH(it, &hub->listens)
-    tell_owed_updates(&KM_CONTAINER(it, struct listen, link)->subscriptions);
+    km_mcp_subscriptions_owed(&KM_CONTAINER(it, struct km_mcp_listen, link)->subscriptions);
     for (int i = 0; i < KM_MCP_LISTS; i++)
         tell_owed(hub, (enum km_mcp_list)i);
 }
@@ -428,9 +284,31 @@ static void on_settled(void *ctx)
     hub->changed_lists = 0;
     for (int i = 0; i < KM_MCP_LISTS; i++)
         tell_lists(hub, lists, (enum km_mcp_list)i);
+    for (int i = 0; i < KM_MCP_LISTS; i++)
+        tell_owed(hub, (enum km_mcp_list)i);
 }
 
-static void on_change(void *ctx, struct km_mcp_upstream *u, enum km_mcp_list list)
+/* A list has changed for this principal alone: nobody else is to hear of it, for that it has
+ * logged in somewhere is its own affair. */
+static void owe_lists(struct km_mcp_hub *hub, struct km_str who, enum km_mcp_list list)
+{
+    struct km_mcp_session *s = km_mcp_session_first(hub->sessions);
+    unsigned bit = 1U << (list == KM_MCP_TEMPLATES ? KM_MCP_RESOURCES : list);
+
+    for (; s; s = km_mcp_session_next(hub->sessions, s))
+        if (km_str_eq(s->principal, who))
+            s->owed |= (unsigned char)bit;
+    KM_LIST_EACH(it, &hub->listens)
+    {
+        struct km_mcp_listen *l = KM_CONTAINER(it, struct km_mcp_listen, link);
+
+        if (km_str_eq(l->principal, who))
+            l->owed |= bit & l->lists;
+    }
+}
+
+static void on_change(void *ctx, struct km_mcp_upstream *u, enum km_mcp_list list,
+                      struct km_str who)
 {
     struct km_mcp_hub *hub = ctx;
 
@@ -438,7 +316,10 @@ static void on_change(void *ctx, struct km_mcp_upstream *u, enum km_mcp_list lis
     (void)u;
     if (list == KM_MCP_LISTS)
         return; /* a state, or settings, which no list shows */
-    hub->changed_lists |= 1U << list;
+    if (who.n)
+        owe_lists(hub, who, list);
+    else
+        hub->changed_lists |= 1U << list;
     if (!km_timer_running(&hub->changed))
         km_timer_start(&hub->changed, SETTLE_MS);
 }

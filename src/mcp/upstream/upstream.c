@@ -10,7 +10,7 @@
 
 #include "base/time.h"
 #include "mcp/oauth/oauth.h"
-#include "base/crypto.h"
+#include "mcp/asker.h"
 #include "mcp/desk.h"
 
 struct km_mcp_upstreams *km_mcp_upstreams_new(const struct km_mcp_upstreams_args *args,
@@ -78,8 +78,9 @@ struct desk_msg {
     unsigned lists;
     bool state;
     bool end; /* its sessions and processes are to end */
-    bool login; /* of who: its sessions take no more, for they began as somebody else */
-    uint8_t who[KM_SHA256_LEN]; /* of the principal */
+    struct km_str login; /* of this principal: its sessions take no more, being somebody else's */
+    struct km_str who; /* see km_mcp_watch_fn */
+    char bytes[]; /* of both */
 };
 
 static void tell_watches(struct km_mcp_desk *d, const struct desk_msg *m)
@@ -90,9 +91,9 @@ static void tell_watches(struct km_mcp_desk *d, const struct desk_msg *m)
 
         for (int i = 0; i < KM_MCP_LISTS; i++)
             if (m->lists & (1u << i))
-                w->fn(w->ctx, m->upstream, (enum km_mcp_list)i);
+                w->fn(w->ctx, m->upstream, (enum km_mcp_list)i, m->who);
         if (m->state)
-            w->fn(w->ctx, m->upstream, KM_MCP_LISTS);
+            w->fn(w->ctx, m->upstream, KM_MCP_LISTS, m->who);
     }
 }
 
@@ -112,14 +113,11 @@ static void end_remotes(struct km_mcp_desk *d, const struct km_mcp_upstream *u)
 
 static void retire_of(struct km_mcp_desk *d, const struct desk_msg *m)
 {
-    uint8_t who[KM_SHA256_LEN];
-
     KM_LIST_EACH(it, &d->remotes)
     {
         struct km_remote *p = KM_CONTAINER(it, struct km_remote, link);
 
-        km_sha256(p->asker.principal, who);
-        if (p->upstream == m->upstream && memcmp(who, m->who, sizeof who) == 0)
+        if (p->upstream == m->upstream && km_str_eq(p->asker.principal, m->login))
             km_remote_retire(p);
     }
 }
@@ -138,7 +136,7 @@ static void on_desk_msg(struct km_msg *msg, void *owner)
     } else if (d) {
         if (m->end)
             end_remotes(d, m->upstream);
-        if (m->login)
+        if (m->login.n)
             retire_of(d, m);
         tell_watches(d, m);
         km_waits_look(d);
@@ -148,15 +146,26 @@ static void on_desk_msg(struct km_msg *msg, void *owner)
     free(m);
 }
 
+static struct km_str copy(char *to, struct km_str from)
+{
+    if (from.n)
+        memcpy(to, from.p, from.n);
+    return km_str(to, from.n);
+}
+
 static void post_all(struct km_mcp_upstreams *ups, const struct desk_msg *like)
 {
+    const size_t bytes = sizeof *like + like->login.n + like->who.n;
+
     pthread_mutex_lock(&ups->lock);
     for (size_t i = 0; i < ups->ndesks; i++) {
-        struct desk_msg *m = ups->desks[i] ? malloc(sizeof *m) : NULL;
+        struct desk_msg *m = ups->desks[i] ? malloc(bytes) : NULL;
 
         if (!m)
             continue;
         *m = *like;
+        m->login = copy(m->bytes, like->login);
+        m->who = copy(m->bytes + like->login.n, like->who);
         m->msg = (struct km_msg){ .run = on_desk_msg };
         m->ups = ups;
         m->desk = i;
@@ -170,14 +179,14 @@ static void post_all(struct km_mcp_upstreams *ups, const struct desk_msg *like)
 }
 
 void km_desks_changed(struct km_mcp_upstreams *ups, struct km_mcp_upstream *u, unsigned lists,
-                      bool state)
+                      bool state, struct km_str who)
 {
-    post_all(ups, &(struct desk_msg){ .upstream = u, .lists = lists, .state = state });
+    post_all(ups, &(struct desk_msg){ .upstream = u, .lists = lists, .state = state, .who = who });
 }
 
 void km_mcp_upstream_tools_changed(struct km_mcp_upstreams *ups, struct km_mcp_upstream *u)
 {
-    km_desks_changed(ups, u, 1U << KM_MCP_TOOLS, false);
+    km_desks_changed(ups, u, 1U << KM_MCP_TOOLS, false, KM_STR_NONE);
 }
 
 /* From whoever had them before, for that may know more than the store does by now; else from the
@@ -231,7 +240,7 @@ static void hold(struct km_mcp_upstream *u, bool held)
 void km_mcp_upstream_start(struct km_mcp_upstreams *ups, struct km_mcp_upstream *u)
 {
     hold(u, false);
-    km_desks_changed(ups, u, 0, true);
+    km_desks_changed(ups, u, 0, true, KM_STR_NONE);
 }
 
 void km_mcp_upstream_stop(struct km_mcp_upstreams *ups, struct km_mcp_upstream *u)
@@ -251,14 +260,15 @@ void km_mcp_upstream_restart(struct km_mcp_upstreams *ups, struct km_mcp_upstrea
 void km_mcp_upstream_logged_in(struct km_mcp_upstreams *ups, struct km_mcp_upstream *u,
                                struct km_str principal)
 {
-    struct desk_msg m = {
-        .upstream = u, .lists = (1u << KM_MCP_LISTS) - 1, .state = true, .login = true
-    };
+    const struct desk_msg m = { .upstream = u,
+                                .lists = (1u << KM_MCP_LISTS) - 1,
+                                .state = true,
+                                .login = principal,
+                                .who = km_asker_by_login(u->entry) ? principal : KM_STR_NONE };
 
     if (!u->live->held && !u->personal)
         hold(u, false);
     km_mcp_live_all_stale(u->live);
-    km_sha256(principal, m.who);
     post_all(ups, &m);
 }
 

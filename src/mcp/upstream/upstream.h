@@ -284,7 +284,7 @@ void km_mcp_upstream_start(struct km_mcp_upstreams *ups, struct km_mcp_upstream 
 void km_mcp_upstream_stop(struct km_mcp_upstreams *ups, struct km_mcp_upstream *u);
 void km_mcp_upstream_restart(struct km_mcp_upstreams *ups, struct km_mcp_upstream *u);
 /* Somebody has logged in there: what failed for want of that is tried again, and clients hear that
- * lists are others now. */
+ * lists are others now: this principal's, where each logs in by itself. */
 void km_mcp_upstream_logged_in(struct km_mcp_upstreams *ups, struct km_mcp_upstream *u,
                                struct km_str principal);
 /* The file a stdio server's standard error goes to; false: it has none. */
@@ -307,8 +307,10 @@ struct km_mcp_desk *km_mcp_desk_free(struct km_mcp_desk *desk);
 
 /* A list of an upstream has really changed; u NULL: servers came, went or are configured otherwise,
  * so every list may have.  list KM_MCP_LISTS: no list, but its state has, or (u NULL) the set is
- * another one with the same servers.  On the desk's loop. */
-typedef void km_mcp_watch_fn(void *ctx, struct km_mcp_upstream *u, enum km_mcp_list list);
+ * another one with the same servers.  who: the principal it has changed for alone; empty: whoever
+ * may use it.  On the desk's loop. */
+typedef void km_mcp_watch_fn(void *ctx, struct km_mcp_upstream *u, enum km_mcp_list list,
+                             struct km_str who);
 
 struct km_mcp_watch {
     struct km_list link;

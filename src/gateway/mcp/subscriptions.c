@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* subscriptions.c - resources of which a client wants to hear: one list a session, one a listen.
+ *
+ *     resources/subscribe, or a listen's resourceSubscriptions
+ *         -> whose resource it is (its view) -> mcp/subscribe.c, which asks that server
+ *     updated there -> the GET stream of the session, or the listen's own stream
+ *
+ * Who reads too slowly is owed the update, once, and told when it reads again.
+ */
+#include "gateway/mcp/notify_part.h"
+
+#include <stdlib.h>
+
+#include "gateway/mcp/access.h"
+
+struct subscription {
+    struct km_list link;
+    struct km_mcp_subscription *up;
+    struct km_mcp_session *session; /* or: */
+    struct km_mcp_listen *listen;
+    bool owed; /* its client was not told of an update: it reads too slowly */
+    size_t n;
+    char uri[];
+};
+
+/* --- subscriptions --- */
+
+void km_mcp_subscriptions_done(struct km_list *list)
+{
+    struct km_list *it;
+
+    while ((it = km_list_pop(list))) {
+        struct subscription *s = KM_CONTAINER(it, struct subscription, link);
+
+        km_mcp_unsubscribe(s->up);
+        free(s);
+    }
+}
+
+static void tell_updated(struct subscription *s)
+{
+    const struct km_mcp_stream *to = s->listen ? km_mcp_listen_stream(s->listen) : s->session->get;
+    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(64 * 1024);
+
+    s->owed = to && km_mcp_stream_slow(to);
+    if (s->owed)
+        return;
+    km_buf_str(&b, KM_STR("\"uri\":"));
+    km_buf_json(&b, km_str(s->uri, s->n));
+    if (s->listen)
+        km_mcp_tell_listen(s->listen, "notifications/resources/updated", km_buf_view(&b));
+    else
+        km_mcp_tell_session(s->session, "notifications/resources/updated", km_buf_view(&b));
+}
+
+static void on_updated(void *ctx, struct km_str uri, struct km_str params)
+{
+    (void)uri;
+    (void)params;
+    tell_updated(ctx);
+}
+
+void km_mcp_subscriptions_owed(struct km_list *list)
+{
+    KM_LIST_EACH(it, list)
+    {
+        struct subscription *s = KM_CONTAINER(it, struct subscription, link);
+
+        if (s->owed)
+            tell_updated(s);
+    }
+}
+
+static size_t length_of(const struct km_list *list)
+{
+    size_t n = 0;
+
+    for (const struct km_list *it = list->next; it != list; it = it->next)
+        n++;
+    return n;
+}
+
+/* false: nobody has it, or there are too many. */
+bool km_mcp_subscribe_for(struct km_mcp_turn *t, const struct km_mcp_view *view, struct km_str uri,
+                          struct km_list *list, struct km_mcp_listen *listen)
+{
+    const struct km_mcp_member *m = km_mcp_resource_owner(t, view, uri);
+    struct km_mcp_asker asker = { .principal = t->in->principal,
+                                  .capabilities = t->capabilities,
+                                  .rights =
+                                      km_mcp_rights_text(km_mcp_rights_of(t->in->visit, t->arena)),
+                                  .headers = &t->in->headers };
+    struct subscription *s;
+
+    if (!m || !m->upstream || length_of(list) >= KM_MCP_SUBSCRIPTIONS_MOST)
+        return false;
+    s = calloc(1, sizeof *s + uri.n);
+    if (!s)
+        return false;
+    s->n = uri.n;
+    memcpy(s->uri, uri.p, uri.n);
+    s->session = t->session;
+    s->listen = listen;
+    s->up = km_mcp_subscribe(t->hub->w->desk, m->upstream, &asker, uri, on_updated, s);
+    if (!s->up) {
+        free(s);
+        return false;
+    }
+    km_list_push(list, &s->link);
+    return true;
+}
+
+static struct subscription *subscribed(struct km_list *list, struct km_str uri)
+{
+    KM_LIST_EACH(it, list)
+    {
+        struct subscription *s = KM_CONTAINER(it, struct subscription, link);
+
+        if (km_str_eq(km_str(s->uri, s->n), uri))
+            return s;
+    }
+    return NULL;
+}
+
+void km_mcp_on_subscribe(struct km_mcp_turn *t)
+{
+    struct km_mcp_view *view = NULL;
+    struct km_err err = { 0 };
+    struct km_str uri;
+    bool ok;
+
+    if (!km_json_string(km_json_get(t->msg.params, "uri"), &uri)) {
+        km_mcp_turn_fault(t, KM_RPC_INVALID_PARAMS, "resources/subscribe needs params.uri");
+        return;
+    }
+    if (!t->session) {
+        km_mcp_turn_fault(t, KM_RPC_INVALID_REQUEST,
+                          "a subscription needs a session: send initialize first");
+        return;
+    }
+    if (km_mcp_view_for(t->in, t->capabilities, &view, &err) < 0) {
+        km_mcp_turn_fault(t, KM_RPC_INTERNAL, err.text);
+        return;
+    }
+    ok = subscribed(&t->session->subscriptions, uri) ||
+         km_mcp_subscribe_for(t, view, uri, &t->session->subscriptions, NULL);
+    km_mcp_view_unref(view);
+    if (ok)
+        km_mcp_turn_result(t, KM_STR("{}"));
+    else
+        km_mcp_turn_fault(t, KM_RPC_RESOURCE_NOT_FOUND,
+                          "Resource not found, or too many subscriptions");
+}
+
+void km_mcp_on_unsubscribe(struct km_mcp_turn *t)
+{
+    struct subscription *s = NULL;
+    struct km_str uri;
+
+    if (t->session && km_json_string(km_json_get(t->msg.params, "uri"), &uri))
+        s = subscribed(&t->session->subscriptions, uri);
+    if (s) {
+        km_list_remove(&s->link);
+        km_mcp_unsubscribe(s->up);
+        free(s);
+    }
+    km_mcp_turn_result(t, KM_STR("{}"));
+}
+
+void km_mcp_notify_forget(struct km_mcp_session *s)
+{
+    km_mcp_subscriptions_done(&s->subscriptions);
+}
