@@ -319,6 +319,20 @@ void km_metric_release(struct km_metrics *m, struct km_series *s)
     pthread_mutex_unlock(&m->lock);
 }
 
+void km_metric_leave(struct km_metrics *m, struct km_series *s)
+{
+    const struct family *f;
+
+    if (!s)
+        return;
+    pthread_mutex_lock(&m->lock);
+    km_assert(s->keepers > 0);
+    f = km_map_get(m->by_name, km_str_c(s->row->name));
+    if (--s->keepers == 0 && f->other && s != f->other)
+        km_list_push(&m->loose, &s->loose);
+    pthread_mutex_unlock(&m->lock);
+}
+
 void km_metric_count(struct km_metrics *m, const struct km_metric_row *row,
                      const struct km_str *values, size_t worker, int64_t delta)
 {

@@ -47,6 +47,8 @@ struct km_series *km_metric_series(struct km_metrics *m, const struct km_metric_
 /* When nobody keeps it any more it is gone.  No worker adds to it now.  Any thread; NULL is
  * fine. */
 void km_metric_release(struct km_metrics *m, struct km_series *s);
+/* The same, but what it counted stays in sight until room is needed: its labels may be back. */
+void km_metric_leave(struct km_metrics *m, struct km_series *s);
 /* Adds by name, for what is rare: nothing is kept.  The thread of that worker. */
 void km_metric_count(struct km_metrics *m, const struct km_metric_row *row,
                      const struct km_str *values, size_t worker, int64_t delta);

@@ -43,6 +43,14 @@ static void on_withdrawn(void *ctx, uint64_t question)
         a->events->on_withdrawn(a->ctx, question);
 }
 
+static void on_noted(void *ctx, struct km_str members)
+{
+    const struct km_mcp_ask *a = ctx;
+
+    if (a->events->on_noted)
+        a->events->on_noted(a->ctx, members);
+}
+
 static void ask_free(struct km_mcp_ask *a)
 {
     a->desk->nasks--;
@@ -61,8 +69,14 @@ static void on_done(void *ctx, const struct km_mcp_answer *answer)
 struct km_mcp_ask *km_mcp_ask(struct km_mcp_desk *desk, const struct km_mcp_ask_args *args,
                               struct km_err *err)
 {
-    static const struct km_mcp_ask_events mute = { on_notice, NULL, NULL, on_done };
-    static const struct km_mcp_ask_events all = { on_notice, on_question, on_withdrawn, on_done };
+    static const struct km_mcp_ask_events mute = { .on_notice = on_notice,
+                                                   .on_noted = on_noted,
+                                                   .on_done = on_done };
+    static const struct km_mcp_ask_events all = { .on_notice = on_notice,
+                                                  .on_question = on_question,
+                                                  .on_withdrawn = on_withdrawn,
+                                                  .on_noted = on_noted,
+                                                  .on_done = on_done };
     struct km_mcp_ask_args inner = *args;
     struct km_mcp_ask *a;
 

@@ -60,6 +60,9 @@ struct km_mcp_ask_events {
     void (*on_question)(void *ctx, uint64_t question, struct km_str method, struct km_str params);
     /* The server does not want the answer any more.  May be NULL. */
     void (*on_withdrawn)(void *ctx, uint64_t question);
+    /* A server that is part of kanmon: members for the record of the call, the last ones count
+     * (km_mcp_call_note()); they die with the callback.  May be NULL. */
+    void (*on_noted)(void *ctx, struct km_str members);
     /* The ask is gone when this returns. */
     void (*on_done)(void *ctx, const struct km_mcp_answer *answer);
 };

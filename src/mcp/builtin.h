@@ -24,6 +24,8 @@ struct km_mcp_builtin_args {
     struct km_mcp_upstream *upstream; /* referenced while it is open */
     bool network; /* clients on other machines can reach it */
     struct km_log *log;
+    struct km_metrics *metrics; /* NULL: nothing is counted */
+    size_t worker; /* whose cell of them is this loop's */
     struct km_str grant; /* what the keys it serves may do there (`mcp_modes`); empty: as is
                             configured.  Dies with the call */
     size_t workers; /* that may each open one: what is bounded is divided by them */

@@ -177,9 +177,11 @@ static void fail(struct km_relay *r, const struct km_err *err)
 
 static void far_start(struct km_mcp_desk *d, struct km_relay *r)
 {
-    static const struct km_mcp_ask_events all = { far_notice, far_question, far_withdrawn,
-                                                  far_done };
-    static const struct km_mcp_ask_events mute = { far_notice, NULL, NULL, far_done };
+    static const struct km_mcp_ask_events all = { .on_notice = far_notice,
+                                                  .on_question = far_question,
+                                                  .on_withdrawn = far_withdrawn,
+                                                  .on_done = far_done };
+    static const struct km_mcp_ask_events mute = { .on_notice = far_notice, .on_done = far_done };
     const struct km_mcp_ask_args args = { .upstream = r->upstream,
                                           .asker = r->nobody ? NULL : &r->asker,
                                           .method = r->method,

@@ -38,6 +38,7 @@ struct km_pg_pool {
     unsigned nwaits;
     struct km_timer tick;
     uint64_t backoff_ms, retry_ms; /* no attempt before */
+    uint64_t refused, overdue, failed; /* as km_pg_pool_stats says */
     struct km_err last; /* of the last failed attempt; code 0: it succeeded */
 };
 
@@ -84,6 +85,7 @@ static void on_connect(void *ctx, struct km_pg_conn *conn, const struct km_err *
     uint64_t now = km_loop_now_ms(pool->loop);
 
     if (err) {
+        pool->failed++;
         pool->last = *err;
         pool->backoff_ms = pool->backoff_ms ? pool->backoff_ms * 2 : BACKOFF_MS;
         if (pool->backoff_ms > BACKOFF_MOST_MS)
@@ -155,6 +157,7 @@ static void on_wait_timeout(void *ctx)
 {
     struct km_pg_wait *w = ctx;
 
+    w->pool->overdue++;
     km_fail(&w->err, KM_E_OVERLOADED,
             "no connection to the database became free within %llu ms: try again",
             (unsigned long long)w->pool->args.queue_ms);
@@ -195,6 +198,7 @@ void km_pg_pool_take(struct km_pg_pool *pool, struct km_pg_wait *wait,
     km_deferred_init(&wait->told, pool->loop, on_told, wait);
     km_timer_init(&wait->timer, pool->loop, on_wait_timeout, wait);
     if (pool->nwaits == pool->args.queue) {
+        pool->refused++;
         km_fail(&wait->err, KM_E_OVERLOADED,
                 "%u calls wait for a connection to the database already: try again later",
                 pool->nwaits);
@@ -312,8 +316,13 @@ struct km_pg_pool *km_pg_pool_free(struct km_pg_pool *pool)
 struct km_pg_pool_stats km_pg_pool_stats(const struct km_pg_pool *pool)
 {
     return (struct km_pg_pool_stats){
-        .connections = count(pool, CONNECTING) + count(pool, IDLE) + count(pool, LENT),
+        .connecting = count(pool, CONNECTING),
         .idle = count(pool, IDLE),
+        .lent = count(pool, LENT),
+        .most = pool->args.most,
         .waiting = pool->nwaits,
+        .refused = pool->refused,
+        .overdue = pool->overdue,
+        .failed = pool->failed,
     };
 }

@@ -36,7 +36,10 @@ struct km_pg_wait {
 };
 
 struct km_pg_pool_stats {
-    unsigned connections, idle, waiting;
+    unsigned connecting, idle, lent, most; /* connections */
+    unsigned waiting; /* who asked, and has none yet */
+    uint64_t refused, overdue, failed; /* since it was made: no room to wait, waited too long,
+                                          connections that could not be made */
 };
 
 struct km_pg_pool *km_pg_pool_new(struct km_loop *loop, const struct km_pg_lib *lib,

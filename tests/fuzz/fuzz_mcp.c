@@ -88,7 +88,7 @@ static void on_reply(struct km_mcp_call *call, int http, struct km_str body)
     s->body = km_arena_str(s->arena, body);
 }
 
-static const struct km_mcp_host host = { on_audit, on_reply, NULL };
+static const struct km_mcp_host host = { .audit = on_audit, .reply = on_reply };
 
 static void check_answer(const struct seen *s, struct km_str id)
 {

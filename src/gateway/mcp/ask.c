@@ -332,7 +332,19 @@ static void on_done(void *ctx, const struct km_mcp_answer *answer)
     resume(w);
 }
 
-static const struct km_mcp_ask_events events = { on_notice, on_question, on_withdrawn, on_done };
+/* What a server of kanmon's own knows of the call: its record is ours to write. */
+static void on_noted(void *ctx, struct km_str members)
+{
+    struct km_mcp_work *w = ctx;
+
+    w->noted = km_arena_str(&w->call->arena, members);
+}
+
+static const struct km_mcp_ask_events events = { .on_notice = on_notice,
+                                                 .on_question = on_question,
+                                                 .on_withdrawn = on_withdrawn,
+                                                 .on_noted = on_noted,
+                                                 .on_done = on_done };
 
 int km_mcp_ask_server(struct km_mcp_work *w, struct km_err *err)
 {

@@ -88,7 +88,8 @@ static void on_own_audit(struct km_mcp_call *own, const struct km_audit *record)
     km_store_audit(w->hub->w->gw->store, w->hub->w->mailbox, record, on_recorded, own);
 }
 
-static const struct km_mcp_host own_host = { on_own_audit, on_own_reply, NULL };
+static const struct km_mcp_host own_host = { .audit = on_own_audit,
+                                             .reply = on_own_reply };
 
 static int run_own(struct km_mcp_work *w, struct km_err *err)
 {
@@ -237,6 +238,10 @@ static void put_record(struct km_mcp_work *w, struct km_buf *b)
     km_buf_str(b, w->revision->name);
     km_buf_str(b, KM_STR("\",\"cost\":"));
     km_buf_decimal(b, call->cost, 9);
+    if (w->noted.n) {
+        km_buf_byte(b, ',');
+        km_buf_str(b, w->noted);
+    }
     if (w->approved_by.n) {
         km_buf_str(b, KM_STR(",\"approvedBy\":"));
         km_buf_json(b, w->approved_by);

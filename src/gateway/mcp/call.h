@@ -67,6 +67,7 @@ struct km_mcp_work {
     /* the end */
     struct km_str json; /* result or error object */
     const char *word; /* for the audit log */
+    struct km_str noted; /* what a server of kanmon's own adds there: members; empty: nothing */
     enum km_mcp_outcome outcome;
     int http;
 

@@ -3,6 +3,7 @@
  *
  *     remote ── send ──> server/peer.c ──> a tool of the kind's server
  *            <─ on_message ── later, from the loop ── put
+ *            <─ on_noted ──── while it runs: what its record is to say besides
  *
  * Each request is a call in an arena of its own, answered in the order the tools are ready.  An
  * answer nobody wants any more is dropped; its tool is told and ends as soon as it can.
@@ -40,6 +41,13 @@ static void on_put(void *ctx, uint64_t about, struct km_str text)
     struct link_builtin *l = ctx;
 
     l->base.events->on_message(l->base.ctx, about, text);
+}
+
+static void on_noted(void *ctx, uint64_t about, struct km_str members)
+{
+    struct link_builtin *l = ctx;
+
+    l->base.events->on_noted(l->base.ctx, about, members);
 }
 
 static void tell(void *ctx, struct km_str method, struct km_str params)
@@ -103,9 +111,13 @@ struct km_link *km_link_builtin_new(const struct km_link_args *args, struct km_e
         .workers = args->workers,
         .network = args->network,
         .log = args->log,
+        .metrics = args->metrics,
+        .worker = args->worker,
         .tell = tell,
     };
-    struct km_mcp_peer_args peer = { .loop = args->loop, .calls_most = CALLS_MOST, .put = on_put };
+    struct km_mcp_peer_args peer = {
+        .loop = args->loop, .calls_most = CALLS_MOST, .put = on_put, .noted = on_noted
+    };
     struct link_builtin *l = calloc(1, sizeof *l);
     struct km_arena arena;
 

@@ -33,6 +33,8 @@ struct km_link_events {
     /* One message; about 0: it belongs to no request in particular. */
     void (*on_message)(void *ctx, uint64_t about, struct km_str text);
     void (*on_failed)(void *ctx, uint64_t id, const struct km_link_failure *failure);
+    /* Of a server that is part of kanmon: as km_mcp_call_note(), of the request with that id. */
+    void (*on_noted)(void *ctx, uint64_t id, struct km_str members);
     /* Nothing comes any more, for no request.  Once, last; only free may follow. */
     void (*on_down)(void *ctx, const struct km_err *err);
 };
@@ -97,6 +99,8 @@ struct km_link_args {
     size_t workers; /* builtin: see builtin.h */
     bool network; /* the same */
     struct km_log *log; /* the same */
+    struct km_metrics *metrics; /* the same */
+    size_t worker; /* the same */
 };
 
 /* NULL with err. */

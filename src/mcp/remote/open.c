@@ -133,6 +133,8 @@ static int make_link(struct km_remote *p, struct km_err *err)
     args.workers = d->ups->ndesks;
     args.network = d->ups->network;
     args.log = d->ups->log;
+    args.metrics = d->ups->metrics;
+    args.worker = d->index;
     args.living = &d->ups->living;
     args.most = KM_MCP_CHILDREN_MOST;
     if (stdio(p) && !p->upstream->builtin)

@@ -303,4 +303,17 @@ static void on_message(void *ctx, uint64_t about, struct km_str text)
     km_remote_message_in(ctx, about, text);
 }
 
-const struct km_link_events km_remote_events = { on_up, on_message, on_failed, on_down };
+static void on_noted(void *ctx, uint64_t id, struct km_str members)
+{
+    struct km_remote *p = ctx;
+    const struct km_job *j = km_remote_job(p, id);
+
+    if (j && !j->forgotten && j->events->on_noted)
+        j->events->on_noted(j->ctx, members);
+}
+
+const struct km_link_events km_remote_events = { .on_up = on_up,
+                                                 .on_message = on_message,
+                                                 .on_failed = on_failed,
+                                                 .on_noted = on_noted,
+                                                 .on_down = on_down };

@@ -21,6 +21,8 @@
 #include "mcp/schema.h"
 #include "mcp/server/part.h"
 
+#define NOTED_BYTES 1024
+
 static void drop_buf(void *buf)
 {
     km_buf_done(buf);
@@ -34,6 +36,8 @@ static void record(struct km_mcp_call *call, const char *outcome)
     char hex[65];
     struct km_audit audit = { .actor = call->caller.who, .action = KM_STR("mcp.call") };
 
+    if (call->tool && call->server->ended)
+        call->server->ended(call, outcome);
     km_hex(hex, call->digest, sizeof call->digest);
     km_buf_str(&b, KM_STR("{\"server\":"));
     km_buf_json(&b, call->server ? call->server->name : KM_STR_NONE);
@@ -41,12 +45,20 @@ static void record(struct km_mcp_call *call, const char *outcome)
     km_buf_json(&b, call->tool ? call->tool->name : name);
     km_buf_printf(&b,
                   ",\"arguments_sha256\":\"%s\",\"outcome\":\"%s\",\"duration_us\":%llu,"
-                  "\"revision\":\"%.*s\"}",
+                  "\"revision\":\"%.*s\"%s%.*s}",
                   hex, outcome, (unsigned long long)((km_mono_ns() - call->began_ns) / 1000),
-                  KM_STR_ARG(call->revision->name));
+                  KM_STR_ARG(call->revision->name), call->noted.n ? "," : "",
+                  KM_STR_ARG(call->noted));
     audit.target = name;
     audit.detail = km_buf_view(&b);
     call->host->audit(call, &audit);
+}
+
+void km_mcp_call_note(struct km_mcp_call *call, struct km_str members)
+{
+    call->noted = members.n <= NOTED_BYTES ? members : KM_STR_NONE;
+    if (call->host->noted)
+        call->host->noted(call);
 }
 
 void km_mcp_audited(struct km_mcp_call *call, const struct km_err *err)

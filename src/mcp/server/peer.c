@@ -104,7 +104,17 @@ static void on_audit(struct km_mcp_call *core, const struct km_audit *record)
     km_deferred_queue(&c->recorded);
 }
 
-static const struct km_mcp_host host = { on_audit, on_reply, on_send };
+static void on_noted(struct km_mcp_call *core)
+{
+    struct km_mcp_peer_call *c = call_of(core);
+
+    if (c->number && c->peer->args.noted)
+        c->peer->args.noted(c->peer->args.ctx, c->number, core->noted);
+}
+
+static const struct km_mcp_host host = {
+    .audit = on_audit, .reply = on_reply, .send = on_send, .noted = on_noted
+};
 
 /* Whether it may is decided before it comes here. */
 static const struct km_approval_policy policy = { KM_APPROVE_NEVER, KM_APPROVE_NEVER };

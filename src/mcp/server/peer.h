@@ -30,6 +30,8 @@ struct km_mcp_peer_args {
      * none.  text dies with the callback. */
     void (*put)(void *ctx, uint64_t about, struct km_str text);
     void (*audit)(void *ctx, const struct km_audit *record); /* NULL: the layer above records */
+    /* As km_mcp_call_note(), of the request with that number; NULL: nobody wants to know. */
+    void (*noted)(void *ctx, uint64_t about, struct km_str members);
     void (*idle)(void *ctx); /* nothing is under way any more; NULL: nobody wants to know */
     void *ctx;
 };

@@ -100,6 +100,9 @@ struct km_mcp_server {
      * soon.  drop: its memory is about to go; nothing follows.  NULL: its tools answer at once. */
     void (*cancel)(struct km_mcp_call *call);
     void (*drop)(struct km_mcp_call *call);
+    /* A call of one of its tools is answered, and call->out is complete; its record comes next and
+     * says call->noted too.  outcome: "ok", "error", "invalid_arguments" ...  NULL: never mind. */
+    void (*ended)(struct km_mcp_call *call, const char *outcome);
 };
 
 /* Rows must outlive the calls. */
@@ -128,6 +131,9 @@ struct km_mcp_host {
     /* A notification or a request to the client, before the answer.  NULL: it hears the answer
      * only, and cannot be asked. */
     void (*send)(struct km_mcp_call *call, struct km_str message);
+    /* call->noted has changed: for a layer above that writes the record itself.  NULL: the core's
+     * record is the only one. */
+    void (*noted)(struct km_mcp_call *call);
 };
 
 #define KM_MCP_CALL_QUESTIONS 8 /* of one call */
@@ -167,10 +173,12 @@ struct km_mcp_call {
     const struct km_json *args; /* an object that fits the schema; NULL: none were sent */
     struct km_str uri; /* of resources/read */
     void *work; /* set by a tool that answers later, NULL again when it answers */
+    void *tally; /* the server's own, for its `ended`; NULL at first */
     /* --- the core's own --- */
     uint64_t began_ns;
     struct km_str asked_name;
     uint8_t digest[32]; /* of the arguments */
+    struct km_str noted; /* members of the record that its server adds; empty: none */
     bool refused; /* out is the message of a protocol error, fault its kind */
     enum km_rpc_fault fault;
     struct km_str fault_data; /* JSON; empty: none */
@@ -205,6 +213,9 @@ void km_mcp_call_members(struct km_mcp_call *call, struct km_str members);
 void km_mcp_call_progress(struct km_mcp_call *call, int64_t done, int64_t total);
 /* notifications/message, where the client wants to hear of that level ("info"). */
 void km_mcp_call_log(struct km_mcp_call *call, const char *level, struct km_str text);
+/* What the record of the call is to say besides: members of JSON without braces, of at most 1 KiB,
+ * in the call's arena.  The last word counts; none of it may be a value of the caller's. */
+void km_mcp_call_note(struct km_mcp_call *call, struct km_str members);
 bool km_mcp_call_can(const struct km_mcp_call *call, const char *capability);
 
 /* Asks whatever of it has no answer yet that fits.  true: the function returns 0 at once, and runs

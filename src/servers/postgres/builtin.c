@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "base/buf.h"
+#include "servers/postgres/meter.h"
 #include "servers/postgres/own.h"
 #include "servers/postgres/watch.h"
 
@@ -101,6 +102,7 @@ struct km_pg_instance *km_pg_instance_free(struct km_pg_instance *instance)
     if (!instance)
         return NULL;
     km_pg_watch_free(instance->server.watch);
+    km_pg_meter_free(instance->server.meter);
     km_pg_own_free(instance->server.own);
     km_pg_db_free(instance->server.db);
     km_arena_done(&instance->arena);
@@ -127,6 +129,12 @@ struct km_pg_instance *km_pg_instance_new(const struct km_pg_instance_args *args
     if (args->settings->definitions.n &&
         km_pg_own_load(&i->server, km_arena_cstr(&i->arena, args->settings->definitions), err) < 0)
         return km_pg_instance_free(i);
+    i->server.meter = km_pg_meter_new(&(struct km_pg_meter_args){
+        .loop = args->loop, .db = db, .metrics = args->metrics, .worker = args->worker });
+    if (!i->server.meter) {
+        km_fail(err, KM_E_NOMEM, "out of memory");
+        return km_pg_instance_free(i);
+    }
     if (args->tell)
         i->server.watch = km_pg_watch_new(db, args->loop, WATCH_MS, args->tell, args->ctx);
     return i;
@@ -187,6 +195,8 @@ static struct km_mcp_server *open_one(const struct km_mcp_builtin_args *args, st
         .ctx = args->ctx,
         .network = args->network,
         .log = args->log,
+        .metrics = args->metrics,
+        .worker = args->worker,
         .name = args->upstream->name,
     };
     struct km_pg_instance *i = km_pg_instance_new(&inner, err);

@@ -25,7 +25,9 @@ struct km_pg_instance_args {
     void *ctx;
     bool network; /* it is reached from other machines */
     struct km_log *log; /* NULL: nothing is said */
-    struct km_str name; /* for the log */
+    struct km_metrics *metrics; /* NULL: nothing is counted */
+    size_t worker; /* whose cell of them is this loop's */
+    struct km_str name; /* for the log and as a label */
 };
 
 /* Opens libraries, but no connection.  NULL with err. */

@@ -410,6 +410,7 @@ static int judge(struct km_pg_walk *w)
                             "the guard reads the grammar of PostgreSQL " KM_PG_GRAMMAR
                             ": newer syntax is refused",
                             "%s", why.text);
+    w->v->parsed = true;
     return judge_tree(w, tree);
 }
 

@@ -12,7 +12,7 @@
 #ifndef KM_SERVERS_POSTGRES_GUARD_H
 #define KM_SERVERS_POSTGRES_GUARD_H
 
-#include "base/arena.h"
+#include "servers/postgres/parse.h"
 
 #define KM_PG_REFS 2000 /* references of one statement */
 
@@ -53,6 +53,8 @@ struct km_pg_guard_options {
 
 struct km_pg_verdict {
     bool allowed;
+    bool parsed; /* it is a statement of the grammar, allowed or not */
+    char fingerprint[KM_PG_FINGERPRINT]; /* as km_pg_fingerprint(), where its lease made it */
     /* refused: a stable word, the node of the grammar, where, why, and what would pass */
     const char *code; /* "GUARD_FUNCTION" */
     const char *node; /* "FuncCall"; NULL: no tree */
@@ -73,7 +75,6 @@ struct km_pg_verdict {
 };
 
 struct km_pg_guard;
-struct km_pg_parser;
 
 int km_pg_guard_new(struct km_pg_guard **ret_guard, struct km_err *err) KM_MUST_USE;
 struct km_pg_guard *km_pg_guard_free(struct km_pg_guard *guard);

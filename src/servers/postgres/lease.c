@@ -82,7 +82,7 @@ struct km_pg_lease {
     bool enough; /* on_result wants no more */
     bool cancelled; /* nobody wants it: nothing more of it is sent */
     int64_t changed; /* rows, triggers and cascades included */
-    uint64_t guard_ns, pool_ns, database_ns; /* where the time went; pool: when it was asked */
+    uint64_t database_ns; /* when it got its connection; 0: it has none */
     struct km_pg_outcome out;
     struct km_err err;
 };
@@ -184,32 +184,19 @@ const struct km_pg_parser *km_pg_db_parser(const struct km_pg_db *db)
     return km_pg_guard_parser(db->guard);
 }
 
-/* --- ends --- */
-
-/* By its fingerprint, which is the same whatever the values are: they may be anybody's secrets. */
-static void log_slow(const struct km_pg_lease *l)
+struct km_pg_pool_stats km_pg_db_pool(const struct km_pg_db *db)
 {
-    const struct km_pg_db_args *a = &l->db->args;
-    char fingerprint[24] = "";
-
-    if (!a->log || !a->slow_ms || l->request->own || !l->database_ns ||
-        l->out.elapsed_us < a->slow_ms * 1000)
-        return;
-    km_pg_fingerprint(km_pg_guard_parser(l->db->guard), l->arena, l->request->sql, fingerprint,
-                      sizeof fingerprint);
-    km_log_msg(
-        a->log, KM_LOG_WARN, "postgres.slow",
-        "%.*s: statement %s took %llu ms (guard %llu us, pool %llu us, database %llu us)%s%.*s",
-        KM_STR_ARG(a->name), fingerprint, (unsigned long long)l->out.elapsed_us / 1000,
-        (unsigned long long)l->guard_ns / 1000, (unsigned long long)l->pool_ns / 1000,
-        (unsigned long long)l->database_ns / 1000, l->out.sqlstate.n ? ", SQLSTATE " : "",
-        KM_STR_ARG(l->out.sqlstate));
+    return km_pg_pool_stats(db->pool);
 }
+
+/* --- ends --- */
 
 static void finish(struct km_pg_lease *l)
 {
     if (l->database_ns)
-        l->database_ns = km_mono_ns() - l->database_ns;
+        l->out.database_ns = km_mono_ns() - l->database_ns;
+    else if (l->out.pool_ns)
+        l->out.pool_ns = km_mono_ns() - l->out.pool_ns; /* it got no connection */
     km_timer_stop(&l->timer);
     l->flight = OVER;
     if (l->conn)
@@ -218,7 +205,7 @@ static void finish(struct km_pg_lease *l)
     if (!l->out.err && !l->v.allowed)
         l->out.refused = &l->v;
     l->out.elapsed_us = (km_mono_ns() - l->began_ns) / 1000;
-    log_slow(l);
+    l->out.fingerprint = l->v.fingerprint;
     l->events->on_end(l->ctx, &l->out);
 }
 
@@ -623,7 +610,7 @@ static bool readable(struct km_pg_lease *l)
 static void fly_first(struct km_pg_lease *l)
 {
     l->database_ns = km_mono_ns();
-    l->pool_ns = l->database_ns - l->pool_ns;
+    l->out.pool_ns = l->database_ns - l->out.pool_ns;
     if (!readable(l)) {
         give_up(l);
     } else if (knows_posture(l)) {
@@ -671,6 +658,11 @@ static void on_connection(struct km_pg_wait *wait, struct km_pg_conn *conn,
     fly_first(l);
 }
 
+const char *km_pg_lease_fingerprint(const struct km_pg_lease *lease)
+{
+    return lease->v.fingerprint;
+}
+
 void km_pg_lease_cancel(struct km_pg_lease *lease)
 {
     struct km_err err = { 0 };
@@ -716,9 +708,12 @@ static int judge(struct km_pg_lease *l)
     if (!km_pg_verdicts_find(l->db->verdicts, l->arena, q->sql, &l->v)) {
         if (km_pg_guard_judge(l->db->guard, l->arena, q->sql, &l->db->options, &l->v, &l->err) < 0)
             return KM_E_NOMEM;
+        if (l->v.parsed)
+            km_pg_fingerprint(km_pg_guard_parser(l->db->guard), l->arena, q->sql, l->v.fingerprint,
+                              sizeof l->v.fingerprint);
         km_pg_verdicts_keep(l->db->verdicts, q->sql, &l->v);
     }
-    l->guard_ns = km_mono_ns() - l->began_ns;
+    l->out.guard_ns = km_mono_ns() - l->began_ns;
     /* What names stand for decides as well: only a look-up can agree that nothing stays. */
     l->v.pure = l->v.pure && !l->db->args.without_lookup;
     return 0;
@@ -750,7 +745,7 @@ struct km_pg_lease *km_pg_lease_new(struct km_pg_db *db, struct km_arena *arena,
         l->out.err = &l->err;
         km_deferred_queue(&l->ended);
     } else {
-        l->pool_ns = km_mono_ns();
+        l->out.pool_ns = km_mono_ns(); /* when it was asked, for now */
         km_pg_pool_take(db->pool, &l->wait, on_connection);
     }
     return l;

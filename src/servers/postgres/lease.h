@@ -37,7 +37,7 @@ struct km_pg_db_args {
     struct km_pg_limits limits;
     unsigned connections, queue;
     uint64_t queue_ms, connect_ms, idle_ms, lifetime_ms, idle_tx_ms;
-    uint64_t slow_ms; /* a statement that takes longer is logged; 0: none is */
+    uint64_t slow_ms; /* a statement that takes longer is logged (meter.h); 0: none is */
     bool pooled; /* a pooler lends a session for one transaction */
     bool strict; /* read-only, and reachable from elsewhere: a role that can write is refused */
     struct km_log *log; /* NULL: nothing is said */
@@ -55,6 +55,7 @@ const struct km_pg_db_args *km_pg_db_args_of(const struct km_pg_db *db);
 int km_pg_db_judge(const struct km_pg_db *db, struct km_arena *arena, struct km_str sql,
                    struct km_pg_verdict *ret, struct km_err *err) KM_MUST_USE;
 const struct km_pg_parser *km_pg_db_parser(const struct km_pg_db *db); /* its guard's */
+struct km_pg_pool_stats km_pg_db_pool(const struct km_pg_db *db); /* as it is now */
 
 /* What a statement asks for.  Everything it points to stays until on_end. */
 struct km_pg_request {
@@ -87,6 +88,9 @@ struct km_pg_outcome {
     bool unknown; /* the answer to COMMIT was lost: it may have happened */
     bool over_cap; /* rolled back: it would have changed more than the cap */
     uint64_t elapsed_us;
+    /* Where the time went: judging, waiting for a connection, on it. */
+    uint64_t guard_ns, pool_ns, database_ns;
+    const char *fingerprint; /* of the statement; "": it is our own, or none */
 };
 
 struct km_pg_lease_events {
@@ -101,6 +105,8 @@ struct km_pg_lease_events {
 struct km_pg_lease *km_pg_lease_new(struct km_pg_db *db, struct km_arena *arena,
                                     const struct km_pg_request *request,
                                     const struct km_pg_lease_events *events, void *ctx);
+/* As the outcome's, but at once. */
+const char *km_pg_lease_fingerprint(const struct km_pg_lease *lease);
 /* Asks the server to stop; on_end comes as ever.  Not after on_end. */
 void km_pg_lease_cancel(struct km_pg_lease *lease);
 /* Ends it at once, with its connection; on_end does not come.  Not after on_end. */

@@ -36,6 +36,10 @@ struct km_pg_parser {
     struct km_pg_types types;
     PgQueryFingerprintResult (*fingerprint)(const char *sql);
     void (*free_fingerprint)(PgQueryFingerprintResult result);
+    PgQueryScanResult (*scan)(const char *sql);
+    void (*free_scan)(PgQueryScanResult result);
+    PgQuery__ScanResult *(*unpack_scan)(ProtobufCAllocator *allocator, size_t len,
+                                        const uint8_t *data);
 };
 
 /* A parse that waits for its tree.  The library calls back without saying for whom, on the thread
@@ -112,7 +116,10 @@ int km_pg_parser_new(struct km_pg_parser **ret_parser, struct km_err *err)
             find(library, "pg_query__parse_result__unpack", &p->unpack) &&
             find(library, "pg_query__parse_result__descriptor", &root) && both_or_none() &&
             find(library, "pg_query_fingerprint", &p->fingerprint) &&
-            find(library, "pg_query_free_fingerprint_result", &p->free_fingerprint);
+            find(library, "pg_query_free_fingerprint_result", &p->free_fingerprint) &&
+            find(library, "pg_query_scan", &p->scan) &&
+            find(library, "pg_query_free_scan_result", &p->free_scan) &&
+            find(library, "pg_query__scan_result__unpack", &p->unpack_scan);
     dlclose(library);
     if (!found) {
         free(p);
@@ -225,6 +232,32 @@ int km_pg_parse(const struct km_pg_parser *parser, struct km_arena *arena, struc
     r = parse(parser, arena, text, ret_tree, &cursor, err);
     if (r == KM_E_INVALID)
         *ret_at = byte_of(sql, cursor);
+    return r;
+}
+
+int km_pg_scan(const struct km_pg_parser *parser, struct km_arena *arena, struct km_str sql,
+               struct PgQuery__ScanResult **ret_words, struct km_err *err)
+{
+    ProtobufCAllocator allocator = { arena_alloc, arena_free, arena };
+    const char *text = km_arena_cstr(arena, sql);
+    PgQuery__ScanResult *words;
+    PgQueryScanResult scanned;
+    int r = 0;
+
+    if (!text || km_arena_overflowed(arena))
+        return km_fail(err, KM_E_NOMEM, "out of memory");
+    scanned = parser->scan(text);
+    if (scanned.error) {
+        r = km_fail(err, KM_E_INVALID, "%s", scanned.error->message);
+    } else {
+        words =
+            parser->unpack_scan(&allocator, scanned.pbuf.len, (const uint8_t *)scanned.pbuf.data);
+        if (!words || km_arena_overflowed(arena))
+            r = km_fail(err, KM_E_LIMIT, "the statement has too many words");
+        else
+            *ret_words = words;
+    }
+    parser->free_scan(scanned);
     return r;
 }
 

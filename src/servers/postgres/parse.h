@@ -16,6 +16,7 @@
 struct km_pg_parser;
 struct km_pg_types;
 struct PgQuery__ParseResult;
+struct PgQuery__ScanResult;
 
 /* KM_E_UNSUPPORTED when the library is not there, with the package to install. */
 int km_pg_parser_new(struct km_pg_parser **ret_parser, struct km_err *err) KM_MUST_USE;
@@ -27,6 +28,12 @@ int km_pg_parse(const struct km_pg_parser *parser, struct km_arena *arena, struc
                 struct PgQuery__ParseResult **ret_tree, size_t *ret_at,
                 struct km_err *err) KM_MUST_USE;
 
+/* The words of a text, comments among them, with their places; in the arena.  KM_E_INVALID where it
+ * has none (a quote that does not end), KM_E_LIMIT when there are too many for the arena. */
+int km_pg_scan(const struct km_pg_parser *parser, struct km_arena *arena, struct km_str sql,
+               struct PgQuery__ScanResult **ret_words, struct km_err *err) KM_MUST_USE;
+
+#define KM_PG_FINGERPRINT 24 /* bytes of one, with its NUL */
 /* What stays of a statement when its values are left out, as a word.  sql was parsed before, so
  * it does not nest too deep.  Empty: it has none. */
 void km_pg_fingerprint(const struct km_pg_parser *parser, struct km_arena *arena, struct km_str sql,

@@ -9,6 +9,7 @@
 #include "servers/postgres/server.h"
 
 #include "servers/postgres/digest.h"
+#include "servers/postgres/meter.h"
 #include "servers/postgres/tools.h"
 
 static const struct km_pg_rows *const lists[] = {
@@ -72,6 +73,7 @@ void km_pg_server_init(struct km_pg_server *s, struct km_pg_db *db)
         .data = s,
         .cancel = km_pg_task_cancel,
         .drop = km_pg_task_drop,
+        .ended = km_pg_meter_ended,
     };
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
         add_tools(s, lists[i], args->mode);

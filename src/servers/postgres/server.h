@@ -13,6 +13,7 @@
 #define KM_PG_INSTRUCTIONS 4096 /* bytes */
 #define KM_PG_TOOLS 96 /* of a server, those of the configuration counted */
 
+struct km_pg_meter;
 struct km_pg_own;
 struct km_pg_watch;
 
@@ -25,6 +26,7 @@ struct km_pg_server {
     char instructions[KM_PG_INSTRUCTIONS + 1];
     struct km_pg_own *own; /* of the definitions; NULL: there are none */
     struct km_pg_watch *watch; /* NULL: nobody listens */
+    struct km_pg_meter *meter;
 };
 
 /* db outlives it. */

@@ -62,7 +62,8 @@ static const struct km_setting rows[] = {
       .help = "`transaction`: between kanmon and the database stands a pooler that lends a session "
               "for one transaction (PgBouncer); nothing is left to a session then." },
     MS("slow_query", slow_ms, "1s", 0,
-       "A statement that took longer is logged, by its fingerprint; 0: none is."),
+       "A statement that took longer is logged, by its fingerprint and its text without values; 0: "
+       "none is."),
     { .name = "allow_functions", .type = KM_SET_STR_LIST, .offset = AT(functions),
       .help = "More functions that may be called, as `schema.name`; what they do is yours." },
     { .name = "definitions", .type = KM_SET_STR, .offset = AT(definitions),

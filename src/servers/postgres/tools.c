@@ -15,6 +15,7 @@
 #include "base/crypto.h"
 #include "base/encode.h"
 #include "http/json_out.h"
+#include "servers/postgres/meter.h"
 #include "servers/postgres/own.h"
 #include "servers/postgres/process.h"
 
@@ -220,9 +221,12 @@ static void on_end(void *ctx, const struct km_pg_outcome *o)
     int r;
 
     task->call->work = NULL;
+    km_pg_meter_lease(task, o);
     failed = o->err || o->refused || o->sqlstate.n || o->over_cap || o->unknown;
     r = failed && (!task->tolerant || task->cancelled) ? answer_error(task, o, &err)
                                                        : task->answer(task, o, &err);
+    if (r < 0)
+        km_pg_meter_failed(task, &err);
     if (r < 0 && task->method)
         km_mcp_fault(task->call,
                      err.code == KM_E_NOT_FOUND ? KM_RPC_RESOURCE_NOT_FOUND : KM_RPC_INTERNAL,
@@ -298,7 +302,10 @@ int km_pg_task_start(struct km_pg_task *task, struct km_err *err)
     task->lease =
         km_pg_lease_new(db_of(task->call), task->call->arena, &task->request, &lease_events, task);
     task->call->work = task->lease ? task : NULL;
-    return task->lease ? 0 : km_fail(err, KM_E_NOMEM, "out of memory");
+    if (!task->lease)
+        return km_fail(err, KM_E_NOMEM, "out of memory");
+    km_pg_meter_begun(task);
+    return 0;
 }
 
 void km_pg_task_cancel(struct km_mcp_call *call)

@@ -192,6 +192,30 @@ static void what_nobody_keeps_makes_room_the_oldest_first(void **state)
     km_metrics_free(m);
 }
 
+/* Whoever comes back finds it; only when room is needed is it gone. */
+static void what_is_left_stays_until_room_is_needed(void **state)
+{
+    struct km_metrics *m = km_metrics_new(1, 2);
+    struct km_series *a = of(m, "a", "1");
+
+    (void)state;
+    km_metric_add(a, 0, 5);
+    km_metric_leave(m, a);
+    km_metric_leave(m, NULL);
+    assert_ptr_equal(of(m, "a", "1"), a);
+    assert_int_equal(km_metric_value(a), 5);
+    of(m, "b", "1");
+    km_metric_add(of(m, "c", "1"), 0, 1); /* a is kept: it shares */
+    km_metric_leave(m, a);
+    km_metric_add(of(m, "d", "1"), 0, 2);
+    text_is(m, "# HELP kanmon_requests_total Requests by model.\n"
+               "# TYPE kanmon_requests_total counter\n"
+               "kanmon_requests_total{model=\"b\",status=\"1\"} 0\n"
+               "kanmon_requests_total{model=\"d\",status=\"1\"} 2\n"
+               "kanmon_requests_total{model=\"other\",status=\"other\"} 6\n");
+    km_metrics_free(m);
+}
+
 static void label_values_are_escaped_and_cut(void **state)
 {
     struct km_metrics *m = km_metrics_new(1, 10);
@@ -262,6 +286,7 @@ int main(void)
         cmocka_unit_test(past_the_bound_labels_share_other),
         cmocka_unit_test(what_is_released_goes_to_other_and_makes_room),
         cmocka_unit_test(what_nobody_keeps_makes_room_the_oldest_first),
+        cmocka_unit_test(what_is_left_stays_until_room_is_needed),
         cmocka_unit_test(label_values_are_escaped_and_cut),
         cmocka_unit_test(a_reader_sees_whole_numbers_while_workers_count),
     };

@@ -140,7 +140,7 @@ static void on_reply(struct km_mcp_call *call, int http, struct km_str body)
     snprintf(b->body, sizeof b->body, "%.*s", KM_STR_ARG(body));
 }
 
-static const struct km_mcp_host host = { on_audit, on_reply, NULL };
+static const struct km_mcp_host host = { .audit = on_audit, .reply = on_reply };
 
 static int setup(void **state)
 {

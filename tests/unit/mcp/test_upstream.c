@@ -270,7 +270,9 @@ static void on_done(void *ctx, const struct km_mcp_answer *answer)
 static struct km_mcp_ask *ask(struct fixture *f, const char *method, const char *params,
                               uint64_t timeout_ms)
 {
-    static const struct km_mcp_ask_events events = { on_notice, on_question, NULL, on_done };
+    static const struct km_mcp_ask_events events = { .on_notice = on_notice,
+                                                     .on_question = on_question,
+                                                     .on_done = on_done };
     const struct km_mcp_asker who = { .principal = KM_STR("p"),
                                       .capabilities = KM_STR("{\"elicitation\":{}}") };
     const struct km_mcp_ask_args args = { .upstream = f->set->v[0],
