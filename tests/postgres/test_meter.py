@@ -113,8 +113,8 @@ def test_the_pool_is_in_sight_and_moves(metered, postgres):
 
     async def hold(client):
         wants = [asyncio.create_task(client.call_tool("shop-execute_sql", {
-            "sql": long, "timeout_ms": 3000})) for _ in range(4)]
-        # One connection each for two workers; who else is served there waits, or finds no room.
+            "sql": long, "timeout_ms": 3000})) for _ in range(5)]
+        # One connection and one place to wait for each of two workers: the fifth finds no room.
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline:
             await asyncio.sleep(0.2)
