@@ -4,7 +4,7 @@
  * The first byte chooses.  0: the rest is a stream of an upstream; cut in pieces of the next
  * byte's size it must give the same chunks as whole, and these must be read again as complete.
  * 1: a whole answer, or a stream's array form.  2: a caller's request; what is read must be
- * writable for an upstream.  3: a refusal.
+ * writable for an upstream, and what is read of that is written as the same.  3: a refusal.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -122,37 +122,68 @@ static void an_answer(const char *p, size_t n)
     reading_done(&again);
 }
 
+static bool read_request(struct km_arena *arena, struct km_str body, struct km_chat *chat)
+{
+    const struct km_json *root;
+    struct km_llm_request q;
+
+    km_chat_init(chat);
+    return km_llm_request_parse(&q, &km_api_gemini, arena, body, KM_STR("m"), NULL) == 0 &&
+           km_json_parse(arena, body, &root, NULL) == 0 &&
+           km_gemini_read(&q, root, arena, chat, NULL) == 0;
+}
+
+/* Empty: refused, or over a bound. */
+static struct km_str written(const struct km_encode_args *args, const struct km_chat *chat,
+                             struct km_buf *out)
+{
+    struct km_json_out o;
+
+    km_json_out_init(&o, out);
+    return args->d->codec->encode(args, chat, &o, NULL) == 0 && !km_buf_failed(out) &&
+                   !km_arena_overflowed(args->arena)
+               ? km_buf_view(out)
+               : KM_STR_NONE;
+}
+
+/* Reading may put a turn in order (results first, calls where the model speaks); then it stays. */
+static void write_on(const struct km_encode_args *args, struct km_chat *chat)
+{
+    struct km_buf out[3] = { KM_BUF(16 << 20), KM_BUF(16 << 20), KM_BUF(16 << 20) };
+    struct km_str body = KM_STR_NONE, before = KM_STR_NONE;
+    bool read = true;
+
+    for (size_t i = 0; read && i < 3; i++) {
+        const struct km_json *root;
+
+        before = body;
+        body = written(args, chat, &out[i]);
+        must(!body.n || km_json_parse(args->arena, body, &root, NULL) == 0 ||
+             km_arena_overflowed(args->arena));
+        read = body.n && read_request(args->arena, body, chat);
+        must(i < 2 || !read || km_str_eq(body, before));
+    }
+    for (size_t i = 0; i < 3; i++)
+        km_buf_done(&out[i]);
+}
+
 static void a_request(const char *p, size_t n)
 {
     static const char *const models[] = { "gemini-2.5-pro", "gemini-3-flash" };
     static const struct km_codec *const codecs[] = { &km_codec_gemini, &km_codec_gemini_vertex };
     struct km_deployment d = { .price = KM_PRICE_NONE, .drop_params = true };
     struct km_encode_args args = { .d = &d, .max_tokens = -1 };
-    struct km_llm_request q;
-    const struct km_json *root;
     struct km_arena arena;
     struct km_chat chat;
 
     km_arena_init(&arena, ARENA, NULL);
-    km_chat_init(&chat);
     args.arena = &arena;
-    if (km_llm_request_parse(&q, &km_api_gemini, &arena, km_str(p, n), KM_STR("m"), NULL) == 0 &&
-        km_json_parse(&arena, km_str(p, n), &root, NULL) == 0 &&
-        km_gemini_read(&q, root, &arena, &chat, NULL) == 0) {
-        for (size_t i = 0; i < 2; i++) {
-            struct km_buf out = KM_BUF(16 << 20);
-            struct km_json_out o;
-
-            d.codec = codecs[i];
-            args.model = km_str_c(models[i]);
-            args.can = km_capability_find(args.model);
-            km_json_out_init(&o, &out);
-            if (codecs[i]->encode(&args, &chat, &o, NULL) == 0 && !km_buf_failed(&out) &&
-                !km_arena_overflowed(&arena))
-                must(km_json_parse(&arena, km_buf_view(&out), &root, NULL) == 0 ||
-                     km_arena_overflowed(&arena));
-            km_buf_done(&out);
-        }
+    for (size_t i = 0; i < 2; i++) {
+        d.codec = codecs[i];
+        args.model = km_str_c(models[i]);
+        args.can = km_capability_find(args.model);
+        if (read_request(&arena, km_str(p, n), &chat))
+            write_on(&args, &chat);
     }
     km_arena_done(&arena);
 }

@@ -4,7 +4,7 @@
  * The first byte chooses.  0: the rest is a stream of an upstream; cut in pieces of the next
  * byte's size it must give the same events as whole, and what the encoder makes of them must be
  * read again as the same.  1: a whole answer.  2: a caller's request; what is read must be
- * writable for an upstream, and read again.
+ * writable for an upstream, and what is read of that is written as the same once more.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -121,6 +121,37 @@ static void an_answer(const char *p, size_t n)
     reading_done(&again);
 }
 
+/* Empty: refused, or over a bound. */
+static struct km_str written(const struct km_encode_args *args, const struct km_chat *chat,
+                             struct km_buf *out)
+{
+    struct km_json_out o;
+
+    km_json_out_init(&o, out);
+    return km_codec_messages.encode(args, chat, &o, NULL) == 0 && !km_buf_failed(out) &&
+                   !km_arena_overflowed(args->arena)
+               ? km_buf_view(out)
+               : KM_STR_NONE;
+}
+
+static void write_twice(const struct km_encode_args *args, const struct km_chat *chat)
+{
+    struct km_buf once KM_CLEANUP(km_buf_done) = KM_BUF(16 << 20);
+    struct km_buf twice KM_CLEANUP(km_buf_done) = KM_BUF(16 << 20);
+    struct km_str body = written(args, chat, &once);
+    const struct km_json *root;
+    struct km_chat again;
+
+    if (!body.n)
+        return;
+    if (km_json_parse(args->arena, body, &root, NULL) < 0) {
+        must(km_arena_overflowed(args->arena));
+        return;
+    }
+    if (km_messages_read(NULL, root, args->arena, &again, NULL) == 0)
+        must(km_str_eq(written(args, &again, &twice), body) || km_arena_overflowed(args->arena));
+}
+
 static void a_request(const char *p, size_t n)
 {
     static const char *const models[] = { "claude-3-5-haiku", "claude-sonnet-4-5",
@@ -137,17 +168,9 @@ static void a_request(const char *p, size_t n)
         km_messages_read(NULL, root, &arena, &chat, NULL) == 0) {
         must(km_messages_count_chat(&chat) >= 0);
         for (size_t i = 0; i < sizeof models / sizeof models[0]; i++) {
-            struct km_buf out = KM_BUF(16 << 20);
-            struct km_json_out o;
-
             args.model = km_str_c(models[i]);
             args.can = km_capability_find(args.model);
-            km_json_out_init(&o, &out);
-            if (km_codec_messages.encode(&args, &chat, &o, NULL) == 0 && !km_buf_failed(&out) &&
-                !km_arena_overflowed(&arena))
-                must(km_json_parse(&arena, km_buf_view(&out), &root, NULL) == 0 ||
-                     km_arena_overflowed(&arena));
-            km_buf_done(&out);
+            write_twice(&args, &chat);
         }
     }
     km_arena_done(&arena);

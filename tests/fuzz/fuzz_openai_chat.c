@@ -2,7 +2,8 @@
 /* Inbound bodies of OpenAI's APIs, read into the canonical chat and written again.
  *
  * The first byte chooses the API.  What decodes must be writable as an OpenAI body (or be
- * refused), and what was written is JSON that a chat decodes once more.
+ * refused), and what was written is JSON that a chat decodes once more, and writes as the same:
+ * nothing is lost or added by another time through.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -79,6 +80,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 int r = km_api_chat.decode(NULL, root, &arena, &again, NULL);
 
                 must(r == 0 || r == KM_E_NOMEM || r == KM_E_INVALID || r == KM_E_LIMIT);
+                if (r == 0 && !km_arena_overflowed(&arena)) {
+                    struct km_str twice = encode(&arena, &again);
+
+                    must(km_str_eq(twice, body) || km_arena_overflowed(&arena));
+                }
             }
         }
     }

@@ -45,6 +45,7 @@ static void put_declaration(const struct km_gemini_writer *w, const struct km_to
 static int put_tools(const struct km_gemini_writer *w, bool *ret_functions)
 {
     const struct km_chat *chat = w->chat;
+    bool any = false;
 
     *ret_functions = false;
     for (const struct km_tool *t = chat->tools; t; t = t->next) {
@@ -52,8 +53,9 @@ static int put_tools(const struct km_gemini_writer *w, bool *ret_functions)
             km_tool_refuse(w->args->d, t, w->err) < 0)
             return KM_E_UNSUPPORTED;
         *ret_functions = *ret_functions || !t->hosted_json.n;
+        any = any || !t->hosted_json.n || own_tool(t->hosted_json);
     }
-    if (!chat->tools)
+    if (!any)
         return 0;
     km_out_key(w->out, "tools");
     km_out_open(w->out, '[');

@@ -310,6 +310,11 @@ static void tool_choices_and_tools_of_its_own(void **state)
     t->hosted_type = KM_STR("web_search_20250305");
     assert_non_null(strstr(encode(f, "gemini-2.5-flash", -1), "one of type 'web_search_20250305'"));
     assert_int_equal(f->err.code, KM_E_UNSUPPORTED);
+    f->d.drop_params = true;
+    assert_non_null(strstr(encode(f, "gemini-2.5-flash", -1), "\"tools\":[{\"googleSearch\":{}}]"));
+    f->chat.tools->hosted_json = t->hosted_json; /* no list where nothing is left of it */
+    f->chat.tools->hosted_type = t->hosted_type;
+    assert_null(strstr(encode(f, "gemini-2.5-flash", -1), "\"tools\""));
 }
 
 static const char *thinking(struct fixture *f, const char *model, enum km_effort effort)
