@@ -87,10 +87,12 @@ static void on_connect(void *ctx, struct km_pg_conn *conn, const struct km_err *
     if (err) {
         pool->failed++;
         pool->last = *err;
-        pool->backoff_ms = pool->backoff_ms ? pool->backoff_ms * 2 : BACKOFF_MS;
-        if (pool->backoff_ms > BACKOFF_MOST_MS)
-            pool->backoff_ms = BACKOFF_MOST_MS;
-        pool->retry_ms = now + pool->backoff_ms;
+        if (now >= pool->retry_ms) { /* those that were begun together fail as one */
+            pool->backoff_ms = pool->backoff_ms ? pool->backoff_ms * 2 : BACKOFF_MS;
+            if (pool->backoff_ms > BACKOFF_MOST_MS)
+                pool->backoff_ms = BACKOFF_MOST_MS;
+            pool->retry_ms = now + pool->backoff_ms;
+        }
         drop(s);
     } else {
         pool->last.code = 0;
@@ -185,7 +187,8 @@ static void serve(struct km_pg_pool *pool)
         }
         return;
     }
-    while (connecting < pool->nwaits && connect_one(pool))
+    /* After a failure one tries for all: a server that refuses is not stormed. */
+    while (connecting < (pool->last.code ? 1 : pool->nwaits) && connect_one(pool))
         connecting++;
 }
 

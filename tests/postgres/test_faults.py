@@ -10,6 +10,7 @@ import pytest
 from gateway import slow_factor, wait_until
 
 from conftest import Server
+from proxy import Proxy
 from test_gateway import Served
 from test_lease import SLOW, running
 
@@ -32,22 +33,127 @@ def works(server):
     return server.ok("execute_sql", sql="SELECT 42 AS answer")["rows"] == [[42]]
 
 
-def until_it_works(server):
-    wait_until(lambda: not server.call("execute_sql", sql="SELECT 42")["isError"], 60,
+def until_it_works(server, most_s=60):
+    wait_until(lambda: not server.call("execute_sql", sql="SELECT 42")["isError"], most_s,
                "calls to be served again", 0.1)
 
 
-def test_a_stopped_server_is_given_up_and_comes_back(postgres, role):
-    with Server(postgres.dsn(role), "--statement-timeout", "500ms", "--pool-max", 1) as server:
-        assert works(server)
-        (pid,) = backends(postgres, role)
-        os.kill(pid, signal.SIGSTOP)
+def ask(server, sql="SELECT 42 AS answer", **more):
+    return server.send("tools/call", {"name": "execute_sql", "arguments": {"sql": sql, **more}})
+
+
+def text_of(server, number):
+    """What the error of a call says."""
+    result = server.wait(number)["result"]
+    assert result["isError"] is True, result
+    return result["content"][0]["text"]
+
+
+@pytest.fixture
+def once(postgres):
+    postgres.psql("CREATE TABLE once (id int)")
+    yield "INSERT INTO once VALUES ({n})"
+    postgres.psql("DROP TABLE once")
+
+
+def test_what_does_not_answer_is_given_up_and_comes_back(postgres, role, once):
+    """A server that stops before the statement comes, while it runs, and after COMMIT; at once,
+    because each takes seconds until it is given up."""
+    words = ("--statement-timeout", "500ms", "--pool-max", 1)
+    with Proxy(postgres.port) as mute, Server(postgres.dsn(role), *words) as idle, \
+            Server(postgres.dsn(), "--statement-timeout", "1500ms", "--pool-max", 1) as busy, \
+            Server(mute.dsn("postgres"), "--mode", "dml", *words) as writer:
+        assert works(idle) and works(busy) and works(writer)
+        (first,) = backends(postgres, role)
+        in_flight = [(busy, ask(busy, SLOW.format(mark="m_stop")))]
+        wait_until(lambda: running(postgres, "m_stop"), 20, "the statement to run", 0.02)
+        second = int(postgres.psql("SELECT pid FROM pg_stat_activity WHERE query LIKE '%m_stop%' "
+                                   "AND pid <> pg_backend_pid()"))
+        os.kill(second, signal.SIGSTOP)
+        os.kill(first, signal.SIGSTOP)
+        mute.swallow, mute.silent = b"COMMIT", True
         try:
-            assert "does not answer" in server.error("execute_sql", sql="SELECT 1 AS a")
-            assert works(server)  # on another connection, while that one is still stopped
+            in_flight.append((idle, ask(idle)))
+            lost = ask(writer, once.format(n=1))
+            for server, number in in_flight:
+                assert "does not answer" in text_of(server, number)
+                assert works(server)  # on another connection, while that one is still stopped
+            assert "outcome unknown" in text_of(writer, lost)
+            mute.swallow = None
+            assert works(writer)
+            assert postgres.psql("SELECT array_agg(id) FROM once") == "{1}"  # it had happened
         finally:
-            os.kill(pid, signal.SIGCONT)
+            os.kill(second, signal.SIGCONT)
+            os.kill(first, signal.SIGCONT)
+        assert works(idle) and works(busy)
+
+
+def test_a_server_that_is_stopped_before_connecting(postgres, role):
+    postmaster = int((postgres.folder / "data" / "postmaster.pid").read_text().split()[0])
+    os.kill(postmaster, signal.SIGSTOP)
+    try:
+        with Server(postgres.dsn(role), env={"KANMON_PG_CONNECT_TIMEOUT": "300ms"}) as server:
+            assert "did not answer in time" in server.error("execute_sql", sql="SELECT 1")
+            os.kill(postmaster, signal.SIGCONT)
+            until_it_works(server)
+    finally:
+        os.kill(postmaster, signal.SIGCONT)
+
+
+LARGE = "SELECT g, repeat('x', 1000) AS filler FROM generate_series(1, 900) g"
+
+
+@pytest.mark.parametrize("reset", [False, True], ids=["closed", "reset"])
+def test_a_result_that_is_cut_is_never_given_as_whole(postgres, role, reset):
+    with Proxy(postgres.port) as wire:
+        with Server(wire.dsn(role), "--pool-max", 1) as server:
+            assert works(server)  # what is asked once in a server's life has been
+            wire.cut()
+            wait_until(lambda: not server.call("execute_sql", sql=LARGE)["isError"], 60,
+                       "a connection with nothing but this", 0.1)
+            whole = wire.given
+            assert whole > 900_000
+            errors = 0
+            wire.reset = reset
+            for at in (300, 1500, 5000, 60_000, 400_000, 800_000, 900_000, whole - 100, whole - 7,
+                       whole * 2):
+                wire.cut()
+                wire.cut_after = at
+                result = server.call("execute_sql", sql=LARGE)
+                errors += result["isError"]
+                if not result["isError"]:
+                    got = result["structuredContent"]
+                    assert (got["row_count"], got["truncated"]) == (900, False), at
+                    assert got["rows"][-1][0] == 900
+                wire.cut_after = None
+                until_it_works(server)
+            assert errors >= 8  # a cut in the last bytes may come after the result
+
+
+def test_a_change_whose_commit_is_not_answered_is_unknown_and_not_repeated(postgres, once):
+    with Proxy(postgres.port) as wire, \
+            Server(wire.dsn("postgres"), "--mode", "dml", "--pool-max", 1) as server:
         assert works(server)
+        wire.swallow, made = b"COMMIT", wire.made
+        text = text_of(server, ask(server, once.format(n=1)))
+        assert "outcome unknown" in text and "before trying again" in text
+        assert wire.made == made  # nothing was sent anew
+        wire.swallow = None
+        until_it_works(server)
+        server.ok("execute_sql", sql=once.format(n=2))
+        assert postgres.psql("SELECT array_agg(id ORDER BY id) FROM once") == "{1,2}"
+
+
+def test_a_change_that_is_cut_before_commit_did_not_happen(postgres, once):
+    with Proxy(postgres.port) as wire, \
+            Server(wire.dsn("postgres"), "--mode", "dml", "--pool-max", 1) as server:
+        assert works(server)
+        wire.swallow = b"INSERT INTO once"
+        text = text_of(server, ask(server, once.format(n=1)))
+        assert "outcome unknown" not in text and str(wire.port) not in text
+        wire.swallow = None
+        until_it_works(server)
+        assert postgres.psql("SELECT count(*) FROM once") == "0"
 
 
 def test_a_connection_that_is_cut_takes_its_call_with_it_and_no_other(postgres, role):
