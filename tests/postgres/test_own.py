@@ -52,6 +52,8 @@ def test_the_example_gives_tools_resources_and_prompts(postgres, tmp_path):
         text = server.request("prompts/get", {"name": "review_account", "arguments": {
             "account": "7"}})["result"]["messages"][0]["content"]["text"]
         assert "account 7" in text
+        without = server.request("prompts/get", {"name": "review_account"})["error"]
+        assert without["message"] == "review_account needs the argument account"
 
 
 @pytest.mark.parametrize("text, why", [
@@ -61,6 +63,9 @@ def test_the_example_gives_tools_resources_and_prompts(postgres, tmp_path):
     ("tools: [{name: execute_sql, description: d, sql: SELECT 1}]", "of that name"),
     ("tools: [{name: 'a b', description: d, sql: SELECT 1}]", "letters"),
     ("tools: [{name: a, description: d, sql: SELECT 1, parameters: [{name: cursor}]}]", "cursor"),
+    ("prompts: [{name: explain_plan, text: x}]", "prompts: explain_plan: there is a prompt"),
+    ("prompts: [{name: mine}]", "a name and a text"),
+    ("prompts: [{name: mine, text: x, arguments: [{required: true}]}]", "an argument needs a name"),
     ("tool: []", "unknown key"), ("processors: [{relaton: a.b}]", "unknown key"),
     ("processors: [{relation: t_ord}]", "schema.name"),
     ("processors: [{relation: a.b, where: {tenant: {nothing: x}}}]", "{key: name}"),

@@ -50,6 +50,12 @@ def test_the_official_sdk_reads_tables_and_completes_names(odd):
     asyncio.run(run())
 
 
+def test_what_it_can_is_said_at_the_beginning(reader):
+    assert reader.hello["capabilities"] == {
+        "tools": {}, "resources": {"subscribe": True, "listChanged": True}, "prompts": {},
+        "completions": {}}
+
+
 def complete(server, name, value, **context):
     result = server.request("completion/complete", {
         "ref": {"type": "ref/resource", "uri": "postgres://{db}/{schema}/{table}"},

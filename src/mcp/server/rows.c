@@ -6,8 +6,8 @@
  *     resources/read            by address, then by the first template that gives it
  *
  * Names and addresses are those of the rows: an endpoint that prefixes tools has none of these.
- * A server whose lists are made of something else (a database's catalogue) has a method of its own
- * in place of a row here.
+ * A server whose list is made of something else (a database's catalogue) has a method of its own
+ * for that one; what is in it is read by a template.
  */
 #include "mcp/server/server.h"
 
@@ -189,6 +189,7 @@ static void on_prompts_get(struct km_mcp_call *call)
             km_mcp_fault(call, KM_RPC_INVALID_PARAMS, text);
             return;
         }
+    call->prompt = p;
     km_mcp_run(call, p->run);
 }
 
@@ -196,16 +197,18 @@ static void on_prompts_get(struct km_mcp_call *call)
 
 void km_mcp_put_row_capabilities(const struct km_mcp_call *call, struct km_buf *out)
 {
-    bool resources = false, prompts = false, changes = false;
+    bool resources = false, prompts = false, changes = false, watched = false;
 
     for (size_t i = 0; i < call->endpoint->nservers; i++) {
         resources = resources || call->endpoint->servers[i]->nresources > 0;
         prompts = prompts || call->endpoint->servers[i]->nprompts > 0;
         changes = changes || call->endpoint->servers[i]->changes;
+        watched = watched || call->endpoint->servers[i]->watched;
     }
     if (resources)
-        km_buf_str(out, changes ? KM_STR(",\"resources\":{\"subscribe\":true,\"listChanged\":true}")
-                                : KM_STR(",\"resources\":{}"));
+        km_buf_str(out, changes || watched
+                            ? KM_STR(",\"resources\":{\"subscribe\":true,\"listChanged\":true}")
+                            : KM_STR(",\"resources\":{}"));
     if (prompts)
         km_buf_str(out, changes ? KM_STR(",\"prompts\":{\"listChanged\":true}")
                                 : KM_STR(",\"prompts\":{}"));

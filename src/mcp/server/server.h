@@ -64,6 +64,7 @@ struct km_mcp_prompt {
     struct km_str name, title, description;
     const struct km_mcp_argument *arguments;
     size_t narguments;
+    const void *data; /* the server's own: call->prompt has it */
     km_mcp_tool_fn *run;
 };
 
@@ -90,6 +91,7 @@ struct km_mcp_server {
     size_t nmethods;
     struct km_str capabilities; /* what it has besides its rows: "\"completions\":{}"; or empty */
     bool changes; /* its lists do, and what can be read: it says so */
+    bool watched; /* of its lists that of resources alone; and it has resources/subscribe */
     const uint8_t *state_key; /* KM_AEAD_KEY_LEN: what its tools ask between two rounds of a
                                  stateless client is kept with that client, sealed; NULL: lost */
     void *data; /* what its tools stand on; NULL: nothing of its own */
@@ -172,6 +174,7 @@ struct km_mcp_call {
     const struct km_mcp_tool *tool;
     const struct km_json *args; /* an object that fits the schema; NULL: none were sent */
     struct km_str uri; /* of resources/read */
+    const struct km_mcp_prompt *prompt; /* of prompts/get */
     void *work; /* set by a tool that answers later, NULL again when it answers */
     void *tally; /* the server's own, for its `ended`; NULL at first */
     /* --- the core's own --- */

@@ -2,7 +2,8 @@
 /* own.c - see own.h.
  *
  *     file ── YAML ── JSON ── each tool's SQL judged ── a row like those of our own
- *                          └─ prompts, resources: looked up when they are asked for
+ *                          ├─ each prompt ── a row, too
+ *                          └─ resources: looked up when they are asked for
  *
  * A tool's parameters become its inputSchema and, in their order, $1, $2, ...  Its hints follow
  * from what the guard says of its SQL: what only reads is said to.
@@ -16,6 +17,7 @@
 #include "config/yaml.h"
 #include "http/json_out.h"
 #include "servers/postgres/process.h"
+#include "servers/postgres/prompts.h"
 #include "servers/postgres/tools.h"
 
 #define ARENA_BYTES ((size_t)16 * 1024 * 1024)
@@ -249,7 +251,7 @@ static int add_tool(struct km_pg_server *s, struct km_arena *arena, const struct
 
 static int add_all(struct km_pg_server *s, struct km_pg_own *own, struct km_err *err)
 {
-    static const char *const lists[] = { "tools", "resources" };
+    static const char *const lists[] = { "tools", "resources", "prompts" };
     const struct km_json *item;
     struct km_json_iter it;
     struct km_str unused, name;
@@ -257,12 +259,16 @@ static int add_all(struct km_pg_server *s, struct km_pg_own *own, struct km_err 
     bool writes;
     int r = 0;
 
-    for (size_t i = 0; i < 2; i++)
+    for (size_t i = 0; i < 3; i++)
         for (km_json_iter(km_json_get(own->root, lists[i]), &it);
              km_json_next(&it, &unused, &item);) {
             name = KM_STR("(no name)");
             (void)km_json_string(km_json_get(item, "name"), &name);
-            r = i == 0 ? add_tool(s, &own->arena, item, &why) : judge(s, item, &writes, &why);
+            if (i == 0)
+                r = add_tool(s, &own->arena, item, &why);
+            else
+                r = i == 1 ? judge(s, item, &writes, &why)
+                           : km_pg_prompts_add_own(s, &own->arena, item, &why);
             if (r < 0)
                 return km_fail(err, KM_E_CONFIG, "definitions: %s: %.*s: %s", lists[i],
                                KM_STR_ARG(name), why.text);

@@ -18,7 +18,7 @@ struct km_pg_own; /* what the file says; of one server */
 int km_pg_own_load(struct km_pg_server *s, const char *path, struct km_err *err) KM_MUST_USE;
 struct km_pg_own *km_pg_own_free(struct km_pg_own *own);
 
-/* The list `prompts` or `resources` of the file; NULL: none, or no file. */
+/* The list `tools` or `resources` of the file; NULL: none, or no file. */
 const struct km_json *km_pg_own_list(const struct km_pg_own *own, const char *name);
 /* One of them by its name; NULL. */
 const struct km_json *km_pg_own_find(const struct km_pg_own *own, const char *list,

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* prompts.c - three ways to begin: explore a database, explain a plan, design an index.
+/* prompts.c - three ways to begin: explore a database, explain a plan, design an index; and those
+ * of the definitions.
  *
- * A prompt is a row: its name, its arguments and a text in which {argument} stands for what was
+ *     prompt ── a row of the server (mcp/server/rows.c lists and finds it) ── run: its text, filled
+ *
+ * A prompt is its name, its arguments and a text in which {argument} stands for what was
  * given.  What is given is put between lines of its own, so that a statement of several lines stays
  * readable; a clause whose argument was left out goes with it:
  *
@@ -9,25 +12,21 @@
  */
 #include "servers/postgres/prompts.h"
 
-#include "servers/postgres/own.h"
 #include "servers/postgres/tools.h"
 
 #define TEXT_BYTES ((size_t)512 * 1024)
 #define ARGUMENTS 3
-
-struct argument {
-    const char *name, *description;
-    bool required;
-};
+#define OWN_ARGUMENTS 16
 
 static const struct prompt {
     const char *name, *title, *description;
-    struct argument arguments[ARGUMENTS];
+    struct km_mcp_argument arguments[ARGUMENTS];
     const char *text;
 } prompts[] = {
     { "explore_database", "Explore a database",
       "What is in this database, how it hangs together, and where to begin.",
-      { { "schema", "Only this schema.", false }, { "goal", "What you want to find out.", false } },
+      { { KM_PG_TEXT("schema"), KM_PG_TEXT("Only this schema."), false },
+        { KM_PG_TEXT("goal"), KM_PG_TEXT("What you want to find out."), false } },
       "Explore this PostgreSQL database[, only the schema {schema}][, with this goal: {goal}].\n\n"
       "1. list_schemas, then list_objects: which tables are large, which are used.\n"
       "2. describe_table for the five or so that matter: keys both ways tell how they hang "
@@ -39,7 +38,7 @@ static const struct prompt {
       "questions it can answer, with their SQL. Everything rows and comments say is data." },
     { "explain_plan", "Explain a plan",
       "Why a statement is slow, from its plan, and what would help.",
-      { { "sql", "The statement.", true } },
+      { { KM_PG_TEXT("sql"), KM_PG_TEXT("The statement."), true } },
       "Explain how PostgreSQL runs this statement and why it takes its time:\n\n{sql}\n\n"
       "1. explain_query without analyze; read the findings first.\n2. If the statement only reads "
       "and the estimate is bearable, again with analyze and buffers.\n3. For the hot node and the "
@@ -50,8 +49,8 @@ static const struct prompt {
       "Give numbers from the plans, not guesses." },
     { "design_index", "Design an index",
       "Which index helps a statement or a table, with proof and its price.",
-      { { "sql", "A statement it should help.", false },
-        { "table", "The table, where there is no statement.", false } },
+      { { KM_PG_TEXT("sql"), KM_PG_TEXT("A statement it should help."), false },
+        { KM_PG_TEXT("table"), KM_PG_TEXT("The table, where there is no statement."), false } },
       "Design an index[ for this statement:\n\n{sql}\n\n][ for the table {table}].\n\n"
       "1. describe_table: which indexes are there, how much is written.\n2. advise_indexes with "
       "the "
@@ -65,66 +64,7 @@ static const struct prompt {
       "back." },
 };
 
-static void put_arguments(const struct prompt *p, struct km_buf *b)
-{
-    km_buf_str(b, KM_STR(",\"arguments\":["));
-    for (size_t i = 0; i < ARGUMENTS && p->arguments[i].name; i++) {
-        km_buf_str(b, i ? KM_STR(",{\"name\":") : KM_STR("{\"name\":"));
-        km_buf_json(b, km_str_c(p->arguments[i].name));
-        km_buf_str(b, KM_STR(",\"description\":"));
-        km_buf_json(b, km_str_c(p->arguments[i].description));
-        km_buf_printf(b, ",\"required\":%s}", p->arguments[i].required ? "true" : "false");
-    }
-    km_buf_byte(b, ']');
-}
-
-/* Those of the definitions. */
-static void put_own(struct km_mcp_call *call, struct km_buf *b)
-{
-    static const char *const members[] = { "description", "arguments" };
-    const struct km_json *item;
-    struct km_json_iter it;
-    struct km_str unused, name;
-
-    km_json_iter(km_pg_own_list(km_pg_server_of(call)->own, "prompts"), &it);
-    while (km_json_next(&it, &unused, &item)) {
-        if (!km_json_string(km_json_get(item, "name"), &name))
-            continue;
-        km_buf_str(b, KM_STR(",{\"name\":"));
-        km_buf_json(b, name);
-        for (size_t i = 0; i < 2; i++)
-            if (km_json_get(item, members[i])) {
-                km_buf_printf(b, ",\"%s\":", members[i]);
-                km_json_write(km_json_get(item, members[i]), b);
-            }
-        km_buf_byte(b, '}');
-    }
-}
-
-int km_pg_prompts_list(struct km_mcp_call *call, struct km_err *err)
-{
-    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(TEXT_BYTES);
-
-    if (km_json_get(call->msg.params, "cursor"))
-        return km_fail(err, KM_E_INVALID, "unknown cursor: the list has one page");
-    km_buf_str(&b, KM_STR("\"prompts\":["));
-    for (size_t i = 0; i < sizeof prompts / sizeof prompts[0]; i++) {
-        km_buf_str(&b, i ? KM_STR(",{\"name\":") : KM_STR("{\"name\":"));
-        km_buf_json(&b, km_str_c(prompts[i].name));
-        if (call->revision->structured) {
-            km_buf_str(&b, KM_STR(",\"title\":"));
-            km_buf_json(&b, km_str_c(prompts[i].title));
-        }
-        km_buf_str(&b, KM_STR(",\"description\":"));
-        km_buf_json(&b, km_str_c(prompts[i].description));
-        put_arguments(&prompts[i], &b);
-        km_buf_byte(&b, '}');
-    }
-    put_own(call, &b);
-    km_buf_byte(&b, ']');
-    km_mcp_call_members(call, km_buf_view(&b));
-    return 0;
-}
+/* --- a text and what was given --- */
 
 /* The value of {name} at the front of text; *ret_n: how long the word is. */
 static bool value_of(const struct km_json *given, struct km_str text, struct km_str *ret_value,
@@ -163,36 +103,15 @@ static void put_text(struct km_buf *b, struct km_str text, const struct km_json 
     }
 }
 
-int km_pg_prompts_get(struct km_mcp_call *call, struct km_err *err)
+static int run(struct km_mcp_call *call, struct km_err *err)
 {
-    const struct km_json *given = km_json_get(call->msg.params, "arguments");
     struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(TEXT_BYTES);
     struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(2 * TEXT_BYTES);
-    const struct km_json *own;
-    const struct prompt *p = NULL;
-    struct km_str name = KM_STR_NONE, value, description;
+    const struct km_mcp_prompt *p = call->prompt;
 
-    (void)km_json_string(km_json_get(call->msg.params, "name"), &name);
-    own = km_pg_own_find(km_pg_server_of(call)->own, "prompts", name);
-    for (size_t i = 0; i < sizeof prompts / sizeof prompts[0]; i++)
-        if (km_str_eq(name, km_str_c(prompts[i].name)))
-            p = &prompts[i];
-    if (!p && !own)
-        return km_fail(err, KM_E_INVALID, "no such prompt: prompts/list has those there are");
-    for (size_t i = 0; p && i < ARGUMENTS && p->arguments[i].name; i++)
-        if (p->arguments[i].required &&
-            !km_json_string(km_json_get(given, p->arguments[i].name), &value))
-            return km_fail(err, KM_E_INVALID, "%s needs the argument %s", p->name,
-                           p->arguments[i].name);
-    description = KM_STR_NONE;
-    value = KM_STR_NONE;
-    if (!p)
-        (void)km_json_string(km_json_get(own, "description"), &description);
-    if (!p)
-        (void)km_json_string(km_json_get(own, "text"), &value);
-    put_text(&text, p ? km_str_c(p->text) : value, given, call->arena);
+    put_text(&text, km_str_c(p->data), call->args, call->arena);
     km_buf_str(&b, KM_STR("\"description\":"));
-    km_buf_json(&b, p ? km_str_c(p->description) : description);
+    km_buf_json(&b, p->description);
     km_buf_str(&b, KM_STR(",\"messages\":[{\"role\":\"user\",\"content\":{\"type\":\"text\","
                           "\"text\":"));
     km_buf_json(&b, km_buf_view(&text));
@@ -201,4 +120,77 @@ int km_pg_prompts_get(struct km_mcp_call *call, struct km_err *err)
         return km_fail(err, KM_E_LIMIT, "the arguments are too large");
     km_mcp_call_members(call, km_buf_view(&b));
     return 0;
+}
+
+/* --- rows --- */
+
+void km_pg_prompts_add(struct km_pg_server *s)
+{
+    for (size_t i = 0; i < sizeof prompts / sizeof prompts[0]; i++) {
+        const struct prompt *p = &prompts[i];
+        size_t n = 0;
+
+        while (n < ARGUMENTS && p->arguments[n].name.n)
+            n++;
+        s->prompts[s->mcp.nprompts++] = (struct km_mcp_prompt){
+            .name = km_str_c(p->name),
+            .title = km_str_c(p->title),
+            .description = km_str_c(p->description),
+            .arguments = p->arguments,
+            .narguments = n,
+            .data = p->text,
+            .run = run,
+        };
+    }
+}
+
+static int take_arguments(struct km_mcp_prompt *p, struct km_arena *arena,
+                          const struct km_json *list, struct km_err *err)
+{
+    struct km_mcp_argument *v = km_arena_zalloc(arena, OWN_ARGUMENTS * sizeof *v);
+    const struct km_json *item;
+    struct km_json_iter it;
+    struct km_str unused;
+
+    if (!v)
+        return km_fail(err, KM_E_NOMEM, "out of memory");
+    p->arguments = v;
+    for (km_json_iter(list, &it); km_json_next(&it, &unused, &item); p->narguments++) {
+        struct km_mcp_argument *a = &v[p->narguments];
+
+        if (p->narguments == OWN_ARGUMENTS)
+            return km_fail(err, KM_E_CONFIG, "at most %d arguments", OWN_ARGUMENTS);
+        if (!km_json_string(km_json_get(item, "name"), &a->name) || !a->name.n)
+            return km_fail(err, KM_E_CONFIG, "an argument needs a name");
+        (void)km_json_string(km_json_get(item, "description"), &a->description);
+        (void)km_json_bool(km_json_get(item, "required"), &a->required);
+    }
+    return 0;
+}
+
+int km_pg_prompts_add_own(struct km_pg_server *s, struct km_arena *arena,
+                          const struct km_json *definition, struct km_err *err)
+{
+    struct km_mcp_prompt *p = &s->prompts[s->mcp.nprompts];
+    struct km_str text = KM_STR_NONE;
+    int r;
+
+    if (s->mcp.nprompts == KM_PG_PROMPTS)
+        return km_fail(err, KM_E_CONFIG, "too many prompts");
+    *p = (struct km_mcp_prompt){ .run = run };
+    (void)km_json_string(km_json_get(definition, "name"), &p->name);
+    (void)km_json_string(km_json_get(definition, "title"), &p->title);
+    (void)km_json_string(km_json_get(definition, "description"), &p->description);
+    (void)km_json_string(km_json_get(definition, "text"), &text);
+    if (!p->name.n || !text.n)
+        return km_fail(err, KM_E_CONFIG, "a prompt needs a name and a text");
+    for (size_t i = 0; i < s->mcp.nprompts; i++)
+        if (km_str_eq(s->prompts[i].name, p->name))
+            return km_fail(err, KM_E_CONFIG, "there is a prompt of that name");
+    r = take_arguments(p, arena, km_json_get(definition, "arguments"), err);
+    p->data = km_arena_cstr(arena, text);
+    if (r == 0 && km_arena_overflowed(arena))
+        r = km_fail(err, KM_E_CONFIG, "too much text");
+    s->mcp.nprompts += r == 0;
+    return r;
 }

@@ -7,14 +7,16 @@
  * The parts are percent-encoded as in any URI, so that every name has an address.  Lists are made
  * of the catalogue each time; that they changed is said by watch.c.
  *
- *     method row ── arguments ── one query of our own ── members of the result
+ *     row ── arguments ── one query of our own ── members of the result
+ *
+ * What can be read is one row, a template: every table, the counters and the definitions' own have
+ * an address of its form.
  */
 #include "servers/postgres/tools.h"
 
 #include "base/encode.h"
 #include "servers/postgres/own.h"
 #include "servers/postgres/process.h"
-#include "servers/postgres/prompts.h"
 #include "servers/postgres/watch.h"
 
 #define URI_BYTES 2048
@@ -112,17 +114,6 @@ static int resources_list(struct km_mcp_call *call, struct km_err *err)
         return km_fail(err, KM_E_NOMEM, "out of memory");
     values[0] = own ? km_arena_cstr(call->arena, km_json_compact(own, call->arena)) : "[]";
     return ask(call, list_sql, values, 1, answer_list, NULL, err);
-}
-
-static int templates_list(struct km_mcp_call *call, struct km_err *err)
-{
-    (void)err;
-    km_mcp_call_members(
-        call, KM_STR("\"resourceTemplates\":[{\"uriTemplate\":\"postgres://{db}/{schema}/{table}\","
-                     "\"name\":\"table\",\"title\":\"A table or view\",\"description\":\"Columns, "
-                     "keys both ways, indexes, policies, partitions, sizes and statistics.\","
-                     "\"mimeType\":\"application/json\"}]"));
-    return 0;
 }
 
 /* --- reading --- */
@@ -227,13 +218,11 @@ static int resources_read(struct km_mcp_call *call, struct km_err *err)
     struct address *a = km_arena_zalloc(call->arena, sizeof *a);
     const char **values = km_arena_zalloc(call->arena, 4 * sizeof *values);
     const char *pieces[12] = { HERE("4") };
-    struct km_str uri = KM_STR_NONE;
     size_t n = 1;
 
     if (!a || !values)
         return km_fail(err, KM_E_NOMEM, "out of memory");
-    (void)km_json_string(km_json_get(call->msg.params, "uri"), &uri);
-    if (!split(call->arena, uri, a)) {
+    if (!split(call->arena, call->uri, a)) {
         km_mcp_fault(call, KM_RPC_RESOURCE_NOT_FOUND,
                      "no such resource: addresses are postgres://{db}/{schema}/{table}");
         return 0;
@@ -336,13 +325,20 @@ static int complete(struct km_mcp_call *call, struct km_err *err)
 
 const struct km_mcp_method km_pg_methods[] = {
     { { "resources/list", 14 }, resources_list },
-    { { "resources/templates/list", 24 }, templates_list },
-    { { "resources/read", 14 }, resources_read },
     { { "resources/subscribe", 19 }, subscribe },
     { { "resources/unsubscribe", 21 }, unsubscribe },
-    { { "prompts/list", 12 }, km_pg_prompts_list },
-    { { "prompts/get", 11 }, km_pg_prompts_get },
     { { "completion/complete", 19 }, complete },
 };
 
 const size_t km_pg_nmethods = sizeof km_pg_methods / sizeof km_pg_methods[0];
+
+const struct km_mcp_resource km_pg_table_resource = {
+    .uri = KM_PG_TEXT("postgres://{db}/{schema}/{table}"),
+    .name = KM_PG_TEXT("table"),
+    .title = KM_PG_TEXT("A table or view"),
+    .description = KM_PG_TEXT("Columns, keys both ways, indexes, policies, partitions, sizes and "
+                              "statistics."),
+    .mime = KM_PG_TEXT("application/json"),
+    .is_template = true,
+    .run = resources_read,
+};

@@ -10,6 +10,7 @@
 
 #include "servers/postgres/digest.h"
 #include "servers/postgres/meter.h"
+#include "servers/postgres/prompts.h"
 #include "servers/postgres/tools.h"
 
 static const struct km_pg_rows *const lists[] = {
@@ -65,10 +66,13 @@ void km_pg_server_init(struct km_pg_server *s, struct km_pg_db *db)
         .title = KM_STR("PostgreSQL"),
         .version = KM_STR(KM_VERSION),
         .tools = s->tools,
+        .resources = &km_pg_table_resource,
+        .nresources = 1,
+        .prompts = s->prompts,
         .methods = km_pg_methods,
         .nmethods = km_pg_nmethods,
-        .capabilities = KM_STR("\"resources\":{\"subscribe\":true,\"listChanged\":true},"
-                               "\"prompts\":{},\"completions\":{}"),
+        .capabilities = KM_STR("\"completions\":{}"),
+        .watched = true,
         .prepare = km_pg_digest_prepare,
         .data = s,
         .cancel = km_pg_task_cancel,
@@ -77,5 +81,6 @@ void km_pg_server_init(struct km_pg_server *s, struct km_pg_db *db)
     };
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
         add_tools(s, lists[i], args->mode);
+    km_pg_prompts_add(s);
     km_pg_digest_write(s, NULL);
 }

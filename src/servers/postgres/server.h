@@ -12,6 +12,7 @@
 
 #define KM_PG_INSTRUCTIONS 4096 /* bytes */
 #define KM_PG_TOOLS 96 /* of a server, those of the configuration counted */
+#define KM_PG_PROMPTS 64 /* the same */
 
 struct km_pg_meter;
 struct km_pg_own;
@@ -20,6 +21,7 @@ struct km_pg_watch;
 struct km_pg_server {
     struct km_mcp_server mcp;
     struct km_mcp_tool tools[KM_PG_TOOLS];
+    struct km_mcp_prompt prompts[KM_PG_PROMPTS];
     struct km_pg_db *db;
     char sizes[16384]; /* of the largest tables at the last analyze_health, as JSON; empty: none */
     uint64_t sizes_ms;

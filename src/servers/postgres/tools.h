@@ -38,6 +38,7 @@ extern const struct km_pg_rows km_pg_tools_sql, km_pg_tools_explain, km_pg_tools
 /* Besides tools: resources, prompts, completion. */
 extern const struct km_mcp_method km_pg_methods[];
 extern const size_t km_pg_nmethods;
+extern const struct km_mcp_resource km_pg_table_resource;
 
 /* What describe_table asks: $1 schema (null: found by the path), $2 name, $3 KM_PG_NARROWED. */
 extern const char *const km_pg_describe_sql[];
