@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* realtime.h - one Realtime session from the inside; for realtime_*.c only.
+/* realtime.h - one Realtime session from the inside; for the files of this folder only.
  *
  * A session is a call whose answer is a connection: it is admitted, routed and sent like any
  * other, until the upstream says 101.  From there events are relayed both ways:
  *
  *     call.c     how it begins: model, handshakes, its routes
- *     relay.c    frames both ways, back-pressure, keep-alive, every way it ends
+ *     relay.c    messages both ways, judged before they go on
+ *     frames.c   what is written to either side, and back-pressure
+ *     life.c     how it begins, keep-alive, every way it ends
  *     books.c    what each answer may cost and did; limits in mid-session
  *
  * All of it runs on the worker's loop thread and lives in the call's arena.
@@ -83,26 +85,44 @@ struct km_rt_session {
 /* --- call.c --- */
 struct km_price km_rt_worst(const struct km_price *p);
 
-/* --- relay.c --- */
+/* --- life.c --- */
 void km_rt_init(struct km_rt_session *s);
 /* The upstream's handshake is good: answers the client's and begins. */
 int km_rt_start(struct km_rt_session *s, struct km_err *err) KM_MUST_USE;
-int km_rt_from_upstream(struct km_rt_session *s, const char *bytes, size_t n);
-void km_rt_upstream_drained(struct km_rt_session *s);
 void km_rt_done(void *session); /* of the arena */
 /* Ends it: err (NULL: nothing is wrong) is told as an event, then code.  cancel: running answers
  * are stopped; they still say what they used. */
 void km_rt_end(struct km_rt_session *s, unsigned code, const struct km_err *err, bool cancel);
 /* The gateway drains: ends now, or with the answers under way. */
 void km_rt_leave(struct km_rt_session *s);
+/* An answer ended: is it time for what waits for that? */
+void km_rt_settle(struct km_rt_session *s);
+/* Whatever is under way: the upstream is told to close. */
+void km_rt_close_upstream(struct km_rt_session *s);
+bool km_rt_reply(struct km_call *call); /* the last bytes for the client */
+
+/* --- relay.c --- */
+extern const struct km_ws_events km_rt_client_frames, km_rt_upstream_frames;
+extern const struct km_exchange_events km_rt_exchange_events;
+int km_rt_from_upstream(struct km_rt_session *s, const char *bytes, size_t n);
+
+/* --- frames.c --- */
+uint64_t km_rt_now(const struct km_rt_session *s);
+/* A frame for the client, of at most three parts; for the upstream. */
+void km_rt_down(struct km_rt_session *s, enum km_ws_opcode op, const struct km_str *parts,
+                size_t n);
+void km_rt_up(struct km_rt_session *s, enum km_ws_opcode op, struct km_str payload);
 /* An error the session survives; about: the client's event. */
 void km_rt_tell(struct km_rt_session *s, const struct km_err *err, struct km_str about);
 /* To the upstream, in our own words. */
 void km_rt_cancel(struct km_rt_session *s, const struct km_rt_response *r);
-bool km_rt_reply(struct km_call *call); /* the last bytes for the client */
 /* Something waits for a commit: nothing moves until it is there. */
 void km_rt_hold(struct km_rt_session *s);
 void km_rt_go_on(struct km_rt_session *s);
+/* Both sides are read again, unless something says otherwise. */
+void km_rt_resume(struct km_rt_session *s);
+void km_rt_client_drained(struct km_rt_session *s);
+void km_rt_upstream_drained(struct km_rt_session *s);
 
 /* --- books.c --- */
 /* What must be reserved for what may come next; nano-USD. */
