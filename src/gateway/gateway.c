@@ -24,6 +24,7 @@
 #include "gateway/worker.h"
 #include "mcp/safety/approval.h"
 #include "mcp/memory.h"
+#include "mcp/parks.h"
 #include "sys/peer.h"
 
 #define APPROVALS_MOST 1000 /* tool calls that wait for a person */
@@ -129,12 +130,13 @@ static int open_store(struct km_gateway *gw, const struct km_config *config, str
     gw->key_changes = km_lane_new();
     gw->mcp_memory = km_mcp_memory_new();
     gw->mcp_added = km_mcp_added_new();
+    gw->mcp_park_shares = km_mcp_park_shares_new(gw->nworkers);
     if (r == 0)
         r = km_random(&gw->mcp_replica, sizeof gw->mcp_replica, err);
     if (r == 0)
         r = km_random(gw->mcp_key, sizeof gw->mcp_key, err);
-    if (r == 0 &&
-        (!gw->keys || !gw->approvals || !gw->key_changes || !gw->mcp_memory || !gw->mcp_added))
+    if (r == 0 && (!gw->keys || !gw->approvals || !gw->key_changes || !gw->mcp_memory ||
+                   !gw->mcp_added || !gw->mcp_park_shares))
         r = km_fail(err, KM_E_NOMEM, "out of memory");
     if (r == 0)
         r = km_store_keys(gw->store, put_key, gw, err);
@@ -517,6 +519,7 @@ struct km_gateway *km_gateway_free(struct km_gateway *gw)
     km_gateway_reload_done(gw);
     free(gw->workers);
     km_mcp_upstreams_free(gw->mcp);
+    km_mcp_park_shares_free(gw->mcp_park_shares);
     km_snapshot_unref(gw->current);
     /* In this order nothing is lost: what the one before still sends reaches the store or the
      * one after, and the store's last records reach the one after. */

@@ -130,6 +130,7 @@ struct km_gateway {
     struct km_mcp_upstreams *mcp; /* the servers behind; locked inside */
     struct km_approvals *approvals; /* of tool calls; locked inside */
     struct km_mcp_memory *mcp_memory; /* of results; locked inside */
+    struct km_mcp_park_shares *mcp_park_shares; /* of parked calls; locked inside */
     uint32_t mcp_replica; /* in ids of sessions: this process */
     uint8_t mcp_key[32]; /* of requestState: this process's */
     struct km_body_budget bodies;

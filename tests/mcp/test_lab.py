@@ -279,31 +279,83 @@ def test_a_clients_progress_reaches_the_server_that_asked(lab):
 
 # --- parked calls ---
 
-def test_parked_calls_are_bounded_and_end_with_the_gateway(tmp_path):
+INVALID = "Invalid or expired requestState"
+
+
+def stateless(lab, tool, n, key, /, **more):
+    """A call of a client that can be asked; a retry where `more` has the answers."""
+    asking = {"io.modelcontextprotocol/protocolVersion": NEW,
+              "io.modelcontextprotocol/clientCapabilities": {"elicitation": {}}}
+    message = {"jsonrpc": "2.0", "id": n, "method": "tools/call", "params": {
+        "name": tool, "arguments": {"bytes": 1, "mark": f"m{n}"}, "_meta": asking, **more}}
+    answer = lab.post(message, "/mcp", {"mcp-protocol-version": NEW, "mcp-method": "tools/call",
+                                        "mcp-name": tool}, key=key)
+    return json.loads(answer.events()[-1]) if b"data:" in answer.body else answer.json()
+
+
+def waits(answer):
+    return answer.get("result", {}).get("resultType") == "input_required"
+
+
+def yes(parked):
+    """What takes it up again: each question is answered with an accept."""
+    return {"requestState": parked["result"]["requestState"],
+            "inputResponses": {name: {"action": "accept", "content": {}}
+                               for name in parked["result"]["inputRequests"]}}
+
+
+def test_parked_calls_are_bounded_wherever_they_are(tmp_path):
+    with Lab(tmp_path, old={"risks": {"big": "destructive"}}) as lab:
+        wait_until(lambda: "old-ask" in listed(lab), 30, "the tools")
+        key = lab.new_key()
+        parked = [stateless(lab, "old-big", n, key) for n in range(16)]  # at two workers
+        assert all(waits(p) for p in parked), parked
+        assert "too many calls wait" in stateless(lab, "old-big", 16, key)["error"]["message"]
+        asked = stateless(lab, "old-ask", 17, lab.new_key())  # another principal has its own share
+        assert waits(asked), asked
+        assert text(stateless(lab, "old-big", 0, key, **yes(parked[0]))) == "x"
+        assert waits(stateless(lab, "old-big", 18, key))  # there is room again
+
+
+def test_a_server_whose_call_cannot_be_parked_hears_that_it_is_cancelled(tmp_path):
     with Lab(tmp_path, workers=1, old={"risks": {"big": "destructive"}}) as lab:
         wait_until(lambda: "old-ask" in listed(lab), 30, "the tools")
-        asking = {"io.modelcontextprotocol/protocolVersion": NEW,
-                  "io.modelcontextprotocol/clientCapabilities": {"elicitation": {}}}
-
-        def call(tool, n, key, **more):
-            message = {"jsonrpc": "2.0", "id": n, "method": "tools/call", "params": {
-                "name": tool, "arguments": {"bytes": 1, "mark": f"m{n}"}, "_meta": asking, **more}}
-            answer = lab.post(message, "/mcp", {"mcp-protocol-version": NEW, "mcp-method": "tools/call",
-                                                "mcp-name": tool}, key=key)
-            return json.loads(answer.events()[-1]) if b"data:" in answer.body else answer.json()
-
-        def waits(answer):
-            return answer.get("result", {}).get("resultType") == "input_required"
-
         key = lab.new_key()
-        parked = [call("old-big", n, key) for n in range(16)]
-        assert all(waits(p) for p in parked), parked
-        assert "too many calls wait" in call("old-big", 16, key)["error"]["message"]
-        asked = call("old-ask", 17, lab.new_key())  # another principal has its own share
-        assert waits(asked), asked
-        yes = {"requestState": parked[0]["result"]["requestState"],
-               "inputResponses": {"approval": {"action": "accept"}}}
-        assert text(call("old-big", 0, key, **yes)) == "x"
-        assert waits(call("old-big", 18, key))  # there is room again
-        lab.stop()  # at once, though calls are parked, and their servers are told
+        asked = stateless(lab, "old-ask", 0, key)
+        parked = [stateless(lab, "old-big", n, key) for n in range(1, 16)]
+        assert all(waits(p) for p in [asked, *parked]), parked
+        assert "too many calls wait" in stateless(lab, "old-ask", 16, key)["error"]["message"]
+        wait_until(lambda: "ask cancelled m16" in lab.saw(), 20, "word of it")
+        assert text(stateless(lab, "old-ask", 0, key, **yes(asked))) == "accept"
+        assert [row for row in lab.saw() if "cancelled" in row] == ["ask cancelled m16"]
+        assert waits(stateless(lab, "old-ask", 17, key))
+        lab.stop()  # at once, though calls are parked; that is the end of them, too
         assert "ask cancelled m17" in lab.saw()
+
+
+def test_a_parked_call_is_taken_up_at_any_worker_by_its_own_caller_alone(tmp_path, lab):
+    with Lab(tmp_path) as other:
+        wait_until(lambda: "old-ask" in listed(other), 30, "the tools")
+        key = other.new_key()
+        for n in range(12):  # each request is on a connection of its own: two workers take them
+            parked = stateless(other, "old-ask", n, key)
+            assert waits(parked), parked
+            for wrong in (stateless(other, "old-ask", n, other.new_key(), **yes(parked)),
+                          stateless(other, "old-ask", n + 1, key, **yes(parked)),
+                          stateless(other, "old-big", n, key, **yes(parked)),
+                          stateless(lab, "old-ask", n, MASTER, **yes(parked))):
+                assert wrong["error"] == {"code": -32602, "message": INVALID}
+            assert text(stateless(other, "old-ask", n, key, **yes(parked))) == "accept"
+            assert stateless(other, "old-ask", n, key, **yes(parked))["error"]["message"] == INVALID
+
+
+def test_a_parked_call_whose_server_died_is_over(tmp_path):
+    with Lab(tmp_path) as lab:
+        wait_until(lambda: "old-ask" in listed(lab), 30, "the tools")
+        key = lab.new_key()
+        parked = stateless(lab, "old-ask", 1, key)
+        assert waits(parked), parked
+        lab.call("POST", "/kanmon/mcp/servers/old/restart")
+        wait_until(lambda: stateless(lab, "old-ask", 1, key, **yes(parked))
+                   .get("error", {}).get("message") == INVALID, 20, "its end")
+        wait_until(lambda: waits(stateless(lab, "old-ask", 2, key)), 30, "the next one")

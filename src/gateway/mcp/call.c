@@ -449,7 +449,6 @@ static void fill(struct km_mcp_work *w, struct km_mcp_turn *t, const struct km_m
     w->tool = km_str_eq(args->method, KM_STR("tools/call"));
     w->args = a; /* the turn's: prepare runs before it ends */
     km_list_init(&w->questions);
-    km_list_init(&w->park);
     km_timer_init(&w->park_timer, t->hub->w->loop, NULL, w);
     km_mcp_approval_init(w);
     w->job.cancel = on_job_cancelled;

@@ -15,9 +15,6 @@
 #include "gateway/mcp/job.h"
 #include "gateway/mcp/turn.h"
 
-#define KM_MCP_PARK_MS ((uint64_t)120 * 1000)
-#define KM_MCP_PARKED_PER_PRINCIPAL 16
-#define KM_MCP_PARKED_MOST 1000 /* of a worker */
 #define KM_MCP_ROUNDS 8 /* input_required of a stateless server for one handshake-era call */
 #define KM_MCP_META_INPUT_KEY "kanmon/inputKey" /* of a question: its key for stateless clients */
 #define KM_MCP_INPUTS 16 /* questions of one input_required */
@@ -54,8 +51,7 @@ struct km_mcp_work {
     unsigned rounds; /* of input_required answered for a handshake-era client */
 
     /* a stateless client is to answer: the call goes on without a stream */
-    struct km_list park; /* of hub->parks */
-    uint64_t park_id;
+    struct km_mcp_parked park; /* of hub->parks */
     struct km_timer park_timer;
 
     /* a person is to say whether it may run: approve.c */
@@ -73,7 +69,7 @@ struct km_mcp_work {
 
     bool tool, logs; /* it is tools/call; the client wants log messages */
     bool approved; /* a person said yes */
-    bool parked, recorded;
+    bool recorded;
 };
 
 struct km_mcp_call_args {

@@ -63,7 +63,7 @@ struct km_mcp_hub *km_mcp_hub_new(struct km_worker *w, struct km_err *err)
     km_list_init(&hub->loose);
     km_list_init(&hub->open);
     km_list_init(&hub->listens);
-    km_list_init(&hub->parks);
+    km_mcp_parks_init(&hub->parks, w->gw->mcp_park_shares);
     km_list_init(&hub->watch.link);
     hub->sessions = km_mcp_sessions_new(w->gw->mcp_replica, w->index, KM_MCP_SESSIONS_MOST);
     hub->views = km_map_new(KM_MCP_VIEWS_MOST);

@@ -11,6 +11,7 @@
 
 #include "gateway/gateway.h"
 #include "mcp/ask.h"
+#include "mcp/parks.h"
 #include "mcp/session/session.h"
 
 #define KM_MCP_KEEPALIVE_MS 15000 /* a comment on every open stream */
@@ -27,8 +28,7 @@ struct km_mcp_hub {
     struct km_mcp_watch watch;
     struct km_timer changed; /* list_changed is sent a moment after the first change */
     unsigned changed_lists; /* bit a list */
-    struct km_list parks; /* calls that wait for a stateless client's answer */
-    size_t nparks;
+    struct km_mcp_parks parks; /* calls that wait for a stateless client's answer */
     struct km_timer tick;
     size_t doors; /* requests we passed on that are not over */
     bool ended; /* sessions are dropped; no new ones */

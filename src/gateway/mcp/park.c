@@ -7,12 +7,12 @@
  *     retry + inputResponses {q1: ...} ──> same worker ──> the answers go to the server,
  *                                                          the new stream carries what follows
  *
- * Bounded: so many a principal, so many a worker, and two minutes each, after which the server is
- * told that the call is cancelled.  A retry at another worker is passed to the one that has the
- * call; one at another replica, or after the end, is told "Invalid or expired requestState".
+ * Bounded (mcp/parks.h): so many a principal, so many a worker, and two minutes each, after which
+ * the server is told that the call is cancelled.  A retry at another worker is passed to the one
+ * that has the call; one at another replica, or after the end, is told "Invalid or expired
+ * requestState".
  */
 #include "gateway/mcp/call.h"
-#include "base/crypto.h"
 #include "mcp/request_state.h"
 
 #define ANSWER_BYTES ((size_t)8 * 1024 * 1024)
@@ -52,39 +52,28 @@ static int seal(struct km_mcp_work *w, const struct km_mcp_sealed *state, struct
 static void on_expired(void *ctx)
 {
     struct km_mcp_work *w = ctx;
+    uint64_t left = km_mcp_parked_left_ms(&w->park, km_loop_now_ms(w->hub->w->loop));
 
-    km_call_cancel(w->call, "nobody answered what the server asked");
+    if (left)
+        km_timer_start(&w->park_timer, left);
+    else
+        km_call_cancel(w->call, "nobody answered what the server asked");
 }
 
 void km_mcp_park_end(struct km_mcp_work *w)
 {
     km_timer_stop(&w->park_timer);
-    if (!w->parked)
-        return;
-    w->parked = false;
-    km_list_remove(&w->park);
-    w->hub->nparks--;
+    km_mcp_parks_drop(&w->hub->parks, &w->park);
 }
 
 void km_mcp_parks_end(struct km_mcp_hub *hub, const char *why)
 {
-    while (!km_list_empty(&hub->parks)) {
-        struct km_mcp_work *w = KM_CONTAINER(hub->parks.next, struct km_mcp_work, park);
+    while (hub->parks.n) {
+        struct km_mcp_work *w = KM_CONTAINER(hub->parks.list.next, struct km_mcp_work, park.link);
 
         km_mcp_park_end(w); /* off the list, whatever the call makes of it */
         km_call_cancel(w->call, why);
     }
-}
-
-static bool room(const struct km_mcp_work *w)
-{
-    size_t mine = 0;
-
-    if (w->hub->nparks >= KM_MCP_PARKED_MOST)
-        return false;
-    KM_LIST_EACH(it, &w->hub->parks)
-    mine += km_str_eq(KM_CONTAINER(it, struct km_mcp_work, park)->principal, w->principal);
-    return mine < KM_MCP_PARKED_PER_PRINCIPAL;
 }
 
 /* "q1", or what the server asks to have it called: a server that knows both eras may have a name
@@ -135,25 +124,18 @@ static void park(struct km_mcp_work *w)
     struct km_mcp_sealed state = { .worker = (uint32_t)w->hub->w->index,
                                    .server = w->member->name };
     struct km_err err = { 0 };
+    uint64_t now = km_loop_now_ms(w->hub->w->loop);
 
     if (!w->job.stream)
         return; /* the next retry takes it along */
-    if (!w->parked && !room(w)) {
-        km_call_cancel(w->call, "too many calls wait for answers");
+    if (km_mcp_parks_put(&w->hub->parks, &w->park, w->principal, now, &err) < 0) {
+        km_call_cancel(w->call, err.text);
         return;
     }
-    if (!w->parked) {
-        w->parked = true;
-        w->hub->nparks++;
-        km_list_push(&w->hub->parks, &w->park);
-    }
-    if (!w->park_id && km_random(&w->park_id, sizeof w->park_id, &err) < 0)
-        w->park_id = 0;
     w->park_timer.fn = on_expired;
-    km_timer_start(&w->park_timer, KM_MCP_PARK_MS);
-    state.park = w->park_id | 1;
-    w->park_id = state.park;
-    state.ends_ms = km_loop_now_ms(w->hub->w->loop) + KM_MCP_PARK_MS;
+    km_timer_start(&w->park_timer, km_mcp_parked_left_ms(&w->park, now));
+    state.park = w->park.id;
+    state.ends_ms = w->park.ends_ms;
     km_buf_printf(&b,
                   "{\"jsonrpc\":\"2.0\",\"id\":%.*s,\"result\":{\"resultType\":"
                   "\"input_required\",",
@@ -213,14 +195,9 @@ bool km_mcp_park_elsewhere(struct km_mcp_turn *t)
 
 static struct km_mcp_work *parked(struct km_mcp_hub *hub, uint64_t id)
 {
-    KM_LIST_EACH(it, &hub->parks)
-    {
-        struct km_mcp_work *w = KM_CONTAINER(it, struct km_mcp_work, park);
+    struct km_mcp_parked *p = km_mcp_parks_find(&hub->parks, id, km_loop_now_ms(hub->w->loop));
 
-        if (w->park_id == id)
-            return w;
-    }
-    return NULL;
+    return p ? KM_CONTAINER(p, struct km_mcp_work, park) : NULL;
 }
 
 /* Gives the answers that came to whoever asked.  An answer may end the call at once, and w with
@@ -228,7 +205,7 @@ static struct km_mcp_work *parked(struct km_mcp_hub *hub, uint64_t id)
 static bool deliver(struct km_mcp_work *w, const struct km_json *answers)
 {
     struct km_mcp_hub *hub = w->hub;
-    uint64_t id = w->park_id;
+    uint64_t id = w->park.id;
 
     KM_LIST_EACH(it, &w->questions)
     {
