@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lease_fly.c - the flights of a lease, as they are sent: see lease.c for which one comes when.
+ *
+ *     POSTURE  what the role may do
+ *     OPEN     BEGIN READ ONLY; anchor; [prepare;] look-up       one group
+ *     COST     EXPLAIN of the statement
+ *     READ     statement | ROLLBACK | [DISCARD ALL]              a group each
+ *     WRITE    count; statement; SET CONSTRAINTS; count          one group
+ *     CLOSE    COMMIT or ROLLBACK | [DISCARD ALL]
+ *
+ * A group ends in a Sync: a failure inside skips what is left of the group, and the next runs.
+ */
+#include "servers/postgres/lease_inside.h"
+
+#include <stdio.h>
+
+#include "servers/postgres/cost.h"
+#include "servers/postgres/functions.h"
+#include "servers/postgres/resolve.h"
+
+#define LOOKUP "kanmon_lookup" /* the prepared look-up, of a connection that is marked */
+
+void km_pg_fly(struct km_pg_lease *l, enum km_pg_flight flight, const struct km_pg_step *steps,
+               unsigned nsteps)
+{
+    struct km_err err = { 0 };
+
+    l->flight = flight;
+    if (km_pg_conn_send(l->conn, steps, nsteps, &km_pg_lease_on, l, &err) < 0) {
+        km_pg_lease_fail(l, &err);
+        l->clean = false;
+        km_deferred_queue(&l->ended);
+    }
+}
+
+static void fly(struct km_pg_lease *l, enum km_pg_flight flight, unsigned nsteps)
+{
+    km_pg_fly(l, flight, l->steps, nsteps);
+}
+
+static void put_step(struct km_pg_lease *l, unsigned *n, const char *sql, unsigned nparams,
+                     const char *const *values)
+{
+    l->steps[(*n)++] = (struct km_pg_step){ .sql = sql, .nparams = nparams, .values = values };
+}
+
+static unsigned put_end(struct km_pg_lease *l, unsigned n, const char *end)
+{
+    l->steps[n++] = (struct km_pg_step){ .sql = end, .sync = true };
+    if (!l->v.pure && !l->db->args.pooled) { /* a pooler does that itself */
+        l->steps[n++] = (struct km_pg_step){ .sql = "DISCARD ALL", .sync = true };
+        km_pg_conn_mark(l->conn, false);
+    }
+    return n;
+}
+
+void km_pg_fly_statement(struct km_pg_lease *l)
+{
+    const struct km_pg_request *q = l->request;
+
+    struct km_pg_step statement = {
+        .sql = q->own ? q->sql.p : km_arena_cstr(l->arena, l->v.sql),
+        .nparams = q->nparams,
+        .values = q->values,
+        .types = q->types,
+        .rows = true,
+        .sync = !l->v.writes,
+    };
+    unsigned n = 0;
+
+    l->clean = true;
+    if (l->v.writes) {
+        put_step(l, &n, km_pg_changed, 0, NULL);
+        l->steps[n++] = statement;
+        /* What was put off to COMMIT runs now, and counts. */
+        put_step(l, &n, "SET CONSTRAINTS ALL IMMEDIATE", 0, NULL);
+        put_step(l, &n, km_pg_changed, 0, NULL);
+        l->steps[n - 1].sync = true;
+        fly(l, KM_PG_WRITE, n);
+        return;
+    }
+    l->steps[0] = statement;
+    fly(l, KM_PG_READ, put_end(l, 1, l->db->args.without_rollback ? "COMMIT" : "ROLLBACK"));
+}
+
+bool km_pg_lease_costs(const struct km_pg_lease *l)
+{
+    return l->db->args.limits.cost && !l->request->own && l->flight != KM_PG_COST &&
+           km_pg_cost_asks(&l->v);
+}
+
+void km_pg_fly_cost(struct km_pg_lease *l)
+{
+    const struct km_pg_request *q = l->request;
+    struct km_err err = { 0 };
+    const char *sql = km_pg_cost_sql(l->arena, &l->v, &l->shift, &err);
+
+    if (!sql) {
+        km_pg_lease_fail(l, &err);
+        km_pg_fly_rollback(l);
+        return;
+    }
+    l->steps[0] = (struct km_pg_step){
+        .sql = sql, .nparams = q->nparams, .values = q->values, .types = q->types, .sync = true
+    };
+    fly(l, KM_PG_COST, 1);
+}
+
+/* What the server's tag says, where it speaks of changes and not of rows read. */
+static int64_t changes(const struct km_pg_lease *l)
+{
+    return km_str_starts(l->out.tag, KM_STR("SELECT")) ? 0 : l->out.affected;
+}
+
+/* A write came back: the cap decides.  The tag alone would miss what WITH changes, and triggers. */
+void km_pg_fly_close(struct km_pg_lease *l)
+{
+    bool failed = l->out.sqlstate.n || l->out.cut;
+    int64_t most = l->db->args.limits.affected;
+
+    if (l->request->capped && l->request->affected_most < most)
+        most = l->request->affected_most;
+    if (changes(l) > l->changed)
+        l->changed = changes(l);
+    l->out.over_cap = !failed && !l->v.explains && l->changed > most;
+    if (l->out.over_cap)
+        l->out.affected = l->changed;
+    l->committing = !failed && !l->out.over_cap && !l->v.explains && !l->request->dry;
+    fly(l, KM_PG_CLOSE, put_end(l, 0, l->committing ? "COMMIT" : "ROLLBACK"));
+}
+
+void km_pg_fly_rollback(struct km_pg_lease *l)
+{
+    l->clean = true;
+    fly(l, KM_PG_CLOSE, put_end(l, 0, "ROLLBACK"));
+}
+
+/* The look-up, made ready once a connection; a pooler has another session for each transaction. */
+static void put_lookup(struct km_pg_lease *l, unsigned *n)
+{
+    static const unsigned types[2] = { 114, 25 }; /* json, text */
+    const char *sql = l->db->lookup.p;
+
+    if (l->db->args.pooled) {
+        l->lookup_step = *n;
+        put_step(l, n, sql, 2, l->lookup_values);
+        return;
+    }
+    put_step(l, n, km_pg_plan_once, 0, NULL);
+    if (!km_pg_conn_marked(l->conn)) {
+        l->prepare_step = *n;
+        put_step(l, n, sql, 2, NULL);
+        l->steps[*n - 1].name = LOOKUP;
+        l->steps[*n - 1].types = types;
+    }
+    l->lookup_step = *n;
+    put_step(l, n, NULL, 2, l->lookup_values);
+    l->steps[*n - 1].name = LOOKUP;
+    put_step(l, n, km_pg_plan_as_ever, 0, NULL);
+}
+
+static const char *begin_text(const struct km_pg_lease *l)
+{
+    return l->v.writes || l->db->args.without_read_only ? "BEGIN READ WRITE" : "BEGIN READ ONLY";
+}
+
+void km_pg_fly_open(struct km_pg_lease *l)
+{
+    bool lookup = !l->request->own && !l->db->args.without_lookup;
+    unsigned n = 0;
+
+    snprintf(l->statement_ms, sizeof l->statement_ms, "%llu", 
+             (unsigned long long)km_pg_lease_time(l));
+    snprintf(l->lock_ms, sizeof l->lock_ms, "%llu", (unsigned long long)l->db->args.limits.lock_ms);
+    l->anchor_values[0] = l->statement_ms;
+    l->anchor_values[1] = l->lock_ms;
+    put_step(l, &n, begin_text(l), 0, NULL);
+    put_step(l, &n, l->db->args.pooled ? km_pg_anchor_pooled : km_pg_anchor, 2, l->anchor_values);
+    if (lookup) {
+        l->lookup_values[0] =
+            km_pg_resolve_refs(&l->v, l->arena, &l->db->options, l->request->narrowed);
+        l->lookup_values[1] = km_pg_extensions;
+        if (!l->lookup_values[0]) {
+            km_fail(&l->err, KM_E_LIMIT, "the statement names too many things");
+            km_pg_lease_give_up(l);
+            return;
+        }
+        put_lookup(l, &n);
+    }
+    l->steps[n - 1].sync = true;
+    km_timer_start(&l->timer, km_pg_lease_time(l) + KM_PG_GRACE_MS);
+    fly(l, KM_PG_OPEN, n);
+}
+
+void km_pg_fly_role(struct km_pg_lease *l)
+{
+    l->steps[0] = (struct km_pg_step){ .sql = km_pg_posture_sql, .sync = true };
+    km_timer_start(&l->timer, km_pg_lease_time(l) + KM_PG_GRACE_MS);
+    fly(l, KM_PG_POSTURE, 1);
+}

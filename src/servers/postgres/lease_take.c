@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lease_take.c - what comes back of a lease's flights: see lease_inside.h.
+ *
+ *     connection ──> km_pg_lease_take ──┬── the statement's rows, to the caller
+ *                                       ├── the look-up and the plan, to the verdict
+ *                                       └── errors, the first of them to the outcome
+ *
+ * Nothing is sent from here: what comes next is decided when a flight is over (lease.c).
+ */
+#include "servers/postgres/lease_inside.h"
+
+#include "servers/postgres/cost.h"
+#include "servers/postgres/resolve.h"
+
+static void take_error(struct km_pg_lease *l, const struct km_pg_result *r)
+{
+    struct km_str position = km_pg_error_field(r, 'P');
+    int64_t at = 0;
+
+    if (l->out.sqlstate.n || l->out.cut)
+        return; /* the first one counts; after a cut it is the cancel's */
+    l->out.sqlstate = km_arena_str(l->arena, km_pg_error_field(r, 'C'));
+    l->out.message = km_arena_str(l->arena, km_pg_error_field(r, 'M'));
+    l->out.detail = km_arena_str(l->arena, km_pg_error_field(r, 'D'));
+    l->out.hint = km_arena_str(l->arena, km_pg_error_field(r, 'H'));
+    if (position.n && km_str_i64(position, &at) == 0)
+        at -= l->flight == KM_PG_COST ? l->shift : 0;
+    if (at > 0 && at < 1 << 30)
+        l->out.position = l->request->own ? 0 : km_pg_verdict_place(&l->v, (int)at);
+}
+
+static void take_statement(struct km_pg_lease *l, enum km_pg_told told,
+                           const struct km_pg_result *r)
+{
+    if (told == KM_PG_ERROR) {
+        take_error(l, r);
+    } else if (told == KM_PG_ROW || told == KM_PG_END) {
+        if (told == KM_PG_END) {
+            l->out.tag = km_arena_str(l->arena, km_pg_tag(r));
+            l->out.affected = km_pg_affected(r);
+        }
+        if (l->out.cut || l->enough || l->events->on_result(l->ctx, r))
+            return;
+        l->enough = true;
+        if (!l->v.writes) {
+            l->out.cut = true;
+            km_pg_conn_cancel(l->conn);
+        }
+    }
+}
+
+static void take_lookup(struct km_pg_lease *l, const struct km_pg_result *r)
+{
+    struct km_err err = { 0 };
+
+    l->out.looked_up = true;
+    if (km_pg_resolve_take(l->db->guard, &l->db->options, l->arena, r, &l->v, &err) < 0)
+        km_pg_lease_fail(l, &err);
+}
+
+static void take_cost(struct km_pg_lease *l, const struct km_pg_result *r)
+{
+    struct km_err err = { 0 };
+
+    if (km_pg_cost_take(l->arena, r, l->db->args.limits.cost, &l->v, &err) < 0)
+        km_pg_lease_fail(l, &err);
+}
+
+static void take_close(struct km_pg_lease *l, unsigned step, enum km_pg_told told,
+                       const struct km_pg_result *r)
+{
+    if (step == 0 && l->committing && told == KM_PG_ERROR)
+        take_error(l, r); /* a deferred constraint, a conflict of serialization */
+    if (told != KM_PG_END && !(step == 0 && l->committing))
+        l->clean = false;
+}
+
+/* The count goes on from earlier transactions of the session, so its difference is ours. */
+static void take_write(struct km_pg_lease *l, unsigned step, enum km_pg_told told,
+                       const struct km_pg_result *r)
+{
+    bool counts = step == 0 || step == 3;
+    int64_t n = 0;
+
+    if (step == 1)
+        take_statement(l, told, r);
+    else if (told == KM_PG_ERROR)
+        take_error(l, r);
+    else if (counts && told == KM_PG_END && km_pg_rows(r) == 1 &&
+             km_str_i64(km_pg_value(r, 0, 0), &n) == 0)
+        l->changed = n - l->changed;
+}
+
+void km_pg_lease_take(void *ctx, unsigned step, enum km_pg_told told, const struct km_pg_result *r)
+{
+    struct km_pg_lease *l = ctx;
+
+    if (l->flight == KM_PG_POSTURE)
+        km_pg_lease_take_role(l, told, r);
+    else if ((l->flight == KM_PG_OPEN || l->flight == KM_PG_BEFORE || l->flight == KM_PG_COST) &&
+             told == KM_PG_ERROR)
+        take_error(l, r);
+    else if (l->flight == KM_PG_COST && told == KM_PG_END)
+        take_cost(l, r);
+    else if (l->flight == KM_PG_OPEN && told == KM_PG_END && step && step == l->prepare_step)
+        km_pg_conn_mark(l->conn, true);
+    else if (l->flight == KM_PG_OPEN && told == KM_PG_END && step && step == l->lookup_step)
+        take_lookup(l, r);
+    else if (l->flight == KM_PG_WRITE)
+        take_write(l, step, told, r);
+    else if (l->flight == KM_PG_READ && step == 0)
+        take_statement(l, told, r);
+    else if (l->flight == KM_PG_READ && told != KM_PG_END)
+        l->clean = false; /* ROLLBACK or DISCARD ALL did not succeed */
+    else if (l->flight == KM_PG_CLOSE)
+        take_close(l, step, told, r);
+}
