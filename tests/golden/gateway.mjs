@@ -58,6 +58,7 @@ export class Gateway {
     const config = join(this.folder, "config.yaml"); // JSON is YAML
     writeFileSync(config, JSON.stringify({
       model_list: models, general_settings: { master_key: MASTER },
+      ...(this.mcp ? { mcp_servers: this.mcp } : {}),
       litellm_settings: { request_timeout: 60 }, router_settings: { num_retries: retries },
       kanmon_settings: { state_dir: join(this.folder, "state"), workers: 2,
         upstream: { circuit_breaker_failures: 1000000 }, ...settings },

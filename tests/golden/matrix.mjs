@@ -14,6 +14,7 @@ import { identityCells, standIns } from "./identities.mjs";
 import { aroundCells, aroundModels, embedders } from "./around.mjs";
 import { paramCells, paramModels } from "./params.mjs";
 import { prefixCells } from "./prefixes.mjs";
+import { roundCells } from "./rounds.mjs";
 import { rows, scripts } from "./rows.mjs";
 import { vectorCells, vectorFakes, vectorModels } from "./vectors.mjs";
 import { checkBooks } from "./books.mjs";
@@ -120,6 +121,7 @@ const fakes = await startAll();
 let gateway;
 let identities;
 let prefixes;
+let rounds;
 try {
   await runAll([...fakeCells(fakes), ...vectorFakes(fakes)]);
   const others = standIns(fakes).map((c) => ({ ...c, group: "stand-ins" }));
@@ -139,6 +141,8 @@ try {
     prefixes = prefixCells(options.binary, fakes);
     await runAll(prefixes.cells);
     for (const c of prefixes.alone) await runAll([c]); // what no vendor may hear of
+    rounds = await roundCells(options.binary, fakes);
+    await runAll(rounds.cells);
     const books = await checkBooks(gateway, calls);
     results.push(...books);
     await runAll(aroundCells(gateway, fakes));
@@ -147,6 +151,7 @@ try {
   }
 } finally {
   await prefixes?.stop();
+  await rounds?.stop();
   await identities?.stop();
   await gateway?.stop();
   fakes.stop();

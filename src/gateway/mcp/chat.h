@@ -19,6 +19,7 @@
 #define KM_GATEWAY_MCP_CHAT_H
 
 #include "gateway/call.h"
+#include "gateway/inner.h"
 #include "gateway/mcp/turn.h"
 #include "http/sse.h"
 
@@ -26,11 +27,14 @@
 #define KM_MCP_CHAT_TOOLS 1000 /* functions they become */
 #define KM_MCP_CHAT_CALLS 64 /* tool calls of one round */
 #define KM_MCP_CHAT_TEXT ((size_t)1024 * 1024) /* of one result, as the model sees it */
+#define KM_MCP_CHAT_BYTES ((size_t)128 << 20) /* of one body, there or back */
+#define KM_MCP_CHAT_HEAD ((size_t)32 * 1024) /* of header lines */
+#define KM_MCP_CHAT_KEPT 5 /* members of a streamed turn, chat_turn.c */
 
 /* true: the body has such tools, and the call is gone; its exchange is answered later. */
 bool km_mcp_chat_take(struct km_call *call);
 
-/* --- private to mcp_chat*.c --- */
+/* --- private to chat*.c --- */
 
 struct km_mcp_chat_spec { /* one tool of type mcp */
     struct km_mcp_reach reach;
@@ -50,6 +54,7 @@ struct km_mcp_chat_fn { /* one function */
 
 struct km_mcp_chat_call { /* of one round */
     struct km_buf id, name, arguments; /* streams bring them in pieces */
+    struct km_buf more; /* other members of a streamed call: `,"extra_content":{...}` */
     const struct km_mcp_chat_fn *fn; /* NULL: the caller's own function */
 };
 
@@ -83,21 +88,49 @@ struct km_mcp_chat {
     int status;
     struct km_mcp_chat_call calls[KM_MCP_CHAT_CALLS];
     size_t ncalls, at;
+    bool crowded; /* it has more calls than are kept */
+    struct km_str shown; /* of a Responses answer: items the caller sees although it goes on */
     struct km_str said; /* the assistant's turn, complete JSON; of a Responses answer its output */
 
     /* streaming */
     struct km_sse *sse;
-    struct km_buf text; /* content of this round */
+    struct km_buf kept[KM_MCP_CHAT_KEPT]; /* what this round said beside its calls */
     struct km_buf held; /* events that wait for the end of the round */
     struct km_buf first; /* id, created, model of the stream: members of a chunk */
     bool started, listed, done;
 };
 
+/* chat.c: ends, each of which frees the chat; and the wait for the lists is over */
+void km_mcp_chat_free(struct km_mcp_chat *c);
+void km_mcp_chat_fail(struct km_mcp_chat *c, const struct km_err *err);
+void km_mcp_chat_no_memory(struct km_mcp_chat *c);
+void km_mcp_chat_give(struct km_mcp_chat *c, const struct km_json *root); /* a whole answer */
+void km_mcp_chat_refused(struct km_mcp_chat *c); /* what the round was refused with */
+void km_mcp_chat_listed(struct km_mcp_chat *c);
+bool km_mcp_chat_write(struct km_mcp_chat *c, struct km_str bytes); /* false: wait for the drain */
+
+/* chat_round.c */
+void km_mcp_chat_round(struct km_mcp_chat *c); /* the next one */
+bool km_mcp_chat_send(struct km_mcp_chat *c, const struct km_inner_request *request,
+                      const struct km_http_events *events); /* false: no memory */
+void km_mcp_chat_bytes(void *ctx, const char *bytes, size_t n); /* of a body, into c->answer */
+
+/* chat_run.c */
+bool km_mcp_chat_runs(struct km_mcp_chat *c); /* the turn's calls are all to be run here */
+void km_mcp_chat_run(struct km_mcp_chat *c); /* then the next round */
+
+/* chat_turn.c */
+void km_mcp_chat_forget(struct km_mcp_chat *c);
+void km_mcp_chat_hear(struct km_mcp_chat *c, const struct km_json *root); /* a whole answer */
+void km_mcp_chat_add(struct km_mcp_chat *c, const struct km_json *delta); /* a piece of one */
+bool km_mcp_chat_say(struct km_mcp_chat *c); /* the pieces as c->said; false: too large */
+/* `"id":...,"type":"function",...}` */
+void km_mcp_chat_put_call(const struct km_mcp_chat_call *call, struct km_buf *b);
+
 /* chat_tools.c */
 bool km_mcp_chat_read(struct km_mcp_chat *c); /* false: none of its tools is ours */
 int km_mcp_chat_list(struct km_mcp_chat *c, struct km_err *err) KM_MUST_USE; /* E_AGAIN: waits */
 const struct km_mcp_chat_fn *km_mcp_chat_find(const struct km_mcp_chat *c, struct km_str name);
-void km_mcp_chat_listed(struct km_mcp_chat *c); /* chat.c: the wait is over */
 /* The text of a tools/call's answer for the model, into out; false: it is an error. */
 bool km_mcp_chat_text(struct km_arena *arena, struct km_str answer, struct km_buf *out);
 
@@ -112,6 +145,5 @@ bool km_mcp_chat_mixed(const struct km_mcp_chat *c);
 int km_mcp_chat_event(struct km_mcp_chat *c, const struct km_sse_event *event);
 void km_mcp_chat_release(struct km_mcp_chat *c); /* the held events, and the end */
 void km_mcp_chat_replay(struct km_mcp_chat *c, struct km_str json); /* Responses, as events */
-bool km_mcp_chat_write(struct km_mcp_chat *c, struct km_str bytes);
 
 #endif

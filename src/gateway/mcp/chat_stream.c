@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* chat_stream.c - chats with MCP tools as streams; see chat.h.
  *
- *     round 1:  text text call call finish         the calls and the finish are held back
+ *     round 1:  thought text call call finish      the calls and the finish are held back
  *     round 2:  text text finish [DONE]            a last round gives all it held
  *
- * The caller sees one answer: text as it comes, no calls of tools that are run here, one finish.
+ * The caller sees one answer: reasoning and text as they come, no calls of tools that are run here, one finish.
  * The first chunk names the tools (provider_specific_fields.mcp_list_tools), a chunk before the
  * finish what was called and answered.
  *
@@ -14,16 +14,25 @@
 
 /* --- chat completions --- */
 
-static void chunk(struct km_mcp_chat *c, struct km_str inside, const char *finish,
-                  struct km_buf *out)
+static void chunk(struct km_mcp_chat *c, struct km_str inside, struct km_str finish,
+                  const struct km_json *usage, struct km_buf *out)
 {
     km_buf_str(out, KM_STR("data: {"));
     km_buf_str(out, km_buf_view(&c->first));
     km_buf_str(out, KM_STR("\"object\":\"chat.completion.chunk\",\"choices\":[{\"index\":0,"
                            "\"delta\":{"));
     km_buf_str(out, inside);
-    km_buf_printf(out, "},\"finish_reason\":%s%s%s}]}\n\n", finish ? "\"" : "",
-                  finish ? finish : "null", finish ? "\"" : "");
+    km_buf_str(out, KM_STR("},\"finish_reason\":"));
+    if (finish.n)
+        km_buf_json(out, finish);
+    else
+        km_buf_str(out, KM_STR("null"));
+    km_buf_str(out, KM_STR("}]"));
+    if (usage) {
+        km_buf_str(out, KM_STR(",\"usage\":"));
+        km_json_write(usage, out);
+    }
+    km_buf_str(out, KM_STR("}\n\n"));
 }
 
 /* id, created and model of all chunks kanmon makes itself: those of the first. */
@@ -53,72 +62,99 @@ static void put_fields(struct km_mcp_chat *c, bool list)
                              : KM_STR("\"provider_specific_fields\":{"));
     km_mcp_chat_metadata(c, list, &inside);
     km_buf_byte(&inside, '}');
-    chunk(c, km_buf_view(&inside), NULL, &b);
+    chunk(c, km_buf_view(&inside), KM_STR_NONE, NULL, &b);
     if (!km_buf_failed(&b))
         (void)km_mcp_chat_write(c, km_buf_view(&b));
 }
 
-static void take_delta(struct km_mcp_chat *c, const struct km_json *call)
+/* Something the caller is told at once, whatever becomes of the calls beside it. */
+static bool tells(struct km_str name, const struct km_json *v)
 {
-    const struct km_json *f = km_json_get(call, "function");
     struct km_str text;
-    int64_t index = 0;
 
-    (void)km_json_i64(km_json_get(call, "index"), &index);
-    if (index < 0 || index >= KM_MCP_CHAT_CALLS)
-        return;
-    if ((size_t)index >= c->ncalls)
-        c->ncalls = (size_t)index + 1;
-    if (km_json_string(km_json_get(call, "id"), &text) && !c->calls[index].id.n)
-        km_buf_str(&c->calls[index].id, text);
-    if (km_json_string(km_json_get(f, "name"), &text))
-        km_buf_str(&c->calls[index].name, text);
-    if (km_json_string(km_json_get(f, "arguments"), &text))
-        km_buf_str(&c->calls[index].arguments, text);
+    if (km_str_eq(name, KM_STR("tool_calls")) || km_str_eq(name, KM_STR("role")))
+        return false;
+    return km_json_string(v, &text) ? text.n > 0 : km_json_count(v) > 0;
 }
 
-/* Reads what the chunk says; true: it waits for the end of the round. */
-static bool waits(struct km_mcp_chat *c, const struct km_json *root)
+/* A chunk with calls or a finish waits; what else it says goes on. */
+static void hold(struct km_mcp_chat *c, struct km_str raw, const struct km_json *root,
+                 const struct km_json *choice)
 {
-    const struct km_json *choice = NULL, *delta, *calls, *v;
+    struct km_buf now KM_CLEANUP(km_buf_done) = KM_BUF((size_t)64 << 20);
+    struct km_buf rest KM_CLEANUP(km_buf_done) = KM_BUF((size_t)64 << 20);
+    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF((size_t)64 << 20);
+    struct km_str key, finish = KM_STR_NONE;
+    struct km_json_iter it;
+    const struct km_json *v;
+
+    for (km_json_iter(km_json_get(choice, "delta"), &it); km_json_next(&it, &key, &v);) {
+        struct km_buf *to = tells(key, v) ? &now : &rest;
+
+        if (to->n)
+            km_buf_byte(to, ',');
+        km_buf_json(to, key);
+        km_buf_byte(to, ':');
+        km_json_write(v, to);
+    }
+    if (!now.n) {
+        km_buf_str(&c->held, raw);
+        return;
+    }
+    chunk(c, km_buf_view(&now), KM_STR_NONE, NULL, &b);
+    if (!km_mcp_chat_write(c, km_buf_view(&b)) && c->call)
+        km_http_pause(c->call);
+    (void)km_json_string(km_json_get(choice, "finish_reason"), &finish);
+    chunk(c, km_buf_view(&rest), finish, km_json_get(root, "usage"), &c->held);
+}
+
+/* Reads what the chunk says; true: it is dealt with, or waits for the end of the round. */
+static bool waits(struct km_mcp_chat *c, const struct km_sse_event *event,
+                  const struct km_json *root)
+{
+    const struct km_json *choice = NULL, *delta;
     struct km_json_iter it;
     struct km_str key, text;
 
     km_json_iter(km_json_get(root, "choices"), &it);
-    if (!km_json_next(&it, &key, &choice))
-        return c->held.n > 0; /* usage, behind the finish */
+    if (!km_json_next(&it, &key, &choice)) {
+        if (c->held.n)
+            km_buf_str(&c->held, event->raw); /* usage, behind the finish */
+        return c->held.n > 0;
+    }
     delta = km_json_get(choice, "delta");
-    calls = km_json_get(delta, "tool_calls");
-    if (km_json_string(km_json_get(delta, "content"), &text))
-        km_buf_str(&c->text, text);
-    for (km_json_iter(calls, &it); km_json_next(&it, &key, &v);)
-        take_delta(c, v);
-    return c->held.n > 0 || km_json_count(calls) > 0 ||
-           km_json_string(km_json_get(choice, "finish_reason"), &text);
+    km_mcp_chat_add(c, delta);
+    if (!km_json_count(km_json_get(delta, "tool_calls")) &&
+        !km_json_string(km_json_get(choice, "finish_reason"), &text))
+        return false;
+    hold(c, event->raw, root, choice);
+    return true;
 }
 
 int km_mcp_chat_event(struct km_mcp_chat *c, const struct km_sse_event *event)
 {
     const struct km_json *root = NULL;
     struct km_arena arena;
-    bool hold = true;
+    bool held;
 
     if (!event->has_data) {
         (void)(c->started && km_mcp_chat_write(c, event->raw));
         return 0;
     }
     km_arena_init(&arena, (size_t)64 << 20, NULL);
-    if (!km_str_eq(event->data, KM_STR("[DONE]"))) {
-        hold = km_json_parse(&arena, event->data, &root, NULL) < 0 || waits(c, root);
+    if (km_str_eq(event->data, KM_STR("[DONE]")) ||
+        km_json_parse(&arena, event->data, &root, NULL) < 0) {
+        held = true;
+        km_buf_str(&c->held, event->raw);
+    } else {
         if (!c->first.n)
             remember(c, root);
         if (!c->listed)
             put_fields(c, true);
         c->listed = true;
+        held = waits(c, event, root);
     }
-    if (hold)
-        km_buf_str(&c->held, event->raw);
-    else if (!km_mcp_chat_write(c, event->raw) && c->call)
+    if (!held && !km_mcp_chat_write(c, event->raw) && c->call)
         km_http_pause(c->call);
     km_arena_done(&arena);
     return km_buf_failed(&c->held) ? KM_E_LIMIT : 0;
@@ -133,18 +169,13 @@ static void put_own_calls(struct km_mcp_chat *c, struct km_buf *b)
     for (size_t i = 0; i < c->ncalls; i++) {
         if (c->calls[i].fn && c->calls[i].fn->auto_run)
             continue;
-        km_buf_printf(&inside, "%s{\"index\":%zu,\"id\":", n ? "," : "", n);
+        km_buf_printf(&inside, "%s{\"index\":%zu,", n ? "," : "", n);
         n++;
-        km_buf_json(&inside, km_buf_view(&c->calls[i].id));
-        km_buf_str(&inside, KM_STR(",\"type\":\"function\",\"function\":{\"name\":"));
-        km_buf_json(&inside, km_buf_view(&c->calls[i].name));
-        km_buf_str(&inside, KM_STR(",\"arguments\":"));
-        km_buf_json(&inside, km_buf_view(&c->calls[i].arguments));
-        km_buf_str(&inside, KM_STR("}}"));
+        km_mcp_chat_put_call(&c->calls[i], &inside);
     }
     km_buf_byte(&inside, ']');
-    chunk(c, km_buf_view(&inside), NULL, b);
-    chunk(c, KM_STR_NONE, "tool_calls", b);
+    chunk(c, km_buf_view(&inside), KM_STR_NONE, NULL, b);
+    chunk(c, KM_STR_NONE, KM_STR("tool_calls"), NULL, b);
     km_buf_str(b, KM_STR("data: [DONE]\n\n"));
 }
 

@@ -303,8 +303,8 @@ static int item_reasoning(struct items *d, const struct km_place *at, const stru
     text = texts_of(km_json_get(v, "content"), d->rd.arena);
     if (!text.n)
         text = texts_of(km_json_get(v, "summary"), d->rd.arena);
-    if (!text.n && !secret)
-        return 0;
+    if (!text.n && !secret && !km_str_starts(sealed, thinking))
+        return 0; /* thinking that is not shown has its signature alone */
     part = add(d, assistant(d), secret ? KM_PART_REDACTED : KM_PART_REASONING);
     if (!part)
         return km_read_nomem(&d->rd);
