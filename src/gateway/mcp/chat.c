@@ -4,10 +4,10 @@
  *     begin ── list ──> round ──> judge ──┬──> run tools, one by one ──> round ...
  *                                         └──> the caller
  *
- * Here is how a chat begins and the three ways it ends: with an answer, with a round's refusal, with
- * an error of its own.  Rounds are chat_round.c, tools chat_run.c.  A Responses answer that is wanted
- * as a stream is made of whole rounds and given as events at the end (chat_stream.c); a chat
- * streams as it comes.
+ * Here is how a chat begins and the three ways it ends: with an answer, with a round's refusal,
+ * with an error of its own.  Rounds are chat_round.c, tools chat_run.c.  A Responses answer that
+ * is wanted as a stream is made of whole rounds and given as events at the end (chat_stream.c); a
+ * chat streams as it comes.
  */
 #include "gateway/mcp/chat.h"
 

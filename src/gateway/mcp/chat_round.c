@@ -7,8 +7,8 @@
  *                                called for ever
  *       └──> POST to this gateway ──> whole, or events ──> tools to run, or the caller's answer
  *
- * All rounds' costs are added up in the header of the answer; its other x-... lines are those of the
- * last round.
+ * All rounds' costs are added up in the header of the answer; its other x-... lines are those of
+ * the last round.
  */
 #include "gateway/inner.h"
 #include "gateway/mcp/chat.h"

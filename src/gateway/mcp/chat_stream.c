@@ -4,9 +4,9 @@
  *     round 1:  thought text call call finish      the calls and the finish are held back
  *     round 2:  text text finish [DONE]            a last round gives all it held
  *
- * The caller sees one answer: reasoning and text as they come, no calls of tools that are run here, one finish.
- * The first chunk names the tools (provider_specific_fields.mcp_list_tools), a chunk before the
- * finish what was called and answered.
+ * The caller sees one answer: reasoning and text as they come, no calls of tools that are run here,
+ * one finish.  The first chunk names the tools (provider_specific_fields.mcp_list_tools), a chunk
+ * before the finish what was called and answered.
  *
  * A Responses answer is whole when it comes here and is told as the events it would have had.
  */
