@@ -66,6 +66,13 @@ static void on_done(void *ctx, const struct km_mcp_answer *answer)
     ask_free(a);
 }
 
+/* A list is fetched for everyone with the same key and asks nobody: it is no client's work, which
+ * would keep the others off that child. */
+static bool is_list(struct km_str method)
+{
+    return km_str_ends(method, KM_STR("/list"));
+}
+
 struct km_mcp_ask *km_mcp_ask(struct km_mcp_desk *desk, const struct km_mcp_ask_args *args,
                               struct km_err *err)
 {
@@ -79,6 +86,7 @@ struct km_mcp_ask *km_mcp_ask(struct km_mcp_desk *desk, const struct km_mcp_ask_
                                                   .on_done = on_done };
     struct km_mcp_ask_args inner = *args;
     struct km_mcp_ask *a;
+    bool own;
 
     if (desk->nasks >= KM_MCP_ASKS_MOST || desk->ending) {
         km_fail(err, KM_E_OVERLOADED, "%d requests to MCP servers are open here", KM_MCP_ASKS_MOST);
@@ -94,14 +102,15 @@ struct km_mcp_ask *km_mcp_ask(struct km_mcp_desk *desk, const struct km_mcp_ask_
                               .events = args->events,
                               .ctx = args->ctx };
     desk->nasks++;
+    own = !args->asker || is_list(args->method);
     inner.events = args->events->on_question ? &all : &mute;
     inner.ctx = a;
     if (km_relay_needed(desk, args->upstream)) {
-        a->relay = km_relay_ask(desk, &inner, !args->asker);
+        a->relay = km_relay_ask(desk, &inner, own);
         if (!a->relay)
             km_fail(err, KM_E_NOMEM, "out of memory");
     } else {
-        const struct km_job_args job = { .ask = &inner, .own = !args->asker };
+        const struct km_job_args job = { .ask = &inner, .own = own };
 
         a->job = km_job_start(desk, &job, err);
     }

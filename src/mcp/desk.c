@@ -6,7 +6,8 @@
  *     upkeep.c       what is done once a second
  *
  * A stdio child that may ask its client something is not shared by two callers at a time where
- * another child can be had: its questions would not say whom they are for.
+ * another child can be had: its questions would not say whom they are for.  A session comes back to
+ * the child it used last: what it did there, a page it opened or a file it made, is there.
  */
 #include "mcp/desk.h"
 
@@ -41,10 +42,17 @@ static bool foreign(struct km_remote *p, const struct km_mcp_asker *asker)
     return false;
 }
 
+/* Free ones first, of those the ones no session has used: another's may hold its state. */
+static size_t load(const struct km_remote *p)
+{
+    return 2 * p->njobs + (p->last != 0);
+}
+
 static struct km_remote *find(struct km_mcp_desk *d, const struct km_mcp_upstream *u,
                               const struct km_mcp_asker *asker, const uint8_t key[KM_MCP_KEY],
                               bool alone)
 {
+    const uint64_t whose = asker ? km_job_whose(asker->principal, asker->session) : 0;
     struct km_remote *best = NULL;
 
     KM_LIST_EACH(it, &d->remotes)
@@ -54,7 +62,9 @@ static struct km_remote *find(struct km_mcp_desk *d, const struct km_mcp_upstrea
         if (p->upstream != u || p->state == KM_REMOTE_OVER ||
             memcmp(p->key, key, KM_MCP_KEY) != 0 || (alone && foreign(p, asker)))
             continue;
-        if (!best || p->njobs < best->njobs)
+        if (whose && p->last == whose)
+            return p;
+        if (!best || load(p) < load(best))
             best = p;
     }
     return best;

@@ -274,8 +274,8 @@ struct km_mcp_subscription *km_mcp_subscribe(struct km_mcp_desk *desk, struct km
         s->relay = km_relay_subscribe(desk, u, &s->asker, s->uri, fn, ctx);
     else if (stateless(u))
         relisten(desk, u, &s->asker, s->key);
-    else if (wanted(desk, s) == 1)
-        ask(desk, u, &s->asker, "resources/subscribe", uri);
+    else if (wanted(desk, s) == 1 || u->transport == KM_MCP_STDIO)
+        ask(desk, u, &s->asker, "resources/subscribe", uri); /* its child may be another one */
     return s;
 }
 

@@ -2,14 +2,19 @@
 """Every feature of the reference server, reached directly and through kanmon: the same.
 
 The reference server runs over stdio, Streamable HTTP and SSE; official clients (TypeScript v1 and
-v2, Python, Inspector) go through its features both ways, and what they saw is compared.  There is
-no list of differences to expect.
+v2, Python 1.x and 2.x, Inspector with `--load`) go through its features both ways, and what they
+saw is compared.  There is no list of differences to expect.
+
+    Way: client x transport --> observe.mjs  features.mjs      TypeScript
+                            --> observe.py   features.py       Python
+                            --> Inspector    INSPECTED below
 """
 
 import concurrent.futures
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -24,8 +29,9 @@ NODE = os.environ.get("KM_NODE", "node")
 SERVER = HERE / "node_modules" / "@modelcontextprotocol" / "server-everything" / "dist" / "index.js"
 INSPECTOR = HERE / "node_modules" / "@modelcontextprotocol" / "inspector" / "clients" / "launcher" / "build" / "index.js"
 TRANSPORTS = ("stdio", "http", "sse")
-CLIENTS = ("v1", "v2-legacy", "v2-auto")
-SHORT = ("v1 http", "v2-legacy stdio", "v2-auto sse", "inspector http", "v1 stdio through kanmon mcp stdio")
+CLIENTS = ("v1", "v2-legacy", "v2-auto", "py1", "py2-legacy", "py2-auto")
+SHORT = ("v1 http", "v2-legacy stdio", "v2-auto sse", "py1 sse", "py2-auto http", "inspector http",
+         "v1 stdio through kanmon mcp stdio")
 
 # What Inspector is told, and compared.
 INSPECTED = {
@@ -35,7 +41,12 @@ INSPECTED = {
     "resources/read": ["--method", "resources/read", "--uri", "demo://resource/static/document/features.md"],
     "prompts/list": ["--method", "prompts/list"],
     "prompts/get": ["--method", "prompts/get", "--prompt-name", "args-prompt", "--prompt-args", "city=Oslo"],
+    "tools/call, many at once": ["--method", "tools/call", "--tool-name", "echo", "--tool-arg", "message=hi",
+                                 "--load", "--load-requests", "400", "--load-concurrency", "16"],
 }
+# How long it took is no feature.
+INSPECTED_PART = {"tools/call, many at once": lambda said: {
+    key: said["result"][key] for key in ("requests", "ok", "toolErrors", "errors", "errorMessages")}}
 
 
 class Reference:
@@ -71,63 +82,74 @@ class Reference:
 
 
 def observe(spec):
-    """What a client of features.mjs saw."""
-    ran = subprocess.run([NODE, "observe.mjs", json.dumps(spec)], cwd=HERE, text=True,
-                         capture_output=True, timeout=120 * slow_factor(), stdin=subprocess.DEVNULL)
-    if ran.returncode or not ran.stdout:
+    """What a client of features.mjs or features.py saw."""
+    python = os.environ.get({"py1": "KM_PYTHON_V1"}.get(spec["client"], "KM_PYTHON_V2"))
+    words = [python, "observe.py"] if spec["client"].startswith("py") else [NODE, "observe.mjs"]
+    ran = subprocess.run([*words, json.dumps(spec)], cwd=HERE, text=True, capture_output=True,
+                         timeout=120 * slow_factor(), stdin=subprocess.DEVNULL)
+    if not ran.stdout:
         return {"features": {"(connect)": {"threw": (ran.stderr or ran.stdout)[-400:]}}}
     return json.loads(ran.stdout)
 
 
-def inspect(target):
+def inspect(spec):
     """What Inspector prints of each method."""
+    if spec["transport"] == "stdio":
+        target = [spec["command"], *spec["args"]]
+    else:
+        target = [spec["url"], "--transport", spec["transport"]]
     out = {}
     for name, words in INSPECTED.items():
         ran = subprocess.run([NODE, str(INSPECTOR), "--cli", *target, *words, "--format", "json", "-q"],
                              cwd=HERE, text=True, capture_output=True, stdin=subprocess.DEVNULL,
                              timeout=120 * slow_factor())
         try:
-            out[name] = json.loads(ran.stdout)
-        except ValueError:
+            out[name] = INSPECTED_PART.get(name, lambda said: said)(json.loads(ran.stdout))
+        except (ValueError, KeyError):
             out[name] = {"threw": (ran.stderr + ran.stdout)[-400:]}
     return {"features": out}
 
 
-def config(references, state):
+class Way:
+    """One client over one transport of the reference server, directly and through kanmon."""
+
+    def __init__(self, client, transport, bridged=False):
+        self.client, self.transport, self.bridged = client, transport, bridged
+        self.name = f"{client} {transport}" + (" through kanmon mcp stdio" if bridged else "")
+        # A server of its own: others of the same capabilities would share its sessions, and what
+        # one switches on there another switches off.
+        self.server = re.sub(r"\W", "_", f"{client}_{transport}_{'b' if bridged else 'h'}")
+
+    def entry(self, references):
+        if self.transport == "stdio":
+            return f'{{transport: stdio, command: {json.dumps(NODE)}, args: ["{SERVER}", "stdio"]}}'
+        return f'{{transport: {self.transport}, url: "{references[self.transport].url}"}}'
+
+    def see(self, target):
+        return (inspect if self.client == "inspector" else observe)({"client": self.client, **target})
+
+    def directly(self, references):
+        if self.transport == "stdio":
+            return self.see({"transport": "stdio", "command": NODE, "args": [str(SERVER), "stdio"]})
+        return self.see({"transport": self.transport, "url": references[self.transport].url})
+
+    def through(self, gateway):
+        if self.bridged:
+            words = ["mcp", "stdio", "--config", str(gateway.config), "--server", self.server]
+            return self.see({"transport": "stdio", "command": os.environ["KANMON_BINARY"],
+                             "args": words})
+        return self.see({"transport": "http", "url": f"{gateway.url}/mcp/{self.server}"})
+
+
+WAYS = [Way(client, transport) for transport in TRANSPORTS for client in (*CLIENTS, "inspector")]
+WAYS += [Way(client, "stdio", True) for client in CLIENTS]
+
+
+def config(references, ways, state):
     # One worker: each has its own session with a server, and what a stateless client's call made in
     # one is not in another.  Several workers are for tests/mcp.
-    node = json.dumps(NODE)
-    return f"""
-mcp_servers:
-  everything_stdio: {{transport: stdio, command: {node}, args: ["{SERVER}", "stdio"]}}
-  everything_http: {{transport: http, url: "{references['http'].url}"}}
-  everything_sse: {{transport: sse, url: "{references['sse'].url}"}}
-kanmon_settings: {{state_dir: "{state}", workers: 1}}
-"""
-
-
-def direct_spec(client, transport, references):
-    if transport == "stdio":
-        return {"client": client, "transport": "stdio", "command": NODE, "args": [str(SERVER), "stdio"]}
-    return {"client": client, "transport": transport, "url": references[transport].url}
-
-
-def jobs(references, gateway, bridge):
-    """[(what, how directly, how through kanmon)], each a function."""
-    for transport in TRANSPORTS:
-        url = f"{gateway.url}/mcp/everything_{transport}"
-        for client in CLIENTS:
-            yield (f"{client} {transport}", lambda c=client, t=transport: observe(direct_spec(c, t, references)),
-                   lambda c=client, u=url: observe({"client": c, "transport": "http", "url": u}))
-        yield (f"inspector {transport}",
-               lambda t=transport: inspect([NODE, str(SERVER), "stdio"] if t == "stdio" else
-                                           [references[t].url, "--transport", t]),
-               lambda u=url: inspect([u, "--transport", "http"]))
-    for client in CLIENTS:
-        yield (f"{client} stdio through kanmon mcp stdio",
-               lambda c=client: observe(direct_spec(c, "stdio", references)),
-               lambda c=client: observe({"client": c, "transport": "stdio", "command": bridge[0],
-                                         "args": [*bridge[1:], "--server", "everything_stdio"]}))
+    servers = "".join(f"  {way.server}: {way.entry(references)}\n" for way in ways)
+    return f"mcp_servers:\n{servers}kanmon_settings: {{state_dir: \"{state}\", workers: 1}}\n"
 
 
 def differences(direct, through):
@@ -159,36 +181,46 @@ def first_difference(a, b, path=""):
     return f"{path or '(all)'}: {json.dumps(a)[:200]} != {json.dumps(b)[:200]}"
 
 
-def main(words):
+def ways_of(words):
+    if "--short" in words:
+        return [way for way in WAYS if way.name in SHORT]
+    return [way for way in WAYS if not words or any(word in way.name for word in words)]
+
+
+def compare(ways, references, gateway):
+    """(passed, failed), said way by way."""
     passed = failed = 0
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        ran = [(way, pool.submit(way.directly, references), pool.submit(way.through, gateway))
+               for way in ways]
+    for way, one, two in ran:
+        direct, through = one.result(), two.result()
+        found = list(differences(direct, through))
+        if found:  # beside others, on a busy machine: once more, alone
+            print(f"       {way.name}: once more, alone: "
+                  + "; ".join(f"{n}{first_difference(a, b)}"[:300] for n, a, b in found), flush=True)
+            direct, through = way.directly(references), way.through(gateway)
+            found = list(differences(direct, through))
+        passed += len(direct["features"]) - len(found)
+        failed += len(found) + (len(direct["features"]) == 0)
+        print(f"{'FAILED' if found else 'ok    '} {way.name}: {len(direct['features'])} features, "
+              f"{len(found)} differ", flush=True)
+        for name, a, b in found:
+            print(f"    {name}: {first_difference(a, b)}")
+    return passed, failed
+
+
+def main(words):
     references = {kind: Reference(kind) for kind in ("http", "sse")}
+    ways = ways_of(words)
     with tempfile.TemporaryDirectory() as folder:
-        gateway = Gateway(folder, config(references, f"{folder}/state"))
+        gateway = Gateway(folder, config(references, ways, f"{folder}/state"))
         gateway.env["PATH"] = os.environ["PATH"]
         try:
             for reference in references.values():
                 reference.wait()
             with gateway:
-                bridge = [os.environ["KANMON_BINARY"], "mcp", "stdio", "--config", str(gateway.config)]
-                short = "--short" in words
-                wanted = [job for job in jobs(references, gateway, bridge)
-                          if (job[0] in SHORT if short else
-                              not words or any(word in job[0] for word in words))]
-                with concurrent.futures.ThreadPoolExecutor(4) as pool:
-                    ran = [(job, pool.submit(job[1]), pool.submit(job[2])) for job in wanted]
-                    ran = [(job, one.result(), two.result()) for job, one, two in ran]
-                for (what, one, two), direct, through in ran:
-                    found = list(differences(direct, through))
-                    if found:  # beside others, on a busy machine: once more, alone
-                        print(f"       {what}: once more, alone", flush=True)
-                        direct, through = one(), two()
-                        found = list(differences(direct, through))
-                    passed += len(direct["features"]) - len(found)
-                    failed += len(found) + (len(direct["features"]) == 0)
-                    print(f"{'FAILED' if found else 'ok    '} {what}: {len(direct['features'])} features, "
-                          f"{len(found)} differ", flush=True)
-                    for name, a, b in found:
-                        print(f"    {name}: {first_difference(a, b)}")
+                passed, failed = compare(ways, references, gateway)
         finally:
             for reference in references.values():
                 reference.stop()

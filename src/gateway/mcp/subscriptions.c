@@ -89,6 +89,9 @@ bool km_mcp_subscribe_for(struct km_mcp_turn *t, const struct km_mcp_view *view,
                                   .capabilities = t->capabilities,
                                   .rights =
                                       km_mcp_rights_text(km_mcp_rights_of(t->in->visit, t->arena)),
+                                  .session =
+                                      t->session ? km_str(t->session->id, KM_MCP_SESSION_ID_LEN)
+                                                 : t->client,
                                   .headers = &t->in->headers };
     struct subscription *s;
 

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/hash.h"
 #include "mcp/asker.h"
 #include "mcp/desk.h"
 
@@ -169,8 +170,19 @@ bool km_job_same(const struct km_job *j, struct km_str principal, struct km_str 
     return session.n && km_str_eq(j->session, session) && km_str_eq(j->principal, principal);
 }
 
+uint64_t km_job_whose(struct km_str principal, struct km_str session)
+{
+    const struct km_hash_seed seed = { 1, 2 }; /* ids of sessions are random already */
+
+    if (!session.n)
+        return 0;
+    return km_hash(&(struct km_hash_seed){ km_hash(&seed, principal), 3 }, session) | 1;
+}
+
 void km_job_hook(struct km_remote *p, struct km_job *j)
 {
+    if (!j->own && j->session.n)
+        p->last = km_job_whose(j->principal, j->session);
     j->remote = p;
     j->id = 0;
     p->njobs++;

@@ -98,6 +98,7 @@ struct km_remote {
     struct km_deferred end; /* it is to be freed */
     struct km_err why;
     uint64_t idle_since_ms; /* njobs is 0 */
+    uint64_t last; /* km_job_whose() of the session that used it last; 0: none has */
     unsigned garbage;
     uint64_t flood_at_ms;
     unsigned flood;
@@ -129,6 +130,8 @@ struct km_job_args {
     const struct km_mcp_ask_args *ask;
     bool own;
 };
+/* A number for a client's session; 0 where it has none. */
+uint64_t km_job_whose(struct km_str principal, struct km_str session);
 /* Hands it to a remote of the desk, an existing one or a new one.  NULL: no memory; every other
  * failure is told by on_done. */
 struct km_job *km_job_start(struct km_mcp_desk *desk, const struct km_job_args *args,

@@ -163,6 +163,8 @@ static bool own_method(struct km_mcp_peer_call *c)
     struct km_str method = c->core.msg.method;
     bool hand = c->core.revision->era == KM_MCP_HANDSHAKE;
 
+    if (c->core.msg.kind != KM_RPC_REQUEST)
+        return false; /* nobody waits for an answer: there is no id to give it */
     if (!hand && p->args.server->changes && km_str_eq(method, KM_STR("subscriptions/listen")))
         km_mcp_peer_listen(c);
     else if (hand && km_str_eq(method, KM_STR("logging/setLevel")))

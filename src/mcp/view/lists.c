@@ -317,7 +317,7 @@ void km_mcp_view_capabilities(const struct km_mcp_view *v, enum km_mcp_era era, 
         put_capability(out, "logging", "{}");
     if (any_has(v, "tasks", NULL) && era == KM_MCP_HANDSHAKE)
         put_capability(out, "tasks",
-                       "{\"list\":{},\"cancel\":{},\"requests\":{\"tools\":{\"call\":{}}}}");
+                       "{\"cancel\":{},\"requests\":{\"tools\":{\"call\":{}}}}"); /* list is not merged */
     km_buf_byte(out, '}');
 }
 
