@@ -316,8 +316,8 @@ void km_mcp_view_capabilities(const struct km_mcp_view *v, enum km_mcp_era era, 
     if (cold || any_has(v, "logging", NULL))
         put_capability(out, "logging", "{}");
     if (any_has(v, "tasks", NULL) && era == KM_MCP_HANDSHAKE)
-        put_capability(out, "tasks",
-                       "{\"cancel\":{},\"requests\":{\"tools\":{\"call\":{}}}}"); /* list is not merged */
+        put_capability(out, "tasks", /* list is not merged */
+                       "{\"cancel\":{},\"requests\":{\"tools\":{\"call\":{}}}}");
     km_buf_byte(out, '}');
 }
 
