@@ -29,6 +29,20 @@ static void must(bool holds)
         abort();
 }
 
+/* What a model calls is found in the request again; of a group, by both names. */
+static void look_up_tools(const struct km_llm_request *r, const struct km_chat *chat,
+                          struct km_arena *arena)
+{
+    for (const struct km_tool *t = chat->tools; t; t = t->next) {
+        struct km_responses_tool found = km_responses_tool(r, t->name, arena);
+
+        must(!t->name.n || found.name.n || km_arena_overflowed(arena));
+        if (found.group.n)
+            must(km_str_eq(km_responses_flat(found.group, found.name, arena), t->name) ||
+                 km_arena_overflowed(arena));
+    }
+}
+
 static int decode(const struct km_llm_api *api, struct km_arena *arena, struct km_str body,
                   struct km_chat *chat)
 {
@@ -38,7 +52,11 @@ static int decode(const struct km_llm_api *api, struct km_arena *arena, struct k
 
     if (e == 0)
         e = km_json_parse(arena, body, &root, NULL);
-    return e == 0 ? api->decode(&r, root, arena, chat, NULL) : e;
+    if (e == 0)
+        e = api->decode(&r, root, arena, chat, NULL);
+    if (e == 0 && api == &km_api_responses)
+        look_up_tools(&r, chat, arena);
+    return e;
 }
 
 static struct km_str encode(struct km_arena *arena, const struct km_chat *chat)

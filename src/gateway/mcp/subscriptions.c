@@ -85,14 +85,13 @@ bool km_mcp_subscribe_for(struct km_mcp_turn *t, const struct km_mcp_view *view,
                           struct km_list *list, struct km_mcp_listen *listen)
 {
     const struct km_mcp_member *m = km_mcp_resource_owner(t, view, uri);
-    struct km_mcp_asker asker = { .principal = t->in->principal,
-                                  .capabilities = t->capabilities,
-                                  .rights =
-                                      km_mcp_rights_text(km_mcp_rights_of(t->in->visit, t->arena)),
-                                  .session =
-                                      t->session ? km_str(t->session->id, KM_MCP_SESSION_ID_LEN)
-                                                 : t->client,
-                                  .headers = &t->in->headers };
+    struct km_mcp_asker asker = {
+        .principal = t->in->principal,
+        .capabilities = t->capabilities,
+        .rights = km_mcp_rights_text(km_mcp_rights_of(t->in->visit, t->arena)),
+        .session = t->session ? km_str(t->session->id, KM_MCP_SESSION_ID_LEN) : t->client,
+        .headers = &t->in->headers
+    };
     struct subscription *s;
 
     if (!m || !m->upstream || length_of(list) >= KM_MCP_SUBSCRIPTIONS_MOST)
