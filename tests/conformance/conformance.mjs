@@ -164,6 +164,7 @@ function upstreams(urls) {
     "v2-http": `{url: "${urls.v2}", transport: http}`,
     "v1-stdio": node("v1"),
     "v2-stdio": node("v2"),
+    ...(urls.example && { "example": `{url: "${urls.example}", transport: http, spec_version: "2025-11-25"}` }),
   };
 }
 
@@ -230,13 +231,31 @@ async function freePort() {
   return port;
 }
 
+// The suite's own example server, in the checkout that CONFORMANCE_SRC names.  It shakes hands: what
+// it has of the stateless era does not pass the suite itself (results lack resultType).
+const exampleSuites = ["0.1.16", "2025-11-25"];
+
+async function startExample() {
+  const cwd = join(resolve(process.env.CONFORMANCE_SRC), "examples", "servers", "typescript");
+  if (!existsSync(join(cwd, "everything-server.ts"))) throw new Error(`CONFORMANCE_SRC: no example server in ${cwd}`);
+  const install = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
+  if (!existsSync(join(cwd, "node_modules")) && spawnSync("npm", install, { cwd, stdio: "inherit" }).status !== 0)
+    throw new Error(`npm ci failed in ${cwd}`);
+  const port = await freePort();
+  const words = [join(cwd, "node_modules", "tsx", "dist", "cli.mjs"), "everything-server.ts"];
+  const child = start(process.execPath, words, { cwd, env: { ...process.env, PORT: String(port) } });
+  await firstLine(child);
+  child.stdout.resume();
+  return `http://127.0.0.1:${port}/mcp`;
+}
+
 // Puts a gateway in front of the servers and lists its runs.
 async function gatewayRows(where, binary, folder, servers) {
   const base = await startGateway(binary, folder, where, servers);
   const stdio = Object.keys(servers).filter((server) => server.includes("stdio"));
   await Promise.all(stdio.map((server) => warm(`${base}/mcp/${wordOf(server)}`)));
   return Object.keys(servers).flatMap((server) =>
-    Object.keys(suites).map((title) => [`${where}/${server}`, title, `${base}/mcp/${wordOf(server)}`]));
+    (server === "example" ? exampleSuites : Object.keys(suites)).map((title) => [`${where}/${server}`, title, `${base}/mcp/${wordOf(server)}`]));
 }
 
 // [where, title, url]: everything there is to run.
@@ -250,9 +269,11 @@ async function table(binary, folder, chosen) {
   }
   if (!chosen("direct") && !chosen("gateway")) return rows;
   const urls = { v1: await startFixture("v1"), v2: await startFixture("v2") };
+  if (process.env.CONFORMANCE_SRC) urls.example = await startExample();
   if (chosen("direct")) {
     rows.push(["direct/v1-http", "0.1.16", urls.v1], ["direct/v1-http", "2025-11-25", urls.v1],
       ["direct/v2-http", "2026-07-28", urls.v2]);
+    if (urls.example) rows.push(...exampleSuites.map((title) => ["direct/example", title, urls.example]));
   }
   if (chosen("gateway")) rows.push(...await gatewayRows("gateway", binary, folder, upstreams(urls)));
   return rows;
