@@ -431,7 +431,10 @@ int km_pg_guard_judge(const struct km_pg_guard *guard, struct km_arena *arena, s
         w->at = 0;
         w->depth = w->ninserts = 0;
         w->columns = w->activity = w->calls = NULL;
-        w->ncalls = 0;
+        w->ncalls = w->chained = 0;
+        w->slow = NULL;
+        w->slow_at = -1;
+        w->swells = w->quadratic = false;
         r = judge(w);
     }
     if (r == KM_E_NOMEM || km_arena_overflowed(arena)) {

@@ -100,6 +100,12 @@ int km_pg_check_function(struct km_pg_walk *w, const ProtobufCMessage *message)
     if (!km_pg_names(f->funcname, f->n_funcname, &schema, &name))
         return km_pg_refuse(w, "GUARD_FUNCTION", "FuncCall", f->location, NULL,
                             "a function without a name");
+    if (km_pg_check_slow(w, f, name) < 0)
+        return KM_E_FORBIDDEN;
+    /* What makes JSON of a value takes a cast to json, if the value's type has one. */
+    if (km_str_find(name, KM_STR("json")) < name.n &&
+        km_pg_refer(w, KM_PG_REF_TYPE, KM_STR("pg_catalog"), KM_STR("json"), NULL, -1) < 0)
+        return w->v->code ? KM_E_FORBIDDEN : KM_E_NOMEM;
     if (vouched(w, schema, name)) {
         w->v->pure = false;
         return km_pg_refer(w, KM_PG_REF_FUNCTION, schema, name, NULL, f->location);
@@ -190,6 +196,7 @@ static int refer_operator(struct km_pg_walk *w, PgQuery__Node *const *nodes, siz
 
     if (!km_pg_names(nodes, n, &schema, &name))
         return km_pg_refuse(w, "GUARD_NODE", "A_Expr", at, NULL, "an operator without a name");
+    km_pg_note_operator(w, name);
     if (km_str_eq(schema, KM_STR("pg_catalog")))
         return 0;
     return km_pg_refer(w, KM_PG_REF_OPERATOR, schema, name, NULL, at);
@@ -234,8 +241,7 @@ int km_pg_check_type(struct km_pg_walk *w, const ProtobufCMessage *message)
     if (!km_pg_names(t->names, t->n_names, &schema, &name))
         return km_pg_refuse(w, "GUARD_NODE", "TypeName", t->location, NULL,
                             "a type without a name");
-    if (km_str_eq(schema, KM_STR("pg_catalog")))
-        return 0;
+    /* of pg_catalog too: a cast to it may be somebody's */
     return km_pg_refer(w, KM_PG_REF_TYPE, schema, name, NULL, t->location);
 }
 
@@ -364,6 +370,8 @@ int km_pg_check_end(struct km_pg_walk *w)
 
     if (r == 0)
         r = refer_calls(w);
+    if (r == 0)
+        r = km_pg_check_slow_end(w);
     /* CASE x WHEN y, IN, USING and NATURAL JOIN call it without writing it. */
     return r == 0 ? km_pg_refer(w, KM_PG_REF_OPERATOR, KM_STR_NONE, KM_STR("="), NULL, -1) : r;
 }
@@ -394,8 +402,8 @@ static bool is_word(struct km_str word, const char *words)
 
 int km_pg_check_explain(struct km_pg_walk *w, const ProtobufCMessage *message)
 {
-    static const char known[] =
-        "analyze verbose costs settings buffers wal timing summary format generic_plan";
+    static const char known[] = "analyze verbose costs settings buffers wal timing summary format "
+                                "generic_plan memory serialize";
     const PgQuery__ExplainStmt *e = MESSAGE(PgQuery__ExplainStmt, message);
 
     w->v->explains = true;

@@ -51,6 +51,11 @@ struct km_pg_walk {
     struct km_pg_ref *columns; /* by one name, "*" among them: pg_stat_activity's are few */
     struct km_pg_ref *calls; /* functions in FROM, by what they are called there; "*": any name */
     unsigned ncalls;
+    const char *slow; /* guard_slow.c: what nothing can interrupt; NULL: nothing */
+    int slow_at;
+    bool quadratic; /* the same: even on what one statement can bring */
+    bool swells; /* something makes long texts */
+    unsigned chained; /* || */
     struct km_pg_ref *activity; /* where pg_stat_activity is read, by its name there */
 };
 
@@ -67,6 +72,13 @@ int km_pg_refer(struct km_pg_walk *w, enum km_pg_ref_kind kind, struct km_str sc
 
 /* The whole statement was walked. */
 int km_pg_check_end(struct km_pg_walk *w) KM_MUST_USE;
+
+/* guard_slow.c: what nothing can interrupt. */
+km_pg_check_fn km_pg_check_xml_table, km_pg_check_xml_column, km_pg_check_with;
+int km_pg_check_slow(struct km_pg_walk *w, const PgQuery__FuncCall *f,
+                     struct km_str name) KM_MUST_USE;
+void km_pg_note_operator(struct km_pg_walk *w, struct km_str name);
+int km_pg_check_slow_end(struct km_pg_walk *w) KM_MUST_USE;
 
 /* guard_checks.c: the checks of the rules. */
 km_pg_check_fn km_pg_check_function, km_pg_check_column, km_pg_check_indirection,

@@ -11,9 +11,11 @@
  *     cast       a cast function of somebody, from or to a type that is at hand
  *     relation   foreign tables; and views, with what they use
  *
+ *     domain, class, policy, planned: what runs with a table or a type, unwritten (resolve_sql.c)
+ *
  * A view is looked through: the catalogue knows which functions, operators and relations of users
  * its rule depends on, and its text goes through the guard for the built-in ones, which the
- * catalogue does not record.
+ * catalogue does not record.  So do the CHECK of a domain and a policy.
  *
  * The query runs in the transaction of the statement, with pg_catalog first on the path, so that
  * its own names are what they seem.  A name that stands for nothing is the server's to refuse.
@@ -52,134 +54,6 @@ const char km_pg_plan_as_ever[] = "SELECT pg_catalog.set_config('plan_cache_mode
 const char km_pg_changed[] =
     "SELECT coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0)::pg_catalog.int8 "
     "FROM pg_catalog.pg_stat_xact_user_tables";
-
-/* `known` is what an object must be: pg_catalog's, information_schema's, or a member of an
- * extension on the list. */
-#define KNOWN(class, oid, nsp)                                                                     \
-    "(" nsp " IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace) OR EXISTS ("     \
-    "SELECT 1 FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid "                         \
-    "WHERE d.classid = '" class "'::regclass AND d.objid = " oid                                   \
-    " AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e' "                            \
-    "AND e.extname = ANY (string_to_array($2, ','))))"
-
-/* In pieces: no compiler has to take a string of more than 4,095 bytes. */
-static const char *const pieces[] = {
-    "WITH RECURSIVE refs AS MATERIALIZED ("
-    "SELECT * FROM json_to_recordset($1::json) AS r(k text, a int, s name, n name, o text)), "
-    "path AS MATERIALIZED (SELECT n.oid, n.nspname, p.i "
-    "FROM unnest(current_schemas(true)) WITH ORDINALITY AS p(nspname, i) "
-    "JOIN pg_namespace n ON n.nspname = p.nspname), "
-    /* what relations and types stand for: the first on the path */
-    "rels AS MATERIALIZED (SELECT r.a, c.oid, c.relkind, c.relnamespace, c.reltype, c.relname "
-    "FROM refs r CROSS JOIN LATERAL (SELECT c.* FROM pg_class c JOIN pg_namespace n "
-    "ON n.oid = c.relnamespace LEFT JOIN path p ON p.oid = n.oid WHERE c.relname = r.n "
-    "AND CASE WHEN r.s = '' THEN p.i IS NOT NULL ELSE n.nspname = r.s END "
-    "ORDER BY p.i LIMIT 1) c WHERE r.k = 'relation'), "
-    "types AS MATERIALIZED (SELECT r.a, t.oid, t.typtype, t.typnamespace, t.typrelid, t.typname, "
-    "t.typbasetype FROM refs r CROSS JOIN LATERAL (SELECT t.* FROM pg_type t JOIN pg_namespace n "
-    "ON n.oid = t.typnamespace LEFT JOIN path p ON p.oid = n.oid WHERE t.typname = r.n "
-    "AND CASE WHEN r.s = '' THEN p.i IS NOT NULL ELSE n.nspname = r.s END "
-    "ORDER BY p.i LIMIT 1) t WHERE r.k = 'type'), "
-    /* views, and what is inside them */
-    "seen(a, oid) AS (SELECT a, oid FROM rels UNION SELECT v.a, d.refobjid FROM seen v "
-    "JOIN pg_rewrite w ON w.ev_class = v.oid AND w.ev_type = '1' "
-    "JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid "
-    "AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> v.oid), "
-    "views AS MATERIALIZED (SELECT s.a, c.oid, c.relname, w.oid AS rule FROM seen s "
-    "JOIN pg_class c ON c.oid = s.oid AND c.relkind = 'v' "
-    "JOIN pg_rewrite w ON w.ev_class = c.oid AND w.ev_type = '1' "
-    "WHERE NOT " KNOWN("pg_class", "c.oid", "c.relnamespace") ") "
-    ,
-    /* --- what is narrowed, its parents and its parts; what stands instead may read it --- */
-    ", narrow AS MATERIALIZED (SELECT c.oid FROM refs r JOIN pg_namespace n ON n.nspname = r.s "
-    "JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = r.n WHERE r.k = 'narrow'), "
-    "kin(oid, up) AS (SELECT oid, u FROM narrow, (VALUES (true), (false)) AS v(u) "
-    "UNION SELECT CASE WHEN k.up THEN i.inhparent ELSE i.inhrelid END, k.up FROM kin k "
-    "JOIN pg_inherits i ON CASE WHEN k.up THEN i.inhrelid ELSE i.inhparent END = k.oid), "
-    "shown AS (SELECT l.a FROM rels l JOIN pg_namespace n ON n.oid = l.relnamespace "
-    "JOIN refs r ON r.k = 'shown' AND r.s = n.nspname AND r.n = l.relname) "
-    ,
-    /* --- types of columns and of what is in them: a constant becomes one without a cast --- */
-    ", inside(oid) AS (SELECT b.atttypid FROM rels l JOIN pg_attribute b ON b.attrelid = l.oid "
-    "AND b.attnum > 0 AND NOT b.attisdropped AND b.atttypid >= 16384 UNION SELECT x.oid "
-    "FROM inside i CROSS JOIN LATERAL (SELECT d.refobjid FROM pg_depend d WHERE d.classid = "
-    "'pg_type'::regclass AND d.objid = i.oid AND d.refclassid = 'pg_type'::regclass UNION ALL "
-    "SELECT b.atttypid FROM pg_type t JOIN pg_attribute b ON b.attrelid = t.typrelid "
-    "AND b.attnum > 0 AND NOT b.attisdropped WHERE t.oid = i.oid AND t.typrelid <> 0) x(oid) "
-    "WHERE x.oid >= 16384) "
-    ,
-    /* --- findings --- */
-    "SELECT 'function' AS kind, r.a AS at, p.oid::regprocedure::text AS what FROM refs r "
-    "JOIN pg_proc p ON p.proname = r.n JOIN pg_namespace n ON n.oid = p.pronamespace "
-    "WHERE r.k = 'function' "
-    "AND (r.s = n.nspname OR (r.s = '' AND n.oid IN (SELECT oid FROM path))) "
-    "AND CASE WHEN r.o LIKE '@%' THEN n.nspname <> substr(r.o, 2) "
-    "ELSE NOT EXISTS (SELECT 1 FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid "
-    "WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid "
-    "AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e' AND e.extname = r.o) END "
-    "UNION ALL SELECT 'operator', r.a, o.oid::regoperator::text FROM refs r "
-    "JOIN pg_operator o ON o.oprname = r.n JOIN pg_namespace n ON n.oid = o.oprnamespace "
-    "WHERE r.k = 'operator' "
-    "AND (r.s = n.nspname OR (r.s = '' AND n.oid IN (SELECT oid FROM path))) "
-    "AND NOT " KNOWN("pg_operator", "o.oid", "o.oprnamespace") " "
-    "UNION ALL SELECT 'type', t.a, t.oid::regtype::text FROM types t "
-    "WHERE NOT " KNOWN("pg_type", "t.oid", "t.typnamespace") " AND CASE t.typtype "
-    "WHEN 'e' THEN false "
-    "WHEN 'd' THEN EXISTS (SELECT 1 FROM pg_constraint c WHERE c.contypid = t.oid) "
-    "OR t.typbasetype >= 16384 "
-    "WHEN 'c' THEN EXISTS (SELECT 1 FROM pg_attribute b JOIN pg_type bt ON bt.oid = b.atttypid "
-    "WHERE b.attrelid = t.typrelid AND b.attnum > 0 AND NOT b.attisdropped "
-    "AND bt.typtype IN ('d', 'c', 'r', 'm') AND bt.oid >= 16384) ELSE true END "
-    ,
-    "UNION ALL SELECT CASE WHEN p.pronamespace = 'pg_catalog'::regnamespace THEN 'builtin' "
-    "ELSE 'attribute' END, r.a, p.proname FROM refs r JOIN pg_proc p ON p.proname = r.n "
-    "JOIN pg_type t ON t.oid = p.proargtypes[0] "
-    "WHERE r.k IN ('attribute', 'scalar') AND p.pronargs >= 1 "
-    "AND p.pronargs - p.pronargdefaults <= 1 AND (t.typtype = 'p' OR t.typtype = 'd' "
-    "OR (r.k = 'scalar' AND t.typtype <> 'c' AND p.pronamespace IN (SELECT oid FROM path) "
-    "AND NOT EXISTS (SELECT 1 FROM pg_cast k WHERE k.castfunc = p.oid AND k.oid < 16384)) "
-    "OR (t.typtype = 'c' AND NOT EXISTS ("
-    "SELECT 1 FROM pg_attribute b WHERE b.attrelid = t.typrelid AND b.attname = r.n "
-    "AND NOT b.attisdropped))) "
-    "UNION ALL SELECT 'cast', -1, c.castsource::regtype::text || ' AS ' || "
-    "c.casttarget::regtype::text FROM pg_cast c JOIN pg_proc p ON p.oid = c.castfunc "
-    "WHERE c.oid >= 16384 AND NOT " KNOWN("pg_proc", "p.oid", "p.pronamespace") " "
-    "AND (c.casttarget IN (SELECT oid FROM types) OR c.castsource IN (SELECT oid FROM types "
-    "UNION ALL SELECT reltype FROM rels UNION ALL SELECT b.atttypid FROM pg_attribute b "
-    "WHERE b.attrelid IN (SELECT oid FROM rels) AND b.attnum > 0 AND NOT b.attisdropped)) "
-    "UNION ALL SELECT 'foreign', s.a, c.oid::regclass::text FROM seen s "
-    "JOIN pg_class c ON c.oid = s.oid WHERE c.relkind = 'f' OR (c.relhassubclass AND EXISTS ("
-    "WITH RECURSIVE d(oid) AS (SELECT c.oid UNION SELECT i.inhrelid FROM d JOIN pg_inherits i "
-    "ON i.inhparent = d.oid) SELECT 1 FROM d JOIN pg_class k ON k.oid = d.oid "
-    "WHERE k.relkind = 'f')) "
-    ,
-    "UNION ALL SELECT 'narrowed', s.a, s.oid::regclass::text FROM seen s "
-    "WHERE s.oid IN (SELECT oid FROM kin) AND s.a NOT IN (SELECT a FROM shown) "
-    "AND NOT EXISTS (SELECT 1 FROM rels l WHERE l.a = s.a AND l.oid = s.oid "
-    "AND l.oid IN (SELECT oid FROM narrow)) "
-    "UNION ALL SELECT 'in view', v.a, CASE d.refclassid WHEN 'pg_proc'::regclass "
-    "THEN d.refobjid::regprocedure::text ELSE d.refobjid::regoperator::text END "
-    "FROM views v JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = v.rule "
-    "LEFT JOIN pg_proc p ON d.refclassid = 'pg_proc'::regclass AND p.oid = d.refobjid "
-    "LEFT JOIN pg_operator o ON d.refclassid = 'pg_operator'::regclass AND o.oid = d.refobjid "
-    "WHERE (p.oid IS NOT NULL AND NOT " KNOWN("pg_proc", "p.oid", "p.pronamespace") ") "
-    "OR (o.oid IS NOT NULL AND NOT " KNOWN("pg_operator", "o.oid", "o.oprnamespace") ") "
-    "UNION ALL SELECT 'view', v.a, pg_get_viewdef(v.oid) FROM views v "
-    "UNION ALL SELECT 'domain', -1, CASE d.refclassid WHEN 'pg_proc'::regclass "
-    "THEN d.refobjid::regprocedure::text ELSE d.refobjid::regoperator::text END "
-    "FROM inside i JOIN pg_constraint c ON c.contypid = i.oid "
-    "JOIN pg_depend d ON d.classid = 'pg_constraint'::regclass AND d.objid = c.oid "
-    "LEFT JOIN pg_proc p ON d.refclassid = 'pg_proc'::regclass AND p.oid = d.refobjid "
-    "LEFT JOIN pg_operator o ON d.refclassid = 'pg_operator'::regclass AND o.oid = d.refobjid "
-    "WHERE (p.oid IS NOT NULL AND NOT " KNOWN("pg_proc", "p.oid", "p.pronamespace") ") "
-    "OR (o.oid IS NOT NULL AND NOT " KNOWN("pg_operator", "o.oid", "o.oprnamespace") ")",
-};
-
-void km_pg_resolve_sql(struct km_buf *out)
-{
-    for (size_t i = 0; i < sizeof pieces / sizeof pieces[0]; i++)
-        km_buf_str(out, km_str_c(pieces[i]));
-}
 
 static const char *const kinds[] = { "relation", "function",  "operator",
                                      "type",     "attribute", "scalar" };
@@ -227,28 +101,43 @@ const char *km_pg_resolve_refs(const struct km_pg_verdict *v, struct km_arena *a
 
 static const struct finding {
     const char *kind, *code, *node, *text, *hint;
+    bool vouched; /* what is found is a function, which the configuration may vouch for */
 } findings[] = {
     { "function", "GUARD_FUNCTION", "FuncCall", "is not the extension's function it looks like",
-      "write the schema of the extension's function before its name" },
+      "write the schema of the extension's function before its name", false },
     { "operator", "GUARD_OPERATOR", "A_Expr", "is an operator that runs somebody's function",
-      "write OPERATOR(pg_catalog.+) to mean PostgreSQL's own" },
-    { "type", "GUARD_TYPE", "TypeName", "is a type whose conversion runs somebody's function",
-      "cast to one of PostgreSQL's types" },
+      "write OPERATOR(pg_catalog.+) to mean PostgreSQL's own", false },
+    { "type", "GUARD_TYPE", "TypeName", "is a type that runs somebody's function",
+      "cast to one of PostgreSQL's types", false },
     { "attribute", "GUARD_FUNCTION", "ColumnRef",
-      "is a function that would be called by the name of a column", "name a column" },
+      "is a function that would be called by the name of a column", "name a column", false },
     { "builtin", "GUARD_FUNCTION", "ColumnRef",
-      "is a function that would be called by the name of a column", "name a column" },
-    { "cast", "GUARD_TYPE", "TypeCast", "is a cast that runs somebody's function",
-      "leave the cast, the table or the column's type out" },
+      "is a function that would be called by the name of a column", "name a column", false },
+    { "cast", "GUARD_TYPE", "TypeCast",
+      "runs in a cast that the statement may take, and nobody vouches for it",
+      "leave the cast, the table or the column's type out, or ask the operator to list it under "
+      "allow_functions",
+      true },
+    { "class", "GUARD_OPERATOR", "A_Expr",
+      "runs where values of a type are compared, and nobody vouches for it",
+      "read other tables, or ask the operator to list it under allow_functions", true },
+    { "policy", "GUARD_RELATION", "RangeVar",
+      "runs in a policy of the table's rows, and nobody vouches for it",
+      "read other tables, or ask the operator to list it under allow_functions", true },
+    { "planned", "GUARD_RELATION", "RangeVar",
+      "runs while the statement is planned, and nobody vouches for it",
+      "read other tables, or ask the operator to list it under allow_functions", true },
     { "foreign", "GUARD_RELATION", "RangeVar", "is a foreign table: reading it reaches out",
-      "read a table of this database" },
+      "read a table of this database", false },
     { "narrowed", "GUARD_VIEW", "RangeVar", "is narrowed, and read here under another name",
-      "read the table itself" },
+      "read the table itself", false },
     { "domain", "GUARD_TYPE", "RangeVar",
-      "runs in the CHECK of a column's domain, and nobody vouches for it",
-      "read other tables, or ask the operator to list it under allow_functions" },
+      "runs in the CHECK of a domain, and nobody vouches for it",
+      "leave the type or the table out, or ask the operator to list it under allow_functions",
+      true },
     { "in view", "GUARD_VIEW", "RangeVar", "runs in a view, and nobody vouches for it",
-      "read the tables below the view, or ask the operator to list it under allow_functions" },
+      "read the tables below the view, or ask the operator to list it under allow_functions",
+      true },
 };
 
 static int refuse(struct km_pg_verdict *v, struct km_arena *arena, const struct finding *f, int at,
@@ -263,10 +152,11 @@ static int refuse(struct km_pg_verdict *v, struct km_arena *arena, const struct 
     return 0;
 }
 
-/* A definition goes through the guard as a statement would, with its owner's settings. */
-static int take_view(const struct km_pg_guard *guard, const struct km_pg_guard_options *options,
-                     struct km_arena *arena, int at, struct km_str text, struct km_pg_verdict *v,
-                     struct km_err *err)
+/* A view's definition, the CHECK of a domain or a policy goes through the guard as a statement
+ * would, with its owner's settings. */
+static int take_text(const struct km_pg_guard *guard, const struct km_pg_guard_options *options,
+                     struct km_arena *arena, int at, bool of_view, struct km_str text,
+                     struct km_pg_verdict *v, struct km_err *err)
 {
     struct km_pg_guard_options inside = *options;
     struct km_pg_verdict view;
@@ -281,12 +171,14 @@ static int take_view(const struct km_pg_guard *guard, const struct km_pg_guard_o
         return r;
     }
     v->allowed = false;
-    v->code = "GUARD_VIEW";
+    v->code = of_view ? "GUARD_VIEW" : "GUARD_RELATION";
     v->node = "RangeVar";
     v->at = at;
-    v->message = km_arena_printf(arena, "a view the statement reads is refused itself: %.*s",
+    v->message = km_arena_printf(arena, "%s is refused itself: %.*s",
+                                 of_view ? "a view the statement reads"
+                                         : "a domain's CHECK or a policy the statement runs",
                                  KM_STR_ARG(view.message));
-    v->hint = KM_STR("read the tables below the view");
+    v->hint = of_view ? KM_STR("read the tables below the view") : KM_STR("read other tables");
     return 0;
 }
 
@@ -312,8 +204,7 @@ static bool passes(const struct finding *f, const struct km_pg_guard_options *op
 
     if (strcmp(f->kind, "builtin") == 0)
         return km_pg_function_find(what, &more) == KM_PG_FUNCTION_BUILTIN;
-    return (domain && v->writes) ||
-           ((domain || strcmp(f->kind, "in view") == 0) && vouched(options, what));
+    return (domain && v->writes) || (f->vouched && vouched(options, what));
 }
 
 int km_pg_resolve_take(const struct km_pg_guard *guard, const struct km_pg_guard_options *options,
@@ -329,10 +220,11 @@ int km_pg_resolve_take(const struct km_pg_guard *guard, const struct km_pg_guard
 
         if (km_str_i64(km_pg_value(rows, i, 1), &at) < 0)
             at = -1;
-        if (km_str_eq(kind, KM_STR("view"))) {
+        if (km_str_eq(kind, KM_STR("view")) || km_str_eq(kind, KM_STR("rule"))) {
             if (++nviews > VIEWS)
                 return km_fail(err, KM_E_LIMIT, "the statement reads more than %d views", VIEWS);
-            r = take_view(guard, options, arena, (int)at, what, v, err);
+            r = take_text(guard, options, arena, (int)at, km_str_eq(kind, KM_STR("view")), what, v,
+                          err);
             continue;
         }
         for (size_t k = 0; k < sizeof findings / sizeof findings[0]; k++)
