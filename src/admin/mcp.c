@@ -93,7 +93,8 @@ static void put_unannotated(struct km_buf *b, const struct km_mcp_upstream *u,
     const struct km_mcp_items *tools = &c->lists[KM_MCP_TOOLS];
     bool first = true;
 
-    km_buf_printf(b, ",\"approve_unknown\":\"%s\",\"unannotated\":[", rules[u->policy.unknown]);
+    km_buf_printf(b, ",\"approve_unknown\":\"%s\",\"unannotated\":[",
+                  rules[km_mcp_rules(u).policy.unknown]);
     for (size_t i = 0; i < tools->n; i++) {
         if (km_mcp_tool_risk(u, &tools->v[i]) != KM_RISK_UNKNOWN)
             continue;
@@ -108,9 +109,10 @@ static void put_unannotated(struct km_buf *b, const struct km_mcp_upstream *u,
 static void put_safety(struct km_buf *b, const struct km_mcp_upstream *u, struct km_pins *pins)
 {
     static const char *const modes[] = { "off", "warn", "strict" };
+    enum km_pin_mode pin = km_mcp_rules(u).pin;
 
-    km_buf_printf(b, ",\"pin\":\"%s\",\"alerts\":[", modes[u->pin]);
-    if (u->pin != KM_PIN_OFF)
+    km_buf_printf(b, ",\"pin\":\"%s\",\"alerts\":[", modes[pin]);
+    if (pin != KM_PIN_OFF)
         km_pins_json(pins, u->name, b);
     km_buf_byte(b, ']');
 }

@@ -11,6 +11,7 @@ from gateway import wait_until
 
 from conftest import HERE, McpGateway
 from sessions import Session, text
+from served import descendants
 
 CHANGING = HERE.parent / "conformance" / "fixture" / "changing.mjs"
 
@@ -167,6 +168,54 @@ def test_the_rule_of_a_server_goes_before_that_of_all(tmp_path):
         gateway.offer("two", tool("hello", "Another."))
         wait_until(lambda: gateway.names() == {"one-hello"}, 20, "the changes")
         assert set(gateway.pins()) == {"two-hello"}
+
+
+def test_another_rule_restarts_no_server(tmp_path):
+    with Changing(tmp_path) as gateway, Session(gateway) as session:
+
+        def reload(change):
+            said = json.loads(gateway.config.read_text())
+            change(said)
+            gateway.config.write_text(json.dumps(said))
+            done = gateway.command("reload", "--config", gateway.config)
+            assert done.returncode == 0, done.stderr
+
+        def rules(**said):
+            reload(lambda config: config["kanmon_settings"].update(mcp_safety=said))
+
+        wait_until(lambda: gateway.names() == ALL, 30, "the tools")
+        session.listen()
+        gateway.offer("one", tool("hello", "Another."), tool("other"))
+        gateway.wait_pin("one-hello", "changed")
+        before = descendants(gateway.process.pid)
+        assert before and text(gateway.run("one-hello")) == "ran hello"
+        session.notices.clear()
+        rules(pin="strict", approve_unknown="deny")
+        # In force at the next call, for who is there already too.
+        assert "withheld" in gateway.run("one-hello")["error"]["message"]
+        assert "does not run unknown tools" in json.dumps(session.tool("one-other"))
+        session.heard("notifications/tools/list_changed")
+        assert gateway.names() == ALL - {"one-hello"}
+        rules(pin="off", approve_unknown="always", approve_by="administrator")
+        assert gateway.names() == ALL
+        assert "approval required" in json.dumps(session.tool("two-other"))
+        reload(lambda config: config["mcp_servers"]["two"].update(approve_unknown="never"))
+        assert text(session.tool("two-other")) == "ran other"
+        assert "approval required" in json.dumps(session.tool("one-other"))
+        # What nobody looked at while they were off is looked at then.
+        gateway.offer("two", tool("hello", "A third."), tool("other"))
+        wait_until(lambda: "A third." in json.dumps(session.tools()), 20, "the change")
+        assert "two-hello" not in gateway.pins()
+        rules(pin="strict")
+        assert gateway.pins()["two-hello"]["state"] == "changed"
+        assert gateway.names() == ALL - {"one-hello", "two-hello"}
+        assert text(session.tool("one-other")) == "ran other"
+        assert descendants(gateway.process.pid) == before
+        # The others restart, and restart what they are of alone.
+        reload(lambda config: config["mcp_servers"]["one"].update(env={"MORE": "1"}))
+        wait_until(lambda: text(session.tool("two-other")) == "ran other", 20, "the servers")
+        wait_until(lambda: (now := descendants(gateway.process.pid)) != before and now & before, 20,
+                   "another process")
 
 
 HIDDEN = {

@@ -33,7 +33,7 @@ static bool can_ask(const struct km_mcp_work *w)
     struct km_json_span e, mode[2];
     bool in_session = w->revision->era == KM_MCP_STATELESS || w->session.n;
 
-    if (!w->member->upstream->ask_client || !in_session || !w->job.stream ||
+    if (!km_mcp_rules(w->member->upstream).ask_client || !in_session || !w->job.stream ||
         km_json_spans(w->capabilities, names, 1, &e, NULL, NULL) < 0 || e.type != KM_JSON_OBJECT ||
         km_json_spans(km_json_value(w->capabilities, &e), modes, 2, mode, NULL, NULL) < 0)
         return false;
@@ -80,7 +80,8 @@ static int take(struct km_mcp_work *w, bool quiet, struct km_err *err)
 int km_mcp_may_run(struct km_mcp_work *w, struct km_err *err)
 {
     enum km_risk risk = risk_of(w);
-    enum km_verdict v = km_approval_decide(&w->member->upstream->policy, risk);
+    struct km_approval_policy policy = km_mcp_rules(w->member->upstream).policy;
+    enum km_verdict v = km_approval_decide(&policy, risk);
     int r;
 
     if (v == KM_VERDICT_ALLOW || w->approved)

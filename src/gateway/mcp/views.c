@@ -245,7 +245,7 @@ static bool withholds(void *ctx, const struct km_mcp_member *m, enum km_mcp_list
     const struct gather *g = ctx;
     const struct km_pin_tool tool = { item->name, item->pin, item->flags };
 
-    return list == KM_MCP_TOOLS && m->upstream && m->upstream->pin == KM_PIN_STRICT &&
+    return list == KM_MCP_TOOLS && m->upstream && km_mcp_rules(m->upstream).pin == KM_PIN_STRICT &&
            km_pins_state(km_mcp_upstreams_pins(g->in->hub->w->gw->mcp), m->upstream->name, &tool) !=
                KM_PIN_OK;
 }

@@ -60,7 +60,7 @@ static void on_news(void *ctx, const struct km_pin_news *news)
 {
     const struct look *l = ctx;
     bool gone = news->state == KM_PIN_GONE;
-    bool withheld = l->u->pin == KM_PIN_STRICT && !gone;
+    bool withheld = km_mcp_rules(l->u).pin == KM_PIN_STRICT && !gone;
     const char *state = km_pin_state_name(news->state);
     struct km_str values[] = { l->u->name, km_str_c(state) };
     struct km_buf name KM_CLEANUP(km_buf_done) = KM_BUF(2048),
@@ -96,7 +96,7 @@ void km_catalogue_pins(struct km_mcp_upstreams *ups, struct km_mcp_upstream *u,
     struct km_pin_tool *tools;
     size_t first;
 
-    if (u->pin == KM_PIN_OFF)
+    if (km_mcp_rules(u).pin == KM_PIN_OFF)
         return;
     tools = calloc(items->n + 1, sizeof *tools);
     if (!tools)

@@ -2,8 +2,9 @@
 /* settings.c - kanmon_settings.mcp_safety: what holds for all MCP servers that do not say
  * otherwise in their own entry (upstream/settings.c has the same words there).
  *
- * The values are put into each upstream when the configuration is read (km_mcp_safety_apply), so
- * that whoever decides about a call or a catalogue has one place to look at.
+ * What counts for each server is found out when the configuration is read, and put in force with it
+ * (km_mcp_rules), so that whoever decides about a call or a catalogue has one place to look at, and
+ * a change restarts no server.
  */
 #include "mcp/upstream/upstream.h"
 
@@ -53,13 +54,30 @@ const struct km_settings_table km_mcp_safety_table = { .section = "kanmon_settin
                                                        .size = sizeof(struct km_mcp_safety),
                                                        .extra = SIZE_MAX };
 
-void km_mcp_safety_apply(const struct km_mcp_safety *all, struct km_mcp_upstream *u)
+struct km_mcp_rules km_mcp_rules_of(const struct km_mcp_safety *all, const struct km_mcp_entry *e)
 {
-    const struct km_mcp_entry *e = u->entry;
+    return (struct km_mcp_rules){
+        .pin = (enum km_pin_mode)(e->pin ? e->pin - 1 : all->pin),
+        .policy = { .known = (enum km_approve)(e->approve ? e->approve - 1 : all->approve),
+                    .unknown = unknown_rules[e->approve_unknown ? e->approve_unknown - 1
+                                                                : all->approve_unknown] },
+        .ask_client = all->approve_by == 0,
+    };
+}
 
-    u->pin = (enum km_pin_mode)(e->pin ? e->pin - 1 : all->pin);
-    u->policy.known = (enum km_approve)(e->approve ? e->approve - 1 : all->approve);
-    u->policy.unknown =
-        unknown_rules[e->approve_unknown ? e->approve_unknown - 1 : all->approve_unknown];
-    u->ask_client = all->approve_by == 0;
+/* One word, so that nobody sees half of a change: a byte each. */
+void km_mcp_rules_set(struct km_mcp_upstream *u, struct km_mcp_rules rules)
+{
+    u->rules = (uint32_t)rules.pin | (uint32_t)rules.policy.known << 8 |
+               (uint32_t)rules.policy.unknown << 16 | (uint32_t)rules.ask_client << 24;
+}
+
+struct km_mcp_rules km_mcp_rules(const struct km_mcp_upstream *u)
+{
+    uint32_t word = u->rules;
+
+    return (struct km_mcp_rules){ .pin = (enum km_pin_mode)(word & 255),
+                                  .policy = { .known = (enum km_approve)(word >> 8 & 255),
+                                              .unknown = (enum km_approve)(word >> 16 & 255) },
+                                  .ask_client = word >> 24 };
 }

@@ -4,7 +4,7 @@
  * The two sections are merged key by key: an entry of kanmon_settings.mcp_servers lies over the
  * entry with the same name.  What can be made once is made here: origin, header lines, id, alias.
  * An upstream that is configured as it was is the same object as before a reload, with its state,
- * sessions and children; to see that, all that is configured is digested.
+ * sessions and children (digest.c); the rules of safety it is to have now are beside it in the set.
  *
  * Wire names: the alias is what stands before the separator in names of tools.  It cannot hold the
  * separator, so `_` stands for it there; two servers that end up with one alias, name or id are
@@ -14,19 +14,16 @@
 #include <stdlib.h>
 
 #include "base/crypto.h"
-#include "base/encode.h"
 #include "base/map.h"
-#include "llm/aws/auth.h"
+#include "mcp/asker.h"
 #include "mcp/builtin.h"
 #include "mcp/oauth/oauth.h"
-#include "mcp/oauth/settings.h"
-#include "mcp/asker.h"
 #include "mcp/stdio_words.h"
+#include "mcp/upstream/config_part.h"
 #include "mcp/upstream/live.h"
 #include "mcp/view/virtual.h"
 
 #define ARENA_BYTES ((size_t)1024 * 1024)
-#define HEAD_BYTES ((size_t)32 * 1024)
 #define SERVERS_MOST 1000
 
 struct build {
@@ -35,45 +32,6 @@ struct build {
     struct km_mcp_set *set;
     bool failed; /* a diagnostic is an error */
 };
-
-/* --- merging --- */
-
-static size_t size_of(enum km_setting_type type)
-{
-    switch (type) {
-    case KM_SET_BOOL:
-        return sizeof(bool);
-    case KM_SET_STR:
-    case KM_SET_SECRET:
-        return sizeof(struct km_str);
-    case KM_SET_STR_LIST:
-        return sizeof(struct km_str_list);
-    case KM_SET_STR_MAP:
-        return sizeof(struct km_str_map);
-    case KM_SET_NODE:
-        return sizeof(const struct km_node *);
-    default:
-        return sizeof(int64_t);
-    }
-}
-
-/* What `node` says goes from `over` into `out`. */
-static void merge(const struct km_settings_table *table, const struct km_node *node,
-                  const void *over, void *out)
-{
-    for (const struct km_setting *row = table->rows; row->name; row++) {
-        const struct km_node *value = km_node_get(node, km_str_c(row->name));
-        const char *from = (const char *)over + row->offset;
-        char *to = (char *)out + row->offset;
-
-        if (!value || value->type == KM_NODE_NULL || row->class != KM_SUPPORTED)
-            continue;
-        if (row->type == KM_SET_TABLE)
-            merge(row->table, value, from, to);
-        else
-            memcpy(to, from, size_of(row->type));
-    }
-}
 
 static const struct km_mcp_entry *find_entry(const struct km_table_list *list, struct km_str name)
 {
@@ -89,117 +47,6 @@ static const struct km_mcp_builtin *find_kind(const struct build *b, struct km_s
         if (km_str_eq((*kind)->name, name))
             return *kind;
     return NULL;
-}
-
-static const struct km_setting_part *find_part(const struct km_mcp_entry *e,
-                                               const struct km_settings_table *table)
-{
-    for (size_t i = 0; e && i < e->parts.n; i++)
-        if (e->parts.v[i].table == table)
-            return &e->parts.v[i];
-    return NULL;
-}
-
-/* Of a kind: what the two entries say of it, or all of the kind's own section. */
-static const void *kind_settings(struct build *b, struct km_mcp_upstream *u,
-                                 const struct km_mcp_entry *base, const struct km_mcp_entry *over)
-{
-    const struct km_settings_table *own = u->builtin->settings;
-    const struct km_settings_table *table = own->part->table;
-    const struct km_setting_part *low = find_part(base, table), *high = find_part(over, table);
-    void *both;
-
-    if (!low && !high)
-        return km_config_get(b->args->config, own);
-    if (!low || !high)
-        return low ? low->v : high->v;
-    both = km_arena_alloc(&u->arena, table->size);
-    if (both) {
-        memcpy(both, low->v, table->size);
-        merge(table, high->node, high->v, both);
-    }
-    return both;
-}
-
-/* --- the digest --- */
-
-static bool may_be_secret(const struct km_setting *row)
-{
-    return row->type == KM_SET_SECRET || row->type == KM_SET_STR_MAP;
-}
-
-/* secrets: those rows alone, or all others. */
-static void put_row(struct km_buf *out, const struct km_setting *row, const char *at, bool secrets)
-{
-    const struct km_str *s = (const void *)at;
-    const struct km_str_list *list = (const void *)at;
-    const struct km_str_map *map = (const void *)at;
-
-    if (row->type != KM_SET_TABLE && may_be_secret(row) != secrets)
-        return;
-    km_buf_printf(out, "%s=", row->name);
-    switch (row->type) {
-    case KM_SET_TABLE:
-        for (const struct km_setting *r = row->table->rows; r->name; r++)
-            put_row(out, r, at + r->offset, secrets);
-        break;
-    case KM_SET_STR:
-    case KM_SET_SECRET:
-        km_buf_json(out, *s);
-        break;
-    case KM_SET_STR_LIST:
-        for (size_t i = 0; i < list->n; i++)
-            km_buf_json(out, list->v[i]);
-        break;
-    case KM_SET_STR_MAP:
-        for (size_t i = 0; i < map->n; i++) {
-            km_buf_json(out, map->v[i].name);
-            km_buf_json(out, map->v[i].value);
-        }
-        break;
-    case KM_SET_NODE:
-        if (*(const struct km_node *const *)(const void *)at)
-            km_node_json(*(const struct km_node *const *)(const void *)at, out);
-        break;
-    case KM_SET_BOOL:
-        km_buf_i64(out, *(const bool *)at);
-        break;
-    default:
-        km_buf_i64(out, *(const int64_t *)(const void *)at);
-    }
-    km_buf_byte(out, '\n');
-}
-
-/* What it has of the settings for all servers: another rule makes another upstream. */
-static void put_safety(struct km_buf *out, const struct km_mcp_upstream *u)
-{
-    km_buf_printf(out, "pin=%d approve=%d unknown=%d ask=%d added=%d\n", (int)u->pin,
-                  (int)u->policy.known, (int)u->policy.unknown, u->ask_client, u->added);
-}
-
-static void put_rows(struct km_buf *out, const struct km_mcp_upstream *u, bool secrets)
-{
-    for (const struct km_setting *row = km_mcp_entry_table.rows; row->name; row++)
-        put_row(out, row, (const char *)u->entry + row->offset, secrets);
-    for (const struct km_setting *row = u->settings ? u->builtin->settings->rows : NULL;
-         row && row->name; row++)
-        put_row(out, row, (const char *)u->settings + row->offset, secrets);
-}
-
-static int digest(struct km_mcp_upstream *u, struct km_err *err)
-{
-    struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(16 * ARENA_BYTES);
-
-    km_buf_json(&text, u->name);
-    put_rows(&text, u, false);
-    km_sha256(km_buf_view(&text), u->shape);
-    put_rows(&text, u, true);
-    put_safety(&text, u);
-    if (km_buf_failed(&text))
-        return km_fail(err, KM_E_LIMIT, "mcp_servers.%.*s is too large", KM_STR_ARG(u->name));
-    km_sha256(km_buf_view(&text), u->digest);
-    km_wipe(text.p, text.n);
-    return 0;
 }
 
 /* --- one upstream --- */
@@ -248,111 +95,6 @@ static const char *pick_transport(struct build *b, struct km_mcp_upstream *u)
     return "";
 }
 
-static int put_credential(const struct km_mcp_entry *e, struct km_buf *head, struct km_err *err)
-{
-    static const char *const schemes[] = { [KM_MCP_AUTH_BEARER] = "Bearer ",
-                                           [KM_MCP_AUTH_BASIC] = "Basic ",
-                                           [KM_MCP_AUTH_RAW] = "",
-                                           [KM_MCP_AUTH_TOKEN] = "token " };
-    struct km_buf value KM_CLEANUP(km_buf_done) = KM_BUF(HEAD_BYTES);
-    int r;
-
-    if (!e->auth_value.n || e->auth == KM_MCP_AUTH_NONE || e->auth >= KM_MCP_AUTH_OAUTH2)
-        return 0;
-    if (e->auth == KM_MCP_AUTH_API_KEY)
-        return km_header_put(head, KM_STR("X-API-Key"), e->auth_value, err);
-    km_buf_str(&value, km_str_c(schemes[e->auth]));
-    if (e->auth == KM_MCP_AUTH_BASIC && km_str_chr(e->auth_value, ':') < e->auth_value.n)
-        km_buf_base64(&value, e->auth_value);
-    else
-        km_buf_str(&value, e->auth_value);
-    r = km_header_put(head, KM_STR("Authorization"), km_buf_view(&value), err);
-    km_wipe(value.p, value.n);
-    return r;
-}
-
-static int make_head(struct km_mcp_upstream *u, struct km_err *err)
-{
-    const struct km_str_map *fixed = &u->entry->static_headers;
-    struct km_buf head KM_CLEANUP(km_buf_done) = KM_BUF(HEAD_BYTES);
-    int r = put_credential(u->entry, &head, err);
-
-    for (size_t i = 0; r == 0 && i < fixed->n; i++)
-        if (!km_asker_wanted(fixed->v[i].value))
-            r = km_header_put(&head, fixed->v[i].name, fixed->v[i].value, err);
-    u->head = km_arena_str(&u->arena, km_buf_view(&head));
-    km_wipe(head.p, head.n);
-    return r;
-}
-
-static int make_address(struct build *b, struct km_mcp_upstream *u, struct km_err *err)
-{
-    struct km_url url;
-    int r;
-
-    if (u->builtin)
-        return u->builtin->check(u, err);
-    if (u->transport == KM_MCP_STDIO)
-        return 0;
-    r = km_url_parse(u->entry->url, &url, err);
-    if (r == 0 && url.userinfo.n)
-        r = km_fail(err, KM_E_CONFIG, "the url holds a user and password; use auth_type: basic");
-    if (r < 0)
-        return r;
-    u->target = url.path.n && url.path.p[0] == '/'
-                    ? url.path
-                    : km_arena_cat(&u->arena, (struct km_str[]){ KM_STR("/"), url.path }, 2);
-    r = km_origin_new(url.https, url.host, url.port, b->args->tls, b->args->proxies, false,
-                      &u->origin, err);
-    return r == 0 ? make_head(u, err) : r;
-}
-
-static int make_signer(struct build *b, struct km_mcp_upstream *u, struct km_err *err)
-{
-    const struct km_mcp_aws_settings *aws = &u->entry->aws;
-    struct km_aws_auth_args args = {
-        .credentials = { .settings = { .akid = aws->akid,
-                                       .secret = aws->secret,
-                                       .token = aws->token,
-                                       .profile = aws->profile,
-                                       .role = aws->role,
-                                       .session_name = aws->session_name,
-                                       .region = aws->region },
-                         .config = b->args->config,
-                         .tls = b->args->tls,
-                         .proxies = b->args->proxies },
-        .region = aws->region,
-        .service = aws->service,
-    };
-
-    if (u->entry->auth != KM_MCP_AUTH_SIGV4)
-        return 0;
-    if (!aws->region.n)
-        return km_fail(err, KM_E_CONFIG, "auth_type aws_sigv4 needs aws_region_name");
-    u->signer = km_aws_auth_new(&args, err);
-    return u->signer ? 0 : KM_E_NOMEM;
-}
-
-static int make_oauth(struct build *b, struct km_mcp_upstream *u, struct km_err *err)
-{
-    struct km_mcp_oauth_args args = {
-        .name = u->name,
-        .server_url = u->entry->url,
-        .settings = &u->entry->oauth,
-        .tls = b->args->tls,
-        .proxies = b->args->proxies,
-    };
-    const struct km_oauth_settings *shared;
-
-    if (u->entry->auth != KM_MCP_AUTH_OAUTH2 || u->transport == KM_MCP_STDIO)
-        return 0;
-    shared = km_config_get(b->args->config, &km_oauth_settings_table);
-    args.trusted_hosts = &shared->oauth.trusted_hosts;
-    args.document = shared->oauth.client_document;
-    u->oauth = km_mcp_oauth_new(&args, err);
-    return u->oauth ? 0 : KM_E_NOMEM;
-}
-
 /* The alias of wire names: no separator, and what a model's API takes in a name. */
 static struct km_str make_alias(struct km_mcp_upstream *u)
 {
@@ -397,7 +139,8 @@ static const char *wrong_risk(const struct km_mcp_entry *e)
     return "";
 }
 
-static void fill(struct build *b, struct km_mcp_upstream *u, const struct km_node *at)
+static void fill(struct build *b, struct km_mcp_upstream *u, const struct km_node *at,
+                 struct km_mcp_rules *rules)
 {
     struct km_err err = { 0 };
     const char *what = pick_transport(b, u), *missing = NULL;
@@ -406,14 +149,15 @@ static void fill(struct build *b, struct km_mcp_upstream *u, const struct km_nod
     u->id = make_id(u);
     u->personal = km_asker_personal(u->entry);
     u->added = at && km_str_eq(at->file, KM_STR(KM_MCP_ADDED_NAME));
-    km_mcp_safety_apply(km_config_get(b->args->config, &km_mcp_safety_table), u);
+    *rules = km_mcp_rules_of(km_config_get(b->args->config, &km_mcp_safety_table), u->entry);
+    km_mcp_rules_set(u, *rules);
     if (*what)
         wrong(b, at, "a server has a `url`, a `command` or `builtin`", u->name, what);
     else if (*wrong_risk(u->entry))
         wrong(b, u->entry->risks, NULL, u->name, wrong_risk(u->entry));
-    else if (make_address(b, u, &err) < 0 || make_signer(b, u, &err) < 0 ||
-             make_oauth(b, u, &err) < 0 || digest(u, &err) < 0 ||
-             km_stdio_check(u->entry, &missing, &err) < 0)
+    else if (km_mcp_make_address(b->args, u, &err) < 0 ||
+             km_mcp_make_signer(b->args, u, &err) < 0 || km_mcp_make_oauth(b->args, u, &err) < 0 ||
+             km_mcp_upstream_digest(u, &err) < 0 || km_stdio_check(u->entry, &missing, &err) < 0)
         wrong(b, at, NULL, u->name, err.text);
     else if (u->alias.n > 40)
         wrong(b, at, "give it a short `alias`", u->name,
@@ -441,9 +185,11 @@ static struct km_mcp_upstream *upstream_new(struct build *b, struct km_str name,
         return km_mcp_upstream_unref(u);
     *e = base ? *base : *over;
     if (base && over)
-        merge(&km_mcp_entry_table, over_node, over, e);
+        km_mcp_merge(&km_mcp_entry_table, over_node, over, e);
     u->builtin = e->builtin.n ? find_kind(b, e->builtin) : NULL;
-    u->settings = u->builtin && u->builtin->settings ? kind_settings(b, u, base, over) : NULL;
+    u->settings = u->builtin && u->builtin->settings
+                      ? km_mcp_kind_settings(b->args->config, u, base, over)
+                      : NULL;
     if (u->builtin && u->builtin->settings && !u->settings)
         return km_mcp_upstream_unref(u);
     u->entry = e;
@@ -526,7 +272,7 @@ static int add(struct build *b, struct km_str name, const struct km_mcp_entry *b
     u = upstream_new(b, name, base, over, over_node);
     if (!u)
         return km_fail(err, KM_E_NOMEM, "out of memory");
-    fill(b, u, at);
+    fill(b, u, at, &b->set->rules[b->set->n]);
     if (!b->failed)
         u = same_as_before(b, u);
     b->set->v[b->set->n++] = u;
@@ -543,7 +289,8 @@ static int add_all(struct build *b, struct km_err *err)
     int r = 0;
 
     b->set->v = calloc(theirs->n + ours->n + 1, sizeof *b->set->v);
-    if (!b->set->v)
+    b->set->rules = calloc(theirs->n + ours->n + 1, sizeof *b->set->rules);
+    if (!b->set->v || !b->set->rules)
         return km_fail(err, KM_E_NOMEM, "out of memory");
     for (size_t i = 0; r == 0 && i < theirs->n; i++)
         r = add(b, theirs->names[i], (const struct km_mcp_entry *)theirs->v + i,
@@ -564,6 +311,7 @@ static void set_free(struct km_mcp_set *set)
     for (size_t i = 0; i < set->n; i++)
         km_mcp_upstream_unref(set->v[i]);
     free(set->virtuals);
+    free(set->rules);
     free(set->v);
     free(set);
 }

@@ -205,11 +205,32 @@ static void take_log_ins(struct km_mcp_upstreams *ups, const struct km_mcp_set *
     }
 }
 
+/* Puts the set's rules in force; true: other tools may be withheld now. */
+static bool use_rules(struct km_mcp_upstreams *ups, struct km_mcp_upstream *u,
+                      struct km_mcp_rules rules)
+{
+    static const uint8_t plain[KM_MCP_KEY];
+    const enum km_pin_mode before = km_mcp_rules(u).pin;
+    struct km_mcp_catalogue *c;
+
+    km_mcp_rules_set(u, rules);
+    if (before == KM_PIN_OFF && rules.pin != KM_PIN_OFF) { /* nobody has looked at its tools */
+        c = km_mcp_live_catalogue(u->live, plain, NULL);
+        if (c->known)
+            km_catalogue_pins(ups, u, c, SIZE_MAX, true);
+        km_mcp_catalogue_unref(c);
+    }
+    return before != rules.pin && (before == KM_PIN_STRICT || rules.pin == KM_PIN_STRICT);
+}
+
 void km_mcp_upstreams_use(struct km_mcp_upstreams *ups, struct km_mcp_set *set)
 {
     struct km_mcp_set *old;
 
     take_log_ins(ups, set);
+    for (size_t i = 0; i < set->n; i++)
+        if (use_rules(ups, set->v[i], set->rules[i]))
+            km_mcp_upstream_tools_changed(ups, set->v[i]);
     pthread_mutex_lock(&ups->lock);
     old = ups->set;
     ups->set = km_mcp_set_ref(set);

@@ -121,6 +121,14 @@ struct km_mcp_safety {
 };
 extern const struct km_settings_table km_mcp_safety_table;
 
+/* What holds for its tools: of its own entry, or of what is said for all servers.  They change with
+ * the configuration while the server and its sessions stay. */
+struct km_mcp_rules {
+    enum km_pin_mode pin;
+    struct km_approval_policy policy;
+    bool ask_client; /* the client's user may approve a call */
+};
+
 struct km_mcp_live; /* its state and catalogues: private */
 
 struct km_mcp_upstream {
@@ -143,14 +151,15 @@ struct km_mcp_upstream {
     struct km_mcp_oauth *oauth; /* tokens (oauth/oauth.h); NULL: none */
     bool added; /* at run time, not in the file */
     bool personal; /* headers or environment depend on who asks: no lists without an asker */
-    enum km_pin_mode pin; /* of its own entry, or of all servers */
-    struct km_approval_policy policy; /* the same */
-    bool ask_client; /* the client's user may approve a call */
+    _Atomic uint32_t rules; /* km_mcp_rules() */
     struct km_mcp_live *live;
 };
 
-/* What counts for it of its own entry and of what is said for all. */
-void km_mcp_safety_apply(const struct km_mcp_safety *all, struct km_mcp_upstream *u);
+/* What counts of an entry and of what is said for all. */
+struct km_mcp_rules km_mcp_rules_of(const struct km_mcp_safety *all, const struct km_mcp_entry *e);
+/* What is in force for it now, all of one configuration.  Any thread, both. */
+struct km_mcp_rules km_mcp_rules(const struct km_mcp_upstream *u);
+void km_mcp_rules_set(struct km_mcp_upstream *u, struct km_mcp_rules rules);
 
 struct km_mcp_upstream *km_mcp_upstream_ref(struct km_mcp_upstream *u); /* any thread */
 struct km_mcp_upstream *km_mcp_upstream_unref(struct km_mcp_upstream *u);
@@ -160,6 +169,7 @@ struct km_mcp_upstream *km_mcp_upstream_unref(struct km_mcp_upstream *u);
 struct km_mcp_set {
     _Atomic unsigned refs;
     struct km_mcp_upstream **v; /* in the order of the file */
+    struct km_mcp_rules *rules; /* of each: in force once the set is (km_mcp_upstreams_use) */
     size_t n;
     struct km_map *names; /* name, alias or id to upstream */
     struct km_mcp_virtual **virtuals; /* subsets (view/virtual.h), in the file's order */
