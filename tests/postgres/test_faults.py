@@ -20,6 +20,10 @@ def backends(postgres, role):
     return [int(pid) for pid in pids.split()]
 
 
+def postmaster(postgres):
+    return int((postgres.folder / "data" / "postmaster.pid").read_text().split()[0])
+
+
 @pytest.fixture
 def role(postgres):
     """A role of this test's own, so that its connections can be told apart."""
@@ -89,15 +93,14 @@ def test_what_does_not_answer_is_given_up_and_comes_back(postgres, role, once):
 
 
 def test_a_server_that_is_stopped_before_connecting(postgres, role):
-    postmaster = int((postgres.folder / "data" / "postmaster.pid").read_text().split()[0])
-    os.kill(postmaster, signal.SIGSTOP)
+    os.kill(postmaster(postgres), signal.SIGSTOP)
     try:
         with Server(postgres.dsn(role), env={"KANMON_PG_CONNECT_TIMEOUT": "300ms"}) as server:
             assert "did not answer in time" in server.error("execute_sql", sql="SELECT 1")
-            os.kill(postmaster, signal.SIGCONT)
+            os.kill(postmaster(postgres), signal.SIGCONT)
             until_it_works(server)
     finally:
-        os.kill(postmaster, signal.SIGCONT)
+        os.kill(postmaster(postgres), signal.SIGCONT)
 
 
 LARGE = "SELECT g, repeat('x', 1000) AS filler FROM generate_series(1, 900) g"

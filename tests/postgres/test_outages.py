@@ -4,6 +4,7 @@
 import contextlib
 import os
 import shutil
+import signal
 import socket
 import struct
 import subprocess
@@ -14,7 +15,7 @@ from ports import free_port
 
 from conftest import Postgres, Server
 from proxy import Proxy
-from test_faults import ask, text_of, until_it_works, works
+from test_faults import ask, backends, postmaster, text_of, until_it_works, works
 
 
 # --- no room ---
@@ -36,14 +37,23 @@ def occupy(port, user):
 
 def test_a_full_server_is_named_and_not_stormed(postgres):
     with Proxy(postgres.port) as wire, contextlib.ExitStack() as held:
-        while link := occupy(postgres.port, "postgres"):
-            held.callback(link.close)
         with Server(wire.dsn("mcp_ro")) as server:
-            numbers = [ask(server) for _ in range(40)]
+            assert works(server)
+            wire.cut()
+            wait_until(lambda: not backends(postgres, "mcp_ro"), 20, "its places to be free")
+            while link := occupy(postgres.port, "postgres"):
+                held.callback(link.close)
+            before = wire.made
+            os.kill(postmaster(postgres), signal.SIGSTOP)  # so that all are refused together
+            try:
+                numbers = [ask(server) for _ in range(40)]
+                wait_until(lambda: wire.made == before + 8, 20, "all to be asked for")
+            finally:
+                os.kill(postmaster(postgres), signal.SIGCONT)
             for number in numbers:
                 assert "too many clients" in text_of(server, number)
             first = wire.made
-            assert first <= 8  # the pool's most, asked for at once
+            assert first <= before + 9  # the pool's most, and one that tried again
             # From now on one attempt after ever longer pauses, however many ask: 100 ms, 200, ...
             for _ in range(40):
                 assert "too many clients" in text_of(server, ask(server))
