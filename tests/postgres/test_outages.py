@@ -15,7 +15,7 @@ from ports import free_port
 
 from conftest import Postgres, Server
 from proxy import Proxy
-from test_faults import ask, backends, postmaster, text_of, until_it_works, works
+from test_faults import ask, backends, postmaster, role, text_of, until_it_works, works
 
 
 # --- no room ---
@@ -35,12 +35,12 @@ def occupy(port, user):
     return link
 
 
-def test_a_full_server_is_named_and_not_stormed(postgres):
+def test_a_full_server_is_named_and_not_stormed(postgres, role):
     with Proxy(postgres.port) as wire, contextlib.ExitStack() as held:
-        with Server(wire.dsn("mcp_ro")) as server:
+        with Server(wire.dsn(role)) as server:
             assert works(server)
             wire.cut()
-            wait_until(lambda: not backends(postgres, "mcp_ro"), 20, "its places to be free")
+            wait_until(lambda: not backends(postgres, role), 20, "its places to be free")
             while link := occupy(postgres.port, "postgres"):
                 held.callback(link.close)
             before = wire.made

@@ -144,6 +144,10 @@ static void on_connection(struct km_pg_wait *wait, struct km_pg_conn *conn,
 
     if (err) {
         km_pg_lease_fail(l, err);
+        if (strstr(err->text, "unsupported startup parameter"))
+            km_fail(&l->err, err->code, "%s: this is a pooler; %s", err->text,
+                    l->db->args.pooled ? "leave options out of the dsn"
+                                       : "set pooler: transaction");
         finish(l);
         return;
     }

@@ -21,7 +21,7 @@
 #define PINS                                                                                       \
     "-c default_transaction_read_only=%s -c standard_conforming_strings=on -c row_security=on "    \
     "-c idle_in_transaction_session_timeout=%llu -c DateStyle=ISO -c IntervalStyle=postgres "      \
-    "-c extra_float_digits=1 -c bytea_output=hex"
+    "-c extra_float_digits=1 -c bytea_output=hex -c " KM_PG_PINNED "=on"
 
 static int make_pool(struct km_pg_db *db, struct km_err *err)
 {

@@ -12,6 +12,13 @@
 #include "servers/postgres/cost.h"
 #include "servers/postgres/resolve.h"
 
+static bool lacks_pins(const struct km_pg_lease *l)
+{
+    struct km_str message = l->out.message;
+
+    return l->flight == KM_PG_OPEN && km_str_find(message, KM_STR(KM_PG_PINNED)) < message.n;
+}
+
 static void take_error(struct km_pg_lease *l, const struct km_pg_result *r)
 {
     struct km_str position = km_pg_error_field(r, 'P');
@@ -23,6 +30,14 @@ static void take_error(struct km_pg_lease *l, const struct km_pg_result *r)
     l->out.message = km_arena_str(l->arena, km_pg_error_field(r, 'M'));
     l->out.detail = km_arena_str(l->arena, km_pg_error_field(r, 'D'));
     l->out.hint = km_arena_str(l->arena, km_pg_error_field(r, 'H'));
+    if (lacks_pins(l)) {
+        l->out.sqlstate = KM_STR_NONE;
+        l->out.err = &l->err;
+        km_fail(&l->err, KM_E_UPSTREAM_PROTOCOL,
+                "the settings a session begins with did not reach the database: between stands a "
+                "pooler that drops them. Set pooler: transaction");
+        return;
+    }
     if (position.n && km_str_i64(position, &at) == 0)
         at -= l->flight == KM_PG_COST ? l->shift : 0;
     if (at > 0 && at < 1 << 30)

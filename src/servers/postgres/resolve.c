@@ -29,7 +29,8 @@
 #define VIEWS 200 /* of one statement, those inside views counted */
 
 const char km_pg_anchor[] =
-    "SELECT pg_catalog.set_config('statement_timeout', $1, true), "
+    "SELECT pg_catalog.current_setting('" KM_PG_PINNED "'), "
+    "pg_catalog.set_config('statement_timeout', $1, true), "
     "pg_catalog.set_config('lock_timeout', $2, true), "
     "pg_catalog.set_config('search_path', pg_catalog.concat('pg_catalog, ', "
     "pg_catalog.current_setting('search_path'), ', pg_temp'), true)";

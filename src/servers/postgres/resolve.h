@@ -7,6 +7,9 @@
 #include "servers/postgres/guard.h"
 #include "store/pg_conn.h"
 
+/* A setting of ours that every session begins with: where it is not known, none of them arrived. */
+#define KM_PG_PINNED "kanmon.pinned"
+
 /* First in a transaction: sets its limits, puts pg_catalog first on the search path, and takes the
  * snapshot, after which a transaction cannot be made writable any more.  $1 statement_timeout,
  * $2 lock_timeout, both in milliseconds. */
