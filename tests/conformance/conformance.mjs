@@ -249,13 +249,18 @@ async function startExample() {
   return `http://127.0.0.1:${port}/mcp`;
 }
 
-// Puts a gateway in front of the servers and lists its runs.
+// Puts a gateway in front of each server and lists its runs.  One each: what waits for a client's
+// answer is bounded by principal, and all runs against one gateway are of one principal.  Runs of a
+// title are together, so that those at one time are of different gateways.
 async function gatewayRows(where, binary, folder, servers) {
-  const base = await startGateway(binary, folder, where, servers);
-  const stdio = Object.keys(servers).filter((server) => server.includes("stdio"));
-  await Promise.all(stdio.map((server) => warm(`${base}/mcp/${wordOf(server)}`)));
-  return Object.keys(servers).flatMap((server) =>
-    (server === "example" ? exampleSuites : Object.keys(suites)).map((title) => [`${where}/${server}`, title, `${base}/mcp/${wordOf(server)}`]));
+  const bases = await Promise.all(Object.entries(servers).map(async ([server, row]) => {
+    const base = await startGateway(binary, folder, `${where}-${server}`, { [server]: row });
+    if (server.includes("stdio")) await warm(`${base}/mcp/${wordOf(server)}`);
+    return [server, `${base}/mcp/${wordOf(server)}`];
+  }));
+  return Object.keys(suites).flatMap((title) => bases
+    .filter(([server]) => server !== "example" || exampleSuites.includes(title))
+    .map(([server, url]) => [`${where}/${server}`, title, url]));
 }
 
 // [where, title, url]: everything there is to run.
@@ -281,7 +286,7 @@ async function table(binary, folder, chosen) {
 
 async function main(words) {
   let binary = process.env.KANMON_BINARY;
-  let jobs = 2;
+  let jobs = 4; // they wait more than they work
   const groups = [];
   while (words.length) {
     const word = words.shift();
