@@ -7,6 +7,7 @@
 
 #include <dlfcn.h>
 #include <pg_query.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "servers/postgres/parse.h"
@@ -109,6 +110,91 @@ static void a_tree_without_room_is_a_limit(void **state)
     km_arena_done(&arena);
 }
 
+/* --- the library's own packing, which parse.c puts its copy in the place of --- */
+
+/* The library in a namespace of its own, where nothing of ours is in its way. */
+struct packer {
+    PgQueryProtobufParseResult (*parse)(const char *text);
+    void (*free_result)(PgQueryProtobufParseResult result);
+    size_t (*packed_size)(const ProtobufCMessage *m);
+    size_t (*pack)(const ProtobufCMessage *m, uint8_t *out);
+};
+
+static void find(void *library, const char *name, void *ret_function)
+{
+    void *symbol = dlsym(library, name);
+
+    assert_non_null(symbol);
+    memcpy(ret_function, &symbol, sizeof symbol);
+}
+
+/* 1: compared; 0: no statement for either. */
+static unsigned compare_line(const struct packer *p, struct km_str sql)
+{
+    struct PgQuery__ParseResult *tree;
+    PgQueryProtobufParseResult own;
+    struct km_arena arena;
+    uint8_t *bytes;
+    size_t at, n;
+
+    km_arena_init(&arena, KM_PG_TREE_BYTES, NULL);
+    if (km_pg_parse(parser, &arena, sql, &tree, &at, NULL) < 0) {
+        km_arena_done(&arena);
+        return 0;
+    }
+    own = p->parse(km_arena_cstr(&arena, sql));
+    assert_null(own.error);
+    n = p->packed_size(&tree->base);
+    assert_int_equal(n, own.parse_tree.len);
+    bytes = malloc(n + 1);
+    assert_non_null(bytes);
+    p->pack(&tree->base, bytes);
+    assert_memory_equal(bytes, own.parse_tree.data, n);
+    free(bytes);
+    p->free_result(own);
+    km_arena_done(&arena);
+    return 1;
+}
+
+static unsigned compare_file(const struct packer *p, const char *name)
+{
+    static char line[65536];
+    FILE *f = fopen(name, "r");
+    unsigned n = 0;
+
+    assert_non_null(f);
+    while (fgets(line, sizeof line, f))
+        n += compare_line(p, km_str_sub(km_str_c(line), 0, strcspn(line, "\t\n")));
+    fclose(f);
+    return n;
+}
+
+/* What parse.c falls back to when the library does not call it gives the same verdicts: the trees
+ * are the same, byte for byte. */
+static void a_copied_tree_is_the_packed_one(void **state)
+{
+    static const char folder[] = KM_TEST_POSTGRES;
+    void *library = dlmopen(LM_ID_NEWLM, KM_LIBPG_QUERY, RTLD_NOW | RTLD_LOCAL);
+    static const char *const files[] = { "hostile.tsv", "hostile-more.tsv", "legit.tsv",
+                                         "legit-more.tsv" };
+    struct packer p;
+    char name[4096];
+    unsigned n = 0;
+
+    (void)state;
+    assert_non_null(library);
+    find(library, "pg_query_parse_protobuf", &p.parse);
+    find(library, "pg_query_free_protobuf_parse_result", &p.free_result);
+    find(library, "protobuf_c_message_get_packed_size", &p.packed_size);
+    find(library, "protobuf_c_message_pack", &p.pack);
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        snprintf(name, sizeof name, "%s/%s", folder, files[i]);
+        n += compare_file(&p, name);
+    }
+    assert_true(n > 400);
+    dlclose(library);
+}
+
 static const ProtobufCMessageDescriptor *descriptor_of(const char *name)
 {
     const struct km_pg_types *types = km_pg_parser_types(parser);
@@ -180,6 +266,7 @@ int main(void)
         cmocka_unit_test(a_tree_outlives_other_parses),
         cmocka_unit_test(a_place_is_told_where_the_text_is_wrong),
         cmocka_unit_test(a_tree_without_room_is_a_limit),
+        cmocka_unit_test(a_copied_tree_is_the_packed_one),
         cmocka_unit_test(a_tree_that_is_too_deep_is_refused),
         cmocka_unit_test(the_library_asks_this_program_before_it_packs),
     };
