@@ -98,6 +98,36 @@ def test_statements_that_take_most(sick):
         assert "no-one-sees-this" not in str(server.ok("top_queries", limit=100))
 
 
+@pytest.mark.parametrize("mode", ["read-only", "admin"])
+def test_no_literal_of_others_is_shown(sick, mode):
+    sick.psql("SELECT pg_stat_statements_reset(); CREATE ROLE ward_guest PASSWORD 'pass-one';"
+              "ALTER ROLE ward_guest PASSWORD $x$pass-two$x$; COMMENT ON ROLE ward_guest IS 'note-1';"
+              "SET ward.x = E'a\\'pass-three'; DROP ROLE ward_guest /* pass-four */")
+    with Server(sick.dsn("postgres"), "--mode", mode) as server, \
+            Session(sick, "SELECT 'hello'; -- pass-five\nSELECT E'a\\'pass-six', '" + "y" * 2000
+                    + "', 'pass-seven';") as other:
+        assert other.process.stdout.readline() == "hello\n"
+        top = server.ok("top_queries", limit=100)
+        texts = [q["query"] for q in top["queries"]]
+        assert "CREATE ROLE ward_guest PASSWORD ?" in texts
+        assert "ALTER ROLE ward_guest PASSWORD ?" in texts
+        shown = str(top) + str(server.ok("list_activity")) + str(server.ok("list_locks"))
+        assert "pass-" not in shown and "note-1" not in shown and "yyyy" not in shown
+        assert other.process.poll() is None
+
+
+def test_a_text_that_names_what_is_narrowed_is_withheld(sick, tmp_path):
+    definitions = tmp_path / "definitions.yaml"
+    definitions.write_text("processors: [{relation: ward.a, columns: [id]}]")
+    sick.psql("SELECT pg_stat_statements_reset(); SELECT count(*) FROM ward.a WHERE w IS NULL;"
+              'SELECT count(*) FROM ward."a"; SELECT count(*) FROM U&"ward".U&"\\0061";'
+              "SELECT count(*) AS shown FROM pg_class")
+    with Server(sick.dsn("postgres"), "--definitions", definitions) as server:
+        texts = [q["query"] for q in server.ok("top_queries", limit=100)["queries"]]
+        assert not [t for t in texts if "ward" in t.lower()], texts
+        assert "SELECT ..." in texts and "SELECT count(*) AS shown FROM pg_class" in texts
+
+
 class Session:
     """psql that holds a transaction open until it is told to end."""
 

@@ -5,24 +5,17 @@
  *     top_queries                    where is pg_stat_statements? ── a query of it
  *     cancel_query, terminate_backend   mode admin: a signal to one client's session
  *
- * Texts of other sessions are shown without their literals, for these are data, and not at all
- * where a password may stand in them.  What the role may not see is counted, so that an empty list
- * is never taken for silence.
+ * Texts of other sessions are shown without their literals, for these are data (texts.h).  What
+ * the role may not see is counted, so that an empty list is never taken for silence.
  */
-#include "servers/postgres/tools.h"
+#include "servers/postgres/texts.h"
 
-/* A statement's text without what stands in quotes, numbers, and secrets. */
-#define MASKED(text)                                                                               \
-    "CASE WHEN " text " ~* '(password|secret|token)' THEN left(ltrim(" text "), 12) || ' ...' "    \
-    "ELSE left(regexp_replace(regexp_replace(regexp_replace(" text ", "                            \
-    "'\\$([A-Za-z_]*)\\$.*?\\$\\1\\$', '?', 'g'), '''(?:[^'']|'''')*''?', '?', 'g'), "             \
-    "'\\m[0-9]+(\\.[0-9]+)?\\M', '?', 'g'), 1000) END"
 #define SESSION(a)                                                                                 \
     "'pid', " a ".pid, 'user', " a ".usename, 'database', " a ".datname, 'application', "          \
     a ".application_name, 'state', " a ".state, 'transaction_seconds', "                           \
     "round(extract(epoch FROM clock_timestamp() - " a ".xact_start)::numeric, 1), "                \
     "'query_seconds', round(extract(epoch FROM clock_timestamp() - " a ".query_start)::numeric, "  \
-    "1), 'wait', " a ".wait_event_type || ': ' || " a ".wait_event, 'query', " MASKED(a ".query")
+    "1), 'wait', " a ".wait_event_type || ': ' || " a ".wait_event, 'query', " a ".query"
 #define HIDDEN                                                                                     \
     "'hidden_by_privilege', (SELECT count(*) FROM pg_stat_activity h WHERE "                       \
     "h.query = '<insufficient privilege>')"
@@ -43,7 +36,7 @@ static int list_activity(struct km_mcp_call *call, struct km_err *err)
         NULL,
     };
 
-    return km_pg_ask(call, sql, names, 2, err);
+    return km_pg_ask_texts(call, sql, names, 2, err);
 }
 
 static int list_locks(struct km_mcp_call *call, struct km_err *err)
@@ -69,7 +62,7 @@ static int list_locks(struct km_mcp_call *call, struct km_err *err)
         NULL,
     };
 
-    return km_pg_ask(call, sql, names, 1, err);
+    return km_pg_ask_texts(call, sql, names, 1, err);
 }
 
 /* --- top_queries --- */
@@ -97,7 +90,7 @@ static const char top_sql[] =
     "WHEN 'resources' THEN greatest(part_time, part_touched, part_read, part_dirtied, part_wal) "
     "ELSE total_exec_time END AS by FROM f) "
     "SELECT json_build_object('queries', coalesce((SELECT json_agg(x.j) FROM (SELECT "
-    "json_build_object('query_id', o.queryid::text, 'query', left(o.query, 4000), 'user', "
+    "json_build_object('query_id', o.queryid::text, 'query', left(o.query, 8000), 'user', "
     "pg_get_userbyid(o.userid), 'calls', o.calls, 'rows', o.rows, 'total_ms', "
     "round(o.total_exec_time::numeric, 3), 'mean_ms', round(o.mean_exec_time::numeric, 3), "
     "'max_ms', round(o.max_exec_time::numeric, 3), 'stddev_ms', "
@@ -130,7 +123,7 @@ static int on_where(struct km_pg_task *task, const struct km_pg_outcome *o, stru
     pieces[0] = km_pg_with_schema(arena, top_sql, schema);
     if (km_pg_request_own(task->call, pieces, names, 2, &request, err) < 0)
         return KM_E_INVALID;
-    task->answer = km_pg_answer_value;
+    task->answer = km_pg_answer_texts;
     return km_pg_task_again(task, &request, err);
 }
 
@@ -152,7 +145,7 @@ static int answer_signal(struct km_pg_task *task, const struct km_pg_outcome *o,
         return km_fail(
             err, KM_E_NOT_FOUND,
             "no client's session has this pid in this cluster: list_activity shows them");
-    return km_pg_answer_value(task, o, err);
+    return km_pg_answer_texts(task, o, err);
 }
 
 static int signal_backend(struct km_mcp_call *call, const char *function, struct km_err *err)
