@@ -14,11 +14,24 @@
 
 #include "base/chunk.h"
 
+#define ONES UINT64_C(0x0101010101010101)
+#define HIGHS (ONES << 7)
+
 static unsigned char fold(char c)
 {
     unsigned char u = (unsigned char)c;
 
     return u >= 'A' && u <= 'Z' ? (unsigned char)(u | 0x20) : u;
+}
+
+/* The same for eight.  Without its high bit no byte carries into the next when a number below
+ * 0x80 is added, so the high bit of each sum says whether that byte reaches 'A', or passes 'Z'. */
+static uint64_t fold_eight(uint64_t w)
+{
+    const uint64_t low = w & ~HIGHS;
+    const uint64_t from_a = low + ONES * (0x80 - 'A'), past_z = low + ONES * (0x7f - 'Z');
+
+    return w | (from_a & ~past_z & ~w & HIGHS) >> 2;
 }
 
 bool km_str_ieq(struct km_str a, struct km_str b)
@@ -33,9 +46,17 @@ bool km_str_starts(struct km_str s, struct km_str prefix)
 
 bool km_str_istarts(struct km_str s, struct km_str prefix)
 {
+    size_t i = 0;
+
     if (s.n < prefix.n)
         return false;
-    for (size_t i = 0; i < prefix.n; i++)
+    for (uint64_t a, b; prefix.n - i >= sizeof a; i += sizeof a) {
+        memcpy(&a, s.p + i, sizeof a);
+        memcpy(&b, prefix.p + i, sizeof b);
+        if (a != b && fold_eight(a) != fold_eight(b))
+            return false;
+    }
+    for (; i < prefix.n; i++)
         if (s.p[i] != prefix.p[i] && fold(s.p[i]) != fold(prefix.p[i]))
             return false;
     return true;
@@ -118,9 +139,6 @@ static bool is_plain(char c)
 {
     return (unsigned char)c >= 0x20 && (unsigned char)c < 0x7f && c != '"' && c != '\\';
 }
-
-#define ONES UINT64_C(0x0101010101010101)
-#define HIGHS (ONES << 7)
 
 /* The high bit of each byte of w that is not plain.  Carries and borrows run upwards from such
  * a byte only, so the lowest bit set is true; those above it may not be. */

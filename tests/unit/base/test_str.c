@@ -33,6 +33,24 @@ static void folding_is_ascii_only(void **state)
     assert_false(km_str_istarts(S("Bear"), S("bearer")));
 }
 
+/* Eight bytes are folded at once: every pair of bytes, in every place, with neighbours that differ by
+ * case. */
+static void folding_eight_bytes_is_folding_each(void **state)
+{
+    (void)state;
+    for (unsigned a = 0; a < 256; a++)
+        for (unsigned b = 0; b < 256; b++)
+            for (size_t at = 0; at < 9; at++) {
+                char one[] = "Zaz[AZ\xff\x40z", two[] = "zAZ[az\xff\x40Z";
+                const bool letters =
+                    (a | 0x20) == (b | 0x20) && (a | 0x20) >= 'a' && (a | 0x20) <= 'z';
+
+                one[at] = (char)a;
+                two[at] = (char)b;
+                assert_true(km_str_ieq(km_str(one, 9), km_str(two, 9)) == (a == b || letters));
+            }
+}
+
 static void starts_and_ends_take_whole_and_empty(void **state)
 {
     (void)state;
@@ -262,6 +280,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(comparison_is_by_bytes_and_empty_views_are_equal),
         cmocka_unit_test(folding_is_ascii_only),
+        cmocka_unit_test(folding_eight_bytes_is_folding_each),
         cmocka_unit_test(starts_and_ends_take_whole_and_empty),
         cmocka_unit_test(search_answers_the_length_when_there_is_nothing),
         cmocka_unit_test(bounds_are_clamped),
