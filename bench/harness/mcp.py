@@ -135,6 +135,7 @@ class McpKanmon(Kanmon):
     note = ("one worker; a master key is checked, every call audited, arguments and result looked "
             "at; all its threads counted")
     transport = "http"
+    more = ""               # settings a run adds
 
     def upstream(self, tools):
         return f'{{url: "http://127.0.0.1:{self.bench.mock}/mcp/{tools}", transport: http}}'
@@ -148,7 +149,7 @@ general_settings:
   master_key: sk-bench-master
 kanmon_settings:
   state_dir: {self.dir}/state
-  workers: 1
+  workers: 1{self.more}
   limits: {{connections: 30000}}
 """)
         return [self.binary, "serve", "--config", config, "--host", "127.0.0.1", "--port",

@@ -136,6 +136,7 @@ class Nginx(Server):
     name, title = "nginx", "nginx"
     note = ("`proxy_pass`, one worker, access log with a 64k buffer, 256 kept upstream "
             "connections, no buffering of streams; it checks no key and counts nothing")
+    more = ""               # directives a run adds
 
     def prepare(self):
         """Debian's, unpacked below build/bench where there is none: installing the package would
@@ -162,7 +163,7 @@ class Nginx(Server):
         # nginx drops idle connections when fewer than a sixteenth is free: leave room.
         return [self.binary, "-p", self.dir, "-e", f"{self.dir}/error.log", "-c", write(
             f"{self.dir}/nginx.conf", f"""
-worker_processes 1;
+worker_processes 1;{self.more}
 daemon off;
 pid {self.dir}/nginx.pid;
 error_log {self.dir}/error.log;
@@ -197,6 +198,7 @@ class Kanmon(Server):
     note = ("one worker, 256 kept upstream connections; a virtual key with budget, request, "
             "token and parallel limits; eventual accounting on SQLite; one log line a call; all "
             "its threads counted")
+    more = ""               # settings a run adds
 
     def prepare(self):
         self.binary = os.path.join(self.bench.build, "kanmon")
@@ -220,7 +222,7 @@ general_settings:
   master_key: {MASTER_KEY}
 kanmon_settings:
   state_dir: {self.dir}/state
-  workers: 1
+  workers: 1{self.more}
   limits: {{connections: 20000}}
   upstream: {{max_per_origin: 20000, max_idle: 256}}
 """)
