@@ -33,7 +33,7 @@ static void folding_is_ascii_only(void **state)
     assert_false(km_str_istarts(S("Bear"), S("bearer")));
 }
 
-/* Eight bytes are folded at once: every pair of bytes, in every place, with neighbours that differ by
+/* Eight bytes are folded at once: every pair of bytes in every place, its neighbours of other
  * case. */
 static void folding_eight_bytes_is_folding_each(void **state)
 {
