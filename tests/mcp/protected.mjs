@@ -8,6 +8,7 @@ import { createServer } from "node:http";
 import { randomUUID } from "node:crypto";
 
 import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";
+import { SSEServerTransport } from "@modelcontextprotocol/sdk/server/sse.js";
 import { StreamableHTTPServerTransport } from "@modelcontextprotocol/sdk/server/streamableHttp.js";
 import Provider from "oidc-provider";
 
@@ -88,6 +89,7 @@ async function forget(account) {
 }
 
 const seen = [];
+const streams = new Map();
 async function mcp(q, s) {
   const say = (status, body, headers = {}) =>
     s.writeHead(status, { "content-type": "application/json", ...headers }).end(JSON.stringify(body));
@@ -108,12 +110,17 @@ async function mcp(q, s) {
     await forget(new URLSearchParams(form).get("account"));
     return say(200, {});
   }
-  if (q.url !== "/mcp") return say(404, {});
+  const [path, query] = q.url.split("?");
+  if (!["/mcp", "/mcp/sse", "/mcp/messages"].includes(path)) return say(404, {});
   const token = await read(q.headers.authorization);
   seen.push({ method: q.method, token: token?.jti, client: token?.clientId, scope: token?.scope,
     headers: Object.keys(q.headers), authorization: q.headers.authorization });
   if (!token)
     return say(401, {}, { "www-authenticate": `Bearer resource_metadata="${meta}"` });
+  if (path === "/mcp/messages") {
+    const stream = streams.get(new URLSearchParams(query).get("sessionId"));
+    return stream ? stream.handlePostMessage(q, s) : say(404, {});
+  }
   let body = "";
   for await (const part of q) body += part;
   const message = body ? JSON.parse(body) : undefined;
@@ -125,6 +132,12 @@ async function mcp(q, s) {
   for (const name of ["whoami", "admin"])
     server.registerTool(name, { description: "Says who calls." }, async () => ({
       content: [{ type: "text", text: `${token.accountId ?? token.clientId} ${token.scope}` }] }));
+  if (path === "/mcp/sse") { // HTTP with SSE: a session lasts as long as its stream
+    const stream = new SSEServerTransport("/mcp/messages", s);
+    streams.set(stream.sessionId, stream);
+    s.on("close", () => streams.delete(stream.sessionId));
+    return server.connect(stream);
+  }
   const transport = new StreamableHTTPServerTransport({ sessionIdGenerator: undefined,
     enableJsonResponse: true });
   await server.connect(transport);

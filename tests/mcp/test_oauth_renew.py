@@ -80,6 +80,26 @@ def test_many_calls_refresh_once(gateway, protected):
     assert len(tokens) == 4
 
 
+def test_http_with_sse_renews_and_asks_again(protected, tmp_path):
+    """A post and the stream itself are refused with 401 and asked once more with another token."""
+    text = config(tmp_path, protected, url=protected.mcp + "/sse", transport="sse")
+    with McpGateway(tmp_path, text) as gateway:
+        key = gateway.new_key()
+        accounts.log_in(address(gateway, key), "ada", key)
+        assert whoami(gateway, key) == "ada tools"
+        protected.say("/end-access")
+        assert whoami(gateway, key) == "ada tools"  # its post
+        assert len(once_each(protected)) == 1
+        gateway.stop()
+        protected.say("/end-access")
+        gateway.start()
+        assert whoami(gateway, key) == "ada tools"  # its stream
+        assert len(once_each(protected)) == 2
+        refused = [one["method"] for one in protected.seen()
+                   if one.get("authorization") and not one["token"]]
+        assert refused == ["POST", "GET"]
+
+
 def test_an_access_token_that_ends_is_renewed_before(tmp_path):
     with Protected(lifetime=4) as protected:
         with McpGateway(tmp_path, config(tmp_path, protected)) as gateway:

@@ -81,6 +81,17 @@ static inline void km_link_agreed(struct km_link *l, const struct km_mcp_revisio
         l->ops->agreed(l, revision);
 }
 
+/* The end of a link, told from the loop, once: link/end.c. */
+struct km_link_end {
+    struct km_link *link;
+    bool is_down; /* it is told, or about to be */
+    struct km_err why;
+    struct km_deferred later;
+};
+void km_link_end_init(struct km_link_end *e, struct km_link *link, struct km_loop *loop);
+void km_link_end(struct km_link_end *e, const struct km_err *why); /* the first one counts */
+void km_link_end_cancel(struct km_link_end *e); /* the link is freed: nothing is told any more */
+
 struct km_link_args {
     struct km_loop *loop;
     struct km_mailbox *mailbox;

@@ -6,6 +6,9 @@
  *
  * The endpoint must be of the url's own origin: a server that could name another would have our
  * credentials sent there.  When the stream ends the session is over.
+ *
+ * A 401 or 403 that another token may help is asked once more with that, the stream and each post
+ * alike: what was refused so was not executed.
  */
 #include <stdlib.h>
 
@@ -31,11 +34,11 @@ struct link_sse {
     struct km_http_call *call; /* the stream */
     struct km_auth_wait wait;
     bool waits;
+    bool again, was_again; /* the stream is asked for once more; it was */
     struct km_sse *sse;
     int status;
-    bool is_up, is_down;
-    struct km_err why;
-    struct km_deferred later;
+    bool is_up;
+    struct km_link_end end;
     struct km_list posts;
 };
 
@@ -50,6 +53,7 @@ struct post {
     struct km_http_call *call;
     struct km_auth_wait wait;
     bool waits;
+    bool again, was_again; /* as of the stream */
     int status;
     struct km_timer retry;
     struct km_err err;
@@ -60,20 +64,12 @@ static struct link_sse *of(struct km_link *l)
     return (struct link_sse *)(void *)l;
 }
 
-static void down(struct link_sse *s, const struct km_err *why)
+/* The server wants another proof, and there may be one. */
+static bool asks_again(struct link_sse *s, const struct km_auth_wait *wait,
+                       const struct km_response *response)
 {
-    if (s->is_down)
-        return;
-    s->is_down = true;
-    s->why = *why;
-    km_deferred_queue(&s->later);
-}
-
-static void on_later(void *ctx)
-{
-    struct link_sse *s = ctx;
-
-    s->base.events->on_down(s->base.ctx, &s->why);
+    return s->auth && (response->status == 401 || response->status == 403) &&
+           s->auth->ops->refused(s->auth, wait, response->status, &response->headers, KM_STR_NONE);
 }
 
 /* --- the stream --- */
@@ -111,7 +107,7 @@ static int on_event(void *ctx, const struct km_sse_event *event)
     struct link_sse *s = ctx;
     struct km_err err;
 
-    if (!event->has_data || s->is_down)
+    if (!event->has_data || s->end.is_down)
         return 0;
     if (km_str_eq(event->type, KM_STR("endpoint"))) {
         if (s->is_up)
@@ -123,7 +119,7 @@ static int on_event(void *ctx, const struct km_sse_event *event)
         }
         km_fail(&err, KM_E_UPSTREAM_PROTOCOL, "'%.*s' wants messages posted to another server",
                 KM_STR_ARG(s->upstream->name));
-        down(s, &err);
+        km_link_end(&s->end, &err);
         return 0;
     }
     if (event->data.n && (!event->type.n || km_str_eq(event->type, KM_STR("message"))))
@@ -136,6 +132,7 @@ static void on_head(void *ctx, const struct km_response *response)
     struct link_sse *s = ctx;
 
     s->status = response->status;
+    s->again = !s->was_again && asks_again(s, &s->wait, response);
     if (response->status == 200)
         s->sse = km_sse_new(KM_MCP_MESSAGE_BYTES, on_event, s);
 }
@@ -145,12 +142,14 @@ static void on_body(void *ctx, const char *bytes, size_t n)
     struct link_sse *s = ctx;
     struct km_err err = { 0 };
 
-    if (!s->sse || s->is_down || km_sse_feed(s->sse, bytes, n, &err) == 0)
+    if (!s->sse || s->end.is_down || km_sse_feed(s->sse, bytes, n, &err) == 0)
         return;
     km_fail(&err, KM_E_LIMIT, "a message of '%.*s' is over %zu bytes",
             KM_STR_ARG(s->upstream->name), KM_MCP_MESSAGE_BYTES);
-    down(s, &err);
+    km_link_end(&s->end, &err);
 }
+
+static void begin(struct link_sse *s);
 
 static void on_done(void *ctx, const struct km_http_result *result)
 {
@@ -158,6 +157,12 @@ static void on_done(void *ctx, const struct km_http_result *result)
     struct km_err err;
 
     s->call = NULL;
+    if (s->again && !s->end.is_down) {
+        s->again = false;
+        s->was_again = true;
+        begin(s);
+        return;
+    }
     if (result->err && !result->head_seen)
         km_fail(&err, result->err->code, "%s", result->err->text);
     else if (s->status != 200)
@@ -168,10 +173,8 @@ static void on_done(void *ctx, const struct km_http_result *result)
         km_fail(&err, KM_E_UPSTREAM_CONNECT, "'%.*s' ended the session",
                 KM_STR_ARG(s->upstream->name));
     err.http = s->status == 200 ? 0 : s->status;
-    down(s, &err);
+    km_link_end(&s->end, &err);
 }
-
-static void on_auth_ready(void *ctx, const struct km_err *err);
 
 static int put_auth(struct link_sse *s, struct km_http_request *q, struct km_auth_wait *wait,
                     struct km_buf *head, struct km_err *err)
@@ -214,7 +217,7 @@ static void begin(struct link_sse *s)
     if (r == 0 && !s->call)
         km_fail(&err, KM_E_NOMEM, "out of memory");
     if (!s->call)
-        down(s, &err);
+        km_link_end(&s->end, &err);
 }
 
 static void on_auth_ready(void *ctx, const struct km_err *err)
@@ -223,7 +226,7 @@ static void on_auth_ready(void *ctx, const struct km_err *err)
 
     s->waits = false;
     if (err)
-        down(s, err);
+        km_link_end(&s->end, err);
     else
         begin(s);
 }
@@ -249,7 +252,8 @@ static void post_failed(struct post *p, const struct km_err *err, bool maybe_exe
     struct km_link_failure f = { .err = err,
                                  .maybe_executed = maybe_executed,
                                  .status = p->status,
-                                 .session_gone = p->status == 404 };
+                                 .session_gone = p->status == 404,
+                                 .credentials = p->status == 401 || p->status == 403 };
     uint64_t id = p->id;
 
     post_free(p);
@@ -262,6 +266,7 @@ static void on_post_head(void *ctx, const struct km_response *response)
     struct post *p = ctx;
 
     p->status = response->status;
+    p->again = !p->was_again && asks_again(p->of, &p->wait, response);
 }
 
 static void on_post_body(void *ctx, const char *bytes, size_t n)
@@ -271,13 +276,19 @@ static void on_post_body(void *ctx, const char *bytes, size_t n)
     (void)n;
 }
 
+static void post_begin(struct post *p);
+
 static void on_post_done(void *ctx, const struct km_http_result *result)
 {
     struct post *p = ctx;
     struct km_err err;
 
     p->call = NULL;
-    if (result->err) {
+    if (p->again) {
+        p->again = false;
+        p->was_again = true;
+        post_begin(p);
+    } else if (result->err) {
         const struct km_err why = *result->err;
 
         post_failed(p, &why, result->bytes_sent);
@@ -290,8 +301,6 @@ static void on_post_done(void *ctx, const struct km_http_result *result)
         post_free(p);
     }
 }
-
-static void post_begin(struct post *p);
 
 static void on_post_auth(void *ctx, const struct km_err *err)
 {
@@ -351,7 +360,7 @@ static void post_begin(struct post *p)
 static void sse_send(struct km_link *l, const struct km_link_request *q)
 {
     struct link_sse *s = of(l);
-    struct post *p = s->is_down ? NULL : calloc(1, sizeof *p);
+    struct post *p = s->end.is_down ? NULL : calloc(1, sizeof *p);
 
     if (!p)
         return; /* its end is about to be told, or its time-out will be */
@@ -385,7 +394,7 @@ static struct km_link *sse_free(struct km_link *l)
         km_http_cancel(s->call);
     if (s->waits)
         s->auth->ops->cancel(s->auth, &s->wait);
-    km_deferred_cancel(&s->later);
+    km_link_end_cancel(&s->end);
     km_sse_free(s->sse);
     km_buf_done(&s->own_head);
     km_buf_done(&s->head);
@@ -416,7 +425,7 @@ struct km_link *km_link_sse_new(const struct km_link_args *args, struct km_err *
     km_buf_init(&s->own_head, HEAD_BYTES);
     km_buf_init(&s->head, HEAD_BYTES);
     km_buf_init(&s->endpoint, ENDPOINT_BYTES);
-    km_deferred_init(&s->later, s->loop, on_later, s);
+    km_link_end_init(&s->end, &s->base, s->loop);
     if (km_asker_head(args->upstream, args->asker, &s->own_head, err) < 0)
         return sse_free(&s->base);
     return &s->base;

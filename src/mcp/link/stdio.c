@@ -43,9 +43,9 @@ struct link_stdio {
     uint64_t delay_ms;
     _Atomic unsigned *living;
     unsigned most;
-    struct km_deferred later; /* up, or down */
-    struct km_err why;
-    bool is_up, is_down;
+    struct km_deferred up;
+    struct km_link_end end;
+    bool is_up;
     struct km_stdio_words words;
     char work_dir[1024];
 };
@@ -57,23 +57,12 @@ static struct link_stdio *of(struct km_link *l)
 
 /* --- the child --- */
 
-static void down(struct link_stdio *s, const struct km_err *why)
-{
-    if (s->is_down)
-        return;
-    s->is_down = true;
-    s->why = *why;
-    km_deferred_queue(&s->later);
-}
-
-static void on_later(void *ctx)
+static void on_up(void *ctx)
 {
     struct link_stdio *s = ctx;
 
-    if (s->is_down) {
-        s->base.events->on_down(s->base.ctx, &s->why);
-        return;
-    }
+    if (s->end.is_down)
+        return; /* that is told, and nothing else */
     s->is_up = true;
     s->base.events->on_up(s->base.ctx);
 }
@@ -91,10 +80,10 @@ static void on_stdout(void *ctx, const char *bytes, size_t n)
     struct link_stdio *s = ctx;
     struct km_err err = { 0 };
 
-    if (!s->is_down && km_lines_feed(&s->lines, bytes, n, &err) < 0) {
+    if (!s->end.is_down && km_lines_feed(&s->lines, bytes, n, &err) < 0) {
         km_fail(&err, KM_E_LIMIT, "'%.*s' wrote a line of over %zu bytes",
                 KM_STR_ARG(s->upstream->name), KM_MCP_LINE_BYTES);
-        down(s, &err);
+        km_link_end(&s->end, &err);
     }
 }
 
@@ -145,7 +134,7 @@ static void on_state(void *ctx, struct km_child *child, enum km_child_state stat
         km_fail(&err, KM_E_UPSTREAM_CONNECT, "'%.*s' ended with status %d; see its log",
                 KM_STR_ARG(s->upstream->name), code);
     km_server_log_say(&s->log, "the server ended with status %d", code);
-    down(s, &err);
+    km_link_end(&s->end, &err);
 }
 
 static void close_pair(int fds[2])
@@ -233,10 +222,10 @@ static void on_begin(void *ctx)
     if (r < 0) {
         if (!km_str_starts(km_str_c(err.text), KM_STR("'")))
             km_server_log_say(&s->log, "%s", err.text);
-        down(s, &err);
+        km_link_end(&s->end, &err);
         return;
     }
-    km_deferred_queue(&s->later);
+    km_deferred_queue(&s->up);
 }
 
 static void stdio_open(struct km_link *l)
@@ -255,7 +244,7 @@ static void stdio_send(struct km_link *l, const struct km_link_request *q)
     struct km_buf line KM_CLEANUP(km_buf_done) = KM_BUF(0);
     struct km_err err = { 0 };
 
-    if (s->is_down || !s->in)
+    if (s->end.is_down || !s->in)
         return;
     km_buf_move(&line, q->text);
     line.max = line.n + 1;
@@ -267,14 +256,15 @@ static void stdio_send(struct km_link *l, const struct km_link_request *q)
         return; /* closed: its end is about to be told */
     km_fail(&err, KM_E_UPSTREAM_TIMEOUT, "'%.*s' does not read what it is sent",
             KM_STR_ARG(s->upstream->name));
-    down(s, &err);
+    km_link_end(&s->end, &err);
 }
 
 static struct km_link *stdio_free(struct km_link *l)
 {
     struct link_stdio *s = of(l);
 
-    km_deferred_cancel(&s->later);
+    km_deferred_cancel(&s->up);
+    km_link_end_cancel(&s->end);
     km_timer_stop(&s->begin);
     km_pipe_free(s->in); /* which asks it to end */
     if (s->alive >= 0)
@@ -331,7 +321,8 @@ struct km_link *km_link_stdio_new(const struct km_link_args *args, struct km_err
     km_arena_init(&s->arena, (size_t)8 * 1024 * 1024, NULL);
     km_lines_init(&s->lines, KM_MCP_LINE_BYTES, on_line, s);
     km_server_log_init(&s->log, args->log_path, args->upstream->entry->log_bytes);
-    km_deferred_init(&s->later, s->loop, on_later, s);
+    km_deferred_init(&s->up, s->loop, on_up, s);
+    km_link_end_init(&s->end, &s->base, s->loop);
     km_timer_init(&s->begin, s->loop, on_begin, s);
     s->delay_ms = args->delay_ms;
     s->living = args->living;
