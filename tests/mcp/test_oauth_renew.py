@@ -82,8 +82,9 @@ def test_many_calls_refresh_once(gateway, protected):
 
 def test_http_with_sse_renews_and_asks_again(protected, tmp_path):
     """A post and the stream itself are refused with 401 and asked once more with another token."""
-    text = config(tmp_path, protected, url=protected.mcp + "/sse", transport="sse")
-    with McpGateway(tmp_path, text) as gateway:
+    text = json.loads(config(tmp_path, protected, url=protected.mcp + "/sse", transport="sse"))
+    text["kanmon_settings"]["workers"] = 1  # another worker has a session, and a stream, of its own
+    with McpGateway(tmp_path, json.dumps(text)) as gateway:
         key = gateway.new_key()
         accounts.log_in(address(gateway, key), "ada", key)
         assert whoami(gateway, key) == "ada tools"
