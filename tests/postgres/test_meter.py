@@ -131,7 +131,8 @@ def test_the_pool_is_in_sight_and_moves(metered, postgres):
     away = metered.series("kanmon_pg_turned_away_total")
     assert away[("shop", "connect_failed")] == 0
     overloaded = metered.series("kanmon_pg_calls_total").get(("shop", "execute_sql", "OVERLOADED"), 0)
-    assert away[("shop", "queue_full")] + away[("shop", "queue_timeout")] == overloaded > 0
+    # The watch for changes asks for a connection, too, and is no call.
+    assert 0 < overloaded <= away[("shop", "queue_full")] + away[("shop", "queue_timeout")]
 
 
 def test_records_have_the_fingerprint_and_no_value(metered):
