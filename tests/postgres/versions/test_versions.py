@@ -168,7 +168,8 @@ LATER = {14: ["regexp_count"]}
 LATER[13] = LATER[14] + [
     "split_part('a,b,c', ',', -1)", "unistr(", "date_bin(", "bit_count(", "trim_array(", "doc['k']",
     "int4multirange", "range_agg(", "bit_xor(", "GROUP BY DISTINCT", "USING (id) AS j",
-    "SEARCH DEPTH", "CYCLE id", "string_to_table(", "pg_stat_wal", "pg_stat_statements_info"]
+    "SEARCH DEPTH", "CYCLE id", "string_to_table(", "pg_stat_wal", "pg_stat_statements_info",
+    "2 AS position, 3 value"]
 
 
 @pytest.mark.parametrize("name", ["legit.tsv", "legit-more.tsv"])
