@@ -273,7 +273,7 @@ struct km_mcp_upstreams_args {
 
 struct km_mcp_upstreams *km_mcp_upstreams_new(const struct km_mcp_upstreams_args *args,
                                               struct km_err *err);
-/* All desks are gone. */
+/* All desks are gone, and their loops: what was left to end is counted here until then. */
 struct km_mcp_upstreams *km_mcp_upstreams_free(struct km_mcp_upstreams *ups);
 /* Loads the catalogues that are kept; blocking, before loops run.  Main thread. */
 int km_mcp_upstreams_load(struct km_mcp_upstreams *ups, struct km_mcp_set *set,

@@ -357,8 +357,8 @@ static void stop(struct fixture *f)
     km_dns_free(f->dns);
     km_mailbox_free(f->mailbox);
     km_mcp_set_unref(f->set);
-    km_mcp_upstreams_free(f->ups);
     km_loop_free(f->loop);
+    km_mcp_upstreams_free(f->ups);
     km_config_unref(f->config);
     km_diags_free(f->diags);
     km_log_free(f->log);

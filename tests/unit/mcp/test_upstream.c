@@ -231,8 +231,8 @@ static void stop(struct fixture *f)
     km_timer_stop(&f->limit);
     f->desk = km_mcp_desk_free(f->desk);
     km_mailbox_free(f->mailbox);
-    km_mcp_upstreams_free(f->ups);
     km_loop_free(f->loop);
+    km_mcp_upstreams_free(f->ups);
     km_log_free(f->log);
     unload(f);
 }
