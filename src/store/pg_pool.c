@@ -39,6 +39,7 @@ struct km_pg_pool {
     struct km_timer tick;
     uint64_t backoff_ms, retry_ms; /* no attempt before */
     uint64_t refused, overdue, failed; /* as km_pg_pool_stats says */
+    uint64_t made;
     struct km_err last; /* of the last failed attempt; code 0: it succeeded */
 };
 
@@ -98,6 +99,7 @@ static void on_connect(void *ctx, struct km_pg_conn *conn, const struct km_err *
         pool->last.code = 0;
         pool->backoff_ms = pool->retry_ms = 0;
         s->state = IDLE;
+        pool->made++;
         s->born_ms = s->used_ms = now;
         km_pg_conn_on_lost(conn, on_lost, s);
     }
@@ -314,6 +316,11 @@ struct km_pg_pool *km_pg_pool_free(struct km_pg_pool *pool)
     free(pool->slots);
     free(pool);
     return NULL;
+}
+
+uint64_t km_pg_pool_made(const struct km_pg_pool *pool)
+{
+    return pool->made;
 }
 
 struct km_pg_pool_stats km_pg_pool_stats(const struct km_pg_pool *pool)

@@ -71,6 +71,10 @@ struct km_pg_verdict {
     bool explains;
     bool analyzes; /* EXPLAIN names ANALYZE: it may run */
     bool truncates; /* TRUNCATE, and DROP: without rows to count */
+    /* private to the lease: the state of the catalogue (unchanged.h) in which the look-up had
+     * nothing against it, and pure as it was then; empty: none is known */
+    struct km_str seen;
+    bool seen_pure;
     struct km_str inserts; /* private: where pg_catalog. was put, for km_pg_verdict_place */
 };
 

@@ -5,6 +5,7 @@
  *
  *     POSTURE  what the role may do                      at first, and every few minutes
  *     OPEN     BEGIN READ ONLY; anchor; look-up          one group: any failure ends it
+ *     LOOKUP   look-up                                   where OPEN left it out, and was wrong
  *     BEFORE   request->before                            one group; most requests have none
  *     COST     EXPLAIN of the statement                   where there is a max_cost
  *     READ     statement | ROLLBACK | DISCARD ALL        a group each, so that the next one runs
@@ -91,7 +92,9 @@ static void on_done(void *ctx, const struct km_err *err)
         }
         /* Not even the transaction's beginning: nothing of the caller's ran. */
         km_pg_fly_rollback(l);
-    } else if (l->flight == KM_PG_OPEN && l->request->nbefore) {
+    } else if (l->flight == KM_PG_OPEN && l->hopeful && !km_pg_lease_unchanged(l)) {
+        km_pg_fly_lookup(l);
+    } else if ((l->flight == KM_PG_OPEN || l->flight == KM_PG_LOOKUP) && l->request->nbefore) {
         km_pg_fly(l, KM_PG_BEFORE, l->request->before, l->request->nbefore);
     } else if (km_pg_lease_costs(l)) {
         km_pg_fly_cost(l);

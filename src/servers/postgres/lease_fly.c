@@ -2,7 +2,8 @@
 /* lease_fly.c - the flights of a lease, as they are sent: see lease.c for which one comes when.
  *
  *     POSTURE  what the role may do
- *     OPEN     BEGIN READ ONLY; anchor; [prepare;] look-up       one group
+ *     OPEN     BEGIN READ ONLY; anchor; [[prepare;] look-up]     one group
+ *     LOOKUP   [prepare;] look-up                                one group
  *     COST     EXPLAIN of the statement
  *     READ     statement | ROLLBACK | [DISCARD ALL]              a group each
  *     WRITE    count; statement; SET CONSTRAINTS; count          one group
@@ -142,18 +143,18 @@ static void put_lookup(struct km_pg_lease *l, unsigned *n)
     const char *sql = l->db->lookup.p;
 
     if (l->db->args.pooled) {
-        l->lookup_step = *n;
+        l->lookup_step = *n + 1;
         put_step(l, n, sql, 2, l->lookup_values);
         return;
     }
     put_step(l, n, km_pg_plan_once, 0, NULL);
     if (!km_pg_conn_marked(l->conn)) {
-        l->prepare_step = *n;
+        l->prepare_step = *n + 1;
         put_step(l, n, sql, 2, NULL);
         l->steps[*n - 1].name = LOOKUP;
         l->steps[*n - 1].types = types;
     }
-    l->lookup_step = *n;
+    l->lookup_step = *n + 1;
     put_step(l, n, NULL, 2, l->lookup_values);
     l->steps[*n - 1].name = LOOKUP;
     put_step(l, n, km_pg_plan_as_ever, 0, NULL);
@@ -162,6 +163,32 @@ static void put_lookup(struct km_pg_lease *l, unsigned *n)
 static const char *begin_text(const struct km_pg_lease *l)
 {
     return l->v.writes || l->db->args.without_read_only ? "BEGIN READ WRITE" : "BEGIN READ ONLY";
+}
+
+/* What the look-up asks about; false: too much, as l->err says. */
+static bool know_refs(struct km_pg_lease *l)
+{
+    l->lookup_values[0] =
+        km_pg_resolve_refs(&l->v, l->arena, &l->db->options, l->request->narrowed);
+    l->lookup_values[1] = km_pg_extensions;
+    if (!l->lookup_values[0])
+        km_fail(&l->err, KM_E_LIMIT, "the statement names too many things");
+    return l->lookup_values[0] != NULL;
+}
+
+/* In the transaction that is open already. */
+void km_pg_fly_lookup(struct km_pg_lease *l)
+{
+    unsigned n = 0;
+
+    if (!know_refs(l)) {
+        l->out.err = &l->err;
+        km_pg_fly_rollback(l);
+        return;
+    }
+    put_lookup(l, &n);
+    l->steps[n - 1].sync = true;
+    fly(l, KM_PG_LOOKUP, n);
 }
 
 void km_pg_fly_open(struct km_pg_lease *l)
@@ -176,12 +203,9 @@ void km_pg_fly_open(struct km_pg_lease *l)
     l->anchor_values[1] = l->lock_ms;
     put_step(l, &n, begin_text(l), 0, NULL);
     put_step(l, &n, l->db->args.pooled ? km_pg_anchor_pooled : km_pg_anchor, 2, l->anchor_values);
-    if (lookup) {
-        l->lookup_values[0] =
-            km_pg_resolve_refs(&l->v, l->arena, &l->db->options, l->request->narrowed);
-        l->lookup_values[1] = km_pg_extensions;
-        if (!l->lookup_values[0]) {
-            km_fail(&l->err, KM_E_LIMIT, "the statement names too many things");
+    l->hopeful = lookup && km_pg_unchanged_likely(&l->db->unchanged, l->v.seen);
+    if (lookup && !l->hopeful) {
+        if (!know_refs(l)) {
             km_pg_lease_give_up(l);
             return;
         }

@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "servers/postgres/lease.h"
 #include "servers/postgres/posture.h"
+#include "servers/postgres/unchanged.h"
 #include "servers/postgres/verdicts.h"
 
 #define KM_PG_GRACE_MS 3000 /* from the server's own time-out to ours, and from cancel to cut */
@@ -28,6 +29,7 @@ struct km_pg_db {
     struct km_pg_posture posture;
     uint64_t posture_ms; /* when it was looked at */
     struct km_pg_verdicts *verdicts; /* of the guard, by text */
+    struct km_pg_unchanged unchanged; /* the catalogue */
 };
 
 /* Which statements are in the air: see lease.c. */
@@ -35,6 +37,7 @@ enum km_pg_flight {
     KM_PG_WAITING,
     KM_PG_POSTURE,
     KM_PG_OPEN,
+    KM_PG_LOOKUP,
     KM_PG_BEFORE,
     KM_PG_COST,
     KM_PG_READ,
@@ -54,7 +57,9 @@ struct km_pg_lease {
     struct km_pg_conn *conn;
     enum km_pg_flight flight;
     struct km_pg_step steps[8];
-    unsigned lookup_step, prepare_step; /* of OPEN; 0: none */
+    unsigned lookup_step, prepare_step; /* of OPEN and LOOKUP, from 1; 0: none */
+    struct km_str state; /* of the catalogue; empty: not to be relied on */
+    bool hopeful; /* the look-up was left out of OPEN */
     const char *anchor_values[2], *lookup_values[2];
     char statement_ms[24], lock_ms[24];
     struct km_timer timer;
@@ -94,6 +99,7 @@ void km_pg_fly(struct km_pg_lease *l, enum km_pg_flight flight, const struct km_
                unsigned nsteps);
 void km_pg_fly_role(struct km_pg_lease *l);
 void km_pg_fly_open(struct km_pg_lease *l);
+void km_pg_fly_lookup(struct km_pg_lease *l); /* OPEN left it out, and was wrong */
 bool km_pg_lease_costs(const struct km_pg_lease *l); /* the planner is to be asked first */
 void km_pg_fly_cost(struct km_pg_lease *l);
 void km_pg_fly_statement(struct km_pg_lease *l);
@@ -101,6 +107,8 @@ void km_pg_fly_close(struct km_pg_lease *l); /* a write came back: the cap decid
 void km_pg_fly_rollback(struct km_pg_lease *l); /* nothing of the caller's ran */
 
 /* lease_take.c */
+/* The look-up was left out, and would say what it said: then the verdict is as it was then. */
+bool km_pg_lease_unchanged(struct km_pg_lease *l);
 void km_pg_lease_take(void *ctx, unsigned step, enum km_pg_told told, const struct km_pg_result *r);
 
 #endif

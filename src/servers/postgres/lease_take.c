@@ -12,6 +12,9 @@
 #include "servers/postgres/cost.h"
 #include "servers/postgres/resolve.h"
 
+#define ANCHOR 1 /* the step of OPEN */
+#define NARROWED_NONE 2 /* bytes of an empty list */
+
 static bool lacks_pins(const struct km_pg_lease *l)
 {
     struct km_str message = l->out.message;
@@ -71,6 +74,25 @@ static void take_lookup(struct km_pg_lease *l, const struct km_pg_result *r)
     l->out.looked_up = true;
     if (km_pg_resolve_take(l->db->guard, &l->db->options, l->arena, r, &l->v, &err) < 0)
         km_pg_lease_fail(l, &err);
+    else if (l->v.allowed)
+        km_pg_verdicts_seen(l->db->verdicts, l->request->sql, l->state, l->v.pure);
+}
+
+static void take_state(struct km_pg_lease *l, const struct km_pg_result *r)
+{
+    struct km_pg_db *db = l->db;
+
+    if (!db->args.pooled && l->request->narrowed.n <= NARROWED_NONE)
+        l->state = km_pg_unchanged_take(&db->unchanged, l->arena, r, km_pg_pool_made(db->pool));
+}
+
+bool km_pg_lease_unchanged(struct km_pg_lease *l)
+{
+    l->hopeful = false;
+    if (!l->state.n || !km_str_eq(l->state, l->v.seen))
+        return false;
+    l->v.pure = l->v.seen_pure;
+    return true;
 }
 
 static void take_cost(struct km_pg_lease *l, const struct km_pg_result *r)
@@ -109,17 +131,20 @@ static void take_write(struct km_pg_lease *l, unsigned step, enum km_pg_told tol
 void km_pg_lease_take(void *ctx, unsigned step, enum km_pg_told told, const struct km_pg_result *r)
 {
     struct km_pg_lease *l = ctx;
+    bool looks_up = l->flight == KM_PG_OPEN || l->flight == KM_PG_LOOKUP;
 
     if (l->flight == KM_PG_POSTURE)
         km_pg_lease_take_role(l, told, r);
-    else if ((l->flight == KM_PG_OPEN || l->flight == KM_PG_BEFORE || l->flight == KM_PG_COST) &&
+    else if ((looks_up || l->flight == KM_PG_BEFORE || l->flight == KM_PG_COST) &&
              told == KM_PG_ERROR)
         take_error(l, r);
     else if (l->flight == KM_PG_COST && told == KM_PG_END)
         take_cost(l, r);
-    else if (l->flight == KM_PG_OPEN && told == KM_PG_END && step && step == l->prepare_step)
+    else if (l->flight == KM_PG_OPEN && told == KM_PG_END && step == ANCHOR)
+        take_state(l, r);
+    else if (looks_up && told == KM_PG_END && step + 1 == l->prepare_step)
         km_pg_conn_mark(l->conn, true);
-    else if (l->flight == KM_PG_OPEN && told == KM_PG_END && step && step == l->lookup_step)
+    else if (looks_up && told == KM_PG_END && step + 1 == l->lookup_step)
         take_lookup(l, r);
     else if (l->flight == KM_PG_WRITE)
         take_write(l, step, told, r);

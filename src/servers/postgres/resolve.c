@@ -24,6 +24,7 @@
 
 #include "http/json_out.h"
 #include "servers/postgres/functions.h"
+#include "servers/postgres/unchanged.h"
 
 #define REFS_BYTES ((size_t)1024 * 1024)
 #define VIEWS 200 /* of one statement, those inside views counted */
@@ -33,7 +34,8 @@ const char km_pg_anchor[] =
     "pg_catalog.set_config('statement_timeout', $1, true), "
     "pg_catalog.set_config('lock_timeout', $2, true), "
     "pg_catalog.set_config('search_path', pg_catalog.concat('pg_catalog, ', "
-    "pg_catalog.current_setting('search_path'), ', pg_temp'), true)";
+    "pg_catalog.current_setting('search_path'), ', pg_temp'), true) AS " KM_PG_STATE_PATH
+    ", " KM_PG_STATE_SQL;
 
 /* The same, and what is otherwise pinned when a session begins. */
 const char km_pg_anchor_pooled[] =

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "base/map.h"
+#include "servers/postgres/unchanged.h"
 
 #define ENTRIES 256
 #define SQL_BYTES ((size_t)16 * 1024) /* a longer text is judged each time */
@@ -22,7 +23,10 @@ struct entry {
     struct km_arena arena;
     bool used;
     struct km_str sql;
-    struct km_pg_verdict v;
+    struct km_pg_verdict v; /* but for seen */
+    char seen[KM_PG_STATE];
+    size_t nseen;
+    bool seen_pure;
 };
 
 struct km_pg_verdicts {
@@ -70,6 +74,7 @@ static void copy(struct km_arena *arena, const struct km_pg_verdict *from, struc
     to->sql = km_arena_str(arena, from->sql);
     to->inserts = km_arena_str(arena, from->inserts);
     to->refs = NULL;
+    to->seen = KM_STR_NONE;
     for (const struct km_pg_ref *r = from->refs; r; r = r->next) {
         struct km_pg_ref *n = km_arena_alloc(arena, sizeof *n);
 
@@ -92,7 +97,21 @@ bool km_pg_verdicts_find(const struct km_pg_verdicts *c, struct km_arena *arena,
     if (!e)
         return false;
     copy(arena, &e->v, ret);
+    ret->seen = km_arena_str(arena, km_str(e->seen, e->nseen));
+    ret->seen_pure = e->seen_pure;
     return !km_arena_overflowed(arena);
+}
+
+void km_pg_verdicts_seen(struct km_pg_verdicts *c, struct km_str sql, struct km_str state,
+                         bool pure)
+{
+    struct entry *e = sql.n <= SQL_BYTES ? km_map_get(c->map, sql) : NULL;
+
+    if (!e || !state.n || state.n > sizeof e->seen)
+        return;
+    memcpy(e->seen, state.p, state.n);
+    e->nseen = state.n;
+    e->seen_pure = pure;
 }
 
 void km_pg_verdicts_keep(struct km_pg_verdicts *c, struct km_str sql, const struct km_pg_verdict *v)
@@ -103,6 +122,7 @@ void km_pg_verdicts_keep(struct km_pg_verdicts *c, struct km_str sql, const stru
         return;
     empty(c, e);
     km_arena_init(&e->arena, ENTRY_BYTES, NULL);
+    e->nseen = 0;
     e->sql = km_arena_str(&e->arena, sql);
     copy(&e->arena, v, &e->v);
     if (km_arena_overflowed(&e->arena) || km_map_set(c->map, e->sql, e, NULL) < 0) {
