@@ -316,13 +316,31 @@ static enum km_pg_told kind_of(ExecStatusType status)
     }
 }
 
+/* One that came whole before it could be cut, for the server was faster than we. */
+static bool is_too_large(const struct km_pg_conn *c, const struct km_pg_result *row)
+{
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < km_pg_columns(row); i++)
+        bytes += km_pg_value(row, 0, i).n;
+    return bytes > c->target->row_bytes;
+}
+
+static void refuse_row(struct km_pg_conn *c)
+{
+    km_pg_conn_cancel(c); /* as far as it gets: the server stops sending anyway */
+    fail(c, KM_E_LIMIT, "one row is larger than the limit", "");
+}
+
 static void take_result(struct km_pg_conn *c, PGresult *res)
 {
     const struct km_pg_result result = { c->lib, res };
     ExecStatusType status = c->lib->PQresultStatus(res);
 
     c->shown = c->read;
-    if (status == PGRES_PIPELINE_SYNC)
+    if (status == PGRES_SINGLE_TUPLE && is_too_large(c, &result))
+        refuse_row(c);
+    else if (status == PGRES_PIPELINE_SYNC)
         end_group(c);
     else if (status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH)
         fail(c, KM_E_UPSTREAM_PROTOCOL, "PostgreSQL began a COPY nobody asked for", "");
@@ -386,10 +404,8 @@ static void on_ready(void *ctx, bool readable, bool writable)
         }
         count_read(c, waited);
         take_results(c);
-        if (c->state == BUSY && !c->finished && c->read - c->shown > c->target->row_bytes) {
-            km_pg_conn_cancel(c); /* as far as it gets: the server stops sending anyway */
-            fail(c, KM_E_LIMIT, "one row is larger than the limit", "");
-        }
+        if (c->state == BUSY && !c->finished && c->read - c->shown > c->target->row_bytes)
+            refuse_row(c);
     }
     if (c->state == IDLE && c->lib->PQstatus(c->pq) == CONNECTION_BAD)
         fail(c, KM_E_UPSTREAM_CONNECT, "PostgreSQL", c->lib->PQerrorMessage(c->pq));
