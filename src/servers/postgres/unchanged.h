@@ -14,7 +14,8 @@
 #define KM_PG_STATE_SERVER "kanmon_state"
 #define KM_PG_STATE_SQL                                                                            \
     "CASE WHEN pg_catalog.pg_is_in_recovery() THEN '' ELSE pg_catalog.concat_ws(' ', "             \
-    "pg_catalog.pg_postmaster_start_time(), pg_catalog.pg_current_snapshot()) END AS " KM_PG_STATE_SERVER
+    "pg_catalog.pg_postmaster_start_time(), pg_catalog.pg_current_snapshot()) END "                \
+    "AS " KM_PG_STATE_SERVER
 
 /* What one database said last. */
 struct km_pg_unchanged {
