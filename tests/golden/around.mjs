@@ -6,7 +6,7 @@ import { GoogleGenAI } from "@google/genai";
 import OpenAI from "openai";
 import { setTimeout as pause } from "node:timers/promises";
 import * as converse from "./callers/converse.mjs";
-import { apis, PROFILE, providers, whyPending } from "./cells.mjs";
+import { apis, newCell, PROFILE, providers, whyPending } from "./cells.mjs";
 import { converseIn } from "./direct.mjs";
 import { VECTORS } from "./fakes/http.mjs";
 import { KEY as OPENAI } from "./fakes/openai.mjs";
@@ -14,7 +14,6 @@ import { rows } from "./rows.mjs";
 
 const same = (found, wanted, what) => (JSON.stringify(found) === JSON.stringify(wanted) ? []
   : [`${what}: ${JSON.stringify(found)} instead of ${JSON.stringify(wanted)}`]);
-let cell = 300000;
 
 /* --- keys --- */
 
@@ -78,7 +77,7 @@ const LEAVE = {
 };
 
 async function leaves(gateway, api, provider, fake) {
-  const at = String(++cell);
+  const at = newCell();
   await LEAVE[api]({ url: gateway.url, key: gateway.key, model: `${provider}.endless`,
     text: `golden:endless.${at} Go on.` });
   for (let i = 0; i < 400; i++) {
@@ -184,7 +183,7 @@ export function aroundCells(gateway, f) {
   for (const [place, fake, version] of places) for (const stream of [false, true]) for (const beta of
     [undefined, ...betas[place]]) {
     add(`messages>${place} by spans${stream ? ", stream" : ""}${beta ? ", a beta" : ""}`, null, async () => {
-      const at = String(++cell);
+      const at = newCell();
       const more = `"messages": [ {"role":"user","content":"golden:plain.${at} H\\u0069."} ], ` +
         "\"temperature\" : 0.50";
       const r = await fetch(`${gateway.url}/v1/messages`, { method: "POST", headers: {

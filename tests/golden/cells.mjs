@@ -11,6 +11,12 @@ import { KEY as OPENAI } from "./fakes/openai.mjs";
 import { KEY as ANTHROPIC } from "./fakes/anthropic.mjs";
 import { KEY as GEMINI, LOCATION, PROJECT } from "./fakes/gemini.mjs";
 
+let cells = 0;
+
+/* The number of one conversation, said in its first words: what a fake saw is found by it, so no
+ * two conversations of a run may share one. */
+export const newCell = () => String(++cells);
+
 export const apis = { chat, responses, messages, gemini };
 for (const [name, api] of Object.entries(apis)) if (api.name !== name) apis[name] = { ...api, name };
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The fakes themselves: each vendor's own SDK against its fake, all rows, nothing between.
-import { apis, PROFILE, providers } from "./cells.mjs";
+import { apis, newCell, PROFILE, providers } from "./cells.mjs";
 import * as converse from "./callers/converse.mjs";
 import * as ollama from "./callers/ollama.mjs";
 import { keys, BEARER } from "./fakes/aws.mjs";
@@ -38,8 +38,6 @@ export const direct = (f) => [
     args: { url: f.ollama.url, model: "llama-golden" } },
 ];
 
-let cells = 0;
-
 /* The row with the number of a cell in its first words: what a fake saw is found by it. */
 function numbered(row, cell) {
   const copy = structuredClone(row);
@@ -51,7 +49,7 @@ function numbered(row, cell) {
 /* One conversation in one cell, to its end: complaints. */
 export async function converseIn({ api, provider, row: plain, stream, args, fake, model, status }) {
   const faults = [];
-  const cell = String(++cells);
+  const cell = newCell();
   const row = numbered(plain, cell);
   const first = await api.call({ ...args, ask: row.ask, stream });
   const entry = fake.log.findLast((e) => e.cell === cell);

@@ -8,7 +8,7 @@ import jws from "jws"; // what google-auth-library signs with
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as chat from "./callers/chat.mjs";
-import { PROFILE, whyPending } from "./cells.mjs";
+import { newCell, PROFILE, whyPending } from "./cells.mjs";
 import { BEARER, ECS_TOKEN, keys, ROLE, WEB_TOKEN } from "./fakes/aws.mjs";
 import { bedrock } from "./fakes/bedrock.mjs";
 import { CLIENT, entraToken, TENANT } from "./fakes/entra.mjs";
@@ -22,7 +22,6 @@ const [STATIC, SESSION, AS_ROLE, AS_WEB, AS_IMDS, AS_ECS] = Object.keys(keys);
 const EAST = "us-east-1";
 const TOKYO = "ap-northeast-1";
 const plain = rows.find((r) => r.name === "plain");
-let cell = 200000;
 
 const same = (found, wanted, what) => (found === wanted ? [] : [`${what}: ${found} instead of ${wanted}`]);
 
@@ -69,7 +68,7 @@ export const standIns = (f) => [
 
 /* One call through a gateway; what its fake saw must satisfy `look`. */
 async function ask(gateway, model, fake, look, row = plain) {
-  const at = String(++cell);
+  const at = newCell();
   const turns = structuredClone(row.ask.turns);
   turns[0].parts[0].text = turns[0].parts[0].text.replace(/golden:[a-z-]+/, `$&.${at}`);
   const got = await chat.call({ url: gateway.url, key: gateway.key, model, ask: { turns, max: 64 },

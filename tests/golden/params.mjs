@@ -11,7 +11,7 @@
 // setting the call succeeds, and what the vendor gets has no mark.  Left out unasked is only what
 // changes no answer: who asks, where it is kept, how fast it shall be.  The fakes refuse members
 // that their vendor does not know, so nothing can slip through under another name.
-import { providers } from "./cells.mjs";
+import { newCell, providers } from "./cells.mjs";
 
 const CLAUDES = "anthropic bedrock bedrock-invoke vertex-claude";
 const GEMINIS = "gemini vertex-gemini";
@@ -125,11 +125,9 @@ async function ask(gateway, api, model, text, more) {
   return { status: answer.status, text: await answer.text() };
 }
 
-let cells = 500000;
-
 /* What a call comes to: its status, its error, and what the vendor saw of the mark. */
 async function played(gateway, f, [api, more, , mark], provider, model) {
-  const cell = String(++cells);
+  const cell = newCell();
   const { status, text } = await ask(gateway, api, `${model}.${provider.name}`,
     `golden:plain.${cell} Hi.`, more);
   const entry = f[provider.fake].log.findLast((e) => e.cell === cell);

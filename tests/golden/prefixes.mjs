@@ -9,7 +9,7 @@ import { OAuth2Client } from "google-auth-library";
 import { readFileSync } from "node:fs";
 import { AzureOpenAI } from "openai";
 import { setTimeout as pause } from "node:timers/promises";
-import { apis, PROFILE, providers } from "./cells.mjs";
+import { apis, newCell, PROFILE, providers } from "./cells.mjs";
 import { costOf } from "./books.mjs";
 import * as converse from "./callers/converse.mjs";
 import * as invoke from "./callers/invoke.mjs";
@@ -109,8 +109,6 @@ export const environment = (f, account) => ({
   VERTEXAI_CREDENTIALS: account,
 });
 
-let cells = 400000; // numbers of conversations that direct.mjs does not count
-
 const makeKey = async (gateway, more = {}) => (await gateway.admin("/key/generate", more)).key;
 const spendOf = async (gateway, key) =>
   (await gateway.admin(`/key/info?key=${key}`)).info.spend;
@@ -139,7 +137,7 @@ async function played(gateway, door, row, stream, f) {
 /* What is left bounds an output that the caller did not: the vendor is told how far. */
 async function boundedBy(gateway, door, f, stream) {
   const key = await makeKey(gateway, { max_budget: 1000 * PRICE.output });
-  const cell = String(++cells);
+  const cell = newCell();
   const ask = { turns: [{ role: "user", parts: [{ text: `golden:no-bound.${cell} Hi.` }] }] };
   const got = await door.api.call({ ...door.args(key), model: door.model, stream, ask });
   const entry = f[door.provider.fake].log.find((e) => e.cell === cell);
@@ -223,7 +221,7 @@ async function keyInQuery(gateway, f, path, more, listed) {
   const action = `${more ? "streamGenerateContent" : "generateContent"}?${more}`;
   const url = `${gateway.url}${listed ? path : `${path}/v1beta`}/models/` +
     `${listed ? "listed-gemini" : "gemini-2.5-flash"}:${action}`;
-  const at = String(++cells);
+  const at = newCell();
   const post = (query) => fetch(`${url}${query}`, { method: "POST", headers: {
     "content-type": "application/json" }, body: JSON.stringify({ contents: [{ role: "user",
     parts: [{ text: `golden:plain.${at} Hi.` }] }] }) });

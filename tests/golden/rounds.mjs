@@ -5,7 +5,7 @@
 // reasoning of the answer it gets.
 import OpenAI from "openai";
 import { join } from "node:path";
-import { providers } from "./cells.mjs";
+import { newCell, providers } from "./cells.mjs";
 import { Gateway } from "./gateway.mjs";
 import { roundRows } from "./round_rows.mjs";
 
@@ -45,10 +45,8 @@ const CALLERS = {
   },
 };
 
-let cell = 500000;
-
 async function talk({ gateway, fake, api, name, row, stream }) {
-  const at = String(++cell);
+  const at = newCell();
   const client = new OpenAI({ baseURL: `${gateway.url}/v1`, apiKey: gateway.key, maxRetries: 0 });
   const got = await CALLERS[api]({ client, model: `${name}.${row.name}`, stream,
     text: `golden:${row.name}.${at} Look.` });
