@@ -93,6 +93,7 @@ static const struct km_option mcp_postgres_options[] = {
     { "statement-timeout", "TIME", "most time a statement may take (30s)", 0 },
     { "lock-timeout", "TIME", "most time it may wait for a lock (5s)", 0 },
     { "pool-max", "N", "most connections (8)", 0 },
+    { "pool-min", "N", "connections kept ready (0)", 0 },
     { "pooler", "KIND", "transaction: behind a pooler that lends sessions so", 0 },
     { "allow-functions", "NAMES", "more functions that may be called: schema.name,...", 0 },
     { "definitions", "FILE", "tools, resources, prompts and processors of your own", 0 },

@@ -4,7 +4,8 @@
  *     each remote     ends when nobody asked it anything for a while; answers questions that nobody
  *                     is there to answer
  *     each upstream   at its home: asked for its lists when nobody did, tried again when it was
- *                     down, kept warm, asked whether it lives
+ *                     down, kept warm, asked whether it lives; one of our own that keeps something
+ *                     ready is open everywhere
  *
  * Nothing is done for a server that was stopped by hand, rests after a failure, or shows other
  * things to each caller.
@@ -13,6 +14,7 @@
 
 #include "base/hash.h"
 #include "mcp/asker.h"
+#include "mcp/builtin.h"
 #include "mcp/desk.h"
 
 #define TICK_MS 1000
@@ -52,6 +54,14 @@ static size_t plain_ones(const struct km_mcp_desk *d, const struct km_mcp_upstre
     return n;
 }
 
+/* How many are there before anybody asks. */
+static size_t sessions_kept(const struct km_mcp_upstream *u)
+{
+    if (u->builtin)
+        return u->builtin->ready && u->builtin->ready(u) ? 1 : 0;
+    return stdio(u) ? (size_t)u->entry->warm : 0;
+}
+
 /* The session by which the home of an upstream hears of changes, and warm children, stay. */
 static bool stays(const struct km_mcp_desk *d, const struct km_remote *p)
 {
@@ -60,19 +70,17 @@ static bool stays(const struct km_mcp_desk *d, const struct km_remote *p)
     if (!plain(p->key) || p->upstream->live->gone)
         return false;
     return stdio(p->upstream) ? plain_ones(d, p->upstream) <= (size_t)e->warm
-                              : km_desk_home(d, p->upstream);
+                              : km_desk_home(d, p->upstream) || sessions_kept(p->upstream);
 }
 
-/* As many as are to be kept running are there before anybody asks; one that ended is replaced. */
+/* One that ended is replaced. */
 static void keep_warm(struct km_mcp_desk *d, struct km_mcp_upstream *u)
 {
     static const uint8_t key[KM_MCP_KEY];
     const struct km_remote_args args = { .desk = d, .upstream = u, .key = key };
     struct km_err err = { 0 };
 
-    if (!stdio(u) || u->builtin)
-        return;
-    for (size_t n = plain_ones(d, u); n < (size_t)u->entry->warm && km_desk_room(d, u); n++) {
+    for (size_t n = plain_ones(d, u); n < sessions_kept(u) && km_desk_room(d, u); n++) {
         if (km_remote_new(&args, &err))
             continue;
         km_desk_failed(d, u, err.text);
@@ -198,6 +206,12 @@ static bool running(struct km_mcp_desk *d, const struct km_mcp_upstream *u)
     return false;
 }
 
+static bool may_run(const struct km_mcp_upstream *u, uint64_t now)
+{
+    return u->entry->enabled && !u->personal && !u->live->held &&
+           km_mcp_live_may(u->live, u, now, NULL) == 0;
+}
+
 /* Of an upstream that is at home here. */
 static void look_after(struct km_mcp_desk *d, struct km_mcp_upstream *u, uint64_t now)
 {
@@ -206,10 +220,6 @@ static void look_after(struct km_mcp_desk *d, struct km_mcp_upstream *u, uint64_
     struct km_mcp_live *live = u->live;
     struct km_mcp_status status;
 
-    if (!e->enabled || u->personal || live->held)
-        return;
-    if (km_mcp_live_may(live, u, now, NULL) < 0)
-        return;
     if (!km_mcp_live_pending(live, none)) {
         km_mcp_status(u, &status);
         if (status.state == KM_MCP_DOWN && km_mcp_live_stale(live, none))
@@ -236,8 +246,15 @@ void km_desk_tick(void *ctx)
         expire_held(p, now);
         look_idle(d, p, now);
     }
-    for (size_t i = 0; d->set && i < d->set->n; i++)
-        if (km_desk_home(d, d->set->v[i]))
-            look_after(d, d->set->v[i], now);
+    for (size_t i = 0; d->set && i < d->set->n; i++) {
+        struct km_mcp_upstream *u = d->set->v[i];
+
+        if (!may_run(u, now))
+            continue;
+        if (km_desk_home(d, u))
+            look_after(d, u, now);
+        else if (u->builtin)
+            keep_warm(d, u);
+    }
     km_timer_start(&d->tick, TICK_MS);
 }

@@ -3,6 +3,7 @@
  *
  *     take ──> idle one? ──> told
  *        └──> queue ──> connect (at most `most`) ──> told in the order of asking
+ *     tick, a loss ──> fewer than `least`? ──> connect, for nobody yet
  *
  * Slots hold the connections, so that their number is their bound.  The one used last is lent
  * first: the others grow idle and are closed.  A connection whose cancel request is still on its
@@ -28,6 +29,11 @@ struct slot {
     struct km_pg_pool *pool;
 };
 
+/* Between two attempts. */
+struct pause {
+    uint64_t ms, until_ms;
+};
+
 struct km_pg_pool {
     struct km_loop *loop;
     const struct km_pg_lib *lib;
@@ -37,7 +43,7 @@ struct km_pg_pool {
     struct km_list waits;
     unsigned nwaits;
     struct km_timer tick;
-    uint64_t backoff_ms, retry_ms; /* no attempt before */
+    struct pause all, ready; /* after a failure: for everybody; for those kept ready */
     uint64_t refused, overdue, failed; /* as km_pg_pool_stats says */
     uint64_t made;
     struct km_err last; /* of the last failed attempt; code 0: it succeeded */
@@ -62,6 +68,12 @@ static unsigned count(const struct km_pg_pool *pool, enum slot_state state)
     return n;
 }
 
+/* Those that are being made as well. */
+static unsigned count_open(const struct km_pg_pool *pool)
+{
+    return pool->args.most - count(pool, FREE);
+}
+
 static struct slot *slot_of(struct km_pg_pool *pool, const struct km_pg_conn *conn)
 {
     for (unsigned i = 0; i < pool->args.most; i++)
@@ -75,8 +87,21 @@ static void on_lost(void *ctx, struct km_pg_conn *conn)
     struct slot *s = ctx;
 
     (void)conn;
-    if (s->state == IDLE)
-        drop(s);
+    if (s->state != IDLE)
+        return;
+    drop(s);
+    serve(s->pool);
+}
+
+/* Those that were begun together fail as one. */
+static void lengthen(struct pause *pause, uint64_t now)
+{
+    if (now < pause->until_ms)
+        return;
+    pause->ms = pause->ms ? pause->ms * 2 : BACKOFF_MS;
+    if (pause->ms > BACKOFF_MOST_MS)
+        pause->ms = BACKOFF_MOST_MS;
+    pause->until_ms = now + pause->ms;
 }
 
 static void on_connect(void *ctx, struct km_pg_conn *conn, const struct km_err *err)
@@ -88,16 +113,11 @@ static void on_connect(void *ctx, struct km_pg_conn *conn, const struct km_err *
     if (err) {
         pool->failed++;
         pool->last = *err;
-        if (now >= pool->retry_ms) { /* those that were begun together fail as one */
-            pool->backoff_ms = pool->backoff_ms ? pool->backoff_ms * 2 : BACKOFF_MS;
-            if (pool->backoff_ms > BACKOFF_MOST_MS)
-                pool->backoff_ms = BACKOFF_MOST_MS;
-            pool->retry_ms = now + pool->backoff_ms;
-        }
+        lengthen(pool->nwaits ? &pool->all : &pool->ready, now);
         drop(s);
     } else {
         pool->last.code = 0;
-        pool->backoff_ms = pool->retry_ms = 0;
+        pool->all = pool->ready = (struct pause){ 0 };
         s->state = IDLE;
         pool->made++;
         s->born_ms = s->used_ms = now;
@@ -168,7 +188,18 @@ static void on_wait_timeout(void *ctx)
     tell(w, NULL);
 }
 
-/* Lends what is there to those who wait, and connects for the others. */
+/* How many connections should be on their way. */
+static unsigned wanted(const struct km_pg_pool *pool)
+{
+    unsigned made = count(pool, IDLE) + count(pool, LENT), n = pool->nwaits;
+
+    if (made + n < pool->args.least && km_loop_now_ms(pool->loop) >= pool->ready.until_ms)
+        n = pool->args.least - made;
+    /* After a failure one tries for all: a server that refuses is not stormed. */
+    return pool->last.code && n > 1 ? 1 : n;
+}
+
+/* Lends what is there to those who wait, and connects for the others and for what is kept ready. */
 static void serve(struct km_pg_pool *pool)
 {
     unsigned connecting;
@@ -179,7 +210,7 @@ static void serve(struct km_pg_pool *pool)
         tell(KM_CONTAINER(pool->waits.next, struct km_pg_wait, link), s->conn);
     }
     connecting = count(pool, CONNECTING);
-    if (pool->last.code && km_loop_now_ms(pool->loop) < pool->retry_ms) {
+    if (pool->last.code && km_loop_now_ms(pool->loop) < pool->all.until_ms) {
         /* With connections at work one will be given back; without any nothing comes. */
         while (!km_list_empty(&pool->waits) && !connecting && !count(pool, LENT)) {
             struct km_pg_wait *w = KM_CONTAINER(pool->waits.next, struct km_pg_wait, link);
@@ -189,8 +220,7 @@ static void serve(struct km_pg_pool *pool)
         }
         return;
     }
-    /* After a failure one tries for all: a server that refuses is not stormed. */
-    while (connecting < (pool->last.code ? 1 : pool->nwaits) && connect_one(pool))
+    while (connecting < wanted(pool) && connect_one(pool))
         connecting++;
 }
 
@@ -244,18 +274,30 @@ void km_pg_pool_give(struct km_pg_pool *pool, struct km_pg_conn *conn, bool clea
 
 /* --- the pool --- */
 
-static void on_tick(void *ctx)
+/* Of what is kept ready one is renewed at a time, so that there is always another. */
+static void drop_old(struct km_pg_pool *pool)
 {
-    struct km_pg_pool *pool = ctx;
     uint64_t now = km_loop_now_ms(pool->loop);
+    unsigned open = count_open(pool), renewed = 0;
 
     for (unsigned i = 0; i < pool->args.most; i++) {
         struct slot *s = &pool->slots[i];
+        bool old = now - s->born_ms > pool->args.lifetime_ms;
+        bool unused = now - s->used_ms > pool->args.idle_ms;
+        bool spare = open > pool->args.least;
 
-        if (s->state == IDLE &&
-            (now - s->used_ms > pool->args.idle_ms || now - s->born_ms > pool->args.lifetime_ms))
-            drop(s);
+        if (s->state != IDLE || (spare ? !old && !unused : !old || renewed++ > 0))
+            continue;
+        drop(s);
+        open--;
     }
+}
+
+static void on_tick(void *ctx)
+{
+    struct km_pg_pool *pool = ctx;
+
+    drop_old(pool);
     serve(pool);
     km_timer_start(&pool->tick, TICK_MS);
 }
@@ -298,6 +340,7 @@ struct km_pg_pool *km_pg_pool_new(struct km_loop *loop, const struct km_pg_lib *
     pool->args.target.dsn = pool->dsn;
     pool->args.target.options = pool->options;
     km_timer_start(&pool->tick, TICK_MS);
+    serve(pool);
     return pool;
 }
 

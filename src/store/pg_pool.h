@@ -4,6 +4,7 @@
  * Who wants one waits in a bounded queue for a bounded time.  A connection is given to one at a
  * time and given back; what runs on it between is the borrower's.  After a failed attempt none is
  * made for a while (100 ms, doubling to 30 s), and those who ask meanwhile are told why at once.
+ * Where nobody had asked, the pause is for those that are kept ready alone: who asks has another try.
  *
  * Thread: its loop's.
  */
@@ -17,6 +18,7 @@ struct km_pg_pool;
 struct km_pg_pool_args {
     struct km_pg_target target; /* its strings are copied */
     unsigned most; /* connections */
+    unsigned least; /* of them kept ready, whether anybody asks or not; at most `most` */
     unsigned queue; /* who may wait */
     uint64_t queue_ms; /* how long */
     uint64_t idle_ms; /* an unused connection is closed after */

@@ -62,6 +62,11 @@ static int make_args(struct km_arena *arena, const struct km_pg_instance_args *f
     const struct km_pg_settings *s = from->settings;
     size_t workers = from->workers ? from->workers : 1;
     unsigned most = (unsigned)((uint64_t)s->pool_most / workers);
+    unsigned ready = (unsigned)(((uint64_t)s->pool_least + workers - 1) / workers);
+
+    most = most ? most : 1;
+    if (from->mode != (enum km_pg_mode)s->mode)
+        ready = 0; /* a key's own mode is asked for now and then */
 
     *ret_args = (struct km_pg_db_args){
         .dsn = km_arena_cstr(arena, s->dsn),
@@ -74,7 +79,8 @@ static int make_args(struct km_arena *arena, const struct km_pg_instance_args *f
                     .cost = s->max_cost,
                     .statement_ms = (uint64_t)s->statement_ms,
                     .lock_ms = (uint64_t)s->lock_ms },
-        .connections = most ? most : 1,
+        .connections = most,
+        .ready = ready < most ? ready : most,
         .queue = (unsigned)s->queue,
         .queue_ms = (uint64_t)s->queue_ms,
         .connect_ms = (uint64_t)s->connect_ms,
@@ -151,6 +157,8 @@ int km_pg_settings_check(const struct km_pg_settings *settings, struct km_err *e
     r = make_args(&arena, &(struct km_pg_instance_args){ .settings = settings }, &args, err);
     if (r == 0 && settings->max_mode && settings->max_mode - 1 < settings->mode)
         r = km_fail(err, KM_E_CONFIG, "max_mode is below mode");
+    if (r == 0 && settings->pool_least > settings->pool_most)
+        r = km_fail(err, KM_E_CONFIG, "pool_min is above pool_max");
     if (r == 0)
         r = km_pg_guard_new(&guard, err);
     if (r == 0)
@@ -204,6 +212,11 @@ static struct km_mcp_server *open_one(const struct km_mcp_builtin_args *args, st
     return i ? &i->server.mcp : NULL;
 }
 
+static bool is_ready(const struct km_mcp_upstream *u)
+{
+    return ((const struct km_pg_settings *)u->settings)->pool_least > 0;
+}
+
 static void close_one(struct km_mcp_server *server)
 {
     km_pg_instance_free((struct km_pg_instance *)(void *)server);
@@ -212,5 +225,6 @@ static void close_one(struct km_mcp_server *server)
 const struct km_mcp_builtin km_pg_builtin = { .name = { "postgres", 8 },
                                               .settings = &km_pg_own_table,
                                               .check = check,
+                                              .ready = is_ready,
                                               .open = open_one,
                                               .close = close_one };

@@ -36,6 +36,7 @@ struct km_pg_db_args {
     size_t nfunctions;
     struct km_pg_limits limits;
     unsigned connections, queue;
+    unsigned ready; /* connections that are made before anybody asks; at most `connections` */
     uint64_t queue_ms, connect_ms, idle_ms, lifetime_ms, idle_tx_ms;
     uint64_t slow_ms; /* a statement that takes longer is logged (meter.h); 0: none is */
     bool pooled; /* a pooler lends a session for one transaction */

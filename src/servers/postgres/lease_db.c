@@ -34,6 +34,7 @@ static int make_pool(struct km_pg_db *db, struct km_err *err)
                     .options = pins,
                     .connect_ms = a->connect_ms },
         .most = a->connections,
+        .least = a->ready,
         .queue = a->queue,
         .queue_ms = a->queue_ms,
         .idle_ms = a->idle_ms,

@@ -196,7 +196,7 @@ void km_pg_fly_open(struct km_pg_lease *l)
     bool lookup = !l->request->own && !l->db->args.without_lookup;
     unsigned n = 0;
 
-    snprintf(l->statement_ms, sizeof l->statement_ms, "%llu", 
+    snprintf(l->statement_ms, sizeof l->statement_ms, "%llu",
              (unsigned long long)km_pg_lease_time(l));
     snprintf(l->lock_ms, sizeof l->lock_ms, "%llu", (unsigned long long)l->db->args.limits.lock_ms);
     l->anchor_values[0] = l->statement_ms;

@@ -17,7 +17,7 @@ struct km_pg_settings {
     int64_t mode, max_mode; /* enum km_pg_mode; max_mode: one more, 0 is as mode */
     int64_t max_rows, max_bytes, max_affected, max_cost;
     int64_t statement_ms, lock_ms, idle_tx_ms;
-    int64_t connect_ms, pool_most, pool_idle_ms, pool_lifetime_ms;
+    int64_t connect_ms, pool_least, pool_most, pool_idle_ms, pool_lifetime_ms;
     int64_t queue, queue_ms;
     int64_t pooler; /* 0: none, 1: transaction */
     int64_t slow_ms;
