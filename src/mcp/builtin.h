@@ -43,7 +43,7 @@ struct km_mcp_builtin {
     const struct km_settings_table *settings;
     /* Its settings (u->settings) make sense; before anything is served. */
     int (*check)(const struct km_mcp_upstream *u, struct km_err *err);
-    /* One is open on each worker before anybody asks: it keeps something ready.  NULL: none does. */
+    /* One is open on each worker before anybody asks: it keeps something ready.  NULL: none. */
     bool (*ready)(const struct km_mcp_upstream *u);
     /* On the loop, without waiting for anything.  NULL with err. */
     struct km_mcp_server *(*open)(const struct km_mcp_builtin_args *args, struct km_err *err);

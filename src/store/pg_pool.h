@@ -4,7 +4,7 @@
  * Who wants one waits in a bounded queue for a bounded time.  A connection is given to one at a
  * time and given back; what runs on it between is the borrower's.  After a failed attempt none is
  * made for a while (100 ms, doubling to 30 s), and those who ask meanwhile are told why at once.
- * Where nobody had asked, the pause is for those that are kept ready alone: who asks has another try.
+ * Where nobody had asked, the pause is for those kept ready alone: who asks has another try.
  *
  * Thread: its loop's.
  */

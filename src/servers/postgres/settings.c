@@ -54,9 +54,10 @@ static const struct km_setting rows[] = {
     COUNT("pool_max", pool_most, "8", 1, 1000,
           "Connections at most, divided between the workers, at least one each."),
     COUNT("pool_min", pool_least, "0", 0, 1000,
-          "Connections kept ready from the start on, divided as `pool_max` is; 0: each is made when "
-          "a call needs it."),
-    MS("pool_idle", pool_idle_ms, "5min", 1000, "An unused connection is closed after so long, beyond `pool_min`."),
+          "Connections kept ready from the start on, divided as `pool_max` is; 0: each is made "
+          "when a call needs it."),
+    MS("pool_idle", pool_idle_ms, "5min", 1000,
+       "An unused connection is closed after so long, beyond `pool_min`."),
     MS("pool_lifetime", pool_lifetime_ms, "1h", 1000, "Any connection is, between two calls."),
     COUNT("queue", queue, "100", 0, 10000, "Calls that may wait for a connection."),
     MS("queue_timeout", queue_ms, "10s", 1, "How long they may."),
