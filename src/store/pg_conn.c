@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* pg_conn.c - see pg_conn.h for the contract.
  *
- *     connecting ──> idle <──> busy ──> dead
- *          └──────────┴───────────────────^
+ *     resolving ──> connecting ──> idle <──> busy ──> dead
+ *          └─────────────┴──────────┴──────────────────^
  *
  * A batch goes out whole; its answers come in order.  libpq tells the end of a step by a NULL
  * between its results, and the end of a group by a result of its own; `step` and `groups` count
@@ -24,6 +24,7 @@
 
 #include "base/crypto.h"
 #include "store/pg_cancel.h"
+#include "store/pg_hosts.h"
 #include "store/pg_lib.h"
 #include "sys/watch.h"
 
@@ -37,6 +38,7 @@ struct km_pg_conn {
     struct km_loop *loop;
     const struct km_pg_lib *lib;
     const struct km_pg_target *target;
+    struct km_pg_hosts *hosts; /* while their names are resolved */
     PGconn *pq;
     struct km_watch *watch;
     int fd; /* the watch's */
@@ -91,6 +93,7 @@ static void fail(struct km_pg_conn *c, int code, const char *what, const char *w
     km_timer_stop(&c->cancel_again);
     km_timer_stop(&c->timer);
     c->watch = km_watch_free(c->watch);
+    c->hosts = km_pg_hosts_free(c->hosts);
     km_deferred_queue(&c->work);
 }
 
@@ -126,6 +129,7 @@ struct km_pg_conn *km_pg_conn_free(struct km_pg_conn *c)
     km_deferred_cancel(&c->work);
     km_pg_cancel_free(c->cancel);
     km_watch_free(c->watch);
+    km_pg_hosts_free(c->hosts);
     if (c->pq)
         c->lib->PQfinish(c->pq);
     free(c);
@@ -227,30 +231,66 @@ int km_pg_dsn_check(const char *dsn, struct km_err *err)
                            "words as host=... dbname=...");
 }
 
-static void begin(struct km_pg_conn *c, const struct km_pg_target *target, const char *password)
+/* A word whose value is NULL is as the dsn has it. */
+static void start(struct km_pg_conn *c, const char *password)
 {
+    const struct km_pg_target *target = c->target;
+    struct km_pg_hosts *h = c->hosts;
     static const char *const names[] = { "dbname",          "options",
                                          "client_encoding", "tcp_user_timeout",
                                          "keepalives_idle", "fallback_application_name",
-                                         "password",        NULL };
-    const char *const values[] = { target->dsn, target->options, "UTF8",   "30000",
-                                   "30",        "kanmon",        password, NULL };
+                                         "password",        "host",
+                                         "hostaddr",        "port",
+                                         NULL };
+    const char *const values[] = { target->dsn,
+                                   target->options,
+                                   "UTF8",
+                                   "30000",
+                                   "30",
+                                   "kanmon",
+                                   password,
+                                   h ? km_pg_hosts_host(h) : NULL,
+                                   h ? km_pg_hosts_hostaddr(h) : NULL,
+                                   h ? km_pg_hosts_port(h) : NULL,
+                                   NULL };
 
     c->pq = c->lib->PQconnectStartParams(names, values, 1);
-    if (!c->pq || c->lib->PQstatus(c->pq) == CONNECTION_BAD) {
+    c->hosts = km_pg_hosts_free(c->hosts);
+    if (!c->pq || c->lib->PQstatus(c->pq) == CONNECTION_BAD)
         fail(c, KM_E_UPSTREAM_CONNECT, "PostgreSQL",
              c->pq ? c->lib->PQerrorMessage(c->pq) : "out of memory");
-    } else if (watch_socket(c, false, true)) { /* as PQconnectPoll had said: writing */
-        km_timer_start(&c->timer, target->connect_ms);
-    }
+    else
+        (void)watch_socket(c, false, true); /* as PQconnectPoll had said: writing */
+}
+
+static void begin(struct km_pg_conn *c)
+{
+    const struct km_pg_target *target = c->target;
+    char password[1024] = "";
+
+    if (target->password_file && !read_password(target->password_file, password, sizeof password))
+        fail(c, KM_E_CONFIG, "the password file cannot be read, or is empty", "");
+    else
+        start(c, *password ? password : target->password);
+    km_wipe(password, sizeof password);
+}
+
+static void on_hosts(void *ctx, const struct km_err *err)
+{
+    struct km_pg_conn *c = ctx;
+
+    if (err)
+        fail(c, err->code, err->text, "");
+    else
+        begin(c);
 }
 
 struct km_pg_conn *km_pg_conn_new(struct km_loop *loop, const struct km_pg_lib *lib,
                                   const struct km_pg_target *target, km_pg_connect_fn *fn,
                                   void *ctx)
 {
-    char password[1024] = "";
     struct km_pg_conn *c = calloc(1, sizeof *c);
+    struct km_err err = { 0 };
 
     if (!c)
         return NULL;
@@ -263,11 +303,12 @@ struct km_pg_conn *km_pg_conn_new(struct km_loop *loop, const struct km_pg_lib *
     km_timer_init(&c->timer, loop, on_connect_timeout, c);
     km_timer_init(&c->cancel_again, loop, on_cancel_again, c);
     km_deferred_init(&c->work, loop, on_work, c);
-    if (target->password_file && !read_password(target->password_file, password, sizeof password))
-        fail(c, KM_E_CONFIG, "the password file cannot be read, or is empty", "");
-    else
-        begin(c, target, *password ? password : target->password);
-    km_wipe(password, sizeof password);
+    km_timer_start(&c->timer, target->connect_ms);
+    if (km_pg_hosts_new(lib, target->dns, target->dsn, target->connect_ms, on_hosts, c, &c->hosts,
+                        &err) < 0)
+        fail(c, err.code, err.text, "");
+    else if (!c->hosts)
+        begin(c);
     return c;
 }
 

@@ -13,6 +13,7 @@
 #include "base/arena.h"
 #include "sys/loop.h"
 
+struct km_dns;
 struct km_pg_lib; /* libpq, opened */
 struct km_pg_conn;
 struct km_pg_result; /* a libpq result; valid inside the callback */
@@ -30,6 +31,7 @@ struct km_pg_target {
     const char *password; /* where the dsn has none; NULL: none */
     const char *password_file; /* holds it alone, read for each connection; NULL: none */
     const char *options; /* "-c name=value ...": pinned for the session, over the DSN's own */
+    struct km_dns *dns; /* resolves what names the dsn has */
     uint64_t connect_ms;
     size_t row_bytes; /* of one row, before the connection is cut */
 };

@@ -15,6 +15,7 @@
 
 #include "base/buf.h"
 #include "store/pg_lib.h"
+#include "sys/dns.h"
 
 #define TICK_MS 1000
 #define BACKOFF_MS 100
@@ -39,6 +40,7 @@ struct km_pg_pool {
     const struct km_pg_lib *lib;
     struct km_pg_pool_args args;
     char *dsn, *options;
+    struct km_dns *dns;
     struct slot *slots; /* args.most */
     struct km_list waits;
     unsigned nwaits;
@@ -337,8 +339,12 @@ struct km_pg_pool *km_pg_pool_new(struct km_loop *loop, const struct km_pg_lib *
         km_fail(err, KM_E_NOMEM, "out of memory");
         return km_pg_pool_free(pool);
     }
+    pool->dns = km_dns_new(loop, err);
+    if (!pool->dns)
+        return km_pg_pool_free(pool);
     pool->args.target.dsn = pool->dsn;
     pool->args.target.options = pool->options;
+    pool->args.target.dns = pool->dns;
     km_timer_start(&pool->tick, TICK_MS);
     serve(pool);
     return pool;
@@ -352,6 +358,7 @@ struct km_pg_pool *km_pg_pool_free(struct km_pg_pool *pool)
     km_timer_stop(&pool->tick);
     for (unsigned i = 0; pool->slots && i < pool->args.most; i++)
         drop(&pool->slots[i]);
+    km_dns_free(pool->dns);
     if (pool->dsn)
         explicit_bzero(pool->dsn, strlen(pool->dsn)); /* it may hold a password */
     free(pool->dsn);

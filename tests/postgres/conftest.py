@@ -100,11 +100,12 @@ class Postgres:
 
 
 class Server:
-    """`kanmon mcp postgres` on its standard input and output."""
+    """`kanmon mcp postgres` on its standard input and output.  `under` is a command that runs it;
+    with `greet` off `hello` is the greeting's number, not yet waited for."""
 
-    def __init__(self, dsn, *words, env=None):
+    def __init__(self, dsn, *words, env=None, under=(), greet=True):
         self.process = subprocess.Popen(
-            [str(binary()), "mcp", "postgres", *map(str, words)], stdin=subprocess.PIPE,
+            [*under, str(binary()), "mcp", "postgres", *map(str, words)], stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8",
             env={"PATH": os.environ["PATH"], "DATABASE_URL": dsn, **sanitizers(), **(env or {})})
         self.lines = queue.Queue()
@@ -116,9 +117,10 @@ class Server:
                                (self.log.append, self.process.stderr)):
             threading.Thread(target=lambda t=target, s=stream: [t(line) for line in s],
                              daemon=True).start()
-        self.hello = self.request("initialize", {
+        number = self.send("initialize", {
             "protocolVersion": "2025-11-25", "capabilities": {},
-            "clientInfo": {"name": "tests", "version": "1"}})["result"]
+            "clientInfo": {"name": "tests", "version": "1"}})
+        self.hello = self.wait(number)["result"] if greet else number
 
     def send(self, method, params):
         self.next += 1

@@ -136,6 +136,16 @@ def test_nobody_else_is_told_the_secret(secure):
         relay.close()
 
 
+def test_a_name_is_verified_though_its_address_is_found_by_us(secure):
+    """libpq gets the address beside the name: the certificate is of the name."""
+    named = dsn(secure, secure.port, "verify-full").replace("hostaddr=127.0.0.1 ", "")
+    with Server(named, "--pool-max", 1) as server:
+        assert server.ok("execute_sql", sql="SELECT 1 AS one")["rows"] == [[1]]
+    with Server(named.replace("host=localhost", "host=127.0.0.1")) as server:
+        error = server.error("execute_sql", sql="SELECT 1")
+        assert "server certificate for" in error and "does not match" in error
+
+
 def test_without_tls_it_is_not_let_in(secure):
     with Server(f"host=127.0.0.1 port={secure.port} user=tls_ro dbname=postgres sslmode=disable") as server:
         assert "rejects" in server.error("execute_sql", sql="SELECT 1")

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* pg_hosts.h - private to store/pg_conn.c: the hosts of a dsn, their names resolved on the loop.
+ *
+ * libpq resolves names with a function that blocks.  It does not where it is given `hostaddr`
+ * beside `host`: it connects to the address, and certificates, passwords and SNI go by the name.
+ */
+#ifndef KM_STORE_PG_HOSTS_H
+#define KM_STORE_PG_HOSTS_H
+
+#include "store/pg_lib.h"
+#include "sys/dns.h"
+
+struct km_pg_hosts;
+
+/* Once, never from inside km_pg_hosts_new().  err NULL: at least one host has an address, or
+ * needs none.  It may free the hosts. */
+typedef void km_pg_hosts_fn(void *ctx, const struct km_err *err);
+
+/* What libpq would connect to, of the dsn, its service and the environment.  *ret_hosts NULL with
+ * 0: there is nothing to resolve (sockets, addresses, `hostaddr`, a dsn libpq will refuse), and fn
+ * does not come.  timeout_ms: of connecting; with several hosts half of it is for their names. */
+int km_pg_hosts_new(const struct km_pg_lib *lib, struct km_dns *dns, const char *dsn,
+                    uint64_t timeout_ms, km_pg_hosts_fn *fn, void *ctx,
+                    struct km_pg_hosts **ret_hosts, struct km_err *err) KM_MUST_USE;
+/* fn does not come any more.  NULL is fine. */
+struct km_pg_hosts *km_pg_hosts_free(struct km_pg_hosts *hosts);
+
+/* After fn: comma lists of equal length for libpq's words of these names; hosts without an address
+ * are left out.  NULL: out of memory. */
+const char *km_pg_hosts_host(struct km_pg_hosts *hosts);
+const char *km_pg_hosts_hostaddr(struct km_pg_hosts *hosts);
+const char *km_pg_hosts_port(struct km_pg_hosts *hosts);
+
+#endif
