@@ -77,6 +77,7 @@ struct km_tool {
     int cache_ttl_s;
     struct km_str hosted_json; /* a tool of the provider's own ("web_search"), whole; else empty */
     struct km_str hosted_type; /* its type, for messages */
+    struct km_str group, in_group; /* Responses: the group it is of, and its name there; or empty */
 };
 
 enum km_tool_choice { KM_CHOICE_AUTO, KM_CHOICE_NONE, KM_CHOICE_REQUIRED, KM_CHOICE_NAMED };

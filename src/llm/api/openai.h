@@ -47,6 +47,11 @@ extern const struct km_encoder km_encoder_chat, km_encoder_completion;
 /* {"name","description","parameters","strict"} into a tool. */
 int km_openai_tool(const struct km_reading *rd, const struct km_place *at, const struct km_json *v,
                    struct km_tool *tool) KM_MUST_USE;
+/* openai_choice.c: `tool_choice`, and the older form of it.  The tools are read before. */
+int km_openai_choice(const struct km_reading *rd, struct km_chat *chat, const struct km_place *at,
+                     const struct km_json *v) KM_MUST_USE;
+int km_openai_function_call(const struct km_reading *rd, struct km_chat *chat,
+                            const struct km_place *at, const struct km_json *v) KM_MUST_USE;
 /* {"name","schema","description","strict"}: the form the answer must have. */
 int km_openai_schema(const struct km_reading *rd, const struct km_place *at,
                      const struct km_json *v, struct km_chat *chat) KM_MUST_USE;

@@ -2,8 +2,9 @@
 /* openai_param.c - one parameter by its OpenAI or LiteLLM name: a table.
  *
  * Most are one value put into one field.  The others have a function: what may be said in several
- * ways (stop, tools, tool_choice, response_format), what has an older name (functions,
- * max_tokens), what is neither kept nor refused because it says nothing (modalities: ["text"]).
+ * ways (stop, tools, response_format; tool_choice is in openai_choice.c), what has an older name
+ * (functions, max_tokens), what is neither kept nor refused because it says nothing (modalities:
+ * ["text"]).
  *
  * The same table reads a request's members and a deployment's defaults, so both understand the
  * same forms.
@@ -108,101 +109,14 @@ static int set_functions(const struct setting *s)
     return r;
 }
 
-static void choose(struct km_chat *chat, enum km_tool_choice choice, struct km_str name)
-{
-    chat->tool_choice = choice;
-    chat->tool_name = name;
-    chat->set |= KM_P_BIT(KM_P_TOOL_CHOICE);
-}
-
-static int choose_word(const struct setting *s, const struct km_place *at, struct km_str word)
-{
-    if (km_str_eq(word, KM_STR("auto")))
-        choose(s->chat, KM_CHOICE_AUTO, KM_STR_NONE);
-    else if (km_str_eq(word, KM_STR("none")))
-        choose(s->chat, KM_CHOICE_NONE, KM_STR_NONE);
-    else if (km_str_eq(word, KM_STR("required")) || km_str_eq(word, KM_STR("any")))
-        choose(s->chat, KM_CHOICE_REQUIRED, KM_STR_NONE);
-    else
-        return km_read_bad(s->rd, at, "must be auto, none, required or an object");
-    return 0;
-}
-
-static bool allows(const struct km_json *tools, struct km_str name)
-{
-    struct km_json_iter it;
-    const struct km_json *v;
-    struct km_str key, said;
-
-    for (km_json_iter(tools, &it); km_json_next(&it, &key, &v);)
-        if ((km_json_string(km_json_get(km_json_get(v, "function"), "name"), &said) ||
-             km_json_string(km_json_get(v, "name"), &said)) &&
-            km_str_eq(said, name))
-            return true;
-    return false;
-}
-
-/* {"mode":"auto"|"required","tools":[...]}: the others are not offered at all. */
-static int choose_among(const struct setting *s, const struct km_place *at,
-                        const struct km_json *allowed)
-{
-    const struct km_json *tools = km_json_get(allowed, "tools");
-    struct km_tool **from = &s->chat->tools;
-    struct km_str mode = KM_STR("auto");
-    int r = km_read_string(s->rd, KM_AT(at, "mode"), km_json_get(allowed, "mode"), &mode);
-
-    if (r == 0 && km_json_kind(tools) != KM_JSON_ARRAY)
-        r = km_read_bad(s->rd, KM_AT(at, "tools"), "must be an array");
-    if (r < 0)
-        return r;
-    s->chat->last_tool = NULL;
-    while (*from) {
-        if (allows(tools, (*from)->name)) {
-            s->chat->last_tool = *from;
-            from = &(*from)->next;
-        } else {
-            *from = (*from)->next;
-        }
-    }
-    if (!s->chat->tools)
-        return km_read_bad(s->rd, KM_AT(at, "tools"), "names none of the tools");
-    return choose_word(s, KM_AT(at, "mode"), mode);
-}
-
 static int set_tool_choice(const struct setting *s)
 {
-    const struct km_json *allowed = km_json_get(s->v, "allowed_tools");
-    struct km_str word, type = KM_STR_NONE, name;
-
-    if (km_json_string(s->v, &word))
-        return choose_word(s, s->at, word);
-    if (!km_json_string(km_json_get(s->v, "type"), &type))
-        return km_read_bad(s->rd, s->at, "must be auto, none, required or an object with a type");
-    if (km_str_eq(type, KM_STR("allowed_tools")))
-        return choose_among(s, allowed ? KM_AT(s->at, "allowed_tools") : s->at,
-                            allowed ? allowed : s->v);
-    if (!km_str_eq(type, KM_STR("function")) &&
-        !(km_str_eq(type, KM_STR("custom")) && km_json_get(s->v, "name"))) /* Responses' */
-        return km_read_refuse(s->rd, KM_AT(s->at, "type"),
-                              "is a kind of tool that this model's provider does not know");
-    if (!km_json_string(km_json_get(km_json_get(s->v, "function"), "name"), &name) &&
-        !km_json_string(km_json_get(s->v, "name"), &name))
-        return km_read_bad(s->rd, KM_AT(KM_AT(s->at, "function"), "name"), "must be a string");
-    choose(s->chat, KM_CHOICE_NAMED, name);
-    return 0;
+    return km_openai_choice(s->rd, s->chat, s->at, s->v);
 }
 
-/* The older form: "none", "auto", {"name"}. */
 static int set_function_call(const struct setting *s)
 {
-    struct km_str word;
-
-    if (km_json_string(s->v, &word))
-        return choose_word(s, s->at, word);
-    if (!km_json_string(km_json_get(s->v, "name"), &word))
-        return km_read_bad(s->rd, KM_AT(s->at, "name"), "must be a string");
-    choose(s->chat, KM_CHOICE_NAMED, word);
-    return 0;
+    return km_openai_function_call(s->rd, s->chat, s->at, s->v);
 }
 
 static int set_parallel(const struct setting *s)

@@ -93,6 +93,8 @@ static int one(const struct km_reading *rd, const struct km_place *at, const str
 static void join(const struct km_reading *rd, struct km_str group, struct km_str about,
                  struct km_tool *tool)
 {
+    tool->group = group;
+    tool->in_group = tool->name;
     tool->name = km_responses_flat(group, tool->name, rd->arena);
     if (about.n)
         tool->description = km_arena_cat(

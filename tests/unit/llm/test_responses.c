@@ -201,6 +201,49 @@ static void a_group_s_tools_are_functions_that_are_found_again(void **state)
                  "assistant: use(id=c name=agents__spawn {})\n");
 }
 
+/* {choice, the name that goes upstream or, in <>, the member that is refused} */
+static void a_tool_of_a_group_is_chosen_by_its_own_name(void **state)
+{
+    static const char *const rows[][2] = {
+        { "{\"type\":\"function\",\"name\":\"spawn\"}", "agents__spawn" },
+        { "{\"type\":\"custom\",\"name\":\"say\"}", "agents__say" },
+        { "{\"type\":\"function\",\"name\":\"spawn\",\"namespace\":\"agents\"}", "agents__spawn" },
+        { "{\"type\":\"function\",\"name\":\"agents__spawn\"}", "agents__spawn" },
+        { "{\"type\":\"function\",\"name\":\"a__b\"}", "a__b" },
+        { "{\"type\":\"function\",\"name\":\"b\"}", "a__b" },
+        { "{\"type\":\"function\",\"name\":\"twice\",\"namespace\":\"two\"}", "two__twice" },
+        { "{\"type\":\"function\",\"name\":\"twice\"}", "<tool_choice.name>" },
+        { "{\"type\":\"function\",\"name\":\"say\",\"namespace\":\"a\"}",
+          "<tool_choice.namespace>" },
+        { "{\"type\":\"allowed_tools\",\"mode\":\"auto\",\"tools\":[{\"type\":\"function\","
+          "\"name\":\"spawn\"},{\"type\":\"namespace\",\"name\":\"two\"}]}",
+          "agents__spawn,two__twice," },
+        { "{\"type\":\"allowed_tools\",\"mode\":\"auto\",\"tools\":[{\"type\":\"function\","
+          "\"name\":\"twice\",\"namespace\":\"one\"},{\"type\":\"function\",\"name\":\"a__b\"}]}",
+          "a__b,a__b,one__twice," },
+    };
+    static const char more[] =
+        ",{\"type\":\"namespace\",\"name\":\"one\",\"tools\":[{\"type\":\"function\",\"name\":"
+        "\"twice\"}]},{\"type\":\"namespace\",\"name\":\"two\",\"tools\":[{\"type\":\"function\","
+        "\"name\":\"twice\"}]}]";
+    struct chat_fixture *f = *state;
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct km_str body =
+            km_arena_printf(&f->arena, "{\"input\":\"a\",\"tool_choice\":%s,\"tools\":%.*s%s}",
+                            rows[i][0], (int)(sizeof TOOLS - 2), TOOLS, more);
+        int r = decode(f, km_arena_cstr(&f->arena, body));
+        struct km_str got = f->chat.tool_name;
+
+        if (r < 0)
+            got = km_arena_printf(&f->arena, "<%s>", f->err.param);
+        for (const struct km_tool *t = f->chat.tools; r == 0 && !f->chat.tool_name.n && t;
+             t = t->next)
+            got = km_arena_printf(&f->arena, "%.*s%.*s,", KM_STR_ARG(got), KM_STR_ARG(t->name));
+        assert_string_equal(km_arena_cstr(&f->arena, got), rows[i][1]);
+    }
+}
+
 /* --- pass-through --- */
 
 static void what_is_the_gateway_s_own_is_cut(void **state)
@@ -442,6 +485,7 @@ int main(void)
         CASE(what_only_openai_knows_may_be_dropped),
         CASE(every_error_names_its_place),
         CASE(a_group_s_tools_are_functions_that_are_found_again),
+        CASE(a_tool_of_a_group_is_chosen_by_its_own_name),
         CASE(what_is_the_gateway_s_own_is_cut),
         CASE(a_request_s_types_are_checked),
         CASE(a_stream_s_model_is_set_back_wherever_it_is_cut),
