@@ -12,10 +12,10 @@
 
 #include <stdlib.h>
 
+#include "gateway/objects/made.h"
 #include "gateway/reply.h"
 #include "llm/api/responses.h"
 #include "store/answers.h"
-#include "store/objects.h"
 
 #define KEPT_US (INT64_C(30) * 86400 * 1000000)
 
@@ -86,41 +86,6 @@ int km_answers_recall(struct km_call *call, struct km_err *err)
 
 /* --- keeping --- */
 
-static void keep_container(struct km_call *call, struct km_str id)
-{
-    struct km_object o = { .id = id,
-                           .kind = KM_STR("container"),
-                           .deployment = call->d->id,
-                           .model = call->req.model,
-                           .json = KM_STR("{}") };
-
-    km_visit_hash(call->visit, o.owner);
-    km_store_object_put(call->w->gw->store, NULL, &o, NULL, NULL);
-}
-
-/* A code interpreter's container that the answer was made in is the key's from now on. */
-static void keep_containers(struct km_call *call, struct km_str response)
-{
-    struct km_arena scratch KM_CLEANUP(km_arena_done);
-    const struct km_json *root, *output, *item;
-    struct km_json_iter it;
-    struct km_str key, id, last = KM_STR_NONE;
-
-    km_arena_init(&scratch, call->arena.cap, call->arena.pool);
-    if (call->tr || km_str_find(response, KM_STR("\"container_id\"")) == response.n ||
-        km_json_parse(&scratch, response, &root, NULL) < 0)
-        return;
-    output = km_json_get(root, "output");
-    if (km_json_kind(output) != KM_JSON_ARRAY)
-        return;
-    for (km_json_iter(output, &it); km_json_next(&it, &key, &item);)
-        if (km_json_string(km_json_get(item, "container_id"), &id) && id.n &&
-            !km_str_eq(id, last)) {
-            keep_container(call, id);
-            last = id;
-        }
-}
-
 void km_answers_keep(struct km_call *call, struct km_str response)
 {
     struct km_answer_row row = { .expires_us = call->start_us + KEPT_US };
@@ -130,7 +95,7 @@ void km_answers_keep(struct km_call *call, struct km_str response)
     if (call->kept)
         return;
     call->kept = true;
-    keep_containers(call, response);
+    km_made_keep(call, response);
     if (!km_responses_stored(&call->req))
         return;
     row.id = km_responses_id(response, &scratch);

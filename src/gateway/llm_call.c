@@ -6,6 +6,7 @@
  * next, and a client that reads slowly pauses its upstream.
  */
 #include "gateway/answers.h"
+#include "gateway/objects/made.h"
 #include "gateway/translate.h"
 #include "llm/api/responses.h"
 #include "llm/mock.h"
@@ -345,6 +346,8 @@ static int on_event(void *ctx, const struct km_sse_event *event)
 {
     struct km_call *call = ctx;
 
+    if (call->api->wire == KM_WIRE_MESSAGES)
+        km_made_keep_event(call, event);
     return call->api->event(&call->stream, event, &call->w->scratch, NULL);
 }
 
@@ -485,6 +488,8 @@ static int complete(struct km_call *call, struct km_err *err)
 
     if (r == 0 && call->api == &km_api_responses && !call->streaming && call->nparts)
         km_answers_keep(call, km_arena_cat(&call->arena, call->parts, call->nparts));
+    else if (r == 0 && call->api->wire == KM_WIRE_MESSAGES && !call->streaming)
+        km_made_keep(call, km_buf_view(&call->answer));
     return r;
 }
 

@@ -141,9 +141,10 @@ static const struct km_setting gateway_rows[] = {
       .type = KM_SET_STR_LIST,
       .offset = AT(account_objects),
       .flags = KM_SET_SAFETY,
-      .help = "What virtual keys may name by id at OpenAI and Azure though it is the account's: "
+      .help = "What virtual keys may name by id though it is the provider's account's: "
               "`conversations`, `vector_stores`, `containers` not made by a call of theirs, "
-              "`responses` (in lines of batches)." },
+              "`responses` (in lines of batches), `files` of Anthropic and Google, `caches` of "
+              "Google." },
     { .name = "batch_poll",
       .type = KM_SET_MS,
       .offset = AT(batch_poll_ms),

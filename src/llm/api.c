@@ -45,6 +45,7 @@ static const struct km_str watched[] = {
     { "server_url", 10 },       { "file_id", 7 },   { "file_ids", 8 },
     { "fileUri", 7 },           { "file_uri", 8 },  { "conversation", 12 },
     { "vector_store_ids", 16 }, { "container", 9 }, { "container_id", 12 },
+    { "cachedContent", 13 },    { "cached_content", 14 },
 };
 
 int km_llm_read_members(struct km_llm_request *r, struct km_arena *arena,

@@ -121,6 +121,16 @@ void km_chat_name_results(struct km_chat *c)
     km_map_free(calls, NULL);
 }
 
+bool km_media_is_place(struct km_str id)
+{
+    const struct km_str store = KM_STR("generativelanguage.googleapis.com");
+
+    for (size_t i = 0; i + store.n <= id.n; i++)
+        if (km_str_ieq(km_str_sub(id, i, store.n), store))
+            return false;
+    return km_str_find(id, KM_STR("://")) < id.n;
+}
+
 bool km_base64_ok(struct km_str s)
 {
     size_t pad = 0, i;

@@ -200,6 +200,10 @@ void km_chat_name_results(struct km_chat *c);
  * KM_E_INVALID with a reason. */
 int km_media_from_url(struct km_media *m, struct km_str url, struct km_err *err) KM_MUST_USE;
 
+/* Is that a place of the caller's own, and no id?  Files of Gemini's store have ids that look like
+ * places: "https://generativelanguage.googleapis.com/v1beta/files/abc". */
+bool km_media_is_place(struct km_str id);
+
 /* Standard alphabet, padded, nothing else in it. */
 bool km_base64_ok(struct km_str s);
 

@@ -110,6 +110,9 @@ struct km_codec {
     /* Native Messages whose betas are a member of the body: of the header's, as JSON.  false: some
      * of them are not known there, nor what comes with them. */
     bool (*betas)(struct km_str header, struct km_arena *arena, struct km_str *ret_json);
+    /* Bodies may name what its account keeps (files, containers, caches), which callers have no
+     * routes to make.  Where there are routes native has KM_WIRE_FILES. */
+    bool account_files;
     bool top_k_by_row; /* takes `top_k` only where the provider's row says so */
     size_t state_size;
 

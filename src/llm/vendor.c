@@ -134,7 +134,8 @@ static const struct km_vendor_rule gemini_rules[] = {
     LIST("models"),
     LIST("models/*"),
 };
-static const char *const google_foreign[] = { "cachedContent", "cached_content", NULL };
+static const char *const google_foreign[] = { "cachedContent", "cached_content", "fileUri",
+                                              "file_uri", NULL };
 
 /* --- Vertex AI: project and location are the deployment's, the version is the caller's --- */
 

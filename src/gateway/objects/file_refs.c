@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* file_refs.c - files of a key, and what else of an account, named inside the body of a call.
+/* file_refs.c - files and containers of a key, named inside the body of a call.
  *
  *     body ─> ids ─> store: is each this key's, and where? ─> who may serve the call: its holders
  *
@@ -11,20 +11,22 @@
  * what no upstream opens files from: schemas and arguments of tools, citations, metadata.  Below
  * a stored prompt's variables the caller chooses the names, so nothing is excepted there.
  *
- * A container of a code interpreter is made in passing, by a response, and is then the key's that
- * asked (answers.c).  Of conversations and vector stores the gateway has no routes, so none was
- * made through it: they are the operator's, whose setting opens them.  A stored prompt is the
- * operator's too, but holds nothing of a caller's: whoever may use its model may use it.
+ * What a provider makes in passing, by an answer, is the key's that asked (made.c).  Where the
+ * gateway has no route to make files (Anthropic, Google) any other file is the operator's: the
+ * administrator's key may name it, and others where the setting opens `files`.
  */
 #include "gateway/objects/file_refs.h"
 
+#include "gateway/objects/things.h"
+#include "llm/chat.h"
 #include "store/objects.h"
 
 struct km_file_refs {
     struct km_str *ids;
     bool *container; /* it is one, else a file */
-    struct km_object *rows;
+    struct km_object *rows; /* without a kind: the operator's */
     size_t n, known, most;
+    bool in_made; /* the next one is asked for among what answers made */
 };
 
 struct words {
@@ -78,12 +80,12 @@ static int begin(struct km_call *call, size_t most, struct km_err *err)
     return 0;
 }
 
-/* An address is no id: the caller's own place, which the gateway or an upstream fetches. */
+/* A place is no id: the gateway or an upstream fetches what is there. */
 static int add(struct km_call *call, struct km_str id, bool container, struct km_err *err)
 {
     struct km_file_refs *f = call->files;
 
-    if (!id.n || km_str_find(id, KM_STR("://")) < id.n)
+    if (!id.n || km_media_is_place(id))
         return 0;
     for (size_t i = 0; i < f->n; i++)
         if (f->container[i] == container && km_str_eq(f->ids[i], id))
@@ -113,62 +115,13 @@ static int add_value(struct km_call *call, const struct km_json *v, struct km_er
     return r;
 }
 
-/* --- what else an account keeps --- */
-
-enum thing { KM_THING_CLOSED, KM_THING_LINE, KM_THING_CONTAINER };
-
-/* Members by which a call reaches what the account keeps, and what opens it for keys: a value of
- * kanmon_settings.account_objects. */
-static const struct {
-    const char *name, *opened_by;
-    enum thing thing;
-} things[] = {
-    { "conversation", "conversations", KM_THING_CLOSED },
-    { "vector_store_ids", "vector_stores", KM_THING_CLOSED },
-    { "previous_response_id", "responses", KM_THING_LINE }, /* elsewhere it is ours: answers.c */
-    { "container", "containers", KM_THING_CONTAINER },
-    { "container_id", "containers", KM_THING_CONTAINER },
-};
-
-static bool names_something(const struct km_json *v)
-{
-    struct km_str s = KM_STR_NONE;
-
-    return v && km_json_kind(v) != KM_JSON_NULL && (!km_json_string(v, &s) || s.n) &&
-           (km_json_kind(v) != KM_JSON_ARRAY || km_json_count(v) > 0);
-}
-
-static bool is_opened(const struct km_call *call, const char *name)
-{
-    const struct km_str_list *open = &call->visit->view->snap->gateway->account_objects;
-
-    for (size_t i = 0; i < open->n; i++)
-        if (km_str_eq(open->v[i], km_str_c(name)))
-            return true;
-    return false;
-}
-
-/* The administrator's key may name what is the account's. */
-static int add_thing(struct km_call *call, struct km_str key, const struct km_json *v,
+static int add_thing(struct km_call *call, struct km_str key, const struct km_json *v, bool top,
                      struct km_err *err)
 {
-    struct km_str id;
-    size_t i = 0;
+    struct km_str container = KM_STR_NONE;
+    int r = km_things_check(call, key, v, top, &container, err);
 
-    while (i < sizeof things / sizeof things[0] && !km_str_eq(key, km_str_c(things[i].name)))
-        i++;
-    if (i == sizeof things / sizeof things[0] || !call->visit->who.key ||
-        call->api->dialect != KM_DIALECT_OPENAI || !names_something(v) ||
-        (things[i].thing == KM_THING_LINE && call->kind != &km_kind_object) ||
-        is_opened(call, things[i].opened_by))
-        return 0;
-    if (things[i].thing == KM_THING_CONTAINER)
-        return km_json_string(v, &id) ? add(call, id, true, err) : 0; /* else a new one */
-    return km_fail_param(err, KM_E_FORBIDDEN, things[i].name,
-                         "'%s' names something that belongs to the provider's account, and nobody "
-                         "here knows to which key. kanmon_settings.account_objects: [%s] opens "
-                         "them to all keys.",
-                         things[i].name, things[i].opened_by);
+    return r == 0 ? add(call, container, true, err) : r;
 }
 
 /* No deeper than KM_JSON_DEPTH: reading the request refused what is. */
@@ -188,7 +141,7 @@ static int gather(struct km_call *call, const struct words *w, const struct km_j
         if (key.n && one_of(w->names, key))
             r = add_value(call, one, err);
         else if (key.n)
-            r = add_thing(call, key, one, err);
+            r = add_thing(call, key, one, depth == 0, err);
         if (r == 0 && (chosen || !key.n || !one_of(w->closed, key)))
             r = gather(call, w, one, depth + 1, chosen, err);
     }
@@ -225,6 +178,30 @@ static int not_found(const struct km_call *call, size_t which, struct km_err *er
     return r;
 }
 
+static bool has_files(const struct km_deployment *d)
+{
+    return d->codec && (d->codec->native & KM_WIRE_FILES) && !d->mock_response.n;
+}
+
+/* Of its account things may be named by id. */
+static bool has_account(const struct km_deployment *d)
+{
+    return has_files(d) || (d->codec && d->codec->account_files && !d->mock_response.n);
+}
+
+/* The next id is nobody's: may the call name it as a file of the operator's? */
+static bool is_operators(const struct km_call *call)
+{
+    const struct km_file_refs *f = call->files;
+
+    if (f->container[f->known] || (call->visit->who.key && !km_things_opened(call, "files")))
+        return false;
+    for (size_t i = 0; i < call->match.n; i++)
+        if (has_account(call->match.v[i].deployment) && !has_files(call->match.v[i].deployment))
+            return true;
+    return false;
+}
+
 static void ask(struct km_call *call);
 
 static void on_row(void *ctx, struct km_str record, const struct km_err *err)
@@ -235,8 +212,14 @@ static void on_row(void *ctx, struct km_str record, const struct km_err *err)
     int r;
 
     call->ledger_waits = false;
+    if (err && err->code == KM_E_NOT_FOUND && !f->container[f->known] && !f->in_made) {
+        f->in_made = true;
+        ask(call);
+        return;
+    }
+    f->rows[f->known] = (struct km_object){ 0 };
     if (err && err->code == KM_E_NOT_FOUND)
-        r = not_found(call, f->known, &why);
+        r = is_operators(call) ? 0 : not_found(call, f->known, &why);
     else if (err)
         r = (why = *err).code;
     else
@@ -246,6 +229,7 @@ static void on_row(void *ctx, struct km_str record, const struct km_err *err)
         return;
     }
     f->known++;
+    f->in_made = false;
     if (f->known < f->n)
         ask(call);
     else
@@ -254,22 +238,19 @@ static void on_row(void *ctx, struct km_str record, const struct km_err *err)
 
 static void ask(struct km_call *call)
 {
+    const struct km_file_refs *f = call->files;
     uint8_t owner[32];
 
     km_visit_hash(call->visit, owner);
     call->ledger_waits = true; /* the store answers in any case: nothing may move before */
     km_store_object_get(call->w->gw->store, call->w->mailbox,
-                        call->files->container[call->files->known] ? KM_STR("container")
-                                                                   : KM_STR("file"),
-                        call->files->ids[call->files->known], owner, on_row, call);
+                        f->container[f->known] ? KM_STR("container")
+                        : f->in_made           ? KM_STR("made")
+                                               : KM_STR("file"),
+                        f->ids[f->known], owner, on_row, call);
 }
 
 /* --- who holds them --- */
-
-static bool has_files(const struct km_deployment *d)
-{
-    return d->codec && (d->codec->native & KM_WIRE_FILES) && !d->mock_response.n;
-}
 
 /* Entries for several models of one account see the same files: same place, same credentials. */
 static bool same_account(const struct km_deployment *a, const struct km_deployment *b)
@@ -284,7 +265,9 @@ static bool holds(const struct km_call *call, const struct km_deployment *d,
 {
     const struct km_models *models = call->visit->view->snap->models;
 
-    if (!has_files(d))
+    if (!row->kind.n) /* the operator's, wherever that is */
+        return has_account(d) && !has_files(d);
+    if (!has_account(d))
         return false;
     for (size_t i = 0; i < km_models_count(models); i++)
         if (km_str_eq(km_models_at(models, i)->id, row->deployment))
@@ -307,6 +290,8 @@ static int keep_holders(struct km_call *call, struct km_err *err)
         for (size_t k = 0; k < n; k++)
             if (holds(call, v[k].deployment, &f->rows[i]))
                 v[left++] = v[k];
+        if (!left && !f->rows[i].kind.n)
+            return not_found(call, i, err);
         if (!left)
             return km_fail_param(err, KM_E_INVALID, "file_id",
                                  "File '%.*s' is held by the upstream of model '%.*s', which %s "
@@ -332,7 +317,7 @@ int km_file_refs_check(struct km_call *call, struct km_err *err)
     if ((call->kind != &km_kind_llm && call->kind != &km_kind_media) || !call->req.names_files)
         return 0;
     for (size_t i = 0; !any && i < call->match.n; i++)
-        any = has_files(call->match.v[i].deployment);
+        any = has_account(call->match.v[i].deployment);
     if (!any) /* nobody's files are here: ids, if any, are of a place the gateway keeps none at */
         return 0;
     if (!call->files)

@@ -62,7 +62,9 @@ static bool names_something(const struct km_json *v)
 
     if (km_json_kind(v) == KM_JSON_OBJECT)
         return km_json_string(km_json_get(v, "id"), &text);
-    return km_json_kind(v) == KM_JSON_STRING || km_json_kind(v) == KM_JSON_ARRAY;
+    if (km_json_string(v, &text))
+        return !km_media_is_place(text);
+    return km_json_kind(v) == KM_JSON_ARRAY;
 }
 
 /* The first member of those names, anywhere; NULL: none. */

@@ -105,7 +105,7 @@ static int read_file(const struct reading *s, const struct km_place *at, const s
     if (r == 0)
         r = km_read_string(&s->rd, KM_AT(at, "mimeType"), km_gemini_get(v, "mimeType"),
                            &p->media.type);
-    if (km_str_find(uri, KM_STR("://")) < uri.n)
+    if (km_media_is_place(uri))
         p->media.url = uri;
     else
         p->media.file_id = uri;

@@ -131,7 +131,7 @@ static int part_file(const struct decoding *d, const struct km_place *at, const 
         m->data = data;
     else if (data.n)
         r = km_read_url(&d->rd, KM_AT(at, "file_data"), data, m);
-    else if (km_str_find(id, KM_STR("://")) < id.n)
+    else if (km_media_is_place(id))
         m->url = id;
     else if (id.n)
         m->file_id = id;

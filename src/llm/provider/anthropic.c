@@ -122,6 +122,7 @@ const struct km_codec km_codec_messages = {
     .drops = KM_MESSAGES_DROPS,
     .extras = km_messages_extras,
     .remote_images = true,
+    .account_files = true,
     .state_size = KM_MESSAGES_STATE,
     .target = target,
     .head = head_lines,

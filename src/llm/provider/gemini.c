@@ -76,9 +76,10 @@ static const char *const vertex_extras[] = { "safetySettings", "safety_settings"
 
 #define GEMINI                                                                                     \
     .native = KM_WIRE_GEMINI | KM_WIRE_COUNT_GEMINI, .framing = KM_FRAMING_SSE, .maps = MAPS,      \
-    .drops = DROPS, .remote_images = true, .state_size = sizeof(struct km_gemini_state),           \
-    .encode = km_gemini_encode, .decode = km_gemini_decode, .event = km_gemini_event,              \
-    .end = km_gemini_end, .refusal = km_gemini_refusal
+    .drops = DROPS, .remote_images = true, .account_files = true,                                  \
+    .state_size = sizeof(struct km_gemini_state), .encode = km_gemini_encode,                      \
+    .decode = km_gemini_decode, .event = km_gemini_event, .end = km_gemini_end,                    \
+    .refusal = km_gemini_refusal
 
 const struct km_codec km_codec_gemini = { .name = "Gemini's generateContent",
                                           .extras = extras,

@@ -43,11 +43,16 @@ static struct km_str type_of_data(const struct km_part *p)
                                        : KM_STR("image/png");
 }
 
-static void put_media(const struct km_gemini_writer *w, const struct km_part *p)
+/* Whose a file is is asked by the members that name one, not of every address. */
+static int put_media(const struct km_gemini_writer *w, const struct km_part *p)
 {
     struct km_str uri = p->media.url.n ? p->media.url : p->media.file_id;
     struct km_str type = p->media.type.n ? p->media.type : type_of_url(uri);
 
+    if (!p->media.data.n && p->media.url.n && !km_media_is_place(p->media.url))
+        return km_fail_param(w->err, KM_E_INVALID, "messages",
+                             "A file of Gemini's file store is named by `file_id` (OpenAI's API, "
+                             "Messages) or `fileUri` (Google's), not as any address.");
     km_out_open(w->out, '{');
     if (p->media.data.n) {
         km_out_key(w->out, "inlineData");
@@ -63,6 +68,7 @@ static void put_media(const struct km_gemini_writer *w, const struct km_part *p)
     }
     km_out_close(w->out, '}');
     km_out_close(w->out, '}');
+    return 0;
 }
 
 static void put_text(const struct km_gemini_writer *w, struct km_str text)
@@ -162,16 +168,20 @@ static bool has_media(const struct km_part *result)
     return false;
 }
 
-static void put_result_media(const struct km_gemini_writer *w, const struct km_part *result)
+static int put_result_media(const struct km_gemini_writer *w, const struct km_part *result)
 {
-    for (const struct km_part *p = result->content; p; p = p->next)
+    int r = 0;
+
+    for (const struct km_part *p = result->content; r == 0 && p; p = p->next)
         if (is_media(p))
-            put_media(w, p);
+            r = put_media(w, p);
+    return r;
 }
 
 static int put_result(const struct km_gemini_writer *w, const struct km_part *p)
 {
     struct km_str none = KM_STR_NONE, id = split_id(p->id, &none), name = name_of(w, p);
+    int r = 0;
 
     if (!name.n)
         return km_fail_param(w->err, KM_E_INVALID, "messages",
@@ -188,12 +198,12 @@ static int put_result(const struct km_gemini_writer *w, const struct km_part *p)
     if (w->newer && has_media(p)) {
         km_out_key(w->out, "parts");
         km_out_open(w->out, '[');
-        put_result_media(w, p);
+        r = put_result_media(w, p);
         km_out_close(w->out, ']');
     }
     km_out_close(w->out, '}');
     km_out_close(w->out, '}');
-    return 0;
+    return r;
 }
 
 /* --- contents --- */
@@ -230,7 +240,7 @@ static int put_part(const struct km_gemini_writer *w, const struct km_part *p, b
         put_call(w, p, !*calls);
         *calls = true;
     } else if (is_media(p)) {
-        put_media(w, p);
+        return put_media(w, p);
     } else {
         put_text(w, p->text);
     }
@@ -246,7 +256,7 @@ static int put_parts(const struct km_gemini_writer *w, const struct km_message *
     /* Older models have no place for it in a result: it follows them. */
     for (const struct km_part *p = m->parts; r == 0 && !w->newer && p; p = p->next)
         if (p->kind == KM_PART_TOOL_RESULT)
-            put_result_media(w, p);
+            r = put_result_media(w, p);
     return r;
 }
 

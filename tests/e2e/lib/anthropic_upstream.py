@@ -7,6 +7,7 @@ answered.  What it answers is chosen by what stands behind `--` in the model of 
     text        "Hello", with cached tokens in its usage
     tools       two calls at once
     think       thinking with a signature, sealed thinking, text
+    run         code run in a container, the one asked for or a new one, and a file it wrote
     error-TYPE  the error of that type, with its status
     mid-TYPE    a stream that ends in an error event of that type
     cut         a stream that ends before message_stop
@@ -14,6 +15,7 @@ answered.  What it answers is chosen by what stands behind `--` in the model of 
 """
 
 import http.server
+import itertools
 import json
 import socketserver
 import threading
@@ -31,7 +33,10 @@ CONTENT = {
     "think": [{"type": "thinking", "thinking": "Let me see.", "signature": "c2ln"},
               {"type": "redacted_thinking", "data": "UkVE"},
               {"type": "text", "text": "Seen."}],
+    "run": [{"type": "server_tool_use", "id": "srvtoolu_1", "name": "bash_code_execution",
+             "input": {"command": "ls"}}],
 }
+made = itertools.count(1)
 SPELLED = (b'{ "id":"msg_1","type":"message","role":"assistant","model" : "%s","content":[{"type":'
            b'"text","text":"\\u0041\\/"}],"new":1.10,"stop_reason":"end_turn","stop_sequence":null'
            b',"usage":{"input_tokens":1e0,"output_tokens":2} }')
@@ -42,10 +47,24 @@ def error(kind):
             "request_id": "req_1"}
 
 
-def message(model, kind):
+def message(model, kind, asked=None):
+    if kind == "run":
+        return run(model, asked)
     return {"id": "msg_up", "type": "message", "role": "assistant", "model": f"{model}-20260101",
             "content": CONTENT[kind], "stop_reason": "tool_use" if kind == "tools" else "end_turn",
             "stop_sequence": None, "usage": USAGE}
+
+
+def run(model, asked):
+    """The shapes of Anthropic's guides to code execution and its containers."""
+    container = asked.get("container") or {}
+    container = container if isinstance(container, str) else container.get("id")
+    output = {"type": "bash_code_execution_output", "file_id": f"file_made{next(made)}"}
+    result = {"type": "bash_code_execution_tool_result", "tool_use_id": "srvtoolu_1", "content": {
+        "type": "bash_code_execution_result", "stdout": "", "stderr": "", "return_code": 0,
+        "content": [output]}}
+    return {**message(model, "text"), "content": [*CONTENT["run"], result], "container": {
+        "id": container or f"container_{next(made)}", "expires_at": "2026-12-01T00:00:00Z"}}
 
 
 def event(kind, **fields):
@@ -71,8 +90,9 @@ def pieces(block):
     return block, []
 
 
-def stream(model, kind, end=True):
-    whole = message(model, kind)
+def stream(model, kind, end=True, asked=None):
+    whole = message(model, kind, asked)
+    container = whole.pop("container", None)
     yield event("message_start", message={**whole, "content": [], "stop_reason": None,
                                           "usage": {**USAGE, "output_tokens": 1}})
     yield event("ping")
@@ -84,7 +104,9 @@ def stream(model, kind, end=True):
         yield event("content_block_stop", index=i)
     if end:
         yield event("message_delta", delta={"stop_reason": whole["stop_reason"],
-                                            "stop_sequence": None}, usage={"output_tokens": 15})
+                                            "stop_sequence": None,
+                                            **({"container": container} if container else {})},
+                    usage={"output_tokens": 15})
         yield event("message_stop")
 
 
@@ -121,9 +143,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         elif not isinstance(asked.get("max_tokens"), int):
             self.answer(400, json.dumps(error("invalid_request_error")).encode())
         else:
-            self.message(asked["model"], asked.get("stream") is True)
+            self.message(asked["model"], asked.get("stream") is True, asked)
 
-    def message(self, model, streams):
+    def message(self, model, streams, asked):
         name, _, rest = model.rpartition("--")[2].partition("-")
         if name == "error":
             self.answer(STATUS[rest], json.dumps(error(rest)).encode())
@@ -135,10 +157,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.answer(200, b"".join(events), "text/event-stream; charset=utf-8")
         elif streams:
             self.answer(200, b"".join(stream(model, "text" if name == "cut" else name,
-                                             end=name != "cut")),
+                                             end=name != "cut", asked=asked)),
                         "text/event-stream; charset=utf-8")
         else:
-            self.answer(200, json.dumps(message(model, name), ensure_ascii=False).encode())
+            self.answer(200, json.dumps(message(model, name, asked), ensure_ascii=False).encode())
 
 
 class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):

@@ -199,3 +199,46 @@ def test_an_unknown_key_is_refused_before_the_vendor_hears_of_it(prefixed, vendo
     assert status_of(refused.value) in (401, 403), refused.value
     assert vendors.seen(mark) == []
     assert "sk-nobody-knows" not in prefixed.log.read_text()
+
+
+def test_googles_files_and_caches_are_the_operators(vendors, prefixed):
+    """Below the prefix and at the gateway's own routes, in Google's words and in OpenAI's."""
+    file = "https://generativelanguage.googleapis.com/v1beta/files/abc"
+    key = prefixed.new_key()
+
+    def generate(base, who, mark, part=None, **config):
+        client = genai.Client(api_key=who, http_options={"base_url": base})
+        parts = [{"text": mark}, *([part] if part else [])]
+        return client.models.generate_content(
+            model="listed-gemini" if base == prefixed.url else "gemini-2.5-flash", contents=[
+            {"role": "user", "parts": parts}], config=config or None).text
+
+    def chat_with(who, mark, part):
+        client = openai.OpenAI(base_url=f"{prefixed.url}/v1", api_key=who, max_retries=0)
+        return client.chat.completions.create(model="listed-gemini", messages=[
+            {"role": "user", "content": [{"type": "text", "text": mark}, part]}])
+
+    for base, status in ((f"{prefixed.url}/gemini", 403), (prefixed.url, 404)):
+        for address in ("files/abc", file.replace("google", "GOOGLE"), file):
+            mark = mark_of()
+            part = {"fileData": {"fileUri": address, "mimeType": "image/png"}}
+            with pytest.raises(genai.errors.ClientError) as caught:
+                generate(base, key, mark, part)
+            assert caught.value.code == status and vendors.seen(mark) == []
+        assert generate(base, MASTER, mark, part) and len(vendors.seen(mark)) == 1
+        mark = mark_of()
+        with pytest.raises(genai.errors.ClientError) as caught:
+            generate(base, key, mark, cached_content="cachedContents/1")
+        assert caught.value.code == 403 and vendors.seen(mark) == []
+        assert generate(base, MASTER, mark, cached_content="cachedContents/1")
+        assert generate(base, key, mark, {"fileData": {
+            "fileUri": "https://example.com/a.png", "mimeType": "image/png"}})
+    mark = mark_of()
+    with pytest.raises(openai.NotFoundError):
+        chat_with(key, mark, {"type": "file", "file": {"file_id": file}})
+    for who in (key, MASTER):
+        with pytest.raises(openai.BadRequestError) as caught:
+            chat_with(who, mark, {"type": "image_url", "image_url": {"url": file}})
+        assert "file_id" in caught.value.message
+    assert vendors.seen(mark) == []
+    assert chat_with(MASTER, mark, {"type": "file", "file": {"file_id": file}}).choices

@@ -12,7 +12,10 @@ export const PROJECT = "golden-project";
 export const LOCATION = "us-central1";
 
 const blob = obj({ "mimeType!": str, "data!": base64, displayName: str });
-const file = obj({ mimeType: str, "fileUri!": str, displayName: str });
+/* Google's SDK for Python writes protobuf's own names here. */
+const file = ({ file_uri: uri, mime_type: type, ...rest }, path) => obj({ mimeType: str,
+  "fileUri!": str, displayName: str })({ ...(uri && { fileUri: uri }),
+  ...(type && { mimeType: type }), ...rest }, path);
 /* One kind of data, and what may stand beside it. */
 const part = (v, path) => {
   const { thought, thoughtSignature, mediaResolution, ...data } = v;

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* made.c - what a provider makes in passing belongs to the key in whose call it was made.
+ *
+ *     Responses  output[].container_id                              a container
+ *     Messages   container.id                                       a container
+ *                content[]: ..._code_execution_tool_result: file_id a file made in it
+ *     streams    message_start, message_delta, content_block_start  have these
+ *
+ * The ids come back in later bodies, where file_refs.c asks whose they are.  Only what the
+ * provider itself says is read: in a tool's input a model writes what its caller asks for, and a
+ * key could so make another's id its own.
+ */
+#include "gateway/objects/made.h"
+
+#include "store/objects.h"
+
+static void keep(struct km_call *call, const char *kind, struct km_str id)
+{
+    struct km_object o = { .id = id,
+                           .kind = km_str_c(kind),
+                           .deployment = call->d->id,
+                           .model = call->req.model,
+                           .json = KM_STR("{}") };
+
+    if (!id.n)
+        return;
+    km_visit_hash(call->visit, o.owner);
+    km_store_object_put(call->w->gw->store, NULL, &o, NULL, NULL);
+}
+
+/* --- Responses --- */
+
+static void keep_output(struct km_call *call, const struct km_json *output)
+{
+    const struct km_json *item;
+    struct km_json_iter it;
+    struct km_str key, id, last = KM_STR_NONE;
+
+    for (km_json_iter(output, &it); km_json_next(&it, &key, &item);)
+        if (km_json_string(km_json_get(item, "container_id"), &id) && !km_str_eq(id, last)) {
+            keep(call, "container", id);
+            last = id;
+        }
+}
+
+/* --- Messages --- */
+
+static void keep_container(struct km_call *call, const struct km_json *container)
+{
+    struct km_str id;
+
+    if (km_json_string(km_json_get(container, "id"), &id))
+        keep(call, "container", id);
+}
+
+/* {"type":"bash_code_execution_tool_result","content":{"content":[{"file_id":"file_1"}]}} */
+static void keep_block(struct km_call *call, const struct km_json *block)
+{
+    const struct km_json *made;
+    struct km_json_iter it;
+    struct km_str type = KM_STR_NONE, key, id;
+
+    if (!km_json_string(km_json_get(block, "type"), &type) ||
+        !km_str_ends(type, KM_STR("code_execution_tool_result")))
+        return;
+    for (km_json_iter(km_json_get(km_json_get(block, "content"), "content"), &it);
+         km_json_next(&it, &key, &made);)
+        if (km_json_string(km_json_get(made, "file_id"), &id))
+            keep(call, "made", id);
+}
+
+static void keep_message(struct km_call *call, const struct km_json *message)
+{
+    const struct km_json *block;
+    struct km_json_iter it;
+    struct km_str key;
+
+    keep_container(call, km_json_get(message, "container"));
+    for (km_json_iter(km_json_get(message, "content"), &it); km_json_next(&it, &key, &block);)
+        keep_block(call, block);
+}
+
+/* --- both --- */
+
+static bool may_name(struct km_str text)
+{
+    return km_str_find(text, KM_STR("\"container")) < text.n ||
+           km_str_find(text, KM_STR("\"file_id\"")) < text.n;
+}
+
+void km_made_keep(struct km_call *call, struct km_str answer)
+{
+    struct km_arena scratch KM_CLEANUP(km_arena_done);
+    const struct km_json *root;
+
+    km_arena_init(&scratch, call->arena.cap, call->arena.pool);
+    if (call->tr || !may_name(answer) || km_json_parse(&scratch, answer, &root, NULL) < 0)
+        return;
+    if (call->api->wire == KM_WIRE_MESSAGES)
+        keep_message(call, root);
+    else
+        keep_output(call, km_json_get(root, "output"));
+}
+
+/* Of most events the name says that they hold nothing of it. */
+static bool is_piece(struct km_str type)
+{
+    return !km_str_eq(type, KM_STR("message_start")) && !km_str_eq(type, KM_STR("message_delta")) &&
+           !km_str_eq(type, KM_STR("content_block_start"));
+}
+
+void km_made_keep_event(struct km_call *call, const struct km_sse_event *event)
+{
+    struct km_arena scratch KM_CLEANUP(km_arena_done);
+    const struct km_json *root;
+
+    km_arena_init(&scratch, call->arena.cap, call->arena.pool);
+    if (is_piece(event->type) || !may_name(event->data) ||
+        km_json_parse(&scratch, event->data, &root, NULL) < 0)
+        return;
+    keep_message(call, km_json_get(root, "message"));
+    keep_container(call, km_json_get(km_json_get(root, "delta"), "container"));
+    keep_block(call, km_json_get(root, "content_block"));
+}
