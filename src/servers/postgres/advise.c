@@ -1,23 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* advise.c - see advise.h.
  *
- *     a.x = 5          EQUAL  a.x         x > $1, BETWEEN     RANGE  x, with $1
- *     a.x = b.y        EQUAL  both        ORDER BY x          ORDER  x
- *     x IN (...)       EQUAL  x           GROUP BY x          ORDER  x
+ *     a.x = 5          EQUAL  a.x         x > $1, BETWEEN     RANGE    x, with $1
+ *     a.x = b.y        EQUAL  both        ORDER BY x DESC     ORDER    x, down
+ *     x IN (...)       EQUAL  x           GROUP BY x          ORDER    x
+ *     x @> '{}'        HOLDS  x           x LIKE '%a%'        PATTERN  x
+ *     any column       READ   it          WHERE x = 5 AND ... fixed    x, "= 5"
  *
  * The tree is walked as a whole (tree.h), so that no place is forgotten: subqueries and joins are
  * seen as well.  What is no plain column beside a plain operator serves no plain index and is
- * passed over.
+ * only read.  Constants are fixed where WHERE joins them by AND: an OR may take other rows too.
  */
 #include "servers/postgres/advise.h"
 
+#include "base/buf.h"
 #include "servers/postgres/tree.h"
+
+#define ANDS 32 /* depth of AND in AND, and of NOT */
 
 struct seek {
     struct km_pg_uses *u;
+    struct km_arena *arena;
 };
 
-static bool column(const PgQuery__Node *node, struct km_pg_use *use)
+static bool column(const PgQuery__Node *node, struct km_str *ret_table, struct km_str *ret_column)
 {
     const PgQuery__ColumnRef *ref;
     size_t n;
@@ -29,50 +35,173 @@ static bool column(const PgQuery__Node *node, struct km_pg_use *use)
     if (n < 1 || n > 3 || ref->fields[n - 1]->node_case != PG_QUERY__NODE__NODE_STRING ||
         (n > 1 && ref->fields[n - 2]->node_case != PG_QUERY__NODE__NODE_STRING))
         return false;
-    use->column = km_str_c(ref->fields[n - 1]->string->sval);
-    use->table = n > 1 ? km_str_c(ref->fields[n - 2]->string->sval) : KM_STR_NONE;
+    *ret_column = km_str_c(ref->fields[n - 1]->string->sval);
+    *ret_table = n > 1 ? km_str_c(ref->fields[n - 2]->string->sval) : KM_STR_NONE;
     return true;
+}
+
+static const PgQuery__Node *uncast(const PgQuery__Node *node)
+{
+    while (node && node->node_case == PG_QUERY__NODE__NODE_TYPE_CAST)
+        node = node->type_cast->arg;
+    return node;
 }
 
 static unsigned param_of(const PgQuery__Node *node)
 {
-    while (node && node->node_case == PG_QUERY__NODE__NODE_TYPE_CAST)
-        node = node->type_cast->arg;
+    node = uncast(node);
     return node && node->node_case == PG_QUERY__NODE__NODE_PARAM_REF
                ? (unsigned)node->param_ref->number
                : 0;
 }
 
-static void add(struct seek *s, const PgQuery__Node *node, const PgQuery__Node *with,
-                enum km_pg_use_kind kind)
+static struct km_pg_use *add(struct seek *s, const PgQuery__Node *node, const PgQuery__Node *with,
+                             enum km_pg_use_kind kind)
 {
-    struct km_pg_use use = { .kind = kind };
+    struct km_pg_use use = { .kind = kind }, *kept = &s->u->v[s->u->n];
 
-    if (s->u->n == KM_PG_USES || !column(node, &use))
-        return;
+    if (!column(node, &use.table, &use.column))
+        return NULL;
+    for (size_t i = 0; kind == KM_PG_USE_READ && i < s->u->n; i++)
+        if (km_str_eq(s->u->v[i].column, use.column) && km_str_eq(s->u->v[i].table, use.table))
+            return NULL;
+    if (s->u->n == KM_PG_USES) {
+        s->u->whole = true;
+        return NULL;
+    }
     use.param = param_of(with);
-    s->u->v[s->u->n++] = use;
+    *kept = use;
+    s->u->n++;
+    return kept;
+}
+
+/* --- conditions --- */
+
+/* A text that begins with a wildcard, or is not known: a btree finds no place to begin. */
+static bool floats(const PgQuery__Node *pattern)
+{
+    const PgQuery__Node *node = uncast(pattern);
+    const char *text = node && node->node_case == PG_QUERY__NODE__NODE_A_CONST &&
+                               node->a_const->val_case == PG_QUERY__A__CONST__VAL_SVAL
+                           ? node->a_const->sval->sval
+                           : "%";
+
+    return text[0] == '%' || text[0] == '_';
+}
+
+static bool holds(struct km_str op)
+{
+    static const char *const ops[] = { "@>", "?", "?|", "?&", "@?", "@@", "&&" };
+
+    for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++)
+        if (km_str_eq(op, km_str_c(ops[i])))
+            return true;
+    return false;
 }
 
 static void see_expression(struct seek *s, const PgQuery__AExpr *e)
 {
     const PgQuery__Node *word = e->n_name ? e->name[e->n_name - 1] : NULL;
+    struct km_pg_use *use;
     struct km_str op;
 
     if (!word || word->node_case != PG_QUERY__NODE__NODE_STRING)
         return;
     op = km_str_c(word->string->sval);
     if (e->kind == PG_QUERY__A__EXPR__KIND__AEXPR_BETWEEN) {
-        add(s, e->lexpr, NULL, KM_PG_USE_RANGE);
+        (void)add(s, e->lexpr, NULL, KM_PG_USE_RANGE);
+    } else if (km_str_eq(op, KM_STR("~~")) || km_str_eq(op, KM_STR("~~*"))) {
+        if (km_str_eq(op, KM_STR("~~*")) || floats(e->rexpr))
+            (void)add(s, e->lexpr, e->rexpr, KM_PG_USE_PATTERN);
+    } else if (holds(op)) {
+        use = add(s, e->lexpr, e->rexpr, KM_PG_USE_HOLDS);
+        if (use)
+            use->op = op;
     } else if (km_str_eq(op, KM_STR("="))) {
-        add(s, e->lexpr, e->rexpr, KM_PG_USE_EQUAL);
-        add(s, e->rexpr, e->lexpr, KM_PG_USE_EQUAL);
+        (void)add(s, e->lexpr, e->rexpr, KM_PG_USE_EQUAL);
+        (void)add(s, e->rexpr, e->lexpr, KM_PG_USE_EQUAL);
     } else if (op.n && (op.p[0] == '<' || op.p[0] == '>') &&
                (op.n == 1 || (op.n == 2 && op.p[1] == '='))) {
-        add(s, e->lexpr, e->rexpr, KM_PG_USE_RANGE);
-        add(s, e->rexpr, e->lexpr, KM_PG_USE_RANGE);
+        (void)add(s, e->lexpr, e->rexpr, KM_PG_USE_RANGE);
+        (void)add(s, e->rexpr, e->lexpr, KM_PG_USE_RANGE);
     }
 }
+
+/* --- constants --- */
+
+/* The constant as SQL behind " = ", and as pg_stats writes it.  A text with a backslash is none:
+ * no reading of quotes may matter. */
+static bool literal(struct seek *s, const PgQuery__AConst *c, struct km_pg_fixed *f)
+{
+    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(4 * KM_PG_LITERAL);
+
+    km_buf_str(&b, KM_STR(" = "));
+    if (c->val_case == PG_QUERY__A__CONST__VAL_IVAL) {
+        f->value = km_arena_printf(s->arena, "%d", c->ival->ival);
+        km_buf_str(&b, f->value);
+    } else if (c->val_case == PG_QUERY__A__CONST__VAL_BOOLVAL) {
+        f->value = c->boolval->boolval ? KM_STR("t") : KM_STR("f");
+        km_buf_str(&b, c->boolval->boolval ? KM_STR("true") : KM_STR("false"));
+    } else if (c->val_case == PG_QUERY__A__CONST__VAL_SVAL) {
+        f->value = km_str_c(c->sval->sval);
+        if (!f->value.n || f->value.n > KM_PG_LITERAL || km_str_chr(f->value, '\\') < f->value.n)
+            return false;
+        km_buf_byte(&b, '\'');
+        for (size_t i = 0; i < f->value.n; i++) {
+            if (f->value.p[i] == '\'')
+                km_buf_byte(&b, '\'');
+            km_buf_byte(&b, f->value.p[i]);
+        }
+        km_buf_byte(&b, '\'');
+    } else {
+        return false;
+    }
+    f->after = km_arena_str(s->arena, km_buf_view(&b));
+    return f->after.n;
+}
+
+static bool fix_equal(struct seek *s, const PgQuery__AExpr *e, struct km_pg_fixed *f)
+{
+    const PgQuery__Node *value = uncast(e->rexpr);
+
+    return e->kind == PG_QUERY__A__EXPR__KIND__AEXPR_OP && e->n_name == 1 &&
+           e->name[0]->node_case == PG_QUERY__NODE__NODE_STRING &&
+           strcmp(e->name[0]->string->sval, "=") == 0 && value &&
+           value->node_case == PG_QUERY__NODE__NODE_A_CONST && !value->a_const->isnull &&
+           column(e->lexpr, &f->table, &f->column) && literal(s, value->a_const, f);
+}
+
+/* One condition of WHERE, and those that AND joins. */
+static void fix(struct seek *s, const PgQuery__Node *node, unsigned depth)
+{
+    struct km_pg_fixed *f = &s->u->fixed[s->u->nfixed];
+    bool found = false;
+
+    if (!node || s->u->nfixed == KM_PG_FIXED || depth == ANDS)
+        return;
+    *f = (struct km_pg_fixed){ 0 };
+    if (node->node_case == PG_QUERY__NODE__NODE_BOOL_EXPR) {
+        const PgQuery__BoolExpr *e = node->bool_expr;
+
+        if (e->boolop == PG_QUERY__BOOL_EXPR_TYPE__AND_EXPR)
+            for (size_t i = 0; i < e->n_args; i++)
+                fix(s, e->args[i], depth + 1);
+        else if (e->boolop == PG_QUERY__BOOL_EXPR_TYPE__NOT_EXPR && e->n_args == 1)
+            found = f->not = column(e->args[0], &f->table, &f->column);
+    } else if (node->node_case == PG_QUERY__NODE__NODE_NULL_TEST) {
+        found = column(node->null_test->arg, &f->table, &f->column);
+        f->after = node->null_test->nulltesttype == PG_QUERY__NULL_TEST_TYPE__IS_NULL
+                       ? KM_STR(" IS NULL")
+                       : KM_STR(" IS NOT NULL");
+    } else if (node->node_case == PG_QUERY__NODE__NODE_A_EXPR) {
+        found = fix_equal(s, node->a_expr, f);
+    } else {
+        found = column(node, &f->table, &f->column);
+    }
+    s->u->nfixed += found;
+}
+
+/* --- the walk --- */
 
 static void see_table(struct seek *s, const PgQuery__RangeVar *r)
 {
@@ -86,28 +215,52 @@ static void see_table(struct seek *s, const PgQuery__RangeVar *r)
     s->u->ntables++;
 }
 
+static void see_order(struct seek *s, const PgQuery__SortBy *by)
+{
+    struct km_pg_use *use = add(s, by->node, NULL, KM_PG_USE_ORDER);
+
+    if (use)
+        use->down = by->sortby_dir == PG_QUERY__SORT_BY_DIR__SORTBY_DESC;
+}
+
+static void see_select(struct seek *s, const PgQuery__SelectStmt *q)
+{
+    for (size_t i = 0; i < q->n_group_clause; i++)
+        (void)add(s, q->group_clause[i], NULL, KM_PG_USE_ORDER);
+    fix(s, q->where_clause, 0);
+}
+
 static bool is(const struct km_pg_type *t, const char *name)
 {
     return strcmp(t->name, name) == 0;
 }
 
-static void see(void *ctx, const struct km_pg_type *t, const ProtobufCMessage *m)
+static void see(void *ctx, const struct km_pg_type *t, const ProtobufCMessage *message)
 {
+    const void *m = message;
     struct seek *s = ctx;
 
     if (is(t, "A_Expr")) {
-        see_expression(s, (const PgQuery__AExpr *)(const void *)m);
+        see_expression(s, m);
     } else if (is(t, "RangeVar")) {
-        see_table(s, (const PgQuery__RangeVar *)(const void *)m);
+        see_table(s, m);
     } else if (is(t, "SortBy")) {
-        add(s, ((const PgQuery__SortBy *)(const void *)m)->node, NULL, KM_PG_USE_ORDER);
+        see_order(s, m);
     } else if (is(t, "SelectStmt")) {
-        const PgQuery__SelectStmt *q = (const PgQuery__SelectStmt *)(const void *)m;
+        see_select(s, m);
+    } else if (is(t, "UpdateStmt")) {
+        fix(s, ((const PgQuery__UpdateStmt *)m)->where_clause, 0);
+    } else if (is(t, "DeleteStmt")) {
+        fix(s, ((const PgQuery__DeleteStmt *)m)->where_clause, 0);
+    } else if (is(t, "A_Star")) {
+        s->u->whole = true;
+    } else if (is(t, "ColumnRef")) {
+        PgQuery__ColumnRef ref = *(const PgQuery__ColumnRef *)m;
+        PgQuery__Node node = { .node_case = PG_QUERY__NODE__NODE_COLUMN_REF, .column_ref = &ref };
 
-        for (size_t i = 0; i < q->n_group_clause; i++)
-            add(s, q->group_clause[i], NULL, KM_PG_USE_ORDER);
+        (void)add(s, &node, NULL, KM_PG_USE_READ);
     } else if (is(t, "ParamRef")) {
-        unsigned n = (unsigned)((const PgQuery__ParamRef *)(const void *)m)->number;
+        unsigned n = (unsigned)((const PgQuery__ParamRef *)m)->number;
 
         s->u->params = n > s->u->params && n < 1000 ? n : s->u->params;
     }
@@ -117,7 +270,7 @@ int km_pg_uses_find(const struct km_pg_parser *parser, struct km_arena *arena, s
                     struct km_pg_uses *ret, struct km_err *err)
 {
     PgQuery__ParseResult *tree;
-    struct seek s = { .u = ret };
+    struct seek s = { .u = ret, .arena = arena };
     size_t at;
 
     *ret = (struct km_pg_uses){ 0 };
@@ -125,7 +278,6 @@ int km_pg_uses_find(const struct km_pg_parser *parser, struct km_arena *arena, s
         return KM_E_INVALID;
     if (tree->n_stmts != 1 || !tree->stmts[0]->stmt)
         return km_fail(err, KM_E_INVALID, "one statement at a time");
-    ret->reads = tree->stmts[0]->stmt->node_case == PG_QUERY__NODE__NODE_SELECT_STMT;
     km_pg_tree_walk(km_pg_parser_types(parser), &tree->stmts[0]->base, see, &s);
     return 0;
 }

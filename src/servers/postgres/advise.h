@@ -11,16 +11,35 @@
 #include "base/arena.h"
 #include "servers/postgres/parse.h"
 
-#define KM_PG_USES 64 /* of one statement */
+#define KM_PG_USES 128 /* of one statement */
 #define KM_PG_TABLES 16
+#define KM_PG_FIXED 8 /* constant conditions of one statement */
+#define KM_PG_LITERAL 100 /* bytes of a constant that may stand in a partial index */
 
-enum km_pg_use_kind { KM_PG_USE_EQUAL, KM_PG_USE_RANGE, KM_PG_USE_ORDER };
+enum km_pg_use_kind {
+    KM_PG_USE_READ, /* it is wanted, or stands in something no index serves */
+    KM_PG_USE_EQUAL,
+    KM_PG_USE_RANGE,
+    KM_PG_USE_ORDER,
+    KM_PG_USE_HOLDS, /* @> ? ?| ?& @? @@ &&: what an inverted index finds */
+    KM_PG_USE_PATTERN, /* LIKE or ILIKE that does not begin with a letter: trigrams */
+};
 
 struct km_pg_use {
     struct km_str table; /* alias or name as it was written; empty: not said */
     struct km_str column;
+    struct km_str op; /* HOLDS: the operator */
     enum km_pg_use_kind kind;
     unsigned param; /* the $n it is compared with; 0: none */
+    bool down; /* ORDER: descending */
+};
+
+/* A condition on every row the statement takes: an index of such rows alone serves it. */
+struct km_pg_fixed {
+    struct km_str table, column;
+    struct km_str after; /* behind the column, as SQL: " = 'open'", " IS NULL"; empty: it is true */
+    struct km_str value; /* as pg_stats writes it; empty: after says it all */
+    bool not ; /* NOT column */
 };
 
 struct km_pg_named_table {
@@ -32,8 +51,10 @@ struct km_pg_uses {
     size_t n;
     struct km_pg_named_table tables[KM_PG_TABLES];
     size_t ntables;
+    struct km_pg_fixed fixed[KM_PG_FIXED];
+    size_t nfixed;
     unsigned params; /* the highest $n */
-    bool reads; /* it is a SELECT */
+    bool whole; /* whole rows are wanted (SELECT *), or columns that found no place above */
 };
 
 /* Views of the tree, which lives in the arena.  KM_E_INVALID: not one statement that parses. */

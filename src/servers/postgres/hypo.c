@@ -3,9 +3,9 @@
  *
  *     hypopg_reset() | hypopg_create_index($1) ... | the statement | ROLLBACK | the connection goes
  *
- * HypoPG reads the text of a CREATE INDEX.  That text is made here, of names that are quoted and
- * of a method from a short list; nothing of a caller's stands in it as SQL, so there is nothing
- * for the guard to judge.
+ * HypoPG reads the text of a CREATE INDEX.  That text is made here and in advise_index.c, of names
+ * and constants that are quoted and of a method from a short list; nothing of a caller's stands in
+ * it as SQL, so there is nothing for the guard to judge.
  */
 #include "servers/postgres/hypo.h"
 

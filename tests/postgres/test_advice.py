@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: Apache-2.0
+"""advise_indexes: what it names is created, and the plan must use it."""
+
+import pytest
+
+from conftest import Server
+
+
+@pytest.fixture(scope="module")
+def shop(postgres):
+    postgres.psql("""
+        CREATE SCHEMA shop; SET search_path = shop, public;
+        CREATE TABLE orders (id int PRIMARY KEY, customer int, status text, at timestamptz,
+            note text, amount int);
+        INSERT INTO orders SELECT g, g * 7 % 2000, CASE WHEN g % 50 = 0 THEN 'it''s open' ELSE 'done'
+            END, timestamptz '2026-01-01' + g * interval '1 minute', repeat('x', 60), g % 977
+            FROM generate_series(1, 60000) g;
+        CREATE TABLE customers (id int PRIMARY KEY, email text);
+        INSERT INTO customers SELECT g, 'a' || g FROM generate_series(0, 1999) g;
+        CREATE INDEX orders_status ON orders (status);
+        CREATE TABLE papers (id int PRIMARY KEY, title text, tags text[], body jsonb, words tsvector,
+            gone timestamptz);
+        INSERT INTO papers SELECT g, 'paper ' || md5(g::text), ARRAY['t' || g % 400, 'u' || g % 7],
+            jsonb_build_object('k', g % 500, 'pad', repeat('y', 80)),
+            to_tsvector('simple', 'w' || g % 600 || ' filler'),
+            CASE WHEN g % 100 = 0 THEN now() END FROM generate_series(1, 20000) g;
+        GRANT USAGE ON SCHEMA shop TO mcp_ro; GRANT SELECT ON ALL TABLES IN SCHEMA shop TO mcp_ro""")
+    postgres.psql("VACUUM ANALYZE shop.orders, shop.customers, shop.papers")
+    yield postgres
+    postgres.psql("DROP SCHEMA shop CASCADE")
+
+
+@pytest.fixture(params=["estimate", "hypopg"])
+def method(request, shop):
+    if request.param == "hypopg":
+        shop.psql("CREATE EXTENSION hypopg")
+    yield request.param
+    if request.param == "hypopg":
+        assert shop.psql("SELECT count(*) FROM hypopg_list_indexes") == "0"
+        shop.psql("DROP EXTENSION hypopg")
+
+
+def nodes(plan):
+    yield plan
+    for child in plan.get("Plans", []):
+        yield from nodes(child)
+
+
+def uses(reader, sql, index):
+    plan = reader.ok("explain_query", sql=sql)["plan"][0]["Plan"]
+    return index in [n.get("Index Name") for n in nodes(plan)], plan
+
+
+def create(shop, index):
+    """Makes what was advised; its name and its size."""
+    before = set(shop.psql("SELECT oid FROM pg_class WHERE relkind = 'i'").split())
+    shop.psql(index["create"] + "; VACUUM ANALYZE shop.orders, shop.papers")
+    oid = (set(shop.psql("SELECT oid FROM pg_class WHERE relkind = 'i'").split()) - before).pop()
+    return shop.psql(f"SELECT relname FROM pg_class WHERE oid = {oid}"), int(
+        shop.psql(f"SELECT pg_relation_size({oid})"))
+
+
+QUERIES = ["SELECT * FROM shop.orders o WHERE o.customer = 7 AND o.at > timestamptz '2026-02-10'",
+           "SELECT c.email, o.id FROM shop.customers c JOIN shop.orders o ON o.customer = c.id "
+           "WHERE c.email = 'a5'"]
+
+# (the statement, what must stand in CREATE INDEX, what must not)
+KINDS = {
+    "equality-before-range": (QUERIES[0], '("customer", "at")', "WHERE"),
+    "equality-before-order": (
+        "SELECT * FROM shop.orders WHERE customer = 7 ORDER BY at DESC LIMIT 3",
+        '("customer", "at")', "DESC"),
+    "mixed-order": ("SELECT * FROM shop.orders ORDER BY customer, at DESC LIMIT 5",
+                    '("customer", "at" DESC)', "WHERE"),
+    "covering": ("SELECT amount FROM shop.orders WHERE customer BETWEEN 100 AND 400",
+                 '("customer") INCLUDE ("amount")', "WHERE"),
+    "partial": ("SELECT * FROM shop.orders WHERE status = 'it''s open' AND amount = 3",
+                """("amount") WHERE "status" = 'it''s open'""", "INCLUDE"),
+    "partial-null": ("SELECT * FROM shop.papers WHERE gone IS NOT NULL ORDER BY id LIMIT 5",
+                     '("id") WHERE "gone" IS NOT NULL', "INCLUDE"),
+    "gin-jsonb": ("SELECT id FROM shop.papers WHERE body @> '{\"k\": 7}'",
+                  'gin ("body" jsonb_path_ops)', "btree"),
+    "gin-array": ("SELECT id FROM shop.papers WHERE tags @> ARRAY['t7']", 'gin ("tags")', "btree"),
+    "gin-words": ("SELECT id FROM shop.papers WHERE words @@ to_tsquery('simple', 'w7')",
+                  'gin ("words")', "btree"),
+    "gin-trigrams": ("SELECT id FROM shop.papers WHERE title LIKE '%abcd%'",
+                     'gin ("title" public.gin_trgm_ops)', "btree"),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_index_that_is_advised_is_used(shop, reader, method, kind):
+    sql, wanted, unwanted = KINDS[kind]
+    got = reader.ok("advise_indexes", queries=[sql], max_indexes=1)
+    assert got["method"] == method
+    index = got["indexes"][0]
+    assert wanted in index["create"] and unwanted not in index["create"], index["create"]
+    assert index["estimated"] is (method == "estimate" or "gin" in kind)
+    assert index["write_cost"]["rows_written"] > 0 and index["write_cost"]["each"] > 0
+    before, after = (got["statements"][0][k] for k in ("cost_before", "cost_after"))
+    name, size = create(shop, index)
+    try:
+        used, plan = uses(reader, sql, name)
+        assert used, plan
+        assert plan["Total Cost"] < before * 0.9 and after < before * 0.9
+        if "gin" not in kind:
+            assert size / 3 < index["estimated_bytes"] < size * 3
+        if kind == "covering":
+            assert any(n["Node Type"] == "Index Only Scan" for n in nodes(plan)), plan
+        assert reader.ok("advise_indexes", queries=[sql], max_indexes=1)["indexes"] == []
+    finally:
+        shop.psql(f"DROP INDEX shop.{name}")
+
+
+def columns_of(got):
+    return [tuple(i["columns"]) for i in got["indexes"]]
+
+
+def test_advice_without_hypopg_is_an_estimate_and_says_so(shop, reader):
+    before = shop.psql("SELECT count(*) FROM pg_indexes")
+    got = reader.ok("advise_indexes", queries=QUERIES[:1])
+    assert got["method"] == "estimate" and all(i["estimated"] for i in got["indexes"])
+    assert columns_of(got)[0][0] == "customer"
+    assert got["statements"][0]["cost_after"] < got["statements"][0]["cost_before"] / 5
+    assert shop.psql("SELECT count(*) FROM pg_indexes") == before
+
+
+def test_advice_is_tried_with_hypopg_and_created_it_holds(shop, reader):
+    shop.psql("CREATE EXTENSION hypopg")
+    try:
+        got = reader.ok("advise_indexes", queries=QUERIES)
+        assert got["method"] == "hypopg" and got["indexes"][0]["estimated"] is False
+        assert any(c[0] == "customer" for c in columns_of(got))
+        for s in got["statements"]:
+            assert s["cost_after"] < s["cost_before"]
+        create = [i["create"] for i in got["indexes"] if i["columns"][0] == "customer"][0]
+        assert create.startswith(
+            'CREATE INDEX CONCURRENTLY ON "shop"."orders" USING btree ("customer"')
+        shop.psql(create)
+        plan = reader.ok("explain_query", sql=QUERIES[0])["plan"][0]["Plan"]
+        assert plan["Node Type"] != "Seq Scan"
+        again = reader.ok("advise_indexes", queries=QUERIES[:1])
+        assert [c for c in columns_of(again) if c == tuple(got["indexes"][0]["columns"])] == []
+        assert shop.psql("SELECT count(*) FROM hypopg_list_indexes") == "0"
+    finally:
+        shop.psql("DROP EXTENSION hypopg; DROP INDEX IF EXISTS shop.orders_customer_at_idx, "
+                  "shop.orders_customer_idx")
+
+
+def test_every_statement_of_advice_goes_through_the_guard(shop, reader):
+    before = shop.state()
+    got = reader.ok("advise_indexes", queries=[
+        "SELECT pg_read_file('PG_VERSION') FROM shop.orders WHERE customer = 1",
+        "DELETE FROM shop.orders WHERE customer = 1", QUERIES[0]])
+    errors = [s.get("error", "") for s in got["statements"]]
+    assert "pg_read_file" in errors[0] and "DeleteStmt" in errors[1] and errors[2] == ""
+    assert "one statement" in reader.error("advise_indexes", queries=["SELECT 1; DROP TABLE t_ord"])
+    assert shop.state() == before
+
+
+def test_advice_for_what_ran(shop):
+    shop.psql("SELECT pg_stat_statements_reset()")
+    with Server(shop.dsn("postgres")) as server:
+        for n in range(3):
+            server.ok("execute_sql", params=[n],
+                      sql="SELECT id FROM shop.orders WHERE customer = $1 AND note > 'y'")
+        got = server.ok("advise_indexes", max_indexes=1)
+        assert columns_of(got)[0][0] == "customer"
+        assert any("cost_before" in s for s in got["statements"] if "shop.orders" in s["sql"])
+        assert got["indexes"][0]["write_cost"]["counted_against_it"] > 0
+
+
+def test_what_is_written_more_than_read_gets_no_index(shop):
+    shop.psql("SELECT pg_stat_statements_reset(); SELECT pg_stat_reset()")
+    with Server(shop.dsn("postgres")) as server:
+        sql = "SELECT id FROM shop.orders WHERE customer = $1 AND note > 'y'"
+        server.ok("execute_sql", sql=sql, params=[1])
+        assert columns_of(server.ok("advise_indexes", max_indexes=1))[0][0] == "customer"
+        shop.psql("UPDATE shop.orders SET amount = amount; VACUUM shop.orders")
+        for _ in range(200):  # the counters come when the session that wrote has ended
+            if server.ok("advise_indexes", max_indexes=1)["indexes"] == []:
+                return
+        pytest.fail("what it costs to keep was not counted")
+
+
+def test_a_large_table_in_its_own_order_gets_a_brin(shop, reader, method):
+    """The catalogue says that it is large: a table of a gigabyte would take the test a minute."""
+    sql = ("SELECT max(note) FROM shop.orders WHERE at BETWEEN timestamptz '2026-01-20' "
+           "AND timestamptz '2026-01-30'")
+    assert " USING btree " in reader.ok("advise_indexes", queries=[sql])["indexes"][0]["create"]
+    large = "UPDATE pg_class SET relpages = {}, reltuples = {} WHERE oid = 'shop.orders'::regclass"
+    shop.psql(large.format(200000, 1.2e7))
+    got = reader.ok("advise_indexes", queries=[sql], max_indexes=1)
+    index = got["indexes"][0]
+    assert index["method"] == "brin" and index["columns"] == ["at"], index
+    assert index["estimated_bytes"] < 1000000
+    name, _ = create(shop, index)
+    try:
+        used, plan = uses(reader, sql, name)
+        assert used, plan
+    finally:
+        shop.psql(f"DROP INDEX shop.{name}")
+
+
+def test_an_index_that_the_new_one_begins_with_is_named(shop, reader):
+    shop.psql("CREATE INDEX orders_customer ON shop.orders (customer)")
+    try:
+        got = reader.ok("advise_indexes", queries=[
+            "SELECT * FROM shop.orders WHERE customer = 7 ORDER BY at LIMIT 1"])
+        assert [i["makes_redundant"] for i in got["indexes"]] == [["shop.orders_customer"]]
+    finally:
+        shop.psql("DROP INDEX shop.orders_customer")
