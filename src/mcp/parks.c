@@ -86,7 +86,7 @@ static void give_back(struct km_mcp_park_shares *shares, struct km_str principal
 
 void km_mcp_parks_init(struct km_mcp_parks *parks, struct km_mcp_park_shares *shares)
 {
-    *parks = (struct km_mcp_parks){ .shares = shares };
+    *parks = (struct km_mcp_parks){ .wait_ms = KM_MCP_PARK_MS, .shares = shares };
     km_list_init(&parks->list);
 }
 
@@ -117,7 +117,7 @@ int km_mcp_parks_put(struct km_mcp_parks *parks, struct km_mcp_parked *p, struct
         parks->n++;
         km_list_push(&parks->list, &p->link);
     }
-    p->ends_ms = now_ms + KM_MCP_PARK_MS;
+    p->ends_ms = now_ms + parks->wait_ms;
     return 0;
 }
 

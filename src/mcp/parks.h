@@ -2,7 +2,7 @@
 /* parks.h - the bounds of parked calls: those whose server asks something while their client is
  * stateless, so that they wait for its retry.
  *
- *     struct km_mcp_parks    a worker's: at most 1,000, each for 120 s ── struct km_mcp_parked
+ *     struct km_mcp_parks    a worker's: at most 1,000, each for wait_ms ── struct km_mcp_parked
  *            └── struct km_mcp_park_shares   the gateway's: at most 16 a principal, on all workers
  *
  * Verdicts only: whoever has the clock says what time it is, and ends what is over.
@@ -16,7 +16,7 @@
 #include "base/list.h"
 #include "base/str.h"
 
-#define KM_MCP_PARK_MS ((uint64_t)120 * 1000)
+#define KM_MCP_PARK_MS ((uint64_t)120 * 1000) /* unless wait_ms is set to something else */
 #define KM_MCP_PARKED_PER_PRINCIPAL 16
 #define KM_MCP_PARKED_MOST ((size_t)1000) /* of a worker */
 
@@ -28,6 +28,7 @@ struct km_mcp_park_shares *km_mcp_park_shares_free(struct km_mcp_park_shares *sh
 struct km_mcp_parks {
     struct km_list list;
     size_t n;
+    uint64_t wait_ms; /* how long one that is parked now waits */
     struct km_mcp_park_shares *shares;
 };
 
@@ -42,7 +43,7 @@ struct km_mcp_parked {
 
 void km_mcp_parks_init(struct km_mcp_parks *parks, struct km_mcp_park_shares *shares);
 
-/* Parks it until now_ms + KM_MCP_PARK_MS; one that is parked is given that time anew.  KM_E_LIMIT:
+/* Parks it until now_ms + wait_ms; one that is parked is given that time anew.  KM_E_LIMIT:
  * the principal or the worker has all it may have. */
 int km_mcp_parks_put(struct km_mcp_parks *parks, struct km_mcp_parked *p, struct km_str principal,
                      uint64_t now_ms, struct km_err *err) KM_MUST_USE;

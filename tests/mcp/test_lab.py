@@ -21,13 +21,15 @@ MIB = 1024 * 1024
 
 
 class Lab(McpGateway):
-    def __init__(self, folder, workers=2, **more):
+    """`settings` are of kanmon_settings; `more` of the servers, by their names."""
+
+    def __init__(self, folder, workers=2, settings=None, **more):
         self.seen = {name: folder / f"{name}.log" for name in ("old", "new")}
         entries = {name: {"command": os.environ["KM_NODE"], "args": [str(LAB), line, str(self.seen[name])],
                           **more.get(name, {})} for name, line in (("old", "v1"), ("new", "v2"))}
         super().__init__(folder, json.dumps({
             "general_settings": {"master_key": MASTER}, "mcp_servers": entries,
-            "kanmon_settings": {"state_dir": str(folder / "state"), "workers": workers}}))
+            "kanmon_settings": {"state_dir": str(folder / "state"), "workers": workers, **(settings or {})}}))
 
     def saw(self, server="old"):
         with contextlib.suppress(FileNotFoundError):
@@ -331,6 +333,18 @@ def test_a_server_whose_call_cannot_be_parked_hears_that_it_is_cancelled(tmp_pat
         assert waits(stateless(lab, "old-ask", 17, key))
         lab.stop()  # at once, though calls are parked; that is the end of them, too
         assert "ask cancelled m17" in lab.saw()
+
+
+def test_a_parked_call_nobody_takes_up_ends_and_its_server_hears_of_it(tmp_path):
+    with Lab(tmp_path, settings={"mcp_sessions": {"parked": "300ms"}}) as lab:
+        wait_until(lambda: "old-ask" in listed(lab), 30, "the tools")
+        key = lab.new_key()
+        parked = [stateless(lab, "old-ask", n, key) for n in range(4)]
+        assert all(waits(p) for p in parked), parked
+        for n in range(4):
+            wait_until(lambda n=n: f"ask cancelled m{n}" in lab.saw(), 20, "word of it")
+            late = stateless(lab, "old-ask", n, key, **yes(parked[n]))
+            assert late["error"] == {"code": -32602, "message": INVALID}
 
 
 def test_a_parked_call_is_taken_up_at_any_worker_by_its_own_caller_alone(tmp_path, lab):

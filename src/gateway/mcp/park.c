@@ -7,10 +7,10 @@
  *     retry + inputResponses {q1: ...} ──> same worker ──> the answers go to the server,
  *                                                          the new stream carries what follows
  *
- * Bounded (mcp/parks.h): so many a principal, so many a worker, and two minutes each, after which
- * the server is told that the call is cancelled.  A retry at another worker is passed to the one
- * that has the call; one at another replica, or after the end, is told "Invalid or expired
- * requestState".
+ * Bounded (mcp/parks.h): so many a principal, so many a worker, and two minutes each (or as
+ * `mcp_sessions.parked` says), after which the server is told that the call is cancelled.  A retry
+ * at another worker is passed to the one that has the call; one at another replica, or after the
+ * end, is told "Invalid or expired requestState".
  */
 #include "gateway/mcp/call.h"
 #include "mcp/request_state.h"
@@ -118,6 +118,15 @@ static void put_questions(struct km_mcp_work *w, struct km_buf *b)
     km_buf_byte(b, '}');
 }
 
+/* How long one that is parked now waits, as configured at this moment. */
+static uint64_t wait_ms(const struct km_mcp_hub *hub)
+{
+    const struct km_mcp_session_bounds *bounds =
+        hub->w->view ? km_config_get(hub->w->view->snap->config, &km_mcp_session_table) : NULL;
+
+    return bounds ? (uint64_t)bounds->parked_ms : KM_MCP_PARK_MS;
+}
+
 static void park(struct km_mcp_work *w)
 {
     struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(ANSWER_BYTES);
@@ -128,6 +137,7 @@ static void park(struct km_mcp_work *w)
 
     if (!w->job.stream)
         return; /* the next retry takes it along */
+    w->hub->parks.wait_ms = wait_ms(w->hub);
     if (km_mcp_parks_put(&w->hub->parks, &w->park, w->principal, now, &err) < 0) {
         km_call_cancel(w->call, err.text);
         return;

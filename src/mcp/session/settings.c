@@ -3,7 +3,7 @@
  *
  * They bound what a client can make the gateway keep: an MCP session costs under a kilobyte while
  * nothing happens, and up to `event_bytes` when it has streams to go on with.  A change holds from
- * the next session, and `idle` from the next look.
+ * the next session, and `idle` from the next look; `parked` from the next call that is parked.
  */
 #include "mcp/session/session.h"
 
@@ -39,6 +39,14 @@ static const struct km_setting session_rows[] = {
       .min = 4096,
       .max = INT64_C(1) << 30,
       .help = "The same in bytes, all of a session together." },
+    { .name = "parked",
+      .type = KM_SET_MS,
+      .offset = AT(parked_ms),
+      .def = "2m",
+      .min = 100,
+      .max = INT64_C(3600) * 1000,
+      .help = "How long a call whose server asks something waits for a client of the stateless "
+              "era, which answers with its next request; then the server is told to stop." },
     { 0 },
 };
 
