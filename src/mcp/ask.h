@@ -128,11 +128,39 @@ struct km_mcp_subscription;
 
 typedef void km_mcp_updated_fn(void *ctx, struct km_str uri, struct km_str params);
 
+/* What the server says to the subscription: RESULT, ERROR or FAILED, which does not end it.  Once,
+ * on the loop, never synchronously, and not after km_mcp_unsubscribe(), which it may call. */
+typedef void km_mcp_subscribed_fn(void *ctx, const struct km_mcp_answer *answer);
+
+struct km_mcp_subscribe_args {
+    struct km_mcp_upstream *upstream; /* referenced while the subscription lives */
+    const struct km_mcp_asker *asker; /* copied */
+    struct km_str uri;
+    km_mcp_updated_fn *updated;
+    km_mcp_subscribed_fn *subscribed; /* NULL: nobody waits for it */
+    void *ctx;
+};
+
 /* NULL: no memory, or over 10,000 at this desk. */
-struct km_mcp_subscription *km_mcp_subscribe(struct km_mcp_desk *desk, struct km_mcp_upstream *u,
-                                             const struct km_mcp_asker *asker, struct km_str uri,
-                                             km_mcp_updated_fn *fn, void *ctx);
+struct km_mcp_subscription *km_mcp_subscribe(struct km_mcp_desk *desk,
+                                             const struct km_mcp_subscribe_args *args);
 void km_mcp_unsubscribe(struct km_mcp_subscription *s); /* no callback follows; NULL is fine */
+
+/* --- log messages that belong to no request --- */
+
+struct km_mcp_hearing;
+
+/* A notifications/message of the server while no client's request runs there, of the hearing's
+ * level or above; params: a JSON object that dies with the callback.  On the loop. */
+typedef void km_mcp_heard_fn(void *ctx, struct km_str params);
+
+/* What is said in the session or child this asker has there, where it is the only one that used
+ * it.  level: km_mcp_level(), not 0; the server is told what the most eager want.  NULL: no memory,
+ * or over 10,000 at this desk. */
+struct km_mcp_hearing *km_mcp_hear(struct km_mcp_desk *desk, struct km_mcp_upstream *u,
+                                   const struct km_mcp_asker *asker, unsigned level,
+                                   km_mcp_heard_fn *fn, void *ctx);
+void km_mcp_unhear(struct km_mcp_hearing *h); /* no callback follows; NULL is fine */
 
 /* What tells an asker from others at this server: 32 bytes, all zero for one that brings nothing of
  * its own there.  Askers with the same share sessions and lists. */

@@ -247,6 +247,7 @@ struct km_mcp_desk *km_mcp_desk_new(const struct km_mcp_desk_args *args, struct 
     km_list_init(&d->waits);
     km_list_init(&d->refreshes);
     km_list_init(&d->subscriptions);
+    km_list_init(&d->hearings);
     km_list_init(&d->relays);
     km_timer_init(&d->tick, d->loop, km_desk_tick, d);
     d->set = km_mcp_upstreams_set(d->ups);

@@ -44,6 +44,8 @@ struct km_mcp_desk {
     struct km_list waits; /* of struct km_mcp_wait */
     struct km_list refreshes; /* of struct km_refresh_lists */
     struct km_list subscriptions;
+    struct km_list hearings; /* hear.c */
+    size_t nhearings;
     struct km_list relays; /* asks whose server is at home elsewhere */
     size_t nsubscriptions;
     size_t nasks;
@@ -96,6 +98,12 @@ void km_catalogue_pins(struct km_mcp_upstreams *ups, struct km_mcp_upstream *u,
 /* ask.c */
 void km_waits_look(struct km_mcp_desk *d);
 void km_waits_end_all(struct km_mcp_desk *d);
+/* hear.c: a log message that belongs to no request. */
+void km_hear_said(struct km_remote *p, struct km_str params);
+/* The level to set there for somebody who wants this one (0: none), and for all who hear. */
+unsigned km_hear_level(const struct km_remote *p, unsigned level);
+/* listen.c: notifications/subscriptions/acknowledged; about: of which request, 0: params say. */
+void km_listening_acknowledged(struct km_remote *p, uint64_t about, struct km_str params);
 /* subscribe.c */
 void km_subscriptions_updated(struct km_remote *p, struct km_str params);
 void km_subscriptions_renew(struct km_remote *p);

@@ -24,9 +24,8 @@ void km_relay_cancel(struct km_relay *r, struct km_str reason); /* r is gone */
 void km_relay_forget(struct km_relay *r); /* r is gone */
 
 /* As km_mcp_subscribe(). */
-struct km_relay *km_relay_subscribe(struct km_mcp_desk *d, struct km_mcp_upstream *u,
-                                    const struct km_mcp_asker *asker, struct km_str uri,
-                                    km_mcp_updated_fn *fn, void *ctx);
+struct km_relay *km_relay_subscribe(struct km_mcp_desk *d,
+                                    const struct km_mcp_subscribe_args *args);
 void km_relay_unsubscribe(struct km_relay *r); /* r is gone */
 
 /* As km_mcp_tell(). */

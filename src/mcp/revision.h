@@ -36,6 +36,7 @@ int km_mcp_revision_select(const struct km_rpc_message *msg, bool http, struct k
                            const struct km_mcp_revision **ret_revision,
                            enum km_rpc_fault *ret_fault, struct km_err *err) KM_MUST_USE;
 
+#define KM_MCP_LEVELS 8
 /* Of log messages: 1 debug .. 8 emergency; 0: none of them.  And back; empty for 0. */
 unsigned km_mcp_level(struct km_str name);
 struct km_str km_mcp_level_name(unsigned level);

@@ -3,49 +3,64 @@
  *
  *     handshake   resources/subscribe for the first who wants an uri, unsubscribe for the last;
  *                 a new session is asked for all of them again
- *     stateless   one subscriptions/listen a remote, with all uris and all lists; it is opened
- *                 anew, and the old one closed, when the uris are others
+ *     stateless   one subscriptions/listen a remote, with all uris and all lists (listen.c)
  *
- * Several subscriptions share what they can: the word of the server goes to each.
+ * Several subscriptions share what they can: the word of the server goes to each.  Whoever
+ * subscribes hears what the server says to it, from whoever of them it was asked for.
  */
 #include <stdlib.h>
 
-#include "mcp/asker.h"
-#include "mcp/relay.h"
+#include "mcp/subscribe_part.h"
 
 #define SUBSCRIPTIONS_MOST 10000
 #define ASKER_BYTES ((size_t)1024 * 1024)
-#define LISTEN_PAUSE_MS 1000
-#define LISTEN_PAUSE_MOST_MS 60000
 
-struct km_mcp_subscription {
-    struct km_list link; /* of the desk */
-    struct km_mcp_desk *desk;
-    struct km_mcp_upstream *upstream;
-    uint8_t key[KM_MCP_KEY];
-    struct km_arena arena;
-    struct km_mcp_asker asker;
-    struct km_str uri;
-    km_mcp_updated_fn *fn;
-    void *ctx;
-    struct km_relay *relay; /* the server is at home elsewhere; NULL: here */
-};
-
-static bool same_server(const struct km_mcp_subscription *s, const struct km_mcp_upstream *u,
+bool km_subscription_at(const struct km_mcp_subscription *s, const struct km_mcp_upstream *u,
                         const uint8_t key[KM_MCP_KEY])
 {
     return s->upstream == u && memcmp(s->key, key, KM_MCP_KEY) == 0;
 }
 
-static size_t wanted(struct km_mcp_desk *d, const struct km_mcp_subscription *like)
+void km_subscription_tell(struct km_mcp_subscription *s, const struct km_mcp_answer *answer)
+{
+    km_mcp_subscribed_fn *fn = s->subscribed;
+
+    s->subscribed = NULL;
+    km_timer_stop(&s->timer);
+    if (fn)
+        fn(s->ctx, answer);
+}
+
+static void on_time(void *ctx)
+{
+    struct km_mcp_subscription *s = ctx;
+    struct km_mcp_answer answer = { .kind = KM_MCP_RESULT, .json = KM_STR("{}") };
+
+    if (!s->agreed) {
+        if (!s->err.code)
+            km_fail(&s->err, KM_E_UPSTREAM_TIMEOUT, "'%.*s' said nothing of the subscription",
+                    KM_STR_ARG(s->upstream->name));
+        answer = (struct km_mcp_answer){ .kind = KM_MCP_FAILED, .err = &s->err };
+    }
+    km_subscription_tell(s, &answer);
+}
+
+/* How many want what this one does; *ret_agreed: the server has said yes to one of them. */
+static size_t wanted(struct km_mcp_desk *d, const struct km_mcp_subscription *like,
+                     bool *ret_agreed)
 {
     size_t n = 0;
+
+    *ret_agreed = false;
 
     KM_LIST_EACH(it, &d->subscriptions)
     {
         const struct km_mcp_subscription *s = KM_CONTAINER(it, struct km_mcp_subscription, link);
 
-        n += same_server(s, like->upstream, like->key) && km_str_eq(s->uri, like->uri);
+        if (!km_subscription_at(s, like->upstream, like->key) || !km_str_eq(s->uri, like->uri))
+            continue;
+        n++;
+        *ret_agreed = *ret_agreed || s->agreed;
     }
     return n;
 }
@@ -58,22 +73,27 @@ static void on_ignored(void *ctx, const struct km_mcp_answer *answer)
     (void)answer;
 }
 
-static void ask(struct km_mcp_desk *d, struct km_mcp_upstream *u, const struct km_mcp_asker *asker,
-                const char *method, struct km_str uri)
+/* NULL: it could not be asked, as *err says. */
+static struct km_job *ask(struct km_mcp_subscription *s, const char *method,
+                          const struct km_mcp_ask_events *events, struct km_err *err)
 {
-    static const struct km_mcp_ask_events events = { .on_done = on_ignored };
+    static const struct km_mcp_ask_events ignored = { .on_done = on_ignored };
     struct km_buf params KM_CLEANUP(km_buf_done) = KM_BUF(64 * 1024);
-    struct km_mcp_ask_args args = {
-        .upstream = u, .asker = asker, .method = km_str_c(method), .events = &events
-    };
-    struct km_err err;
+    struct km_mcp_ask_args args = { .upstream = s->upstream,
+                                    .asker = &s->asker,
+                                    .method = km_str_c(method),
+                                    .events = events ? events : &ignored,
+                                    .ctx = s };
 
+    if (s->desk->ending) {
+        km_fail(err, KM_E_CANCELED, "the gateway is ending");
+        return NULL;
+    }
     km_buf_str(&params, KM_STR("{\"uri\":"));
-    km_buf_json(&params, uri);
+    km_buf_json(&params, s->uri);
     km_buf_byte(&params, '}');
     args.params = km_buf_view(&params);
-    if (!d->ending)
-        (void)km_job_start(d, &(struct km_job_args){ .ask = &args, .own = true }, &err);
+    return km_job_start(s->desk, &(struct km_job_args){ .ask = &args, .own = true }, err);
 }
 
 static struct km_remote *find_remote(struct km_mcp_desk *d, const struct km_mcp_upstream *u,
@@ -89,89 +109,22 @@ static struct km_remote *find_remote(struct km_mcp_desk *d, const struct km_mcp_
     return NULL;
 }
 
-/* --- the stateless era --- */
-
-static void listen_again(struct km_remote *p);
-
-static void on_listen_time(void *ctx)
-{
-    listen_again(ctx);
-}
-
-static void on_listen_done(void *ctx, const struct km_mcp_answer *answer)
-{
-    struct km_remote *p = ctx;
-    uint64_t pause = LISTEN_PAUSE_MS;
-
-    p->listening = NULL;
-    if (answer->kind == KM_MCP_ERROR || p->state != KM_REMOTE_READY)
-        return; /* it does not do that */
-    for (unsigned i = 0; i < p->listens && pause < LISTEN_PAUSE_MOST_MS; i++)
-        pause *= 2;
-    p->listens++;
-    km_timer_start(&p->timer, pause);
-}
-
-/* Every uri once, of those that want this remote's server. */
-static void put_uris(const struct km_remote *p, struct km_buf *out)
-{
-    bool first = true;
-
-    KM_LIST_EACH(it, &p->desk->subscriptions)
-    {
-        const struct km_mcp_subscription *s = KM_CONTAINER(it, struct km_mcp_subscription, link);
-        bool known = false;
-
-        if (!same_server(s, p->upstream, p->key))
-            continue;
-        for (struct km_list *b = p->desk->subscriptions.next; b != it; b = b->next) {
-            const struct km_mcp_subscription *o = KM_CONTAINER(b, struct km_mcp_subscription, link);
-
-            known = known || (same_server(o, p->upstream, p->key) && km_str_eq(o->uri, s->uri));
-        }
-        if (known)
-            continue;
-        if (!first)
-            km_buf_byte(out, ',');
-        first = false;
-        km_buf_json(out, s->uri);
-    }
-}
-
-static void listen_again(struct km_remote *p)
-{
-    static const struct km_mcp_ask_events events = { .on_done = on_listen_done };
-    struct km_buf params KM_CLEANUP(km_buf_done) = KM_BUF((size_t)4 * 1024 * 1024);
-    struct km_job *old = p->listening;
-
-    if (p->state != KM_REMOTE_READY)
-        return;
-    km_buf_str(&params, KM_STR("{\"notifications\":{\"toolsListChanged\":true,"
-                               "\"promptsListChanged\":true,\"resourcesListChanged\":true,"
-                               "\"resourceSubscriptions\":["));
-    put_uris(p, &params);
-    km_buf_str(&params, KM_STR("]}}"));
-    p->listening = km_remote_listen(p, km_buf_view(&params), &events);
-    if (old)
-        km_job_cancel(old, KM_STR("another one takes its place"));
-}
-
 /* --- both --- */
 
 void km_subscriptions_renew(struct km_remote *p)
 {
+    km_remote_level(p, KM_STR_NONE);
     if (p->revision->era == KM_MCP_STATELESS) {
-        km_timer_init(&p->timer, p->desk->loop, on_listen_time, p);
-        if (km_remote_keeps(p))
-            listen_again(p);
+        km_listening_begin(p);
         return;
     }
     KM_LIST_EACH(it, &p->desk->subscriptions)
     {
-        const struct km_mcp_subscription *s = KM_CONTAINER(it, struct km_mcp_subscription, link);
+        struct km_mcp_subscription *s = KM_CONTAINER(it, struct km_mcp_subscription, link);
+        struct km_err err;
 
-        if (same_server(s, p->upstream, p->key))
-            ask(p->desk, p->upstream, &s->asker, "resources/subscribe", s->uri);
+        if (km_subscription_at(s, p->upstream, p->key) && !s->asking)
+            (void)ask(s, "resources/subscribe", NULL, &err);
     }
 }
 
@@ -191,8 +144,8 @@ void km_subscriptions_updated(struct km_remote *p, struct km_str params)
         struct km_mcp_subscription *s = KM_CONTAINER(it, struct km_mcp_subscription, link);
 
         /* A server may tell of a part of what was asked for. */
-        if (same_server(s, p->upstream, p->key) && km_str_starts(uri, s->uri))
-            s->fn(s->ctx, s->uri, params);
+        if (km_subscription_at(s, p->upstream, p->key) && km_str_starts(uri, s->uri))
+            s->updated(s->ctx, s->uri, params);
     }
     km_arena_done(&arena);
 }
@@ -220,6 +173,9 @@ static int copy_asker(struct km_mcp_subscription *s, const struct km_mcp_asker *
 
 static void subscription_free(struct km_mcp_subscription *s)
 {
+    if (s->asking)
+        km_job_forget(s->asking);
+    km_timer_stop(&s->timer);
     km_list_remove(&s->link);
     s->desk->nsubscriptions--;
     km_mcp_upstream_unref(s->upstream);
@@ -235,22 +191,53 @@ static bool stateless(const struct km_mcp_upstream *u)
 }
 
 /* A stateless remote is to listen to other uris; it is opened where there is none. */
-static void relisten(struct km_mcp_desk *d, struct km_mcp_upstream *u,
-                     const struct km_mcp_asker *asker, const uint8_t key[KM_MCP_KEY])
+static void relisten(struct km_mcp_subscription *s)
 {
-    struct km_remote *p = find_remote(d, u, key);
-    struct km_err err;
+    struct km_remote *p = find_remote(s->desk, s->upstream, s->key);
 
-    if (!p && km_desk_remote(d, u, asker, key, &p, &err) < 0)
+    if (!p && km_desk_remote(s->desk, s->upstream, &s->asker, s->key, &p, &s->err) < 0) {
+        km_timer_start(&s->timer, 0);
         return;
+    }
     p->wants_listen = true;
     if (p->state == KM_REMOTE_READY)
         km_timer_start(&p->timer, 0);
+    km_timer_start(&s->timer, (uint64_t)s->upstream->entry->timeout_ms);
 }
 
-struct km_mcp_subscription *km_mcp_subscribe(struct km_mcp_desk *desk, struct km_mcp_upstream *u,
-                                             const struct km_mcp_asker *asker, struct km_str uri,
-                                             km_mcp_updated_fn *fn, void *ctx)
+static void on_subscribed(void *ctx, const struct km_mcp_answer *answer)
+{
+    struct km_mcp_subscription *s = ctx;
+
+    s->asking = NULL;
+    s->agreed = answer->kind == KM_MCP_RESULT;
+    if (answer->kind == KM_MCP_ERROR && stateless(s->upstream))
+        relisten(s); /* its era was not known when it was asked */
+    else
+        km_subscription_tell(s, answer);
+}
+
+/* Asks the server, where it has not said yes already. */
+static void begin(struct km_mcp_subscription *s)
+{
+    static const struct km_mcp_ask_events events = { .on_done = on_subscribed };
+    bool agreed;
+
+    (void)wanted(s->desk, s, &agreed);
+    if (stateless(s->upstream)) {
+        relisten(s);
+        return;
+    }
+    if (agreed && s->upstream->transport != KM_MCP_STDIO) /* its child may be another one */
+        s->agreed = true;
+    else
+        s->asking = ask(s, "resources/subscribe", &events, &s->err);
+    if (!s->asking)
+        km_timer_start(&s->timer, 0);
+}
+
+struct km_mcp_subscription *km_mcp_subscribe(struct km_mcp_desk *desk,
+                                             const struct km_mcp_subscribe_args *args)
 {
     struct km_mcp_subscription *s =
         desk->nsubscriptions < SUBSCRIPTIONS_MOST ? calloc(1, sizeof *s) : NULL;
@@ -259,29 +246,32 @@ struct km_mcp_subscription *km_mcp_subscribe(struct km_mcp_desk *desk, struct km
     if (!s)
         return NULL;
     s->desk = desk;
-    s->upstream = km_mcp_upstream_ref(u);
-    s->fn = fn;
-    s->ctx = ctx;
+    s->upstream = km_mcp_upstream_ref(args->upstream);
+    s->updated = args->updated;
+    s->ctx = args->ctx;
+    km_timer_init(&s->timer, desk->loop, on_time, s);
     km_arena_init(&s->arena, ASKER_BYTES, NULL);
-    s->uri = km_arena_str(&s->arena, uri);
+    s->uri = km_arena_str(&s->arena, args->uri);
     km_list_push(&desk->subscriptions, &s->link);
     desk->nsubscriptions++;
-    if (km_asker_key(u, asker, s->key, &err) < 0 || copy_asker(s, asker) < 0) {
+    if (km_asker_key(s->upstream, args->asker, s->key, &err) < 0 ||
+        copy_asker(s, args->asker) < 0 ||
+        (km_relay_needed(desk, s->upstream) && !(s->relay = km_relay_subscribe(desk, args)))) {
         subscription_free(s);
         return NULL;
     }
-    if (km_relay_needed(desk, u))
-        s->relay = km_relay_subscribe(desk, u, &s->asker, s->uri, fn, ctx);
-    else if (stateless(u))
-        relisten(desk, u, &s->asker, s->key);
-    else if (wanted(desk, s) == 1 || u->transport == KM_MCP_STDIO)
-        ask(desk, u, &s->asker, "resources/subscribe", uri); /* its child may be another one */
+    if (!s->relay) { /* a relay tells by itself */
+        s->subscribed = args->subscribed;
+        begin(s);
+    }
     return s;
 }
 
 void km_mcp_unsubscribe(struct km_mcp_subscription *s)
 {
     struct km_remote *p;
+    struct km_err err;
+    bool agreed;
 
     if (!s)
         return;
@@ -291,8 +281,8 @@ void km_mcp_unsubscribe(struct km_mcp_subscription *s)
         return;
     }
     p = find_remote(s->desk, s->upstream, s->key);
-    if (p && wanted(s->desk, s) == 1 && !stateless(s->upstream))
-        ask(s->desk, s->upstream, &s->asker, "resources/unsubscribe", s->uri);
+    if (p && wanted(s->desk, s, &agreed) == 1 && (agreed || s->asking) && !stateless(s->upstream))
+        (void)ask(s, "resources/unsubscribe", NULL, &err);
     if (p && p->state == KM_REMOTE_READY && stateless(s->upstream))
         km_timer_start(&p->timer, 0);
     subscription_free(s);

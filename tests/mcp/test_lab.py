@@ -237,6 +237,51 @@ def test_every_worker_hears_of_a_resource_at_one_of_them(lab):
         assert len(workers) >= 1
 
 
+def test_a_servers_refusal_of_a_subscription_is_the_clients_answer(lab):
+    with contextlib.ExitStack() as stack:
+        for _ in range(8):  # at either worker: beside the server, and by way of the other one
+            session = stack.enter_context(Session(lab))
+            for _ in range(2):  # nothing is left of the first that would answer for the second
+                error = session.ask("resources/subscribe", {"uri": "memo://secret"})["error"]
+                assert error["code"] == -32017 and "nobody may watch this" in error["message"]
+            assert session.ask("resources/subscribe", {"uri": "memo://note"})["result"] == {}
+            assert session.ask("resources/subscribe", {"uri": "memo://note"})["result"] == {}
+            assert session.ask("resources/unsubscribe", {"uri": "memo://note"})["result"] == {}
+
+
+def said(session):
+    return [m["params"]["data"] for m in session.notices if m.get("method") == "notifications/message"]
+
+
+def test_what_a_server_says_while_nobody_calls_reaches_those_who_set_a_level(tmp_path):
+    with Lab(tmp_path) as lab, contextlib.ExitStack() as stack:
+        wait_until(lambda: "old-ask" in listed(lab), 30, "the tools")
+        other = lab.new_key()
+        levels = [*["info"] * 4, "error", None]
+        sessions = [stack.enter_context(Session(lab, key=key)) for key in [MASTER] * 6 + [other]]
+        for session, level in zip(sessions, [*levels, "debug"]):
+            session.listen()
+            assert session.ask("resources/subscribe", {"uri": "memo://note"})["result"] == {}
+            assert not level or session.ask("logging/setLevel", {"level": level})["result"] == {}
+
+        def say(times):
+            (lab.folder / "old.log.say").write_text(str(times))
+            wait_until(lambda: lab.saw().count("said") == times, 20, "it to be said")
+            (lab.folder / "old.log.touch").write_text(str(times))  # everybody hears of it, after
+            for session in sessions:
+                session.heard("notifications/resources/updated", times)
+            return [said(session) for session in sessions]
+
+        info, error = ["info said", "error said"], ["error said"]
+        first = say(1)  # nobody has called it: it can speak of nobody's work
+        assert first == [info] * 4 + [error, [], ["debug said", *info]]
+        assert text(lab.tool("old-big", bytes=1)) == "x"
+        second = say(2)  # it is the administrator's alone
+        assert second == [info * 2] * 4 + [error * 2, [], first[-1]]
+        assert text(lab.tool("old-big", other, bytes=1)) == "x"
+        assert say(3) == second  # nobody can tell whose
+
+
 def memory(gateway):
     rows = pathlib.Path(f"/proc/{gateway.process.pid}/status").read_text().splitlines()
     return next(int(r.split()[1]) * 1024 for r in rows if r.startswith("VmRSS"))

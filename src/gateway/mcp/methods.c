@@ -231,24 +231,6 @@ static void on_cancelled(struct km_mcp_turn *t)
     (void)km_mcp_job_cancel_id(t->session, km_json_value(text, &id), reason);
 }
 
-static void on_set_level(struct km_mcp_turn *t)
-{
-    struct km_str level;
-    unsigned n = 0;
-
-    if (km_json_string(km_json_get(t->msg.params, "level"), &level))
-        n = km_mcp_level(level);
-    if (!n) {
-        km_mcp_turn_fault(t, KM_RPC_INVALID_PARAMS,
-                          "level must be debug, info, notice, warning, error, critical, alert or "
-                          "emergency");
-        return;
-    }
-    if (t->session)
-        t->session->log_level = (unsigned char)n;
-    km_mcp_turn_result(t, KM_STR("{}"));
-}
-
 /* --- the rows --- */
 
 enum { NOTE = 1, HAND = 2, LESS = 4 };
@@ -271,7 +253,7 @@ static const struct {
     { { "prompts/list", 12 }, HAND | LESS, on_prompts },
     { { "prompts/get", 11 }, HAND | LESS, km_mcp_on_prompts_get },
     { { "completion/complete", 19 }, HAND | LESS, km_mcp_on_complete },
-    { { "logging/setLevel", 16 }, HAND, on_set_level },
+    { { "logging/setLevel", 16 }, HAND, km_mcp_on_set_level },
     { { "subscriptions/listen", 20 }, LESS, km_mcp_on_listen },
     { { "tasks/get", 9 }, HAND | LESS, km_mcp_on_task },
     { { "tasks/result", 12 }, HAND, km_mcp_on_task },

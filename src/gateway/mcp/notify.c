@@ -138,8 +138,7 @@ static void accept_wishes(struct km_mcp_turn *t, struct km_mcp_view *view, struc
         km_buf_printf(out, "%s\"resourceSubscriptions\":[", first ? "" : ",");
         for (km_json_iter(km_json_get(filter, "resourceSubscriptions"), &it);
              km_json_next(&it, &key, &v);)
-            if (km_json_string(v, &uri) &&
-                km_mcp_subscribe_for(t, view, uri, &l->subscriptions, l)) {
+            if (km_json_string(v, &uri) && km_mcp_listen_to(t, view, uri, &l->subscriptions, l)) {
                 if (n++)
                     km_buf_byte(out, ',');
                 km_buf_json(out, uri);

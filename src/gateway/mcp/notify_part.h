@@ -17,10 +17,9 @@ void km_mcp_tell_listen(struct km_mcp_listen *l, const char *method, struct km_s
 void km_mcp_tell_session(struct km_mcp_session *s, const char *method, struct km_str members);
 const struct km_mcp_stream *km_mcp_listen_stream(const struct km_mcp_listen *l);
 
-/* Into the list of the turn's session (listen NULL) or of a listen.  false: nobody has that
- * resource, or there are too many. */
-bool km_mcp_subscribe_for(struct km_mcp_turn *t, const struct km_mcp_view *view, struct km_str uri,
-                          struct km_list *list, struct km_mcp_listen *listen);
+/* Into the list of a listen.  false: nobody has that resource, or there are too many. */
+bool km_mcp_listen_to(struct km_mcp_turn *t, const struct km_mcp_view *view, struct km_str uri,
+                      struct km_list *list, struct km_mcp_listen *listen);
 void km_mcp_subscriptions_done(struct km_list *list);
 void km_mcp_subscriptions_owed(struct km_list *list); /* tells what could not be told */
 

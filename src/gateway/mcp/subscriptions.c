@@ -3,6 +3,7 @@
  *
  *     resources/subscribe, or a listen's resourceSubscriptions
  *         -> whose resource it is (its view) -> mcp/subscribe.c, which asks that server
+ *         <- its answer, which is the client's; refused: nothing is left of it
  *     updated there -> the GET stream of the session, or the listen's own stream
  *
  * Who reads too slowly is owed the update, once, and told when it reads again.
@@ -12,29 +13,76 @@
 #include <stdlib.h>
 
 #include "gateway/mcp/access.h"
+#include "gateway/mcp/job.h"
 
 struct subscription {
+    struct km_mcp_job job; /* resources/subscribe, until it is answered */
     struct km_list link;
     struct km_mcp_subscription *up;
     struct km_mcp_session *session; /* or: */
     struct km_mcp_listen *listen;
     bool owed; /* its client was not told of an update: it reads too slowly */
     size_t n;
-    char uri[];
+    char uri[]; /* behind it: the id of the request */
 };
 
 /* --- subscriptions --- */
 
+static void subscription_free(struct subscription *s)
+{
+    km_list_remove(&s->link);
+    km_mcp_unsubscribe(s->up);
+    free(s);
+}
+
 void km_mcp_subscriptions_done(struct km_list *list)
 {
-    struct km_list *it;
+    KM_LIST_EACH(it, list)
+    subscription_free(KM_CONTAINER(it, struct subscription, link));
+}
 
-    while ((it = km_list_pop(list))) {
-        struct subscription *s = KM_CONTAINER(it, struct subscription, link);
+/* member: "result" or "error". */
+static void answer(struct subscription *s, const char *member, struct km_str json)
+{
+    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(3 * KM_RPC_BYTES);
 
-        km_mcp_unsubscribe(s->up);
-        free(s);
+    km_buf_printf(&b, "{\"jsonrpc\":\"2.0\",\"id\":%.*s,\"%s\":", KM_STR_ARG(s->job.id), member);
+    km_buf_str(&b, json);
+    km_buf_byte(&b, '}');
+    km_mcp_job_answer(&s->job, 200, km_buf_view(&b));
+}
+
+static void answer_failure(struct subscription *s, int code, const char *message)
+{
+    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(16 * 1024);
+
+    km_buf_printf(&b, "{\"code\":%d,\"message\":", code);
+    km_buf_json(&b, km_str_c(message));
+    km_buf_byte(&b, '}');
+    answer(s, "error", km_buf_view(&b));
+}
+
+/* The server's word. */
+static void on_subscribed(void *ctx, const struct km_mcp_answer *word)
+{
+    struct subscription *s = ctx;
+
+    if (word->kind == KM_MCP_RESULT) {
+        answer(s, "result", word->json);
+        return;
     }
+    if (word->kind == KM_MCP_FAILED)
+        answer_failure(s, -32603, word->err->text);
+    else
+        answer(s, "error", word->json);
+    subscription_free(s);
+}
+
+/* By the client, or its session has ended. */
+static void on_cancelled(struct km_mcp_job *job, struct km_str reason)
+{
+    (void)reason;
+    subscription_free(KM_CONTAINER(job, struct subscription, job));
 }
 
 static void tell_updated(struct subscription *s)
@@ -80,9 +128,10 @@ static size_t length_of(const struct km_list *list)
     return n;
 }
 
-/* false: nobody has it, or there are too many. */
-bool km_mcp_subscribe_for(struct km_mcp_turn *t, const struct km_mcp_view *view, struct km_str uri,
-                          struct km_list *list, struct km_mcp_listen *listen)
+/* NULL: nobody has it, or there are too many. */
+static struct subscription *subscribe(struct km_mcp_turn *t, const struct km_mcp_view *view,
+                                      struct km_str uri, struct km_list *list,
+                                      struct km_mcp_listen *listen)
 {
     const struct km_mcp_member *m = km_mcp_resource_owner(t, view, uri);
     struct km_mcp_asker asker = {
@@ -92,24 +141,39 @@ bool km_mcp_subscribe_for(struct km_mcp_turn *t, const struct km_mcp_view *view,
         .session = t->session ? km_str(t->session->id, KM_MCP_SESSION_ID_LEN) : t->client,
         .headers = &t->in->headers
     };
+    struct km_mcp_subscribe_args args = { .asker = &asker,
+                                          .uri = uri,
+                                          .updated = on_updated,
+                                          .subscribed = listen ? NULL : on_subscribed };
     struct subscription *s;
 
     if (!m || !m->upstream || length_of(list) >= KM_MCP_SUBSCRIPTIONS_MOST)
-        return false;
-    s = calloc(1, sizeof *s + uri.n);
+        return NULL;
+    s = calloc(1, sizeof *s + uri.n + t->msg.id.n);
     if (!s)
-        return false;
+        return NULL;
     s->n = uri.n;
     memcpy(s->uri, uri.p, uri.n);
     s->session = t->session;
     s->listen = listen;
-    s->up = km_mcp_subscribe(t->hub->w->desk, m->upstream, &asker, uri, on_updated, s);
+    if (t->msg.id.n)
+        memcpy(s->uri + uri.n, t->msg.id.p, t->msg.id.n);
+    s->job.cancel = on_cancelled;
+    args.upstream = m->upstream;
+    args.ctx = s;
+    s->up = km_mcp_subscribe(t->hub->w->desk, &args);
     if (!s->up) {
         free(s);
-        return false;
+        return NULL;
     }
     km_list_push(list, &s->link);
-    return true;
+    return s;
+}
+
+bool km_mcp_listen_to(struct km_mcp_turn *t, const struct km_mcp_view *view, struct km_str uri,
+                      struct km_list *list, struct km_mcp_listen *listen)
+{
+    return subscribe(t, view, uri, list, listen) != NULL;
 }
 
 static struct subscription *subscribed(struct km_list *list, struct km_str uri)
@@ -127,9 +191,9 @@ static struct subscription *subscribed(struct km_list *list, struct km_str uri)
 void km_mcp_on_subscribe(struct km_mcp_turn *t)
 {
     struct km_mcp_view *view = NULL;
+    struct subscription *s;
     struct km_err err = { 0 };
     struct km_str uri;
-    bool ok;
 
     if (!km_json_string(km_json_get(t->msg.params, "uri"), &uri)) {
         km_mcp_turn_fault(t, KM_RPC_INVALID_PARAMS, "resources/subscribe needs params.uri");
@@ -140,15 +204,23 @@ void km_mcp_on_subscribe(struct km_mcp_turn *t)
                           "a subscription needs a session: send initialize first");
         return;
     }
+    s = subscribed(&t->session->subscriptions, uri);
+    if (s && s->job.stream) {
+        km_mcp_turn_fault(t, KM_RPC_INVALID_REQUEST, "this subscription is being made already");
+        return;
+    }
+    if (s) {
+        km_mcp_turn_result(t, KM_STR("{}"));
+        return;
+    }
     if (km_mcp_view_for(t->in, t->capabilities, &view, &err) < 0) {
         km_mcp_turn_fault(t, KM_RPC_INTERNAL, err.text);
         return;
     }
-    ok = subscribed(&t->session->subscriptions, uri) ||
-         km_mcp_subscribe_for(t, view, uri, &t->session->subscriptions, NULL);
+    s = subscribe(t, view, uri, &t->session->subscriptions, NULL);
     km_mcp_view_unref(view);
-    if (ok)
-        km_mcp_turn_result(t, KM_STR("{}"));
+    if (s)
+        km_mcp_job_begin(&s->job, t->stream, km_str(s->uri + s->n, t->msg.id.n));
     else
         km_mcp_turn_fault(t, KM_RPC_RESOURCE_NOT_FOUND,
                           "Resource not found, or too many subscriptions");
@@ -161,15 +233,15 @@ void km_mcp_on_unsubscribe(struct km_mcp_turn *t)
 
     if (t->session && km_json_string(km_json_get(t->msg.params, "uri"), &uri))
         s = subscribed(&t->session->subscriptions, uri);
-    if (s) {
-        km_list_remove(&s->link);
-        km_mcp_unsubscribe(s->up);
-        free(s);
-    }
+    if (s && s->job.stream)
+        answer_failure(s, -32603, "it was unsubscribed meanwhile");
+    if (s)
+        subscription_free(s);
     km_mcp_turn_result(t, KM_STR("{}"));
 }
 
 void km_mcp_notify_forget(struct km_mcp_session *s)
 {
     km_mcp_subscriptions_done(&s->subscriptions);
+    km_mcp_logs_forget(s);
 }

@@ -7,7 +7,8 @@
  *     progress        by its token, which is our id
  *     a question      of the newest job; of nobody's when jobs of different clients run, for a
  *                     question may show what the other one does
- *     log messages    of every job, where all are of one caller
+ *     log messages    of every job, where all are of one caller; where none runs, of whoever set a
+ *                     level (hear.c)
  *     list changed    of the catalogue
  *
  * What is no message, answers nothing or asks what nobody offered is passed over, and counted: a
@@ -37,8 +38,8 @@ static struct km_str value(const struct in *m, int which)
 static int read_message(struct km_str text, struct in *m)
 {
     static const struct km_str names[MEMBERS] = {
-        { "jsonrpc", 7 }, { "id", 2 }, { "method", 6 }, { "params", 6 }, { "result", 6 },
-        { "error", 5 },
+        { "jsonrpc", 7 }, { "id", 2 },     { "method", 6 },
+        { "params", 6 },  { "result", 6 }, { "error", 5 },
     };
     const struct km_json *root;
     struct km_arena arena;
@@ -339,9 +340,15 @@ static void on_notification(struct km_remote *p, uint64_t about, struct km_str m
         km_subscriptions_updated(p, params);
         return;
     }
+    if (km_str_eq(method, KM_STR("notifications/subscriptions/acknowledged"))) {
+        km_listening_acknowledged(p, about, params);
+        return;
+    }
     j = km_remote_job(p, about);
     if (j)
         notice(j, method, params);
+    else if (!about && callers(p) == 0 && km_str_eq(method, KM_STR("notifications/message")))
+        km_hear_said(p, params);
     else if (!about)
         notice_all(p, method, params);
 }

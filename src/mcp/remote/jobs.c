@@ -179,10 +179,22 @@ uint64_t km_job_whose(struct km_str principal, struct km_str session)
     return km_hash(&(struct km_hash_seed){ km_hash(&seed, principal), 3 }, session) | 1;
 }
 
+static void count_user(struct km_remote *p, struct km_str principal)
+{
+    if (p->users == 0) {
+        p->user = km_arena_str(&p->arena, principal);
+        p->users = p->user.n == principal.n ? 1 : 2; /* no memory: nobody knows who it is */
+    } else if (p->users == 1 && !km_str_eq(p->user, principal)) {
+        p->users = 2;
+    }
+}
+
 void km_job_hook(struct km_remote *p, struct km_job *j)
 {
     if (!j->own && j->session.n)
         p->last = km_job_whose(j->principal, j->session);
+    if (!j->own && j->principal.n) /* else it is kanmon's */
+        count_user(p, j->principal);
     j->remote = p;
     j->id = 0;
     p->njobs++;
@@ -235,17 +247,17 @@ bool km_remote_idle(const struct km_remote *p)
     return p->njobs == (p->listening ? 1 : 0);
 }
 
-/* The level this asker wants, if the session does not have it already. */
-static void set_level(struct km_remote *p, struct km_str level)
+void km_remote_level(struct km_remote *p, struct km_str level)
 {
     char params[64];
     struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(256);
+    unsigned n = km_hear_level(p, km_mcp_level(level));
 
-    if (!level.n || p->revision->era != KM_MCP_HANDSHAKE || km_str_eq(level, p->log_level) ||
-        level.n > 16 || km_str_find(km_buf_view(&p->hello), KM_STR("\"logging\"")) == p->hello.n)
+    if (!n || p->revision->era != KM_MCP_HANDSHAKE || n == p->log_level ||
+        km_str_find(km_buf_view(&p->hello), KM_STR("\"logging\"")) == p->hello.n)
         return;
-    p->log_level = km_arena_str(&p->arena, level);
-    snprintf(params, sizeof params, "{\"level\":\"%.*s\"}", KM_STR_ARG(level));
+    p->log_level = n;
+    snprintf(params, sizeof params, "{\"level\":\"%.*s\"}", KM_STR_ARG(km_mcp_level_name(n)));
     km_remote_message(p, ++p->next_id, KM_STR("logging/setLevel"), km_str_c(params), KM_STR_NONE,
                       &text, NULL);
     km_remote_transmit(p, p->next_id, KM_STR("logging/setLevel"), &text, KM_STR_NONE, NULL);
@@ -264,7 +276,7 @@ static void run(struct km_remote *p, struct km_job *j)
         km_deferred_queue(&j->later);
         return;
     }
-    set_level(p, j->log_level);
+    km_remote_level(p, j->log_level);
     j->id = ++p->next_id;
     km_remote_message(p, j->id, j->method, j->params, j->log_level, &text, &j->token);
     km_remote_head(p, j->method, j->params, &head);

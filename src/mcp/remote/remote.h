@@ -80,7 +80,9 @@ struct km_remote {
     bool answered; /* it has said something */
     const struct km_mcp_revision *revision;
     struct km_buf hello; /* the result of initialize or server/discover */
-    struct km_str log_level; /* as last set there; a word of ours */
+    unsigned log_level; /* as last set there; 0: none was */
+    unsigned users; /* callers that used it: 0, 1, 2 for more */
+    struct km_str user; /* the principal of the first */
     uint64_t probe_id, opening_id; /* of server/discover, of initialize; 0: none is awaited */
     struct km_deferred relink; /* another link is to take its place */
     uint64_t next_id;
@@ -153,6 +155,8 @@ void km_job_hook(struct km_remote *p, struct km_job *j);
 void km_job_unhook(struct km_job *j);
 /* Do they belong to one client?  Without a session nobody knows. */
 bool km_job_same(const struct km_job *j, struct km_str principal, struct km_str session);
+/* Tells the server the level this asker and all who hear it want, if that is another one. */
+void km_remote_level(struct km_remote *p, struct km_str level);
 /* Sends what waits. */
 void km_remote_run(struct km_remote *p);
 void km_remote_notify(struct km_remote *p, struct km_str method, struct km_str params);

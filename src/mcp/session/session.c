@@ -150,6 +150,7 @@ int km_mcp_session_new(struct km_mcp_sessions *t, const struct km_mcp_session_ar
     km_list_init(&s->streams);
     km_list_init(&s->questions);
     km_list_init(&s->subscriptions);
+    km_list_init(&s->heard);
     s->legacy = args->legacy;
     s->used_ms = args->now_ms;
     r = km_mcp_session_agree(s, args->revision, args->capabilities, err);

@@ -47,6 +47,7 @@ struct km_mcp_session {
     struct km_mcp_stream *get; /* the open GET stream; NULL: none */
     struct km_list questions; /* asked of the client, not answered */
     struct km_list subscriptions; /* to resources */
+    struct km_list heard; /* servers whose log messages it hears */
 };
 
 struct km_mcp_sessions;

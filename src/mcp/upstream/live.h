@@ -40,6 +40,7 @@ struct km_mcp_live {
     size_t nvariants;
     _Atomic uint32_t sessions, asks;
     _Atomic uint32_t children; /* of a stdio server */
+    _Atomic uint32_t hearers[KM_MCP_LEVELS + 1]; /* of its log messages, by the level they want */
 };
 
 struct km_mcp_live *km_mcp_live_new(void); /* NULL when out of memory */

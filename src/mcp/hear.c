@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hear.c - log messages that belong to no request: a server's word while nobody calls (ask.h).
+ *
+ *     km_mcp_hear ── counted by level at the server ── logging/setLevel: the most that anyone wants
+ *     notifications/message, while no client's request runs (remote/in.c)
+ *         HTTP   -> the hearings of this desk: other workers have sessions of their own there
+ *         stdio  -> those of all desks: it is one child for all workers
+ *     a hearing is told where its key is the session's (asker.h) and its level allows it
+ *
+ * Such a message does not say of whose work it speaks.  So it is only for the one caller that has
+ * used that session or child; where a second one has, nobody is told, and where none has, everyone
+ * with the same key.
+ */
+#include <stdlib.h>
+
+#include "mcp/asker.h"
+#include "mcp/desk.h"
+
+#define HEARINGS_MOST 10000 /* of a desk */
+#define SAID_MOST 1000 /* messages of a session or child within a second */
+#define SAID_BYTES ((size_t)1024 * 1024) /* of one message */
+
+struct km_mcp_hearing {
+    struct km_list link; /* of the desk */
+    struct km_mcp_desk *desk;
+    struct km_mcp_upstream *upstream;
+    uint8_t key[KM_MCP_KEY];
+    unsigned level;
+    km_mcp_heard_fn *fn;
+    void *ctx;
+    struct km_str principal; /* behind it */
+    char bytes[];
+};
+
+/* What is said, on its way to a desk; or that the level is another one (params empty). */
+struct said {
+    struct km_msg msg;
+    struct km_mcp_upstreams *ups;
+    size_t desk;
+    struct km_mcp_upstream *upstream;
+    uint8_t key[KM_MCP_KEY];
+    unsigned level;
+    struct km_str user, params; /* in bytes */
+    char bytes[];
+};
+
+/* 0: nobody wants to hear anything. */
+static unsigned wanted(const struct km_mcp_live *live)
+{
+    for (unsigned i = 1; i <= KM_MCP_LEVELS; i++)
+        if (live->hearers[i])
+            return i;
+    return 0;
+}
+
+unsigned km_hear_level(const struct km_remote *p, unsigned level)
+{
+    unsigned most = wanted(p->upstream->live);
+
+    return most && (!level || most < level) ? most : level;
+}
+
+/* --- what is said --- */
+
+static void tell(struct km_mcp_desk *d, const struct said *m)
+{
+    KM_LIST_EACH(it, &d->hearings)
+    {
+        const struct km_mcp_hearing *h = KM_CONTAINER(it, struct km_mcp_hearing, link);
+
+        if (h->upstream == m->upstream && m->level >= h->level &&
+            memcmp(h->key, m->key, KM_MCP_KEY) == 0 &&
+            (!m->user.n || km_str_eq(h->principal, m->user)))
+            h->fn(h->ctx, m->params);
+    }
+}
+
+static void on_said(struct km_msg *msg, void *owner)
+{
+    struct said *m = (struct said *)(void *)msg;
+    struct km_mcp_desk *d;
+
+    (void)owner;
+    pthread_mutex_lock(&m->ups->lock);
+    d = m->ups->desks[m->desk]; /* on its own loop: nobody frees it meanwhile */
+    pthread_mutex_unlock(&m->ups->lock);
+    if (d && m->params.n)
+        tell(d, m);
+    else if (d)
+        KM_LIST_EACH(it, &d->remotes)
+        {
+            struct km_remote *p = KM_CONTAINER(it, struct km_remote, link);
+
+            if (p->upstream == m->upstream && p->state == KM_REMOTE_READY)
+                km_remote_level(p, KM_STR_NONE);
+        }
+    km_mcp_upstream_unref(m->upstream);
+    free(m);
+}
+
+/* To every desk but one. */
+static void post_all(struct km_mcp_upstreams *ups, const struct said *like, size_t but)
+{
+    pthread_mutex_lock(&ups->lock);
+    for (size_t i = 0; i < ups->ndesks; i++) {
+        struct said *m =
+            ups->desks[i] && i != but ? malloc(sizeof *m + like->user.n + like->params.n) : NULL;
+
+        if (!m)
+            continue; /* it is only news */
+        *m = *like;
+        m->user = km_str(m->bytes, like->user.n);
+        m->params = km_str(m->bytes + like->user.n, like->params.n);
+        if (like->user.n)
+            memcpy(m->bytes, like->user.p, like->user.n);
+        if (like->params.n)
+            memcpy(m->bytes + like->user.n, like->params.p, like->params.n);
+        m->msg = (struct km_msg){ .run = on_said };
+        m->ups = ups;
+        m->desk = i;
+        km_mcp_upstream_ref(m->upstream);
+        km_mailbox_post(ups->desks[i]->mailbox, &m->msg);
+    }
+    pthread_mutex_unlock(&ups->lock);
+}
+
+static unsigned level_of(struct km_str params)
+{
+    static const struct km_str name = { "level", 5 };
+    struct km_json_span span = { 0 };
+    struct km_str level;
+
+    if (!params.n || km_json_spans(params, &name, 1, &span, NULL, NULL) < 0)
+        return 0;
+    level = km_json_value(params, &span);
+    return level.n < 2 ? 0 : km_mcp_level(km_str_sub(level, 1, level.n - 2));
+}
+
+void km_hear_said(struct km_remote *p, struct km_str params)
+{
+    struct said m = { .upstream = p->upstream, .user = p->user, .params = params };
+
+    m.level = level_of(params);
+    if (p->users > 1 || !m.level || !wanted(p->upstream->live) || p->flood > SAID_MOST ||
+        params.n > SAID_BYTES)
+        return;
+    memcpy(m.key, p->key, KM_MCP_KEY);
+    tell(p->desk, &m);
+    if (p->upstream->transport == KM_MCP_STDIO)
+        post_all(p->desk->ups, &m, p->desk->index);
+}
+
+/* --- who hears --- */
+
+struct km_mcp_hearing *km_mcp_hear(struct km_mcp_desk *desk, struct km_mcp_upstream *u,
+                                   const struct km_mcp_asker *asker, unsigned level,
+                                   km_mcp_heard_fn *fn, void *ctx)
+{
+    struct km_mcp_hearing *h =
+        desk->nhearings < HEARINGS_MOST ? calloc(1, sizeof *h + asker->principal.n) : NULL;
+    struct km_err err;
+
+    if (!h)
+        return NULL;
+    km_assert(level > 0 && level <= KM_MCP_LEVELS);
+    if (km_asker_key(u, asker, h->key, &err) < 0) {
+        free(h);
+        return NULL;
+    }
+    h->desk = desk;
+    h->upstream = km_mcp_upstream_ref(u);
+    h->level = level;
+    h->fn = fn;
+    h->ctx = ctx;
+    h->principal = km_str(h->bytes, asker->principal.n);
+    if (asker->principal.n)
+        memcpy(h->bytes, asker->principal.p, asker->principal.n);
+    km_list_push(&desk->hearings, &h->link);
+    desk->nhearings++;
+    if (u->live->hearers[level]++ == 0)
+        post_all(desk->ups, &(struct said){ .upstream = u }, SIZE_MAX);
+    return h;
+}
+
+void km_mcp_unhear(struct km_mcp_hearing *h)
+{
+    if (!h)
+        return;
+    h->upstream->live->hearers[h->level]--;
+    h->desk->nhearings--;
+    km_list_remove(&h->link);
+    km_mcp_upstream_unref(h->upstream);
+    free(h);
+}
