@@ -20,6 +20,7 @@ class Proxy:
         self.cut_after = None  # bytes the server may send over one connection
         self.reset = False  # a cut is a RST, not a FIN
         self.swallow = None  # bytes of the client; what answers them is lost, and so is the rest
+        self.behind = None  # bytes of the server; what it says after them is lost
         self.silent = False  # after that the connection stays open
         self.made = 0  # connections, cancel requests included
         self.given = 0  # bytes of the server, over the last connection
@@ -95,6 +96,12 @@ class Link:
                 if self.lost and proxy.silent:
                     continue
                 if self.lost:
+                    break
+                if proxy.behind and proxy.behind in data:
+                    self.lost = True
+                    self.client.sendall(data[:data.index(proxy.behind) + len(proxy.behind)])
+                    if proxy.silent:
+                        continue
                     break
                 if proxy.cut_after is not None and proxy.given + len(data) > proxy.cut_after:
                     self.client.sendall(data[:proxy.cut_after - proxy.given])

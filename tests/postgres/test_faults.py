@@ -147,6 +147,24 @@ def test_a_change_whose_commit_is_not_answered_is_unknown_and_not_repeated(postg
         assert postgres.psql("SELECT array_agg(id ORDER BY id) FROM once") == "{1,2}"
 
 
+def test_what_is_lost_after_commit_was_answered_is_the_session_alone(postgres, once):
+    """A cut, and a server that says nothing any more, between COMMIT's answer and DISCARD ALL's."""
+    words = ("--mode", "dml", "--pool-max", 1, "--statement-timeout", "500ms")
+    with Proxy(postgres.port) as mute, Proxy(postgres.port) as cut, \
+            Server(mute.dsn("postgres"), *words) as first, \
+            Server(cut.dsn("postgres"), *words) as second:
+        assert works(first) and works(second)
+        mute.behind = cut.behind = b"COMMIT\0"
+        mute.silent = True
+        made = cut.made
+        number = ask(first, once.format(n=1))
+        assert second.ok("execute_sql", sql=once.format(n=2))["command"] == "INSERT 0 1"
+        assert works(second) and cut.made == made + 1  # on another connection
+        result = first.wait(number)["result"]
+        assert result["structuredContent"]["command"] == "INSERT 0 1", result
+        assert postgres.psql("SELECT array_agg(id ORDER BY id) FROM once") == "{1,2}"
+
+
 def test_a_change_that_is_cut_before_commit_did_not_happen(postgres, once):
     with Proxy(postgres.port) as wire, \
             Server(wire.dsn("postgres"), "--mode", "dml", "--pool-max", 1) as server:

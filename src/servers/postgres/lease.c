@@ -65,17 +65,23 @@ uint64_t km_pg_lease_time(const struct km_pg_lease *l)
     return timeout && timeout < most ? timeout : most;
 }
 
+/* The connection is gone.  After the answer to COMMIT that is nothing to the caller. */
+static void cut_off(struct km_pg_lease *l, const struct km_err *err)
+{
+    l->clean = false;
+    l->out.unknown = l->flight == KM_PG_CLOSE && l->committing && !l->settled;
+    if (!l->out.cut && !l->settled) /* one huge row, or a server that ended: the cut is told */
+        km_pg_lease_fail(l, err);
+    finish(l);
+}
+
 static void on_done(void *ctx, const struct km_err *err)
 {
     struct km_pg_lease *l = ctx;
     bool ended = l->flight == KM_PG_READ || l->flight == KM_PG_CLOSE;
 
     if (err) {
-        l->clean = false;
-        l->out.unknown = l->flight == KM_PG_CLOSE && l->committing;
-        if (!l->out.cut) /* one huge row, or a server that ended: the cut is told, or this */
-            km_pg_lease_fail(l, err);
-        finish(l);
+        cut_off(l, err);
     } else if (ended) {
         finish(l);
     } else if (l->flight == KM_PG_POSTURE) {
@@ -128,16 +134,13 @@ static void on_overdue(void *ctx)
     struct km_pg_lease *l = ctx;
     struct km_err err = { 0 };
 
-    if (l->overdue++ == 0) {
+    if (l->overdue++ == 0 && !l->settled) {
         km_pg_conn_cancel(l->conn);
         km_timer_start(&l->timer, KM_PG_GRACE_MS);
         return;
     }
     km_fail(&err, KM_E_UPSTREAM_TIMEOUT, "the database does not answer; its connection was cut");
-    l->out.unknown = l->flight == KM_PG_CLOSE && l->committing;
-    km_pg_lease_fail(l, &err);
-    l->clean = false;
-    finish(l); /* frees the connection and what runs on it */
+    cut_off(l, &err); /* frees the connection and what runs on it */
 }
 
 static void on_connection(struct km_pg_wait *wait, struct km_pg_conn *conn,

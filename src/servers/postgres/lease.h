@@ -86,7 +86,8 @@ struct km_pg_outcome {
     int64_t affected;
     bool looked_up; /* the catalogue was asked */
     bool cut; /* on_result had enough */
-    bool unknown; /* the answer to COMMIT was lost: it may have happened */
+    bool unknown; /* the answer to COMMIT was lost: it may have happened.  What is lost after it
+                     is the session alone */
     bool over_cap; /* rolled back: it would have changed more than the cap */
     uint64_t elapsed_us;
     /* Where the time went: judging, waiting for a connection, on it. */

@@ -69,6 +69,7 @@ struct km_pg_lease {
     unsigned overdue; /* 1: cancelled by us, 2: cut */
     bool clean; /* the session is as it was */
     bool committing;
+    bool settled; /* it was committed: what is lost afterwards is only the session */
     bool enough; /* on_result wants no more */
     bool cancelled; /* nobody wants it: nothing more of it is sent */
     int64_t changed; /* rows, triggers and cascades included */

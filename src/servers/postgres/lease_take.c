@@ -106,6 +106,8 @@ static void take_cost(struct km_pg_lease *l, const struct km_pg_result *r)
 static void take_close(struct km_pg_lease *l, unsigned step, enum km_pg_told told,
                        const struct km_pg_result *r)
 {
+    if (step == 0 && l->committing)
+        l->settled = told == KM_PG_END && km_str_eq(km_pg_tag(r), KM_STR("COMMIT"));
     if (step == 0 && l->committing && told == KM_PG_ERROR)
         take_error(l, r); /* a deferred constraint, a conflict of serialization */
     if (told != KM_PG_END && !(step == 0 && l->committing))
