@@ -241,7 +241,7 @@ static void start(struct km_pg_conn *c, const char *password)
                                          "keepalives_idle", "fallback_application_name",
                                          "password",        "host",
                                          "hostaddr",        "port",
-                                         NULL };
+                                         "target_session_attrs", NULL };
     const char *const values[] = { target->dsn,
                                    target->options,
                                    "UTF8",
@@ -252,6 +252,7 @@ static void start(struct km_pg_conn *c, const char *password)
                                    h ? km_pg_hosts_host(h) : NULL,
                                    h ? km_pg_hosts_hostaddr(h) : NULL,
                                    h ? km_pg_hosts_port(h) : NULL,
+                                   target->session_attrs,
                                    NULL };
 
     c->pq = c->lib->PQconnectStartParams(names, values, 1);

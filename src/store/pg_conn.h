@@ -31,6 +31,7 @@ struct km_pg_target {
     const char *password; /* where the dsn has none; NULL: none */
     const char *password_file; /* holds it alone, read for each connection; NULL: none */
     const char *options; /* "-c name=value ...": pinned for the session, over the DSN's own */
+    const char *session_attrs; /* instead of the dsn's target_session_attrs; NULL: the dsn's */
     struct km_dns *dns; /* resolves what names the dsn has */
     uint64_t connect_ms;
     size_t row_bytes; /* of one row, before the connection is cut */

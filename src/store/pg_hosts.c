@@ -53,13 +53,30 @@ static char *copy_word(const PQconninfoOption *words, const char *name)
     return NULL;
 }
 
-/* false: nothing to resolve. */
-static bool read_words(struct km_pg_hosts *h, const struct km_pg_lib *lib, const char *dsn)
+static PQconninfoOption *effective_words(const struct km_pg_lib *lib, const char *dsn)
 {
     static const char *const names[] = { "dbname", "sslmode", NULL };
     const char *const values[] = { dsn, "none, so that it stops here", NULL };
     PGconn *pq = lib->PQconnectStartParams(names, values, 1);
     PQconninfoOption *words = pq ? lib->PQconninfo(pq) : NULL;
+
+    lib->PQfinish(pq);
+    return words;
+}
+
+char *km_pg_effective_word(const struct km_pg_lib *lib, const char *dsn, const char *name)
+{
+    PQconninfoOption *words = effective_words(lib, dsn);
+    char *word = copy_word(words, name);
+
+    lib->PQconninfoFree(words);
+    return word;
+}
+
+/* false: nothing to resolve. */
+static bool read_words(struct km_pg_hosts *h, const struct km_pg_lib *lib, const char *dsn)
+{
+    PQconninfoOption *words = effective_words(lib, dsn);
     char *hostaddr = copy_word(words, "hostaddr");
     bool given = hostaddr && *hostaddr;
 
@@ -67,7 +84,6 @@ static bool read_words(struct km_pg_hosts *h, const struct km_pg_lib *lib, const
     h->ports = copy_word(words, "port");
     free(hostaddr);
     lib->PQconninfoFree(words);
-    lib->PQfinish(pq);
     return h->names && h->ports && *h->names && !given;
 }
 

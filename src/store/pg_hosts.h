@@ -3,6 +3,7 @@
  *
  * libpq resolves names with a function that blocks.  It does not where it is given `hostaddr`
  * beside `host`: it connects to the address, and certificates, passwords and SNI go by the name.
+ * What it would do is asked of it here too.
  */
 #ifndef KM_STORE_PG_HOSTS_H
 #define KM_STORE_PG_HOSTS_H
@@ -24,6 +25,9 @@ int km_pg_hosts_new(const struct km_pg_lib *lib, struct km_dns *dns, const char 
                     struct km_pg_hosts **ret_hosts, struct km_err *err) KM_MUST_USE;
 /* fn does not come any more.  NULL is fine. */
 struct km_pg_hosts *km_pg_hosts_free(struct km_pg_hosts *hosts);
+
+/* What libpq would take for this word; malloc'd.  NULL: nothing, or out of memory. */
+char *km_pg_effective_word(const struct km_pg_lib *lib, const char *dsn, const char *name);
 
 /* After fn: comma lists of equal length for libpq's words of these names; hosts without an address
  * are left out.  NULL: out of memory. */

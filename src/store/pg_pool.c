@@ -14,6 +14,7 @@
 #include <stdlib.h>
 
 #include "base/buf.h"
+#include "store/pg_hosts.h"
 #include "store/pg_lib.h"
 #include "sys/dns.h"
 
@@ -318,6 +319,23 @@ static char *join_options(const struct km_pg_lib *lib, const char *dsn, const ch
     return km_buf_failed(&b) ? NULL : strdup(km_buf_cstr(&b));
 }
 
+/* libpq tells servers apart by whether a session may write.  Where none may, that says nothing:
+ * `read-write` would refuse all and `read-only` take any, so the server's role is asked for. */
+static const char *wanted_server(const struct km_pg_lib *lib, const struct km_pg_pool_args *args)
+{
+    char *word = args->read_only
+                     ? km_pg_effective_word(lib, args->target.dsn, "target_session_attrs")
+                     : NULL;
+    const char *wanted = NULL;
+
+    if (word && strcmp(word, "read-write") == 0)
+        wanted = "primary";
+    else if (word && strcmp(word, "read-only") == 0)
+        wanted = "prefer-standby";
+    free(word);
+    return wanted;
+}
+
 struct km_pg_pool *km_pg_pool_new(struct km_loop *loop, const struct km_pg_lib *lib,
                                   const struct km_pg_pool_args *args, struct km_err *err)
 {
@@ -345,6 +363,7 @@ struct km_pg_pool *km_pg_pool_new(struct km_loop *loop, const struct km_pg_lib *
     pool->args.target.dsn = pool->dsn;
     pool->args.target.options = pool->options;
     pool->args.target.dns = pool->dns;
+    pool->args.target.session_attrs = wanted_server(lib, args);
     km_timer_start(&pool->tick, TICK_MS);
     serve(pool);
     return pool;

@@ -33,6 +33,7 @@ static int make_pool(struct km_pg_db *db, struct km_err *err)
                     .password_file = a->password_file,
                     .options = pins,
                     .connect_ms = a->connect_ms },
+        .read_only = a->mode == KM_PG_READ_ONLY && !a->without_read_only && !a->pooled,
         .most = a->connections,
         .least = a->ready,
         .queue = a->queue,
@@ -44,8 +45,7 @@ static int make_pool(struct km_pg_db *db, struct km_err *err)
     args.target.row_bytes = (size_t)a->limits.bytes * 2;
     if (args.target.row_bytes < ROW_BYTES_LEAST)
         args.target.row_bytes = ROW_BYTES_LEAST;
-    snprintf(pins, sizeof pins, PINS,
-             a->mode == KM_PG_READ_ONLY && !a->without_read_only ? "on" : "off",
+    snprintf(pins, sizeof pins, PINS, args.read_only ? "on" : "off",
              (unsigned long long)(a->idle_tx_ms ? a->idle_tx_ms : 60000));
     if (a->pooled)
         pins[0] = '\0'; /* a session's options would be somebody else's: see km_pg_anchor_pooled */
