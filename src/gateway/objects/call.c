@@ -170,6 +170,21 @@ static const struct km_deployment *first_of(const struct km_call *call, struct k
     return NULL;
 }
 
+/* It is there still, and asking again at once brings nothing: only the configuration can. */
+static int is_away(const struct km_call *call, struct km_err *err)
+{
+    bool batch = km_object_is_batch(call) && km_object_api(call)->action != KM_OBJECT_MAKE;
+    int r = km_fail(err, KM_E_OVERLOADED,
+                    "%s '%.*s' is at the upstream of model '%.*s', which is no longer in the "
+                    "gateway's configuration. It can be reached again once that entry is back.",
+                    batch ? "Batch" : "File", KM_STR_ARG(km_str_sub(call->object->id, 0, 100)),
+                    KM_STR_ARG(km_str_sub(call->object->row.model, 0, 100)));
+
+    if (err)
+        err->final = true;
+    return r;
+}
+
 static int find_deployment(struct km_call *call, struct km_str id, struct km_str model,
                            struct km_err *err)
 {
@@ -178,7 +193,7 @@ static int find_deployment(struct km_call *call, struct km_str id, struct km_str
     if (r < 0) /* the entry was changed: another of its group has the same upstream, perhaps */
         r = km_models_find(call->visit->view->snap->models, model, &call->match, err);
     call->req.model = model;
-    return r;
+    return r < 0 && call->object->known ? is_away(call, err) : r;
 }
 
 static int choose(struct km_call *call, struct km_err *err)

@@ -155,6 +155,10 @@ bool km_batch_look_ended(struct km_call *call)
     struct km_batch_poll *p = call->object->poll;
 
     p->call = NULL;
+    if (call->failed && !p->ending)
+        km_log_msg(p->w->gw->log, KM_LOG_WARN, "batch.unreachable",
+                   "batch %.*s could not be looked at: %s", KM_STR_ARG(call->object->id),
+                   call->err.text);
     if (call->object->free)
         give_up(p);
     else

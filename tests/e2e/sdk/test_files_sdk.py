@@ -228,6 +228,34 @@ def test_an_upstream_that_is_not_there_is_asked_again(polling, media):
     wait_until(lambda: charged(polling, key) == [LINE_NANO], what="the batch's price")
 
 
+def test_a_batch_whose_deployment_left_the_configuration(polling, media):
+    """Its owner hears where it is and what is missing, nothing is charged, and once an entry of
+    that name is back it is charged as if that had been there all along."""
+    key = polling.new_key(max_budget=1)
+    mine = client_of(polling, key)
+    batch = new_batch(mine, 3)
+    config = polling.config.read_text()
+    polling.reload("".join(line for line in config.splitlines(keepends=True)
+                           if "gpt-4o-mini," not in line and "model_name: batcher" not in line))
+    wait_until(lambda: "batcher" not in [m.id for m in mine.models.list()], what="the reload")
+    wait_until(lambda: f"batch {batch.id} could not" in polling.log.read_text(), what="a warning")
+    media.finish(True)
+    seen = looks(media, batch.id)
+    for ask, its in ((mine.batches.retrieve, batch.id), (mine.batches.cancel, batch.id),
+                     (mine.files.content, batch.input_file_id)):
+        with pytest.raises(openai.InternalServerError) as caught:
+            ask(its)
+        assert its in caught.value.message and "'batcher', which is no longer" in str(caught.value)
+        assert caught.value.status_code == 503
+        assert caught.value.response.headers["x-should-retry"] == "false"
+    assert [b.id for b in mine.batches.list()] == [batch.id]
+    assert looks(media, batch.id) == seen and charged(polling, key) == []
+    polling.reload(config)
+    wait_until(lambda: charged(polling, key) == [3 * LINE_NANO], what="the batch's price")
+    assert mine.batches.retrieve(batch.id).status == "completed"
+    assert round(polling.key_info(key)["spend"] * 1e9) == 3 * LINE_NANO
+
+
 def test_the_lines_of_a_batch_name_files_of_the_key_alone(media_gateway, media):
     one, two = (client_of(media_gateway, media_gateway.new_key()) for _ in range(2))
     secret = one.files.create(file=("a.pdf", b"secret"), purpose="user_data",
