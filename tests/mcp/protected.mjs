@@ -3,7 +3,10 @@
 // prints {"mcp": url, "issuer": url} and serves until its standard input ends.  Tokens are opaque;
 // the server asks the provider's own store what they are for.
 //
-//     node protected.mjs '{"secret": "...", "jwks": {...}}'
+//     node protected.mjs '{"secret": "...", "jwks": {...}, "documents": true}'
+//
+// documents: a client may be the https address of a document about it (CIMD); /at/URL says where
+// the host of such an address is to be found.
 import { createServer } from "node:http";
 import { randomUUID } from "node:crypto";
 
@@ -22,6 +25,7 @@ const resource = `${origin}/mcp`;
 const back = createServer((q, s) => handle(q, s));
 const issuer = await listen(back);
 
+let found = ""; // where hosts of documents are
 const base = { grant_types: ["client_credentials"], redirect_uris: [], response_types: [] };
 const provider = new Provider(issuer, {
   clients: [
@@ -32,6 +36,7 @@ const provider = new Provider(issuer, {
   features: {
     clientCredentials: { enabled: true },
     registration: { enabled: true },
+    ...(options.documents && { clientIdMetadataDocument: { enabled: true, ack: "draft-02" } }),
     revocation: { enabled: true },
     devInteractions: { enabled: true },
     resourceIndicators: {
@@ -41,6 +46,8 @@ const provider = new Provider(issuer, {
       useGrantedResource: () => true,
     },
   },
+  // Without its guard against addresses of this machine.
+  fetch: (url, { dispatcher, ...more }) => fetch(String(url).replace(/^https:\/\/[^/]+/, found), more),
   pkce: { required: () => true },
   issueRefreshToken: async (ctx, client) => client.grantTypeAllowed("refresh_token"),
   rotateRefreshToken: true,
@@ -99,6 +106,7 @@ async function mcp(q, s) {
   if (q.url === "/seen") return say(200, seen);
   if (q.url === "/renewals") return say(200, renewals);
   if (q.url.startsWith("/slow/")) return say(200, slow = Number(q.url.slice(6)));
+  if (q.url.startsWith("/at/")) return say(200, found = decodeURIComponent(q.url.slice(4)));
   if (q.url === "/end-access") { // access tokens alone: log-ins go on
     await Promise.all([...issued].map((token) => token.destroy()));
     issued.clear();

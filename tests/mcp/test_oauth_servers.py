@@ -5,7 +5,7 @@ import json
 import urllib.parse
 
 import pytest
-from accounts import Protected, agree, fetch, log_in, person
+from accounts import Protected, agree, at_provider, fetch, log_in, person
 from conftest import McpGateway
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -127,6 +127,40 @@ def test_the_log_holds_no_token(served, protected):
     for one in protected.seen():
         assert not one["token"] or one["token"] not in text
     assert "correct-horse" not in text
+
+
+def test_its_document_comes_before_a_registration_and_an_account_before_both(tmp_path):
+    """The provider would register kanmon, and reads documents: it is never asked to register."""
+    outside = "https://ai.example"
+    with Protected(documents=True) as there:
+        text = json.dumps({
+            "general_settings": {"master_key": MASTER},
+            "mcp_servers": {name: {"url": there.mcp, "transport": "http", "auth_type": "oauth2", **more}
+                            for name, more in (("each", {}), ("known", {"client_id": "robot"}))},
+            "kanmon_settings": {"state_dir": str(tmp_path / "state"), "workers": 2,
+                                "public_url": outside, "oauth": {
+                                    "trusted_hosts": [there.issuer.removeprefix("http://")]}}})
+        with McpGateway(tmp_path, text) as gateway:
+            there.say("/at/" + urllib.parse.quote(gateway.url, safe=""))
+            key, cookies, client = gateway.new_key(), {}, outside + "/oauth/mcp/client.json"
+
+            def onward(name):
+                url = gateway.call("POST", f"/v1/mcp/server/{name}/login", key=key).json()["url"]
+                status, url = agree(url.replace(outside, gateway.url), key, cookies)
+                assert status == 200, url
+                return url, dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(url).query))
+
+            assert onward("known")[1]["client_id"] == "robot"
+            url, asked = onward("each")
+            assert asked["client_id"] == client
+            assert asked["redirect_uri"] == outside + "/oauth/mcp/callback"
+            back = at_provider(url, "ada", "/oauth/mcp/callback")
+            assert back.startswith(outside)
+            status, _, page = fetch("GET", back.replace(outside, gateway.url), cookies=cookies)
+            assert status == 200 and "logged in" in page, page
+            answer = gateway.rpc("tools/call", {"name": "whoami", "arguments": {}}, "/mcp/each", key=key)
+            assert answer["result"]["content"][0]["text"] == "ada tools"
+            assert {one["client"] for one in there.seen() if one["token"]} == {client}
 
 
 def test_who_kanmon_is(served):

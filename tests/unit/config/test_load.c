@@ -63,15 +63,23 @@ static void init(struct loaded *l)
     km_buf_init(&l->text, 1 << 20);
 }
 
-static void load(struct loaded *l, const char *text)
+static void load_over(struct loaded *l, const char *text, const char *below)
 {
     static const char *const environ_list[] = { "FROM_PROCESS=process", NULL };
-    struct km_config_args args = { .tables = tables, .environ = environ_list };
+    struct km_config_args args = { .tables = tables,
+                                   .environ = environ_list,
+                                   .below = km_str_c(below),
+                                   .below_name = "added servers" };
 
     args.file = files_add(&l->files, "config.yaml", text);
     l->diags = km_diags_new();
     l->r = km_config_load(&args, l->diags, &l->config, &l->err);
     km_diags_text(l->diags, false, &l->text);
+}
+
+static void load(struct loaded *l, const char *text)
+{
+    load_over(l, text, "");
 }
 
 static void done(struct loaded *l)
@@ -313,6 +321,47 @@ static void an_unset_variable_where_something_is_restricted_stops_the_start(void
     done(&l);
 }
 
+static void a_text_below_the_file_adds_to_its_mappings_and_never_wins(void **state)
+{
+    struct loaded l;
+
+    (void)state;
+    init(&l);
+    load_over(&l, "mcp_servers: {a: {url: file, env: {X: 1}}, n: null}\nmodel_list: [1]\n",
+              "{\"mcp_servers\": {\"a\": {\"url\": \"below\", \"env\": {\"Y\": 2}, \"more\": 1},"
+              " \"b\": {\"url\": \"new\"}, \"n\": {\"url\": \"was null\"}},"
+              " \"model_list\": [2], \"general_settings\": {\"master_key\": \"sk-below\"}}");
+    /* An entry is one thing: none is half of the file and half of what is below. */
+    assert_json(&l, "mcp_servers.a", "{\"url\":\"file\",\"env\":{\"X\":1}}");
+    assert_json(&l, "mcp_servers.b", "{\"url\":\"new\"}");
+    assert_json(&l, "mcp_servers.n", "{\"url\":\"was null\"}");
+    assert_json(&l, "model_list", "[1]");
+    assert_json(&l, "general_settings", "{\"master_key\":\"sk-below\"}");
+    done(&l);
+}
+
+static void a_text_below_an_empty_file_is_all_there_is(void **state)
+{
+    struct loaded l;
+
+    (void)state;
+    init(&l);
+    load_over(&l, "", "{\"mcp_servers\": {\"b\": {\"url\": \"new\"}}}");
+    assert_json(&l, "mcp_servers", "{\"b\":{\"url\":\"new\"}}");
+    done(&l);
+}
+
+static void a_text_below_that_cannot_be_read_says_what_it_is(void **state)
+{
+    struct loaded l;
+
+    (void)state;
+    init(&l);
+    load_over(&l, "model_list: []\n", "{\"mcp_servers\": ");
+    assert_fails(&l, "added servers");
+    done(&l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -323,6 +372,9 @@ int main(void)
         cmocka_unit_test(credentials_fill_what_a_deployment_leaves_out),
         cmocka_unit_test(an_empty_file_and_one_that_is_no_mapping_are_refused),
         cmocka_unit_test(show_names_origins_and_masks_secrets),
+        cmocka_unit_test(a_text_below_the_file_adds_to_its_mappings_and_never_wins),
+        cmocka_unit_test(a_text_below_an_empty_file_is_all_there_is),
+        cmocka_unit_test(a_text_below_that_cannot_be_read_says_what_it_is),
         cmocka_unit_test(changes_that_need_a_restart_are_named),
         cmocka_unit_test(exporters_are_ignored_and_other_callbacks_refused),
         cmocka_unit_test(a_guardrail_stops_the_start_only_when_it_runs_by_default),
