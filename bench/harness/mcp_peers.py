@@ -11,8 +11,8 @@ import os
 import subprocess
 
 from harness.mcp import OLD, hello, post
-from harness.peers import install
-from harness.servers import Server, Unavailable, ask, output, write
+from harness.peers import locked_wheels
+from harness.servers import Server, Unavailable, ask, output
 
 SECRET = "a-secret-of-the-benchmark-and-no-other-use"
 
@@ -27,12 +27,7 @@ class Wheels(Server):
     def prepare(self):
         lock = os.path.join(self.bench.root, "bench/peers", self.name, "requirements.lock")
         self.venv = os.path.join(self.bench.cache, self.name)
-        stamp = os.path.join(self.venv, "installed")
-        if not os.path.exists(stamp) or os.path.getmtime(stamp) < os.path.getmtime(lock):
-            install("its environment", "python3", "-m", "venv", self.venv)
-            install("its locked wheels", f"{self.venv}/bin/pip", "install", "--quiet",
-                    "--disable-pip-version-check", "--require-hashes", "-r", lock)
-            write(stamp, "")
+        locked_wheels(lock, self.venv)
 
     def version(self):
         shown = output(f"{self.venv}/bin/pip", "--disable-pip-version-check", "show", self.package)

@@ -42,6 +42,32 @@ def install(what, *command, cwd=None, env=None, limit_s=900):
         raise Unavailable(f"{what} could not be installed: {say_why(done.stdout)}")
 
 
+def newer(lock, folder):
+    """Whether a lock file has changed since what it lists was installed into a folder."""
+    stamp = os.path.join(folder, "installed")
+    return not os.path.exists(stamp) or os.path.getmtime(stamp) < os.path.getmtime(lock)
+
+
+def locked_wheels(lock, folder, python="python3", more=()):
+    """The wheels of a lock file, each by its hash, in an environment of their own."""
+    if newer(lock, folder):
+        install("its environment", python, "-m", "venv", folder)
+        install("its locked wheels", f"{folder}/bin/pip", "install", "--quiet", *more,
+                "--disable-pip-version-check", "--require-hashes", "-r", lock)
+        write(os.path.join(folder, "installed"), "")
+
+
+def locked_packages(source, folder):
+    """The packages of a package-lock.json, each by its hash, below folder/node_modules."""
+    if newer(os.path.join(source, "package-lock.json"), folder):
+        os.makedirs(folder, exist_ok=True)
+        for name in ("package.json", "package-lock.json"):
+            shutil.copy(os.path.join(source, name), folder)
+        install("its locked packages", "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund",
+                cwd=folder)
+        write(os.path.join(folder, "installed"), "")
+
+
 class LiteLLM(Server):
     name, title = "litellm", "LiteLLM"
     note = ("one worker, master key, no database: it checks one key and neither limits nor "
@@ -52,12 +78,7 @@ class LiteLLM(Server):
         venv = os.path.join(self.bench.cache, "litellm")
         lock = os.path.join(self.bench.root, "tests/differential/requirements.lock")
         self.binary = os.path.join(venv, "bin/litellm")
-        stamp = os.path.join(venv, "installed")
-        if not os.path.exists(stamp) or os.path.getmtime(stamp) < os.path.getmtime(lock):
-            install("its environment", "python3", "-m", "venv", venv)
-            install("its locked wheels", f"{venv}/bin/pip", "install", "--quiet",
-                    "--disable-pip-version-check", "--require-hashes", "-r", lock)
-            write(stamp, "")
+        locked_wheels(lock, venv)
 
     def version(self):
         found = glob.glob(os.path.join(self.bench.cache, "litellm/lib/*/site-packages/"
@@ -91,18 +112,9 @@ class Portkey(Server):
     starts, slow, ready_limit_s = 3, True, 30
 
     def prepare(self):
-        source = os.path.join(self.bench.root, "bench/peers/portkey")
         folder = os.path.join(self.bench.cache, "portkey")
-        stamp = os.path.join(folder, "installed")
-        os.makedirs(folder, exist_ok=True)
         self.package = os.path.join(folder, "node_modules/@portkey-ai/gateway")
-        lock = os.path.join(source, "package-lock.json")
-        if not os.path.exists(stamp) or os.path.getmtime(stamp) < os.path.getmtime(lock):
-            for name in ("package.json", "package-lock.json"):
-                shutil.copy(os.path.join(source, name), folder)
-            install("its locked packages", "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund",
-                    cwd=folder)
-            write(stamp, "")
+        locked_packages(os.path.join(self.bench.root, "bench/peers/portkey"), folder)
         self.headers = ["x-portkey-provider: openai",
                         f"x-portkey-custom-host: http://127.0.0.1:{self.bench.mock}/v1"]
 

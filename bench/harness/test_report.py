@@ -2,7 +2,8 @@
 """The page says what the numbers say: medians, marks, ratios, goals."""
 import unittest
 
-from harness import mcp_page, report
+from harness import mcp_page, postgres, report
+from harness.servers import Unavailable
 
 
 def server(title, cpu_us, busy=0.99, share=0.98, **more):
@@ -109,6 +110,54 @@ class TheSectionOfMcp(unittest.TestCase):
         self.assertEqual(mcp_page.beyond_relay(result, "kanmon", "calls5000"), 7)
         del result["servers"]["relay"]
         self.assertIsNone(mcp_page.beyond_relay(result, "kanmon", "calls5000"))
+
+
+LOG = """\
+LOG:  execute kb: BEGIN READ ONLY
+LOG:  execute ka: SELECT 1 AS kanmon_state, $1, $2
+DETAIL:  parameters: $1 = '30000', $2 = 'it''s'
+LOG:  duration: 0.1 ms
+LOG:  execute <unnamed>: SELECT abalance FROM pgbench_accounts WHERE aid = 4711
+LOG:  execute kr: ROLLBACK
+"""
+LEASE = """\
+-- Said by the server.
+\\startpipeline
+BEGIN READ ONLY;
+@ANCHOR@;
+\\endpipeline
+@QUERY@;
+ROLLBACK;
+"""
+
+
+class TheSectionOfPostgres(unittest.TestCase):
+    def test_a_log_is_read_as_statements_with_their_values(self):
+        said = postgres.statements(LOG)
+        self.assertEqual([s[0] for s in said], ["kb", "ka", "<unnamed>", "kr"])
+        self.assertEqual(said[1][2], ["30000", "it's"])
+
+    def test_the_lease_is_the_one_that_the_server_was_told(self):
+        text = postgres.script(LEASE, postgres.statements(LOG))
+        self.assertIn("SELECT 1 AS kanmon_state, :statement_ms, :lock_ms;", text)
+        more = LOG + "LOG:  execute <unnamed>: SELECT pg_sleep(1)\n"
+        with self.assertRaises(Unavailable):
+            postgres.script(LEASE, postgres.statements(more))
+
+    def test_bounds_are_of_ratios_within_a_round(self):
+        def rates(title, *values):
+            return {"title": title, "note": "n", "rates": list(values)}
+
+        result = {"rounds": 3, "servers": {
+            "kanmon": rates("kanmon", 90, 45, 80), "lease": rates("lease", 100, 50, 100),
+            "select": rates("select", 200, 100, 200), "postgres-mcp": rates("postgres-mcp", 1, 1, 1),
+            "toolbox": {"title": "toolbox", "note": "n", "rates": [], "failed": "it is away"}}}
+        page = postgres.markdown(result, {"uncached": 25.0, "cached": 6.0}, FACTS)
+        self.assertIn("| Of the lease by pgbench | 0.90 | at least 0.8 | reached |", page)
+        self.assertIn("| Times MCP Toolbox | – | above 1 | not measured |", page)
+        self.assertIn("| Guard of a cached one, µs | 6.00 | at most 5 | **not reached** |", page)
+        self.assertIn("not measured: it is away", page)
+        self.assertEqual(postgres.put("# Page\n", page), postgres.put(postgres.put("# Page\n", page), page))
 
 
 if __name__ == "__main__":
