@@ -55,6 +55,7 @@ struct km_pg_conn {
     const struct km_pg_conn_events *events;
     void *ctx;
     uint64_t read, shown; /* bytes so far; and when the last result came */
+    bool partly; /* some of an answer is here, and these are kept */
     bool finished; /* on_done is due */
     struct km_err err; /* why it is dead; code 0: it is not */
     struct km_pg_cancel *cancel;
@@ -415,7 +416,8 @@ static uint64_t waiting_bytes(int fd)
 }
 
 /* How many bytes libpq has read, by what TCP has received and it has not taken.  A Unix socket
- * counts nothing: there it is what waited before each read, which is what waited too long twice. */
+ * counts nothing: there it is what waited before each read, which is what waited too long twice.
+ * Asked only while part of an answer is here: most come in one piece. */
 static void count_read(struct km_pg_conn *c, uint64_t waited)
 {
     struct tcp_info info = { 0 };
@@ -426,6 +428,20 @@ static void count_read(struct km_pg_conn *c, uint64_t waited)
         c->read = info.tcpi_bytes_received - waiting_bytes(c->fd);
     else
         c->read += waited;
+}
+
+/* After what came was taken: is there more to come, and has too much of one row come? */
+static void look_at_row(struct km_pg_conn *c)
+{
+    bool more = c->state == BUSY && !c->finished;
+
+    if (more && !c->partly) {
+        count_read(c, 0);
+        c->shown = c->read;
+    } else if (more && c->read - c->shown > c->target->row_bytes) {
+        refuse_row(c);
+    }
+    c->partly = more;
 }
 
 static void on_ready(void *ctx, bool readable, bool writable)
@@ -439,15 +455,15 @@ static void on_ready(void *ctx, bool readable, bool writable)
         return;
     }
     if (readable) {
-        waited = waiting_bytes(c->fd);
+        waited = c->partly ? waiting_bytes(c->fd) : 0;
         if (!c->lib->PQconsumeInput(c->pq)) {
             fail(c, KM_E_UPSTREAM_CONNECT, "PostgreSQL", c->lib->PQerrorMessage(c->pq));
             return;
         }
-        count_read(c, waited);
+        if (c->partly)
+            count_read(c, waited);
         take_results(c);
-        if (c->state == BUSY && !c->finished && c->read - c->shown > c->target->row_bytes)
-            refuse_row(c);
+        look_at_row(c);
     }
     if (c->state == IDLE && c->lib->PQstatus(c->pq) == CONNECTION_BAD)
         fail(c, KM_E_UPSTREAM_CONNECT, "PostgreSQL", c->lib->PQerrorMessage(c->pq));
@@ -498,7 +514,7 @@ int km_pg_conn_send(struct km_pg_conn *c, const struct km_pg_step *steps, unsign
     c->steps = steps;
     c->nsteps = nsteps;
     c->step = 0;
-    c->shown = c->read;
+    c->partly = false;
     c->events = events;
     c->ctx = ctx;
     c->finished = false;

@@ -43,12 +43,17 @@ static void record(struct km_mcp_call *call, const char *outcome)
     km_buf_json(&b, call->server ? call->server->name : KM_STR_NONE);
     km_buf_str(&b, KM_STR(",\"tool\":"));
     km_buf_json(&b, call->tool ? call->tool->name : name);
-    km_buf_printf(&b,
-                  ",\"arguments_sha256\":\"%s\",\"outcome\":\"%s\",\"duration_us\":%llu,"
-                  "\"revision\":\"%.*s\"%s%.*s}",
-                  hex, outcome, (unsigned long long)((km_mono_ns() - call->began_ns) / 1000),
-                  KM_STR_ARG(call->revision->name), call->noted.n ? "," : "",
-                  KM_STR_ARG(call->noted));
+    km_buf_str(&b, KM_STR(",\"arguments_sha256\":\""));
+    km_buf_str(&b, km_str(hex, sizeof hex - 1));
+    km_buf_str(&b, KM_STR("\",\"outcome\":\""));
+    km_buf_str(&b, km_str_c(outcome));
+    km_buf_str(&b, KM_STR("\",\"duration_us\":"));
+    km_buf_u64(&b, (km_mono_ns() - call->began_ns) / 1000);
+    km_buf_str(&b, KM_STR(",\"revision\":\""));
+    km_buf_str(&b, call->revision->name);
+    km_buf_str(&b, call->noted.n ? KM_STR("\",") : KM_STR("\""));
+    km_buf_str(&b, call->noted);
+    km_buf_byte(&b, '}');
     audit.target = name;
     audit.detail = km_buf_view(&b);
     call->host->audit(call, &audit);

@@ -8,7 +8,7 @@
  *     LOOKUP   look-up                                   where OPEN left it out, and was wrong
  *     BEFORE   request->before                            one group; most requests have none
  *     COST     EXPLAIN of the statement                   where there is a max_cost
- *     READ     statement | ROLLBACK | DISCARD ALL        a group each, so that the next one runs
+ *     READ     statement; ROLLBACK | DISCARD ALL         CLOSE as well, where it failed
  *     WRITE    statement; rows changed                   alone: what it changed decides
  *     CLOSE    COMMIT or ROLLBACK | DISCARD ALL
  *
@@ -78,7 +78,7 @@ static void cut_off(struct km_pg_lease *l, const struct km_err *err)
 static void on_done(void *ctx, const struct km_err *err)
 {
     struct km_pg_lease *l = ctx;
-    bool ended = l->flight == KM_PG_READ || l->flight == KM_PG_CLOSE;
+    bool ended = l->flight == KM_PG_CLOSE || (l->flight == KM_PG_READ && !l->open);
 
     if (err) {
         cut_off(l, err);
@@ -91,6 +91,8 @@ static void on_done(void *ctx, const struct km_err *err)
             km_pg_fly_open(l);
     } else if (l->flight == KM_PG_WRITE) {
         km_pg_fly_close(l);
+    } else if (l->flight == KM_PG_READ) {
+        km_pg_fly_rollback(l); /* it failed, and the ROLLBACK behind it was skipped */
     } else if (l->out.sqlstate.n || l->out.err || !l->v.allowed || l->cancelled) {
         if (l->cancelled && !l->out.sqlstate.n && !l->out.err) {
             km_fail(&l->err, KM_E_CANCELED, "the call was cancelled");

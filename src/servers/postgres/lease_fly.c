@@ -5,11 +5,13 @@
  *     OPEN     BEGIN READ ONLY; anchor; [[prepare;] look-up]     one group
  *     LOOKUP   [prepare;] look-up                                one group
  *     COST     EXPLAIN of the statement
- *     READ     statement | ROLLBACK | [DISCARD ALL]              a group each
+ *     READ     statement; ROLLBACK | [DISCARD ALL]
  *     WRITE    count; statement; SET CONSTRAINTS; count          one group
  *     CLOSE    COMMIT or ROLLBACK | [DISCARD ALL]
  *
  * A group ends in a Sync: a failure inside skips what is left of the group, and the next runs.
+ * Where a statement fails its ROLLBACK is skipped, and CLOSE follows: that is rarer than a Sync,
+ * which wakes both sides once more, is dear.
  */
 #include "servers/postgres/lease_inside.h"
 
@@ -65,7 +67,6 @@ void km_pg_fly_statement(struct km_pg_lease *l)
         .values = q->values,
         .types = q->types,
         .rows = true,
-        .sync = !l->v.writes,
     };
     unsigned n = 0;
 
@@ -81,6 +82,7 @@ void km_pg_fly_statement(struct km_pg_lease *l)
         return;
     }
     l->steps[0] = statement;
+    l->open = true;
     fly(l, KM_PG_READ, put_end(l, 1, l->db->args.without_rollback ? "COMMIT" : "ROLLBACK"));
 }
 

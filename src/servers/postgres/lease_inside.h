@@ -68,6 +68,7 @@ struct km_pg_lease {
     uint64_t began_ns;
     unsigned overdue; /* 1: cancelled by us, 2: cut */
     bool clean; /* the session is as it was */
+    bool open; /* READ: the transaction has not ended */
     bool committing;
     bool settled; /* it was committed: what is lost afterwards is only the session */
     bool enough; /* on_result wants no more */

@@ -103,6 +103,15 @@ static void take_cost(struct km_pg_lease *l, const struct km_pg_result *r)
         km_pg_lease_fail(l, &err);
 }
 
+/* Of READ: ROLLBACK, and DISCARD ALL, which is refused while the transaction is open. */
+static void take_end(struct km_pg_lease *l, unsigned step, enum km_pg_told told)
+{
+    if (step == 1 && told != KM_PG_SKIPPED)
+        l->open = false;
+    if (told != KM_PG_END && !l->open)
+        l->clean = false;
+}
+
 static void take_close(struct km_pg_lease *l, unsigned step, enum km_pg_told told,
                        const struct km_pg_result *r)
 {
@@ -152,8 +161,8 @@ void km_pg_lease_take(void *ctx, unsigned step, enum km_pg_told told, const stru
         take_write(l, step, told, r);
     else if (l->flight == KM_PG_READ && step == 0)
         take_statement(l, told, r);
-    else if (l->flight == KM_PG_READ && told != KM_PG_END)
-        l->clean = false; /* ROLLBACK or DISCARD ALL did not succeed */
+    else if (l->flight == KM_PG_READ)
+        take_end(l, step, told);
     else if (l->flight == KM_PG_CLOSE)
         take_close(l, step, told, r);
 }

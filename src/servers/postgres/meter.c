@@ -271,11 +271,17 @@ static void note(struct km_mcp_call *call, const struct tally *t, const char *cl
 {
     struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(NOTE_BYTES);
 
-    if (t->fingerprint[0])
-        km_buf_printf(&b, "\"fingerprint\":\"%s\"", t->fingerprint);
-    if (class)
-        km_buf_printf(&b, "%s\"class\":\"%s\",\"rows\":%lld", b.n ? "," : "", class,
-                      (long long)t->rows);
+    if (t->fingerprint[0]) {
+        km_buf_str(&b, KM_STR("\"fingerprint\":\""));
+        km_buf_str(&b, km_str_c(t->fingerprint));
+        km_buf_str(&b, class ? KM_STR("\",") : KM_STR("\""));
+    }
+    if (class) {
+        km_buf_str(&b, KM_STR("\"class\":\""));
+        km_buf_str(&b, km_str_c(class));
+        km_buf_str(&b, KM_STR("\",\"rows\":"));
+        km_buf_i64(&b, t->rows);
+    }
     if (b.n && !km_buf_failed(&b))
         km_mcp_call_note(call, km_arena_str(call->arena, km_buf_view(&b)));
 }

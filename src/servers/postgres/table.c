@@ -107,10 +107,12 @@ static void put_columns(struct km_pg_table *t, const struct km_pg_result *r)
 
         km_buf_str(&t->columns, i ? KM_STR(",{\"name\":") : KM_STR("{\"name\":"));
         km_buf_json(&t->columns, km_str_c(km_pg_column_name(r, i)));
+        km_buf_str(&t->columns, type ? KM_STR(",\"type\":\"") : KM_STR(",\"type\":\"oid "));
         if (type)
-            km_buf_printf(&t->columns, ",\"type\":\"%s\"}", type->name);
+            km_buf_str(&t->columns, km_str_c(type->name));
         else
-            km_buf_printf(&t->columns, ",\"type\":\"oid %u\"}", km_pg_column_type(r, i));
+            km_buf_u64(&t->columns, km_pg_column_type(r, i));
+        km_buf_str(&t->columns, KM_STR("\"}"));
     }
     t->started = true;
 }
@@ -229,6 +231,7 @@ void km_pg_table_put(const struct km_pg_table *t, struct km_buf *out)
     km_buf_str(out, km_buf_view(&t->columns));
     km_buf_str(out, KM_STR("],\"rows\":["));
     km_buf_str(out, km_buf_view(&t->rows));
-    km_buf_printf(out, "],\"row_count\":%lld,\"truncated\":%s", (long long)t->nrows,
-                  t->truncated ? "true" : "false");
+    km_buf_str(out, KM_STR("],\"row_count\":"));
+    km_buf_i64(out, t->nrows);
+    km_buf_str(out, t->truncated ? KM_STR(",\"truncated\":true") : KM_STR(",\"truncated\":false"));
 }

@@ -107,9 +107,13 @@ int km_pg_answer(struct km_mcp_call *call, struct km_str json, struct km_err *er
     if (r < 0)
         return r;
     km_hex(word, random, sizeof random);
-    km_buf_printf(&b, "{\"data_begins\":\"untrusted-%s\",", word);
+    km_buf_str(&b, KM_STR("{\"data_begins\":\"untrusted-"));
+    km_buf_str(&b, km_str_c(word));
+    km_buf_str(&b, KM_STR("\","));
     km_buf_str(&b, km_str_sub(json, 1, json.n - 2));
-    km_buf_printf(&b, ",\"data_ends\":\"untrusted-%s\"}", word);
+    km_buf_str(&b, KM_STR(",\"data_ends\":\"untrusted-"));
+    km_buf_str(&b, km_str_c(word));
+    km_buf_str(&b, KM_STR("\"}"));
     if (json.n <= 2 || km_buf_failed(&b))
         return km_fail(err, KM_E_LIMIT, "the result is too large: ask for fewer columns or rows");
     km_mcp_call_result(call, km_buf_view(&b));

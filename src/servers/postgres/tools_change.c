@@ -249,7 +249,9 @@ static int answer_change(struct km_pg_task *task, const struct km_pg_outcome *o,
 
     km_buf_printf(&b, "{\"affected\":%lld", (long long)o->affected);
     put_rows(task, &b);
-    km_buf_printf(&b, ",\"elapsed_ms\":%.1f}", (double)o->elapsed_us / 1000);
+    km_buf_str(&b, KM_STR(",\"elapsed_ms\":"));
+    km_buf_decimal(&b, (int64_t)(o->elapsed_us / 100), 1);
+    km_buf_byte(&b, '}');
     return km_pg_answer(task->call, km_buf_view(&b), err);
 }
 

@@ -77,7 +77,9 @@ static int answer_rows(struct km_pg_task *task, const struct km_pg_outcome *o, s
         km_buf_str(&b, KM_STR(",\"command\":"));
         km_buf_json(&b, o->tag);
     }
-    km_buf_printf(&b, ",\"elapsed_ms\":%.1f}", (double)o->elapsed_us / 1000);
+    km_buf_str(&b, KM_STR(",\"elapsed_ms\":"));
+    km_buf_decimal(&b, (int64_t)(o->elapsed_us / 100), 1);
+    km_buf_byte(&b, '}');
     if (km_buf_failed(&b))
         return km_fail(err, KM_E_LIMIT, "the result is too large: select fewer columns or rows");
     return km_pg_answer(task->call, km_buf_view(&b), err);
