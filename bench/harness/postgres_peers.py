@@ -31,7 +31,6 @@ class Streamable:
     """The query over Streamable HTTP: a request a call, by the load generator."""
 
     endpoint, tool = "/mcp", "execute_sql"
-    headers = {}
 
     def call(self, number):
         return {"jsonrpc": "2.0", "id": number, "method": "tools/call",
@@ -152,6 +151,10 @@ class PostgresMcp(Outstanding):
             if line.startswith(b"data:"):
                 return line[5:].strip().decode()
 
+    def rate(self, seconds):
+        self.posts.close()  # it was idle too long while the others ran; opened again as needed
+        return super().rate(seconds)
+
     def send(self, message):
         self.posts.request("POST", self.path, json.dumps(message),
                            {"Content-Type": "application/json"})
@@ -232,7 +235,7 @@ description: Runs a statement.
                 "--disable-version-check", "--disable-reload", "--log-level", "ERROR"]
 
     def begin(self, _database, measure):
-        self.measure = measure
+        self.measure, self.headers = measure, {}
         self.prepare()
         self.start()
         self.once()
