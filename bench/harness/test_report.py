@@ -114,8 +114,8 @@ class TheSectionOfMcp(unittest.TestCase):
 
 LOG = """\
 LOG:  execute kb: BEGIN READ ONLY
-LOG:  execute ka: SELECT 1 AS kanmon_state, $1, $2
-DETAIL:  parameters: $1 = '30000', $2 = 'it''s'
+LOG:  execute ka: SELECT a.*, CASE WHEN a.s = $3 THEN 0 END FROM (SELECT $1, $2) AS a
+DETAIL:  parameters: $1 = '30000', $2 = 'it''s', $3 = '1 2'
 LOG:  duration: 0.1 ms
 LOG:  execute <unnamed>: SELECT abalance FROM pgbench_accounts WHERE aid = 4711
 LOG:  execute kr: ROLLBACK
@@ -135,11 +135,11 @@ class TheSectionOfPostgres(unittest.TestCase):
     def test_a_log_is_read_as_statements_with_their_values(self):
         said = postgres.statements(LOG)
         self.assertEqual([s[0] for s in said], ["kb", "ka", "<unnamed>", "kr"])
-        self.assertEqual(said[1][2], ["30000", "it's"])
+        self.assertEqual(said[1][2], ["30000", "it's", "1 2"])
 
     def test_the_lease_is_the_one_that_the_server_was_told(self):
         text = postgres.script(LEASE, postgres.statements(LOG))
-        self.assertIn("SELECT 1 AS kanmon_state, :statement_ms, :lock_ms;", text)
+        self.assertIn("SELECT :statement_ms, :lock_ms;", text)
         more = LOG + "LOG:  execute <unnamed>: SELECT pg_sleep(1)\n"
         with self.assertRaises(Unavailable):
             postgres.script(LEASE, postgres.statements(more))
