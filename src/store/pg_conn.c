@@ -61,7 +61,7 @@ struct km_pg_conn {
     struct km_pg_cancel *cancel;
     bool cancel_wanted; /* of the batch that runs */
     struct km_timer cancel_again;
-    bool marked;
+    unsigned marks;
 };
 
 static void on_ready(void *ctx, bool readable, bool writable);
@@ -482,14 +482,14 @@ static bool send_step(struct km_pg_conn *c, const struct km_pg_step *s)
     return c->lib->PQsendQueryParams(c->pq, s->sql, n, s->types, s->values, NULL, NULL, 0) == 1;
 }
 
-void km_pg_conn_mark(struct km_pg_conn *c, bool on)
+void km_pg_conn_mark(struct km_pg_conn *c, unsigned marks)
 {
-    c->marked = on;
+    c->marks = marks;
 }
 
-bool km_pg_conn_marked(const struct km_pg_conn *c)
+unsigned km_pg_conn_marks(const struct km_pg_conn *c)
 {
-    return c->marked;
+    return c->marks;
 }
 
 int km_pg_conn_send(struct km_pg_conn *c, const struct km_pg_step *steps, unsigned nsteps,

@@ -83,8 +83,8 @@ void km_pg_conn_cancel(struct km_pg_conn *c);
 bool km_pg_conn_cancelling(const struct km_pg_conn *c);
 bool km_pg_conn_alive(const struct km_pg_conn *c);
 /* A sign of the borrowers': what they have made ready on it.  Not set at first. */
-void km_pg_conn_mark(struct km_pg_conn *c, bool on);
-bool km_pg_conn_marked(const struct km_pg_conn *c);
+void km_pg_conn_mark(struct km_pg_conn *c, unsigned marks);
+unsigned km_pg_conn_marks(const struct km_pg_conn *c);
 /* Told once when the server closes it while nothing runs. */
 void km_pg_conn_on_lost(struct km_pg_conn *c, void (*fn)(void *ctx, struct km_pg_conn *conn),
                         void *ctx);

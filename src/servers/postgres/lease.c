@@ -8,7 +8,9 @@
  *     LOOKUP   look-up                                   where OPEN left it out, and was wrong
  *     BEFORE   request->before                            one group; most requests have none
  *     COST     EXPLAIN of the statement                   where there is a max_cost
- *     READ     statement; ROLLBACK | DISCARD ALL         CLOSE as well, where it failed
+ *     READ     statement; ROLLBACK | DISCARD ALL         CLOSE as well, where it failed;
+ *              with OPEN in one group where the catalogue stands still (unchanged.c)
+ *     AGAIN    ROLLBACK                                  it did not: OPEN after all
  *     WRITE    statement; rows changed                   alone: what it changed decides
  *     CLOSE    COMMIT or ROLLBACK | DISCARD ALL
  *
@@ -91,6 +93,8 @@ static void on_done(void *ctx, const struct km_err *err)
             km_pg_fly_open(l);
     } else if (l->flight == KM_PG_WRITE) {
         km_pg_fly_close(l);
+    } else if (l->flight == KM_PG_READ && l->missed) {
+        km_pg_fly_again(l);
     } else if (l->flight == KM_PG_READ) {
         km_pg_fly_rollback(l); /* it failed, and the ROLLBACK behind it was skipped */
     } else if (l->out.sqlstate.n || l->out.err || !l->v.allowed || l->cancelled) {
@@ -100,6 +104,8 @@ static void on_done(void *ctx, const struct km_err *err)
         }
         /* Not even the transaction's beginning: nothing of the caller's ran. */
         km_pg_fly_rollback(l);
+    } else if (l->flight == KM_PG_AGAIN) {
+        km_pg_fly_open(l);
     } else if (l->flight == KM_PG_OPEN && l->hopeful && !km_pg_lease_unchanged(l)) {
         km_pg_fly_lookup(l);
     } else if ((l->flight == KM_PG_OPEN || l->flight == KM_PG_LOOKUP) && l->request->nbefore) {

@@ -6,6 +6,8 @@
  *     LOOKUP   [prepare;] look-up                                one group
  *     COST     EXPLAIN of the statement
  *     READ     statement; ROLLBACK | [DISCARD ALL]
+ *              or with all of OPEN before it, in one group: the anchor is then the sure one
+ *     AGAIN    ROLLBACK | [DISCARD ALL]                          and OPEN comes after all
  *     WRITE    count; statement; SET CONSTRAINTS; count          one group
  *     CLOSE    COMMIT or ROLLBACK | [DISCARD ALL]
  *
@@ -21,7 +23,9 @@
 #include "servers/postgres/functions.h"
 #include "servers/postgres/resolve.h"
 
-#define LOOKUP "kanmon_lookup" /* the prepared look-up, of a connection that is marked */
+/* What is prepared on a connection, and the marks that say so. */
+#define LOOKUP "kanmon_lookup"
+#define ANCHOR "kanmon_anchor"
 
 void km_pg_fly(struct km_pg_lease *l, enum km_pg_flight flight, const struct km_pg_step *steps,
                unsigned nsteps)
@@ -52,28 +56,42 @@ static unsigned put_end(struct km_pg_lease *l, unsigned n, const char *end)
     l->steps[n++] = (struct km_pg_step){ .sql = end, .sync = true };
     if (!l->v.pure && !l->db->args.pooled) { /* a pooler does that itself */
         l->steps[n++] = (struct km_pg_step){ .sql = "DISCARD ALL", .sync = true };
-        km_pg_conn_mark(l->conn, false);
+        km_pg_conn_mark(l->conn, 0);
     }
     return n;
 }
 
-void km_pg_fly_statement(struct km_pg_lease *l)
+static struct km_pg_step statement_of(const struct km_pg_lease *l)
 {
     const struct km_pg_request *q = l->request;
 
-    struct km_pg_step statement = {
+    return (struct km_pg_step){
         .sql = q->own ? q->sql.p : km_arena_cstr(l->arena, l->v.sql),
         .nparams = q->nparams,
         .values = q->values,
         .types = q->types,
         .rows = true,
     };
+}
+
+/* The statement and its ROLLBACK, after the steps that are there. */
+static void fly_read(struct km_pg_lease *l, unsigned n)
+{
+    l->steps[n] = statement_of(l);
+    l->statement_step = n;
+    l->clean = l->open = true;
+    n = put_end(l, n + 1, l->db->args.without_rollback ? "COMMIT" : "ROLLBACK");
+    fly(l, KM_PG_READ, n);
+}
+
+void km_pg_fly_statement(struct km_pg_lease *l)
+{
     unsigned n = 0;
 
-    l->clean = true;
     if (l->v.writes) {
+        l->clean = true;
         put_step(l, &n, km_pg_changed, 0, NULL);
-        l->steps[n++] = statement;
+        l->steps[n++] = statement_of(l);
         /* What was put off to COMMIT runs now, and counts. */
         put_step(l, &n, "SET CONSTRAINTS ALL IMMEDIATE", 0, NULL);
         put_step(l, &n, km_pg_changed, 0, NULL);
@@ -81,9 +99,7 @@ void km_pg_fly_statement(struct km_pg_lease *l)
         fly(l, KM_PG_WRITE, n);
         return;
     }
-    l->steps[0] = statement;
-    l->open = true;
-    fly(l, KM_PG_READ, put_end(l, 1, l->db->args.without_rollback ? "COMMIT" : "ROLLBACK"));
+    fly_read(l, 0);
 }
 
 bool km_pg_lease_costs(const struct km_pg_lease *l)
@@ -150,7 +166,7 @@ static void put_lookup(struct km_pg_lease *l, unsigned *n)
         return;
     }
     put_step(l, n, km_pg_plan_once, 0, NULL);
-    if (!km_pg_conn_marked(l->conn)) {
+    if (!(km_pg_conn_marks(l->conn) & KM_PG_HAS_LOOKUP)) {
         l->prepare_step = *n + 1;
         put_step(l, n, sql, 2, NULL);
         l->steps[*n - 1].name = LOOKUP;
@@ -193,6 +209,38 @@ void km_pg_fly_lookup(struct km_pg_lease *l)
     fly(l, KM_PG_LOOKUP, n);
 }
 
+/* All of it at once, where the catalogue stands still; false: that is not so. */
+static bool fly_at_once(struct km_pg_lease *l)
+{
+    struct km_str sure = km_pg_unchanged_sure(&l->db->unchanged, l->v.seen,
+                                              km_pg_pool_made(l->db->pool));
+    unsigned n = 0;
+
+    if (!sure.n || l->missed || l->v.writes || l->request->nbefore || km_pg_lease_costs(l) ||
+        l->request->narrowed.n > KM_PG_NARROWED_NONE)
+        return false;
+    l->anchor_values[2] = km_arena_cstr(l->arena, sure);
+    l->guard_pure = l->v.pure;
+    l->v.pure = l->v.seen_pure;
+    put_step(l, &n, begin_text(l), 0, NULL);
+    l->prepare_step = 0;
+    if (!(km_pg_conn_marks(l->conn) & KM_PG_HAS_ANCHOR)) {
+        l->prepare_step = n + 1;
+        put_step(l, &n, km_pg_anchor_sure, 3, NULL);
+        l->steps[n - 1].name = ANCHOR;
+    }
+    put_step(l, &n, NULL, 3, l->anchor_values);
+    l->steps[n - 1].name = ANCHOR;
+    fly_read(l, n);
+    return true;
+}
+
+void km_pg_fly_again(struct km_pg_lease *l)
+{
+    fly(l, KM_PG_AGAIN, put_end(l, 0, "ROLLBACK"));
+    l->v.pure = l->guard_pure;
+}
+
 void km_pg_fly_open(struct km_pg_lease *l)
 {
     bool lookup = !l->request->own && !l->db->args.without_lookup;
@@ -203,9 +251,12 @@ void km_pg_fly_open(struct km_pg_lease *l)
     snprintf(l->lock_ms, sizeof l->lock_ms, "%llu", (unsigned long long)l->db->args.limits.lock_ms);
     l->anchor_values[0] = l->statement_ms;
     l->anchor_values[1] = l->lock_ms;
+    km_timer_start(&l->timer, km_pg_lease_time(l) + KM_PG_GRACE_MS);
+    if (lookup && fly_at_once(l))
+        return;
     put_step(l, &n, begin_text(l), 0, NULL);
     put_step(l, &n, l->db->args.pooled ? km_pg_anchor_pooled : km_pg_anchor, 2, l->anchor_values);
-    l->hopeful = lookup && km_pg_unchanged_likely(&l->db->unchanged, l->v.seen);
+    l->hopeful = lookup && !l->missed && km_pg_unchanged_likely(&l->db->unchanged, l->v.seen);
     if (lookup && !l->hopeful) {
         if (!know_refs(l)) {
             km_pg_lease_give_up(l);
@@ -214,7 +265,6 @@ void km_pg_fly_open(struct km_pg_lease *l)
         put_lookup(l, &n);
     }
     l->steps[n - 1].sync = true;
-    km_timer_start(&l->timer, km_pg_lease_time(l) + KM_PG_GRACE_MS);
     fly(l, KM_PG_OPEN, n);
 }
 

@@ -32,6 +32,10 @@ struct km_pg_db {
     struct km_pg_unchanged unchanged; /* the catalogue */
 };
 
+#define KM_PG_NARROWED_NONE 2 /* bytes of a request's empty list */
+
+enum { KM_PG_HAS_LOOKUP = 1, KM_PG_HAS_ANCHOR = 2 }; /* marks of a connection: what is prepared */
+
 /* Which statements are in the air: see lease.c. */
 enum km_pg_flight {
     KM_PG_WAITING,
@@ -41,6 +45,7 @@ enum km_pg_flight {
     KM_PG_BEFORE,
     KM_PG_COST,
     KM_PG_READ,
+    KM_PG_AGAIN,
     KM_PG_WRITE,
     KM_PG_CLOSE,
     KM_PG_OVER
@@ -58,9 +63,10 @@ struct km_pg_lease {
     enum km_pg_flight flight;
     struct km_pg_step steps[8];
     unsigned lookup_step, prepare_step; /* of OPEN and LOOKUP, from 1; 0: none */
+    unsigned statement_step; /* of READ, from 0: what is before it is the anchor's */
     struct km_str state; /* of the catalogue; empty: not to be relied on */
     bool hopeful; /* the look-up was left out of OPEN */
-    const char *anchor_values[2], *lookup_values[2];
+    const char *anchor_values[3], *lookup_values[2];
     char statement_ms[24], lock_ms[24];
     struct km_timer timer;
     struct km_deferred ended; /* of what never left */
@@ -69,6 +75,8 @@ struct km_pg_lease {
     unsigned overdue; /* 1: cancelled by us, 2: cut */
     bool clean; /* the session is as it was */
     bool open; /* READ: the transaction has not ended */
+    bool guard_pure; /* v.pure before it was the look-up's */
+    bool missed; /* the state was another than READ's anchor wanted: once more, from OPEN */
     bool committing;
     bool settled; /* it was committed: what is lost afterwards is only the session */
     bool enough; /* on_result wants no more */
@@ -107,6 +115,7 @@ void km_pg_fly_cost(struct km_pg_lease *l);
 void km_pg_fly_statement(struct km_pg_lease *l);
 void km_pg_fly_close(struct km_pg_lease *l); /* a write came back: the cap decides */
 void km_pg_fly_rollback(struct km_pg_lease *l); /* nothing of the caller's ran */
+void km_pg_fly_again(struct km_pg_lease *l); /* READ missed */
 
 /* lease_take.c */
 /* The look-up was left out, and would say what it said: then the verdict is as it was then. */

@@ -13,16 +13,16 @@
 #include "servers/postgres/resolve.h"
 
 #define ANCHOR 1 /* the step of OPEN */
-#define NARROWED_NONE 2 /* bytes of an empty list */
 
-static bool lacks_pins(const struct km_pg_lease *l)
+static bool lacks_pins(const struct km_pg_lease *l, unsigned step)
 {
     struct km_str message = l->out.message;
+    bool anchor = l->flight == KM_PG_OPEN || (l->flight == KM_PG_READ && step < l->statement_step);
 
-    return l->flight == KM_PG_OPEN && km_str_find(message, KM_STR(KM_PG_PINNED)) < message.n;
+    return anchor && km_str_find(message, KM_STR(KM_PG_PINNED)) < message.n;
 }
 
-static void take_error(struct km_pg_lease *l, const struct km_pg_result *r)
+static void take_error(struct km_pg_lease *l, unsigned step, const struct km_pg_result *r)
 {
     struct km_str position = km_pg_error_field(r, 'P');
     int64_t at = 0;
@@ -33,7 +33,7 @@ static void take_error(struct km_pg_lease *l, const struct km_pg_result *r)
     l->out.message = km_arena_str(l->arena, km_pg_error_field(r, 'M'));
     l->out.detail = km_arena_str(l->arena, km_pg_error_field(r, 'D'));
     l->out.hint = km_arena_str(l->arena, km_pg_error_field(r, 'H'));
-    if (lacks_pins(l)) {
+    if (lacks_pins(l, step)) {
         l->out.sqlstate = KM_STR_NONE;
         l->out.err = &l->err;
         km_fail(&l->err, KM_E_UPSTREAM_PROTOCOL,
@@ -47,11 +47,11 @@ static void take_error(struct km_pg_lease *l, const struct km_pg_result *r)
         l->out.position = l->request->own ? 0 : km_pg_verdict_place(&l->v, (int)at);
 }
 
-static void take_statement(struct km_pg_lease *l, enum km_pg_told told,
+static void take_statement(struct km_pg_lease *l, unsigned step, enum km_pg_told told,
                            const struct km_pg_result *r)
 {
     if (told == KM_PG_ERROR) {
-        take_error(l, r);
+        take_error(l, step, r);
     } else if (told == KM_PG_ROW || told == KM_PG_END) {
         if (told == KM_PG_END) {
             l->out.tag = km_arena_str(l->arena, km_pg_tag(r));
@@ -82,7 +82,7 @@ static void take_state(struct km_pg_lease *l, const struct km_pg_result *r)
 {
     struct km_pg_db *db = l->db;
 
-    if (!db->args.pooled && l->request->narrowed.n <= NARROWED_NONE)
+    if (!db->args.pooled && l->request->narrowed.n <= KM_PG_NARROWED_NONE)
         l->state = km_pg_unchanged_take(&db->unchanged, l->arena, r, km_pg_pool_made(db->pool));
 }
 
@@ -103,13 +103,44 @@ static void take_cost(struct km_pg_lease *l, const struct km_pg_result *r)
         km_pg_lease_fail(l, &err);
 }
 
-/* Of READ: ROLLBACK, and DISCARD ALL, which is refused while the transaction is open. */
-static void take_end(struct km_pg_lease *l, unsigned step, enum km_pg_told told)
+static void mark(struct km_pg_lease *l, unsigned what)
 {
-    if (step == 1 && told != KM_PG_SKIPPED)
-        l->open = false;
-    if (told != KM_PG_END && !l->open)
-        l->clean = false;
+    km_pg_conn_mark(l->conn, km_pg_conn_marks(l->conn) | what);
+}
+
+/* What comes before the statement when all is sent at once. */
+static void take_sure(struct km_pg_lease *l, unsigned step, enum km_pg_told told,
+                      const struct km_pg_result *r)
+{
+    bool anchor = step + 1 == l->statement_step;
+
+    if (told == KM_PG_ERROR && anchor &&
+        km_str_eq(km_pg_error_field(r, 'C'), KM_STR(KM_PG_NOT_SURE))) {
+        l->missed = true;
+        km_pg_unchanged_missed(&l->db->unchanged);
+    } else if (told == KM_PG_ERROR) {
+        take_error(l, step, r);
+    } else if (told == KM_PG_END && anchor) {
+        take_state(l, r);
+    } else if (told == KM_PG_END && step + 1 == l->prepare_step && l->v.pure) {
+        mark(l, KM_PG_HAS_ANCHOR); /* DISCARD ALL would take it away again */
+    }
+}
+
+/* ROLLBACK, and DISCARD ALL, which is refused while the transaction is open. */
+static void take_read(struct km_pg_lease *l, unsigned step, enum km_pg_told told,
+                      const struct km_pg_result *r)
+{
+    if (step < l->statement_step) {
+        take_sure(l, step, told, r);
+    } else if (step == l->statement_step) {
+        take_statement(l, step, told, r);
+    } else {
+        if (step == l->statement_step + 1 && told != KM_PG_SKIPPED)
+            l->open = false;
+        if (told != KM_PG_END && !l->open)
+            l->clean = false;
+    }
 }
 
 static void take_close(struct km_pg_lease *l, unsigned step, enum km_pg_told told,
@@ -118,7 +149,7 @@ static void take_close(struct km_pg_lease *l, unsigned step, enum km_pg_told tol
     if (step == 0 && l->committing)
         l->settled = told == KM_PG_END && km_str_eq(km_pg_tag(r), KM_STR("COMMIT"));
     if (step == 0 && l->committing && told == KM_PG_ERROR)
-        take_error(l, r); /* a deferred constraint, a conflict of serialization */
+        take_error(l, step, r); /* a deferred constraint, a conflict of serialization */
     if (told != KM_PG_END && !(step == 0 && l->committing))
         l->clean = false;
 }
@@ -131,9 +162,9 @@ static void take_write(struct km_pg_lease *l, unsigned step, enum km_pg_told tol
     int64_t n = 0;
 
     if (step == 1)
-        take_statement(l, told, r);
+        take_statement(l, step, told, r);
     else if (told == KM_PG_ERROR)
-        take_error(l, r);
+        take_error(l, step, r);
     else if (counts && told == KM_PG_END && km_pg_rows(r) == 1 &&
              km_str_i64(km_pg_value(r, 0, 0), &n) == 0)
         l->changed = n - l->changed;
@@ -148,21 +179,19 @@ void km_pg_lease_take(void *ctx, unsigned step, enum km_pg_told told, const stru
         km_pg_lease_take_role(l, told, r);
     else if ((looks_up || l->flight == KM_PG_BEFORE || l->flight == KM_PG_COST) &&
              told == KM_PG_ERROR)
-        take_error(l, r);
+        take_error(l, step, r);
     else if (l->flight == KM_PG_COST && told == KM_PG_END)
         take_cost(l, r);
     else if (l->flight == KM_PG_OPEN && told == KM_PG_END && step == ANCHOR)
         take_state(l, r);
     else if (looks_up && told == KM_PG_END && step + 1 == l->prepare_step)
-        km_pg_conn_mark(l->conn, true);
+        mark(l, KM_PG_HAS_LOOKUP);
     else if (looks_up && told == KM_PG_END && step + 1 == l->lookup_step)
         take_lookup(l, r);
     else if (l->flight == KM_PG_WRITE)
         take_write(l, step, told, r);
-    else if (l->flight == KM_PG_READ && step == 0)
-        take_statement(l, told, r);
     else if (l->flight == KM_PG_READ)
-        take_end(l, step, told);
+        take_read(l, step, told, r);
     else if (l->flight == KM_PG_CLOSE)
         take_close(l, step, told, r);
 }

@@ -29,15 +29,25 @@
 #define REFS_BYTES ((size_t)1024 * 1024)
 #define VIEWS 200 /* of one statement, those inside views counted */
 
-const char km_pg_anchor[] =
-    "SELECT pg_catalog.current_setting('" KM_PG_PINNED "'), "
-    "pg_catalog.set_config('statement_timeout', $1, true), "
-    "pg_catalog.set_config('lock_timeout', $2, true), "
-    "pg_catalog.set_config('search_path', pg_catalog.concat('pg_catalog, ', "
-    "pg_catalog.current_setting('search_path'), ', pg_temp'), true) AS " KM_PG_STATE_PATH
-    ", " KM_PG_STATE_SQL;
+#define ANCHOR                                                                                     \
+    "SELECT pg_catalog.current_setting('" KM_PG_PINNED "'), "                                      \
+    "pg_catalog.set_config('statement_timeout', $1, true), "                                       \
+    "pg_catalog.set_config('lock_timeout', $2, true), "                                            \
+    "pg_catalog.set_config('search_path', pg_catalog.concat('pg_catalog, ', "                      \
+    "pg_catalog.current_setting('search_path'), ', pg_temp'), true) AS " KM_PG_STATE_PATH          \
+    ", " KM_PG_STATE_SQL
 
-/* The same, and what is otherwise pinned when a session begins. */
+const char km_pg_anchor[] = ANCHOR;
+
+/* A number made of a text that is none is the only error that plain SQL raises with its own words;
+ * set_config keeps the inner query a query of its own. */
+const char km_pg_anchor_sure[] =
+    "SELECT a.*, CASE WHEN pg_catalog.concat(a." KM_PG_STATE_PATH ", ' ', a." KM_PG_STATE_SERVER
+    ") OPERATOR(pg_catalog.=) $3 THEN 0 ELSE CAST(pg_catalog.concat('kanmon: the catalogue may "
+    "have changed, so names are looked up again: ', a." KM_PG_STATE_SERVER
+    ") AS pg_catalog.int4) END FROM (" ANCHOR ") AS a";
+
+/* The anchor, and what is otherwise pinned when a session begins. */
 const char km_pg_anchor_pooled[] =
     "SELECT pg_catalog.set_config('statement_timeout', $1, true), "
     "pg_catalog.set_config('lock_timeout', $2, true), "

@@ -12,8 +12,10 @@
 
 /* First in a transaction: sets its limits, puts pg_catalog first on the search path, and takes the
  * snapshot, after which a transaction cannot be made writable any more.  $1 statement_timeout,
- * $2 lock_timeout, both in milliseconds.  km_pg_anchor tells the state of unchanged.h too. */
-extern const char km_pg_anchor[], km_pg_anchor_pooled[];
+ * $2 lock_timeout, both in milliseconds.  km_pg_anchor tells the state of unchanged.h too.
+ * km_pg_anchor_sure fails with KM_PG_NOT_SURE unless that is $3, its parts with a space between. */
+extern const char km_pg_anchor[], km_pg_anchor_sure[], km_pg_anchor_pooled[];
+#define KM_PG_NOT_SURE "22P02"
 /* Before and after the look-up, where it is prepared: its plan is made once (making it takes ten
  * times as long as running it), and statements of callers have plans of their own as ever. */
 extern const char km_pg_plan_once[], km_pg_plan_as_ever[];

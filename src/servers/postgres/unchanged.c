@@ -37,10 +37,19 @@
  * Who writes all the time has another state each time.  So the look-up goes along with the anchor
  * unless the state stood still twice and is the one that was kept: then it is left out, and
  * costs a round trip of its own when that was wrong.
+ *
+ * Where it stood still for a while the statement goes along as well, behind an anchor that fails
+ * when the state is another: what stands behind a failure in a group is not run.  So all is one
+ * round trip, and no moment lies between.  A failure is a line in the server's log, though, and
+ * nobody wants those every second: after each, the while is twice as long.
  */
 #include "servers/postgres/unchanged.h"
 
 #include "base/buf.h"
+#include "base/time.h"
+
+#define CALM_MS 1000
+#define CALM_MOST_MS 3600000 /* after twelve failures: a line an hour */
 
 /* Empty: there is no such column, or nothing in it. */
 static struct km_str column(const struct km_pg_result *anchor, const char *name)
@@ -68,6 +77,8 @@ struct km_str km_pg_unchanged_take(struct km_pg_unchanged *u, struct km_arena *a
     if (km_buf_failed(&b))
         km_buf_reset(&b);
     u->steady = b.n && km_str_eq(km_buf_view(&b), km_str(u->last, u->n));
+    if (!u->steady)
+        u->since_ms = km_mono_ms();
     u->n = b.n;
     if (b.n)
         memcpy(u->last, b.p, b.n);
@@ -77,4 +88,23 @@ struct km_str km_pg_unchanged_take(struct km_pg_unchanged *u, struct km_arena *a
 bool km_pg_unchanged_likely(const struct km_pg_unchanged *u, struct km_str state)
 {
     return state.n && u->steady && km_str_eq(state, km_str(u->last, u->n));
+}
+
+struct km_str km_pg_unchanged_sure(const struct km_pg_unchanged *u, struct km_str state,
+                                   uint64_t made)
+{
+    uint64_t calm = u->calm_ms ? u->calm_ms : CALM_MS, was;
+    size_t at = km_str_chr(state, ' ');
+
+    if (!km_pg_unchanged_likely(u, state) || km_mono_ms() - u->since_ms < calm ||
+        km_str_u64(km_str_sub(state, 0, at), &was) < 0 || was != made)
+        return KM_STR_NONE;
+    return km_str_sub(state, at + 1, state.n);
+}
+
+void km_pg_unchanged_missed(struct km_pg_unchanged *u)
+{
+    uint64_t calm = u->calm_ms ? u->calm_ms : CALM_MS;
+
+    u->calm_ms = calm < CALM_MOST_MS / 2 ? 2 * calm : CALM_MOST_MS;
 }

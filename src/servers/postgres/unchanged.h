@@ -22,6 +22,8 @@ struct km_pg_unchanged {
     char last[KM_PG_STATE];
     size_t n;
     bool steady; /* twice the same */
+    uint64_t since_ms; /* monotonic; it is what it is */
+    uint64_t calm_ms; /* it must have been that long before km_pg_unchanged_sure(); 0: the least */
 };
 
 /* The state as the anchor's row has it; made: connections that were made so far.  In the arena;
@@ -30,5 +32,11 @@ struct km_str km_pg_unchanged_take(struct km_pg_unchanged *u, struct km_arena *a
                                    const struct km_pg_result *anchor, uint64_t made);
 /* Is it likely that the next anchor says so? */
 bool km_pg_unchanged_likely(const struct km_pg_unchanged *u, struct km_str state);
+/* Is it so likely that the statement can be sent along, behind an anchor that fails otherwise?
+ * Then what km_pg_anchor_sure is to find; empty: no. */
+struct km_str km_pg_unchanged_sure(const struct km_pg_unchanged *u, struct km_str state,
+                                   uint64_t made);
+/* It failed. */
+void km_pg_unchanged_missed(struct km_pg_unchanged *u);
 
 #endif
