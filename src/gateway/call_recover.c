@@ -27,7 +27,7 @@ void km_call_refused(struct km_call *call)
     const struct km_codec *codec = call->d->codec;
     struct km_str body = km_buf_view(&call->answer);
     int status = call->up_status;
-    const char *hint = status == 401 || status == 403 ? " (check the deployment's api_key)"
+    const char *hint = status == 401 || status == 403 ? " (check the deployment's credentials)"
                        : status == 404                ? " (check litellm_params.model and api_base)"
                                                       : "";
     struct km_refusal no = { 0 };

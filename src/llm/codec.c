@@ -166,7 +166,8 @@ int km_chat_check(struct km_chat *chat, const struct km_codec *codec, const stru
         enum km_chat_param p = (enum km_chat_param)i;
         const char *name = km_chat_param_name(p);
         const char *said = name_of ? name_of(p) : NULL;
-        bool also = listed(d->also_drop, d->nalso_drop, km_str_c(name));
+        bool also = listed(d->also_drop, d->nalso_drop, km_str_c(name)) ||
+                    (said && listed(d->also_drop, d->nalso_drop, km_str_c(said)));
 
         if (!km_chat_has(chat, p) || (carries(codec, d, p) && !also))
             continue;

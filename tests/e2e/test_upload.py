@@ -248,7 +248,7 @@ def test_no_key_no_body(media_gateway, media):
 
 def test_an_upstream_that_refuses_early_is_heard(media_gateway):
     answer = post(media_gateway, part("model", "early") + SMALL)
-    assert answer.status in (401, 502) and "check the deployment's api_key" in message(answer)
+    assert answer.status in (401, 502) and "check the deployment's credentials" in message(answer)
 
 
 def stream_of(gateway, body, path=PATH, json_body=None):

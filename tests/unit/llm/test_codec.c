@@ -76,12 +76,19 @@ static const char *own_name(enum km_chat_param p)
 
 static void the_caller_s_own_word_is_said(void **state)
 {
+    struct km_str also = KM_STR("stop_sequences");
+    struct km_deployment d = strict;
     struct chat_fixture *f = *state;
 
     fill(f, KM_P_STOP);
     f->chat.nstop = 1;
     assert_int_equal(check(f, &strict, own_name), KM_E_UNSUPPORTED);
     assert_string_equal(f->err.param, "stop_sequences");
+    assert_non_null(strstr(f->err.text, "additional_drop_params: [stop_sequences]"));
+    d.also_drop = &also; /* as it is told to */
+    d.nalso_drop = 1;
+    assert_int_equal(check(f, &d, own_name), 0);
+    assert_false(km_chat_has(&f->chat, KM_P_STOP));
 }
 
 static void extras_pass_where_they_are_known(void **state)
