@@ -1,38 +1,38 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* crypto.c - see crypto.h for the contract.
  *
- * OpenSSL 3 looks an algorithm up by name each time it is asked for one, under a lock and
- * at several times the cost of hashing sixty bytes.  So each thread fetches what it needs
- * once, and keeps it with a digest context to work in:
+ * SHA-256 is hashed several times a call, mostly of a hundred bytes, by OpenSSL's own functions
+ * for it.  They are marked as deprecated for EVP, which in OpenSSL 3 looks an algorithm up by name
+ * under a lock, and even with what was fetched once takes memory for each digest and gives it
+ * back: three times the cost of a block where the processor knows SHA-256.
  *
- *     thread -> struct tools { sha256, aes, digest, cipher }
+ * For the cipher, which is asked for seldom, each thread fetches what it needs once:
  *
- * This is the one mutable thread-local of base besides the log's buffers: hashing a key
- * happens on every request and in places that have no object to hang a context on.  It
- * caches and nothing else: a thread that has it and one that makes it anew compute the same.
- * A pthread key gives it back when the thread ends.
+ *     thread -> struct tools { aes, cipher }
  *
- * Functions that return void can fail only by want of memory at a thread's first use;
- * going on without a digest would be worse than stopping, so they stop.
+ * This is the one mutable thread-local of base besides the log's buffers.  It caches and nothing
+ * else: a thread that has it and one that makes it anew compute the same.  A pthread key gives it
+ * back when the thread ends.  Without memory at a thread's first use it stops.
  *
  * Sealed text is nonce || ciphertext || tag, the nonce drawn at random: with 96 bits and
  * far fewer than 2^32 seals under one key a repetition is not a concern (NIST SP 800-38D).
  */
+#define OPENSSL_SUPPRESS_DEPRECATED /* SHA256_Init(): see above */
+
 #include "base/crypto.h"
 
 #include <limits.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
+#include <openssl/sha.h>
 #include <pthread.h>
 #include <stdlib.h>
 
 #include "base/encode.h"
 
 struct tools {
-    EVP_MD *sha256;
     EVP_CIPHER *aes;
-    EVP_MD_CTX *digest;
     EVP_CIPHER_CTX *cipher;
 };
 
@@ -45,9 +45,7 @@ static void free_tools(void *data)
     struct tools *t = data;
 
     EVP_CIPHER_CTX_free(t->cipher);
-    EVP_MD_CTX_free(t->digest);
     EVP_CIPHER_free(t->aes);
-    EVP_MD_free(t->sha256);
     free(t);
 }
 
@@ -62,11 +60,9 @@ static __attribute__((noinline)) struct tools *make_tools(void)
 
     pthread_once(&once, make_key);
     km_assert(t);
-    t->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
     t->aes = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
-    t->digest = EVP_MD_CTX_new();
     t->cipher = EVP_CIPHER_CTX_new();
-    km_assert(t->sha256 && t->aes && t->digest && t->cipher);
+    km_assert(t->aes && t->cipher);
     km_assert(pthread_setspecific(key_of_tools, t) == 0);
     mine = t;
     return t;
@@ -79,12 +75,12 @@ static struct tools *tools(void)
 
 void km_sha256_parts(const struct km_str *parts, size_t n, uint8_t out[KM_SHA256_LEN])
 {
-    struct tools *t = tools();
+    SHA256_CTX c;
 
-    km_assert(EVP_DigestInit_ex2(t->digest, t->sha256, NULL) == 1);
+    SHA256_Init(&c);
     for (size_t i = 0; i < n; i++)
-        km_assert(EVP_DigestUpdate(t->digest, parts[i].p, parts[i].n) == 1);
-    km_assert(EVP_DigestFinal_ex(t->digest, out, NULL) == 1);
+        SHA256_Update(&c, parts[i].p, parts[i].n);
+    SHA256_Final(out, &c); /* and wipes what it held of the text */
 }
 
 void km_sha256(struct km_str s, uint8_t out[KM_SHA256_LEN])
