@@ -92,7 +92,7 @@ struct km_mcp_ask *km_mcp_ask(struct km_mcp_desk *desk, const struct km_mcp_ask_
         km_fail(err, KM_E_OVERLOADED, "%d requests to MCP servers are open here", KM_MCP_ASKS_MOST);
         return NULL;
     }
-    a = calloc(1, sizeof *a);
+    a = malloc(sizeof *a);
     if (!a) {
         km_fail(err, KM_E_NOMEM, "out of memory");
         return NULL;

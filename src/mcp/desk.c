@@ -42,7 +42,8 @@ static bool foreign(struct km_remote *p, const struct km_mcp_asker *asker)
     return false;
 }
 
-/* Free ones first, of those the ones no session has used: another's may hold its state. */
+/* Free ones first, of those the ones no session has used: another's may hold its state.  Only of
+ * stdio is there more than one with a key. */
 static size_t load(const struct km_remote *p)
 {
     return 2 * p->njobs + (p->last != 0);
@@ -52,7 +53,8 @@ static struct km_remote *find(struct km_mcp_desk *d, const struct km_mcp_upstrea
                               const struct km_mcp_asker *asker, const uint8_t key[KM_MCP_KEY],
                               bool alone)
 {
-    const uint64_t whose = asker ? km_job_whose(asker->principal, asker->session) : 0;
+    const uint64_t whose =
+        asker && stdio(u) ? km_job_whose(asker->principal, asker->session) : 0;
     struct km_remote *best = NULL;
 
     KM_LIST_EACH(it, &d->remotes)

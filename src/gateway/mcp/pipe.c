@@ -88,15 +88,13 @@ struct km_mcp_pipe *km_mcp_pipe_new(struct km_exchange *x, struct km_worker *doo
 
     if (door != owner && !km_mcp_hub_reach(door->mcp, owner->mcp))
         return NULL;
-    p = calloc(1, sizeof *p);
+    p = malloc(sizeof *p);
     if (!p) {
         if (door != owner)
             km_mcp_hub_leave(door->mcp, owner->mcp);
         return NULL;
     }
-    p->x = x;
-    p->door = door;
-    p->owner = owner;
+    *p = (struct km_mcp_pipe){ .x = x, .door = door, .owner = owner };
     km_exchange_listen(x, &exchange_events, p);
     return p;
 }

@@ -29,23 +29,23 @@ static void on_late(void *ctx)
 struct km_mcp_stream *km_mcp_stream_new(struct km_mcp_hub *hub,
                                         const struct km_mcp_stream_args *args)
 {
-    struct km_mcp_stream *s = calloc(1, sizeof *s);
+    struct km_mcp_stream *s = malloc(sizeof *s);
 
     if (!s) {
         if (args->pipe)
             km_mcp_pipe_respond(args->pipe, 503, KM_STR("Retry-After: 1\r\n"), KM_STR_NONE);
         return NULL;
     }
-    s->hub = hub;
-    s->session = args->session;
-    s->pipe = args->pipe;
-    s->revision = args->revision;
-    s->kind = args->kind;
-    s->pending = args->pending;
-    s->batch = args->batch;
-    s->no_events = args->no_events;
-    s->http = 200;
-    km_buf_init(&s->held, BATCH_BYTES);
+    *s = (struct km_mcp_stream){ .hub = hub,
+                                 .session = args->session,
+                                 .pipe = args->pipe,
+                                 .revision = args->revision,
+                                 .kind = args->kind,
+                                 .pending = args->pending,
+                                 .batch = args->batch,
+                                 .no_events = args->no_events,
+                                 .http = 200,
+                                 .held = KM_BUF(BATCH_BYTES) };
     km_list_init(&s->open);
     km_list_init(&s->calls);
     if (s->session) {

@@ -55,10 +55,14 @@ static void on_auth_ready(void *ctx, const struct km_err *err)
 
 static struct km_link_post *post_new(struct km_link_http *h)
 {
-    struct km_link_post *p = calloc(1, sizeof *p);
+    struct km_arena arena;
+    struct km_link_post *p;
 
+    km_arena_init(&arena, KM_ARENA_BLOCK, km_loop_arenas(h->loop));
+    p = km_arena_zalloc(&arena, sizeof *p);
     if (!p)
         return NULL;
+    p->arena = arena;
     p->of = h;
     p->retry_ms = -1;
     km_buf_init(&p->head, KM_LINK_HEAD_BYTES);
@@ -76,6 +80,8 @@ static struct km_link_post *post_new(struct km_link_http *h)
 
 void km_link_post_free(struct km_link_post *p)
 {
+    struct km_arena arena = p->arena;
+
     km_timer_stop(&p->timer);
     if (p->call)
         km_http_cancel(p->call);
@@ -91,7 +97,7 @@ void km_link_post_free(struct km_link_post *p)
     km_buf_done(&p->answer);
     km_buf_done(&p->challenge);
     km_buf_done(&p->last_event);
-    free(p);
+    km_arena_done(&arena);
 }
 
 /* 404, as it is written; older servers say 400 and name the session. */

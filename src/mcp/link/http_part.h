@@ -28,6 +28,7 @@ enum km_link_body { KM_LINK_NOTHING, KM_LINK_JSON, KM_LINK_EVENTS, KM_LINK_REFUS
 
 /* One exchange: a message and its answer, or the standing stream (get, id 0). */
 struct km_link_post {
+    struct km_arena arena; /* it lies in it: a block that waits with the loop */
     struct km_list link;
     struct km_link_http *of;
     uint64_t id; /* of the request; 0: none */

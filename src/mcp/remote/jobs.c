@@ -15,6 +15,8 @@
 #include "mcp/asker.h"
 #include "mcp/desk.h"
 
+#define JOB_BYTES (3 * KM_MCP_MESSAGE_BYTES) /* params, values, and the little else */
+
 struct km_job *km_remote_job(struct km_remote *p, uint64_t id)
 {
     KM_LIST_EACH(it, &p->running[id % KM_REMOTE_BUCKETS])
@@ -37,13 +39,14 @@ void km_remote_question_free(struct km_remote_question *q)
 
 static void job_free(struct km_job *j)
 {
+    struct km_arena arena = j->arena;
     struct km_list *node;
 
     km_timer_stop(&j->timer);
     km_deferred_cancel(&j->later);
     while ((node = km_list_pop(&j->questions)) != NULL)
         km_remote_question_free(KM_CONTAINER(node, struct km_remote_question, link));
-    free(j);
+    km_arena_done(&arena);
 }
 
 /* Out of its remote's lists. */
@@ -122,40 +125,34 @@ static void on_timeout(void *ctx)
     km_job_fail(j, &err, true);
 }
 
-static struct km_str put(char **at, struct km_str s)
-{
-    struct km_str copy = { *at, s.n };
-
-    if (s.n)
-        memcpy(*at, s.p, s.n);
-    *at += s.n;
-    return copy;
-}
-
 static struct km_job *job_new(struct km_mcp_desk *desk, const struct km_job_args *args)
 {
     const struct km_mcp_ask_args *a = args->ask;
     static const struct km_mcp_asker nobody = { 0 };
     const struct km_mcp_asker *who = a->asker ? a->asker : &nobody;
     struct km_buf values KM_CLEANUP(km_buf_done) = KM_BUF(KM_MCP_MESSAGE_BYTES);
+    struct km_arena arena;
     struct km_job *j;
-    char *at;
 
     km_asker_values(a->upstream, who, &values);
-    j = calloc(1, sizeof *j + a->method.n + a->params.n + who->principal.n + who->session.n +
-                      who->log_level.n + values.n + 1);
-    if (!j)
+    km_arena_init(&arena, JOB_BYTES, km_loop_arenas(desk->loop));
+    j = km_arena_zalloc(&arena, sizeof *j);
+    if (j) {
+        j->method = km_arena_str(&arena, a->method);
+        j->params = km_arena_str(&arena, a->params);
+        j->principal = km_arena_str(&arena, who->principal);
+        j->session = km_arena_str(&arena, who->session);
+        j->log_level = km_arena_str(&arena, who->log_level);
+        j->values = km_arena_str(&arena, km_buf_view(&values));
+    }
+    if (km_arena_overflowed(&arena)) {
+        km_arena_done(&arena);
         return NULL;
-    at = j->bytes;
+    }
+    j->arena = arena;
     km_list_init(&j->link);
     km_list_init(&j->order);
     km_list_init(&j->questions);
-    j->method = put(&at, a->method);
-    j->params = put(&at, a->params);
-    j->principal = put(&at, who->principal);
-    j->session = put(&at, who->session);
-    j->log_level = put(&at, who->log_level);
-    j->values = put(&at, km_buf_view(&values));
     j->events = a->events;
     j->ctx = a->ctx;
     j->own = args->own;
@@ -191,7 +188,7 @@ static void count_user(struct km_remote *p, struct km_str principal)
 
 void km_job_hook(struct km_remote *p, struct km_job *j)
 {
-    if (!j->own && j->session.n)
+    if (!j->own && j->session.n && p->upstream->transport == KM_MCP_STDIO)
         p->last = km_job_whose(j->principal, j->session);
     if (!j->own && j->principal.n) /* else it is kanmon's */
         count_user(p, j->principal);

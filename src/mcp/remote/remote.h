@@ -42,13 +42,14 @@ struct km_remote_question {
 };
 
 struct km_job {
+    struct km_arena arena; /* it lies in it, and its strings */
     struct km_list link; /* of the remote: waiting, or in a bucket */
     struct km_list order; /* of running jobs, the newest last */
     struct km_remote *remote;
     uint64_t id; /* 0: not sent */
     const struct km_mcp_ask_events *events;
     void *ctx;
-    struct km_str method, params, principal, session, log_level, values; /* behind the job */
+    struct km_str method, params, principal, session, log_level, values;
     struct km_str token; /* the asker's progress token, its JSON; empty: none */
     uint64_t timeout_ms;
     struct km_timer timer;
@@ -60,7 +61,6 @@ struct km_job {
     bool forgotten; /* nobody listens */
     bool again; /* was sent to a session that turned out to be gone */
     bool own; /* of kanmon itself */
-    char bytes[];
 };
 
 struct km_remote {
@@ -100,7 +100,7 @@ struct km_remote {
     struct km_deferred end; /* it is to be freed */
     struct km_err why;
     uint64_t idle_since_ms; /* njobs is 0 */
-    uint64_t last; /* km_job_whose() of the session that used it last; 0: none has */
+    uint64_t last; /* stdio: km_job_whose() of the session that used it last; 0: none has */
     unsigned garbage;
     uint64_t flood_at_ms;
     unsigned flood;
