@@ -205,7 +205,14 @@ void *km_arena_zalloc(struct km_arena *a, size_t n)
 
 struct km_str km_arena_str(struct km_arena *a, struct km_str s)
 {
-    return km_arena_cat(a, &s, 1);
+    char *p = s.n < SIZE_MAX ? km_arena_alloc(a, s.n + 1) : NULL;
+
+    if (!p)
+        return KM_STR_NONE;
+    if (s.n)
+        memcpy(p, s.p, s.n);
+    p[s.n] = '\0';
+    return km_str(p, s.n);
 }
 
 struct km_str km_arena_cat(struct km_arena *a, const struct km_str *parts, size_t n)
@@ -229,6 +236,16 @@ struct km_str km_arena_cat(struct km_arena *a, const struct km_str *parts, size_
     }
     p[total] = '\0';
     return km_str(p, total);
+}
+
+struct km_str km_arena_i64(struct km_arena *a, int64_t v)
+{
+    char text[1 + 20], *end = text + sizeof text;
+    char *at = km_digits_before(end, v < 0 ? 0 - (uint64_t)v : (uint64_t)v);
+
+    if (v < 0)
+        *--at = '-';
+    return km_arena_str(a, km_str(at, (size_t)(end - at)));
 }
 
 struct km_str km_arena_printf(struct km_arena *a, const char *fmt, ...)

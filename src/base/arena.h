@@ -46,6 +46,7 @@ void *km_arena_zalloc(struct km_arena *a, size_t n);
 /* Copies; {NULL,0} on overflow.  The copy is NUL-terminated (not counted). */
 struct km_str km_arena_str(struct km_arena *a, struct km_str s);
 struct km_str km_arena_printf(struct km_arena *a, const char *fmt, ...) KM_PRINTF(2, 3);
+struct km_str km_arena_i64(struct km_arena *a, int64_t v); /* its decimal text, without a printf */
 struct km_str km_arena_cat(struct km_arena *a, const struct km_str *parts, size_t n);
 /* NUL-terminated copy, "" on overflow. */
 const char *km_arena_cstr(struct km_arena *a, struct km_str s);

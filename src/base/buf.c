@@ -73,33 +73,10 @@ void km_buf_bytes_slow(struct km_buf *b, const void *p, size_t n)
     b->n += n;
 }
 
-/* Two digits a division. */
-static const char pairs[200] =
-    "00010203040506070809101112131415161718192021222324252627282930313233"
-    "34353637383940414243444546474849505152535455565758596061626364656667"
-    "6869707172737475767778798081828384858687888990919293949596979899";
-
-/* Writes v so that it ends before `end`; where it begins. */
-static char *digits_before(char *end, uint64_t v)
-{
-    while (v >= 100) {
-        end -= 2;
-        memcpy(end, pairs + 2 * (v % 100), 2);
-        v /= 100;
-    }
-    if (v < 10) {
-        *--end = (char)('0' + v);
-        return end;
-    }
-    end -= 2;
-    memcpy(end, pairs + 2 * v, 2);
-    return end;
-}
-
 void km_buf_u64(struct km_buf *b, uint64_t v)
 {
     char digits[20];
-    char *end = digits + sizeof digits, *at = digits_before(end, v);
+    char *end = digits + sizeof digits, *at = km_digits_before(end, v);
 
     km_buf_bytes(b, at, (size_t)(end - at));
 }
@@ -142,13 +119,13 @@ void km_buf_decimal(struct km_buf *b, int64_t v, int scale)
         char *fraction = end - scale;
 
         memset(fraction, '0', (size_t)scale);
-        digits_before(end, part);
+        km_digits_before(end, part);
         while (end[-1] == '0')
             end--;
         at = fraction;
         *--at = '.';
     }
-    at = digits_before(at, all / tens[scale]);
+    at = km_digits_before(at, all / tens[scale]);
     if (v < 0)
         *--at = '-';
     km_buf_bytes(b, at, (size_t)(end - at));

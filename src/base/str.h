@@ -73,6 +73,10 @@ int km_str_i64(struct km_str s, int64_t *ret_value) KM_MUST_USE;
  * values, other text and overflow are KM_E_INVALID.  Money and prices come in here. */
 int km_str_decimal(struct km_str s, int scale, int64_t *ret_value) KM_MUST_USE;
 
+/* Writes v in decimal so that it ends right before `end`, at most 20 bytes; returns where it
+ * begins. */
+char *km_digits_before(char *end, uint64_t v);
+
 /* Glob with '*' only, as LiteLLM's wildcards; on a match *ret_star (may be NULL) is what
  * the first '*' stood for. */
 bool km_str_glob(struct km_str pattern, struct km_str s, struct km_str *ret_star);

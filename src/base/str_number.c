@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* str_number.c - text to integers, exactly; see str.h for the contract.
+/* str_number.c - text to integers, exactly, and back; see str.h for the contract.
  *
  * Prices are written as "0.0000025" or "2.5e-06" and kept as integers (pico-USD a unit),
  * so they are never a double on the way: strtod would turn 2.5e-06 into a number beside
@@ -137,4 +137,26 @@ int km_str_decimal(struct km_str s, int scale, int64_t *ret_value)
         return KM_E_INVALID;
     *ret_value = v;
     return 0;
+}
+
+/* Two digits a division. */
+static const char pairs[200] =
+    "00010203040506070809101112131415161718192021222324252627282930313233"
+    "34353637383940414243444546474849505152535455565758596061626364656667"
+    "6869707172737475767778798081828384858687888990919293949596979899";
+
+char *km_digits_before(char *end, uint64_t v)
+{
+    while (v >= 100) {
+        end -= 2;
+        memcpy(end, pairs + 2 * (v % 100), 2);
+        v /= 100;
+    }
+    if (v < 10) {
+        *--end = (char)('0' + v);
+        return end;
+    }
+    end -= 2;
+    memcpy(end, pairs + 2 * v, 2);
+    return end;
 }

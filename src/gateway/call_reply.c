@@ -86,7 +86,7 @@ static void attempt_lines(const struct km_call *call, struct km_buf *b)
     km_buf_u64(b, call->route.attempts ? call->route.attempts - 1 : 0);
     km_buf_str(b, KM_STR("\r\n"));
     if (call->bound_tokens >= 0)
-        km_buf_printf(b, "x-kanmon-max-tokens: %lld\r\n", (long long)call->bound_tokens);
+        number_line(b, KM_STR("x-kanmon-max-tokens: "), call->bound_tokens);
 }
 
 static void time_lines(const struct km_call *call, struct km_buf *b)

@@ -17,6 +17,8 @@ static bool is_google(struct km_str path)
     static const char *const ends[] = { ":generateContent", ":streamGenerateContent",
                                         ":countTokens", ":embedContent", ":batchEmbedContents" };
 
+    if (km_str_chr(path, ':') == path.n)
+        return false;
     for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
         if (km_str_ends(path, km_str_c(ends[i])))
             return true;

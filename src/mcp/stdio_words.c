@@ -48,7 +48,7 @@ static void option(struct words *w, const char *name, int64_t value)
     if (!value)
         return;
     arg(w, name);
-    arg(w, km_arena_printf(w->arena, "%lld", (long long)value).p);
+    arg(w, km_arena_i64(w->arena, value).p);
 }
 
 static void paths(struct words *w, const char *name, const struct km_str_list *list)

@@ -163,7 +163,7 @@ static int bound(struct change *c, struct km_err *err)
 {
     struct km_json_span spans[I_COUNT];
     struct km_llm_request r = *c->r; /* read anew: places are not kept */
-    struct km_str value = km_arena_printf(c->arena, "%lld", (long long)c->args->max_tokens);
+    struct km_str value = km_arena_i64(c->arena, c->args->max_tokens);
     int e = read_config(&r, spans, err);
 
     if (e < 0)

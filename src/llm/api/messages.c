@@ -128,7 +128,7 @@ static int parse(struct km_llm_request *r, struct km_arena *arena, struct km_str
 static void bound_output(const struct km_llm_request *r, const struct km_llm_body_args *args,
                          struct km_json_edits *e, struct km_arena *arena)
 {
-    struct km_str value = km_arena_printf(arena, "%lld", (long long)args->max_tokens);
+    struct km_str value = km_arena_i64(arena, args->max_tokens);
 
     if (r->spans[KM_M_MAX_TOKENS].type != KM_JSON_ABSENT)
         km_json_replace(e, &r->spans[KM_M_MAX_TOKENS], value);

@@ -174,7 +174,7 @@ static int body(const struct km_llm_request *r, const struct km_llm_body_args *a
         if (r->spans[m].type != KM_JSON_ABSENT)
             km_json_cut(&e, &r->spans[m]);
     if (args->max_tokens >= 0) {
-        struct km_str most = km_arena_printf(arena, "%lld", (long long)args->max_tokens);
+        struct km_str most = km_arena_i64(arena, args->max_tokens);
 
         if (r->spans[KM_R_MAX_TOKENS].type != KM_JSON_ABSENT)
             km_json_replace(&e, &r->spans[KM_R_MAX_TOKENS], most);

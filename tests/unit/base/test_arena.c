@@ -101,6 +101,9 @@ static void texts_are_copied_and_terminated(void **state)
     assert_int_equal(s.n, 0);
     s = km_arena_cat(&a, (struct km_str[]){ KM_STR("a"), KM_STR_NONE, KM_STR("bc") }, 3);
     assert_string_equal(s.p, "abc");
+    assert_string_equal(km_arena_i64(&a, INT64_MIN).p, "-9223372036854775808");
+    assert_string_equal(km_arena_i64(&a, INT64_MAX).p, "9223372036854775807");
+    assert_string_equal(km_arena_i64(&a, 0).p, "0");
     memset(longer, 'x', sizeof longer - 1);
     longer[sizeof longer - 1] = '\0';
     for (size_t n = 0; n < 999; n++) {

@@ -51,6 +51,25 @@ static void folding_eight_bytes_is_folding_each(void **state)
             }
 }
 
+/* The last of them are folded with some of those before: any length, one byte off at each place. */
+static void folding_sees_every_place_of_any_length(void **state)
+{
+    const char same[] = "Mcp-Protocol-Version", other[] = "mCP-pROTOCOL-vERSION";
+
+    (void)state;
+    for (size_t n = 1; n < sizeof same; n++) {
+        assert_true(km_str_istarts(km_str(same, sizeof same - 1), km_str(other, n)));
+        for (size_t at = 0; at < n; at++) {
+            char off[sizeof other];
+
+            memcpy(off, other, sizeof other);
+            off[at] ^= 1;
+            assert_false(km_str_istarts(km_str(same, sizeof same - 1), km_str(off, n)));
+            assert_false(km_str_starts(km_str(other, sizeof other - 1), km_str(off, n)));
+        }
+    }
+}
+
 static void starts_and_ends_take_whole_and_empty(void **state)
 {
     (void)state;
@@ -281,6 +300,7 @@ int main(void)
         cmocka_unit_test(comparison_is_by_bytes_and_empty_views_are_equal),
         cmocka_unit_test(folding_is_ascii_only),
         cmocka_unit_test(folding_eight_bytes_is_folding_each),
+        cmocka_unit_test(folding_sees_every_place_of_any_length),
         cmocka_unit_test(starts_and_ends_take_whole_and_empty),
         cmocka_unit_test(search_answers_the_length_when_there_is_nothing),
         cmocka_unit_test(bounds_are_clamped),
