@@ -145,7 +145,7 @@ static struct km_job *job_new(struct km_mcp_desk *desk, const struct km_job_args
         j->log_level = km_arena_str(&arena, who->log_level);
         j->values = km_arena_str(&arena, km_buf_view(&values));
     }
-    if (km_arena_overflowed(&arena)) {
+    if (!j || km_arena_overflowed(&arena)) {
         km_arena_done(&arena);
         return NULL;
     }
