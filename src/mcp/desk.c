@@ -53,8 +53,7 @@ static struct km_remote *find(struct km_mcp_desk *d, const struct km_mcp_upstrea
                               const struct km_mcp_asker *asker, const uint8_t key[KM_MCP_KEY],
                               bool alone)
 {
-    const uint64_t whose =
-        asker && stdio(u) ? km_job_whose(asker->principal, asker->session) : 0;
+    const uint64_t whose = asker && stdio(u) ? km_job_whose(asker->principal, asker->session) : 0;
     struct km_remote *best = NULL;
 
     KM_LIST_EACH(it, &d->remotes)

@@ -174,8 +174,8 @@ static int bound_output(struct km_call *call, struct km_json_edits *e, struct km
 
     if (call->bound_tokens < 0 || !kind->bound)
         return 0;
-    return set(call, e, kind->bound_in, kind->bound,
-               km_arena_i64(&call->arena, call->bound_tokens), err);
+    return set(call, e, kind->bound_in, kind->bound, km_arena_i64(&call->arena, call->bound_tokens),
+               err);
 }
 
 static int build_body(struct km_call *call, struct km_str **ret_parts, size_t *ret_n,
