@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "servers/postgres/advise_inside.h"
+
+static struct km_pg_parser *parser;
+
+/* What on_tables would get: a table of a gigabyte and more that lies in the order of `at`. */
+static const char facts[] =
+    "[{\"asked_schema\": \"\", \"asked\": \"orders\", \"schema\": \"shop\", \"name\": \"orders\","
+    " \"rows\": 10000000, \"pages\": 200000, \"visible\": 200000, \"writes\": 1000, \"columns\": ["
+    "{\"name\": \"id\", \"btree\": true, \"distinct\": 10000000, \"width\": 4, \"correlation\": 1},"
+    "{\"name\": \"customer\", \"btree\": true, \"distinct\": 2000, \"width\": 4},"
+    "{\"name\": \"region\", \"btree\": true, \"distinct\": 10, \"width\": 4},"
+    "{\"name\": \"at\", \"btree\": true, \"brin\": true, \"distinct\": 9000000, \"width\": 8,"
+    " \"correlation\": 0.999},"
+    "{\"name\": \"status\", \"btree\": true, \"text\": true, \"distinct\": 3, \"width\": 5,"
+    " \"nulls\": 0, \"common\": {\"done\": 0.97, \"o'pen\": 0.02}},"
+    "{\"name\": \"body\", \"type\": \"jsonb\", \"btree\": true, \"gin\": true, \"width\": 90},"
+    "{\"name\": \"tags\", \"array\": true, \"btree\": true, \"gin\": true, \"width\": 40}],"
+    "\"indexes\": [{\"name\": \"orders_pkey\", \"unique\": true, \"method\": \"btree\","
+    " \"columns\": [\"id\"], \"down\": [false]}]}]";
+
+struct made {
+    struct km_arena arena;
+    struct km_pg_advice *a;
+};
+
+static void make(struct made *m, const char *sql, bool hypopg)
+{
+    const struct km_json *tables;
+    struct km_err err = { 0 };
+
+    km_arena_init(&m->arena, (size_t)16 * 1024 * 1024, NULL);
+    m->a = km_arena_zalloc(&m->arena, sizeof *m->a);
+    assert_non_null(m->a);
+    m->a->hypopg = hypopg ? KM_STR("public") : KM_STR_NONE;
+    m->a->nstatements = 1;
+    m->a->statements[0].sql = km_str_c(sql);
+    m->a->statements[0].weight = 1;
+    assert_int_equal(
+        km_pg_uses_find(parser, &m->arena, km_str_c(sql), &m->a->statements[0].uses, &err), 0);
+    assert_int_equal(km_json_parse(&m->arena, km_str_c(facts), &tables, &err), 0);
+    km_pg_advice_facts(m->a, tables, &m->arena);
+    km_pg_advice_candidates(m->a, &m->arena);
+}
+
+static const struct km_pg_candidate *find(const struct made *m, const char *part)
+{
+    for (size_t i = 0; i < m->a->ncandidates; i++)
+        if (km_str_find(m->a->candidates[i].ddl, km_str_c(part)) < m->a->candidates[i].ddl.n)
+            return &m->a->candidates[i];
+    return NULL;
+}
+
+static void has(const char *sql, const char *part, bool wanted)
+{
+    struct made m;
+
+    make(&m, sql, true);
+    if ((find(&m, part) != NULL) != wanted)
+        for (size_t i = 0; i < m.a->ncandidates; i++)
+            print_message("%.*s\n", KM_STR_ARG(m.a->candidates[i].ddl));
+    assert_int_equal(find(&m, part) != NULL, wanted);
+    km_arena_done(&m.arena);
+}
+
+static void a_use_is_what_its_operator_can_be_served_by(void **state)
+{
+    static const struct {
+        const char *sql;
+        enum km_pg_use_kind kind;
+    } cases[] = {
+        { "SELECT 1 FROM t WHERE x = 5", KM_PG_USE_EQUAL },
+        { "SELECT 1 FROM t WHERE 5 = x", KM_PG_USE_EQUAL },
+        { "SELECT 1 FROM t WHERE x IN (1, 2)", KM_PG_USE_EQUAL },
+        { "SELECT 1 FROM t WHERE x BETWEEN 1 AND 2", KM_PG_USE_RANGE },
+        { "SELECT 1 FROM t WHERE x >= $1", KM_PG_USE_RANGE },
+        { "SELECT 1 FROM t ORDER BY x", KM_PG_USE_ORDER },
+        { "SELECT 1 FROM t GROUP BY x", KM_PG_USE_ORDER },
+        { "SELECT 1 FROM t WHERE x @> '{}'", KM_PG_USE_HOLDS },
+        { "SELECT 1 FROM t WHERE x ?| ARRAY['a']", KM_PG_USE_HOLDS },
+        { "SELECT 1 FROM t WHERE x LIKE '%a'", KM_PG_USE_PATTERN },
+        { "SELECT 1 FROM t WHERE x ILIKE 'a%'", KM_PG_USE_PATTERN },
+        { "SELECT 1 FROM t WHERE x LIKE 'a%'", KM_PG_USE_READ },
+        { "SELECT 1 FROM t WHERE lower(x) = 'a'", KM_PG_USE_READ },
+        { "SELECT x FROM t", KM_PG_USE_READ },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct km_pg_uses u;
+        struct km_arena arena;
+        struct km_err err;
+
+        km_arena_init(&arena, (size_t)1024 * 1024, NULL);
+        assert_int_equal(km_pg_uses_find(parser, &arena, km_str_c(cases[i].sql), &u, &err), 0);
+        assert_int_equal(u.n, 1);
+        assert_int_equal(u.v[0].kind, cases[i].kind);
+        km_arena_done(&arena);
+    }
+}
+
+static void a_constant_is_fixed_only_where_every_row_has_it(void **state)
+{
+    static const struct {
+        const char *where;
+        size_t n;
+    } cases[] = {
+        { "x = 5", 1 },          { "x = 5 AND y IS NULL AND NOT z AND w", 4 },
+        { "x = 5 OR y = 6", 0 }, { "NOT (x = 5)", 0 },
+        { "x = $1", 0 },         { "x = NULL", 0 },
+        { "x = 'a\\b'", 0 },     { "x > 5", 0 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct km_pg_uses u;
+        struct km_arena arena;
+        struct km_err err;
+        struct km_str sql;
+
+        km_arena_init(&arena, (size_t)1024 * 1024, NULL);
+        sql = km_arena_printf(&arena, "SELECT 1 FROM t WHERE %s", cases[i].where);
+        assert_int_equal(km_pg_uses_find(parser, &arena, sql, &u, &err), 0);
+        assert_int_equal(u.nfixed, cases[i].n);
+        km_arena_done(&arena);
+    }
+}
+
+static void equality_comes_first_and_the_most_telling_of_it(void **state)
+{
+    (void)state;
+    has("SELECT * FROM orders WHERE at > now() AND region = 1 AND customer = 2",
+        "(\"customer\", \"region\", \"at\")", true);
+    has("SELECT * FROM orders WHERE region = 1 ORDER BY customer, at DESC",
+        "(\"region\", \"customer\", \"at\" DESC)", true);
+    has("SELECT * FROM orders WHERE region = 1 ORDER BY at DESC", "DESC", false);
+}
+
+static void narrow_columns_are_carried_and_whole_rows_are_not(void **state)
+{
+    (void)state;
+    has("SELECT region FROM orders WHERE customer = 1", "(\"customer\") INCLUDE (\"region\")",
+        true);
+    has("SELECT * FROM orders WHERE customer = 1", "INCLUDE", false);
+    has("SELECT body FROM orders WHERE customer = 1", "INCLUDE", false);
+}
+
+static void a_rare_constant_makes_a_partial_index(void **state)
+{
+    (void)state;
+    has("SELECT * FROM orders WHERE status = 'o''pen' AND customer = 1",
+        "(\"customer\") WHERE \"status\" = 'o''pen'", true);
+    has("SELECT * FROM orders WHERE status = 'done' AND customer = 1", "WHERE", false);
+    has("SELECT * FROM orders WHERE status = 'unheard-of' AND customer = 1", "WHERE", false);
+    has("SELECT * FROM orders WHERE customer = 7", "WHERE", false);
+}
+
+static void what_looks_into_a_value_gets_an_inverted_index(void **state)
+{
+    struct made m;
+
+    (void)state;
+    has("SELECT * FROM orders WHERE body @> '{}'", "gin (\"body\" jsonb_path_ops)", true);
+    has("SELECT * FROM orders WHERE body ? 'k'", "gin (\"body\")", true);
+    has("SELECT * FROM orders WHERE tags && ARRAY['a']", "gin (\"tags\")", true);
+    has("SELECT * FROM orders WHERE tags ? 'a'", "gin", false);
+    has("SELECT * FROM orders WHERE status LIKE '%a%'", "gin", false); /* no pg_trgm */
+    make(&m, "SELECT * FROM orders WHERE body @> '{}'", true);
+    assert_true(find(&m, "gin")->estimated); /* HypoPG or not */
+    km_arena_done(&m.arena);
+}
+
+static void what_is_there_is_left_out(void **state)
+{
+    (void)state;
+    has("SELECT * FROM orders WHERE id = 1", "(\"id\")", false);
+    has("SELECT * FROM orders WHERE id = 1 AND at > now()", "(\"id\", \"at\")", true);
+    has("SELECT * FROM orders WHERE customer > 1", "brin", false); /* it lies anyhow */
+    has("SELECT * FROM orders WHERE at > now()", "brin (\"at\")", true);
+}
+
+static void plan(struct made *m, const char *json)
+{
+    const struct km_json *tree;
+    struct km_err err;
+
+    assert_int_equal(km_json_parse(&m->arena, km_str_c(json), &tree, &err), 0);
+    m->a->statements[0].before = m->a->statements[0].now = 325000;
+    km_pg_advice_scans(&m->a->statements[0], tree);
+}
+
+static void the_estimate_puts_a_scan_by_the_index_in_the_scans_place(void **state)
+{
+    struct made m;
+
+    (void)state;
+    make(&m, "SELECT * FROM orders WHERE customer = 1", false);
+    plan(&m, "[{\"Plan\": {\"Node Type\": \"Aggregate\", \"Total Cost\": 325000, \"Plans\": ["
+             "{\"Node Type\": \"Seq Scan\", \"Relation Name\": \"orders\", \"Alias\": \"orders\","
+             " \"Total Cost\": 320000, \"Plan Rows\": 5000}]}}]");
+    for (size_t i = 0; i < m.a->ncandidates; i++)
+        km_pg_advice_estimate(m.a, &m.a->candidates[i]);
+    assert_true(km_pg_advice_choose(m.a));
+    assert_true(km_str_ends(m.a->candidates[m.a->chosen[0]].ddl, KM_STR("(\"customer\")")));
+    /* 5000 rows, each on a page of its own, and what stood above the scan */
+    assert_in_range((uint64_t)m.a->statements[0].now, 5000 + 20000, 5000 + 20000 + 1000);
+    for (size_t i = 0; i < m.a->ncandidates; i++)
+        km_pg_advice_estimate(m.a, &m.a->candidates[i]);
+    assert_false(km_pg_advice_choose(m.a));
+    km_arena_done(&m.arena);
+}
+
+static void a_much_smaller_index_wins_and_what_is_written_counts(void **state)
+{
+    static const char scan[] =
+        "[{\"Plan\": {\"Node Type\": \"Seq Scan\", \"Relation Name\": \"orders\", \"Alias\": "
+        "\"orders\", \"Total Cost\": 325000, \"Plan Rows\": 1000000}}]";
+    struct made m;
+
+    (void)state;
+    make(&m, "SELECT * FROM orders WHERE at > now()", false);
+    plan(&m, scan);
+    for (size_t i = 0; i < m.a->ncandidates; i++)
+        km_pg_advice_estimate(m.a, &m.a->candidates[i]);
+    assert_true(km_pg_advice_choose(m.a));
+    assert_int_equal(m.a->candidates[m.a->chosen[0]].method, KM_PG_BRIN);
+    km_arena_done(&m.arena);
+
+    make(&m, "SELECT * FROM orders WHERE customer = 1", false);
+    plan(&m, scan);
+    m.a->workload = true;
+    m.a->window = 1;
+    for (size_t i = 0; i < m.a->ncandidates; i++) {
+        m.a->candidates[i].writes = 1e7;
+        km_pg_advice_estimate(m.a, &m.a->candidates[i]);
+    }
+    assert_false(km_pg_advice_choose(m.a));
+    km_arena_done(&m.arena);
+}
+
+static int setup(void **state)
+{
+    struct km_err err;
+
+    (void)state;
+    return km_pg_parser_new(&parser, &err);
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    parser = km_pg_parser_free(parser);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_use_is_what_its_operator_can_be_served_by),
+        cmocka_unit_test(a_constant_is_fixed_only_where_every_row_has_it),
+        cmocka_unit_test(equality_comes_first_and_the_most_telling_of_it),
+        cmocka_unit_test(narrow_columns_are_carried_and_whole_rows_are_not),
+        cmocka_unit_test(a_rare_constant_makes_a_partial_index),
+        cmocka_unit_test(what_looks_into_a_value_gets_an_inverted_index),
+        cmocka_unit_test(what_is_there_is_left_out),
+        cmocka_unit_test(the_estimate_puts_a_scan_by_the_index_in_the_scans_place),
+        cmocka_unit_test(a_much_smaller_index_wins_and_what_is_written_counts),
+    };
+
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
