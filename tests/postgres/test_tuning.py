@@ -71,6 +71,44 @@ def test_health_finds_what_is_wrong(sick):
         assert {c["group"] for c in one["checks"]} == {"index"}
 
 
+def test_what_health_advises_mends_it(postgres):
+    """Each fix is run as it is written, and what it is for is gone."""
+    postgres.psql("""
+        CREATE SCHEMA mend; SET search_path = mend, public;
+        CREATE TABLE "One" (id smallserial PRIMARY KEY, k int);
+        INSERT INTO "One" SELECT g, g / 2 FROM generate_series(1, 2000) g;
+        CREATE TABLE two (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, "One" smallint REFERENCES
+            "One", n int);
+        INSERT INTO two ("One", n) SELECT g, g FROM generate_series(1, 2000) g;
+        CREATE SEQUENCE alone AS smallint;
+        SELECT setval('"One_id_seq"', 32000), setval('two_id_seq', 2140000000), setval('alone', 32000);
+        CREATE INDEX ON two (n); CREATE INDEX ON two (n);
+        CREATE FUNCTION f() RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT 1';
+        GRANT CREATE ON SCHEMA mend TO PUBLIC; ANALYZE "One", two""")
+    # as it is where building it failed
+    with pytest.raises(AssertionError, match="could not create unique index"):
+        postgres.psql('CREATE UNIQUE INDEX CONCURRENTLY bad ON mend."One" (k)')
+    # the invalid index first: rewriting its table would build it again
+    names = ("index_invalid", "sequence_exhaustion", "index_duplicate", "security_definer_path",
+             "foreign_key_without_index", "public_may_create")
+    try:
+        with Server(postgres.dsn("postgres")) as server:
+            def found():
+                every = checks(server.ok("analyze_health"))
+                return {n: [f for f in every[n]["findings"] if "mend" in str(f)] for n in names}
+
+            before = found()
+            assert {n: len(f) for n, f in before.items()} == {**dict.fromkeys(names, 1),
+                                                              "sequence_exhaustion": 3}
+            assert "UNIQUE INDEX bad" in before["index_invalid"][0]["evidence"]["definition"]
+            for finding in sum(before.values(), []):
+                for statement in finding["fix"].split(";"):
+                    postgres.psql(statement)
+            assert found() == dict.fromkeys(names, [])
+    finally:
+        postgres.psql("DROP SCHEMA mend CASCADE")
+
+
 def test_health_says_what_the_role_could_not_see(sick, reader):
     report = reader.ok("analyze_health")
     assert report["role"]["sees_all"] is False and "pg_monitor" in report["not_seen"]

@@ -141,9 +141,9 @@ const struct km_pg_check km_pg_checks[] = {
       "at the last ANALYZE", false, 0, 0 },
     { "index_invalid", "index",
       "SELECT 'warning' AS severity, 1 AS value, 0 AS threshold, jsonb_build_object('index', "
-      NAME("i.indexrelid") ", 'table', " NAME("i.indrelid") ") AS evidence, "
-      "format('DROP INDEX CONCURRENTLY %s;', " NAME("i.indexrelid") ") AS fix FROM pg_index i "
-      "WHERE NOT i.indisvalid AND NOT EXISTS (SELECT 1 FROM pg_stat_progress_create_index p "
+      NAME("i.indexrelid") ", 'table', " NAME("i.indrelid") ", 'definition', "
+      "pg_get_indexdef(i.indexrelid)) AS evidence, format('DROP INDEX CONCURRENTLY %s; -- then "
+      "create it again', " NAME("i.indexrelid") ") AS fix FROM pg_index i WHERE NOT i.indisvalid AND NOT EXISTS (SELECT 1 FROM pg_stat_progress_create_index p "
       "WHERE p.index_relid = i.indexrelid) AND NOT EXISTS (SELECT 1 FROM pg_class c "
       "WHERE c.oid = i.indexrelid AND c.relkind = 'I')",
       "now", false, 0, 0 },
@@ -248,23 +248,22 @@ const struct km_pg_check km_pg_checks[] = {
       SINCE_RESET, false, 170000, 0 },
     { "sequence_exhaustion", "sequence",
       "SELECT CASE WHEN used > 0.9 THEN 'critical' ELSE 'warning' END AS severity, round(used, 3) "
-      "AS "
-      "value, 0.75 AS threshold, jsonb_build_object('sequence', name, 'last_value', last_value, "
-      "'most', most, 'column', owner) AS evidence, fix FROM (SELECT format('%I.%I', s.schemaname, "
-      "s.sequencename) AS name, s.last_value, least(s.max_value, o.most) AS most, o.owner, o.fix, "
-      "s.last_value::numeric / least(s.max_value, o.most) AS used FROM pg_sequences s LEFT JOIN "
-      "LATERAL "
+      "AS value, 0.75 AS threshold, jsonb_build_object('sequence', name, 'last_value', last_value, "
+      "'most', most, 'column', owner) AS evidence, fix FROM (SELECT n.name, s.last_value, "
+      "least(s.max_value, o.most) AS most, o.owner, coalesce(o.fix, CASE WHEN s.data_type IN "
+      "('int2'::regtype, 'int4'::regtype) THEN n.widen END) AS fix, s.last_value::numeric / "
+      "least(s.max_value, o.most) AS used FROM pg_sequences s CROSS JOIN LATERAL (SELECT "
+      "format('%I.%I', s.schemaname, s.sequencename) AS name, format('ALTER SEQUENCE %I.%I AS "
+      "bigint;', s.schemaname, s.sequencename) AS widen) n LEFT JOIN LATERAL "
       "(SELECT d.refobjid::regclass || '.' || a.attname AS owner, CASE a.atttypid WHEN 21 THEN "
-      "32767 "
-      "WHEN 23 THEN 2147483647 END::int8 AS most, CASE WHEN a.atttypid IN (21, 23) THEN "
-      "format('ALTER "
-      "TABLE %s ALTER COLUMN %I TYPE bigint; -- rewrites the table', d.refobjid::regclass, "
-      "a.attname) "
+      "32767 WHEN 23 THEN 2147483647 END::int8 AS most, CASE WHEN a.atttypid IN (21, 23) THEN "
+      /* an identity's sequence changes with its column, a serial's does not */
+      "format('ALTER TABLE %s ALTER COLUMN %I TYPE bigint;%s -- rewrites the table', "
+      "d.refobjid::regclass, a.attname, CASE d.deptype WHEN 'a' THEN ' ' || n.widen ELSE '' END) "
       "END AS fix FROM pg_depend d JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = "
       "d.refobjsubid WHERE d.classid = 'pg_class'::regclass AND d.objid = (SELECT c.oid FROM "
-      "pg_class c JOIN "
-      "pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = s.schemaname AND c.relname = "
-      "s.sequencename) AND d.deptype IN ('a', 'i') LIMIT 1) o ON true "
+      "pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = s.schemaname AND "
+      "c.relname = s.sequencename) AND d.deptype IN ('a', 'i') LIMIT 1) o ON true "
       "WHERE s.increment_by > 0 AND NOT s.cycle) q WHERE used > 0.75 ORDER BY used DESC",
       "now", false, 0, 0 },
     { "replication", "replication",
@@ -339,7 +338,8 @@ const struct km_pg_check km_pg_checks[] = {
       "pg_catalog, pg_temp;', p.oid::regprocedure) AS fix FROM pg_proc p JOIN pg_namespace n ON "
       "n.oid "
       "= p.pronamespace WHERE p.prosecdef AND " USER_TABLES " AND NOT EXISTS (SELECT 1 FROM "
-      "unnest(p.proconfig) c WHERE c LIKE 'search_path=%')",
+      "unnest(p.proconfig) c WHERE c LIKE 'search_path=%') AND NOT EXISTS (SELECT 1 FROM pg_depend d "
+      "WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')",
       "now", false, 0, 0 },
     { "public_may_create", "security",
       "SELECT 'warning' AS severity, 1 AS value, 0 AS threshold, jsonb_build_object('schema', "
