@@ -143,7 +143,8 @@ const struct km_pg_check km_pg_checks[] = {
       "SELECT 'warning' AS severity, 1 AS value, 0 AS threshold, jsonb_build_object('index', "
       NAME("i.indexrelid") ", 'table', " NAME("i.indrelid") ", 'definition', "
       "pg_get_indexdef(i.indexrelid)) AS evidence, format('DROP INDEX CONCURRENTLY %s; -- then "
-      "create it again', " NAME("i.indexrelid") ") AS fix FROM pg_index i WHERE NOT i.indisvalid AND NOT EXISTS (SELECT 1 FROM pg_stat_progress_create_index p "
+      "create it again', " NAME("i.indexrelid") ") AS fix FROM pg_index i WHERE NOT i.indisvalid "
+      "AND NOT EXISTS (SELECT 1 FROM pg_stat_progress_create_index p "
       "WHERE p.index_relid = i.indexrelid) AND NOT EXISTS (SELECT 1 FROM pg_class c "
       "WHERE c.oid = i.indexrelid AND c.relkind = 'I')",
       "now", false, 0, 0 },
@@ -338,8 +339,8 @@ const struct km_pg_check km_pg_checks[] = {
       "pg_catalog, pg_temp;', p.oid::regprocedure) AS fix FROM pg_proc p JOIN pg_namespace n ON "
       "n.oid "
       "= p.pronamespace WHERE p.prosecdef AND " USER_TABLES " AND NOT EXISTS (SELECT 1 FROM "
-      "unnest(p.proconfig) c WHERE c LIKE 'search_path=%') AND NOT EXISTS (SELECT 1 FROM pg_depend d "
-      "WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')",
+      "unnest(p.proconfig) c WHERE c LIKE 'search_path=%') AND NOT EXISTS (SELECT 1 FROM "
+      "pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')",
       "now", false, 0, 0 },
     { "public_may_create", "security",
       "SELECT 'warning' AS severity, 1 AS value, 0 AS threshold, jsonb_build_object('schema', "
