@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import threading
 import time
+import urllib.parse
 
 from harness.mcp import OLD, hello, post
 from harness.peers import locked_packages, locked_wheels
@@ -214,16 +215,18 @@ class Toolbox(Streamable, Server):
     def version(self):
         return "1.12.0"
 
-    def command(self):
-        config = write(f"{self.dir}/tools.yaml", f"""\
+    def config(self, dsn):
+        """The file of one source and one tool."""
+        at = urllib.parse.urlsplit(dsn)
+        return write(f"{self.dir}/tools.yaml", f"""\
 kind: source
 name: db
 type: postgres
-host: 127.0.0.1
-port: {self.bench.database.port}
-database: postgres
-user: bench_ro
-password: bench
+host: {at.hostname}
+port: {at.port}
+database: {at.path[1:]}
+user: {at.username}
+password: "{at.password or 'none'}"
 ---
 kind: tool
 name: {self.tool}
@@ -231,7 +234,9 @@ type: postgres-execute-sql
 source: db
 description: Runs a statement.
 """)
-        return [self.binary, "--config", config, "--port", str(self.port),
+
+    def command(self):
+        return [self.binary, "--config", self.config(self.bench.database.dsn), "--port", str(self.port),
                 "--disable-version-check", "--disable-reload", "--log-level", "ERROR"]
 
     def begin(self, _database, measure):

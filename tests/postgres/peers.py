@@ -2,30 +2,33 @@
 # SPDX-License-Identifier: Apache-2.0
 """Known ways out of a read-only server, tried on kanmon and on peers, as a table.
 
-    pip install postgres-mcp==0.3.0                            (Python 3.12)
-    npm install @modelcontextprotocol/server-postgres@0.6.2
-    tests/postgres/peers.py --binary build/release/kanmon \\
-        --postgres-mcp 'venv/bin/postgres-mcp --access-mode restricted' \\
-        --reference node_modules/.bin/mcp-server-postgres
+    tests/postgres/peers.py [--binary build/release/kanmon]
 
 Each statement goes to each server over stdio, once with a superuser's connection (what holds
-without the role) and once with a role that may only SELECT.  A fresh private PostgreSQL each, so
-that nothing of one is seen by the next.  Of a statement that should change something the database
-is asked afterwards; of one that should read something the answer is searched for what only the
-server's files hold.  A peer whose command is not given is not in the table.
+without the role) and once with a role that may only SELECT.  Each pair of a server and a role has a
+private PostgreSQL of its own, and a process of its own for each statement.  Of a statement that
+should change something the database is asked afterwards; of one that should read something the
+answer is searched for what only the server's files hold.
 
-Run on demand: peers come from registries, and releases of theirs change what is found.
+The peers are those of `bench/run --postgres`, from the lock files of bench/peers; one that cannot be
+installed is not in the table.  Run on demand: they come from registries.
 """
 
 import argparse
 import json
 import os
 import queue
-import shlex
 import subprocess
+import sys
 import threading
+from types import SimpleNamespace
 
-from conftest import Postgres
+from conftest import HERE, Postgres
+
+ROOT = HERE.parents[1]
+sys.path.insert(0, str(ROOT / "bench"))
+from harness.postgres_peers import PostgresMcp, Reference, Toolbox  # noqa: E402
+from harness.servers import Unavailable  # noqa: E402
 
 # (what it is, the statement, what shows that it went through: SQL that gives t, or None: the answer
 # holds the secret)
@@ -121,19 +124,32 @@ def try_all(make, role):
         database.stop()
 
 
+def makers(binary):
+    """{name: dsn -> Peer}"""
+    place = SimpleNamespace(root=str(ROOT), cache=str(ROOT / "build/bench"),
+                            work=str(ROOT / "build/bench/peers"))
+    kanmon = [binary, "mcp", "postgres"]
+    found = {"kanmon": lambda dsn: Peer(kanmon, {"DATABASE_URL": dsn}, "execute_sql", "sql")}
+    for peer, make in (
+            (PostgresMcp(place), lambda p, dsn: Peer(
+                [f"{p.venv}/bin/postgres-mcp", "--access-mode=restricted"], {"DATABASE_URI": dsn},
+                "execute_sql", "sql")),
+            (Toolbox(place), lambda p, dsn: Peer(
+                [p.binary, "--stdio", "--disable-version-check", "--config", p.config(dsn)], {}, p.tool,
+                "sql")),
+            (Reference(place), lambda p, dsn: Peer(["node", p.script, dsn], {}, p.tool, "sql"))):
+        try:
+            peer.prepare()
+            found[f"{peer.title} {peer.version()}"] = lambda dsn, p=peer, make=make: make(p, dsn)
+        except Unavailable as why:
+            print(f"{peer.title}: {why}", file=sys.stderr)
+    return found
+
+
 def main():
     words = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    words.add_argument("--binary", required=True)
-    words.add_argument("--postgres-mcp")
-    words.add_argument("--reference")
-    said = words.parse_args()
-    peers = {"kanmon": lambda dsn: Peer([said.binary, "mcp", "postgres"], {"DATABASE_URL": dsn},
-                                        "execute_sql", "sql")}
-    if said.postgres_mcp:
-        peers["postgres-mcp"] = lambda dsn: Peer(shlex.split(said.postgres_mcp),
-                                                 {"DATABASE_URI": dsn}, "execute_sql", "sql")
-    if said.reference:
-        peers["reference"] = lambda dsn: Peer([*shlex.split(said.reference), dsn], {}, "query", "sql")
+    words.add_argument("--binary", default=str(ROOT / "build/release/kanmon"))
+    peers = makers(words.parse_args().binary)
     columns = [list(try_all(make, role)) for make in peers.values()
                for role in ("postgres", "mcp_ro")]
     print("| tried |", " | ".join(f"{p}, {r}" for p in peers for r in ("superuser", "reader")), "|")
