@@ -66,11 +66,11 @@ static void on_done(void *ctx, const struct km_mcp_answer *answer)
     ask_free(a);
 }
 
-/* A list is fetched for everyone with the same key and asks nobody: it is no client's work, which
- * would keep the others off that child. */
-static bool is_list(struct km_str method)
+/* What a server offers is asked for everyone with the same key and asks nobody: it is no client's
+ * work, which would keep the others off that child and its log from them. */
+static bool is_offer(struct km_str method)
 {
-    return km_str_ends(method, KM_STR("/list"));
+    return km_str_ends(method, KM_STR("/list")) || km_str_eq(method, KM_STR("server/discover"));
 }
 
 struct km_mcp_ask *km_mcp_ask(struct km_mcp_desk *desk, const struct km_mcp_ask_args *args,
@@ -102,7 +102,7 @@ struct km_mcp_ask *km_mcp_ask(struct km_mcp_desk *desk, const struct km_mcp_ask_
                               .events = args->events,
                               .ctx = args->ctx };
     desk->nasks++;
-    own = !args->asker || is_list(args->method);
+    own = !args->asker || is_offer(args->method);
     inner.events = args->events->on_question ? &all : &mute;
     inner.ctx = a;
     if (km_relay_needed(desk, args->upstream)) {
