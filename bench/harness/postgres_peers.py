@@ -185,7 +185,7 @@ class Reference(Outstanding):
             stderr=self.log, start_new_session=True,
             preexec_fn=lambda: os.sched_setaffinity(0, {SERVER_CORE}))
         # A server that hangs must not hang the run: its end closes the pipe we read.
-        guard = threading.Timer(120, self.process.kill)
+        guard = threading.Timer(1200, self.process.kill)
         guard.daemon = True
         guard.start()
         self.shake()
