@@ -18,7 +18,7 @@ import signal
 import socket
 import subprocess
 
-from harness import mcp, measure
+from harness import mcp, measure, translation
 from harness.servers import MASTER_KEY, Kanmon, Nginx, Unavailable, ask
 
 CALLS, WARM, START_S = 1000, 200, 120
@@ -63,11 +63,11 @@ def complete(got):
     return len(body) >= int(length.group(1)) if length else body.endswith(b"0\r\n\r\n")
 
 
-def chat(server, stream):
+def chat(server, stream, model=None):
     """A request of 1 KB, as the load generator's (bench/client.c); the answer is the mock's own, or
     sixteen events of it (bench/script.h)."""
     user = {"role": "user", "content": "[[mock events=16]] " if stream else ""}
-    body = {"model": server.model,
+    body = {"model": model or server.model,
             "messages": [{"role": "system", "content": "You are a careful assistant."}, user],
             "temperature": 0.7, "max_tokens": 256}
     if stream:
@@ -85,11 +85,17 @@ def tool(server, method):
     return Link(server, path, body, session)
 
 
+PASSED_ON, TRANSLATED, OF_MCP = (Nginx, Kanmon), (translation.Translating,), \
+    (mcp.McpNginx, mcp.McpKanmon)
 SCENARIOS = (
-    ("chat pass-through", False, lambda s: chat(s, False)),
-    ("chat stream of 16 events", False, lambda s: chat(s, True)),
-    ("tools/call", True, lambda s: tool(s, "tools/call")),
-    ("tools/list, ten tools", True, lambda s: tool(s, "tools/list")),
+    ("chat pass-through", PASSED_ON, lambda s: chat(s, False)),
+    ("chat stream of 16 events", PASSED_ON, lambda s: chat(s, True)),
+    ("chat to Anthropic", TRANSLATED, lambda s: chat(s, False, "anthropic")),
+    ("its stream of 16 events", TRANSLATED, lambda s: chat(s, True, "anthropic")),
+    ("chat to Bedrock, signed", TRANSLATED, lambda s: chat(s, False, "bedrock")),
+    ("its stream of 16 events, framed", TRANSLATED, lambda s: chat(s, True, "bedrock")),
+    ("tools/call", OF_MCP, lambda s: tool(s, "tools/call")),
+    ("tools/list, ten tools", OF_MCP, lambda s: tool(s, "tools/list")),
 )
 # What a call spends where, inclusive of what is called: rows of the page's second table.
 PHASES = (
@@ -107,6 +113,7 @@ def under(base, wrap):
     class Under(base):
         ready_limit_s = START_S
         more = "\n  commit_time: 10s" if issubclass(base, Kanmon) else "\nmaster_process off;"
+        settings = {"commit_time": "10s"}
 
         def command(self):
             return wrap(self) + super().command()
@@ -204,7 +211,7 @@ def begun(cls, place):
     return server
 
 
-def one(place, name, of_mcp, make, base):
+def one(place, name, make, base):
     """A scenario at a server: both countings, each in a process of its own."""
     out = {}
     for step in ("profile", "traced"):
@@ -227,14 +234,14 @@ def main(place, say):
         if not shutil.which(program):
             raise Unavailable(f"--counts needs {program}")
     with open(os.path.join(place.work, "upstream.log"), "ab") as log:
-        for name, of_mcp, make in SCENARIOS:
-            up = mcp.Echo(place.build, log) if of_mcp else \
+        for name, servers, make in SCENARIOS:
+            up = mcp.Echo(place.build, log) if servers is OF_MCP else \
                 measure.Mock(os.path.join(place.build, "bench/bench_mock"), log)
             place.mock = up.port
             try:
-                for base in (mcp.McpNginx, mcp.McpKanmon) if of_mcp else (Nginx, Kanmon):
+                for base in servers:
                     say(f"{name}: {base.title}")
-                    rows.append(one(place, name, of_mcp, make, base))
+                    rows.append(one(place, name, make, base))
             finally:
                 up.stop()
     return rows

@@ -26,6 +26,7 @@ BEGIN, END = "<!-- translation: begin -->", "<!-- translation: end -->"
 
 class Translating(Kanmon):
     name = "translating"
+    settings = {}           # settings a run adds
 
     def command(self):
         mock = f"http://127.0.0.1:{self.bench.mock}"
@@ -42,7 +43,7 @@ class Translating(Kanmon):
                 **p, "input_cost_per_token": float(PRICE_IN),
                 "output_cost_per_token": float(PRICE_OUT)}} for name, p in params.items()],
             "general_settings": {"master_key": self.bearer},
-            "kanmon_settings": {"state_dir": f"{self.dir}/state", "workers": 1,
+            "kanmon_settings": {"state_dir": f"{self.dir}/state", "workers": 1, **self.settings,
                                 "limits": {"connections": 20000},
                                 "upstream": {"max_per_origin": 20000, "max_idle": 256}}}))
         return [self.binary, "serve", "--config", config, "--host", "127.0.0.1",
@@ -50,9 +51,10 @@ class Translating(Kanmon):
 
 
 class Plan:
+    """Many short rounds: a machine that others use too changes its pace within seconds."""
     def __init__(self, smoke):
         self.rounds, self.seconds, self.events, self.images = (1, 0.3, 200, 3) if smoke else \
-            (5, 2.0, 2000, 30)
+            (21, 0.6, 2000, 8)
 
 
 def cpu_us(pids):
@@ -116,9 +118,10 @@ def length(answer):
     raise RuntimeError(f"no length: {head[:200]}")
 
 
-def one_round(measure, server, nginx, plan):
-    out = {}
-    for model in UPSTREAMS:
+def one_round(measure, server, nginx, plan, number):
+    """Each begins a round in turn: whoever comes first meets what the one before left behind."""
+    out, names = {}, list(UPSTREAMS)
+    for model in names[number % len(names):] + names[:number % len(names)]:
         row = out[model] = {"request_us": loaded(measure, server, model, plan)}
         none = loaded(measure, server, model, plan, stream=1, script="events=1", min_answer=50)
         many = loaded(measure, server, model, plan, stream=1, script=f"events={plan.events}",
@@ -141,7 +144,7 @@ def run(place, measure, smoke, say):
             one.start()
         for number in range(plan.rounds):
             say(f"translation: round {number + 1} of {plan.rounds}")
-            rounds.append(one_round(measure, server, nginx, plan))
+            rounds.append(one_round(measure, server, nginx, plan, number))
     finally:
         server.stop()
         nginx.stop()

@@ -15,6 +15,7 @@
 
 #define RETRIES_DEFAULT 1
 #define AUTH_HEAD_BYTES ((size_t)64 * 1024)
+#define AUTH_LINES_BYTES 512 /* what a signature mostly takes */
 
 void km_call_abandon(struct km_call *call)
 {
@@ -251,6 +252,7 @@ static int authorize(struct km_call *call, struct km_err *err)
                                  .now_us = km_wall_us() };
     int r;
 
+    (void)km_buf_reserve(&head, call->out.head.n + AUTH_LINES_BYTES);
     km_buf_str(&head, call->out.head);
     call->auth_wait = (struct km_auth_wait){ .ready = on_authorized, .ctx = call };
     km_list_init(&call->auth_wait.link);

@@ -18,6 +18,7 @@
 #include "gateway/reply.h"
 #include "llm/mock.h"
 
+#define FIRST_BYTES ((size_t)1024) /* room made at once: not over the least response_bytes */
 #define SCRATCH_BYTES ((size_t)64 * 1024 * 1024)
 
 struct km_translation *km_translation_free(struct km_translation *tr)
@@ -162,6 +163,7 @@ static int encode_request(struct km_call *call, const struct km_chat *chat, stru
 
     km_translate_encode_args(call, &args);
     km_json_out_parts_init(&out, &call->tr->request, request_cap(call));
+    (void)km_buf_reserve(out.buf, FIRST_BYTES); /* mostly all of it: what is long is referred to */
     r = call->tr->codec->encode(&args, chat, &out, err);
     if (r == 0)
         r = km_translate_request(call, &out, chat, KM_WIRE_CHAT, err);
@@ -348,6 +350,7 @@ static int complete_whole(struct km_call *call, struct km_err *err)
 
     begin_answer(call, &tr->whole);
     r = out_of_memory(call, err);
+    (void)km_buf_reserve(&tr->whole, call->answer.n + FIRST_BYTES);
     if (r == 0)
         r = tr->codec->decode(&tr->decode, km_buf_view(&call->answer), err);
     km_arena_done(&tr->scratch);

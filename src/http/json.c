@@ -89,9 +89,9 @@ enum km_json_type km_json_kind(const struct km_json *v)
     }
 }
 
-const struct km_json *km_json_get(const struct km_json *object, const char *name)
+const struct km_json *km_json_member(const struct km_json *object, struct km_str name)
 {
-    return (const struct km_json *)yyjson_obj_get(val(object), name);
+    return (const struct km_json *)yyjson_obj_getn(val(object), name.p, name.n);
 }
 
 size_t km_json_count(const struct km_json *v)

@@ -24,7 +24,15 @@ bool km_json_surely_object(struct km_str text);
 
 enum km_json_type km_json_kind(const struct km_json *v);  /* KM_JSON_ABSENT for NULL */
 
-const struct km_json *km_json_get(const struct km_json *object, const char *name);
+/* A member by its name: NULL where there is none, or where the value is no object. */
+const struct km_json *km_json_member(const struct km_json *object, struct km_str name);
+
+/* The same; here, so that a literal's length costs nothing. */
+static inline const struct km_json *km_json_get(const struct km_json *object, const char *name)
+{
+    return km_json_member(object, km_str_c(name));
+}
+
 size_t km_json_count(const struct km_json *v);            /* items or members */
 
 /* Items of an array (key is empty) or members of an object, in order:

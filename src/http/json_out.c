@@ -62,12 +62,12 @@ void km_out_close(struct km_json_out *o, char bracket)
     km_buf_byte(o->buf, bracket);
 }
 
-void km_out_key(struct km_json_out *o, const char *name)
+void km_out_key_plain(struct km_json_out *o, struct km_str name)
 {
     km_assert(!o->keyed);
     before(o);
     km_buf_byte(o->buf, '"');
-    km_buf_str(o->buf, km_str_c(name));
+    km_buf_str(o->buf, name);
     km_buf_str(o->buf, KM_STR("\":"));
     o->keyed = true;
 }

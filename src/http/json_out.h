@@ -41,7 +41,7 @@ void km_json_out_done(struct km_json_out *o); /* after parts_init, when no parts
 
 void km_out_open(struct km_json_out *o, char bracket); /* '{' or '[' */
 void km_out_close(struct km_json_out *o, char bracket); /* '}' or ']' */
-void km_out_key(struct km_json_out *o, const char *name); /* plain ASCII without escapes */
+void km_out_key_plain(struct km_json_out *o, struct km_str name); /* ASCII without escapes */
 void km_out_key_str(struct km_json_out *o, struct km_str name); /* any text */
 void km_out_str(struct km_json_out *o, struct km_str s);
 /* One string of two pieces, the second by reference where it is long: a data: URL. */
@@ -52,6 +52,12 @@ void km_out_value(struct km_json_out *o, const struct km_json *v);
 void km_out_i64(struct km_json_out *o, int64_t v);
 void km_out_bool(struct km_json_out *o, bool v);
 void km_out_null(struct km_json_out *o);
+
+/* Plain as above; here, so that a literal's length costs nothing. */
+static inline void km_out_key(struct km_json_out *o, const char *name)
+{
+    km_out_key_plain(o, km_str_c(name));
+}
 
 /* A member in one line. */
 static inline void km_out_member(struct km_json_out *o, const char *name, struct km_str s)

@@ -72,8 +72,8 @@ static void gather_piece(struct km_answer *a, struct km_gather *g, const struct 
     struct km_gathering *text = e->kind == KM_CHAT_SIGNATURE ? &g->signature : &g->text;
 
     if (!g->open || g->block != e->block) {
-        g->part =
-            km_chat_part(a->arena, g->last ? &g->last->next : &g->choice->parts, part_of(e->kind));
+        g->part = km_chat_part(a->arena, g->last ? &g->last->next : &a->choices[e->choice].parts,
+                               part_of(e->kind));
         if (!g->part)
             return;
         g->last = g->part;
@@ -94,6 +94,29 @@ static void gather_piece(struct km_answer *a, struct km_gather *g, const struct 
         g->part->input_json = KM_STR("{}");
 }
 
+/* Room for this choice and those before it: nearly every answer has one, the bound is 128. */
+static bool more_room(struct km_answer *a, unsigned choice)
+{
+    unsigned room = a->room ? a->room : 1;
+    struct km_gather **gather;
+    struct km_choice *choices;
+
+    while (room <= choice)
+        room *= 2;
+    gather = km_arena_zalloc(a->arena, room * sizeof *gather);
+    choices = km_arena_zalloc(a->arena, room * sizeof *choices);
+    if (!gather || !choices)
+        return false;
+    if (a->room) {
+        memcpy(gather, a->gather, a->room * sizeof *gather);
+        memcpy(choices, a->choices, a->room * sizeof *choices);
+    }
+    a->gather = gather;
+    a->choices = choices;
+    a->room = room;
+    return true;
+}
+
 /* The place of a choice; NULL over the bound or out of memory. */
 static struct km_gather *choice_at(struct km_answer *a, unsigned choice)
 {
@@ -101,18 +124,13 @@ static struct km_gather *choice_at(struct km_answer *a, unsigned choice)
 
     if (choice >= KM_CHOICES_MOST)
         return NULL;
-    if (!a->gather) {
-        a->gather = km_arena_zalloc(a->arena, KM_CHOICES_MOST * sizeof(void *));
-        a->choices = km_arena_zalloc(a->arena, KM_CHOICES_MOST * sizeof *a->choices);
-        if (!a->gather || !a->choices)
-            return NULL;
-    }
+    if (choice >= a->room && !more_room(a, choice))
+        return NULL;
     g = a->gather[choice];
     if (!g) {
         g = a->gather[choice] = km_arena_zalloc(a->arena, sizeof *g);
         if (!g)
             return NULL;
-        g->choice = &a->choices[choice];
         if (choice >= a->nchoices)
             a->nchoices = choice + 1;
     }
@@ -121,12 +139,14 @@ static struct km_gather *choice_at(struct km_answer *a, unsigned choice)
 
 static void gather(struct km_answer *a, struct km_gather *g, const struct km_chat_event *e)
 {
+    struct km_choice *choice = &a->choices[e->choice];
+
     if (e->kind == KM_CHAT_FINISH) {
-        g->choice->finish = e->finish;
-        g->choice->finish_text = km_arena_str(a->arena, e->text);
+        choice->finish = e->finish;
+        choice->finish_text = km_arena_str(a->arena, e->text);
         g->open = false;
     } else if (e->kind == KM_CHAT_LOGPROBS) {
-        g->choice->logprobs_json = km_arena_str(a->arena, e->text);
+        choice->logprobs_json = km_arena_str(a->arena, e->text);
     } else {
         gather_piece(a, g, e);
     }

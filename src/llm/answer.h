@@ -91,7 +91,6 @@ struct km_gathering {
     size_t n, cap;
 };
 struct km_gather {
-    struct km_choice *choice;
     struct km_part *part, *last;
     struct km_gathering text, signature;
     unsigned block;
@@ -121,6 +120,7 @@ struct km_answer {
     struct km_choice *choices; /* gathered: whole answers, and where the encoder gathers */
     size_t nchoices;
     struct km_gather **gather; /* by choice, while it grows */
+    unsigned room; /* in both */
 };
 
 /* Counts, gathers where asked, and hands on to the encoder (streams).  Checks the grammar:

@@ -164,12 +164,16 @@ int km_chat_check(struct km_chat *chat, const struct km_codec *codec, const stru
 {
     for (unsigned i = 0; i < KM_P_COUNT; i++) {
         enum km_chat_param p = (enum km_chat_param)i;
-        const char *name = km_chat_param_name(p);
-        const char *said = name_of ? name_of(p) : NULL;
-        bool also = listed(d->also_drop, d->nalso_drop, km_str_c(name)) ||
-                    (said && listed(d->also_drop, d->nalso_drop, km_str_c(said)));
+        const char *name, *said;
+        bool also;
 
-        if (!km_chat_has(chat, p) || (carries(codec, d, p) && !also))
+        if (!km_chat_has(chat, p))
+            continue;
+        name = km_chat_param_name(p);
+        said = name_of ? name_of(p) : NULL;
+        also = listed(d->also_drop, d->nalso_drop, km_str_c(name)) ||
+               (said && listed(d->also_drop, d->nalso_drop, km_str_c(said)));
+        if (carries(codec, d, p) && !also)
             continue;
         if (!also && !d->drop_params && !(codec->drops & KM_P_BIT(p)) && !says_nothing(chat, p))
             return unsupported(codec, d, said ? said : name, err);

@@ -20,13 +20,14 @@
 #include "llm/aws/sigv4.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/encode.h"
+#include "base/time.h"
 #include "http/message.h"
 
 #define CANONICAL_MAX (64 * 1024)
 #define QUERY_MOST 32 /* parameters */
+#define TEXT_MAX 8192 /* the text to sign, the value of Authorization */
 
 /* Headers to sign, with the gateway's own. */
 struct lines {
@@ -41,11 +42,14 @@ void km_sigv4_key_done(struct km_sigv4_key *key)
 
 void km_sigv4_time(int64_t now_us, char out[KM_SIGV4_TIME_LEN + 1])
 {
-    time_t seconds = (time_t)(now_us / 1000000);
-    struct tm tm;
+    char iso[KM_TIME_ISO_LEN + 1]; /* the same with signs between the digits */
+    size_t n = 0;
 
-    km_assert(gmtime_r(&seconds, &tm));
-    km_assert(strftime(out, KM_SIGV4_TIME_LEN + 1, "%Y%m%dT%H%M%SZ", &tm) == KM_SIGV4_TIME_LEN);
+    km_time_iso(now_us, iso);
+    for (size_t i = 0; n < KM_SIGV4_TIME_LEN - 1; i++)
+        if (iso[i] != '-' && iso[i] != ':')
+            out[n++] = iso[i];
+    memcpy(out + n, "Z", 2);
 }
 
 /* --- path and query --- */
@@ -146,14 +150,18 @@ static void put_query(struct km_buf *out, struct km_str query)
 
 static bool never_signed(struct km_str name)
 {
-    static const char *const names[] = {
-        "authorization", "cache-control", "connection", "expect", "from", "keep-alive",
-        "max-forwards", "pragma", "referer", "te", "trailer", "transfer-encoding", "upgrade",
-        "user-agent", "x-amzn-trace-id",
+#define NAME(s) { s, sizeof(s) - 1 }
+    static const struct km_str names[] = {
+        NAME("authorization"), NAME("cache-control"), NAME("connection"),
+        NAME("expect"),        NAME("from"),          NAME("keep-alive"),
+        NAME("max-forwards"),  NAME("pragma"),        NAME("referer"),
+        NAME("te"),            NAME("trailer"),       NAME("transfer-encoding"),
+        NAME("upgrade"),       NAME("user-agent"),    NAME("x-amzn-trace-id"),
     };
+#undef NAME
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (km_str_ieq(name, km_str_c(names[i])))
+        if (km_str_ieq(name, names[i]))
             return true;
     return km_str_istarts(name, KM_STR("proxy-")) || km_str_istarts(name, KM_STR("sec-"));
 }
@@ -307,49 +315,45 @@ static void put_scope(struct km_buf *out, const struct km_sigv4_request *q, stru
 }
 
 static void signature(const struct km_sigv4_request *q, const struct km_sigv4_key *key,
-                      struct km_str when, struct km_str canonical,
+                      struct km_str when, struct km_str canonical, struct km_buf *text,
                       char ret_hex[2 * KM_SHA256_LEN + 1])
 {
-    struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(4096);
     char hash[2 * KM_SHA256_LEN + 1];
     uint8_t mac[KM_SHA256_LEN];
 
-    (void)km_buf_reserve(&text, 256);
     km_sha256_hex(canonical, hash);
-    km_buf_str(&text, KM_STR("AWS4-HMAC-SHA256\n"));
-    km_buf_str(&text, when);
-    km_buf_byte(&text, '\n');
-    put_scope(&text, q, km_str_sub(when, 0, 8));
-    km_buf_byte(&text, '\n');
-    km_buf_str(&text, km_str_c(hash));
-    km_hmac_sha256(bytes(key->key), km_buf_view(&text), mac);
+    km_buf_str(text, KM_STR("AWS4-HMAC-SHA256\n"));
+    km_buf_str(text, when);
+    km_buf_byte(text, '\n');
+    put_scope(text, q, km_str_sub(when, 0, 8));
+    km_buf_byte(text, '\n');
+    km_buf_str(text, km_str_c(hash));
+    km_hmac_sha256(bytes(key->key), km_buf_view(text), mac);
     km_hex(ret_hex, mac, sizeof mac);
 }
 
 static int put_lines(const struct km_sigv4_request *q, const struct km_aws_credentials *who,
                      struct km_str when, const char *hash, struct km_str signed_headers,
-                     const char *sig, struct km_buf *head, struct km_err *err)
+                     const char *sig, struct km_buf *value, struct km_buf *head, struct km_err *err)
 {
-    struct km_buf value KM_CLEANUP(km_buf_done) = KM_BUF(8192);
     int r = km_header_put(head, KM_STR("x-amz-date"), when, err);
 
-    (void)km_buf_reserve(&value, 512);
     if (r == 0 && who->token.n)
         r = km_header_put(head, KM_STR("x-amz-security-token"), who->token, err);
     if (r == 0 && q->send_body_hash)
         r = km_header_put(head, KM_STR("x-amz-content-sha256"), km_str_c(hash), err);
-    km_buf_str(&value, KM_STR("AWS4-HMAC-SHA256 Credential="));
-    km_buf_str(&value, who->akid);
-    km_buf_byte(&value, '/');
-    put_scope(&value, q, km_str_sub(when, 0, 8));
-    km_buf_str(&value, KM_STR(", SignedHeaders="));
-    km_buf_str(&value, signed_headers);
-    km_buf_str(&value, KM_STR(", Signature="));
-    km_buf_str(&value, km_str_c(sig));
-    if (r == 0 && km_buf_failed(&value))
+    km_buf_str(value, KM_STR("AWS4-HMAC-SHA256 Credential="));
+    km_buf_str(value, who->akid);
+    km_buf_byte(value, '/');
+    put_scope(value, q, km_str_sub(when, 0, 8));
+    km_buf_str(value, KM_STR(", SignedHeaders="));
+    km_buf_str(value, signed_headers);
+    km_buf_str(value, KM_STR(", Signature="));
+    km_buf_str(value, km_str_c(sig));
+    if (r == 0 && km_buf_failed(value))
         r = km_fail(err, KM_E_LIMIT, "the access key id is too long");
     if (r == 0)
-        r = km_header_put(head, KM_STR("Authorization"), km_buf_view(&value), err);
+        r = km_header_put(head, KM_STR("Authorization"), km_buf_view(value), err);
     return r;
 }
 
@@ -357,6 +361,7 @@ int km_sigv4_sign(const struct km_sigv4_request *q, const struct km_aws_credenti
                   struct km_sigv4_key *key, struct km_buf *head, struct km_err *err)
 {
     struct km_buf canonical KM_CLEANUP(km_buf_done) = KM_BUF(CANONICAL_MAX);
+    struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(TEXT_MAX);
     char when[KM_SIGV4_TIME_LEN + 1], hash[2 * KM_SHA256_LEN + 1], sig[2 * KM_SHA256_LEN + 1];
     uint8_t digest[KM_SHA256_LEN];
     struct km_str signed_headers;
@@ -365,6 +370,7 @@ int km_sigv4_sign(const struct km_sigv4_request *q, const struct km_aws_credenti
     if (q->region.n + q->service.n > 256)
         return km_fail(err, KM_E_INVALID, "the name of the AWS region is too long");
     (void)km_buf_reserve(&canonical, 1024 + q->target.n); /* mostly all of it */
+    (void)km_buf_reserve(&text, 512);
     km_sha256_parts(q->body, q->nbody, digest);
     km_hex(hash, digest, sizeof digest);
     km_sigv4_time(q->now_us, when);
@@ -373,6 +379,7 @@ int km_sigv4_sign(const struct km_sigv4_request *q, const struct km_aws_credenti
         r = make_key(key, q, who, km_str(when, 8), err);
     if (r < 0)
         return r;
-    signature(q, key, km_str_c(when), km_buf_view(&canonical), sig);
-    return put_lines(q, who, km_str_c(when), hash, signed_headers, sig, head, err);
+    signature(q, key, km_str_c(when), km_buf_view(&canonical), &text, sig);
+    km_buf_reset(&text);
+    return put_lines(q, who, km_str_c(when), hash, signed_headers, sig, &text, head, err);
 }

@@ -221,9 +221,10 @@ static int add_extras(const struct km_converse_writer *w, struct fields *f, stru
 static int write_fields(const struct km_converse_writer *w, struct km_str hosted,
                         struct km_err *err)
 {
-    struct fields f = { .n = 0 };
+    struct fields f;
     int r = 0;
 
+    f.n = 0; /* and no more: there is room for many */
     if (hosted.n)
         add_field(&f, KM_STR("tools"), hosted);
     if (km_converse_is(w, KM_FAMILY_CLAUDE))
