@@ -4,19 +4,14 @@
  *     row ── its query ── findings: severity, value, threshold, evidence, fix
  *
  * Thresholds stand in the queries, which give them back, so that a reader sees what was compared.
- * Indexes are compared by the catalogue's arrays (columns, operator classes, collations, options),
- * never by their text.  A fix is SQL to read first, never run here.  Nothing needs more than
- * pg_monitor; tools_health.c says where the role has less.
+ * What compares indexes is long and stands in health_index.c.  A fix is SQL to read first, never
+ * run here.  Nothing needs more than pg_monitor; tools_health.c says where the role has less.
  */
 #include "servers/postgres/health.h"
 
 #define SINCE_RESET "since statistics were reset"
 #define USER_TABLES                                                                                \
     "n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_(toast|temp)'"
-#define SAME_AS(a, b)                                                                              \
-    a ".indrelid = " b ".indrelid AND " a ".indexrelid <> " b ".indexrelid "                       \
-    "AND coalesce(" a ".indexprs::text, '') = coalesce(" b ".indexprs::text, '') "                 \
-    "AND coalesce(" a ".indpred::text, '') = coalesce(" b ".indpred::text, '')"
 #define NAME(oid) oid "::regclass::text"
 
 const struct km_pg_check km_pg_checks[] = {
@@ -148,68 +143,10 @@ const struct km_pg_check km_pg_checks[] = {
       "WHERE p.index_relid = i.indexrelid) AND NOT EXISTS (SELECT 1 FROM pg_class c "
       "WHERE c.oid = i.indexrelid AND c.relkind = 'I')",
       "now", false, 0, 0 },
-    { "index_duplicate", "index",
-      "SELECT 'warning' AS severity, pg_relation_size(i.indexrelid) AS value, 0 AS threshold, "
-      "jsonb_build_object('index', " NAME("i.indexrelid") ", 'same_as', " NAME("k.indexrelid")
-      ", 'table', " NAME("i.indrelid") ") AS evidence, format('DROP INDEX CONCURRENTLY %s;', "
-      NAME("i.indexrelid") ") AS fix FROM pg_index i JOIN pg_index k ON " SAME_AS("i", "k")
-      " AND i.indkey = k.indkey AND i.indclass = k.indclass AND i.indcollation = k.indcollation "
-      "AND i.indoption = k.indoption AND i.indnkeyatts = k.indnkeyatts JOIN pg_class ci ON ci.oid "
-      "= "
-      "i.indexrelid JOIN pg_class ck ON ck.oid = k.indexrelid AND ck.relam = ci.relam WHERE "
-      "(NOT i.indisunique OR k.indisunique) AND NOT i.indisprimary AND i.indisvalid AND "
-      "k.indisvalid "
-      "AND NOT EXISTS (SELECT 1 FROM pg_constraint o WHERE o.conindid = i.indexrelid) "
-      "AND (k.indexrelid < i.indexrelid OR k.indisprimary OR (k.indisunique AND NOT i.indisunique) "
-      "OR EXISTS (SELECT 1 FROM pg_constraint o WHERE o.conindid = k.indexrelid))",
-      "now", false, 0, 0 },
-    { "index_redundant", "index",
-      "SELECT 'info' AS severity, pg_relation_size(i.indexrelid) AS value, 0 AS threshold, "
-      "jsonb_build_object('index', " NAME("i.indexrelid") ", 'begins', " NAME("k.indexrelid")
-      ", 'table', " NAME("i.indrelid") ") AS evidence, format('DROP INDEX CONCURRENTLY %s;', "
-      NAME("i.indexrelid") ") AS fix FROM pg_index i JOIN pg_index k ON " SAME_AS("i", "k")
-      " AND k.indnkeyatts > i.indnkeyatts AND i.indnatts = i.indnkeyatts AND "
-      "(k.indkey::int2[])[0:i.indnkeyatts - 1] = (i.indkey::int2[])[0:i.indnkeyatts - 1] AND "
-      "(k.indclass::oid[])[0:i.indnkeyatts - 1] = (i.indclass::oid[])[0:i.indnkeyatts - 1] AND "
-      "(k.indcollation::oid[])[0:i.indnkeyatts - 1] = (i.indcollation::oid[])[0:i.indnkeyatts - "
-      "1] AND "
-      "(k.indoption::int2[])[0:i.indnkeyatts - 1] = (i.indoption::int2[])[0:i.indnkeyatts - 1] "
-      "JOIN pg_class ci ON ci.oid = i.indexrelid JOIN pg_class ck ON ck.oid = k.indexrelid "
-      "AND ck.relam = ci.relam JOIN pg_am m ON m.oid = ci.relam AND m.amname = 'btree' "
-      "WHERE NOT i.indisunique AND i.indisvalid AND k.indisvalid AND i.indrelid >= 16384",
-      "now", false, 0, 0 },
-    { "index_unused", "index",
-      "SELECT 'info' AS severity, pg_relation_size(s.indexrelid) AS value, 0 AS threshold, "
-      "jsonb_build_object('index', " NAME("s.indexrelid") ", 'table', " NAME("s.relid")
-      ", 'scans', s.idx_scan, 'statistics_days', d.days, 'replicas_not_seen', true) AS evidence, "
-      "format('DROP INDEX CONCURRENTLY %s;', " NAME("s.indexrelid") ") AS fix FROM "
-      "pg_stat_user_indexes s JOIN pg_index i ON i.indexrelid = s.indexrelid, (SELECT "
-      "round(extract("
-      "epoch FROM now() - coalesce(stats_reset, pg_postmaster_start_time()))::numeric / 86400, 1) "
-      "AS "
-      "days FROM pg_stat_database WHERE datname = current_database()) d WHERE s.idx_scan = 0 "
-      "AND d.days >= 7 AND NOT i.indisunique AND NOT EXISTS (SELECT 1 FROM pg_constraint o WHERE "
-      "o.conindid = s.indexrelid) AND pg_relation_size(s.indexrelid) > 1048576 ORDER BY 2 DESC",
-      SINCE_RESET, false, 0, 0 },
-    { "foreign_key_without_index", "index",
-      "SELECT CASE WHEN c.reltuples > 100000 THEN 'warning' ELSE 'info' END AS severity, "
-      "greatest(c.reltuples, 0)::int8 AS value, 1000 AS threshold, jsonb_build_object('table', "
-      NAME("k.conrelid") ", 'constraint', k.conname, 'columns', a.names) AS evidence, "
-      "format('CREATE INDEX CONCURRENTLY ON %s (%s);', " NAME("k.conrelid") ", a.list) AS fix "
-      "FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid CROSS JOIN LATERAL (SELECT "
-      "jsonb_agg(t.attname ORDER BY x.i) AS names, string_agg(quote_ident(t.attname), ', ' ORDER "
-      "BY "
-      "x.i) AS list FROM unnest(k.conkey) WITH ORDINALITY x(n, i) JOIN pg_attribute t ON "
-      "t.attrelid = "
-      "k.conrelid AND t.attnum = x.n) a WHERE k.contype = 'f' AND c.reltuples >= 1000 AND NOT "
-      "EXISTS ("
-      "SELECT 1 FROM pg_index i WHERE i.indrelid = k.conrelid AND i.indisvalid AND i.indpred IS "
-      "NULL "
-      "AND (SELECT array_agg(v ORDER BY v) FROM "
-      "unnest((i.indkey::int2[])[0:array_length(k.conkey, 1) "
-      "- 1]) v) = (SELECT array_agg(v ORDER BY v) FROM unnest(k.conkey) v)) ORDER BY c.reltuples "
-      "DESC",
-      "now", false, 0, 0 },
+    { "index_duplicate", "index", km_pg_health_duplicate_sql, "now", false, 0, 0 },
+    { "index_redundant", "index", km_pg_health_redundant_sql, "now", false, 0, 0 },
+    { "index_unused", "index", km_pg_health_unused_sql, SINCE_RESET, false, 0, 0 },
+    { "foreign_key_without_index", "index", km_pg_health_foreign_key_sql, "now", false, 0, 0 },
     { "sequential_scans", "index",
       "SELECT 'info' AS severity, seq_tup_read AS value, 10000000 AS threshold, jsonb_build_object("
       "'table', " NAME("relid") ", 'sequential_scans', seq_scan, 'index_scans', idx_scan, 'rows', "

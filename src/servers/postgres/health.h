@@ -19,4 +19,8 @@ struct km_pg_check {
 extern const struct km_pg_check km_pg_checks[];
 extern const size_t km_pg_nchecks;
 
+/* Queries of the table that health_index.c has. */
+extern const char km_pg_health_duplicate_sql[], km_pg_health_redundant_sql[],
+    km_pg_health_unused_sql[], km_pg_health_foreign_key_sql[];
+
 #endif
