@@ -5,6 +5,7 @@
  *     a.x = b.y        EQUAL  both        ORDER BY x DESC     ORDER    x, down
  *     x IN (...)       EQUAL  x           GROUP BY x          ORDER    x
  *     x @> '{}'        HOLDS  x           x LIKE '%a%'        PATTERN  x
+ *     x LIKE 'abc%'    PREFIX x           to_tsvector('english', x) @@ ... HOLDS x, as a document
  *     any column       READ   it          WHERE x = 5 AND ... fixed    x, "= 5"
  *
  * The tree is walked as a whole (tree.h), so that no place is forgotten: subqueries and joins are
@@ -89,6 +90,37 @@ static bool floats(const PgQuery__Node *pattern)
     return text[0] == '%' || text[0] == '_';
 }
 
+/* A name that needs no quotes: it will stand in the text of an index. */
+static bool word(struct km_str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (!((s.p[i] >= 'a' && s.p[i] <= 'z') || (s.p[i] >= '0' && s.p[i] <= '9') ||
+              s.p[i] == '_' || s.p[i] == '.'))
+            return false;
+    return s.n;
+}
+
+/* What an inverted index can be of: a column, or to_tsvector() of one.  Without a configuration
+ * that function is none that an index may have. */
+static const PgQuery__Node *document(const PgQuery__Node *node, struct km_str *ret_config)
+{
+    const PgQuery__FuncCall *f;
+    const PgQuery__Node *config, *name;
+
+    if (!node || node->node_case != PG_QUERY__NODE__NODE_FUNC_CALL)
+        return node;
+    f = node->func_call;
+    name = f->n_funcname == 1 ? f->funcname[0] : NULL;
+    config = f->n_args == 2 ? uncast(f->args[0]) : NULL;
+    if (!name || name->node_case != PG_QUERY__NODE__NODE_STRING ||
+        strcmp(name->string->sval, "to_tsvector") != 0 || !config ||
+        config->node_case != PG_QUERY__NODE__NODE_A_CONST ||
+        config->a_const->val_case != PG_QUERY__A__CONST__VAL_SVAL)
+        return NULL;
+    *ret_config = km_str_c(config->a_const->sval->sval);
+    return word(*ret_config) ? f->args[1] : NULL;
+}
+
 static bool holds(struct km_str op)
 {
     static const char *const ops[] = { "@>", "?", "?|", "?&", "@?", "@@", "&&" };
@@ -102,8 +134,8 @@ static bool holds(struct km_str op)
 static void see_expression(struct seek *s, const PgQuery__AExpr *e)
 {
     const PgQuery__Node *word = e->n_name ? e->name[e->n_name - 1] : NULL;
+    struct km_str op, config = KM_STR_NONE;
     struct km_pg_use *use;
-    struct km_str op;
 
     if (!word || word->node_case != PG_QUERY__NODE__NODE_STRING)
         return;
@@ -111,12 +143,14 @@ static void see_expression(struct seek *s, const PgQuery__AExpr *e)
     if (e->kind == PG_QUERY__A__EXPR__KIND__AEXPR_BETWEEN) {
         (void)add(s, e->lexpr, NULL, KM_PG_USE_RANGE);
     } else if (km_str_eq(op, KM_STR("~~")) || km_str_eq(op, KM_STR("~~*"))) {
-        if (km_str_eq(op, KM_STR("~~*")) || floats(e->rexpr))
-            (void)add(s, e->lexpr, e->rexpr, KM_PG_USE_PATTERN);
+        (void)add(s, e->lexpr, e->rexpr,
+                  op.n == 3 || floats(e->rexpr) ? KM_PG_USE_PATTERN : KM_PG_USE_PREFIX);
     } else if (holds(op)) {
-        use = add(s, e->lexpr, e->rexpr, KM_PG_USE_HOLDS);
-        if (use)
+        use = add(s, document(e->lexpr, &config), e->rexpr, KM_PG_USE_HOLDS);
+        if (use) {
             use->op = op;
+            use->config = config;
+        }
     } else if (km_str_eq(op, KM_STR("="))) {
         (void)add(s, e->lexpr, e->rexpr, KM_PG_USE_EQUAL);
         (void)add(s, e->rexpr, e->lexpr, KM_PG_USE_EQUAL);

@@ -23,12 +23,14 @@ enum km_pg_use_kind {
     KM_PG_USE_ORDER,
     KM_PG_USE_HOLDS, /* @> ? ?| ?& @? @@ &&: what an inverted index finds */
     KM_PG_USE_PATTERN, /* LIKE or ILIKE that does not begin with a letter: trigrams */
+    KM_PG_USE_PREFIX, /* LIKE 'abc%': a btree that compares byte by byte */
 };
 
 struct km_pg_use {
     struct km_str table; /* alias or name as it was written; empty: not said */
     struct km_str column;
     struct km_str op; /* HOLDS: the operator */
+    struct km_str config; /* HOLDS: of to_tsvector(config, column); empty: the column itself */
     enum km_pg_use_kind kind;
     unsigned param; /* the $n it is compared with; 0: none */
     bool down; /* ORDER: descending */
@@ -60,5 +62,10 @@ struct km_pg_uses {
 /* Views of the tree, which lives in the arena.  KM_E_INVALID: not one statement that parses. */
 int km_pg_uses_find(const struct km_pg_parser *parser, struct km_arena *arena, struct km_str sql,
                     struct km_pg_uses *ret, struct km_err *err) KM_MUST_USE;
+
+/* The rows an UPDATE or DELETE looks for, as a SELECT whose $n are counted anew; in the arena.
+ * Empty: it is neither, begins with WITH, or looks at all rows. */
+struct km_str km_pg_reading(const struct km_pg_parser *parser, struct km_arena *arena,
+                            struct km_str sql);
 
 #endif

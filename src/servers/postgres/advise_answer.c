@@ -44,7 +44,7 @@ static void put_redundant(struct km_json_out *o, const struct km_pg_candidate *c
             c->method == KM_PG_BTREE && !km_pg_fact_text(index, "where").n &&
             !km_json_count(km_json_get(index, "includes")) &&
             km_str_eq(km_pg_fact_text(index, "method"), KM_STR("btree")) &&
-            km_pg_index_begins(index, c->columns, n))
+            km_pg_index_begins(index, c, n))
             km_out_str(o, km_pg_fact_text(index, "name"));
     }
     km_out_close(o, ']');
@@ -89,7 +89,9 @@ static void put_index(struct km_json_out *o, const struct km_pg_advice *a,
 static void put_statement(struct km_json_out *o, const struct km_pg_advised *s)
 {
     km_out_open(o, '{');
-    km_out_member(o, "sql", km_str_sub(s->sql, 0, 2000));
+    km_out_member(o, "sql", km_str_sub(s->of.n ? s->of : s->sql, 0, 2000));
+    if (s->of.n)
+        km_out_member(o, "read_as", km_str_sub(s->sql, 0, 2000));
     if (s->before >= 0) {
         put_number(o, "cost_before", s->before);
         put_number(o, "cost_after", s->now);
@@ -118,6 +120,8 @@ void km_pg_advice_put(const struct km_pg_advice *a, struct km_buf *b)
     km_out_close(&o, ']');
     km_out_member_i64(&o, "candidates", (int64_t)a->ncandidates);
     km_out_member_i64(&o, "plans_tried", a->explains);
+    if (a->nhints)
+        put_names(&o, "hints", a->hints, a->nhints);
     km_out_key(&o, "stopped_early");
     km_out_bool(&o, a->stopped);
     km_out_close(&o, '}');

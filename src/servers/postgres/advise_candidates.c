@@ -7,9 +7,11 @@
  *     (b, a, c)    then one range: behind it an index is not sorted any more
  *     (b, a, d)    or the order, which saves the sort
  *     (b), (a)     alone, for statements that share a column
+ *     (a, t text_pattern_ops) LIKE 'abc%', where the language sorts otherwise than bytes
  *     ... INCLUDE (e)         where that makes the heap needless and is narrow
  *     ... WHERE a = 1         where few rows are such
- *     gin (e)      where an operator looks into a value; trigrams where pg_trgm is installed
+ *     gin (e)      where an operator looks into a value, or a text is searched by its words;
+ *                  trigrams where pg_trgm is installed
  *     brin (c)     where a large table lies in the order of c
  *
  * What an index of the catalogue does already is left out (advise_index.c).
@@ -150,6 +152,17 @@ static void keep_covering(struct making *m, const struct km_pg_candidate *plain)
         keep(m, &c);
 }
 
+/* As a range: what begins with the same bytes lies together, if bytes are what is sorted by. */
+static bool push_prefix(struct km_pg_candidate *c, struct km_str column)
+{
+    struct km_str by = km_pg_fact_text(km_pg_fact_column(c->table, column), "like");
+
+    if (!by.n || !push(c, column, false))
+        return false;
+    c->opclass = km_str_eq(by, KM_STR("plain")) ? KM_STR_NONE : KM_STR("text_pattern_ops");
+    return true;
+}
+
 /* Equality, then a range or the order; `begin` may be partial.  false: there was no column. */
 static bool take_btree(struct making *m, const struct km_pg_candidate *begin)
 {
@@ -161,7 +174,8 @@ static bool take_btree(struct making *m, const struct km_pg_candidate *begin)
     keep_covering(m, &equal);
     for (size_t i = 0; i < m->s->uses.n && ranges < RANGES; i++) {
         c = equal;
-        if (means(m, i, KM_PG_USE_RANGE) && push(&c, m->s->uses.v[i].column, false)) {
+        if ((means(m, i, KM_PG_USE_RANGE) && push(&c, m->s->uses.v[i].column, false)) ||
+            (means(m, i, KM_PG_USE_PREFIX) && push_prefix(&c, m->s->uses.v[i].column))) {
             keep_covering(m, &c);
             ranges++;
         }
@@ -234,6 +248,10 @@ static bool found_by_gin(const struct making *m, const struct km_pg_use *use,
 {
     bool json = km_str_eq(km_pg_fact_text(column, "type"), KM_STR("jsonb"));
 
+    if (use->config.n) {
+        c->config = use->config;
+        return km_str_eq(use->op, KM_STR("@@")) && km_pg_fact_flag(column, "text");
+    }
     if (use->kind == KM_PG_USE_PATTERN) {
         c->opclass = km_arena_printf(m->arena, "%.*s.gin_trgm_ops", KM_STR_ARG(m->a->trgm));
         return m->a->trgm.n && km_pg_fact_flag(column, "text");
@@ -245,6 +263,24 @@ static bool found_by_gin(const struct making *m, const struct km_pg_use *use,
     if (json && use->op.p[0] == '@') /* smaller, and enough for these */
         c->opclass = KM_STR("jsonb_path_ops");
     return km_pg_fact_flag(column, "gin") && !km_str_eq(use->op, KM_STR("&&"));
+}
+
+/* What nothing but an extension that is not there would serve. */
+static void hint_trigrams(struct making *m, const struct km_json *table, struct km_str column)
+{
+    struct km_pg_advice *a = m->a;
+    struct km_str schema = km_pg_fact_text(table, "schema"), name = km_pg_fact_text(table, "name");
+    struct km_str hint = km_arena_printf(
+        m->arena,
+        "%.*s.%.*s, column %.*s: LIKE with a wildcard in front, and ILIKE, would be served by a "
+        "GIN index of trigrams, for which pg_trgm is not installed here (CREATE EXTENSION pg_trgm)",
+        KM_STR_ARG(schema), KM_STR_ARG(name), KM_STR_ARG(column));
+
+    for (size_t i = 0; i < a->nhints; i++)
+        if (km_str_eq(a->hints[i], hint))
+            return;
+    if (a->nhints < KM_PG_HINTS)
+        a->hints[a->nhints++] = hint;
 }
 
 static void take_special(struct making *m, const struct km_json *table)
@@ -259,6 +295,8 @@ static void take_special(struct making *m, const struct km_json *table)
             c.method = KM_PG_GIN;
             if (found_by_gin(m, use, column, &c))
                 keep(m, &c);
+            else if (use->kind == KM_PG_USE_PATTERN && km_pg_fact_flag(column, "text"))
+                hint_trigrams(m, table, use->column);
         } else if (means(m, i, KM_PG_USE_RANGE) && km_pg_fact_flag(column, "brin") &&
                    km_pg_fact(column, "correlation", 0) > NATURAL &&
                    km_pg_fact(table, "pages", 0) * PAGE >= BRIN_BYTES) {

@@ -45,7 +45,8 @@ static void see_scan(struct km_pg_advised *s, const struct km_json *node)
         }
 }
 
-/* The inner side of a nested loop runs many times: its cost is not once in the whole. */
+/* The inner side of a nested loop runs for each row of the outer: where those are many, its cost is
+ * not once in the whole. */
 static void see_node(struct km_pg_advised *s, const struct km_json *node, bool repeated,
                      unsigned depth)
 {
@@ -53,16 +54,20 @@ static void see_node(struct km_pg_advised *s, const struct km_json *node, bool r
     const struct km_json *child;
     struct km_json_iter it;
     struct km_str unused;
+    double outer = 1; /* rows; the outer side comes first */
 
     if (depth == DEPTH)
         return;
     if (!repeated)
         see_scan(s, node);
-    for (km_json_iter(km_json_get(node, "Plans"), &it); km_json_next(&it, &unused, &child);)
-        see_node(s, child,
-                 repeated || (loop && km_str_eq(km_pg_fact_text(child, "Parent Relationship"),
-                                                KM_STR("Inner"))),
+    for (km_json_iter(km_json_get(node, "Plans"), &it); km_json_next(&it, &unused, &child);) {
+        struct km_str side = km_pg_fact_text(child, "Parent Relationship");
+
+        see_node(s, child, repeated || (loop && outer > 1 && km_str_eq(side, KM_STR("Inner"))),
                  depth + 1);
+        if (km_str_eq(side, KM_STR("Outer")))
+            outer = number(child, "Plan Rows");
+    }
 }
 
 void km_pg_advice_scans(struct km_pg_advised *s, const struct km_json *plan)
@@ -100,6 +105,16 @@ static bool used_for(const struct km_pg_advised *s, size_t k, struct km_str colu
     return false;
 }
 
+/* LIKE 'abc%' on the index's i-th column, where the index compares bytes. */
+static bool prefixed(const struct km_pg_candidate *c, const struct km_pg_advised *s, size_t k,
+                     size_t i)
+{
+    const struct km_json *column = km_pg_fact_column(c->table, c->columns[i]);
+
+    return i + 1 == c->n && used_for(s, k, c->columns[i], KM_PG_USE_PREFIX) &&
+           (c->opclass.n || km_str_eq(km_pg_fact_text(column, "like"), KM_STR("plain")));
+}
+
 /* Is every condition on the table one of the index's columns? */
 static bool answers_all(const struct km_pg_candidate *c, const struct km_pg_advised *s, size_t k)
 {
@@ -125,7 +140,8 @@ static double rows_found(const struct km_pg_candidate *c, const struct km_pg_adv
         found /= fmax(1, km_pg_fact(column, "distinct", 1));
         *ret_serves = true;
     }
-    if (i < c->n && (used_for(s, k, c->columns[i], KM_PG_USE_RANGE) || c->method == KM_PG_GIN)) {
+    if (i < c->n && (used_for(s, k, c->columns[i], KM_PG_USE_RANGE) || prefixed(c, s, k, i) ||
+                     c->method == KM_PG_GIN)) {
         found /= 3;
         *ret_serves = true;
     }
@@ -140,7 +156,8 @@ static bool ends_early(const struct km_pg_candidate *c, const struct km_pg_advis
 
     while (i < c->n && used_for(s, k, c->columns[i], KM_PG_USE_EQUAL))
         i++;
-    if (s->limit < 1 || c->method != KM_PG_BTREE || i == c->n || !answers_all(c, s, k))
+    if (s->limit < 1 || c->method != KM_PG_BTREE || c->opclass.n || i == c->n ||
+        !answers_all(c, s, k))
         return false;
     for (; i < c->n; i++)
         if (!used_for(s, k, c->columns[i], KM_PG_USE_ORDER))

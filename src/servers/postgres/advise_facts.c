@@ -23,8 +23,8 @@ const char *const km_pg_advice_facts_sql[] = {
     "SELECT coalesce(json_agg(x), '[]') FROM (SELECT q.query, q.calls, round(extract(epoch FROM "  \
     "now() - " age ")::numeric, 3) AS age FROM @schema@.pg_stat_statements q WHERE q.dbid = "      \
     "(SELECT oid FROM pg_database WHERE datname = current_database()) AND q.query ~* "             \
-    "'^\\s*(select|with)' AND q.query !~* '\\mpg_|information_schema' ORDER BY q.total_exec_time " \
-    "DESC LIMIT 10) x"
+    "'^\\s*(select|with|(update|delete)\\M.*\\mwhere)\\M' AND q.query !~* "                        \
+    "'\\mpg_|information_schema' ORDER BY q.total_exec_time DESC LIMIT 10) x"
 const char km_pg_advice_workload_sql[] =
     WORKLOAD("(SELECT stats_reset FROM @schema@.pg_stat_statements_info)");
 const char km_pg_advice_workload_13_sql[] = WORKLOAD("pg_postmaster_start_time()");
@@ -34,7 +34,8 @@ const char *const km_pg_advice_tables_sql[] = {
     "'visible', c.relallvisible, 'writes', (SELECT s.n_tup_ins + s.n_tup_upd + s.n_tup_del FROM "
     "pg_stat_all_tables s WHERE s.relid = c.oid), "
     "'columns', (SELECT json_agg(json_build_object('name', a.attname, 'type', t.typname, 'array', "
-    "t.typcategory = 'A', 'text', t.typcategory = 'S', "
+    "t.typcategory = 'A', 'text', 'text'::regtype IN (t.oid, t.typbasetype) OR 'varchar'::regtype "
+    "IN (t.oid, t.typbasetype), "
     "'btree', EXISTS (SELECT 1 FROM pg_opclass o JOIN pg_am m ON m.oid = o.opcmethod AND m.amname "
     "= 'btree' WHERE o.opcdefault AND (o.opcintype IN (t.oid, t.typbasetype) OR t.typtype = 'e' OR "
     "t.typcategory IN ('S', 'A'))), "
@@ -43,6 +44,13 @@ const char *const km_pg_advice_tables_sql[] = {
     "t.typcategory = 'A'))), "
     "'brin', EXISTS (SELECT 1 FROM pg_opclass o JOIN pg_am m ON m.oid = o.opcmethod AND m.amname = "
     "'brin' WHERE o.opcdefault AND o.opcintype = t.oid), "
+    /* a btree in the language's own order finds no place for LIKE 'abc%' */
+    "'like', (SELECT CASE WHEN CASE k.collprovider WHEN 'd' THEN (SELECT CASE "
+    "coalesce(to_jsonb(d) ->> 'datlocprovider', 'c') WHEN 'c' THEN d.datcollate IN ('C', 'POSIX') "
+    "WHEN 'b' THEN true ELSE false END FROM pg_database d WHERE d.datname = current_database()) "
+    "WHEN 'c' THEN k.collcollate IN ('C', 'POSIX') WHEN 'b' THEN true ELSE false END THEN 'plain' "
+    "ELSE 'pattern' END FROM pg_collation k WHERE k.oid = a.attcollation AND k.collisdeterministic "
+    "AND t.typname IN ('text', 'varchar')), "
     "'distinct', CASE WHEN s.n_distinct < 0 THEN -s.n_distinct * greatest(c.reltuples, 1) ELSE "
     "s.n_distinct END, 'width', coalesce(s.avg_width, 8), 'nulls', round(s.null_frac::numeric, 6), "
     "'correlation', round(abs(s.correlation)::numeric, 6), 'typical', "
@@ -58,13 +66,18 @@ const char *const km_pg_advice_tables_sql[] = {
     "IN (SELECT pg_partition_ancestors(c.oid)))) AND s.schemaname = n.nspname AND s.tablename = "
     "c.relname AND s.attname = a.attname AND NOT s.inherited WHERE a.attrelid = c.oid AND a.attnum "
     "> 0 AND NOT a.attisdropped), ",
+    "'documents', (SELECT json_agg(pg_get_indexdef(i.indexrelid, 1, true)) FROM pg_index i JOIN "
+    "pg_class k ON k.oid = i.indexrelid JOIN pg_am m ON m.oid = k.relam WHERE i.indrelid = c.oid "
+    "AND m.amname = 'gin' AND i.indexprs IS NOT NULL AND i.indpred IS NULL AND i.indisvalid), ",
     "'indexes', (SELECT json_agg(json_build_object('name', i.indexrelid::regclass::text, 'unique', "
     "i.indisunique, 'method', m.amname, 'where', pg_get_expr(i.indpred, i.indrelid), 'columns', "
     "(SELECT json_agg(a.attname ORDER BY x.p) FROM unnest(i.indkey::int2[]) WITH ORDINALITY x(n, "
     "p) JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = x.n WHERE x.p <= "
     "i.indnkeyatts), 'down', (SELECT json_agg((x.o & 1) = 1 ORDER BY x.p) FROM "
-    "unnest(i.indoption::int2[]) WITH ORDINALITY x(o, p)), 'includes', (SELECT json_agg(a.attname) "
-    "FROM unnest(i.indkey::int2[]) WITH "
+    "unnest(i.indoption::int2[]) WITH ORDINALITY x(o, p)), 'patterns', (SELECT "
+    "json_agg(o.opcname LIKE '%\\_pattern\\_ops' ORDER BY x.p) FROM unnest(i.indclass::oid[]) "
+    "WITH ORDINALITY x(n, p) JOIN pg_opclass o ON o.oid = x.n), 'includes', (SELECT "
+    "json_agg(a.attname) FROM unnest(i.indkey::int2[]) WITH "
     "ORDINALITY x(n, p) JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = x.n WHERE x.p > "
     "i.indnkeyatts))) FROM pg_index i JOIN pg_class k ON k.oid = i.indexrelid JOIN pg_am m ON "
     "m.oid = k.relam WHERE i.indrelid = c.oid AND i.indexprs IS NULL AND i.indisvalid))), '[]') "
@@ -144,6 +157,8 @@ static const char *held(const struct km_pg_use *use, const struct km_json *colum
     bool many = km_str_eq(use->op, KM_STR("?|")) || km_str_eq(use->op, KM_STR("?&"));
     bool array = km_pg_fact_flag(column, "array");
 
+    if (use->config.n)
+        return "a";
     if (km_str_plain(element) < element.n)
         element = KM_STR_NONE; /* it would have to be quoted */
     if (km_str_eq(type, KM_STR("tsvector")))

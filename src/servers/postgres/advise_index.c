@@ -3,7 +3,7 @@
  *
  *     is there one that does the same? ── its text, CREATE INDEX ... ── about how large it gets
  *
- * The text has quoted names and quoted constants only.  The size is of the entries at nine tenths
+ * The text has quoted names and plain or quoted constants.  The size is of entries at nine tenths
  * of a page; what an inverted index holds nobody knows before it is made.
  */
 #include "servers/postgres/advise_inside.h"
@@ -28,20 +28,6 @@ static bool lists(const struct km_json *names, struct km_str name)
     return false;
 }
 
-bool km_pg_index_begins(const struct km_json *index, const struct km_str *columns, size_t n)
-{
-    const struct km_json *name;
-    struct km_json_iter it;
-    struct km_str unused, s;
-    size_t i = 0;
-
-    for (km_json_iter(km_json_get(index, "columns"), &it);
-         i < n && km_json_next(&it, &unused, &name); i++)
-        if (!km_json_string(name, &s) || !km_str_eq(s, columns[i]))
-            return false;
-    return i == n;
-}
-
 static bool carries(const struct km_json *index, const struct km_pg_candidate *c)
 {
     for (size_t i = 0; i < c->nincludes; i++)
@@ -53,7 +39,7 @@ static bool carries(const struct km_json *index, const struct km_pg_candidate *c
 
 /* Read forwards or backwards, it has the candidate's directions; behind a column that every row
  * found has the same of, a direction alone is none. */
-static bool same_order(const struct km_json *index, const struct km_pg_candidate *c)
+static bool same_order(const struct km_json *index, const struct km_pg_candidate *c, size_t n)
 {
     const struct km_json *item;
     struct km_json_iter it;
@@ -61,7 +47,7 @@ static bool same_order(const struct km_json *index, const struct km_pg_candidate
     bool turns = false, turned = false, before = false, down;
 
     km_json_iter(km_json_get(index, "down"), &it);
-    for (size_t i = 0; i < c->n && km_json_next(&it, &unused, &item); i++) {
+    for (size_t i = 0; i < n && km_json_next(&it, &unused, &item); i++) {
         if (!km_json_bool(item, &down))
             return false;
         turned |= i && (down != before) != (c->down[i] != c->down[i - 1]);
@@ -69,6 +55,35 @@ static bool same_order(const struct km_json *index, const struct km_pg_candidate
         before = down;
     }
     return !turns || !turned;
+}
+
+/* Byte by byte, for LIKE, or in the order of the language. */
+static bool same_class(const struct km_json *index, const struct km_pg_candidate *c, size_t n)
+{
+    const struct km_json *item;
+    struct km_json_iter it;
+    struct km_str unused;
+    bool bytes = false;
+
+    km_json_iter(km_json_get(index, "patterns"), &it);
+    for (size_t i = 0; i < n && km_json_next(&it, &unused, &item); i++)
+        if (!km_json_bool(item, &bytes) || bytes != (c->opclass.n && i + 1 == c->n))
+            return false;
+    return true;
+}
+
+bool km_pg_index_begins(const struct km_json *index, const struct km_pg_candidate *c, size_t n)
+{
+    const struct km_json *name;
+    struct km_json_iter it;
+    struct km_str unused, s;
+    size_t i = 0;
+
+    for (km_json_iter(km_json_get(index, "columns"), &it);
+         i < n && km_json_next(&it, &unused, &name); i++)
+        if (!km_json_string(name, &s) || !km_str_eq(s, c->columns[i]))
+            return false;
+    return i == n && same_order(index, c, n) && same_class(index, c, n);
 }
 
 /* Of a condition the catalogue has its own spelling: column and value stand in it either way. */
@@ -89,8 +104,21 @@ static bool does_already(const struct km_json *index, const struct km_pg_candida
         return false;
     if (c->method != KM_PG_BTREE)
         return !where.n && lists(km_json_get(index, "columns"), c->columns[0]);
-    return same_rows(where, c->only) && km_pg_index_begins(index, c->columns, c->n) &&
-           same_order(index, c) && carries(index, c);
+    return same_rows(where, c->only) && km_pg_index_begins(index, c, c->n) && carries(index, c);
+}
+
+/* An expression too has the catalogue's own spelling. */
+static bool document_there(const struct km_pg_candidate *c)
+{
+    const struct km_json *item;
+    struct km_json_iter it;
+    struct km_str unused, s;
+
+    for (km_json_iter(km_json_get(c->table, "documents"), &it); km_json_next(&it, &unused, &item);)
+        if (km_json_string(item, &s) && km_str_find(s, c->config) < s.n &&
+            km_str_find(s, c->columns[0]) < s.n)
+            return true;
+    return false;
 }
 
 bool km_pg_candidate_there(const struct km_pg_candidate *c)
@@ -99,6 +127,8 @@ bool km_pg_candidate_there(const struct km_pg_candidate *c)
     struct km_json_iter it;
     struct km_str unused;
 
+    if (c->config.n)
+        return document_there(c);
     for (km_json_iter(km_json_get(c->table, "indexes"), &it); km_json_next(&it, &unused, &index);)
         if (does_already(index, c))
             return true;
@@ -139,12 +169,13 @@ static void put_columns(struct km_buf *b, const struct km_pg_candidate *c)
 {
     for (size_t i = 0; i < c->n; i++) {
         km_buf_str(b, i ? KM_STR(", ") : KM_STR(""));
+        if (c->config.n)
+            km_buf_printf(b, "to_tsvector('%.*s', ", KM_STR_ARG(c->config));
         km_pg_quote(b, c->columns[i]);
+        km_buf_str(b, c->config.n ? KM_STR(")") : KM_STR(""));
+        if (c->opclass.n && i + 1 == c->n)
+            km_buf_printf(b, " %.*s", KM_STR_ARG(c->opclass));
         km_buf_str(b, c->down[i] ? KM_STR(" DESC") : KM_STR(""));
-        if (c->opclass.n) {
-            km_buf_byte(b, ' ');
-            km_buf_str(b, c->opclass);
-        }
     }
     for (size_t i = 0; i < c->nincludes; i++) {
         km_buf_str(b, i ? KM_STR(", ") : KM_STR(") INCLUDE ("));

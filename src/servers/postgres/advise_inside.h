@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* advise_inside.h - private to the advisor: what its files share.
  *
+ *     advise_reading.c      UPDATE, DELETE ──> the SELECT of the rows it looks for
  *     advise.c              a statement ──> uses of columns
  *     advise_facts.c        tables ──> what the catalogue knows, as JSON
  *     advise_candidates.c   uses and facts ──> indexes that could serve
@@ -22,6 +23,7 @@
 #define KM_PG_CHOSEN 5
 #define KM_PG_WIDTH 3 /* key columns of an index */
 #define KM_PG_INCLUDES 4 /* columns an index carries besides */
+#define KM_PG_HINTS 4 /* what would help and is not installed */
 
 struct km_pg_scan { /* of one of the statement's tables, in the plan without new indexes */
     const struct km_json *facts; /* NULL: no table that could be indexed */
@@ -30,6 +32,7 @@ struct km_pg_scan { /* of one of the statement's tables, in the plan without new
 
 struct km_pg_advised {
     struct km_str sql;
+    struct km_str of; /* the UPDATE or DELETE whose reading sql is; empty: it is itself */
     struct km_pg_uses uses;
     struct km_pg_scan scans[KM_PG_TABLES];
     const char **values; /* of its $n */
@@ -49,7 +52,8 @@ struct km_pg_candidate {
     size_t n, nincludes;
     const struct km_pg_fixed *only; /* a partial index; NULL: of all rows */
     double share; /* the part of the rows it has */
-    struct km_str opclass; /* as SQL; empty: the type's own */
+    struct km_str opclass; /* of the last column, as SQL; empty: the type's own */
+    struct km_str config; /* GIN of to_tsvector(config, column); empty: of the column */
     struct km_str ddl;
     double bytes, writes, total;
     bool estimated; /* not the planner's word */
@@ -66,6 +70,8 @@ struct km_pg_advice {
     bool workload; /* calls were counted over time: keeping an index counts as well */
     double age_s, window; /* of the counts of writes; the part of it that calls were counted in */
     size_t chosen[KM_PG_CHOSEN], nchosen, most;
+    struct km_str hints[KM_PG_HINTS];
+    size_t nhints;
     size_t si, ci; /* what is being explained; ci == ncandidates: the base */
     unsigned explains;
     uint64_t until_ms; /* no further plan after it */
@@ -99,8 +105,8 @@ void km_pg_advice_candidates(struct km_pg_advice *a, struct km_arena *arena);
 bool km_pg_candidate_there(const struct km_pg_candidate *c); /* in the catalogue, or a wider one */
 double km_pg_candidate_bytes(const struct km_pg_candidate *c);
 void km_pg_candidate_ddl(const struct km_pg_candidate *c, struct km_buf *b);
-/* Does the index of the catalogue begin with these columns? */
-bool km_pg_index_begins(const struct km_json *index, const struct km_str *columns, size_t n);
+/* Does the index of the catalogue begin with the first n columns, compared and sorted alike? */
+bool km_pg_index_begins(const struct km_json *index, const struct km_pg_candidate *c, size_t n);
 
 /* --- cost --- */
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tools_advise.c - advise_indexes: which indexes would help, tried before they are named.
  *
- *     statements given, or pg_stat_statements' ── their columns (advise.c)
+ *     statements given, or pg_stat_statements' ── their columns (advise.c); of UPDATE and DELETE
+ *                                                 there the rows they look for (advise_reading.c)
  *         ── the catalogue: rows, values, indexes there are (advise_facts.c)
  *         ── indexes that could serve (advise_candidates.c)
  *         ── EXPLAIN of each statement ── with HypoPG: again with each candidate
@@ -236,7 +237,8 @@ static int add_statement(struct km_pg_task *task, struct km_str sql, double weig
 static int on_workload(struct km_pg_task *task, const struct km_pg_outcome *o, struct km_err *err)
 {
     struct km_arena *arena = task->call->arena;
-    struct km_str value = km_pg_task_value(task), sql, unused;
+    const struct km_pg_parser *parser = km_pg_db_parser(km_pg_server_of(task->call)->db);
+    struct km_str value = km_pg_task_value(task), sql, of, unused;
     struct km_pg_advice *a = task->data;
     const struct km_json *list, *item;
     struct km_json_iter it;
@@ -247,9 +249,13 @@ static int on_workload(struct km_pg_task *task, const struct km_pg_outcome *o, s
         return km_fail(err, KM_E_UPSTREAM_PROTOCOL, "pg_stat_statements gave nothing");
     for (km_json_iter(list, &it); km_json_next(&it, &unused, &item);) {
         a->window = a->age_s > 0 ? fmin(km_pg_fact(item, "age", a->age_s) / a->age_s, 1) : 1;
-        if (km_json_string(km_json_get(item, "query"), &sql) &&
-            add_statement(task, sql, km_pg_fact(item, "calls", 1), &skipped) < 0)
+        if (!km_json_string(km_json_get(item, "query"), &sql))
+            continue;
+        of = km_pg_reading(parser, arena, sql);
+        if (add_statement(task, of.n ? of : sql, km_pg_fact(item, "calls", 1), &skipped) < 0)
             continue; /* cut short, or of a newer grammar */
+        if (of.n)
+            a->statements[a->nstatements - 1].of = sql;
     }
     return ask_tables(task, err);
 }

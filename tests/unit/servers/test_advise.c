@@ -18,11 +18,16 @@ static const char facts[] =
     "{\"name\": \"region\", \"btree\": true, \"distinct\": 10, \"width\": 4},"
     "{\"name\": \"at\", \"btree\": true, \"brin\": true, \"distinct\": 9000000, \"width\": 8,"
     " \"correlation\": 0.999},"
+    "{\"name\": \"code\", \"btree\": true, \"text\": true, \"like\": \"plain\", \"width\": 9},"
+    "{\"name\": \"note\", \"btree\": true, \"text\": true, \"like\": \"pattern\", \"width\": 9},"
     "{\"name\": \"status\", \"btree\": true, \"text\": true, \"distinct\": 3, \"width\": 5,"
     " \"nulls\": 0, \"common\": {\"done\": 0.97, \"o'pen\": 0.02}},"
     "{\"name\": \"body\", \"type\": \"jsonb\", \"btree\": true, \"gin\": true, \"width\": 90},"
     "{\"name\": \"tags\", \"array\": true, \"btree\": true, \"gin\": true, \"width\": 40}],"
-    "\"indexes\": [{\"name\": \"orders_pkey\", \"unique\": true, \"method\": \"btree\","
+    "\"documents\": [\"to_tsvector('simple'::regconfig, note)\"],"
+    "\"indexes\": [{\"name\": \"orders_region\", \"method\": \"btree\", \"columns\": [\"region\","
+    " \"note\"], \"down\": [false, false], \"patterns\": [false, true]},"
+    "{\"name\": \"orders_pkey\", \"unique\": true, \"method\": \"btree\","
     " \"columns\": [\"id\"], \"down\": [false]}]}]";
 
 struct made {
@@ -86,7 +91,12 @@ static void a_use_is_what_its_operator_can_be_served_by(void **state)
         { "SELECT 1 FROM t WHERE x ?| ARRAY['a']", KM_PG_USE_HOLDS },
         { "SELECT 1 FROM t WHERE x LIKE '%a'", KM_PG_USE_PATTERN },
         { "SELECT 1 FROM t WHERE x ILIKE 'a%'", KM_PG_USE_PATTERN },
-        { "SELECT 1 FROM t WHERE x LIKE 'a%'", KM_PG_USE_READ },
+        { "SELECT 1 FROM t WHERE x LIKE $1", KM_PG_USE_PATTERN },
+        { "SELECT 1 FROM t WHERE x LIKE 'a%'", KM_PG_USE_PREFIX },
+        { "SELECT 1 FROM t WHERE x NOT LIKE 'a%'", KM_PG_USE_READ },
+        { "SELECT 1 FROM t WHERE to_tsvector('english', x) @@ $1", KM_PG_USE_HOLDS },
+        { "SELECT 1 FROM t WHERE to_tsvector(x) @@ $1", KM_PG_USE_READ },
+        { "SELECT 1 FROM t WHERE to_tsvector('o''dd', x) @@ $1", KM_PG_USE_READ },
         { "SELECT 1 FROM t WHERE lower(x) = 'a'", KM_PG_USE_READ },
         { "SELECT x FROM t", KM_PG_USE_READ },
     };
@@ -170,10 +180,68 @@ static void what_looks_into_a_value_gets_an_inverted_index(void **state)
     has("SELECT * FROM orders WHERE body ? 'k'", "gin (\"body\")", true);
     has("SELECT * FROM orders WHERE tags && ARRAY['a']", "gin (\"tags\")", true);
     has("SELECT * FROM orders WHERE tags ? 'a'", "gin", false);
+    has("SELECT * FROM orders WHERE to_tsvector('english', note) @@ to_tsquery('a')",
+        "gin (to_tsvector('english', \"note\"))", true);
+    has("SELECT * FROM orders WHERE to_tsvector('simple', note) @@ to_tsquery('a')", "gin",
+        false); /* there is one */
+    has("SELECT * FROM orders WHERE to_tsvector('english', body) @@ to_tsquery('a')", "gin", false);
     has("SELECT * FROM orders WHERE status LIKE '%a%'", "gin", false); /* no pg_trgm */
+    make(&m, "SELECT * FROM orders WHERE status LIKE '%a%' OR status ILIKE 'b'", true);
+    assert_int_equal(m.a->nhints, 1);
+    assert_true(km_str_starts(m.a->hints[0], KM_STR("shop.orders, column status: LIKE")));
+    km_arena_done(&m.arena);
     make(&m, "SELECT * FROM orders WHERE body @> '{}'", true);
     assert_true(find(&m, "gin")->estimated); /* HypoPG or not */
     km_arena_done(&m.arena);
+}
+
+static void a_beginning_is_a_range_of_bytes(void **state)
+{
+    (void)state;
+    has("SELECT * FROM orders WHERE customer = 1 AND note LIKE 'abc%'",
+        "(\"customer\", \"note\" text_pattern_ops)", true);
+    has("SELECT * FROM orders WHERE code LIKE 'abc%'", "(\"code\")", true);
+    has("SELECT * FROM orders WHERE code LIKE 'abc%'", "pattern", false);
+    has("SELECT * FROM orders WHERE status LIKE 'abc%'", "status", false); /* it cannot be said */
+    has("SELECT * FROM orders WHERE region = 1 AND note LIKE 'abc%'", "pattern", false);
+    has("SELECT * FROM orders WHERE region = 1 AND note > 'abc'", "(\"region\", \"note\")", true);
+}
+
+static void what_is_changed_is_read_as_a_select(void **state)
+{
+    static const struct {
+        const char *sql, *reading;
+    } cases[] = {
+        { "UPDATE t SET a = $1, b = $2 WHERE c = $3 AND d = $2",
+          "SELECT * FROM t WHERE c = $1 AND d = $2" },
+        { "/* x */ UPDATE ONLY s.t AS x SET a = (SELECT 1 FROM v WHERE e) FROM u, w WHERE x.id = "
+          "u.id RETURNING x.*",
+          "SELECT * FROM ONLY s.t AS x ,  u, w WHERE x.id = u.id" },
+        { "update t set a = b is distinct from c where d is distinct from $4",
+          "SELECT * FROM t where d is distinct from $1" },
+        { "DELETE FROM t WHERE a IN (SELECT b FROM u WHERE c)",
+          "SELECT * FROM t WHERE a IN (SELECT b FROM u WHERE c)" },
+        { "DELETE FROM t USING u JOIN v USING (k) WHERE t.a = $1",
+          "SELECT * FROM t ,  u JOIN v USING (k) WHERE t.a = $1" },
+        { "UPDATE t SET a = (SELECT 1 WHERE true)", "" },
+        { "DELETE FROM t", "" },
+        { "SELECT 1 FROM t WHERE a", "" },
+        { "WITH x AS (SELECT 1) DELETE FROM t WHERE a", "" },
+        { "UPDATE t SET a = 'b", "" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct km_arena arena;
+        struct km_str reading;
+
+        km_arena_init(&arena, (size_t)1024 * 1024, NULL);
+        reading = km_pg_reading(parser, &arena, km_str_c(cases[i].sql));
+        if (!km_str_eq(reading, km_str_c(cases[i].reading)))
+            print_message("%s: %.*s\n", cases[i].sql, KM_STR_ARG(reading));
+        assert_true(km_str_eq(reading, km_str_c(cases[i].reading)));
+        km_arena_done(&arena);
+    }
 }
 
 static void what_is_there_is_left_out(void **state)
@@ -268,6 +336,8 @@ int main(void)
         cmocka_unit_test(narrow_columns_are_carried_and_whole_rows_are_not),
         cmocka_unit_test(a_rare_constant_makes_a_partial_index),
         cmocka_unit_test(what_looks_into_a_value_gets_an_inverted_index),
+        cmocka_unit_test(a_beginning_is_a_range_of_bytes),
+        cmocka_unit_test(what_is_changed_is_read_as_a_select),
         cmocka_unit_test(what_is_there_is_left_out),
         cmocka_unit_test(the_estimate_puts_a_scan_by_the_index_in_the_scans_place),
         cmocka_unit_test(a_much_smaller_index_wins_and_what_is_written_counts),
