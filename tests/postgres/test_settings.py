@@ -3,7 +3,9 @@
 serving over HTTP."""
 
 import asyncio
+import json
 import pathlib
+import re
 import subprocess
 import tempfile
 
@@ -13,6 +15,8 @@ from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
 from conftest import Server
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def said(server):
@@ -108,3 +112,16 @@ def test_it_serves_over_http_alone(postgres, tmp_path):
         with Alone(tmp_path, "", env=env) as served:
             asyncio.run(talk(f"{served.url}/mcp/postgres"))
             assert (pathlib.Path(state) / f"kanmon-pg-127.0.0.1:{served.port}").is_dir()
+
+
+def test_the_documentation_has_each_setting_and_its_default():
+    said = {row[1].strip("`"): (row[2].strip("`"), row[3].strip("`")) for row in (
+        [word.strip() for word in line.split("|")] for line in
+        (ROOT / "docs/postgres.md").read_text().split("| setting |")[1].split("\n\n")[0]
+        .splitlines()[2:])}
+    schema = json.loads(subprocess.check_output([binary(), "config", "schema"]))
+    rows = schema["properties"]["kanmon_settings"]["properties"]["pg"]["properties"]
+    help = subprocess.check_output([binary(), "mcp", "postgres", "--help"], text=True)
+    flags = set(re.findall(r"^ +(--[a-z-]+) [A-Z]", help, re.MULTILINE))
+    assert said == {name: (flag if (flag := "--" + name.replace("_", "-")) in flags else "",
+                           row.get("x-kanmon-default", "")) for name, row in rows.items()}
