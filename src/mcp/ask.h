@@ -123,7 +123,7 @@ void km_mcp_wait_cancel(struct km_mcp_wait *wait); /* fn does not follow */
 
 /* notifications/resources/updated of this uri for this asker.  Counted: the server is asked once
  * and told when the last is gone.  The first goes to the server, later ones share it; when the
- * server is restarted it is asked again. */
+ * server is restarted it is asked again, and so is the one that a reload puts in its place. */
 struct km_mcp_subscription;
 
 typedef void km_mcp_updated_fn(void *ctx, struct km_str uri, struct km_str params);
@@ -133,17 +133,20 @@ typedef void km_mcp_updated_fn(void *ctx, struct km_str uri, struct km_str param
 typedef void km_mcp_subscribed_fn(void *ctx, const struct km_mcp_answer *answer);
 
 struct km_mcp_subscribe_args {
-    struct km_mcp_upstream *upstream; /* referenced while the subscription lives */
+    struct km_mcp_upstream *upstream; /* referenced while it is followed */
     const struct km_mcp_asker *asker; /* copied */
     struct km_str uri;
     km_mcp_updated_fn *updated;
     km_mcp_subscribed_fn *subscribed; /* NULL: nobody waits for it */
     void *ctx;
+    bool relayed; /* of another desk, which follows a reload for it */
 };
 
-/* NULL: no memory, or over 10,000 at this desk. */
+/* NULL: no memory, over 10,000 at this desk, or the server is not configured any more. */
 struct km_mcp_subscription *km_mcp_subscribe(struct km_mcp_desk *desk,
                                              const struct km_mcp_subscribe_args *args);
+/* Its server was taken out of the configuration: nothing follows any more. */
+bool km_mcp_subscription_over(const struct km_mcp_subscription *s);
 void km_mcp_unsubscribe(struct km_mcp_subscription *s); /* no callback follows; NULL is fine */
 
 /* --- log messages that belong to no request --- */
@@ -155,8 +158,9 @@ struct km_mcp_hearing;
 typedef void km_mcp_heard_fn(void *ctx, struct km_str params);
 
 /* What is said in the session or child this asker has there, where it is the only one that used
- * it.  level: km_mcp_level(), not 0; the server is told what the most eager want.  NULL: no memory,
- * or over 10,000 at this desk. */
+ * it; also in those of the server that a reload puts in its place.  level: km_mcp_level(), not 0;
+ * the server is told what the most eager want.  NULL: no memory, over 10,000 at this desk, or the
+ * server is not configured any more. */
 struct km_mcp_hearing *km_mcp_hear(struct km_mcp_desk *desk, struct km_mcp_upstream *u,
                                    const struct km_mcp_asker *asker, unsigned level,
                                    km_mcp_heard_fn *fn, void *ctx);

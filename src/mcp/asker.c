@@ -309,6 +309,28 @@ int km_asker_key(const struct km_mcp_upstream *u, const struct km_mcp_asker *ask
     return 0;
 }
 
+int km_asker_copy(const struct km_mcp_asker *from, struct km_arena *arena, struct km_mcp_asker *ret)
+{
+    static const struct km_mcp_asker nobody = { 0 };
+    const struct km_mcp_asker *who = from ? from : &nobody;
+    size_t n = who->headers ? who->headers->n : 0;
+    struct km_headers *headers = km_arena_zalloc(arena, sizeof *headers);
+    struct km_header *v = km_arena_zalloc(arena, (n + 1) * sizeof *v);
+
+    for (size_t i = 0; v && i < n; i++) {
+        v[i].name = km_arena_str(arena, who->headers->v[i].name);
+        v[i].value = km_arena_str(arena, who->headers->v[i].value);
+    }
+    if (headers)
+        *headers = (struct km_headers){ v, n };
+    *ret = (struct km_mcp_asker){ .principal = km_arena_str(arena, who->principal),
+                                  .capabilities = km_arena_str(arena, who->capabilities),
+                                  .session = km_arena_str(arena, who->session),
+                                  .rights = km_arena_str(arena, who->rights),
+                                  .headers = headers };
+    return km_arena_overflowed(arena) ? KM_E_NOMEM : 0;
+}
+
 int km_mcp_asker_digest(const struct km_mcp_upstream *u, const struct km_mcp_asker *asker,
                         uint8_t ret[32], struct km_err *err)
 {

@@ -15,6 +15,9 @@ bool km_asker_by_login(const struct km_mcp_entry *e);
 /* Its headers or environment are made of the client's, or of a login of the client's. */
 bool km_asker_personal(const struct km_mcp_entry *e);
 
+/* Everything of it but the log level, in the arena; NULL: nobody.  KM_E_NOMEM: over its cap. */
+int km_asker_copy(const struct km_mcp_asker *from, struct km_arena *arena,
+                  struct km_mcp_asker *ret) KM_MUST_USE;
 /* All zero for an asker without anything of its own: no capabilities, no headers that count. */
 int km_asker_key(const struct km_mcp_upstream *u, const struct km_mcp_asker *asker,
                  uint8_t key[KM_MCP_KEY], struct km_err *err) KM_MUST_USE;

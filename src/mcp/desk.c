@@ -203,8 +203,35 @@ static bool same_servers(const struct km_mcp_set *a, const struct km_mcp_set *b)
     return true;
 }
 
-/* The set in force is another: remotes of what is gone take no more.  The first one is no change:
- * what is found out of its servers is told by itself. */
+static bool same_list(const struct km_str_list *a, const struct km_str_list *b)
+{
+    if (a->n != b->n)
+        return false;
+    for (size_t i = 0; i < a->n; i++)
+        if (!km_str_eq(a->v[i], b->v[i]))
+            return false;
+    return true;
+}
+
+/* May the same callers use both?  A key names a server by its name, alias, id or groups. */
+static bool same_users(const struct km_mcp_upstream *a, const struct km_mcp_upstream *b)
+{
+    return km_str_eq(a->name, b->name) && km_str_eq(a->alias, b->alias) &&
+           km_str_eq(a->id, b->id) && a->entry->allow_all_keys == b->entry->allow_all_keys &&
+           a->entry->public_internet == b->entry->public_internet &&
+           same_list(&a->entry->access_groups, &b->entry->access_groups);
+}
+
+struct km_mcp_upstream *km_desk_now(const struct km_mcp_desk *d, struct km_mcp_upstream *u)
+{
+    struct km_mcp_upstream *now = u->live->gone && d->set ? km_mcp_set_find(d->set, u->name) : u;
+
+    return now == u || (now && same_users(u, now)) ? now : NULL;
+}
+
+/* The set in force is another: remotes of what is gone take no more, and whoever wants to hear of
+ * it hears of what took its place.  The first one is no change: what is found out of its servers
+ * is told by itself. */
 void km_desk_use(struct km_mcp_desk *d, struct km_mcp_set *set)
 {
     struct km_mcp_set *old = d->set;
@@ -218,6 +245,8 @@ void km_desk_use(struct km_mcp_desk *d, struct km_mcp_set *set)
         if (km_mcp_set_find(set, p->upstream->name) != p->upstream)
             km_remote_retire(p);
     }
+    km_subscriptions_follow(d);
+    km_hearings_follow(d);
     same = !old || same_servers(old, set);
     km_mcp_set_unref(old);
     KM_LIST_EACH(it, &d->watches)

@@ -66,6 +66,10 @@ void km_desk_tick(void *ctx);
 /* The set in force is another; takes the reference. */
 void km_desk_use(struct km_mcp_desk *d, struct km_mcp_set *set);
 
+/* u while it is configured; then what took its place at this desk, by its name; NULL: nothing did,
+ * or others may use it than before. */
+struct km_mcp_upstream *km_desk_now(const struct km_mcp_desk *d, struct km_mcp_upstream *u);
+
 /* Any thread.  The desk that looks after an upstream: health, lists without an asker. */
 bool km_desk_home(const struct km_mcp_desk *d, const struct km_mcp_upstream *u);
 
@@ -100,6 +104,7 @@ void km_waits_look(struct km_mcp_desk *d);
 void km_waits_end_all(struct km_mcp_desk *d);
 /* hear.c: a log message that belongs to no request. */
 void km_hear_said(struct km_remote *p, struct km_str params);
+void km_hearings_follow(struct km_mcp_desk *d); /* the set is another one */
 /* The level to set there for somebody who wants this one (0: none), and for all who hear. */
 unsigned km_hear_level(const struct km_remote *p, unsigned level);
 /* listen.c: notifications/subscriptions/acknowledged; about: of which request, 0: params say. */
@@ -107,6 +112,7 @@ void km_listening_acknowledged(struct km_remote *p, uint64_t about, struct km_st
 /* subscribe.c */
 void km_subscriptions_updated(struct km_remote *p, struct km_str params);
 void km_subscriptions_renew(struct km_remote *p);
+void km_subscriptions_follow(struct km_mcp_desk *d); /* the set is another one */
 void km_subscriptions_end_all(struct km_mcp_desk *d);
 
 #endif

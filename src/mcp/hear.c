@@ -5,6 +5,7 @@
  *     notifications/message, while no client's request runs (remote/in.c)
  *         HTTP   -> the hearings of this desk: other workers have sessions of their own there
  *         stdio  -> those of all desks: it is one child for all workers
+ *     a reload -> the server that took the place of another; none did: nothing is heard any more
  *     a hearing is told where its key is the session's (asker.h) and its level allows it
  *
  * Such a message does not say of whose work it speaks.  So it is only for the one caller that has
@@ -17,19 +18,20 @@
 #include "mcp/desk.h"
 
 #define HEARINGS_MOST 10000 /* of a desk */
+#define ASKER_BYTES ((size_t)1024 * 1024)
 #define SAID_MOST 1000 /* messages of a session or child within a second */
 #define SAID_BYTES ((size_t)1024 * 1024) /* of one message */
 
 struct km_mcp_hearing {
     struct km_list link; /* of the desk */
     struct km_mcp_desk *desk;
-    struct km_mcp_upstream *upstream;
+    struct km_mcp_upstream *upstream; /* NULL: it is not configured any more */
     uint8_t key[KM_MCP_KEY];
     unsigned level;
     km_mcp_heard_fn *fn;
     void *ctx;
-    struct km_str principal; /* behind it */
-    char bytes[];
+    struct km_arena arena; /* what of the asker it keeps */
+    struct km_mcp_asker asker;
 };
 
 /* What is said, on its way to a desk; or that the level is another one (params empty). */
@@ -70,7 +72,7 @@ static void tell(struct km_mcp_desk *d, const struct said *m)
 
         if (h->upstream == m->upstream && m->level >= h->level &&
             memcmp(h->key, m->key, KM_MCP_KEY) == 0 &&
-            (!m->user.n || km_str_eq(h->principal, m->user)))
+            (!m->user.n || km_str_eq(h->asker.principal, m->user)))
             h->fn(h->ctx, m->params);
     }
 }
@@ -152,43 +154,71 @@ void km_hear_said(struct km_remote *p, struct km_str params)
 
 /* --- who hears --- */
 
+static void leave(struct km_mcp_hearing *h)
+{
+    if (h->upstream)
+        h->upstream->live->hearers[h->level]--;
+    h->upstream = km_mcp_upstream_unref(h->upstream);
+}
+
+static int join(struct km_mcp_hearing *h, struct km_mcp_upstream *u)
+{
+    struct km_err err;
+    int r = km_asker_key(u, &h->asker, h->key, &err);
+
+    if (r < 0)
+        return r;
+    h->upstream = km_mcp_upstream_ref(u);
+    if (u->live->hearers[h->level]++ == 0)
+        post_all(h->desk->ups, &(struct said){ .upstream = u }, SIZE_MAX);
+    return 0;
+}
+
 struct km_mcp_hearing *km_mcp_hear(struct km_mcp_desk *desk, struct km_mcp_upstream *u,
                                    const struct km_mcp_asker *asker, unsigned level,
                                    km_mcp_heard_fn *fn, void *ctx)
 {
-    struct km_mcp_hearing *h =
-        desk->nhearings < HEARINGS_MOST ? calloc(1, sizeof *h + asker->principal.n) : NULL;
-    struct km_err err;
+    struct km_mcp_upstream *now = km_desk_now(desk, u);
+    struct km_mcp_hearing *h = now && desk->nhearings < HEARINGS_MOST ? calloc(1, sizeof *h) : NULL;
 
     if (!h)
         return NULL;
     km_assert(level > 0 && level <= KM_MCP_LEVELS);
-    if (km_asker_key(u, asker, h->key, &err) < 0) {
-        free(h);
-        return NULL;
-    }
     h->desk = desk;
-    h->upstream = km_mcp_upstream_ref(u);
     h->level = level;
     h->fn = fn;
     h->ctx = ctx;
-    h->principal = km_str(h->bytes, asker->principal.n);
-    if (asker->principal.n)
-        memcpy(h->bytes, asker->principal.p, asker->principal.n);
+    km_arena_init(&h->arena, ASKER_BYTES, NULL);
     km_list_push(&desk->hearings, &h->link);
     desk->nhearings++;
-    if (u->live->hearers[level]++ == 0)
-        post_all(desk->ups, &(struct said){ .upstream = u }, SIZE_MAX);
-    return h;
+    if (km_asker_copy(asker, &h->arena, &h->asker) == 0 && join(h, now) == 0)
+        return h;
+    km_mcp_unhear(h);
+    return NULL;
+}
+
+void km_hearings_follow(struct km_mcp_desk *d)
+{
+    KM_LIST_EACH(it, &d->hearings)
+    {
+        struct km_mcp_hearing *h = KM_CONTAINER(it, struct km_mcp_hearing, link);
+        struct km_mcp_upstream *now = h->upstream ? km_desk_now(d, h->upstream) : NULL;
+
+        if (now == h->upstream)
+            continue;
+        leave(h);
+        if (now)
+            (void)!join(h, now);
+    }
 }
 
 void km_mcp_unhear(struct km_mcp_hearing *h)
 {
     if (!h)
         return;
-    h->upstream->live->hearers[h->level]--;
+    leave(h);
     h->desk->nhearings--;
     km_list_remove(&h->link);
-    km_mcp_upstream_unref(h->upstream);
+    km_arena_done(&h->arena);
     free(h);
 }

@@ -190,29 +190,6 @@ static void on_begin(void *ctx)
         over(r, NULL);
 }
 
-static int copy_asker(struct km_refresh_lists *r, const struct km_mcp_asker *asker)
-{
-    struct km_arena *a = &r->arena;
-    size_t n = asker && asker->headers ? asker->headers->n : 0;
-    struct km_headers *headers = km_arena_zalloc(a, sizeof *headers);
-    struct km_header *v = km_arena_zalloc(a, (n + 1) * sizeof *v);
-
-    if (!asker)
-        return 0;
-    for (size_t i = 0; v && i < n; i++) {
-        v[i].name = km_arena_str(a, asker->headers->v[i].name);
-        v[i].value = km_arena_str(a, asker->headers->v[i].value);
-    }
-    if (headers)
-        *headers = (struct km_headers){ v, n };
-    r->asker = (struct km_mcp_asker){ .principal = km_arena_str(a, asker->principal),
-                                      .capabilities = km_arena_str(a, asker->capabilities),
-                                      .session = km_arena_str(a, asker->session),
-                                      .rights = km_arena_str(a, asker->rights),
-                                      .headers = headers };
-    return km_arena_overflowed(a) ? KM_E_NOMEM : 0;
-}
-
 void km_refresh_begin(struct km_mcp_desk *d, struct km_mcp_upstream *u,
                       const struct km_mcp_asker *asker, const uint8_t key[KM_MCP_KEY],
                       uint64_t after_ms)
@@ -230,7 +207,7 @@ void km_refresh_begin(struct km_mcp_desk *d, struct km_mcp_upstream *u,
     km_arena_init(&r->arena, ASKER_BYTES, NULL);
     km_timer_init(&r->timer, d->loop, on_begin, r);
     km_list_push(&d->refreshes, &r->link);
-    if (d->ending || copy_asker(r, asker) < 0)
+    if (d->ending || km_asker_copy(asker, &r->arena, &r->asker) < 0)
         over(r, NULL);
     else
         km_timer_start(&r->timer, after_ms);

@@ -165,7 +165,8 @@ static void far_subscribe(struct km_mcp_desk *d, struct km_relay *r)
                                                 .uri = r->uri,
                                                 .updated = far_updated,
                                                 .subscribed = far_subscribed,
-                                                .ctx = r };
+                                                .ctx = r,
+                                                .relayed = true };
     struct km_err err;
 
     r->subscription = km_mcp_subscribe(d, &args);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/hash.h"
+#include "mcp/asker.h"
 #include "mcp/relay_part.h"
 
 #define ARENA_BYTES (2 * KM_MCP_MESSAGE_BYTES)
@@ -21,28 +22,6 @@ static size_t home_of(const struct km_mcp_desk *d, const struct km_mcp_upstream 
 bool km_relay_needed(const struct km_mcp_desk *d, const struct km_mcp_upstream *u)
 {
     return u->transport == KM_MCP_STDIO && home_of(d, u) != d->index;
-}
-
-static void copy_asker(struct km_relay *r, const struct km_mcp_asker *asker)
-{
-    struct km_arena *a = &r->arena;
-    size_t n = asker && asker->headers ? asker->headers->n : 0;
-    struct km_headers *headers = km_arena_zalloc(a, sizeof *headers);
-    struct km_header *v = km_arena_zalloc(a, (n + 1) * sizeof *v);
-
-    r->nobody = !asker;
-    if (!asker || !headers || !v)
-        return;
-    for (size_t i = 0; i < n; i++) {
-        v[i].name = km_arena_str(a, asker->headers->v[i].name);
-        v[i].value = km_arena_str(a, asker->headers->v[i].value);
-    }
-    *headers = (struct km_headers){ v, n };
-    r->asker = (struct km_mcp_asker){ .principal = km_arena_str(a, asker->principal),
-                                      .capabilities = km_arena_str(a, asker->capabilities),
-                                      .log_level = km_arena_str(a, asker->log_level),
-                                      .session = km_arena_str(a, asker->session),
-                                      .headers = headers };
 }
 
 static struct km_relay *relay_new(struct km_mcp_desk *d, struct km_mcp_upstream *u,
@@ -60,7 +39,10 @@ static struct km_relay *relay_new(struct km_mcp_desk *d, struct km_mcp_upstream 
     r->upstream = km_mcp_upstream_ref(u);
     km_list_init(&r->link);
     km_arena_init(&r->arena, ARENA_BYTES, NULL);
-    copy_asker(r, asker);
+    r->nobody = !asker;
+    (void)!km_asker_copy(asker, &r->arena, &r->asker);
+    if (asker)
+        r->asker.log_level = km_arena_str(&r->arena, asker->log_level);
     r->method = km_arena_str(&r->arena, method);
     r->params = km_arena_str(&r->arena, params);
     if (!km_arena_overflowed(&r->arena))

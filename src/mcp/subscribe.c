@@ -4,6 +4,8 @@
  *     handshake   resources/subscribe for the first who wants an uri, unsubscribe for the last;
  *                 a new session is asked for all of them again
  *     stateless   one subscriptions/listen a remote, with all uris and all lists (listen.c)
+ *     a reload    ── another server in its place: all of this once more, there
+ *                 ── none: over, and nothing follows
  *
  * Several subscriptions share what they can: the word of the server goes to each.  Whoever
  * subscribes hears what the server says to it, from whoever of them it was asked for.
@@ -150,27 +152,6 @@ void km_subscriptions_updated(struct km_remote *p, struct km_str params)
     km_arena_done(&arena);
 }
 
-static int copy_asker(struct km_mcp_subscription *s, const struct km_mcp_asker *asker)
-{
-    struct km_arena *a = &s->arena;
-    size_t n = asker->headers ? asker->headers->n : 0;
-    struct km_headers *headers = km_arena_zalloc(a, sizeof *headers);
-    struct km_header *v = km_arena_zalloc(a, (n + 1) * sizeof *v);
-
-    for (size_t i = 0; v && i < n; i++) {
-        v[i].name = km_arena_str(a, asker->headers->v[i].name);
-        v[i].value = km_arena_str(a, asker->headers->v[i].value);
-    }
-    if (headers)
-        *headers = (struct km_headers){ v, n };
-    s->asker = (struct km_mcp_asker){ .principal = km_arena_str(a, asker->principal),
-                                      .capabilities = km_arena_str(a, asker->capabilities),
-                                      .session = km_arena_str(a, asker->session),
-                                      .rights = km_arena_str(a, asker->rights),
-                                      .headers = headers };
-    return km_arena_overflowed(a) ? KM_E_NOMEM : 0;
-}
-
 static void subscription_free(struct km_mcp_subscription *s)
 {
     if (s->asking)
@@ -236,35 +217,116 @@ static void begin(struct km_mcp_subscription *s)
         km_timer_start(&s->timer, 0);
 }
 
+/* --- of another worker's server --- */
+
+static void on_relayed(void *ctx, const struct km_mcp_answer *answer)
+{
+    km_subscription_tell(ctx, answer);
+}
+
+static void on_relayed_update(void *ctx, struct km_str uri, struct km_str params)
+{
+    struct km_mcp_subscription *s = ctx;
+
+    s->updated(s->ctx, uri, params);
+}
+
+static struct km_relay *relay(struct km_mcp_subscription *s)
+{
+    const struct km_mcp_subscribe_args args = { .upstream = s->upstream,
+                                                .asker = &s->asker,
+                                                .uri = s->uri,
+                                                .updated = on_relayed_update,
+                                                .subscribed = on_relayed,
+                                                .ctx = s };
+
+    return km_relay_subscribe(s->desk, &args);
+}
+
+/* --- from its beginning to its end --- */
+
+/* At its server, here or by a relay. */
+static int attach(struct km_mcp_subscription *s, struct km_err *err)
+{
+    int r = km_asker_key(s->upstream, &s->asker, s->key, err);
+
+    if (r < 0)
+        return r;
+    if (!km_relay_needed(s->desk, s->upstream)) {
+        begin(s);
+        return 0;
+    }
+    s->relay = relay(s);
+    return s->relay ? 0 : km_fail(err, KM_E_CANCELED, "the gateway is ending");
+}
+
 struct km_mcp_subscription *km_mcp_subscribe(struct km_mcp_desk *desk,
                                              const struct km_mcp_subscribe_args *args)
 {
+    struct km_mcp_upstream *u = args->relayed ? args->upstream : km_desk_now(desk, args->upstream);
     struct km_mcp_subscription *s =
-        desk->nsubscriptions < SUBSCRIPTIONS_MOST ? calloc(1, sizeof *s) : NULL;
+        u && desk->nsubscriptions < SUBSCRIPTIONS_MOST ? calloc(1, sizeof *s) : NULL;
     struct km_err err;
 
     if (!s)
         return NULL;
     s->desk = desk;
-    s->upstream = km_mcp_upstream_ref(args->upstream);
+    s->upstream = km_mcp_upstream_ref(u);
     s->updated = args->updated;
+    s->subscribed = args->subscribed;
     s->ctx = args->ctx;
+    s->relayed = args->relayed;
     km_timer_init(&s->timer, desk->loop, on_time, s);
     km_arena_init(&s->arena, ASKER_BYTES, NULL);
     s->uri = km_arena_str(&s->arena, args->uri);
     km_list_push(&desk->subscriptions, &s->link);
     desk->nsubscriptions++;
-    if (km_asker_key(s->upstream, args->asker, s->key, &err) < 0 ||
-        copy_asker(s, args->asker) < 0 ||
-        (km_relay_needed(desk, s->upstream) && !(s->relay = km_relay_subscribe(desk, args)))) {
-        subscription_free(s);
-        return NULL;
+    if (km_asker_copy(args->asker, &s->arena, &s->asker) == 0 && attach(s, &err) == 0)
+        return s;
+    subscription_free(s);
+    return NULL;
+}
+
+/* To the server that took the place of its own; NULL: none did. */
+static void follow(struct km_mcp_subscription *s, struct km_mcp_upstream *next)
+{
+    struct km_mcp_upstream *old = s->upstream;
+
+    if (s->relay)
+        km_relay_unsubscribe(s->relay);
+    if (s->asking)
+        km_job_cancel(s->asking, KM_STR("another server takes its place"));
+    s->relay = NULL;
+    s->asking = NULL;
+    s->agreed = s->listed = false;
+    s->err = (struct km_err){ 0 };
+    km_timer_stop(&s->timer);
+    s->upstream = next ? km_mcp_upstream_ref(next) : NULL;
+    if (!next || attach(s, &s->err) < 0) {
+        if (!next)
+            km_fail(&s->err, KM_E_UPSTREAM_CONNECT, "'%.*s' is not configured any more",
+                    KM_STR_ARG(old->name));
+        s->upstream = km_mcp_upstream_unref(s->upstream);
+        km_timer_start(&s->timer, 0); /* for whoever waits for its answer */
     }
-    if (!s->relay) { /* a relay tells by itself */
-        s->subscribed = args->subscribed;
-        begin(s);
+    km_mcp_upstream_unref(old);
+}
+
+void km_subscriptions_follow(struct km_mcp_desk *d)
+{
+    KM_LIST_EACH(it, &d->subscriptions)
+    {
+        struct km_mcp_subscription *s = KM_CONTAINER(it, struct km_mcp_subscription, link);
+        struct km_mcp_upstream *next = s->upstream ? km_desk_now(d, s->upstream) : NULL;
+
+        if (!s->relayed && next != s->upstream)
+            follow(s, next);
     }
-    return s;
+}
+
+bool km_mcp_subscription_over(const struct km_mcp_subscription *s)
+{
+    return !s->upstream;
 }
 
 void km_mcp_unsubscribe(struct km_mcp_subscription *s)
@@ -275,8 +337,9 @@ void km_mcp_unsubscribe(struct km_mcp_subscription *s)
 
     if (!s)
         return;
-    if (s->relay) {
+    if (s->relay)
         km_relay_unsubscribe(s->relay);
+    if (s->relay || !s->upstream) {
         subscription_free(s);
         return;
     }

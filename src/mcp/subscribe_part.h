@@ -13,7 +13,7 @@
 struct km_mcp_subscription {
     struct km_list link; /* of the desk */
     struct km_mcp_desk *desk;
-    struct km_mcp_upstream *upstream;
+    struct km_mcp_upstream *upstream; /* NULL: it is not configured any more */
     uint8_t key[KM_MCP_KEY];
     struct km_arena arena;
     struct km_mcp_asker asker;
@@ -25,6 +25,7 @@ struct km_mcp_subscription {
     struct km_job *asking; /* its resources/subscribe, under way */
     struct km_timer timer; /* what is told without a word of the server, or for want of one */
     struct km_err err; /* with it; code 0: it is agreed */
+    bool relayed; /* its near end follows a reload */
     bool agreed; /* the server has said yes */
     bool listed; /* a stateless server's open listen names its uri */
 };

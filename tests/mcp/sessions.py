@@ -122,10 +122,15 @@ class Session:
 class Listening(Session):
     """A stateless client that has subscriptions/listen open: what comes goes to `notices`."""
 
+    def __init__(self, *args, uris=(), **kwargs):
+        super().__init__(*args, **kwargs)
+        self.uris = list(uris)
+
     def hello(self):
         meta = {"io.modelcontextprotocol/protocolVersion": NEW,
                 "io.modelcontextprotocol/clientCapabilities": self.capabilities}
-        wanted = {"toolsListChanged": True, "promptsListChanged": True, "resourcesListChanged": True}
+        wanted = {"toolsListChanged": True, "promptsListChanged": True, "resourcesListChanged": True,
+                  "resourceSubscriptions": self.uris}
         message = {"jsonrpc": "2.0", "id": 1, "method": "subscriptions/listen",
                    "params": {"notifications": wanted, "_meta": meta}}
         self.headers |= {"mcp-protocol-version": NEW, "mcp-method": message["method"]}

@@ -7,10 +7,13 @@ import json
 import os
 import pathlib
 import socket
+import subprocess
 import threading
 
 import pytest
 from gateway import MASTER, slow_factor, wait_until
+
+from ports import free_port
 
 from conftest import ACCEPT, HERE, META, NEW, McpGateway
 from sessions import Session, events, text
@@ -25,7 +28,8 @@ class Lab(McpGateway):
 
     def __init__(self, folder, workers=2, settings=None, **more):
         self.seen = {name: folder / f"{name}.log" for name in ("old", "new")}
-        entries = {name: {"command": os.environ["KM_NODE"], "args": [str(LAB), line, str(self.seen[name])],
+        entries = {name: {**({} if "url" in more.get(name, {}) else
+                             {"command": os.environ["KM_NODE"], "args": [str(LAB), line, str(self.seen[name])]}),
                           **more.get(name, {})} for name, line in (("old", "v1"), ("new", "v2"))}
         super().__init__(folder, json.dumps({
             "general_settings": {"master_key": MASTER}, "mcp_servers": entries,
@@ -42,6 +46,25 @@ class Lab(McpGateway):
                    "params": {"name": tool, "arguments": arguments}}
         return self.post(message, "/mcp", {"mcp-protocol-version": "2025-11-25", **(headers or {})},
                          key=key).json()
+
+
+@contextlib.contextmanager
+def lab_over(transport, folder, **settings):
+    """A gateway whose old server is reached like that; over HTTP it runs by itself."""
+    if transport == "stdio":
+        with Lab(folder, **settings) as lab:
+            yield lab
+        return
+    port = free_port()
+    with subprocess.Popen([os.environ["KM_NODE"], str(LAB), "v1", str(folder / "old.log"), str(port)],
+                          stdin=subprocess.DEVNULL) as server:
+        try:
+            lab = Lab(folder, old={"transport": "http", "url": f"http://127.0.0.1:{port}/mcp"}, **settings)
+            wait_until(lambda: "listening" in lab.saw(), 30, "the server")
+            with lab:
+                yield lab
+        finally:
+            server.terminate()
 
 
 @pytest.fixture(scope="module")
@@ -253,8 +276,10 @@ def said(session):
     return [m["params"]["data"] for m in session.notices if m.get("method") == "notifications/message"]
 
 
-def test_what_a_server_says_while_nobody_calls_reaches_those_who_set_a_level(tmp_path):
-    with Lab(tmp_path) as lab, contextlib.ExitStack() as stack:
+# Over HTTP each worker has a session there, with users of its own.
+@pytest.mark.parametrize("transport, workers", [("stdio", 2), ("http", 1)])
+def test_what_a_server_says_while_nobody_calls_reaches_those_who_set_a_level(tmp_path, transport, workers):
+    with lab_over(transport, tmp_path, workers=workers) as lab, contextlib.ExitStack() as stack:
         wait_until(lambda: "old-ask" in listed(lab), 30, "the tools")
         other = lab.new_key()
         levels = [*["info"] * 4, "error", None]

@@ -209,6 +209,10 @@ void km_mcp_on_subscribe(struct km_mcp_turn *t)
         km_mcp_turn_fault(t, KM_RPC_INVALID_REQUEST, "this subscription is being made already");
         return;
     }
+    if (s && km_mcp_subscription_over(s->up)) {
+        subscription_free(s);
+        s = NULL;
+    }
     if (s) {
         km_mcp_turn_result(t, KM_STR("{}"));
         return;

@@ -96,6 +96,8 @@ static void greet(struct km_remote *p)
 
 static void ready(struct km_remote *p, const struct km_mcp_revision *revision)
 {
+    const bool retired = p->state == KM_REMOTE_OVER; /* meanwhile: it is there for what waits */
+
     km_timer_stop(&p->timer);
     p->opening_id = p->probe_id = 0;
     p->state = KM_REMOTE_READY;
@@ -107,8 +109,11 @@ static void ready(struct km_remote *p, const struct km_mcp_revision *revision)
     }
     if (revision->era == KM_MCP_HANDSHAKE)
         km_remote_notify(p, KM_STR("notifications/initialized"), KM_STR_NONE);
-    km_subscriptions_renew(p);
+    if (!retired)
+        km_subscriptions_renew(p);
     km_remote_run(p);
+    if (retired)
+        km_remote_retire(p);
 }
 
 /* --- links --- */

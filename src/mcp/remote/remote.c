@@ -22,31 +22,13 @@
 
 /* --- making and ending --- */
 
-static int copy_asker(struct km_remote *p, const struct km_mcp_asker *asker)
+static int take_asker(struct km_remote *p, const struct km_mcp_asker *asker)
 {
-    static const struct km_mcp_asker nobody = { 0 };
-    struct km_arena *a = &p->arena;
-    struct km_headers *headers = km_arena_zalloc(a, sizeof *headers);
-    struct km_header *v = NULL;
-    size_t n;
+    int r = km_asker_copy(asker, &p->arena, &p->asker);
 
-    if (!asker)
-        asker = &nobody;
-    n = asker->headers ? asker->headers->n : 0;
-    v = km_arena_zalloc(a, (n + 1) * sizeof *v);
-    for (size_t i = 0; v && i < n; i++) {
-        v[i].name = km_arena_str(a, asker->headers->v[i].name);
-        v[i].value = km_arena_str(a, asker->headers->v[i].value);
-    }
-    p->asker.principal = km_arena_str(a, asker->principal);
-    p->asker.capabilities =
-        asker->capabilities.n ? km_arena_str(a, asker->capabilities) : KM_STR("{}");
-    p->asker.session = km_arena_str(a, asker->session);
-    p->asker.rights = km_arena_str(a, asker->rights);
-    if (headers)
-        *headers = (struct km_headers){ v, n };
-    p->asker.headers = headers;
-    return km_arena_overflowed(a) ? KM_E_NOMEM : 0;
+    if (!p->asker.capabilities.n)
+        p->asker.capabilities = KM_STR("{}");
+    return r;
 }
 
 static void on_end(void *ctx)
@@ -110,7 +92,7 @@ struct km_remote *km_remote_new(const struct km_remote_args *args, struct km_err
     km_list_push(&p->desk->remotes, &p->link);
     p->idle_since_ms = km_loop_now_ms(p->desk->loop);
     count(p, true);
-    if (copy_asker(p, args->asker) < 0)
+    if (take_asker(p, args->asker) < 0)
         km_fail(&p->why, KM_E_LIMIT, "the headers of the client are too large");
     else if (take_auth(p, &p->why) == 0 && km_remote_open(p, &p->why) == 0)
         return p;
@@ -142,7 +124,12 @@ void km_remote_over(struct km_remote *p, const struct km_err *why)
 
 void km_remote_retire(struct km_remote *p)
 {
+    struct km_job *listening = p->listening;
+
     p->state = KM_REMOTE_OVER;
+    p->listening = NULL;
+    if (listening) /* it would never end by itself */
+        km_job_cancel(listening, KM_STR("nobody listens any more"));
     if (p->njobs == 0)
         km_deferred_queue(&p->end);
 }
