@@ -5,7 +5,8 @@
 
 `counts` has each method, "GET" and "connection"; `forget()` makes it know no session any more, which
 it answers with the status `unknown`; `get` is its answer to GET; `hang` names a tool whose answer
-breaks off in the middle.
+breaks off in the middle; `introduced` are the seconds it takes over notifications/initialized, and
+"early" counts lists that were asked for before it was done with that.
 """
 
 import collections
@@ -13,6 +14,7 @@ import http.server
 import json
 import socket
 import threading
+import time
 import uuid
 
 
@@ -68,9 +70,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.headers.get("mcp-session-id") not in self.owner.sessions:
             self.give(self.owner.unknown, {"jsonrpc": "2.0", "id": None, "error": {
                 "code": -32000, "message": "Bad Request: No valid session ID provided"}})
+        elif method == "notifications/initialized":
+            time.sleep(self.owner.introduced)
+            self.owner.introduced_to.add(self.headers["mcp-session-id"])
+            self.give(202)
         elif "id" not in message:
             self.give(202)
         elif method == "tools/list":
+            if self.headers["mcp-session-id"] not in self.owner.introduced_to:
+                self.owner.count("early")
             self.answer(message, {"tools": self.owner.tools})
         elif method == "tools/call":
             self.run(message)
@@ -95,8 +103,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 class FaultyHttp:
-    def __init__(self, unknown=404, get=405, hang=None):
-        self.unknown, self.get, self.hang = unknown, get, hang
+    def __init__(self, unknown=404, get=405, hang=None, introduced=0):
+        self.unknown, self.get, self.hang, self.introduced = unknown, get, hang, introduced
+        self.introduced_to = set()  # sessions
         self.sessions, self.counts, self.credentials = set(), collections.Counter(), set()
         self.used = set()  # sessions by which tools were called
         self.lock = threading.Lock()

@@ -259,6 +259,15 @@ def test_09_a_changed_list_is_asked_for_and_announced(tmp_path):
             wait_until(lambda e=each, n=name: e.tools()[n]["description"] == "after", 20)
 
 
+@pytest.mark.parametrize("seconds, early", [(0.3, False), (4, True)])
+def test_09_a_list_is_asked_for_when_the_server_knows_that_the_handshake_is_over(tmp_path, seconds, early):
+    """Only then it shows all of its tools.  One that takes very long over that is asked before."""
+    with FaultyHttp(introduced=seconds) as server, served(tmp_path, {"one": over_http(server)}) as gateway:
+        with Session(gateway, "/mcp/one") as session:
+            assert "work" in session.tools()
+        assert (server.counts["early"] > 0) == early
+
+
 def test_10_names_are_such_as_models_take(tmp_path):
     servers = {"one": faulty("--long-names"),
                "a-server-with-quite-a-long-name-itself": faulty("--long-names")}

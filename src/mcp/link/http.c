@@ -129,6 +129,8 @@ void km_link_post_fail(struct km_link_post *p, const struct km_err *err, bool ma
         p->in_event = true;
         h->base.events->on_failed(h->base.ctx, p->id, &failure);
     }
+    if (p->introduces)
+        h->base.events->on_introduced(h->base.ctx);
     km_link_post_free(p);
 }
 
@@ -235,6 +237,7 @@ static void http_send(struct km_link *l, const struct km_link_request *q)
         return; /* its time-out will tell */
     p->id = q->id;
     p->opens = km_str_eq(q->method, KM_STR("initialize"));
+    p->introduces = km_str_eq(q->method, KM_STR("notifications/initialized"));
     km_buf_str(&p->more_head, q->head);
     km_buf_move(&p->text, q->text);
     if (p->opens)

@@ -102,6 +102,8 @@ static void on_head(void *ctx, const struct km_response *response)
         p->of->auth->ops->refused(p->of->auth, &p->wait, response->status, &response->headers,
                                   KM_STR_NONE))
         p->tries += AUTH_TRIES; /* asked again when the rest has come */
+    if (p->introduces && response->status < 300)
+        p->of->base.events->on_introduced(p->of->base.ctx);
 }
 
 static void too_large(struct km_link_post *p)

@@ -35,6 +35,7 @@ struct km_link_post {
     bool get; /* asks for a stream: the standing one, or the rest of a request's */
     bool standing;
     bool opens; /* initialize: its answer brings the session */
+    bool introduces; /* notifications/initialized */
     bool in_event; /* the remote is being told something: nothing may be freed */
     bool settled, dropped; /* answered; not wanted */
     bool waits; /* for header lines */

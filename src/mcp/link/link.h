@@ -30,6 +30,9 @@ struct km_link_failure {
 struct km_link_events {
     /* It can be sent on.  Once. */
     void (*on_up)(void *ctx);
+    /* Where each message is an exchange of its own, and one can overtake another: the server has
+     * taken notifications/initialized, or refused it.  At least once. */
+    void (*on_introduced)(void *ctx);
     /* One message; about 0: it belongs to no request in particular. */
     void (*on_message)(void *ctx, uint64_t about, struct km_str text);
     void (*on_failed)(void *ctx, uint64_t id, const struct km_link_failure *failure);

@@ -47,6 +47,7 @@ struct post {
     struct km_list link;
     struct link_sse *of;
     uint64_t id;
+    bool introduces; /* notifications/initialized */
     struct km_buf head, text;
     struct km_str part;
     struct km_http_request request;
@@ -246,6 +247,17 @@ static void post_free(struct post *p)
     free(p);
 }
 
+/* The server has taken or refused it. */
+static void post_over(struct post *p)
+{
+    const struct km_link *l = &p->of->base;
+    const bool introduces = p->introduces;
+
+    post_free(p);
+    if (introduces)
+        l->events->on_introduced(l->ctx);
+}
+
 static void post_failed(struct post *p, const struct km_err *err, bool maybe_executed)
 {
     struct link_sse *s = p->of;
@@ -256,7 +268,7 @@ static void post_failed(struct post *p, const struct km_err *err, bool maybe_exe
                                  .credentials = p->status == 401 || p->status == 403 };
     uint64_t id = p->id;
 
-    post_free(p);
+    post_over(p);
     if (id)
         s->base.events->on_failed(s->base.ctx, id, &f);
 }
@@ -298,7 +310,7 @@ static void on_post_done(void *ctx, const struct km_http_result *result)
         err.http = p->status;
         post_failed(p, &err, p->status >= 500);
     } else {
-        post_free(p);
+        post_over(p);
     }
 }
 
@@ -366,6 +378,7 @@ static void sse_send(struct km_link *l, const struct km_link_request *q)
         return; /* its end is about to be told, or its time-out will be */
     p->of = s;
     p->id = q->id;
+    p->introduces = km_str_eq(q->method, KM_STR("notifications/initialized"));
     km_buf_init(&p->head, HEAD_BYTES);
     km_buf_init(&p->text, KM_MCP_MESSAGE_BYTES);
     km_buf_move(&p->text, q->text);

@@ -16,6 +16,7 @@
 #include "mcp/desk.h"
 
 #define UNSUPPORTED_VERSION (-32022)
+#define INTRODUCED_MS 2000 /* until it has taken notifications/initialized: then it is asked */
 #define PROBE_MS 4000 /* silence of a stdio server before initialize is sent as well */
 
 static void step(struct km_remote *p, const struct km_link_failure *last);
@@ -94,26 +95,45 @@ static void greet(struct km_remote *p)
     km_timer_start(&p->timer, patience(p));
 }
 
-static void ready(struct km_remote *p, const struct km_mcp_revision *revision)
+static void take_jobs(struct km_remote *p)
 {
     const bool retired = p->state == KM_REMOTE_OVER; /* meanwhile: it is there for what waits */
 
     km_timer_stop(&p->timer);
-    p->opening_id = p->probe_id = 0;
+    p->introducing = false;
     p->state = KM_REMOTE_READY;
+    if (!retired)
+        km_subscriptions_renew(p);
+    km_remote_run(p);
+    if (retired)
+        km_remote_retire(p);
+}
+
+/* A server may show more once it was told that the handshake is over (tools that need something of
+ * the client): a list that arrived before would be without them. */
+static void ready(struct km_remote *p, const struct km_mcp_revision *revision)
+{
+    km_timer_stop(&p->timer);
+    p->opening_id = p->probe_id = 0;
     p->revision = revision;
     km_link_agreed(p->wire, revision);
     if (!p->remembered) {
         km_mcp_live_speaks(p->upstream->live, revision, p->sse);
         km_desk_ok(p->desk, p->upstream);
     }
+    p->introducing = revision->era == KM_MCP_HANDSHAKE && p->upstream->origin;
     if (revision->era == KM_MCP_HANDSHAKE)
         km_remote_notify(p, KM_STR("notifications/initialized"), KM_STR_NONE);
-    if (!retired)
-        km_subscriptions_renew(p);
-    km_remote_run(p);
-    if (retired)
-        km_remote_retire(p);
+    if (p->introducing)
+        km_timer_start(&p->timer, INTRODUCED_MS);
+    else
+        take_jobs(p);
+}
+
+void km_remote_introduced(struct km_remote *p)
+{
+    if (p->introducing)
+        take_jobs(p);
 }
 
 /* --- links --- */
@@ -290,6 +310,10 @@ void km_remote_open_timeout(struct km_remote *p)
 {
     struct km_err err;
 
+    if (p->introducing) {
+        take_jobs(p);
+        return;
+    }
     if (stdio(p) && p->probe_id && !p->greeted) {
         greet(p); /* and the probe may still be answered */
         return;

@@ -116,6 +116,7 @@ void km_remote_over(struct km_remote *p, const struct km_err *why)
     if (p->state == KM_REMOTE_OVER && p->why.code)
         return;
     p->state = KM_REMOTE_OVER;
+    p->introducing = false;
     p->why = *why;
     km_timer_stop(&p->timer);
     fail_all(p, &p->why);
@@ -285,6 +286,11 @@ static void on_up(void *ctx)
     km_remote_up(ctx);
 }
 
+static void on_introduced(void *ctx)
+{
+    km_remote_introduced(ctx);
+}
+
 static void on_message(void *ctx, uint64_t about, struct km_str text)
 {
     km_remote_message_in(ctx, about, text);
@@ -300,6 +306,7 @@ static void on_noted(void *ctx, uint64_t id, struct km_str members)
 }
 
 const struct km_link_events km_remote_events = { .on_up = on_up,
+                                                 .on_introduced = on_introduced,
                                                  .on_message = on_message,
                                                  .on_failed = on_failed,
                                                  .on_noted = on_noted,

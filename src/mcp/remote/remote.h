@@ -77,6 +77,7 @@ struct km_remote {
     bool reprobed; /* it named our revision when it refused discover: tried once more */
     bool remembered; /* the era is what it was last time: nothing was asked */
     bool sse; /* the link is HTTP+SSE in place of Streamable HTTP */
+    bool introducing; /* notifications/initialized is on its way */
     bool answered; /* it has said something */
     const struct km_mcp_revision *revision;
     struct km_buf hello; /* the result of initialize or server/discover */
@@ -178,6 +179,7 @@ void km_remote_up(struct km_remote *p); /* its link is */
 /* The answer to discover or initialize, by its id; or none. */
 void km_remote_opened(struct km_remote *p, uint64_t id, const struct km_rpc_message *m);
 void km_remote_open_failed(struct km_remote *p, uint64_t id, const struct km_link_failure *f);
+void km_remote_introduced(struct km_remote *p); /* its server has heard of that */
 void km_remote_open_timeout(struct km_remote *p);
 
 extern const struct km_link_events km_remote_events; /* of remote.c */
