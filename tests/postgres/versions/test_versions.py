@@ -121,6 +121,10 @@ def test_plans_and_advice(reader):
     assert plan[0]["Plan"]["Node Type"] and "Execution Time" in plan[0]
     advice = reader.ok("advise_indexes", queries=[sql])
     assert advice["method"] == "estimate" and advice["indexes"][0]["columns"][0] == "kind"
+    for where, index in (("note LIKE 'n77%'", '"note" text_pattern_ops'),
+                         ("to_tsvector('english', note) @@ 'n77'", "to_tsvector('english', \"note\")")):
+        sql = f"SELECT * FROM rich.item WHERE {where}"
+        assert index in reader.ok("advise_indexes", queries=[sql])["indexes"][0]["create"]
 
 
 def test_tuning(rich, owner):
