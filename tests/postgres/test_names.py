@@ -10,7 +10,7 @@ from gateway import wait_until
 
 from conftest import Server
 from name_server import ADDRESS, NameServer
-from test_faults import works
+from test_faults import ask, works
 
 NAMES = {"db.test": ["127.0.0.1"], "two.test": ["127.0.0.78", "127.0.0.1"], "none.test": []}
 
@@ -43,10 +43,12 @@ def test_a_name_that_takes_long_holds_up_nobody_else(dns, postgres, tmp_path):
     with Server(words(postgres, "db.test"), under=dns.under(tmp_path), greet=False) as server:
         wait_until(lambda: "db.test" in dns.asked, 20, "the name to be asked for")
         assert server.request("ping")["result"] == {}
-        assert server.hello not in server.answers  # that one waits for the database
+        number = ask(server)  # waits for a connection
+        assert server.request("ping")["result"] == {}
+        assert number not in server.answers
         dns.release()
+        assert server.wait(number)["result"]["isError"] is False
         assert server.wait(server.hello)["result"]["instructions"]
-        assert works(server)
 
 
 @pytest.mark.parametrize("host, port", [

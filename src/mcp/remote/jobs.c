@@ -264,10 +264,17 @@ static void run(struct km_remote *p, struct km_job *j)
 {
     struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(KM_MCP_MESSAGE_BYTES);
     struct km_buf head KM_CLEANUP(km_buf_done) = KM_BUF(64 * 1024);
+    struct km_buf greeting KM_CLEANUP(km_buf_done) = KM_BUF((size_t)1024 * 1024);
+    bool discovers =
+        p->revision->era == KM_MCP_HANDSHAKE && km_str_eq(j->method, KM_STR("server/discover"));
     struct km_err err;
 
     km_list_remove(&j->link);
-    if (p->revision->era == KM_MCP_HANDSHAKE && km_str_eq(j->method, KM_STR("server/discover"))) {
+    if (discovers && p->upstream->builtin) { /* one of our own says what it knows now, if greeted */
+        km_remote_greeting(p, &greeting);
+        j->method = KM_STR("initialize");
+        j->params = km_arena_str(&j->arena, km_buf_view(&greeting));
+    } else if (discovers) {
         j->hello = true; /* what it said of itself in the handshake */
         km_list_push(&p->order, &j->order);
         km_deferred_queue(&j->later);
@@ -285,6 +292,10 @@ static void run(struct km_remote *p, struct km_job *j)
         return;
     }
     km_remote_transmit(p, j->id, j->method, &text, km_buf_view(&head), j);
+    if (discovers) { /* it begins anew with that as well */
+        p->log_level = 0;
+        km_remote_level(p, KM_STR_NONE);
+    }
     km_job_heard(j);
 }
 

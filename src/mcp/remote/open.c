@@ -75,22 +75,28 @@ static void probe(struct km_remote *p)
     km_timer_start(&p->timer, stdio(p) ? PROBE_MS : patience(p));
 }
 
-static void greet(struct km_remote *p)
+void km_remote_greeting(const struct km_remote *p, struct km_buf *out)
 {
     struct km_str version = p->upstream->entry->spec_version;
+
+    if (!version.n)
+        version = km_mcp_revision_latest(KM_MCP_HANDSHAKE)->name;
+    km_buf_str(out, KM_STR("{\"protocolVersion\":"));
+    km_buf_json(out, version);
+    km_buf_str(out, KM_STR(",\"capabilities\":"));
+    km_buf_str(out, p->asker.capabilities);
+    km_buf_str(out, KM_STR(",\"clientInfo\":" KM_MCP_CLIENT_INFO "}"));
+}
+
+static void greet(struct km_remote *p)
+{
     struct km_buf params KM_CLEANUP(km_buf_done) = KM_BUF((size_t)1024 * 1024);
 
     p->greeted = true;
     p->revision = km_mcp_revision_latest(KM_MCP_HANDSHAKE);
     km_link_agreed(p->wire, NULL);
     p->opening_id = ++p->next_id;
-    if (!version.n)
-        version = p->revision->name;
-    km_buf_str(&params, KM_STR("{\"protocolVersion\":"));
-    km_buf_json(&params, version);
-    km_buf_str(&params, KM_STR(",\"capabilities\":"));
-    km_buf_str(&params, p->asker.capabilities);
-    km_buf_str(&params, KM_STR(",\"clientInfo\":" KM_MCP_CLIENT_INFO "}"));
+    km_remote_greeting(p, &params);
     send_opening(p, p->opening_id, KM_STR("initialize"), km_buf_view(&params));
     km_timer_start(&p->timer, patience(p));
 }

@@ -176,6 +176,8 @@ void km_remote_question_free(struct km_remote_question *q);
 /* open.c */
 int km_remote_open(struct km_remote *p, struct km_err *err) KM_MUST_USE;
 void km_remote_up(struct km_remote *p); /* its link is */
+/* What initialize says, appended. */
+void km_remote_greeting(const struct km_remote *p, struct km_buf *out);
 /* The answer to discover or initialize, by its id; or none. */
 void km_remote_opened(struct km_remote *p, uint64_t id, const struct km_rpc_message *m);
 void km_remote_open_failed(struct km_remote *p, uint64_t id, const struct km_link_failure *f);

@@ -129,16 +129,22 @@ static bool has_method(const struct km_mcp_server *s, struct km_str name)
     return false;
 }
 
+/* A client may say it again, while calls of it run.  They know its capabilities by their place: the
+ * old ones stay where they are, and what is the same is not kept twice. */
 static void greet(struct km_mcp_peer *p, const struct km_rpc_message *m)
 {
+    struct km_arena scratch;
     struct km_str text;
 
-    km_arena_done(&p->hello);
-    km_arena_init(&p->hello, HELLO_BYTES, NULL);
+    km_arena_init(&scratch, HELLO_BYTES, NULL);
+    text = km_json_compact(km_json_get(m->params, "capabilities"), &scratch);
     p->log_level = 1;
-    text = km_json_compact(km_json_get(m->params, "capabilities"), &p->hello);
-    if (!text.n || km_json_parse(&p->hello, text, &p->capabilities, NULL) < 0)
-        p->capabilities = NULL;
+    if (!p->said.n || !km_str_eq(text, p->said)) {
+        p->said = km_arena_str(&p->hello, text);
+        if (!text.n || km_json_parse(&p->hello, text, &p->capabilities, NULL) < 0)
+            p->capabilities = NULL;
+    }
+    km_arena_done(&scratch);
 }
 
 static void set_level(struct km_mcp_peer_call *c)

@@ -11,6 +11,7 @@ struct km_mcp_peer {
     struct km_mcp_endpoint endpoint;
     const struct km_mcp_revision *revision; /* agreed on; NULL: there was no handshake */
     struct km_arena hello; /* of the handshake */
+    struct km_str said; /* in it: what the client can, as it was said last */
     const struct km_json *capabilities; /* in it */
     unsigned char log_level; /* as set; 1: all */
     struct km_list calls, uris;

@@ -17,6 +17,7 @@
 
 #define ANSWER_BYTES (2 * KM_MCP_RESULT_BYTES + (1 << 20))
 #define DISCOVER_TTL_MS 3600000
+#define PASSING_TTL_MS 5000
 #define LIST_TTL_MS 300000
 #define MEMBERS_TTL_MS 60000
 
@@ -173,13 +174,17 @@ static void on_initialize(struct km_mcp_call *call)
 static void discover(struct km_mcp_call *call)
 {
     struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(128 * 1024);
+    bool passing = false;
 
+    for (size_t i = 0; i < call->endpoint->nservers; i++)
+        passing = passing || call->endpoint->servers[i]->passing;
     km_buf_str(&b, KM_STR("{\"resultType\":\"complete\",\"supportedVersions\":["));
     km_buf_json(&b, km_mcp_revision_latest(KM_MCP_STATELESS)->name);
     km_buf_byte(&b, ']');
     put_capabilities(call, &b);
     put_instructions(call, &b);
-    km_buf_printf(&b, ",\"ttlMs\":%d,\"cacheScope\":\"public\"", DISCOVER_TTL_MS);
+    km_buf_printf(&b, ",\"ttlMs\":%d,\"cacheScope\":\"public\"",
+                  passing ? PASSING_TTL_MS : DISCOVER_TTL_MS);
     km_mcp_put_meta(call, &b);
     km_buf_byte(&b, '}');
     km_mcp_reply_result(call, km_buf_view(&b));

@@ -81,6 +81,7 @@ struct km_mcp_method {
 struct km_mcp_server {
     struct km_str name, title, version;
     struct km_str instructions; /* for the model; empty: none */
+    bool passing; /* they say that something is not known yet: worth asking again soon */
     const struct km_mcp_tool *tools;
     size_t ntools;
     const struct km_mcp_resource *resources;

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "base/buf.h"
+#include "servers/postgres/digest.h"
 #include "servers/postgres/meter.h"
 #include "servers/postgres/own.h"
 #include "servers/postgres/watch.h"
@@ -108,6 +109,7 @@ struct km_pg_instance *km_pg_instance_free(struct km_pg_instance *instance)
     if (!instance)
         return NULL;
     km_pg_watch_free(instance->server.watch);
+    km_pg_digest_free(instance->server.digest);
     km_pg_meter_free(instance->server.meter);
     km_pg_own_free(instance->server.own);
     km_pg_db_free(instance->server.db);
@@ -137,12 +139,13 @@ struct km_pg_instance *km_pg_instance_new(const struct km_pg_instance_args *args
         return km_pg_instance_free(i);
     i->server.meter = km_pg_meter_new(&(struct km_pg_meter_args){
         .loop = args->loop, .db = db, .metrics = args->metrics, .worker = args->worker });
-    if (!i->server.meter) {
+    i->server.digest = km_pg_digest_new(&i->server, args->loop, args->tell, args->ctx);
+    if (!i->server.meter || !i->server.digest) {
         km_fail(err, KM_E_NOMEM, "out of memory");
         return km_pg_instance_free(i);
     }
     if (args->tell)
-        i->server.watch = km_pg_watch_new(db, args->loop, WATCH_MS, args->tell, args->ctx);
+        i->server.watch = km_pg_watch_new(&i->server, args->loop, WATCH_MS, args->tell, args->ctx);
     return i;
 }
 

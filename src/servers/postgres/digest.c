@@ -1,12 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* digest.c - the server's instructions: mode, limits, and the tables that are used most.
  *
- *     initialize ── one query, of 3 s at most ── instructions of at most 4 KiB ── the answer
+ *     initialize ── is a look in time? ──yes── wait for it, WAIT_MS at most ──> the text
+ *                     │                └─no──> the text as it was last
+ *     a look ── one query of its own ── a text of at most 4 KiB, kept ── list_changed, where
+ *                                                                        somebody went without
  *
  * Most clients never show resources to the model; instructions they do.  So these say what tables
  * there are, with estimates of rows and their first columns, most used first, as far as there is
- * room.  Where the database does not answer in time they say that, and the client is served all
- * the same.
+ * room.
+ *
+ * A client asks for them once, as the first thing it does: a database that is well has answered
+ * before anybody notices, so it is waited for.  One that was too late is not waited for again until
+ * a look comes in time; what is kept is told at once, and a look goes on behind.  What no look has
+ * found yet is looked at as soon as the database answers anything.
  *
  * Names are data: what is no plain character is left out of them, and they stand in one place
  * that is called what it is.
@@ -14,13 +21,38 @@
 #include "servers/postgres/digest.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "servers/postgres/tools.h"
 
-#define DIGEST_MS 3000
+#define WAIT_MS 1000 /* from a look's beginning; who asks waits no longer */
+#define LOOK_MS 3000 /* of the server's time */
+#define REST_MS 10000 /* after a look that failed, until the next that nobody asked for */
+#define LOOK_BYTES ((size_t)1024 * 1024) /* of its answer, twice: as text and as JSON */
 #define ROOM 64 /* for the last line */
 
-static const char *const digest_sql[] = {
+struct km_pg_digest {
+    struct km_pg_server *server;
+    km_pg_tell_fn *tell; /* NULL: nobody listens */
+    void *ctx;
+    struct km_timer timer; /* while a look may still come in time */
+    struct km_list waits; /* struct wait */
+    bool slow; /* the last one did not: nobody waits */
+    bool missed; /* somebody was told before the look that was to tell */
+    uint64_t rest_ms; /* the database answered, but not this: until then it is left alone */
+    struct km_arena arena; /* of the look */
+    struct km_pg_request request;
+    struct km_pg_lease *lease; /* NULL: none is under way */
+    struct km_str found; /* what it gave so far; empty: nothing */
+};
+
+/* A call that waits for a look: a task without a lease. */
+struct wait {
+    struct km_pg_task task; /* first: the call knows it by this */
+    void (*then)(struct km_mcp_call *call);
+};
+
+static const char digest_sql[] =
     "SELECT json_build_object('database', current_database(), 'version', "
     "current_setting('server_version'), 'others', (SELECT json_agg(d.datname ORDER BY d.datname) "
     "FROM (SELECT datname FROM pg_database WHERE datallowconn AND NOT datistemplate AND datname <> "
@@ -37,9 +69,7 @@ static const char *const digest_sql[] = {
     "'f') "
     "AND NOT c.relispartition AND n.nspname NOT IN ('pg_catalog', 'information_schema') "
     "AND n.nspname !~ '^pg_(toast|temp)' AND has_schema_privilege(n.oid, 'USAGE') ORDER BY "
-    "coalesce(s.seq_scan, 0) + coalesce(s.idx_scan, 0) DESC, c.reltuples DESC, 1, 2 LIMIT 80) t))",
-    NULL,
-};
+    "coalesce(s.seq_scan, 0) + coalesce(s.idx_scan, 0) DESC, c.reltuples DESC, 1, 2 LIMIT 80) t))";
 
 /* --- the text --- */
 
@@ -129,44 +159,149 @@ void km_pg_digest_write(struct km_pg_server *s, const struct km_json *tables)
                   (unsigned long long)args->limits.statement_ms);
     if (tables)
         put_tables(&b, tables);
+    else
+        km_buf_str(&b, KM_STR("\nWhat tables there are is not known yet: the database has not "
+                              "answered so far. list_objects asks it."));
+    s->mcp.passing = !tables;
     snprintf(s->instructions, sizeof s->instructions, "%.*s", KM_STR_ARG(km_buf_view(&b)));
     s->mcp.instructions = km_str_c(s->instructions);
 }
 
-/* --- asking --- */
+/* --- a look --- */
 
-struct wait {
-    void (*then)(struct km_mcp_call *call);
-};
-
-static int on_digest(struct km_pg_task *task, const struct km_pg_outcome *o, struct km_err *err)
+/* Those who wait are told what is known now. */
+static void let_go(struct km_pg_digest *d)
 {
-    struct wait *wait = task->data;
-    struct km_str value = km_pg_task_value(task);
-    const struct km_json *tables = NULL;
+    struct km_list *link;
 
-    (void)o;
-    (void)err;
-    if (value.n && km_json_parse(task->call->arena, value, &tables, NULL) < 0)
-        tables = NULL;
-    km_pg_digest_write(km_pg_server_of(task->call), tables);
-    wait->then(task->call);
-    return 0;
+    while ((link = km_list_pop(&d->waits)) != NULL) {
+        struct wait *w = KM_CONTAINER(link, struct wait, task.waits);
+
+        w->task.call->work = NULL;
+        w->then(w->task.call);
+    }
+}
+
+static void on_late(void *ctx)
+{
+    struct km_pg_digest *d = ctx;
+
+    d->slow = d->missed = true;
+    let_go(d);
+}
+
+static bool on_result(void *ctx, const struct km_pg_result *r)
+{
+    struct km_pg_digest *d = ctx;
+
+    if (km_pg_rows(r) == 1)
+        d->found = km_arena_str(&d->arena, km_pg_value(r, 0, 0));
+    return true;
+}
+
+/* true: it says something else than before. */
+static bool keep(struct km_pg_digest *d)
+{
+    struct km_pg_server *s = d->server;
+    const struct km_json *tables = NULL;
+    char before[sizeof s->instructions];
+
+    if (!d->found.n || km_json_parse(&d->arena, d->found, &tables, NULL) < 0)
+        return false;
+    memcpy(before, s->instructions, sizeof before);
+    km_pg_digest_write(s, tables);
+    return strcmp(before, s->instructions) != 0;
+}
+
+static void on_end(void *ctx, const struct km_pg_outcome *o)
+{
+    struct km_pg_digest *d = ctx;
+    bool fine = !o->err && !o->sqlstate.n && d->found.n;
+    bool news = fine && keep(d) && d->missed;
+
+    if (km_timer_running(&d->timer))
+        d->slow = false;
+    d->missed = !fine && (d->missed || !km_list_empty(&d->waits));
+    d->rest_ms = fine || o->err ? 0 : km_loop_now_ms(d->timer.loop) + REST_MS;
+    km_timer_stop(&d->timer);
+    d->lease = NULL;
+    km_arena_done(&d->arena);
+    let_go(d);
+    /* Instructions have no notice of their own.  What made them possible made lists possible too,
+     * and who asks for those again asks for these (mcp/refresh.c). */
+    if (news && d->tell)
+        d->tell(d->ctx, KM_STR("notifications/resources/list_changed"), KM_STR_NONE);
+}
+
+static void look(struct km_pg_digest *d)
+{
+    static const struct km_pg_lease_events events = { on_result, on_end };
+
+    if (d->lease)
+        return;
+    km_arena_init(&d->arena, 2 * LOOK_BYTES, NULL);
+    d->found = KM_STR_NONE;
+    d->request =
+        (struct km_pg_request){ .sql = km_str_c(digest_sql), .own = true, .timeout_ms = LOOK_MS };
+    d->lease = km_pg_lease_new(d->server->db, &d->arena, &d->request, &events, d);
+    if (d->lease)
+        km_timer_start(&d->timer, WAIT_MS);
+    else
+        km_arena_done(&d->arena);
 }
 
 int km_pg_digest_prepare(struct km_mcp_call *call, void (*then)(struct km_mcp_call *call))
 {
-    struct wait *wait = km_arena_zalloc(call->arena, sizeof *wait);
-    struct km_err err = { 0 };
-    struct km_pg_task *task = km_pg_task_new(call, &err);
+    struct km_pg_digest *d = km_pg_server_of(call)->digest;
+    struct wait *w = km_arena_zalloc(call->arena, sizeof *w);
 
-    if (!wait || !task || km_pg_request_own(call, digest_sql, NULL, 0, &task->request, &err) < 0)
+    if (!d || !w)
         return KM_E_NOMEM;
-    wait->then = then;
-    task->data = wait;
-    task->method = true;
-    task->tolerant = true;
-    task->answer = on_digest;
-    task->request.timeout_ms = DIGEST_MS;
-    return km_pg_task_start(task, &err);
+    look(d);
+    if (d->slow || !d->lease) {
+        d->missed = true;
+        return KM_E_AGAIN;
+    }
+    w->task.call = call;
+    w->then = then;
+    km_list_push(&d->waits, &w->task.waits);
+    call->work = &w->task;
+    return 0;
+}
+
+void km_pg_digest_answers(struct km_pg_server *s)
+{
+    struct km_pg_digest *d = s->digest;
+
+    if (d && s->mcp.passing && km_loop_now_ms(d->timer.loop) >= d->rest_ms)
+        look(d);
+}
+
+struct km_pg_digest *km_pg_digest_new(struct km_pg_server *s, struct km_loop *loop,
+                                      km_pg_tell_fn *tell, void *ctx)
+{
+    struct km_pg_digest *d = calloc(1, sizeof *d);
+
+    if (!d)
+        return NULL;
+    d->server = s;
+    d->tell = tell;
+    d->ctx = ctx;
+    km_list_init(&d->waits);
+    km_timer_init(&d->timer, loop, on_late, d);
+    return d;
+}
+
+struct km_pg_digest *km_pg_digest_free(struct km_pg_digest *d)
+{
+    if (!d)
+        return NULL;
+    km_assert(km_list_empty(&d->waits));
+    km_timer_stop(&d->timer);
+    if (d->lease) {
+        km_pg_lease_drop(d->lease);
+        km_arena_done(&d->arena);
+    }
+    free(d);
+    return NULL;
 }

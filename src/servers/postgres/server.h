@@ -14,6 +14,7 @@
 #define KM_PG_TOOLS 96 /* of a server, those of the configuration counted */
 #define KM_PG_PROMPTS 64 /* the same */
 
+struct km_pg_digest;
 struct km_pg_meter;
 struct km_pg_own;
 struct km_pg_watch;
@@ -27,11 +28,12 @@ struct km_pg_server {
     uint64_t sizes_ms;
     char instructions[KM_PG_INSTRUCTIONS + 1];
     struct km_pg_own *own; /* of the definitions; NULL: there are none */
+    struct km_pg_digest *digest; /* NULL: instructions stay as they are */
     struct km_pg_watch *watch; /* NULL: nobody listens */
     struct km_pg_meter *meter;
 };
 
-/* db outlives it. */
+/* db outlives it.  What else it has is made by builtin.c. */
 void km_pg_server_init(struct km_pg_server *s, struct km_pg_db *db);
 
 #endif

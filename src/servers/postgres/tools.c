@@ -15,12 +15,11 @@
 #include "base/crypto.h"
 #include "base/encode.h"
 #include "http/json_out.h"
+#include "servers/postgres/digest.h"
 #include "servers/postgres/meter.h"
 #include "servers/postgres/own.h"
 #include "servers/postgres/process.h"
 
-#define PARAMS 1000
-#define PARAM_BYTES ((size_t)1024 * 1024)
 #define ERROR_BYTES ((size_t)64 * 1024)
 
 /* --- errors --- */
@@ -226,6 +225,8 @@ static void on_end(void *ctx, const struct km_pg_outcome *o)
 
     task->call->work = NULL;
     km_pg_meter_lease(task, o);
+    if (!o->err && !o->refused)
+        km_pg_digest_answers(km_pg_server_of(task->call));
     failed = o->err || o->refused || o->sqlstate.n || o->over_cap || o->unknown;
     r = failed && (!task->tolerant || task->cancelled) ? answer_error(task, o, &err)
                                                        : task->answer(task, o, &err);
@@ -317,88 +318,16 @@ void km_pg_task_cancel(struct km_mcp_call *call)
     struct km_pg_task *task = call->work;
 
     task->cancelled = true;
-    km_pg_lease_cancel(task->lease);
+    if (task->lease)
+        km_pg_lease_cancel(task->lease);
 }
 
 void km_pg_task_drop(struct km_mcp_call *call)
 {
-    km_pg_lease_drop(((struct km_pg_task *)call->work)->lease);
-}
+    struct km_pg_task *task = call->work;
 
-/* --- parameters --- */
-
-/* A value as PostgreSQL's text; NULL: null. */
-static const char *text_of(struct km_arena *arena, const struct km_json *v)
-{
-    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(PARAM_BYTES);
-    struct km_str s;
-    bool on;
-
-    if (km_json_kind(v) == KM_JSON_NULL)
-        return NULL;
-    if (km_json_bool(v, &on))
-        return on ? "true" : "false";
-    if (km_json_string(v, &s) || km_json_number(v, &s))
-        return km_arena_cstr(arena, s);
-    km_json_write(v, &b); /* lists and objects: JSON */
-    return km_arena_cstr(arena, km_buf_view(&b));
-}
-
-int km_pg_task_text(struct km_mcp_call *call, const struct km_json *value, const char **ret,
-                    struct km_err *err)
-{
-    struct km_str s;
-
-    if (km_json_string(value, &s) && km_str_chr(s, '\0') < s.n)
-        return km_fail(err, KM_E_INVALID, "params: a text with a NUL byte");
-    *ret = text_of(call->arena, value);
-    return 0;
-}
-
-static int take_param(struct km_pg_task *task, const struct km_json *v, const char **ret_text,
-                      unsigned *ret_type, struct km_err *err)
-{
-    const struct km_json *inner = km_json_get(v, "value");
-    struct km_str name = KM_STR_NONE;
-
-    *ret_type = 0;
-    if (km_json_kind(v) == KM_JSON_OBJECT && inner && km_json_count(v) == 2 &&
-        km_json_string(km_json_get(v, "type"), &name)) {
-        *ret_type = km_pg_type_oid(name);
-        if (!*ret_type)
-            return km_fail(err, KM_E_INVALID, "params: '%.*s' is no type that is known here",
-                           KM_STR_ARG(name));
-        v = inner;
-    }
-    return km_pg_task_text(task->call, v, ret_text, err);
-}
-
-int km_pg_task_params(struct km_pg_task *task, const struct km_json *params, struct km_err *err)
-{
-    size_t n = km_json_count(params);
-    const struct km_json *item;
-    const char **values;
-    unsigned *types;
-    struct km_json_iter it;
-    struct km_str key;
-    int r = 0;
-
-    if (n == 0)
-        return 0;
-    if (n > PARAMS)
-        return km_fail(err, KM_E_LIMIT, "params: at most %d values", PARAMS);
-    values = km_arena_zalloc(task->call->arena, n * sizeof *values);
-    types = km_arena_zalloc(task->call->arena, n * sizeof *types);
-    if (!values || !types)
-        return km_fail(err, KM_E_NOMEM, "out of memory");
-    task->request.values = values;
-    task->request.types = types;
-    for (km_json_iter(params, &it); r == 0 && km_json_next(&it, &key, &item);) {
-        r = take_param(task, item, &values[task->request.nparams], &types[task->request.nparams],
-                       err);
-        task->request.nparams++;
-    }
-    if (r == 0 && km_arena_overflowed(task->call->arena))
-        r = km_fail(err, KM_E_NOMEM, "params: too large");
-    return r;
+    if (task->lease)
+        km_pg_lease_drop(task->lease);
+    else
+        km_list_remove(&task->waits);
 }

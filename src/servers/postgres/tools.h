@@ -67,7 +67,8 @@ struct km_pg_task {
     struct km_pg_request request;
     struct km_pg_table table;
     size_t prefix; /* characters put before the caller's text */
-    struct km_pg_lease *lease;
+    struct km_pg_lease *lease; /* NULL: it waits for a digest (digest.c), */
+    struct km_list waits; /* among others */
     void *data; /* the tool's own */
     bool cancelled; /* nobody wants the answer: no further statement */
     bool rewritten; /* by a processor: places in the text are not the caller's */
@@ -89,7 +90,8 @@ int km_pg_task_again(struct km_pg_task *task, const struct km_pg_request *reques
 /* The arguments max_rows, max_bytes and timeout_ms, where they are below the server's. */
 void km_pg_task_limits(struct km_pg_task *task);
 
-/* Of the server: see mcp/server/server.h.  call->work is the task while its lease runs. */
+/* Of the server: see mcp/server/server.h.  call->work is the task while its lease runs, or it
+ * waits. */
 void km_pg_task_cancel(struct km_mcp_call *call);
 void km_pg_task_drop(struct km_mcp_call *call);
 

@@ -13,12 +13,14 @@
 
 #include <stdlib.h>
 
+#include "servers/postgres/digest.h"
+
 #define ARENA_BYTES ((size_t)1024 * 1024)
 #define URI_BYTES 2048
 #define PRINT 64
 
 struct km_pg_watch {
-    struct km_pg_db *db;
+    struct km_pg_server *server;
     struct km_timer timer;
     uint64_t every_ms;
     km_pg_tell_fn *tell;
@@ -78,8 +80,10 @@ static void on_end(void *ctx, const struct km_pg_outcome *o)
     bool fine = !o->err && !o->sqlstate.n && w->now[0];
     bool changed = fine && w->print[0] && strcmp(w->print, w->now) != 0;
 
-    if (fine)
+    if (fine) {
         memcpy(w->print, w->now, PRINT);
+        km_pg_digest_answers(w->server);
+    }
     w->lease = NULL;
     km_arena_done(&w->arena);
     km_timer_start(&w->timer, w->every_ms);
@@ -96,7 +100,7 @@ static void on_time(void *ctx)
     w->now[0] = '\0';
     km_arena_init(&w->arena, ARENA_BYTES, NULL);
     w->request = (struct km_pg_request){ .sql = km_str_c(fingerprint_sql), .own = true };
-    w->lease = km_pg_lease_new(w->db, &w->arena, &w->request, &events, w);
+    w->lease = km_pg_lease_new(w->server->db, &w->arena, &w->request, &events, w);
     if (w->lease)
         return;
     km_arena_done(&w->arena);
@@ -141,14 +145,14 @@ void km_pg_watch_remove(struct km_pg_watch *w, struct km_str uri)
         }
 }
 
-struct km_pg_watch *km_pg_watch_new(struct km_pg_db *db, struct km_loop *loop, uint64_t every_ms,
-                                    km_pg_tell_fn *tell, void *ctx)
+struct km_pg_watch *km_pg_watch_new(struct km_pg_server *server, struct km_loop *loop,
+                                    uint64_t every_ms, km_pg_tell_fn *tell, void *ctx)
 {
     struct km_pg_watch *w = calloc(1, sizeof *w);
 
     if (!w)
         return NULL;
-    w->db = db;
+    w->server = server;
     w->every_ms = every_ms;
     w->tell = tell;
     w->ctx = ctx;

@@ -14,8 +14,8 @@ typedef void km_pg_tell_fn(void *ctx, struct km_str method, struct km_str params
 
 /* Begins to look when the first address is subscribed to or a client asks for the list.  NULL: out
  * of memory.  done before the database is. */
-struct km_pg_watch *km_pg_watch_new(struct km_pg_db *db, struct km_loop *loop, uint64_t every_ms,
-                                    km_pg_tell_fn *tell, void *ctx);
+struct km_pg_watch *km_pg_watch_new(struct km_pg_server *server, struct km_loop *loop,
+                                    uint64_t every_ms, km_pg_tell_fn *tell, void *ctx);
 struct km_pg_watch *km_pg_watch_free(struct km_pg_watch *w);
 
 /* A watch of NULL takes all and says nothing.  KM_E_LIMIT. */
