@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* pg_conn.c - see pg_conn.h for the contract.
  *
- *     resolving ──> connecting ──> idle <──> busy ──> dead
- *          └─────────────┴──────────┴──────────────────^
+ *     connecting (pg_reach.c) ──> idle <──> busy ──> dead
+ *          └───────────────────────┴──────────────────^
  *
  * A batch goes out whole; its answers come in order.  libpq tells the end of a step by a NULL
  * between its results, and the end of a group by a result of its own; `step` and `groups` count
@@ -14,18 +14,15 @@
  */
 #include "store/pg_conn.h"
 
-#include <fcntl.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
-#include "base/crypto.h"
 #include "store/pg_cancel.h"
-#include "store/pg_hosts.h"
 #include "store/pg_lib.h"
+#include "store/pg_reach.h"
 #include "sys/watch.h"
 
 /* A server drops a cancel that comes between two messages of a statement: while it is planned, or
@@ -38,19 +35,18 @@ struct km_pg_conn {
     struct km_loop *loop;
     const struct km_pg_lib *lib;
     const struct km_pg_target *target;
-    struct km_pg_hosts *hosts; /* while their names are resolved */
-    PGconn *pq;
+    struct km_pg_reach *reach; /* while it connects */
+    PGconn *pq; /* NULL while it does */
     struct km_watch *watch;
     int fd; /* the watch's */
     enum state state;
-    struct km_timer timer; /* of connecting */
     struct km_deferred work; /* tells what ended */
     km_pg_connect_fn *on_connect; /* NULL once told */
     void *connect_ctx;
     void (*on_lost)(void *ctx, struct km_pg_conn *conn);
     void *lost_ctx;
     /* of a batch */
-    const struct km_pg_step *steps;
+    const struct km_pg_step *steps; /* NULL: abandoned */
     unsigned nsteps, step, groups; /* groups: not yet ended */
     const struct km_pg_conn_events *events;
     void *ctx;
@@ -69,32 +65,15 @@ static void on_cancel_again(void *ctx);
 
 /* --- ends --- */
 
-/* libpq's words name host and port before what matters: `connection to server at "db", port 5432
- * failed: FATAL: ...`, with lines of advice after it.  How the database is reached is nobody's
- * business here. */
-static struct km_str reason(const char *why)
-{
-    struct km_str text = km_str_c(why), mark = KM_STR(" failed: ");
-    size_t at = km_str_find(text, mark);
-
-    if (at < text.n)
-        text = km_str_skip(text, at + mark.n);
-    return km_str_trim(km_str_sub(text, 0, km_str_chr(text, '\n')));
-}
-
 static void fail(struct km_pg_conn *c, int code, const char *what, const char *why)
 {
-    struct km_str text = reason(why);
-
     if (c->state == DEAD)
         return;
-    km_fail(&c->err, code, "%s%s%.*s", what, text.n ? ": " : "", KM_STR_ARG(text));
+    km_pg_fail(&c->err, code, what, why);
     c->state = DEAD;
     c->finished = true;
     km_timer_stop(&c->cancel_again);
-    km_timer_stop(&c->timer);
     c->watch = km_watch_free(c->watch);
-    c->hosts = km_pg_hosts_free(c->hosts);
     km_deferred_queue(&c->work);
 }
 
@@ -126,11 +105,10 @@ struct km_pg_conn *km_pg_conn_free(struct km_pg_conn *c)
     if (!c)
         return NULL;
     km_timer_stop(&c->cancel_again);
-    km_timer_stop(&c->timer);
     km_deferred_cancel(&c->work);
     km_pg_cancel_free(c->cancel);
     km_watch_free(c->watch);
-    km_pg_hosts_free(c->hosts);
+    km_pg_reach_free(c->reach);
     if (c->pq)
         c->lib->PQfinish(c->pq);
     free(c);
@@ -145,74 +123,26 @@ static void no_notice(void *arg, const PGresult *result)
     (void)result;
 }
 
-/* While it connects libpq may take another socket: the next address, or TLS anew. */
-static bool watch_socket(struct km_pg_conn *c, bool read, bool write)
+static void on_reached(void *ctx, PGconn *pq, const struct km_err *err)
 {
-    int fd = c->lib->PQsocket(c->pq);
+    struct km_pg_conn *c = ctx;
 
-    if (!c->watch || fd != c->fd) {
-        km_watch_free(c->watch);
-        c->fd = fd;
-        c->watch = km_watch_new(c->loop, fd, on_ready, c, NULL);
-    }
-    if (!c->watch) {
-        fail(c, KM_E_UPSTREAM_CONNECT, "cannot watch the connection to PostgreSQL", "");
-        return false;
-    }
-    km_watch_want(c->watch, read, write);
-    return true;
-}
-
-static void connected(struct km_pg_conn *c)
-{
-    c->lib->PQsetNoticeReceiver(c->pq, no_notice, NULL);
-    if (c->lib->PQsetnonblocking(c->pq, 1) != 0 || c->lib->PQenterPipelineMode(c->pq) != 1) {
-        fail(c, KM_E_UPSTREAM_CONNECT, "PostgreSQL", c->lib->PQerrorMessage(c->pq));
+    c->pq = pq;
+    if (err)
+        fail(c, err->code, err->text, "");
+    c->reach = km_pg_reach_free(c->reach);
+    if (err)
+        return;
+    c->lib->PQsetNoticeReceiver(pq, no_notice, NULL);
+    c->fd = c->lib->PQsocket(pq);
+    c->watch = km_watch_new(c->loop, c->fd, on_ready, c, NULL);
+    if (!c->watch || c->lib->PQsetnonblocking(pq, 1) != 0 || c->lib->PQenterPipelineMode(pq) != 1) {
+        fail(c, KM_E_UPSTREAM_CONNECT, "PostgreSQL", c->lib->PQerrorMessage(pq));
         return;
     }
-    km_timer_stop(&c->timer);
+    km_watch_want(c->watch, true, false);
     c->state = IDLE;
-    if (watch_socket(c, true, false))
-        km_deferred_queue(&c->work);
-}
-
-static void poll_connect(struct km_pg_conn *c)
-{
-    /* Another address's socket may have been closed and opened under the same number. */
-    c->watch = km_watch_free(c->watch);
-    switch (c->lib->PQconnectPoll(c->pq)) {
-    case PGRES_POLLING_READING:
-        (void)watch_socket(c, true, false);
-        break;
-    case PGRES_POLLING_WRITING:
-        (void)watch_socket(c, false, true);
-        break;
-    case PGRES_POLLING_OK:
-        connected(c);
-        break;
-    default:
-        fail(c, KM_E_UPSTREAM_CONNECT, "PostgreSQL", c->lib->PQerrorMessage(c->pq));
-        break;
-    }
-}
-
-static void on_connect_timeout(void *ctx)
-{
-    fail(ctx, KM_E_UPSTREAM_TIMEOUT, "PostgreSQL did not answer in time", "");
-}
-
-/* A line of a file on this machine: it may have changed since the last connection. */
-static bool read_password(const char *file, char *out, size_t cap)
-{
-    int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    ssize_t n = fd < 0 ? -1 : read(fd, out, cap - 1);
-
-    if (fd >= 0)
-        close(fd);
-    while (n > 0 && (out[n - 1] == '\n' || out[n - 1] == '\r'))
-        n--;
-    out[n > 0 ? n : 0] = '\0';
-    return n > 0;
+    km_deferred_queue(&c->work);
 }
 
 int km_pg_dsn_check(const char *dsn, struct km_err *err)
@@ -232,67 +162,11 @@ int km_pg_dsn_check(const char *dsn, struct km_err *err)
                            "words as host=... dbname=...");
 }
 
-/* A word whose value is NULL is as the dsn has it. */
-static void start(struct km_pg_conn *c, const char *password)
-{
-    const struct km_pg_target *target = c->target;
-    struct km_pg_hosts *h = c->hosts;
-    static const char *const names[] = { "dbname",          "options",
-                                         "client_encoding", "tcp_user_timeout",
-                                         "keepalives_idle", "fallback_application_name",
-                                         "password",        "host",
-                                         "hostaddr",        "port",
-                                         "target_session_attrs", NULL };
-    const char *const values[] = { target->dsn,
-                                   target->options,
-                                   "UTF8",
-                                   "30000",
-                                   "30",
-                                   "kanmon",
-                                   password,
-                                   h ? km_pg_hosts_host(h) : NULL,
-                                   h ? km_pg_hosts_hostaddr(h) : NULL,
-                                   h ? km_pg_hosts_port(h) : NULL,
-                                   target->session_attrs,
-                                   NULL };
-
-    c->pq = c->lib->PQconnectStartParams(names, values, 1);
-    c->hosts = km_pg_hosts_free(c->hosts);
-    if (!c->pq || c->lib->PQstatus(c->pq) == CONNECTION_BAD)
-        fail(c, KM_E_UPSTREAM_CONNECT, "PostgreSQL",
-             c->pq ? c->lib->PQerrorMessage(c->pq) : "out of memory");
-    else
-        (void)watch_socket(c, false, true); /* as PQconnectPoll had said: writing */
-}
-
-static void begin(struct km_pg_conn *c)
-{
-    const struct km_pg_target *target = c->target;
-    char password[1024] = "";
-
-    if (target->password_file && !read_password(target->password_file, password, sizeof password))
-        fail(c, KM_E_CONFIG, "the password file cannot be read, or is empty", "");
-    else
-        start(c, *password ? password : target->password);
-    km_wipe(password, sizeof password);
-}
-
-static void on_hosts(void *ctx, const struct km_err *err)
-{
-    struct km_pg_conn *c = ctx;
-
-    if (err)
-        fail(c, err->code, err->text, "");
-    else
-        begin(c);
-}
-
 struct km_pg_conn *km_pg_conn_new(struct km_loop *loop, const struct km_pg_lib *lib,
                                   const struct km_pg_target *target, km_pg_connect_fn *fn,
                                   void *ctx)
 {
     struct km_pg_conn *c = calloc(1, sizeof *c);
-    struct km_err err = { 0 };
 
     if (!c)
         return NULL;
@@ -302,16 +176,10 @@ struct km_pg_conn *km_pg_conn_new(struct km_loop *loop, const struct km_pg_lib *
     c->fd = -1;
     c->on_connect = fn;
     c->connect_ctx = ctx;
-    km_timer_init(&c->timer, loop, on_connect_timeout, c);
     km_timer_init(&c->cancel_again, loop, on_cancel_again, c);
     km_deferred_init(&c->work, loop, on_work, c);
-    km_timer_start(&c->timer, target->connect_ms);
-    if (km_pg_hosts_new(lib, target->dns, target->dsn, target->connect_ms, on_hosts, c, &c->hosts,
-                        &err) < 0)
-        fail(c, err.code, err.text, "");
-    else if (!c->hosts)
-        begin(c);
-    return c;
+    c->reach = km_pg_reach_new(loop, lib, target, on_reached, c);
+    return c->reach ? c : km_pg_conn_free(c);
 }
 
 /* --- a batch --- */
@@ -329,7 +197,7 @@ static void want(struct km_pg_conn *c)
 /* The step that is answered next; libpq takes this before its first result only. */
 static void ask_for_rows(struct km_pg_conn *c)
 {
-    if (c->step < c->nsteps && c->steps[c->step].rows)
+    if (c->steps && c->step < c->nsteps && c->steps[c->step].rows)
         (void)c->lib->PQsetSingleRowMode(c->pq);
 }
 
@@ -387,7 +255,7 @@ static void take_result(struct km_pg_conn *c, PGresult *res)
         end_group(c);
     else if (status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH)
         fail(c, KM_E_UPSTREAM_PROTOCOL, "PostgreSQL began a COPY nobody asked for", "");
-    else if (c->step < c->nsteps)
+    else if (c->steps && c->step < c->nsteps)
         c->events->on_result(c->ctx, c->step, kind_of(status), &result);
     c->lib->PQclear(res);
 }
@@ -450,10 +318,6 @@ static void on_ready(void *ctx, bool readable, bool writable)
     uint64_t waited;
 
     (void)writable;
-    if (c->state == CONNECTING) {
-        poll_connect(c);
-        return;
-    }
     if (readable) {
         waited = c->partly ? waiting_bytes(c->fd) : 0;
         if (!c->lib->PQconsumeInput(c->pq)) {
@@ -547,6 +411,14 @@ void km_pg_conn_cancel(struct km_pg_conn *c)
     c->cancel_wanted = true;
     if (!c->cancel)
         c->cancel = km_pg_cancel_new(c->loop, c->lib, c->pq, on_cancelled, c);
+}
+
+void km_pg_conn_abandon(struct km_pg_conn *c, const struct km_pg_conn_events *events, void *ctx)
+{
+    c->steps = NULL;
+    c->events = events;
+    c->ctx = ctx;
+    km_pg_conn_cancel(c);
 }
 
 bool km_pg_conn_cancelling(const struct km_pg_conn *c)

@@ -79,6 +79,9 @@ int km_pg_conn_send(struct km_pg_conn *c, const struct km_pg_step *steps, unsign
 /* Asks the server to end what runs, by a connection of its own; on_done comes as ever.  Nothing
  * when nothing runs. */
 void km_pg_conn_cancel(struct km_pg_conn *c);
+/* Nobody wants what runs, and something does: its steps may go, it is cancelled, and its end alone
+ * is told to these events. */
+void km_pg_conn_abandon(struct km_pg_conn *c, const struct km_pg_conn_events *events, void *ctx);
 /* A cancel request is still on its way: it would hit whatever runs next. */
 bool km_pg_conn_cancelling(const struct km_pg_conn *c);
 bool km_pg_conn_alive(const struct km_pg_conn *c);

@@ -10,11 +10,14 @@
  * Where a host stands (the dsn, a service file, PGHOST, a default) is libpq's to know.  It is asked
  * with an sslmode that is none: it reads all its sources, finds that, and connects to nothing.
  *
+ * An address that stays silent is left out of the lists, and the others are as they were.
+ *
  * All names are asked at once.  One that cannot be resolved is left out where another can, as libpq
  * does; what is told of it leaves the name out, for where a database is is nobody's business.
  */
 #include "store/pg_hosts.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/buf.h"
@@ -25,18 +28,25 @@
 
 struct host {
     struct km_pg_hosts *all;
-    struct km_str name, port; /* in the lists; "": the default */
+    struct km_str name, addr, port; /* in the lists; "": the default */
     bool named; /* has no address of its own */
     struct km_dns_query *query;
     unsigned naddrs;
     union km_addr addrs[ADDRS_MOST];
 };
 
+/* What is tried: a host's address, or a socket, which has none. */
+struct place {
+    const struct host *host;
+    char addr[KM_ADDR_TEXT];
+};
+
 struct km_pg_hosts {
-    char *names, *ports; /* as libpq has them */
+    char *names, *addrs, *ports; /* as libpq has them */
     struct host hosts[HOSTS_MOST];
     unsigned nhosts, asked; /* asked: not yet answered */
-    bool listed; /* the lists have a host */
+    struct place places[HOSTS_MOST * ADDRS_MOST];
+    size_t nplaces;
     struct km_err err; /* of the last name that has no address */
     struct km_buf host, hostaddr, port;
     km_pg_hosts_fn *fn;
@@ -73,18 +83,16 @@ char *km_pg_effective_word(const struct km_pg_lib *lib, const char *dsn, const c
     return word;
 }
 
-/* false: nothing to resolve. */
+/* false: there is no list, or no memory. */
 static bool read_words(struct km_pg_hosts *h, const struct km_pg_lib *lib, const char *dsn)
 {
     PQconninfoOption *words = effective_words(lib, dsn);
-    char *hostaddr = copy_word(words, "hostaddr");
-    bool given = hostaddr && *hostaddr;
 
     h->names = copy_word(words, "host");
+    h->addrs = copy_word(words, "hostaddr");
     h->ports = copy_word(words, "port");
-    free(hostaddr);
     lib->PQconninfoFree(words);
-    return h->names && h->ports && *h->names && !given;
+    return h->names && h->addrs && h->ports && (*h->names || *h->addrs);
 }
 
 /* Of a list that ends with the string; "a," has two parts. */
@@ -117,22 +125,30 @@ static bool is_address(struct km_str name)
     return km_addr_parse(name, 0, &addr) == 0 || km_str_chr(name, '%') < name.n;
 }
 
-/* How many names have to be resolved; what libpq will refuse (another number of ports than of
- * hosts) has none. */
+/* How many names have to be resolved.  What libpq will refuse (another number of ports or addresses
+ * than of hosts) has no hosts. */
 static unsigned take_hosts(struct km_pg_hosts *h)
 {
-    struct km_str names[HOSTS_MOST], ports[HOSTS_MOST];
-    unsigned n = split(h->names, names), nports = split(h->ports, ports), named = 0;
+    struct km_str names[HOSTS_MOST], addrs[HOSTS_MOST], ports[HOSTS_MOST];
+    unsigned nnames = split(h->names, names), naddrs = split(h->addrs, addrs);
+    unsigned nports = split(h->ports, ports), named = 0;
+    unsigned n = *h->names ? nnames : naddrs;
 
-    if (n > HOSTS_MOST || (nports != 1 && nports != n))
+    if (n > HOSTS_MOST || (nports != 1 && nports != n) || (*h->addrs && naddrs != n))
         return 0;
     h->nhosts = n;
     for (unsigned i = 0; i < n; i++) {
-        bool is_name = !is_socket(names[i]) && !is_address(names[i]);
+        struct km_str name = *h->names ? names[i] : KM_STR_NONE;
+        struct km_str addr = *h->addrs ? addrs[i] : KM_STR_NONE;
+        bool is_name = !addr.n && !is_socket(name) && !is_address(name);
 
-        h->hosts[i] = (struct host){
-            .all = h, .name = names[i], .port = ports[nports == 1 ? 0 : i], .named = is_name
-        };
+        if (!addr.n && !is_name && !is_socket(name))
+            addr = name;
+        h->hosts[i] = (struct host){ .all = h,
+                                     .name = name,
+                                     .addr = addr,
+                                     .port = ports[nports == 1 ? 0 : i],
+                                     .named = is_name };
         named += is_name;
     }
     return named;
@@ -140,20 +156,15 @@ static unsigned take_hosts(struct km_pg_hosts *h)
 
 /* --- the lists --- */
 
-static void put_host(struct km_pg_hosts *h, const struct host *from, struct km_str address)
+static void put_place(struct km_pg_hosts *h, const struct host *from, struct km_str addr)
 {
-    struct km_buf *const lists[] = { &h->host, &h->hostaddr, &h->port };
-    const struct km_str parts[] = { from->name, address, from->port };
+    struct place *place = &h->places[h->nplaces++];
 
-    for (unsigned i = 0; i < sizeof lists / sizeof lists[0]; i++) {
-        if (h->listed)
-            km_buf_byte(lists[i], ',');
-        km_buf_str(lists[i], parts[i]);
-    }
-    h->listed = true;
+    place->host = from;
+    snprintf(place->addr, sizeof place->addr, "%.*s", KM_STR_ARG(addr));
 }
 
-static void put_hosts(struct km_pg_hosts *h)
+static void put_places(struct km_pg_hosts *h)
 {
     char text[KM_ADDR_TEXT];
 
@@ -161,10 +172,28 @@ static void put_hosts(struct km_pg_hosts *h)
         const struct host *from = &h->hosts[i];
 
         if (!from->named)
-            put_host(h, from, is_socket(from->name) ? KM_STR_NONE : from->name);
+            put_place(h, from, from->addr);
         for (unsigned k = 0; k < from->naddrs; k++) {
             km_addr_host_text(&from->addrs[k], text);
-            put_host(h, from, km_str_c(text));
+            put_place(h, from, km_str_c(text));
+        }
+    }
+}
+
+static void put_lists(struct km_pg_hosts *h)
+{
+    struct km_buf *const lists[] = { &h->host, &h->hostaddr, &h->port };
+
+    for (unsigned k = 0; k < sizeof lists / sizeof lists[0]; k++) {
+        km_buf_reset(lists[k]);
+        for (size_t i = 0; i < h->nplaces; i++) {
+            const struct place *place = &h->places[i];
+            const struct km_str parts[] = { place->host->name, km_str_c(place->addr),
+                                            place->host->port };
+
+            if (i)
+                km_buf_byte(lists[k], ',');
+            km_buf_str(lists[k], parts[k]);
         }
     }
 }
@@ -182,6 +211,49 @@ const char *km_pg_hosts_hostaddr(struct km_pg_hosts *hosts)
 const char *km_pg_hosts_port(struct km_pg_hosts *hosts)
 {
     return km_buf_cstr(&hosts->port);
+}
+
+/* --- which is it at --- */
+
+static bool same_addr(const char *a, const char *b)
+{
+    union km_addr x, y;
+    char s[KM_ADDR_TEXT], t[KM_ADDR_TEXT];
+
+    if (km_addr_parse(km_str_c(a), 0, &x) < 0 || km_addr_parse(km_str_c(b), 0, &y) < 0)
+        return strcmp(a, b) == 0;
+    km_addr_host_text(&x, s);
+    km_addr_host_text(&y, t);
+    return strcmp(s, t) == 0;
+}
+
+size_t km_pg_hosts_left(const struct km_pg_hosts *hosts)
+{
+    return hosts->nplaces;
+}
+
+/* libpq puts its own where a word is empty. */
+size_t km_pg_hosts_at(const struct km_pg_hosts *hosts, const char *host, const char *hostaddr,
+                      const char *port)
+{
+    for (size_t i = 0; i < hosts->nplaces; i++) {
+        const struct place *place = &hosts->places[i];
+        struct km_str name = place->host->name, number = place->host->port;
+
+        if ((!name.n || km_str_eq(name, km_str_c(host))) && same_addr(place->addr, hostaddr) &&
+            (!number.n || km_str_eq(number, km_str_c(port))))
+            return i;
+    }
+    return 0;
+}
+
+void km_pg_hosts_drop(struct km_pg_hosts *hosts, size_t at)
+{
+    km_assert(at < hosts->nplaces && hosts->nplaces > 1);
+    hosts->nplaces--;
+    memmove(&hosts->places[at], &hosts->places[at + 1],
+            (hosts->nplaces - at) * sizeof hosts->places[0]);
+    put_lists(hosts);
 }
 
 /* --- the names --- */
@@ -210,8 +282,9 @@ static void on_answer(void *ctx, const union km_addr *addrs, size_t n, const str
         host->addrs[host->naddrs++] = addrs[i];
     if (--h->asked > 0)
         return;
-    put_hosts(h);
-    h->fn(h->ctx, h->listed ? NULL : &h->err);
+    put_places(h);
+    put_lists(h);
+    h->fn(h->ctx, h->nplaces ? NULL : &h->err);
 }
 
 static int ask(struct km_pg_hosts *h, struct km_dns *dns, uint64_t timeout_ms, struct km_err *err)
@@ -237,6 +310,7 @@ int km_pg_hosts_new(const struct km_pg_lib *lib, struct km_dns *dns, const char 
                     struct km_pg_hosts **ret_hosts, struct km_err *err)
 {
     struct km_pg_hosts *h = calloc(1, sizeof *h);
+    unsigned named = 0;
     int r = 0;
 
     if (!h)
@@ -246,15 +320,23 @@ int km_pg_hosts_new(const struct km_pg_lib *lib, struct km_dns *dns, const char 
     km_buf_init(&h->host, LIST_BYTES);
     km_buf_init(&h->hostaddr, LIST_BYTES);
     km_buf_init(&h->port, LIST_BYTES);
-    if (!read_words(h, lib, dsn) || take_hosts(h) == 0)
-        h = km_pg_hosts_free(h);
-    else
+    if (read_words(h, lib, dsn))
+        named = take_hosts(h);
+    if (named) {
         r = ask(h, dns, timeout_ms, err);
-    if (r < 0)
-        km_pg_hosts_free(h);
-    else
-        *ret_hosts = h;
+    } else {
+        put_places(h);
+        put_lists(h);
+    }
+    if (r < 0 || (!named && h->nplaces < 2))
+        h = km_pg_hosts_free(h);
+    *ret_hosts = h;
     return r;
+}
+
+bool km_pg_hosts_asks(const struct km_pg_hosts *hosts)
+{
+    return hosts->asked > 0;
 }
 
 struct km_pg_hosts *km_pg_hosts_free(struct km_pg_hosts *hosts)
@@ -268,6 +350,7 @@ struct km_pg_hosts *km_pg_hosts_free(struct km_pg_hosts *hosts)
     km_buf_done(&hosts->hostaddr);
     km_buf_done(&hosts->port);
     free(hosts->names);
+    free(hosts->addrs);
     free(hosts->ports);
     free(hosts);
     return NULL;

@@ -17,6 +17,8 @@
     XX(PQconnectPoll)                                                                              \
     XX(PQconninfo)                                                                                 \
     XX(PQhost)                                                                                     \
+    XX(PQhostaddr)                                                                                 \
+    XX(PQport)                                                                                     \
     XX(PQconninfoParse)                                                                            \
     XX(PQconninfoFree)                                                                             \
     XX(PQfinish)                                                                                   \
