@@ -3,6 +3,7 @@
  *
  *     take ──> idle one? ──> told
  *        └──> queue ──> connect (at most `most`) ──> told in the order of asking
+ *     abandon ──> cancelled; ended, or time is up ──> closed
  *     tick, a loss ──> fewer than `least`? ──> connect, for nobody yet
  *
  * Slots hold the connections, so that their number is their bound.  The one used last is lent
@@ -22,12 +23,13 @@
 #define BACKOFF_MS 100
 #define BACKOFF_MOST_MS 30000
 
-enum slot_state { FREE, CONNECTING, IDLE, LENT };
+enum slot_state { FREE, CONNECTING, IDLE, LENT, ABANDONED };
 
 struct slot {
     enum slot_state state;
     struct km_pg_conn *conn;
     uint64_t born_ms, used_ms;
+    struct km_timer timer; /* of an abandoned one */
     struct km_pg_pool *pool;
 };
 
@@ -58,6 +60,7 @@ static void serve(struct km_pg_pool *pool);
 
 static void drop(struct slot *s)
 {
+    km_timer_stop(&s->timer);
     s->conn = km_pg_conn_free(s->conn);
     s->state = FREE;
 }
@@ -69,6 +72,12 @@ static unsigned count(const struct km_pg_pool *pool, enum slot_state state)
     for (unsigned i = 0; i < pool->args.most; i++)
         n += pool->slots[i].state == state;
     return n;
+}
+
+/* In use, wanted or not. */
+static unsigned count_busy(const struct km_pg_pool *pool)
+{
+    return count(pool, LENT) + count(pool, ABANDONED);
 }
 
 /* Those that are being made as well. */
@@ -136,7 +145,6 @@ static bool connect_one(struct km_pg_pool *pool)
     if (!s)
         return false;
     s->state = CONNECTING;
-    s->pool = pool;
     s->conn = km_pg_conn_new(pool->loop, pool->lib, &pool->args.target, on_connect, s);
     if (!s->conn)
         s->state = FREE;
@@ -215,7 +223,7 @@ static void serve(struct km_pg_pool *pool)
     connecting = count(pool, CONNECTING);
     if (pool->last.code && km_loop_now_ms(pool->loop) < pool->all.until_ms) {
         /* With connections at work one will be given back; without any nothing comes. */
-        while (!km_list_empty(&pool->waits) && !connecting && !count(pool, LENT)) {
+        while (!km_list_empty(&pool->waits) && !connecting && !count_busy(pool)) {
             struct km_pg_wait *w = KM_CONTAINER(pool->waits.next, struct km_pg_wait, link);
 
             w->err = pool->last;
@@ -273,6 +281,42 @@ void km_pg_pool_give(struct km_pg_pool *pool, struct km_pg_conn *conn, bool clea
     if (!clean || !km_pg_conn_alive(conn) || now - s->born_ms > pool->args.lifetime_ms)
         drop(s);
     serve(pool);
+}
+
+/* --- what nobody wants any more --- */
+
+static void close_abandoned(void *ctx)
+{
+    struct slot *s = ctx;
+
+    drop(s);
+    serve(s->pool);
+}
+
+static void ignore_result(void *ctx, unsigned step, enum km_pg_told told,
+                          const struct km_pg_result *result)
+{
+    (void)ctx;
+    (void)step;
+    (void)told;
+    (void)result;
+}
+
+static void on_abandoned_done(void *ctx, const struct km_err *err)
+{
+    (void)err;
+    close_abandoned(ctx);
+}
+
+void km_pg_pool_abandon(struct km_pg_pool *pool, struct km_pg_conn *conn, uint64_t within_ms)
+{
+    static const struct km_pg_conn_events events = { ignore_result, on_abandoned_done };
+    struct slot *s = slot_of(pool, conn);
+
+    km_assert(s && s->state == LENT);
+    s->state = ABANDONED;
+    km_timer_start(&s->timer, within_ms);
+    km_pg_conn_abandon(conn, &events, s);
 }
 
 /* --- the pool --- */
@@ -353,6 +397,10 @@ struct km_pg_pool *km_pg_pool_new(struct km_loop *loop, const struct km_pg_lib *
     pool->dsn = strdup(args->target.dsn);
     pool->options = join_options(lib, args->target.dsn, args->target.options);
     pool->slots = calloc(args->most, sizeof *pool->slots);
+    for (unsigned i = 0; pool->slots && i < args->most; i++) {
+        pool->slots[i].pool = pool;
+        km_timer_init(&pool->slots[i].timer, loop, close_abandoned, &pool->slots[i]);
+    }
     if (!pool->dsn || !pool->options || !pool->slots) {
         km_fail(err, KM_E_NOMEM, "out of memory");
         return km_pg_pool_free(pool);
@@ -397,7 +445,7 @@ struct km_pg_pool_stats km_pg_pool_stats(const struct km_pg_pool *pool)
     return (struct km_pg_pool_stats){
         .connecting = count(pool, CONNECTING),
         .idle = count(pool, IDLE),
-        .lent = count(pool, LENT),
+        .lent = count_busy(pool),
         .most = pool->args.most,
         .waiting = pool->nwaits,
         .refused = pool->refused,

@@ -58,6 +58,11 @@ void km_pg_pool_forget(struct km_pg_wait *wait); /* fn is not called any more */
 /* clean: the session is as it was; otherwise the connection is closed. */
 void km_pg_pool_give(struct km_pg_pool *pool, struct km_pg_conn *conn, bool clean);
 
+/* Instead of giving it back, while something runs on it that nobody wants any more: that is
+ * cancelled, and the connection closed when it has ended, or after within_ms.  It keeps its place
+ * so long: what a server still works at counts. */
+void km_pg_pool_abandon(struct km_pg_pool *pool, struct km_pg_conn *conn, uint64_t within_ms);
+
 /* Connections made since it was: as long as it stands still, each is one that was there. */
 uint64_t km_pg_pool_made(const struct km_pg_pool *pool);
 struct km_pg_pool_stats km_pg_pool_stats(const struct km_pg_pool *pool);

@@ -17,8 +17,10 @@
  * The anchor takes the snapshot before the caller's statement comes: from then on the transaction
  * cannot be made writable by any means PostgreSQL has.
  *
- * Time: the server ends a statement by itself (statement_timeout).  When it does not, because it
- * is stopped or the network is gone, the lease cancels, and then cuts the connection.
+ * Time: the server ends a statement by itself (statement_timeout), and tells a moment later.  When
+ * it does not, because it computes what nothing can interrupt, is stopped, or the network is gone,
+ * the caller is told without it, and the connection is the pool's to cancel and to close.  COMMIT
+ * alone is waited for longer: whether a change happened is worth more than the time.
  */
 #include "servers/postgres/lease_inside.h"
 
@@ -32,7 +34,9 @@ static void finish(struct km_pg_lease *l)
         l->out.pool_ns = km_mono_ns() - l->out.pool_ns; /* it got no connection */
     km_timer_stop(&l->timer);
     l->flight = KM_PG_OVER;
-    if (l->conn)
+    if (l->conn && l->abandoned)
+        km_pg_pool_abandon(l->db->pool, l->conn, KM_PG_GRACE_MS);
+    else if (l->conn)
         km_pg_pool_give(l->db->pool, l->conn, l->clean && !l->request->alone);
     l->conn = NULL;
     if (!l->out.err && !l->v.allowed)
@@ -65,6 +69,13 @@ uint64_t km_pg_lease_time(const struct km_pg_lease *l)
     uint64_t timeout = l->request->timeout_ms, most = l->db->args.limits.statement_ms;
 
     return timeout && timeout < most ? timeout : most;
+}
+
+void km_pg_lease_clock(struct km_pg_lease *l, uint64_t least_ms)
+{
+    uint64_t ms = km_pg_lease_time(l);
+
+    km_timer_start(&l->timer, (ms > least_ms ? ms : least_ms) + KM_PG_SLACK_MS);
 }
 
 /* The connection is gone.  After the answer to COMMIT that is nothing to the caller. */
@@ -137,18 +148,41 @@ static void fly_first(struct km_pg_lease *l)
 
 /* --- time --- */
 
+/* As the server would have said it, had it looked. */
+static void say_overdue(struct km_pg_lease *l)
+{
+    l->out.sqlstate = KM_STR("57014");
+    l->out.message = km_arena_printf(
+        l->arena,
+        "the database does not answer: the statement was given up after %llu ms, and its "
+        "connection with it",
+        (unsigned long long)km_pg_lease_time(l));
+    l->out.hint = KM_STR("nothing interrupts some computations, such as numbers of many thousand "
+                         "digits: ask for less, or give it more time");
+}
+
 static void on_overdue(void *ctx)
 {
     struct km_pg_lease *l = ctx;
+    bool commits = l->flight == KM_PG_CLOSE && l->committing && !l->settled;
     struct km_err err = { 0 };
 
-    if (l->overdue++ == 0 && !l->settled) {
+    if (commits && !l->overdue) {
+        l->overdue = true;
         km_pg_conn_cancel(l->conn);
         km_timer_start(&l->timer, KM_PG_GRACE_MS);
         return;
     }
-    km_fail(&err, KM_E_UPSTREAM_TIMEOUT, "the database does not answer; its connection was cut");
-    cut_off(l, &err); /* frees the connection and what runs on it */
+    if (commits) {
+        km_fail(&err, KM_E_UPSTREAM_TIMEOUT, "the database does not answer");
+        cut_off(l, &err);
+        return;
+    }
+    /* In CLOSE all is known but whether the session is clean. */
+    if (l->flight != KM_PG_CLOSE && !l->out.cut && !l->out.sqlstate.n && !l->out.err)
+        say_overdue(l);
+    l->abandoned = true;
+    finish(l);
 }
 
 static void on_connection(struct km_pg_wait *wait, struct km_pg_conn *conn,

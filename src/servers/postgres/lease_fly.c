@@ -27,6 +27,8 @@
 #define LOOKUP "kanmon_lookup"
 #define ANCHOR "kanmon_anchor"
 
+#define ROLE_LEAST_MS 2000 /* once in minutes; with many tables it may outlast a call's limit */
+
 void km_pg_fly(struct km_pg_lease *l, enum km_pg_flight flight, const struct km_pg_step *steps,
                unsigned nsteps)
 {
@@ -88,6 +90,7 @@ void km_pg_fly_statement(struct km_pg_lease *l)
 {
     unsigned n = 0;
 
+    km_pg_lease_clock(l, 0);
     if (l->v.writes) {
         l->clean = true;
         put_step(l, &n, km_pg_changed, 0, NULL);
@@ -122,6 +125,7 @@ void km_pg_fly_cost(struct km_pg_lease *l)
     l->steps[0] = (struct km_pg_step){
         .sql = sql, .nparams = q->nparams, .values = q->values, .types = q->types, .sync = true
     };
+    km_pg_lease_clock(l, 0);
     fly(l, KM_PG_COST, 1);
 }
 
@@ -251,7 +255,7 @@ void km_pg_fly_open(struct km_pg_lease *l)
     snprintf(l->lock_ms, sizeof l->lock_ms, "%llu", (unsigned long long)l->db->args.limits.lock_ms);
     l->anchor_values[0] = l->statement_ms;
     l->anchor_values[1] = l->lock_ms;
-    km_timer_start(&l->timer, km_pg_lease_time(l) + KM_PG_GRACE_MS);
+    km_pg_lease_clock(l, 0);
     if (lookup && fly_at_once(l))
         return;
     put_step(l, &n, begin_text(l), 0, NULL);
@@ -271,6 +275,6 @@ void km_pg_fly_open(struct km_pg_lease *l)
 void km_pg_fly_role(struct km_pg_lease *l)
 {
     l->steps[0] = (struct km_pg_step){ .sql = km_pg_posture_sql, .sync = true };
-    km_timer_start(&l->timer, km_pg_lease_time(l) + KM_PG_GRACE_MS);
+    km_pg_lease_clock(l, ROLE_LEAST_MS);
     fly(l, KM_PG_POSTURE, 1);
 }

@@ -15,7 +15,8 @@
 #include "servers/postgres/unchanged.h"
 #include "servers/postgres/verdicts.h"
 
-#define KM_PG_GRACE_MS 3000 /* from the server's own time-out to ours, and from cancel to cut */
+#define KM_PG_SLACK_MS 250 /* from the server's own time-out to ours: its word is on the way */
+#define KM_PG_GRACE_MS 3000 /* from cancel to cut */
 
 struct km_pg_db {
     struct km_loop *loop;
@@ -72,7 +73,8 @@ struct km_pg_lease {
     struct km_deferred ended; /* of what never left */
     int shift; /* of COST: places are so many characters later */
     uint64_t began_ns;
-    unsigned overdue; /* 1: cancelled by us, 2: cut */
+    bool overdue; /* COMMIT is; it was cancelled */
+    bool abandoned; /* what runs on the connection is nobody's any more */
     bool clean; /* the session is as it was */
     bool open; /* READ: the transaction has not ended */
     bool guard_pure; /* v.pure before it was the look-up's */
@@ -95,6 +97,8 @@ void km_pg_lease_fail(struct km_pg_lease *l, const struct km_err *err);
 void km_pg_lease_give_up(struct km_pg_lease *l);
 /* How long the server may take for one statement, in milliseconds. */
 uint64_t km_pg_lease_time(const struct km_pg_lease *l);
+/* A statement is sent that may take so long, or least_ms where that is more. */
+void km_pg_lease_clock(struct km_pg_lease *l, uint64_t least_ms);
 
 /* lease_role.c */
 bool km_pg_lease_role_known(const struct km_pg_lease *l); /* or nothing hangs on it */

@@ -46,11 +46,14 @@ static const struct km_setting rows[] = {
           "What the planner may expect of a statement, in its own units (a page read in order is "
           "1): it is asked before the statement runs, and more is refused. 0: any."),
     MS("statement_timeout", statement_ms, "30s", 1,
-       "How long a statement may run; a call may ask for less."),
+       "How long a statement may run; a call may ask for less. The caller has its answer then, "
+       "whatever the database does."),
     MS("lock_timeout", lock_ms, "5s", 1, "How long a statement may wait for a lock."),
     MS("idle_timeout", idle_tx_ms, "60s", 1000,
        "The database ends a transaction that we leave idle for so long."),
-    MS("connect_timeout", connect_ms, "10s", 1, "How long connecting may take."),
+    MS("connect_timeout", connect_ms, "10s", 1,
+       "How long connecting may take. Of several addresses each but the last has its part of that, "
+       "a second at least."),
     COUNT("pool_max", pool_most, "8", 1, 1000,
           "Connections at most, divided between the workers, at least one each."),
     COUNT("pool_min", pool_least, "0", 0, 1000,
