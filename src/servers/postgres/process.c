@@ -51,7 +51,7 @@ static int open_plugin(struct km_pg_processors *p, const struct km_json *d, stru
     (void)km_json_string(km_json_get(d, "config"), &config);
     if (p->nplugins == PLUGINS || file.n >= sizeof path || config.n >= sizeof text)
         return km_fail(err, KM_E_CONFIG, "processors: too many plug-ins, or too long a word");
-    memcpy(path, file.p, file.n);
+    memcpy(path, file.p ? file.p : "", file.n);
     memcpy(text, config.p ? config.p : "", config.n);
     plugin->handle = path[0] == '/' ? dlopen(path, RTLD_NOW | RTLD_LOCAL) : NULL;
     symbol = plugin->handle ? dlsym(plugin->handle, "km_pg_plugin") : NULL;
