@@ -494,17 +494,23 @@ static void on_ended_msg(struct km_msg *msg, void *owner)
     km_loop_stop(gw->main);
 }
 
-/* Workers may wait for this thread (a reload that was asked for), so it keeps serving them. */
+/* Workers may wait for this thread (a reload that was asked for), so it keeps serving them.  And
+ * they may wait for each other, so their loops stop only when all of them are quiet: what one has
+ * sent before it was (the cancel of a call at a server of another's) is before `stop` in the
+ * other's mailbox. */
 static void end_workers(struct km_gateway *gw)
 {
     for (size_t i = 0; gw->workers && i < gw->nworkers; i++)
-        gw->workers_running += gw->workers[i].running;
+        gw->workers_busy += gw->workers[i].running;
     gw->ended.run = on_ended_msg;
     for (size_t i = 0; gw->workers && i < gw->nworkers; i++)
         if (gw->workers[i].running)
             km_worker_kill(&gw->workers[i]);
-    while (gw->workers_running > 0)
+    while (gw->workers_busy > 0)
         km_loop_run(gw->main);
+    for (size_t i = 0; gw->workers && i < gw->nworkers; i++)
+        if (gw->workers[i].running)
+            km_worker_stop(&gw->workers[i]);
     for (size_t i = 0; gw->workers && i < gw->nworkers; i++)
         km_worker_done(&gw->workers[i]);
 }

@@ -84,7 +84,7 @@ struct km_worker {
     bool frozen; /* another process holds the counters, or is about to: see handover/handover.h */
     void (*pass_on)(void *ctx, int fd); /* draining: NULL closes */
     void *pass_ctx;
-    struct km_msg freeze, thaw;
+    struct km_msg freeze, thaw, stop;
     struct km_timer tick; /* each second: log flush */
 };
 
@@ -141,8 +141,8 @@ struct km_gateway {
     struct km_loop *main; /* the main thread's loop: signals, reload */
     struct km_mailbox *main_mailbox;
     _Atomic size_t workers_left; /* still draining */
-    _Atomic size_t workers_running; /* km_gateway_free(): not yet at their end */
-    struct km_msg ended; /* to main_mailbox when the last one is */
+    _Atomic size_t workers_busy; /* km_gateway_free(): something of theirs is under way */
+    struct km_msg ended; /* to main_mailbox when none is */
     _Atomic size_t adopted; /* connections taken over: spreads them */
     struct km_msg stopped; /* to main_mailbox when the last worker has drained */
     void (*on_stopped)(void *ctx); /* main thread: every worker has stopped */

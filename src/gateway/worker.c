@@ -421,14 +421,27 @@ struct drain_msg {
     void *ctx;
 };
 
-static void worker_stopped(struct km_worker *w)
+/* Nothing begins here any more, but the loop goes on: a worker that is not there yet may still
+ * cancel what it asked of a server at home here, which that server is to hear. */
+static void worker_quiet(struct km_worker *w)
 {
-    struct km_gateway *gw = w->gw;
+    if (--w->gw->workers_busy == 0)
+        km_mailbox_post(w->gw->main_mailbox, &w->gw->ended);
+}
 
+static void on_stop(struct km_msg *msg, void *owner)
+{
+    struct km_worker *w = owner;
+
+    (void)msg;
     km_ledger_flush(w->ledger);
     km_loop_stop(w->loop);
-    if (--gw->workers_running == 0)
-        km_mailbox_post(gw->main_mailbox, &gw->ended);
+}
+
+void km_worker_stop(struct km_worker *w)
+{
+    w->stop.run = on_stop;
+    km_mailbox_post(w->mailbox, &w->stop);
 }
 
 static void on_drained(void *ctx)
@@ -489,7 +502,7 @@ static void on_ended(void *ctx)
     if (--w->servers_left > 0)
         return;
     km_batch_poll_end(w->batches);
-    km_mcp_hub_close(w->mcp, worker_stopped);
+    km_mcp_hub_close(w->mcp, worker_quiet);
 }
 
 static void end_server(struct km_worker *w, struct km_http_server *server)

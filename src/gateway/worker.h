@@ -21,7 +21,10 @@ void km_worker_drain(struct km_worker *w, void (*pass_on)(void *ctx, int fd), vo
 void km_worker_freeze(struct km_worker *w); /* waits at the gateway's gate */
 void km_worker_thaw(struct km_worker *w);
 void km_worker_adopt(struct km_worker *w, int fd, const union km_addr *peer);
-/* Any thread: cuts what still runs and ends the loop. */
+/* Any thread: cuts what still runs; the worker counts itself out of workers_busy once nothing of it
+ * is under way, and its loop goes on for those that are not there yet. */
 void km_worker_kill(struct km_worker *w);
+/* Main thread, when workers_busy is 0: ends the loop after what the others have sent to it. */
+void km_worker_stop(struct km_worker *w);
 
 #endif

@@ -10,11 +10,12 @@
  * whose parent ends becomes the shim's child, daemons with sessions of their own included,
  * and none can leave.  "No children any more" is then exactly what waitpid() says with ECHILD.
  *
- * The end has two phases: TERM to every descendant found in /proc, and after TERM_MS KILL,
- * repeated until all are gone, since a process can fork between being seen and being
- * killed.  The write end of the command's stdin is held by the gateway alone and is closed
- * by its end; the shim itself keeps none of the command's descriptors, so a reader of its
- * output sees the end as soon as the command's tree is gone.
+ * The end has three phases.  The write end of the command's stdin is held by the gateway alone
+ * and is closed by its end, which asks a stdio server to end: it gets LEAVE_MS for that, in which
+ * it reads what was sent last (that its calls are cancelled).  Then TERM to every descendant found
+ * in /proc, and after TERM_MS KILL, repeated until all are gone, since a process can fork between
+ * being seen and being killed.  The shim itself keeps none of the command's descriptors, so a
+ * reader of its output sees the end as soon as the command's tree is gone.
  *
  * If the shim itself is killed, the kernel kills the command (PR_SET_PDEATHSIG).
  *
@@ -41,6 +42,7 @@
 #include "sys/sandbox.h"
 #include "sys/tree.h"
 
+#define LEAVE_MS 1000
 #define TERM_MS 2000
 #define KILL_MS 50 /* between two rounds of KILL */
 #define EXIT_SHIM 125 /* the shim itself failed */
@@ -49,7 +51,7 @@
 #define LIMITS 7
 #define LOOK_MS 500 /* between two looks at memory and processes */
 
-enum phase { RUNNING, TERMINATING, KILLING };
+enum phase { RUNNING, LEAVING, TERMINATING, KILLING };
 
 struct limit {
     bool set;
@@ -60,7 +62,7 @@ struct shim {
     int liveness;
     char **command;
     struct limit limits[LIMITS]; /* of the command, not of the shim */
-    uint64_t term_ms;
+    uint64_t leave_ms, term_ms;
     uint64_t memory, processes; /* of the tree; 0: no limit, or the kernel's to keep */
     const char *cgroup; /* where a leaf may be made for the tree; NULL: nowhere */
     char leaf[KM_CGROUP_PATH]; /* the leaf; empty: none */
@@ -69,7 +71,7 @@ struct shim {
     bool over;
     int signals; /* signalfd */
     enum phase phase;
-    uint64_t kill_at_ms;
+    uint64_t next_at_ms; /* LEAVING, TERMINATING: when the next one begins */
     pid_t pid; /* of the command; 0 once it has ended */
     int status; /* what we exit with */
 };
@@ -139,6 +141,8 @@ static int parse_option(struct shim *s, const char *name, const char *value)
 
     if (strcmp(name, "--limit") == 0)
         return parse_limit(s, value);
+    if (strcmp(name, "--leave-ms") == 0)
+        return parse_number(value, 3600000, &s->leave_ms);
     if (strcmp(name, "--term-ms") == 0)
         return parse_number(value, 3600000, &s->term_ms);
     if (strcmp(name, "--memory") == 0)
@@ -299,12 +303,21 @@ static bool reap(struct shim *s)
     }
 }
 
-static void begin_end(struct shim *s)
+/* The gateway has gone, and the other end of the command's stdin with it. */
+static void begin_leaving(struct shim *s)
 {
     if (s->phase != RUNNING)
         return;
+    s->phase = LEAVING;
+    s->next_at_ms = km_mono_ms() + s->leave_ms;
+}
+
+static void begin_end(struct shim *s)
+{
+    if (s->phase >= TERMINATING)
+        return;
     s->phase = TERMINATING;
-    s->kill_at_ms = km_mono_ms() + s->term_ms;
+    s->next_at_ms = km_mono_ms() + s->term_ms;
     signal_all(s, SIGTERM);
     signal_all(s, SIGCONT); /* a stopped process takes its TERM only when it goes on */
 }
@@ -334,7 +347,7 @@ static int wait_ms(const struct shim *s)
         return s->memory || s->processes ? LOOK_MS : -1;
     if (s->phase == KILLING)
         return KILL_MS;
-    return s->kill_at_ms > now_ms ? (int)(s->kill_at_ms - now_ms) : 0;
+    return s->next_at_ms > now_ms ? (int)(s->next_at_ms - now_ms) : 0;
 }
 
 /* Waits for the pipe's end, a signal or the time to kill. */
@@ -354,16 +367,21 @@ static void wait_for_something(struct shim *s)
             begin_end(s);
     /* Nothing is ever written to it: readable means over. */
     if (fds[1].revents && read(s->liveness, &byte, 1) <= 0)
+        begin_leaving(s);
+}
+
+static void next_phase(struct shim *s)
+{
+    if (s->pid == 0 || (s->phase == LEAVING && km_mono_ms() >= s->next_at_ms))
         begin_end(s);
+    if (s->phase == TERMINATING && km_mono_ms() >= s->next_at_ms)
+        s->phase = KILLING;
 }
 
 static int live(struct shim *s)
 {
     while (reap(s)) {
-        if (s->pid == 0)
-            begin_end(s);
-        if (s->phase == TERMINATING && km_mono_ms() >= s->kill_at_ms)
-            s->phase = KILLING;
+        next_phase(s);
         if (s->phase == KILLING)
             signal_all(s, SIGKILL);
         wait_for_something(s);
@@ -378,7 +396,9 @@ static int live(struct shim *s)
 
 int km_shim_main(int argc, char **argv)
 {
-    struct shim s = { .term_ms = TERM_MS, .status = EXIT_SHIM, .box = { .network = true } };
+    struct shim s = {
+        .leave_ms = LEAVE_MS, .term_ms = TERM_MS, .status = EXIT_SHIM, .box = { .network = true }
+    };
 
     if (parse(&s, argc, argv) < 0 || prepare(&s) < 0 || start(&s) < 0)
         return EXIT_SHIM;

@@ -24,13 +24,14 @@ MIB = 1024 * 1024
 
 
 class Lab(McpGateway):
-    """`settings` are of kanmon_settings; `more` of the servers, by their names."""
+    """`settings` are of kanmon_settings; `more` of the servers, by their names, or are more servers."""
 
     def __init__(self, folder, workers=2, settings=None, **more):
         self.seen = {name: folder / f"{name}.log" for name in ("old", "new")}
         entries = {name: {**({} if "url" in more.get(name, {}) else
                              {"command": os.environ["KM_NODE"], "args": [str(LAB), line, str(self.seen[name])]}),
                           **more.get(name, {})} for name, line in (("old", "v1"), ("new", "v2"))}
+        entries = {**more, **entries}
         super().__init__(folder, json.dumps({
             "general_settings": {"master_key": MASTER}, "mcp_servers": entries,
             "kanmon_settings": {"state_dir": str(folder / "state"), "workers": workers, **(settings or {})}}))
@@ -402,7 +403,7 @@ def test_a_server_whose_call_cannot_be_parked_hears_that_it_is_cancelled(tmp_pat
         assert [row for row in lab.saw() if "cancelled" in row] == ["ask cancelled m16"]
         assert waits(stateless(lab, "old-ask", 17, key))
         lab.stop()  # at once, though calls are parked; that is the end of them, too
-        assert "ask cancelled m17" in lab.saw()
+        wait_until(lambda: "ask cancelled m17" in lab.saw(), 20, "word of it")
 
 
 def test_a_parked_call_nobody_takes_up_ends_and_its_server_hears_of_it(tmp_path):

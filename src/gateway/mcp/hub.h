@@ -3,8 +3,8 @@
  *
  * One a worker, made and freed with it, used on its loop only; the two counters of requests that
  * are passed between workers are the exception.  It ends in two steps: close (no session, stream
- * or call goes on), then quiet (nothing is under way between workers any more), and only then the
- * loop may stop.
+ * or call goes on), then quiet (nothing is under way between workers any more), and only when all
+ * of them are quiet their loops may stop.
  */
 #ifndef KM_GATEWAY_MCP_HUB_H
 #define KM_GATEWAY_MCP_HUB_H

@@ -150,7 +150,7 @@ static void the_command_has_only_its_three_descriptors(void **state)
 
 static void the_end_of_the_pipe_ends_the_whole_tree(void **state)
 {
-    const char *const options[] = { "--term-ms", "50", NULL };
+    const char *const options[] = { "--leave-ms", "0", "--term-ms", "50", NULL };
     struct shim s;
 
     (void)state;
@@ -176,12 +176,29 @@ static void the_end_of_the_command_ends_what_it_left_behind(void **state)
     close_ends(&s);
 }
 
-static void a_polite_command_ends_by_term(void **state)
+/* It is not hurried while it reads what it was sent last. */
+static void a_command_may_end_by_the_end_of_its_input(void **state)
 {
     struct shim s;
 
     (void)state;
-    start(&s, NULL, "trap 'printf bye; exit 9' TERM; printf r; while :; do sleep 0.05; done");
+    start(&s, NULL, "trap 'exit 9' TERM; printf r; read x; sleep 0.1; printf $x; exit 3");
+    read_ready(&s);
+    assert_int_equal(write(s.in, "last\n", 5), 5);
+    close(s.in);
+    close(s.liveness);
+    assert_string_equal(output(&s), "last");
+    assert_int_equal(exit_status(&s), 3);
+    close(s.out);
+}
+
+static void a_polite_command_ends_by_term(void **state)
+{
+    const char *const options[] = { "--leave-ms", "50", NULL };
+    struct shim s;
+
+    (void)state;
+    start(&s, options, "trap 'printf bye; exit 9' TERM; printf r; while :; do sleep 0.05; done");
     read_ready(&s);
     close(s.liveness);
     assert_string_equal(output(&s), "bye");
@@ -204,10 +221,11 @@ static void term_to_the_shim_is_the_end_too(void **state)
 
 static void a_stopped_command_ends_as_well(void **state)
 {
+    const char *const options[] = { "--leave-ms", "50", NULL };
     struct shim s;
 
     (void)state;
-    start(&s, NULL, "printf r; kill -STOP $$; exec sleep 100");
+    start(&s, options, "printf r; kill -STOP $$; exec sleep 100");
     read_ready(&s);
     close(s.liveness);
     assert_int_equal(exit_status(&s), 128 + SIGTERM);
@@ -226,7 +244,7 @@ static void a_killed_owner_takes_the_tree_with_it(void **state)
     assert_int_equal(pipe2(report, O_CLOEXEC), 0);
     owner = fork();
     if (owner == 0) {
-        const char *const options[] = { "--term-ms", "50", NULL };
+        const char *const options[] = { "--leave-ms", "0", "--term-ms", "50", NULL };
 
         start(&s, options, TREE "printf r; while :; do sleep 100; done");
         read_ready(&s);
@@ -311,6 +329,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(the_command_has_only_its_three_descriptors),
         cmocka_unit_test(the_end_of_the_pipe_ends_the_whole_tree),
         cmocka_unit_test(the_end_of_the_command_ends_what_it_left_behind),
+        cmocka_unit_test(a_command_may_end_by_the_end_of_its_input),
         cmocka_unit_test(a_polite_command_ends_by_term),
         cmocka_unit_test(term_to_the_shim_is_the_end_too),
         cmocka_unit_test(a_stopped_command_ends_as_well),
