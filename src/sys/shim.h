@@ -17,11 +17,12 @@
 
 /* Options between FD and "--": --limit NAME=VALUE (as, core, cpu, fsize, nofile, nproc, stack:
  * setrlimit's, soft and hard), --leave-ms N (from the pipe's end to TERM, 1000), --term-ms N (from
- * TERM to KILL, 2000), --memory BYTES and --processes N of the whole tree, looked at twice a second: over it the tree is ended, and the
- * status is KM_SHIM_OVER; --cgroup DIR (cgroup.h): the memory is kept by the kernel, in a cgroup
- * below DIR, where one can be made; --sandbox MODE with --read PATH, --write PATH and --network 0|1
- * (sandbox.h): without it the status is KM_SHIM_BOX.  A shim that cannot do its work exits with
- * 125; a command that cannot be run gives 126, one not found 127.
+ * TERM to KILL, 2000), --memory BYTES and --processes N of the whole tree, looked at twice a
+ * second: over it the tree is ended, and the status is KM_SHIM_OVER; --cgroup DIR (cgroup.h): the
+ * memory is kept by the kernel, in a cgroup below DIR, where one can be made; --sandbox MODE with
+ * --read PATH, --write PATH and --network 0|1 (sandbox.h): without it the status is KM_SHIM_BOX.
+ * A shim that cannot do its work exits with 125; a command that cannot be run gives 126, one not
+ * found 127.
  *
  * The whole life of the shim process; argv as given to main.  Returns the exit status. */
 int km_shim_main(int argc, char **argv);

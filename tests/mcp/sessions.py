@@ -127,6 +127,7 @@ class Listening(Session):
         self.uris = list(uris)
 
     def hello(self):
+        """Until it is acknowledged; `accepted` is what."""
         meta = {"io.modelcontextprotocol/protocolVersion": NEW,
                 "io.modelcontextprotocol/clientCapabilities": self.capabilities}
         wanted = {"toolsListChanged": True, "promptsListChanged": True, "resourcesListChanged": True,
@@ -141,7 +142,8 @@ class Listening(Session):
         assert self.stream.status == 200, self.stream.status
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
-        self.heard("notifications/subscriptions/acknowledged")
+        said = self.heard("notifications/subscriptions/acknowledged")[0]
+        self.accepted = said["params"]["notifications"]
 
 
 def text(answer):

@@ -128,7 +128,7 @@ void km_mcp_hub_drain(struct km_mcp_hub *hub)
         else if (s->get)
             km_mcp_stream_end(s->get);
     }
-    km_mcp_notify_drain(hub);
+    km_mcp_listens_end(hub);
     km_mcp_parks_end(hub, "the gateway ends; send the call again");
 }
 

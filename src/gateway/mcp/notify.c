@@ -4,34 +4,17 @@
  *     catalogue changed ──> hub->changed_lists, a timer ──> GET streams of sessions
  *           │                                          └──> listens that asked for that list
  *           └─ for one principal ──> its sessions and listens are owed it, the same timer
- *     resource updated: subscriptions.c
+ *     resource updated: subscriptions.c; a listen's beginning and end: listen.c
  *
  * Changes that come together are told once.  The server's side is debounced and compared already
  * (upstream.h): what arrives here has really changed.  A client that may not use that server is
  * told all the same that "the list" changed: it learns nothing but that it may ask again.
- *
- * A listen is a job on its own stream; its first message acknowledges what was accepted, and each
- * one carries the id of its request.
  */
 #include "gateway/mcp/notify_part.h"
 
-#include <stdlib.h>
-
 #include "gateway/mcp/access.h"
-#include "gateway/mcp/job.h"
 
 #define SETTLE_MS 50 /* changes within this time are told together */
-
-struct km_mcp_listen {
-    struct km_mcp_job job;
-    struct km_list link; /* of hub->listens */
-    struct km_mcp_hub *hub;
-    struct km_list subscriptions;
-    unsigned lists; /* bit a list it wants to hear of */
-    unsigned owed; /* of which it was not told yet: see owe_lists(), or it reads too slowly */
-    struct km_str principal; /* behind the id */
-    char id[]; /* JSON */
-};
 
 static const char *const changed_methods[KM_MCP_LISTS] = {
     [KM_MCP_TOOLS] = "notifications/tools/list_changed",
@@ -42,8 +25,7 @@ static const char *const changed_methods[KM_MCP_LISTS] = {
 
 /* --- what is said --- */
 
-/* {"jsonrpc","method","params"}, with the listen's id where there is one. */
-static void put_note(struct km_buf *b, const char *method, struct km_str members, struct km_str id)
+void km_mcp_put_note(struct km_buf *b, const char *method, struct km_str members, struct km_str id)
 {
     km_buf_printf(b, "{\"jsonrpc\":\"2.0\",\"method\":\"%s\"", method);
     if (id.n || members.n) {
@@ -61,152 +43,22 @@ static void put_note(struct km_buf *b, const char *method, struct km_str members
     km_buf_byte(b, '}');
 }
 
-void km_mcp_tell_listen(struct km_mcp_listen *l, const char *method, struct km_str members)
-{
-    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(64 * 1024);
-
-    put_note(&b, method, members, km_str_c(l->id));
-    if (!km_buf_failed(&b))
-        (void)km_mcp_stream_news(l->job.stream, km_buf_view(&b));
-}
-
 void km_mcp_tell_session(struct km_mcp_session *s, const char *method, struct km_str members)
 {
     struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(64 * 1024);
 
-    put_note(&b, method, members, KM_STR_NONE);
+    km_mcp_put_note(&b, method, members, KM_STR_NONE);
     if (!km_buf_failed(&b) && s->get)
         (void)km_mcp_stream_news(s->get, km_buf_view(&b));
-}
-
-/* --- subscriptions/listen --- */
-
-static void listen_free(struct km_mcp_listen *l)
-{
-    km_list_remove(&l->link);
-    l->hub->nlistens--;
-    km_mcp_subscriptions_done(&l->subscriptions);
-    free(l);
-}
-
-static void on_listen_cancelled(struct km_mcp_job *job, struct km_str reason)
-{
-    (void)reason;
-    listen_free(KM_CONTAINER(job, struct km_mcp_listen, job));
-}
-
-const struct km_mcp_stream *km_mcp_listen_stream(const struct km_mcp_listen *l)
-{
-    return l->job.stream;
-}
-
-static bool wants(const struct km_json *filter, const char *name)
-{
-    bool yes = false;
-
-    return km_json_bool(km_json_get(filter, name), &yes) && yes;
-}
-
-static const struct {
-    const char *name;
-    unsigned lists;
-} wishes[] = {
-    { "toolsListChanged", 1U << KM_MCP_TOOLS },
-    { "promptsListChanged", 1U << KM_MCP_PROMPTS },
-    { "resourcesListChanged", 1U << KM_MCP_RESOURCES | 1U << KM_MCP_TEMPLATES },
-};
-
-/* What is accepted, as JSON: the members asked for that we serve. */
-static void accept_wishes(struct km_mcp_turn *t, struct km_mcp_view *view, struct km_mcp_listen *l,
-                          struct km_buf *out)
-{
-    const struct km_json *filter = km_json_get(t->msg.params, "notifications"), *v;
-    struct km_json_iter it;
-    struct km_str key, uri;
-    bool first = true;
-
-    km_buf_str(out, KM_STR("\"notifications\":{"));
-    for (size_t i = 0; i < sizeof wishes / sizeof wishes[0]; i++)
-        if (wants(filter, wishes[i].name)) {
-            l->lists |= wishes[i].lists;
-            km_buf_printf(out, "%s\"%s\":true", first ? "" : ",", wishes[i].name);
-            first = false;
-        }
-    if (km_json_count(km_json_get(filter, "resourceSubscriptions"))) {
-        size_t n = 0;
-
-        km_buf_printf(out, "%s\"resourceSubscriptions\":[", first ? "" : ",");
-        for (km_json_iter(km_json_get(filter, "resourceSubscriptions"), &it);
-             km_json_next(&it, &key, &v);)
-            if (km_json_string(v, &uri) && km_mcp_listen_to(t, view, uri, &l->subscriptions, l)) {
-                if (n++)
-                    km_buf_byte(out, ',');
-                km_buf_json(out, uri);
-            }
-        km_buf_byte(out, ']');
-    }
-    km_buf_byte(out, '}');
-}
-
-void km_mcp_on_listen(struct km_mcp_turn *t)
-{
-    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(256 * 1024);
-    struct km_mcp_view *view = NULL;
-    struct km_err err = { 0 };
-    struct km_mcp_listen *l;
-
-    if (t->stream->no_events) {
-        km_mcp_turn_fault(t, KM_RPC_NOT_ACCEPTABLE, "Accept must list text/event-stream");
-        return;
-    }
-    if (t->hub->ended || t->hub->nlistens >= KM_MCP_LISTENS_MOST ||
-        km_mcp_view_for(t->in, t->capabilities, &view, &err) < 0) {
-        km_mcp_turn_fault(t, KM_RPC_OVERLOADED, "no more subscriptions can be taken now");
-        return;
-    }
-    l = calloc(1, sizeof *l + t->msg.id.n + 1 + t->in->principal.n);
-    if (!l) {
-        km_mcp_view_unref(view);
-        km_mcp_turn_fault(t, KM_RPC_OVERLOADED, "out of memory");
-        return;
-    }
-    memcpy(l->id, t->msg.id.p, t->msg.id.n);
-    l->principal = km_str(l->id + t->msg.id.n + 1, t->in->principal.n);
-    if (l->principal.n)
-        memcpy(l->id + t->msg.id.n + 1, t->in->principal.p, l->principal.n);
-    l->hub = t->hub;
-    l->job.cancel = on_listen_cancelled;
-    km_list_init(&l->subscriptions);
-    km_list_push(&t->hub->listens, &l->link);
-    t->hub->nlistens++;
-    km_mcp_job_begin(&l->job, t->stream, km_str_c(l->id));
-    accept_wishes(t, view, l, &b);
-    km_mcp_view_unref(view);
-    km_mcp_tell_listen(l, "notifications/subscriptions/acknowledged", km_buf_view(&b));
-}
-
-void km_mcp_notify_drain(struct km_mcp_hub *hub)
-{
-    for (struct km_list *it; (it = km_list_pop(&hub->listens));) {
-        struct km_mcp_listen *l = KM_CONTAINER(it, struct km_mcp_listen, link);
-        struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(8 * 1024);
-
-        km_buf_printf(&b,
-                      "{\"jsonrpc\":\"2.0\",\"id\":%s,\"result\":{\"resultType\":\"complete\","
-                      "\"_meta\":{\"io.modelcontextprotocol/subscriptionId\":%s}}}",
-                      l->id, l->id);
-        km_mcp_job_answer(&l->job, 200, km_buf_view(&b));
-        listen_free(l);
-    }
 }
 
 /* --- lists that changed --- */
 
 /* That a list changed must not get lost, but needs to be said only once. */
-static void listen_list(struct km_mcp_listen *l, enum km_mcp_list list)
+void km_mcp_listen_list(struct km_mcp_listen *l, enum km_mcp_list list)
 {
     l->owed &= ~(1U << list);
-    if (km_mcp_stream_slow(l->job.stream))
+    if (km_mcp_listen_busy(l))
         l->owed |= 1U << list;
     else
         km_mcp_tell_listen(l, changed_methods[list], KM_STR_NONE);
@@ -236,7 +88,7 @@ static void tell_lists(struct km_mcp_hub *hub, unsigned lists, enum km_mcp_list 
         struct km_mcp_listen *l = KM_CONTAINER(it, struct km_mcp_listen, link);
 
         if (l->lists & bit)
-            listen_list(l, list);
+            km_mcp_listen_list(l, list);
     }
     for (struct km_mcp_session *s = km_mcp_session_first(hub->sessions), *next; s; s = next) {
         next = km_mcp_session_next(hub->sessions, s);
@@ -254,7 +106,7 @@ static void tell_owed(struct km_mcp_hub *hub, enum km_mcp_list list)
         struct km_mcp_listen *l = KM_CONTAINER(it, struct km_mcp_listen, link);
 
         if (l->owed & bit)
-            listen_list(l, list);
+            km_mcp_listen_list(l, list);
     }
     for (struct km_mcp_session *s = km_mcp_session_first(hub->sessions), *next; s; s = next) {
         next = km_mcp_session_next(hub->sessions, s);

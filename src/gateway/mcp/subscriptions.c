@@ -3,7 +3,8 @@
  *
  *     resources/subscribe, or a listen's resourceSubscriptions
  *         -> whose resource it is (its view) -> mcp/subscribe.c, which asks that server
- *         <- its answer, which is the client's; refused: nothing is left of it
+ *         <- its answer, which is the client's, or says what a listen's acknowledgement has;
+ *            refused: nothing is left of it
  *     updated there -> the GET stream of the session, or the listen's own stream
  *
  * Who reads too slowly is owed the update, once, and told when it reads again.
@@ -13,7 +14,6 @@
 #include <stdlib.h>
 
 #include "gateway/mcp/access.h"
-#include "gateway/mcp/job.h"
 
 struct subscription {
     struct km_mcp_job job; /* resources/subscribe, until it is answered */
@@ -21,7 +21,8 @@ struct subscription {
     struct km_mcp_subscription *up;
     struct km_mcp_session *session; /* or: */
     struct km_mcp_listen *listen;
-    bool owed; /* its client was not told of an update: it reads too slowly */
+    bool open; /* of a listen: its server has not answered */
+    bool owed; /* its client was not told of an update: it is busy */
     size_t n;
     char uri[]; /* behind it: the id of the request */
 };
@@ -78,6 +79,17 @@ static void on_subscribed(void *ctx, const struct km_mcp_answer *word)
     subscription_free(s);
 }
 
+static void on_listened(void *ctx, const struct km_mcp_answer *word)
+{
+    struct subscription *s = ctx;
+    struct km_mcp_listen *l = s->listen;
+
+    s->open = false;
+    if (word->kind != KM_MCP_RESULT)
+        subscription_free(s);
+    km_mcp_listen_answered(l);
+}
+
 /* By the client, or its session has ended. */
 static void on_cancelled(struct km_mcp_job *job, struct km_str reason)
 {
@@ -87,10 +99,12 @@ static void on_cancelled(struct km_mcp_job *job, struct km_str reason)
 
 static void tell_updated(struct subscription *s)
 {
-    const struct km_mcp_stream *to = s->listen ? km_mcp_listen_stream(s->listen) : s->session->get;
     struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(64 * 1024);
 
-    s->owed = to && km_mcp_stream_slow(to);
+    if (s->listen)
+        s->owed = km_mcp_listen_busy(s->listen);
+    else
+        s->owed = s->session->get && km_mcp_stream_slow(s->session->get);
     if (s->owed)
         return;
     km_buf_str(&b, KM_STR("\"uri\":"));
@@ -119,6 +133,37 @@ void km_mcp_subscriptions_owed(struct km_list *list)
     }
 }
 
+size_t km_mcp_subscriptions_open(const struct km_list *list)
+{
+    size_t n = 0;
+
+    for (const struct km_list *it = list->next; it != list; it = it->next)
+        n += KM_CONTAINER(it, struct subscription, link)->open;
+    return n;
+}
+
+void km_mcp_subscriptions_settle(struct km_list *list)
+{
+    KM_LIST_EACH(it, list)
+    {
+        struct subscription *s = KM_CONTAINER(it, struct subscription, link);
+
+        if (s->open)
+            subscription_free(s);
+    }
+}
+
+void km_mcp_subscriptions_put(const struct km_list *list, struct km_buf *out)
+{
+    for (const struct km_list *it = list->next; it != list; it = it->next) {
+        const struct subscription *s = KM_CONTAINER(it, struct subscription, link);
+
+        if (it != list->next)
+            km_buf_byte(out, ',');
+        km_buf_json(out, km_str(s->uri, s->n));
+    }
+}
+
 static size_t length_of(const struct km_list *list)
 {
     size_t n = 0;
@@ -144,7 +189,7 @@ static struct subscription *subscribe(struct km_mcp_turn *t, const struct km_mcp
     struct km_mcp_subscribe_args args = { .asker = &asker,
                                           .uri = uri,
                                           .updated = on_updated,
-                                          .subscribed = listen ? NULL : on_subscribed };
+                                          .subscribed = listen ? on_listened : on_subscribed };
     struct subscription *s;
 
     if (!m || !m->upstream || length_of(list) >= KM_MCP_SUBSCRIPTIONS_MOST)
@@ -156,6 +201,7 @@ static struct subscription *subscribe(struct km_mcp_turn *t, const struct km_mcp
     memcpy(s->uri, uri.p, uri.n);
     s->session = t->session;
     s->listen = listen;
+    s->open = listen != NULL;
     if (t->msg.id.n)
         memcpy(s->uri + uri.n, t->msg.id.p, t->msg.id.n);
     s->job.cancel = on_cancelled;

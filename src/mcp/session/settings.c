@@ -3,7 +3,8 @@
  *
  * They bound what a client can make the gateway keep: an MCP session costs under a kilobyte while
  * nothing happens, and up to `event_bytes` when it has streams to go on with.  A change holds from
- * the next session, and `idle` from the next look; `parked` from the next call that is parked.
+ * the next session, and `idle` from the next look; `parked` from the next call that is parked,
+ * `acknowledge` from the next listen.
  */
 #include "mcp/session/session.h"
 
@@ -47,6 +48,15 @@ static const struct km_setting session_rows[] = {
       .max = INT64_C(3600) * 1000,
       .help = "How long a call whose server asks something waits for a client of the stateless "
               "era, which answers with its next request; then the server is told to stop." },
+    { .name = "acknowledge",
+      .type = KM_SET_MS,
+      .offset = AT(acknowledge_ms),
+      .def = "10s",
+      .min = 100,
+      .max = INT64_C(60) * 1000,
+      .help = "How long `subscriptions/listen` of a client of the stateless era waits for the "
+              "servers whose resources it names; then it is acknowledged without those of a server "
+              "that has not answered." },
     { 0 },
 };
 
