@@ -12,11 +12,8 @@
  * way: the slower the disk, the larger the group.  A worker that finds the state set already does
  * not signal.
  *
- * A transaction that fails is rolled back whole.  Operations in it are answered with the error;
- * chunks stay, in their order, and are tried again.  The store is unhealthy until one succeeds.
- *
- * Checkpoints are the writer's, when nothing came for a while or the log has grown large: left
- * to SQLite they would come inside a commit that somebody waits for, and each costs two syncs.
+ * Of a transaction that fails (commit.h) the operations are answered with the error; chunks stay,
+ * in their order, and are tried again.
  */
 #include "store/writer.h"
 
@@ -25,9 +22,8 @@
 #include <time.h>
 
 #include "base/time.h"
-#include "store/due.h"
+#include "store/commit.h"
 #include "store/inside.h"
-#include "store/migrate.h"
 #include "sys/background.h"
 
 #define RETRY_MS 250
@@ -41,13 +37,9 @@ enum asked { ASKED_NOTHING, ASKED_RELEASE, ASKED_TAKE_BACK };
 struct km_writer {
     struct km_store *store;
     pthread_t thread;
-    sqlite3 *db; /* writer's thread; NULL: released */
-    sqlite3_stmt *begin, *end;
-    struct km_apply *apply;
+    struct km_commit commit; /* writer's thread; closed: released */
     struct km_chunk *pending; /* taken, not committed; writer's thread */
     struct km_chunk **pending_end;
-    int wal_pages; /* since the last checkpoint */
-    bool failed;
 
     _Atomic int wake; /* enum wake; rises outside the lock only by way of wake() */
     pthread_mutex_t lock; /* guards everything below */
@@ -135,92 +127,11 @@ void km_writer_submit(struct km_writer *w, struct km_op *op)
     km_writer_wake(w, urgent);
 }
 
-/* --- one transaction --- */
-
-static void set_health(struct km_writer *w, bool healthy, const struct km_err *err)
-{
-    struct km_store *store = w->store;
-
-    if (atomic_exchange(&store->healthy, healthy) == healthy)
-        return;
-    if (healthy) {
-        km_log_msg(store->log, KM_LOG_INFO, "store.recovered", "the store can be written again");
-        if (store->events)
-            km_event_add(store->events, KM_LOG_INFO, "store.recovered", "the store works again");
-        return;
-    }
-    km_log_msg(store->log, KM_LOG_ERROR, "store.failed", "%s", err->text);
-    if (store->events)
-        km_event_add(store->events, KM_LOG_ERROR, "store.failed", "%s", err->text);
-}
-
-/* Each in a savepoint: one that fails by itself (a key that exists) spoils nothing else.  One whose
- * failure is the transaction's needs none. */
-static int run_op(struct km_writer *w, struct km_op *op, struct km_err *err)
-{
-    int r = op->whole ? 0 : km_db_exec(w->db, "SAVEPOINT op", err);
-
-    if (r < 0)
-        return r;
-    op->result = op->run(op, w->db, w->apply, &op->err);
-    if (op->result == 0)
-        return op->whole ? 0 : km_db_exec(w->db, "RELEASE op", err);
-    /* Some errors (disk full) end the whole transaction, not only the statement. */
-    if (op->whole || sqlite3_get_autocommit(w->db)) {
-        *err = op->err;
-        return op->result;
-    }
-    km_apply_op_undone(w->apply);
-    return km_db_exec(w->db, "ROLLBACK TO op; RELEASE op", err);
-}
-
-static int write_all(struct km_writer *w, struct km_op *ops, struct km_err *err)
-{
-    int r = 0;
-
-    for (struct km_op *op = ops; r == 0 && op; op = op->next)
-        r = run_op(w, op, err);
-    for (struct km_chunk *c = w->pending; r == 0 && c; c = c->next)
-        for (struct km_record *rec = NULL; r == 0 && (rec = km_chunk_next(c, rec));)
-            if (rec->kind != KM_RECORD_VOID)
-                r = km_apply_record(w->apply, rec, err);
-    return r == 0 ? km_apply_finish(w->apply, err) : r;
-}
-
-static int transact(struct km_writer *w, struct km_op *ops, struct km_err *err)
-{
-    int r = km_db_run(w->begin, err);
-
-    /* After a failure something must really be written to know that it can be. */
-    if (r == 0 && w->failed)
-        r = km_db_exec(w->db, "UPDATE meta SET value = value", err);
-    if (r == 0)
-        r = write_all(w, ops, err);
-    if (r == 0)
-        r = km_db_run(w->end, err);
-    if (r == 0) {
-        km_apply_committed(w->apply);
-        return 0;
-    }
-    km_apply_rolled_back(w->apply);
-    if (!sqlite3_get_autocommit(w->db))
-        sqlite3_exec(w->db, "ROLLBACK", NULL, NULL, NULL);
-    return r;
-}
-
 static void commit(struct km_writer *w, struct km_op *ops)
 {
     struct km_err err = { 0 };
-    int r = transact(w, ops, &err);
+    int r = km_commit(&w->commit, ops, w->pending, &err);
 
-    w->failed = r < 0;
-    set_health(w, r == 0, &err);
-    for (struct km_op *op = ops; r < 0 && op; op = op->next) {
-        if (op->result < 0)
-            continue;
-        op->result = r;
-        op->err = err;
-    }
     answer_all(ops);
     if (r < 0) {
         for (struct km_chunk *c = w->pending; c; c = c->next)
@@ -234,25 +145,6 @@ static void commit(struct km_writer *w, struct km_op *ops)
         km_chunk_committed(c);
     }
     w->pending_end = &w->pending;
-}
-
-static int on_wal(void *ctx, sqlite3 *db, const char *name, int pages)
-{
-    struct km_writer *w = ctx;
-
-    (void)db;
-    (void)name;
-    w->wal_pages = pages;
-    return SQLITE_OK;
-}
-
-static void checkpoint(struct km_writer *w, int from_pages)
-{
-    if (w->failed || w->wal_pages < from_pages)
-        return;
-    w->wal_pages = 0;
-    if (w->db)
-        sqlite3_wal_checkpoint_v2(w->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
 }
 
 /* --- after the hand-over --- */
@@ -290,22 +182,12 @@ static void forward_all(struct km_writer *w)
         w->pending_end = &w->pending;
 }
 
-static int open_db(struct km_writer *w, bool handed_over, struct km_err *err);
-
-static void close_db(struct km_writer *w)
-{
-    w->apply = km_apply_free(w->apply);
-    km_db_finalize(&w->begin);
-    km_db_finalize(&w->end);
-    w->db = km_db_close(w->db);
-}
-
 static int release(struct km_writer *w, struct km_err *err)
 {
-    if (w->failed && w->pending)
+    if (w->commit.failed && w->pending)
         return km_fail(err, KM_E_STORE, "the store cannot be written: it is not handed over");
-    if (w->db) {
-        close_db(w);
+    if (w->commit.db) {
+        km_commit_close(&w->commit);
         km_place_unlock(&w->store->place);
     }
     return 0;
@@ -313,17 +195,16 @@ static int release(struct km_writer *w, struct km_err *err)
 
 static int take_back(struct km_writer *w, struct km_err *err)
 {
-    int r = w->db ? 0 : km_place_lock(&w->store->place, err);
+    int r = w->commit.db ? 0 : km_place_lock(&w->store->place, err);
 
-    if (w->db || r < 0)
+    if (w->commit.db || r < 0)
         return r;
-    r = open_db(w, true, err);
+    r = km_commit_open(&w->commit, true, err);
     if (r == 0) {
-        sqlite3_wal_hook(w->db, on_wal, w);
         km_writer_wake(w, true); /* for what gathered meanwhile */
         return 0;
     }
-    close_db(w);
+    km_commit_close(&w->commit);
     km_place_unlock(&w->store->place);
     return r;
 }
@@ -396,20 +277,20 @@ static void wait_for_work(struct km_writer *w)
     uint64_t delay_ms = w->store->commit_ms * 5 / 8;
 
     while (!w->stop && atomic_load(&w->wake) != URGENT) {
-        if (atomic_load(&w->wake) == ARMED && !w->failed) {
+        if (atomic_load(&w->wake) == ARMED && !w->commit.failed) {
             if (km_mono_ms() >= w->armed_ms + delay_ms)
                 return;
             (void)wait_until(w, w->armed_ms + delay_ms);
-        } else if (w->failed) {
+        } else if (w->commit.failed) {
             /* What fails now will hardly work a moment later, whoever asks. */
             if (km_mono_ms() >= retry_ms)
                 return;
             (void)wait_until(w, retry_ms);
-        } else if (w->wal_pages >= CHECKPOINT_IDLE) {
+        } else if (w->commit.wal_pages >= CHECKPOINT_IDLE) {
             if (wait_until(w, km_mono_ms() + QUIET_MS))
                 continue;
             pthread_mutex_unlock(&w->lock);
-            checkpoint(w, CHECKPOINT_IDLE);
+            km_commit_checkpoint(&w->commit, CHECKPOINT_IDLE);
             pthread_mutex_lock(&w->lock);
         } else {
             pthread_cond_wait(&w->more, &w->lock);
@@ -456,7 +337,8 @@ static void *run(void *arg)
         wait_for_work(w);
         /* Before the ledgers are taken: what is appended after its ledger was taken wakes us
          * again. */
-        all = atomic_exchange(&w->wake, IDLE) == URGENT || w->stop || w->failed || !w->db;
+        all = atomic_exchange(&w->wake, IDLE) == URGENT || w->stop || w->commit.failed ||
+              !w->commit.db;
         ops = w->ops;
         w->ops = NULL;
         w->ops_end = &w->ops;
@@ -468,12 +350,12 @@ static void *run(void *arg)
         pthread_mutex_unlock(&w->lock);
 
         take_ledgers(w, all);
-        if (!w->db) {
+        if (!w->commit.db) {
             refuse(ops);
             forward_all(w);
-        } else if (ops || w->pending || w->failed) {
+        } else if (ops || w->pending || w->commit.failed) {
             commit(w, ops);
-            checkpoint(w, CHECKPOINT_BUSY);
+            km_commit_checkpoint(&w->commit, CHECKPOINT_BUSY);
         }
         if (asked)
             do_asked(w);
@@ -483,52 +365,9 @@ static void *run(void *arg)
 
 /* --- life --- */
 
-static int open_db(struct km_writer *w, bool handed_over, struct km_err *err)
-{
-    const char *path = w->store->place.path;
-    size_t charged = 0;
-    int r = km_db_open(path, KM_DB_WRITE, &w->db, err);
-
-    if (r == 0)
-        r = km_db_exec(w->db,
-                       w->store->strict ? "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL"
-                                        : "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL",
-                       err);
-    if (r == 0)
-        r = km_db_exec(w->db,
-                       "PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 67108864;"
-                       "PRAGMA cache_size = -1024",
-                       err);
-    if (r == 0)
-        r = km_migrate(w->db, path, err);
-    if (r == 0)
-        r = km_db_prepare(w->db, "BEGIN IMMEDIATE", &w->begin, err);
-    if (r == 0)
-        r = km_db_prepare(w->db, "COMMIT", &w->end, err);
-    if (r == 0)
-        r = km_apply_new(w->db, &w->apply, err);
-    if (r < 0 || handed_over)
-        return r;
-    r = km_db_exec(w->db, "BEGIN IMMEDIATE", err);
-    if (r == 0)
-        r = km_apply_incomplete(w->apply, 0, &charged, err);
-    if (r == 0)
-        r = km_due_release(w->db, 0, err);
-    if (r == 0)
-        r = km_apply_finish(w->apply, err);
-    if (r == 0)
-        r = km_db_exec(w->db, "COMMIT", err);
-    km_apply_committed(w->apply);
-    if (r == 0 && charged)
-        km_log_msg(w->store->log, KM_LOG_WARN, "store.incomplete",
-                   "%zu calls had not settled when the last process ended: charged as reserved",
-                   charged);
-    return r;
-}
-
 static void destroy(struct km_writer *w)
 {
-    close_db(w);
+    km_commit_close(&w->commit);
     pthread_cond_destroy(&w->more);
     pthread_cond_destroy(&w->released);
     pthread_mutex_destroy(&w->lock);
@@ -544,7 +383,7 @@ int km_writer_new(struct km_store *store, bool handed_over, struct km_writer **r
 
     if (!w)
         return km_fail(err, KM_E_NOMEM, "store: out of memory");
-    w->store = store;
+    w->store = w->commit.store = store;
     w->pending_end = &w->pending;
     w->ops_end = &w->ops;
     w->adopted_end = &w->adopted;
@@ -554,9 +393,8 @@ int km_writer_new(struct km_store *store, bool handed_over, struct km_writer **r
     pthread_cond_init(&w->more, &attr);
     pthread_cond_init(&w->released, &attr);
     pthread_condattr_destroy(&attr);
-    r = open_db(w, handed_over, err);
+    r = km_commit_open(&w->commit, handed_over, err);
     if (r == 0) {
-        sqlite3_wal_hook(w->db, on_wal, w);
         if (pthread_create(&w->thread, NULL, run, w) != 0)
             r = km_fail_errno(err, errno, "cannot start the store's writer");
     }
@@ -579,7 +417,7 @@ struct km_writer *km_writer_free(struct km_writer *w)
     pthread_cond_signal(&w->more);
     pthread_mutex_unlock(&w->lock);
     pthread_join(w->thread, NULL);
-    checkpoint(w, 1);
+    km_commit_checkpoint(&w->commit, 1);
     while (w->pending) {
         struct km_chunk *c = w->pending;
 

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* commit.h - the only writing connection, and one transaction on it.
+ *
+ *     open --> transaction, transaction, ... (a checkpoint between two) --> close
+ *
+ * It is the writer's (writer.h), and of its thread alone: nothing here locks.
+ */
+#ifndef KM_STORE_COMMIT_H
+#define KM_STORE_COMMIT_H
+
+#include "store/apply.h"
+#include "store/chunk.h"
+#include "store/op.h"
+
+struct km_commit {
+    struct km_store *store;
+    sqlite3 *db; /* NULL: closed */
+    sqlite3_stmt *begin, *end;
+    struct km_apply *apply;
+    int wal_pages; /* in the log since the last checkpoint */
+    bool failed; /* the last transaction was; the next must prove that writing works */
+};
+
+/* Opens the connection for c->store, migrates, and charges what a crash left open, unless the
+ * file was handed over by a process that lives.  c is closed by km_commit_close() after an error
+ * too.  Does not move afterwards: SQLite calls back. */
+int km_commit_open(struct km_commit *c, bool handed_over, struct km_err *err) KM_MUST_USE;
+void km_commit_close(struct km_commit *c);
+
+/* One transaction of these operations, then the records of these chunks; all of it, or nothing.
+ * Each operation has its result and is not answered; what fails alone fails alone.  Notes in the
+ * store, its log and its events whether it can be written. */
+int km_commit(struct km_commit *c, struct km_op *ops, struct km_chunk *chunks,
+              struct km_err *err) KM_MUST_USE;
+
+/* A checkpoint, when the log has this many pages and writing works. */
+void km_commit_checkpoint(struct km_commit *c, int from_pages);
+
+#endif
