@@ -53,41 +53,53 @@ int km_openai_answer(const struct km_llm_request *r, struct km_arena *arena, str
     return km_llm_relay_whole(&names, r, arena, body, ret_parts, ret_n, ret_usage, err);
 }
 
-/* Bytes of the strings in `choices` that are output: enough for an estimate, cheap enough for
- * every event.  Escapes count as they are written. */
-static size_t output_bytes(struct km_str choices)
+/* Behind the quote that ends a string, its first byte given; `end` when none does.  bytes: of the
+ * text, an escape counted as one. */
+static const char *string_end(const char *p, const char *end, size_t *bytes)
 {
-    static const struct km_str keys[] = { { "\"content\":\"", 11 },
-                                          { "\"reasoning_content\":\"", 21 },
-                                          { "\"arguments\":\"", 13 },
-                                          { "\"text\":\"", 8 } };
-    size_t bytes = 0;
-
-    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
-        size_t at = km_str_find(choices, keys[i]);
-        struct km_str rest;
-
-        if (at == choices.n)
-            continue;
-        rest = km_str_skip(choices, at + keys[i].n);
-        for (size_t k = 0; k < rest.n && rest.p[k] != '"'; k++, bytes++)
-            if (rest.p[k] == '\\')
-                k++;
-    }
-    return bytes;
+    for (*bytes = 0; p < end && *p != '"'; p++, ++*bytes)
+        p += *p == '\\';
+    return p < end ? p + 1 : end;
 }
 
-/* A finish_reason that is not null: the answer is complete. */
-static bool has_finish(struct km_str choices)
+static const char *behind_space(const char *p, const char *end)
 {
-    const struct km_str key = KM_STR("\"finish_reason\":");
-    size_t at = km_str_find(choices, key);
+    while (p < end && (*p == ' ' || *p == '\t'))
+        p++;
+    return p;
+}
 
-    if (at == choices.n)
-        return false;
-    for (at += key.n; at < choices.n && (choices.p[at] == ' ' || choices.p[at] == '\t'); at++)
-        ;
-    return at < choices.n && choices.p[at] == '"';
+static bool is_output(struct km_str key)
+{
+    return km_str_eq(key, KM_STR("content")) || km_str_eq(key, KM_STR("reasoning_content")) ||
+           km_str_eq(key, KM_STR("arguments")) || km_str_eq(key, KM_STR("text"));
+}
+
+/* Reads `choices` of an event, string by string: the bytes of those that are output, enough for
+ * an estimate, and whether a finish_reason is a string, which completes the answer.  Every event
+ * of every stream passes here, so it is one pass. */
+static void note_choices(struct km_llm_stream *s, struct km_str choices)
+{
+    const char *p = choices.p, *end = p + choices.n;
+    size_t bytes;
+
+    while ((p = memchr(p, '"', (size_t)(end - p)))) {
+        const char *name = p + 1, *after = string_end(name, end, &bytes);
+        struct km_str key;
+
+        p = behind_space(after, end);
+        if (p == end || *p != ':')
+            continue;
+        key = km_str(name, (size_t)(after - 1 - name));
+        p = behind_space(p + 1, end);
+        if (p == end || *p != '"')
+            continue;
+        p = string_end(p + 1, end, &bytes);
+        if (is_output(key))
+            s->text_bytes += bytes;
+        else if (km_str_eq(key, KM_STR("finish_reason")))
+            s->finished = true;
+    }
 }
 
 /* The data of an event, edited, framed as it came: what stands before and after stays. */
@@ -130,8 +142,7 @@ static bool note_event(struct km_llm_stream *s, struct km_str data,
         s->error = true;
     if (spans[A_CHOICES].type == KM_JSON_ARRAY && !no_choices) {
         s->events++;
-        s->text_bytes += output_bytes(choices);
-        s->finished = s->finished || has_finish(choices);
+        note_choices(s, choices);
     }
     return no_choices && spans[A_USAGE].type == KM_JSON_OBJECT && !s->request->usage_asked;
 }

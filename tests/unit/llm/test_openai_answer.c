@@ -144,6 +144,28 @@ static void missing_usage_is_estimated_from_what_was_produced(void **state)
     assert_int_equal(u.completion_tokens, 3);
 }
 
+static void output_is_counted_in_every_choice_and_in_nothing_else(void **state)
+{
+    struct fixture *f = *state;
+
+    relay(f,
+          CHUNK("fast",
+                "\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\" : "
+                "\"1234\"},\"finish_reason\":null},{\"index\":1,\"delta\":{\"content\":null,"
+                "\"reasoning_content\":\"56\",\"tool_calls\":[{\"id\":\"call_1\",\"function\":"
+                "{\"name\":\"content\",\"arguments\":\"{\\\"text\\\":\\\"7\\\\\"}}]}}]"),
+          4096);
+    assert_int_equal(f->s.text_bytes, 4 + 2 + 11);
+    assert_false(f->s.finished);
+    relay(f,
+          CHUNK("fast",
+                "\"choices\":[{\"delta\":{\"content\":\"\\\"finish_reason\\\":\\\"stop\\\"\"}}]"),
+          4096);
+    assert_false(f->s.finished);
+    relay(f, CHUNK("fast", "\"choices\":[{\"delta\":{},\"finish_reason\" :\t\"stop\"}]"), 4096);
+    assert_true(f->s.finished);
+}
+
 static void a_whole_answer_gets_its_model_back_and_tells_its_usage(void **state)
 {
     struct fixture *f = *state;
@@ -208,6 +230,7 @@ int main(void)
         T(usage_that_was_asked_for_stays),
         T(what_is_not_json_passes_and_errors_are_seen),
         T(missing_usage_is_estimated_from_what_was_produced),
+        T(output_is_counted_in_every_choice_and_in_nothing_else),
         T(a_whole_answer_gets_its_model_back_and_tells_its_usage),
         T(an_answer_that_is_no_object_is_the_upstreams_fault),
         T(error_texts_are_found_where_providers_put_them),
