@@ -7,7 +7,7 @@ array, or anything with an initialiser at file level: clang-format knows no rows
 of macros.
 A line over 100 columns is a finding wherever it is.
 
-    format.py SOURCE_DIR                what is wrong
+    format.py SOURCE_DIR [FILE]         what is wrong
     format.py --fix SOURCE_DIR [FILE]   puts it right
 """
 import os
@@ -94,7 +94,7 @@ def main():
     tool = shutil.which("clang-format-16")
     if not tool:
         sys.exit("lint.format: needs clang-format-16; ./scripts/test installs it")
-    names = [os.path.relpath(os.path.abspath(n), lint.root) for n in sys.argv[2:]] if FIX else []
+    names = [os.path.relpath(os.path.abspath(n), lint.root) for n in sys.argv[2:]]
     names = names or lint.c_files("src", "tests", "bench")
     lint.looked_at = len(names)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
