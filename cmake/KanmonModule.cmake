@@ -26,7 +26,7 @@ function(kanmon_test layer module)
 endfunction()
 
 # kanmon_fuzz(http sse): builds tests/fuzz/fuzz_sse.c, which defines LLVMFuzzerTestOneInput,
-# against kanmon::http.  In the preset `fuzz` it is a fuzzer; in every other one it is a
+# against kanmon::http.  In the preset `asan` it is a fuzzer; in every other one it is a
 # test that runs each file of tests/fuzz/corpus/sse once.
 function(kanmon_fuzz layer module)
     set(corpus ${PROJECT_SOURCE_DIR}/tests/fuzz/corpus/${module})

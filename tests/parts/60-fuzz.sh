@@ -9,7 +9,7 @@ fuzz_one() { # fuzz_one SECONDS NAME SEED (0: by chance) INPUTS (-1: no end): sa
     local seconds=$1 name=$2 seed=$3 inputs=$4 work=build/fuzz/corpus/$2
     mkdir -p "$work"
     rm -f "$work.ok"
-    if "build/fuzz/tests/fuzz/fuzz_$name" -max_total_time="$seconds" -seed="$seed" -runs="$inputs" -timeout=10 \
+    if "build/asan/tests/fuzz/fuzz_$name" -max_total_time="$seconds" -seed="$seed" -runs="$inputs" -timeout=10 \
         -rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix="build/fuzz/found/$name-" \
         "$work" "tests/fuzz/corpus/$name" >"$work.log" 2>&1; then
         touch "$work.ok"
@@ -23,12 +23,12 @@ fuzz_one() { # fuzz_one SECONDS NAME SEED (0: by chance) INPUTS (-1: no end): sa
 fuzz_each() { # fuzz_each SECONDS SEED INPUTS
     local seconds=$1 seed=$2 inputs=$3 target name running=0
     local names=()
-    km_build fuzz
+    km_build asan
     mkdir -p build/fuzz/found
     for target in tests/fuzz/fuzz_*.c; do
         name=$(basename "$target" .c)
         name=${name#fuzz_}
-        [ -x "build/fuzz/tests/fuzz/fuzz_$name" ] || km_die "$target is in no CMakeLists.txt"
+        [ -x "build/asan/tests/fuzz/fuzz_$name" ] || km_die "$target is in no CMakeLists.txt"
         compgen -G "tests/fuzz/corpus/$name/*" >/dev/null ||
             km_die "$target has no corpus in tests/fuzz/corpus/$name"
         names+=("$name")

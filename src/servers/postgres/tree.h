@@ -12,7 +12,7 @@
 #include "base/arena.h"
 
 #define KM_PG_TYPES 512 /* kinds of messages the library may have */
-#define KM_PG_WALK 8000 /* messages inside messages; the text's own bound is reached first */
+#define KM_PG_WALK 4000 /* messages inside messages: KM_PG_NESTING is reached before it */
 
 struct km_pg_type {
     const ProtobufCMessageDescriptor *descriptor;
