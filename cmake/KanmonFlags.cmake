@@ -41,8 +41,8 @@ include(CheckPIESupported)
 check_pie_supported(LANGUAGES C)
 
 # Version 16 and no other: the next one knows other checks.  The analyzer takes nearly all of
-# the time; 50,000 nodes a function, not 225,000, cut it to a quarter (the long form takes all).
-set(KANMON_TIDY_NODES 50000 CACHE STRING "how far clang-tidy's analyzer follows one function")
+# the time; 15,000 nodes a function, not 225,000, cut it to an eighth (the long form takes all).
+set(KANMON_TIDY_NODES 15000 CACHE STRING "how far clang-tidy's analyzer follows one function")
 if(KANMON_TIDY)
     find_program(KANMON_CLANG_TIDY NAMES clang-tidy-16 REQUIRED)
     set(CMAKE_C_CLANG_TIDY ${KANMON_CLANG_TIDY} --warnings-as-errors=* --quiet

@@ -9,5 +9,5 @@ tidy_all() { # tidy_all NODES: how far the analyzer follows one function
     cmake --preset tidy -DKANMON_TIDY_NODES="$1" >/dev/null
     km_build tidy
 }
-part_short() { tidy_all 50000; }
+part_short() { tidy_all 15000; }
 part_long() { tidy_all 225000; }
