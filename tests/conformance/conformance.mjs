@@ -217,7 +217,8 @@ async function warm(url) {
     };
     const body = JSON.stringify({ jsonrpc: "2.0", id, method: "tools/call", params: { name, arguments: {}, _meta } });
     const answer = await fetch(url, { method: "POST", headers, body, signal: AbortSignal.timeout(startLimitMs) });
-    if (!(await answer.text()).includes("simple text response")) throw new Error(`${url} does not answer`);
+    const text = await answer.text();
+    if (!text.includes("simple text response")) throw new Error(`${url} does not answer: ${answer.status} ${text.slice(0, 400)}`);
   }));
 }
 

@@ -94,7 +94,8 @@ def main():
     tool = shutil.which("clang-format-16")
     if not tool:
         sys.exit("lint.format: needs clang-format-16; ./scripts/test installs it")
-    names = [os.path.relpath(os.path.abspath(n), lint.root) for n in sys.argv[2:]]
+    names = [os.path.relpath(os.path.abspath(n), lint.root) for n in sys.argv[2:]
+             if os.path.isfile(n)]  # every lint is given the build's folder too
     names = names or lint.c_files("src", "tests", "bench")
     lint.looked_at = len(names)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
