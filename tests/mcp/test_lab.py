@@ -247,7 +247,11 @@ def test_changes_are_told_once_and_only_when_there_is_one(lab):
         return [m for m in session.notices if "list_changed" in m.get("method", "")]
 
     with Session(lab) as session:
-        wait_until(lambda: "old-ask" in listed(lab), 30, "the tools")
+        def all_there():  # as this caller sees them: its first look at a server is news to it
+            names = {t["name"] for t in session.ask("tools/list")["result"]["tools"]}
+            return {"old-hang", "new-hang"} <= names
+
+        wait_until(all_there, 30, "the tools")
         session.listen()
         first = told_and_looked(session, "once")  # news of the start itself may be among them
         assert told_and_looked(session, "twice") == first
