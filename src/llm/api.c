@@ -206,6 +206,13 @@ struct km_str km_llm_error_text(struct km_arena *arena, struct km_str body)
     return text.n && km_utf8_valid(text) ? text : KM_STR("(no message)");
 }
 
+const char *km_llm_string_end(const char *p, const char *end, size_t *ret_bytes)
+{
+    for (*ret_bytes = 0; p < end && *p != '"'; p++, ++*ret_bytes)
+        p += *p == '\\';
+    return p < end ? p + 1 : end;
+}
+
 int km_llm_relay_whole(const struct km_llm_whole *names, const struct km_llm_request *r,
                        struct km_arena *arena, struct km_str body, struct km_str **ret_parts,
                        size_t *ret_n, struct km_usage *ret_usage, struct km_err *err)

@@ -155,6 +155,10 @@ struct km_llm_whole {
     void (*read)(const struct km_arena *like, struct km_str json, struct km_usage *u);
 };
 
+/* Behind the quote that ends a JSON string whose first byte is p; `end` where none does.
+ * *ret_bytes: of its text, an escape counted as one: what estimates of output are made of. */
+const char *km_llm_string_end(const char *p, const char *end, size_t *ret_bytes);
+
 /* An answer of an upstream that speaks the caller's protocol, as parts in the arena: its bytes, the
  * model's name set back to the one asked for.  KM_E_UPSTREAM_PROTOCOL: it is no JSON object. */
 int km_llm_relay_whole(const struct km_llm_whole *names, const struct km_llm_request *r,

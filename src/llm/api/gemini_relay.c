@@ -40,8 +40,8 @@ int km_gemini_answer(const struct km_llm_request *r, struct km_arena *arena, str
 static size_t output_bytes(struct km_str candidates)
 {
     static const char key[] = "\"text\":";
-    size_t bytes = 0;
-    struct km_str rest = candidates;
+    struct km_str rest = candidates, text;
+    size_t bytes = 0, more;
 
     for (;;) {
         size_t at = km_str_find(rest, km_str(key, sizeof key - 1));
@@ -49,9 +49,9 @@ static size_t output_bytes(struct km_str candidates)
         if (at == rest.n)
             return bytes;
         rest = km_str_trim(km_str_skip(rest, at + sizeof key - 1));
-        for (size_t i = 1; i < rest.n && rest.p[i] != '"'; i++, bytes++)
-            if (rest.p[i] == '\\')
-                i++;
+        text = km_str_skip(rest, 1);
+        (void)km_llm_string_end(text.p, text.p + text.n, &more);
+        bytes += more;
     }
 }
 

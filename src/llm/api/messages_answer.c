@@ -74,15 +74,11 @@ int km_messages_count_answer(const struct km_llm_request *r, struct km_arena *ar
 static size_t string_bytes(struct km_str data, struct km_str key)
 {
     size_t at = km_str_find(data, key);
-    struct km_str rest;
-    size_t bytes = 0;
+    size_t bytes;
 
     if (at == data.n)
         return 0;
-    rest = km_str_skip(data, at + key.n);
-    for (size_t k = 0; k < rest.n && rest.p[k] != '"'; k++, bytes++)
-        if (rest.p[k] == '\\')
-            k++;
+    (void)km_llm_string_end(data.p + at + key.n, data.p + data.n, &bytes);
     return bytes;
 }
 

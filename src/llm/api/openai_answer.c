@@ -53,15 +53,6 @@ int km_openai_answer(const struct km_llm_request *r, struct km_arena *arena, str
     return km_llm_relay_whole(&names, r, arena, body, ret_parts, ret_n, ret_usage, err);
 }
 
-/* Behind the quote that ends a string, its first byte given; `end` when none does.  bytes: of the
- * text, an escape counted as one. */
-static const char *string_end(const char *p, const char *end, size_t *bytes)
-{
-    for (*bytes = 0; p < end && *p != '"'; p++, ++*bytes)
-        p += *p == '\\';
-    return p < end ? p + 1 : end;
-}
-
 static const char *behind_space(const char *p, const char *end)
 {
     while (p < end && (*p == ' ' || *p == '\t'))
@@ -84,7 +75,7 @@ static void note_choices(struct km_llm_stream *s, struct km_str choices)
     size_t bytes;
 
     while ((p = memchr(p, '"', (size_t)(end - p)))) {
-        const char *name = p + 1, *after = string_end(name, end, &bytes);
+        const char *name = p + 1, *after = km_llm_string_end(name, end, &bytes);
         struct km_str key;
 
         p = behind_space(after, end);
@@ -94,7 +85,7 @@ static void note_choices(struct km_llm_stream *s, struct km_str choices)
         p = behind_space(p + 1, end);
         if (p == end || *p != '"')
             continue;
-        p = string_end(p + 1, end, &bytes);
+        p = km_llm_string_end(p + 1, end, &bytes);
         if (is_output(key))
             s->text_bytes += bytes;
         else if (km_str_eq(key, KM_STR("finish_reason")))
