@@ -66,6 +66,8 @@ struct km_mcp_memory *km_mcp_memory_free(struct km_mcp_memory *m)
 
 /* --- mentions --- */
 
+static const struct km_str task_mark = { "task:", 5 };
+
 struct learner {
     struct km_mcp_memory *m;
     struct km_arena *arena;
@@ -113,7 +115,7 @@ static void walk(struct learner *l, const struct km_json *v, unsigned depth)
             if (km_str_eq(key, KM_STR("uri")))
                 learn(l, s);
             else if (km_str_eq(key, KM_STR("taskId")))
-                learn(l, km_arena_cat(l->arena, (struct km_str[]){ KM_STR("task:"), s }, 2));
+                learn(l, km_arena_cat(l->arena, (struct km_str[]){ task_mark, s }, 2));
         } else {
             walk(l, item, depth + 1);
         }
@@ -150,6 +152,43 @@ struct km_str km_mcp_memory_owner(struct km_mcp_memory *m, struct km_arena *aren
         name = km_arena_str(arena, name);
     pthread_mutex_unlock(&m->lock);
     return name;
+}
+
+/* Puts it where it belongs among the k that are there, of which the last may go. */
+static size_t sorted_in(struct km_mcp_task *v, size_t k, size_t n, struct km_mcp_task task)
+{
+    size_t i = k < n ? k++ : n - 1;
+
+    for (; i > 0 && km_str_cmp(task.id, v[i - 1].id) < 0; i--)
+        v[i] = v[i - 1];
+    v[i] = task;
+    return k;
+}
+
+size_t km_mcp_memory_tasks(struct km_mcp_memory *m, struct km_arena *arena, struct km_str principal,
+                           struct km_str after, struct km_mcp_task *v, size_t n)
+{
+    struct km_str front =
+        km_arena_cat(arena, (struct km_str[]){ principal, KM_STR("\n"), task_mark }, 3);
+    struct km_str key;
+    void *server;
+    size_t k = 0;
+
+    if (!front.n || !n)
+        return 0;
+    pthread_mutex_lock(&m->lock);
+    for (size_t it = 0; m->mentions && km_map_next(m->mentions, &it, &key, &server);) {
+        struct km_mcp_task task = { km_str_skip(key, front.n), km_str_c(server) };
+
+        if (km_str_starts(key, front) && km_str_cmp(task.id, after) > 0 &&
+            (k < n || km_str_cmp(task.id, v[k - 1].id) < 0))
+            k = sorted_in(v, k, n, task);
+    }
+    for (size_t i = 0; i < k; i++)
+        v[i] = (struct km_mcp_task){ km_arena_str(arena, v[i].id),
+                                     km_arena_str(arena, v[i].server) };
+    pthread_mutex_unlock(&m->lock);
+    return k;
 }
 
 /* --- results --- */

@@ -33,6 +33,15 @@ void km_mcp_memory_learn(struct km_mcp_memory *m, struct km_str principal, struc
 struct km_str km_mcp_memory_owner(struct km_mcp_memory *m, struct km_arena *arena,
                                   struct km_str principal, struct km_str uri);
 
+struct km_mcp_task {
+    struct km_str id, server;
+};
+
+/* The tasks that results have named to this principal: at most n, those whose ids come next after
+ * `after` in the order of their bytes; in the arena.  Returns how many.  It walks all mentions. */
+size_t km_mcp_memory_tasks(struct km_mcp_memory *m, struct km_arena *arena, struct km_str principal,
+                           struct km_str after, struct km_mcp_task *v, size_t n);
+
 /* Keeps it; its URI, in the arena.  Empty: it cannot be kept.  now_ms: monotonic. */
 struct km_str km_mcp_memory_keep(struct km_mcp_memory *m, struct km_arena *arena,
                                  struct km_str principal, struct km_str result, uint64_t now_ms);

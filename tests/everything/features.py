@@ -165,8 +165,10 @@ async def a_task(c):
     other = await c.task("simulate-research-query", {"topic": "waves"})
     first = await c.task_get(made)
     cancelled = await c.task_cancel(other)
+    listed = await c.task_list()
     result = await c.task_result(made)  # waits, and carries the question
     return {"first": first["status"], "cancelled": cancelled["status"], "result": result,
+            "listed": {made, other} <= {t["taskId"] for t in listed},
             "last": (await c.task_get(made))["status"],
             "unknown": await failure(lambda c: c.task_get("no-such-task"))(c)}
 

@@ -153,6 +153,9 @@ class First(Client):
     async def task_get(self, task):
         return dump(await self.session.experimental.get_task(task))
 
+    async def task_list(self):
+        return dump(await self.session.experimental.list_tasks())["tasks"]
+
     async def task_cancel(self, task):
         return dump(await self.session.experimental.cancel_task(task))
 

@@ -17,6 +17,7 @@
     --env              has tools that show and try its limits
     --stops-reading    reads nothing more after it gave its list
     --deaf FILE        does not answer a ping while the file is there
+    --extensions LIST  says that it has them
 
 Tools: `pid` (its process), `big` {bytes} (a text of that size), `die` (it ends at once), `sleep`
 {seconds}, `hang` (never answers); with --env also `env`, `limits`, `write` {bytes}, `open`, `spin`.
@@ -111,7 +112,8 @@ def answer(request):
     if method == "initialize":
         time.sleep(float(option("--slow") or 0))
         return {"protocolVersion": params["protocolVersion"],
-                "capabilities": {"tools": {"listChanged": True}},
+                "capabilities": {"tools": {"listChanged": True}, "extensions": {
+                    name: {} for name in (option("--extensions") or "").split(",") if name}},
                 "serverInfo": {"name": "faulty", "version": "1"}}
     if method == "tools/list":
         return {"tools": tools()}

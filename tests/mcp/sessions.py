@@ -103,7 +103,7 @@ class Session:
         return wait_until(found, 30, f"{count} of {method}")
 
     def __enter__(self):
-        self.hello()
+        self.begun = self.hello()
         return self
 
     def __exit__(self, *_):

@@ -256,6 +256,7 @@ static const struct {
     { { "logging/setLevel", 16 }, HAND, km_mcp_on_set_level },
     { { "subscriptions/listen", 20 }, LESS, km_mcp_on_listen },
     { { "tasks/get", 9 }, HAND | LESS, km_mcp_on_task },
+    { { "tasks/list", 10 }, HAND, km_mcp_on_tasks_list },
     { { "tasks/result", 12 }, HAND, km_mcp_on_task },
     { { "tasks/cancel", 12 }, HAND | LESS, km_mcp_on_task },
     { { "tasks/update", 12 }, LESS, km_mcp_on_task },

@@ -94,6 +94,7 @@ void km_mcp_on_prompts_get(struct km_mcp_turn *t);
 void km_mcp_on_complete(struct km_mcp_turn *t);
 void km_mcp_on_progress(struct km_mcp_turn *t); /* ask.c */
 void km_mcp_on_task(struct km_mcp_turn *t);
+void km_mcp_on_tasks_list(struct km_mcp_turn *t); /* tasks.c */
 
 /* later.c: true: some servers of the view are cold; the request is dispatched again when they
  * were heard, and the turn is over. */

@@ -244,6 +244,17 @@ static const struct km_json *capability(struct km_arena *arena, const struct km_
     return km_json_get(root, name);
 }
 
+bool km_mcp_member_can(const struct km_mcp_member *m, const char *name)
+{
+    struct km_arena arena;
+    bool found;
+
+    km_arena_init(&arena, 1 << 20, NULL);
+    found = km_json_kind(capability(&arena, m, name)) == KM_JSON_OBJECT;
+    km_arena_done(&arena);
+    return found;
+}
+
 /* A virtual server that takes no resources of a server has none of it. */
 static bool left_out(const struct km_mcp_member *m, const char *name)
 {
@@ -296,6 +307,30 @@ static void put_capability(struct km_buf *out, const char *name, const char *ins
     km_buf_printf(out, "%s\"%s\":%s", out->p[out->n - 1] == '{' ? "" : ",", name, inside);
 }
 
+/* Those that need nothing of a gateway but what it does: an extension with methods of its own would
+ * be announced and not work. */
+static void put_extensions(const struct km_mcp_view *v, enum km_mcp_era era, struct km_buf *out)
+{
+    static const struct {
+        const char *name;
+        bool handshake; /* there too */
+    } rows[] = {
+        { "io.modelcontextprotocol/tasks", false }, /* a capability of its own there */
+        { "io.modelcontextprotocol/ui", true },
+    };
+    bool first = true;
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if ((era == KM_MCP_HANDSHAKE && !rows[i].handshake) ||
+            !any_has(v, "extensions", rows[i].name))
+            continue;
+        km_buf_printf(out, "%s\"%s\":{}", first ? ",\"extensions\":{" : ",", rows[i].name);
+        first = false;
+    }
+    if (!first)
+        km_buf_byte(out, '}');
+}
+
 void km_mcp_view_capabilities(const struct km_mcp_view *v, enum km_mcp_era era, struct km_buf *out)
 {
     bool changes = any_upstream(v), cold = any_cold(v);
@@ -316,8 +351,9 @@ void km_mcp_view_capabilities(const struct km_mcp_view *v, enum km_mcp_era era, 
     if (cold || any_has(v, "logging", NULL))
         put_capability(out, "logging", "{}");
     if (any_has(v, "tasks", NULL) && era == KM_MCP_HANDSHAKE)
-        put_capability(out, "tasks", /* list is not merged */
-                       "{\"cancel\":{},\"requests\":{\"tools\":{\"call\":{}}}}");
+        put_capability(out, "tasks",
+                       "{\"list\":{},\"cancel\":{},\"requests\":{\"tools\":{\"call\":{}}}}");
+    put_extensions(v, era, out);
     km_buf_byte(out, '}');
 }
 

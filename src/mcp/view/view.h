@@ -85,6 +85,8 @@ const struct km_mcp_entry_of *km_mcp_view_withheld(const struct km_mcp_view *v, 
 /* Who has this resource: who lists it, else whose template gives it.  NULL: nobody says so. */
 const struct km_mcp_member *km_mcp_view_owner(const struct km_mcp_view *v, struct km_str uri);
 const struct km_mcp_member *km_mcp_view_member(const struct km_mcp_view *v, struct km_str name);
+/* Has its server said that it has this capability ("tasks", ...)? */
+bool km_mcp_member_can(const struct km_mcp_member *m, const char *capability);
 /* The virtual server all of it is seen through; NULL: none, or several. */
 const struct km_mcp_virtual *km_mcp_view_virtual(const struct km_mcp_view *v);
 
