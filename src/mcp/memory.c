@@ -185,8 +185,8 @@ size_t km_mcp_memory_tasks(struct km_mcp_memory *m, struct km_arena *arena, stru
             k = sorted_in(v, k, n, task);
     }
     for (size_t i = 0; i < k; i++)
-        v[i] = (struct km_mcp_task){ km_arena_str(arena, v[i].id),
-                                     km_arena_str(arena, v[i].server) };
+        v[i] =
+            (struct km_mcp_task){ km_arena_str(arena, v[i].id), km_arena_str(arena, v[i].server) };
     pthread_mutex_unlock(&m->lock);
     return k;
 }

@@ -6,10 +6,10 @@
  *         ├── tasks/get ── server a ──┼── those that answered ── the client
  *         └── tasks/get ── server b ──┘
  *
- * A server does not know kanmon's callers apart, so its own tasks/list would show each of them what
- * the others do (the specification forbids it); asking for one after the other also works where a
- * server has no list.  A task that its server has forgotten is left out.  Pages go by the ids of the
- * tasks: a cursor is the last one that was looked at.
+ * A server does not know kanmon's callers apart, so its own tasks/list would show each of them
+ * what the others do (the specification forbids it); asking for one after the other also works
+ * where a server has no list.  A task that its server has forgotten is left out.  Pages go by the
+ * ids of the tasks: a cursor is the last one that was looked at.
  */
 #include "gateway/mcp/access.h"
 #include "gateway/mcp/job.h"
