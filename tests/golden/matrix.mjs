@@ -2,10 +2,13 @@
 // Runs the golden conversations: first the fakes alone, then every inbound API over every
 // provider through the real binary.  See README.md.
 //
-//     node matrix.mjs [--binary PATH] [--counts FILE] [--fakes] [FILTER...]
+//     node matrix.mjs [--binary PATH] [--counts FILE] [--jobs N] [--fakes] [FILTER...]
 //
-// A filter is a part of a cell's name: "chat>bedrock", "thinking", "stream".
+// A filter is a part of a cell's name: "chat>bedrock", "thinking", "stream".  Without one there
+// is a process a core, each with fakes and a gateway of its own and every N-th cell.
+import { fork } from "node:child_process";
 import { appendFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { apis, providers, whyPending } from "./cells.mjs";
 import { converseIn, direct } from "./direct.mjs";
 import { startAll } from "./fakes/all.mjs";
@@ -19,22 +22,27 @@ import { rows, scripts } from "./rows.mjs";
 import { vectorCells, vectorFakes, vectorModels } from "./vectors.mjs";
 import { checkBooks } from "./books.mjs";
 
-const options = { filters: [], binary: process.env.KANMON_BINARY };
+const options = { filters: [], binary: process.env.KANMON_BINARY, share: process.env.KM_SHARE };
 for (let i = 2; i < process.argv.length; i++) {
   const word = process.argv[i];
   if (word === "--binary") options.binary = process.argv[++i];
   else if (word === "--counts") options.counts = process.argv[++i];
+  else if (word === "--jobs") options.jobs = Number(process.argv[++i]);
   else if (word === "--fakes") options.fakes = true;
   else options.filters.push(word);
 }
 
+options.jobs ??= options.filters.length ? 1 : availableParallelism();
+const [share, shares] = (options.share ?? "0/1").split("/").map(Number);
+
 const AT_ONCE = 8;
 const wanted = (name) => options.filters.every((f) => name.includes(f));
 const results = [];
+let dealt = 0;
 
 /* Runs cells, some at a time; each is { name, run() -> complaints }. */
 async function runAll(cells) {
-  const queue = cells.filter((c) => wanted(c.name));
+  const queue = cells.filter((c) => wanted(c.name) && dealt++ % shares === share);
   await Promise.all(Array.from({ length: AT_ONCE }, async () => {
     for (let cell = queue.shift(); cell; cell = queue.shift()) {
       let faults;
@@ -116,46 +124,68 @@ function report(started) {
   return sum;
 }
 
-const started = Date.now();
-const fakes = await startAll();
-let gateway;
-let identities;
-let prefixes;
-let rounds;
-try {
-  await runAll([...fakeCells(fakes), ...vectorFakes(fakes)]);
-  const others = standIns(fakes).map((c) => ({ ...c, group: "stand-ins" }));
-  await runAll(others.filter((c) => !c.alone));
-  for (const c of others.filter((one) => one.alone)) await runAll([c]); // they set variables
-  if (!options.fakes) {
-    gateway = new Gateway(options.binary, fakes, providers, [...rows, ...scripts]);
-    for (const [name, [params]] of Object.entries(embedders({ ...fakes, account: gateway.account })))
-      gateway.models.push({ model_name: `embed.${name}`, litellm_params: params });
-    gateway.models.push(...paramModels({ ...fakes, account: gateway.account }),
-      ...vectorModels(fakes), ...aroundModels(fakes));
-    await gateway.start();
-    const calls = [];
-    await runAll(gatewayCells(fakes, gateway, calls));
-    identities = await identityCells(options.binary, fakes);
-    await runAll(identities.cells);
-    prefixes = prefixCells(options.binary, fakes);
-    await runAll(prefixes.cells);
-    for (const c of prefixes.alone) await runAll([c]); // what no vendor may hear of
-    rounds = await roundCells(options.binary, fakes);
-    await runAll(rounds.cells);
-    const books = await checkBooks(gateway, calls);
-    results.push(...books);
-    await runAll(aroundCells(gateway, fakes));
-    await runAll([...paramCells(gateway, fakes), ...vectorCells(gateway, fakes)]);
-    for (const b of books) for (const what of b.faults) console.log(`FAILED ${b.name}: ${what}`);
+/* This process's share of the cells. */
+async function runShare() {
+  const fakes = await startAll();
+  let gateway;
+  let identities;
+  let prefixes;
+  let rounds;
+  try {
+    await runAll([...fakeCells(fakes), ...vectorFakes(fakes)]);
+    const others = standIns(fakes).map((c) => ({ ...c, group: "stand-ins" }));
+    await runAll(others.filter((c) => !c.alone));
+    for (const c of others.filter((one) => one.alone)) await runAll([c]); // they set variables
+    if (!options.fakes) {
+      gateway = new Gateway(options.binary, fakes, providers, [...rows, ...scripts]);
+      for (const [name, [params]] of Object.entries(embedders({ ...fakes, account: gateway.account })))
+        gateway.models.push({ model_name: `embed.${name}`, litellm_params: params });
+      gateway.models.push(...paramModels({ ...fakes, account: gateway.account }),
+        ...vectorModels(fakes), ...aroundModels(fakes));
+      await gateway.start();
+      const calls = [];
+      await runAll(gatewayCells(fakes, gateway, calls));
+      identities = await identityCells(options.binary, fakes);
+      await runAll(identities.cells);
+      prefixes = prefixCells(options.binary, fakes);
+      await runAll(prefixes.cells);
+      for (const c of prefixes.alone) await runAll([c]); // what no vendor may hear of
+      rounds = await roundCells(options.binary, fakes);
+      await runAll(rounds.cells);
+      const books = await checkBooks(gateway, calls);
+      results.push(...books);
+      await runAll(aroundCells(gateway, fakes));
+      await runAll([...paramCells(gateway, fakes), ...vectorCells(gateway, fakes)]);
+      for (const b of books) for (const what of b.faults) console.log(`FAILED ${b.name}: ${what}`);
+    }
+  } finally {
+    await prefixes?.stop();
+    await rounds?.stop();
+    await identities?.stop();
+    await gateway?.stop();
+    fakes.stop();
   }
-} finally {
-  await prefixes?.stop();
-  await rounds?.stop();
-  await identities?.stop();
-  await gateway?.stop();
-  fakes.stop();
 }
-const sum = report(started);
-if (options.counts) appendFileSync(options.counts, `${sum.passed} ${sum.failed}\n`);
-process.exitCode = sum.failed ? 1 : 0;
+
+/* Each share in a process; what it found comes back when it ends. */
+function runShares(jobs) {
+  return Promise.all(Array.from({ length: jobs }, (_, i) => new Promise((done) => {
+    const child = fork(process.argv[1], process.argv.slice(2),
+      { env: { ...process.env, KM_SHARE: `${i}/${jobs}` } });
+    let found = [{ group: "process", faults: [`share ${i} ended without a result`] }];
+    child.on("message", (message) => { found = message; });
+    child.on("exit", () => { results.push(...found); done(); });
+  })));
+}
+
+const started = Date.now();
+if (options.share || options.jobs === 1) await runShare();
+else await runShares(options.jobs);
+if (options.share) {
+  process.send(results.map(({ group, pending, faults }) => ({ group, pending, faults })),
+    () => process.disconnect());
+} else {
+  const sum = report(started);
+  if (options.counts) appendFileSync(options.counts, `${sum.passed} ${sum.failed}\n`);
+  process.exitCode = sum.failed ? 1 : 0;
+}
