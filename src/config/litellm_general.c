@@ -66,8 +66,8 @@ static const struct km_setting rows[] = {
     REFUSED("require_end_user_mcp_access_defined", KM_SET_BOOL, "false",
             "End users reach only MCP servers granted to them; kanmon has no MCP grants yet."),
     REFUSED("mcp_internal_ip_ranges", KM_SET_STR_LIST, NULL,
-            "The addresses from which internal MCP servers may be reached; kanmon does not "
-            "check client addresses yet."),
+            "The addresses from which MCP servers may be reached that are not available on the "
+            "public internet; here these are private networks and this machine."),
     /* Companions of the above, without effect of their own. */
     IGNORED("custom_auth_run_common_checks", KM_SET_BOOL,
             "Adds LiteLLM's own checks to custom_auth; without custom_auth there is nothing to "
@@ -75,9 +75,10 @@ static const struct km_setting rows[] = {
     IGNORED("oauth2_config_mappings", KM_SET_NODE,
             "Settings of enable_oauth2_proxy_auth, which alone decides whether they are used."),
     IGNORED("use_x_forwarded_for", KM_SET_BOOL,
-            "Takes the client's address from a header; kanmon decides nothing by it."),
+            "Takes the client's address from a header; here that can only keep a client from "
+            "MCP servers that are not available on the public internet."),
     IGNORED("mcp_trusted_proxy_ranges", KM_SET_STR_LIST,
-            "Proxies whose X-Forwarded headers are believed; kanmon believes none."),
+            "Proxies whose X-Forwarded headers are believed; here these never give a right."),
     /* Loosening: ignored, kanmon stays strict. */
     IGNORED("public_routes", KM_SET_STR_LIST,
             "Opens routes to everyone; kanmon keeps them closed."),

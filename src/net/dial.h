@@ -56,6 +56,9 @@ struct km_origin *km_origin_unref(struct km_origin *o);
 
 /* true: a public unicast address that a guarded dial may reach. */
 bool km_addr_public(const union km_addr *a);
+/* true: this machine's, or a private network's (RFC 1918, 3927, 4193, 4291), mapped ones too.  Not
+ * the opposite of public: what is neither is nobody's. */
+bool km_addr_private(const union km_addr *a);
 
 struct km_dialer; /* one a loop */
 struct km_dial;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* guard.c - which addresses a guarded dial may reach.
+/* guard.c - which addresses a guarded dial may reach, and which are a private network's.
  *
  * A table of what is refused for IPv4 (IANA's special-purpose registry, RFC 6890, plus the
  * one cloud metadata service that lives in public space).  For IPv6 it is the other way
@@ -87,6 +87,42 @@ static bool v6_public(const uint8_t a[16])
         if (v6_in(a, &refused_v6[i]))
             return false;
     return true;
+}
+
+/* What is not public is not yet private: nobody owns 6to4's or a carrier's shared addresses. */
+static const struct v4_net private_v4[] = {
+    { V4(10, 0, 0, 0), 8 },     { V4(127, 0, 0, 0), 8 },    { V4(169, 254, 0, 0), 16 },
+    { V4(172, 16, 0, 0), 12 }, { V4(192, 168, 0, 0), 16 },
+};
+
+static const struct v6_net private_v6[] = {
+    { { [15] = 1 }, 128 }, /* loopback */
+    { { 0xfc }, 7 }, /* unique local */
+    { { 0xfe, 0x80 }, 10 }, /* link-local */
+};
+
+static bool v4_private(uint32_t a)
+{
+    for (size_t i = 0; i < sizeof private_v4 / sizeof private_v4[0]; i++)
+        if ((a ^ private_v4[i].net) >> (32 - private_v4[i].bits) == 0)
+            return true;
+    return false;
+}
+
+bool km_addr_private(const union km_addr *a)
+{
+    const uint8_t *six = a->in6.sin6_addr.s6_addr;
+
+    if (a->sa.sa_family == AF_INET)
+        return v4_private(ntohl(a->in.sin_addr.s_addr));
+    if (a->sa.sa_family != AF_INET6)
+        return false;
+    if (v6_in(six, &mapped))
+        return v4_private(V4(six[12], six[13], six[14], six[15]));
+    for (size_t i = 0; i < sizeof private_v6 / sizeof private_v6[0]; i++)
+        if (v6_in(six, &private_v6[i]))
+            return true;
+    return false;
 }
 
 bool km_addr_public(const union km_addr *a)

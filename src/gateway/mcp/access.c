@@ -9,6 +9,7 @@
 #include "gateway/mcp/access.h"
 
 #include "config/tree.h"
+#include "net/dial.h"
 
 static bool in_json(const struct km_json *list, struct km_str name)
 {
@@ -70,6 +71,65 @@ static const struct km_json *of_name(const struct km_json *map, struct km_str na
             return v;
     return NULL;
 }
+
+/* --- from where --- */
+
+/* "10.0.0.1", "10.0.0.1:80", "[::1]:80", with quotes or without. */
+static bool private_text(struct km_str text)
+{
+    union km_addr a;
+
+    text = km_str_trim(text);
+    if (text.n >= 2 && text.p[0] == '"' && text.p[text.n - 1] == '"')
+        text = km_str_sub(text, 1, text.n - 2);
+    if (text.n && text.p[0] == '[')
+        text = km_str_sub(text, 0, km_str_chr(text, ']') + 1);
+    else if (km_str_chr(text, '.') < km_str_chr(text, ':'))
+        text = km_str_sub(text, 0, km_str_chr(text, ':'));
+    return km_addr_parse(text, 0, &a) == 0 && km_addr_private(&a);
+}
+
+/* One element of a list; of Forwarded only what it says in "for" (RFC 7239, 4). */
+static bool private_element(struct km_str element, bool forwarded)
+{
+    struct km_str pair;
+
+    if (!forwarded)
+        return private_text(element);
+    while (km_str_split(&element, ';', &pair)) {
+        pair = km_str_trim(pair);
+        if (km_str_istarts(pair, KM_STR("for=")) && !private_text(km_str_skip(pair, 4)))
+            return false;
+    }
+    return true;
+}
+
+bool km_mcp_inside(const struct km_visit *v, const struct km_headers *headers)
+{
+    const union km_addr *peer = v->x ? km_exchange_peer(v->x) : &v->peer;
+
+    if (!v->local && !km_addr_private(peer))
+        return false;
+    for (size_t i = 0; i < headers->n; i++) {
+        struct km_str name = headers->v[i].name, list = headers->v[i].value, element;
+        bool forwarded = km_str_ieq(name, KM_STR("forwarded"));
+
+        if (!forwarded && !km_str_ieq(name, KM_STR("x-forwarded-for")) &&
+            !km_str_ieq(name, KM_STR("x-real-ip")))
+            continue;
+        while (km_str_split(&list, ',', &element))
+            if (!private_element(element, forwarded))
+                return false;
+    }
+    return true;
+}
+
+bool km_mcp_reachable(const struct km_mcp_upstream *u, bool inside)
+{
+    return inside || u->entry->public_internet;
+}
+
+/* --- by what right --- */
 
 bool km_mcp_rights_server(const struct km_mcp_rights *r, const struct km_mcp_upstream *u)
 {

@@ -10,7 +10,8 @@
  * virtual server may use what is in it, also of servers it may not use beside that.  A key without
  * object_permission may use every server; with one, those that are named, those of its groups, and
  * those with allow_all_keys.
- * The administrator may use all.  What a server's own allowed_tools leave out nobody gets.
+ * The administrator may use all.  What a server's own allowed_tools leave out nobody gets, and one
+ * that is not available on the public internet is not there for anybody who comes from it.
  */
 #ifndef KM_GATEWAY_MCP_ACCESS_H
 #define KM_GATEWAY_MCP_ACCESS_H
@@ -27,6 +28,12 @@ struct km_mcp_rights {
 const struct km_mcp_rights *km_mcp_rights_of(const struct km_visit *v, struct km_arena *arena);
 struct km_str km_mcp_rights_text(const struct km_mcp_rights *r);
 bool km_mcp_rights_server(const struct km_mcp_rights *r, const struct km_mcp_upstream *u);
+/* Does the request come from this machine or a private network, with these header fields?  One that
+ * a proxy passed on does when its sender and all it names in X-Forwarded-For, X-Real-IP or Forwarded
+ * do: whom to believe need not be known, for a header can only take rights away. */
+bool km_mcp_inside(const struct km_visit *v, const struct km_headers *headers);
+/* available_on_public_internet: may it be used from there? */
+bool km_mcp_reachable(const struct km_mcp_upstream *u, bool inside);
 /* *ret_said: by name or group, and not because nothing forbids it. */
 bool km_mcp_rights_virtual(const struct km_mcp_rights *r, const struct km_mcp_virtual *v,
                            bool *ret_said);

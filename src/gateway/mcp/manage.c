@@ -131,12 +131,14 @@ static void list_servers(struct km_visit *v, bool health)
     struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(LIST_BYTES);
     const struct km_mcp_rights *rights = km_mcp_rights_of(v, km_exchange_arena(v->x));
     const struct km_mcp_set *set = v->view->snap->mcp;
+    bool inside = km_mcp_inside(v, &km_exchange_request(v->x)->headers);
     struct km_json_out o;
 
     km_json_out_init(&o, &b);
     km_out_open(&o, '[');
     for (size_t i = 0; set && i < set->n; i++) {
-        if (!km_mcp_rights_server(rights, set->v[i]) || (health && !asked_for(v, set->v[i])))
+        if (!km_mcp_reachable(set->v[i], inside) || !km_mcp_rights_server(rights, set->v[i]) ||
+            (health && !asked_for(v, set->v[i])))
             continue;
         if (health)
             put_health(&o, set->v[i]);
@@ -170,7 +172,8 @@ static void on_one(void *visit, struct km_exchange *x, const struct km_route_mat
         v->view->snap->mcp ? km_mcp_set_find(v->view->snap->mcp, match->params[0]) : NULL;
     struct km_err err = { 0 };
 
-    if (!u || !km_mcp_rights_server(rights, u)) {
+    if (!u || !km_mcp_rights_server(rights, u) ||
+        !km_mcp_reachable(u, km_mcp_inside(v, &km_exchange_request(x)->headers))) {
         km_fail(&err, KM_E_NOT_FOUND, "There is no MCP server '%.*s' here for this key.",
                 KM_STR_ARG(km_str_sub(match->params[0], 0, 100)));
         km_reply_error(v, &err);

@@ -13,6 +13,7 @@
 #include "base/encode.h"
 #include "gateway/mcp/turn.h"
 #include "gateway/oauth/oauth.h"
+#include "gateway/mcp/access.h"
 #include "gateway/mcp/login.h"
 #include "gateway/reply.h"
 #include "http/json_out.h"
@@ -24,6 +25,20 @@ static struct km_str own_url(const struct km_visit *v, const char *path)
                         (struct km_str[]){ km_oauth_base(v), km_str_c(path) }, 2);
 }
 
+/* By itself, or through a virtual server, which is what the caller's key names then. */
+static bool may_use(const struct km_visit *v, const struct km_mcp_upstream *u)
+{
+    const struct km_mcp_rights *rights = km_mcp_rights_of(v, km_exchange_arena(v->x));
+    const struct km_mcp_set *set = v->view->snap->mcp;
+    bool may = km_mcp_rights_server(rights, u), said;
+
+    for (size_t i = 0; !may && i < set->nvirtuals; i++)
+        for (size_t k = 0; !may && k < set->virtuals[i]->nparts; k++)
+            may = set->virtuals[i]->parts[k].upstream == u &&
+                  km_mcp_rights_virtual(rights, set->virtuals[i], &said);
+    return may && km_mcp_reachable(u, km_mcp_inside(v, &km_exchange_request(v->x)->headers));
+}
+
 static void login(void *visit, struct km_exchange *x, const struct km_route_match *match)
 {
     struct km_visit *v = visit;
@@ -33,7 +48,7 @@ static void login(void *visit, struct km_exchange *x, const struct km_route_matc
     struct km_err err = { 0 };
     struct km_str url;
 
-    if (!u || !u->oauth) {
+    if (!u || !u->oauth || !may_use(v, u)) {
         km_fail(&err, KM_E_NOT_FOUND, "There is no server '%.*s' here that one can log in to.",
                 KM_STR_ARG(km_str_sub(match->params[0], 0, 100)));
         km_reply_error(v, &err);

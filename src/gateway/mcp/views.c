@@ -54,6 +54,7 @@ struct gather {
     struct km_mcp_member v[KM_MCP_VIEW_MEMBERS];
     size_t n;
     size_t named; /* names of the path that meant one server */
+    bool inside; /* it comes from a private network */
     struct km_mcp_filter filter;
 };
 
@@ -120,12 +121,18 @@ static struct km_mcp_catalogue *catalogue_of(const struct gather *g, struct km_m
     return km_mcp_catalogue_ref(km_mcp_oauth_offer(u->oauth));
 }
 
+/* For whoever asks from there, as far as it goes by the server and not by the key. */
+static bool there(const struct gather *g, const struct km_mcp_upstream *u)
+{
+    return u->entry->enabled && g->n < KM_MCP_VIEW_MEMBERS && km_mcp_reachable(u, g->inside);
+}
+
 static void add_upstream(struct gather *g, struct km_mcp_upstream *u)
 {
     const struct km_mcp_reach *reach = &g->in->reach;
     bool exact = false;
 
-    if (!u->entry->enabled || g->n == KM_MCP_VIEW_MEMBERS || !km_mcp_rights_server(g->rights, u))
+    if (!there(g, u) || !km_mcp_rights_server(g->rights, u))
         return;
     if (reach->servers.n && !wanted(u, reach->servers, &exact))
         return;
@@ -158,7 +165,7 @@ static void add_virtual(struct gather *g, struct km_mcp_virtual *v)
     for (size_t i = 0; i < v->nparts; i++) {
         struct km_mcp_upstream *u = v->parts[i].upstream;
 
-        if (u->entry->enabled && g->n < KM_MCP_VIEW_MEMBERS)
+        if (there(g, u))
             g->v[g->n++] = (struct km_mcp_member){
                 .upstream = u,
                 .catalogue = catalogue_of(g, u),
@@ -341,10 +348,19 @@ static void put_asker(const struct km_mcp_upstream *u, const struct km_mcp_asker
     km_buf_bytes(key, digest, sizeof digest);
 }
 
-static void put_key(struct km_mcp_arrival *in, const struct km_mcp_asker *asker,
-                    const struct km_mcp_rights *rights, const struct km_mcp_set *set,
-                    struct km_buf *key)
+/* Does it matter from where a request comes? */
+static bool any_inner(const struct km_mcp_set *set)
 {
+    for (size_t i = 0; set && i < set->n; i++)
+        if (!set->v[i]->entry->public_internet)
+            return true;
+    return false;
+}
+
+static void put_key(struct gather *g, const struct km_mcp_set *set, struct km_buf *key)
+{
+    const struct km_mcp_arrival *in = g->in;
+    const struct km_mcp_asker *asker = g->asker;
     bool personal = false;
 
     for (size_t i = 0; set && i < set->n && !personal; i++)
@@ -354,8 +370,8 @@ static void put_key(struct km_mcp_arrival *in, const struct km_mcp_asker *asker,
     km_buf_str(key, in->reach.groups);
     km_buf_str(key, in->visit->who.admin ? KM_STR("\nadmin\n") : KM_STR("\n\n"));
     km_buf_str(key, in->builtins->nservers ? KM_STR("own\n") : KM_STR("\n")); /* a chat has none */
-    km_buf_str(key, km_mcp_rights_text(rights));
-    km_buf_byte(key, '\n');
+    km_buf_str(key, km_mcp_rights_text(g->rights));
+    km_buf_str(key, g->inside ? KM_STR("\n") : KM_STR("\nout\n"));
     km_buf_str(key, asker->capabilities);
     for (size_t i = 0; set && i < set->n; i++)
         put_asker(set->v[i], asker, key);
@@ -409,7 +425,8 @@ int km_mcp_view_for(struct km_mcp_arrival *in, struct km_str capabilities, struc
     g.rights = km_mcp_rights_of(in->visit, &in->arena);
     asker.rights = km_mcp_rights_text(g.rights);
     km_buf_reset(words);
-    put_key(in, &asker, g.rights, set, words);
+    g.inside = !any_inner(set) || km_mcp_inside(in->visit, &in->headers);
+    put_key(&g, set, words);
     if (!km_buf_failed(words) && words->n <= KEY_BYTES)
         key = km_buf_view(words);
     k = hub->views && key.n ? km_map_get(hub->views, key) : NULL;

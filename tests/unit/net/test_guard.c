@@ -128,6 +128,32 @@ static void every_spelling_has_its_verdict(void **state)
     }
 }
 
+static void a_private_network_is_not_what_is_merely_not_public(void **state)
+{
+    static const char *const inside[] = {
+        "127.0.0.1", "10.1.2.3",  "172.16.0.1", "172.31.255.255",  "192.168.7.7", "169.254.1.1",
+        "::1",       "fd12::1", "fe80::1",    "::ffff:10.0.0.1",
+    };
+    static const char *const outside[] = {
+        "8.8.8.8",   "100.64.0.1", "172.32.0.1", "192.169.0.1", "198.18.0.1", "203.0.113.9",
+        "224.0.0.1", "0.0.0.0",    "2002:7f00:1::1", "64:ff9b::10.0.0.1", "2001:db8::1", "ff02::1",
+        "fec0::1",   "::ffff:8.8.8.8", "::",
+    };
+    union km_addr a;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof inside / sizeof inside[0]; i++) {
+        assert_int_equal(km_addr_parse(km_str_c(inside[i]), 1, &a), 0);
+        if (!km_addr_private(&a))
+            fail_msg("%s is outside", inside[i]);
+    }
+    for (size_t i = 0; i < sizeof outside / sizeof outside[0]; i++) {
+        assert_int_equal(km_addr_parse(km_str_c(outside[i]), 1, &a), 0);
+        if (km_addr_private(&a))
+            fail_msg("%s is inside", outside[i]);
+    }
+}
+
 static void an_address_of_another_family_is_not_public(void **state)
 {
     union km_addr a;
@@ -135,13 +161,14 @@ static void an_address_of_another_family_is_not_public(void **state)
     (void)state;
     memset(&a, 0, sizeof a);
     a.sa.sa_family = AF_UNIX;
-    assert_false(km_addr_public(&a));
+    assert_false(km_addr_public(&a) || km_addr_private(&a));
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_spelling_has_its_verdict),
+        cmocka_unit_test(a_private_network_is_not_what_is_merely_not_public),
         cmocka_unit_test(an_address_of_another_family_is_not_public),
     };
 
