@@ -107,6 +107,12 @@ void km_hear_said(struct km_remote *p, struct km_str params);
 void km_hearings_follow(struct km_mcp_desk *d); /* the set is another one */
 /* The level to set there for somebody who wants this one (0: none), and for all who hear. */
 unsigned km_hear_level(const struct km_remote *p, unsigned level);
+/* Tells the server that level, by its word or empty, if it is another one than before. */
+void km_remote_level(struct km_remote *p, struct km_str level);
+/* The same for a job that wants it; true: it has to wait for the server's answer. */
+bool km_hear_waits(struct km_remote *p, struct km_str level);
+void km_hear_leveled(struct km_remote *p, uint64_t id); /* this request was answered, or failed */
+void km_hear_hurry(struct km_remote *p); /* nothing waits for that from here on */
 /* listen.c: notifications/subscriptions/acknowledged; about: of which request, 0: params say. */
 void km_listening_acknowledged(struct km_remote *p, uint64_t about, struct km_str params);
 /* subscribe.c */

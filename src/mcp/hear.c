@@ -8,10 +8,14 @@
  *     a reload -> the server that took the place of another; none did: nothing is heard any more
  *     a hearing is told where its key is the session's (asker.h) and its level allows it
  *
+ * Over HTTP a call can overtake the level that its client has set before it, and was told that it
+ * is set: such calls wait until the server has answered, for a second once.
+ *
  * Such a message does not say of whose work it speaks.  So it is only for the one caller that has
  * used that session or child; where a second one has, nobody is told, and where none has, everyone
  * with the same key.
  */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "mcp/asker.h"
@@ -21,6 +25,7 @@
 #define ASKER_BYTES ((size_t)1024 * 1024)
 #define SAID_MOST 1000 /* messages of a session or child within a second */
 #define SAID_BYTES ((size_t)1024 * 1024) /* of one message */
+#define LEVEL_MS 1000 /* how long a server may take over a level while calls wait for that */
 
 struct km_mcp_hearing {
     struct km_list link; /* of the desk */
@@ -60,6 +65,47 @@ unsigned km_hear_level(const struct km_remote *p, unsigned level)
     unsigned most = wanted(p->upstream->live);
 
     return most && (!level || most < level) ? most : level;
+}
+
+void km_remote_level(struct km_remote *p, struct km_str level)
+{
+    char params[64];
+    struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(256);
+    unsigned n = km_hear_level(p, km_mcp_level(level));
+
+    if (!n || p->revision->era != KM_MCP_HANDSHAKE || n == p->log_level ||
+        km_str_find(km_buf_view(&p->hello), KM_STR("\"logging\"")) == p->hello.n)
+        return;
+    p->log_level = n;
+    snprintf(params, sizeof params, "{\"level\":\"%.*s\"}", KM_STR_ARG(km_mcp_level_name(n)));
+    km_remote_message(p, ++p->next_id, KM_STR("logging/setLevel"), km_str_c(params), KM_STR_NONE,
+                      &text, NULL);
+    km_remote_transmit(p, p->next_id, KM_STR("logging/setLevel"), &text, KM_STR_NONE, NULL);
+    if (!p->upstream->origin || p->hurries)
+        return;
+    p->level_id = p->next_id;
+    km_timer_start(&p->timer, LEVEL_MS);
+}
+
+bool km_hear_waits(struct km_remote *p, struct km_str level)
+{
+    km_remote_level(p, level);
+    return level.n && p->level_id;
+}
+
+void km_hear_leveled(struct km_remote *p, uint64_t id)
+{
+    if (!id || id != p->level_id)
+        return;
+    p->level_id = 0;
+    km_timer_stop(&p->timer);
+    km_remote_run(p);
+}
+
+void km_hear_hurry(struct km_remote *p)
+{
+    p->hurries = true;
+    km_hear_leveled(p, p->level_id);
 }
 
 /* --- what is said --- */

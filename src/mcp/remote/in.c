@@ -104,8 +104,10 @@ static void on_response(struct km_remote *p, uint64_t about, const struct in *m)
         return;
     }
     j = km_remote_job(p, id);
-    if (!j)
+    if (!j) {
+        km_hear_leveled(p, id);
         return;
+    }
     if (p->flood > 0)
         p->flood--; /* it was asked for, however many come */
     if (answer.json.n == 0 || answer.json.p[0] != '{') {

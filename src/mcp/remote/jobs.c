@@ -8,7 +8,6 @@
  * Time is counted from the last word about a job and stands still while its asker is asked
  * something: a person may think for a while.
  */
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/hash.h"
@@ -244,22 +243,6 @@ bool km_remote_idle(const struct km_remote *p)
     return p->njobs == (p->listening ? 1 : 0);
 }
 
-void km_remote_level(struct km_remote *p, struct km_str level)
-{
-    char params[64];
-    struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(256);
-    unsigned n = km_hear_level(p, km_mcp_level(level));
-
-    if (!n || p->revision->era != KM_MCP_HANDSHAKE || n == p->log_level ||
-        km_str_find(km_buf_view(&p->hello), KM_STR("\"logging\"")) == p->hello.n)
-        return;
-    p->log_level = n;
-    snprintf(params, sizeof params, "{\"level\":\"%.*s\"}", KM_STR_ARG(km_mcp_level_name(n)));
-    km_remote_message(p, ++p->next_id, KM_STR("logging/setLevel"), km_str_c(params), KM_STR_NONE,
-                      &text, NULL);
-    km_remote_transmit(p, p->next_id, KM_STR("logging/setLevel"), &text, KM_STR_NONE, NULL);
-}
-
 static void run(struct km_remote *p, struct km_job *j)
 {
     struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(KM_MCP_MESSAGE_BYTES);
@@ -280,7 +263,6 @@ static void run(struct km_remote *p, struct km_job *j)
         km_deferred_queue(&j->later);
         return;
     }
-    km_remote_level(p, j->log_level);
     j->id = ++p->next_id;
     km_remote_message(p, j->id, j->method, j->params, j->log_level, &text, &j->token);
     km_remote_head(p, j->method, j->params, &head);
@@ -312,8 +294,13 @@ static void ask_held(struct km_remote *p)
 
 void km_remote_run(struct km_remote *p)
 {
-    while (p->state == KM_REMOTE_READY && !km_list_empty(&p->waiting))
-        run(p, KM_CONTAINER(p->waiting.next, struct km_job, link));
+    KM_LIST_EACH(it, &p->waiting)
+    {
+        struct km_job *j = KM_CONTAINER(it, struct km_job, link);
+
+        if (p->state == KM_REMOTE_READY && !km_hear_waits(p, j->log_level))
+            run(p, j);
+    }
     ask_held(p);
 }
 

@@ -320,6 +320,10 @@ void km_remote_open_timeout(struct km_remote *p)
         take_jobs(p);
         return;
     }
+    if (p->state == KM_REMOTE_READY) {
+        km_hear_hurry(p);
+        return;
+    }
     if (stdio(p) && p->probe_id && !p->greeted) {
         greet(p); /* and the probe may still be answered */
         return;

@@ -127,6 +127,7 @@ void km_remote_retire(struct km_remote *p)
 {
     struct km_job *listening = p->listening;
 
+    km_hear_hurry(p); /* what waits belongs here */
     p->state = KM_REMOTE_OVER;
     p->listening = NULL;
     if (listening) /* it would never end by itself */
@@ -267,9 +268,10 @@ static void on_failed(void *ctx, uint64_t id, const struct km_link_failure *f)
         km_remote_open_failed(p, id, f);
         return;
     }
-    if (!j || (f->session_gone && try_again(j)))
-        return;
-    job_refused(j, f);
+    if (!j)
+        km_hear_leveled(p, id);
+    else if (!f->session_gone || !try_again(j))
+        job_refused(j, f);
 }
 
 static void on_down(void *ctx, const struct km_err *err)

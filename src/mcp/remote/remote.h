@@ -82,6 +82,8 @@ struct km_remote {
     const struct km_mcp_revision *revision;
     struct km_buf hello; /* the result of initialize or server/discover */
     unsigned log_level; /* as last set there; 0: none was */
+    uint64_t level_id; /* of logging/setLevel, while calls wait for its answer; else 0 */
+    bool hurries; /* none does any more: it did not answer in time, or takes no more jobs */
     unsigned users; /* callers that used it: 0, 1, 2 for more */
     struct km_str user; /* the principal of the first */
     uint64_t probe_id, opening_id; /* of server/discover, of initialize; 0: none is awaited */
@@ -94,7 +96,7 @@ struct km_remote {
     size_t njobs;
     struct km_list held; /* questions */
     size_t nheld;
-    struct km_timer timer; /* of the opening; then of subscriptions/listen */
+    struct km_timer timer; /* of the opening; then of subscriptions/listen, or of level_id */
     struct km_job *listening; /* subscriptions/listen; NULL: none */
     unsigned listens; /* how often it had to be opened anew */
     bool wants_listen; /* somebody subscribed before it was ready */
@@ -156,8 +158,6 @@ void km_job_hook(struct km_remote *p, struct km_job *j);
 void km_job_unhook(struct km_job *j);
 /* Do they belong to one client?  Without a session nobody knows. */
 bool km_job_same(const struct km_job *j, struct km_str principal, struct km_str session);
-/* Tells the server the level this asker and all who hear it want, if that is another one. */
-void km_remote_level(struct km_remote *p, struct km_str level);
 /* Sends what waits. */
 void km_remote_run(struct km_remote *p);
 void km_remote_notify(struct km_remote *p, struct km_str method, struct km_str params);
