@@ -16,7 +16,8 @@
 
 #include "base/time.h"
 
-#define CHUNK ((size_t)64 * 1024)
+#define CHUNK ((size_t)64 * 1024) /* written at once, where a file may be that large */
+#define PREFIX_MOST 64
 
 static void make_folders(char *path)
 {
@@ -52,13 +53,15 @@ void km_server_log_done(struct km_server_log *log)
     log->fd = -1;
 }
 
-/* Another process of the server may have done it before: then only the file is opened anew. */
-static void rotate(struct km_server_log *log)
+/* So that n more bytes fit.  Another process of the server may have done it before: then only the
+ * file is opened anew. */
+static void rotate(struct km_server_log *log, size_t n)
 {
     struct stat ours, named;
     char old[1040];
 
-    if (fstat(log->fd, &ours) < 0 || ours.st_size < log->max)
+    if (fstat(log->fd, &ours) < 0 || ours.st_size == 0 ||
+        ours.st_size + (int64_t)n <= log->max)
         return;
     if (stat(log->path, &named) == 0 && named.st_ino == ours.st_ino) {
         snprintf(old, sizeof old, "%s.1", log->path);
@@ -78,7 +81,7 @@ static void put_prefix(const struct km_server_log *log, struct km_buf *out)
 
 static void flush(struct km_server_log *log, struct km_buf *out)
 {
-    rotate(log);
+    rotate(log, out->n);
     if (log->fd >= 0 && out->n && write(log->fd, out->p, out->n) < 0)
         log->dropped += out->n;
     km_buf_reset(out);
@@ -111,10 +114,13 @@ static size_t allowance(struct km_server_log *log, size_t n, struct km_buf *out)
 void km_server_log_write(struct km_server_log *log, struct km_str bytes)
 {
     struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(8 * CHUNK);
+    size_t most = CHUNK;
 
     if (log->fd < 0)
         return;
     bytes.n = allowance(log, bytes.n, &out);
+    if (log->max < (int64_t)CHUNK)
+        most = (size_t)log->max;
     for (size_t i = 0; i < bytes.n; i++) {
         unsigned char c = (unsigned char)bytes.p[i];
 
@@ -122,7 +128,7 @@ void km_server_log_write(struct km_server_log *log, struct km_str bytes)
             put_prefix(log, &out);
         log->inside = c != '\n';
         km_buf_byte(&out, (c < 0x20 && c != '\n' && c != '\t') || c == 0x7f ? '?' : (char)c);
-        if (out.n >= CHUNK)
+        if (out.n + PREFIX_MOST >= most)
             flush(log, &out);
     }
     flush(log, &out);
