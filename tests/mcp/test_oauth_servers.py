@@ -163,6 +163,33 @@ def test_its_document_comes_before_a_registration_and_an_account_before_both(tmp
             assert {one["client"] for one in there.seen() if one["token"]} == {client}
 
 
+def test_endpoints_that_are_configured_are_asked_wherever_they_are(tmp_path):
+    """Nothing is looked for: what the server names would not be trusted here."""
+    with Protected(secret="correct-horse") as there:
+        ends = {"token_url": there.issuer + "/token", "authorization_url": there.issuer + "/auth",
+                "registration_url": there.issuer + "/reg"}
+        servers = {"robot": {"oauth2_flow": "client_credentials", "client_id": "robot",
+                             "client_secret": "correct-horse", "scopes": ["tools"],
+                             "token_url": ends["token_url"]},
+                   "each": {**ends, "scopes": ["tools"]}, "found": {}}
+        text = json.dumps({
+            "general_settings": {"master_key": MASTER},
+            "mcp_servers": {name: {"url": there.mcp, "transport": "http", "auth_type": "oauth2", **more}
+                            for name, more in servers.items()},
+            "kanmon_settings": {"state_dir": str(tmp_path / "state"), "workers": 2}})
+        with McpGateway(tmp_path, text) as gateway:
+            there.say("/at/" + urllib.parse.quote(gateway.url, safe=""))
+            assert until(gateway, "robot", "ready")["tools"] == 2
+            key = gateway.new_key()
+            log_in(gateway.call("POST", "/v1/mcp/server/each/login", key=key).json()["url"], key=key)
+            answer = gateway.rpc("tools/call", {"name": "whoami", "arguments": {}}, "/mcp/each", key=key)
+            assert answer["result"]["content"][0]["text"] == "ada tools"
+            status, page = agree(gateway.call("POST", "/v1/mcp/server/found/login", key=key).json()["url"], key)
+            assert status != 200 and "public" in page, page
+            other = gateway.new_key(object_permission={"mcp_servers": ["robot"]})
+            assert gateway.call("POST", "/v1/mcp/server/each/login", key=other).status == 404
+
+
 def test_who_kanmon_is(served):
     found = served.call("GET", "/oauth/mcp/client.json", key=None).json()
     assert found["client_id"] == served.url + "/oauth/mcp/client.json"

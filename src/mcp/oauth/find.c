@@ -51,6 +51,9 @@ struct km_fetch *km_oauth_fetch(const struct km_oauth_net *net, struct km_str me
     bool trusted = same_host(url, net->server_url) || km_url_host_listed(url, net->trusted_hosts);
     bool post = km_str_eq(method, KM_STR("POST"));
 
+    for (size_t i = 0; i < sizeof net->own_urls / sizeof net->own_urls[0]; i++)
+        trusted = trusted || same_host(url, net->own_urls[i]);
+
     return km_fetch_start(&(struct km_fetch_args){ .loop = net->loop,
                                                    .client = net->client,
                                                    .tls = net->tls,

@@ -32,7 +32,10 @@ struct km_oauth_net km_mcp_oauth_net(const struct km_mcp_oauth *o, struct km_loo
                                   .tls = o->tls,
                                   .proxies = &o->proxies,
                                   .trusted_hosts = &o->trusted_hosts,
-                                  .server_url = o->server_url };
+                                  .server_url = o->server_url,
+                                  .own_urls = { o->settings.token_url,
+                                                o->settings.authorization_url,
+                                                o->settings.registration_url } };
 }
 
 bool km_mcp_oauth_configured(const struct km_mcp_oauth *o, struct km_oauth_found *ret)
