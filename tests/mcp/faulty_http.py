@@ -6,7 +6,8 @@
 `counts` has each method, "GET" and "connection"; `forget()` makes it know no session any more, which
 it answers with the status `unknown`; `get` is its answer to GET; `hang` names a tool whose answer
 breaks off in the middle; `introduced` are the seconds it takes over notifications/initialized, and
-"early" counts lists that were asked for before it was done with that.
+"early" counts lists that were asked for before it was done with that.  `leveled` are those it takes
+over logging/setLevel, None: it never answers that.
 """
 
 import collections
@@ -56,6 +57,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         method = message.get("method", "")
         self.owner.count(method)
         self.owner.credentials.add(self.headers.get("authorization"))
+        self.owner.seen.append({**{name.lower(): value for name, value in self.headers.items()},
+                                "params": message.get("params") or {}, "method": method,
+                                "path": self.path, "level": self.owner.level})
         if method == "server/discover":
             self.give(400, {"jsonrpc": "2.0", "id": message["id"], "error": {
                 "code": -32600, "message": "Bad Request: Server not initialized"}})
@@ -63,7 +67,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if method == "initialize":
             session = self.owner.begin()
             self.answer(message, {"protocolVersion": message["params"]["protocolVersion"],
-                                  "capabilities": {"tools": {"listChanged": True}},
+                                  "capabilities": {"tools": {"listChanged": True}, "logging": {}},
                                   "serverInfo": {"name": "faulty", "version": "1"}},
                         {"mcp-session-id": session})
             return
@@ -80,6 +84,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
             if self.headers["mcp-session-id"] not in self.owner.introduced_to:
                 self.owner.count("early")
             self.answer(message, {"tools": self.owner.tools})
+        elif method == "logging/setLevel":
+            if self.owner.leveled is not None:
+                time.sleep(self.owner.leveled)
+                self.owner.level = message["params"]["level"]
+                self.answer(message, {})
         elif method == "tools/call":
             self.run(message)
         else:
@@ -103,11 +112,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 class FaultyHttp:
-    def __init__(self, unknown=404, get=405, hang=None, introduced=0):
+    def __init__(self, unknown=404, get=405, hang=None, introduced=0, leveled=0):
         self.unknown, self.get, self.hang, self.introduced = unknown, get, hang, introduced
+        self.leveled, self.level = leveled, None
         self.introduced_to = set()  # sessions
         self.sessions, self.counts, self.credentials = set(), collections.Counter(), set()
         self.used = set()  # sessions by which tools were called
+        self.seen = []  # of each message its header fields, method, params, path, and the level then
         self.lock = threading.Lock()
         self.tools = [{"name": name, "description": "A tool", "inputSchema": {"type": "object"},
                        "annotations": {"readOnlyHint": True}} for name in ("work", "break")]
