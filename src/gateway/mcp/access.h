@@ -28,9 +28,9 @@ struct km_mcp_rights {
 const struct km_mcp_rights *km_mcp_rights_of(const struct km_visit *v, struct km_arena *arena);
 struct km_str km_mcp_rights_text(const struct km_mcp_rights *r);
 bool km_mcp_rights_server(const struct km_mcp_rights *r, const struct km_mcp_upstream *u);
-/* Does the request come from this machine or a private network, with these header fields?  One that
- * a proxy passed on does when its sender and all it names in X-Forwarded-For, X-Real-IP or Forwarded
- * do: whom to believe need not be known, for a header can only take rights away. */
+/* Does the request come from this machine or a private network, with these header fields?  One
+ * that a proxy passed on does when its sender and all that X-Forwarded-For, X-Real-IP or Forwarded
+ * name do: whom to believe need not be known, for a header can only take rights away. */
 bool km_mcp_inside(const struct km_visit *v, const struct km_headers *headers);
 /* available_on_public_internet: may it be used from there? */
 bool km_mcp_reachable(const struct km_mcp_upstream *u, bool inside);

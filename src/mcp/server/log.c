@@ -60,8 +60,7 @@ static void rotate(struct km_server_log *log, size_t n)
     struct stat ours, named;
     char old[1040];
 
-    if (fstat(log->fd, &ours) < 0 || ours.st_size == 0 ||
-        ours.st_size + (int64_t)n <= log->max)
+    if (fstat(log->fd, &ours) < 0 || ours.st_size == 0 || ours.st_size + (int64_t)n <= log->max)
         return;
     if (stat(log->path, &named) == 0 && named.st_ino == ours.st_ino) {
         snprintf(old, sizeof old, "%s.1", log->path);
