@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// kanmon as the client of a scenario: what the suite starts with the address of its server.
+// kanmon as the client of a scenario, which client.sh hands over for the suite.
 //
 //     scenario's server <── kanmon serve, with it as an upstream <── this: a plain client and a browser
 //
@@ -8,33 +8,20 @@
 // asks it to open, and sends the forms.  It knows nothing of OAuth.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, openSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer as createHttpServer } from "node:http";
 import { createServer } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-const scenario = process.env.MCP_CONFORMANCE_SCENARIO ?? "";
-const context = JSON.parse(process.env.MCP_CONFORMANCE_CONTEXT ?? "{}");
-const url = process.argv.at(-1);
 const key = "sk-of-the-driver";
 const limitMs = 30_000;
-let until = Date.now() + limitMs;
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
 // The suite starts all scenarios at once; so many of them have a gateway at a time.
-const slotsMost = 3;
-async function slot() {
-  for (const folder = process.env.KM_SLOTS; folder; await pause(20))
-    for (let i = 0; i < slotsMost; i++)
-      try {
-        mkdirSync(join(folder, String(i)));
-        until = Date.now() + limitMs;
-        return () => rmdirSync(join(folder, String(i)));
-      } catch (why) {
-        if (why.code !== "EEXIST") throw why;
-      }
-  return () => {};
-}
+const mostAtOnce = 6;
+
+// A scenario: what the suite said of it, and what there is to say of its end.
+// { scenario, context, url, stateless, binary, folder, said: [], child }
 
 async function freePort() {
   const server = createServer().listen(0, "127.0.0.1");
@@ -45,7 +32,7 @@ async function freePort() {
   return port;
 }
 
-function entry() {
+function entry({ scenario, context, url }) {
   const it = { url, transport: "http" };
   if (!scenario.startsWith("auth/")) return it;
   it.auth_type = "oauth2";
@@ -56,13 +43,15 @@ function entry() {
 }
 
 // A port that was free may be taken by the time it is used: then another.
-async function gateway(folder) {
+async function gateway(play) {
+  const { folder } = play;
+  const until = Date.now() + limitMs;
   for (let tries = 0; tries < 3; tries++) {
     const port = await freePort();
     const config = join(folder, "config.yaml");
     // JSON is YAML.  Who trusts this machine's own addresses is the operator, not the scenario.
     writeFileSync(config, JSON.stringify({
-      mcp_servers: { it: entry() },
+      mcp_servers: { it: entry(play) },
       general_settings: { master_key: key },
       kanmon_settings: {
         state_dir: join(folder, "state"), workers: 1,
@@ -70,11 +59,13 @@ async function gateway(folder) {
           client_document: "https://conformance-test.local/client-metadata.json" },
       },
     }));
-    const child = spawn(process.env.KANMON_BINARY, ["serve", "--config", config, "--port", String(port)],
-      { stdio: ["ignore", "ignore", openSync(join(folder, "gateway.log"), "a")] });
+    const log = openSync(join(folder, "gateway.log"), "a");
+    const child = play.child = spawn(play.binary, ["serve", "--config", config, "--port", String(port)],
+      { stdio: ["ignore", "ignore", log] });
+    closeSync(log);
     while (child.exitCode === null && Date.now() < until) {
       const ready = await fetch(`http://127.0.0.1:${port}/health/readiness`).catch(() => undefined);
-      if (ready?.ok) return { child, base: `http://127.0.0.1:${port}` };
+      if (ready?.ok) return `http://127.0.0.1:${port}`;
       await pause(10);
     }
   }
@@ -83,23 +74,27 @@ async function gateway(folder) {
 
 // --- a client of the handshake era or of the stateless one
 
-const stateless = process.env.MCP_CONFORMANCE_PROTOCOL_VERSION === "2026-07-28";
 const capabilities = { elicitation: { form: {}, url: {} }, sampling: {}, roots: {} };
 
 class Client {
-  constructor(base) { this.base = base; this.url = `${base}/mcp/it`; this.ids = 0; }
+  constructor(base, play) {
+    this.url = `${base}/mcp/it`;
+    this.ids = 0;
+    this.play = play;
+    this.stateless = play.stateless;
+  }
 
   async post(message, headers = {}) {
     return fetch(this.url, {
       method: "POST", body: JSON.stringify(message), signal: AbortSignal.timeout(limitMs),
       headers: { authorization: `Bearer ${key}`, "content-type": "application/json", accept: "application/json, text/event-stream",
         ...(this.session ? { "mcp-session-id": this.session } : {}),
-        "mcp-protocol-version": stateless ? "2026-07-28" : "2025-11-25", ...headers },
+        "mcp-protocol-version": this.stateless ? "2026-07-28" : "2025-11-25", ...headers },
     });
   }
 
   async open() {
-    if (stateless) return;
+    if (this.stateless) return;
     const answer = await this.post({ jsonrpc: "2.0", id: ++this.ids, method: "initialize",
       params: { protocolVersion: "2025-11-25", capabilities, clientInfo: { name: "driver", version: "1" } } });
     this.session = answer.headers.get("mcp-session-id");
@@ -110,12 +105,12 @@ class Client {
   // The answer to a request; what is asked on the way is answered.
   async ask(method, params = {}) {
     const id = ++this.ids;
-    if (stateless) {
+    if (this.stateless) {
       params = { ...params, _meta: { "io.modelcontextprotocol/protocolVersion": "2026-07-28",
         "io.modelcontextprotocol/clientCapabilities": capabilities } };
     }
     const answer = await this.post({ jsonrpc: "2.0", id, method, params },
-      stateless ? { "mcp-method": method, ...headersOf(params) } : {});
+      this.stateless ? { "mcp-method": method, ...headersOf(params) } : {});
     if (!answer.headers.get("content-type")?.startsWith("text/event-stream")) return answer.json();
     let text = "";
     for await (const part of answer.body.pipeThrough(new TextDecoderStream())) {
@@ -133,7 +128,7 @@ class Client {
 
   async reply({ method, params }) {
     if (method === "elicitation/create" && params.mode === "url") {
-      const done = await browse(params.url);
+      const done = await browse(params.url, this.play);
       return { result: { action: done ? "accept" : "decline" } };
     }
     if (method === "elicitation/create") {
@@ -188,7 +183,9 @@ function headersOf(params) {
 const attribute = (text) => text.replace(/&(amp|lt|gt|quot|#39);/g,
   (_, name) => ({ amp: "&", lt: "<", gt: ">", quot: '"', "#39": "'" })[name]);
 
-async function browse(address) {
+const words = (page) => page.replace(/<style>.*?<\/style>|<[^>]+>/gs, " ").trim();
+
+async function browse(address, play) {
   const page = await fetch(address);
   const cookie = page.headers.get("set-cookie")?.split(";")[0] ?? "";
   const fields = new URLSearchParams({ decision: "allow", key });
@@ -199,7 +196,7 @@ async function browse(address) {
   const text = await sent.text();
   let next = /id="onward" href="([^"]+)"/.exec(text)?.[1];
   if (!next) {
-    console.error(text.replace(/<style>.*?<\/style>|<[^>]+>/gs, " ").trim());
+    play.said.push(words(text));
     return false;
   }
   next = attribute(next);
@@ -209,7 +206,7 @@ async function browse(address) {
     const to = answer.headers.get("location");
     const body = await answer.text();
     if (!to) {
-      if (!answer.ok) console.error(`${next}: ${answer.status} ${body.replace(/<style>.*?<\/style>|<[^>]+>/gs, " ").trim()}`);
+      if (!answer.ok) play.said.push(`${next}: ${answer.status} ${words(body)}`);
       return answer.ok;
     }
     next = new URL(to, next).href;
@@ -236,7 +233,7 @@ const plans = {
     }
   },
   "http-custom-headers": async (client, tools) => {
-    for (const { name, arguments: args } of context.toolCalls)
+    for (const { name, arguments: args } of client.play.context.toolCalls)
       await client.call(name, args, tools.find((tool) => tool.name === name));
   },
 };
@@ -250,38 +247,65 @@ async function everyTool(client, tools) {
   }
 }
 
-async function main() {
-  const free = await slot();
-  const folder = mkdtempSync(join(tmpdir(), "kanmon-client-"));
-  try {
-    await play(folder);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-    free();
+// Throws where the scenario cannot be played to its end.
+async function perform(play) {
+  const client = new Client(await gateway(play), play);
+  await client.open();
+  // A caller without a log-in is offered one tool, to log in; what follows is the server's own.
+  let tools = await client.tools();
+  for (let tries = 0; tries < 3 && tools.length === 1 && tools[0].name === "login"; tries++) {
+    play.said.push(JSON.stringify(await client.call("login")));
+    tools = await client.tools();
   }
+  play.said.push(`tools: ${tools.map((tool) => tool.name)}`);
+  if (tools.length === 1 && tools[0].name === "login") throw new Error("nobody is logged in");
+  await (plans[play.scenario] ?? everyTool)(client, tools);
 }
 
-async function play(folder) {
-  const { child, base } = await gateway(folder);
-  try {
-    const client = new Client(base);
-    await client.open();
-    // A caller without a log-in is offered one tool, to log in; what follows is the server's own.
-    let tools = await client.tools();
-    for (let tries = 0; tries < 3 && tools.length === 1 && tools[0].name === "login"; tries++) {
-      const answer = await client.call("login");
-      console.error(JSON.stringify(answer));
-      tools = await client.tools();
-    }
-    console.error(`tools: ${tools.map((tool) => tool.name)}`);
-    if (tools.length === 1 && tools[0].name === "login") process.exitCode = 1;
-    else await (plans[scenario] ?? everyTool)(client, tools);
-  } finally {
+async function end(play) {
+  const { child, folder } = play;
+  if (child && child.exitCode === null && child.signalCode === null) {
     const gone = once(child, "exit");
     child.kill("SIGTERM");
     await gone;
-    console.error(readFileSync(join(folder, "gateway.log"), "utf8"));
   }
+  if (child) play.said.push(readFileSync(join(folder, "gateway.log"), "utf8"));
+  rmSync(folder, { recursive: true, force: true });
 }
 
-await main();
+// --- the suite's side: a request is a scenario, its answer is what there was to say
+
+async function read(request, binary, folder) {
+  let text = "";
+  for await (const part of request) text += part;
+  const { scenario, url, "protocol-version": version } = request.headers;
+  return { scenario, url, binary, folder, context: JSON.parse(text || "{}"),
+    stateless: version === "2026-07-28", said: [] };
+}
+
+// Listens on `folder`/client, for client.sh; the address, and how to end it.
+export async function startClient(binary, folder) {
+  const waiting = [];
+  let free = mostAtOnce;
+  const server = createHttpServer(async (request, answer) => {
+    const play = await read(request, binary, mkdtempSync(join(folder, "client-")));
+    let status = 200;
+    answer.on("close", () => play.child?.kill("SIGKILL")); // the suite waits no more
+    if (free > 0) free--;
+    else await new Promise((turn) => waiting.push(turn));
+    try {
+      if (!answer.closed) await perform(play);
+    } catch (why) {
+      status = 500;
+      play.said.push(why.stack);
+    }
+    await end(play);
+    if (waiting.length) waiting.shift()();
+    else free++;
+    answer.writeHead(status).end(`${play.said.join("\n")}\n`);
+  });
+  server.requestTimeout = 0;
+  const path = join(folder, "client");
+  await once(server.listen(path), "listening");
+  return { path, stop: () => server.close().closeAllConnections() };
+}

@@ -7,17 +7,17 @@
 // checks nothing or that was not run ends this with status 1.
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { appendFileSync, existsSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, closeSync, existsSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { startClient } from "./client.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const suite = (line) => join(here, "node_modules", `conformance-${line}`, "dist", "index.js");
 const fixture = join(here, "fixture", "server.mjs");
 // kanmon with one kind of server more, built beside it with the tests (native/).
 const nativeOf = (binary) => join(dirname(resolve(binary)), "kanmon_fixture");
-const driver = join(here, "client.mjs");
 
 // title: [line, arguments, how many scenarios are required at least]
 const suites = {
@@ -36,6 +36,7 @@ const runLimitMs = 120_000;
 const startLimitMs = 30_000;
 
 const children = new Set();
+const ends = []; // of what runs in this process
 
 function start(command, args, options = {}) {
   const child = spawn(command, args, { stdio: ["pipe", "pipe", "inherit"], ...options });
@@ -70,14 +71,14 @@ function firstLine(child) {
   });
 }
 
-async function runSuite(where, title, url, folder, binary) {
+async function runSuite(where, title, address, folder) {
   const [line, options] = suitesOf(where)[title];
   const words = where === "client"
-    ? ["client", "--command", `${process.execPath} ${driver}`, "--timeout", String(runLimitMs)]
-    : ["server", "--url", url];
+    ? ["client", "--command", `sh ${join(here, "client.sh")}`, "--timeout", String(runLimitMs)]
+    : ["server", "--url", address];
   const child = start(process.execPath, [suite(line), ...words, ...options, "-o", folder], {
     cwd: folder, stdio: ["ignore", "pipe", "pipe"],
-    env: { ...process.env, KANMON_BINARY: resolve(binary), KM_SLOTS: mkdtempSync(join(folder, "slots-")) },
+    env: { ...process.env, KM_CLIENT: address },
   });
   const late = setTimeout(() => child.kill("SIGKILL"), runLimitMs);
   let text = "";
@@ -90,10 +91,11 @@ async function runSuite(where, title, url, folder, binary) {
 
 // What 0.1.16 does not ask of every client: it says so in its list alone.
 let extensions;
-function isExtension(name) {
-  const said = () => spawnSync(process.execPath, [suite("v1"), "list", "--client"], { encoding: "utf8" }).stdout;
-  extensions ??= new Set([...said().matchAll(/- (\S+) \[extension\]/g)].map((m) => m[1]));
-  return extensions.has(name);
+async function listExtensions() {
+  const child = start(process.execPath, [suite("v1"), "list", "--client"]);
+  let text = "";
+  for await (const part of child.stdout) text += part;
+  return new Set([...text.matchAll(/- (\S+) \[extension\]/g)].map((m) => m[1]));
 }
 
 // [{name, passed, failed, required}] of a suite's summary.  A client may not even be warned.
@@ -104,7 +106,7 @@ export function scenarios(text, where, title) {
   const unscored = new Set([...rest.matchAll(/^\s+[✓✗] (\S+) \(/gm)].map((m) => m[1]));
   return [...scored.matchAll(/^[✓✗] ([^\s:]+): (\d+) passed, (\d+) failed(?:, (\d+) warnings)?/gm)].map((m) => ({
     name: m[1], passed: Number(m[2]), failed: Number(m[3]) + (where === "client" ? Number(m[4] ?? 0) : 0),
-    required: !unscored.has(m[1]) && !(where === "client" && title === "0.1.16" && isExtension(m[1])),
+    required: !unscored.has(m[1]) && !(where === "client" && title === "0.1.16" && extensions.has(m[1])),
   }));
 }
 
@@ -147,24 +149,26 @@ function report(where, title, text, folder) {
   for (const name of bad) console.log(`    ${name}:\n${failures(folder, name).join("\n")}`);
 }
 
-async function startFixture(line) {
-  return firstLine(start(process.execPath, [fixture, line, "http"]));
+// Calls it when first asked for, and once: a server starts beside the runs of others.
+function lazily(begin) {
+  let begun;
+  return () => (begun ??= begin());
 }
 
 // "v1-stdio" as kanmon's own names have it.
 const wordOf = (server) => server.replaceAll("-", "");
 
-// Lines of mcp_servers, by what they are called here.
+// Lines of mcp_servers, by what they are called here; `urls`: of the fixtures, when they are there.
 function upstreams(urls) {
-  const stdio = (command, args, more = "") =>
-    `{transport: stdio, command: ${JSON.stringify(command)}, args: ${JSON.stringify(args)}${more}}`;
-  const node = (line) => stdio(process.execPath, [fixture, line, "stdio"]);
+  const stdio = (line) => async () =>
+    `{transport: stdio, command: ${JSON.stringify(process.execPath)}, args: ${JSON.stringify([fixture, line, "stdio"])}}`;
+  const http = (name, more = "") => async () => `{url: "${await urls[name]()}", transport: http${more}}`;
   return {
-    "v1-http": `{url: "${urls.v1}", transport: http}`,
-    "v2-http": `{url: "${urls.v2}", transport: http}`,
-    "v1-stdio": node("v1"),
-    "v2-stdio": node("v2"),
-    ...(urls.example && { "example": `{url: "${urls.example}", transport: http, spec_version: "2025-11-25"}` }),
+    "v1-http": http("v1"),
+    "v2-http": http("v2"),
+    "v1-stdio": stdio("v1"),
+    "v2-stdio": stdio("v2"),
+    ...(urls.example && { "example": http("example", ', spec_version: "2025-11-25"') }),
   };
 }
 
@@ -172,13 +176,14 @@ function upstreams(urls) {
 function ownUpstreams(binary) {
   const command = JSON.stringify(nativeOf(binary));
   return {
-    "stdio": `{transport: stdio, command: ${command}, args: [stdio]}`,
-    "stdio-handshake": `{transport: stdio, command: ${command}, args: [stdio], spec_version: "2025-11-25"}`,
-    "http": "{builtin: fixture}",
+    "stdio": async () => `{transport: stdio, command: ${command}, args: [stdio]}`,
+    "stdio-handshake": async () =>
+      `{transport: stdio, command: ${command}, args: [stdio], spec_version: "2025-11-25"}`,
+    "http": async () => "{builtin: fixture}",
   };
 }
 
-async function startGateway(binary, folder, name, servers) {
+async function startGateway(binary, folder, name, server, row) {
   const config = join(folder, `${name}.yaml`);
   const port = await freePort();
   writeFileSync(config, [
@@ -186,11 +191,13 @@ async function startGateway(binary, folder, name, servers) {
     `  state_dir: ${JSON.stringify(join(folder, name))}`,
     "  workers: 2",
     "  mcp_servers:",
-    ...Object.entries(servers).map(([server, row]) => `    ${wordOf(server)}: ${row}`),
+    `    ${wordOf(server)}: ${row}`,
     "",
   ].join("\n"));
+  const log = openSync(join(folder, `${name}.log`), "a");
   const child = start(binary, ["serve", "--config", config, "--port", String(port)],
-    { stdio: ["ignore", "ignore", openSync(join(folder, `${name}.log`), "a")] });
+    { stdio: ["ignore", "ignore", log] });
+  closeSync(log);
   const base = `http://127.0.0.1:${port}`;
   for (const until = Date.now() + startLimitMs; ; await new Promise((r) => setTimeout(r, 20))) {
     if (child.exitCode !== null) throw new Error("the gateway ended");
@@ -201,24 +208,32 @@ async function startGateway(binary, folder, name, servers) {
 }
 
 // The suite waits 600 ms for some answers, and a stdio server gets a process for each set of
-// capabilities: all of them are there before it begins.
+// capabilities: all of them are there before it begins.  On a busy machine they may take longer than
+// kanmon waits for a first list.
 const capabilities = [
   {}, { elicitation: {} }, { sampling: {} }, { sampling: {}, elicitation: {} },
   { sampling: {}, elicitation: {}, roots: { listChanged: true } },
 ];
 
-async function warm(url) {
+async function callOnce(url, id, declared) {
   const name = "test_simple_text";
+  const _meta = { "io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": declared };
+  const headers = {
+    "content-type": "application/json", accept: "application/json, text/event-stream",
+    "mcp-protocol-version": "2026-07-28", "mcp-method": "tools/call", "mcp-name": name,
+  };
+  const body = JSON.stringify({ jsonrpc: "2.0", id, method: "tools/call", params: { name, arguments: {}, _meta } });
+  const answer = await fetch(url, { method: "POST", headers, body, signal: AbortSignal.timeout(startLimitMs) });
+  return `${answer.status} ${await answer.text()}`;
+}
+
+async function warm(url) {
   await Promise.all(capabilities.map(async (declared, id) => {
-    const _meta = { "io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": declared };
-    const headers = {
-      "content-type": "application/json", accept: "application/json, text/event-stream",
-      "mcp-protocol-version": "2026-07-28", "mcp-method": "tools/call", "mcp-name": name,
-    };
-    const body = JSON.stringify({ jsonrpc: "2.0", id, method: "tools/call", params: { name, arguments: {}, _meta } });
-    const answer = await fetch(url, { method: "POST", headers, body, signal: AbortSignal.timeout(startLimitMs) });
-    const text = await answer.text();
-    if (!text.includes("simple text response")) throw new Error(`${url} does not answer: ${answer.status} ${text.slice(0, 400)}`);
+    let text = "";
+    for (const until = Date.now() + startLimitMs; !text.includes("simple text response");) {
+      if (Date.now() > until) throw new Error(`${url} does not answer: ${text.slice(0, 400)}`);
+      text = await callOnce(url, id, declared);
+    }
   }));
 }
 
@@ -250,39 +265,44 @@ async function startExample() {
   return `http://127.0.0.1:${port}/mcp`;
 }
 
-// Puts a gateway in front of each server and lists its runs.  One each: what waits for a client's
-// answer is bounded by principal, and all runs against one gateway are of one principal.  Runs of a
-// title are together, so that those at one time are of different gateways.
-async function gatewayRows(where, binary, folder, servers) {
-  const bases = await Promise.all(Object.entries(servers).map(async ([server, row]) => {
-    const base = await startGateway(binary, folder, `${where}-${server}`, { [server]: row });
-    if (server.includes("stdio")) await warm(`${base}/mcp/${wordOf(server)}`);
-    return [server, `${base}/mcp/${wordOf(server)}`];
-  }));
-  return Object.keys(suites).flatMap((title) => bases
+// A gateway in front of each server, and its runs.  One each: what waits for a client's answer is
+// bounded by principal, and all runs against one gateway are of one principal.  Runs of a title are
+// together, so that those at one time are of different gateways.
+function gatewayRows(where, binary, folder, servers) {
+  const gateways = Object.entries(servers).map(([server, row]) => [server, lazily(async () => {
+    const base = await startGateway(binary, folder, `${where}-${server}`, server, await row());
+    const url = `${base}/mcp/${wordOf(server)}`;
+    if (server.includes("stdio")) await warm(url);
+    return url;
+  })]);
+  return Object.keys(suites).flatMap((title) => gateways
     .filter(([server]) => server !== "example" || exampleSuites.includes(title))
-    .map(([server, url]) => [`${where}/${server}`, title, url]));
+    .map(([server, address]) => [`${where}/${server}`, title, address]));
 }
 
-// [where, title, url]: everything there is to run.
-async function table(binary, folder, chosen) {
-  const rows = [];
-  if (chosen("client"))
-    for (const title of Object.keys(clientSuites)) rows.push(["client", title, ""]);
-  if (chosen("own")) {
+// [where, title, address]: everything there is to run; address() starts what it is the address of.
+function table(binary, folder) {
+  const fixtureOf = (line) => lazily(() => firstLine(start(process.execPath, [fixture, line, "http"])));
+  const urls = { v1: fixtureOf("v1"), v2: fixtureOf("v2") };
+  if (process.env.CONFORMANCE_SRC) urls.example = lazily(startExample);
+  const client = lazily(async () => {
+    const { path, stop: end } = await startClient(resolve(binary), folder);
+    ends.push(end);
+    return path;
+  });
+  const native = lazily(async () => {
     if (!existsSync(nativeOf(binary))) throw new Error(`no ${nativeOf(binary)}: build the tests, or leave "own" out`);
-    rows.push(...await gatewayRows("own", nativeOf(binary), folder, ownUpstreams(binary)));
-  }
-  if (!chosen("direct") && !chosen("gateway")) return rows;
-  const urls = { v1: await startFixture("v1"), v2: await startFixture("v2") };
-  if (process.env.CONFORMANCE_SRC) urls.example = await startExample();
-  if (chosen("direct")) {
-    rows.push(["direct/v1-http", "0.1.16", urls.v1], ["direct/v1-http", "2025-11-25", urls.v1],
-      ["direct/v2-http", "2026-07-28", urls.v2]);
-    if (urls.example) rows.push(...exampleSuites.map((title) => ["direct/example", title, urls.example]));
-  }
-  if (chosen("gateway")) rows.push(...await gatewayRows("gateway", binary, folder, upstreams(urls)));
-  return rows;
+  });
+  const own = Object.fromEntries(Object.entries(ownUpstreams(binary))
+    .map(([server, row]) => [server, () => native().then(row)]));
+  return [
+    ...Object.keys(clientSuites).map((title) => ["client", title, client]),
+    ...gatewayRows("gateway", binary, folder, upstreams(urls)),
+    ...gatewayRows("own", nativeOf(binary), folder, own),
+    ["direct/v1-http", "0.1.16", urls.v1], ["direct/v1-http", "2025-11-25", urls.v1],
+    ["direct/v2-http", "2026-07-28", urls.v2],
+    ...(urls.example ? exampleSuites.map((title) => ["direct/example", title, urls.example]) : []),
+  ];
 }
 
 async function main(words) {
@@ -296,15 +316,15 @@ async function main(words) {
     else groups.push(word);
   }
   const folder = mkdtempSync(join(tmpdir(), "kanmon-conformance-"));
-  const chosen = (group) => !groups.length || groups.some((g) => g === group || g.startsWith(`${group}/`));
   const wanted = ([where, title]) => !groups.length ||
     groups.some((g) => `${where}/${title}`.startsWith(g));
   try {
-    const rows = (await table(binary, folder, chosen)).filter(wanted);
+    const rows = table(binary, folder).filter(wanted);
     const work = rows.entries();
-    const run = async ([where, title, url]) => {
+    const run = async ([where, title, address]) => {
       const own = mkdtempSync(join(folder, "run-"));
-      return { where, title, url, own, text: await runSuite(where, title, url, own, binary) };
+      if (where === "client") extensions ??= await listExtensions();
+      return { where, title, own, text: await runSuite(where, title, await address(), own) };
     };
     const doubtful = [];
     await Promise.all(Array.from({ length: jobs }, async () => {
@@ -323,6 +343,7 @@ async function main(words) {
     }
     if (!rows.length) totals.failed++;
   } finally {
+    for (const end of ends) end();
     await Promise.all([...children].map(stop));
     rmSync(folder, { recursive: true, force: true });
   }
