@@ -112,10 +112,11 @@ export function scenarios(text, where, title) {
 
 const totals = { passed: 0, failed: 0 };
 
-// True when nothing required failed.
-function isGood(where, title, text) {
+// What required did not pass, by name; "" where fewer ran than there are.
+function missed(where, title, text) {
   const required = scenarios(text, where, title).filter((one) => one.required);
-  return required.length >= suitesOf(where)[title][2] && required.every((one) => one.failed === 0 && one.passed > 0);
+  const bad = required.filter((one) => one.failed > 0 || one.passed === 0).map((one) => one.name);
+  return required.length < suitesOf(where)[title][2] ? ["", ...bad] : bad;
 }
 
 // What failed in a scenario, in the suite's own words.
@@ -330,14 +331,15 @@ async function main(words) {
     await Promise.all(Array.from({ length: jobs }, async () => {
       for (const [, row] of work) {
         const ran = await run(row);
-        if (isGood(ran.where, ran.title, ran.text)) report(ran.where, ran.title, ran.text, ran.own);
-        else doubtful.push(row);
+        const bad = missed(ran.where, ran.title, ran.text);
+        if (!bad.length) report(ran.where, ran.title, ran.text, ran.own);
+        else doubtful.push([row, bad]);
       }
     }));
     // The suite waits 600 ms for some answers, which a machine with other work may miss: what
     // failed beside others runs once more, alone, and that counts.
-    for (const row of doubtful) {
-      console.log(`        ${row[0]} ${row[1]}: once more, alone`);
+    for (const [row, bad] of doubtful) {
+      console.log(`        ${row[0]} ${row[1]}: once more, alone, for ${bad.join(" ")}`);
       const ran = await run(row);
       report(ran.where, ran.title, ran.text, ran.own);
     }
