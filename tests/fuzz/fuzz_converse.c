@@ -7,26 +7,17 @@
  * grammar (answer.c checks it: nothing before the start, one start), blocks never go back, and a
  * stream that did not say why it stopped is never an end.
  */
-#include <stdint.h>
-#include <stdlib.h>
+#include "fuzz.h"
 
 #include "base/encode.h"
 #include "llm/provider/codecs.h"
 
 #define MAX_INPUT ((size_t)1 << 16)
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 struct seen {
     unsigned block;
     bool finished;
 };
-
-static void must(bool holds)
-{
-    if (!holds)
-        abort();
-}
 
 static int on_event(struct km_answer *a, const struct km_chat_event *e, struct km_err *err)
 {

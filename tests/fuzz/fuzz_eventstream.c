@@ -5,22 +5,13 @@
  * fuzzer does not guess them), the rest is the stream.  Fed whole and in pieces it must give the
  * same messages and the same end; the headers of a message read to their end.
  */
-#include <stdint.h>
-#include <stdlib.h>
+#include "fuzz.h"
 
 #include "base/hash.h"
 #include "llm/aws/eventstream.h"
 
 #define MAX_MESSAGE 4096
 #define MAX_INPUT ((size_t)1 << 16)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool holds)
-{
-    if (!holds)
-        abort();
-}
 
 static int on_message(void *ctx, const struct km_aws_message *m, struct km_err *err)
 {

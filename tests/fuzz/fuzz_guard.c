@@ -4,18 +4,10 @@
  * Properties: a mode allows all that a smaller one allows; what is allowed stays allowed, and the
  * same, in the form in which it is sent; a place is a place of the text; a refusal has its words.
  */
-#include <stdlib.h>
+#include "fuzz.h"
 
 #include "servers/postgres/guard.h"
 #include "servers/postgres/parse.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool holds)
-{
-    if (!holds)
-        abort();
-}
 
 static bool judge(struct km_pg_guard *guard, struct km_str sql, enum km_pg_mode mode)
 {

@@ -6,8 +6,7 @@
  * passes keeps the promises of message.h: one Host, a path without dot segments, no body
  * with two readings.
  */
-#include <stdint.h>
-#include <stdlib.h>
+#include "fuzz.h"
 
 #include "base/buf.h"
 #include "http/body.h"
@@ -15,15 +14,7 @@
 
 #define MAX_INPUT ((size_t)1 << 16)
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 static const struct km_head_limits limits = { .bytes = 4096, .line = 1024, .fields = 20 };
-
-static void must(bool holds)
-{
-    if (!holds)
-        abort();
-}
 
 static void note(struct km_buf *out, struct km_str s)
 {

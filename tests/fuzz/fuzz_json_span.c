@@ -5,9 +5,9 @@
  * equals the edited parse(body), and all bytes outside the edited spans are equal and in
  * order; what is no JSON object must only not be read out of bounds.
  */
-#include "../unit/http/json_property.h"
+#include "fuzz.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "../unit/http/json_property.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

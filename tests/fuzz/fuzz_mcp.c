@@ -6,11 +6,9 @@
  * what needs no answer; every tools/call that got that far leaves one record; a tool that needs
  * approval never runs.
  */
-#include <stdlib.h>
+#include "fuzz.h"
 
 #include "mcp/server/server.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define TEXT(s)                                                                                    \
     {                                                                                              \
@@ -63,12 +61,6 @@ static const struct km_mcp_endpoint endpoint = {
 };
 static const struct km_str headers[] = { TEXT(""), TEXT("2025-03-26"), TEXT("2025-11-25"),
                                          TEXT("2026-07-28"), TEXT("2031-01-01") };
-
-static void must(bool holds)
-{
-    if (!holds)
-        abort();
-}
 
 static void on_audit(struct km_mcp_call *call, const struct km_audit *record)
 {

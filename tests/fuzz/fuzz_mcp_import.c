@@ -5,11 +5,9 @@
  * what is wrong; a result begins as a document of ours, and no value that begins as a secret of
  * GitHub's stands in it.
  */
-#include <stdlib.h>
+#include "fuzz.h"
 
 #include "mcp/import.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static size_t lines(const char *p, size_t n)
 {

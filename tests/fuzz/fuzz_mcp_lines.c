@@ -4,13 +4,11 @@
  * Properties: the lines are the same cut or whole; none is empty, holds a newline or is over the
  * limit; a refusal says why.
  */
-#include <stdlib.h>
+#include "fuzz.h"
 
 #include "mcp/lines.h"
 
 #define LIMIT 32
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static int note(void *ctx, struct km_str line)
 {

@@ -8,11 +8,9 @@
  * back whole, too.  Properties: what is put is one line of valid JSON and never comes from
  * inside a call; a request has at most one answer; after the end nothing is under way.
  */
-#include <stdlib.h>
+#include "fuzz.h"
 
 #include "mcp/server/peer.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define MAX_INPUT ((size_t)1 << 15)
 #define LINES 64
@@ -21,12 +19,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
     {                                                                                              \
         "" s "", sizeof(s) - 1                                                                     \
     }
-
-static void must(bool holds)
-{
-    if (!holds)
-        abort();
-}
 
 /* --- a server that asks --- */
 

@@ -5,7 +5,8 @@
  * Properties: an id that is read is one that we would write; a state is never opened; a header
  * check that passes means equal texts, or a value in base64.
  */
-#include <stdlib.h>
+#include "fuzz.h"
+
 #include <string.h>
 
 #include "mcp/event_store.h"
@@ -13,8 +14,6 @@
 #include "mcp/view/names.h"
 #include "mcp/request_state.h"
 #include "mcp/session/id.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void ids(struct km_str s)
 {

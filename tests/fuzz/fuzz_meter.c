@@ -6,22 +6,13 @@
  * the caller, edited alike); a whole answer, with Bedrock's count in its head; a request; or a
  * path to be matched with the rules.  No count may be negative.
  */
-#include <stdint.h>
-#include <stdlib.h>
+#include "fuzz.h"
 
 #include "http/json.h"
 #include "llm/vendor.h"
 
 #define MAX_INPUT ((size_t)1 << 16)
 #define ARENA ((size_t)64 << 20)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool holds)
-{
-    if (!holds)
-        abort();
-}
 
 static const struct km_meter_kind *const kinds[] = {
     &km_meter_chat,          &km_meter_completion, &km_meter_embedding, &km_meter_responses,

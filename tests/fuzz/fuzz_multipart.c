@@ -4,13 +4,10 @@
  * Beyond "no crash": however the bytes are cut, the reader says the same of them, byte for byte
  * and place for place; a value it gives is part of the form, and stands where it says.
  */
-#include <stdint.h>
-#include <stdlib.h>
+#include "fuzz.h"
 
 #include "base/buf.h"
 #include "http/multipart.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct seen {
     struct km_str form;
@@ -18,12 +15,6 @@ struct seen {
     uint64_t at; /* where the next byte of the value stands */
     const struct km_multipart *m;
 };
-
-static void must(bool holds)
-{
-    if (!holds)
-        abort();
-}
 
 static int on_part(void *ctx, const struct km_multipart_part *part, struct km_err *err)
 {

@@ -5,19 +5,10 @@
  * taken must be about the server asked.  2: metadata of an issuer; its endpoints must be https.
  * 3: the answer of a token endpoint.  4: an address, whose well-known places must be of its origin.
  */
-#include <stdint.h>
-#include <stdlib.h>
+#include "fuzz.h"
 
 #include "http/message.h"
 #include "mcp/oauth/meta.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool holds)
-{
-    if (!holds)
-        abort();
-}
 
 static void secure(struct km_str url)
 {

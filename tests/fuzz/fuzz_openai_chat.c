@@ -5,14 +5,11 @@
  * refused), and what was written is JSON that a chat decodes once more, and writes as the same:
  * nothing is lost or added by another time through.
  */
-#include <stdint.h>
-#include <stdlib.h>
+#include "fuzz.h"
 
 #include "llm/api/openai.h"
 #include "llm/api/responses.h"
 #include "llm/provider/codecs.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define MAX_INPUT ((size_t)1 << 16)
 
@@ -22,12 +19,6 @@ static const struct km_provider row = { .name = "test",
                                         .top_k = true,
                                         .cache_control = true };
 static struct km_deployment deployment = { .provider = &row, .provider_name = { "test", 4 } };
-
-static void must(bool holds)
-{
-    if (!holds)
-        abort();
-}
 
 /* What a model calls is found in the request again; of a group, by both names. */
 static void look_up_tools(const struct km_llm_request *r, const struct km_chat *chat,

@@ -4,14 +4,11 @@
  * One byte gives encoder, codec and the size of the pieces, the rest is the stream.  Whole and in
  * pieces it must give the same bytes and the same end; what comes out is events of JSON.
  */
-#include <stdint.h>
-#include <stdlib.h>
+#include "fuzz.h"
 
 #include "llm/api/openai.h"
 #include "llm/api/responses.h"
 #include "llm/provider/codecs.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define MAX_INPUT ((size_t)1 << 16)
 
@@ -22,12 +19,6 @@ struct run {
     struct km_answer answer;
     struct km_decode decode;
 };
-
-static void must(bool holds)
-{
-    if (!holds)
-        abort();
-}
 
 static int on_event(void *ctx, const struct km_frame_event *e, struct km_err *err)
 {

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A price file of any bytes: it is read or refused.  Every entry that was taken is found again
  * under its own name, and no price is negative except for `unknown`. */
-#include <stdlib.h>
+#include "fuzz.h"
 
 #include "policy/price.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check(int64_t v)
 {

@@ -4,18 +4,9 @@
  * Whatever is taken is an object the parser takes too, its model lies where it is said to lie,
  * and no count is negative.
  */
-#include <stdint.h>
-#include <stdlib.h>
+#include "fuzz.h"
 
 #include "llm/api/realtime.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool holds)
-{
-    if (!holds)
-        abort();
-}
 
 static void look(struct km_arena *arena, struct km_str text, const struct km_rt_event *e)
 {

@@ -7,22 +7,13 @@
  * HTTP/1.1 with honest framing, never more than it was asked for plus one refusal, and every
  * exchange, connection and body byte is given back at the end.
  */
-#include <stdint.h>
-#include <stdlib.h>
+#include "fuzz.h"
 
 #include "base/buf.h"
 #include "http/conn.h"
 #include "net/filter.h"
 
 #define MAX_INPUT ((size_t)1 << 16)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool holds)
-{
-    if (!holds)
-        abort();
-}
 
 /* --- the stream --- */
 

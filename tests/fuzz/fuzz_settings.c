@@ -4,7 +4,7 @@
  * Properties beyond not crashing: a parse that fails says where, and what no row would take
  * never reaches a field.  The same bytes are read as a .env file as well.
  */
-#include <stdint.h>
+#include "fuzz.h"
 
 #include "base/arena.h"
 #include "base/buf.h"
@@ -82,8 +82,6 @@ static const struct km_settings_table *const tables[] = { &own,
                                                           &km_litellm_general_table,
                                                           &km_litellm_router_table,
                                                           NULL };
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void settle(struct km_arena *arena, const struct km_node *root, struct km_diags *diags)
 {

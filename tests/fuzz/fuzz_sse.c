@@ -5,25 +5,16 @@
  * must give the same events; the raws, one after another, are the stream without what is
  * unfinished; what the writer makes of an event's data reads back as that data.
  */
-#include <stdint.h>
-#include <stdlib.h>
+#include "fuzz.h"
 
 #include "http/sse.h"
 
 #define MAX_EVENT 4096
 #define MAX_INPUT ((size_t)1 << 16)
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 struct record {
     struct km_buf text, raw;
 };
-
-static void must(bool holds)
-{
-    if (!holds)
-        abort();
-}
 
 static int on_read_back(void *ctx, const struct km_sse_event *e)
 {

@@ -6,22 +6,14 @@
  * printed and read again is the same; a date that is printed and read again is the same; a
  * glob's star is a part of the text.
  */
-#include <stdint.h>
-#include <stdlib.h>
+#include "fuzz.h"
+
 #include <string.h>
 
 #include "base/buf.h"
 #include "base/encode.h"
 #include "base/id.h"
 #include "base/time.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool holds)
-{
-    if (!holds)
-        abort();
-}
 
 static void numbers(struct km_str s)
 {

@@ -5,21 +5,13 @@
  * the text it was given, and a host and port one can use; a decoded text is never longer
  * than the escaped one and holds no NUL.
  */
-#include <stdint.h>
-#include <stdlib.h>
+#include "fuzz.h"
+
 #include <string.h>
 
 #include "base/arena.h"
 #include "base/buf.h"
 #include "http/message.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool holds)
-{
-    if (!holds)
-        abort();
-}
 
 static bool inside(struct km_str part, struct km_str whole)
 {

@@ -5,8 +5,7 @@
  * What a codec takes must be writable for the caller as JSON, as floats and in base64, with no
  * negative count; a request that is taken must be writable for every upstream.
  */
-#include <stdint.h>
-#include <stdlib.h>
+#include "fuzz.h"
 
 #include "http/json.h"
 #include "llm/embed.h"
@@ -16,14 +15,6 @@
 #define MAX_INPUT ((size_t)1 << 16)
 #define ARENA ((size_t)64 << 20)
 #define INPUTS_MOST 5
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool holds)
-{
-    if (!holds)
-        abort();
-}
 
 static const struct km_codec *const embedders[] = {
     &km_codec_cohere, &km_codec_jina,   &km_codec_voyage,        &km_codec_ollama,

@@ -5,8 +5,7 @@
  * in pieces they must give the same messages, the same end and the same fault; nothing is over
  * the limit; text is UTF-8; and a message written by the other side reads back as it was.
  */
-#include <stdint.h>
-#include <stdlib.h>
+#include "fuzz.h"
 
 #include "base/encode.h"
 #include "http/server.h"
@@ -15,19 +14,11 @@
 #define MAX_MESSAGE 4096
 #define MAX_INPUT ((size_t)1 << 16)
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 struct record {
     struct km_buf text;
     enum km_ws_side side;
     bool again; /* reading back: what is read is only kept */
 };
-
-static void must(bool holds)
-{
-    if (!holds)
-        abort();
-}
 
 static int on_message(void *ctx, enum km_ws_opcode kind, struct km_str data);
 

@@ -7,7 +7,7 @@
 
 #include "servers/postgres/advise_inside.h"
 
-static struct km_pg_parser *parser;
+#include "parser_fixture.h"
 
 /* What on_tables would get: a table of a gigabyte and more that lies in the order of `at`. */
 static const char facts[] =
@@ -104,14 +104,11 @@ static void a_use_is_what_its_operator_can_be_served_by(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct km_pg_uses u;
-        struct km_arena arena;
         struct km_err err;
 
-        km_arena_init(&arena, (size_t)1024 * 1024, NULL);
         assert_int_equal(km_pg_uses_find(parser, &arena, km_str_c(cases[i].sql), &u, &err), 0);
         assert_int_equal(u.n, 1);
         assert_int_equal(u.v[0].kind, cases[i].kind);
-        km_arena_done(&arena);
     }
 }
 
@@ -130,15 +127,12 @@ static void a_constant_is_fixed_only_where_every_row_has_it(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct km_pg_uses u;
-        struct km_arena arena;
         struct km_err err;
         struct km_str sql;
 
-        km_arena_init(&arena, (size_t)1024 * 1024, NULL);
         sql = km_arena_printf(&arena, "SELECT 1 FROM t WHERE %s", cases[i].where);
         assert_int_equal(km_pg_uses_find(parser, &arena, sql, &u, &err), 0);
         assert_int_equal(u.nfixed, cases[i].n);
-        km_arena_done(&arena);
     }
 }
 
@@ -232,15 +226,12 @@ static void what_is_changed_is_read_as_a_select(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct km_arena arena;
         struct km_str reading;
 
-        km_arena_init(&arena, (size_t)1024 * 1024, NULL);
         reading = km_pg_reading(parser, &arena, km_str_c(cases[i].sql));
         if (!km_str_eq(reading, km_str_c(cases[i].reading)))
             print_message("%s: %.*s\n", cases[i].sql, KM_STR_ARG(reading));
         assert_true(km_str_eq(reading, km_str_c(cases[i].reading)));
-        km_arena_done(&arena);
     }
 }
 
@@ -312,36 +303,21 @@ static void a_much_smaller_index_wins_and_what_is_written_counts(void **state)
     km_arena_done(&m.arena);
 }
 
-static int setup(void **state)
-{
-    struct km_err err;
-
-    (void)state;
-    return km_pg_parser_new(&parser, &err);
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    parser = km_pg_parser_free(parser);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_use_is_what_its_operator_can_be_served_by),
-        cmocka_unit_test(a_constant_is_fixed_only_where_every_row_has_it),
-        cmocka_unit_test(equality_comes_first_and_the_most_telling_of_it),
-        cmocka_unit_test(narrow_columns_are_carried_and_whole_rows_are_not),
-        cmocka_unit_test(a_rare_constant_makes_a_partial_index),
-        cmocka_unit_test(what_looks_into_a_value_gets_an_inverted_index),
-        cmocka_unit_test(a_beginning_is_a_range_of_bytes),
-        cmocka_unit_test(what_is_changed_is_read_as_a_select),
-        cmocka_unit_test(what_is_there_is_left_out),
-        cmocka_unit_test(the_estimate_puts_a_scan_by_the_index_in_the_scans_place),
-        cmocka_unit_test(a_much_smaller_index_wins_and_what_is_written_counts),
+        ARENA_TEST(a_use_is_what_its_operator_can_be_served_by),
+        ARENA_TEST(a_constant_is_fixed_only_where_every_row_has_it),
+        ARENA_TEST(equality_comes_first_and_the_most_telling_of_it),
+        ARENA_TEST(narrow_columns_are_carried_and_whole_rows_are_not),
+        ARENA_TEST(a_rare_constant_makes_a_partial_index),
+        ARENA_TEST(what_looks_into_a_value_gets_an_inverted_index),
+        ARENA_TEST(a_beginning_is_a_range_of_bytes),
+        ARENA_TEST(what_is_changed_is_read_as_a_select),
+        ARENA_TEST(what_is_there_is_left_out),
+        ARENA_TEST(the_estimate_puts_a_scan_by_the_index_in_the_scans_place),
+        ARENA_TEST(a_much_smaller_index_wins_and_what_is_written_counts),
     };
 
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, parser_setup, parser_teardown);
 }

@@ -7,19 +7,16 @@
 
 #include "servers/postgres/normal.h"
 
-static struct km_pg_parser *parser;
+#include "parser_fixture.h"
 
 static void becomes(const char *sql, const char *expected, size_t max)
 {
-    struct km_arena arena;
     struct km_str text;
 
-    km_arena_init(&arena, (size_t)1024 * 1024, NULL);
     text = km_pg_normal(parser, &arena, km_str_c(sql), max);
     if (!km_str_eq(text, km_str_c(expected)))
         print_message("%s\nbecame   %.*s\nand not  %s\n", sql, KM_STR_ARG(text), expected);
     assert_true(km_str_eq(text, km_str_c(expected)));
-    km_arena_done(&arena);
 }
 
 static void every_literal_is_a_question_mark(void **state)
@@ -92,30 +89,15 @@ static void what_has_no_words_is_not_shown(void **state)
     becomes("SELECT 1 /* a", "", 1000);
 }
 
-static int setup(void **state)
-{
-    struct km_err err;
-
-    (void)state;
-    return km_pg_parser_new(&parser, &err);
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    parser = km_pg_parser_free(parser);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_literal_is_a_question_mark),
-        cmocka_unit_test(so_it_is_wherever_the_grammar_takes_one),
-        cmocka_unit_test(comments_and_blanks_are_one_blank),
-        cmocka_unit_test(what_is_too_long_is_cut_between_words),
-        cmocka_unit_test(what_has_no_words_is_not_shown),
+        ARENA_TEST(every_literal_is_a_question_mark),
+        ARENA_TEST(so_it_is_wherever_the_grammar_takes_one),
+        ARENA_TEST(comments_and_blanks_are_one_blank),
+        ARENA_TEST(what_is_too_long_is_cut_between_words),
+        ARENA_TEST(what_has_no_words_is_not_shown),
     };
 
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, parser_setup, parser_teardown);
 }

@@ -9,10 +9,9 @@
 #include "base/encode.h"
 #include "servers/postgres/page.h"
 
-#define DIGEST KM_STR("0123456789abcdef")
+#include "parser_fixture.h"
 
-static struct km_pg_parser *parser;
-static struct km_arena arena;
+#define DIGEST KM_STR("0123456789abcdef")
 
 static struct km_pg_page page_of(const char *sql)
 {
@@ -306,55 +305,22 @@ static void a_forged_cursor_gets_nowhere(void **state)
     assert_string_equal(n.values[0], "' OR true");
 }
 
-/* --- */
-
-static int setup(void **state)
-{
-    struct km_err err;
-
-    (void)state;
-    return km_pg_parser_new(&parser, &err);
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    parser = km_pg_parser_free(parser);
-    return 0;
-}
-
-static int begin(void **state)
-{
-    (void)state;
-    km_arena_init(&arena, KM_PG_TREE_BYTES, NULL);
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    km_arena_done(&arena);
-    return 0;
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_statement_has_the_keys_it_is_ordered_by),
-        TEST(what_no_condition_could_continue_is_counted),
-        TEST(what_is_no_query_has_no_pages),
-        TEST(a_cursor_has_the_last_row_s_keys_and_how_many_rows_share_them),
-        TEST(ties_that_fill_pages_add_up),
-        TEST(rows_are_counted_where_keys_are_not_in_the_result),
-        TEST(keys_that_stop_being_plain_end_the_pages),
-        TEST(a_cursor_that_is_none_is_refused),
-        TEST(the_next_page_begins_behind_the_last_row),
-        TEST(nulls_come_last_and_first_where_it_descends),
-        TEST(without_keys_rows_are_passed_over),
-        TEST(a_forged_cursor_gets_nowhere),
+        ARENA_TEST(a_statement_has_the_keys_it_is_ordered_by),
+        ARENA_TEST(what_no_condition_could_continue_is_counted),
+        ARENA_TEST(what_is_no_query_has_no_pages),
+        ARENA_TEST(a_cursor_has_the_last_row_s_keys_and_how_many_rows_share_them),
+        ARENA_TEST(ties_that_fill_pages_add_up),
+        ARENA_TEST(rows_are_counted_where_keys_are_not_in_the_result),
+        ARENA_TEST(keys_that_stop_being_plain_end_the_pages),
+        ARENA_TEST(a_cursor_that_is_none_is_refused),
+        ARENA_TEST(the_next_page_begins_behind_the_last_row),
+        ARENA_TEST(nulls_come_last_and_first_where_it_descends),
+        ARENA_TEST(without_keys_rows_are_passed_over),
+        ARENA_TEST(a_forged_cursor_gets_nowhere),
     };
 
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, parser_setup, parser_teardown);
 }

@@ -9,8 +9,8 @@
 #include "base/buf.h"
 #include "servers/postgres/process.h"
 
-static struct km_pg_parser *parser;
-static struct km_arena arena;
+#include "parser_fixture.h"
+
 static struct km_err err;
 
 static const struct km_json *json(const char *text)
@@ -263,51 +263,20 @@ static void a_result_is_an_object_or_an_error(void **state)
     assert_string_equal(err.text, "tried: no result for you");
 }
 
-/* --- */
-
-static int setup(void **state)
-{
-    (void)state;
-    return km_pg_parser_new(&parser, &err);
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    parser = km_pg_parser_free(parser);
-    return 0;
-}
-
-static int begin(void **state)
-{
-    (void)state;
-    km_arena_init(&arena, KM_PG_TREE_BYTES, NULL);
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    km_arena_done(&arena);
-    return 0;
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(no_list_is_no_processors),
-        TEST(a_mistake_stops_the_start),
-        TEST(a_condition_has_a_value_or_says_where_it_stands),
-        TEST(what_is_narrowed_has_names),
-        TEST(what_is_no_plug_in_is_not_opened),
-        TEST(there_are_at_most_eight),
-        TEST(plug_ins_follow_each_other),
-        TEST(what_a_plug_in_writes_is_narrowed),
-        TEST(who_has_no_value_of_a_key_sees_nothing),
-        TEST(a_result_is_an_object_or_an_error),
+        ARENA_TEST(no_list_is_no_processors),
+        ARENA_TEST(a_mistake_stops_the_start),
+        ARENA_TEST(a_condition_has_a_value_or_says_where_it_stands),
+        ARENA_TEST(what_is_narrowed_has_names),
+        ARENA_TEST(what_is_no_plug_in_is_not_opened),
+        ARENA_TEST(there_are_at_most_eight),
+        ARENA_TEST(plug_ins_follow_each_other),
+        ARENA_TEST(what_a_plug_in_writes_is_narrowed),
+        ARENA_TEST(who_has_no_value_of_a_key_sees_nothing),
+        ARENA_TEST(a_result_is_an_object_or_an_error),
     };
 
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, parser_setup, parser_teardown);
 }
