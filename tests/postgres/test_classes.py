@@ -72,9 +72,39 @@ CREATE OPERATOR way.< (LEFTARG = json, RIGHTARG = json, FUNCTION = way.json_lt);
 CREATE OPERATOR way.= (LEFTARG = json, RIGHTARG = json, FUNCTION = way.json_lt); CREATE
     OPERATOR way.> (LEFTARG = json, RIGHTARG = json, FUNCTION = way.json_lt); CREATE
     OPERATOR way.>= (LEFTARG = json, RIGHTARG = json, FUNCTION = way.json_lt);
+CREATE VIEW way.v_lock AS SELECT pg_try_advisory_lock(110) AS ok;
+CREATE TABLE way.rls4 (id int); INSERT INTO way.rls4 VALUES (1); ALTER TABLE way.rls4 ENABLE ROW
+    LEVEL SECURITY;
+CREATE POLICY pol ON way.rls4 USING (EXISTS (SELECT 1 FROM way.v_lock));
+CREATE TABLE way.rls5 (id int); INSERT INTO way.rls5 VALUES (1); ALTER TABLE way.rls5 ENABLE ROW
+    LEVEL SECURITY;
+CREATE POLICY pol ON way.rls5 USING (id IN (SELECT id FROM t_acct));
+CREATE FUNCTION way.int_cmp(int, int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN PERFORM
+    pg_advisory_lock(111); RETURN $1 - $2; END';
+CREATE OPERATOR CLASS way.int_ops FOR TYPE int USING btree AS OPERATOR 1 <, OPERATOR 2 <=,
+    OPERATOR 3 =, OPERATOR 4 >=, OPERATOR 5 >, FUNCTION 1 way.int_cmp(int, int);
+CREATE TABLE way.idx3 (id int); CREATE INDEX ON way.idx3 (id way.int_ops);
+CREATE FUNCTION way.int_hash(int, int8) RETURNS int8 LANGUAGE plpgsql IMMUTABLE AS 'BEGIN PERFORM
+    pg_advisory_lock(112); RETURN $1; END';
+CREATE OPERATOR CLASS way.hash_ops FOR TYPE int USING hash AS OPERATOR 1 =,
+    FUNCTION 2 way.int_hash(int, int8);
+CREATE TABLE way.parts (id int) PARTITION BY HASH (id way.hash_ops);
+CREATE TABLE way.parts_0 PARTITION OF way.parts FOR VALUES WITH (MODULUS 2, REMAINDER 0);
 CREATE TABLE way.plain (p way.posint, e way.email, f way.fr);
 INSERT INTO way.plain VALUES (1, 'a@b', '[1,2]');
 GRANT USAGE ON SCHEMA way TO PUBLIC; GRANT SELECT ON ALL TABLES IN SCHEMA way TO mcp_ro;
+"""
+
+# In a schema of its own, which can be the path's.
+FAR = """
+CREATE SCHEMA far;
+CREATE TYPE far.apart AS ENUM ('x', 'y');
+CREATE FUNCTION far.same(far.apart, far.apart) RETURNS bool LANGUAGE plpgsql AS 'BEGIN PERFORM
+    pg_advisory_lock(113); RETURN true; END';
+CREATE OPERATOR far.= (LEFTARG = far.apart, RIGHTARG = far.apart, FUNCTION = far.same);
+CREATE OPERATOR far.=%= (LEFTARG = far.apart, RIGHTARG = far.apart, FUNCTION = far.same);
+CREATE TABLE far.aparts (a far.apart, n int); INSERT INTO far.aparts VALUES ('x', 1);
+GRANT USAGE ON SCHEMA far TO PUBLIC; GRANT SELECT ON ALL TABLES IN SCHEMA far TO mcp_ro;
 """
 
 # On its own: with it the comparison of any json would be somebody's.
@@ -117,6 +147,10 @@ HOSTILE = [
     ("SELECT * FROM way.rls3", "GUARD_RELATION"),
     ("SELECT * FROM way.idx", "GUARD_RELATION"),
     ("SELECT * FROM way.chk WHERE id = 5", "GUARD_RELATION"),
+    ("SELECT * FROM way.rls4", "GUARD_VIEW"),
+    # an index and a partition key compare with somebody's function
+    ("SELECT * FROM way.idx3 WHERE id = 5", "GUARD_OPERATOR"),
+    ("SELECT * FROM way.parts WHERE id = 5", "GUARD_OPERATOR"),
     # ranges whose bounds somebody's function subtracts
     ("SELECT count(*) FROM way.ranges WHERE r @> 100.5::float8", "GUARD_OPERATOR"),
     ("SELECT way.ranges FROM way.ranges", "GUARD_OPERATOR"),
@@ -131,14 +165,28 @@ RUNS = [
     "SELECT * FROM way.idx2 WHERE id = 1",
     "SELECT qty::text, bal::int, tags::varchar[], at::date::timestamp FROM t_acct, t_ord LIMIT 1",
     "SELECT 'red'::way.colour",
+    "SELECT * FROM way.rls5",
+]
+
+# With the schema on the path: an operator counts where one of its types is at hand, or where it
+# alone has its name.
+APART = [
+    ("SELECT * FROM aparts WHERE a = 'x'", "GUARD_OPERATOR"),
+    ("SELECT count(*) FROM aparts WHERE n = 1", "GUARD_OPERATOR"),
+    ("SELECT 'x'::apart = 'y'", "GUARD_OPERATOR"),
+    ("SELECT ARRAY['x']::apart[] = '{y}'", "GUARD_OPERATOR"),
+    ("SELECT CASE a WHEN 'x' THEN 1 END FROM (SELECT a FROM aparts) q", "GUARD_OPERATOR"),
+    ("SELECT 'x' =%= 'y'", "GUARD_OPERATOR"),
+    ("SELECT 1 = 1, 'x' = 'y', NULL = 'x', id = ANY (ARRAY[1]) FROM t_acct LIMIT 1", None),
+    ("SELECT count(*) FROM t_acct JOIN t_ord USING (id) WHERE name = 'n1'", None),
 ]
 
 
 @pytest.fixture(scope="module")
 def way(postgres):
-    postgres.psql(WAY)
+    postgres.psql(WAY + FAR)
     yield postgres
-    postgres.psql("DROP SCHEMA way CASCADE; DROP FUNCTION f_var(VARIADIC t_acct[]); "
+    postgres.psql("DROP SCHEMA way, far CASCADE; DROP FUNCTION f_var(VARIADIC t_acct[]); "
                   "DROP FUNCTION f_dflt(t_acct, int)")
 
 
@@ -152,6 +200,21 @@ def test_what_runs_unwritten_is_refused(way):
             assert error["code"] == code, (sql, error)
             assert error["hint"], sql
     assert way.psql("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == "0"
+
+
+def test_an_operator_of_types_that_are_not_at_hand_is_nobodys_concern(way):
+    path = "?options=-c%20search_path%3Dfar,public"
+    with Server(way.dsn(more=path)) as server:
+        for sql, code in APART:
+            result = server.call("execute_sql", sql=sql)
+            if code:
+                assert code in result["content"][0]["text"], (sql, result)
+            else:
+                assert not result["isError"], (sql, result)
+    with Server(way.dsn(more=path), "--allow-functions", "way.lock_it") as server:
+        # What a vouched function gives may be of any type.
+        assert "GUARD_OPERATOR" in server.call(
+            "execute_sql", sql="SELECT way.lock_it(1) = 1")["content"][0]["text"]
 
 
 def test_a_class_of_somebody_for_a_builtin_type(way):

@@ -8,7 +8,8 @@
  */
 #include "servers/postgres/functions_inside.h"
 
-/* Sorted by function.  citext and btree_gist have types and operators only. */
+/* Sorted by function.  citext and btree_gist have types, operators
+ * and overloads only. */
 static const struct extension_function {
     const char *name, *extension;
 } extension_functions[] = {
@@ -24,12 +25,16 @@ static const struct extension_function {
     { "cube_inter", "cube" },
     { "cube_is_point", "cube" },
     { "cube_ll_coord", "cube" },
+    { "cube_size", "cube" },
     { "cube_subset", "cube" },
     { "cube_union", "cube" },
     { "cube_ur_coord", "cube" },
     { "daitch_mokotoff", "fuzzystrmatch" },
     { "dearmor", "pgcrypto" },
+    { "decrypt", "pgcrypto" },
+    { "decrypt_iv", "pgcrypto" },
     { "defined", "hstore" },
+    { "delete", "hstore" },
     { "difference", "fuzzystrmatch" },
     { "digest", "pgcrypto" },
     { "dmetaphone", "fuzzystrmatch" },
@@ -39,6 +44,8 @@ static const struct extension_function {
     { "earth", "earthdistance" },
     { "earth_box", "earthdistance" },
     { "earth_distance", "earthdistance" },
+    { "encrypt", "pgcrypto" },
+    { "encrypt_iv", "pgcrypto" },
     { "exist", "hstore" },
     { "fetchval", "hstore" },
     { "gc_to_sec", "earthdistance" },
@@ -48,11 +55,15 @@ static const struct extension_function {
     { "hstore", "hstore" },
     { "hstore_to_array", "hstore" },
     { "hstore_to_json", "hstore" },
+    { "hstore_to_json_loose", "hstore" },
     { "hstore_to_jsonb", "hstore" },
+    { "hstore_to_jsonb_loose", "hstore" },
     { "hstore_to_matrix", "hstore" },
     { "icount", "intarray" },
     { "idx", "intarray" },
     { "inner_product", "vector" },
+    { "int_array_aggregate", "intagg" },
+    { "int_array_enum", "intagg" },
     { "intset", "intarray" },
     { "is_valid", "isn" },
     { "isbn", "isn" },
@@ -77,18 +88,49 @@ static const struct extension_function {
     { "make_valid", "isn" },
     { "metaphone", "fuzzystrmatch" },
     { "nlevel", "ltree" },
+    { "normal_rand", "tablefunc" },
+    { "pg_freespace", "pg_freespacemap" },
+    { "pg_relpages", "pgstattuple" },
     { "pg_stat_statements_info", "pg_stat_statements" },
+    { "pg_visibility", "pg_visibility" },
+    { "pg_visibility_map", "pg_visibility" },
+    { "pg_visibility_map_summary", "pg_visibility" },
+    { "pgp_armor_headers", "pgcrypto" },
+    { "pgp_key_id", "pgcrypto" },
+    { "pgp_pub_decrypt", "pgcrypto" },
+    { "pgp_pub_decrypt_bytea", "pgcrypto" },
+    { "pgp_pub_encrypt", "pgcrypto" },
+    { "pgp_pub_encrypt_bytea", "pgcrypto" },
+    { "pgp_sym_decrypt", "pgcrypto" },
+    { "pgp_sym_decrypt_bytea", "pgcrypto" },
+    { "pgp_sym_encrypt", "pgcrypto" },
+    { "pgp_sym_encrypt_bytea", "pgcrypto" },
+    { "pgstatginindex", "pgstattuple" },
+    { "pgstathashindex", "pgstattuple" },
+    { "pgstatindex", "pgstattuple" },
+    { "pgstattuple", "pgstattuple" },
+    { "pgstattuple_approx", "pgstattuple" },
     { "populate_record", "hstore" },
     { "postgis_version", "postgis" },
     { "sec_to_gc", "earthdistance" },
+    { "seg_center", "seg" },
+    { "seg_inter", "seg" },
+    { "seg_lower", "seg" },
+    { "seg_size", "seg" },
+    { "seg_union", "seg" },
+    { "seg_upper", "seg" },
     { "show_limit", "pg_trgm" },
     { "show_trgm", "pg_trgm" },
     { "similarity", "pg_trgm" },
     { "skeys", "hstore" },
     { "slice", "hstore" },
+    { "sort", "intarray" },
     { "sort_asc", "intarray" },
     { "sort_desc", "intarray" },
     { "soundex", "fuzzystrmatch" },
+    { "ssl_cipher", "sslinfo" },
+    { "ssl_is_used", "sslinfo" },
+    { "ssl_version", "sslinfo" },
     { "st_area", "postgis" },
     { "st_asbinary", "postgis" },
     { "st_asewkt", "postgis" },
@@ -151,7 +193,10 @@ static const struct extension_function {
     { "subpath", "ltree" },
     { "subvector", "vector" },
     { "svals", "hstore" },
+    { "system_rows", "tsm_system_rows" },
+    { "system_time", "tsm_system_time" },
     { "text2ltree", "ltree" },
+    { "text_soundex", "fuzzystrmatch" },
     { "unaccent", "unaccent" },
     { "uniq", "intarray" },
     { "upc", "isn" },
@@ -170,9 +215,36 @@ static const struct extension_function {
     { "word_similarity", "pg_trgm" },
 };
 
+/* Builtins that citext, intarray and vector have for their own types too: the name stays as it is
+ * written, and all of that name must be PostgreSQL's or an extension's of the list. */
+static const char *const overloads[] = {
+    "avg",
+    "max",
+    "min",
+    "querytree",
+    "regexp_match",
+    "regexp_matches",
+    "regexp_replace",
+    "regexp_split_to_array",
+    "regexp_split_to_table",
+    "replace",
+    "split_part",
+    "strpos",
+    "sum",
+    "translate",
+};
+
 const char km_pg_extensions[] =
-    "btree_gin,btree_gist,citext,cube,earthdistance,fuzzystrmatch,hstore,intarray,isn,ltree,pg_"
-    "stat_statements,pg_trgm,pgcrypto,postgis,seg,unaccent,uuid-ossp,vector";
+    "btree_gin,btree_gist,citext,cube,earthdistance,fuzzystrmatch,hstore,intagg,intarray,isn,ltree,"
+    "pg_buffercache,pg_freespacemap,pg_stat_statements,pg_trgm,pg_visibility,pgcrypto,pgstattuple,"
+    "postgis,seg,sslinfo,tablefunc,tsm_system_rows,tsm_system_time,unaccent,uuid-ossp,vector";
+
+bool km_pg_extension_overloads(struct km_str function)
+{
+    struct km_pg_key key;
+
+    return km_pg_key_make(function, &key) && KM_PG_FIND(&key, overloads);
+}
 
 const char *km_pg_extension_of(const struct km_pg_key *key)
 {

@@ -32,6 +32,9 @@ bool km_pg_setting_shown(struct km_str name);
 /* Is it an extension whose functions, operators, casts and types do no more than compute? */
 bool km_pg_extension_known(struct km_str name);
 
+/* A builtin that some of those extensions have for their own types: avg() of a vector. */
+bool km_pg_extension_overloads(struct km_str function);
+
 /* The names of those extensions, separated by commas, for a look into the catalogue. */
 extern const char km_pg_extensions[];
 

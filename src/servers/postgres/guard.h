@@ -24,7 +24,8 @@ bool km_pg_mode_parse(struct km_str name, enum km_pg_mode *ret_mode);
 
 enum km_pg_ref_kind {
     KM_PG_REF_RELATION,
-    KM_PG_REF_FUNCTION, /* more: the extension it must belong to; NULL: one of options->functions */
+    KM_PG_REF_FUNCTION, /* more: the extension it must belong to, "*": PostgreSQL's or any known
+                         * one's; NULL: one of options->functions */
     KM_PG_REF_OPERATOR,
     KM_PG_REF_TYPE,
     KM_PG_REF_ATTRIBUTE, /* a.b, which calls b(a) where a has no column b */

@@ -117,7 +117,10 @@ static const struct finding {
     bool vouched; /* what is found is a function, which the configuration may vouch for */
 } findings[] = {
     { "function", "GUARD_FUNCTION", "FuncCall", "is not the extension's function it looks like",
-      "write the schema of the extension's function before its name", false },
+      "write the schema of the extension's function before its name, or pg_catalog. before the "
+      "name "
+      "of PostgreSQL's own",
+      false },
     { "operator", "GUARD_OPERATOR", "A_Expr", "is an operator that runs somebody's function",
       "write OPERATOR(pg_catalog.+) to mean PostgreSQL's own", false },
     { "type", "GUARD_TYPE", "TypeName", "is a type that runs somebody's function",

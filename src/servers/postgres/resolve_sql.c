@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* resolve_sql.c - the query of resolve.h, in pieces.
  *
- *     refs ── rels ── seen: with what is in views ── family: with what inherits
- *        └─── types ─┴─ hand: types, and what is inside them (elements, fields, bases, subtypes)
+ *     refs ─┬─ rels ── behind: with what is in views and policies ── family: with what inherits
+ *           │                     │
+ *           └─ types ── hand: types, and what is inside them (elements, fields, bases, subtypes)
  *                                             │
  *     findings: each joins one way to run somebody's code to what is at hand
  *
@@ -52,7 +53,17 @@ static const char *const pieces[] = {
     "JOIN pg_rewrite w ON w.ev_class = v.oid AND w.ev_type = '1' "
     "JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid "
     "AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> v.oid), "
-    "views AS MATERIALIZED (SELECT s.a, c.oid, c.relname, w.oid AS rule FROM seen s "
+    /* and behind policies, which is no way to see them */
+    "behind(a, oid) AS (SELECT a, oid FROM rels UNION SELECT b.a, x.oid FROM behind b "
+    "CROSS JOIN LATERAL (SELECT d.refobjid FROM pg_rewrite w JOIN pg_depend d "
+    "ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid "
+    "AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> b.oid "
+    "WHERE w.ev_class = b.oid AND w.ev_type = '1' "
+    "UNION ALL SELECT d.refobjid FROM pg_class c JOIN pg_policy l ON l.polrelid = c.oid "
+    "JOIN pg_depend d ON d.classid = 'pg_policy'::regclass AND d.objid = l.oid "
+    "AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> b.oid "
+    "WHERE c.oid = b.oid AND c.relrowsecurity AND l.polcmd IN ('r', '*')) x(oid)), "
+    "views AS MATERIALIZED (SELECT s.a, c.oid, c.relname, w.oid AS rule FROM behind s "
     "JOIN pg_class c ON c.oid = s.oid AND c.relkind = 'v' "
     "JOIN pg_rewrite w ON w.ev_class = c.oid AND w.ev_type = '1' "
     "WHERE NOT " KNOWN("'pg_class'::regclass", "c.oid") ") ",
@@ -64,12 +75,12 @@ static const char *const pieces[] = {
     "JOIN pg_inherits i ON CASE WHEN k.up THEN i.inhrelid ELSE i.inhparent END = k.oid), "
     "shown AS (SELECT l.a FROM rels l JOIN pg_namespace n ON n.oid = l.relnamespace "
     "JOIN refs r ON r.k = 'shown' AND r.s = n.nspname AND r.n = l.relname), "
-    "family(a, oid) AS (SELECT a, oid FROM seen UNION SELECT f.a, i.inhrelid FROM family f "
+    "family(a, oid) AS (SELECT a, oid FROM behind UNION SELECT f.a, i.inhrelid FROM family f "
     "JOIN pg_inherits i ON i.inhparent = f.oid) ",
     /* --- types, and what is inside them: a constant becomes one without a cast --- */
     ", hand(oid, made) AS (SELECT oid, true FROM types UNION SELECT d.refobjid, true FROM views v "
     "JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = v.rule "
-    "AND d.refclassid = 'pg_type'::regclass UNION SELECT c.reltype, false FROM seen s "
+    "AND d.refclassid = 'pg_type'::regclass UNION SELECT c.reltype, false FROM behind s "
     "JOIN pg_class c ON c.oid = s.oid WHERE c.reltype >= 16384 "
     "UNION SELECT x.oid, h.made FROM hand h CROSS JOIN LATERAL ("
     "SELECT d.refobjid FROM pg_depend d WHERE d.classid = 'pg_type'::regclass AND d.objid = h.oid "
@@ -80,10 +91,25 @@ static const char *const pieces[] = {
     "WHERE x.oid >= 16384 OR h.made), "
     "checks AS MATERIALIZED (SELECT c.oid, c.conbin FROM pg_constraint c "
     "WHERE c.contypid IN (SELECT oid FROM hand) AND c.contypid <> 0 AND c.contype = 'c'), "
-    "policies AS MATERIALIZED (SELECT s.a, l.oid, l.polqual, l.polrelid FROM seen s "
+    "policies AS MATERIALIZED (SELECT s.a, l.oid, l.polqual, l.polrelid FROM behind s "
     "JOIN pg_class c ON c.oid = s.oid AND c.relrowsecurity JOIN pg_policy l ON l.polrelid = c.oid "
     "WHERE l.polcmd IN ('r', '*') "
     "AND (c.oid NOT IN (SELECT oid FROM rels) OR row_security_active(c.oid))) ",
+    /* --- operators that nothing of the statement can reach: all they take are types that are not
+     * at hand and that nothing becomes by itself; and PostgreSQL has its own of the name, so that
+     * a literal without a type does not end up there --- */
+    ", strange AS MATERIALIZED (SELECT t.oid FROM pg_type t WHERE t.oid >= 16384 "
+    "AND t.typtype IN ('b', 'e', 'r', 'm') AND t.typcategory IN ('U', 'E', 'R', 'A') "
+    "AND NOT t.typispreferred AND t.oid NOT IN (SELECT oid FROM hand) "
+    "AND t.typelem NOT IN (SELECT oid FROM hand) "
+    "AND NOT EXISTS (SELECT 1 FROM pg_cast c WHERE c.casttarget = t.oid AND c.castcontext = 'i') "
+    "AND NOT EXISTS (SELECT 1 FROM refs r WHERE r.k = 'function' AND r.o LIKE '@%' "
+    "AND r.o <> '@pg_catalog')), "
+    "apart AS MATERIALIZED (SELECT o.oid FROM pg_operator o WHERE o.oid >= 16384 "
+    "AND (o.oprleft = 0 OR o.oprleft IN (SELECT oid FROM strange)) "
+    "AND (o.oprright = 0 OR o.oprright IN (SELECT oid FROM strange)) "
+    "AND EXISTS (SELECT 1 FROM pg_operator b WHERE b.oprname = o.oprname AND b.oid < 16384 "
+    "AND b.oprkind = o.oprkind)) ",
     /* --- things that run what they depend on, and what that is --- */
     ", things(kind, a, class, oid) AS ("
     "SELECT 'in view', v.a, 'pg_rewrite'::regclass, v.rule FROM views v "
@@ -103,7 +129,8 @@ static const char *const pieces[] = {
     "UNION ALL SELECT 'operator', r.a, 'pg_operator'::regclass, o.oid FROM refs r "
     "JOIN pg_operator o ON o.oprname = r.n JOIN pg_namespace n ON n.oid = o.oprnamespace "
     "WHERE r.k = 'operator' AND o.oid >= 16384 "
-    "AND (r.s = n.nspname OR (r.s = '' AND n.oid IN (SELECT oid FROM path))) "
+    "AND (r.s = n.nspname "
+    "OR (r.s = '' AND n.oid IN (SELECT oid FROM path) AND o.oid NOT IN (SELECT oid FROM apart))) "
     /* a cast that is not implicit must name its target; the guard names json for its makers */
     "UNION ALL SELECT 'cast', -1, 'pg_proc'::regclass, c.castfunc FROM pg_cast c "
     "WHERE c.oid >= 16384 AND c.castfunc >= 16384 "
@@ -121,9 +148,14 @@ static const char *const pieces[] = {
     "CROSS JOIN LATERAL (SELECT m.amproc::oid FROM pg_amproc m WHERE m.amprocfamily = c.opcfamily "
     "UNION ALL SELECT r.oprcode::oid FROM pg_amop m JOIN pg_operator r ON r.oid = m.amopopr "
     "WHERE m.amopfamily = c.opcfamily) x(oid) JOIN pg_proc p ON p.oid = x.oid "
-    "WHERE c.oid >= 16384 AND c.opcmethod IN (403, 405) AND p.oid >= 16384 AND p.prolang <> 13 "
-    "AND ((c.opcdefault AND (c.opcintype < 16384 OR c.opcintype IN (SELECT oid FROM hand))) "
-    "OR c.oid IN (SELECT g.rngsubopc FROM hand h JOIN pg_range g ON g.rngtypid = h.oid)) "
+    "WHERE c.oid >= 16384 AND p.oid >= 16384 AND p.prolang <> 13 "
+    "AND ((c.opcdefault AND c.opcmethod IN (403, 405) "
+    "AND (c.opcintype < 16384 OR c.opcintype IN (SELECT oid FROM hand))) "
+    "OR c.oid IN (SELECT g.rngsubopc FROM hand h JOIN pg_range g ON g.rngtypid = h.oid) "
+    "OR c.oid IN (SELECT unnest(i.indclass::oid[]) FROM family f "
+    "JOIN pg_index i ON i.indrelid = f.oid) "
+    "OR c.oid IN (SELECT unnest(k.partclass::oid[]) FROM family f "
+    "JOIN pg_partitioned_table k ON k.partrelid = f.oid)) "
     "UNION ALL SELECT 'class', -1, 'pg_proc'::regclass, x.f FROM hand h "
     "JOIN pg_range g ON g.rngtypid = h.oid "
     "CROSS JOIN LATERAL (VALUES (g.rngcanonical::oid), (g.rngsubdiff::oid)) x(f) "
@@ -138,6 +170,7 @@ static const char *const pieces[] = {
     "WHERE r.k = 'function' "
     "AND (r.s = n.nspname OR (r.s = '' AND n.oid IN (SELECT oid FROM path))) "
     "AND CASE WHEN r.o LIKE '@%' THEN n.nspname <> substr(r.o, 2) "
+    "WHEN r.o = '*' THEN NOT " KNOWN("'pg_proc'::regclass", "p.oid") " "
     "ELSE NOT EXISTS (SELECT 1 FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid "
     "WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid "
     "AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e' AND e.extname = r.o) END "
