@@ -434,7 +434,7 @@ int km_pg_guard_judge(const struct km_pg_guard *guard, struct km_arena *arena, s
         w->ncalls = w->chained = 0;
         w->slow = NULL;
         w->slow_at = -1;
-        w->swells = w->quadratic = false;
+        w->swells = w->quadratic = w->searches = w->grows = w->gathers = w->counts = false;
         r = judge(w);
     }
     if (r == KM_E_NOMEM || km_arena_overflowed(arena)) {

@@ -111,6 +111,8 @@ int km_pg_check_function(struct km_pg_walk *w, const ProtobufCMessage *message)
         return km_pg_refer(w, KM_PG_REF_FUNCTION, schema, name, NULL, f->location);
     }
     kind = km_pg_function_find(name, &more);
+    if (f->n_args == 3 && !f->func_variadic && km_str_eq(name, KM_STR("ts_rewrite")))
+        kind = KM_PG_FUNCTION_BUILTIN; /* the form that takes no SQL */
     builtin = kind == KM_PG_FUNCTION_BUILTIN ||
               (kind == KM_PG_FUNCTION_WRITES && mode >= KM_PG_DML) ||
               (kind == KM_PG_FUNCTION_ADMIN && mode >= KM_PG_ADMIN);
@@ -118,6 +120,9 @@ int km_pg_check_function(struct km_pg_walk *w, const ProtobufCMessage *message)
         w->v->pure = false;
         return km_pg_refer(w, KM_PG_REF_FUNCTION, schema, name, more, f->location);
     }
+    if (kind == KM_PG_FUNCTION_BUILTIN && !km_str_eq(schema, KM_STR("pg_catalog")) &&
+        km_pg_extension_overloads(name))
+        return km_pg_refer(w, KM_PG_REF_FUNCTION, schema, name, "*", f->location);
     if (!builtin || (schema.n && !km_str_eq(schema, KM_STR("pg_catalog"))))
         return refuse_function(w, f->location, schema, name,
                                kind == KM_PG_FUNCTION_DANGEROUS ? more : NULL);
@@ -190,13 +195,14 @@ int km_pg_check_indirection(struct km_pg_walk *w, const ProtobufCMessage *messag
 
 /* --- operators and types --- */
 
-static int refer_operator(struct km_pg_walk *w, PgQuery__Node *const *nodes, size_t n, int at)
+static int refer_operator(struct km_pg_walk *w, PgQuery__Node *const *nodes, size_t n, int at,
+                          const PgQuery__Node *left, const PgQuery__Node *right)
 {
     struct km_str schema, name;
 
     if (!km_pg_names(nodes, n, &schema, &name))
         return km_pg_refuse(w, "GUARD_NODE", "A_Expr", at, NULL, "an operator without a name");
-    km_pg_note_operator(w, name);
+    km_pg_note_operator(w, name, left, right, at);
     if (km_str_eq(schema, KM_STR("pg_catalog")))
         return 0;
     return km_pg_refer(w, KM_PG_REF_OPERATOR, schema, name, NULL, at);
@@ -214,21 +220,23 @@ int km_pg_check_operator(struct km_pg_walk *w, const ProtobufCMessage *message)
                                     e->location)
                       : r;
     }
-    return refer_operator(w, e->name, e->n_name, e->location);
+    return refer_operator(w, e->name, e->n_name, e->location, e->lexpr, e->rexpr);
 }
 
 int km_pg_check_sublink(struct km_pg_walk *w, const ProtobufCMessage *message)
 {
     const PgQuery__SubLink *s = MESSAGE(PgQuery__SubLink, message);
 
-    return s->n_oper_name ? refer_operator(w, s->oper_name, s->n_oper_name, s->location) : 0;
+    w->gathers = w->gathers || s->sub_link_type == PG_QUERY__SUB_LINK_TYPE__ARRAY_SUBLINK;
+    return s->n_oper_name ? refer_operator(w, s->oper_name, s->n_oper_name, s->location, NULL, NULL)
+                          : 0;
 }
 
 int km_pg_check_sort(struct km_pg_walk *w, const ProtobufCMessage *message)
 {
     const PgQuery__SortBy *s = MESSAGE(PgQuery__SortBy, message);
 
-    return s->n_use_op ? refer_operator(w, s->use_op, s->n_use_op, s->location) : 0;
+    return s->n_use_op ? refer_operator(w, s->use_op, s->n_use_op, s->location, NULL, NULL) : 0;
 }
 
 int km_pg_check_type(struct km_pg_walk *w, const ProtobufCMessage *message)
@@ -241,6 +249,7 @@ int km_pg_check_type(struct km_pg_walk *w, const ProtobufCMessage *message)
     if (!km_pg_names(t->names, t->n_names, &schema, &name))
         return km_pg_refuse(w, "GUARD_NODE", "TypeName", t->location, NULL,
                             "a type without a name");
+    km_pg_note_type(w, name, t->location);
     /* of pg_catalog too: a cast to it may be somebody's */
     return km_pg_refer(w, KM_PG_REF_TYPE, schema, name, NULL, t->location);
 }
@@ -329,12 +338,18 @@ static int refer_calls(struct km_pg_walk *w)
 int km_pg_check_sample(struct km_pg_walk *w, const ProtobufCMessage *message)
 {
     const PgQuery__RangeTableSample *s = MESSAGE(PgQuery__RangeTableSample, message);
-    struct km_str schema, name;
+    struct km_str schema = KM_STR_NONE, name = KM_STR_NONE;
+    const char *more;
 
     if (km_pg_names(s->method, s->n_method, &schema, &name) &&
         (!schema.n || km_str_eq(schema, KM_STR("pg_catalog"))) &&
         (km_str_eq(name, KM_STR("bernoulli")) || km_str_eq(name, KM_STR("system"))))
         return 0;
+    if (km_str_starts(name, KM_STR("system_")) &&
+        km_pg_function_find(name, &more) == KM_PG_FUNCTION_EXTENSION) {
+        w->v->pure = false;
+        return km_pg_refer(w, KM_PG_REF_FUNCTION, schema, name, more, s->location);
+    }
     return km_pg_refuse(w, "GUARD_FUNCTION", "RangeTableSample", s->location,
                         "use TABLESAMPLE BERNOULLI (n) or SYSTEM (n)",
                         "this sampling method is not PostgreSQL's own");

@@ -56,6 +56,9 @@ struct km_pg_walk {
     bool quadratic; /* the same: even on what one statement can bring */
     bool swells; /* something makes long texts */
     unsigned chained; /* || */
+    bool searches; /* the same: one long value for another */
+    int searches_at;
+    bool grows, gathers, counts; /* repeat(); aggregates; generate_series() */
     struct km_pg_ref *activity; /* where pg_stat_activity is read, by its name there */
 };
 
@@ -77,7 +80,9 @@ int km_pg_check_end(struct km_pg_walk *w) KM_MUST_USE;
 km_pg_check_fn km_pg_check_xml_table, km_pg_check_xml_column, km_pg_check_with;
 int km_pg_check_slow(struct km_pg_walk *w, const PgQuery__FuncCall *f,
                      struct km_str name) KM_MUST_USE;
-void km_pg_note_operator(struct km_pg_walk *w, struct km_str name);
+void km_pg_note_operator(struct km_pg_walk *w, struct km_str name, const PgQuery__Node *left,
+                         const PgQuery__Node *right, int at);
+void km_pg_note_type(struct km_pg_walk *w, struct km_str name, int at);
 int km_pg_check_slow_end(struct km_pg_walk *w) KM_MUST_USE;
 
 /* guard_checks.c: the checks of the rules. */
