@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* writer.c - see writer.h for the contract.
  *
- *     IDLE --wake--> ARMED --5/8 of commit_ms passed--> take, one transaction --> IDLE
+ *     IDLE --wake--> ARMED --6/8 of commit_ms passed--> take, one transaction --> IDLE
  *       \--urgent--> URGENT ------------at once------> take all, the same --^
  *
- * In eventual accounting a first entry arms the writer, and it waits 5/8 of commit_ms for
- * company: at most eighty commits a second by default, however many calls.  The intents of calls
- * younger than 2/8 it leaves to the worker once: 7/8 are gone when it has come again, and 1/8 is
+ * In eventual accounting a first entry arms the writer, and it waits 6/8 of commit_ms for
+ * company: at most 67 commits a second by default, however many calls.  The intents of calls
+ * younger than 1/8 it leaves to the worker once: 7/8 are gone when it has come again, and 1/8 is
  * for the commit, so that every entry is in the file within commit_ms.  In strict accounting, and
  * for operations, it goes at once, and company is what queued while the last commit was under
  * way: the slower the disk, the larger the group.  A worker that finds the state set already does
@@ -274,7 +274,7 @@ static bool wait_until(struct km_writer *w, uint64_t at_ms)
 static void wait_for_work(struct km_writer *w)
 {
     uint64_t retry_ms = km_mono_ms() + RETRY_MS;
-    uint64_t delay_ms = w->store->commit_ms * 5 / 8;
+    uint64_t delay_ms = w->store->commit_ms * 6 / 8;
 
     while (!w->stop && atomic_load(&w->wake) != URGENT) {
         if (atomic_load(&w->wake) == ARMED && !w->commit.failed) {
@@ -308,7 +308,7 @@ static void add_pending(struct km_writer *w, struct km_chunk *list)
 static void take_ledgers(struct km_writer *w, bool all)
 {
     struct km_store *store = w->store;
-    int64_t keep_us = all ? 0 : (int64_t)store->commit_ms * 1000 * 2 / 8;
+    int64_t keep_us = all ? 0 : (int64_t)store->commit_ms * 1000 / 8;
     bool kept = false;
 
     pthread_mutex_lock(&store->lock);

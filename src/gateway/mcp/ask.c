@@ -308,12 +308,13 @@ static void on_input_required(struct km_mcp_work *w, struct km_str json)
 static void on_done(void *ctx, const struct km_mcp_answer *answer)
 {
     struct km_mcp_work *w = ctx;
+    uint64_t now_ns = km_mono_ns();
     struct km_err err = { 0 };
 
     w->ask = NULL;
-    w->call->upstream_ns += km_mono_ns() - w->call->attempt_ns;
+    w->call->upstream_ns += now_ns - w->call->attempt_ns;
     w->call->up_status = 200;
-    w->call->first_us = km_wall_us();
+    w->call->first_us = w->call->start_us + (int64_t)((now_ns - w->call->began_ns) / 1000);
     if (answer->kind == KM_MCP_FAILED) {
         if (km_mcp_login_wanted(w, answer->err) && km_mcp_login_ask(w, &err) == 0)
             return;

@@ -173,7 +173,7 @@ static int put_auth(struct km_link_post *p, struct km_err *err)
                                  .nbody = p->get ? 0 : 1,
                                  .now_us = km_wall_us() };
 
-    return h->auth ? h->auth->ops->head(h->auth, &args, &p->wait, &p->head, err) : 0;
+    return h->auth->ops->head(h->auth, &args, &p->wait, &p->head, err);
 }
 
 void km_link_post_begin(struct km_link_post *p)
@@ -197,7 +197,7 @@ void km_link_post_begin(struct km_link_post *p)
         .has_body = !p->get,
     };
     put_fixed(p);
-    r = put_auth(p, &p->err);
+    r = h->auth ? put_auth(p, &p->err) : 0;
     p->waits = r == KM_E_AGAIN;
     if (p->waits)
         return;
