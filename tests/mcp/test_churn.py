@@ -113,7 +113,7 @@ def test_nothing_is_left_of_sessions_and_killed_servers(tmp_path):
     with FaultyHttp(hang="break") as server, served(tmp_path, {
             "shared": faulty("--pids", pids), "own": faulty("--pids", pids, stateful=True),
             "remote": {"transport": "http", "url": server.url}}, **IDLE,
-            mcp_servers={name: {"idle_timeout": "1s", "timeout": "5s", "health_interval": "1s"}
+            mcp_servers={name: {"idle_timeout": "1s", "timeout": "2s", "health_interval": "1s"}
                          for name in ("shared", "own", "remote")}) as gateway:
         pid = gateway.process.pid
 

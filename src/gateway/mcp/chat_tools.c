@@ -14,7 +14,6 @@
 
 #include "mcp/ask.h"
 
-#define COLD_MS 10000
 #define PREFIX "litellm_proxy"
 #define SCHEMA_NONE "{\"type\":\"object\",\"properties\":{}}"
 
@@ -245,15 +244,9 @@ static bool waits(struct km_mcp_chat *c, const struct km_mcp_view *view)
     struct km_mcp_asker asker = { .principal = c->in.principal,
                                   .capabilities = KM_STR("{}"),
                                   .headers = &c->in.headers };
-    struct km_mcp_upstream *cold[KM_MCP_VIEW_MEMBERS];
-    const struct km_mcp_member *m;
-    size_t n = km_mcp_view_members(view, &m), k = 0;
 
-    for (size_t i = 0; i < n && !c->waited; i++)
-        if (m[i].upstream && !m[i].catalogue->known)
-            cold[k++] = m[i].upstream;
-    if (k)
-        c->wait = km_mcp_catalogue_wait(c->in.hub->w->desk, cold, k, &asker, COLD_MS, on_heard, c);
+    if (!c->waited)
+        c->wait = km_mcp_cold_wait(c->in.hub, view, &asker, on_heard, c);
     return c->wait != NULL;
 }
 

@@ -17,17 +17,22 @@
 
 #define POLL_MS 10
 
+const struct km_mcp_session_bounds *km_mcp_bounds(const struct km_mcp_hub *hub)
+{
+    return hub->w->view ? km_config_get(hub->w->view->snap->config, &km_mcp_session_table) : NULL;
+}
+
 static void on_tick(void *ctx)
 {
     struct km_mcp_hub *hub = ctx;
+    const struct km_mcp_session_bounds *bounds = km_mcp_bounds(hub);
     uint64_t now = km_loop_now_ms(hub->w->loop);
     struct km_mcp_session *s;
 
     KM_LIST_EACH(it, &hub->open)
     km_mcp_stream_ping(KM_CONTAINER(it, struct km_mcp_stream, open));
-    if (hub->w->view)
-        km_mcp_sessions_bound(hub->sessions,
-                              km_config_get(hub->w->view->snap->config, &km_mcp_session_table));
+    if (bounds)
+        km_mcp_sessions_bound(hub->sessions, bounds);
     while ((s = km_mcp_session_stale(hub->sessions, now)))
         km_mcp_hub_drop_session(hub, s);
     km_mcp_notify_tick(hub);

@@ -41,6 +41,8 @@ struct km_mcp_hub {
 
 struct km_mcp_hub *km_mcp_hub_new(struct km_worker *w, struct km_err *err);
 struct km_mcp_hub *km_mcp_hub_free(struct km_mcp_hub *hub);
+/* mcp_sessions as configured at this moment; NULL before there is a configuration. */
+const struct km_mcp_session_bounds *km_mcp_bounds(const struct km_mcp_hub *hub);
 
 /* Draining: long-lived streams end, so that their clients come back to the process that follows. */
 void km_mcp_hub_drain(struct km_mcp_hub *hub);

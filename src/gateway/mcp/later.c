@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* later.c - a request that depends on servers nobody has heard yet waits for them.
  *
- *     request ──> view: some of its servers are cold ──> wait (at most 10 s) ──> the same request
- *                                                                                once more
+ *     request ──> view: some of its servers are cold ──> wait (mcp_sessions.first_list, at most)
+ *                                                         └──> the same request once more
  *
  * After a start without a stored catalogue, or for a client that declares what none has declared
  * before, a server's lists are not known.  A list would come out short and a name be unknown, so
@@ -13,7 +13,7 @@
 #include "gateway/mcp/job.h"
 #include "gateway/mcp/turn.h"
 
-#define COLD_MS 10000
+#define FIRST_LIST_MS 10000 /* mcp_sessions.first_list without settings */
 
 struct later {
     struct km_mcp_job job;
@@ -50,22 +50,35 @@ static void on_cancelled(struct km_mcp_job *job, struct km_str reason)
 }
 
 /* The servers of the view that were never heard. */
-static size_t unheard(const struct km_mcp_view *view, struct km_mcp_upstream **v, size_t most)
+static size_t unheard(const struct km_mcp_view *view,
+                      struct km_mcp_upstream *v[KM_MCP_VIEW_MEMBERS])
 {
     const struct km_mcp_member *m;
     size_t n = km_mcp_view_members(view, &m), k = 0;
 
-    for (size_t i = 0; i < n && k < most; i++)
+    for (size_t i = 0; i < n && k < KM_MCP_VIEW_MEMBERS; i++)
         if (m[i].upstream && !m[i].catalogue->known)
             v[k++] = m[i].upstream;
     return k;
 }
 
+struct km_mcp_wait *km_mcp_cold_wait(const struct km_mcp_hub *hub, const struct km_mcp_view *view,
+                                     const struct km_mcp_asker *asker, void (*fn)(void *ctx),
+                                     void *ctx)
+{
+    const struct km_mcp_session_bounds *bounds = km_mcp_bounds(hub);
+    struct km_mcp_upstream *v[KM_MCP_VIEW_MEMBERS];
+    size_t n = unheard(view, v);
+
+    if (!n)
+        return NULL;
+    return km_mcp_catalogue_wait(hub->w->desk, v, n, asker,
+                                 bounds ? (uint64_t)bounds->first_list_ms : FIRST_LIST_MS, fn, ctx);
+}
+
 bool km_mcp_later(struct km_mcp_turn *t, const struct km_mcp_view *view)
 {
     struct km_mcp_upstream *v[KM_MCP_VIEW_MEMBERS];
-    size_t n =
-        t->waited || !t->stream || t->stream->batch ? 0 : unheard(view, v, KM_MCP_VIEW_MEMBERS);
     struct km_mcp_asker asker = { .principal = t->in->principal,
                                   .capabilities = t->capabilities,
                                   .rights =
@@ -73,7 +86,7 @@ bool km_mcp_later(struct km_mcp_turn *t, const struct km_mcp_view *view)
                                   .headers = &t->in->headers };
     struct later *l;
 
-    if (!n)
+    if (t->waited || !t->stream || t->stream->batch || !unheard(view, v))
         return false;
     l = km_arena_zalloc(t->arena, sizeof *l);
     t->text = km_arena_str(t->arena, t->text); /* body and head go with the exchange */
@@ -86,7 +99,7 @@ bool km_mcp_later(struct km_mcp_turn *t, const struct km_mcp_view *view)
         return false;
     l->turn = *t;
     l->job.cancel = on_cancelled;
-    l->wait = km_mcp_catalogue_wait(t->hub->w->desk, v, n, &asker, COLD_MS, on_waited, l);
+    l->wait = km_mcp_cold_wait(t->hub, view, &asker, on_waited, l);
     if (!l->wait)
         return false;
     t->in->kept = true;

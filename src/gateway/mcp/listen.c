@@ -136,8 +136,7 @@ static void take_wishes(struct km_mcp_turn *t, struct km_mcp_view *view, struct 
 
 static uint64_t acknowledge_ms(const struct km_mcp_hub *hub)
 {
-    const struct km_mcp_session_bounds *bounds =
-        hub->w->view ? km_config_get(hub->w->view->snap->config, &km_mcp_session_table) : NULL;
+    const struct km_mcp_session_bounds *bounds = km_mcp_bounds(hub);
 
     return bounds ? (uint64_t)bounds->acknowledge_ms : KM_MCP_ACKNOWLEDGE_MS;
 }

@@ -121,8 +121,7 @@ static void put_questions(struct km_mcp_work *w, struct km_buf *b)
 /* How long one that is parked now waits, as configured at this moment. */
 static uint64_t wait_ms(const struct km_mcp_hub *hub)
 {
-    const struct km_mcp_session_bounds *bounds =
-        hub->w->view ? km_config_get(hub->w->view->snap->config, &km_mcp_session_table) : NULL;
+    const struct km_mcp_session_bounds *bounds = km_mcp_bounds(hub);
 
     return bounds ? (uint64_t)bounds->parked_ms : KM_MCP_PARK_MS;
 }

@@ -20,7 +20,6 @@
 #include "gateway/reply.h"
 #include "mcp/ask.h"
 
-#define COLD_MS 10000
 #define LIST_BYTES ((size_t)64 * 1024 * 1024)
 #define CALL_BYTES (8 * KM_RPC_BYTES)
 #define ANSWER_BYTES (3 * KM_RPC_BYTES)
@@ -182,16 +181,8 @@ static bool waits(struct rest_list *l, const struct km_mcp_view *view)
     struct km_mcp_asker asker = { .principal = l->in.principal,
                                   .capabilities = KM_STR("{}"),
                                   .headers = &l->in.headers };
-    struct km_mcp_upstream *cold[KM_MCP_VIEW_MEMBERS];
-    const struct km_mcp_member *m;
-    size_t n = km_mcp_view_members(view, &m), k = 0;
 
-    for (size_t i = 0; i < n; i++)
-        if (m[i].upstream && !m[i].catalogue->known)
-            cold[k++] = m[i].upstream;
-    if (!k)
-        return false;
-    l->wait = km_mcp_catalogue_wait(l->in.hub->w->desk, cold, k, &asker, COLD_MS, on_heard, l);
+    l->wait = km_mcp_cold_wait(l->in.hub, view, &asker, on_heard, l);
     if (!l->wait)
         return false;
     km_exchange_listen(l->in.visit->x, &events, l);

@@ -100,6 +100,13 @@ void km_mcp_on_tasks_list(struct km_mcp_turn *t); /* tasks.c */
  * were heard, and the turn is over. */
 bool km_mcp_later(struct km_mcp_turn *t, const struct km_mcp_view *view);
 
+/* later.c: fn once, on the loop, never synchronously: when all servers of the view have been heard,
+ * or are down for now, or after mcp_sessions.first_list.  NULL, and no fn: all have been heard, or
+ * there is no memory.  km_mcp_wait_cancel() ends it. */
+struct km_mcp_wait *km_mcp_cold_wait(const struct km_mcp_hub *hub, const struct km_mcp_view *view,
+                                     const struct km_mcp_asker *asker, void (*fn)(void *ctx),
+                                     void *ctx);
+
 /* --- answers of a request --- */
 void km_mcp_turn_result(struct km_mcp_turn *t, struct km_str json);
 void km_mcp_turn_fault(struct km_mcp_turn *t, enum km_rpc_fault fault, const char *message);

@@ -4,7 +4,7 @@
  * They bound what a client can make the gateway keep: an MCP session costs under a kilobyte while
  * nothing happens, and up to `event_bytes` when it has streams to go on with.  A change holds from
  * the next session, and `idle` from the next look; `parked` from the next call that is parked,
- * `acknowledge` from the next listen.
+ * `acknowledge` from the next listen, `first_list` from the next list.
  */
 #include "mcp/session/session.h"
 
@@ -57,6 +57,14 @@ static const struct km_setting session_rows[] = {
       .help = "How long `subscriptions/listen` of a client of the stateless era waits for the "
               "servers whose resources it names; then it is acknowledged without those of a server "
               "that has not answered." },
+    { .name = "first_list",
+      .type = KM_SET_MS,
+      .offset = AT(first_list_ms),
+      .def = "10s",
+      .min = 0,
+      .max = INT64_C(60) * 1000,
+      .help = "How long a list waits for servers that were never heard; then it is answered "
+              "without theirs, which are announced when they come." },
     { 0 },
 };
 
