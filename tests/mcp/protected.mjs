@@ -107,6 +107,11 @@ async function mcp(q, s) {
   if (q.url === "/renewals") return say(200, renewals);
   if (q.url.startsWith("/slow/")) return say(200, slow = Number(q.url.slice(6)));
   if (q.url.startsWith("/at/")) return say(200, found = decodeURIComponent(q.url.slice(4)));
+  if (q.url === "/afresh") { // for the next test: nothing came, and nothing was issued
+    seen.length = renewals.length = slow = 0;
+    issued.clear();
+    return say(200, {});
+  }
   if (q.url === "/end-access") { // access tokens alone: log-ins go on
     await Promise.all([...issued].map((token) => token.destroy()));
     issued.clear();

@@ -5,6 +5,7 @@
 //
 //     GET /seen       what came: {method, signedBy, region, refused}
 //     GET /forget     it knows no session any more
+//     GET /afresh     and nothing came, and its clock is right
 //     GET /ahead/600  its clock is so many seconds ahead
 import { createServer } from "node:http";
 import { randomUUID } from "node:crypto";
@@ -37,6 +38,10 @@ const front = createServer(async (q, s) => {
     .end(JSON.stringify(body));
   if (q.url === "/seen") return say(200, seen);
   if (q.url === "/forget") return say(200, sessions.clear() ?? null);
+  if (q.url === "/afresh") {
+    sessions.clear();
+    return say(200, seen.length = ahead = 0);
+  }
   if (q.url.startsWith("/ahead/")) return say(200, ahead = 1000 * Number(q.url.slice(7)));
   const pieces = [];
   for await (const piece of q) pieces.push(piece);

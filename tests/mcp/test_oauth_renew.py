@@ -46,10 +46,16 @@ def kept(gateway):
         return store.execute("SELECT count(*) FROM mcp_tokens").fetchone()[0]
 
 
-@pytest.fixture
-def protected():
+@pytest.fixture(scope="module")
+def provider():
     with Protected() as started:
         yield started
+
+
+@pytest.fixture
+def protected(provider):
+    provider.say("/afresh")
+    return provider
 
 
 @pytest.fixture

@@ -45,10 +45,16 @@ class Signed:
         return found
 
 
-@pytest.fixture
-def signed():
+@pytest.fixture(scope="module")
+def server():
     with Signed() as started:
         yield started
+
+
+@pytest.fixture
+def signed(server):
+    server.say("/afresh")
+    return server
 
 
 def serve(folder, signed, env=None, query="", workers=2, **entry):
