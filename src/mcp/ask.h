@@ -165,6 +165,8 @@ struct km_mcp_hearing *km_mcp_hear(struct km_mcp_desk *desk, struct km_mcp_upstr
                                    const struct km_mcp_asker *asker, unsigned level,
                                    km_mcp_heard_fn *fn, void *ctx);
 void km_mcp_unhear(struct km_mcp_hearing *h); /* no callback follows; NULL is fine */
+/* Whom it hears now; NULL: that server was taken out, or others may use it than before. */
+const struct km_mcp_upstream *km_mcp_hears(const struct km_mcp_hearing *h);
 
 /* What tells an asker from others at this server: 32 bytes, all zero for one that brings nothing of
  * its own there.  Askers with the same share sessions and lists. */

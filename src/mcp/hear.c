@@ -258,6 +258,11 @@ void km_hearings_follow(struct km_mcp_desk *d)
     }
 }
 
+const struct km_mcp_upstream *km_mcp_hears(const struct km_mcp_hearing *h)
+{
+    return h->upstream;
+}
+
 void km_mcp_unhear(struct km_mcp_hearing *h)
 {
     if (!h)

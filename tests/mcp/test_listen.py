@@ -50,6 +50,15 @@ def test_what_a_server_refuses_is_not_acknowledged(lab):
         assert client.accepted == {**LISTS, "resourceSubscriptions": []}
 
 
+def test_a_server_that_starts_is_waited_for_before_it_is_said_that_nobody_has_it(tmp_path):
+    with Lab(tmp_path, new={"enabled": False}) as lab, Session(lab) as session:
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            asked = pool.submit(session.ask, "resources/subscribe", {"uri": "memo://note"})
+            with Listening(lab, uris=["memo://note"]) as client:
+                assert client.accepted["resourceSubscriptions"] == ["memo://note"]
+            assert asked.result()["result"] == {}
+
+
 def test_what_comes_before_the_acknowledgement_is_told_after_it(lab):
     uris = ["memo://note", "memo://late"]
     with Session(lab) as other, concurrent.futures.ThreadPoolExecutor(1) as pool:

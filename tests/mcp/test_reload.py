@@ -4,6 +4,7 @@
 import concurrent.futures
 import contextlib
 import json
+import os
 import pathlib
 
 import pytest
@@ -12,6 +13,7 @@ from gateway import wait_until
 from served import descendants
 from sessions import Listening, Session
 from test_lab import Lab, lab_over, listed, said
+from test_listen import CHANGING
 
 NOTE = {"uri": "memo://note"}
 LATE = {"uri": "memo://late"}
@@ -95,6 +97,21 @@ def test_a_subscription_that_is_not_answered_yet_is_the_new_servers_to_answer(tm
         reload(lab, old=None)
         for one in waiting:
             assert "not configured any more" in one.result()["error"]["message"]
+
+
+def test_a_stateless_server_is_listened_to_when_it_follows_another(tmp_path):
+    """Its lists change where nobody but its listen could tell."""
+    path = tmp_path / "tools.json"
+    path.write_text(json.dumps([{"name": "one", "inputSchema": {"type": "object"}}]))
+    changing = {"command": os.environ["KM_NODE"], "args": [str(CHANGING), "v2", str(path)]}
+    with Lab(tmp_path, changing=changing) as lab, Session(lab) as session:
+        wait_until(lambda: "changing-one" in listed(lab), 30, "the tools")
+        session.listen()
+        reload(lab, changing={"env": {"CHANGED": "yes"}, "alias": "next"})
+        wait_until(lambda: "next-one" in listed(lab), 30, "the one that follows")
+        path.write_text(json.dumps([{"name": "two", "inputSchema": {"type": "object"}}]))
+        wait_until(lambda: "next-two" in listed(lab), 30, "its other tools")
+        session.heard("notifications/tools/list_changed", 2)
 
 
 def test_a_server_that_listens_ends_when_it_is_taken_out(tmp_path):

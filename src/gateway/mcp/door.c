@@ -155,7 +155,7 @@ static int pass(struct km_visit *v, struct km_mcp_arrival *in, struct km_worker 
     return 0;
 }
 
-bool km_mcp_arrival_pass(struct km_mcp_arrival *in, struct km_worker *to)
+struct km_mcp_arrival *km_mcp_arrival_copy(const struct km_mcp_arrival *in)
 {
     struct km_mcp_arrival *copy;
     struct km_arena arena;
@@ -164,22 +164,38 @@ bool km_mcp_arrival_pass(struct km_mcp_arrival *in, struct km_worker *to)
     copy = km_arena_zalloc(&arena, sizeof *copy);
     if (!copy) {
         km_arena_done(&arena);
-        return false;
+        return NULL;
     }
     *copy = *in;
     copy->arena = arena;
+    copy->pipe = NULL;
     copy->principal = km_arena_str(&copy->arena, in->principal);
     copy->reach.servers = km_arena_str(&copy->arena, in->reach.servers);
     copy->reach.groups = km_arena_str(&copy->arena, in->reach.groups);
     copy->session_id = km_arena_str(&copy->arena, in->session_id);
-    copy->body = km_arena_str(&copy->arena, in->body);
+    copy->body = KM_STR_NONE;
     copy->visit = km_visit_copy(in->visit, &copy->arena);
-    if (!copy->visit || copy_headers(copy, &in->headers) < 0 || km_arena_overflowed(&copy->arena) ||
-        !km_mcp_pipe_move(in->pipe, to)) {
+    if (copy->visit && copy_headers(copy, &in->headers) == 0 && !km_arena_overflowed(&copy->arena))
+        return copy;
+    arena = copy->arena;
+    km_arena_done(&arena);
+    return NULL;
+}
+
+bool km_mcp_arrival_pass(struct km_mcp_arrival *in, struct km_worker *to)
+{
+    struct km_mcp_arrival *copy = km_mcp_arrival_copy(in);
+    struct km_arena arena;
+
+    if (!copy)
+        return false;
+    copy->body = km_arena_str(&copy->arena, in->body);
+    if (km_arena_overflowed(&copy->arena) || !km_mcp_pipe_move(in->pipe, to)) {
         arena = copy->arena;
         km_arena_done(&arena);
         return false;
     }
+    copy->pipe = in->pipe;
     in->pipe = NULL;
     copy->msg.run = on_passed;
     km_mailbox_post(to->mailbox, &copy->msg);

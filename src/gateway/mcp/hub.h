@@ -28,6 +28,7 @@ struct km_mcp_hub {
     struct km_mcp_watch watch;
     struct km_timer changed; /* list_changed is sent a moment after the first change */
     unsigned changed_lists; /* bit a list */
+    bool other_servers; /* some came, went or are configured otherwise */
     struct km_mcp_parks parks; /* calls that wait for a stateless client's answer */
     struct km_timer tick;
     size_t doors; /* requests we passed on that are not over */

@@ -134,6 +134,20 @@ static void take_wishes(struct km_mcp_turn *t, struct km_mcp_view *view, struct 
             (void)km_mcp_listen_to(t, view, uri, &l->subscriptions, l);
 }
 
+/* A resource it names is nobody's: a server that was not heard yet may have it. */
+static bool misses(struct km_mcp_turn *t, const struct km_mcp_view *view)
+{
+    const struct km_json *filter = km_json_get(t->msg.params, "notifications"), *v;
+    struct km_json_iter it;
+    struct km_str key, uri;
+
+    for (km_json_iter(km_json_get(filter, "resourceSubscriptions"), &it);
+         km_json_next(&it, &key, &v);)
+        if (km_json_string(v, &uri) && !km_mcp_resource_owner(t, view, uri))
+            return true;
+    return false;
+}
+
 static uint64_t acknowledge_ms(const struct km_mcp_hub *hub)
 {
     const struct km_mcp_session_bounds *bounds = km_mcp_bounds(hub);
@@ -174,6 +188,10 @@ void km_mcp_on_listen(struct km_mcp_turn *t)
     if (t->hub->ended || t->hub->nlistens >= KM_MCP_LISTENS_MOST ||
         km_mcp_view_for(t->in, t->capabilities, &view, &err) < 0) {
         km_mcp_turn_fault(t, KM_RPC_OVERLOADED, "no more subscriptions can be taken now");
+        return;
+    }
+    if (misses(t, view) && km_mcp_later(t, view)) {
+        km_mcp_view_unref(view);
         return;
     }
     l = listen_new(t);

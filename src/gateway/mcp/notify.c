@@ -133,6 +133,9 @@ static void on_settled(void *ctx)
     unsigned lists = hub->changed_lists;
 
     hub->changed_lists = 0;
+    if (hub->other_servers)
+        km_mcp_logs_follow(hub);
+    hub->other_servers = false;
     for (int i = 0; i < KM_MCP_LISTS; i++)
         tell_lists(hub, lists, (enum km_mcp_list)i);
     for (int i = 0; i < KM_MCP_LISTS; i++)
@@ -164,9 +167,9 @@ static void on_change(void *ctx, struct km_mcp_upstream *u, enum km_mcp_list lis
     struct km_mcp_hub *hub = ctx;
 
     hub->generation++;
-    (void)u;
     if (list == KM_MCP_LISTS)
         return; /* a state, or settings, which no list shows */
+    hub->other_servers = hub->other_servers || !u;
     if (who.n)
         owe_lists(hub, who, list);
     else

@@ -23,6 +23,8 @@ void km_mcp_on_subscribe(struct km_mcp_turn *t);
 void km_mcp_on_unsubscribe(struct km_mcp_turn *t);
 void km_mcp_on_set_level(struct km_mcp_turn *t); /* logs.c */
 void km_mcp_logs_forget(struct km_mcp_session *s);
+/* The servers are others: who set a level hears those that have come. */
+void km_mcp_logs_follow(struct km_mcp_hub *hub);
 void km_mcp_on_listen(struct km_mcp_turn *t); /* listen.c */
 void km_mcp_on_roots_changed(struct km_mcp_turn *t);
 /* Whose resource it is, for this turn; NULL: nobody's. */

@@ -267,6 +267,10 @@ void km_mcp_on_subscribe(struct km_mcp_turn *t)
         km_mcp_turn_fault(t, KM_RPC_INTERNAL, err.text);
         return;
     }
+    if (!km_mcp_resource_owner(t, view, uri) && km_mcp_later(t, view)) {
+        km_mcp_view_unref(view);
+        return;
+    }
     s = subscribe(t, view, uri, &t->session->subscriptions, NULL);
     km_mcp_view_unref(view);
     if (s)

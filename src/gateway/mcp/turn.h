@@ -68,6 +68,9 @@ struct km_str km_mcp_principal(const struct km_visit *v, struct km_arena *arena)
 void km_mcp_take(struct km_mcp_arrival *in);
 /* Makes it outlive its exchange: headers and visit are copied. */
 int km_mcp_arrival_keep(struct km_mcp_arrival *in) KM_MUST_USE;
+/* As whom it came and what it is about, without body, pipe and view (km_visit_seat); it lies in its
+ * own arena.  NULL: no memory. */
+struct km_mcp_arrival *km_mcp_arrival_copy(const struct km_mcp_arrival *in);
 /* To another worker, with its pipe; false: it stays. */
 bool km_mcp_arrival_pass(struct km_mcp_arrival *in, struct km_worker *to);
 /* streams.c: GET and DELETE. */

@@ -29,6 +29,7 @@ struct km_mcp_session_bounds {
 extern const struct km_settings_table km_mcp_session_table;
 
 struct km_mcp_stream; /* an answer under way: the layer above */
+struct km_mcp_arrival; /* a request: the layer above */
 
 struct km_mcp_session {
     struct km_list link; /* least recently used first */
@@ -48,6 +49,7 @@ struct km_mcp_session {
     struct km_list questions; /* asked of the client, not answered */
     struct km_list subscriptions; /* to resources */
     struct km_list heard; /* servers whose log messages it hears */
+    struct km_mcp_arrival *heard_as; /* how that was asked for; NULL: it was not */
 };
 
 struct km_mcp_sessions;
