@@ -423,8 +423,10 @@ struct drain_msg {
 
 /* Nothing begins here any more, but the loop goes on: a worker that is not there yet may still
  * cancel what it asked of a server at home here, which that server is to hear. */
-static void worker_quiet(struct km_worker *w)
+static void worker_quiet(void *ctx)
 {
+    struct km_worker *w = ctx;
+
     if (--w->gw->workers_busy == 0)
         km_mailbox_post(w->gw->main_mailbox, &w->gw->ended);
 }
@@ -493,6 +495,11 @@ void km_worker_drain(struct km_worker *w, void (*pass_on)(void *ctx, int fd), vo
     km_mailbox_post(w->mailbox, &m->msg);
 }
 
+static void calls_over(struct km_worker *w)
+{
+    km_mcp_desk_close(w->desk, worker_quiet, w);
+}
+
 /* Its clients are gone, but a call may wait for the store to have its settlement, or a handler
  * for another thread: both come back here, so the loop runs until the last has ended. */
 static void on_ended(void *ctx)
@@ -502,7 +509,7 @@ static void on_ended(void *ctx)
     if (--w->servers_left > 0)
         return;
     km_batch_poll_end(w->batches);
-    km_mcp_hub_close(w->mcp, worker_quiet);
+    km_mcp_hub_close(w->mcp, calls_over);
 }
 
 static void end_server(struct km_worker *w, struct km_http_server *server)

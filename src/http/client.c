@@ -45,6 +45,11 @@ struct km_http_client *km_http_client_new(struct km_loop *loop, struct km_pool *
     return c;
 }
 
+bool km_http_client_busy(const struct km_http_client *c)
+{
+    return !km_list_empty(&c->calls);
+}
+
 struct km_http_client *km_http_client_free(struct km_http_client *c)
 {
     struct km_list *node;

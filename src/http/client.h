@@ -20,6 +20,7 @@ struct km_http_call;
 
 struct km_http_client *km_http_client_new(struct km_loop *loop, struct km_pool *pool);
 struct km_http_client *km_http_client_free(struct km_http_client *c);
+bool km_http_client_busy(const struct km_http_client *c); /* a call is under way */
 
 struct km_http_request {
     struct km_origin *origin; /* referenced while the call lives */

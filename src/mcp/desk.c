@@ -280,6 +280,7 @@ struct km_mcp_desk *km_mcp_desk_new(const struct km_mcp_desk_args *args, struct 
     km_list_init(&d->hearings);
     km_list_init(&d->relays);
     km_timer_init(&d->tick, d->loop, km_desk_tick, d);
+    km_timer_init(&d->closing, d->loop, km_desk_look_closed, d);
     d->set = km_mcp_upstreams_set(d->ups);
     if (d->set)
         km_timer_start(&d->tick, 0);
@@ -300,6 +301,7 @@ struct km_mcp_desk *km_mcp_desk_free(struct km_mcp_desk *d)
     pthread_mutex_unlock(&d->ups->lock);
     d->ending = true;
     km_timer_stop(&d->tick);
+    km_timer_stop(&d->closing);
     km_waits_end_all(d);
     km_refresh_end_all(d);
     km_relay_end_all(d);

@@ -51,6 +51,11 @@ struct km_mcp_desk {
     size_t nasks;
     struct km_timer tick; /* idle, health, new tries */
     bool ending;
+    bool parted; /* close.c: sessions over HTTP have taken leave */
+    uint64_t close_ms; /* when that is waited for no more */
+    struct km_timer closing;
+    void (*on_closed)(void *ctx);
+    void *closed_ctx;
 };
 
 /* A remote for this asker: one that is there, or a new one. */
@@ -60,6 +65,8 @@ int km_desk_remote(struct km_mcp_desk *d, struct km_mcp_upstream *u,
 
 /* May it have another process? */
 bool km_desk_room(const struct km_mcp_desk *d, const struct km_mcp_upstream *u);
+/* close.c: the desk is ctx; are its last words heard? */
+void km_desk_look_closed(void *ctx);
 /* upkeep.c: the desk is ctx; starts its timer again. */
 void km_desk_tick(void *ctx);
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a server on stdio hears when the gateway stops while its tools are being called."""
+"""What servers hear when the gateway stops while their tools are being called."""
 
 import contextlib
 import http.client
@@ -9,7 +9,7 @@ import zlib
 from gateway import MASTER, slow_factor, wait_until
 
 from conftest import ACCEPT, OLD
-from test_lab import Lab, listed, stateless, waits
+from test_lab import Lab, lab_over, listed, stateless, waits
 
 WORKERS, CALLS = 2, 20
 
@@ -30,6 +30,25 @@ def session_at(gateway, worker):
         return link, headers
     link.close()
     return None
+
+
+def test_a_stop_is_told_to_servers_over_http(tmp_path):
+    """Both workers have sessions there: their calls are cancelled, and they end."""
+    with lab_over("http", tmp_path, settings={"drain": 0}) as lab, contextlib.ExitStack() as stack:
+        wait_until(lambda: "old-ask" in listed(lab), 30, "the tools")
+        calls = []
+        for worker in range(WORKERS):
+            while len(calls) < 3 * (worker + 1):
+                if at := session_at(lab, worker):
+                    calls.append(stack.enter_context(contextlib.closing(at[0])))
+                    at[0].request("POST", "/mcp", json.dumps({
+                        "jsonrpc": "2.0", "id": 2, "method": "tools/call",
+                        "params": {"name": "old-hang", "arguments": {"mark": len(calls)}}}), at[1])
+        marks = range(1, len(calls) + 1)
+        wait_until(lambda: {f"hang {n}" for n in marks} <= set(lab.saw()), 30, "the calls")
+        lab.stop()
+        wait_until(lambda: {f"cancelled {n}" for n in marks} <= set(lab.saw()), 10, "word of each")
+        wait_until(lambda: lab.saw().count("DELETE") == lab.saw().count("session") > 1, 10, "their ends")
 
 
 def test_a_stop_cancels_the_calls_of_both_workers_at_their_server(tmp_path):

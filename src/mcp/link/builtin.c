@@ -103,8 +103,9 @@ static struct km_link *builtin_free(struct km_link *base)
 
 struct km_link *km_link_builtin_new(const struct km_link_args *args, struct km_err *err)
 {
-    static const struct km_link_ops ops = { builtin_open, builtin_send, builtin_settle, NULL,
-                                            builtin_free };
+    static const struct km_link_ops ops = {
+        .open = builtin_open, .send = builtin_send, .settle = builtin_settle, .free = builtin_free
+    };
     struct km_mcp_builtin_args open = {
         .loop = args->loop,
         .upstream = args->upstream,

@@ -280,6 +280,19 @@ static void http_agreed(struct km_link *l, const struct km_mcp_revision *revisio
     km_link_post_begin(p);
 }
 
+static bool http_speaking(const struct km_link *l)
+{
+    const struct km_link_http *h = (const struct km_link_http *)(const void *)l;
+
+    for (const struct km_list *it = h->posts.next; it != &h->posts; it = it->next) {
+        const struct km_link_post *p = KM_CONTAINER(it, struct km_link_post, link);
+
+        if (!p->id && !p->get)
+            return true;
+    }
+    return false;
+}
+
 /* Says goodbye to a session; outlives its link, for nobody waits for it. */
 struct farewell {
     struct km_buf head;
@@ -366,8 +379,8 @@ static struct km_link *http_free(struct km_link *l)
 
 struct km_link *km_link_http_new(const struct km_link_args *args, struct km_err *err)
 {
-    static const struct km_link_ops ops = { http_open, http_send, http_settle, http_agreed,
-                                            http_free };
+    static const struct km_link_ops ops = { http_open,   http_send,     http_settle,
+                                            http_agreed, http_speaking, http_free };
     struct km_link_http *h = calloc(1, sizeof *h);
 
     if (!h) {

@@ -62,6 +62,9 @@ struct km_link_ops {
     void (*settle)(struct km_link *l, uint64_t id, bool answered);
     /* The protocol that was agreed on; a handshake is over.  NULL: it does not matter here. */
     void (*agreed)(struct km_link *l, const struct km_mcp_revision *revision);
+    /* Something that has no answer, such as a cancellation, has not arrived yet.  NULL: it cannot
+     * be known. */
+    bool (*speaking)(const struct km_link *l);
     /* Ends it; a session is taken leave of.  No event follows.  Returns NULL. */
     struct km_link *(*free)(struct km_link *l);
 };

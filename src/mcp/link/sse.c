@@ -396,6 +396,16 @@ static void sse_open(struct km_link *l)
     begin(of(l));
 }
 
+static bool sse_speaking(const struct km_link *l)
+{
+    const struct link_sse *s = (const struct link_sse *)(const void *)l;
+
+    for (const struct km_list *it = s->posts.next; it != &s->posts; it = it->next)
+        if (!KM_CONTAINER(it, struct post, link)->id)
+            return true;
+    return false;
+}
+
 static struct km_link *sse_free(struct km_link *l)
 {
     struct link_sse *s = of(l);
@@ -419,7 +429,9 @@ static struct km_link *sse_free(struct km_link *l)
 
 struct km_link *km_link_sse_new(const struct km_link_args *args, struct km_err *err)
 {
-    static const struct km_link_ops ops = { .open = sse_open, .send = sse_send, .free = sse_free };
+    static const struct km_link_ops ops = {
+        .open = sse_open, .send = sse_send, .speaking = sse_speaking, .free = sse_free
+    };
     struct link_sse *s = calloc(1, sizeof *s);
 
     if (!s) {

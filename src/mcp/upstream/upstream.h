@@ -311,6 +311,10 @@ struct km_mcp_desk_args {
     struct km_http_client *client;
 };
 struct km_mcp_desk *km_mcp_desk_new(const struct km_mcp_desk_args *args, struct km_err *err);
+/* No call is under way any more: done comes once, maybe from inside, when servers over HTTP have
+ * heard what was cancelled and that their sessions end, or after a second.  Nothing is asked here
+ * from then on. */
+void km_mcp_desk_close(struct km_mcp_desk *desk, void (*done)(void *ctx), void *ctx);
 /* Ends all asks (on_done with CANCELED, from inside), sessions and children.  Its client and loop
  * are still there. */
 struct km_mcp_desk *km_mcp_desk_free(struct km_mcp_desk *desk);
