@@ -15,6 +15,7 @@
 
 struct km_dns;
 struct km_pg_lib; /* libpq, opened */
+struct km_pg_silent; /* hosts that did not answer */
 struct km_pg_conn;
 struct km_pg_result; /* a libpq result; valid inside the callback */
 
@@ -33,6 +34,7 @@ struct km_pg_target {
     const char *options; /* "-c name=value ...": pinned for the session, over the DSN's own */
     const char *session_attrs; /* instead of the dsn's target_session_attrs; NULL: the dsn's */
     struct km_dns *dns; /* resolves what names the dsn has */
+    struct km_pg_silent *silent; /* of all connections to it */
     uint64_t connect_ms;
     size_t row_bytes; /* of one row, before the connection is cut */
 };

@@ -10,7 +10,8 @@
  * Where a host stands (the dsn, a service file, PGHOST, a default) is libpq's to know.  It is asked
  * with an sslmode that is none: it reads all its sources, finds that, and connects to nothing.
  *
- * An address that stays silent is left out of the lists, and the others are as they were.
+ * An address that stays silent is left out of the lists, and the others are as they were.  One that
+ * did so a while ago is their last.
  *
  * All names are asked at once.  One that cannot be resolved is left out where another can, as libpq
  * does; what is told of it leaves the name out, for where a database is is nobody's business.
@@ -180,14 +181,25 @@ static void put_places(struct km_pg_hosts *h)
     }
 }
 
+/* libpq takes an empty word for one that is not there, and the dsn's whole list in its place.  So
+ * where one that has it empty is the only one left, it is said twice: a comma is not empty. */
+static size_t said(const struct km_pg_hosts *h)
+{
+    const struct host *host = h->nplaces ? h->places[0].host : NULL;
+    bool falls_back = host && ((!host->name.n && *h->names) || (!host->port.n && *h->ports) ||
+                               (!*h->places[0].addr && *h->addrs));
+
+    return h->nplaces == 1 && falls_back ? 2 : h->nplaces;
+}
+
 static void put_lists(struct km_pg_hosts *h)
 {
     struct km_buf *const lists[] = { &h->host, &h->hostaddr, &h->port };
 
     for (unsigned k = 0; k < sizeof lists / sizeof lists[0]; k++) {
         km_buf_reset(lists[k]);
-        for (size_t i = 0; i < h->nplaces; i++) {
-            const struct place *place = &h->places[i];
+        for (size_t i = 0; i < said(h); i++) {
+            const struct place *place = &h->places[h->nplaces == 1 ? 0 : i];
             const struct km_str parts[] = { place->host->name, km_str_c(place->addr),
                                             place->host->port };
 
@@ -253,6 +265,35 @@ void km_pg_hosts_drop(struct km_pg_hosts *hosts, size_t at)
     hosts->nplaces--;
     memmove(&hosts->places[at], &hosts->places[at + 1],
             (hosts->nplaces - at) * sizeof hosts->places[0]);
+    put_lists(hosts);
+}
+
+struct km_str km_pg_hosts_where(const struct km_pg_hosts *hosts, size_t at,
+                                char ret_text[KM_PG_WHERE])
+{
+    const struct place *place = &hosts->places[at];
+    int n;
+
+    km_assert(at < hosts->nplaces);
+    n = snprintf(ret_text, KM_PG_WHERE, "%s %.*s %.*s", place->addr, KM_STR_ARG(place->host->port),
+                 KM_STR_ARG(place->host->name));
+    return km_str(ret_text, n < KM_PG_WHERE ? (size_t)n : KM_PG_WHERE - 1);
+}
+
+void km_pg_hosts_defer(struct km_pg_hosts *hosts, const struct km_pg_silent *silent,
+                       uint64_t now_ms)
+{
+    struct place last[HOSTS_MOST * ADDRS_MOST];
+    char text[KM_PG_WHERE];
+    size_t n = 0, nlast = 0;
+
+    for (size_t i = 0; i < hosts->nplaces; i++) {
+        if (km_pg_silent_has(silent, km_pg_hosts_where(hosts, i, text), now_ms))
+            last[nlast++] = hosts->places[i];
+        else
+            hosts->places[n++] = hosts->places[i];
+    }
+    memcpy(&hosts->places[n], last, nlast * sizeof *last);
     put_lists(hosts);
 }
 

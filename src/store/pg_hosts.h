@@ -9,9 +9,12 @@
 #define KM_STORE_PG_HOSTS_H
 
 #include "store/pg_lib.h"
+#include "store/pg_silent.h"
 #include "sys/dns.h"
 
 struct km_pg_hosts;
+
+#define KM_PG_WHERE 384 /* bytes of a place's text; a longer one is cut */
 
 /* Once, never from inside km_pg_hosts_new().  err NULL: at least one host has an address, or
  * needs none.  It may free the hosts. */
@@ -39,6 +42,12 @@ size_t km_pg_hosts_at(const struct km_pg_hosts *hosts, const char *host, const c
                       const char *port);
 /* Leaves it out; not the last one. */
 void km_pg_hosts_drop(struct km_pg_hosts *hosts, size_t at);
+/* Those that are remembered come after the others. */
+void km_pg_hosts_defer(struct km_pg_hosts *hosts, const struct km_pg_silent *silent,
+                       uint64_t now_ms);
+/* What tells it from others, for km_pg_silent_note(). */
+struct km_str km_pg_hosts_where(const struct km_pg_hosts *hosts, size_t at,
+                                char ret_text[KM_PG_WHERE]);
 
 /* After fn: comma lists of equal length for libpq's words of these names; hosts without an address
  * are left out.  NULL: out of memory. */

@@ -17,6 +17,7 @@
 #include "base/buf.h"
 #include "store/pg_hosts.h"
 #include "store/pg_lib.h"
+#include "store/pg_silent.h"
 #include "sys/dns.h"
 
 #define TICK_MS 1000
@@ -44,6 +45,7 @@ struct km_pg_pool {
     struct km_pg_pool_args args;
     char *dsn, *options;
     struct km_dns *dns;
+    struct km_pg_silent silent;
     struct slot *slots; /* args.most */
     struct km_list waits;
     unsigned nwaits;
@@ -411,6 +413,8 @@ struct km_pg_pool *km_pg_pool_new(struct km_loop *loop, const struct km_pg_lib *
     pool->args.target.dsn = pool->dsn;
     pool->args.target.options = pool->options;
     pool->args.target.dns = pool->dns;
+    km_pg_silent_init(&pool->silent);
+    pool->args.target.silent = &pool->silent;
     pool->args.target.session_attrs = wanted_server(lib, args);
     km_timer_start(&pool->tick, TICK_MS);
     serve(pool);

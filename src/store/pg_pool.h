@@ -16,7 +16,7 @@
 struct km_pg_pool;
 
 struct km_pg_pool_args {
-    struct km_pg_target target; /* its strings are copied; dns is the pool's own */
+    struct km_pg_target target; /* its strings are copied; dns and silent are the pool's own */
     bool read_only; /* the target's options make every session read-only */
     unsigned most; /* connections */
     unsigned least; /* of them kept ready, whether anybody asks or not; at most `most` */

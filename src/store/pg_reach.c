@@ -13,6 +13,7 @@
  *
  * Of several addresses each has its part of connect_ms, a second at least, the last one all of it.
  * So a caller, who waits for a connection as long as connecting may take, does not wait in vain.
+ * Silence is remembered (pg_silent.h): the next connection begins with the others.
  */
 #include "store/pg_reach.h"
 
@@ -202,6 +203,21 @@ static void begin(struct km_pg_reach *r)
         clock_address(r, true);
 }
 
+/* What the address libpq is at has said, or has not. */
+static void remember(struct km_pg_reach *r, bool silent)
+{
+    char text[KM_PG_WHERE];
+    struct km_str where;
+
+    if (!r->hosts)
+        return;
+    where = km_pg_hosts_where(r->hosts, r->at, text);
+    if (silent)
+        km_pg_silent_note(r->target->silent, where, km_loop_now_ms(r->loop));
+    else
+        km_pg_silent_heard(r->target->silent, where);
+}
+
 static void on_ready(void *ctx, bool readable, bool writable)
 {
     struct km_pg_reach *r = ctx;
@@ -220,6 +236,8 @@ static void on_ready(void *ctx, bool readable, bool writable)
         clock_address(r, false);
         break;
     case PGRES_POLLING_OK:
+        clock_address(r, false);
+        remember(r, false);
         end(r);
         break;
     default:
@@ -239,6 +257,7 @@ static void on_each_timeout(void *ctx)
 {
     struct km_pg_reach *r = ctx;
 
+    remember(r, true);
     if (!r->hosts || km_pg_hosts_left(r->hosts) == 1) {
         on_all_timeout(r);
         return;
@@ -256,6 +275,8 @@ static void begin_all(struct km_pg_reach *r)
     uint64_t least = ms < PART_LEAST_MS ? ms : PART_LEAST_MS;
 
     r->part_ms = ms / n > least ? ms / n : least;
+    if (r->hosts)
+        km_pg_hosts_defer(r->hosts, r->target->silent, km_loop_now_ms(r->loop));
     km_timer_start(&r->all, n * ms); /* what libpq, which may pass twice, could not exceed either */
     begin(r);
 }

@@ -38,6 +38,8 @@ class Proxy:
             link.end()
 
     def stop(self):
+        with contextlib.suppress(OSError):  # again
+            self.listener.shutdown(socket.SHUT_RDWR)  # closing alone waits for the thread
         self.listener.close()
         self.cut()
 

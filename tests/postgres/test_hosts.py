@@ -10,6 +10,7 @@ import pytest
 from gateway import slow_factor
 
 from conftest import Server
+from proxy import Proxy
 from test_faults import works
 
 PART = {"KANMON_PG_CONNECT_TIMEOUT": "2s"}  # of two hosts the first has one second
@@ -110,3 +111,29 @@ def test_where_all_are_silent_it_is_told_without_where_they_are(silent):
             error = server.error("execute_sql", sql="SELECT 1")
             assert "did not answer in time" in error
             assert str(silent.port) not in error and "127.0.0.1" not in error
+
+
+def test_a_silent_host_is_remembered_and_tried_after_the_others(postgres):
+    """Each connection would wait for it anew; where the others are gone it is asked again."""
+    with Proxy(postgres.port) as first, Proxy(postgres.port) as second:
+        first.swallow, first.silent = b"mcp_ro", True
+        with Server(words(first.port, second.port), "--pool-max", 1, env=PART) as server:
+            for n in range(3):
+                assert works(server)
+                assert (first.made, second.made) == (1, n + 1)
+                second.cut()
+            first.swallow = None
+            second.stop()
+            assert works(server) and first.made == 2
+
+
+@pytest.mark.parametrize("rest", ["host", "port"])
+def test_a_last_host_whose_words_are_empty_is_not_the_list_again(postgres, silent, rest):
+    """libpq reads an empty word as one that is not there, and takes the dsn's in its place: here
+    its own socket, or its own port, where nothing is."""
+    dsn = (f"host=127.0.0.1,/nowhere{silent.port} port={silent.port}," if rest == "port" else
+           f"host=127.0.0.1, port={silent.port},{silent.port}") + " user=mcp_ro dbname=postgres"
+    with Server(dsn, "--pool-max", 1, env=PART) as server:
+        error = server.error("execute_sql", sql="SELECT 1")
+        assert "No such file" in error, error
+    assert silent.taken() == 1
