@@ -5,7 +5,8 @@
  *     a.x = b.y        EQUAL  both        ORDER BY x DESC     ORDER    x, down
  *     x IN (...)       EQUAL  x           GROUP BY x          ORDER    x
  *     x @> '{}'        HOLDS  x           x LIKE '%a%'        PATTERN  x
- *     x LIKE 'abc%'    PREFIX x           to_tsvector('english', x) @@ ... HOLDS x, as a document
+ *     x LIKE 'abc%'    PREFIX x           x LIKE $1           PATTERN  x, which may be a prefix
+ *     to_tsvector('english', x) @@ ...    HOLDS x, as a document
  *     any column       READ   it          WHERE x = 5 AND ... fixed    x, "= 5"
  *
  * The tree is walked as a whole (tree.h), so that no place is forgotten: subqueries and joins are
@@ -78,16 +79,40 @@ static struct km_pg_use *add(struct seek *s, const PgQuery__Node *node, const Pg
 
 /* --- conditions --- */
 
-/* A text that begins with a wildcard, or is not known: a btree finds no place to begin. */
-static bool floats(const PgQuery__Node *pattern)
+/* What a pattern begins with: the first part of `a || b || c`. */
+static const PgQuery__Node *beginning(const PgQuery__Node *pattern)
 {
     const PgQuery__Node *node = uncast(pattern);
-    const char *text = node && node->node_case == PG_QUERY__NODE__NODE_A_CONST &&
-                               node->a_const->val_case == PG_QUERY__A__CONST__VAL_SVAL
-                           ? node->a_const->sval->sval
+
+    while (node && node->node_case == PG_QUERY__NODE__NODE_A_EXPR && node->a_expr->n_name == 1 &&
+           node->a_expr->name[0]->node_case == PG_QUERY__NODE__NODE_STRING &&
+           strcmp(node->a_expr->name[0]->string->sval, "||") == 0)
+        node = uncast(node->a_expr->lexpr);
+    return node;
+}
+
+/* It begins with a wildcard, or is not known: a btree finds no place to begin. */
+static bool floats(const PgQuery__Node *first)
+{
+    const char *text = first && first->node_case == PG_QUERY__NODE__NODE_A_CONST &&
+                               first->a_const->val_case == PG_QUERY__A__CONST__VAL_SVAL
+                           ? first->a_const->sval->sval
                            : "%";
 
     return text[0] == '%' || text[0] == '_';
+}
+
+/* The parameter it begins with, as all do in pg_stat_statements, may be either: without regard to
+ * case only trigrams serve. */
+static void see_pattern(struct seek *s, const PgQuery__AExpr *e, bool any_case)
+{
+    const PgQuery__Node *first = beginning(e->rexpr);
+    bool prefix = !any_case && !floats(first);
+    struct km_pg_use *use =
+        add(s, e->lexpr, first, prefix ? KM_PG_USE_PREFIX : KM_PG_USE_PATTERN);
+
+    if (use)
+        use->may_begin = !any_case && use->param;
 }
 
 /* A name that needs no quotes: it will stand in the text of an index. */
@@ -143,8 +168,7 @@ static void see_expression(struct seek *s, const PgQuery__AExpr *e)
     if (e->kind == PG_QUERY__A__EXPR__KIND__AEXPR_BETWEEN) {
         (void)add(s, e->lexpr, NULL, KM_PG_USE_RANGE);
     } else if (km_str_eq(op, KM_STR("~~")) || km_str_eq(op, KM_STR("~~*"))) {
-        (void)add(s, e->lexpr, e->rexpr,
-                  op.n == 3 || floats(e->rexpr) ? KM_PG_USE_PATTERN : KM_PG_USE_PREFIX);
+        see_pattern(s, e, op.n == 3);
     } else if (holds(op)) {
         use = add(s, document(e->lexpr, &config), e->rexpr, KM_PG_USE_HOLDS);
         if (use) {

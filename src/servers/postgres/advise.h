@@ -34,6 +34,7 @@ struct km_pg_use {
     enum km_pg_use_kind kind;
     unsigned param; /* the $n it is compared with; 0: none */
     bool down; /* ORDER: descending */
+    bool may_begin; /* PATTERN: a parameter, which may begin with letters */
 };
 
 /* A condition on every row the statement takes: an index of such rows alone serves it. */

@@ -49,8 +49,10 @@ static void keep(struct making *m, struct km_pg_candidate *c)
     km_pg_candidate_ddl(c, &b);
     c->ddl = km_arena_str(m->arena, km_buf_view(&b));
     for (size_t i = 0; i < a->ncandidates; i++)
-        if (km_str_eq(a->candidates[i].ddl, c->ddl))
+        if (km_str_eq(a->candidates[i].ddl, c->ddl)) {
+            a->candidates[i].assumes &= c->assumes; /* another statement knows */
             return;
+        }
     c->bytes = km_pg_candidate_bytes(c);
     c->writes = km_pg_fact(c->table, "writes", 0);
     c->estimated = !a->hypopg.n || c->method == KM_PG_GIN; /* HypoPG knows no such index */
@@ -163,6 +165,18 @@ static bool push_prefix(struct km_pg_candidate *c, struct km_str column)
     return true;
 }
 
+/* Of a pattern that is a parameter it is only assumed, and where trigrams can be had, which serve
+ * it whatever it is, not even that. */
+static bool take_prefix(const struct making *m, size_t i, struct km_pg_candidate *c)
+{
+    const struct km_pg_use *use = &m->s->uses.v[i];
+
+    if (!means(m, i, use->kind) || !km_pg_use_begins(use) || (use->may_begin && m->a->trgm.n))
+        return false;
+    c->assumes |= use->kind == KM_PG_USE_PATTERN;
+    return push_prefix(c, use->column);
+}
+
 /* Equality, then a range or the order; `begin` may be partial.  false: there was no column. */
 static bool take_btree(struct making *m, const struct km_pg_candidate *begin)
 {
@@ -175,7 +189,7 @@ static bool take_btree(struct making *m, const struct km_pg_candidate *begin)
     for (size_t i = 0; i < m->s->uses.n && ranges < RANGES; i++) {
         c = equal;
         if ((means(m, i, KM_PG_USE_RANGE) && push(&c, m->s->uses.v[i].column, false)) ||
-            (means(m, i, KM_PG_USE_PREFIX) && push_prefix(&c, m->s->uses.v[i].column))) {
+            take_prefix(m, i, &c)) {
             keep_covering(m, &c);
             ranges++;
         }
@@ -265,22 +279,38 @@ static bool found_by_gin(const struct making *m, const struct km_pg_use *use,
     return km_pg_fact_flag(column, "gin") && !km_str_eq(use->op, KM_STR("&&"));
 }
 
-/* What nothing but an extension that is not there would serve. */
-static void hint_trigrams(struct making *m, const struct km_json *table, struct km_str column)
+static void put_hint(struct making *m, const struct km_json *table, struct km_str column,
+                     const char *what)
 {
     struct km_pg_advice *a = m->a;
     struct km_str schema = km_pg_fact_text(table, "schema"), name = km_pg_fact_text(table, "name");
-    struct km_str hint = km_arena_printf(
-        m->arena,
-        "%.*s.%.*s, column %.*s: LIKE with a wildcard in front, and ILIKE, would be served by a "
-        "GIN index of trigrams, for which pg_trgm is not installed here (CREATE EXTENSION pg_trgm)",
-        KM_STR_ARG(schema), KM_STR_ARG(name), KM_STR_ARG(column));
+    struct km_str hint = km_arena_printf(m->arena, "%.*s.%.*s, column %.*s: %s", KM_STR_ARG(schema),
+                                         KM_STR_ARG(name), KM_STR_ARG(column), what);
 
     for (size_t i = 0; i < a->nhints; i++)
         if (km_str_eq(a->hints[i], hint))
             return;
     if (a->nhints < KM_PG_HINTS)
         a->hints[a->nhints++] = hint;
+}
+
+/* What nothing but an extension that is not there would serve; and where it is there, what would do
+ * for a parameter that always begins with letters, which we cannot know. */
+static void hint_pattern(struct making *m, const struct km_json *table, const struct km_pg_use *use)
+{
+    struct km_pg_candidate c = { .table = table, .share = 1 };
+
+    if (!m->a->trgm.n)
+        put_hint(m, table, use->column,
+                 "LIKE with a wildcard in front, and ILIKE, would be served by a GIN index of "
+                 "trigrams, for which pg_trgm is not installed here (CREATE EXTENSION pg_trgm)");
+    else if (use->may_begin && push_prefix(&c, use->column) && !km_pg_candidate_there(&c))
+        put_hint(m, table, use->column,
+                 c.opclass.n ? "if every pattern of LIKE $n begins with letters, a btree of it "
+                               "with text_pattern_ops does, smaller and cheaper to keep than one "
+                               "of trigrams"
+                             : "if every pattern of LIKE $n begins with letters, a btree of it "
+                               "does, smaller and cheaper to keep than one of trigrams");
 }
 
 static void take_special(struct making *m, const struct km_json *table)
@@ -295,8 +325,8 @@ static void take_special(struct making *m, const struct km_json *table)
             c.method = KM_PG_GIN;
             if (found_by_gin(m, use, column, &c))
                 keep(m, &c);
-            else if (use->kind == KM_PG_USE_PATTERN && km_pg_fact_flag(column, "text"))
-                hint_trigrams(m, table, use->column);
+            if (use->kind == KM_PG_USE_PATTERN && km_pg_fact_flag(column, "text"))
+                hint_pattern(m, table, use);
         } else if (means(m, i, KM_PG_USE_RANGE) && km_pg_fact_flag(column, "brin") &&
                    km_pg_fact(column, "correlation", 0) > NATURAL &&
                    km_pg_fact(table, "pages", 0) * PAGE >= BRIN_BYTES) {

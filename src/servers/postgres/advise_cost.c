@@ -110,9 +110,13 @@ static bool prefixed(const struct km_pg_candidate *c, const struct km_pg_advised
                      size_t i)
 {
     const struct km_json *column = km_pg_fact_column(c->table, c->columns[i]);
+    bool by_bytes = c->opclass.n || km_str_eq(km_pg_fact_text(column, "like"), KM_STR("plain"));
 
-    return i + 1 == c->n && used_for(s, k, c->columns[i], KM_PG_USE_PREFIX) &&
-           (c->opclass.n || km_str_eq(km_pg_fact_text(column, "like"), KM_STR("plain")));
+    for (size_t u = 0; by_bytes && i + 1 == c->n && u < s->uses.n; u++)
+        if (km_pg_use_begins(&s->uses.v[u]) && km_str_eq(s->uses.v[u].column, c->columns[i]) &&
+            km_pg_use_of(s, k, s->uses.v[u].table, s->uses.v[u].column))
+            return true;
+    return false;
 }
 
 /* Is every condition on the table one of the index's columns? */

@@ -8,6 +8,9 @@
  * Of relations narrowed for callers no statistics are told: a common value is a value.
  */
 #include "servers/postgres/advise_inside.h"
+#include "servers/postgres/health.h"
+
+#define PREFIX_BYTES 32 /* of a pattern we make up */
 
 const char *const km_pg_advice_facts_sql[] = {
     "SELECT json_build_object('hypopg', max(s) FILTER (WHERE e = 'hypopg'), 'pgss', max(s) FILTER "
@@ -15,8 +18,7 @@ const char *const km_pg_advice_facts_sql[] = {
     "(SELECT 1 FROM pg_proc WHERE proname = 'pg_stat_statements_info'), 'since', max(d.since), "
     "'age', round(extract(epoch FROM now() - max(d.since))::numeric, 3)) FROM (SELECT e.extname, "
     "quote_ident(n.nspname) FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace) "
-    "x(e, s), (SELECT coalesce(stats_reset, pg_postmaster_start_time()) FROM pg_stat_database "
-    "WHERE datname = current_database()) d(since)",
+    "x(e, s), (SELECT " KM_PG_COUNTED_SINCE ") d(since)",
     NULL,
 };
 #define WORKLOAD(age)                                                                              \
@@ -127,6 +129,11 @@ const struct km_json *km_pg_fact_column(const struct km_json *table, struct km_s
     return NULL;
 }
 
+bool km_pg_use_begins(const struct km_pg_use *use)
+{
+    return use->kind == KM_PG_USE_PREFIX || (use->kind == KM_PG_USE_PATTERN && use->may_begin);
+}
+
 bool km_pg_use_of(const struct km_pg_advised *s, size_t k, struct km_str table,
                   struct km_str column)
 {
@@ -174,6 +181,17 @@ static const char *held(const struct km_pg_use *use, const struct km_json *colum
     return km_str_eq(use->op, KM_STR("?")) ? "a" : "{\"a\": 1}";
 }
 
+/* Half of what a typical value is, as a pattern; at least a byte, without wildcards. */
+static const char *beginning_of(struct km_str typical, struct km_arena *arena)
+{
+    size_t n = 0, most = typical.n / 2 < PREFIX_BYTES ? typical.n / 2 + 1 : PREFIX_BYTES;
+
+    while (n < typical.n && (n < most || ((unsigned char)typical.p[n] & 0xc0) == 0x80) &&
+           !strchr("%_\\", typical.p[n]))
+        n++;
+    return n ? km_arena_printf(arena, "%.*s%%", (int)n, typical.p).p : "abc%";
+}
+
 static const char *value_for(const struct km_pg_use *use, const struct km_json *column,
                              struct km_arena *arena)
 {
@@ -181,6 +199,8 @@ static const char *value_for(const struct km_pg_use *use, const struct km_json *
 
     if (use->kind == KM_PG_USE_HOLDS)
         return held(use, column, arena);
+    if (use->kind == KM_PG_USE_PATTERN && use->may_begin)
+        return beginning_of(typical, arena);
     if (use->kind == KM_PG_USE_PATTERN)
         return "%abc%";
     return typical.n ? km_arena_cstr(arena, typical) : NULL;

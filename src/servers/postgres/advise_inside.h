@@ -57,6 +57,7 @@ struct km_pg_candidate {
     struct km_str ddl;
     double bytes, writes, total;
     bool estimated; /* not the planner's word */
+    bool assumes; /* that a pattern, which is a parameter, begins with letters */
     bool chosen;
 };
 
@@ -95,6 +96,8 @@ const struct km_json *km_pg_fact_column(const struct km_json *table, struct km_s
 /* Sets each statement's scans[].facts and values. */
 void km_pg_advice_facts(struct km_pg_advice *a, const struct km_json *tables,
                         struct km_arena *arena);
+/* LIKE 'abc%', or a parameter that may be such. */
+bool km_pg_use_begins(const struct km_pg_use *use);
 /* Does the use mean a column of the statement's table k? */
 bool km_pg_use_of(const struct km_pg_advised *s, size_t k, struct km_str table,
                   struct km_str column);

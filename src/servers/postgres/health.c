@@ -155,14 +155,15 @@ const struct km_pg_check km_pg_checks[] = {
       SINCE_RESET, false, 0, 0 },
     { "cache_hit", "memory",
       "SELECT 'warning' AS severity, round(hit, 4) AS value, 0.95 AS threshold, jsonb_build_object("
-      "'hits', blks_hit, 'reads', blks_read, 'since', stats_reset) AS evidence, NULL AS fix FROM ("
+      "'hits', blks_hit, 'reads', blks_read, 'since', " KM_PG_COUNTED_SINCE
+      ") AS evidence, NULL AS fix FROM ("
       "SELECT *, blks_hit::numeric / nullif(blks_hit + blks_read, 0) AS hit FROM pg_stat_database "
       "WHERE datname = current_database()) q WHERE hit < 0.95 AND blks_hit + blks_read > 100000",
       SINCE_RESET, false, 0, 0 },
     { "database_counters", "memory",
       "SELECT CASE WHEN q.name = 'checksum_failures' THEN 'critical' ELSE 'info' END AS severity, "
-      "q.value, 0 AS threshold, jsonb_build_object('counter', q.name, 'since', d.stats_reset) AS "
-      "evidence, NULL AS fix FROM pg_stat_database d CROSS JOIN LATERAL (VALUES "
+      "q.value, 0 AS threshold, jsonb_build_object('counter', q.name, 'since', " KM_PG_COUNTED_SINCE
+      ") AS evidence, NULL AS fix FROM pg_stat_database d CROSS JOIN LATERAL (VALUES "
       "('checksum_failures', "
       "coalesce(d.checksum_failures, 0)), ('deadlocks', d.deadlocks), ('temp_bytes', CASE WHEN "
       "d.temp_bytes > 1073741824 THEN d.temp_bytes ELSE 0 END)) q(name, value) WHERE d.datname = "

@@ -19,6 +19,13 @@ struct km_pg_check {
 extern const struct km_pg_check km_pg_checks[];
 extern const size_t km_pg_nchecks;
 
+/* Since when a database's counters count: until one resets them, from the first start of the server
+ * or its last crash on, as the counters of the whole server.  They outlive a restart. */
+#define KM_PG_COUNTED_SINCE                                                                        \
+    "coalesce((SELECT stats_reset FROM pg_stat_database WHERE datname = current_database()), "     \
+    "(SELECT least(b.stats_reset, a.stats_reset) FROM pg_stat_bgwriter b, pg_stat_archiver a), "   \
+    "pg_postmaster_start_time())"
+
 /* Queries of the table that health_index.c has. */
 extern const char km_pg_health_duplicate_sql[], km_pg_health_redundant_sql[],
     km_pg_health_unused_sql[], km_pg_health_foreign_key_sql[];

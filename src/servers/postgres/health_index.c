@@ -54,9 +54,8 @@ const char km_pg_health_redundant_sql[] = INDEXES
 
 /* Of those that nobody has read so far a young count tells nothing: what runs once a week may. */
 const char km_pg_health_unused_sql[] = INDEXES
-    ", d AS (SELECT coalesce(stats_reset, pg_postmaster_start_time()) AS since, extract(epoch FROM "
-    "now() - coalesce(stats_reset, pg_postmaster_start_time()))::numeric / 86400 AS days FROM "
-    "pg_stat_database WHERE datname = current_database()), u AS (SELECT x.*, "
+    ", d AS (SELECT since, extract(epoch FROM now() - since)::numeric / 86400 AS days FROM "
+    "(SELECT " KM_PG_COUNTED_SINCE ") c(since)), u AS (SELECT x.*, "
     "pg_relation_size(x.oid) AS bytes FROM x JOIN pg_stat_user_indexes s ON s.indexrelid = x.oid "
     "WHERE s.idx_scan = 0 AND NOT x.indisunique AND NOT x.stays AND pg_relation_size(x.oid) > "
     "1048576) SELECT 'info' AS severity, u.bytes::numeric AS value, 0 AS threshold, "
