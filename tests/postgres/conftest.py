@@ -152,11 +152,12 @@ class Server:
         return result["structuredContent"]
 
     def error(self, name, /, **arguments):
-        """The object of an error, or its text."""
+        """The object of an error of PostgreSQL's or the guard's, or the message of kanmon's own."""
         result = self.call(name, **arguments)
-        assert result["isError"] is True, result
-        text = result["content"][0]["text"]
-        return json.loads(text)["error"] if text.startswith("{") else text
+        assert result["isError"] is True and "structuredContent" not in result, result
+        error = json.loads(result["content"][0]["text"])["error"]
+        named = error["code"].startswith("GUARD_") or any(c.isdigit() for c in error["code"])
+        return error if named else error["message"]
 
     def stop(self):
         self.process.stdin.close()

@@ -165,7 +165,8 @@ def test_a_preview_shows_and_its_word_confirms_once(writer, items):
     assert "used" in writer.error("delete_rows", **call, confirmation=shown["confirmation"])
     shown = writer.ok("delete_rows", **call, preview=True)
     items.psql('INSERT INTO "We ird"."It""ems" ("Id") VALUES (0)')  # now it would be four
-    assert "4 rows" in writer.error("delete_rows", **call, confirmation=shown["confirmation"])
+    assert "4 rows, and its preview showed 3" in writer.error(
+        "delete_rows", **call, confirmation=shown["confirmation"])
     shown = writer.ok("delete_rows", **call, preview=True)
     assert writer.ok("delete_rows", **call, confirmation=shown["confirmation"])["affected"] == 4
     assert "unknown" in writer.error("delete_rows", **call, confirmation="0" * 32)

@@ -24,7 +24,7 @@ def test_the_official_sdk_lists_and_calls(postgres):
             assert all(tool.annotations.read_only_hint for tool in tools.values())
             result = await client.call_tool("execute_sql", {"sql": "SELECT 1 AS one"})
             assert result.structured_content["rows"] == [[1]]
-            assert result.structured_content["columns"] == [{"name": "one", "type": "int4"}]
+            assert result.structured_content["columns"] == [{"name": "one", "type": "int4", "oid": 23}]
             result = await client.call_tool("describe_table", {"name": "t_ord"})
             assert result.structured_content["schema"] == "public"
             result = await client.call_tool("execute_sql", {"sql": "DELETE FROM t_ord"})

@@ -160,10 +160,29 @@ void km_mcp_call_content(struct km_mcp_call *call, struct km_str content, bool i
     end_result(call, is_error ? "error" : "ok", KM_STR_NONE, is_error);
 }
 
+static void end_failed(struct km_mcp_call *call, const char *outcome, const struct km_err *err)
+{
+    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(8 * sizeof err->text);
+
+    if (call->server->error_objects) {
+        km_buf_printf(&b, "{\"error\":{\"code\":\"%s\",\"message\":", km_err_name(err->code));
+        km_buf_json(&b, km_str_c(err->text));
+        km_buf_str(&b, KM_STR("}}"));
+    } else {
+        km_buf_str(&b, km_str_c(err->text));
+    }
+    end_with(call, outcome, km_buf_view(&b), KM_STR_NONE, true);
+}
+
+void km_mcp_call_failed(struct km_mcp_call *call, const struct km_err *err)
+{
+    end_failed(call, "error", err);
+}
+
 void km_mcp_run_failed(struct km_mcp_call *call, const struct km_err *err)
 {
     if (call->tool)
-        end_with(call, "error", km_str_c(err->text), KM_STR_NONE, true);
+        end_failed(call, "error", err);
     else
         km_mcp_fault(call, KM_RPC_INVALID_PARAMS, err->text);
 }
@@ -234,7 +253,7 @@ static void run(struct km_mcp_call *call)
     int r = check_arguments(call, &err);
 
     if (r < 0 && call->revision->errors_in_result) {
-        end_with(call, "invalid_arguments", km_str_c(err.text), KM_STR_NONE, true);
+        end_failed(call, "invalid_arguments", &err);
     } else if (r < 0) {
         refuse(call, KM_RPC_INVALID_PARAMS, "invalid_arguments", err.text);
     } else if (ask(call) == 0) {

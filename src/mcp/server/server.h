@@ -91,6 +91,7 @@ struct km_mcp_server {
     const struct km_mcp_method *methods;
     size_t nmethods;
     struct km_str capabilities; /* what it has besides its rows: "\"completions\":{}"; or empty */
+    bool error_objects; /* errors of its tools are {"error":{"code","message"}} */
     bool changes; /* its lists do, and what can be read: it says so */
     bool watched; /* of its lists that of resources alone; and it has resources/subscribe */
     const uint8_t *state_key; /* KM_AEAD_KEY_LEN: what its tools ask between two rounds of a
@@ -203,6 +204,8 @@ void km_mcp_fault(struct km_mcp_call *call, enum km_rpc_fault fault, const char 
 
 /* json: the structured result; the same is given as text. */
 void km_mcp_call_result(struct km_mcp_call *call, struct km_str json);
+/* The tool's answer is this error. */
+void km_mcp_call_failed(struct km_mcp_call *call, const struct km_err *err);
 void km_mcp_call_text(struct km_mcp_call *call, struct km_str text, bool is_error);
 
 /* content: a JSON array of content blocks. */

@@ -108,8 +108,7 @@ static void see_pattern(struct seek *s, const PgQuery__AExpr *e, bool any_case)
 {
     const PgQuery__Node *first = beginning(e->rexpr);
     bool prefix = !any_case && !floats(first);
-    struct km_pg_use *use =
-        add(s, e->lexpr, first, prefix ? KM_PG_USE_PREFIX : KM_PG_USE_PATTERN);
+    struct km_pg_use *use = add(s, e->lexpr, first, prefix ? KM_PG_USE_PREFIX : KM_PG_USE_PATTERN);
 
     if (use)
         use->may_begin = !any_case && use->param;

@@ -83,9 +83,10 @@ static void put_index(struct km_json_out *o, const struct km_pg_advice *a,
     km_out_key(o, "estimated");
     km_out_bool(o, c->estimated);
     if (c->assumes)
-        km_out_member(o, "assumes",
-                      KM_STR("the pattern of LIKE, a parameter here, begins with letters: it serves "
-                             "none that begins with % or _"));
+        km_out_member(
+            o, "assumes",
+            KM_STR("the pattern of LIKE, a parameter here, begins with letters: it serves "
+                   "none that begins with % or _"));
     put_redundant(o, c);
     km_out_close(o, '}');
 }

@@ -18,6 +18,7 @@
 
 struct km_pg_db;
 struct km_pg_lease;
+struct km_pg_typenames;
 
 struct km_pg_limits {
     int64_t rows; /* of a result */
@@ -56,6 +57,7 @@ const struct km_pg_db_args *km_pg_db_args_of(const struct km_pg_db *db);
 int km_pg_db_judge(const struct km_pg_db *db, struct km_arena *arena, struct km_str sql,
                    struct km_pg_verdict *ret, struct km_err *err) KM_MUST_USE;
 const struct km_pg_parser *km_pg_db_parser(const struct km_pg_db *db); /* its guard's */
+struct km_pg_typenames *km_pg_db_typenames(const struct km_pg_db *db); /* its own types' */
 struct km_pg_pool_stats km_pg_db_pool(const struct km_pg_db *db); /* as it is now */
 
 /* What a statement asks for.  Everything it points to stays until on_end. */

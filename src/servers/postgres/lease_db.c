@@ -14,6 +14,7 @@
 #include <stdlib.h>
 
 #include "servers/postgres/resolve.h"
+#include "servers/postgres/typenames.h"
 
 #define LOOKUP_BYTES 32768
 #define ROW_BYTES_LEAST ((size_t)4 * 1024 * 1024)
@@ -75,8 +76,9 @@ int km_pg_db_new(struct km_loop *loop, const struct km_pg_db_args *args, struct 
                                                : km_fail(err, KM_E_NOMEM, "out of memory");
     if (r == 0) {
         db->verdicts = km_pg_verdicts_new();
-        r = db->verdicts ? km_pg_lib_open(&db->lib, err)
-                         : km_fail(err, KM_E_NOMEM, "out of memory");
+        db->typenames = km_pg_typenames_new();
+        r = db->verdicts && db->typenames ? km_pg_lib_open(&db->lib, err)
+                                          : km_fail(err, KM_E_NOMEM, "out of memory");
     }
     if (r == 0)
         r = make_pool(db, err);
@@ -95,6 +97,7 @@ struct km_pg_db *km_pg_db_free(struct km_pg_db *db)
     km_pg_lib_close(db->lib);
     km_pg_guard_free(db->guard);
     km_pg_verdicts_free(db->verdicts);
+    km_pg_typenames_free(db->typenames);
     km_buf_done(&db->lookup);
     if (db->dsn)
         explicit_bzero(db->dsn, strlen(db->dsn));
@@ -117,6 +120,11 @@ int km_pg_db_judge(const struct km_pg_db *db, struct km_arena *arena, struct km_
 const struct km_pg_parser *km_pg_db_parser(const struct km_pg_db *db)
 {
     return km_pg_guard_parser(db->guard);
+}
+
+struct km_pg_typenames *km_pg_db_typenames(const struct km_pg_db *db)
+{
+    return db->typenames;
 }
 
 struct km_pg_pool_stats km_pg_db_pool(const struct km_pg_db *db)

@@ -31,6 +31,7 @@ struct km_pg_db {
     uint64_t posture_ms; /* when it was looked at */
     struct km_pg_verdicts *verdicts; /* of the guard, by text */
     struct km_pg_unchanged unchanged; /* the catalogue */
+    struct km_pg_typenames *typenames;
 };
 
 #define KM_PG_NARROWED_NONE 2 /* bytes of a request's empty list */

@@ -5,7 +5,8 @@
  *                                   │
  *     a caller's "qty" ── is it one of them? ── "qty" ── its value: $3, of type 23
  *
- * A value goes as the text its type reads.  What a result writes can be sent back as it is: bytea
+ * A value goes as the text its type reads; a domain's as that of what it is made of, for a pattern
+ * that is compared with it need not fit its checks.  What a result writes can be sent back as it is: bytea
  * as base64, a list as an array, an object as JSON.
  */
 #include "servers/postgres/relation.h"
@@ -20,7 +21,9 @@
 const char *const km_pg_relation_sql[] = {
     "SELECT (SELECT json_build_object('schema', n.nspname, 'name', c.relname, 'columns', "
     "(SELECT json_agg(json_build_object('name', a.attname, 'type', "
-    "format_type(a.atttypid, a.atttypmod), 'oid', a.atttypid::int8, 'array', "
+    "format_type(a.atttypid, a.atttypmod), 'oid', (WITH RECURSIVE d(o, b) AS (SELECT t.oid, "
+    "t.typbasetype UNION ALL SELECT y.oid, y.typbasetype FROM d JOIN pg_type y ON y.oid = d.b) "
+    "SELECT o::int8 FROM d WHERE b = 0), 'array', "
     "t.typcategory = 'A', 'own', coalesce(e.typnamespace, b.typnamespace, t.typnamespace) = "
     "'pg_catalog'::regnamespace, 'generated', a.attgenerated <> '' OR a.attidentity = 'a') "
     "ORDER BY a.attnum) "
@@ -34,9 +37,10 @@ const char *const km_pg_relation_sql[] = {
     "AND k.contype = 'p' AND a.attrelid = c.oid AND a.attnum = x.n)) "
     "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN json_to_recordset("
     "$3::json) AS x(k text, s text, n text, c json) ON x.k = 'narrow' AND x.s = n.nspname "
-    "AND x.n = c.relname WHERE c.relname = $2::text AND c.relkind IN ('r', 'p', 'v', 'm', 'f') "
-    "AND has_schema_privilege(n.oid, 'USAGE') AND CASE WHEN $1::text IS NULL "
-    "THEN pg_table_is_visible(c.oid) ELSE n.nspname = $1 END LIMIT 1)",
+    "AND x.n = c.relname WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') "
+    "AND has_schema_privilege(n.oid, 'USAGE') AND ((c.relname = $2::text AND CASE WHEN $1::text "
+    "IS NULL THEN pg_table_is_visible(c.oid) ELSE n.nspname = $1 END) OR c.oid = (SELECT "
+    KM_PG_AS_WRITTEN ")) ORDER BY c.relname = $2 DESC LIMIT 1)",
     NULL,
 };
 
@@ -144,7 +148,6 @@ void km_pg_build_name(struct km_pg_build *b, const struct km_pg_column *column)
     km_pg_quote(&b->sql, column->name);
 }
 
-/* ["a", null, [1]] as {"a",NULL,{"1"}}: PostgreSQL's literal of an array. */
 static void put_array(struct km_buf *out, const struct km_json *list, unsigned depth)
 {
     const struct km_json *item;
@@ -183,6 +186,11 @@ static void put_array(struct km_buf *out, const struct km_json *list, unsigned d
     km_buf_byte(out, '}');
 }
 
+void km_pg_array(struct km_buf *out, const struct km_json *list)
+{
+    put_array(out, list, 0);
+}
+
 /* base64 as results write it; a text that begins with \x stays. */
 static int put_bytes(struct km_buf *out, struct km_str s)
 {
@@ -210,7 +218,7 @@ static int put_text(const struct km_pg_column *c, const struct km_json *v, struc
     bool on;
 
     if (c->array && km_json_kind(v) == KM_JSON_ARRAY) {
-        put_array(out, v, 0);
+        km_pg_array(out, v);
     } else if (km_json_bool(v, &on)) {
         km_buf_str(out, on ? KM_STR("true") : KM_STR("false"));
     } else if (km_json_string(v, &s) && c->oid == BYTEA) {

@@ -16,6 +16,12 @@
 #define KM_PG_VALUES 10000 /* bound values of one statement */
 #define KM_PG_BUILD_BYTES ((size_t)200 * 1024)
 
+/* Where $1, a schema, is null: the relation that $2 means as SQL would write it, "S"."T" or s.t. */
+#define KM_PG_AS_WRITTEN                                                                           \
+    "to_regclass(CASE WHEN $1::text IS NULL AND $2::text ~ "                                       \
+    "'^([A-Za-z_][A-Za-z0-9_$]*|\"([^\"]|\"\")+\")(\\.([A-Za-z_][A-Za-z0-9_$]*|\"([^\"]|\"\")+\"))?$'"  \
+    " THEN $2::text END)"
+
 struct km_pg_column {
     struct km_str name, type; /* type: for messages */
     unsigned oid;
@@ -42,6 +48,9 @@ const struct km_pg_column *km_pg_relation_column(const struct km_pg_relation *re
                                                  struct km_str name, struct km_err *err);
 
 /* A statement that grows. */
+/* ["a", null, [1]] as {"a",NULL,{"1"}}: PostgreSQL's literal of an array. */
+void km_pg_array(struct km_buf *out, const struct km_json *list);
+
 struct km_pg_build {
     struct km_arena *arena;
     const struct km_pg_relation *rel;

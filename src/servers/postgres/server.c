@@ -73,6 +73,7 @@ void km_pg_server_init(struct km_pg_server *s, struct km_pg_db *db)
         .nmethods = km_pg_nmethods,
         .capabilities = KM_STR("\"completions\":{}"),
         .watched = true,
+        .error_objects = true,
         .prepare = km_pg_digest_prepare,
         .data = s,
         .cancel = km_pg_task_cancel,

@@ -3,7 +3,7 @@
  *
  * Values come as PostgreSQL's text.  Whether that text is a JSON number is decided by its type and
  * by its digits: up to 15 of them survive a double, whoever reads it.  A type nobody listed is a
- * string under its oid's number, which is true if not pretty.
+ * string, and its name is the database's to say (typenames.c).
  *
  * A row goes in whole or not at all: its JSON is written, and taken back when the bound was passed.
  */
@@ -38,6 +38,10 @@ static const struct type {
     { "interval", 1186, STRING }, { "numeric[]", 1231, STRING }, { "timetz", 1266, STRING },
     { "bit", 1560, STRING },     { "varbit", 1562, STRING },  { "numeric", 1700, NUMBER },
     { "regclass", 2205, STRING }, { "regtype", 2206, STRING }, { "record", 2249, STRING },
+    { "bytea[]", 1001, STRING }, { "bpchar[]", 1014, STRING }, { "timestamp[]", 1115, STRING },
+    { "date[]", 1182, STRING },  { "time[]", 1183, STRING },  { "interval[]", 1187, STRING },
+    { "inet[]", 1041, STRING },  { "pg_lsn", 3220, STRING },  { "tsrange", 3908, STRING },
+    { "jsonpath", 4072, STRING }, { "macaddr8", 774, STRING }, { "xid8", 5069, STRING },
     { "anyarray", 2277, STRING }, { "void", 2278, STRING },   { "uuid", 2950, STRING },
     { "uuid[]", 2951, STRING },  { "tsvector", 3614, STRING }, { "tsquery", 3615, STRING },
     { "jsonb", 3802, JSON },     { "jsonb[]", 3807, STRING }, { "int4range", 3904, STRING },
@@ -66,14 +70,26 @@ unsigned km_pg_type_oid(struct km_str name)
         { { "real", 4 }, { "float4", 6 } },
         { { "double precision", 16 }, { "float8", 6 } },
         { { "decimal", 7 }, { "numeric", 7 } },
+        { { "character varying", 17 }, { "varchar", 7 } },
+        { { "character", 9 }, { "bpchar", 6 } },
+        { { "timestamp with time zone", 24 }, { "timestamptz", 11 } },
+        { { "timestamp without time zone", 27 }, { "timestamp", 9 } },
+        { { "time without time zone", 22 }, { "time", 4 } },
+        { { "time with time zone", 19 }, { "timetz", 6 } },
     };
+    struct km_str brackets = km_str_ends(name, KM_STR("[]")) ? KM_STR("[]") : KM_STR_NONE;
+    struct km_str one = km_str_sub(name, 0, name.n - brackets.n);
 
     for (size_t i = 0; i < sizeof other / sizeof other[0]; i++)
-        if (km_str_ieq(other[i].word, name))
-            name = other[i].name;
-    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
-        if (km_str_ieq(km_str_c(types[i].name), name))
+        if (km_str_ieq(other[i].word, one))
+            one = other[i].name;
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+        struct km_str known = km_str_c(types[i].name);
+
+        if (known.n == one.n + brackets.n && km_str_ends(known, brackets) &&
+            km_str_ieq(km_str_sub(known, 0, one.n), one))
             return types[i].oid;
+    }
     return 0;
 }
 
@@ -89,6 +105,7 @@ void km_pg_table_reset(struct km_pg_table *t)
     km_buf_reset(&t->columns);
     km_buf_reset(&t->rows);
     t->nrows = 0;
+    t->nothers = 0;
     t->truncated = t->started = false;
 }
 
@@ -98,12 +115,22 @@ void km_pg_table_done(struct km_pg_table *t)
     km_buf_done(&t->rows);
 }
 
+static void note_other(struct km_pg_table *t, unsigned oid)
+{
+    for (size_t i = 0; i < t->nothers; i++)
+        if (t->others[i] == oid)
+            return;
+    if (t->nothers < KM_PG_TABLE_OTHERS)
+        t->others[t->nothers++] = oid;
+}
+
 static void put_columns(struct km_pg_table *t, const struct km_pg_result *r)
 {
     size_t n = km_pg_columns(r);
 
     for (size_t i = 0; i < n; i++) {
-        const struct type *type = type_of(km_pg_column_type(r, i));
+        unsigned oid = km_pg_column_type(r, i);
+        const struct type *type = type_of(oid);
 
         km_buf_str(&t->columns, i ? KM_STR(",{\"name\":") : KM_STR("{\"name\":"));
         km_buf_json(&t->columns, km_str_c(km_pg_column_name(r, i)));
@@ -111,8 +138,12 @@ static void put_columns(struct km_pg_table *t, const struct km_pg_result *r)
         if (type)
             km_buf_str(&t->columns, km_str_c(type->name));
         else
-            km_buf_u64(&t->columns, km_pg_column_type(r, i));
-        km_buf_str(&t->columns, KM_STR("\"}"));
+            km_buf_u64(&t->columns, oid);
+        km_buf_str(&t->columns, KM_STR("\",\"oid\":"));
+        km_buf_u64(&t->columns, oid);
+        km_buf_byte(&t->columns, '}');
+        if (!type)
+            note_other(t, oid);
     }
     t->started = true;
 }

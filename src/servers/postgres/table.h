@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* table.h - rows of a result as JSON: columns with their types, rows as arrays.
  *
- *     {"columns":[{"name":"id","type":"int4"}],"rows":[[1],[2]],"row_count":2,"truncated":false}
+ *     {"columns":[{"name":"id","type":"int4","oid":23}],"rows":[[1],[2]],"row_count":2,
+ *      "truncated":false}
  *
  * Nothing is lost on the way: columns of one name stay apart, numbers that do not fit a double are
  * strings, bytea is base64, JSON stays JSON.
@@ -12,9 +13,13 @@
 #include "base/buf.h"
 #include "store/pg_conn.h"
 
+#define KM_PG_TABLE_OTHERS 64 /* types of a result that are not PostgreSQL's own */
+
 struct km_pg_table {
     struct km_buf columns, rows;
     int64_t nrows, most;
+    unsigned others[KM_PG_TABLE_OTHERS]; /* their oids, which typenames.h puts names to */
+    size_t nothers;
     bool truncated, started;
 };
 
@@ -29,7 +34,7 @@ bool km_pg_table_take(struct km_pg_table *t, const struct km_pg_result *r);
 /* "columns":...,"rows":...,"row_count":...,"truncated":... without braces. */
 void km_pg_table_put(const struct km_pg_table *t, struct km_buf *out);
 
-/* The oid of a type a parameter may name, 0: unknown ("int4", "text[]", "timestamptz"). */
+/* The oid of a type a parameter may name, 0: unknown ("int4", "text[]", "character varying"). */
 unsigned km_pg_type_oid(struct km_str name);
 
 #endif

@@ -14,11 +14,14 @@
 
 #include "base/crypto.h"
 #include "base/encode.h"
+#include "base/time.h"
 #include "http/json_out.h"
 #include "servers/postgres/digest.h"
+#include "servers/postgres/hints.h"
 #include "servers/postgres/meter.h"
 #include "servers/postgres/own.h"
 #include "servers/postgres/process.h"
+#include "servers/postgres/typenames.h"
 
 #define ERROR_BYTES ((size_t)64 * 1024)
 
@@ -40,6 +43,7 @@ static int character_of(struct km_str sql, int at)
 static void put_error(struct km_pg_task *task, const struct km_pg_outcome *o, struct km_buf *b)
 {
     const struct km_pg_verdict *v = o->refused;
+    struct km_str hint = v ? v->hint : o->hint.n ? o->hint : km_pg_hint(o->sqlstate, o->message);
     struct km_json_out j;
     int position = o->position;
 
@@ -56,12 +60,12 @@ static void put_error(struct km_pg_task *task, const struct km_pg_outcome *o, st
         km_out_member(&j, "code", o->sqlstate);
     }
     km_out_member(&j, "message", v ? v->message : o->message);
-    if (position > (int)task->prefix && !task->rewritten)
+    if (position > (int)task->prefix && !task->rewritten && !task->built)
         km_out_member_i64(&j, "position", position - (int)task->prefix);
     if (o->detail.n)
         km_out_member(&j, "detail", o->detail);
-    if (v ? v->hint.n : o->hint.n)
-        km_out_member(&j, "hint", v ? v->hint : o->hint);
+    if (hint.n)
+        km_out_member(&j, "hint", hint);
     km_out_close(&j, '}');
     km_out_close(&j, '}');
 }
@@ -71,11 +75,17 @@ static int answer_error(struct km_pg_task *task, const struct km_pg_outcome *o, 
     struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(ERROR_BYTES);
     const struct km_pg_server *s = task->call->server->data;
     const struct km_pg_limits *limits = &km_pg_db_args_of(s->db)->limits;
+    const struct km_pg_request *q = &task->request;
 
     if (o->unknown)
         return km_fail(err, KM_E_UPSTREAM_CONNECT,
                        "outcome unknown: the connection was lost while the change was committed; "
                        "look whether it happened before trying again");
+    if (o->over_cap && q->capped && q->affected_most < limits->affected)
+        return km_fail(err, KM_E_LIMIT,
+                       "rolled back: the statement would have changed %lld rows, and its preview "
+                       "showed %lld: preview it again",
+                       (long long)o->affected, (long long)q->affected_most);
     if (o->over_cap)
         return km_fail(err, KM_E_LIMIT,
                        "rolled back: the statement would have changed %lld rows, at most %lld are "
@@ -216,20 +226,19 @@ static bool on_result(void *ctx, const struct km_pg_result *r)
     return km_pg_table_take(&task->table, r);
 }
 
-static void on_end(void *ctx, const struct km_pg_outcome *o)
+static bool failed(const struct km_pg_outcome *o)
 {
-    struct km_pg_task *task = ctx;
-    bool failed;
+    return o->err || o->refused || o->sqlstate.n || o->over_cap || o->unknown;
+}
+
+static void finish(struct km_pg_task *task, const struct km_pg_outcome *o)
+{
     struct km_err err = { 0 };
     int r;
 
-    task->call->work = NULL;
-    km_pg_meter_lease(task, o);
-    if (!o->err && !o->refused)
-        km_pg_digest_answers(km_pg_server_of(task->call));
-    failed = o->err || o->refused || o->sqlstate.n || o->over_cap || o->unknown;
-    r = failed && (!task->tolerant || task->cancelled) ? answer_error(task, o, &err)
-                                                       : task->answer(task, o, &err);
+    km_pg_typenames_put(km_pg_db_typenames(km_pg_server_of(task->call)->db), &task->table);
+    r = failed(o) && (!task->tolerant || task->cancelled) ? answer_error(task, o, &err)
+                                                          : task->answer(task, o, &err);
     if (r < 0)
         km_pg_meter_failed(task, &err);
     if (r < 0 && task->method)
@@ -237,7 +246,61 @@ static void on_end(void *ctx, const struct km_pg_outcome *o)
                      err.code == KM_E_NOT_FOUND ? KM_RPC_RESOURCE_NOT_FOUND : KM_RPC_INTERNAL,
                      err.text);
     else if (r < 0)
-        km_mcp_call_text(task->call, km_str_c(err.text), true);
+        km_mcp_call_failed(task->call, &err);
+}
+
+/* --- names of types --- */
+
+static bool on_names(void *ctx, const struct km_pg_result *r)
+{
+    const struct km_pg_task *task = ctx;
+    const struct km_pg_server *s = km_pg_server_of(task->call);
+
+    km_pg_typenames_take(km_pg_db_typenames(s->db), r, km_mono_ms());
+    return true;
+}
+
+/* Whatever came of it: the result is there, and says numbers where it has no names. */
+static void on_names_end(void *ctx, const struct km_pg_outcome *o)
+{
+    struct km_pg_task *task = ctx;
+
+    (void)o;
+    task->call->work = NULL;
+    finish(task, &task->ended);
+}
+
+static bool ask_names(struct km_pg_task *task, const struct km_pg_outcome *o)
+{
+    static const struct km_pg_lease_events events = { on_names, on_names_end };
+    struct km_pg_db *db = km_pg_server_of(task->call)->db;
+    struct km_arena *arena = task->call->arena;
+    struct km_buf oids KM_CLEANUP(km_buf_done) = KM_BUF(KM_PG_TABLE_OTHERS * 16);
+    const char **values = km_arena_zalloc(arena, sizeof *values);
+
+    if (failed(o) || task->cancelled || !values ||
+        !km_pg_typenames_missing(km_pg_db_typenames(db), &task->table, km_mono_ms(), &oids))
+        return false;
+    values[0] = km_arena_cstr(arena, km_buf_view(&oids));
+    task->ended = *o;
+    task->names = (struct km_pg_request){
+        .sql = km_str_c(km_pg_typenames_sql), .own = true, .nparams = 1, .values = values
+    };
+    task->lease = km_pg_lease_new(db, arena, &task->names, &events, task);
+    task->call->work = task->lease ? task : NULL;
+    return task->lease;
+}
+
+static void on_end(void *ctx, const struct km_pg_outcome *o)
+{
+    struct km_pg_task *task = ctx;
+
+    task->call->work = NULL;
+    km_pg_meter_lease(task, o);
+    if (!o->err && !o->refused)
+        km_pg_digest_answers(km_pg_server_of(task->call));
+    if (!ask_names(task, o))
+        finish(task, o);
 }
 
 static const struct km_pg_lease_events lease_events = { on_result, on_end };

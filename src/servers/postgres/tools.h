@@ -55,9 +55,9 @@ extern const char *const km_pg_describe_sql[];
     "{\"type\":\"object\",\"required\":[\"columns\",\"rows\",\"row_count\",\"truncated\"],\"p"     \
     "roperties\":{\"columns\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"required\""     \
     ":[\"name\",\"type\"],\"properties\":{\"name\":{\"type\":\"string\"},\"type\":{\"type\":"      \
-    "\"string\"}}}},\"rows\":{\"type\":\"array\",\"items\":{\"type\":\"array\"}},\"row_count"      \
+    "\"string\"},\"oid\":{\"type\":\"integer\"}}}},\"rows\":{\"type\":\"array\",\"items\":{\"type\":\"array\"}},\"row_count"      \
     "\":{\"type\":\"integer\"},\"truncated\":{\"type\":\"boolean\"},\"next_cursor\":{\"type\""     \
-    ":\"string\"},\"command\":{\"type\":\"string\"},\"elapsed_ms\":{\"type\":\"number\"}}}"
+    ":\"string\"},\"hint\":{\"type\":\"string\"},\"command\":{\"type\":\"string\"},\"elapsed_ms\":{\"type\":\"number\"}}}"
 
 /* --- tasks --- */
 
@@ -72,6 +72,9 @@ struct km_pg_task {
     void *data; /* the tool's own */
     bool cancelled; /* nobody wants the answer: no further statement */
     bool rewritten; /* by a processor: places in the text are not the caller's */
+    bool built; /* the text is ours: nor are these */
+    struct km_pg_request names; /* of types are asked for, and */
+    struct km_pg_outcome ended; /* this is told afterwards */
     bool method; /* no tool: its errors are the protocol's */
     bool tolerant; /* answer takes failures as well: it looks at the outcome itself */
     /* Answers, or starts the next statement; negative: the answer is an error with err's text. */

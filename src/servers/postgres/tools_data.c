@@ -43,6 +43,7 @@ int km_pg_task_with_table(struct km_mcp_call *call, km_pg_table_fn *then, struct
     l->then = then;
     task->data = l;
     task->answer = on_table;
+    task->built = true;
     if (km_pg_request_own(call, km_pg_relation_sql, names, 3, &task->request, err) < 0)
         return KM_E_INVALID;
     return km_pg_task_start(task, err);

@@ -9,13 +9,13 @@
  *
  * The name is compared as the catalogue writes it, so mixed case is found.  Without a schema the
  * first of the search path counts; a name that is nowhere on the path is taken from another schema
- * when only one has it.  Statistics of columns are numbers only: pg_stats' values are data.  Of a
+ * when only one has it, or as SQL would write it (hr.people, "Sales"."Order Items").  Statistics of columns are numbers only: pg_stats' values are data.  Of a
  * relation that is narrowed ($3) the columns that are shown are told, without statistics.
  */
 #include "servers/postgres/tools.h"
 
 #define COLUMNS                                                                                    \
-    "'columns', (SELECT json_agg(json_build_object('name', a.attname, 'type', "                    \
+    "'columns', (SELECT coalesce(json_agg(json_build_object('name', a.attname, 'type', "           \
     "format_type(a.atttypid, a.atttypmod), 'nullable', NOT a.attnotnull, "                         \
     "'default', CASE WHEN a.attgenerated = '' THEN pg_get_expr(d.adbin, d.adrelid) END, "          \
     "'generated', CASE WHEN a.attgenerated <> '' THEN pg_get_expr(d.adbin, d.adrelid) END, "       \
@@ -24,12 +24,16 @@
     "AND l.collname <> 'default'), "                                                               \
     "'values', (SELECT json_agg(e.enumlabel ORDER BY e.enumsortorder) FROM pg_enum e "             \
     "WHERE e.enumtypid = a.atttypid), "                                                            \
+    "'domain', (SELECT json_build_object('type', format_type(y.typbasetype, y.typtypmod), "        \
+    "'checks', (SELECT coalesce(json_agg(pg_get_constraintdef(k.oid) ORDER BY k.conname), '[]') "  \
+    "FROM pg_constraint k WHERE k.contypid = y.oid AND k.contype = 'c')) FROM pg_type y WHERE "    \
+    "y.oid = a.atttypid AND y.typtype = 'd'), "                                                    \
     "'comment', col_description(a.attrelid, a.attnum), "                                           \
     "'statistics', (SELECT json_build_object('null_fraction', s.null_frac, 'distinct', "           \
     "s.n_distinct, 'average_width', s.avg_width, 'correlation', s.correlation) "                   \
     "FROM pg_stats s WHERE s.schemaname = n.nspname AND s.tablename = t.relname "                  \
     "AND s.attname = a.attname AND x.c IS NULL ORDER BY s.inherited DESC LIMIT 1)) "               \
-    "ORDER BY a.attnum) "                                                                          \
+    "ORDER BY a.attnum), '[]') "                                                                   \
     "FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid "                        \
     "AND d.adnum = a.attnum WHERE a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped "     \
     "AND (json_typeof(x.c) IS DISTINCT FROM 'array' OR a.attname IN "                              \
@@ -81,6 +85,8 @@
     "'partition_of', CASE WHEN t.relispartition THEN (SELECT json_build_object('table', "          \
     "h.inhparent::regclass::text, 'bound', pg_get_expr(t.relpartbound, t.oid)) "                   \
     "FROM pg_inherits h WHERE h.inhrelid = t.oid) END, "                                           \
+    "'inherits', (SELECT coalesce(json_agg(h.inhparent::regclass::text ORDER BY h.inhseqno), "     \
+    "'[]') FROM pg_inherits h WHERE h.inhrelid = t.oid AND NOT t.relispartition), "                \
     "'partitions', (SELECT coalesce(json_agg(json_build_object('table', "                          \
     "h.inhrelid::regclass::text, 'bound', pg_get_expr(c.relpartbound, c.oid), 'row_estimate', "    \
     "CASE WHEN c.reltuples >= 0 THEN c.reltuples::int8 END) "                                      \
@@ -109,11 +115,12 @@
     "AS c FROM json_to_recordset($3::json) AS r(k text, s text, n text, c json) WHERE r.k = "      \
     "'narrow' AND (to_regclass(format('%I.%I', r.s, r.n)) = t.oid OR to_regclass(format('%I.%I', " \
     "r.s, r.n)) IN (SELECT pg_partition_ancestors(t.oid))) LIMIT 1) x ON true "                    \
-    "WHERE t.relname = $2::text AND t.relkind IN ('r', 'p', 'v', 'm', 'f') "                       \
-    "AND has_schema_privilege(n.oid, 'USAGE') AND CASE WHEN $1::text IS NULL "                     \
+    "WHERE t.relkind IN ('r', 'p', 'v', 'm', 'f') AND has_schema_privilege(n.oid, 'USAGE') AND "   \
+    "((t.relname = $2::text AND CASE WHEN $1::text IS NULL "                                       \
     "THEN pg_table_is_visible(t.oid) OR NOT EXISTS (SELECT 1 FROM pg_class c "                     \
     "WHERE c.relname = t.relname AND c.oid <> t.oid AND c.relkind IN ('r', 'p', 'v', 'm', 'f')) "  \
-    "ELSE n.nspname = $1 END ORDER BY pg_table_is_visible(t.oid) DESC LIMIT 1)"
+    "ELSE n.nspname = $1 END) OR t.oid = (SELECT " KM_PG_AS_WRITTEN ")) "                          \
+    "ORDER BY t.relname = $2 DESC, pg_table_is_visible(t.oid) DESC LIMIT 1)"
 
 const char *const km_pg_describe_sql[] = {
     "SELECT (SELECT json_build_object('schema', n.nspname, 'name', t.relname, 'kind', "
@@ -149,7 +156,7 @@ static const struct km_pg_row rows[] = {
                 "schema": {"type": "string", "description": 
                     "Left out: the first on the search path that has the table."},
                 "name": {"type": "string", "description":
-                    "As it is written in the catalogue, without quotes."}}})),
+                    "As the catalogue has it; or, without schema, as SQL has it: hr.people."}}})),
         .output = KM_PG_TEXT(KM_PG_JSON({"type": "object", "required": ["schema", "name", "kind",
             "columns"],
             "properties": {"schema": {"type": "string"}, "name": {"type": "string"}, "kind":

@@ -114,6 +114,10 @@ static int make_request(struct km_pg_task *task, struct km_err *err)
         flag(call, "analyze") ? ", ANALYZE" : "", said(call, "buffers"), said(call, "settings"));
 
     (void)km_json_string(km_json_get(call->args, "sql"), &task->request.sql);
+    if (km_str_ieq(km_str_sub(km_str_trim(task->request.sql), 0, 8), KM_STR("explain ")))
+        return km_fail(err, KM_E_INVALID,
+                       "sql: the statement alone, without EXPLAIN; its options are arguments: "
+                       "analyze, buffers, settings");
     if (km_pg_task_params(task, km_json_get(call->args, "params"), err) < 0)
         return KM_E_INVALID;
     km_pg_task_limits(task);

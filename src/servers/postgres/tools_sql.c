@@ -65,10 +65,14 @@ static struct km_str next_cursor(struct km_pg_task *task)
 static int answer_rows(struct km_pg_task *task, const struct km_pg_outcome *o, struct km_err *err)
 {
     struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(KM_MCP_RESULT_BYTES);
-    struct km_str cursor = task->table.truncated ? next_cursor(task) : KM_STR_NONE;
+    bool stuck = task->table.truncated && !task->table.nrows;
+    struct km_str cursor = task->table.truncated && !stuck ? next_cursor(task) : KM_STR_NONE;
 
     km_buf_byte(&b, '{');
     km_pg_table_put(&task->table, &b);
+    if (stuck) /* a cursor would come back to the same row */
+        km_buf_str(&b, KM_STR(",\"hint\":\"the next row alone is larger than max_bytes: select "
+                              "fewer columns, or a part of them as left(column, 1000)\""));
     if (cursor.n) {
         km_buf_str(&b, KM_STR(",\"next_cursor\":"));
         km_buf_json(&b, cursor);
