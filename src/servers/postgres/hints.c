@@ -5,7 +5,8 @@
  *     22P02 malformed array literal         ──> how a list is given
  *
  * PostgreSQL's own hint is better where it has one: these are asked for where it has none.  They
- * name the tools that every mode has.  Rows of one SQLSTATE: the first whose text is in the message.
+ * name the tools that every mode has.  Of one SQLSTATE the first row whose text is in the message
+ * counts.
  */
 #include "servers/postgres/hints.h"
 

@@ -6,7 +6,8 @@
  *
  * PostgreSQL reads every value from its text and infers the types that are not said.  Objects go as
  * JSON, and so do lists, but where an array is wanted: by the type that is said, or where the
- * statement has the $n: behind ANY or ALL, cast to an array, in unnest() and the functions of arrays.
+ * statement has the $n: behind ANY or ALL, cast to an array, in unnest() and other functions of
+ * arrays.
  */
 #include "base/buf.h"
 #include "servers/postgres/tools.h"

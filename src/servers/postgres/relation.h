@@ -16,11 +16,11 @@
 #define KM_PG_VALUES 10000 /* bound values of one statement */
 #define KM_PG_BUILD_BYTES ((size_t)200 * 1024)
 
-/* Where $1, a schema, is null: the relation that $2 means as SQL would write it, "S"."T" or s.t. */
+/* Where $1, a schema, is null: the relation $2 means as SQL would write it, "S"."T" or s.t. */
+#define KM_PG_WORD "([A-Za-z_][A-Za-z0-9_$]*|\"([^\"]|\"\")+\")"
 #define KM_PG_AS_WRITTEN                                                                           \
-    "to_regclass(CASE WHEN $1::text IS NULL AND $2::text ~ "                                       \
-    "'^([A-Za-z_][A-Za-z0-9_$]*|\"([^\"]|\"\")+\")(\\.([A-Za-z_][A-Za-z0-9_$]*|\"([^\"]|\"\")+\"))?$'"  \
-    " THEN $2::text END)"
+    "to_regclass(CASE WHEN $1::text IS NULL AND $2::text ~ '^" KM_PG_WORD "(\\." KM_PG_WORD        \
+    ")?$' THEN $2::text END)"
 
 struct km_pg_column {
     struct km_str name, type; /* type: for messages */

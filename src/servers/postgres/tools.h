@@ -52,12 +52,14 @@ extern const char *const km_pg_describe_sql[];
 
 /* Of a result with rows. */
 #define KM_PG_ROWS_SCHEMA                                                                          \
-    "{\"type\":\"object\",\"required\":[\"columns\",\"rows\",\"row_count\",\"truncated\"],\"p"     \
-    "roperties\":{\"columns\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"required\""     \
-    ":[\"name\",\"type\"],\"properties\":{\"name\":{\"type\":\"string\"},\"type\":{\"type\":"      \
-    "\"string\"},\"oid\":{\"type\":\"integer\"}}}},\"rows\":{\"type\":\"array\",\"items\":{\"type\":\"array\"}},\"row_count"      \
-    "\":{\"type\":\"integer\"},\"truncated\":{\"type\":\"boolean\"},\"next_cursor\":{\"type\""     \
-    ":\"string\"},\"hint\":{\"type\":\"string\"},\"command\":{\"type\":\"string\"},\"elapsed_ms\":{\"type\":\"number\"}}}"
+    "{\"type\":\"object\",\"required\":[\"columns\",\"rows\",\"row_count\",\"truncated\"]"         \
+    ",\"properties\":{\"columns\":{\"type\":\"array\",\"items\":{\"type\":\"object\","             \
+    "\"required\":[\"name\",\"type\"],\"properties\":{\"name\":{\"type\":\"string\"},"             \
+    "\"type\":{\"type\":\"string\"},\"oid\":{\"type\":\"integer\"}}}},\"rows\":{\"type\":"         \
+    "\"array\",\"items\":{\"type\":\"array\"}},\"row_count\":{\"type\":\"integer\"},"              \
+    "\"truncated\":{\"type\":\"boolean\"},\"next_cursor\":{\"type\":\"string\"},\"hint\":"         \
+    "{\"type\":\"string\"},\"command\":{\"type\":\"string\"},\"elapsed_ms\":{\"type\":"            \
+    "\"number\"}}}"
 
 /* --- tasks --- */
 

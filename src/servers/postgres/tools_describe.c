@@ -9,8 +9,9 @@
  *
  * The name is compared as the catalogue writes it, so mixed case is found.  Without a schema the
  * first of the search path counts; a name that is nowhere on the path is taken from another schema
- * when only one has it, or as SQL would write it (hr.people, "Sales"."Order Items").  Statistics of columns are numbers only: pg_stats' values are data.  Of a
- * relation that is narrowed ($3) the columns that are shown are told, without statistics.
+ * when only one has it, or as SQL would write it (hr.people, "Sales"."Order Items").  Statistics of
+ * columns are numbers only: pg_stats' values are data.  Of a relation that is narrowed ($3) the
+ * columns that are shown are told, without statistics.
  */
 #include "servers/postgres/tools.h"
 
