@@ -6,8 +6,8 @@
  *     a caller's "qty" ── is it one of them? ── "qty" ── its value: $3, of type 23
  *
  * A value goes as the text its type reads; a domain's as that of what it is made of, for a pattern
- * that is compared with it need not fit its checks.  What a result writes can be sent back as it is:
- * bytea as base64, a list as an array, an object as JSON.
+ * that is compared with it need not fit its checks.  What a result writes can be sent back as it
+ * is: bytea as base64, a list as an array, an object as JSON.
  */
 #include "servers/postgres/relation.h"
 

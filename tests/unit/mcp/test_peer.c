@@ -206,6 +206,30 @@ static void a_question_goes_to_a_client_with_a_handshake(void **state)
     assert_true(km_mcp_peer_is_idle(l->peer));
 }
 
+/* What is under way goes on by what the client said before; what comes after, by its new word. */
+static void a_question_outlives_another_greeting(void **state)
+{
+    struct line *l = *state;
+
+    say(l, HELLO);
+    assert_has(say(l, GREET), "Who?");
+    assert_has(say(l, HELLO), "\"protocolVersion\":\"2025-11-25\"");
+    assert_has(say(l, ASK(5, "initialize",
+                          "\"protocolVersion\":\"2025-06-18\",\"capabilities\":{\"roots\":{}}")),
+               "\"protocolVersion\":\"2025-06-18\"");
+    assert_null(strstr(l->said, "\"id\":1,"));
+    assert_has(say(l, "{\"jsonrpc\":\"2.0\",\"id\":\"q2.0.1\",\"result\":{\"action\":\"accept\","
+                      "\"content\":{\"name\":\"Ann\"}}}"),
+               "How?");
+    assert_has(say(l, "{\"jsonrpc\":\"2.0\",\"id\":\"q2.1.1\",\"result\":{\"action\":"
+                      "\"decline\"}}"),
+               "Hello Ann");
+    say(l, ASK(6, "tools/call", "\"name\":\"greet\""));
+    assert_null(strstr(l->said, "elicitation/create"));
+    assert_has(l->said, "\"id\":6,");
+    assert_true(km_mcp_peer_is_idle(l->peer));
+}
+
 static void a_refused_question_is_not_asked_again(void **state)
 {
     struct line *l = *state;
@@ -312,6 +336,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(rows_are_listed_and_read, setup, teardown),
         cmocka_unit_test_setup_teardown(a_question_goes_to_a_client_with_a_handshake, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(a_question_outlives_another_greeting, setup, teardown),
         cmocka_unit_test_setup_teardown(a_refused_question_is_not_asked_again, setup, teardown),
         cmocka_unit_test_setup_teardown(a_stateless_client_carries_what_it_answered, setup,
                                         teardown),
