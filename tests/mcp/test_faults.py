@@ -343,6 +343,19 @@ def test_14_initialize_does_not_wait_and_lists_wait_once(tmp_path):
         wait_until(lambda: "late-pid" in session.tools(), 30, "the late one's tools")
 
 
+def test_14_a_slow_server_of_the_stateless_era_is_known_as_one(tmp_path):
+    """It finds server/discover and, sent when it had said nothing for four seconds, initialize; and
+    refuses the second before it answers the first."""
+    starts = tmp_path / "starts"
+    slow = {"transport": "stdio", "command": "sh", "args": [
+        "-c", f'echo >>{starts}; sleep 5; exec "$0" "$@"', os.environ["KM_NODE"], str(FIXTURE), "v2", "stdio"]}
+    with served(tmp_path, {"one": slow}) as gateway, Session(gateway, "/mcp/one") as session:
+        until(gateway, "one", "ready", "down")
+        assert status(gateway, "one")["state"] == "ready"
+        assert "simple text" in text(session.tool("test_simple_text"))
+        assert len(starts.read_text().splitlines()) == 1
+
+
 def test_14_after_a_restart_lists_are_there_before_the_servers(tmp_path):
     with served(tmp_path, {"one": faulty("--slow", 0)}) as gateway:
         until(gateway, "one", "ready")

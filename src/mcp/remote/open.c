@@ -6,7 +6,7 @@
  *     Streamable HTTP     refuses both: HTTP with SSE, as of 2024-11-05
  *     stdio               may say nothing at all to what it does not know, and a first start may
  *                         download for minutes: after a while initialize is sent as well, and
- *                         whichever is answered first decides
+ *                         whichever is taken first decides
  *
  * What was found is remembered with the upstream, and in the store with its catalogue, so the
  * question is asked once.  A server that has changed since refuses, and is asked anew.
@@ -268,26 +268,35 @@ static void step(struct km_remote *p, const struct km_link_failure *last)
     }
 }
 
-/* A server of the stateless era that refuses a version names those it takes (-32022): where ours is
- * among them it is asked once more, for what it refused may have been a passing state. */
-static bool names_ours(const struct km_link_failure *f)
+/* A server of the stateless era that refuses a version names those it takes (-32022): is ours among
+ * them? */
+static bool names_ours(const struct km_json *error)
 {
-    const struct km_json *root = NULL, *error, *item;
+    const struct km_json *item;
     struct km_json_iter it;
     struct km_str key, version;
-    struct km_arena arena;
     int64_t code = 0;
     bool ours = false;
 
-    km_arena_init(&arena, (size_t)1024 * 1024, NULL);
-    if (f->status == 400 && km_json_parse(&arena, f->body, &root, NULL) < 0)
-        root = NULL;
-    error = km_json_get(root, "error");
     (void)km_json_i64(km_json_get(error, "code"), &code);
     for (km_json_iter(km_json_get(km_json_get(error, "data"), "supported"), &it);
          code == UNSUPPORTED_VERSION && km_json_next(&it, &key, &item);)
         if (km_json_string(item, &version))
             ours = ours || km_str_eq(version, km_mcp_revision_latest(KM_MCP_STATELESS)->name);
+    return ours;
+}
+
+/* Then it is asked once more, for what it refused may have been a passing state. */
+static bool refused_ours(const struct km_link_failure *f)
+{
+    const struct km_json *root = NULL;
+    struct km_arena arena;
+    bool ours;
+
+    km_arena_init(&arena, (size_t)1024 * 1024, NULL);
+    if (f->status == 400 && km_json_parse(&arena, f->body, &root, NULL) < 0)
+        root = NULL;
+    ours = names_ours(km_json_get(root, "error"));
     km_arena_done(&arena);
     return ours;
 }
@@ -295,7 +304,7 @@ static bool names_ours(const struct km_link_failure *f)
 void km_remote_open_failed(struct km_remote *p, uint64_t id, const struct km_link_failure *f)
 {
     km_timer_stop(&p->timer);
-    if (id == p->probe_id && !p->greeted && !p->reprobed && names_ours(f)) {
+    if (id == p->probe_id && !p->greeted && !p->reprobed && refused_ours(f)) {
         p->reprobed = true;
         probe(p);
         return;
@@ -355,9 +364,11 @@ static void on_discovered(struct km_remote *p, const struct km_json *result)
     if (!result || !supports(result, revision)) {
         if (!p->greeted)
             greet(p);
+        else if (!p->opening_id)
+            step(p, NULL); /* which it refused before: it is neither */
         return;
     }
-    if (p->greeted) { /* it was slow, and got a handshake it might count: begin anew */
+    if (p->opening_id) { /* it was slow, and got a handshake it might count: begin anew */
         km_mcp_live_speaks(p->upstream->live, revision, false);
         relink(p);
         return;
@@ -380,6 +391,8 @@ static void on_greeted(struct km_remote *p, const struct km_json *result,
         ready(p, revision);
         return;
     }
+    if (p->probe_id && names_ours(error))
+        return; /* it was slow, and answers what it refuses first: the probe's answer follows */
     if (!p->probed && !p->sse && !result && !p->upstream->entry->spec_version.n) {
         probe(p);
         return;
