@@ -150,10 +150,14 @@ function report(where, title, text, folder) {
   for (const name of bad) console.log(`    ${name}:\n${failures(folder, name).join("\n")}`);
 }
 
-// Calls it when first asked for, and once: a server starts beside the runs of others.
+// Calls it when first asked for, and once: a server starts beside the runs of others.  What failed
+// is tried again by who asks next.
 function lazily(begin) {
   let begun;
-  return () => (begun ??= begin());
+  return () => (begun ??= begin().catch((why) => {
+    begun = undefined;
+    throw why;
+  }));
 }
 
 // "v1-stdio" as kanmon's own names have it.
@@ -204,7 +208,7 @@ async function startGateway(binary, folder, name, server, row) {
     if (child.exitCode !== null) throw new Error("the gateway ended");
     if (Date.now() > until) throw new Error("the gateway is not ready");
     const ready = await fetch(`${base}/health/readiness`).catch(() => undefined);
-    if (ready?.ok) return base;
+    if (ready?.ok) return { base, child };
   }
 }
 
@@ -233,6 +237,7 @@ async function warm(url) {
     let text = "";
     for (const until = Date.now() + startLimitMs; !text.includes("simple text response");) {
       if (Date.now() > until) throw new Error(`${url} does not answer: ${text.slice(0, 400)}`);
+      if (text) await new Promise((r) => setTimeout(r, 200));
       text = await callOnce(url, id, declared);
     }
   }));
@@ -271,9 +276,9 @@ async function startExample() {
 // together, so that those at one time are of different gateways.
 function gatewayRows(where, binary, folder, servers) {
   const gateways = Object.entries(servers).map(([server, row]) => [server, lazily(async () => {
-    const base = await startGateway(binary, folder, `${where}-${server}`, server, await row());
+    const { base, child } = await startGateway(binary, folder, `${where}-${server}`, server, await row());
     const url = `${base}/mcp/${wordOf(server)}`;
-    if (server.includes("stdio")) await warm(url);
+    if (server.includes("stdio")) await warm(url).catch((why) => stop(child).then(() => { throw why; }));
     return url;
   })]);
   return Object.keys(suites).flatMap((title) => gateways
@@ -325,7 +330,8 @@ async function main(words) {
     const run = async ([where, title, address]) => {
       const own = mkdtempSync(join(folder, "run-"));
       if (where === "client") extensions ??= await listExtensions();
-      return { where, title, own, text: await runSuite(where, title, await address(), own) };
+      const text = await address().then((to) => runSuite(where, title, to, own)).catch((why) => why.stack);
+      return { where, title, own, text };
     };
     const doubtful = [];
     await Promise.all(Array.from({ length: jobs }, async () => {
@@ -333,7 +339,7 @@ async function main(words) {
         const ran = await run(row);
         const bad = missed(ran.where, ran.title, ran.text);
         if (!bad.length) report(ran.where, ran.title, ran.text, ran.own);
-        else doubtful.push([row, bad]);
+        else doubtful.push([row, ran.text.startsWith("Error") ? [ran.text] : bad]);
       }
     }));
     // The suite waits 600 ms for some answers, which a machine with other work may miss: what
