@@ -7,6 +7,7 @@
 #ifndef KM_SERVERS_POSTGRES_FUNCTIONS_H
 #define KM_SERVERS_POSTGRES_FUNCTIONS_H
 
+#include "base/buf.h"
 #include "base/str.h"
 #include "servers/postgres/guard.h"
 
@@ -28,6 +29,8 @@ const char *km_pg_relation_denied(struct km_str schema, struct km_str name);
 
 /* May SHOW and current_setting() tell it? */
 bool km_pg_setting_shown(struct km_str name);
+/* Appends the names of all that they may, in lower case, with commas between. */
+void km_pg_settings_list(struct km_buf *out);
 
 /* Is it an extension whose functions, operators, casts and types do no more than compute? */
 bool km_pg_extension_known(struct km_str name);

@@ -22,8 +22,6 @@
 #include "servers/postgres/parse.h"
 
 #define NEVER 255
-#define SCHEMA "pg_catalog."
-#define SCHEMA_LEN (sizeof SCHEMA - 1)
 
 static const char *const modes[] = { "read-only", "dml", "ddl", "admin" };
 
@@ -322,9 +320,21 @@ static int walk(struct km_pg_walk *w, const ProtobufCMessage *m)
 
 /* --- the text to send --- */
 
+struct put { /* what a verdict remembers of an insert */
+    uint32_t at, n;
+};
+
+bool km_pg_put(struct km_pg_walk *w, size_t at, struct km_str text)
+{
+    if (w->ninserts == KM_PG_INSERTS)
+        return false;
+    w->inserts[w->ninserts++] = (struct km_pg_insert){ (uint32_t)at, text };
+    return true;
+}
+
 static int by_place(const void *a, const void *b)
 {
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    uint32_t x = ((const struct km_pg_insert *)a)->at, y = ((const struct km_pg_insert *)b)->at;
 
     return x < y ? -1 : x > y;
 }
@@ -332,26 +342,32 @@ static int by_place(const void *a, const void *b)
 static int write_sql(struct km_pg_walk *w)
 {
     struct km_pg_verdict *v = w->v;
-    size_t from = 0;
+    size_t from = 0, n = w->sql.n;
+    struct put *puts;
     char *p;
 
-    if (!w->ninserts) {
-        v->sql = w->sql;
+    v->sql = w->sql;
+    if (!w->ninserts)
         return 0;
-    }
     qsort(w->inserts, w->ninserts, sizeof w->inserts[0], by_place);
-    v->inserts = km_arena_str(w->arena,
-                              km_str((const char *)w->inserts, w->ninserts * sizeof w->inserts[0]));
-    p = km_arena_alloc(w->arena, w->sql.n + w->ninserts * SCHEMA_LEN);
-    if (!p || !v->inserts.p)
+    puts = km_arena_alloc(w->arena, w->ninserts * sizeof *puts);
+    for (unsigned i = 0; puts && i < w->ninserts; i++) {
+        puts[i] = (struct put){ w->inserts[i].at, (uint32_t)w->inserts[i].text.n };
+        n += w->inserts[i].text.n;
+    }
+    p = km_arena_alloc(w->arena, n);
+    if (!p || !puts)
         return KM_E_NOMEM;
-    v->sql = km_str(p, w->sql.n + w->ninserts * SCHEMA_LEN);
-    for (size_t i = 0; i < w->ninserts; i++) {
-        memcpy(p, w->sql.p + from, w->inserts[i] - from);
-        p += w->inserts[i] - from;
-        memcpy(p, SCHEMA, SCHEMA_LEN);
-        p += SCHEMA_LEN;
-        from = w->inserts[i];
+    v->inserts = km_str((const char *)puts, w->ninserts * sizeof *puts);
+    v->sql = km_str(p, n);
+    for (unsigned i = 0; i < w->ninserts; i++) {
+        const struct km_pg_insert *in = &w->inserts[i];
+
+        memcpy(p, w->sql.p + from, in->at - from);
+        p += in->at - from;
+        memcpy(p, in->text.p, in->text.n);
+        p += in->text.n;
+        from = in->at;
     }
     memcpy(p, w->sql.p + from, w->sql.n - from);
     return 0;
@@ -359,20 +375,21 @@ static int write_sql(struct km_pg_walk *w)
 
 int km_pg_verdict_place(const struct km_pg_verdict *v, int position)
 {
-    size_t byte = 0, n = v->inserts.n / sizeof(uint32_t);
+    size_t byte = 0, before = 0, n = v->inserts.n / sizeof(struct put);
     int shift = 0;
 
     for (int i = 1; i < position && byte < v->sql.n; i++)
         byte += km_utf8_step(km_str_skip(v->sql, byte));
     for (size_t i = 0; i < n; i++) {
-        uint32_t at;
+        struct put put;
 
-        memcpy(&at, v->inserts.p + i * sizeof at, sizeof at);
-        if (at + i * SCHEMA_LEN >= byte)
+        memcpy(&put, v->inserts.p + i * sizeof put, sizeof put);
+        if (put.at + before >= byte)
             break;
-        shift = (int)((i + 1) * SCHEMA_LEN);
-        if (byte < at + (i + 1) * SCHEMA_LEN)
-            shift = (int)(byte - at); /* inside what was put there: its own beginning */
+        shift = (int)(before + put.n);
+        if (byte < put.at + before + put.n)
+            shift = (int)(byte - put.at); /* inside what was put there: its own beginning */
+        before += put.n;
     }
     return position > shift ? position - shift : 1;
 }

@@ -76,7 +76,7 @@ struct km_pg_verdict {
      * nothing against it, and pure as it was then; empty: none is known */
     struct km_str seen;
     bool seen_pure;
-    struct km_str inserts; /* private: where pg_catalog. was put, for km_pg_verdict_place */
+    struct km_str inserts; /* private: what was put where, for km_pg_verdict_place */
 };
 
 struct km_pg_guard;

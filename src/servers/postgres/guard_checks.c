@@ -36,11 +36,10 @@ static bool is_token(const struct km_pg_walk *w, int at, struct km_str name)
 
 static int qualify(struct km_pg_walk *w, int at, struct km_str name)
 {
-    if (w->ninserts == KM_PG_INSERTS || !is_token(w, at, name))
+    if (!is_token(w, at, name) || !km_pg_put(w, (size_t)at, KM_STR("pg_catalog.")))
         return km_pg_refuse(w, "GUARD_FUNCTION", "FuncCall", at,
                             "write pg_catalog. before the name of the function",
                             "the call of %.*s() cannot be placed in the text", KM_STR_ARG(name));
-    w->inserts[w->ninserts++] = (uint32_t)at;
     return 0;
 }
 
@@ -261,6 +260,7 @@ int km_pg_check_relation(struct km_pg_walk *w, const ProtobufCMessage *message)
     const PgQuery__RangeVar *v = MESSAGE(PgQuery__RangeVar, message);
     struct km_str schema = km_str_c(v->schemaname), name = km_str_c(v->relname);
     const char *why = km_pg_relation_denied(schema, name);
+    int r;
 
     if (why)
         return km_pg_refuse(w, "GUARD_RELATION", "RangeVar", v->location,
@@ -278,6 +278,9 @@ int km_pg_check_relation(struct km_pg_walk *w, const ProtobufCMessage *message)
                                  .next = w->activity };
         w->activity = a;
     }
+    if (km_str_eq(name, KM_STR("pg_settings")) && (!schema.n || is_system(schema)) &&
+        (r = km_pg_check_settings(w, v)) < 0)
+        return r;
     return is_system(schema) ? 0
                              : km_pg_refer(w, KM_PG_REF_RELATION, schema, name, NULL, v->location);
 }
@@ -513,13 +516,18 @@ static bool is_object(PgQuery__ObjectType type)
            type == PG_QUERY__OBJECT_TYPE__OBJECT_SEQUENCE ||
            type == PG_QUERY__OBJECT_TYPE__OBJECT_COLUMN ||
            type == PG_QUERY__OBJECT_TYPE__OBJECT_TABCONSTRAINT ||
-           type == PG_QUERY__OBJECT_TYPE__OBJECT_TYPE;
+           type == PG_QUERY__OBJECT_TYPE__OBJECT_TYPE ||
+           type == PG_QUERY__OBJECT_TYPE__OBJECT_DOMAIN ||
+           type == PG_QUERY__OBJECT_TYPE__OBJECT_DOMCONSTRAINT ||
+           type == PG_QUERY__OBJECT_TYPE__OBJECT_STATISTIC_EXT ||
+           type == PG_QUERY__OBJECT_TYPE__OBJECT_ATTRIBUTE;
 }
 
 static int refuse_object(struct km_pg_walk *w, const char *node)
 {
     return km_pg_refuse(w, "GUARD_STATEMENT", node, 0, NULL,
-                        "only tables, views, indexes, sequences and types may be changed here");
+                        "only tables, views, indexes, sequences, statistics, types and domains may "
+                        "be changed here");
 }
 
 int km_pg_check_drop(struct km_pg_walk *w, const ProtobufCMessage *message)
@@ -538,6 +546,33 @@ int km_pg_check_rename(struct km_pg_walk *w, const ProtobufCMessage *message)
                                      : refuse_object(w, "RenameStmt");
 }
 
+int km_pg_check_move(struct km_pg_walk *w, const ProtobufCMessage *message)
+{
+    const PgQuery__AlterObjectSchemaStmt *d = MESSAGE(PgQuery__AlterObjectSchemaStmt, message);
+
+    return is_object(d->object_type) ? km_pg_check_change(w, message)
+                                     : refuse_object(w, "AlterObjectSchemaStmt");
+}
+
+/* EXCLUDE (element WITH operator): pairs of which the second is the operator's name. */
+int km_pg_check_constraint(struct km_pg_walk *w, const ProtobufCMessage *message)
+{
+    const PgQuery__Constraint *c = MESSAGE(PgQuery__Constraint, message);
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < c->n_exclusions; i++) {
+        const PgQuery__Node *pair = c->exclusions[i], *name = NULL;
+
+        if (pair->node_case == PG_QUERY__NODE__NODE_LIST && pair->list->n_items == 2)
+            name = pair->list->items[1];
+        if (!name || name->node_case != PG_QUERY__NODE__NODE_LIST)
+            return km_pg_refuse(w, "GUARD_NODE", "Constraint", c->location, NULL,
+                                "EXCLUDE with an operator that cannot be read");
+        r = refer_operator(w, name->list->items, name->list->n_items, c->location, NULL, NULL);
+    }
+    return r;
+}
+
 int km_pg_check_alter(struct km_pg_walk *w, const ProtobufCMessage *message)
 {
     switch (MESSAGE(PgQuery__AlterTableCmd, message)->subtype) {
@@ -548,6 +583,15 @@ int km_pg_check_alter(struct km_pg_walk *w, const ProtobufCMessage *message)
     case PG_QUERY__ALTER_TABLE_TYPE__AT_DropExpression:
     case PG_QUERY__ALTER_TABLE_TYPE__AT_SetStatistics:
     case PG_QUERY__ALTER_TABLE_TYPE__AT_SetStorage:
+    case PG_QUERY__ALTER_TABLE_TYPE__AT_SetCompression:
+    case PG_QUERY__ALTER_TABLE_TYPE__AT_SetLogged:
+    case PG_QUERY__ALTER_TABLE_TYPE__AT_SetUnLogged:
+    case PG_QUERY__ALTER_TABLE_TYPE__AT_ClusterOn:
+    case PG_QUERY__ALTER_TABLE_TYPE__AT_DropCluster:
+    case PG_QUERY__ALTER_TABLE_TYPE__AT_AddInherit:
+    case PG_QUERY__ALTER_TABLE_TYPE__AT_DropInherit:
+    case PG_QUERY__ALTER_TABLE_TYPE__AT_ReplicaIdentity:
+    case PG_QUERY__ALTER_TABLE_TYPE__AT_AddIndexConstraint:
     case PG_QUERY__ALTER_TABLE_TYPE__AT_DropColumn:
     case PG_QUERY__ALTER_TABLE_TYPE__AT_AddConstraint:
     case PG_QUERY__ALTER_TABLE_TYPE__AT_AlterConstraint:

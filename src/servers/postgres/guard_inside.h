@@ -6,7 +6,7 @@
 #include "servers/postgres/guard.h"
 #include "servers/postgres/tree.h"
 
-#define KM_PG_INSERTS 4000 /* functions that get their schema */
+#define KM_PG_INSERTS 4000 /* functions that get their schema, and what stands around pg_settings */
 
 struct km_pg_walk;
 
@@ -38,6 +38,12 @@ struct km_pg_guard {
     struct km_pg_ruled ruled[KM_PG_TYPES]; /* by type */
 };
 
+/* What is put into the text that is sent. */
+struct km_pg_insert {
+    uint32_t at; /* byte of the text that came */
+    struct km_str text;
+};
+
 struct km_pg_walk {
     const struct km_pg_guard *guard;
     const struct km_pg_guard_options *options;
@@ -47,7 +53,7 @@ struct km_pg_walk {
     int at; /* the last place seen */
     unsigned depth;
     unsigned ninserts;
-    uint32_t inserts[KM_PG_INSERTS]; /* bytes of the text, in the order of the walk */
+    struct km_pg_insert inserts[KM_PG_INSERTS]; /* in the order of the walk */
     struct km_pg_ref *columns; /* by one name, "*" among them: pg_stat_activity's are few */
     struct km_pg_ref *calls; /* functions in FROM, by what they are called there; "*": any name */
     unsigned ncalls;
@@ -73,6 +79,9 @@ bool km_pg_names(PgQuery__Node *const *nodes, size_t n, struct km_str *ret_schem
 int km_pg_refer(struct km_pg_walk *w, enum km_pg_ref_kind kind, struct km_str schema,
                 struct km_str name, const char *more, int at) KM_MUST_USE;
 
+/* text is put there into what is sent; it must live as long as the arena.  false: too many. */
+bool km_pg_put(struct km_pg_walk *w, size_t at, struct km_str text);
+
 /* The whole statement was walked. */
 int km_pg_check_end(struct km_pg_walk *w) KM_MUST_USE;
 
@@ -85,11 +94,15 @@ void km_pg_note_operator(struct km_pg_walk *w, struct km_str name, const PgQuery
 void km_pg_note_type(struct km_pg_walk *w, struct km_str name, int at);
 int km_pg_check_slow_end(struct km_pg_walk *w) KM_MUST_USE;
 
+/* guard_settings.c: a relation that is pg_settings. */
+int km_pg_check_settings(struct km_pg_walk *w, const PgQuery__RangeVar *v) KM_MUST_USE;
+
 /* guard_checks.c: the checks of the rules. */
 km_pg_check_fn km_pg_check_function, km_pg_check_column, km_pg_check_indirection,
     km_pg_check_operator, km_pg_check_sublink, km_pg_check_sort, km_pg_check_type,
     km_pg_check_relation, km_pg_check_join, km_pg_check_call, km_pg_check_sample,
     km_pg_check_explain, km_pg_check_show, km_pg_check_param, km_pg_check_write, km_pg_check_change,
-    km_pg_check_drop, km_pg_check_alter, km_pg_check_rename, km_pg_check_define;
+    km_pg_check_drop, km_pg_check_alter, km_pg_check_rename, km_pg_check_define, km_pg_check_constraint,
+    km_pg_check_move;
 
 #endif

@@ -2,7 +2,7 @@
 /* secrets.c - which relations and settings of the server may be read; see functions.h.
  *
  *     relation of pg_catalog or information_schema ── on the list: refused
- *     setting ── on the list: shown
+ *     setting ── on the list: shown, as a row of pg_settings too (guard_settings.c)
  *
  * The catalogue is meant to be read: its relations are told but for those with passwords, options
  * of foreign servers, statements of others, and values of columns.  A setting is an allow list,
@@ -182,4 +182,12 @@ bool km_pg_setting_shown(struct km_str name)
         if (*p >= 'A' && *p <= 'Z')
             *p = (char)(*p - 'A' + 'a');
     return KM_PG_FIND(&key, settings) != NULL;
+}
+
+void km_pg_settings_list(struct km_buf *out)
+{
+    for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) {
+        km_buf_str(out, i ? KM_STR(",") : KM_STR(""));
+        km_buf_str(out, km_str_c(settings[i]));
+    }
 }
