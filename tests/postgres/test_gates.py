@@ -114,3 +114,53 @@ def test_objects_in_the_way_of_names_are_seen(postgres):
         assert postgres.psql("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == "0"
     finally:
         postgres.psql("DROP SCHEMA way CASCADE")
+
+
+def test_settings_are_those_of_show(postgres):
+    """As the superuser, who sees all of pg_settings, with a setting that an application keeps."""
+    asked = "'app.secret', 'data_directory', 'primary_conninfo', 'TimeZone', 'work_mem'"
+    shown = [["TimeZone"], ["work_mem"]]
+    with Server(postgres.dsn("postgres", "?options=-c%20app.secret%3Dx")) as server:
+        for sql in [f"SELECT name FROM pg_settings WHERE name IN ({asked}) ORDER BY name",
+                    f"SELECT s.name FROM pg_catalog.pg_settings AS s WHERE s.name IN ({asked}) ORDER BY 1",
+                    f"SELECT pg_settings.name FROM t_acct JOIN \"pg_settings\" ON id = 1 "
+                    f"WHERE name IN ({asked}) ORDER BY 1".replace("name IN", "pg_settings.name IN"),
+                    f"WITH s(a) AS (SELECT name FROM pg_settings) SELECT * FROM s WHERE a IN ({asked}) "
+                    "ORDER BY 1"]:
+            assert server.ok("execute_sql", sql=sql)["rows"] == shown, sql
+        assert server.error("execute_sql", sql="SELECT name FROM pg_settings WHERE nope")[
+            "position"] == 36
+        assert server.ok("execute_sql", sql="SELECT name FROM pg_settings ORDER BY name",
+                         max_rows=5)["truncated"]
+
+
+MADE = ["CREATE TABLE made (id int PRIMARY KEY, a text)", "CREATE TABLE made_like (LIKE made INCLUDING ALL)",
+        "CREATE TABLE made_apart (r int4range, EXCLUDE USING gist (r WITH &&))",
+        "CREATE TYPE made_row AS (a int)", "ALTER TYPE made_row ADD ATTRIBUTE b int",
+        "CREATE DOMAIN made_text AS text CHECK (length(VALUE) < 9)",
+        "ALTER DOMAIN made_text ADD CONSTRAINT c CHECK (VALUE <> '')",
+        "CREATE STATISTICS made_stats ON id, a FROM made", "CREATE VIEW made_view AS SELECT a FROM made",
+        "ALTER TABLE made_like REPLICA IDENTITY FULL, SET UNLOGGED", "CREATE SCHEMA made_schema",
+        "ALTER TABLE made_like SET SCHEMA made_schema", "INSERT INTO made VALUES (1, 'x')"]
+
+
+def test_what_is_made_goes_where_the_path_says(postgres, reader):
+    assert reader.ok("execute_sql", sql="SELECT current_schema()")["rows"] == [["public"]]
+    catalogue = ("SELECT count(*) FROM pg_class WHERE relnamespace = 'pg_catalog'::regnamespace UNION "
+                 "ALL SELECT count(*) FROM pg_type WHERE typnamespace = 'pg_catalog'::regnamespace")
+    before = postgres.psql(catalogue)
+    for path in ["", "?options=-c%20search_path%3D", "?options=-c%20search_path%3Dpublic,PG_CATALOG"]:
+        with Server(postgres.dsn("postgres", path), "--mode", "ddl") as server:
+            if path.endswith("D"):
+                assert server.error("execute_sql", sql="CREATE TABLE made (id int)")
+            elif path:
+                assert "42501" in str(server.error("execute_sql", sql="CREATE TABLE made (id int)"))
+            else:
+                for sql in MADE:
+                    server.ok("execute_sql", sql=sql)
+            assert server.ok("execute_sql", sql="SELECT length('ab'), 1 = 1")["rows"] == [[2, True]]
+    assert postgres.psql(catalogue) == before
+    assert postgres.psql("SELECT 'public.made'::regclass, 'public.made_text'::regtype, "
+                         "'made_schema.made_like'::regclass") == "made|made_text|made_schema.made_like"
+    postgres.psql("DROP TABLE made, made_apart CASCADE; DROP SCHEMA made_schema CASCADE; "
+                  "DROP TYPE made_row; DROP DOMAIN made_text")

@@ -102,7 +102,7 @@ km_pg_check_fn km_pg_check_function, km_pg_check_column, km_pg_check_indirection
     km_pg_check_operator, km_pg_check_sublink, km_pg_check_sort, km_pg_check_type,
     km_pg_check_relation, km_pg_check_join, km_pg_check_call, km_pg_check_sample,
     km_pg_check_explain, km_pg_check_show, km_pg_check_param, km_pg_check_write, km_pg_check_change,
-    km_pg_check_drop, km_pg_check_alter, km_pg_check_rename, km_pg_check_define, km_pg_check_constraint,
-    km_pg_check_move;
+    km_pg_check_drop, km_pg_check_alter, km_pg_check_rename, km_pg_check_define,
+    km_pg_check_constraint, km_pg_check_move;
 
 #endif

@@ -6,8 +6,8 @@
  *
  * PostgreSQL shows every setting there, to a superuser how it connects to another server and where
  * its files are, to anybody what an application keeps in settings of its own.  Refusing the view
- * would refuse what it is read for.  So the rows of the list of SHOW (secrets.c) stand in its place:
- * the text around its name is put into the statement that is sent, as pg_catalog. is.
+ * would refuse what it is read for.  So the rows of the list of SHOW (secrets.c) stand in its
+ * place: the text around its name is put into the statement that is sent, as pg_catalog. is.
  *
  * Where it cannot be put for sure the statement is refused.
  */

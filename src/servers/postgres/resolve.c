@@ -29,13 +29,24 @@
 #define REFS_BYTES ((size_t)1024 * 1024)
 #define VIEWS 200 /* of one statement, those inside views counted */
 
+/* The session's own path, with nobody's temporary tables before it.  pg_catalog is searched before
+ * a path that does not name it, and things are made in the first schema that is named: so it stands
+ * first only where the path names it, or no schema that there is, lest things be made as temporary
+ * ones and lost. */
+#define OWN_PATH "pg_catalog.current_setting('search_path')"
+#define PATH                                                                                       \
+    "pg_catalog.set_config('search_path', pg_catalog.concat_ws(', ', "                             \
+    "CASE WHEN pg_catalog.current_schema() IS NULL "                                               \
+    "OR pg_catalog.strpos(pg_catalog.lower(" OWN_PATH "), 'pg_catalog') "                          \
+    "OPERATOR(pg_catalog.>) 0 THEN 'pg_catalog' END, "                                             \
+    "CASE WHEN pg_catalog.length(" OWN_PATH ") OPERATOR(pg_catalog.>) 0 THEN " OWN_PATH " END, "   \
+    "'pg_temp'), true)"
+
 #define ANCHOR                                                                                     \
     "SELECT pg_catalog.current_setting('" KM_PG_PINNED "'), "                                      \
     "pg_catalog.set_config('statement_timeout', $1, true), "                                       \
     "pg_catalog.set_config('lock_timeout', $2, true), "                                            \
-    "pg_catalog.set_config('search_path', pg_catalog.concat('pg_catalog, ', "                      \
-    "pg_catalog.current_setting('search_path'), ', pg_temp'), true) AS " KM_PG_STATE_PATH          \
-    ", " KM_PG_STATE_SQL
+    PATH " AS " KM_PG_STATE_PATH ", " KM_PG_STATE_SQL
 
 const char km_pg_anchor[] = ANCHOR;
 
@@ -56,9 +67,7 @@ const char km_pg_anchor_pooled[] =
     "pg_catalog.set_config('DateStyle', 'ISO', true), "
     "pg_catalog.set_config('IntervalStyle', 'postgres', true), "
     "pg_catalog.set_config('extra_float_digits', '1', true), "
-    "pg_catalog.set_config('bytea_output', 'hex', true), "
-    "pg_catalog.set_config('search_path', pg_catalog.concat('pg_catalog, ', "
-    "pg_catalog.current_setting('search_path'), ', pg_temp'), true)";
+    "pg_catalog.set_config('bytea_output', 'hex', true), " PATH;
 
 const char km_pg_plan_once[] =
     "SELECT pg_catalog.set_config('plan_cache_mode', 'force_generic_plan', true)";
