@@ -157,6 +157,23 @@ def test_plans(reader):
     assert reader.error("explain_query", sql="SELECT 1; DROP TABLE t_ord")["code"] == "GUARD_COUNT"
 
 
+G = "SELECT * FROM generate_series(1, 20000) g"
+
+
+@pytest.mark.parametrize("sql, told", [
+    (f"{G} LIMIT 3", False),  # it was left, not wrong
+    (f"{G} ORDER BY g DESC LIMIT 3", False),
+    (f"SELECT 1 WHERE EXISTS ({G})", False),
+    (f"{G} WHERE g % 7000 = 1 LIMIT 9", False),
+    (f"{G} WHERE g = 7 ORDER BY g LIMIT 90", True),  # the sort read all there is
+    (f"SELECT count(*) FROM ({G} WHERE g = 7) s LIMIT 1", True),
+    ("SELECT * FROM generate_series(1, (SELECT 90000)) g LIMIT 80000", True)],  # more than expected
+    ids=["limit", "top", "exists", "few", "sorted", "counted", "more"])
+def test_what_was_left_early_is_no_misestimate(reader, sql, told):
+    kinds = [f["kind"] for f in reader.ok("explain_query", sql=sql, analyze=True)["findings"]]
+    assert ("misestimate" in kinds) is told
+
+
 def test_indexes_that_are_only_supposed(postgres, reader):
     big = "SELECT * FROM big WHERE k = 77"
     index = {"table": "big", "columns": ["k"]}

@@ -169,7 +169,39 @@ static void see_hypothetical(struct scan *s, const struct km_json *node)
                     KM_STR_ARG(index));
 }
 
-static void see(struct scan *s, const struct km_json *node)
+static bool is_one(struct km_str type, const char *const *types)
+{
+    for (; *types; types++)
+        if (km_str_eq(type, km_str_c(*types)))
+            return true;
+    return false;
+}
+
+/* Reads all below it before it gives its first row. */
+static bool gathers(const struct km_json *node)
+{
+    static const char *const types[] = { "Sort", "Hash", "Bitmap Heap Scan", NULL };
+    struct km_str type = word(node, "Node Type");
+
+    return is_one(type, types) || (km_str_eq(type, KM_STR("Aggregate")) &&
+                                   !km_str_eq(word(node, "Strategy"), KM_STR("Sorted")));
+}
+
+/* May the child be left before its last row?  Then it says nothing that it gave fewer than it
+ * could: below a LIMIT, in EXISTS, in a join that has seen enough. */
+static bool is_left(const struct km_json *node, const struct km_json *child, bool left)
+{
+    static const char *const stops[] = { "Limit", "Merge Join", NULL };
+    struct km_str relation = word(child, "Parent Relationship"), join = word(node, "Join Type");
+    bool one = km_str_eq(join, KM_STR("Semi")) || km_str_eq(join, KM_STR("Anti")), unique = false;
+
+    (void)km_json_bool(km_json_get(node, "Inner Unique"), &unique);
+    return is_one(word(node, "Node Type"), stops) || km_str_eq(relation, KM_STR("InitPlan")) ||
+           km_str_eq(relation, KM_STR("SubPlan")) ||
+           ((one || unique) && km_str_eq(relation, KM_STR("Inner"))) || (left && !gathers(node));
+}
+
+static void see(struct scan *s, const struct km_json *node, bool left)
 {
     double self = takes_itself(s, node), expected = number(node, "Plan Rows", 0);
     double found = number(node, "Actual Rows", 0);
@@ -182,7 +214,7 @@ static void see(struct scan *s, const struct km_json *node)
         s->hot = node;
         s->hot_self = self;
     }
-    if (s->analyzed && number(node, "Actual Loops", 0) > 0 &&
+    if (s->analyzed && number(node, "Actual Loops", 0) > 0 && (!left || found > expected) &&
         more / (less < 1 ? 1 : less) > s->missed_ratio) {
         s->missed = node;
         s->missed_ratio = more / (less < 1 ? 1 : less);
@@ -191,7 +223,7 @@ static void see(struct scan *s, const struct km_json *node)
     see_spill(s, node);
     see_hypothetical(s, node);
     for (km_json_iter(km_json_get(node, "Plans"), &it); km_json_next(&it, &unused, &child);)
-        see(s, child);
+        see(s, child, is_left(node, child, left));
 }
 
 static const struct km_json *root_of(const struct km_json *plan)
@@ -219,7 +251,7 @@ void km_pg_plan_findings(const struct km_json *plan, struct km_buf *out)
     if (s.root) {
         s.analyzed = km_json_get(s.root, "Actual Total Time") != NULL;
         s.total = takes(&s, s.root);
-        see(&s, s.root);
+        see(&s, s.root, false);
     }
     if (s.hot && s.total > 0)
         put_finding(&s, "hot_node", s.hot, "takes most by itself: %.*g %s, %.0f %% of the whole", 4,
