@@ -47,7 +47,8 @@ const struct km_settings_table *const km_app_tables[] = {
     &km_config_own_table,       &km_litellm_top_table,      &km_litellm_settings_table,
     &km_litellm_general_table,  &km_litellm_router_table,   &km_mcp_settings_table,
     &km_mcp_own_table,          &km_mcp_virtual_table,      &km_mcp_search_table,
-    &km_mcp_safety_table,       &km_mcp_session_table,      KM_BUILTINS(TABLE) NULL,
+    &km_mcp_safety_table,       &km_mcp_session_table,      &km_mcp_general_table,
+    &km_mcp_alias_table,        KM_BUILTINS(TABLE) NULL,
 };
 
 const struct km_route_rows *const km_app_routes[] = {

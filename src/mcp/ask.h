@@ -168,6 +168,9 @@ void km_mcp_unhear(struct km_mcp_hearing *h); /* no callback follows; NULL is fi
 /* Whom it hears now; NULL: that server was taken out, or others may use it than before. */
 const struct km_mcp_upstream *km_mcp_hears(const struct km_mcp_hearing *h);
 
+/* Does anything of a client's header lines reach this server?  Where not, an asker needs none. */
+bool km_mcp_headers_matter(const struct km_mcp_upstream *u, const struct km_headers *headers);
+
 /* What tells an asker from others at this server: 32 bytes, all zero for one that brings nothing of
  * its own there.  Askers with the same share sessions and lists. */
 int km_mcp_asker_digest(const struct km_mcp_upstream *u, const struct km_mcp_asker *asker,

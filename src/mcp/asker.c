@@ -5,9 +5,7 @@
  * (their order does not matter), header lines, environment, and who it is where the server knows
  * its principals apart.  What is in no digest is shared.
  *
- * Never passed on is what a client proves itself to kanmon with, whatever extra_headers says: a
- * server that could use it would be the client.  A header meant for one server has its name in
- * front, as LiteLLM has it: `x-mcp-{alias}-authorization`.
+ * Header lines are in asker_head.c.
  */
 #include "mcp/asker.h"
 
@@ -46,8 +44,7 @@ bool km_asker_personal(const struct km_mcp_entry *e)
     return any_wanted(&e->env) || any_wanted(&e->static_headers) || km_asker_by_login(e);
 }
 
-/* Appends text with each ${X-NAME} replaced. */
-static void expand(const struct km_mcp_asker *asker, struct km_str text, struct km_buf *out)
+void km_asker_expand(const struct km_mcp_asker *asker, struct km_str text, struct km_buf *out)
 {
     while (text.n) {
         size_t at = km_str_find(text, KM_STR("${"));
@@ -68,93 +65,6 @@ static void expand(const struct km_mcp_asker *asker, struct km_str text, struct 
     }
 }
 
-static bool in_list(const struct km_str_list *list, struct km_str name)
-{
-    for (size_t i = 0; i < list->n; i++)
-        if (km_str_ieq(list->v[i], name))
-            return true;
-    return false;
-}
-
-/* What proves a client to kanmon, and what is a connection's own. */
-static bool kept_back(struct km_str name)
-{
-    static const char *const names[] = { "authorization",
-                                         "proxy-authorization",
-                                         "x-api-key",
-                                         "x-litellm-api-key",
-                                         "api-key",
-                                         "x-goog-api-key",
-                                         "cookie",
-                                         "host",
-                                         "connection",
-                                         "content-length",
-                                         "transfer-encoding",
-                                         "content-type",
-                                         "accept",
-                                         "accept-encoding",
-                                         "te",
-                                         "upgrade",
-                                         "expect",
-                                         "mcp-session-id",
-                                         "mcp-method",
-                                         "mcp-name",
-                                         "last-event-id",
-                                         "mcp-protocol-version",
-                                         NULL };
-
-    for (size_t i = 0; names[i]; i++)
-        if (km_str_ieq(name, km_str_c(names[i])))
-            return true;
-    return false;
-}
-
-/* "x-mcp-{alias}-{name}": name, or empty. */
-static struct km_str meant_for(const struct km_mcp_upstream *u, struct km_str name)
-{
-    struct km_str rest = km_str_skip(name, 6);
-
-    if (!km_str_istarts(name, KM_STR("x-mcp-")))
-        return KM_STR_NONE;
-    if (km_str_istarts(rest, u->alias) && rest.n > u->alias.n + 1 && rest.p[u->alias.n] == '-')
-        return km_str_skip(rest, u->alias.n + 1);
-    if (km_str_istarts(rest, u->name) && rest.n > u->name.n + 1 && rest.p[u->name.n] == '-')
-        return km_str_skip(rest, u->name.n + 1);
-    return KM_STR_NONE;
-}
-
-static int put_sent(const struct km_mcp_upstream *u, const struct km_header *h, struct km_buf *head,
-                    struct km_err *err)
-{
-    struct km_str own = meant_for(u, h->name);
-
-    if (own.n && (km_str_ieq(own, KM_STR("authorization")) ||
-                  km_str_ieq(own, KM_STR("x-api-key")) || !kept_back(own)))
-        return km_header_put(head, own, h->value, err);
-    if (in_list(&u->entry->extra_headers, h->name) && !kept_back(h->name))
-        return km_header_put(head, h->name, h->value, err);
-    return 0;
-}
-
-int km_asker_head(const struct km_mcp_upstream *u, const struct km_mcp_asker *asker,
-                  struct km_buf *head, struct km_err *err)
-{
-    const struct km_str_map *fixed = &u->entry->static_headers;
-    int r = 0;
-
-    for (size_t i = 0; r == 0 && i < fixed->n; i++) {
-        struct km_buf value KM_CLEANUP(km_buf_done) = KM_BUF(VALUE_BYTES);
-
-        if (!km_asker_wanted(fixed->v[i].value))
-            continue;
-        expand(asker, fixed->v[i].value, &value);
-        r = km_header_put(head, fixed->v[i].name, km_buf_view(&value), err);
-    }
-    for (size_t i = 0; r == 0 && asker->headers && i < asker->headers->n; i++)
-        r = put_sent(u, &asker->headers->v[i], head, err);
-    return r;
-}
-
 int km_asker_env(const struct km_mcp_upstream *u, const struct km_mcp_asker *asker,
                  struct km_arena *arena, const char ***ret_env, size_t *ret_n, struct km_err *err)
 {
@@ -166,7 +76,7 @@ int km_asker_env(const struct km_mcp_upstream *u, const struct km_mcp_asker *ask
 
         km_buf_str(&value, env->v[i].name);
         km_buf_byte(&value, '=');
-        expand(asker, env->v[i].value, &value);
+        km_asker_expand(asker, env->v[i].value, &value);
         if (value.n && memchr(value.p, '\0', value.n))
             return km_fail(err, KM_E_INVALID, "a NUL byte in the environment of '%.*s'",
                            KM_STR_ARG(u->name));
@@ -292,7 +202,7 @@ int km_asker_key(const struct km_mcp_upstream *u, const struct km_mcp_asker *ask
         r = put_capabilities(asker->capabilities, &text, err);
     if (r == 0 && u->transport == KM_MCP_STDIO)
         for (size_t i = 0; i < u->entry->env.n && u->personal; i++)
-            expand(asker, u->entry->env.v[i].value, &text);
+            km_asker_expand(asker, u->entry->env.v[i].value, &text);
     else if (r == 0)
         r = km_asker_head(u, asker, &text, err);
     if (km_asker_by_login(u->entry))

@@ -10,6 +10,8 @@
 
 /* "${X-NAME}" stands in it. */
 bool km_asker_wanted(struct km_str text);
+/* Appends text with each ${X-NAME} replaced by that header of the asker's. */
+void km_asker_expand(const struct km_mcp_asker *asker, struct km_str text, struct km_buf *out);
 /* Each principal logs in there by itself. */
 bool km_asker_by_login(const struct km_mcp_entry *e);
 /* Its headers or environment are made of the client's, or of a login of the client's. */
@@ -29,9 +31,22 @@ struct km_str km_asker_grant(const struct km_mcp_upstream *u, const struct km_mc
  * it says nothing.  Each request carries it, so that askers who differ in nothing else share. */
 void km_asker_values(const struct km_mcp_upstream *u, const struct km_mcp_asker *asker,
                      struct km_buf *out);
-/* Appends the header lines that depend on the asker. */
+/* A header that no server is sent by that name: it proves a client to kanmon, or is a connection's
+ * own. */
+bool km_asker_kept_back(struct km_str name);
+/* Appends the header lines that depend on the asker: those static ones with `${X-NAME}`, and those
+ * it has sent that may go on, but none that is configured. */
 int km_asker_head(const struct km_mcp_upstream *u, const struct km_mcp_asker *asker,
                   struct km_buf *head, struct km_err *err) KM_MUST_USE;
+/* Appends the line of a credential as the entry's auth_type wants it; nothing: it wants none that
+ * is fixed, or value is empty. */
+int km_asker_credential(const struct km_mcp_entry *e, struct km_str value, struct km_buf *head,
+                        struct km_err *err) KM_MUST_USE;
+/* Does km_asker_head()'s `own` say who asks (Authorization)?  Then nobody else has to. */
+bool km_asker_proven(struct km_str own);
+/* Appends what every request to it says: static headers, `own`, and the configured credential where
+ * `own` has none. */
+void km_asker_lines(const struct km_mcp_upstream *u, struct km_str own, struct km_buf *head);
 /* The configured environment with `${X-NAME}` replaced, as "NAME=value" strings in the arena.  A
  * header that is not there is empty. */
 int km_asker_env(const struct km_mcp_upstream *u, const struct km_mcp_asker *asker,

@@ -58,6 +58,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.owner.count(method)
         self.owner.credentials.add(self.headers.get("authorization"))
         self.owner.seen.append({**{name.lower(): value for name, value in self.headers.items()},
+                                "lines": [(n.lower(), v) for n, v in self.headers.items()],
                                 "params": message.get("params") or {}, "method": method,
                                 "path": self.path, "level": self.owner.level})
         if method == "server/discover":

@@ -11,6 +11,9 @@
 #include "config/tree.h"
 #include "net/dial.h"
 
+/* To nothing but what everybody may use. */
+static const struct km_mcp_rights none = { .text = { "{}", 2 } };
+
 static bool in_json(const struct km_json *list, struct km_str name)
 {
     struct km_json_iter it;
@@ -23,20 +26,32 @@ static bool in_json(const struct km_json *list, struct km_str name)
     return false;
 }
 
-const struct km_mcp_rights *km_mcp_rights_of(const struct km_visit *v, struct km_arena *arena)
+/* A key's object_permission; empty: it has none, and may use everything. */
+static struct km_str permission(const struct km_visit *v)
 {
     static const struct km_str names[] = { { "object_permission", 17 } };
+    const struct km_mcp_general *general =
+        km_config_get(v->view->snap->config, &km_mcp_general_table);
+    struct km_str extra = v->who.key->row.extra;
     struct km_json_span span;
+
+    if (extra.n && km_json_spans(extra, names, 1, &span, NULL, NULL) == 0 &&
+        span.type == KM_JSON_OBJECT)
+        return km_json_value(extra, &span);
+    return general->keys_need_grant ? none.text : KM_STR_NONE;
+}
+
+const struct km_mcp_rights *km_mcp_rights_of(const struct km_visit *v, struct km_arena *arena)
+{
+    struct km_str text = v->who.key ? permission(v) : KM_STR_NONE;
     struct km_mcp_rights *r;
 
-    if (!v->who.key || !v->who.key->row.extra.n ||
-        km_json_spans(v->who.key->row.extra, names, 1, &span, NULL, NULL) < 0 ||
-        span.type != KM_JSON_OBJECT)
+    if (!text.n)
         return NULL;
     r = km_arena_zalloc(arena, sizeof *r);
     if (!r)
-        return NULL;
-    r->text = km_json_value(v->who.key->row.extra, &span);
+        return &none;
+    r->text = text;
     if (km_json_parse(arena, r->text, &r->json, NULL) < 0)
         r->json = NULL; /* cannot be: it was checked when it came.  Then nothing is allowed */
     return r;

@@ -393,8 +393,7 @@ static void copy_headers(struct km_mcp_work *w, const struct km_headers *h)
     struct km_arena *arena = &w->call->arena;
     struct km_header *v;
 
-    if (!w->member->upstream ||
-        (!w->member->upstream->personal && !w->member->upstream->entry->extra_headers.n))
+    if (!w->member->upstream || !km_mcp_headers_matter(w->member->upstream, h))
         return;
     v = km_arena_alloc(arena, (h->n + 1) * sizeof *v);
     for (size_t i = 0; v && i < h->n; i++) {

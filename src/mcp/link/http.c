@@ -155,8 +155,7 @@ static void put_fixed(struct km_link_post *p)
         km_buf_str(&p->head, km_buf_view(&p->last_event));
         km_buf_str(&p->head, KM_STR("\r\n"));
     }
-    km_buf_str(&p->head, h->upstream->head);
-    km_buf_str(&p->head, km_buf_view(&h->own_head));
+    km_asker_lines(h->upstream, km_buf_view(&h->own_head), &p->head);
     km_buf_str(&p->head, km_buf_view(&p->more_head));
 }
 
@@ -343,8 +342,7 @@ static void say_farewell(struct km_link_http *h)
     km_buf_init(&f->head, KM_LINK_HEAD_BYTES);
     km_buf_printf(&f->head, "Mcp-Session-Id: %.*s\r\nMCP-Protocol-Version: %.*s\r\n",
                   KM_STR_ARG(km_buf_view(&h->session)), KM_STR_ARG(h->revision->name));
-    km_buf_str(&f->head, h->upstream->head);
-    km_buf_str(&f->head, km_buf_view(&h->own_head));
+    km_asker_lines(h->upstream, km_buf_view(&h->own_head), &f->head);
     f->upstream = km_mcp_upstream_ref(h->upstream);
     km_deferred_init(&f->end, h->loop, farewell_free, f);
     f->request = (struct km_http_request){ .origin = h->upstream->origin,
@@ -399,5 +397,7 @@ struct km_link *km_link_http_new(const struct km_link_args *args, struct km_err 
     km_deferred_init(&h->up, h->loop, on_up, h);
     if (km_asker_head(args->upstream, args->asker, &h->own_head, err) < 0)
         return http_free(&h->base);
+    if (km_asker_proven(km_buf_view(&h->own_head)))
+        h->auth = NULL;
     return &h->base;
 }

@@ -206,8 +206,7 @@ static void begin(struct link_sse *s)
                                            .target = s->upstream->target };
     km_buf_reset(&s->head);
     km_buf_str(&s->head, KM_STR("Accept: text/event-stream\r\n"));
-    km_buf_str(&s->head, s->upstream->head);
-    km_buf_str(&s->head, km_buf_view(&s->own_head));
+    km_asker_lines(s->upstream, km_buf_view(&s->own_head), &s->head);
     r = put_auth(s, &s->request, &s->wait, &s->head, &err);
     s->waits = r == KM_E_AGAIN;
     if (s->waits)
@@ -353,8 +352,7 @@ static void post_begin(struct post *p)
                                            .has_body = true };
     km_buf_reset(&p->head);
     km_buf_str(&p->head, KM_STR("Content-Type: application/json\r\n"));
-    km_buf_str(&p->head, s->upstream->head);
-    km_buf_str(&p->head, km_buf_view(&s->own_head));
+    km_asker_lines(s->upstream, km_buf_view(&s->own_head), &p->head);
     r = put_auth(s, &p->request, &p->wait, &p->head, &p->err);
     p->waits = r == KM_E_AGAIN;
     if (p->waits)
@@ -453,5 +451,7 @@ struct km_link *km_link_sse_new(const struct km_link_args *args, struct km_err *
     km_link_end_init(&s->end, &s->base, s->loop);
     if (km_asker_head(args->upstream, args->asker, &s->own_head, err) < 0)
         return sse_free(&s->base);
+    if (km_asker_proven(km_buf_view(&s->own_head)))
+        s->auth = NULL;
     return &s->base;
 }

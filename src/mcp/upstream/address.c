@@ -6,7 +6,6 @@
  *
  * What depends on who asks is left to asker.c.
  */
-#include "base/encode.h"
 #include "llm/aws/auth.h"
 #include "mcp/asker.h"
 #include "mcp/builtin.h"
@@ -16,40 +15,20 @@
 
 #define HEAD_BYTES ((size_t)32 * 1024)
 
-static int put_credential(const struct km_mcp_entry *e, struct km_buf *head, struct km_err *err)
-{
-    static const char *const schemes[] = { [KM_MCP_AUTH_BEARER] = "Bearer ",
-                                           [KM_MCP_AUTH_BASIC] = "Basic ",
-                                           [KM_MCP_AUTH_RAW] = "",
-                                           [KM_MCP_AUTH_TOKEN] = "token " };
-    struct km_buf value KM_CLEANUP(km_buf_done) = KM_BUF(HEAD_BYTES);
-    int r;
-
-    if (!e->auth_value.n || e->auth == KM_MCP_AUTH_NONE || e->auth >= KM_MCP_AUTH_OAUTH2)
-        return 0;
-    if (e->auth == KM_MCP_AUTH_API_KEY)
-        return km_header_put(head, KM_STR("X-API-Key"), e->auth_value, err);
-    km_buf_str(&value, km_str_c(schemes[e->auth]));
-    if (e->auth == KM_MCP_AUTH_BASIC && km_str_chr(e->auth_value, ':') < e->auth_value.n)
-        km_buf_base64(&value, e->auth_value);
-    else
-        km_buf_str(&value, e->auth_value);
-    r = km_header_put(head, KM_STR("Authorization"), km_buf_view(&value), err);
-    km_wipe(value.p, value.n);
-    return r;
-}
-
 static int make_head(struct km_mcp_upstream *u, struct km_err *err)
 {
     const struct km_str_map *fixed = &u->entry->static_headers;
+    struct km_buf credential KM_CLEANUP(km_buf_done) = KM_BUF(HEAD_BYTES);
     struct km_buf head KM_CLEANUP(km_buf_done) = KM_BUF(HEAD_BYTES);
-    int r = put_credential(u->entry, &head, err);
+    int r = km_asker_credential(u->entry, u->entry->auth_value, &credential, err);
 
     for (size_t i = 0; r == 0 && i < fixed->n; i++)
         if (!km_asker_wanted(fixed->v[i].value))
             r = km_header_put(&head, fixed->v[i].name, fixed->v[i].value, err);
     u->head = km_arena_str(&u->arena, km_buf_view(&head));
+    u->credential = km_arena_str(&u->arena, km_buf_view(&credential));
     km_wipe(head.p, head.n);
+    km_wipe(credential.p, credential.n);
     return r;
 }
 

@@ -167,6 +167,17 @@ static void fill(struct build *b, struct km_mcp_upstream *u, const struct km_nod
                     KM_STR_ARG(u->name), missing);
 }
 
+/* By litellm_settings.mcp_aliases; empty: none. */
+static struct km_str short_name(const struct km_config *config, struct km_str server)
+{
+    const struct km_mcp_aliases *a = km_config_get(config, &km_mcp_alias_table);
+
+    for (size_t i = 0; i < a->aliases.n; i++)
+        if (km_str_eq(a->aliases.v[i].value, server))
+            return a->aliases.v[i].name;
+    return KM_STR_NONE;
+}
+
 static struct km_mcp_upstream *upstream_new(struct build *b, struct km_str name,
                                             const struct km_mcp_entry *base,
                                             const struct km_mcp_entry *over,
@@ -194,6 +205,11 @@ static struct km_mcp_upstream *upstream_new(struct build *b, struct km_str name,
         return km_mcp_upstream_unref(u);
     u->entry = e;
     u->name = km_arena_str(&u->arena, name);
+    if (!e->alias.n)
+        e->alias = short_name(b->args->config, u->name);
+    u->client_auth =
+        ((const struct km_mcp_general *)km_config_get(b->args->config, &km_mcp_general_table))
+            ->client_auth;
     u->config = km_config_ref((struct km_config *)(uintptr_t)b->args->config);
     return u;
 }
@@ -282,6 +298,28 @@ static int add(struct build *b, struct km_str name, const struct km_mcp_entry *b
     return 0;
 }
 
+/* LiteLLM's other sections. */
+static void check_litellm(struct build *b)
+{
+    const struct km_mcp_aliases *a = km_config_get(b->args->config, &km_mcp_alias_table);
+    const struct km_mcp_general *g = km_config_get(b->args->config, &km_mcp_general_table);
+    const struct km_node *root = km_config_root(b->args->config);
+    const struct km_node *at = km_node_path(root, "litellm_settings.mcp_aliases");
+
+    if (km_asker_kept_back(g->client_auth))
+        km_diag_add(b->diags, KM_DIAG_WARNING, "W0402",
+                    km_node_path(root, "general_settings.mcp_client_side_auth_header_name"),
+                    "name another header, x-mcp-auth for one",
+                    "mcp_client_side_auth_header_name: '%.*s' is for kanmon, no server is sent it",
+                    KM_STR_ARG(g->client_auth));
+    for (size_t i = 0; i < a->aliases.n; i++)
+        if (!km_map_get(b->set->names, a->aliases.v[i].value))
+            km_diag_add(b->diags, KM_DIAG_WARNING, "W0402", km_node_get(at, a->aliases.v[i].name),
+                        "name one of mcp_servers",
+                        "mcp_aliases.%.*s: there is no MCP server '%.*s'",
+                        KM_STR_ARG(a->aliases.v[i].name), KM_STR_ARG(a->aliases.v[i].value));
+}
+
 static int add_all(struct build *b, struct km_err *err)
 {
     const struct km_table_list *theirs = km_config_get(b->args->config, &km_mcp_settings_table);
@@ -298,6 +336,8 @@ static int add_all(struct build *b, struct km_err *err)
     for (size_t i = 0; r == 0 && i < ours->n; i++)
         if (!find_entry(theirs, ours->names[i]))
             r = add(b, ours->names[i], NULL, (const struct km_mcp_entry *)ours->v + i, err);
+    if (r == 0)
+        check_litellm(b);
     if (r == 0 && b->failed)
         r = km_fail(err, KM_E_CONFIG, "mcp_servers cannot be used as it is");
     return r;

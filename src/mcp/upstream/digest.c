@@ -82,6 +82,7 @@ int km_mcp_upstream_digest(struct km_mcp_upstream *u, struct km_err *err)
     struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(TEXT_BYTES);
 
     km_buf_json(&text, u->name);
+    km_buf_json(&text, u->client_auth);
     put_rows(&text, u, false);
     km_sha256(km_buf_view(&text), u->shape);
     put_rows(&text, u, true);

@@ -121,6 +121,16 @@ struct km_mcp_safety {
 };
 extern const struct km_settings_table km_mcp_safety_table;
 
+/* Of general_settings and litellm_settings; rows in litellm.c. */
+struct km_mcp_general {
+    bool keys_need_grant;
+    struct km_str client_auth; /* name of a header */
+};
+struct km_mcp_aliases {
+    struct km_str_map aliases; /* alias to server */
+};
+extern const struct km_settings_table km_mcp_general_table, km_mcp_alias_table;
+
 /* What holds for its tools: of its own entry, or of what is said for all servers.  They change with
  * the configuration while the server and its sessions stay. */
 struct km_mcp_rules {
@@ -144,7 +154,9 @@ struct km_mcp_upstream {
     const void *settings; /* of the kind's rows; NULL: there is none */
     struct km_origin *origin; /* of url; NULL: stdio or builtin */
     struct km_str target; /* path and query */
-    struct km_str head; /* header lines of every request: static headers, a fixed credential */
+    struct km_str head; /* header lines of every request: static headers */
+    struct km_str credential; /* the line of a fixed one, unless the asker has its own; or empty */
+    struct km_str client_auth; /* the header of a client's own for all servers */
     uint8_t digest[32]; /* of all that is configured: the same upstream, or another */
     uint8_t shape[32]; /* the same without what is secret: for what is kept */
     struct km_auth *signer; /* SigV4; NULL: none (llm/auth.h) */

@@ -283,6 +283,8 @@ static void load(struct fixture *f, unsigned port)
     static const struct km_settings_table *const tables[] = {
         &km_mcp_settings_table, &km_mcp_own_table, &km_mcp_virtual_table,
         &km_mcp_safety_table,
+        &km_mcp_general_table,
+        &km_mcp_alias_table,
         &km_config_top_table,   &km_config_own_table, NULL,
     };
     struct km_config_args args = { .file = f->file, .tables = tables };

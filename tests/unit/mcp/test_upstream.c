@@ -148,6 +148,8 @@ static const struct km_settings_table *const tables[] = {
     &km_mcp_own_table,
     &km_mcp_virtual_table,
     &km_mcp_safety_table,
+    &km_mcp_general_table,
+    &km_mcp_alias_table,
     &km_config_top_table,
     &km_config_own_table,
     NULL,
@@ -330,7 +332,7 @@ static void an_own_entry_lies_over_litellms_key_by_key(void **state)
     assert_int_equal(u->entry->timeout_ms, 7000);
     assert_int_equal(u->entry->allowed_tools.n, 1);
     assert_int_equal(u->transport, KM_MCP_HTTP);
-    assert_true(km_str_eq(u->head, KM_STR("Authorization: Bearer t0ken\r\n")));
+    assert_true(km_str_eq(u->credential, KM_STR("Authorization: Bearer t0ken\r\n")));
     assert_int_equal(km_mcp_set_find(f.set, KM_STR("more"))->transport, KM_MCP_STDIO);
     unload(&f);
 }
