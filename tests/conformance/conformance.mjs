@@ -313,7 +313,7 @@ function table(binary, folder) {
 
 async function main(words) {
   let binary = process.env.KANMON_BINARY;
-  let jobs = 4; // they wait more than they work
+  let jobs = 5; // they wait as much as they work, and there are two cores
   const groups = [];
   while (words.length) {
     const word = words.shift();
@@ -330,7 +330,9 @@ async function main(words) {
     const run = async ([where, title, address]) => {
       const own = mkdtempSync(join(folder, "run-"));
       if (where === "client") extensions ??= await listExtensions();
+      const began = performance.now();
       const text = await address().then((to) => runSuite(where, title, to, own)).catch((why) => why.stack);
+      console.log(`        ${where} ${title}: ${((performance.now() - began) / 1000).toFixed(1)} s`);
       return { where, title, own, text };
     };
     const doubtful = [];
