@@ -1,28 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 // Claude Code itself in its non-interactive mode: it asks, runs the command it is told to, sends
 // the output back and ends with the answer.
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { once } from "node:events";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 
 // the program itself: its package's script would only put it in another place
 const CLI = new URL(`node_modules/@anthropic-ai/claude-code-${process.platform}-${process.arch}/claude`,
   import.meta.url).pathname;
 
-/* Runs one prompt; { code, result, said }. */
-export async function claude({ url, key, model, prompt }) {
+/* Runs one prompt; { code, result, said }.  setup: a command line before, in the same place. */
+export async function claude({ url, key, model, prompt, tools = "Bash", setup }) {
   const home = mkdtempSync(join(tmpdir(), "kanmon-claude-"));
   try {
     writeFileSync(join(home, "golden.txt"), "seven degrees\n");
     // nothing of it leaves the machine: no update, no metrics, one tool and no other
+    const env = { PATH: `${dirname(CLI)}:${process.env.PATH}`, HOME: home, ANTHROPIC_BASE_URL: url,
+      ANTHROPIC_AUTH_TOKEN: key, ANTHROPIC_SMALL_FAST_MODEL: model, KANMON_KEY: key,
+      CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1", DISABLE_AUTOUPDATER: "1",
+      DISABLE_TELEMETRY: "1", CLAUDE_CODE_MAX_RETRIES: "0", TERM: "dumb" };
+    if (setup) execFileSync("sh", ["-c", setup], { cwd: home, env, stdio: "ignore" });
     const child = spawn(CLI, ["-p", prompt, "--output-format", "json", "--model", model,
-      "--allowedTools", "Bash"], { cwd: home, stdio: ["ignore", "pipe", "pipe"], env: {
-      PATH: process.env.PATH, HOME: home, ANTHROPIC_BASE_URL: url, ANTHROPIC_AUTH_TOKEN: key,
-      ANTHROPIC_SMALL_FAST_MODEL: model, CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
-      DISABLE_AUTOUPDATER: "1", DISABLE_TELEMETRY: "1", CLAUDE_CODE_MAX_RETRIES: "0",
-      TERM: "dumb" } });
+      "--allowedTools", tools], { cwd: home, stdio: ["ignore", "pipe", "pipe"], env });
     let out = "";
     let said = "";
     child.stdout.on("data", (d) => { out += d; });

@@ -12,6 +12,7 @@ import { makers, tests } from "./aisdk.mjs";
 import { checkClaude, claude } from "./claude.mjs";
 import { claudeCode, shapes } from "./claude_code.mjs";
 import { checkCodex, codex } from "./codex.mjs";
+import { checkClaudeTool, checkCodexTool, known, printed, servers } from "./mcp.mjs";
 
 const options = { filters: [], binary: process.env.KANMON_BINARY };
 for (let i = 2; i < process.argv.length; i++) {
@@ -102,6 +103,7 @@ try {
         account: gateway.account }) });
     gateway.models.push({ model_name: "claude-haiku-4-5",
       litellm_params: providers.anthropic.params(fakes) });
+    gateway.mcp = servers;
     await gateway.start();
     const args = { url: gateway.url, key: gateway.key };
     for (const api of Object.keys(apis)) {
@@ -127,6 +129,20 @@ try {
     for (const provider of ["openai", "anthropic", "bedrock", "gemini"]) {
       await runCodex(`codex responses>${provider}`, whyPending("responses", provider),
         { ...args, model: `${provider}.codex` });
+    }
+    await known(gateway);
+    for (const [way, provider, row] of [["http", "openai", "mcp-codex-group"],
+      ["stdio", "anthropic", "mcp-codex"]]) {
+      await run(`codex responses>${provider} mcp ${way}`, whyPending("responses", provider),
+        async () => checkCodexTool(await codex({ ...args, model: `${provider}.${row}`,
+          prompt: `golden:${row}.${++cell} Say it again.`,
+          settings: `${printed(gateway, "codex", way)}required = true\n` }))); // it waits for it
+    }
+    for (const way of ["http", "stdio"]) {
+      await run(`claude messages>anthropic mcp ${way}`, whyPending("messages", "anthropic"),
+        async () => checkClaudeTool(await claude({ ...args, model: "claude-haiku-4-5",
+          prompt: `golden:mcp-claude.${++cell} Say it again.`, tools: "mcp__kanmon__kit-echo",
+          setup: printed(gateway, "claude-code", way) })));
     }
     for (const provider of ["anthropic", "bedrock", "gemini"]) {
       const kept = { ...args, model: `kept.${provider}` };

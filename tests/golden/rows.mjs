@@ -7,7 +7,7 @@
 //     parts  {text} {image: {type, data}} {call: {id, name, input}} {document: {name, data}}
 //            {result: {id, name, text, error, image}}; cache: a cache point behind it
 //     more   members of one API's request that no other has
-//   answer   blocks [{text: [pieces]} {think: [pieces], signature} {call: {id, name, input}}
+//   answer   blocks [{text: [pieces]} {think: [pieces], signature} {call: {id, name, input, group}}
 //            {redacted}],
 //            finish "stop" "length" "tools" "filter" "refusal"; usage: what is not 0
 //     fault  before the answer: {kind, text}; `status` is what a caller of kanmon must get
@@ -275,8 +275,19 @@ export const rows = [
     body: "[{\"error\":{\"code\":429,\"message\":\"slow\",\"status\":\"RESOURCE_EXHAUSTED\"}}]" }),
 ];
 
+/* A tool of an MCP server, by the name that a program gives it. */
+const remote = (name, ...blocks) => ({ name, params: { drop_params: true },
+  answer: { blocks, finish: "tools", usage: { input: 100, output: 15 } },
+  then: { mark: "Echo: seven degrees", answer: { ...say("Seven degrees ", "it is."),
+    usage: { input: 121, output: 9 } } } });
+const message = { message: "seven degrees" };
+
 /* Rows that only one program plays (tests/clients): what it asks is its own. */
 export const scripts = [
+  remote("mcp-claude", { think: ["A tool."], signature: "c2lnbmVk" }, tool("mcp__kanmon__kit-echo", "toolu_1", message)),
+  remote("mcp-codex", tool("mcp__kanmon__kit_echo", "call_1", message)),
+  remote("mcp-codex-group", { call: { ...tool("kit_echo", "call_1", message).call,
+    group: "mcp__kanmon" } }),
   { name: "endless", answer: { ...say(..."and on ".repeat(20).split(/(?<= )/)), broken: "endless" } },
   { name: "claude",
     answer: { blocks: [{ think: ["A file."], signature: "c2lnbmVk" }, tool("Bash", "toolu_1",

@@ -96,7 +96,8 @@ function items(answer) {
     }
     if (k.call) {
       return { id: `fc_${i}`, type: "function_call", status: "completed", call_id: k.call.id,
-        name: k.call.name, arguments: JSON.stringify(k.call.input) };
+        name: k.call.name, arguments: JSON.stringify(k.call.input),
+        ...(k.call.group ? { namespace: k.call.group } : {}) };
     }
     return { id: `msg_${i}`, type: "message", role: "assistant", status: "completed",
       content: [k.refusal ? { type: "refusal", refusal: k.text.join("") }
