@@ -101,6 +101,24 @@ static bool is_secret_name(struct km_str name)
     return false;
 }
 
+/* "https://user:password@host/?api_key=...", by any scheme. */
+static bool is_secret_url(struct km_str value)
+{
+    struct km_str rest = km_str_skip(value, km_str_find(value, KM_STR("://")) + 3), pair;
+    struct km_str host = km_str_sub(rest, 0, km_str_chr(rest, '/'));
+    struct km_str query = km_str_skip(rest, km_str_chr(rest, '?') + 1);
+
+    if (!rest.n || km_str_find(value, KM_STR("${")) < value.n)
+        return false;
+    if (km_str_chr(host, ':') < km_str_chr(host, '@') && km_str_chr(host, '@') < host.n)
+        return true;
+    while (km_str_split(&query, '&', &pair))
+        if (km_str_chr(pair, '=') + 1 < pair.n &&
+            is_secret_name(km_str_sub(pair, 0, km_str_chr(pair, '='))))
+            return true;
+    return false;
+}
+
 static bool is_secret_value(struct km_str value)
 {
     static const char *const begins[] = { "sk-",   "ghp_", "gho_", "github_pat_",
@@ -110,7 +128,7 @@ static bool is_secret_value(struct km_str value)
     for (size_t i = 0; i < sizeof begins / sizeof begins[0]; i++)
         if (km_str_starts(value, km_str_c(begins[i])))
             return true;
-    return false;
+    return is_secret_url(value);
 }
 
 /* "api-key" of server "my-docs": MY_DOCS_API_KEY; without a server: API_KEY.  Never empty: names
@@ -189,7 +207,22 @@ static void put_key(struct import *im, const char *indent, struct km_str name)
     km_buf_str(im->yaml, KM_STR(": "));
 }
 
-/* After "--api-key" comes a secret, and in "--api-key=..." it stands. */
+/* In "--api-key=..." a secret stands.  A variable cannot be a part of a word of ours, so it becomes
+ * two words, which programs take as the same. */
+static bool put_pair(struct import *im, struct km_str text)
+{
+    size_t at = km_str_chr(text, '=');
+    struct km_str name = km_str_skip(km_str_sub(text, 0, at), 2);
+
+    if (!km_str_starts(text, KM_STR("--")) || at + 1 >= text.n || !is_secret_name(name))
+        return false;
+    km_buf_json(im->yaml, km_str_sub(text, 0, at));
+    km_buf_str(im->yaml, KM_STR("\n      - "));
+    put_value(im, name, km_str_skip(text, at + 1), true);
+    return true;
+}
+
+/* After "--api-key" comes a secret. */
 static void put_args(struct import *im, const struct km_json *args)
 {
     struct km_json_iter it;
@@ -203,9 +236,15 @@ static void put_args(struct import *im, const struct km_json *args)
         if (!km_json_string(item, &text))
             continue;
         km_buf_str(im->yaml, KM_STR("      - "));
+        if (put_pair(im, text)) {
+            before = KM_STR_NONE;
+            continue;
+        }
         put_value(im, before.n ? before : KM_STR("argument"), text,
                   before.n && is_secret_name(before) && !km_str_starts(text, KM_STR("-")));
-        before = km_str_starts(text, KM_STR("--")) ? km_str_skip(text, 2) : KM_STR_NONE;
+        before = km_str_starts(text, KM_STR("--")) && km_str_chr(text, '=') == text.n
+                     ? km_str_skip(text, 2)
+                     : KM_STR_NONE;
     }
 }
 
@@ -217,8 +256,10 @@ static void put_map(struct import *im, const char *title, const struct km_json *
     bool first = true;
 
     for (km_json_iter(map, &it); km_json_next(&it, &key, &item);) {
-        if (!km_json_string(item, &text) && !km_json_number(item, &text))
+        if (!km_json_string(item, &text) && !km_json_number(item, &text)) {
+            note(im, "is no text, and was left out:", key, "");
             continue;
+        }
         if (first)
             km_buf_printf(im->yaml, "    %s:\n", title);
         first = false;
@@ -331,6 +372,10 @@ int km_mcp_import(char *text, size_t n, struct km_buf *yaml, struct km_buf *note
     if (n > KM_MCP_IMPORT_BYTES)
         return km_fail(err, KM_E_LIMIT, "a file of servers may have %zu bytes",
                        KM_MCP_IMPORT_BYTES);
+    if (km_str_starts(km_str(text, n), KM_STR("\xef\xbb\xbf"))) { /* as editors on Windows begin */
+        text += 3;
+        n -= 3;
+    }
     km_jsonc_strip(text, n);
     km_arena_init(&im.arena, 64 * KM_MCP_IMPORT_BYTES, NULL);
     r = km_json_parse(&im.arena, km_str(text, n), &root, err);

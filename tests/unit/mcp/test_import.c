@@ -111,6 +111,25 @@ static void secrets_are_left_out_and_asked_for(void **state)
            "my-s: write out what only the other program knew in D\n");
 }
 
+static void secrets_in_words_and_addresses_are_left_out_too(void **state)
+{
+    (void)state;
+    expect("\xef\xbb\xbf{\"mcpServers\":{\"s\":{\"command\":\"c\",\"args\":[\"--token=abc\",\"--"
+           "level=1\","
+           "\"git+https://me:pw@h.test/x\",\"a@b:c\"],\"env\":{\"ON\":true}},"
+           "\"u\":{\"url\":\"https://h.test/mcp?v=1&api_key=abc\"},"
+           "\"v\":{\"url\":\"https://h.test/mcp?v=1&token=\"}}}",
+           "mcp_servers:\n  \"s\":\n    transport: stdio\n    command: \"c\"\n    args:\n"
+           "      - \"--token\"\n      - \"os.environ/S_TOKEN\"\n      - \"--level=1\"\n"
+           "      - \"os.environ/S_ARGUMENT\"\n      - \"a@b:c\"\n"
+           "  \"u\":\n    transport: http\n    url: \"os.environ/U_URL\"\n"
+           "  \"v\":\n    transport: http\n    url: \"https://h.test/mcp?v=1&token=\"\n",
+           "s: put the secret into the environment as S_TOKEN; it was left out here\n"
+           "s: put the secret into the environment as S_ARGUMENT; it was left out here\n"
+           "s: is no text, and was left out: ON\n"
+           "u: put the secret into the environment as U_URL; it was left out here\n");
+}
+
 static void what_is_no_list_of_servers_is_refused(void **state)
 {
     static const char *const table[] = { "", "{", "[]", "{}", "{\"mcpServers\":[]}",
@@ -135,6 +154,7 @@ int main(void)
         cmocka_unit_test(a_claude_file_becomes_stdio_servers),
         cmocka_unit_test(a_vs_code_file_becomes_servers_by_url),
         cmocka_unit_test(secrets_are_left_out_and_asked_for),
+        cmocka_unit_test(secrets_in_words_and_addresses_are_left_out_too),
         cmocka_unit_test(what_is_no_list_of_servers_is_refused),
     };
 
