@@ -34,9 +34,8 @@ static bool any_wanted(const struct km_str_map *map)
 
 bool km_asker_by_login(const struct km_mcp_entry *e)
 {
-    return e->auth == KM_MCP_AUTH_EXCHANGE ||
-           (e->auth == KM_MCP_AUTH_OAUTH2 && !e->oauth.shared &&
-            !km_str_eq(e->oauth.flow, KM_STR("client_credentials")));
+    return e->auth == KM_MCP_AUTH_OAUTH2 && !e->oauth.shared &&
+           !km_str_eq(e->oauth.flow, KM_STR("client_credentials"));
 }
 
 bool km_asker_personal(const struct km_mcp_entry *e)

@@ -62,8 +62,7 @@ static int take_auth(struct km_remote *p, struct km_err *err)
                        : km_fail(err, KM_E_LIMIT, "too many have logged in at '%.*s'",
                                  KM_STR_ARG(u->name));
     }
-    if (u->transport == KM_MCP_STDIO ||
-        (u->entry->auth != KM_MCP_AUTH_OAUTH2 && u->entry->auth != KM_MCP_AUTH_EXCHANGE))
+    if (u->transport == KM_MCP_STDIO || u->entry->auth != KM_MCP_AUTH_OAUTH2)
         return 0;
     return km_fail(err, KM_E_UNSUPPORTED, "'%.*s' needs a login by OAuth, which is not active",
                    KM_STR_ARG(u->name));

@@ -153,6 +153,9 @@ static void fill(struct build *b, struct km_mcp_upstream *u, const struct km_nod
     km_mcp_rules_set(u, *rules);
     if (*what)
         wrong(b, at, "a server has a `url`, a `command` or `builtin`", u->name, what);
+    else if (u->entry->auth == KM_MCP_AUTH_EXCHANGE)
+        wrong(b, at, "with oauth2 each caller logs in there once", u->name,
+              "oauth2_token_exchange is not done: kanmon hands no caller's token to anybody");
     else if (*wrong_risk(u->entry))
         wrong(b, u->entry->risks, NULL, u->name, wrong_risk(u->entry));
     else if (km_mcp_make_address(b->args, u, &err) < 0 ||

@@ -88,7 +88,8 @@ static const struct km_setting entry_rows[] = {
     ROW("spec_version", KM_SET_STR, spec_version,
         "The newest protocol revision to speak with it, `2025-06-18` for example; else all are "
         "tried, the newest first."),
-    CHOICE("auth_type", auth, "none", auths, "How kanmon proves itself to the server."),
+    CHOICE("auth_type", auth, "none", auths,
+           "How kanmon proves itself to the server; oauth2_token_exchange is refused."),
     { .name = "auth_value", .type = KM_SET_SECRET, .offset = AT(auth_value),
       .help = "The key, token or `user:password` of auth_type." },
     { .name = "authentication_token", .type = KM_SET_SECRET, .offset = AT(auth_value),

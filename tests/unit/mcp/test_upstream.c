@@ -347,6 +347,7 @@ static void what_would_restrict_and_is_not_done_or_is_misspelt_refuses_to_load(v
         "mcp_servers: {a: {}}\n",
         "mcp_servers: {a: {url: 'ftp://h/'}}\n",
         "mcp_servers: {a: {url: 'http://h/', auth_type: aws_sigv4}}\n",
+        "mcp_servers: {a: {url: 'http://h/', auth_type: oauth2_token_exchange}}\n",
     };
     struct fixture f;
 
