@@ -130,7 +130,7 @@ int km_pg_refuse(struct km_pg_walk *w, const char *code, const char *node, int a
     w->v->node = node;
     w->v->at = at;
     w->v->message = km_arena_str(w->arena, km_buf_view(&b));
-    w->v->hint = km_str_c(hint);
+    w->v->hint = km_str_c(hint ? hint : "write it without this part");
     return KM_E_FORBIDDEN;
 }
 

@@ -489,7 +489,8 @@ int km_pg_check_write(struct km_pg_walk *w, const ProtobufCMessage *message)
     w->v->pure = false;
     if (target && (is_system(km_str_c(target->schemaname)) ||
                    km_str_starts(km_str_c(target->relname), KM_STR("pg_"))))
-        return km_pg_refuse(w, "GUARD_RELATION", "RangeVar", target->location, NULL,
+        return km_pg_refuse(w, "GUARD_RELATION", "RangeVar", target->location,
+                            "change what it tells of: ALTER, CREATE or DROP the object itself",
                             "the catalogue is not written to");
     return 0;
 }

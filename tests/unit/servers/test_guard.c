@@ -28,7 +28,7 @@ static void judge(struct judged *j, struct km_str sql, const struct km_pg_guard_
     assert_int_equal(km_pg_guard_judge(guard, &j->arena, sql, options, &j->v, &err), 0);
     if (!j->v.allowed) {
         assert_non_null(j->v.code);
-        assert_true(j->v.message.n > 0);
+        assert_true(j->v.message.n > 0 && j->v.hint.n > 0);
         assert_true(j->v.at >= -1 && j->v.at <= (int)sql.n);
     }
 }
