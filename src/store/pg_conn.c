@@ -117,10 +117,13 @@ struct km_pg_conn *km_pg_conn_free(struct km_pg_conn *c)
 
 /* --- connecting --- */
 
-static void no_notice(void *arg, const PGresult *result)
+static void on_notice(void *arg, const PGresult *result)
 {
-    (void)arg;
-    (void)result;
+    struct km_pg_conn *c = arg;
+    struct km_pg_result r = { c->lib, (PGresult *)(uintptr_t)result };
+
+    if (c->state == BUSY && c->steps && c->events && c->events->on_notice)
+        c->events->on_notice(c->ctx, c->step, &r);
 }
 
 static void on_reached(void *ctx, PGconn *pq, const struct km_err *err)
@@ -133,7 +136,7 @@ static void on_reached(void *ctx, PGconn *pq, const struct km_err *err)
     c->reach = km_pg_reach_free(c->reach);
     if (err)
         return;
-    c->lib->PQsetNoticeReceiver(pq, no_notice, NULL);
+    c->lib->PQsetNoticeReceiver(pq, on_notice, c);
     c->fd = c->lib->PQsocket(pq);
     c->watch = km_watch_new(c->loop, c->fd, on_ready, c, NULL);
     if (!c->watch || c->lib->PQsetnonblocking(pq, 1) != 0 || c->lib->PQenterPipelineMode(pq) != 1) {

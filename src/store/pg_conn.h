@@ -63,6 +63,9 @@ struct km_pg_conn_events {
     /* Once.  err NULL: all was told and the connection takes the next batch; otherwise it is dead.
      * Not from inside km_pg_conn_send(). */
     void (*on_done)(void *ctx, const struct km_err *err);
+    /* Beside what the step returns, in the fields of an error (km_pg_error_field()).  NULL: nobody
+     * wants it. */
+    void (*on_notice)(void *ctx, unsigned step, const struct km_pg_result *result);
 };
 
 /* fn once, not from inside: err NULL: connected.  NULL: out of memory. */
@@ -109,7 +112,8 @@ struct km_str km_pg_value(const struct km_pg_result *r, size_t row, size_t colum
 struct km_str km_pg_tag(const struct km_pg_result *r); /* "INSERT 0 1" */
 int64_t km_pg_affected(const struct km_pg_result *r); /* rows; 0: none, or not that kind */
 
-/* One field of an error: 'C' SQLSTATE, 'M' message, 'D' detail, 'H' hint, 'P' position. */
+/* One field of an error or a notice: 'C' SQLSTATE, 'M' message, 'D' detail, 'H' hint, 'P' position,
+ * 'V' severity. */
 struct km_str km_pg_error_field(const struct km_pg_result *r, char field);
 
 #endif

@@ -312,7 +312,8 @@ static void on_abandoned_done(void *ctx, const struct km_err *err)
 
 void km_pg_pool_abandon(struct km_pg_pool *pool, struct km_pg_conn *conn, uint64_t within_ms)
 {
-    static const struct km_pg_conn_events events = { ignore_result, on_abandoned_done };
+    static const struct km_pg_conn_events events = { .on_result = ignore_result,
+                                                     .on_done = on_abandoned_done };
     struct slot *s = slot_of(pool, conn);
 
     km_assert(s && s->state == LENT);

@@ -113,6 +113,29 @@ def test_a_place_in_a_text_that_was_not_sent_is_not_told(reader):
     assert error["code"] == "42883" and "position" not in error
 
 
+def test_what_the_server_says_beside_a_result_is_told(reader):
+    """Of the statement alone, and a bounded number of it."""
+    assert reader.ok("execute_sql", sql="SELECT 1")["notices"] == []
+    said = reader.ok("execute_sql", sql="SELECT to_tsquery('english', 'the')")["notices"]
+    assert [n["severity"] for n in said] == ["NOTICE"] and "stop words" in said[0]["message"]
+    many = "SELECT to_tsquery('english', left('the', 3 + 0 * n)) FROM generate_series(1, 30) n"
+    assert len(reader.ok("execute_sql", sql=many)["notices"]) == 20
+
+
+def test_what_a_trigger_says_is_told(postgres):
+    postgres.psql("""CREATE TABLE told (a int);
+        CREATE FUNCTION say() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            RAISE WARNING 'row %', NEW.a USING HINT = repeat('é', 700); RETURN NEW; END $$;
+        CREATE TRIGGER say BEFORE INSERT ON told FOR EACH ROW EXECUTE FUNCTION say()""")
+    try:
+        with Server(postgres.dsn("postgres"), "--mode", "dml") as server:
+            got = server.ok("insert_rows", table="told", rows=[{"a": 7}])
+            assert [(n["severity"], n["message"]) for n in got["notices"]] == [("WARNING", "row 7")]
+            assert got["notices"][0]["hint"] == "é" * 500
+    finally:
+        postgres.psql("DROP TABLE told; DROP FUNCTION say")
+
+
 def test_a_row_larger_than_a_page_ends_the_pages(reader):
     """A cursor would come back to it for ever."""
     sql = "SELECT repeat('x', n) FROM (VALUES (1, 5), (2, 9000)) v(i, n) ORDER BY i"

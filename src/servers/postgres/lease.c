@@ -128,7 +128,7 @@ static void on_done(void *ctx, const struct km_err *err)
     }
 }
 
-const struct km_pg_conn_events km_pg_lease_on = { km_pg_lease_take, on_done };
+const struct km_pg_conn_events km_pg_lease_on = { km_pg_lease_take, on_done, km_pg_lease_note };
 
 static void fly_first(struct km_pg_lease *l)
 {

@@ -60,6 +60,13 @@ const struct km_pg_parser *km_pg_db_parser(const struct km_pg_db *db); /* its gu
 struct km_pg_typenames *km_pg_db_typenames(const struct km_pg_db *db); /* its own types' */
 struct km_pg_pool_stats km_pg_db_pool(const struct km_pg_db *db); /* as it is now */
 
+#define KM_PG_NOTICES 20 /* of one statement; what comes beyond is dropped */
+#define KM_PG_NOTICE_BYTES 1000 /* a longer one is cut */
+
+struct km_pg_notice {
+    struct km_str severity, message, hint; /* "WARNING", ... */
+};
+
 /* What a statement asks for.  Everything it points to stays until on_end. */
 struct km_pg_request {
     struct km_str sql;
@@ -84,6 +91,8 @@ struct km_pg_outcome {
     /* the server's error: SQLSTATE is empty where there is none */
     struct km_str sqlstate, message, detail, hint;
     int position; /* character of the text that came, from 1; 0: none */
+    const struct km_pg_notice *notices; /* what the server said beside it */
+    size_t nnotices;
     struct km_str tag; /* "SELECT 5" */
     int64_t affected;
     bool looked_up; /* the catalogue was asked */

@@ -86,6 +86,7 @@ struct km_pg_lease {
     bool cancelled; /* nobody wants it: nothing more of it is sent */
     int64_t changed; /* rows, triggers and cascades included */
     uint64_t database_ns; /* when it got its connection; 0: it has none */
+    struct km_pg_notice *notices; /* KM_PG_NOTICES, once there is one */
     struct km_pg_outcome out;
     struct km_err err;
 };
@@ -126,5 +127,7 @@ void km_pg_fly_again(struct km_pg_lease *l); /* READ missed */
 /* The look-up was left out, and would say what it said: then the verdict is as it was then. */
 bool km_pg_lease_unchanged(struct km_pg_lease *l);
 void km_pg_lease_take(void *ctx, unsigned step, enum km_pg_told told, const struct km_pg_result *r);
+/* What the server says beside the statement's result. */
+void km_pg_lease_note(void *ctx, unsigned step, const struct km_pg_result *r);
 
 #endif

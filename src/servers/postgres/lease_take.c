@@ -170,6 +170,36 @@ static void take_write(struct km_pg_lease *l, unsigned step, enum km_pg_told tol
         l->changed = n - l->changed;
 }
 
+/* Never half a character. */
+static struct km_str cut(struct km_str s)
+{
+    size_t n = s.n < KM_PG_NOTICE_BYTES ? s.n : KM_PG_NOTICE_BYTES;
+
+    while (n > 0 && n < s.n && ((unsigned char)s.p[n] & 0xc0) == 0x80)
+        n--;
+    return km_str_sub(s, 0, n);
+}
+
+/* Of the statement alone: our own steps around it warn of nothing that is the caller's. */
+void km_pg_lease_note(void *ctx, unsigned step, const struct km_pg_result *r)
+{
+    struct km_pg_lease *l = ctx;
+    bool its = (l->flight == KM_PG_READ && step == l->statement_step) ||
+               (l->flight == KM_PG_WRITE && step == 1);
+
+    if (!its || l->request->own || l->out.nnotices == KM_PG_NOTICES)
+        return;
+    if (!l->notices)
+        l->notices = km_arena_alloc(l->arena, KM_PG_NOTICES * sizeof *l->notices);
+    if (!l->notices)
+        return;
+    l->notices[l->out.nnotices++] =
+        (struct km_pg_notice){ km_arena_str(l->arena, km_pg_error_field(r, 'V')),
+                               km_arena_str(l->arena, cut(km_pg_error_field(r, 'M'))),
+                               km_arena_str(l->arena, cut(km_pg_error_field(r, 'H'))) };
+    l->out.notices = l->notices;
+}
+
 void km_pg_lease_take(void *ctx, unsigned step, enum km_pg_told told, const struct km_pg_result *r)
 {
     struct km_pg_lease *l = ctx;

@@ -103,6 +103,24 @@ static int answer_error(struct km_pg_task *task, const struct km_pg_outcome *o, 
 
 /* --- answers --- */
 
+void km_pg_put_notices(const struct km_pg_outcome *o, struct km_buf *out)
+{
+    struct km_json_out j;
+
+    km_buf_str(out, KM_STR(",\"notices\":"));
+    km_json_out_init(&j, out);
+    km_out_open(&j, '[');
+    for (size_t i = 0; i < o->nnotices; i++) {
+        km_out_open(&j, '{');
+        km_out_member(&j, "severity", o->notices[i].severity);
+        km_out_member(&j, "message", o->notices[i].message);
+        if (o->notices[i].hint.n)
+            km_out_member(&j, "hint", o->notices[i].hint);
+        km_out_close(&j, '}');
+    }
+    km_out_close(&j, ']');
+}
+
 int km_pg_answer(struct km_mcp_call *call, struct km_str json, struct km_err *err)
 {
     const struct km_pg_processors *p = km_pg_own_processors(km_pg_server_of(call)->own);

@@ -50,6 +50,12 @@ extern const char *const km_pg_describe_sql[];
     }
 #define KM_PG_JSON(...) #__VA_ARGS__
 
+/* What the server said beside a result. */
+#define KM_PG_NOTICES_SCHEMA                                                                       \
+    "{\"type\":\"array\",\"items\":{\"type\":\"object\",\"required\":[\"severity\","               \
+    "\"message\"],\"properties\":{\"severity\":{\"type\":\"string\"},"                             \
+    "\"message\":{\"type\":\"string\"},\"hint\":{\"type\":\"string\"}}}}"
+
 /* Of a result with rows. */
 #define KM_PG_ROWS_SCHEMA                                                                          \
     "{\"type\":\"object\",\"required\":[\"columns\",\"rows\",\"row_count\",\"truncated\"]"         \
@@ -59,7 +65,7 @@ extern const char *const km_pg_describe_sql[];
     "\"array\",\"items\":{\"type\":\"array\"}},\"row_count\":{\"type\":\"integer\"},"              \
     "\"truncated\":{\"type\":\"boolean\"},\"next_cursor\":{\"type\":\"string\"},\"hint\":"         \
     "{\"type\":\"string\"},\"command\":{\"type\":\"string\"},\"elapsed_ms\":{\"type\":"            \
-    "\"number\"}}}"
+    "\"number\"},\"notices\":" KM_PG_NOTICES_SCHEMA "}}"
 
 /* --- tasks --- */
 
@@ -140,6 +146,8 @@ int km_pg_ask(struct km_mcp_call *call, const char *const *pieces, const char *c
 
 /* --- answers --- */
 
+/* The member of what the server said beside the result, with a comma in front. */
+void km_pg_put_notices(const struct km_pg_outcome *o, struct km_buf *out);
 /* Ends the call with an object that holds what the database said, fenced. */
 int km_pg_answer(struct km_mcp_call *call, struct km_str json, struct km_err *err) KM_MUST_USE;
 int km_pg_answer_value(struct km_pg_task *task, const struct km_pg_outcome *o,

@@ -251,6 +251,8 @@ static int answer_change(struct km_pg_task *task, const struct km_pg_outcome *o,
     put_rows(task, &b);
     km_buf_str(&b, KM_STR(",\"elapsed_ms\":"));
     km_buf_decimal(&b, (int64_t)(o->elapsed_us / 100), 1);
+    if (o->nnotices)
+        km_pg_put_notices(o, &b);
     km_buf_byte(&b, '}');
     return km_pg_answer(task->call, km_buf_view(&b), err);
 }
@@ -433,7 +435,7 @@ static int delete_rows(struct km_mcp_call *call, struct km_err *err)
     KM_PG_JSON({"type": "object", "properties": {"affected": {"type": "integer"},                  \
         "preview": {"type": "boolean"}, "would_affect": {"type": "integer"},                       \
         "columns": {"type": "array"}, "rows": {"type": "array"}, "plan": {"type": "array"},        \
-        "confirmation": {"type": "string"}}})
+        "confirmation": {"type": "string"}, "notices": {"type": "array"}}})
 
 static const struct km_pg_row rows[] = {
     { .tool = {

@@ -83,6 +83,7 @@ static int answer_rows(struct km_pg_task *task, const struct km_pg_outcome *o, s
     }
     km_buf_str(&b, KM_STR(",\"elapsed_ms\":"));
     km_buf_decimal(&b, (int64_t)(o->elapsed_us / 100), 1);
+    km_pg_put_notices(o, &b);
     km_buf_byte(&b, '}');
     if (km_buf_failed(&b))
         return km_fail(err, KM_E_LIMIT, "the result is too large: select fewer columns or rows");
