@@ -50,8 +50,9 @@ def pids(gateway):
 
 
 def test_the_list_says_how_each_server_is(served):
-    good = until(served, "good-one", "ready")
-    assert (good["transport"], good["tools"], good["known"]) == ("stdio", 5, True)
+    until(served, "good-one", "ready")  # it is before its lists are known
+    good = wait_until(lambda: (one := servers(served)["good-one"])["known"] and one, 30, "its lists")
+    assert (good["transport"], good["tools"], good["state"]) == ("stdio", 5, "ready")
     assert good["alias"] == "good_one"  # the separator is not in an alias
     gone = until(served, "gone", "down")
     assert "refused" in gone["why"]
