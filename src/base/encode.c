@@ -205,3 +205,12 @@ bool km_utf8_valid(struct km_str s)
     }
     return true;
 }
+
+struct km_str km_utf8_cut(struct km_str s, size_t most)
+{
+    size_t n = s.n < most ? s.n : most;
+
+    while (n > 0 && n < s.n && ((unsigned char)s.p[n] & 0xc0) == 0x80)
+        n--;
+    return km_str_sub(s, 0, n);
+}

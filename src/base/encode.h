@@ -13,5 +13,7 @@ int km_buf_unbase64(struct km_buf *b, struct km_str s) KM_MUST_USE; /* either al
 bool km_utf8_valid(struct km_str s);
 /* Bytes of the valid sequence at the front of s; 0 when it is empty or not valid there. */
 size_t km_utf8_step(struct km_str s);
+/* The front of s, at most that many bytes and never half a character. */
+struct km_str km_utf8_cut(struct km_str s, size_t most);
 
 #endif

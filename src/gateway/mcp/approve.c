@@ -13,6 +13,8 @@
  * moment later (w->decided): it may come from inside the call's own steps.
  */
 #include "gateway/mcp/call.h"
+
+#include "base/encode.h"
 #include "mcp/safety/scan.h"
 
 #define SUBJECT_MOST 70 /* bytes of a person's name, and of who says so */
@@ -176,11 +178,7 @@ static struct km_str message(struct km_mcp_work *w)
     km_buf_printf(&text, " of %.*s? It is %.*s. It is given: ", KM_STR_ARG(w->member->name),
                   KM_STR_ARG(km_risk_name(risk_of(w))));
     if (args.n > SHOWN_BYTES) {
-        size_t n = SHOWN_BYTES;
-
-        while (n > 0 && ((unsigned char)args.p[n] & 0xc0) == 0x80)
-            n--; /* never half a character */
-        km_scan_plain(&text, km_str_sub(args, 0, n));
+        km_scan_plain(&text, km_utf8_cut(args, SHOWN_BYTES));
         km_buf_printf(&text, " ... (%zu bytes in all)", args.n);
     } else {
         km_scan_plain(&text, args.n ? args : KM_STR("nothing"));

@@ -14,6 +14,8 @@
 #include <stdlib.h>
 
 #include "gateway/mcp/call.h"
+
+#include "base/encode.h"
 #include "mcp/memory.h"
 
 #define SHOWN_BYTES ((size_t)16 * 1024) /* of a result that is too large */
@@ -34,16 +36,6 @@ static void take(struct km_mcp_work *w, enum km_mcp_outcome outcome, struct km_s
 }
 
 /* --- too large --- */
-
-/* So much of a text that no character is cut. */
-static struct km_str beginning(struct km_str s, size_t n)
-{
-    if (n >= s.n)
-        return s;
-    while (n > 0 && ((unsigned char)s.p[n] & 0xc0) == 0x80)
-        n--;
-    return km_str_sub(s, 0, n);
-}
 
 /* Its tool promised structured content, or it is an error anyway. */
 static bool must_fail(const struct km_mcp_work *w, struct km_str json)
@@ -66,7 +58,7 @@ static struct km_str oversize(struct km_mcp_work *w, struct km_str json)
         km_mcp_memory_keep(w->hub->w->gw->mcp_memory, arena, w->principal, json, km_mono_ms());
     struct km_str text = km_arena_printf(
         arena, "The result has %zu bytes, which is over the limit of %zu. It begins:\n%.*s", json.n,
-        KM_MCP_RESULT_BYTES, KM_STR_ARG(beginning(json, SHOWN_BYTES)));
+        KM_MCP_RESULT_BYTES, KM_STR_ARG(km_utf8_cut(json, SHOWN_BYTES)));
 
     km_buf_byte(&b, '{');
     if (w->revision->era == KM_MCP_STATELESS)

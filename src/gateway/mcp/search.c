@@ -12,6 +12,8 @@
  */
 #include "gateway/mcp/call.h"
 
+#include "base/encode.h"
+
 #define ANSWER_BYTES ((size_t)256 * 1024)
 #define DESCRIPTION_MOST 400 /* bytes of it in a search's answer */
 
@@ -43,15 +45,6 @@ static void wrong(struct km_mcp_turn *t, const char *text)
 
 /* --- search_tools --- */
 
-static struct km_str begin_of(struct km_str s, size_t most)
-{
-    size_t n = s.n < most ? s.n : most;
-
-    while (n > 0 && n < s.n && ((unsigned char)s.p[n] & 0xc0) == 0x80)
-        n--; /* never half a character */
-    return km_str_sub(s, 0, n);
-}
-
 static void put_found(struct km_arena *arena, const struct km_mcp_found *f, struct km_buf *out)
 {
     struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(KM_RPC_BYTES);
@@ -66,11 +59,11 @@ static void put_found(struct km_arena *arena, const struct km_mcp_found *f, stru
     if (!km_buf_failed(&b) && km_json_parse(arena, km_buf_view(&b), &tool, NULL) == 0) {
         if (km_json_string(km_json_get(tool, "title"), &text)) {
             km_buf_str(out, KM_STR(",\"title\":"));
-            km_buf_json(out, begin_of(text, DESCRIPTION_MOST));
+            km_buf_json(out, km_utf8_cut(text, DESCRIPTION_MOST));
         }
         if (km_json_string(km_json_get(tool, "description"), &text)) {
             km_buf_str(out, KM_STR(",\"description\":"));
-            km_buf_json(out, begin_of(text, DESCRIPTION_MOST));
+            km_buf_json(out, km_utf8_cut(text, DESCRIPTION_MOST));
         }
     }
     km_buf_printf(out, ",\"score\":%.3f}", (double)f->score);

@@ -7,6 +7,7 @@
  */
 #include "llm/provider/openai.h"
 
+#include "base/encode.h"
 #include "llm/provider/codecs.h"
 
 #define USER_MOST 64 /* bytes */
@@ -195,21 +196,12 @@ static void sampling(const struct km_encode_args *args, const struct km_chat *ch
     stop(o, chat);
 }
 
-/* OpenAI refuses longer ones; Claude Code's are JSON of twice the length.  Whole characters. */
-static struct km_str short_user(struct km_str user)
-{
-    size_t n = user.n < USER_MOST ? user.n : USER_MOST;
-
-    while (n < user.n && n > 0 && ((unsigned char)user.p[n] & 0xc0) == 0x80)
-        n--;
-    return km_str_sub(user, 0, n);
-}
-
 static void others(const struct km_chat *chat, struct km_json_out *o)
 {
     text(o, "verbosity", chat->verbosity);
     text(o, "service_tier", chat->service_tier);
-    text(o, "user", short_user(chat->user));
+    /* OpenAI refuses longer ones; Claude Code's are JSON of twice the length. */
+    text(o, "user", km_utf8_cut(chat->user, USER_MOST));
     text(o, "prompt_cache_key", chat->cache_key);
     raw(o, "prediction", chat->prediction_json);
     raw(o, "modalities", chat->modalities_json);

@@ -389,14 +389,12 @@ void km_mcp_view_instructions(const struct km_mcp_view *v, struct km_buf *out)
         if (b.n)
             km_buf_str(&b, KM_STR("\n\n"));
         if (v->nmembers > 1) {
-            size_t n = own.n < KM_MCP_INSTRUCTION_BYTES ? own.n : KM_MCP_INSTRUCTION_BYTES;
+            struct km_str front = km_utf8_cut(own, KM_MCP_INSTRUCTION_BYTES);
 
-            while (n > 0 && n < own.n && ((unsigned char)own.p[n] & 0xc0) == 0x80)
-                n--; /* never half a character */
             km_buf_str(&b, m->alias);
             km_buf_str(&b, KM_STR(": "));
-            km_buf_str(&b, km_str_sub(own, 0, n));
-            if (n < own.n)
+            km_buf_str(&b, front);
+            if (front.n < own.n)
                 km_buf_str(&b, KM_STR(" ..."));
         } else {
             km_buf_str(&b, own);

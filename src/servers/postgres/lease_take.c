@@ -9,6 +9,7 @@
  */
 #include "servers/postgres/lease_inside.h"
 
+#include "base/encode.h"
 #include "servers/postgres/cost.h"
 #include "servers/postgres/resolve.h"
 
@@ -170,14 +171,9 @@ static void take_write(struct km_pg_lease *l, unsigned step, enum km_pg_told tol
         l->changed = n - l->changed;
 }
 
-/* Never half a character. */
-static struct km_str cut(struct km_str s)
+static struct km_str part(struct km_pg_lease *l, const struct km_pg_result *r, char field)
 {
-    size_t n = s.n < KM_PG_NOTICE_BYTES ? s.n : KM_PG_NOTICE_BYTES;
-
-    while (n > 0 && n < s.n && ((unsigned char)s.p[n] & 0xc0) == 0x80)
-        n--;
-    return km_str_sub(s, 0, n);
+    return km_arena_str(l->arena, km_utf8_cut(km_pg_error_field(r, field), KM_PG_NOTICE_BYTES));
 }
 
 /* Of the statement alone: our own steps around it warn of nothing that is the caller's. */
@@ -194,9 +190,7 @@ void km_pg_lease_note(void *ctx, unsigned step, const struct km_pg_result *r)
     if (!l->notices)
         return;
     l->notices[l->out.nnotices++] =
-        (struct km_pg_notice){ km_arena_str(l->arena, km_pg_error_field(r, 'V')),
-                               km_arena_str(l->arena, cut(km_pg_error_field(r, 'M'))),
-                               km_arena_str(l->arena, cut(km_pg_error_field(r, 'H'))) };
+        (struct km_pg_notice){ part(l, r, 'V'), part(l, r, 'M'), part(l, r, 'H') };
     l->out.notices = l->notices;
 }
 

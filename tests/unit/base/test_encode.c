@@ -138,6 +138,17 @@ static void utf8_cut_inside_a_sequence_is_not_valid(void **state)
         assert_int_equal(km_utf8_valid(km_str_sub(text, 0, n)), whole[n]);
 }
 
+static void a_text_is_cut_between_characters(void **state)
+{
+    struct km_str text = KM_STR("a\xc3\xa9\xe2\x82\xac"); /* of one, two and three bytes */
+    const size_t n[] = { 0, 1, 1, 3, 3, 3, 6, 6 };
+
+    (void)state;
+    for (size_t most = 0; most < sizeof n / sizeof n[0]; most++)
+        assert_int_equal(km_utf8_cut(text, most).n, n[most]);
+    assert_int_equal(km_utf8_cut(KM_STR("\x80\x80\x80"), 2).n, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -148,6 +159,7 @@ int main(void)
         cmocka_unit_test(base64_over_the_limit_fails),
         cmocka_unit_test(utf8_is_valid_as_unicode_says),
         cmocka_unit_test(utf8_cut_inside_a_sequence_is_not_valid),
+        cmocka_unit_test(a_text_is_cut_between_characters),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
