@@ -9,6 +9,8 @@
 #include "gateway/mcp/access.h"
 
 #include "config/tree.h"
+#include "gateway/mcp/turn.h"
+#include "mcp/ask.h"
 #include "net/dial.h"
 
 /* To nothing but what everybody may use. */
@@ -60,6 +62,17 @@ const struct km_mcp_rights *km_mcp_rights_of(const struct km_visit *v, struct km
 struct km_str km_mcp_rights_text(const struct km_mcp_rights *r)
 {
     return r ? r->text : KM_STR_NONE;
+}
+
+struct km_mcp_asker km_mcp_turn_asker(const struct km_mcp_turn *t)
+{
+    return (struct km_mcp_asker){
+        .principal = t->in->principal,
+        .capabilities = t->capabilities,
+        .rights = km_mcp_rights_text(km_mcp_rights_of(t->in->visit, t->arena)),
+        .session = t->session ? km_str(t->session->id, KM_MCP_SESSION_ID_LEN) : t->client,
+        .headers = &t->in->headers
+    };
 }
 
 /* The member of a map of servers, by any of its names. */

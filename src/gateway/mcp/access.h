@@ -19,6 +19,9 @@
 #include "gateway/auth.h"
 #include "mcp/view/view.h"
 
+struct km_mcp_asker;
+struct km_mcp_turn;
+
 struct km_mcp_rights {
     struct km_str text; /* the object_permission; empty: everything */
     const struct km_json *json;
@@ -28,6 +31,9 @@ struct km_mcp_rights {
 const struct km_mcp_rights *km_mcp_rights_of(const struct km_visit *v, struct km_arena *arena);
 struct km_str km_mcp_rights_text(const struct km_mcp_rights *r);
 bool km_mcp_rights_server(const struct km_mcp_rights *r, const struct km_mcp_upstream *u);
+/* Who asks by this message: what its sender brings, for servers to know or to be told apart by.  It
+ * points into the turn. */
+struct km_mcp_asker km_mcp_turn_asker(const struct km_mcp_turn *t);
 /* Does the request come from this machine or a private network, with these header fields?  One
  * that a proxy passed on does when its sender and all that X-Forwarded-For, X-Real-IP or Forwarded
  * name do: whom to believe need not be known, for a header can only take rights away. */

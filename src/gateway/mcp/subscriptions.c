@@ -179,13 +179,7 @@ static struct subscription *subscribe(struct km_mcp_turn *t, const struct km_mcp
                                       struct km_mcp_listen *listen)
 {
     const struct km_mcp_member *m = km_mcp_resource_owner(t, view, uri);
-    struct km_mcp_asker asker = {
-        .principal = t->in->principal,
-        .capabilities = t->capabilities,
-        .rights = km_mcp_rights_text(km_mcp_rights_of(t->in->visit, t->arena)),
-        .session = t->session ? km_str(t->session->id, KM_MCP_SESSION_ID_LEN) : t->client,
-        .headers = &t->in->headers
-    };
+    struct km_mcp_asker asker = km_mcp_turn_asker(t);
     struct km_mcp_subscribe_args args = { .asker = &asker,
                                           .uri = uri,
                                           .updated = on_updated,

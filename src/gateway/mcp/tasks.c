@@ -96,13 +96,7 @@ static void ask_for(struct km_mcp_turn *t, struct listing *l, struct km_mcp_upst
                     struct km_str id)
 {
     static const struct km_mcp_ask_events events = { .on_done = on_done };
-    struct km_mcp_asker asker = {
-        .principal = t->in->principal,
-        .capabilities = t->capabilities,
-        .rights = km_mcp_rights_text(km_mcp_rights_of(t->in->visit, t->arena)),
-        .session = t->session ? km_str(t->session->id, KM_MCP_SESSION_ID_LEN) : t->client,
-        .headers = &t->in->headers
-    };
+    struct km_mcp_asker asker = km_mcp_turn_asker(t);
     struct km_buf params KM_CLEANUP(km_buf_done) = KM_BUF(64 * 1024);
     struct asked *a = &l->asked[l->n];
     struct km_mcp_ask_args args = { .upstream = u,
