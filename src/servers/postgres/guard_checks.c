@@ -2,9 +2,9 @@
 /* guard_checks.c - what a node means, beyond that it may stand there.
  *
  * The walk has seen that node and fields are on the list of the mode; here names are judged:
- * functions against the list of functions, relations against those that tell secrets, options of
- * EXPLAIN, settings of SHOW.  What a name stands for is the catalogue's to say, so each name that
- * is not pg_catalog's own is kept as a reference.
+ * functions against the list of functions, relations against those that tell secrets.  What a name
+ * stands for is the catalogue's to say, so each name that is not pg_catalog's own is kept as a
+ * reference.
  *
  * Hints say what would pass, as far as that can be said.
  */
@@ -13,9 +13,8 @@
 #include "servers/postgres/functions.h"
 
 #define CALLS 20 /* functions in FROM that are told apart; with more, any name counts as one */
-#define MESSAGE(type, m) ((const type *)(const void *)(m))
 
-static bool is_system(struct km_str schema)
+bool km_pg_is_system(struct km_str schema)
 {
     return km_str_eq(schema, KM_STR("pg_catalog")) ||
            km_str_eq(schema, KM_STR("information_schema"));
@@ -89,7 +88,7 @@ static int refuse_function(struct km_pg_walk *w, int at, struct km_str schema, s
 
 int km_pg_check_function(struct km_pg_walk *w, const ProtobufCMessage *message)
 {
-    const PgQuery__FuncCall *f = MESSAGE(PgQuery__FuncCall, message);
+    const PgQuery__FuncCall *f = KM_PG_MESSAGE(PgQuery__FuncCall, message);
     enum km_pg_mode mode = w->options->mode;
     struct km_str schema, name;
     enum km_pg_function kind;
@@ -153,7 +152,7 @@ static int keep_column(struct km_pg_walk *w, struct km_str table, struct km_str 
 
 int km_pg_check_column(struct km_pg_walk *w, const ProtobufCMessage *message)
 {
-    const PgQuery__ColumnRef *c = MESSAGE(PgQuery__ColumnRef, message);
+    const PgQuery__ColumnRef *c = KM_PG_MESSAGE(PgQuery__ColumnRef, message);
     struct km_str table = KM_STR_NONE;
     int r = 0;
 
@@ -177,7 +176,7 @@ int km_pg_check_column(struct km_pg_walk *w, const ProtobufCMessage *message)
 
 int km_pg_check_indirection(struct km_pg_walk *w, const ProtobufCMessage *message)
 {
-    const PgQuery__AIndirection *a = MESSAGE(PgQuery__AIndirection, message);
+    const PgQuery__AIndirection *a = KM_PG_MESSAGE(PgQuery__AIndirection, message);
     int r = 0;
 
     for (size_t i = 0; r == 0 && i < a->n_indirection; i++) {
@@ -194,8 +193,8 @@ int km_pg_check_indirection(struct km_pg_walk *w, const ProtobufCMessage *messag
 
 /* --- operators and types --- */
 
-static int refer_operator(struct km_pg_walk *w, PgQuery__Node *const *nodes, size_t n, int at,
-                          const PgQuery__Node *left, const PgQuery__Node *right)
+int km_pg_refer_operator(struct km_pg_walk *w, PgQuery__Node *const *nodes, size_t n, int at,
+                         const PgQuery__Node *left, const PgQuery__Node *right)
 {
     struct km_str schema, name;
 
@@ -209,7 +208,7 @@ static int refer_operator(struct km_pg_walk *w, PgQuery__Node *const *nodes, siz
 
 int km_pg_check_operator(struct km_pg_walk *w, const ProtobufCMessage *message)
 {
-    const PgQuery__AExpr *e = MESSAGE(PgQuery__AExpr, message);
+    const PgQuery__AExpr *e = KM_PG_MESSAGE(PgQuery__AExpr, message);
 
     if (e->kind >= PG_QUERY__A__EXPR__KIND__AEXPR_BETWEEN) {
         /* Its name is "BETWEEN"; what it calls are these. */
@@ -219,28 +218,30 @@ int km_pg_check_operator(struct km_pg_walk *w, const ProtobufCMessage *message)
                                     e->location)
                       : r;
     }
-    return refer_operator(w, e->name, e->n_name, e->location, e->lexpr, e->rexpr);
+    return km_pg_refer_operator(w, e->name, e->n_name, e->location, e->lexpr, e->rexpr);
 }
 
 int km_pg_check_sublink(struct km_pg_walk *w, const ProtobufCMessage *message)
 {
-    const PgQuery__SubLink *s = MESSAGE(PgQuery__SubLink, message);
+    const PgQuery__SubLink *s = KM_PG_MESSAGE(PgQuery__SubLink, message);
 
     w->gathers = w->gathers || s->sub_link_type == PG_QUERY__SUB_LINK_TYPE__ARRAY_SUBLINK;
-    return s->n_oper_name ? refer_operator(w, s->oper_name, s->n_oper_name, s->location, NULL, NULL)
-                          : 0;
+    return s->n_oper_name
+               ? km_pg_refer_operator(w, s->oper_name, s->n_oper_name, s->location, NULL, NULL)
+               : 0;
 }
 
 int km_pg_check_sort(struct km_pg_walk *w, const ProtobufCMessage *message)
 {
-    const PgQuery__SortBy *s = MESSAGE(PgQuery__SortBy, message);
+    const PgQuery__SortBy *s = KM_PG_MESSAGE(PgQuery__SortBy, message);
 
-    return s->n_use_op ? refer_operator(w, s->use_op, s->n_use_op, s->location, NULL, NULL) : 0;
+    return s->n_use_op ? km_pg_refer_operator(w, s->use_op, s->n_use_op, s->location, NULL, NULL)
+                       : 0;
 }
 
 int km_pg_check_type(struct km_pg_walk *w, const ProtobufCMessage *message)
 {
-    const PgQuery__TypeName *t = MESSAGE(PgQuery__TypeName, message);
+    const PgQuery__TypeName *t = KM_PG_MESSAGE(PgQuery__TypeName, message);
     struct km_str schema, name;
 
     if (!t->n_names)
@@ -257,7 +258,7 @@ int km_pg_check_type(struct km_pg_walk *w, const ProtobufCMessage *message)
 
 int km_pg_check_relation(struct km_pg_walk *w, const ProtobufCMessage *message)
 {
-    const PgQuery__RangeVar *v = MESSAGE(PgQuery__RangeVar, message);
+    const PgQuery__RangeVar *v = KM_PG_MESSAGE(PgQuery__RangeVar, message);
     struct km_str schema = km_str_c(v->schemaname), name = km_str_c(v->relname);
     const char *why = km_pg_relation_denied(schema, name);
     int r;
@@ -267,7 +268,7 @@ int km_pg_check_relation(struct km_pg_walk *w, const ProtobufCMessage *message)
                             "leave it out: what is not secret is in information_schema and in "
                             "the other views of pg_catalog",
                             "%.*s may not be read: %s", KM_STR_ARG(name), why);
-    if (km_str_eq(name, KM_STR("pg_stat_activity")) && (!schema.n || is_system(schema))) {
+    if (km_str_eq(name, KM_STR("pg_stat_activity")) && (!schema.n || km_pg_is_system(schema))) {
         struct km_pg_ref *a = km_arena_zalloc(w->arena, sizeof *a);
 
         if (!a)
@@ -278,17 +279,18 @@ int km_pg_check_relation(struct km_pg_walk *w, const ProtobufCMessage *message)
                                  .next = w->activity };
         w->activity = a;
     }
-    if (km_str_eq(name, KM_STR("pg_settings")) && (!schema.n || is_system(schema)) &&
+    if (km_str_eq(name, KM_STR("pg_settings")) && (!schema.n || km_pg_is_system(schema)) &&
         (r = km_pg_check_settings(w, v)) < 0)
         return r;
-    return is_system(schema) ? 0
-                             : km_pg_refer(w, KM_PG_REF_RELATION, schema, name, NULL, v->location);
+    return km_pg_is_system(schema)
+               ? 0
+               : km_pg_refer(w, KM_PG_REF_RELATION, schema, name, NULL, v->location);
 }
 
 /* A name for a join, or for what it merges, is one for columns of pg_stat_activity. */
 int km_pg_check_join(struct km_pg_walk *w, const ProtobufCMessage *message)
 {
-    const PgQuery__JoinExpr *j = MESSAGE(PgQuery__JoinExpr, message);
+    const PgQuery__JoinExpr *j = KM_PG_MESSAGE(PgQuery__JoinExpr, message);
     int r = 0;
 
     if (j->is_natural || j->alias || j->join_using_alias)
@@ -302,7 +304,7 @@ int km_pg_check_join(struct km_pg_walk *w, const ProtobufCMessage *message)
 /* FROM f() AS a: the whole row of a may be a number or a text, of which a.b calls b. */
 int km_pg_check_call(struct km_pg_walk *w, const ProtobufCMessage *message)
 {
-    const PgQuery__RangeFunction *f = MESSAGE(PgQuery__RangeFunction, message);
+    const PgQuery__RangeFunction *f = KM_PG_MESSAGE(PgQuery__RangeFunction, message);
     const PgQuery__Node *first = f->n_functions ? f->functions[0] : NULL;
     struct km_str schema, name = KM_STR("*");
     struct km_pg_ref *call;
@@ -340,7 +342,7 @@ static int refer_calls(struct km_pg_walk *w)
 
 int km_pg_check_sample(struct km_pg_walk *w, const ProtobufCMessage *message)
 {
-    const PgQuery__RangeTableSample *s = MESSAGE(PgQuery__RangeTableSample, message);
+    const PgQuery__RangeTableSample *s = KM_PG_MESSAGE(PgQuery__RangeTableSample, message);
     struct km_str schema = KM_STR_NONE, name = KM_STR_NONE;
     const char *more;
 
@@ -392,224 +394,4 @@ int km_pg_check_end(struct km_pg_walk *w)
         r = km_pg_check_slow_end(w);
     /* CASE x WHEN y, IN, USING and NATURAL JOIN call it without writing it. */
     return r == 0 ? km_pg_refer(w, KM_PG_REF_OPERATOR, KM_STR_NONE, KM_STR("="), NULL, -1) : r;
-}
-
-/* --- statements --- */
-
-int km_pg_check_param(struct km_pg_walk *w, const ProtobufCMessage *message)
-{
-    const PgQuery__ParamRef *p = MESSAGE(PgQuery__ParamRef, message);
-
-    if (p->number < 1 || p->number > 1000)
-        return km_pg_refuse(w, "GUARD_PARAM", "ParamRef", p->location, "number them from $1",
-                            "there is no parameter $%d", p->number);
-    if ((unsigned)p->number > w->v->params)
-        w->v->params = (unsigned)p->number;
-    return 0;
-}
-
-static bool is_word(struct km_str word, const char *words)
-{
-    struct km_str rest = km_str_c(words), part;
-
-    while (km_str_split(&rest, ' ', &part))
-        if (km_str_eq(part, word))
-            return true;
-    return false;
-}
-
-int km_pg_check_explain(struct km_pg_walk *w, const ProtobufCMessage *message)
-{
-    static const char known[] = "analyze verbose costs settings buffers wal timing summary format "
-                                "generic_plan memory serialize";
-    const PgQuery__ExplainStmt *e = MESSAGE(PgQuery__ExplainStmt, message);
-
-    w->v->explains = true;
-    for (size_t i = 0; i < e->n_options; i++) {
-        const PgQuery__Node *n = e->options[i];
-
-        if (n->node_case != PG_QUERY__NODE__NODE_DEF_ELEM ||
-            !is_word(km_str_c(n->def_elem->defname), known))
-            return km_pg_refuse(w, "GUARD_OPTION", "ExplainStmt", w->at,
-                                "use ANALYZE, BUFFERS, COSTS, FORMAT, SETTINGS, SUMMARY, TIMING, "
-                                "VERBOSE or WAL",
-                                "EXPLAIN has an unknown option");
-        if (strcmp(n->def_elem->defname, "analyze") == 0)
-            w->v->analyzes = true;
-    }
-    switch (e->query ? e->query->node_case : PG_QUERY__NODE__NODE__NOT_SET) {
-    case PG_QUERY__NODE__NODE_SELECT_STMT:
-    case PG_QUERY__NODE__NODE_INSERT_STMT: /* by their own rules, in the modes that have them */
-    case PG_QUERY__NODE__NODE_UPDATE_STMT:
-    case PG_QUERY__NODE__NODE_DELETE_STMT:
-    case PG_QUERY__NODE__NODE_MERGE_STMT:
-        return 0;
-    default:
-        return km_pg_refuse(w, "GUARD_STATEMENT", "ExplainStmt", w->at, "explain a SELECT",
-                            "EXPLAIN takes a query here, nothing else");
-    }
-}
-
-int km_pg_check_show(struct km_pg_walk *w, const ProtobufCMessage *message)
-{
-    const PgQuery__VariableShowStmt *s = MESSAGE(PgQuery__VariableShowStmt, message);
-
-    if (km_pg_setting_shown(km_str_c(s->name)))
-        return 0;
-    return km_pg_refuse(w, "GUARD_SETTING", "VariableShowStmt", 0,
-                        "SHOW one setting by its name, such as TimeZone or work_mem",
-                        "SHOW may tell settings of a list only");
-}
-
-/* What a write goes to, whichever statement it is. */
-static const PgQuery__RangeVar *target_of(const ProtobufCMessage *message)
-{
-    const char *name = message->descriptor->short_name;
-
-    if (strcmp(name, "InsertStmt") == 0)
-        return MESSAGE(PgQuery__InsertStmt, message)->relation;
-    if (strcmp(name, "UpdateStmt") == 0)
-        return MESSAGE(PgQuery__UpdateStmt, message)->relation;
-    if (strcmp(name, "DeleteStmt") == 0)
-        return MESSAGE(PgQuery__DeleteStmt, message)->relation;
-    if (strcmp(name, "MergeStmt") == 0)
-        return MESSAGE(PgQuery__MergeStmt, message)->relation;
-    if (strcmp(name, "AlterTableStmt") == 0)
-        return MESSAGE(PgQuery__AlterTableStmt, message)->relation;
-    if (strcmp(name, "RenameStmt") == 0)
-        return MESSAGE(PgQuery__RenameStmt, message)->relation;
-    return NULL;
-}
-
-int km_pg_check_write(struct km_pg_walk *w, const ProtobufCMessage *message)
-{
-    const PgQuery__RangeVar *target = target_of(message);
-
-    w->v->writes = true;
-    w->v->pure = false;
-    if (target && (is_system(km_str_c(target->schemaname)) ||
-                   km_str_starts(km_str_c(target->relname), KM_STR("pg_"))))
-        return km_pg_refuse(w, "GUARD_RELATION", "RangeVar", target->location,
-                            "change what it tells of: ALTER, CREATE or DROP the object itself",
-                            "the catalogue is not written to");
-    return 0;
-}
-
-int km_pg_check_change(struct km_pg_walk *w, const ProtobufCMessage *message)
-{
-    int r = km_pg_check_write(w, message);
-
-    w->v->truncates = true;
-    return r;
-}
-
-int km_pg_check_define(struct km_pg_walk *w, const ProtobufCMessage *message)
-{
-    return km_pg_check_change(w, message);
-}
-
-static bool is_object(PgQuery__ObjectType type)
-{
-    return type == PG_QUERY__OBJECT_TYPE__OBJECT_TABLE ||
-           type == PG_QUERY__OBJECT_TYPE__OBJECT_VIEW ||
-           type == PG_QUERY__OBJECT_TYPE__OBJECT_MATVIEW ||
-           type == PG_QUERY__OBJECT_TYPE__OBJECT_INDEX ||
-           type == PG_QUERY__OBJECT_TYPE__OBJECT_SEQUENCE ||
-           type == PG_QUERY__OBJECT_TYPE__OBJECT_COLUMN ||
-           type == PG_QUERY__OBJECT_TYPE__OBJECT_TABCONSTRAINT ||
-           type == PG_QUERY__OBJECT_TYPE__OBJECT_TYPE ||
-           type == PG_QUERY__OBJECT_TYPE__OBJECT_DOMAIN ||
-           type == PG_QUERY__OBJECT_TYPE__OBJECT_DOMCONSTRAINT ||
-           type == PG_QUERY__OBJECT_TYPE__OBJECT_STATISTIC_EXT ||
-           type == PG_QUERY__OBJECT_TYPE__OBJECT_ATTRIBUTE;
-}
-
-static int refuse_object(struct km_pg_walk *w, const char *node)
-{
-    return km_pg_refuse(w, "GUARD_STATEMENT", node, 0, NULL,
-                        "only tables, views, indexes, sequences, statistics, types and domains may "
-                        "be changed here");
-}
-
-int km_pg_check_drop(struct km_pg_walk *w, const ProtobufCMessage *message)
-{
-    const PgQuery__DropStmt *d = MESSAGE(PgQuery__DropStmt, message);
-
-    return is_object(d->remove_type) ? km_pg_check_change(w, message)
-                                     : refuse_object(w, "DropStmt");
-}
-
-int km_pg_check_rename(struct km_pg_walk *w, const ProtobufCMessage *message)
-{
-    const PgQuery__RenameStmt *d = MESSAGE(PgQuery__RenameStmt, message);
-
-    return is_object(d->rename_type) ? km_pg_check_change(w, message)
-                                     : refuse_object(w, "RenameStmt");
-}
-
-int km_pg_check_move(struct km_pg_walk *w, const ProtobufCMessage *message)
-{
-    const PgQuery__AlterObjectSchemaStmt *d = MESSAGE(PgQuery__AlterObjectSchemaStmt, message);
-
-    return is_object(d->object_type) ? km_pg_check_change(w, message)
-                                     : refuse_object(w, "AlterObjectSchemaStmt");
-}
-
-/* EXCLUDE (element WITH operator): pairs of which the second is the operator's name. */
-int km_pg_check_constraint(struct km_pg_walk *w, const ProtobufCMessage *message)
-{
-    const PgQuery__Constraint *c = MESSAGE(PgQuery__Constraint, message);
-    int r = 0;
-
-    for (size_t i = 0; r == 0 && i < c->n_exclusions; i++) {
-        const PgQuery__Node *pair = c->exclusions[i], *name = NULL;
-
-        if (pair->node_case == PG_QUERY__NODE__NODE_LIST && pair->list->n_items == 2)
-            name = pair->list->items[1];
-        if (!name || name->node_case != PG_QUERY__NODE__NODE_LIST)
-            return km_pg_refuse(w, "GUARD_NODE", "Constraint", c->location, NULL,
-                                "EXCLUDE with an operator that cannot be read");
-        r = refer_operator(w, name->list->items, name->list->n_items, c->location, NULL, NULL);
-    }
-    return r;
-}
-
-int km_pg_check_alter(struct km_pg_walk *w, const ProtobufCMessage *message)
-{
-    switch (MESSAGE(PgQuery__AlterTableCmd, message)->subtype) {
-    case PG_QUERY__ALTER_TABLE_TYPE__AT_AddColumn:
-    case PG_QUERY__ALTER_TABLE_TYPE__AT_ColumnDefault:
-    case PG_QUERY__ALTER_TABLE_TYPE__AT_DropNotNull:
-    case PG_QUERY__ALTER_TABLE_TYPE__AT_SetNotNull:
-    case PG_QUERY__ALTER_TABLE_TYPE__AT_DropExpression:
-    case PG_QUERY__ALTER_TABLE_TYPE__AT_SetStatistics:
-    case PG_QUERY__ALTER_TABLE_TYPE__AT_SetStorage:
-    case PG_QUERY__ALTER_TABLE_TYPE__AT_SetCompression:
-    case PG_QUERY__ALTER_TABLE_TYPE__AT_SetLogged:
-    case PG_QUERY__ALTER_TABLE_TYPE__AT_SetUnLogged:
-    case PG_QUERY__ALTER_TABLE_TYPE__AT_ClusterOn:
-    case PG_QUERY__ALTER_TABLE_TYPE__AT_DropCluster:
-    case PG_QUERY__ALTER_TABLE_TYPE__AT_AddInherit:
-    case PG_QUERY__ALTER_TABLE_TYPE__AT_DropInherit:
-    case PG_QUERY__ALTER_TABLE_TYPE__AT_ReplicaIdentity:
-    case PG_QUERY__ALTER_TABLE_TYPE__AT_AddIndexConstraint:
-    case PG_QUERY__ALTER_TABLE_TYPE__AT_DropColumn:
-    case PG_QUERY__ALTER_TABLE_TYPE__AT_AddConstraint:
-    case PG_QUERY__ALTER_TABLE_TYPE__AT_AlterConstraint:
-    case PG_QUERY__ALTER_TABLE_TYPE__AT_ValidateConstraint:
-    case PG_QUERY__ALTER_TABLE_TYPE__AT_DropConstraint:
-    case PG_QUERY__ALTER_TABLE_TYPE__AT_AlterColumnType:
-    case PG_QUERY__ALTER_TABLE_TYPE__AT_SetRelOptions:
-    case PG_QUERY__ALTER_TABLE_TYPE__AT_ResetRelOptions:
-    case PG_QUERY__ALTER_TABLE_TYPE__AT_AttachPartition:
-    case PG_QUERY__ALTER_TABLE_TYPE__AT_DetachPartition:
-    case PG_QUERY__ALTER_TABLE_TYPE__AT_AddIdentity:
-    case PG_QUERY__ALTER_TABLE_TYPE__AT_SetIdentity:
-    case PG_QUERY__ALTER_TABLE_TYPE__AT_DropIdentity:
-        return 0;
-    default:
-        return km_pg_refuse(w, "GUARD_STATEMENT", "AlterTableCmd", 0, NULL,
-                            "this form of ALTER TABLE is not one of columns, constraints, "
-                            "partitions and storage options");
-    }
 }

@@ -8,6 +8,8 @@
 
 #define KM_PG_INSERTS 4000 /* functions that get their schema, and what stands around pg_settings */
 
+#define KM_PG_MESSAGE(type, m) ((const type *)(const void *)(m))
+
 struct km_pg_walk;
 
 /* What a node means, beyond that it may stand there.  Negative: refused, the verdict says why. */
@@ -97,12 +99,21 @@ int km_pg_check_slow_end(struct km_pg_walk *w) KM_MUST_USE;
 /* guard_settings.c: a relation that is pg_settings. */
 int km_pg_check_settings(struct km_pg_walk *w, const PgQuery__RangeVar *v) KM_MUST_USE;
 
-/* guard_checks.c: the checks of the rules. */
+/* pg_catalog, information_schema. */
+bool km_pg_is_system(struct km_str schema);
+
+/* guard_checks.c: the checks of the rules about names. */
 km_pg_check_fn km_pg_check_function, km_pg_check_column, km_pg_check_indirection,
     km_pg_check_operator, km_pg_check_sublink, km_pg_check_sort, km_pg_check_type,
-    km_pg_check_relation, km_pg_check_join, km_pg_check_call, km_pg_check_sample,
-    km_pg_check_explain, km_pg_check_show, km_pg_check_param, km_pg_check_write, km_pg_check_change,
-    km_pg_check_drop, km_pg_check_alter, km_pg_check_rename, km_pg_check_define,
+    km_pg_check_relation, km_pg_check_join, km_pg_check_call, km_pg_check_sample;
+
+/* An operator by its name, String nodes, and what it stands between; NULL: it is not told. */
+int km_pg_refer_operator(struct km_pg_walk *w, PgQuery__Node *const *nodes, size_t n, int at,
+                         const PgQuery__Node *left, const PgQuery__Node *right) KM_MUST_USE;
+
+/* guard_statements.c: those about statements. */
+km_pg_check_fn km_pg_check_explain, km_pg_check_show, km_pg_check_param, km_pg_check_write,
+    km_pg_check_change, km_pg_check_drop, km_pg_check_alter, km_pg_check_rename,
     km_pg_check_constraint, km_pg_check_move;
 
 #endif

@@ -171,7 +171,7 @@ const struct km_pg_node_rule km_pg_node_rules[] = {
       "rename_type relation_type relation object subname newname behavior missing_ok",
       NULL, km_pg_check_rename, DDL, RO },
     { "CreateSchemaStmt", "schemaname if_not_exists", NULL, km_pg_check_change, DDL, RO },
-    { "CreateTableAsStmt", "query into objtype if_not_exists", NULL, km_pg_check_define, DDL, RO },
+    { "CreateTableAsStmt", "query into objtype if_not_exists", NULL, km_pg_check_change, DDL, RO },
     { "IntoClause", "rel col_names options on_commit view_query skip_data", NULL, NULL, DDL, RO },
     { "CreateSeqStmt", "sequence options if_not_exists", NULL, km_pg_check_change, DDL, RO },
     { "AlterSeqStmt", "sequence options missing_ok", NULL, km_pg_check_change, DDL, RO },

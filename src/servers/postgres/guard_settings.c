@@ -15,7 +15,6 @@
 #include "servers/postgres/functions.h"
 #include "servers/postgres/guard_inside.h"
 
-#define MESSAGE(type, m) ((const type *)(const void *)(m))
 #define LIST_BYTES ((size_t)64 * 1024)
 
 static bool name_part(char c)

@@ -20,7 +20,6 @@
  */
 #include "servers/postgres/guard_inside.h"
 
-#define MESSAGE(type, m) ((const type *)(const void *)(m))
 #define LONG_SQL 32768 /* bytes of a statement whose constants may be long texts */
 #define CHAINED 8 /* || in one statement */
 #define XPATH_BYTES 1000
@@ -237,14 +236,14 @@ static int check_path(struct km_pg_walk *w, const PgQuery__Node *n, const char *
 
 int km_pg_check_xml_table(struct km_pg_walk *w, const ProtobufCMessage *message)
 {
-    const PgQuery__RangeTableFunc *t = MESSAGE(PgQuery__RangeTableFunc, message);
+    const PgQuery__RangeTableFunc *t = KM_PG_MESSAGE(PgQuery__RangeTableFunc, message);
 
     return check_path(w, t->rowexpr, "RangeTableFunc", t->location);
 }
 
 int km_pg_check_xml_column(struct km_pg_walk *w, const ProtobufCMessage *message)
 {
-    const PgQuery__RangeTableFuncCol *c = MESSAGE(PgQuery__RangeTableFuncCol, message);
+    const PgQuery__RangeTableFuncCol *c = KM_PG_MESSAGE(PgQuery__RangeTableFuncCol, message);
 
     return c->colexpr ? check_path(w, c->colexpr, "RangeTableFuncCol", c->location) : 0;
 }
@@ -369,7 +368,7 @@ void km_pg_note_type(struct km_pg_walk *w, struct km_str name, int at)
 
 int km_pg_check_with(struct km_pg_walk *w, const ProtobufCMessage *message)
 {
-    bool recursive = MESSAGE(PgQuery__WithClause, message)->recursive;
+    bool recursive = KM_PG_MESSAGE(PgQuery__WithClause, message)->recursive;
 
     w->swells = w->swells || recursive;
     w->counts = w->counts || recursive;
