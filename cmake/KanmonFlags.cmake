@@ -4,6 +4,13 @@ if(KANMON_CCACHE)
     set(CMAKE_C_COMPILER_LAUNCHER ${KANMON_CCACHE})
 endif()
 
+# Some hundred programs of tests, each with its debug information: lld links them in a third of the
+# time.  What is shipped is linked by the system's own, which knows gcc's link-time optimisation.
+find_program(KANMON_LLD ld.lld)
+if(KANMON_LLD AND CMAKE_BUILD_TYPE STREQUAL "Debug")
+    add_link_options(-fuse-ld=lld)
+endif()
+
 add_library(kanmon_flags INTERFACE)
 target_compile_definitions(kanmon_flags INTERFACE _GNU_SOURCE)  # SO_REUSEPORT, ucred, accept4, memmem
 target_compile_options(kanmon_flags INTERFACE
@@ -29,6 +36,18 @@ if(KANMON_FUZZ)
     target_compile_options(kanmon_flags INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 
+# scripts/train: what the data plane runs stands together and is built for speed.  What the training
+# did not meet is built as without it (partial-training), and counts of two threads are sums (atomic).
+if(KANMON_PROFILE STREQUAL "generate")
+    target_compile_options(kanmon_flags INTERFACE -fprofile-generate -fprofile-update=atomic)
+    target_link_options(kanmon_flags INTERFACE -fprofile-generate)
+elseif(KANMON_PROFILE STREQUAL "use")
+    target_compile_options(kanmon_flags INTERFACE
+        -fprofile-use -fprofile-partial-training -Wno-missing-profile)
+elseif(KANMON_PROFILE)
+    message(FATAL_ERROR "KANMON_PROFILE is generate, use or empty, not ${KANMON_PROFILE}")
+endif()
+
 if(CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
     target_compile_options(kanmon_flags INTERFACE
         -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection
@@ -39,13 +58,3 @@ endif()
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 include(CheckPIESupported)
 check_pie_supported(LANGUAGES C)
-
-# Version 16 and no other: the next one knows other checks.  The analyzer takes nearly all of
-# the time; 15,000 nodes a function, not 225,000, cut it to an eighth (the long form takes all).
-set(KANMON_TIDY_NODES 15000 CACHE STRING "how far clang-tidy's analyzer follows one function")
-if(KANMON_TIDY)
-    find_program(KANMON_CLANG_TIDY NAMES clang-tidy-16 REQUIRED)
-    set(CMAKE_C_CLANG_TIDY ${KANMON_CLANG_TIDY} --warnings-as-errors=* --quiet
-        --extra-arg=-Xclang --extra-arg=-analyzer-config
-        --extra-arg=-Xclang --extra-arg=max-nodes=${KANMON_TIDY_NODES})
-endif()

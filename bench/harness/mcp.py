@@ -14,7 +14,6 @@ import signal
 import socket
 import subprocess
 
-
 from harness import procs
 from harness.servers import (LOAD_CORE, SERVER_CORE, Kanmon, Nginx, Server, Unavailable, ask,
                              write)
@@ -169,6 +168,14 @@ kanmon_settings:
     def pids(self):
         """All but the echo servers it started."""
         return [p for p in procs.tree(self.process.pid) if not is_echo(p)]
+
+
+class McpKanmonTrained(McpKanmon):
+    name, title = "kanmon-trained", "kanmon, trained"
+    note = "the same, built by `scripts/train`"
+
+    def program(self):
+        return os.path.join(self.bench.root, "build/trained/kanmon")
 
 
 class McpKanmonStdio(McpKanmon):
@@ -367,5 +374,5 @@ def measure(servers, one, sessions, echo, say):
     return {"servers": results, "rounds": one.rounds, "common": one.common}
 
 
-__all__ = ["Direct", "Echo", "McpKanmon", "McpKanmonStdio", "McpMeasure", "McpNginx", "Relay",
-           "Sessions", "measure"]
+__all__ = ["Direct", "Echo", "McpKanmon", "McpKanmonStdio", "McpKanmonTrained", "McpMeasure",
+           "McpNginx", "Relay", "Sessions", "measure"]

@@ -26,7 +26,7 @@ def cpu(r):
 def faults(result):
     """What makes the numbers of kanmon worthless, however fast."""
     results = result["servers"]
-    for name in ("kanmon", "kanmon-stdio"):
+    for name in ("kanmon", "kanmon-trained", "kanmon-stdio"):
         if "failed" in results.get(name, {}):
             yield f"{name}: {results[name]['failed']}"
         for r in results.get(name, {}).get("rounds", []):

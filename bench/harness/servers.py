@@ -200,10 +200,13 @@ class Kanmon(Server):
             "its threads counted")
     more = ""               # settings a run adds
 
+    def program(self):
+        return self.bench.kanmon
+
     def prepare(self):
-        self.binary = os.path.join(self.bench.build, "kanmon")
+        self.binary = self.program()
         if not os.access(self.binary, os.X_OK):
-            raise Unavailable("build/release/kanmon is not built")
+            raise Unavailable(f"{self.binary} is not built")
 
     def version(self):
         return output(self.binary, "version").splitlines()[0].replace("kanmon", "").strip()

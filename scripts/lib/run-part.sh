@@ -15,7 +15,7 @@ KM_UNSTEADY=${KM_UNSTEADY:-/dev/null}
 KM_SECOND=${KM_SECOND:-1}
 export KM_JOBS KM_FORM KM_COUNTS KM_UNSTEADY KM_SECOND
 
-# Presets that compile alike (clang and tidy) share ccache's objects though their folders differ.
+# Copies of the tree (another checkout, the one of scripts.first_change) share what ccache has.
 export CCACHE_BASEDIR=$KM_ROOT CCACHE_NOHASHDIR=1
 
 # km_count PASSED FAILED: adds to the total of the run.

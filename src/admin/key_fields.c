@@ -7,6 +7,7 @@
  */
 #include "admin/key_fields.h"
 
+#include "admin/key_permission.h"
 #include "base/encode.h"
 #include "policy/budget.h"
 
@@ -250,33 +251,15 @@ static bool other_kind(struct km_str name, const struct km_json *v)
            !km_str_eq(kind, KM_STR("default")) && !km_str_eq(kind, KM_STR("llm_api"));
 }
 
-/* object_permission: what gateway/mcp/access.h enforces, and nothing else that says something. */
-static bool enforced(const struct km_json *permission)
+/* An empty one is kept: it allows nothing, where none at all allows everything. */
+static int take_permission(struct km_admin *a, const struct km_json *v, struct km_buf *extra,
+                           struct km_err *err)
 {
-    static const struct {
-        struct km_str name;
-        enum km_json_type type;
-    } rows[] = { { { "mcp_servers", 11 }, KM_JSON_ARRAY },
-                 { { "mcp_access_groups", 17 }, KM_JSON_ARRAY },
-                 { { "mcp_tool_permissions", 20 }, KM_JSON_OBJECT },
-                 { { "mcp_param_permissions", 21 }, KM_JSON_OBJECT },
-                 { { "mcp_modes", 9 }, KM_JSON_OBJECT },
-                 { { "mcp_values", 10 }, KM_JSON_OBJECT } };
-    struct km_json_iter it;
-    const struct km_json *v;
-    struct km_str name;
+    int r = km_key_permission_check(v, &a->arena, err);
 
-    if (km_json_kind(permission) != KM_JSON_OBJECT)
-        return inert(permission);
-    for (km_json_iter(permission, &it); km_json_next(&it, &name, &v);) {
-        bool known = false;
-
-        for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-            known = known || (km_str_eq(name, rows[i].name) && km_json_kind(v) == rows[i].type);
-        if (!known && !inert(v))
-            return false;
-    }
-    return true;
+    if (r == 0 && km_json_kind(v) == KM_JSON_OBJECT)
+        keep(extra, KM_STR("object_permission"), v);
+    return r;
 }
 
 int km_key_fields_read(struct km_admin *a, int64_t now_us, struct km_key_row *row,
@@ -296,8 +279,9 @@ int km_key_fields_read(struct km_admin *a, int64_t now_us, struct km_key_row *ro
 
         if (f)
             r = read_field(a, f, v, now_us, row, err);
-        else if ((named(restrictive, name) && !inert(v)) || other_kind(name, v) ||
-                 (km_str_eq(name, KM_STR("object_permission")) && !enforced(v)))
+        else if (km_str_eq(name, KM_STR("object_permission")))
+            r = take_permission(a, v, &extra, err);
+        else if ((named(restrictive, name) && !inert(v)) || other_kind(name, v))
             r = km_fail_param(err, KM_E_UNSUPPORTED, km_arena_cstr(&a->arena, name),
                               "'%.*s' would restrict the key, and this version does not enforce "
                               "it: leave it out.",

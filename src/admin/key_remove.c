@@ -5,6 +5,8 @@
  * committed.  Books keep their rows: what a deleted key spent stays spent.
  */
 #include "admin/key_inside.h"
+#include "base/encode.h"
+#include "mcp/oauth/oauth.h"
 
 struct removal {
     struct km_str *names; /* as they were sent: the answer repeats them */
@@ -15,6 +17,24 @@ struct removal {
 
 static void remove_next(struct km_admin *a);
 
+/* What callers had with it at servers behind us goes too, unless another key has its books. */
+static void forget(struct km_admin *a, const uint8_t hash[32])
+{
+    struct km_key *key = km_keys_find(a->v->w->gw->keys, hash);
+    const struct km_mcp_set *set = a->v->view->snap->mcp;
+    uint8_t books[32];
+    char name[4 + 64 + 1] = "key:";
+
+    if (!key)
+        return;
+    km_key_books(key, books);
+    km_key_unref(key);
+    km_hex(name + 4, hash, 32);
+    for (size_t i = 0; set && i < set->n && memcmp(books, hash, sizeof books) == 0; i++)
+        if (set->v[i]->oauth)
+            km_mcp_oauth_forget(set->v[i]->oauth, km_str_c(name));
+}
+
 static void on_removed(void *ctx, const struct km_err *err)
 {
     struct km_admin *a = ctx;
@@ -24,6 +44,7 @@ static void on_removed(void *ctx, const struct km_err *err)
         km_admin_error(a, err);
         return;
     }
+    forget(a, d->hashes[d->next]);
     km_keys_del(a->v->w->gw->keys, d->hashes[d->next]);
     d->next++;
     remove_next(a);

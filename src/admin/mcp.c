@@ -22,6 +22,7 @@
 #include "base/time.h"
 #include "mcp/ask.h"
 #include "mcp/oauth/oauth.h"
+#include "mcp/openapi/source.h"
 #include "sys/sandbox.h"
 
 #define LIST_BYTES ((size_t)8 * 1024 * 1024)
@@ -44,13 +45,15 @@ static void put_member(struct km_buf *b, const char *name, struct km_str value)
 /* Where it is: nothing behind '?', no arguments. */
 static void put_place(struct km_buf *b, const struct km_mcp_upstream *u)
 {
-    struct km_str url = u->entry->url;
+    struct km_str url = u->entry->url, spec = u->entry->spec_path;
 
+    if (spec.n)
+        put_member(b, "spec_path", km_str_sub(spec, 0, km_str_chr(spec, '?')));
     if (u->builtin)
         put_member(b, "builtin", u->entry->builtin);
     else if (u->transport == KM_MCP_STDIO)
         put_member(b, "command", u->entry->command);
-    else
+    else if (url.n)
         put_member(b, "url", km_str_sub(url, 0, km_str_chr(url, '?')));
 }
 
@@ -65,6 +68,17 @@ static void put_offers(struct km_buf *b, const struct km_mcp_catalogue *c)
     km_buf_printf(b, ",\"tools\":%zu,\"resources\":%zu,\"templates\":%zu,\"prompts\":%zu",
                   c->lists[KM_MCP_TOOLS].n, c->lists[KM_MCP_RESOURCES].n,
                   c->lists[KM_MCP_TEMPLATES].n, c->lists[KM_MCP_PROMPTS].n);
+}
+
+/* What its document describes and is no tool. */
+static void put_left_out(struct km_buf *b, const struct km_mcp_upstream *u)
+{
+    struct km_buf notes KM_CLEANUP(km_buf_done) = KM_BUF(4096);
+
+    if (!u->openapi)
+        return;
+    km_buf_printf(b, ",\"left_out\":%zu", km_openapi_source_left_out(u->openapi, &notes));
+    put_member(b, "notes", km_buf_view(&notes));
 }
 
 /* What a process of it is really kept by on this machine. */
@@ -114,6 +128,9 @@ static void put_safety(struct km_buf *b, const struct km_mcp_upstream *u, struct
     km_buf_printf(b, ",\"pin\":\"%s\",\"alerts\":[", modes[pin]);
     if (pin != KM_PIN_OFF)
         km_pins_json(pins, u->name, b);
+    km_buf_str(b, KM_STR("],\"flagged\":["));
+    if (pin != KM_PIN_OFF)
+        km_mcp_upstream_suspects(u, b);
     km_buf_byte(b, ']');
 }
 
@@ -140,9 +157,10 @@ static void put_server(struct km_buf *b, struct km_mcp_upstream *u, struct km_pi
     km_buf_printf(b, ",\"sessions\":%u,\"asks\":%u,\"restarts\":%llu", s.sessions, s.asks,
                   (unsigned long long)s.restarts);
     put_sandbox(b, u);
-    if (u->oauth && u->personal)
+    if (u->oauth && u->personal && !km_mcp_oauth_exchanges(u->oauth))
         km_buf_printf(b, ",\"logins\":%zu", km_mcp_oauth_count(u->oauth));
     put_offers(b, c);
+    put_left_out(b, u);
     put_safety(b, u, pins);
     put_unannotated(b, u, c);
     km_buf_byte(b, '}');

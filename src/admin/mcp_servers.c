@@ -10,8 +10,9 @@
  *
  * The reload comes first: what does not load is never stored.  If it cannot be stored then, it is
  * taken back.  A server of the configuration file is that file's: it is neither replaced nor
- * removed here.  Over the network no program can be named and no variable of the environment be
- * read: both would make the master key a login to the machine, unless mcp_add_commands says so.
+ * removed here.  Over the network no program can be named and no file or variable of the
+ * environment be read: each would make the master key a login to the machine, unless
+ * mcp_add_commands says so.
  */
 #include "admin/mcp_servers.h"
 
@@ -142,6 +143,7 @@ static int check_place(struct km_arena *arena, struct km_str text, struct km_err
 {
     const struct km_json *entry;
     int r = km_json_parse(arena, text, &entry, err);
+    struct km_str spec;
 
     if (r < 0)
         return r;
@@ -149,6 +151,10 @@ static int check_place(struct km_arena *arena, struct km_str text, struct km_err
         return km_fail(err, KM_E_FORBIDDEN,
                        "A server that runs here is for the configuration file, the control socket, "
                        "or kanmon_settings.mcp_add_commands.");
+    if (km_json_string(km_json_get(entry, "spec_path"), &spec) && spec.n && !km_url_is_http(spec))
+        return km_fail(err, KM_E_FORBIDDEN,
+                       "A file of this machine as spec_path is for the configuration file, the "
+                       "control socket, or kanmon_settings.mcp_add_commands: give its address.");
     if (km_str_find(text, KM_STR("os.environ")) < text.n)
         return km_fail(err, KM_E_FORBIDDEN,
                        "Variables of this machine (os.environ/...) are for the configuration file, "
@@ -171,7 +177,7 @@ static void answer(const struct change *c, struct km_admin *a)
     const struct km_mcp_upstream *u = km_mcp_set_find(set, c->name);
 
     if (u && c->given.n)
-        km_mcp_manage_json(u, true, &b);
+        km_mcp_manage_json(u, true, KM_STR_NONE, &b);
     km_mcp_set_unref(set);
     km_admin_json(a, c->status, b.n ? km_buf_view(&b) : KM_STR("{}"));
 }

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "config/config.h"
+#include "sys/read_file.h"
 
 static const struct km_option common[] = {
     { "config", "FILE", "the configuration (default: config.yaml here)", 'c' },
@@ -71,6 +72,18 @@ int km_cli_usage(const struct km_cli *cli, const char *fmt, ...)
     fprintf(stderr, "\nTry: kanmon %s--help\n", "");
     (void)cli;
     return KM_EXIT_USAGE;
+}
+
+int km_cli_read(const char *path, struct km_buf *out, struct km_err *err)
+{
+    const bool given = strcmp(path, "-") == 0;
+    struct km_err why;
+    int r = given ? km_file_read_fd(STDIN_FILENO, KM_FILE_ANY, out, &why)
+                  : km_file_read(path, KM_FILE_ANY, out, &why);
+
+    return r < 0 ? km_fail(err, r, "cannot read %s%s%s: %s", given ? "" : "'",
+                           given ? "standard input" : path, given ? "" : "'", why.text)
+                 : 0;
 }
 
 int km_cli_fail(const struct km_cli *cli, const struct km_err *err)
@@ -292,6 +305,9 @@ static int read_words(struct km_cli *cli, int argc, char **argv, int i)
             if (took < 0)
                 return -took;
             i += took;
+        } else if (!cli->command->args) {
+            return km_cli_usage(cli, "`kanmon %s` takes no argument '%s'", cli->command->name,
+                                argv[i]);
         } else if (cli->nargs < KM_CLI_ARGS) {
             cli->args[cli->nargs++] = argv[i++];
         } else {

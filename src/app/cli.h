@@ -70,6 +70,9 @@ static inline bool km_cli_flag(const struct km_cli *cli, const char *name)
 int km_cli_fail(const struct km_cli *cli, const struct km_err *err);
 int km_cli_usage(const struct km_cli *cli, const char *fmt, ...) KM_PRINTF(2, 3);
 
+/* Appends a file a command is given; "-": standard input.  KM_E_LIMIT past the limit of out. */
+int km_cli_read(const char *path, struct km_buf *out, struct km_err *err) KM_MUST_USE;
+
 /* The program's tables: every settings table, every route, every command. */
 extern const struct km_settings_table *const km_app_tables[];
 extern const struct km_route_rows *const km_app_routes[];

@@ -279,24 +279,6 @@ int km_cmd_key_unblock(struct km_cli *cli)
 
 /* --- prices, reload, status --- */
 
-static int read_file(const char *path, struct km_buf *out, struct km_err *err)
-{
-    FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
-    size_t n = 1;
-
-    if (!f)
-        return km_fail(err, KM_E_NOT_FOUND, "'%s' cannot be read", path);
-    while (n > 0) {
-        char *room = km_buf_reserve(out, 65536);
-
-        n = room ? fread(room, 1, 65536, f) : 0;
-        out->n += n;
-    }
-    if (f != stdin)
-        fclose(f);
-    return km_buf_failed(out) ? km_fail(err, KM_E_LIMIT, "'%s' is over 64 MiB", path) : 0;
-}
-
 static void show_reload(const struct km_json *json)
 {
     struct km_str version = text_of(json, "version");
@@ -311,7 +293,7 @@ int km_cmd_prices_import(struct km_cli *cli)
 
     if (cli->nargs != 1)
         return km_cli_usage(cli, "name the price file, or - for standard input");
-    if (read_file(cli->args[0], &b, &err) < 0)
+    if (km_cli_read(cli->args[0], &b, &err) < 0)
         return km_cli_fail(cli, &err);
     return run(cli, "POST", "/kanmon/prices", km_buf_view(&b), show_reload);
 }

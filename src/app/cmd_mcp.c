@@ -19,12 +19,16 @@
 #define EVENT_BYTES ((size_t)16 * 1024 * 1024)
 #define PAGES_MOST 1000
 #define CALL_MS 600000
+#define LISTS_ARGS "[SERVER]" /* of the commands that list (commands.c) */
 
 int km_mcp_target(struct km_cli *cli, char out[KM_MCP_TARGET_BYTES])
 {
     const char *server = km_cli_option(cli, "server");
+    const bool word = cli->nargs && strcmp(cli->command->args, LISTS_ARGS) == 0;
     struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(KM_MCP_TARGET_BYTES - 1);
 
+    if (word)
+        server = cli->args[0];
     km_buf_str(&b, KM_STR("/mcp"));
     if (server && *server) {
         km_buf_byte(&b, '/');
@@ -118,8 +122,10 @@ static int judge(struct ask *k, struct km_err *err)
         return 0;
     if (!message.n)
         (void)km_json_string(error, &message);
-    return km_fail(err, code, "the gateway answered %d: %.*s", k->a.status,
-                   KM_STR_ARG(km_str_sub(message, 0, 400)));
+    message = km_str_sub(message, 0, 400);
+    if (k->a.status == 200) /* what a tool or its server says, not HTTP */
+        return km_fail(err, code, "%.*s", KM_STR_ARG(message));
+    return km_fail(err, code, "the gateway answered %d: %.*s", k->a.status, KM_STR_ARG(message));
 }
 
 /* members: of params, without braces, may be empty; name: Mcp-Name, or NULL. */
@@ -237,14 +243,15 @@ static int run_lists(struct km_cli *cli, const struct list *lists, size_t n)
     struct km_err err = { 0 };
     int r = 0;
 
-    if (km_cli_flag(cli, "json"))
-        putchar('{');
+    if (cli->nargs + (km_cli_option(cli, "server") != NULL) > 1)
+        return km_cli_usage(cli, "name one server");
     for (size_t i = 0; r == 0 && i < n; i++) {
         struct km_buf all KM_CLEANUP(km_buf_done) = KM_BUF((size_t)128 * 1024 * 1024);
 
         r = list_all(cli, &lists[i], &all, &err);
         if (r == 0 && km_cli_flag(cli, "json"))
-            printf("%s\"%s\":[%.*s]", i ? "," : "", lists[i].member, KM_STR_ARG(km_buf_view(&all)));
+            printf("%c\"%s\":[%.*s]", i ? ',' : '{', lists[i].member,
+                   KM_STR_ARG(km_buf_view(&all)));
     }
     if (r < 0)
         return km_cli_fail(cli, &err);

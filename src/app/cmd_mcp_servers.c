@@ -74,6 +74,7 @@ static void print_row(const struct km_json *s)
     bool known = km_json_kind(km_json_get(s, "known")) == KM_JSON_TRUE;
 
     size_t alerts = km_json_count(km_json_get(s, "alerts"));
+    size_t flagged = km_json_count(km_json_get(s, "flagged"));
 
     printf("%-24.*s %-6.*s %-11.*s %5.*s %9.*s %7.*s  %.*s", KM_STR_ARG(text_of(s, "name")),
            KM_STR_ARG(text_of(s, "transport")), KM_STR_ARG(text_of(s, "state")),
@@ -82,22 +83,28 @@ static void print_row(const struct km_json *s)
            KM_STR_ARG(known ? text_of(s, "prompts") : KM_STR("?")), KM_STR_ARG(why));
     if (alerts)
         printf("%s%zu tools to look at: kanmon mcp approve", why.n ? "; " : "", alerts);
+    if (flagged)
+        printf("%s%zu other texts to look at: kanmon mcp status %.*s", why.n || alerts ? "; " : "",
+               flagged, KM_STR_ARG(text_of(s, "name")));
     putchar('\n');
 }
 
-/* One tool that is not as it was: "github: list_issues is changed ["hidden_characters"]". */
+/* One tool that is not as it was: "github: tool 'list_issues' is changed ["hidden_characters"]"; or
+ * something else that is flagged. */
 static void print_alert(FILE *to, const struct km_json *t, struct km_arena *arena)
 {
     const struct km_json *flags = km_json_get(t, "flags");
+    struct km_str kind = text_of(t, "kind"), hash = km_str_sub(text_of(t, "hash"), 0, 12);
     struct km_buf name KM_CLEANUP(km_buf_done) = KM_BUF((size_t)64 * 1024);
 
-    km_scan_plain(&name, text_of(t, "tool"));
-    fprintf(to, "  %.*s: tool '%.*s' is %.*s", KM_STR_ARG(text_of(t, "server")),
-            KM_STR_ARG(km_buf_view(&name)), KM_STR_ARG(text_of(t, "state")));
+    km_scan_plain(&name, text_of(t, kind.n ? "name" : "tool"));
+    fprintf(to, "  %.*s: %.*s '%.*s' is %.*s", KM_STR_ARG(text_of(t, "server")),
+            KM_STR_ARG(kind.n ? kind : KM_STR("tool")), KM_STR_ARG(km_buf_view(&name)),
+            KM_STR_ARG(text_of(t, "state")));
     if (km_json_count(flags))
         fprintf(to, " %.*s", KM_STR_ARG(km_json_compact(flags, arena)));
-    fprintf(to, ", since %.*s, %.*s\n", KM_STR_ARG(km_str_sub(text_of(t, "since"), 0, 19)),
-            KM_STR_ARG(km_str_sub(text_of(t, "hash"), 0, 12)));
+    fprintf(to, ", since %.*s%s%.*s\n", KM_STR_ARG(km_str_sub(text_of(t, "since"), 0, 19)),
+            hash.n ? ", " : "", KM_STR_ARG(hash));
 }
 
 static void print_alerts(FILE *to, const struct km_json *list)
@@ -141,9 +148,10 @@ int km_cmd_mcp_list(struct km_cli *cli)
 static int show_server(const struct km_cli *cli, const struct km_json *s)
 {
     static const char *const names[] = {
-        "name",      "alias",   "server_id", "transport", "url",      "command", "builtin",
-        "state",     "why",     "since",     "last_ok",   "revision", "tools",   "resources",
-        "templates", "prompts", "sessions",  "asks",      "restarts", "sandbox", "pin",
+        "name",      "alias",     "server_id", "transport", "url",      "spec_path",
+        "command",   "builtin",   "state",     "why",       "since",    "last_ok",
+        "revision",  "tools",     "resources", "templates", "prompts",  "sessions",
+        "asks",      "restarts",  "sandbox",   "pin",       "left_out", "notes",
     };
 
     (void)cli;
@@ -154,6 +162,7 @@ static int show_server(const struct km_cli *cli, const struct km_json *s)
             printf("  %-10s %.*s\n", names[i], KM_STR_ARG(value));
     }
     print_alerts(stdout, km_json_get(s, "alerts"));
+    print_alerts(stdout, km_json_get(s, "flagged"));
     return KM_EXIT_OK;
 }
 

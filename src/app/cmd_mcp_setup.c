@@ -19,28 +19,6 @@
 
 /* --- import --- */
 
-static int read_file(const char *path, struct km_buf *b, struct km_err *err)
-{
-    FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
-    size_t n = 1;
-
-    if (!f)
-        return km_fail_errno(err, errno, "cannot read '%s'", path);
-    while (n && !ferror(f)) {
-        char *room = km_buf_reserve(b, 65536);
-
-        n = room ? fread(room, 1, 65536, f) : 0;
-        b->n += n;
-        if (!room)
-            km_fail(err, KM_E_LIMIT, "'%s' is over %zu bytes", path, KM_MCP_IMPORT_BYTES);
-    }
-    if (ferror(f))
-        km_fail(err, KM_E_SYSTEM, "cannot read '%s'", path);
-    if (f != stdin)
-        (void)fclose(f);
-    return err->code;
-}
-
 int km_cmd_mcp_import(struct km_cli *cli)
 {
     struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(KM_MCP_IMPORT_BYTES);
@@ -51,7 +29,7 @@ int km_cmd_mcp_import(struct km_cli *cli)
 
     if (cli->nargs != 1)
         return km_cli_usage(cli, "name the file to read, or - for standard input");
-    r = read_file(cli->args[0], &text, &err);
+    r = km_cli_read(cli->args[0], &text, &err);
     if (r == 0)
         r = km_mcp_import(text.p ? text.p : (char[]){ 0 }, text.n, &yaml, &notes, &err);
     if (r < 0)
@@ -161,13 +139,15 @@ static void codex(struct km_buf *b, const struct setup *s)
         km_buf_str(b, KM_STR("url = "));
         km_buf_json(b, km_str_c(s->url));
         km_buf_str(b, KM_STR("\nbearer_token_env_var = \"KANMON_KEY\"\n"));
-        return;
+    } else {
+        km_buf_str(b, KM_STR("command = "));
+        km_buf_json(b, km_str_c(s->program));
+        km_buf_str(b, KM_STR("\nargs = "));
+        put_args(b, s);
+        km_buf_byte(b, '\n');
     }
-    km_buf_str(b, KM_STR("command = "));
-    km_buf_json(b, km_str_c(s->program));
-    km_buf_str(b, KM_STR("\nargs = "));
-    put_args(b, s);
-    km_buf_byte(b, '\n');
+    /* Not as the default: Codex then refuses to start while the gateway is down. */
+    km_buf_str(b, KM_STR("# required = true  # `codex exec` does not wait for it otherwise\n"));
 }
 
 static const struct client {

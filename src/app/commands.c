@@ -199,11 +199,14 @@ const struct km_command km_app_commands[] = {
       "  claude mcp add kanmon -- kanmon mcp stdio --config config.yaml\n"
       "  KANMON_KEY=sk-... kanmon mcp stdio --url http://gateway:4000 --server kanmon\n",
       mcp_stdio_options, km_cmd_mcp_stdio },
-    { "mcp tools", "List the MCP tools the gateway offers", NULL, "  kanmon mcp tools --json\n",
+    { "mcp tools", "List the MCP tools the gateway offers, or one server does", "[SERVER]",
+      "  kanmon mcp tools\n"
+      "  kanmon mcp tools github --json\n",
       mcp_tools_options, km_cmd_mcp_tools },
-    { "mcp resources", "List the MCP resources and their templates", NULL, NULL, mcp_tools_options,
-      km_cmd_mcp_resources },
-    { "mcp prompts", "List the MCP prompts", NULL, NULL, mcp_tools_options, km_cmd_mcp_prompts },
+    { "mcp resources", "List the MCP resources and their templates", "[SERVER]", NULL,
+      mcp_tools_options, km_cmd_mcp_resources },
+    { "mcp prompts", "List the MCP prompts", "[SERVER]", NULL, mcp_tools_options,
+      km_cmd_mcp_prompts },
     { "mcp call", "Call an MCP tool", "TOOL [NAME=VALUE...]",
       "  kanmon mcp call kanmon-list_models contains=gpt limit=5\n"
       "  kanmon mcp call docs-search --arguments '{\"query\": \"timers\"}' --json\n",

@@ -60,7 +60,9 @@ void km_doctor_say(struct km_doctor *d, enum km_doctor_level level, const char *
 void km_doctor_gateway(struct km_doctor *d);
 void km_doctor_servers(struct km_doctor *d);
 void km_doctor_unannotated(struct km_doctor *d);
+void km_doctor_left_out(struct km_doctor *d);
 void km_doctor_pins(struct km_doctor *d);
+void km_doctor_flagged(struct km_doctor *d);
 
 /* doctor_reach.c */
 void km_doctor_reach(struct km_doctor *d);

@@ -350,7 +350,9 @@ const struct km_doctor_check km_doctor_checks[] = {
     { "sandbox", KM_DOCTOR_NOTHING, sandbox },
     { "memory limits", KM_DOCTOR_NOTHING, memory },
     { "mcp servers", KM_DOCTOR_GATEWAY, km_doctor_servers },
+    { "mcp documents", KM_DOCTOR_GATEWAY, km_doctor_left_out },
     { "mcp risks", KM_DOCTOR_GATEWAY, km_doctor_unannotated },
     { "mcp tools", KM_DOCTOR_GATEWAY, km_doctor_pins },
+    { "mcp texts", KM_DOCTOR_GATEWAY, km_doctor_flagged },
     { 0 },
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* doctor_gateway.c - what only a running gateway knows: its servers, their tools, itself.
+/* doctor_gateway.c - what only a running gateway knows: its servers, what they offer, itself.
  *
  * Everything was asked for once, by its control socket, before the first check; here it is read.
  * Names and reasons come from servers: how they are shown is km_doctor_say()'s to make safe.
@@ -100,6 +100,28 @@ void km_doctor_unannotated(struct km_doctor *d)
     }
 }
 
+void km_doctor_left_out(struct km_doctor *d)
+{
+    const struct km_json *s;
+    struct km_json_iter it;
+    struct km_str key;
+    bool any = false;
+
+    for (km_json_iter(km_json_get(d->servers, "servers"), &it); km_json_next(&it, &key, &s);) {
+        int64_t n = 0;
+
+        if (!km_json_i64(km_json_get(s, "left_out"), &n) || n == 0)
+            continue;
+        any = true;
+        km_doctor_say(d, KM_DOCTOR_WARN, "docs/mcp-openapi.md says what cannot be a tool",
+                      "%.*s: %lld operations of its document are no tools: %.*s",
+                      KM_STR_ARG(text_of(s, "name")), (long long)n,
+                      KM_STR_ARG(km_str_sub(text_of(s, "notes"), 0, 300)));
+    }
+    if (!any)
+        km_doctor_say(d, KM_DOCTOR_OK, NULL, "every operation of a document is a tool");
+}
+
 void km_doctor_pins(struct km_doctor *d)
 {
     const struct km_json *list = km_json_get(d->pins, "tools"), *t;
@@ -116,4 +138,27 @@ void km_doctor_pins(struct km_doctor *d)
     }
     if (km_json_count(list) == 0)
         km_doctor_say(d, KM_DOCTOR_OK, NULL, "every tool is as it was accepted");
+}
+
+static void say_flagged(struct km_doctor *d, const struct km_json *t)
+{
+    km_doctor_say(d, KM_DOCTOR_BAD, "kanmon mcp status shows why; look at it before it is used",
+                  "%.*s: %.*s '%.*s' is flagged", KM_STR_ARG(text_of(t, "server")),
+                  KM_STR_ARG(text_of(t, "kind")), KM_STR_ARG(text_of(t, "name")));
+}
+
+void km_doctor_flagged(struct km_doctor *d)
+{
+    const struct km_json *server, *t;
+    struct km_json_iter it, inner;
+    struct km_str key;
+    bool any = false;
+
+    for (km_json_iter(km_json_get(d->servers, "servers"), &it); km_json_next(&it, &key, &server);)
+        for (km_json_iter(km_json_get(server, "flagged"), &inner); km_json_next(&inner, &key, &t);
+             any = true)
+            say_flagged(d, t);
+    if (!any)
+        km_doctor_say(d, KM_DOCTOR_OK, NULL,
+                      "no prompt, resource or instructions of a server are flagged");
 }

@@ -25,6 +25,7 @@
 #include "app/supervised.h"
 #include "app/supervisor.h"
 #include "config/config.h"
+#include "gateway/gateway.h"
 #include "gateway/settings.h"
 
 #define TAIL_BYTES 8192 /* of the log, shown when a start fails */
@@ -34,6 +35,7 @@ struct place {
     struct km_config *config;
     char state_dir[512];
     char log[600], pid_file[600], socket[600];
+    char log_file[1100]; /* where a gateway that runs writes: log_file, or the log of its start */
     int64_t drain_ms;
 };
 
@@ -52,6 +54,8 @@ static int find_place(struct km_cli *cli, struct place *p)
     snprintf(p->socket, sizeof p->socket, "%s/supervisor.sock", p->state_dir);
     g = km_config_get(p->config, &km_gateway_settings_table);
     p->drain_ms = g->drain_ms;
+    if (!km_gateway_log_path(g, km_cli_config_file(cli), p->log_file, sizeof p->log_file))
+        snprintf(p->log_file, sizeof p->log_file, "%s", p->log);
     return 0;
 }
 
@@ -205,7 +209,7 @@ static int go(struct km_cli *cli, struct place *p, struct km_sockets *sockets, i
     if (!km_cli_flag(cli, "quiet"))
         printf("  log      %s\n  status   kanmon status --config %s\n"
                "  stop     kanmon stop --config %s\n",
-               p->log, km_cli_config_file(cli), km_cli_config_file(cli));
+               p->log_file, km_cli_config_file(cli), km_cli_config_file(cli));
     return code;
 }
 

@@ -65,6 +65,7 @@ const struct km_route_rows *const km_app_routes[] = {
     &km_mcp_admin_routes,
     &km_realtime_routes,
     &km_mcp_oauth_routes,
+    &km_mcp_byok_routes,
     &km_mcp_pin_routes,
     &km_mcp_manage_routes,
     &km_mcp_server_routes,

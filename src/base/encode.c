@@ -22,7 +22,7 @@ void km_hex(char *out, const void *p, size_t n)
     out[2 * n] = '\0';
 }
 
-static int hex_value(char c)
+int km_hex_value(char c)
 {
     if (c >= '0' && c <= '9')
         return c - '0';
@@ -40,10 +40,10 @@ int km_unhex(struct km_str s, void *out, size_t n)
     if (s.n / 2 != n || s.n % 2)
         return KM_E_INVALID;
     for (size_t i = 0; i < s.n; i++)
-        if (hex_value(s.p[i]) < 0)
+        if (km_hex_value(s.p[i]) < 0)
             return KM_E_INVALID;
     for (size_t i = 0; i < n; i++)
-        bytes[i] = (uint8_t)(hex_value(s.p[2 * i]) << 4 | hex_value(s.p[2 * i + 1]));
+        bytes[i] = (uint8_t)(km_hex_value(s.p[2 * i]) << 4 | km_hex_value(s.p[2 * i + 1]));
     return 0;
 }
 

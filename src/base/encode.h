@@ -6,6 +6,7 @@
 #include "base/buf.h"
 
 void km_hex(char *out /* 2n + NUL */, const void *p, size_t n);     /* lower case */
+int km_hex_value(char c);                                           /* of a digit, or -1 */
 int km_unhex(struct km_str s, void *out, size_t n) KM_MUST_USE;     /* exactly n bytes */
 void km_buf_base64(struct km_buf *b, struct km_str s);              /* padded */
 void km_buf_base64url(struct km_buf *b, struct km_str s);           /* unpadded */

@@ -39,6 +39,14 @@ bool km_str_ieq(struct km_str a, struct km_str b)
     return a.n == b.n && km_str_istarts(a, b);
 }
 
+bool km_str_iamong(struct km_str s, const struct km_str *v, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (km_str_ieq(s, v[i]))
+            return true;
+    return false;
+}
+
 bool km_str_starts(struct km_str s, struct km_str prefix)
 {
     /* The last byte first: most of a table's prefixes begin alike. */

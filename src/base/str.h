@@ -41,6 +41,7 @@ static inline bool km_str_eq(struct km_str a, struct km_str b)
 }
 
 bool km_str_ieq(struct km_str a, struct km_str b);
+bool km_str_iamong(struct km_str s, const struct km_str *v, size_t n); /* is it one of them? */
 bool km_str_starts(struct km_str s, struct km_str prefix);
 bool km_str_istarts(struct km_str s, struct km_str prefix);
 bool km_str_ends(struct km_str s, struct km_str suffix);

@@ -13,13 +13,11 @@
  */
 #include "config/load.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 
 #include "base/buf.h"
 #include "config/yaml.h"
+#include "sys/read_file.h"
 
 enum { MAX_INCLUDE_DEPTH = 16, MAX_FILES = 256 };
 
@@ -33,32 +31,6 @@ struct loading {
     unsigned depth;
     unsigned files;
 };
-
-/* Into *out; 0 or an errno. */
-static int read_file(struct km_arena *arena, struct km_str path, struct km_buf *out)
-{
-    FILE *f = fopen(km_arena_cstr(arena, path), "rbe");
-    struct stat st;
-    int error = 0;
-
-    if (!f)
-        return errno;
-    if (fstat(fileno(f), &st) == 0 && S_ISDIR(st.st_mode))
-        error = EISDIR;
-    while (!error && !feof(f)) {
-        char *p = km_buf_reserve(out, 16384);
-
-        if (!p) {
-            error = EFBIG;
-            break;
-        }
-        out->n += fread(p, 1, 16384, f);
-        if (ferror(f))
-            error = EIO;
-    }
-    fclose(f);
-    return error;
-}
 
 static struct km_str directory(struct km_str path)
 {
@@ -79,22 +51,22 @@ static struct km_str beside(struct km_arena *arena, struct km_str path, struct k
 static int load_file(struct loading *l, struct km_str path, const struct km_node *from,
                      const struct km_node **ret);
 
-static int cannot_read(struct loading *l, struct km_str path, const struct km_node *from, int error)
+static int cannot_read(struct loading *l, struct km_str path, const struct km_node *from,
+                       const struct km_err *why)
 {
     if (from) {
         km_diag_add(l->diags, KM_DIAG_ERROR, "E0106", from,
                     "paths are relative to the file that includes", "cannot read '%.*s': %s",
-                    KM_STR_ARG(path), strerror(error));
-        return km_fail(l->err, KM_E_CONFIG, "cannot read '%.*s': %s", KM_STR_ARG(path),
-                       strerror(error));
+                    KM_STR_ARG(path), why->text);
+        return km_fail(l->err, KM_E_CONFIG, "cannot read '%.*s': %s", KM_STR_ARG(path), why->text);
     }
-    if (error == ENOENT)
+    if (why->code == KM_E_NOT_FOUND)
         return km_fail(l->err, KM_E_NOT_FOUND,
                        "no configuration file at '%.*s'.  Name another with --config FILE, or "
                        "create it: cp examples/minimal.yaml '%.*s'",
                        KM_STR_ARG(path), KM_STR_ARG(path));
     return km_fail(l->err, KM_E_CONFIG, "cannot read the configuration file '%.*s': %s",
-                   KM_STR_ARG(path), strerror(error));
+                   KM_STR_ARG(path), why->text);
 }
 
 /* The index of a key in a mapping, or its size. */
@@ -233,13 +205,13 @@ static int load_file(struct loading *l, struct km_str path, const struct km_node
                      const struct km_node **ret)
 {
     struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(16 << 20);
-    int r = enter(l, path, from), error;
+    struct km_err why;
+    int r = enter(l, path, from);
 
     if (r < 0)
         return r;
-    error = read_file(l->arena, path, &text);
-    if (error)
-        return cannot_read(l, path, from, error);
+    if (km_file_read(km_arena_cstr(l->arena, path), KM_FILE_ANY, &text, &why) < 0)
+        return cannot_read(l, path, from, &why);
     r = km_yaml_parse(l->arena, path, km_buf_view(&text), &yaml_limits, l->diags, ret, l->err);
     if (r == 0)
         r = include_all(l, path, ret);
@@ -305,13 +277,13 @@ static int load_dotenv(struct km_env *env, enum km_env_source source, struct km_
 {
     struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(1 << 20);
     struct km_str file = beside(env->arena, path, km_str_c(name));
-    int error = read_file(env->arena, file, &text);
+    struct km_err why;
+    int r = km_file_read(km_arena_cstr(env->arena, file), KM_FILE_ANY, &text, &why);
 
-    if (error == ENOENT || error == EISDIR)
+    if (r == KM_E_NOT_FOUND || r == KM_E_INVALID) /* a directory: somebody else's */
         return 0;
-    if (error)
-        return km_fail(err, KM_E_CONFIG, "cannot read '%.*s': %s", KM_STR_ARG(file),
-                       strerror(error));
+    if (r < 0)
+        return km_fail(err, KM_E_CONFIG, "cannot read '%.*s': %s", KM_STR_ARG(file), why.text);
     km_env_dotenv(env, source, file, km_buf_view(&text), diags);
     if (text.p)
         explicit_bzero(text.p, text.n);

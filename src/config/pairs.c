@@ -63,10 +63,12 @@ static int put(struct km_pairs *ps, const struct km_node *key, const struct km_n
         return km_map_set(ps->index, id, (void *)(uintptr_t)ps->n, NULL);
     }
     at--;
-    if (own && ps->own[at])
+    if (own && ps->own[at]) {
+        ps->twice = key;
         km_diag_add(ps->diags, KM_DIAG_WARNING, "W0002", key,
                     "the last one counts; remove the others", "key '%.*s' occurs twice",
                     KM_STR_ARG(key->text));
+    }
     ps->v[at] = value;
     ps->own[at] = own;
     return 0;

@@ -18,6 +18,7 @@ struct km_pairs {
     const struct km_node **k, **v;
     bool *own; /* the value is the mapping's own, not merged */
     size_t n;
+    const struct km_node *twice; /* one of the mapping's own keys that was there before, or NULL */
 };
 
 /* Fails with KM_E_NOMEM only, as do the others; done() is due also after a failure. */

@@ -35,6 +35,7 @@ struct km_node {
     size_t n; /* SEQ, MAP: number of children */
     const struct km_node *const *v; /* SEQ items, MAP values */
     const struct km_node *const *k; /* MAP keys */
+    const struct km_node *twice; /* MAP: a key that stands there again, or NULL */
     struct km_str file; /* where it stands, for messages */
     unsigned line, column; /* from 1 */
     bool from_env; /* text came from os.environ/NAME */

@@ -24,20 +24,8 @@
 #include "base/encode.h"
 #include "gateway/jwt/auth.h"
 #include "gateway/oauth/oauth.h"
+#include "http/fields.h"
 #include "http/websocket.h"
-
-/* Header fields that may carry a key. `bearer`: after that word only. */
-static const struct {
-    struct km_str name;
-    bool bearer;
-} fields[] = {
-    { { "authorization", 13 }, true },
-    { { "x-api-key", 9 }, false },
-    { { "api-key", 7 }, false },
-    { { "x-goog-api-key", 14 }, false },
-    { { "ocp-apim-subscription-key", 25 }, false },
-    { { "x-litellm-api-key", 17 }, false },
-};
 
 static int refuse(struct km_err *err, const char *why)
 {
@@ -74,9 +62,9 @@ static struct km_str of_signature(struct km_str value)
 
 static int is_credential(struct km_str name, struct km_str custom)
 {
-    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
-        if (km_str_ieq(name, fields[i].name))
-            return fields[i].bearer ? 2 : 1;
+    for (size_t i = 0; i < KM_KEY_FIELDS; i++)
+        if (km_str_ieq(name, km_key_fields[i].name))
+            return km_key_fields[i].bearer ? 2 : 1;
     return custom.n && km_str_ieq(name, custom) ? 1 : 0;
 }
 
@@ -309,6 +297,8 @@ struct km_visit *km_visit_copy(const struct km_visit *v, struct km_arena *arena)
     copy->who.subject = km_arena_str(arena, v->who.subject);
     if (copy->who.subject.n != v->who.subject.n || copy->who.issuer.n != v->who.issuer.n)
         return NULL; /* it would be somebody else */
+    if (km_mcp_subject_hold(v->who.token, arena) < 0)
+        return NULL;
     if (v->who.key) {
         copy->who.key = km_key_ref(v->who.key);
         if (km_arena_defer(arena, drop_key, copy->who.key) < 0)

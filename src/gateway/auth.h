@@ -5,6 +5,7 @@
 
 #include "gateway/gateway.h"
 #include "llm/api.h"
+#include "mcp/oauth/subject.h"
 
 #define KM_WHO_LEN 48
 
@@ -17,6 +18,8 @@ struct km_principal {
     /* Of a token of another issuer: who its holder is there; empty: the key is all that is known.
      * In the exchange's arena. */
     struct km_str issuer, subject;
+    struct km_mcp_subject *token; /* that token, where a server exchanges it; NULL: not kept.  A
+                                     reference of the arena's */
 };
 
 /* One request on its way to a handler.  Lives in the exchange's arena and dies with it. */

@@ -7,36 +7,13 @@
  */
 #include "gateway/forward.h"
 
+#include "http/fields.h"
+
 bool km_never_forwarded(const struct km_headers *all, struct km_str name)
 {
-    static const struct km_str names[] = {
-        { "host", 4 },
-        { "connection", 10 },
-        { "keep-alive", 10 },
-        { "te", 2 },
-        { "trailer", 7 },
-        { "transfer-encoding", 17 },
-        { "upgrade", 7 },
-        { "content-length", 14 },
-        { "expect", 6 },
-        { "authorization", 13 },
-        { "x-api-key", 9 },
-        { "api-key", 7 },
-        { "cookie", 6 },
-        { "x-goog-api-key", 14 },
-        { "x-litellm-api-key", 17 },
-        { "http2-settings", 14 },
-        { "proxy-connection", 16 },
-        { "proxy-authorization", 19 },
-        { "ocp-apim-subscription-key", 25 },
-        { "content-type", 12 },
-        { "accept", 6 },
-    };
-
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (km_str_ieq(name, names[i]))
-            return true;
-    return km_header_has_token(all, KM_STR("connection"), name);
+    return km_field_of_hop(name) || km_field_proves(name) ||
+           km_str_ieq(name, KM_STR("content-type")) || km_str_ieq(name, KM_STR("accept")) ||
+           km_header_has_token(all, KM_STR("connection"), name);
 }
 
 bool km_lines_have(struct km_str lines, struct km_str name)

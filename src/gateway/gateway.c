@@ -61,21 +61,30 @@ int km_gateway_workers(const struct km_gateway_settings *s, size_t *ret_n, struc
     return 0;
 }
 
-/* Opens (again) the file of the log; relative names are beside the configuration.  The
- * descriptor keeps its number, so threads in the middle of a line are not disturbed. */
+bool km_gateway_log_path(const struct km_gateway_settings *s, const char *config_file, char *ret,
+                         size_t cap)
+{
+    const char *slash = strrchr(config_file, '/');
+
+    if (!s->log_file.n)
+        return false;
+    if (s->log_file.p[0] == '/' || !slash)
+        snprintf(ret, cap, "%.*s", KM_STR_ARG(s->log_file));
+    else
+        snprintf(ret, cap, "%.*s/%.*s", (int)(slash - config_file), config_file,
+                 KM_STR_ARG(s->log_file));
+    return true;
+}
+
+/* Opens (again) the file of the log.  The descriptor keeps its number, so threads in the middle of
+ * a line are not disturbed. */
 static int open_log(struct km_gateway *gw, const struct km_gateway_settings *s, struct km_err *err)
 {
-    const char *slash = strrchr(gw->config_file, '/');
     char path[1100];
     int fd;
 
-    if (!s->log_file.n)
+    if (!km_gateway_log_path(s, gw->config_file, path, sizeof path))
         return 0;
-    if (s->log_file.p[0] == '/' || !slash)
-        snprintf(path, sizeof path, "%.*s", KM_STR_ARG(s->log_file));
-    else
-        snprintf(path, sizeof path, "%.*s/%.*s", (int)(slash - gw->config_file), gw->config_file,
-                 KM_STR_ARG(s->log_file));
     fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     if (fd < 0)
         return km_fail_errno(err, errno, "cannot open the log file '%s'", path);

@@ -160,6 +160,10 @@ struct km_gateway {
     struct km_takeover *takeover; /* from the one before; NULL: there was none */
 };
 
+/* Where log_file is: a relative name is beside the configuration file.  False: it is not set.  Any
+ * thread. */
+bool km_gateway_log_path(const struct km_gateway_settings *s, const char *config_file, char *ret,
+                         size_t cap);
 /* How many workers the settings ask for, on this machine. */
 int km_gateway_workers(const struct km_gateway_settings *s, size_t *ret_n,
                        struct km_err *err) KM_MUST_USE;

@@ -14,49 +14,29 @@
 #include <unistd.h>
 
 #include "base/encode.h"
+#include "gateway/forward.h"
+#include "http/fields.h"
 
 #define HEAD_BYTES ((size_t)64 * 1024)
 
-static const struct km_str own[] = {
-    { "host", 4 },
-    { "connection", 10 },
-    { "keep-alive", 10 },
-    { "te", 2 },
-    { "trailer", 7 },
-    { "transfer-encoding", 17 },
-    { "upgrade", 7 },
-    { "expect", 6 },
-    { "content-length", 14 },
-    { "content-type", 12 },
-    { "content-encoding", 16 },
-    { "accept", 6 },
-    { "accept-encoding", 15 },
-    { "origin", 6 },
-    { "mcp-protocol-version", 20 },
-    { "mcp-session-id", 14 },
-    { "mcp-method", 10 },
-    { "mcp-name", 8 },
-    { "last-event-id", 13 },
-};
-
 static bool stays(struct km_str name, bool mcp)
 {
-    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
-        if (km_str_ieq(name, own[i]))
-            return true;
-    return !mcp && (km_str_ieq(name, KM_STR("x-mcp-servers")) ||
-                    km_str_ieq(name, KM_STR("x-mcp-access-groups")));
-}
+    static const struct km_str own[] = {
+        { "content-type", 12 },
+        { "content-encoding", 16 },
+        { "accept", 6 },
+        { "accept-encoding", 15 },
+        { "origin", 6 },
+        { "mcp-protocol-version", 20 },
+        { "mcp-session-id", 14 },
+        { "mcp-method", 10 },
+        { "mcp-name", 8 },
+        { "last-event-id", 13 },
+    };
 
-/* Does one of the ready lines have the field? */
-static bool in_lines(struct km_str lines, struct km_str name)
-{
-    struct km_str line;
-
-    while (km_str_split(&lines, '\n', &line))
-        if (km_str_ieq(km_str_sub(line, 0, km_str_chr(line, ':')), name))
-            return true;
-    return false;
+    return km_str_iamong(name, own, sizeof own / sizeof own[0]) || km_field_of_hop(name) ||
+           (!mcp && (km_str_ieq(name, KM_STR("x-mcp-servers")) ||
+                     km_str_ieq(name, KM_STR("x-mcp-access-groups"))));
 }
 
 static void put_head(const struct km_visit *v, const struct km_inner_request *r, struct km_buf *b)
@@ -66,7 +46,7 @@ static void put_head(const struct km_visit *v, const struct km_inner_request *r,
 
     km_buf_str(b, r->head);
     for (size_t i = 0; i < h->n; i++) {
-        if (stays(h->v[i].name, r->mcp) || in_lines(r->head, h->v[i].name))
+        if (stays(h->v[i].name, r->mcp) || km_lines_have(r->head, h->v[i].name))
             continue;
         km_buf_str(b, h->v[i].name);
         km_buf_str(b, KM_STR(": "));

@@ -291,10 +291,7 @@ static bool not_for_client(struct km_str name)
         { "content-encoding", 16 }, { "set-cookie", 10 },
     };
 
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (km_str_ieq(name, names[i]))
-            return true;
-    return false;
+    return km_str_iamong(name, names, sizeof names / sizeof names[0]);
 }
 
 static bool tells_limits(struct km_str name)

@@ -115,6 +115,7 @@ static int build_mcp(struct km_snapshot *s, const struct km_snapshot_args *snaps
                                           .tls = s->tls,
                                           .proxies = &proxies,
                                           .builtins = snapshot->builtins,
+                                          .key_header = s->general->key_header,
                                           .before = before ? before->mcp : NULL };
 
     read_proxies(s, &proxies);

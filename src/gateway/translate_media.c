@@ -29,8 +29,7 @@ struct km_media_job {
 
 static bool by_address(const struct km_part *p)
 {
-    return p->kind == KM_PART_IMAGE && (km_str_istarts(p->media.url, KM_STR("http://")) ||
-                                        km_str_istarts(p->media.url, KM_STR("https://")));
+    return p->kind == KM_PART_IMAGE && km_url_is_http(p->media.url);
 }
 
 /* How many images are to be fetched; noted up to the bound. */

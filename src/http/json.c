@@ -123,6 +123,22 @@ bool km_json_next(struct km_json_iter *it, struct km_str *ret_key, const struct 
     return true;
 }
 
+bool km_json_within(const struct km_json *v, int levels)
+{
+    const struct km_json *item;
+    struct km_json_iter it;
+    struct km_str key;
+
+    if (km_json_kind(v) != KM_JSON_OBJECT && km_json_kind(v) != KM_JSON_ARRAY)
+        return true;
+    if (levels == 0)
+        return false;
+    for (km_json_iter(v, &it); km_json_next(&it, &key, &item);)
+        if (!km_json_within(item, levels - 1))
+            return false;
+    return true;
+}
+
 bool km_json_string(const struct km_json *v, struct km_str *ret)
 {
     if (!yyjson_is_str(val(v)))

@@ -34,6 +34,11 @@ static inline const struct km_json *km_json_get(const struct km_json *object, co
 }
 
 size_t km_json_count(const struct km_json *v);            /* items or members */
+/* Are at most this many arrays and objects one in another, v counted? */
+bool km_json_within(const struct km_json *v, int levels);
+/* Has each object in it each member once?  KM_E_INVALID names one that occurs twice (json_unique.c
+ * says why to ask); KM_E_NOMEM: the arena, which takes tables for large objects, is full. */
+int km_json_unique(const struct km_json *v, struct km_arena *arena, struct km_err *err) KM_MUST_USE;
 
 /* Items of an array (key is empty) or members of an object, in order:
  *     for (km_json_iter(v, &it); km_json_next(&it, &key, &item);) ... */

@@ -16,6 +16,8 @@
 
 #include "base/arena.h"
 
+struct km_json;
+
 #define KM_JSON_DEPTH 64
 
 enum km_json_type {
@@ -46,7 +48,14 @@ struct km_json_watch {
     const struct km_str *names;
     size_t n;
     uint32_t seen; /* bit i: names[i] is there; all: a name is written with escapes, so it may be */
+    struct km_str other; /* a member, as it is written, that is a wanted one but for its case */
 };
+
+/* The first of the names (ASCII) that a member of the tree's object is but for its case, or NULL;
+ * *ret_member: how it is written there.  Readers that take "Model" for "model" (Go's encoding/json)
+ * would read it for what is judged here. */
+const struct km_str *km_json_other_case(const struct km_json *object, const struct km_str *names,
+                                        size_t n, struct km_str *ret_member);
 
 /* body must be one valid JSON object (yyjson said so), names are the decoded names wanted.
  * spans[i] belongs to names[i].  A wanted name that occurs twice, after decoding escapes, is

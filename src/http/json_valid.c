@@ -31,16 +31,11 @@ struct check {
     struct km_json_watch *watch; /* or NULL */
 };
 
-static bool is_space(char c)
-{
-    return c == ' ' || c == '\n' || c == '\r' || c == '\t';
-}
-
 static void skip_space(struct check *c)
 {
     if (c->p < c->end && (unsigned char)*c->p > ' ')
         return;
-    while (c->p < c->end && is_space(*c->p))
+    while (c->p < c->end && km_json_space(*c->p))
         c->p++;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* json_walk.h - what json_valid.c tells json_span.c; nobody else includes it. */
+/* json_walk.h - what json_valid.c, json_span.c, json_name.c and json_edit.c share; nobody else
+ * includes it. */
 #ifndef KM_HTTP_JSON_WALK_H
 #define KM_HTTP_JSON_WALK_H
 
@@ -15,6 +16,14 @@ struct km_json_wanted {
 };
 
 enum km_json_type km_json_type_of(char c); /* the first of a value */
+
+static inline bool km_json_space(char c)
+{
+    return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
+/* Is there a backslash in what stands between two quotes? */
+bool km_json_escaped(struct km_str raw);
 
 #define KM_JSON_CHUNK 16
 

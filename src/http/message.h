@@ -68,6 +68,7 @@ struct km_url {
     struct km_str path; /* "" or begins with '/'; with query */
     struct km_str userinfo; /* empty: none */
 };
+bool km_url_is_http(struct km_str s); /* does it begin as one of http or https? */
 /* http and https only; views into s. */
 int km_url_parse(struct km_str s, struct km_url *ret_url, struct km_err *err) KM_MUST_USE;
 /* Does the list name the host of the URL, or its host:port? */

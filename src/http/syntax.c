@@ -13,6 +13,8 @@
 
 #include <arpa/inet.h>
 
+#include "base/encode.h"
+
 enum { TCHAR = 1, HOST = 2, PLAIN = 4, HEX = 8 };
 
 #define T TCHAR
@@ -79,17 +81,6 @@ bool km_is_field_value(struct km_str s)
             return false;
     }
     return true;
-}
-
-int km_hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
 }
 
 static bool is_ipv6(struct km_str s)

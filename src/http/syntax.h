@@ -13,9 +13,6 @@ bool km_is_field_value(struct km_str s); /* no control byte but HTAB */
  * *ret_port is 0 when there is none. */
 bool km_host_port(struct km_str s, struct km_str *ret_host, uint16_t *ret_port);
 
-/* The value of a hexadecimal digit, or -1. */
-int km_hex_value(char c);
-
 /* A request path as sent: printable ASCII, good escapes only; once decoded no control byte,
  * no backslash, no broken UTF-8, no segment that is "." or ".." (escaped twice, or with
  * parameters after ';', counts too).  On refusal *ret_why says what, in static storage. */

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "base/buf.h"
+#include "base/encode.h"
 #include "http/message.h"
 #include "http/syntax.h"
 
@@ -101,6 +102,11 @@ static int check_bytes(struct km_str s, struct km_err *err)
     return 0;
 }
 
+bool km_url_is_http(struct km_str s)
+{
+    return km_str_istarts(s, KM_STR("http://")) || km_str_istarts(s, KM_STR("https://"));
+}
+
 int km_url_parse(struct km_str s, struct km_url *ret_url, struct km_err *err)
 {
     struct km_url url = { 0 };
@@ -110,9 +116,9 @@ int km_url_parse(struct km_str s, struct km_url *ret_url, struct km_err *err)
 
     if (r < 0)
         return r;
-    url.https = km_str_istarts(s, KM_STR("https://"));
-    if (!url.https && !km_str_istarts(s, KM_STR("http://")))
+    if (!km_url_is_http(s))
         return km_fail(err, KM_E_INVALID, "a URL must begin with http:// or https://");
+    url.https = km_str_istarts(s, KM_STR("https://"));
     rest = km_str_skip(s, url.https ? 8 : 7);
     while (end < rest.n && rest.p[end] != '/' && rest.p[end] != '?' && rest.p[end] != '#')
         end++;

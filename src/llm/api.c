@@ -9,12 +9,24 @@
 
 #include "base/encode.h"
 
+/* An upstream that reads names without their case would take this one for the one that was judged:
+ * a model the key may use, and another that is run. */
+static int odd_case(struct km_str name, struct km_err *err)
+{
+    return km_fail_param(err, KM_E_INVALID, "request_body",
+                         "'%.*s' is the name of a parameter in another case: write it as the API "
+                         "has it.",
+                         KM_STR_ARG(km_str_sub(name, 0, 80)));
+}
+
 /* The tree is of no further use: its memory is given back before the call, which may wait long,
  * takes any. */
-static int ask_parser(const struct km_arena *arena, struct km_str body, struct km_err *err)
+static int ask_parser(const struct km_arena *arena, struct km_str body, const struct km_str *names,
+                      size_t n, struct km_err *err)
 {
     struct km_arena scratch KM_CLEANUP(km_arena_done);
     const struct km_json *root;
+    struct km_str member;
     int r;
 
     km_arena_init(&scratch, arena->cap, arena->pool);
@@ -24,6 +36,8 @@ static int ask_parser(const struct km_arena *arena, struct km_str body, struct k
     if (r == 0 && km_json_kind(root) != KM_JSON_OBJECT)
         r = km_fail_param(err, KM_E_INVALID, "request_body",
                           "The request body must be a JSON object.");
+    if (r == 0 && km_json_other_case(root, names, n, &member))
+        r = odd_case(member, err);
     return r;
 }
 
@@ -51,7 +65,7 @@ static const struct km_str watched[] = {
 int km_llm_read_members(struct km_llm_request *r, struct km_arena *arena,
                         const struct km_str *names, size_t n, struct km_err *err)
 {
-    struct km_json_watch watch = { watched, sizeof watched / sizeof watched[0], 0 };
+    struct km_json_watch watch = { .names = watched, .n = sizeof watched / sizeof watched[0] };
     bool sure;
     int e;
 
@@ -59,12 +73,37 @@ int km_llm_read_members(struct km_llm_request *r, struct km_arena *arena,
     if (!r->spans)
         return km_fail(err, KM_E_NOMEM, "out of memory");
     sure = km_json_sure_spans(r->body, names, n, r->spans, &r->object, &watch);
+    if (sure && watch.other.n)
+        return odd_case(watch.other, err);
     r->names_files = !sure || (watch.seen & ~WATCHED_SERVER);
     r->names_servers = !sure || (watch.seen & WATCHED_SERVER);
     if (sure)
         return 0;
-    e = ask_parser(arena, r->body, err);
+    e = ask_parser(arena, r->body, names, n, err);
     return e == 0 ? km_json_spans(r->body, names, n, r->spans, &r->object, err) : e;
+}
+
+int km_llm_bad(struct km_err *err, const char *param, const char *why)
+{
+    return km_fail_param(err, KM_E_INVALID, param, "'%s' %s.", param, why);
+}
+
+int km_llm_read_model(struct km_llm_request *r, struct km_arena *arena, struct km_str path_model,
+                      size_t m, const char *missing, struct km_err *err)
+{
+    r->model = path_model;
+    r->model_from_path = path_model.n > 0;
+    if (r->model_from_path)
+        return 0;
+    if (!km_llm_present(r, m))
+        return km_fail_param(err, KM_E_INVALID, "model",
+                             "%s: %s. GET /v1/models lists the names to choose from.",
+                             missing ? "model" : r->api->path,
+                             missing ? missing : "Missing required parameter: 'model'");
+    if (r->spans[m].type != KM_JSON_STRING)
+        return km_llm_bad(err, "model", "must be a string");
+    r->model = km_json_text(arena, r->body, &r->spans[m]);
+    return r->model.n ? 0 : km_llm_bad(err, "model", "must not be empty");
 }
 
 int km_llm_read_count(const struct km_llm_request *r, const struct km_json_span *span,

@@ -126,6 +126,25 @@ int km_llm_request_parse(struct km_llm_request *r, const struct km_llm_api *api,
 int km_llm_read_members(struct km_llm_request *r, struct km_arena *arena,
                         const struct km_str *names, size_t n, struct km_err *err) KM_MUST_USE;
 
+/* Of the members that were read; m: in the order of the API's names. */
+static inline bool km_llm_present(const struct km_llm_request *r, size_t m)
+{
+    return r->spans[m].type != KM_JSON_ABSENT && r->spans[m].type != KM_JSON_NULL;
+}
+
+static inline struct km_str km_llm_value(const struct km_llm_request *r, size_t m)
+{
+    return km_json_value(r->body, &r->spans[m]);
+}
+
+/* KM_E_INVALID: "'param' why."  param is static. */
+int km_llm_bad(struct km_err *err, const char *param, const char *why);
+
+/* The model's name: of the path where that has one, else of member m.  missing: what the API says
+ * where there is none; NULL: as OpenAI's says it. */
+int km_llm_read_model(struct km_llm_request *r, struct km_arena *arena, struct km_str path_model,
+                      size_t m, const char *missing, struct km_err *err) KM_MUST_USE;
+
 /* An integer member in low..high; *value stays when it is absent or null.  name is static. */
 int km_llm_read_count(const struct km_llm_request *r, const struct km_json_span *span,
                       const char *name, int64_t low, int64_t high, int64_t *value,

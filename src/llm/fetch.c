@@ -188,6 +188,11 @@ struct km_fetch *km_fetch_start(const struct km_fetch_args *args, km_fetch_fn *f
     return f;
 }
 
+void km_fetch_take(struct km_fetch *f, struct km_buf *to)
+{
+    km_buf_move(to, &f->body);
+}
+
 void km_fetch_cancel(struct km_fetch *f)
 {
     if (f)

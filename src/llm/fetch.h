@@ -35,6 +35,8 @@ typedef void km_fetch_fn(void *ctx, const struct km_response *response, struct k
 /* Everything given is copied.  NULL with err set: the URL is none, or no memory. */
 struct km_fetch *km_fetch_start(const struct km_fetch_args *args, km_fetch_fn *fn, void *ctx,
                                 struct km_err *err);
+/* Inside the callback: the answer's body is *to's, which was empty. */
+void km_fetch_take(struct km_fetch *f, struct km_buf *to);
 void km_fetch_cancel(struct km_fetch *f); /* no callback follows; NULL is fine */
 /* The same when its client is gone already (refresh.h's abandon). */
 void km_fetch_abandon(struct km_fetch *f);

@@ -221,12 +221,21 @@ static void wait_free(struct km_mcp_wait *w)
     free(w);
 }
 
+/* What was waited for may be known before the message that tells of it has come to this loop: what
+ * was made of the old lists (gateway/mcp/views.c) would be used once more. */
+static void tell_heard(const struct km_mcp_wait *w)
+{
+    for (size_t i = 0; i < w->n; i++)
+        km_desk_tell(w->desk, w->v[i].upstream, KM_MCP_LISTS, KM_STR_NONE);
+}
+
 static void on_wait_over(void *ctx)
 {
     struct km_mcp_wait *w = ctx;
     void (*fn)(void *) = w->fn;
     void *fn_ctx = w->ctx;
 
+    tell_heard(w);
     wait_free(w);
     fn(fn_ctx);
 }

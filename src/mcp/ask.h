@@ -34,6 +34,7 @@ struct km_mcp_asker {
     struct km_str log_level; /* wanted of the server; empty: none */
     struct km_str rights; /* JSON: object_permission of the caller's key; empty: it has none */
     struct km_str session; /* of a `stateful` server: askers with the same one share; or empty */
+    struct km_mcp_subject *subject; /* the token it came with, where one is exchanged; or NULL */
 };
 
 enum km_mcp_answer_kind {

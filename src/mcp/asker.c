@@ -3,7 +3,8 @@
  *
  * The key is a digest of everything about an asker that reaches the server: declared capabilities
  * (their order does not matter), header lines, environment, and who it is where the server knows
- * its principals apart.  What is in no digest is shared.
+ * its principals apart, with the credential it has left for that server.  What is in no digest is
+ * shared.
  *
  * Header lines are in asker_head.c.
  */
@@ -11,17 +12,34 @@
 
 #include "base/crypto.h"
 #include "mcp/builtin.h"
+#include "mcp/oauth/oauth.h"
 #include "mcp/schema.h"
 
 #define HEAD_BYTES ((size_t)32 * 1024)
 #define PARSE_BYTES ((size_t)1024 * 1024)
 #define VALUE_BYTES ((size_t)64 * 1024)
 
+bool km_asker_next_wanted(struct km_str *rest, struct km_str *ret_name)
+{
+    while (rest->n) {
+        struct km_str at = km_str_skip(*rest, km_str_find(*rest, KM_STR("${")) + 2);
+        size_t end = km_str_chr(at, '}');
+
+        *rest = at;
+        if (end == at.n || !km_str_istarts(at, KM_STR("x-")))
+            continue;
+        *ret_name = km_str_sub(at, 0, end);
+        *rest = km_str_skip(at, end + 1);
+        return true;
+    }
+    return false;
+}
+
 bool km_asker_wanted(struct km_str text)
 {
-    struct km_str rest = km_str_skip(text, km_str_find(text, KM_STR("${")));
+    struct km_str name;
 
-    return km_str_istarts(km_str_skip(rest, 2), KM_STR("x-")) && km_str_chr(rest, '}') < rest.n;
+    return km_asker_next_wanted(&text, &name);
 }
 
 static bool any_wanted(const struct km_str_map *map)
@@ -34,6 +52,8 @@ static bool any_wanted(const struct km_str_map *map)
 
 bool km_asker_by_login(const struct km_mcp_entry *e)
 {
+    if (e->auth == KM_MCP_AUTH_EXCHANGE || e->byok)
+        return true;
     return e->auth == KM_MCP_AUTH_OAUTH2 && !e->oauth.shared &&
            !km_str_eq(e->oauth.flow, KM_STR("client_credentials"));
 }
@@ -43,25 +63,18 @@ bool km_asker_personal(const struct km_mcp_entry *e)
     return any_wanted(&e->env) || any_wanted(&e->static_headers) || km_asker_by_login(e);
 }
 
-void km_asker_expand(const struct km_mcp_asker *asker, struct km_str text, struct km_buf *out)
+void km_asker_expand(const struct km_mcp_upstream *u, const struct km_mcp_asker *asker,
+                     struct km_str text, struct km_buf *out)
 {
-    while (text.n) {
-        size_t at = km_str_find(text, KM_STR("${"));
-        struct km_str rest = km_str_skip(text, at + 2);
-        size_t end = km_str_chr(rest, '}');
+    struct km_str rest = text, name;
 
-        km_buf_str(out, km_str_sub(text, 0, at));
-        if (at == text.n)
-            return;
-        if (end < rest.n && km_str_istarts(rest, KM_STR("x-"))) {
-            if (asker->headers)
-                km_buf_str(out, km_header_get(asker->headers, km_str_sub(rest, 0, end)));
-            text = km_str_skip(rest, end + 1);
-        } else {
-            km_buf_str(out, KM_STR("${"));
-            text = rest;
-        }
+    while (km_asker_next_wanted(&rest, &name)) {
+        km_buf_bytes(out, text.p, (size_t)(name.p - text.p) - 2);
+        if (asker->headers && !km_asker_kept_back(name, u->key_header))
+            km_buf_str(out, km_header_get(asker->headers, name));
+        text = rest;
     }
+    km_buf_str(out, text);
 }
 
 int km_asker_env(const struct km_mcp_upstream *u, const struct km_mcp_asker *asker,
@@ -75,7 +88,7 @@ int km_asker_env(const struct km_mcp_upstream *u, const struct km_mcp_asker *ask
 
         km_buf_str(&value, env->v[i].name);
         km_buf_byte(&value, '=');
-        km_asker_expand(asker, env->v[i].value, &value);
+        km_asker_expand(u, asker, env->v[i].value, &value);
         if (value.n && memchr(value.p, '\0', value.n))
             return km_fail(err, KM_E_INVALID, "a NUL byte in the environment of '%.*s'",
                            KM_STR_ARG(u->name));
@@ -201,11 +214,13 @@ int km_asker_key(const struct km_mcp_upstream *u, const struct km_mcp_asker *ask
         r = put_capabilities(asker->capabilities, &text, err);
     if (r == 0 && u->transport == KM_MCP_STDIO)
         for (size_t i = 0; i < u->entry->env.n && u->personal; i++)
-            km_asker_expand(asker, u->entry->env.v[i].value, &text);
+            km_asker_expand(u, asker, u->entry->env.v[i].value, &text);
     else if (r == 0)
         r = km_asker_head(u, asker, &text, err);
     if (km_asker_by_login(u->entry))
         km_buf_json(&text, asker->principal);
+    if (u->entry->byok && u->oauth)
+        km_mcp_byok_mark(u->oauth, asker->principal, &text);
     if (u->entry->stateful && asker->session.n)
         km_buf_json(&text, asker->session);
     if (r < 0 || !text.n)
@@ -237,6 +252,9 @@ int km_asker_copy(const struct km_mcp_asker *from, struct km_arena *arena, struc
                                   .session = km_arena_str(arena, who->session),
                                   .rights = km_arena_str(arena, who->rights),
                                   .headers = headers };
+    if (km_mcp_subject_hold(who->subject, arena) < 0)
+        return KM_E_NOMEM;
+    ret->subject = who->subject;
     return km_arena_overflowed(arena) ? KM_E_NOMEM : 0;
 }
 

@@ -8,11 +8,16 @@
 #include "mcp/ask.h"
 #include "mcp/upstream/live.h"
 
-/* "${X-NAME}" stands in it. */
+/* The next NAME of "${X-NAME}" in what is left of a text; false: there is none. */
+bool km_asker_next_wanted(struct km_str *rest, struct km_str *ret_name);
+/* There is one. */
 bool km_asker_wanted(struct km_str text);
-/* Appends text with each ${X-NAME} replaced by that header of the asker's. */
-void km_asker_expand(const struct km_mcp_asker *asker, struct km_str text, struct km_buf *out);
-/* Each principal logs in there by itself. */
+/* Appends text with each ${X-NAME} replaced by that header of the asker's: by nothing where it has
+ * none, or keeps it back. */
+void km_asker_expand(const struct km_mcp_upstream *u, const struct km_mcp_asker *asker,
+                     struct km_str text, struct km_buf *out);
+/* Each principal logs in there by itself, by the token it came with, or with a credential of its
+ * own. */
 bool km_asker_by_login(const struct km_mcp_entry *e);
 /* Its headers or environment are made of the client's, or of a login of the client's. */
 bool km_asker_personal(const struct km_mcp_entry *e);
@@ -31,9 +36,9 @@ struct km_str km_asker_grant(const struct km_mcp_upstream *u, const struct km_mc
  * it says nothing.  Each request carries it, so that askers who differ in nothing else share. */
 void km_asker_values(const struct km_mcp_upstream *u, const struct km_mcp_asker *asker,
                      struct km_buf *out);
-/* A header that no server is sent by that name: it proves a client to kanmon, or is a connection's
- * own. */
-bool km_asker_kept_back(struct km_str name);
+/* A header of a client's that no server is sent by that name: it proves the client to kanmon (as
+ * key_header does, the one the configuration has for keys), or is a connection's own. */
+bool km_asker_kept_back(struct km_str name, struct km_str key_header);
 /* Appends the header lines that depend on the asker: those static ones with `${X-NAME}`, and those
  * it has sent that may go on, but none that is configured. */
 int km_asker_head(const struct km_mcp_upstream *u, const struct km_mcp_asker *asker,
@@ -42,8 +47,12 @@ int km_asker_head(const struct km_mcp_upstream *u, const struct km_mcp_asker *as
  * is fixed, or value is empty. */
 int km_asker_credential(const struct km_mcp_entry *e, struct km_str value, struct km_buf *head,
                         struct km_err *err) KM_MUST_USE;
-/* Does km_asker_head()'s `own` say who asks (Authorization)?  Then nobody else has to. */
-bool km_asker_proven(struct km_str own);
+/* The same for an auth_type by itself. */
+int km_asker_line(int64_t auth, struct km_str value, struct km_buf *head,
+                  struct km_err *err) KM_MUST_USE;
+/* Does km_asker_head()'s `own` say who asks (Authorization, or where the entry's auth_type has it)?
+ * Then nobody else has to. */
+bool km_asker_proven(const struct km_mcp_upstream *u, struct km_str own);
 /* Appends what every request to it says: static headers, `own`, and the configured credential where
  * `own` has none. */
 void km_asker_lines(const struct km_mcp_upstream *u, struct km_str own, struct km_buf *head);

@@ -10,49 +10,22 @@
  */
 #include "base/crypto.h"
 #include "base/encode.h"
+#include "http/fields.h"
 #include "mcp/asker.h"
 
 #define HEAD_BYTES ((size_t)32 * 1024)
 #define VALUE_BYTES ((size_t)64 * 1024)
 
-static bool in_list(const struct km_str_list *list, struct km_str name)
+bool km_asker_kept_back(struct km_str name, struct km_str key_header)
 {
-    for (size_t i = 0; i < list->n; i++)
-        if (km_str_ieq(list->v[i], name))
-            return true;
-    return false;
-}
+    static const struct km_str names[] = {
+        { "content-type", 12 },   { "accept", 6 },      { "accept-encoding", 15 },
+        { "mcp-session-id", 14 }, { "mcp-method", 10 }, { "mcp-name", 8 },
+        { "last-event-id", 13 },  { "mcp-protocol-version", 20 },
+    };
 
-bool km_asker_kept_back(struct km_str name)
-{
-    static const char *const names[] = { "authorization",
-                                         "proxy-authorization",
-                                         "x-api-key",
-                                         "x-litellm-api-key",
-                                         "api-key",
-                                         "x-goog-api-key",
-                                         "cookie",
-                                         "host",
-                                         "connection",
-                                         "content-length",
-                                         "transfer-encoding",
-                                         "content-type",
-                                         "accept",
-                                         "accept-encoding",
-                                         "te",
-                                         "upgrade",
-                                         "expect",
-                                         "mcp-session-id",
-                                         "mcp-method",
-                                         "mcp-name",
-                                         "last-event-id",
-                                         "mcp-protocol-version",
-                                         NULL };
-
-    for (size_t i = 0; names[i]; i++)
-        if (km_str_ieq(name, km_str_c(names[i])))
-            return true;
-    return false;
+    return km_str_iamong(name, names, sizeof names / sizeof names[0]) || km_field_of_hop(name) ||
+           km_field_proves(name) || (key_header.n && km_str_ieq(name, key_header));
 }
 
 /* "x-mcp-{alias}-{name}": name, or empty. */
@@ -84,9 +57,10 @@ static int put_sent(const struct km_mcp_upstream *u, const struct km_header *h, 
     /* Only where it is meant for that server: by its plain name it proves the client here. */
     bool proof = km_str_ieq(own, KM_STR("authorization")) || km_str_ieq(own, KM_STR("x-api-key"));
 
-    if (!own.n && in_list(&u->entry->extra_headers, h->name))
+    if (!own.n && km_str_iamong(h->name, u->entry->extra_headers.v, u->entry->extra_headers.n))
         own = h->name;
-    if (!own.n || (!proof && km_asker_kept_back(own)) || in_map(&u->entry->static_headers, own) ||
+    if (!own.n || (!proof && km_asker_kept_back(own, u->key_header)) ||
+        in_map(&u->entry->static_headers, own) ||
         (proof && u->entry->auth == KM_MCP_AUTH_SIGV4)) /* the signature stands there */
         return 0;
     return km_header_put(head, own, h->value, err);
@@ -111,6 +85,11 @@ static struct km_str name_of(struct km_str line)
 int km_asker_credential(const struct km_mcp_entry *e, struct km_str value, struct km_buf *head,
                         struct km_err *err)
 {
+    return km_asker_line(e->auth, value, head, err);
+}
+
+int km_asker_line(int64_t auth, struct km_str value, struct km_buf *head, struct km_err *err)
+{
     static const char *const schemes[] = { [KM_MCP_AUTH_BEARER] = "Bearer ",
                                            [KM_MCP_AUTH_BASIC] = "Basic ",
                                            [KM_MCP_AUTH_RAW] = "",
@@ -118,12 +97,12 @@ int km_asker_credential(const struct km_mcp_entry *e, struct km_str value, struc
     struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(HEAD_BYTES);
     int r;
 
-    if (!value.n || e->auth == KM_MCP_AUTH_NONE || e->auth >= KM_MCP_AUTH_OAUTH2)
+    if (!value.n || auth == KM_MCP_AUTH_NONE || auth >= KM_MCP_AUTH_OAUTH2)
         return 0;
-    if (e->auth == KM_MCP_AUTH_API_KEY)
+    if (auth == KM_MCP_AUTH_API_KEY)
         return km_header_put(head, KM_STR("X-API-Key"), value, err);
-    km_buf_str(&text, km_str_c(schemes[e->auth]));
-    if (e->auth == KM_MCP_AUTH_BASIC && km_str_chr(value, ':') < value.n)
+    km_buf_str(&text, km_str_c(schemes[auth]));
+    if (auth == KM_MCP_AUTH_BASIC && km_str_chr(value, ':') < value.n)
         km_buf_base64(&text, value);
     else
         km_buf_str(&text, value);
@@ -138,8 +117,9 @@ static int put_client_auth(const struct km_mcp_upstream *u, const struct km_mcp_
 {
     struct km_str value = km_header_get(asker->headers, u->client_auth);
     struct km_buf line KM_CLEANUP(km_buf_done) = KM_BUF(HEAD_BYTES);
-    int r =
-        km_asker_kept_back(u->client_auth) ? 0 : km_asker_credential(u->entry, value, &line, err);
+    int r = km_asker_kept_back(u->client_auth, u->key_header)
+                ? 0
+                : km_asker_credential(u->entry, value, &line, err);
     struct km_str name = name_of(km_buf_view(&line));
 
     if (r == 0 && line.n && !has_line(km_buf_view(head), name) && !has_line(u->head, name))
@@ -151,7 +131,7 @@ bool km_mcp_headers_matter(const struct km_mcp_upstream *u, const struct km_head
 {
     if (u->personal || u->entry->extra_headers.n)
         return true;
-    for (size_t i = 0; u->origin && i < headers->n; i++)
+    for (size_t i = 0; (u->origin || u->openapi) && i < headers->n; i++)
         if (meant_for(u, headers->v[i].name).n || km_str_ieq(headers->v[i].name, u->client_auth))
             return true;
     return false;
@@ -168,7 +148,7 @@ int km_asker_head(const struct km_mcp_upstream *u, const struct km_mcp_asker *as
 
         if (!km_asker_wanted(fixed->v[i].value))
             continue;
-        km_asker_expand(asker, fixed->v[i].value, &value);
+        km_asker_expand(u, asker, fixed->v[i].value, &value);
         r = km_header_put(head, fixed->v[i].name, km_buf_view(&value), err);
     }
     for (size_t i = 0; r == 0 && asker->headers && i < asker->headers->n; i++)
@@ -176,9 +156,10 @@ int km_asker_head(const struct km_mcp_upstream *u, const struct km_mcp_asker *as
     return r == 0 && asker->headers ? put_client_auth(u, asker, head, err) : r;
 }
 
-bool km_asker_proven(struct km_str own)
+bool km_asker_proven(const struct km_mcp_upstream *u, struct km_str own)
 {
-    return has_line(own, KM_STR("authorization:"));
+    return has_line(own, KM_STR("authorization:")) ||
+           (u->entry->auth == KM_MCP_AUTH_API_KEY && has_line(own, KM_STR("x-api-key:")));
 }
 
 void km_asker_lines(const struct km_mcp_upstream *u, struct km_str own, struct km_buf *head)

@@ -6,7 +6,8 @@
  *     upkeep.c       what is done once a second
  *
  * A stdio child that may ask its client something is not shared by two callers at a time where
- * another child can be had: its questions would not say whom they are for.  A session comes back to
+ * another child can be had: its questions would not say whom they are for (questions.c), not even
+ * when one of the two has given its call up.  A session comes back to
  * the child it used last: what it did there, a page it opened or a file it made, is there.
  */
 #include "mcp/desk.h"
@@ -30,9 +31,11 @@ static bool other(const struct km_job *j, const struct km_mcp_asker *asker)
     return !j->own && !km_job_same(j, asker->principal, asker->session);
 }
 
-/* Does it work for another client than this one? */
+/* Does it work for another client than this one, or may it still? */
 static bool foreign(struct km_remote *p, const struct km_mcp_asker *asker)
 {
+    if (km_remote_haunted(p, asker->principal, asker->session))
+        return true;
     KM_LIST_EACH(it, &p->order)
     if (other(KM_CONTAINER(it, struct km_job, order), asker))
         return true;
@@ -97,6 +100,25 @@ bool km_desk_room(const struct km_mcp_desk *d, const struct km_mcp_upstream *u)
                          d->ups->children < KM_MCP_CHILDREN_MOST);
 }
 
+/* One that nobody uses, and that could ask this asker what another one's call wants to know, makes
+ * room for one that could not. */
+static bool lay(struct km_mcp_desk *d, const struct km_mcp_upstream *u,
+                const struct km_mcp_asker *asker, const uint8_t key[KM_MCP_KEY])
+{
+    KM_LIST_EACH(it, &d->remotes)
+    {
+        struct km_remote *p = KM_CONTAINER(it, struct km_remote, link);
+
+        if (p->upstream != u || p->state == KM_REMOTE_OVER || !km_remote_idle(p) ||
+            memcmp(p->key, key, KM_MCP_KEY) != 0 ||
+            !km_remote_haunted(p, asker->principal, asker->session))
+            continue;
+        km_remote_retire(p); /* not freed: we may be in a word of it */
+        return true;
+    }
+    return false;
+}
+
 /* A child nobody uses now makes room for another. */
 static bool make_room(struct km_mcp_desk *d, const struct km_mcp_upstream *u)
 {
@@ -113,7 +135,7 @@ static bool make_room(struct km_mcp_desk *d, const struct km_mcp_upstream *u)
             oldest = p;
     }
     if (oldest)
-        km_remote_free(oldest);
+        km_remote_retire(oldest); /* as above; it ends in this round of the loop */
     return oldest != NULL;
 }
 
@@ -122,14 +144,18 @@ int km_desk_remote(struct km_mcp_desk *d, struct km_mcp_upstream *u,
                    struct km_remote **ret_remote, struct km_err *err)
 {
     struct km_remote_args args = { .desk = d, .upstream = u, .asker = asker, .key = key };
-    struct km_remote *p = find(d, u, asker, key, stdio(u) && may_ask(asker));
+    bool asked = may_ask(asker);
+    struct km_remote *p = find(d, u, asker, key, stdio(u) && asked);
     int r;
 
+    if (asked && p && !stdio(u) && lay(d, u, asker, key))
+        p = NULL; /* there was but that one */
     if (!p) {
         r = km_mcp_live_may(u->live, u, km_loop_now_ms(d->loop), err);
         if (r < 0)
             return r;
-        if (!km_desk_room(d, u) && !(p = find(d, u, asker, key, false)) && !make_room(d, u))
+        if (!km_desk_room(d, u) && !(asked && lay(d, u, asker, key)) &&
+            !(p = find(d, u, asker, key, false)) && !make_room(d, u))
             return km_fail(err, KM_E_OVERLOADED,
                            "'%.*s' has %lld processes already, all of them busy; see "
                            "max_processes",
@@ -138,7 +164,8 @@ int km_desk_remote(struct km_mcp_desk *d, struct km_mcp_upstream *u,
     if (!p)
         p = km_remote_new(&args, err);
     if (!p) {
-        if (err->code != KM_E_LIMIT) /* of what the asker sent, or of log-ins: not the server's */
+        /* What the asker sent, or has not, and how many log-ins there are: not the server's. */
+        if (err->code != KM_E_LIMIT && err->code != KM_E_UNAUTHENTICATED)
             km_desk_failed(d, u, err->text);
         return err->code;
     }
@@ -229,6 +256,17 @@ struct km_mcp_upstream *km_desk_now(const struct km_mcp_desk *d, struct km_mcp_u
     return now == u || (now && same_users(u, now)) ? now : NULL;
 }
 
+void km_desk_tell(struct km_mcp_desk *d, struct km_mcp_upstream *u, enum km_mcp_list list,
+                  struct km_str who)
+{
+    KM_LIST_EACH(it, &d->watches)
+    {
+        struct km_mcp_watch *w = KM_CONTAINER(it, struct km_mcp_watch, link);
+
+        w->fn(w->ctx, u, list, who);
+    }
+}
+
 /* The set in force is another: remotes of what is gone take no more, and whoever wants to hear of
  * it hears of what took its place.  The first one is no change: what is found out of its servers
  * is told by itself. */
@@ -249,13 +287,8 @@ void km_desk_use(struct km_mcp_desk *d, struct km_mcp_set *set)
     km_hearings_follow(d);
     same = !old || same_servers(old, set);
     km_mcp_set_unref(old);
-    KM_LIST_EACH(it, &d->watches)
-    {
-        struct km_mcp_watch *w = KM_CONTAINER(it, struct km_mcp_watch, link);
-
-        for (int i = same ? KM_MCP_LISTS : 0; i < (same ? KM_MCP_LISTS + 1 : KM_MCP_LISTS); i++)
-            w->fn(w->ctx, NULL, (enum km_mcp_list)i, KM_STR_NONE);
-    }
+    for (int i = same ? KM_MCP_LISTS : 0; i < (same ? KM_MCP_LISTS + 1 : KM_MCP_LISTS); i++)
+        km_desk_tell(d, NULL, (enum km_mcp_list)i, KM_STR_NONE);
     km_timer_start(&d->tick, 0);
 }
 

@@ -83,6 +83,9 @@ bool km_desk_home(const struct km_mcp_desk *d, const struct km_mcp_upstream *u);
 /* How long the next start of a process has to wait, which is counted as started.  Any thread. */
 uint64_t km_desk_spawn_delay(struct km_mcp_upstreams *ups);
 
+/* Whoever watches at this desk hears it (km_mcp_watch_fn).  On its loop. */
+void km_desk_tell(struct km_mcp_desk *d, struct km_mcp_upstream *u, enum km_mcp_list list,
+                  struct km_str who);
 /* Every desk hears that lists (a bit each) or the state of u have changed; who: as of
  * km_mcp_watch_fn, of the lists.  Any thread. */
 void km_desks_changed(struct km_mcp_upstreams *ups, struct km_mcp_upstream *u, unsigned lists,
@@ -102,10 +105,12 @@ void km_refresh_end_all(struct km_mcp_desk *d);
 /* catalogue/keep.c: writes what is known now into the store, if it is another than before. */
 void km_catalogue_keep(struct km_mcp_desk *d, struct km_mcp_upstream *u,
                        const uint8_t key[KM_MCP_KEY], bool changed);
-/* safety/pin_look.c: compares a server's tools with what they were, and says what is new.
- * desk: whose worker; SIZE_MAX: before there are any.  whole: it is what everybody is shown. */
-void km_catalogue_pins(struct km_mcp_upstreams *ups, struct km_mcp_upstream *u,
-                       const struct km_mcp_catalogue *c, size_t desk, bool whole);
+/* safety/pin_look.c: compares a server's tools with what they were, looks at what else it offers,
+ * and says what is new.  desk: whose worker; SIZE_MAX: before there are any.  key: of whoever is
+ * shown this (asker.h); all zeros: everybody is. */
+void km_catalogue_look(struct km_mcp_upstreams *ups, struct km_mcp_upstream *u,
+                       const struct km_mcp_catalogue *c, size_t desk,
+                       const uint8_t key[KM_MCP_KEY]);
 /* ask.c */
 void km_waits_look(struct km_mcp_desk *d);
 void km_waits_end_all(struct km_mcp_desk *d);

@@ -2,8 +2,11 @@
 /* jsonrpc.c - see jsonrpc.h for the contract.
  *
  * A message is read twice: once by the JSON parser, for the tree of its parameters, and once by
- * the span walker, for the very bytes of its id and for what a tree hides: a member that occurs
- * twice, which we and a server behind us could read differently, and nesting over the bound.
+ * the span walker, for the very bytes of its id and for what a tree hides: nesting over the bound.
+ * A member that occurs twice is refused, in the message and at any depth of the parameters: they
+ * are judged here and passed on as they came, and a server could read another name of a tool, or
+ * another argument, than the one that was judged.  So could one that reads names without their
+ * case, as Go's encoding/json does: "Name" beside "name" is refused, too.
  *
  * An id is a string or an integer, never null and never a fraction (MCP is stricter than
  * JSON-RPC here).  An error about a message whose id could not be read has none.
@@ -87,6 +90,22 @@ static int classify(const struct km_json_span *s, struct km_rpc_message *m, stru
     return 0;
 }
 
+/* Members of the parameters that say what is done, each in its one spelling. */
+static int spelled(const struct km_json *params, struct km_err *err)
+{
+    static const struct km_str judged[] = {
+        { "name", 4 }, { "arguments", 9 }, { "uri", 3 },     { "ref", 3 },
+        { "task", 4 }, { "argument", 8 },  { "taskId", 6 },  { "_meta", 5 },
+    };
+    struct km_str member;
+    const struct km_str *meant =
+        km_json_other_case(params, judged, sizeof judged / sizeof judged[0], &member);
+
+    return meant ? km_fail(err, KM_E_INVALID, "member '%.*s' is to be spelled '%.*s'",
+                           KM_STR_ARG(member), KM_STR_ARG(*meant))
+                 : 0;
+}
+
 static int read_object(struct km_arena *arena, struct km_str text, const struct km_json *root,
                        struct km_rpc_message *m, struct km_err *err)
 {
@@ -102,6 +121,10 @@ static int read_object(struct km_arena *arena, struct km_str text, const struct 
         !km_str_eq(version, KM_STR("2.0")))
         return km_fail(err, KM_E_INVALID, "Invalid Request: jsonrpc must be \"2.0\"");
     r = classify(s, m, err);
+    if (r == 0)
+        r = km_json_unique(km_json_get(root, "params"), arena, err);
+    if (r == 0)
+        r = spelled(km_json_get(root, "params"), err);
     if (r < 0)
         return r;
     m->method = km_json_text(arena, text, &s[METHOD]);

@@ -147,8 +147,7 @@ static void finish(struct km_refresh_lists *r)
         return;
     }
     r->catalogue = NULL;
-    km_catalogue_pins(r->desk->ups, r->upstream, c, r->desk->index,
-                      memcmp(r->key, (const uint8_t[KM_MCP_KEY]){ 0 }, KM_MCP_KEY) == 0);
+    km_catalogue_look(r->desk->ups, r->upstream, c, r->desk->index, r->key);
     km_desk_ok(r->desk, r->upstream);
     over(r, c);
 }

@@ -10,6 +10,7 @@
 #include "mcp/revision.h"
 
 #define ASSUMED 1 /* 2025-03-26 */
+#define SHOWN 64 /* bytes of a version that nobody speaks */
 #define LAST_HANDSHAKE 3
 
 /* In order of time. */
@@ -43,11 +44,23 @@ const struct km_mcp_revision *km_mcp_revision_latest(enum km_mcp_era era)
     return era == KM_MCP_STATELESS ? STATELESS : &revisions[LAST_HANDSHAKE];
 }
 
+/* A version as it may be said again, whatever was sent for one. */
+static struct km_str shown(struct km_str version, char out[SHOWN])
+{
+    size_t n = version.n < SHOWN ? version.n : SHOWN;
+
+    for (size_t i = 0; i < n; i++)
+        out[i] = version.p[i] >= ' ' && version.p[i] <= '~' ? version.p[i] : '?';
+    return km_str(out, n);
+}
+
 static int unsupported(struct km_str version, enum km_rpc_fault *ret_fault, struct km_err *err)
 {
+    char text[SHOWN];
+
     *ret_fault = KM_RPC_UNSUPPORTED_VERSION;
     return km_fail(err, KM_E_UNSUPPORTED, "Unsupported protocol version: %.*s",
-                   KM_STR_ARG(km_str_sub(version, 0, 64)));
+                   KM_STR_ARG(shown(version, text)));
 }
 
 /* A message with our stateless era's _meta, or with its header. */
@@ -102,6 +115,20 @@ int km_mcp_revision_select(const struct km_rpc_message *msg, bool http, struct k
         return unsupported(header, ret_fault, err);
     *ret_revision = found;
     return 0;
+}
+
+void km_mcp_put_versions(const struct km_rpc_message *msg, struct km_str header, struct km_buf *out)
+{
+    struct km_str asked = header;
+    char text[SHOWN];
+
+    (void)km_json_string(km_json_get(km_json_get(msg->params, "_meta"), KM_MCP_META_VERSION),
+                         &asked);
+    km_buf_str(out, KM_STR("{\"supported\":["));
+    km_buf_json(out, STATELESS->name);
+    km_buf_str(out, KM_STR("],\"requested\":"));
+    km_buf_json(out, shown(asked, text));
+    km_buf_byte(out, '}');
 }
 
 static const struct km_str levels[] = { { "debug", 5 },   { "info", 4 },     { "notice", 6 },

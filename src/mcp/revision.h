@@ -41,7 +41,10 @@ int km_mcp_revision_select(const struct km_rpc_message *msg, bool http, struct k
 unsigned km_mcp_level(struct km_str name);
 struct km_str km_mcp_level_name(unsigned level);
 
-/* {"supported":[...],"requested":"..."}: the data of UNSUPPORTED_VERSION in the stateless era. */
-void km_mcp_put_versions(const struct km_rpc_message *msg, struct km_buf *out);
+/* {"supported":[...],"requested":"..."}: the data of UNSUPPORTED_VERSION in the stateless era.
+ * Requested is what the message says, else its header (empty: none): at most 64 bytes of it, '?' in
+ * place of what is no ASCII that can be seen. */
+void km_mcp_put_versions(const struct km_rpc_message *msg, struct km_str header,
+                         struct km_buf *out);
 
 #endif

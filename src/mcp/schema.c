@@ -5,291 +5,308 @@
  *
  *     arguments <- .filters <- [2] <- .name
  *
- * and becomes text only when something is wrong with what is there.  Both trees are bounded in
- * depth before they come here (km_json_spans refuses deeper messages), so recursion is too.
+ * and becomes text only when something is wrong with what is there.
+ *
+ *     plain words      cost what value and schema are large, and go as deep as those, which are
+ *                      bounded before they come here (km_json_spans refuses deeper messages)
+ *     $ref, anyOf ...  lead anywhere and come again: what is checked below them is counted, and
+ *                      where the count is used up the rest fits
+ *
+ * So a schema can cost no more than it is allowed to, and what fits is never refused.  Of a oneOf
+ * two forms that fit are one too many only if nothing was passed over in either, and all was looked
+ * at: w->unsure says that it was not.
  */
-#include "mcp/schema.h"
-
 #include <stdlib.h>
 
-#include "base/crypto.h"
+#include "mcp/pointer.h"
+#include "mcp/schema_part.h"
 
-#define VALUE_BYTES ((size_t)16 * 1024 * 1024)
-#define FEW 8 /* members that are sorted where they are: at any depth, so not many */
-#define MOSTLY 500 /* bytes of arguments: the most have fewer */
+#define POINTER_STEPS 8 /* a byte: each segment is looked for among members */
 
-struct place {
-    const struct place *up; /* NULL: the arguments themselves */
-    struct km_str name; /* of a member; empty: an item */
-    size_t index;
+/* --- what is in it --- */
+
+static const struct km_json *find(const struct km_json_pair *pairs, size_t n, struct km_str key)
+{
+    size_t from = 0, to = n;
+
+    while (from < to) {
+        size_t middle = from + (to - from) / 2;
+        int order = km_str_cmp(pairs[middle].key, key);
+
+        if (order == 0)
+            return pairs[middle].value;
+        if (order < 0)
+            from = middle + 1;
+        else
+            to = middle;
+    }
+    return NULL;
+}
+
+static int check(struct km_schema_walk *w, const struct km_json *schema, const struct km_json *v,
+                 const struct km_schema_place *at, struct km_err *err);
+
+/* An object, and what its schema says of members. */
+struct members {
+    struct km_json_pair few[2][KM_JSON_FEW];
+    struct km_json_pair *has, *known; /* its own; in properties */
+    size_t nhas, nknown;
+    const struct km_json *other; /* of all that are not known; NULL: free */
 };
 
-static void put_place(const struct place *at, struct km_buf *out)
+static int check_names(const struct members *m, const struct km_json *schema,
+                       const struct km_schema_place *at, struct km_err *err)
 {
-    if (!at->up) {
-        km_buf_str(out, KM_STR("arguments"));
-        return;
-    }
-    put_place(at->up, out);
-    if (at->name.n)
-        km_buf_printf(out, ".%.*s", KM_STR_ARG(km_str_sub(at->name, 0, 64)));
-    else
-        km_buf_printf(out, "[%zu]", at->index);
-}
-
-static int wrong(const struct place *at, struct km_err *err, const char *what, struct km_str which)
-{
-    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(1024);
-
-    put_place(at, &b);
-    return km_fail(err, KM_E_INVALID, "%s %s%.*s", km_buf_cstr(&b), what, KM_STR_ARG(which));
-}
-
-static bool is_type(const struct km_json *v, struct km_str type)
-{
-    int64_t ignored;
-
-    switch (km_json_kind(v)) {
-    case KM_JSON_NULL:
-        return km_str_eq(type, KM_STR("null"));
-    case KM_JSON_TRUE:
-    case KM_JSON_FALSE:
-        return km_str_eq(type, KM_STR("boolean"));
-    case KM_JSON_NUMBER:
-        return km_str_eq(type, KM_STR("number")) ||
-               (km_str_eq(type, KM_STR("integer")) && km_json_i64(v, &ignored));
-    case KM_JSON_STRING:
-        return km_str_eq(type, KM_STR("string"));
-    case KM_JSON_ARRAY:
-        return km_str_eq(type, KM_STR("array"));
-    case KM_JSON_OBJECT:
-        return km_str_eq(type, KM_STR("object"));
-    default:
-        return false;
-    }
-}
-
-static int check_type(const struct km_json *type, const struct km_json *v, const struct place *at,
-                      struct km_err *err)
-{
-    struct km_json_iter it;
-    struct km_str name, ignored;
     const struct km_json *item;
-
-    if (km_json_string(type, &name))
-        return is_type(v, name) ? 0 : wrong(at, err, "must be of type ", name);
-    if (km_json_kind(type) != KM_JSON_ARRAY)
-        return 0;
-    for (km_json_iter(type, &it); km_json_next(&it, &ignored, &item);)
-        if (km_json_string(item, &name) && is_type(v, name))
-            return 0;
-    return wrong(at, err, "is of a type that is not allowed here", KM_STR_NONE);
-}
-
-static int check_enum(const struct km_json *list, const struct km_json *v, const struct place *at,
-                      struct km_err *err)
-{
-    struct km_buf mine KM_CLEANUP(km_buf_done) = KM_BUF(VALUE_BYTES);
-    struct km_buf one KM_CLEANUP(km_buf_done) = KM_BUF(VALUE_BYTES);
-    struct km_buf all KM_CLEANUP(km_buf_done) = KM_BUF(VALUE_BYTES);
-    struct km_json_iter it;
-    struct km_str ignored;
-    const struct km_json *item;
-
-    if (km_json_kind(list) != KM_JSON_ARRAY)
-        return 0;
-    km_json_write(v, &mine);
-    for (km_json_iter(list, &it); km_json_next(&it, &ignored, &item);) {
-        km_buf_reset(&one);
-        km_json_write(item, &one);
-        if (km_str_eq(km_buf_view(&one), km_buf_view(&mine)))
-            return 0;
-    }
-    km_json_write(list, &all);
-    return wrong(at, err, "must be one of ", km_str_sub(km_buf_view(&all), 0, 300));
-}
-
-static int check_range(const struct km_json *schema, const struct km_json *v,
-                       const struct place *at, struct km_err *err)
-{
-    int64_t n, bound;
-    struct km_str text;
-
-    if (!km_json_i64(v, &n))
-        return 0;
-    if (km_json_i64(km_json_get(schema, "minimum"), &bound) && n < bound &&
-        km_json_number(km_json_get(schema, "minimum"), &text))
-        return wrong(at, err, "must be at least ", text);
-    if (km_json_i64(km_json_get(schema, "maximum"), &bound) && n > bound &&
-        km_json_number(km_json_get(schema, "maximum"), &text))
-        return wrong(at, err, "must be at most ", text);
-    return 0;
-}
-
-/* The member of that name; *ret_twice when it is there twice. */
-static const struct km_json *member(const struct km_json *object, struct km_str name,
-                                    bool *ret_twice)
-{
-    const struct km_json *item, *found = NULL;
-    struct km_json_iter it;
-    struct km_str key;
-
-    for (km_json_iter(object, &it); km_json_next(&it, &key, &item);)
-        if (km_str_eq(key, name)) {
-            if (found && ret_twice)
-                *ret_twice = true;
-            found = found ? found : item;
-        }
-    return found;
-}
-
-static int check(const struct km_json *schema, const struct km_json *v, const struct place *at,
-                 struct km_err *err);
-
-static int check_object(const struct km_json *schema, const struct km_json *v,
-                        const struct place *at, struct km_err *err)
-{
-    const struct km_json *properties = km_json_get(schema, "properties"), *item, *sub;
     struct km_json_iter it;
     struct km_str key, name;
-    bool closed = km_json_kind(km_json_get(schema, "additionalProperties")) == KM_JSON_FALSE;
-    bool twice = false;
 
-    if (km_json_kind(v) != KM_JSON_OBJECT)
-        return 0;
     for (km_json_iter(km_json_get(schema, "required"), &it); km_json_next(&it, &key, &item);)
-        if (km_json_string(item, &name) && !member(v, name, NULL))
-            return wrong(at, err, "needs the member ", name);
-    for (km_json_iter(v, &it); km_json_next(&it, &key, &item);) {
-        struct place below = { at, key, 0 };
-        int r;
-
-        sub = member(properties, key, NULL);
-        (void)member(v, key, &twice);
-        if (twice)
-            return wrong(at, err, "has a member twice: ", km_str_sub(key, 0, 64));
-        if (!sub && closed)
-            return wrong(at, err, "has no member ", km_str_sub(key, 0, 64));
-        r = sub ? check(sub, item, &below, err) : 0;
-        if (r < 0)
-            return r;
-    }
+        if (km_json_string(item, &name) && !find(m->has, m->nhas, name))
+            return km_schema_wrong(at, err, "needs the member ", name);
+    for (size_t i = 1; i < m->nhas; i++)
+        if (km_str_eq(m->has[i].key, m->has[i - 1].key))
+            return km_schema_wrong(at, err,
+                                   "has a member twice: ", km_str_sub(m->has[i].key, 0, 64));
     return 0;
 }
 
-static int check_items(const struct km_json *schema, const struct km_json *v,
-                       const struct place *at, struct km_err *err)
+static int check_members(struct km_schema_walk *w, const struct members *m, const struct km_json *v,
+                         const struct km_schema_place *at, struct km_err *err)
 {
-    const struct km_json *items = km_json_get(schema, "items"), *item;
+    const struct km_json *item;
     struct km_json_iter it;
-    struct km_str ignored;
-    struct place below = { at, KM_STR_NONE, 0 };
+    struct km_str key;
     int r = 0;
 
-    if (!items || km_json_kind(v) != KM_JSON_ARRAY)
-        return 0;
-    for (km_json_iter(v, &it); r == 0 && km_json_next(&it, &ignored, &item); below.index++)
-        r = check(items, item, &below, err);
+    for (km_json_iter(v, &it); r == 0 && km_json_next(&it, &key, &item);) {
+        const struct km_json *sub = find(m->known, m->nknown, key);
+        struct km_schema_place below = { at, key, 0 };
+
+        if (!sub && km_json_kind(m->other) == KM_JSON_FALSE)
+            return km_schema_wrong(at, err, "has no member ", km_str_sub(key, 0, 64));
+        sub = sub ? sub : m->other;
+        r = sub ? check(w, sub, item, &below, err) : 0;
+    }
     return r;
 }
 
-static int check(const struct km_json *schema, const struct km_json *v, const struct place *at,
-                 struct km_err *err)
+static int check_object(struct km_schema_walk *w, const struct km_json *schema,
+                        const struct km_json *v, const struct km_schema_place *at,
+                        struct km_err *err)
 {
-    int r = check_type(km_json_get(schema, "type"), v, at, err);
+    const struct km_json *properties = km_json_get(schema, "properties");
+    struct members m;
+    int r = 0;
+
+    if (km_json_kind(v) != KM_JSON_OBJECT ||
+        !km_schema_may(w, km_json_count(v) + km_json_count(properties) +
+                              km_json_count(km_json_get(schema, "required"))))
+        return 0;
+    m.has = km_json_pairs(v, m.few[0], KM_JSON_FEW, &m.nhas);
+    m.known = km_json_pairs(properties, m.few[1], KM_JSON_FEW, &m.nknown);
+    m.other = km_json_get(schema, "patternProperties")
+                  ? NULL
+                  : km_json_get(schema, "additionalProperties");
+    if (!m.has || !m.known)
+        r = km_fail(err, KM_E_NOMEM, "out of memory");
+    if (r == 0)
+        r = check_names(&m, schema, at, err);
+    if (r == 0)
+        r = check_members(w, &m, v, at, err);
+    if (m.has != m.few[0])
+        free(m.has);
+    if (m.known != m.few[1])
+        free(m.known);
+    return r;
+}
+
+static int check_items(struct km_schema_walk *w, const struct km_json *schema,
+                       const struct km_json *v, const struct km_schema_place *at,
+                       struct km_err *err)
+{
+    const struct km_json *items = km_json_get(schema, "items"), *item, *one;
+    struct km_json_iter it, first;
+    struct km_str ignored;
+    struct km_schema_place below = { at, KM_STR_NONE, 0 };
+    int r = 0;
+
+    if (km_json_kind(v) != KM_JSON_ARRAY)
+        return 0;
+    km_json_iter(km_json_get(schema, "prefixItems"), &first);
+    for (km_json_iter(v, &it); r == 0 && km_json_next(&it, &ignored, &item); below.index++) {
+        if (!km_json_next(&first, &ignored, &one))
+            one = items;
+        r = one ? check(w, one, item, &below, err) : 0;
+    }
+    return r;
+}
+
+/* --- schemas of schemas --- */
+
+static int check_composed(struct km_schema_walk *w, const struct km_json *schema,
+                          const struct km_json *v, const struct km_schema_place *at,
+                          struct km_err *err)
+{
+    int r = 0;
+
+    if (w->composed >= KM_SCHEMA_DEPTH) {
+        w->unsure = true;
+        return 0;
+    }
+    w->composed++;
+    if (km_schema_may(w, 1))
+        r = check(w, schema, v, at, err);
+    w->composed--;
+    return r;
+}
+
+/* One form of several; what it leaves unsure is its own affair.  *ret_sure: it fits, and would if
+ * nothing were passed over. */
+static int check_form(struct km_schema_walk *w, const struct km_json *form, const struct km_json *v,
+                      const struct km_schema_place *at, bool *ret_sure)
+{
+    const bool before = w->unsure;
+    int r;
+
+    w->unsure = false;
+    r = check_composed(w, form, v, at, NULL);
+    *ret_sure = r == 0 && !w->unsure;
+    w->unsure = before;
+    return r;
+}
+
+/* Two that fit refuse the value only if they surely do. */
+static int check_one(struct km_schema_walk *w, const struct km_json *list, const struct km_json *v,
+                     const struct km_schema_place *at, struct km_err *err)
+{
+    const struct km_json *form;
+    struct km_json_iter it;
+    struct km_str ignored;
+    size_t n = 0, fit = 0, sure = 0;
+
+    for (km_json_iter(list, &it); km_json_next(&it, &ignored, &form); n++) {
+        bool surely;
+        int r = check_form(w, form, v, at, &surely);
+
+        if (r < 0 && r != KM_E_INVALID)
+            return r;
+        fit += r == 0;
+        sure += surely;
+        if (sure > 1)
+            return km_schema_wrong(at, err, "fits more than one form and may have one only",
+                                   KM_STR_NONE);
+    }
+    if (fit > sure)
+        w->unsure = true;
+    return n == 0 || fit > 0
+               ? 0
+               : km_schema_wrong(at, err, "fits none of the forms it can have", KM_STR_NONE);
+}
+
+static int check_any(struct km_schema_walk *w, const struct km_json *list, const struct km_json *v,
+                     const struct km_schema_place *at, struct km_err *err)
+{
+    const struct km_json *one;
+    struct km_json_iter it;
+    struct km_str ignored;
+    int r = 0;
+
+    for (km_json_iter(list, &it); km_json_next(&it, &ignored, &one);) {
+        bool surely;
+
+        r = check_form(w, one, v, at, &surely);
+        if (r == 0 && !surely)
+            w->unsure = true;
+        if (r != KM_E_INVALID)
+            return r;
+    }
+    return r == 0 ? 0 : km_schema_wrong(at, err, "fits none of the forms it can have", KM_STR_NONE);
+}
+
+static int check_all(struct km_schema_walk *w, const struct km_json *list, const struct km_json *v,
+                     const struct km_schema_place *at, struct km_err *err)
+{
+    const struct km_json *one;
+    struct km_json_iter it;
+    struct km_str ignored;
+    int r = 0;
+
+    for (km_json_iter(list, &it); r == 0 && km_json_next(&it, &ignored, &one);)
+        r = check_composed(w, one, v, at, err);
+    return r;
+}
+
+/* What leads nowhere says nothing. */
+static int check_reference(struct km_schema_walk *w, const struct km_json *ref,
+                           const struct km_json *v, const struct km_schema_place *at,
+                           struct km_err *err)
+{
+    const struct km_json *target;
+    struct km_str pointer;
+
+    if (!km_json_string(ref, &pointer) || !km_schema_may(w, pointer.n * POINTER_STEPS)) {
+        w->unsure = true;
+        return 0;
+    }
+    target = km_json_pointer(w->root, pointer);
+    if (target)
+        return check_composed(w, target, v, at, err);
+    w->unsure = true;
+    return 0;
+}
+
+static int check_words(struct km_schema_walk *w, const struct km_json *schema,
+                       const struct km_json *v, const struct km_schema_place *at,
+                       struct km_err *err)
+{
+    int r = km_schema_type(w, km_json_get(schema, "type"), v, at, err);
 
     if (r == 0)
-        r = check_enum(km_json_get(schema, "enum"), v, at, err);
+        r = km_schema_enum(w, km_json_get(schema, "enum"), v, at, err);
     if (r == 0)
-        r = check_range(schema, v, at, err);
+        r = km_schema_const(w, km_json_get(schema, "const"), v, at, err);
     if (r == 0)
-        r = check_object(schema, v, at, err);
-    return r == 0 ? check_items(schema, v, at, err) : r;
+        r = km_schema_range(w, schema, v, at, err);
+    if (r == 0)
+        r = check_object(w, schema, v, at, err);
+    return r == 0 ? check_items(w, schema, v, at, err) : r;
+}
+
+static int check(struct km_schema_walk *w, const struct km_json *schema, const struct km_json *v,
+                 const struct km_schema_place *at, struct km_err *err)
+{
+    const struct km_json *ref = km_json_get(schema, "$ref");
+    int r;
+
+    if (km_json_kind(schema) == KM_JSON_FALSE)
+        return km_schema_wrong(at, err, "must not be there", KM_STR_NONE);
+    if (!km_schema_may(w, 1 + km_json_count(schema) + km_json_count(km_json_get(schema, "type"))) ||
+        (schema != w->root && km_json_get(schema, "$id"))) {
+        w->unsure = true;
+        return 0; /* with a name of its own, references below it are to itself */
+    }
+    if (w->composed)
+        km_schema_read(w, schema);
+    r = ref && w->lone_refs ? 0 : check_words(w, schema, v, at, err);
+    if (r == 0 && ref)
+        r = check_reference(w, ref, v, at, err);
+    if (ref && w->lone_refs)
+        return r;
+    if (r == 0)
+        r = check_all(w, km_json_get(schema, "allOf"), v, at, err);
+    if (r == 0)
+        r = check_any(w, km_json_get(schema, "anyOf"), v, at, err);
+    return r == 0 ? check_one(w, km_json_get(schema, "oneOf"), v, at, err) : r;
 }
 
 int km_schema_check(const struct km_json *schema, const struct km_json *value, struct km_err *err)
 {
-    const struct place top = { 0 };
+    const struct km_schema_place top = { 0 };
+    struct km_str dialect = KM_STR_NONE;
+    struct km_schema_walk w = { .root = schema, .steps = KM_SCHEMA_STEPS };
 
-    return check(schema, value, &top, err);
-}
-
-/* --- the digest --- */
-
-struct pair {
-    struct km_str key;
-    const struct km_json *value;
-    size_t at; /* a stable order for members of one name */
-};
-
-static int by_key(const void *a, const void *b)
-{
-    const struct pair *x = a, *y = b;
-    int order = km_str_cmp(x->key, y->key);
-
-    return order ? order : (x->at > y->at) - (x->at < y->at);
-}
-
-static void put_sorted(const struct km_json *v, struct km_buf *out);
-
-static void put_object(const struct km_json *v, struct km_buf *out)
-{
-    size_t n = km_json_count(v), i = 0;
-    struct pair few[FEW], *pairs = n <= FEW ? few : malloc(n * sizeof *pairs);
-    struct km_json_iter it;
-
-    if (!pairs) {
-        out->failed = true;
-        return;
-    }
-    for (km_json_iter(v, &it); i < n && km_json_next(&it, &pairs[i].key, &pairs[i].value); i++)
-        pairs[i].at = i;
-    qsort(pairs, i, sizeof *pairs, by_key);
-    km_buf_byte(out, '{');
-    for (size_t k = 0; k < i; k++) {
-        if (k)
-            km_buf_byte(out, ',');
-        km_buf_json(out, pairs[k].key);
-        km_buf_byte(out, ':');
-        put_sorted(pairs[k].value, out);
-    }
-    km_buf_byte(out, '}');
-    if (pairs != few)
-        free(pairs);
-}
-
-static void put_sorted(const struct km_json *v, struct km_buf *out)
-{
-    struct km_json_iter it;
-    struct km_str ignored;
-    const struct km_json *item;
-
-    if (km_json_kind(v) == KM_JSON_OBJECT) {
-        put_object(v, out);
-    } else if (km_json_kind(v) == KM_JSON_ARRAY) {
-        km_buf_byte(out, '[');
-        for (km_json_iter(v, &it); km_json_next(&it, &ignored, &item);) {
-            if (out->n && out->p[out->n - 1] != '[')
-                km_buf_byte(out, ',');
-            put_sorted(item, out);
-        }
-        km_buf_byte(out, ']');
-    } else {
-        km_json_write(v, out);
-    }
-}
-
-int km_json_digest(const struct km_json *value, uint8_t out[32], struct km_err *err)
-{
-    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(VALUE_BYTES * 4);
-
-    (void)!km_buf_reserve(&b, MOSTLY);
-    if (value)
-        put_sorted(value, &b);
-    else
-        km_buf_str(&b, KM_STR("{}"));
-    if (km_buf_failed(&b))
-        return km_fail(err, KM_E_NOMEM, "the arguments are too large");
-    km_sha256(km_buf_view(&b), out);
-    return 0;
+    (void)km_json_string(km_json_get(schema, "$schema"), &dialect);
+    w.lone_refs = km_str_find(dialect, KM_STR("/draft-0")) < dialect.n;
+    return check(&w, schema, value, &top, err);
 }

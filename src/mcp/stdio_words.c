@@ -200,10 +200,8 @@ int km_stdio_check(const struct km_mcp_entry *e, const char **ret_warning, struc
     int r;
 
     *ret_warning = NULL;
-    if (e->sandbox == KM_SANDBOX_OFF)
+    if (e->sandbox == KM_SANDBOX_OFF || !e->command.n)
         return 0;
-    if (!e->command.n)
-        return km_fail(err, KM_E_CONFIG, "a sandbox is for a server that is a process (`command`)");
     if ((r = check_paths(&e->sandbox_read, "sandbox_read", err)) < 0 ||
         (r = check_paths(&e->sandbox_write, "sandbox_write", err)) < 0)
         return r;

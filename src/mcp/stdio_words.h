@@ -22,7 +22,8 @@ int km_stdio_words(const struct km_mcp_upstream *u, const struct km_mcp_asker *a
                    const char *work_dir, const char *cgroup, struct km_arena *arena,
                    struct km_stdio_words *ret, struct km_err *err) KM_MUST_USE;
 
-/* Can its sandbox be had here, and do its paths make sense?  KM_E_UNSUPPORTED, KM_E_CONFIG,
+/* Can its sandbox be had here, and do its paths make sense?  Of a process: elsewhere nothing is
+ * said (that it is out of place is: upstream/config_part.h).  KM_E_UNSUPPORTED, KM_E_CONFIG,
  * KM_E_LIMIT; *ret_warning: what of a sandbox that is only wished for is missing, or NULL. */
 int km_stdio_check(const struct km_mcp_entry *e, const char **ret_warning,
                    struct km_err *err) KM_MUST_USE;

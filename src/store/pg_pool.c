@@ -29,6 +29,7 @@ enum slot_state { FREE, CONNECTING, IDLE, LENT, ABANDONED };
 struct slot {
     enum slot_state state;
     struct km_pg_conn *conn;
+    bool asked; /* begun for a call that waits, not to keep one ready */
     uint64_t born_ms, used_ms;
     struct km_timer timer; /* of an abandoned one */
     struct km_pg_pool *pool;
@@ -127,7 +128,7 @@ static void on_connect(void *ctx, struct km_pg_conn *conn, const struct km_err *
     if (err) {
         pool->failed++;
         pool->last = *err;
-        lengthen(pool->nwaits ? &pool->all : &pool->ready, now);
+        lengthen(s->asked ? &pool->all : &pool->ready, now);
         drop(s);
     } else {
         pool->last.code = 0;
@@ -147,6 +148,7 @@ static bool connect_one(struct km_pg_pool *pool)
     if (!s)
         return false;
     s->state = CONNECTING;
+    s->asked = pool->nwaits > 0;
     s->conn = km_pg_conn_new(pool->loop, pool->lib, &pool->args.target, on_connect, s);
     if (!s->conn)
         s->state = FREE;

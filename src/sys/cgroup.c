@@ -18,6 +18,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "sys/read_file.h"
 
 #define OURS "kanmon" /* where the gateway and the shims stand */
 #define LEAF "mcp-"
@@ -35,20 +36,8 @@ static int path_of(const char *dir, const char *name, char out[KM_CGROUP_PATH])
 static int read_file(const char *dir, const char *name, struct km_buf *out)
 {
     char path[KM_CGROUP_PATH];
-    int fd = path_of(dir, name, path) < 0 ? -1 : open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t n = -1;
 
-    while (fd >= 0) {
-        char *room = km_buf_reserve(out, 4096);
-
-        n = room ? read(fd, room, 4096) : -1;
-        if (n <= 0)
-            break;
-        out->n += (size_t)n;
-    }
-    if (fd >= 0)
-        close(fd);
-    return n < 0 ? -1 : 0;
+    return path_of(dir, name, path) < 0 ? -1 : km_file_read(path, KM_FILE_ANY, out, NULL);
 }
 
 /* Never makes the file: a folder without it is no cgroup. */

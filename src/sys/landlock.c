@@ -62,7 +62,8 @@ int km_landlock_version(void)
 
 int km_landlock_new(int version)
 {
-    const struct ruleset set = { .files = handled(version), .scopes = version >= 6 ? SCOPES : 0 };
+    const struct ruleset set = { .files = handled(version),
+                                 .scopes = version >= KM_LANDLOCK_SIGNALS ? SCOPES : 0 };
     /* An older kernel takes a shorter struct, or a longer one whose rest is zero. */
     return (int)syscall(SYS_landlock_create_ruleset, &set, sizeof set, 0);
 }

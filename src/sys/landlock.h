@@ -12,6 +12,8 @@
 
 #include <stdbool.h>
 
+#define KM_LANDLOCK_SIGNALS 6 /* the first version that keeps signals to others (Linux 6.12) */
+
 /* The version of the interface; 0: the kernel has none, or it is not switched on. */
 int km_landlock_version(void);
 

@@ -49,6 +49,7 @@ struct km_loop {
     struct hook hooks[MAX_HOOKS];
     size_t nhooks;
 
+    int expected; /* pieces of work on other threads */
     struct km_wheel wheel;
     uint64_t armed_ms; /* when `wake` fires; KM_WHEEL_NEVER: it does not run */
 
@@ -287,6 +288,8 @@ struct km_loop *km_loop_free(struct km_loop *loop)
     uv_close((uv_handle_t *)&loop->busy, NULL);
     uv_close((uv_handle_t *)&loop->wake, NULL);
     uv_close((uv_handle_t *)&loop->stop, NULL);
+    while (loop->expected > 0)
+        uv_run(&loop->uv, UV_RUN_ONCE);
     /* Close callbacks of handles that their owners closed before; each round may close more. */
     for (int i = 0; i < 64 && r == UV_EBUSY; i++) {
         uv_run(&loop->uv, UV_RUN_NOWAIT);
@@ -302,6 +305,11 @@ struct km_loop *km_loop_free(struct km_loop *loop)
 struct uv_loop_s *km_loop_uv(struct km_loop *loop)
 {
     return &loop->uv;
+}
+
+void km_loop_expect(struct km_loop *loop, int more)
+{
+    loop->expected += more;
 }
 
 uint64_t km_loop_now_ms(const struct km_loop *loop)

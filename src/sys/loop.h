@@ -18,12 +18,14 @@ struct km_loop;
 #define KM_LOOP_READ_BYTES (64 * 1024)
 
 struct km_loop *km_loop_new(struct km_err *err);
-struct km_loop *km_loop_free(struct km_loop *loop); /* nothing of it may be active */
+/* Nothing of it may be active, but for work (work.h): what runs of that is waited for. */
+struct km_loop *km_loop_free(struct km_loop *loop);
 
 void km_loop_run(struct km_loop *loop); /* until km_loop_stop() */
 void km_loop_stop(struct km_loop *loop); /* any thread */
 
 struct uv_loop_s *km_loop_uv(struct km_loop *loop); /* for sys/ and net/ only */
+void km_loop_expect(struct km_loop *loop, int more); /* work.c: km_loop_free waits for as many */
 uint64_t km_loop_now_ms(const struct km_loop *loop); /* monotonic, of this iteration */
 uint64_t km_loop_turn(const struct km_loop *loop); /* one more each time it looks for events */
 /* Called by an event of I/O, and that was looked for less than ms ago. */

@@ -197,7 +197,8 @@ void km_sandbox_say(const struct km_sandbox_have *have, enum km_sandbox_mode mod
     if (mode == KM_SANDBOX_BUBBLEWRAP)
         km_buf_str(out, KM_STR("bubblewrap, "));
     else if (have->landlock)
-        km_buf_printf(out, "Landlock %d, ", have->landlock);
+        km_buf_printf(out, "Landlock %d%s, ", have->landlock,
+                      have->landlock < KM_LANDLOCK_SIGNALS ? " (keeps files, not signals)" : "");
     if (have->seccomp)
         km_buf_str(out, KM_STR("seccomp, "));
     km_buf_str(out, KM_STR("no capabilities"));

@@ -28,7 +28,7 @@ export async function claude({ url, key, model, prompt, tools = "Bash", setup })
     let said = "";
     child.stdout.on("data", (d) => { out += d; });
     child.stderr.on("data", (d) => { said += d; });
-    const late = setTimeout(() => child.kill("SIGKILL"), 60000);
+    const late = setTimeout(() => child.kill("SIGKILL"), 120000);
     const [code] = await once(child, "close");
     clearTimeout(late);
     return { code, result: out.startsWith("{") ? JSON.parse(out) : { out }, said: said.slice(-1500) };

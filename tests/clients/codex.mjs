@@ -36,7 +36,7 @@ enabled = false
     let said = "";
     child.stdout.on("data", (d) => { out += d; });
     child.stderr.on("data", (d) => { said += d; });
-    const late = setTimeout(() => child.kill("SIGKILL"), 30000);
+    const late = setTimeout(() => child.kill("SIGKILL"), 120000);
     const [code] = await once(child, "close");
     clearTimeout(late);
     const events = out.split("\n").filter((l) => l.startsWith("{")).map((l) => JSON.parse(l));

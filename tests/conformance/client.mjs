@@ -9,9 +9,9 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer as createHttpServer } from "node:http";
-import { createServer } from "node:net";
+import { createServer } from "node:http";
 import { join } from "node:path";
+import { freePort } from "../e2e/lib/ports.mjs";
 
 const key = "sk-of-the-driver";
 const limitMs = 30_000;
@@ -23,15 +23,6 @@ const mostAtOnce = 6;
 // A scenario: what the suite said of it, and what there is to say of its end.
 // { scenario, context, url, stateless, binary, folder, said: [], child }
 
-async function freePort() {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address();
-  server.close();
-  await once(server, "close");
-  return port;
-}
-
 function entry({ scenario, context, url }) {
   const it = { url, transport: "http" };
   if (!scenario.startsWith("auth/")) return it;
@@ -42,32 +33,29 @@ function entry({ scenario, context, url }) {
   return it;
 }
 
-// A port that was free may be taken by the time it is used: then another.
 async function gateway(play) {
   const { folder } = play;
   const until = Date.now() + limitMs;
-  for (let tries = 0; tries < 3; tries++) {
-    const port = await freePort();
-    const config = join(folder, "config.yaml");
-    // JSON is YAML.  Who trusts this machine's own addresses is the operator, not the scenario.
-    writeFileSync(config, JSON.stringify({
-      mcp_servers: { it: entry(play) },
-      general_settings: { master_key: key },
-      kanmon_settings: {
-        state_dir: join(folder, "state"), workers: 1,
-        oauth: { trusted_hosts: ["localhost", "127.0.0.1"],
-          client_document: "https://conformance-test.local/client-metadata.json" },
-      },
-    }));
-    const log = openSync(join(folder, "gateway.log"), "a");
-    const child = play.child = spawn(play.binary, ["serve", "--config", config, "--port", String(port)],
-      { stdio: ["ignore", "ignore", log] });
-    closeSync(log);
-    while (child.exitCode === null && Date.now() < until) {
-      const ready = await fetch(`http://127.0.0.1:${port}/health/readiness`).catch(() => undefined);
-      if (ready?.ok) return `http://127.0.0.1:${port}`;
-      await pause(10);
-    }
+  const port = await freePort();
+  const config = join(folder, "config.yaml");
+  // JSON is YAML.  Who trusts this machine's own addresses is the operator, not the scenario.
+  writeFileSync(config, JSON.stringify({
+    mcp_servers: { it: entry(play) },
+    general_settings: { master_key: key },
+    kanmon_settings: {
+      state_dir: join(folder, "state"), workers: 1,
+      oauth: { trusted_hosts: ["localhost", "127.0.0.1"],
+        client_document: "https://conformance-test.local/client-metadata.json" },
+    },
+  }));
+  const log = openSync(join(folder, "gateway.log"), "a");
+  const child = play.child = spawn(play.binary, ["serve", "--config", config, "--port", String(port)],
+    { stdio: ["ignore", "ignore", log] });
+  closeSync(log);
+  while (child.exitCode === null && Date.now() < until) {
+    const ready = await fetch(`http://127.0.0.1:${port}/health/readiness`).catch(() => undefined);
+    if (ready?.ok) return `http://127.0.0.1:${port}`;
+    await pause(10);
   }
   throw new Error(readFileSync(join(folder, "gateway.log"), "utf8"));
 }
@@ -287,7 +275,7 @@ async function read(request, binary, folder) {
 export async function startClient(binary, folder) {
   const waiting = [];
   let free = mostAtOnce;
-  const server = createHttpServer(async (request, answer) => {
+  const server = createServer(async (request, answer) => {
     const play = await read(request, binary, mkdtempSync(join(folder, "client-")));
     let status = 200;
     answer.on("close", () => play.child?.kill("SIGKILL")); // the suite waits no more

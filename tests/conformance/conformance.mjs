@@ -11,6 +11,7 @@ import { appendFileSync, closeSync, existsSync, mkdtempSync, openSync, readdirSy
 import { tmpdir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { freePort } from "../e2e/lib/ports.mjs";
 import { startClient } from "./client.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -241,16 +242,6 @@ async function warm(url) {
       text = await callOnce(url, id, declared);
     }
   }));
-}
-
-async function freePort() {
-  const { createServer } = await import("node:net");
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address();
-  server.close();
-  await once(server, "close");
-  return port;
 }
 
 // The suite's own example server, in the checkout that CONFORMANCE_SRC names.  It shakes hands: what

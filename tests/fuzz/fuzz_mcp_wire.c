@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What MCP clients send beside a message: ids of sessions and events, headers that repeat the
- * message, requestState, URIs.
+ * message, requestState, URIs; and lines of servers that are no messages.
  *
  * Properties: an id that is read is one that we would write; a state is never opened; a header
- * check that passes means equal texts, or a value in base64.
+ * check that passes means equal texts, or a value in base64; an id that is salvaged stands there.
  */
 #include "fuzz.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "mcp/event_store.h"
 #include "mcp/header_check.h"
+#include "mcp/salvage.h"
 #include "mcp/view/names.h"
 #include "mcp/request_state.h"
 #include "mcp/session/id.h"
@@ -61,6 +63,16 @@ static void headers(struct km_str method, struct km_str name, struct km_str body
     km_arena_done(&arena);
 }
 
+static void salvage(struct km_str line)
+{
+    uint64_t id = km_mcp_salvage_id(line);
+    char text[24];
+
+    snprintf(text, sizeof text, "%llu", (unsigned long long)id);
+    if (id && km_str_find(line, km_str_c(text)) == line.n)
+        abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct km_str rest = { (const char *)data, size }, first, second;
@@ -71,5 +83,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     state(first);
     (void)km_mcp_template_matches(first, second);
     headers(first, second, rest);
+    salvage(second);
+    salvage(rest);
     return 0;
 }

@@ -3,11 +3,11 @@
 import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, writeFileSync }
   from "node:fs";
-import { createServer } from "node:net";
 import { once } from "node:events";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
+import { freePort } from "../e2e/lib/ports.mjs";
 
 const TOP = resolve(import.meta.dirname, "../..");
 const MASTER = "sk-golden-master";
@@ -20,16 +20,6 @@ function newest() {
     .filter((p) => existsSync(p));
   if (!built.length) throw new Error("no kanmon: build it, or name it with --binary");
   return built.sort((a, b) => statSync(b).mtimeMs - statSync(a).mtimeMs)[0];
-}
-
-async function freePort() {
-  const server = createServer();
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address();
-  server.close();
-  await once(server, "close");
-  return port;
 }
 
 export class Gateway {
@@ -61,7 +51,7 @@ export class Gateway {
       ...(this.mcp ? { mcp_servers: this.mcp } : {}),
       litellm_settings: { request_timeout: 60 }, router_settings: { num_retries: retries },
       kanmon_settings: { state_dir: join(this.folder, "state"), workers: 2,
-        upstream: { circuit_breaker_failures: 1000000 }, ...settings },
+        performance: { circuit_breaker_failures: 1000000 }, ...settings },
     }, null, 1));
     const keep = ["PATH", "HOME", "LANG", "TMPDIR", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS"];
     const clean = Object.fromEntries(keep.filter((n) => process.env[n]).map((n) => [n, process.env[n]]));

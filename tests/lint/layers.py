@@ -3,10 +3,12 @@
 """lint.layers: nobody includes upward, and a third-party library is seen only where the
 table below lets it in.
 
-The compiler itself says what a file includes (-M with the file's own flags), so no
-spelling of an #include hides.  Sources and headers are both asked.  A system header of
+The compiler itself says what a file includes (-M with the file's own flags, or what it said when
+it built the file as it is), so no spelling of an #include hides.  Sources and headers are both
+asked.  A system header of
 a library nobody listed is a finding too: a new dependency is a decision, made here.
 """
+import functools
 import os
 import re
 import subprocess
@@ -41,6 +43,23 @@ LIBRARIES = [
 # Packages whose headers are the language and the system, not a library of ours.
 SYSTEM_PACKAGES = re.compile(r"^(libc6-dev.*|libc6|linux-libc-dev.*|libgcc-\d+-dev|gcc-\d+.*|"
                              r"libclang-common-\d+-dev|libstdc\+\+-\d+-dev)$")
+
+
+def said_when_built(build):
+    """{source: every file the compiler opened for it}, where all of them are as they were then."""
+    run = subprocess.run(["ninja", "-C", build, "-t", "deps"], capture_output=True, text=True,
+                         check=False)
+    changed = functools.cache(lambda path: os.stat(path).st_mtime_ns if os.path.exists(path)
+                              else float("inf"))
+    real = functools.cache(lambda path: os.path.realpath(os.path.join(build, path)))
+    said = {}
+    for block in run.stdout.split("\n\n"):
+        head = re.match(r".*: #deps \d+, deps mtime (\d+) \(VALID\)\n", block)
+        if head:
+            files = [real(line.strip()) for line in block[head.end():].splitlines()]
+            if files and all(changed(file) < int(head[1]) for file in files):
+                said[files[0]] = sorted(set(files))
+    return said
 
 
 def included(command, kept, directory, path):
@@ -90,8 +109,10 @@ def main():
             lint.report(name, 1, f"not built: list it in src/{layer}/CMakeLists.txt")
         else:
             jobs.append((name, layer, path, built.get(path, any_flags)))
+    said = said_when_built(lint.build)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        answers = list(pool.map(lambda j: included(*j[3], j[2]), jobs))
+        answers = list(pool.map(lambda j: (said[j[2]], None) if j[2] in said else
+                                included(*j[3], j[2]), jobs))
     foreign = {}
     for (name, layer, _, _), (files, complaint) in zip(jobs, answers):
         lint.looked_at += 1

@@ -18,9 +18,14 @@
     --stops-reading    reads nothing more after it gave its list
     --deaf FILE        does not answer a ping while the file is there
     --extensions LIST  says that it has them
+    --offers FILE      has what this JSON says: instructions, prompts, resources, resourceTemplates
+    --hears            has a tool that tells which notifications it got
+    --asks             has tools that ask their client: `asks`; `haunts`, once another call is
+                       cancelled, which is answered only with {regrets}
 
 Tools: `pid` (its process), `big` {bytes} (a text of that size), `die` (it ends at once), `sleep`
-{seconds}, `hang` (never answers); with --env also `env`, `limits`, `write` {bytes}, `open`, `spin`.
+{seconds}, `hang` (never answers); with --hears also `heard` (the notifications so far); with
+--env also `env`, `limits`, `write` {bytes}, `open`, `spin`.  Those that ask tell what they heard.
 """
 
 import json
@@ -33,6 +38,7 @@ import sys
 import time
 
 words = sys.argv[1:]
+heard = []
 
 
 def option(name):
@@ -45,11 +51,19 @@ def note(pid):
             f.write(f"{pid}\n")
 
 
+def offers():
+    return json.loads(pathlib.Path(option("--offers")).read_text()) if option("--offers") else {}
+
+
 def tools():
     schema = {"type": "object"}
     hints = {"readOnlyHint": True}
     described = pathlib.Path(option("--changing")).read_text() if option("--changing") else "A tool"
     names = ["pid", "big", "die", "sleep", "hang"] + [f"more{i}" for i in range(int(option("--tools") or 0))]
+    if "--hears" in words:
+        names.append("heard")
+    if "--asks" in words:
+        names += ["asks", "haunts"]
     if "--env" in words:
         names += ["env", "limits", "write", "spin", "open"]
     if "--long-names" in words:
@@ -71,6 +85,19 @@ def run(name, arguments):
         os._exit(3)
     if name == "sleep":
         time.sleep(arguments["seconds"])
+    if name == "heard":
+        return json.dumps(heard)
+    if name == "haunts":
+        while (said := json.loads(sys.stdin.readline())).get("method") != "notifications/cancelled":
+            pass
+        if arguments.get("regrets"):
+            send({"id": said["params"]["requestId"], "error": {"code": 0, "message": "cancelled"}})
+    if name in ("asks", "haunts"):
+        send({"id": "q", "method": "elicitation/create",
+              "params": {"message": f"who {name}?", "requestedSchema": {"type": "object", "properties": {}}}})
+        while "id" not in (said := json.loads(sys.stdin.readline())) or said["id"] != "q":
+            pass
+        return json.dumps([os.getpid(), said])
     if name == "big":
         return "x" * arguments["bytes"]
     if name == "env":
@@ -107,16 +134,39 @@ def send(message):
     sys.stdout.flush()
 
 
+def send_odd(odd, number):
+    """An answer that is none."""
+    if odd == "both":
+        send({"id": number, "result": {}, "error": {}})
+    elif odd == "neither":
+        send({"id": number})
+    elif odd == "deep":
+        deep = "[" * 100 + "]" * 100
+        print(f'{{"result": {{"structuredContent": {{"a": {deep}}}}}, "jsonrpc": "2.0", "id": {number}}}',
+              flush=True)
+    elif odd == "nan":
+        send({"id": number, "result": {"content": [], "structuredContent": {"mean": float("nan")}}})
+    elif odd == "cut":
+        print(f'{{"jsonrpc": "2.0", "id": {number}, "result": {{"content": [{{"text": "one\nline"}}]}}}}',
+              flush=True)
+
+
 def answer(request):
     method, params = request["method"], request.get("params") or {}
     if method == "initialize":
         time.sleep(float(option("--slow") or 0))
         return {"protocolVersion": params["protocolVersion"],
-                "capabilities": {"tools": {"listChanged": True}, "extensions": {
+                **{name: text for name, text in offers().items() if name == "instructions"},
+                "capabilities": {"tools": {"listChanged": True},
+                                 **({"prompts": {}, "resources": {}} if offers() else {}), "extensions": {
                     name: {} for name in (option("--extensions") or "").split(",") if name}},
                 "serverInfo": {"name": "faulty", "version": "1"}}
     if method == "tools/list":
         return {"tools": tools()}
+    for listed, name in (("prompts/list", "prompts"), ("resources/list", "resources"),
+                         ("resources/templates/list", "resourceTemplates")):
+        if method == listed:
+            return {name: offers().get(name, [])}
     if method == "tools/call":
         return {"content": [{"type": "text", "text": run(params["name"], params.get("arguments") or {})}]}
     if method == "ping":
@@ -133,11 +183,19 @@ def main():
         note(subprocess.Popen([sys.executable, "-c", stubborn], stdin=subprocess.DEVNULL).pid)
     for line in sys.stdin:
         request = json.loads(line)
+        if "id" not in request and "method" in request:
+            heard.append(request["method"])
         if "id" not in request or "method" not in request:
             continue
         if request["method"] == "tools/call" and request["params"]["name"] == "hang":
             continue
         if request["method"] == "ping" and option("--deaf") and os.path.exists(option("--deaf")):
+            continue
+        odd = ((request.get("params") or {}).get("arguments") or {}).get("answer")
+        if odd == "late":
+            print('loading\n{"progress": NaN}\n{"jsonrpc": "2.0", "method": "notifications/')
+        elif odd:
+            send_odd(odd, request["id"])
             continue
         result = answer(request)
         if result is None:

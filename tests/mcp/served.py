@@ -40,8 +40,12 @@ def status(gateway, name):
 
 
 def until(gateway, name, *states):
-    return wait_until(lambda: (one := status(gateway, name))["state"] in states and one, 30,
-                      f"{name} to be {' or '.join(states)}", 0.02)
+    """Its row, once it is so; a ready one is so once what it offers is known too, a moment later."""
+    def look():
+        one = status(gateway, name)
+        return one["state"] in states and (one["state"] != "ready" or one["known"]) and one
+
+    return wait_until(look, 30, f"{name} to be {' or '.join(states)}", 0.02)
 
 
 def alive(pid):

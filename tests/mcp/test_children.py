@@ -11,7 +11,7 @@ from gateway import binary, wait_until
 
 from faulty_http import FaultyHttp
 from lines import Lines, text as line_text
-from served import EVERYTHING, alive, descendants, faulty, served, until
+from served import EVERYTHING, alive, descendants, faulty, served, status, until
 from sessions import Session, text
 
 
@@ -200,6 +200,56 @@ def test_a_stateless_client_on_stdio_has_one_session_with_each_server(tmp_path):
             for number in numbers:
                 assert line_text(lines.wait(number)["result"]) == "done"
             assert len(server.used) == 1
+
+
+def test_what_a_call_that_was_given_up_asks_is_asked_of_nobody_else(tmp_path):
+    """Its server does not stop for being told, and asks while another client's call is the only one.
+    That client is asked by another process, which does not ask for the one that is gone."""
+    one = faulty("--asks", max_processes=1, health_interval=0)
+    with served(tmp_path, {"one": one}) as gateway, stdio(gateway) as gone, stdio(gateway) as other:
+        def asks(count):
+            wait_until(lambda: status(gateway, "one")["asks"] == count, 20, f"{count} calls", 0.02)
+
+        def haunted(**arguments):
+            """The process, and what it heard when it asked in place of the call that is gone."""
+            process = line_text(gone.tool("one-pid"))
+            hangs = gone.begin("tools/call", {"name": "one-hang", "arguments": {}})
+            asks(1)
+            call = other.begin("tools/call", {"name": "one-haunts", "arguments": arguments})
+            asks(2)
+            gone.notify("notifications/cancelled", {"requestId": hangs})
+            pid, said = json.loads(line_text(other.wait(call)["result"]))
+            assert str(pid) == process
+            return pid, said
+
+        until(gateway, "one", "ready")
+        gone.hello()
+        other.hello()
+        first, said = haunted()
+        assert "cannot be told" in said["error"]["message"] and not other.questions
+        second, said = json.loads(line_text(other.tool("one-asks")))
+        assert second != first and said["result"]["action"] == "accept"
+        third, said = haunted(regrets=True)  # and so can ask nothing more for it
+        assert third == second and said["result"]["action"] == "accept"
+        assert [q["params"]["message"] for q in other.questions] == ["who asks?", "who haunts?"]
+        assert not gone.questions
+
+
+def test_changed_roots_are_told_to_the_servers_of_that_session_alone(tmp_path):
+    """Also where each session has a child of its own, which is not who another asks."""
+    changed = "notifications/roots/list_changed"
+
+    def heard(session):
+        return json.loads(text(session.tool("heard"))).count(changed)
+
+    with served(tmp_path, {"own": faulty("--hears", stateful=True)}) as gateway:
+        roots = {"roots": {"listChanged": True}}
+        with Session(gateway, "/mcp/own", capabilities=roots) as one, \
+                Session(gateway, "/mcp/own", capabilities=roots) as two:
+            assert text(one.tool("pid")) != text(two.tool("pid"))
+            one.send({"jsonrpc": "2.0", "method": changed})
+            wait_until(lambda: heard(one) == 1, 20, "the news")
+            assert heard(two) == 0
 
 
 def test_headers_that_stdio_does_not_have_are_not_asked_for(tmp_path):

@@ -22,7 +22,10 @@ HTTP = {
     "token": {"auth_type": "token", "authentication_token": "t1"},
     "fixed": {"static_headers": {"X-Team": "os.environ/TEAM", "X-For": "user ${X-WHO}!"},
               "extra_headers": ["x-trace", "authorization"]},
-    "only": {"allowed_tools": ["only-work"], "disallowed_tools": ["work"]},
+    "asks": {"static_headers": {"X-Copied": "${X-API-KEY}${X-Litellm-Api-Key}${X-Our-Key}."},
+             "extra_headers": ["x-api-key", "Ocp-Apim-Subscription-Key", "X-Our-Key", "x-trace"]},
+    "only": {"allowed_tools": ["only-work"]},
+    "neither": {"allowed_tools": ["work"], "disallowed_tools": ["neither-work"]},
     "without": {"disallowed_tools": ["work"]},
     "dressed": {"tool_name_to_display_name": {"work": "labour"},
                 "tool_name_to_description": {"work": "Does it."}, "instructions": "Ask nicely.",
@@ -31,6 +34,7 @@ HTTP = {
     "closed": {}, "open": {"allow_all_keys": True},
     "inner": {"available_on_public_internet": False},
     "old": {"spec_version": "2025-03-26"},
+    "newest": {"spec_version": "2026-07-28"},  # of what it speaks: any
     "off": {"enabled": False},
 }
 
@@ -51,14 +55,15 @@ def gateway(upstream, tmp_path_factory):
                               env={"GIVEN": "os.environ/TEAM"})
     servers["noisy"] = faulty("--flood")
     text_of = json.dumps({
-        "general_settings": {"master_key": MASTER}, "mcp_servers": servers,
+        "general_settings": {"master_key": MASTER, "litellm_key_header_name": "x-our-key"},
+        "mcp_servers": servers,
         "kanmon_settings": {"state_dir": str(folder / "state"), "workers": 2, "mcp_servers": {
             "noisy": {"log_size": "64KiB"}},
             "mcp_virtual_servers": {"some": {"servers": {"inner": "*", "open": "*"}}}}})
     with McpGateway(folder, text_of, {"TOKEN_OF_BEARER": "b1", "TEAM": "blue",
                                       "WORD": "--pids"[2:]}) as started:
         for name in servers:
-            until(started, name, "stopped" if name in ("off", "fixed") else "ready")  # who asks?
+            until(started, name, "stopped" if name in ("off", "fixed", "asks") else "ready")  # who asks?
         yield started
 
 
@@ -99,10 +104,32 @@ def test_what_a_client_sends_reaches_the_server_it_is_meant_for(gateway, upstrea
     assert upstream.seen[-1]["authorization"] == "Bearer for-it"
 
 
+@pytest.mark.parametrize("field", ["x-api-key", "ocp-apim-subscription-key", "x-our-key",
+                                   "x-litellm-api-key"])
+def test_a_clients_key_to_kanmon_goes_nowhere(gateway, upstream, field):
+    """By whichever header it came, and whatever an entry asks for."""
+    key, before = gateway.new_key(), len(upstream.seen)
+    answer = gateway.rpc("tools/call", {"name": "asks-work", "arguments": {}}, path="/mcp", key=None,
+                         headers={field: key, "x-trace": "7"})
+    assert text(answer) == "done"
+    called, = (one for one in upstream.seen[before:] if one["method"] == "tools/call")
+    assert (called["x-copied"], called["x-trace"]) == (".", "7")
+    assert key not in json.dumps(upstream.seen[before:])
+
+
+def test_an_entry_that_asks_for_a_clients_key_is_told(gateway):
+    said = gateway.command("config", "check", "--config", gateway.config)
+    said = said.stdout + said.stderr
+    for name in ("x-api-key", "Ocp-Apim-Subscription-Key", "X-Our-Key", "authorization"):
+        assert f"extra_headers: '{name}' is for kanmon" in said
+    assert said.count("static_headers: '${X-API-KEY}") == 3 and "'x-trace'" not in said
+
+
 def test_tools_that_are_left_out_are_nobodys(gateway):
     assert list(tools(gateway, "/mcp/only")) == ["work"]
     assert list(tools(gateway, "/mcp/without")) == ["break"]
-    for tool in ("only-break", "without-work"):
+    assert not tools(gateway, "/mcp/neither")
+    for tool in ("only-break", "without-work", "neither-work", "neither-break"):
         assert tool not in tools(gateway)
         assert call(gateway, tool)["error"]["code"] == -32602
 
@@ -155,6 +182,8 @@ def test_a_revision_that_is_asked_for_is_the_newest_that_is_spoken(gateway, upst
               if one["method"] == "initialize"}
     assert began == "2025-03-26" and not any(one["method"] == "server/discover"
                                              for one in seen(upstream, "old"))
+    assert "newest-work" in tools(gateway)
+    assert {one["method"] for one in seen(upstream, "newest")} >= {"server/discover", "initialize"}
 
 
 def test_a_server_that_is_off_is_there_for_nobody(gateway, upstream):

@@ -87,8 +87,14 @@ def test_03_a_server_that_ends_at_once_rests_longer_each_time(tmp_path):
     starts = tmp_path / "starts"
     dies = {"transport": "stdio", "command": "sh", "args": ["-c", f"echo >>{starts}; exit 1"]}
     with served(tmp_path, {"dies": dies}) as gateway:
-        tried = wait_until(lambda: (one := status(gateway, "dies"))["restarts"] >= 3 and one, 30)
-        assert tried["state"] in ("down", "installing")
+        seen = []
+        def tried():
+            if (one := status(gateway, "dies"))["restarts"]:
+                seen.append((one["state"], one["since"], one["why"]))
+            return one["restarts"] >= 3
+        wait_until(tried, 30, "three tries", 0.02)
+        assert len(set(seen)) == 1, "down since the first, for the same reason, while it is tried"
+        assert seen[0][0] == "down"
         answer = gateway.rpc("tools/call", {"name": "any"}, path="/mcp/dies")
         assert "error" in answer or answer["result"]["isError"]
         # Failures are counted, and so are starts: no request made one more.
@@ -148,6 +154,23 @@ def test_04_the_last_good_list_stays(tmp_path):
         assert "one-pid" in session.tools()
         wait_until(lambda: len((tmp_path / "pids").read_text().split()) >= 2, 30, "its restart")
         until(gateway, "one", "ready")
+
+
+@pytest.mark.parametrize("odd", ["both", "neither", "deep", "nan", "cut"])
+def test_an_answer_that_is_none_ends_its_call_at_once(tmp_path, odd):
+    """With a result and an error, or with neither, or no JSON, as long as it says whose it is: the
+    call does not wait for its time-out, and others at the same server do not hear of it."""
+    with served(tmp_path, {"one": faulty()}) as gateway, Session(gateway, "/mcp/one") as session:
+        pid = session.tool("pid")
+        answer = session.ask("tools/call", {"name": "pid", "arguments": {"answer": odd}})
+        assert "cannot be read" in json.dumps(answer) and "no JSON-RPC message" in json.dumps(answer)
+        assert text(session.tool("pid")) == text(pid)  # it goes on
+
+
+def test_words_that_are_no_message_end_no_call(tmp_path):
+    """Not even the only one: they may be anything, and its answer may be on the next line."""
+    with served(tmp_path, {"one": faulty()}) as gateway, Session(gateway, "/mcp/one") as session:
+        assert text(session.ask("tools/call", {"name": "pid", "arguments": {"answer": "late"}}))
 
 
 def test_05_no_get_stream_is_no_reason_to_begin_anew(tmp_path):

@@ -155,6 +155,11 @@ def test_the_version_header(gateway):
     assert (answer.status, answer.json()["error"]["code"]) == (400, -32000)
     answer = gateway.post(LIST, headers={"mcp-protocol-version": "2031-01-01"})
     assert (answer.status, answer.json()["error"]["code"]) == (400, -32022)
+    answer = gateway.post(LIST, headers={"mcp-protocol-version": "junk \xe9" + "!" * 100})
+    error = answer.json()["error"]
+    assert (answer.status, error["code"]) == (400, -32022)
+    assert error["data"] == {"supported": [NEW], "requested": "junk ?" + "!" * 58}
+    assert error["message"].endswith(error["data"]["requested"])
 
 
 def test_stateless_requests(gateway, key):

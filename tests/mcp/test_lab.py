@@ -74,7 +74,7 @@ def lab(tmp_path_factory):
         pytest.fail("KM_NODE is not set: run this by tests/mcp/run")
     folder = tmp_path_factory.mktemp("lab")
     servers = {
-        "old": {"allowed_params": {"env": ["name"]},
+        "old": {"allowed_params": {"old-env": ["name"]},
                 "mcp_info": {"mcp_server_cost_info": {"tool_name_to_cost_per_query": {"env": 0.4}}}},
         "new": {"env": {"WHO": "${X-WHO}"}},
     }
@@ -425,6 +425,22 @@ def test_a_parked_call_nobody_takes_up_ends_and_its_server_hears_of_it(tmp_path)
             wait_until(lambda n=n: f"ask cancelled m{n}" in lab.saw(), 20, "word of it")
             late = stateless(lab, "old-ask", n, key, **yes(parked[n]))
             assert late["error"] == {"code": -32602, "message": INVALID}
+
+
+@pytest.mark.parametrize("server", ["old", "new"])
+def test_a_question_a_client_with_a_session_does_not_answer_ends(tmp_path, server):
+    with Lab(tmp_path, settings={"mcp_sessions": {"answer": "300ms"}}) as lab:
+        wait_until(lambda: f"{server}-ask" in listed(lab), 30, "the tools")
+        with Session(lab, capabilities={"elicitation": {}}) as session:
+            answer = session.tool(f"{server}-ask")
+            assert "did not answer in time" in json.dumps(answer), answer
+            asked, withdrawn = session.notices
+            assert asked["method"] == "elicitation/create"
+            assert withdrawn["method"] == "notifications/cancelled"
+            assert withdrawn["params"]["requestId"] == asked["id"]
+            late = {"jsonrpc": "2.0", "id": asked["id"], "result": {"action": "accept", "content": {}}}
+            assert session.send(late)[0] == 202  # an answer to nothing
+            assert text(session.tool(f"{server}-big", bytes=3)) == "xxx"
 
 
 def test_a_parked_call_is_taken_up_at_any_worker_by_its_own_caller_alone(tmp_path, lab):

@@ -50,6 +50,13 @@ def test_what_a_server_refuses_is_not_acknowledged(lab):
         assert client.accepted == {**LISTS, "resourceSubscriptions": []}
 
 
+def test_a_hundred_resources_are_looked_up_for_a_listen(lab):
+    nobodys = [f"memo://nobodys{i}" for i in range(100)]
+    for uris, accepted in ((nobodys[1:], ["memo://note"]), (nobodys, [])):
+        with Listening(lab, uris=[*uris, "memo://note"]) as client:
+            assert client.accepted["resourceSubscriptions"] == accepted
+
+
 def test_a_server_that_starts_is_waited_for_before_it_is_said_that_nobody_has_it(tmp_path):
     with Lab(tmp_path, new={"enabled": False}) as lab, Session(lab) as session:
         with concurrent.futures.ThreadPoolExecutor(1) as pool:

@@ -118,6 +118,19 @@ def test_log_ins_are_kept_by_caller_and_issuer(served, protected):
     assert tools(served, other) == ["login"]
 
 
+def test_a_log_in_goes_with_its_key(served):
+    def kept():
+        with sqlite3.connect(next((served.folder / "state").glob("*.db"))) as store:
+            return store.execute("SELECT count(*) FROM mcp_tokens").fetchone()[0]
+
+    key, before = served.new_key(), kept()
+    log_in(served, key, "gus")
+    assert whoami(served, key) == "gus tools"
+    wait_until(lambda: kept() == before + 1, 30, "it is kept")
+    served.call("POST", "/key/delete", {"keys": [key]})
+    wait_until(lambda: kept() == before, 30, "it went")
+
+
 def test_a_callers_own_token_is_never_handed_on(served, protected):
     """Whatever extra_headers says: what proves a caller to kanmon stays here."""
     key = served.new_key()

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from gateway import MASTER, wait_until
 from jwt.algorithms import ECAlgorithm
+from served import status, until
 
 CONFIG = """
 model_list: []
@@ -46,20 +47,6 @@ def served(protected, tmp_path_factory):
                          issuer=protected.issuer.removeprefix("http://"))
     with McpGateway(folder, text, {"SIGNER_KEY": protected.pem}) as gateway:
         yield gateway
-
-
-def server(gateway, name):
-    listed = gateway.call("GET", "/kanmon/mcp/servers").json()["servers"]
-    return next(one for one in listed if one["name"] == name)
-
-
-def until(gateway, name, state):
-    """Its row, once it is so; a ready one has said what tools it has."""
-    def look():
-        one = server(gateway, name)
-        return one["state"] == state and (state != "ready" or one["known"]) and one
-
-    return wait_until(look, 30, f"{name} to be {state}", 0.05)
 
 
 @pytest.mark.parametrize("name, client", [("by-secret", "robot"), ("by-key", "signer")])

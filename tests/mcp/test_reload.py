@@ -83,7 +83,8 @@ def test_a_subscription_that_is_not_answered_yet_is_the_new_servers_to_answer(tm
         sessions = [stack.enter_context(Session(lab)) for _ in range(6)]
 
         def asked(times):
-            wait_until(lambda: lab.saw().count("subscribe memo://late") == times, 30, "all to be asked")
+            # At least: a worker that takes up the configuration late asks the old server first.
+            wait_until(lambda: lab.saw().count("subscribe memo://late") >= times, 30, "all to be asked")
 
         waiting = [pool.submit(one.ask, "resources/subscribe", LATE) for one in sessions[:3]]
         asked(3)

@@ -9,6 +9,7 @@ import pytest
 from gateway import MASTER, wait_until
 
 from conftest import McpGateway
+from served import until
 
 FAULTY = pathlib.Path(__file__).resolve().parent / "faulty.py"
 
@@ -40,18 +41,13 @@ def servers(gateway):
     return {one["name"]: one for one in listed}
 
 
-def until(gateway, name, state):
-    return wait_until(lambda: (one := servers(gateway)[name])["state"] == state and one, 30,
-                      f"{name} to be {state}", 0.05)
-
-
 def pids(gateway):
     return (gateway.folder / "pids").read_text().split()
 
 
 def test_the_list_says_how_each_server_is(served):
-    until(served, "good-one", "ready")  # it is before its lists are known
-    good = wait_until(lambda: (one := servers(served)["good-one"])["known"] and one, 30, "its lists")
+    until(served, "good-one", "ready")
+    good = servers(served)["good-one"]
     assert (good["transport"], good["tools"], good["state"]) == ("stdio", 5, "ready")
     assert good["alias"] == "good_one"  # the separator is not in an alias
     gone = until(served, "gone", "down")
@@ -70,7 +66,7 @@ def test_a_server_is_stopped_started_and_restarted(served):
     kanmon(served, "stop", "good-one")
     assert until(served, "good-one", "stopped")["why"]
     wait_until(lambda: not pathlib.Path(f"/proc/{before[-1]}").exists(), 30, "its process to end")
-    kanmon(served, "mcp", "start", "good-one")
+    assert "stopped" not in kanmon(served, "mcp", "start", "good-one")
     until(served, "good-one", "ready")
     wait_until(lambda: len(pids(served)) == len(before) + 1)
     kanmon(served, "restart", "good-one")
@@ -94,6 +90,15 @@ def test_what_is_not_there_is_said(served):
         assert ran.returncode not in (0, 2), words
         assert "nobody" in ran.stderr and "kanmon mcp list" in ran.stderr
     assert served.command("mcp", "stop", "--config", served.config).returncode == 2
+    ran = served.command("mcp", "call", "nobodys-tool", "--config", served.config)
+    assert ran.returncode == 1 and ran.stderr == "error: Unknown tool: nobodys-tool\n"
+    ran = served.command("mcp", "list", "good-one", "--config", served.config)
+    assert ran.returncode == 2 and "takes no argument 'good-one'" in ran.stderr
+    for words in (["a", "b"], ["a", "--server", "a"]):
+        ran = served.command("mcp", "tools", *words, "--config", served.config)
+        assert (ran.returncode, ran.stderr.splitlines()[0]) == (2, "error: name one server")
+    ran = served.command("mcp", "tools", "--server", "nobody", "--json", "--config", served.config)
+    assert ran.returncode == 1 and not ran.stdout
 
 
 def test_it_is_the_administrators(served):

@@ -46,5 +46,5 @@ fuzz_each() { # fuzz_each SECONDS SEED INPUTS
         if [ -e "build/fuzz/corpus/$name.ok" ]; then km_count 1 0; else km_count 0 1; fi
     done
 }
-part_short() { fuzz_each 5 1 50000; }
+part_short() { fuzz_each 3 1 30000; }
 part_long() { fuzz_each 3600 0 -1; }

@@ -4,11 +4,12 @@
 part_short() {
     local dir port out status=0
     dir=$(mktemp -d)
-    port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+    port=$(PYTHONPATH=tests/e2e/lib python3 -B -c 'import ports; print(ports.free_port())')
     # No provider of this machine's is asked: the answer is the gateway's own.
     newcomer() {
         env -u OPENAI_API_KEY -u ANTHROPIC_API_KEY -u GEMINI_API_KEY -u GROQ_API_KEY \
             -u MISTRAL_API_KEY -u DEEPSEEK_API_KEY -u OPENROUTER_API_KEY -u LITELLM_MASTER_KEY \
+            -u AWS_ACCESS_KEY_ID -u AWS_PROFILE -u AWS_BEARER_TOKEN_BEDROCK \
             ./scripts/quickstart --port "$port" --dir "$dir"
     }
     {

@@ -5,8 +5,10 @@ part_short() {
     km_build asan kanmon
     tests/mcp/run --binary build/asan/kanmon
 }
-# And a thousand sessions at random with their servers killed under them, in place of some dozens.
+# And a thousand sessions at random with their servers killed under them, in place of some dozens;
+# and Debian's own kernel, which keeps memory limits by cgroups.
 part_long() {
     km_build release
     KM_CHURN=1000 tests/mcp/run --binary build/release/kanmon
+    tests/vm/run
 }

@@ -22,6 +22,8 @@ class Proxy:
         self.swallow = None  # bytes of the client; what answers them is lost, and so is the rest
         self.behind = None  # bytes of the server; what it says after them is lost
         self.silent = False  # after that the connection stays open
+        self.gate = threading.Event()  # while it is cleared, who comes waits for what is decided now
+        self.gate.set()
         self.made = 0  # connections, cancel requests included
         self.given = 0  # bytes of the server, over the last connection
         self.links = set()
@@ -53,10 +55,12 @@ class Proxy:
         with contextlib.suppress(OSError):
             while True:
                 client, _ = self.listener.accept()
+                target = self.target or 1
                 self.made += 1
                 self.given = 0
+                self.gate.wait(60)
                 try:
-                    server = socket.create_connection(("127.0.0.1", self.target or 1))
+                    server = socket.create_connection(("127.0.0.1", target))
                 except OSError:
                     client.close()
                     continue

@@ -73,6 +73,21 @@ def test_a_database_that_is_away_is_tried_in_the_background_and_nobody_waits_for
             until_it_works(server)
 
 
+def test_a_call_does_not_fail_with_an_attempt_that_began_before_it(postgres, role):
+    with Proxy(None) as wire:
+        with Server(wire.dsn(role), "--pool-min", 2) as server:
+            wait_until(lambda: wire.made >= 2, 20, "it to be tried", 0.05)
+            wire.gate.clear()
+            made = wire.made
+            wait_until(lambda: wire.made > made, 20, "it to be tried again", 0.05)
+            wire.target = postgres.port
+            call = ask(server)
+            server.wait(server.send("ping", {}))  # so the call waits for a connection
+            wire.gate.set()
+            result = server.wait(call)["result"]
+            assert result["isError"] is False, result
+
+
 def test_each_worker_of_a_gateway_has_its_share_before_anybody_asks(postgres, role, tmp_path):
     """And keeps it: a session that has something ready does not end because nobody asks."""
     child = (f"{{command: {binary()}, args: [mcp, postgres], env: {{DATABASE_URL: "

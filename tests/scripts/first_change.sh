@@ -27,6 +27,8 @@ insert_before() { # insert_before FILE FIXED_LINE KIND
 cd "$top"
 git ls-files -co --exclude-standard -z | xargs -0 tar -cf - | tar -xf - -C "$work"
 cd "$work"
+# What the part dev has compiled is the same here: ccache finds it if both speak of their own top.
+export CCACHE_BASEDIR=$work CCACHE_NOHASHDIR=1
 cmake --preset dev >/dev/null 2>&1
 built() { cmake --build build/dev --target test_llm_provider >"$work/log" 2>&1 || { cat "$work/log"; return 1; }; }
 tested() { built && ./build/dev/tests/unit/llm/test_llm_provider >"$work/log" 2>&1; }

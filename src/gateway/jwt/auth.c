@@ -323,12 +323,25 @@ static int judge(struct km_visit *v, const struct km_jwt_hold *h, struct km_err 
     return 0;
 }
 
-int km_jwt_authenticate(struct km_visit *v, struct km_str token, struct km_err *err)
+/* The token of somebody in particular is kept where a server exchanges it for its own.  That it is
+ * not, for want of memory, is found out there. */
+static void keep_token(struct km_visit *v, struct km_str token)
+{
+    const struct km_mcp_set *servers = v->view->snap->mcp;
+    struct km_mcp_subject *s;
+
+    if (!servers || !servers->exchanges || !v->who.subject.n)
+        return;
+    s = km_mcp_subject_new(token);
+    if (km_mcp_subject_hold(s, km_exchange_arena(v->x)) == 0)
+        v->who.token = s;
+    km_mcp_subject_unref(s);
+}
+
+static int authenticate(struct km_visit *v, struct km_err *err)
 {
     const struct km_jwt_hold *h = v->jwt;
 
-    if (!v->view->snap->jwt || !km_jwt_looks_like(token))
-        return KM_E_AGAIN;
     if (!h)
         return km_fail(err, KM_E_NOMEM, "out of memory");
     if (h->judged)
@@ -342,4 +355,15 @@ int km_jwt_authenticate(struct km_visit *v, struct km_str token, struct km_err *
         return h->why.code ? h->why.code : km_fail(err, KM_E_OVERLOADED, "no keys");
     }
     return judge(v, h, err);
+}
+
+int km_jwt_authenticate(struct km_visit *v, struct km_str token, struct km_err *err)
+{
+    int r = KM_E_AGAIN;
+
+    if (v->view->snap->jwt && km_jwt_looks_like(token))
+        r = authenticate(v, err);
+    if (r == 0)
+        keep_token(v, token);
+    return r;
 }

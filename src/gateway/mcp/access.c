@@ -37,8 +37,9 @@ static struct km_str permission(const struct km_visit *v)
     struct km_str extra = v->who.key->row.extra;
     struct km_json_span span;
 
-    if (extra.n && km_json_spans(extra, names, 1, &span, NULL, NULL) == 0 &&
-        span.type == KM_JSON_OBJECT)
+    if (extra.n && km_json_spans(extra, names, 1, &span, NULL, NULL) < 0)
+        return none.text; /* cannot be: it is written here */
+    if (extra.n && span.type == KM_JSON_OBJECT)
         return km_json_value(extra, &span);
     return general->keys_need_grant ? none.text : KM_STR_NONE;
 }
@@ -64,15 +65,22 @@ struct km_str km_mcp_rights_text(const struct km_mcp_rights *r)
     return r ? r->text : KM_STR_NONE;
 }
 
+struct km_mcp_asker km_mcp_arrival_asker(const struct km_mcp_arrival *in,
+                                         struct km_str capabilities)
+{
+    return (struct km_mcp_asker){ .principal = in->principal,
+                                  .subject = in->visit->who.token,
+                                  .capabilities = capabilities,
+                                  .headers = &in->headers };
+}
+
 struct km_mcp_asker km_mcp_turn_asker(const struct km_mcp_turn *t)
 {
-    return (struct km_mcp_asker){
-        .principal = t->in->principal,
-        .capabilities = t->capabilities,
-        .rights = km_mcp_rights_text(km_mcp_rights_of(t->in->visit, t->arena)),
-        .session = t->session ? km_str(t->session->id, KM_MCP_SESSION_ID_LEN) : t->client,
-        .headers = &t->in->headers
-    };
+    struct km_mcp_asker asker = km_mcp_arrival_asker(t->in, t->capabilities);
+
+    asker.rights = km_mcp_rights_text(km_mcp_rights_of(t->in->visit, t->arena));
+    asker.session = t->session ? km_str(t->session->id, KM_MCP_SESSION_ID_LEN) : t->client;
+    return asker;
 }
 
 /* The member of a map of servers, by any of its names. */
@@ -206,11 +214,11 @@ static bool listed(const struct km_str_list *list, const struct km_mcp_upstream 
     return false;
 }
 
+/* Both lists hold: a tool that is in each is not there, as LiteLLM lists it. */
 static bool configured(const struct km_mcp_upstream *u, struct km_str tool)
 {
-    if (u->entry->allowed_tools.n)
-        return listed(&u->entry->allowed_tools, u, tool);
-    return !listed(&u->entry->disallowed_tools, u, tool);
+    return (!u->entry->allowed_tools.n || listed(&u->entry->allowed_tools, u, tool)) &&
+           !listed(&u->entry->disallowed_tools, u, tool);
 }
 
 /* Is it in the list, by its own name or by the one it is shown under?  No list: yes. */
@@ -221,7 +229,7 @@ static bool permits(const struct km_json *list, const struct km_mcp_member *m, s
     const struct km_json *v;
     struct km_str key, s;
 
-    if (km_json_kind(list) != KM_JSON_ARRAY)
+    if (!list)
         return true;
     for (km_json_iter(list, &it); km_json_next(&it, &key, &v);)
         if (km_json_string(v, &s) &&
@@ -253,6 +261,17 @@ static bool in_node(const struct km_node *list, struct km_str name)
     return false;
 }
 
+/* What may be given to the tool by allowed_params; NULL: anything. */
+static const struct km_node *configured_params(const struct km_mcp_upstream *u, struct km_str tool)
+{
+    const struct km_node *all = u->entry->allowed_params;
+
+    for (size_t i = 0; all && i < all->n; i++)
+        if (same_tool(all->k[i]->text, u, tool))
+            return all->v[i];
+    return NULL;
+}
+
 /* What may be given to the tool by one server's part of mcp_param_permissions; NULL: anything. */
 static const struct km_json *params_of(const struct km_json *tools, const struct km_mcp_member *m,
                                        struct km_str tool)
@@ -270,17 +289,21 @@ static const struct km_json *params_of(const struct km_json *tools, const struct
 int km_mcp_rights_args(const struct km_mcp_rights *r, const struct km_mcp_member *m,
                        struct km_str tool, const struct km_json *args, struct km_err *err)
 {
-    const struct km_node *own = km_node_get(m->upstream->entry->allowed_params, tool);
+    const struct km_node *own = configured_params(m->upstream, tool);
     const struct km_json *all = r ? km_json_get(r->json, "mcp_param_permissions") : NULL, *v;
     const struct km_json *keys = params_of(of_server(all, m->upstream), m, tool);
     const struct km_json *seen = m->virtual ? params_of(of_name(all, m->virtual->name), m, tool)
                                             : NULL;
+    enum km_json_type kind = km_json_kind(args);
     struct km_json_iter it;
     struct km_str key;
 
+    /* In another form a server could take for parameters what nobody here did. */
+    if (kind != KM_JSON_OBJECT && kind != KM_JSON_NULL && kind != KM_JSON_ABSENT)
+        return km_fail(err, KM_E_INVALID, "arguments must be an object");
     for (km_json_iter(args, &it); km_json_next(&it, &key, &v);)
-        if ((own && own->type == KM_NODE_SEQ && !in_node(own, key)) ||
-            (keys && !in_json(keys, key)) || (seen && !in_json(seen, key)))
+        if ((own && !in_node(own, key)) || (keys && !in_json(keys, key)) ||
+            (seen && !in_json(seen, key)))
             return refuse(key, tool, err);
     return 0;
 }

@@ -19,6 +19,7 @@
 #include "gateway/auth.h"
 #include "mcp/view/view.h"
 
+struct km_mcp_arrival;
 struct km_mcp_asker;
 struct km_mcp_turn;
 
@@ -31,6 +32,10 @@ struct km_mcp_rights {
 const struct km_mcp_rights *km_mcp_rights_of(const struct km_visit *v, struct km_arena *arena);
 struct km_str km_mcp_rights_text(const struct km_mcp_rights *r);
 bool km_mcp_rights_server(const struct km_mcp_rights *r, const struct km_mcp_upstream *u);
+/* Who asks by this request, for lists: neither its rights nor a session are in it.  It points into
+ * the arrival. */
+struct km_mcp_asker km_mcp_arrival_asker(const struct km_mcp_arrival *in,
+                                         struct km_str capabilities);
 /* Who asks by this message: what its sender brings, for servers to know or to be told apart by.  It
  * points into the turn. */
 struct km_mcp_asker km_mcp_turn_asker(const struct km_mcp_turn *t);

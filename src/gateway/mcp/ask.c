@@ -80,8 +80,28 @@ bool km_mcp_client_can(const struct km_mcp_work *w, struct km_str method)
 
 void km_mcp_question_free(struct km_mcp_question *q)
 {
+    km_timer_stop(&q->timer);
     km_list_remove(&q->of_work);
     km_list_remove(&q->of_session);
+}
+
+static void on_unanswered(void *ctx)
+{
+    struct km_mcp_question *q = ctx;
+
+    q->late = true;
+    km_mcp_question_withdraw(q);
+    q->answered(q, true,
+                KM_STR("{\"code\":-32603,\"message\":\"the client did not answer in time\"}"));
+}
+
+/* A client with a session alone: for one without the call is parked, and that has its own bound. */
+static void limit_question(struct km_mcp_question *q)
+{
+    const struct km_mcp_session_bounds *bounds = km_mcp_bounds(q->w->hub);
+
+    if (q->of_server)
+        km_timer_start(&q->timer, bounds ? (uint64_t)bounds->answer_ms : KM_MCP_ANSWER_MS);
 }
 
 /* As a request on the stream of a session. */
@@ -141,11 +161,13 @@ int km_mcp_question_put(struct km_mcp_work *w, const struct km_mcp_question *lik
     q->params = km_arena_str(arena, like->params);
     km_list_init(&q->of_work);
     km_list_init(&q->of_session);
+    km_timer_init(&q->timer, w->hub->w->loop, on_unanswered, q);
     q->number = session ? ++session->questions_made : ++w->questions_made;
     km_list_push(&w->questions, &q->of_work);
     if (session) {
         take_token(q);
         km_list_push(&session->questions, &q->of_session);
+        limit_question(q);
         r = send_question(q, err);
     }
     if (r < 0)
@@ -172,7 +194,11 @@ static void to_server(struct km_mcp_question *q, bool is_error, struct km_str js
 static void on_question(void *ctx, uint64_t question, struct km_str method, struct km_str params)
 {
     struct km_mcp_question like = {
-        .server_question = question, .method = method, .params = params, .answered = to_server
+        .server_question = question,
+        .method = method,
+        .params = params,
+        .answered = to_server,
+        .of_server = true,
     };
     struct km_mcp_work *w = ctx;
     struct km_mcp_question *q;
@@ -316,7 +342,7 @@ static void on_done(void *ctx, const struct km_mcp_answer *answer)
     w->call->up_status = 200;
     w->call->first_us = w->call->start_us + (int64_t)((now_ns - w->call->began_ns) / 1000);
     if (answer->kind == KM_MCP_FAILED) {
-        if (km_mcp_login_wanted(w, answer->err) && km_mcp_login_ask(w, &err) == 0)
+        if (km_mcp_login_wanted(w, answer->err) && km_mcp_login_ask(w, answer->err, &err) == 0)
             return;
         w->call->up_status = 0;
         km_call_fail(w->call, answer->err);
@@ -350,6 +376,7 @@ static const struct km_mcp_ask_events events = { .on_notice = on_notice,
 int km_mcp_ask_server(struct km_mcp_work *w, struct km_err *err)
 {
     struct km_mcp_asker asker = { .principal = w->principal,
+                                  .subject = w->call->visit->who.token,
                                   .capabilities = w->capabilities,
                                   .headers = &w->headers,
                                   .log_level = w->log_level,

@@ -15,7 +15,7 @@
 
 #include "base/encode.h"
 #include "gateway/mcp/access.h"
-#include "mcp/oauth/settings.h"
+#include "gateway/oauth/oauth.h"
 #include "mcp/schema.h"
 
 #define ARENA_BYTES ((size_t)96 * 1024 * 1024)
@@ -147,7 +147,7 @@ static enum km_next send_call(struct km_call *call)
     /* A tool of kanmon's own may answer before this returns, but not before its record was asked
      * for, and that comes back by the mailbox. */
     if (km_mcp_member_offers_login(w->member))
-        r = km_mcp_login_ask(w, &call->err);
+        r = km_mcp_login_ask(w, NULL, &call->err);
     else
         r = w->member->builtin ? run_own(w, &call->err) : km_mcp_ask_server(w, &call->err);
     if (r == 0)
@@ -403,21 +403,6 @@ static void copy_headers(struct km_mcp_work *w, const struct km_headers *h)
     w->headers = (struct km_headers){ v, v ? h->n : 0 };
 }
 
-/* What the visit would say of itself: its exchange may be another worker's by now. */
-static struct km_str base_of(const struct km_mcp_turn *t, struct km_arena *arena)
-{
-    struct km_str given = t->hub->w->view->snap->oauth->public_url;
-    struct km_str host = km_header_get(&t->in->headers, KM_STR("host"));
-
-    while (given.n && given.p[given.n - 1] == '/')
-        given.n--;
-    if (given.n)
-        return km_arena_str(arena, given);
-    return km_arena_cat(
-        arena, (struct km_str[]){ t->in->secure ? KM_STR("https://") : KM_STR("http://"), host },
-        2);
-}
-
 static void fill(struct km_mcp_work *w, struct km_mcp_turn *t, const struct km_mcp_call_args *args)
 {
     struct km_arena *arena = &w->call->arena;
@@ -443,7 +428,8 @@ static void fill(struct km_mcp_work *w, struct km_mcp_turn *t, const struct km_m
         w->session = km_arena_str(arena, t->client);
     w->requested_by = km_arena_str(arena, requested_by(t));
     if (args->member->upstream && args->member->upstream->oauth)
-        w->base = base_of(t, arena);
+        w->base = km_oauth_base_of(t->in->visit, km_header_get(&t->in->headers, KM_STR("host")),
+                                   t->in->secure, arena);
     copy_headers(w, &t->in->headers);
     w->tool = km_str_eq(args->method, KM_STR("tools/call"));
     w->args = a; /* the turn's: prepare runs before it ends */

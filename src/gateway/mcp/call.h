@@ -86,6 +86,8 @@ void km_mcp_record_refused(struct km_mcp_turn *t, struct km_str server, struct k
 /* Begins it for the turn's request; the answer comes on the turn's stream. */
 void km_mcp_call_begin(struct km_mcp_turn *t, const struct km_mcp_call_args *args);
 
+#define KM_MCP_ANSWER_MS ((uint64_t)600 * 1000) /* where no configuration says otherwise */
+
 /* One question to the client.  answered: once, json is the result or error object (empty: the
  * client cannot answer any more); in ask.c it goes to the server that asked. */
 struct km_mcp_question {
@@ -97,6 +99,9 @@ struct km_mcp_question {
     struct km_str json; /* of inputs: what was answered */
     struct km_str token; /* the server's progress token, its JSON; empty: none */
     void (*answered)(struct km_mcp_question *q, bool is_error, struct km_str json);
+    bool of_server; /* it has `mcp_sessions.answer` long; what kanmon asks has its own time */
+    bool late; /* nobody answered it in that time */
+    struct km_timer timer;
 };
 
 /* ask.c */
@@ -122,8 +127,10 @@ void km_mcp_question_withdraw(struct km_mcp_question *q); /* ask.c: told, and fr
 /* login_ask.c */
 /* Did it fail because its caller has not logged in, or not for enough? */
 bool km_mcp_login_wanted(const struct km_mcp_work *w, const struct km_err *err);
-/* Asks for that, a moment later; then the call goes on, or is answered with how to. */
-int km_mcp_login_ask(struct km_mcp_work *w, struct km_err *err) KM_MUST_USE;
+/* Asks for that, a moment later; then the call goes on, or is answered with how to.  why: what it
+ * failed of; NULL: it is the tool that stands for a login. */
+int km_mcp_login_ask(struct km_mcp_work *w, const struct km_err *why,
+                     struct km_err *err) KM_MUST_USE;
 void km_mcp_login_end(struct km_mcp_work *w); /* it waits no more */
 
 /* inputs.c: a stateless server asks a handshake-era client. */

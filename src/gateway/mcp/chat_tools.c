@@ -12,6 +12,8 @@
  */
 #include "gateway/mcp/chat.h"
 
+#include "gateway/mcp/access.h"
+#include "http/fields.h"
 #include "mcp/ask.h"
 
 #define PREFIX "litellm_proxy"
@@ -43,20 +45,6 @@ static struct km_str servers_of(struct km_str url)
     return rest;
 }
 
-static bool credential(struct km_str name)
-{
-    static const struct km_str names[] = { { "authorization", 13 },    { "x-api-key", 9 },
-                                           { "api-key", 7 },           { "x-litellm-api-key", 17 },
-                                           { "x-goog-api-key", 14 },   { "host", 4 },
-                                           { "content-length", 14 },   { "connection", 10 },
-                                           { "transfer-encoding", 17 } };
-
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (km_str_ieq(name, names[i]))
-            return true;
-    return false;
-}
-
 static void read_headers(struct km_mcp_chat *c, const struct km_json *headers,
                          struct km_mcp_chat_spec *s)
 {
@@ -66,7 +54,7 @@ static void read_headers(struct km_mcp_chat *c, const struct km_json *headers,
     struct km_str key, text;
 
     for (km_json_iter(headers, &it); km_json_next(&it, &key, &v);) {
-        if (!km_json_string(v, &text) || credential(key))
+        if (!km_json_string(v, &text) || km_field_proves(key) || km_field_of_hop(key))
             continue;
         if (km_str_ieq(key, KM_STR("x-mcp-servers")))
             s->reach.servers = s->reach.servers.n ? s->reach.servers : text;
@@ -241,9 +229,7 @@ static void on_heard(void *ctx)
 /* Some of the view's servers nobody has heard yet: once for all. */
 static bool waits(struct km_mcp_chat *c, const struct km_mcp_view *view)
 {
-    struct km_mcp_asker asker = { .principal = c->in.principal,
-                                  .capabilities = KM_STR("{}"),
-                                  .headers = &c->in.headers };
+    struct km_mcp_asker asker = km_mcp_arrival_asker(&c->in, KM_STR("{}"));
 
     if (!c->waited)
         c->wait = km_mcp_cold_wait(c->in.hub, view, &asker, on_heard, c);

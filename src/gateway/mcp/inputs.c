@@ -87,7 +87,8 @@ static void on_answered(struct km_mcp_question *q, bool is_error, struct km_str 
     struct km_arena *arena = &w->call->arena;
 
     if (is_error || !json.n) {
-        fail(w, "the client refused what the server asked");
+        fail(w, q->late ? "the client did not answer in time what the server asked"
+                        : "the client refused what the server asked");
         return;
     }
     in->answers =
@@ -109,7 +110,7 @@ static int put_one(struct km_mcp_work *w, struct km_str key, const struct km_jso
                    struct km_err *err)
 {
     struct km_arena *arena = &w->call->arena;
-    struct km_mcp_question like = { .answered = on_answered }, *q;
+    struct km_mcp_question like = { .answered = on_answered, .of_server = true }, *q;
     const struct km_json *params = km_json_get(ask, "params");
 
     if (!km_json_string(km_json_get(ask, "method"), &like.method))

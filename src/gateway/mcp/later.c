@@ -79,13 +79,10 @@ struct km_mcp_wait *km_mcp_cold_wait(const struct km_mcp_hub *hub, const struct 
 bool km_mcp_later(struct km_mcp_turn *t, const struct km_mcp_view *view)
 {
     struct km_mcp_upstream *v[KM_MCP_VIEW_MEMBERS];
-    struct km_mcp_asker asker = { .principal = t->in->principal,
-                                  .capabilities = t->capabilities,
-                                  .rights =
-                                      km_mcp_rights_text(km_mcp_rights_of(t->in->visit, t->arena)),
-                                  .headers = &t->in->headers };
+    struct km_mcp_asker asker = km_mcp_arrival_asker(t->in, t->capabilities);
     struct later *l;
 
+    asker.rights = km_mcp_rights_text(km_mcp_rights_of(t->in->visit, t->arena));
     if (t->waited || !t->stream || t->stream->batch || !unheard(view, v))
         return false;
     l = km_arena_zalloc(t->arena, sizeof *l);

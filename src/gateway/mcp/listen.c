@@ -111,6 +111,21 @@ void km_mcp_listen_answered(struct km_mcp_listen *l)
 
 /* --- the request --- */
 
+/* The next resource that is named: the first hundred are looked up, whoever has them, for each
+ * costs a search through all lists. */
+static bool next_uri(struct km_json_iter *it, size_t *seen, struct km_str *ret_uri)
+{
+    const struct km_json *v;
+    struct km_str key;
+
+    while (*seen < KM_MCP_SUBSCRIPTIONS_MOST && km_json_next(it, &key, &v)) {
+        ++*seen;
+        if (km_json_string(v, ret_uri))
+            return true;
+    }
+    return false;
+}
+
 static bool wants(const struct km_json *filter, const char *name)
 {
     bool yes = false;
@@ -120,30 +135,31 @@ static bool wants(const struct km_json *filter, const char *name)
 
 static void take_wishes(struct km_mcp_turn *t, struct km_mcp_view *view, struct km_mcp_listen *l)
 {
-    const struct km_json *filter = km_json_get(t->msg.params, "notifications"), *uris, *v;
+    const struct km_json *filter = km_json_get(t->msg.params, "notifications"), *uris;
     struct km_json_iter it;
-    struct km_str key, uri;
+    struct km_str uri;
+    size_t seen = 0;
 
     for (size_t i = 0; i < sizeof wishes / sizeof wishes[0]; i++)
         if (wants(filter, wishes[i].name))
             l->lists |= wishes[i].lists;
     uris = km_json_get(filter, "resourceSubscriptions");
     l->uris = km_json_count(uris) > 0;
-    for (km_json_iter(uris, &it); l->uris && km_json_next(&it, &key, &v);)
-        if (km_json_string(v, &uri))
-            (void)km_mcp_listen_to(t, view, uri, &l->subscriptions, l);
+    for (km_json_iter(uris, &it); l->uris && next_uri(&it, &seen, &uri);)
+        (void)km_mcp_listen_to(t, view, uri, &l->subscriptions, l);
 }
 
 /* A resource it names is nobody's: a server that was not heard yet may have it. */
 static bool misses(struct km_mcp_turn *t, const struct km_mcp_view *view)
 {
-    const struct km_json *filter = km_json_get(t->msg.params, "notifications"), *v;
+    const struct km_json *filter = km_json_get(t->msg.params, "notifications");
     struct km_json_iter it;
-    struct km_str key, uri;
+    struct km_str uri;
+    size_t seen = 0;
 
     for (km_json_iter(km_json_get(filter, "resourceSubscriptions"), &it);
-         km_json_next(&it, &key, &v);)
-        if (km_json_string(v, &uri) && !km_mcp_resource_owner(t, view, uri))
+         next_uri(&it, &seen, &uri);)
+        if (!km_mcp_resource_owner(t, view, uri))
             return true;
     return false;
 }

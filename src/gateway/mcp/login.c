@@ -108,7 +108,7 @@ static int ticket_open(struct km_visit *v, struct km_str text, struct ticket *re
     (void)km_json_string(km_json_get(root, "principal"), &ret->principal);
     (void)km_json_i64(km_json_get(root, "until"), &until);
     ret->u = root && set ? km_mcp_set_find(set, name) : NULL;
-    if (!ret->u || !ret->u->oauth || until <= km_wall_us())
+    if (!ret->u || !ret->u->oauth || km_mcp_oauth_exchanges(ret->u->oauth) || until <= km_wall_us())
         return km_fail(
             err, KM_E_INVALID,
             "This address is not good any more: it is for ten minutes. Ask for another.");
@@ -161,7 +161,14 @@ static void show(struct km_visit *v, const struct ticket *t, int status, const c
 {
     struct km_str cookie = km_mcp_login_cookie(v);
     struct km_oauth_login_page page = {
-        .server = t->u->name, .ticket = t->text, .ask = asks(v), .status = status, .said = said
+        .server = t->u->name,
+        .ticket = t->text,
+        .ask = asks(v),
+        .status = status,
+        .said = said,
+        .credential = km_mcp_oauth_by_key(t->u->oauth),
+        .help = km_mcp_byok_help(t->u->oauth),
+        .uses = &t->u->entry->byok_description,
     };
     struct km_err err = { 0 };
     uint8_t hash[32];
@@ -253,6 +260,7 @@ static void on_url(void *ctx, struct km_str url, const struct km_err *err)
 struct form { /* a page that came back */
     struct ticket t;
     struct km_str secret, decision;
+    struct km_str credential; /* is_byok: to be kept */
 };
 
 static int form_read(struct km_visit *v, struct km_str body, struct form *f, struct km_err *err)
@@ -265,6 +273,8 @@ static int form_read(struct km_visit *v, struct km_str body, struct form *f, str
     if (r == 0)
         r = km_oauth_field(v, body, "key", PROOF_BYTES, &f->secret, err);
     if (r == 0)
+        r = km_oauth_field(v, body, "credential", KM_MCP_BYOK_BYTES, &f->credential, err);
+    if (r == 0)
         r = km_oauth_field(v, body, "decision", 16, &f->decision, err);
     if (r == 0)
         r = ticket_open(v, text, &f->t, err);
@@ -273,7 +283,23 @@ static int form_read(struct km_visit *v, struct km_str body, struct form *f, str
                     "The form is not one that this browser was shown. Cookies are needed to log "
                     "in.");
     f->secret = km_str_trim(f->secret);
+    f->credential = km_str_trim(f->credential);
     return r;
+}
+
+static void keep_credential(struct km_visit *v, const struct form *f, struct km_str principal)
+{
+    struct km_err err = { 0 };
+
+    if (!f->credential.n)
+        km_fail(&err, KM_E_INVALID, "There is no credential in the form.");
+    else if (km_mcp_byok_set(f->t.u->oauth, principal, f->credential, &err) == 0)
+        km_mcp_upstream_logged_in(v->w->gw->mcp, f->t.u, principal);
+    if (err.code)
+        show(v, &f->t, km_err_http(&err), err.text);
+    else
+        km_oauth_page_done(v, "Your credential is kept",
+                           "kanmon can reach the server for you now. Close this window.");
 }
 
 /* v->own: the form.  What proves the person is at hand. */
@@ -286,6 +312,10 @@ static void on_proof(struct km_visit *v)
 
     if (prove(v, &f->t, f->secret, &args.principal, &err) < 0) {
         show(v, &f->t, km_err_http(&err), err.text);
+        return;
+    }
+    if (km_mcp_oauth_by_key(f->t.u->oauth)) {
+        keep_credential(v, f, args.principal);
         return;
     }
     args.redirect = km_arena_cat(km_exchange_arena(v->x),

@@ -6,7 +6,8 @@
  *       │     session      a request on its stream          stateless   input_required
  *       │       accepted ──> wait ──> elicitation/complete ──> the call goes on
  *       │     no session   error -32042, which names the address
- *       └── else           isError, and the address in the text
+ *       ├── else           isError, and the address in the text
+ *       └── the server takes callers' tokens, exchanged: isError, why there is none
  *
  * A login is heard of by the desk's watch: the browser may come back at another worker.  Only a
  * call that the server refused is sent again, so nothing runs twice.
@@ -29,6 +30,7 @@ struct km_mcp_login_ask {
     struct km_timer timer;
     uint64_t until_ms;
     unsigned asks;
+    struct km_err why; /* what the call failed of; code 0: it is the tool */
     char id[33]; /* of the elicitation */
 };
 
@@ -48,6 +50,10 @@ bool km_mcp_login_wanted(const struct km_mcp_work *w, const struct km_err *err)
 {
     const struct km_mcp_upstream *u = w->member->upstream;
 
+    if (u && u->oauth && km_mcp_oauth_exchanges(u->oauth))
+        return err->code == KM_E_UNAUTHENTICATED;
+    if (u && u->oauth && km_mcp_oauth_by_key(u->oauth) && err->code != KM_E_UNAUTHENTICATED)
+        return false; /* a 403 is not of the key: another would be forbidden that, too */
     return u && u->oauth && (u->personal || w->call->visit->who.admin) &&
            (err->code == KM_E_UNAUTHENTICATED || err->http == 403) && !logged_in(w);
 }
@@ -63,6 +69,11 @@ void km_mcp_login_end(struct km_mcp_work *w)
 
 /* --- what the client is told --- */
 
+static bool by_key(const struct km_mcp_work *w)
+{
+    return km_mcp_oauth_by_key(w->member->upstream->oauth);
+}
+
 static struct km_str address(const struct km_mcp_work *w)
 {
     return km_mcp_login_url(w->call->visit, w->base, w->member->upstream, &w->call->arena);
@@ -70,9 +81,16 @@ static struct km_str address(const struct km_mcp_work *w)
 
 static void as_text(struct km_mcp_work *w, const char *why)
 {
+    const struct km_str name = w->member->upstream->name;
     struct km_str text =
-        km_arena_printf(&w->call->arena, "%sLog in at '%.*s' first, then try again: %.*s", why,
-                        KM_STR_ARG(w->member->name), KM_STR_ARG(address(w)));
+        by_key(w)
+            ? km_arena_printf(&w->call->arena,
+                              "%s'%.*s' wants a credential of your own. Leave it here, or by POST "
+                              "/v1/mcp/server/%.*s/user-credential, then try again: %.*s",
+                              why, KM_STR_ARG(w->member->name), KM_STR_ARG(name),
+                              KM_STR_ARG(address(w)))
+            : km_arena_printf(&w->call->arena, "%sLog in at '%.*s' first, then try again: %.*s",
+                              why, KM_STR_ARG(w->member->name), KM_STR_ARG(address(w)));
 
     km_mcp_login_end(w);
     km_mcp_work_text(w, "login_required", text.p ? km_arena_cstr(&w->call->arena, text) : why);
@@ -84,7 +102,10 @@ static void put_elicitation(struct km_mcp_work *w, struct km_buf *b)
 {
     struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(TEXT_BYTES);
 
-    km_buf_printf(&text, "Log in at '%.*s' to go on.", KM_STR_ARG(w->member->name));
+    km_buf_printf(&text,
+                  by_key(w) ? "Leave your credential for '%.*s' to go on."
+                            : "Log in at '%.*s' to go on.",
+                  KM_STR_ARG(w->member->name));
     km_buf_str(b, KM_STR("{\"mode\":\"url\",\"message\":"));
     km_buf_json(b, km_buf_view(&text));
     km_buf_str(b, KM_STR(",\"url\":"));
@@ -220,13 +241,30 @@ static bool put_question(struct km_mcp_work *w)
     return true;
 }
 
+/* Nobody logs in here: the caller comes with another token, or not at all. */
+static void tell_why(struct km_mcp_login_ask *l)
+{
+    struct km_mcp_work *w = l->w;
+
+    struct km_mcp_oauth *o = w->member->upstream->oauth;
+    struct km_mcp_subject *token = w->call->visit->who.token;
+
+    if (!l->why.code && !(token && km_mcp_exchange_failed(o, w->principal, token, &l->why)))
+        km_mcp_exchange_told(o, &l->why);
+    km_mcp_login_end(w);
+    km_mcp_work_text(w, "login_required", l->why.text);
+    resume(w);
+}
+
 static void ask(void *ctx)
 {
     struct km_mcp_login_ask *l = ctx;
     struct km_mcp_work *w = l->w;
     bool session = w->job.stream && w->job.stream->session;
 
-    if (logged_in(w) && !km_mcp_member_offers_login(w->member))
+    if (km_mcp_oauth_exchanges(w->member->upstream->oauth))
+        tell_why(l);
+    else if (logged_in(w) && !km_mcp_member_offers_login(w->member))
         go_on(w);
     else if (++l->asks > ASKS_MOST)
         as_text(w, "It was asked too often. ");
@@ -238,7 +276,7 @@ static void ask(void *ctx)
         as_text(w, "");
 }
 
-int km_mcp_login_ask(struct km_mcp_work *w, struct km_err *err)
+int km_mcp_login_ask(struct km_mcp_work *w, const struct km_err *why, struct km_err *err)
 {
     struct km_mcp_login_ask *l = w->login;
     uint8_t id[16];
@@ -254,6 +292,7 @@ int km_mcp_login_ask(struct km_mcp_work *w, struct km_err *err)
     if (km_random(id, sizeof id, err) < 0)
         return err->code;
     km_hex(l->id, id, sizeof id);
+    l->why = why ? *why : (struct km_err){ 0 };
     l->timer.fn = ask;
     km_timer_start(&l->timer, 0);
     return 0;

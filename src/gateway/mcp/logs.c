@@ -74,14 +74,11 @@ static bool known(const struct km_mcp_session *s, const struct km_mcp_upstream *
 
 static void hear(struct km_mcp_arrival *in, struct km_mcp_session *s, struct km_mcp_upstream *u)
 {
-    struct km_mcp_asker asker = { .principal = in->principal,
-                                  .capabilities = s->capabilities,
-                                  .rights =
-                                      km_mcp_rights_text(km_mcp_rights_of(in->visit, &in->arena)),
-                                  .session = km_str(s->id, KM_MCP_SESSION_ID_LEN),
-                                  .headers = &in->headers };
+    struct km_mcp_asker asker = km_mcp_arrival_asker(in, s->capabilities);
     struct heard *h = calloc(1, sizeof *h);
 
+    asker.rights = km_mcp_rights_text(km_mcp_rights_of(in->visit, &in->arena));
+    asker.session = km_str(s->id, KM_MCP_SESSION_ID_LEN);
     if (!h)
         return;
     h->session = s;

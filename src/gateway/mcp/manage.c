@@ -15,7 +15,9 @@
 #include "gateway/mcp/access.h"
 #include "gateway/reply.h"
 #include "http/json_out.h"
+#include "gateway/mcp/turn.h"
 #include "mcp/ask.h"
+#include "mcp/oauth/oauth.h"
 
 #define LIST_BYTES ((size_t)8 * 1024 * 1024)
 
@@ -44,10 +46,11 @@ static void put_texts(struct km_json_out *o, const char *name, const struct km_s
     km_out_close(o, ']');
 }
 
-static void put_server(struct km_json_out *o, const struct km_mcp_upstream *u, bool admin)
+static void put_server(struct km_json_out *o, const struct km_mcp_upstream *u, bool admin,
+                       struct km_str principal)
 {
     struct km_buf info KM_CLEANUP(km_buf_done) = KM_BUF(256 * 1024);
-    struct km_str url = u->entry->url;
+    struct km_str url = u->entry->url, spec = u->entry->spec_path;
     struct km_mcp_status s;
     char when[KM_TIME_ISO_LEN + 1];
 
@@ -61,12 +64,24 @@ static void put_server(struct km_json_out *o, const struct km_mcp_upstream *u, b
     km_out_member(o, "auth_type", km_str_c(auths[u->entry->auth]));
     if (admin && url.n) /* behind '?' there may be a secret */
         km_out_member(o, "url", km_str_sub(url, 0, km_str_chr(url, '?')));
+    if (admin && spec.n)
+        km_out_member(o, "spec_path", km_str_sub(spec, 0, km_str_chr(spec, '?')));
     if (admin && u->entry->command.n)
         km_out_member(o, "command", u->entry->command);
     put_texts(o, "mcp_access_groups", &u->entry->access_groups);
     put_texts(o, "allowed_tools", &u->entry->allowed_tools);
     km_out_key(o, "allow_all_keys");
     km_out_raw(o, u->entry->allow_all_keys ? KM_STR("true") : KM_STR("false"));
+    km_out_key(o, "is_byok");
+    km_out_bool(o, u->entry->byok);
+    if (u->entry->byok) {
+        put_texts(o, "byok_description", &u->entry->byok_description);
+        km_out_member(o, "byok_api_key_help_url", u->entry->byok_help_url);
+    }
+    if (u->entry->byok && u->oauth && principal.n) {
+        km_out_key(o, "has_user_credential");
+        km_out_bool(o, km_mcp_byok_since(u->oauth, principal) != 0);
+    }
     if (u->entry->info) {
         km_node_json(u->entry->info, &info);
         km_out_key(o, "mcp_info");
@@ -81,12 +96,13 @@ static void put_server(struct km_json_out *o, const struct km_mcp_upstream *u, b
     km_out_close(o, '}');
 }
 
-void km_mcp_manage_json(const struct km_mcp_upstream *u, bool admin, struct km_buf *out)
+void km_mcp_manage_json(const struct km_mcp_upstream *u, bool admin, struct km_str principal,
+                        struct km_buf *out)
 {
     struct km_json_out o;
 
     km_json_out_init(&o, out);
-    put_server(&o, u, admin);
+    put_server(&o, u, admin, principal);
 }
 
 static void put_health(struct km_json_out *o, const struct km_mcp_upstream *u)
@@ -132,6 +148,7 @@ static void list_servers(struct km_visit *v, bool health)
     const struct km_mcp_rights *rights = km_mcp_rights_of(v, km_exchange_arena(v->x));
     const struct km_mcp_set *set = v->view->snap->mcp;
     bool inside = km_mcp_inside(v, &km_exchange_request(v->x)->headers);
+    struct km_str principal = km_mcp_principal(v, km_exchange_arena(v->x));
     struct km_json_out o;
 
     km_json_out_init(&o, &b);
@@ -143,7 +160,7 @@ static void list_servers(struct km_visit *v, bool health)
         if (health)
             put_health(&o, set->v[i]);
         else
-            put_server(&o, set->v[i], v->who.admin);
+            put_server(&o, set->v[i], v->who.admin, principal);
     }
     km_out_close(&o, ']');
     give(v, &b);
@@ -179,7 +196,7 @@ static void on_one(void *visit, struct km_exchange *x, const struct km_route_mat
         km_reply_error(v, &err);
         return;
     }
-    km_mcp_manage_json(u, v->who.admin, &b);
+    km_mcp_manage_json(u, v->who.admin, km_mcp_principal(v, km_exchange_arena(x)), &b);
     give(v, &b);
 }
 

@@ -10,7 +10,8 @@
 #include "gateway/gateway.h"
 
 /* One server as LiteLLM shows it: no secret; address and command for the administrator alone. */
-void km_mcp_manage_json(const struct km_mcp_upstream *u, bool admin, struct km_buf *out);
+void km_mcp_manage_json(const struct km_mcp_upstream *u, bool admin, struct km_str principal,
+                        struct km_buf *out);
 
 extern const struct km_route_rows km_mcp_manage_routes;
 

@@ -194,11 +194,7 @@ void km_mcp_notify_watch(struct km_mcp_hub *hub)
 
 void km_mcp_on_roots_changed(struct km_mcp_turn *t)
 {
-    struct km_mcp_asker asker = { .principal = t->in->principal,
-                                  .capabilities = t->capabilities,
-                                  .rights =
-                                      km_mcp_rights_text(km_mcp_rights_of(t->in->visit, t->arena)),
-                                  .headers = &t->in->headers };
+    struct km_mcp_asker asker = km_mcp_turn_asker(t);
     const struct km_mcp_member *m;
     struct km_mcp_view *view = NULL;
     struct km_err err = { 0 };

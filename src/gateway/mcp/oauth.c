@@ -39,18 +39,31 @@ static bool may_use(const struct km_visit *v, const struct km_mcp_upstream *u)
     return may && km_mcp_reachable(u, km_mcp_inside(v, &km_exchange_request(v->x)->headers));
 }
 
+struct km_mcp_upstream *km_mcp_login_server(const struct km_visit *v, struct km_str name)
+{
+    struct km_mcp_upstream *u =
+        v->view->snap->mcp ? km_mcp_set_find(v->view->snap->mcp, name) : NULL;
+
+    return u && u->oauth && may_use(v, u) ? u : NULL;
+}
+
 static void login(void *visit, struct km_exchange *x, const struct km_route_match *match)
 {
     struct km_visit *v = visit;
-    struct km_mcp_upstream *u =
-        v->view->snap->mcp ? km_mcp_set_find(v->view->snap->mcp, match->params[0]) : NULL;
+    struct km_mcp_upstream *u = km_mcp_login_server(v, match->params[0]);
     struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(20 * 1024);
     struct km_err err = { 0 };
     struct km_str url;
 
-    if (!u || !u->oauth || !may_use(v, u)) {
+    if (!u) {
         km_fail(&err, KM_E_NOT_FOUND, "There is no server '%.*s' here that one can log in to.",
                 KM_STR_ARG(km_str_sub(match->params[0], 0, 100)));
+        km_reply_error(v, &err);
+        return;
+    }
+    if (km_mcp_oauth_exchanges(u->oauth)) {
+        (void)km_mcp_exchange_told(u->oauth, &err);
+        err.code = KM_E_UNSUPPORTED; /* another login here would not help */
         km_reply_error(v, &err);
         return;
     }
@@ -61,7 +74,7 @@ static void login(void *visit, struct km_exchange *x, const struct km_route_matc
         km_reply_error(v, &err);
         return;
     }
-    if (u->entry->oauth.shared && !v->who.admin) {
+    if (u->entry->oauth.shared && !u->personal && !v->who.admin) {
         km_fail(&err, KM_E_FORBIDDEN,
                 "The login at '%.*s' serves all callers: the administrator makes it.",
                 KM_STR_ARG(u->name));

@@ -106,6 +106,26 @@ static const char *param_headers(struct km_mcp_turn *t, const struct km_mcp_item
                                  km_json_get(t->msg.params, "arguments"));
 }
 
+/* It would be of a server that shows the caller nothing yet, for it has no token for it. */
+static bool no_token(struct km_mcp_turn *t, const struct km_mcp_view *view, const char *what,
+                     struct km_str name)
+{
+    const struct km_mcp_member *m;
+    struct km_err why = { 0 };
+    size_t n = km_mcp_view_members(view, &m);
+    char text[700];
+
+    for (size_t i = 0; i < n; i++) {
+        if ((n > 1 && !km_str_starts(name, m[i].alias)) || !km_mcp_no_token(t->in, &m[i], &why))
+            continue;
+        snprintf(text, sizeof text, "%s: %.*s. %s", what, KM_STR_ARG(km_str_sub(name, 0, 100)),
+                 why.text);
+        km_mcp_turn_fault(t, KM_RPC_INVALID_PARAMS, text);
+        return true;
+    }
+    return false;
+}
+
 /* Nobody has it, or it is withheld. */
 static void not_there(struct km_mcp_turn *t, const struct km_mcp_view *view, enum km_mcp_list list,
                       const char *what, struct km_str name)
@@ -118,7 +138,8 @@ static void not_there(struct km_mcp_turn *t, const struct km_mcp_view *view, enu
         km_mcp_record_refused(t, e ? e->member->name : KM_STR_NONE, e ? e->item->name : name,
                               e ? "withheld" : "unknown_tool");
     if (!e) {
-        unknown(t, KM_RPC_INVALID_PARAMS, what, name);
+        if (!no_token(t, view, what, name))
+            unknown(t, KM_RPC_INVALID_PARAMS, what, name);
         return;
     }
     snprintf(text, sizeof text,
@@ -247,8 +268,11 @@ static bool read_kept(struct km_mcp_turn *t, struct km_str uri)
 const struct km_mcp_member *km_mcp_resource_owner(struct km_mcp_turn *t,
                                                   const struct km_mcp_view *view, struct km_str uri)
 {
-    const struct km_mcp_member *m = km_mcp_view_owner(view, uri);
+    const struct km_mcp_member *m;
 
+    if (km_str_starts(uri, KM_STR(KM_MCP_SPOOL_URI)))
+        return NULL; /* a result kept here: another's, or of long ago, and no server's */
+    m = km_mcp_view_owner(view, uri);
     if (!m)
         m = mentioned(t, view, uri);
     return m ? m : only_one(view, uri);

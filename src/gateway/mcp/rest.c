@@ -16,6 +16,7 @@
 
 #include "config/tree.h"
 #include "gateway/inner.h"
+#include "gateway/mcp/access.h"
 #include "gateway/mcp/turn.h"
 #include "gateway/reply.h"
 #include "mcp/ask.h"
@@ -178,9 +179,7 @@ static void on_heard(void *ctx)
 static bool waits(struct rest_list *l, const struct km_mcp_view *view)
 {
     static const struct km_exchange_events events = { .on_gone = on_list_gone };
-    struct km_mcp_asker asker = { .principal = l->in.principal,
-                                  .capabilities = KM_STR("{}"),
-                                  .headers = &l->in.headers };
+    struct km_mcp_asker asker = km_mcp_arrival_asker(&l->in, KM_STR("{}"));
 
     l->wait = km_mcp_cold_wait(l->in.hub, view, &asker, on_heard, l);
     if (!l->wait)

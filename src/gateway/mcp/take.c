@@ -53,7 +53,8 @@ static void fault(struct km_mcp_arrival *in, const struct km_mcp_revision *revis
 
     in->pipe = NULL;
     if (what == KM_RPC_UNSUPPORTED_VERSION && revision->era == KM_MCP_STATELESS)
-        km_mcp_put_versions(msg, &data);
+        km_mcp_put_versions(msg, km_header_get(&in->headers, KM_STR("mcp-protocol-version")),
+                            &data);
     km_rpc_error(&b, revision->era, what, msg->id, km_str_c(message), km_buf_view(&data));
     km_mcp_pipe_respond(pipe, km_rpc_http(what, revision->era),
                         KM_STR("Content-Type: application/json\r\n"), km_buf_view(&b));

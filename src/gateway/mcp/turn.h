@@ -125,6 +125,10 @@ int km_mcp_view_for(struct km_mcp_arrival *in, struct km_str capabilities, struc
                     struct km_err *err) KM_MUST_USE;
 /* Its one tool is kanmon's own, to log in (oauth.h). */
 bool km_mcp_member_offers_login(const struct km_mcp_member *m);
+/* It does because the token the caller came with could not be exchanged, or was none, or because
+ * the caller has left no credential: why. */
+bool km_mcp_no_token(const struct km_mcp_arrival *in, const struct km_mcp_member *m,
+                     struct km_err *ret);
 #define KM_MCP_VIEWS_MOST 1024
 void km_mcp_views_drop(struct km_mcp_hub *hub); /* all that are kept */
 

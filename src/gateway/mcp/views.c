@@ -101,20 +101,26 @@ static bool shares(const struct km_str_list *groups, struct km_str list)
     return false;
 }
 
-static bool login_needed(const struct km_mcp_upstream *u, struct km_str principal)
+static bool login_needed(const struct km_mcp_upstream *u, const struct km_mcp_asker *asker)
 {
-    return u->oauth && u->personal &&
-           km_mcp_oauth_state(u->oauth, principal) == KM_MCP_LOGIN_NEEDED;
+    if (!u->oauth || !u->personal)
+        return false;
+    if (km_mcp_oauth_exchanges(u->oauth))
+        return !asker->subject ||
+               km_mcp_exchange_failed(u->oauth, asker->principal, asker->subject, NULL);
+    return km_mcp_oauth_state(u->oauth, asker->principal) == KM_MCP_LOGIN_NEEDED;
 }
 
-/* Who is not logged in is shown what the server said when it was; else how to log in. */
+/* Who is not logged in is shown what the server said when it was; else how to log in.  Where it has
+ * come with a token that was not taken, that is tried again. */
 static struct km_mcp_catalogue *catalogue_of(const struct gather *g, struct km_mcp_upstream *u)
 {
-    struct km_mcp_catalogue *c;
+    const bool needed = login_needed(u, g->asker);
+    const bool tries = !needed || (km_mcp_oauth_exchanges(u->oauth) && g->asker->subject);
+    struct km_mcp_catalogue *c = km_mcp_catalogue(tries ? g->in->hub->w->desk : NULL, u, g->asker);
 
-    if (!login_needed(u, g->asker->principal))
-        return km_mcp_catalogue(g->in->hub->w->desk, u, g->asker);
-    c = km_mcp_catalogue(NULL, u, g->asker);
+    if (!needed)
+        return c;
     if (c->known)
         return c;
     km_mcp_catalogue_unref(c);
@@ -232,6 +238,21 @@ bool km_mcp_member_offers_login(const struct km_mcp_member *m)
 {
     return m->upstream && m->upstream->oauth &&
            m->catalogue == km_mcp_oauth_offer(m->upstream->oauth);
+}
+
+bool km_mcp_no_token(const struct km_mcp_arrival *in, const struct km_mcp_member *m,
+                     struct km_err *ret)
+{
+    if (!km_mcp_member_offers_login(m))
+        return false;
+    if (km_mcp_oauth_by_key(m->upstream->oauth))
+        return km_mcp_byok_told(m->upstream->oauth, ret) < 0;
+    if (!km_mcp_oauth_exchanges(m->upstream->oauth))
+        return false;
+    if (!in->visit->who.token ||
+        !km_mcp_exchange_failed(m->upstream->oauth, in->principal, in->visit->who.token, ret))
+        km_mcp_exchange_told(m->upstream->oauth, ret);
+    return true;
 }
 
 static bool shows(void *ctx, const struct km_mcp_member *m, enum km_mcp_list list,
@@ -382,7 +403,7 @@ static void put_key(struct gather *g, const struct km_mcp_set *set, struct km_bu
     km_buf_byte(key, '\n');
     for (size_t i = 0; i < set->n; i++)
         if (set->v[i]->oauth)
-            km_buf_byte(key, login_needed(set->v[i], in->principal) ? '-' : '+');
+            km_buf_byte(key, login_needed(set->v[i], asker) ? '-' : '+');
 }
 
 /* It is kept for the next; failing to is no failure. */
@@ -409,9 +430,7 @@ int km_mcp_view_for(struct km_mcp_arrival *in, struct km_str capabilities, struc
 {
     struct km_mcp_hub *hub = in->hub;
     struct km_mcp_set *set = in->visit->view->snap->mcp;
-    struct km_mcp_asker asker = { .principal = in->principal,
-                                  .capabilities = capabilities,
-                                  .headers = &in->headers };
+    struct km_mcp_asker asker = km_mcp_arrival_asker(in, capabilities);
     struct km_buf *words = &hub->w->scratch;
     struct km_str key = KM_STR_NONE; /* empty: too long to be kept */
     uint64_t pins = km_pins_generation(km_mcp_upstreams_pins(hub->w->gw->mcp));

@@ -13,24 +13,50 @@
 #include "gateway/jwt/auth.h"
 #include "gateway/reply.h"
 #include "http/json_out.h"
+#include "sys/listener.h"
 
 #define DOCUMENT_BYTES (64 * 1024)
 #define NO_STORE "Cache-Control: no-store\r\n"
 
-struct km_str km_oauth_base(const struct km_visit *v)
+/* "127.0.0.1:4000": its first address; empty: it has none. */
+static struct km_str listening(const struct km_worker *w, struct km_arena *arena, bool *ret_secure)
+{
+    const struct km_listener *l = w->listeners;
+    char text[KM_ADDR_TEXT];
+    union km_addr addr;
+
+    if (!w->nlisteners || km_listen_address(l->fd, &addr, NULL) < 0)
+        return KM_STR_NONE;
+    if (addr.sa.sa_family == AF_INET && addr.in.sin_addr.s_addr == htonl(INADDR_ANY))
+        addr.in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (addr.sa.sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&addr.in6.sin6_addr))
+        addr.in6.sin6_addr = in6addr_loopback;
+    km_addr_text(&addr, text);
+    *ret_secure = l->entry < w->ntls && w->tls[l->entry];
+    return km_arena_str(arena, km_str_c(text));
+}
+
+struct km_str km_oauth_base_of(const struct km_visit *v, struct km_str host, bool secure,
+                               struct km_arena *arena)
 {
     struct km_str given = v->view->snap->oauth->public_url;
-    struct km_str host = km_exchange_request(v->x)->host;
 
     while (given.n && given.p[given.n - 1] == '/')
         given.n--;
     if (given.n)
-        return given;
-    return km_arena_cat(
-        km_exchange_arena(v->x),
-        (struct km_str[]){ km_exchange_secure(v->x) ? KM_STR("https://") : KM_STR("http://"),
-                           host.n ? host : KM_STR("localhost") },
-        2);
+        return km_arena_str(arena, given);
+    if (v->local)
+        host = listening(v->w, arena, &secure);
+    return km_arena_cat(arena,
+                        (struct km_str[]){ secure ? KM_STR("https://") : KM_STR("http://"),
+                                           host.n ? host : KM_STR("localhost") },
+                        2);
+}
+
+struct km_str km_oauth_base(const struct km_visit *v)
+{
+    return km_oauth_base_of(v, km_exchange_request(v->x)->host, km_exchange_secure(v->x),
+                            km_exchange_arena(v->x));
 }
 
 bool km_oauth_is_mcp(struct km_str path)

@@ -60,8 +60,12 @@ int km_oauth_secret(const char *prefix, struct km_arena *arena, struct km_str *r
 
 /* --- meta.c --- */
 
-/* "https://host" as the visitor sees this gateway: kanmon_settings.public_url, else Host. */
+/* "https://host" as the visitor sees this gateway: kanmon_settings.public_url, else Host; by the
+ * control socket the address it listens on, for a browser on this machine. */
 struct km_str km_oauth_base(const struct km_visit *v);
+/* The same of a visit without its exchange: its Host, and whether it came by TLS. */
+struct km_str km_oauth_base_of(const struct km_visit *v, struct km_str host, bool secure,
+                               struct km_arena *arena);
 /* WWW-Authenticate of a refusal, with the line's end: where to log in, where that is possible. */
 void km_oauth_challenge(const struct km_visit *v, const struct km_err *err, struct km_buf *head);
 /* The path of an MCP endpoint or below one? */
@@ -139,6 +143,9 @@ struct km_oauth_login_page {
     struct km_str ticket, check; /* into the form */
     struct km_str cookie; /* a header line; empty: none */
     bool ask; /* for a key */
+    bool credential; /* for one of the server's as well, which is kept: nothing leads on */
+    struct km_str help; /* the same: where one is had; or empty */
+    const struct km_str_list *uses; /* the same: what it is used for */
     int status;
     const char *said; /* why it is shown again; NULL */
 };

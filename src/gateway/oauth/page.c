@@ -143,6 +143,37 @@ static void put_said(struct km_buf *page, const char *said)
     km_buf_str(page, KM_STR("</p>\n"));
 }
 
+/* What going on means: a log-in elsewhere, or that a credential is kept here. */
+static void put_what(struct km_buf *page, const struct km_oauth_login_page *p)
+{
+    const bool link =
+        km_str_starts(p->help, KM_STR("https://")) || km_str_starts(p->help, KM_STR("http://"));
+
+    km_buf_str(page, p->credential
+                         ? KM_STR("<p>You will leave your own credential for the server <b>")
+                         : KM_STR("<p>You will log in at the server <b>"));
+    put_html(page, p->server);
+    if (!p->credential) {
+        km_buf_str(page, KM_STR("</b>. From then on calls under your key use the account you log "
+                                "in with.</p>\n"));
+        return;
+    }
+    km_buf_str(page, KM_STR("</b>. It is kept sealed, and sent to that server with your calls "
+                            "alone.</p>\n"));
+    for (size_t i = 0; p->uses && i < p->uses->n; i++) {
+        km_buf_str(page, KM_STR("<p>"));
+        put_html(page, p->uses->v[i]);
+        km_buf_str(page, KM_STR("</p>\n"));
+    }
+    if (!link)
+        return;
+    km_buf_str(page, KM_STR("<p>Where to have one: <a rel=\"noreferrer\" href=\""));
+    put_html(page, p->help);
+    km_buf_str(page, KM_STR("\">"));
+    put_html(page, p->help);
+    km_buf_str(page, KM_STR("</a></p>\n"));
+}
+
 void km_oauth_page_login(struct km_visit *v, const struct km_oauth_login_page *p)
 {
     struct km_buf page KM_CLEANUP(km_buf_done) = KM_BUF(PAGE_BYTES);
@@ -150,10 +181,8 @@ void km_oauth_page_login(struct km_visit *v, const struct km_oauth_login_page *p
 
     put_head(&head, KM_STR_NONE, p->cookie);
     put_top(&page, "Connect an account");
-    km_buf_str(&page, KM_STR("<p>You will log in at the server <b>"));
-    put_html(&page, p->server);
-    km_buf_str(&page, KM_STR("</b>. From then on calls under your key use the account you log in "
-                             "with.</p>\n<p>Go on only if you began this yourself: a link "
+    put_what(&page, p);
+    km_buf_str(&page, KM_STR("<p>Go on only if you began this yourself: a link "
                              "somebody sent you may be for their key.</p>\n"));
     put_said(&page, p->said);
     km_buf_str(&page, KM_STR("<form method=\"post\" action=\"/oauth/mcp/login\">\n"
@@ -168,6 +197,11 @@ void km_oauth_page_login(struct km_visit *v, const struct km_oauth_login_page *p
                           "name=\"key\" "
                           "type=\"password\" autocomplete=\"off\" spellcheck=\"false\" autofocus "
                           "placeholder=\"sk-...\">\n"));
+    if (p->credential)
+        km_buf_str(&page,
+                   KM_STR("<label for=\"credential\">Your credential for the server</label>\n"
+                          "<input id=\"credential\" name=\"credential\" type=\"password\" "
+                          "autocomplete=\"off\" spellcheck=\"false\">\n"));
     km_buf_str(&page, KM_STR("<button name=\"decision\" value=\"allow\">Go on</button><button "
                              "class=\"no\" name=\"decision\" value=\"deny\">Refuse</button>\n"
                              "</form>\n"));

@@ -90,10 +90,8 @@ static bool ours(struct km_str name)
         { "x-goog-user-project", 19 },
     };
 
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (km_str_ieq(name, names[i]))
-            return true;
-    return km_str_istarts(name, KM_STR("x-litellm-")) ||
+    return km_str_iamong(name, names, sizeof names / sizeof names[0]) ||
+           km_str_istarts(name, KM_STR("x-litellm-")) ||
            km_str_istarts(name, KM_STR("x-forwarded-"));
 }
 

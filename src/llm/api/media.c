@@ -36,32 +36,17 @@ static const struct km_str members[KM_MM_COUNT] = {
     KM_LLM_OWN_NAMES,
 };
 
-static int bad(struct km_err *err, const char *param, const char *why)
-{
-    return km_fail_param(err, KM_E_INVALID, param, "'%s' %s.", param, why);
-}
-
+/* Some of these routes have a model of their own. */
 static int read_model(struct km_llm_request *r, struct km_arena *arena, struct km_str path_model,
                       struct km_err *err)
 {
-    const struct km_json_span *span = &r->spans[KM_MM_MODEL];
+    const char *own = km_media_of(r->api)->model;
 
-    r->model_from_path = path_model.n > 0;
-    r->model = path_model;
-    if (path_model.n)
+    if (own && !path_model.n && !km_llm_present(r, KM_MM_MODEL)) {
+        r->model = km_str_c(own);
         return 0;
-    if (span->type == KM_JSON_STRING)
-        r->model = km_json_text(arena, r->body, span);
-    else if (span->type != KM_JSON_ABSENT && span->type != KM_JSON_NULL)
-        return bad(err, "model", "must be a string");
-    else if (km_media_of(r->api)->model)
-        r->model = km_str_c(km_media_of(r->api)->model);
-    else
-        return km_fail_param(err, KM_E_INVALID, "model",
-                             "%s: Missing required parameter: 'model'. GET /v1/models lists the "
-                             "names to choose from.",
-                             r->api->path);
-    return r->model.n ? 0 : bad(err, "model", "must not be empty");
+    }
+    return km_llm_read_model(r, arena, path_model, KM_MM_MODEL, NULL, err);
 }
 
 static int parse(struct km_llm_request *r, struct km_arena *arena, struct km_str path_model,
@@ -75,8 +60,8 @@ static int parse(struct km_llm_request *r, struct km_arena *arena, struct km_str
         return e;
     if (r->spans[KM_MM_API_BASE].type != KM_JSON_ABSENT ||
         r->spans[KM_MM_BASE_URL].type != KM_JSON_ABSENT)
-        return bad(err, "api_base",
-                   "is not allowed in a request: the configuration chooses the upstream");
+        return km_llm_bad(err, "api_base",
+                          "is not allowed in a request: the configuration chooses the upstream");
     r->stream =
         r->spans[KM_MM_STREAM].type == KM_JSON_TRUE ||
         km_str_eq(km_json_value(r->body, &r->spans[KM_MM_STREAM_FORMAT]), KM_STR("\"sse\""));
@@ -150,7 +135,8 @@ int km_media_read(const struct km_llm_request *r, struct km_arena *arena, struct
         if (span->type == KM_JSON_ABSENT || span->type == KM_JSON_NULL)
             continue;
         if (m != KM_MM_INPUT && text == (m == KM_MM_N))
-            return bad(err, members[m].p, m == KM_MM_N ? "must be an integer" : "must be a string");
+            return km_llm_bad(err, members[m].p,
+                              m == KM_MM_N ? "must be an integer" : "must be a string");
         e = km_media_set(ask, members[m],
                          text ? km_json_text(arena, r->body, span) : km_json_value(r->body, span),
                          err);

@@ -42,43 +42,16 @@ bool km_messages_is_gateways(struct km_str name)
     return false;
 }
 
-static int bad(struct km_err *err, const char *param, const char *why)
-{
-    return km_fail_param(err, KM_E_INVALID, param, "'%s' %s.", param, why);
-}
-
-static struct km_str value_of(const struct km_llm_request *r, enum member m)
-{
-    return km_json_value(r->body, &r->spans[m]);
-}
-
-static bool present(const struct km_llm_request *r, enum member m)
-{
-    return r->spans[m].type != KM_JSON_ABSENT && r->spans[m].type != KM_JSON_NULL;
-}
-
-static int read_model(struct km_llm_request *r, struct km_arena *arena, struct km_err *err)
-{
-    if (!present(r, KM_M_MODEL))
-        return km_fail_param(err, KM_E_INVALID, "model",
-                             "model: Field required. GET /v1/models lists the names to choose "
-                             "from.");
-    if (r->spans[KM_M_MODEL].type != KM_JSON_STRING)
-        return bad(err, "model", "must be a string");
-    r->model = km_json_text(arena, r->body, &r->spans[KM_M_MODEL]);
-    return r->model.n ? 0 : bad(err, "model", "must not be empty");
-}
-
 static int read_needed(struct km_llm_request *r, struct km_err *err)
 {
     enum km_json_type stream = r->spans[KM_M_STREAM].type;
 
-    if (!present(r, KM_M_MESSAGES))
+    if (!km_llm_present(r, KM_M_MESSAGES))
         return km_fail_param(err, KM_E_INVALID, "messages", "messages: Field required");
     if (r->spans[KM_M_MESSAGES].type != KM_JSON_ARRAY)
-        return bad(err, "messages", "must be an array");
-    if (present(r, KM_M_STREAM) && stream != KM_JSON_TRUE && stream != KM_JSON_FALSE)
-        return bad(err, "stream", "must be true or false");
+        return km_llm_bad(err, "messages", "must be an array");
+    if (km_llm_present(r, KM_M_STREAM) && stream != KM_JSON_TRUE && stream != KM_JSON_FALSE)
+        return km_llm_bad(err, "stream", "must be true or false");
     r->stream = r->api->streams && stream == KM_JSON_TRUE;
     r->usage_asked = true; /* Messages' streams always say it */
     r->prompt = r->body;
@@ -93,19 +66,20 @@ static void read_user(struct km_llm_request *r, struct km_arena *arena)
     struct km_json_span span;
 
     if (r->spans[KM_M_METADATA].type == KM_JSON_OBJECT &&
-        km_json_spans(value_of(r, KM_M_METADATA), &name, 1, &span, NULL, NULL) == 0 &&
+        km_json_spans(km_llm_value(r, KM_M_METADATA), &name, 1, &span, NULL, NULL) == 0 &&
         span.type == KM_JSON_STRING)
-        r->user = km_json_text(arena, value_of(r, KM_M_METADATA), &span);
+        r->user = km_json_text(arena, km_llm_value(r, KM_M_METADATA), &span);
 }
 
 static int read_own(struct km_llm_request *r, struct km_arena *arena, struct km_err *err)
 {
     for (enum member m = KM_M_API_BASE; m <= KM_M_BASE_URL; m++)
-        if (present(r, m))
-            return bad(err, members[m].p,
-                       "is not allowed in a request: the configuration chooses the upstream");
+        if (km_llm_present(r, m))
+            return km_llm_bad(
+                err, members[m].p,
+                "is not allowed in a request: the configuration chooses the upstream");
     if (r->spans[KM_M_OWN + KM_LLM_OWN_METADATA].type == KM_JSON_OBJECT)
-        r->metadata = value_of(r, KM_M_OWN + KM_LLM_OWN_METADATA);
+        r->metadata = km_llm_value(r, KM_M_OWN + KM_LLM_OWN_METADATA);
     read_user(r, arena);
     return km_llm_read_own(r, &r->spans[KM_M_OWN], err);
 }
@@ -115,9 +89,8 @@ static int parse(struct km_llm_request *r, struct km_arena *arena, struct km_str
 {
     int e = km_llm_read_members(r, arena, members, KM_M_COUNT, err);
 
-    (void)path_model; /* no route of this API names one */
     if (e == 0)
-        e = read_model(r, arena, err);
+        e = km_llm_read_model(r, arena, path_model, KM_M_MODEL, "Field required", err);
     if (e == 0)
         e = read_needed(r, err);
     return e == 0 ? read_own(r, arena, err) : e;

@@ -65,21 +65,6 @@ bool km_openai_member(struct km_str name)
     return false;
 }
 
-static int bad(struct km_err *err, const char *param, const char *why)
-{
-    return km_fail_param(err, KM_E_INVALID, param, "'%s' %s.", param, why);
-}
-
-static struct km_str value_of(const struct km_llm_request *r, enum member m)
-{
-    return km_json_value(r->body, &r->spans[m]);
-}
-
-static bool present(const struct km_llm_request *r, enum member m)
-{
-    return r->spans[m].type != KM_JSON_ABSENT && r->spans[m].type != KM_JSON_NULL;
-}
-
 static int read_count(const struct km_llm_request *r, enum member m, int64_t low, int64_t high,
                       int64_t *value, struct km_err *err)
 {
@@ -91,37 +76,18 @@ static int read_stream(struct km_llm_request *r, struct km_err *err)
     struct km_json_span inner;
     struct km_str name = KM_STR("include_usage");
 
-    if (present(r, KM_M_STREAM) && r->spans[KM_M_STREAM].type != KM_JSON_TRUE &&
+    if (km_llm_present(r, KM_M_STREAM) && r->spans[KM_M_STREAM].type != KM_JSON_TRUE &&
         r->spans[KM_M_STREAM].type != KM_JSON_FALSE)
-        return bad(err, "stream", "must be true or false");
+        return km_llm_bad(err, "stream", "must be true or false");
     r->stream = r->api->streams && r->spans[KM_M_STREAM].type == KM_JSON_TRUE;
-    if (!present(r, KM_M_STREAM_OPTIONS))
+    if (!km_llm_present(r, KM_M_STREAM_OPTIONS))
         return 0;
     if (r->spans[KM_M_STREAM_OPTIONS].type != KM_JSON_OBJECT)
-        return bad(err, "stream_options", "must be an object");
-    if (km_json_spans(value_of(r, KM_M_STREAM_OPTIONS), &name, 1, &inner, NULL, err) < 0)
+        return km_llm_bad(err, "stream_options", "must be an object");
+    if (km_json_spans(km_llm_value(r, KM_M_STREAM_OPTIONS), &name, 1, &inner, NULL, err) < 0)
         return KM_E_INVALID;
     r->usage_asked = inner.type == KM_JSON_TRUE;
     return 0;
-}
-
-static int read_model(struct km_llm_request *r, struct km_arena *arena, struct km_str path_model,
-                      struct km_err *err)
-{
-    if (path_model.n) {
-        r->model = path_model;
-        r->model_from_path = true;
-        return 0;
-    }
-    if (!present(r, KM_M_MODEL))
-        return km_fail_param(err, KM_E_INVALID, "model",
-                             "%s: Missing required parameter: 'model'. GET /v1/models lists the "
-                             "names to choose from.",
-                             r->api->path);
-    if (r->spans[KM_M_MODEL].type != KM_JSON_STRING)
-        return bad(err, "model", "must be a string");
-    r->model = km_json_text(arena, r->body, &r->spans[KM_M_MODEL]);
-    return r->model.n ? 0 : bad(err, "model", "must not be empty");
 }
 
 /* What the endpoint cannot do without. */
@@ -137,8 +103,8 @@ static int read_required(struct km_llm_request *r, struct km_err *err)
                              "%s: Missing required parameter: '%s'.", r->api->path,
                              r->api->required);
     if (m == KM_M_MESSAGES && r->spans[m].type != KM_JSON_ARRAY)
-        return bad(err, "messages", "must be an array");
-    r->prompt = present(r, m) ? value_of(r, m) : KM_STR_NONE;
+        return km_llm_bad(err, "messages", "must be an array");
+    r->prompt = km_llm_present(r, m) ? km_llm_value(r, m) : KM_STR_NONE;
     return 0;
 }
 
@@ -146,11 +112,12 @@ static int read_required(struct km_llm_request *r, struct km_err *err)
 static int read_own(struct km_llm_request *r, struct km_arena *arena, struct km_err *err)
 {
     for (enum member m = KM_M_API_BASE; m <= KM_M_BASE_URL; m++)
-        if (present(r, m))
-            return bad(err, members[m].p,
-                       "is not allowed in a request: the configuration chooses the upstream");
+        if (km_llm_present(r, m))
+            return km_llm_bad(
+                err, members[m].p,
+                "is not allowed in a request: the configuration chooses the upstream");
     if (r->spans[KM_M_METADATA].type == KM_JSON_OBJECT)
-        r->metadata = value_of(r, KM_M_METADATA);
+        r->metadata = km_llm_value(r, KM_M_METADATA);
     if (r->spans[KM_M_USER].type == KM_JSON_STRING)
         r->user = km_json_text(arena, r->body, &r->spans[KM_M_USER]);
     return km_llm_read_own(r, &r->spans[KM_M_OWN], err);
@@ -181,7 +148,7 @@ static int parse(struct km_llm_request *r, struct km_arena *arena, struct km_str
     int e = km_llm_read_members(r, arena, members, KM_M_COUNT, err);
 
     if (e == 0)
-        e = read_model(r, arena, path_model, err);
+        e = km_llm_read_model(r, arena, path_model, KM_M_MODEL, NULL, err);
     if (e == 0)
         e = read_required(r, err);
     if (e == 0)

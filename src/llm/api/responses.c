@@ -43,16 +43,6 @@ struct km_str km_responses_value(const struct km_llm_request *r, enum km_respons
                : km_json_value(r->body, &r->spans[m]);
 }
 
-static bool present(const struct km_llm_request *r, enum km_responses_member m)
-{
-    return r->spans[m].type != KM_JSON_ABSENT && r->spans[m].type != KM_JSON_NULL;
-}
-
-static int bad(struct km_err *err, const char *param, const char *why)
-{
-    return km_fail_param(err, KM_E_INVALID, param, "'%s' %s.", param, why);
-}
-
 struct km_str km_responses_previous(const struct km_llm_request *r, struct km_arena *arena)
 {
     return r->spans[KM_R_PREVIOUS].type == KM_JSON_STRING
@@ -67,44 +57,28 @@ bool km_responses_stored(const struct km_llm_request *r)
 
 /* --- parsing --- */
 
-static int read_model(struct km_llm_request *r, struct km_arena *arena, struct km_str path_model,
-                      struct km_err *err)
-{
-    if (path_model.n) {
-        r->model = path_model;
-        r->model_from_path = true;
-        return 0;
-    }
-    if (!present(r, KM_R_MODEL))
-        return km_fail_param(err, KM_E_INVALID, "model",
-                             "/responses: Missing required parameter: 'model'. GET /v1/models "
-                             "lists the names to choose from.");
-    if (r->spans[KM_R_MODEL].type != KM_JSON_STRING)
-        return bad(err, "model", "must be a string");
-    r->model = km_json_text(arena, r->body, &r->spans[KM_R_MODEL]);
-    return r->model.n ? 0 : bad(err, "model", "must not be empty");
-}
-
 static int read_types(const struct km_llm_request *r, struct km_err *err)
 {
     static const enum km_responses_member flags[] = { KM_R_STREAM, KM_R_STORE, KM_R_BACKGROUND };
     enum km_json_type input = r->spans[KM_R_INPUT].type;
 
     for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)
-        if (present(r, flags[i]) && r->spans[flags[i]].type != KM_JSON_TRUE &&
+        if (km_llm_present(r, flags[i]) && r->spans[flags[i]].type != KM_JSON_TRUE &&
             r->spans[flags[i]].type != KM_JSON_FALSE)
-            return bad(err, members[flags[i]].p, "must be true or false");
+            return km_llm_bad(err, members[flags[i]].p, "must be true or false");
     for (enum km_responses_member m = KM_R_API_BASE; m <= KM_R_BASE_URL; m++)
-        if (present(r, m))
-            return bad(err, members[m].p,
-                       "is not allowed in a request: the configuration chooses the upstream");
-    if (present(r, KM_R_PREVIOUS) && r->spans[KM_R_PREVIOUS].type != KM_JSON_STRING)
-        return bad(err, "previous_response_id", "must be a string");
-    if (!present(r, KM_R_INPUT) && !present(r, KM_R_PROMPT) && !present(r, KM_R_PREVIOUS))
+        if (km_llm_present(r, m))
+            return km_llm_bad(
+                err, members[m].p,
+                "is not allowed in a request: the configuration chooses the upstream");
+    if (km_llm_present(r, KM_R_PREVIOUS) && r->spans[KM_R_PREVIOUS].type != KM_JSON_STRING)
+        return km_llm_bad(err, "previous_response_id", "must be a string");
+    if (!km_llm_present(r, KM_R_INPUT) && !km_llm_present(r, KM_R_PROMPT) &&
+        !km_llm_present(r, KM_R_PREVIOUS))
         return km_fail_param(err, KM_E_INVALID, "input",
                              "/responses: Missing required parameter: 'input'.");
-    if (present(r, KM_R_INPUT) && input != KM_JSON_STRING && input != KM_JSON_ARRAY)
-        return bad(err, "input", "must be a string or an array of items");
+    if (km_llm_present(r, KM_R_INPUT) && input != KM_JSON_STRING && input != KM_JSON_ARRAY)
+        return km_llm_bad(err, "input", "must be a string or an array of items");
     return 0;
 }
 
@@ -114,7 +88,7 @@ static int parse(struct km_llm_request *r, struct km_arena *arena, struct km_str
     int e = km_llm_read_members(r, arena, members, KM_R_COUNT, err);
 
     if (e == 0)
-        e = read_model(r, arena, path_model, err);
+        e = km_llm_read_model(r, arena, path_model, KM_R_MODEL, NULL, err);
     if (e == 0)
         e = read_types(r, err);
     if (e == 0)

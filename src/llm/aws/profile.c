@@ -7,56 +7,24 @@
  */
 #include "llm/aws/profile.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <unistd.h>
-
-static int read_all(struct km_arena *arena, int fd, struct km_str path, struct km_str *ret_text,
-                    struct km_err *err)
-{
-    size_t n = 0, cap = 4096;
-    char *p = km_arena_alloc(arena, cap);
-
-    while (p) {
-        ssize_t r = read(fd, p + n, cap - n);
-
-        if (r < 0 && errno == EINTR)
-            continue;
-        if (r < 0)
-            return km_fail_errno(err, errno, "%.*s", KM_STR_ARG(path));
-        if (r == 0) {
-            *ret_text = km_str(p, n);
-            return 0;
-        }
-        n += (size_t)r;
-        if (n == cap) {
-            char *more = cap < KM_AWS_FILE_MOST ? km_arena_alloc(arena, cap * 2) : NULL;
-
-            if (!more)
-                return km_fail(err, KM_E_LIMIT, "%.*s is over %d bytes", KM_STR_ARG(path),
-                               KM_AWS_FILE_MOST);
-            memcpy(more, p, n);
-            p = more;
-            cap *= 2;
-        }
-    }
-    return km_fail(err, KM_E_NOMEM, "out of memory");
-}
+#include "base/crypto.h"
+#include "sys/read_file.h"
 
 int km_aws_read_file(struct km_arena *arena, struct km_str path, struct km_str *ret_text,
                      struct km_err *err)
 {
-    int fd = open(km_arena_cstr(arena, path), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    int r;
+    struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(KM_AWS_FILE_MOST);
+    struct km_err why;
+    int r = km_file_read(km_arena_cstr(arena, path), KM_FILE_REGULAR, &text, &why);
 
     *ret_text = KM_STR_NONE;
-    if (fd < 0)
-        return errno == ENOENT || errno == ENOTDIR
-                   ? 0
-                   : km_fail_errno(err, errno, "%.*s", KM_STR_ARG(path));
-    r = read_all(arena, fd, path, ret_text, err);
-    close(fd);
-    return r;
+    if (r == KM_E_NOT_FOUND)
+        return 0;
+    if (r < 0)
+        return km_fail(err, r, "%.*s: %s", KM_STR_ARG(path), why.text);
+    *ret_text = km_arena_str(arena, km_buf_view(&text));
+    km_wipe(text.p, text.n);
+    return km_arena_overflowed(arena) ? km_fail(err, KM_E_NOMEM, "out of memory") : 0;
 }
 
 static struct km_str trim_line(struct km_str line)

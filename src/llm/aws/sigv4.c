@@ -160,10 +160,8 @@ static bool never_signed(struct km_str name)
     };
 #undef NAME
 
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (km_str_ieq(name, names[i]))
-            return true;
-    return km_str_istarts(name, KM_STR("proxy-")) || km_str_istarts(name, KM_STR("sec-"));
+    return km_str_iamong(name, names, sizeof names / sizeof names[0]) ||
+           km_str_istarts(name, KM_STR("proxy-")) || km_str_istarts(name, KM_STR("sec-"));
 }
 
 static char lower(char c)

@@ -12,16 +12,14 @@
  */
 #include "llm/google/auth.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/crypto.h"
 #include "base/encode.h"
 #include "base/time.h"
 #include "http/json.h"
 #include "llm/token.h"
+#include "sys/read_file.h"
 
 #define FILE_MAX ((size_t)256 * 1024)
 #define SCOPE "https://www.googleapis.com/auth/cloud-platform"
@@ -226,42 +224,22 @@ static int read_json(struct owner *o, struct km_str text, struct km_str from,
                    KM_STR_ARG(from), KM_STR_ARG(km_str_sub(type, 0, 40)));
 }
 
-/* KM_E_NOT_FOUND when there is none. */
-static int read_file(struct km_arena *arena, struct km_str path, struct km_buf *out,
-                     struct km_err *err)
-{
-    int fd = open(km_arena_cstr(arena, path), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    struct stat st;
-    ssize_t n = 1;
-
-    if (fd < 0)
-        return km_fail(err, KM_E_NOT_FOUND, "'%.*s' cannot be read", KM_STR_ARG(path));
-    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
-        close(fd);
-        return km_fail(err, KM_E_NOT_FOUND, "'%.*s' is no file", KM_STR_ARG(path));
-    }
-    while (n > 0 && !km_buf_failed(out)) {
-        char *at = km_buf_reserve(out, 4096);
-
-        n = at ? read(fd, at, 4096) : -1;
-        out->n += n > 0 ? (size_t)n : 0;
-    }
-    close(fd);
-    return n == 0 ? 0 : km_fail(err, KM_E_CONFIG, "'%.*s' cannot be read", KM_STR_ARG(path));
-}
-
 /* value: a path, or the JSON itself.  KM_E_NOT_FOUND when it is a path to nothing. */
 static int read_value(struct owner *o, struct km_arena *arena, struct km_str value,
                       const char *name, struct km_str *ret_project, struct km_err *err)
 {
     struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(FILE_MAX);
     struct km_str s = km_str_trim(value);
+    struct km_err why;
     int r;
 
     if (s.n && s.p[0] == '{')
         return read_json(o, s, km_str_c(name), ret_project, err);
-    r = read_file(arena, s, &text, err);
-    if (r == 0)
+    r = km_file_read(km_arena_cstr(arena, s), KM_FILE_REGULAR, &text, &why);
+    if (r < 0)
+        r = km_fail(err, r == KM_E_NOT_FOUND ? r : KM_E_CONFIG, "'%.*s' cannot be read: %s",
+                    KM_STR_ARG(s), why.text);
+    else
         r = read_json(o, km_buf_view(&text), s, ret_project, err);
     km_wipe(text.p, text.n);
     return r;

@@ -93,8 +93,7 @@ static int write_source(const struct km_messages_writer *w, const struct km_medi
                         struct km_str type, struct km_err *err)
 {
     struct km_json_out *out = w->out;
-    bool by_http =
-        km_str_istarts(m->url, KM_STR("https://")) || km_str_istarts(m->url, KM_STR("http://"));
+    bool by_http = km_url_is_http(m->url);
 
     if (!m->data.n && !m->file_id.n && !by_http)
         return refused(err, "an image or a document by an address that is not of http or https, "

@@ -91,8 +91,10 @@ int km_catalogue_hello(struct km_mcp_catalogue *c, const struct km_mcp_revision 
         v = km_json_get(km_json_get(root, "_meta"), KM_MCP_META_SERVER);
     if (km_json_kind(v) == KM_JSON_OBJECT)
         c->server_info = km_json_compact(v, &c->arena);
-    if (km_json_string(km_json_get(root, "instructions"), &text))
+    if (km_json_string(km_json_get(root, "instructions"), &text)) {
         c->instructions = km_arena_str(&c->arena, text);
+        c->instructions_flags = km_scan_text(c->instructions);
+    }
     km_arena_done(&arena);
     return r == 0 && km_arena_overflowed(&c->arena) ? full(err) : r;
 }
@@ -139,7 +141,8 @@ static bool next_item(struct km_str *rest, struct km_str *ret_item)
     return true;
 }
 
-/* The item as it is kept; false: it has no name, or is no object. */
+/* The item as it is kept; false: it has no name, is no object, or has a member twice, of which
+ * clients could read another one than is pinned and looked at here. */
 static bool take_item(struct km_mcp_catalogue *c, enum km_mcp_list list, struct km_str json,
                       struct km_mcp_item *item)
 {
@@ -149,7 +152,7 @@ static bool take_item(struct km_mcp_catalogue *c, enum km_mcp_list list, struct 
     bool ok;
 
     km_arena_init(&arena, PARSE_BYTES, NULL);
-    ok = km_json_parse(&arena, json, &root, NULL) == 0 &&
+    ok = km_json_parse(&arena, json, &root, NULL) == 0 && km_json_unique(root, &arena, NULL) == 0 &&
          km_json_string(km_json_get(root, lists[list].name), &name) && name.n > 0 &&
          km_json_digest(root, item->hash, NULL) == 0;
     if (ok && list == KM_MCP_TOOLS && c->headers)

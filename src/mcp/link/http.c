@@ -15,6 +15,7 @@
 #include "base/time.h"
 #include "mcp/asker.h"
 #include "mcp/link/http_part.h"
+#include "mcp/oauth/oauth.h"
 
 #define HEAD_MOSTLY 512 /* bytes of a head: the most need no more */
 #define FIXED_HEAD                                                                                 \
@@ -64,6 +65,7 @@ static struct km_link_post *post_new(struct km_link_http *h)
         return NULL;
     p->arena = arena;
     p->of = h;
+    p->auth = km_mcp_auth_ref(h->auth);
     p->retry_ms = -1;
     km_buf_init(&p->head, KM_LINK_HEAD_BYTES);
     km_buf_init(&p->more_head, KM_LINK_HEAD_BYTES);
@@ -86,8 +88,9 @@ void km_link_post_free(struct km_link_post *p)
     if (p->call)
         km_http_cancel(p->call);
     if (p->waits)
-        p->of->auth->ops->cancel(p->of->auth, &p->wait);
+        p->auth->ops->cancel(p->auth, &p->wait);
     km_list_remove(&p->link);
+    km_mcp_auth_unref(p->auth);
     km_sse_free(p->sse);
     if (p->head.p)
         km_wipe(p->head.p, p->head.n);
@@ -172,7 +175,7 @@ static int put_auth(struct km_link_post *p, struct km_err *err)
                                  .nbody = p->get ? 0 : 1,
                                  .now_us = km_wall_us() };
 
-    return h->auth->ops->head(h->auth, &args, &p->wait, &p->head, err);
+    return p->auth->ops->head(p->auth, &args, &p->wait, &p->head, err);
 }
 
 void km_link_post_begin(struct km_link_post *p)
@@ -196,7 +199,7 @@ void km_link_post_begin(struct km_link_post *p)
         .has_body = !p->get,
     };
     put_fixed(p);
-    r = h->auth ? put_auth(p, &p->err) : 0;
+    r = p->auth ? put_auth(p, &p->err) : 0;
     p->waits = r == KM_E_AGAIN;
     if (p->waits)
         return;
@@ -230,8 +233,13 @@ static void http_open(struct km_link *l)
 static void http_send(struct km_link *l, const struct km_link_request *q)
 {
     struct km_link_http *h = of(l);
-    struct km_link_post *p = post_new(h);
+    struct km_link_post *p;
 
+    if (q->auth && h->auth && q->auth != h->auth) {
+        km_mcp_auth_unref(h->auth);
+        h->auth = km_mcp_auth_ref(q->auth);
+    }
+    p = post_new(h);
     if (!p)
         return; /* its time-out will tell */
     p->id = q->id;
@@ -366,6 +374,7 @@ static struct km_link *http_free(struct km_link *l)
         km_link_post_free(KM_CONTAINER(node, struct km_link_post, link));
     say_farewell(h);
     km_deferred_cancel(&h->up);
+    km_mcp_auth_unref(h->auth);
     km_mcp_upstream_unref(h->upstream);
     if (h->own_head.p)
         km_wipe(h->own_head.p, h->own_head.n);
@@ -389,7 +398,6 @@ struct km_link *km_link_http_new(const struct km_link_args *args, struct km_err 
     h->loop = args->loop;
     h->mailbox = args->mailbox;
     h->client = args->client;
-    h->auth = args->auth;
     h->upstream = km_mcp_upstream_ref(args->upstream);
     km_list_init(&h->posts);
     km_buf_init(&h->own_head, KM_LINK_HEAD_BYTES);
@@ -397,7 +405,7 @@ struct km_link *km_link_http_new(const struct km_link_args *args, struct km_err 
     km_deferred_init(&h->up, h->loop, on_up, h);
     if (km_asker_head(args->upstream, args->asker, &h->own_head, err) < 0)
         return http_free(&h->base);
-    if (km_asker_proven(km_buf_view(&h->own_head)))
-        h->auth = NULL;
+    if (!km_asker_proven(args->upstream, km_buf_view(&h->own_head)))
+        h->auth = km_mcp_auth_ref(args->auth);
     return &h->base;
 }

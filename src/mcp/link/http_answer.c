@@ -97,10 +97,9 @@ static void on_head(void *ctx, const struct km_response *response)
     }
     km_buf_reset(&p->challenge);
     km_buf_str(&p->challenge, km_header_get(&response->headers, KM_STR("WWW-Authenticate")));
-    if (response->status >= 400 && p->of->auth && p->tries < AUTH_TRIES &&
+    if (response->status >= 400 && p->auth && p->tries < AUTH_TRIES &&
         (response->status == 401 || response->status == 403) &&
-        p->of->auth->ops->refused(p->of->auth, &p->wait, response->status, &response->headers,
-                                  KM_STR_NONE))
+        p->auth->ops->refused(p->auth, &p->wait, response->status, &response->headers, KM_STR_NONE))
         p->tries += AUTH_TRIES; /* asked again when the rest has come */
     if (p->introduces && response->status < 300)
         p->of->base.events->on_introduced(p->of->base.ctx);

@@ -16,7 +16,7 @@ struct km_link_http {
     struct km_mailbox *mailbox;
     struct km_http_client *client;
     struct km_mcp_upstream *upstream;
-    struct km_auth *auth;
+    struct km_auth *auth; /* of what comes next; referenced */
     struct km_buf own_head; /* header lines of this asker */
     struct km_buf session; /* Mcp-Session-Id; empty: none */
     const struct km_mcp_revision *revision; /* NULL: not agreed */
@@ -31,6 +31,7 @@ struct km_link_post {
     struct km_arena arena; /* it lies in it: a block that waits with the loop */
     struct km_list link;
     struct km_link_http *of;
+    struct km_auth *auth; /* of this one; referenced; NULL: none */
     uint64_t id; /* of the request; 0: none */
     bool get; /* asks for a stream: the standing one, or the rest of a request's */
     bool standing;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* link.h - how messages get to one server and back: stdio, Streamable HTTP, HTTP+SSE,
- * or a call within this process.
+ * a call within this process, or the requests of a REST interface.
  *
  * A link carries JSON-RPC messages and knows no more of them than it is told: ids, methods and
  * what they mean are the remote's (remote/remote.h).  What a transport knows beyond a message
@@ -46,6 +46,7 @@ struct km_link_request {
     uint64_t id; /* of a request; 0: a notification or an answer, of which nothing is heard */
     struct km_str method; /* empty: an answer */
     struct km_str principal; /* who asks; empty: kanmon itself */
+    struct km_auth *auth; /* of who asks, in place of the link's from here on; NULL: the link's */
     struct km_str values; /* of who asks, for a server that is part of kanmon; empty: none */
     struct km_buf *text; /* the whole message, on one line; may be taken */
     struct km_str head; /* more header lines, where there are headers */
@@ -104,7 +105,7 @@ struct km_link_args {
     struct km_http_client *client;
     struct km_mcp_upstream *upstream; /* referenced */
     const struct km_mcp_asker *asker;
-    struct km_auth *auth; /* makes header lines of each request; NULL: none.  Outlives the link */
+    struct km_auth *auth; /* makes header lines of each request; NULL: none.  Referenced */
     const struct km_link_events *events;
     void *ctx;
     const char *log_path; /* stdio: of standard error; NULL: none */
@@ -125,5 +126,9 @@ struct km_link *km_link_http_new(const struct km_link_args *args, struct km_err 
 struct km_link *km_link_sse_new(const struct km_link_args *args, struct km_err *err);
 struct km_link *km_link_stdio_new(const struct km_link_args *args, struct km_err *err);
 struct km_link *km_link_builtin_new(const struct km_link_args *args, struct km_err *err);
+struct km_link *km_link_openapi_new(const struct km_link_args *args, struct km_err *err);
+/* What each tool of such a link does (openapi/source.h is told). */
+struct km_mcp_call;
+int km_link_openapi_run(struct km_mcp_call *call, struct km_err *err);
 
 #endif

@@ -16,6 +16,7 @@
 #include "http/sse.h"
 #include "mcp/asker.h"
 #include "mcp/link/link.h"
+#include "mcp/oauth/oauth.h"
 
 #define HEAD_BYTES ((size_t)64 * 1024)
 #define ENDPOINT_BYTES 8192
@@ -26,7 +27,8 @@ struct link_sse {
     struct km_mailbox *mailbox;
     struct km_http_client *client;
     struct km_mcp_upstream *upstream;
-    struct km_auth *auth;
+    struct km_auth *auth; /* of the stream; referenced */
+    struct km_auth *newest; /* of messages that are nobody's in particular; referenced */
     struct km_buf own_head;
     struct km_buf head; /* of the stream */
     struct km_buf endpoint; /* path and query; empty: not known */
@@ -46,6 +48,7 @@ struct link_sse {
 struct post {
     struct km_list link;
     struct link_sse *of;
+    struct km_auth *auth; /* referenced; NULL: none */
     uint64_t id;
     bool introduces; /* notifications/initialized */
     struct km_buf head, text;
@@ -66,11 +69,11 @@ static struct link_sse *of(struct km_link *l)
 }
 
 /* The server wants another proof, and there may be one. */
-static bool asks_again(struct link_sse *s, const struct km_auth_wait *wait,
+static bool asks_again(struct km_auth *auth, const struct km_auth_wait *wait,
                        const struct km_response *response)
 {
-    return s->auth && (response->status == 401 || response->status == 403) &&
-           s->auth->ops->refused(s->auth, wait, response->status, &response->headers, KM_STR_NONE);
+    return auth && (response->status == 401 || response->status == 403) &&
+           auth->ops->refused(auth, wait, response->status, &response->headers, KM_STR_NONE);
 }
 
 /* --- the stream --- */
@@ -133,7 +136,7 @@ static void on_head(void *ctx, const struct km_response *response)
     struct link_sse *s = ctx;
 
     s->status = response->status;
-    s->again = !s->was_again && asks_again(s, &s->wait, response);
+    s->again = !s->was_again && asks_again(s->auth, &s->wait, response);
     if (response->status == 200)
         s->sse = km_sse_new(KM_MCP_MESSAGE_BYTES, on_event, s);
 }
@@ -177,8 +180,8 @@ static void on_done(void *ctx, const struct km_http_result *result)
     km_link_end(&s->end, &err);
 }
 
-static int put_auth(struct link_sse *s, struct km_http_request *q, struct km_auth_wait *wait,
-                    struct km_buf *head, struct km_err *err)
+static int put_auth(struct link_sse *s, struct km_auth *auth, struct km_http_request *q,
+                    struct km_auth_wait *wait, struct km_buf *head, struct km_err *err)
 {
     struct km_auth_args args = { .loop = s->loop,
                                  .client = s->client,
@@ -190,7 +193,7 @@ static int put_auth(struct link_sse *s, struct km_http_request *q, struct km_aut
                                  .nbody = q->nbody,
                                  .now_us = km_wall_us() };
 
-    return s->auth ? s->auth->ops->head(s->auth, &args, wait, head, err) : 0;
+    return auth ? auth->ops->head(auth, &args, wait, head, err) : 0;
 }
 
 static void begin(struct link_sse *s)
@@ -207,7 +210,7 @@ static void begin(struct link_sse *s)
     km_buf_reset(&s->head);
     km_buf_str(&s->head, KM_STR("Accept: text/event-stream\r\n"));
     km_asker_lines(s->upstream, km_buf_view(&s->own_head), &s->head);
-    r = put_auth(s, &s->request, &s->wait, &s->head, &err);
+    r = put_auth(s, s->auth, &s->request, &s->wait, &s->head, &err);
     s->waits = r == KM_E_AGAIN;
     if (s->waits)
         return;
@@ -238,7 +241,8 @@ static void post_free(struct post *p)
     if (p->call)
         km_http_cancel(p->call);
     if (p->waits)
-        p->of->auth->ops->cancel(p->of->auth, &p->wait);
+        p->auth->ops->cancel(p->auth, &p->wait);
+    km_mcp_auth_unref(p->auth);
     km_timer_stop(&p->retry);
     km_list_remove(&p->link);
     km_buf_done(&p->head);
@@ -277,7 +281,7 @@ static void on_post_head(void *ctx, const struct km_response *response)
     struct post *p = ctx;
 
     p->status = response->status;
-    p->again = !p->was_again && asks_again(p->of, &p->wait, response);
+    p->again = !p->was_again && asks_again(p->auth, &p->wait, response);
 }
 
 static void on_post_body(void *ctx, const char *bytes, size_t n)
@@ -353,7 +357,7 @@ static void post_begin(struct post *p)
     km_buf_reset(&p->head);
     km_buf_str(&p->head, KM_STR("Content-Type: application/json\r\n"));
     km_asker_lines(s->upstream, km_buf_view(&s->own_head), &p->head);
-    r = put_auth(s, &p->request, &p->wait, &p->head, &p->err);
+    r = put_auth(s, p->auth, &p->request, &p->wait, &p->head, &p->err);
     p->waits = r == KM_E_AGAIN;
     if (p->waits)
         return;
@@ -374,7 +378,12 @@ static void sse_send(struct km_link *l, const struct km_link_request *q)
 
     if (!p)
         return; /* its end is about to be told, or its time-out will be */
+    if (q->auth && s->newest && q->auth != s->newest) {
+        km_mcp_auth_unref(s->newest);
+        s->newest = km_mcp_auth_ref(q->auth);
+    }
     p->of = s;
+    p->auth = km_mcp_auth_ref(s->newest);
     p->id = q->id;
     p->introduces = km_str_eq(q->method, KM_STR("notifications/initialized"));
     km_buf_init(&p->head, HEAD_BYTES);
@@ -415,6 +424,8 @@ static struct km_link *sse_free(struct km_link *l)
         km_http_cancel(s->call);
     if (s->waits)
         s->auth->ops->cancel(s->auth, &s->wait);
+    km_mcp_auth_unref(s->auth);
+    km_mcp_auth_unref(s->newest);
     km_link_end_cancel(&s->end);
     km_sse_free(s->sse);
     km_buf_done(&s->own_head);
@@ -440,7 +451,6 @@ struct km_link *km_link_sse_new(const struct km_link_args *args, struct km_err *
     s->loop = args->loop;
     s->mailbox = args->mailbox;
     s->client = args->client;
-    s->auth = args->auth;
     s->upstream = km_mcp_upstream_ref(args->upstream);
     s->wait.ready = on_auth_ready;
     s->wait.ctx = s;
@@ -451,7 +461,9 @@ struct km_link *km_link_sse_new(const struct km_link_args *args, struct km_err *
     km_link_end_init(&s->end, &s->base, s->loop);
     if (km_asker_head(args->upstream, args->asker, &s->own_head, err) < 0)
         return sse_free(&s->base);
-    if (km_asker_proven(km_buf_view(&s->own_head)))
-        s->auth = NULL;
+    if (!km_asker_proven(args->upstream, km_buf_view(&s->own_head))) {
+        s->auth = km_mcp_auth_ref(args->auth);
+        s->newest = km_mcp_auth_ref(args->auth);
+    }
     return &s->base;
 }

@@ -21,7 +21,7 @@ struct km_oauth_net { /* with what to ask; copied */
     const struct km_proxy_env *proxies;
     const struct km_str_list *trusted_hosts;
     struct km_str server_url; /* the configured server: its host is trusted */
-    struct km_str own_urls[3]; /* endpoints that are configured: theirs are too; empty: none */
+    struct km_str own_urls[4]; /* endpoints that are configured: theirs are too; empty: none */
 };
 
 struct km_oauth_found {

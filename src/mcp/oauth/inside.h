@@ -34,7 +34,9 @@ struct km_mcp_holder {
     struct km_secret metadata_url; /* of the last challenge */
     unsigned steps; /* times the scope grew */
     bool logged_in; /* a person has, and nobody has said since that it is over */
-    bool step_up; /* the scope has grown: only another log-in brings such a token */
+    bool step_up; /* the scope has grown: only another log-in brings such a token; or a key is
+                     refused */
+    int64_t since_us; /* a key: when it came */
     struct km_secret principal; /* constant */
 };
 
@@ -60,12 +62,17 @@ struct km_mcp_oauth {
     struct km_proxy_env proxies;
     struct km_str_list trusted_hosts;
     bool by_client; /* client_credentials */
+    bool by_exchange; /* oauth2_token_exchange: no holders, but tokens in `exchanged` */
     struct km_mcp_catalogue *offer; /* to whom has not logged in; constant */
     struct km_store *store; /* set once, by attach; NULL: nothing is kept */
     struct km_secret server; /* server_id; constant after attach */
     pthread_mutex_t lock; /* of all below */
     struct km_mcp_oauth *next; /* takes what still comes: the settings have changed; referenced */
     struct km_map *holders; /* principal to holder */
+    int64_t scheme; /* is_byok: `access` of a holder is what stands there; constant */
+    struct km_str help;
+    struct km_map *exchanged; /* by principal and its token; exchange.c */
+    int64_t swept_us;
     struct km_list logins;
     size_t nlogins;
     struct km_secret registered_id, registered_secret; /* by registration */
@@ -81,8 +88,17 @@ void km_mcp_oauth_holder_free(void *owner);
 extern const struct km_auth_ops km_mcp_oauth_auth_ops;
 extern const struct km_refresh_ops km_mcp_oauth_refresh_ops;
 
+/* exchange.c: as km_mcp_oauth_auth(); drops the table's reference to one. */
+struct km_auth *km_mcp_exchange_auth(struct km_mcp_oauth *o, struct km_str principal,
+                                     struct km_mcp_subject *subject, struct km_err *err);
+void km_mcp_exchanged_drop(void *value);
+
 /* offer.c: a catalogue of one tool, to log in.  NULL when out of memory. */
-struct km_mcp_catalogue *km_mcp_oauth_offer_new(struct km_str server);
+struct km_mcp_catalogue *km_mcp_oauth_offer_new(const struct km_mcp_oauth *o);
+
+/* byok.c: a holder of a key as an authenticator; whose record it is. */
+extern const struct km_auth_ops km_mcp_byok_auth_ops;
+#define KM_MCP_BYOK_ISSUER "byok" /* no URL, so no issuer has that name */
 
 /* Replaces an owned text; out of memory leaves it empty. */
 void km_mcp_keep(struct km_secret *at, struct km_str text);

@@ -73,6 +73,12 @@ static bool is_for(const struct km_mcp_oauth *o, struct km_str resource)
     return km_oauth_resource_covers(resource, o->server_url);
 }
 
+/* A record of a key is none of a log-in, nor the other way about: the server is another one. */
+static bool is_kind(const struct km_mcp_oauth *o, struct km_str issuer)
+{
+    return km_mcp_oauth_by_key(o) == km_str_eq(issuer, KM_STR(KM_MCP_BYOK_ISSUER));
+}
+
 /* Whoever has taken over is to have what this one got late: a log-in or a refresh that was under
  * way.  `first` is locked before `next`, and nobody locks them the other way. */
 static void pass_on(struct km_mcp_holder *h, struct km_mcp_holder *next)
@@ -82,6 +88,7 @@ static void pass_on(struct km_mcp_holder *h, struct km_mcp_holder *next)
     for (size_t i = 1; i < NTEXTS(texts); i++)
         km_mcp_keep(at(next, &texts[i]), km_secret_view(at(h, &texts[i])));
     next->access_expires_us = h->access_expires_us;
+    next->since_us = h->since_us;
     next->secret_post = h->secret_post;
     next->fresh = true;
     next->logged_in = h->logged_in;
@@ -97,7 +104,8 @@ static void tell_next(struct km_mcp_holder *h)
     pthread_mutex_lock(&h->o->lock);
     next = h->o->next;
     pthread_mutex_unlock(&h->o->lock);
-    heir = next && is_for(next, km_secret_view(&h->resource))
+    heir = next && km_mcp_oauth_by_key(next) == km_mcp_oauth_by_key(h->o) &&
+                   is_for(next, km_secret_view(&h->resource))
                ? km_mcp_oauth_holder(next, km_secret_view(&h->principal))
                : NULL;
     if (heir)
@@ -118,6 +126,7 @@ void km_mcp_oauth_save(struct km_mcp_holder *h)
     km_out_open(&o, '{');
     put_texts(&o, h, texts, NTEXTS(texts));
     km_out_member_i64(&o, "access_expires_us", h->access_expires_us);
+    km_out_member_i64(&o, "since_us", h->since_us);
     km_out_key(&o, "secret_post");
     km_out_bool(&o, h->secret_post);
     km_out_close(&o, '}');
@@ -136,17 +145,20 @@ void km_mcp_oauth_save(struct km_mcp_holder *h)
 
 static void read_holder(struct km_mcp_oauth *o, const struct km_json *root)
 {
-    struct km_str principal = KM_STR_NONE, resource = KM_STR_NONE;
+    struct km_str principal = KM_STR_NONE, resource = KM_STR_NONE, issuer = KM_STR_NONE;
     struct km_mcp_holder *h;
 
     (void)km_json_string(km_json_get(root, "resource"), &resource);
-    if (!is_for(o, resource) || !km_json_string(km_json_get(root, "principal"), &principal) ||
+    (void)km_json_string(km_json_get(root, "issuer"), &issuer);
+    if (!is_kind(o, issuer) || !is_for(o, resource) ||
+        !km_json_string(km_json_get(root, "principal"), &principal) ||
         (h = km_mcp_oauth_holder(o, principal)) == NULL)
         return;
     pthread_mutex_lock(&h->lock);
     if (!h->logged_in) { /* else it has newer ones, of before a reload */
         read_texts(root, h, texts + 1, NTEXTS(texts) - 1);
         (void)km_json_i64(km_json_get(root, "access_expires_us"), &h->access_expires_us);
+        (void)km_json_i64(km_json_get(root, "since_us"), &h->since_us);
         (void)km_json_bool(km_json_get(root, "secret_post"), &h->secret_post);
         h->fresh = true;
         h->logged_in = h->refresh_token.n || h->access_expires_us > km_wall_us();
@@ -244,7 +256,8 @@ void km_mcp_oauth_follow(struct km_mcp_oauth *o, struct km_mcp_oauth *old)
     struct km_str key;
     void *value;
 
-    if (o->store || o->by_client)
+    if (o->store || o->by_client || o->by_exchange ||
+        km_mcp_oauth_by_key(o) != km_mcp_oauth_by_key(old))
         return;
     pthread_mutex_lock(&old->lock);
     if (!old->next)
@@ -264,8 +277,8 @@ void km_mcp_oauth_attach(struct km_mcp_oauth *o, struct km_store *store, struct 
 {
     struct km_err ignored;
 
-    if (o->store || o->by_client)
-        return; /* the upstream is the same as before */
+    if (o->store || o->by_client || o->by_exchange)
+        return; /* the upstream is the same as before, or nothing of it is kept */
     km_mcp_keep(&o->server, server);
     o->store = store;
     /* What cannot be read is as if nobody had logged in, which is said when it is needed. */

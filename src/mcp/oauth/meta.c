@@ -260,6 +260,7 @@ int km_oauth_tokens_read(struct km_arena *arena, int status, struct km_str json,
     (void)km_json_string(km_json_get(root, "scope"), &t.scope);
     (void)km_json_string(km_json_get(root, "token_type"), &type);
     (void)km_json_string(km_json_get(root, "error"), &t.error);
+    (void)km_json_string(km_json_get(root, "issued_token_type"), &t.issued);
     (void)km_json_string(km_json_get(root, "error_description"), &text);
     (void)km_json_i64(km_json_get(root, "expires_in"), &t.lifetime_s);
     if (t.lifetime_s <= 0 || t.lifetime_s > LIFETIME_MOST_S)

@@ -53,7 +53,7 @@ struct km_str km_oauth_origin(struct km_str url);
 
 /* The answer of a token endpoint.  KM_E_UNAUTHENTICATED: it says why not (ret->error). */
 struct km_oauth_tokens {
-    struct km_str access, refresh, scope, error;
+    struct km_str access, refresh, scope, error, issued; /* issued_token_type, or empty */
     int64_t lifetime_s;
 };
 int km_oauth_tokens_read(struct km_arena *arena, int status, struct km_str json,

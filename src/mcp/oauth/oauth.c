@@ -4,6 +4,8 @@
  *
  *     oauth.c         the server and its holders
  *     token.c   a holder's token: from a log-in, a refresh token, an account of kanmon's own
+ *     exchange.c   or from the token a caller came with, which has no holder
+ *     byok.c    or it is a key that the caller has given
  *     login.c, pending.c, back.c   a person logs in: the way there, the wait, the way back
  *     find.c, meta.c   where to ask
  *     prove.c   how a client proves itself
@@ -33,9 +35,9 @@ struct km_oauth_net km_mcp_oauth_net(const struct km_mcp_oauth *o, struct km_loo
                                   .proxies = &o->proxies,
                                   .trusted_hosts = &o->trusted_hosts,
                                   .server_url = o->server_url,
-                                  .own_urls = { o->settings.token_url,
-                                                o->settings.authorization_url,
-                                                o->settings.registration_url } };
+                                  .own_urls = {
+                                      o->settings.token_url, o->settings.authorization_url,
+                                      o->settings.registration_url, o->settings.exchange_url } };
 }
 
 bool km_mcp_oauth_configured(const struct km_mcp_oauth *o, struct km_oauth_found *ret)
@@ -50,6 +52,7 @@ bool km_mcp_oauth_configured(const struct km_mcp_oauth *o, struct km_oauth_found
                     .authorization = s->authorization_url,
                     .token = s->token_url,
                     .registration = s->registration_url,
+                    .secret_post = s->auth_method == KM_MCP_CLIENT_POST,
                     .s256 = true },
     };
     return true;
@@ -78,7 +81,7 @@ static struct km_mcp_holder *holder_new(struct km_mcp_oauth *o, struct km_str pr
 
     if (!h)
         return NULL;
-    h->base.ops = &km_mcp_oauth_auth_ops;
+    h->base.ops = o->scheme ? &km_mcp_byok_auth_ops : &km_mcp_oauth_auth_ops;
     h->o = km_mcp_oauth_ref(o);
     km_mcp_keep(&h->principal, principal);
     pthread_mutex_init(&h->lock, NULL);
@@ -90,7 +93,7 @@ struct km_mcp_holder *km_mcp_oauth_holder(struct km_mcp_oauth *o, struct km_str 
 {
     struct km_mcp_holder *h;
 
-    if (o->by_client || o->settings.shared)
+    if (o->by_client || (o->settings.shared && !o->scheme))
         principal = KM_STR_NONE;
     pthread_mutex_lock(&o->lock);
     h = km_map_get(o->holders, principal);
@@ -103,18 +106,34 @@ struct km_mcp_holder *km_mcp_oauth_holder(struct km_mcp_oauth *o, struct km_str 
     return h;
 }
 
-struct km_auth *km_mcp_oauth_auth(struct km_mcp_oauth *o, struct km_str principal)
+struct km_auth *km_mcp_oauth_auth(struct km_mcp_oauth *o, struct km_str principal,
+                                  struct km_mcp_subject *subject, struct km_err *err)
 {
-    struct km_mcp_holder *h = km_mcp_oauth_holder(o, principal);
+    struct km_mcp_holder *h;
 
+    if (o->by_exchange)
+        return km_mcp_exchange_auth(o, principal, subject, err);
+    h = km_mcp_oauth_holder(o, principal);
+    if (!h)
+        km_fail(err, KM_E_LIMIT, "too many have logged in at '%.*s'", KM_STR_ARG(o->name));
     return h ? &h->base : NULL;
+}
+
+bool km_mcp_oauth_exchanges(const struct km_mcp_oauth *o)
+{
+    return o->by_exchange;
 }
 
 enum km_mcp_login km_mcp_oauth_state(struct km_mcp_oauth *o, struct km_str principal)
 {
-    struct km_mcp_holder *h = o->by_client ? NULL : km_mcp_oauth_holder(o, principal);
     enum km_mcp_login state = o->by_client ? KM_MCP_LOGIN_DONE : KM_MCP_LOGIN_NEEDED;
+    struct km_mcp_holder *h;
 
+    if (o->settings.shared && !o->scheme)
+        principal = KM_STR_NONE;
+    pthread_mutex_lock(&o->lock); /* who only asks gets no place: there are so many of them */
+    h = o->by_client || !o->holders ? NULL : km_map_get(o->holders, principal);
+    pthread_mutex_unlock(&o->lock);
     if (!h)
         return state;
     pthread_mutex_lock(&h->lock);
@@ -163,7 +182,8 @@ static void copy_settings(struct km_mcp_oauth *o, const struct km_mcp_oauth_sett
     struct km_mcp_oauth_settings *s = &o->settings;
     struct km_str *const texts[] = { &s->client_id, &s->client_secret,    &s->authorization_url,
                                      &s->token_url, &s->registration_url, &s->flow,
-                                     &s->private_key };
+                                     &s->private_key, &s->exchange_url, &s->audience,
+                                     &s->subject_type };
 
     *s = *from;
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
@@ -178,7 +198,8 @@ static void digest(const struct km_mcp_oauth_args *args, uint8_t ret[KM_SHA256_L
     const struct km_str texts[] = { args->name,       args->server_url,    args->document,
                                     s->client_id,     s->client_secret,    s->authorization_url,
                                     s->token_url,     s->registration_url, s->flow,
-                                    s->private_key };
+                                    s->private_key,   s->exchange_url,     s->audience,
+                                    s->subject_type,  args->help };
     const struct km_str_list *const lists[] = { &s->scopes, args->trusted_hosts };
     struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF((size_t)1024 * 1024);
 
@@ -189,7 +210,8 @@ static void digest(const struct km_mcp_oauth_args *args, uint8_t ret[KM_SHA256_L
         for (size_t k = 0; k < lists[i]->n; k++)
             km_buf_json(&b, lists[i]->v[k]);
     }
-    km_buf_byte(&b, s->shared ? '1' : '0');
+    km_buf_printf(&b, "%d,%d,%lld,%lld,%lld", s->shared, args->exchange, (long long)s->profile,
+                  (long long)s->auth_method, (long long)args->scheme);
     if (km_buf_failed(&b))
         (void)(km_random(ret, KM_SHA256_LEN, NULL) == 0); /* nothing else's */
     else
@@ -218,8 +240,14 @@ struct km_mcp_oauth *km_mcp_oauth_new(const struct km_mcp_oauth_args *args, stru
     if (o) {
         o->arena = arena;
         o->holders = km_map_new(KM_MCP_OAUTH_PRINCIPALS);
+        o->exchanged = km_map_new(KM_MCP_OAUTH_PRINCIPALS);
     }
-    if (!o || !o->holders) {
+    if (!o || !o->holders || !o->exchanged) {
+        if (o) {
+            arena = o->arena;
+            km_map_free(o->holders, NULL);
+            km_map_free(o->exchanged, NULL);
+        }
         km_arena_done(&arena);
         km_fail(err, KM_E_NOMEM, "out of memory");
         return NULL;
@@ -233,14 +261,18 @@ struct km_mcp_oauth *km_mcp_oauth_new(const struct km_mcp_oauth_args *args, stru
     o->document = km_arena_str(&o->arena, args->document);
     copy_settings(o, args->settings);
     digest(args, o->digest);
-    o->by_client = km_str_eq(o->settings.flow, KM_STR("client_credentials"));
+    o->by_exchange = args->exchange;
+    o->scheme = args->scheme;
+    o->help = km_arena_str(&o->arena, args->help);
+    o->by_client = !args->exchange && !args->scheme &&
+                   km_str_eq(o->settings.flow, KM_STR("client_credentials"));
     o->tls = km_tls_client_ref(args->tls);
     if (args->proxies)
         o->proxies = (struct km_proxy_env){ km_arena_str(&o->arena, args->proxies->http),
                                             km_arena_str(&o->arena, args->proxies->https),
                                             km_arena_str(&o->arena, args->proxies->none) };
     o->trusted_hosts = copy_list(&o->arena, args->trusted_hosts);
-    o->offer = km_mcp_oauth_offer_new(args->name);
+    o->offer = km_mcp_oauth_offer_new(o);
     if (o->offer)
         return o;
     km_mcp_oauth_close(o);
@@ -288,14 +320,16 @@ static void close_holder(void *value)
 
 void km_mcp_oauth_close(struct km_mcp_oauth *o)
 {
-    struct km_map *holders;
+    struct km_map *holders, *exchanged;
 
     if (!o || atomic_fetch_sub_explicit(&o->users, 1, memory_order_acq_rel) != 1)
         return;
     pthread_mutex_lock(&o->lock);
     holders = o->holders;
-    o->holders = NULL;
+    exchanged = o->exchanged;
+    o->holders = o->exchanged = NULL;
     pthread_mutex_unlock(&o->lock);
     km_map_free(holders, close_holder);
+    km_map_free(exchanged, km_mcp_exchanged_drop);
     km_mcp_oauth_unref(o);
 }

@@ -6,20 +6,35 @@
  * that is asked to use the server finds it, and its answer is the address to log in at; after that
  * the lists change.  The tool is answered by kanmon and never reaches the server, so its name may
  * be one of the server's own.
+ *
+ * Where tokens of callers are exchanged the tool has no address to give: it says what kind of
+ * caller the server takes.  Where callers bring a credential, the address is where to leave it.
  */
 #include "mcp/catalogue/catalogue.h"
 #include "mcp/oauth/inside.h"
 
 #define TEXT_BYTES ((size_t)16 * 1024)
 
-static void put_tool(struct km_buf *b, struct km_str server)
+static void put_tool(struct km_buf *b, const struct km_mcp_oauth *o)
 {
     struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(TEXT_BYTES);
 
-    km_buf_printf(&text,
-                  "Gives the address at which to log in to the MCP server '%.*s'. Its tools are "
-                  "listed once that is done; until then this is the only one.",
-                  KM_STR_ARG(server));
+    if (o->by_exchange)
+        km_buf_printf(&text,
+                      "Says how to log in to the MCP server '%.*s'. Its tools are listed to who "
+                      "comes with a token of an OIDC issuer; to others this is the only one.",
+                      KM_STR_ARG(o->name));
+    else if (o->scheme)
+        km_buf_printf(&text,
+                      "Gives the address at which to leave a credential of one's own for the MCP "
+                      "server '%.*s'. Its tools are listed once that is done; until then this is "
+                      "the only one.",
+                      KM_STR_ARG(o->name));
+    else
+        km_buf_printf(&text,
+                      "Gives the address at which to log in to the MCP server '%.*s'. Its tools "
+                      "are listed once that is done; until then this is the only one.",
+                      KM_STR_ARG(o->name));
     km_buf_str(b, KM_STR("{\"tools\":[{\"name\":\"login\",\"title\":\"Log in\",\"description\":"));
     km_buf_json(b, km_buf_view(&text));
     km_buf_str(b,
@@ -27,7 +42,7 @@ static void put_tool(struct km_buf *b, struct km_str server)
                       "\"readOnlyHint\":true,\"openWorldHint\":true}}]}"));
 }
 
-struct km_mcp_catalogue *km_mcp_oauth_offer_new(struct km_str server)
+struct km_mcp_catalogue *km_mcp_oauth_offer_new(const struct km_mcp_oauth *o)
 {
     struct km_buf tools KM_CLEANUP(km_buf_done) = KM_BUF(2 * TEXT_BYTES);
     struct km_mcp_catalogue *c = km_catalogue_new();
@@ -36,7 +51,7 @@ struct km_mcp_catalogue *km_mcp_oauth_offer_new(struct km_str server)
 
     if (!c)
         return NULL;
-    put_tool(&tools, server);
+    put_tool(&tools, o);
     r = km_catalogue_hello(c, km_mcp_revision_latest(KM_MCP_HANDSHAKE),
                            KM_STR("{\"capabilities\":{\"tools\":{\"listChanged\":true}}}"), NULL);
     if (r == 0)

@@ -5,8 +5,7 @@
  * standing stream, they carry no such sign:
  *
  *     progress        by its token, which is our id
- *     a question      of the newest job; of nobody's when jobs of different clients run, for a
- *                     question may show what the other one does
+ *     a question      questions.c
  *     log messages    of every job, where all are of one caller; where none runs, of whoever set a
  *                     level (hear.c)
  *     list changed    of the catalogue
@@ -14,11 +13,9 @@
  * What is no message, answers nothing or asks what nobody offered is passed over, and counted: a
  * server that says nothing else is ended.
  */
-#include <stdlib.h>
-
 #include "mcp/desk.h"
+#include "mcp/salvage.h"
 
-#define HOLD_MS 60000
 #define PARSE_BYTES ((size_t)64 * 1024 * 1024)
 #define LIST_PAUSE_MS 250 /* a server often says it several times */
 
@@ -35,7 +32,7 @@ static struct km_str value(const struct in *m, int which)
 }
 
 /* One JSON object, each member of interest once. */
-static int read_message(struct km_str text, struct in *m)
+static int read_message(struct km_str text, struct in *m, struct km_err *err)
 {
     static const struct km_str names[MEMBERS] = {
         { "jsonrpc", 7 }, { "id", 2 },     { "method", 6 },
@@ -49,11 +46,11 @@ static int read_message(struct km_str text, struct in *m)
     if (km_json_sure_spans(text, names, MEMBERS, m->s, NULL, NULL))
         return 0;
     km_arena_init(&arena, PARSE_BYTES, NULL);
-    r = km_json_parse(&arena, text, &root, NULL);
+    r = km_json_parse(&arena, text, &root, err);
     if (r == 0 && km_json_kind(root) != KM_JSON_OBJECT)
-        r = KM_E_INVALID;
+        r = km_fail(err, KM_E_INVALID, "a message is a JSON object");
     km_arena_done(&arena);
-    return r == 0 ? km_json_spans(text, names, MEMBERS, m->s, NULL, NULL) : r;
+    return r == 0 ? km_json_spans(text, names, MEMBERS, m->s, NULL, err) : r;
 }
 
 static uint64_t number(struct km_str json)
@@ -105,6 +102,7 @@ static void on_response(struct km_remote *p, uint64_t about, const struct in *m)
     }
     j = km_remote_job(p, id);
     if (!j) {
+        km_remote_late(p, id);
         km_hear_leveled(p, id);
         return;
     }
@@ -122,112 +120,6 @@ static void on_response(struct km_remote *p, uint64_t about, const struct in *m)
         answer.kind = KM_MCP_INPUT_REQUIRED;
     km_desk_ok(p->desk, p->upstream);
     km_job_done(j, &answer);
-}
-
-/* --- whose is it --- */
-
-/* The newest job, where all that run are of one client. */
-static struct km_job *newest_of_one(struct km_remote *p)
-{
-    struct km_job *newest = NULL;
-
-    for (struct km_list *it = p->order.prev; it != &p->order; it = it->prev) {
-        struct km_job *j = KM_CONTAINER(it, struct km_job, order);
-
-        if (j->own)
-            continue;
-        if (newest && !km_job_same(newest, j->principal, j->session))
-            return NULL;
-        if (!newest)
-            newest = j;
-    }
-    return newest;
-}
-
-static size_t callers(const struct km_remote *p)
-{
-    size_t n = 0;
-
-    for (struct km_list *it = p->order.next; it != &p->order; it = it->next)
-        n += !KM_CONTAINER(it, struct km_job, order)->own;
-    return n;
-}
-
-/* --- questions --- */
-
-static struct km_remote_question *question_new(const struct in *m, struct km_str method)
-{
-    struct km_remote_question *q = calloc(1, sizeof *q);
-
-    if (!q)
-        return NULL;
-    km_buf_init(&q->id, 4096);
-    km_buf_init(&q->method, 256);
-    km_buf_init(&q->params, KM_MCP_MESSAGE_BYTES);
-    km_buf_str(&q->id, value(m, ID));
-    km_buf_str(&q->method, method);
-    km_buf_str(&q->params, value(m, PARAMS));
-    if (!km_buf_failed(&q->id) && !km_buf_failed(&q->method))
-        return q;
-    km_remote_question_free(q);
-    return NULL;
-}
-
-/* "sampling/createMessage" needs the capability "sampling". */
-static bool offered(const struct km_remote *p, struct km_str method)
-{
-    struct km_buf name KM_CLEANUP(km_buf_done) = KM_BUF(256);
-    struct km_str all = p->asker.capabilities;
-
-    km_buf_byte(&name, '"');
-    km_buf_str(&name, km_str_sub(method, 0, km_str_chr(method, '/')));
-    km_buf_byte(&name, '"');
-    return !km_buf_failed(&name) && km_str_find(all, km_buf_view(&name)) < all.n;
-}
-
-static void refuse(struct km_remote *p, const struct in *m, int code, const char *why)
-{
-    struct km_buf error KM_CLEANUP(km_buf_done) = KM_BUF(1024);
-
-    km_buf_printf(&error, "{\"code\":%d,\"message\":\"%s\"}", code, why);
-    km_remote_reply(p, value(m, ID), true, km_buf_view(&error));
-}
-
-static void hold(struct km_remote *p, struct km_remote_question *q)
-{
-    q->until_ms = km_loop_now_ms(p->desk->loop) + HOLD_MS;
-    km_list_push(&p->held, &q->link);
-    p->nheld++;
-}
-
-static void on_request(struct km_remote *p, uint64_t about, const struct in *m,
-                       struct km_str method)
-{
-    struct km_job *j = about ? km_remote_job(p, about) : newest_of_one(p);
-    struct km_remote_question *q;
-
-    if (km_str_eq(method, KM_STR("ping"))) {
-        km_remote_reply(p, value(m, ID), false, KM_STR("{}"));
-        return;
-    }
-    if (!offered(p, method)) {
-        refuse(p, m, -32601, "Method not found");
-        return;
-    }
-    if (!j && callers(p) > 0) {
-        refuse(p, m, -32603, "It cannot be told whose call asks this");
-        return;
-    }
-    q = question_new(m, method);
-    if (!q || (!j && p->nheld == KM_REMOTE_HELD)) {
-        refuse(p, m, -32603, "Too many questions are open");
-        if (q)
-            km_remote_question_free(q);
-    } else if (j) {
-        km_job_ask(j, q);
-    } else {
-        hold(p, q);
-    }
 }
 
 /* --- notifications --- */
@@ -349,7 +241,8 @@ static void on_notification(struct km_remote *p, uint64_t about, struct km_str m
     j = km_remote_job(p, about);
     if (j)
         notice(j, method, params);
-    else if (!about && callers(p) == 0 && km_str_eq(method, KM_STR("notifications/message")))
+    else if (!about && km_remote_callers(p) == 0 &&
+             km_str_eq(method, KM_STR("notifications/message")))
         km_hear_said(p, params);
     else if (!about)
         notice_all(p, method, params);
@@ -379,16 +272,23 @@ static bool flooded(struct km_remote *p, uint64_t about)
     return ++p->flood > KM_REMOTE_FLOOD;
 }
 
-static void on_garbage(struct km_remote *p, uint64_t about)
+/* id: of what it would answer, if it were an answer; 0: that cannot be told. */
+static void on_garbage(struct km_remote *p, uint64_t about, uint64_t id, const char *why)
 {
-    struct km_job *j = km_remote_job(p, about);
     struct km_err err;
+    const struct km_link_failure f = { .err = &err, .maybe_executed = true };
+    struct km_job *j;
 
+    id = about ? about : id;
+    j = km_remote_job(p, id);
+    km_fail(&err, KM_E_UPSTREAM_PROTOCOL,
+            "the answer of '%.*s' cannot be read, it is no JSON-RPC message: %s",
+            KM_STR_ARG(p->upstream->name), why);
     if (j) {
-        km_fail(&err, KM_E_UPSTREAM_PROTOCOL, "'%.*s' sent something that is no JSON-RPC message",
-                KM_STR_ARG(p->upstream->name));
-        km_link_settle(p->wire, j->id, false);
+        km_link_settle(p->wire, id, false);
         km_job_fail(j, &err, true);
+    } else if (!about && id && (id == p->opening_id || id == p->probe_id)) {
+        km_remote_open_failed(p, id, &f);
     } else if (++p->garbage == KM_REMOTE_GARBAGE) {
         end(p, "writes what is no JSON-RPC message to its standard output");
     }
@@ -398,6 +298,7 @@ void km_remote_message_in(struct km_remote *p, uint64_t about, struct km_str tex
 {
     struct km_arena arena;
     struct km_str method;
+    struct km_err err = { 0 };
     struct in m;
 
     if (p->state == KM_REMOTE_OVER && p->njobs == 0)
@@ -406,11 +307,14 @@ void km_remote_message_in(struct km_remote *p, uint64_t about, struct km_str tex
         end(p, "floods us with messages");
         return;
     }
-    if (read_message(text, &m) < 0 ||
-        (m.s[METHOD].type != KM_JSON_STRING &&
-         (m.s[METHOD].type != KM_JSON_ABSENT ||
-          (m.s[RESULT].type == KM_JSON_ABSENT) == (m.s[ERROR].type == KM_JSON_ABSENT)))) {
-        on_garbage(p, about);
+    if (read_message(text, &m, &err) < 0) {
+        on_garbage(p, about, km_mcp_salvage_id(text), err.text);
+        return;
+    }
+    if (m.s[METHOD].type != KM_JSON_STRING &&
+        (m.s[METHOD].type != KM_JSON_ABSENT ||
+         (m.s[RESULT].type == KM_JSON_ABSENT) == (m.s[ERROR].type == KM_JSON_ABSENT))) {
+        on_garbage(p, about, number(value(&m, ID)), "it has a result and an error, or neither");
         return;
     }
     p->garbage = 0;
@@ -423,6 +327,6 @@ void km_remote_message_in(struct km_remote *p, uint64_t about, struct km_str tex
     if (m.s[ID].type == KM_JSON_ABSENT)
         on_notification(p, about, method, value(&m, PARAMS));
     else if (m.s[ID].type == KM_JSON_STRING || m.s[ID].type == KM_JSON_NUMBER)
-        on_request(p, about, &m, method);
+        km_remote_question(p, about, value(&m, ID), method, value(&m, PARAMS));
     km_arena_done(&arena);
 }

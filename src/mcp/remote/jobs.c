@@ -13,6 +13,7 @@
 #include "base/hash.h"
 #include "mcp/asker.h"
 #include "mcp/desk.h"
+#include "mcp/oauth/oauth.h"
 
 #define JOB_BYTES (3 * KM_MCP_MESSAGE_BYTES) /* params, values, and the little else */
 
@@ -43,6 +44,7 @@ static void job_free(struct km_job *j)
 
     km_timer_stop(&j->timer);
     km_deferred_cancel(&j->later);
+    km_mcp_auth_unref(j->auth);
     while ((node = km_list_pop(&j->questions)) != NULL)
         km_remote_question_free(KM_CONTAINER(node, struct km_remote_question, link));
     km_arena_done(&arena);
@@ -191,6 +193,11 @@ void km_job_hook(struct km_remote *p, struct km_job *j)
         p->last = km_job_whose(j->principal, j->session);
     if (!j->own && j->principal.n) /* else it is kanmon's */
         count_user(p, j->principal);
+    if (j->auth && j->auth != p->auth) { /* what the session does by itself is by the newest */
+        km_mcp_auth_unref(p->auth);
+        p->auth = km_mcp_auth_ref(j->auth);
+        p->asker.subject = km_mcp_auth_subject(p->auth);
+    }
     j->remote = p;
     j->id = 0;
     p->njobs++;
@@ -198,6 +205,16 @@ void km_job_hook(struct km_remote *p, struct km_job *j)
     km_list_push(&p->waiting, &j->link);
     if (p->state == KM_REMOTE_READY)
         km_remote_run(p);
+}
+
+/* By what this very asker came with: others of its session may have come with something newer. */
+static int take_auth(struct km_job *j, const struct km_mcp_upstream *u,
+                     const struct km_mcp_asker *asker, struct km_err *err)
+{
+    if (!asker || !u->oauth || !km_mcp_oauth_exchanges(u->oauth))
+        return 0;
+    j->auth = km_mcp_oauth_auth(u->oauth, asker->principal, asker->subject, err);
+    return j->auth ? 0 : err->code;
 }
 
 struct km_job *km_job_start(struct km_mcp_desk *desk, const struct km_job_args *args,
@@ -213,7 +230,8 @@ struct km_job *km_job_start(struct km_mcp_desk *desk, const struct km_job_args *
         km_fail(err, KM_E_NOMEM, "out of memory");
         return NULL;
     }
-    if (km_asker_key(u, args->ask->asker, key, &why) < 0 ||
+    if (take_auth(j, u, args->ask->asker, &why) < 0 ||
+        km_asker_key(u, args->ask->asker, key, &why) < 0 ||
         km_desk_remote(desk, u, args->ask->asker, key, &p, &why) < 0)
         fail_later(j, &why);
     else
@@ -360,6 +378,7 @@ static void withdraw(struct km_job *j, struct km_str reason)
         km_remote_notify(p, KM_STR("notifications/cancelled"), km_buf_view(&params));
     }
     km_link_settle(p->wire, j->id, false);
+    km_remote_gave_up(p, j);
 }
 
 void km_job_cancel(struct km_job *j, struct km_str reason)

@@ -32,7 +32,7 @@ static void turn_away(struct km_remote *p, const struct km_err *err)
     struct km_mcp_status now;
 
     km_mcp_status(p->upstream, &now);
-    if (now.state == KM_MCP_STARTING)
+    if (now.state == KM_MCP_STARTING || now.state == KM_MCP_DOWN)
         km_desk_state(p->desk, p->upstream, KM_MCP_STOPPED,
                       "nobody who may use it has asked for it yet");
     km_remote_over(p, err);
@@ -75,9 +75,17 @@ static void probe(struct km_remote *p)
     km_timer_start(&p->timer, stdio(p) ? PROBE_MS : patience(p));
 }
 
+/* The newest revision that is spoken with it, if that has a handshake; empty: all are tried. */
+static struct km_str held_to(const struct km_remote *p)
+{
+    const struct km_mcp_revision *most = km_mcp_revision_find(p->upstream->entry->spec_version);
+
+    return most && most->era == KM_MCP_HANDSHAKE ? most->name : KM_STR_NONE;
+}
+
 void km_remote_greeting(const struct km_remote *p, struct km_buf *out)
 {
-    struct km_str version = p->upstream->entry->spec_version;
+    struct km_str version = held_to(p);
 
     if (!version.n)
         version = km_mcp_revision_latest(KM_MCP_HANDSHAKE)->name;
@@ -172,6 +180,8 @@ static int make_link(struct km_remote *p, struct km_err *err)
         args.delay_ms = km_desk_spawn_delay(d->ups);
     if (p->upstream->builtin)
         p->wire = km_link_builtin_new(&args, err);
+    else if (p->upstream->openapi)
+        p->wire = km_link_openapi_new(&args, err);
     else if (stdio(p))
         p->wire = km_link_stdio_new(&args, err);
     else
@@ -211,7 +221,8 @@ int km_remote_open(struct km_remote *p, struct km_err *err)
     km_deferred_init(&p->relink, p->desk->loop, on_relink, p);
     p->sse = p->upstream->transport == KM_MCP_SSE || km_mcp_live_sse(live);
     km_mcp_status(p->upstream, &now);
-    if (now.state != KM_MCP_READY && now.state != KM_MCP_DEGRADED)
+    /* One that is down stays so while it is tried again: since when and why are what is asked. */
+    if (now.state != KM_MCP_READY && now.state != KM_MCP_DEGRADED && now.state != KM_MCP_DOWN)
         km_desk_state(p->desk, p->upstream,
                       stdio(p) && !known ? KM_MCP_INSTALLING : KM_MCP_STARTING, "");
     return make_link(p, err);
@@ -226,10 +237,9 @@ void km_remote_up(struct km_remote *p)
 
 static bool wants_handshake(const struct km_remote *p)
 {
-    const struct km_mcp_revision *asked = km_mcp_revision_find(p->upstream->entry->spec_version);
     const struct km_mcp_revision *known = km_mcp_live_revision(p->upstream->live);
 
-    return p->sse || p->upstream->builtin || (asked && asked->era == KM_MCP_HANDSHAKE) ||
+    return p->sse || p->upstream->builtin || held_to(p).n ||
            (known && known->era == KM_MCP_HANDSHAKE);
 }
 
@@ -255,7 +265,7 @@ static void step(struct km_remote *p, const struct km_link_failure *last)
         ready(p, known);
     } else if (!p->greeted && (p->probed || wants_handshake(p))) {
         greet(p);
-    } else if (!p->probed && !p->sse && !p->upstream->entry->spec_version.n) {
+    } else if (!p->probed && !p->sse && !held_to(p).n) {
         probe(p);
     } else if (looks_like_sse(p, last)) {
         p->sse = true;
@@ -393,7 +403,7 @@ static void on_greeted(struct km_remote *p, const struct km_json *result,
     }
     if (p->probe_id && names_ours(error))
         return; /* it was slow, and answers what it refuses first: the probe's answer follows */
-    if (!p->probed && !p->sse && !result && !p->upstream->entry->spec_version.n) {
+    if (!p->probed && !p->sse && !result && !held_to(p).n) {
         probe(p);
         return;
     }

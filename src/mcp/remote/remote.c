@@ -57,10 +57,8 @@ static int take_auth(struct km_remote *p, struct km_err *err)
 
     p->auth = u->signer;
     if (u->oauth) {
-        p->auth = km_mcp_oauth_auth(u->oauth, p->asker.principal);
-        return p->auth ? 0
-                       : km_fail(err, KM_E_LIMIT, "too many have logged in at '%.*s'",
-                                 KM_STR_ARG(u->name));
+        p->auth = km_mcp_oauth_auth(u->oauth, p->asker.principal, p->asker.subject, err);
+        return p->auth ? 0 : err->code;
     }
     if (u->transport == KM_MCP_STDIO || u->entry->auth != KM_MCP_AUTH_OAUTH2)
         return 0;
@@ -153,6 +151,7 @@ void km_remote_free(struct km_remote *p)
         p->wire->ops->free(p->wire);
     km_list_remove(&p->link);
     count(p, false);
+    km_mcp_auth_unref(p->auth);
     km_mcp_upstream_unref(p->upstream);
     km_buf_done(&p->hello);
     km_arena_done(&p->arena);
@@ -168,6 +167,7 @@ void km_remote_transmit(struct km_remote *p, uint64_t id, struct km_str method, 
                                        .method = method,
                                        .principal = j ? j->principal : KM_STR_NONE,
                                        .values = j ? j->values : KM_STR_NONE,
+                                       .auth = j ? j->auth : NULL,
                                        .text = text,
                                        .head = head };
 

@@ -9,6 +9,7 @@
  *     jobs.c    jobs: their life, ids, time-outs, questions
  *     open.c    which era, and the handshake
  *     in.c      what the server says, and to which job it belongs
+ *     questions.c   what it asks
  *     params.c  `_meta` put right on the way out, and header lines of the stateless era
  *
  * A job is an ask (ask.h) on the loop its remote lives on.  Thread: that loop.
@@ -21,6 +22,7 @@
 
 #define KM_REMOTE_BUCKETS 64
 #define KM_REMOTE_HELD 16 /* questions that no job can be asked yet */
+#define KM_REMOTE_STRAYS 32 /* calls that ended without an answer, by number */
 #define KM_REMOTE_GARBAGE 100 /* messages in a row that are none: then it is ended */
 #define KM_REMOTE_FLOOD 20000 /* messages of no job's within a second: then it is ended */
 
@@ -51,6 +53,7 @@ struct km_job {
     void *ctx;
     struct km_str method, params, principal, session, log_level, values;
     struct km_str token; /* the asker's progress token, its JSON; empty: none */
+    struct km_auth *auth; /* of this asker, where its token is exchanged; referenced; or NULL */
     uint64_t timeout_ms;
     struct km_timer timer;
     struct km_deferred later; /* a failure to be told, or hello */
@@ -63,6 +66,12 @@ struct km_job {
     bool own; /* of kanmon itself */
 };
 
+/* A call that was given up: its server may be at work on it still, and ask. */
+struct km_stray {
+    uint64_t id;
+    uint64_t whose; /* km_job_whose() */
+};
+
 struct km_remote {
     struct km_list link; /* of the desk */
     struct km_mcp_desk *desk;
@@ -70,7 +79,7 @@ struct km_remote {
     uint8_t key[KM_MCP_KEY];
     struct km_arena arena; /* the asker's strings */
     struct km_mcp_asker asker;
-    struct km_auth *auth; /* the upstream's; NULL: none */
+    struct km_auth *auth; /* the upstream's, or of the newest asker; referenced; NULL: none */
     struct km_link *wire;
     enum km_remote_state state;
     bool probed, greeted; /* while opening: discover, initialize were tried */
@@ -96,6 +105,8 @@ struct km_remote {
     size_t njobs;
     struct km_list held; /* questions */
     size_t nheld;
+    struct km_stray strays[KM_REMOTE_STRAYS];
+    unsigned nstrays; /* one more than there is room for: of anybody */
     struct km_timer timer; /* of the opening; then of subscriptions/listen, or of level_id */
     struct km_job *listening; /* subscriptions/listen; NULL: none */
     unsigned listens; /* how often it had to be opened anew */
@@ -188,6 +199,18 @@ extern const struct km_link_events km_remote_events; /* of remote.c */
 
 /* in.c: one message of the server. */
 void km_remote_message_in(struct km_remote *p, uint64_t about, struct km_str text);
+
+/* questions.c: a request of the server, its id as JSON; about: as in link.h. */
+void km_remote_question(struct km_remote *p, uint64_t about, struct km_str id, struct km_str method,
+                        struct km_str params);
+/* Jobs that run and are not kanmon's own. */
+size_t km_remote_callers(const struct km_remote *p);
+/* The job is given up, and its server told so. */
+void km_remote_gave_up(struct km_remote *p, const struct km_job *j);
+/* It answered all the same: it asks nothing for that one any more. */
+void km_remote_late(struct km_remote *p, uint64_t id);
+/* Could it still ask for a call that another client has given up? */
+bool km_remote_haunted(const struct km_remote *p, struct km_str principal, struct km_str session);
 
 /* params.c */
 /* The message of a request.  *ret_token: the asker's progress token, its JSON in params. */

@@ -3,12 +3,15 @@
  * is new of them is said wherever people look.
  *
  *     catalogue ──> km_pins_look ──> log, event ring, audit log, a counter
+ *          └──> prompts, resources, instructions that scan.h flagged when they were taken in
+ *                   ──> km_suspects_look ──> log, event ring, the same counter
  *
  * It happens before the catalogue is put in place of the old one, so that no view is ever made of
  * a tool nobody has looked at.  A server whose `pin` is off is not looked at.
  */
 #include <stdlib.h>
 
+#include "base/crypto.h"
 #include "base/encode.h"
 #include "base/metric.h"
 #include "mcp/desk.h"
@@ -16,7 +19,8 @@
 static const struct km_metric_row alerts = {
     .name = "kanmon_mcp_tool_alerts_total",
     .type = KM_COUNTER,
-    .help = "Tools of MCP servers that are new, changed, gone, or hide something.",
+    .help = "Tools of MCP servers that are new, changed, gone, or hide something; prompts, "
+            "resources and instructions that do.",
     .labels = { "server", "what" },
 };
 
@@ -82,22 +86,69 @@ static void on_news(void *ctx, const struct km_pin_news *news)
         km_metric_count(l->ups->metrics, &alerts, values, l->desk, 1);
 }
 
-void km_catalogue_pins(struct km_mcp_upstreams *ups, struct km_mcp_upstream *u,
-                       const struct km_mcp_catalogue *c, size_t desk, bool whole)
+static void on_suspect(void *ctx, const struct km_suspect *s)
+{
+    const struct look *l = ctx;
+    struct km_str values[] = { l->u->name, km_str_c(s->kind) };
+    struct km_buf name KM_CLEANUP(km_buf_done) = KM_BUF(2048),
+                       flags KM_CLEANUP(km_buf_done) = KM_BUF(256);
+
+    km_scan_plain(&name, km_str_sub(s->name, 0, 100));
+    km_scan_words(s->flags, &flags);
+    if (l->ups->log)
+        km_log_msg(l->ups->log, KM_LOG_WARN, "mcp.flagged", "%s '%s' of %.*s is flagged %s",
+                   s->kind, km_buf_cstr(&name), KM_STR_ARG(l->u->name), km_buf_cstr(&flags));
+    if (l->ups->events)
+        km_event_add(l->ups->events, KM_LOG_WARN, "mcp.flagged", "%s '%s' of %.*s is flagged",
+                     s->kind, km_buf_cstr(&name), KM_STR_ARG(l->u->name));
+    if (l->ups->metrics && l->desk != SIZE_MAX)
+        km_metric_count(l->ups->metrics, &alerts, values, l->desk, 1);
+}
+
+/* All that is no tool. */
+static void look_beside(struct look *l, const struct km_mcp_catalogue *c, uint64_t key)
+{
+    static const char *const kinds[KM_MCP_LISTS] = { [KM_MCP_RESOURCES] = "resource",
+                                                     [KM_MCP_TEMPLATES] = "resource template",
+                                                     [KM_MCP_PROMPTS] = "prompt" };
+    struct km_suspect v[KM_SUSPECTS_MOST];
+    uint8_t hash[KM_SHA256_LEN];
+    size_t n = 0;
+
+    if (c->instructions_flags) {
+        km_sha256(c->instructions, hash);
+        v[n++] = (struct km_suspect){ "text", KM_STR("instructions"), hash, c->instructions_flags };
+    }
+    for (int list = 0; list < KM_MCP_LISTS; list++)
+        for (size_t i = 0; kinds[list] && i < c->lists[list].n && n < KM_SUSPECTS_MOST; i++) {
+            const struct km_mcp_item *item = &c->lists[list].v[i];
+
+            if (item->flags)
+                v[n++] = (struct km_suspect){ kinds[list], item->name, item->hash, item->flags };
+        }
+    km_suspects_look(l->u->live->suspects, key, v, n, on_suspect, l);
+}
+
+void km_catalogue_look(struct km_mcp_upstreams *ups, struct km_mcp_upstream *u,
+                       const struct km_mcp_catalogue *c, size_t desk, const uint8_t key[KM_MCP_KEY])
 {
     const struct km_mcp_items *items = &c->lists[KM_MCP_TOOLS];
+    static const uint8_t plain[KM_MCP_KEY];
     struct look l = { ups, u, desk };
     struct km_pin_look look = { .server = u->name,
                                 .n = items->n,
-                                .whole = whole,
+                                .whole = memcmp(key, plain, sizeof plain) == 0,
                                 .store = ups->store,
                                 .news = on_news,
                                 .ctx = &l };
     struct km_pin_tool *tools;
+    uint64_t who;
     size_t first;
 
     if (km_mcp_rules(u).pin == KM_PIN_OFF)
         return;
+    memcpy(&who, key, sizeof who);
+    look_beside(&l, c, who);
     tools = calloc(items->n + 1, sizeof *tools);
     if (!tools)
         return; /* then they are not known, and count as new */

@@ -13,6 +13,7 @@
 
 #include <stdlib.h>
 
+#include "mcp/oauth/oauth.h"
 #include "mcp/server/part.h"
 
 #define ARENA_BYTES ((size_t)96 * 1024 * 1024) /* of a call: its message, and a parsed statement */
@@ -34,6 +35,7 @@ static void call_free(struct km_mcp_peer_call *c)
 
     if (c->core.work && c->core.server->drop)
         c->core.server->drop(&c->core);
+    km_mcp_auth_unref(c->core.caller.auth);
     km_list_remove(&c->link);
     p->ncalls--;
     km_deferred_cancel(&c->begin);
@@ -57,7 +59,9 @@ static void on_answered(void *ctx)
     struct km_mcp_peer_call *c = ctx;
     struct km_mcp_peer *p = c->peer;
 
-    if (c->number && c->answer.n && !km_buf_failed(&c->answer))
+    if (c->number && c->core.unproved && p->args.unproved)
+        p->args.unproved(p->args.ctx, c->number, c->core.unproved);
+    else if (c->number && c->answer.n && !km_buf_failed(&c->answer))
         p->args.put(p->args.ctx, c->number, km_buf_view(&c->answer));
     call_end(c);
 }
@@ -234,6 +238,7 @@ static struct km_mcp_peer_call *call_new(struct km_mcp_peer *p,
     };
     c->core.caller.principal = km_arena_str(&c->arena, from->principal);
     c->core.caller.values = km_arena_str(&c->arena, from->values);
+    c->core.caller.auth = km_mcp_auth_ref(from->auth);
     c->core.caller.who = c->core.caller.principal;
     c->core.caller.admin = true; /* what it may use was decided before */
     km_buf_init(&c->answer, ANSWER_BYTES);

@@ -29,6 +29,8 @@ struct km_mcp_peer_args {
     /* A message to the client.  about: the number its request was taken with; 0: it belongs to
      * none.  text dies with the callback. */
     void (*put)(void *ctx, uint64_t about, struct km_str text);
+    /* In place of the answer to that request: see km_mcp_call's unproved.  NULL: it is answered. */
+    void (*unproved)(void *ctx, uint64_t about, const struct km_err *why);
     void (*audit)(void *ctx, const struct km_audit *record); /* NULL: the layer above records */
     /* As km_mcp_call_note(), of the request with that number; NULL: nobody wants to know. */
     void (*noted)(void *ctx, uint64_t about, struct km_str members);
@@ -46,6 +48,7 @@ struct km_mcp_peer_message {
     struct km_str text; /* copied */
     uint64_t number; /* of a request: what about and drop know it by; 0: they are counted */
     struct km_str principal, values; /* as of km_mcp_caller; copied */
+    struct km_auth *auth; /* the same; referenced */
 };
 
 void km_mcp_peer_take(struct km_mcp_peer *p, const struct km_mcp_peer_message *message);

@@ -37,25 +37,12 @@ static void fault_with(struct km_mcp_call *call, enum km_rpc_fault fault, const 
     end(call, km_rpc_http(fault, call->revision->era), km_buf_view(&b));
 }
 
-void km_mcp_put_versions(const struct km_rpc_message *msg, struct km_buf *out)
-{
-    const struct km_json *meta = km_json_get(msg->params, "_meta");
-    struct km_str asked = KM_STR_NONE;
-
-    (void)km_json_string(km_json_get(meta, KM_MCP_META_VERSION), &asked);
-    km_buf_str(out, KM_STR("{\"supported\":["));
-    km_buf_json(out, km_mcp_revision_latest(KM_MCP_STATELESS)->name);
-    km_buf_str(out, KM_STR("],\"requested\":"));
-    km_buf_json(out, asked);
-    km_buf_byte(out, '}');
-}
-
 void km_mcp_fault(struct km_mcp_call *call, enum km_rpc_fault fault, const char *message)
 {
     struct km_buf data KM_CLEANUP(km_buf_done) = KM_BUF(32 * 1024);
 
     if (fault == KM_RPC_UNSUPPORTED_VERSION && call->revision->era == KM_MCP_STATELESS)
-        km_mcp_put_versions(&call->msg, &data);
+        km_mcp_put_versions(&call->msg, KM_STR_NONE, &data);
     km_buf_str(&data, call->fault_data);
     fault_with(call, fault, message, km_buf_failed(&data) ? KM_STR_NONE : km_buf_view(&data));
 }

@@ -120,6 +120,7 @@ struct km_mcp_endpoint {
 struct km_mcp_caller {
     struct km_str who; /* short, for the audit log */
     struct km_str principal; /* complete, what approvals are bound to */
+    struct km_auth *auth; /* what proves it elsewhere, as long as the call; NULL: nothing */
     bool admin;
     void *ctx; /* for tools: what the layer above knows */
     struct km_str values; /* JSON object: what its key says for this server; empty: nothing */
@@ -178,6 +179,8 @@ struct km_mcp_call {
     struct km_str uri; /* of resources/read */
     const struct km_mcp_prompt *prompt; /* of prompts/get */
     void *work; /* set by a tool that answers later, NULL again when it answers */
+    const struct km_err *unproved; /* set by a tool of another's interface before it fails: what
+                                      proves the caller there was refused; in the call's arena */
     void *tally; /* the server's own, for its `ended`; NULL at first */
     /* --- the core's own --- */
     uint64_t began_ns;

@@ -24,7 +24,8 @@
 
 /* kanmon_settings.mcp_sessions; rows in settings.c. */
 struct km_mcp_session_bounds {
-    int64_t idle_ms, per_key, events, event_bytes, parked_ms, acknowledge_ms, first_list_ms;
+    int64_t idle_ms, per_key, events, event_bytes, parked_ms, answer_ms, acknowledge_ms,
+        first_list_ms;
 };
 extern const struct km_settings_table km_mcp_session_table;
 

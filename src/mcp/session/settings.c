@@ -48,6 +48,14 @@ static const struct km_setting session_rows[] = {
       .max = INT64_C(3600) * 1000,
       .help = "How long a call whose server asks something waits for a client of the stateless "
               "era, which answers with its next request; then the server is told to stop." },
+    { .name = "answer",
+      .type = KM_SET_MS,
+      .offset = AT(answer_ms),
+      .def = "10m",
+      .min = 100,
+      .max = INT64_C(86400) * 1000,
+      .help = "How long a client with a session has to answer what a server asks while it works on "
+              "a call (elicitation, sampling, roots); then the server is told that nobody did." },
     { .name = "acknowledge",
       .type = KM_SET_MS,
       .offset = AT(acknowledge_ms),

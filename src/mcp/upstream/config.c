@@ -18,6 +18,7 @@
 #include "mcp/asker.h"
 #include "mcp/builtin.h"
 #include "mcp/oauth/oauth.h"
+#include "mcp/openapi/source.h"
 #include "mcp/stdio_words.h"
 #include "mcp/upstream/config_part.h"
 #include "mcp/upstream/live.h"
@@ -57,42 +58,6 @@ static void wrong(struct build *b, const struct km_node *at, const char *help, s
     b->failed = true;
     km_diag_add(b->diags, KM_DIAG_ERROR, "E0401", at, help, "mcp_servers.%.*s: %s",
                 KM_STR_ARG(name), what);
-}
-
-/* "" or what is wrong. */
-static const char *pick_builtin(const struct build *b, struct km_mcp_upstream *u)
-{
-    const struct km_mcp_entry *e = u->entry;
-    const struct km_mcp_builtin *const *kind = b->args->builtins;
-    struct km_str names = KM_STR("there is no server of this name in kanmon; there are:");
-
-    u->transport = KM_MCP_BUILTIN;
-    for (; !u->builtin && kind && *kind; kind++)
-        names =
-            km_arena_printf(&u->arena, "%.*s %.*s", KM_STR_ARG(names), KM_STR_ARG((*kind)->name));
-    if (!u->builtin)
-        return names.p;
-    return e->url.n || e->command.n || e->transport
-               ? "it is part of kanmon and has no url, command or transport"
-               : "";
-}
-
-static const char *pick_transport(struct build *b, struct km_mcp_upstream *u)
-{
-    const struct km_mcp_entry *e = u->entry;
-    bool stdio = e->transport ? e->transport == 1 + KM_MCP_STDIO : e->command.n > 0;
-
-    if (e->builtin.n)
-        return pick_builtin(b, u);
-    u->transport = stdio ? KM_MCP_STDIO : KM_MCP_HTTP;
-    if (!stdio && e->transport)
-        u->transport = (enum km_mcp_transport)(e->transport - 1);
-    if (stdio && !e->command.n)
-        return "transport is stdio, but there is no command";
-    if (!stdio && !e->url.n)
-        return e->command.n ? "transport is not stdio, but there is a command and no url"
-                            : "it has neither url nor command";
-    return "";
 }
 
 /* The alias of wire names: no separator, and what a model's API takes in a name. */
@@ -140,10 +105,11 @@ static const char *wrong_risk(const struct km_mcp_entry *e)
 }
 
 static void fill(struct build *b, struct km_mcp_upstream *u, const struct km_node *at,
-                 struct km_mcp_rules *rules)
+                 const struct km_node *over, struct km_mcp_rules *rules)
 {
     struct km_err err = { 0 };
-    const char *what = pick_transport(b, u), *missing = NULL;
+    const char *what = km_mcp_pick_transport(b->args, u), *missing = NULL, *bad;
+    const struct km_node *place;
 
     u->alias = make_alias(u);
     u->id = make_id(u);
@@ -152,12 +118,12 @@ static void fill(struct build *b, struct km_mcp_upstream *u, const struct km_nod
     *rules = km_mcp_rules_of(km_config_get(b->args->config, &km_mcp_safety_table), u->entry);
     km_mcp_rules_set(u, *rules);
     if (*what)
-        wrong(b, at, "a server has a `url`, a `command` or `builtin`", u->name, what);
-    else if (u->entry->auth == KM_MCP_AUTH_EXCHANGE)
-        wrong(b, at, "with oauth2 each caller logs in there once", u->name,
-              "oauth2_token_exchange is not done: kanmon hands no caller's token to anybody");
+        wrong(b, at, "a server has a `url`, a `command`, a `spec_path` or `builtin`", u->name,
+              what);
     else if (*wrong_risk(u->entry))
         wrong(b, u->entry->risks, NULL, u->name, wrong_risk(u->entry));
+    else if (*(bad = km_mcp_entry_wrong(u->entry, &place)))
+        wrong(b, place ? place : at, NULL, u->name, bad);
     else if (km_mcp_make_address(b->args, u, &err) < 0 ||
              km_mcp_make_signer(b->args, u, &err) < 0 || km_mcp_make_oauth(b->args, u, &err) < 0 ||
              km_mcp_upstream_digest(u, &err) < 0 || km_stdio_check(u->entry, &missing, &err) < 0)
@@ -165,6 +131,8 @@ static void fill(struct build *b, struct km_mcp_upstream *u, const struct km_nod
     else if (u->alias.n > 40)
         wrong(b, at, "give it a short `alias`", u->name,
               "its name is over 40 bytes, too long for names of tools");
+    if (!km_mcp_entry_fits(u->entry, u->name, at, over, b->diags))
+        b->failed = true;
     if (missing)
         km_diag_add(b->diags, KM_DIAG_WARNING, "W0401", at, NULL, "mcp_servers.%.*s: %s",
                     KM_STR_ARG(u->name), missing);
@@ -213,6 +181,7 @@ static struct km_mcp_upstream *upstream_new(struct build *b, struct km_str name,
     u->client_auth =
         ((const struct km_mcp_general *)km_config_get(b->args->config, &km_mcp_general_table))
             ->client_auth;
+    u->key_header = b->args->key_header;
     u->config = km_config_ref((struct km_config *)(uintptr_t)b->args->config);
     return u;
 }
@@ -228,6 +197,7 @@ struct km_mcp_upstream *km_mcp_upstream_unref(struct km_mcp_upstream *u)
     if (!u || --u->refs > 0)
         return NULL;
     km_origin_unref(u->origin);
+    km_openapi_source_unref(u->openapi);
     km_mcp_oauth_close(u->oauth);
     if (u->signer)
         u->signer->ops->free(u->signer);
@@ -248,6 +218,9 @@ static void claim(struct build *b, struct km_mcp_upstream *u, struct km_str name
 
     if (other == u)
         return;
+    if (km_str_eq(name, KM_STR("kanmon")))
+        wrong(b, at, "give it another name or `alias`", u->name,
+              "it is called like kanmon's own tools, 'kanmon'");
     if (other) {
         snprintf(what, sizeof what,
                  "it and mcp_servers.%.*s are both called '%.*s'; give one of them another alias",
@@ -291,10 +264,12 @@ static int add(struct build *b, struct km_str name, const struct km_mcp_entry *b
     u = upstream_new(b, name, base, over, over_node);
     if (!u)
         return km_fail(err, KM_E_NOMEM, "out of memory");
-    fill(b, u, at, &b->set->rules[b->set->n]);
+    fill(b, u, at, over_node, &b->set->rules[b->set->n]);
     if (!b->failed)
         u = same_as_before(b, u);
     b->set->v[b->set->n++] = u;
+    b->set->exchanges = b->set->exchanges || u->entry->auth == KM_MCP_AUTH_EXCHANGE;
+    km_mcp_check_headers(u->entry, at, b->args->key_header, b->diags);
     claim(b, u, u->name, at);
     claim(b, u, u->alias, at);
     claim(b, u, u->id, at);
@@ -309,7 +284,7 @@ static void check_litellm(struct build *b)
     const struct km_node *root = km_config_root(b->args->config);
     const struct km_node *at = km_node_path(root, "litellm_settings.mcp_aliases");
 
-    if (km_asker_kept_back(g->client_auth))
+    if (km_asker_kept_back(g->client_auth, b->args->key_header))
         km_diag_add(b->diags, KM_DIAG_WARNING, "W0402",
                     km_node_path(root, "general_settings.mcp_client_side_auth_header_name"),
                     "name another header, x-mcp-auth for one",
@@ -321,6 +296,22 @@ static void check_litellm(struct build *b)
                         "name one of mcp_servers",
                         "mcp_aliases.%.*s: there is no MCP server '%.*s'",
                         KM_STR_ARG(a->aliases.v[i].name), KM_STR_ARG(a->aliases.v[i].value));
+}
+
+/* The last would count and the others be servers that somebody believes to be there. */
+static void check_once(struct build *b, const char *section)
+{
+    const struct km_node *map = km_node_path(km_config_root(b->args->config), section);
+    const struct km_node *again = map ? map->twice : NULL;
+    char what[96];
+
+    for (size_t i = 0; again && i < map->n; i++) {
+        if (!km_str_eq(map->k[i]->text, again->text))
+            continue;
+        snprintf(what, sizeof what, "it is there twice, in line %u and in line %u", map->k[i]->line,
+                 again->line);
+        wrong(b, again, "give one of them another name", again->text, what);
+    }
 }
 
 static int add_all(struct build *b, struct km_err *err)
@@ -339,8 +330,11 @@ static int add_all(struct build *b, struct km_err *err)
     for (size_t i = 0; r == 0 && i < ours->n; i++)
         if (!find_entry(theirs, ours->names[i]))
             r = add(b, ours->names[i], NULL, (const struct km_mcp_entry *)ours->v + i, err);
-    if (r == 0)
+    if (r == 0) {
+        check_once(b, "mcp_servers");
+        check_once(b, "kanmon_settings.mcp_servers");
         check_litellm(b);
+    }
     if (r == 0 && b->failed)
         r = km_fail(err, KM_E_CONFIG, "mcp_servers cannot be used as it is");
     return r;

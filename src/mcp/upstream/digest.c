@@ -85,6 +85,7 @@ int km_mcp_upstream_digest(struct km_mcp_upstream *u, struct km_err *err)
     km_buf_json(&text, u->client_auth);
     put_rows(&text, u, false);
     km_sha256(km_buf_view(&text), u->shape);
+    km_buf_json(&text, u->key_header);
     put_rows(&text, u, true);
     km_buf_printf(&text, "added=%d\n", u->added);
     if (km_buf_failed(&text))

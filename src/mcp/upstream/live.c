@@ -63,7 +63,8 @@ struct km_mcp_live *km_mcp_live_new(void)
     live->variants[0].catalogue = catalogue_empty();
     live->variants[0].stale = true;
     live->nvariants = 1;
-    return live->variants[0].catalogue ? live : km_mcp_live_free(live);
+    live->suspects = km_suspects_new();
+    return live->variants[0].catalogue && live->suspects ? live : km_mcp_live_free(live);
 }
 
 struct km_mcp_live *km_mcp_live_free(struct km_mcp_live *live)
@@ -72,9 +73,15 @@ struct km_mcp_live *km_mcp_live_free(struct km_mcp_live *live)
         return NULL;
     for (size_t i = 0; i < live->nvariants; i++)
         km_mcp_catalogue_unref(live->variants[i].catalogue);
+    km_suspects_free(live->suspects);
     pthread_mutex_destroy(&live->lock);
     free(live);
     return NULL;
+}
+
+void km_mcp_upstream_suspects(const struct km_mcp_upstream *u, struct km_buf *out)
+{
+    km_suspects_json(u->live->suspects, u->name, out);
 }
 
 static bool set_state(struct km_mcp_live *live, enum km_mcp_state state, const char *why)

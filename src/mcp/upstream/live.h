@@ -9,6 +9,7 @@
 
 #include <pthread.h>
 
+#include "mcp/safety/suspect.h"
 #include "mcp/upstream/upstream.h"
 
 #define KM_MCP_VARIANTS 256 /* catalogues of one upstream: by who asks */
@@ -38,6 +39,7 @@ struct km_mcp_live {
     uint64_t next_ms; /* monotonic: not to be tried before */
     struct km_mcp_variant variants[KM_MCP_VARIANTS];
     size_t nvariants;
+    struct km_suspects *suspects; /* never NULL; locked by itself */
     _Atomic uint32_t sessions, asks;
     _Atomic uint32_t children; /* of a stdio server */
     _Atomic uint32_t hearers[KM_MCP_LEVELS + 1]; /* of its log messages, by the level they want */

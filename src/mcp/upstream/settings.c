@@ -33,6 +33,9 @@ static const char *const auths[] = { "none",         "api_key",
                                      "authorization", "token",
                                      "oauth2",       "oauth2_token_exchange",
                                      "aws_sigv4",    NULL };
+static const char *const profiles[] = { "rfc8693", "entra_obo", NULL };
+static const char *const client_auths[] = { "default", "client_secret_basic", "client_secret_post",
+                                            NULL };
 static const char *const risks[] = { "unknown", "read_only", "write", "destructive", NULL };
 static const char *const approvals[] = { "default", "never", "destructive", "write", "always",
                                          "deny", NULL };
@@ -66,7 +69,10 @@ static const struct km_settings_table limits_table = {
 };
 
 static const struct km_setting entry_rows[] = {
-    ROW("url", KM_SET_STR, url, "Address of a server over HTTP."),
+    ROW("url", KM_SET_STR, url, "Address of a server over HTTP; of the interface, with spec_path."),
+    ROW("spec_path", KM_SET_STR, spec_path,
+        "An OpenAPI or Swagger document (a file beside this one, or an http(s) address): each "
+        "operation of the interface it describes is a tool."),
     CHOICE("transport", transport, "auto", transports,
            "`http` (Streamable HTTP), `sse` (HTTP with SSE, of 2024-11-05) or `stdio`. Without it "
            "a `command` is stdio, and a `url` is asked as Streamable HTTP, then as SSE."),
@@ -74,7 +80,8 @@ static const struct km_setting entry_rows[] = {
     ROW("args", KM_SET_STR_LIST, args, "Its arguments."),
     ROW("env", KM_SET_STR_MAP, env,
         "Its environment, beside PATH, HOME and a few more. `${X-NAME}` is a header of the "
-        "client's request; then each such client has a server of its own."),
+        "client's request, but none that may have its kanmon key; then each such client has a "
+        "server of its own."),
     ROW("builtin", KM_SET_STR, builtin,
         "A server that is part of kanmon, in place of `url` or `command`; a mapping of the same "
         "name has its settings."),
@@ -89,7 +96,7 @@ static const struct km_setting entry_rows[] = {
         "The newest protocol revision to speak with it, `2025-06-18` for example; else all are "
         "tried, the newest first."),
     CHOICE("auth_type", auth, "none", auths,
-           "How kanmon proves itself to the server; oauth2_token_exchange is refused."),
+           "How kanmon proves itself to the server."),
     { .name = "auth_value", .type = KM_SET_SECRET, .offset = AT(auth_value),
       .help = "The key, token or `user:password` of auth_type." },
     { .name = "authentication_token", .type = KM_SET_SECRET, .offset = AT(auth_value),
@@ -110,6 +117,27 @@ static const struct km_setting entry_rows[] = {
         "OAuth: `authorization_code` or `client_credentials`."),
     ROW("oauth_shared", KM_SET_BOOL, oauth.shared,
         "OAuth: one login serves all callers, instead of one each."),
+    CHOICE("token_endpoint_auth_method", oauth.auth_method, "default", client_auths,
+           "OAuth: how client_secret is shown to a token endpoint that is configured; by default "
+           "`client_secret_post` for oauth2_token_exchange, else `client_secret_basic`."),
+    ROW("token_exchange_endpoint", KM_SET_STR, oauth.exchange_url,
+        "oauth2_token_exchange: the issuer's token endpoint, where the token a caller came with is "
+        "exchanged for one for the server; else token_url."),
+    CHOICE("token_exchange_profile", oauth.profile, "rfc8693", profiles,
+           "oauth2_token_exchange: what it speaks; `entra_obo` is Entra ID's on-behalf-of flow."),
+    ROW("audience", KM_SET_STR, oauth.audience,
+        "oauth2_token_exchange: for whom the token is to be, as the issuer names the server; "
+        "`resource` is the url either way."),
+    ROW("subject_token_type", KM_SET_STR, oauth.subject_type,
+        "oauth2_token_exchange: what the caller's token is; default: "
+        "`urn:ietf:params:oauth:token-type:access_token`."),
+    ROW("is_byok", KM_SET_BOOL, byok,
+        "Every caller brings a credential of their own, kept for them alone, that stands where "
+        "auth_type says; there is no auth_value."),
+    ROW("byok_description", KM_SET_STR_LIST, byok_description,
+        "is_byok: what the credential is used for, told to whoever gives it."),
+    ROW("byok_api_key_help_url", KM_SET_STR, byok_help_url,
+        "is_byok: where one is had, told to whoever gives it."),
     ROW("aws_role_name", KM_SET_STR, aws.role, "aws_sigv4: a role that is assumed first."),
     { .name = "aws_access_key_id", .type = KM_SET_SECRET, .offset = AT(aws.akid),
       .help = "aws_sigv4: an access key's id; else where AWS's own tools look." },
@@ -124,14 +152,15 @@ static const struct km_setting entry_rows[] = {
         "aws_sigv4: names the session of aws_role_name."),
     ROW("aws_profile_name", KM_SET_STR, aws.profile, "aws_sigv4: a profile of AWS's shared files."),
     ROW("static_headers", KM_SET_STR_MAP, static_headers,
-        "Header fields of every request to it; `${X-NAME}` is a header of the client's request."),
+        "Header fields of every request to it; `${X-NAME}` is a header of the client's request, "
+        "but none that may have its kanmon key."),
     ROW("extra_headers", KM_SET_STR_LIST, extra_headers,
-        "Names of header fields of the client's request that are passed on. The one with the "
-        "client's kanmon key never is."),
+        "Names of header fields of the client's request that are passed on, but none that may have "
+        "its kanmon key."),
     ROW("allowed_tools", KM_SET_STR_LIST, allowed_tools,
         "Only these tools, by their own name or with the prefix."),
     ROW("disallowed_tools", KM_SET_STR_LIST, disallowed_tools,
-        "All tools but these; allowed_tools wins."),
+        "All tools but these, of allowed_tools too."),
     ROW("allowed_params", KM_SET_NODE, allowed_params,
         "{tool: [names]}: a call of the tool with another parameter is refused."),
     ROW("access_groups", KM_SET_STR_LIST, access_groups,
@@ -193,9 +222,6 @@ static const struct km_setting entry_rows[] = {
         "Its own endpoint lists search_tools, describe_tool and call_tool in place of its tools."),
     ROW("tool_search_visible", KM_SET_STR_LIST, visible,
         "With tool_search: tools that are listed all the same."),
-    REFUSED("is_byok", "Every user brings a credential of their own; kanmon keeps none by user but "
-                       "OAuth's."),
-    REFUSED("spec_path", "Makes tools of an OpenAPI document, which kanmon does not do."),
     REFUSED("oauth_passthrough", "Hands the caller's token on, which kanmon never does."),
     REFUSED("delegate_auth_to_upstream",
             "Lets the server judge the caller's token, which kanmon never hands on."),

@@ -85,16 +85,11 @@ struct desk_msg {
 
 static void tell_watches(struct km_mcp_desk *d, const struct desk_msg *m)
 {
-    KM_LIST_EACH(it, &d->watches)
-    {
-        struct km_mcp_watch *w = KM_CONTAINER(it, struct km_mcp_watch, link);
-
-        for (int i = 0; i < KM_MCP_LISTS; i++)
-            if (m->lists & (1u << i))
-                w->fn(w->ctx, m->upstream, (enum km_mcp_list)i, m->who);
-        if (m->state)
-            w->fn(w->ctx, m->upstream, KM_MCP_LISTS, m->who);
-    }
+    for (int i = 0; i < KM_MCP_LISTS; i++)
+        if (m->lists & (1u << i))
+            km_desk_tell(d, m->upstream, (enum km_mcp_list)i, m->who);
+    if (m->state)
+        km_desk_tell(d, m->upstream, KM_MCP_LISTS, m->who);
 }
 
 static void end_remotes(struct km_mcp_desk *d, const struct km_mcp_upstream *u)
@@ -217,7 +212,7 @@ static bool use_rules(struct km_mcp_upstreams *ups, struct km_mcp_upstream *u,
     if (before == KM_PIN_OFF && rules.pin != KM_PIN_OFF) { /* nobody has looked at its tools */
         c = km_mcp_live_catalogue(u->live, plain, NULL);
         if (c->known)
-            km_catalogue_pins(ups, u, c, SIZE_MAX, true);
+            km_catalogue_look(ups, u, c, SIZE_MAX, plain);
         km_mcp_catalogue_unref(c);
     }
     return before != rules.pin && (before == KM_PIN_STRICT || rules.pin == KM_PIN_STRICT);
@@ -235,20 +230,27 @@ void km_mcp_upstreams_use(struct km_mcp_upstreams *ups, struct km_mcp_set *set)
     old = ups->set;
     ups->set = km_mcp_set_ref(set);
     pthread_mutex_unlock(&ups->lock);
-    for (size_t i = 0; old && i < old->n; i++)
+    for (size_t i = 0; old && i < old->n; i++) {
         if (km_mcp_set_find(set, old->v[i]->name) != old->v[i])
             old->v[i]->live->gone = true;
+        if (old->v[i]->oauth && km_mcp_oauth_by_key(old->v[i]->oauth) &&
+            !km_mcp_set_find(set, old->v[i]->id))
+            km_mcp_oauth_forget_all(old->v[i]->oauth); /* callers' own: they gave them to it */
+    }
     km_mcp_set_unref(old);
     post_all(ups, &(struct desk_msg){ .set = set });
 }
 
 /* --- by hand --- */
 
-static void hold(struct km_mcp_upstream *u, bool held)
+/* Was it held before? */
+static bool hold(struct km_mcp_upstream *u, bool held)
 {
     struct km_mcp_live *live = u->live;
+    bool before;
 
     pthread_mutex_lock(&live->lock);
+    before = live->held;
     live->held = held;
     live->fails = 0;
     live->next_ms = 0;
@@ -256,11 +258,13 @@ static void hold(struct km_mcp_upstream *u, bool held)
     for (size_t i = 0; i < live->nvariants; i++)
         live->variants[i].waited_ms = 0;
     pthread_mutex_unlock(&live->lock);
+    return before;
 }
 
 void km_mcp_upstream_start(struct km_mcp_upstreams *ups, struct km_mcp_upstream *u)
 {
-    hold(u, false);
+    if (hold(u, false) && u->entry->enabled && !u->personal)
+        km_mcp_live_state(u->live, KM_MCP_STARTING, "started by hand");
     km_desks_changed(ups, u, 0, true, KM_STR_NONE);
 }
 

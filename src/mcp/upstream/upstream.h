@@ -28,6 +28,7 @@
 
 struct km_mcp_builtin;
 struct km_mcp_oauth;
+struct km_openapi_source;
 struct km_mcp_virtual;
 
 /* SSE is LiteLLM's default. */
@@ -62,12 +63,19 @@ enum km_mcp_state {
 };
 const char *km_mcp_state_name(enum km_mcp_state state);
 
+enum km_mcp_exchange_profile { KM_MCP_EXCHANGE_RFC8693, KM_MCP_EXCHANGE_ENTRA };
+/* How the client's secret is shown where no metadata says it. */
+enum km_mcp_client_auth { KM_MCP_CLIENT_DEFAULT, KM_MCP_CLIENT_BASIC, KM_MCP_CLIENT_POST };
+
 /* One entry of mcp_servers as it is written; rows in settings.c. */
 struct km_mcp_oauth_settings {
     struct km_str client_id, client_secret, authorization_url, token_url, registration_url;
     struct km_str_list scopes;
     struct km_str private_key; /* PEM: proves the client in place of a secret */
     struct km_str flow; /* "client_credentials", "authorization_code"; empty: not said */
+    struct km_str exchange_url, audience, subject_type; /* oauth2_token_exchange */
+    int64_t profile; /* the same: enum km_mcp_exchange_profile */
+    int64_t auth_method; /* enum km_mcp_client_auth */
     bool shared; /* one token for all principals */
 };
 
@@ -80,7 +88,8 @@ struct km_mcp_limit_settings { /* of a stdio child; 0: none */
 };
 
 struct km_mcp_entry {
-    struct km_str url, command, cwd, alias, description, server_id, instructions, spec_version;
+    struct km_str url, spec_path, command, cwd, alias, description, server_id, instructions,
+        spec_version;
     struct km_str auth_value;
     struct km_str_list args, access_groups, allowed_tools, disallowed_tools, extra_headers;
     struct km_str_map env, static_headers;
@@ -93,6 +102,9 @@ struct km_mcp_entry {
     struct km_mcp_aws_settings aws;
     struct km_str_list visible; /* with tool_search */
     bool allow_all_keys, public_internet, enabled, stateful, tool_search;
+    bool byok; /* each principal brings the credential of auth_type itself */
+    struct km_str_list byok_description; /* what it is used for, a line each */
+    struct km_str byok_help_url; /* where one is had */
     int64_t timeout_ms; /* of a request, without a word of progress */
     int64_t install_ms, start_ms, idle_ms, health_ms;
     int64_t warm; /* children kept running */
@@ -152,15 +164,17 @@ struct km_mcp_upstream {
     struct km_config *config; /* where the entry's strings are; referenced */
     const struct km_mcp_builtin *builtin; /* its kind; NULL: it is not part of kanmon */
     const void *settings; /* of the kind's rows; NULL: there is none */
-    struct km_origin *origin; /* of url; NULL: stdio or builtin */
+    struct km_origin *origin; /* of url; NULL: stdio or builtin, or a document says where */
     struct km_str target; /* path and query */
     struct km_str head; /* header lines of every request: static headers */
     struct km_str credential; /* the line of a fixed one, unless the asker has its own; or empty */
     struct km_str client_auth; /* the header of a client's own for all servers */
+    struct km_str key_header; /* of a client's key to kanmon, beside the usual ones; or empty */
     uint8_t digest[32]; /* of all that is configured: the same upstream, or another */
     uint8_t shape[32]; /* the same without what is secret: for what is kept */
     struct km_auth *signer; /* SigV4; NULL: none (llm/auth.h) */
     struct km_mcp_oauth *oauth; /* tokens (oauth/oauth.h); NULL: none */
+    struct km_openapi_source *openapi; /* its tools are made of (openapi/source.h); NULL: it says */
     bool added; /* at run time, not in the file */
     bool personal; /* headers or environment depend on who asks: no lists without an asker */
     _Atomic uint32_t rules; /* km_mcp_rules() */
@@ -184,6 +198,7 @@ struct km_mcp_set {
     struct km_mcp_rules *rules; /* of each: in force once the set is (km_mcp_upstreams_use) */
     size_t n;
     struct km_map *names; /* name, alias or id to upstream */
+    bool exchanges; /* one of them wants the token a caller came with exchanged */
     struct km_mcp_virtual **virtuals; /* subsets (view/virtual.h), in the file's order */
     size_t nvirtuals;
 };
@@ -193,6 +208,7 @@ struct km_mcp_set_args {
     struct km_tls_client *tls; /* referenced */
     const struct km_proxy_env *proxies;
     const struct km_mcp_builtin *const *builtins; /* kinds, NULL ends */
+    struct km_str key_header; /* general_settings.litellm_key_header_name; lives as config does */
     const struct km_mcp_set *before; /* upstreams that stay the same are taken from it; or NULL */
 };
 
@@ -218,7 +234,7 @@ struct km_mcp_item {
     struct km_str name; /* of a tool or prompt; of a resource its uri, of a template uriTemplate */
     uint8_t hash[32]; /* of json as km_json_digest() sees it */
     uint8_t pin[32]; /* of a tool: of what a model decides by (safety/pin.h) */
-    unsigned flags; /* of a tool: enum km_scan_flag */
+    unsigned flags; /* enum km_scan_flag */
     struct km_mcp_hints hints; /* of a tool: its annotations */
     bool marked; /* of a tool: arguments are repeated in headers */
 };
@@ -249,6 +265,7 @@ struct km_mcp_catalogue {
     struct km_str capabilities; /* JSON object */
     struct km_str server_info; /* JSON object: Implementation */
     struct km_str instructions; /* text */
+    unsigned instructions_flags; /* enum km_scan_flag */
     struct km_mcp_items lists[KM_MCP_LISTS];
     uint8_t hash[KM_MCP_LISTS][32]; /* of each list, in its order */
 };
@@ -296,6 +313,8 @@ void km_mcp_upstreams_use(struct km_mcp_upstreams *ups, struct km_mcp_set *set);
 /* The set in force, referenced; any thread. */
 struct km_mcp_set *km_mcp_upstreams_set(struct km_mcp_upstreams *ups);
 
+/* What it offers beside tools that is flagged, as km_suspects_json().  Any thread. */
+void km_mcp_upstream_suspects(const struct km_mcp_upstream *u, struct km_buf *out);
 /* What is remembered of tool definitions; as long as ups. */
 struct km_pins *km_mcp_upstreams_pins(struct km_mcp_upstreams *ups);
 /* The tools of u are other ones for its clients: all desks hear of it.  Any thread. */

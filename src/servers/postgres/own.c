@@ -10,7 +10,6 @@
  */
 #include "servers/postgres/own.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "config/tree.h"
@@ -19,6 +18,7 @@
 #include "servers/postgres/process.h"
 #include "servers/postgres/prompts.h"
 #include "servers/postgres/tools.h"
+#include "sys/read_file.h"
 
 #define ARENA_BYTES ((size_t)16 * 1024 * 1024)
 #define SCHEMA_BYTES ((size_t)64 * 1024)
@@ -31,21 +31,6 @@ struct km_pg_own {
 };
 
 /* --- the file --- */
-
-static int read_all(const char *path, struct km_buf *out, struct km_err *err)
-{
-    FILE *f = fopen(path, "re");
-    char chunk[8192];
-    size_t n;
-
-    if (!f)
-        return km_fail(err, KM_E_CONFIG, "definitions: '%s' cannot be read", path);
-    while ((n = fread(chunk, 1, sizeof chunk, f)) > 0)
-        km_buf_bytes(out, chunk, n);
-    fclose(f);
-    return km_buf_failed(out) ? km_fail(err, KM_E_CONFIG, "definitions: '%s' is over 1 MiB", path)
-                              : 0;
-}
 
 static int parse(struct km_pg_own *own, const char *path, struct km_str text, struct km_err *err)
 {
@@ -302,7 +287,9 @@ int km_pg_own_load(struct km_pg_server *s, const char *path, struct km_err *err)
         return km_fail(err, KM_E_NOMEM, "out of memory");
     km_arena_init(&own->arena, ARENA_BYTES, NULL);
     s->own = own;
-    r = read_all(path, &text, err);
+    r = km_file_read(path, KM_FILE_ANY, &text, err);
+    if (r < 0)
+        r = km_fail(err, KM_E_CONFIG, "definitions: '%s' cannot be read: %s", path, err->text);
     if (r == 0)
         r = parse(own, path, km_buf_view(&text), err);
     if (r == 0)

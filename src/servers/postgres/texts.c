@@ -145,16 +145,3 @@ int km_pg_answer_texts(struct km_pg_task *task, const struct km_pg_outcome *o, s
         return km_fail(err, KM_E_LIMIT, "the answer is too large: ask for less of it");
     return km_pg_answer(task->call, km_buf_view(&b), err);
 }
-
-int km_pg_ask_texts(struct km_mcp_call *call, const char *const *pieces, const char *const *names,
-                    size_t n, struct km_err *err)
-{
-    struct km_pg_task *task = km_pg_task_new(call, err);
-
-    if (!task)
-        return KM_E_NOMEM;
-    if (km_pg_request_own(call, pieces, names, n, &task->request, err) < 0)
-        return KM_E_INVALID;
-    task->answer = km_pg_answer_texts;
-    return km_pg_task_start(task, err);
-}

@@ -223,7 +223,7 @@ const char *km_pg_with_schema(struct km_arena *arena, const char *text, struct k
 }
 
 int km_pg_ask(struct km_mcp_call *call, const char *const *pieces, const char *const *names,
-              size_t n, struct km_err *err)
+              size_t n, km_pg_answer_fn *answer, struct km_err *err)
 {
     struct km_pg_task *task = km_pg_task_new(call, err);
 
@@ -231,7 +231,7 @@ int km_pg_ask(struct km_mcp_call *call, const char *const *pieces, const char *c
         return KM_E_NOMEM;
     if (km_pg_request_own(call, pieces, names, n, &task->request, err) < 0)
         return KM_E_INVALID;
-    task->answer = km_pg_answer_value;
+    task->answer = answer;
     return km_pg_task_start(task, err);
 }
 

@@ -69,6 +69,11 @@ extern const char *const km_pg_describe_sql[];
 
 /* --- tasks --- */
 
+struct km_pg_task;
+/* Answers, or starts the next statement; negative: the answer is an error with err's text. */
+typedef int km_pg_answer_fn(struct km_pg_task *task, const struct km_pg_outcome *o,
+                            struct km_err *err);
+
 /* A call on its way to the database; in the call's arena. */
 struct km_pg_task {
     struct km_mcp_call *call;
@@ -85,8 +90,7 @@ struct km_pg_task {
     struct km_pg_outcome ended; /* this is told afterwards */
     bool method; /* no tool: its errors are the protocol's */
     bool tolerant; /* answer takes failures as well: it looks at the outcome itself */
-    /* Answers, or starts the next statement; negative: the answer is an error with err's text. */
-    int (*answer)(struct km_pg_task *task, const struct km_pg_outcome *o, struct km_err *err);
+    km_pg_answer_fn *answer;
 };
 
 struct km_pg_server *km_pg_server_of(const struct km_mcp_call *call);
@@ -140,9 +144,9 @@ int km_pg_request_own(struct km_mcp_call *call, const char *const *pieces, const
                       size_t n, struct km_pg_request *ret, struct km_err *err) KM_MUST_USE;
 /* The text with the schema, which is quoted already, wherever it says @schema@; "" on overflow. */
 const char *km_pg_with_schema(struct km_arena *arena, const char *text, struct km_str schema);
-/* Runs it and answers with its one JSON value. */
+/* Runs it, and answer ends the call: with its one JSON value, km_pg_answer_value(). */
 int km_pg_ask(struct km_mcp_call *call, const char *const *pieces, const char *const *names,
-              size_t n, struct km_err *err) KM_MUST_USE;
+              size_t n, km_pg_answer_fn *answer, struct km_err *err) KM_MUST_USE;
 
 /* --- answers --- */
 
@@ -150,7 +154,6 @@ int km_pg_ask(struct km_mcp_call *call, const char *const *pieces, const char *c
 void km_pg_put_notices(const struct km_pg_outcome *o, struct km_buf *out);
 /* Ends the call with an object that holds what the database said, fenced. */
 int km_pg_answer(struct km_mcp_call *call, struct km_str json, struct km_err *err) KM_MUST_USE;
-int km_pg_answer_value(struct km_pg_task *task, const struct km_pg_outcome *o,
-                       struct km_err *err) KM_MUST_USE;
+km_pg_answer_fn km_pg_answer_value;
 
 #endif

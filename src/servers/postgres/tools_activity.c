@@ -36,7 +36,7 @@ static int list_activity(struct km_mcp_call *call, struct km_err *err)
         NULL,
     };
 
-    return km_pg_ask_texts(call, sql, names, 2, err);
+    return km_pg_ask(call, sql, names, 2, km_pg_answer_texts, err);
 }
 
 static int list_locks(struct km_mcp_call *call, struct km_err *err)
@@ -62,7 +62,7 @@ static int list_locks(struct km_mcp_call *call, struct km_err *err)
         NULL,
     };
 
-    return km_pg_ask_texts(call, sql, names, 1, err);
+    return km_pg_ask(call, sql, names, 1, km_pg_answer_texts, err);
 }
 
 /* --- top_queries --- */

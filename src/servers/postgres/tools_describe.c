@@ -139,7 +139,7 @@ static int describe_table(struct km_mcp_call *call, struct km_err *err)
 {
     static const char *const names[] = { "schema", "name", KM_PG_NARROWED };
 
-    return km_pg_ask(call, km_pg_describe_sql, names, 3, err);
+    return km_pg_ask(call, km_pg_describe_sql, names, 3, km_pg_answer_value, err);
 }
 
 static const struct km_pg_row rows[] = {

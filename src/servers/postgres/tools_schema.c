@@ -29,7 +29,7 @@ static int list_schemas(struct km_mcp_call *call, struct km_err *err)
         "AND c.relkind IN ('r', 'p', 'v', 'm', 'f')) AS relations "
         "FROM pg_namespace n WHERE NOT (" SYSTEM ")) s";
 
-    return km_pg_ask(call, (const char *const[]){ sql, NULL }, NULL, 0, err);
+    return km_pg_ask(call, (const char *const[]){ sql, NULL }, NULL, 0, km_pg_answer_value, err);
 }
 
 static int list_objects(struct km_mcp_call *call, struct km_err *err)
@@ -84,7 +84,8 @@ static int list_objects(struct km_mcp_call *call, struct km_err *err)
         "FROM (SELECT * FROM k LIMIT coalesce($4::int, 200)) x), '[]'), "
         "'more', (SELECT count(*) FROM k) > coalesce($4::int, 200))";
 
-    return km_pg_ask(call, (const char *const[]){ sql, rest, NULL }, names, 4, err);
+    return km_pg_ask(call, (const char *const[]){ sql, rest, NULL }, names, 4, km_pg_answer_value,
+                     err);
 }
 
 static int search_objects(struct km_mcp_call *call, struct km_err *err)
@@ -119,7 +120,7 @@ static int search_objects(struct km_mcp_call *call, struct km_err *err)
         "FROM (SELECT * FROM k LIMIT coalesce($2::int, 50)) x), '[]'), "
         "'more', (SELECT count(*) FROM k) > coalesce($2::int, 50))";
 
-    return km_pg_ask(call, (const char *const[]){ sql, NULL }, names, 2, err);
+    return km_pg_ask(call, (const char *const[]){ sql, NULL }, names, 2, km_pg_answer_value, err);
 }
 
 static const struct km_pg_row rows[] = {

@@ -3,7 +3,9 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <cmocka.h>
 
 #include "admin/key_fields.h"
@@ -144,10 +146,51 @@ static void a_row_is_shown_as_json_with_the_secret_only_when_given(void **state)
     assert_int_equal(km_str_find(km_buf_view(&f->out), KM_STR("sk-")), f->out.n);
 }
 
+static void permissions_are_kept_in_the_form_that_is_enforced(void **state)
+{
+    static const char *const good[] = {
+        "{}",
+        "{\"mcp_servers\":[]}",
+        "{\"mcp_servers\":null,\"vector_stores\":[]}",
+        "{\"mcp_tool_permissions\":{\"s\":[\"t\"]},\"mcp_modes\":{\"s\":\"dml\"}}",
+        "{\"mcp_param_permissions\":{\"s\":{\"t\":[\"p\"],\"u\":[]}}}",
+    };
+    static const char *const bad[] = {
+        "[]",
+        "\"s\"",
+        "false",
+        "{\"mcp_servers\":\"s\"}",
+        "{\"mcp_servers\":[1]}",
+        "{\"mcp_access_groups\":{}}",
+        "{\"mcp_tool_permissions\":{\"s\":\"t\"}}",
+        "{\"mcp_tool_permissions\":{\"s\":null}}",
+        "{\"mcp_param_permissions\":{\"s\":[\"p\"]}}",
+        "{\"mcp_param_permissions\":{\"s\":{\"t\":\"p\"}}}",
+        "{\"mcp_servers\":[\"s\"],\"mcp_servers\":[\"t\"]}",
+        "{\"vector_stores\":[\"v\"]}",
+    };
+    struct fixture *f = *state;
+    char text[200];
+
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        snprintf(text, sizeof text, "{\"object_permission\":%s}", good[i]);
+        assert_int_equal(read_body(f, text), 0);
+        assert_true(km_str_eq(f->row.extra, km_str_c(text)));
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        snprintf(text, sizeof text, "{\"object_permission\":%s}", bad[i]);
+        assert_int_not_equal(read_body(f, text), 0);
+        assert_non_null(strstr(f->err.text, i == 10 ? "twice" : "object_permission"));
+    }
+    assert_int_equal(read_body(f, "{\"object_permission\":null}"), 0); /* what lifts it */
+    assert_int_equal(f->row.extra.n, 0);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
+        T(permissions_are_kept_in_the_form_that_is_enforced),
         T(every_field_goes_to_its_place),
         T(null_takes_a_limit_away),
         T(wrong_values_name_their_field),

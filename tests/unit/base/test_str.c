@@ -27,6 +27,8 @@ static void folding_is_ascii_only(void **state)
     assert_true(km_str_ieq(S("Content-Type"), S("content-tYPE")));
     assert_false(km_str_ieq(S("a"), S("ab")));
     assert_false(km_str_ieq(S("@"), S("`"))); /* differ by the case bit only */
+    assert_true(km_str_iamong(S("B"), (struct km_str[]){ S("a"), S("b") }, 2));
+    assert_false(km_str_iamong(S("c"), (struct km_str[]){ S("a"), S("b") }, 2));
     assert_false(km_str_ieq(S("["), S("{")));
     assert_false(km_str_ieq(S("\xc3\x84"), S("\xc3\xa4")));
     assert_true(km_str_istarts(S("Bearer x"), S("bEARER ")));

@@ -259,7 +259,8 @@ static inline bool property_anywhere(yyjson_val *v, struct km_str name)
 /* What is seen is there, what is there is seen; where a name has escapes, all is seen. */
 static inline void property_watched(struct km_str body, uint32_t seen)
 {
-    yyjson_doc *doc = yyjson_read(body.p, body.n, 0);
+    /* As km_json_parse() reads it: a number too large for a double is a number. */
+    yyjson_doc *doc = yyjson_read(body.p, body.n, YYJSON_READ_NUMBER_AS_RAW);
     bool escapes = memchr(body.p, '\\', body.n);
 
     for (size_t i = 0; i < PROPERTY_NAMES; i++) {
@@ -276,7 +277,7 @@ static inline void property_sure(struct km_str body, const struct km_json_span *
 {
     struct km_json_span sure[PROPERTY_NAMES];
     struct km_json_object whole;
-    struct km_json_watch watch = { property_names, PROPERTY_NAMES, 0 };
+    struct km_json_watch watch = { .names = property_names, .n = PROPERTY_NAMES };
 
     if (!km_json_sure_spans(body, property_names, PROPERTY_NAMES, sure, &whole, &watch)) {
         PROPERTY(r < 0 || !km_json_surely_object(body));

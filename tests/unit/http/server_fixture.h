@@ -48,7 +48,8 @@ struct server_fixture {
     pthread_t thread;
     /* loop thread */
     _Atomic size_t requests; /* a script looks while the server counts */
-    size_t gone, drains;
+    _Atomic size_t pauses, drains; /* of an upgraded connection that is not heard */
+    size_t gone;
     size_t open_exchanges;
     void *user;
     const char *failed; /* the first check that failed, by either thread */

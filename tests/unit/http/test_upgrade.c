@@ -35,8 +35,10 @@ static void on_bytes(void *ctx, const char *bytes, size_t n)
     struct echo *e = ctx;
     struct km_str part = { bytes, n };
 
-    if (!km_exchange_write(e->x, &part, 1))
+    if (!km_exchange_write(e->x, &part, 1)) {
+        e->f->pauses++;
         km_exchange_pause(e->x);
+    }
     if (bytes[n - 1] == '.')
         km_deferred_queue(&e->end);
 }
@@ -87,18 +89,34 @@ static void early_bytes_come_too(struct server_fixture *f)
     km_buf_done(&b);
 }
 
+/* How much an echo that nobody hears takes until it stops reading. */
+static size_t said_until_paused(struct server_fixture *f, const char *block)
+{
+    struct pollfd p = { .fd = f->fds[0], .events = POLLOUT };
+    size_t said = 0;
+
+    while (said < MUCH && !f->pauses)
+        if (poll(&p, 1, 10) > 0) {
+            ssize_t n = send(p.fd, block + said, MUCH - said, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+            said += n > 0 ? (size_t)n : 0;
+        }
+    return said;
+}
+
 /* Says much before it hears: the echo must stop reading, and go on. */
 static void much_is_paused(struct server_fixture *f)
 {
     struct km_buf b = KM_BUF(2 * MUCH);
     char *block = malloc(MUCH);
-    size_t said = 0;
+    size_t said;
 
     memset(block, 'm', MUCH);
     block[MUCH - 1] = '.';
     say(f->fds[0], ASK);
     CHECK(f, hear(f->fds[0], &b, "\r\n\r\n"));
     km_buf_reset(&b);
+    said = said_until_paused(f, block);
     while (said < MUCH || b.n < MUCH) {
         char piece[65536];
         struct pollfd p = { .fd = f->fds[0], .events = (short)(said < MUCH ? POLLOUT : POLLIN) };

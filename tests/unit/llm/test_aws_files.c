@@ -6,6 +6,9 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <stdlib.h>
+#include <unistd.h>
+
 #include "llm/aws/parse.h"
 #include "llm/aws/profile.h"
 
@@ -69,14 +72,21 @@ static void a_missing_file_is_empty_and_a_large_one_is_refused(void **state)
     struct km_arena arena KM_CLEANUP(km_arena_done);
     struct km_str text = KM_STR("x");
     struct km_err err = { 0 };
+    char path[] = "/tmp/kanmon-aws-XXXXXX";
+    int fd = mkstemp(path);
 
     (void)state;
+    assert_true(fd >= 0);
+    assert_int_equal(ftruncate(fd, KM_AWS_FILE_MOST + 1), 0);
+    close(fd);
     km_arena_init(&arena, 16 * 1024 * 1024, NULL);
     assert_int_equal(km_aws_read_file(&arena, KM_STR("/nonexistent/x"), &text, &err), 0);
     assert_int_equal(text.n, 0);
     assert_int_equal(km_aws_read_file(&arena, KM_STR("/proc/self/stat"), &text, &err), 0);
     assert_true(text.n > 0);
-    assert_int_equal(km_aws_read_file(&arena, KM_STR("/dev/zero"), &text, &err), KM_E_LIMIT);
+    assert_int_equal(km_aws_read_file(&arena, km_str_c(path), &text, &err), KM_E_LIMIT);
+    assert_int_equal(km_aws_read_file(&arena, KM_STR("/dev/zero"), &text, &err), KM_E_INVALID);
+    assert_int_equal(unlink(path), 0);
 }
 
 static void json_of_every_service_is_read(void **state)

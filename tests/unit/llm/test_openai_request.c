@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
+#include <stdio.h>
+
 #include "llm/api/openai.h"
 
 static const struct km_provider option = { .name = "openai",
@@ -220,6 +222,30 @@ static void a_member_that_occurs_twice_is_refused_even_escaped(void **state)
         KM_E_INVALID);
 }
 
+/* A server that reads names without their case would run another model than the one judged. */
+static void a_member_in_another_case_is_refused(void **state)
+{
+    static const char *const odd[] = { "Model", "MODEL", "\\u004dodel", "mode\\u004c" };
+    /* With surrogates it is the parser that judges. */
+    static const char *const also[] = { "",
+                                        ",\"x\":\"\\ud83d\\ude00\"", ",\"y\":{\"a\":1,\"a\":2}" };
+    struct fixture *f = *state;
+    char body[256];
+
+    for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++)
+        for (size_t k = 0; k < sizeof also / sizeof also[0]; k++) {
+            snprintf(body, sizeof body, "{\"model\":\"cheap\",\"messages\":[],\"%s\":\"dear\"%s}",
+                     odd[i], also[k]);
+            expect_refused(f, body, "request_body");
+        }
+    expect_refused(f, "{\"model\":\"m\",\"messages\":[],\"\xc5\xbftream\":true}", "request_body");
+    expect_refused(f, "{\"model\":\"m\",\"messages\":[],\"to\xe2\x84\xaa\":1,\"Top_k\":1,\"N\":9}",
+                   "request_body");
+    assert_int_equal(parse(f, "{\"model\":\"m\",\"messages\":[],\"Modell\":1,\"odel\":2,\"\":3}"),
+                     0);
+    assert_int_equal(parse(f, "{\"model\":\"m\",\"messages\":[{\"Model\":1}],\"x\":{\"N\":2}}"), 0);
+}
+
 static void wrong_types_and_bounds_name_the_member(void **state)
 {
     struct fixture *f = *state;
@@ -269,6 +295,7 @@ int main(void)
         T(of_two_bounds_the_larger_counts),
         T(a_wildcard_gives_the_upstream_its_part),
         T(a_member_that_occurs_twice_is_refused_even_escaped),
+        T(a_member_in_another_case_is_refused),
         T(wrong_types_and_bounds_name_the_member),
         T(the_path_names_the_model_before_the_body),
     };

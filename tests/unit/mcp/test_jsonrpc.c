@@ -104,6 +104,17 @@ static void a_message_that_is_none_says_how_to_answer(void **state)
           "1" },
         { "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"x\",\"m\\u0065thod\":\"y\"}",
           KM_RPC_INVALID_REQUEST, "" },
+        { "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"x\",\"params\":{\"name\":1,\"n\\u0061me\":2}"
+          "}",
+          KM_RPC_INVALID_REQUEST, "1" },
+        { "{\"jsonrpc\":\"2.0\",\"method\":\"x\",\"params\":{\"name\":1,\"Name\":2}}",
+          KM_RPC_INVALID_REQUEST, "" },
+        { "{\"jsonrpc\":\"2.0\",\"method\":\"x\",\"params\":{\"argument\\u017f\":{}}}",
+          KM_RPC_INVALID_REQUEST, "" },
+        { "{\"jsonrpc\":\"2.0\",\"method\":\"x\",\"params\":{\"tas\\u212aId\":1}}",
+          KM_RPC_INVALID_REQUEST, "" },
+        { "{\"jsonrpc\":\"2.0\",\"method\":\"x\",\"params\":{\"a\":[{\"b\":{\"c\":1,\"c\":1}}]}}",
+          KM_RPC_INVALID_REQUEST, "" },
     };
     struct km_rpc_message m;
     enum km_rpc_fault fault;
@@ -120,6 +131,38 @@ static void a_message_that_is_none_says_how_to_answer(void **state)
         assert_true(err.text[0] != 0);
     }
     km_arena_done(&a);
+}
+
+/* n members of params.arguments, the last of them called as number `again`, if that is less. */
+static int with_members(size_t n, size_t again)
+{
+    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(1 << 20);
+    struct km_rpc_message m;
+    enum km_rpc_fault fault;
+    struct km_arena a;
+    int r;
+
+    km_buf_str(&b, KM_STR("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"x\","
+                          "\"params\":{\"arguments\":{\"\":0"));
+    for (size_t i = 1; i < n; i++)
+        km_buf_printf(&b, ",\"%zu\":0", i + 1 == n && again < n ? again : i);
+    km_buf_str(&b, KM_STR("}}}"));
+    km_arena_init(&a, ARENA_BYTES, NULL);
+    r = km_rpc_parse(&a, km_buf_view(&b), &m, &fault, NULL);
+    km_arena_done(&a);
+    return r;
+}
+
+static void a_member_of_the_parameters_occurs_once(void **state)
+{
+    static const size_t sizes[] = { 3, 15, 16, 17, 1000, 20000 };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        assert_int_equal(with_members(sizes[i], SIZE_MAX), 0);
+        assert_int_equal(with_members(sizes[i], 1), KM_E_INVALID);
+        assert_int_equal(with_members(sizes[i], sizes[i] - 2), KM_E_INVALID);
+    }
 }
 
 static void a_message_cut_anywhere_is_refused(void **state)
@@ -224,6 +267,7 @@ int main(void)
         cmocka_unit_test(a_request_is_read_and_its_id_kept_as_sent),
         cmocka_unit_test(notifications_and_responses_are_told_apart),
         cmocka_unit_test(a_message_that_is_none_says_how_to_answer),
+        cmocka_unit_test(a_member_of_the_parameters_occurs_once),
         cmocka_unit_test(a_message_cut_anywhere_is_refused),
         cmocka_unit_test(nesting_and_size_are_bounded),
         cmocka_unit_test(codes_differ_by_era),

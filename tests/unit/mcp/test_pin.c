@@ -9,6 +9,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "mcp/catalogue/catalogue.h"
 #include "mcp/safety/pin.h"
 
 static uint8_t hashes[64][32];
@@ -191,6 +192,23 @@ static void the_digest_is_of_what_a_model_decides_by(void **unused)
     }
 }
 
+/* The digest would be of the first, and clients read the last. */
+static void a_definition_with_a_member_twice_is_left_out(void **unused)
+{
+    static const char page[] =
+        "{\"tools\":[{\"name\":\"a\",\"description\":\"fine\",\"description\":\"not\"},"
+        "{\"name\":\"b\",\"inputSchema\":{\"properties\":{\"x\":{},\"\\u0078\":{}}}},"
+        "{\"name\":\"c\",\"description\":\"fine\"}]}";
+    struct km_mcp_catalogue *c = km_catalogue_new();
+    struct km_str cursor;
+
+    (void)unused;
+    assert_int_equal(km_catalogue_page(c, KM_MCP_TOOLS, km_str_c(page), &cursor, NULL), 0);
+    assert_int_equal(c->lists[KM_MCP_TOOLS].n, 1);
+    assert_int_equal(c->lists[KM_MCP_TOOLS].v[0].name.p[0], 'c');
+    km_mcp_catalogue_unref(c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -200,6 +218,7 @@ int main(void)
         cmocka_unit_test(what_hides_something_is_fine_only_when_a_person_said_so),
         cmocka_unit_test(definitions_of_a_tool_are_bounded_and_what_was_accepted_stays),
         cmocka_unit_test(the_digest_is_of_what_a_model_decides_by),
+        cmocka_unit_test(a_definition_with_a_member_twice_is_left_out),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -110,12 +110,45 @@ static void without_http_there_is_no_header_to_compare(void **state)
     km_arena_done(&a);
 }
 
+static void a_version_nobody_speaks_is_said_again_as_far_as_it_can_be_shown(void **state)
+{
+    static const struct {
+        const char *params, *header, *requested;
+    } cases[] = {
+        { "{}", "2031-01-01", "\"2031-01-01\"}" },
+        { "{}", "2031\x01\xff\"\\", "\"2031??\\\"\\\\\"}" },
+        { "{}", "20310123456789012345678901234567890123456789012345678901234567890123456789",
+          "\"2031012345678901234567890123456789012345678901234567890123456789\"}" },
+        { META("\"2032-01-01\""), "2031-01-01", "\"2032-01-01\"}" },
+        { "{}", "", "\"\"}" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(4096);
+        struct km_rpc_message m;
+        enum km_rpc_fault fault;
+        struct km_arena a;
+        char text[600];
+
+        km_arena_init(&a, 1 << 20, NULL);
+        snprintf(text, sizeof text,
+                 "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\",\"params\":%s}",
+                 cases[i].params);
+        assert_int_equal(km_rpc_parse(&a, km_str_c(text), &m, &fault, NULL), 0);
+        km_mcp_put_versions(&m, km_str_c(cases[i].header), &out);
+        assert_true(km_str_ends(km_buf_view(&out), km_str_c(cases[i].requested)));
+        km_arena_done(&a);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(initialize_agrees_on_a_revision_with_a_handshake),
         cmocka_unit_test(a_message_is_in_the_revision_it_says),
         cmocka_unit_test(without_http_there_is_no_header_to_compare),
+        cmocka_unit_test(a_version_nobody_speaks_is_said_again_as_far_as_it_can_be_shown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

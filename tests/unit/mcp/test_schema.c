@@ -61,6 +61,108 @@ static void arguments_are_judged_and_the_place_is_named(void **state)
     km_arena_done(&a);
 }
 
+static bool fits(const char *rules, const char *json, struct km_err *err)
+{
+    const struct km_json *schema_tree, *value;
+    struct km_arena a;
+    int r;
+
+    km_arena_init(&a, 16 << 20, NULL);
+    assert_int_equal(km_json_parse(&a, km_str_c(rules), &schema_tree, NULL), 0);
+    assert_int_equal(km_json_parse(&a, km_str_c(json), &value, NULL), 0);
+    r = km_schema_check(schema_tree, value, err);
+    km_arena_done(&a);
+    return r == 0;
+}
+
+static void schemas_of_schemas_are_looked_into(void **state)
+{
+    static const struct {
+        const char *schema, *json, *wrong;
+    } cases[] = {
+        { "{\"$ref\":\"#/$defs/a~1b\",\"$defs\":{\"a/b\":{\"type\":\"string\"}}}", "1",
+          "arguments must be of type string" },
+        { "{\"$ref\":\"#/$defs/gone\"}", "1", NULL },
+        { "{\"$ref\":\"other.json#/a\"}", "1", NULL },
+        { "{\"items\":{\"anyOf\":[{\"type\":\"string\"},{\"type\":\"null\"}]}}", "[\"a\",null,1]",
+          "arguments[2] fits none of the forms it can have" },
+        { "{\"oneOf\":[{\"const\":1},{\"const\":\"a\"}]}", "1.0", NULL },
+        { "{\"oneOf\":[{\"const\":1},{\"const\":\"a\"}]}", "2",
+          "arguments fits none of the forms it can have" },
+        { "{\"oneOf\":[{\"pattern\":\"a\"},{\"pattern\":\"b\"}]}", "\"b\"", NULL },
+        { "{\"oneOf\":[{\"type\":\"number\"},{\"type\":\"integer\",\"title\":\"n\"}]}", "1.5",
+          NULL },
+        { "{\"oneOf\":[{\"type\":\"number\"},{\"type\":\"integer\",\"title\":\"n\"}]}", "1",
+          "arguments fits more than one form and may have one only" },
+        { "{\"oneOf\":[{},{\"oneOf\":[{},{}]}]}", "1", NULL },
+        { "{\"oneOf\":[{\"anyOf\":[{},false]},{\"allOf\":[{}]}]}", "1",
+          "arguments fits more than one form and may have one only" },
+        /* Not sure of one of the two. */
+        { "{\"oneOf\":[{},{\"not\":{}}]}", "1", NULL },
+        { "{\"oneOf\":[{},{\"$ref\":\"#/$defs/gone\"}]}", "1", NULL },
+        { "{\"oneOf\":[{},{\"items\":[{\"type\":\"null\"}]}]}", "[1]", NULL },
+        { "{\"oneOf\":[{},{\"anyOf\":[{\"format\":\"date\"}]}]}", "\"x\"", NULL },
+        { "{\"oneOf\":[{},{\"const\":9007199254740993.0}]}", "9007199254740992", NULL },
+        { "{\"oneOf\":[{},{\"minimum\":0.10000000000000000001}]}", "0.1", NULL },
+        { "{\"oneOf\":[{},{\"type\":\"integer\"}]}", "1e-400", NULL },
+        { "{\"allOf\":[{\"required\":[\"a\"]},{\"properties\":{\"a\":{\"maximum\":1.5}}}]}",
+          "{\"a\":1.6}", "arguments.a must be at most 1.5" },
+        { "{\"properties\":{\"a\":false}}", "{\"a\":1}", "arguments.a must not be there" },
+        { "{\"prefixItems\":[{}],\"items\":{\"type\":\"null\"}}", "[1,null,2]",
+          "arguments[2] must be of type null" },
+        { "{\"patternProperties\":{\"^a\":{}},\"additionalProperties\":false}", "{\"ab\":1}",
+          NULL },
+        { "{\"additionalProperties\":{\"type\":\"null\"}}", "{\"ab\":1}",
+          "arguments.ab must be of type null" },
+        { "{\"type\":\"integer\"}", "18446744073709551616", NULL },
+        { "{\"enum\":[{\"a\":1,\"b\":[2]}]}", "{\"b\":[2.0],\"a\":1}", NULL },
+        { "{\"$schema\":\"http://json-schema.org/draft-07/schema#\",\"properties\":{\"a\":{"
+          "\"$ref\":\"#/definitions/t\",\"type\":\"null\"}},\"definitions\":{\"t\":{}}}",
+          "{\"a\":1}", NULL },
+        { "{\"properties\":{\"a\":{\"$id\":\"x\",\"$ref\":\"#/$defs/t\",\"$defs\":{\"t\":{}}}},"
+          "\"$defs\":{\"t\":{\"type\":\"null\"}}}",
+          "{\"a\":1}", NULL },
+        { "{\"type\":\"object\",\"properties\":{\"next\":{\"$ref\":\"#\"}},"
+          "\"additionalProperties\":false}",
+          "{\"next\":{\"next\":{\"nxt\":1}}}", "arguments.next.next has no member nxt" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct km_err err = { 0 };
+
+        assert_int_equal(fits(cases[i].schema, cases[i].json, &err), !cases[i].wrong);
+        assert_string_equal(err.text, cases[i].wrong ? cases[i].wrong : "");
+    }
+}
+
+/* Each would be looked at 8^128 times, or for ever. */
+static void a_hostile_schema_costs_no_more_than_it_may(void **state)
+{
+    struct km_buf many = KM_BUF(4 << 20);
+    struct km_err err = { 0 };
+
+    (void)state;
+    assert_true(fits("{\"$ref\":\"#\"}", "1", &err));
+    assert_true(
+        fits("{\"allOf\":[{\"$ref\":\"#\"},{\"$ref\":\"#\"},{\"$ref\":\"#\"},{\"$ref\":\"#\"}]}",
+             "1", &err));
+    assert_true(fits("{\"anyOf\":[{\"allOf\":[{\"$ref\":\"#\"},false]},"
+                     "{\"allOf\":[{\"$ref\":\"#\"},false]}]}",
+                     "1", &err));
+    assert_true(fits("{\"oneOf\":[{\"$ref\":\"#\"},{\"$ref\":\"#\"},{}]}", "1", &err));
+    km_buf_byte(&many, '[');
+    for (int i = 0; i < 200000; i++)
+        km_buf_printf(&many, "%s%d", i ? "," : "", i);
+    km_buf_byte(&many, ']');
+    assert_true(fits("{\"anyOf\":[{\"items\":{\"type\":\"integer\"}}]}", km_buf_cstr(&many), &err));
+    assert_true(
+        fits("{\"oneOf\":[{},{\"items\":{\"type\":\"integer\"}}]}", km_buf_cstr(&many), &err));
+    /* What is said without them is checked to the end. */
+    assert_false(fits("{\"items\":{\"maximum\":199998}}", km_buf_cstr(&many), &err));
+    km_buf_done(&many);
+}
+
 static void same_digest(const char *x, const char *y, bool same)
 {
     const struct km_json *a = NULL, *b = NULL;
@@ -95,6 +197,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(arguments_are_judged_and_the_place_is_named),
+        cmocka_unit_test(schemas_of_schemas_are_looked_into),
+        cmocka_unit_test(a_hostile_schema_costs_no_more_than_it_may),
         cmocka_unit_test(a_digest_is_of_the_arguments_and_not_of_their_spelling),
     };
 

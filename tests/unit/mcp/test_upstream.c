@@ -296,6 +296,20 @@ static struct km_mcp_ask *ask(struct fixture *f, const char *method, const char 
 
 /* --- configuration --- */
 
+static void two_entries_of_one_name_are_refused_with_both_places(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    load(&f, "mcp_servers:\n"
+             "  one: {url: 'http://127.0.0.1:1/mcp'}\n"
+             "  two: {url: 'http://127.0.0.1:1/mcp'}\n"
+             "  one: {url: 'http://127.0.0.1:2/mcp'}\n");
+    assert_int_equal(f.r, KM_E_CONFIG);
+    assert_true(said(&f, "mcp_servers.one: it is there twice, in line 2 and in line 4"));
+    unload(&f);
+}
+
 static void two_servers_with_one_wire_name_are_refused_by_both_names(void **state)
 {
     struct fixture f;
@@ -341,6 +355,9 @@ static void what_would_restrict_and_is_not_done_or_is_misspelt_refuses_to_load(v
 {
     static const char *const bad[] = {
         "mcp_servers: {a: {url: 'http://h/', is_byok: true}}\n",
+        "mcp_servers: {a: {url: 'http://h/', is_byok: true, auth_type: oauth2}}\n",
+        "mcp_servers: {a: {url: 'http://h/', is_byok: true, auth_type: token, auth_value: x}}\n",
+        "mcp_servers: {a: {command: x, is_byok: true, auth_type: token}}\n",
         "mcp_servers: {a: {url: 'http://h/', sandbox: strict}}\n",
         "mcp_servers: {a: {url: 'http://h/', allowed_tool: [x]}}\n",
         "mcp_servers: {a: {transport: stdio}}\n",
@@ -348,6 +365,17 @@ static void what_would_restrict_and_is_not_done_or_is_misspelt_refuses_to_load(v
         "mcp_servers: {a: {url: 'ftp://h/'}}\n",
         "mcp_servers: {a: {url: 'http://h/', auth_type: aws_sigv4}}\n",
         "mcp_servers: {a: {url: 'http://h/', auth_type: oauth2_token_exchange}}\n",
+        "mcp_servers: {a: {url: 'http://h/', auth_type: oauth2_token_exchange, client_id: i,\n"
+        "                  client_secret: s}}\n",
+        "mcp_servers: {a: {url: 'http://h/', auth_type: oauth2_token_exchange, client_id: i,\n"
+        "                  token_exchange_endpoint: 'http://i/t'}}\n",
+        "mcp_servers: {a: {url: 'http://h/', auth_type: oauth2_token_exchange, client_id: i,\n"
+        "                  client_secret: s, token_url: nowhere}}\n",
+        "mcp_servers: {a: {url: 'http://h/', auth_type: oauth2_token_exchange, client_id: i,\n"
+        "                  client_secret: s, token_url: 'http://i/t',\n"
+        "                  token_exchange_profile: entra_obo}}\n",
+        "mcp_servers: {a: {command: x, auth_type: oauth2_token_exchange, client_id: i,\n"
+        "                  client_secret: s, token_url: 'http://i/t'}}\n",
     };
     struct fixture f;
 
@@ -359,6 +387,7 @@ static void what_would_restrict_and_is_not_done_or_is_misspelt_refuses_to_load(v
     }
     load(&f, "mcp_servers: {a: {url: 'http://h/', is_byok: false, sandbox: 'off'}}\n");
     assert_int_equal(f.r, 0);
+    assert_false(f.set->exchanges);
     unload(&f);
 }
 
@@ -531,11 +560,104 @@ static void a_silent_server_is_waited_for_once(void **state)
     km_mcp_live_free(live);
 }
 
+static void what_would_limit_nothing_is_refused(void **state)
+{
+    static const struct {
+        const char *entry, *said;
+    } wrong[] = {
+        { "allowed_params: [a]", "`allowed_params` is no map of tools" },
+        { "allowed_params: {t: a}", "a list of names" },
+        { "allowed_params: {t: [1]}", "a list of names" },
+        { "mcp_info: {mcp_server_cost_info: {default_cost_per_query: 5ct}}", "no number of USD" },
+        { "mcp_info: {mcp_server_cost_info: {tool_name_to_cost_per_query: {t: -1}}}",
+          "a number of USD" },
+        { "mcp_info: {mcp_server_cost_info: {tool_name_to_cost_per_query: [1]}}",
+          "a number of USD" },
+        { "sandbox_network: false", "`sandbox` is off" },
+        { "url: 'http://h/'", "a url and a command" },
+        { "static_headers: {content-Length: '5'}", "by which a request is carried" },
+        { "extra_headers: [x-a, Host]", "by which a request is carried" },
+        { "alias: kanmon", "like kanmon's own tools" },
+    };
+    struct fixture f;
+    char yaml[256];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        snprintf(yaml, sizeof yaml, "mcp_servers: {a: {command: x, %s}}\n", wrong[i].entry);
+        load(&f, yaml);
+        assert_int_equal(f.r, KM_E_CONFIG);
+        assert_true(said(&f, wrong[i].said));
+        unload(&f);
+    }
+    load(&f, "mcp_servers:\n"
+             "  a: {url: 'http://h/', command: x, transport: http, allowed_params: {t: []},\n"
+             "      mcp_info: {mcp_server_cost_info: {default_cost_per_query: 0.01}}}\n"
+             "  b: {url: 'http://h/', auth_value: k}\n");
+    assert_int_equal(f.r, 0);
+    assert_true(said(&f, "there is no auth_type"));
+    unload(&f);
+}
+
+/* Each with its place; empty: nothing is said. */
+static void a_key_of_another_kind_of_server_is_told_and_refused_where_it_limits(void **state)
+{
+    static const struct {
+        const char *entry, *said;
+        bool refused;
+    } rows[] = {
+        { "url: 'http://h/', args: [-y]", "args is of a server that is a process", false },
+        { "url: 'http://h/', env: {A: b}", "env is of a server that is a process", false },
+        { "spec_path: 'http://h/s', url: 'http://h/', warm: 2", "warm is of a server that", false },
+        { "url: 'http://h/', sandbox_read: [/a]", "sandbox_read is of a server that is", false },
+        { "command: x, sandbox_read: [/a]", "sandbox_read is of a sandbox, and", false },
+        { "url: 'http://h/', limits: {memory: 1GiB}", "limits is of a server that is", true },
+        { "url: 'http://h/', sandbox: required", "sandbox is of a server that is a", true },
+        { "command: x, static_headers: {A: b}", "static_headers is of a server with a", false },
+        { "command: x, extra_headers: [a]", "extra_headers is of a server with a `url`", false },
+        { "command: x, auth_type: api_key, auth_value: k", "auth_value is of a server with",
+          false },
+        { "command: x, auth_type: oauth2", "auth_type is of a server with a `url`", false },
+        { "url: 'http://h/', client_id: i", "client_id is of auth_type oauth2 and", false },
+        { "url: 'http://h/', auth_type: token, audience: i", "audience is of auth_type", false },
+        { "url: 'http://h/', aws_role_name: i", "aws_role_name is of auth_type aws_sigv4", false },
+        { "url: 'http://h/', spec_version: 2025-06-19", "no revision '2025-06-19'", true },
+        { "command: x, spec_version: newest", "no revision 'newest'", true },
+        { "url: 'http://h/', spec_version: 2026-07-28", "", false },
+        { "command: x, spec_version: '2024-11-05', limits: {nofile: 99}, sandbox: 'off'", "",
+          false },
+        { "url: 'http://h/', args: [], env: {}, limits: {}, client_id: null, sandbox: 'off'", "",
+          false },
+        { "command: x, static_headers: {}, auth_type: none, oauth_shared: false", "", false },
+        { "url: 'http://h/', command: x, transport: http, args: [a], limits: {nofile: 99}", "",
+          false },
+    };
+    struct fixture f;
+    char yaml[256];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        snprintf(yaml, sizeof yaml, "mcp_servers: {a: {%s}}\n", rows[i].entry);
+        load(&f, yaml);
+        assert_int_equal(f.r, rows[i].refused ? KM_E_CONFIG : 0);
+        assert_int_equal(said(&f, *rows[i].said ? rows[i].said : "mcp_servers.a"),
+                         *rows[i].said != '\0');
+        unload(&f);
+    }
+    load(&f, "mcp_servers:\n  a: {url: 'http://h/',\n    args: [x]}\n"
+             "kanmon_settings:\n  mcp_servers:\n    a:\n      limits: {nofile: 99}\n");
+    assert_int_equal(f.r, KM_E_CONFIG);
+    assert_true(said(&f, "c.yaml:3:11"));
+    assert_true(said(&f, "c.yaml:7:15"));
+    unload(&f);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(processes_start_at_a_bounded_rate),
         cmocka_unit_test(a_silent_server_is_waited_for_once),
+        cmocka_unit_test(two_entries_of_one_name_are_refused_with_both_places),
         cmocka_unit_test(two_servers_with_one_wire_name_are_refused_by_both_names),
         cmocka_unit_test(an_own_entry_lies_over_litellms_key_by_key),
         cmocka_unit_test(what_would_restrict_and_is_not_done_or_is_misspelt_refuses_to_load),
@@ -545,6 +667,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_question_of_the_server_is_asked_and_its_answer_goes_back),
         cmocka_unit_test(a_server_that_dies_fails_its_asks_and_serves_the_next),
         cmocka_unit_test(an_ask_without_an_answer_ends_and_a_cancelled_one_is_silent),
+        cmocka_unit_test(what_would_limit_nothing_is_refused),
+        cmocka_unit_test(a_key_of_another_kind_of_server_is_told_and_refused_where_it_limits),
         cmocka_unit_test(the_catalogue_holds_all_pages_as_they_were_sent),
     };
 

@@ -16,6 +16,7 @@
 #include "sys/seccomp.h"
 
 static const struct km_sandbox_have all = { .landlock = 7, .seccomp = true, .bubblewrap = true };
+static const struct km_sandbox_have debian = { .landlock = 2, .seccomp = true };
 static const struct km_sandbox_have old = { .seccomp = true };
 static const struct km_sandbox_have bare = { 0 };
 
@@ -56,6 +57,8 @@ static void it_says_what_is_active_and_no_more(void **state)
     } cases[] = {
         { &all, KM_SANDBOX_OFF, "nothing" },
         { &all, KM_SANDBOX_ON, "Landlock 7, seccomp, no capabilities" },
+        { &debian, KM_SANDBOX_REQUIRED,
+          "Landlock 2 (keeps files, not signals), seccomp, no capabilities" },
         { &all, KM_SANDBOX_BUBBLEWRAP, "bubblewrap, seccomp, no capabilities" },
         { &old, KM_SANDBOX_ON, "seccomp, no capabilities" },
         { &old, KM_SANDBOX_BUBBLEWRAP, "nothing" },
