@@ -119,6 +119,7 @@ struct km_call {
     struct km_permit permit;
     struct km_headroom room;
     int64_t reserve; /* worst case, nano-USD */
+    int64_t reserve_output; /* tokens of it that come out; 0: not counted so */
     int64_t bound_tokens; /* output bound sent because of a budget; -1 none */
     bool priced; /* what it uses has a price: reserved before, settled after */
     bool bounded; /* its output cannot be bounded for the caller */
@@ -144,6 +145,7 @@ struct km_call {
     struct km_headers refusal; /* of an answer whose body is read whole, an error's mostly */
     struct km_http_request out;
     struct km_http_call *up; /* the attempt under way */
+    bool sent; /* it is over, and the upstream may have read all of its request */
     struct km_timer deadline;
 
     /* the answer */

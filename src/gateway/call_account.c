@@ -10,11 +10,30 @@
 #include "gateway/metrics.h"
 #include "gateway/prefix/prefix.h"
 
+/* The upstream has the whole request and said nothing of it: its client left, its time ran out, or
+ * the connection broke.  The vendor reads what it got, and bills that. */
+static bool unanswered(const struct km_call *call)
+{
+    return call->sent && call->failed && call->up_status == 0;
+}
+
 /* Did the upstream do anything that it may bill? */
 static bool produced(const struct km_call *call)
 {
-    return call->answered || call->streaming ||
+    return call->answered || call->streaming || unanswered(call) ||
            (call->up_status >= 200 && call->up_status < 300 && call->first_us);
+}
+
+/* Nobody said what was used: more than was agreed it cannot have been. */
+static void bound_estimate(struct km_call *call)
+{
+    struct km_usage *u = &call->usage;
+
+    call->flags |= KM_CALL_ESTIMATED;
+    if (call->reserve_output > 0 && u->completion_tokens > call->reserve_output)
+        u->completion_tokens = call->reserve_output;
+    if (call->reserve > 0 && call->cost > call->reserve)
+        call->cost = call->reserve;
 }
 
 static void settle_cost(struct km_call *call)
@@ -28,7 +47,7 @@ static void settle_cost(struct km_call *call)
         return;
     }
     if (call->pass && !call->d) {
-        call->cost = call->first_us ? call->pass->cost : 0;
+        call->cost = call->first_us || unanswered(call) ? call->pass->cost : 0;
         return;
     }
     if (!call->d || !produced(call))
@@ -36,15 +55,13 @@ static void settle_cost(struct km_call *call)
     call->kind->usage(call, &call->usage);
     if (call->kind->session)
         return;
-    if (!call->usage.known)
-        call->flags |= KM_CALL_ESTIMATED;
     price = call->price ? *call->price : km_call_price(call, call->d);
-    if (call->pass && !call->priced)
-        return; /* what it is, its kind has said */
-    if (!km_price_cost(&price, &call->usage, &call->cost)) {
-        call->flags |= KM_CALL_UNPRICED;
+    if ((!call->pass || call->priced) && !km_price_cost(&price, &call->usage, &call->cost)) {
+        call->flags |= KM_CALL_UNPRICED; /* of one that passes its kind has said what it is */
         call->cost = 0;
     }
+    if (!call->usage.known)
+        bound_estimate(call);
 }
 
 /* A wildcard deployment's entry names what was really called. */

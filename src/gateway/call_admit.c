@@ -17,7 +17,9 @@
 #include "gateway/prefix/prefix.h"
 #include "llm/api/responses.h"
 
-#define OUTPUT_DEFAULT 4096 /* tokens reserved where neither caller nor model bounds the output */
+/* Tokens reserved where neither caller nor model bounds the output: what today's models write at
+ * most.  It is never sent as a bound; only what is left of a budget is. */
+#define OUTPUT_UNKNOWN 131072
 #define OUTPUT_LEAST 16 /* a budget that leaves less than this is spent */
 
 int km_call_take_body(struct km_call *call)
@@ -100,7 +102,7 @@ static int64_t longest_output(struct km_call *call)
         struct km_price price = km_call_price(call, d);
         int64_t output = d->default_output >= 0 && !call->pass ? d->default_output
                          : price.max_output_tokens > 0         ? price.max_output_tokens
-                                                               : OUTPUT_DEFAULT;
+                                                               : OUTPUT_UNKNOWN;
 
         if (output > most)
             most = output;
@@ -164,10 +166,11 @@ static int reserve_llm(struct km_call *call, struct km_err *err)
     if (key && key->row.max_budget >= 0 && !chosen && s->budget_mode == KM_BUDGET_RESERVE) {
         int64_t fits = fitting_output(call, &p, output, km_key_left(key));
 
-        if (fits >= 0 && (fits < output || p.max_output_tokens <= 0))
+        if (fits >= 0 && fits < output)
             call->bound_tokens = output = fits;
     }
     call->reserve = worst_cost(call, &p, output);
+    call->reserve_output = output * call->req.choices;
     return 0;
 }
 

@@ -126,6 +126,7 @@ void km_call_forget_answer(struct km_call *call)
     call->answer_taken = 0;
     km_buf_reset(&call->answer);
     call->up_status = 0;
+    call->sent = false;
     call->attempt_ns = 0;
 }
 

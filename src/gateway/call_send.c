@@ -29,6 +29,7 @@ void km_call_abandon(struct km_call *call)
     if (!call->up)
         return;
     call->upstream_ns += km_mono_ns() - call->attempt_ns;
+    call->sent = km_http_taken(call->up);
     km_http_cancel(call->up);
     call->up = NULL;
 }
@@ -198,6 +199,7 @@ static void on_done(void *ctx, const struct km_http_result *result)
 
     call->up = NULL;
     call->upstream_ns += km_mono_ns() - call->attempt_ns;
+    call->sent = result->request_sent;
     if (result->err)
         broken(call, result->err);
     else

@@ -166,6 +166,7 @@ void km_http_call_done(struct km_http_call *call, const struct km_err *err, bool
 
     km_http_call_drop_stream(call, false);
     result.bytes_sent = call->answered || call->reached;
+    result.request_sent = result.bytes_sent && call->sent;
     call->state = KM_HTTP_CALL_OVER;
     call->deadline_ms = UINT64_MAX;
     call->events->on_done(call->ctx, &result);
@@ -361,6 +362,11 @@ bool km_http_write(struct km_http_call *call, const struct km_str *parts, size_t
 bool km_http_sent(const struct km_http_call *call)
 {
     return call->sent && call->answered;
+}
+
+bool km_http_taken(const struct km_http_call *call)
+{
+    return call->sent;
 }
 
 void km_http_cancel(struct km_http_call *call)

@@ -42,6 +42,7 @@ struct km_http_request {
 struct km_http_result {
     const struct km_err *err; /* NULL: the response ended as it should */
     bool bytes_sent; /* the peer may have read a byte of the request */
+    bool request_sent; /* it may have read all of it */
     bool head_seen; /* on_head was called */
     bool connect_failed; /* no connection could be had: safe to try elsewhere */
 };
@@ -74,6 +75,8 @@ bool km_http_write(struct km_http_call *call, const struct km_str *parts, size_t
 /* All of the request was taken by the connection and the answer has begun: its head and body
  * are not looked at any more. */
 bool km_http_sent(const struct km_http_call *call);
+/* All of the request was taken by the connection: the peer may have read it. */
+bool km_http_taken(const struct km_http_call *call);
 /* No callback follows; the connection is dropped (its peer sees it close). */
 void km_http_cancel(struct km_http_call *call);
 

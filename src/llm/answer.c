@@ -174,7 +174,6 @@ static int note(struct km_answer *a, const struct km_chat_event *e, struct km_er
 
     if (e->kind == KM_CHAT_USAGE) {
         a->usage = e->usage;
-        a->usage.known = true;
         return 0;
     }
     if (e->kind == KM_CHAT_START) {
@@ -206,15 +205,6 @@ int km_answer_put(struct km_answer *a, const struct km_chat_event *e, struct km_
     return r == 0 && a->stream ? a->to->event(a, e, err) : r;
 }
 
-int64_t km_usage_count(const struct km_json *object, const char *name)
-{
-    int64_t n = 0;
-
-    if (!km_json_i64(km_json_get(object, name), &n) || n <= 0)
-        return 0;
-    return n < KM_TOKENS_SAID_MOST ? n : KM_TOKENS_SAID_MOST;
-}
-
 struct km_usage km_answer_usage(const struct km_answer *a)
 {
     struct km_usage u = a->usage;
@@ -222,7 +212,8 @@ struct km_usage km_answer_usage(const struct km_answer *a)
 
     if (u.known)
         return u;
-    u.prompt_tokens = a->prompt_estimate;
+    u = (struct km_usage){ .prompt_tokens =
+                               u.prompt_tokens ? u.prompt_tokens : a->prompt_estimate };
     u.completion_tokens = by_text > (int64_t)a->events ? by_text : (int64_t)a->events;
     return u;
 }

@@ -57,7 +57,7 @@ struct km_chat_event {
     unsigned choice, block;
     struct km_str text, id, name;
     enum km_finish finish;
-    struct km_usage usage; /* .known set */
+    struct km_usage usage; /* .known: its counts can be */
 };
 
 struct km_answer;
@@ -128,11 +128,7 @@ struct km_answer {
 int km_answer_put(struct km_answer *a, const struct km_chat_event *e,
                   struct km_err *err) KM_MUST_USE;
 
-/* A count of tokens as an upstream says it: 0 when it is absent, negative or no integer, and so
- * bounded that sums stay far from overflow. */
-#define KM_TOKENS_SAID_MOST INT64_C(1000000000000)
 struct km_json;
-int64_t km_usage_count(const struct km_json *object, const char *name);
 
 /* Reads an answer's text, or a part of it.  KM_E_UPSTREAM_PROTOCOL says where it is no JSON. */
 struct km_arena;

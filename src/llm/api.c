@@ -292,6 +292,7 @@ struct km_usage km_llm_stream_usage(const struct km_llm_stream *s)
 
     if (u.known)
         return u;
+    u = (struct km_usage){ .prompt_tokens = u.prompt_tokens };
     if (!u.prompt_tokens) /* some say at their start what went in */
         u.prompt_tokens = km_llm_prompt_estimate(s->request);
     u.completion_tokens = by_text > (int64_t)s->events ? by_text : (int64_t)s->events;

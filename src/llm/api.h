@@ -107,6 +107,7 @@ struct km_llm_stream {
     struct km_arena *arena; /* the call's */
     struct km_str final; /* Responses: the answer's object, when its last event came */
     struct km_usage usage;
+    bool nonsense; /* a first piece of it could not be: its last is not believed either */
     uint64_t events; /* with choices */
     uint64_t text_bytes; /* of content, reasoning and arguments */
     bool finished; /* a finish_reason came */

@@ -213,10 +213,10 @@ int km_embed_put(struct km_embed *e, struct km_arena *arena, size_t i, const str
                : 0;
 }
 
-void km_embed_used(struct km_embed *e, int64_t tokens)
+void km_embed_used(struct km_embed *e, int64_t tokens, bool bad)
 {
-    e->usage.known = e->first == 0 || e->usage.known;
-    e->usage.prompt_tokens += tokens < KM_TOKENS_SAID_MOST ? tokens : KM_TOKENS_SAID_MOST;
+    e->usage.known = !bad && (e->first == 0 || e->usage.known);
+    e->usage.prompt_tokens += tokens;
 }
 
 /* The numbers of a JSON array as 32-bit floats, lowest byte first. */

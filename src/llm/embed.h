@@ -51,8 +51,8 @@ int km_embed_texts_only(const struct km_embed *e, const char *provider,
 /* The vector of inputs[i], from an array in a tree; KM_E_UPSTREAM_PROTOCOL when it is none. */
 int km_embed_put(struct km_embed *e, struct km_arena *arena, size_t i, const struct km_json *array,
                  struct km_err *err) KM_MUST_USE;
-/* Tokens of one window. */
-void km_embed_used(struct km_embed *e, int64_t tokens);
+/* Tokens of one window; bad: it did not say, or not what can be (llm/usage.h).  Once a window. */
+void km_embed_used(struct km_embed *e, int64_t tokens, bool bad);
 /* OpenAI's answer.  KM_E_UPSTREAM_PROTOCOL when a vector is missing. */
 int km_embed_write(const struct km_embed *e, struct km_str model, const struct km_usage *usage,
                    struct km_buf *out, struct km_err *err) KM_MUST_USE;

@@ -13,6 +13,7 @@
 #include "llm/meter.h"
 #include "llm/provider/converse.h"
 #include "llm/provider/gemini.h"
+#include "llm/usage.h"
 
 /* --- requests --- */
 
@@ -70,16 +71,17 @@ static int read_body(struct km_llm_request *r, struct km_arena *arena, struct km
 
 /* --- usage under its many names --- */
 
-static int64_t first_count(const struct km_json *v, const char *const *names)
+static int64_t first_count(const struct km_json *v, const char *const *names, bool *bad)
 {
     int64_t n = 0;
 
     for (; n == 0 && *names; names++)
-        n = km_usage_count(v, *names);
+        n = km_usage_count(v, *names, bad);
     return n;
 }
 
-/* What a `usage` says replaces what was there; what it leaves out stays. */
+/* What a `usage` says replaces what was there; what it leaves out stays.  Of names this many none
+ * is due: what is nonsense makes all of it so. */
 static void read_usage(struct km_meter *m, const struct km_json *v)
 {
     static const char *const input[] = { "input_tokens", "inputTokens", NULL };
@@ -91,18 +93,19 @@ static void read_usage(struct km_meter *m, const struct km_json *v)
     static const char *const written[] = { "cache_creation_input_tokens", "cacheWriteInputTokens",
                                            "cacheWriteInputTokenCount", NULL };
     struct km_usage *u = &m->stream.usage, now = { 0 };
+    bool *bad = &m->stream.nonsense;
 
     if (km_json_kind(v) != KM_JSON_OBJECT)
         return;
-    now.cached_tokens = first_count(v, cached);
-    now.cache_write_tokens = first_count(v, written);
-    now.completion_tokens = first_count(v, output);
-    now.prompt_tokens = first_count(v, all);
+    now.cached_tokens = first_count(v, cached, bad);
+    now.cache_write_tokens = first_count(v, written, bad);
+    now.completion_tokens = first_count(v, output, bad);
+    now.prompt_tokens = first_count(v, all, bad);
     if (!now.prompt_tokens)
-        now.prompt_tokens = first_count(v, input) + now.cached_tokens + now.cache_write_tokens;
+        now.prompt_tokens = first_count(v, input, bad) + now.cached_tokens + now.cache_write_tokens;
     if (!now.cached_tokens)
         now.cached_tokens =
-            km_usage_count(km_json_get(v, "prompt_tokens_details"), "cached_tokens");
+            km_usage_count(km_json_get(v, "prompt_tokens_details"), "cached_tokens", bad);
     if (now.prompt_tokens) {
         u->prompt_tokens = now.prompt_tokens;
         u->cached_tokens = now.cached_tokens;
@@ -112,25 +115,27 @@ static void read_usage(struct km_meter *m, const struct km_json *v)
         u->completion_tokens = now.completion_tokens;
 }
 
-static int64_t header_count(const struct km_headers *h, struct km_str name)
+static int64_t header_count(const struct km_headers *h, struct km_str name, bool *bad)
 {
-    int64_t n;
+    struct km_str value = km_header_get(h, name);
 
-    return km_str_i64(km_header_get(h, name), &n) == 0 && n > 0 && n < KM_LLM_TOKENS_MOST ? n : 0;
+    return value.n ? km_usage_text(value, bad) : 0;
 }
 
 /* Bedrock counts in the answer's head, whatever the model. */
 static bool by_headers(const struct km_headers *h, struct km_usage *u)
 {
     struct km_str input = KM_STR("x-amzn-bedrock-input-token-count");
+    bool bad = false;
 
     if (!h || !km_header_get(h, input).n)
         return false;
-    u->cached_tokens = header_count(h, KM_STR("x-amzn-bedrock-cache-read-input-token-count"));
-    u->cache_write_tokens = header_count(h, KM_STR("x-amzn-bedrock-cache-write-input-token-count"));
-    u->prompt_tokens = header_count(h, input) + u->cached_tokens + u->cache_write_tokens;
-    u->completion_tokens = header_count(h, KM_STR("x-amzn-bedrock-output-token-count"));
-    return true;
+    u->cached_tokens = header_count(h, KM_STR("x-amzn-bedrock-cache-read-input-token-count"), &bad);
+    u->cache_write_tokens =
+        header_count(h, KM_STR("x-amzn-bedrock-cache-write-input-token-count"), &bad);
+    u->prompt_tokens = header_count(h, input, &bad) + u->cached_tokens + u->cache_write_tokens;
+    u->completion_tokens = header_count(h, KM_STR("x-amzn-bedrock-output-token-count"), &bad);
+    return !bad;
 }
 
 static void read_raw(struct km_meter *m, const struct km_headers *headers,
@@ -139,11 +144,12 @@ static void read_raw(struct km_meter *m, const struct km_headers *headers,
     struct km_usage *u = &m->stream.usage;
 
     read_usage(m, km_json_get(root, "usage"));
-    u->known = u->prompt_tokens > 0 || by_headers(headers, u);
-    if (u->known)
+    u->known = (u->prompt_tokens > 0 && !m->stream.nonsense) || by_headers(headers, u);
+    if (u->known || m->stream.nonsense)
         return;
-    u->prompt_tokens = km_usage_count(root, "inputTextTokenCount"); /* Titan's */
-    u->known = u->prompt_tokens > 0;
+    u->prompt_tokens =
+        km_usage_count(root, "inputTextTokenCount", &m->stream.nonsense); /* Titan's */
+    u->known = u->prompt_tokens > 0 && !m->stream.nonsense;
 }
 
 static void note_text(struct km_meter *m, const struct km_json *v, const char *name)
@@ -175,15 +181,16 @@ static void read_event(struct km_meter *m, const struct km_json *root)
     read_usage(m, km_json_get(km_json_get(root, "message"), "usage"));
     read_usage(m, usage);
     if (usage && u->prompt_tokens)
-        u->known = true;
+        u->known = !m->stream.nonsense;
     note_delta(m, root);
     if (!metrics || u->known)
         return;
+    m->stream.nonsense = false; /* Bedrock's own count stands beside the model's */
     read_usage(m, metrics);
-    u->prompt_tokens =
-        km_usage_count(metrics, "inputTokenCount") + u->cached_tokens + u->cache_write_tokens;
-    u->completion_tokens = km_usage_count(metrics, "outputTokenCount");
-    u->known = true;
+    u->prompt_tokens = km_usage_due(metrics, "inputTokenCount", &m->stream.nonsense) +
+                       u->cached_tokens + u->cache_write_tokens;
+    u->completion_tokens = km_usage_due(metrics, "outputTokenCount", &m->stream.nonsense);
+    u->known = !m->stream.nonsense;
 }
 
 static void raw_event(struct km_meter *m, const struct km_frame_event *e)
@@ -243,9 +250,10 @@ static void read_predict(struct km_meter *m, const struct km_headers *headers,
 
     (void)headers;
     for (km_json_iter(km_json_get(root, "predictions"), &it); km_json_next(&it, &key, &one);)
-        u->prompt_tokens += km_usage_count(
-            km_json_get(km_json_get(one, "embeddings"), "statistics"), "token_count");
-    u->known = u->prompt_tokens > 0;
+        u->prompt_tokens +=
+            km_usage_count(km_json_get(km_json_get(one, "embeddings"), "statistics"), "token_count",
+                           &m->stream.nonsense);
+    u->known = u->prompt_tokens > 0 && !m->stream.nonsense;
 }
 
 /* Vectors, and of late what they took. */

@@ -11,6 +11,7 @@
 #include "llm/api/openai.h"
 #include "llm/api/read.h"
 #include "llm/model.h"
+#include "llm/usage.h"
 
 static int read_document(const struct km_reading *rd, const struct km_place *at,
                          const struct km_json *v, struct km_str *ret)
@@ -125,7 +126,7 @@ int km_rank_results(struct km_rank *rank, struct km_arena *arena, struct km_str 
     const struct km_json *root, *results, *item, *usage;
     struct km_json_iter it;
     struct km_str key;
-    int64_t tokens;
+    bool bad = false;
     int r = 0;
 
     if (km_answer_json(arena, body, &root, err) < 0)
@@ -140,8 +141,8 @@ int km_rank_results(struct km_rank *rank, struct km_arena *arena, struct km_str 
     for (km_json_iter(results, &it); r == 0 && km_json_next(&it, &key, &item);)
         r = one_result(rank, item, err);
     usage = km_json_get(root, "usage");
-    rank->usage.known = km_json_i64(km_json_get(usage, "total_tokens"), &tokens) && tokens >= 0;
-    rank->usage.prompt_tokens = km_usage_count(usage, "total_tokens");
+    rank->usage.prompt_tokens = km_usage_due(usage, "total_tokens", &bad);
+    rank->usage.known = !bad;
     return r;
 }
 

@@ -12,13 +12,21 @@
 
 #define OUTPUT_DEFAULT 4096 /* tokens of a line that bounds its output nowhere */
 
-static int64_t count(const struct km_json *v, const char *name, const char *other)
+#define TOKENS_MOST INT64_C(1000000000000) /* of a batch: 50,000 lines of the largest windows */
+
+static int64_t count(struct km_object_work *o, const struct km_json *v, const char *name,
+                     const char *other)
 {
+    const struct km_json *said = km_json_get(v, name);
     int64_t n = 0;
 
-    if (!km_json_i64(km_json_get(v, name), &n))
-        (void)km_json_i64(km_json_get(v, other), &n);
-    return n > 0 ? n : 0;
+    said = said ? said : km_json_get(v, other);
+    if (km_json_kind(said) == KM_JSON_ABSENT || km_json_kind(said) == KM_JSON_NULL)
+        return 0;
+    if (km_json_i64(said, &n) && n >= 0 && n <= TOKENS_MOST)
+        return n;
+    o->uncounted = true;
+    return 0;
 }
 
 void km_object_add_usage(struct km_object_work *o, const struct km_json *usage)
@@ -26,9 +34,9 @@ void km_object_add_usage(struct km_object_work *o, const struct km_json *usage)
     const struct km_json *in = km_json_get(usage, "prompt_tokens_details");
 
     in = in ? in : km_json_get(usage, "input_tokens_details");
-    o->used.prompt_tokens += count(usage, "prompt_tokens", "input_tokens");
-    o->used.completion_tokens += count(usage, "completion_tokens", "output_tokens");
-    o->used.cached_tokens += count(in, "cached_tokens", "");
+    o->used.prompt_tokens += count(o, usage, "prompt_tokens", "input_tokens");
+    o->used.completion_tokens += count(o, usage, "completion_tokens", "output_tokens");
+    o->used.cached_tokens += count(o, in, "cached_tokens", "");
 }
 
 /* {"response":{"body":{"model":"...","usage":{...}}}} */
@@ -47,7 +55,7 @@ static void count_line(struct km_call *call)
         if (!o->model.n && km_json_string(km_json_get(body, "model"), &model))
             o->model = km_arena_str(&call->arena, model);
     } else if (o->line.n) {
-        o->long_line = true;
+        o->uncounted = true;
     }
     km_buf_reset(&o->line);
 }

@@ -183,6 +183,6 @@ void km_object_usage(struct km_call *call, struct km_usage *ret)
     if (!o->claimed)
         return;
     *ret = o->used;
-    ret->known = !o->long_line;
+    ret->known = !o->uncounted;
     o->price = km_object_batch_price(call);
 }

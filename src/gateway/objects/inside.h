@@ -43,7 +43,7 @@ struct km_object_work {
     struct km_str output; /* the file's id */
     struct km_str model; /* that its lines name */
     struct km_buf line;
-    bool long_line;
+    bool uncounted; /* a line was unreadable or a count was none: what is charged is an estimate */
     struct km_usage used;
     struct km_price price;
     struct km_batch_poll *poll; /* the gateway asks, not the owner */

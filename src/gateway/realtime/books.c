@@ -309,6 +309,8 @@ static void settle(struct km_rt_session *s, struct km_ledger_entry *e, const str
     }
     if (!u->known)
         e->flags |= KM_CALL_ESTIMATED;
+    if (!u->known && e->reserved > 0 && e->cost > e->reserved)
+        e->cost = e->reserved; /* more than was agreed it cannot have been */
     e->prompt_tokens = u->prompt_tokens;
     e->completion_tokens = u->completion_tokens;
     e->cached_tokens = u->cached_tokens;
@@ -378,6 +380,17 @@ int km_rt_begin(struct km_rt_session *s, const struct km_rt_event *e, struct km_
     return code < 0 ? code : make_room(s, err);
 }
 
+/* What an answer came to that nobody counted; the first stands for all that are under way. */
+static struct km_usage estimate(struct km_rt_session *s)
+{
+    struct km_usage u = { .prompt_tokens = s->context };
+
+    u.audio_completion_tokens = (int64_t)(s->audio_bytes / AUDIO_BASE64_A_TOKEN);
+    u.completion_tokens = (int64_t)(s->text_bytes / 4) + u.audio_completion_tokens;
+    s->text_bytes = s->audio_bytes = 0;
+    return u;
+}
+
 int km_rt_ended(struct km_rt_session *s, const struct km_rt_event *e, struct km_err *err)
 {
     struct km_rt_response *r = find(s, e->id);
@@ -396,11 +409,14 @@ int km_rt_ended(struct km_rt_session *s, const struct km_rt_event *e, struct km_
     entry.start_us = entry.first_us = r->start_us;
     entry.reserved = r->reserved;
     entry.metadata = note(s, km_str(r->id, r->id_n), &meta);
-    u.known = true; /* one that failed or was stopped early used nothing */
+    if (e->usage_bad)
+        u = estimate(s);
+    else
+        u.known = true; /* one that failed or was stopped early used nothing */
     settle(s, &entry, &s->call->d->price, &u);
     r->used = false;
     s->active--;
-    if (u.prompt_tokens > 0) {
+    if (u.known && u.prompt_tokens > 0) {
         s->context = u.prompt_tokens + u.completion_tokens;
         s->added = 0;
     }
@@ -417,15 +433,13 @@ void km_rt_close_books(struct km_rt_session *s)
     for (size_t i = 0; i < KM_RT_RESPONSES; i++) {
         struct km_rt_response *r = &s->responses[i];
         struct km_buf meta KM_CLEANUP(km_buf_done) = KM_BUF(META_BYTES);
-        struct km_usage u = { .prompt_tokens = s->context };
         struct km_ledger_entry entry;
+        struct km_usage u;
         char ip[KM_ADDR_TEXT];
 
         if (!r->used)
             continue;
-        u.audio_completion_tokens = (int64_t)(s->audio_bytes / AUDIO_BASE64_A_TOKEN);
-        u.completion_tokens = (int64_t)(s->text_bytes / 4) + u.audio_completion_tokens;
-        s->text_bytes = s->audio_bytes = 0; /* the first stands for all of them */
+        u = estimate(s);
         row(s, &r->row, "_arealtime", ip, &entry);
         entry.start_us = entry.first_us = r->start_us;
         entry.reserved = r->reserved;
@@ -462,10 +476,15 @@ void km_rt_transcribed(struct km_rt_session *s, const struct km_rt_event *e)
     struct km_ledger_entry entry;
     struct km_price price;
     char ip[KM_ADDR_TEXT];
+    struct km_usage u = e->usage;
     bool ignored = false;
 
-    if (!e->usage.known)
+    if (!u.known && !e->usage_bad)
         return;
+    if (e->usage_bad) /* a transcript has fewer tokens than its audio; one of these is 100 ms */
+        u = (struct km_usage){ .prompt_tokens = s->heard,
+                               .completion_tokens = s->heard,
+                               .audio_ms = s->heard * 100 };
     row(s, &id, "_arealtime_transcription", ip, &entry);
     entry.start_us = entry.first_us = now;
     if (km_ledger_intent(s->call->w->ledger, &entry, NULL, NULL, &ignored, NULL) < 0)
@@ -474,7 +493,7 @@ void km_rt_transcribed(struct km_rt_session *s, const struct km_rt_event *e)
         entry.model = model;
     entry.metadata = note(s, e->id, &meta);
     (void)price_of(s, model, &price);
-    settle(s, &entry, &price, &e->usage);
+    settle(s, &entry, &price, &u);
     s->heard = s->heard_new; /* what was heard before the last one is surely in this one */
     s->heard_new = 0;
     if (s->state == KM_RT_OPEN)

@@ -73,6 +73,7 @@ struct km_media_said {
     char size[16], quality[16]; /* of images, where the request left them to the model */
     bool done; /* a stream's last event */
     bool error;
+    bool nonsense; /* a count of it was none: the usage is estimated */
 };
 /* A whole JSON answer, or one event's data; what it does not say stays. */
 void km_media_answer(const struct km_media_api *m, struct km_str json, struct km_media_said *said);

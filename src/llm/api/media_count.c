@@ -10,6 +10,7 @@
  * reservation that is too small is the one thing a budget cannot forgive.
  */
 #include "llm/api/media.h"
+#include "llm/usage.h"
 
 #include <stdio.h>
 
@@ -138,11 +139,13 @@ bool km_media_worst(const struct km_media_api *m, const struct km_media_ask *ask
 
 /* --- answers --- */
 
-static int64_t count(const struct km_json *v, const char *name)
+static int64_t milliseconds_of(const struct km_json *seconds)
 {
-    int64_t n = 0;
+    struct km_str number;
+    int64_t ms = 0;
 
-    return km_json_i64(km_json_get(v, name), &n) && n > 0 ? n : 0;
+    return km_json_number(seconds, &number) && km_str_decimal(number, 3, &ms) == 0 && ms > 0 ? ms
+                                                                                             : 0;
 }
 
 /* {"type":"tokens","input_tokens","input_tokens_details":{"text_tokens","audio_tokens",
@@ -153,27 +156,29 @@ static void read_usage(const struct km_media_api *m, const struct km_json *v,
     const struct km_json *in = km_json_get(v, "input_tokens_details");
     const struct km_json *out = km_json_get(v, "output_tokens_details");
     struct km_usage *u = &said->usage;
-    int64_t made = count(v, "output_tokens");
-    int64_t prompt = count(v, "input_tokens");
+    bool *bad = &said->nonsense;
+    int64_t made = km_usage_count(v, "output_tokens", bad);
+    int64_t prompt = km_usage_count(v, "input_tokens", bad);
 
     in = in ? in : km_json_get(v, "input_token_details");
     if (prompt + made == 0) { /* some have chat's names */
-        prompt = count(v, "prompt_tokens");
-        made = count(v, "completion_tokens");
+        prompt = km_usage_count(v, "prompt_tokens", bad);
+        made = km_usage_count(v, "completion_tokens", bad);
     }
-    said->ms += count(v, "seconds") * 1000;
+    said->ms += milliseconds_of(km_json_get(v, "seconds"));
     if (prompt + made == 0)
         return;
     u->known = true;
     u->prompt_tokens += prompt;
     u->completion_tokens += made;
-    u->cached_tokens += count(in, "cached_tokens");
-    u->audio_tokens += count(in, "audio_tokens");
-    u->image_tokens += count(in, "image_tokens");
+    u->cached_tokens += km_usage_count(in, "cached_tokens", bad);
+    u->audio_tokens += km_usage_count(in, "audio_tokens", bad);
+    u->image_tokens += km_usage_count(in, "image_tokens", bad);
     u->audio_completion_tokens += m->what == KM_MEDIA_SPEECH ? made : 0;
-    u->media.image_tokens += m->what != KM_MEDIA_IMAGE          ? 0
-                             : km_json_get(out, "image_tokens") ? count(out, "image_tokens")
-                                                                : made;
+    u->media.image_tokens += m->what != KM_MEDIA_IMAGE ? 0
+                             : km_json_get(out, "image_tokens")
+                                 ? km_usage_count(out, "image_tokens", bad)
+                                 : made;
 }
 
 enum { KM_A_USAGE, KM_A_DURATION, KM_A_SIZE, KM_A_QUALITY, KM_A_TYPE, KM_A_ERROR, KM_A_COUNT };
@@ -257,7 +262,7 @@ struct km_usage km_media_usage(const struct km_media_api *m, const struct km_med
     u.media.characters = m->what == KM_MEDIA_SPEECH ? ask->characters : 0;
     u.media.images = m->what == KM_MEDIA_IMAGE ? ask->n : 0;
     u.media.pixels = m->what == KM_MEDIA_IMAGE ? pixels_of(ask->size) : 0;
-    if (u.known && km_price_cost(price, &u, &cost))
+    if (u.known && !said->nonsense && km_price_cost(price, &u, &cost))
         return u;
     return uncounted(m, ask, price, said);
 }

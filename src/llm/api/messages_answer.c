@@ -8,44 +8,36 @@
  * Usage is cumulative.  Until message_delta says what came out, only what went in is known.
  */
 #include "llm/api/messages.h"
+#include "llm/usage.h"
 
 enum { A_MODEL, A_USAGE, A_COUNT };
 
 static const struct km_str answer_members[A_COUNT] = { { "model", 5 }, { "usage", 5 } };
 
-#define COUNT_MOST INT64_C(1000000000000) /* tokens; sums of counts stay far from overflow */
-
-static void read_count(const struct km_json *usage, const char *name, int64_t *value)
-{
-    int64_t n;
-
-    if (km_json_i64(km_json_get(usage, name), &n) && n >= 0)
-        *value = n < COUNT_MOST ? n : COUNT_MOST;
-}
-
-/* What it says replaces what was there; what it leaves out stays. */
-static void read_usage(const struct km_arena *arena, struct km_str text, struct km_usage *u)
+/* What it says replaces what was there; what it leaves out stays.  false: a count was none. */
+static bool read_usage(const struct km_arena *arena, struct km_str text, struct km_usage *u)
 {
     struct km_arena scratch KM_CLEANUP(km_arena_done);
     const struct km_json *usage;
     int64_t input = u->prompt_tokens - u->cached_tokens - u->cache_write_tokens;
+    bool bad = false;
 
     km_arena_init(&scratch, arena->cap, arena->pool);
     if (km_json_parse(&scratch, text, &usage, NULL) < 0 || km_json_kind(usage) != KM_JSON_OBJECT)
-        return;
-    read_count(usage, "input_tokens", &input);
-    read_count(usage, "cache_read_input_tokens", &u->cached_tokens);
-    read_count(usage, "cache_creation_input_tokens", &u->cache_write_tokens);
-    read_count(usage, "output_tokens", &u->completion_tokens);
-    read_count(km_json_get(usage, "output_tokens_details"), "thinking_tokens",
-               &u->reasoning_tokens);
+        return false;
+    km_usage_replace(usage, "input_tokens", &input, &bad);
+    km_usage_replace(usage, "cache_read_input_tokens", &u->cached_tokens, &bad);
+    km_usage_replace(usage, "cache_creation_input_tokens", &u->cache_write_tokens, &bad);
+    u->completion_tokens = km_usage_due(usage, "output_tokens", &bad);
+    km_usage_replace(km_json_get(usage, "output_tokens_details"), "thinking_tokens",
+                     &u->reasoning_tokens, &bad);
     u->prompt_tokens = input + u->cached_tokens + u->cache_write_tokens;
+    return !bad;
 }
 
 static void read_whole_usage(const struct km_arena *like, struct km_str text, struct km_usage *u)
 {
-    read_usage(like, text, u);
-    u->known = true;
+    u->known = read_usage(like, text, u) && u->prompt_tokens > 0;
 }
 
 int km_messages_answer(const struct km_llm_request *r, struct km_arena *arena, struct km_str body,
@@ -121,7 +113,7 @@ static struct km_str renamed(struct km_llm_stream *s, struct km_str message)
     if (km_json_spans(message, answer_members, A_COUNT, spans, &object, NULL) < 0)
         return KM_STR_NONE;
     if (spans[A_USAGE].type == KM_JSON_OBJECT)
-        read_usage(s->scratch, km_json_value(message, &spans[A_USAGE]), &s->usage);
+        s->nonsense = !read_usage(s->scratch, km_json_value(message, &spans[A_USAGE]), &s->usage);
     if (spans[A_MODEL].type != KM_JSON_STRING ||
         km_str_eq(km_json_value(message, &spans[A_MODEL]), s->model_json))
         return KM_STR_NONE;
@@ -165,8 +157,8 @@ static void note_end(struct km_llm_stream *s, struct km_str data)
     if (km_json_spans(data, answer_members, A_COUNT, spans, NULL, NULL) < 0 ||
         spans[A_USAGE].type != KM_JSON_OBJECT)
         return;
-    read_usage(s->scratch, km_json_value(data, &spans[A_USAGE]), &s->usage);
-    s->usage.known = true;
+    s->usage.known = read_usage(s->scratch, km_json_value(data, &spans[A_USAGE]), &s->usage) &&
+                     !s->nonsense && s->usage.prompt_tokens > 0;
 }
 
 int km_messages_relay(struct km_llm_stream *s, const struct km_sse_event *event, struct km_buf *out,

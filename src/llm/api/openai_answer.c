@@ -11,6 +11,7 @@
 #include "llm/api/openai.h"
 
 #include "base/encode.h"
+#include "llm/provider/openai.h"
 
 enum { A_MODEL, A_USAGE, A_CHOICES, A_ERROR, A_COUNT };
 
@@ -25,23 +26,11 @@ static const struct km_str answer_members[A_COUNT] = {
 static void read_usage(const struct km_arena *arena, struct km_str text, struct km_usage *u)
 {
     struct km_arena scratch KM_CLEANUP(km_arena_done);
-    const struct km_json *root, *details;
+    const struct km_json *root;
 
     km_arena_init(&scratch, arena->cap, arena->pool);
-    if (km_json_parse(&scratch, text, &root, NULL) < 0 || km_json_kind(root) != KM_JSON_OBJECT)
-        return;
-    details = km_json_get(root, "prompt_tokens_details");
-    u->prompt_tokens = km_usage_count(root, "prompt_tokens");
-    u->completion_tokens = km_usage_count(root, "completion_tokens");
-    if (!u->prompt_tokens && !u->completion_tokens) /* Jina and Voyage say no more than that */
-        u->prompt_tokens = km_usage_count(root, "total_tokens");
-    u->cached_tokens = km_usage_count(details, "cached_tokens");
-    if (!u->cached_tokens)
-        u->cached_tokens = km_usage_count(root, "prompt_cache_hit_tokens"); /* DeepSeek's name */
-    u->cache_write_tokens = km_usage_count(details, "cache_write_tokens");
-    if (!u->cache_write_tokens)
-        u->cache_write_tokens = km_usage_count(root, "cache_creation_input_tokens"); /* LiteLLM's */
-    u->known = true;
+    if (km_json_parse(&scratch, text, &root, NULL) == 0)
+        (void)km_openai_read_usage(root, u);
 }
 
 int km_openai_answer(const struct km_llm_request *r, struct km_arena *arena, struct km_str body,

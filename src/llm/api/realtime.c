@@ -11,6 +11,7 @@
  * beta's differ in names: max_response_output_tokens, input_audio_transcription.
  */
 #include "llm/api/realtime.h"
+#include "llm/usage.h"
 
 #define BASE64_A_TOKEN 1000 /* of audio: 8 kHz G.711 is 1067 characters in 100 ms */
 
@@ -144,13 +145,6 @@ static int read_part(struct km_arena *arena, struct km_str object, struct km_rt_
 
 /* --- usage --- */
 
-static int64_t count(const struct km_json *object, const char *name)
-{
-    int64_t v = 0;
-
-    return km_json_i64(km_json_get(object, name), &v) && v > 0 ? v : 0;
-}
-
 /* "2.48" seconds in milliseconds, a part of one counting as one. */
 static int64_t milliseconds(const struct km_json *v)
 {
@@ -162,10 +156,11 @@ static int64_t milliseconds(const struct km_json *v)
     return micro / 1000 + (micro % 1000 != 0);
 }
 
-static int read_usage(struct km_arena *arena, struct km_str text, struct km_usage *u,
+static int read_usage(struct km_arena *arena, struct km_str text, struct km_usage *u, bool *ret_bad,
                       struct km_err *err)
 {
     const struct km_json *root, *in, *cached, *out;
+    bool bad = false;
     int r = km_json_parse(arena, text, &root, err);
 
     if (r < 0)
@@ -174,17 +169,18 @@ static int read_usage(struct km_arena *arena, struct km_str text, struct km_usag
     cached = km_json_get(in, "cached_tokens_details");
     out = km_json_get(root, "output_token_details");
     *u = (struct km_usage){
-        .prompt_tokens = count(root, "input_tokens"),
-        .completion_tokens = count(root, "output_tokens"),
-        .cached_tokens = count(in, "cached_tokens"),
-        .audio_tokens = count(in, "audio_tokens"),
-        .image_tokens = count(in, "image_tokens"),
-        .audio_cached_tokens = count(cached, "audio_tokens"),
-        .image_cached_tokens = count(cached, "image_tokens"),
-        .audio_completion_tokens = count(out, "audio_tokens"),
+        .prompt_tokens = km_usage_count(root, "input_tokens", &bad),
+        .completion_tokens = km_usage_count(root, "output_tokens", &bad),
+        .cached_tokens = km_usage_count(in, "cached_tokens", &bad),
+        .audio_tokens = km_usage_count(in, "audio_tokens", &bad),
+        .image_tokens = km_usage_count(in, "image_tokens", &bad),
+        .audio_cached_tokens = km_usage_count(cached, "audio_tokens", &bad),
+        .image_cached_tokens = km_usage_count(cached, "image_tokens", &bad),
+        .audio_completion_tokens = km_usage_count(out, "audio_tokens", &bad),
         .audio_ms = milliseconds(km_json_get(root, "seconds")),
-        .known = true,
     };
+    u->known = !bad;
+    *ret_bad = bad;
     return 0;
 }
 
@@ -240,7 +236,7 @@ static int read_event(struct km_arena *arena, struct km_str text, bool client,
     } else {
         r = read_part(arena, object_at(text, &spans[RESPONSE]), ret, &used, err);
     }
-    return r == 0 && used.n ? read_usage(arena, used, &ret->usage, err) : r;
+    return r == 0 && used.n ? read_usage(arena, used, &ret->usage, &ret->usage_bad, err) : r;
 }
 
 int km_rt_read_client(struct km_arena *arena, struct km_str text, struct km_rt_event *ret,

@@ -8,6 +8,7 @@
  */
 #include "base/encode.h"
 #include "llm/api/responses.h"
+#include "llm/usage.h"
 
 enum { E_TYPE, E_RESPONSE, E_DELTA, E_COUNT };
 
@@ -27,18 +28,19 @@ static void read_usage(const struct km_arena *arena, struct km_str text, struct 
 {
     struct km_arena scratch KM_CLEANUP(km_arena_done);
     const struct km_json *root, *in, *out;
+    bool bad = false;
 
     km_arena_init(&scratch, arena->cap, arena->pool);
     if (km_json_parse(&scratch, text, &root, NULL) < 0 || km_json_kind(root) != KM_JSON_OBJECT)
         return;
     in = km_json_get(root, "input_tokens_details");
     out = km_json_get(root, "output_tokens_details");
-    *u = (struct km_usage){ .prompt_tokens = km_usage_count(root, "input_tokens"),
-                            .completion_tokens = km_usage_count(root, "output_tokens"),
-                            .cached_tokens = km_usage_count(in, "cached_tokens"),
-                            .cache_write_tokens = km_usage_count(in, "cache_write_tokens"),
-                            .reasoning_tokens = km_usage_count(out, "reasoning_tokens"),
-                            .known = true };
+    *u = (struct km_usage){ .prompt_tokens = km_usage_due(root, "input_tokens", &bad),
+                            .completion_tokens = km_usage_due(root, "output_tokens", &bad),
+                            .cached_tokens = km_usage_count(in, "cached_tokens", &bad),
+                            .cache_write_tokens = km_usage_count(in, "cache_write_tokens", &bad),
+                            .reasoning_tokens = km_usage_count(out, "reasoning_tokens", &bad) };
+    u->known = !bad;
 }
 
 /* An answer's object as its caller knows it, as parts: the model's name, and the answer it went

@@ -14,6 +14,7 @@
  * Where a tool stood for the answer's schema (anthropic_tools.c), its input is the answer's text.
  */
 #include "llm/provider/anthropic.h"
+#include "llm/usage.h"
 
 enum block_kind { BLOCK_NONE, BLOCK_OTHER, BLOCK_TEXT, BLOCK_THINKING, BLOCK_TOOL, BLOCK_JSON };
 
@@ -27,6 +28,7 @@ struct state {
     bool begun; /* the block under way has had an event */
     bool json, tools; /* there was a call that is text; a call that is one */
     bool started, finished, stopped;
+    bool bad; /* a count was none */
 };
 
 _Static_assert(sizeof(struct state) <= KM_MESSAGES_STATE, "the header says how much");
@@ -55,21 +57,17 @@ static int put(struct km_decode *d, enum km_chat_event_kind kind, struct km_str 
 
 /* --- usage --- */
 
-static void read_count(const struct km_json *usage, const char *name, int64_t *value)
-{
-    int64_t n;
-
-    if (km_json_i64(km_json_get(usage, name), &n) && n >= 0)
-        *value = n < KM_TOKENS_SAID_MOST ? n : KM_TOKENS_SAID_MOST;
-}
-
 static void read_usage(struct state *s, const struct km_json *usage)
 {
-    read_count(usage, "input_tokens", &s->input);
-    read_count(usage, "cache_read_input_tokens", &s->cache_read);
-    read_count(usage, "cache_creation_input_tokens", &s->cache_write);
-    read_count(usage, "output_tokens", &s->output);
-    read_count(km_json_get(usage, "output_tokens_details"), "thinking_tokens", &s->thinking);
+    const struct km_json *out = km_json_get(usage, "output_tokens_details");
+
+    if (km_json_kind(usage) != KM_JSON_OBJECT)
+        return;
+    km_usage_replace(usage, "input_tokens", &s->input, &s->bad);
+    km_usage_replace(usage, "cache_read_input_tokens", &s->cache_read, &s->bad);
+    km_usage_replace(usage, "cache_creation_input_tokens", &s->cache_write, &s->bad);
+    s->output = km_usage_due(usage, "output_tokens", &s->bad);
+    km_usage_replace(out, "thinking_tokens", &s->thinking, &s->bad);
 }
 
 static int put_usage(struct km_decode *d, struct km_err *err)
@@ -82,6 +80,7 @@ static int put_usage(struct km_decode *d, struct km_err *err)
     e.usage.cache_write_tokens = s->cache_write;
     e.usage.completion_tokens = s->output;
     e.usage.reasoning_tokens = s->thinking;
+    e.usage.known = !s->bad && e.usage.prompt_tokens > 0; /* no message is without a prompt */
     return km_answer_put(d->answer, &e, err);
 }
 
@@ -305,7 +304,7 @@ int km_messages_decode(struct km_decode *d, struct km_str body, struct km_err *e
         r = begin_block(d, block, true, err);
         end_block(d->state);
     }
-    if (r == 0 && km_json_get(root, "usage"))
+    if (r == 0 && km_json_kind(km_json_get(root, "usage")) == KM_JSON_OBJECT)
         r = put_usage(d, err);
     return r == 0 ? put_finish(d, root, err) : r;
 }
@@ -346,7 +345,7 @@ static int on_message_delta(struct km_decode *d, const struct km_json *root, str
     if (!s->started)
         return broken(err, "message_delta before message_start");
     end_block(s);
-    if (usage) {
+    if (km_json_kind(usage) == KM_JSON_OBJECT) {
         read_usage(s, usage);
         r = put_usage(d, err);
     }

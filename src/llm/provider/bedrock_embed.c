@@ -16,6 +16,7 @@
  */
 #include "llm/embed.h"
 #include "llm/provider/bedrock.h"
+#include "llm/usage.h"
 
 static int no_dimensions(const struct km_encode_args *args, const struct km_embed *e,
                          struct km_err *err)
@@ -141,6 +142,7 @@ int km_bedrock_embed_decode(struct km_embed *e, struct km_arena *arena, struct k
 {
     const struct km_json *root, *list;
     int64_t tokens;
+    bool bad = false;
     int r;
 
     if (km_answer_json(arena, body, &root, err) < 0)
@@ -150,7 +152,9 @@ int km_bedrock_embed_decode(struct km_embed *e, struct km_arena *arena, struct k
         list = km_json_get(list, "float");
     r = list ? put_list(e, arena, list, err)
              : km_embed_put(e, arena, e->first, km_json_get(root, "embedding"), err);
-    if (r == 0 && km_json_i64(km_json_get(root, "inputTextTokenCount"), &tokens) && tokens >= 0)
-        km_embed_used(e, tokens);
-    return r;
+    if (r < 0)
+        return r;
+    tokens = km_usage_due(root, "inputTextTokenCount", &bad);
+    km_embed_used(e, tokens, bad);
+    return 0;
 }

@@ -19,6 +19,7 @@
  * Where a tool stood for the answer's schema (converse_tools.c), its input is the answer's text.
  */
 #include "llm/provider/converse.h"
+#include "llm/usage.h"
 
 #define INPUT_MOST (64 * 1024 * 1024) /* bytes of a call's input in a whole answer */
 
@@ -141,14 +142,18 @@ static int put_redacted(struct km_decode *d, struct km_str base64, struct km_err
 
 bool km_converse_usage(const struct km_json *usage, struct km_usage *ret)
 {
+    bool bad = false;
+
     if (km_json_kind(usage) != KM_JSON_OBJECT)
         return false;
-    *ret = (struct km_usage){ .cached_tokens = km_usage_count(usage, "cacheReadInputTokens"),
-                              .cache_write_tokens = km_usage_count(usage, "cacheWriteInputTokens"),
-                              .completion_tokens = km_usage_count(usage, "outputTokens"),
-                              .known = true };
+    *ret = (struct km_usage){
+        .cached_tokens = km_usage_count(usage, "cacheReadInputTokens", &bad),
+        .cache_write_tokens = km_usage_count(usage, "cacheWriteInputTokens", &bad),
+        .completion_tokens = km_usage_due(usage, "outputTokens", &bad),
+    };
     ret->prompt_tokens =
-        km_usage_count(usage, "inputTokens") + ret->cached_tokens + ret->cache_write_tokens;
+        km_usage_due(usage, "inputTokens", &bad) + ret->cached_tokens + ret->cache_write_tokens;
+    ret->known = !bad;
     return true;
 }
 

@@ -12,21 +12,28 @@
  */
 #include "llm/provider/gemini.h"
 
+#include "llm/usage.h"
+
 /* --- usage --- */
 
 bool km_gemini_usage(const struct km_json *v, struct km_usage *ret)
 {
+    bool bad = false;
+
     if (km_json_kind(v) != KM_JSON_OBJECT)
         return false;
+    /* Protobuf's JSON leaves out what is 0, so no count is due but one of what went in. */
     *ret = (struct km_usage){
-        .prompt_tokens =
-            km_usage_count(v, "promptTokenCount") + km_usage_count(v, "toolUsePromptTokenCount"),
-        .completion_tokens =
-            km_usage_count(v, "candidatesTokenCount") + km_usage_count(v, "thoughtsTokenCount"),
-        .cached_tokens = km_usage_count(v, "cachedContentTokenCount"),
-        .reasoning_tokens = km_usage_count(v, "thoughtsTokenCount"),
-        .known = true,
+        .prompt_tokens = km_usage_count(v, "promptTokenCount", &bad) +
+                         km_usage_count(v, "toolUsePromptTokenCount", &bad),
+        .reasoning_tokens = km_usage_count(v, "thoughtsTokenCount", &bad),
+        .cached_tokens = km_usage_count(v, "cachedContentTokenCount", &bad),
     };
+    ret->completion_tokens =
+        km_usage_count(v, "candidatesTokenCount", &bad) + ret->reasoning_tokens;
+    bad = bad || km_json_kind(km_json_get(v, "promptTokenCount")) == KM_JSON_NULL ||
+          km_json_kind(km_json_get(v, "candidatesTokenCount")) == KM_JSON_NULL;
+    ret->known = !bad;
     return true;
 }
 

@@ -12,6 +12,7 @@
 #include "llm/answer.h"
 #include "llm/embed.h"
 #include "llm/provider/gemini.h"
+#include "llm/usage.h"
 
 /* The task type as JSON, or empty. */
 static struct km_str task_of(const struct km_embed *e)
@@ -117,14 +118,16 @@ int km_gemini_embed_decode(struct km_embed *e, struct km_arena *arena, struct km
                            struct km_err *err)
 {
     const struct km_json *root;
-    struct km_usage usage;
+    struct km_usage usage = { 0 };
     int r = km_answer_json(arena, body, &root, err);
 
     if (r == 0)
         r = put_vectors(e, arena, km_json_get(root, "embeddings"), false, err);
-    if (r == 0 && km_gemini_usage(km_json_get(root, "usageMetadata"), &usage))
-        km_embed_used(e, usage.prompt_tokens);
-    return r;
+    if (r < 0)
+        return r;
+    (void)km_gemini_usage(km_json_get(root, "usageMetadata"), &usage);
+    km_embed_used(e, usage.prompt_tokens, !usage.known);
+    return 0;
 }
 
 int km_vertex_embed_decode(struct km_embed *e, struct km_arena *arena, struct km_str body,
@@ -133,8 +136,8 @@ int km_vertex_embed_decode(struct km_embed *e, struct km_arena *arena, struct km
     const struct km_json *root, *item, *list;
     struct km_json_iter it;
     struct km_str key;
-    int64_t tokens = 0, n;
-    bool known = true;
+    int64_t tokens = 0;
+    bool bad = false;
     int r = km_answer_json(arena, body, &root, err);
 
     if (r < 0)
@@ -142,16 +145,10 @@ int km_vertex_embed_decode(struct km_embed *e, struct km_arena *arena, struct km
     list = km_json_get(root, "predictions");
     r = put_vectors(e, arena, list, true, err);
     km_json_iter(list, &it);
-    while (r == 0 && known && km_json_next(&it, &key, &item)) {
-        const struct km_json *embeddings = km_json_get(item, "embeddings");
-
-        n = 0;
-        known =
-            km_json_i64(km_json_get(km_json_get(embeddings, "statistics"), "token_count"), &n) &&
-            n >= 0;
-        tokens += n < KM_TOKENS_SAID_MOST ? n : KM_TOKENS_SAID_MOST;
-    }
-    if (r == 0 && known)
-        km_embed_used(e, tokens);
+    while (r == 0 && km_json_next(&it, &key, &item))
+        tokens += km_usage_due(km_json_get(km_json_get(item, "embeddings"), "statistics"),
+                               "token_count", &bad);
+    if (r == 0)
+        km_embed_used(e, tokens, bad);
     return r;
 }

@@ -13,8 +13,7 @@
 #include "llm/provider/codecs.h"
 #include "llm/provider/ollama.h"
 #include "llm/provider/rows.h"
-
-#define COUNT_MOST INT64_C(1000000000000)
+#include "llm/usage.h"
 
 struct state {
     bool started, done, tools;
@@ -294,24 +293,19 @@ static int call(struct km_decode *d, const struct km_json *v, struct km_err *err
     return km_answer_put(d->answer, &e, err);
 }
 
-static int64_t count(const struct km_json *root, const char *name)
-{
-    int64_t n = 0;
-
-    return km_json_i64(km_json_get(root, name), &n) && n > 0 && n < COUNT_MOST ? n : 0;
-}
-
 static int finish(struct km_decode *d, const struct km_json *root, struct km_err *err)
 {
     struct state *s = d->state;
     struct km_chat_event e = { .kind = KM_CHAT_USAGE };
     struct km_str reason = KM_STR_NONE;
+    bool bad = false;
     int r;
 
     s->done = true;
-    e.usage = (struct km_usage){ .prompt_tokens = count(root, "prompt_eval_count"),
-                                 .completion_tokens = count(root, "eval_count"),
-                                 .known = true };
+    /* A prompt that is all in its cache has no count. */
+    e.usage = (struct km_usage){ .prompt_tokens = km_usage_count(root, "prompt_eval_count", &bad),
+                                 .completion_tokens = km_usage_due(root, "eval_count", &bad) };
+    e.usage.known = !bad;
     r = km_answer_put(d->answer, &e, err);
     (void)km_json_string(km_json_get(root, "done_reason"), &reason);
     e = (struct km_chat_event){ .kind = KM_CHAT_FINISH };

@@ -7,6 +7,7 @@
  * long is cut there unless "truncate" says otherwise, which a caller may send along.
  */
 #include "llm/provider/ollama.h"
+#include "llm/usage.h"
 
 int km_ollama_embed_encode(const struct km_encode_args *args, const struct km_embed *e,
                            struct km_json_out *out, struct km_err *err)
@@ -39,6 +40,7 @@ int km_ollama_embed_decode(struct km_embed *e, struct km_arena *arena, struct km
     struct km_json_iter it;
     struct km_str key;
     int64_t tokens;
+    bool bad = false;
     int r = 0;
 
     if (km_answer_json(arena, body, &root, err) < 0)
@@ -50,7 +52,9 @@ int km_ollama_embed_decode(struct km_embed *e, struct km_arena *arena, struct km
     km_json_iter(list, &it);
     for (size_t i = 0; r == 0 && km_json_next(&it, &key, &item); i++)
         r = km_embed_put(e, arena, e->first + i, item, err);
-    if (r == 0 && km_json_i64(km_json_get(root, "prompt_eval_count"), &tokens) && tokens >= 0)
-        km_embed_used(e, tokens);
-    return r;
+    if (r < 0)
+        return r;
+    tokens = km_usage_due(root, "prompt_eval_count", &bad);
+    km_embed_used(e, tokens, bad);
+    return 0;
 }

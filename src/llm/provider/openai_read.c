@@ -9,25 +9,47 @@
  * object with status 200.
  */
 #include "llm/api.h"
+#include "llm/usage.h"
 #include "llm/provider/openai_inside.h"
+
+/* What came out, where its own count is left out: embeddings have none, and what a total has above
+ * the prompt can be nothing else. */
+static int64_t rest_of_total(const struct km_json *v, int64_t prompt, bool *bad)
+{
+    int64_t rest = km_usage_due(v, "total_tokens", bad) - prompt;
+
+    *bad = *bad || rest < 0;
+    return rest > 0 ? rest : 0;
+}
 
 bool km_openai_read_usage(const struct km_json *v, struct km_usage *ret)
 {
     const struct km_json *in = km_json_get(v, "prompt_tokens_details");
     const struct km_json *out = km_json_get(v, "completion_tokens_details");
+    bool bad = false;
 
     if (km_json_kind(v) != KM_JSON_OBJECT)
         return false;
-    *ret = (struct km_usage){ .prompt_tokens = km_usage_count(v, "prompt_tokens"),
-                              .completion_tokens = km_usage_count(v, "completion_tokens"),
-                              .cached_tokens = km_usage_count(in, "cached_tokens"),
-                              .cache_write_tokens = km_usage_count(in, "cache_write_tokens"),
-                              .reasoning_tokens = km_usage_count(out, "reasoning_tokens"),
-                              .known = true };
-    if (!ret->cached_tokens)
-        ret->cached_tokens = km_usage_count(v, "prompt_cache_hit_tokens"); /* DeepSeek's name */
-    if (!ret->cache_write_tokens)
-        ret->cache_write_tokens = km_usage_count(v, "cache_creation_input_tokens");
+    *ret = (struct km_usage){
+        .prompt_tokens = km_usage_count(v, "prompt_tokens", &bad),
+        .cached_tokens = km_usage_count(in, "cached_tokens", &bad),
+        .cache_write_tokens = km_usage_count(in, "cache_write_tokens", &bad),
+        .reasoning_tokens = km_usage_count(out, "reasoning_tokens", &bad),
+    };
+    if (!km_json_get(v, "prompt_tokens")) /* Jina and Voyage say no more than a total */
+        ret->prompt_tokens = km_usage_due(v, "total_tokens", &bad);
+    else if (!km_json_get(v, "completion_tokens"))
+        ret->completion_tokens = rest_of_total(v, ret->prompt_tokens, &bad);
+    else
+        ret->completion_tokens = km_usage_due(v, "completion_tokens", &bad);
+    if (!ret->prompt_tokens && !ret->completion_tokens)
+        ret->prompt_tokens = km_usage_count(v, "total_tokens", &bad);
+    bad = bad || km_json_kind(km_json_get(v, "prompt_tokens")) == KM_JSON_NULL;
+    if (!ret->cached_tokens) /* DeepSeek's name */
+        ret->cached_tokens = km_usage_count(v, "prompt_cache_hit_tokens", &bad);
+    if (!ret->cache_write_tokens) /* LiteLLM's */
+        ret->cache_write_tokens = km_usage_count(v, "cache_creation_input_tokens", &bad);
+    ret->known = !bad;
     return true;
 }
 

@@ -18,6 +18,7 @@
 #include "llm/provider/codecs.h"
 #include "llm/provider/openai.h"
 #include "llm/rank.h"
+#include "llm/usage.h"
 
 #define COHERE_MOST 96
 #define JINA_MOST 2048
@@ -124,6 +125,7 @@ static int cohere_vectors(struct km_embed *e, struct km_arena *arena, struct km_
                           struct km_err *err)
 {
     const struct km_json *root, *units;
+    bool bad = false;
     int64_t tokens;
     int r = km_answer_json(arena, body, &root, err);
 
@@ -132,8 +134,8 @@ static int cohere_vectors(struct km_embed *e, struct km_arena *arena, struct km_
     if (r < 0)
         return r;
     units = km_json_get(km_json_get(root, "meta"), "billed_units");
-    if (km_json_i64(km_json_get(units, "input_tokens"), &tokens) && tokens >= 0)
-        km_embed_used(e, tokens);
+    tokens = km_usage_due(units, "input_tokens", &bad);
+    km_embed_used(e, tokens, bad);
     return 0;
 }
 
@@ -141,15 +143,17 @@ static int data_vectors(struct km_embed *e, struct km_arena *arena, struct km_st
                         struct km_err *err)
 {
     const struct km_json *root;
+    bool bad = false;
     int64_t tokens;
     int r = km_answer_json(arena, body, &root, err);
 
     if (r == 0)
         r = put_all(e, arena, km_json_get(root, "data"), err);
-    if (r == 0 && km_json_i64(km_json_get(km_json_get(root, "usage"), "total_tokens"), &tokens) &&
-        tokens >= 0)
-        km_embed_used(e, tokens);
-    return r;
+    if (r < 0)
+        return r;
+    tokens = km_usage_due(km_json_get(root, "usage"), "total_tokens", &bad);
+    km_embed_used(e, tokens, bad);
+    return 0;
 }
 
 /* --- ranking --- */

@@ -99,11 +99,18 @@ static void the_last_usage_holds_and_none_is_estimated(void **state)
     assert_false(u.known);
     assert_int_equal(u.prompt_tokens, 3);
     assert_int_equal(u.completion_tokens, 6);
-    PUT(f, .kind = KM_CHAT_USAGE, .usage = { .prompt_tokens = 1, .completion_tokens = 2 });
-    PUT(f, .kind = KM_CHAT_USAGE, .usage = { .prompt_tokens = 1, .completion_tokens = 9 });
+    PUT(f, .kind = KM_CHAT_USAGE,
+        .usage = { .prompt_tokens = 1, .completion_tokens = 2, .known = true });
+    PUT(f, .kind = KM_CHAT_USAGE,
+        .usage = { .prompt_tokens = 1, .completion_tokens = 9, .known = true });
     u = km_answer_usage(&f->answer);
     assert_true(u.known);
     assert_int_equal(u.completion_tokens, 9);
+    PUT(f, .kind = KM_CHAT_USAGE, .usage = { .prompt_tokens = 1, .cached_tokens = 1 });
+    u = km_answer_usage(&f->answer); /* what it says is nonsense but for what went in */
+    assert_false(u.known);
+    assert_int_equal(u.prompt_tokens, 1);
+    assert_int_equal(u.completion_tokens, 6);
 }
 
 static void a_long_text_grows_by_doubling(void **state)

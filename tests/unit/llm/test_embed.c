@@ -126,7 +126,7 @@ static void numbers_reach_the_caller_digit_by_digit(void **state)
                      KM_E_UPSTREAM_PROTOCOL); /* the second is missing */
     km_buf_reset(&out);
     assert_int_equal(put(f, 1, "[3]"), 0);
-    km_embed_used(&f->embed, 4);
+    km_embed_used(&f->embed, 4, false);
     assert_true(f->embed.usage.known);
     assert_int_equal(km_embed_write(&f->embed, KM_STR("m"), &f->embed.usage, &out, &f->err), 0);
     assert_string_equal(

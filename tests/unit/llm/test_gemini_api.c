@@ -404,7 +404,8 @@ static void tell(struct chat_fixture *f)
         .usage = { .prompt_tokens = 10,
                    .completion_tokens = 8,
                    .reasoning_tokens = 3,
-                   .cached_tokens = 4 });
+                   .cached_tokens = 4,
+                   .known = true });
 }
 
 #define NAMES ",\"modelVersion\":\"fast\",\"responseId\":\"1\"}"

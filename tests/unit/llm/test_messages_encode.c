@@ -77,7 +77,8 @@ static void put_end(struct fixture *f, enum km_finish finish, const char *text)
                                .usage = { .prompt_tokens = 17,
                                           .completion_tokens = 15,
                                           .cached_tokens = 4,
-                                          .cache_write_tokens = 3 } };
+                                          .cache_write_tokens = 3,
+                                          .known = true } };
 
     assert_int_equal(km_answer_put(&f->a, &e, &f->err), 0);
     assert_int_equal(km_answer_put(&f->a, &u, &f->err), 0);

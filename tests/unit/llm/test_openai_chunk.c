@@ -92,7 +92,8 @@ static void a_whole_answer_can_be_sent_back(void **state)
     PUT(f, .kind = KM_CHAT_SIGNATURE, .text = KM_STR("s"));
     PUT(f, .kind = KM_CHAT_TOOL, .id = KM_STR("a"), .name = KM_STR("f"), .block = 1);
     PUT(f, .kind = KM_CHAT_FINISH, .finish = KM_FINISH_TOOLS);
-    PUT(f, .kind = KM_CHAT_USAGE, .usage = { .prompt_tokens = 2, .completion_tokens = 3 });
+    PUT(f, .kind = KM_CHAT_USAGE,
+        .usage = { .prompt_tokens = 2, .completion_tokens = 3, .known = true });
     assert_int_equal(km_encoder_chat.whole(&f->answer, &f->err), 0);
     assert_string_equal(
         km_buf_cstr(&f->out),
@@ -118,7 +119,8 @@ static void completions_are_text_only(void **state)
     PUT(f, .kind = KM_CHAT_REASONING, .text = KM_STR("t"));
     PUT(f, .kind = KM_CHAT_TEXT, .text = KM_STR("a"), .block = 1);
     PUT(f, .kind = KM_CHAT_FINISH, .finish = KM_FINISH_STOP);
-    PUT(f, .kind = KM_CHAT_USAGE, .usage = { .prompt_tokens = 2, .completion_tokens = 3 });
+    PUT(f, .kind = KM_CHAT_USAGE,
+        .usage = { .prompt_tokens = 2, .completion_tokens = 3, .known = true });
     km_encoder_completion.end(&f->answer);
     assert_string_equal(
         km_buf_cstr(&f->out),

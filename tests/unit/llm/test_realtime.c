@@ -136,6 +136,11 @@ static void usage_is_of_text_audio_images_and_their_cache(void **state)
                                  "{\"input_tokens\":-5,\"output_tokens\":\"9\"}}}"),
                      0);
     assert_int_equal(f->e.usage.prompt_tokens + f->e.usage.completion_tokens, 0);
+    assert_true(!f->e.usage.known && f->e.usage_bad);
+    assert_int_equal(upstream(f, "{\"type\":\"response.done\",\"response\":{\"id\":\"r\",\"usage\":"
+                                 "{\"input_tokens\":5,\"output_tokens\":1}}}"),
+                     0);
+    assert_true(f->e.usage.known && !f->e.usage_bad);
 }
 
 static void a_transcription_is_charged_by_tokens_or_by_time(void **state)

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* usage.c - see usage.h.
+ *
+ *     absent, null        0, and bad where the count is due
+ *     0 .. most           the count
+ *     anything else       0, and bad
+ *
+ * A number is judged by its text, never by a double: 1e300 and 99999999999999999999 are out of
+ * range, not large.
+ */
+#include "llm/usage.h"
+
+/* A number's text is there, or not: is it a count? */
+static int64_t judge_count(bool is_number, const int64_t *n, bool *bad)
+{
+    if (is_number && *n >= 0 && *n <= KM_TOKENS_SAID_MOST)
+        return *n;
+    *bad = true;
+    return 0;
+}
+
+int64_t km_usage_due(const struct km_json *object, const char *name, bool *bad)
+{
+    int64_t n = 0;
+    bool is_number = km_json_i64(km_json_get(object, name), &n);
+
+    return judge_count(is_number, &n, bad);
+}
+
+int64_t km_usage_count(const struct km_json *object, const char *name, bool *bad)
+{
+    int64_t n = 0;
+
+    km_usage_replace(object, name, &n, bad);
+    return n;
+}
+
+void km_usage_replace(const struct km_json *object, const char *name, int64_t *value, bool *bad)
+{
+    enum km_json_type kind = km_json_kind(km_json_get(object, name));
+
+    if (kind != KM_JSON_ABSENT && kind != KM_JSON_NULL)
+        *value = km_usage_due(object, name, bad);
+}
+
+int64_t km_usage_text(struct km_str text, bool *bad)
+{
+    int64_t n = 0;
+    bool is_number = km_str_i64(text, &n) == 0;
+
+    return judge_count(is_number, &n, bad);
+}

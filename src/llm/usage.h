@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* usage.h - counts as an upstream reports them, read so that nonsense never becomes a bill.
+ *
+ * A count is a whole number between 0 and KM_TOKENS_SAID_MOST.  Anything else that stands where a
+ * count is due (null, a negative number, a fraction, a text, a number out of range) makes the
+ * whole report unusable: its reader leaves km_usage.known false, and the call is settled by an
+ * estimate that is marked as one.
+ */
+#ifndef KM_LLM_USAGE_H
+#define KM_LLM_USAGE_H
+
+#include "http/json.h"
+#include "policy/price.h"
+
+/* Of one answer: ten times the largest window there is.  Sums of counts stay far from overflow. */
+#define KM_TOKENS_SAID_MOST INT64_C(100000000)
+
+/* A count that may be left out, which is 0, but not said wrongly: sets *bad then.  null is as good
+ * as left out: servers write it where they have no number of that kind. */
+int64_t km_usage_count(const struct km_json *object, const char *name, bool *bad);
+
+/* A count without which the report says nothing: *bad is set where it is absent or null, too. */
+int64_t km_usage_due(const struct km_json *object, const char *name, bool *bad);
+
+/* A report that comes in pieces: *value stays where this one leaves the count out. */
+void km_usage_replace(const struct km_json *object, const char *name, int64_t *value, bool *bad);
+
+/* A count that is due, as the value of a header. */
+int64_t km_usage_text(struct km_str text, bool *bad);
+
+#endif
