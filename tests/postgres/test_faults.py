@@ -7,7 +7,7 @@ import signal
 import time
 
 import pytest
-from gateway import slow_factor, wait_until
+from gateway import roomy_ms, slow_factor, wait_until
 
 from conftest import Server
 from proxy import Proxy
@@ -63,9 +63,10 @@ def once(postgres):
 def test_what_does_not_answer_is_given_up_and_comes_back(postgres, role, once):
     """A server that stops before the statement comes, while it runs, and after COMMIT; at once,
     because each takes seconds until it is given up."""
-    words = ("--statement-timeout", "500ms", "--pool-max", 1)
+    words = ("--statement-timeout", f"{roomy_ms(250)}ms", "--pool-max", 1)
     with Proxy(postgres.port) as mute, Server(postgres.dsn(role), *words) as idle, \
-            Server(postgres.dsn(), "--statement-timeout", "1500ms", "--pool-max", 1) as busy, \
+            Server(postgres.dsn(), "--statement-timeout", f"{roomy_ms(1000)}ms", "--pool-max",
+                   1) as busy, \
             Server(mute.dsn("postgres"), "--mode", "dml", *words) as writer:
         assert works(idle) and works(busy) and works(writer)
         (first,) = backends(postgres, role)
@@ -149,7 +150,7 @@ def test_a_change_whose_commit_is_not_answered_is_unknown_and_not_repeated(postg
 
 def test_what_is_lost_after_commit_was_answered_is_the_session_alone(postgres, once):
     """A cut, and a server that says nothing any more, between COMMIT's answer and DISCARD ALL's."""
-    words = ("--mode", "dml", "--pool-max", 1, "--statement-timeout", "500ms")
+    words = ("--mode", "dml", "--pool-max", 1, "--statement-timeout", f"{roomy_ms(250)}ms")
     with Proxy(postgres.port) as mute, Proxy(postgres.port) as cut, \
             Server(mute.dsn("postgres"), *words) as first, \
             Server(cut.dsn("postgres"), *words) as second:

@@ -9,7 +9,7 @@ import time
 
 import httpx2
 import pytest
-from gateway import MASTER, wait_until
+from gateway import MASTER, roomy_ms, slow_factor, wait_until
 
 from conftest import Server
 from test_gateway import Served, with_sdk
@@ -113,9 +113,9 @@ def test_the_pool_is_in_sight_and_moves(metered, postgres):
 
     async def hold(client):
         wants = [asyncio.create_task(client.call_tool("shop-execute_sql", {
-            "sql": long, "timeout_ms": 3000})) for _ in range(5)]
+            "sql": long, "timeout_ms": roomy_ms(1500)})) for _ in range(5)]
         # One connection and one place to wait for each of two workers: the fifth finds no room.
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 20 * slow_factor()
         while time.monotonic() < deadline:
             await asyncio.sleep(0.2)
             seen.append(await asyncio.to_thread(pool))

@@ -6,6 +6,7 @@ import subprocess
 import time
 
 import pytest
+from gateway import slow_factor
 
 from conftest import Server
 
@@ -52,7 +53,7 @@ def settle_more(postgres, server, sql):
     assert settle(postgres, server, sql) == 0
     began = time.monotonic()
     while not at_once(postgres):
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 10 * slow_factor()
         server.ok("execute_sql", sql=sql)
 
 

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The real binary, started with a state folder and a port of its own."""
 
+import functools
 import http.client
 import json
+import math
 import os
 import pathlib
 import re
@@ -36,11 +38,32 @@ def config_text(upstream, state, more=""):
     return text.format(upstream=upstream.url, state=state, more=more)
 
 
+@functools.cache
+def machine_factor():
+    """How many times slower than a desk's processor this one is now, throttled or beside others'
+    work: by a loop that takes 60 ms on the former."""
+    def once():
+        began, n = time.perf_counter(), 0
+        for i in range(1_000_000):
+            n += i
+        return time.perf_counter() - began
+    return min(max(1.0, max(once(), once()) / 0.06), 20.0)
+
+
+@functools.cache
 def slow_factor():
-    """Sanitizers and emulators make everything slower; time limits are multiplied by this."""
+    """What time limits are multiplied with: no test may depend on how fast the machine is, and
+    sanitizers and emulators make everything slower.  A limit that is too long costs nothing but
+    to a test that fails."""
     if "KANMON_SLOW" in os.environ:
         return int(os.environ["KANMON_SLOW"])
-    return 4 if re.search(r"/(asan|tsan)/", str(binary())) else 1
+    build = 4 if re.search(r"/(asan|tsan)/", str(binary())) else 1
+    return math.ceil(2 * build * machine_factor())
+
+
+def roomy_ms(ms):
+    """A time limit that is a setting of what is tested, and that its work must be done within."""
+    return ms * slow_factor()
 
 
 def wait_until(condition, timeout=20, what="the condition", interval=0.01):
