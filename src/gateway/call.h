@@ -251,5 +251,7 @@ void km_call_request(struct km_call *call, const struct km_str *parts, size_t n)
 /* llm_call.c, media_call.c, pass_call.c, and call.c of mcp/ and objects/ */
 extern const struct km_call_kind km_kind_llm, km_kind_media, km_kind_object, km_kind_pass,
     km_kind_mcp, km_kind_batch_look;
+/* Is it of a pass-through, whose query is its upstream's alone? */
+bool km_pass_is_route(const struct km_route *route);
 
 #endif

@@ -7,6 +7,7 @@
  */
 #include "gateway/dispatch.h"
 
+#include "gateway/call.h"
 #include "gateway/cors.h"
 #include "gateway/jwt/auth.h"
 #include "gateway/reply.h"
@@ -52,6 +53,25 @@ static int not_routed(struct km_visit *v, int r, struct km_err *err)
                    KM_STR_ARG(km_str_sub(req->path, 0, 200)));
 }
 
+/* What is read of a query here, each once. */
+static int check_query(struct km_visit *v, struct km_err *err)
+{
+    static const struct km_str read[] = {
+        { "model", 5 },     { "deployment", 10 }, { "alt", 3 },       { "key", 3 },
+        { "api-key", 7 },   { "api_key", 7 },     { "intent", 6 },    { "server_id", 9 },
+        { "sessionId", 9 }, { "after", 5 },       { "limit", 5 },     { "purpose", 7 },
+        { "user_id", 7 },   { "request_id", 10 }, { "summarize", 9 }, { "return_full_object", 18 },
+    };
+    struct km_str query = km_exchange_request(v->x)->query;
+    const struct km_str *name =
+        query.n ? km_query_twice(km_exchange_arena(v->x), query, read, sizeof read / sizeof read[0])
+                : NULL;
+
+    return name ? km_fail_param(err, KM_E_INVALID, name->p,
+                                "'%s' is in the query more than once. Send it once.", name->p)
+                : 0;
+}
+
 /* Which route it is, known before the origin is judged: some are for pages of any. */
 static int enter(struct km_visit *v, struct km_err *err)
 {
@@ -62,6 +82,8 @@ static int enter(struct km_visit *v, struct km_err *err)
     if (r < 0)
         return r;
     r = km_router_find(v->view->snap->router, req->method, req->path, &v->match, &v->allow);
+    if (r == 0 && !km_pass_is_route(v->match.route) && check_query(v, err) < 0)
+        return KM_E_INVALID;
     level = r == 0 ? v->match.route->auth : KM_AUTH_PUBLIC;
     if (level != KM_AUTH_WEB) {
         int refused = km_check_origin(v, err);

@@ -157,6 +157,11 @@ static void on_route(void *ctx, struct km_exchange *x, const struct km_route_mat
     km_call_begin(ctx, &km_kind_pass, NULL, pass);
 }
 
+bool km_pass_is_route(const struct km_route *route)
+{
+    return route->handler == on_route;
+}
+
 static bool truthy(const struct km_node *node, const char *key, bool otherwise)
 {
     const struct km_node *v = km_node_get(node, km_str_c(key));

@@ -42,6 +42,19 @@ static void place_of(struct km_str text, size_t at, size_t *line, size_t *column
 int km_json_parse(struct km_arena *arena, struct km_str text, const struct km_json **ret_root,
                   struct km_err *err)
 {
+    const struct km_json *root;
+    int r = km_json_parse_answer(arena, text, &root, err);
+
+    if (r == 0)
+        r = km_json_unique(root, arena, err);
+    if (r == 0)
+        *ret_root = root;
+    return r;
+}
+
+int km_json_parse_answer(struct km_arena *arena, struct km_str text,
+                         const struct km_json **ret_root, struct km_err *err)
+{
     yyjson_alc alc = { arena_malloc, arena_realloc, arena_free, arena };
     yyjson_read_err why = { 0 };
     yyjson_doc *doc;

@@ -175,20 +175,37 @@ static void forget_spans(struct km_json_wanted *wanted)
         memset(wanted->spans, 0, wanted->n * sizeof *wanted->spans);
 }
 
+static bool walk_surely(struct km_str body, struct km_json_wanted *wanted,
+                        struct km_json_object *ret_object)
+{
+    if (wanted->watch)
+        wanted->watch->seen = 0, wanted->watch->other = KM_STR_NONE;
+    forget_spans(wanted);
+    if (!km_json_walk(body, wanted))
+        return false;
+    if (ret_object)
+        *ret_object = wanted->object;
+    return true;
+}
+
+bool km_json_judged_spans(struct km_str body, const struct km_str *names, size_t n,
+                          struct km_json_span *spans, struct km_json_object *ret_object,
+                          struct km_json_watch *watch)
+{
+    struct km_json_wanted wanted = {
+        .names = names, .n = n, .spans = spans, .watch = watch, .unique = true
+    };
+
+    return walk_surely(body, &wanted, ret_object);
+}
+
 bool km_json_sure_spans(struct km_str body, const struct km_str *names, size_t n,
                         struct km_json_span *spans, struct km_json_object *ret_object,
                         struct km_json_watch *watch)
 {
     struct km_json_wanted wanted = { .names = names, .n = n, .spans = spans, .watch = watch };
 
-    if (watch)
-        watch->seen = 0, watch->other = KM_STR_NONE;
-    forget_spans(&wanted);
-    if (!km_json_walk(body, &wanted))
-        return false;
-    if (ret_object)
-        *ret_object = wanted.object;
-    return true;
+    return walk_surely(body, &wanted, ret_object);
 }
 
 int km_json_spans(struct km_str body, const struct km_str *names, size_t n,

@@ -66,8 +66,15 @@ int km_json_spans(struct km_str body, const struct km_str *names, size_t n,
                   struct km_err *err) KM_MUST_USE;
 
 /* The same for a text that nobody has judged yet, in one walk: true says that it is an object
- * km_json_parse() takes.  false says nothing, and spans and watch nothing either: ask the parser,
- * and then km_json_spans().  watch may be NULL. */
+ * km_json_parse() takes: however deep, each member of each object is there once.  false says
+ * nothing, and spans and watch nothing either: ask the parser, and then km_json_spans().  watch may
+ * be NULL. */
+bool km_json_judged_spans(struct km_str body, const struct km_str *names, size_t n,
+                          struct km_json_span *spans, struct km_json_object *ret_object,
+                          struct km_json_watch *watch) KM_MUST_USE;
+
+/* The same for an answer, as km_json_parse_answer() takes it: members that are not wanted may occur
+ * twice. */
 bool km_json_sure_spans(struct km_str body, const struct km_str *names, size_t n,
                         struct km_json_span *spans, struct km_json_object *ret_object,
                         struct km_json_watch *watch) KM_MUST_USE;

@@ -12,6 +12,12 @@
  * `false` means "not surely": what is rare and intricate (surrogates, deep nesting) is left to
  * the parser behind json.h, which also says what is wrong with a text.  `true` is held against
  * that parser by the property in tests/unit/http/json_property.h.
+ *
+ * A request's walk also keeps the names of the objects it is in, one behind the other, and compares
+ * each with those before it in its own object.  Objects of requests are small; a name with escapes,
+ * a large object or many open ones are rare and intricate, too.
+ *
+ *     {"a":1,"b":{"c":2,"d":            names: a b | c d       first[] of each level: 0 2
  */
 #include "http/json_walk.h"
 
@@ -19,7 +25,17 @@
 #include "base/encode.h"
 #include "http/json.h"
 
+#define NAMES_MOST 256 /* of all objects the walk is in */
+#define OBJECT_MOST 64 /* of one: comparing each with all before it must stay cheap */
+
 enum expect { FIRST_KEY, KEY, FIRST_VALUE, VALUE, AFTER };
+
+/* The names of the objects around the walk; nothing is set before it is used. */
+struct names {
+    size_t n;
+    uint16_t first[KM_JSON_DEPTH]; /* of each level, where its own begin */
+    struct km_str v[NAMES_MOST];
+};
 
 struct check {
     const char *start, *p, *end;
@@ -29,6 +45,7 @@ struct check {
     unsigned depth;
     uint64_t arrays; /* bit d: level d is an array */
     struct km_json_watch *watch; /* or NULL */
+    struct names *names; /* NULL: members may occur twice */
 };
 
 static void skip_space(struct check *c)
@@ -167,6 +184,8 @@ static bool open_level(struct check *c, bool array)
         return false;
     c->p++;
     c->arrays = c->arrays << 1 | array; /* 64 levels, 64 bits */
+    if (c->names)
+        c->names->first[c->depth] = (uint16_t)c->names->n;
     c->depth++;
     c->expect = array ? FIRST_VALUE : FIRST_KEY;
     return true;
@@ -177,6 +196,8 @@ static bool close_level(struct check *c)
     c->p++;
     c->arrays >>= 1;
     c->depth--;
+    if (c->names)
+        c->names->n = c->names->first[c->depth];
     c->expect = AFTER;
     return true;
 }
@@ -211,6 +232,20 @@ static void look(struct km_json_watch *w, struct km_str name, bool escaped)
             w->seen |= UINT32_C(1) << i;
 }
 
+/* Is it surely the only one of its name in its object? */
+static bool is_new(struct names *names, unsigned depth, struct km_str name)
+{
+    size_t first = names->first[depth - 1];
+
+    if (names->n == NAMES_MOST || names->n - first == OBJECT_MOST)
+        return false;
+    for (size_t i = first; i < names->n; i++)
+        if (names->v[i].n == name.n && memcmp(names->v[i].p, name.p, name.n) == 0)
+            return false;
+    names->v[names->n++] = name;
+    return true;
+}
+
 /* A name and the colon, to where its value begins. */
 static bool key(struct check *c)
 {
@@ -224,6 +259,9 @@ static bool key(struct check *c)
     c->name_end = c->p - 1;
     if (c->watch)
         look(c->watch, km_str(start, (size_t)(c->name_end - start)), c->escaped);
+    if (c->names &&
+        (c->escaped || !is_new(c->names, c->depth, km_str(start, (size_t)(c->name_end - start)))))
+        return false;
     skip_space(c);
     if (c->p == c->end || *c->p != ':')
         return false;
@@ -309,7 +347,12 @@ static bool outer_step(struct check *c, struct km_json_wanted *w)
 bool km_json_walk(struct km_str text, struct km_json_wanted *w)
 {
     struct check c = { .start = text.p, .p = text.p, .watch = w->watch };
+    struct names names;
 
+    if (w->unique) {
+        names.n = 0;
+        c.names = &names;
+    }
     if (text.n == 0 || text.n > UINT32_MAX)
         return false;
     c.end = text.p + text.n;

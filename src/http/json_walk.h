@@ -12,7 +12,8 @@ struct km_json_wanted {
     size_t n;
     struct km_json_span *spans; /* of the names; all absent at first */
     struct km_json_object object;
-    struct km_json_watch *watch; /* or NULL: read by km_json_walk() only */
+    struct km_json_watch *watch; /* or NULL: read by km_json_walk() only, as is: */
+    bool unique; /* false where an object, however deep, may have a member twice */
 };
 
 enum km_json_type km_json_type_of(char c); /* the first of a value */

@@ -61,6 +61,10 @@ void km_url_encode(struct km_buf *b, struct km_str s);
 bool km_query_get(struct km_arena *a, struct km_str query, struct km_str name,
                   struct km_str *ret_value);
 
+/* Which of the names, 32 at most, the query has more than once; NULL: none. */
+const struct km_str *km_query_twice(struct km_arena *a, struct km_str query,
+                                    const struct km_str *names, size_t n);
+
 struct km_url {
     bool https;
     struct km_str host; /* without brackets */

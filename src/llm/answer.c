@@ -229,5 +229,6 @@ int km_answer_json(struct km_arena *arena, struct km_str text, const struct km_j
 {
     struct km_err why = { 0 };
 
-    return km_json_parse(arena, text, ret_root, &why) == 0 ? 0 : km_answer_not_json(&why, err);
+    return km_json_parse_answer(arena, text, ret_root, &why) == 0 ? 0
+                                                                  : km_answer_not_json(&why, err);
 }

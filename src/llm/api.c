@@ -72,7 +72,7 @@ int km_llm_read_members(struct km_llm_request *r, struct km_arena *arena,
     r->spans = km_arena_alloc(arena, n * sizeof *r->spans);
     if (!r->spans)
         return km_fail(err, KM_E_NOMEM, "out of memory");
-    sure = km_json_sure_spans(r->body, names, n, r->spans, &r->object, &watch);
+    sure = km_json_judged_spans(r->body, names, n, r->spans, &r->object, &watch);
     if (sure && watch.other.n)
         return odd_case(watch.other, err);
     r->names_files = !sure || (watch.seen & ~WATCHED_SERVER);
@@ -81,6 +81,18 @@ int km_llm_read_members(struct km_llm_request *r, struct km_arena *arena,
         return 0;
     e = ask_parser(arena, r->body, names, n, err);
     return e == 0 ? km_json_spans(r->body, names, n, r->spans, &r->object, err) : e;
+}
+
+int km_llm_read_inside(struct km_arena *arena, struct km_str object, const struct km_str *names,
+                       size_t n, struct km_json_span *spans, struct km_err *err)
+{
+    struct km_json_watch watch = { 0 };
+    int e;
+
+    if (km_json_judged_spans(object, names, n, spans, NULL, &watch))
+        return watch.other.n ? odd_case(watch.other, err) : 0;
+    e = ask_parser(arena, object, names, n, err);
+    return e == 0 ? km_json_spans(object, names, n, spans, NULL, err) : e;
 }
 
 int km_llm_bad(struct km_err *err, const char *param, const char *why)
@@ -234,7 +246,7 @@ struct km_str km_llm_error_text(struct km_arena *arena, struct km_str body)
     const struct km_json *root, *error;
     struct km_str text = KM_STR_NONE;
 
-    if (km_json_parse(arena, body, &root, NULL) == 0) {
+    if (km_json_parse_answer(arena, body, &root, NULL) == 0) {
         error = km_json_get(root, "error");
         if (km_json_string(km_json_get(error, "message"), &text) || km_json_string(error, &text) ||
             km_json_string(km_json_get(root, "message"), &text) ||

@@ -123,9 +123,14 @@ int km_llm_request_parse(struct km_llm_request *r, const struct km_llm_api *api,
 
 /* Checks that the body is one JSON object and finds its members: spans, in the arena, object, and
  * what it may name.
- * KM_E_INVALID says what is wrong with it, or which member occurs twice. */
+ * KM_E_INVALID says what is wrong with it, or which member occurs twice, at whatever depth, or is
+ * written in another case than the API's. */
 int km_llm_read_members(struct km_llm_request *r, struct km_arena *arena,
                         const struct km_str *names, size_t n, struct km_err *err) KM_MUST_USE;
+
+/* The same for an object inside a body: places are its own. */
+int km_llm_read_inside(struct km_arena *arena, struct km_str object, const struct km_str *names,
+                       size_t n, struct km_json_span *spans, struct km_err *err) KM_MUST_USE;
 
 /* Of the members that were read; m: in the order of the API's names. */
 static inline bool km_llm_present(const struct km_llm_request *r, size_t m)

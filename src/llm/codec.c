@@ -231,7 +231,7 @@ void km_refusal_openai(struct km_arena *arena, int status, const struct km_heade
         km_refusal_auth(ret);
         return;
     }
-    if (km_json_parse(arena, body, &root, NULL) < 0)
+    if (km_json_parse_answer(arena, body, &root, NULL) < 0)
         return;
     error = km_json_get(root, "error");
     (void)km_json_string(km_json_get(error, "code"), &code);

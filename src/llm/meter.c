@@ -103,7 +103,7 @@ void km_meter_whole(struct km_meter *m, const struct km_headers *headers, struct
         if (m->kind->api->answer(m->stream.request, &scratch, body, &parts, &n, &m->stream.usage,
                                  &ignored) < 0)
             m->lost = true;
-    } else if (km_json_parse(&scratch, body, &root, NULL) < 0) {
+    } else if (km_json_parse_answer(&scratch, body, &root, NULL) < 0) {
         m->lost = true;
     } else {
         m->kind->read(m, headers, root);

@@ -53,7 +53,7 @@ static struct km_refreshed *read_answer(struct run *r, int status, struct km_str
     const struct km_json *root = NULL;
     int64_t lifetime = LIFETIME_S;
 
-    if (km_json_parse(&r->work.arena, body, &root, NULL) < 0)
+    if (km_json_parse_answer(&r->work.arena, body, &root, NULL) < 0)
         root = NULL;
     (void)km_json_string(km_json_get(root, "access_token"), &access);
     (void)km_json_string(km_json_get(root, "error"), &error);

@@ -145,7 +145,8 @@ int km_rpc_parse(struct km_arena *arena, struct km_str text, struct km_rpc_messa
     *ret_fault = KM_RPC_TOO_LARGE;
     if (text.n > KM_RPC_BYTES)
         return km_fail(err, KM_E_LIMIT, "a message may have %zu bytes", KM_RPC_BYTES);
-    r = km_json_parse(arena, text, &root, err);
+    /* Results are a server's answers, and pass; parameters are judged in read_object(). */
+    r = km_json_parse_answer(arena, text, &root, err);
     if (r < 0) {
         *ret_fault = r == KM_E_NOMEM ? KM_RPC_TOO_LARGE : KM_RPC_PARSE;
         return r;

@@ -129,7 +129,7 @@ void km_listening_acknowledged(struct km_remote *p, uint64_t about, struct km_st
     int64_t id = (int64_t)about;
 
     km_arena_init(&arena, ACKNOWLEDGED_BYTES, NULL);
-    if (!p->listening || km_json_parse(&arena, params, &root, NULL) < 0) {
+    if (!p->listening || km_json_parse_answer(&arena, params, &root, NULL) < 0) {
         km_arena_done(&arena);
         return;
     }

@@ -133,7 +133,7 @@ void km_mcp_memory_learn(struct km_mcp_memory *m, struct km_str principal, struc
                                    km_str_find(result, KM_STR("\"taskId\"")) == result.n))
         return;
     km_arena_init(&arena, 8 * LEARN_BYTES, NULL);
-    if (km_json_parse(&arena, result, &root, NULL) == 0) {
+    if (km_json_parse_answer(&arena, result, &root, NULL) == 0) {
         pthread_mutex_lock(&m->lock);
         walk(&l, root, 0);
         pthread_mutex_unlock(&m->lock);

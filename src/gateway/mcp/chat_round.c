@@ -99,7 +99,7 @@ static void on_round_done(void *ctx, const struct km_http_result *result)
     } else if (c->sse) {
         end_stream(c);
     } else if (km_buf_failed(&c->answer) ||
-               km_json_parse(&c->inner, km_buf_view(&c->answer), &root, &err) < 0) {
+               km_json_parse_answer(&c->inner, km_buf_view(&c->answer), &root, &err) < 0) {
         km_mcp_chat_no_memory(c);
     } else {
         km_mcp_chat_hear(c, root);

@@ -143,7 +143,7 @@ int km_mcp_chat_event(struct km_mcp_chat *c, const struct km_sse_event *event)
     }
     km_arena_init(&arena, (size_t)64 << 20, NULL);
     if (km_str_eq(event->data, KM_STR("[DONE]")) ||
-        km_json_parse(&arena, event->data, &root, NULL) < 0) {
+        km_json_parse_answer(&arena, event->data, &root, NULL) < 0) {
         held = true;
         km_buf_str(&c->held, event->raw);
     } else {
@@ -280,7 +280,7 @@ void km_mcp_chat_replay(struct km_mcp_chat *c, struct km_str json)
     struct km_str key;
     size_t at = 0;
 
-    if (km_json_parse(&c->inner, json, &root, NULL) < 0) {
+    if (km_json_parse_answer(&c->inner, json, &root, NULL) < 0) {
         km_exchange_abort(c->v->x);
         return;
     }

@@ -285,7 +285,7 @@ bool km_mcp_chat_text(struct km_arena *arena, struct km_str answer, struct km_bu
     struct km_str text = KM_STR("it has no result");
     bool failed = false;
 
-    if (km_json_parse(arena, answer, &root, NULL) < 0)
+    if (km_json_parse_answer(arena, answer, &root, NULL) < 0)
         root = NULL;
     result = km_json_get(root, "result");
     if (!result) {

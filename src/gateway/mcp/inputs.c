@@ -127,7 +127,7 @@ int km_mcp_inputs_ask(struct km_mcp_work *w, struct km_str json, struct km_err *
     const struct km_json *root, *asks, *ask;
     struct km_json_iter it;
     struct km_str key, state;
-    int r = km_json_parse(arena, json, &root, err);
+    int r = km_json_parse_answer(arena, json, &root, err);
 
     if (r == 0 && ++w->rounds > KM_MCP_ROUNDS)
         r = km_fail(err, KM_E_LIMIT, "the server asked more than %d times", KM_MCP_ROUNDS);

@@ -86,7 +86,7 @@ static struct km_str key_of(struct km_mcp_question *q)
 
     if (q->key.n)
         return q->key;
-    if (q->params.n && km_json_parse(arena, q->params, &params, NULL) == 0 &&
+    if (q->params.n && km_json_parse_answer(arena, q->params, &params, NULL) == 0 &&
         km_json_string(km_json_get(km_json_get(params, "_meta"), KM_MCP_META_INPUT_KEY), &key) &&
         key.n && key.n <= INPUT_KEY_MOST)
         q->key = key;

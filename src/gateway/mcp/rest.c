@@ -307,7 +307,7 @@ static void on_call_done(void *ctx, const struct km_http_result *result)
         km_reply_json(c->v, 200, km_json_value(text, &spans[0]));
     else if (c->status == 404)
         refuse(c->v, 404, "server_not_found", KM_STR("There is no such MCP server for this key."));
-    else if (km_json_parse(&c->arena, km_json_value(text, &spans[1]), &error, NULL) == 0)
+    else if (km_json_parse_answer(&c->arena, km_json_value(text, &spans[1]), &error, NULL) == 0)
         reply_fault(c, error);
     else
         km_reply_json(c->v, c->status, text); /* an error of the door: key, limits */

@@ -94,7 +94,7 @@ void km_made_keep(struct km_call *call, struct km_str answer)
     const struct km_json *root;
 
     km_arena_init(&scratch, call->arena.cap, call->arena.pool);
-    if (call->tr || !may_name(answer) || km_json_parse(&scratch, answer, &root, NULL) < 0)
+    if (call->tr || !may_name(answer) || km_json_parse_answer(&scratch, answer, &root, NULL) < 0)
         return;
     if (call->api->wire == KM_WIRE_MESSAGES)
         keep_message(call, root);
@@ -116,7 +116,7 @@ void km_made_keep_event(struct km_call *call, const struct km_sse_event *event)
 
     km_arena_init(&scratch, call->arena.cap, call->arena.pool);
     if (is_piece(event->type) || !may_name(event->data) ||
-        km_json_parse(&scratch, event->data, &root, NULL) < 0)
+        km_json_parse_answer(&scratch, event->data, &root, NULL) < 0)
         return;
     keep_message(call, km_json_get(root, "message"));
     keep_container(call, km_json_get(km_json_get(root, "delta"), "container"));

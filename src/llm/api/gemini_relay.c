@@ -21,7 +21,7 @@ static void read_usage(const struct km_arena *like, struct km_str text, struct k
     const struct km_json *root;
 
     km_arena_init(&scratch, like->cap, like->pool);
-    if (km_json_parse(&scratch, text, &root, NULL) == 0)
+    if (km_json_parse_answer(&scratch, text, &root, NULL) == 0)
         (void)km_gemini_usage(root, u);
 }
 

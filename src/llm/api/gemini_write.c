@@ -81,7 +81,8 @@ static bool args_of(const struct km_arena *like, struct km_str text, struct km_s
         *ret = KM_STR("{}");
         return true;
     }
-    return km_json_parse(&scratch, *ret, &root, NULL) == 0 && km_json_kind(root) == KM_JSON_OBJECT;
+    return km_json_parse_answer(&scratch, *ret, &root, NULL) == 0 &&
+           km_json_kind(root) == KM_JSON_OBJECT;
 }
 
 /* --- what stands around them --- */

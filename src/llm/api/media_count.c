@@ -209,7 +209,7 @@ void km_media_answer(const struct km_media_api *m, struct km_str json, struct km
     if (!km_json_sure_spans(json, names, KM_A_COUNT, at, NULL, NULL))
         return;
     if (at[KM_A_USAGE].type == KM_JSON_OBJECT &&
-        km_json_parse(&scratch, km_json_value(json, &at[KM_A_USAGE]), &usage, NULL) == 0)
+        km_json_parse_answer(&scratch, km_json_value(json, &at[KM_A_USAGE]), &usage, NULL) == 0)
         read_usage(m, usage, said);
     if (at[KM_A_DURATION].type != KM_JSON_ABSENT && said->ms == 0) {
         struct km_str v = km_json_value(json, &at[KM_A_DURATION]);

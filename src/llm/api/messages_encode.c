@@ -362,7 +362,8 @@ static bool is_object(const struct km_arena *arena, struct km_str text)
     const struct km_json *root;
 
     km_arena_init(&scratch, arena->cap, arena->pool);
-    return km_json_parse(&scratch, text, &root, NULL) == 0 && km_json_kind(root) == KM_JSON_OBJECT;
+    return km_json_parse_answer(&scratch, text, &root, NULL) == 0 &&
+           km_json_kind(root) == KM_JSON_OBJECT;
 }
 
 /* The input of a call is what a model wrote: it may be no JSON at all. */

@@ -29,7 +29,7 @@ static void read_usage(const struct km_arena *arena, struct km_str text, struct 
     const struct km_json *root;
 
     km_arena_init(&scratch, arena->cap, arena->pool);
-    if (km_json_parse(&scratch, text, &root, NULL) == 0)
+    if (km_json_parse_answer(&scratch, text, &root, NULL) == 0)
         (void)km_openai_read_usage(root, u);
 }
 

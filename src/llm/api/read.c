@@ -122,7 +122,8 @@ int km_read_object_text(const struct km_reading *r, const struct km_place *at, s
         *ret = KM_STR("{}");
         return 0;
     }
-    if (km_json_parse(r->arena, text, &root, NULL) < 0 || km_json_kind(root) != KM_JSON_OBJECT)
+    if (km_json_parse_answer(r->arena, text, &root, NULL) < 0 ||
+        km_json_kind(root) != KM_JSON_OBJECT)
         return km_arena_overflowed(r->arena) ? km_read_nomem(r)
                                              : km_read_bad(r, at, "must be the text of an object");
     *ret = km_json_compact(root, r->arena);

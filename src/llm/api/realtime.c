@@ -9,6 +9,10 @@
  *
  * Source: OpenAI's API reference, Realtime, client and server events of the GA interface; the
  * beta's differ in names: max_response_output_tokens, input_audio_transcription.
+ *
+ * A client's event is judged here and read again by the upstream, so it is refused where the two
+ * could differ: a member twice (at any depth), in GA's and the beta's name or in another case, a
+ * bound or a model's name that is none.  Of the upstream's own events that is nobody's harm.
  */
 #include "llm/api/realtime.h"
 #include "llm/usage.h"
@@ -30,6 +34,11 @@ static int members(struct km_str object, const struct km_str *names, size_t n,
     return km_json_spans(object, names, n, spans, NULL, err);
 }
 
+static int bad(struct km_err *err, const char *param, const char *why)
+{
+    return km_fail_param(err, KM_E_INVALID, param, "'%s' %s.", param, why);
+}
+
 static struct km_str object_at(struct km_str text, const struct km_json_span *span)
 {
     return span->type == KM_JSON_OBJECT ? km_json_value(text, span) : KM_STR_NONE;
@@ -47,19 +56,25 @@ static const struct km_str top_names[NTOP] = { { "type", 4 },     { "event_id", 
                                                { "session", 7 },  { "response", 8 },
                                                { "usage", 5 },    { "item_id", 7 } };
 
-static int read_top(struct km_arena *arena, struct km_str text, struct km_json_span *spans,
-                    struct km_rt_event *e, struct km_err *err)
+static int ask_parser(struct km_arena *arena, struct km_str text, bool client,
+                      struct km_json_span *spans, struct km_err *err)
 {
     const struct km_json *root;
-    int r = 0;
+    int r = client ? km_json_parse(arena, text, &root, err)
+                   : km_json_parse_answer(arena, text, &root, err);
 
-    if (!km_json_sure_spans(text, top_names, NTOP, spans, NULL, NULL)) {
-        r = km_json_parse(arena, text, &root, err);
-        if (r == 0 && km_json_kind(root) != KM_JSON_OBJECT)
-            r = km_fail(err, KM_E_INVALID, "An event is a JSON object.");
-        if (r == 0)
-            r = members(text, top_names, NTOP, spans, err);
-    }
+    if (r == 0 && km_json_kind(root) != KM_JSON_OBJECT)
+        r = km_fail(err, KM_E_INVALID, "An event is a JSON object.");
+    return r == 0 ? members(text, top_names, NTOP, spans, err) : r;
+}
+
+static int read_top(struct km_arena *arena, struct km_str text, bool client,
+                    struct km_json_span *spans, struct km_rt_event *e, struct km_err *err)
+{
+    bool sure = client ? km_json_judged_spans(text, top_names, NTOP, spans, NULL, NULL)
+                       : km_json_sure_spans(text, top_names, NTOP, spans, NULL, NULL);
+    int r = sure ? 0 : ask_parser(arena, text, client, spans, err);
+
     if (r < 0)
         return r;
     *e = (struct km_rt_event){ .max_output = KM_RT_OUTPUT_NONE };
@@ -78,7 +93,8 @@ static const struct km_str part_names[NPART] = {
     { "usage", 5 },
 };
 
-static void read_most(struct km_arena *arena, struct km_str object, const struct km_json_span *span,
+/* false: it is there and no bound. */
+static bool read_most(struct km_arena *arena, struct km_str object, const struct km_json_span *span,
                       struct km_rt_event *e)
 {
     int64_t v;
@@ -87,6 +103,28 @@ static void read_most(struct km_arena *arena, struct km_str object, const struct
         e->max_output = v;
     else if (span->type == KM_JSON_STRING && km_str_eq(text_at(arena, object, span), KM_STR("inf")))
         e->max_output = KM_RT_OUTPUT_INF;
+    else
+        return span->type == KM_JSON_ABSENT || span->type == KM_JSON_NULL;
+    return true;
+}
+
+static bool is_said(const struct km_json_span *span)
+{
+    return span->type != KM_JSON_ABSENT && span->type != KM_JSON_NULL;
+}
+
+/* A client's session or response: may the upstream read something else in it? */
+static int check_names(struct km_arena *arena, struct km_str object,
+                       const struct km_json_span *spans, struct km_err *err)
+{
+    struct km_json_span again[NPART];
+
+    if (is_said(&spans[MOST]) && is_said(&spans[MOST_BETA]))
+        return bad(err, "max_response_output_tokens", "is max_output_tokens: say it once");
+    if (is_said(&spans[AUDIO]) && is_said(&spans[HEARD_BETA]))
+        return bad(err, "input_audio_transcription",
+                   "is audio.input.transcription: do not say both");
+    return km_llm_read_inside(arena, object, part_names, NPART, again, err);
 }
 
 static int read_member(struct km_str object, struct km_str name, struct km_json_span *ret,
@@ -99,7 +137,7 @@ static int read_member(struct km_str object, struct km_str name, struct km_json_
 }
 
 /* session.audio.input.transcription.model, or the beta's. */
-static int read_transcriber(struct km_arena *arena, struct km_str object,
+static int read_transcriber(struct km_arena *arena, struct km_str object, bool client,
                             const struct km_json_span *spans, struct km_rt_event *e,
                             struct km_err *err)
 {
@@ -115,14 +153,16 @@ static int read_transcriber(struct km_arena *arena, struct km_str object,
         at = object_at(object, &spans[HEARD_BETA]);
     if (r == 0)
         r = read_member(at, KM_STR("model"), &span, err);
+    if (r == 0 && client && is_said(&span) && span.type != KM_JSON_STRING)
+        return bad(err, "transcription.model", "must be a string");
     if (r == 0)
         e->transcriber = text_at(arena, at, &span);
     return r;
 }
 
 /* *ret_used: the value of `usage`. */
-static int read_part(struct km_arena *arena, struct km_str object, struct km_rt_event *e,
-                     struct km_str *ret_used, struct km_err *err)
+static int read_part(struct km_arena *arena, struct km_str object, bool client,
+                     struct km_rt_event *e, struct km_str *ret_used, struct km_err *err)
 {
     struct km_json_span spans[NPART];
     int r;
@@ -131,16 +171,20 @@ static int read_part(struct km_arena *arena, struct km_str object, struct km_rt_
     if (!object.n)
         return 0;
     r = members(object, part_names, NPART, spans, err);
+    if (r == 0 && client)
+        r = check_names(arena, object, spans, err);
     if (r < 0)
         return r;
     e->model = text_at(arena, object, &spans[MODEL]);
     if (spans[MODEL].type != KM_JSON_ABSENT)
         e->model_value = km_json_value(object, &spans[MODEL]);
-    read_most(arena, object, &spans[MOST], e);
-    read_most(arena, object, &spans[MOST_BETA], e);
+    if ((!read_most(arena, object, &spans[MOST], e) ||
+         !read_most(arena, object, &spans[MOST_BETA], e)) &&
+        client)
+        return bad(err, "max_output_tokens", "must be an integer or \"inf\"");
     e->id = text_at(arena, object, &spans[ID]);
     *ret_used = object_at(object, &spans[USED]);
-    return read_transcriber(arena, object, spans, e, err);
+    return read_transcriber(arena, object, client, spans, e, err);
 }
 
 /* --- usage --- */
@@ -161,7 +205,7 @@ static int read_usage(struct km_arena *arena, struct km_str text, struct km_usag
 {
     const struct km_json *root, *in, *cached, *out;
     bool bad = false;
-    int r = km_json_parse(arena, text, &root, err);
+    int r = km_json_parse_answer(arena, text, &root, err);
 
     if (r < 0)
         return r;
@@ -220,7 +264,7 @@ static int read_event(struct km_arena *arena, struct km_str text, bool client,
 {
     struct km_json_span spans[NTOP];
     struct km_str used = KM_STR_NONE;
-    int r = read_top(arena, text, spans, ret, err);
+    int r = read_top(arena, text, client, spans, ret, err);
 
     if (r < 0)
         return r;
@@ -228,13 +272,13 @@ static int read_event(struct km_arena *arena, struct km_str text, bool client,
     if (ret->kind == KM_RT_OTHER || ret->kind == KM_RT_AUDIO_APPEND || ret->kind == KM_RT_ERROR)
         return 0;
     if (ret->kind == KM_RT_SESSION_UPDATE || ret->kind == KM_RT_SESSION) {
-        r = read_part(arena, object_at(text, &spans[SESSION]), ret, &used, err);
+        r = read_part(arena, object_at(text, &spans[SESSION]), client, ret, &used, err);
         used = KM_STR_NONE;
     } else if (ret->kind == KM_RT_TRANSCRIBED) {
         ret->id = text_at(arena, text, &spans[ITEM_ID]);
         used = object_at(text, &spans[USAGE]);
     } else {
-        r = read_part(arena, object_at(text, &spans[RESPONSE]), ret, &used, err);
+        r = read_part(arena, object_at(text, &spans[RESPONSE]), client, ret, &used, err);
     }
     return r == 0 && used.n ? read_usage(arena, used, &ret->usage, &ret->usage_bad, err) : r;
 }

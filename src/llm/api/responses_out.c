@@ -126,7 +126,7 @@ static struct km_str custom_input(const struct km_answer *a, const struct km_par
     const struct km_json *root;
     struct km_str s = KM_STR("");
 
-    if (km_json_parse(a->arena, part->input_json, &root, NULL) < 0 ||
+    if (km_json_parse_answer(a->arena, part->input_json, &root, NULL) < 0 ||
         !km_json_string(km_json_get(root, "input"), &s))
         return part->input_json;
     return s;

@@ -31,7 +31,8 @@ static void read_usage(const struct km_arena *arena, struct km_str text, struct 
     bool bad = false;
 
     km_arena_init(&scratch, arena->cap, arena->pool);
-    if (km_json_parse(&scratch, text, &root, NULL) < 0 || km_json_kind(root) != KM_JSON_OBJECT)
+    if (km_json_parse_answer(&scratch, text, &root, NULL) < 0 ||
+        km_json_kind(root) != KM_JSON_OBJECT)
         return;
     in = km_json_get(root, "input_tokens_details");
     out = km_json_get(root, "output_tokens_details");

@@ -92,7 +92,7 @@ void km_messages_refusal(struct km_arena *arena, int status, const struct km_hea
     struct km_str code = KM_STR_NONE;
 
     km_refusal_openai(arena, status, headers, body, ret);
-    if (km_json_parse(arena, body, &root, NULL) == 0)
+    if (km_json_parse_answer(arena, body, &root, NULL) == 0)
         (void)km_json_string(
             km_json_get(km_json_get(km_json_get(root, "error"), "details"), "error_code"), &code);
     if (status == 401 || status == 402 || status == 403) {

@@ -372,7 +372,7 @@ int km_messages_event(struct km_decode *d, const struct km_frame_event *e, struc
 
     if (s->stopped || !e->data.n || km_str_eq(e->type, KM_STR("ping")))
         return 0;
-    if (km_json_parse(d->scratch, e->data, &root, NULL) < 0)
+    if (km_json_parse_answer(d->scratch, e->data, &root, NULL) < 0)
         return broken(err, "an event that is not JSON");
     type = text_of(root, "type");
     if (km_str_eq(type, KM_STR("content_block_delta")))

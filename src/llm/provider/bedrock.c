@@ -165,7 +165,7 @@ void km_bedrock_refusal(struct km_arena *arena, int status, const struct km_head
     const struct meaning *m;
     struct km_str text, name;
 
-    if (km_json_parse(arena, body, &root, NULL) < 0)
+    if (km_json_parse_answer(arena, body, &root, NULL) < 0)
         root = NULL;
     name = exception_of(headers, root);
     m = meaning_of(name);
@@ -198,7 +198,7 @@ int km_bedrock_exception(const struct km_frame_event *e, struct km_arena *scratc
     const struct km_json *root = NULL;
     struct km_str text = e->data;
 
-    if (km_json_parse(scratch, e->data, &root, NULL) == 0 &&
+    if (km_json_parse_answer(scratch, e->data, &root, NULL) == 0 &&
         !km_json_string(km_json_get(root, "message"), &text))
         (void)km_json_string(km_json_get(root, "Message"), &text);
     (void)km_fail(err, KM_E_UPSTREAM_STATUS, "The upstream ended its answer with %.*s: %.*s",

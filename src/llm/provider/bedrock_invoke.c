@@ -72,7 +72,7 @@ static int unwrap(const struct km_frame_event *e, struct km_arena *scratch, stru
 
     if (e->exception.n)
         return km_bedrock_exception(e, scratch, err);
-    if (km_json_parse(scratch, e->data, &root, NULL) < 0 ||
+    if (km_json_parse_answer(scratch, e->data, &root, NULL) < 0 ||
         !km_json_string(km_json_get(root, "bytes"), &base64))
         return km_fail(err, KM_E_UPSTREAM_PROTOCOL,
                        "The upstream broke InvokeModel's protocol: an event without bytes.");

@@ -369,7 +369,7 @@ int km_converse_event(struct km_decode *d, const struct km_frame_event *e, struc
 
     if (e->exception.n)
         return km_bedrock_exception(e, d->scratch, err);
-    if (km_json_parse(d->scratch, e->data, &root, NULL) < 0)
+    if (km_json_parse_answer(d->scratch, e->data, &root, NULL) < 0)
         return broken(err, "an event that is not JSON");
     if (km_str_eq(e->type, KM_STR("contentBlockDelta")))
         return on_delta(d, root, err);

@@ -488,7 +488,8 @@ void km_gemini_refusal(struct km_arena *arena, int status, const struct km_heade
 
     km_refusal_openai(arena, status, headers, body, ret);
     ret->code = NULL;
-    if (km_json_parse(arena, body, &root, NULL) == 0 && km_json_kind(root) == KM_JSON_ARRAY) {
+    if (km_json_parse_answer(arena, body, &root, NULL) == 0 &&
+        km_json_kind(root) == KM_JSON_ARRAY) {
         km_json_iter(root, &it);
         if (km_json_next(&it, &name, &first))
             root = first;

@@ -138,7 +138,7 @@ static bool is_object(const struct km_gemini_writer *w, struct km_str text)
     const struct km_json *root;
     struct km_str s = km_str_trim(text);
 
-    return s.n && s.p[0] == '{' && km_json_parse(w->args->arena, s, &root, NULL) == 0;
+    return s.n && s.p[0] == '{' && km_json_parse_answer(w->args->arena, s, &root, NULL) == 0;
 }
 
 static void put_response(const struct km_gemini_writer *w, const struct km_part *p)

@@ -342,7 +342,8 @@ static int read_one(struct km_decode *d, struct km_str text, struct km_err *err)
     bool done = false;
     int r = 0;
 
-    if (km_json_parse(d->scratch, text, &root, NULL) < 0 || km_json_kind(root) != KM_JSON_OBJECT)
+    if (km_json_parse_answer(d->scratch, text, &root, NULL) < 0 ||
+        km_json_kind(root) != KM_JSON_OBJECT)
         return km_fail(err, KM_E_UPSTREAM_PROTOCOL, "Ollama's answer is no JSON object.");
     if (km_json_string(km_json_get(root, "error"), &error))
         return km_fail(err, KM_E_UPSTREAM_PROTOCOL, "Ollama: %.*s",

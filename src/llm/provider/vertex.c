@@ -55,7 +55,7 @@ static void claude_refusal(struct km_arena *arena, int status, const struct km_h
     const struct km_json *root;
     struct km_str s;
 
-    if (km_json_parse(arena, body, &root, NULL) == 0 &&
+    if (km_json_parse_answer(arena, body, &root, NULL) == 0 &&
         km_json_string(km_json_get(km_json_get(root, "error"), "type"), &s))
         km_messages_refusal(arena, status, headers, body, ret);
     else

@@ -81,7 +81,7 @@ int km_catalogue_hello(struct km_mcp_catalogue *c, const struct km_mcp_revision 
     int r;
 
     km_arena_init(&arena, PARSE_BYTES, NULL);
-    r = km_json_parse(&arena, json, &root, err);
+    r = km_json_parse_answer(&arena, json, &root, err);
     c->revision = revision;
     v = km_json_get(root, "capabilities");
     if (km_json_kind(v) == KM_JSON_OBJECT)
@@ -152,7 +152,7 @@ static bool take_item(struct km_mcp_catalogue *c, enum km_mcp_list list, struct 
     bool ok;
 
     km_arena_init(&arena, PARSE_BYTES, NULL);
-    ok = km_json_parse(&arena, json, &root, NULL) == 0 && km_json_unique(root, &arena, NULL) == 0 &&
+    ok = km_json_parse(&arena, json, &root, NULL) == 0 &&
          km_json_string(km_json_get(root, lists[list].name), &name) && name.n > 0 &&
          km_json_digest(root, item->hash, NULL) == 0;
     if (ok && list == KM_MCP_TOOLS && c->headers)
@@ -282,7 +282,7 @@ int km_catalogue_read(struct km_str json, struct km_mcp_catalogue **ret, struct 
     if (!c)
         return km_fail(err, KM_E_NOMEM, "out of memory");
     km_arena_init(&arena, PARSE_BYTES, NULL);
-    r = km_json_parse(&arena, json, &root, err);
+    r = km_json_parse_answer(&arena, json, &root, err);
     if (r == 0 && km_json_kind(root) != KM_JSON_OBJECT)
         r = km_fail(err, KM_E_INVALID, "not a catalogue");
     km_arena_done(&arena);

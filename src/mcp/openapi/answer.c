@@ -58,8 +58,8 @@ static bool structured(struct km_mcp_call *call, struct km_str body)
     bool fits;
 
     km_arena_init(&arena, TREE_BYTES, NULL);
-    fits = km_json_parse(&arena, body, &root, NULL) == 0 && km_json_kind(root) == KM_JSON_OBJECT &&
-           km_json_within(root, KM_JSON_DEPTH - ABOVE);
+    fits = km_json_parse_answer(&arena, body, &root, NULL) == 0 &&
+           km_json_kind(root) == KM_JSON_OBJECT && km_json_within(root, KM_JSON_DEPTH - ABOVE);
     if (fits)
         km_json_write(root, &compact);
     km_arena_done(&arena);

@@ -46,7 +46,7 @@ static int read_message(struct km_str text, struct in *m, struct km_err *err)
     if (km_json_sure_spans(text, names, MEMBERS, m->s, NULL, NULL))
         return 0;
     km_arena_init(&arena, PARSE_BYTES, NULL);
-    r = km_json_parse(&arena, text, &root, err);
+    r = km_json_parse_answer(&arena, text, &root, err);
     if (r == 0 && km_json_kind(root) != KM_JSON_OBJECT)
         r = km_fail(err, KM_E_INVALID, "a message is a JSON object");
     km_arena_done(&arena);

@@ -304,7 +304,7 @@ static bool refused_ours(const struct km_link_failure *f)
     bool ours;
 
     km_arena_init(&arena, (size_t)1024 * 1024, NULL);
-    if (f->status == 400 && km_json_parse(&arena, f->body, &root, NULL) < 0)
+    if (f->status == 400 && km_json_parse_answer(&arena, f->body, &root, NULL) < 0)
         root = NULL;
     ours = names_ours(km_json_get(root, "error"));
     km_arena_done(&arena);

@@ -228,7 +228,7 @@ static bool answer_of(struct km_remote *p, const struct km_link_failure *f, stru
 
     /* Its id may be null: it may have refused before it could read ours. */
     if (!f->body.n || f->status == 401 || f->status == 403 ||
-        km_json_parse(a, f->body, &root, NULL) < 0)
+        km_json_parse_answer(a, f->body, &root, NULL) < 0)
         return false;
     error = km_json_get(root, "error");
     if (km_json_kind(error) != KM_JSON_OBJECT || !km_json_get(error, "code"))

@@ -239,7 +239,7 @@ static const struct km_json *capability(struct km_arena *arena, const struct km_
 {
     const struct km_json *root = NULL;
 
-    if (km_json_parse(arena, m->catalogue->capabilities, &root, NULL) < 0)
+    if (km_json_parse_answer(arena, m->catalogue->capabilities, &root, NULL) < 0)
         return NULL;
     return km_json_get(root, name);
 }

@@ -131,7 +131,7 @@ int km_pg_cost_take(struct km_arena *arena, const struct km_pg_result *r, int64_
     struct km_err why = { 0 };
     double cost = -1;
 
-    if (km_pg_rows(r) == 1 && km_json_parse(arena, km_pg_value(r, 0, 0), &plan, &why) == 0)
+    if (km_pg_rows(r) == 1 && km_json_parse_answer(arena, km_pg_value(r, 0, 0), &plan, &why) == 0)
         cost = km_pg_plan_cost(plan);
     if (!(cost >= 0))
         return km_fail(err, KM_E_UPSTREAM_PROTOCOL, "the database does not say what it would cost");

@@ -133,7 +133,7 @@ static int on_plan(struct km_pg_task *task, const struct km_pg_outcome *o, struc
     const struct km_json *plan = NULL;
     double cost = -1, left;
 
-    if (value.n && km_json_parse(task->call->arena, value, &plan, NULL) == 0)
+    if (value.n && km_json_parse_answer(task->call->arena, value, &plan, NULL) == 0)
         cost = km_pg_plan_cost(plan);
     left = cost >= 0 ? fmax(cost - s->saved, 0) : s->now;
     if (a->ci < a->ncandidates) {

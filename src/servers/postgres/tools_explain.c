@@ -28,7 +28,7 @@ static int answer_plan(struct km_pg_task *task, const struct km_pg_outcome *o, s
     const struct explain *e = task->data;
     const struct km_json *tree;
 
-    if (!plan.n || km_json_parse(task->call->arena, plan, &tree, NULL) < 0)
+    if (!plan.n || km_json_parse_answer(task->call->arena, plan, &tree, NULL) < 0)
         return km_fail(err, KM_E_UPSTREAM_PROTOCOL, "PostgreSQL gave no plan, or too large a one");
     km_buf_str(&b, KM_STR("{\"plan\":"));
     km_buf_str(&b, plan);

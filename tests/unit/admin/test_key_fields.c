@@ -45,7 +45,7 @@ static int teardown(void **state)
 static int read_body(struct fixture *f, const char *json)
 {
     f->err = (struct km_err){ 0 };
-    assert_int_equal(km_json_parse(&f->a.arena, km_str_c(json), &f->a.body, NULL), 0);
+    assert_int_equal(km_json_parse_answer(&f->a.arena, km_str_c(json), &f->a.body, NULL), 0);
     return km_key_fields_read(&f->a, NOW, &f->row, &f->err);
 }
 

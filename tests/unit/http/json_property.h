@@ -290,6 +290,46 @@ static inline void property_sure(struct km_str body, const struct km_json_span *
     property_watched(body, watch.seen);
 }
 
+/* Has each object each member once?  By the plainest way there is. */
+static inline bool property_unique(yyjson_val *v)
+{
+    size_t idx, max;
+    yyjson_val *key, *val;
+    bool unique = true;
+
+    if (yyjson_is_arr(v)) {
+        yyjson_arr_foreach(v, idx, max, val) unique = unique && property_unique(val);
+        return unique;
+    }
+    yyjson_obj_foreach(v, idx, max, key, val) unique =
+        unique && property_unique(val) &&
+        property_count(v, km_str(yyjson_get_str(key), yyjson_get_len(key))) == 1;
+    return unique;
+}
+
+/* What a reader of the first member and one of the last could take for two different texts is
+ * judged by neither walk nor parser.  What has no escapes and is not large the walk judges. */
+static inline void property_judged(struct km_str body)
+{
+    yyjson_doc *doc = yyjson_read(body.p, body.n, YYJSON_READ_NUMBER_AS_RAW);
+    yyjson_val *root = yyjson_doc_get_root(doc);
+    bool unique = property_unique(root), escapes = memchr(body.p, '\\', body.n);
+    struct km_json_span spans[PROPERTY_NAMES];
+    const struct km_json *tree;
+    struct km_arena a;
+
+    km_arena_init(&a, 1 << 22, NULL);
+    PROPERTY((km_json_parse(&a, body, &tree, NULL) == 0) == (root && unique));
+    PROPERTY((km_json_parse_answer(&a, body, &tree, NULL) == 0) == (root != NULL));
+    if (km_json_judged_spans(body, property_names, PROPERTY_NAMES, spans, NULL, NULL))
+        PROPERTY(yyjson_is_obj(root) && unique && property_depth(root) <= KM_JSON_DEPTH);
+    else
+        PROPERTY(!yyjson_is_obj(root) || !unique || escapes || body.n > 400 ||
+                 property_depth(root) > KM_JSON_DEPTH);
+    yyjson_doc_free(doc);
+    km_arena_done(&a);
+}
+
 /* Checks everything about one body; `choice` picks the edits.  Any bytes will do: what yyjson
  * refuses must only not be read out of bounds. */
 static inline void property_check(const char *bytes, size_t len, uint32_t choice)
@@ -305,6 +345,7 @@ static inline void property_check(const char *bytes, size_t len, uint32_t choice
     int r = km_json_spans(body, property_names, PROPERTY_NAMES, spans, &object, &err);
 
     property_valid(body);
+    property_judged(body);
     property_sure(body, spans, &object, r);
     if (!yyjson_is_obj(root)) {
         PROPERTY(!root || r == KM_E_INVALID);

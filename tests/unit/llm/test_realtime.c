@@ -70,6 +70,17 @@ static void what_is_no_event_is_refused(void **state)
         "{\"type\":\"a\",\"type\":\"b\"}", "{\"type\":\"a\",\"typ\\u0065\":\"b\"}",
         "{\"type\":\"session.update\",\"session\":{\"model\":\"a\",\"model\":\"b\"}}",
         "{\"type\":\"a\"} x",
+        "{\"type\":\"a\",\"item\":{\"content\":[{\"text\":\"a\",\"text\":\"b\"}]}}",
+        "{\"type\":\"response.create\",\"response\":{\"max_output_tokens\":9000,"
+        "\"max_response_output_tokens\":1}}",
+        "{\"type\":\"response.create\",\"response\":{\"Max_Output_Tokens\":9000}}",
+        "{\"type\":\"response.create\",\"response\":{\"max_output_tokens\":9e3}}",
+        "{\"type\":\"response.create\",\"response\":{\"max_output_tokens\":\"9000\"}}",
+        "{\"type\":\"response.create\",\"response\":{\"max_output_tokens\":-1}}",
+        "{\"type\":\"session.update\",\"session\":{\"audio\":{\"input\":{\"transcription\":{"
+        "\"model\":\"a\"}}},\"input_audio_transcription\":{\"model\":\"b\"}}}",
+        "{\"type\":\"session.update\",\"session\":{\"input_audio_transcription\":{\"model\":"
+        "[\"b\"]}}}",
     };
     struct fixture *f = *state;
 

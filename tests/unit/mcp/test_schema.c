@@ -54,7 +54,7 @@ static void arguments_are_judged_and_the_place_is_named(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct km_err err = { 0 };
 
-        assert_int_equal(km_json_parse(&a, km_str_c(cases[i].json), &value, NULL), 0);
+        assert_int_equal(km_json_parse_answer(&a, km_str_c(cases[i].json), &value, NULL), 0);
         assert_int_equal(km_schema_check(rules, value, &err), cases[i].wrong ? KM_E_INVALID : 0);
         assert_string_equal(err.text, cases[i].wrong ? cases[i].wrong : "");
     }
