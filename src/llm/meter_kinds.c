@@ -2,14 +2,14 @@
 /* meter_kinds.c - the kinds of answers a meter can read, and the requests that lead to them.
  *
  * Bodies of InvokeModel, rawPredict and predict are the model's own affair: they are read by
- * what they are known to hold.  Usage is looked for under every name it has; the bound of the
- * output likewise, and the largest of those found counts.
+ * what they are known to hold (bounds.h).  Usage is looked for under every name it has.
  */
 #include "base/encode.h"
 #include "llm/api/gemini.h"
 #include "llm/api/messages.h"
 #include "llm/api/openai.h"
 #include "llm/api/responses.h"
+#include "llm/bounds.h"
 #include "llm/meter.h"
 #include "llm/provider/converse.h"
 #include "llm/provider/gemini.h"
@@ -17,56 +17,35 @@
 
 /* --- requests --- */
 
-static void take_bound(struct km_llm_request *r, const struct km_json *v)
-{
-    int64_t n;
-
-    if (!km_json_i64(v, &n) || n < 0)
-        return;
-    if (n > KM_LLM_TOKENS_MOST)
-        n = KM_LLM_TOKENS_MOST;
-    if (n > r->max_tokens)
-        r->max_tokens = n;
-}
-
-/* The bound of the output where models are known to take one: at the top, or in an object. */
-static const struct {
-    const char *in, *name;
-} bounds[] = {
-    { NULL, "max_tokens" },
-    { NULL, "max_completion_tokens" },
-    { NULL, "max_tokens_to_sample" },
-    { NULL, "max_output_tokens" },
-    { NULL, "max_gen_len" },
-    { NULL, "maxTokens" },
-    { "inferenceConfig", "maxTokens" },
-    { "inferenceConfig", "max_new_tokens" },
-    { "textGenerationConfig", "maxTokenCount" },
-    { "parameters", "maxOutputTokens" },
-};
-
-static int read_body(struct km_llm_request *r, struct km_arena *arena, struct km_err *err)
+static int read_body(struct km_llm_request *r, struct km_arena *arena,
+                     const struct km_bounds *bounds, struct km_err *err)
 {
     static const struct km_str stream = { "stream", 6 };
     struct km_arena scratch KM_CLEANUP(km_arena_done);
     const struct km_json *root = NULL;
-    bool streams = false;
     int e = km_llm_read_members(r, arena, &stream, 1, err);
 
     km_arena_init(&scratch, arena->cap, arena->pool);
     if (e == 0)
         e = km_json_parse(&scratch, r->body, &root, err);
+    if (e == 0)
+        e = km_bounds_read(bounds, r, root, err);
     if (e < 0)
         return e;
-    for (size_t i = 0; i < sizeof bounds / sizeof bounds[0]; i++) {
-        const struct km_json *in = bounds[i].in ? km_json_get(root, bounds[i].in) : root;
-
-        take_bound(r, km_json_get(in, bounds[i].name));
-    }
-    if (km_json_bool(km_json_get(root, "stream"), &streams))
-        r->stream = streams;
+    if (km_llm_present(r, 0) && !km_json_bool(km_json_get(root, "stream"), &r->stream))
+        return km_llm_bad(err, "stream", "must be true or false");
     r->prompt = r->body;
     return 0;
+}
+
+static int read_model_body(struct km_llm_request *r, struct km_arena *arena, struct km_err *err)
+{
+    return read_body(r, arena, &km_bounds_model, err);
+}
+
+static int read_converse_body(struct km_llm_request *r, struct km_arena *arena, struct km_err *err)
+{
+    return read_body(r, arena, &km_bounds_converse, err);
 }
 
 /* --- usage under its many names --- */
@@ -197,7 +176,7 @@ static void raw_event(struct km_meter *m, const struct km_frame_event *e)
 {
     const struct km_json *root;
 
-    if (km_json_parse(m->stream.scratch, e->data, &root, NULL) == 0)
+    if (km_json_parse_answer(m->stream.scratch, e->data, &root, NULL) == 0)
         read_event(m, root);
 }
 
@@ -208,10 +187,10 @@ static void invoke_event(struct km_meter *m, const struct km_frame_event *e)
     const struct km_json *root;
     struct km_str base64;
 
-    if (km_json_parse(m->stream.scratch, e->data, &root, NULL) == 0 &&
+    if (km_json_parse_answer(m->stream.scratch, e->data, &root, NULL) == 0 &&
         km_json_string(km_json_get(root, "bytes"), &base64) &&
         km_buf_unbase64(&bytes, base64) == 0 &&
-        km_json_parse(m->stream.scratch, km_buf_view(&bytes), &root, NULL) == 0)
+        km_json_parse_answer(m->stream.scratch, km_buf_view(&bytes), &root, NULL) == 0)
         read_event(m, root);
 }
 
@@ -228,7 +207,7 @@ static void converse_event(struct km_meter *m, const struct km_frame_event *e)
 {
     const struct km_json *root, *delta;
 
-    if (km_json_parse(m->stream.scratch, e->data, &root, NULL) < 0)
+    if (km_json_parse_answer(m->stream.scratch, e->data, &root, NULL) < 0)
         return;
     (void)km_converse_usage(km_json_get(root, "usage"), &m->stream.usage);
     delta = km_json_get(root, "delta");
@@ -300,18 +279,19 @@ const struct km_meter_kind km_meter_gemini_stream = { .name = "streamGenerateCon
                                                       .bound_in = "generationConfig",
                                                       .bound = "maxOutputTokens" };
 const struct km_meter_kind km_meter_gemini_embed = { .name = "embedContent",
-                                                     .request = read_body,
+                                                     .request = read_model_body,
                                                      .read = read_vectors,
                                                      .event = raw_event };
-const struct km_meter_kind km_meter_predict = { .name = "predict", .request = read_body,
+const struct km_meter_kind km_meter_predict = { .name = "predict", .request = read_model_body,
                                                 .read = read_predict, .event = raw_event };
-const struct km_meter_kind km_meter_raw = { .name = "rawPredict", .request = read_body,
+const struct km_meter_kind km_meter_raw = { .name = "rawPredict", .request = read_model_body,
                                             .read = read_raw, .event = raw_event };
 const struct km_meter_kind km_meter_converse = { .name = "Converse", .framing = KM_FRAMING_AWS,
                                                  .bound_in = "inferenceConfig",
-                                                 .bound = "maxTokens", .request = read_body,
+                                                 .bound = "maxTokens",
+                                                 .request = read_converse_body,
                                                  .read = read_converse,
                                                  .event = converse_event };
 const struct km_meter_kind km_meter_invoke = { .name = "InvokeModel", .framing = KM_FRAMING_AWS,
-                                               .request = read_body, .read = read_raw,
+                                               .request = read_model_body, .read = read_raw,
                                                .event = invoke_event };

@@ -95,9 +95,11 @@ static struct km_str target_core(const struct km_deployment *d, const struct km_
         UNPRICED("audio/speech"), LIST("models"), LIST("models/*")
 
 static const struct km_vendor_rule openai_rules[] = { OPENAI_RULES(true) };
-static const char *const openai_foreign[] = { "previous_response_id", "conversation", "file_id",
-                                              "vector_store_ids",     "container",    "batch_id",
-                                              NULL };
+static const char *const openai_foreign[] = { "previous_response_id", "conversation",
+                                              "file_id",              "file_ids",
+                                              "vector_store_id",      "vector_store_ids",
+                                              "container",            "container_id",
+                                              "batch_id",             NULL };
 
 static const struct km_vendor_rule anthropic_rules[] = {
     METERED("messages", km_meter_messages),

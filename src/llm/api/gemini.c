@@ -12,21 +12,53 @@
 
 #include "llm/provider/codecs.h"
 
-enum member { M_CONTENTS, M_CONFIG, M_CONFIG_SNAKE, M_SAFETY, M_CACHED, M_COUNT };
+/* Google's readers take a field in lowerCamelCase and as its definition spells it, and of both the
+ * later one, or the one of their own choice (protobuf's JSON mapping).  So a pair of them is
+ * refused, and what is set or added here looks for both.  Pairs stand side by side. */
+#define PAIR(camel, snake) { camel, sizeof(camel) - 1 }, { snake, sizeof(snake) - 1 }
+
+enum member { M_CONTENTS, M_CONFIG, M_CONFIG_SNAKE, M_REST, M_COUNT = M_REST + 8 };
 
 static const struct km_str members[M_COUNT] = {
-    { "contents", 8 },        { "generationConfig", 16 }, { "generation_config", 17 },
-    { "safetySettings", 14 }, { "cachedContent", 13 },
+    { "contents", 8 },
+    PAIR("generationConfig", "generation_config"),
+    PAIR("safetySettings", "safety_settings"),
+    PAIR("cachedContent", "cached_content"),
+    PAIR("systemInstruction", "system_instruction"),
+    PAIR("toolConfig", "tool_config"),
 };
 
-enum inner { I_MAX, I_MAX_SNAKE, I_N, I_N_SNAKE, I_COUNT };
+enum inner { I_MAX, I_MAX_SNAKE, I_N, I_N_SNAKE, I_REST, I_COUNT = I_REST + 26 };
 
 static const struct km_str inners[I_COUNT] = {
-    { "maxOutputTokens", 15 },
-    { "max_output_tokens", 17 },
-    { "candidateCount", 14 },
-    { "candidate_count", 15 },
+    PAIR("maxOutputTokens", "max_output_tokens"),
+    PAIR("candidateCount", "candidate_count"),
+    PAIR("stopSequences", "stop_sequences"),
+    PAIR("topP", "top_p"),
+    PAIR("topK", "top_k"),
+    PAIR("presencePenalty", "presence_penalty"),
+    PAIR("frequencyPenalty", "frequency_penalty"),
+    PAIR("responseMimeType", "response_mime_type"),
+    PAIR("responseSchema", "response_schema"),
+    PAIR("responseJsonSchema", "response_json_schema"),
+    PAIR("responseModalities", "response_modalities"),
+    PAIR("responseLogprobs", "response_logprobs"),
+    PAIR("speechConfig", "speech_config"),
+    PAIR("thinkingConfig", "thinking_config"),
+    PAIR("imageConfig", "image_config"),
 };
+
+/* names and spans of pairs alone. */
+static int check_pairs(const struct km_str *names, const struct km_json_span *spans, size_t n,
+                       struct km_err *err)
+{
+    for (size_t i = 0; i + 1 < n; i += 2)
+        if (spans[i].type != KM_JSON_ABSENT && spans[i + 1].type != KM_JSON_ABSENT)
+            return km_fail_param(err, KM_E_INVALID, names[i].p,
+                                 "'%s' and '%s' are one parameter: send it once.", names[i].p,
+                                 names[i + 1].p);
+    return 0;
+}
 
 static const struct km_json_span *config_of(const struct km_llm_request *r)
 {
@@ -36,7 +68,8 @@ static const struct km_json_span *config_of(const struct km_llm_request *r)
 }
 
 /* What generationConfig bounds; places are those of the body. */
-static int read_config(struct km_llm_request *r, struct km_json_span *spans, struct km_err *err)
+static int read_config(const struct km_llm_request *r, struct km_arena *arena,
+                       struct km_json_span *spans, struct km_err *err)
 {
     const struct km_json_span *config = config_of(r);
     int e;
@@ -48,7 +81,9 @@ static int read_config(struct km_llm_request *r, struct km_json_span *spans, str
     if (config->type != KM_JSON_OBJECT)
         return km_fail_param(err, KM_E_INVALID, "generationConfig",
                              "'generationConfig' must be an object.");
-    e = km_json_spans(km_json_value(r->body, config), inners, I_COUNT, spans, NULL, err);
+    e = km_llm_read_inside(arena, km_json_value(r->body, config), inners, I_COUNT, spans, err);
+    if (e == 0)
+        e = check_pairs(inners, spans, I_COUNT, err);
     for (size_t i = 0; e == 0 && i < I_COUNT; i++) {
         spans[i].member += config->value;
         spans[i].value += config->value;
@@ -56,10 +91,10 @@ static int read_config(struct km_llm_request *r, struct km_json_span *spans, str
     return e;
 }
 
-static int read_bounds(struct km_llm_request *r, struct km_err *err)
+static int read_bounds(struct km_llm_request *r, struct km_arena *arena, struct km_err *err)
 {
     struct km_json_span spans[I_COUNT];
-    int e = read_config(r, spans, err);
+    int e = read_config(r, arena, spans, err);
 
     for (size_t i = I_MAX; e == 0 && i <= I_MAX_SNAKE; i++)
         e = km_llm_read_count(r, &spans[i], "generationConfig.maxOutputTokens", 0,
@@ -78,6 +113,8 @@ static int parse(struct km_llm_request *r, struct km_arena *arena, struct km_str
     bool counts = r->api->wire == KM_WIRE_COUNT_GEMINI;
     int e = km_llm_read_members(r, arena, members, M_COUNT, err);
 
+    if (e == 0)
+        e = check_pairs(members + M_CONFIG, r->spans + M_CONFIG, M_COUNT - M_CONFIG, err);
     if (e < 0)
         return e;
     if (!path_model.n)
@@ -91,7 +128,7 @@ static int parse(struct km_llm_request *r, struct km_arena *arena, struct km_str
     r->prompt = counts || r->spans[M_CONTENTS].type == KM_JSON_ABSENT
                     ? r->body
                     : km_json_value(r->body, &r->spans[M_CONTENTS]);
-    return counts ? 0 : read_bounds(r, err);
+    return counts ? 0 : read_bounds(r, arena, err);
 }
 
 /* --- the body of an attempt --- */
@@ -132,12 +169,18 @@ static void front(struct change *c, const char *name, struct km_str json)
     km_buf_str(&c->config, json);
 }
 
-static bool has_member(struct km_str object, const char *name)
+/* In either spelling; v: pairs.  A name that has one spelling is no part of them. */
+static bool has_member(struct km_str object, const struct km_str *v, size_t n, const char *name)
 {
-    struct km_str wanted = km_str_c(name);
-    struct km_json_span span;
+    struct km_str wanted[2] = { km_str_c(name), km_str_c(name) };
+    struct km_json_span spans[2];
+    size_t found = 1;
 
-    return km_json_spans(object, &wanted, 1, &span, NULL, NULL) == 0 && span.type != KM_JSON_ABSENT;
+    for (size_t i = 0; i + 1 < n; i += 2)
+        if (km_str_eq(v[i], wanted[0]))
+            wanted[1] = v[i + 1], found = 2;
+    return km_json_spans(object, wanted, found, spans, NULL, NULL) < 0 ||
+           spans[0].type != KM_JSON_ABSENT || (found > 1 && spans[1].type != KM_JSON_ABSENT);
 }
 
 static void add_default(struct change *c, struct km_str config, const struct km_default_param *p)
@@ -148,9 +191,9 @@ static void add_default(struct change *c, struct km_str config, const struct km_
         if (!km_str_eq(p->name, km_str_c(defaults[i].name)))
             continue;
         if (defaults[i].beside) {
-            if (!has_member(c->r->body, name))
+            if (!has_member(c->r->body, members + M_CONFIG, M_COUNT - M_CONFIG, name))
                 km_json_add(&c->edits, c->arena, km_str_c(name), p->json);
-        } else if (!(config.n && has_member(config, name)) &&
+        } else if (!(config.n && has_member(config, inners, I_COUNT, name)) &&
                    !(km_str_eq(km_str_c(name), inners[I_MAX]) &&
                      (c->r->max_tokens >= 0 || c->args->max_tokens >= 0))) {
             front(c, name, p->json);
@@ -162,9 +205,8 @@ static void add_default(struct change *c, struct km_str config, const struct km_
 static int bound(struct change *c, struct km_err *err)
 {
     struct km_json_span spans[I_COUNT];
-    struct km_llm_request r = *c->r; /* read anew: places are not kept */
     struct km_str value = km_arena_i64(c->arena, c->args->max_tokens);
-    int e = read_config(&r, spans, err);
+    int e = read_config(c->r, c->arena, spans, err); /* places are not kept */
 
     if (e < 0)
         return e;

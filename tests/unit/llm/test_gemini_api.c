@@ -271,9 +271,47 @@ static void a_body_changes_only_where_it_must(void **state)
     assert_string_equal(body_for(f, &own, -1, TEXT ",\"generationConfig\":{\"temperature\":1}}"),
                         TEXT ",\"generationConfig\":{\"maxOutputTokens\":77,\"temperature\":1},"
                              "\"safetySettings\":[]}");
+    assert_string_equal(body_for(f, &own, -1,
+                                 TEXT ",\"generation_config\":{\"max_output_tokens\":4},"
+                                      "\"safety_settings\":[1]}"),
+                        TEXT ",\"generation_config\":{\"temperature\":0.1,"
+                             "\"max_output_tokens\":4},\"safety_settings\":[1]}");
     assert_string_equal(body_for(f, &own, 3, TEXT ",\"generationConfig\":null}"),
                         TEXT ",\"generationConfig\":{\"maxOutputTokens\":3,\"temperature\":0.1},"
                              "\"safetySettings\":[]}");
+}
+
+/* Google takes both spellings of a field, and its readers choose as they like. */
+static void two_spellings_of_one_field_are_refused(void **state)
+{
+    static const char *const bad[] = {
+        ",\"generationConfig\":{\"maxOutputTokens\":1},"
+        "\"generation_config\":{\"max_output_tokens\":65000}}",
+        ",\"generationConfig\":null,\"generation_config\":{}}",
+        ",\"generationConfig\":{\"maxOutputTokens\":1,\"max_output_tokens\":65000}}",
+        ",\"generationConfig\":{\"maxOutputTokens\":1,\"maxOutputTokens\":65000}}",
+        ",\"generationConfig\":{\"candidateCount\":1,\"candidate_count\":8}}",
+        ",\"generation_config\":{\"topP\":1,\"top_p\":1}}",
+        ",\"generationConfig\":{\"MaxOutputTokens\":65000}}",
+        ",\"generationConfig\":{\"maxOutputTokens\":\"65000\"}}",
+        ",\"cachedContent\":\"a\",\"cached_content\":\"b\"}",
+        ",\"systemInstruction\":{},\"system_instruction\":{}}",
+        ",\"tools\":[{\"a\":1,\"\\u0061\":2}]}",
+    };
+    struct chat_fixture *f = *state;
+    char text[300];
+
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        snprintf(text, sizeof text, "%s%s", TEXT, bad[i]);
+        (void)request(f, &km_api_gemini, text);
+        if (f->err.code != KM_E_INVALID)
+            fail_msg("taken: %s", text);
+    }
+    /* Names that a caller chose are no fields. */
+    (void)request(f, &km_api_gemini,
+                  TEXT ",\"generation_config\":{\"max_output_tokens\":5,\"responseSchema\":{"
+                       "\"properties\":{\"userId\":{},\"user_id\":{}}}}}");
+    assert_int_equal(f->err.code, 0);
 }
 
 static void ids_of_calls_do_not_go_to_vertex(void **state)
@@ -488,6 +526,7 @@ int main(void)
         T(a_schema_too_deep_is_refused),
         T(errors_name_the_place),
         T(a_body_changes_only_where_it_must),
+        T(two_spellings_of_one_field_are_refused),
         T(ids_of_calls_do_not_go_to_vertex),
         T(a_thought_in_pieces_is_one),
         T(a_stream_is_passed_on_under_the_callers_name),

@@ -203,6 +203,85 @@ static void what_is_no_stream_goes_on_all_the_same(void **state)
     end(&f);
 }
 
+static int bounds_of(const struct km_meter_kind *kind, const char *body, int64_t *ret_most,
+                     int64_t *ret_answers)
+{
+    struct fixture f;
+    int r;
+
+    begin(&f, kind);
+    f.request.body = km_str_c(body);
+    r = kind->request(&f.request, &f.arena, NULL);
+    *ret_most = f.request.max_tokens;
+    *ret_answers = f.request.choices;
+    end(&f);
+    return r;
+}
+
+static void converse_is_bounded_by_its_own_member_and_by_the_models(void **state)
+{
+    static const struct {
+        const char *body;
+        int64_t most, answers;
+    } rows[] = {
+        { "{\"inferenceConfig\":{\"maxTokens\":7}}", 7, 1 },
+        { "{\"max_tokens\":9,\"inferenceConfig\":{\"maxTokens\":7}}", 7, 1 }, /* not read there */
+        { "{\"inferenceConfig\":{\"maxTokens\":1},"
+          "\"additionalModelRequestFields\":{\"max_tokens\":8000}}",
+          8000, 1 },
+        { "{\"additionalModelRequestFields\":{\"inferenceConfig\":{\"max_new_tokens\":9},"
+          "\"num_generations\":3}}",
+          9, 3 },
+        { "{\"inferenceConfig\":null,\"additionalModelRequestFields\":null}", -1, 1 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        int64_t most, answers;
+
+        assert_int_equal(bounds_of(&km_meter_converse, rows[i].body, &most, &answers), 0);
+        assert_int_equal(most, rows[i].most);
+        assert_int_equal(answers, rows[i].answers);
+    }
+}
+
+/* Two members, of which another reader could take the other one; or one that only some can read. */
+static void a_bound_that_can_be_read_in_two_ways_is_refused(void **state)
+{
+    static const struct {
+        const struct km_meter_kind *kind;
+        const char *body;
+    } rows[] = {
+        { &km_meter_converse, "{\"inferenceConfig\":{\"maxTokens\":1},"
+                              "\"inferenceConfig\":{\"maxTokens\":8000}}" },
+        { &km_meter_converse, "{\"inferenceConfig\":{\"maxTokens\":1,\"maxTokens\":8000}}" },
+        { &km_meter_converse, "{\"inferenceConfig\":{\"maxTokens\":1,\"max\\u0054okens\":8}}" },
+        { &km_meter_converse, "{\"inferenceConfig\":{\"maxTokens\":1,\"MaxTokens\":8000}}" },
+        { &km_meter_converse, "{\"inferenceConfig\":{\"maxTokens\":1},\"InferenceConfig\":{}}" },
+        { &km_meter_converse, "{\"inferenceConfig\":{\"maxTokens\":1,\"max_new_tokens\":8000}}" },
+        { &km_meter_converse, "{\"inferenceConfig\":[]}" },
+        { &km_meter_converse, "{\"additionalModelRequestFields\":{\"Max_Tokens\":8000}}" },
+        { &km_meter_converse, "{\"additionalModelRequestFields\":{\"max_tokens\":\"8000\"}}" },
+        { &km_meter_invoke, "{\"max_tokens\":1,\"max_tokens\":8000}" },
+        { &km_meter_invoke, "{\"max_tokens\":-4}" },
+        { &km_meter_invoke, "{\"max_tokens\":\"9\"}" },
+        { &km_meter_invoke, "{\"max_tokens\":1.5}" },
+        { &km_meter_invoke, "{\"max_tokens\":1e300}" },
+        { &km_meter_invoke, "{\"max_tokens\":1,\"Max_Tokens\":8000}" },
+        { &km_meter_invoke, "{\"messages\":[{\"role\":\"a\",\"role\":\"b\"}]}" },
+        { &km_meter_invoke, "{\"stream\":\"true\"}" },
+        { &km_meter_predict, "{\"parameters\":{\"maxOutputTokens\":true}}" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        int64_t most, answers;
+
+        if (bounds_of(rows[i].kind, rows[i].body, &most, &answers) != KM_E_INVALID)
+            fail_msg("taken: %s", rows[i].body);
+    }
+}
+
 static void bounds_are_found_where_models_take_them(void **state)
 {
     static const struct {
@@ -212,9 +291,9 @@ static void bounds_are_found_where_models_take_them(void **state)
         { "{\"inferenceConfig\":{\"maxTokens\":7}}", 7 },
         { "{\"max_tokens\":3,\"max_gen_len\":9}", 9 },
         { "{\"textGenerationConfig\":{\"maxTokenCount\":5}}", 5 },
-        { "{\"max_tokens\":-4}", -1 },
-        { "{\"max_tokens\":\"9\"}", -1 },
         { "{\"max_tokens\":99999999999999}", KM_LLM_TOKENS_MOST },
+        { "{\"max_tokens\":null,\"max_gen_len\":8e3}", 8000 },
+        { "{\"parameters\":{\"maxOutputTokens\":6}}", 6 },
         { "{}", -1 },
     };
 
@@ -240,6 +319,8 @@ int main(void)
         cmocka_unit_test(a_stream_that_ends_early_is_estimated),
         cmocka_unit_test(what_is_no_stream_goes_on_all_the_same),
         cmocka_unit_test(bounds_are_found_where_models_take_them),
+        cmocka_unit_test(converse_is_bounded_by_its_own_member_and_by_the_models),
+        cmocka_unit_test(a_bound_that_can_be_read_in_two_ways_is_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
