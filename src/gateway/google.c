@@ -41,7 +41,7 @@ void km_google_call(void *visit, struct km_exchange *x, const struct km_route_ma
 
 static bool may_use(const struct km_visit *v, struct km_str name)
 {
-    return !v->who.key || km_key_model(v->who.key, name, KM_STR_NONE, NULL) == 0;
+    return !v->who.key || km_key_grants_model(v->who.key, name, KM_STR_NONE, NULL) == KM_GRANTED;
 }
 
 static void model_object(struct km_buf *out, struct km_str name)

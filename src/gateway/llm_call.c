@@ -62,8 +62,8 @@ int km_call_find_model(struct km_call *call, struct km_err *err)
     int r =
         km_models_find(call->visit->view->snap->models, call->req.model, &call->match, &unknown);
 
-    if (key &&
-        km_key_model(key, call->req.model, r == 0 ? call->match.alias_of : KM_STR_NONE, err) < 0)
+    if (key && km_key_grants_model(key, call->req.model,
+                                   r == 0 ? call->match.alias_of : KM_STR_NONE, err) != KM_GRANTED)
         return KM_E_MODEL_DENIED;
     if (r < 0)
         *err = unknown;
@@ -358,7 +358,7 @@ static struct km_str type_of(struct km_str data, struct km_arena *scratch)
 
     if (km_json_sure_spans(data, &name, 1, &span, NULL, NULL))
         return span.type == KM_JSON_STRING ? km_json_text(scratch, data, &span) : KM_STR_NONE;
-    if (km_json_parse(scratch, data, &root, NULL) == 0)
+    if (km_json_parse_answer(scratch, data, &root, NULL) == 0)
         (void)km_json_string(km_json_get(root, "type"), &type);
     return type;
 }

@@ -130,16 +130,26 @@ static bool has_capabilities(struct km_str json)
 struct km_str km_asker_grant(const struct km_mcp_upstream *u, const struct km_mcp_asker *asker,
                              struct km_arena *arena)
 {
-    struct km_str name, mode = KM_STR_NONE;
-    const struct km_json *rights, *v;
+    static const struct km_str nothing = { "none", 4 }; /* as an unknown word: no mode at all */
+    struct km_str name, said, mode = KM_STR_NONE;
+    const struct km_json *rights, *modes, *v;
     struct km_json_iter it;
 
-    if (!asker || !asker->rights.n || km_json_parse(arena, asker->rights, &rights, NULL) < 0)
+    if (!asker || !asker->rights.n)
         return KM_STR_NONE;
-    for (km_json_iter(km_json_get(rights, "mcp_modes"), &it); km_json_next(&it, &name, &v);)
-        if ((km_str_eq(name, u->name) || km_str_eq(name, u->alias) || km_str_eq(name, u->id)) &&
-            !km_json_string(v, &mode))
-            mode = KM_STR("none"); /* what is no word grants as little as an unknown one */
+    if (km_json_parse(arena, asker->rights, &rights, NULL) < 0 ||
+        km_json_kind(rights) != KM_JSON_OBJECT)
+        return nothing;
+    modes = km_json_get(rights, "mcp_modes");
+    if (modes && km_json_kind(modes) != KM_JSON_OBJECT && km_json_kind(modes) != KM_JSON_NULL)
+        return nothing;
+    for (km_json_iter(modes, &it); km_json_next(&it, &name, &v);) {
+        if (!km_str_eq(name, u->name) && !km_str_eq(name, u->alias) && !km_str_eq(name, u->id))
+            continue;
+        if (!km_json_string(v, &said) || (mode.n && !km_str_eq(mode, said)))
+            return nothing; /* no word, or two different ones of one server */
+        mode = said;
+    }
     return mode;
 }
 

@@ -286,14 +286,14 @@ static bool names_match(struct km_str allowed, struct km_str model)
                        (km_str_chr(allowed, '*') < allowed.n && km_str_glob(allowed, model, NULL)));
 }
 
-int km_key_model(const struct km_key *k, struct km_str model, struct km_str alias_of,
-                 struct km_err *err)
+enum km_right km_key_grants_model(const struct km_key *k, struct km_str model,
+                                  struct km_str alias_of, struct km_err *err)
 {
     const struct km_str_list *list = &k->row.models;
     struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(1024);
 
     if (k->master || list->n == 0)
-        return 0;
+        return KM_GRANTED;
     for (size_t i = 0; i < list->n; i++) {
         struct km_str allowed = list->v[i];
 
@@ -301,14 +301,15 @@ int km_key_model(const struct km_key *k, struct km_str model, struct km_str alia
         if (km_str_eq(allowed, KM_STR("all-proxy-models")) ||
             km_str_eq(allowed, KM_STR("all-team-models")) || names_match(allowed, model) ||
             names_match(allowed, alias_of))
-            return 0;
+            return KM_GRANTED;
     }
     for (size_t i = 0; i < list->n; i++)
         km_buf_printf(&text, "%s'%.*s'", i ? ", " : "", KM_STR_ARG(list->v[i]));
-    return km_fail_param(err, KM_E_MODEL_DENIED, "model",
-                         "key not allowed to access model. This key can only access models=[%.*s]. "
-                         "Tried to access %.*s",
-                         KM_STR_ARG(km_buf_view(&text)), KM_STR_ARG(model));
+    km_fail_param(err, KM_E_MODEL_DENIED, "model",
+                  "key not allowed to access model. This key can only access models=[%.*s]. "
+                  "Tried to access %.*s",
+                  KM_STR_ARG(km_buf_view(&text)), KM_STR_ARG(model));
+    return KM_DENIED;
 }
 
 int km_key_usable(const struct km_key *k, int64_t now_us, struct km_err *err)

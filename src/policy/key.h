@@ -10,6 +10,7 @@
 #ifndef KM_POLICY_KEY_H
 #define KM_POLICY_KEY_H
 
+#include "base/right.h"
 #include "policy/budget.h"
 #include "policy/limit.h"
 #include "store/store.h"
@@ -60,9 +61,9 @@ void km_key_set_spend(struct km_key *k, int64_t nanousd);
 int64_t km_key_left(struct km_key *k);
 
 /* May this key use the model (or its group name)?  Empty list, "*", "all-proxy-models",
- * wildcards such as "openai/...".  KM_E_MODEL_DENIED with LiteLLM's text. */
-int km_key_model(const struct km_key *k, struct km_str model, struct km_str alias_of,
-                 struct km_err *err) KM_MUST_USE;
+ * wildcards such as "openai/...".  Denied: KM_E_MODEL_DENIED with LiteLLM's text. */
+enum km_right km_key_grants_model(const struct km_key *k, struct km_str model,
+                                  struct km_str alias_of, struct km_err *err) KM_MUST_USE;
 /* Blocked and expiry: KM_E_UNAUTHENTICATED with LiteLLM's texts and types. */
 int km_key_usable(const struct km_key *k, int64_t now_us, struct km_err *err) KM_MUST_USE;
 

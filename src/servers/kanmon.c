@@ -44,7 +44,8 @@ static int list_models(struct km_mcp_call *call, struct km_err *err)
     (void)km_json_i64(km_json_get(call->args, "limit"), &limit);
     km_buf_str(&out, KM_STR("{\"models\":["));
     for (size_t i = 0; i < n && !more; i++) {
-        if (v->who.key && km_key_model(v->who.key, names[i], KM_STR_NONE, NULL) < 0)
+        if (v->who.key &&
+            km_key_grants_model(v->who.key, names[i], KM_STR_NONE, NULL) != KM_GRANTED)
             continue;
         if (part.n && km_str_find(names[i], part) == names[i].n)
             continue;

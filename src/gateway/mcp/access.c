@@ -13,8 +13,8 @@
 #include "mcp/ask.h"
 #include "net/dial.h"
 
-/* To nothing but what everybody may use. */
-static const struct km_mcp_rights none = { .text = { "{}", 2 } };
+/* Of a permission that cannot be read: to nothing at all. */
+static const struct km_mcp_rights unreadable = { .text = { "null", 4 } };
 
 static bool in_json(const struct km_json *list, struct km_str name)
 {
@@ -28,36 +28,53 @@ static bool in_json(const struct km_json *list, struct km_str name)
     return false;
 }
 
-/* A key's object_permission; empty: it has none, and may use everything. */
-static struct km_str permission(const struct km_visit *v)
+/* A key's object_permission; empty: it has none, and may use everything.  KM_DENIED: what stands
+ * there is no permission, and nobody knows what was meant. */
+KM_MUST_USE static enum km_right find_permission(const struct km_visit *v, struct km_str *ret)
 {
     static const struct km_str names[] = { { "object_permission", 17 } };
     const struct km_mcp_general *general =
         km_config_get(v->view->snap->config, &km_mcp_general_table);
     struct km_str extra = v->who.key->row.extra;
-    struct km_json_span span;
+    struct km_json_span span = { .type = KM_JSON_ABSENT };
 
     if (extra.n && km_json_spans(extra, names, 1, &span, NULL, NULL) < 0)
-        return none.text; /* cannot be: it is written here */
-    if (extra.n && span.type == KM_JSON_OBJECT)
-        return km_json_value(extra, &span);
-    return general->keys_need_grant ? none.text : KM_STR_NONE;
+        return KM_DENIED;
+    switch (span.type) {
+    case KM_JSON_OBJECT:
+        *ret = km_json_value(extra, &span);
+        return KM_GRANTED;
+    case KM_JSON_ABSENT:
+    case KM_JSON_NULL:
+        *ret = general->keys_need_grant ? KM_STR("{}") : KM_STR_NONE;
+        return KM_GRANTED;
+    default:
+        return KM_DENIED;
+    }
 }
 
 const struct km_mcp_rights *km_mcp_rights_of(const struct km_visit *v, struct km_arena *arena)
 {
-    struct km_str text = v->who.key ? permission(v) : KM_STR_NONE;
     struct km_mcp_rights *r;
+    struct km_str text;
 
+    if (!v->who.key)
+        return NULL;
+    if (find_permission(v, &text) != KM_GRANTED)
+        return &unreadable;
     if (!text.n)
         return NULL;
     r = km_arena_zalloc(arena, sizeof *r);
-    if (!r)
-        return &none;
+    if (!r || km_json_parse(arena, text, &r->json, NULL) < 0)
+        return &unreadable;
     r->text = text;
-    if (km_json_parse(arena, r->text, &r->json, NULL) < 0)
-        r->json = NULL; /* cannot be: it was checked when it came.  Then nothing is allowed */
     return r;
+}
+
+/* A permission without an object in it grants nothing. */
+static bool is_read(const struct km_mcp_rights *r)
+{
+    return !r || km_json_kind(r->json) == KM_JSON_OBJECT;
 }
 
 struct km_str km_mcp_rights_text(const struct km_mcp_rights *r)
@@ -83,7 +100,12 @@ struct km_mcp_asker km_mcp_turn_asker(const struct km_mcp_turn *t)
     return asker;
 }
 
-/* The member of a map of servers, by any of its names. */
+static bool names_server(struct km_str name, const struct km_mcp_upstream *u)
+{
+    return km_str_eq(name, u->name) || km_str_eq(name, u->alias) || km_str_eq(name, u->id);
+}
+
+/* A member of a map of servers, by any of its names. */
 static const struct km_json *of_server(const struct km_json *map, const struct km_mcp_upstream *u)
 {
     struct km_json_iter it;
@@ -91,7 +113,7 @@ static const struct km_json *of_server(const struct km_json *map, const struct k
     struct km_str key;
 
     for (km_json_iter(map, &it); km_json_next(&it, &key, &v);)
-        if (km_str_eq(key, u->name) || km_str_eq(key, u->alias) || km_str_eq(key, u->id))
+        if (names_server(key, u))
             return v;
     return NULL;
 }
@@ -160,32 +182,34 @@ bool km_mcp_inside(const struct km_visit *v, const struct km_headers *headers)
     return true;
 }
 
-bool km_mcp_reachable(const struct km_mcp_upstream *u, bool inside)
+enum km_right km_mcp_grants_place(const struct km_mcp_upstream *u, bool inside)
 {
-    return inside || u->entry->public_internet;
+    return km_right_if(inside || u->entry->public_internet);
 }
 
 /* --- by what right --- */
 
-bool km_mcp_rights_server(const struct km_mcp_rights *r, const struct km_mcp_upstream *u)
+enum km_right km_mcp_grants_server(const struct km_mcp_rights *r, const struct km_mcp_upstream *u)
 {
     const struct km_json *servers, *groups;
 
+    if (!is_read(r))
+        return KM_DENIED;
     if (!r || u->entry->allow_all_keys)
-        return true;
+        return KM_GRANTED;
     servers = km_json_get(r->json, "mcp_servers");
     groups = km_json_get(r->json, "mcp_access_groups");
     if (in_json(servers, u->name) || in_json(servers, u->alias) || in_json(servers, u->id))
-        return true;
+        return KM_GRANTED;
     for (size_t i = 0; i < u->entry->access_groups.n; i++)
         if (in_json(groups, u->entry->access_groups.v[i]))
-            return true;
-    return of_server(km_json_get(r->json, "mcp_tool_permissions"), u) ||
-           of_server(km_json_get(r->json, "mcp_modes"), u);
+            return KM_GRANTED;
+    return km_right_if(of_server(km_json_get(r->json, "mcp_tool_permissions"), u) ||
+                       of_server(km_json_get(r->json, "mcp_modes"), u));
 }
 
-bool km_mcp_rights_virtual(const struct km_mcp_rights *r, const struct km_mcp_virtual *v,
-                           bool *ret_said)
+enum km_right km_mcp_grants_virtual(const struct km_mcp_rights *r, const struct km_mcp_virtual *v,
+                                    bool *ret_said)
 {
     const struct km_json *groups = r ? km_json_get(r->json, "mcp_access_groups") : NULL;
 
@@ -193,7 +217,7 @@ bool km_mcp_rights_virtual(const struct km_mcp_rights *r, const struct km_mcp_vi
                       of_name(km_json_get(r->json, "mcp_tool_permissions"), v->name));
     for (size_t i = 0; i < v->entry.access_groups.n; i++)
         *ret_said = *ret_said || in_json(groups, v->entry.access_groups.v[i]);
-    return !r || v->entry.allow_all_keys || *ret_said;
+    return km_right_if(is_read(r) && (!r || v->entry.allow_all_keys || *ret_said));
 }
 
 /* "list_issues", or "github-list_issues". */
@@ -221,7 +245,17 @@ static bool configured(const struct km_mcp_upstream *u, struct km_str tool)
            !listed(&u->entry->disallowed_tools, u, tool);
 }
 
-/* Is it in the list, by its own name or by the one it is shown under?  No list: yes. */
+/* A part of a permission that is there in another form than a map says nothing that can be
+ * judged; null says nothing at all. */
+static bool is_map(const struct km_json *v)
+{
+    enum km_json_type kind = km_json_kind(v);
+
+    return kind == KM_JSON_OBJECT || kind == KM_JSON_ABSENT || kind == KM_JSON_NULL;
+}
+
+/* Is it in the list, by its own name or by the one it is shown under?  No list: yes; what is no
+ * list has nothing in it. */
 static bool permits(const struct km_json *list, const struct km_mcp_member *m, struct km_str tool)
 {
     const struct km_mcp_pick *pick = m->part ? km_mcp_part_pick(m->part, KM_MCP_TOOLS, tool) : NULL;
@@ -232,26 +266,31 @@ static bool permits(const struct km_json *list, const struct km_mcp_member *m, s
     if (!list)
         return true;
     for (km_json_iter(list, &it); km_json_next(&it, &key, &v);)
-        if (km_json_string(v, &s) &&
+        if (!key.n && km_json_string(v, &s) &&
             (same_tool(s, m->upstream, tool) || (pick && km_str_eq(s, pick->dress.name))))
             return true;
     return false;
 }
 
-bool km_mcp_rights_tool(const struct km_mcp_rights *r, const struct km_mcp_member *m,
-                        struct km_str tool)
+/* A server may be named more than once, by its name, alias and id: then each of them holds. */
+enum km_right km_mcp_grants_tool(const struct km_mcp_rights *r, const struct km_mcp_member *m,
+                                 struct km_str tool)
 {
-    const struct km_json *tools = r ? km_json_get(r->json, "mcp_tool_permissions") : NULL;
+    const struct km_json *tools = r ? km_json_get(r->json, "mcp_tool_permissions") : NULL, *v;
+    struct km_json_iter it;
+    struct km_str name;
 
-    return configured(m->upstream, tool) && permits(of_server(tools, m->upstream), m, tool) &&
-           (!m->virtual || permits(of_name(tools, m->virtual->name), m, tool));
+    if (!is_read(r) || !is_map(tools) || !configured(m->upstream, tool))
+        return KM_DENIED;
+    for (km_json_iter(tools, &it); km_json_next(&it, &name, &v);)
+        if ((names_server(name, m->upstream) ||
+             (m->virtual && km_str_eq(name, m->virtual->name))) &&
+            !permits(v, m, tool))
+            return KM_DENIED;
+    return KM_GRANTED;
 }
 
-static int refuse(struct km_str arg, struct km_str tool, struct km_err *err)
-{
-    return km_fail(err, KM_E_FORBIDDEN, "Parameter '%.*s' of tool '%.*s' may not be given here.",
-                   KM_STR_ARG(km_str_sub(arg, 0, 80)), KM_STR_ARG(km_str_sub(tool, 0, 80)));
-}
+/* --- its arguments --- */
 
 static bool in_node(const struct km_node *list, struct km_str name)
 {
@@ -261,51 +300,117 @@ static bool in_node(const struct km_node *list, struct km_str name)
     return false;
 }
 
-/* What may be given to the tool by allowed_params; NULL: anything. */
-static const struct km_node *configured_params(const struct km_mcp_upstream *u, struct km_str tool)
+static enum km_right refuse(struct km_str arg, struct km_str tool, struct km_err *err)
+{
+    km_fail(err, KM_E_FORBIDDEN, "Parameter '%.*s' of tool '%.*s' may not be given here.",
+            KM_STR_ARG(km_str_sub(arg, 0, 80)), KM_STR_ARG(km_str_sub(tool, 0, 80)));
+    return KM_DENIED;
+}
+
+/* One list of parameters: of the file, or of a key's permission. */
+struct permitted {
+    const struct km_node *node;
+    const struct km_json *json;
+};
+
+static bool may_give(const struct permitted *p, struct km_str name)
+{
+    return p->node ? in_node(p->node, name)
+                   : km_json_kind(p->json) == KM_JSON_ARRAY && in_json(p->json, name);
+}
+
+KM_MUST_USE static enum km_right grants_each(const struct permitted *p, const struct km_json *args,
+                                             struct km_str tool, struct km_err *err)
+{
+    struct km_json_iter it;
+    const struct km_json *v;
+    struct km_str name;
+
+    for (km_json_iter(args, &it); km_json_next(&it, &name, &v);)
+        if (!may_give(p, name))
+            return refuse(name, tool, err);
+    return KM_GRANTED;
+}
+
+static enum km_right fail_unreadable(struct km_str tool, struct km_err *err)
+{
+    km_fail(err, KM_E_FORBIDDEN,
+            "What this key may give to tool '%.*s' cannot be read in its object_permission. Who "
+            "runs this gateway can set it again.",
+            KM_STR_ARG(km_str_sub(tool, 0, 80)));
+    return KM_DENIED;
+}
+
+/* What one server's part of mcp_param_permissions says of the tool. */
+KM_MUST_USE static enum km_right grants_params(const struct km_json *tools,
+                                               const struct km_mcp_member *m, struct km_str tool,
+                                               const struct km_json *args, bool *held,
+                                               struct km_err *err)
+{
+    struct km_json_iter it;
+    const struct km_json *v;
+    struct km_str key;
+
+    if (!is_map(tools))
+        return fail_unreadable(tool, err);
+    for (km_json_iter(tools, &it); km_json_next(&it, &key, &v);) {
+        if (!same_tool(key, m->upstream, tool))
+            continue;
+        *held = true;
+        if (grants_each(&(struct permitted){ .json = v }, args, tool, err) != KM_GRANTED)
+            return KM_DENIED;
+    }
+    return KM_GRANTED;
+}
+
+KM_MUST_USE static enum km_right grants_configured(const struct km_mcp_upstream *u,
+                                                   struct km_str tool, const struct km_json *args,
+                                                   bool *held, struct km_err *err)
 {
     const struct km_node *all = u->entry->allowed_params;
 
-    for (size_t i = 0; all && i < all->n; i++)
-        if (same_tool(all->k[i]->text, u, tool))
-            return all->v[i];
-    return NULL;
+    for (size_t i = 0; all && i < all->n; i++) {
+        if (!same_tool(all->k[i]->text, u, tool))
+            continue;
+        *held = true;
+        if (grants_each(&(struct permitted){ .node = all->v[i] }, args, tool, err) != KM_GRANTED)
+            return KM_DENIED;
+    }
+    return KM_GRANTED;
 }
 
-/* What may be given to the tool by one server's part of mcp_param_permissions; NULL: anything. */
-static const struct km_json *params_of(const struct km_json *tools, const struct km_mcp_member *m,
-                                       struct km_str tool)
+int km_mcp_args_once(const struct km_json *args, struct km_arena *arena, struct km_err *err)
 {
-    struct km_json_iter it;
-    const struct km_json *v, *found = NULL;
-    struct km_str key;
-
-    for (km_json_iter(tools, &it); km_json_next(&it, &key, &v);)
-        if (same_tool(key, m->upstream, tool))
-            found = v;
-    return found;
+    return km_json_unique_folded(args, km_json_fold_case, arena, err);
 }
 
-int km_mcp_rights_args(const struct km_mcp_rights *r, const struct km_mcp_member *m,
-                       struct km_str tool, const struct km_json *args, struct km_err *err)
+enum km_right km_mcp_grants_args(const struct km_mcp_rights *r, const struct km_mcp_member *m,
+                                 struct km_str tool, const struct km_json *args,
+                                 struct km_arena *arena, struct km_err *err)
 {
-    const struct km_node *own = configured_params(m->upstream, tool);
     const struct km_json *all = r ? km_json_get(r->json, "mcp_param_permissions") : NULL, *v;
-    const struct km_json *keys = params_of(of_server(all, m->upstream), m, tool);
-    const struct km_json *seen = m->virtual ? params_of(of_name(all, m->virtual->name), m, tool)
-                                            : NULL;
     enum km_json_type kind = km_json_kind(args);
     struct km_json_iter it;
-    struct km_str key;
+    struct km_str name;
+    bool held = false;
 
     /* In another form a server could take for parameters what nobody here did. */
-    if (kind != KM_JSON_OBJECT && kind != KM_JSON_NULL && kind != KM_JSON_ABSENT)
-        return km_fail(err, KM_E_INVALID, "arguments must be an object");
-    for (km_json_iter(args, &it); km_json_next(&it, &key, &v);)
-        if ((own && !in_node(own, key)) || (keys && !in_json(keys, key)) ||
-            (seen && !in_json(seen, key)))
-            return refuse(key, tool, err);
-    return 0;
+    if (kind != KM_JSON_OBJECT && kind != KM_JSON_NULL && kind != KM_JSON_ABSENT) {
+        km_fail(err, KM_E_INVALID, "arguments must be an object");
+        return KM_DENIED;
+    }
+    if (!is_read(r) || !is_map(all))
+        return fail_unreadable(tool, err);
+    if (grants_configured(m->upstream, tool, args, &held, err) != KM_GRANTED)
+        return KM_DENIED;
+    for (km_json_iter(all, &it); km_json_next(&it, &name, &v);)
+        if ((names_server(name, m->upstream) ||
+             (m->virtual && km_str_eq(name, m->virtual->name))) &&
+            grants_params(v, m, tool, args, &held, err) != KM_GRANTED)
+            return KM_DENIED;
+    if (held && km_mcp_args_once(args, arena, err) < 0)
+        return KM_DENIED;
+    return KM_GRANTED;
 }
 
 void km_mcp_configured_dress(const struct km_mcp_upstream *u, struct km_str tool,

@@ -16,6 +16,7 @@
 #ifndef KM_GATEWAY_MCP_ACCESS_H
 #define KM_GATEWAY_MCP_ACCESS_H
 
+#include "base/right.h"
 #include "gateway/auth.h"
 #include "mcp/view/view.h"
 
@@ -28,10 +29,11 @@ struct km_mcp_rights {
     const struct km_json *json;
 };
 
-/* NULL: everything. In the arena. */
+/* NULL: everything.  In the arena.  Of a permission that cannot be read: a right to nothing. */
 const struct km_mcp_rights *km_mcp_rights_of(const struct km_visit *v, struct km_arena *arena);
 struct km_str km_mcp_rights_text(const struct km_mcp_rights *r);
-bool km_mcp_rights_server(const struct km_mcp_rights *r, const struct km_mcp_upstream *u);
+enum km_right km_mcp_grants_server(const struct km_mcp_rights *r,
+                                   const struct km_mcp_upstream *u) KM_MUST_USE;
 /* Who asks by this request, for lists: neither its rights nor a session are in it.  It points into
  * the arrival. */
 struct km_mcp_asker km_mcp_arrival_asker(const struct km_mcp_arrival *in,
@@ -44,18 +46,23 @@ struct km_mcp_asker km_mcp_turn_asker(const struct km_mcp_turn *t);
  * name do: whom to believe need not be known, for a header can only take rights away. */
 bool km_mcp_inside(const struct km_visit *v, const struct km_headers *headers);
 /* available_on_public_internet: may it be used from there? */
-bool km_mcp_reachable(const struct km_mcp_upstream *u, bool inside);
+enum km_right km_mcp_grants_place(const struct km_mcp_upstream *u, bool inside) KM_MUST_USE;
 /* *ret_said: by name or group, and not because nothing forbids it. */
-bool km_mcp_rights_virtual(const struct km_mcp_rights *r, const struct km_mcp_virtual *v,
-                           bool *ret_said);
+enum km_right km_mcp_grants_virtual(const struct km_mcp_rights *r, const struct km_mcp_virtual *v,
+                                    bool *ret_said) KM_MUST_USE;
 /* A tool of a member, by its own name.  What is permitted for the server and what for the virtual
  * server it is seen through must both allow it. */
-bool km_mcp_rights_tool(const struct km_mcp_rights *r, const struct km_mcp_member *m,
-                        struct km_str tool);
-/* KM_E_FORBIDDEN, naming the argument that may not be given. */
-int km_mcp_rights_args(const struct km_mcp_rights *r, const struct km_mcp_member *m,
-                       struct km_str tool, const struct km_json *args,
-                       struct km_err *err) KM_MUST_USE;
+enum km_right km_mcp_grants_tool(const struct km_mcp_rights *r, const struct km_mcp_member *m,
+                                 struct km_str tool) KM_MUST_USE;
+/* Denied: KM_E_FORBIDDEN, naming the argument that may not be given; KM_E_INVALID where arguments
+ * are held to a list and a server could read others than were judged. */
+enum km_right km_mcp_grants_args(const struct km_mcp_rights *r, const struct km_mcp_member *m,
+                                 struct km_str tool, const struct km_json *args,
+                                 struct km_arena *arena, struct km_err *err) KM_MUST_USE;
+/* Of arguments that a person or a list judges no two members may differ in case alone, at any
+ * depth: servers that read names without their case (Go's encoding/json) would take either. */
+int km_mcp_args_once(const struct km_json *args, struct km_arena *arena,
+                     struct km_err *err) KM_MUST_USE;
 
 /* What a call of the tool costs, nano-USD: mcp_info.mcp_server_cost_info, as LiteLLM has it. */
 int64_t km_mcp_configured_cost(const struct km_mcp_upstream *u, struct km_str tool);

@@ -79,6 +79,13 @@ static int take(struct km_mcp_work *w, bool quiet, struct km_err *err)
     return r == 0 ? km_approvals_take(w->hub->w->gw->approvals, &ask, km_mono_ms(), id, err) : r;
 }
 
+bool km_mcp_needs_approval(const struct km_mcp_work *w)
+{
+    struct km_approval_policy policy = km_mcp_rules(w->member->upstream).policy;
+
+    return km_approval_decide(&policy, risk_of(w)) == KM_VERDICT_ASK;
+}
+
 int km_mcp_may_run(struct km_mcp_work *w, struct km_err *err)
 {
     enum km_risk risk = risk_of(w);

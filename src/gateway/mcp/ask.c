@@ -127,7 +127,7 @@ static void take_token(struct km_mcp_question *q)
     static const struct km_str metas[] = { { "_meta", 5 } }, tokens[] = { { "progressToken", 13 } };
     struct km_arena *arena = &q->w->call->arena;
     struct km_json_span meta, token;
-    struct km_str inner;
+    struct km_str inner, params;
 
     if (!q->params.n || km_json_spans(q->params, metas, 1, &meta, NULL, NULL) < 0 ||
         meta.type != KM_JSON_OBJECT)
@@ -136,9 +136,12 @@ static void take_token(struct km_mcp_question *q)
     if (km_json_spans(inner, tokens, 1, &token, NULL, NULL) < 0 || token.type == KM_JSON_ABSENT)
         return;
     q->token = km_json_value(inner, &token);
-    inner = km_mcp_with_member(arena, inner, tokens[0],
-                               km_arena_printf(arena, "\"k%u\"", (unsigned)q->number));
-    q->params = km_mcp_with_member(arena, q->params, metas[0], inner);
+    if (km_mcp_with_member(arena, inner, tokens[0],
+                           km_arena_printf(arena, "\"k%u\"", (unsigned)q->number), &inner,
+                           NULL) < 0 ||
+        km_mcp_with_member(arena, q->params, metas[0], inner, &params, NULL) < 0)
+        params = KM_STR_NONE; /* never with a token that is the server's own */
+    q->params = params;
 }
 
 int km_mcp_question_put(struct km_mcp_work *w, const struct km_mcp_question *like,
@@ -292,8 +295,7 @@ void km_mcp_on_progress(struct km_mcp_turn *t)
     q = question_of(t->session, km_json_value(text, &token));
     if (!q || !q->token.n || q->answered != to_server || !q->w->ask)
         return; /* of nothing that is being asked */
-    text = km_mcp_with_member(t->arena, text, tokens[0], q->token);
-    if (text.n)
+    if (km_mcp_with_member(t->arena, text, tokens[0], q->token, &text, NULL) == 0)
         km_mcp_ask_note(q->w->ask, t->msg.method, text);
 }
 
@@ -390,6 +392,9 @@ int km_mcp_ask_server(struct km_mcp_work *w, struct km_err *err)
                                     .events = &events,
                                     .ctx = w };
 
+    /* What was judged is what is sent, or nothing is. */
+    if (w->tool && w->params.n < 2)
+        return km_fail(err, KM_E_INTERNAL, "the parameters of this call were lost");
     w->call->attempt_ns = km_mono_ns();
     w->ask = km_mcp_ask(w->hub->w->desk, &args, err);
     return w->ask ? 0 : err->code;

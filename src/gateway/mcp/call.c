@@ -34,8 +34,11 @@ static int prepare(struct km_call *call, struct km_err *err)
         return 0;
     call->mcp_cost = km_mcp_configured_cost(w->member->upstream, w->item->name);
     call->reserve = call->mcp_cost;
-    return km_mcp_rights_args(km_mcp_rights_of(call->visit, &call->arena), w->member, w->item->name,
-                              w->args, err);
+    if (km_mcp_needs_approval(w) && km_mcp_args_once(w->args, &call->arena, err) < 0)
+        return KM_E_INVALID;
+    return km_right_code(km_mcp_grants_args(km_mcp_rights_of(call->visit, &call->arena), w->member,
+                                            w->item->name, w->args, &call->arena, err),
+                         err);
 }
 
 static int attempt(struct km_call *call, struct km_err *err)

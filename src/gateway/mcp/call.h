@@ -116,6 +116,8 @@ bool km_mcp_client_can(const struct km_mcp_work *w, struct km_str method);
 
 /* approve.c: may the call run?  0: it may, or the client is to be asked first (w->asks);
  * KM_E_AGAIN: a person has to approve it; KM_E_FORBIDDEN: never. */
+/* Is it a person who decides whether it runs? */
+bool km_mcp_needs_approval(const struct km_mcp_work *w) KM_MUST_USE;
 int km_mcp_may_run(struct km_mcp_work *w, struct km_err *err) KM_MUST_USE;
 /* Asks the client's user: true: the call goes on when it was answered.  false: it cannot be asked;
  * the call was answered with what to do. */

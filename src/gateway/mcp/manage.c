@@ -154,7 +154,8 @@ static void list_servers(struct km_visit *v, bool health)
     km_json_out_init(&o, &b);
     km_out_open(&o, '[');
     for (size_t i = 0; set && i < set->n; i++) {
-        if (!km_mcp_reachable(set->v[i], inside) || !km_mcp_rights_server(rights, set->v[i]) ||
+        if (km_mcp_grants_place(set->v[i], inside) != KM_GRANTED ||
+            km_mcp_grants_server(rights, set->v[i]) != KM_GRANTED ||
             (health && !asked_for(v, set->v[i])))
             continue;
         if (health)
@@ -189,8 +190,8 @@ static void on_one(void *visit, struct km_exchange *x, const struct km_route_mat
         v->view->snap->mcp ? km_mcp_set_find(v->view->snap->mcp, match->params[0]) : NULL;
     struct km_err err = { 0 };
 
-    if (!u || !km_mcp_rights_server(rights, u) ||
-        !km_mcp_reachable(u, km_mcp_inside(v, &km_exchange_request(x)->headers))) {
+    if (!u || km_mcp_grants_server(rights, u) != KM_GRANTED ||
+        km_mcp_grants_place(u, km_mcp_inside(v, &km_exchange_request(x)->headers)) != KM_GRANTED) {
         km_fail(&err, KM_E_NOT_FOUND, "There is no MCP server '%.*s' here for this key.",
                 KM_STR_ARG(km_str_sub(match->params[0], 0, 100)));
         km_reply_error(v, &err);

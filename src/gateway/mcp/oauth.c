@@ -30,13 +30,14 @@ static bool may_use(const struct km_visit *v, const struct km_mcp_upstream *u)
 {
     const struct km_mcp_rights *rights = km_mcp_rights_of(v, km_exchange_arena(v->x));
     const struct km_mcp_set *set = v->view->snap->mcp;
-    bool may = km_mcp_rights_server(rights, u), said;
+    enum km_right right = km_mcp_grants_server(rights, u);
+    bool inside = km_mcp_inside(v, &km_exchange_request(v->x)->headers), said;
 
-    for (size_t i = 0; !may && i < set->nvirtuals; i++)
-        for (size_t k = 0; !may && k < set->virtuals[i]->nparts; k++)
-            may = set->virtuals[i]->parts[k].upstream == u &&
-                  km_mcp_rights_virtual(rights, set->virtuals[i], &said);
-    return may && km_mcp_reachable(u, km_mcp_inside(v, &km_exchange_request(v->x)->headers));
+    for (size_t i = 0; right != KM_GRANTED && i < set->nvirtuals; i++)
+        for (size_t k = 0; right != KM_GRANTED && k < set->virtuals[i]->nparts; k++)
+            if (set->virtuals[i]->parts[k].upstream == u)
+                right = km_mcp_grants_virtual(rights, set->virtuals[i], &said);
+    return right == KM_GRANTED && km_mcp_grants_place(u, inside) == KM_GRANTED;
 }
 
 struct km_mcp_upstream *km_mcp_login_server(const struct km_visit *v, struct km_str name)

@@ -34,17 +34,19 @@ static struct km_str quoted(struct km_arena *arena, struct km_str s)
     return km_buf_failed(&b) ? KM_STR("\"\"") : km_arena_str(arena, km_buf_view(&b));
 }
 
-struct km_str km_mcp_with_member(struct km_arena *arena, struct km_str object, struct km_str name,
-                                 struct km_str json)
+/* json empty: without the member. */
+static int change_member(struct km_arena *arena, struct km_str object, struct km_str name,
+                         struct km_str json, struct km_str *ret, struct km_err *err)
 {
     struct km_json_span span;
     struct km_json_object place;
     struct km_json_edits edits;
-    struct km_str *parts;
+    struct km_str *parts, text;
     size_t n;
+    int r = km_json_spans(object, &name, 1, &span, &place, err);
 
-    if (km_json_spans(object, &name, 1, &span, &place, NULL) < 0)
-        return KM_STR_NONE;
+    if (r < 0)
+        return r;
     km_json_edits_init(&edits, object, &place);
     if (span.type == KM_JSON_ABSENT && json.n)
         km_json_add(&edits, arena, name, json);
@@ -52,9 +54,29 @@ struct km_str km_mcp_with_member(struct km_arena *arena, struct km_str object, s
         km_json_replace(&edits, &span, json);
     else if (span.type != KM_JSON_ABSENT)
         km_json_cut(&edits, &span);
-    if (km_json_parts(&edits, arena, &parts, &n, NULL) < 0)
-        return KM_STR_NONE;
-    return km_arena_cat(arena, parts, n);
+    r = km_json_parts(&edits, arena, &parts, &n, err);
+    if (r < 0)
+        return r;
+    text = km_arena_cat(arena, parts, n);
+    if (!text.n)
+        return km_fail(err, KM_E_NOMEM, "out of memory");
+    *ret = text;
+    return 0;
+}
+
+int km_mcp_with_member(struct km_arena *arena, struct km_str object, struct km_str name,
+                       struct km_str json, struct km_str *ret, struct km_err *err)
+{
+    if (!json.n)
+        return km_fail(err, KM_E_NOMEM, "no room for '%.*s'", KM_STR_ARG(name));
+    return change_member(arena, object, name, json, ret, err);
+}
+
+/* The params could not be changed for the server, which must not get them as they are. */
+static void fail_params(struct km_mcp_turn *t, const struct km_err *err)
+{
+    km_mcp_turn_fault(t, err->code == KM_E_INVALID ? KM_RPC_INVALID_PARAMS : KM_RPC_OVERLOADED,
+                      err->text);
 }
 
 /* A retry with requestState: dealt with here, or its inner state goes to the server it names. */
@@ -62,6 +84,7 @@ static bool retried(struct km_mcp_turn *t, struct km_str *params, struct km_str 
 {
     const struct km_json *state = km_json_get(t->msg.params, "requestState");
     struct km_str text, inner = KM_STR_NONE;
+    struct km_err err = { 0 };
 
     *ret_server = KM_STR_NONE;
     if (!state || t->revision->era != KM_MCP_STATELESS)
@@ -72,9 +95,11 @@ static bool retried(struct km_mcp_turn *t, struct km_str *params, struct km_str 
     }
     if (km_mcp_unpark(t, text, &inner, ret_server))
         return true;
-    *params = km_mcp_with_member(t->arena, *params, KM_STR("requestState"),
-                                 inner.n ? quoted(t->arena, inner) : KM_STR_NONE);
-    return false;
+    if (change_member(t->arena, *params, KM_STR("requestState"),
+                      inner.n ? quoted(t->arena, inner) : KM_STR_NONE, params, &err) == 0)
+        return false;
+    fail_params(t, &err);
+    return true;
 }
 
 static void begin(struct km_mcp_turn *t, struct km_mcp_view *view, const struct km_mcp_member *m,
@@ -154,6 +179,7 @@ static void by_name(struct km_mcp_turn *t, enum km_mcp_list list, const char *wh
     struct km_str name, params = t->msg.params_text, server;
     const struct km_mcp_entry_of *e;
     struct km_mcp_view *view;
+    struct km_err err = { 0 };
     const char *why;
 
     if (!km_json_string(km_json_get(t->msg.params, "name"), &name)) {
@@ -178,10 +204,11 @@ static void by_name(struct km_mcp_turn *t, enum km_mcp_list list, const char *wh
         km_mcp_turn_fault(t, KM_RPC_INVALID_PARAMS, "Invalid or expired requestState");
     } else if (list == KM_MCP_TOOLS && (why = param_headers(t, e->item))) {
         km_mcp_turn_fault(t, KM_RPC_HEADER_MISMATCH, why);
+    } else if (!km_str_eq(name, e->item->name) &&
+               km_mcp_with_member(t->arena, params, KM_STR("name"), quoted(t->arena, e->item->name),
+                                  &params, &err) < 0) {
+        fail_params(t, &err);
     } else {
-        if (!km_str_eq(name, e->item->name))
-            params = km_mcp_with_member(t->arena, params, KM_STR("name"),
-                                        quoted(t->arena, e->item->name));
         begin(t, view, e->member, e->item, params, name);
     }
     km_mcp_view_unref(view);
@@ -319,22 +346,25 @@ void km_mcp_on_resources_read(struct km_mcp_turn *t)
 
 /* --- completion --- */
 
-static const struct km_mcp_member *of_prompt(struct km_mcp_turn *t, const struct km_mcp_view *view,
-                                             struct km_str name, struct km_str *params)
+/* *ret: who has it; NULL: nobody. */
+static int of_prompt(struct km_mcp_turn *t, const struct km_mcp_view *view, struct km_str name,
+                     struct km_str *params, const struct km_mcp_member **ret, struct km_err *err)
 {
     const struct km_mcp_entry_of *e = km_mcp_view_named(view, KM_MCP_PROMPTS, name);
     struct km_str names[] = { KM_STR("ref") }, ref;
     struct km_json_span span;
+    int r;
 
     if (!e)
-        return NULL;
-    if (km_str_eq(name, e->item->name) ||
-        km_json_spans(*params, names, 1, &span, NULL, NULL) < 0)
-        return e->member;
-    ref = km_mcp_with_member(t->arena, km_json_value(*params, &span), KM_STR("name"),
-                      quoted(t->arena, e->item->name));
-    *params = km_mcp_with_member(t->arena, *params, KM_STR("ref"), ref);
-    return e->member;
+        return 0;
+    *ret = e->member;
+    if (km_str_eq(name, e->item->name))
+        return 0;
+    r = km_json_spans(*params, names, 1, &span, NULL, err);
+    if (r == 0)
+        r = km_mcp_with_member(t->arena, km_json_value(*params, &span), KM_STR("name"),
+                               quoted(t->arena, e->item->name), &ref, err);
+    return r == 0 ? km_mcp_with_member(t->arena, *params, KM_STR("ref"), ref, params, err) : r;
 }
 
 void km_mcp_on_complete(struct km_mcp_turn *t)
@@ -343,16 +373,20 @@ void km_mcp_on_complete(struct km_mcp_turn *t)
     struct km_str type = KM_STR_NONE, name = KM_STR_NONE, params = t->msg.params_text;
     const struct km_mcp_member *m = NULL;
     struct km_mcp_view *view = km_mcp_turn_view(t);
+    struct km_err err = { 0 };
+    int r = 0;
 
     if (!view)
         return;
     (void)km_json_string(km_json_get(ref, "type"), &type);
     if (km_str_eq(type, KM_STR("ref/prompt")) && km_json_string(km_json_get(ref, "name"), &name))
-        m = of_prompt(t, view, name, &params);
+        r = of_prompt(t, view, name, &params, &m, &err);
     else if (km_str_eq(type, KM_STR("ref/resource")) &&
              km_json_string(km_json_get(ref, "uri"), &name))
         m = km_mcp_resource_owner(t, view, name);
-    if (m && m->upstream)
+    if (r < 0)
+        fail_params(t, &err);
+    else if (m && m->upstream)
         begin(t, view, m, NULL, params, name);
     else if (m || !km_mcp_later(t, view))
         unknown(t, KM_RPC_INVALID_PARAMS, "Unknown reference", name);

@@ -144,12 +144,13 @@ static bool rewrite(struct km_mcp_turn *t, const struct km_json *args)
     }
     if (km_json_spans(t->text, names, 1, &span, NULL, NULL) < 0)
         return false;
-    params = km_mcp_with_member(t->arena, km_json_value(t->text, &span), KM_STR("name"),
-                                quoted(t->arena, name));
-    params = km_mcp_with_member(t->arena, params, KM_STR("arguments"),
-                                inner ? km_json_compact(inner, t->arena) : KM_STR("{}"));
-    text = km_mcp_with_member(t->arena, t->text, names[0], params);
-    if (!text.n || km_rpc_parse(t->arena, text, &t->msg, &fault, NULL) < 0) {
+    if (km_mcp_with_member(t->arena, km_json_value(t->text, &span), KM_STR("name"),
+                           quoted(t->arena, name), &params, NULL) < 0 ||
+        km_mcp_with_member(t->arena, params, KM_STR("arguments"),
+                           inner ? km_json_compact(inner, t->arena) : KM_STR("{}"), &params,
+                           NULL) < 0 ||
+        km_mcp_with_member(t->arena, t->text, names[0], params, &text, NULL) < 0 ||
+        km_rpc_parse(t->arena, text, &t->msg, &fault, NULL) < 0) {
         km_mcp_turn_fault(t, KM_RPC_INTERNAL, "the call is too large");
         return false;
     }

@@ -88,10 +88,9 @@ void km_mcp_on_tools_call(struct km_mcp_turn *t); /* requests.c */
 /* search.c: true when it was search_tools or describe_tool, and answered; a call_tool has
  * become the call of the tool it names. */
 bool km_mcp_search_call(struct km_mcp_turn *t);
-/* An object with a member in the place of its own, or cut when json is empty; empty: it could not
- * be. */
-struct km_str km_mcp_with_member(struct km_arena *arena, struct km_str object, struct km_str name,
-                                 struct km_str json);
+/* An object with a member in the place of its own, whatever that was; json is not empty. */
+int km_mcp_with_member(struct km_arena *arena, struct km_str object, struct km_str name,
+                       struct km_str json, struct km_str *ret, struct km_err *err) KM_MUST_USE;
 void km_mcp_on_resources_read(struct km_mcp_turn *t);
 void km_mcp_on_prompts_get(struct km_mcp_turn *t);
 void km_mcp_on_complete(struct km_mcp_turn *t);

@@ -130,7 +130,8 @@ static struct km_mcp_catalogue *catalogue_of(const struct gather *g, struct km_m
 /* For whoever asks from there, as far as it goes by the server and not by the key. */
 static bool there(const struct gather *g, const struct km_mcp_upstream *u)
 {
-    return u->entry->enabled && g->n < KM_MCP_VIEW_MEMBERS && km_mcp_reachable(u, g->inside);
+    return u->entry->enabled && g->n < KM_MCP_VIEW_MEMBERS &&
+           km_mcp_grants_place(u, g->inside) == KM_GRANTED;
 }
 
 static void add_upstream(struct gather *g, struct km_mcp_upstream *u)
@@ -138,7 +139,7 @@ static void add_upstream(struct gather *g, struct km_mcp_upstream *u)
     const struct km_mcp_reach *reach = &g->in->reach;
     bool exact = false;
 
-    if (!there(g, u) || !km_mcp_rights_server(g->rights, u))
+    if (!there(g, u) || km_mcp_grants_server(g->rights, u) != KM_GRANTED)
         return;
     if (reach->servers.n && !wanted(u, reach->servers, &exact))
         return;
@@ -160,7 +161,7 @@ static void add_virtual(struct gather *g, struct km_mcp_virtual *v)
     const struct km_mcp_reach *reach = &g->in->reach;
     bool said, named = in_list(reach->servers, v->name);
 
-    if (!km_mcp_rights_virtual(g->rights, v, &said))
+    if (km_mcp_grants_virtual(g->rights, v, &said) != KM_GRANTED)
         return;
     if (reach->servers.n ? !named && !shares(&v->entry.access_groups, reach->servers)
                          : !said && !reach->groups.n)
@@ -264,7 +265,8 @@ static bool shows(void *ctx, const struct km_mcp_member *m, enum km_mcp_list lis
         return true;
     if (m->part && !km_mcp_part_pick(m->part, list, item->name))
         return false;
-    return list != KM_MCP_TOOLS || !m->upstream || km_mcp_rights_tool(g->rights, m, item->name);
+    return list != KM_MCP_TOOLS || !m->upstream ||
+           km_mcp_grants_tool(g->rights, m, item->name) == KM_GRANTED;
 }
 
 static bool withholds(void *ctx, const struct km_mcp_member *m, enum km_mcp_list list,

@@ -49,7 +49,7 @@ static void count_line(struct km_call *call)
 
     km_arena_init(&scratch, 8 * KM_OBJECT_LINE, km_loop_arenas(call->w->loop));
     if (!km_buf_failed(&o->line) &&
-        km_json_parse(&scratch, km_buf_view(&o->line), &root, NULL) == 0) {
+        km_json_parse_answer(&scratch, km_buf_view(&o->line), &root, NULL) == 0) {
         body = km_json_get(km_json_get(root, "response"), "body");
         km_object_add_usage(o, km_json_get(body, "usage"));
         if (!o->model.n && km_json_string(km_json_get(body, "model"), &model))
@@ -71,7 +71,7 @@ static const struct km_deployment *model_of(const struct km_call *call, struct k
 
         if (km_str_eq(d->provider_name, call->d->provider_name) &&
             km_str_glob(d->upstream_model, name, NULL) &&
-            (!key || km_key_model(key, d->group, KM_STR_NONE, NULL) == 0))
+            (!key || km_key_grants_model(key, d->group, KM_STR_NONE, NULL) == KM_GRANTED))
             return d;
     }
     return NULL;

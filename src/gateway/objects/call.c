@@ -153,7 +153,7 @@ static bool may_serve(const struct km_call *call, const struct km_deployment *d,
 
     return d->codec && (d->codec->native & KM_WIRE_FILES) && !d->mock_response.n &&
            !d->unavailable.n && km_str_eq(d->provider_name, provider) &&
-           (!key || km_key_model(key, d->group, KM_STR_NONE, NULL) == 0);
+           (!key || km_key_grants_model(key, d->group, KM_STR_NONE, NULL) == KM_GRANTED);
 }
 
 /* The first of the file's that this key may use: of the provider named, or of any that has files,

@@ -119,7 +119,7 @@ static int add_thing(struct km_call *call, struct km_str key, const struct km_js
                      struct km_err *err)
 {
     struct km_str container = KM_STR_NONE;
-    int r = km_things_check(call, key, v, top, &container, err);
+    int r = km_right_code(km_things_grants(call, key, v, top, &container, err), err);
 
     return r == 0 ? add(call, container, true, err) : r;
 }
@@ -190,16 +190,16 @@ static bool has_account(const struct km_deployment *d)
 }
 
 /* The next id is nobody's: may the call name it as a file of the operator's? */
-static bool is_operators(const struct km_call *call)
+KM_MUST_USE static enum km_right grants_operators(const struct km_call *call)
 {
     const struct km_file_refs *f = call->files;
 
     if (f->container[f->known] || (call->visit->who.key && !km_things_opened(call, "files")))
-        return false;
+        return KM_DENIED;
     for (size_t i = 0; i < call->match.n; i++)
         if (has_account(call->match.v[i].deployment) && !has_files(call->match.v[i].deployment))
-            return true;
-    return false;
+            return KM_GRANTED;
+    return KM_DENIED;
 }
 
 static void ask(struct km_call *call);
@@ -219,7 +219,7 @@ static void on_row(void *ctx, struct km_str record, const struct km_err *err)
     }
     f->rows[f->known] = (struct km_object){ 0 };
     if (err && err->code == KM_E_NOT_FOUND)
-        r = is_operators(call) ? 0 : not_found(call, f->known, &why);
+        r = grants_operators(call) == KM_GRANTED ? 0 : not_found(call, f->known, &why);
     else if (err)
         r = (why = *err).code;
     else

@@ -48,19 +48,20 @@ bool km_things_opened(const struct km_call *call, const char *name)
     return false;
 }
 
-/* "cntr_1", {"id":"container_1","skills":[...]}; without an id it is a new one. */
-static struct km_str container_of(const struct km_json *v)
+/* "cntr_1", {"id":"container_1","skills":[...]}; without an id it is a new one.  false: it is
+ * neither, and nobody knows what an upstream would take it for. */
+static bool container_of(const struct km_json *v, struct km_str *ret)
 {
-    struct km_str id = KM_STR_NONE;
+    const struct km_json *id = km_json_kind(v) == KM_JSON_OBJECT ? km_json_get(v, "id") : v;
 
-    if (!km_json_string(v, &id))
-        (void)km_json_string(km_json_get(v, "id"), &id);
-    return id;
+    *ret = KM_STR_NONE;
+    return km_json_string(id, ret) || !id || km_json_kind(id) == KM_JSON_NULL;
 }
 
 /* The administrator's key may name what is the account's. */
-int km_things_check(const struct km_call *call, struct km_str member, const struct km_json *v,
-                    bool top, struct km_str *ret_container, struct km_err *err)
+enum km_right km_things_grants(const struct km_call *call, struct km_str member,
+                               const struct km_json *v, bool top, struct km_str *ret_container,
+                               struct km_err *err)
 {
     size_t i = 0;
 
@@ -71,14 +72,13 @@ int km_things_check(const struct km_call *call, struct km_str member, const stru
         (call->api->dialect != KM_DIALECT_OPENAI && !top) || !names_something(v) ||
         (things[i].thing == KM_THING_LINE && call->kind != &km_kind_object) ||
         km_things_opened(call, things[i].opened_by))
-        return 0;
-    if (things[i].thing == KM_THING_CONTAINER) {
-        *ret_container = container_of(v);
-        return 0;
-    }
-    return km_fail_param(err, KM_E_FORBIDDEN, things[i].name,
-                         "'%s' names something that belongs to the provider's account, and nobody "
-                         "here knows to which key. kanmon_settings.account_objects: [%s] opens "
-                         "them to all keys.",
-                         things[i].name, things[i].opened_by);
+        return KM_GRANTED;
+    if (things[i].thing == KM_THING_CONTAINER && container_of(v, ret_container))
+        return KM_GRANTED;
+    km_fail_param(err, KM_E_FORBIDDEN, things[i].name,
+                  "'%s' names something that belongs to the provider's account, and nobody "
+                  "here knows to which key. kanmon_settings.account_objects: [%s] opens "
+                  "them to all keys.",
+                  things[i].name, things[i].opened_by);
+    return KM_DENIED;
 }

@@ -12,9 +12,8 @@
  */
 #include "gateway/prefix/prefix.h"
 
+#include "base/right.h"
 #include "llm/api/gemini.h"
-
-#define FOREIGN_DEPTH 64
 
 static struct km_key *key_of(const struct km_call *call)
 {
@@ -23,113 +22,151 @@ static struct km_key *key_of(const struct km_call *call)
 
 /* --- rights --- */
 
-static int check_unlisted(const struct km_call *call, struct km_err *err)
+KM_MUST_USE static enum km_right grants_path(const struct km_call *call, struct km_err *err)
 {
     const struct km_request *req = km_exchange_request(call->x);
     const struct km_key *key = key_of(call);
 
-    if (!key)
-        return 0;
+    if (!key || call->prefix->rule)
+        return KM_GRANTED;
     if (!call->visit->view->snap->gateway->prefix_unlisted_paths)
-        return km_fail(
-            err, KM_E_FORBIDDEN,
-            "%.*s %.*s is not for virtual keys: it may cost what nobody counts and touch "
-            "what other keys own. Use the master key, or set "
-            "kanmon_settings.prefix_unlisted_paths.",
-            KM_STR_ARG(req->method), KM_STR_ARG(km_str_sub(req->path, 0, 200)));
-    if (key->row.models.n > 0)
-        return km_fail(err, KM_E_FORBIDDEN,
-                       "%.*s names no model that could be compared with this key's list of models.",
-                       KM_STR_ARG(km_str_sub(req->path, 0, 200)));
-    return 0;
+        km_fail(err, KM_E_FORBIDDEN,
+                "%.*s %.*s is not for virtual keys: it may cost what nobody counts and touch "
+                "what other keys own. Use the master key, or set "
+                "kanmon_settings.prefix_unlisted_paths.",
+                KM_STR_ARG(req->method), KM_STR_ARG(km_str_sub(req->path, 0, 200)));
+    else if (key->row.models.n > 0)
+        km_fail(err, KM_E_FORBIDDEN,
+                "%.*s names no model that could be compared with this key's list of models.",
+                KM_STR_ARG(km_str_sub(req->path, 0, 200)));
+    else
+        return KM_GRANTED;
+    return KM_DENIED;
 }
 
-static int check_unpriced(const struct km_call *call, struct km_err *err)
+KM_MUST_USE static enum km_right grants_unpriced(const struct km_call *call, struct km_err *err)
 {
     const struct km_key *key = key_of(call);
 
     if (!key || key->row.max_budget < 0 || call->visit->view->snap->keys->allow_unpriced)
-        return 0;
-    return km_fail(err, KM_E_UNPRICED,
-                   "What %.*s costs is not known here, and this key has a budget. Set "
-                   "kanmon_settings.allow_unpriced to let it pass uncounted.",
-                   KM_STR_ARG(km_str_sub(km_exchange_request(call->x)->path, 0, 200)));
+        return KM_GRANTED;
+    km_fail(err, KM_E_UNPRICED,
+            "What %.*s costs is not known here, and this key has a budget. Set "
+            "kanmon_settings.allow_unpriced to let it pass uncounted.",
+            KM_STR_ARG(km_str_sub(km_exchange_request(call->x)->path, 0, 200)));
+    return KM_DENIED;
 }
+
+/* --- things of the vendor's account --- */
 
 static bool names_something(const struct km_json *v)
 {
     struct km_str text;
 
     if (km_json_kind(v) == KM_JSON_OBJECT)
-        return km_json_string(km_json_get(v, "id"), &text);
+        v = km_json_get(v, "id");
+    else if (km_json_kind(v) == KM_JSON_ARRAY)
+        return km_json_count(v) > 0;
     if (km_json_string(v, &text))
         return !km_media_is_place(text);
-    return km_json_kind(v) == KM_JSON_ARRAY;
+    return v && km_json_kind(v) != KM_JSON_NULL;
 }
 
-/* The first member of those names, anywhere; NULL: none. */
-static const char *foreign_in(const struct km_vendor *v, const struct km_json *value,
-                              unsigned depth)
+/* The first member of those names, anywhere; NULL: none.  As deep as the tree, which is bounded. */
+static const char *foreign_in(const struct km_vendor *v, const struct km_json *value)
 {
     const char *found = NULL;
     struct km_json_iter it;
     const struct km_json *one;
     struct km_str key;
 
-    if (depth == FOREIGN_DEPTH)
-        return NULL;
     for (km_json_iter(value, &it); !found && km_json_next(&it, &key, &one);) {
         for (size_t i = 0; !found && key.n && v->foreign[i]; i++)
             if (km_str_eq(key, km_str_c(v->foreign[i])) && names_something(one))
                 found = v->foreign[i];
         if (!found && !(v->opaque && km_str_eq(key, km_str_c(v->opaque))))
-            found = foreign_in(v, one, depth + 1);
+            found = foreign_in(v, one);
     }
     return found;
 }
 
-/* Could the text hold one of those members?  A name may be written with escapes. */
-static bool may_hold(const struct km_vendor *v, struct km_str body)
+/* Does the text have one of those names in it? */
+static bool mentions(const struct km_vendor *v, struct km_str body)
 {
-    if (km_str_find(body, KM_STR("\\u00")) < body.n)
-        return true;
     for (size_t i = 0; v->foreign[i]; i++)
         if (km_str_find(body, km_str_c(v->foreign[i])) < body.n)
             return true;
     return false;
 }
 
-static int check_foreign(const struct km_call *call, struct km_err *err)
+/* A form or another body that is no JSON: not even its bytes may name such a thing. */
+static bool is_other_type(const struct km_call *call)
 {
+    struct km_str type =
+        km_header_get(&km_exchange_request(call->x)->headers, KM_STR("content-type"));
+
+    return type.n && km_str_find(type, KM_STR("json")) == type.n &&
+           !km_str_istarts(type, KM_STR("text/"));
+}
+
+/* Reads the body where it could hold one of those members.  *ret_found: one that it has. */
+static int find_foreign(const struct km_call *call, const char **ret_found, struct km_err *err)
+{
+    const struct km_headers *h = &km_exchange_request(call->x)->headers;
     const struct km_vendor *v = call->prefix->vendor;
     struct km_arena scratch KM_CLEANUP(km_arena_done);
+    struct km_str coding = km_str_trim(km_header_get(h, KM_STR("content-encoding")));
+    bool mentioned = mentions(v, call->body);
     const struct km_json *root;
-    const char *found;
+    int r;
 
+    *ret_found = NULL;
     km_arena_init(&scratch, call->arena.cap, call->arena.pool);
-    if (!key_of(call) || !v->foreign || !may_hold(v, call->body) ||
-        km_json_parse(&scratch, call->body, &root, NULL) < 0)
+    if (coding.n && !km_str_ieq(coding, KM_STR("identity")) && call->body.n)
+        return km_fail(err, KM_E_MEDIA_TYPE,
+                       "The body is compressed (Content-Encoding: %.*s), and what it names must be "
+                       "read here. Send it as it is.",
+                       KM_STR_ARG(km_str_sub(coding, 0, 40)));
+    /* A name may be written with escapes. */
+    if (!mentioned &&
+        (is_other_type(call) || km_str_find(call->body, KM_STR("\\u")) == call->body.n))
         return 0;
-    found = foreign_in(v, root, 0);
+    r = km_json_parse(&scratch, call->body, &root, err);
+    if (r == 0 && !km_json_within(root, KM_JSON_DEPTH))
+        r = km_fail(err, KM_E_LIMIT, "JSON is nested deeper than %d levels", KM_JSON_DEPTH);
+    if (r == 0)
+        *ret_found = foreign_in(v, root);
+    return r;
+}
+
+KM_MUST_USE static enum km_right grants_things(const struct km_call *call, struct km_err *err)
+{
+    const char *found = NULL;
+
+    if (!key_of(call) || !call->prefix->vendor->foreign)
+        return KM_GRANTED;
+    if (find_foreign(call, &found, err) < 0)
+        return KM_DENIED;
     if (!found)
-        return 0;
-    return km_fail_param(err, KM_E_FORBIDDEN, found,
-                         "'%s' names something that belongs to the provider's account, and nobody "
-                         "here knows to which key. Ask with the master key, or use the gateway's "
-                         "own routes.",
-                         found);
+        return KM_GRANTED;
+    km_fail_param(err, KM_E_FORBIDDEN, found,
+                  "'%s' names something that belongs to the provider's account, and nobody "
+                  "here knows to which key. Ask with the master key, or use the gateway's "
+                  "own routes.",
+                  found);
+    return KM_DENIED;
 }
 
 /* --- the model --- */
 
 static bool allows(const struct km_call *call, struct km_str name)
 {
-    return name.n && km_key_model(key_of(call), name, KM_STR_NONE, NULL) == 0;
+    return name.n && km_key_grants_model(key_of(call), name, KM_STR_NONE, NULL) == KM_GRANTED;
 }
 
 /* Its own name may be on the key's list, or the group's that a deployment is of: others of them
  * are left out. */
-static int check_model(struct km_call *call, struct km_err *err)
+KM_MUST_USE static enum km_right grants_model(struct km_call *call, struct km_err *err)
 {
     struct km_prefix_call *p = call->prefix;
     const struct km_vendor *v = p->vendor;
@@ -138,10 +175,10 @@ static int check_model(struct km_call *call, struct km_err *err)
     size_t n = 0;
 
     if (!key_of(call) || !name.n)
-        return 0;
+        return KM_GRANTED;
     full = km_arena_printf(&call->arena, "%s/%.*s", v->provider, KM_STR_ARG(name));
     if (allows(call, name) || allows(call, full) || (p->to.known && allows(call, p->to.group)))
-        return 0;
+        return KM_GRANTED;
     for (size_t i = 0; !p->to.lent && !p->to.known && i < p->to.match.n; i++) {
         const struct km_deployment *d = room[i].deployment;
 
@@ -149,21 +186,22 @@ static int check_model(struct km_call *call, struct km_err *err)
             room[n++] = room[i];
     }
     p->to.match.n = n;
-    return n ? 0 : km_key_model(key_of(call), name, KM_STR_NONE, err);
+    return n ? KM_GRANTED : km_key_grants_model(key_of(call), name, KM_STR_NONE, err);
 }
 
-static int check_lent(const struct km_call *call, struct km_err *err)
+KM_MUST_USE static enum km_right grants_lent(const struct km_call *call, struct km_err *err)
 {
     const struct km_gateway_settings *s = call->visit->view->snap->gateway;
 
     if (!call->prefix->to.lent || !call->req.model.n || !key_of(call) ||
         s->prefix_models == KM_PREFIX_ANY)
-        return 0;
-    return km_fail_param(err, KM_E_FORBIDDEN, "model",
-                         "Model '%.*s' is not in model_list, and kanmon_settings.prefix_models "
-                         "allows no other below %.*s.",
-                         KM_STR_ARG(km_str_sub(call->req.model, 0, 100)),
-                         KM_STR_ARG(call->prefix->vendor->prefix));
+        return KM_GRANTED;
+    km_fail_param(err, KM_E_FORBIDDEN, "model",
+                  "Model '%.*s' is not in model_list, and kanmon_settings.prefix_models "
+                  "allows no other below %.*s.",
+                  KM_STR_ARG(km_str_sub(call->req.model, 0, 100)),
+                  KM_STR_ARG(call->prefix->vendor->prefix));
+    return KM_DENIED;
 }
 
 /* --- reading --- */
@@ -240,7 +278,7 @@ static int prepare_cost(struct km_call *call, struct km_err *err)
     struct km_prefix_call *p = call->prefix;
 
     if (!p->rule || p->rule->cost == KM_VENDOR_UNPRICED)
-        return check_unpriced(call, err);
+        return km_right_code(grants_unpriced(call, err), err);
     if (p->rule->cost != KM_VENDOR_METERED)
         return 0;
     call->priced = true;
@@ -254,7 +292,7 @@ int km_prefix_read(struct km_call *call, struct km_err *err)
     const struct km_request *req = km_exchange_request(call->x);
     struct km_prefix_call *p = km_arena_zalloc(&call->arena, sizeof *p);
     const struct km_llm_api *api;
-    int r = 0;
+    int r;
 
     if (!p)
         return km_fail(err, KM_E_NOMEM, "out of memory");
@@ -264,8 +302,7 @@ int km_prefix_read(struct km_call *call, struct km_err *err)
     p->vendor->split(&p->path);
     p->rule = km_vendor_match(p->vendor, req->method, &p->path, &p->segment);
     api = own_api(p->rule);
-    if (!p->rule)
-        r = check_unlisted(call, err);
+    r = km_right_code(grants_path(call, err), err);
     if (r == 0)
         r = read_request(call, err);
     if (r == 0)
@@ -274,11 +311,11 @@ int km_prefix_read(struct km_call *call, struct km_err *err)
     if (api && p->to.known && (p->rule->ours || p->to.lent))
         return become_llm(call, api, err);
     if (r == 0)
-        r = check_model(call, err);
+        r = km_right_code(grants_model(call, err), err);
     if (r == 0)
-        r = check_lent(call, err);
+        r = km_right_code(grants_lent(call, err), err);
     if (r == 0)
-        r = check_foreign(call, err);
+        r = km_right_code(grants_things(call, err), err);
     if (r == 0)
         r = prepare_cost(call, err);
     call->match = p->to.match;

@@ -207,7 +207,8 @@ int km_rt_check_key(struct km_rt_session *s, struct km_err *err)
         return km_fail(err, KM_E_UNAUTHENTICATED, "The key was revoked.");
     r = km_key_usable(key, km_wall_us(), err);
     if (r == 0)
-        r = km_key_model(key, s->call->req.model, s->call->match.alias_of, err);
+        r = km_right_code(
+            km_key_grants_model(key, s->call->req.model, s->call->match.alias_of, err), err);
     km_key_unref(key);
     return r;
 }

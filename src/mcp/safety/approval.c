@@ -66,9 +66,9 @@ enum km_verdict km_approval_decide(const struct km_approval_policy *policy, enum
     case KM_APPROVE_DESTRUCTIVE:
         return risk == KM_RISK_DESTRUCTIVE ? KM_VERDICT_ASK : KM_VERDICT_ALLOW;
     case KM_APPROVE_NEVER:
-    default:
         return KM_VERDICT_ALLOW;
     }
+    return KM_VERDICT_DENY;
 }
 
 enum state { FREE, PENDING, APPROVED, REFUSED };

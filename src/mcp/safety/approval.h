@@ -50,8 +50,9 @@ struct km_approval_policy {
 };
 extern const struct km_approval_policy km_approval_default;
 
-enum km_verdict { KM_VERDICT_ALLOW, KM_VERDICT_ASK, KM_VERDICT_DENY };
-enum km_verdict km_approval_decide(const struct km_approval_policy *policy, enum km_risk risk);
+enum km_verdict { KM_VERDICT_DENY, KM_VERDICT_ASK, KM_VERDICT_ALLOW };
+enum km_verdict km_approval_decide(const struct km_approval_policy *policy,
+                                   enum km_risk risk) KM_MUST_USE;
 
 /* --- the table: any thread --- */
 

@@ -106,17 +106,19 @@ static void models_are_allowed_by_name_star_or_alias(void **state)
     struct km_err err;
 
     (void)state;
-    assert_int_equal(km_key_model(&k, KM_STR("x"), KM_STR_NONE, NULL), 0);
+    assert_int_equal(km_key_grants_model(&k, KM_STR("x"), KM_STR_NONE, NULL), KM_GRANTED);
     k.row.models = (struct km_str_list){ some, 2 };
-    assert_int_equal(km_key_model(&k, KM_STR("gpt-4o"), KM_STR_NONE, NULL), 0);
-    assert_int_equal(km_key_model(&k, KM_STR("openai/o3"), KM_STR_NONE, NULL), 0);
-    assert_int_equal(km_key_model(&k, KM_STR("my-alias"), KM_STR("gpt-4o"), NULL), 0);
-    assert_int_equal(km_key_model(&k, KM_STR("gpt-4o-mini"), KM_STR_NONE, &err), KM_E_MODEL_DENIED);
+    assert_int_equal(km_key_grants_model(&k, KM_STR("gpt-4o"), KM_STR_NONE, NULL), KM_GRANTED);
+    assert_int_equal(km_key_grants_model(&k, KM_STR("openai/o3"), KM_STR_NONE, NULL), KM_GRANTED);
+    assert_int_equal(km_key_grants_model(&k, KM_STR("my-alias"), KM_STR("gpt-4o"), NULL),
+                     KM_GRANTED);
+    assert_int_equal(km_key_grants_model(&k, KM_STR("gpt-4o-mini"), KM_STR_NONE, &err), KM_DENIED);
+    assert_int_equal(err.code, KM_E_MODEL_DENIED);
     assert_string_equal(err.text, "key not allowed to access model. This key can only access "
                                   "models=['gpt-4o', 'openai/*']. Tried to access gpt-4o-mini");
     assert_string_equal(km_err_openai_type(&err), "key_model_access_denied");
     k.row.models = (struct km_str_list){ every, 1 };
-    assert_int_equal(km_key_model(&k, KM_STR("x"), KM_STR_NONE, NULL), 0);
+    assert_int_equal(km_key_grants_model(&k, KM_STR("x"), KM_STR_NONE, NULL), KM_GRANTED);
 }
 
 static void blocked_and_expired_keys_say_so_in_litellms_words(void **state)
