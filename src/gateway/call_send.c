@@ -288,6 +288,9 @@ enum km_next km_step_send(struct km_call *call)
         km_call_refused(call);
         return failed(call);
     }
+    r = km_target_check(call->out.target, &call->err);
+    if (r < 0)
+        return failed(call);
     if (call->d && call->d->auth) {
         r = authorize(call, &call->err);
         if (r == KM_E_AGAIN)

@@ -62,7 +62,9 @@ static struct km_str target_of(struct km_call *call)
     const struct km_request *req = km_exchange_request(call->x);
     const struct km_route_match *match = &call->visit->match;
     struct km_str rest = match->nparams ? match->params[0] : KM_STR_NONE;
-    struct km_str parts[] = { call->pass->target, rest.n ? KM_STR("/") : KM_STR_NONE, rest,
+    struct km_str base = call->pass->target;
+    bool joined = km_str_ends(base, KM_STR("/")) || !rest.n;
+    struct km_str parts[] = { base, joined ? KM_STR_NONE : KM_STR("/"), rest,
                               req->query.n ? KM_STR("?") : KM_STR_NONE, req->query };
 
     return km_arena_cat(&call->arena, parts, 5);

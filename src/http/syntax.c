@@ -6,14 +6,19 @@
  * '\\', ...): an ordinary "/v1/chat/completions" is read once and is done.
  *
  * The path rules are stricter than RFC 3986 on purpose.  A gateway decides by path (route,
- * authentication level) and passes paths on; a peer that decodes once more, merges dots or
- * takes '\\' for '/' must not be able to see another path than the one judged here.
+ * authentication level) and passes paths on with its own credential; a peer that decodes up to
+ * three times, before it splits or after, merges dots, ends a segment at ';' or takes '\\' for
+ * '/' must not be able to leave the folder that the path was judged to lie in.  So each reading
+ * of the whole path is judged: as sent, decoded once, twice, three times.  An escaped '/' may
+ * stand ("openai%2Fgpt-4" is a model): only dots between two ends lead anywhere else.
  */
 #include "http/syntax.h"
 
 #include <arpa/inet.h>
 
 #include "base/encode.h"
+
+#define PATH_DECODINGS 3 /* what nothing between here and an origin server does more often */
 
 enum { TCHAR = 1, HOST = 2, PLAIN = 4, HEX = 8 };
 
@@ -158,36 +163,28 @@ static int next_decoded(struct km_str s, size_t *i)
     return hi * 16 + lo;
 }
 
-/* As next_decoded(), until nothing that looks like an escape is left: "%252e" is '.'. */
-static int next_decoded_fully(struct km_str s, size_t *i)
+/* Reads one byte of s at *i as it stands after `times` decodings of the whole; -1: the end.  A
+ * '%' that begins no escape stays, as it does in servers that decode a second time.  The depth
+ * of the recursion is `times`. */
+static int next_after(struct km_str s, size_t *i, unsigned times)
 {
-    int c = next_decoded(s, i);
+    size_t at;
+    int c, hi, lo;
 
-    while (c == '%' && s.n - *i >= 2) {
-        int hi = km_hex_value(s.p[*i]), lo = km_hex_value(s.p[*i + 1]);
-
-        if (hi < 0 || lo < 0)
-            break;
-        *i += 2;
-        c = hi * 16 + lo;
-    }
-    return c;
-}
-
-static bool is_dot_segment(struct km_str segment)
-{
-    size_t dots = 0;
-
-    for (size_t i = 0; i < segment.n;) {
-        int c = next_decoded_fully(segment, &i);
-
-        if (c == ';')
-            break;
-        if (c != '.')
-            return false;
-        dots++;
-    }
-    return dots == 1 || dots == 2;
+    if (times == 0)
+        return *i < s.n ? (unsigned char)s.p[(*i)++] : -1;
+    c = next_after(s, i, times - 1);
+    if (c != '%')
+        return c;
+    at = *i;
+    hi = next_after(s, &at, times - 1);
+    lo = hi < 0 ? -1 : next_after(s, &at, times - 1);
+    hi = hi < 0 ? -1 : km_hex_value((char)hi);
+    lo = lo < 0 ? -1 : km_hex_value((char)lo);
+    if (hi < 0 || lo < 0)
+        return c;
+    *i = at;
+    return hi * 16 + lo;
 }
 
 /* How many continuation bytes follow a UTF-8 lead byte; -1: no lead byte. */
@@ -216,32 +213,67 @@ static bool utf8_second(int lead, int c)
     return !(lead == 0xf4 && c > 0x8f);
 }
 
-static bool decoded_bytes_ok(struct km_str path, const char **ret_why)
+struct utf8 {
+    int lead; /* of the character under way, until its second byte came */
+    int follow; /* bytes it still wants */
+};
+
+static bool utf8_takes(struct utf8 *u, int c)
 {
-    int lead = 0, follow = 0;
+    if (u->follow == 0) {
+        u->follow = utf8_follow(c);
+        u->lead = c;
+        return u->follow >= 0;
+    }
+    if (c < 0x80 || c > 0xbf || (u->lead && !utf8_second(u->lead, c)))
+        return false;
+    u->lead = 0;
+    u->follow--;
+    return true;
+}
 
-    for (size_t i = 0; i < path.n;) {
-        int c = next_decoded(path, &i);
+/* Some servers end a segment at ';' or take '\\' for '/'. */
+static bool ends_segment(int c)
+{
+    return c < 0 || c == '/' || c == '\\' || c == ';';
+}
 
+/* The path as a server sees it that decodes `times`; *ret_escapes: it still holds an escape. */
+static bool reading_ok(struct km_str path, unsigned times, bool *ret_escapes, const char **ret_why)
+{
+    struct utf8 utf8 = { 0 };
+    size_t dots = 0, others = 0, before;
+    int c;
+
+    *ret_escapes = false;
+    for (size_t i = 0;;) {
+        c = next_after(path, &i, times);
+        if (ends_segment(c)) {
+            if (others == 0 && (dots == 1 || dots == 2))
+                return no(ret_why, "a dot segment");
+            dots = others = 0;
+        } else {
+            dots += c == '.';
+            others += c != '.';
+        }
         if (c < 0)
-            return no(ret_why, "a '%' that is not followed by two hexadecimal digits");
+            return utf8.follow == 0 || no(ret_why, "escapes that are not UTF-8");
         if (c < 0x20 || c == 0x7f)
             return no(ret_why, "an escaped control byte");
         if (c == '\\')
             return no(ret_why, "a backslash");
-        if (follow > 0) {
-            if (c < 0x80 || c > 0xbf || (lead && !utf8_second(lead, c)))
-                return no(ret_why, "escapes that are not UTF-8");
-            lead = 0;
-            follow--;
-        } else {
-            follow = utf8_follow(c);
-            lead = c;
-            if (follow < 0)
-                return no(ret_why, "escapes that are not UTF-8");
+        if (!utf8_takes(&utf8, c))
+            return no(ret_why, "escapes that are not UTF-8");
+        before = i;
+        if (c == '%' && !*ret_escapes) {
+            int hi = next_after(path, &before, times), lo = -1;
+
+            if (hi >= 0)
+                lo = next_after(path, &before, times);
+            *ret_escapes =
+                hi >= 0 && lo >= 0 && km_hex_value((char)hi) >= 0 && km_hex_value((char)lo) >= 0;
         }
     }
-    return follow == 0 || no(ret_why, "escapes that are not UTF-8");
 }
 
 static bool raw_bytes_ok(struct km_str s, const char **ret_why)
@@ -255,18 +287,26 @@ static bool raw_bytes_ok(struct km_str s, const char **ret_why)
     return true;
 }
 
+static bool escapes_ok(struct km_str s, const char **ret_why)
+{
+    for (size_t i = 0; i < s.n;)
+        if (next_decoded(s, &i) < 0)
+            return no(ret_why, "a '%' that is not followed by two hexadecimal digits");
+    return true;
+}
+
 bool km_path_ok(struct km_str path, const char **ret_why)
 {
-    struct km_str rest = path, segment;
+    bool escapes = true;
 
     if (all_of(path, PLAIN))
         return true;
-    if (!raw_bytes_ok(path, ret_why) || !decoded_bytes_ok(path, ret_why))
+    if (!raw_bytes_ok(path, ret_why) || !escapes_ok(path, ret_why))
         return false;
-    while (km_str_split(&rest, '/', &segment))
-        if (segment.n > 0 && is_dot_segment(segment))
-            return no(ret_why, "a dot segment");
-    return true;
+    for (unsigned times = 0; escapes && times <= PATH_DECODINGS; times++)
+        if (!reading_ok(path, times, &escapes, ret_why))
+            return false;
+    return !escapes || no(ret_why, "escapes within escapes, over three deep");
 }
 
 bool km_query_ok(struct km_str query, const char **ret_why)

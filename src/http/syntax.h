@@ -13,9 +13,10 @@ bool km_is_field_value(struct km_str s); /* no control byte but HTAB */
  * *ret_port is 0 when there is none. */
 bool km_host_port(struct km_str s, struct km_str *ret_host, uint16_t *ret_port);
 
-/* A request path as sent: printable ASCII, good escapes only; once decoded no control byte,
- * no backslash, no broken UTF-8, no segment that is "." or ".." (escaped twice, or with
- * parameters after ';', counts too).  On refusal *ret_why says what, in static storage. */
+/* A request path as sent, and as servers see it that decode it once, twice or three times: then
+ * nothing is left to decode.  Printable ASCII, good escapes only; in each reading no control
+ * byte, no backslash, no broken UTF-8, and nothing between two of '/', '\' and ';' that is "."
+ * or "..".  On refusal *ret_why says what, in static storage. */
 bool km_path_ok(struct km_str path, const char **ret_why);
 /* A query as sent: printable ASCII, good escapes, no %00. */
 bool km_query_ok(struct km_str query, const char **ret_why);

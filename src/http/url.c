@@ -73,6 +73,18 @@ void km_url_encode(struct km_buf *b, struct km_str s)
     }
 }
 
+int km_target_check(struct km_str target, struct km_err *err)
+{
+    const char *why;
+
+    if (km_path_ok(km_str_sub(target, 0, km_str_chr(target, '?')), &why))
+        return 0;
+    return km_fail(err, KM_E_INVALID,
+                   "The upstream's path would hold %s: the name of the model or the object cannot "
+                   "stand in a path. Correct it.",
+                   why);
+}
+
 bool km_query_get(struct km_arena *a, struct km_str query, struct km_str name,
                   struct km_str *ret_value)
 {

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "base/buf.h"
+#include "base/encode.h"
 #include "http/message.h"
 #include "http/syntax.h"
 
@@ -127,7 +128,14 @@ static void paths_that_could_be_read_as_another_path_are_refused(void **state)
                                         "/.well-known",
                                         "/a%20b",
                                         "/25.2e",
-                                        "//v1//models" };
+                                        "//v1//models",
+                                        "/model/arn%3Aaws%3Abedrock%3A%3A1%3Aprofile%2Fx.y",
+                                        "/a%2Fb%2fc",
+                                        "/a%252Fb",
+                                        "/a%25252Fb",
+                                        "/100%25",
+                                        "/100%2525",
+                                        "/a;v=1.0;w=..x/b" };
     static const char *const bad[] = { "/..",
                                        "/v1/../admin",
                                        "/v1/%2e%2e/admin",
@@ -156,7 +164,31 @@ static void paths_that_could_be_read_as_another_path_are_refused(void **state)
                                        "/%25252e./a",
                                        "/..;/a",
                                        "/..;x=1/a",
-                                       "/%2e%2e%3b/a" };
+                                       "/%2e%2e%3b/a",
+                                       "/pt/..%2fx",
+                                       "/pt/%2e%2e%2fx",
+                                       "/pt/a%2f..",
+                                       "/pt/a%2f.%2fb",
+                                       "/pt/a%2F%2e%2E%2Fb",
+                                       "/pt/a%252f..%252fb",
+                                       "/pt/a%25252f%25252e%25252e%25252fb",
+                                       "/pt/%25252e%2e",
+                                       "/pt/%25%32%65%2e",
+                                       "/pt/%25%32%35%32%65.",
+                                       "/pt/a%5c..%5cb",
+                                       "/pt/a%255c..%255cb",
+                                       "/pt/a;..",
+                                       "/pt/a;/..;x=1",
+                                       "/pt/a%3b%2e%2e%3bb",
+                                       "/pt/a%253b..",
+                                       "/pt/a%2500",
+                                       "/pt/a%25250a",
+                                       "/pt/%25c0%25ae%25c0%25ae%252fa",
+                                       "/pt/%2525252e",
+                                       "/pt/a%2525252fb",
+                                       "/model/arn..x%2f..%2fy/converse",
+                                       "/models/..%2f..%2fx:generateContent",
+                                       "/deployments/..%2f..%2fx/chat/completions" };
     const char *why;
 
     (void)state;
@@ -166,6 +198,117 @@ static void paths_that_could_be_read_as_another_path_are_refused(void **state)
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         if (km_path_ok(km_str_c(bad[i]), &why))
             fail_msg("'%s' passed as a path", bad[i]);
+}
+
+/* --- what a server sees --- */
+
+static unsigned dice(unsigned *state)
+{
+    *state = *state * 1664525u + 1013904223u;
+    return *state >> 8;
+}
+
+/* One of the texts a hostile path is made of, escaped up to four times, each time in part. */
+static void put_piece(struct km_buf *out, unsigned *state)
+{
+    static const char *const pieces[] = { ".", "..", "/", "\\", ";", "a", "%2F", "x.y", "%", "2e" };
+    struct km_buf a KM_CLEANUP(km_buf_done) = KM_BUF(4096),
+                    b KM_CLEANUP(km_buf_done) = KM_BUF(4096);
+
+    km_buf_str(&a, km_str_c(pieces[dice(state) % (sizeof pieces / sizeof pieces[0])]));
+    for (unsigned times = dice(state) % 5; times > 0; times--) {
+        km_buf_reset(&b);
+        for (size_t i = 0; i < a.n; i++)
+            if (a.p[i] == '%' ? dice(state) % 2 : dice(state) % 3)
+                km_buf_printf(&b, dice(state) % 2 ? "%%%02x" : "%%%02X", (unsigned char)a.p[i]);
+            else
+                km_buf_byte(&b, a.p[i]);
+        km_buf_reset(&a);
+        km_buf_str(&a, km_buf_view(&b));
+    }
+    km_buf_str(out, km_buf_view(&a));
+}
+
+/* Decodes as most servers do: what is no escape stays. */
+static size_t decode_once(char *s, size_t n)
+{
+    size_t out = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        int hi = i + 2 < n ? km_hex_value(s[i + 1]) : -1,
+            lo = i + 2 < n ? km_hex_value(s[i + 2]) : -1;
+
+        if (s[i] == '%' && hi >= 0 && lo >= 0) {
+            s[out++] = (char)(hi * 16 + lo);
+            i += 2;
+        } else {
+            s[out++] = s[i];
+        }
+    }
+    return out;
+}
+
+/* Walks the folders as a server does that ends names at `ends`: false, it is outside. */
+static bool stays_inside(const char *s, size_t n, const char *ends)
+{
+    int depth = 0;
+    size_t from = 0;
+
+    for (size_t i = 0; i <= n; i++) {
+        if (i < n && !strchr(ends, s[i]))
+            continue;
+        if (i - from == 2 && s[from] == '.' && s[from + 1] == '.')
+            depth--;
+        else if (i > from && !(i - from == 1 && s[from] == '.'))
+            depth++;
+        if (depth < 0)
+            return false;
+        from = i + 1;
+    }
+    return true;
+}
+
+static void no_server_that_decodes_a_passed_path_leaves_its_folder(void **unused)
+{
+    static const char *const ends[] = { "/", "/\\", "/;", "/\\;" };
+    unsigned state = 20261122, passed = 0, refused = 0;
+
+    (void)unused;
+    for (unsigned round = 0; round < 200000; round++) {
+        struct km_buf path KM_CLEANUP(km_buf_done) = KM_BUF(64 * 1024);
+        char text[4096];
+        const char *why;
+        size_t n;
+
+        km_buf_byte(&path, '/');
+        for (unsigned pieces = 1 + dice(&state) % 6; pieces > 0; pieces--)
+            put_piece(&path, &state);
+        n = path.n - 1;
+        if (!km_path_ok(km_buf_view(&path), &why)) {
+            refused++;
+            continue;
+        }
+        passed++;
+        assert_true(n < sizeof text);
+        memcpy(text, path.p + 1, n);
+        for (unsigned times = 0; times <= 5; times++) {
+            for (size_t e = 0; e < sizeof ends / sizeof ends[0]; e++)
+                if (!stays_inside(text, n, ends[e]))
+                    fail_msg("'%.*s', decoded %u times, leaves its folder", (int)path.n, path.p,
+                             times);
+            n = decode_once(text, n);
+        }
+    }
+    assert_true(passed > 1000 && refused > 1000);
+}
+
+static void targets_of_upstreams_are_judged_without_their_query(void **state)
+{
+    struct km_err err;
+
+    (void)state;
+    assert_int_equal(km_target_check(KM_STR("/v1/models/x%2Fy?a=../.."), &err), 0);
+    assert_int_equal(km_target_check(KM_STR("/v1/models/..%2F..%2Fy?a=b"), &err), KM_E_INVALID);
 }
 
 static void queries_may_hold_anything_but_bad_escapes(void **state)
@@ -190,6 +333,8 @@ int main(void)
         cmocka_unit_test(urls_are_taken_apart),
         cmocka_unit_test(ambiguous_urls_are_refused),
         cmocka_unit_test(paths_that_could_be_read_as_another_path_are_refused),
+        cmocka_unit_test(no_server_that_decodes_a_passed_path_leaves_its_folder),
+        cmocka_unit_test(targets_of_upstreams_are_judged_without_their_query),
         cmocka_unit_test(queries_may_hold_anything_but_bad_escapes),
     };
 
