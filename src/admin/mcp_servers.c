@@ -10,9 +10,9 @@
  *
  * The reload comes first: what does not load is never stored.  If it cannot be stored then, it is
  * taken back.  A server of the configuration file is that file's: it is neither replaced nor
- * removed here.  Over the network no program can be named and no file or variable of the
- * environment be read: each would make the master key a login to the machine, unless
- * mcp_add_commands says so.
+ * removed here, and only the file may name a link-local or metadata address.  Over the network no
+ * program can be named and no file or variable of the environment be read: each would make the
+ * master key a login to the machine, unless mcp_add_commands says so.
  */
 #include "admin/mcp_servers.h"
 
@@ -162,6 +162,39 @@ static int check_place(struct km_arena *arena, struct km_str text, struct km_err
     return 0;
 }
 
+/* What a description says is no address. */
+static bool names_place(struct km_str member)
+{
+    return !km_str_eq(member, KM_STR("description")) && !km_str_eq(member, KM_STR("instructions"));
+}
+
+/* A name is judged when it is connected to (net/dial.h); who writes the address itself is told at
+ * once.  Not even mcp_add_commands opens these: that is for programs. */
+static int check_addresses(struct km_arena *arena, struct km_str text, struct km_err *err)
+{
+    const struct km_json *entry, *value;
+    struct km_json_iter it;
+    struct km_str key, said;
+    int r = km_json_parse(arena, text, &entry, err);
+
+    if (r < 0)
+        return r;
+    for (km_json_iter(entry, &it); km_json_next(&it, &key, &value);) {
+        union km_addr a;
+        struct km_url url;
+
+        if (names_place(key) && km_json_string(value, &said) &&
+            km_url_parse(said, &url, NULL) == 0 && km_addr_parse(url.host, url.port, &a) == 0 &&
+            km_addr_metadata(&a))
+            return km_fail_param(err, KM_E_FORBIDDEN, NULL,
+                                 "%.*s: %.*s is a link-local or metadata address, which only the "
+                                 "configuration file may name.",
+                                 KM_STR_ARG(km_str_sub(key, 0, 64)),
+                                 KM_STR_ARG(km_str_sub(url.host, 0, 64)));
+    }
+    return 0;
+}
+
 /* --- back at the worker --- */
 
 static void change_free(struct change *c)
@@ -266,6 +299,8 @@ static int make(struct km_gateway *gw, struct change *c, struct km_err *err)
     }
     if (r == 0 && c->given.n && c->outside)
         r = check_place(&c->arena, c->given, err);
+    if (r == 0 && c->given.n)
+        r = check_addresses(&c->arena, c->given, err);
     if (r == 0 && km_arena_overflowed(&c->arena))
         r = km_fail(err, KM_E_NOMEM, "out of memory");
     return r == 0 ? km_gateway_mcp_change(gw, c->name, c->given, err) : r;

@@ -269,7 +269,8 @@ static int way_by_url(struct km_cli *cli, const char *text, struct km_cli_way *w
     if (r == 0)
         r = km_tls_client_new(&tls_args, &way->tls, err);
     if (r == 0)
-        r = km_origin_new(url.https, url.host, url.port, way->tls, NULL, false, &way->origin, err);
+        r = km_origin_new(url.https, url.host, url.port, way->tls, NULL, KM_GUARD_NONE,
+                          &way->origin, err);
     return r;
 }
 

@@ -202,7 +202,8 @@ static int read_pass(struct km_snapshot *s, const struct km_node *node, struct k
     if (r == 0)
         r = read_head(s, node, &p->head, err);
     if (r == 0)
-        r = km_origin_new(url.https, url.host, url.port, s->tls, NULL, false, &p->origin, err);
+        r = km_origin_new(url.https, url.host, url.port, s->tls, NULL, KM_GUARD_NONE, &p->origin,
+                          err);
     if (r < 0)
         return r;
     p->path = km_arena_str(&s->arena, path->text);

@@ -179,7 +179,7 @@ static int start(struct km_media_job *job, struct km_str url, struct km_err *err
     struct km_fetch_args args = { .loop = call->w->loop,
                                   .client = call->w->client,
                                   .tls = call->visit->view->snap->tls,
-                                  .guarded = true,
+                                  .guard = KM_GUARD_PUBLIC,
                                   .method = KM_STR("GET"),
                                   .url = url,
                                   .head = KM_STR("Accept: image/*\r\n"

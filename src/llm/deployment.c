@@ -110,7 +110,7 @@ int km_deployment_base(struct km_deployment *d, const struct km_model_build *b,
     d->origin = km_origin_unref(d->origin);
     r = km_origin_new(url.https, url.host, url.port,
                       entry->params.ssl_verify ? b->args->tls : b->args->tls_insecure,
-                      b->args->proxies, false, &d->origin, err);
+                      b->args->proxies, KM_GUARD_NONE, &d->origin, err);
     if (r < 0)
         return r;
     url.path = km_str_sub(url.path, 0, km_str_chr(url.path, '?'));

@@ -156,8 +156,8 @@ static int prepare(struct km_fetch *f, const struct km_fetch_args *args, struct 
     }
     if (km_arena_overflowed(&f->arena))
         return km_fail(err, KM_E_NOMEM, "out of memory");
-    return km_origin_new(u.https, u.host, u.port, args->tls, args->proxies, args->guarded,
-                         &f->origin, err);
+    return km_origin_new(u.https, u.host, u.port, args->tls, args->proxies, args->guard, &f->origin,
+                         err);
 }
 
 struct km_fetch *km_fetch_start(const struct km_fetch_args *args, km_fetch_fn *fn, void *ctx,

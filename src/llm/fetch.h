@@ -16,7 +16,7 @@ struct km_fetch_args {
     struct km_http_client *client; /* of that loop */
     struct km_tls_client *tls; /* for https */
     const struct km_proxy_env *proxies; /* NULL: straight */
-    bool guarded; /* a caller had a say in the URL (net/dial.h) */
+    enum km_guard guard; /* by who had a say in the URL (net/dial.h) */
     struct km_str method; /* "GET" */
     struct km_str url;
     struct km_str head; /* ready header lines */

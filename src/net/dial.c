@@ -216,8 +216,7 @@ static int start_race(struct km_dial *dial, const union km_addr *addrs, size_t n
                       struct km_err *err)
 {
     dial->stage = CONNECT;
-    dial->race =
-        km_tcp_race_new(dial->dialer->loop, addrs, n, dial->origin->guarded, on_race, dial);
+    dial->race = km_tcp_race_new(dial->dialer->loop, addrs, n, dial->origin->guard, on_race, dial);
     return dial->race ? 0 : km_fail(err, KM_E_NOMEM, "no memory to connect");
 }
 

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* dial.h - opens streams to origins: DNS, happy eyeballs (RFC 8305), proxy, TLS, guard.
  *
- * A guarded dial refuses every resolved address that is not public unicast (loopback,
- * private, link-local, metadata, mapped and translated forms...), at connect time, so that a
- * name that changes between check and use gains nothing.  It is for any URL that a caller or a
- * server can influence; upstreams from the configuration are dialled unguarded.
+ * A guarded dial judges every resolved address at connect time (guard.h).
  */
 #ifndef KM_NET_DIAL_H
 #define KM_NET_DIAL_H
 
+#include "net/guard.h"
 #include "net/tls.h"
 
 /* Where to; immutable and reference-counted, made when the configuration is read. */
@@ -29,7 +27,7 @@ struct km_origin {
     int (*within)(void *ctx, const union km_addr *peer, struct km_err *err);
     void *within_ctx;
     union km_addr peer; /* for whom `within` makes it */
-    bool guarded;
+    enum km_guard guard;
 };
 
 /* Which proxy a target uses, from HTTP_PROXY, HTTPS_PROXY, NO_PROXY (either case). */
@@ -40,8 +38,8 @@ struct km_proxy_env {
 /* tls is used (referenced) when https. proxies may be NULL, and is not used when guarded: a
  * proxy would resolve the name where nothing checks it. */
 int km_origin_new(bool https, struct km_str host, uint16_t port, struct km_tls_client *tls,
-                  const struct km_proxy_env *proxies, bool guarded, struct km_origin **ret_origin,
-                  struct km_err *err) KM_MUST_USE;
+                  const struct km_proxy_env *proxies, enum km_guard guard,
+                  struct km_origin **ret_origin, struct km_err *err) KM_MUST_USE;
 /* Who listens on a Unix socket; the Host header is "localhost". */
 int km_origin_new_unix(struct km_str path, struct km_origin **ret_origin,
                        struct km_err *err) KM_MUST_USE;
@@ -53,12 +51,6 @@ int km_origin_new_within(struct km_str name,
                          struct km_err *err) KM_MUST_USE;
 struct km_origin *km_origin_ref(struct km_origin *o); /* any thread */
 struct km_origin *km_origin_unref(struct km_origin *o);
-
-/* true: a public unicast address that a guarded dial may reach. */
-bool km_addr_public(const union km_addr *a);
-/* true: this machine's, or a private network's (RFC 1918, 3927, 4193, 4291), mapped ones too.  Not
- * the opposite of public: what is neither is nobody's. */
-bool km_addr_private(const union km_addr *a);
 
 struct km_dialer; /* one a loop */
 struct km_dial;

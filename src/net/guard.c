@@ -11,7 +11,7 @@
  * The check is on the address that is connected to, so that no spelling of a URL and no DNS
  * answer that changes afterwards can go round it.
  */
-#include "net/dial.h"
+#include "net/guard.h"
 
 #include <arpa/inet.h>
 
@@ -123,6 +123,81 @@ bool km_addr_private(const union km_addr *a)
         if (v6_in(six, &private_v6[i]))
             return true;
     return false;
+}
+
+/* Where machines of a cloud ask who they are, and what only the link they are on can have meant. */
+static const struct v4_net metadata_v4[] = {
+    { V4(169, 254, 0, 0), 16 }, /* link-local: AWS, GCP, Azure, OCI, OpenStack, Tencent ... */
+    { V4(100, 100, 100, 200), 32 }, /* Alibaba */
+    { V4(168, 63, 129, 16), 32 }, /* Azure's host */
+    { V4(192, 0, 0, 192), 32 }, /* Oracle's first cloud */
+};
+
+static const struct v6_net metadata_v6[] = {
+    { { 0xfe, 0x80 }, 10 }, /* link-local */
+    { { 0xfd, 0x00, 0x0e, 0xc2 }, 32 }, /* AWS: ::254 and its neighbours */
+    { { 0xfd, 0x20, 0x00, 0xce }, 32 }, /* GCP: ::254 */
+    { { 0xfd, 0x00, 0x00, 0x42 }, 32 }, /* Scaleway: ::42 */
+};
+
+/* Forms of IPv6 that carry an IPv4 address, and at which byte; `flips`: it is inverted there. */
+static const struct {
+    struct v6_net net;
+    unsigned at;
+    bool flips;
+} carriers[] = {
+    { { { 0 }, 96 }, 12, false }, /* compatible, long deprecated */
+    { { { [10] = 0xff, [11] = 0xff }, 96 }, 12, false }, /* mapped */
+    { { { [8] = 0xff, [9] = 0xff }, 96 }, 12, false }, /* translated (RFC 2765) */
+    { { { 0x00, 0x64, 0xff, 0x9b }, 96 }, 12, false }, /* NAT64 */
+    { { { 0x00, 0x64, 0xff, 0x9b, 0x00, 0x01 }, 48 }, 12, false }, /* NAT64 of one's own, /96 */
+    { { { 0x20, 0x02 }, 16 }, 2, false }, /* 6to4 */
+    { { { 0x20, 0x01, 0x00, 0x00 }, 32 }, 12, true }, /* Teredo */
+};
+
+static bool v4_metadata(uint32_t a)
+{
+    for (size_t i = 0; i < sizeof metadata_v4 / sizeof metadata_v4[0]; i++)
+        if ((a ^ metadata_v4[i].net) >> (32 - metadata_v4[i].bits) == 0)
+            return true;
+    return false;
+}
+
+static bool v6_metadata(const uint8_t a[16])
+{
+    for (size_t i = 0; i < sizeof metadata_v6 / sizeof metadata_v6[0]; i++)
+        if (v6_in(a, &metadata_v6[i]))
+            return true;
+    for (size_t i = 0; i < sizeof carriers / sizeof carriers[0]; i++) {
+        const uint8_t *four = a + carriers[i].at;
+        uint32_t v4 = V4(four[0], four[1], four[2], four[3]);
+
+        if (v6_in(a, &carriers[i].net) && v4_metadata(carriers[i].flips ? ~v4 : v4))
+            return true;
+    }
+    return false;
+}
+
+bool km_addr_metadata(const union km_addr *a)
+{
+    if (a->sa.sa_family == AF_INET)
+        return v4_metadata(ntohl(a->in.sin_addr.s_addr));
+    return a->sa.sa_family == AF_INET6 && v6_metadata(a->in6.sin6_addr.s6_addr);
+}
+
+bool km_guard_allows(enum km_guard guard, const union km_addr *a, const char **ret_why)
+{
+    switch (guard) {
+    case KM_GUARD_NONE:
+        return true;
+    case KM_GUARD_METADATA:
+        *ret_why = "a link-local or metadata address, which only the configuration file may name";
+        return !km_addr_metadata(a);
+    case KM_GUARD_PUBLIC:
+        break;
+    }
+    *ret_why = "not a public address";
+    return km_addr_public(a);
 }
 
 bool km_addr_public(const union km_addr *a)

@@ -33,7 +33,8 @@ static void put_host(struct km_buf *b, struct km_str host)
 }
 
 static void put_key(struct km_buf *b, bool https, struct km_str host, uint16_t port,
-                    const struct km_tls_client *tls, const struct km_proxy *proxy, bool guarded)
+                    const struct km_tls_client *tls, const struct km_proxy *proxy,
+                    enum km_guard guard)
 {
     km_buf_str(b, https ? KM_STR("https://") : KM_STR("http://"));
     put_host(b, host);
@@ -42,17 +43,17 @@ static void put_key(struct km_buf *b, bool https, struct km_str host, uint16_t p
         km_buf_printf(b, " tls=%p", (const void *)tls);
     if (proxy->host.n)
         km_buf_printf(b, " via=%.*s:%u", KM_STR_ARG(proxy->host), (unsigned)proxy->port);
-    if (guarded)
-        km_buf_str(b, KM_STR(" guarded"));
+    if (guard)
+        km_buf_str(b, guard == KM_GUARD_PUBLIC ? KM_STR(" guarded") : KM_STR(" guarded=metadata"));
 }
 
 static struct layout build(struct km_buf *b, bool https, struct km_str host, uint16_t port,
                            const struct km_tls_client *tls, const struct km_proxy *proxy,
-                           bool guarded)
+                           enum km_guard guard)
 {
     struct layout at = { .key = 0 };
 
-    put_key(b, https, host, port, tls, proxy, guarded);
+    put_key(b, https, host, port, tls, proxy, guard);
     at.host = b->n;
     km_buf_str(b, host);
     at.header = b->n;
@@ -94,8 +95,8 @@ static int check(bool https, struct km_str host, const struct km_tls_client *tls
 }
 
 int km_origin_new(bool https, struct km_str host, uint16_t port, struct km_tls_client *tls,
-                  const struct km_proxy_env *proxies, bool guarded, struct km_origin **ret_origin,
-                  struct km_err *err)
+                  const struct km_proxy_env *proxies, enum km_guard guard,
+                  struct km_origin **ret_origin, struct km_err *err)
 {
     struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(TEXT_MAX);
     struct km_proxy proxy = { .auth = KM_BUF(1) };
@@ -107,7 +108,7 @@ int km_origin_new(bool https, struct km_str host, uint16_t port, struct km_tls_c
     if (host.n >= 2 && host.p[0] == '[' && host.p[host.n - 1] == ']')
         host = km_str_sub(host, 1, host.n - 2);
     r = check(https, host, tls, err);
-    if (r == 0 && proxies && !guarded && !km_proxy_bypass(proxies->none, host, port))
+    if (r == 0 && proxies && !guard && !km_proxy_bypass(proxies->none, host, port))
         via = https ? proxies->https : proxies->http;
     if (r == 0 && via.n)
         r = km_proxy_parse(via, &proxy, err);
@@ -115,7 +116,7 @@ int km_origin_new(bool https, struct km_str host, uint16_t port, struct km_tls_c
         km_buf_done(&proxy.auth);
         return r;
     }
-    at = build(&text, https, host, port, https ? tls : NULL, &proxy, guarded);
+    at = build(&text, https, host, port, https ? tls : NULL, &proxy, guard);
     km_buf_done(&proxy.auth);
     o = km_buf_failed(&text) ? NULL : origin_alloc(&text, &at);
     if (!o)
@@ -123,7 +124,7 @@ int km_origin_new(bool https, struct km_str host, uint16_t port, struct km_tls_c
     o->pub.port = port;
     o->pub.tls = https ? km_tls_client_ref(tls) : NULL;
     o->pub.proxy_port = proxy.host.n ? proxy.port : 0;
-    o->pub.guarded = guarded;
+    o->pub.guard = guard;
     *ret_origin = &o->pub;
     return 0;
 }

@@ -32,7 +32,8 @@ struct km_tcp_race {
     struct km_loop *loop;
     km_tcp_race_fn *fn;
     void *ctx;
-    bool guarded, refused;
+    enum km_guard guard;
+    bool refused;
     union km_addr addrs[KM_TCP_MAX_ADDRS];
     size_t n, next;
     struct km_list attempts;
@@ -155,11 +156,12 @@ static int open_connecting(const union km_addr *addr)
 static bool start_one(struct km_tcp_race *race, const union km_addr *addr)
 {
     struct attempt *a;
+    const char *why;
     int fd;
 
-    if (race->guarded && !km_addr_public(addr)) {
+    if (!km_guard_allows(race->guard, addr, &why)) {
         race->refused = true;
-        note_failure(race, addr, "not a public address");
+        note_failure(race, addr, why);
         return false;
     }
     fd = open_connecting(addr);
@@ -226,7 +228,7 @@ static void interleave(struct km_tcp_race *race, const union km_addr *addrs, siz
 }
 
 struct km_tcp_race *km_tcp_race_new(struct km_loop *loop, const union km_addr *addrs, size_t n,
-                                    bool guarded, km_tcp_race_fn *fn, void *ctx)
+                                    enum km_guard guard, km_tcp_race_fn *fn, void *ctx)
 {
     struct km_tcp_race *race = calloc(1, sizeof *race);
 
@@ -235,7 +237,7 @@ struct km_tcp_race *km_tcp_race_new(struct km_loop *loop, const union km_addr *a
     race->loop = loop;
     race->fn = fn;
     race->ctx = ctx;
-    race->guarded = guarded;
+    race->guard = guard;
     km_list_init(&race->attempts);
     km_timer_init(&race->stagger, loop, on_stagger, race);
     km_deferred_init(&race->over, loop, on_over, race);

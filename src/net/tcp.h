@@ -8,6 +8,7 @@
 #ifndef KM_NET_TCP_H
 #define KM_NET_TCP_H
 
+#include "net/guard.h"
 #include "net/stream.h"
 
 #define KM_TCP_STAGGER_MS 250
@@ -19,9 +20,9 @@ struct km_tcp_race;
  * synchronous; the race is gone after. */
 typedef void km_tcp_race_fn(void *ctx, struct km_stream *stream, const struct km_err *err);
 
-/* guarded: addresses that are not public are refused.  NULL when out of memory. */
+/* Addresses that the guard does not allow are refused.  NULL when out of memory. */
 struct km_tcp_race *km_tcp_race_new(struct km_loop *loop, const union km_addr *addrs, size_t n,
-                                    bool guarded, km_tcp_race_fn *fn, void *ctx);
+                                    enum km_guard guard, km_tcp_race_fn *fn, void *ctx);
 /* Stops it; no callback follows.  NULL is fine.  Returns NULL. */
 struct km_tcp_race *km_tcp_race_free(struct km_tcp_race *race);
 

@@ -158,3 +158,31 @@ def test_many_at_once_and_each_is_there(tmp_path, upstream):
         assert made == [201] * 12
         wait_until(lambda: len(gateway.call("GET", "/v1/mcp/server").json()) == 12, 20, "all")
         assert set(stored(gateway)) == {f"s{i}" for i in range(12)}
+
+
+METADATA = ["169.254.169.254", "169.254.170.2:80", "100.100.100.200", "168.63.129.16",
+            "[fd00:ec2::254]", "[fe80::1]", "[::ffff:169.254.169.254]", "[64:ff9b::a9fe:a9fe]"]
+
+
+def test_metadata_addresses_are_for_the_file(tmp_path, upstream):
+    with served(tmp_path, {"link": {"url": "http://169.254.169.254/mcp", "transport": "http"}},
+                mcp_add_commands=True) as gateway:  # which is about programs
+        for host in METADATA:
+            url = f"http://{host}/latest"
+            for more in ({"url": url}, {"spec_path": url}, {"auth_type": "oauth2", "token_url": url},
+                         {"credentials": {"token_url": url}}):
+                refused = gateway.call("POST", "/v1/mcp/server", entry(upstream, **more))
+                assert refused.status == 403, (more, refused)
+                assert "configuration file" in refused.json()["error"]["message"]
+        assert stored(gateway) == {}
+        assert gateway.call("POST", "/v1/mcp/server", entry(
+            upstream, description="http://169.254.169.254/ is not for us")).status == 201
+        refused = gateway.call("PUT", "/v1/mcp/server", {
+            "server_id": "late", "url": "http://169.254.169.254/"})
+        assert refused.status == 403, refused
+        # By a name that hides it, nobody is asked: spellings that only a resolver takes.
+        for number, host in enumerate(("2852039166", "0xa9fea9fe", "0251.0376.0251.0376")):
+            gateway.call("POST", "/v1/mcp/server", {
+                "server_name": f"n{number}", "url": f"http://{host}/", "transport": "http"})
+            assert status(gateway, f"n{number}")["state"] != "ready"
+        wait_until(lambda: names(gateway), 20, "the one that was added")

@@ -69,7 +69,7 @@ static int fetch(struct run *r, struct km_str url, bool own, struct km_err *err)
                                                 .client = r->work.run->client,
                                                 .tls = r->args->tls,
                                                 .proxies = r->args->proxies,
-                                                .guarded = !trusted,
+                                                .guard = trusted ? KM_GUARD_NONE : KM_GUARD_PUBLIC,
                                                 .method = KM_STR("GET"),
                                                 .url = url,
                                                 .head = KM_STR("Accept: application/json"

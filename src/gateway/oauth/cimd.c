@@ -141,7 +141,9 @@ static int fetch(struct km_cimd_ask *a, struct km_err *err)
             .loop = v->w->loop,
             .client = v->w->client,
             .tls = v->view->snap->tls,
-            .guarded = !km_url_host_listed(a->id, &v->view->snap->oauth->oauth.trusted_hosts),
+            .guard = km_url_host_listed(a->id, &v->view->snap->oauth->oauth.trusted_hosts)
+                         ? KM_GUARD_NONE
+                         : KM_GUARD_PUBLIC,
             .method = KM_STR("GET"),
             .url = a->id,
             .head = KM_STR("Accept: application/json\r\n"),

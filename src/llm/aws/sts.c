@@ -64,7 +64,8 @@ static int sign(struct km_aws_search *s, struct km_str url, struct km_str form, 
     int r = km_url_parse(url, &u, err);
 
     if (r == 0) /* for the Host that will be sent */
-        r = km_origin_new(u.https, u.host, u.port, s->owner->tls, NULL, false, &origin, err);
+        r = km_origin_new(u.https, u.host, u.port, s->owner->tls, NULL, KM_GUARD_NONE, &origin,
+                          err);
     if (r < 0 || !origin)
         return r;
     r = km_sigv4_sign(&(struct km_sigv4_request){ .method = KM_STR("POST"),

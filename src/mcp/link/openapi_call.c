@@ -162,7 +162,8 @@ static void put_lines(struct act *a)
     struct km_buf lines KM_CLEANUP(km_buf_done) = KM_BUF(KM_OPENAPI_HEAD_BYTES);
 
     /* A host that a document alone names is sent nothing of a caller's. */
-    km_asker_lines(l->upstream, origin(a)->guarded ? KM_STR_NONE : km_buf_view(&l->own_head),
+    km_asker_lines(l->upstream,
+                   origin(a)->guard == KM_GUARD_PUBLIC ? KM_STR_NONE : km_buf_view(&l->own_head),
                    &lines);
     place_lines(a, km_buf_view(&lines));
     a->head.failed = a->head.failed || km_buf_failed(&lines);

@@ -58,7 +58,7 @@ struct km_fetch *km_oauth_fetch(const struct km_oauth_net *net, struct km_str me
                                                    .client = net->client,
                                                    .tls = net->tls,
                                                    .proxies = net->proxies,
-                                                   .guarded = !trusted,
+                                                   .guard = trusted ? net->guard : KM_GUARD_PUBLIC,
                                                    .method = method,
                                                    .url = url,
                                                    .head = head,

@@ -22,6 +22,7 @@ struct km_oauth_net { /* with what to ask; copied */
     const struct km_str_list *trusted_hosts;
     struct km_str server_url; /* the configured server: its host is trusted */
     struct km_str own_urls[4]; /* endpoints that are configured: theirs are too; empty: none */
+    enum km_guard guard; /* of what is trusted: by who configured it */
 };
 
 struct km_oauth_found {

@@ -71,6 +71,7 @@ struct km_mcp_oauth {
     struct km_map *holders; /* principal to holder */
     int64_t scheme; /* is_byok: `access` of a holder is what stands there; constant */
     struct km_str help;
+    enum km_guard guard;
     struct km_map *exchanged; /* by principal and its token; exchange.c */
     int64_t swept_us;
     struct km_list logins;

@@ -35,6 +35,7 @@ struct km_oauth_net km_mcp_oauth_net(const struct km_mcp_oauth *o, struct km_loo
                                   .proxies = &o->proxies,
                                   .trusted_hosts = &o->trusted_hosts,
                                   .server_url = o->server_url,
+                                  .guard = o->guard,
                                   .own_urls = {
                                       o->settings.token_url, o->settings.authorization_url,
                                       o->settings.registration_url, o->settings.exchange_url } };
@@ -264,6 +265,7 @@ struct km_mcp_oauth *km_mcp_oauth_new(const struct km_mcp_oauth_args *args, stru
     o->by_exchange = args->exchange;
     o->scheme = args->scheme;
     o->help = km_arena_str(&o->arena, args->help);
+    o->guard = args->guard;
     o->by_client = !args->exchange && !args->scheme &&
                    km_str_eq(o->settings.flow, KM_STR("client_credentials"));
     o->tls = km_tls_client_ref(args->tls);

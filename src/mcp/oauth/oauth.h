@@ -42,6 +42,7 @@ struct km_mcp_oauth_args { /* copied */
     bool exchange; /* tokens of callers are exchanged: settings has an endpoint and a client */
     int64_t scheme; /* enum km_mcp_auth: callers bring what stands there themselves; NONE: no */
     struct km_str help; /* the same: where they have it from; or empty */
+    enum km_guard guard; /* of the server and the endpoints that are configured */
 };
 
 struct km_mcp_oauth *km_mcp_oauth_new(const struct km_mcp_oauth_args *args, struct km_err *err);

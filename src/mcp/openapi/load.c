@@ -146,18 +146,19 @@ static int fetch(struct km_openapi_load *l, struct km_err *err)
     if (s->etag[0])
         (void)!km_header_put(&head, KM_STR("If-None-Match"), km_str_c(s->etag), NULL);
     pthread_mutex_unlock(&s->lock);
-    l->fetch = km_fetch_start(&(struct km_fetch_args){ .loop = l->loop,
-                                                       .client = l->client,
-                                                       .tls = s->tls,
-                                                       .proxies = &s->proxies,
-                                                       .guarded = l->strange,
-                                                       .method = KM_STR("GET"),
-                                                       .url = km_buf_view(&l->from),
-                                                       .head = km_buf_view(&head),
-                                                       .timeout_ms = l->timeout_ms,
-                                                       .tries = 2,
-                                                       .max_bytes = KM_OPENAPI_BYTES },
-                              on_fetched, l, err);
+    l->fetch =
+        km_fetch_start(&(struct km_fetch_args){ .loop = l->loop,
+                                                .client = l->client,
+                                                .tls = s->tls,
+                                                .proxies = &s->proxies,
+                                                .guard = l->strange ? KM_GUARD_PUBLIC : s->guard,
+                                                .method = KM_STR("GET"),
+                                                .url = km_buf_view(&l->from),
+                                                .head = km_buf_view(&head),
+                                                .timeout_ms = l->timeout_ms,
+                                                .tries = 2,
+                                                .max_bytes = KM_OPENAPI_BYTES },
+                       on_fetched, l, err);
     return l->fetch ? 0 : err->code;
 }
 

@@ -82,6 +82,7 @@ static void fill(struct km_openapi_source *s, const struct km_openapi_source_arg
     s->headers = copy_map(a, args->headers);
     s->passed = copy_list(a, args->passed);
     s->run = args->run;
+    s->guard = args->guard;
     s->tls = args->tls ? km_tls_client_ref(args->tls) : NULL;
     if (args->proxies)
         s->proxies = (struct km_proxy_env){ km_arena_str(a, args->proxies->http),
@@ -156,8 +157,8 @@ static int settle(const struct km_openapi_source *s, struct km_openapi *doc, str
                        "`url`",
                        KM_STR_ARG(km_str_sub(url.host, 0, 100)));
     doc->target = km_arena_str(&doc->arena, url.path);
-    return km_origin_new(url.https, url.host, url.port, s->tls, &s->proxies, strange, &doc->origin,
-                         err);
+    return km_origin_new(url.https, url.host, url.port, s->tls, &s->proxies,
+                         strange ? KM_GUARD_PUBLIC : s->guard, &doc->origin, err);
 }
 
 static int make(struct km_openapi_source *s, struct km_str text, struct km_str from,

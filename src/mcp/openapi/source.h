@@ -27,6 +27,7 @@ struct km_openapi_source_args { /* all is copied */
     km_mcp_tool_fn *run;
     struct km_tls_client *tls; /* referenced */
     const struct km_proxy_env *proxies;
+    enum km_guard guard; /* of what is configured: by who configured it */
 };
 
 /* NULL with err. */

@@ -23,6 +23,7 @@ struct km_openapi_source {
     km_mcp_tool_fn *run;
     struct km_tls_client *tls;
     struct km_proxy_env proxies;
+    enum km_guard guard;
     pthread_mutex_t making; /* one text at a time; taken before lock, never on a loop */
     pthread_mutex_t lock; /* of all below */
     struct km_openapi *doc; /* NULL: none was read yet */

@@ -74,6 +74,12 @@ static int make_head(struct km_mcp_upstream *u, struct km_err *err)
     return r;
 }
 
+/* What was added at run time may have been added over the network. */
+static enum km_guard guard_of(const struct km_mcp_upstream *u)
+{
+    return u->added ? KM_GUARD_METADATA : KM_GUARD_NONE;
+}
+
 /* After the header lines. */
 static int make_source(const struct km_mcp_set_args *args, struct km_mcp_upstream *u,
                        struct km_err *err)
@@ -90,6 +96,7 @@ static int make_source(const struct km_mcp_set_args *args, struct km_mcp_upstrea
         .run = km_link_openapi_run,
         .tls = args->tls,
         .proxies = args->proxies,
+        .guard = guard_of(u),
     };
 
     if ((e->auth == KM_MCP_AUTH_OAUTH2 || e->auth == KM_MCP_AUTH_EXCHANGE) && !e->url.n)
@@ -121,8 +128,8 @@ int km_mcp_make_address(const struct km_mcp_set_args *args, struct km_mcp_upstre
     u->target = url.path.n && url.path.p[0] == '/'
                     ? url.path
                     : km_arena_cat(&u->arena, (struct km_str[]){ KM_STR("/"), url.path }, 2);
-    r = km_origin_new(url.https, url.host, url.port, args->tls, args->proxies, false, &u->origin,
-                      err);
+    r = km_origin_new(url.https, url.host, url.port, args->tls, args->proxies, guard_of(u),
+                      &u->origin, err);
     if (r == 0)
         r = make_head(u, err);
     return r == 0 && u->entry->spec_path.n ? make_source(args, u, err) : r;
@@ -202,6 +209,7 @@ int km_mcp_make_oauth(const struct km_mcp_set_args *args, struct km_mcp_upstream
         .exchange = u->entry->auth == KM_MCP_AUTH_EXCHANGE,
         .scheme = u->entry->byok ? u->entry->auth : KM_MCP_AUTH_NONE,
         .help = u->entry->byok_help_url,
+        .guard = guard_of(u),
     };
     const struct km_oauth_settings *shared;
 

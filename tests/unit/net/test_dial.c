@@ -28,11 +28,11 @@ static bool has_result(void *ctx)
     return ((struct result *)ctx)->calls > 0;
 }
 
-static struct km_origin *plain_origin(const char *host, uint16_t port, bool guarded)
+static struct km_origin *plain_origin(const char *host, uint16_t port, enum km_guard guard)
 {
     struct km_origin *o;
 
-    assert_int_equal(km_origin_new(false, km_str_c(host), port, NULL, NULL, guarded, &o, NULL), 0);
+    assert_int_equal(km_origin_new(false, km_str_c(host), port, NULL, NULL, guard, &o, NULL), 0);
     return o;
 }
 
@@ -295,6 +295,29 @@ static void a_guarded_dial_refuses_what_a_name_resolves_to(void **state)
     close(listener);
 }
 
+static void a_dial_for_an_administrator_refuses_metadata_and_nothing_else(void **state)
+{
+    struct fixture *f = *state;
+    int listener = listen_loopback();
+    struct km_dns dns = { .loop = f->loop };
+    union km_addr link, nat64;
+    struct result r;
+
+    assert_int_equal(km_addr_parse(KM_STR("169.254.169.254"), 80, &link), 0);
+    assert_int_equal(km_addr_parse(KM_STR("64:ff9b::a9fe:a9fe"), 80, &nat64), 0);
+    dns.names[0] = (struct fake_name){ "evil.test", { link, nat64 }, 2 };
+    r = dial_origin(f, &dns, plain_origin("evil.test", 80, KM_GUARD_METADATA), 5000, NULL);
+    assert_int_equal(r.err.code, KM_E_FORBIDDEN);
+    assert_non_null(strstr(r.err.text, "metadata address"));
+    r = dial_origin(f, &dns, plain_origin("169.254.169.254", 80, KM_GUARD_METADATA), 5000, NULL);
+    assert_int_equal(r.err.code, KM_E_FORBIDDEN);
+    dns.names[0] = (struct fake_name){ "mixed.test", { link, loopback(port_of(listener)) }, 2 };
+    r = dial_origin(f, &dns, plain_origin("mixed.test", 80, KM_GUARD_METADATA), 5000, NULL);
+    assert_non_null(r.stream);
+    km_stream_free(r.stream);
+    close(listener);
+}
+
 /* --- through a proxy --- */
 
 static void the_stream_of_a_plain_origin_ends_at_the_proxy(void **state)
@@ -478,6 +501,7 @@ int main(void)
         NET_TEST(the_time_out_names_the_stage),
         NET_TEST(a_cancelled_dial_calls_nobody),
         NET_TEST(a_guarded_dial_refuses_what_a_name_resolves_to),
+        NET_TEST(a_dial_for_an_administrator_refuses_metadata_and_nothing_else),
         NET_TEST(the_stream_of_a_plain_origin_ends_at_the_proxy),
         NET_TEST(a_filter_passes_on_what_it_does_not_do),
         NET_TEST(an_https_origin_behind_a_proxy_goes_through_the_tunnel),

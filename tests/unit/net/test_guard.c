@@ -154,6 +154,41 @@ static void a_private_network_is_not_what_is_merely_not_public(void **state)
     }
 }
 
+static void link_local_and_metadata_addresses_are_known_in_every_form(void **state)
+{
+    static const char *const metadata[] = {
+        "169.254.169.254", "169.254.0.1", "169.254.255.255", "169.254.170.2", "100.100.100.200",
+        "168.63.129.16", "192.0.0.192", "fe80::1", "febf::1", "fe80::a9fe:a9fe", "fd00:ec2::254",
+        "fd00:ec2::23", "fd20:ce::254", "fd00:42::42", "::ffff:169.254.169.254",
+        "::169.254.169.254",
+        "::ffff:0:169.254.169.254", "64:ff9b::a9fe:a9fe", "64:ff9b::100.100.100.200",
+        "64:ff9b:1::a9fe:a9fe", "2002:a9fe:a9fe::1", "2002:a83f:8110::",
+        "2001:0:1:2:3:4:5601:5601", "::ffff:168.63.129.16",
+    };
+    static const char *const others[] = {
+        "127.0.0.1", "10.0.0.1", "192.168.1.1", "100.100.100.201", "168.63.129.17", "169.253.1.1",
+        "169.255.0.1", "8.8.8.8", "::1", "fd12::1", "fec0::1", "2606:4700::1111",
+        "::ffff:10.0.0.1", "64:ff9b::8.8.8.8", "2002:a00:1::", "::",
+    };
+    const char *why = NULL;
+    union km_addr a;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof metadata / sizeof metadata[0]; i++) {
+        assert_int_equal(km_addr_parse(km_str_c(metadata[i]), 80, &a), 0);
+        if (km_guard_allows(KM_GUARD_METADATA, &a, &why) || !why)
+            fail_msg("%s may be reached", metadata[i]);
+        assert_true(km_guard_allows(KM_GUARD_NONE, &a, &why));
+        if (km_guard_allows(KM_GUARD_PUBLIC, &a, &why))
+            fail_msg("%s is public", metadata[i]);
+    }
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        assert_int_equal(km_addr_parse(km_str_c(others[i]), 80, &a), 0);
+        if (!km_guard_allows(KM_GUARD_METADATA, &a, &why))
+            fail_msg("%s may not be reached", others[i]);
+    }
+}
+
 static void an_address_of_another_family_is_not_public(void **state)
 {
     union km_addr a;
@@ -169,6 +204,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_spelling_has_its_verdict),
         cmocka_unit_test(a_private_network_is_not_what_is_merely_not_public),
+        cmocka_unit_test(link_local_and_metadata_addresses_are_known_in_every_form),
         cmocka_unit_test(an_address_of_another_family_is_not_public),
     };
 
