@@ -74,8 +74,9 @@ static void development(struct km_doctor *d)
                       "nobody is asked for a key (auth: none): for development only");
     else if (!d->snap->has_master)
         km_doctor_say(d, KM_DOCTOR_WARN, "set general_settings.master_key",
-                      "there is no master key: only this machine is served, and everybody on it is "
-                      "the administrator");
+                      "there is no master key: everybody on this machine is the administrator, and "
+                      "a proxy on it that does not say it passes requests on makes everything "
+                      "public");
     else
         km_doctor_say(d, KM_DOCTOR_OK, NULL, "everybody is asked for a key");
 }

@@ -201,6 +201,21 @@ void km_sockets_close(struct km_sockets *s)
     km_sockets_trim(s, 0);
 }
 
+const char *km_listen_exposure(const struct km_config *config)
+{
+    const struct km_gateway_settings *s = km_config_get(config, &km_gateway_settings_table);
+    const struct km_general_settings *g = km_config_get(config, &km_general_settings_table);
+
+    if (s->auth == KM_AUTH_MODE_NONE)
+        return "kanmon_settings.auth is none: everybody who reaches this address may call and "
+               "administer it. Remove it and set general_settings.master_key.";
+    if (!g->master_key.n)
+        return "no master key: everybody on this machine may call and administer it, and a proxy "
+               "on this machine makes everything public. Set general_settings.master_key (or "
+               "LITELLM_MASTER_KEY).";
+    return NULL;
+}
+
 void km_sockets_url(const struct km_sockets *s, const struct km_config *config, char out[80])
 {
     struct wanted w = wanted(config);

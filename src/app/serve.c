@@ -218,7 +218,7 @@ static void announce(const struct serve *s)
 {
     union km_addr last = { 0 }, addr;
     char text[KM_ADDR_TEXT];
-    const struct km_general_settings *g = km_config_get(s->config, &km_general_settings_table);
+    const char *exposure = km_listen_exposure(s->config);
 
     for (size_t i = 0; i < s->sockets.n; i++) {
         if (km_listen_address(s->sockets.fds[i], &addr, NULL) < 0 ||
@@ -228,10 +228,8 @@ static void announce(const struct serve *s)
         km_addr_text(&addr, text);
         km_log_msg(s->gw->log, KM_LOG_INFO, "listening", "%s", text);
     }
-    if (!g->master_key.n)
-        km_log_msg(s->gw->log, KM_LOG_WARN, "auth.off",
-                   "no master key: everybody who reaches this address may call. Set "
-                   "general_settings.master_key (or LITELLM_MASTER_KEY).");
+    if (exposure)
+        km_log_msg(s->gw->log, KM_LOG_WARN, "auth.off", "%s", exposure);
 }
 
 static int open_sockets(struct serve *s, const struct km_cli *cli, struct km_err *err)

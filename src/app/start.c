@@ -201,6 +201,8 @@ static int go(struct km_cli *cli, struct place *p, struct km_sockets *sockets, i
         fprintf(stderr, "error: the gateway did not start; all it said is in %s\n", p->log);
         return code;
     }
+    if (km_listen_exposure(p->config))
+        fprintf(stderr, "warning: %s\n", km_listen_exposure(p->config));
     if (km_cli_flag(cli, "json")) {
         printf("{\"url\":\"%s\",\"supervisor\":%ld}\n", url, (long)pid);
         return code;

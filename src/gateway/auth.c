@@ -5,7 +5,7 @@
  * and bad.  The first row that does not say "not mine" decides, so the order is the policy:
  *
  *     local    the control socket: its owner was checked by the kernel
- *     open     authentication is off: everybody is the administrator of nothing but calls
+ *     open     authentication is off, for all or for want of a master key: then for this machine
  *     master   the master key
  *     token    an access token of the built-in authorization server: the key that was shown to it
  *     jwt      a token of an issuer that is trusted: the key its claims lead to
@@ -126,6 +126,23 @@ int km_credential(const struct km_visit *v, struct km_str *ret, struct km_err *e
     return 0;
 }
 
+struct km_str km_forwarded_by(const struct km_headers *h)
+{
+    static const struct km_str names[] = { { "forwarded", 9 }, { "via", 3 }, { "x-real-ip", 9 } };
+
+    for (size_t i = 0; i < h->n; i++)
+        if (km_str_iamong(h->v[i].name, names, sizeof names / sizeof names[0]) ||
+            km_str_istarts(h->v[i].name, KM_STR("x-forwarded-")))
+            return h->v[i].name;
+    return KM_STR_NONE;
+}
+
+bool km_visit_is_local(const struct km_visit *v)
+{
+    return v->local || (km_addr_loopback(km_exchange_peer(v->x)) &&
+                        !km_forwarded_by(&km_exchange_request(v->x)->headers).n);
+}
+
 /* What the request carries: the text, and its digest (made once). */
 struct credential {
     struct km_str text;
@@ -143,12 +160,26 @@ static int by_local(struct km_visit *v, const struct credential *c, struct km_er
     return 0;
 }
 
+static struct km_str forwarded_name(const struct km_visit *v)
+{
+    struct km_str name = km_forwarded_by(&km_exchange_request(v->x)->headers);
+
+    return name.n ? km_str_sub(name, 0, 40) : KM_STR("another machine's address");
+}
+
 static int by_open(struct km_visit *v, const struct credential *c, struct km_err *err)
 {
+    const struct km_snapshot *snap = v->view->snap;
+
     (void)c;
-    (void)err;
-    if (!v->view->snap->auth_off)
+    if (!snap->auth_off)
         return KM_E_AGAIN;
+    if (snap->gateway->auth != KM_AUTH_MODE_NONE && !km_visit_is_local(v))
+        return km_fail(err, KM_E_FORBIDDEN,
+                       "A proxy passed this request on (it has %.*s), and without "
+                       "general_settings.master_key only requests made on this machine are "
+                       "served. Set a master key.",
+                       KM_STR_ARG(forwarded_name(v)));
     v->who.admin = true;
     snprintf(v->who.who, sizeof v->who.who, "anonymous");
     return 0;
@@ -263,13 +294,11 @@ static int identify(struct km_visit *v, struct km_err *err)
 
 int km_authenticate(struct km_visit *v, enum km_auth_level level, struct km_err *err)
 {
-    const union km_addr *peer = km_exchange_peer(v->x);
     int r;
 
     if (level == KM_AUTH_PUBLIC || level == KM_AUTH_WEB)
         return 0;
-    if (level == KM_AUTH_METRICS &&
-        (v->local || v->view->snap->metrics_open || km_addr_loopback(peer)))
+    if (level == KM_AUTH_METRICS && v->view->snap->metrics_open)
         return 0;
     r = identify(v, err);
     if (r == 0 && level == KM_AUTH_ADMIN && !v->who.admin)

@@ -40,7 +40,7 @@ struct km_visit {
     void *own; /* its handler's, over a wait for jwt */
     bool had_credential; /* something was shown, be it good or not */
     union km_addr peer; /* of a copy, which has no exchange */
-    bool local; /* by the control socket */
+    bool local; /* by the control socket, and not passed on */
     unsigned uid; /* of the peer, when local */
 };
 
@@ -62,6 +62,13 @@ void km_visit_hash(const struct km_visit *v, uint8_t ret_hash[32]);
 /* What the ledger wants of a caller: id, key_hash and, unless ip is NULL, client_ip, which may
  * point into ip[KM_ADDR_TEXT].  Leaves the rest of the entry alone. */
 void km_visit_books(const struct km_visit *v, char *ip, struct km_ledger_entry *e);
+
+/* The field by which a proxy says that it passed the request on; empty: none does.  Such a request
+ * is nobody's of this machine: rights that come from where it was made end with it. */
+struct km_str km_forwarded_by(const struct km_headers *h);
+/* By the control socket, or from this machine's own address, and nobody passed it on.  The one
+ * place that says what is local.  Not of a copy. */
+bool km_visit_is_local(const struct km_visit *v);
 
 /* Host, and Origin, as the configuration allows them (DNS rebinding, foreign pages). */
 int km_check_host(const struct km_visit *v, struct km_err *err) KM_MUST_USE;

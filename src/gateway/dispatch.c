@@ -124,9 +124,9 @@ static void dispatch(struct km_worker *w, struct km_exchange *x, bool local)
         km_exchange_respond(x, 503, KM_STR("Retry-After: 1\r\n"), KM_STR_NONE);
         return;
     }
-    v->local = local;
+    v->local = local && !km_forwarded_by(&km_exchange_request(x)->headers).n;
     v->dialect = km_dialect_of(km_exchange_request(x)->path);
-    v->uid = local ? km_exchange_peer(x)->in.sin_addr.s_addr : 0;
+    v->uid = v->local ? km_exchange_peer(x)->in.sin_addr.s_addr : 0;
     if (!km_cors_preflight(v) && !must_wait(v))
         go_on(v);
 }

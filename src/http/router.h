@@ -29,7 +29,7 @@ enum km_auth_level {
     KM_AUTH_KEY,      /* any valid key */
     KM_AUTH_CALL,     /* any valid key; asked by the call itself, as its first step */
     KM_AUTH_ADMIN,    /* the master key, or the control socket */
-    KM_AUTH_METRICS,  /* as KEY unless the file opens it; loopback is free */
+    KM_AUTH_METRICS,  /* as KEY unless the file opens it */
 };
 
 struct km_route {

@@ -161,7 +161,9 @@ def test_a_server_for_all_keys_is_for_all(gateway):
     ({"forwarded": 'for="[fd00::1]:80";proto=http, for=127.0.0.1'}, True),
     ({"x-forwarded-for": "203.0.113.9"}, False), ({"x-forwarded-for": "10.0.0.7, 8.8.8.8:443"}, False),
     ({"x-forwarded-for": "unknown"}, False), ({"x-real-ip": "2001:4860:4860::8888"}, False),
-    ({"forwarded": 'proto=https;for="[2001:4860::8888]:1"'}, False), ({"forwarded": "for=_hidden"}, False)])
+    ({"forwarded": 'proto=https;for="[2001:4860::8888]:1"'}, False), ({"forwarded": "for=_hidden"}, False),
+    ({"via": "1.1 proxy"}, False), ({"x-forwarded-proto": "https"}, False),
+    ({"forwarded": "proto=https"}, False), ({"via": "1.1 a", "x-forwarded-for": "10.0.0.7"}, True)])
 def test_a_server_of_the_private_network_is_not_for_the_public_one(gateway, sent, inside):
     """Nor is it to be seen that it is there, whoever asks."""
     assert ("inner-work" in tools(gateway, headers=sent)) is inside

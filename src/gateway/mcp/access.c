@@ -147,16 +147,21 @@ static bool private_text(struct km_str text)
     return km_addr_parse(text, 0, &a) == 0 && km_addr_private(&a);
 }
 
-/* One element of a list; of Forwarded only what it says in "for" (RFC 7239, 4). */
-static bool private_element(struct km_str element, bool forwarded)
+/* One element of a list; of Forwarded only what it says in "for" (RFC 7239, 4).  *named: it names
+ * an address. */
+static bool private_element(struct km_str element, bool forwarded, bool *named)
 {
     struct km_str pair;
 
+    *named = *named || !forwarded;
     if (!forwarded)
         return private_text(element);
     while (km_str_split(&element, ';', &pair)) {
         pair = km_str_trim(pair);
-        if (km_str_istarts(pair, KM_STR("for=")) && !private_text(km_str_skip(pair, 4)))
+        if (!km_str_istarts(pair, KM_STR("for=")))
+            continue;
+        *named = true;
+        if (!private_text(km_str_skip(pair, 4)))
             return false;
     }
     return true;
@@ -165,6 +170,8 @@ static bool private_element(struct km_str element, bool forwarded)
 bool km_mcp_inside(const struct km_visit *v, const struct km_headers *headers)
 {
     const union km_addr *peer = v->x ? km_exchange_peer(v->x) : &v->peer;
+
+    bool named = false;
 
     if (!v->local && !km_addr_private(peer))
         return false;
@@ -176,10 +183,10 @@ bool km_mcp_inside(const struct km_visit *v, const struct km_headers *headers)
             !km_str_ieq(name, KM_STR("x-real-ip")))
             continue;
         while (km_str_split(&list, ',', &element))
-            if (!private_element(element, forwarded))
+            if (!private_element(element, forwarded, &named))
                 return false;
     }
-    return true;
+    return named || !km_forwarded_by(headers).n; /* it does not say for whom: for anybody */
 }
 
 enum km_right km_mcp_grants_place(const struct km_mcp_upstream *u, bool inside)

@@ -43,7 +43,8 @@ struct km_mcp_asker km_mcp_arrival_asker(const struct km_mcp_arrival *in,
 struct km_mcp_asker km_mcp_turn_asker(const struct km_mcp_turn *t);
 /* Does the request come from this machine or a private network, with these header fields?  One
  * that a proxy passed on does when its sender and all that X-Forwarded-For, X-Real-IP or Forwarded
- * name do: whom to believe need not be known, for a header can only take rights away. */
+ * name do: whom to believe need not be known, for a header can only take rights away.  One that a
+ * proxy passed on without saying for whom does not. */
 bool km_mcp_inside(const struct km_visit *v, const struct km_headers *headers);
 /* available_on_public_internet: may it be used from there? */
 enum km_right km_mcp_grants_place(const struct km_mcp_upstream *u, bool inside) KM_MUST_USE;
