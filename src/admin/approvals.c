@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* approvals.c - who may let a waiting tool call run: the administrator, by its id.
  *
- *     GET  /kanmon/approvals         what waits, and what was answered and is not used yet
+ *     GET  /kanmon/approvals         what waits, and what was answered and is not used yet, with
+ *                                    the arguments that are approved (shown_args.h)
  *     POST /kanmon/approvals/{id}    {"approve": true} or {"approve": false}
  *
  * The answer counts at once and its record follows; the caller hears of it when the record is
@@ -11,14 +12,14 @@
 #include "admin/approvals.h"
 
 #include "admin/admin.h"
+#include "base/crypto.h"
 #include "mcp/safety/approval.h"
 
-#define LIST_BYTES (1024 * 1024)
 #define BODY_BYTES 1024
 
 static int list(struct km_admin *a, struct km_err *err)
 {
-    struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(LIST_BYTES);
+    struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(KM_APPROVALS_MOST * KM_APPROVAL_JSON_BYTES);
 
     km_buf_str(&out, KM_STR("{\"approvals\":"));
     km_approvals_json(a->v->w->gw->approvals, km_mono_ms(), &out);
@@ -26,6 +27,7 @@ static int list(struct km_admin *a, struct km_err *err)
     if (km_buf_failed(&out))
         return km_fail(err, KM_E_NOMEM, "out of memory");
     km_admin_json(a, 200, km_buf_view(&out));
+    km_wipe(out.p, out.n); /* of calls that wait: nobody's memory but the table's */
     return 0;
 }
 

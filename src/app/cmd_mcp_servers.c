@@ -14,7 +14,7 @@
 #include "mcp/safety/scan.h"
 
 #define TARGET_BYTES 1024
-#define BOTH_BYTES ((size_t)16 << 20)
+#define BOTH_BYTES ((size_t)64 << 20)
 
 static struct km_str text_of(const struct km_json *v, const char *name)
 {
@@ -263,6 +263,26 @@ int km_cmd_mcp_login(struct km_cli *cli)
 
 /* --- approve --- */
 
+/* One call that waits, and below it what it would be given. */
+static void print_waiting(const struct km_json *one)
+{
+    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(2 * KM_APPROVAL_JSON_BYTES);
+    uint64_t cut = 0;
+
+    km_buf_printf(&b, "%-24.*s %-9.*s ", KM_STR_ARG(text_of(one, "id")),
+                  KM_STR_ARG(text_of(one, "state")));
+    km_scan_plain(&b, text_of(one, "tool"));
+    km_buf_str(&b, KM_STR("  "));
+    km_scan_plain(&b, text_of(one, km_json_get(one, "subject") ? "subject" : "principal"));
+    if (km_json_get(one, "arguments")) {
+        km_buf_str(&b, KM_STR("\n    "));
+        km_args_show(km_json_get(one, "arguments"), 2 * KM_ARGS_SHOWN_BYTES, "\n      ", &b);
+    }
+    if (km_str_u64(text_of(one, "arguments_cut"), &cut) == 0 && cut)
+        km_buf_printf(&b, "\n    %llu of these values are cut", (unsigned long long)cut);
+    printf("%.*s\n", KM_STR_ARG(km_buf_view(&b)));
+}
+
 static int show_waiting(const struct km_cli *cli, const struct km_json *json)
 {
     const struct km_json *list = km_json_get(json, "approvals"), *one;
@@ -273,9 +293,7 @@ static int show_waiting(const struct km_cli *cli, const struct km_json *json)
     if (km_json_count(list) == 0)
         fputs("No call waits for an approval\n", stderr);
     for (km_json_iter(list, &it); km_json_next(&it, &key, &one);)
-        printf("%-20.*s %-9.*s %-32.*s %.*s\n", KM_STR_ARG(text_of(one, "id")),
-               KM_STR_ARG(text_of(one, "state")), KM_STR_ARG(text_of(one, "tool")),
-               KM_STR_ARG(text_of(one, km_json_get(one, "subject") ? "subject" : "principal")));
+        print_waiting(one);
     return KM_EXIT_OK;
 }
 
@@ -348,21 +366,27 @@ static int accept_tools(struct km_cli *cli)
 /* Both lists as one document. */
 static int print_what_waits(struct km_cli *cli)
 {
-    static const char *const lists[][2] = { { "/kanmon/approvals", "approvals" },
-                                            { "/kanmon/mcp/pins", "tools" } };
+    static const struct {
+        const char *target;
+        struct km_str name;
+    } lists[] = { { "/kanmon/approvals", { "approvals", 9 } },
+                  { "/kanmon/mcp/pins", { "tools", 5 } } };
     struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(BOTH_BYTES);
     int code = KM_EXIT_OK;
 
     for (size_t i = 0; i < sizeof lists / sizeof *lists && code == KM_EXIT_OK; i++) {
+        struct km_json_span span;
         struct km_answer a;
         struct km_err err = { 0 };
 
         km_answer_init(&a);
-        if (km_cli_call(cli, "GET", lists[i][0], KM_STR_NONE, &a, &err) < 0) {
+        if (km_cli_call(cli, "GET", lists[i].target, KM_STR_NONE, &a, &err) < 0 ||
+            km_json_spans(km_buf_view(&a.body), &lists[i].name, 1, &span, NULL, &err) < 0) {
             code = km_cli_fail(cli, &err);
         } else {
-            km_buf_printf(&b, "%s\"%s\":", i ? "," : "{", lists[i][1]);
-            km_json_write(km_json_get(a.json, lists[i][1]), &b);
+            /* Its own bytes: what the gateway escaped stays escaped. */
+            km_buf_printf(&b, "%s\"%.*s\":", i ? "," : "{", KM_STR_ARG(lists[i].name));
+            km_buf_str(&b, km_json_value(km_buf_view(&a.body), &span));
         }
         km_answer_done(&a);
     }

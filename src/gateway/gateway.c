@@ -27,7 +27,6 @@
 #include "mcp/parks.h"
 #include "sys/peer.h"
 
-#define APPROVALS_MOST 1000 /* tool calls that wait for a person */
 #define EVENTS_KEPT 256
 #define SERIES_MOST 20000 /* of metrics; see metric.h for what happens past it */
 
@@ -135,7 +134,7 @@ static int open_store(struct km_gateway *gw, const struct km_config *config, str
     if (r == 0)
         r = km_store_open(&args, &gw->store, err);
     gw->keys = r == 0 ? km_keys_new((size_t)keys->max_keys) : NULL;
-    gw->approvals = km_approvals_new(APPROVALS_MOST);
+    gw->approvals = km_approvals_new(KM_APPROVALS_MOST);
     gw->key_changes = km_lane_new();
     gw->mcp_memory = km_mcp_memory_new();
     gw->mcp_added = km_mcp_added_new();

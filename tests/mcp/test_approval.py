@@ -84,6 +84,51 @@ def test_a_refusal_is_no_approval(gateway):
     assert answer["result"]["isError"] is True and "refused" in text(answer)
 
 
+HIDING = {"a_note": "harmless " * 400, "b_more": {"pad": ["x" * 90000, 1], "really": "drop it"},
+          "command": "rm -rf /srv", "hidden": "a\u202eb\U000e0041"}
+
+
+def test_an_administrator_sees_what_is_approved(gateway):
+    """Every member, wherever the caller put it: in the list, as JSON, by HTTP."""
+    waits = required(gateway.run("one-wipe", **HIDING))
+    shown = gateway.words("approve")
+    raw = gateway.words("approve", "--json")
+    for text_of_it in (shown, raw):
+        assert "\u202e" not in text_of_it and "\U000e0041" not in text_of_it
+        assert '"command":"rm -rf /srv"' in text_of_it and "drop it" in text_of_it
+        assert "(90000 bytes in all)" in text_of_it
+        assert "a\\u202eb\\udb40\\udc41" in text_of_it
+    one = next(a for a in json.loads(raw)["approvals"] if a["id"] == waits)
+    assert one["arguments"]["a_note"] == HIDING["a_note"]  # it fits beside what does not
+    assert one["arguments"]["hidden"] == HIDING["hidden"] and one["arguments_cut"] == 1
+    by_http = gateway.call("GET", "/kanmon/approvals")
+    assert one["arguments"] == next(a for a in by_http.json()["approvals"] if a["id"] == waits)["arguments"]
+    denied = gateway.call("GET", "/kanmon/approvals", key=gateway.new_key())
+    assert denied.status in (401, 403) and b"rm -rf" not in denied.body
+    # What fits is not cut at all, and what runs is what was shown.
+    plain = {"what": "shown whole", "list": [1, 2.5, {"deep": None}], "text": "z" * 6000}
+    waits = required(gateway.run("one-wipe", **plain))
+    one = next(a for a in json.loads(gateway.words("approve", "--json"))["approvals"] if a["id"] == waits)
+    assert one["arguments"] == plain and one["arguments_cut"] == 0
+    gateway.words("approve", waits)
+    assert text(gateway.run("one-wipe", **plain)) == "ran wipe"
+    assert waits not in gateway.words("approve", "--json")  # dropped with the approval
+
+
+def test_more_arguments_than_a_person_can_be_shown_are_refused(gateway):
+    answer = gateway.run("one-wipe", **{f"n{i}": i for i in range(500)})
+    assert answer["result"]["isError"] is True and "500" in text(answer)
+    assert "approval required" not in text(answer)
+
+
+def test_the_clients_user_sees_every_argument(gateway):
+    asked = ask(gateway, HIDING)["result"]["inputRequests"]["approval"]["params"]["message"]
+    assert '"command":"rm -rf /srv"' in asked and "drop it" in asked
+    assert "(90000 bytes in all)" in asked and "\u202e" not in asked
+    asked = ask(gateway, {"what": "w" * 8000, "last": "seen"})["result"]["inputRequests"]["approval"]
+    assert "w" * 8000 in asked["params"]["message"] and '"last":"seen"' in asked["params"]["message"]
+
+
 def test_what_is_asked_for_is_what_is_risky(gateway):
     assert text(gateway.run("one-look")) == "ran look"
     assert text(gateway.run("one-plain")) == "ran plain"  # says nothing: as configured, never

@@ -11,15 +11,20 @@
  * handshake-era client, input_required for a stateless one, whose call is parked meanwhile.  It
  * belongs to this one call, so its answer cannot be used for another.  The answer is acted upon a
  * moment later (w->decided): it may come from inside the call's own steps.
+ *
+ * What a person is shown is read from the params that are sent to the server, and only if their
+ * digest is the one that was judged and is approved: no two readings of one message can differ.
  */
 #include "gateway/mcp/call.h"
 
+#include "base/crypto.h"
 #include "base/encode.h"
 #include "mcp/safety/scan.h"
+#include "mcp/safety/shown_args.h"
+#include "mcp/schema.h"
 
 #define SUBJECT_MOST 70 /* bytes of a person's name, and of who says so */
-#define SHOWN_BYTES 1500 /* of the arguments */
-#define MESSAGE_BYTES ((size_t)32 * 1024)
+#define MESSAGE_BYTES (KM_ARGS_TEXT_BYTES + 4096)
 
 static enum km_risk risk_of(const struct km_mcp_work *w)
 {
@@ -56,27 +61,57 @@ static struct km_str subject_of(const struct km_mcp_work *w)
     return km_arena_str(&w->call->arena, km_buf_view(&b));
 }
 
-static int question_of(struct km_mcp_work *w, struct km_approval_ask *ask, struct km_err *err)
+/* What the server will be given; NULL: nothing. */
+static int sent_args(struct km_mcp_work *w, const struct km_json **ret, struct km_err *err)
 {
+    const struct km_json *params;
+    uint8_t digest[sizeof w->digest];
+    int r = km_json_parse(&w->call->arena, w->params, &params, err);
+
+    if (r == 0) {
+        *ret = km_json_get(params, "arguments");
+        r = km_json_digest(*ret, digest, err);
+    }
+    if (r == 0 && memcmp(digest, w->digest, sizeof digest) != 0)
+        r = km_fail(err, KM_E_INVALID, "The arguments are not the ones that were judged.");
+    return r == 0 ? km_args_showable(*ret, err) : r;
+}
+
+/* ask->shown is in `shown`. */
+static int question_of(struct km_mcp_work *w, struct km_buf *shown, struct km_approval_ask *ask,
+                       struct km_err *err)
+{
+    const struct km_json *args;
+    int r = sent_args(w, &args, err);
+
+    if (r < 0)
+        return r;
     *ask = (struct km_approval_ask){ .principal = w->principal,
                                      .subject = subject_of(w),
                                      .digest = w->digest };
     ask->risk = risk_of(w);
+    ask->cut = km_args_show(args, KM_ARGS_SHOWN_BYTES, "", shown);
+    ask->shown = km_buf_view(shown);
     ask->tool = km_arena_printf(&w->call->arena, "%.*s-%.*s", KM_STR_ARG(w->member->name),
                                 KM_STR_ARG(w->item->name));
-    if (km_arena_overflowed(&w->call->arena))
+    if (km_arena_overflowed(&w->call->arena) || km_buf_failed(shown))
         return km_fail(err, KM_E_NOMEM, "out of memory to ask for approval");
     return 0;
 }
 
 static int take(struct km_mcp_work *w, bool quiet, struct km_err *err)
 {
+    struct km_buf shown KM_CLEANUP(km_buf_done) = KM_BUF(KM_ARGS_TEXT_BYTES);
     char id[KM_APPROVAL_ID_LEN + 1];
     struct km_approval_ask ask;
-    int r = question_of(w, &ask, err);
+    int r = question_of(w, &shown, &ask, err);
 
-    ask.quiet = quiet;
-    return r == 0 ? km_approvals_take(w->hub->w->gw->approvals, &ask, km_mono_ms(), id, err) : r;
+    if (r == 0) {
+        ask.quiet = quiet;
+        r = km_approvals_take(w->hub->w->gw->approvals, &ask, km_mono_ms(), id, err);
+    }
+    km_wipe(shown.p, shown.n);
+    return r;
 }
 
 bool km_mcp_needs_approval(const struct km_mcp_work *w)
@@ -112,11 +147,13 @@ int km_mcp_may_run(struct km_mcp_work *w, struct km_err *err)
 
 void km_mcp_approval_pass_on(struct km_mcp_work *w)
 {
+    struct km_buf shown KM_CLEANUP(km_buf_done) = KM_BUF(KM_ARGS_TEXT_BYTES);
     struct km_approval_ask ask;
     struct km_err err = { 0 };
 
-    if (w->approved && question_of(w, &ask, &err) == 0) /* without room the retry asks again */
+    if (w->approved && question_of(w, &shown, &ask, &err) == 0) /* without room the retry asks */
         (void)(km_approvals_give(w->hub->w->gw->approvals, &ask, km_mono_ms(), &err) == 0);
+    km_wipe(shown.p, shown.n);
 }
 
 /* --- asking the client --- */
@@ -170,30 +207,31 @@ static void on_answered(struct km_mcp_question *q, bool is_error, struct km_str 
     km_timer_start(&w->decided, 0);
 }
 
-static struct km_str message(struct km_mcp_work *w)
+/* The question, with the arguments a line each. */
+static int message(struct km_mcp_work *w, struct km_str *ret, struct km_err *err)
 {
     struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(MESSAGE_BYTES);
     struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(4 * MESSAGE_BYTES);
-    struct km_arena *arena = &w->call->arena;
-    const struct km_json *params;
-    struct km_str args = KM_STR_NONE;
+    const struct km_json *args;
+    int r = sent_args(w, &args, err);
 
-    if (km_json_parse(arena, w->params, &params, NULL) == 0 && km_json_get(params, "arguments"))
-        args = km_json_compact(km_json_get(params, "arguments"), arena);
+    if (r < 0)
+        return r;
     km_buf_str(&text, KM_STR("Run "));
     km_scan_plain(&text, km_str_sub(w->item->name, 0, 128));
     km_buf_printf(&text, " of %.*s? It is %.*s. It is given: ", KM_STR_ARG(w->member->name),
                   KM_STR_ARG(km_risk_name(risk_of(w))));
-    if (args.n > SHOWN_BYTES) {
-        km_scan_plain(&text, km_utf8_cut(args, SHOWN_BYTES));
-        km_buf_printf(&text, " ... (%zu bytes in all)", args.n);
-    } else {
-        km_scan_plain(&text, args.n ? args : KM_STR("nothing"));
-    }
+    if (km_json_count(args))
+        km_args_show(args, KM_ARGS_SHOWN_BYTES, "\n  ", &text);
+    else
+        km_buf_str(&text, KM_STR("nothing"));
     km_buf_str(&b, KM_STR("{\"message\":"));
     km_buf_json(&b, km_buf_view(&text));
     km_buf_str(&b, KM_STR(",\"requestedSchema\":{\"type\":\"object\",\"properties\":{}}}"));
-    return km_buf_failed(&b) ? KM_STR_NONE : km_arena_str(arena, km_buf_view(&b));
+    *ret = km_arena_str(&w->call->arena, km_buf_view(&b));
+    if (km_buf_failed(&text) || km_buf_failed(&b) || !ret->n)
+        return km_fail(err, KM_E_NOMEM, "out of memory to ask for approval");
+    return 0;
 }
 
 bool km_mcp_approval_ask(struct km_mcp_work *w)
@@ -203,8 +241,8 @@ bool km_mcp_approval_ask(struct km_mcp_work *w)
                                     .key = KM_STR("approval") };
     struct km_err err = { 0 };
 
-    like.params = message(w);
-    if (!w->job.stream || !like.params.n || km_mcp_question_put(w, &like, &w->approval, &err) < 0) {
+    if (!w->job.stream || message(w, &like.params, &err) < 0 ||
+        km_mcp_question_put(w, &like, &w->approval, &err) < 0) {
         w->approval = NULL;
         file(w);
         return false;

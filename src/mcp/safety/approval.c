@@ -8,6 +8,10 @@
  * length before it; the texts beside it are for people and may be cut.  The table is an array
  * that is walked: it holds hundreds, and is asked only when a tool is not harmless.  A full table
  * refuses new questions instead of dropping old ones, and one principal can fill only its share.
+ *
+ * The arguments may hold what nobody but the caller and the approver should read (a password, a
+ * text of a customer).  They lie here for minutes, so they lie sealed: what a core file or a dump
+ * of these pages has of them is noise, once the key beside them is left out of it.
  */
 #include "mcp/safety/approval.h"
 
@@ -81,6 +85,8 @@ struct entry {
     uint8_t who[KM_SHA256_LEN]; /* of the principal alone: its share */
     uint8_t digest[KM_SHA256_LEN];
     enum km_risk risk;
+    size_t cut;
+    struct km_buf sealed; /* the arguments, bound to the id; empty where none were given */
     char id[KM_APPROVAL_ID_LEN + 1];
     char principal[80], subject[160], tool[160];
 };
@@ -89,6 +95,7 @@ struct km_approvals {
     pthread_mutex_t lock;
     uint64_t asked;
     size_t max;
+    uint8_t key[KM_AEAD_KEY_LEN]; /* of this process: what waits does not outlive it */
     struct entry v[];
 };
 
@@ -96,19 +103,40 @@ struct km_approvals *km_approvals_new(size_t max)
 {
     struct km_approvals *a = calloc(1, sizeof *a + max * sizeof a->v[0]);
 
-    if (a) {
-        a->max = max;
-        pthread_mutex_init(&a->lock, NULL);
-    }
+    if (!a)
+        return NULL;
+    pthread_mutex_init(&a->lock, NULL);
+    if (km_random(a->key, sizeof a->key, NULL) < 0)
+        return km_approvals_free(a);
+    a->max = max;
     return a;
+}
+
+/* The question is over: nothing of it stays. */
+static void drop(struct entry *e)
+{
+    km_wipe(e->sealed.p, e->sealed.n);
+    km_buf_done(&e->sealed);
+    km_wipe(e, sizeof *e); /* FREE */
 }
 
 struct km_approvals *km_approvals_free(struct km_approvals *a)
 {
-    if (a)
-        pthread_mutex_destroy(&a->lock);
+    if (!a)
+        return NULL;
+    for (size_t i = 0; i < a->max; i++)
+        drop(&a->v[i]);
+    km_wipe(a->key, sizeof a->key);
+    pthread_mutex_destroy(&a->lock);
     free(a);
     return NULL;
+}
+
+static int seal(const struct km_approvals *a, struct km_str shown, struct entry *e,
+                struct km_err *err)
+{
+    km_buf_init(&e->sealed, KM_ARGS_TEXT_BYTES + KM_AEAD_NONCE_LEN + KM_AEAD_TAG_LEN);
+    return shown.n ? km_aead_seal(a->key, shown, km_str_c(e->id), &e->sealed, err) : 0;
 }
 
 static bool bind_to(const struct km_approval_ask *ask, uint8_t out[KM_SHA256_LEN])
@@ -128,7 +156,7 @@ static void expire(struct km_approvals *a, uint64_t now_ms)
 {
     for (size_t i = 0; i < a->max; i++)
         if (a->v[i].state != FREE && a->v[i].expires_ms <= now_ms)
-            a->v[i].state = FREE;
+            drop(&a->v[i]);
 }
 
 static int file_new(struct km_approvals *a, const struct km_approval_ask *ask,
@@ -156,10 +184,16 @@ static int file_new(struct km_approvals *a, const struct km_approval_ask *ask,
     memcpy(e.bound, bound, sizeof e.bound);
     memcpy(e.digest, ask->digest, sizeof e.digest);
     e.risk = ask->risk;
+    e.cut = ask->cut;
     e.order = ++a->asked;
     snprintf(e.principal, sizeof e.principal, "%.*s", KM_STR_ARG(ask->principal));
     snprintf(e.subject, sizeof e.subject, "%.*s", KM_STR_ARG(ask->subject));
     snprintf(e.tool, sizeof e.tool, "%.*s", KM_STR_ARG(ask->tool));
+    r = seal(a, ask->shown, &e, err);
+    if (r < 0) {
+        drop(&e);
+        return r;
+    }
     *free_one = e;
     *ret = free_one;
     return 0;
@@ -184,7 +218,7 @@ static int take(struct km_approvals *a, const struct km_approval_ask *ask,
     e = find(a, bound);
     ret_id[0] = '\0';
     if (e && e->state == APPROVED) {
-        e->state = FREE;
+        drop(e);
         return 0;
     }
     if (e && e->state == REFUSED)
@@ -267,7 +301,24 @@ int km_approvals_answer(struct km_approvals *a, struct km_str id, bool approve, 
     return r;
 }
 
-static void put_entry(const struct entry *e, uint64_t now_ms, struct km_buf *out)
+static void put_arguments(const struct km_approvals *a, const struct entry *e, struct km_buf *out)
+{
+    struct km_buf shown KM_CLEANUP(km_buf_done) = KM_BUF(KM_ARGS_TEXT_BYTES);
+
+    if (!e->sealed.n)
+        return;
+    if (km_aead_open(a->key, km_buf_view(&e->sealed), km_str_c(e->id), &shown, NULL) == 0) {
+        km_buf_str(out, KM_STR("\"arguments\":"));
+        km_buf_str(out, km_buf_view(&shown));
+        km_buf_printf(out, ",\"arguments_cut\":%zu,", e->cut);
+    } else {
+        out->failed = true; /* out of memory: no list, rather than one without them */
+    }
+    km_wipe(shown.p, shown.n);
+}
+
+static void put_entry(const struct km_approvals *a, const struct entry *e, uint64_t now_ms,
+                      struct km_buf *out)
 {
     static const char *const states[] = { "", "pending", "approved", "refused" };
     char hex[2 * KM_SHA256_LEN + 1];
@@ -281,8 +332,9 @@ static void put_entry(const struct entry *e, uint64_t now_ms, struct km_buf *out
     }
     km_buf_str(out, KM_STR(",\"tool\":"));
     km_buf_json(out, km_str_c(e->tool));
-    km_buf_printf(out, ",\"risk\":\"%.*s\",\"arguments_sha256\":\"%s\",\"state\":\"%s\",",
-                  KM_STR_ARG(km_risk_name(e->risk)), hex, states[e->state]);
+    km_buf_printf(out, ",\"risk\":\"%.*s\",", KM_STR_ARG(km_risk_name(e->risk)));
+    put_arguments(a, e, out);
+    km_buf_printf(out, "\"arguments_sha256\":\"%s\",\"state\":\"%s\",", hex, states[e->state]);
     km_buf_printf(out, "\"expires_in_s\":%llu}",
                   (unsigned long long)((e->expires_ms - now_ms) / 1000));
 }
@@ -309,7 +361,7 @@ void km_approvals_json(struct km_approvals *a, uint64_t now_ms, struct km_buf *o
     for (uint64_t at = 0; (e = next_after(a, at)) != NULL; at = e->order) {
         if (at)
             km_buf_byte(out, ',');
-        put_entry(e, now_ms, out);
+        put_entry(a, e, now_ms, out);
     }
     km_buf_byte(out, ']');
     pthread_mutex_unlock(&a->lock);

@@ -4,14 +4,19 @@
  * Decisions are pure functions.  What waits for a person is kept in one bounded table, shared by
  * all workers: a question is bound to principal, tool and argument digest, its answer is good for
  * one call, and both are forgotten after ten minutes.
+ *
+ * The person sees the arguments as shown_args.h makes them.  They are kept sealed by a key that
+ * the table draws when it is made, opened only to be listed, and wiped with their question.
  */
 #ifndef KM_MCP_APPROVAL_H
 #define KM_MCP_APPROVAL_H
 
 #include "base/buf.h"
+#include "mcp/safety/shown_args.h"
 
 #define KM_APPROVAL_ID_LEN 24 /* hexadecimal digits */
 #define KM_APPROVAL_MS ((uint64_t)10 * 60 * 1000)
+#define KM_APPROVALS_MOST 1000 /* of a gateway: 20 MB of arguments, were each as long as it may */
 #define KM_APPROVALS_PER_PRINCIPAL 16
 
 enum km_risk {
@@ -66,6 +71,8 @@ struct km_approval_ask {
     struct km_str subject; /* for the administrator: who a token says it is; empty: a key */
     struct km_str tool; /* "server-tool" */
     const uint8_t *digest; /* SHA-256 of the arguments */
+    struct km_str shown; /* the arguments by km_args_show() on one line; a copy is sealed */
+    size_t cut; /* so many values of them are cut */
     enum km_risk risk;
     bool quiet; /* nothing is filed where there is no approval: the client itself is asked */
 };
@@ -85,8 +92,9 @@ int km_approvals_give(struct km_approvals *a, const struct km_approval_ask *ask,
 int km_approvals_answer(struct km_approvals *a, struct km_str id, bool approve, uint64_t now_ms,
                         char ret_tool[160], struct km_err *err) KM_MUST_USE;
 
-/* [{"id","principal","subject"?,"tool","risk","arguments_sha256","state","expires_in_s"}], oldest
- * first. */
+/* [{"id","principal","subject"?,"tool","risk","arguments","arguments_cut","arguments_sha256",
+ * "state","expires_in_s"}], oldest first. */
+#define KM_APPROVAL_JSON_BYTES (KM_ARGS_TEXT_BYTES + 4096) /* of one, at most */
 void km_approvals_json(struct km_approvals *a, uint64_t now_ms, struct km_buf *out);
 
 #endif

@@ -22,8 +22,7 @@
 
 /* --- code points --- */
 
-/* The next one; a byte that is no UTF-8 counts as itself.  n > 0. */
-static uint32_t decode(struct km_str s, size_t *ret_n)
+uint32_t km_scan_code_point(struct km_str s, size_t *ret_n)
 {
     const unsigned char *p = (const unsigned char *)s.p;
     size_t n = p[0] < 0x80 ? 1 : p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : p[0] >= 0xc0 ? 2 : 1;
@@ -119,7 +118,7 @@ static bool has_rtl(struct km_str s)
     size_t n;
 
     for (; s.n; s = km_str_skip(s, n)) {
-        uint32_t cp = decode(s, &n);
+        uint32_t cp = km_scan_code_point(s, &n);
 
         if (within(cp, 0x590, 0x8ff) && cp != 0x61c)
             return true;
@@ -134,7 +133,7 @@ static bool has_hidden(struct km_str s)
     bool looked = false;
 
     for (; s.n; s = km_str_skip(s, n)) {
-        uint32_t cp = decode(s, &n);
+        uint32_t cp = km_scan_code_point(s, &n);
 
         if (cp >= 0x80 && !looked) {
             l.rtl = has_rtl(s);
@@ -220,7 +219,7 @@ static void fold_all(struct km_str s, struct km_buf *out)
     bool blank = true;
 
     for (; s.n; s = km_str_skip(s, n)) {
-        uint32_t cp = fold(decode(s, &n));
+        uint32_t cp = fold(km_scan_code_point(s, &n));
 
         if (!cp)
             continue;
@@ -261,7 +260,7 @@ unsigned km_scan_name(struct km_str s)
     size_t n;
 
     for (; s.n; s = km_str_skip(s, n)) {
-        uint32_t cp = decode(s, &n), plain = fold(cp);
+        uint32_t cp = km_scan_code_point(s, &n), plain = fold(cp);
 
         latin = latin || (cp < 0x80 && within(plain, 'a', 'z'));
         other = other || (cp > 0x7f && within(plain, 'a', 'z'));
@@ -310,7 +309,7 @@ void km_scan_plain(struct km_buf *out, struct km_str s)
     size_t n;
 
     for (; s.n; s = km_str_skip(s, n)) {
-        uint32_t cp = decode(s, &n);
+        uint32_t cp = km_scan_code_point(s, &n);
 
         if (km_scan_invisible(cp))
             km_buf_printf(out, "\\u%04x", (unsigned)cp);

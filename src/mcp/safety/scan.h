@@ -25,6 +25,8 @@ unsigned km_scan_name(struct km_str s);
 /* Of all names and texts of a tool, prompt or resource but its icons. */
 unsigned km_scan_item(const struct km_json *item);
 
+/* The first character of s, which is not empty; a byte that is no UTF-8 counts as itself. */
+uint32_t km_scan_code_point(struct km_str s, size_t *ret_n);
 /* Is it a character that nobody sees?  For texts that are shown to a person who decides. */
 bool km_scan_invisible(uint32_t cp);
 /* Appends s with such characters, and controls, as \uXXXX. */

@@ -16,6 +16,7 @@
 
 #include <stdio.h>
 
+#include "base/crypto.h"
 #include "base/encode.h"
 #include "base/time.h"
 #include "mcp/schema.h"
@@ -224,6 +225,7 @@ static int ask(struct km_mcp_call *call)
 {
     enum km_risk risk = km_risk_of(call->tool->risk, &call->tool->hints);
     enum km_verdict verdict = km_approval_decide(call->policy, risk);
+    struct km_buf shown KM_CLEANUP(km_buf_done) = KM_BUF(KM_ARGS_TEXT_BYTES);
     char id[KM_APPROVAL_ID_LEN + 1];
     struct km_err err = { 0 };
     struct km_approval_ask question = {
@@ -237,10 +239,15 @@ static int ask(struct km_mcp_call *call)
 
     if (verdict == KM_VERDICT_DENY)
         km_fail(&err, r, "this gateway does not run %.*s tools", KM_STR_ARG(km_risk_name(risk)));
-    if (verdict == KM_VERDICT_ASK && km_arena_overflowed(call->arena))
-        km_fail(&err, r, "out of memory to ask for approval"); /* never by half a name */
-    else if (verdict == KM_VERDICT_ASK)
-        r = km_approvals_take(call->approvals, &question, km_mono_ms(), id, &err);
+    if (verdict == KM_VERDICT_ASK && km_args_showable(call->args, &err) == 0) {
+        question.cut = km_args_show(call->args, KM_ARGS_SHOWN_BYTES, "", &shown);
+        question.shown = km_buf_view(&shown);
+        if (km_arena_overflowed(call->arena) || km_buf_failed(&shown))
+            km_fail(&err, r, "out of memory to ask for approval"); /* never by half a name */
+        else
+            r = km_approvals_take(call->approvals, &question, km_mono_ms(), id, &err);
+    }
+    km_wipe(shown.p, shown.n);
     if (r < 0)
         end_with(call, r == KM_E_AGAIN ? "approval_required" : "denied", km_str_c(err.text),
                  KM_STR_NONE, true);

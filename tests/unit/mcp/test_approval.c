@@ -6,6 +6,8 @@
 #include <cmocka.h>
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "mcp/safety/approval.h"
 
@@ -144,7 +146,93 @@ static void the_table_is_bounded_and_nobody_fills_it_alone(void **state)
     assert_null(km_approvals_free(NULL));
 }
 
-static void the_list_is_in_order_and_shows_no_arguments(void **state)
+static int ask_shown(struct km_approvals *a, const char *tool, struct km_str shown, size_t cut,
+                     char id[KM_APPROVAL_ID_LEN + 1])
+{
+    struct km_approval_ask ask = {
+        .principal = KM_STR("p"), .tool = km_str_c(tool), .digest = one, .shown = shown, .cut = cut
+    };
+
+    return km_approvals_take(a, &ask, 0, id, NULL);
+}
+
+static void the_list_shows_the_arguments_until_the_call_is_over(void **state)
+{
+    struct km_approvals *a = km_approvals_new(4);
+    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(256 * 1024);
+    struct km_buf longest KM_CLEANUP(km_buf_done) = KM_BUF(KM_ARGS_TEXT_BYTES);
+    char first[KM_APPROVAL_ID_LEN + 1], second[KM_APPROVAL_ID_LEN + 1];
+
+    (void)state;
+    km_buf_byte(&longest, '"');
+    while (longest.n < KM_ARGS_TEXT_BYTES - 1)
+        km_buf_byte(&longest, 'x');
+    km_buf_byte(&longest, '"');
+    assert_int_equal(ask_shown(a, "t", KM_STR("{\"path\":\"/etc\"}"), 0, first), KM_E_AGAIN);
+    assert_int_equal(ask_shown(a, "u", km_buf_view(&longest), 3, second), KM_E_AGAIN);
+    km_approvals_json(a, 0, &b);
+    assert_non_null(
+        strstr(km_buf_cstr(&b), "\"arguments\":{\"path\":\"/etc\"},\"arguments_cut\":0,"));
+    assert_non_null(strstr(km_buf_cstr(&b), "\"arguments_cut\":3,"));
+    assert_true(b.n < 2 * KM_APPROVAL_JSON_BYTES);
+    /* What was approved is shown until it is used, and then it is gone. */
+    assert_int_equal(km_approvals_answer(a, km_str_c(first), true, 0, NULL, NULL), 0);
+    km_buf_reset(&b);
+    km_approvals_json(a, 0, &b);
+    assert_non_null(strstr(km_buf_cstr(&b), "/etc"));
+    assert_int_equal(ask_shown(a, "t", KM_STR("{}"), 0, first), 0);
+    km_buf_reset(&b);
+    km_approvals_json(a, 0, &b);
+    assert_null(strstr(km_buf_cstr(&b), "/etc"));
+    km_approvals_free(a);
+}
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && !defined(__clang__)
+/* Is the text anywhere on this process's heap? */
+static bool on_heap(const char *text, size_t n)
+{
+    FILE *maps = fopen("/proc/self/maps", "r");
+    char line[512];
+    bool found = false;
+
+    assert_non_null(maps);
+    while (fgets(line, sizeof line, maps)) {
+        char *end;
+        uintptr_t from = (uintptr_t)strtoull(line, &end, 16),
+                  to = (uintptr_t)strtoull(end + 1, NULL, 16);
+
+        if (strstr(line, "[heap]"))
+            found = found || memmem((const void *)from, to - from, text, n) != NULL;
+    }
+    fclose(maps);
+    return found;
+}
+
+static void nothing_of_the_arguments_lies_in_memory_while_they_wait(void **state)
+{
+    struct km_approvals *a = km_approvals_new(4);
+    char id[KM_APPROVAL_ID_LEN + 1], text[64] = "{\"password\":\"", *plain;
+    size_t n = strlen(text);
+
+    (void)state;
+    for (int i = 0; i < 30; i++)
+        text[n++] = (char)('a' + i % 26);
+    memcpy(text + n, "\"}", 2);
+    n += 2;
+    plain = malloc(n); /* the search finds what is there */
+    memcpy(plain, text, n);
+    assert_true(on_heap(text, n));
+    explicit_bzero(plain, n);
+    free(plain);
+    assert_false(on_heap(text, n));
+
+    assert_int_equal(ask_shown(a, "t", km_str(text, n), 0, id), KM_E_AGAIN);
+    assert_false(on_heap(text, n));
+    km_approvals_free(a);
+}
+#endif
+
+static void the_list_is_in_order(void **state)
 {
     struct km_approvals *a = km_approvals_new(4);
     struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(64 * 1024);
@@ -218,7 +306,11 @@ int main(void)
         cmocka_unit_test(the_table_is_bounded_and_nobody_fills_it_alone),
         cmocka_unit_test(a_claim_raises_the_risk_of_a_server_and_never_lowers_it),
         cmocka_unit_test(where_the_client_is_asked_itself_nothing_is_filed),
-        cmocka_unit_test(the_list_is_in_order_and_shows_no_arguments),
+        cmocka_unit_test(the_list_is_in_order),
+        cmocka_unit_test(the_list_shows_the_arguments_until_the_call_is_over),
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && !defined(__clang__)
+        cmocka_unit_test(nothing_of_the_arguments_lies_in_memory_while_they_wait),
+#endif
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
