@@ -6,7 +6,6 @@
  */
 #include "app/client.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -45,6 +44,8 @@ static int find_socket(struct km_cli *cli, struct km_err *err)
 
     if (cli->socket[0])
         return 0;
+    if (dir && dir[0] != '/') /* from the folder of the file, as the gateway reads it */
+        dir = NULL;
     if (!dir) {
         if (km_cli_load_config(cli, &config) != 0)
             return km_fail(err, KM_E_CONFIG,
@@ -62,45 +63,22 @@ static int find_socket(struct km_cli *cli, struct km_err *err)
 }
 
 /* A gateway that was stopped keeps its socket and never answers. */
-static int lost(struct km_err *err, const char *what)
+static int send_and_read(int fd, struct km_str head, struct km_str body, struct km_buf *answer,
+                         struct km_err *err)
 {
-    if (errno == EAGAIN || errno == EWOULDBLOCK)
-        return km_fail(err, KM_E_UPSTREAM_TIMEOUT, "the gateway did not answer in %d s",
-                       WAIT_MS / 1000);
-    return km_fail_errno(err, errno, "%s", what);
-}
+    const struct timeval most = { .tv_sec = WAIT_MS / 1000 };
+    int r;
 
-static int send_all(int fd, struct km_str s, struct km_err *err)
-{
-    while (s.n) {
-        ssize_t n = send(fd, s.p, s.n, MSG_NOSIGNAL);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return lost(err, "send to the gateway");
-        s = km_str_skip(s, (size_t)n);
-    }
-    return 0;
-}
-
-static int read_all(int fd, struct km_buf *b, struct km_err *err)
-{
-    for (;;) {
-        char *room = km_buf_reserve(b, 65536);
-        ssize_t n;
-
-        if (!room)
-            return km_fail(err, KM_E_LIMIT, "the gateway's answer is too large");
-        n = recv(fd, room, 65536, 0);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return lost(err, "read from the gateway");
-        if (n == 0)
-            return 0;
-        b->n += (size_t)n;
-    }
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &most, sizeof most);
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &most, sizeof most);
+    r = km_unix_send(fd, head, err);
+    if (r == 0)
+        r = km_unix_send(fd, body, err);
+    if (r == 0)
+        r = km_unix_read(fd, false, answer, err);
+    if (r == KM_E_UPSTREAM_TIMEOUT)
+        km_fail(err, r, "the gateway did not answer in %d s", WAIT_MS / 1000);
+    return r;
 }
 
 /* Our own server's answer: Content-Length, then the end. */
@@ -130,7 +108,6 @@ static int call_socket(struct km_cli *cli, const char *method, const char *targe
                        struct km_err *err)
 {
     struct km_buf head KM_CLEANUP(km_buf_done) = KM_BUF(64 * 1024);
-    const struct timeval most = { .tv_sec = WAIT_MS / 1000 };
     int fd = -1, r = find_socket(cli, err);
 
     if (r == 0)
@@ -139,19 +116,13 @@ static int call_socket(struct km_cli *cli, const char *method, const char *targe
         not_running(cli, err);
     if (r < 0)
         return r;
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &most, sizeof most);
-    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &most, sizeof most);
     km_buf_printf(&head, "%s %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n", method,
                   target);
     if (body.n)
         km_buf_printf(&head, "Content-Type: application/json\r\nContent-Length: %zu\r\n", body.n);
     km_buf_str(&head, lines);
     km_buf_str(&head, KM_STR("\r\n"));
-    r = send_all(fd, km_buf_view(&head), err);
-    if (r == 0)
-        r = send_all(fd, body, err);
-    if (r == 0)
-        r = read_all(fd, &ret->body, err);
+    r = send_and_read(fd, km_buf_view(&head), body, &ret->body, err);
     close(fd);
     return r == 0 ? split_answer(ret, err) : r;
 }

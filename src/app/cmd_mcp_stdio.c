@@ -8,17 +8,15 @@
  * as `kanmon start` does it: it stays when this client goes, since others may be attached by then;
  * `kanmon stop` ends it.
  */
-#include <fcntl.h>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "app/bridge.h"
 #include "app/client.h"
 #include "app/cmd_mcp.h"
 #include "app/input.h"
+#include "sys/supervise.h"
 #include "sys/unix.h"
+#include "sys/blocking.h"
 
 #define POOL_OPEN 256 /* connections to the gateway: a request under way has one */
 #define CONNECT_MS 10000
@@ -81,39 +79,30 @@ static const struct km_input_events line_events = { on_line, on_long_line, on_en
 
 extern char **environ;
 
-/* `kanmon start`, which says what it says on standard error. */
+/* `kanmon start`, which says what it says on standard error.  What variables say it reads itself:
+ * it has our environment and our folder. */
 static int run_start(struct km_cli *cli, struct km_err *err)
 {
-    const char *dir = km_cli_option(cli, "state-dir");
-    const char *argv[] = {
-        "kanmon", "start", "--config", km_cli_config_file(cli), dir ? "--state-dir" : NULL,
-        dir,      NULL
-    };
-    posix_spawn_file_actions_t files;
-    int r, status = 0;
-    pid_t pid;
+    const char *argv[] = { "kanmon", "start", "--config", km_cli_config_file(cli), NULL };
+    const struct km_child_spec spec = { .file = "/proc/self/exe",
+                                        .argv = argv,
+                                        .envp = (const char *const *)environ,
+                                        .stdin_fd = -1,
+                                        .stdout_fd = STDERR_FILENO,
+                                        .stderr_fd = STDERR_FILENO };
+    int status, r = km_run(&spec, &status, err);
 
-    posix_spawn_file_actions_init(&files);
-    posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_adddup2(&files, STDERR_FILENO, STDOUT_FILENO);
-    r = posix_spawn(&pid, "/proc/self/exe", &files, NULL, (char *const *)argv, environ);
-    posix_spawn_file_actions_destroy(&files);
-    if (r != 0)
-        return km_fail_errno(err, r, "cannot run kanmon start");
-    while (waitpid(pid, &status, 0) < 0)
-        ;
-    if (status != 0)
+    if (r == 0 && status != 0)
         return km_fail(err, KM_E_NOT_RUNNING,
                        "no gateway is running here (%s), and kanmon start --config %s failed",
                        cli->socket, km_cli_config_file(cli));
-    return 0;
+    return r;
 }
 
 /* Another client may have started it at the same moment: then it listens soon. */
 static int start_gateway(void *ctx, struct km_err *err)
 {
     struct stdio *s = ctx;
-    const struct timespec pause = { .tv_nsec = LOOK_MS * 1000000L };
     int fd, r = run_start(s->cli, err);
 
     for (int waited = 0; r == 0 && waited < START_MS; waited += LOOK_MS) {
@@ -121,7 +110,7 @@ static int start_gateway(void *ctx, struct km_err *err)
             close(fd);
             return 0;
         }
-        nanosleep(&pause, NULL);
+        km_wait_ms(LOOK_MS);
     }
     return r < 0 ? r : km_fail(err, KM_E_NOT_RUNNING, "the gateway that was started is silent");
 }

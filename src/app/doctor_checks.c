@@ -20,6 +20,7 @@
 #include "store/place.h"
 #include "sys/cgroup.h"
 #include "sys/dns.h"
+#include "sys/read_file.h"
 #include "sys/sandbox.h"
 
 #define DESCRIPTORS_LEAST 4096 /* two for each caller, and the servers' pipes */
@@ -223,18 +224,14 @@ static void secrets(struct km_doctor *d)
 /* The soft limit of the running gateway; 0: unknown. */
 static uint64_t limit_of(int64_t pid)
 {
-    char path[64], text[4096];
+    struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(16384);
+    char path[64];
     const char *at;
-    ssize_t n;
-    int fd;
 
     snprintf(path, sizeof path, "/proc/%lld/limits", (long long)pid);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
-    if (fd >= 0)
-        close(fd);
-    text[n > 0 ? n : 0] = '\0';
-    at = strstr(text, "Max open files");
+    if (km_file_read(path, KM_FILE_REGULAR, &text, NULL) < 0)
+        return 0;
+    at = strstr(km_buf_cstr(&text), "Max open files");
     return at ? strtoull(at + strlen("Max open files"), NULL, 10) : 0;
 }
 

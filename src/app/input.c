@@ -11,10 +11,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+#include "sys/blocking.h"
 
 #define READ_BYTES 65536
 
@@ -134,37 +135,21 @@ static bool take_lines(struct km_input *l)
     return go_on;
 }
 
-/* Bytes read, 0 at the end, -1 when it failed, -2 when nobody wants more. */
-static ssize_t read_some(struct km_input *l)
-{
-    struct pollfd p[2] = { { .fd = l->fd, .events = POLLIN },
-                           { .fd = l->wake[0], .events = POLLIN } };
-    char *room = km_buf_reserve(&l->in, READ_BYTES);
-    ssize_t n;
-
-    if (!room)
-        return -1;
-    do {
-        if (poll(p, 2, -1) > 0 && p[1].revents)
-            return -2;
-        n = p[0].revents ? read(l->fd, room, READ_BYTES) : -1;
-    } while (n < 0 && (errno == EINTR || errno == EAGAIN || !p[0].revents));
-    return n;
-}
-
 static void *thread_main(void *arg)
 {
     struct km_input *l = arg;
     ssize_t n;
 
     do {
-        n = read_some(l);
+        char *room = km_buf_reserve(&l->in, READ_BYTES);
+
+        n = room ? km_read_or_wake(l->fd, l->wake[0], room, READ_BYTES) : -1;
         if (n > 0) {
             l->in.n += (size_t)n;
-            n = take_lines(l) ? n : -2;
+            n = take_lines(l) ? n : KM_READ_WOKEN;
         }
     } while (n > 0);
-    if (n > -2)
+    if (n != KM_READ_WOKEN)
         post(l, n < 0 ? FAILED : END, KM_STR_NONE);
     return NULL;
 }

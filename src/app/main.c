@@ -4,9 +4,11 @@
 
 #include "app/main.h"
 #include "sys/shim.h"
+#include "sys/signals.h"
 
 int main(int argc, char **argv)
 {
+    km_signals_restore();
     if (argc > 1 && strcmp(argv[1], "--shim") == 0)
         return km_shim_main(argc, argv);
     return km_cli_main(argc, argv);

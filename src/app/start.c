@@ -11,13 +11,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "app/client.h"
@@ -27,6 +25,9 @@
 #include "config/config.h"
 #include "gateway/gateway.h"
 #include "gateway/settings.h"
+#include "sys/read_file.h"
+#include "sys/spawn.h"
+#include "sys/blocking.h"
 
 #define TAIL_BYTES 8192 /* of the log, shown when a start fails */
 #define MORE_MS 20000 /* to wait for an end after the drain */
@@ -62,14 +63,14 @@ static int find_place(struct km_cli *cli, struct place *p)
 /* The supervisor's process, or 0. */
 static pid_t supervisor_of(const struct place *p)
 {
+    struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(32);
     int fd = open(p->pid_file, O_RDWR | O_CLOEXEC);
-    char text[32] = "";
     pid_t pid = 0;
 
     if (fd < 0)
         return 0;
-    if (flock(fd, LOCK_EX | LOCK_NB) < 0 && read(fd, text, sizeof text - 1) > 0)
-        pid = (pid_t)strtol(text, NULL, 10);
+    if (flock(fd, LOCK_EX | LOCK_NB) < 0 && km_file_read_fd(fd, KM_FILE_REGULAR, &text, NULL) == 0)
+        pid = (pid_t)strtol(km_buf_cstr(&text), NULL, 10);
     close(fd);
     return pid;
 }
@@ -139,7 +140,6 @@ static _Noreturn void become_supervisor(struct km_cli *cli, struct place *p,
     int log = open(p->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     int null = open("/dev/null", O_RDWR | O_CLOEXEC), code = KM_EXIT_FAILURE;
 
-    setsid();
     if (log < 0 || null < 0 || write_pid(lock, &err) < 0) {
         fprintf(stderr, "error: cannot write in '%s': %s\n", p->state_dir, strerror(errno));
         _exit(KM_EXIT_FAILURE);
@@ -159,22 +159,17 @@ static _Noreturn void become_supervisor(struct km_cli *cli, struct place *p,
 /* 0 when the gateway is ready, or the code with which it failed. */
 static int wait_for_start(int fd)
 {
-    char text[32] = "";
-    size_t n = 0;
-    ssize_t got;
+    struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(32);
+    const char *said;
+    unsigned long code;
 
-    while (n < sizeof text - 1) {
-        got = read(fd, text + n, sizeof text - 1 - n);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            break;
-        n += (size_t)got;
-    }
-    if (strcmp(text, "ready\n") == 0)
+    if (km_file_read_fd(fd, KM_FILE_ANY, &text, NULL) < 0)
+        return KM_EXIT_FAILURE;
+    said = km_buf_cstr(&text);
+    if (strcmp(said, "ready\n") == 0)
         return KM_EXIT_OK;
-    n = strncmp(text, "failed ", 7) == 0 ? (size_t)strtoul(text + 7, NULL, 10) : 0;
-    return n > 0 && n < 128 ? (int)n : KM_EXIT_FAILURE;
+    code = strncmp(said, "failed ", 7) == 0 ? strtoul(said + 7, NULL, 10) : 0;
+    return code > 0 && code < 128 ? (int)code : KM_EXIT_FAILURE;
 }
 
 static int go(struct km_cli *cli, struct place *p, struct km_sockets *sockets, int lock)
@@ -188,7 +183,7 @@ static int go(struct km_cli *cli, struct place *p, struct km_sockets *sockets, i
         return KM_EXIT_FAILURE;
     km_sockets_url(sockets, p->config, url);
     fflush(NULL);
-    pid = fork();
+    pid = km_fork_session();
     if (pid == 0) {
         close(ends[0]);
         become_supervisor(cli, p, sockets, lock, ends[1]);
@@ -255,20 +250,6 @@ int km_cmd_start(struct km_cli *cli)
 
 /* --- stop --- */
 
-/* false: it did not end in time. */
-static bool wait_for_end(pid_t pid, int64_t most_ms)
-{
-    int fd = (int)syscall(SYS_pidfd_open, pid, 0);
-    struct pollfd p = { .fd = fd, .events = POLLIN };
-    int r;
-
-    if (fd < 0)
-        return errno == ESRCH;
-    r = poll(&p, 1, most_ms > INT32_MAX ? INT32_MAX : (int)most_ms);
-    close(fd);
-    return r == 1;
-}
-
 int km_cmd_stop(struct km_cli *cli)
 {
     struct place p = { 0 };
@@ -290,7 +271,7 @@ int km_cmd_stop(struct km_cli *cli)
         km_fail_errno(&err, errno, "cannot stop process %ld", (long)pid);
         return km_cli_fail(cli, &err);
     }
-    if (!wait_for_end(pid, p.drain_ms + MORE_MS)) {
+    if (!km_wait_gone(pid, p.drain_ms + MORE_MS)) {
         fprintf(stderr, "error: process %ld still lets calls end; it was told to stop\n",
                 (long)pid);
         return KM_EXIT_TIMEOUT;

@@ -19,22 +19,14 @@
 
 static int read_line(int fd, char line[KM_SUPERVISOR_LINE], struct km_err *err)
 {
-    size_t n = 0;
+    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(KM_SUPERVISOR_LINE - 1);
+    int r = km_unix_read(fd, true, &b, err);
 
-    while (n < KM_SUPERVISOR_LINE - 1) {
-        ssize_t got = recv(fd, line + n, KM_SUPERVISOR_LINE - 1 - n, 0);
-
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return km_fail_errno(err, errno, "no answer");
-        n += (size_t)got;
-        if (got == 0 || line[n - 1] == '\n')
-            break;
-    }
-    line[n] = 0;
-    line[strcspn(line, "\n")] = 0;
-    return n > 0 ? 0 : km_fail(err, KM_E_CLOSED, "the supervisor ended without an answer");
+    if (r < 0)
+        return r;
+    snprintf(line, KM_SUPERVISOR_LINE, "%.*s", (int)strcspn(km_buf_cstr(&b), "\n"),
+             km_buf_cstr(&b));
+    return b.n > 0 ? 0 : km_fail(err, KM_E_CLOSED, "the supervisor ended without an answer");
 }
 
 int km_supervisor_hear(int fd, char line[KM_SUPERVISOR_LINE], struct km_err *err)
@@ -60,8 +52,7 @@ int km_supervisor_say(const char *path, const char *line, char reply[KM_SUPERVIS
     if (km_peer_of(fd, &peer, NULL) == 0 && ret_pid)
         *ret_pid = peer.pid;
     n = snprintf(text, sizeof text, "%.*s\n", KM_SUPERVISOR_LINE - 2, line);
-    if (send(fd, text, (size_t)n, MSG_NOSIGNAL) != n)
-        r = km_fail_errno(err, errno, "send to the supervisor");
+    r = km_unix_send(fd, km_str(text, (size_t)n), err);
     if (r == 0 && reply)
         r = read_line(fd, reply, err);
     close(fd);

@@ -21,6 +21,7 @@
 #include "store/inside.h"
 #include "store/reader.h"
 #include "store/writer.h"
+#include "sys/read_file.h"
 
 #define RECORD_MOST ((size_t)32 * 1024 * 1024)
 #define FORGET_MOST "50" /* a put */
@@ -29,14 +30,18 @@
 
 static int read_key(const char *path, uint8_t key[32], struct km_err *err)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t n;
+    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(64);
+    struct km_err why = { 0 };
+    int r = km_file_read(path, KM_FILE_REGULAR, &b, &why);
+    bool whole = r == 0 && b.n == 32;
 
-    if (fd < 0)
-        return errno == ENOENT ? KM_E_NOT_FOUND : km_fail_errno(err, errno, "cannot read %s", path);
-    n = read(fd, key, 32);
-    close(fd);
-    return n == 32 ? 0 : km_fail(err, KM_E_STORE, "%s is not a key of 32 bytes", path);
+    if (whole)
+        memcpy(key, b.p, 32);
+    km_wipe(b.p, b.n);
+    if (whole || r == KM_E_NOT_FOUND)
+        return r;
+    return r == KM_E_SYSTEM ? km_fail(err, r, "cannot read %s: %s", path, why.text)
+                            : km_fail(err, KM_E_STORE, "%s is not a key of 32 bytes", path);
 }
 
 /* Written whole under another name first: two processes that start at once agree on one. */

@@ -17,12 +17,11 @@
  */
 #include "store/pg_reach.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/crypto.h"
 #include "store/pg_hosts.h"
+#include "sys/read_file.h"
 #include "sys/watch.h"
 
 #define PART_LEAST_MS 1000
@@ -117,14 +116,15 @@ struct km_pg_reach *km_pg_reach_free(struct km_pg_reach *r)
 /* A line of a file on this machine: it may have changed since the last connection. */
 static bool read_password(const char *file, char *out, size_t cap)
 {
-    int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    ssize_t n = fd < 0 ? -1 : read(fd, out, cap - 1);
+    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(cap - 1);
+    bool whole = km_file_read(file, KM_FILE_REGULAR, &b, NULL) == 0;
+    size_t n = whole ? b.n : 0;
 
-    if (fd >= 0)
-        close(fd);
-    while (n > 0 && (out[n - 1] == '\n' || out[n - 1] == '\r'))
+    while (n > 0 && (b.p[n - 1] == '\n' || b.p[n - 1] == '\r'))
         n--;
-    out[n > 0 ? n : 0] = '\0';
+    memcpy(out, n ? b.p : "", n);
+    out[n] = '\0';
+    km_wipe(b.p, b.n);
     return n > 0;
 }
 

@@ -63,6 +63,16 @@ struct km_signal *km_signal_free(struct km_signal *s)
     return NULL;
 }
 
+void km_signals_restore(void)
+{
+    const struct sigaction plain = { .sa_handler = SIG_DFL };
+    sigset_t none;
+
+    sigaction(SIGCHLD, &plain, NULL);
+    sigemptyset(&none);
+    pthread_sigmask(SIG_SETMASK, &none, NULL);
+}
+
 void km_signals_ignore(void)
 {
     struct sigaction ignore = { .sa_handler = SIG_IGN };

@@ -12,6 +12,11 @@ struct km_signal *km_signal_new(struct km_loop *loop, int signum, km_signal_fn *
                                 struct km_err *err);
 struct km_signal *km_signal_free(struct km_signal *s);
 
+/* At the very start, whatever the program is: what a parent ignored or blocked is inherited, and
+ * where SIGCHLD is ignored (a shell's `trap '' CHLD`, some supervisors) no child can be waited for,
+ * where TERM is blocked nobody can stop us.  SIGHUP stays ignored for nohup. */
+void km_signals_restore(void);
+
 /* Before the first thread: ignore SIGPIPE and SIGXFSZ for the process. */
 void km_signals_ignore(void);
 

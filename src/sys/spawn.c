@@ -222,6 +222,15 @@ static pid_t fork_quietly(void)
     return pid;
 }
 
+pid_t km_fork_session(void)
+{
+    pid_t pid = fork();
+
+    if (pid == 0)
+        setsid();
+    return pid;
+}
+
 static int wait_for_exec(struct plan *p, pid_t pid, struct km_err *err)
 {
     int error = 0;

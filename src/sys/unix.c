@@ -19,6 +19,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#define CHUNK 65536
+
 static int address(const char *path, struct sockaddr_un *un, struct km_err *err)
 {
     size_t n = strlen(path);
@@ -95,4 +97,45 @@ int km_unix_listen(const char *path, int *ret_fd, struct km_err *err)
     }
     *ret_fd = fd;
     return 0;
+}
+
+static int lost(const char *what, struct km_err *err)
+{
+    if (errno == EAGAIN || errno == EWOULDBLOCK)
+        return km_fail(err, KM_E_UPSTREAM_TIMEOUT, "%s: no answer in time", what);
+    return km_fail_errno(err, errno, "%s", what);
+}
+
+int km_unix_send(int fd, struct km_str s, struct km_err *err)
+{
+    while (s.n) {
+        ssize_t n = send(fd, s.p, s.n, MSG_NOSIGNAL);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return lost("send", err);
+        s = km_str_skip(s, (size_t)n);
+    }
+    return 0;
+}
+
+int km_unix_read(int fd, bool line, struct km_buf *out, struct km_err *err)
+{
+    for (;;) {
+        size_t room = out->max - out->n < CHUNK ? out->max - out->n : CHUNK;
+        char *at = room ? km_buf_reserve(out, room) : NULL;
+        ssize_t n;
+
+        if (!at)
+            return km_fail(err, KM_E_LIMIT, "what is read is over %zu bytes", out->max);
+        n = recv(fd, at, room, 0);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return lost("read", err);
+        out->n += (size_t)n;
+        if (n == 0 || (line && out->p[out->n - 1] == '\n'))
+            return 0;
+    }
 }

@@ -37,9 +37,33 @@ ALLOWED = {
     ("ops/health.c", "fscanf"): "the text of /proc is the kernel's",
 }
 
-CALL = re.compile(r"(?<![\w.>])(" + "|".join(BANNED) + r")\s*\(")
+# What blocks, starts processes or must be done again when a signal came, stands in one layer: a loop
+# around it written elsewhere takes a signal for an end, or an error for a signal, and spins.
+WAIT = "sys/blocking: km_wait_child, km_wait_gone, km_wait_ms, km_read_or_wake"
+SPAWN = "sys/supervise, km_run() of sys/blocking, or km_fork_session() of sys/spawn"
+READ = "sys/read_file, km_read_or_wake() of sys/blocking, km_unix_read() of sys/unix, or a stream"
+LAYER = "sys"
+ONLY_THERE = {
+    **dict.fromkeys(["wait", "wait3", "wait4", "waitid", "waitpid", "sigwait", "sigwaitinfo",
+                     "sigtimedwait", "poll", "ppoll", "select", "pselect", "epoll_wait",
+                     "nanosleep", "clock_nanosleep"], WAIT),
+    **dict.fromkeys(["fork", "_Fork", "clone", "posix_spawn", "posix_spawnp", "execv", "execve",
+                     "execvp", "execvpe", "execveat", "fexecve", "execl", "execle", "execlp"], SPAWN),
+    **dict.fromkeys(["read", "readv", "recv", "recvfrom", "recvmsg"], READ),
+}
+ALLOWED_ELSEWHERE = {
+    ("base/log.c", "poll"): "base stands below sys",
+    ("net/tcp.c", "recv"): "it is the stream: one call when the loop says so",
+    ("store/pg_cancel.c", "recv"): "one call when the loop says so",
+}
+
+CALL = re.compile(r"(?<![\w.>])(" + "|".join([*BANNED, *ONLY_THERE]) + r")\s*\(")
 # What a libc calls the same function when it checks or versions it.
 SYMBOL = re.compile(r"^(?:__isoc\d+_|__)?(.+?)(?:_chk)?(?:@.*)?$")
+
+
+def defines(text, function):
+    return re.search(r"^static [^;]*\b" + function + r"\(", text, re.M) is not None
 
 
 def in_text(lint):
@@ -48,15 +72,23 @@ def in_text(lint):
         text = blank_comments_and_strings(read(lint.path(name)))
         for number, line in enumerate(text.splitlines(), 1):
             for match in CALL.finditer(line):
-                function = match.group(1)
-                if (name[len("src/"):], function) not in ALLOWED:
+                function, place = match.group(1), name[len("src/"):]
+                if function in ONLY_THERE:
+                    # A static function of our own may have the name: the archives know.
+                    if (not place.startswith(LAYER + "/") and not defines(text, function) and
+                            (place, function) not in ALLOWED_ELSEWHERE):
+                        lint.report(name, number, f"{function}() stands only in {LAYER}/: "
+                                                  f"use {ONLY_THERE[function]}")
+                elif (place, function) not in ALLOWED:
                     lint.report(name, number, f"{function}() is banned: use {BANNED[function]}")
 
 
 def in_archives(lint):
-    allowed = {(path.split("/")[-1] + ".o", function) for path, function in ALLOWED}
+    allowed = {(path.split("/")[-1] + ".o", function)
+               for path, function in [*ALLOWED, *ALLOWED_ELSEWHERE]}
     for archive in sorted(glob.glob(os.path.join(lint.build, "src", "*", "libkm_*.a"))):
         lint.looked_at += 1
+        there = os.path.basename(archive) == f"libkm_{LAYER}.a"
         out = subprocess.run(["nm", "-A", "-u", archive], capture_output=True, text=True,
                              check=True).stdout
         for line in out.splitlines():
@@ -66,6 +98,10 @@ def in_archives(lint):
             if function in BANNED and (member, function) not in allowed:
                 lint.report(os.path.basename(archive), 1,
                             f"{member} calls {function}(): use {BANNED[function]}")
+            if function in ONLY_THERE and not there and (member, function) not in allowed:
+                lint.report(os.path.basename(archive), 1,
+                            f"{member} calls {function}(), which stands only in {LAYER}/: "
+                            f"use {ONLY_THERE[function]}")
 
 
 def main():

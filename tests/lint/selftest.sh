@@ -151,6 +151,22 @@ cmake --build "$work/case/build/dev" >/dev/null
 printf '/* strcpy(a, b) is banned */\n' | add src/base/base.c
 accepts banned 'the name in a comment'
 
+# shellcheck disable=SC2016
+printf '#include <sys/wait.h>\nint km_end(int p);\nint km_end(int p)\n{\n    int s;\n    while (waitpid(p, &s, 0) < 0)\n        ;\n    return s;\n}\n' |
+    add src/http/http.c
+refuses banned 'waitpid\(\) stands only in sys/: use sys/blocking' 'a wait outside sys'
+printf '#include <unistd.h>\n#define CHILD for%s\nint km_two(void);\nint km_two(void)\n{\n    return (int)CHILD();\n}\n' 'k' |
+    add src/http/http.c
+cmake --build "$work/case/build/dev" >/dev/null
+refuses banned 'http.c.o calls fork' 'a spawn behind a macro'
+cmake --build "$work/case/build/dev" >/dev/null
+printf '#include <unistd.h>\nint km_all(int fd, char *b);\nint km_all(int fd, char *b)\n{\n    return (int)read(fd, b, 1);\n}\n' |
+    add src/http/http.c
+refuses banned 'read\(\) stands only in sys/' 'a read outside sys'
+printf 'static int read(int x)\n{\n    return x;\n}\nint km_own(void);\nint km_own(void)\n{\n    return read(1);\n}\n' |
+    add src/http/http.c
+accepts banned 'a function of our own with such a name'
+
 printf 'int  km_x( void );\n' | add src/base/base.h
 refuses format 'base.h.*scripts/format' 'a layout of its own'
 

@@ -17,12 +17,12 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "gateway/worker.h"
 #include "sys/frame.h"
 #include "sys/peer.h"
+#include "sys/blocking.h"
 
 #define HELLO_S 10 /* a successor that says nothing */
 #define GO_S 120 /* one that opens a store */
@@ -197,14 +197,13 @@ static int freeze(struct km_handover *h, struct km_buf *keys, struct km_err *err
 
 static void take_back(struct km_handover *h)
 {
-    static const struct timespec moment = { .tv_nsec = 10 * 1000 * 1000 };
     struct km_gateway *gw = h->args.gw;
     struct km_err err = { 0 };
     int r = KM_E_EXISTS;
 
     for (int i = 0; r == KM_E_EXISTS && i < LOCK_TRIES; i++) {
         if (i > 0)
-            nanosleep(&moment, NULL);
+            km_wait_ms(10);
         r = h->args.lock(h->args.ctx, &err);
         if (r == 0)
             r = km_store_take_back(gw->store, &err);
