@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* near.h - whether one name was probably meant as another: one rule for every name of a file. */
+#ifndef KM_BASE_NEAR_H
+#define KM_BASE_NEAR_H
+
+#include "base/str.h"
+
+/* Two different names that are equal without case, '_' and '-', or that are then at most one
+ * typing error apart (a character added, left out, changed, or two swapped), two where the longer
+ * name has eight characters or more.  A name is no near miss of itself. */
+bool km_near_miss(struct km_str a, struct km_str b);
+
+#endif
