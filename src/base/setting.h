@@ -46,6 +46,8 @@ enum km_setting_class {
     KM_HARMLESS,    /* accepted, no effect; warned about once */
     KM_RESTRICTIVE, /* would restrict; not honoured, so it stops the start when set (unless it
                         is set to a value that restricts nothing: see .inert) */
+    KM_PROTECTIVE, /* accepted, no effect, and what it was to hold off is not held off: an outage,
+                      an overload; said in other words than KM_HARMLESS */
 };
 
 enum km_setting_flag {
@@ -53,6 +55,8 @@ enum km_setting_flag {
     KM_SET_SAFETY = 2,  /* unknown keys below it, or an unset os.environ/NAME, refuse to load */
     KM_SET_OPEN = 4,    /* unknown keys below a TABLE are kept, not warned about (litellm_params) */
     KM_SET_REQUIRED = 8,
+    KM_SET_WARY = 16, /* of a root table: an unknown name that sounds like a restriction
+                         (max_..., deny...) refuses to load */
 };
 
 struct km_str_list {
@@ -101,7 +105,8 @@ struct km_setting {
     const struct km_settings_table *table;
     enum km_setting_class class;
     unsigned flags;
-    const char *inert; /* RESTRICTIVE: the value that restricts nothing ("false") */
+    const char *inert; /* a value that says nothing: of RESTRICTIVE what restricts nothing
+                          ("false"), else what is not worth a word (NULL: false, null, empty) */
     const char *env;   /* environment variable that also sets it (LITELLM_MASTER_KEY) */
 };
 
@@ -112,7 +117,8 @@ struct km_settings_table {
     size_t extra;                  /* KM_SET_OPEN parents: offset of a `const struct km_node *`
                                    that receives the whole mapping; SIZE_MAX: none.  0 counts
                                    as none where the row is not KM_SET_OPEN */
-    unsigned flags;                /* of a root table: KM_SET_SAFETY, for what no row knows */
+    unsigned flags;                /* of a root table: KM_SET_SAFETY or KM_SET_WARY, for what no
+                                      row knows */
     size_t parts;                  /* offset of a struct km_setting_parts: what others put below
                                       each mapping of this table; 0: nobody may */
     /* Of a root table: a row, of type TABLE, that stands in every mapping of `under` too.  So a

@@ -303,6 +303,54 @@ void km_diag_add(struct km_diags *d, enum km_diag_level level, const char *code,
     add(d, g, help, text);
 }
 
+/* What an entry of many says, with one more subject in it. */
+static struct km_str one_more(struct km_diags *d, const struct km_diag *g, struct km_str subject,
+                              const struct km_node *at)
+{
+    enum { NAMED = 12 };
+    size_t digits = km_str_chr(g->message, ' ');
+    struct km_str rest = km_str_skip(g->message, digits);
+
+    if (g->n == NAMED)
+        return km_arena_printf(&d->arena, "%u%.*s, ...", g->n + 1, KM_STR_ARG(rest));
+    if (g->n > NAMED)
+        return km_arena_printf(&d->arena, "%u%.*s", g->n + 1, KM_STR_ARG(rest));
+    if (!at || !at->line)
+        return km_arena_printf(&d->arena, "%u%.*s, %.*s", g->n + 1, KM_STR_ARG(rest),
+                               KM_STR_ARG(subject));
+    return km_arena_printf(&d->arena, "%u%.*s, %.*s (line %u)", g->n + 1, KM_STR_ARG(rest),
+                           KM_STR_ARG(subject), at->line);
+}
+
+/* The first subject of an entry, which is what stands before what is said of one. */
+static struct km_str first_subject(const struct km_diag *g, struct km_str one)
+{
+    return km_str_sub(g->message, 0, g->message.n > one.n ? g->message.n - one.n : 0);
+}
+
+void km_diag_add_each(struct km_diags *d, enum km_diag_level level, const char *code,
+                      const struct km_node *at, const char *help, struct km_str subject,
+                      struct km_str one, struct km_str many)
+{
+    for (size_t i = 0; i < d->n; i++) {
+        struct km_diag *g = &d->v[i];
+
+        if (!g->n || strcmp(g->code, code) != 0 || !km_str_eq(g->each, many))
+            continue;
+        if (g->n == 1) /* "1 keys ...: the first", to be counted up */
+            g->message = km_arena_printf(&d->arena, "1 %.*s: %.*s", KM_STR_ARG(many),
+                                         KM_STR_ARG(first_subject(g, one)));
+        g->message = keep(d, one_more(d, g, subject, at));
+        g->n++;
+        return;
+    }
+    km_diag_add(d, level, code, at, help, "%.*s%.*s", KM_STR_ARG(subject), KM_STR_ARG(one));
+    if (d->n && d->v[d->n - 1].message.n && strcmp(d->v[d->n - 1].code, code) == 0) {
+        d->v[d->n - 1].each = km_arena_str(&d->arena, many);
+        d->v[d->n - 1].n = 1;
+    }
+}
+
 void km_diag_add_at(struct km_diags *d, enum km_diag_level level, const char *code,
                     struct km_str file, unsigned line, unsigned column, const char *help,
                     const char *fmt, ...)

@@ -24,6 +24,8 @@ struct km_diag {
     unsigned line, column, width;
     struct km_str source; /* the line's text, without its end; never a secret's */
     struct km_str message, help;
+    struct km_str each; /* of km_diag_add_each: what its entries have in common */
+    unsigned n; /* and how many there were */
 };
 
 struct km_diags; /* at most 200 are kept, errors before warnings; the rest are counted */
@@ -41,6 +43,18 @@ void km_diags_hide(struct km_diags *d, const struct km_node *secret);
 /* At a node (its place) or nowhere (node NULL).  help may be NULL. */
 void km_diag_add(struct km_diags *d, enum km_diag_level level, const char *code,
                  const struct km_node *at, const char *help, const char *fmt, ...) KM_PRINTF(6, 7);
+
+/* One entry for all with the same code and `many`, at the place of the first:
+ *
+ *     one      model 'a' cannot be called: OPENAI_API_KEY is not set
+ *     more     3 models cannot be called: OPENAI_API_KEY is not set: model 'a', model 'b' (line 9),
+ *              model 'c' (line 14)
+ *
+ * The first is `subject` and `one`, the second the number, `many` and the subjects, of which a
+ * dozen are named. */
+void km_diag_add_each(struct km_diags *d, enum km_diag_level level, const char *code,
+                      const struct km_node *at, const char *help, struct km_str subject,
+                      struct km_str one, struct km_str many);
 
 /* At a place without a node: a syntax error. */
 void km_diag_add_at(struct km_diags *d, enum km_diag_level level, const char *code,

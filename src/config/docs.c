@@ -134,6 +134,9 @@ static bool nests(const struct km_setting *row)
 static const char restrictive_title[] =
     "Not honoured, and stops the start when set, because ignoring it would allow more than the "
     "file says:";
+static const char protective_title[] =
+    "Accepted without effect, which is said when set, because what it protects from is not held "
+    "off:";
 static const char harmless_title[] = "Accepted without effect:";
 
 static void ignored_table(const struct km_settings_table *table, enum km_setting_class class,
@@ -170,6 +173,7 @@ static void nested_row(const struct km_settings_table *const *tables, const stru
     if (row->flags & KM_SET_OPEN)
         km_buf_str(out, KM_STR("\nOther keys are kept and passed on.\n"));
     ignored_table(row->table, KM_RESTRICTIVE, restrictive_title, out);
+    ignored_table(row->table, KM_PROTECTIVE, protective_title, out);
     ignored_table(row->table, KM_HARMLESS, harmless_title, out);
     nested(tables, row->table, at, depth + 1, out);
 }
@@ -228,6 +232,7 @@ static void section_docs(const struct km_settings_table *const *tables, const ch
         if (strcmp(tables[t]->section, section) == 0)
             nested(tables, tables[t], section, 0, out);
     ignored_section(tables, section, KM_RESTRICTIVE, restrictive_title, out);
+    ignored_section(tables, section, KM_PROTECTIVE, protective_title, out);
     ignored_section(tables, section, KM_HARMLESS, harmless_title, out);
 }
 

@@ -256,9 +256,9 @@ static void unsupported(struct km_fill *fill, const struct km_setting *row,
     unsigned below = KM_SET_OPEN | QUIET;
 
     km_fill_unsupported(fill, row, node, path, (inherited & QUIET) != 0);
-    if (row->class == KM_HARMLESS && row->type == KM_SET_TABLE)
+    if (row->class != KM_RESTRICTIVE && row->type == KM_SET_TABLE)
         fill_table(fill, row, node, path, below, NULL);
-    else if (row->class == KM_HARMLESS &&
+    else if (row->class != KM_RESTRICTIVE &&
              (row->type == KM_SET_TABLE_LIST || row->type == KM_SET_TABLE_MAP))
         fill_tables(fill, row, node, path, below, NULL);
 }
@@ -363,4 +363,5 @@ void km_fill_all(struct km_fill *fill, void **structs)
     }
     km_fill_unknown_sections(fill);
     km_fill_unknown_flags(fill);
+    km_fill_literals(fill);
 }

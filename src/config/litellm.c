@@ -9,6 +9,7 @@
 #include "config/litellm.h"
 
 #define IGNORED KM_LITELLM_IGNORED
+#define PROTECTS KM_LITELLM_PROTECTS
 #define REFUSED KM_LITELLM_REFUSED
 
 static const struct km_setting guardrail_param_rows[] = {
@@ -79,35 +80,41 @@ static const struct km_setting router_rows[] = {
     REFUSED("enable_tag_filtering", KM_SET_BOOL, "false",
             "Keeps requests with a tag to the deployments with that tag; ignored, a request "
             "could reach a deployment meant for others."),
-    REFUSED("default_max_parallel_requests", KM_SET_INT, NULL,
-            "Bounds concurrent calls to every deployment; kanmon bounds them by key only."),
+    PROTECTS("default_max_parallel_requests", KM_SET_INT,
+            "Bounds concurrent calls to each deployment: without it a busy one is called all the "
+            "same. kanmon bounds them by key, see default_max_parallel_requests of "
+            "kanmon_settings."),
     IGNORED("routing_strategy_args", KM_SET_NODE,
             "Tuning of a routing strategy; kanmon's needs none."),
     IGNORED("retry_after", KM_SET_INT,
             "The least wait before a retry; kanmon retries at once on another deployment."),
     IGNORED("allowed_fails", KM_SET_INT,
-            "Failures a minute before a deployment rests; kanmon does not rest deployments yet."),
+            "Failures a minute before a deployment rests; here that is "
+            "kanmon_settings.performance.circuit_breaker_failures."),
     IGNORED("cooldown_time", KM_SET_INT,
-            "How long a failing deployment rests; kanmon does not rest deployments yet."),
-    IGNORED("disable_cooldowns", KM_SET_BOOL, "Keeps failing deployments in use, as kanmon does."),
-    IGNORED("fallbacks", KM_SET_NODE,
-            "Other model groups to try after a failure; kanmon does not fall back yet."),
-    IGNORED("default_fallbacks", KM_SET_NODE,
-            "Model groups to try when a group is unusable; kanmon does not fall back yet."),
-    IGNORED("context_window_fallbacks", KM_SET_NODE,
-            "Larger models to try when a prompt is too long; kanmon does not fall back yet."),
-    IGNORED("content_policy_fallbacks", KM_SET_NODE,
-            "Models to try after a content policy refusal; kanmon does not fall back yet."),
+            "How long a failing deployment rests; here that is "
+            "kanmon_settings.performance.circuit_breaker_open_time."),
+    IGNORED("disable_cooldowns", KM_SET_BOOL,
+            "Keeps failing deployments in use; here the circuit breaker decides."),
+    PROTECTS("fallbacks", KM_SET_NODE,
+            "Other model groups to try after a failure: without them the call fails."),
+    PROTECTS("default_fallbacks", KM_SET_NODE,
+            "Model groups to try when a group is unusable: without them the call fails."),
+    PROTECTS("context_window_fallbacks", KM_SET_NODE,
+            "Larger models to try when a prompt is too long: without them the call fails."),
+    PROTECTS("content_policy_fallbacks", KM_SET_NODE,
+            "Models to try after a content policy refusal: without them the call fails."),
     IGNORED("max_fallbacks", KM_SET_INT,
             "How many fallbacks one call may use; kanmon does not fall back yet."),
-    IGNORED("enable_pre_call_checks", KM_SET_BOOL,
-            "Skips deployments whose context window is too small; kanmon lets the provider say "
-            "so."),
+    PROTECTS("enable_pre_call_checks", KM_SET_BOOL,
+            "Skips deployments whose context window is too small: without it the provider "
+            "refuses such a call."),
     IGNORED("retry_policy", KM_SET_NODE, "Retries by kind of error; kanmon uses num_retries."),
     IGNORED("model_group_retry_policy", KM_SET_NODE,
             "Retries by model group and error; kanmon uses num_retries."),
     IGNORED("allowed_fails_policy", KM_SET_NODE,
-            "Failures by kind before a deployment rests; kanmon does not rest deployments yet."),
+            "Failures by kind before a deployment rests; kanmon's circuit breaker counts them "
+            "all."),
     IGNORED("redis_url", KM_SET_SECRET,
             "Shares router state in Redis; kanmon's workers share memory."),
     IGNORED("redis_host", KM_SET_STR,
@@ -119,7 +126,8 @@ static const struct km_setting router_rows[] = {
     IGNORED("redis_db", KM_SET_INT, "Shares router state in Redis; kanmon's workers share memory."),
     IGNORED("cache_kwargs", KM_SET_NODE,
             "Arguments of LiteLLM's Redis client; kanmon's workers share memory."),
-    IGNORED("cache_responses", KM_SET_BOOL, "Caches responses; kanmon does not cache yet."),
+    PROTECTS("cache_responses", KM_SET_BOOL,
+            "Caches responses: without it every call is made and paid for."),
     IGNORED("caching_groups", KM_SET_NODE, "Groups that share a cache; kanmon does not cache yet."),
     IGNORED("client_ttl", KM_SET_INT, "How long LiteLLM keeps a client object; kanmon has none."),
     IGNORED("default_litellm_params", KM_SET_NODE,
@@ -153,6 +161,22 @@ static const struct km_setting router_rows[] = {
     IGNORED("debug_level", KM_SET_STR, "LiteLLM's router log level; use kanmon's own."),
     IGNORED("alerting_config", KM_SET_NODE, "Slack alerts of the router; kanmon sends none yet."),
     IGNORED("assistants_config", KM_SET_NODE, "Assistants; kanmon has no such routes."),
+    IGNORED("model_list", KM_SET_NODE, "The models; write model_list at the top of the file."),
+    IGNORED("set_verbose", KM_SET_BOOL, "LiteLLM's router log level; use kanmon's own."),
+    IGNORED("router_general_settings", KM_SET_NODE,
+            "How LiteLLM's router serves models without an entry; kanmon serves those of "
+            "model_list."),
+    IGNORED("plugins", KM_SET_NODE, "Python classes of LiteLLM's router; kanmon runs no Python."),
+    IGNORED("background_health_check_model_groups", KM_SET_STR_LIST,
+            "Which models LiteLLM calls in the background; kanmon calls none yet."),
+    IGNORED("enable_weighted_failover", KM_SET_BOOL,
+            "Tries the other deployments of a group by weight; kanmon always does."),
+    REFUSED("fallback_access_check", KM_SET_NODE, NULL,
+            "A Python function that judges a fallback; kanmon cannot run it."),
+    REFUSED("fallback_budget_check", KM_SET_NODE, NULL,
+            "A Python function that judges a fallback; kanmon cannot run it."),
+    REFUSED("auto_router_capability_limit", KM_SET_NODE, NULL,
+            "A Python function that bounds LiteLLM's automatic router; kanmon cannot run it."),
     IGNORED("search_tools", KM_SET_NODE, "Web search tools; kanmon has no search routes."),
     IGNORED("guardrail_list", KM_SET_NODE,
             "Deployments of guardrails to balance over; a guardrail that must run is listed in "
@@ -162,4 +186,5 @@ static const struct km_setting router_rows[] = {
 
 const struct km_settings_table km_litellm_router_table = { .section = "router_settings",
                                                            .rows = router_rows,
-                                                           .extra = SIZE_MAX };
+                                                           .extra = SIZE_MAX,
+                                                           .flags = KM_SET_WARY };

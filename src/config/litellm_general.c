@@ -8,6 +8,7 @@
 #include "config/litellm.h"
 
 #define IGNORED KM_LITELLM_IGNORED
+#define PROTECTS KM_LITELLM_PROTECTS
 #define REFUSED KM_LITELLM_REFUSED
 
 static const struct km_setting rows[] = {
@@ -170,8 +171,8 @@ static const struct km_setting rows[] = {
             "Hides the master key on LiteLLM's page; kanmon never shows it."),
     IGNORED("store_prompts_in_spend_logs", KM_SET_BOOL,
             "Keeps prompts; kanmon does not, unless its own setting says so."),
-    IGNORED("maximum_spend_logs_retention_period", KM_SET_STR,
-            "Deletes old call records; kanmon keeps them, without prompts."),
+    PROTECTS("maximum_spend_logs_retention_period", KM_SET_STR,
+            "Deletes old call records: kanmon keeps them, without prompts."),
     IGNORED("maximum_spend_logs_retention_interval", KM_SET_STR,
             "How often LiteLLM deletes old call records; kanmon does not delete them yet."),
     IGNORED("maximum_spend_logs_cleanup_batch_size", KM_SET_INT,
@@ -215,7 +216,8 @@ static const struct km_setting rows[] = {
             "Avoids unhealthy deployments; kanmon tries the next after a failure."),
     IGNORED("use_shared_health_check", KM_SET_BOOL,
             "Shares health checks in Redis; kanmon makes none in the background yet."),
-    IGNORED("alerting", KM_SET_STR_LIST, "Where LiteLLM sends alerts; kanmon sends none yet."),
+    PROTECTS("alerting", KM_SET_STR_LIST,
+            "Where LiteLLM sends alerts: kanmon sends none, so nobody is told."),
     IGNORED("alerting_threshold", KM_SET_INT,
             "Seconds after which LiteLLM alerts of a slow call; kanmon sends no alerts yet."),
     IGNORED("alerting_args", KM_SET_NODE, "Settings of LiteLLM's alerts; kanmon sends none yet."),
@@ -312,4 +314,5 @@ static const struct km_setting rows[] = {
 
 const struct km_settings_table km_litellm_general_table = { .section = "general_settings",
                                                             .rows = rows,
-                                                            .extra = SIZE_MAX };
+                                                            .extra = SIZE_MAX,
+                                                            .flags = KM_SET_WARY };

@@ -8,21 +8,11 @@
 #include "config/litellm.h"
 
 #define IGNORED KM_LITELLM_IGNORED
+#define PROTECTS KM_LITELLM_PROTECTS
 #define REFUSED KM_LITELLM_REFUSED
 
-static const char exporters[] =
-    "langfuse|langfuse_otel|otel|prometheus|datadog|datadog_llm_observability|datadog_metrics|"
-    "datadog_cost_management|s3|s3_v2|gcs_bucket|gcs_pubsub|sentry|langsmith|helicone|lunary|"
-    "arize|arize_phoenix|opik|braintrust|mlflow|slack|sqs|aws_sqs|generic_api|generic|dynamodb|"
-    "logfire|literalai|athina|traceloop|weave_otel|weave|wandb|galileo|argilla|lago|openmeter|"
-    "posthog|pagerduty|greenscale|supabase|promptlayer|agentops|levo|deepeval|humanloop|focus|"
-    "cloudzero|vantage|email|smtp_email|resend_email|sendgrid_email|azure_storage|"
-    "azure_sentinel|newrelic|elasticsearch|prompt_layer|bitbucket|gitlab|dotprompt|arize_ax|"
-    "anthropic_cache_control_hook|sumologic|qualifire_eval|splunk|"
-    "rubrik_logging|signoz|honeycomb";
-
 static const struct km_setting rows[] = {
-    REFUSED("callbacks", KM_SET_STR_LIST, exporters,
+    REFUSED("callbacks", KM_SET_STR_LIST, KM_LITELLM_EXPORTERS,
             "Hooks around every call.  Exporters are without effect here; any other may check "
             "or refuse requests, which kanmon would not do."),
     REFUSED("guardrails", KM_SET_NODE, NULL,
@@ -88,24 +78,26 @@ static const struct km_setting rows[] = {
     IGNORED("request_correlation_in_logs", KM_SET_BOOL,
             "Stamps log lines with trace ids; kanmon's lines always have the call id."),
     IGNORED("timeout", KM_SET_INT, "Seconds a call may take; kanmon reads request_timeout."),
-    IGNORED("modify_params", KM_SET_BOOL,
-            "Lets LiteLLM repair requests for a provider; kanmon passes them on as they are."),
+    PROTECTS("modify_params", KM_SET_BOOL,
+            "Repairs requests that a provider would refuse: without it they are refused."),
     IGNORED("add_function_to_prompt", KM_SET_BOOL,
             "Writes tools into the prompt for providers without tools; kanmon passes the "
             "request on as it is."),
     IGNORED("allowed_fails", KM_SET_INT,
-            "Failures a minute before a deployment rests; kanmon does not rest deployments yet."),
+            "Failures after which a deployment rests; here that is "
+            "kanmon_settings.performance.circuit_breaker_failures."),
     IGNORED("cooldown_time", KM_SET_INT,
-            "How long a failing deployment rests; kanmon does not rest deployments yet."),
-    IGNORED("fallbacks", KM_SET_NODE,
-            "Other model groups to try after a failure; kanmon does not fall back yet."),
-    IGNORED("default_fallbacks", KM_SET_NODE,
-            "Model groups to try when a group is unusable; kanmon does not fall back yet."),
-    IGNORED("context_window_fallbacks", KM_SET_NODE,
-            "Larger models to try when a prompt is too long; kanmon does not fall back yet."),
-    IGNORED("content_policy_fallbacks", KM_SET_NODE,
-            "Models to try after a content policy refusal; kanmon does not fall back yet."),
-    IGNORED("cache", KM_SET_BOOL, "Caches responses; kanmon does not cache yet."),
+            "How long a failing deployment rests; here that is "
+            "kanmon_settings.performance.circuit_breaker_open_time."),
+    PROTECTS("fallbacks", KM_SET_NODE,
+            "Other model groups to try after a failure: without them the call fails."),
+    PROTECTS("default_fallbacks", KM_SET_NODE,
+            "Model groups to try when a group is unusable: without them the call fails."),
+    PROTECTS("context_window_fallbacks", KM_SET_NODE,
+            "Larger models to try when a prompt is too long: without them the call fails."),
+    PROTECTS("content_policy_fallbacks", KM_SET_NODE,
+            "Models to try after a content policy refusal: without them the call fails."),
+    PROTECTS("cache", KM_SET_BOOL, "Caches responses: without it every call is made and paid for."),
     IGNORED("cache_params", KM_SET_NODE,
             "Settings of the response cache; kanmon does not cache yet."),
     IGNORED("enable_redis_auth_cache", KM_SET_BOOL,
@@ -169,9 +161,12 @@ static const struct km_setting rows[] = {
     IGNORED("disable_aiohttp_transport", KM_SET_BOOL,
             "Chooses LiteLLM's HTTP client; kanmon has its own."),
     IGNORED("http2", KM_SET_BOOL, "HTTP/2 to providers; kanmon uses HTTP/1.1."),
-    IGNORED("ssl_verify", KM_SET_STR,
-            "Switches off certificate checks or names a CA file; kanmon checks, unless a "
-            "deployment's own ssl_verify says otherwise."),
+    { .name = "ssl_verify",
+      .type = KM_SET_STR,
+      .class = KM_HARMLESS,
+      .inert = "true",
+      .help = "Switches off certificate checks or names a CA file; kanmon checks, unless a "
+              "deployment's own ssl_verify says otherwise." },
     IGNORED("ssl_certificate", KM_SET_STR,
             "A client certificate for providers; kanmon presents none yet."),
     IGNORED("cache_control_injection", KM_SET_NODE,
@@ -201,4 +196,5 @@ static const struct km_setting rows[] = {
 
 const struct km_settings_table km_litellm_settings_table = { .section = "litellm_settings",
                                                              .rows = rows,
-                                                             .extra = SIZE_MAX };
+                                                             .extra = SIZE_MAX,
+                                                             .flags = KM_SET_WARY };

@@ -95,8 +95,8 @@ static void check_row(const struct km_setting *row, const char *section, unsigne
         problem(out, section, row->name, "has no choices");
     if (table != (row->table != NULL))
         problem(out, section, row->name, "has a table and is not of a table type, or the reverse");
-    if (row->class == KM_HARMLESS && row->inert)
-        problem(out, section, row->name, "is harmless, so it needs no inert value");
+    if (row->class == KM_SUPPORTED && row->inert)
+        problem(out, section, row->name, "is supported, so it needs no inert value");
     for (const struct km_setting *r = table && row->table && depth < 8 ? row->table->rows : NULL;
          r && r->name; r++)
         check_row(r, row->name, depth + 1, out);

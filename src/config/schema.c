@@ -125,7 +125,7 @@ static void type_schema(const struct km_settings_table *const *tables, const str
 static void row_schema(const struct km_settings_table *const *tables, const struct km_setting *row,
                        unsigned depth, struct km_buf *out)
 {
-    static const char *const classes[] = { NULL, "harmless", "restrictive" };
+    static const char *const classes[] = { NULL, "harmless", "restrictive", "protective" };
     size_t before;
 
     km_buf_json(out, km_str_c(row->name));

@@ -36,6 +36,23 @@ const struct km_node *km_node_path(const struct km_node *node, const char *path)
     return node;
 }
 
+bool km_node_says_nothing(const struct km_node *node)
+{
+    switch (node->type) {
+    case KM_NODE_NULL:
+        return !node->from_env;
+    case KM_NODE_BOOL:
+        return !node->b;
+    case KM_NODE_SEQ:
+    case KM_NODE_MAP:
+        return node->n == 0;
+    case KM_NODE_STR:
+        return node->text.n == 0;
+    default:
+        return false;
+    }
+}
+
 /* The shortest text that reads back as the same double. */
 static void json_float(double f, struct km_buf *out)
 {

@@ -46,6 +46,10 @@ const struct km_node *km_node_get(const struct km_node *node, struct km_str key)
 /* Dotted path through MAPs: "general_settings.master_key". */
 const struct km_node *km_node_path(const struct km_node *node, const char *path);
 
+/* false, null, an empty text, list or mapping: what switches nothing on.  An os.environ/NAME that
+ * is not set is not among them, for it was to have a value. */
+bool km_node_says_nothing(const struct km_node *node);
+
 /* The node as JSON (strings escaped, big ints by their text, times as strings). */
 void km_node_json(const struct km_node *node, struct km_buf *out);
 

@@ -1,9 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* unknown.c - keys that no row knows, and what was probably meant (see fill.h).
  *
- * LiteLLM tolerates unknown keys everywhere, so they are warnings.  Where a typing error would
- * leave a door open (below a safety row) they are errors, and below an open table they are
- * data, which is no one's error.
+ * LiteLLM tolerates unknown keys everywhere, so they are warnings.  They are errors where a
+ * typing error would leave a door open:
+ *
+ *     below a safety row                           any unknown key
+ *     a near miss of a section                     general_setting: {...}
+ *     a near miss of a key that restricts          masterkey: sk-...
+ *     such a key of another section                litellm_settings: {master_key: ...}
+ *     a name that sounds like a restriction        max_..., deny..., ..._limit
+ *     (in the sections that are wary)
+ *
+ * What says nothing (false, null, empty) stops nothing, and accept_unsupported may name it.
+ * Below an open table unknown keys are data, which is no one's error.
  *
  * The names known at a place are the rows of every table of that section and the next part of
  * every section below it:
@@ -11,26 +20,72 @@
  *     kanmon_settings          rows: workers, state_dir ...     sections: limits, guard ...
  *     kanmon_settings.limits   rows: header_bytes ...
  */
+#include "base/near.h"
 #include "config/fill.h"
 #include "config/value.h"
 
-/* The best candidate so far. */
+/* Where a key of another section is looked for, the likeliest first. */
+static const char *const homes[] = { "litellm_settings", "router_settings", "general_settings",
+                                     "kanmon_settings",  "",                NULL };
+
+/* What is known of an unknown key so far. */
 struct guess {
     struct km_str want, best;
     unsigned distance;
     bool exact;
+    bool near_restricts; /* so does what it is a near miss of, or it is a section */
+    bool far_restricts; /* what it is a near miss of stands in another section */
+    struct km_str home; /* the section it belongs in */
+    bool home_restricts;
 };
 
-static void consider(struct guess *g, struct km_str name)
+static bool nests(const struct km_setting *row)
 {
-    unsigned limit = g->want.n / 3 > 1 ? (unsigned)(g->want.n / 3) : 1, d;
+    return row->type == KM_SET_TABLE || row->type == KM_SET_TABLE_LIST ||
+           row->type == KM_SET_TABLE_MAP;
+}
+
+bool km_name_restricts(struct km_str name)
+{
+    static const char *const parts[] = { "allowed_", "deny", "block",  "disable", "enforce",
+                                         "require",  "max_", "_limit", NULL };
+    char plain[64];
+    size_t n = name.n < sizeof plain ? name.n : sizeof plain;
+
+    for (size_t i = 0; i < n; i++) {
+        char c = name.p[i];
+
+        plain[i] = c == '-' ? '_' : c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
+    }
+    for (size_t i = 0; parts[i]; i++)
+        if (km_str_find(km_str(plain, n), km_str_c(parts[i])) < n)
+            return true;
+    return false;
+}
+
+/* Whether a key that never takes effect, for its name is misspelt, may leave a door open. */
+static bool restricts(const struct km_setting *row)
+{
+    if (row->class == KM_RESTRICTIVE)
+        return true;
+    if (row->class != KM_SUPPORTED || nests(row))
+        return false;
+    return (row->flags & KM_SET_SAFETY) || km_name_restricts(km_str_c(row->name));
+}
+
+static void consider(struct guess *g, struct km_str name, bool if_near)
+{
+    unsigned d;
 
     if (km_str_eq(g->want, name)) {
         g->exact = true;
         return;
     }
+    if (!km_near_miss(g->want, name))
+        return;
     d = km_str_distance(g->want, name);
-    if (d <= limit && d < g->distance) {
+    g->near_restricts |= if_near;
+    if (d < g->distance) {
         g->distance = d;
         g->best = name;
     }
@@ -39,28 +94,113 @@ static void consider(struct guess *g, struct km_str name)
 static void consider_rows(struct guess *g, const struct km_settings_table *table)
 {
     for (const struct km_setting *row = table->rows; row->name; row++)
-        consider(g, km_str_c(row->name));
+        consider(g, km_str_c(row->name), restricts(row));
 }
 
-static void report(struct km_fill *fill, const struct km_node *key, const struct guess *g,
-                   struct km_str path, bool refuse)
+/* A key of another section, or a near miss of one of LiteLLM's that restricts. */
+static void look_in(struct guess *g, const struct km_settings_table *table, struct km_str path)
 {
-    struct km_str help = { 0 };
-    struct km_str where = path.n ? path : KM_STR("the configuration");
+    bool own = km_str_starts(path, KM_STR("kanmon_settings"));
 
+    for (const struct km_setting *row = table->rows; row->name; row++) {
+        struct km_str name = km_str_c(row->name);
+
+        if (km_str_eq(g->want, name) && !g->home.p) {
+            g->home = path;
+            g->home_restricts = restricts(row);
+        } else if (!own && !g->best.n && restricts(row) && km_near_miss(g->want, name)) {
+            g->best = name;
+            g->far_restricts = true;
+        }
+    }
+}
+
+/* The rows of the mappings right below a table: litellm_params of an entry of model_list. */
+static void look_below(struct guess *g, struct km_arena *arena,
+                       const struct km_settings_table *table, struct km_str path)
+{
+    for (const struct km_setting *row = table->rows; row->name && !g->home.p; row++) {
+        struct km_str at = km_fill_path(arena, path, km_str_c(row->name));
+
+        if (row->type == KM_SET_TABLE_LIST && !path.n)
+            look_below(g, arena, row->table, km_arena_printf(arena, "%.*s[]", KM_STR_ARG(at)));
+        for (const struct km_setting *r = row->type == KM_SET_TABLE ? row->table->rows : NULL;
+             r && r->name; r++)
+            if (km_str_eq(g->want, km_str_c(r->name)) && !g->home.p) {
+                g->home = at;
+                g->home_restricts = r->class == KM_RESTRICTIVE;
+            }
+    }
+}
+
+static void look_elsewhere(struct km_fill *fill, struct guess *g, struct km_str section)
+{
+    for (size_t h = 0; homes[h] && !g->home.p; h++)
+        for (size_t t = 0; fill->tables[t]; t++)
+            if (strcmp(fill->tables[t]->section, homes[h]) == 0 &&
+                !km_str_eq(section, km_str_c(homes[h])))
+                look_in(g, fill->tables[t], km_str_c(homes[h]));
+    for (size_t t = 0; fill->tables[t] && section.n && !g->home.p; t++)
+        if (!*fill->tables[t]->section)
+            look_below(g, fill->arena, fill->tables[t], KM_STR_NONE);
+}
+
+/* What was probably meant; empty where nothing comes to mind. */
+static struct km_str hint(struct km_fill *fill, const struct km_node *key, const struct guess *g)
+{
     if (key->type != KM_NODE_STR)
-        help = KM_STR("YAML does not read this as text: put it in quotes");
-    else if (g->best.n)
-        help = km_arena_printf(fill->arena, "did you mean '%.*s'?", KM_STR_ARG(g->best));
-    km_diag_add(fill->diags, refuse ? KM_DIAG_ERROR : KM_DIAG_WARNING, refuse ? "E0103" : "W0101",
-                key, help.p, "unknown key '%.*s' in %.*s", KM_STR_ARG(key->text),
-                KM_STR_ARG(where));
+        return KM_STR("YAML does not read this as text: put it in quotes");
+    if (g->home.p)
+        return g->home.n ? km_arena_printf(fill->arena, "it belongs in %.*s", KM_STR_ARG(g->home))
+                         : KM_STR("it belongs at the top of the file");
+    if (g->best.n)
+        return km_arena_printf(fill->arena, "did you mean '%.*s'?", KM_STR_ARG(g->best));
+    return KM_STR_NONE;
+}
+
+static void report(struct km_fill *fill, const struct km_node *key, const struct km_node *value,
+                   const struct guess *g, struct km_str path, unsigned flags)
+{
+    struct km_str help = hint(fill, key, g), where = path.n ? path : KM_STR("the configuration");
+    struct km_str at = km_fill_path(fill->arena, path, key->text);
+    bool silent = km_node_says_nothing(value);
+    bool sounds = (flags & KM_SET_WARY) && !g->home.p && km_name_restricts(key->text);
+    bool far = g->home.p ? g->home_restricts : g->far_restricts;
+    bool stops =
+        flags & KM_SET_SAFETY ? !silent || help.n : !silent && (g->near_restricts || far || sounds);
+
+    if (!stops && silent && !help.n)
+        return;
+    if (!stops) {
+        km_diag_add(fill->diags, KM_DIAG_WARNING, "W0101", key, help.p,
+                    "unknown key '%.*s' in %.*s", KM_STR_ARG(key->text), KM_STR_ARG(where));
+        return;
+    }
+    if (km_fill_accepted(fill, at)) {
+        km_diag_add(fill->diags, KM_DIAG_WARNING, "W0105", key, help.p,
+                    "unknown key '%.*s' in %.*s has no effect, as accepted", KM_STR_ARG(key->text),
+                    KM_STR_ARG(where));
+        return;
+    }
+    help = km_arena_printf(
+        fill->arena,
+        "%.*s%sto start all the same, list '%.*s' in "
+        "kanmon_settings.accept_unsupported",
+        KM_STR_ARG(help.n   ? help
+                   : sounds ? KM_STR("its name says that it restricts something: take it out, or")
+                            : KM_STR_NONE),
+        help.n   ? "; "
+        : sounds ? " "
+                 : "",
+        KM_STR_ARG(km_fill_plain_path(fill->arena, at)));
+    km_diag_add(fill->diags, KM_DIAG_ERROR, "E0103", key, help.p, "unknown key '%.*s' in %.*s",
+                KM_STR_ARG(key->text), KM_STR_ARG(where));
 }
 
 void km_fill_unknown(struct km_fill *fill, const struct km_settings_table *table,
                      const struct km_node *node, struct km_str path, unsigned inherited)
 {
-    if (!node || node->type != KM_NODE_MAP)
+    if (!node || node->type != KM_NODE_MAP || (inherited & KM_SET_OPEN))
         return;
     for (size_t i = 0; i < node->n; i++) {
         struct guess g = { .want = node->k[i]->text, .distance = 256 };
@@ -69,10 +209,11 @@ void km_fill_unknown(struct km_fill *fill, const struct km_settings_table *table
 
         consider_rows(&g, table);
         while ((part = km_part_next(fill->tables, table, &at)) != NULL)
-            consider(&g, km_str_c(part->name));
-        g.exact = g.exact && node->k[i]->type == KM_NODE_STR;
-        if (!g.exact && !(inherited & KM_SET_OPEN))
-            report(fill, node->k[i], &g, path, (inherited & KM_SET_SAFETY) != 0);
+            consider(&g, km_str_c(part->name), false);
+        if (g.exact && node->k[i]->type == KM_NODE_STR)
+            continue;
+        look_below(&g, fill->arena, table, path);
+        report(fill, node->k[i], node->v[i], &g, path, inherited & KM_SET_SAFETY);
     }
 }
 
@@ -114,10 +255,13 @@ static void check_section(struct km_fill *fill, struct km_str section)
                 flags |= fill->tables[t]->flags;
             }
             if (child.n)
-                consider(&g, child);
+                consider(&g, child, true);
         }
-        if (!g.exact || node->k[i]->type != KM_NODE_STR)
-            report(fill, node->k[i], &g, section, (flags & KM_SET_SAFETY) != 0);
+        if (g.exact && node->k[i]->type == KM_NODE_STR)
+            continue;
+        g.near_restricts |= !section.n && g.best.n; /* all that stands at the top is a section */
+        look_elsewhere(fill, &g, section);
+        report(fill, node->k[i], node->v[i], &g, section, flags);
     }
 }
 

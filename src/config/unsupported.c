@@ -37,9 +37,12 @@ void km_fill_unset(struct km_fill *fill, const struct km_node *node, struct km_s
     struct km_str name = km_str_skip(node->text, sizeof "os.environ/" - 1), help;
 
     if (!(flags & KM_SET_SAFETY) || km_fill_accepted(fill, path)) {
-        km_diag_add(fill->diags, KM_DIAG_WARNING, "W0104", node, NULL,
-                    "%.*s: variable %.*s is not set, so this key has no value", KM_STR_ARG(path),
-                    KM_STR_ARG(name));
+        km_diag_add_each(
+            fill->diags, KM_DIAG_WARNING, "W0104", node, NULL, path,
+            km_arena_printf(fill->arena, ": variable %.*s is not set, so this key has no value",
+                            KM_STR_ARG(name)),
+            km_arena_printf(fill->arena, "keys have no value, for variable %.*s is not set",
+                            KM_STR_ARG(name)));
         return;
     }
     help = km_arena_printf(fill->arena,
@@ -151,11 +154,30 @@ static bool first_warning(struct km_fill *fill, const struct km_setting *row)
     return true;
 }
 
+/* Whether a key without effect is set to what switches nothing on. */
+static bool switches_nothing(const struct km_setting *row, const struct km_node *node)
+{
+    return row->class != KM_RESTRICTIVE && row->inert ? inert(row, node)
+                                                      : km_node_says_nothing(node);
+}
+
+static void no_effect(struct km_fill *fill, const struct km_setting *row,
+                      const struct km_node *node, struct km_str path)
+{
+    if (row->class == KM_PROTECTIVE)
+        km_diag_add(fill->diags, KM_DIAG_WARNING, "W0106", node, row->help,
+                    "%.*s: the file counts on this, and it is off here", KM_STR_ARG(path));
+    else
+        km_diag_add(fill->diags, KM_DIAG_WARNING, "W0103", node, row->help,
+                    "%.*s has no effect here", KM_STR_ARG(path));
+}
+
 void km_fill_unsupported(struct km_fill *fill, const struct km_setting *row,
                          const struct km_node *node, struct km_str path, bool quiet)
 {
-    /* A list of inert values only (callbacks: [otel]) restricts nothing and does nothing. */
-    bool idle = node->type >= KM_NODE_SEQ ? node->n > 0 : row->class == KM_HARMLESS;
+    /* Of a restrictive key, a list of inert values only (callbacks: [otel]) does nothing. */
+    bool idle = row->class == KM_RESTRICTIVE ? node->type >= KM_NODE_SEQ && node->n > 0
+                                             : !switches_nothing(row, node);
 
     if (row->type == KM_SET_SECRET)
         km_diags_hide(fill->diags, node);
@@ -164,6 +186,5 @@ void km_fill_unsupported(struct km_fill *fill, const struct km_setting *row,
     if (row->class == KM_RESTRICTIVE && !inert(row, node))
         restricts(fill, row, node, path);
     else if (idle && !quiet && first_warning(fill, row))
-        km_diag_add(fill->diags, KM_DIAG_WARNING, "W0103", node, row->help,
-                    "%.*s has no effect here", KM_STR_ARG(path));
+        no_effect(fill, row, node, path);
 }

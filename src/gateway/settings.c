@@ -250,7 +250,6 @@ static const struct km_setting general_rows[] = {
       .type = KM_SET_SECRET,
       .offset = AT(database_url),
       .class = KM_HARMLESS,
-      .flags = KM_SET_SAFETY,
       .help = "LiteLLM's PostgreSQL. Keys and books are kept in SQLite under state_dir instead." },
     { .name = "litellm_key_header_name",
       .type = KM_SET_STR,

@@ -44,8 +44,10 @@ void km_deployment_unavailable(struct km_deployment *d, const struct km_model_bu
     if (d->unavailable.n)
         return;
     d->unavailable = why;
-    km_diag_add(b->diags, KM_DIAG_WARNING, "W0301", entry->node, help,
-                "model '%.*s' cannot be called: %.*s", KM_STR_ARG(d->group), KM_STR_ARG(why));
+    km_diag_add_each(b->diags, KM_DIAG_WARNING, "W0301", entry->node, help,
+                     km_arena_printf(b->arena, "model '%.*s'", KM_STR_ARG(d->group)),
+                     km_arena_printf(b->arena, " cannot be called: %.*s", KM_STR_ARG(why)),
+                     km_arena_printf(b->arena, "models cannot be called: %.*s", KM_STR_ARG(why)));
 }
 
 /* Which provider, and the model's name there. */

@@ -96,6 +96,15 @@ const struct km_settings_table km_jwt_settings_table = {
 #undef AT
 #define AT(member) offsetof(struct km_jwt_litellm_table, member)
 
+#define REFUSED(key, values, text)                                                                 \
+    {                                                                                              \
+        .name = key, .type = KM_SET_NODE, .class = KM_RESTRICTIVE, .inert = values, .help = text   \
+    }
+#define IGNORED(key, text)                                                                         \
+    {                                                                                              \
+        .name = key, .type = KM_SET_NODE, .class = KM_HARMLESS, .help = text                       \
+    }
+
 static const struct km_setting litellm_fields[] = {
     { .name = "admin_jwt_scope",
       .type = KM_SET_STR,
@@ -125,8 +134,71 @@ static const struct km_setting litellm_fields[] = {
       .offset = AT(ignored_bool),
       .class = KM_HARMLESS,
       .help = "kanmon has no table of users." },
+    REFUSED("admin_allowed_routes", NULL,
+            "Routes of the administrator's tokens; here they may use all."),
+    REFUSED("team_allowed_routes", NULL,
+            "Routes of a team's tokens; here they have the rights of a virtual key."),
+    REFUSED("public_allowed_routes", NULL,
+            "Routes of tokens without a role; here such a token is refused, or has the rights of "
+            "a virtual key."),
+    REFUSED("user_allowed_email_domain", NULL,
+            "Only tokens of this domain are let in; kanmon does not look at e-mail addresses."),
+    REFUSED("user_allowed_roles", NULL,
+            "Only tokens with one of these roles are let in; kanmon does not look at roles."),
+    REFUSED("enforce_rbac", "false",
+            "Tokens without a role are refused; kanmon does not look at roles."),
+    REFUSED("enforce_scope_based_access", "false",
+            "Models by scope; here a token has the rights of a virtual key."),
+    REFUSED("enforce_team_based_model_access", "false",
+            "Models by team; here a token has the rights of a virtual key."),
+    REFUSED("scope_mappings", NULL,
+            "Models by scope; here a token has the rights of a virtual key."),
+    REFUSED("role_mappings", NULL, "Rights by role; here a token has the rights of a virtual key."),
+    REFUSED("jwt_litellm_role_map", NULL,
+            "Rights by role; here a token has the rights of a virtual key."),
+    REFUSED("custom_validate", NULL, "A Python function that judges tokens; kanmon cannot run it."),
+    REFUSED("issuers", NULL, "Issuers with rules of their own; write them in kanmon_settings.jwt."),
+    REFUSED("routing_overrides", NULL,
+            "Tokens that are judged in another way; kanmon judges all in one."),
+    REFUSED("oidc_userinfo_enabled", "false",
+            "Asks the issuer who it is; kanmon reads the token only."),
+    REFUSED("unregistered_jwt_client_behavior", "fallback_team_mapping",
+            "What happens to a token that leads to no virtual key; here it is refused, or has "
+            "the key of kanmon_settings.jwt.default_key."),
+    REFUSED("mcp_client_id_jwt_field", NULL,
+            "Claim that names an MCP client application, for mcp_allowed_clients; kanmon does "
+            "not tell them apart."),
+    IGNORED("team_id_upsert", "kanmon has no table of teams."),
+    IGNORED("team_ids_jwt_field", "Claim with several teams; kanmon reads team_id_jwt_field."),
+    IGNORED("team_alias_jwt_field", "Claim with a team's name; kanmon reads team_id_jwt_field."),
+    IGNORED("team_id_default",
+            "The team of tokens without one; see kanmon_settings.jwt.default_key."),
+    IGNORED("team_claim_fallback",
+            "Which team counts where the claim leads to none; here the token is refused then."),
+    IGNORED("fallback_to_db_teams",
+            "Which team counts where there is no claim; here the token is refused then."),
+    IGNORED("upsert_sso_user_to_team", "kanmon has no table of users."),
+    IGNORED("sync_user_role_and_teams", "kanmon has no table of users."),
+    IGNORED("org_id_jwt_field", "kanmon has no organizations yet."),
+    IGNORED("org_alias_jwt_field", "kanmon has no organizations yet."),
+    IGNORED("user_email_jwt_field", "kanmon has no table of users."),
+    IGNORED("user_roles_jwt_field",
+            "Claim with roles, for user_allowed_roles, which alone decides."),
+    IGNORED("roles_jwt_field", "Claim with roles, for role_mappings, which alone decides."),
+    IGNORED("object_id_jwt_field", "Claim for role_mappings, which alone decides."),
+    IGNORED("end_user_id_jwt_field", "kanmon does not count by end user yet."),
+    IGNORED("agent_id_jwt_field", "kanmon has no agents."),
+    IGNORED("public_key_stale_ttl", "Keys that could not be looked at again are kept for an hour."),
+    IGNORED("oidc_userinfo_endpoint", "For oidc_userinfo_enabled, which alone decides."),
+    IGNORED("oidc_userinfo_cache_ttl", "For oidc_userinfo_enabled, which alone decides."),
+    IGNORED("virtual_key_mapping_cache_ttl", "A change of a key takes effect at once here."),
+    IGNORED("auto_register_map_existing_key",
+            "For unregistered_jwt_client_behavior, which alone decides."),
     { 0 },
 };
+
+#undef REFUSED
+#undef IGNORED
 
 static const struct km_settings_table litellm_table = {
     .rows = litellm_fields,
