@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# about: the requests recorded with a real LiteLLM, replayed against kanmon
+# about: the requests recorded with a real LiteLLM, replayed against kanmon; its settings' names
 # inputs: src/app/CMakeLists.txt tests/differential/recordings/*.json
 part_short() {
     km_build dev
@@ -7,5 +7,6 @@ part_short() {
 }
 part_long() {
     tests/differential/record
+    tests/differential/names.py
     part_short
 }
