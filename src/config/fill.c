@@ -218,7 +218,8 @@ static void fill_value(struct km_fill *fill, const struct km_setting *row,
     switch (row->type) {
     case KM_SET_BOOL:
         if (km_value_bool(node, field, &err) < 0)
-            wrong(fill, node, path, err.text);
+            km_diag_add(fill->diags, KM_DIAG_ERROR, "E0102", node, row->instead, "%.*s: %s",
+                        KM_STR_ARG(path), err.text);
         break;
     case KM_SET_STR:
         if (km_value_str(node, field, &err) < 0)

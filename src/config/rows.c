@@ -83,6 +83,16 @@ static void problem(struct km_buf *out, const char *section, const char *name, c
     km_buf_printf(out, "%s%s%s: %s\n", section, *section ? "." : "", name, what);
 }
 
+/* Two names of one field: the default of the second would take the place of the first's value. */
+static void check_shared(const struct km_setting *rows, const char *section, struct km_buf *out)
+{
+    for (const struct km_setting *row = rows; row->name; row++)
+        for (const struct km_setting *r = rows; row->class == KM_SUPPORTED && row->def && r < row;
+             r++)
+            if (r->class == KM_SUPPORTED && r->offset == row->offset)
+                problem(out, section, row->name, "has a default and the field of an earlier row");
+}
+
 static void check_row(const struct km_setting *row, const char *section, unsigned depth,
                       struct km_buf *out)
 {
@@ -97,6 +107,8 @@ static void check_row(const struct km_setting *row, const char *section, unsigne
         problem(out, section, row->name, "has a table and is not of a table type, or the reverse");
     if (row->class == KM_SUPPORTED && row->inert)
         problem(out, section, row->name, "is supported, so it needs no inert value");
+    if (table && row->table)
+        check_shared(row->table->rows, row->name, out);
     for (const struct km_setting *r = table && row->table && depth < 8 ? row->table->rows : NULL;
          r && r->name; r++)
         check_row(r, row->name, depth + 1, out);
@@ -168,6 +180,7 @@ void km_config_check_rows(const struct km_settings_table *const *tables, struct 
     for (size_t t = 0; tables[t]; t++) {
         if (tables[t]->part)
             check_part(tables[t], out);
+        check_shared(tables[t]->rows, tables[t]->section, out);
         for (const struct km_setting *row = tables[t]->rows; row->name; row++) {
             check_row(row, tables[t]->section, 0, out);
             if (taken(tables, t, row))

@@ -358,6 +358,8 @@ int km_models_new(const struct km_models_args *args, struct km_diags *diags,
         r = index_ids(m, err);
     if (r == 0)
         r = build_names(m, args->config, err);
+    if (r == 0)
+        r = km_models_check(m, &b, err);
     if (r < 0) {
         km_models_free(m);
         return r;

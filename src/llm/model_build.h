@@ -21,6 +21,11 @@ void km_deployment_done(struct km_deployment *d);
 void km_deployment_rules(struct km_deployment *d, const struct km_model_build *b,
                          const struct km_model_entry *entry);
 
+/* Says what only the whole shows: retries without another deployment, aliases to nowhere, an id
+ * that two entries have. */
+int km_models_check(const struct km_models *m, const struct km_model_build *b,
+                    struct km_err *err) KM_MUST_USE;
+
 /* --- for the build hooks of providers (provider.h) --- */
 
 /* The entry stays listed and says why it cannot be called: a warning, once. */

@@ -66,7 +66,8 @@ static const struct km_setting params_rows[] = {
       .min = 0, .max = 86400000, .help = "Seconds to the first chunk of a stream; 0: timeout." },
     { .name = "num_retries", .type = KM_SET_INT, .offset = AT(num_retries), .def = "-1", .min = -1,
       .max = 10, .help = "Further attempts for this deployment's group." },
-    { .name = "max_retries", .type = KM_SET_INT, .offset = AT(num_retries), .def = "-1", .min = -1,
+    /* No default: it would take the place of what num_retries says. */
+    { .name = "max_retries", .type = KM_SET_INT, .offset = AT(num_retries), .min = -1,
       .max = 10, .help = "Another name of num_retries." },
     PRICE("input_cost_per_token", input_price, "USD for a token of input."),
     PRICE("output_cost_per_token", output_price, "USD for a token of output."),
@@ -96,6 +97,7 @@ static const struct km_setting params_rows[] = {
     ROW("extra_headers", KM_SET_STR_MAP, extra_headers, "Header fields added to each request."),
     ROW("extra_body", KM_SET_NODE, extra_body, "Members added to each request body."),
     { .name = "drop_params", .type = KM_SET_BOOL, .offset = AT(drop_params),
+      .instead = "drop_params is true or false; a list of names goes into additional_drop_params",
       .help = "Leave out what the provider does not know, instead of refusing the call. "
               "OpenAI-compatible providers get all of an OpenAI request." },
     ROW("additional_drop_params", KM_SET_STR_LIST, additional_drop_params,
@@ -111,7 +113,10 @@ static const struct km_setting params_rows[] = {
     ELSEWHERE("litellm_credential_name", "Replaced by the entry of credential_list it names."),
     ELSEWHERE("itpm", "Input tokens a minute, a weight in LiteLLM."),
     ELSEWHERE("otpm", "Output tokens a minute, a weight in LiteLLM."),
-    ELSEWHERE("max_parallel_requests", "Calls in parallel to this deployment."),
+    { .name = "max_parallel_requests", .type = KM_SET_NODE, .offset = AT(unused),
+      .class = KM_PROTECTIVE,
+      .help = "Bounds concurrent calls to this deployment: without it a busy one is called all the "
+              "same. kanmon bounds them by key." },
     ELSEWHERE("cooldown_time", "The circuit breaker decides here."),
     ELSEWHERE("merge_reasoning_content_in_choices", "Reasoning is passed on as it comes."),
     { .name = "use_in_pass_through", .type = KM_SET_BOOL, .offset = AT(use_in_pass_through),

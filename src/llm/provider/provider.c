@@ -37,6 +37,10 @@ static const struct {
     { "omni-moderation", "openai" },                           { "davinci-002", "openai" },
     { "babbage-002", "openai" },  { "claude-", "anthropic" },  { "gemini-", "vertex_ai" },
     { "anthropic.", "bedrock" },  { "amazon.", "bedrock" },    { "us.anthropic.", "bedrock" },
+    { "dall-e-", "openai" },      { "whisper-", "openai" },    { "tts-", "openai" },
+    { "sora-", "openai" },        { "computer-use-preview", "openai" },
+    { "codex-mini", "openai" },   { "ft:", "openai" },         { "text-moderation-", "openai" },
+    { "embed-", "cohere" },       { "rerank-", "cohere" },
     { "command-", "cohere" },     { "mistral-", "mistral" },   { "deepseek-", "deepseek" },
 };
 

@@ -14,6 +14,8 @@ static const struct km_settings_table *const tables[] = { &km_config_top_table,
                                                           &km_litellm_top_table,
                                                           &km_litellm_settings_table,
                                                           &km_litellm_general_table,
+                                                          &km_litellm_newer_table,
+                                                          &km_litellm_module_table,
                                                           &km_litellm_router_table,
                                                           NULL };
 
@@ -57,6 +59,7 @@ static void rows_that_make_no_sense_are_named(void **state)
     text = km_buf_cstr(&out);
     assert_non_null(strstr(text, "kanmon_settings.a: occurs twice"));
     assert_non_null(strstr(text, "kanmon_settings.b: has no help"));
+    assert_non_null(strstr(text, "kanmon_settings.b: has a default and the field of an earlier"));
     assert_non_null(strstr(text, "kanmon_settings.below: occurs twice"));
     assert_non_null(strstr(text, "kanmon_settings.a: out of range"));
 }

@@ -170,6 +170,79 @@ static void a_star_offers_the_providers_that_have_a_key(void **state)
     assert_null(found(f, "mistral/x", 1));
 }
 
+static size_t said(const struct fixture *f, const char *code, const char *text)
+{
+    const struct km_diag *g;
+    size_t n = 0;
+
+    for (size_t i = 0; (g = km_diags_at(f->diags, i)) != NULL; i++)
+        n += strcmp(g->code, code) == 0 && km_str_find(g->message, km_str_c(text)) < g->message.n;
+    return n;
+}
+
+static void retries_of_a_group_with_one_deployment_are_said_to_do_nothing(void **state)
+{
+    struct fixture *f = *state;
+
+    load(f, "model_list:\n"
+            "- {model_name: a, litellm_params: {model: groq/x}}\n"
+            "- {model_name: b, litellm_params: {model: groq/x}}\n"
+            "- {model_name: two, litellm_params: {model: groq/x}}\n"
+            "- {model_name: two, litellm_params: {model: groq/y}}\n"
+            "- {model_name: never, litellm_params: {model: groq/x, num_retries: 0}}\n"
+            "- {model_name: own, litellm_params: {model: groq/x, num_retries: 2}}\n"
+            "router_settings: {num_retries: 3}\n");
+    assert_int_equal(said(f, "W0304",
+                          "2 groups have one deployment, for which "
+                          "router_settings.num_retries does nothing: 'a', 'b'"),
+                     1);
+    assert_int_equal(said(f, "W0304", "'own': litellm_params.num_retries does nothing"), 1);
+    assert_int_equal(said(f, "W0304", ""), 2);
+}
+
+static void retries_nobody_asked_for_are_not_mentioned(void **state)
+{
+    struct fixture *f = *state;
+
+    load(f, "model_list:\n"
+            "- {model_name: a, litellm_params: {model: groq/x}}\n"
+            "litellm_settings: {num_retries: 0}\n");
+    assert_int_equal(said(f, "W0304", ""), 0);
+}
+
+static void aliases_to_nowhere_and_ids_used_twice_are_found(void **state)
+{
+    struct fixture *f = *state;
+
+    load(f, "model_list:\n"
+            "- {model_name: a, litellm_params: {model: groq/x}, model_info: {id: one}}\n"
+            "- {model_name: b, litellm_params: {model: groq/y}, model_info: {id: one}}\n"
+            "- {model_name: g/*, litellm_params: {model: groq/*}, model_info: {id: two}}\n"
+            "router_settings: {model_group_alias: {x: a, y: g/any, z: gone, w: {model: lost}}}\n"
+            "litellm_settings: {model_group_alias: {v: one, u: nothing}}\n");
+    assert_int_equal(said(f, "W0305", "alias 'z' leads nowhere: there is no model 'gone'"), 1);
+    assert_int_equal(said(f, "W0305", "alias 'w' leads nowhere: there is no model 'lost'"), 1);
+    assert_int_equal(said(f, "W0305", "alias 'u' leads nowhere"), 1);
+    assert_int_equal(said(f, "W0305", ""), 3);
+    assert_int_equal(said(f, "W0306", "'one' is that of another deployment too (line 2)"), 1);
+    assert_int_equal(said(f, "W0306", ""), 1);
+}
+
+static void models_that_fail_for_one_reason_are_one_warning(void **state)
+{
+    struct fixture *f = *state;
+
+    load(f, "model_list:\n"
+            "- {model_name: a, litellm_params: {model: anthropic/x}}\n"
+            "- {model_name: b, litellm_params: {model: anthropic/y}}\n"
+            "- {model_name: c, litellm_params: {model: anthropic/z}}\n");
+    assert_int_equal(said(f, "W0301",
+                          "3 models cannot be called: no API key: ANTHROPIC_API_KEY is "
+                          "not set: model 'a', model 'b' (line 3), model 'c' (line 4)"),
+                     1);
+    assert_int_equal(said(f, "W0301", ""), 1);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -179,6 +252,10 @@ int main(void)
         T(what_cannot_be_called_says_why_and_warns),
         T(hidden_aliases_are_not_listed),
         T(a_star_offers_the_providers_that_have_a_key),
+        T(retries_of_a_group_with_one_deployment_are_said_to_do_nothing),
+        T(retries_nobody_asked_for_are_not_mentioned),
+        T(aliases_to_nowhere_and_ids_used_twice_are_found),
+        T(models_that_fail_for_one_reason_are_one_warning),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -31,6 +31,12 @@ static void a_bare_name_is_inferred(void **state)
     expect_split("gpt-4o-mini", "openai", "gpt-4o-mini");
     expect_split("o3-mini", "openai", "o3-mini");
     expect_split("claude-sonnet-4", "anthropic", "claude-sonnet-4");
+    expect_split("dall-e-3", "openai", "dall-e-3");
+    expect_split("whisper-1", "openai", "whisper-1");
+    expect_split("tts-1-hd", "openai", "tts-1-hd");
+    expect_split("ft:gpt-4o-mini:me::x", "openai", "ft:gpt-4o-mini:me::x");
+    expect_split("embed-english-v3.0", "cohere", "embed-english-v3.0");
+    expect_split("rerank-english-v3.0", "cohere", "rerank-english-v3.0");
     expect_split("something", "", "something");
 }
 

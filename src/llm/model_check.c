@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* model_check.c - what only the built deployments show to be wrong (model_build.h).
+ *
+ *     num_retries       of a group with one deployment: a retry goes to another one, there is none
+ *     model_group_alias to a name that is no group, no pattern's and no deployment's id
+ *     model_info.id     of two entries: the second can be asked for by another id only
+ *
+ * None of them stops the start, for LiteLLM starts too; each is one entry, however many groups or
+ * entries it is about, so that a file with forty models stays readable.
+ */
+#include "base/map.h"
+#include "llm/model_build.h"
+
+#define IDS_MOST 10000
+
+static size_t size_of_group(const struct km_models *m, struct km_str name)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < km_models_count(m); i++)
+        n += km_str_eq(km_models_at(m, i)->group, name);
+    return n;
+}
+
+/* What says how often the deployment's calls are tried again; NULL: nothing does. */
+static const struct km_node *retries_at(const struct km_config *config,
+                                        const struct km_deployment *d, const char **ret_name)
+{
+    static const char *const paths[] = { "router_settings.num_retries",
+                                         "litellm_settings.num_retries" };
+    const struct km_llm_defaults *llm = km_config_get(config, &km_llm_defaults_table);
+    const struct km_router_settings *router = km_config_get(config, &km_router_settings_table);
+    bool by_router = router->num_retries >= 0;
+
+    *ret_name = paths[!by_router];
+    if (d->num_retries >= 0 || (by_router ? router->num_retries : llm->num_retries) <= 0)
+        return NULL;
+    return km_node_path(km_config_root(config), *ret_name);
+}
+
+static void check_retries(const struct km_models *m, const struct km_model_build *b,
+                          const struct km_config *config)
+{
+    static const char help[] = "a failed call is tried again on another deployment of its group: "
+                               "give the group a second one, or let the client retry";
+
+    for (size_t i = 0; i < km_models_count(m); i++) {
+        const struct km_deployment *d = km_models_at(m, i);
+        const char *name;
+        const struct km_node *at = retries_at(config, d, &name);
+
+        if ((!at && d->num_retries <= 0) || d->mock_response.n || size_of_group(m, d->group) != 1)
+            continue;
+        name = at ? name : "litellm_params.num_retries";
+        km_diag_add_each(b->diags, KM_DIAG_WARNING, "W0304", at, help,
+                         km_arena_printf(b->arena, "'%.*s'", KM_STR_ARG(d->group)),
+                         km_arena_printf(b->arena,
+                                         ": %s does nothing for this group of one "
+                                         "deployment",
+                                         name),
+                         km_arena_printf(b->arena,
+                                         "groups have one deployment, for which %s does "
+                                         "nothing",
+                                         name));
+    }
+}
+
+static void check_aliases(const struct km_models *m, const struct km_model_build *b,
+                          const struct km_node *aliases)
+{
+    for (size_t i = 0; aliases && aliases->type == KM_NODE_MAP && i < aliases->n; i++) {
+        const struct km_node *target = aliases->v[i];
+        struct km_model_match found;
+
+        if (target->type == KM_NODE_MAP)
+            target = km_node_get(target, KM_STR("model"));
+        if (target && target->text.n && km_models_find(m, target->text, &found, NULL) == 0)
+            continue;
+        km_diag_add(
+            b->diags, KM_DIAG_WARNING, "W0305", aliases->k[i], "name a model_name of model_list",
+            "alias '%.*s' leads nowhere: there is no model '%.*s'", KM_STR_ARG(aliases->k[i]->text),
+            KM_STR_ARG(target ? target->text : KM_STR_NONE));
+    }
+}
+
+static int check_ids(const struct km_model_build *b, const struct km_table_list *list,
+                     struct km_err *err)
+{
+    const struct km_model_entry *entries = list->v;
+    struct km_map *seen = km_map_new_borrowed(IDS_MOST);
+
+    if (!seen)
+        return km_fail(err, KM_E_NOMEM, "out of memory");
+    for (size_t i = 0; i < list->n; i++) {
+        const struct km_model_info *info = &entries[i].info;
+        const struct km_node *at = km_node_get(info->all, KM_STR("id"));
+        const struct km_node *first = info->id.n ? km_map_get(seen, info->id) : NULL;
+
+        if (first)
+            km_diag_add(b->diags, KM_DIAG_WARNING, "W0306", at, "give each deployment an own id",
+                        "model_info.id '%.*s' is that of another deployment too (line %u)",
+                        KM_STR_ARG(info->id), first->line);
+        else if (info->id.n && at && km_map_set(seen, info->id, (void *)(uintptr_t)at, NULL) < 0)
+            break;
+    }
+    km_map_free(seen, NULL);
+    return 0;
+}
+
+int km_models_check(const struct km_models *m, const struct km_model_build *b, struct km_err *err)
+{
+    const struct km_config *config = b->args->config;
+    const struct km_model_settings *s = km_config_get(config, &km_model_settings_table);
+    const struct km_llm_defaults *llm = km_config_get(config, &km_llm_defaults_table);
+    const struct km_router_settings *router = km_config_get(config, &km_router_settings_table);
+
+    check_retries(m, b, config);
+    check_aliases(m, b, router->model_group_alias);
+    check_aliases(m, b, llm->model_group_alias);
+    return check_ids(b, &s->models, err);
+}
