@@ -108,6 +108,28 @@ static void put_listeners(const struct km_gateway *gw, struct km_buf *out)
     }
 }
 
+/* The member "store_fault": null while all is well. */
+static void put_store_fault(const struct km_gateway *gw, struct km_buf *out)
+{
+    char since[KM_TIME_ISO_LEN + 1];
+    struct km_store_health h;
+
+    km_store_health(gw->store, &h);
+    km_buf_str(out, KM_STR(",\"store_fault\":"));
+    if (h.healthy) {
+        km_buf_str(out, KM_STR("null"));
+        return;
+    }
+    km_time_iso(h.since_us, since);
+    km_buf_printf(out, "{\"kind\":\"%s\",\"since\":\"%s\",\"why\":", h.name, since);
+    km_buf_json(out, km_str_c(h.text));
+    km_buf_printf(out, ",\"refuses\":\"%s\",\"refused\":%llu,\"spilled_bytes\":%llu}",
+                  h.refusing            ? "all calls"
+                  : h.refusing_budgeted ? "calls of keys with a budget"
+                                        : "none",
+                  (unsigned long long)h.refused, (unsigned long long)h.spilled_bytes);
+}
+
 static int status(struct km_admin *a, struct km_err *err)
 {
     struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(64 * 1024);
@@ -141,7 +163,9 @@ static int status(struct km_admin *a, struct km_err *err)
     km_buf_json(&out, km_str_c(gw->memory.why));
     km_buf_str(&out, KM_STR("},\"listen\":["));
     put_listeners(gw, &out);
-    km_buf_str(&out, KM_STR("]}"));
+    km_buf_byte(&out, ']');
+    put_store_fault(gw, &out);
+    km_buf_byte(&out, '}');
     km_admin_json(a, 200, km_buf_view(&out));
     return 0;
 }

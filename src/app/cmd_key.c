@@ -324,6 +324,8 @@ static void show_status(const struct km_json *json)
     print_field("connections", json, "connections");
     print_field("models", json, "models");
     print_field("store", json, "store");
+    print_field("", km_json_get(json, "store_fault"), "why");
+    print_field("refuses", km_json_get(json, "store_fault"), "refuses");
     print_field("auth", json, "auth");
     print_field("config", json, "config");
     print_field("state", json, "state_dir");

@@ -36,13 +36,21 @@ static int version(struct km_cli *cli)
         "detailed_debug", NULL, "the same, LiteLLM's name", 0                                      \
     }
 
+#define NEW_STORE_OPTION                                                                           \
+    {                                                                                              \
+        "new-store", NULL, "go on with the store that is there, or an empty one, whatever store "  \
+                           "this state folder had",                                                \
+            0                                                                                      \
+    }
+
 static const struct km_option serve_options[] = {
     LISTEN_OPTIONS,
+    NEW_STORE_OPTION,
     { "take-over", NULL, "replace the gateway of the same state folder, if one runs", 0 },
     { 0 },
 };
 
-static const struct km_option start_options[] = { LISTEN_OPTIONS, { 0 } };
+static const struct km_option start_options[] = { LISTEN_OPTIONS, NEW_STORE_OPTION, { 0 } };
 
 static const struct km_option client_options[] = { KM_CLIENT_OPTIONS, { 0 } };
 

@@ -174,11 +174,17 @@ static void store(struct km_doctor *d)
     int r;
 
     if (km_json_string(km_json_get(d->status, "store"), &health)) {
+        const struct km_json *fault = km_json_get(d->status, "store_fault");
+        struct km_str why = KM_STR("its log says why"), refuses = KM_STR("none");
+
+        (void)km_json_string(km_json_get(fault, "why"), &why);
+        (void)km_json_string(km_json_get(fault, "refuses"), &refuses);
         if (km_str_eq(health, KM_STR("healthy")))
             km_doctor_say(d, KM_DOCTOR_OK, NULL, "the gateway reads and writes it");
         else
-            km_doctor_say(d, KM_DOCTOR_BAD, "its log says why: a full disk, an I/O error?",
-                          "the gateway cannot write it; calls are kept in memory meanwhile");
+            km_doctor_say(d, KM_DOCTOR_BAD, "docs/store.md says what to do",
+                          "the gateway cannot write it: %.*s (refused: %.*s)", KM_STR_ARG(why),
+                          KM_STR_ARG(refuses));
         return;
     }
     if (access(d->state_dir, F_OK) < 0)

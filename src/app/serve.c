@@ -24,6 +24,7 @@
 #include "config/config.h"
 #include "gateway/gateway.h"
 #include "gateway/handover/handover.h"
+#include "store/identity.h"
 #include "sys/signals.h"
 #include "sys/unix.h"
 
@@ -45,6 +46,7 @@ struct serve {
     bool stopping;
     bool stop_waits; /* TERM came while it was not clear whose the gateway is */
     bool stopped; /* every call of this process has ended */
+    bool new_store; /* asked for, and not by a supervisor, who would ask each time */
     bool closing; /* the books are being closed: signals say nothing any more */
 };
 
@@ -181,7 +183,9 @@ static int before_store(void *ctx, struct km_err *err)
         s->takeover = s->args.takeover = km_takeover_free(s->takeover);
         r = 0;
     }
-    return r == 0 ? lock_state(s, err) : r;
+    if (r == 0)
+        r = lock_state(s, err);
+    return r == 0 && s->new_store && !s->takeover ? km_identity_forget(s->state_dir, err) : r;
 }
 
 static int find_running(struct serve *s, const struct km_cli *cli, struct km_err *err)
@@ -366,6 +370,7 @@ int km_cmd_serve(struct km_cli *cli)
 
     km_process_prepare();
     find_supervisor(&s);
+    s.new_store = !s.args.supervisor && km_cli_flag(cli, "new-store");
     s.nflags = km_cli_config_flags(cli, s.flags);
     code = km_cli_load_config(cli, &s.config);
     if (code != 0) {

@@ -28,6 +28,7 @@
 #include "sys/read_file.h"
 #include "sys/spawn.h"
 #include "sys/blocking.h"
+#include "store/identity.h"
 
 #define TAIL_BYTES 8192 /* of the log, shown when a start fails */
 #define MORE_MS 20000 /* to wait for an end after the drain */
@@ -220,6 +221,8 @@ static int start_here(struct km_cli *cli, struct place *p)
         r = km_state_lock(p->state_dir, "supervisor.pid", &lock, &err);
     if (r == 0)
         r = km_sockets_open(&sockets, cli, p->config, &err);
+    if (r == 0 && km_cli_flag(cli, "new-store")) /* here, for no later gateway is to do it again */
+        r = km_identity_forget(p->state_dir, &err);
     code = r == 0 ? go(cli, p, &sockets, lock) : km_cli_fail(cli, &err);
     km_sockets_close(&sockets);
     if (lock >= 0)

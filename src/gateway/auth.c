@@ -361,6 +361,7 @@ void km_visit_books(const struct km_visit *v, char *ip, struct km_ledger_entry *
 {
     e->id = v->id;
     km_visit_hash(v, e->key_hash);
+    e->budgeted = v->who.key && v->who.key->row.max_budget >= 0;
     if (!ip)
         return;
     km_addr_host_text(v->x ? km_exchange_peer(v->x) : &v->peer, ip);

@@ -27,16 +27,22 @@ static void liveness(void *visit, struct km_exchange *x, const struct km_route_m
 static void readiness(void *visit, struct km_exchange *x, const struct km_route_match *match)
 {
     struct km_visit *v = visit;
-    bool store = km_store_healthy(v->w->gw->store), stays = !v->w->draining;
+    struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(1024);
+    struct km_store_health store;
 
     (void)x;
     (void)match;
-    if (store && stays)
+    km_store_health(v->w->gw->store, &store);
+    if (store.healthy && !v->w->draining) {
         km_reply_json(v, 200, KM_STR("{\"status\":\"healthy\",\"db\":\"connected\"}"));
-    else
-        km_reply_json(v, 503,
-                      store ? KM_STR("{\"status\":\"unhealthy\",\"detail\":\"shutting down\"}")
-                            : KM_STR("{\"status\":\"unhealthy\",\"db\":\"Not connected\"}"));
+    } else if (store.healthy) {
+        km_reply_json(v, 503, KM_STR("{\"status\":\"unhealthy\",\"detail\":\"shutting down\"}"));
+    } else { /* for anybody: no path of this machine */
+        km_buf_str(&out, KM_STR("{\"status\":\"unhealthy\",\"db\":\"Not connected\",\"detail\":"));
+        km_buf_json(&out, km_str_c(store.reason));
+        km_buf_byte(&out, '}');
+        km_reply_json(v, 503, km_buf_view(&out));
+    }
 }
 
 static void deployment(const struct km_deployment *d, const char *state, struct km_buf *out)
@@ -138,6 +144,34 @@ static void usage_metrics(struct km_buf *out)
                   open_fds(), (unsigned long long)fds.rlim_cur);
 }
 
+static void store_metrics(const struct km_gateway *gw, struct km_buf *out)
+{
+    static const char *const faults[] = { "unwritable", "lost", "damaged" };
+    struct km_store_health h;
+
+    km_store_health(gw->store, &h);
+    km_buf_printf(out,
+                  "# HELP kanmon_store_healthy 1 while the store can be written.\n"
+                  "# TYPE kanmon_store_healthy gauge\n"
+                  "kanmon_store_healthy %d\n"
+                  "# HELP kanmon_store_queued Ledger entries waiting for the writer.\n"
+                  "# TYPE kanmon_store_queued gauge\n"
+                  "kanmon_store_queued %zu\n"
+                  "# HELP kanmon_store_spilled_bytes Acknowledged entries outside the store.\n"
+                  "# TYPE kanmon_store_spilled_bytes gauge\n"
+                  "kanmon_store_spilled_bytes %llu\n"
+                  "# HELP kanmon_store_refused_total Calls refused for the store's sake.\n"
+                  "# TYPE kanmon_store_refused_total counter\n"
+                  "kanmon_store_refused_total %llu\n"
+                  "# HELP kanmon_store_fault 1 for what is wrong with the store.\n"
+                  "# TYPE kanmon_store_fault gauge\n",
+                  h.healthy, km_store_queued(gw->store), (unsigned long long)h.spilled_bytes,
+                  (unsigned long long)h.refused);
+    for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++)
+        km_buf_printf(out, "kanmon_store_fault{fault=\"%s\"} %d\n", faults[i],
+                      strcmp(h.name, faults[i]) == 0);
+}
+
 /* A line of the process itself, read when it is asked for. */
 static void process_metrics(const struct km_gateway *gw, struct km_buf *out)
 {
@@ -164,16 +198,10 @@ static void process_metrics(const struct km_gateway *gw, struct km_buf *out)
                   "kanmon_connections %lld\n"
                   "# HELP kanmon_buffered_body_bytes Bodies held in memory.\n"
                   "# TYPE kanmon_buffered_body_bytes gauge\n"
-                  "kanmon_buffered_body_bytes %lld\n"
-                  "# HELP kanmon_store_healthy 1 while the store can be written.\n"
-                  "# TYPE kanmon_store_healthy gauge\n"
-                  "kanmon_store_healthy %d\n"
-                  "# HELP kanmon_store_queued Ledger entries waiting for the writer.\n"
-                  "# TYPE kanmon_store_queued gauge\n"
-                  "kanmon_store_queued %zu\n",
+                  "kanmon_buffered_body_bytes %lld\n",
                   (long long)(gw->started_us / 1000000), KM_VERSION, (long long)gw->connections,
-                  (long long)gw->bodies.used, km_store_healthy(gw->store),
-                  km_store_queued(gw->store));
+                  (long long)gw->bodies.used);
+    store_metrics(gw, out);
 }
 
 static void metrics(void *visit, struct km_exchange *x, const struct km_route_match *match)

@@ -15,6 +15,7 @@ struct km_chunk {
     struct km_ledger *ledger; /* holds a reference */
     size_t n, cap;
     bool waited; /* some record has a done */
+    int64_t spilled; /* number of its frame in the spill file; 0: it lies in none */
     _Alignas(8) char bytes[];
 };
 
@@ -28,8 +29,9 @@ struct km_chunk *km_ledger_take(struct km_ledger *l, int64_t keep_us, bool *ret_
 
 /* Its records are committed: whoever waits is told, the chunk goes home. */
 void km_chunk_committed(struct km_chunk *c);
-/* The commit failed; the records stay with the writer, whoever waits is told why. */
-void km_chunk_failed(struct km_chunk *c, const struct km_err *err);
+/* The records stay with the writer, whoever waits is told: why the commit failed, or (NULL) that
+ * they are safe all the same. */
+void km_chunk_tell(struct km_chunk *c, const struct km_err *err);
 
 /* A ledger without a loop, for records of another process; any thread may append. */
 struct km_ledger *km_ledger_new_import(struct km_store *store);

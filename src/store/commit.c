@@ -1,32 +1,46 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* commit.c - see commit.h.
  *
- * A transaction that fails is rolled back whole: the chunks' records are tried again with the
- * next one.  The store is unhealthy until one succeeds.
+ * A transaction that fails is rolled back whole: the chunks' records go to the spill file and are
+ * tried again with the next one.  The store is unhealthy until one succeeds; then the spill file is
+ * emptied.
  *
  * Checkpoints are asked for, when nothing came for a while or the log has grown large: left to
  * SQLite they would come inside a commit that somebody waits for, and each costs two syncs.
  */
 #include "store/commit.h"
 
+#include <stdio.h>
+
 #include "store/due.h"
 #include "store/inside.h"
 #include "store/migrate.h"
+#include "store/rescue.h"
+#include "store/spill_ledger.h"
 
 /* --- one transaction --- */
 
-static void set_health(struct km_commit *c, bool healthy, const struct km_err *err)
+static void recovered(struct km_store *store)
 {
-    struct km_store *store = c->store;
-
-    if (atomic_exchange(&store->healthy, healthy) == healthy)
+    if (!km_outage_end(&store->outage))
         return;
-    if (healthy) {
-        km_log_msg(store->log, KM_LOG_INFO, "store.recovered", "the store can be written again");
-        if (store->events)
-            km_event_add(store->events, KM_LOG_INFO, "store.recovered", "the store works again");
+    atomic_store(&store->outage.unspilled, false);
+    km_log_msg(store->log, KM_LOG_INFO, "store.recovered", "the store can be written again");
+    if (store->events)
+        km_event_add(store->events, KM_LOG_INFO, "store.recovered", "the store works again");
+}
+
+static void failed(struct km_store *store, int code, const struct km_err *err)
+{
+    char reason[KM_STORE_REASON];
+
+    if ((code & 0xff) == SQLITE_CORRUPT || (code & 0xff) == SQLITE_NOTADB) {
+        km_store_lose(store, KM_OUTAGE_DAMAGED, "the store is damaged", err->text);
         return;
     }
+    (void)snprintf(reason, sizeof reason, "the store cannot be written: %s", sqlite3_errstr(code));
+    if (!km_outage_begin(&store->outage, KM_OUTAGE_UNWRITABLE, reason, err->text))
+        return;
     km_log_msg(store->log, KM_LOG_ERROR, "store.failed", "%s", err->text);
     if (store->events)
         km_event_add(store->events, KM_LOG_ERROR, "store.failed", "%s", err->text);
@@ -66,9 +80,10 @@ static int write_all(struct km_commit *c, struct km_op *ops, struct km_chunk *ch
     return r == 0 ? km_apply_finish(c->apply, err) : r;
 }
 
-static int transact(struct km_commit *c, struct km_op *ops, struct km_chunk *chunks,
+static int transact(struct km_commit *c, struct km_op *ops, struct km_chunk *chunks, int *ret_code,
                     struct km_err *err)
 {
+    int64_t spilled = km_spill_last_of(chunks);
     int r = km_db_run(c->begin, err);
 
     /* After a failure something must really be written to know that it can be. */
@@ -76,30 +91,112 @@ static int transact(struct km_commit *c, struct km_op *ops, struct km_chunk *chu
         r = km_db_exec(c->db, "UPDATE meta SET value = value", err);
     if (r == 0)
         r = write_all(c, ops, chunks, err);
+    if (r == 0 && spilled)
+        r = km_spill_note(c->db, spilled, err);
     if (r == 0)
         r = km_db_run(c->end, err);
     if (r == 0) {
         km_apply_committed(c->apply);
         return 0;
     }
+    *ret_code = sqlite3_extended_errcode(c->db);
     km_apply_rolled_back(c->apply);
     if (!sqlite3_get_autocommit(c->db))
         sqlite3_exec(c->db, "ROLLBACK", NULL, NULL, NULL);
     return r;
 }
 
+/* All that was spilled is committed: in the file, and not only in its log, before it goes there. */
+static void empty_spill(struct km_commit *c)
+{
+    struct km_err err = { 0 };
+
+    if (!c->spill || atomic_load(&c->store->spilled_bytes) == 0)
+        return;
+    km_commit_checkpoint(c, 0);
+    if (km_spill_reset(c->spill, km_spill_last(c->spill), &err) < 0)
+        km_log_msg(c->store->log, KM_LOG_WARN, "store.spill", "%s", err.text);
+    atomic_store(&c->store->spilled_bytes, km_spill_bytes(c->spill));
+}
+
 int km_commit(struct km_commit *c, struct km_op *ops, struct km_chunk *chunks, struct km_err *err)
 {
-    int r = transact(c, ops, chunks, err);
+    int code = SQLITE_OK, r = transact(c, ops, chunks, &code, err);
 
     c->failed = r < 0;
-    set_health(c, r == 0, err);
+    if (r < 0) {
+        failed(c->store, code, err);
+    } else {
+        empty_spill(c);
+        recovered(c->store);
+    }
     for (struct km_op *op = ops; r < 0 && op; op = op->next) {
         if (op->result < 0)
             continue;
         op->result = r;
         op->err = *err;
     }
+    return r;
+}
+
+/* --- beside the store --- */
+
+void km_commit_spill(struct km_commit *c, struct km_chunk *chunks, bool *ret_safe)
+{
+    struct km_store *store = c->store;
+    struct km_err err = { 0 };
+    int r = c->spill ? km_spill_chunks(c->spill, chunks, &err)
+                     : km_fail(&err, KM_E_SYSTEM, "there is no spill file");
+
+    *ret_safe = r == 0;
+    if (c->spill)
+        atomic_store(&store->spilled_bytes, km_spill_bytes(c->spill));
+    if (atomic_exchange(&store->outage.unspilled, r < 0) == (r < 0))
+        return;
+    km_log_msg(store->log, r < 0 ? KM_LOG_ERROR : KM_LOG_INFO, "store.spill", "%s",
+               r < 0 ? err.text : "what is acknowledged is safe in the spill file again");
+}
+
+void km_commit_rescue(struct km_commit *c)
+{
+    char file[KM_PLACE_PATH], text[320];
+    struct km_err err = { 0 };
+
+    if (km_rescue(c->db, &c->store->place, file, &err) == 0)
+        (void)snprintf(
+            text, sizeof text,
+            "A copy of all that was in it is '%.180s': stop the gateway, move the copy to "
+            "the store's place, start.",
+            file);
+    else
+        (void)snprintf(text, sizeof text,
+                       "No copy of it could be made (%.160s): restore it from a backup.", err.text);
+    km_outage_add(&c->store->outage, text);
+    km_log_msg(c->store->log, KM_LOG_ERROR, "store.rescue", "%s", text);
+}
+
+/* What the process before could not commit.  Without the file everything works but that. */
+static int open_spill(struct km_commit *c, struct km_err *err)
+{
+    struct km_store *store = c->store;
+    char aside[KM_PLACE_PATH];
+    struct km_err why = { 0 };
+    size_t n = 0;
+    int r;
+
+    if (km_spill_open(store->spill_path, &store->identity.id, store->spill_max, &c->spill, aside,
+                      &why) < 0) {
+        km_log_msg(store->log, KM_LOG_WARN, "store.spill", "%s", why.text);
+        return 0;
+    }
+    if (aside[0])
+        km_log_msg(store->log, KM_LOG_WARN, "store.spill",
+                   "the spill file was of another store: it is kept as '%s'", aside);
+    r = km_spill_replay(c->spill, c->db, c->apply, &n, err);
+    if (r == 0 && n)
+        km_log_msg(store->log, KM_LOG_WARN, "store.spill",
+                   "%zu entries that could not be committed before were read from '%s'", n,
+                   store->spill_path);
     return r;
 }
 
@@ -139,7 +236,10 @@ static int open_connection(struct km_commit *c, struct km_err *err)
     if (r == 0)
         r = km_apply_new(c->db, &c->apply, err);
     if (r == 0)
+        r = km_identity_keep(&c->store->identity, c->db, &c->store->place, c->store->log, err);
+    if (r == 0)
         sqlite3_wal_hook(c->db, on_wal, c);
+    c->wal_pages = 1; /* what a process before left in the log */
     return r;
 }
 
@@ -169,11 +269,14 @@ int km_commit_open(struct km_commit *c, bool handed_over, struct km_err *err)
 {
     int r = open_connection(c, err);
 
+    if (r == 0)
+        r = open_spill(c, err);
     return r < 0 || handed_over ? r : charge_open(c, err);
 }
 
 void km_commit_close(struct km_commit *c)
 {
+    c->spill = km_spill_close(c->spill);
     c->apply = km_apply_free(c->apply);
     km_db_finalize(&c->begin);
     km_db_finalize(&c->end);
@@ -182,9 +285,12 @@ void km_commit_close(struct km_commit *c)
 
 void km_commit_checkpoint(struct km_commit *c, int from_pages)
 {
-    if (c->failed || c->wal_pages < from_pages)
+    int in_log = 0, moved = 0;
+
+    if (!c->db || c->failed || c->wal_pages < from_pages || km_outage_final(&c->store->outage))
         return;
-    c->wal_pages = 0;
-    if (c->db)
-        sqlite3_wal_checkpoint_v2(c->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    atomic_fetch_add(&c->store->checkpoints, 1);
+    sqlite3_wal_checkpoint_v2(c->db, NULL, SQLITE_CHECKPOINT_PASSIVE, &in_log, &moved);
+    atomic_fetch_add(&c->store->checkpoints, 1);
+    c->wal_pages = in_log > moved ? in_log - moved : 0; /* a reader may need the rest for a while */
 }

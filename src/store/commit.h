@@ -17,6 +17,7 @@ struct km_commit {
     sqlite3 *db; /* NULL: closed */
     sqlite3_stmt *begin, *end;
     struct km_apply *apply;
+    struct km_spill *spill; /* NULL: it cannot be used */
     int wal_pages; /* in the log since the last checkpoint */
     bool failed; /* the last transaction was; the next must prove that writing works */
 };
@@ -32,6 +33,12 @@ void km_commit_close(struct km_commit *c);
  * store, its log and its events whether it can be written. */
 int km_commit(struct km_commit *c, struct km_op *ops, struct km_chunk *chunks,
               struct km_err *err) KM_MUST_USE;
+
+/* What is not committed goes to the spill file.  *ret_safe: all of it lies there. */
+void km_commit_spill(struct km_commit *c, struct km_chunk *chunks, bool *ret_safe);
+
+/* The file has lost its name: a copy of what was committed, said in the log and by the outage. */
+void km_commit_rescue(struct km_commit *c);
 
 /* A checkpoint, when the log has this many pages and writing works. */
 void km_commit_checkpoint(struct km_commit *c, int from_pages);

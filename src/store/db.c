@@ -64,13 +64,20 @@ void km_db_done(sqlite3 **db)
     *db = km_db_close(*db);
 }
 
+bool km_db_is_damaged(sqlite3 *db)
+{
+    int code = sqlite3_errcode(db) & 0xff;
+
+    return code == SQLITE_CORRUPT || code == SQLITE_NOTADB;
+}
+
 int km_db_fail(sqlite3 *db, const char *what, struct km_err *err)
 {
     const char *path = sqlite3_db_filename(db, "main");
     int code = sqlite3_extended_errcode(db);
     const char *hint = "";
 
-    if ((code & 0xff) == SQLITE_CORRUPT || (code & 0xff) == SQLITE_NOTADB)
+    if (km_db_is_damaged(db))
         hint = "; the file is damaged or is no store: restore it from a backup";
     else if ((code & 0xff) == SQLITE_FULL)
         hint = "; make room on the disk";

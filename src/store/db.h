@@ -21,6 +21,9 @@ void km_db_done(sqlite3 **db); /* for KM_CLEANUP */
 /* KM_E_STORE: "cannot <what>: <SQLite's text> (<file>)". */
 int km_db_fail(sqlite3 *db, const char *what, struct km_err *err);
 
+/* Was the last error of this connection that the file is no store, or none any more? */
+bool km_db_is_damaged(sqlite3 *db);
+
 int km_db_exec(sqlite3 *db, const char *sql, struct km_err *err) KM_MUST_USE;
 int km_db_prepare(sqlite3 *db, const char *sql, sqlite3_stmt **ret_stmt,
                   struct km_err *err) KM_MUST_USE;

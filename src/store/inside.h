@@ -6,11 +6,14 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "store/identity.h"
 #include "store/ledger.h"
+#include "store/outage.h"
 #include "store/place.h"
 
 struct km_writer;
 struct km_readers;
+struct km_guard;
 
 #define KM_STORE_LEDGERS 256 /* most workers */
 
@@ -25,11 +28,24 @@ struct km_store {
     struct km_readers *readers;
     struct km_ledger *imports;
     char state_dir[480]; /* where the key of kept answers lies */
-    _Atomic bool healthy;
+    struct km_identity identity;
+    struct km_outage outage;
+    struct km_guard *guard;
+    uint64_t check_ms;
+    char spill_path[KM_PLACE_PATH];
+    uint64_t spill_max;
+    _Atomic uint64_t spilled_bytes;
+    _Atomic bool released; /* handed over: another process writes the file */
+    _Atomic uint64_t checkpoints; /* counts those that may have written the file */
 
     pthread_mutex_t lock; /* guards the list; held to look, never while writing */
     struct km_ledger *ledgers[KM_STORE_LEDGERS];
     _Atomic size_t nledgers; /* filled slots; a freed ledger's slot is taken by the last */
 };
+
+/* The file is not what it was, or cannot be read as one: said once, and the writer leaves it alone
+ * from then on.  Any thread. */
+void km_store_lose(struct km_store *store, enum km_outage_kind kind, const char *reason,
+                   const char *text);
 
 #endif

@@ -307,7 +307,12 @@ int km_ledger_intent(struct km_ledger *l, const struct km_ledger_entry *e, km_st
     struct km_store *store = l->store;
     size_t workers = atomic_load_explicit(&store->nledgers, memory_order_relaxed);
     size_t share = store->queue_bytes / (workers ? workers : 1);
+    int r = km_outage_kind(&store->outage) == KM_OUTAGE_NONE
+                ? 0
+                : km_outage_admit(&store->outage, e->budgeted, err);
 
+    if (r < 0)
+        return r;
     if (km_ledger_waiting(l) + l->open * SETTLE_ROOM > share) {
         km_fail(err, KM_E_OVERLOADED, "the ledger cannot be written fast enough: %zu bytes wait%s",
                 km_ledger_waiting(l), km_store_healthy(store) ? "" : " (the store does not work)");
@@ -459,6 +464,7 @@ static void go_home(struct km_chunk *c)
 
     c->n = 0;
     c->waited = false;
+    c->spilled = 0;
     pthread_mutex_lock(&l->lock);
     if (l->nspare < SPARE_CHUNKS && !l->closed) {
         c->next = l->spare;
@@ -508,7 +514,8 @@ void km_chunk_committed(struct km_chunk *c)
         go_home(c);
 }
 
-/* Who waits for a commit that failed: a copy, because the records stay with the writer. */
+/* Who waits for a commit that does not come now: a copy, because the records stay with the
+ * writer. */
 struct notice {
     struct km_msg msg;
     struct km_ledger *ledger;
@@ -520,7 +527,7 @@ struct notice {
     } v[];
 };
 
-static void on_failed(struct km_msg *msg, void *owner)
+static void on_told(struct km_msg *msg, void *owner)
 {
     struct notice *n = KM_CONTAINER(msg, struct notice, msg);
     bool closed;
@@ -530,12 +537,12 @@ static void on_failed(struct km_msg *msg, void *owner)
     closed = n->ledger->closed;
     pthread_mutex_unlock(&n->ledger->lock);
     for (size_t i = 0; !closed && i < n->n; i++)
-        n->v[i].done(n->v[i].ctx, &n->err);
+        n->v[i].done(n->v[i].ctx, n->err.code ? &n->err : NULL);
     unref(n->ledger);
     free(n);
 }
 
-void km_chunk_failed(struct km_chunk *c, const struct km_err *err)
+void km_chunk_tell(struct km_chunk *c, const struct km_err *err)
 {
     struct notice *notice;
     size_t n = 0;
@@ -547,9 +554,9 @@ void km_chunk_failed(struct km_chunk *c, const struct km_err *err)
     notice = malloc(sizeof *notice + n * sizeof notice->v[0]);
     if (!notice)
         return; /* they are told when the records are written after all */
-    notice->msg.run = on_failed;
+    notice->msg.run = on_told;
     notice->ledger = c->ledger;
-    notice->err = *err;
+    notice->err = err ? *err : (struct km_err){ 0 };
     notice->n = 0;
     for (struct km_record *rec = NULL; (rec = km_chunk_next(c, rec));) {
         if (!rec->done)

@@ -7,8 +7,8 @@
  * block: the mailbox message, what is asked, and the buffer of the answer.  The JSON is made
  * here and not on the loop, because ten thousand rows of it take milliseconds.
  *
- * A connection is opened when its thread first needs it, and again after an error: the file may
- * have been restored from a backup meanwhile.
+ * A connection is opened when its thread first needs it, and again after an error, but never when
+ * the file is known to be lost: what was opened before goes on reading it.
  */
 #include "store/reader.h"
 
@@ -63,12 +63,19 @@ static void answer(struct question *q)
 
 static int ask_db(struct km_readers *r, sqlite3 **db, struct question *q)
 {
-    int result = *db ? 0 : km_db_open(r->store->place.path, KM_DB_READ, db, &q->err);
+    int result;
+
+    /* The name may lead to another file by now. */
+    if (!*db && km_outage_final(&r->store->outage))
+        return km_outage_fail(&r->store->outage, &q->err);
+    result = *db ? 0 : km_db_open(r->store->place.path, KM_DB_READ, db, &q->err);
 
     if (result == 0)
         result = q->run(*db, q->query, &q->out, &q->err);
     if (result == 0 && km_buf_failed(&q->out))
         result = km_fail(&q->err, KM_E_LIMIT, "the answer is too large: ask for fewer rows");
+    if (result == KM_E_STORE && *db && km_db_is_damaged(*db))
+        km_store_lose(r->store, KM_OUTAGE_DAMAGED, "the store is damaged", q->err.text);
     if (result == KM_E_STORE)
         *db = km_db_close(*db);
     return result;

@@ -5,6 +5,8 @@
  *     writer   the one writing connection and its thread        ops, ledgers -> commits
  *     readers  two threads with read-only connections           queries -> JSON
  *     imports  a ledger without a worker, for another process's records
+ *     guard    is the file still there, and still a store?  What follows is outage's to say
+ *     spill    what was acknowledged and cannot be committed
  *
  * Order matters when closing: readers first (they answer to loops that still run), then the
  * writer, which takes what workers left, then the lock.
@@ -12,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "store/guard.h"
 #include "store/inside.h"
 #include "store/reader.h"
 #include "store/writer.h"
@@ -21,12 +24,35 @@ static int open_parts(struct km_store *store, bool handed_over, struct km_err *e
     int r = km_place_lock(&store->place, err);
 
     if (r == 0)
+        r = km_identity_check(&store->identity, &store->place, err);
+    if (r == 0)
         r = km_place_prepare(&store->place, err);
     if (r == 0)
         r = km_writer_new(store, handed_over, &store->writer, err);
     if (r == 0)
         r = km_readers_new(store, &store->readers, err);
+    if (r == 0)
+        r = km_guard_new(store, &store->guard, err);
     return r;
+}
+
+/* In the state folder, or beside a store that has none. */
+static int name_spill(struct km_store *store, const struct km_store_settings *settings,
+                      const char *state_dir, struct km_err *err)
+{
+    int n;
+
+    store->spill_max = (uint64_t)settings->spill_bytes;
+    if (settings->spill.n)
+        n = snprintf(store->spill_path, KM_PLACE_PATH, "%.*s", KM_STR_ARG(settings->spill));
+    else if (state_dir && state_dir[0])
+        n = snprintf(store->spill_path, KM_PLACE_PATH, "%s/store.spill", state_dir);
+    else
+        n = snprintf(store->spill_path, KM_PLACE_PATH, "%.*s.spill", KM_PLACE_PATH - 16,
+                     store->place.path);
+    if (n <= 0 || n + 64 > KM_PLACE_PATH)
+        return km_fail(err, KM_E_INVALID, "store: the path of the spill file is too long");
+    return 0;
 }
 
 int km_store_open(const struct km_store_args *args, struct km_store **ret_store, struct km_err *err)
@@ -42,7 +68,8 @@ int km_store_open(const struct km_store_args *args, struct km_store **ret_store,
     store->queue_bytes = (size_t)settings->queue_bytes;
     store->log = args->log;
     store->events = args->events;
-    atomic_init(&store->healthy, true);
+    store->check_ms = (uint64_t)settings->check_ms;
+    km_outage_init(&store->outage, store->strict, (enum km_store_unavailable)settings->unavailable);
     pthread_mutex_init(&store->lock, NULL);
     store->place.lock_fd = -1;
     (void)snprintf(store->state_dir, sizeof store->state_dir, "%s",
@@ -52,6 +79,10 @@ int km_store_open(const struct km_store_args *args, struct km_store **ret_store,
         r = km_fail(err, KM_E_NOMEM, "store: out of memory");
     else
         r = km_place_init(&store->place, settings->store, args->state_dir, err);
+    if (r == 0)
+        r = name_spill(store, settings, args->state_dir, err);
+    if (r == 0)
+        r = km_identity_read(&store->identity, args->state_dir, err);
     if (r == 0)
         r = open_parts(store, args->handed_over, err);
     if (r < 0) {
@@ -66,10 +97,12 @@ struct km_store *km_store_close(struct km_store *store)
 {
     if (!store)
         return NULL;
+    km_guard_free(store->guard);
     km_readers_free(store->readers);
     km_writer_free(store->writer);
     km_ledger_free(store->imports);
     km_place_unlock(&store->place);
+    km_outage_done(&store->outage);
     pthread_mutex_destroy(&store->lock);
     free(store);
     return NULL;
@@ -119,7 +152,25 @@ bool km_store_is_strict(const struct km_store *store)
 
 bool km_store_healthy(const struct km_store *store)
 {
-    return atomic_load_explicit(&store->healthy, memory_order_relaxed);
+    return km_outage_kind(&store->outage) == KM_OUTAGE_NONE;
+}
+
+void km_store_health(struct km_store *store, struct km_store_health *ret)
+{
+    km_outage_tell(&store->outage, ret);
+    ret->spilled_bytes = atomic_load(&store->spilled_bytes);
+}
+
+void km_store_lose(struct km_store *store, enum km_outage_kind kind, const char *reason,
+                   const char *text)
+{
+    if (!km_outage_begin(&store->outage, kind, reason, text))
+        return;
+    km_log_msg(store->log, KM_LOG_ERROR, "store.lost", "%s", text);
+    if (store->events)
+        km_event_add(store->events, KM_LOG_ERROR, "store.lost", "%s", text);
+    if (store->writer)
+        km_writer_wake(store->writer, true);
 }
 
 uint64_t km_store_size_bytes(struct km_store *store)

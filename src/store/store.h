@@ -8,7 +8,9 @@
  * mailbox on the loop that asked, after the commit.
  *
  * A store that fails to write (disk full, I/O error) turns unhealthy: operations end with
- * KM_E_STORE, what the ledger holds waits bounded in memory, and is written when it works again.
+ * KM_E_STORE, what the ledger holds waits bounded in memory and lies in a second file (spill.h), and
+ * is written when it works again, or at the next start.  A store whose file is deleted, replaced,
+ * cut or damaged is never healthy again in this process.
  */
 #ifndef KM_STORE_STORE_H
 #define KM_STORE_STORE_H
@@ -20,6 +22,12 @@
 
 struct km_store;
 
+enum km_store_unavailable {
+    KM_STORE_UNAVAILABLE_AUTO, /* refuse in strict accounting; see outage.c */
+    KM_STORE_UNAVAILABLE_REFUSE,
+    KM_STORE_UNAVAILABLE_SERVE,
+};
+
 enum km_accounting { KM_ACCOUNTING_EVENTUAL, KM_ACCOUNTING_STRICT };
 
 struct km_store_settings {
@@ -27,6 +35,10 @@ struct km_store_settings {
     int64_t accounting; /* enum km_accounting */
     int64_t commit_ms; /* eventual: most time from an entry to its commit (20) */
     int64_t queue_bytes; /* ledger entries waiting for the writer (64 MiB) */
+    int64_t unavailable; /* enum km_store_unavailable */
+    struct km_str spill; /* path; empty: store.spill in state_dir */
+    int64_t spill_bytes; /* most of it (256 MiB) */
+    int64_t check_ms; /* between two checks of the whole store (1 h) */
 };
 extern const struct km_settings_table km_store_settings_table; /* kanmon_settings */
 
@@ -67,6 +79,21 @@ void km_store_sync(struct km_store *store, struct km_mailbox *reply, km_store_do
                    void *ctx);
 
 bool km_store_healthy(const struct km_store *store); /* any thread */
+
+#define KM_STORE_REASON 160
+
+struct km_store_health {
+    bool healthy;
+    bool refusing, refusing_budgeted; /* new calls, of any key and of those with a budget */
+    bool unspilled; /* the spill file cannot be written either */
+    const char *name; /* "healthy", "unwritable", "lost", "damaged" */
+    int64_t since_us; /* wall; 0: it is healthy */
+    uint64_t refused; /* calls so far */
+    uint64_t spilled_bytes; /* acknowledged, not in the store */
+    char reason[KM_STORE_REASON]; /* for anybody: without a path */
+    char text[512]; /* for an operator: what happened, where, what to do */
+};
+void km_store_health(struct km_store *store, struct km_store_health *ret); /* any thread */
 uint64_t km_store_size_bytes(struct km_store *store);
 size_t km_store_queued(const struct km_store *store);
 

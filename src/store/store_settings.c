@@ -9,6 +9,8 @@
 
 static const char *const modes[] = { "eventual", "strict", NULL };
 
+static const char *const unavailable[] = { "auto", "refuse", "serve", NULL };
+
 static const struct km_setting rows[] = {
     { .name = "store",
       .type = KM_SET_STR,
@@ -40,6 +42,43 @@ static const struct km_setting rows[] = {
       .max = (int64_t)1 << 36,
       .flags = KM_SET_RESTART,
       .help = "Ledger entries that may wait for the store; past it calls are refused with 503." },
+    { .name = "store_unavailable",
+      .type = KM_SET_ENUM,
+      .offset = offsetof(struct km_store_settings, unavailable),
+      .def = "auto",
+      .choices = unavailable,
+      .flags = KM_SET_RESTART,
+      .help = "What follows when the store cannot be written, or its file is deleted, replaced or "
+              "damaged. `refuse`: calls get 503; while only commits fail, as on a full disk, "
+              "eventual accounting refuses keys with a budget after 1 s and all others after 1,000 "
+              "unwritten calls. `serve`: calls go on until ledger_queue is full. `auto`: `refuse` "
+              "in strict accounting; in eventual accounting the two bounds hold for a lost file "
+              "too." },
+    { .name = "store_spill",
+      .type = KM_SET_STR,
+      .offset = offsetof(struct km_store_settings, spill),
+      .flags = KM_SET_RESTART,
+      .help = "The file that takes what was acknowledged and cannot be committed; the next start "
+              "reads it. Best on another disk than the store. Unset: `store.spill` in the state "
+              "folder, with room reserved for some thousand calls." },
+    { .name = "store_spill_size",
+      .type = KM_SET_BYTES,
+      .offset = offsetof(struct km_store_settings, spill_bytes),
+      .def = "256MiB",
+      .min = 1 << 16,
+      .max = (int64_t)1 << 40,
+      .flags = KM_SET_RESTART,
+      .help = "Most bytes of the spill file. When it is full, or cannot be written either, new "
+              "calls are refused." },
+    { .name = "store_check_time",
+      .type = KM_SET_MS,
+      .offset = offsetof(struct km_store_settings, check_ms),
+      .def = "1h",
+      .min = 1000,
+      .max = (int64_t)365 * 86400 * 1000,
+      .flags = KM_SET_RESTART,
+      .help = "Time between two checks of the whole store for damage, in small steps by a thread "
+              "of low priority." },
     { 0 },
 };
 

@@ -13,7 +13,8 @@
  * not signal.
  *
  * Of a transaction that fails (commit.h) the operations are answered with the error; chunks stay,
- * in their order, and are tried again.
+ * in their order, lie in the spill file meanwhile, and are tried again.  When the file is lost
+ * (outage.h) they go to the spill file and nowhere else.
  */
 #include "store/writer.h"
 
@@ -29,6 +30,7 @@
 #define RETRY_MS 250
 #define CHECKPOINT_IDLE 256 /* pages in the log worth a checkpoint when idle */
 #define QUIET_MS 200 /* no entry for so long: idle, and not between two commits of a busy time */
+#define CHECKPOINT_MS 5000 /* likewise, of a log with fewer pages */
 #define CHECKPOINT_BUSY 8192 /* 32 MiB: worth one even when busy */
 
 enum wake { IDLE, ARMED, URGENT };
@@ -40,6 +42,9 @@ struct km_writer {
     struct km_commit commit; /* writer's thread; closed: released */
     struct km_chunk *pending; /* taken, not committed; writer's thread */
     struct km_chunk **pending_end;
+    uint64_t retry_ms; /* after a failure: when a commit is tried again */
+    struct km_err why; /* of that failure */
+    bool rescued; /* the store is lost, and what can be done about it was */
 
     _Atomic int wake; /* enum wake; rises outside the lock only by way of wake() */
     pthread_mutex_t lock; /* guards everything below */
@@ -127,17 +132,8 @@ void km_writer_submit(struct km_writer *w, struct km_op *op)
     km_writer_wake(w, urgent);
 }
 
-static void commit(struct km_writer *w, struct km_op *ops)
+static void let_go(struct km_writer *w)
 {
-    struct km_err err = { 0 };
-    int r = km_commit(&w->commit, ops, w->pending, &err);
-
-    answer_all(ops);
-    if (r < 0) {
-        for (struct km_chunk *c = w->pending; c; c = c->next)
-            km_chunk_failed(c, &err);
-        return;
-    }
     while (w->pending) {
         struct km_chunk *c = w->pending;
 
@@ -145,6 +141,55 @@ static void commit(struct km_writer *w, struct km_op *ops)
         km_chunk_committed(c);
     }
     w->pending_end = &w->pending;
+}
+
+/* What cannot be committed now goes where a crash leaves it; whoever waits is told why, or, where
+ * calls are to go on, that it is safe. */
+static bool spill(struct km_writer *w, const struct km_err *why)
+{
+    bool serve = w->store->outage.policy == KM_STORE_UNAVAILABLE_SERVE, safe = true;
+
+    if (w->pending)
+        km_commit_spill(&w->commit, w->pending, &safe);
+    for (struct km_chunk *c = w->pending; c; c = c->next)
+        km_chunk_tell(c, serve && safe ? NULL : why);
+    return safe;
+}
+
+static void commit(struct km_writer *w, struct km_op *ops)
+{
+    struct km_err err = { 0 };
+    int r = km_commit(&w->commit, ops, w->pending, &err);
+
+    answer_all(ops);
+    if (r == 0) {
+        let_go(w);
+        return;
+    }
+    w->retry_ms = km_mono_ms() + RETRY_MS;
+    w->why = err;
+    (void)spill(w, &err);
+}
+
+/* The file is not ours any more: nothing is changed, what was used is kept for another store. */
+static void keep_aside(struct km_writer *w, struct km_op *ops)
+{
+    struct km_err err = { 0 };
+
+    km_outage_fail(&w->store->outage, &err);
+    for (struct km_op *op = ops; op; op = op->next) {
+        op->result = err.code;
+        op->err = err;
+    }
+    answer_all(ops);
+    if (spill(w, &err))
+        let_go(w);
+    if (w->rescued)
+        return;
+    w->rescued = true;
+    sqlite3_db_config(w->commit.db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    if (km_outage_kind(&w->store->outage) == KM_OUTAGE_LOST)
+        km_commit_rescue(&w->commit);
 }
 
 /* --- after the hand-over --- */
@@ -184,9 +229,12 @@ static void forward_all(struct km_writer *w)
 
 static int release(struct km_writer *w, struct km_err *err)
 {
+    if (km_outage_final(&w->store->outage))
+        return km_outage_fail(&w->store->outage, err);
     if (w->commit.failed && w->pending)
         return km_fail(err, KM_E_STORE, "the store cannot be written: it is not handed over");
     if (w->commit.db) {
+        atomic_store(&w->store->released, true);
         km_commit_close(&w->commit);
         km_place_unlock(&w->store->place);
     }
@@ -201,6 +249,7 @@ static int take_back(struct km_writer *w, struct km_err *err)
         return r;
     r = km_commit_open(&w->commit, true, err);
     if (r == 0) {
+        atomic_store(&w->store->released, false);
         km_writer_wake(w, true); /* for what gathered meanwhile */
         return 0;
     }
@@ -270,31 +319,48 @@ static bool wait_until(struct km_writer *w, uint64_t at_ms)
     return pthread_cond_timedwait(&w->more, &w->lock, &ts) != ETIMEDOUT;
 }
 
-/* Under the lock.  Returns when there is something to do, or nothing and a checkpoint is due. */
+/* When the thread has to look again though nobody asks; 0: never. */
+static uint64_t next_look_ms(const struct km_writer *w)
+{
+    uint64_t at = 0;
+
+    if (atomic_load(&w->wake) == ARMED)
+        at = w->armed_ms + w->store->commit_ms * 6 / 8;
+    if (w->commit.failed && (at == 0 || w->retry_ms < at))
+        at = w->retry_ms;
+    return at;
+}
+
+/* Under the lock.  Nothing is to be done: the log is moved to the file, once it is long or nobody
+ * has written for a while.  A file that is copied then has everything. */
+static void be_idle(struct km_writer *w)
+{
+    bool is_long = w->commit.wal_pages >= CHECKPOINT_IDLE;
+
+    if (w->commit.wal_pages == 0 || !w->commit.db || km_outage_final(&w->store->outage)) {
+        pthread_cond_wait(&w->more, &w->lock);
+        return;
+    }
+    if (wait_until(w, km_mono_ms() + (is_long ? QUIET_MS : CHECKPOINT_MS)))
+        return;
+    pthread_mutex_unlock(&w->lock);
+    km_commit_checkpoint(&w->commit, 1);
+    pthread_mutex_lock(&w->lock);
+}
+
+/* Under the lock.  Returns when there is something to do. */
 static void wait_for_work(struct km_writer *w)
 {
-    uint64_t retry_ms = km_mono_ms() + RETRY_MS;
-    uint64_t delay_ms = w->store->commit_ms * 6 / 8;
-
     while (!w->stop && atomic_load(&w->wake) != URGENT) {
-        if (atomic_load(&w->wake) == ARMED && !w->commit.failed) {
-            if (km_mono_ms() >= w->armed_ms + delay_ms)
-                return;
-            (void)wait_until(w, w->armed_ms + delay_ms);
-        } else if (w->commit.failed) {
-            /* What fails now will hardly work a moment later, whoever asks. */
-            if (km_mono_ms() >= retry_ms)
-                return;
-            (void)wait_until(w, retry_ms);
-        } else if (w->commit.wal_pages >= CHECKPOINT_IDLE) {
-            if (wait_until(w, km_mono_ms() + QUIET_MS))
-                continue;
-            pthread_mutex_unlock(&w->lock);
-            km_commit_checkpoint(&w->commit, CHECKPOINT_IDLE);
-            pthread_mutex_lock(&w->lock);
-        } else {
-            pthread_cond_wait(&w->more, &w->lock);
+        uint64_t at_ms = next_look_ms(w);
+
+        if (at_ms == 0) {
+            be_idle(w);
+            continue;
         }
+        if (km_mono_ms() >= at_ms)
+            return;
+        (void)wait_until(w, at_ms);
     }
 }
 
@@ -331,14 +397,14 @@ static void *run(void *arg)
         km_thread_to_background();
     while (!stop) {
         struct km_op *ops;
-        bool asked, all;
+        bool asked, all, urgent;
 
         pthread_mutex_lock(&w->lock);
         wait_for_work(w);
         /* Before the ledgers are taken: what is appended after its ledger was taken wakes us
          * again. */
-        all = atomic_exchange(&w->wake, IDLE) == URGENT || w->stop || w->commit.failed ||
-              !w->commit.db;
+        urgent = atomic_exchange(&w->wake, IDLE) == URGENT || w->stop;
+        all = urgent || w->commit.failed || !w->commit.db;
         ops = w->ops;
         w->ops = NULL;
         w->ops_end = &w->ops;
@@ -353,6 +419,10 @@ static void *run(void *arg)
         if (!w->commit.db) {
             refuse(ops);
             forward_all(w);
+        } else if (km_outage_final(&w->store->outage)) {
+            keep_aside(w, ops);
+        } else if (w->commit.failed && !ops && !urgent && km_mono_ms() < w->retry_ms) {
+            (void)spill(w, &w->why); /* what fails now will hardly work a moment later */
         } else if (ops || w->pending || w->commit.failed) {
             commit(w, ops);
             km_commit_checkpoint(&w->commit, CHECKPOINT_BUSY);
@@ -418,13 +488,9 @@ struct km_writer *km_writer_free(struct km_writer *w)
     pthread_mutex_unlock(&w->lock);
     pthread_join(w->thread, NULL);
     km_commit_checkpoint(&w->commit, 1);
-    while (w->pending) {
-        struct km_chunk *c = w->pending;
-
-        w->pending = c->next;
-        lost += c->n;
-        km_chunk_committed(c);
-    }
+    for (const struct km_chunk *c = w->pending; c; c = c->next)
+        lost += c->spilled ? 0 : c->n;
+    let_go(w);
     if (lost)
         km_log_msg(w->store->log, KM_LOG_ERROR, "store.lost",
                    "%zu bytes of the ledger could not be written before the end", lost);

@@ -35,7 +35,9 @@ static inline void place_init(struct place *p)
     (void)snprintf(p->dir, sizeof p->dir, "/tmp/kanmon-test-XXXXXX");
     assert_non_null(mkdtemp(p->dir));
     (void)snprintf(p->db, sizeof p->db, "%s/kanmon.db", p->dir);
-    p->settings = (struct km_store_settings){ .commit_ms = 20, .queue_bytes = 1 << 20 };
+    p->settings = (struct km_store_settings){
+        .commit_ms = 20, .queue_bytes = 1 << 20, .spill_bytes = 1 << 24, .check_ms = 3600000
+    };
     p->loop = km_loop_new(NULL);
     assert_non_null(p->loop);
     p->reply = km_mailbox_new(p->loop, p, NULL);
@@ -79,7 +81,8 @@ static inline void place_close(struct place *p)
 static inline void place_remove(const char *dir)
 {
     static const char *const names[] = { "kanmon.db",      "kanmon.db-wal", "kanmon.db-shm",
-                                         "kanmon.db.lock", "kanmon.db.new", "acks" };
+                                         "kanmon.db.lock", "kanmon.db.new", "store.id",
+                                         "store.spill",    "acks" };
     char path[128];
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* spill.h - where the ledger's entries are kept while the store cannot take them.
+ *
+ * One file beside the store, or on another disk.  What is in it and not in the store is written
+ * there at the next start, or was before by the process that spilled it.  Every frame has a
+ * number, which rises for ever; the store remembers the last it took (meta 'spill_seq'), in the
+ * transaction that took it: so each is taken once, whatever dies when.
+ *
+ * Room is reserved when the file is made, so that some can be written though the disk is full.
+ * Writer's thread.
+ */
+#ifndef KM_STORE_SPILL_H
+#define KM_STORE_SPILL_H
+
+#include "base/id.h"
+#include "base/str.h"
+
+#define KM_SPILL_FRAME (128 * 1024) /* most bytes of one */
+#define KM_SPILL_RESERVE ((uint64_t)2 << 20) /* but at most an eighth of what is free */
+
+struct km_spill;
+
+/* Opens or makes it, and looks at what is in it.  A file of another store is moved aside: *ret_aside
+ * (at least 4,096 bytes) says where to, empty otherwise. */
+int km_spill_open(const char *path, const struct km_uuid *store_id, uint64_t max_bytes,
+                  struct km_spill **ret_spill, char *ret_aside, struct km_err *err) KM_MUST_USE;
+struct km_spill *km_spill_close(struct km_spill *s); /* NULL is fine */
+
+/* bytes: at most KM_SPILL_FRAME, in parts.  Durable only after km_spill_sync().  KM_E_LIMIT: the
+ * file is as large as it may be. */
+int km_spill_append(struct km_spill *s, const struct km_str *parts, size_t n,
+                    struct km_err *err) KM_MUST_USE;
+int km_spill_sync(struct km_spill *s, struct km_err *err) KM_MUST_USE;
+int64_t km_spill_last(const struct km_spill *s); /* number of the last frame, 0: none */
+
+/* Frames in their order, as long as they are whole: a torn one is the end.  each: negative stops,
+ * and is returned. */
+typedef int km_spill_frame_fn(void *ctx, int64_t seq, struct km_str bytes, struct km_err *err);
+int km_spill_read(struct km_spill *s, km_spill_frame_fn *each, void *ctx,
+                  struct km_err *err) KM_MUST_USE;
+
+/* The store has all of it, and later frames are numbered from above last_seq. */
+int km_spill_reset(struct km_spill *s, int64_t last_seq, struct km_err *err) KM_MUST_USE;
+
+uint64_t km_spill_bytes(const struct km_spill *s); /* in frames */
+bool km_spill_is_there(const struct km_spill *s); /* false: its file was deleted or replaced */
+
+#endif

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* spill_ledger.c - see spill_ledger.h.
+ *
+ *     chunk [ record | void | record ]  ->  frame [ record record ]  ->  rows, in one transaction
+ *                                                                        with meta 'spill_seq'
+ *
+ * Records are what a hand-over sends too: this machine's layout, checked whole before they are
+ * believed.  What came twice adds nothing, for the call's id is the key of its row; an audit record
+ * has no such id, and is safe by the number of its frame.
+ */
+#include "store/spill_ledger.h"
+
+#include <stdlib.h>
+
+static size_t pack(struct km_chunk *c, char *out)
+{
+    size_t n = 0;
+
+    for (struct km_record *rec = NULL; (rec = km_chunk_next(c, rec));) {
+        struct km_record *copy = (struct km_record *)(void *)(out + n);
+
+        if (rec->kind == KM_RECORD_VOID)
+            continue;
+        memcpy(copy, rec, rec->size);
+        copy->done = NULL;
+        copy->ctx = NULL;
+        copy->alone = 0; /* its intent may be in the store */
+        n += rec->size;
+    }
+    return n;
+}
+
+int km_spill_chunks(struct km_spill *s, struct km_chunk *list, struct km_err *err)
+{
+    bool any = false;
+    char *buf = NULL;
+    int r = 0;
+
+    for (struct km_chunk *c = list; r == 0 && c; c = c->next) {
+        struct km_str bytes;
+
+        if (c->spilled)
+            continue;
+        if (!buf && !(buf = malloc(KM_CHUNK_BYTES)))
+            return km_fail(err, KM_E_NOMEM, "store: out of memory");
+        bytes = km_str(buf, pack(c, buf));
+        if (bytes.n)
+            r = km_spill_append(s, &bytes, 1, err);
+        if (r == 0)
+            c->spilled = km_spill_last(s);
+        any = any || bytes.n;
+    }
+    free(buf);
+    if (r == 0 && any)
+        r = km_spill_sync(s, err);
+    return r;
+}
+
+int64_t km_spill_last_of(const struct km_chunk *list)
+{
+    int64_t last = 0;
+
+    for (; list; list = list->next)
+        if (list->spilled > last)
+            last = list->spilled;
+    return last;
+}
+
+int km_spill_note(sqlite3 *db, int64_t seq, struct km_err *err)
+{
+    sqlite3_stmt *s KM_CLEANUP(km_db_finalize) = NULL;
+    int r = km_db_prepare(db,
+                          "INSERT INTO meta (name, value) VALUES ('spill_seq', ?1)"
+                          " ON CONFLICT DO UPDATE SET value = max(value, excluded.value)",
+                          &s, err);
+
+    if (r < 0)
+        return r;
+    sqlite3_bind_int64(s, 1, seq);
+    return km_db_run(s, err);
+}
+
+struct replay {
+    sqlite3 *db;
+    struct km_apply *apply;
+    int64_t done; /* the store has frames up to this one */
+    size_t n;
+};
+
+static int apply_records(struct replay *p, struct km_str bytes, struct km_err *err)
+{
+    int r = 0;
+
+    while (r == 0 && bytes.n) {
+        const struct km_record *rec = (const struct km_record *)(const void *)bytes.p;
+
+        if (bytes.n < sizeof *rec || rec->size > bytes.n ||
+            !km_record_valid(km_str_sub(bytes, 0, rec->size)))
+            return 0; /* of another version: the rest cannot be told apart */
+        r = km_apply_record(p->apply, rec, err);
+        bytes = km_str_skip(bytes, rec->size);
+        p->n++;
+    }
+    return r;
+}
+
+static int apply_frame(void *ctx, int64_t seq, struct km_str bytes, struct km_err *err)
+{
+    struct replay *p = ctx;
+    int r;
+
+    if (seq <= p->done)
+        return 0;
+    r = km_db_exec(p->db, "BEGIN IMMEDIATE", err);
+    if (r < 0)
+        return r;
+    r = apply_records(p, bytes, err);
+    if (r == 0)
+        r = km_apply_finish(p->apply, err);
+    if (r == 0)
+        r = km_spill_note(p->db, seq, err);
+    if (r == 0)
+        r = km_db_exec(p->db, "COMMIT", err);
+    if (r == 0) {
+        km_apply_committed(p->apply);
+        return 0;
+    }
+    km_apply_rolled_back(p->apply);
+    if (!sqlite3_get_autocommit(p->db))
+        sqlite3_exec(p->db, "ROLLBACK", NULL, NULL, NULL);
+    return r;
+}
+
+int km_spill_replay(struct km_spill *s, sqlite3 *db, struct km_apply *apply, size_t *ret_n,
+                    struct km_err *err)
+{
+    struct replay p = { .db = db, .apply = apply };
+    int r = km_db_int(db, "SELECT value FROM meta WHERE name = 'spill_seq'", &p.done, err);
+
+    if (r == 0)
+        r = km_spill_read(s, apply_frame, &p, err);
+    *ret_n = p.n;
+    if (r < 0)
+        return r;
+    /* In the file, and not only in its log, before the frames go. */
+    if (p.n &&
+        sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL) != SQLITE_OK)
+        return km_db_fail(db, "sync", err);
+    return km_spill_reset(s, p.done, err);
+}

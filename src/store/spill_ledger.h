@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* spill_ledger.h - pieces of the ledger as frames of the spill file, and back into the store. */
+#ifndef KM_STORE_SPILL_LEDGER_H
+#define KM_STORE_SPILL_LEDGER_H
+
+#include "store/apply.h"
+#include "store/chunk.h"
+#include "store/spill.h"
+
+/* Those of the list that lie in no frame yet; durable when this returns 0.  What was written before
+ * an error stays. */
+int km_spill_chunks(struct km_spill *s, struct km_chunk *list, struct km_err *err) KM_MUST_USE;
+
+/* Number of the last frame that a chunk of the list lies in; 0: none does. */
+int64_t km_spill_last_of(const struct km_chunk *list);
+
+/* In a transaction: the store has every frame up to this one. */
+int km_spill_note(sqlite3 *db, int64_t seq, struct km_err *err) KM_MUST_USE;
+
+/* Writes what the store does not have yet, a transaction a frame, and empties the file.  *ret_n:
+ * how many entries that were. */
+int km_spill_replay(struct km_spill *s, sqlite3 *db, struct km_apply *apply, size_t *ret_n,
+                    struct km_err *err) KM_MUST_USE;
+
+#endif

@@ -1,0 +1,321 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is outside the gateway happens to its store while it runs: the disk fills up, the
+file is deleted, replaced, cut, overwritten, copied.  It is seen, said everywhere, and
+nothing that was acknowledged is lost or counted twice."""
+
+import glob
+import os
+import pathlib
+import shutil
+import sqlite3
+import subprocess
+
+import pytest
+
+from gateway import config_text, wait_until
+
+DISK = 6 << 20
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """A small disk of its own."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if os.geteuid() != 0 or subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", folder],
+            capture_output=True).returncode != 0:
+        pytest.skip("needs to mount a tmpfs")
+    yield folder
+    subprocess.run(["umount", "-l", folder], check=True)
+
+
+def fill(disk):
+    """Takes all that is left; the name of the file that has it."""
+    name = disk / "filler"
+    with name.open("wb", buffering=0) as f:
+        for size in (65536, 4096, 512, 1):
+            try:
+                while True:
+                    f.write(b"x" * size)
+            except OSError:
+                pass
+    return name
+
+
+def readiness(gateway):
+    return gateway.call("GET", "/health/readiness", key=None)
+
+
+def unready(gateway):
+    """Waits until it says so; what it says."""
+    def failing():
+        answer = readiness(gateway)
+        return answer if answer.status == 503 else None
+    return wait_until(failing, what="readiness to fail").json()
+
+
+def booked(gateway):
+    return len([row for row in gateway.spend_logs() if row["call_type"] == "acompletion"])
+
+
+def fails_to_start(gateway, *words):
+    end = gateway.command("serve", "--config", gateway.config, "--port", gateway.port, *words)
+    assert end.returncode == 6, end.stderr
+    return end.stderr
+
+
+def settled(gateway):
+    """All calls so far are in the store: a query waits for the commit of what came before."""
+    return gateway.spend_logs()
+
+
+def metric(gateway, name):
+    text = gateway.call("GET", "/metrics").body.decode()
+    value, = [line.split()[1] for line in text.splitlines() if line.startswith(name + " ")]
+    return int(value)
+
+
+def spill_last(gateway, spill):
+    """One call more, and all until then are in the spill file: within 20 ms of its answer an
+    eventual one need not be."""
+    assert gateway.chat("any/ok-the-last").status == 200
+
+    def there():  # what is spilled together is counted when all of it is
+        at = spill.read_bytes().find(b"ok-the-last")
+        return 0 < at < metric(gateway, "kanmon_store_spilled_bytes")
+    wait_until(there, what="the spill file to have it")
+
+
+@pytest.mark.parametrize("end", ["kill", "room"])
+def test_a_full_disk_loses_no_acknowledged_call(new_gateway, disk, upstream, end):
+    gateway = new_gateway(start=False, config=config_text(upstream, disk / "state"))
+    gateway.start()
+    key = gateway.new_key(max_budget=1000)
+    assert gateway.chat(key=key).status == 200
+    settled(gateway)
+    filler = fill(disk)
+    answered = 1
+    refused = False
+    while not refused:  # no key with a budget goes on for long
+        answer = gateway.chat(key=key)
+        refused = answer.status == 503
+        answered += answer.status == 200
+        assert answer.status in (200, 503), answer
+    assert "could not be booked" in answer.json()["error"]["message"], answer
+    assert "full" in unready(gateway)["detail"]
+    statuses = [gateway.chat().status for _ in range(1100)]  # the master key has none
+    first = statuses.index(503) if 503 in statuses else len(statuses)
+    assert set(statuses[:first]) == {200} and set(statuses[first:]) == {503}, first
+    assert 0 < first <= 1000
+    answered += first
+    said = gateway.command("status", "--config", gateway.config).stdout
+    assert "full" in said and "all calls" in said, said
+    metrics = gateway.call("GET", "/metrics").body.decode()
+    assert 'kanmon_store_fault{fault="unwritable"} 1' in metrics
+    if end == "kill":
+        gateway.kill()
+        filler.unlink()
+        gateway.start()
+    else:
+        filler.unlink()
+        wait_until(lambda: readiness(gateway).status == 200, what="readiness")
+        assert gateway.chat(key=key).status == 200
+        answered += 1
+        assert metric(gateway, "kanmon_store_spilled_bytes") == 0
+    assert booked(gateway) == answered
+    gateway.kill()  # and once more: what was spilled is not read twice
+    gateway.start()
+    assert booked(gateway) == answered
+
+
+def test_strict_refuses_at_once_on_a_full_disk(new_gateway, disk, upstream):
+    gateway = new_gateway(config=config_text(upstream, disk / "state", "  accounting: strict"))
+    assert gateway.chat().status == 200
+    filler = fill(disk)
+    statuses = [gateway.chat().status for _ in range(40)]
+    assert statuses[-1] == 503
+    assert "full" in unready(gateway)["detail"]
+    filler.unlink()
+    wait_until(lambda: readiness(gateway).status == 200, what="readiness")
+    rows = [row for row in gateway.spend_logs() if row["call_type"] == "acompletion"]
+    assert len([row for row in rows if row["spend"] > 0]) == 1 + statuses.count(200)
+
+
+def test_serve_goes_on_on_a_full_disk(new_gateway, disk, upstream):
+    gateway = new_gateway(config=config_text(upstream, disk / "state",
+                                             "  store_unavailable: serve"))
+    key = gateway.new_key(max_budget=1000)
+    filler = fill(disk)
+    answered = 0
+    while readiness(gateway).status == 200:
+        answered += gateway.chat(key=key).status == 200
+    for _ in range(1200):
+        assert gateway.chat(key=key).status == 200
+    spill_last(gateway, disk / "state" / "store.spill")
+    gateway.kill()
+    filler.unlink()
+    gateway.start()
+    assert booked(gateway) == answered + 1201
+
+
+def test_a_spill_file_on_another_disk_takes_over_where_there_is_no_room(new_gateway, disk, tmp_path,
+                                                                       upstream):
+    other = tmp_path / "other.spill"
+    gateway = new_gateway(config=config_text(
+        upstream, disk / "state", f"  store_spill: {other}\n  store_unavailable: serve"))
+    filler = fill(disk)
+    answered = 0
+    while readiness(gateway).status == 200:
+        answered += gateway.chat().status == 200
+    spill_last(gateway, other)
+    gateway.kill()
+    filler.unlink()
+    gateway.start()
+    assert booked(gateway) == answered + 1
+
+
+def replace(db):
+    fresh = db.with_suffix(".fresh")
+    fresh.write_bytes(db.read_bytes())
+    fresh.rename(db)
+
+
+def truncate(db):
+    os.truncate(db, 4096)
+
+
+def overwrite(db):
+    size = db.stat().st_size
+    with db.open("r+b") as f:
+        f.write(os.urandom(size))
+
+
+def unlink_all(db):
+    for name in glob.glob(f"{db}*"):
+        if not name.endswith(".lock"):
+            os.unlink(name)
+
+
+HARM = {"unlink": (lambda db: db.unlink(), "deleted"), "unlink-all": (unlink_all, "deleted"),
+        "log": (lambda db: pathlib.Path(f"{db}-wal").unlink(), "deleted"),
+        "replace": (replace, "replaced"), "truncate": (truncate, "cut short"),
+        "empty": (lambda db: os.truncate(db, 0), "cut short"), "overwrite": (overwrite, "damaged")}
+
+
+@pytest.mark.parametrize("harm,policy", [*((harm, "auto") for harm in HARM), ("unlink", "refuse"),
+                                         ("unlink", "serve"), ("overwrite", "refuse"),
+                                         ("overwrite", "serve")])
+def test_a_store_that_is_lost_is_seen_and_said(new_gateway, harm, policy):
+    do_harm, word = HARM[harm]
+    gateway = new_gateway(f"  store_unavailable: {policy}")
+    db = gateway.folder / "state" / "kanmon.db"
+    key = gateway.new_key()
+    assert gateway.chat(key=key).status == 200
+    settled(gateway)
+    do_harm(db)
+    assert word in unready(gateway)["detail"]
+    log = lambda: gateway.log.read_text()
+    assert "store.lost" in log()
+    made = gateway.call("POST", "/key/generate", {})
+    assert made.status == 503 and word in made.json()["error"]["message"], made
+    statuses = {gateway.chat(key=key).status for _ in range(5)}
+    assert statuses == ({503} if policy == "refuse" else {200})
+    if policy == "refuse":
+        assert word in gateway.chat(key=key).json()["error"]["message"]
+        answer = gateway.call("POST", "/v1/messages", {
+            "model": "chat", "max_tokens": 5, "messages": [{"role": "user", "content": "x"}]})
+        assert answer.status == 503 and answer.json()["type"] == "error", answer
+    said = gateway.command("status", "--config", gateway.config).stdout
+    assert word in said and "backup" in said or "move the copy" in said, said
+    doctor = gateway.command("doctor", "--config", gateway.config, "--no-network").stdout
+    assert word in doctor, doctor
+    kind = "damaged" if word == "damaged" else "lost"
+    assert f'kanmon_store_fault{{fault="{kind}"}} 1' in gateway.call("GET", "/metrics").body.decode()
+    gateway.stop()
+
+
+@pytest.mark.parametrize("harm", ["unlink", "unlink-all", "replace"])
+@pytest.mark.parametrize("end", ["stop", "kill"])
+def test_what_a_lost_store_held_comes_back_from_its_copy_and_the_spill(new_gateway, harm, end):
+    gateway = new_gateway()
+    db = gateway.folder / "state" / "kanmon.db"
+    key = gateway.new_key(max_budget=100)
+    for _ in range(3):
+        assert gateway.chat(key=key).status == 200
+    settled(gateway)
+    HARM[harm][0](db)
+    answered = 3
+    while readiness(gateway).status == 200:
+        answered += gateway.chat(key=key).status == 200
+    answered += sum(gateway.chat().status == 200 for _ in range(5)) + 1
+    spill_last(gateway, db.with_name("store.spill"))
+    wait_until(lambda: glob.glob(f"{db}.rescued-*"), what="the copy")
+    getattr(gateway, end)()
+    if harm != "replace":
+        said = fails_to_start(gateway)
+        assert str(db) in said and "store.id" in said and "--new-store" in said, said
+        assert ".rescued-" in said, said
+    copy, = glob.glob(f"{db}.rescued-*")
+    for name in glob.glob(f"{db}-*"):
+        os.unlink(name)
+    os.rename(copy, db)
+    gateway.start()
+    assert booked(gateway) == answered
+    assert gateway.chat(key=key).status == 200
+
+
+def test_an_empty_store_is_begun_only_when_it_is_asked_for(new_gateway):
+    gateway = new_gateway()
+    state = gateway.folder / "state"
+    key = gateway.new_key()
+    gateway.stop()
+    kept = state / "kept.db"
+    (state / "kanmon.db").rename(kept)
+    assert "--new-store" in fails_to_start(gateway)
+    assert not (state / "kanmon.db").exists()
+    gateway.start(words=["--port", gateway.port, "--new-store"])
+    assert gateway.chat(key=key).status == 401
+    gateway.stop()
+    gateway.start()  # from now on this one is its store
+    gateway.stop()
+    shutil.copy(kept, state / "kanmon.db")  # another store than the folder knows
+    said = fails_to_start(gateway)
+    assert "belongs there" in said and "store.id" in said, said
+    gateway.start(words=["--port", gateway.port, "--new-store"])
+    assert gateway.chat(key=key).status == 200
+
+
+def test_a_store_of_before_is_adopted_with_a_word(new_gateway):
+    gateway = new_gateway()
+    key = gateway.new_key()
+    gateway.stop()
+    state = gateway.folder / "state"
+    (state / "store.id").unlink()
+    with sqlite3.connect(state / "kanmon.db") as db:
+        db.execute("DELETE FROM store_identity")
+    db.close()
+    before = gateway.log.read_text().count("store.adopted")
+    gateway.start()
+    assert gateway.log.read_text().count("store.adopted") == before + 1
+    assert gateway.chat(key=key).status == 200
+
+
+def test_a_copy_of_an_idle_store_has_everything(new_gateway, tmp_path):
+    gateway = new_gateway()
+    db = gateway.folder / "state" / "kanmon.db"
+    gateway.new_key()
+    for _ in range(3):
+        assert gateway.chat().status == 200
+    settled(gateway)
+    copy = tmp_path / "copy.db"
+
+    def rows():
+        shutil.copy(db, copy)
+        link = sqlite3.connect(copy)
+        try:
+            return [link.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+                    for table in ("keys", "spend")]
+        finally:
+            link.close()
+    wait_until(lambda: rows() == [1, 3], what="a copy with one key and three calls", interval=0.2)
