@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* spill_ledger.c - see spill_ledger.h.
  *
- *     chunk [ record | void | record ]  ->  frame [ record record ]  ->  rows, in one transaction
- *                                                                        with meta 'spill_seq'
+ *     chunk [ record | void | record ]  ->  frame [ record record ]  ->  rows, many frames in one
+ *                                                          transaction with meta 'spill_seq'
  *
  * Records are what a hand-over sends too: this machine's layout, checked whole before they are
  * believed.  What came twice adds nothing, for the call's id is the key of its row; an audit record
@@ -11,6 +11,8 @@
 #include "store/spill_ledger.h"
 
 #include <stdlib.h>
+
+#define GATHER_BYTES ((size_t)1 << 20) /* of frames in one transaction */
 
 static size_t pack(struct km_chunk *c, char *out)
 {
@@ -84,19 +86,19 @@ struct replay {
     sqlite3 *db;
     struct km_apply *apply;
     int64_t done; /* the store has frames up to this one */
+    int64_t last; /* of those gathered */
+    struct km_buf gathered; /* frames, one behind the other */
     size_t n;
 };
 
-static int apply_records(struct replay *p, struct km_str bytes, struct km_err *err)
+static int apply_records(struct replay *p, struct km_err *err)
 {
+    struct km_str bytes = km_buf_view(&p->gathered);
     int r = 0;
 
     while (r == 0 && bytes.n) {
         const struct km_record *rec = (const struct km_record *)(const void *)bytes.p;
 
-        if (bytes.n < sizeof *rec || rec->size > bytes.n ||
-            !km_record_valid(km_str_sub(bytes, 0, rec->size)))
-            return 0; /* of another version: the rest cannot be told apart */
         r = km_apply_record(p->apply, rec, err);
         bytes = km_str_skip(bytes, rec->size);
         p->n++;
@@ -104,31 +106,69 @@ static int apply_records(struct replay *p, struct km_str bytes, struct km_err *e
     return r;
 }
 
-static int apply_frame(void *ctx, int64_t seq, struct km_str bytes, struct km_err *err)
+/* In the file, and not only in its log: that must not grow with what is read, and the frames go
+ * when all of it is done. */
+static int sync_file(sqlite3 *db, struct km_err *err)
 {
-    struct replay *p = ctx;
+    if (sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL) != SQLITE_OK)
+        return km_db_fail(db, "sync", err);
+    return 0;
+}
+
+static int commit_gathered(struct replay *p, struct km_err *err)
+{
     int r;
 
-    if (seq <= p->done)
+    if (p->gathered.n == 0)
         return 0;
     r = km_db_exec(p->db, "BEGIN IMMEDIATE", err);
     if (r < 0)
         return r;
-    r = apply_records(p, bytes, err);
+    r = apply_records(p, err);
     if (r == 0)
         r = km_apply_finish(p->apply, err);
     if (r == 0)
-        r = km_spill_note(p->db, seq, err);
+        r = km_spill_note(p->db, p->last, err);
     if (r == 0)
         r = km_db_exec(p->db, "COMMIT", err);
     if (r == 0) {
         km_apply_committed(p->apply);
-        return 0;
+        p->done = p->last;
+        km_buf_reset(&p->gathered);
+        return sync_file(p->db, err);
     }
     km_apply_rolled_back(p->apply);
     if (!sqlite3_get_autocommit(p->db))
         sqlite3_exec(p->db, "ROLLBACK", NULL, NULL, NULL);
     return r;
+}
+
+/* Bytes of the whole records that a frame begins with. */
+static size_t whole_records(struct km_str bytes)
+{
+    size_t at = 0;
+
+    while (bytes.n - at >= sizeof(struct km_record)) {
+        const struct km_record *rec = (const struct km_record *)(const void *)(bytes.p + at);
+
+        if (rec->size > bytes.n - at || !km_record_valid(km_str_sub(bytes, at, rec->size)))
+            break; /* of another version: the rest cannot be told apart */
+        at += rec->size;
+    }
+    return at;
+}
+
+static int on_frame(void *ctx, int64_t seq, struct km_str bytes, struct km_err *err)
+{
+    struct replay *p = ctx;
+
+    if (seq <= p->done)
+        return 0;
+    km_buf_str(&p->gathered, km_str_sub(bytes, 0, whole_records(bytes)));
+    if (km_buf_failed(&p->gathered))
+        return km_fail(err, KM_E_NOMEM, "store: out of memory");
+    p->last = seq;
+    return p->gathered.n >= GATHER_BYTES ? commit_gathered(p, err) : 0;
 }
 
 int km_spill_replay(struct km_spill *s, sqlite3 *db, struct km_apply *apply, size_t *ret_n,
@@ -137,14 +177,12 @@ int km_spill_replay(struct km_spill *s, sqlite3 *db, struct km_apply *apply, siz
     struct replay p = { .db = db, .apply = apply };
     int r = km_db_int(db, "SELECT value FROM meta WHERE name = 'spill_seq'", &p.done, err);
 
+    km_buf_init(&p.gathered, GATHER_BYTES + KM_SPILL_FRAME);
     if (r == 0)
-        r = km_spill_read(s, apply_frame, &p, err);
+        r = km_spill_read(s, on_frame, &p, err);
+    if (r == 0)
+        r = commit_gathered(&p, err);
+    km_buf_done(&p.gathered);
     *ret_n = p.n;
-    if (r < 0)
-        return r;
-    /* In the file, and not only in its log, before the frames go. */
-    if (p.n &&
-        sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL) != SQLITE_OK)
-        return km_db_fail(db, "sync", err);
-    return km_spill_reset(s, p.done, err);
+    return r == 0 ? km_spill_reset(s, p.done, err) : r;
 }
