@@ -35,7 +35,7 @@ static void done(struct shown *s)
 static void show(struct shown *s, const char *line)
 {
     assert_false(km_buf_failed(&s->in));
-    assert_int_equal(km_json_parse(&s->arena, km_buf_view(&s->in), &s->args, NULL), 0);
+    assert_int_equal(km_json_parse_answer(&s->arena, km_buf_view(&s->in), &s->args, NULL), 0);
     km_buf_reset(&s->out);
     s->cut = km_args_show(s->args, KM_ARGS_SHOWN_BYTES, line, &s->out);
     assert_false(km_buf_failed(&s->out));
