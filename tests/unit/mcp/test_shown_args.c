@@ -39,7 +39,7 @@ static void show(struct shown *s, const char *line)
     km_buf_reset(&s->out);
     s->cut = km_args_show(s->args, KM_ARGS_SHOWN_BYTES, line, &s->out);
     assert_false(km_buf_failed(&s->out));
-    assert_int_equal(km_json_parse(&s->arena, km_buf_view(&s->out), &s->again, NULL), 0);
+    assert_int_equal(km_json_parse_answer(&s->arena, km_buf_view(&s->out), &s->again, NULL), 0);
 }
 
 static void fill(struct km_buf *b, char c, size_t n)
