@@ -120,7 +120,7 @@ add() {
 lay_out "$work/clean"
 cp -r "$work/clean" "$work/case"
 build_tree "$work/case"
-for lint in layers headers banned format sizes words opening shell environment archives; do
+for lint in layers headers banned format sizes words opening shell environment judged archives; do
     accepts "$lint" 'the clean tree'
 done
 
@@ -184,6 +184,16 @@ printf 'in /ro%s/x\n' ot | add docs/a.md
 refuses words 'path of one machine' 'a path of one machine'
 printf '/* TO%s: later */\n' DO | add src/base/base.c
 refuses words 'unfinished work' 'a note of unfinished work'
+
+mkdir "$work/case/src/gateway"
+printf 'int km_read(void)\n{\n    return km_json_parse_answer (a, b, c, d);\n}\n' | add src/gateway/rights.c
+refuses judged 'finds the first of two members' 'a tolerant reader where something is decided'
+printf '/* km_json_parse_answer() is not for this file */\n' | add src/base/base.c
+accepts judged 'the name of a tolerant reader in a comment'
+printf 'enum km_right km_may(int who);\n' | add src/base/base.h
+refuses judged 'declare it KM_MUST_USE' 'a right that may be passed over'
+printf 'bool km_key_grants_all(int who);\n' | add src/base/base.h
+refuses judged 'returns enum km_right' 'a check of a right that is a bool'
 
 sed -i 1d "$work/case/src/base/base.c"
 refuses opening 'the first line is not' 'a file without its licence line'

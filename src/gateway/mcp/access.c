@@ -307,7 +307,7 @@ static bool in_node(const struct km_node *list, struct km_str name)
     return false;
 }
 
-static enum km_right refuse(struct km_str arg, struct km_str tool, struct km_err *err)
+KM_MUST_USE static enum km_right refuse(struct km_str arg, struct km_str tool, struct km_err *err)
 {
     km_fail(err, KM_E_FORBIDDEN, "Parameter '%.*s' of tool '%.*s' may not be given here.",
             KM_STR_ARG(km_str_sub(arg, 0, 80)), KM_STR_ARG(km_str_sub(tool, 0, 80)));
@@ -339,7 +339,7 @@ KM_MUST_USE static enum km_right grants_each(const struct permitted *p, const st
     return KM_GRANTED;
 }
 
-static enum km_right fail_unreadable(struct km_str tool, struct km_err *err)
+KM_MUST_USE static enum km_right fail_unreadable(struct km_str tool, struct km_err *err)
 {
     km_fail(err, KM_E_FORBIDDEN,
             "What this key may give to tool '%.*s' cannot be read in its object_permission. Who "
