@@ -7,8 +7,9 @@
  *
  * A stdio child that may ask its client something is not shared by two callers at a time where
  * another child can be had: its questions would not say whom they are for (questions.c), not even
- * when one of the two has given its call up.  A session comes back to
- * the child it used last: what it did there, a page it opened or a file it made, is there.
+ * when one of the two has given its call up.  Nor is one that is silent (remote/hold.c).  A session
+ * comes back to the child it used last: what it did there, a page it opened or a file it made, is
+ * there.
  */
 #include "mcp/desk.h"
 
@@ -52,9 +53,10 @@ static size_t load(const struct km_remote *p)
     return 2 * p->njobs + (p->last != 0);
 }
 
+/* alone: no other client works there; silent: one that is silent will do. */
 static struct km_remote *find(struct km_mcp_desk *d, const struct km_mcp_upstream *u,
                               const struct km_mcp_asker *asker, const uint8_t key[KM_MCP_KEY],
-                              bool alone)
+                              bool alone, bool silent)
 {
     const uint64_t whose = asker && stdio(u) ? km_job_whose(asker->principal, asker->session) : 0;
     struct km_remote *best = NULL;
@@ -64,7 +66,8 @@ static struct km_remote *find(struct km_mcp_desk *d, const struct km_mcp_upstrea
         struct km_remote *p = KM_CONTAINER(it, struct km_remote, link);
 
         if (p->upstream != u || p->state == KM_REMOTE_OVER ||
-            memcmp(p->key, key, KM_MCP_KEY) != 0 || (alone && foreign(p, asker)))
+            memcmp(p->key, key, KM_MCP_KEY) != 0 || (alone && foreign(p, asker)) ||
+            (!silent && km_hold_avoid(p, asker)))
             continue;
         if (whose && p->last == whose)
             return p;
@@ -145,17 +148,18 @@ int km_desk_remote(struct km_mcp_desk *d, struct km_mcp_upstream *u,
 {
     struct km_remote_args args = { .desk = d, .upstream = u, .asker = asker, .key = key };
     bool asked = may_ask(asker);
-    struct km_remote *p = find(d, u, asker, key, stdio(u) && asked);
+    bool alone = stdio(u) && asked;
+    struct km_remote *p = find(d, u, asker, key, alone, !asker);
     int r;
 
     if (asked && p && !stdio(u) && lay(d, u, asker, key))
         p = NULL; /* there was but that one */
     if (!p) {
         r = km_mcp_live_may(u->live, u, km_loop_now_ms(d->loop), err);
-        if (r < 0)
+        if (r < 0 && !(p = find(d, u, asker, key, alone, true)))
             return r;
-        if (!km_desk_room(d, u) && !(asked && lay(d, u, asker, key)) &&
-            !(p = find(d, u, asker, key, false)) && !make_room(d, u))
+        if (!p && !km_desk_room(d, u) && !(asked && lay(d, u, asker, key)) &&
+            !(p = find(d, u, asker, key, false, true)) && !make_room(d, u))
             return km_fail(err, KM_E_OVERLOADED,
                            "'%.*s' has %lld processes already, all of them busy; see "
                            "max_processes",
@@ -308,6 +312,7 @@ struct km_mcp_desk *km_mcp_desk_new(const struct km_mcp_desk_args *args, struct 
     km_list_init(&d->remotes);
     km_list_init(&d->watches);
     km_list_init(&d->waits);
+    km_list_init(&d->resting);
     km_list_init(&d->refreshes);
     km_list_init(&d->subscriptions);
     km_list_init(&d->hearings);
@@ -338,6 +343,7 @@ struct km_mcp_desk *km_mcp_desk_free(struct km_mcp_desk *d)
     km_waits_end_all(d);
     km_refresh_end_all(d);
     km_relay_end_all(d);
+    km_hold_end_all(d);
     while ((node = km_list_pop(&d->remotes)) != NULL)
         km_remote_free(KM_CONTAINER(node, struct km_remote, link));
     km_subscriptions_end_all(d);

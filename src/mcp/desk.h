@@ -42,6 +42,7 @@ struct km_mcp_desk {
     struct km_list remotes;
     struct km_list watches; /* of struct km_mcp_watch */
     struct km_list waits; /* of struct km_mcp_wait */
+    struct km_list resting; /* of struct km_job: remote/hold.c */
     struct km_list refreshes; /* of struct km_refresh_lists */
     struct km_list subscriptions;
     struct km_list hearings; /* hear.c */

@@ -17,6 +17,7 @@
     --env              has tools that show and try its limits
     --stops-reading    reads nothing more after it gave its list
     --deaf FILE        does not answer a ping while the file is there
+    --dead FILE        ends as it starts while the file is there
     --extensions LIST  says that it has them
     --offers FILE      has what this JSON says: instructions, prompts, resources, resourceTemplates
     --hears            has a tool that tells which notifications it got
@@ -25,7 +26,7 @@
 
 Tools: `pid` (its process), `big` {bytes} (a text of that size), `die` (it ends at once), `sleep`
 {seconds}, `hang` (never answers); with --hears also `heard` (the notifications so far); with
---env also `env`, `limits`, `write` {bytes}, `open`, `spin`.  Those that ask tell what they heard.
+--blocks `block` {began, until} (reads nothing until that file is there); with --env also `env`, `limits`, `write` {bytes}, `open`, `spin`.  Those that ask tell what they heard.
 """
 
 import json
@@ -62,6 +63,8 @@ def tools():
     names = ["pid", "big", "die", "sleep", "hang"] + [f"more{i}" for i in range(int(option("--tools") or 0))]
     if "--hears" in words:
         names.append("heard")
+    if "--blocks" in words:
+        names.append("block")
     if "--asks" in words:
         names += ["asks", "haunts"]
     if "--env" in words:
@@ -85,6 +88,10 @@ def run(name, arguments):
         os._exit(3)
     if name == "sleep":
         time.sleep(arguments["seconds"])
+    if name == "block":  # reads nothing until the file is there
+        pathlib.Path(arguments["began"]).write_text(str(os.getpid()))
+        while not os.path.exists(arguments["until"]):
+            time.sleep(0.01)
     if name == "heard":
         return json.dumps(heard)
     if name == "haunts":
@@ -176,6 +183,8 @@ def answer(request):
 
 def main():
     note(os.getpid())
+    if option("--dead") and os.path.exists(option("--dead")):
+        os._exit(4)
     if "--ignore-term" in words:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     if "--grandchild" in words:

@@ -76,7 +76,7 @@ def test_too_many_processes_end_a_server(tmp_path):
 
 def test_a_server_that_stops_reading_is_ended(tmp_path):
     """What it is sent is held, up to 32 MiB."""
-    with served(tmp_path, {"one": faulty("--stops-reading"), "other": faulty()}) as gateway:
+    with served(tmp_path, {"one": faulty("--stops-reading", max_processes=1), "other": faulty()}) as gateway:
         until(gateway, "one", "ready")
 
         def ask(_):

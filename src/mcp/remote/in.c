@@ -319,6 +319,7 @@ void km_remote_message_in(struct km_remote *p, uint64_t about, struct km_str tex
     }
     p->garbage = 0;
     if (m.s[METHOD].type == KM_JSON_ABSENT) {
+        km_hold_answered(p);
         on_response(p, about, &m);
         return;
     }

@@ -63,8 +63,12 @@ void km_job_unhook(struct km_job *j)
     p->upstream->live->asks--;
     if (!j->own) /* whether it lives is asked all the time */
         p->idle_since_ms = km_loop_now_ms(p->desk->loop);
-    if (--p->njobs == 0 && p->state == KM_REMOTE_OVER)
+    if (--p->njobs > 0)
+        return;
+    if (p->state == KM_REMOTE_OVER)
         km_deferred_queue(&p->end);
+    else if (p->stuck) /* others work for its callers, and nobody waits for it any more */
+        km_remote_retire(p);
 }
 
 void km_job_done(struct km_job *j, const struct km_mcp_answer *answer)
@@ -107,6 +111,8 @@ static void fail_later(struct km_job *j, const struct km_err *err)
 
 void km_job_heard(struct km_job *j)
 {
+    if (j->remote)
+        j->heard_ms = km_loop_now_ms(j->remote->desk->loop);
     if (j->timeout_ms && km_list_empty(&j->questions))
         km_timer_start(&j->timer, j->timeout_ms);
     else
@@ -120,6 +126,8 @@ static void on_timeout(void *ctx)
     struct km_job *j = ctx;
     struct km_err err;
 
+    if (km_hold_rested(j))
+        return;
     km_fail(&err, KM_E_UPSTREAM_TIMEOUT, "'%.*s' said nothing for %llu ms",
             KM_STR_ARG(j->remote->upstream->name), (unsigned long long)j->timeout_ms);
     withdraw(j, KM_STR("timed out"));
@@ -231,11 +239,14 @@ struct km_job *km_job_start(struct km_mcp_desk *desk, const struct km_job_args *
         return NULL;
     }
     if (take_auth(j, u, args->ask->asker, &why) < 0 ||
-        km_asker_key(u, args->ask->asker, key, &why) < 0 ||
-        km_desk_remote(desk, u, args->ask->asker, key, &p, &why) < 0)
+        km_asker_key(u, args->ask->asker, key, &why) < 0) {
         fail_later(j, &why);
-    else
+    } else if (km_desk_remote(desk, u, args->ask->asker, key, &p, &why) < 0) {
+        if (!km_hold_rest(desk, j, u, args->ask->asker, key, &why))
+            fail_later(j, &why);
+    } else {
         km_job_hook(p, j);
+    }
     return j;
 }
 
@@ -291,6 +302,7 @@ static void run(struct km_remote *p, struct km_job *j)
         fail_later(j, &err);
         return;
     }
+    km_hold_sent(p, j);
     km_remote_transmit(p, j->id, j->method, &text, km_buf_view(&head), j);
     if (discovers) { /* it begins anew with that as well */
         p->log_level = 0;
@@ -316,7 +328,7 @@ void km_remote_run(struct km_remote *p)
     {
         struct km_job *j = KM_CONTAINER(it, struct km_job, link);
 
-        if (p->state == KM_REMOTE_READY && !km_hear_waits(p, j->log_level))
+        if (p->state == KM_REMOTE_READY && !km_hear_waits(p, j->log_level) && !km_hold_waits(p, j))
             run(p, j);
     }
     ask_held(p);

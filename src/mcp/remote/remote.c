@@ -86,6 +86,7 @@ struct km_remote *km_remote_new(const struct km_remote_args *args, struct km_err
         km_list_init(&p->running[i]);
     km_timer_init(&p->timer, p->desk->loop, on_open_timeout, p);
     km_deferred_init(&p->end, p->desk->loop, on_end, p);
+    km_hold_init(p);
     km_list_push(&p->desk->remotes, &p->link);
     p->idle_since_ms = km_loop_now_ms(p->desk->loop);
     count(p, true);
@@ -102,8 +103,10 @@ static void fail_all(struct km_remote *p, const struct km_err *why)
 {
     struct km_list *node;
 
+    km_hold_end(p);
     while ((node = km_list_pop(&p->waiting)) != NULL)
-        km_job_fail(KM_CONTAINER(node, struct km_job, link), why, false);
+        if (!km_hold_outlives(p, KM_CONTAINER(node, struct km_job, link), why))
+            km_job_fail(KM_CONTAINER(node, struct km_job, link), why, false);
     while ((node = km_list_pop(&p->order)) != NULL)
         km_job_fail(KM_CONTAINER(node, struct km_job, order), why, true);
 }
@@ -124,6 +127,7 @@ void km_remote_retire(struct km_remote *p)
 {
     struct km_job *listening = p->listening;
 
+    km_hold_end(p);
     km_hear_hurry(p); /* what waits belongs here */
     p->state = KM_REMOTE_OVER;
     p->listening = NULL;

@@ -10,6 +10,8 @@
  *     open.c    which era, and the handshake
  *     in.c      what the server says, and to which job it belongs
  *     questions.c   what it asks
+ *     hold.c    jobs that wait before they are sent: for a word of a silent process, for the end of
+ *               a rest after a crash
  *     params.c  `_meta` put right on the way out, and header lines of the stateless era
  *
  * A job is an ask (ask.h) on the loop its remote lives on.  Thread: that loop.
@@ -59,6 +61,8 @@ struct km_job {
     struct km_deferred later; /* a failure to be told, or hello */
     bool hello; /* the answer is what the server said of itself */
     struct km_err err;
+    uint64_t heard_ms; /* sent, or last heard of */
+    struct km_rest *rest; /* hold.c; NULL: it never waited for a start */
     struct km_list questions;
     unsigned nquestions, nnotices;
     bool forgotten; /* nobody listens */
@@ -114,6 +118,11 @@ struct km_remote {
     struct km_deferred end; /* it is to be freed */
     struct km_err why;
     uint64_t idle_since_ms; /* njobs is 0 */
+    uint64_t answered_ms; /* it answered something, or was sent the first request it is at */
+    uint64_t sign_id; /* of a ping whose answer jobs wait for; 0: none do */
+    struct km_timer quiet; /* until they wait for it no longer */
+    bool stuck; /* it gave none in time, and has answered nothing since */
+    bool hasty; /* what waits is sent, whatever it says */
     uint64_t last; /* stdio: km_job_whose() of the session that used it last; 0: none has */
     unsigned garbage;
     uint64_t flood_at_ms;
@@ -183,6 +192,24 @@ void km_job_heard(struct km_job *j);
 /* Asks the job's asker; takes q. */
 void km_job_ask(struct km_job *j, struct km_remote_question *q);
 void km_remote_question_free(struct km_remote_question *q);
+
+/* hold.c: stdio only. */
+void km_hold_init(struct km_remote *p);
+void km_hold_end(struct km_remote *p); /* it takes no more jobs, or is freed */
+void km_hold_sent(struct km_remote *p, struct km_job *j);
+void km_hold_answered(struct km_remote *p); /* it said the answer to something */
+/* Is it to wait for a sign of the process?  Others wait there in silence. */
+bool km_hold_waits(struct km_remote *p, const struct km_job *j);
+/* Is a call of another client than this one silent there for too long, or is it stuck? */
+bool km_hold_avoid(const struct km_remote *p, const struct km_mcp_asker *asker);
+/* The server crashed and rests, err says so: false: it fails with err; true: it waits. */
+bool km_hold_rest(struct km_mcp_desk *d, struct km_job *j, struct km_mcp_upstream *u,
+                  const struct km_mcp_asker *asker, const uint8_t key[KM_MCP_KEY],
+                  const struct km_err *err);
+/* The same for one that waited in a remote whose process ended for that reason. */
+bool km_hold_outlives(struct km_remote *p, struct km_job *j, const struct km_err *why);
+bool km_hold_rested(struct km_job *j); /* its timer: true: it was one that rests */
+void km_hold_end_all(struct km_mcp_desk *d);
 
 /* open.c */
 int km_remote_open(struct km_remote *p, struct km_err *err) KM_MUST_USE;

@@ -185,6 +185,13 @@ static const struct km_setting entry_rows[] = {
     MS("start_timeout", start_ms, "30s", "How long the handshake with a server may take."),
     MS("install_timeout", install_ms, "180s",
        "The same for a stdio server that was never heard before: npx and uvx download first."),
+    MS("silence_timeout", silence_ms, "5s",
+       "A call of a stdio server that is silent for so long does not hold other calls: they get "
+       "another process where one may be started (max_processes), unless the server is "
+       "`stateful`; 0: they wait."),
+    MS("restart_timeout", restart_ms, "5s",
+       "After a stdio server has crashed a call that was not sent yet waits for the next start, at "
+       "most so long; 0: it fails at once."),
     MS("idle_timeout", idle_ms, "600s",
        "A stdio server, or session, that nobody asked anything for so long ends; 0: never."),
     MS("health_interval", health_ms, "30s", "How often it is asked whether it lives; 0: never."),

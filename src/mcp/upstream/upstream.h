@@ -107,6 +107,7 @@ struct km_mcp_entry {
     struct km_str byok_help_url; /* where one is had */
     int64_t timeout_ms; /* of a request, without a word of progress */
     int64_t install_ms, start_ms, idle_ms, health_ms;
+    int64_t silence_ms, restart_ms; /* of stdio: remote/hold.c */
     int64_t warm; /* children kept running */
     int64_t most; /* children of this server */
     int64_t log_bytes;
