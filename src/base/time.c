@@ -162,3 +162,55 @@ int64_t km_time_budget_reset(int64_t now_us, int64_t duration_s)
         return reset;
     }
 }
+
+static bool is_aligned(int64_t duration_s)
+{
+    return duration_s == DAY || duration_s == 7 * DAY || duration_s == 30 * DAY;
+}
+
+int64_t km_time_budget_end(int64_t at_us, int64_t duration_s, int64_t any_end_us)
+{
+    int64_t length, ahead, rest, end;
+
+    if (is_aligned(duration_s))
+        return km_time_budget_reset(at_us, duration_s);
+    if (duration_s <= 0 || __builtin_mul_overflow(duration_s, US, &length) ||
+        __builtin_sub_overflow(any_end_us, at_us, &ahead))
+        return INT64_MAX;
+    rest = ahead % length;
+    if (rest <= 0)
+        rest += length;
+    return __builtin_add_overflow(at_us, rest, &end) ? INT64_MAX : end;
+}
+
+int64_t km_time_budget_begin(int64_t end_us, int64_t duration_s)
+{
+    int64_t last = end_us - 1, day = last / (DAY * US) - (last % (DAY * US) < 0);
+    int64_t length, begin, year;
+    unsigned month, today;
+
+    switch (duration_s) {
+    case DAY:
+        return midnight(day);
+    case 7 * DAY:
+        return midnight(day - ((day + 3) % 7 + 7) % 7);
+    case 30 * DAY:
+        km_civil_from_days(day, &year, &month, &today);
+        return midnight(km_days_from_civil(year, month, 1));
+    default:
+        if (__builtin_mul_overflow(duration_s, US, &length) ||
+            __builtin_sub_overflow(end_us, length, &begin))
+            return INT64_MIN;
+        return begin;
+    }
+}
+
+bool km_time_budget_same(int64_t duration_s, int64_t end_us, int64_t other_end_us)
+{
+    int64_t length, apart;
+
+    if (is_aligned(duration_s) || end_us == other_end_us)
+        return true;
+    return !__builtin_mul_overflow(duration_s, US, &length) && length > 0 &&
+           !__builtin_sub_overflow(end_us, other_end_us, &apart) && apart % length == 0;
+}

@@ -27,4 +27,11 @@ int km_time_parse_duration(struct km_str s, int64_t *ret_seconds) KM_MUST_USE;
  * any other length is now + length. */
 int64_t km_time_budget_reset(int64_t now_us, int64_t duration_s);
 
+/* Windows of one length follow each other for ever, in both directions: an end tells them all.
+ * The end of the one that at_us is in; and where the one with this end began. */
+int64_t km_time_budget_end(int64_t at_us, int64_t duration_s, int64_t any_end_us);
+int64_t km_time_budget_begin(int64_t end_us, int64_t duration_s);
+/* Do both ends tell the same windows? */
+bool km_time_budget_same(int64_t duration_s, int64_t end_us, int64_t other_end_us);
+
 #endif

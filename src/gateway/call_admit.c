@@ -197,8 +197,7 @@ static int take_permit(struct km_call *call, struct km_err *err)
         return 0;
     r = km_permit_take(key, &a, &call->permit, &call->room, &rolled, err);
     if (rolled)
-        km_store_key_reset(call->w->gw->store, NULL, key->row.hash,
-                           km_time_budget_reset(call->start_us, key->row.budget_duration_s), NULL,
+        km_store_key_reset(call->w->gw->store, NULL, key->row.hash, km_key_window_end(key), NULL,
                            NULL);
     return r;
 }

@@ -121,6 +121,13 @@ static void put_key(void *ctx, const struct km_key_row *row)
         km_log_msg(gw->log, KM_LOG_ERROR, "key.load", "%s", err.text);
 }
 
+static void put_window(void *ctx, const uint8_t hash[32], int64_t end_us, int64_t spend)
+{
+    struct km_gateway *gw = ctx;
+
+    km_keys_add_window(gw->keys, hash, end_us, spend);
+}
+
 static int open_store(struct km_gateway *gw, const struct km_config *config, struct km_err *err)
 {
     const struct km_key_settings *keys = km_config_get(config, &km_key_settings_table);
@@ -148,6 +155,8 @@ static int open_store(struct km_gateway *gw, const struct km_config *config, str
         r = km_fail(err, KM_E_NOMEM, "out of memory");
     if (r == 0)
         r = km_store_keys(gw->store, put_key, gw, err);
+    if (r == 0)
+        r = km_store_windows(gw->store, put_window, gw, err);
     if (r == 0)
         r = km_oauth_new(gw->state_dir, gw->store, &gw->oauth, err);
     if (r == 0 && gw->args->takeover)

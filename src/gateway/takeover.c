@@ -194,9 +194,7 @@ static void admit(struct km_takeover *t, const struct km_handover_ask *q)
         err.code = 0;
     key = rolled ? km_keys_find(t->gw->keys, q->hash) : NULL;
     if (key)
-        km_store_key_reset(t->gw->store, NULL, q->hash,
-                           km_time_budget_reset(q->admission.now_us, key->row.budget_duration_s),
-                           NULL, NULL);
+        km_store_key_reset(t->gw->store, NULL, q->hash, km_key_window_end(key), NULL, NULL);
     km_key_unref(key);
     send_answer(t, q->id, &room, &err);
 }

@@ -8,12 +8,19 @@
  * that run at once can never spend more than max together.  A call whose worst case is nothing
  * (a free model) passes even when all is spent: it cannot break the invariant.
  *
- * A new window forgets what was spent, never what is reserved: those calls still run and will
- * be paid in the window they end in.  Sums saturate, so no input overflows.
+ * Windows are a grid: which one a moment is in follows from the moment alone, and what is spent in
+ * one is kept when another becomes the current one.  So a clock that jumps, to any time and back,
+ * finds each window as it was.  Reservations belong to none: those calls still run and will be
+ * paid in the window they end in.  Sums saturate, so no input overflows.
  */
 #include "policy/budget.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+
+/* A call that came just before a window turned may be admitted just after: that turns nothing
+ * back. */
+#define SLACK_US 1000000
 
 static int64_t add(int64_t a, int64_t b)
 {
@@ -24,13 +31,126 @@ static int64_t add(int64_t a, int64_t b)
     return b > 0 ? INT64_MAX : INT64_MIN;
 }
 
+void km_budget_done(struct km_budget *b)
+{
+    free(b->others);
+    b->others = NULL;
+    b->nothers = 0;
+}
+
+static bool has_windows(const struct km_budget *b)
+{
+    return b->duration_s > 0 && b->reset_us > 0;
+}
+
+/* slack_us: how far before its beginning a moment may lie and still be taken for one of it. */
+static bool is_current(const struct km_budget *b, int64_t at_us, int64_t slack_us)
+{
+    int64_t begin_us;
+
+    if (!has_windows(b))
+        return true;
+    begin_us = km_time_budget_begin(b->reset_us, b->duration_s);
+    return at_us < b->reset_us && (begin_us < INT64_MIN + slack_us || at_us >= begin_us - slack_us);
+}
+
+static struct km_budget_window *find_window(const struct km_budget *b, int64_t end_us)
+{
+    for (size_t i = 0; i < b->nothers; i++)
+        if (b->others[i].end_us == end_us)
+            return &b->others[i];
+    return NULL;
+}
+
+/* Without memory what is spent there is known to the store alone, until the next start. */
+static void add_to_window(struct km_budget *b, int64_t end_us, int64_t spent)
+{
+    struct km_budget_window *w = find_window(b, end_us);
+
+    if (!b->others)
+        b->others = calloc(KM_BUDGET_WINDOWS, sizeof *b->others);
+    if (!b->others || spent <= 0)
+        return;
+    if (w) {
+        w->spent = add(w->spent, spent);
+        return;
+    }
+    if (b->nothers < KM_BUDGET_WINDOWS) {
+        w = &b->others[b->nothers++];
+    } else {
+        w = b->others;
+        for (size_t i = 1; i < b->nothers; i++)
+            if (b->others[i].end_us < w->end_us)
+                w = &b->others[i];
+        if (end_us < w->end_us)
+            return;
+    }
+    *w = (struct km_budget_window){ end_us, spent };
+}
+
+static int64_t take_window(struct km_budget *b, int64_t end_us)
+{
+    struct km_budget_window *w = find_window(b, end_us);
+    int64_t spent = w ? w->spent : 0;
+
+    if (w)
+        *w = b->others[--b->nothers];
+    return spent;
+}
+
+static void turn(struct km_budget *b, int64_t end_us)
+{
+    int64_t spent = take_window(b, end_us);
+
+    if (b->spent > 0)
+        add_to_window(b, b->reset_us, b->spent);
+    b->spent = spent;
+    b->reset_us = end_us;
+}
+
 bool km_budget_roll(struct km_budget *b, int64_t now_us)
 {
-    if (b->duration_s <= 0 || b->reset_us <= 0 || now_us < b->reset_us)
+    if (is_current(b, now_us, SLACK_US))
         return false;
-    b->spent = 0;
-    b->reset_us = km_time_budget_reset(now_us, b->duration_s);
+    turn(b, km_time_budget_end(now_us, b->duration_s, b->reset_us));
     return true;
+}
+
+int64_t km_budget_spent_at(const struct km_budget *b, int64_t now_us)
+{
+    const struct km_budget_window *w;
+
+    if (is_current(b, now_us, SLACK_US))
+        return b->spent;
+    w = find_window(b, km_time_budget_end(now_us, b->duration_s, b->reset_us));
+    return w ? w->spent : 0;
+}
+
+void km_budget_charge(struct km_budget *b, int64_t cost, int64_t at_us)
+{
+    if (cost <= 0)
+        return;
+    if (is_current(b, at_us, 0))
+        b->spent = add(b->spent, cost);
+    else
+        add_to_window(b, km_time_budget_end(at_us, b->duration_s, b->reset_us), cost);
+}
+
+void km_budget_set_window(struct km_budget *b, int64_t end_us, int64_t spent)
+{
+    if (has_windows(b) && end_us > 0 && end_us != b->reset_us)
+        turn(b, end_us);
+    b->spent = spent;
+}
+
+void km_budget_set_length(struct km_budget *b, int64_t duration_s, int64_t reset_us)
+{
+    if (b->duration_s == duration_s && (b->reset_us > 0) == (reset_us > 0) &&
+        km_time_budget_same(duration_s, b->reset_us, reset_us))
+        return;
+    b->nothers = 0;
+    b->duration_s = duration_s;
+    b->reset_us = reset_us;
 }
 
 int64_t km_budget_left(const struct km_budget *b)

@@ -7,10 +7,19 @@
 #ifndef KM_POLICY_BUDGET_H
 #define KM_POLICY_BUDGET_H
 
+#include <stddef.h>
+
 #include "base/err.h"
 #include "base/time.h"
 
 enum km_budget_mode { KM_BUDGET_RESERVE, KM_BUDGET_LITELLM };
+
+#define KM_BUDGET_WINDOWS 32 /* others remembered of a budget; the earliest go first */
+
+/* A window that is not the current one, by its end. */
+struct km_budget_window {
+    int64_t end_us, spent;
+};
 
 struct km_budget {
     int64_t max; /* nano-USD; -1 none */
@@ -18,10 +27,25 @@ struct km_budget {
     int64_t reserved; /* of calls in flight */
     int64_t duration_s; /* 0: one window for ever */
     int64_t reset_us; /* wall; when the window ends */
+    struct km_budget_window *others; /* NULL until there is one; of a copy: the original's */
+    size_t nothers;
 };
 
-/* Begins a new window when reset_us has passed; true if it did.  Reservations stay. */
+void km_budget_done(struct km_budget *b);
+
+/* Turns to the window that now_us is in, with what is known to be spent in it, when that is another
+ * than the current one: the next, or an earlier one after the clock was set back.  true if it did.
+ * Reservations stay. */
 bool km_budget_roll(struct km_budget *b, int64_t now_us);
+/* What km_budget_roll() would find spent. */
+int64_t km_budget_spent_at(const struct km_budget *b, int64_t now_us);
+/* Adds to the window that at_us is in, whichever is the current one. */
+void km_budget_charge(struct km_budget *b, int64_t cost, int64_t at_us);
+/* The current window is the one with this end, and so much is spent in it. */
+void km_budget_set_window(struct km_budget *b, int64_t end_us, int64_t spent);
+/* Another length, or other ends of windows of the same length: what is spent goes along, what is
+ * known of other windows is forgotten.  With the windows it has nothing changes. */
+void km_budget_set_length(struct km_budget *b, int64_t duration_s, int64_t reset_us);
 /* What may still be reserved; INT64_MAX without a budget. */
 int64_t km_budget_left(const struct km_budget *b);
 /* KM_E_BUDGET with LiteLLM's text, amounts in USD. */

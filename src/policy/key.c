@@ -11,8 +11,8 @@
  * and no more: running calls settle against the live part until the last of them ends.
  *
  * A new version brings its row's budget to the live part, with one exception: the end of the
- * running window, when the length is unchanged.  The row may be a copy made before the window
- * turned, and putting the old end back would turn it, and forgive what was spent, once more.
+ * running window, when it tells the same windows.  The row may be a copy made before the window
+ * turned, and the old end would bring the old window back.
  */
 #include "policy/key_table.h"
 
@@ -53,6 +53,7 @@ static void live_unref(struct km_key_live *live)
     if (!live || atomic_fetch_sub_explicit(&live->refs, 1, memory_order_acq_rel) != 1)
         return;
     pthread_mutex_destroy(&live->lock);
+    km_budget_done(&live->budget);
     free(live);
 }
 
@@ -62,9 +63,7 @@ static void live_update(struct km_key_live *live, const struct km_key_row *row)
 
     pthread_mutex_lock(&live->lock);
     b->max = row->max_budget;
-    if (b->duration_s != row->budget_duration_s || row->budget_reset_us > b->reset_us)
-        b->reset_us = row->budget_reset_us;
-    b->duration_s = row->budget_duration_s;
+    km_budget_set_length(b, row->budget_duration_s, row->budget_reset_us);
     if (!km_str_eq(hash_view(live->hash), hash_view(row->hash))) {
         memcpy(live->hash, row->hash, sizeof live->hash);
         atomic_store_explicit(&live->moved, true, memory_order_release);
@@ -214,6 +213,19 @@ int km_keys_succeed(struct km_keys *keys, const struct km_key_row *row, const ui
         return km_fail(err, r, r == KM_E_NOMEM ? "keys: out of memory" : "keys: the table is full");
     }
     return 0;
+}
+
+void km_keys_add_window(struct km_keys *keys, const uint8_t hash[32], int64_t end_us, int64_t spent)
+{
+    struct km_key *k = km_keys_find(keys, hash);
+
+    if (!k)
+        return;
+    pthread_mutex_lock(&k->live->lock);
+    /* Its last moment is in it, and in no other. */
+    km_budget_charge(&k->live->budget, spent, end_us - 1);
+    pthread_mutex_unlock(&k->live->lock);
+    km_key_unref(k);
 }
 
 uint64_t km_keys_generation(struct km_keys *keys)

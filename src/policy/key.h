@@ -55,7 +55,11 @@ struct km_key **km_keys_all(struct km_keys *keys, size_t *ret_n);
 
 int64_t km_key_spend(struct km_key *k); /* nano-USD, current window */
 int64_t km_key_reserved(struct km_key *k);
-void km_key_set_spend(struct km_key *k, int64_t nanousd);
+/* When the budget window ends that is current since the last admission; 0: it has none. */
+int64_t km_key_window_end(struct km_key *k);
+/* At start: what the store knows of a window that is not the current one. */
+void km_keys_add_window(struct km_keys *keys, const uint8_t hash[32], int64_t end_us,
+                        int64_t spent);
 /* What a reservation may still take; INT64_MAX without a budget.  Another call may take it
  * first. */
 int64_t km_key_left(struct km_key *k);
@@ -70,6 +74,8 @@ int km_key_usable(const struct km_key *k, int64_t now_us, struct km_err *err) KM
 struct km_permit {
     struct km_key *key; /* referenced; NULL: none held */
     int64_t reserved; /* nano-USD */
+    int64_t start_us; /* wall and monotonic, of the admission */
+    uint64_t start_ms;
 };
 
 struct km_admission {

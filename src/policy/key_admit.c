@@ -19,11 +19,8 @@ int64_t km_key_spend(struct km_key *k)
     int64_t spent;
 
     pthread_mutex_lock(&live->lock);
-    spent = live->budget.spent;
     /* The window ended and nobody has called since: it is told as the next call will find it. */
-    if (live->budget.duration_s > 0 && live->budget.reset_us > 0 &&
-        km_wall_us() >= live->budget.reset_us)
-        spent = 0;
+    spent = km_budget_spent_at(&live->budget, km_wall_us());
     pthread_mutex_unlock(&live->lock);
     return spent;
 }
@@ -44,17 +41,19 @@ int64_t km_key_left(struct km_key *k)
 
     pthread_mutex_lock(&k->live->lock);
     b = k->live->budget;
+    b.spent = km_budget_spent_at(&b, km_wall_us());
     pthread_mutex_unlock(&k->live->lock);
-    if (b.duration_s > 0)
-        km_budget_roll(&b, km_wall_us());
     return km_budget_left(&b);
 }
 
-void km_key_set_spend(struct km_key *k, int64_t nanousd)
+int64_t km_key_window_end(struct km_key *k)
 {
+    int64_t end_us;
+
     pthread_mutex_lock(&k->live->lock);
-    k->live->budget.spent = nanousd;
+    end_us = k->live->budget.reset_us;
     pthread_mutex_unlock(&k->live->lock);
+    return end_us;
 }
 
 static int64_t limit_of(enum km_limit_kind kind, const struct km_limits *l)
@@ -142,7 +141,18 @@ int km_permit_take(struct km_key *key, const struct km_admission *a, struct km_p
     tell(ret_headroom, &limits, &before, a->now_ms);
     ret_permit->key = km_key_ref(key);
     ret_permit->reserved = a->reserve > 0 ? a->reserve : 0;
+    ret_permit->start_us = a->now_us;
+    ret_permit->start_ms = a->now_ms;
     return 0;
+}
+
+/* What was spent belongs to the window in which the call ended, by the wall clock of its start: a
+ * clock that was set meanwhile does not move it, as it does not move the ledger's row. */
+static int64_t end_of(const struct km_permit *permit, uint64_t now_ms)
+{
+    return now_ms > permit->start_ms
+               ? permit->start_us + (int64_t)(now_ms - permit->start_ms) * 1000
+               : permit->start_us;
 }
 
 void km_permit_settle(struct km_permit *permit, int64_t cost, int64_t tokens, uint64_t now_ms)
@@ -153,7 +163,8 @@ void km_permit_settle(struct km_permit *permit, int64_t cost, int64_t tokens, ui
         return;
     permit->key = NULL;
     pthread_mutex_lock(&key->live->lock);
-    km_budget_settle(&key->live->budget, permit->reserved, cost);
+    km_budget_settle(&key->live->budget, permit->reserved, 0);
+    km_budget_charge(&key->live->budget, cost, end_of(permit, now_ms));
     km_limit_release(&key->live->limit, tokens, now_ms);
     pthread_mutex_unlock(&key->live->lock);
     km_key_unref(key);
@@ -211,7 +222,7 @@ void km_permit_charge(const struct km_permit *permit, int64_t cost, int64_t toke
         return;
     live = permit->key->live;
     pthread_mutex_lock(&live->lock);
-    km_budget_settle(&live->budget, 0, cost);
+    km_budget_charge(&live->budget, cost, km_wall_us());
     km_limit_use(&live->limit, tokens, now_ms);
     pthread_mutex_unlock(&live->lock);
 }

@@ -52,11 +52,9 @@ static void import_live(struct km_key_live *live, const int64_t v[FIELDS])
     uint64_t window_ms = (uint64_t)v[3];
 
     pthread_mutex_lock(&live->lock);
-    live->budget.spent = v[0];
+    km_budget_set_window(&live->budget, v[2], v[0]);
     live->budget.reserved += v[1];
     live->imported_reserved += v[1];
-    if (v[2] > live->budget.reset_us && live->budget.duration_s > 0)
-        live->budget.reset_us = v[2];
     /* Two windows that overlap become one that began with the first. */
     if (window_ms && (s->window_ms == 0 || window_ms < s->window_ms))
         s->window_ms = window_ms;
@@ -137,7 +135,8 @@ void km_keys_settle_imported(struct km_keys *keys, const uint8_t hash[32], int64
     live = k->live;
     pthread_mutex_lock(&live->lock);
     reserved = smaller(reserved, live->imported_reserved);
-    km_budget_settle(&live->budget, reserved, cost);
+    km_budget_settle(&live->budget, reserved, 0);
+    km_budget_charge(&live->budget, cost, km_wall_us());
     live->imported_reserved -= reserved;
     if (live->imported_running > 0) {
         live->imported_running--;
@@ -155,7 +154,7 @@ void km_keys_charge_imported(struct km_keys *keys, const uint8_t hash[32], int64
     if (!k)
         return;
     pthread_mutex_lock(&k->live->lock);
-    km_budget_settle(&k->live->budget, 0, cost);
+    km_budget_charge(&k->live->budget, cost, km_wall_us());
     km_limit_use(&k->live->limit, tokens, now_ms);
     pthread_mutex_unlock(&k->live->lock);
     km_key_unref(k);

@@ -16,6 +16,7 @@
 
 #include <stdlib.h>
 
+#include "base/time.h"
 #include "store/audit.h"
 #include "store/batch.h"
 #include "store/dict.h"
@@ -39,6 +40,7 @@ enum {
     INSERT_ROUTE,
     ADD_DAILY,
     ADD_SPEND,
+    ADD_WINDOW,
     FIND_OPEN,
     STATEMENTS
 };
@@ -57,8 +59,8 @@ static const char *const sql[STATEMENTS] = {
     [INSERT_INTENTS] = "INSERT INTO intents SELECT * FROM intent_rows WHERE true"
                        " ON CONFLICT DO NOTHING",
     [DELETE_INTENT] = "DELETE FROM intents WHERE id = ?1",
-    [FIND_KEY] = "SELECT i.id, coalesce(k.window_us, 0) FROM key_ids i LEFT JOIN keys k"
-                 " ON k.hash = " HEIR("i.hash") " WHERE i.hash = ?1",
+    [FIND_KEY] = "SELECT i.id, coalesce(k.budget_duration_s, 0), coalesce(k.budget_reset_us, 0),"
+                 " coalesce(k.window_us, 0) FROM key_ids i LEFT JOIN keys k ON k.hash = " HEIR("i.hash") " WHERE i.hash = ?1",
     [INSERT_KEY] = "INSERT INTO key_ids (hash) VALUES (?1)",
     [FIND_ROUTE] = "SELECT id FROM routes WHERE call_type = ?1 AND model_group = ?2 AND model = ?3"
                    " AND deployment = ?4 AND provider = ?5 AND api_base = ?6",
@@ -73,6 +75,9 @@ static const char *const sql[STATEMENTS] = {
                   " cost = min(cost, 1 << 61) + excluded.cost",
     [ADD_SPEND] = "UPDATE keys SET spend = min(spend, 1 << 61) + ?2"
                   " WHERE hash = (SELECT " HEIR("i.hash") " FROM key_ids i WHERE i.id = ?1)",
+    [ADD_WINDOW] = "INSERT INTO budget_windows (hash, end_us, spend) SELECT k.hash, ?2, ?3"
+                   " FROM key_ids i JOIN keys k ON k.hash = " HEIR("i.hash") " WHERE i.id = ?1"
+                   " ON CONFLICT DO UPDATE SET spend = min(spend, 1 << 61) + excluded.spend",
     [FIND_OPEN] = "SELECT i.id, k.hash, i.start_us, i.reserved, i.flags, coalesce(i.user, ''),"
                   " coalesce(i.metadata, ''), coalesce(i.client_ip, ''), " ROUTE_COLUMNS
                   " FROM intents i JOIN key_ids k ON k.id = i.key JOIN routes r ON r.id = i.route"
@@ -138,16 +143,22 @@ static int number_of(struct km_apply *a, int find, int insert, struct km_dict_va
     bool row = false;
     int r = km_db_next(s, &row, err);
 
+    *ret = (struct km_dict_value){ 0 };
     if (r == 0 && row) {
         ret->id = sqlite3_column_int64(s, 0);
-        ret->window_us = sqlite3_column_count(s) > 1 ? sqlite3_column_int64(s, 1) : 0;
+        if (sqlite3_column_count(s) > 1) {
+            ret->length_s = sqlite3_column_int64(s, 1);
+            ret->end_us = sqlite3_column_int64(s, 2);
+            ret->window_us = sqlite3_column_int64(s, 3);
+        }
     }
     sqlite3_reset(s);
     if (r < 0 || row)
         return r;
     r = km_db_run(a->s[insert], err);
+    if (r == 0 && find == FIND_KEY) /* its number is new, its windows need not be */
+        return number_of(a, find, insert, ret, err);
     ret->id = sqlite3_last_insert_rowid(a->db);
-    ret->window_us = 0;
     return r;
 }
 
@@ -198,6 +209,38 @@ static int route_of(struct km_apply *a, const struct km_record *rec, int64_t *re
     return r;
 }
 
+/* A call that ended before its key's window turned, or under a clock that was set wrong. */
+static int add_to_window(struct km_apply *a, const struct km_batch_row *row, int64_t at_us,
+                         int64_t cost, struct km_err *err)
+{
+    sqlite3_stmt *s = a->s[ADD_WINDOW];
+
+    if (cost == 0)
+        return 0;
+    sqlite3_bind_int64(s, 1, row->key);
+    sqlite3_bind_int64(s, 2, km_time_budget_end(at_us, row->length_s, row->end_us));
+    sqlite3_bind_int64(s, 3, cost);
+    return km_db_run(s, err);
+}
+
+/* To the key's sum, or to that of another of its windows. */
+static int add_spent(struct km_apply *a, const struct km_batch_row *row, struct km_sum *sum,
+                     int64_t cost, struct km_err *err)
+{
+    const struct km_record *rec = row->rec;
+    int64_t at_us = rec->end_us ? rec->end_us : rec->start_us; /* it was never heard to end */
+    bool counts = rec->end_us == 0 || rec->end_us >= row->window_us;
+
+    if (row->length_s > 0 && row->end_us > 0) {
+        counts = at_us < row->end_us && at_us >= km_time_budget_begin(row->end_us, row->length_s);
+        if (!counts)
+            return add_to_window(a, row, at_us, cost, err);
+    }
+    if (counts && sum->spend <= MOST_SUM)
+        sum->spend += cost;
+    return 0;
+}
+
 static int add_sums(struct km_apply *a, const struct km_batch_row *row, struct km_err *err)
 {
     const struct km_record *rec = row->rec;
@@ -212,10 +255,7 @@ static int add_sums(struct km_apply *a, const struct km_batch_row *row, struct k
     sum->cached_tokens += km_batch_tokens(rec->cached_tokens);
     if (sum->cost <= MOST_SUM)
         sum->cost += cost;
-    /* What ended before the key's window turned was spent in the window before. */
-    if ((rec->end_us == 0 || rec->end_us >= row->window_us) && sum->spend <= MOST_SUM)
-        sum->spend += cost;
-    return 0;
+    return add_spent(a, row, sum, cost, err);
 }
 
 static int delete_intents(struct km_apply *a, struct km_err *err)
@@ -306,6 +346,8 @@ int km_apply_record(struct km_apply *a, const struct km_record *rec, struct km_e
     if (r < 0)
         return r;
     row.key = key.id;
+    row.length_s = key.length_s;
+    row.end_us = key.end_us;
     row.window_us = key.window_us;
     return km_batch_add(rec->kind == KM_RECORD_INTENT ? &a->intents : &a->spend, &row, err);
 }

@@ -16,7 +16,7 @@
 struct km_batch_row {
     const struct km_record *rec; /* the caller's; valid until the batch is cleared */
     int64_t key, route;
-    int64_t window_us; /* of the key, for the sums */
+    int64_t window_us, length_s, end_us; /* of the key, for the sums (dict.h) */
 };
 
 struct km_batch {

@@ -18,7 +18,9 @@ void km_dict_clear(struct km_dict *d);
 
 struct km_dict_value {
     int64_t id;
-    int64_t window_us; /* of a key: where its budget window began */
+    /* Of a key: when what it spends began to count, and of its budget's windows, if it has any, the
+     * length and the end of the current one. */
+    int64_t window_us, length_s, end_us;
 };
 
 /* The key is the bytes of head and body.  NULL: not there.  Valid until the next add or clear. */

@@ -4,7 +4,7 @@
  * Each is one block that crosses to the writer: what to do, copies of everything it needs, and
  * the audit record that is committed with it or not at all.  An update never writes `spend`:
  * that column is the ledger's, and a row read a moment ago would bring an old sum back.  For
- * the same reason the end of a budget window only moves forward while its length stays.
+ * the same reason the end of a budget window stays while it tells the same windows (windows.h).
  */
 #include <stdlib.h>
 
@@ -13,6 +13,7 @@
 #include "store/due.h"
 #include "store/inside.h"
 #include "store/key_row.h"
+#include "store/windows.h"
 #include "store/writer.h"
 
 struct op {
@@ -81,7 +82,7 @@ static const char insert_sql[] =
 #define CHANGES                                                                                    \
     "name = ?2, alias = ?3, models = ?4, user_id = ?5, team_id = ?6, metadata = ?7, extra = ?8,"   \
     " max_budget = ?9, soft_budget = ?10, budget_duration_s = ?11, budget_duration = ?12,"         \
-    " budget_reset_us = iif(budget_duration_s = ?11, max(budget_reset_us, ?13), ?13), rpm = ?14,"  \
+    " budget_reset_us = ?13, rpm = ?14,"                                                           \
     " tpm = ?15, max_parallel = ?16, expires_us = ?17, created_us = ?18, updated_us = ?19,"        \
     " created_by = ?20, updated_by = ?21, blocked = ?22"
 
@@ -96,10 +97,10 @@ static void bind_row(sqlite3_stmt *s, const struct km_key_row *row, struct km_st
         int at;
         int64_t v;
     } numbers[] = {
-        { 9, row->max_budget },       { 10, row->soft_budget }, { 11, row->budget_duration_s },
-        { 13, row->budget_reset_us }, { 14, row->rpm },         { 15, row->tpm },
-        { 16, row->max_parallel },    { 17, row->expires_us },  { 18, row->created_us },
-        { 19, row->updated_us },      { 22, row->blocked },
+        { 9, row->max_budget },  { 10, row->soft_budget }, { 11, row->budget_duration_s },
+        { 14, row->rpm },        { 15, row->tpm },         { 16, row->max_parallel },
+        { 17, row->expires_us }, { 18, row->created_us },  { 19, row->updated_us },
+        { 22, row->blocked },
     };
     const struct {
         int at;
@@ -119,7 +120,8 @@ static void bind_row(sqlite3_stmt *s, const struct km_key_row *row, struct km_st
         km_db_bind_text(s, texts[i].at, texts[i].v);
 }
 
-static int bind_and_run(sqlite3_stmt *s, const struct km_key_row *row, struct km_err *err)
+static int bind_and_run(sqlite3_stmt *s, const struct km_key_row *row, int64_t end_us,
+                        struct km_err *err)
 {
     struct km_buf models KM_CLEANUP(km_buf_done) = KM_BUF(1u << 20);
 
@@ -127,6 +129,7 @@ static int bind_and_run(sqlite3_stmt *s, const struct km_key_row *row, struct km
     if (km_buf_failed(&models))
         return km_fail_param(err, KM_E_LIMIT, "models", "the list of models is too long");
     bind_row(s, row, km_buf_view(&models));
+    sqlite3_bind_int64(s, 13, end_us);
     return km_db_run(s, err);
 }
 
@@ -149,13 +152,16 @@ static int key_put(struct km_op *base, sqlite3 *db, struct km_apply *apply, stru
 {
     struct op *op = op_of(base);
     sqlite3_stmt *s KM_CLEANUP(km_db_finalize) = NULL;
+    int64_t end_us = op->row->budget_reset_us;
     int r = km_db_prepare(db, op->insert ? insert_sql : update_sql, &s, err);
 
+    if (r == 0 && !op->insert)
+        r = km_windows_keep(db, op->row->hash, op->row, &end_us, err);
     if (r < 0)
         return r;
     if (op->insert)
         sqlite3_bind_int64(s, 23, op->row->spend);
-    r = bind_and_run(s, op->row, err);
+    r = bind_and_run(s, op->row, end_us, err);
     if (r == 0 && sqlite3_changes(db) == 0)
         r = op->insert ? km_fail(err, KM_E_EXISTS, "this key exists already")
                        : km_fail(err, KM_E_NOT_FOUND, "this key does not exist any more");
@@ -168,18 +174,22 @@ static int key_put(struct km_op *base, sqlite3 *db, struct km_apply *apply, stru
 static int key_replace(struct km_op *base, sqlite3 *db, struct km_apply *apply, struct km_err *err)
 {
     static const char *const heirs[] = {
+        "UPDATE OR REPLACE budget_windows SET hash = ?2 WHERE hash = ?1",
         "UPDATE key_heirs SET hash = ?2 WHERE hash = ?1",
         "INSERT OR REPLACE INTO key_heirs (old, hash) VALUES (?1, ?2)",
         "DELETE FROM key_heirs WHERE old = hash OR old = ?2",
     };
     struct op *op = op_of(base);
     sqlite3_stmt *s KM_CLEANUP(km_db_finalize) = NULL;
+    int64_t end_us = op->row->budget_reset_us;
     int r = km_db_prepare(db, replace_sql, &s, err);
 
+    if (r == 0)
+        r = km_windows_keep(db, op->hash, op->row, &end_us, err);
     if (r < 0)
         return r;
     km_db_bind_blob(s, 23, op->hash, sizeof op->hash);
-    r = bind_and_run(s, op->row, err);
+    r = bind_and_run(s, op->row, end_us, err);
     if (r == 0 && sqlite3_changes(db) == 0)
         r = km_fail(err, KM_E_NOT_FOUND,
                     "this key does not exist any more, or its new one exists already");
@@ -213,30 +223,17 @@ void km_store_key_replace(struct km_store *store, struct km_mailbox *reply, cons
     submit(store, op);
 }
 
-/* One statement about the key in op->hash; ?2 and ?3 are number and now_us where it has them. */
-static int change_key(struct op *op, sqlite3 *db, struct km_apply *apply, const char *sql,
-                      struct km_err *err)
+static int key_delete(struct km_op *base, sqlite3 *db, struct km_apply *apply, struct km_err *err)
 {
-    sqlite3_stmt *s KM_CLEANUP(km_db_finalize) = NULL;
-    int r = km_db_prepare(db, sql, &s, err);
+    struct op *op = op_of(base);
+    int r = run_about(db, "DELETE FROM keys WHERE hash = ?1", op->hash, NULL, err);
 
-    if (r < 0)
-        return r;
-    km_db_bind_blob(s, 1, op->hash, sizeof op->hash);
-    if (sqlite3_bind_parameter_count(s) > 1) {
-        sqlite3_bind_int64(s, 2, op->number);
-        sqlite3_bind_int64(s, 3, op->now_us);
-    }
-    r = km_db_run(s, err);
     if (r == 0 && sqlite3_changes(db) == 0)
         r = km_fail(err, KM_E_NOT_FOUND, "this key does not exist");
+    if (r == 0)
+        r = run_about(db, "DELETE FROM budget_windows WHERE hash = ?1", op->hash, NULL, err);
     km_apply_forget_keys(apply);
     return r == 0 ? append_audit(op, apply, err) : r;
-}
-
-static int key_delete(struct km_op *op, sqlite3 *db, struct km_apply *apply, struct km_err *err)
-{
-    return change_key(op_of(op), db, apply, "DELETE FROM keys WHERE hash = ?1", err);
 }
 
 void km_store_key_delete(struct km_store *store, struct km_mailbox *reply, const uint8_t hash[32],
@@ -248,12 +245,12 @@ void km_store_key_delete(struct km_store *store, struct km_mailbox *reply, const
     submit(store, op);
 }
 
-static int key_reset(struct km_op *op, sqlite3 *db, struct km_apply *apply, struct km_err *err)
+static int key_reset(struct km_op *base, sqlite3 *db, struct km_apply *apply, struct km_err *err)
 {
-    return change_key(op_of(op), db, apply,
-                      "UPDATE keys SET spend = 0, budget_reset_us = ?2, window_us = ?3"
-                      " WHERE hash = ?1",
-                      err);
+    struct op *op = op_of(base);
+
+    km_apply_forget_keys(apply);
+    return km_windows_turn(db, op->hash, op->number, op->now_us, err);
 }
 
 void km_store_key_reset(struct km_store *store, struct km_mailbox *reply, const uint8_t hash[32],

@@ -125,6 +125,11 @@ typedef void km_key_row_fn(void *ctx, const struct km_key_row *row);
 int km_store_keys(struct km_store *store, km_key_row_fn *each, void *ctx,
                   struct km_err *err) KM_MUST_USE;
 
+/* What was spent in windows that are not their key's current one; blocking, as above. */
+typedef void km_window_fn(void *ctx, const uint8_t hash[32], int64_t end_us, int64_t spend);
+int km_store_windows(struct km_store *store, km_window_fn *each, void *ctx,
+                     struct km_err *err) KM_MUST_USE;
+
 /* --- operations: queued, answered on the asking loop; the mailbox must live until then --- */
 
 /* Every change of management state carries its audit record, committed with it. */
@@ -148,7 +153,8 @@ void km_store_key_replace(struct km_store *store, struct km_mailbox *reply, cons
                           km_store_done_fn *done, void *ctx);
 void km_store_key_delete(struct km_store *store, struct km_mailbox *reply, const uint8_t hash[32],
                          const struct km_audit *audit, km_store_done_fn *done, void *ctx);
-/* A new budget window: spend = 0, reset time set. */
+/* The budget window with this end is the current one: spend is what was spent in it before, if
+ * anything, and what was spent in the one that was current is kept. */
 void km_store_key_reset(struct km_store *store, struct km_mailbox *reply, const uint8_t hash[32],
                         int64_t budget_reset_us, km_store_done_fn *done, void *ctx);
 /* kanmon_settings.accounting is strict: answers wait for what was written. */

@@ -115,7 +115,7 @@ static int hold(struct km_rt_session *s, int64_t reserve, struct km_err *err)
     r = km_permit_reserve(&call->permit, &a, &rolled, err);
     if (rolled)
         km_store_key_reset(call->w->gw->store, NULL, key->row.hash,
-                           km_time_budget_reset(a.now_us, key->row.budget_duration_s), NULL, NULL);
+                           km_key_window_end(call->permit.key), NULL, NULL);
     if (r == 0)
         call->reserve = call->permit.reserved;
     return r;
