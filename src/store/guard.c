@@ -37,7 +37,7 @@ struct km_guard {
     struct km_store *store;
     pthread_t thread;
     struct seen db, log;
-    bool away; /* it was handed over, and is to be looked at as if new when it comes back */
+    uint64_t turns; /* of the writer, when they were seen */
     uint64_t checkpoints; /* when db.written was noted */
     struct km_check *check; /* under way */
     bool hurry; /* the check has a cause: without a pause between slices */
@@ -100,15 +100,14 @@ static void begin_check(struct km_guard *g, bool hurry)
 
 static void look_at_files(struct km_guard *g)
 {
+    uint64_t turns = atomic_load(&g->store->turns);
     struct seen db = look(g->store, ""), log = look(g->store, "-wal");
     bool foreign;
 
-    /* Said before the last connection closes, with which the log goes. */
-    g->away = g->away || atomic_load(&g->store->released);
-    if (g->away) {
-        g->db = db;
+    if (turns != g->turns || turns != atomic_load(&g->store->turns)) {
+        g->db = db; /* it was handed over and has come back, with another log */
         g->log = log;
-        g->away = atomic_load(&g->store->released);
+        g->turns = turns;
         return;
     }
     if (!db.there) {
@@ -173,11 +172,11 @@ static void *run(void *arg)
     while (!is_over(g, g->check && g->hurry ? 0 : KM_GUARD_TICK_MS)) {
         if (km_outage_final(&g->store->outage))
             continue;
-        look_at_files(g);
-        if (g->away) {
+        if (atomic_load(&g->store->turns) % 2) {
             g->check = km_check_free(g->check);
             continue;
         }
+        look_at_files(g);
         if (!g->check && km_mono_ms() >= g->check_at_ms)
             begin_check(g, false);
         if (g->check && !km_outage_final(&g->store->outage))

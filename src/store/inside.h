@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "store/db.h"
 #include "store/identity.h"
 #include "store/ledger.h"
 #include "store/outage.h"
@@ -35,13 +36,16 @@ struct km_store {
     char spill_path[KM_PLACE_PATH];
     uint64_t spill_max;
     _Atomic uint64_t spilled_bytes;
-    _Atomic bool released; /* handed over: another process writes the file */
+    _Atomic uint64_t turns; /* of the writer's hold on the file: odd while it is handed over */
     _Atomic uint64_t checkpoints; /* counts those that may have written the file */
 
     pthread_mutex_t lock; /* guards the list; held to look, never while writing */
     struct km_ledger *ledgers[KM_STORE_LEDGERS];
     _Atomic size_t nledgers; /* filled slots; a freed ledger's slot is taken by the last */
 };
+
+/* A read-only connection; none once the name may lead to another file. */
+int km_store_open_reader(struct km_store *store, sqlite3 **ret_db, struct km_err *err) KM_MUST_USE;
 
 /* The file is not what it was, or cannot be read as one: said once, and the writer leaves it alone
  * from then on.  Any thread. */

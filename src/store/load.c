@@ -58,7 +58,7 @@ static int each_key(sqlite3_stmt *s, km_key_row_fn *each, void *ctx, struct km_e
 static int open_query(struct km_store *store, const char *sql, sqlite3 **db, sqlite3_stmt **s,
                       struct km_err *err)
 {
-    int r = km_db_open(store->place.path, KM_DB_READ, db, err);
+    int r = km_store_open_reader(store, db, err);
 
     return r == 0 ? km_db_prepare(*db, sql, s, err) : r;
 }

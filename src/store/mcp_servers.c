@@ -125,7 +125,7 @@ int km_store_mcp_servers(struct km_store *store, km_mcp_server_fn *each, void *c
     *ret_lost = 0;
     if (r < 0)
         return r == KM_E_NOT_FOUND ? 0 : r; /* nothing was ever sealed */
-    r = km_db_open(store->place.path, KM_DB_READ, &db, err);
+    r = km_store_open_reader(store, &db, err);
     if (r == 0)
         r = km_db_prepare(db, "SELECT name, sealed FROM mcp_servers ORDER BY name", &s, err);
     while (r == 0 && (r = km_db_next(s, &row, err)) == 0 && row)

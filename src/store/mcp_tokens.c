@@ -128,7 +128,7 @@ int km_store_mcp_tokens(struct km_store *store, struct km_str server, km_mcp_tok
 
     if (r < 0)
         return r == KM_E_NOT_FOUND ? 0 : r; /* nothing was ever sealed */
-    r = km_db_open(store->place.path, KM_DB_READ, &db, err);
+    r = km_store_open_reader(store, &db, err);
     if (r == 0)
         r = km_db_prepare(db, "SELECT place, issuer, sealed FROM mcp_tokens WHERE server = ?1", &s,
                           err);

@@ -89,7 +89,7 @@ int km_store_pins(struct km_store *store, km_pin_row_fn *each, void *ctx, struct
     sqlite3 *db KM_CLEANUP(km_db_done) = NULL;
     sqlite3_stmt *s KM_CLEANUP(km_db_finalize) = NULL;
     bool row = false;
-    int r = km_db_open(store->place.path, KM_DB_READ, &db, err);
+    int r = km_store_open_reader(store, &db, err);
 
     if (r == 0)
         r = km_db_prepare(db,

@@ -63,12 +63,7 @@ static void answer(struct question *q)
 
 static int ask_db(struct km_readers *r, sqlite3 **db, struct question *q)
 {
-    int result;
-
-    /* The name may lead to another file by now. */
-    if (!*db && km_outage_final(&r->store->outage))
-        return km_outage_fail(&r->store->outage, &q->err);
-    result = *db ? 0 : km_db_open(r->store->place.path, KM_DB_READ, db, &q->err);
+    int result = *db ? 0 : km_store_open_reader(r->store, db, &q->err);
 
     if (result == 0)
         result = q->run(*db, q->query, &q->out, &q->err);

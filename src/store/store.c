@@ -161,6 +161,13 @@ void km_store_health(struct km_store *store, struct km_store_health *ret)
     ret->spilled_bytes = atomic_load(&store->spilled_bytes);
 }
 
+int km_store_open_reader(struct km_store *store, sqlite3 **ret_db, struct km_err *err)
+{
+    if (km_outage_final(&store->outage))
+        return km_outage_fail(&store->outage, err);
+    return km_db_open(store->place.path, KM_DB_READ, ret_db, err);
+}
+
 void km_store_lose(struct km_store *store, enum km_outage_kind kind, const char *reason,
                    const char *text)
 {

@@ -234,7 +234,7 @@ static int release(struct km_writer *w, struct km_err *err)
     if (w->commit.failed && w->pending)
         return km_fail(err, KM_E_STORE, "the store cannot be written: it is not handed over");
     if (w->commit.db) {
-        atomic_store(&w->store->released, true);
+        atomic_fetch_add(&w->store->turns, 1); /* before the log goes with the connection */
         km_commit_close(&w->commit);
         km_place_unlock(&w->store->place);
     }
@@ -249,7 +249,7 @@ static int take_back(struct km_writer *w, struct km_err *err)
         return r;
     r = km_commit_open(&w->commit, true, err);
     if (r == 0) {
-        atomic_store(&w->store->released, false);
+        atomic_fetch_add(&w->store->turns, 1);
         km_writer_wake(w, true); /* for what gathered meanwhile */
         return 0;
     }
