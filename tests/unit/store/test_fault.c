@@ -210,6 +210,112 @@ static void a_store_that_cannot_be_made_is_not_half_made(void **state)
     fail();
 }
 
+static int begin_call(struct place *p, bool budgeted, struct km_err *err)
+{
+    struct km_ledger_entry e = entry(p, 1, 1);
+    bool wait;
+    int r;
+
+    e.budgeted = budgeted;
+    r = km_ledger_intent(p->ledger, &e, NULL, NULL, &wait, err);
+    if (r == 0)
+        settle(p, &e);
+    return r;
+}
+
+static void while_it_fails_a_budget_is_refused_after_a_second_and_all_after_a_thousand(void **state)
+{
+    struct km_store_health health;
+    struct place p;
+    struct km_err err = { 0 };
+    int accepted = 0;
+
+    (void)state;
+    place_init(&p);
+    p.settings.queue_bytes = 1 << 26;
+    place_open(&p);
+    faulty_fail(1, 0, SQLITE_FULL);
+    assert_int_equal(try_sync(&p), KM_E_STORE);
+    while (begin_call(&p, true, &err) == 0) { /* for a second */
+        assert_int_equal(err.code, 0);
+        accepted++;
+        if (accepted > 900)
+            break; /* a fast machine: enough of them */
+    }
+    do
+        km_store_health(p.store, &health);
+    while (!health.refusing_budgeted);
+    assert_int_equal(begin_call(&p, true, &err), KM_E_STORE);
+    assert_non_null(strstr(err.text, "database or disk is full"));
+    assert_null(strstr(err.text, p.dir));
+    assert_true(err.retry_after_ms > 0);
+    while (begin_call(&p, false, &err) == 0)
+        assert_in_range(++accepted, 1, 1000);
+    assert_int_equal(accepted, 1000);
+    assert_int_equal(err.code, KM_E_STORE);
+    faulty_heal();
+    assert_int_equal(try_sync(&p), 0);
+    assert_int_equal(number(p.db, "SELECT count(*) FROM spend"), 1000);
+    assert_int_equal(begin_call(&p, true, &err), 0);
+    km_store_health(p.store, &health);
+    assert_true(health.healthy);
+    assert_int_equal(health.spilled_bytes, 0);
+    place_done(&p);
+}
+
+static void copy_file(const char *from, const char *to)
+{
+    FILE *in = fopen(from, "rb"), *out = fopen(to, "wb");
+    static char bytes[1 << 16];
+    size_t n;
+
+    assert_non_null(in);
+    assert_non_null(out);
+    while ((n = fread(bytes, 1, sizeof bytes, in)) > 0)
+        assert_int_equal(fwrite(bytes, 1, n, out), n);
+    assert_int_equal(fclose(out), 0);
+    (void)fclose(in);
+}
+
+/* What was spilled is read once by the next start, an audit record as well, wherever it died. */
+static void what_was_spilled_is_written_once(void **state)
+{
+    const struct km_audit audit = { .actor = KM_STR("test"), .action = KM_STR("spilled") };
+    struct km_store_health health;
+    struct place p;
+    char spill[96], kept[96];
+    bool wait;
+
+    (void)state;
+    place_init(&p);
+    place_open(&p);
+    (void)snprintf(spill, sizeof spill, "%s/store.spill", p.dir);
+    (void)snprintf(kept, sizeof kept, "%s/acks", p.dir);
+    faulty_fail(1, 0, SQLITE_FULL);
+    for (int i = 0; i < 50; i++)
+        assert_int_equal(begin_call(&p, false, NULL), 0);
+    km_ledger_audit(p.ledger, &audit, NULL, NULL, &wait);
+    (void)try_sync(&p);
+    do
+        km_store_health(p.store, &health);
+    while (health.spilled_bytes == 0);
+    copy_file(spill, kept);
+    faulty_heal();
+    assert_int_equal(try_sync(&p), 0);
+    place_close(&p);
+    /* As if it had died between the commit and the emptying of the file. */
+    assert_int_equal(rename(kept, spill), 0);
+    for (int i = 0; i < 2; i++) {
+        place_open(&p);
+        assert_int_equal(number(p.db, "SELECT count(*) FROM spend"), 50);
+        assert_int_equal(number(p.db, "SELECT sum(calls) FROM daily"), 50);
+        assert_int_equal(number(p.db, "SELECT count(*) FROM audit WHERE action = 'spilled'"), 1);
+        place_close(&p);
+    }
+    p.ledger = NULL;
+    place_done(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -220,6 +326,9 @@ int main(void)
         cmocka_unit_test(an_idle_store_notices_by_itself_that_it_works_again),
         cmocka_unit_test(any_single_failure_is_survived),
         cmocka_unit_test(a_store_that_cannot_be_made_is_not_half_made),
+        cmocka_unit_test(
+            while_it_fails_a_budget_is_refused_after_a_second_and_all_after_a_thousand),
+        cmocka_unit_test(what_was_spilled_is_written_once),
     };
 
     faulty_install();
