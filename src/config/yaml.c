@@ -25,6 +25,7 @@
 
 #include "config/pairs.h"
 #include "config/scalar.h"
+#include "config/yaml_part.h"
 
 /* A node under construction: the public part first. */
 struct ynode {
@@ -55,6 +56,9 @@ struct parse {
     struct km_str file, text;
     struct anchor *anchors;
     size_t total; /* weight spent so far */
+    bool tabs; /* there is one, so spans are noted */
+    struct km_yaml_span *spans; /* of quoted and block scalars */
+    size_t nspans, cap_spans;
 };
 
 static int node(struct parse *p, const yaml_event_t *event, unsigned depth, struct ynode **ret);
@@ -117,11 +121,66 @@ static yaml_mark_t mark_at(const struct parse *p, size_t offset)
     return mark;
 }
 
+/* The text from a place on. */
+static struct km_str text_at(const struct parse *p, yaml_mark_t mark)
+{
+    size_t i = 0;
+
+    for (size_t line = 0; line < mark.line && i < p->text.n; i++)
+        line += p->text.p[i] == '\n';
+    for (size_t column = 0; column < mark.column && i < p->text.n; column++)
+        for (i++; i < p->text.n && ((unsigned char)p->text.p[i] & 0xc0) == 0x80;)
+            i++;
+    return km_str_skip(p->text, i);
+}
+
+/* A scalar in which tabs are text. */
+static int note_span(struct parse *p, const yaml_event_t *event)
+{
+    size_t from;
+
+    if (!p->tabs || event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE)
+        return 0;
+    if (p->nspans == p->cap_spans) {
+        size_t cap = p->cap_spans ? p->cap_spans * 2 : 64;
+        struct km_yaml_span *v = km_arena_alloc(p->arena, cap * sizeof *v);
+
+        if (!v)
+            return oom(p);
+        if (p->nspans)
+            memcpy(v, p->spans, p->nspans * sizeof *v);
+        p->spans = v;
+        p->cap_spans = cap;
+    }
+    from = event->start_mark.index;
+    if (event->data.scalar.style == YAML_LITERAL_SCALAR_STYLE ||
+        event->data.scalar.style == YAML_FOLDED_SCALAR_STYLE) { /* its `|` line is no text yet */
+        struct km_str head = text_at(p, event->start_mark);
+
+        for (size_t i = 0; i < head.n && head.p[i] != '\n'; i++)
+            from += ((unsigned char)head.p[i] & 0xc0) != 0x80;
+    }
+    p->spans[p->nspans++] = (struct km_yaml_span){ from, event->end_mark.index };
+    return 0;
+}
+
+static int no_tabs(struct parse *p)
+{
+    size_t offset;
+
+    if (!p->tabs || !km_yaml_find_tab(p->text, p->spans, p->nspans, &offset))
+        return 0;
+    return bad(p, "E0001", mark_at(p, offset),
+               "write spaces instead: YAML takes no tabs outside of quoted text",
+               "there is a tab here");
+}
+
 /* The next event; a syntax error becomes a diagnostic. */
 static int next(struct parse *p, yaml_event_t *event)
 {
     const yaml_parser_t *y = &p->yaml;
     yaml_mark_t mark;
+    struct km_yaml_words words;
     char what[256];
 
     if (yaml_parser_parse(&p->yaml, event))
@@ -129,6 +188,14 @@ static int next(struct parse *p, yaml_event_t *event)
     if (y->error == YAML_MEMORY_ERROR)
         return oom(p);
     mark = y->error == YAML_READER_ERROR ? mark_at(p, y->problem_offset) : y->problem_mark;
+    words = km_yaml_explain(y->context, y->problem, text_at(p, mark));
+    if (words.what && strstr(y->context ? y->context : "", "flow") != NULL) {
+        snprintf(what, sizeof what, "%s: it begins at %zu:%zu", words.what,
+                 y->context_mark.line + 1, y->context_mark.column + 1);
+        return bad(p, "E0001", mark, words.help, what);
+    }
+    if (words.what)
+        return bad(p, "E0001", words.at_context ? y->context_mark : mark, words.help, words.what);
     snprintf(what, sizeof what, "%s%s%s", y->context ? y->context : "", y->context ? ": " : "",
              y->problem ? y->problem : "not YAML");
     return bad(p, "E0001", mark, NULL, what);
@@ -439,7 +506,9 @@ static int node(struct parse *p, const yaml_event_t *event, unsigned depth, stru
     if (r < 0)
         return r;
     if (event->type == YAML_SCALAR_EVENT) {
-        r = scalar(p, event, n);
+        r = note_span(p, event);
+        if (r == 0)
+            r = scalar(p, event, n);
     } else {
         n->open = true;
         r = event->type == YAML_SEQUENCE_START_EVENT ? sequence(p, event, depth, n)
@@ -503,7 +572,10 @@ int km_yaml_parse(struct km_arena *arena, struct km_str file, struct km_str text
         return oom(&p);
     yaml_parser_set_encoding(&p.yaml, YAML_UTF8_ENCODING);
     yaml_parser_set_input_string(&p.yaml, (const unsigned char *)(text.p ? text.p : ""), text.n);
+    p.tabs = km_str_chr(text, '\t') < text.n;
     r = document(&p, ret_root);
+    if (r == 0)
+        r = no_tabs(&p);
     yaml_parser_delete(&p.yaml);
     if (r == 0 && km_arena_overflowed(arena))
         r = oom(&p);

@@ -121,6 +121,49 @@ static void what_is_wrong_is_named_with_line_and_column(void **state)
     assert_refused("- =\n", "E0004", 1, 3);
 }
 
+/* Refused in these words, at this place. */
+static void assert_words(const char *text, const char *what, const char *help, unsigned line,
+                         unsigned column)
+{
+    struct parsed p;
+    const struct km_diag *d;
+
+    parse(&p, text);
+    if (p.r != KM_E_CONFIG)
+        fail_msg("accepted: %s", text);
+    d = km_diags_at(p.diags, 0);
+    if (km_str_find(d->message, km_str_c(what)) == d->message.n ||
+        km_str_find(d->help, km_str_c(help)) == d->help.n || d->line != line || d->column != column)
+        fail_msg("%s: %u:%u: %.*s (%.*s)", text, d->line, d->column, KM_STR_ARG(d->message),
+                 KM_STR_ARG(d->help));
+    done(&p);
+}
+
+static void syntax_errors_are_in_a_persons_words(void **state)
+{
+    (void)state;
+    assert_words("a:\n\tb: c\n", "a tab here", "spaces", 2, 1);
+    assert_words("a: b\t\nc: d\n", "a tab here", "spaces", 1, 5);
+    assert_words("a: b\n\t\nc: d\n", "a tab here", "spaces", 2, 1);
+    assert_words("a: 1\nb: \"x\nc: 2\nd: 3\n", "this quote is never closed", "closing", 2, 4);
+    assert_words("a: 'it\nb: 2\n", "this quote is never closed", "closing", 1, 4);
+    assert_words("a: [1, 2\nb: 3\n", "it begins at 1:4", "']'", 2, 2);
+    assert_words("a: {b: 1\nc: 3\n", "it begins at 1:4", "'}'", 2, 2);
+    assert_words("a: b: c\n", "a ':' where no key can be", "quotes", 1, 5);
+    assert_words("a: 1\nb\nc: 2\n", "neither 'key: value' nor '- item'", "':'", 2, 1);
+    assert_words("a:\n  b: 1\n c: 2\n", "does not fit the keys above", "same column", 3, 2);
+    assert_words("a: \"x\" y\n", "does not fit the keys above", "closing quote", 1, 8);
+    assert_words("a:\n- b\n c\n- d: e\n f\n", "does not fit the keys above", "same column", 5, 2);
+    assert_words("a: *\n", "a value that begins with '*'", "quotes", 1, 5);
+    assert_words("a: @b\n", "cannot begin with '@'", "quotes", 1, 4);
+    assert_words("a: `b`\n", "backtick", "quotes", 1, 4);
+    assert_words("a: %b\n", "cannot begin with '%'", "quotes", 1, 4);
+    assert_words("a: \"C:\\dir\"\n", "backslash", "single quotes", 1, 7);
+    assert_words("a: - b\n", "a list item where none can be", "below its key", 1, 4);
+    assert_words("a: \xff\n", "not UTF-8", "UTF-8", 1, 4);
+    assert_words("a: \x01\n", "control character", "delete", 1, 4);
+}
+
 static void every_node_knows_its_place(void **state)
 {
     struct parsed p;
@@ -227,6 +270,7 @@ int main(void)
         cmocka_unit_test(merge_keys_apply_in_pyyaml_order),
         cmocka_unit_test(of_duplicates_the_last_counts_and_a_warning_says_so),
         cmocka_unit_test(what_is_wrong_is_named_with_line_and_column),
+        cmocka_unit_test(syntax_errors_are_in_a_persons_words),
         cmocka_unit_test(every_node_knows_its_place),
         cmocka_unit_test(aliases_cannot_grow_a_document),
         cmocka_unit_test(merged_mappings_count_against_the_limit),
