@@ -45,6 +45,10 @@
 #define ELSEWHERE(key, text)                                                                       \
     { .name = key, .type = KM_SET_NODE, .offset = AT(unused), .class = KM_HARMLESS, .help = text }
 
+/* Read by the provider that knows it, from the whole mapping. */
+#define BY_NAME(key, text)                                                                         \
+    { .name = key, .type = KM_SET_NODE, .offset = AT(unused), .help = text }
+
 static const struct km_setting params_rows[] = {
     { .name = "model", .type = KM_SET_STR, .offset = AT(model), .flags = KM_SET_REQUIRED,
       .help = "`<provider>/<model>`; without a prefix the provider is inferred from the name." },
@@ -107,7 +111,7 @@ static const struct km_setting params_rows[] = {
         "there."),
     { .name = "ssl_verify", .type = KM_SET_BOOL, .offset = AT(ssl_verify), .def = "true",
       .help = "false: the upstream's certificate is not verified." },
-    ELSEWHERE("api_version", "Azure's API version."),
+    BY_NAME("api_version", "Azure OpenAI: the API's version; else AZURE_API_VERSION."),
     ROW("region_name", KM_SET_STR, region_name,
         "Region of a cloud provider: another name of aws_region_name."),
     ELSEWHERE("litellm_credential_name", "Replaced by the entry of credential_list it names."),
@@ -162,11 +166,12 @@ static const struct km_setting params_rows[] = {
     ROW("vertex_credentials", KM_SET_SECRET, vertex_credentials,
         "A service account's or user's JSON, or the path of its file; else VERTEXAI_CREDENTIALS, "
         "GOOGLE_APPLICATION_CREDENTIALS, gcloud's file, the metadata server."),
-    ELSEWHERE("azure_ad_token", "Azure OpenAI."),
-    ELSEWHERE("tenant_id", "Azure OpenAI."),
-    ELSEWHERE("client_id", "Azure OpenAI."),
-    ELSEWHERE("client_secret", "Azure OpenAI."),
-    ELSEWHERE("azure_scope", "Azure OpenAI."),
+    BY_NAME("azure_ad_token", "Azure OpenAI: a token of Entra ID; else AZURE_AD_TOKEN."),
+    BY_NAME("tenant_id", "Azure OpenAI: the tenant of client_id; else AZURE_TENANT_ID."),
+    BY_NAME("client_id",
+            "Azure OpenAI: the application that asks Entra ID for tokens; else AZURE_CLIENT_ID."),
+    BY_NAME("client_secret", "Azure OpenAI: its secret; else AZURE_CLIENT_SECRET."),
+    BY_NAME("azure_scope", "Azure OpenAI: what its tokens are for; else AZURE_SCOPE."),
     ELSEWHERE("azure_username", "Azure OpenAI."),
     ELSEWHERE("azure_password", "Azure OpenAI."),
     ELSEWHERE("auto_router_config", "LiteLLM's automatic router."),
