@@ -3,6 +3,9 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "app/cli.h"
@@ -41,12 +44,140 @@ static void all_routes_fit_into_one_router(void **state)
     km_router_free(router);
 }
 
+static struct km_diags *check(const char *yaml)
+{
+    static const char *const environ_list[] = { "SET=value", NULL };
+    char path[] = "/tmp/kanmon-tables-XXXXXX";
+    struct km_config_args args = { .file = path, .tables = km_app_tables, .environ = environ_list };
+    struct km_diags *diags = km_diags_new();
+    struct km_config *config = NULL;
+    struct km_err err = { 0 };
+    int fd = mkstemp(path);
+
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, yaml, strlen(yaml)), (ssize_t)strlen(yaml));
+    close(fd);
+    (void)!km_config_load(&args, diags, &config, &err);
+    unlink(path);
+    km_config_unref(config);
+    return diags;
+}
+
+static size_t told(const struct km_diags *diags, const char *code, const char *text)
+{
+    const struct km_diag *g;
+    size_t n = 0;
+
+    for (size_t i = 0; (g = km_diags_at(diags, i)) != NULL; i++)
+        n += strcmp(g->code, code) == 0 && km_str_find(g->message, km_str_c(text)) < g->message.n;
+    return n;
+}
+
+/* The name with its middle character doubled; empty where that is another row's name. */
+static void misspell(const char *name, char *out, size_t cap)
+{
+    size_t middle = strlen(name) / 2;
+
+    snprintf(out, cap, "%.*s%c%s", (int)middle, name, name[middle], name + middle);
+}
+
+static void every_key_that_restricts_stops_the_start_when_it_is_misspelt(void **state)
+{
+    (void)state;
+    for (size_t t = 0; km_app_tables[t]; t++)
+        for (const struct km_setting *row = km_app_tables[t]->rows; row->name; row++) {
+            bool scalar = row->type != KM_SET_TABLE && row->type != KM_SET_TABLE_LIST &&
+                          row->type != KM_SET_TABLE_MAP;
+            bool safe = row->class == KM_SUPPORTED && (row->flags & KM_SET_SAFETY) && scalar;
+            char name[128], yaml[256];
+            struct km_diags *diags;
+
+            if (row->class != KM_RESTRICTIVE && !safe)
+                continue;
+            misspell(row->name, name, sizeof name);
+            snprintf(yaml, sizeof yaml, "%s%s{%s: something}\n", km_app_tables[t]->section,
+                     *km_app_tables[t]->section ? ": " : "", name);
+            if (strchr(km_app_tables[t]->section, '.'))
+                continue; /* the same, one level down */
+            diags = check(yaml);
+            if (told(diags, "E0103", name) != 1)
+                fail_msg("%s is taken", yaml);
+            km_diags_free(diags);
+        }
+}
+
+static void every_misspelt_section_stops_the_start(void **state)
+{
+    static const char *const names[] = { "general_settings", "litellm_settings", "router_settings",
+                                         "kanmon_settings",  "mcp_servers",      "model_list",
+                                         "guardrails",       "policies",         "include",
+                                         "credential_list",  "environment_variables" };
+    char name[128], yaml[256];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        struct km_diags *diags;
+
+        misspell(names[i], name, sizeof name);
+        snprintf(yaml, sizeof yaml, "%s: {a: b}\n", name);
+        diags = check(yaml);
+        if (told(diags, "E0103", name) != 1)
+            fail_msg("%s is taken", yaml);
+        km_diags_free(diags);
+    }
+}
+
+static void litellms_jwt_and_server_keys_are_not_supported_and_not_unknown(void **state)
+{
+    struct km_diags *diags =
+        check("general_settings:\n"
+              "  litellm_jwtauth: {roles_jwt_field: r, user_allowed_email_domain: d,\n"
+              "                    enforce_rbac: true, team_id_upsert: true, misspelt: 1}\n"
+              "mcp_servers:\n"
+              "  a: {url: 'http://127.0.0.1/x', rpm: 3, env_vars: [{name: x}]}\n");
+
+    (void)state;
+    assert_int_equal(told(diags, "W0103", "litellm_jwtauth.roles_jwt_field"), 1);
+    assert_int_equal(told(diags, "W0103", "litellm_jwtauth.team_id_upsert"), 1);
+    assert_int_equal(told(diags, "E0108", "litellm_jwtauth.user_allowed_email_domain"), 1);
+    assert_int_equal(told(diags, "E0108", "litellm_jwtauth.enforce_rbac"), 1);
+    assert_int_equal(told(diags, "E0103", "misspelt"), 1);
+    assert_int_equal(told(diags, "E0108", "mcp_servers.a.rpm"), 1);
+    assert_int_equal(told(diags, "W0103", "mcp_servers.a.env_vars"), 1);
+    km_diags_free(diags);
+}
+
+static void what_is_read_is_not_said_to_have_no_effect(void **state)
+{
+    struct km_diags *diags =
+        check("model_list:\n"
+              "- model_name: a\n"
+              "  litellm_params: {model: azure/x, api_base: 'http://127.0.0.1', tenant_id: t,\n"
+              "                   client_id: c, client_secret: s, api_version: '2024-10-21'}\n"
+              "litellm_settings: {callbacks: [langtrace, clickhouse]}\n");
+
+    (void)state;
+    assert_int_equal(told(diags, "W0103", "litellm_params"), 0);
+    assert_int_equal(km_diags_count(diags, KM_DIAG_ERROR), 0);
+    km_diags_free(diags);
+    diags =
+        check("model_list: [{model_name: a, litellm_params: {model: b/c, drop_params: [x]}}]\n");
+    assert_int_equal(told(diags, "E0102", "drop_params"), 1);
+    assert_true(km_str_find(km_diags_at(diags, 0)->help, KM_STR("additional_drop_params")) <
+                km_diags_at(diags, 0)->help.n);
+    km_diags_free(diags);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_setting_is_named_twice_and_every_row_is_sound),
         cmocka_unit_test(every_command_has_a_summary_and_a_name_of_its_own),
         cmocka_unit_test(all_routes_fit_into_one_router),
+        cmocka_unit_test(every_key_that_restricts_stops_the_start_when_it_is_misspelt),
+        cmocka_unit_test(every_misspelt_section_stops_the_start),
+        cmocka_unit_test(litellms_jwt_and_server_keys_are_not_supported_and_not_unknown),
+        cmocka_unit_test(what_is_read_is_not_said_to_have_no_effect),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
