@@ -87,7 +87,7 @@ static inline struct km_str km_json_value(struct km_str body, const struct km_js
 /* The text of a string value (escapes decoded into the arena when there are any). */
 struct km_str km_json_text(struct km_arena *a, struct km_str body, const struct km_json_span *s);
 
-#define KM_JSON_EDITS 64
+#define KM_JSON_EDITS 128
 
 struct km_json_edit {
     size_t at, remove;
