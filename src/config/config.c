@@ -134,3 +134,13 @@ bool km_config_getenv(const struct km_config *config, const char *name, struct k
 {
     return km_env_get(&config->env, km_str_c(name), ret_value);
 }
+
+bool km_config_accepts(const struct km_config *config, struct km_arena *arena, struct km_str path)
+{
+    const struct km_fill fill = {
+        .arena = arena,
+        .accept = km_node_path(config->root, "kanmon_settings.accept_unsupported"),
+    };
+
+    return km_fill_accepted(&fill, path);
+}

@@ -17,6 +17,7 @@
 #include "base/setting.h"
 #include "config/diag.h"
 
+struct km_arena;
 struct km_buf;
 struct km_config;
 
@@ -52,6 +53,10 @@ const void *km_config_get(const struct km_config *config, const struct km_settin
 
 const struct km_node *km_config_root(const struct km_config *config);
 struct km_str km_config_file(const struct km_config *config);
+
+/* Whether kanmon_settings.accept_unsupported names the path ("model_list.litellm_params.x", no
+ * places in lists) or one above it.  The arena takes what is made on the way. */
+bool km_config_accepts(const struct km_config *config, struct km_arena *arena, struct km_str path);
 
 /* A variable as configuration sees it: process, .env files, environment_variables. */
 bool km_config_getenv(const struct km_config *config, const char *name, struct km_str *ret_value);

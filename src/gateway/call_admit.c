@@ -150,15 +150,29 @@ int km_call_unpriced(struct km_call *call, struct km_err *err)
                          KM_STR_ARG(km_str_sub(call->req.model, 0, 100)));
 }
 
+/* The output's bound that the caller chose, where it reaches every deployment that may serve the
+ * call; else -1. */
+static int64_t chosen_output(const struct km_call *call)
+{
+    for (size_t i = 0; i < call->match.n; i++) {
+        const struct km_deployment *d = call->match.v[i].deployment;
+
+        if (d->drops_bound)
+            return -1;
+    }
+    return call->req.max_tokens;
+}
+
 /* What to reserve; may bound the output. */
 static int reserve_llm(struct km_call *call, struct km_err *err)
 {
     struct km_key *key = call->visit->who.key;
     const struct km_key_settings *s = call->visit->view->snap->keys;
-    bool known, chosen = call->req.max_tokens >= 0 || !writes(call) || call->bounded;
+    int64_t said = chosen_output(call);
+    bool known, chosen = said >= 0 || !writes(call) || call->bounded;
     struct km_price p = worst_price(call, &known);
     int64_t longest = writes(call) ? longest_output(call) : 0;
-    int64_t output = call->req.max_tokens >= 0 ? call->req.max_tokens : longest;
+    int64_t output = said >= 0 ? said : longest;
     int r;
 
     if (!known && (r = km_call_unpriced(call, err)) < 0)

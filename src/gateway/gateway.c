@@ -172,8 +172,13 @@ static void say(struct km_gateway *gw, const struct km_diags *diags)
 
         if (!d)
             return;
-        km_log_msg(gw->log, d->level == KM_DIAG_ERROR ? KM_LOG_ERROR : KM_LOG_WARN, "config",
-                   "%.*s:%u: %.*s", KM_STR_ARG(d->file), d->line, KM_STR_ARG(d->message));
+        if (d->level == KM_DIAG_ERROR) /* why it does not start, and what to do */
+            km_log_msg(gw->log, KM_LOG_ERROR, "config", "%.*s:%u:%u: %.*s%s%.*s",
+                       KM_STR_ARG(d->file), d->line, d->column, KM_STR_ARG(d->message),
+                       d->help.n ? ": " : "", KM_STR_ARG(d->help));
+        else
+            km_log_msg(gw->log, KM_LOG_WARN, "config", "%.*s:%u: %.*s", KM_STR_ARG(d->file),
+                       d->line, KM_STR_ARG(d->message));
     }
 }
 

@@ -8,6 +8,7 @@
 #include "gateway/answers.h"
 #include "gateway/objects/made.h"
 #include "gateway/translate.h"
+#include "http/json_drop.h"
 #include "llm/api/responses.h"
 #include "llm/mock.h"
 
@@ -208,22 +209,44 @@ static bool betas_pass(struct km_call *call, struct km_str *ret_json)
     return codec->betas && codec->betas(header, &call->arena, ret_json);
 }
 
+/* *req: the call's, or it without what additional_drop_params names, where that is there. */
+static int drop_params(struct km_call *call, const struct km_llm_request **req, struct km_err *err)
+{
+    const struct km_deployment *d = call->d;
+    struct km_str body = call->req.body;
+    struct km_llm_request *less;
+    int r = d->nalso_drop
+                ? km_json_drop(&call->arena, body, d->also_drop, d->nalso_drop, &body, err)
+                : 0;
+
+    if (r < 0 || body.p == call->req.body.p)
+        return r;
+    *req = less = km_arena_zalloc(&call->arena, sizeof *less);
+    return less ? km_llm_request_parse(less, call->api, &call->arena, body,
+                                       call->req.model_from_path ? call->req.model : KM_STR_NONE,
+                                       err)
+                : km_fail(err, KM_E_NOMEM, "out of memory");
+}
+
 /* The upstream speaks what the caller speaks: the bytes are passed on. */
 int km_call_pass_on(struct km_call *call, struct km_err *err)
 {
     const struct km_deployment *d = call->d;
+    const struct km_llm_request *req = &call->req;
     struct km_llm_body_args args = { .deployment = call->d,
                                      .star = call->match.star,
                                      .max_tokens = km_call_bound(call) };
     struct km_str *parts;
     size_t n;
-    int r;
+    int r = drop_params(call, &req, err);
 
+    if (r < 0)
+        return r;
     /* Whoever asks for usage hears the upstream's own answer to that. */
     args.with_usage =
-        d->provider->usage == KM_USAGE_OPTION && (!d->no_stream_options || call->req.usage_asked);
+        d->provider->usage == KM_USAGE_OPTION && (!d->no_stream_options || req->usage_asked);
     (void)betas_pass(call, &args.betas);
-    r = call->api->body(&call->req, &args, &call->arena, &parts, &n, err);
+    r = call->api->body(req, &args, &call->arena, &parts, &n, err);
     if (r < 0)
         return r;
     km_call_request(call, parts, n);

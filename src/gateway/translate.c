@@ -16,6 +16,7 @@
 #include "gateway/translate.h"
 
 #include "gateway/reply.h"
+#include "http/json_drop.h"
 #include "llm/mock.h"
 
 #define FIRST_BYTES ((size_t)1024) /* room made at once: not over the least response_bytes */
@@ -45,12 +46,26 @@ static size_t request_cap(const struct km_call *call)
     return (size_t)(call->visit->view->snap->http->body_bytes * 8 + (16 << 20));
 }
 
-static bool has_extra(const struct km_chat *chat, struct km_str name)
+static struct km_chat_extra *find_extra(const struct km_chat *chat, struct km_str name)
 {
-    for (const struct km_chat_extra *e = chat->extras; e; e = e->next)
-        if (km_str_eq(e->name, name))
-            return true;
-    return false;
+    struct km_chat_extra *e = chat->extras;
+
+    while (e && !km_str_eq(e->name, name))
+        e = e->next;
+    return e;
+}
+
+/* A member of extra_body that no parameter is. */
+static int add_as_is(struct km_chat *chat, struct km_arena *arena, const struct km_default_param *p,
+                     struct km_err *err)
+{
+    struct km_chat_extra *extra = find_extra(chat, p->name);
+
+    if (!extra)
+        extra = km_chat_extra(chat, arena, p->name, p->json);
+    if (extra)
+        extra->kind = KM_EXTRA_AS_IS; /* a caller's own too: the provider takes it */
+    return km_arena_overflowed(arena) ? km_fail(err, KM_E_NOMEM, "out of memory") : 0;
 }
 
 /* One parameter of the deployment's own, where neither the caller nor its budget said it. */
@@ -62,15 +77,17 @@ static int add_default(const struct km_call *call, struct km_chat *chat,
     struct km_chat probe;
     int r;
 
-    if (km_openai_member(p->name))
+    if (km_openai_member(p->name) || p->use == KM_DEFAULT_VECTORS)
         return 0;
+    if (p->use == KM_DEFAULT_AS_IS)
+        return add_as_is(chat, arena, p, err);
     r = km_json_parse(arena, p->json, &value, err);
     if (r < 0)
         return r;
     km_chat_init(&probe);
     r = km_openai_param(&probe, arena, p->name, value, err);
     if (r == KM_E_NOT_FOUND) {
-        if (!has_extra(chat, p->name))
+        if (!find_extra(chat, p->name))
             km_chat_extra(chat, arena, p->name, p->json);
         return 0;
     }
@@ -89,12 +106,24 @@ static int add_defaults(const struct km_call *call, struct km_chat *chat, struct
     return r;
 }
 
+int km_translate_body(struct km_call *call, size_t ndrop, const struct km_json **ret_root,
+                      struct km_err *err)
+{
+    const struct km_deployment *d = call->d;
+    struct km_str body = call->body;
+    int r = ndrop ? km_json_drop(&call->tr->request, body, d->also_drop + d->nalso_drop - ndrop,
+                                 ndrop, &body, err)
+                  : 0;
+
+    return r == 0 ? km_json_parse(&call->tr->request, body, ret_root, err) : r;
+}
+
 static int decode_request(struct km_call *call, struct km_err *err)
 {
     struct km_arena *arena = &call->tr->request;
     struct km_chat *chat = call->tr->chat = km_arena_alloc(arena, sizeof *chat);
     const struct km_json *root;
-    int r = km_json_parse(arena, call->body, &root, err);
+    int r = km_translate_body(call, call->d->npaths, &root, err);
 
     if (!chat)
         return km_fail(err, KM_E_NOMEM, "out of memory");

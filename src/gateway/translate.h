@@ -52,6 +52,9 @@ int km_translate_begin(struct km_call *call, const struct km_codec *codec,
 /* call->out from what was encoded, and the codec's own target and header lines. */
 int km_translate_request(struct km_call *call, struct km_json_out *out, const struct km_chat *chat,
                          enum km_wire wire, struct km_err *err) KM_MUST_USE;
+/* The caller's body without the last ndrop of what additional_drop_params names: its tree. */
+int km_translate_body(struct km_call *call, size_t ndrop, const struct km_json **ret_root,
+                      struct km_err *err) KM_MUST_USE;
 void km_translate_encode_args(struct km_call *call, struct km_encode_args *ret);
 int km_translate_whole(struct km_call *call, struct km_err *err) KM_MUST_USE; /* is the answer */
 /* Images that the upstream would not fetch.  0: none; KM_E_AGAIN: on their way, km_call_resume()

@@ -33,7 +33,7 @@ int km_embed_attempt(struct km_call *call, struct km_err *err)
 {
     struct km_translation *tr = call->tr;
     const struct km_json *root;
-    int r = km_json_parse(&tr->request, call->body, &root, err);
+    int r = km_translate_body(call, call->d->nalso_drop, &root, err);
 
     tr->embed = km_arena_zalloc(&call->arena, sizeof *tr->embed);
     if (!tr->embed)
@@ -72,7 +72,7 @@ int km_rank_attempt(struct km_call *call, struct km_err *err)
     const struct km_json *root;
     struct km_encode_args args;
     struct km_json_out out;
-    int r = km_json_parse(&tr->request, call->body, &root, err);
+    int r = km_translate_body(call, call->d->nalso_drop, &root, err);
 
     tr->rank = km_arena_zalloc(&call->arena, sizeof *tr->rank);
     if (!tr->rank)

@@ -159,8 +159,9 @@ int km_llm_add_defaults(const struct km_llm_request *r, const struct km_llm_body
                         struct km_json_edits *e, struct km_arena *arena, struct km_err *err)
 {
     const struct km_deployment *d = args->deployment;
-    struct km_json_span spans[64];
-    struct km_str names[64];
+    bool messages = r->api->wire == KM_WIRE_MESSAGES && !km_deployment_compatible(d);
+    struct km_json_span spans[KM_DEFAULTS_MOST];
+    struct km_str names[KM_DEFAULTS_MOST];
     int rc;
 
     if (d->ndefaults == 0)
@@ -169,7 +170,7 @@ int km_llm_add_defaults(const struct km_llm_request *r, const struct km_llm_body
         names[i] = d->defaults[i].name;
     rc = km_json_spans(r->body, names, d->ndefaults, spans, NULL, err);
     for (size_t i = 0; rc == 0 && i < d->ndefaults; i++)
-        if (spans[i].type == KM_JSON_ABSENT &&
+        if (spans[i].type == KM_JSON_ABSENT && !(messages && d->defaults[i].not_messages) &&
             !(bounds_output(names[i]) && (r->max_tokens >= 0 || args->max_tokens >= 0)))
             km_json_add(e, arena, names[i], d->defaults[i].json);
     return rc;

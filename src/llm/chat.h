@@ -138,6 +138,7 @@ enum km_extra_kind {
     KM_EXTRA_PLAIN, /* for a provider that knows it */
     KM_EXTRA_ADVICE, /* goes only where a codec names it, and else is left out without a word */
     KM_EXTRA_FOREIGN, /* means something in the caller's own protocol only: never carried */
+    KM_EXTRA_AS_IS, /* of the configuration's extra_body: carried, known or not */
 };
 
 /* A member that is none of the above; its name may be a place ("generationConfig.speechConfig"). */

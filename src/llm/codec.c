@@ -12,6 +12,7 @@
 #include "base/time.h"
 
 #include "llm/api.h"
+#include "llm/param.h"
 
 static bool listed(const struct km_str *v, size_t n, struct km_str name)
 {
@@ -129,6 +130,8 @@ static bool known_extra(const struct km_codec *codec, const struct km_deployment
 {
     if (extra->kind == KM_EXTRA_FOREIGN)
         return false;
+    if (extra->kind == KM_EXTRA_AS_IS)
+        return true;
     if (listed(d->allowed, d->nallowed, extra->name))
         return true;
     if (!codec->extras) /* anything goes, but for another protocol's advice */
@@ -136,7 +139,20 @@ static bool known_extra(const struct km_codec *codec, const struct km_deployment
     for (size_t i = 0; codec->extras[i]; i++)
         if (km_str_eq(extra->name, km_str_c(codec->extras[i])))
             return true;
-    return false;
+    return (km_param_apis(extra->name) & codec->apis) != 0;
+}
+
+bool km_chat_carried(const struct km_chat *chat, const struct km_codec *codec,
+                     const struct km_deployment *d)
+{
+    for (unsigned i = 0; i < KM_P_COUNT; i++)
+        if (km_chat_has(chat, (enum km_chat_param)i) && !carries(codec, d, (enum km_chat_param)i) &&
+            !says_nothing(chat, (enum km_chat_param)i))
+            return false;
+    for (const struct km_chat_extra *x = chat->extras; x; x = x->next)
+        if (!known_extra(codec, d, x))
+            return false;
+    return true;
 }
 
 static int check_extras(struct km_chat *chat, const struct km_codec *codec,
@@ -148,7 +164,8 @@ static int check_extras(struct km_chat *chat, const struct km_codec *codec,
         struct km_str name = (*at)->name;
         bool drops = d->drop_params || listed(d->also_drop, d->nalso_drop, name);
 
-        if (known_extra(codec, d, *at) && !listed(d->also_drop, d->nalso_drop, name)) {
+        if (known_extra(codec, d, *at) &&
+            ((*at)->kind == KM_EXTRA_AS_IS || !listed(d->also_drop, d->nalso_drop, name))) {
             at = &(*at)->next;
             continue;
         }

@@ -100,6 +100,7 @@ struct km_codec {
     uint64_t maps; /* KM_P_BIT of parameters it carries */
     uint64_t drops; /* of those it leaves out silently; the rest is refused unless drop_params */
     const char *const *extras; /* names of other members it carries, NULL ends; NULL: all */
+    unsigned apis; /* and those that param.h knows to be of one of these, KM_API_ bits */
     bool remote_images; /* fetches images by http(s) itself */
     /* Native Messages: the version its bodies hold, which name no model.  NULL: as at Anthropic. */
     const char *messages_version;
@@ -158,6 +159,10 @@ typedef const char *km_param_name_fn(enum km_chat_param p);
 int km_chat_check(struct km_chat *chat, const struct km_codec *codec, const struct km_deployment *d,
                   km_param_name_fn *name_of, struct km_arena *arena,
                   struct km_err *err) KM_MUST_USE;
+
+/* Would all that is set in it reach the upstream?  No drop settings are asked. */
+bool km_chat_carried(const struct km_chat *chat, const struct km_codec *codec,
+                     const struct km_deployment *d);
 
 /* A tool that only its own provider runs, where it cannot be had: 0 when it may be left out, else
  * KM_E_UNSUPPORTED naming its type, the provider and the setting. */

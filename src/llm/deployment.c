@@ -17,7 +17,6 @@
 #include "llm/model_build.h"
 #include "llm/provider/codecs.h"
 
-#define DEFAULTS_MAX 64
 #define HEAD_MAX (32 * 1024)
 
 static struct km_str getenv_first(const struct km_config *config, const char *const *names,
@@ -215,29 +214,6 @@ static void build_reply_head(struct km_deployment *d, const struct km_model_buil
     d->reply_head = km_arena_str(b->arena, km_buf_view(&head));
 }
 
-static bool plain_name(struct km_str s)
-{
-    for (size_t i = 0; i < s.n; i++)
-        if ((unsigned char)s.p[i] < 0x20 || (unsigned char)s.p[i] > 0x7e || s.p[i] == '"' ||
-            s.p[i] == '\\')
-            return false;
-    return s.n > 0;
-}
-
-static void add_default(struct km_deployment *d, const struct km_model_build *b,
-                        struct km_default_param *out, const struct km_node *key,
-                        const struct km_node *value)
-{
-    struct km_buf json KM_CLEANUP(km_buf_done) = KM_BUF(1024 * 1024);
-
-    if (d->ndefaults == DEFAULTS_MAX || value->type == KM_NODE_NULL || !plain_name(key->text))
-        return;
-    km_node_json(value, &json);
-    out[d->ndefaults].name = km_arena_str(b->arena, key->text);
-    out[d->ndefaults].json = km_arena_str(b->arena, km_buf_view(&json));
-    d->ndefaults++;
-}
-
 /* What the defaults mean for the most that a call can cost. */
 static void note_bounds(struct km_deployment *d)
 {
@@ -254,24 +230,6 @@ static void note_bounds(struct km_deployment *d)
         if ((choices || output) && km_str_i64(d->defaults[i].json, &v) == 0 && v > *bound)
             *bound = v < KM_LLM_TOKENS_MOST ? v : KM_LLM_TOKENS_MOST;
     }
-}
-
-/* Keys of litellm_params without a row, and extra_body's members. */
-static void collect_defaults(struct km_deployment *d, const struct km_model_build *b,
-                             const struct km_model_entry *entry)
-{
-    const struct km_node *all = entry->params.all;
-    const struct km_node *extra = entry->params.extra_body;
-    struct km_default_param *out = km_arena_zalloc(b->arena, DEFAULTS_MAX * sizeof *out);
-
-    if (!out)
-        return;
-    for (size_t i = 0; all && all->type == KM_NODE_MAP && i < all->n; i++)
-        if (!km_litellm_param_known(all->k[i]->text))
-            add_default(d, b, out, all->k[i], all->v[i]);
-    for (size_t i = 0; extra && extra->type == KM_NODE_MAP && i < extra->n; i++)
-        add_default(d, b, out, extra->k[i], extra->v[i]);
-    d->defaults = out;
 }
 
 struct km_price km_deployment_price(const struct km_deployment *d, const struct km_model_build *b,
@@ -351,7 +309,7 @@ int km_deployment_init(struct km_deployment *d, const struct km_model_build *b,
     }
     d->price = km_deployment_price(d, b, entry);
     km_deployment_rules(d, b, entry);
-    collect_defaults(d, b, entry);
+    km_deployment_defaults(d, b, entry);
     note_bounds(d);
     if (d->provider)
         r = resolve_base(d, b, entry, err);

@@ -6,6 +6,7 @@
  * an ARN or a model newer than this program is then called as its owner knows it.
  */
 #include "llm/model_build.h"
+#include "llm/param.h"
 
 /* LiteLLM's flags, and what they mean here: all of these bits come or go. */
 static const struct {
@@ -31,6 +32,61 @@ static const struct km_str *names(struct km_arena *arena, const struct km_str_li
     return v;
 }
 
+static bool is_path(struct km_str name)
+{
+    return km_str_chr(name, '.') < name.n || km_str_chr(name, '[') < name.n;
+}
+
+/* Without these it would be another request, or none; `stream_options` is the gateway's to ask. */
+static bool is_needed(struct km_str name)
+{
+    struct km_param p;
+
+    km_param_judge(name, false, &p);
+    return !km_str_eq(name, KM_STR("stream_options")) &&
+           (p.kind == KM_PARAM_CALL || km_str_eq(name, KM_STR("model")));
+}
+
+static bool bounds_output(struct km_str name)
+{
+    static const struct km_str names[] = {
+        { "max_tokens", 10 }, { "max_completion_tokens", 21 }, { "max_output_tokens", 17 },
+        { "generationConfig.maxOutputTokens", 32 }, { "generationConfig", 16 },
+    };
+
+    return km_str_iamong(name, names, sizeof names / sizeof names[0]);
+}
+
+/* Names first, then paths. */
+static void sort_dropped(struct km_deployment *d, const struct km_model_build *b,
+                         const struct km_model_entry *entry)
+{
+    const struct km_str_list *list = &entry->params.additional_drop_params;
+    struct km_str *v = km_arena_alloc(b->arena, (list->n + 1) * sizeof *v);
+
+    d->also_drop = v;
+    for (int paths = 0; v && paths < 2; paths++)
+        for (size_t i = 0; i < list->n; i++) {
+            struct km_str name = list->v[i];
+
+            if (is_path(name) != (paths == 1) || is_needed(name))
+                continue;
+            if (km_str_eq(name, KM_STR("stream_options")))
+                d->no_stream_options = true;
+            d->drops_bound = d->drops_bound || bounds_output(name);
+            v[d->nalso_drop++] = km_arena_str(b->arena, name);
+            d->npaths += (size_t)paths;
+        }
+    for (size_t i = 0; i < list->n; i++)
+        if (is_needed(list->v[i]))
+            km_diag_add(b->diags, KM_DIAG_WARNING, "W0307",
+                        km_node_get(entry->params.all, KM_STR("additional_drop_params")),
+                        "take it out of the list",
+                        "litellm_params.additional_drop_params: '%.*s' is sent all the same: no "
+                        "call works without it",
+                        KM_STR_ARG(list->v[i]));
+}
+
 void km_deployment_rules(struct km_deployment *d, const struct km_model_build *b,
                          const struct km_model_entry *entry)
 {
@@ -38,7 +94,7 @@ void km_deployment_rules(struct km_deployment *d, const struct km_model_build *b
 
     d->chat_only = entry->params.chat_only;
     d->drop_params = entry->params.drop_params || llm->drop_params;
-    d->also_drop = names(b->arena, &entry->params.additional_drop_params, &d->nalso_drop);
+    sort_dropped(d, b, entry);
     d->allowed = names(b->arena, &entry->params.allowed_openai_params, &d->nallowed);
     d->base_model = km_arena_str(b->arena, entry->info.base_model);
     for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {

@@ -87,7 +87,7 @@ static int add_star(struct km_models *m, const struct km_model_build *b,
     for (size_t i = 0; (p = km_provider_at(i)) != NULL; i++) {
         struct km_deployment *d = &m->deployments[m->ndeployments];
         struct km_diags *quiet = km_diags_new();
-        struct km_model_build silent = { b->args, b->arena, quiet };
+        struct km_model_build silent = { b->args, b->arena, quiet, NULL };
         int r = quiet ? km_deployment_init(d, &silent, entry, p, err)
                       : km_fail(err, KM_E_NOMEM, "out of memory");
 
@@ -123,6 +123,7 @@ static int build_deployments(struct km_models *m, const struct km_model_build *b
         struct km_deployment *d = &m->deployments[m->ndeployments];
         int r;
 
+        km_deployment_params_check(b, &entries[i]);
         if (is_star(&entries[i])) {
             r = add_star(m, b, &entries[i], err);
         } else {
@@ -162,7 +163,7 @@ static int build_lenders(struct km_models *m, const struct km_model_build *b, st
         size_t at = m->ndeployments + m->nlenders;
         struct km_deployment *d = &m->deployments[at];
         struct km_diags *quiet = km_diags_new();
-        struct km_model_build silent = { b->args, b->arena, quiet };
+        struct km_model_build silent = { b->args, b->arena, quiet, NULL };
         struct km_model_entry entry = bare;
         int r;
 
@@ -332,12 +333,24 @@ static void check_strategy(const struct km_config *config, struct km_diags *diag
                     "does, by weight, rpm or tpm");
 }
 
+/* All of them are in diags; what stops the load says how many. */
+static int no_errors(const struct km_diags *diags, size_t before, struct km_err *err)
+{
+    size_t n = km_diags_count(diags, KM_DIAG_ERROR) - before;
+
+    return n ? km_fail(err, KM_E_CONFIG, "model_list has %zu error%s: see `kanmon config check`", n,
+                       n == 1 ? "" : "s")
+             : 0;
+}
+
 int km_models_new(const struct km_models_args *args, struct km_diags *diags,
                   struct km_models **ret_models, struct km_err *err)
 {
     const struct km_model_settings *s = km_config_get(args->config, &km_model_settings_table);
     struct km_models *m = calloc(1, sizeof *m);
-    struct km_model_build b = { args, m ? &m->arena : NULL, diags };
+    struct km_model_said *said = NULL;
+    struct km_model_build b = { args, m ? &m->arena : NULL, diags, &said };
+    size_t errors = km_diags_count(diags, KM_DIAG_ERROR);
     int r;
 
     if (!m)
@@ -360,6 +373,8 @@ int km_models_new(const struct km_models_args *args, struct km_diags *diags,
         r = build_names(m, args->config, err);
     if (r == 0)
         r = km_models_check(m, &b, err);
+    if (r == 0)
+        r = no_errors(diags, errors, err);
     if (r < 0) {
         km_models_free(m);
         return r;

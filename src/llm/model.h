@@ -21,10 +21,20 @@
 
 struct km_auth;
 
+enum km_default_use {
+    KM_DEFAULT_SENT, /* wherever requests go */
+    KM_DEFAULT_VECTORS, /* with embeddings and rankings only: no chat takes it there */
+    KM_DEFAULT_AS_IS, /* of extra_body: beside what a request is translated to */
+};
+
+#define KM_DEFAULTS_MOST 64
+
 /* A default request parameter: added where the caller did not set it. */
 struct km_default_param {
     struct km_str name; /* plain ASCII, no escapes */
     struct km_str json;
+    enum km_default_use use;
+    bool not_messages; /* Anthropic's API has no such parameter: never in a body of its own */
 };
 
 struct km_deployment {
@@ -51,8 +61,11 @@ struct km_deployment {
     bool lends; /* use_in_pass_through, or the vendor's own variables (vendor.h) */
     bool chat_only; /* no Responses there, whatever its codec says */
     bool drop_params; /* leave out what the upstream does not know, else refuse the call */
-    const struct km_str *also_drop; /* additional_drop_params: leave these out in any case */
+    /* additional_drop_params: leave these out in any case.  Names, and paths into them. */
+    const struct km_str *also_drop;
     size_t nalso_drop;
+    size_t npaths; /* the last of them, which are paths */
+    bool drops_bound; /* the caller's bound of the output is among them */
     const struct km_str *allowed; /* allowed_openai_params: these go through */
     size_t nallowed;
     struct km_str base_model; /* model_info.base_model: what it is, when the name does not say */
@@ -65,6 +78,9 @@ struct km_deployment {
     int64_t share, order; /* for the shuffle; lower order first */
     size_t index; /* place in km_models_at(): for metrics */
 };
+
+/* Its upstream takes OpenAI's chats as they are: nothing is translated for them. */
+bool km_deployment_compatible(const struct km_deployment *d);
 
 /* What the model can do: the table's row, and what model_info says otherwise. */
 void km_deployment_can(const struct km_deployment *d, struct km_str upstream_model,

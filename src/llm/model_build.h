@@ -5,10 +5,13 @@
 
 #include "llm/model.h"
 
+struct km_model_said; /* what need not be said again: deployment_params.c */
+
 struct km_model_build {
     const struct km_models_args *args;
     struct km_arena *arena; /* of the models: all strings end up in it */
     struct km_diags *diags;
+    struct km_model_said **said; /* NULL: nothing is remembered */
 };
 
 /* Fills *d.  What is wrong with the entry becomes d->unavailable and a warning; an error is
@@ -17,6 +20,13 @@ int km_deployment_init(struct km_deployment *d, const struct km_model_build *b,
                        const struct km_model_entry *entry, const struct km_provider *provider,
                        struct km_err *err) KM_MUST_USE;
 void km_deployment_done(struct km_deployment *d);
+/* Names of litellm_params that no provider should see, and those that are probably mistakes: an
+ * error in b->diags for each that must be mended.  Once an entry. */
+void km_deployment_params_check(const struct km_model_build *b, const struct km_model_entry *entry);
+/* Keys of litellm_params without a row, and extra_body's members: d->defaults.  d->codec and the
+ * rules are known. */
+void km_deployment_defaults(struct km_deployment *d, const struct km_model_build *b,
+                            const struct km_model_entry *entry);
 /* What is left out, let through, and known of the model: deployment_rules.c. */
 void km_deployment_rules(struct km_deployment *d, const struct km_model_build *b,
                          const struct km_model_entry *entry);

@@ -2,9 +2,9 @@
 /* model_settings.c - rows of model_list, and of the LLM keys in litellm_settings and
  * router_settings.
  *
- * litellm_params is an open table: what has no row here is a default request parameter, as in
- * LiteLLM.  Keys of providers that are not served yet have rows all the same, so that they are
- * never sent upstream as parameters.
+ * litellm_params is an open table: what has no row here may be a default request parameter, as in
+ * LiteLLM; param.h judges it.  Keys of providers that are not served yet have rows all the same,
+ * so that their values are kept secret and a misspelled one is found.
  */
 #include "llm/model_settings.h"
 
@@ -99,13 +99,16 @@ static const struct km_setting params_rows[] = {
     ROW("mock_response", KM_SET_STR, mock_response,
         "Answers with this text and calls no upstream; LiteLLM's error names give that error."),
     ROW("extra_headers", KM_SET_STR_MAP, extra_headers, "Header fields added to each request."),
-    ROW("extra_body", KM_SET_NODE, extra_body, "Members added to each request body."),
+    ROW("extra_body", KM_SET_NODE, extra_body,
+        "Members added to each request body as they are, whether anything knows them or not."),
     { .name = "drop_params", .type = KM_SET_BOOL, .offset = AT(drop_params),
       .instead = "drop_params is true or false; a list of names goes into additional_drop_params",
       .help = "Leave out what the provider does not know, instead of refusing the call. "
-              "OpenAI-compatible providers get all of an OpenAI request." },
+              "OpenAI-compatible providers get all of an OpenAI request. Parameters that are never "
+              "to be sent are listed in additional_drop_params." },
     ROW("additional_drop_params", KM_SET_STR_LIST, additional_drop_params,
-        "Parameters never sent to this provider when a request is translated for it."),
+        "Parameters never sent to this provider; a path leads into them: "
+        "`tools[*].function.strict`."),
     ROW("allowed_openai_params", KM_SET_STR_LIST, allowed_openai_params,
         "Members of a request that are sent to this provider though kanmon does not know them "
         "there."),
@@ -246,7 +249,7 @@ static const struct km_setting entry_rows[] = {
       .help = "The public name; entries with one name form a model group. `*` is a wildcard." },
     { .name = "litellm_params", .type = KM_SET_TABLE, .table = &params_table,
       .offset = offsetof(struct km_model_entry, params), .flags = KM_SET_OPEN | KM_SET_REQUIRED,
-      .help = "How to call it. Keys without a row are default request parameters." },
+      .help = "How to call it. Parameters of requests may stand here too, as defaults." },
     { .name = "model_info", .type = KM_SET_TABLE, .table = &info_table,
       .offset = offsetof(struct km_model_entry, info), .flags = KM_SET_OPEN,
       .help = "What is known of it." },
@@ -321,10 +324,52 @@ const struct km_settings_table km_router_settings_table = {
     .size = sizeof(struct km_router_settings), .extra = SIZE_MAX,
 };
 
+static bool has_row(const struct km_setting *row, struct km_str name)
+{
+    while (row->name && !km_str_eq(km_str_c(row->name), name))
+        row++;
+    return row->name != NULL;
+}
+
 bool km_litellm_param_known(struct km_str name)
 {
-    for (const struct km_setting *row = params_rows; row->name; row++)
-        if (km_str_eq(km_str_c(row->name), name))
-            return true;
-    return false;
+    return has_row(params_rows, name);
+}
+
+bool km_model_info_known(struct km_str name)
+{
+    return has_row(info_rows, name);
+}
+
+/* Beside those whose type says it: secrets and prices. */
+static bool is_guarded(const struct km_setting *row)
+{
+    static const struct km_str names[] = {
+        /* credentials, and whose they are */
+        { "organization", 12 }, { "litellm_credential_name", 23 }, { "azure_ad_token", 14 },
+        { "tenant_id", 9 }, { "client_id", 9 }, { "client_secret", 13 }, { "azure_scope", 11 },
+        { "azure_username", 14 }, { "azure_password", 14 }, { "aws_profile_name", 16 },
+        { "aws_role_name", 13 }, { "aws_session_name", 16 }, { "aws_external_id", 15 },
+        /* where requests go */
+        { "api_base", 8 }, { "base_url", 8 }, { "custom_llm_provider", 19 },
+        { "region_name", 11 }, { "aws_region_name", 15 }, { "aws_sts_endpoint", 16 },
+        { "aws_bedrock_runtime_endpoint", 28 }, { "vertex_project", 14 },
+        { "vertex_location", 15 },
+        /* limits */
+        { "rpm", 3 }, { "tpm", 3 }, { "itpm", 4 }, { "otpm", 4 },
+        { "max_parallel_requests", 21 }, { "max_budget", 10 }, { "budget_duration", 15 },
+        { "default_api_key_tpm_limit", 25 }, { "default_api_key_rpm_limit", 25 },
+    };
+
+    return row->type == KM_SET_SECRET || row->type == KM_SET_PRICE ||
+           km_str_iamong(km_str_c(row->name), names, sizeof names / sizeof names[0]);
+}
+
+const char *km_litellm_param_at(size_t i, bool *ret_guarded)
+{
+    const struct km_setting *row = &params_rows[i];
+
+    if (row->name)
+        *ret_guarded = is_guarded(row);
+    return row->name;
 }

@@ -75,7 +75,11 @@ extern const struct km_settings_table km_model_settings_table; /* "" */
 extern const struct km_settings_table km_llm_defaults_table; /* litellm_settings */
 extern const struct km_settings_table km_router_settings_table; /* router_settings */
 
-/* Is there a row of that name for litellm_params?  Keys without one are default parameters. */
+/* Is there a row of that name for litellm_params?  param.h says what the others are. */
 bool km_litellm_param_known(struct km_str name);
+/* The rows in turn; NULL behind the last.  *ret_guarded: it is a credential, an address, a price
+ * or a limit, which a misspelled name would leave unset. */
+const char *km_litellm_param_at(size_t i, bool *ret_guarded);
+bool km_model_info_known(struct km_str name); /* likewise, of model_info */
 
 #endif

@@ -170,9 +170,9 @@ static void front(struct change *c, const char *name, struct km_str json)
 }
 
 /* In either spelling; v: pairs.  A name that has one spelling is no part of them. */
-static bool has_member(struct km_str object, const struct km_str *v, size_t n, const char *name)
+static bool has_member(struct km_str object, const struct km_str *v, size_t n, struct km_str name)
 {
-    struct km_str wanted[2] = { km_str_c(name), km_str_c(name) };
+    struct km_str wanted[2] = { name, name };
     struct km_json_span spans[2];
     size_t found = 1;
 
@@ -185,15 +185,17 @@ static bool has_member(struct km_str object, const struct km_str *v, size_t n, c
 
 static void add_default(struct change *c, struct km_str config, const struct km_default_param *p)
 {
+    if (p->use == KM_DEFAULT_AS_IS && !has_member(c->r->body, members, 0, p->name))
+        km_json_add(&c->edits, c->arena, p->name, p->json);
     for (size_t i = 0; i < DEFAULTS; i++) {
         const char *name = defaults[i].google;
 
         if (!km_str_eq(p->name, km_str_c(defaults[i].name)))
             continue;
         if (defaults[i].beside) {
-            if (!has_member(c->r->body, members + M_CONFIG, M_COUNT - M_CONFIG, name))
+            if (!has_member(c->r->body, members + M_CONFIG, M_COUNT - M_CONFIG, km_str_c(name)))
                 km_json_add(&c->edits, c->arena, km_str_c(name), p->json);
-        } else if (!(config.n && has_member(config, inners, I_COUNT, name)) &&
+        } else if (!(config.n && has_member(config, inners, I_COUNT, km_str_c(name))) &&
                    !(km_str_eq(km_str_c(name), inners[I_MAX]) &&
                      (c->r->max_tokens >= 0 || c->args->max_tokens >= 0))) {
             front(c, name, p->json);

@@ -113,8 +113,8 @@ static int add_defaults(const struct km_llm_request *r, const struct km_llm_body
                         struct km_json_edits *e, struct km_arena *arena, struct km_err *err)
 {
     const struct km_deployment *d = args->deployment;
-    struct km_str names[64];
-    struct km_json_span spans[64];
+    struct km_str names[KM_DEFAULTS_MOST];
+    struct km_json_span spans[KM_DEFAULTS_MOST];
     int rc;
 
     for (size_t i = 0; i < d->ndefaults; i++)

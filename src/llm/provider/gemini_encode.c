@@ -106,10 +106,18 @@ static void put_extras(const struct km_gemini_writer *w)
         { "labels", "labels" },
     };
 
-    for (const struct km_chat_extra *x = w->chat->extras; x; x = x->next)
-        for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-            if (km_str_eq(x->name, km_str_c(names[i][0])))
-                km_out_member_raw(w->out, names[i][1], x->json);
+    for (const struct km_chat_extra *x = w->chat->extras; x; x = x->next) {
+        size_t i = 0;
+
+        while (i < sizeof names / sizeof names[0] && !km_str_eq(x->name, km_str_c(names[i][0])))
+            i++;
+        if (i < sizeof names / sizeof names[0]) {
+            km_out_member_raw(w->out, names[i][1], x->json);
+        } else if (x->kind == KM_EXTRA_AS_IS) {
+            km_out_key_str(w->out, x->name);
+            km_out_raw(w->out, x->json);
+        }
+    }
 }
 
 int km_gemini_encode(const struct km_encode_args *args, const struct km_chat *chat,

@@ -99,8 +99,8 @@ static void what_is_no_input_is_named_with_its_place(void **state)
 static void a_deployments_own_parameters_stand_behind_the_callers(void **state)
 {
     static const struct km_default_param own[] = {
-        { { "input_type", 10 }, { "\"search_document\"", 17 } },
-        { { "dimensions", 10 }, { "512", 3 } },
+        { .name = { "input_type", 10 }, .json = { "\"search_document\"", 17 } },
+        { .name = { "dimensions", 10 }, .json = { "512", 3 } },
     };
     static const struct km_deployment d = { .defaults = own, .ndefaults = 2 };
     struct fixture *f = *state;

@@ -248,10 +248,10 @@ static void a_body_changes_only_where_it_must(void **state)
 {
     struct chat_fixture *f = *state;
     static const struct km_default_param defaults[] = {
-        { { "temperature", 11 }, { "0.1", 3 } },
-        { { "max_tokens", 10 }, { "77", 2 } },
-        { { "safety_settings", 15 }, { "[]", 2 } },
-        { { "whatever", 8 }, { "1", 1 } },
+        { .name = { "temperature", 11 }, .json = { "0.1", 3 } },
+        { .name = { "max_tokens", 10 }, .json = { "77", 2 } },
+        { .name = { "safety_settings", 15 }, .json = { "[]", 2 } },
+        { .name = { "whatever", 8 }, .json = { "1", 1 } },
     };
     static const struct km_deployment plain = { 0 };
     static const struct km_deployment own = { .defaults = defaults, .ndefaults = 4 };

@@ -143,8 +143,8 @@ static void defaults_of_the_deployment_fill_what_is_absent(void **state)
 {
     struct fixture *f = *state;
     static const struct km_default_param defaults[] = {
-        { { "temperature", 11 }, { "0.3", 3 } },
-        { { "seed", 4 }, { "7", 1 } },
+        { .name = { "temperature", 11 }, .json = { "0.3", 3 } },
+        { .name = { "seed", 4 }, .json = { "7", 1 } },
     };
 
     f->d.defaults = defaults;
@@ -181,7 +181,9 @@ static void expect_bounded(struct fixture *f, const char *from, const char *to)
 static void a_budgets_bound_stands_where_a_null_stood_and_instead_of_defaults(void **state)
 {
     struct fixture *f = *state;
-    static const struct km_default_param defaults[] = { { { "max_tokens", 10 }, { "5000", 4 } } };
+    static const struct km_default_param defaults[] = {
+        { .name = { "max_tokens", 10 }, .json = { "5000", 4 } },
+    };
 
     expect_bounded(f, "{\"model\":\"gpt-4o\",\"max_tokens\":null,\"messages\":[]}",
                    "{\"model\":\"gpt-4o\",\"max_tokens\":99,\"messages\":[]}");
