@@ -223,7 +223,8 @@ static void note_bounds(struct km_deployment *d)
         struct km_str name = d->defaults[i].name;
         bool choices = km_str_eq(name, KM_STR("n")) || km_str_eq(name, KM_STR("best_of"));
         bool output = km_str_eq(name, KM_STR("max_tokens")) ||
-                      km_str_eq(name, KM_STR("max_completion_tokens"));
+                      km_str_eq(name, KM_STR("max_completion_tokens")) ||
+                      (d->codec == &km_codec_ollama && km_str_eq(name, KM_STR("num_predict")));
         int64_t *bound = choices ? &d->default_choices : &d->default_output;
         int64_t v;
 

@@ -21,7 +21,7 @@ enum km_stream_usage {
 /* How the base becomes the URL of an endpoint. */
 enum km_base_rule {
     KM_BASE_PLAIN, /* base + "/chat/completions": the base ends in its version */
-    KM_BASE_ADD_V1, /* "/v1" is put between when the base does not end in it (ollama) */
+    KM_BASE_ADD_V1, /* "/v1" is put between when the base does not end in it (anthropic) */
 };
 
 struct km_codec; /* codec.h */

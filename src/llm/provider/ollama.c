@@ -2,14 +2,19 @@
 /* ollama.c - Ollama's own API: /api/chat and /api/embed, JSON lines for streams.
  *
  *     {"model","messages":[{"role","content","images","tool_calls","tool_name","thinking"}],
- *      "tools","format","options":{...},"think","stream"}
+ *      "tools","format","options":{...},"think","keep_alive","stream"}
  *
- * `ollama/` models are asked here, `ollama_chat/` ones by OpenAI's surface of the same server.
+ * `ollama/` and `ollama_chat/` models are both asked here: OpenAI's surface of the same server
+ * reads none of its options, so that `num_ctx` would be lost there and a prompt cut in silence
+ * (ollama_options.c has them).
+ *
  * Calls of tools have no ids here: each gets one of its own, and a result is matched by the
  * tool's name.  A call's input comes whole.
  *
  * Source: Ollama's docs/api.md.
  */
+#include "llm/model_build.h"
+#include "llm/param.h"
 #include "llm/provider/codecs.h"
 #include "llm/provider/ollama.h"
 #include "llm/provider/rows.h"
@@ -172,37 +177,6 @@ static int tools(struct km_json_out *o, const struct km_encode_args *args,
     return 0;
 }
 
-static void options(struct km_json_out *o, const struct km_encode_args *args,
-                    const struct km_chat *chat)
-{
-    const struct {
-        const char *name;
-        struct km_str value;
-    } numbers[] = { { "temperature", chat->temperature },
-                    { "top_p", chat->top_p },
-                    { "top_k", chat->top_k },
-                    { "seed", chat->seed },
-                    { "frequency_penalty", chat->frequency_penalty },
-                    { "presence_penalty", chat->presence_penalty } };
-    int64_t most = args->max_tokens >= 0 ? args->max_tokens : chat->max_tokens;
-
-    km_out_key(o, "options");
-    km_out_open(o, '{');
-    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
-        if (numbers[i].value.n)
-            km_out_member_raw(o, numbers[i].name, numbers[i].value);
-    if (most >= 0)
-        km_out_member_i64(o, "num_predict", most);
-    if (chat->nstop) {
-        km_out_key(o, "stop");
-        km_out_open(o, '[');
-        for (size_t i = 0; i < chat->nstop; i++)
-            km_out_str(o, chat->stop[i]);
-        km_out_close(o, ']');
-    }
-    km_out_close(o, '}');
-}
-
 /* Thinking is on, off, or a level where the model has levels. */
 static void think(struct km_json_out *o, const struct km_encode_args *args,
                   const struct km_chat *chat)
@@ -242,11 +216,8 @@ static int encode(const struct km_encode_args *args, const struct km_chat *chat,
     else if (chat->format == KM_FORMAT_SCHEMA)
         km_out_member_raw(o, "format", chat->schema_json);
     think(o, args, chat);
-    options(o, args, chat);
-    for (const struct km_chat_extra *e = chat->extras; e; e = e->next) {
-        km_out_key_str(o, e->name);
-        km_out_raw(o, e->json);
-    }
+    km_ollama_options(args, chat, o);
+    km_ollama_members(chat, o);
     km_out_key(o, "stream");
     km_out_bool(o, args->stream);
     km_out_close(o, '}');
@@ -382,7 +353,7 @@ static int decode(struct km_decode *d, struct km_str body, struct km_err *err)
     return r == 0 ? end(d, err) : r;
 }
 
-static const char *const extras[] = { "keep_alive", NULL };
+static const char *const extras[] = { NULL };
 
 #define BIT(p) KM_P_BIT(KM_P_##p)
 
@@ -395,6 +366,7 @@ const struct km_codec km_codec_ollama = {
     .drops = BIT(USER) | BIT(METADATA) | BIT(STORE) | BIT(PREDICTION) | BIT(CACHE_KEY) |
              BIT(VERBOSITY),
     .extras = extras,
+    .apis = KM_API_OLLAMA_OPTIONS | KM_API_OLLAMA_CHAT,
     .state_size = sizeof(struct state),
     .target = target,
     .encode = encode,
@@ -406,7 +378,27 @@ const struct km_codec km_codec_ollama = {
     .embed_decode = km_ollama_embed_decode,
 };
 
-const struct km_provider km_provider_ollama = {
-    .name = "ollama", .base = "http://localhost:11434", .key_env = { "OLLAMA_API_KEY" },
-    .base_env = "OLLAMA_API_BASE", .max_tokens = "num_predict", .codec = &km_codec_ollama,
-};
+/* People write the address of OpenAI's surface, and LiteLLM takes that of the endpoint. */
+static int build(struct km_deployment *d, const struct km_model_build *b,
+                 const struct km_model_entry *entry, struct km_err *err)
+{
+    static const char *const tails[] = { "/v1", "/api/chat", "/api/generate", "/api" };
+
+    (void)b;
+    (void)entry;
+    (void)err;
+    for (size_t i = 0; i < sizeof tails / sizeof tails[0]; i++)
+        if (km_str_ends(d->base_path, km_str_c(tails[i]))) {
+            d->base_path.n -= strlen(tails[i]);
+            break;
+        }
+    return 0;
+}
+
+#define OLLAMA                                                                                     \
+    .base = "http://localhost:11434", .key_env = { "OLLAMA_API_KEY" },                             \
+    .base_env = "OLLAMA_API_BASE", .max_tokens = "num_predict", .codec = &km_codec_ollama,         \
+    .build = build
+
+const struct km_provider km_provider_ollama = { .name = "ollama", OLLAMA };
+const struct km_provider km_provider_ollama_chat = { .name = "ollama_chat", OLLAMA };

@@ -25,10 +25,7 @@ int km_ollama_embed_encode(const struct km_encode_args *args, const struct km_em
     km_out_close(out, ']');
     if (e->dimensions)
         km_out_member_i64(out, "dimensions", e->dimensions);
-    for (const struct km_chat_extra *x = e->extras; x; x = x->next) {
-        km_out_key_str(out, x->name);
-        km_out_raw(out, x->json);
-    }
+    km_ollama_extras(e->extras, args->arena, out);
     km_out_close(out, '}');
     return 0;
 }

@@ -47,8 +47,6 @@ static const struct km_provider providers[] = {
       .base_env = "LITELLM_PROXY_API_BASE", .max_tokens = "max_tokens",
       .codec = &km_codec_openai_rerank,
       .reasoning = "reasoning_content", .top_k = true, .cache_control = true },
-    { .name = "ollama_chat", .base = "http://localhost:11434", .rule = KM_BASE_ADD_V1,
-      .key_env = { "OLLAMA_API_KEY" }, .base_env = "OLLAMA_API_BASE", .max_tokens = "max_tokens" },
     { .name = "lm_studio", .key_env = { "LM_STUDIO_API_KEY" }, .base_env = "LM_STUDIO_API_BASE",
       .max_tokens = "max_tokens", .top_k = true },
     { .name = "llamafile", .base = "http://127.0.0.1:8080/v1", .key_env = { "LLAMAFILE_API_KEY" },

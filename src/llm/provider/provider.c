@@ -12,6 +12,7 @@ static const struct km_provider *const natives[] = {
     &km_provider_azure,
     &km_provider_anthropic,
     &km_provider_ollama,
+    &km_provider_ollama_chat,
     &km_provider_gemini,
     &km_provider_vertex_ai,
     &km_provider_vertex_ai_beta,
