@@ -9,48 +9,112 @@
  * The file must never be open to others, not even for a moment.  Linux gives it the mode of
  * the socket's own inode, so fchmod() before bind() is enough, and the umask, which belongs
  * to all threads, stays as it is.
+ *
+ * An address holds 107 bytes of a path.  A longer one is reached through its folder, which is
+ * opened and named by its descriptor:
+ *
+ *     /home/ci/.../.kanmon/kanmon.sock   ->   /proc/self/fd/7/kanmon.sock
  */
 #include "sys/unix.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-static int address(const char *path, struct sockaddr_un *un, struct km_err *err)
+/* What errno says; a refusal has a code of its own, since the caller can act on it. */
+static int cannot(struct km_err *err, const char *what, const char *path)
+{
+    const int why = errno;
+    int r = km_fail_errno(err, why, "%s '%s'", what, path);
+
+    if (why == EACCES || why == EPERM)
+        r = err ? km_fail(err, KM_E_FORBIDDEN, "%s", err->text) : KM_E_FORBIDDEN;
+    return r;
+}
+
+/* A path in the form the kernel takes.  `dir` is what a long one goes through, or -1; it is closed
+ * when the call that needed the address is over. */
+struct address {
+    struct sockaddr_un un;
+    int dir;
+};
+
+static int too_long(const char *path, struct km_err *err)
+{
+    return km_fail(err, KM_E_LIMIT,
+                   "too long for a socket: choose a shorter kanmon_settings.state_dir: '%s'", path);
+}
+
+static int through_folder(const char *path, struct address *a, struct km_err *err)
+{
+    const char *slash = strrchr(path, '/');
+    char folder[PATH_MAX];
+    int n;
+
+    if (!slash || slash == path || (size_t)(slash - path) >= sizeof folder)
+        return too_long(path, err);
+    memcpy(folder, path, (size_t)(slash - path));
+    folder[slash - path] = 0;
+    a->dir = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (a->dir < 0)
+        return errno == ENOENT ? km_fail(err, KM_E_NOT_FOUND, "'%s': no such folder", folder)
+               : errno == ENAMETOOLONG ? too_long(path, err)
+                                       : cannot(err, "cannot open the folder", folder);
+    n = snprintf(a->un.sun_path, sizeof a->un.sun_path, "/proc/self/fd/%d%s", a->dir, slash);
+    if (n > 0 && (size_t)n < sizeof a->un.sun_path)
+        return 0;
+    close(a->dir);
+    a->dir = -1;
+    return too_long(path, err);
+}
+
+static int address(const char *path, struct address *a, struct km_err *err)
 {
     size_t n = strlen(path);
 
-    memset(un, 0, sizeof *un);
-    un->sun_family = AF_UNIX;
-    if (n >= sizeof un->sun_path)
-        return km_fail(err, KM_E_LIMIT,
-                       "'%s' is too long for a socket (%zu bytes at most): choose a shorter "
-                       "kanmon_settings.state_dir",
-                       path, sizeof un->sun_path - 1);
-    memcpy(un->sun_path, path, n);
+    *a = (struct address){ .un.sun_family = AF_UNIX, .dir = -1 };
+    if (n >= sizeof a->un.sun_path)
+        return through_folder(path, a, err);
+    memcpy(a->un.sun_path, path, n);
     return 0;
+}
+
+static void address_done(struct address *a)
+{
+    const int why = errno; /* of the call that needed it */
+
+    if (a->dir >= 0)
+        close(a->dir);
+    errno = why;
 }
 
 int km_unix_connect(const char *path, int *ret_fd, struct km_err *err)
 {
-    struct sockaddr_un un;
-    int r = address(path, &un, err), fd;
+    struct address a;
+    int r = address(path, &a, err), fd, done;
 
+    if (r == KM_E_NOT_FOUND)
+        return km_fail(err, KM_E_NOT_RUNNING, "no gateway is listening on '%s'", path);
     if (r < 0)
         return r;
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return km_fail_errno(err, errno, "socket");
-    if (connect(fd, (struct sockaddr *)&un, sizeof un) == 0) {
+    done = fd < 0 ? -1 : connect(fd, (struct sockaddr *)&a.un, sizeof a.un);
+    address_done(&a);
+    if (done == 0) {
         *ret_fd = fd;
         return 0;
     }
+    if (fd < 0)
+        return km_fail_errno(err, errno, "socket");
     r = errno == ENOENT || errno == ECONNREFUSED
             ? km_fail(err, KM_E_NOT_RUNNING, "no gateway is listening on '%s'", path)
-            : km_fail_errno(err, errno, "connect to '%s'", path);
+            : cannot(err, "connect to", path);
     close(fd);
     return r;
 }
@@ -79,20 +143,23 @@ static int clear_path(const char *path, struct km_err *err)
 
 int km_unix_listen(const char *path, int *ret_fd, struct km_err *err)
 {
-    struct sockaddr_un un;
-    int r, fd;
+    struct address a;
+    int r = clear_path(path, err), fd, done;
 
-    if ((r = address(path, &un, err)) < 0 || (r = clear_path(path, err)) < 0)
+    if (r == 0)
+        r = address(path, &a, err);
+    if (r < 0)
         return r;
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0)
-        return km_fail_errno(err, errno, "no socket for '%s'", path);
-    if (fchmod(fd, 0600) < 0 || bind(fd, (struct sockaddr *)&un, sizeof un) < 0 ||
-        listen(fd, 64) < 0) {
-        r = km_fail_errno(err, errno, "cannot listen on '%s'", path);
-        close(fd);
-        return r;
+    done = fd < 0 || fchmod(fd, 0600) < 0 || bind(fd, (struct sockaddr *)&a.un, sizeof a.un) < 0 ||
+           listen(fd, 64) < 0;
+    address_done(&a);
+    if (!done) {
+        *ret_fd = fd;
+        return 0;
     }
-    *ret_fd = fd;
-    return 0;
+    r = cannot(err, "cannot listen on", path);
+    if (fd >= 0)
+        close(fd);
+    return r;
 }

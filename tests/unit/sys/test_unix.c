@@ -101,19 +101,68 @@ static void a_file_that_is_no_socket_is_not_removed(void **state)
     assert_int_equal(st.st_size, 8);
 }
 
-static void a_path_that_is_too_long_says_what_to_do(void **state)
+/* Three folders of 120 bytes each: over what an address holds, and then over it thrice. */
+static void a_path_longer_than_an_address_works(void **state)
+{
+    struct place *p = *state;
+    struct km_err err = { 0 };
+    char folder[3][600], path[700], name[121], above[600];
+    int server, client, again;
+    struct stat st;
+
+    memset(name, 'n', 120);
+    name[120] = '\0';
+    snprintf(above, sizeof above, "%s", p->folder);
+    for (int i = 0; i < 3; i++) {
+        snprintf(folder[i], sizeof folder[i], "%.460s/%s", above, name);
+        memcpy(above, folder[i], sizeof above);
+        assert_int_equal(mkdir(folder[i], 0700), 0);
+        snprintf(path, sizeof path, "%s/kanmon.sock", folder[i]);
+        assert_int_equal(km_unix_connect(path, &client, &err), KM_E_NOT_RUNNING);
+        if (km_unix_listen(path, &server, &err) < 0)
+            fail_msg("%s", err.text);
+        assert_int_equal(stat(path, &st), 0);
+        assert_true(S_ISSOCK(st.st_mode) && (st.st_mode & 0777) == 0600);
+        assert_int_equal(km_unix_listen(path, &again, &err), KM_E_EXISTS);
+        assert_int_equal(km_unix_connect(path, &client, &err), 0);
+        close(client);
+        close(server);
+        assert_int_equal(km_unix_connect(path, &client, &err), KM_E_NOT_RUNNING);
+        unlink(path);
+    }
+    for (int i = 2; i >= 0; i--)
+        rmdir(folder[i]);
+}
+
+static void what_cannot_be_reached_says_why(void **state)
 {
     struct km_err err;
-    char path[200];
+    char path[5000];
     int fd;
 
     (void)state;
-    memset(path, 'a', sizeof path - 1);
-    path[sizeof path - 1] = '\0';
-    assert_int_equal(km_unix_listen(path, &fd, &err), KM_E_LIMIT);
-    assert_non_null(strstr(err.text, "state_dir"));
-    assert_int_equal(km_unix_connect(path, &fd, &err), KM_E_LIMIT);
     assert_int_equal(km_unix_listen("/no/such/folder/socket", &fd, &err), KM_E_SYSTEM);
+    memset(path, 'a', sizeof path - 1); /* and its name alone is over what an address holds */
+    path[sizeof path - 1] = '\0';
+    assert_int_equal(km_unix_connect(path, &fd, &err), KM_E_LIMIT);
+    assert_non_null(strstr(err.text, "state_dir"));
+    path[0] = '/';
+    path[4000] = '/';
+    assert_int_equal(km_unix_connect(path, &fd, &err), KM_E_LIMIT);
+}
+
+static void a_folder_of_somebody_else_is_said_to_be_forbidden(void **state)
+{
+    struct place *p = *state;
+    struct km_err err = { 0 };
+    int fd;
+
+    if (geteuid() == 0)
+        skip(); /* root may go everywhere */
+    assert_int_equal(chmod(p->folder, 0), 0);
+    assert_int_equal(km_unix_connect(p->path, &fd, &err), KM_E_FORBIDDEN);
+    assert_non_null(strstr(err.text, "Permission denied"));
+    chmod(p->folder, 0700);
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -125,7 +174,9 @@ int main(void)
         CASE(nobody_there_is_not_running),
         CASE(a_second_listener_is_refused_and_the_first_stays),
         CASE(a_file_that_is_no_socket_is_not_removed),
-        CASE(a_path_that_is_too_long_says_what_to_do),
+        CASE(a_path_longer_than_an_address_works),
+        CASE(what_cannot_be_reached_says_why),
+        CASE(a_folder_of_somebody_else_is_said_to_be_forbidden),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
