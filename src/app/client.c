@@ -12,8 +12,9 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "app/find.h"
+#include "app/state.h"
 #include "base/crypto.h"
-#include "config/config.h"
 #include "http/client.h"
 #include "sys/unix.h"
 
@@ -35,38 +36,32 @@ void km_answer_done(struct km_answer *a)
 
 /* --- the control socket --- */
 
-/* Into cli->socket; a command that asks often reads the configuration once. */
+/* Into cli->socket; a command that asks often looks once.  Where none runs it is where one would
+ * listen. */
 static int find_socket(struct km_cli *cli, struct km_err *err)
 {
-    const char *dir = km_cli_option(cli, "state-dir");
-    struct km_config *config = NULL;
-    char state[600];
-    int r = 0;
+    struct km_running run;
+    int r;
 
     if (cli->socket[0])
         return 0;
-    if (!dir) {
-        if (km_cli_load_config(cli, &config) != 0)
-            return km_fail(err, KM_E_CONFIG,
-                           "the configuration says where the gateway's socket is");
-        r = km_cli_state_dir(config, state, sizeof state, err);
-        km_config_unref(config);
-        dir = state;
-    }
-    if (r == 0 && (size_t)snprintf(cli->socket, sizeof cli->socket, "%s/kanmon.sock", dir) >=
-                      sizeof cli->socket) {
-        cli->socket[0] = 0;
-        r = km_fail(err, KM_E_CONFIG, "state_dir is too long");
-    }
-    return r;
+    r = km_find_running(cli, &run, err);
+    if (r < 0 && r != KM_E_NOT_RUNNING)
+        return r;
+    snprintf(cli->socket, sizeof cli->socket, "%s/" KM_STATE_SOCKET, run.dir);
+    return 0;
+}
+
+static unsigned wait_of(const struct km_cli *cli)
+{
+    return cli->wait_ms ? cli->wait_ms : WAIT_MS;
 }
 
 /* A gateway that was stopped keeps its socket and never answers. */
 static int lost(struct km_err *err, const char *what)
 {
     if (errno == EAGAIN || errno == EWOULDBLOCK)
-        return km_fail(err, KM_E_UPSTREAM_TIMEOUT, "the gateway did not answer in %d s",
-                       WAIT_MS / 1000);
+        return km_fail(err, KM_E_UPSTREAM_TIMEOUT, "the gateway did not answer in time");
     return km_fail_errno(err, errno, "%s", what);
 }
 
@@ -130,7 +125,7 @@ static int call_socket(struct km_cli *cli, const char *method, const char *targe
                        struct km_err *err)
 {
     struct km_buf head KM_CLEANUP(km_buf_done) = KM_BUF(64 * 1024);
-    const struct timeval most = { .tv_sec = WAIT_MS / 1000 };
+    const struct timeval most = { .tv_sec = wait_of(cli) / 1000 };
     int fd = -1, r = find_socket(cli, err);
 
     if (r == 0)

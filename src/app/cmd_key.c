@@ -8,6 +8,7 @@
 #include "app/cmd_key.h"
 
 #include "app/client.h"
+#include "app/control.h"
 #include "http/message.h"
 
 #define REQUEST_BYTES (64 * 1024)
@@ -284,6 +285,7 @@ static void show_reload(const struct km_json *json)
     struct km_str version = text_of(json, "version");
 
     printf("reloaded: configuration version %.*s is in effect\n", KM_STR_ARG(version));
+    km_control_show(json);
 }
 
 int km_cmd_prices_import(struct km_cli *cli)
@@ -298,35 +300,73 @@ int km_cmd_prices_import(struct km_cli *cli)
     return run(cli, "POST", "/kanmon/prices", km_buf_view(&b), show_reload);
 }
 
+/* What the file has that is wrong, or worth a word, on standard error. */
+static void show_problems(const struct km_json *json)
+{
+    const struct km_json *list = km_json_get(json, "problems"), *p;
+    struct km_json_iter it;
+    struct km_str key;
+
+    for (km_json_iter(list, &it); km_json_next(&it, &key, &p);) {
+        struct km_str help = text_of(p, "suggestion"), file = text_of(p, "file");
+
+        fprintf(stderr, "%.*s[%.*s]: %.*s\n", KM_STR_ARG(text_of(p, "level")),
+                KM_STR_ARG(text_of(p, "code")), KM_STR_ARG(text_of(p, "message")));
+        if (file.n)
+            fprintf(stderr, "  --> %.*s:%.*s:%.*s\n", KM_STR_ARG(file),
+                    KM_STR_ARG(text_of(p, "line")), KM_STR_ARG(text_of(p, "column")));
+        if (help.n)
+            fprintf(stderr, "  = help: %.*s\n", KM_STR_ARG(help));
+    }
+}
+
+/* What is wrong with the file stands in the answer; then nothing has changed. */
+static int reload_refused(struct km_cli *cli, const struct km_answer *a)
+{
+    struct km_str why = text_of(a->json, "error");
+    struct km_err err;
+
+    if (km_cli_flag(cli, "json")) {
+        print_json(a);
+        return KM_EXIT_CONFIG;
+    }
+    km_fail(&err, KM_E_CONFIG, "nothing was changed: %.*s", KM_STR_ARG(why));
+    return km_cli_fail(cli, &err);
+}
+
 int km_cmd_reload(struct km_cli *cli)
 {
-    return run(cli, "POST", "/kanmon/reload", KM_STR_NONE, show_reload);
+    struct km_answer a;
+    struct km_err err = { 0 };
+    int code = KM_EXIT_OK, r;
+
+    km_answer_init(&a);
+    r = km_cli_call(cli, "POST", "/kanmon/reload", KM_STR_NONE, &a, &err);
+    if (!km_cli_flag(cli, "json"))
+        show_problems(a.json);
+    if (r < 0)
+        code = km_json_get(a.json, "reloaded") ? reload_refused(cli, &a) : km_cli_fail(cli, &err);
+    else if (km_cli_flag(cli, "json"))
+        print_json(&a);
+    else
+        show_reload(a.json);
+    km_answer_done(&a);
+    return code;
 }
 
 static void show_status(const struct km_json *json)
 {
-    struct km_json_iter it;
-    struct km_str key, text;
-    const struct km_json *item;
-
     puts("kanmon is running");
-    print_field("pid", json, "pid");
+    km_control_show(json);
     if (km_json_kind(km_json_get(json, "supervisor")) == KM_JSON_NULL)
         puts("  supervised   no: `kanmon start` would keep it running");
-    else
-        print_field("supervisor", json, "supervisor");
     print_field("version", json, "version");
     print_field("since", json, "started_at");
-    for (km_json_iter(km_json_get(json, "listen"), &it); km_json_next(&it, &key, &item);)
-        if (km_json_string(item, &text))
-            printf("  %-12s %.*s\n", "listening", KM_STR_ARG(text));
     print_field("workers", json, "workers");
     print_field("connections", json, "connections");
     print_field("models", json, "models");
     print_field("store", json, "store");
     print_field("auth", json, "auth");
-    print_field("config", json, "config");
-    print_field("state", json, "state_dir");
 }
 
 int km_cmd_status(struct km_cli *cli)

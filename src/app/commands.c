@@ -29,8 +29,8 @@ static int version(struct km_cli *cli)
 #define LISTEN_OPTIONS                                                                             \
     { "host", "ADDRESS", "listen here instead of what the file says", 0 },                         \
         { "port", "PORT", "listen on this port instead", 'p' },                                    \
-        { "workers", "N", "worker threads, or auto", 0 },                                          \
-        { "num_workers", "N", "the same, LiteLLM's name", 0 },                                     \
+        { "workers", "N|auto", "worker threads", 0 },                                              \
+        { "num_workers", "N|auto", "the same, LiteLLM's name", 0 },                                \
         { "debug", NULL, "log at level debug", 0 },                                                \
     {                                                                                              \
         "detailed_debug", NULL, "the same, LiteLLM's name", 0                                      \
@@ -43,6 +43,9 @@ static const struct km_option serve_options[] = {
 };
 
 static const struct km_option start_options[] = { LISTEN_OPTIONS, { 0 } };
+
+/* As it would be started. */
+static const struct km_option check_options[] = { LISTEN_OPTIONS, { 0 } };
 
 static const struct km_option client_options[] = { KM_CLIENT_OPTIONS, { 0 } };
 
@@ -167,7 +170,7 @@ const struct km_command km_app_commands[] = {
     { "config check", "Say everything that is wrong with a configuration", "[FILE]",
       "  kanmon config check config.yaml\n"
       "  kanmon config check --json | jq .\n",
-      NULL, km_cmd_config_check },
+      check_options, km_cmd_config_check },
     { "config show", "Print the settings in effect and where each comes from", NULL,
       "  kanmon config show --config config.yaml\n", NULL, km_cmd_config_show },
     { "config schema", "Print the JSON Schema of the configuration", NULL,

@@ -5,6 +5,9 @@
  * sockets are bound and before any file of the state folder is opened, so that everything in
  * it belongs to the user the gateway runs as.  A folder that was there already keeps its owner:
  * whoever made it decided.
+ *
+ * A lock is a file of two lines, the holder's process and the configuration it was started with,
+ * so that commands know whose the folder is though the file itself may be broken or gone by now.
  */
 #include "app/state.h"
 
@@ -13,6 +16,8 @@
 #include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -59,24 +64,101 @@ int km_state_make(const struct km_config *config, const char *dir, struct km_err
                            : km_fail_errno(err, errno, "cannot make the state folder '%s'", dir);
 }
 
-int km_state_lock(const char *dir, const char *name, int *ret_fd, struct km_err *err)
+int km_state_sign(int fd, const char *config, struct km_err *err)
 {
-    char path[600];
-    int fd;
+    char text[PATH_MAX + 32];
+    int n = snprintf(text, sizeof text, "%ld\n%s\n", (long)getpid(), config);
+
+    if (n > 0 && (size_t)n < sizeof text && ftruncate(fd, 0) == 0 &&
+        pwrite(fd, text, (size_t)n, 0) == n)
+        return 0;
+    return km_fail_errno(err, errno, "cannot write who uses the state folder");
+}
+
+static void read_holder(int fd, struct km_state_holder *ret)
+{
+    char text[PATH_MAX + 32], *end;
+    ssize_t n = pread(fd, text, sizeof text - 1, 0);
+
+    *ret = (struct km_state_holder){ 0 };
+    if (n <= 0)
+        return;
+    text[n] = 0;
+    ret->pid = strtol(text, &end, 10);
+    if (*end != '\n' || n == 0 || text[n - 1] != '\n')
+        return;
+    text[n - 1] = 0;
+    if (end < text + n - 1)
+        snprintf(ret->config, sizeof ret->config, "%s", end + 1);
+}
+
+static int open_lock(const char *dir, const char *name, int flags)
+{
+    char path[PATH_MAX];
 
     snprintf(path, sizeof path, "%s/%s", dir, name);
-    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    return open(path, flags | O_CLOEXEC, 0600);
+}
+
+void km_state_holder(const char *dir, const char *name, struct km_state_holder *ret)
+{
+    int fd = open_lock(dir, name, O_RDONLY);
+
+    *ret = (struct km_state_holder){ 0 };
     if (fd < 0)
-        return km_fail_errno(err, errno, "cannot open '%s'", path);
-    if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
-        *ret_fd = fd;
-        return 0;
-    }
+        return;
+    read_holder(fd, ret);
     close(fd);
+}
+
+bool km_state_held(const char *dir, const char *name, struct km_state_holder *ret)
+{
+    int fd = open_lock(dir, name, O_RDONLY);
+    bool held;
+
+    *ret = (struct km_state_holder){ 0 };
+    if (fd < 0)
+        return false;
+    held = flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+    if (held)
+        read_holder(fd, ret);
+    close(fd);
+    return held && ret->pid > 0;
+}
+
+static int in_use(const char *dir, const char *config, const struct km_state_holder *by,
+                  struct km_err *err)
+{
+    if (by->config[0] && strcmp(by->config, config) != 0)
+        return km_fail(err, KM_E_EXISTS,
+                       "the state folder '%s' is in use by the gateway of '%s' (process %ld); "
+                       "'%s' needs one of its own: kanmon_settings.state_dir or --state-dir",
+                       dir, by->config, by->pid, config);
     return km_fail(err, KM_E_EXISTS,
-                   "another gateway uses the state folder '%s'; stop it (`kanmon stop`), or set "
-                   "kanmon_settings.state_dir",
-                   dir);
+                   "another gateway (process %ld) uses the state folder '%s'; stop it (`kanmon "
+                   "stop`), or set kanmon_settings.state_dir",
+                   by->pid, dir);
+}
+
+int km_state_lock(const char *dir, const char *name, const char *config, int *ret_fd,
+                  struct km_err *err)
+{
+    struct km_state_holder by;
+    int fd = open_lock(dir, name, O_RDWR | O_CREAT), r;
+
+    if (fd < 0)
+        return km_fail_errno(err, errno, "cannot open '%s/%s'", dir, name);
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+        r = km_state_sign(fd, config, err);
+        if (r == 0)
+            *ret_fd = fd;
+        else
+            close(fd);
+        return r;
+    }
+    read_holder(fd, &by);
+    close(fd);
+    return in_use(dir, config, &by, err);
 }
 
 int km_state_drop_root(const struct km_config *config, struct km_err *err)
