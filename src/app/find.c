@@ -116,14 +116,18 @@ static bool same_file(const char *a, const char *b)
            (stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino);
 }
 
-/* Did somebody say which file, so that another one's gateway is not meant? */
-static bool file_counts(const struct km_cli *cli, const char *canonical)
+/* Did whoever calls say which folder? */
+static bool dir_named(const struct km_cli *cli)
 {
     const char *by_variable = getenv("KANMON_STATE_DIR");
 
-    if (km_cli_config_named(cli))
-        return true;
-    return !cli->state_dir[0] && !(by_variable && *by_variable) && access(canonical, F_OK) == 0;
+    return cli->state_dir[0] || (by_variable && *by_variable);
+}
+
+/* Did they say which file, so that another one's gateway is not meant? */
+static bool file_counts(const struct km_cli *cli, const char *canonical)
+{
+    return km_cli_config_named(cli) || (!dir_named(cli) && access(canonical, F_OK) == 0);
 }
 
 static int compare(const struct km_cli *cli, const char *canonical, const struct km_running *run,

@@ -20,10 +20,14 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "config/config.h"
 #include "gateway/settings.h"
+
+#define PROBE_MS 10
+#define PROBES 10
 
 /* false: root is not to be dropped. */
 static int user_of(const struct km_config *config, bool *ret_drop, struct passwd *ret,
@@ -143,12 +147,18 @@ static int in_use(const char *dir, const char *config, const struct km_state_hol
 int km_state_lock(const char *dir, const char *name, const char *config, int *ret_fd,
                   struct km_err *err)
 {
+    const struct timespec pause = { .tv_nsec = PROBE_MS * 1000000L };
     struct km_state_holder by;
-    int fd = open_lock(dir, name, O_RDWR | O_CREAT), r;
+    int fd = open_lock(dir, name, O_RDWR | O_CREAT), r, taken;
 
     if (fd < 0)
         return km_fail_errno(err, errno, "cannot open '%s/%s'", dir, name);
-    if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+    taken = flock(fd, LOCK_EX | LOCK_NB);
+    for (int i = 0; taken < 0 && i < PROBES; i++) { /* a command may be asking who holds it */
+        nanosleep(&pause, NULL);
+        taken = flock(fd, LOCK_EX | LOCK_NB);
+    }
+    if (taken == 0) {
         r = km_state_sign(fd, config, err);
         if (r == 0)
             *ret_fd = fd;

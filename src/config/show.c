@@ -172,9 +172,12 @@ static void differing(const struct km_config *a, const struct km_config *b, bool
                       struct km_buf *out)
 {
     for (size_t i = 0; i < a->nsettings; i++) {
-        const struct km_effective *e = &a->settings[i], *other = find(b, e->path);
+        const struct km_effective *e = &a->settings[i], *other;
 
-        if (!(e->row->flags & KM_SET_RESTART) || (gone ? other != NULL : same(e, other)))
+        if (!(e->row->flags & KM_SET_RESTART))
+            continue; /* most of them: looking each up in the other would take the square */
+        other = find(b, e->path);
+        if (gone ? other != NULL : same(e, other))
             continue;
         if (out->n)
             km_buf_byte(out, '\n');

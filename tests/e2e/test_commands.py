@@ -7,12 +7,15 @@ import json
 import os
 import shutil
 import signal
+import socket
+import ssl
 import subprocess
 
 import pytest
 
 from gateway import binary, request, slow_factor, wait_until
 from ports import free_port
+from test_http import make_certificate
 
 SECRET = "sk-only-the-gateway-knows"
 CONFIG = """\
@@ -428,3 +431,45 @@ def test_a_stuck_gateway_is_found_and_named(new_running):
     finally:
         os.kill(pid, signal.SIGCONT)
     wait_until(running.alive, 20, "the gateway")
+
+
+def speaks(port, trust):
+    """What listens on the port: tls, plain or nothing."""
+    try:
+        link = socket.create_connection(("127.0.0.1", port), 10)
+    except ConnectionRefusedError:
+        return "nothing"
+    try:
+        with trust.wrap_socket(link, server_hostname="localhost"):
+            return "tls"
+    except (ssl.SSLError, ConnectionResetError):
+        return "plain"
+
+
+def test_a_socket_keeps_its_tls_until_the_restart_that_ends_it(tmp_path):
+    cert, secret = make_certificate(tmp_path)
+    trust = ssl.create_default_context(cafile=str(cert))
+    running = Running(tmp_path / "g", None)
+    secure = free_port()
+    plain = f"{{host: 127.0.0.1, port: {running.port}}}"
+    tls = f"{{host: 127.0.0.1, port: {secure}, tls: {{cert: {cert}, key: {secret}}}}}"
+    one = running.text
+    running.text = one.replace(plain, f"{plain}, {tls}")
+    running.config.write_text(running.text)
+    running.start()
+
+    def both():
+        return speaks(running.port, trust), speaks(secure, trust)
+    try:
+        assert both() == ("plain", "tls")
+        for text in (one.replace(plain, f"{tls}, {plain}"), one):
+            running.config.write_text(text)
+            assert running.command("reload").returncode == 0
+            for _ in range(10):
+                assert both() == ("plain", "tls"), text
+        assert running.status()["waits_for_restart"] == ["kanmon_settings.listen[1]"]
+        assert running.command("restart").returncode == 0
+        assert speaks(running.port, trust) == "plain"
+        wait_until(lambda: speaks(secure, trust) == "nothing", 20, "the end of the other address")
+    finally:
+        running.stop()
