@@ -12,6 +12,7 @@
 #include "http/message.h"
 
 #define REQUEST_BYTES (64 * 1024)
+#define KEY_BYTES 600 /* a hash, a secret, or an alias */
 
 static void print_json(const struct km_answer *a)
 {
@@ -199,25 +200,59 @@ int km_cmd_key_list(struct km_cli *cli)
     return KM_EXIT_OK;
 }
 
-/* The key a command is about: a hash, or "-" for a secret on standard input. */
+static bool is_hash(const char *text)
+{
+    return strlen(text) == 64 && text[strspn(text, "0123456789abcdefABCDEF")] == 0;
+}
+
+/* The hash of the key that has this alias, of which there is one at most. */
+static int by_alias(struct km_cli *cli, const char *alias, char *out, size_t cap,
+                    struct km_err *err)
+{
+    struct km_buf encoded KM_CLEANUP(km_buf_done) = KM_BUF(KEY_BYTES * 3);
+    char target[KEY_BYTES * 4];
+    struct km_json_iter it;
+    const struct km_json *item;
+    struct km_answer a;
+    struct km_str key, hash;
+    int r;
+
+    km_url_encode(&encoded, km_str_c(alias));
+    snprintf(target, sizeof target, "/key/list?size=1&key_alias=%s", km_buf_cstr(&encoded));
+    km_answer_init(&a);
+    r = km_cli_call(cli, "GET", target, KM_STR_NONE, &a, err);
+    km_json_iter(km_json_get(a.json, "keys"), &it);
+    if (r == 0 && (!km_json_next(&it, &key, &item) || !km_json_string(item, &hash)))
+        r = km_fail(err, KM_E_NOT_FOUND, "no key has the alias '%s'", alias);
+    if (r == 0)
+        snprintf(out, cap, "%.*s", KM_STR_ARG(hash));
+    km_answer_done(&a);
+    return r;
+}
+
+/* The key a command is about: its hash, its alias, or "-" for a secret on standard input. */
 static int key_argument(struct km_cli *cli, char *out, size_t cap)
 {
-    if (cli->nargs != 1) {
-        km_cli_usage(cli, "name one key: its hash, or - to read it from standard input");
-        return KM_EXIT_USAGE;
-    }
-    if (strncmp(cli->args[0], "sk-", 3) == 0) {
-        km_cli_usage(cli, "a key on the command line can be read by others: use its hash, or -");
-        return KM_EXIT_USAGE;
-    }
-    if (strcmp(cli->args[0], "-") != 0) {
+    struct km_err err = { 0 };
+
+    if (cli->nargs != 1)
+        return km_cli_usage(cli, "name one key: its hash or alias, or - to read it from standard "
+                                 "input");
+    if (strncmp(cli->args[0], "sk-", 3) == 0)
+        return km_cli_usage(cli, "a key on the command line can be read by others: use its hash or "
+                                 "alias, or -");
+    if (strlen(cli->args[0]) >= cap)
+        return km_cli_usage(cli, "that is no key's name: it is too long");
+    if (is_hash(cli->args[0])) {
         snprintf(out, cap, "%s", cli->args[0]);
         return 0;
     }
+    if (strcmp(cli->args[0], "-") != 0)
+        return by_alias(cli, cli->args[0], out, cap, &err) < 0 ? km_cli_fail(cli, &err) : 0;
     if (!fgets(out, (int)cap, stdin))
         out[0] = 0;
     out[strcspn(out, "\r\n")] = 0;
-    return 0;
+    return out[0] ? 0 : km_cli_usage(cli, "standard input has no key");
 }
 
 static void show_info(const struct km_json *json)
@@ -227,8 +262,8 @@ static void show_info(const struct km_json *json)
 
 int km_cmd_key_info(struct km_cli *cli)
 {
-    char key[300], target[1000];
-    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(1000);
+    char key[KEY_BYTES], target[KEY_BYTES * 4];
+    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(KEY_BYTES * 3);
     int code = key_argument(cli, key, sizeof key);
 
     if (code != 0)
@@ -246,7 +281,7 @@ static void show_done(const struct km_json *json)
 
 static int with_key(struct km_cli *cli, const char *target, bool list)
 {
-    char key[300];
+    char key[KEY_BYTES];
     struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(REQUEST_BYTES);
     int code = key_argument(cli, key, sizeof key);
 

@@ -70,7 +70,7 @@ int km_option_judge(const struct km_cli *cli, const struct km_option *o, const c
 
 static void variable_of(const struct km_option *o, char out[KM_OPTION_VARIABLE])
 {
-    size_t at = strlen(strcpy(out, "KANMON_"));
+    size_t at = (size_t)snprintf(out, KM_OPTION_VARIABLE, "KANMON_");
 
     for (const char *p = o->name; *p && at < KM_OPTION_VARIABLE - 1; p++)
         out[at++] = *p == '-' ? '_' : (char)toupper((unsigned char)*p);

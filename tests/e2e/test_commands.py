@@ -399,6 +399,42 @@ def test_a_port_of_the_env_file_counts(tmp_path):
         running.stop()
 
 
+def test_a_key_is_named_by_alias_hash_or_itself(new_running):
+    running = new_running()
+    made = json.loads(running.command("key", "generate", "--alias", "team a/1", "--json").stdout)
+
+    def blocked():
+        ran = running.command("key", "info", made["token"], "--json")
+        return bool(json.loads(ran.stdout)["info"]["blocked"])
+    for name, typed in (("team a/1", None), (made["token"], None), ("-", made["key"] + "\n")):
+        assert running.command("key", "block", name, input=typed).returncode == 0
+        assert blocked(), name
+        assert running.command("key", "unblock", name, input=typed).returncode == 0
+        assert not blocked(), name
+        ran = running.command("key", "info", name, input=typed)
+        assert ran.returncode == 0 and "team a/1" in ran.stdout
+    for name in ("nobody", "f" * 64, "0" * 63):
+        ran = running.command("key", "block", name)
+        assert ran.returncode == 1, (name, ran)
+    ran = running.command("key", "block", made["key"])
+    assert ran.returncode == 2 and made["key"] not in ran.stderr
+    assert running.command("key", "delete", "--yes", "team a/1").returncode == 0
+    assert running.command("key", "info", made["token"]).returncode == 1
+
+
+def test_errors_are_json_where_json_was_asked_for(new_running):
+    running = new_running()
+    for words, code in ((["key", "info", "nobody"], 1), (["status", "--url", "x"], 1),
+                        (["key", "info"], 2), (["mcp", "status", "nobody"], 1)):
+        ran = running.command(*words, "--json")
+        error = json.loads(ran.stderr)["error"]
+        assert ran.returncode == error["exit_code"], ran
+        assert error["message"] and not ran.stdout
+    running.command("stop")
+    ran = running.command("status", "--json")
+    assert ran.returncode == 3 and json.loads(ran.stderr)["error"]["code"] == "not_running"
+
+
 # -- the command line -----------------------------------------------------------------------
 
 def test_output_that_cannot_be_written_is_an_error(tmp_path):
