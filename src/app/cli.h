@@ -60,6 +60,7 @@ struct km_cli {
     size_t ngiven;
     char state_dir[PATH_MAX]; /* --state-dir, absolute; empty: not given */
     char socket[PATH_MAX]; /* of the gateway, once client.c has found it; empty: not yet */
+    long supervisor; /* its supervisor's process, found with it; 0: none */
     unsigned wait_ms; /* for its answer; 0: as long as usual */
     bool colour; /* stdout is a terminal and nobody objects */
 };
@@ -118,8 +119,9 @@ struct km_listen_flags km_cli_listen_flags(const struct km_cli *cli);
 
 /* Loads; prints every problem to stderr.  0 or an exit code. */
 int km_cli_load_config(const struct km_cli *cli, struct km_config **ret_config);
-/* The same, and judges whether a gateway could run with it (gateway/judge.h). */
-int km_cli_judge_config(const struct km_cli *cli, struct km_config **ret_config);
+/* The same, and judges whether a gateway could run with it (gateway/judge.h).  A file that can be
+ * used is passed over in silence by `quiet`: who starts next says its warnings. */
+int km_cli_judge_config(const struct km_cli *cli, bool quiet, struct km_config **ret_config);
 /* The same of a file, for who prints the problems in another way.  What is made of it
  * (ret_snapshot, may be NULL) is the caller's. */
 int km_cli_judge_file(const struct km_cli *cli, const char *file, struct km_diags *diags,

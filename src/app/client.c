@@ -49,6 +49,7 @@ static int find_socket(struct km_cli *cli, struct km_err *err)
     if (r < 0 && r != KM_E_NOT_RUNNING)
         return r;
     snprintf(cli->socket, sizeof cli->socket, "%s/" KM_STATE_SOCKET, run.dir);
+    cli->supervisor = run.supervisor;
     return 0;
 }
 
@@ -115,9 +116,15 @@ static int split_answer(struct km_answer *a, struct km_err *err)
 
 static void not_running(const struct km_cli *cli, struct km_err *err)
 {
-    km_fail(err, KM_E_NOT_RUNNING,
-            "no gateway is running here (%s). Start one: kanmon start --config %s", cli->socket,
-            km_cli_config_file(cli));
+    if (cli->supervisor)
+        km_fail(err, KM_E_NOT_RUNNING,
+                "the gateway is down (%s); supervisor %ld starts it again. Its log says why: "
+                "kanmon.log in the same folder",
+                cli->socket, cli->supervisor);
+    else
+        km_fail(err, KM_E_NOT_RUNNING,
+                "no gateway is running here (%s). Start one: kanmon start --config %s", cli->socket,
+                km_cli_config_file(cli));
 }
 
 static int call_socket(struct km_cli *cli, const char *method, const char *target,

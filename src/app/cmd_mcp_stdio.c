@@ -84,7 +84,7 @@ extern char **environ;
 /* `kanmon start`, which says what it says on standard error. */
 static int run_start(struct km_cli *cli, struct km_err *err)
 {
-    const char *dir = km_cli_option(cli, "state-dir");
+    const char *dir = cli->state_dir[0] ? cli->state_dir : NULL; /* a variable it has itself */
     const char *argv[] = {
         "kanmon", "start", "--config", km_cli_config_file(cli), dir ? "--state-dir" : NULL,
         dir,      NULL

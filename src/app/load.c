@@ -141,7 +141,7 @@ int km_cli_load_config(const struct km_cli *cli, struct km_config **ret_config)
     return say(cli, diags, r, &err);
 }
 
-int km_cli_judge_config(const struct km_cli *cli, struct km_config **ret_config)
+int km_cli_judge_config(const struct km_cli *cli, bool quiet, struct km_config **ret_config)
 {
     struct km_diags *diags = km_diags_new();
     struct km_err err = { 0 };
@@ -150,5 +150,8 @@ int km_cli_judge_config(const struct km_cli *cli, struct km_config **ret_config)
     if (!diags)
         return KM_EXIT_FAILURE;
     r = km_cli_judge_file(cli, km_cli_config_file(cli), diags, ret_config, NULL, &err);
-    return say(cli, diags, r, &err);
+    if (r < 0 || !quiet)
+        return say(cli, diags, r, &err);
+    km_diags_free(diags);
+    return 0;
 }

@@ -374,7 +374,7 @@ int km_cmd_serve(struct km_cli *cli)
     find_supervisor(&s);
     s.nflags = km_cli_config_flags(cli, s.flags);
     km_cli_config_path(cli, s.config_path);
-    code = km_cli_judge_config(cli, &s.config);
+    code = km_cli_judge_config(cli, false, &s.config);
     if (code != 0) {
         tell(&s, code, "the configuration is not valid");
         return code;

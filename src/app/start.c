@@ -55,7 +55,7 @@ static void log_of(const char *state_dir, char out[KM_STATE_DIR_BYTES + 32])
 static int find_place(struct km_cli *cli, struct place *p)
 {
     struct km_err err = { 0 };
-    int code = km_cli_judge_config(cli, &p->config);
+    int code = km_cli_judge_config(cli, false, &p->config);
     const struct km_gateway_settings *g;
 
     if (code != 0)

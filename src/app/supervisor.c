@@ -283,7 +283,7 @@ static int prepare(struct supervisor *s, int64_t *ret_drain_ms, struct km_err *e
     int r = 0;
 
     s->before = s->sockets->n;
-    if (km_cli_judge_config(s->args->cli, &config) != 0)
+    if (km_cli_judge_config(s->args->cli, true, &config) != 0)
         return km_fail(err, KM_E_CONFIG, "the configuration is not valid; the log says why");
     r = same_state_dir(s, config, err);
     if (r == 0)
