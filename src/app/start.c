@@ -41,15 +41,29 @@ struct place {
     struct km_config *config;
     char path[PATH_MAX]; /* of the configuration */
     char state_dir[KM_STATE_DIR_BYTES];
-    char log[KM_STATE_DIR_BYTES + 32];
+    char log[PATH_MAX];
     char log_file
         [PATH_MAX]; /* where a gateway that runs writes: log_file, or the log of its start */
     int64_t drain_ms;
 };
 
-static void log_of(const char *state_dir, char out[KM_STATE_DIR_BYTES + 32])
+static void log_of(const char *state_dir, char out[PATH_MAX])
 {
-    snprintf(out, KM_STATE_DIR_BYTES + 32, "%s/kanmon.log", state_dir);
+    snprintf(out, PATH_MAX, "%s/kanmon.log", state_dir);
+}
+
+/* Where a supervisor writes: what its standard error is, else where it begins to. */
+static void log_of_supervisor(const struct km_running *run, char out[PATH_MAX])
+{
+    char link[64];
+    ssize_t n;
+
+    snprintf(link, sizeof link, "/proc/%ld/fd/2", run->supervisor);
+    n = run->supervisor ? readlink(link, out, PATH_MAX - 1) : -1;
+    if (n > 0 && out[0] == '/')
+        out[n] = 0;
+    else
+        log_of(run->dir, out);
 }
 
 static int find_place(struct km_cli *cli, struct place *p)
@@ -405,7 +419,7 @@ static int show_restart(struct km_cli *cli, const char *log, off_t from, const c
 
 int km_cmd_restart(struct km_cli *cli)
 {
-    char reply[KM_SUPERVISOR_LINE], log[KM_STATE_DIR_BYTES + 32], socket[KM_STATE_DIR_BYTES + 32];
+    char reply[KM_SUPERVISOR_LINE], log[PATH_MAX], socket[KM_STATE_DIR_BYTES + 32];
     struct km_running run;
     struct km_err err = { 0 };
     int r = km_find_running(cli, &run, &err);
@@ -413,7 +427,7 @@ int km_cmd_restart(struct km_cli *cli)
 
     if (r < 0)
         return km_cli_fail(cli, &err);
-    log_of(run.dir, log);
+    log_of_supervisor(&run, log);
     snprintf(socket, sizeof socket, "%s/supervisor.sock", run.dir);
     from = size_of(log);
     r = km_supervisor_say(socket, "restart", reply, NULL, &err);
