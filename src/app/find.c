@@ -168,11 +168,13 @@ static bool look_at_process(const char *pid, const char *canonical, struct km_ru
     char path[64], link[PATH_MAX], dir[KM_STATE_DIR_BYTES];
     struct km_err ignored;
     struct dirent *entry;
+    struct stat st;
     bool found = false;
     DIR *fds;
 
     snprintf(path, sizeof path, "/proc/%.20s/fd", pid);
-    fds = opendir(path);
+    /* Root could read everybody's, and believe what they say. */
+    fds = stat(path, &st) == 0 && st.st_uid == geteuid() ? opendir(path) : NULL;
     while (fds && !found && (entry = readdir(fds)) != NULL) {
         ssize_t n = readlinkat(dirfd(fds), entry->d_name, link, sizeof link - 1);
 

@@ -325,10 +325,14 @@ static pid_t whom_to_stop(const struct km_running *run, const struct km_json *st
 {
     int64_t supervisor = run->supervisor, pid = run->pid;
 
-    if (!supervisor)
-        (void)km_json_i64(km_json_get(status, "supervisor"), &supervisor);
-    if (!pid)
-        (void)km_json_i64(km_json_get(status, "pid"), &pid);
+    /* One of an older version wrote nothing down: what it says itself is believed as far as it
+     * speaks of processes of its own user. */
+    if (!supervisor && km_json_i64(km_json_get(status, "supervisor"), &supervisor) &&
+        !km_state_is_owner(run->dir, KM_STATE_SOCKET, supervisor))
+        supervisor = 0;
+    if (!pid && km_json_i64(km_json_get(status, "pid"), &pid) &&
+        !km_state_is_owner(run->dir, KM_STATE_SOCKET, pid))
+        pid = 0;
     return (pid_t)(supervisor ? supervisor : pid);
 }
 

@@ -23,9 +23,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "config/config.h"
 #include "gateway/settings.h"
+#include "sys/read_file.h"
 
+#define STATUS_BYTES (64 * 1024)
 #define PROBE_MS 10
 #define PROBES 10
 
@@ -79,16 +82,46 @@ int km_state_sign(int fd, const char *config, struct km_err *err)
     return km_fail_errno(err, errno, "cannot write who uses the state folder");
 }
 
+/* Root ends processes of which a file speaks that another user may write. */
+static bool runs_as(long pid, uid_t uid)
+{
+    struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(STATUS_BYTES);
+    struct km_err ignored;
+    struct km_str rest;
+    char path[64];
+    uint64_t found;
+
+    snprintf(path, sizeof path, "/proc/%ld/status", pid);
+    if (km_file_read(path, KM_FILE_ANY, &text, &ignored) < 0)
+        return false;
+    rest = km_buf_view(&text);
+    rest = km_str_skip(rest, km_str_find(rest, KM_STR("\nUid:\t")));
+    rest = km_str_skip(rest, rest.n > 6 ? 6 : rest.n);
+    return km_str_u64(km_str_sub(rest, 0, km_str_chr(rest, '\t')), &found) == 0 && found == uid;
+}
+
+bool km_state_is_owner(const char *dir, const char *name, long pid)
+{
+    char path[PATH_MAX];
+    struct stat st;
+
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    return pid > 0 && lstat(path, &st) == 0 && runs_as(pid, st.st_uid);
+}
+
 static void read_holder(int fd, struct km_state_holder *ret)
 {
     char text[PATH_MAX + 32], *end;
     ssize_t n = pread(fd, text, sizeof text - 1, 0);
+    struct stat st;
 
     *ret = (struct km_state_holder){ 0 };
-    if (n <= 0)
+    if (n <= 0 || fstat(fd, &st) < 0)
         return;
     text[n] = 0;
     ret->pid = strtol(text, &end, 10);
+    if (!runs_as(ret->pid, st.st_uid))
+        ret->pid = 0;
     if (*end != '\n' || n == 0 || text[n - 1] != '\n')
         return;
     text[n - 1] = 0;

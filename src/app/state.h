@@ -20,7 +20,7 @@ int km_state_make(const struct km_config *config, const char *dir, struct km_err
 
 /* Who holds a lock, as it wrote when it took it. */
 struct km_state_holder {
-    long pid;
+    long pid; /* 0: not known, or the file is another user's than the process */
     char config[PATH_MAX]; /* absolute; empty: not known */
 };
 
@@ -33,6 +33,8 @@ int km_state_lock(const char *dir, const char *name, const char *config, int *re
 int km_state_sign(int fd, const char *config, struct km_err *err) KM_MUST_USE;
 /* What the last holder wrote; it may be gone. */
 void km_state_holder(const char *dir, const char *name, struct km_state_holder *ret);
+/* Does the process belong to the user who owns this file of the folder? */
+bool km_state_is_owner(const char *dir, const char *name, long pid);
 /* Is the lock held?  Then by whom. */
 bool km_state_held(const char *dir, const char *name, struct km_state_holder *ret);
 
