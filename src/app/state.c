@@ -63,12 +63,32 @@ int km_state_give(const struct km_config *config, const char *path, struct km_er
                : km_fail_errno(err, errno, "cannot give '%s' to %s", path, pw.pw_name);
 }
 
+static int make_one(const struct km_config *config, const char *path, struct km_err *err)
+{
+    if (mkdir(path, 0700) == 0)
+        return km_state_give(config, path, err);
+    if (errno == EEXIST)
+        return 0;
+    return km_fail_errno(err, errno,
+                         "cannot make the state folder '%s' (another place: "
+                         "kanmon_settings.state_dir or --state-dir)",
+                         path);
+}
+
 int km_state_make(const struct km_config *config, const char *dir, struct km_err *err)
 {
-    if (mkdir(dir, 0700) == 0)
-        return km_state_give(config, dir, err);
-    return errno == EEXIST ? 0
-                           : km_fail_errno(err, errno, "cannot make the state folder '%s'", dir);
+    char path[PATH_MAX];
+    struct stat st;
+    int r = 0;
+
+    snprintf(path, sizeof path, "%s", dir);
+    for (char *at = path + 1; r == 0 && (at = strchr(at, '/')) != NULL; at++) {
+        *at = 0;
+        if (stat(path, &st) < 0 && errno == ENOENT)
+            r = make_one(config, path, err);
+        *at = '/';
+    }
+    return r == 0 ? make_one(config, dir, err) : r;
 }
 
 int km_state_sign(int fd, const char *config, struct km_err *err)

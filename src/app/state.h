@@ -10,7 +10,8 @@
 
 struct km_config;
 
-/* Makes the folder (0700) when it is missing; as root, for kanmon_settings.user. */
+/* Makes the folder, and those it lies in, when they are missing (0700); as root, for
+ * kanmon_settings.user. */
 int km_state_make(const struct km_config *config, const char *dir, struct km_err *err) KM_MUST_USE;
 
 /* Files of the folder. */

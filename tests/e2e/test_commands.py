@@ -168,6 +168,12 @@ def test_state_dir_as_a_flag_of_the_start(tmp_path):
         running.stop()
 
 
+def test_the_folders_of_the_state_folder_are_made(new_running):
+    running = new_running(state="a/b/c")
+    assert running.status()["state_dir"] == str(running.folder / "a/b/c")
+    assert (running.folder / "a").stat().st_mode & 0o777 == 0o700
+
+
 def test_a_second_file_is_refused_naming_both(new_running):
     running = new_running(state=None)
     second = running.folder / "second.yaml"
