@@ -15,8 +15,55 @@
 #include "gateway/reply.h"
 
 #define SAID_BYTES (4 * 1024 * 1024)
+#define WAITS_BYTES (64 * 1024)
+#define PLACE_BYTES (128 * 1024)
 #define PRICES_BYTES (64 * 1024 * 1024)
 #define EVENTS_MOST 200
+
+/* --- which gateway it is, in every answer --- */
+
+/* "a", "b" of names that stand one a line. */
+static void put_lines(struct km_str lines, struct km_buf *out)
+{
+    struct km_str name;
+    bool first = true;
+
+    while (km_str_split(&lines, '\n', &name))
+        if (name.n) {
+            if (!first)
+                km_buf_byte(out, ',');
+            km_buf_json(out, name);
+            first = false;
+        }
+}
+
+static void put_listeners(const struct km_gateway *gw, struct km_buf *out)
+{
+    char text[KM_ADDR_TEXT];
+
+    for (size_t i = 0; i < gw->nplaces; i++) {
+        km_addr_text(&gw->places[i], text);
+        km_buf_printf(out, "%s\"%s\"", i ? "," : "", text);
+    }
+}
+
+/* Members of an object that is begun.  config: the one in force. */
+static void put_place(const struct km_gateway *gw, const struct km_config *config,
+                      struct km_buf *out)
+{
+    struct km_buf waits KM_CLEANUP(km_buf_done) = KM_BUF(WAITS_BYTES);
+
+    km_gateway_waits(gw, config, &waits);
+    km_buf_printf(out, "\"pid\":%lld,\"config\":", (long long)getpid());
+    km_buf_json(out, km_str_c(gw->args->config_path));
+    km_buf_str(out, KM_STR(",\"state_dir\":"));
+    km_buf_json(out, km_str_c(gw->state_dir));
+    km_buf_str(out, KM_STR(",\"listen\":["));
+    put_listeners(gw, out);
+    km_buf_str(out, KM_STR("],\"waits_for_restart\":["));
+    put_lines(km_buf_view(&waits), out);
+    km_buf_byte(out, ']');
+}
 
 /* --- reload --- */
 
@@ -25,6 +72,7 @@ struct reload {
     struct km_reload wish;
     struct km_admin *a;
     struct km_buf said; /* diagnostics as JSON */
+    struct km_buf place; /* members that say which gateway answers */
     struct km_err err;
     uint64_t version;
     int result;
@@ -33,7 +81,7 @@ struct reload {
 static void on_reloaded(struct km_msg *msg, void *owner)
 {
     struct reload *r = (struct reload *)msg;
-    struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(SAID_BYTES + 1024);
+    struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(SAID_BYTES + PLACE_BYTES + 1024);
 
     (void)owner;
     km_buf_printf(&out,
@@ -45,9 +93,12 @@ static void on_reloaded(struct km_msg *msg, void *owner)
         km_buf_str(&out, KM_STR("null"));
     km_buf_str(&out, KM_STR(",\"problems\":"));
     km_buf_str(&out, r->said.n ? km_buf_view(&r->said) : KM_STR("[]"));
+    km_buf_byte(&out, ',');
+    km_buf_str(&out, km_buf_view(&r->place));
     km_buf_byte(&out, '}');
     km_admin_json(r->a, r->result < 0 ? 400 : 200, km_buf_view(&out));
     km_buf_done(&r->said);
+    km_buf_done(&r->place);
     free(r);
 }
 
@@ -62,6 +113,7 @@ static void on_read_anew(struct km_reload *wish, int result, uint64_t version,
     r->version = version;
     if (diags)
         km_diags_json(diags, &r->said);
+    put_place(r->a->v->w->gw, r->a->v->w->gw->current->config, &r->place);
     r->msg.run = on_reloaded;
     km_mailbox_post(r->a->v->w->mailbox, &r->msg);
 }
@@ -84,29 +136,12 @@ static int reload(struct km_admin *a, struct km_err *err)
     r->a = a;
     r->msg.run = do_reload;
     km_buf_init(&r->said, SAID_BYTES);
+    km_buf_init(&r->place, PLACE_BYTES);
     km_mailbox_post(a->v->w->gw->main_mailbox, &r->msg);
     return 0;
 }
 
 /* --- status --- */
-
-static void put_listeners(const struct km_gateway *gw, struct km_buf *out)
-{
-    char text[KM_ADDR_TEXT], last[KM_ADDR_TEXT] = "";
-    union km_addr addr;
-    bool first = true;
-
-    for (size_t i = 0; i < gw->workers[0].nlisteners; i++) {
-        if (km_listen_address(gw->workers[0].listeners[i].fd, &addr, NULL) < 0)
-            continue;
-        km_addr_text(&addr, text);
-        if (strcmp(text, last) == 0)
-            continue;
-        memcpy(last, text, sizeof last);
-        km_buf_printf(out, "%s\"%s\"", first ? "" : ",", text);
-        first = false;
-    }
-}
 
 /* The member "store_fault": null while all is well. */
 static void put_store_fault(const struct km_gateway *gw, struct km_buf *out)
@@ -132,26 +167,24 @@ static void put_store_fault(const struct km_gateway *gw, struct km_buf *out)
 
 static int status(struct km_admin *a, struct km_err *err)
 {
-    struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(64 * 1024);
+    struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(PLACE_BYTES * 2);
     const struct km_gateway *gw = a->v->w->gw;
     const struct km_snapshot *snap = a->v->view->snap;
     char started[KM_TIME_ISO_LEN + 1];
 
     (void)err;
     km_time_iso(gw->started_us, started);
+    km_buf_byte(&out, '{');
+    put_place(gw, snap->config, &out);
     km_buf_printf(&out,
-                  "{\"pid\":%lld,\"version\":\"%s\",\"started_at\":\"%s\",\"uptime_s\":%lld,"
+                  ",\"version\":\"%s\",\"started_at\":\"%s\",\"uptime_s\":%lld,"
                   "\"workers\":%zu,\"connections\":%lld,\"config_version\":%llu,\"models\":%zu,"
-                  "\"store\":\"%s\",\"store_queued\":%zu,\"auth\":\"%s\",\"config\":",
-                  (long long)getpid(), KM_VERSION, started,
-                  (long long)((km_wall_us() - gw->started_us) / 1000000), gw->nworkers,
-                  (long long)gw->connections, (unsigned long long)snap->version,
+                  "\"store\":\"%s\",\"store_queued\":%zu,\"auth\":\"%s\",\"drain_ms\":%lld",
+                  KM_VERSION, started, (long long)((km_wall_us() - gw->started_us) / 1000000),
+                  gw->nworkers, (long long)gw->connections, (unsigned long long)snap->version,
                   km_models_count(snap->models),
                   km_store_healthy(gw->store) ? "healthy" : "failing", km_store_queued(gw->store),
-                  snap->auth_off ? "off" : "on");
-    km_buf_json(&out, km_str_c(gw->config_file));
-    km_buf_str(&out, KM_STR(",\"state_dir\":"));
-    km_buf_json(&out, km_str_c(gw->state_dir));
+                  snap->auth_off ? "off" : "on", (long long)snap->gateway->drain_ms);
     if (gw->args->supervisor)
         km_buf_printf(&out, ",\"supervisor\":%ld", gw->args->supervisor);
     else
@@ -161,9 +194,7 @@ static int status(struct km_admin *a, struct km_err *err)
     km_buf_json(&out, km_str_c(gw->memory.base));
     km_buf_str(&out, KM_STR(",\"why\":"));
     km_buf_json(&out, km_str_c(gw->memory.why));
-    km_buf_str(&out, KM_STR("},\"listen\":["));
-    put_listeners(gw, &out);
-    km_buf_byte(&out, ']');
+    km_buf_byte(&out, '}');
     put_store_fault(gw, &out);
     km_buf_byte(&out, '}');
     km_admin_json(a, 200, km_buf_view(&out));

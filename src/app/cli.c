@@ -8,6 +8,7 @@
 #include "app/main.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -15,8 +16,12 @@
 #include "config/config.h"
 #include "sys/read_file.h"
 
+#define ERROR_TEXT 1024
+#define ERROR_BYTES (16 * 1024)
+
 static const struct km_option common[] = {
     { "config", "FILE", "the configuration (default: config.yaml here)", 'c' },
+    { "state-dir", "DIR", "the state folder (default: .kanmon beside the configuration)", 0 },
     { "json", NULL, "print JSON", 0 },
     { "no-color", NULL, "no colour", 0 },
     { "quiet", NULL, "say less", 'q' },
@@ -47,30 +52,30 @@ static const struct km_option *find_option(const struct km_command *c, const cha
     return NULL;
 }
 
-const char *km_cli_option(const struct km_cli *cli, const char *name)
+/* Where JSON was asked for.  The output stays what it is in success, or empty. */
+static void say_json(const char *text, const char *code, int exit)
 {
-    char env[64] = "KANMON_";
-    size_t at = strlen(env);
+    struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(ERROR_BYTES);
 
-    for (size_t i = cli->ngiven; i-- > 0;)
-        if (strcmp(cli->given[i].option->name, name) == 0)
-            return cli->given[i].value;
-    for (size_t i = 0; name[i] && at < sizeof env - 1; i++)
-        env[at++] = name[i] == '-' ? '_' : (char)toupper((unsigned char)name[i]);
-    env[at] = 0;
-    return getenv(env);
+    km_buf_str(&out, KM_STR("{\"error\":{\"message\":"));
+    km_buf_json(&out, km_str_c(text));
+    km_buf_printf(&out, ",\"code\":\"%s\",\"exit_code\":%d}}", code, exit);
+    fprintf(stderr, "%.*s\n", KM_STR_ARG(km_buf_view(&out)));
 }
 
 int km_cli_usage(const struct km_cli *cli, const char *fmt, ...)
 {
+    char text[ERROR_TEXT];
     va_list ap;
 
     va_start(ap, fmt);
-    fputs("error: ", stderr);
-    vfprintf(stderr, fmt, ap);
+    vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    fprintf(stderr, "\nTry: kanmon %s--help\n", "");
-    (void)cli;
+    if (km_cli_flag(cli, "json"))
+        say_json(text, "usage", KM_EXIT_USAGE);
+    else
+        fprintf(stderr, "error: %s\nTry: kanmon %s%s--help\n", text,
+                cli->command ? cli->command->name : "", cli->command ? " " : "");
     return KM_EXIT_USAGE;
 }
 
@@ -86,35 +91,42 @@ int km_cli_read(const char *path, struct km_buf *out, struct km_err *err)
                  : 0;
 }
 
-int km_cli_fail(const struct km_cli *cli, const struct km_err *err)
+/* The exit code and what it is called. */
+static int exit_of(int code, const char **ret_name)
 {
-    (void)cli;
-    fprintf(stderr, "error: %s\n", err->text);
-    switch (err->code) {
-    case KM_E_NOT_RUNNING:
-        return KM_EXIT_NOT_RUNNING;
-    case KM_E_UNAUTHENTICATED:
-    case KM_E_FORBIDDEN:
-        return KM_EXIT_DENIED;
-    case KM_E_CONFIG:
-        return KM_EXIT_CONFIG;
-    case KM_E_STORE:
-    case KM_E_UPSTREAM_CONNECT:
-        return KM_EXIT_UNREACHABLE;
-    case KM_E_UPSTREAM_TIMEOUT:
-        return KM_EXIT_TIMEOUT;
-    default:
-        return KM_EXIT_FAILURE;
-    }
+    static const struct {
+        int code, exit;
+        const char *name;
+    } rows[] = {
+        { KM_E_NOT_RUNNING, KM_EXIT_NOT_RUNNING, "not_running" },
+        { KM_E_UNAUTHENTICATED, KM_EXIT_DENIED, "denied" },
+        { KM_E_FORBIDDEN, KM_EXIT_DENIED, "denied" },
+        { KM_E_CONFIG, KM_EXIT_CONFIG, "invalid_configuration" },
+        { KM_E_STORE, KM_EXIT_UNREACHABLE, "unreachable" },
+        { KM_E_UPSTREAM_CONNECT, KM_EXIT_UNREACHABLE, "unreachable" },
+        { KM_E_UPSTREAM_TIMEOUT, KM_EXIT_TIMEOUT, "timeout" },
+        { KM_E_NOT_FOUND, KM_EXIT_FAILURE, "not_found" },
+    };
+
+    *ret_name = "failure";
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (rows[i].code == code) {
+            *ret_name = rows[i].name;
+            return rows[i].exit;
+        }
+    return KM_EXIT_FAILURE;
 }
 
-const char *km_cli_config_file(const struct km_cli *cli)
+int km_cli_fail(const struct km_cli *cli, const struct km_err *err)
 {
-    const char *file = km_cli_option(cli, "config");
+    const char *name;
+    const int exit = exit_of(err->code, &name);
 
-    if (!file || !*file)
-        file = getenv("CONFIG_FILE_PATH"); /* LiteLLM's */
-    return file && *file ? file : "config.yaml";
+    if (km_cli_flag(cli, "json"))
+        say_json(err->text, name, exit);
+    else
+        fprintf(stderr, "error: %s\n", err->text);
+    return exit;
 }
 
 static void print_options(const struct km_option *o)
@@ -261,15 +273,6 @@ static int help_on(int argc, char **argv)
                                           : no_command(argc - 1, argv + 1);
 }
 
-static int add_given(struct km_cli *cli, const struct km_option *o, const char *value)
-{
-    if (cli->ngiven == KM_CLI_ARGS)
-        return km_cli_usage(cli, "too many options");
-    cli->given[cli->ngiven].option = o;
-    cli->given[cli->ngiven++].value = value;
-    return 0;
-}
-
 /* One option at argv[i]; returns how many words it took, or a negative usage error. */
 static int read_option(struct km_cli *cli, int argc, char **argv, int i)
 {
@@ -278,6 +281,7 @@ static int read_option(struct km_cli *cli, int argc, char **argv, int i)
     size_t n = is_long ? (eq ? (size_t)(eq - word) - 2 : strlen(word) - 2) : 1;
     const struct km_option *o = find_option(cli->command, word + 2, n, is_long ? 0 : word[1]);
     const char *value = "";
+    char name[KM_OPTION_VARIABLE];
 
     if (!o || (!is_long && word[2]))
         return -km_cli_usage(cli, "'%s' is not an option of `kanmon %s`", word, cli->command->name);
@@ -286,13 +290,47 @@ static int read_option(struct km_cli *cli, int argc, char **argv, int i)
         if (!value)
             return -km_cli_usage(cli, "--%s needs a %s", o->name, o->arg);
     }
-    if (add_given(cli, o, value) != 0)
+    snprintf(name, sizeof name, "--%s", o->name);
+    if (km_option_judge(cli, o, value, name) != 0 || km_option_give(cli, o, value, false) != 0)
         return -KM_EXIT_USAGE;
     return o->arg && !(is_long && eq) ? 2 : 1;
 }
 
+/* How many words the usage line has room for: "[ID | SERVER [TOOL]]" for two, "NAME..." for any. */
+static size_t most_words(const char *args)
+{
+    size_t most = 0, n = 0;
+    bool inside = false;
+
+    if (!args || strstr(args, "..."))
+        return args ? KM_CLI_ARGS : 0;
+    for (; *args; args++) {
+        const bool letter = (*args >= 'A' && *args <= 'Z') || *args == '_';
+
+        n = *args == '|' ? 0 : n + (letter && !inside);
+        inside = letter;
+        most = n > most ? n : most;
+    }
+    return most;
+}
+
+static int too_many(const struct km_cli *cli, size_t most, const char *word)
+{
+    char what[40] = "";
+    size_t n = 0;
+
+    for (const char *p = cli->command->args; *p && n < sizeof what - 1; p++)
+        if (isupper((unsigned char)*p))
+            what[n++] = (char)tolower((unsigned char)*p);
+    if (most == 1)
+        return km_cli_usage(cli, "name one %s", what);
+    return km_cli_usage(cli, "`kanmon %s` takes %s: '%s' is one too many", cli->command->name,
+                        cli->command->args, word);
+}
+
 static int read_words(struct km_cli *cli, int argc, char **argv, int i)
 {
+    const size_t most = most_words(cli->command->args);
     bool plain = false;
 
     while (i < argc) {
@@ -308,10 +346,10 @@ static int read_words(struct km_cli *cli, int argc, char **argv, int i)
         } else if (!cli->command->args) {
             return km_cli_usage(cli, "`kanmon %s` takes no argument '%s'", cli->command->name,
                                 argv[i]);
-        } else if (cli->nargs < KM_CLI_ARGS) {
+        } else if (cli->nargs < most) {
             cli->args[cli->nargs++] = argv[i++];
         } else {
-            return km_cli_usage(cli, "too many arguments");
+            return too_many(cli, most, argv[i]);
         }
     }
     return 0;
@@ -325,9 +363,34 @@ static const struct km_command *by_name(const char *name)
     return NULL;
 }
 
-int km_cli_main(int argc, char **argv)
+/* Everybody who reads it may be called from another folder. */
+static int take_state_dir(struct km_cli *cli)
 {
-    struct km_cli cli = { .argv0 = argv[0] };
+    const char *given = km_cli_flag_value(cli, "state-dir");
+    char here[PATH_MAX] = "";
+    int n;
+
+    if (!given || !*given)
+        return 0;
+    if (*given != '/' && !getcwd(here, sizeof here))
+        return km_cli_usage(cli, "--state-dir: there is no current folder");
+    n = snprintf(cli->state_dir, sizeof cli->state_dir, "%s%s%s", here, *here ? "/" : "", given);
+    return n < PATH_MAX ? 0 : km_cli_usage(cli, "--state-dir is too long");
+}
+
+/* What a command printed may not have arrived: a full disk, a pipe nobody reads. */
+static int end(const struct km_cli *cli, int code)
+{
+    struct km_err err;
+
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return code;
+    km_fail_errno(&err, errno, "cannot write the output");
+    return code ? code : km_cli_fail(cli, &err);
+}
+
+static int run(struct km_cli *cli, int argc, char **argv)
+{
     int words = 0, r;
 
     if (argc < 2)
@@ -336,15 +399,27 @@ int km_cli_main(int argc, char **argv)
         argv[1] = (char *)(uintptr_t) "version";
     if (asks_for_help(argv[1]))
         return help_on(argc, argv);
-    cli.command = argv[1][0] == '-' ? by_name("serve") : find_command(argc, argv, &words);
-    if (!cli.command)
+    cli->command = argv[1][0] == '-' ? by_name("serve") : find_command(argc, argv, &words);
+    if (!cli->command)
         return no_command(argc, argv);
-    r = read_words(&cli, argc, argv, 1 + words);
+    r = read_words(cli, argc, argv, 1 + words);
+    if (r == 0 && km_cli_flag(cli, "help"))
+        return help_command(cli->command);
+    if (r == 0)
+        r = km_options_take_variables(cli, cli->command->options);
+    if (r == 0)
+        r = km_options_take_variables(cli, common);
+    if (r == 0)
+        r = take_state_dir(cli);
     if (r != 0)
         return r;
-    cli.colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR") && !km_cli_flag(&cli, "no-color");
-    for (size_t i = 0; i < cli.ngiven; i++)
-        if (strcmp(cli.given[i].option->name, "help") == 0)
-            return help_command(cli.command);
-    return cli.command->run(&cli);
+    cli->colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR") && !km_cli_flag(cli, "no-color");
+    return cli->command->run(cli);
+}
+
+int km_cli_main(int argc, char **argv)
+{
+    struct km_cli cli = { .argv0 = argv[0] };
+
+    return end(&cli, run(&cli, argc, argv));
 }

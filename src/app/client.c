@@ -11,8 +11,9 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "app/find.h"
+#include "app/state.h"
 #include "base/crypto.h"
-#include "config/config.h"
 #include "http/client.h"
 #include "sys/unix.h"
 
@@ -34,39 +35,33 @@ void km_answer_done(struct km_answer *a)
 
 /* --- the control socket --- */
 
-/* Into cli->socket; a command that asks often reads the configuration once. */
+/* Into cli->socket; a command that asks often looks once.  Where none runs it is where one would
+ * listen. */
 static int find_socket(struct km_cli *cli, struct km_err *err)
 {
-    const char *dir = km_cli_option(cli, "state-dir");
-    struct km_config *config = NULL;
-    char state[600];
-    int r = 0;
+    struct km_running run;
+    int r;
 
     if (cli->socket[0])
         return 0;
-    if (dir && dir[0] != '/') /* from the folder of the file, as the gateway reads it */
-        dir = NULL;
-    if (!dir) {
-        if (km_cli_load_config(cli, &config) != 0)
-            return km_fail(err, KM_E_CONFIG,
-                           "the configuration says where the gateway's socket is");
-        r = km_cli_state_dir(config, state, sizeof state, err);
-        km_config_unref(config);
-        dir = state;
-    }
-    if (r == 0 && (size_t)snprintf(cli->socket, sizeof cli->socket, "%s/kanmon.sock", dir) >=
-                      sizeof cli->socket) {
-        cli->socket[0] = 0;
-        r = km_fail(err, KM_E_CONFIG, "state_dir is too long");
-    }
-    return r;
+    r = km_find_running(cli, &run, err);
+    if (r < 0 && r != KM_E_NOT_RUNNING)
+        return r;
+    snprintf(cli->socket, sizeof cli->socket, "%s/" KM_STATE_SOCKET, run.dir);
+    cli->supervisor = run.supervisor;
+    return 0;
+}
+
+static unsigned wait_of(const struct km_cli *cli)
+{
+    return cli->wait_ms ? cli->wait_ms : WAIT_MS;
 }
 
 /* A gateway that was stopped keeps its socket and never answers. */
-static int send_and_read(int fd, struct km_str head, struct km_str body, struct km_buf *answer,
-                         struct km_err *err)
+static int send_and_read(int fd, unsigned wait_ms, struct km_str head, struct km_str body,
+                         struct km_buf *answer, struct km_err *err)
 {
-    const struct timeval most = { .tv_sec = WAIT_MS / 1000 };
+    const struct timeval most = { .tv_sec = wait_ms / 1000 };
     int r;
 
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &most, sizeof most);
@@ -77,7 +72,7 @@ static int send_and_read(int fd, struct km_str head, struct km_str body, struct 
     if (r == 0)
         r = km_unix_read(fd, false, answer, err);
     if (r == KM_E_UPSTREAM_TIMEOUT)
-        km_fail(err, r, "the gateway did not answer in %d s", WAIT_MS / 1000);
+        km_fail(err, r, "the gateway did not answer in %u s", wait_ms / 1000);
     return r;
 }
 
@@ -98,9 +93,15 @@ static int split_answer(struct km_answer *a, struct km_err *err)
 
 static void not_running(const struct km_cli *cli, struct km_err *err)
 {
-    km_fail(err, KM_E_NOT_RUNNING,
-            "no gateway is running here (%s). Start one: kanmon start --config %s", cli->socket,
-            km_cli_config_file(cli));
+    if (cli->supervisor)
+        km_fail(err, KM_E_NOT_RUNNING,
+                "the gateway is down (%s); supervisor %ld starts it again. Its log says why: "
+                "kanmon.log in the same folder",
+                cli->socket, cli->supervisor);
+    else
+        km_fail(err, KM_E_NOT_RUNNING,
+                "no gateway is running here (%s). Start one: kanmon start --config %s", cli->socket,
+                km_cli_config_file(cli));
 }
 
 static int call_socket(struct km_cli *cli, const char *method, const char *target,
@@ -122,7 +123,7 @@ static int call_socket(struct km_cli *cli, const char *method, const char *targe
         km_buf_printf(&head, "Content-Type: application/json\r\nContent-Length: %zu\r\n", body.n);
     km_buf_str(&head, lines);
     km_buf_str(&head, KM_STR("\r\n"));
-    r = send_and_read(fd, km_buf_view(&head), body, &ret->body, err);
+    r = send_and_read(fd, wait_of(cli), km_buf_view(&head), body, &ret->body, err);
     close(fd);
     return r == 0 ? split_answer(ret, err) : r;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_config.c - asking about the configuration without running it.
  *
- * `check` loads the file as the gateway would, models and pass-through endpoints included, and
- * prints every problem at once.
+ * `check` judges the file as the start, a restart and a reload do (gateway/judge.h), and prints
+ * every problem at once.
  */
 #include "app/cmd_config.h"
 
@@ -16,23 +16,9 @@ static void print(const struct km_buf *b)
     fwrite(b->p ? b->p : "", 1, b->n, stdout);
 }
 
-/* Everything the start would find wrong with the models. */
-static int check_models(struct km_config *config, struct km_diags *diags, struct km_err *err)
-{
-    struct km_snapshot_args args = {
-        .config = config, .routes = km_app_routes, .builtins = km_app_builtins, .version = 1
-    };
-    struct km_snapshot *snap = NULL;
-    int r = km_snapshot_new(&args, diags, &snap, err);
-
-    km_snapshot_unref(snap);
-    return r;
-}
-
 int km_cmd_config_check(struct km_cli *cli)
 {
     const char *file = cli->nargs ? cli->args[0] : km_cli_config_file(cli);
-    struct km_config_args args = { .file = file, .tables = km_app_tables };
     struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(OUTPUT_BYTES);
     struct km_diags *diags = km_diags_new();
     struct km_config *config = NULL;
@@ -42,9 +28,9 @@ int km_cmd_config_check(struct km_cli *cli)
 
     if (!diags)
         return KM_EXIT_FAILURE;
-    r = km_config_load(&args, diags, &config, &err);
-    if (r == 0)
-        r = check_models(config, diags, &err);
+    r = km_cli_judge_file(cli, file, diags, &config, NULL, &err);
+    if (r < 0 && km_diags_count(diags, KM_DIAG_ERROR) == 0)
+        km_diag_add(diags, KM_DIAG_ERROR, "E0100", NULL, NULL, "%s", err.text);
     errors = km_diags_count(diags, KM_DIAG_ERROR);
     warnings = km_diags_count(diags, KM_DIAG_WARNING);
     if (km_cli_flag(cli, "json"))
@@ -54,8 +40,6 @@ int km_cmd_config_check(struct km_cli *cli)
     print(&out);
     km_diags_free(diags);
     km_config_unref(config);
-    if (r < 0 && errors == 0)
-        fprintf(stderr, "error: %s\n", err.text);
     if (!km_cli_flag(cli, "json"))
         fprintf(stderr, "%s: %s, %zu error%s, %zu warning%s\n", file, r < 0 ? "invalid" : "valid",
                 errors, errors == 1 ? "" : "s", warnings, warnings == 1 ? "" : "s");

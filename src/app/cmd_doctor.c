@@ -13,6 +13,7 @@
 #include <stdarg.h>
 
 #include "app/doctor.h"
+#include "app/find.h"
 #include "config/config.h"
 #include "http/json_out.h"
 
@@ -71,22 +72,13 @@ void km_doctor_say(struct km_doctor *d, enum km_doctor_level level, const char *
 
 static void load(struct km_doctor *d)
 {
-    struct km_config_args args = { .file = d->file, .tables = km_app_tables };
-    struct km_snapshot_args snap = { .routes = km_app_routes,
-                                     .builtins = km_app_builtins,
-                                     .version = 1 };
-    const char *dir = km_cli_option(d->cli, "state-dir");
-    int r = km_config_load(&args, d->diags, &d->config, &d->config_err);
+    struct km_running run;
 
-    if (r == 0 && !dir)
-        r = km_cli_state_dir(d->config, d->state_dir, sizeof d->state_dir, &d->config_err);
-    if (dir)
-        snprintf(d->state_dir, sizeof d->state_dir, "%s", dir);
-    snap.config = d->config;
-    if (r == 0)
-        r = km_snapshot_new(&snap, d->diags, &d->snap, &d->config_err);
-    if (r < 0)
-        d->config = km_config_unref(d->config);
+    if (km_cli_judge_file(d->cli, d->file, d->diags, &d->config, &d->snap, &d->config_err) < 0)
+        d->snap = NULL;
+    /* Who it is that does not answer says the check of the gateway. */
+    (void)!km_find_running(d->cli, &run, &d->gateway_err);
+    snprintf(d->state_dir, sizeof d->state_dir, "%s", run.dir);
 }
 
 /* The answer's JSON, or NULL with err. */
@@ -99,14 +91,6 @@ static const struct km_json *ask(struct km_doctor *d, const char *target, struct
 
 static void ask_gateway(struct km_doctor *d, struct km_answer answers[3])
 {
-    if (!d->state_dir[0]) {
-        for (size_t i = 0; i < 3; i++)
-            km_answer_init(&answers[i]);
-        km_fail(&d->gateway_err, KM_E_NOT_RUNNING,
-                "without a configuration nobody knows where its control socket is");
-        return;
-    }
-    snprintf(d->cli->socket, sizeof d->cli->socket, "%s/kanmon.sock", d->state_dir);
     d->status = ask(d, "/kanmon/status", &answers[0], &d->gateway_err);
     d->servers = ask(d, "/kanmon/mcp/servers", &answers[1], &d->gateway_err);
     d->pins = ask(d, "/kanmon/mcp/pins", &answers[2], &d->gateway_err);

@@ -8,9 +8,11 @@
 #include "app/cmd_key.h"
 
 #include "app/client.h"
+#include "app/control.h"
 #include "http/message.h"
 
 #define REQUEST_BYTES (64 * 1024)
+#define KEY_BYTES 600 /* a hash, a secret, or an alias */
 
 static void print_json(const struct km_answer *a)
 {
@@ -198,25 +200,59 @@ int km_cmd_key_list(struct km_cli *cli)
     return KM_EXIT_OK;
 }
 
-/* The key a command is about: a hash, or "-" for a secret on standard input. */
+static bool is_hash(const char *text)
+{
+    return strlen(text) == 64 && text[strspn(text, "0123456789abcdefABCDEF")] == 0;
+}
+
+/* The hash of the key that has this alias, of which there is one at most. */
+static int by_alias(struct km_cli *cli, const char *alias, char *out, size_t cap,
+                    struct km_err *err)
+{
+    struct km_buf encoded KM_CLEANUP(km_buf_done) = KM_BUF(KEY_BYTES * 3);
+    char target[KEY_BYTES * 4];
+    struct km_json_iter it;
+    const struct km_json *item;
+    struct km_answer a;
+    struct km_str key, hash;
+    int r;
+
+    km_url_encode(&encoded, km_str_c(alias));
+    snprintf(target, sizeof target, "/key/list?size=1&key_alias=%s", km_buf_cstr(&encoded));
+    km_answer_init(&a);
+    r = km_cli_call(cli, "GET", target, KM_STR_NONE, &a, err);
+    km_json_iter(km_json_get(a.json, "keys"), &it);
+    if (r == 0 && (!km_json_next(&it, &key, &item) || !km_json_string(item, &hash)))
+        r = km_fail(err, KM_E_NOT_FOUND, "no key has the alias '%s'", alias);
+    if (r == 0)
+        snprintf(out, cap, "%.*s", KM_STR_ARG(hash));
+    km_answer_done(&a);
+    return r;
+}
+
+/* The key a command is about: its hash, its alias, or "-" for a secret on standard input. */
 static int key_argument(struct km_cli *cli, char *out, size_t cap)
 {
-    if (cli->nargs != 1) {
-        km_cli_usage(cli, "name one key: its hash, or - to read it from standard input");
-        return KM_EXIT_USAGE;
-    }
-    if (strncmp(cli->args[0], "sk-", 3) == 0) {
-        km_cli_usage(cli, "a key on the command line can be read by others: use its hash, or -");
-        return KM_EXIT_USAGE;
-    }
-    if (strcmp(cli->args[0], "-") != 0) {
+    struct km_err err = { 0 };
+
+    if (cli->nargs != 1)
+        return km_cli_usage(cli, "name one key: its hash or alias, or - to read it from standard "
+                                 "input");
+    if (strncmp(cli->args[0], "sk-", 3) == 0)
+        return km_cli_usage(cli, "a key on the command line can be read by others: use its hash or "
+                                 "alias, or -");
+    if (strlen(cli->args[0]) >= cap)
+        return km_cli_usage(cli, "that is no key's name: it is too long");
+    if (is_hash(cli->args[0])) {
         snprintf(out, cap, "%s", cli->args[0]);
         return 0;
     }
+    if (strcmp(cli->args[0], "-") != 0)
+        return by_alias(cli, cli->args[0], out, cap, &err) < 0 ? km_cli_fail(cli, &err) : 0;
     if (!fgets(out, (int)cap, stdin))
         out[0] = 0;
     out[strcspn(out, "\r\n")] = 0;
-    return 0;
+    return out[0] ? 0 : km_cli_usage(cli, "standard input has no key");
 }
 
 static void show_info(const struct km_json *json)
@@ -226,8 +262,8 @@ static void show_info(const struct km_json *json)
 
 int km_cmd_key_info(struct km_cli *cli)
 {
-    char key[300], target[1000];
-    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(1000);
+    char key[KEY_BYTES], target[KEY_BYTES * 4];
+    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(KEY_BYTES * 3);
     int code = key_argument(cli, key, sizeof key);
 
     if (code != 0)
@@ -245,7 +281,7 @@ static void show_done(const struct km_json *json)
 
 static int with_key(struct km_cli *cli, const char *target, bool list)
 {
-    char key[300];
+    char key[KEY_BYTES];
     struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(REQUEST_BYTES);
     int code = key_argument(cli, key, sizeof key);
 
@@ -284,6 +320,7 @@ static void show_reload(const struct km_json *json)
     struct km_str version = text_of(json, "version");
 
     printf("reloaded: configuration version %.*s is in effect\n", KM_STR_ARG(version));
+    km_control_show(json);
 }
 
 int km_cmd_prices_import(struct km_cli *cli)
@@ -298,28 +335,68 @@ int km_cmd_prices_import(struct km_cli *cli)
     return run(cli, "POST", "/kanmon/prices", km_buf_view(&b), show_reload);
 }
 
+/* What the file has that is wrong, or worth a word, on standard error. */
+static void show_problems(const struct km_json *json)
+{
+    const struct km_json *list = km_json_get(json, "problems"), *p;
+    struct km_json_iter it;
+    struct km_str key;
+
+    for (km_json_iter(list, &it); km_json_next(&it, &key, &p);) {
+        struct km_str help = text_of(p, "suggestion"), file = text_of(p, "file");
+
+        fprintf(stderr, "%.*s[%.*s]: %.*s\n", KM_STR_ARG(text_of(p, "level")),
+                KM_STR_ARG(text_of(p, "code")), KM_STR_ARG(text_of(p, "message")));
+        if (file.n)
+            fprintf(stderr, "  --> %.*s:%.*s:%.*s\n", KM_STR_ARG(file),
+                    KM_STR_ARG(text_of(p, "line")), KM_STR_ARG(text_of(p, "column")));
+        if (help.n)
+            fprintf(stderr, "  = help: %.*s\n", KM_STR_ARG(help));
+    }
+}
+
+/* What is wrong with the file stands in the answer; then nothing has changed. */
+static int reload_refused(struct km_cli *cli, const struct km_answer *a)
+{
+    struct km_str why = text_of(a->json, "error");
+    struct km_err err;
+
+    if (km_cli_flag(cli, "json")) {
+        print_json(a);
+        return KM_EXIT_CONFIG;
+    }
+    km_fail(&err, KM_E_CONFIG, "nothing was changed: %.*s", KM_STR_ARG(why));
+    return km_cli_fail(cli, &err);
+}
+
 int km_cmd_reload(struct km_cli *cli)
 {
-    return run(cli, "POST", "/kanmon/reload", KM_STR_NONE, show_reload);
+    struct km_answer a;
+    struct km_err err = { 0 };
+    int code = KM_EXIT_OK, r;
+
+    km_answer_init(&a);
+    r = km_cli_call(cli, "POST", "/kanmon/reload", KM_STR_NONE, &a, &err);
+    if (!km_cli_flag(cli, "json"))
+        show_problems(a.json);
+    if (r < 0)
+        code = km_json_get(a.json, "reloaded") ? reload_refused(cli, &a) : km_cli_fail(cli, &err);
+    else if (km_cli_flag(cli, "json"))
+        print_json(&a);
+    else
+        show_reload(a.json);
+    km_answer_done(&a);
+    return code;
 }
 
 static void show_status(const struct km_json *json)
 {
-    struct km_json_iter it;
-    struct km_str key, text;
-    const struct km_json *item;
-
     puts("kanmon is running");
-    print_field("pid", json, "pid");
+    km_control_show(json);
     if (km_json_kind(km_json_get(json, "supervisor")) == KM_JSON_NULL)
         puts("  supervised   no: `kanmon start` would keep it running");
-    else
-        print_field("supervisor", json, "supervisor");
     print_field("version", json, "version");
     print_field("since", json, "started_at");
-    for (km_json_iter(km_json_get(json, "listen"), &it); km_json_next(&it, &key, &item);)
-        if (km_json_string(item, &text))
-            printf("  %-12s %.*s\n", "listening", KM_STR_ARG(text));
     print_field("workers", json, "workers");
     print_field("connections", json, "connections");
     print_field("models", json, "models");
@@ -327,8 +404,6 @@ static void show_status(const struct km_json *json)
     print_field("", km_json_get(json, "store_fault"), "why");
     print_field("refuses", km_json_get(json, "store_fault"), "refuses");
     print_field("auth", json, "auth");
-    print_field("config", json, "config");
-    print_field("state", json, "state_dir");
 }
 
 int km_cmd_status(struct km_cli *cli)

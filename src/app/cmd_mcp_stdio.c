@@ -83,7 +83,11 @@ extern char **environ;
  * it has our environment and our folder. */
 static int run_start(struct km_cli *cli, struct km_err *err)
 {
-    const char *argv[] = { "kanmon", "start", "--config", km_cli_config_file(cli), NULL };
+    const char *dir = cli->state_dir[0] ? cli->state_dir : NULL; /* a variable it has itself */
+    const char *argv[] = {
+        "kanmon", "start", "--config", km_cli_config_file(cli), dir ? "--state-dir" : NULL,
+        dir,      NULL
+    };
     const struct km_child_spec spec = { .file = "/proc/self/exe",
                                         .argv = argv,
                                         .envp = (const char *const *)environ,

@@ -29,8 +29,8 @@ static int version(struct km_cli *cli)
 #define LISTEN_OPTIONS                                                                             \
     { "host", "ADDRESS", "listen here instead of what the file says", 0 },                         \
         { "port", "PORT", "listen on this port instead", 'p' },                                    \
-        { "workers", "N", "worker threads, or auto", 0 },                                          \
-        { "num_workers", "N", "the same, LiteLLM's name", 0 },                                     \
+        { "workers", "N|auto", "worker threads", 0 },                                              \
+        { "num_workers", "N|auto", "the same, LiteLLM's name", 0 },                                \
         { "debug", NULL, "log at level debug", 0 },                                                \
     {                                                                                              \
         "detailed_debug", NULL, "the same, LiteLLM's name", 0                                      \
@@ -51,6 +51,9 @@ static const struct km_option serve_options[] = {
 };
 
 static const struct km_option start_options[] = { LISTEN_OPTIONS, NEW_STORE_OPTION, { 0 } };
+
+/* As it would be started. */
+static const struct km_option check_options[] = { LISTEN_OPTIONS, { 0 } };
 
 static const struct km_option client_options[] = { KM_CLIENT_OPTIONS, { 0 } };
 
@@ -175,7 +178,7 @@ const struct km_command km_app_commands[] = {
     { "config check", "Say everything that is wrong with a configuration", "[FILE]",
       "  kanmon config check config.yaml\n"
       "  kanmon config check --json | jq .\n",
-      NULL, km_cmd_config_check },
+      check_options, km_cmd_config_check },
     { "config show", "Print the settings in effect and where each comes from", NULL,
       "  kanmon config show --config config.yaml\n", NULL, km_cmd_config_show },
     { "config schema", "Print the JSON Schema of the configuration", NULL,
@@ -192,13 +195,16 @@ const struct km_command km_app_commands[] = {
       generate_options, km_cmd_key_generate },
     { "key list", "List virtual keys", NULL, "  kanmon key list --json\n", client_options,
       km_cmd_key_list },
-    { "key info", "Show a key's limits and spend", "HASH", "  kanmon key info 1a2b...\n",
+    { "key info", "Show a key's limits and spend", "KEY",
+      "  kanmon key info team-a                  by alias\n"
+      "  kanmon key info 1a2b...                 by hash\n"
+      "  kanmon key info - <file                 by the key itself\n",
       client_options, km_cmd_key_info },
-    { "key block", "Refuse a key until it is unblocked", "HASH", NULL, client_options,
+    { "key block", "Refuse a key until it is unblocked", "KEY", NULL, client_options,
       km_cmd_key_block },
-    { "key unblock", "Accept a blocked key again", "HASH", NULL, client_options,
+    { "key unblock", "Accept a blocked key again", "KEY", NULL, client_options,
       km_cmd_key_unblock },
-    { "key delete", "Delete a key", "HASH", "  kanmon key delete --yes 1a2b...\n", delete_options,
+    { "key delete", "Delete a key", "KEY", "  kanmon key delete --yes team-a\n", delete_options,
       km_cmd_key_delete },
     { "prices import", "Import model prices (LiteLLM's JSON, or genai-prices data)", "FILE",
       "  kanmon prices import model_prices_and_context_window.json\n", client_options,

@@ -13,6 +13,7 @@
 #define KM_APP_DOCTOR_H
 
 #include "app/client.h"
+#include "gateway/judge.h"
 
 enum km_doctor_level {
     KM_DOCTOR_OK,
@@ -36,7 +37,7 @@ struct km_doctor {
     struct km_diags *diags; /* of the configuration */
     struct km_config *config; /* NULL: it does not load */
     struct km_snapshot *snap; /* the same; nothing of it runs */
-    char state_dir[512]; /* empty: not known */
+    char state_dir[KM_STATE_DIR_BYTES]; /* empty: not known */
     struct km_err config_err, gateway_err; /* why there is none */
     bool running; /* a gateway answers */
     const struct km_json *status, *servers, *pins; /* its answers; NULL: none */

@@ -18,83 +18,40 @@
 
 #define BACKLOG 4096
 
-static const struct km_listen_entry default_listen = { .host = { "127.0.0.1", 9 }, .port = 4000 };
-
-struct wanted {
-    const struct km_listen_entry *entries;
-    size_t n;
-};
-
-static struct wanted wanted(const struct km_config *config)
+static int wanted(const struct km_cli *cli, const struct km_config *config,
+                  struct km_listening *ret, struct km_err *err)
 {
-    const struct km_gateway_settings *g = km_config_get(config, &km_gateway_settings_table);
+    const struct km_listen_flags flags = km_cli_listen_flags(cli);
+    int r = km_listening_of(config, &flags, ret, NULL, err);
 
-    return g->listen.n ? (struct wanted){ g->listen.v, g->listen.n }
-                       : (struct wanted){ &default_listen, 1 };
+    for (size_t i = 0; r == 0 && i < ret->n; i++)
+        r = km_listening_exposed(config, &ret->v[i].addr, err);
+    return r;
 }
 
-/* Without a key, nobody but this machine may come in. */
-static int check_exposure(const struct km_config *config, const union km_addr *addr,
-                          struct km_err *err)
+static int match(struct km_sockets *s, const struct km_listening *w, struct km_err *err)
 {
-    const struct km_gateway_settings *s = km_config_get(config, &km_gateway_settings_table);
-    const struct km_general_settings *g = km_config_get(config, &km_general_settings_table);
+    union km_addr have;
+    int r = 0;
 
-    if (g->master_key.n || s->auth == KM_AUTH_MODE_NONE || km_addr_loopback(addr))
-        return 0;
-    return km_fail(err, KM_E_CONFIG,
-                   "without general_settings.master_key only loopback is served; set it, or "
-                   "kanmon_settings.auth: none if everybody may call");
-}
-
-static int address_of(const struct km_cli *cli, const struct km_config *config,
-                      const struct km_listen_entry *e, union km_addr *ret, struct km_err *err)
-{
-    const char *host = km_cli_option(cli, "host"), *port = km_cli_option(cli, "port");
-    struct km_str name = host ? km_str_c(host) : e->host;
-    uint64_t number = (uint64_t)e->port;
-
-    if (port && (km_str_u64(km_str_c(port), &number) < 0 || number > 65535))
-        return km_fail(err, KM_E_CONFIG, "--port must be 0 to 65535");
-    if (km_str_eq(name, KM_STR("localhost")))
-        name = KM_STR("127.0.0.1");
-    if (km_addr_parse(name, (uint16_t)number, ret) < 0)
-        return km_fail(err, KM_E_CONFIG, "cannot listen on '%.*s': it must be an address",
-                       KM_STR_ARG(name));
-    return check_exposure(config, ret, err);
-}
-
-static bool fits(const union km_addr *asked, union km_addr have)
-{
-    if (asked->sa.sa_family != have.sa.sa_family)
-        return false;
-    if (asked->sa.sa_family == AF_INET6)
-        return (asked->in6.sin6_port == 0 || asked->in6.sin6_port == have.in6.sin6_port) &&
-               memcmp(&asked->in6.sin6_addr, &have.in6.sin6_addr, sizeof have.in6.sin6_addr) == 0;
-    return (asked->in.sin_port == 0 || asked->in.sin_port == have.in.sin_port) &&
-           asked->in.sin_addr.s_addr == have.in.sin_addr.s_addr;
+    for (size_t i = 0; i < s->n; i++)
+        s->entries[i] = KM_ENTRY_NONE;
+    for (size_t e = 0; e < w->n; e++)
+        for (size_t i = 0; r == 0 && i < s->n; i++) {
+            r = km_listen_address(s->fds[i], &have, err);
+            if (r == 0 && s->entries[i] == KM_ENTRY_NONE && km_listening_fits(&w->v[e].addr, &have))
+                s->entries[i] = e;
+        }
+    return r;
 }
 
 int km_sockets_match(struct km_sockets *s, const struct km_cli *cli, const struct km_config *config,
                      struct km_err *err)
 {
-    struct wanted w = wanted(config);
+    struct km_listening w;
+    int r = wanted(cli, config, &w, err);
 
-    for (size_t i = 0; i < s->n; i++)
-        s->entries[i] = KM_ENTRY_NONE;
-    for (size_t e = 0; e < w.n; e++) {
-        union km_addr asked, have;
-        int r = address_of(cli, config, &w.entries[e], &asked, err);
-
-        for (size_t i = 0; r == 0 && i < s->n; i++) {
-            r = km_listen_address(s->fds[i], &have, err);
-            if (r == 0 && s->entries[i] == KM_ENTRY_NONE && fits(&asked, have))
-                s->entries[i] = e;
-        }
-        if (r < 0)
-            return r;
-    }
-    return 0;
+    return r == 0 ? match(s, &w, err) : r;
 }
 
 static int add(struct km_sockets *s, const union km_addr *addr, size_t entry, size_t workers,
@@ -125,39 +82,48 @@ static int add(struct km_sockets *s, const union km_addr *addr, size_t entry, si
 int km_sockets_open(struct km_sockets *s, const struct km_cli *cli, const struct km_config *config,
                     struct km_err *err)
 {
-    struct wanted w = wanted(config);
-    union km_addr addr;
+    struct km_listening w;
     size_t workers;
     int r = km_gateway_workers(km_config_get(config, &km_gateway_settings_table), &workers, err);
 
     if (r == 0)
-        r = km_sockets_match(s, cli, config, err);
-    for (size_t e = 0; r == 0 && e < w.n; e++) {
-        r = address_of(cli, config, &w.entries[e], &addr, err);
-        if (r == 0)
-            r = add(s, &addr, e, workers, err);
-    }
+        r = wanted(cli, config, &w, err);
+    if (r == 0)
+        r = match(s, &w, err);
+    for (size_t e = 0; r == 0 && e < w.n; e++)
+        r = add(s, &w.v[e].addr, e, workers, err);
     return r;
+}
+
+/* An entry with TLS: a socket that belongs to none might have been meant for it. */
+static bool any_tls(const struct km_config *config)
+{
+    const struct km_gateway_settings *g = km_config_get(config, &km_gateway_settings_table);
+    const struct km_listen_entry *entries = g->listen.v;
+
+    for (size_t i = 0; i < g->listen.n; i++)
+        if (entries[i].tls.cert.n)
+            return true;
+    return false;
 }
 
 static int check_strangers(struct km_sockets *s, const struct km_config *config, struct km_err *err)
 {
-    struct wanted w = wanted(config);
     union km_addr addr;
     char text[KM_ADDR_TEXT];
 
     for (size_t i = 0; i < s->n; i++) {
         if (s->entries[i] != KM_ENTRY_NONE)
             continue;
-        if (km_listen_address(s->fds[i], &addr, err) < 0 || check_exposure(config, &addr, err) < 0)
+        if (km_listen_address(s->fds[i], &addr, err) < 0 ||
+            km_listening_exposed(config, &addr, err) < 0)
             return err->code;
         km_addr_text(&addr, text);
-        for (size_t e = 0; e < w.n; e++)
-            if (w.entries[e].tls.cert.n)
-                return km_fail(err, KM_E_CONFIG,
-                               "a socket for %s was passed on, which kanmon_settings.listen does "
-                               "not name: say there whether it speaks TLS",
-                               text);
+        if (any_tls(config))
+            return km_fail(err, KM_E_CONFIG,
+                           "a socket for %s was passed on, which kanmon_settings.listen does "
+                           "not name: say there whether it speaks TLS",
+                           text);
     }
     return 0;
 }
@@ -218,10 +184,11 @@ const char *km_listen_exposure(const struct km_config *config)
 
 void km_sockets_url(const struct km_sockets *s, const struct km_config *config, char out[80])
 {
-    struct wanted w = wanted(config);
+    const struct km_gateway_settings *g = km_config_get(config, &km_gateway_settings_table);
+    const struct km_listen_entry *entries = g->listen.v;
     char text[KM_ADDR_TEXT] = "?";
     union km_addr addr;
-    bool tls = s->n > 0 && s->entries[0] < w.n && w.entries[s->entries[0]].tls.cert.n > 0;
+    bool tls = s->n > 0 && s->entries[0] < g->listen.n && entries[s->entries[0]].tls.cert.n > 0;
 
     if (s->n > 0 && km_listen_address(s->fds[0], &addr, NULL) == 0)
         km_addr_text(&addr, text);

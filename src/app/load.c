@@ -3,8 +3,7 @@
  *
  * It is read in one way, whoever asks: problems go to standard error as `config check` prints
  * them, and what keeps it from loading ends in the exit code for an invalid configuration.
- * The state folder follows from it: relative to the file's own folder, so that a command finds
- * the same gateway wherever it is called from.
+ * Commands that only look for the gateway that runs do not load it: find.c.
  */
 #include "app/cli.h"
 
@@ -14,13 +13,48 @@
 #include <unistd.h>
 
 #include "config/config.h"
-#include "gateway/settings.h"
+#include "gateway/judge.h"
+
+bool km_cli_config_named(const struct km_cli *cli)
+{
+    const char *by_option = km_cli_option(cli, "config"), *litellms = getenv("CONFIG_FILE_PATH");
+
+    return (by_option && *by_option) || (litellms && *litellms);
+}
+
+const char *km_cli_config_file(const struct km_cli *cli)
+{
+    const char *file = km_cli_option(cli, "config");
+
+    if (!file || !*file)
+        file = getenv("CONFIG_FILE_PATH"); /* LiteLLM's */
+    return file && *file ? file : "config.yaml";
+}
+
+void km_cli_config_path(const struct km_cli *cli, char out[PATH_MAX])
+{
+    const char *file = km_cli_config_file(cli), *slash = strrchr(file, '/');
+    char folder[PATH_MAX], real[PATH_MAX];
+    int n;
+
+    snprintf(folder, sizeof folder, "%.*s",
+             slash == file ? 1
+             : slash       ? (int)(slash - file)
+                           : 1,
+             slash ? file : ".");
+    if (!realpath(folder, real))
+        snprintf(real, sizeof real, "%s", folder);
+    n = snprintf(out, PATH_MAX, "%s%s%s", real, strcmp(real, "/") == 0 ? "" : "/",
+                 slash ? slash + 1 : file);
+    if (n >= PATH_MAX) /* then nothing opens it either */
+        snprintf(out, PATH_MAX, "%s", file);
+}
 
 size_t km_cli_config_flags(const struct km_cli *cli, struct km_config_flag flags[KM_CLI_FLAGS])
 {
     static const struct {
         const char *option, *path, *value; /* value NULL: the option's own */
-    } rows[KM_CLI_FLAGS] = {
+    } rows[] = {
         { "workers", "kanmon_settings.workers", NULL },
         { "num_workers", "kanmon_settings.workers", NULL },
         { "debug", "kanmon_settings.log_level", "debug" },
@@ -28,69 +62,96 @@ size_t km_cli_config_flags(const struct km_cli *cli, struct km_config_flag flags
     };
     size_t n = 0;
 
-    for (size_t i = 0; i < KM_CLI_FLAGS; i++) {
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         const char *given = km_cli_option(cli, rows[i].option);
 
         if (given)
             flags[n++] = (struct km_config_flag){ rows[i].path, rows[i].option,
                                                   rows[i].value ? rows[i].value : given };
     }
+    if (cli->state_dir[0])
+        flags[n++] =
+            (struct km_config_flag){ "kanmon_settings.state_dir", "state-dir", cli->state_dir };
     return n;
 }
 
-int km_cli_load_config(const struct km_cli *cli, struct km_config **ret_config)
+/* Variables are the configuration's to read: .env files have some, too. */
+struct km_listen_flags km_cli_listen_flags(const struct km_cli *cli)
+{
+    return (struct km_listen_flags){ .host = km_cli_flag_value(cli, "host"),
+                                     .port = km_cli_flag_value(cli, "port") };
+}
+
+static int load(const struct km_cli *cli, const char *file, struct km_diags *diags,
+                struct km_config **ret_config, struct km_err *err)
 {
     struct km_config_flag flags[KM_CLI_FLAGS];
-    struct km_config_args args = { .file = km_cli_config_file(cli),
-                                   .tables = km_app_tables,
-                                   .flags = flags,
-                                   .nflags = km_cli_config_flags(cli, flags) };
-    struct km_diags *diags = km_diags_new();
-    struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(4 * 1024 * 1024);
-    struct km_err err = { 0 };
-    int r;
+    const struct km_config_args args = { .file = file,
+                                         .tables = km_app_tables,
+                                         .flags = flags,
+                                         .nflags = km_cli_config_flags(cli, flags) };
 
-    if (!diags)
-        return KM_EXIT_FAILURE;
-    r = km_config_load(&args, diags, ret_config, &err);
+    return km_config_load(&args, diags, ret_config, err);
+}
+
+int km_cli_judge_file(const struct km_cli *cli, const char *file, struct km_diags *diags,
+                      struct km_config **ret_config, struct km_snapshot **ret_snapshot,
+                      struct km_err *err)
+{
+    struct km_judge_args args = {
+        .snapshot = { .routes = km_app_routes, .builtins = km_app_builtins, .version = 1 },
+        .listen = km_cli_listen_flags(cli)
+    };
+    struct km_config *config = NULL;
+    int r = load(cli, file, diags, &config, err);
+
+    args.snapshot.config = config;
+    if (r == 0)
+        r = km_gateway_judge(&args, diags, ret_snapshot, err);
+    if (r == 0)
+        *ret_config = config;
+    else
+        km_config_unref(config);
+    return r;
+}
+
+static int say(const struct km_cli *cli, struct km_diags *diags, int r, struct km_err *err)
+{
+    struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(4 * 1024 * 1024);
+
     km_diags_text(diags, isatty(STDERR_FILENO) && !getenv("NO_COLOR"), &text);
     fwrite(text.p ? text.p : "", 1, text.n, stderr);
     km_diags_free(diags);
     if (r == 0)
         return 0;
-    fprintf(stderr, "error: %s\n", err.text);
-    return r == KM_E_NOT_FOUND || r == KM_E_CONFIG ? KM_EXIT_CONFIG : KM_EXIT_FAILURE;
+    if (r == KM_E_NOT_FOUND)
+        err->code = KM_E_CONFIG;
+    return km_cli_fail(cli, err);
 }
 
-/* The folder of the configuration file, absolute. */
-static int folder_of(const struct km_config *config, char *out, struct km_err *err)
+int km_cli_load_config(const struct km_cli *cli, struct km_config **ret_config)
 {
-    char path[PATH_MAX];
-    struct km_str file = km_config_file(config);
-    char *slash;
+    struct km_diags *diags = km_diags_new();
+    struct km_err err = { 0 };
+    int r;
 
-    snprintf(path, sizeof path, "%.*s", KM_STR_ARG(file));
-    if (!realpath(path, out))
-        return km_fail(err, KM_E_SYSTEM, "'%s' cannot be resolved", path);
-    slash = strrchr(out, '/');
-    if (slash)
-        *slash = 0;
+    if (!diags)
+        return KM_EXIT_FAILURE;
+    r = load(cli, km_cli_config_file(cli), diags, ret_config, &err);
+    return say(cli, diags, r, &err);
+}
+
+int km_cli_judge_config(const struct km_cli *cli, bool quiet, struct km_config **ret_config)
+{
+    struct km_diags *diags = km_diags_new();
+    struct km_err err = { 0 };
+    int r;
+
+    if (!diags)
+        return KM_EXIT_FAILURE;
+    r = km_cli_judge_file(cli, km_cli_config_file(cli), diags, ret_config, NULL, &err);
+    if (r < 0 || !quiet)
+        return say(cli, diags, r, &err);
+    km_diags_free(diags);
     return 0;
-}
-
-int km_cli_state_dir(const struct km_config *config, char *out, size_t cap, struct km_err *err)
-{
-    const struct km_gateway_settings *s = km_config_get(config, &km_gateway_settings_table);
-    char folder[PATH_MAX];
-    int r = folder_of(config, folder, err), n;
-
-    if (r < 0)
-        return r;
-    if (!s->state_dir.n)
-        n = snprintf(out, cap, "%s/.kanmon", folder);
-    else if (s->state_dir.p[0] == '/')
-        n = snprintf(out, cap, "%.*s", KM_STR_ARG(s->state_dir));
-    else
-        n = snprintf(out, cap, "%s/%.*s", folder, KM_STR_ARG(s->state_dir));
-    return n < 0 || (size_t)n >= cap ? km_fail(err, KM_E_CONFIG, "state_dir is too long") : 0;
 }

@@ -49,7 +49,7 @@ static int take_flags(struct km_cli *cli)
         char name[64] = "KANMON_PG_";
         size_t at = strlen(name);
 
-        if (!row)
+        if (!row || cli->given[i].variable)
             continue;
         for (size_t k = 0; row->name[k] && at < sizeof name - 1; k++)
             name[at++] = (char)toupper((unsigned char)row->name[k]);
@@ -101,13 +101,13 @@ static int load(struct km_cli *cli, struct km_config **ret_config,
 /* --- over HTTP --- */
 
 /* A gateway without a file keeps its state in a folder of the user's, one for each address. */
-static int make_state_dir(const char *listen)
+static int make_state_dir(const struct km_cli *cli, const char *listen)
 {
     const char *base = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
     char path[PATH_BYTES];
     int n;
 
-    if (getenv("KANMON_STATE_DIR"))
+    if (cli->state_dir[0] || getenv("KANMON_STATE_DIR"))
         return 0;
     if (base && *base)
         n = snprintf(path, sizeof path, "%s", base);
@@ -148,7 +148,7 @@ static int serve_http(struct km_cli *cli, const char *listen, bool own_file)
 
     if (code != 0)
         return code;
-    if (!own_file && make_state_dir(listen) != 0)
+    if (!own_file && make_state_dir(cli, listen) != 0)
         return km_cli_usage(cli, "no folder for its state: set KANMON_STATE_DIR");
     if (setenv("KANMON_MCP_SERVERS", "{postgres: {builtin: postgres}}", 1) != 0)
         return KM_EXIT_FAILURE;
@@ -158,14 +158,15 @@ static int serve_http(struct km_cli *cli, const char *listen, bool own_file)
 int km_postgres_serve(struct km_cli *cli)
 {
     const char *listen = km_cli_option(cli, "listen");
+    static const struct km_option file = { "config", "FILE", "", 0 };
     bool own_file = km_cli_option(cli, "config") != NULL;
     const struct km_pg_settings *settings;
     struct km_config *config = NULL;
     struct km_err err = { 0 };
     int code = take_flags(cli), r;
 
-    if (code == 0 && !own_file && setenv("KANMON_CONFIG", KM_CONFIG_NO_FILE, 1) != 0)
-        code = KM_EXIT_FAILURE;
+    if (code == 0 && !own_file)
+        code = km_option_give(cli, &file, KM_CONFIG_NO_FILE, true);
     if (code == 0)
         code = load(cli, &config, &settings);
     if (code == 0 && listen) {

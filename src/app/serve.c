@@ -24,6 +24,7 @@
 #include "config/config.h"
 #include "gateway/gateway.h"
 #include "gateway/handover/handover.h"
+#include "gateway/judge.h"
 #include "store/identity.h"
 #include "sys/signals.h"
 #include "sys/unix.h"
@@ -36,7 +37,8 @@ struct serve {
     struct km_config_flag flags[KM_CLI_FLAGS]; /* kept: a reload takes them again */
     size_t nflags;
     struct km_takeover *takeover; /* until the gateway has it */
-    char state_dir[512];
+    char state_dir[KM_STATE_DIR_BYTES];
+    char config_path[PATH_MAX];
     char supervisor[600]; /* its socket; empty: none */
     int lock_fd;
     int control_fd, handover_fd;
@@ -161,7 +163,7 @@ static int lock_state(void *ctx, struct km_err *err)
 {
     struct serve *s = ctx;
 
-    return km_state_lock(s->state_dir, "lock", &s->lock_fd, err);
+    return km_state_lock(s->state_dir, KM_STATE_LOCK, s->config_path, &s->lock_fd, err);
 }
 
 static void unlock_state(void *ctx)
@@ -210,7 +212,7 @@ static int open_control(struct serve *s, struct km_err *err)
         km_takeover_sockets(s->takeover, &s->control_fd, &s->handover_fd);
         return 0;
     }
-    snprintf(path, sizeof path, "%s/kanmon.sock", s->state_dir);
+    snprintf(path, sizeof path, "%s/" KM_STATE_SOCKET, s->state_dir);
     r = km_unix_listen(path, &s->control_fd, err);
     snprintf(path, sizeof path, "%s/handover.sock", s->state_dir);
     return r == 0 ? km_unix_listen(path, &s->handover_fd, err) : r;
@@ -243,7 +245,7 @@ static int open_sockets(struct serve *s, const struct km_cli *cli, struct km_err
     if (r == 0 && s->sockets.n == 0)
         r = km_sockets_open(&s->sockets, cli, s->config, err);
     if (r == 0)
-        r = km_cli_state_dir(s->config, s->state_dir, sizeof s->state_dir, err);
+        r = km_gateway_state_dir(s->config, s->state_dir, err);
     if (r == 0)
         r = km_state_make(s->config, s->state_dir, err);
     return r == 0 ? km_state_drop_root(s->config, err) : r;
@@ -286,7 +288,7 @@ static bool on_network(const struct serve *s)
     return false;
 }
 
-static int start(struct serve *s, struct km_err *err)
+static int start(struct serve *s, const struct km_cli *cli, struct km_err *err)
 {
     int r;
 
@@ -294,6 +296,8 @@ static int start(struct serve *s, struct km_err *err)
                                         .tables = km_app_tables,
                                         .flags = s->flags,
                                         .nflags = s->nflags,
+                                        .listen = km_cli_listen_flags(cli),
+                                        .config_path = s->config_path,
                                         .routes = km_app_routes,
                                         .builtins = km_app_builtins,
                                         .network = on_network(s),
@@ -372,7 +376,8 @@ int km_cmd_serve(struct km_cli *cli)
     find_supervisor(&s);
     s.new_store = !s.args.supervisor && km_cli_flag(cli, "new-store");
     s.nflags = km_cli_config_flags(cli, s.flags);
-    code = km_cli_load_config(cli, &s.config);
+    km_cli_config_path(cli, s.config_path);
+    code = km_cli_judge_config(cli, false, &s.config);
     if (code != 0) {
         tell(&s, code, "the configuration is not valid");
         return code;
@@ -387,7 +392,7 @@ int km_cmd_serve(struct km_cli *cli)
     if (r == 0)
         r = find_running(&s, cli, &err);
     if (r == 0)
-        r = start(&s, &err);
+        r = start(&s, cli, &err);
     code = r == 0 ? KM_EXIT_OK : km_cli_fail(cli, &err);
     tell(&s, code, err.text);
     if (r == 0) {

@@ -3,16 +3,41 @@
 #ifndef KM_APP_STATE_H
 #define KM_APP_STATE_H
 
+#include <limits.h>
+#include <stdbool.h>
+
 #include "base/err.h"
 
 struct km_config;
 
-/* Makes the folder (0700) when it is missing; as root, for kanmon_settings.user. */
+/* Makes the folder, and those it lies in, when they are missing (0700); as root, for
+ * kanmon_settings.user. */
 int km_state_make(const struct km_config *config, const char *dir, struct km_err *err) KM_MUST_USE;
 
-/* Takes dir/name by flock: KM_E_EXISTS when somebody has it.  The descriptor is the caller's;
- * closing it lets go. */
-int km_state_lock(const char *dir, const char *name, int *ret_fd, struct km_err *err) KM_MUST_USE;
+/* Files of the folder. */
+#define KM_STATE_LOCK "lock" /* the gateway's that writes the books */
+#define KM_STATE_SUPERVISOR "supervisor.pid" /* its supervisor's */
+#define KM_STATE_SOCKET "kanmon.sock" /* of commands */
+
+/* Who holds a lock, as it wrote when it took it. */
+struct km_state_holder {
+    long pid; /* 0: not known, or the file is another user's than the process */
+    char config[PATH_MAX]; /* absolute; empty: not known */
+};
+
+/* Takes dir/name by flock and writes into it who has it now: KM_E_EXISTS when somebody else has,
+ * which the text names together with `config`.  The descriptor is the caller's; closing it lets
+ * go. */
+int km_state_lock(const char *dir, const char *name, const char *config, int *ret_fd,
+                  struct km_err *err) KM_MUST_USE;
+/* The same writing, by a process that inherited the lock. */
+int km_state_sign(int fd, const char *config, struct km_err *err) KM_MUST_USE;
+/* What the last holder wrote; it may be gone. */
+void km_state_holder(const char *dir, const char *name, struct km_state_holder *ret);
+/* Does the process belong to the user who owns this file of the folder? */
+bool km_state_is_owner(const char *dir, const char *name, long pid);
+/* Is the lock held?  Then by whom. */
+bool km_state_held(const char *dir, const char *name, struct km_state_holder *ret);
 
 /* Started as root with kanmon_settings.user: becomes that user, for good.  Otherwise nothing. */
 int km_state_drop_root(const struct km_config *config, struct km_err *err) KM_MUST_USE;

@@ -15,6 +15,7 @@
  */
 #include "app/supervisor.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -26,7 +27,7 @@
 #include "app/state.h"
 #include "app/supervised.h"
 #include "config/config.h"
-#include "gateway/settings.h"
+#include "gateway/judge.h"
 #include "sys/peer.h"
 #include "sys/signals.h"
 #include "sys/supervise.h"
@@ -98,7 +99,7 @@ static void on_state(void *ctx, struct km_child *child, enum km_child_state stat
 
 static struct km_child *new_child(struct supervisor *s, int64_t drain_ms, struct km_err *err)
 {
-    const char *argv[16] = { "kanmon", "serve", "--take-over", "--config", s->config };
+    const char *argv[24] = { "kanmon", "serve", "--take-over", "--config", s->config };
     struct km_child_spec spec = { .file = s->self,
                                   .argv = argv,
                                   .envp = s->env,
@@ -112,7 +113,8 @@ static struct km_child *new_child(struct supervisor *s, int64_t drain_ms, struct
     static const char *const passed[][2] = { { "host", "--host" },
                                              { "port", "--port" },
                                              { "workers", "--workers" },
-                                             { "num_workers", "--workers" } };
+                                             { "num_workers", "--workers" },
+                                             { "state-dir", "--state-dir" } };
     int fds[KM_LISTEN_MAX];
     size_t at = 5;
 
@@ -257,6 +259,22 @@ static void on_ready(struct supervisor *s, pid_t pid)
     }
 }
 
+/* Locks, sockets and the store of a state folder stay where they are while a gateway follows the
+ * other. */
+static int same_state_dir(const struct supervisor *s, const struct km_config *config,
+                          struct km_err *err)
+{
+    char dir[KM_STATE_DIR_BYTES];
+    int r = km_gateway_state_dir(config, dir, err);
+
+    if (r < 0 || strcmp(dir, s->args->state_dir) == 0)
+        return r;
+    return km_fail(err, KM_E_CONFIG,
+                   "kanmon_settings.state_dir is another one than '%s': kanmon stop, then kanmon "
+                   "start",
+                   s->args->state_dir);
+}
+
 /* The file is read here too: more workers or another address need sockets. */
 static int prepare(struct supervisor *s, int64_t *ret_drain_ms, struct km_err *err)
 {
@@ -264,10 +282,12 @@ static int prepare(struct supervisor *s, int64_t *ret_drain_ms, struct km_err *e
     const struct km_gateway_settings *g;
     int r = 0;
 
-    if (km_cli_load_config(s->args->cli, &config) != 0)
-        return km_fail(err, KM_E_CONFIG, "the configuration is not valid; the log says why");
     s->before = s->sockets->n;
-    r = km_sockets_open(s->sockets, s->args->cli, config, err);
+    if (km_cli_judge_config(s->args->cli, true, &config) != 0)
+        return km_fail(err, KM_E_CONFIG, "the configuration is not valid; the log says why");
+    r = same_state_dir(s, config, err);
+    if (r == 0)
+        r = km_sockets_open(s->sockets, s->args->cli, config, err);
     g = km_config_get(config, &km_gateway_settings_table);
     *ret_drain_ms = g->drain_ms;
     km_config_unref(config);
@@ -372,11 +392,11 @@ static int make_environment(struct supervisor *s, struct km_err *err)
 
 static int find_names(struct supervisor *s, struct km_err *err)
 {
-    const char *file = km_cli_config_file(s->args->cli);
     ssize_t n = readlink("/proc/self/exe", s->self, sizeof s->self - 1);
 
-    if (n < 0 || !realpath(file, s->config))
-        return km_fail(err, KM_E_SYSTEM, "'%s' cannot be resolved", n < 0 ? "the program" : file);
+    if (n < 0)
+        return km_fail_errno(err, errno, "the program's own file cannot be found");
+    km_cli_config_path(s->args->cli, s->config);
     s->self[n] = 0;
     snprintf(s->path, sizeof s->path, "%s/supervisor.sock", s->args->state_dir);
     return make_environment(s, err);

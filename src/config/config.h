@@ -20,6 +20,7 @@
 struct km_arena;
 struct km_buf;
 struct km_config;
+struct km_node;
 
 struct km_config_flag {
     const char *path; /* "kanmon_settings.workers" */
@@ -61,6 +62,12 @@ bool km_config_accepts(const struct km_config *config, struct km_arena *arena, s
 /* A variable as configuration sees it: process, .env files, environment_variables. */
 bool km_config_getenv(const struct km_config *config, const char *name, struct km_str *ret_value);
 
+/* One text setting ("section.name") of a file that may be broken, incomplete or gone, and whose
+ * secrets need not be set here: what the variable says, else the file as far as it can be read.
+ * False: nobody says.  For who looks for a gateway that runs; nothing is judged. */
+bool km_config_peek(const char *file, const char *path, const char *variable, char *out,
+                    size_t cap);
+
 /* Effective settings, one a line with origin (default, file:line, env NAME, flag), secrets
  * masked; or the same as JSON. */
 void km_config_show(const struct km_config *config, bool json, struct km_buf *out);
@@ -68,6 +75,10 @@ void km_config_show(const struct km_config *config, bool json, struct km_buf *ou
 /* From the rows alone: JSON Schema 2020-12, and the Markdown reference. */
 void km_config_schema(const struct km_settings_table *const *tables, struct km_buf *out);
 void km_config_docs(const struct km_settings_table *const *tables, struct km_buf *out);
+
+/* Where the value of a setting ("kanmon_settings.workers") comes from, to point at; NULL: nothing
+ * sets it. */
+const struct km_node *km_config_origin(const struct km_config *config, const char *path);
 
 /* Keys (dotted) whose rows have KM_SET_RESTART and that differ between the two. */
 void km_config_needs_restart(const struct km_config *from, const struct km_config *to,

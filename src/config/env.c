@@ -44,6 +44,28 @@ void km_env_set(struct km_env *env, enum km_env_source source, struct km_str nam
     env->vars[source] = v;
 }
 
+int km_env_bool(struct km_str text, bool *ret_value)
+{
+    static const char *const words[][2] = {
+        { "false", "true" }, { "no", "yes" }, { "off", "on" }, { "0", "1" }
+    };
+
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        for (int yes = 0; yes < 2; yes++)
+            if (km_str_ieq(text, km_str_c(words[i][yes]))) {
+                *ret_value = yes != 0;
+                return 0;
+            }
+    return KM_E_INVALID;
+}
+
+bool km_env_is_service(struct km_str name, struct km_str value)
+{
+    return km_str_ends(name, KM_STR("_PORT")) &&
+           (km_str_starts(value, KM_STR("tcp://")) || km_str_starts(value, KM_STR("udp://")) ||
+            km_str_starts(value, KM_STR("sctp://")));
+}
+
 bool km_env_get(const struct km_env *env, struct km_str name, struct km_str *ret_value)
 {
     for (int s = 0; s < KM_ENV_SOURCES; s++) {

@@ -32,6 +32,13 @@ void km_env_set(struct km_env *env, enum km_env_source source, struct km_str nam
 void km_env_dotenv(struct km_env *env, enum km_env_source source, struct km_str file,
                    struct km_str text, struct km_diags *diags);
 
+/* true, yes, on, 1 and false, no, off, 0 in any case; KM_E_INVALID for everything else. */
+int km_env_bool(struct km_str text, bool *ret_value) KM_MUST_USE;
+
+/* KANMON_PORT=tcp://10.0.0.1:4000: not a setting but what Kubernetes and Docker's links put into
+ * the environment of whatever runs beside a service of that name. */
+bool km_env_is_service(struct km_str name, struct km_str value);
+
 bool km_env_get(const struct km_env *env, struct km_str name, struct km_str *ret_value);
 
 #endif

@@ -120,6 +120,12 @@ static const struct km_node *from_variable(struct km_fill *fill, const struct km
 
     if (!name.n || !km_env_get(fill->env, name, &value) || !value.n)
         return NULL;
+    if (km_env_is_service(name, value)) {
+        km_diag_add(fill->diags, KM_DIAG_WARNING, "W0202", NULL,
+                    "Kubernetes sets it for a Service; the setting needs another source",
+                    "%.*s=%.*s is passed over", KM_STR_ARG(name), KM_STR_ARG(value));
+        return NULL;
+    }
     return km_fill_text(fill, row, value,
                         km_arena_printf(fill->arena, "environment %.*s", KM_STR_ARG(name)));
 }

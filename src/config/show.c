@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "config/mask.h"
 #include "config/snapshot.h"
+#include "config/value.h"
 
 static void masked_text(struct km_str text, struct km_buf *out)
 {
@@ -133,6 +134,22 @@ static const struct km_effective *find(const struct km_config *c, struct km_str 
     return NULL;
 }
 
+const struct km_node *km_config_origin(const struct km_config *config, const char *path)
+{
+    const struct km_effective *e = find(config, km_str_c(path));
+
+    return e ? e->node : NULL;
+}
+
+/* Is it the same number, however it is written: 20ms, 0.02s? */
+static bool same_number(const struct km_effective *a, const struct km_effective *b)
+{
+    int64_t x, y;
+
+    return km_value_is_number(a->row->type) && km_value_number(a->row, a->node, &x, NULL) == 0 &&
+           km_value_number(b->row, b->node, &y, NULL) == 0 && x == y;
+}
+
 /* Compared by what a reader of the value would see; scalars by their text. */
 static bool same(const struct km_effective *a, const struct km_effective *b)
 {
@@ -141,6 +158,8 @@ static bool same(const struct km_effective *a, const struct km_effective *b)
 
     if (!a || !b)
         return a == b;
+    if (same_number(a, b))
+        return true;
     if (a->node->type < KM_NODE_SEQ && b->node->type < KM_NODE_SEQ)
         return km_str_eq(a->node->text, b->node->text);
     km_node_json(a->node, &x);
@@ -153,9 +172,12 @@ static void differing(const struct km_config *a, const struct km_config *b, bool
                       struct km_buf *out)
 {
     for (size_t i = 0; i < a->nsettings; i++) {
-        const struct km_effective *e = &a->settings[i], *other = find(b, e->path);
+        const struct km_effective *e = &a->settings[i], *other;
 
-        if (!(e->row->flags & KM_SET_RESTART) || (gone ? other != NULL : same(e, other)))
+        if (!(e->row->flags & KM_SET_RESTART))
+            continue; /* most of them: looking each up in the other would take the square */
+        other = find(b, e->path);
+        if (gone ? other != NULL : same(e, other))
             continue;
         if (out->n)
             km_buf_byte(out, '\n');

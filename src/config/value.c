@@ -14,6 +14,8 @@
 
 #include <stdio.h>
 
+#include "config/env.h"
+
 struct unit {
     const char *name;
     int64_t factor;
@@ -268,11 +270,15 @@ int km_value_number(const struct km_setting *row, const struct km_node *node, in
 
 /* Text counts as a boolean only where all is text: flags and variables.  In a file, "false" in
  * quotes is true to Python, so neither meaning would be right. */
+bool km_value_is_number(enum km_setting_type type)
+{
+    return type == KM_SET_INT || type == KM_SET_BYTES || type == KM_SET_MS ||
+           type == KM_SET_SECONDS || type == KM_SET_ENUM || type == KM_SET_PRICE ||
+           type == KM_SET_MONEY;
+}
+
 int km_value_bool(const struct km_node *node, bool *ret_value, struct km_err *err)
 {
-    static const char *const yes[] = { "true", "yes", "on", "1", NULL };
-    static const char *const no[] = { "false", "no", "off", "0", NULL };
-
     if (node->type == KM_NODE_BOOL) {
         *ret_value = node->b;
         return 0;
@@ -281,12 +287,8 @@ int km_value_bool(const struct km_node *node, bool *ret_value, struct km_err *er
         return km_fail(err, KM_E_INVALID, "expected true or false without quotes");
     if (node->type != KM_NODE_STR)
         return unexpected(KM_SET_BOOL, node, err);
-    for (size_t i = 0; yes[i]; i++) {
-        if (km_str_ieq(node->text, km_str_c(yes[i])) || km_str_ieq(node->text, km_str_c(no[i]))) {
-            *ret_value = km_str_ieq(node->text, km_str_c(yes[i]));
-            return 0;
-        }
-    }
+    if (km_env_bool(node->text, ret_value) == 0)
+        return 0;
     return not_a(KM_SET_BOOL, err);
 }
 

@@ -14,6 +14,8 @@
 int km_value_number(const struct km_setting *row, const struct km_node *node, int64_t *ret_value,
                     struct km_err *err) KM_MUST_USE;
 
+bool km_value_is_number(enum km_setting_type type);
+
 int km_value_bool(const struct km_node *node, bool *ret_value, struct km_err *err) KM_MUST_USE;
 
 /* Strings, and scalars whose text was surely meant as one (numbers, dates). */

@@ -19,6 +19,7 @@
 
 #include "gateway/dispatch.h"
 #include "gateway/handover/handover.h"
+#include "gateway/judge.h"
 #include "gateway/mcp/added.h"
 #include "gateway/oauth/oauth.h"
 #include "gateway/worker.h"
@@ -182,16 +183,22 @@ static void say(struct km_gateway *gw, const struct km_diags *diags)
     }
 }
 
-static int build_snapshot(struct km_gateway *gw, struct km_config *config, uint64_t version,
-                          struct km_diags *diags, struct km_snapshot **ret, struct km_err *err)
+static struct km_snapshot_args snapshot_args(struct km_gateway *gw, struct km_config *config,
+                                             uint64_t version)
 {
-    struct km_snapshot_args args = { .config = config,
-                                     .routes = gw->args->routes,
-                                     .builtins = gw->args->builtins,
-                                     .store = gw->store,
-                                     .metrics = gw->metrics,
-                                     .before = gw->current,
-                                     .version = version };
+    return (struct km_snapshot_args){ .config = config,
+                                      .routes = gw->args->routes,
+                                      .builtins = gw->args->builtins,
+                                      .store = gw->store,
+                                      .metrics = gw->metrics,
+                                      .before = gw->current,
+                                      .version = version };
+}
+
+static int build_snapshot(struct km_gateway *gw, struct km_config *config, struct km_diags *diags,
+                          struct km_snapshot **ret, struct km_err *err)
+{
+    const struct km_snapshot_args args = snapshot_args(gw, config, 1);
 
     return km_snapshot_new(&args, diags, ret, err);
 }
@@ -205,27 +212,6 @@ static int make_shared(struct km_gateway *gw, struct km_err *err)
     return gw->log && gw->events && gw->metrics && gw->main_mailbox
                ? 0
                : km_fail(err, KM_E_NOMEM, "out of memory");
-}
-
-/* Before a running gateway is asked to let go: what is wrong with the configuration's models,
- * routes and certificates is found while it still serves. */
-static int rehearse(struct km_gateway *gw, struct km_err *err)
-{
-    struct km_diags *diags = km_diags_new();
-    struct km_snapshot_args args = { .config = (struct km_config *)(uintptr_t)gw->args->config,
-                                     .routes = gw->args->routes,
-                                     .builtins = gw->args->builtins };
-    struct km_snapshot *snap = NULL;
-    int r = diags ? km_snapshot_new(&args, diags, &snap, err)
-                  : km_fail(err, KM_E_NOMEM, "out of memory");
-
-    if (r == 0)
-        r = km_worker_check_tls(snap, err);
-    if (r < 0 && diags)
-        say(gw, diags);
-    km_diags_free(diags);
-    km_snapshot_unref(snap);
-    return r;
 }
 
 static int load_config(struct km_gateway *gw, struct km_diags *diags, struct km_config **ret,
@@ -264,7 +250,7 @@ static int first_with_added(struct km_gateway *gw, struct km_diags *diags, struc
     if (r < 0 || km_mcp_added_count(gw->mcp_added) == 0)
         return r;
     if (load_config(gw, diags, &config, &why) < 0 ||
-        build_snapshot(gw, config, 1, diags, &gw->current, &why) < 0)
+        build_snapshot(gw, config, diags, &gw->current, &why) < 0)
         km_log_msg(gw->log, KM_LOG_ERROR, "mcp.added", "added MCP servers are left out: %s",
                    why.text);
     km_config_unref(config);
@@ -277,8 +263,8 @@ static int make_first_snapshot(struct km_gateway *gw, struct km_err *err)
     int r = diags ? first_with_added(gw, diags, err) : km_fail(err, KM_E_NOMEM, "out of memory");
 
     if (r == 0 && !gw->current)
-        r = build_snapshot(gw, (struct km_config *)(uintptr_t)gw->args->config, 1, diags,
-                           &gw->current, err);
+        r = build_snapshot(gw, (struct km_config *)(uintptr_t)gw->args->config, diags, &gw->current,
+                           err);
     if (diags)
         say(gw, diags);
     km_diags_free(diags);
@@ -330,8 +316,6 @@ int km_gateway_new(const struct km_gateway_args *args, struct km_loop *main_loop
         r = make_shared(gw, err);
     if (r == 0)
         r = open_log(gw, settings, err);
-    if (r == 0 && args->takeover)
-        r = rehearse(gw, err);
     if (r == 0)
         r = open_store(gw, args->config, err);
     if (r == 0)
@@ -353,6 +337,19 @@ int km_gateway_new(const struct km_gateway_args *args, struct km_loop *main_loop
     return 0;
 }
 
+static int add_place(struct km_gateway *gw, int fd, struct km_err *err)
+{
+    union km_addr addr = { 0 };
+    int r = km_listen_address(fd, &addr, err);
+
+    for (size_t i = 0; r == 0 && i < gw->nplaces; i++)
+        if (memcmp(&gw->places[i], &addr, sizeof addr) == 0)
+            return 0;
+    if (r == 0 && gw->nplaces < KM_LISTEN_MAX)
+        gw->places[gw->nplaces++] = addr;
+    return r;
+}
+
 int km_gateway_listen(struct km_gateway *gw, const int *fds, const size_t *entries, size_t nfds,
                       struct km_err *err)
 {
@@ -360,6 +357,10 @@ int km_gateway_listen(struct km_gateway *gw, const int *fds, const size_t *entri
 
     for (size_t i = 0; r == 0 && i < nfds; i++) {
         size_t turn = 0;
+
+        r = add_place(gw, fds[i], err);
+        if (r < 0)
+            break;
 
         for (size_t k = 0; k < i; k++)
             turn += entries[k] == entries[i];
@@ -412,8 +413,16 @@ int km_gateway_reload(struct km_gateway *gw, struct km_diags *diags, struct km_e
     struct km_buf names KM_CLEANUP(km_buf_done) = KM_BUF(4096);
     int r = load_config(gw, diags, &config, err);
 
-    if (r == 0)
-        r = build_snapshot(gw, config, gw->current->version + 1, diags, &snap, err);
+    if (r == 0) {
+        const struct km_judge_args args = {
+            .snapshot = snapshot_args(gw, config, gw->current->version + 1),
+            .listen = gw->args->listen,
+            .running = gw->places,
+            .nrunning = gw->nplaces,
+        };
+
+        r = km_gateway_judge(&args, diags, &snap, err);
+    }
     say(gw, diags);
     if (r < 0) {
         km_config_unref(config);
@@ -422,7 +431,10 @@ int km_gateway_reload(struct km_gateway *gw, struct km_diags *diags, struct km_e
         km_event_add(gw->events, KM_LOG_ERROR, "config.rejected", "%s", err ? err->text : "");
         return r;
     }
-    km_config_needs_restart(gw->current->config, config, &names);
+    km_gateway_waits(gw, config, &names);
+    for (size_t i = 0; i < names.n; i++)
+        if (names.p[i] == '\n')
+            names.p[i] = ' ';
     if (names.n)
         km_log_msg(gw->log, KM_LOG_WARN, "config.restart", "takes effect after a restart: %s",
                    km_buf_cstr(&names));

@@ -14,6 +14,7 @@
 #include <pthread.h>
 
 #include "base/event.h"
+#include "gateway/listening.h"
 #include "gateway/snapshot.h"
 #include "http/client.h"
 #include "store/ledger.h"
@@ -93,6 +94,8 @@ struct km_gateway_args {
     const struct km_settings_table *const *tables;
     const struct km_config_flag *flags; /* given again to every reload; must outlive */
     size_t nflags;
+    struct km_listen_flags listen; /* the same */
+    const char *config_path; /* of the file, absolute: how everybody else would call it */
     const struct km_route_rows *const *routes;
     const struct km_mcp_builtin *const *builtins;
     bool network; /* an address beyond this machine is among those it listens on */
@@ -116,7 +119,9 @@ struct km_gate {
 struct km_gateway {
     const struct km_gateway_args *args; /* immutable after start */
     char state_dir[512];
-    char config_file[512];
+    char config_file[4096]; /* as it was given */
+    union km_addr places[KM_LISTEN_MAX]; /* where it listens, each once; immutable after start */
+    size_t nplaces;
     struct km_log *log;
     int log_fd; /* of log_file; -1: standard error. One number for ever: reload opens over it */
     struct km_events *events;
@@ -189,7 +194,12 @@ int km_gateway_reload(struct km_gateway *gw, struct km_diags *diags,
 int km_gateway_mcp_change(struct km_gateway *gw, struct km_str name, struct km_str json,
                           struct km_err *err) KM_MUST_USE;
 
-/* reload.c: the same soon, once for all who ask before it begins: their callbacks are called
+/* reload.c: settings of `config` that are not what this process was started with and take effect
+ * after a restart, one a line, appended.  Any thread. */
+void km_gateway_waits(const struct km_gateway *gw, const struct km_config *config,
+                      struct km_buf *out_names);
+
+/* The same soon, once for all who ask before it begins: their callbacks are called
  * from it, each once.  Main thread. */
 struct km_reload {
     struct km_list link;

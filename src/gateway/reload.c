@@ -61,6 +61,15 @@ void km_gateway_reload_soon(struct km_gateway *gw, struct km_reload *r)
     km_deferred_queue(&gw->reload_work);
 }
 
+/* Compared with what this process was started with, not with the file before: what waits still
+ * waits at the tenth reload. */
+void km_gateway_waits(const struct km_gateway *gw, const struct km_config *config,
+                      struct km_buf *out_names)
+{
+    km_listening_changed(gw->args->config, config, &gw->args->listen, out_names);
+    km_config_needs_restart(gw->args->config, config, out_names);
+}
+
 /* --- servers beside the file --- */
 
 /* The first thing that is wrong, in its own words. */

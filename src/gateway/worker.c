@@ -97,6 +97,35 @@ int km_worker_check_tls(const struct km_snapshot *snap, struct km_err *err)
     return r;
 }
 
+/* The contexts of `fresh`, made of a newer configuration, in the order of the entries this process
+ * listens for.  What listens somewhere the newer one does not name keeps its own until a restart:
+ * it must not become a plain socket. */
+static struct km_tls_server **by_place(const struct km_worker *w, const struct km_config *newer,
+                                       struct km_tls_server **fresh, size_t nfresh, size_t *ret_n)
+{
+    const struct km_gateway_args *args = w->gw->args;
+    struct km_listening *now = calloc(2, sizeof *now), *then = now ? now + 1 : NULL;
+    struct km_tls_server **v = NULL;
+    struct km_err ignored;
+
+    if (now && km_listening_of(args->config, &args->listen, now, NULL, &ignored) == 0 &&
+        km_listening_of(newer, &args->listen, then, NULL, &ignored) == 0)
+        v = calloc(now->n, sizeof(void *));
+    for (size_t i = 0; v && i < now->n; i++) {
+        const size_t at = km_listening_find(then, &now->v[i].addr);
+        struct km_tls_server *tls = at < nfresh      ? fresh[at]
+                                    : at != SIZE_MAX ? NULL
+                                    : i < w->ntls    ? w->tls[i]
+                                                     : NULL;
+
+        v[i] = tls ? km_tls_server_ref(tls) : NULL;
+    }
+    if (v)
+        *ret_n = now->n;
+    free(now);
+    return v;
+}
+
 static void drop_tls(struct km_worker *w)
 {
     for (size_t i = 0; i < w->ntls; i++)
@@ -336,9 +365,9 @@ static void on_swap(struct km_msg *msg, void *owner)
     struct swap_msg *m = (struct swap_msg *)msg;
     struct km_worker *w = owner;
     struct km_view *view = view_new(m->snap);
-    struct km_tls_server **tls;
+    struct km_tls_server **fresh, **tls;
     struct km_err err = { 0 };
-    size_t n;
+    size_t nfresh, n = 0;
 
     free(m);
     if (!view)
@@ -347,11 +376,17 @@ static void on_swap(struct km_msg *msg, void *owner)
     w->view = view;
     km_http_server_configure(w->server, view->snap->http);
     km_pool_configure(w->pool, view->snap->pool);
-    if (make_tls(view->snap, &tls, &n, &err) < 0) {
+    if (make_tls(view->snap, &fresh, &nfresh, &err) < 0) {
         km_log_msg(w->gw->log, KM_LOG_ERROR, "tls.reload", "the old certificates stay: %s",
                    err.text);
         return;
     }
+    tls = by_place(w, view->snap->config, fresh, nfresh, &n);
+    for (size_t i = 0; i < nfresh; i++)
+        km_tls_server_unref(fresh[i]);
+    free(fresh);
+    if (!tls)
+        return; /* out of memory: the old ones stay */
     drop_tls(w);
     w->tls = tls;
     w->ntls = n;

@@ -13,7 +13,7 @@
  * An address holds 107 bytes of a path.  A longer one is reached through its folder, which is
  * opened and named by its descriptor:
  *
- *     /home/ci/.../.kanmon/kanmon.sock   ->   /proc/self/fd/7/kanmon.sock
+ *     /a/deep/folder/.kanmon/kanmon.sock   ->   /proc/self/fd/7/kanmon.sock
  */
 #include "sys/unix.h"
 

@@ -8,7 +8,8 @@
 
 /* Binds (replacing a socket nobody listens on), mode 0600, and listens.  KM_E_EXISTS when
  * somebody answers there or the path is no socket; KM_E_FORBIDDEN when this user may not.  The
- * path may be longer than a socket's address; KM_E_LIMIT past PATH_MAX or without /proc.  The descriptor is the caller's, non-blocking. */
+ * path may be longer than a socket's address; KM_E_LIMIT past PATH_MAX or without /proc.  The
+ * descriptor is the caller's, non-blocking. */
 int km_unix_listen(const char *path, int *ret_fd, struct km_err *err) KM_MUST_USE;
 
 /* Connects, blocking.  KM_E_NOT_RUNNING when nobody listens there, KM_E_FORBIDDEN when this user

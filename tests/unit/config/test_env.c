@@ -117,6 +117,33 @@ static void a_dotenv_file_cut_anywhere_is_read_without_reading_past_it(void **st
     }
 }
 
+static void a_switch_says_yes_or_no_in_words(void **state)
+{
+    static const char *const yes[] = { "true", "TRUE", "yes", "On", "1" };
+    static const char *const no[] = { "false", "False", "no", "OFF", "0" };
+    static const char *const neither[] = { "", "2", "maybe", "truee", "tru", " true" };
+    bool on;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof yes / sizeof yes[0]; i++) {
+        assert_int_equal(km_env_bool(km_str_c(yes[i]), &on), 0);
+        assert_true(on);
+        assert_int_equal(km_env_bool(km_str_c(no[i]), &on), 0);
+        assert_false(on);
+    }
+    for (size_t i = 0; i < sizeof neither / sizeof neither[0]; i++)
+        assert_int_equal(km_env_bool(km_str_c(neither[i]), &on), KM_E_INVALID);
+}
+
+static void what_kubernetes_sets_is_told_from_a_setting(void **state)
+{
+    (void)state;
+    assert_true(km_env_is_service(KM_STR("KANMON_PORT"), KM_STR("tcp://10.96.0.1:4000")));
+    assert_true(km_env_is_service(KM_STR("KANMON_PG_PORT"), KM_STR("udp://[fd00::1]:53")));
+    assert_false(km_env_is_service(KM_STR("KANMON_PORT"), KM_STR("4000")));
+    assert_false(km_env_is_service(KM_STR("KANMON_PG_DSN"), KM_STR("tcp://10.96.0.1:4000")));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -124,6 +151,8 @@ int main(void)
         cmocka_unit_test(a_bad_line_is_named_by_number_and_never_shown),
         cmocka_unit_test(stronger_sources_win),
         cmocka_unit_test(a_dotenv_file_cut_anywhere_is_read_without_reading_past_it),
+        cmocka_unit_test(a_switch_says_yes_or_no_in_words),
+        cmocka_unit_test(what_kubernetes_sets_is_told_from_a_setting),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

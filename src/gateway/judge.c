@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* judge.c - see judge.h.
+ *
+ * config.c has read the file: its rows are filled, each value is of its kind.  What remains is
+ * whether they go together, and with this machine.  Every question is asked, so that one look
+ * shows all that is wrong; none changes anything or depends on a gateway that may be running.
+ */
+#include "gateway/judge.h"
+
+#include <limits.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "gateway/gateway.h"
+#include "gateway/worker.h"
+
+struct judge {
+    const struct km_judge_args *args;
+    const struct km_config *config;
+    const struct km_gateway_settings *settings;
+    struct km_diags *diags;
+    struct km_err first; /* what is said where there is room for one thing */
+    bool exposed; /* other machines could come in without a key */
+};
+
+/* Something is wrong with `setting`; NULL: with what is said alone. */
+static void wrong(struct judge *j, const char *setting, const struct km_err *err)
+{
+    if (!j->first.code)
+        j->first = *err;
+    km_diag_add(j->diags, KM_DIAG_ERROR, "E0112",
+                setting ? km_config_origin(j->config, setting) : NULL, NULL, "%s", err->text);
+}
+
+static void refuse_exposed(struct judge *j, const struct km_node *at, const char *why)
+{
+    j->exposed = true;
+    if (!j->first.code)
+        km_fail(&j->first, KM_E_CONFIG, "%s", why);
+    km_diag_add(j->diags, KM_DIAG_ERROR, "E0113", at, NULL, "%s", why);
+}
+
+static void judge_places(struct judge *j)
+{
+    struct km_listening *l = malloc(sizeof *l);
+    struct km_err err = { 0 };
+
+    if (!l) {
+        km_fail(&err, KM_E_NOMEM, "out of memory");
+        wrong(j, NULL, &err);
+        return;
+    }
+    if (km_listening_of(j->config, &j->args->listen, l, j->diags, &err) < 0 && !j->first.code)
+        j->first = err;
+    for (size_t i = 0; i < l->n; i++)
+        if (km_listening_exposed(j->config, &l->v[i].addr, &err) < 0)
+            refuse_exposed(j, l->v[i].node, err.text);
+    free(l);
+    for (size_t i = 0; !j->exposed && i < j->args->nrunning; i++)
+        if (km_listening_exposed(j->config, &j->args->running[i], &err) < 0) {
+            km_fail(&err, KM_E_CONFIG, "until it is restarted, %s", err.text);
+            refuse_exposed(j, NULL, err.text);
+        }
+}
+
+static void judge_workers(struct judge *j)
+{
+    struct km_err err = { 0 };
+    size_t n;
+
+    if (km_gateway_workers(j->settings, &n, &err) < 0)
+        wrong(j, "kanmon_settings.workers", &err);
+}
+
+/* Root becomes this user; somebody else never asks who it is. */
+static void judge_user(struct judge *j)
+{
+    struct km_err err = { 0 };
+    struct passwd pw, *found = NULL;
+    char name[256], text[1024];
+
+    if (geteuid() != 0 || !j->settings->user.n)
+        return;
+    snprintf(name, sizeof name, "%.*s", KM_STR_ARG(j->settings->user));
+    if (getpwnam_r(name, &pw, text, sizeof text, &found) == 0 && found)
+        return;
+    km_fail(&err, KM_E_CONFIG, "kanmon_settings.user: this machine has no user '%s'", name);
+    wrong(j, "kanmon_settings.user", &err);
+}
+
+static void judge_files(struct judge *j)
+{
+    char path[PATH_MAX], dir[KM_STATE_DIR_BYTES], file[PATH_MAX];
+    struct km_err err = { 0 };
+    struct stat st;
+    char *slash;
+
+    if (km_gateway_state_dir(j->config, dir, &err) < 0)
+        wrong(j, "kanmon_settings.state_dir", &err);
+    snprintf(file, sizeof file, "%.*s", KM_STR_ARG(km_config_file(j->config)));
+    if (!km_gateway_log_path(j->settings, file, path, sizeof path))
+        return;
+    slash = strrchr(path, '/');
+    if (!slash || slash == path)
+        return;
+    *slash = 0;
+    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+        return;
+    km_fail(&err, KM_E_CONFIG, "kanmon_settings.log_file: '%s' is no folder", path);
+    wrong(j, "kanmon_settings.log_file", &err);
+}
+
+/* Models, MCP servers, routes and certificates: by making what would serve. */
+static void judge_snapshot(struct judge *j, struct km_snapshot **ret)
+{
+    const size_t before = km_diags_count(j->diags, KM_DIAG_ERROR);
+    struct km_err err = { 0 };
+
+    if (km_snapshot_new(&j->args->snapshot, j->diags, ret, &err) < 0) {
+        if (km_diags_count(j->diags, KM_DIAG_ERROR) == before)
+            wrong(j, NULL, &err);
+        else if (!j->first.code)
+            j->first = err;
+    } else if (km_worker_check_tls(*ret, &err) < 0) {
+        wrong(j, "kanmon_settings.listen", &err);
+    }
+}
+
+int km_gateway_judge(const struct km_judge_args *args, struct km_diags *diags,
+                     struct km_snapshot **ret_snapshot, struct km_err *err)
+{
+    struct judge j = { .args = args, .config = args->snapshot.config, .diags = diags };
+    struct km_snapshot *snap = NULL;
+
+    j.settings = km_config_get(j.config, &km_gateway_settings_table);
+    judge_workers(&j);
+    judge_user(&j);
+    judge_places(&j);
+    judge_files(&j);
+    judge_snapshot(&j, &snap);
+    km_diags_seal(diags);
+    if (j.first.code == 0) {
+        if (ret_snapshot)
+            *ret_snapshot = snap;
+        else
+            km_snapshot_unref(snap);
+        return 0;
+    }
+    km_snapshot_unref(snap);
+    return km_fail(err, KM_E_CONFIG, "%s", j.first.text);
+}
+
+/* The folder of the configuration file, absolute. */
+static int folder_of(const struct km_config *config, char out[PATH_MAX], struct km_err *err)
+{
+    char path[PATH_MAX];
+    char *slash;
+
+    snprintf(path, sizeof path, "%.*s", KM_STR_ARG(km_config_file(config)));
+    if (!realpath(path, out))
+        return km_fail(err, KM_E_SYSTEM, "'%s' cannot be resolved", path);
+    slash = strrchr(out, '/');
+    if (slash)
+        *slash = 0;
+    return 0;
+}
+
+int km_gateway_state_dir(const struct km_config *config, char out[KM_STATE_DIR_BYTES],
+                         struct km_err *err)
+{
+    const struct km_gateway_settings *s = km_config_get(config, &km_gateway_settings_table);
+    const struct km_str set = s->state_dir;
+    char folder[PATH_MAX] = "";
+    int n, r = set.n && set.p[0] == '/' ? 0 : folder_of(config, folder, err);
+
+    if (r < 0)
+        return r;
+    n = snprintf(out, KM_STATE_DIR_BYTES, "%s%s%.*s", folder, *folder ? "/" : "",
+                 set.n ? (int)set.n : 7, set.n ? set.p : ".kanmon");
+    if (n >= 0 && n < KM_STATE_DIR_BYTES)
+        return 0;
+    return km_fail(err, KM_E_CONFIG,
+                   "the state folder's path has %d bytes, at most %d can be used: set a shorter "
+                   "kanmon_settings.state_dir",
+                   n, KM_STATE_DIR_BYTES - 1);
+}
