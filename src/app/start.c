@@ -34,8 +34,8 @@
 struct place {
     struct km_config *config;
     char state_dir[512];
-    char log[600], pid_file[600], socket[600];
-    char log_file[1100]; /* where a gateway that runs writes: log_file, or the log of its start */
+    char pid_file[600], socket[600];
+    char log[1100]; /* of supervisor and gateway: log_file, or a file of the state folder */
     int64_t drain_ms;
 };
 
@@ -49,13 +49,12 @@ static int find_place(struct km_cli *cli, struct place *p)
         return code;
     if (km_cli_state_dir(p->config, p->state_dir, sizeof p->state_dir, &err) < 0)
         return km_cli_fail(cli, &err);
-    snprintf(p->log, sizeof p->log, "%s/kanmon.log", p->state_dir);
     snprintf(p->pid_file, sizeof p->pid_file, "%s/supervisor.pid", p->state_dir);
     snprintf(p->socket, sizeof p->socket, "%s/supervisor.sock", p->state_dir);
     g = km_config_get(p->config, &km_gateway_settings_table);
     p->drain_ms = g->drain_ms;
-    if (!km_gateway_log_path(g, km_cli_config_file(cli), p->log_file, sizeof p->log_file))
-        snprintf(p->log_file, sizeof p->log_file, "%s", p->log);
+    if (!km_gateway_log_path(g, km_cli_config_file(cli), p->log, sizeof p->log))
+        snprintf(p->log, sizeof p->log, "%s/" KM_GATEWAY_LOG, p->state_dir);
     return 0;
 }
 
@@ -132,16 +131,26 @@ static _Noreturn void become_supervisor(struct km_cli *cli, struct place *p,
     struct km_supervisor_args args = { .cli = cli,
                                        .config = p->config,
                                        .state_dir = p->state_dir,
+                                       .log_path = p->log,
                                        .sockets = sockets,
                                        .drain_ms = p->drain_ms,
                                        .start_fd = pipe_fd };
     struct km_err err = { 0 };
-    int log = open(p->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    int null = open("/dev/null", O_RDWR | O_CLOEXEC), code = KM_EXIT_FAILURE;
+    int log = -1, null = open("/dev/null", O_RDWR | O_CLOEXEC), code, r = 0;
+    uid_t uid;
+    gid_t gid;
 
     setsid();
-    if (log < 0 || null < 0 || write_pid(lock, &err) < 0) {
-        fprintf(stderr, "error: cannot write in '%s': %s\n", p->state_dir, strerror(errno));
+    if (null < 0)
+        r = km_fail_errno(&err, errno, "cannot open /dev/null");
+    if (r == 0)
+        r = km_state_user(p->config, &uid, &gid, &err);
+    if (r == 0)
+        r = km_state_open_log(p->log, uid, gid, &log, &err);
+    if (r == 0)
+        r = write_pid(lock, &err);
+    if (r < 0) {
+        fprintf(stderr, "error: %s\n", err.text);
         _exit(KM_EXIT_FAILURE);
     }
     dup2(null, STDIN_FILENO);
@@ -209,7 +218,7 @@ static int go(struct km_cli *cli, struct place *p, struct km_sockets *sockets, i
     if (!km_cli_flag(cli, "quiet"))
         printf("  log      %s\n  status   kanmon status --config %s\n"
                "  stop     kanmon stop --config %s\n",
-               p->log_file, km_cli_config_file(cli), km_cli_config_file(cli));
+               p->log, km_cli_config_file(cli), km_cli_config_file(cli));
     return code;
 }
 

@@ -13,6 +13,7 @@
 #include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -77,6 +78,39 @@ int km_state_lock(const char *dir, const char *name, int *ret_fd, struct km_err 
                    "another gateway uses the state folder '%s'; stop it (`kanmon stop`), or set "
                    "kanmon_settings.state_dir",
                    dir);
+}
+
+int km_state_user(const struct km_config *config, uid_t *ret_uid, gid_t *ret_gid,
+                  struct km_err *err)
+{
+    struct passwd pw;
+    char text[1024];
+    bool drop;
+    int r = user_of(config, &drop, &pw, text, err);
+
+    if (r < 0)
+        return r;
+    *ret_uid = drop ? pw.pw_uid : geteuid();
+    *ret_gid = drop ? pw.pw_gid : getegid();
+    return 0;
+}
+
+int km_state_open_log(const char *path, uid_t uid, gid_t gid, int *ret_fd, struct km_err *err)
+{
+    const uid_t own_uid = geteuid();
+    const gid_t own_gid = getegid();
+    int fd = -1, r = 0;
+
+    if (own_uid != uid && (setegid(gid) < 0 || seteuid(uid) < 0))
+        r = km_fail_errno(err, errno, "cannot open '%s' as another user", path);
+    if (r == 0)
+        fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
+    if (r == 0 && fd < 0)
+        r = km_fail_errno(err, errno, "cannot open the log file '%s'", path);
+    if (seteuid(own_uid) < 0 || setegid(own_gid) < 0)
+        abort(); /* half a user is none */
+    *ret_fd = fd;
+    return r;
 }
 
 int km_state_drop_root(const struct km_config *config, struct km_err *err)

@@ -473,8 +473,12 @@ def test_a_refused_call_has_its_line_in_the_log_and_forges_none(new_gateway):
     forged = "x\n2026-01-01 ERROR call id=forged\u2028\x1b[31m"
     assert gateway.chat("chat", "sk-nobody").status == 401
     assert gateway.chat(forged, key).status == 403
-    lines = [line for line in gateway.log.read_text().splitlines() if " call " in line
-             or '"call"' in line]
+
+    def calls():
+        return [line for line in gateway.log.read_text().splitlines() if " call " in line
+                or '"call"' in line]
+    wait_until(lambda: len(calls()) >= 2, 10, "both lines")
+    lines = calls()
     assert len(lines) == 2, lines
     assert "status=401" in lines[0] and "sk-nobody" not in lines[0], lines
     assert "status=403" in lines[1] and "key=narrow" in lines[1], lines
