@@ -19,6 +19,7 @@
 #include "app/bridge_inside.h"
 #include "base/crypto.h"
 #include "base/encode.h"
+#include "base/log.h"
 
 #define MOST_WAIT_MS 30000 /* between two tries to get the GET stream */
 #define TEXT_BYTES ((size_t)64 * 1024)
@@ -52,7 +53,7 @@ static void say(struct km_bridge *b, const struct km_rpc_message *m, enum km_rpc
     struct km_buf line KM_CLEANUP(km_buf_done) = KM_BUF(TEXT_BYTES);
 
     if (m->kind != KM_RPC_REQUEST) {
-        fprintf(stderr, "kanmon mcp stdio: %s\n", text);
+        km_log_msg(b->args.log, KM_LOG_WARN, "mcp.stdio", "%s", text);
         return;
     }
     km_rpc_error(&line, KM_MCP_HANDSHAKE, fault, m->id, km_str_c(text), KM_STR_NONE);

@@ -31,6 +31,7 @@ struct km_bridge_args {
     /* Nobody listens there: starts a gateway, blocking.  Once; NULL: it cannot. */
     int (*start_gateway)(void *ctx, struct km_err *err);
     void (*on_over)(void *ctx); /* after km_bridge_end(): all is answered and said */
+    struct km_log *log; /* of what no request can be answered with */
     void *ctx;
 };
 

@@ -14,6 +14,7 @@
 #include "app/client.h"
 #include "app/cmd_mcp.h"
 #include "app/input.h"
+#include "base/log.h"
 #include "sys/supervise.h"
 #include "sys/unix.h"
 #include "sys/blocking.h"
@@ -26,6 +27,7 @@
 struct stdio {
     struct km_cli *cli;
     struct km_loop *loop;
+    struct km_log *log;
     struct km_bridge *bridge;
     struct km_input *input;
     bool failed;
@@ -132,6 +134,7 @@ static int run(struct stdio *s, const struct km_cli_way *way, struct km_str targ
                                    .on_message = on_message,
                                    .start_gateway = way->tls ? NULL : start_gateway,
                                    .on_over = on_over,
+                                   .log = s->log,
                                    .ctx = s };
     struct km_mailbox *mailbox = km_mailbox_new(s->loop, s, err);
 
@@ -165,6 +168,7 @@ int km_cmd_mcp_stdio(struct km_cli *cli)
     r = km_cli_way(cli, &way, &err);
     if (r == 0) {
         s.loop = km_loop_new(&err);
+        s.log = km_log_new(STDERR_FILENO, KM_LOG_INFO, KM_LOG_TEXT); /* NULL: nothing is said */
         struct km_dns *dns = s.loop ? km_dns_new(s.loop, &err) : NULL;
         struct km_dialer *dialer = dns ? km_dialer_new(s.loop, dns, km_connect_tunnel) : NULL;
         struct km_pool *p = dialer ? km_pool_new(s.loop, dialer, &pool) : NULL;
@@ -177,6 +181,7 @@ int km_cmd_mcp_stdio(struct km_cli *cli)
         km_dialer_free(dialer);
         km_dns_free(dns);
         km_loop_free(s.loop);
+        km_log_free(s.log);
         km_cli_way_done(&way);
     }
     if (r < 0)

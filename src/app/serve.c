@@ -142,11 +142,31 @@ static void on_change(void *ctx, enum km_handover_state state)
 static void on_hup(void *ctx, int signum)
 {
     struct serve *s = ctx;
+    enum km_handover_state state;
 
     (void)signum;
-    /* A rejected file is logged by the gateway, which goes on as it was. */
-    if (!s->closing)
+    if (s->closing)
+        return;
+    /* A rejected file is logged by the gateway, which goes on as it was.  One that only lets its
+     * calls end has no use for another configuration, but it still writes its logs. */
+    state = km_handover_state(s->gw->handover);
+    if (s->stopping || state == KM_HANDOVER_GIVEN || state == KM_HANDOVER_LOST)
+        km_gateway_reopen_logs(s->gw);
+    else
         km_gateway_reload_soon(s->gw, NULL);
+}
+
+/* The supervisor writes where we do. */
+static void on_log(void *ctx, const char *path)
+{
+    const struct serve *s = ctx;
+    char line[KM_SUPERVISOR_LINE];
+    struct km_err ignored;
+
+    if (!s->supervisor[0])
+        return;
+    snprintf(line, sizeof line, "log %s", path);
+    (void)!km_supervisor_say(s->supervisor, line, NULL, NULL, &ignored);
 }
 
 static int watch_signals(struct serve *s, struct km_err *err)
@@ -305,6 +325,7 @@ static int start(struct serve *s, const struct km_cli *cli, struct km_err *err)
                                         .supervisor = s->args.supervisor,
                                         .takeover = s->takeover,
                                         .before_store = before_store,
+                                        .on_log = on_log,
                                         .ctx = s };
     r = make_gateway(s, err);
     if (r == 0)
@@ -396,6 +417,7 @@ int km_cmd_serve(struct km_cli *cli)
     code = r == 0 ? KM_EXIT_OK : km_cli_fail(cli, &err);
     tell(&s, code, err.text);
     if (r == 0) {
+        on_log(&s, s.gw->log_path);
         announce(&s);
         km_loop_run(s.loop);
     }

@@ -46,8 +46,10 @@ static void on_put(void *ctx, uint64_t about, struct km_str text)
 /* There is no store to write the record to: it goes to standard error. */
 static void on_audit(void *ctx, const struct km_audit *record)
 {
-    (void)ctx;
-    fprintf(stderr, "%.*s %.*s\n", KM_STR_ARG(record->action), KM_STR_ARG(record->detail));
+    const struct stdio *s = ctx;
+
+    km_log_msg(s->log, KM_LOG_INFO, "audit", "%.*s %.*s", KM_STR_ARG(record->action),
+               KM_STR_ARG(record->detail));
 }
 
 static void on_idle(void *ctx)

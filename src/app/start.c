@@ -43,9 +43,7 @@ struct place {
     struct km_config *config;
     char path[PATH_MAX]; /* of the configuration */
     char state_dir[KM_STATE_DIR_BYTES];
-    char log[PATH_MAX];
-    char log_file
-        [PATH_MAX]; /* where a gateway that runs writes: log_file, or the log of its start */
+    char log[PATH_MAX]; /* of supervisor and gateway: log_file, or a file of the state folder */
     int64_t drain_ms;
 };
 
@@ -79,11 +77,10 @@ static int find_place(struct km_cli *cli, struct place *p)
     if (km_gateway_state_dir(p->config, p->state_dir, &err) < 0)
         return km_cli_fail(cli, &err);
     km_cli_config_path(cli, p->path);
-    log_of(p->state_dir, p->log);
     g = km_config_get(p->config, &km_gateway_settings_table);
     p->drain_ms = g->drain_ms;
-    if (!km_gateway_log_path(g, km_cli_config_file(cli), p->log_file, sizeof p->log_file))
-        snprintf(p->log_file, sizeof p->log_file, "%s", p->log);
+    if (!km_gateway_log_path(g, km_cli_config_file(cli), p->log, sizeof p->log))
+        snprintf(p->log, sizeof p->log, "%s/" KM_GATEWAY_LOG, p->state_dir);
     return 0;
 }
 
@@ -121,16 +118,26 @@ static _Noreturn void become_supervisor(struct km_cli *cli, struct place *p,
     struct km_supervisor_args args = { .cli = cli,
                                        .config = p->config,
                                        .state_dir = p->state_dir,
+                                       .log_path = p->log,
                                        .sockets = sockets,
                                        .drain_ms = p->drain_ms,
                                        .start_fd = pipe_fd };
     char pid_file[KM_STATE_DIR_BYTES + 32];
     struct km_err err = { 0 };
-    int log = open(p->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    int null = open("/dev/null", O_RDWR | O_CLOEXEC), code = KM_EXIT_FAILURE;
+    int log = -1, null = open("/dev/null", O_RDWR | O_CLOEXEC), code, r = 0;
+    uid_t uid;
+    gid_t gid;
 
-    if (log < 0 || null < 0 || km_state_sign(lock, p->path, &err) < 0) {
-        fprintf(stderr, "error: cannot write in '%s': %s\n", p->state_dir, strerror(errno));
+    if (null < 0)
+        r = km_fail_errno(&err, errno, "cannot open /dev/null");
+    if (r == 0)
+        r = km_state_user(p->config, &uid, &gid, &err);
+    if (r == 0)
+        r = km_state_open_log(p->log, uid, gid, &log, &err);
+    if (r == 0)
+        r = km_state_sign(lock, p->path, &err);
+    if (r < 0) {
+        fprintf(stderr, "error: %s\n", err.text);
         _exit(KM_EXIT_FAILURE);
     }
     dup2(null, STDIN_FILENO);
@@ -179,7 +186,7 @@ static void show_started(struct km_cli *cli, const struct place *p, const char *
         else
             km_buf_printf(&out, ",\"supervisor\":%ld", supervisor);
         km_buf_str(&out, KM_STR(",\"log\":"));
-        km_buf_json(&out, km_str_c(p->log_file));
+        km_buf_json(&out, km_str_c(p->log));
         printf("%.*s}\n", KM_STR_ARG(km_buf_view(&out)));
     } else {
         printf("kanmon is running on %s\n", url);
@@ -187,7 +194,7 @@ static void show_started(struct km_cli *cli, const struct place *p, const char *
             km_control_show(a.json);
             printf("  log          %s\n  status       kanmon status --config %s\n"
                    "  stop         kanmon stop --config %s\n",
-                   p->log_file, km_cli_config_file(cli), km_cli_config_file(cli));
+                   p->log, km_cli_config_file(cli), km_cli_config_file(cli));
         }
     }
     km_answer_done(&a);

@@ -20,12 +20,12 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "config/config.h"
 #include "gateway/settings.h"
+#include "sys/blocking.h"
 #include "sys/read_file.h"
 
 #define STATUS_BYTES (64 * 1024)
@@ -200,7 +200,6 @@ static int in_use(const char *dir, const char *config, const struct km_state_hol
 int km_state_lock(const char *dir, const char *name, const char *config, int *ret_fd,
                   struct km_err *err)
 {
-    const struct timespec pause = { .tv_nsec = PROBE_MS * 1000000L };
     struct km_state_holder by;
     int fd = open_lock(dir, name, O_RDWR | O_CREAT), r, taken;
 
@@ -208,7 +207,7 @@ int km_state_lock(const char *dir, const char *name, const char *config, int *re
         return km_fail_errno(err, errno, "cannot open '%s/%s'", dir, name);
     taken = flock(fd, LOCK_EX | LOCK_NB);
     for (int i = 0; taken < 0 && i < PROBES; i++) { /* a command may be asking who holds it */
-        nanosleep(&pause, NULL);
+        km_wait_ms(PROBE_MS);
         taken = flock(fd, LOCK_EX | LOCK_NB);
     }
     if (taken == 0) {
@@ -222,6 +221,39 @@ int km_state_lock(const char *dir, const char *name, const char *config, int *re
     read_holder(fd, &by);
     close(fd);
     return in_use(dir, config, &by, err);
+}
+
+int km_state_user(const struct km_config *config, uid_t *ret_uid, gid_t *ret_gid,
+                  struct km_err *err)
+{
+    struct passwd pw;
+    char text[1024];
+    bool drop;
+    int r = user_of(config, &drop, &pw, text, err);
+
+    if (r < 0)
+        return r;
+    *ret_uid = drop ? pw.pw_uid : geteuid();
+    *ret_gid = drop ? pw.pw_gid : getegid();
+    return 0;
+}
+
+int km_state_open_log(const char *path, uid_t uid, gid_t gid, int *ret_fd, struct km_err *err)
+{
+    const uid_t own_uid = geteuid();
+    const gid_t own_gid = getegid();
+    int fd = -1, r = 0;
+
+    if (own_uid != uid && (setegid(gid) < 0 || seteuid(uid) < 0))
+        r = km_fail_errno(err, errno, "cannot open '%s' as another user", path);
+    if (r == 0)
+        fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
+    if (r == 0 && fd < 0)
+        r = km_fail_errno(err, errno, "cannot open the log file '%s'", path);
+    if (seteuid(own_uid) < 0 || setegid(own_gid) < 0)
+        abort(); /* half a user is none */
+    *ret_fd = fd;
+    return r;
 }
 
 int km_state_drop_root(const struct km_config *config, struct km_err *err)

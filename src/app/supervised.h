@@ -4,6 +4,7 @@
  *
  *     gateway    ready                   serves
  *                failed CODE TEXT        will exit with CODE
+ *                log PATH                has opened its log there
  *     command    restart            ->   ok PID | failed CODE TEXT
  */
 #ifndef KM_APP_SUPERVISED_H
@@ -14,7 +15,7 @@
 #include "base/err.h"
 
 #define KM_SUPERVISOR_ENV "KANMON_SUPERVISOR" /* the socket's path, for the gateway */
-#define KM_SUPERVISOR_LINE 700
+#define KM_SUPERVISOR_LINE 1200
 
 /* Sends a line; reads the answer into reply (may be NULL: none is waited for).  Blocking.
  * KM_E_NOT_RUNNING when nobody listens. ret_pid (may be NULL): the supervisor's. */

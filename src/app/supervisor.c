@@ -55,7 +55,9 @@ struct supervisor {
     char why[KM_SUPERVISOR_LINE];
     char path[600], self[PATH_MAX], config[PATH_MAX], variable[640];
     const char *env[ENV_MAX];
+    char log_path[KM_SUPERVISOR_LINE]; /* the gateway's, and ours */
     uid_t uid; /* the gateway's, when it is not ours */
+    gid_t gid;
     bool stopping;
 };
 
@@ -70,7 +72,7 @@ static void answer(struct supervisor *s, int code, const char *why)
         n = snprintf(line, sizeof line, "failed %d %.600s\n", code, why);
     else
         n = snprintf(line, sizeof line, "ok %s\n", why);
-    (void)!send(s->client, line, (size_t)n, MSG_NOSIGNAL);
+    (void)!send(s->client, line, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT);
     close(s->client);
     s->client = -1;
 }
@@ -275,6 +277,27 @@ static int same_state_dir(const struct supervisor *s, const struct km_config *co
                    s->args->state_dir);
 }
 
+/* Opens the log (again).  What says no keeps the one there is. */
+static void open_log(struct supervisor *s)
+{
+    struct km_err err = { 0 };
+    int fd;
+
+    if (km_state_open_log(s->log_path, s->uid, s->gid, &fd, &err) < 0) {
+        km_log_msg(s->log, KM_LOG_WARN, "supervisor", "%s", err.text);
+        return;
+    }
+    dup2(fd, STDOUT_FILENO);
+    dup2(fd, STDERR_FILENO);
+    close(fd);
+}
+
+static void on_log(struct supervisor *s, const char *path)
+{
+    snprintf(s->log_path, sizeof s->log_path, "%s", path);
+    open_log(s);
+}
+
 /* The file is read here too: more workers or another address need sockets. */
 static int prepare(struct supervisor *s, int64_t *ret_drain_ms, struct km_err *err)
 {
@@ -318,9 +341,12 @@ static void on_line(struct supervisor *s, int fd, pid_t pid, const char *line)
         return;
     }
     if (strcmp(line, "restart") == 0)
-        (void)!send(fd, "failed 1 a restart is under way already\n", 40, MSG_NOSIGNAL);
+        (void)!send(fd, "failed 1 a restart is under way already\n", 40,
+                    MSG_NOSIGNAL | MSG_DONTWAIT);
     else if (strcmp(line, "ready") == 0)
         on_ready(s, pid);
+    else if (strncmp(line, "log ", 4) == 0 && s->current && km_child_pid(s->current) == pid)
+        on_log(s, line + 4);
     else if (strncmp(line, "failed ", 7) == 0 && s->next && km_child_pid(s->next) == pid) {
         char *text;
 
@@ -367,8 +393,12 @@ static void on_hup(void *ctx, int signum)
 {
     struct supervisor *s = ctx;
 
-    if (s->current)
+    open_log(s);
+    /* One that is not ready may not know the signal yet, and would die of it. */
+    if (s->current && km_child_state(s->current) == KM_CHILD_READY)
         km_child_signal(s->current, signum);
+    for (size_t i = 0; i < OLDS && s->olds[i]; i++)
+        km_child_signal(s->olds[i], signum);
 }
 
 /* --- life --- */
@@ -399,6 +429,7 @@ static int find_names(struct supervisor *s, struct km_err *err)
     km_cli_config_path(s->args->cli, s->config);
     s->self[n] = 0;
     snprintf(s->path, sizeof s->path, "%s/supervisor.sock", s->args->state_dir);
+    snprintf(s->log_path, sizeof s->log_path, "%s", s->args->log_path);
     return make_environment(s, err);
 }
 
@@ -413,8 +444,12 @@ static int begin(struct supervisor *s, struct km_err *err)
         r = km_state_give(s->args->config, s->path, err);
     if (r < 0)
         return r;
-    if (stat(s->path, &st) == 0)
+    s->uid = geteuid();
+    s->gid = getegid();
+    if (stat(s->path, &st) == 0) {
         s->uid = st.st_uid;
+        s->gid = st.st_gid;
+    }
     s->acceptor = km_acceptor_new(s->loop, s->sock, on_connect, NULL, s, err);
     s->term = km_signal_new(s->loop, SIGTERM, on_term, s, err);
     s->interrupt = km_signal_new(s->loop, SIGINT, on_term, s, err);

@@ -10,6 +10,7 @@ struct km_supervisor_args {
     const struct km_cli *cli; /* --config, --host, --port: for the gateway, and read again */
     struct km_config *config; /* for the beginning; its reference is taken over */
     const char *state_dir;
+    const char *log_path; /* standard output and standard error are open on it */
     struct km_sockets *sockets; /* taken over */
     int64_t drain_ms;
     int start_fd; /* a pipe to `start`: "ready\n" or "failed CODE\n", then closed */

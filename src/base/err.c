@@ -12,10 +12,13 @@
  */
 #include "base/err.h"
 
+#include <limits.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Defined here, whatever the header tells an analyzer. */
 #undef km_fail
@@ -146,6 +149,14 @@ int km_err_http(const struct km_err *err)
 
 void km_assert_failed(const char *what, const char *file, int line)
 {
-    fprintf(stderr, "kanmon: bug: '%s' does not hold at %s:%d\n", what, file, line);
+    struct pollfd reader = { .fd = STDERR_FILENO, .events = POLLOUT };
+    char text[PIPE_BUF / 4];
+    const int n =
+        snprintf(text, sizeof text, "kanmon: bug: '%s' does not hold at %s:%d\n", what, file, line);
+
+    /* Past the log and its thread, which may be what is broken; and a reader that stalls must not
+     * keep a broken program from its end. */
+    if (n > 0 && poll(&reader, 1, 0) == 1)
+        (void)!write(STDERR_FILENO, text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1);
     abort();
 }

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* log.c - see log.h for the contract.
  *
- *     thread -> struct sink { buf: [ finished lines | the open line ] }
- *                                                      ^ km_line.start
+ *     thread -> struct sink { buf: the open line } -> log_writer -> log_fd -> write(2)
  *
- * A line is written straight into the buffer of its thread and is finished by its newline;
- * only finished lines are ever written out, in one write(2) a flush, under the log's lock
- * so that the lines of two threads do not mix and a reopened file's old descriptor is not
- * in use when km_log_set_fd() returns.
+ * A line is written into the buffer of its thread, and when it is finished into the queue of the
+ * log's writer (log_writer.h), which puts the time into it and has a thread of its own for what
+ * may block.
  *
  * The thread's buffer is found by a pthread key of the log itself, not a thread-local
  * variable: two logs in one process (tests, tools) do not share buffers.  A thread that has
@@ -17,47 +15,42 @@
  * no more fields past LINE_END, so one request cannot fill the disk with one line.  What
  * could forge a line or turn its text around on a screen (control bytes, line separators,
  * bidi marks, bytes that are not UTF-8) is written as an escape in both formats.
- *
- * When the reader of the log stands still (a full pipe set to non-blocking), we wait a
- * short while and then drop the buffer and count its lines, which the next flush reports:
- * a log must not stop the gateway, and must not lose lines in silence.
  */
 #include "base/log.h"
 
-#include <errno.h>
-#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/encode.h"
 #include "base/list.h"
+#include "base/log_fd.h"
 #include "base/time.h"
 
-#define FLUSH_AT ((size_t)16 * 1024) /* stays in the processor's cache */
 #define LINE_END ((size_t)64 * 1024)
 #define VALUE_MAX ((size_t)16 * 1024)
 /* A line past its bound still ends with one value, each byte of which may be an escape. */
-#define SINK_MAX (FLUSH_AT + LINE_END + VALUE_MAX * 6 + 1024)
-#define WAIT_MS 100
+#define SINK_MAX (LINE_END + VALUE_MAX * 6 + 1024)
+/* What waits for a slow reader: 15,000 lines of calls, a second or two of a machine that is fully
+ * loaded, so that a disk which holds its breath costs no line. */
+#define QUEUE_MAX ((size_t)4 * 1024 * 1024)
+#define BLOCK ((size_t)64 * 1024) /* written at once */
+#define END_MS 1000 /* for a reader that stands still when the program ends */
+#define TIME_IN_JSON (sizeof "{\"time\":\"" - 1)
 
 struct sink {
-    struct km_log *log;
     struct km_buf buf;
     bool open; /* a line is being built in buf */
-    int64_t second; /* of stamp */
-    char stamp[KM_TIME_ISO_LEN + 1]; /* empty: never made */
 };
 
 struct km_log {
+    struct km_log_writer *writer;
+    struct km_log_fd *fd;
+    struct km_log_outlet *outlet; /* fd's */
     _Atomic int level;
     _Atomic int format;
     pthread_key_t sinks;
-    pthread_mutex_t lock; /* guards the two below */
-    int fd;
-    uint64_t lost; /* lines dropped since the last report */
 };
 
 static void free_sink(void *data)
@@ -68,75 +61,7 @@ static void free_sink(void *data)
     free(sink);
 }
 
-static bool write_all(int fd, const char *p, size_t n)
-{
-    while (n) {
-        ssize_t done = write(fd, p, n);
-        struct pollfd wait = { .fd = fd, .events = POLLOUT };
-
-        if (done >= 0) {
-            p += done;
-            n -= (size_t)done;
-        } else if (errno == EINTR) {
-            continue;
-        } else if (errno != EAGAIN || poll(&wait, 1, WAIT_MS) <= 0) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static uint64_t count_lines(struct km_str s)
-{
-    uint64_t lines = 0;
-
-    while (s.n) {
-        size_t at = km_str_chr(s, '\n');
-
-        lines += at < s.n;
-        s = km_str_skip(s, at + 1);
-    }
-    return lines;
-}
-
-static void report_lost(struct km_log *log)
-{
-    char text[160], time[KM_TIME_ISO_LEN + 1];
-    int n;
-
-    km_time_iso(km_wall_us(), time);
-    n = snprintf(
-        text, sizeof text,
-        atomic_load_explicit(&log->format, memory_order_relaxed) == KM_LOG_JSON
-            ? "{\"time\":\"%s\",\"level\":\"warn\",\"event\":\"log.lost\",\"lines\":%llu}\n"
-            : "%s WARN  log.lost lines=%llu\n",
-        time, (unsigned long long)log->lost);
-    if (write_all(log->fd, text, (size_t)n))
-        log->lost = 0;
-}
-
-/* Writes the first n bytes, which are finished lines, and drops them from the buffer. */
-static void flush(struct km_log *log, struct km_buf *buf, size_t n)
-{
-    if (n == 0)
-        return;
-    pthread_mutex_lock(&log->lock);
-    if (log->lost)
-        report_lost(log);
-    if (!write_all(log->fd, buf->p, n))
-        log->lost += count_lines(km_str(buf->p, n));
-    pthread_mutex_unlock(&log->lock);
-    km_buf_consume(buf, n);
-}
-
-/* A thread that ends without km_log_thread_done() still gets its lines out. */
-static void end_of_thread(void *data)
-{
-    struct sink *sink = data;
-
-    flush(sink->log, &sink->buf, sink->buf.n);
-    free_sink(sink);
-}
+/* --- life --- */
 
 struct km_log *km_log_new(int fd, enum km_log_level level, enum km_log_format format)
 {
@@ -144,14 +69,19 @@ struct km_log *km_log_new(int fd, enum km_log_level level, enum km_log_format fo
 
     if (!log)
         return NULL;
-    if (pthread_key_create(&log->sinks, end_of_thread) != 0) {
+    log->writer = km_log_writer_new(QUEUE_MAX, BLOCK);
+    log->fd = log->writer ? km_log_fd_new(log->writer, fd) : NULL;
+    if (!log->fd || pthread_key_create(&log->sinks, free_sink) != 0) {
+        if (log->fd)
+            km_log_fd_release(log->fd);
+        km_log_writer_free(log->writer, 0);
         free(log);
         return NULL;
     }
-    pthread_mutex_init(&log->lock, NULL);
-    log->fd = fd;
+    log->outlet = km_log_fd_outlet(log->fd);
     atomic_init(&log->level, (int)level);
     atomic_init(&log->format, (int)format);
+    km_log_fd_set_json(log->fd, format == KM_LOG_JSON);
     return log;
 }
 
@@ -161,7 +91,8 @@ struct km_log *km_log_free(struct km_log *log)
         return NULL;
     km_log_thread_done(log);
     pthread_key_delete(log->sinks);
-    pthread_mutex_destroy(&log->lock);
+    km_log_fd_release(log->fd);
+    km_log_writer_free(log->writer, END_MS);
     free(log);
     return NULL;
 }
@@ -174,23 +105,20 @@ void km_log_set_level(struct km_log *log, enum km_log_level level)
 void km_log_set_format(struct km_log *log, enum km_log_format format)
 {
     atomic_store_explicit(&log->format, (int)format, memory_order_relaxed);
+    km_log_fd_set_json(log->fd, format == KM_LOG_JSON);
 }
 
 void km_log_set_fd(struct km_log *log, int fd)
 {
-    pthread_mutex_lock(&log->lock);
-    log->fd = fd;
-    pthread_mutex_unlock(&log->lock);
+    km_log_fd_change(log->fd, fd);
 }
 
-static struct sink *make_sink(struct km_log *log)
+static struct sink *make_sink(void)
 {
     struct sink *sink = calloc(1, sizeof *sink);
 
-    if (!sink)
-        return NULL;
-    sink->log = log;
-    km_buf_init(&sink->buf, SINK_MAX);
+    if (sink)
+        km_buf_init(&sink->buf, SINK_MAX);
     return sink;
 }
 
@@ -200,7 +128,7 @@ int km_log_thread_init(struct km_log *log, struct km_err *err)
 
     if (pthread_getspecific(log->sinks))
         return 0;
-    sink = make_sink(log);
+    sink = make_sink();
     if (!sink || pthread_setspecific(log->sinks, sink) != 0) {
         free(sink);
         return km_fail(err, KM_E_NOMEM, "no memory for a log buffer");
@@ -215,15 +143,17 @@ void km_log_thread_done(struct km_log *log)
     if (!sink)
         return;
     pthread_setspecific(log->sinks, NULL);
-    end_of_thread(sink);
+    free_sink(sink);
 }
 
-void km_log_flush(struct km_log *log)
+bool km_log_flush(struct km_log *log, uint64_t most_ms)
 {
-    struct sink *sink = pthread_getspecific(log->sinks);
+    return km_log_writer_flush(log->writer, most_ms);
+}
 
-    if (sink && !sink->open)
-        flush(log, &sink->buf, sink->buf.n);
+uint64_t km_log_dropped(const struct km_log *log)
+{
+    return km_log_writer_dropped(log->writer);
 }
 
 static bool is_json(const struct km_line *l)
@@ -231,28 +161,14 @@ static bool is_json(const struct km_line *l)
     return l->format == KM_LOG_JSON;
 }
 
-/* The time, of which all but the microseconds changes once a second. */
-static void stamp(struct sink *sink, char out[KM_TIME_ISO_LEN])
-{
-    const int64_t now_us = km_wall_us(), second = now_us / 1000000;
-    unsigned us = (unsigned)(now_us % 1000000);
-
-    if (second != sink->second || sink->stamp[0] == '\0')
-        km_time_iso(now_us, sink->stamp);
-    sink->second = second;
-    memcpy(out, sink->stamp, KM_TIME_ISO_LEN);
-    for (char *at = out + KM_TIME_ISO_LEN - 2; *at != '.'; us /= 10)
-        *at-- = (char)('0' + us % 10);
-}
-
-static void head(struct km_line *l, struct sink *sink, const char *event)
+/* The time is put in when the line is finished. */
+static void head(struct km_line *l, const char *event)
 {
     static const char *const lower[] = { "debug", "info", "warn", "error" };
     static const char *const upper[] = { " DEBUG ", " INFO  ", " WARN  ", " ERROR " };
-    char time[KM_TIME_ISO_LEN];
+    static const char time[KM_TIME_ISO_LEN];
     struct km_buf *b = l->out;
 
-    stamp(sink, time);
     if (is_json(l)) {
         km_buf_str(b, KM_STR("{\"time\":\""));
         km_buf_bytes(b, time, KM_TIME_ISO_LEN);
@@ -276,18 +192,19 @@ bool km_log_begin(struct km_log *log, struct km_line *l, enum km_log_level level
         return false;
     sink = pthread_getspecific(log->sinks);
     if (!sink || sink->open)
-        sink = make_sink(log);
-    if (!sink)
+        sink = make_sink();
+    if (!sink) {
+        km_log_writer_lose(log->writer, log->outlet);
         return false;
+    }
     sink->open = true;
     *l = (struct km_line){
         .log = log,
         .out = &sink->buf,
-        .start = sink->buf.n,
         .level = level,
         .format = (enum km_log_format)atomic_load_explicit(&log->format, memory_order_relaxed),
     };
-    head(l, sink, event);
+    head(l, event);
     return true;
 }
 
@@ -298,7 +215,7 @@ static bool key(struct km_line *l, const char *name)
     const size_t n = strlen(name);
     char *p;
 
-    if (b->n - l->start > LINE_END)
+    if (b->n > LINE_END)
         return false;
     p = km_buf_reserve(b, n + 4);
     if (!p)
@@ -426,14 +343,13 @@ void km_log_end(struct km_line *l)
     const bool own = sink == pthread_getspecific(l->log->sinks);
 
     km_buf_str(b, is_json(l) ? KM_STR("}\n") : KM_STR("\n"));
+    if (km_buf_failed(b)) /* out of memory */
+        km_log_writer_lose(l->log->writer, l->log->outlet);
+    else
+        km_log_writer_put(l->log->writer, l->log->outlet, km_buf_view(b),
+                          is_json(l) ? TIME_IN_JSON : 0, l->level >= KM_LOG_WARN);
+    km_buf_reset(b);
     sink->open = false;
-    if (km_buf_failed(b)) {
-        /* Out of memory: the lines before this one are whole, this one is given up. */
-        b->failed = false;
-        b->n = l->start;
-    }
-    if (!own || l->level >= KM_LOG_WARN || b->n >= FLUSH_AT)
-        flush(l->log, b, b->n);
     if (!own)
         free_sink(sink);
     l->out = NULL;

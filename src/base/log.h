@@ -3,8 +3,9 @@
  *
  * A line is built with typed fields and handed over whole; values are escaped (control
  * bytes, bidi marks), so input cannot forge a line.  Format is JSON or logfmt-like text.
- * Output is buffered per thread (64 KiB): flushed when full, on WARN and above, and by
- * km_log_flush() which loops call when they have been idle for a moment or each second.
+ * Lines are written by a thread of the log's own (log_writer.h): nobody who logs waits for a
+ * disk, a pipe or a terminal.  WARN and above are written at once, others within 100 ms; what a
+ * stalled reader leaves no room for is dropped, counted, and reported as `log.lost`.
  *
  *     struct km_line l;
  *     if (km_log_begin(log, &l, KM_LOG_INFO, "call")) {
@@ -13,9 +14,9 @@
  *         km_log_end(&l);
  *     }
  *
- * Thread: a struct km_log may be used from any thread; each thread has its own buffer,
- * made by km_log_thread_init and given up by km_log_thread_done.  A thread without one
- * writes through at once.
+ * Thread: a struct km_log may be used from any thread.  A thread that logs often has a buffer,
+ * made by km_log_thread_init and given up by km_log_thread_done; one without makes and frees a
+ * buffer for each line.
  */
 #ifndef KM_BASE_LOG_H
 #define KM_BASE_LOG_H
@@ -27,22 +28,27 @@ enum km_log_format { KM_LOG_TEXT, KM_LOG_JSON };
 
 struct km_log;
 
-/* Writes to fd (kept by the caller).  NULL when out of memory. */
+/* Writes to fd, which stays the caller's.  NULL when out of memory. */
 struct km_log *km_log_new(int fd, enum km_log_level level, enum km_log_format format);
+/* What was logged is written, for at most a second where its reader stands still. */
 struct km_log *km_log_free(struct km_log *log);
 /* May change at run time, from any thread. */
 void km_log_set_level(struct km_log *log, enum km_log_level level);
 void km_log_set_format(struct km_log *log, enum km_log_format format);
-void km_log_set_fd(struct km_log *log, int fd); /* reopened file */
+/* What follows goes to fd, which is the log's from now on.  The one before may be used for a
+ * moment yet; also what waits for its reader goes to the new one. */
+void km_log_set_fd(struct km_log *log, int fd);
 
 int km_log_thread_init(struct km_log *log, struct km_err *err) KM_MUST_USE;
 void km_log_thread_done(struct km_log *log);
-void km_log_flush(struct km_log *log); /* this thread's buffer */
+/* Waits, for at most most_ms, until what was logged is written; false: it is not.  Not for a
+ * thread that serves. */
+bool km_log_flush(struct km_log *log, uint64_t most_ms);
+uint64_t km_log_dropped(const struct km_log *log); /* lines, ever */
 
 struct km_line {
     struct km_log *log;
     struct km_buf *out;
-    size_t start;
     enum km_log_level level;
     enum km_log_format format; /* as it was when the line began */
 };

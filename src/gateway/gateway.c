@@ -11,8 +11,6 @@
 
 #include "base/crypto.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -58,43 +56,6 @@ int km_gateway_workers(const struct km_gateway_settings *s, size_t *ret_n, struc
         return km_fail(err, KM_E_CONFIG, "kanmon_settings.workers must be `auto` or 1 to %d",
                        KM_WORKERS_MAX);
     *ret_n = (size_t)n;
-    return 0;
-}
-
-bool km_gateway_log_path(const struct km_gateway_settings *s, const char *config_file, char *ret,
-                         size_t cap)
-{
-    const char *slash = strrchr(config_file, '/');
-
-    if (!s->log_file.n)
-        return false;
-    if (s->log_file.p[0] == '/' || !slash)
-        snprintf(ret, cap, "%.*s", KM_STR_ARG(s->log_file));
-    else
-        snprintf(ret, cap, "%.*s/%.*s", (int)(slash - config_file), config_file,
-                 KM_STR_ARG(s->log_file));
-    return true;
-}
-
-/* Opens (again) the file of the log.  The descriptor keeps its number, so threads in the middle of
- * a line are not disturbed. */
-static int open_log(struct km_gateway *gw, const struct km_gateway_settings *s, struct km_err *err)
-{
-    char path[1100];
-    int fd;
-
-    if (!km_gateway_log_path(s, gw->config_file, path, sizeof path))
-        return 0;
-    fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return km_fail_errno(err, errno, "cannot open the log file '%s'", path);
-    if (gw->log_fd < 0) {
-        gw->log_fd = fd;
-        km_log_set_fd(gw->log, fd);
-        return 0;
-    }
-    dup3(fd, gw->log_fd, O_CLOEXEC);
-    close(fd);
     return 0;
 }
 
@@ -302,7 +263,6 @@ int km_gateway_new(const struct km_gateway_args *args, struct km_loop *main_loop
     if (!gw)
         return km_fail(err, KM_E_NOMEM, "out of memory");
     gw->args = args;
-    gw->log_fd = -1;
     gw->main = main_loop;
     km_gateway_reload_init(gw);
     gw->started_us = km_wall_us();
@@ -315,7 +275,7 @@ int km_gateway_new(const struct km_gateway_args *args, struct km_loop *main_loop
     if (r == 0)
         r = make_shared(gw, err);
     if (r == 0)
-        r = open_log(gw, settings, err);
+        r = km_gateway_open_log(gw, settings, err);
     if (r == 0)
         r = open_store(gw, args->config, err);
     if (r == 0)
@@ -409,7 +369,6 @@ int km_gateway_reload(struct km_gateway *gw, struct km_diags *diags, struct km_e
 {
     struct km_config *config = NULL;
     struct km_snapshot *snap = NULL;
-    struct km_err said = { 0 };
     struct km_buf names KM_CLEANUP(km_buf_done) = KM_BUF(4096);
     int r = load_config(gw, diags, &config, err);
 
@@ -426,6 +385,7 @@ int km_gateway_reload(struct km_gateway *gw, struct km_diags *diags, struct km_e
     say(gw, diags);
     if (r < 0) {
         km_config_unref(config);
+        km_gateway_reopen_logs(gw);
         km_log_msg(gw->log, KM_LOG_ERROR, "config.rejected", "nothing was changed: %s",
                    err ? err->text : "");
         km_event_add(gw->events, KM_LOG_ERROR, "config.rejected", "%s", err ? err->text : "");
@@ -443,8 +403,7 @@ int km_gateway_reload(struct km_gateway *gw, struct km_diags *diags, struct km_e
     gw->current = snap;
     apply_settings(gw);
     km_mcp_upstreams_use(gw->mcp, snap->mcp);
-    if (open_log(gw, snap->gateway, &said) < 0)
-        km_log_msg(gw->log, KM_LOG_ERROR, "log.reopen", "%s", said.text);
+    km_gateway_reopen_logs(gw);
     for (size_t i = 0; i < gw->nworkers; i++)
         km_worker_swap(&gw->workers[i], km_snapshot_ref(snap));
     km_log_msg(gw->log, KM_LOG_INFO, "config.reloaded", "version %llu",
@@ -581,8 +540,6 @@ struct km_gateway *km_gateway_free(struct km_gateway *gw)
     pthread_cond_destroy(&gw->gate.turned);
     pthread_mutex_destroy(&gw->gate.lock);
     km_log_free(gw->log);
-    if (gw->log_fd >= 0)
-        close(gw->log_fd);
     free(gw);
     return NULL;
 }

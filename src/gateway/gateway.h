@@ -23,6 +23,7 @@
 #include "sys/listener.h"
 
 #define KM_WORKERS_MAX 64
+#define KM_GATEWAY_LOG "kanmon.log"
 
 struct km_gateway;
 struct km_worker;
@@ -86,7 +87,7 @@ struct km_worker {
     void (*pass_on)(void *ctx, int fd); /* draining: NULL closes */
     void *pass_ctx;
     struct km_msg freeze, thaw, stop;
-    struct km_timer tick; /* each second: log flush */
+    struct km_timer tick; /* each second: counts, and memory that is not used any more */
 };
 
 struct km_gateway_args {
@@ -100,11 +101,14 @@ struct km_gateway_args {
     const struct km_mcp_builtin *const *builtins;
     bool network; /* an address beyond this machine is among those it listens on */
     const char *state_dir;
-    long supervisor; /* process that keeps this one running; 0: none */
+    /* The process that keeps this one running; 0: none.  Then standard output and standard error
+     * are the log's file too, which is KM_GATEWAY_LOG in the state folder without a log_file. */
+    long supervisor;
     /* Taking over from a running gateway: asked when all that needs no store is made. */
     struct km_takeover *takeover; /* NULL: nobody runs; else the gateway's once it goes */
     /* Locks the state folder (and may find that there is nobody to take over from); may be NULL. */
     int (*before_store)(void *ctx, struct km_err *err);
+    void (*on_log)(void *ctx, const char *path); /* a reload has opened it; may be NULL */
     void *ctx;
 };
 
@@ -123,7 +127,7 @@ struct km_gateway {
     union km_addr places[KM_LISTEN_MAX]; /* where it listens, each once; immutable after start */
     size_t nplaces;
     struct km_log *log;
-    int log_fd; /* of log_file; -1: standard error. One number for ever: reload opens over it */
+    char log_path[1100]; /* where it goes; empty: standard error.  Main thread */
     struct km_events *events;
     struct km_metrics *metrics;
     struct km_store *store;
@@ -169,6 +173,9 @@ struct km_gateway {
  * thread. */
 bool km_gateway_log_path(const struct km_gateway_settings *s, const char *config_file, char *ret,
                          size_t cap);
+/* Opens it, or opens it again.  Main thread. */
+int km_gateway_open_log(struct km_gateway *gw, const struct km_gateway_settings *s,
+                        struct km_err *err) KM_MUST_USE;
 /* How many workers the settings ask for, on this machine. */
 int km_gateway_workers(const struct km_gateway_settings *s, size_t *ret_n,
                        struct km_err *err) KM_MUST_USE;
@@ -184,10 +191,14 @@ int km_gateway_listen(struct km_gateway *gw, const int *fds, const size_t *entri
 int km_gateway_control(struct km_gateway *gw, int fd, struct km_err *err) KM_MUST_USE;
 int km_gateway_start(struct km_gateway *gw, struct km_err *err) KM_MUST_USE;
 
-/* Loads the file anew and swaps, or changes nothing and says why.  Main thread; blocking for
- * the time of reading.  diags gets everything that is to be said. */
+/* Loads the file anew and swaps, or changes nothing and says why.  Logs are opened again in any
+ * case.  Main thread; blocking for the time of reading.  diags gets everything that is to be
+ * said. */
 int km_gateway_reload(struct km_gateway *gw, struct km_diags *diags,
                       struct km_err *err) KM_MUST_USE;
+
+/* Opens the gateway's log and those of MCP servers again, as reload does.  Main thread. */
+void km_gateway_reopen_logs(struct km_gateway *gw);
 
 /* Adds, replaces or (json empty) removes an MCP server beside those of the file, by such a load;
  * on failure nothing has changed.  Main thread; blocking as that. */

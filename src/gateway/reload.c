@@ -37,8 +37,6 @@ static void reload(void *ctx)
         r = km_fail(&err, KM_E_NOMEM, "out of memory");
     else
         r = km_gateway_reload(gw, diags, &err);
-    if (r < 0)
-        km_log_flush(gw->log); /* why it was rejected is in the log, and is looked for there */
     answer(gw, &gw->reloads, r, diags, &err);
     km_diags_free(diags);
 }

@@ -125,7 +125,8 @@ static const struct km_setting gateway_rows[] = {
     { .name = "log_file",
       .type = KM_SET_STR,
       .offset = AT(log_file),
-      .help = "File of the log, opened again on reload; standard error when empty." },
+      .help = "File of the log, opened again on reload. Default: standard error, or "
+              "`kanmon.log` in state_dir under `kanmon start`." },
     { .name = "log_prompts",
       .type = KM_SET_BOOL,
       .offset = AT(log_prompts),

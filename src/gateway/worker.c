@@ -242,7 +242,6 @@ static void on_tick(void *ctx)
     struct km_worker *w = ctx;
 
     w->load = km_http_server_connections(w->server);
-    km_log_flush(w->gw->log);
     km_count_pool(w);
     if (w->scratch.cap > SCRATCH_KEEP)
         km_buf_done(&w->scratch); /* one huge answer must not stay for ever */
@@ -337,7 +336,6 @@ static void *thread_main(void *ctx)
     bool buffered = km_log_thread_init(w->gw->log, &err) == 0;
 
     km_loop_run(w->loop);
-    km_log_flush(w->gw->log);
     if (buffered)
         km_log_thread_done(w->gw->log);
     return NULL;

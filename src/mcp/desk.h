@@ -21,6 +21,7 @@ struct km_mcp_upstreams {
     bool network; /* see struct km_mcp_upstreams_args */
     struct km_metrics *metrics;
     struct km_pins *pins;
+    struct km_log_writer *log_writer; /* of the logs of stdio servers */
     char state_dir[512];
     char cgroup[KM_CGROUP_PATH]; /* see struct km_mcp_upstreams_args */
     pthread_mutex_t lock; /* of set and desks */

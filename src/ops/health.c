@@ -204,6 +204,16 @@ static void process_metrics(const struct km_gateway *gw, struct km_buf *out)
     store_metrics(gw, out);
 }
 
+static void log_metrics(const struct km_gateway *gw, struct km_buf *out)
+{
+    km_buf_printf(out,
+                  "# HELP kanmon_log_dropped_total Lines of the log that its reader was too slow "
+                  "for, or that could not be written.\n"
+                  "# TYPE kanmon_log_dropped_total counter\n"
+                  "kanmon_log_dropped_total %llu\n",
+                  (unsigned long long)km_log_dropped(gw->log));
+}
+
 static void metrics(void *visit, struct km_exchange *x, const struct km_route_match *match)
 {
     struct km_visit *v = visit;
@@ -214,6 +224,7 @@ static void metrics(void *visit, struct km_exchange *x, const struct km_route_ma
     km_metrics_text(v->w->gw->metrics, &out);
     process_metrics(v->w->gw, &out);
     usage_metrics(&out);
+    log_metrics(v->w->gw, &out);
     km_reply_text(v, 200, KM_STR("text/plain; version=0.0.4; charset=utf-8"), km_buf_view(&out));
 }
 

@@ -10,11 +10,13 @@
  *   timers     a wheel (wheel.c) behind one libuv timer, which is set to the wheel's next
  *              event and touched only when that changes.  Thousands of time-outs that are
  *              moved on every request cost two pointer writes each, and none wakes the loop
- *              before it is due within a second.
+ *              before it is due within a second.  None fires before what lies in the sockets
+ *              was read (must_read_first).
  *   stop       from any thread: a flag and an async handle.
  */
 #include "sys/loop.h"
 
+#include <poll.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <uv.h>
@@ -26,6 +28,8 @@
 #define MAX_TURNS 2 /* of deferred work and hooks, likewise */
 #define MAX_HOOKS 8
 #define MAX_ARENA_BLOCKS 256
+#define PAUSE_MS 1000 /* timers so late: the process stood still */
+#define HOLD_MS 100 /* for what other threads then read for this one */
 
 struct hook {
     km_deferred_fn *fn;
@@ -52,6 +56,8 @@ struct km_loop {
     int expected; /* pieces of work on other threads */
     struct km_wheel wheel;
     uint64_t armed_ms; /* when `wake` fires; KM_WHEEL_NEVER: it does not run */
+    bool looked; /* for events, since timers were found to be due */
+    uint64_t hold_ms; /* after a pause: no timer fires before; 0: there was none */
 
     struct km_arena_pool *arenas;
     struct km_idgen ids;
@@ -143,11 +149,38 @@ void km_timer_start(struct km_timer *t, uint64_t after_ms)
     km_wheel_add(&loop->wheel, t, now_ms);
 }
 
+/* libuv runs timers before it looks for events.  After a pause (a stopped process, a machine that
+ * slept, a callback that took long) the answers of a second ago lie in the sockets and the time of
+ * all who wait for them is over: they are read first.  epoll itself says whether there are any; one
+ * look then serves them, and no flood of events keeps timers from their turn.
+ *
+ * Part of what one loop waits for another reads, and posts: after a real pause there is a moment
+ * for that too. */
+static bool must_read_first(struct km_loop *loop, uint64_t due_ms)
+{
+    struct pollfd events = { .fd = uv_backend_fd(&loop->uv), .events = POLLIN };
+    const uint64_t now_ms = uv_now(&loop->uv);
+
+    if (loop->looked)
+        return false;
+    if (!loop->hold_ms && now_ms > due_ms + PAUSE_MS)
+        loop->hold_ms = now_ms + HOLD_MS;
+    if (now_ms < loop->hold_ms)
+        return true;
+    loop->looked = poll(&events, 1, 0) > 0;
+    return loop->looked;
+}
+
 static void on_wake(uv_timer_t *wake)
 {
     struct km_loop *loop = wake->data;
+    const uint64_t due_ms = loop->armed_ms;
 
-    loop->armed_ms = KM_WHEEL_NEVER;
+    loop->armed_ms = KM_WHEEL_NEVER; /* arm() sets it again */
+    if (must_read_first(loop, due_ms))
+        return;
+    loop->looked = false;
+    loop->hold_ms = 0;
     km_wheel_advance(&loop->wheel, uv_now(&loop->uv));
 }
 
@@ -156,6 +189,8 @@ static void arm(struct km_loop *loop)
     uint64_t next_ms = km_wheel_next_ms(&loop->wheel);
     uint64_t now_ms = uv_now(&loop->uv);
 
+    if (next_ms < loop->hold_ms)
+        next_ms = loop->hold_ms;
     if (next_ms == loop->armed_ms)
         return;
     loop->armed_ms = next_ms;

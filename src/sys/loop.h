@@ -36,7 +36,8 @@ struct km_arena_pool *km_loop_arenas(struct km_loop *loop);
 struct km_idgen *km_loop_ids(struct km_loop *loop);
 
 /* A timer is intrusive and costs O(1) to start and stop (a timing wheel, 8 ms slots: it fires
- * at or up to 16 ms after its time).  Starting a running timer moves it. */
+ * at or up to 16 ms after its time).  Starting a running timer moves it.  When it fires, what came
+ * for this loop before that was read: one that stood still takes nothing for late that is not. */
 typedef void km_timer_fn(void *ctx);
 
 struct km_timer {

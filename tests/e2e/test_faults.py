@@ -7,6 +7,7 @@ import json
 import os
 import random
 import resource
+import select
 import signal
 import socket
 import ssl
@@ -117,18 +118,21 @@ def test_a_body_that_drips_is_408(new_gateway):
 def test_more_connections_than_the_limit_are_told_so_and_the_rest_works(new_gateway):
     gateway = new_gateway("\n  limits: {connections: 20}\n")
     links = [connect(gateway) for _ in range(60)]
-    refused = 0
-    for link in links:
-        link.settimeout(0.2)
-        try:
-            got = link.recv(4096)
-        except socket.timeout:
-            continue
-        except OSError:
-            got = b""
-        refused += 1
-        assert not got or (got.startswith(b"HTTP/1.1 503") and b"retry-after" in got.lower()), got
-    assert refused >= 40
+    silent, refused = list(links), 0
+
+    def hear():
+        nonlocal refused
+        for link in select.select(silent, [], [], 0)[0]:
+            silent.remove(link)
+            refused += 1
+            try:
+                got = link.recv(4096)
+            except OSError:
+                got = b""
+            assert not got or (got.startswith(b"HTTP/1.1 503") and
+                               b"retry-after" in got.lower()), got
+        return refused >= 40
+    wait_until(hear, 20, "40 to be refused")
     for link in links:
         link.close()
     wait_until(gateway.is_ready, 10, "room for connections")
@@ -380,7 +384,7 @@ def test_a_silent_upstream_is_given_up_at_the_calls_own_time(gateway, upstream):
     began = time.monotonic()
     answer = gateway.chat("any/hang", headers={"x-litellm-timeout": "0.3"})
     assert answer.status == 408, answer
-    assert 0.25 < time.monotonic() - began < 5 * slow_factor()
+    assert 0.25 < time.monotonic() - began < 15  # and not the 20 s of the configuration
     upstream.wait_for(lambda records: records and records[0].outcome == "gone")
 
 
@@ -473,8 +477,12 @@ def test_a_refused_call_has_its_line_in_the_log_and_forges_none(new_gateway):
     forged = "x\n2026-01-01 ERROR call id=forged\u2028\x1b[31m"
     assert gateway.chat("chat", "sk-nobody").status == 401
     assert gateway.chat(forged, key).status == 403
-    lines = [line for line in gateway.log.read_text().splitlines() if " call " in line
-             or '"call"' in line]
+
+    def calls():
+        return [line for line in gateway.log.read_text().splitlines() if " call " in line
+                or '"call"' in line]
+    wait_until(lambda: len(calls()) >= 2, 10, "both lines")
+    lines = calls()
     assert len(lines) == 2, lines
     assert "status=401" in lines[0] and "sk-nobody" not in lines[0], lines
     assert "status=403" in lines[1] and "key=narrow" in lines[1], lines

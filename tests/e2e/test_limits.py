@@ -47,20 +47,21 @@ def test_a_head_that_drips_is_408_all_the_same(new_gateway):
     with connect(gateway) as link:
         link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         link.settimeout(0.02)
-        got, began = b"", time.monotonic()
+        got = b""
         link.sendall(b"GET /v1/models HTTP/1.1\r\nHost: x\r\nX-Slow: ")
-        while time.monotonic() - began < 5 * slow_factor():
+
+        def drip():
+            """True at the end, which never comes if each byte begins the time anew."""
+            nonlocal got
             try:
                 link.sendall(b"a")
-                piece = link.recv(4096)
-                got += piece
-                if got or not piece:
-                    break
+                got += link.recv(4096)
+                return True
             except socket.timeout:
-                continue
+                return False
             except OSError:
-                break
-        assert time.monotonic() - began < 3 * slow_factor()
+                return True
+        wait_until(drip, 60, "the end of a head that drips")
     assert not got or got.startswith(b"HTTP/1.1 408"), got
 
 
@@ -96,14 +97,21 @@ def test_the_end_of_descriptors_is_survived(new_gateway):
 
 
 def test_a_thousand_idle_connections_do_not_slow_a_call(gateway):
+    def fastest_of_20_calls():
+        """What a call takes at the least: the rest is other work of the machine."""
+        took = []
+        for _ in range(20):
+            began = time.monotonic()
+            assert gateway.chat().status == 200
+            took.append(time.monotonic() - began)
+        return min(took)
+
+    alone = fastest_of_20_calls()
     links = []
     try:
         for _ in range(1000):
             links.append(socket.create_connection(("127.0.0.1", gateway.port), 5))
-        began = time.monotonic()
-        for _ in range(20):
-            assert gateway.chat().status == 200
-        assert time.monotonic() - began < 5 * slow_factor()
+        assert fastest_of_20_calls() < alone * 10
     finally:
         for link in links:
             link.close()

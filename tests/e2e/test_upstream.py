@@ -5,11 +5,10 @@ give, TLS.  Whatever comes, the client gets an answer, and the next call works."
 import ssl
 import subprocess
 import threading
-import time
 
 import pytest
 
-from gateway import config_text, slow_factor
+from gateway import config_text
 from ports import free_port
 from upstream import RAW, Upstream
 
@@ -24,9 +23,8 @@ def all_closed(upstream):
 @pytest.mark.parametrize("stream", [False, True])
 def test_an_answer_that_is_not_as_it_should_be(gateway, upstream, name, stream):
     good = RAW[name][0]
-    began = time.monotonic()
-    answer = gateway.chat(f"any/raw-{name}", stream=stream, timeout=15)
-    assert time.monotonic() - began < 10 * slow_factor()
+    answer = gateway.chat(f"any/raw-{name}", stream=stream)
+    assert answer.status != 408, "it was waited for until the call's time was over"
     if good and not stream:
         assert answer.status == 200, answer
         assert answer.json()["choices"][0]["message"]["content"] == "raw"

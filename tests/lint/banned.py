@@ -2,10 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """lint.banned: functions that have no place in src/, and what to use instead.
 
+Besides, functions that write to a file, a pipe or a terminal: a reader may stall,
+and a thread that serves must not stall with it.  They stand in sys/, in commands
+that people run, and in the files named below.
+
 Looked for twice: in the text (comments and strings blanked), because a compiler may
 turn one call into another; and among the undefined symbols of each layer's archive,
 because a macro may hide the name.
 """
+import fnmatch
 import glob
 import os
 import re
@@ -57,13 +62,46 @@ ALLOWED_ELSEWHERE = {
     ("store/pg_cancel.c", "recv"): "one call when the loop says so",
 }
 
-CALL = re.compile(r"(?<![\w.>])(" + "|".join([*BANNED, *ONLY_THERE]) + r")\s*\(")
+# Output from a thread that serves waits for whoever reads it, and everybody waits with it.
+WRITES = {"write", "writev", "printf", "vprintf", "fprintf", "vfprintf", "dprintf", "vdprintf",
+          "puts", "fputs", "putc", "fputc", "putchar", "fwrite", "fflush", "perror", "psignal"}
+# Where: path below src/ (a pattern), why.
+WRITERS = {
+    "sys/*": "pipes and files of the kernel, and what becomes another process",
+    "app/cli.c": "a command's terminal",
+    "app/client.c": "a command's terminal",
+    "app/cmd_*.c": "a command's terminal",
+    "app/commands.c": "a command's terminal",
+    "app/load.c": "what is wrong with a configuration, before anything is served",
+    "app/start.c": "a command's terminal",
+    "app/input.c": "a byte for a thread of its own",
+    "app/server_stdio.c": "the answers to its one client",
+    "app/supervisor.c": "one word to `kanmon start`, in a pipe that is empty",
+    "base/log_fd.c": "the log's own thread",
+    "base/err.c": "last words, where poll(2) says that they do not block",
+    "mcp/server/log.c": "the thread of the servers' logs",
+    "store/answers.c": "a file of 32 bytes, before anything is served",
+}
+
+CALL = re.compile(r"(?<![\w.>])(" + "|".join([*BANNED, *ONLY_THERE, *WRITES]) + r")\s*\(")
 # What a libc calls the same function when it checks or versions it.
 SYMBOL = re.compile(r"^(?:__isoc\d+_|__)?(.+?)(?:_chk)?(?:@.*)?$")
 
 
 def defines(text, function):
+    """A static function of our own may have the name: the archives know."""
     return re.search(r"^static [^;]*\b" + function + r"\(", text, re.M) is not None
+
+
+def why_not(path, function):
+    """What to say of a call in src/<path>; None: it may stand there."""
+    if function in WRITES:
+        allowed = any(fnmatch.fnmatch(path, where) for where in WRITERS)
+        return None if allowed else "writes where a reader may stall: use base/log"
+    if function in ONLY_THERE:
+        allowed = path.startswith(LAYER + "/") or (path, function) in ALLOWED_ELSEWHERE
+        return None if allowed else f"stands only in {LAYER}/: use {ONLY_THERE[function]}"
+    return None if (path, function) in ALLOWED else f"is banned: use {BANNED[function]}"
 
 
 def in_text(lint):
@@ -72,36 +110,33 @@ def in_text(lint):
         text = blank_comments_and_strings(read(lint.path(name)))
         for number, line in enumerate(text.splitlines(), 1):
             for match in CALL.finditer(line):
-                function, place = match.group(1), name[len("src/"):]
-                if function in ONLY_THERE:
-                    # A static function of our own may have the name: the archives know.
-                    if (not place.startswith(LAYER + "/") and not defines(text, function) and
-                            (place, function) not in ALLOWED_ELSEWHERE):
-                        lint.report(name, number, f"{function}() stands only in {LAYER}/: "
-                                                  f"use {ONLY_THERE[function]}")
-                elif (place, function) not in ALLOWED:
-                    lint.report(name, number, f"{function}() is banned: use {BANNED[function]}")
+                function = match.group(1)
+                said = why_not(name[len("src/"):], function)
+                if said and not (function in ONLY_THERE and defines(text, function)):
+                    lint.report(name, number, f"{function}() {said}")
 
 
 def in_archives(lint):
-    allowed = {(path.split("/")[-1] + ".o", function)
-               for path, function in [*ALLOWED, *ALLOWED_ELSEWHERE]}
+    # An archive knows the names of its sources, not their folders.
+    sources = {}
+    for name in lint.c_files("src"):
+        layer, base = name.split("/")[1], os.path.basename(name)
+        sources.setdefault((layer, base + ".o"), []).append(name[len("src/"):])
     for archive in sorted(glob.glob(os.path.join(lint.build, "src", "*", "libkm_*.a"))):
         lint.looked_at += 1
-        there = os.path.basename(archive) == f"libkm_{LAYER}.a"
+        layer = os.path.basename(os.path.dirname(archive))
         out = subprocess.run(["nm", "-A", "-u", archive], capture_output=True, text=True,
                              check=True).stdout
         for line in out.splitlines():
             where, _, symbol = line.rpartition(" U ")
             function = SYMBOL.match(symbol.strip()).group(1)
             member = where.strip().rstrip(":").split(":")[-1]
-            if function in BANNED and (member, function) not in allowed:
+            if function not in BANNED and function not in WRITES and function not in ONLY_THERE:
+                continue
+            paths = sources.get((layer, member), [f"{layer}/{member}"])
+            if all(why_not(path, function) for path in paths):
                 lint.report(os.path.basename(archive), 1,
-                            f"{member} calls {function}(): use {BANNED[function]}")
-            if function in ONLY_THERE and not there and (member, function) not in allowed:
-                lint.report(os.path.basename(archive), 1,
-                            f"{member} calls {function}(), which stands only in {LAYER}/: "
-                            f"use {ONLY_THERE[function]}")
+                            f"{member} calls {function}(), which {why_not(paths[0], function)}")
 
 
 def main():

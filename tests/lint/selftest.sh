@@ -147,6 +147,13 @@ printf '#include <stdlib.h>\n#define TO_INT ato%s\nint km_n(const char *s);\nint
     add src/base/base.c
 cmake --build "$work/case/build/dev" >/dev/null
 refuses banned 'base.c.o calls atoi' 'a call behind a macro'
+printf '#include <stdio.h>\nvoid km_say(void);\nvoid km_say(void)\n{\n    fputs("x", stderr);\n}\n' |
+    add src/base/base.c
+refuses banned 'fputs\(\) writes where a reader may stall' 'output past the log'
+printf '#include <unistd.h>\n#define SAY wri%s\nvoid km_say(void);\nvoid km_say(void)\n{\n    (void)!SAY(2, "x", 1);\n}\n' 'te' |
+    add src/base/base.c
+cmake --build "$work/case/build/dev" >/dev/null
+refuses banned 'base.c.o calls write' 'output past the log behind a macro'
 cmake --build "$work/case/build/dev" >/dev/null
 printf '/* strcpy(a, b) is banned */\n' | add src/base/base.c
 accepts banned 'the name in a comment'

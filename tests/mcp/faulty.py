@@ -7,6 +7,7 @@
     --grandchild       starts a child that ignores TERM and outlives it
     --ignore-term      ignores TERM, and that its input ended
     --flood            writes a megabyte to standard error before each answer
+    --say              writes a word there before each answer
     --garbage          writes lines that are no messages between the others
     --slow SECONDS     takes that long to answer initialize
     --long-names       its tools' names are longer than any client takes
@@ -137,6 +138,8 @@ def send(message):
     if "--flood" in words:
         sys.stderr.write(("noise " * 170 + "\n") * 1024)
         sys.stderr.flush()
+    if "--say" in words:
+        print("a word", file=sys.stderr, flush=True)
     sys.stdout.write(json.dumps({"jsonrpc": "2.0", **message}) + "\n")
     sys.stdout.flush()
 

@@ -6,7 +6,7 @@ import json
 import re
 
 import pytest
-from gateway import MASTER
+from gateway import MASTER, wait_until
 
 from conftest import McpGateway
 from faulty_http import FaultyHttp
@@ -205,7 +205,10 @@ def test_a_child_has_its_words_its_place_and_its_time(gateway):
 def test_the_log_of_standard_error_is_bounded(gateway):
     with Session(gateway, "/mcp/noisy") as session:
         assert text(session.tool("pid"))
-    files = list((gateway.folder / "state" / "mcp").glob("noisy.log*"))
+    def logs():
+        return list((gateway.folder / "state" / "mcp").glob("noisy.log*"))
+    wait_until(lambda: len(logs()) == 2, 10, "a second file")
+    files = logs()
     assert len(files) == 2 and all(0 < file.stat().st_size <= 64 * 1024 for file in files)
     shown = gateway.command("mcp", "logs", "noisy", "--config", gateway.config)
     assert "noise noise" in shown.stdout

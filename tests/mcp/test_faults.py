@@ -135,10 +135,12 @@ def test_04_bad_servers_do_not_keep_the_others_lists_back(tmp_path):
             Session(gateway, "/mcp") as session:
         until(gateway, "good", "ready")
         assert "good-pid" in session.tools()  # waited for the others once, a second at most
-        began = time.monotonic()
+        took = []
         for _ in range(40):
+            began = time.monotonic()
             assert "good-pid" in session.tools()
-        assert time.monotonic() - began < 20  # and then for none of them any more
+            took.append(time.monotonic() - began)
+        assert sorted(took)[20] < 1  # and then for none of them any more
         assert text(session.tool("good-pid"))
         failed = session.tool("dies-anything")
         assert "error" in failed or failed["result"]["isError"]

@@ -319,8 +319,8 @@ def test_two_of_one_name(kinds):
 
 def test_what_is_left_out_is_named(kinds):
     until(kinds, "styles", "ready")
-    assert "styles: 1 operations are no tools: PATCH /echo/same/{id}: a parameter of it refers " \
-           "to nothing" in kinds.log.read_text()
+    said = "styles: 1 operations are no tools: PATCH /echo/same/{id}: a parameter of it refers to nothing"
+    wait_until(lambda: said in kinds.log.read_text(), 10, "its line")
     why = "PATCH /echo/same/{id}: a parameter of it refers to nothing"
     said = status(kinds, "styles")
     assert (said["left_out"], said["notes"]) == (1, why)

@@ -100,7 +100,7 @@ def test_a_tool_that_changes_is_told_and_goes_on(tmp_path):
             gateway.wait_pin(f"{server}-hello", "changed")
             assert text(gateway.run(f"{server}-hello")) == "ran hello"
         assert gateway.names() == ALL
-        assert f"tool 'hello' of one is changed" in gateway.log.read_text()
+        wait_until(lambda: "tool 'hello' of one is changed" in gateway.log.read_text(), 10, "its line")
         wait_until(lambda: len(gateway.audited("mcp.tool")) == 2, 20, "the records")
         record = gateway.audited("mcp.tool")[0]
         assert record["state"] == "changed" and record["withheld"] is False
@@ -290,6 +290,8 @@ def test_whatever_else_hides_something_is_flagged_too(tmp_path):
             session.tool("pid")
             wait_until(lambda: flagged() == {("text", "instructions"): ["orders"],
                                              ("prompt", "other"): ["hidden_characters"]}, 20, "the rest")
+        wait_until(lambda: "prompt 'other' of one is flagged" in gateway.log.read_text(), 10,
+                   "the last line")
         log = gateway.log.read_text()
         assert log.count("text 'instructions' of one is flagged") == 1
         assert log.count("prompt 'review' of one is flagged") == 1

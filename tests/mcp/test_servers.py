@@ -3,6 +3,7 @@
 
 import json
 import pathlib
+import signal
 import sys
 
 import pytest
@@ -10,6 +11,7 @@ from gateway import MASTER, wait_until
 
 from conftest import McpGateway
 from served import until
+from sessions import Session, text
 
 FAULTY = pathlib.Path(__file__).resolve().parent / "faulty.py"
 
@@ -21,6 +23,7 @@ def served(tmp_path_factory):
     text = f"""
 mcp_servers:
   good-one: {{transport: stdio, command: {command}, args: ["{FAULTY}", "--pids", "{folder}/pids"]}}
+  saying: {{transport: stdio, command: {command}, args: ["{FAULTY}", "--say"]}}
   noisy: {{transport: stdio, command: {command}, args: ["{FAULTY}", "--flood"]}}
   gone: {{transport: http, url: "http://127.0.0.1:1/mcp?token=secret"}}
 general_settings: {{master_key: {MASTER}}}
@@ -76,12 +79,33 @@ def test_a_server_is_stopped_started_and_restarted(served):
 
 def test_its_log_is_shown(served):
     until(served, "noisy", "ready")
+    log = served.folder / "state" / "mcp" / "noisy.log"
+    wait_until(lambda: log.exists() and log.stat().st_size > 5000, 10, "what it said")
     shown = kanmon(served, "logs", "noisy", "--bytes", "5000")
     assert 3000 < len(shown) <= 5000
     assert "noise noise" in shown
     answer = json.loads(kanmon(served, "mcp", "logs", "noisy", "--json"))
     assert answer["name"] == "noisy" and pathlib.Path(answer["file"]).is_file()
     assert "address" in served.command("logs", "gone", "--config", served.config).stderr
+
+
+@pytest.mark.parametrize("how", ["HUP", "reload"])
+def test_its_log_is_followed_when_it_was_renamed(served, how):
+    log = served.folder / "state" / "mcp" / "saying.log"
+    old = log.with_suffix(f".{how}")
+    with Session(served, "/mcp/saying") as session:
+        assert text(session.tool("pid"))
+        wait_until(lambda: log.exists() and "a word" in log.read_text(), 10, "what it said")
+        log.rename(old)
+        if how == "HUP":
+            served.process.send_signal(signal.SIGHUP)
+        else:
+            kanmon(served, "reload")
+
+        def follows():
+            assert text(session.tool("pid"))
+            return log.exists() and "a word" in log.read_text()
+        wait_until(follows, 10, "the new log", interval=0.1)
 
 
 def test_what_is_not_there_is_said(served):

@@ -3,7 +3,8 @@
  *
  * The linker sends each call of malloc() in our objects to __wrap_malloc(), and
  * __real_malloc() to the C library (or to the sanitizer's).  We count calls, fail the one
- * that is due, and count blocks alive.  Tests of this kind have one thread.
+ * that is due, and count blocks alive.  Tests of this kind have one thread that allocates; a log's
+ * writer frees.
  */
 #include "torture.h"
 
@@ -28,7 +29,7 @@ void *__wrap_aligned_alloc(size_t align, size_t n);
 void __wrap_free(void *p);
 
 static size_t calls, due = NEVER;
-static long alive;
+static _Atomic long alive;
 
 static int fails(void)
 {

@@ -109,6 +109,7 @@ struct km_link_args {
     const struct km_link_events *events;
     void *ctx;
     const char *log_path; /* stdio: of standard error; NULL: none */
+    struct km_log_writer *log_writer; /* stdio: who writes there */
     const char *work_dir; /* stdio: where cwd is not configured */
     const char *cgroup; /* stdio: where memory may be bounded; empty or NULL: nowhere */
     uint64_t delay_ms; /* stdio: not to be started before */

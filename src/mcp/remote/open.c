@@ -166,6 +166,7 @@ static int make_link(struct km_remote *p, struct km_err *err)
     char log[1024], work[1024];
 
     args.log_path = km_mcp_upstream_log(d->ups, p->upstream, log, sizeof log) ? log : NULL;
+    args.log_writer = d->ups->log_writer;
     snprintf(work, sizeof work, "%s/mcp", d->ups->state_dir);
     args.work_dir = work;
     args.cgroup = d->ups->cgroup;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* log.c - see log.h.
  *
+ *     loop: prefix, rate, control bytes ──> log_writer ──> its thread: struct file
+ *
  * Each line begins with the time and the process's number, so that the lines of several children
  * can be told apart; a line that comes in pieces is written in pieces.  Nothing here fails: a log
  * that cannot be written must not end a server.
@@ -11,13 +13,25 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/time.h"
 
-#define CHUNK ((size_t)64 * 1024) /* written at once, where a file may be that large */
+#define CHUNK ((size_t)64 * 1024) /* put at once, where a file may be that large */
 #define PREFIX_MOST 64
+
+/* The writer's thread only, but for its making. */
+struct file {
+    struct km_log_outlet outlet; /* first: what the writer has of it */
+    struct km_log_writer *writer;
+    uint64_t opened; /* km_log_writer_reopens() then */
+    int64_t max;
+    int fd; /* -1: not open */
+    bool inside; /* a line was begun */
+    char path[1024];
+};
 
 static void make_folders(char *path)
 {
@@ -30,44 +44,107 @@ static void make_folders(char *path)
     }
 }
 
-static void open_file(struct km_server_log *log)
-{
-    log->fd = open(log->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-}
+/* --- the writer's thread --- */
 
-void km_server_log_init(struct km_server_log *log, const char *path, int64_t max)
+static void open_file(struct file *f)
 {
-    *log = (struct km_server_log){ .fd = -1, .max = max };
-    if (!path || (size_t)snprintf(log->path, sizeof log->path, "%s", path) >= sizeof log->path) {
-        log->path[0] = '\0';
-        return;
-    }
-    make_folders(log->path);
-    open_file(log);
-}
-
-void km_server_log_done(struct km_server_log *log)
-{
-    if (log->fd >= 0)
-        close(log->fd);
-    log->fd = -1;
+    if (f->fd >= 0)
+        close(f->fd);
+    f->opened = km_log_writer_reopens(f->writer);
+    f->fd = open(f->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0600);
 }
 
 /* So that n more bytes fit.  Another process of the server may have done it before: then only the
- * file is opened anew. */
-static void rotate(struct km_server_log *log, size_t n)
+ * file is opened again. */
+static void rotate(struct file *f, size_t n)
 {
     struct stat ours, named;
     char old[1040];
 
-    if (fstat(log->fd, &ours) < 0 || ours.st_size == 0 || ours.st_size + (int64_t)n <= log->max)
+    if (fstat(f->fd, &ours) < 0 || ours.st_size == 0 || ours.st_size + (int64_t)n <= f->max)
         return;
-    if (stat(log->path, &named) == 0 && named.st_ino == ours.st_ino) {
-        snprintf(old, sizeof old, "%s.1", log->path);
-        (void)rename(log->path, old); /* else the file grows on for a moment */
+    if (stat(f->path, &named) == 0 && named.st_ino == ours.st_ino) {
+        snprintf(old, sizeof old, "%s.1", f->path);
+        (void)rename(f->path, old); /* else the file grows on for a moment */
     }
-    close(log->fd);
-    open_file(log);
+    open_file(f);
+}
+
+static size_t write_file(struct km_log_outlet *o, struct km_str bytes)
+{
+    struct file *f = (struct file *)o;
+    size_t at = 0;
+
+    if (f->fd < 0 || f->opened != km_log_writer_reopens(f->writer))
+        open_file(f);
+    if (f->fd >= 0)
+        rotate(f, bytes.n);
+    while (f->fd >= 0 && at < bytes.n) {
+        const ssize_t n = write(f->fd, bytes.p + at, bytes.n - at);
+
+        if (n == 0 || (n < 0 && errno != EINTR))
+            break;
+        at += n > 0 ? (size_t)n : 0;
+    }
+    if (at > 0)
+        f->inside = bytes.p[at - 1] != '\n';
+    return at;
+}
+
+static size_t report_lost(struct km_log_outlet *o, const struct km_log_lost *lost, char *text,
+                          size_t cap)
+{
+    const struct file *f = (struct file *)o;
+    char time[KM_TIME_ISO_LEN + 1];
+    int n;
+
+    km_time_iso(lost->when_us, time);
+    n = snprintf(text, cap, "%s%s (kanmon: %llu bytes could not be written)\n",
+                 f->inside ? "\n" : "", time, (unsigned long long)lost->bytes);
+    return n > 0 ? (size_t)n : 0;
+}
+
+static void free_file(struct km_log_outlet *o)
+{
+    struct file *f = (struct file *)o;
+
+    if (f->fd >= 0)
+        close(f->fd);
+    free(f);
+}
+
+static struct km_log_outlet *new_file(struct km_log_writer *writer, const char *path, int64_t max)
+{
+    static const struct km_log_outlet_ops ops = { write_file, report_lost, free_file };
+    struct file *f = calloc(1, sizeof *f);
+
+    if (!f || (size_t)snprintf(f->path, sizeof f->path, "%s", path) >= sizeof f->path) {
+        free(f);
+        return NULL;
+    }
+    km_log_outlet_init(&f->outlet, &ops);
+    f->writer = writer;
+    f->max = max;
+    f->fd = -1;
+    make_folders(f->path);
+    return &f->outlet;
+}
+
+/* --- the loop --- */
+
+void km_server_log_init(struct km_server_log *log, struct km_log_writer *writer, const char *path,
+                        int64_t max)
+{
+    *log = (struct km_server_log){ .writer = writer };
+    log->most = max < (int64_t)CHUNK ? (size_t)max : CHUNK;
+    log->file = path ? new_file(writer, path, max) : NULL;
+}
+
+void km_server_log_done(struct km_server_log *log)
+{
+    if (log->file)
+        km_log_outlet_release(log->writer, log->file);
+    log->file = NULL;
 }
 
 static void put_prefix(const struct km_server_log *log, struct km_buf *out)
@@ -80,9 +157,8 @@ static void put_prefix(const struct km_server_log *log, struct km_buf *out)
 
 static void flush(struct km_server_log *log, struct km_buf *out)
 {
-    rotate(log, out->n);
-    if (log->fd >= 0 && out->n && write(log->fd, out->p, out->n) < 0)
-        log->dropped += out->n;
+    if (out->n)
+        km_log_writer_put(log->writer, log->file, km_buf_view(out), SIZE_MAX, true);
     km_buf_reset(out);
 }
 
@@ -113,13 +189,10 @@ static size_t allowance(struct km_server_log *log, size_t n, struct km_buf *out)
 void km_server_log_write(struct km_server_log *log, struct km_str bytes)
 {
     struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(8 * CHUNK);
-    size_t most = CHUNK;
 
-    if (log->fd < 0)
+    if (!log->file)
         return;
     bytes.n = allowance(log, bytes.n, &out);
-    if (log->max < (int64_t)CHUNK)
-        most = (size_t)log->max;
     for (size_t i = 0; i < bytes.n; i++) {
         unsigned char c = (unsigned char)bytes.p[i];
 
@@ -127,7 +200,7 @@ void km_server_log_write(struct km_server_log *log, struct km_str bytes)
             put_prefix(log, &out);
         log->inside = c != '\n';
         km_buf_byte(&out, (c < 0x20 && c != '\n' && c != '\t') || c == 0x7f ? '?' : (char)c);
-        if (out.n + PREFIX_MOST >= most)
+        if (out.n + PREFIX_MOST >= log->most)
             flush(log, &out);
     }
     flush(log, &out);

@@ -12,6 +12,9 @@
 #include "mcp/oauth/oauth.h"
 #include "mcp/asker.h"
 #include "mcp/desk.h"
+#include "mcp/server/log.h"
+
+#define LOG_END_MS 1000 /* for a disk that does not answer */
 
 struct km_mcp_upstreams *km_mcp_upstreams_new(const struct km_mcp_upstreams_args *args,
                                               struct km_err *err)
@@ -28,7 +31,10 @@ struct km_mcp_upstreams *km_mcp_upstreams_new(const struct km_mcp_upstreams_args
     ups->network = args->network;
     ups->metrics = args->metrics;
     ups->pins = km_pins_new();
-    if (!ups->pins) {
+    ups->log_writer = km_log_writer_new(KM_SERVER_LOG_QUEUE, KM_SERVER_LOG_BLOCK);
+    if (!ups->pins || !ups->log_writer) {
+        km_pins_free(ups->pins);
+        km_log_writer_free(ups->log_writer, 0);
         free(ups);
         km_fail(err, KM_E_NOMEM, "out of memory");
         return NULL;
@@ -47,9 +53,15 @@ struct km_mcp_upstreams *km_mcp_upstreams_free(struct km_mcp_upstreams *ups)
         return NULL;
     km_mcp_set_unref(ups->set);
     km_pins_free(ups->pins);
+    km_log_writer_free(ups->log_writer, LOG_END_MS);
     pthread_mutex_destroy(&ups->lock);
     free(ups);
     return NULL;
+}
+
+void km_mcp_upstreams_reopen_logs(struct km_mcp_upstreams *ups)
+{
+    km_log_writer_reopen(ups->log_writer);
 }
 
 struct km_pins *km_mcp_upstreams_pins(struct km_mcp_upstreams *ups)

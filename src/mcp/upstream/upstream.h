@@ -305,6 +305,8 @@ struct km_mcp_upstreams *km_mcp_upstreams_new(const struct km_mcp_upstreams_args
                                               struct km_err *err);
 /* All desks are gone, and their loops: what was left to end is counted here until then. */
 struct km_mcp_upstreams *km_mcp_upstreams_free(struct km_mcp_upstreams *ups);
+/* The log of each stdio server is opened again before it is written next.  Any thread. */
+void km_mcp_upstreams_reopen_logs(struct km_mcp_upstreams *ups);
 /* Loads the catalogues that are kept; blocking, before loops run.  Main thread. */
 int km_mcp_upstreams_load(struct km_mcp_upstreams *ups, struct km_mcp_set *set,
                           struct km_err *err) KM_MUST_USE;

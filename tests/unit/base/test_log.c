@@ -6,14 +6,19 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/log.h"
 
-/* What is in the file so far, without the time at the start of the line. */
+#define LONG_MS 50000 /* for what ends much sooner */
+
+/* What was written so far. */
 struct output {
     FILE *file;
     char text[400000];
@@ -28,13 +33,19 @@ static int fd_of_output(void)
     return fileno(out.file);
 }
 
-static const char *read_output(void)
+static const char *read_file(void)
 {
     ssize_t n = pread(fileno(out.file), out.text, sizeof out.text - 1, 0);
 
     assert_true(n >= 0);
     out.text[n] = '\0';
     return out.text;
+}
+
+static const char *read_output(struct km_log *log)
+{
+    assert_true(km_log_flush(log, LONG_MS));
+    return read_file();
 }
 
 static void close_output(void)
@@ -69,7 +80,7 @@ static void a_line_has_its_fields_in_both_formats(void **state)
         km_log_end(&l);
         km_log_set_format(log, KM_LOG_TEXT);
     }
-    read_output();
+    read_output(log);
     assert_memory_equal(out.text, "{\"time\":\"2", 10);
     assert_non_null(strstr(out.text,
                            "Z\",\"level\":\"info\",\"event\":\"call\",\"model\":\"gpt-4o\","
@@ -97,43 +108,35 @@ static void a_level_that_is_off_costs_nothing(void **state)
     close_output();
 }
 
-static void a_thread_with_a_buffer_writes_when_flushed_or_warned(void **state)
+/* Nobody asks for it to be written, and nothing more is logged. */
+static void a_line_comes_out_by_itself(void **state)
 {
-    struct km_log *log = km_log_new(fd_of_output(), KM_LOG_INFO, KM_LOG_TEXT);
-
     (void)state;
-    assert_int_equal(km_log_thread_init(log, NULL), 0);
-    assert_int_equal(km_log_thread_init(log, NULL), 0);
-    km_log_msg(log, KM_LOG_INFO, "first", "a");
-    assert_string_equal(read_output(), "");
-    km_log_flush(log);
-    assert_int_equal(lines_in(read_output()), 1);
-    km_log_msg(log, KM_LOG_INFO, "second", "b");
-    km_log_msg(log, KM_LOG_WARN, "third", "c");
-    assert_int_equal(lines_in(read_output()), 3);
-    km_log_msg(log, KM_LOG_INFO, "fourth", "d");
-    km_log_thread_done(log);
-    assert_int_equal(lines_in(read_output()), 4);
-    km_log_msg(log, KM_LOG_INFO, "fifth", "written through");
-    assert_int_equal(lines_in(read_output()), 5);
-    km_log_free(log);
-    close_output();
+    for (int level = KM_LOG_INFO; level <= KM_LOG_WARN; level++) {
+        struct km_log *log = km_log_new(fd_of_output(), KM_LOG_INFO, KM_LOG_TEXT);
+
+        km_log_msg(log, (enum km_log_level)level, "e", "x");
+        while (lines_in(read_file()) == 0)
+            sched_yield();
+        km_log_free(log);
+        close_output();
+    }
 }
 
-static void a_full_buffer_is_written_with_whole_lines_only(void **state)
+static void what_was_logged_is_written_before_the_end(void **state)
 {
     struct km_log *log = km_log_new(fd_of_output(), KM_LOG_INFO, KM_LOG_TEXT);
-    size_t n = 0;
 
     (void)state;
     assert_int_equal(km_log_thread_init(log, NULL), 0);
-    while (n == 0) {
-        km_log_msg(log, KM_LOG_INFO, "fill", "%0200d", 1);
-        n = strlen(read_output());
-    }
-    assert_in_range(n, 16 * 1024, 17 * 1024);
-    assert_int_equal(out.text[n - 1], '\n');
+    assert_int_equal(km_log_thread_init(log, NULL), 0);
+    for (int i = 0; i < 1000; i++)
+        km_log_msg(log, KM_LOG_INFO, "fill", "%0200d", i);
+    km_log_thread_done(log);
+    km_log_msg(log, KM_LOG_INFO, "last", "of a thread without a buffer");
     km_log_free(log);
+    assert_int_equal(lines_in(read_file()), 1001);
+    assert_non_null(strstr(out.text, "last msg="));
     close_output();
 }
 
@@ -164,7 +167,7 @@ static void input_cannot_forge_a_line_or_turn_it_around(void **state)
             assert_true(km_log_begin(log, &l, KM_LOG_INFO, "e"));
             km_line_cstr(&l, "v", cases[i].in);
             km_log_end(&l);
-            assert_non_null(strstr(read_output(), cases[i].expected));
+            assert_non_null(strstr(read_output(log), cases[i].expected));
             assert_int_equal(lines_in(out.text), 1);
             km_log_free(log);
             close_output();
@@ -182,7 +185,7 @@ static void an_equals_sign_or_space_needs_quotes_in_text(void **state)
     km_line_cstr(&l, "a", "b=c");
     km_line_cstr(&l, "d", "");
     km_log_end(&l);
-    assert_non_null(strstr(read_output(), " a=\"b=c\" d=\"\"\n"));
+    assert_non_null(strstr(read_output(log), " a=\"b=c\" d=\"\"\n"));
     km_log_free(log);
     close_output();
 }
@@ -201,7 +204,7 @@ static void values_and_lines_have_bounds(void **state)
         km_line_str(&l, "v", km_str(value, 1 << 20));
     km_log_end(&l);
     km_log_msg(log, KM_LOG_INFO, "next", "is there");
-    read_output();
+    read_output(log);
     assert_int_equal(lines_in(out.text), 2);
     assert_non_null(strstr(out.text, "...\"}\n{\"time\""));
     assert_non_null(strstr(out.text, "is there"));
@@ -221,11 +224,9 @@ static void a_line_inside_a_line_stays_apart(void **state)
     assert_true(km_log_begin(log, &outer, KM_LOG_INFO, "outer"));
     km_line_u64(&outer, "a", 1);
     km_log_msg(log, KM_LOG_WARN, "inner", "x");
-    km_log_flush(log);
     km_line_u64(&outer, "b", 2);
     km_log_end(&outer);
-    km_log_flush(log);
-    read_output();
+    read_output(log);
     assert_int_equal(lines_in(out.text), 2);
     assert_non_null(strstr(out.text, "inner msg=x\n"));
     assert_non_null(strstr(out.text, "outer a=1 b=2\n"));
@@ -239,7 +240,7 @@ static void a_long_message_is_cut_and_says_so(void **state)
 
     (void)state;
     km_log_msg(log, KM_LOG_INFO, "e", "%05000d", 1);
-    assert_non_null(strstr(read_output(), "000...\"\n"));
+    assert_non_null(strstr(read_output(log), "000...\"\n"));
     km_log_free(log);
     close_output();
 }
@@ -251,44 +252,205 @@ static void a_new_descriptor_takes_what_follows(void **state)
     char text[10];
 
     (void)state;
-    km_log_set_fd(log, fd_of_output());
+    for (int i = 0; i < 2; i++) /* the first of them is never written to */
+        km_log_set_fd(log, dup(i ? fd_of_output() : fileno(old)));
     km_log_msg(log, KM_LOG_INFO, "e", "new");
-    assert_int_equal(lines_in(read_output()), 1);
+    assert_int_equal(lines_in(read_output(log)), 1);
     assert_int_equal(pread(fileno(old), text, sizeof text, 0), 0);
     fclose(old);
     km_log_free(log);
     close_output();
 }
 
-static void lost_lines_are_counted_and_reported(void **state)
+/* A pipe as processes inherit it: small here, blocking, and nobody reads. */
+static struct km_log *log_to_stalled_pipe(int fds[2])
+{
+    struct km_log *log;
+
+    assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+    assert_true(fcntl(fds[1], F_SETPIPE_SZ, 4096) >= 4096);
+    log = km_log_new(fds[1], KM_LOG_INFO, KM_LOG_TEXT);
+    assert_non_null(log);
+    assert_int_equal(km_log_thread_init(log, NULL), 0);
+    return log;
+}
+
+/* More than waits for a reader.  Returns how many lines. */
+static uint64_t log_until_lines_are_dropped(struct km_log *log)
+{
+    uint64_t lines = 0;
+
+    while (km_log_dropped(log) < 1000) {
+        km_log_msg(log, lines % 7 ? KM_LOG_INFO : KM_LOG_WARN, "e", "%0200d|", (int)lines);
+        lines++;
+    }
+    return lines;
+}
+
+struct tally {
+    uint64_t lines, reported;
+    char last_time[28];
+};
+
+/* One whole line, as it was logged or of a report, and later than those before it. */
+static void check_line(struct tally *t, char *line, size_t n)
+{
+    line[n] = '\0';
+    assert_true(n > 40);
+    assert_true(strncmp(line, t->last_time, 27) >= 0);
+    memcpy(t->last_time, line, 27);
+    if (strncmp(line + 27, " WARN  log.lost lines=", 22) == 0) {
+        t->reported += strtoull(line + 49, NULL, 10);
+        return;
+    }
+    assert_int_equal(n, 27 + 7 + 1 + 5 + 201);
+    assert_int_equal(line[n - 1], '|');
+    t->lines++;
+}
+
+/* Reads until there are as many lines, those that are reported to be lost among them. */
+static void read_lines(int fd, struct tally *t, uint64_t most)
+{
+    static char text[65536];
+    size_t have = 0;
+
+    while (t->lines + t->reported < most) {
+        const ssize_t n = read(fd, text + have, sizeof text - have);
+        char *at = text, *end;
+
+        assert_true(n > 0);
+        have += (size_t)n;
+        while ((end = memchr(at, '\n', have - (size_t)(at - text))) != NULL) {
+            check_line(t, at, (size_t)(end - at));
+            at = end + 1;
+        }
+        have -= (size_t)(at - text);
+        memmove(text, at, have);
+    }
+}
+
+static void a_reader_that_stalls_costs_lines_and_nothing_else(void **state)
 {
     int fds[2];
-    char drain[65536];
-    struct km_log *log;
-    ssize_t n;
+    struct km_log *log = log_to_stalled_pipe(fds);
+    uint64_t lines = log_until_lines_are_dropped(log);
+    struct tally t = { 0 };
 
     (void)state;
-    assert_int_equal(pipe2(fds, O_NONBLOCK), 0);
-    assert_true(fcntl(fds[1], F_SETPIPE_SZ, 4096) >= 4096);
-    memset(drain, 'x', sizeof drain);
-    while (write(fds[1], drain, 4096) > 0)
-        ;
-    log = km_log_new(fds[1], KM_LOG_INFO, KM_LOG_TEXT);
-    assert_int_equal(km_log_thread_init(log, NULL), 0);
-    km_log_msg(log, KM_LOG_INFO, "a", "dropped");
-    km_log_msg(log, KM_LOG_WARN, "b", "dropped");
-    while (read(fds[0], drain, sizeof drain) > 0)
-        ;
-    km_log_msg(log, KM_LOG_WARN, "c", "kept");
-    n = read(fds[0], drain, sizeof drain - 1);
-    assert_true(n > 0);
-    drain[n] = '\0';
-    assert_non_null(strstr(drain, "log.lost lines=2\n"));
-    assert_non_null(strstr(drain, "c msg=kept\n"));
-    assert_null(strstr(drain, "dropped"));
+    read_lines(fds[0], &t, lines); /* the last were dropped: said without another line */
+    assert_int_equal(t.reported, km_log_dropped(log));
+    km_log_msg(log, KM_LOG_INFO, "e", "%0200d|", 1);
+    read_lines(fds[0], &t, ++lines);
+    assert_int_equal(t.reported, km_log_dropped(log));
     km_log_free(log);
     close(fds[0]);
     close(fds[1]);
+}
+
+static void what_is_lost_between_lines_is_said_between_them(void **state)
+{
+    int fds[2];
+    struct km_log *log = log_to_stalled_pipe(fds);
+    uint64_t lines = 0;
+    struct tally t = { 0 };
+
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        const uint64_t dropped = km_log_dropped(log);
+
+        while (km_log_dropped(log) < dropped + 10 * (unsigned)(i + 1)) {
+            km_log_msg(log, KM_LOG_INFO, "e", "%0200d|", 1);
+            lines++;
+        }
+        read_lines(fds[0], &t, lines - 6000); /* over half of what waits */
+    }
+    read_lines(fds[0], &t, lines);
+    assert_int_equal(t.reported, km_log_dropped(log));
+    km_log_free(log);
+    close(fds[0]);
+    close(fds[1]);
+}
+
+static void the_end_does_not_wait_for_a_reader_that_stalls(void **state)
+{
+    int fds[2];
+    struct km_log *log = log_to_stalled_pipe(fds);
+
+    (void)state;
+    log_until_lines_are_dropped(log);
+    km_log_free(log); /* or this test hangs */
+    close(fds[0]);
+    close(fds[1]);
+}
+
+static void a_log_that_stalls_can_be_sent_elsewhere(void **state)
+{
+    int fds[2];
+    struct km_log *log = log_to_stalled_pipe(fds);
+
+    (void)state;
+    for (int i = 0; i < 100; i++)
+        km_log_msg(log, KM_LOG_INFO, "e", "%0200d|", i);
+    assert_false(km_log_flush(log, 0));
+    km_log_set_fd(log, dup(fd_of_output()));
+    read_output(log);
+    assert_non_null(strstr(out.text, "099|\n"));
+    assert_memory_equal(out.text, "2", 1); /* the first one is whole */
+    assert_int_equal(km_log_dropped(log), 0);
+    km_log_free(log);
+    close_output();
+    close(fds[0]);
+    close(fds[1]);
+}
+
+static void a_file_that_is_cut_has_no_gap(void **state)
+{
+    char path[] = "/tmp/kanmon-log-XXXXXX";
+    const int made = mkstemp(path);
+
+    (void)state;
+    for (int flags = O_RDWR; flags <= (O_RDWR | O_APPEND); flags += O_APPEND) {
+        int fd = open(path, flags | O_TRUNC);
+        struct km_log *log = km_log_new(fd, KM_LOG_INFO, KM_LOG_TEXT);
+
+        out.file = fdopen(fd, "r+");
+        km_log_msg(log, KM_LOG_INFO, "e", "%0300d", 1);
+        assert_int_equal(lines_in(read_output(log)), 1);
+        assert_int_equal(ftruncate(fd, 0), 0);
+        km_log_msg(log, KM_LOG_INFO, "second", "x");
+        assert_int_equal(lines_in(read_output(log)), 1);
+        assert_non_null(strstr(out.text, "second"));
+        km_log_free(log);
+        close_output();
+    }
+    close(made);
+    unlink(path);
+}
+
+/* As on a full disk: the last line goes in half. */
+static void a_line_that_could_be_written_in_part_only_spoils_no_other(void **state)
+{
+    struct km_log *log = km_log_new(fd_of_output(), KM_LOG_INFO, KM_LOG_TEXT);
+    struct rlimit before, less;
+
+    (void)state;
+    signal(SIGXFSZ, SIG_IGN);
+    km_log_msg(log, KM_LOG_INFO, "first", "x");
+    less.rlim_cur = strlen(read_output(log)) + 50;
+    getrlimit(RLIMIT_FSIZE, &before);
+    less.rlim_max = before.rlim_max;
+    setrlimit(RLIMIT_FSIZE, &less);
+    km_log_msg(log, KM_LOG_INFO, "second", "%0300d", 1);
+    assert_int_equal(strlen(read_output(log)), less.rlim_cur);
+    setrlimit(RLIMIT_FSIZE, &before);
+    km_log_msg(log, KM_LOG_INFO, "third", "y");
+    read_output(log);
+    assert_non_null(strstr(out.text, "log.lost lines=1\n"));
+    assert_non_null(strstr(out.text, "third msg=y\n"));
+    assert_int_equal(lines_in(out.text), 4); /* the first, a piece, the report, the third */
+    assert_int_equal(km_log_dropped(log), 1);
+    km_log_free(log);
+    close_output();
 }
 
 static void *write_lines(void *data)
@@ -298,13 +460,14 @@ static void *write_lines(void *data)
     assert_int_equal(km_log_thread_init(log, NULL), 0);
     for (int i = 0; i < 500; i++)
         km_log_msg(log, i % 50 ? KM_LOG_INFO : KM_LOG_WARN, "thread", "%0100d", i);
-    return NULL; /* without thread_done: what is left is written when the thread ends */
+    return NULL; /* without thread_done */
 }
 
-static void threads_lose_no_line_and_mix_none(void **state)
+static void threads_lose_no_line_mix_none_and_are_in_order_of_time(void **state)
 {
     struct km_log *log = km_log_new(fd_of_output(), KM_LOG_INFO, KM_LOG_TEXT);
     pthread_t threads[4];
+    const char *before = NULL;
     size_t lines = 0;
 
     (void)state;
@@ -312,11 +475,13 @@ static void threads_lose_no_line_and_mix_none(void **state)
         assert_int_equal(pthread_create(&threads[i], NULL, write_lines, log), 0);
     for (int i = 0; i < 4; i++)
         assert_int_equal(pthread_join(threads[i], NULL), 0);
-    for (const char *p = read_output(); *p; lines++) {
+    for (const char *p = read_output(log); *p; lines++) {
         const char *end = strchr(p, '\n');
 
         assert_non_null(end);
         assert_int_equal(end - p, 27 + 7 + 6 + 5 + 100);
+        assert_true(!before || strncmp(before, p, 27) <= 0);
+        before = p;
         p = end + 1;
     }
     assert_int_equal(lines, 2000);
@@ -329,16 +494,21 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_line_has_its_fields_in_both_formats),
         cmocka_unit_test(a_level_that_is_off_costs_nothing),
-        cmocka_unit_test(a_thread_with_a_buffer_writes_when_flushed_or_warned),
-        cmocka_unit_test(a_full_buffer_is_written_with_whole_lines_only),
+        cmocka_unit_test(a_line_comes_out_by_itself),
+        cmocka_unit_test(what_was_logged_is_written_before_the_end),
         cmocka_unit_test(input_cannot_forge_a_line_or_turn_it_around),
         cmocka_unit_test(an_equals_sign_or_space_needs_quotes_in_text),
         cmocka_unit_test(values_and_lines_have_bounds),
         cmocka_unit_test(a_line_inside_a_line_stays_apart),
         cmocka_unit_test(a_long_message_is_cut_and_says_so),
         cmocka_unit_test(a_new_descriptor_takes_what_follows),
-        cmocka_unit_test(lost_lines_are_counted_and_reported),
-        cmocka_unit_test(threads_lose_no_line_and_mix_none),
+        cmocka_unit_test(a_reader_that_stalls_costs_lines_and_nothing_else),
+        cmocka_unit_test(what_is_lost_between_lines_is_said_between_them),
+        cmocka_unit_test(the_end_does_not_wait_for_a_reader_that_stalls),
+        cmocka_unit_test(a_log_that_stalls_can_be_sent_elsewhere),
+        cmocka_unit_test(a_file_that_is_cut_has_no_gap),
+        cmocka_unit_test(a_line_that_could_be_written_in_part_only_spoils_no_other),
+        cmocka_unit_test(threads_lose_no_line_mix_none_and_are_in_order_of_time),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

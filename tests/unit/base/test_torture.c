@@ -82,7 +82,7 @@ static void an_arena(void)
     km_arena_pool_free(pool);
 }
 
-/* Lines may be missing, but none is half there. */
+/* Lines may be missing, which is said, but none is half there. */
 static void a_log(void)
 {
     char text[20000];
@@ -101,6 +101,8 @@ static void a_log(void)
         for (char *p = text, *end; *p; p = end + 1) {
             end = strchr(p, '\n');
             assert_non_null(end);
+            if (strncmp(p + 27, " WARN  log.lost lines=", 22) == 0)
+                continue;
             assert_memory_equal(end - 2, "|\"", 2);
             assert_int_equal(end - p, 27 + 7 + 4 + 5 + 303);
         }

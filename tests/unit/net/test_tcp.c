@@ -53,6 +53,7 @@ struct reader {
     pthread_t thread;
     int fd;
     struct km_buf got;
+    _Atomic bool ended;
 };
 
 static void *read_to_end(void *arg)
@@ -63,6 +64,7 @@ static void *read_to_end(void *arg)
 
     while ((n = recv(r->fd, buf, sizeof buf, 0)) > 0)
         km_buf_bytes(&r->got, buf, (size_t)n);
+    r->ended = true;
     return NULL;
 }
 
@@ -387,7 +389,8 @@ static void a_lingering_stream_delivers_its_queue_although_the_peer_still_sends(
     km_stream_linger(o.stream, 10000);
     o.stream = NULL; /* a callback from now on fails the test */
     assert_int_equal(pthread_create(&r.thread, NULL, read_to_end, &r), 0);
-    run_for(f, 300);
+    while (!r.ended)
+        run_for(f, 20);
     pthread_join(r.thread, NULL);
     assert_int_equal(r.got.n, sizeof zeros);
     close(r.fd);

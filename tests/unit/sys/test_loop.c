@@ -6,9 +6,11 @@
 #include <cmocka.h>
 
 #include <pthread.h>
+#include <unistd.h>
 
 #include "base/time.h"
 #include "sys/loop.h"
+#include "sys/watch.h"
 
 static int new_loop(void **state)
 {
@@ -117,6 +119,104 @@ static void a_timer_may_stop_another_that_is_due_at_the_same_time(void **state)
     km_timer_start(&timer[2], 40);
     km_loop_run(t.loop);
     assert_string_equal(t.text, "as");
+}
+
+/* --- a loop that stood still --- */
+
+struct pause {
+    struct trace trace;
+    uint64_t pause_ms;
+    bool stood; /* still */
+    struct km_timer timer;
+    int first[2], second[2]; /* pipes */
+    struct km_watch *first_watch, *second_watch;
+};
+
+/* In a callback of I/O: libuv looks at its timers next.  Called once more when the timer, which it
+ * starts, is one that libuv knows. */
+static void stand_still(void *ctx, bool readable, bool writable)
+{
+    struct pause *p = ctx;
+    const uint64_t until_ms = km_mono_ms() + p->pause_ms;
+
+    (void)readable;
+    (void)writable;
+    if (!km_timer_running(&p->timer)) {
+        km_timer_start(&p->timer, 40);
+        return;
+    }
+    km_watch_want(p->first_watch, false, false);
+    assert_int_equal(write(p->second[1], "x", 1), 1);
+    while (km_mono_ms() < until_ms)
+        ;
+    p->stood = true;
+}
+
+static void note_read(void *ctx, bool readable, bool writable)
+{
+    struct pause *p = ctx;
+
+    (void)readable;
+    (void)writable;
+    km_watch_want(p->second_watch, false, false);
+    p->trace.text[p->trace.n++] = 'r';
+}
+
+static void what_came_during_a_pause_is_read_before_timers_fire(void **state)
+{
+    static const unsigned pauses_ms[] = { 100, 1500 };
+
+    for (size_t i = 0; i < 2; i++) {
+        struct pause p = { .trace = { .loop = *state }, .pause_ms = pauses_ms[i] };
+        struct entry e = { &p.trace, 't' };
+
+        assert_int_equal(pipe(p.first) | pipe(p.second), 0);
+        p.first_watch = km_watch_new(*state, p.first[0], stand_still, &p, NULL);
+        p.second_watch = km_watch_new(*state, p.second[0], note_read, &p, NULL);
+        km_watch_want(p.first_watch, true, false);
+        km_watch_want(p.second_watch, true, false);
+        assert_int_equal(write(p.first[1], "x", 1), 1);
+        km_timer_init(&p.timer, *state, note_and_stop, &e);
+        while (!p.stood) { /* again where the timer was faster than the second event */
+            p.trace.n = 0;
+            km_loop_run(*state);
+        }
+        assert_memory_equal(p.trace.text, "rt", 3);
+        km_watch_free(p.first_watch);
+        km_watch_free(p.second_watch);
+        for (int k = 0; k < 2; k++) {
+            close(p.first[k]);
+            close(p.second[k]);
+        }
+    }
+}
+
+/* Descriptors that are always ready do not keep timers from their turn. */
+static void stay_ready(void *ctx, bool readable, bool writable)
+{
+    (void)ctx;
+    (void)readable;
+    (void)writable;
+}
+
+static void events_without_end_do_not_starve_timers(void **state)
+{
+    struct trace t = { .loop = *state };
+    struct entry e = { &t, 't' };
+    struct km_timer timer;
+    struct km_watch *watch;
+    int fds[2];
+
+    assert_int_equal(pipe(fds), 0);
+    watch = km_watch_new(*state, fds[1], stay_ready, NULL, NULL);
+    km_watch_want(watch, false, true);
+    km_timer_init(&timer, *state, note_and_stop, &e);
+    km_timer_start(&timer, 20);
+    km_loop_run(*state);
+    assert_string_equal(t.text, "t");
+    km_watch_free(watch);
+    close(fds[0]);
+    close(fds[1]);
 }
 
 static void again(void *ctx)
@@ -324,6 +424,8 @@ int main(void)
         LOOP_TEST(a_timer_may_stop_another_that_is_due_at_the_same_time),
         LOOP_TEST(a_timer_may_start_itself_again_with_no_delay),
         LOOP_TEST(a_far_timer_shares_slots_with_near_ones_without_firing),
+        LOOP_TEST(what_came_during_a_pause_is_read_before_timers_fire),
+        LOOP_TEST(events_without_end_do_not_starve_timers),
         LOOP_TEST(deferred_work_runs_once_in_order_before_the_loop_sleeps),
         LOOP_TEST(deferred_work_may_cancel_what_is_queued_behind_it),
         LOOP_TEST(work_that_queues_itself_for_ever_does_not_starve_timers),
