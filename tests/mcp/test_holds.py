@@ -80,6 +80,7 @@ def test_a_process_that_answers_is_not_left(tmp_path, pool):
     """A call nobody hears of, in a server that goes on reading."""
     with served(tmp_path, {"one": faulty(timeout="10s")}) as gateway, \
             Session(gateway, "/mcp/one") as session:
+        until(gateway, "one", "ready")
         first = pid_of(call(session, "pid"))
         hangs = pool.submit(call, session, "hang")
         calls = [pool.submit(call, session, "pid") for _ in range(8)]
@@ -114,6 +115,7 @@ def test_a_server_that_was_left_ends_when_its_call_is_over(tmp_path, pool):
 def test_after_a_crash_a_call_waits_for_the_next_start(tmp_path, pool):
     with served(tmp_path, {"one": faulty("--dead", str(tmp_path / "dead"))}) as gateway, \
             Session(gateway, "/mcp/one") as session:
+        until(gateway, "one", "ready")
         seen = {pid_of(call(session, "pid"))}
         for _ in range(3):
             assert failed(call(session, "die"))  # it was sent, and may have been executed
@@ -135,6 +137,7 @@ def test_after_a_crash_a_call_waits_for_the_next_start(tmp_path, pool):
 def test_it_does_not_wait_for_ever(tmp_path, how):
     with served(tmp_path, {"one": faulty("--dead", str(tmp_path / "dead"), **how)}) as gateway, \
             Session(gateway, "/mcp/one") as session:
+        until(gateway, "one", "ready")
         first = pid_of(call(session, "pid"))
         (tmp_path / "dead").write_text("")
         os.kill(int(first), signal.SIGKILL)

@@ -244,13 +244,13 @@ static void put_any(struct km_buf *b, unsigned *seed, int depth)
 
     if (kind < 3) {
         km_buf_byte(b, '"');
-        for (n = n % 4 ? n % 40 : n % 3000; n; n--)
+        for (n = n % 4 ? n % 40 : n % 900; n; n--)
             km_buf_str(b, km_str_c(texts[next_number(seed) % 6]));
         km_buf_byte(b, '"');
         return;
     }
     km_buf_byte(b, kind == 3 ? '[' : '{');
-    n = n % 3 ? n % 6 : n % 200;
+    n = n % 3 ? n % 6 : n % 60;
     for (unsigned i = 0; i < n; i++) {
         if (i)
             km_buf_byte(b, ',');
@@ -270,7 +270,7 @@ static void any_arguments_are_shown_within_the_bound(void **state)
 
     (void)state;
     init(&s);
-    for (unsigned n = 0; n < 60; n++) {
+    for (unsigned n = 0; n < 25; n++) {
         struct km_json_iter it, shown;
         const struct km_json *item, *seen;
         struct km_str key, name;
