@@ -115,7 +115,7 @@ int km_translate_body(struct km_call *call, size_t ndrop, const struct km_json *
                                  ndrop, &body, err)
                   : 0;
 
-    return r == 0 ? km_json_parse(&call->tr->request, body, ret_root, err) : r;
+    return r == 0 ? km_llm_parse_body(&call->tr->request, body, ret_root, err) : r;
 }
 
 static int decode_request(struct km_call *call, struct km_err *err)

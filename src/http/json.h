@@ -47,6 +47,9 @@ bool km_json_within(const struct km_json *v, int levels);
  * says why to ask); KM_E_NOMEM: the arena, which takes tables for large objects, is full.
  * km_json_parse() has asked. */
 int km_json_unique(const struct km_json *v, struct km_arena *arena, struct km_err *err) KM_MUST_USE;
+/* The same but inside of those members of v itself. */
+int km_json_unique_but(const struct km_json *v, const struct km_str *names, size_t n,
+                       struct km_arena *arena, struct km_err *err) KM_MUST_USE;
 /* The same for names as a reader takes them that folds them: KM_E_INVALID where two of an object
  * are one to it.  fold() gives a name's folded form, in the arena or as it is; an empty one for a
  * name that is not: KM_E_NOMEM. */

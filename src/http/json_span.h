@@ -49,6 +49,9 @@ struct km_json_watch {
     size_t n;
     uint32_t seen; /* bit i: names[i] is there; all: a name is written with escapes, so it may be */
     struct km_str other; /* a member, as it is written, that is a wanted one but for its case */
+    /* Members of the outermost object in which nothing is judged: names may occur twice there. */
+    const struct km_str *free;
+    size_t nfree;
 };
 
 /* The first of the names (ASCII) that a member of the tree's object is but for its case, or NULL;

@@ -105,21 +105,23 @@ static int check_many(struct asked *a, const struct km_json *object)
     return 0;
 }
 
+static int check_object(struct asked *a, const struct km_json *v)
+{
+    size_t n = yyjson_obj_size((yyjson_val *)(uintptr_t)v); /* 0 of what is no object */
+
+    return n < 2 ? 0 : n <= FEW ? check_few(a, v) : check_many(a, v);
+}
+
 static int check_tree(struct asked *a, const struct km_json *v)
 {
     yyjson_val *at = (yyjson_val *)(uintptr_t)v, *end;
+    int r = 0;
 
     if (!yyjson_is_ctn(at))
         return 0;
-    for (end = unsafe_yyjson_get_next(at); at < end; at++) {
-        const struct km_json *object = (const struct km_json *)at;
-        size_t n = yyjson_obj_size(at); /* 0 of what is no object */
-        int r = n < 2 ? 0 : n <= FEW ? check_few(a, object) : check_many(a, object);
-
-        if (r < 0)
-            return r;
-    }
-    return 0;
+    for (end = unsafe_yyjson_get_next(at); r == 0 && at < end; at++)
+        r = check_object(a, (const struct km_json *)at);
+    return r;
 }
 
 int km_json_unique(const struct km_json *v, struct km_arena *arena, struct km_err *err)
@@ -131,4 +133,24 @@ int km_json_unique_folded(const struct km_json *v, km_json_fold_fn *fold, struct
                           struct km_err *err)
 {
     return check_tree(&(struct asked){ .arena = arena, .fold = fold, .err = err }, v);
+}
+
+int km_json_unique_but(const struct km_json *v, const struct km_str *names, size_t n,
+                       struct km_arena *arena, struct km_err *err)
+{
+    struct asked a = { .arena = arena, .err = err };
+    struct km_json_iter it;
+    const struct km_json *item;
+    struct km_str name;
+    int r = check_object(&a, v);
+
+    for (km_json_iter(v, &it); r == 0 && km_json_next(&it, &name, &item);) {
+        bool judged = true;
+
+        for (size_t i = 0; it.object && i < n; i++)
+            judged = judged && !km_str_eq(name, names[i]);
+        if (judged)
+            r = check_tree(&a, item);
+    }
+    return r;
 }

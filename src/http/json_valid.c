@@ -313,9 +313,18 @@ static bool whole_value(struct check *c)
     return true;
 }
 
+static bool is_free(const struct km_json_watch *w, struct km_str name)
+{
+    for (size_t i = 0; w && i < w->nfree; i++)
+        if (km_str_eq(w->free[i], name))
+            return true;
+    return false;
+}
+
 static bool member(struct check *c, struct km_json_wanted *w)
 {
     const char *start = c->p, *at;
+    struct names *names = c->names;
     struct km_json_span span;
     struct km_str name;
     bool escaped;
@@ -325,8 +334,11 @@ static bool member(struct check *c, struct km_json_wanted *w)
     at = c->p;
     name = km_str(start + 1, (size_t)(c->name_end - start - 1));
     escaped = c->escaped;
+    if (is_free(w->watch, name))
+        c->names = NULL;
     if (!whole_value(c))
         return false;
+    c->names = names;
     span = (struct km_json_span){ .type = km_json_type_of(*at),
                                   .member = (uint32_t)(start - c->start),
                                   .member_n = (uint32_t)(c->p - start),

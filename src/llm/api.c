@@ -19,6 +19,24 @@ static int odd_case(struct km_str name, struct km_err *err)
                          KM_STR_ARG(km_str_sub(name, 0, 80)));
 }
 
+/* Maps of a caller's own names in which nothing is judged: bodies with a name twice there have
+ * always passed, and go on as they came. */
+static const struct km_str free_members[] = { { "logit_bias", 10 } };
+#define FREE_MEMBERS (sizeof free_members / sizeof free_members[0])
+
+int km_llm_parse_body(struct km_arena *arena, struct km_str body, const struct km_json **ret_root,
+                      struct km_err *err)
+{
+    const struct km_json *root;
+    int r = km_json_parse_answer(arena, body, &root, err);
+
+    if (r == 0)
+        r = km_json_unique_but(root, free_members, FREE_MEMBERS, arena, err);
+    if (r == 0)
+        *ret_root = root;
+    return r;
+}
+
 /* The tree is of no further use: its memory is given back before the call, which may wait long,
  * takes any. */
 static int ask_parser(const struct km_arena *arena, struct km_str body, const struct km_str *names,
@@ -30,7 +48,7 @@ static int ask_parser(const struct km_arena *arena, struct km_str body, const st
     int r;
 
     km_arena_init(&scratch, arena->cap, arena->pool);
-    r = km_json_parse(&scratch, body, &root, err);
+    r = km_llm_parse_body(&scratch, body, &root, err);
     if (r < 0 && err)
         err->param = "request_body";
     if (r == 0 && km_json_kind(root) != KM_JSON_OBJECT)
@@ -65,7 +83,8 @@ static const struct km_str watched[] = {
 int km_llm_read_members(struct km_llm_request *r, struct km_arena *arena,
                         const struct km_str *names, size_t n, struct km_err *err)
 {
-    struct km_json_watch watch = { .names = watched, .n = sizeof watched / sizeof watched[0] };
+    struct km_json_watch watch = { .names = watched, .n = sizeof watched / sizeof watched[0],
+                                   .free = free_members, .nfree = FREE_MEMBERS };
     bool sure;
     int e;
 

@@ -121,6 +121,11 @@ int km_llm_request_parse(struct km_llm_request *r, const struct km_llm_api *api,
                          struct km_arena *arena, struct km_str body, struct km_str path_model,
                          struct km_err *err) KM_MUST_USE;
 
+/* The tree of a body, each member of each object in it once, but inside of logit_bias: what is read
+ * of a body by tree is read by this one. */
+int km_llm_parse_body(struct km_arena *arena, struct km_str body, const struct km_json **ret_root,
+                      struct km_err *err) KM_MUST_USE;
+
 /* Checks that the body is one JSON object and finds its members: spans, in the arena, object, and
  * what it may name.
  * KM_E_INVALID says what is wrong with it, or which member occurs twice, at whatever depth, or is

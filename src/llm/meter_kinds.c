@@ -27,7 +27,7 @@ static int read_body(struct km_llm_request *r, struct km_arena *arena,
 
     km_arena_init(&scratch, arena->cap, arena->pool);
     if (e == 0)
-        e = km_json_parse(&scratch, r->body, &root, err);
+        e = km_llm_parse_body(&scratch, r->body, &root, err);
     if (e == 0)
         e = km_bounds_read(bounds, r, root, err);
     if (e < 0)

@@ -89,7 +89,7 @@ bool km_mcp_chat_read(struct km_mcp_chat *c)
     struct km_str key, url;
     bool stream;
 
-    if (km_json_parse(&c->arena, c->body, &c->root, NULL) < 0)
+    if (km_llm_parse_body(&c->arena, c->body, &c->root, NULL) < 0)
         return false; /* the call says what is wrong with it */
     for (km_json_iter(km_json_get(c->root, "tools"), &it); km_json_next(&it, &key, &v);)
         if (ours(v, &url) && c->nspecs < KM_MCP_CHAT_SPECS)

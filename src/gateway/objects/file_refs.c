@@ -157,7 +157,7 @@ static int read_ids(struct km_call *call, struct km_err *err)
 
     km_arena_init(&scratch, call->arena.cap, call->arena.pool); /* takes no memory yet */
     if (r == 0)
-        r = km_json_parse(&scratch, call->body, &root, err);
+        r = km_llm_parse_body(&scratch, call->body, &root, err);
     if (r == 0)
         r = gather(call, &w, root, 0, false, err);
     return r == 0 && km_arena_overflowed(&call->arena) ? km_fail(err, KM_E_NOMEM, "out of memory")

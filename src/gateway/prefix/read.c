@@ -131,7 +131,7 @@ static int find_foreign(const struct km_call *call, const char **ret_found, stru
     if (!mentioned &&
         (is_other_type(call) || km_str_find(call->body, KM_STR("\\u")) == call->body.n))
         return 0;
-    r = km_json_parse(&scratch, call->body, &root, err);
+    r = km_llm_parse_body(&scratch, call->body, &root, err);
     if (r == 0 && !km_json_within(root, KM_JSON_DEPTH))
         r = km_fail(err, KM_E_LIMIT, "JSON is nested deeper than %d levels", KM_JSON_DEPTH);
     if (r == 0)

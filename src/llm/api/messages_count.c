@@ -54,7 +54,7 @@ void km_messages_count(const struct km_llm_request *r, int64_t tokens, struct km
     struct km_chat chat;
 
     km_arena_init(&scratch, SCRATCH_MOST, NULL);
-    if (km_json_parse(&scratch, r->body, &root, NULL) == 0 &&
+    if (km_llm_parse_body(&scratch, r->body, &root, NULL) == 0 &&
         km_messages_read(r, root, &scratch, &chat, NULL) == 0)
         tokens = km_messages_count_chat(&chat);
     km_buf_str(out, KM_STR("{\"input_tokens\":"));

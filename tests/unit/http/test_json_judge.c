@@ -63,6 +63,36 @@ static void a_member_that_occurs_twice_is_refused_at_any_depth(void **state)
     }
 }
 
+static void a_member_in_which_nothing_is_judged_may_repeat_names(void **state)
+{
+    static const struct km_str names[] = { { "free", 4 } };
+    static const struct {
+        const char *text;
+        bool fine;
+    } rows[] = {
+        { "{\"free\":{\"5\":1,\"5\":2},\"a\":{\"b\":1}}", true },
+        { "{\"free\":{\"5\":1,\"5\":2},\"a\":{\"b\":1,\"b\":2}}", false },
+        { "{\"free\":{\"5\":1},\"a\":1,\"free\":{}}", false },
+        { "{\"x\":{\"free\":{\"5\":1,\"5\":2}}}", false },
+        { "{\"fre\\u0065\":{\"5\":1},\"free\":{}}", false },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct km_json_watch watch = { .free = names, .nfree = 1 };
+        struct km_str text = km_str_c(rows[i].text);
+        const struct km_json *root;
+        struct km_arena a;
+
+        km_arena_init(&a, 1 << 20, NULL);
+        assert_int_equal(km_json_parse_answer(&a, text, &root, NULL), 0);
+        assert_int_equal(km_json_unique_but(root, names, 1, &a, NULL),
+                         rows[i].fine ? 0 : KM_E_INVALID);
+        assert_int_equal(km_json_judged_spans(text, NULL, 0, NULL, NULL, &watch), rows[i].fine);
+        km_arena_done(&a);
+    }
+}
+
 /* n members; the last has the name of the `again`th, or one of its own. */
 static void put_object(struct km_buf *b, size_t n, size_t again)
 {
@@ -172,6 +202,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_member_that_occurs_twice_is_refused_at_any_depth),
+        cmocka_unit_test(a_member_in_which_nothing_is_judged_may_repeat_names),
         cmocka_unit_test(objects_of_any_size_are_judged),
         cmocka_unit_test(deep_and_wide_trees_cost_no_more_than_their_bytes),
         cmocka_unit_test(names_that_differ_in_case_alone_are_one),
