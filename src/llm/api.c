@@ -83,8 +83,10 @@ static const struct km_str watched[] = {
 int km_llm_read_members(struct km_llm_request *r, struct km_arena *arena,
                         const struct km_str *names, size_t n, struct km_err *err)
 {
-    struct km_json_watch watch = { .names = watched, .n = sizeof watched / sizeof watched[0],
-                                   .free = free_members, .nfree = FREE_MEMBERS };
+    struct km_json_watch watch = { .names = watched,
+                                   .n = sizeof watched / sizeof watched[0],
+                                   .free = free_members,
+                                   .nfree = FREE_MEMBERS };
     bool sure;
     int e;
 

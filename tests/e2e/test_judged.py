@@ -289,3 +289,25 @@ def test_a_parameter_of_the_query_is_there_once(judging, recorder, plain, query)
                           APIS["/v1beta/models/gem:generateContent"][0], key=plain)
     assert answer.status == 400 and "more than once" in answer.body.decode(), answer
     assert not recorder.take()
+
+
+# --- forms ---
+
+def form_of(*fields):
+    parts = "".join(f'--b\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+                    for name, value in fields)
+    return (parts + '--b\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\n'
+            'RIFF\r\n--b--\r\n').encode()
+
+
+@pytest.mark.parametrize("fields", [
+    [("model", "chat"), ("model", "secret")], [("model", "chat"), ("Model", "secret")],
+    [("MODEL", "secret"), ("model", "chat")], [("model", "chat"), ("user", "a"), ("user", "b")],
+    [("model", "chat"), ("response_format", "json"), ("response_format", "text")]])
+def test_a_field_of_a_form_that_is_read_is_there_once(judging, recorder, fields):
+    key = key_of(judging, models=["chat"])
+    recorder.take()
+    answer = judging.call("POST", "/v1/audio/transcriptions", form_of(*fields), key=key,
+                          headers={"content-type": "multipart/form-data; boundary=b"})
+    assert answer.status == 400, answer
+    assert not recorder.take()

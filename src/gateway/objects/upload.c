@@ -87,16 +87,36 @@ static bool is_own(struct km_str name)
     return false;
 }
 
+static const struct km_str deciding[] = {
+    { "model", 5 },    { "n", 1 },      { "size", 4 },
+    { "quality", 7 },  { "stream", 6 }, { "target_model_names", 18 },
+    { "api_base", 8 }, { "base_url", 8 },
+};
+#define DECIDING (sizeof deciding / sizeof deciding[0])
+
+static bool is_among(struct km_str name, const struct km_str *v, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (km_str_eq(name, v[i]))
+            return true;
+    return false;
+}
+
 static bool decides(struct km_str name)
 {
-    static const struct km_str names[] = { { "model", 5 },   { "n", 1 },        { "size", 4 },
-                                           { "quality", 7 }, { "api_base", 8 }, { "base_url", 8 },
-                                           { "stream", 6 } };
+    return is_among(name, deciding, DECIDING) || is_own(name);
+}
 
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (km_str_eq(name, names[i]))
-            return true;
-    return is_own(name);
+/* Read here as well, and of no harm where they come late. */
+static bool is_read(struct km_str name)
+{
+    static const struct km_str names[] = { { "user", 4 },
+                                           { "purpose", 7 },
+                                           { "stream_format", 13 },
+                                           { "response_format", 15 },
+                                           { "custom_llm_provider", 19 } };
+
+    return decides(name) || is_among(name, names, sizeof names / sizeof names[0]);
 }
 
 static const struct part *find(const struct km_upload *u, struct km_str name)
@@ -122,8 +142,10 @@ static int on_part(void *ctx, const struct km_multipart_part *part, struct km_er
 
     if (counts && part->file)
         return refuse(call, part->name, "must not be a file", err);
-    if (counts && find(u, part->name))
+    if (is_read(part->name) && find(u, part->name))
         return refuse(call, part->name, "occurs more than once", err);
+    if (!counts && km_str_iamong(part->name, deciding, DECIDING))
+        return refuse(call, part->name, "is the name of another one in another case", err);
     if (counts && u->poured)
         return refuse(call, part->name,
                       "comes too late: put it before the file, within "
