@@ -60,7 +60,8 @@ static const char *const sql[STATEMENTS] = {
                        " ON CONFLICT DO NOTHING",
     [DELETE_INTENT] = "DELETE FROM intents WHERE id = ?1",
     [FIND_KEY] = "SELECT i.id, coalesce(k.budget_duration_s, 0), coalesce(k.budget_reset_us, 0),"
-                 " coalesce(k.window_us, 0) FROM key_ids i LEFT JOIN keys k ON k.hash = " HEIR("i.hash") " WHERE i.hash = ?1",
+                 " coalesce(k.window_us, 0) FROM key_ids i LEFT JOIN keys k"
+                 " ON k.hash = " HEIR("i.hash") " WHERE i.hash = ?1",
     [INSERT_KEY] = "INSERT INTO key_ids (hash) VALUES (?1)",
     [FIND_ROUTE] = "SELECT id FROM routes WHERE call_type = ?1 AND model_group = ?2 AND model = ?3"
                    " AND deployment = ?4 AND provider = ?5 AND api_base = ?6",

@@ -34,8 +34,8 @@ struct sqlite3;
 int km_identity_keep(struct km_identity *i, struct sqlite3 *db, const struct km_place *place,
                      struct km_log *log, struct km_err *err) KM_MUST_USE;
 
-/* `--new-store`: what the file says does not count any more; it is kept under another name.  Without
- * one this does nothing. */
+/* `--new-store`: what the file says does not count any more; it is kept under another name.
+ * Without one this does nothing. */
 int km_identity_forget(const char *state_dir, struct km_err *err) KM_MUST_USE;
 
 #endif

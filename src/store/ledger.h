@@ -63,7 +63,8 @@ struct km_ledger *km_ledger_free(struct km_ledger *l); /* flushes */
 
 /* done (may be NULL) is called after the commit in strict mode, never in eventual.
  * KM_E_STORE when kanmon_settings.store_unavailable says so, KM_E_OVERLOADED when queue_bytes are
- * waiting (the writer cannot keep up, or the disk fails): refuse the call.  *ret_wait: a callback follows; wait for it. */
+ * waiting (the writer cannot keep up, or the disk fails): refuse the call.
+ * *ret_wait: a callback follows; wait for it. */
 int km_ledger_intent(struct km_ledger *l, const struct km_ledger_entry *e, km_store_done_fn *done,
                      void *ctx, bool *ret_wait, struct km_err *err) KM_MUST_USE;
 /* Always accepted (room was kept by the intent).  *ret_wait as above. */

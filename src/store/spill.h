@@ -20,8 +20,8 @@
 
 struct km_spill;
 
-/* Opens or makes it, and looks at what is in it.  A file of another store is moved aside: *ret_aside
- * (at least 4,096 bytes) says where to, empty otherwise. */
+/* Opens or makes it, and looks at what is in it.  A file of another store is moved aside:
+ * ret_aside (at least 4,096 bytes) says where to, empty otherwise. */
 int km_spill_open(const char *path, const struct km_uuid *store_id, uint64_t max_bytes,
                   struct km_spill **ret_spill, char *ret_aside, struct km_err *err) KM_MUST_USE;
 struct km_spill *km_spill_close(struct km_spill *s); /* NULL is fine */

@@ -8,9 +8,9 @@
  * mailbox on the loop that asked, after the commit.
  *
  * A store that fails to write (disk full, I/O error) turns unhealthy: operations end with
- * KM_E_STORE, what the ledger holds waits bounded in memory and lies in a second file (spill.h), and
- * is written when it works again, or at the next start.  A store whose file is deleted, replaced,
- * cut or damaged is never healthy again in this process.
+ * KM_E_STORE, what the ledger holds waits bounded in memory and lies in a second file (spill.h),
+ * and is written when it works again, or at the next start.  A store whose file is deleted,
+ * replaced, cut or damaged is never healthy again in this process.
  */
 #ifndef KM_STORE_STORE_H
 #define KM_STORE_STORE_H

@@ -235,6 +235,19 @@ def test_a_store_that_is_lost_is_seen_and_said(new_gateway, harm, policy):
     gateway.stop()
 
 
+def test_damage_without_a_trace_is_found_by_the_check(new_gateway):
+    """The file is as long and as old as before: only who reads it can tell."""
+    gateway = new_gateway("  store_check_time: 1s")
+    db = gateway.folder / "state" / "kanmon.db"
+    assert gateway.chat().status == 200
+    settled(gateway)
+    before = db.stat()
+    overwrite(db)
+    os.utime(db, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert unready(gateway)["detail"] == "the store is damaged"
+    gateway.kill()
+
+
 @pytest.mark.parametrize("harm", ["unlink", "unlink-all", "replace"])
 @pytest.mark.parametrize("end", ["stop", "kill"])
 def test_what_a_lost_store_held_comes_back_from_its_copy_and_the_spill(new_gateway, harm, end):
