@@ -10,6 +10,15 @@
 #include "admin/key_inside.h"
 #include "base/encode.h"
 
+/* With the window that is current now, which the row need not know of. */
+static void write_key(struct km_key *key, struct km_buf *out)
+{
+    struct km_key_row row = key->row;
+
+    row.budget_reset_us = km_key_window_end(key);
+    km_key_fields_write(&row, km_key_spend(key), KM_STR_NONE, out);
+}
+
 #define ANSWER_BYTES (64 * 1024 * 1024)
 
 int km_key_unknown(struct km_err *err)
@@ -50,7 +59,7 @@ int km_keys_info(struct km_admin *a, struct km_err *err)
     km_buf_str(&out, KM_STR("{\"key\":"));
     km_buf_json(&out, text);
     km_buf_str(&out, KM_STR(",\"info\":"));
-    km_key_fields_write(&key->row, km_key_spend(key), KM_STR_NONE, &out);
+    write_key(key, &out);
     km_buf_byte(&out, '}');
     km_key_unref(key);
     km_admin_json(a, 200, km_buf_view(&out));
@@ -109,7 +118,7 @@ static void list_page(struct km_admin *a, struct km_key **keys, size_t n, struct
         if (i > from)
             km_buf_byte(out, ',');
         if (objects) {
-            km_key_fields_write(&keys[i]->row, km_key_spend(keys[i]), KM_STR_NONE, out);
+            write_key(keys[i], out);
             continue;
         }
         km_hex(hex, keys[i]->row.hash, 32);

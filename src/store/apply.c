@@ -76,9 +76,11 @@ static const char *const sql[STATEMENTS] = {
                   " cost = min(cost, 1 << 61) + excluded.cost",
     [ADD_SPEND] = "UPDATE keys SET spend = min(spend, 1 << 61) + ?2"
                   " WHERE hash = (SELECT " HEIR("i.hash") " FROM key_ids i WHERE i.id = ?1)",
-    [ADD_WINDOW] = "INSERT INTO budget_windows (hash, end_us, spend) SELECT k.hash, ?2, ?3"
-                   " FROM key_ids i JOIN keys k ON k.hash = " HEIR("i.hash") " WHERE i.id = ?1"
-                   " ON CONFLICT DO UPDATE SET spend = min(spend, 1 << 61) + excluded.spend",
+    [ADD_WINDOW] =
+        "INSERT INTO budget_windows (hash, end_us, spend) SELECT k.hash, ?2, ?3"
+        " FROM key_ids i JOIN keys k ON k.hash = " HEIR(
+            "i.hash") " WHERE i.id = ?1"
+                      " ON CONFLICT DO UPDATE SET spend = min(spend, 1 << 61) + excluded.spend",
     [FIND_OPEN] = "SELECT i.id, k.hash, i.start_us, i.reserved, i.flags, coalesce(i.user, ''),"
                   " coalesce(i.metadata, ''), coalesce(i.client_ip, ''), " ROUTE_COLUMNS
                   " FROM intents i JOIN key_ids k ON k.id = i.key JOIN routes r ON r.id = i.route"

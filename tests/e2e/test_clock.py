@@ -84,6 +84,7 @@ def test_a_clock_that_was_wrong_for_a_while_forgets_no_window(new_gateway, clock
             gateway.start()
 
     calls(3)
+    ends = gateway.key_info(key)["budget_reset_at"]
     for off, before in ((400 * DAY, 0), (-400 * DAY, 0), (400 * DAY, 2), (40 * DAY, 0)):
         clock.set(off)
         again()
@@ -96,5 +97,6 @@ def test_a_clock_that_was_wrong_for_a_while_forgets_no_window(new_gateway, clock
         again()
         assert spend(gateway, key) == 3
     calls(1)
+    assert gateway.key_info(key)["budget_reset_at"] == ends
     again()
     assert spend(gateway, key) == 4
