@@ -32,6 +32,10 @@ static const char *const intro =
     "- A key kanmon does not honour either has no effect, which is said once, or would restrict\n"
     "  something; then the start stops unless it is listed in\n"
     "  `kanmon_settings.accept_unsupported`.\n"
+    "- An unknown key is a warning.  It stops the start where it may have been a restriction: a\n"
+    "  near miss of a section or of a key that restricts, such a key in the wrong section, a\n"
+    "  name with `allowed_`, `deny`, `block`, `disable`, `enforce`, `require`, `max_` or `_limit`\n"
+    "  in one of LiteLLM's sections; unless it is false, null or empty, or listed as above.\n"
     "- `kanmon config check` reports every problem with its place; `kanmon config show` prints\n"
     "  what is in force and where it came from; `kanmon config schema` prints a JSON Schema.\n";
 

@@ -57,7 +57,8 @@ const struct km_settings_table km_config_top_table = {
 static const struct km_setting own_rows[] = {
     { "accept_unsupported", KM_SET_STR_LIST, offsetof(struct own, accept_unsupported),
       .help = "Restrictive LiteLLM keys, by their path, that may be set although kanmon does "
-              "not enforce them.  A path accepts everything below it." },
+              "not enforce them, and unknown keys that would stop the start.  A path accepts "
+              "everything below it." },
     { 0 },
 };
 
