@@ -165,6 +165,7 @@ static void report(struct km_fill *fill, const struct km_node *key, const struct
     struct km_str at = km_fill_path(fill->arena, path, key->text);
     bool silent = km_node_says_nothing(value);
     bool sounds = (flags & KM_SET_WARY) && !g->home.p && km_name_restricts(key->text);
+    const char *ends; /* what ends the sentence of help */
     bool far = g->home.p ? g->home_restricts : g->far_restricts;
     bool stops =
         flags & KM_SET_SAFETY ? !silent || help.n : !silent && (g->near_restricts || far || sounds);
@@ -182,17 +183,15 @@ static void report(struct km_fill *fill, const struct km_node *key, const struct
                     KM_STR_ARG(where));
         return;
     }
-    help = km_arena_printf(
-        fill->arena,
-        "%.*s%sto start all the same, list '%.*s' in "
-        "kanmon_settings.accept_unsupported",
-        KM_STR_ARG(help.n   ? help
-                   : sounds ? KM_STR("its name says that it restricts something: take it out, or")
-                            : KM_STR_NONE),
-        help.n   ? "; "
-        : sounds ? " "
-                 : "",
-        KM_STR_ARG(km_fill_plain_path(fill->arena, at)));
+    if (!help.n && sounds)
+        help = KM_STR("its name says that it restricts something: take it out.");
+    ends = !help.n                                                            ? ""
+           : km_str_ends(help, KM_STR("?")) || km_str_ends(help, KM_STR(".")) ? "  "
+                                                                              : ".  ";
+    help = km_arena_printf(fill->arena,
+                           "%.*s%sTo start all the same, list '%.*s' in "
+                           "kanmon_settings.accept_unsupported.",
+                           KM_STR_ARG(help), ends, KM_STR_ARG(km_fill_plain_path(fill->arena, at)));
     km_diag_add(fill->diags, KM_DIAG_ERROR, "E0103", key, help.p, "unknown key '%.*s' in %.*s",
                 KM_STR_ARG(key->text), KM_STR_ARG(where));
 }
