@@ -70,6 +70,7 @@ static void skip_value(struct drop *d)
             continue;
         }
         if (depth == 0 && c != '{' && c != '[') {
+            d->at += d->at < d->s.n; /* always on, whatever the text is */
             while (d->at < d->s.n && !km_json_space(c = d->s.p[d->at]) && c != ',' && c != '}' &&
                    c != ']')
                 d->at++;

@@ -115,6 +115,9 @@ static void a_body_that_breaks_off_is_survived(void **state)
         (void)!km_json_drop(&arena, km_str(body, n), &path, 1, &got, &err);
         km_arena_done(&arena);
     }
+    km_arena_init(&arena, 1 << 20, NULL);
+    (void)!drop(&arena, "{\"a\":[}],\"b\":[,:]}", "a[*].b", &got); /* and comes to an end */
+    km_arena_done(&arena);
 }
 
 int main(void)
