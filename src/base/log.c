@@ -27,6 +27,7 @@
 #include "base/list.h"
 #include "base/log_fd.h"
 #include "base/time.h"
+#include "base/veil.h"
 
 #define LINE_END ((size_t)64 * 1024)
 #define VALUE_MAX ((size_t)16 * 1024)
@@ -51,6 +52,7 @@ struct km_log {
     _Atomic int level;
     _Atomic int format;
     pthread_key_t sinks;
+    struct km_veil *veil; /* not its own; set before threads begin */
 };
 
 static void free_sink(void *data)
@@ -303,10 +305,30 @@ static bool is_bare(struct km_str s)
     return km_str_plain(s) == s.n && km_str_chr(s, ' ') == s.n && km_str_chr(s, '=') == s.n;
 }
 
+void km_log_set_veil(struct km_log *log, struct km_veil *veil)
+{
+    log->veil = veil;
+}
+
+struct km_veil *km_log_veil(const struct km_log *log)
+{
+    return log ? log->veil : NULL;
+}
+
+/* Lines of calls that went well are ours, and most of all lines. */
+static bool is_veiled(const struct km_line *l, const char *name)
+{
+    return l->level != KM_LOG_INFO || strcmp(name, "why") == 0 || strcmp(name, "msg") == 0;
+}
+
 void km_line_str(struct km_line *l, const char *name, struct km_str value)
 {
+    struct km_buf cut KM_CLEANUP(km_buf_done) = KM_BUF((size_t)4 * VALUE_MAX);
+
     if (!key(l, name))
         return;
+    if (is_veiled(l, name) && km_veil_cut(l->log->veil, km_str_sub(value, 0, 2 * VALUE_MAX), &cut))
+        value = km_buf_failed(&cut) ? KM_STR(KM_VEIL_MARK) : km_buf_view(&cut);
     if (!is_json(l) && is_bare(value))
         km_buf_str(l->out, value);
     else

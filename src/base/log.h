@@ -27,6 +27,7 @@ enum km_log_level { KM_LOG_DEBUG, KM_LOG_INFO, KM_LOG_WARN, KM_LOG_ERROR };
 enum km_log_format { KM_LOG_TEXT, KM_LOG_JSON };
 
 struct km_log;
+struct km_veil;
 
 /* Writes to fd, which stays the caller's.  NULL when out of memory. */
 struct km_log *km_log_new(int fd, enum km_log_level level, enum km_log_format format);
@@ -38,6 +39,11 @@ void km_log_set_format(struct km_log *log, enum km_log_format format);
 /* What follows goes to fd, which is the log's from now on.  The one before may be used for a
  * moment yet; also what waits for its reader goes to the new one. */
 void km_log_set_fd(struct km_log *log, int fd);
+
+/* What is cut out of lines of WARN and above and of DEBUG, and out of fields that hold somebody
+ * else's words (`why`, `msg`).  Once, before any thread writes; it outlives the log. */
+void km_log_set_veil(struct km_log *log, struct km_veil *veil);
+struct km_veil *km_log_veil(const struct km_log *log); /* NULL: none, or there is no log */
 
 int km_log_thread_init(struct km_log *log, struct km_err *err) KM_MUST_USE;
 void km_log_thread_done(struct km_log *log);

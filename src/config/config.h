@@ -21,6 +21,7 @@ struct km_arena;
 struct km_buf;
 struct km_config;
 struct km_node;
+struct km_veil;
 
 struct km_config_flag {
     const char *path; /* "kanmon_settings.workers" */
@@ -67,6 +68,10 @@ bool km_config_getenv(const struct km_config *config, const char *name, struct k
  * False: nobody says.  For who looks for a gateway that runs; nothing is judged. */
 bool km_config_peek(const char *file, const char *path, const char *variable, char *out,
                     size_t cap);
+
+/* Tells the veil all that is a credential in it: settings, header fields, environments of children,
+ * arguments, what URLs hold, and variables by their names. */
+void km_config_veil(const struct km_config *config, struct km_veil *veil);
 
 /* Effective settings, one a line with origin (default, file:line, env NAME, flag), secrets
  * masked; or the same as JSON. */

@@ -24,8 +24,26 @@ static void masked_text(struct km_str text, struct km_buf *out)
     km_buf_json(out, km_buf_view(&line));
 }
 
-/* As JSON, with everything that may be a secret masked. */
-static void masked(const struct km_node *node, struct km_buf *out)
+/* Its values are header fields or variables of a child: as good as credentials. */
+static bool holds_fields(struct km_str name)
+{
+    return km_str_ends(name, KM_STR("headers")) || km_str_eq(name, KM_STR("env"));
+}
+
+/* ["--api-key", "value", "--token=value"]: the second and the third. */
+static bool is_argument(const struct km_node *list, size_t i)
+{
+    struct km_str word = list->v[i]->text, before = i ? list->v[i - 1]->text : KM_STR_NONE;
+    size_t eq = km_str_chr(word, '=');
+
+    return (km_str_starts(word, KM_STR("-")) && eq < word.n &&
+            km_mask_name(km_str_sub(word, 0, eq))) ||
+           (km_str_starts(before, KM_STR("-")) && km_str_chr(before, '=') == before.n &&
+            km_mask_name(before));
+}
+
+/* As JSON, with everything that may be a secret masked; hidden: all texts of a mapping. */
+static void masked(const struct km_node *node, bool hidden, struct km_buf *out)
 {
     bool map = node->type == KM_NODE_MAP;
 
@@ -48,10 +66,11 @@ static void masked(const struct km_node *node, struct km_buf *out)
             km_buf_json(out, node->k[i]->text);
             km_buf_byte(out, ':');
         }
-        if (map && node->v[i]->type == KM_NODE_STR && km_mask_name(node->k[i]->text))
+        if (node->v[i]->type == KM_NODE_STR &&
+            (map ? hidden || km_mask_name(node->k[i]->text) : is_argument(node, i)))
             km_buf_json(out, KM_STR(KM_MASK));
         else
-            masked(node->v[i], out);
+            masked(node->v[i], map && holds_fields(node->k[i]->text), out);
     }
     km_buf_byte(out, map ? '}' : ']');
 }
@@ -66,7 +85,7 @@ static void value(const struct km_effective *e, struct km_buf *out)
     case KM_SET_NODE:
     case KM_SET_STR_MAP:
     case KM_SET_STR_LIST:
-        masked(e->node, out);
+        masked(e->node, holds_fields(km_str_c(e->row->name)), out);
         break;
     case KM_SET_BOOL:
         km_node_json(e->node, out);

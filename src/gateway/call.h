@@ -129,6 +129,7 @@ struct km_call {
     bool admitted; /* permit taken: account must settle */
     bool intent; /* written: account must settle it */
     bool settled; /* account did its work */
+    struct km_veil_gate *gate; /* of a stream that is passed on as it comes; NULL: none */
     bool ledger_waits; /* its callback will come: nothing may move before */
 
     /* attempts */

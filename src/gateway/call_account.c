@@ -6,6 +6,7 @@
  * client has its last byte.  In strict mode that last byte waits until the settlement is on disk.
  */
 #include "gateway/call.h"
+#include "gateway/veil.h"
 
 #include "gateway/metrics.h"
 #include "gateway/prefix/prefix.h"
@@ -223,8 +224,10 @@ enum km_next km_step_account(struct km_call *call)
         km_route_report(call->candidate, KM_OUTCOME_OK, km_loop_now_ms(call->w->loop));
     call->total_ns = km_mono_ns() - call->began_ns;
     settle_cost(call);
-    if (call->failed)
+    if (call->failed) {
+        km_veil_failure(call);
         call->flags |= KM_CALL_FAILED;
+    }
     if (call->req.stream)
         call->flags |= KM_CALL_STREAM;
     call->client_status = client_status(call);

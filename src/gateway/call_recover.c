@@ -12,6 +12,7 @@
 #include "gateway/metrics.h"
 #include "gateway/translate.h"
 #include "gateway/objects/upload.h"
+#include "gateway/veil.h"
 
 static const char *type_of(int status)
 {
@@ -25,13 +26,15 @@ static const char *type_of(int status)
 void km_call_refused(struct km_call *call)
 {
     const struct km_codec *codec = call->d->codec;
-    struct km_str body = km_buf_view(&call->answer);
+    struct km_str body;
     int status = call->up_status;
     const char *hint = status == 401 || status == 403 ? " (check the deployment's credentials)"
                        : status == 404                ? " (check litellm_params.model and api_base)"
                                                       : "";
     struct km_refusal no = { 0 };
 
+    km_veil_answer(call);
+    body = km_buf_view(&call->answer);
     (codec && codec->refusal ? codec->refusal : km_refusal_openai)(&call->arena, status,
                                                                    &call->refusal, body, &no);
     if (no.status < 400 || no.status > 599)
@@ -75,8 +78,8 @@ static enum km_outcome outcome_of(const struct km_call *call)
     int code = call->err.code, status = call->err.http;
 
     if (code == KM_E_CANCELED || code == KM_E_NOT_IMPLEMENTED || code == KM_E_OVERLOADED ||
-        code == KM_E_INVALID || code == KM_E_UNSUPPORTED || code == KM_E_LIMIT ||
-        code == KM_E_REQUEST_TIMEOUT || code == KM_E_BODY_TOO_LARGE ||
+        code == KM_E_INVALID || code == KM_E_UNSUPPORTED ||
+        code == KM_E_LIMIT || code == KM_E_REQUEST_TIMEOUT || code == KM_E_BODY_TOO_LARGE ||
         code == KM_E_HEADER_TOO_LARGE)
         return KM_OUTCOME_CALLER;
     if (code != KM_E_UPSTREAM_STATUS)

@@ -8,8 +8,10 @@
 
 #include "gateway/answers.h"
 #include "gateway/oauth/oauth.h"
+#include "gateway/prefix/prefix.h"
 #include "gateway/reply.h"
 #include "gateway/translate.h"
+#include "gateway/veil.h"
 #include "llm/api/responses.h"
 
 #define HEAD_MOST ((size_t)128 * 1024)
@@ -154,6 +156,8 @@ static void end_stream(struct km_call *call)
     struct km_str view;
 
     km_buf_reset(out);
+    if (call->gate)
+        km_buf_str(out, km_veil_gate_feed(call->gate, call->w->gw->veil, KM_STR_NONE, true));
     if (!call->cut) {
         if (call->tr)
             km_translate_end(call, out);
@@ -166,6 +170,8 @@ static void end_stream(struct km_call *call)
     } else if (call->api && !call->stream.error && !call->opaque) {
         km_error_event(call->api->dialect, &call->err, km_str(call->visit->id_text, KM_UUID_LEN),
                        out);
+    } else if (call->prefix) {
+        km_prefix_error_event(call, out);
     }
     view = km_buf_view(out);
     if (view.n)

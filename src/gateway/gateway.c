@@ -10,6 +10,7 @@
 #include "gateway/gateway.h"
 
 #include "base/crypto.h"
+#include "base/veil.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +21,7 @@
 #include "gateway/judge.h"
 #include "gateway/mcp/added.h"
 #include "gateway/oauth/oauth.h"
+#include "gateway/veil.h"
 #include "gateway/worker.h"
 #include "mcp/safety/approval.h"
 #include "mcp/memory.h"
@@ -160,17 +162,23 @@ static int build_snapshot(struct km_gateway *gw, struct km_config *config, struc
                           struct km_snapshot **ret, struct km_err *err)
 {
     const struct km_snapshot_args args = snapshot_args(gw, config, 1);
+    int r = km_snapshot_new(&args, diags, ret, err);
 
-    return km_snapshot_new(&args, diags, ret, err);
+    if (r == 0)
+        km_veil_learn(gw->veil, *ret);
+    return r;
 }
 
 static int make_shared(struct km_gateway *gw, struct km_err *err)
 {
     gw->log = km_log_new(STDERR_FILENO, KM_LOG_INFO, KM_LOG_TEXT);
+    gw->veil = km_veil_new();
+    if (gw->log)
+        km_log_set_veil(gw->log, gw->veil);
     gw->events = km_events_new(EVENTS_KEPT);
     gw->metrics = km_metrics_new(gw->nworkers, SERIES_MOST);
     gw->main_mailbox = km_mailbox_new(gw->main, gw, err);
-    return gw->log && gw->events && gw->metrics && gw->main_mailbox
+    return gw->log && gw->veil && gw->events && gw->metrics && gw->main_mailbox
                ? 0
                : km_fail(err, KM_E_NOMEM, "out of memory");
 }
@@ -382,6 +390,8 @@ int km_gateway_reload(struct km_gateway *gw, struct km_diags *diags, struct km_e
 
         r = km_gateway_judge(&args, diags, &snap, err);
     }
+    if (r == 0)
+        km_veil_learn(gw->veil, snap);
     say(gw, diags);
     if (r < 0) {
         km_config_unref(config);
@@ -540,6 +550,7 @@ struct km_gateway *km_gateway_free(struct km_gateway *gw)
     pthread_cond_destroy(&gw->gate.turned);
     pthread_mutex_destroy(&gw->gate.lock);
     km_log_free(gw->log);
+    km_veil_free(gw->veil);
     free(gw);
     return NULL;
 }

@@ -128,6 +128,7 @@ struct km_gateway {
     size_t nplaces;
     struct km_log *log;
     char log_path[1100]; /* where it goes; empty: standard error.  Main thread */
+    struct km_veil *veil; /* of errors and logs: gateway/veil.h; locked inside */
     struct km_events *events;
     struct km_metrics *metrics;
     struct km_store *store;

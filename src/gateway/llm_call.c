@@ -8,6 +8,7 @@
 #include "gateway/answers.h"
 #include "gateway/objects/made.h"
 #include "gateway/translate.h"
+#include "gateway/veil.h"
 #include "http/json_drop.h"
 #include "llm/api/responses.h"
 #include "llm/mock.h"
@@ -362,13 +363,35 @@ void km_call_answer_head(struct km_call *call, const struct km_response *respons
     call->up_coding = coding_of(call, response);
 }
 
+/* What went well goes on as it came; an event that says what failed passes the veil. */
+static int relay_event(struct km_call *call, const struct km_sse_event *event, struct km_err *err)
+{
+    struct km_buf *out = &call->w->scratch;
+    size_t before = out->n;
+    uint64_t written = call->stream.text_bytes;
+    int r = call->api->event(&call->stream, event, out, err);
+    struct km_str said, cut;
+
+    if (call->stream.text_bytes != written) /* as most events */
+        return r;
+    said = km_str_skip(km_buf_view(out), before);
+    if (!km_veil_tells_failure(said))
+        return r;
+    cut = km_veil_str(call->w->gw->veil, call->stream.scratch, said);
+    if (cut.p != said.p) {
+        out->n = before;
+        km_buf_str(out, cut);
+    }
+    return r;
+}
+
 static int on_event(void *ctx, const struct km_sse_event *event)
 {
     struct km_call *call = ctx;
 
     if (call->api->wire == KM_WIRE_MESSAGES)
         km_made_keep_event(call, event);
-    return call->api->event(&call->stream, event, &call->w->scratch, NULL);
+    return relay_event(call, event, NULL);
 }
 
 /* Empty: it has none, or is no JSON. */
@@ -408,7 +431,7 @@ static int on_frame(void *ctx, const struct km_frame_event *frame, struct km_err
         return km_fail(err, KM_E_NOMEM, "out of memory");
     event.data =
         km_str_sub(km_str_skip(event.raw, event.raw.n - event.data.n - 2), 0, event.data.n);
-    return call->api->event(&call->stream, &event, &call->w->scratch, err);
+    return relay_event(call, &event, err);
 }
 
 /* Whoever reads the stream; false: it is none, or there is no memory. */

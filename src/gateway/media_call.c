@@ -12,6 +12,7 @@
  * by name, before it hears anything.
  */
 #include "gateway/objects/upload.h"
+#include "gateway/veil.h"
 #include "llm/api/media.h"
 
 #define EVENT_BYTES ((size_t)16 << 20) /* an event may carry an image */
@@ -200,8 +201,10 @@ static void on_head(struct km_call *call, const struct km_response *response)
     call->up_type = km_arena_str(&call->arena, type);
     if (call->up_coding.n || (!events && is_whole(type)))
         return;
-    if (events)
+    if (events) {
         call->sse = km_sse_new(EVENT_BYTES, on_event, call);
+        call->gate = km_veil_gate_new(&call->arena);
+    }
     call->opaque = !events;
     call->relaying = call->streaming = true;
     km_buf_reset(head);
@@ -218,7 +221,9 @@ static int on_body(struct km_call *call, const char *bytes, size_t n, struct km_
     (void)err;
     if (call->sse && km_sse_feed(call->sse, bytes, n, NULL) < 0)
         call->sse = km_sse_free(call->sse);
-    if (!km_exchange_write(call->x, &part, 1) && call->up)
+    if (call->gate)
+        part = km_veil_gate_feed(call->gate, call->w->gw->veil, part, false);
+    if (part.n && !km_exchange_write(call->x, &part, 1) && call->up)
         km_http_pause(call->up);
     return 0;
 }

@@ -12,8 +12,10 @@
  * Bodies are relayed as they come in both directions' sizes; the request's is held whole so that
  * its bound is known before the target sees a byte.
  */
+#include "base/veil.h"
 #include "gateway/call.h"
 #include "gateway/forward.h"
+#include "gateway/veil.h"
 
 #include <stdio.h>
 
@@ -95,11 +97,47 @@ static int attempt(struct km_call *call, struct km_err *err)
     return 0;
 }
 
+/* The value of a field; of a refusal, without credentials. */
+static struct km_str of_failure(struct km_call *call, const struct km_response *response,
+                                struct km_str value)
+{
+    return response->status < 400 ? value : km_veil_str(call->w->gw->veil, &call->arena, value);
+}
+
+/* A refusal whose words cannot be read is not passed on: they may be anything. */
+static bool is_coded(const struct km_response *response)
+{
+    struct km_str coding =
+        km_str_trim(km_header_get(&response->headers, KM_STR("content-encoding")));
+
+    return response->status >= 400 && coding.n && !km_str_ieq(coding, KM_STR("identity"));
+}
+
+/* Its events can be told apart; what one of them says of a failure is cut. */
+static bool is_event_stream(const struct km_response *response)
+{
+    struct km_str coding = km_header_get(&response->headers, KM_STR("content-encoding"));
+
+    return km_str_istarts(km_header_get(&response->headers, KM_STR("content-type")),
+                          KM_STR("text/event-stream")) &&
+           (!coding.n || km_str_ieq(km_str_trim(coding), KM_STR("identity")));
+}
+
 static void on_head(struct km_call *call, const struct km_response *response)
 {
     struct km_buf *b = &call->w->scratch;
     struct km_err ignored;
 
+    if (is_coded(response)) {
+        km_call_abandon(call);
+        km_fail(&ignored, KM_E_UPSTREAM_PROTOCOL,
+                "The target answered %d and compressed its answer, which is not passed on.",
+                response->status);
+        km_call_fail(call, &ignored);
+        return;
+    }
+    if (response->status >= 400)
+        km_veil_add_head(call->w->gw->veil, call->out.head, true);
     km_buf_reset(b);
     for (size_t i = 0; i < response->headers.n; i++) {
         const struct km_header *h = &response->headers.v[i];
@@ -108,13 +146,16 @@ static void on_head(struct km_call *call, const struct km_response *response)
             !km_str_ieq(h->name, KM_STR("content-type")))
             continue;
         if (km_str_ieq(h->name, KM_STR("date")) ||
-            km_header_put(b, h->name, h->value, &ignored) < 0)
+            km_header_put(b, h->name, of_failure(call, response, h->value), &ignored) < 0)
             continue;
     }
     km_buf_printf(b, "x-litellm-call-id: %s\r\nx-request-id: %s\r\n", call->visit->id_text,
                   call->visit->id_text);
     call->relaying = call->streaming = true;
-    km_exchange_start(call->x, response->status, km_buf_view(b), response->content_length);
+    if (response->status < 400 && is_event_stream(response))
+        call->gate = km_veil_gate_new(&call->arena);
+    km_exchange_start(call->x, response->status, km_buf_view(b),
+                      call->gate ? UINT64_MAX : response->content_length);
 }
 
 static int on_body(struct km_call *call, const char *bytes, size_t n, struct km_err *err)
@@ -122,7 +163,9 @@ static int on_body(struct km_call *call, const char *bytes, size_t n, struct km_
     struct km_str part = km_str(bytes, n);
 
     (void)err;
-    if (!km_exchange_write(call->x, &part, 1) && call->up)
+    if (call->gate)
+        part = km_veil_gate_feed(call->gate, call->w->gw->veil, part, false);
+    if (part.n && !km_exchange_write(call->x, &part, 1) && call->up)
         km_http_pause(call->up);
     return 0;
 }

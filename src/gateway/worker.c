@@ -258,6 +258,7 @@ static struct km_http_server *make_server(struct km_worker *w,
                                         .connections = &w->gw->connections,
                                         .on_request = on_request,
                                         .on_error = km_dispatch_error,
+                                        .veil = w->gw->veil,
                                         .ctx = w };
 
     return km_http_server_new(&args, err);

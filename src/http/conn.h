@@ -79,6 +79,10 @@ struct km_exchange {
     size_t block; /* size of the block they lie in; 0: the arena's */
     bool stopped; /* pieces: not now */
 
+    struct km_buf refusal; /* the body of an answer that is gathered because of its status */
+    struct km_str refusal_head; /* of that answer */
+    int refusal_status; /* 0: none is */
+
     struct km_cork *cork; /* written in this turn of the loop, not yet sent */
     struct km_deferred flush;
     uint64_t left; /* body bytes of the announced length */

@@ -362,6 +362,8 @@ void km_exchange_done(struct km_exchange *x)
     km_deferred_cancel(&x->flush);
     if (x->cork)
         km_cork_give(s, x->cork);
+    if (x->refusal_status)
+        km_buf_done(&x->refusal);
     km_arena_done(&x->arena);
     km_exchange_give(s, x);
 }

@@ -12,6 +12,7 @@
  */
 #include <stdlib.h>
 
+#include "base/veil.h"
 #include "http/conn.h"
 
 #define MAX_PARTS 64
@@ -86,14 +87,46 @@ static void finish(struct km_exchange *x, bool keep)
     km_conn_next(c, keep, rest);
 }
 
+/* --- refusals --- */
+
+/* A body with the marks, which may be longer than it. */
+static struct km_str veiled(struct km_exchange *x, struct km_str body, struct km_buf *out)
+{
+    if (!km_veil_cut(x->conn->server->args.veil, body, out))
+        return body;
+    return km_buf_failed(out) ? KM_STR_NONE : km_buf_view(out);
+}
+
+/* Its body has to be seen whole before any of it leaves. */
+static bool gathers(struct km_exchange *x, int status, struct km_str head)
+{
+    if (status < 400 || !x->conn->server->args.veil || km_str_eq(x->request.method, KM_STR("HEAD")))
+        return false;
+    x->refusal_head = km_arena_str(&x->arena, head);
+    if (x->refusal_head.n != head.n)
+        return false;
+    km_buf_init(&x->refusal, KM_REFUSAL_BYTES);
+    x->refusal_status = status;
+    return true;
+}
+
+static void gather(struct km_exchange *x, const struct km_str *parts, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        km_buf_str(&x->refusal, km_str_sub(parts[i], 0, KM_REFUSAL_BYTES - x->refusal.n));
+}
+
 void km_exchange_respond(struct km_exchange *x, int status, struct km_str head, struct km_str body)
 {
+    struct km_buf cut KM_CLEANUP(km_buf_done) = KM_BUF(KM_REFUSAL_BYTES * 4);
     struct km_answer a;
 
     if (x->gone) {
         finish(x, false);
         return;
     }
+    if (status >= 400 && x->conn->server->args.veil)
+        body = veiled(x, body, &cut);
     decide(x, status, body.n, head, &a);
     km_conn_write(x->conn, (struct km_str[]){ a.parts[0], a.parts[1], a.parts[2], body },
                   x->no_body ? 3 : 4);
@@ -145,7 +178,7 @@ void km_exchange_start(struct km_exchange *x, int status, struct km_str head, ui
     struct km_answer a;
     char *at;
 
-    if (x->gone)
+    if (x->gone || gathers(x, status, head))
         return;
     decide(x, status, length, head, &a);
     at = corked(x, a.parts[0].n + head.n + a.parts[2].n);
@@ -219,6 +252,10 @@ bool km_exchange_write(struct km_exchange *x, const struct km_str *parts, size_t
     char text[20], *at;
     size_t total = 0;
 
+    if (x->refusal_status) {
+        gather(x, parts, n);
+        return true;
+    }
     for (size_t i = 0; i < n; i++)
         total += parts[i].n;
     if (x->gone || x->no_body || total == 0)
@@ -283,7 +320,11 @@ void km_exchange_end(struct km_exchange *x)
     const struct km_str last = KM_STR("0\r\n\r\n");
     char *at;
 
-    km_assert(x->started || x->gone);
+    km_assert(x->started || x->refusal_status || x->gone);
+    if (x->refusal_status && !x->gone) {
+        km_exchange_respond(x, x->refusal_status, x->refusal_head, km_buf_view(&x->refusal));
+        return;
+    }
     if (x->gone) {
         finish(x, false);
         return;

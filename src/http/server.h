@@ -12,6 +12,10 @@
  * connection keeps reading into a bounded look-ahead (16 KiB), so that the client's departure
  * is seen: on_gone.
  *
+ * Answers of a status from 400 on leave by one function, which cuts credentials out of their
+ * bodies (base/veil.h): such a body is gathered first, up to KM_REFUSAL_BYTES, and what is over
+ * that is left out.
+ *
  * Framing errors, limits and time-outs are answered here, in the shape km_http_error_fn gives.
  */
 #ifndef KM_HTTP_SERVER_H
@@ -22,6 +26,8 @@
 #include "base/setting.h"
 #include "http/message.h"
 #include "net/tls.h"
+
+#define KM_REFUSAL_BYTES ((size_t)1 << 20)
 
 struct km_http_settings {
     int64_t header_bytes; /* 32 KiB */
@@ -83,6 +89,7 @@ struct km_http_server_args {
     km_http_error_fn *on_error; /* JSON of an error answer */
     void (*on_count)(void *ctx, int status); /* an answer the handler did not make; may be NULL */
     void *ctx;
+    struct km_veil *veil; /* what every answer of a status from 400 on passes; NULL: none */
 };
 
 struct km_http_server *km_http_server_new(const struct km_http_server_args *args,

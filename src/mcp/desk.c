@@ -13,12 +13,16 @@
  */
 #include "mcp/desk.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/hash.h"
 #include "base/time.h"
+#include "base/veil.h"
 #include "mcp/asker.h"
 #include "mcp/relay.h"
+
+#define WHY_BYTES 512
 
 static bool stdio(const struct km_mcp_upstream *u)
 {
@@ -197,9 +201,22 @@ static void announce(struct km_mcp_desk *d, struct km_mcp_upstream *u, enum km_m
     km_desks_changed(d->ups, u, 0, true, KM_STR_NONE);
 }
 
+/* What a server said is shown in states, events and errors. */
+static const char *veiled(const struct km_mcp_desk *d, const char *why, char text[WHY_BYTES])
+{
+    if (!why)
+        return NULL;
+    snprintf(text, WHY_BYTES, "%s", why);
+    km_veil_text(km_log_veil(d->ups->log), text, WHY_BYTES);
+    return text;
+}
+
 void km_desk_state(struct km_mcp_desk *d, struct km_mcp_upstream *u, enum km_mcp_state state,
                    const char *why)
 {
+    char text[WHY_BYTES];
+
+    why = veiled(d, why, text);
     if (km_mcp_live_state(u->live, state, why))
         announce(d, u, state, why);
 }
@@ -207,9 +224,10 @@ void km_desk_state(struct km_mcp_desk *d, struct km_mcp_upstream *u, enum km_mcp
 void km_desk_failed(struct km_mcp_desk *d, struct km_mcp_upstream *u, const char *why)
 {
     struct km_mcp_status before, now;
+    char text[WHY_BYTES];
 
     km_mcp_status(u, &before);
-    km_mcp_live_failed(u->live, km_loop_now_ms(d->loop), why);
+    km_mcp_live_failed(u->live, km_loop_now_ms(d->loop), veiled(d, why, text));
     km_mcp_status(u, &now);
     if (before.state != now.state)
         announce(d, u, now.state, now.why);

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 
 #include "gateway/mcp/call.h"
+#include "gateway/veil.h"
 
 #include "base/encode.h"
 #include "mcp/memory.h"
@@ -21,8 +22,21 @@
 #define SHOWN_BYTES ((size_t)16 * 1024) /* of a result that is too large */
 #define EDIT_BYTES ((size_t)256 * 1024)
 
+/* {..., "isError":true}: its content says why. */
+static bool says_failed(struct km_str json)
+{
+    static const struct km_str name = { "isError", 7 };
+    struct km_json_span span;
+
+    return km_str_find(json, KM_STR("\"isError\"")) < json.n &&
+           (km_json_spans(json, &name, 1, &span, NULL, NULL) < 0 || span.type == KM_JSON_TRUE);
+}
+
+/* What a server says of a failure passes the veil; what went well is never touched. */
 static void take(struct km_mcp_work *w, enum km_mcp_outcome outcome, struct km_str json)
 {
+    if (outcome == KM_MCP_OUT_ERROR || says_failed(json))
+        json = km_veil_str(w->hub->w->gw->veil, &w->call->arena, json);
     w->outcome = outcome;
     w->json = json;
     if (!w->http)

@@ -14,6 +14,7 @@
 #include "gateway/metrics.h"
 #include "gateway/prefix/prefix.h"
 #include "gateway/reply.h"
+#include "gateway/veil.h"
 
 #define UP_HEAD_BYTES ((size_t)64 * 1024)
 
@@ -84,6 +85,8 @@ static void on_head(struct km_call *call, const struct km_response *response)
     call->req.stream = true;
     if (!p->coding.n && km_meter_stream(&p->meter, (size_t)s->sse_event_bytes, &ignored) < 0)
         p->meter.lost = true;
+    if (p->meter.kind->framing == KM_FRAMING_SSE && !p->coding.n)
+        call->gate = km_veil_gate_new(&call->arena);
     relay(call, response, UINT64_MAX);
 }
 
@@ -99,6 +102,8 @@ static int on_body(struct km_call *call, const char *bytes, size_t n, struct km_
         if (km_buf_failed(out))
             return km_fail(err, KM_E_UPSTREAM_PROTOCOL, "too many events at once");
     }
+    if (call->gate)
+        part = km_veil_gate_feed(call->gate, call->w->gw->veil, part, false);
     if (part.n && !km_exchange_write(call->x, &part, 1) && call->up)
         km_http_pause(call->up);
     return 0;
@@ -132,6 +137,10 @@ static void usage(struct km_call *call, struct km_usage *ret)
 /* The vendor's no, as it said it; unless it was said to the gateway. */
 static bool vendors_own(const struct km_call *call)
 {
+    struct km_str coding = km_str_trim(km_header_get(&call->refusal, KM_STR("content-encoding")));
+
+    if (coding.n && !km_str_ieq(coding, KM_STR("identity")))
+        return false; /* nobody here can read it, nor see what it holds */
     return call->err.code == KM_E_UPSTREAM_STATUS && call->up_status >= 300 &&
            !(call->err.reason && strcmp(call->err.reason, "upstream_auth_error") == 0);
 }
@@ -148,6 +157,15 @@ static bool reply(struct km_call *call)
     put_head(call, head, !call->failed);
     km_exchange_respond(call->x, call->up_status, km_buf_view(head), body);
     return true;
+}
+
+/* Only a stream of text events takes one of ours. */
+void km_prefix_error_event(struct km_call *call, struct km_buf *out)
+{
+    if (metered(call) && !call->prefix->coding.n &&
+        call->prefix->meter.kind->framing == KM_FRAMING_SSE && !call->prefix->meter.stream.error)
+        km_error_event(call->visit->dialect, &call->err, km_str(call->visit->id_text, KM_UUID_LEN),
+                       out);
 }
 
 const struct km_call_kind km_kind_prefix = {

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/veil.h"
 #include "gateway/realtime/realtime.h"
 #include "gateway/reply.h"
 
@@ -55,6 +56,8 @@ void km_rt_end(struct km_rt_session *s, unsigned code, const struct km_err *err,
     s->code = code;
     if (err) {
         s->why = *err;
+        km_veil_text(s->call->w->gw->veil, s->why.text, sizeof s->why.text);
+        err = &s->why;
         snprintf(s->reason, sizeof s->reason, "%.120s", err->text);
         km_rt_tell(s, err, KM_STR_NONE);
     }

@@ -10,7 +10,9 @@
  */
 #include <stdio.h>
 
+#include "base/veil.h"
 #include "gateway/realtime/realtime.h"
+#include "gateway/veil.h"
 
 #define SCRATCH_BYTES ((size_t)96 * 1024 * 1024)
 
@@ -214,6 +216,8 @@ static void from_upstream(struct km_rt_session *s, struct km_arena *scratch, str
         return;
     }
     r = read_books(s, &e, text, &err);
+    if (e.kind == KM_RT_ERROR)
+        text = km_veil_str(s->call->w->gw->veil, scratch, text);
     if (e.kind == KM_RT_SESSION && e.model.n)
         text = renamed(scratch, text, e.model_value, s->call->req.model);
     km_rt_down(s, KM_WS_TEXT, &text, 1);
@@ -254,6 +258,7 @@ static void on_upstream_close(void *ctx, unsigned code, struct km_str reason)
     if (s->state == KM_RT_OPEN) { /* its own word for the client */
         s->code = km_ws_code_valid(code) ? code : KM_WS_NORMAL;
         snprintf(s->reason, sizeof s->reason, "%.*s", KM_STR_ARG(reason));
+        km_veil_text(s->call->w->gw->veil, s->reason, sizeof s->reason);
     }
     if (s->state < KM_RT_CLOSING)
         km_rt_up(s, KM_WS_CLOSE, km_str(payload, km_ws_close_payload(payload, code, KM_STR_NONE)));

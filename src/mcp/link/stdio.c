@@ -320,7 +320,8 @@ struct km_link *km_link_stdio_new(const struct km_link_args *args, struct km_err
     s->alive = -1;
     km_arena_init(&s->arena, (size_t)8 * 1024 * 1024, NULL);
     km_lines_init(&s->lines, KM_MCP_LINE_BYTES, on_line, s);
-    km_server_log_init(&s->log, args->log_writer, args->log_path, args->upstream->entry->log_bytes);
+    km_server_log_init(&s->log, args->log_writer, args->log_path, args->upstream->entry->log_bytes,
+                       km_log_veil(args->log));
     km_deferred_init(&s->up, s->loop, on_up, s);
     km_link_end_init(&s->end, &s->base, s->loop);
     km_timer_init(&s->begin, s->loop, on_begin, s);

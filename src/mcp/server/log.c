@@ -4,7 +4,8 @@
  *     loop: prefix, rate, control bytes ──> log_writer ──> its thread: struct file
  *
  * Each line begins with the time and the process's number, so that the lines of several children
- * can be told apart; a line that comes in pieces is written in pieces.  Nothing here fails: a log
+ * can be told apart.  A server may print what it was given, so a line is held until it is whole and
+ * passes the veil; what is over HELD_MOST bytes is written in pieces.  Nothing here fails: a log
  * that cannot be written must not end a server.
  */
 #include "mcp/server/log.h"
@@ -18,9 +19,13 @@
 #include <unistd.h>
 
 #include "base/time.h"
+#include "base/veil.h"
 
 #define CHUNK ((size_t)64 * 1024) /* put at once, where a file may be that large */
 #define PREFIX_MOST 64
+#define HELD_MOST ((size_t)4 * 1024)
+
+static void put_held(struct km_server_log *log);
 
 /* The writer's thread only, but for its making. */
 struct file {
@@ -133,15 +138,17 @@ static struct km_log_outlet *new_file(struct km_log_writer *writer, const char *
 /* --- the loop --- */
 
 void km_server_log_init(struct km_server_log *log, struct km_log_writer *writer, const char *path,
-                        int64_t max)
+                        int64_t max, struct km_veil *veil)
 {
-    *log = (struct km_server_log){ .writer = writer };
+    *log = (struct km_server_log){ .writer = writer, .veil = veil, .held = KM_BUF(HELD_MOST) };
     log->most = max < (int64_t)CHUNK ? (size_t)max : CHUNK;
     log->file = path ? new_file(writer, path, max) : NULL;
 }
 
 void km_server_log_done(struct km_server_log *log)
 {
+    put_held(log);
+    km_buf_done(&log->held);
     if (log->file)
         km_log_outlet_release(log->writer, log->file);
     log->file = NULL;
@@ -186,7 +193,7 @@ static size_t allowance(struct km_server_log *log, size_t n, struct km_buf *out)
     return n;
 }
 
-void km_server_log_write(struct km_server_log *log, struct km_str bytes)
+static void put(struct km_server_log *log, struct km_str bytes)
 {
     struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(8 * CHUNK);
 
@@ -206,11 +213,55 @@ void km_server_log_write(struct km_server_log *log, struct km_str bytes)
     flush(log, &out);
 }
 
+static void put_veiled(struct km_server_log *log, struct km_str bytes)
+{
+    struct km_buf cut KM_CLEANUP(km_buf_done) = KM_BUF(4 * bytes.n + 1024);
+
+    put(log, km_veil_cut(log->veil, bytes, &cut) ? km_buf_view(&cut) : bytes);
+}
+
+static void put_held(struct km_server_log *log)
+{
+    if (log->held.n)
+        put_veiled(log, km_buf_view(&log->held));
+    km_buf_reset(&log->held);
+}
+
+void km_server_log_write(struct km_server_log *log, struct km_str bytes)
+{
+    size_t whole = km_str_rchr(bytes, '\n');
+
+    if (!log->file)
+        return;
+    if (log->held.n) { /* the rest of its line first */
+        size_t end = km_str_chr(bytes, '\n');
+        size_t n = end < bytes.n ? end + 1 : bytes.n;
+
+        if (log->held.n + n > HELD_MOST)
+            put_held(log);
+        if (n <= HELD_MOST && end < bytes.n) {
+            km_buf_str(&log->held, km_str_sub(bytes, 0, n));
+            put_held(log);
+            bytes = km_str_skip(bytes, n);
+        }
+        whole = km_str_rchr(bytes, '\n');
+    }
+    if (whole < bytes.n) {
+        put_veiled(log, km_str_sub(bytes, 0, whole + 1));
+        bytes = km_str_skip(bytes, whole + 1);
+    }
+    if (bytes.n > HELD_MOST)
+        put_veiled(log, bytes);
+    else
+        km_buf_str(&log->held, bytes);
+}
+
 void km_server_log_say(struct km_server_log *log, const char *fmt, ...)
 {
     struct km_buf line KM_CLEANUP(km_buf_done) = KM_BUF(4096);
     va_list ap;
 
+    put_held(log);
     if (log->inside)
         km_buf_byte(&line, '\n');
     km_buf_str(&line, KM_STR("kanmon: "));
@@ -219,5 +270,5 @@ void km_server_log_say(struct km_server_log *log, const char *fmt, ...)
     va_end(ap);
     km_buf_byte(&line, '\n');
     log->second = 0; /* always said */
-    km_server_log_write(log, km_buf_view(&line));
+    put(log, km_buf_view(&line));
 }

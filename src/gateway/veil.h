@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* veil.h - what upstreams say of failures, without the deployment's credentials (base/veil.h).
+ *
+ *     answers from 400 on     the HTTP server, all routes (http/server.h)
+ *     log lines               base/log
+ *     an upstream's refusal   km_veil_answer(), before it is read or passed on
+ *     why a call failed       km_veil_failure(), before it is told, as an event too
+ *     an event of an error    km_veil_str(), in streams, sessions and MCP messages
+ *
+ * The content of what went well is never touched.
+ */
+#ifndef KM_GATEWAY_VEIL_H
+#define KM_GATEWAY_VEIL_H
+
+#include "base/arena.h"
+
+struct km_call;
+struct km_snapshot;
+struct km_veil;
+
+/* The credentials of a configuration, and of what was made of it. */
+void km_veil_learn(struct km_veil *veil, const struct km_snapshot *snap);
+
+/* The text itself where nothing was cut; empty: no memory. */
+struct km_str km_veil_str(struct km_veil *veil, struct km_arena *arena, struct km_str text);
+/* The body and the head of an upstream's refusal that the call has gathered. */
+void km_veil_answer(struct km_call *call);
+/* Does a stream's event say that something failed?  By its name, or a member "error" that is not
+ * null: within a text such a member's quotes are escaped. */
+bool km_veil_tells_failure(struct km_str event);
+
+/* Lets a text event stream through that is passed on as it comes: whole events, of which those that
+ * tell of a failure are cut; the beginning of the next one waits for its end.  An event over
+ * KM_VEIL_EVENT_BYTES does not wait.  The answer dies with the next one; last: nothing follows. */
+#define KM_VEIL_EVENT_BYTES ((size_t)1 << 20)
+struct km_veil_gate;
+struct km_veil_gate *km_veil_gate_new(struct km_arena *arena); /* NULL: no memory */
+struct km_str km_veil_gate_feed(struct km_veil_gate *g, struct km_veil *veil, struct km_str bytes,
+                                bool last);
+
+/* call->err. */
+void km_veil_failure(struct km_call *call);
+
+#endif
