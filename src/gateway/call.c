@@ -18,6 +18,7 @@
 #include "gateway/reply.h"
 #include "gateway/translate.h"
 #include "gateway/objects/upload.h"
+#include "gateway/realtime/realtime.h"
 
 /* Steps in the order of the happy path.  XX(STEP, may_wait, on_error) */
 #define KM_CALL_STEPS(XX)                                                                          \
@@ -239,6 +240,18 @@ void km_call_cancel(struct km_call *call, const char *why)
     km_fail(&call->err, KM_E_CANCELED, "%s", why);
     km_call_abandon(call);
     km_fail(&err, KM_E_CANCELED, "%s", why);
+    km_call_fail(call, &err);
+}
+
+void km_call_revoke(struct km_call *call, const struct km_err *why)
+{
+    struct km_err err = *why;
+
+    if (settled(call))
+        return;
+    if (call->rt && call->streaming)
+        km_rt_revoked(call->rt, why);
+    km_call_abandon(call);
     km_call_fail(call, &err);
 }
 

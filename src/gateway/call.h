@@ -130,6 +130,7 @@ struct km_call {
     bool intent; /* written: account must settle it */
     bool settled; /* account did its work */
     struct km_veil_gate *gate; /* of a stream that is passed on as it comes; NULL: none */
+    bool revoked; /* its key was: it was told to end */
     bool ledger_waits; /* its callback will come: nothing may move before */
 
     /* attempts */
@@ -195,6 +196,8 @@ void km_call_start(struct km_call *call);
 void km_call_drop(struct km_call *call); /* it was never started */
 /* From outside the steps: nobody wants it any more.  Moves nothing while books are written. */
 void km_call_cancel(struct km_call *call, const char *why);
+/* Its key may not be used any more: it ends with why. */
+void km_call_revoke(struct km_call *call, const struct km_err *why);
 
 /* A wait is over: status 0 or negative.  From callbacks of the loop only, never from a step. */
 void km_call_resume(struct km_call *call, int status);

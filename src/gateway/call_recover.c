@@ -78,7 +78,7 @@ static enum km_outcome outcome_of(const struct km_call *call)
     int code = call->err.code, status = call->err.http;
 
     if (code == KM_E_CANCELED || code == KM_E_NOT_IMPLEMENTED || code == KM_E_OVERLOADED ||
-        code == KM_E_INVALID || code == KM_E_UNSUPPORTED ||
+        code == KM_E_INVALID || code == KM_E_UNAUTHENTICATED || code == KM_E_UNSUPPORTED ||
         code == KM_E_LIMIT || code == KM_E_REQUEST_TIMEOUT || code == KM_E_BODY_TOO_LARGE ||
         code == KM_E_HEADER_TOO_LARGE)
         return KM_OUTCOME_CALLER;

@@ -15,6 +15,7 @@
 
 #include "base/event.h"
 #include "gateway/listening.h"
+#include "gateway/revoke.h"
 #include "gateway/snapshot.h"
 #include "http/client.h"
 #include "store/ledger.h"
@@ -88,6 +89,8 @@ struct km_worker {
     void *pass_ctx;
     struct km_msg freeze, thaw, stop;
     struct km_timer tick; /* each second: counts, and memory that is not used any more */
+    struct km_timer revoke_tick;
+    struct km_revoke revoke; /* gateway/revoke.h */
 };
 
 struct km_gateway_args {

@@ -248,6 +248,14 @@ static void on_tick(void *ctx)
     km_timer_start(&w->tick, TICK_MS);
 }
 
+static void on_revoke(void *ctx)
+{
+    struct km_worker *w = ctx;
+
+    km_revoke_look(w);
+    km_timer_start(&w->revoke_tick, KM_REVOKE_MS);
+}
+
 static struct km_http_server *make_server(struct km_worker *w,
                                           void (*on_request)(void *ctx, struct km_exchange *x),
                                           struct km_err *err)
@@ -327,6 +335,9 @@ int km_worker_init(struct km_worker *w, struct km_gateway *gw, size_t index, str
         return km_fail(err, KM_E_NOMEM, "out of memory");
     km_timer_init(&w->tick, w->loop, on_tick, w);
     km_timer_start(&w->tick, TICK_MS);
+    w->revoke.generation = km_keys_generation(gw->keys);
+    km_timer_init(&w->revoke_tick, w->loop, on_revoke, w);
+    km_timer_start(&w->revoke_tick, KM_REVOKE_MS);
     return 0;
 }
 
@@ -585,6 +596,7 @@ void km_worker_done(struct km_worker *w)
     if (!w->loop)
         return;
     km_timer_stop(&w->tick);
+    km_timer_stop(&w->revoke_tick);
     for (size_t i = 0; i < w->nlisteners; i++)
         km_acceptor_free(w->listeners[i].acceptor);
     km_acceptor_free(w->control_acceptor);

@@ -67,6 +67,14 @@ void km_rt_end(struct km_rt_session *s, unsigned code, const struct km_err *err,
     km_rt_settle(s);
 }
 
+void km_rt_revoked(struct km_rt_session *s, const struct km_err *err)
+{
+    s->why = *err;
+    s->code = KM_WS_UNAUTHORIZED;
+    snprintf(s->reason, sizeof s->reason, "%.120s", err->text);
+    km_rt_tell(s, err, KM_STR_NONE);
+}
+
 void km_rt_leave(struct km_rt_session *s)
 {
     s->leaving = true;

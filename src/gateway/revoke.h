@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* revoke.h - a key that is blocked, deleted or past its end takes along what runs by it. */
+#ifndef KM_GATEWAY_REVOKE_H
+#define KM_GATEWAY_REVOKE_H
+
+#include <stdint.h>
+
+struct km_worker;
+
+#define KM_REVOKE_MS 250 /* between two looks of a worker */
+
+struct km_revoke {
+    uint64_t generation; /* of the keys at the last walk */
+    unsigned looks; /* since then */
+};
+
+/* Ends the worker's calls, and its MCP sessions and streams, whose key may not be used any more.
+ * Walks them only when a key has changed since, and each few seconds for keys that expire.  On the
+ * worker's loop, outside of any call. */
+void km_revoke_look(struct km_worker *w);
+
+#endif
