@@ -1,5 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* veil.c - see veil.h. */
+/* veil.c - see veil.h.
+ *
+ * A stream that is passed on as it comes is no list of events to us, so a gate stands in its way:
+ *
+ *     bytes ──> held: the event under way ──> whole events, each as it came, or cut ──> out
+ *
+ * An event is cut only where it says that something failed; text that a model wrote never is.  The
+ * gate remembers up to where it has looked, so that a slow trickle costs no more than a flood.
+ */
 #include "gateway/veil.h"
 
 #include "base/veil.h"
