@@ -115,8 +115,7 @@ static struct km_child *new_child(struct supervisor *s, int64_t drain_ms, struct
     static const char *const passed[][2] = { { "host", "--host" },
                                              { "port", "--port" },
                                              { "workers", "--workers" },
-                                             { "num_workers", "--workers" },
-                                             { "state-dir", "--state-dir" } };
+                                             { "num_workers", "--workers" } };
     int fds[KM_LISTEN_MAX];
     size_t at = 5;
 
@@ -125,6 +124,10 @@ static struct km_child *new_child(struct supervisor *s, int64_t drain_ms, struct
             argv[at++] = passed[i][1];
             argv[at++] = option(s, passed[i][0]);
         }
+    if (s->args->cli->state_dir[0]) { /* by variable it has it, and from the folder of the file */
+        argv[at++] = "--state-dir";
+        argv[at++] = s->args->cli->state_dir;
+    }
     if (option(s, "debug") || option(s, "detailed_debug"))
         argv[at++] = "--debug";
     for (size_t i = 0; i < s->sockets->n; i++)

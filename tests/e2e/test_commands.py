@@ -149,11 +149,23 @@ def test_a_state_folder_of_the_gateways_environment_is_found(new_running, tmp_pa
     assert running.command("stop").returncode == 0
 
 
-def test_a_relative_state_folder_by_variable_is_the_same_for_all(new_running):
-    by = {"KANMON_STATE_DIR": "beside-the-file"}
-    running = new_running(state=None, env=by)
-    assert running.status()["state_dir"] == str(running.folder / "beside-the-file")
-    assert running.status(env=by, cwd="/")["state_dir"] == str(running.folder / "beside-the-file")
+def test_a_relative_state_folder_by_variable_is_the_same_for_all(tmp_path):
+    """Wherever a command is called from: it is beside the file."""
+    by = {**ENV, "KANMON_STATE_DIR": "beside-the-file"}
+    running = Running(tmp_path / "g", None)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    ran = running.command("start", env=by, cwd=elsewhere)
+    try:
+        assert ran.returncode == 0, ran.stderr
+        for _ in range(2):
+            for cwd in (running.folder, elsewhere, "/"):
+                status = running.status(env=by, cwd=cwd)
+                assert status["state_dir"] == str(running.folder / "beside-the-file")
+            assert running.command("restart", env=by, cwd="/").returncode == 0
+        assert not list(elsewhere.iterdir())
+    finally:
+        running.run("stop", "-c", running.config, env=by)
 
 
 def test_state_dir_as_a_flag_of_the_start(tmp_path):
