@@ -23,7 +23,8 @@ static bool read_usage(const struct km_arena *arena, struct km_str text, struct 
     bool bad = false;
 
     km_arena_init(&scratch, arena->cap, arena->pool);
-    if (km_json_parse_answer(&scratch, text, &usage, NULL) < 0 || km_json_kind(usage) != KM_JSON_OBJECT)
+    if (km_json_parse_answer(&scratch, text, &usage, NULL) < 0 ||
+        km_json_kind(usage) != KM_JSON_OBJECT)
         return false;
     km_usage_replace(usage, "input_tokens", &input, &bad);
     km_usage_replace(usage, "cache_read_input_tokens", &u->cached_tokens, &bad);

