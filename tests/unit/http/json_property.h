@@ -301,6 +301,8 @@ static inline bool property_unique(yyjson_val *v)
         yyjson_arr_foreach(v, idx, max, val) unique = unique && property_unique(val);
         return unique;
     }
+    if (!yyjson_is_obj(v)) /* the macro below adds to its pointer */
+        return true;
     yyjson_obj_foreach(v, idx, max, key, val) unique =
         unique && property_unique(val) &&
         property_count(v, km_str(yyjson_get_str(key), yyjson_get_len(key))) == 1;
