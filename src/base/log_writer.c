@@ -30,6 +30,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/err.h"
 #include "base/list.h"
 #include "base/time.h"
 
@@ -351,6 +352,7 @@ static struct block *add_block(struct km_log_writer *w, struct km_log_outlet *o,
     b->lost = take_lost(o);
     o->refs++;
     w->queued += b->cap;
+    km_assert(w->blocks.prev); /* a list is a ring, which the analyzer does not see here */
     km_list_push(&w->blocks, &b->link);
     return b;
 }

@@ -308,11 +308,16 @@ int km_gateway_new(const struct km_gateway_args *args, struct km_loop *main_loop
 static int add_place(struct km_gateway *gw, int fd, struct km_err *err)
 {
     union km_addr addr = { 0 };
+    char text[KM_ADDR_TEXT] = "", other[KM_ADDR_TEXT];
     int r = km_listen_address(fd, &addr, err);
 
-    for (size_t i = 0; r == 0 && i < gw->nplaces; i++)
-        if (memcmp(&gw->places[i], &addr, sizeof addr) == 0)
+    if (r == 0)
+        km_addr_text(&addr, text);
+    for (size_t i = 0; r == 0 && i < gw->nplaces; i++) {
+        km_addr_text(&gw->places[i], other);
+        if (strcmp(text, other) == 0)
             return 0;
+    }
     if (r == 0 && gw->nplaces < KM_LISTEN_MAX)
         gw->places[gw->nplaces++] = addr;
     return r;

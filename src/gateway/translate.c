@@ -122,7 +122,7 @@ static int decode_request(struct km_call *call, struct km_err *err)
 {
     struct km_arena *arena = &call->tr->request;
     struct km_chat *chat = call->tr->chat = km_arena_alloc(arena, sizeof *chat);
-    const struct km_json *root;
+    const struct km_json *root = NULL;
     int r = km_translate_body(call, call->d->npaths, &root, err);
 
     if (!chat)

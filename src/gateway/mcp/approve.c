@@ -81,7 +81,7 @@ static int sent_args(struct km_mcp_work *w, const struct km_json **ret, struct k
 static int question_of(struct km_mcp_work *w, struct km_buf *shown, struct km_approval_ask *ask,
                        struct km_err *err)
 {
-    const struct km_json *args;
+    const struct km_json *args = NULL;
     int r = sent_args(w, &args, err);
 
     if (r < 0)
@@ -212,7 +212,7 @@ static int message(struct km_mcp_work *w, struct km_str *ret, struct km_err *err
 {
     struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(MESSAGE_BYTES);
     struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(4 * MESSAGE_BYTES);
-    const struct km_json *args;
+    const struct km_json *args = NULL;
     int r = sent_args(w, &args, err);
 
     if (r < 0)

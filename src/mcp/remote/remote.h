@@ -92,11 +92,14 @@ struct km_remote {
     bool sse; /* the link is HTTP+SSE in place of Streamable HTTP */
     bool introducing; /* notifications/initialized is on its way */
     bool answered; /* it has said something */
+    bool hurries; /* no call waits for level_id: no answer came in time, or it takes no more jobs */
+    bool wants_listen; /* somebody subscribed before it was ready */
+    bool stuck; /* it gave no sign in time (sign_id), and has answered nothing since */
+    bool hasty; /* what waits is sent, whatever it says */
     const struct km_mcp_revision *revision;
     struct km_buf hello; /* the result of initialize or server/discover */
     unsigned log_level; /* as last set there; 0: none was */
     uint64_t level_id; /* of logging/setLevel, while calls wait for its answer; else 0 */
-    bool hurries; /* none does any more: it did not answer in time, or takes no more jobs */
     unsigned users; /* callers that used it: 0, 1, 2 for more */
     struct km_str user; /* the principal of the first */
     uint64_t probe_id, opening_id; /* of server/discover, of initialize; 0: none is awaited */
@@ -114,15 +117,12 @@ struct km_remote {
     struct km_timer timer; /* of the opening; then of subscriptions/listen, or of level_id */
     struct km_job *listening; /* subscriptions/listen; NULL: none */
     unsigned listens; /* how often it had to be opened anew */
-    bool wants_listen; /* somebody subscribed before it was ready */
     struct km_deferred end; /* it is to be freed */
     struct km_err why;
     uint64_t idle_since_ms; /* njobs is 0 */
     uint64_t answered_ms; /* it answered something, or was sent the first request it is at */
     uint64_t sign_id; /* of a ping whose answer jobs wait for; 0: none do */
     struct km_timer quiet; /* until they wait for it no longer */
-    bool stuck; /* it gave none in time, and has answered nothing since */
-    bool hasty; /* what waits is sent, whatever it says */
     uint64_t last; /* stdio: km_job_whose() of the session that used it last; 0: none has */
     unsigned garbage;
     uint64_t flood_at_ms;
