@@ -275,7 +275,7 @@ def test_clients_that_vanish_in_a_management_body_hold_no_connection(gateway):
 def test_a_second_signal_ends_it_in_order_with_calls_running(new_gateway, upstream, accounting,
                                                              model):
     gateway = new_gateway(f"\n  accounting: {accounting}\n")
-    key = gateway.new_key(max_budget=1.0)
+    key = gateway.new_key(max_budget=10.0)  # room for eight answers of any length
     links = [connect(gateway) for _ in range(8)]
     for link in links:
         link.sendall(chat_bytes(model, key, stream=True))

@@ -177,7 +177,8 @@ def test_the_start_says_where_and_what_to_do(new_gateway, upstream, tmp_path):
     gateway.start(wait=False)
     assert gateway.process.wait(30) == 5
     log = gateway.log.read_text()
-    assert re.search(r"config.yaml:1:\d+: litellm_params.api_kye .*'api_key'.*extra_body", log)
+    said = r"litellm_params\.api_kye .*'api_key'.*config\.yaml:1:\d+.*extra_body"
+    assert re.search(said, log, re.S), log
     assert SECRET not in log
 
 

@@ -216,7 +216,7 @@ def test_a_store_that_is_lost_is_seen_and_said(new_gateway, harm, policy):
     do_harm(db)
     assert word in unready(gateway)["detail"]
     log = lambda: gateway.log.read_text()
-    assert "store.lost" in log()
+    wait_until(lambda: "store.lost" in log(), 20, "the log's line")
     made = gateway.call("POST", "/key/generate", {})
     assert made.status == 503 and word in made.json()["error"]["message"], made
     statuses = {gateway.chat(key=key).status for _ in range(5)}
