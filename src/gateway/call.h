@@ -148,6 +148,7 @@ struct km_call {
     struct km_http_request out;
     struct km_http_call *up; /* the attempt under way */
     bool sent; /* it is over, and the upstream may have read all of its request */
+    bool owed; /* an attempt before it was sent, and never answered */
     struct km_timer deadline;
 
     /* the answer */

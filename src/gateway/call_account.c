@@ -11,11 +11,12 @@
 #include "gateway/metrics.h"
 #include "gateway/prefix/prefix.h"
 
-/* The upstream has the whole request and said nothing of it: its client left, its time ran out, or
- * the connection broke.  The vendor reads what it got, and bills that. */
+/* An upstream has the whole request and said nothing of it: its client left, its time ran out, or
+ * the connection broke.  The vendor reads what it got, and bills that; a later attempt that was
+ * refused, or never sent, does not undo it. */
 static bool unanswered(const struct km_call *call)
 {
-    return call->sent && call->failed && call->up_status == 0;
+    return call->failed && (call->owed || (call->sent && call->up_status == 0));
 }
 
 /* Did the upstream do anything that it may bill? */

@@ -135,7 +135,10 @@ void km_call_forget_answer(struct km_call *call)
 
 static void forget_attempt(struct km_call *call)
 {
+    bool unanswered = call->sent && !call->up_status;
+
     km_call_forget_answer(call);
+    call->owed = call->owed || unanswered;
     call->tr = km_translation_free(call->tr);
     call->framer = km_framer_free(call->framer);
     call->relaying = false;

@@ -258,6 +258,8 @@ static void usage(struct km_call *call, struct km_usage *ret)
     m->price = price_of(call, call->d);
     call->price = &m->price;
     *ret = km_media_usage(row_of(call), &m->ask, &m->price, &m->said);
+    if (call->failed && !call->up_status)
+        ret->known = false; /* given up: what was asked for, and may have been made */
 }
 
 const struct km_call_kind km_kind_media = {

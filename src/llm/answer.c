@@ -12,6 +12,7 @@
 #include "llm/answer.h"
 
 #include "http/json.h"
+#include "llm/usage.h"
 
 static bool is_output(enum km_chat_event_kind kind)
 {
@@ -210,7 +211,7 @@ struct km_usage km_answer_usage(const struct km_answer *a)
     struct km_usage u = a->usage;
     int64_t by_text = (int64_t)(a->text_bytes / 4);
 
-    if (u.known)
+    if (u.known && !km_usage_falls_short(&u, by_text, a->finished))
         return u;
     u = (struct km_usage){ .prompt_tokens =
                                u.prompt_tokens ? u.prompt_tokens : a->prompt_estimate };

@@ -8,6 +8,7 @@
 #include "llm/api.h"
 
 #include "base/encode.h"
+#include "llm/usage.h"
 
 /* An upstream that reads names without their case would take this one for the one that was judged:
  * a model the key may use, and another that is run. */
@@ -324,7 +325,7 @@ struct km_usage km_llm_stream_usage(const struct km_llm_stream *s)
     struct km_usage u = s->usage;
     int64_t by_text = (int64_t)(s->text_bytes / 4);
 
-    if (u.known)
+    if (u.known && !km_usage_falls_short(&u, by_text, s->done || s->finished))
         return u;
     u = (struct km_usage){ .prompt_tokens = u.prompt_tokens };
     if (!u.prompt_tokens) /* some say at their start what went in */

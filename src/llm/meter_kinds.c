@@ -80,6 +80,8 @@ static void read_usage(struct km_meter *m, const struct km_json *v)
     now.cache_write_tokens = first_count(v, written, bad);
     now.completion_tokens = first_count(v, output, bad);
     now.prompt_tokens = first_count(v, all, bad);
+    for (size_t i = 0; output[i]; i++)
+        *bad = *bad || km_json_kind(km_json_get(v, output[i])) == KM_JSON_NULL;
     if (!now.prompt_tokens)
         now.prompt_tokens = first_count(v, input, bad) + now.cached_tokens + now.cache_write_tokens;
     if (!now.cached_tokens)

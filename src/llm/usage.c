@@ -43,6 +43,21 @@ void km_usage_replace(const struct km_json *object, const char *name, int64_t *v
         *value = km_usage_due(object, name, bad);
 }
 
+int64_t km_usage_ms(const struct km_json *object, const char *name, bool *bad)
+{
+    const struct km_json *v = km_json_get(object, name);
+    struct km_str number;
+    int64_t micro;
+
+    if (km_json_kind(v) == KM_JSON_ABSENT || km_json_kind(v) == KM_JSON_NULL)
+        return 0;
+    if (km_json_number(v, &number) && km_str_decimal(number, 6, &micro) == 0 && micro >= 0 &&
+        micro <= KM_MS_SAID_MOST * 1000)
+        return micro / 1000 + (micro % 1000 != 0);
+    *bad = true;
+    return 0;
+}
+
 int64_t km_usage_text(struct km_str text, bool *bad)
 {
     int64_t n = 0;

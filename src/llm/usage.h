@@ -15,6 +15,9 @@
 /* Of one answer: ten times the largest window there is.  Sums of counts stay far from overflow. */
 #define KM_TOKENS_SAID_MOST INT64_C(100000000)
 
+/* Of one recording: ten days. */
+#define KM_MS_SAID_MOST (INT64_C(10) * 24 * 3600 * 1000)
+
 /* A count that may be left out, which is 0, but not said wrongly: sets *bad then.  null is as good
  * as left out: servers write it where they have no number of that kind. */
 int64_t km_usage_count(const struct km_json *object, const char *name, bool *bad);
@@ -24,6 +27,16 @@ int64_t km_usage_due(const struct km_json *object, const char *name, bool *bad);
 
 /* A report that comes in pieces: *value stays where this one leaves the count out. */
 void km_usage_replace(const struct km_json *object, const char *name, int64_t *value, bool *bad);
+
+/* Seconds, in milliseconds, a part of one counting as one; may be left out. */
+int64_t km_usage_ms(const struct km_json *object, const char *name, bool *bad);
+
+/* A report is known, but says less than was heard: nothing came out, where something did; or it
+ * came early, and the stream was cut.  heard: an estimate. */
+static inline bool km_usage_falls_short(const struct km_usage *u, int64_t heard, bool ended)
+{
+    return u->completion_tokens == 0 ? heard > 0 : !ended && u->completion_tokens < heard / 2;
+}
 
 /* A count that is due, as the value of a header. */
 int64_t km_usage_text(struct km_str text, bool *bad);

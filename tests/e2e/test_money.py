@@ -2,6 +2,7 @@
 """What a call is charged whose upstream says nonsense or nothing, and what a key with money left
 may write.  Reports of usage are raw JSON, so that they can be what no serializer would write."""
 
+import http.client
 import http.server
 import json
 import socket
@@ -127,6 +128,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.server.mode == "mute":
             self.server.ended.wait(120)
             return
+        if isinstance(self.server.mode, tuple):
+            kind, text = self.server.mode
+            self.send_response(200)
+            self.send_header("content-type", kind)
+            self.send_header("transfer-encoding", "chunked")
+            self.end_headers()
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(text), text.encode()))
+            self.close_connection = True
+            return
         if self.server.mode == "endless":
             self.send_response(200)
             self.send_header("content-type", "application/json")
@@ -251,6 +261,78 @@ def test_an_estimate_is_never_above_what_was_reserved(money, says, stream):
     most = len(json.dumps(body)) * INPUT + 10 * OUTPUT
     assert 0 < row["spend"] <= most and row["completion_tokens"] <= 10, row
     assert row["estimated"] is True
+
+
+def cut_after(*events, kind="text/event-stream"):
+    """These events, and then no end."""
+    return kind, "".join(f"data: {e}\n\n" for e in events)
+
+
+WORDS = "one two three four " * 50
+CHUNK = ('{"id":"x","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,'
+         '"delta":{"content":"%s"},"finish_reason":null}]%s}')
+PIECE = '{"candidates":[{"content":{"role":"model","parts":[{"text":"%s"}]},"index":0}]%s}'
+CUTS = {
+    "chat": cut_after(CHUNK % ("", ',"usage":{"prompt_tokens":3,"completion_tokens":0,'
+                               '"total_tokens":3}'), CHUNK % (WORDS, ""), CHUNK % (WORDS, "")),
+    "chat-gemini": cut_after(PIECE % (WORDS, ',"usageMetadata":{"trafficType":"ON_DEMAND"}'),
+                             PIECE % (WORDS, ',"usageMetadata":{"trafficType":"ON_DEMAND"}')),
+    "gemini": cut_after(PIECE % (WORDS, ',"usageMetadata":{"trafficType":"ON_DEMAND"}'),
+                        PIECE % (WORDS, ',"usageMetadata":{"promptTokenCount":3}')),
+}
+
+
+@pytest.mark.parametrize("ask", CUTS)
+def test_a_stream_that_is_cut_costs_what_was_heard(money, says, ask):
+    """Whatever a report said before most of it came."""
+    path, body = {
+        "gemini": ("/v1beta/models/gemini/m:streamGenerateContent?alt=sse",
+                   {"contents": [{"role": "user", "parts": [{"text": "hello"}]}]}),
+    }.get(ask) or ASKS[ask][:2]
+    says(mode=CUTS[ask])
+    key = money.new_key()
+    try:
+        money.call("POST", path, {**body, **({} if ask == "gemini" else {"stream": True})}, key=key)
+    except http.client.IncompleteRead:
+        pass  # the client hears of the cut, too
+    row = last_row(money, key)
+    assert row["completion_tokens"] >= len(WORDS) // 4 and row["prompt_tokens"] > 0, row
+    assert row["estimated"] is True and row["spend"] > 0
+
+
+@pytest.mark.parametrize("report", ["{}", '{"totalTokenCount":-5}', '{"candidatesTokenCount":4}',
+                                    '{"trafficType":"ON_DEMAND"}'])
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_googles_report_without_what_went_in_is_an_estimate(money, says, report, stream):
+    says(report)
+    key = money.new_key()
+    assert money.call("POST", "/v1/chat/completions", {**ASKS["chat-gemini"][1], "stream": stream},
+                      key=key).status == 200
+    row = last_row(money, key)
+    assert row["estimated"] is True and row["prompt_tokens"] > 0 and row["spend"] > 0, row
+
+
+def test_an_attempt_that_was_given_up_is_owed_whatever_comes_after(vendor, says, tmp_path):
+    """The first deployment reads and is silent, the second refuses."""
+    from gateway import Gateway
+    says(mode="mute")
+    config = CONFIG.replace("num_retries: 0", "num_retries: 1").replace("general_settings", """\
+  - model_name: two
+    litellm_params: {{<<: *priced, model: openai/a, order: 1, timeout: 0.3}}
+  - model_name: two
+    litellm_params: {{<<: *priced, model: openai/b, order: 2, api_base: "http://127.0.0.1:{shut}/v1"}}
+general_settings""", 1)
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))  # and does not listen
+        with Gateway(tmp_path, config.format(url=vendor.url, state=tmp_path / "state",
+                                             shut=closed.getsockname()[1])) as gateway:
+            key = gateway.new_key()
+            answer = gateway.call("POST", "/v1/chat/completions", {"model": "two", "messages": TALK},
+                                  key=key)
+            assert answer.status >= 500, answer
+            row = last_row(gateway, key)
+            assert row["estimated"] is True and row["spend"] > 0, row
+            assert row["completion_tokens"] == 0
 
 
 def leave(gateway, path, body, key, count, vendor):

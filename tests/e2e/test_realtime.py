@@ -75,6 +75,21 @@ def test_an_answer_is_a_row_exact_to_the_nano_usd(gw):
     assert round(gw.key_info(key)["spend"] * 1e9) == COST + 120000
 
 
+@pytest.mark.parametrize("usage", [
+    "null", "{}", "[]", '"many"', '{"input_tokens":5}', '{"input_tokens":5,"output_tokens":null}',
+    '{"input_tokens":-5,"output_tokens":2}', '{"input_tokens":5,"output_tokens":1e300}'])
+def test_an_answer_without_a_count_is_an_estimate(gw, usage):
+    with Session(gw) as s:
+        s.send("conversation.item.create", item={
+            "type": "message", "role": "user",
+            "content": [{"type": "input_text", "text": "hello there " * 40}]})
+        s.send("response.create", response={"metadata": {"usage": usage}})
+        s.until("response.done")
+        (row,) = answers(gw, s.call_id)
+        assert row["estimated"] is True and 0 < row["spend"] < ROOM, row
+        assert row["prompt_tokens"] >= 100 and row["completion_tokens"] > 0, row
+
+
 def test_a_thousand_messages_go_both_ways_byte_for_byte(gw, fake):
     sent, got = hashlib.sha256(), hashlib.sha256()
     with Session(gw, "gpt-realtime") as s:

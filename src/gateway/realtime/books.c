@@ -384,7 +384,7 @@ int km_rt_begin(struct km_rt_session *s, const struct km_rt_event *e, struct km_
 /* What an answer came to that nobody counted; the first stands for all that are under way. */
 static struct km_usage estimate(struct km_rt_session *s)
 {
-    struct km_usage u = { .prompt_tokens = s->context };
+    struct km_usage u = { .prompt_tokens = s->context + (s->added + 3) / 4 };
 
     u.audio_completion_tokens = (int64_t)(s->audio_bytes / AUDIO_BASE64_A_TOKEN);
     u.completion_tokens = (int64_t)(s->text_bytes / 4) + u.audio_completion_tokens;
@@ -410,10 +410,10 @@ int km_rt_ended(struct km_rt_session *s, const struct km_rt_event *e, struct km_
     entry.start_us = entry.first_us = r->start_us;
     entry.reserved = r->reserved;
     entry.metadata = note(s, km_str(r->id, r->id_n), &meta);
-    if (e->usage_bad)
+    if (e->usage_bad || (!u.known && s->text_bytes + s->audio_bytes > 0))
         u = estimate(s);
     else
-        u.known = true; /* one that failed or was stopped early used nothing */
+        u.known = true; /* one that failed, or was stopped before a word, used nothing */
     settle(s, &entry, &s->call->d->price, &u);
     r->used = false;
     s->active--;

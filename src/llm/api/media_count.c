@@ -139,13 +139,11 @@ bool km_media_worst(const struct km_media_api *m, const struct km_media_ask *ask
 
 /* --- answers --- */
 
-static int64_t milliseconds_of(const struct km_json *seconds)
+/* One of the two counts is there; the other may be left out, but not be null. */
+static bool half_said(const struct km_json *v, const char *input, const char *output)
 {
-    struct km_str number;
-    int64_t ms = 0;
-
-    return km_json_number(seconds, &number) && km_str_decimal(number, 3, &ms) == 0 && ms > 0 ? ms
-                                                                                             : 0;
+    return km_json_kind(km_json_get(v, input)) == KM_JSON_NULL ||
+           km_json_kind(km_json_get(v, output)) == KM_JSON_NULL;
 }
 
 /* {"type":"tokens","input_tokens","input_tokens_details":{"text_tokens","audio_tokens",
@@ -165,9 +163,11 @@ static void read_usage(const struct km_media_api *m, const struct km_json *v,
         prompt = km_usage_count(v, "prompt_tokens", bad);
         made = km_usage_count(v, "completion_tokens", bad);
     }
-    said->ms += milliseconds_of(km_json_get(v, "seconds"));
+    said->ms += km_usage_ms(v, "seconds", bad);
     if (prompt + made == 0)
         return;
+    *bad = *bad || half_said(v, "input_tokens", "output_tokens") ||
+           half_said(v, "prompt_tokens", "completion_tokens");
     u->known = true;
     u->prompt_tokens += prompt;
     u->completion_tokens += made;
@@ -216,7 +216,7 @@ void km_media_answer(const struct km_media_api *m, struct km_str json, struct km
 
         if (at[KM_A_DURATION].type == KM_JSON_STRING) /* Whisper's older answers: "8.47" */
             v = km_str_sub(v, 1, v.n - 2);
-        if (km_str_decimal(v, 3, &ms) == 0)
+        if (km_str_decimal(v, 3, &ms) == 0 && ms > 0 && ms <= KM_MS_SAID_MOST)
             said->ms = ms;
     }
     keep(said->size, json, &at[KM_A_SIZE]);

@@ -189,39 +189,29 @@ static int read_part(struct km_arena *arena, struct km_str object, bool client,
 
 /* --- usage --- */
 
-/* "2.48" seconds in milliseconds, a part of one counting as one. */
-static int64_t milliseconds(const struct km_json *v)
-{
-    struct km_str number;
-    int64_t micro;
-
-    if (!km_json_number(v, &number) || km_str_decimal(number, 6, &micro) < 0)
-        return 0;
-    return micro / 1000 + (micro % 1000 != 0);
-}
-
 static int read_usage(struct km_arena *arena, struct km_str text, struct km_usage *u, bool *ret_bad,
                       struct km_err *err)
 {
     const struct km_json *root, *in, *cached, *out;
-    bool bad = false;
+    bool bad = false, timed;
     int r = km_json_parse_answer(arena, text, &root, err);
 
     if (r < 0)
         return r;
+    timed = km_json_get(root, "seconds") != NULL; /* of a transcript: it has no tokens */
     in = km_json_get(root, "input_token_details");
     cached = km_json_get(in, "cached_tokens_details");
     out = km_json_get(root, "output_token_details");
     *u = (struct km_usage){
-        .prompt_tokens = km_usage_count(root, "input_tokens", &bad),
-        .completion_tokens = km_usage_count(root, "output_tokens", &bad),
+        .prompt_tokens = (timed ? km_usage_count : km_usage_due)(root, "input_tokens", &bad),
+        .completion_tokens = (timed ? km_usage_count : km_usage_due)(root, "output_tokens", &bad),
         .cached_tokens = km_usage_count(in, "cached_tokens", &bad),
         .audio_tokens = km_usage_count(in, "audio_tokens", &bad),
         .image_tokens = km_usage_count(in, "image_tokens", &bad),
         .audio_cached_tokens = km_usage_count(cached, "audio_tokens", &bad),
         .image_cached_tokens = km_usage_count(cached, "image_tokens", &bad),
         .audio_completion_tokens = km_usage_count(out, "audio_tokens", &bad),
-        .audio_ms = milliseconds(km_json_get(root, "seconds")),
+        .audio_ms = km_usage_ms(root, "seconds", &bad),
     };
     u->known = !bad;
     *ret_bad = bad;

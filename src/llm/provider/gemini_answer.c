@@ -16,23 +16,34 @@
 
 /* --- usage --- */
 
+static bool counts_anything(const struct km_json *v)
+{
+    static const char *const names[] = { "promptTokenCount", "candidatesTokenCount",
+                                         "totalTokenCount", "thoughtsTokenCount" };
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (km_json_get(v, names[i]))
+            return true;
+    return false;
+}
+
 bool km_gemini_usage(const struct km_json *v, struct km_usage *ret)
 {
     bool bad = false;
 
-    if (km_json_kind(v) != KM_JSON_OBJECT)
+    /* Vertex AI's chunks but the last have {"trafficType":..} alone: that counts nothing. */
+    if (km_json_kind(v) != KM_JSON_OBJECT || !counts_anything(v))
         return false;
     /* Protobuf's JSON leaves out what is 0, so no count is due but one of what went in. */
     *ret = (struct km_usage){
-        .prompt_tokens = km_usage_count(v, "promptTokenCount", &bad) +
+        .prompt_tokens = km_usage_due(v, "promptTokenCount", &bad) +
                          km_usage_count(v, "toolUsePromptTokenCount", &bad),
         .reasoning_tokens = km_usage_count(v, "thoughtsTokenCount", &bad),
         .cached_tokens = km_usage_count(v, "cachedContentTokenCount", &bad),
     };
     ret->completion_tokens =
         km_usage_count(v, "candidatesTokenCount", &bad) + ret->reasoning_tokens;
-    bad = bad || km_json_kind(km_json_get(v, "promptTokenCount")) == KM_JSON_NULL ||
-          km_json_kind(km_json_get(v, "candidatesTokenCount")) == KM_JSON_NULL;
+    bad = bad || km_json_kind(km_json_get(v, "candidatesTokenCount")) == KM_JSON_NULL;
     ret->known = !bad;
     return true;
 }

@@ -42,6 +42,36 @@ static void what_is_no_count_spoils_the_report(void **state)
     }
 }
 
+static void seconds_are_judged_like_counts(void **state)
+{
+    static const struct {
+        const char *text;
+        int64_t ms;
+        bool bad;
+    } rows[] = {
+        { "2.48", 2480, false },
+        { "0", 0, false },
+        { "null", 0, false },
+        { "0.0001", 1, false },
+        { "864000", KM_MS_SAID_MOST, false },
+        { "-1", 0, true },
+        { "9e12", 0, true },
+        { "864000.1", 0, true },
+        { "\"5\"", 0, true },
+        { "true", 0, true },
+    };
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char text[64];
+        bool bad = false;
+
+        snprintf(text, sizeof text, "{\"n\":%s}", rows[i].text);
+        assert_int_equal(km_usage_ms(parse(f, text), "n", &bad), rows[i].ms);
+        assert_int_equal(bad, rows[i].bad);
+    }
+}
+
 static void a_count_is_taken_as_it_stands(void **state)
 {
     static const struct {
@@ -119,6 +149,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_is_no_count_spoils_the_report, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(seconds_are_judged_like_counts, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_count_is_taken_as_it_stands, set_up, tear_down),
         cmocka_unit_test_setup_teardown(null_and_absent_are_nothing_where_nothing_is_due, set_up,
                                         tear_down),
