@@ -9,34 +9,53 @@
  */
 #include "gateway/objects/file_refs.h"
 #include "gateway/objects/inside.h"
+#include "llm/answer.h"
 
 #define OUTPUT_DEFAULT 4096 /* tokens of a line that bounds its output nowhere */
 
 #define TOKENS_MOST INT64_C(1000000000000) /* of a batch: 50,000 lines of the largest windows */
 
-static int64_t count(struct km_object_work *o, const struct km_json *v, const char *name,
-                     const char *other)
+static int64_t count(const struct km_json *v, const char *name, const char *other, bool due,
+                     bool *bad)
 {
     const struct km_json *said = km_json_get(v, name);
     int64_t n = 0;
 
     said = said ? said : km_json_get(v, other);
-    if (km_json_kind(said) == KM_JSON_ABSENT || km_json_kind(said) == KM_JSON_NULL)
+    if (!said && !due)
         return 0;
     if (km_json_i64(said, &n) && n >= 0 && n <= TOKENS_MOST)
         return n;
-    o->uncounted = true;
+    *bad = true;
     return 0;
 }
 
-void km_object_add_usage(struct km_object_work *o, const struct km_json *usage)
+bool km_object_add_usage(struct km_object_work *o, const struct km_json *usage)
 {
     const struct km_json *in = km_json_get(usage, "prompt_tokens_details");
+    int64_t prompt, completion, cached;
+    bool bad = false, ignored = false;
 
     in = in ? in : km_json_get(usage, "input_tokens_details");
-    o->used.prompt_tokens += count(o, usage, "prompt_tokens", "input_tokens");
-    o->used.completion_tokens += count(o, usage, "completion_tokens", "output_tokens");
-    o->used.cached_tokens += count(o, in, "cached_tokens", "");
+    prompt = count(usage, "prompt_tokens", "input_tokens", true, &bad);
+    completion = count(usage, "completion_tokens", "output_tokens", false, &bad);
+    cached = count(in, "cached_tokens", "", false, &ignored);
+    if (bad)
+        return false;
+    o->used.prompt_tokens += prompt;
+    o->used.completion_tokens += completion;
+    o->used.cached_tokens += cached;
+    return true;
+}
+
+/* An answer that nobody counted: what came out is there to be seen. */
+static void estimate_line(struct km_object_work *o, const struct km_json *body)
+{
+    if (km_json_kind(body) != KM_JSON_OBJECT ||
+        km_json_kind(km_json_get(body, "error")) == KM_JSON_OBJECT)
+        return; /* it was refused */
+    o->used.completion_tokens += km_tokens_estimate(km_buf_view(&o->line));
+    o->uncounted = true;
 }
 
 /* {"response":{"body":{"model":"...","usage":{...}}}} */
@@ -51,7 +70,8 @@ static void count_line(struct km_call *call)
     if (!km_buf_failed(&o->line) &&
         km_json_parse_answer(&scratch, km_buf_view(&o->line), &root, NULL) == 0) {
         body = km_json_get(km_json_get(root, "response"), "body");
-        km_object_add_usage(o, km_json_get(body, "usage"));
+        if (!km_object_add_usage(o, km_json_get(body, "usage")))
+            estimate_line(o, body);
         if (!o->model.n && km_json_string(km_json_get(body, "model"), &model))
             o->model = km_arena_str(&call->arena, model);
     } else if (o->line.n) {
@@ -79,23 +99,47 @@ static const struct km_deployment *model_of(const struct km_call *call, struct k
 
 /* Members of a line's body; one that is there twice is refused, for the upstream may take the
  * other. */
-enum { KM_L_MODEL, KM_L_COMPLETION, KM_L_TOKENS, KM_L_OUTPUT, KM_L_COUNT };
+enum {
+    KM_L_MODEL,
+    KM_L_COMPLETION,
+    KM_L_TOKENS,
+    KM_L_OUTPUT,
+    KM_L_CHOICES,
+    KM_L_BEST_OF,
+    KM_L_COUNT,
+};
 static const struct km_str line_names[KM_L_COUNT] = {
     { "model", 5 },
     { "max_completion_tokens", 21 },
     { "max_tokens", 10 },
     { "max_output_tokens", 17 },
+    { "n", 1 },
+    { "best_of", 7 },
 };
 
+/* The largest of those members that are numbers; `otherwise`: none is. */
+static int64_t largest(struct km_str body, const struct km_json_span *at, size_t from, size_t to,
+                       int64_t otherwise)
+{
+    int64_t n, most = -1;
+
+    for (size_t i = from; i <= to; i++)
+        if (at[i].type != KM_JSON_ABSENT && km_str_i64(km_json_value(body, &at[i]), &n) == 0 &&
+            n > most)
+            most = n;
+    return most < 0 ? otherwise : most < TOKENS_MOST ? most : TOKENS_MOST;
+}
+
+/* Of all its answers. */
 static int64_t output_of(struct km_str body, const struct km_json_span *at,
                          const struct km_price *price)
 {
-    int64_t n;
+    int64_t output =
+        largest(body, at, KM_L_COMPLETION, KM_L_OUTPUT,
+                price->max_output_tokens > 0 ? price->max_output_tokens : OUTPUT_DEFAULT);
+    int64_t answers = largest(body, at, KM_L_CHOICES, KM_L_BEST_OF, 1);
 
-    for (size_t i = KM_L_COMPLETION; i <= KM_L_OUTPUT; i++)
-        if (at[i].type != KM_JSON_ABSENT && km_str_i64(km_json_value(body, &at[i]), &n) == 0)
-            return n;
-    return price->max_output_tokens > 0 ? price->max_output_tokens : OUTPUT_DEFAULT;
+    return answers > KM_CHOICES_MOST ? TOKENS_MOST : output * (answers > 0 ? answers : 1);
 }
 
 /* What the line may cost at most, or why it may not be. */

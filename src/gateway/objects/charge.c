@@ -102,8 +102,10 @@ static int count_batch(struct km_call *call, const struct km_json_span *at, stru
     if (at[KM_O_MODEL].type == KM_JSON_STRING)
         o->model = km_json_text(&call->arena, o->body, &at[KM_O_MODEL]);
     if (at[KM_O_USAGE].type == KM_JSON_OBJECT &&
-        km_json_parse_answer(&scratch, km_json_value(o->body, &at[KM_O_USAGE]), &usage, NULL) == 0)
-        km_object_add_usage(o, usage);
+        km_json_parse_answer(&scratch, km_json_value(o->body, &at[KM_O_USAGE]), &usage, NULL) ==
+            0 &&
+        !km_object_add_usage(o, usage))
+        o->uncounted = at[KM_O_OUTPUT].type != KM_JSON_STRING; /* its lines say it better */
     o->counted = o->used.prompt_tokens + o->used.completion_tokens > 0 ||
                  at[KM_O_OUTPUT].type != KM_JSON_STRING;
     if (o->counted)

@@ -79,8 +79,8 @@ bool km_batch_look_ended(struct km_call *call);
 /* Bytes of a batch's file: its lines are checked or counted, as call->object says. */
 void km_object_lines(struct km_call *call, struct km_str bytes);
 void km_object_last_line(struct km_call *call); /* one without an end */
-/* A `usage` of an answer or of a batch. */
-void km_object_add_usage(struct km_object_work *o, const struct km_json *usage);
+/* A `usage` of an answer or of a batch; false: it is none, and nothing was added. */
+bool km_object_add_usage(struct km_object_work *o, const struct km_json *usage) KM_MUST_USE;
 /* The price of the model that the batch's lines name, where it is one of ours or listed. */
 struct km_price km_object_batch_price(const struct km_call *call);
 

@@ -209,8 +209,8 @@ function newBatch(x) {
   return json(x.response, object);
 }
 
-/* Every line of every open batch is answered: 10 tokens in, 5 out. */
-function finishBatches(withUsage) {
+/* Every line of every open batch is answered: 10 tokens in, 5 out, or what `counted` says. */
+function finishBatches(withUsage, counted) {
   for (const { object, input } of batches.values()) {
     if (object.status !== "in_progress") continue;
     const lines = input.content.toString().split("\n").filter(Boolean).map((l) => JSON.parse(l));
@@ -219,7 +219,8 @@ function finishBatches(withUsage) {
         id: `chatcmpl-${i}`, object: "chat.completion", created: 1, model: line.body.model,
         choices: [{ index: 0, finish_reason: "stop", message: { role: "assistant",
           content: "done" } }],
-        usage: { prompt_tokens: 10, completion_tokens: 5, total_tokens: 15 } } } }));
+        usage: counted === null ? { prompt_tokens: 10, completion_tokens: 5, total_tokens: 15 }
+          : "COUNTED" } } }).replace('"COUNTED"', () => counted));
     object.output_file_id = newFile("out.jsonl", "batch_output",
       Buffer.from(`${answers.join("\n")}\n`)).id;
     object.status = "completed";
@@ -286,7 +287,7 @@ function place(path) {
 async function serve(request, response) {
   const url = new URL(request.url, "http://fake");
   const control = { "/seen": () => json(response, seen), "/forget": () => { seen = []; json(response, {}); },
-    "/finish": () => { finishBatches(url.searchParams.get("usage") === "1"); json(response, {}); },
+    "/finish": () => { finishBatches(url.searchParams.get("usage") === "1", url.searchParams.get("line")); json(response, {}); },
     "/busy-batches": () => { busyBatches = Number(url.searchParams.get("n")); json(response, {}); } };
   if (control[url.pathname]) return control[url.pathname]();
   const [, temper, rest] = /^\/(ok|fail|busy|stall|cut|early)(\/.*)$/.exec(url.pathname) ?? [];

@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import subprocess
+import urllib.parse
 import urllib.request
 
 LIB = pathlib.Path(__file__).resolve().parent
@@ -90,8 +91,10 @@ class MediaUpstream:
     def forget(self):
         self._ask("/forget", b"")
 
-    def finish(self, usage):
-        self._ask(f"/finish?usage={int(usage)}", b"")
+    def finish(self, usage, line=None):
+        """line: the JSON that stands for the usage of each of its answers."""
+        more = "" if line is None else "&line=" + urllib.parse.quote(line)
+        self._ask(f"/finish?usage={int(usage)}{more}", b"")
 
 
 def config_of(upstream, state):

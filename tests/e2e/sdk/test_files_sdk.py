@@ -126,6 +126,36 @@ def test_a_batch_is_charged_once(media_gateway, media, usage):
     assert rows[0]["prompt_tokens"] == 70 and rows[0]["completion_tokens"] == 35
 
 
+@pytest.mark.parametrize("line", [
+    "null", "{}", "[]", '{"prompt_tokens":10,"completion_tokens":null}', '{"prompt_tokens":-1}',
+    '{"prompt_tokens":1e300,"completion_tokens":5}', '{"completion_tokens":5}'])
+def test_a_batch_whose_lines_count_nonsense_is_an_estimate(media_gateway, media, line):
+    key = media_gateway.new_key(max_budget=1)
+    mine = client_of(media_gateway, key)
+    batch = new_batch(mine, 3)
+    media.finish(False, line)
+    assert mine.batches.retrieve(batch.id).status == "completed"
+    wait_until(lambda: media_gateway.key_info(key)["spend"] > 0, what="the batch's price")
+    (row,) = [r for r in media_gateway.spend_logs(api_key=key) if r["spend"]]
+    assert row["estimated"] is True and row["completion_tokens"] > 0 and row["spend"] < 0.001, row
+
+
+@pytest.mark.parametrize("more", [
+    {"max_completion_tokens": 1, "max_tokens": 1000000}, {"max_tokens": 20000, "n": 100},
+    {"max_tokens": 20000, "best_of": 100}, {"n": 10**9}])
+def test_the_dearest_reading_of_a_batchs_line_is_held_against_the_budget(media_gateway, more):
+    """0.3 USD a million tokens out: any of these may cost more than the key has."""
+    mine = client_of(media_gateway, media_gateway.new_key(max_budget=0.2))
+    text = json.dumps({"custom_id": "c", "method": "POST", "url": "/v1/chat/completions", "body": {
+        "model": "gpt-4o-mini", "messages": [{"role": "user", "content": "hi"}], **more}})
+    file = mine.files.create(file=("in.jsonl", text.encode()), purpose="batch",
+                             extra_body={"model": "batcher"})
+    with pytest.raises(openai.APIStatusError) as caught:
+        mine.batches.create(input_file_id=file.id, completion_window="24h",
+                            endpoint="/v1/chat/completions")
+    assert "budget" in str(caught.value).lower()
+
+
 def test_a_batch_is_charged_once_over_restarts(media, tmp_path):
     gateway = Gateway(tmp_path, config_of(media, tmp_path / "state")).start()
     try:
