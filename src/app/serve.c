@@ -183,6 +183,8 @@ static int lock_state(void *ctx, struct km_err *err)
 {
     struct serve *s = ctx;
 
+    if (s->lock_fd >= 0) /* a hand-over that was refused had not let go of it */
+        return 0;
     return km_state_lock(s->state_dir, KM_STATE_LOCK, s->config_path, &s->lock_fd, err);
 }
 

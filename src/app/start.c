@@ -98,7 +98,7 @@ static void show_log(const char *path, off_t from)
 {
     char text[TAIL_BYTES + 1];
     off_t size = size_of(path);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe has no end to show */
     ssize_t n;
 
     if (fd < 0)
@@ -122,7 +122,6 @@ static _Noreturn void become_supervisor(struct km_cli *cli, struct place *p,
                                        .sockets = sockets,
                                        .drain_ms = p->drain_ms,
                                        .start_fd = pipe_fd };
-    char pid_file[KM_STATE_DIR_BYTES + 32];
     struct km_err err = { 0 };
     int log = -1, null = open("/dev/null", O_RDWR | O_CLOEXEC), code, r = 0;
     uid_t uid;
@@ -135,7 +134,7 @@ static _Noreturn void become_supervisor(struct km_cli *cli, struct place *p,
     if (r == 0)
         r = km_state_open_log(p->log, uid, gid, &log, &err);
     if (r == 0)
-        r = km_state_sign(lock, p->path, &err);
+        r = km_state_sign(lock, NULL, &err);
     if (r < 0) {
         fprintf(stderr, "error: %s\n", err.text);
         _exit(KM_EXIT_FAILURE);
@@ -147,8 +146,7 @@ static _Noreturn void become_supervisor(struct km_cli *cli, struct place *p,
     close(null);
     code = km_supervisor_run(&args);
     km_sockets_close(sockets);
-    snprintf(pid_file, sizeof pid_file, "%s/" KM_STATE_SUPERVISOR, p->state_dir);
-    unlink(pid_file); /* while it is locked */
+    km_state_remove(p->state_dir, KM_STATE_SUPERVISOR);
     close(lock);
     exit(code);
 }

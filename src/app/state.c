@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/log_fd.h"
 #include "config/config.h"
 #include "gateway/settings.h"
 #include "sys/blocking.h"
@@ -94,12 +95,70 @@ int km_state_make(const struct km_config *config, const char *dir, struct km_err
 int km_state_sign(int fd, const char *config, struct km_err *err)
 {
     char text[PATH_MAX + 32];
-    int n = snprintf(text, sizeof text, "%ld\n%s\n", (long)getpid(), config);
+    int n = config ? snprintf(text, sizeof text, "%ld\n%s\n", (long)getpid(), config)
+                   : snprintf(text, sizeof text, "%ld\n", (long)getpid());
 
     if (n > 0 && (size_t)n < sizeof text && ftruncate(fd, 0) == 0 &&
         pwrite(fd, text, (size_t)n, 0) == n)
         return 0;
     return km_fail_errno(err, errno, "cannot write who uses the state folder");
+}
+
+/* A file that others read the process from, by `kill "$(cat ...)"`, has nothing else in it: its
+ * holder's configuration stands beside it. */
+static bool config_beside(const char *dir, const char *name, char out[PATH_MAX])
+{
+    struct km_str stem = km_str_c(name);
+
+    if (!km_str_ends(stem, KM_STR(".pid")))
+        return false;
+    stem.n -= 4;
+    snprintf(out, PATH_MAX, "%s/%.*s.config", dir, KM_STR_ARG(stem));
+    return true;
+}
+
+static int sign(const char *dir, const char *name, int fd, const char *config, struct km_err *err)
+{
+    char path[PATH_MAX];
+    const size_t n = strlen(config);
+    int beside;
+    bool ok;
+
+    if (!config_beside(dir, name, path))
+        return km_state_sign(fd, config, err);
+    beside = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+    ok = beside >= 0 && pwrite(beside, config, n, 0) == (ssize_t)n;
+    if (!ok)
+        km_fail_errno(err, errno, "cannot write '%s'", path);
+    if (beside >= 0)
+        close(beside);
+    return ok ? km_state_sign(fd, NULL, err) : KM_E_SYSTEM;
+}
+
+static void read_config_beside(const char *dir, const char *name, struct km_state_holder *ret)
+{
+    char path[PATH_MAX];
+    ssize_t n;
+    int fd;
+
+    if (ret->config[0] || !config_beside(dir, name, path))
+        return;
+    fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0)
+        return;
+    n = pread(fd, ret->config, sizeof ret->config - 1, 0);
+    ret->config[n > 0 ? n : 0] = 0;
+    close(fd);
+}
+
+void km_state_remove(const char *dir, const char *name)
+{
+    char path[PATH_MAX];
+
+    if (config_beside(dir, name, path))
+        unlink(path);
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    unlink(path);
 }
 
 /* Root ends processes of which a file speaks that another user may write. */
@@ -165,6 +224,7 @@ void km_state_holder(const char *dir, const char *name, struct km_state_holder *
     if (fd < 0)
         return;
     read_holder(fd, ret);
+    read_config_beside(dir, name, ret);
     close(fd);
 }
 
@@ -177,8 +237,10 @@ bool km_state_held(const char *dir, const char *name, struct km_state_holder *re
     if (fd < 0)
         return false;
     held = flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
-    if (held)
+    if (held) {
         read_holder(fd, ret);
+        read_config_beside(dir, name, ret);
+    }
     close(fd);
     return held && ret->pid > 0;
 }
@@ -211,7 +273,7 @@ int km_state_lock(const char *dir, const char *name, const char *config, int *re
         taken = flock(fd, LOCK_EX | LOCK_NB);
     }
     if (taken == 0) {
-        r = km_state_sign(fd, config, err);
+        r = sign(dir, name, fd, config, err);
         if (r == 0)
             *ret_fd = fd;
         else
@@ -219,6 +281,7 @@ int km_state_lock(const char *dir, const char *name, const char *config, int *re
         return r;
     }
     read_holder(fd, &by);
+    read_config_beside(dir, name, &by);
     close(fd);
     return in_use(dir, config, &by, err);
 }
@@ -247,7 +310,7 @@ int km_state_open_log(const char *path, uid_t uid, gid_t gid, int *ret_fd, struc
     if (own_uid != uid && (setegid(gid) < 0 || seteuid(uid) < 0))
         r = km_fail_errno(err, errno, "cannot open '%s' as another user", path);
     if (r == 0)
-        fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
+        fd = km_log_open(path);
     if (r == 0 && fd < 0)
         r = km_fail_errno(err, errno, "cannot open the log file '%s'", path);
     if (seteuid(own_uid) < 0 || setegid(own_gid) < 0)

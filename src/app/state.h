@@ -31,8 +31,10 @@ struct km_state_holder {
  * go. */
 int km_state_lock(const char *dir, const char *name, const char *config, int *ret_fd,
                   struct km_err *err) KM_MUST_USE;
-/* The same writing, by a process that inherited the lock. */
+/* The same writing, by a process that inherited the lock; config NULL: the process alone. */
 int km_state_sign(int fd, const char *config, struct km_err *err) KM_MUST_USE;
+/* Removes the file of a lock that is held, and what stands beside it. */
+void km_state_remove(const char *dir, const char *name);
 /* What the last holder wrote; it may be gone. */
 void km_state_holder(const char *dir, const char *name, struct km_state_holder *ret);
 /* Does the process belong to the user who owns this file of the folder? */

@@ -39,6 +39,14 @@ struct km_log_fd {
     bool torn; /* a line was begun and could not be finished */
 };
 
+int km_log_open(const char *path)
+{
+    const int flags = O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+    const int fd = open(path, O_WRONLY | flags, 0600);
+
+    return fd < 0 && errno == ENXIO ? open(path, O_RDWR | flags, 0600) : fd;
+}
+
 static void close_fd(struct km_log_fd *f)
 {
     if (f->owned)

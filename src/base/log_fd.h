@@ -10,6 +10,10 @@
 
 struct km_log_fd;
 
+/* Opens a log's file to append to, and never waits; below 0: errno.  A pipe that nobody reads yet
+ * is opened all the same: its reader may come and go. */
+int km_log_open(const char *path);
+
 /* fd stays the caller's.  NULL when out of memory. */
 struct km_log_fd *km_log_fd_new(struct km_log_writer *w, int fd);
 /* Its owner lets go; it lives on for the lines that wait. */

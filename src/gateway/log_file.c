@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/log_fd.h"
 #include "mcp/upstream/upstream.h"
 
 bool km_gateway_log_path(const struct km_gateway_settings *s, const char *config_file, char *ret,
@@ -53,7 +54,7 @@ int km_gateway_open_log(struct km_gateway *gw, const struct km_gateway_settings 
     int fd = -1;
 
     if (named)
-        fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
+        fd = km_log_open(path);
     if (named && fd < 0 && s->log_file.n)
         return km_fail_errno(err, errno, "cannot open the log file '%s'", path);
     if (fd < 0 && gw->log_path[0]) /* it is not set any more */

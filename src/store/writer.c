@@ -19,6 +19,7 @@
 #include "store/writer.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -227,8 +228,28 @@ static void forward_all(struct km_writer *w)
         w->pending_end = &w->pending;
 }
 
+/* The connection may be the last that reaches what the file held: the guard, which looks twice a
+ * second, may not have seen yet that the name is gone or another file's. */
+static void look_before_release(struct km_writer *w)
+{
+    struct km_store *store = w->store;
+    char text[512];
+    int moved = 0;
+
+    if (!w->commit.db || km_outage_final(&store->outage) ||
+        sqlite3_file_control(w->commit.db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) != SQLITE_OK ||
+        !moved)
+        return;
+    (void)snprintf(text, sizeof text,
+                   "The store '%.200s' was deleted or replaced. Until a restart nothing more is "
+                   "written to it; what calls cost goes to '%.100s'.",
+                   store->place.path, store->spill_path);
+    km_store_lose(store, KM_OUTAGE_LOST, "was deleted or replaced", text);
+}
+
 static int release(struct km_writer *w, struct km_err *err)
 {
+    look_before_release(w);
     if (km_outage_final(&w->store->outage))
         return km_outage_fail(&w->store->outage, err);
     if (w->commit.failed && w->pending)

@@ -250,3 +250,51 @@ def test_a_restart_keeps_to_the_one_log(start):
     call_noted(started.gateway, log)
     wait_until(lambda: str(log) in started.files(started.pid), 10, "its log")
     assert str(log.with_suffix(".1")) not in started.files(started.pid)
+
+
+def test_a_pipe_without_a_reader_stops_no_start_and_no_restart(start, tmp_path):
+    pipe = tmp_path / "pipe.log"
+    os.mkfifo(pipe)
+    started = start(f"  log_file: {pipe}")
+    gateway = started.gateway
+    assert gateway.command("restart", *started.words).returncode == 0
+    os.kill(started.pid, signal.SIGKILL)
+    wait_until(gateway.is_ready, 30, "the gateway to come back")
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    assert gateway.chat().status == 200
+    got = b""
+
+    def heard():
+        nonlocal got
+        try:
+            got += os.read(reader, 65536)
+        except BlockingIOError:
+            pass
+        return b" call " in got or b'"call"' in got
+    wait_until(heard, 20, "the line of the call")
+    os.close(reader)
+    assert gateway.chat().status == 200
+
+
+def test_what_a_start_that_fails_said_into_a_pipe_is_not_waited_for(new_gateway, tmp_path):
+    """It would be waited for until somebody writes into it."""
+    pipe = tmp_path / "pipe.log"
+    os.mkfifo(pipe)
+    gateway = new_gateway(more=f"  log_file: {pipe}", start=False)
+    (gateway.folder / "state").mkdir()
+    (gateway.folder / "state" / "kanmon.db").write_text("no store " * 1000)
+    ran = gateway.command("start", "--config", gateway.config, "--port", gateway.port)
+    assert ran.returncode == 6, ran.stdout + ran.stderr
+
+
+def test_the_supervisors_file_names_the_process_and_nothing_else(start):
+    """It stands in people's logrotate files: kill -HUP "$(cat supervisor.pid)"."""
+    started = start("")
+    name = started.state / "supervisor.pid"
+    pid = subprocess.run(["sh", "-c", f'kill -HUP "$(cat {name})" && cat {name}'], text=True,
+                         capture_output=True, check=True).stdout
+    assert pid.strip().isdigit()
+    refused = started.gateway.folder / "other.yaml"
+    refused.write_text(started.gateway.config.read_text())
+    ran = started.gateway.command("start", "--config", refused, "--port", started.gateway.port)
+    assert ran.returncode and str(started.gateway.config) in ran.stderr, ran.stderr

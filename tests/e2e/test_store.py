@@ -4,6 +4,7 @@ file is deleted, replaced, cut, overwritten, copied.  It is seen, said everywher
 nothing that was acknowledged is lost or counted twice."""
 
 import glob
+import json
 import os
 import pathlib
 import shutil
@@ -276,6 +277,63 @@ def test_what_a_lost_store_held_comes_back_from_its_copy_and_the_spill(new_gatew
     gateway.start()
     assert booked(gateway) == answered
     assert gateway.chat(key=key).status == 200
+
+
+@pytest.mark.parametrize("harm", ["unlink", "replace"])
+def test_a_store_that_is_lost_is_not_handed_over(new_gateway, harm):
+    """Also right before the restart: the running gateway has all that was in it, and goes on."""
+    gateway = new_gateway(start=False)
+    words = ("--config", gateway.config)
+    ran = gateway.command("start", *words, "--port", gateway.port)
+    assert ran.returncode == 0, ran.stderr
+    try:
+        wait_until(gateway.is_ready, what="the gateway")
+        assert gateway.chat("mock").status == 200
+        pid = gateway.command("status", *words, "--json").stdout
+        settled(gateway)
+        name = gateway.folder / "state" / "kanmon.db"
+        if harm == "unlink":
+            name.unlink()
+        else:
+            other = name.with_suffix(".other")
+            other.write_bytes(name.read_bytes())
+            other.rename(name)
+        ran = gateway.command("restart", *words)
+        assert ran.returncode and "deleted or replaced" in ran.stdout + ran.stderr, ran
+        assert json.loads(gateway.command("status", *words, "--json").stdout)["pid"] == (
+            json.loads(pid)["pid"])
+        unready(gateway)
+        copy = wait_until(lambda: glob.glob(f"{name}.rescued-*"), what="the copy")[0]
+        with sqlite3.connect(copy) as held:
+            assert held.execute("SELECT count(*) FROM spend").fetchone() == (1,)
+    finally:
+        gateway.command("stop", *words)
+
+
+def test_a_restart_on_a_full_disk_leaves_the_running_gateway_as_it_was(new_gateway, disk, upstream):
+    """It does not hand over what it cannot write, and goes on at once."""
+    gateway = new_gateway(start=False, config=config_text(upstream, disk / "state"))
+    words = ("--config", gateway.config)
+    assert gateway.command("start", *words, "--port", gateway.port).returncode == 0
+    try:
+        wait_until(gateway.is_ready, what="the gateway")
+        pid = json.loads(gateway.command("status", *words, "--json").stdout)["pid"]
+        filler = fill(disk)
+        for _ in range(5):
+            gateway.chat("mock")
+        unready(gateway)
+        ran = gateway.command("restart", *words)
+        assert ran.returncode, ran.stdout
+        assert readiness(gateway).status == 503
+        filler.unlink()
+        wait_until(gateway.is_ready, what="room to be used")
+        assert gateway.chat("mock").status == 200
+        assert json.loads(gateway.command("status", *words, "--json").stdout)["pid"] == pid
+        ran = gateway.command("restart", *words)
+        assert ran.returncode == 0, ran.stderr
+        assert gateway.chat("mock").status == 200
+    finally:
+        gateway.command("stop", *words)
 
 
 def test_an_empty_store_is_begun_only_when_it_is_asked_for(new_gateway):
