@@ -60,6 +60,8 @@ void km_url_encode(struct km_buf *b, struct km_str s);
 /* May a request target, path and query, be sent to an upstream?  KM_E_INVALID where part of its
  * path could be read as another path, by the rules that paths of requests are judged by. */
 int km_target_check(struct km_str target, struct km_err *err) KM_MUST_USE;
+/* The same of a path made of a template and escaped values, which may hold a backslash. */
+int km_target_check_filled(struct km_str path, struct km_err *err) KM_MUST_USE;
 /* The decoded value of a query parameter; false when absent (or badly escaped). */
 bool km_query_get(struct km_arena *a, struct km_str query, struct km_str name,
                   struct km_str *ret_value);

@@ -239,7 +239,8 @@ static bool ends_segment(int c)
 }
 
 /* The path as a server sees it that decodes `times`; *ret_escapes: it still holds an escape. */
-static bool reading_ok(struct km_str path, unsigned times, bool *ret_escapes, const char **ret_why)
+static bool reading_ok(struct km_str path, unsigned times, bool takes_backslash, bool *ret_escapes,
+                       const char **ret_why)
 {
     struct utf8 utf8 = { 0 };
     size_t dots = 0, others = 0, before;
@@ -260,7 +261,7 @@ static bool reading_ok(struct km_str path, unsigned times, bool *ret_escapes, co
             return utf8.follow == 0 || no(ret_why, "escapes that are not UTF-8");
         if (c < 0x20 || c == 0x7f)
             return no(ret_why, "an escaped control byte");
-        if (c == '\\')
+        if (c == '\\' && !takes_backslash)
             return no(ret_why, "a backslash");
         if (!utf8_takes(&utf8, c))
             return no(ret_why, "escapes that are not UTF-8");
@@ -295,7 +296,7 @@ static bool escapes_ok(struct km_str s, const char **ret_why)
     return true;
 }
 
-bool km_path_ok(struct km_str path, const char **ret_why)
+static bool readings_ok(struct km_str path, bool takes_backslash, const char **ret_why)
 {
     bool escapes = true;
 
@@ -304,9 +305,19 @@ bool km_path_ok(struct km_str path, const char **ret_why)
     if (!raw_bytes_ok(path, ret_why) || !escapes_ok(path, ret_why))
         return false;
     for (unsigned times = 0; escapes && times <= PATH_DECODINGS; times++)
-        if (!reading_ok(path, times, &escapes, ret_why))
+        if (!reading_ok(path, times, takes_backslash, &escapes, ret_why))
             return false;
     return !escapes || no(ret_why, "escapes within escapes, over three deep");
+}
+
+bool km_path_ok(struct km_str path, const char **ret_why)
+{
+    return readings_ok(path, false, ret_why);
+}
+
+bool km_path_filled_ok(struct km_str path, const char **ret_why)
+{
+    return readings_ok(path, true, ret_why);
 }
 
 bool km_query_ok(struct km_str query, const char **ret_why)

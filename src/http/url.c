@@ -85,6 +85,15 @@ int km_target_check(struct km_str target, struct km_err *err)
                    why);
 }
 
+int km_target_check_filled(struct km_str path, struct km_err *err)
+{
+    const char *why;
+
+    if (km_path_filled_ok(path, &why))
+        return 0;
+    return km_fail(err, KM_E_INVALID, "the path would hold %s", why);
+}
+
 bool km_query_get(struct km_arena *a, struct km_str query, struct km_str name,
                   struct km_str *ret_value)
 {

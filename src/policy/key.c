@@ -309,7 +309,7 @@ enum km_right km_key_grants_model(const struct km_key *k, struct km_str model,
     for (size_t i = 0; i < list->n; i++) {
         struct km_str allowed = list->v[i];
 
-        /* A key of a team may use the team's models; teams have none of tkin own yet. */
+        /* A key of a team may use the team's models; teams have none of their own yet. */
         if (km_str_eq(allowed, KM_STR("all-proxy-models")) ||
             km_str_eq(allowed, KM_STR("all-team-models")) || names_match(allowed, model) ||
             names_match(allowed, alias_of))

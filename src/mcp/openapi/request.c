@@ -2,7 +2,8 @@
 /* request.c - the arguments of a call as an HTTP request (openapi.h).
  *
  *     path      {name} by its value, escaped: no '/', '?' or '#' of a value is one of the target,
- *               and no segment is "." or "..", so that a call stays below the base URL
+ *               and no segment is "." or "..", as sent or decoded up to three times, of one value
+ *               or of two that touch: a call stays below the base URL
  *     query     ?name=value, in the styles of OpenAPI 3 and the collection formats of 2.0
  *     header    one line each, refused where a value is none of a header field
  *     cookie    one Cookie line
@@ -186,39 +187,25 @@ static const struct km_openapi_param *place_named(const struct km_openapi_op *op
     return NULL;
 }
 
-/* A server that unescapes before it looks for dots would leave the place: "a%2F..%2Fb". */
-static bool has_dots(struct km_str text)
-{
-    while (text.n) {
-        size_t n = 0;
-
-        while (n < text.n && text.p[n] != '/' && text.p[n] != '\\')
-            n++;
-        if (n <= 2 && n > 0 && text.p[0] == '.' && text.p[n - 1] == '.')
-            return true;
-        text = km_str_skip(text, n + 1);
-    }
-    return false;
-}
-
 static int check_place(const struct km_openapi_param *p, const struct km_json *v,
                        struct km_err *err)
 {
     struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(KM_OPENAPI_TARGET_BYTES);
     struct km_str name = km_str_sub(p->arg, 0, 64);
+    struct km_err why = { 0 };
 
     if (!v || km_json_kind(v) == KM_JSON_NULL)
         return km_fail(err, KM_E_INVALID, "arguments needs the member %.*s", KM_STR_ARG(name));
-    put_joined(&text, v, ",", false, false);
+    put_joined(&text, v, ",", false, true);
     if (!text.n)
         return km_fail(err, KM_E_INVALID,
                        "arguments.%.*s must not be empty: it is part of the path",
                        KM_STR_ARG(name));
     if (km_buf_failed(&text))
         return km_fail(err, KM_E_LIMIT, "arguments.%.*s is too long for a path", KM_STR_ARG(name));
-    if (has_dots(km_buf_view(&text)))
-        return km_fail(err, KM_E_INVALID, "arguments.%.*s must not be '.' or '..'",
-                       KM_STR_ARG(name));
+    if (km_target_check_filled(km_buf_view(&text), &why) < 0)
+        return km_fail(err, KM_E_INVALID, "arguments.%.*s must not be '.' or '..': %s",
+                       KM_STR_ARG(name), why.text);
     return 0;
 }
 
@@ -244,17 +231,6 @@ static int put_path(const struct km_openapi_op *op, const struct km_json *args, 
         put_place(out, p, v);
         rest = km_str_skip(rest, close + 1);
     }
-    return 0;
-}
-
-/* Of all that stands there now, whoever put it there: two places may touch. */
-static int check_path(struct km_str path, struct km_err *err)
-{
-    struct km_str part;
-
-    while (km_str_split(&path, '/', &part))
-        if (km_str_eq(part, KM_STR(".")) || km_str_eq(part, KM_STR("..")))
-            return km_fail(err, KM_E_INVALID, "the path would have a segment '.' or '..'");
     return 0;
 }
 
@@ -319,7 +295,7 @@ int km_openapi_request(const struct km_openapi_op *op, struct km_str base,
     km_buf_str(&query, fixed);
     r = put_path(op, args, &ret->target, err);
     if (r == 0)
-        r = check_path(km_str_skip(km_buf_view(&ret->target), path.n), err);
+        r = km_target_check_filled(km_str_skip(km_buf_view(&ret->target), path.n), err);
     if (r == 0)
         r = put_params(op, args, ret, &query, err);
     if (r == 0 && query.n) {

@@ -201,6 +201,22 @@ static void paths_that_could_be_read_as_another_path_are_refused(void **state)
             fail_msg("'%s' passed as a path", bad_paths[i]);
 }
 
+static void a_value_in_a_path_may_hold_a_backslash_but_lead_nowhere_else(void **state)
+{
+    static const char *const good[] = { "/n/a%5Cb", "/n/100%25", "/n/a%3B%2E%2Eb", "/n/x%252Fy" };
+    static const char *const bad[] = { "/n/..%5Cx", "/n/%2e%2e%3Bx", "/n/%252e%252e", "/n/a%5C.",
+                                       "/n/a%255c..%252fb", "/n/%0A" };
+    const char *why;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        if (!km_path_filled_ok(km_str_c(good[i]), &why))
+            fail_msg("'%s' was refused: %s", good[i], why);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        if (km_path_filled_ok(km_str_c(bad[i]), &why))
+            fail_msg("'%s' passed as a path", bad[i]);
+}
+
 /* --- what a server sees --- */
 
 static unsigned dice(unsigned *state)
@@ -334,6 +350,7 @@ int main(void)
         cmocka_unit_test(urls_are_taken_apart),
         cmocka_unit_test(ambiguous_urls_are_refused),
         cmocka_unit_test(paths_that_could_be_read_as_another_path_are_refused),
+        cmocka_unit_test(a_value_in_a_path_may_hold_a_backslash_but_lead_nowhere_else),
         cmocka_unit_test(no_server_that_decodes_a_passed_path_leaves_its_folder),
         cmocka_unit_test(targets_of_upstreams_are_judged_without_their_query),
         cmocka_unit_test(queries_may_hold_anything_but_bad_escapes),
