@@ -152,7 +152,8 @@ static void on_head(struct km_call *call, const struct km_response *response)
     km_buf_printf(b, "x-litellm-call-id: %s\r\nx-request-id: %s\r\n", call->visit->id_text,
                   call->visit->id_text);
     call->relaying = call->streaming = true;
-    if (response->status < 400 && is_event_stream(response))
+    if (response->status < 400 && is_event_stream(response) &&
+        !km_header_get(&response->headers, KM_STR("content-encoding")).n)
         call->gate = km_veil_gate_new(&call->arena);
     km_exchange_start(call->x, response->status, km_buf_view(b),
                       call->gate ? UINT64_MAX : response->content_length);

@@ -12,6 +12,7 @@
 
 #include "base/veil.h"
 #include "gateway/call.h"
+#include "http/json_span.h"
 
 void km_veil_learn(struct km_veil *veil, const struct km_snapshot *snap)
 {
@@ -52,33 +53,88 @@ void km_veil_answer(struct km_call *call)
 
 #define READ_MOST ((size_t)64 * 1024 * 1024) /* of a meter's output for one read */
 
-static bool is_named_failure(struct km_str event)
+static bool is_named_failure(struct km_str line)
 {
-    struct km_str line = km_str_sub(event, 0, km_str_chr(event, '\n'));
+    line = km_str_trim(line);
+    return km_str_starts(line, KM_STR("event:")) &&
+           (km_str_ends(line, KM_STR("error")) || km_str_ends(line, KM_STR("failed")));
+}
 
-    if (!km_str_starts(line, KM_STR("event:")))
+/* Where the next "error" stands that is a value, or a member that is not null; text.n: nowhere.
+ * Within a text that a model wrote its quotes are escaped. */
+static size_t find_error(struct km_str text, size_t from)
+{
+    static const struct km_str name = { "\"error\"", 7 };
+
+    for (;;) {
+        size_t at = from + km_str_find(km_str_skip(text, from), name), i;
+
+        if (at >= text.n)
+            return text.n;
+        i = at + name.n;
+        while (i < text.n && (text.p[i] == ' ' || text.p[i] == ':' || text.p[i] == '\t'))
+            i++;
+        if (!km_str_starts(km_str_skip(text, i), KM_STR("null")))
+            return at;
+        from = i;
+    }
+}
+
+/* Does an object say "error" outside of the members that hold what was asked for or made?  There it
+ * is a name that a client or a model chose: an argument of a function, a property of a schema. */
+static bool is_failure(struct km_str json, bool outermost)
+{
+    static const struct km_str names[] = {
+        { "response", 8 },      { "item", 4 },   { "candidates", 10 }, { "content_block", 13 },
+        { "message", 7 },       { "delta", 5 },  { "part", 4 },        { "content", 7 },
+        { "instructions", 12 }, { "input", 5 },  { "output", 6 },      { "arguments", 9 },
+        { "tools", 5 },         { "text", 4 },   { "metadata", 8 },    { "prompt", 6 },
+        { "tool_choice", 11 },  { "action", 6 }, { "results", 7 },
+    };
+    enum {
+        NESTED = 2,
+        COUNT = sizeof names / sizeof names[0]
+    }; /* those before hold some of both */
+    struct km_json_span spans[COUNT];
+
+    if (!km_json_judged_spans(json, names, COUNT, spans, NULL, NULL))
+        return true; /* it cannot be told */
+    for (size_t at = 0; (at = find_error(json, at)) < json.n; at++) {
+        size_t i = 0;
+
+        while (i < COUNT && (spans[i].type == KM_JSON_ABSENT || at < spans[i].value ||
+                             at >= spans[i].value + spans[i].value_n))
+            i++;
+        if (i == COUNT || (i < NESTED && spans[i].type != KM_JSON_OBJECT))
+            return true;
+        if (i < NESTED && outermost && is_failure(km_json_value(json, &spans[i]), false))
+            return true;
+        at = spans[i].value + spans[i].value_n - 1;
+    }
+    return false;
+}
+
+static bool line_tells(struct km_str line)
+{
+    line = km_str_trim(line);
+    if (is_named_failure(line))
+        return true;
+    if (find_error(line, 0) == line.n)
         return false;
-    line = km_str_trim(km_str_sub(line, 0, km_str_chr(line, '\r')));
-    return km_str_ends(line, KM_STR("error")) || km_str_ends(line, KM_STR("failed"));
+    return is_failure(
+        km_str_starts(line, KM_STR("data:")) ? km_str_trim(km_str_skip(line, 5)) : line, true);
 }
 
 bool km_veil_tells_failure(struct km_str event)
 {
-    static const struct km_str name = { "\"error\"", 7 };
+    struct km_str line;
 
-    if (is_named_failure(event))
-        return true;
-    for (;;) {
-        size_t at = km_str_find(event, name);
-
-        if (at == event.n)
-            return false;
-        event = km_str_skip(event, at + name.n);
-        while (event.n && (event.p[0] == ' ' || event.p[0] == ':' || event.p[0] == '\t'))
-            event = km_str_skip(event, 1);
-        if (!km_str_starts(event, KM_STR("null")))
+    if (find_error(event, 0) == event.n)
+        return is_named_failure(km_str_sub(event, 0, km_str_chr(event, '\n')));
+    while (km_str_split(&event, '\n', &line))
+        if (line_tells(line))
             return true;
-    }
+    return false;
 }
 
 struct km_veil_gate {

@@ -25,8 +25,8 @@ void km_veil_learn(struct km_veil *veil, const struct km_snapshot *snap);
 struct km_str km_veil_str(struct km_veil *veil, struct km_arena *arena, struct km_str text);
 /* The body and the head of an upstream's refusal that the call has gathered. */
 void km_veil_answer(struct km_call *call);
-/* Does a stream's event say that something failed?  By its name, or a member "error" that is not
- * null: within a text such a member's quotes are escaped. */
+/* Does a stream's event, or some of them, say that something failed?  By a name, or by "error" as a
+ * value or as a member that is not null, but where a client or a model chose that word. */
 bool km_veil_tells_failure(struct km_str event);
 
 /* Lets a text event stream through that is passed on as it comes: whole events, of which those that
