@@ -228,6 +228,25 @@ def test_no_mcp_server_gives_a_credential_away(veiled, echo, manner):
         say(veiled, "GET", f"/kanmon/mcp/servers/{server}")
 
 
+def test_no_log_message_of_a_server_gives_a_credential_away(veiled, echo):
+    head = {"accept": "application/json, text/event-stream", "mcp-protocol-version": "2025-11-25"}
+
+    def ask(method, params):
+        return say(veiled, "POST", "/mcp/child", {"jsonrpc": "2.0", "id": 1, "method": method,
+                                                  "params": params}, headers=head)
+
+    hello = ask("initialize", {"protocolVersion": "2025-11-25", "capabilities": {},
+                               "clientInfo": {"name": "t", "version": "1"}})
+    head["mcp-session-id"] = hello.header("mcp-session-id")
+    assert ask("logging/setLevel", {"level": "debug"}).status == 200
+    name = next(tool["name"] for tool in json.loads(re.search(
+        rb"\{.*\}", ask("tools/list", {}).body)[0])["result"]["tools"]
+        if tool["name"].endswith("logs"))
+    said = ask("tools/call", {"name": name, "arguments": {}}).body
+    assert b"notifications/message" in said and b"told: " in said and b"went well" in said
+    assert b"[redacted]" in said
+
+
 def test_no_session_gives_a_credential_away(veiled, echo):
     for manner, path in itertools.product(
             ("text", "json-401"), ("/v1/realtime?model=open", "/openai/realtime?deployment=azure")):

@@ -12,6 +12,7 @@
  */
 #include <stdio.h>
 
+#include "base/veil.h"
 #include "gateway/mcp/access.h"
 #include "gateway/mcp/call.h"
 #include "mcp/ask.h"
@@ -38,16 +39,17 @@ static void on_notice(void *ctx, struct km_str method, struct km_str params)
 {
     struct km_mcp_work *w = ctx;
     struct km_buf *b = &w->hub->w->scratch;
+    bool log = km_str_eq(method, KM_STR("notifications/message"));
 
-    if (!w->job.stream || km_mcp_stream_slow(w->job.stream) ||
-        (km_str_eq(method, KM_STR("notifications/message")) && !wanted(w, params)))
+    if (!w->job.stream || km_mcp_stream_slow(w->job.stream) || (log && !wanted(w, params)))
         return;
     km_buf_reset(b);
     km_buf_str(b, KM_STR("{\"jsonrpc\":\"2.0\",\"method\":"));
     km_buf_json(b, method);
     if (params.n) {
         km_buf_str(b, KM_STR(",\"params\":"));
-        km_buf_str(b, params);
+        if (!log || !km_veil_cut(w->hub->w->gw->veil, params, b))
+            km_buf_str(b, params);
     }
     km_buf_byte(b, '}');
     if (!km_buf_failed(b)) {

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "base/time.h"
+#include "base/veil.h"
 #include "gateway/mcp/access.h"
 #include "gateway/mcp/notify.h"
 
@@ -23,6 +24,7 @@ struct heard {
     struct km_list link; /* of the session */
     struct km_mcp_session *session;
     struct km_mcp_hearing *hearing;
+    struct km_veil *veil; /* the gateway's: what is said is a log, too */
 };
 
 static void on_heard(void *ctx, struct km_str params)
@@ -33,7 +35,8 @@ static void on_heard(void *ctx, struct km_str params)
     if (!h->session->get)
         return;
     km_buf_str(&b, KM_STR("{\"jsonrpc\":\"2.0\",\"method\":\"notifications/message\",\"params\":"));
-    km_buf_str(&b, params);
+    if (!km_veil_cut(h->veil, params, &b))
+        km_buf_str(&b, params);
     km_buf_byte(&b, '}');
     if (!km_buf_failed(&b))
         (void)km_mcp_stream_news(h->session->get, km_buf_view(&b));
@@ -82,6 +85,7 @@ static void hear(struct km_mcp_arrival *in, struct km_mcp_session *s, struct km_
     if (!h)
         return;
     h->session = s;
+    h->veil = in->hub->w->gw->veil;
     h->hearing = km_mcp_hear(in->hub->w->desk, u, &asker, s->log_level, on_heard, h);
     if (h->hearing)
         km_list_push(&s->heard, &h->link);
