@@ -32,6 +32,8 @@ struct km_veil *km_veil_free(struct km_veil *v);
 /* A credential of any length from KM_VEIL_LEAST; shorter ones than 8 bytes only with a digit.
  * Told twice is told once.  One of several lines is each of them, too. */
 void km_veil_add(struct km_veil *v, struct km_str secret);
+/* The same of one that came while the gateway ran, and will be followed by others. */
+void km_veil_add_passing(struct km_veil *v, struct km_str secret);
 /* Header lines: the values of those whose name says that they are credentials, also without their
  * scheme.  passing: of a request that was sent, where callers may have had a word. */
 void km_veil_add_head(struct km_veil *v, struct km_str lines, bool passing);

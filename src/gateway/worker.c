@@ -282,6 +282,7 @@ static int make_net(struct km_worker *w, struct km_err *err)
     w->client = w->pool ? km_http_client_new(w->loop, w->pool) : NULL;
     if (!w->client)
         return km_fail(err, KM_E_NOMEM, "out of memory");
+    km_http_client_set_veil(w->client, w->gw->veil);
     w->server = make_server(w, km_dispatch, err);
     if (w->server && w->index == 0)
         w->control = make_server(w, km_dispatch_local, err);

@@ -73,6 +73,7 @@ struct km_http_client {
     struct km_list calls; /* alive */
     struct km_list free_calls;
     size_t nfree;
+    struct km_veil *veil; /* for who makes credentials of answers */
 };
 
 /* --- client.c --- */

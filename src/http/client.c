@@ -45,6 +45,16 @@ struct km_http_client *km_http_client_new(struct km_loop *loop, struct km_pool *
     return c;
 }
 
+void km_http_client_set_veil(struct km_http_client *c, struct km_veil *veil)
+{
+    c->veil = veil;
+}
+
+struct km_veil *km_http_client_veil(const struct km_http_client *c)
+{
+    return c ? c->veil : NULL;
+}
+
 bool km_http_client_busy(const struct km_http_client *c)
 {
     return !km_list_empty(&c->calls);

@@ -19,6 +19,10 @@ struct km_http_client;
 struct km_http_call;
 
 struct km_http_client *km_http_client_new(struct km_loop *loop, struct km_pool *pool);
+/* What is told of credentials that the client's answers bring; NULL, as at first: nothing is. */
+struct km_veil;
+void km_http_client_set_veil(struct km_http_client *c, struct km_veil *veil);
+struct km_veil *km_http_client_veil(const struct km_http_client *c);
 struct km_http_client *km_http_client_free(struct km_http_client *c);
 bool km_http_client_busy(const struct km_http_client *c); /* a call is under way */
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/crypto.h"
+#include "base/veil.h"
 
 #define LINE_BYTES ((size_t)64 * 1024)
 
@@ -25,6 +26,13 @@ static void bearer_free(struct km_refreshed *base)
     free(b);
 }
 
+static void bearer_tell(const struct km_refreshed *base, struct km_veil *veil)
+{
+    const struct bearer *b = (const struct bearer *)(const void *)base;
+
+    km_veil_add_head(veil, km_secret_view(&b->line), true);
+}
+
 struct km_refreshed *km_bearer_new(struct km_str access, int64_t expires_us, struct km_err *err)
 {
     struct km_buf line KM_CLEANUP(km_buf_done) = KM_BUF(LINE_BYTES);
@@ -39,6 +47,7 @@ struct km_refreshed *km_bearer_new(struct km_str access, int64_t expires_us, str
     atomic_init(&b->base.refs, 1);
     b->base.expires_us = expires_us;
     b->base.free = bearer_free;
+    b->base.tell = bearer_tell;
     km_buf_str(&value, KM_STR("Bearer "));
     km_buf_str(&value, access);
     r = km_header_put(&line, KM_STR("Authorization"), km_buf_view(&value), err);

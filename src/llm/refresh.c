@@ -181,6 +181,8 @@ static void finish(struct km_refresh_run *run, struct km_refreshed *value, const
     struct km_refreshed *old;
     struct km_list *node, tickets;
 
+    if (value && value->tell && km_http_client_veil(run->client))
+        value->tell(value, km_http_client_veil(run->client));
     km_list_init(&tickets);
     pthread_mutex_lock(&r->lock);
     old = settle(r, value, err);

@@ -25,6 +25,8 @@ struct km_refreshed {
     int64_t expires_us; /* wall; INT64_MAX: never */
     uint64_t serial; /* among those of its refresh, from 1; set when it comes */
     void (*free)(struct km_refreshed *value); /* any thread; wipes what is secret */
+    /* Tells the veil what of it is a credential, before it is used; NULL: nothing is. */
+    void (*tell)(const struct km_refreshed *value, struct km_veil *veil);
 };
 
 void km_refreshed_unref(struct km_refreshed *value); /* NULL is fine */

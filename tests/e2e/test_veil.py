@@ -74,6 +74,9 @@ def config(up, state):
             "machine": {"url": f"{up}/mcp", "transport": "http", "auth_type": "oauth2",
                         "oauth2_flow": "client_credentials", "client_id": "kanmon",
                         "client_secret": canary("mcp-client"), "token_url": f"{up}/token"},
+            "issued": {"url": f"{up}/refusing", "transport": "http", "auth_type": "oauth2",
+                       "oauth2_flow": "client_credentials", "client_id": "kanmon",
+                       "client_secret": canary("mcp-client"), "token_url": f"{up}/issue"},
         },
         "kanmon_settings": {"state_dir": str(state), "workers": 1, "log_level": "debug"},
     }
@@ -82,6 +85,7 @@ def config(up, state):
 @pytest.fixture(scope="module")
 def echo():
     with EchoUpstream() as upstream:
+        upstream.issued = canary("issued-token")
         yield upstream
 
 
@@ -211,21 +215,23 @@ def test_no_mcp_server_gives_a_credential_away(veiled, echo, manner):
     echo.manner = manner
     head = {"accept": "application/json, text/event-stream",
             "mcp-protocol-version": "2025-11-25"}
-    for path in ("/mcp", "/mcp/child", "/mcp/bearer", "/mcp/basic", "/mcp/machine"):
+    for path in ("/mcp", "/mcp/child", "/mcp/bearer", "/mcp/basic", "/mcp/machine", "/mcp/issued"):
         for name in ("fails", "refuses", "dies", "none"):
-            for prefix in ("", "child-", "bearer-", "basic-", "machine-"):
+            for prefix in ("", "child-", "bearer-", "basic-", "machine-", "issued-"):
                 say(veiled, "POST", path, {
                     "jsonrpc": "2.0", "id": 1, "method": "tools/call",
                     "params": {"name": prefix + name, "arguments": {}}}, headers=head)
         for method in ("tools/list", "prompts/list", "resources/list"):
             say(veiled, "POST", path, {"jsonrpc": "2.0", "id": 1, "method": method}, headers=head)
-    for server in ("child", "bearer", "basic", "machine"):
+    for server in ("child", "bearer", "basic", "machine", "issued"):
         say(veiled, "POST", f"/kanmon/mcp/servers/{server}/restart", {})
         say(veiled, "POST", "/mcp-rest/tools/call", {"server_id": server, "name": "fails",
                                                      "arguments": {}})
         say(veiled, "GET", f"/mcp-rest/tools/list?server_id={server}")
         say(veiled, "GET", f"/kanmon/mcp/servers/{server}/log")
         say(veiled, "GET", f"/kanmon/mcp/servers/{server}")
+    assert "it was [redacted]" in say(veiled, "POST", "/mcp-rest/tools/call", {
+        "server_id": "issued", "name": "fails", "arguments": {}}).body.decode()
 
 
 def test_no_log_message_of_a_server_gives_a_credential_away(veiled, echo):

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/time.h"
+#include "base/veil.h"
 #include "llm/aws/source.h"
 
 #define EARLY_MS (5 * 60 * 1000) /* refreshed so long before they expire, as the SDKs do */
@@ -123,6 +124,15 @@ static void value_free(struct km_refreshed *base)
     free(v);
 }
 
+static void value_tell(const struct km_refreshed *base, struct km_veil *veil)
+{
+    const struct km_aws_value *v = (const struct km_aws_value *)(const void *)base;
+
+    km_veil_add_passing(veil, km_secret_view(&v->akid));
+    km_veil_add_passing(veil, km_secret_view(&v->secret));
+    km_veil_add_passing(veil, km_secret_view(&v->token));
+}
+
 static struct km_aws_value *value_new(const struct km_aws_found *f)
 {
     struct km_aws_value *v = calloc(1, sizeof *v);
@@ -132,6 +142,7 @@ static struct km_aws_value *value_new(const struct km_aws_found *f)
     atomic_init(&v->base.refs, 1);
     v->base.expires_us = f->expires_us;
     v->base.free = value_free;
+    v->base.tell = value_tell;
     if (km_secret_init(&v->akid, f->akid) == 0 && km_secret_init(&v->secret, f->secret) == 0 &&
         km_secret_init(&v->token, f->token) == 0)
         return v;

@@ -11,6 +11,7 @@
  * its error is the caller's.
  */
 #include "base/time.h"
+#include "base/veil.h"
 #include "llm/bearer.h"
 #include "llm/refresh_work.h"
 #include "llm/token.h"
@@ -122,7 +123,10 @@ static void by_refresh_token(struct run *r)
     url = km_arena_str(&r->work.arena, km_secret_view(&h->token_url));
     issuer = km_arena_str(&r->work.arena, km_secret_view(&h->issuer));
     secret_post = h->secret_post;
+    km_veil_add_passing(km_http_client_veil(r->work.run->client),
+                        km_secret_view(&h->refresh_token));
     pthread_mutex_unlock(&h->lock);
+    km_veil_add_passing(km_http_client_veil(r->work.run->client), client.secret);
     post(r, url, &client, secret_post, issuer, &form);
 }
 

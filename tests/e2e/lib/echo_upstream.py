@@ -71,6 +71,7 @@ class EchoUpstream:
     def __enter__(self):
         self.manner = "json-400"
         self.heard = []
+        self.issued = ""
         outer = self
 
         class Handler(socketserver.StreamRequestHandler):
@@ -88,6 +89,14 @@ class EchoUpstream:
                 body = self.rfile.read(int(fields.get("content-length", 0)))
                 text = head.decode("latin-1") + body[:2000].decode("latin-1")
                 outer.heard.append(text)
+                if head.split()[1] == b"/issue":  # a token that only a running gateway knows
+                    self.wfile.write(_whole(200, b"application/json", json.dumps({
+                        "access_token": outer.issued, "token_type": "bearer",
+                        "expires_in": 3600}).encode(), ""))
+                    return
+                if head.split()[1] == b"/refusing":
+                    self.wfile.write(outer.refuse(fields, json.loads(body or b"{}")))
+                    return
                 if "sec-websocket-key" in fields and not outer.manner.startswith("json"):
                     outer.talk(self.wfile, fields, text)
                 else:
@@ -101,6 +110,22 @@ class EchoUpstream:
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
         return self
+
+    @staticmethod
+    def refuse(fields, message):
+        """An MCP server whose one tool fails, saying with which token but not that it is one."""
+        answer = {"jsonrpc": "2.0", "id": message.get("id")}
+        if message.get("method") == "initialize":
+            answer["result"] = {"protocolVersion": "2025-06-18", "capabilities": {"tools": {}},
+                                "serverInfo": {"name": "refusing", "version": "1"}}
+        elif message.get("method") == "tools/list":
+            answer["result"] = {"tools": [{"name": "fails", "inputSchema": {"type": "object"}}]}
+        else:
+            answer["error"] = {"code": -32000, "message": "it was " + fields.get(
+                "authorization", "").removeprefix("Bearer ")}
+        if "id" not in message:
+            return _whole(202, b"text/plain", b"", "")
+        return _whole(200, b"application/json", json.dumps(answer).encode(), "")
 
     def talk(self, wfile, fields, text):
         accept = base64.b64encode(hashlib.sha1(
