@@ -128,11 +128,15 @@ int km_credential(const struct km_visit *v, struct km_str *ret, struct km_err *e
 
 struct km_str km_forwarded_by(const struct km_headers *h)
 {
-    static const struct km_str names[] = { { "forwarded", 9 }, { "via", 3 }, { "x-real-ip", 9 } };
+    static const struct km_str names[] = {
+        { "forwarded", 9 },      { "via", 3 },          { "x-real-ip", 9 },
+        { "x-client-ip", 11 },   { "true-client-ip", 14 }, { "cf-connecting-ip", 16 },
+        { "x-cluster-client-ip", 19 }, { "x-original-forwarded-for", 24 },
+    };
 
     for (size_t i = 0; i < h->n; i++)
         if (km_str_iamong(h->v[i].name, names, sizeof names / sizeof names[0]) ||
-            km_str_istarts(h->v[i].name, KM_STR("x-forwarded-")))
+            km_str_istarts(h->v[i].name, KM_STR("x-forwarded")))
             return h->v[i].name;
     return KM_STR_NONE;
 }

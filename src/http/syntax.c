@@ -232,10 +232,11 @@ static bool utf8_takes(struct utf8 *u, int c)
     return true;
 }
 
-/* Some servers end a segment at ';' or take '\\' for '/'. */
+/* Some servers end a segment at ';' or take '\\' for '/'; one that decodes before it looks for the
+ * query ends the path at '?', or at '#'. */
 static bool ends_segment(int c)
 {
-    return c < 0 || c == '/' || c == '\\' || c == ';';
+    return c < 0 || c == '/' || c == '\\' || c == ';' || c == '?' || c == '#';
 }
 
 /* The path as a server sees it that decodes `times`; *ret_escapes: it still holds an escape. */

@@ -15,8 +15,8 @@ bool km_host_port(struct km_str s, struct km_str *ret_host, uint16_t *ret_port);
 
 /* A request path as sent, and as servers see it that decode it once, twice or three times: then
  * nothing is left to decode.  Printable ASCII, good escapes only; in each reading no control
- * byte, no backslash, no broken UTF-8, and nothing between two of '/', '\' and ';' that is "."
- * or "..".  On refusal *ret_why says what, in static storage. */
+ * byte, no backslash, no broken UTF-8, and nothing between two of '/', '\', ';', '?' and '#' that
+ * is "." or "..".  On refusal *ret_why says what, in static storage. */
 bool km_path_ok(struct km_str path, const char **ret_why);
 /* The same of a path with values in it that may hold a backslash: only dots lead elsewhere. */
 bool km_path_filled_ok(struct km_str path, const char **ret_why);

@@ -73,7 +73,7 @@ def test_other_paths_reach_the_target_as_they_are(door, upstream, sent, got):
 FORWARDED = [("Forwarded", "for=203.0.113.9"), ("X-Forwarded-For", "203.0.113.9"),
              ("X-Forwarded-For", "127.0.0.1"), ("x-forwarded-host", "llm.example.com"),
              ("X-Forwarded-Proto", "https"), ("X-Real-IP", "203.0.113.9"), ("Via", "1.1 proxy"),
-             ("Via", "")]
+             ("Via", ""), ("vIA", "1.0 x"), ("X-Forwarded", "x"), ("CF-Connecting-IP", "203.0.113.9")]
 PATHS = [("GET", "/metrics"), ("POST", "/key/generate"), ("GET", "/key/list"), ("GET", "/v1/models"),
          ("GET", "/health"), ("GET", "/kanmon/status"), ("POST", "/v1/chat/completions"),
          ("POST", "/mcp"), ("POST", "/openai/v1/responses"), ("POST", "/pt/x")]

@@ -239,11 +239,11 @@ NAMING = [("/openai/v1/responses", "previous_response_id", '"resp_of_another"'),
           ("/gemini/v1beta/models/m:generateContent", "cachedContent", '"cachedContents/1"')]
 
 
-@pytest.mark.parametrize("around", ["plain", "escaped", "long", "deep"])
+@pytest.mark.parametrize("around", ["plain", "escaped", "typed", "long", "deep"])
 @pytest.mark.parametrize("path,name,value", NAMING)
 def test_anothers_things_are_not_reached_whatever_is_around(judging, recorder, plain, path, name,
                                                             value, around):
-    if around == "escaped":
+    if around in ("escaped", "typed"):
         value = value.replace("_id", "\\u005fid").replace("cached", "\\u0063ached")
         name = name.replace("_id", "\\u005fid").replace("cached", "\\u0063ached")
     if around == "deep":
@@ -254,7 +254,9 @@ def test_anothers_things_are_not_reached_whatever_is_around(judging, recorder, p
     if around == "long":
         members.insert(1, '"pad":[' + ",".join("0" * 7_000_000) + "]")
     recorder.take()
-    answer = judging.call("POST", path, "{" + ",".join(members) + "}", key=plain, timeout=60)
+    kind = "application/octet-stream" if around == "typed" else "application/json"
+    answer = judging.call("POST", path, "{" + ",".join(members) + "}", key=plain, timeout=60,
+                          headers={"content-type": kind})
     assert answer.status in (400, 403, 503), answer
     assert not recorder.take()
 

@@ -99,14 +99,17 @@ static bool mentions(const struct km_vendor *v, struct km_str body)
     return false;
 }
 
-/* A form or another body that is no JSON: not even its bytes may name such a thing. */
+/* A form or another body that is no JSON, nor looks so to a server that does not ask for its type:
+ * not even its bytes may name such a thing. */
 static bool is_other_type(const struct km_call *call)
 {
     struct km_str type =
         km_header_get(&km_exchange_request(call->x)->headers, KM_STR("content-type"));
+    struct km_str body = km_str_trim(call->body);
 
     return type.n && km_str_find(type, KM_STR("json")) == type.n &&
-           !km_str_istarts(type, KM_STR("text/"));
+           !km_str_istarts(type, KM_STR("text/")) && !km_str_starts(body, KM_STR("{")) &&
+           !km_str_starts(body, KM_STR("["));
 }
 
 /* Reads the body where it could hold one of those members.  *ret_found: one that it has. */

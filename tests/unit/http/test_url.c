@@ -185,6 +185,9 @@ static const char *const bad_paths[] = { "/..",
                                    "/pt/%2525252e",
                                    "/pt/a%2525252fb",
                                    "/model/arn..x%2f..%2fy/converse",
+                                   "/pt/..%3fx",
+                                   "/pt/%2e%2e%23/x",
+                                   "/pt/..%253f",
                                    "/models/..%2f..%2fx:generateContent",
                                    "/deployments/..%2f..%2fx/chat/completions" };
 
