@@ -361,6 +361,13 @@ void km_visit_hash(const struct km_visit *v, uint8_t ret_hash[32])
         memcpy(ret_hash, v->view->snap->master_hash, 32);
 }
 
+void km_visit_key(const struct km_visit *v, uint8_t ret_hash[32])
+{
+    memset(ret_hash, 0, 32);
+    if (v->who.key)
+        km_key_books(v->who.key, ret_hash);
+}
+
 void km_visit_books(const struct km_visit *v, char *ip, struct km_ledger_entry *e)
 {
     e->id = v->id;

@@ -59,6 +59,8 @@ int km_visit_seat(struct km_visit *v, struct km_arena *arena, struct km_worker *
 /* The hash whose books the visitor's calls go to: that of the key or its successor, that of the
  * master key; zeros where nobody was asked. */
 void km_visit_hash(const struct km_visit *v, uint8_t ret_hash[32]);
+/* The hash of the virtual key by whose right it came, a token's too; all zero: none. */
+void km_visit_key(const struct km_visit *v, uint8_t ret_hash[32]);
 /* What the ledger wants of a caller: id, key_hash and, unless ip is NULL, client_ip, which may
  * point into ip[KM_ADDR_TEXT].  Leaves the rest of the entry alone. */
 void km_visit_books(const struct km_visit *v, char *ip, struct km_ledger_entry *e);

@@ -11,7 +11,6 @@
  */
 #include "gateway/revoke.h"
 
-#include "base/encode.h"
 #include "gateway/call.h"
 #include "gateway/mcp/hub.h"
 #include "gateway/mcp/notify_part.h"
@@ -60,16 +59,13 @@ static bool end_one(struct km_worker *w)
     return false;
 }
 
-/* "key:" and the hash in hex, or another kind of principal, whose key is not known here. */
-static bool is_revoked(struct km_worker *w, struct km_str principal)
+/* All zero: not by a key's right. */
+static bool is_revoked(struct km_worker *w, const uint8_t hash[32])
 {
-    uint8_t hash[32];
+    static const uint8_t none[32];
     struct km_err err;
 
-    if (!km_str_starts(principal, KM_STR("key:")) ||
-        km_unhex(km_str_skip(principal, 4), hash, sizeof hash) < 0)
-        return false;
-    return check_hash(w, hash, &err) < 0;
+    return memcmp(hash, none, sizeof none) != 0 && check_hash(w, hash, &err) < 0;
 }
 
 static void end_mcp(struct km_worker *w)
@@ -79,14 +75,14 @@ static void end_mcp(struct km_worker *w)
 
     for (struct km_mcp_session *s = km_mcp_session_first(hub->sessions); s; s = next) {
         next = km_mcp_session_next(hub->sessions, s);
-        if (is_revoked(w, s->principal))
+        if (is_revoked(w, s->key))
             km_mcp_hub_drop_session(hub, s);
     }
     KM_LIST_EACH(node, &hub->listens)
     {
         struct km_mcp_listen *l = KM_CONTAINER(node, struct km_mcp_listen, link);
 
-        if (is_revoked(w, l->principal))
+        if (is_revoked(w, l->key))
             km_mcp_stream_end(l->job.stream);
     }
 }

@@ -3,6 +3,7 @@
 
 import base64
 import hmac
+import http.client
 import json
 import time
 
@@ -205,3 +206,26 @@ def test_litellms_settings(tmp_path):
             assert status(gateway, issuer.token(sub="bob")) == 403
             admin = issuer.token(scope="litellm_proxy_admin")
             assert status(gateway, admin, path="/key/list") == 200
+
+
+@pytest.mark.parametrize("how", ["block", "delete"])
+def test_sessions_of_tokens_end_with_the_key_they_stand_for(jwt_gateway, issuer, how):
+    alias = f"revoked-{how}"
+    key = jwt_gateway.new_key(key_alias=alias)
+    token = issuer.token(**groups(alias))
+    head = {"accept": "application/json, text/event-stream", "mcp-protocol-version": "2025-11-25",
+            "authorization": f"Bearer {token}", "content-type": "application/json"}
+    hello = jwt_gateway.call("POST", "/mcp", {
+        "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
+            "protocolVersion": "2025-11-25", "capabilities": {},
+            "clientInfo": {"name": "t", "version": "1"}}}, key=None, headers=head)
+    link = http.client.HTTPConnection("127.0.0.1", jwt_gateway.port, timeout=30)
+    link.request("GET", "/mcp", headers={**head, "mcp-session-id": hello.header("mcp-session-id")})
+    answer = link.getresponse()
+    assert answer.status == 200
+    body = {"keys": [key]} if how == "delete" else {"key": key}
+    assert jwt_gateway.call("POST", f"/key/{how}", body).status == 200
+    ends = time.monotonic() + 30
+    while answer.read1(65536):  # signs of life
+        assert time.monotonic() < ends, "the stream goes on"
+    link.close()

@@ -182,6 +182,7 @@ static struct km_mcp_listen *listen_new(struct km_mcp_turn *t)
     l->principal = km_str(l->id + id.n + 1, who.n);
     if (who.n)
         memcpy(l->id + id.n + 1, who.p, who.n);
+    km_visit_key(t->in->visit, l->key);
     l->hub = t->hub;
     l->job.cancel = on_cancelled;
     km_list_init(&l->subscriptions);

@@ -71,6 +71,7 @@ static int begin_session(struct km_mcp_turn *t, struct km_str capabilities, stru
     char line[80];
     int n, r;
 
+    km_visit_key(t->in->visit, args.key);
     if (t->session) /* legacy: its stream began it */
         return km_mcp_session_agree(t->session, t->revision, capabilities, err);
     if (t->hub->ended)

@@ -23,6 +23,7 @@ struct km_mcp_listen {
     unsigned lists; /* bit a list it wants to hear of */
     unsigned owed; /* of which it was not told yet: see owe_lists(), or it was busy */
     struct km_str principal; /* behind the id */
+    uint8_t key[32]; /* by whose right it listens; all zero: no key's */
     char id[]; /* JSON */
 };
 

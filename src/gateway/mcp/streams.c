@@ -154,6 +154,7 @@ void km_mcp_take_legacy_get(struct km_mcp_arrival *in)
     char text[160];
     int n;
 
+    km_visit_key(in->visit, args.key);
     if (in->hub->ended || km_mcp_session_new(in->hub->sessions, &args, &session, &err) < 0) {
         km_mcp_refuse(in, KM_MCP_HANDSHAKE, 503, -32000, "no more sessions can be begun now");
         return;

@@ -152,6 +152,7 @@ int km_mcp_session_new(struct km_mcp_sessions *t, const struct km_mcp_session_ar
     km_list_init(&s->subscriptions);
     km_list_init(&s->heard);
     s->legacy = args->legacy;
+    memcpy(s->key, args->key, sizeof s->key);
     s->used_ms = args->now_ms;
     r = km_mcp_session_agree(s, args->revision, args->capabilities, err);
     if (r == 0)

@@ -41,6 +41,7 @@ struct km_mcp_session {
     unsigned char log_level; /* 1 + index of the wanted level; 0: none was set */
     const struct km_mcp_revision *revision;
     struct km_str principal, capabilities; /* JSON object */
+    uint8_t key[32]; /* the args' */
     uint64_t used_ms;
     struct km_mcp_event_store events;
     uint32_t streams_made, questions_made;
@@ -66,6 +67,7 @@ void km_mcp_sessions_bound(struct km_mcp_sessions *t, const struct km_mcp_sessio
 
 struct km_mcp_session_args {
     struct km_str principal, capabilities;
+    uint8_t key[32]; /* by whose right: the hash of a virtual key; all zero: none's */
     const struct km_mcp_revision *revision;
     bool legacy;
     uint64_t now_ms;
