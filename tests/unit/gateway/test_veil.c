@@ -15,7 +15,8 @@ static const char *const failures[] = {
     "event: response.failed\ndata: {}\n\n",
     "data: {\"type\":\"error\",\"message\":\"no\"}\n\n",
     "data: {\"object\":\"error\",\"message\":\"no\"}\n\n",
-    "id: 1\nevent: x\ndata: {\"type\":\"response.failed\",\"response\":{\"error\":{\"code\":\"x\"}}}\n\n",
+    "id: 1\nevent: x\ndata: {\"type\":\"response.failed\","
+    "\"response\":{\"error\":{\"code\":\"x\"}}}\n\n",
     "data: {\"choices\":[{\"error\":{\"message\":\"no\"},\"finish_reason\":\"error\"}]}\n\n",
     "data: {\"item\":{\"type\":\"mcp_call\",\"arguments\":\"{}\",\"error\":\"no\"}}\n\n",
     "data: {\"candidates\":[{\"error\":1}],\"error\":{\"message\":\"no\"}}\n\n",
@@ -29,7 +30,8 @@ static const char *const failures[] = {
 };
 
 static const char *const made[] = {
-    "data: {\"choices\":[{\"delta\":{\"content\":\"\\\"error\\\": Bearer abc\"}}],\"error\":null}\n\n",
+    "data: {\"choices\":[{\"delta\":{\"content\":"
+    "\"\\\"error\\\": Bearer abc\"}}],\"error\":null}\n\n",
     "data: {\"candidates\":[{\"content\":{\"parts\":[{\"functionCall\":{\"name\":\"f\",\"args\":"
     "{\"error\":\"Bearer abcdef0123456789\"}}}]}}]}\n\n",
     "event: content_block_start\ndata: {\"type\":\"content_block_start\",\"content_block\":"
