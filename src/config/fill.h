@@ -63,6 +63,10 @@ void km_fill_empty(struct km_fill *fill, const struct km_node *node, struct km_s
 void km_fill_unset_below(struct km_fill *fill, const struct km_node *node, struct km_str path,
                          unsigned flags);
 
+/* Whether a restrictive key is set to what restricts nothing: nothing, an inert value, or a list
+ * of inert values only. */
+bool km_fill_inert(const struct km_setting *row, const struct km_node *node);
+
 /* "model_list[3].litellm_params.api_key" without "[3]": what a sealed value is bound to, and
  * what accept_unsupported lists, so that both survive a list being reordered. */
 struct km_str km_fill_plain_path(struct km_arena *arena, struct km_str path);

@@ -31,6 +31,7 @@ static const char *const homes[] = { "litellm_settings", "router_settings", "gen
 /* What is known of an unknown key so far. */
 struct guess {
     struct km_str want, best;
+    const struct km_node *value;
     unsigned distance;
     bool exact;
     bool near_restricts; /* so does what it is a near miss of, or it is a section */
@@ -97,6 +98,16 @@ static void consider_rows(struct guess *g, const struct km_settings_table *table
         consider(g, km_str_c(row->name), restricts(row));
 }
 
+/* Whether its value is lost protection where a key stands in a section that does not read it.  A
+ * default_... of new keys, users or teams is not: who asks for more gets it there, too. */
+static bool guards(const struct km_setting *row, const struct km_node *value)
+{
+    if (row->class != KM_RESTRICTIVE)
+        return restricts(row);
+    return !km_fill_inert(row, value) && (km_name_restricts(km_str_c(row->name)) ||
+                                          !km_str_starts(km_str_c(row->name), KM_STR("default_")));
+}
+
 /* A key of another section, or a near miss of one of LiteLLM's that restricts. */
 static void look_in(struct guess *g, const struct km_settings_table *table, struct km_str path)
 {
@@ -107,7 +118,7 @@ static void look_in(struct guess *g, const struct km_settings_table *table, stru
 
         if (km_str_eq(g->want, name) && !g->home.p) {
             g->home = path;
-            g->home_restricts = restricts(row);
+            g->home_restricts = guards(row, g->value);
         } else if (!own && !g->best.n && restricts(row) && km_near_miss(g->want, name)) {
             g->best = name;
             g->far_restricts = true;
@@ -202,7 +213,7 @@ void km_fill_unknown(struct km_fill *fill, const struct km_settings_table *table
     if (!node || node->type != KM_NODE_MAP || (inherited & KM_SET_OPEN))
         return;
     for (size_t i = 0; i < node->n; i++) {
-        struct guess g = { .want = node->k[i]->text, .distance = 256 };
+        struct guess g = { .want = node->k[i]->text, .value = node->v[i], .distance = 256 };
         const struct km_setting *part;
         size_t at = 0;
 
@@ -242,7 +253,7 @@ static void check_section(struct km_fill *fill, struct km_str section)
         return;
     }
     for (size_t i = 0; i < node->n; i++) {
-        struct guess g = { .want = node->k[i]->text, .distance = 256 };
+        struct guess g = { .want = node->k[i]->text, .value = node->v[i], .distance = 256 };
         unsigned flags = 0;
 
         for (size_t t = 0; fill->tables[t]; t++) {

@@ -104,9 +104,7 @@ static bool inert_scalar(const struct km_setting *row, const struct km_node *nod
     return false;
 }
 
-/* Whether a restrictive key is set to what restricts nothing: nothing, an inert value, or a
- * list of inert values only. */
-static bool inert(const struct km_setting *row, const struct km_node *node)
+bool km_fill_inert(const struct km_setting *row, const struct km_node *node)
 {
     if (node->type < KM_NODE_SEQ)
         return inert_scalar(row, node);
@@ -157,7 +155,7 @@ static bool first_warning(struct km_fill *fill, const struct km_setting *row)
 /* Whether a key without effect is set to what switches nothing on. */
 static bool switches_nothing(const struct km_setting *row, const struct km_node *node)
 {
-    return row->class != KM_RESTRICTIVE && row->inert ? inert(row, node)
+    return row->class != KM_RESTRICTIVE && row->inert ? km_fill_inert(row, node)
                                                       : km_node_says_nothing(node);
 }
 
@@ -183,7 +181,7 @@ void km_fill_unsupported(struct km_fill *fill, const struct km_setting *row,
         km_diags_hide(fill->diags, node);
     if (row->flags & KM_SET_SAFETY)
         km_fill_unset_below(fill, node, path, row->flags);
-    if (row->class == KM_RESTRICTIVE && !inert(row, node))
+    if (row->class == KM_RESTRICTIVE && !km_fill_inert(row, node))
         restricts(fill, row, node, path);
     else if (idle && !quiet && first_warning(fill, row))
         no_effect(fill, row, node, path);
