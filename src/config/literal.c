@@ -68,15 +68,42 @@ static struct km_str capitals(struct km_str s)
     return name;
 }
 
+/* "{{ NAME }}", "${{ secrets.NAME }}", "%NAME%": of templates and of another shell. */
+static struct km_str template(struct km_str text)
+{
+    struct km_str inner = KM_STR_NONE;
+    size_t dot;
+
+    if (km_str_starts(text, KM_STR("${{")))
+        text = km_str_skip(text, 1);
+    if (text.n > 4 && km_str_starts(text, KM_STR("{{")) && km_str_ends(text, KM_STR("}}")))
+        inner = km_str_trim(km_str_sub(text, 2, text.n - 4));
+    else if (text.n > 2 && text.p[0] == '%' && text.p[text.n - 1] == '%')
+        inner = km_str_sub(text, 1, text.n - 2);
+    dot = km_str_rchr(inner, '.');
+    return capitals(dot < inner.n ? km_str_skip(inner, dot + 1) : inner);
+}
+
 /* What stands between a misspelt prefix and the end: the variable's name. */
 static struct km_str after_prefix(struct km_str text)
 {
     static const char *const others[] = { "os.environ.", "os.environ[", "os.getenv(", "os.env.",
                                           "os.env/",     "environ/",    "environ.",   "env/",
                                           "process.env.", "$env:",      "env:",       NULL };
-    size_t slash = km_str_chr(text, '/');
+    size_t slash = km_str_chr(text, '/'), n = 0;
     struct km_str rest = KM_STR_NONE;
 
+    /* os.environ:NAME, os.environment/NAME, os.environNAME, os.environ.get("NAME") */
+    if (text.n > 6 && km_str_ieq(km_str_sub(text, 0, 6), KM_STR("os.env"))) {
+        for (n = 6; n < text.n && !((text.p[n] >= 'A' && text.p[n] <= 'Z') || text.p[n] == '_');)
+            n++;
+        rest = capitals(km_str_skip(text, n));
+        if (rest.n)
+            return rest;
+    }
+    rest = template(text);
+    if (rest.n)
+        return rest;
     if (slash < text.n && !km_str_eq(km_str_sub(text, 0, slash), KM_STR("os.environ")) &&
         km_near_miss(km_str_sub(text, 0, slash), KM_STR("os.environ")))
         rest = km_str_skip(text, slash + 1);

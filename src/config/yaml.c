@@ -560,10 +560,15 @@ int km_yaml_parse(struct km_arena *arena, struct km_str file, struct km_str text
                   const struct km_yaml_limits *limits, struct km_diags *diags,
                   const struct km_node **ret_root, struct km_err *err)
 {
-    struct parse p = { .arena = arena, .diags = diags, .limits = limits, .err = err, .text = text };
+    struct parse p = { .arena = arena, .diags = diags, .limits = limits, .err = err };
     yaml_mark_t start = { 0 };
     int r;
 
+    /* PyYAML skips an editor's byte order mark; libyaml's block mapping ends at the second line,
+     * for it counts the mark as a column. */
+    if (km_str_starts(text, KM_STR("\xef\xbb\xbf")))
+        text = km_str_skip(text, 3);
+    p.text = text;
     p.file = km_arena_str(arena, file);
     km_diags_source(diags, file, text);
     if (text.n > limits->max_bytes)

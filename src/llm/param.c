@@ -42,7 +42,7 @@ static bool is_of_call(struct km_str name)
 {
     static const struct km_str names[] = {
         { "stream", 6 }, { "stream_options", 14 }, { "messages", 8 },
-        { "input", 5 },  { "prompt", 6 },
+        { "input", 5 },  { "prompt", 6 },          { "model", 5 },
     };
 
     return km_str_iamong(name, names, sizeof names / sizeof names[0]);
@@ -79,23 +79,43 @@ static bool next_word(struct km_str *rest, struct km_str *ret)
     return n > 0;
 }
 
+/* Of several words in one: "myapikey", "OPENAIAPIKEY", "api_key_of_mine". */
+static bool holds_secret(struct km_str name)
+{
+    static const char *const parts[] = { "apikey",    "accesskey", "authtoken",  "accesstoken",
+                                         "secret",    "password",  "passwd",     "authkey",
+                                         "passphrase", "bearer",    "authheader", "credential" };
+    char plain[128];
+    size_t n = 0;
+
+    for (size_t i = 0; i < name.n && n < sizeof plain; i++)
+        if (!is_separator(name.p[i]))
+            plain[n++] = (char)(name.p[i] >= 'A' && name.p[i] <= 'Z' ? name.p[i] + 32 : name.p[i]);
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+        if (km_str_find(km_str(plain, n), km_str_c(parts[i])) < n)
+            return true;
+    return false;
+}
+
 static bool sounds_secret(struct km_str name)
 {
     static const struct km_str anywhere[] = {
-        { "secret", 6 },      { "secrets", 7 },        { "password", 8 }, { "passwd", 6 },
-        { "passphrase", 10 }, { "pwd", 3 },            { "apikey", 6 },   { "credential", 10 },
-        { "credentials", 11 }, { "authorization", 13 }, { "bearer", 6 },   { "cookie", 6 },
-        { "jwt", 3 },         { "private", 7 },
+        { "pwd", 3 }, { "authorization", 13 }, { "cookie", 6 }, { "jwt", 3 }, { "private", 7 },
     };
-    static const struct km_str last[] = { { "key", 3 }, { "token", 5 }, { "auth", 4 } };
+    static const struct km_str last[] = {
+        { "key", 3 }, { "token", 5 }, { "auth", 4 }, { "pass", 4 }, { "pat", 3 },
+    };
     struct km_str word = KM_STR_NONE, rest = name, one;
 
     while (next_word(&rest, &one)) {
         if (km_str_iamong(one, anywhere, sizeof anywhere / sizeof anywhere[0]))
             return true;
-        word = one;
+        if (one.p[0] < '0' || one.p[0] > '9') /* `key_2` */
+            word = one;
     }
-    return km_str_iamong(word, last, sizeof last / sizeof last[0]);
+    while (word.n && word.p[word.n - 1] >= '0' && word.p[word.n - 1] <= '9')
+        word.n--;
+    return holds_secret(name) || km_str_iamong(word, last, sizeof last / sizeof last[0]);
 }
 
 /* --- what was meant --- */
@@ -163,11 +183,11 @@ void km_param_judge(struct km_str name, bool text, struct km_param *ret)
     ret->kind = is_of_call(name) ? KM_PARAM_CALL : own ? own->kind : KM_PARAM_REQUEST;
     if (ret->kind != KM_PARAM_REQUEST || km_param_apis(name))
         return;
-    if (is_of_gateway(name)) {
+    ret->meant = guarded_row(name); /* `API_KEY` is no client's api_key */
+    if (!ret->meant.n && is_of_gateway(name)) {
         ret->kind = KM_PARAM_OWN;
         return;
     }
-    ret->meant = guarded_row(name);
     if (ret->meant.n) {
         ret->kind = KM_PARAM_MISSPELT;
     } else if (text && sounds_secret(name)) {

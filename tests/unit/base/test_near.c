@@ -25,6 +25,18 @@ static void case_and_separators_do_not_matter(void **state)
     assert_true(near("--r_p_m--", "rpm"));
 }
 
+static void what_nobody_sees_does_not_matter(void **state)
+{
+    (void)state;
+    assert_true(near("\xc2\xa0 master_key", "master_key"));
+    assert_true(near("master_key ", "master_key"));
+    assert_true(near("rp\xe2\x80\x8bm", "rpm"));
+    assert_true(near("\xef\xbb\xbfgeneral_settings", "general_settings"));
+    assert_true(near("api\xc2\xad_key", "api_key"));
+    assert_true(near("\xe3\x80\x80tpm", "tpm"));
+    assert_false(near("\xe2\x80\x90rpm\xe2", "rpm")); /* a hyphen that is seen */
+}
+
 static void a_short_name_is_near_at_one_error(void **state)
 {
     (void)state;
@@ -66,6 +78,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(case_and_separators_do_not_matter),
+        cmocka_unit_test(what_nobody_sees_does_not_matter),
         cmocka_unit_test(a_short_name_is_near_at_one_error),
         cmocka_unit_test(a_long_name_is_near_at_two_errors),
         cmocka_unit_test(what_is_no_miss),

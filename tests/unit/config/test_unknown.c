@@ -270,6 +270,8 @@ static void an_unset_variable_of_a_key_without_effect_is_not_missed(void **state
 static void values_that_were_meant_as_variables_are_found(void **state)
 {
     static const char *const wrong[] = {
+        "os.environSET", "os.environ:SET", "os.environment/SET", "os.environ.get('SET')",
+        "OS.Environ/SET", "{{ SET }}", "${{ secrets.SET }}", "%SET%",
         "os.enviro/SET",  "os.environ.SET", "os.environ['SET']", "os.getenv('SET')", "${SET}",
         "$SET",           "os.envrion/SET", "os.env/SET",        "OS.ENVIRON/SET",   "$env:SET",
         "process.env.SET", "x-${SET}-y",    "${SET:-default}",

@@ -62,6 +62,7 @@ static void names_are_judged_in_their_order(void **state)
     is("stream", KM_PARAM_CALL);
     is("Stream", KM_PARAM_CALL); /* read without case by servers in Go */
     is("messages", KM_PARAM_CALL);
+    is("Model", KM_PARAM_CALL);
     is("use_litellm_proxy", KM_PARAM_OWN);
     is("user_config", KM_PARAM_OWN);
     is("input_cost_per_token_above_200k_tokens", KM_PARAM_PRICE);
@@ -81,6 +82,8 @@ static void a_misspelled_credential_address_price_or_limit_is_found(void **state
     near_to("api_bse", "api_base");
     near_to("apibase", "api_base");
     near_to("API_BASE", "api_base");
+    near_to("Api_Key", "api_key"); /* though a client's api_key is cut from requests */
+    near_to("api_key\xc2\xa0", "api_key");
     near_to("base-url", "base_url");
     near_to("api_kye", "api_key");
     near_to("aws_secret_acces_key", "aws_secret_access_key");
@@ -99,6 +102,8 @@ static void what_sounds_like_a_credential_is_one_if_it_is_text(void **state)
     static const char *const names[] = {
         "hf_token", "company_api_key", "openaiKey", "proxy_password", "service_credentials",
         "client_secret_value", "Authorization", "private_pem", "basic_auth",
+        "auth_header", "OPENAIAPIKEY", "api_key_of_mine", "company_key_2", "backup_key2", "db_pass",
+        "accessTokenValue", "mysecretvalue",
     };
 
     (void)state;
@@ -109,6 +114,8 @@ static void what_sounds_like_a_credential_is_one_if_it_is_text(void **state)
     assert_int_equal(judge("max_token", false).kind, KM_PARAM_OTHER);
     is("token_healing", KM_PARAM_OTHER);
     is("keywords_mode", KM_PARAM_OTHER);
+    is("compass", KM_PARAM_OTHER);
+    is("authors", KM_PARAM_OTHER);
 }
 
 static void what_was_meant_is_said_where_it_can_be(void **state)
