@@ -190,12 +190,33 @@ static void check_one(const struct km_model_build *b, const struct km_node *key,
     }
 }
 
+/* Whatever else stands in model_info is data for /model/info. */
+static void check_info(const struct km_model_build *b, const struct km_node *key)
+{
+    struct km_param p;
+    struct km_str meant = KM_STR_NONE;
+
+    km_param_judge(key->text, false, &p);
+    if (!km_model_info_known(key->text) && p.kind != KM_PARAM_PRICE)
+        meant = km_model_info_price(key->text);
+    if (meant.n && first_of(b, "W0308", key->text, KM_STR_NONE))
+        km_diag_add(b->diags, KM_DIAG_WARNING, "W0308", key,
+                    km_arena_cstr(b->arena, km_arena_printf(b->arena, "did you mean '%.*s'?",
+                                                            KM_STR_ARG(meant))),
+                    "model_info.%.*s is unknown, and no call is priced by it",
+                    KM_STR_ARG(key->text));
+}
+
 void km_deployment_params_check(const struct km_model_build *b, const struct km_model_entry *entry)
 {
+    const struct km_node *info = entry->info.all;
     const struct km_node *all = entry->params.all, *extra = entry->params.extra_body;
 
     for (size_t i = 0; all && all->type == KM_NODE_MAP && i < all->n; i++)
         check_one(b, all->k[i], all->v[i]);
+    for (size_t i = 0; info && info->type == KM_NODE_MAP && i < info->n; i++)
+        if (!inert(info->v[i]))
+            check_info(b, info->k[i]);
     if (extra && extra->type != KM_NODE_MAP)
         km_diag_add(b->diags, KM_DIAG_ERROR, "E0102", extra, NULL,
                     "litellm_params.extra_body: expected a mapping of members of a request's body");

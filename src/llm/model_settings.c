@@ -8,6 +8,8 @@
  */
 #include "llm/model_settings.h"
 
+#include "base/near.h"
+
 #define AT(member) offsetof(struct km_litellm_params, member)
 #define ROW(key, kind, member, text)                                                               \
     { .name = key, .type = kind, .offset = AT(member), .help = text }
@@ -372,4 +374,13 @@ const char *km_litellm_param_at(size_t i, bool *ret_guarded)
     if (row->name)
         *ret_guarded = is_guarded(row);
     return row->name;
+}
+
+struct km_str km_model_info_price(struct km_str name)
+{
+    for (const struct km_setting *row = info_rows; row->name; row++)
+        if ((row->type == KM_SET_PRICE || km_str_eq(km_str_c(row->name), KM_STR("base_model"))) &&
+            km_near_miss(name, km_str_c(row->name)))
+            return km_str_c(row->name);
+    return KM_STR_NONE;
 }

@@ -81,5 +81,7 @@ bool km_litellm_param_known(struct km_str name);
  * or a limit, which a misspelled name would leave unset. */
 const char *km_litellm_param_at(size_t i, bool *ret_guarded);
 bool km_model_info_known(struct km_str name); /* likewise, of model_info */
+/* The row of model_info that a price is set by and that the name is a near miss of, or empty. */
+struct km_str km_model_info_price(struct km_str name);
 
 #endif

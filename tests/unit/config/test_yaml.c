@@ -78,6 +78,18 @@ static void scalars_come_out_as_json_with_their_digits(void **state)
     assert_json("", "null");
 }
 
+static void a_byte_order_mark_is_skipped(void **state)
+{
+    (void)state;
+    assert_json("\xef\xbb\xbf"
+                "a: 1\nb:\n  c: 2\n",
+                "{\"a\":1,\"b\":{\"c\":2}}");
+    assert_json("\xef\xbb\xbf", "null");
+    assert_refused("\xef\xbb\xbf"
+                   "a: @b\n",
+                   "E0001", 1, 4);
+}
+
 static void merge_keys_apply_in_pyyaml_order(void **state)
 {
     (void)state;
@@ -267,6 +279,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(scalars_come_out_as_json_with_their_digits),
+        cmocka_unit_test(a_byte_order_mark_is_skipped),
         cmocka_unit_test(merge_keys_apply_in_pyyaml_order),
         cmocka_unit_test(of_duplicates_the_last_counts_and_a_warning_says_so),
         cmocka_unit_test(what_is_wrong_is_named_with_line_and_column),

@@ -210,6 +210,21 @@ static void retries_nobody_asked_for_are_not_mentioned(void **state)
     assert_int_equal(said(f, "W0304", ""), 0);
 }
 
+static void a_misspelt_price_in_model_info_is_said(void **state)
+{
+    struct fixture *f = *state;
+
+    load(f, "model_list:\n"
+            "- model_name: a\n"
+            "  litellm_params: {model: groq/x}\n"
+            "  model_info: {input_cost_per_tokn: 1e-6, Base-Model: groq/y, input_cost: 1,\n"
+            "    input_cost_per_token_flex: 1, output_cost_per_token: 1, output_cost_per_tokens: "
+            "null}\n");
+    assert_int_equal(said(f, "W0308", "model_info.input_cost_per_tokn is unknown"), 1);
+    assert_int_equal(said(f, "W0308", "model_info.Base-Model is unknown"), 1);
+    assert_int_equal(said(f, "W0308", ""), 2);
+}
+
 static void aliases_to_nowhere_and_ids_used_twice_are_found(void **state)
 {
     struct fixture *f = *state;
@@ -254,6 +269,7 @@ int main(void)
         T(a_star_offers_the_providers_that_have_a_key),
         T(retries_of_a_group_with_one_deployment_are_said_to_do_nothing),
         T(retries_nobody_asked_for_are_not_mentioned),
+        T(a_misspelt_price_in_model_info_is_said),
         T(aliases_to_nowhere_and_ids_used_twice_are_found),
         T(models_that_fail_for_one_reason_are_one_warning),
     };
