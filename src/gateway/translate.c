@@ -17,6 +17,7 @@
 
 #include "gateway/reply.h"
 #include "http/json_drop.h"
+#include "http/json_fill.h"
 #include "llm/mock.h"
 
 #define FIRST_BYTES ((size_t)1024) /* room made at once: not over the least response_bytes */
@@ -55,12 +56,17 @@ static struct km_chat_extra *find_extra(const struct km_chat *chat, struct km_st
     return e;
 }
 
-/* A member of extra_body that no parameter is. */
-static int add_as_is(struct km_chat *chat, struct km_arena *arena, const struct km_default_param *p,
-                     struct km_err *err)
+/* A member of extra_body that no parameter is.  One that the codec writes itself is put into what it
+ * wrote (fill_own()), or it would stand there twice. */
+static int add_as_is(const struct km_call *call, struct km_chat *chat,
+                     const struct km_default_param *p, struct km_err *err)
 {
-    struct km_chat_extra *extra = find_extra(chat, p->name);
+    struct km_arena *arena = &call->tr->request;
+    struct km_chat_extra *extra;
 
+    if (km_codec_own_member(call->d->codec, p->name).n)
+        return 0;
+    extra = find_extra(chat, p->name);
     if (!extra)
         extra = km_chat_extra(chat, arena, p->name, p->json);
     if (extra)
@@ -80,7 +86,7 @@ static int add_default(const struct km_call *call, struct km_chat *chat,
     if (km_openai_member(p->name) || p->use == KM_DEFAULT_VECTORS)
         return 0;
     if (p->use == KM_DEFAULT_AS_IS)
-        return add_as_is(chat, arena, p, err);
+        return add_as_is(call, chat, p, err);
     r = km_json_parse(arena, p->json, &value, err);
     if (r < 0)
         return r;
@@ -155,6 +161,33 @@ void km_translate_encode_args(struct km_call *call, struct km_encode_args *ret)
     };
 }
 
+/* Members of extra_body that the codec wrote itself: what is said there holds. */
+static int fill_own(const struct km_call *call, struct km_str **parts, size_t *n,
+                    struct km_err *err)
+{
+    const struct km_deployment *d = call->d;
+    struct km_arena *arena = &call->tr->request;
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < d->ndefaults; i++) {
+        const struct km_default_param *p = &d->defaults[i];
+        struct km_str own = KM_STR_NONE, body;
+
+        if (p->use == KM_DEFAULT_AS_IS)
+            own = km_codec_own_member(d->codec, p->name);
+        if (!own.n)
+            continue;
+        body = km_arena_cat(arena, *parts, *n);
+        r = km_json_fill(arena, body, own, p->json, &body, err);
+        *n = 1;
+        *parts = km_arena_alloc(arena, sizeof **parts);
+        if (!*parts)
+            return km_fail(err, KM_E_NOMEM, "out of memory");
+        (*parts)[0] = body;
+    }
+    return r;
+}
+
 int km_translate_request(struct km_call *call, struct km_json_out *out, const struct km_chat *chat,
                          enum km_wire wire, struct km_err *err)
 {
@@ -168,6 +201,8 @@ int km_translate_request(struct km_call *call, struct km_json_out *out, const st
 
     km_translate_encode_args(call, &args);
     target.model = args.model;
+    if (r == 0 && wire == KM_WIRE_CHAT)
+        r = fill_own(call, &parts, &n, err);
     if (r == 0 && tr->codec->head)
         r = tr->codec->head(&args, chat, &head, err);
     if (r < 0)

@@ -116,12 +116,30 @@ static bool says_nothing(const struct km_chat *chat, enum km_chat_param p)
     }
 }
 
+struct km_str km_codec_own_member(const struct km_codec *codec, struct km_str name)
+{
+    for (size_t i = 0; codec && codec->own && codec->own[i][0]; i++)
+        if (km_str_eq(name, km_str_c(codec->own[i][0])) ||
+            km_str_eq(name, km_str_c(codec->own[i][1])))
+            return km_str_c(codec->own[i][0]);
+    return KM_STR_NONE;
+}
+
+/* Its owner says that it takes the parameter. */
+static bool has_default(const struct km_deployment *d, struct km_str name)
+{
+    for (size_t i = 0; i < d->ndefaults; i++)
+        if (km_str_eq(d->defaults[i].name, name))
+            return true;
+    return false;
+}
+
 /* Of several with one protocol not everybody takes every member. */
 static bool carries(const struct km_codec *codec, const struct km_deployment *d,
                     enum km_chat_param p)
 {
     if (p == KM_P_TOP_K && codec->top_k_by_row && !d->provider->top_k)
-        return false;
+        return has_default(d, KM_STR("top_k")) && (codec->maps & KM_P_BIT(p));
     return (codec->maps & KM_P_BIT(p)) != 0;
 }
 

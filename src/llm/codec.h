@@ -99,6 +99,9 @@ struct km_codec {
     enum km_framing framing; /* of its streams */
     uint64_t maps; /* KM_P_BIT of parameters it carries */
     uint64_t drops; /* of those it leaves out silently; the rest is refused unless drop_params */
+    /* Members that its encoder writes, each with its other spelling or NULL; NULL ends.  In
+     * extra_body they are put into what it wrote. */
+    const char *const (*own)[2];
     const char *const *extras; /* names of other members it carries, NULL ends; NULL: all */
     unsigned apis; /* and those that param.h knows to be of one of these, KM_API_ bits */
     bool remote_images; /* fetches images by http(s) itself */
@@ -184,5 +187,8 @@ int km_retry_after_ms(const struct km_headers *headers, int64_t now_us);
  * {"message"}, {"detail"}, text; statuses as OpenAI means them. */
 void km_refusal_openai(struct km_arena *arena, int status, const struct km_headers *headers,
                        struct km_str body, struct km_refusal *ret);
+
+/* The member that the codec writes itself under this name or its other spelling; empty: none. */
+struct km_str km_codec_own_member(const struct km_codec *codec, struct km_str name);
 
 #endif

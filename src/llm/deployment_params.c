@@ -291,7 +291,9 @@ static bool fits_chat(const struct collecting *c, struct km_str name, struct km_
     r = km_json_parse(&arena, json, &value, why);
     if (r == 0)
         r = km_openai_param(&probe, &arena, name, value, why);
-    if (r == KM_E_NOT_FOUND && km_chat_extra(&probe, &arena, name, json))
+    /* What the codec writes itself is no member beside it. */
+    if (r == KM_E_NOT_FOUND && !km_codec_own_member(c->d->codec, name).n &&
+        km_chat_extra(&probe, &arena, name, json))
         r = 0;
     if (r == 0)
         fits = km_chat_carried(&probe, c->d->codec, c->d);
@@ -410,6 +412,8 @@ static void add_default(struct collecting *c, const struct km_node *key,
         put(c, key, json, apis, KM_DEFAULT_SENT);
     else if ((apis & KM_API_VECTORS) && has_vectors(c->d->codec))
         put(c, key, json, apis, KM_DEFAULT_VECTORS);
+    else if (km_codec_own_member(c->d->codec, key->text).n && !why.code)
+        put(c, key, json, apis, KM_DEFAULT_AS_IS);
     else
         say_left_out(c, key, &why);
 }

@@ -205,6 +205,18 @@ def test_anything_else_is_sent_and_said_once(new_gateway, upstream, check, tmp_p
     assert upstream.seen()[0].json()["context_window"] == 4096
 
 
+@pytest.mark.parametrize("path, body", [
+    ("/v1/messages", {"max_tokens": 5, "messages": [{"role": "user", "content": "hi"}]}),
+    ("/v1beta/models/m:generateContent", {"contents": [{"role": "user",
+                                                        "parts": [{"text": "hi"}]}]})])
+def test_top_k_reaches_a_compatible_provider_from_other_apis(new_gateway, upstream, tmp_path, path,
+                                                             body):
+    gateway = new_gateway(config=config(tmp_path / "s", ("m", openai(upstream, top_k=3))))
+    answer = gateway.call("POST", path, body if "beta" in path else {"model": "m", **body})
+    assert answer.status == 200, answer
+    assert upstream.seen()[-1].json()["top_k"] == 3
+
+
 # --- providers that requests are translated for ---
 
 def claude(anthropic, **params):

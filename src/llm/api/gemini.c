@@ -10,6 +10,7 @@
  */
 #include "llm/api/gemini.h"
 
+#include "http/json_fill.h"
 #include "llm/provider/codecs.h"
 
 /* Google's readers take a field in lowerCamelCase and as its definition spells it, and of both the
@@ -185,7 +186,8 @@ static bool has_member(struct km_str object, const struct km_str *v, size_t n, s
 
 static void add_default(struct change *c, struct km_str config, const struct km_default_param *p)
 {
-    if (p->use == KM_DEFAULT_AS_IS && !has_member(c->r->body, members, 0, p->name))
+    if (p->use == KM_DEFAULT_AS_IS && !km_codec_own_member(c->args->deployment->codec, p->name).n &&
+        !has_member(c->r->body, members, 0, p->name))
         km_json_add(&c->edits, c->arena, p->name, p->json);
     for (size_t i = 0; i < DEFAULTS; i++) {
         const char *name = defaults[i].google;
@@ -342,6 +344,34 @@ static void strip_ids(struct change *c)
     km_json_replace(&c->edits, span, km_arena_str(c->arena, km_buf_view(&out)));
 }
 
+/* Members of extra_body whose place the caller or another default may have: they hold. */
+static int fill_own(const struct km_deployment *d, struct km_arena *arena, struct km_str **parts,
+                    size_t *n, struct km_err *err)
+{
+    int e = 0;
+
+    for (size_t i = 0; e == 0 && i < d->ndefaults; i++) {
+        const struct km_default_param *p = &d->defaults[i];
+        struct km_str own = KM_STR_NONE, whole;
+
+        if (p->use == KM_DEFAULT_AS_IS)
+            own = km_codec_own_member(d->codec, p->name);
+        if (!own.n)
+            continue;
+        whole = km_arena_cat(arena, *parts, *n);
+        for (size_t m = M_CONFIG; m + 1 < M_COUNT; m += 2) /* in the spelling that is there */
+            if (km_str_eq(own, members[m]) && has_member(whole, members, 0, members[m + 1]))
+                own = members[m + 1];
+        e = km_json_fill(arena, whole, own, p->json, &whole, err);
+        *n = 1;
+        *parts = km_arena_alloc(arena, sizeof **parts);
+        if (!*parts)
+            return km_fail(err, KM_E_NOMEM, "out of memory");
+        (*parts)[0] = whole;
+    }
+    return e;
+}
+
 static int body(const struct km_llm_request *r, const struct km_llm_body_args *args,
                 struct km_arena *arena, struct km_str **ret_parts, size_t *ret_n,
                 struct km_err *err)
@@ -366,7 +396,9 @@ static int body(const struct km_llm_request *r, const struct km_llm_body_args *a
     if (e == 0 && km_buf_failed(&c.config))
         e = km_fail(err, KM_E_NOMEM, "out of memory");
     km_buf_done(&c.config);
-    return e == 0 ? km_json_parts(&c.edits, arena, ret_parts, ret_n, err) : e;
+    if (e == 0)
+        e = km_json_parts(&c.edits, arena, ret_parts, ret_n, err);
+    return e == 0 && r->api->wire == KM_WIRE_GEMINI ? fill_own(d, arena, ret_parts, ret_n, err) : e;
 }
 
 /* --- countTokens --- */

@@ -121,6 +121,7 @@ const struct km_codec km_codec_messages = {
     .maps = KM_MESSAGES_MAPS,
     .drops = KM_MESSAGES_DROPS,
     .extras = km_messages_extras,
+    .own = km_messages_own,
     .remote_images = true,
     .account_files = true,
     .state_size = KM_MESSAGES_STATE,

@@ -27,6 +27,7 @@ struct km_messages_options {
     (KM_P_BIT(KM_P_VERBOSITY) | KM_P_BIT(KM_P_METADATA) | KM_P_BIT(KM_P_STORE) |                   \
      KM_P_BIT(KM_P_PREDICTION) | KM_P_BIT(KM_P_CACHE_KEY))
 extern const char *const km_messages_extras[];
+extern const char *const km_messages_own[][2]; /* km_codec.own */
 
 /* The version the gateway speaks where nobody says another. */
 #define KM_ANTHROPIC_VERSION "2023-06-01"

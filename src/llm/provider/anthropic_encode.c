@@ -18,6 +18,10 @@
 #define DEFAULT_MAX_TOKENS 4096
 #define BUDGET_LEAST 1024
 
+const char *const km_messages_own[][2] = {
+    { "system", NULL }, { "tools", NULL }, { "output_config", NULL }, { NULL, NULL },
+};
+
 const char *const km_messages_extras[] = {
     "container", "context_management", "inference_geo", "mcp_servers", "speed", "anthropic_beta",
     NULL,

@@ -421,8 +421,13 @@ static int build_mantle(struct km_deployment *d, const struct km_model_build *b,
 
 /* --- rows --- */
 
+static const char *const converse_own[][2] = {
+    { "system", NULL }, { "toolConfig", NULL }, { "inferenceConfig", NULL }, { NULL, NULL },
+};
+
 const struct km_codec km_codec_converse = {
     .name = "Bedrock Converse",
+    .own = converse_own,
     .framing = KM_FRAMING_AWS,
     .maps = KM_MESSAGES_MAPS,
     .drops = KM_MESSAGES_DROPS | KM_P_BIT(KM_P_USER),

@@ -116,6 +116,7 @@ const struct km_codec km_codec_bedrock_invoke = {
     .maps = KM_MESSAGES_MAPS,
     .drops = KM_MESSAGES_DROPS,
     .extras = km_messages_extras,
+    .own = km_messages_own,
     .state_size = KM_MESSAGES_STATE,
     .target = target,
     .encode = encode,

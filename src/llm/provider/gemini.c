@@ -74,12 +74,21 @@ static const char *const extras[] = { "safetySettings", "safety_settings", "cach
 static const char *const vertex_extras[] = { "safetySettings", "safety_settings", "cachedContent",
                                              "cached_content", "labels",          NULL };
 
+static const char *const own[][2] = {
+    { "contents", NULL },
+    { "systemInstruction", "system_instruction" },
+    { "tools", NULL },
+    { "toolConfig", "tool_config" },
+    { "generationConfig", "generation_config" },
+    { NULL, NULL },
+};
+
 #define GEMINI                                                                                     \
     .native = KM_WIRE_GEMINI | KM_WIRE_COUNT_GEMINI, .framing = KM_FRAMING_SSE, .maps = MAPS,      \
     .drops = DROPS, .remote_images = true, .account_files = true,                                  \
     .state_size = sizeof(struct km_gemini_state), .encode = km_gemini_encode,                      \
     .decode = km_gemini_decode, .event = km_gemini_event, .end = km_gemini_end,                    \
-    .refusal = km_gemini_refusal
+    .refusal = km_gemini_refusal, .own = own
 
 const struct km_codec km_codec_gemini = { .name = "Gemini's generateContent",
                                           .extras = extras,

@@ -182,8 +182,7 @@ static void sampling(const struct km_encode_args *args, const struct km_chat *ch
         km_out_member_i64(o, "n", chat->n);
     raw(o, "temperature", chat->temperature);
     raw(o, "top_p", chat->top_p);
-    if (args->d->provider->top_k)
-        raw(o, "top_k", chat->top_k);
+    raw(o, "top_k", chat->top_k); /* km_chat_check() took it out where it is not known */
     raw(o, "seed", chat->seed);
     raw(o, "frequency_penalty", chat->frequency_penalty);
     raw(o, "presence_penalty", chat->presence_penalty);

@@ -83,6 +83,7 @@ static const struct km_codec claude = {
     .maps = KM_MESSAGES_MAPS,
     .drops = KM_MESSAGES_DROPS,
     .extras = km_messages_extras,
+    .own = km_messages_own,
     .state_size = KM_MESSAGES_STATE,
     .target = claude_target,
     .head = claude_head,
