@@ -125,8 +125,7 @@ struct km_str km_codec_own_member(const struct km_codec *codec, struct km_str na
     return KM_STR_NONE;
 }
 
-/* Its owner says that it takes the parameter. */
-static bool has_default(const struct km_deployment *d, struct km_str name)
+bool km_deployment_has_default(const struct km_deployment *d, struct km_str name)
 {
     for (size_t i = 0; i < d->ndefaults; i++)
         if (km_str_eq(d->defaults[i].name, name))
@@ -139,7 +138,7 @@ static bool carries(const struct km_codec *codec, const struct km_deployment *d,
                     enum km_chat_param p)
 {
     if (p == KM_P_TOP_K && codec->top_k_by_row && !d->provider->top_k)
-        return has_default(d, KM_STR("top_k")) && (codec->maps & KM_P_BIT(p));
+        return km_deployment_has_default(d, KM_STR("top_k")) && (codec->maps & KM_P_BIT(p));
     return (codec->maps & KM_P_BIT(p)) != 0;
 }
 

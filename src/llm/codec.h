@@ -191,4 +191,7 @@ void km_refusal_openai(struct km_arena *arena, int status, const struct km_heade
 /* The member that the codec writes itself under this name or its other spelling; empty: none. */
 struct km_str km_codec_own_member(const struct km_codec *codec, struct km_str name);
 
+/* Is it among the deployment's defaults?  Then its owner says that the provider takes it. */
+bool km_deployment_has_default(const struct km_deployment *d, struct km_str name);
+
 #endif

@@ -182,7 +182,8 @@ static void sampling(const struct km_encode_args *args, const struct km_chat *ch
         km_out_member_i64(o, "n", chat->n);
     raw(o, "temperature", chat->temperature);
     raw(o, "top_p", chat->top_p);
-    raw(o, "top_k", chat->top_k); /* km_chat_check() took it out where it is not known */
+    if (args->d->provider->top_k || km_deployment_has_default(args->d, KM_STR("top_k")))
+        raw(o, "top_k", chat->top_k);
     raw(o, "seed", chat->seed);
     raw(o, "frequency_penalty", chat->frequency_penalty);
     raw(o, "presence_penalty", chat->presence_penalty);
