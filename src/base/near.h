@@ -6,8 +6,9 @@
 #include "base/str.h"
 
 /* Two different names that are equal without case, '_', '-' and what nobody sees (blanks, U+00A0,
- * zero width), or that are then at most one typing error apart (a character added, left out, changed, or two swapped), two where the longer
- * name has eight characters or more.  A name is no near miss of itself. */
+ * zero width), or that are then at most one typing error apart (a character added, left out,
+ * changed, or two swapped), two where the longer name has eight characters or more.  A name is no
+ * near miss of itself. */
 bool km_near_miss(struct km_str a, struct km_str b);
 
 #endif

@@ -56,8 +56,8 @@ static struct km_chat_extra *find_extra(const struct km_chat *chat, struct km_st
     return e;
 }
 
-/* A member of extra_body that no parameter is.  One that the codec writes itself is put into what it
- * wrote (fill_own()), or it would stand there twice. */
+/* A member of extra_body that no parameter is.  One that the codec writes itself is put into what
+ * it wrote (fill_own()), or it would stand there twice. */
 static int add_as_is(const struct km_call *call, struct km_chat *chat,
                      const struct km_default_param *p, struct km_err *err)
 {

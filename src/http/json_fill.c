@@ -1,5 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* json_fill.c - see json_fill.h. */
+/* json_fill.c - see json_fill.h.
+ *
+ *     body   {"generationConfig": {"topK": 3}}      value  {"topK": 9, "seed": 1}
+ *     out    {"generationConfig": {"topK": 3, "seed": 1}}
+ *
+ * An encoder writes members of its own, and a file's extra_body may name the same: written twice,
+ * one reader would take the first and another the last.  So what is there stays, and of the value
+ * goes in what is not.
+ */
 #include "http/json_fill.h"
 
 #include "http/json.h"

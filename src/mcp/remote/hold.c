@@ -54,7 +54,9 @@ void km_hold_answered(struct km_remote *p)
         return;
     p->sign_id = 0;
     km_timer_stop(&p->quiet);
+    p->hasty = true; /* this was the sign: all that waited for it go, and ask for no other */
     km_remote_run(p);
+    p->hasty = false;
 }
 
 bool km_hold_avoid(const struct km_remote *p, const struct km_mcp_asker *asker)
