@@ -40,7 +40,7 @@ def boxes(folder, **settings):
                for mode in ["off", "on", "required"] + ["bubblewrap"] * bool(shutil.which("bwrap"))}
     config = {"mcp_servers": servers, "general_settings": {"master_key": MASTER},
               "kanmon_settings": {"state_dir": str(folder / "state"), "workers": 1,
-                                  "mcp_sessions": {"first_list": f"{10 * slow_factor()}s"}}}
+                                  "mcp_sessions": {"first_list": f"{min(10 * slow_factor(), 60)}s"}}}
     with McpGateway(folder, json.dumps(config)) as gateway:
         yield gateway
 

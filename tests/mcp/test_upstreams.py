@@ -109,7 +109,8 @@ def test_nothing_of_a_server_outlives_a_gateway_that_is_killed(tmp_path):
         gateway.process.wait()
         wait_until(lambda: not processes(mark), 30, f"the end of {processes(mark)}")
     log = tmp_path / "state" / "mcp" / "stubborn.log"
-    assert log.stat().st_size <= 2 * 1024 * 1024  # bounded, however much it says
+    # bounded, however much it says; what was not written by then is gone with the gateway
+    assert not log.exists() or log.stat().st_size <= 2 * 1024 * 1024
 
 
 def test_nothing_of_a_server_outlives_a_gateway_that_stops(tmp_path):

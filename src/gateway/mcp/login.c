@@ -81,7 +81,8 @@ struct km_str km_mcp_login_url(const struct km_visit *v, struct km_str base,
     km_buf_base64url(&text, km_buf_view(&json));
     return km_arena_cat(
         arena,
-        (struct km_str[]){ base, KM_STR(KM_MCP_LOGIN_PAGE "?ticket="), km_buf_view(&text),
+        (struct km_str[]){ base, KM_STR(KM_MCP_LOGIN_PAGE "?ticket=" KM_SIGNED_MARK),
+                           km_buf_view(&text),
                            KM_STR("."), mac_of(v->w->gw, "mcp ticket", km_buf_view(&json), arena) },
         5);
 }
@@ -92,14 +93,15 @@ static int ticket_open(struct km_visit *v, struct km_str text, struct ticket *re
     struct km_buf json KM_CLEANUP(km_buf_done) = KM_BUF(TICKET_BYTES);
     struct km_arena *arena = km_exchange_arena(v->x);
     const struct km_mcp_set *set = v->view->snap->mcp;
-    size_t dot = km_str_chr(text, '.');
+    struct km_str sealed = km_signed_text(text);
+    size_t dot = km_str_chr(sealed, '.');
     const struct km_json *root = NULL;
     struct km_str name = KM_STR_NONE;
     int64_t until = 0;
 
     *ret = (struct ticket){ .text = text };
-    if (dot < text.n && km_buf_unbase64(&json, km_str_sub(text, 0, dot)) == 0 &&
-        km_secret_str_eq(km_str_skip(text, dot + 1),
+    if (dot < sealed.n && km_buf_unbase64(&json, km_str_sub(sealed, 0, dot)) == 0 &&
+        km_secret_str_eq(km_str_skip(sealed, dot + 1),
                          mac_of(v->w->gw, "mcp ticket", km_buf_view(&json), arena)) &&
         km_json_parse(arena, km_arena_str(arena, km_buf_view(&json)), &root, NULL) < 0)
         root = NULL;

@@ -95,6 +95,7 @@ void km_oauth_sign(const struct km_oauth *o, const char *purpose, struct km_str 
     uint8_t mac[KM_SHA256_LEN];
 
     mac_of(o, purpose, payload, mac);
+    km_buf_str(out, KM_STR(KM_SIGNED_MARK));
     km_buf_base64url(out, payload);
     km_buf_byte(out, '.');
     km_buf_base64url(out, km_str((const char *)mac, MAC_LEN));
@@ -106,8 +107,10 @@ bool km_oauth_open(const struct km_oauth *o, const char *purpose, struct km_str 
     struct km_buf payload KM_CLEANUP(km_buf_done) = KM_BUF(KM_OAUTH_BODY_BYTES);
     struct km_buf said KM_CLEANUP(km_buf_done) = KM_BUF(64);
     uint8_t mac[KM_SHA256_LEN];
-    size_t dot = km_str_chr(text, '.');
+    size_t dot;
 
+    text = km_signed_text(text);
+    dot = km_str_chr(text, '.');
     if (dot >= text.n || km_buf_unbase64(&payload, km_str_sub(text, 0, dot)) < 0 ||
         km_buf_unbase64(&said, km_str_skip(text, dot + 1)) < 0 || said.n != MAC_LEN)
         return false;
