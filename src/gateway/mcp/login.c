@@ -82,8 +82,8 @@ struct km_str km_mcp_login_url(const struct km_visit *v, struct km_str base,
     return km_arena_cat(
         arena,
         (struct km_str[]){ base, KM_STR(KM_MCP_LOGIN_PAGE "?ticket=" KM_SIGNED_MARK),
-                           km_buf_view(&text),
-                           KM_STR("."), mac_of(v->w->gw, "mcp ticket", km_buf_view(&json), arena) },
+                           km_buf_view(&text), KM_STR("."),
+                           mac_of(v->w->gw, "mcp ticket", km_buf_view(&json), arena) },
         5);
 }
 
