@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from gateway import Gateway
+from gateway import Gateway, patient
 
 CONFIG = """
 model_list:
@@ -130,7 +130,7 @@ def test_a_request_passed_on_to_the_control_socket_needs_a_key(door):
     answers = []
     for field in (None, "Via: 1.1 proxy", "X-Forwarded-For: 127.0.0.1"):
         with socket.socket(socket.AF_UNIX) as link:
-            link.settimeout(30)
+            link.settimeout(patient(30))
             link.connect(str(door.folder / "state" / "kanmon.sock"))
             link.sendall(b"GET /key/list HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
                          + (field.encode() + b"\r\n" if field else b"") + b"\r\n")

@@ -20,7 +20,7 @@ import threading
 
 import pytest
 
-from gateway import MASTER, binary, config_text, request, slow_factor, wait_until
+from gateway import MASTER, binary, config_text, patient, request, slow_factor, wait_until
 from load import Load
 from ports import free_port
 from test_http import make_certificate
@@ -257,7 +257,7 @@ def send_frame(link, kind, body=b""):
 
 def ask_for_everything(gateway):
     link = socket.socket(socket.AF_UNIX)
-    link.settimeout(20)
+    link.settimeout(patient(20))
     link.connect(str(gateway.folder / "state" / "handover.sock"))
     send_frame(link, HELLO, VERSION)
     head, fds, _, _ = socket.recv_fds(link, 16, 4)
@@ -344,7 +344,7 @@ def test_who_dies_while_the_store_cannot_be_written_is_charged_when_it_can(daemo
 def test_a_stranger_who_talks_nonsense_is_refused(daemon):
     for said in (b"GET / HTTP/1.1\r\n\r\n", b"\0" * 64):
         with socket.socket(socket.AF_UNIX) as link:
-            link.settimeout(20)
+            link.settimeout(patient(20))
             link.connect(str(daemon.gateway.folder / "state" / "handover.sock"))
             try:
                 link.sendall(said)
@@ -411,7 +411,7 @@ def test_stop_ends_a_gateway_in_the_foreground(new_gateway):
     ran = gateway.command("restart", "--config", gateway.config)
     assert ran.returncode == 1 and "foreground" in ran.stderr
     assert gateway.command("stop", "--config", gateway.config).returncode == 0
-    assert gateway.process.wait(20) == 0
+    assert gateway.process.wait(patient(20)) == 0
 
 
 # -- other places to listen -------------------------------------------------------------

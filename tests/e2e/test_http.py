@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from gateway import MASTER, config_text, raw, slow_factor
+from gateway import MASTER, config_text, patient, raw
 from ports import free_port
 
 HTTP = pathlib.Path(__file__).resolve().parent / "http"
@@ -18,7 +18,7 @@ def replay(port, *options):
     ran = subprocess.run(
         [sys.executable, str(HTTP / "http_replay.py"), "127.0.0.1", str(port), MASTER,
          str(HTTP / "http-hostile.jsonl"), "--parallel", "16", *options],
-        capture_output=True, text=True, timeout=240 * slow_factor())
+        capture_output=True, text=True, timeout=patient(240))
     bad = [line for line in ran.stdout.splitlines() if line.startswith("FAIL")]
     assert ran.returncode == 0, "\n".join(bad) + ran.stderr
     return ran.stdout
@@ -79,7 +79,7 @@ def test_a_pipelined_chat_and_get_are_answered_in_order(gateway, upstream):
 def test_expect_100_continue_is_answered_before_the_body(gateway):
     body = b'{"model":"chat","messages":[{"role":"user","content":"hi"}]}'
     with socket.create_connection(("127.0.0.1", gateway.port)) as link:
-        link.settimeout(10)
+        link.settimeout(patient(10))
         link.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "
                      + MASTER.encode() + b"\r\nExpect: 100-continue\r\nConnection: close\r\n"
                      b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body))

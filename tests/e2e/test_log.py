@@ -11,7 +11,7 @@ import threading
 
 import pytest
 
-from gateway import Gateway, binary, config_text, wait_until
+from gateway import Gateway, binary, config_text, patient, wait_until
 
 
 def metric(gateway, name):
@@ -66,7 +66,7 @@ def test_a_reader_of_the_log_that_stalls_stops_nothing(stalled):
     assert stalled.command("status", "--config", stalled.config).returncode == 0
     assert stalled.command("reload", "--config", stalled.config).returncode == 0
     stalled.process.send_signal(signal.SIGTERM)
-    assert stalled.process.wait(30) == 0
+    assert stalled.process.wait(patient(30)) == 0
     os.close(stalled.reader)
 
 

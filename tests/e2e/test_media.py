@@ -9,6 +9,8 @@ import sys
 
 import pytest
 
+from gateway import patient
+
 CHILD = pathlib.Path(__file__).resolve().parent / "lib" / "media_world.py"
 CASES = {
     "ok": None,
@@ -35,7 +37,7 @@ def results(tmp_path_factory):
         pytest.skip("this machine allows no network namespaces")
     done = subprocess.run(["unshare", "-rn", sys.executable, str(CHILD),
                            str(tmp_path_factory.mktemp("media")), *CASES],
-                          capture_output=True, text=True, timeout=200, check=False)
+                          capture_output=True, text=True, timeout=patient(200), check=False)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 

@@ -10,7 +10,7 @@ import struct
 import threading
 
 import pytest
-from gateway import wait_until
+from gateway import patient, wait_until
 
 INPUT, OUTPUT = 0.0001, 0.001  # USD a token
 CONFIG = """
@@ -126,7 +126,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.server.bodies.append((self.path, body))
             self.server.changed.notify_all()
         if self.server.mode == "mute":
-            self.server.ended.wait(120)
+            self.server.ended.wait(patient(120))
             return
         if isinstance(self.server.mode, tuple):
             kind, text = self.server.mode

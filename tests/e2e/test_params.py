@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from gateway import TOP
+from gateway import TOP, patient
 
 SECRET = "AKsecretvalue123"
 
@@ -175,7 +175,7 @@ def test_the_start_says_where_and_what_to_do(new_gateway, upstream, tmp_path):
     gateway = new_gateway(config=config(tmp_path / "s", ("m", openai(upstream, api_kye=SECRET))),
                           start=False)
     gateway.start(wait=False)
-    assert gateway.process.wait(30) == 5
+    assert gateway.process.wait(patient(30)) == 5
     log = gateway.log.read_text()
     said = r"litellm_params\.api_kye .*'api_key'.*config\.yaml:1:\d+.*extra_body"
     assert re.search(said, log, re.S), log

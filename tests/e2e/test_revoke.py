@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from gateway import Gateway, wait_until
+from gateway import Gateway, patient, wait_until
 
 CONFIG = """
 model_list:
@@ -50,7 +50,7 @@ class Stream:
             body = {"contents": [{"role": "user", "parts": [{"text": "hi"}]}]}
         elif route == "responses":
             body = {"model": model, "input": "hi", "stream": True}
-        self.link = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=60)
+        self.link = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=patient(60))
         self.link.request("POST", path, json.dumps(body), {
             "authorization": f"Bearer {key}", "content-type": "application/json"})
         self.answer = self.link.getresponse()

@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from gateway import Gateway, config_text, slow_factor, wait_until
+from gateway import Gateway, config_text, patient, slow_factor, wait_until
 from load import Load
 from ports import free_port
 
@@ -136,7 +136,7 @@ def test_a_taken_port_is_named_and_the_exit_is_1(new_gateway, upstream, tmp_path
     other = Gateway(tmp_path / "other", config_text(upstream, tmp_path / "other" / "state"),
                     port=first.port)
     other.start(wait=False)
-    assert other.process.wait(20) == 1
+    assert other.process.wait(patient(20)) == 1
     said = other.log.read_text()
     assert str(first.port) in said
     assert str(first.process.pid) in said and "kanmon" in said, said
@@ -161,7 +161,7 @@ def test_sigterm_ends_with_status_0_and_lets_calls_finish(new_gateway, upstream)
     upstream.open_gate()
     thread.join()
     assert answers[0].status == 200
-    assert gateway.process.wait(20) == 0
+    assert gateway.process.wait(patient(20)) == 0
 
 
 BROKEN = """\
@@ -327,4 +327,4 @@ def test_without_a_master_key_it_serves_loopback_only_and_says_so(new_gateway, u
     gateway.stop()
     other = Gateway(gateway.folder / "open", gateway.config.read_text())
     other.start(wait=False, words=["--host", "0.0.0.0", "--port", free_port()])
-    assert other.process.wait(20) != 0
+    assert other.process.wait(patient(20)) != 0

@@ -20,7 +20,7 @@ import websockets.sync.client
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from echo_upstream import MANNERS, EchoUpstream
-from gateway import Answer, Gateway, wait_until
+from gateway import Answer, Gateway, patient, wait_until
 
 CHILD = pathlib.Path(__file__).resolve().parent / "lib" / "echo_child.py"
 MASTER = "sk-Canary/master+key=0001"
@@ -263,7 +263,7 @@ def test_no_session_gives_a_credential_away(veiled, echo):
                     f"ws://127.0.0.1:{veiled.port}{path}", close_timeout=5,
                     additional_headers={"authorization": f"Bearer {MASTER}"}) as session:
                 while True:
-                    told.append(session.recv(timeout=20))
+                    told.append(session.recv(timeout=patient(20)))
         except ConnectionClosed as end:
             told.append(str(end.rcvd))
         except InvalidStatus as refused:

@@ -22,7 +22,7 @@ import tempfile
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "e2e" / "lib"))
 
-from gateway import Gateway, slow_factor, wait_until  # noqa: E402
+from gateway import Gateway, patient, wait_until  # noqa: E402
 from ports import free_port  # noqa: E402
 
 NODE = os.environ.get("KM_NODE", "node")
@@ -75,7 +75,7 @@ class Reference:
     def stop(self):
         self.process.terminate()
         try:
-            self.process.wait(10)
+            self.process.wait(patient(10))
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
@@ -86,7 +86,7 @@ def observe(spec):
     python = os.environ.get({"py1": "KM_PYTHON_V1"}.get(spec["client"], "KM_PYTHON_V2"))
     words = [python, "observe.py"] if spec["client"].startswith("py") else [NODE, "observe.mjs"]
     ran = subprocess.run([*words, json.dumps(spec)], cwd=HERE, text=True, capture_output=True,
-                         timeout=120 * slow_factor(), stdin=subprocess.DEVNULL)
+                         timeout=patient(120), stdin=subprocess.DEVNULL)
     if not ran.stdout:
         return {"features": {"(connect)": {"threw": (ran.stderr or ran.stdout)[-400:]}}}
     return json.loads(ran.stdout)
@@ -102,7 +102,7 @@ def inspect(spec):
     for name, words in INSPECTED.items():
         ran = subprocess.run([NODE, str(INSPECTOR), "--cli", *target, *words, "--format", "json", "-q"],
                              cwd=HERE, text=True, capture_output=True, stdin=subprocess.DEVNULL,
-                             timeout=120 * slow_factor())
+                             timeout=patient(120))
         try:
             out[name] = INSPECTED_PART.get(name, lambda said: said)(json.loads(ran.stdout))
         except (ValueError, KeyError):

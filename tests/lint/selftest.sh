@@ -114,13 +114,14 @@ fresh() {
 
 # Appends to a file of the case.
 add() {
+    mkdir -p "$(dirname "$work/case/$1")"
     cat >>"$work/case/$1"
 }
 
 lay_out "$work/clean"
 cp -r "$work/clean" "$work/case"
 build_tree "$work/case"
-for lint in layers headers banned format sizes words opening shell environment judged archives; do
+for lint in layers headers banned format sizes words opening shell environment judged patience archives; do
     accepts "$lint" 'the clean tree'
 done
 
@@ -192,7 +193,6 @@ refuses words 'path of one machine' 'a path of one machine'
 printf '/* TO%s: later */\n' DO | add src/base/base.c
 refuses words 'unfinished work' 'a note of unfinished work'
 
-mkdir "$work/case/src/gateway"
 printf 'int km_read(void)\n{\n    return km_json_parse_answer (a, b, c, d);\n}\n' | add src/gateway/rights.c
 refuses judged 'finds the first of two members' 'a tolerant reader where something is decided'
 printf '/* km_json_parse_answer() is not for this file */\n' | add src/base/base.c
@@ -201,6 +201,15 @@ printf 'enum km_right km_may(int who);\n' | add src/base/base.h
 refuses judged 'declare it KM_MUST_USE' 'a right that may be passed over'
 printf 'bool km_key_grants_all(int who);\n' | add src/base/base.h
 refuses judged 'returns enum km_right' 'a check of a right that is a bool'
+
+printf 'import httpx2\n\nlink = httpx2.AsyncClient(headers={})\n' | add tests/mcp/test_a.py
+refuses patience 'gives up after 5 s' 'a client with the limit it came with'
+printf 'import openai\n\nlink = openai.OpenAI(timeout=20)\n' | add tests/mcp/test_a.py
+refuses patience 'on a slow machine' 'a limit that the machine does not change'
+printf 'import time\n\ntime.sleep(2)\n' | add tests/mcp/test_a.py
+refuses patience 'wait for what the sleep is for' 'a sleep'
+printf 'import openai\n\nlink = openai.OpenAI(timeout=patient(20))\n' | add tests/mcp/test_a.py
+accepts patience 'a limit that grows with the machine'
 
 sed -i 1d "$work/case/src/base/base.c"
 refuses opening 'the first line is not' 'a file without its licence line'

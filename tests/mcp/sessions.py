@@ -7,7 +7,7 @@ import json
 import socket
 import threading
 
-from gateway import MASTER, slow_factor, wait_until
+from gateway import MASTER, patient, slow_factor, wait_until
 
 from conftest import ACCEPT, NEW, OLD
 
@@ -33,7 +33,7 @@ class Session:
     def send(self, message, timeout=60):
         """(status, messages) of one POST on a connection of its own."""
         link = http.client.HTTPConnection("127.0.0.1", self.gateway.port,
-                                          timeout=timeout * slow_factor())
+                                          timeout=patient(timeout))
         try:
             link.request("POST", self.path, json.dumps(message), self.headers)
             answer = link.getresponse()
@@ -74,7 +74,7 @@ class Session:
 
     def listen(self):
         """Holds the GET stream open; what comes goes to `notices`."""
-        self.link = http.client.HTTPConnection("127.0.0.1", self.gateway.port, timeout=120)
+        self.link = http.client.HTTPConnection("127.0.0.1", self.gateway.port, timeout=patient(120))
         self.link.request("GET", self.path, headers=self.headers)
         self.socket = self.link.sock
         self.stream = self.link.getresponse()
@@ -112,7 +112,7 @@ class Session:
                 self.socket.shutdown(socket.SHUT_RDWR)
             self.link.close()
         if "mcp-session-id" in self.headers:
-            link = http.client.HTTPConnection("127.0.0.1", self.gateway.port, timeout=30)
+            link = http.client.HTTPConnection("127.0.0.1", self.gateway.port, timeout=patient(30))
             with contextlib.suppress(ConnectionError):  # the gateway has ended
                 link.request("DELETE", self.path, headers=self.headers)
                 link.getresponse().read()
@@ -135,7 +135,7 @@ class Listening(Session):
         message = {"jsonrpc": "2.0", "id": 1, "method": "subscriptions/listen",
                    "params": {"notifications": wanted, "_meta": meta}}
         self.headers |= {"mcp-protocol-version": NEW, "mcp-method": message["method"]}
-        self.link = http.client.HTTPConnection("127.0.0.1", self.gateway.port, timeout=120)
+        self.link = http.client.HTTPConnection("127.0.0.1", self.gateway.port, timeout=patient(120))
         self.link.request("POST", self.path, json.dumps(message), self.headers)
         self.socket = self.link.sock
         self.stream = self.link.getresponse()

@@ -8,7 +8,7 @@ import re
 
 import httpx2
 import pytest
-from gateway import wait_until
+from gateway import patient, wait_until
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.types import ElicitResult
@@ -152,7 +152,7 @@ def test_the_clients_user_is_asked_where_it_can_be(gateway, server, mode, action
 
     async def run():
         headers = {"authorization": "Bearer sk-e2e-master"}
-        async with httpx2.AsyncClient(headers=headers, timeout=60) as http:
+        async with httpx2.AsyncClient(headers=headers, timeout=patient(60)) as http:
             transport = streamable_http_client(f"{gateway.url}/mcp", http_client=http)
             async with Client(transport, mode=mode, elicitation_callback=answer) as client:
                 result = await client.call_tool(f"{server}-wipe", {"what": mark + "\u202e"})

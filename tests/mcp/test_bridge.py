@@ -5,7 +5,7 @@ They stand where the gateway stands, so that what a bridge must carry is said by
 """
 
 import pytest
-from gateway import wait_until
+from gateway import patient, wait_until
 
 from lines import Fixture, Lines, text
 
@@ -63,7 +63,7 @@ def test_a_stream_that_breaks_is_gone_on_with(client):
 def test_requests_are_under_way_at_the_same_time(client):
     slow = client.begin("tools/call", {"name": "test_tool_with_logging", "arguments": {}})
     quick = client.begin("ping")
-    assert client.answers.get(timeout=30)["id"] == quick
+    assert client.answers.get(timeout=patient(30))["id"] == quick
     assert text(client.wait(slow)["result"]) == "Logged three lines."
 
 

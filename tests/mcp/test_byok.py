@@ -17,7 +17,7 @@ import httpx2
 import pytest
 from accounts import fetch, inputs
 from conftest import META, NEW, McpGateway
-from gateway import MASTER, slow_factor, wait_until
+from gateway import MASTER, patient, wait_until
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from sessions import Session
@@ -54,7 +54,7 @@ class Keyed:
 
     def __exit__(self, *_):
         self.process.stdin.close()
-        self.process.wait(20 * slow_factor())
+        self.process.wait(patient(20))
         self.process.stdout.close()
 
     def say(self, path):
@@ -139,7 +139,8 @@ def test_it_stands_where_auth_type_says(gateway, keyed, server, given, sent):
 
 def test_the_official_sdk(gateway):
     async def talk(key):
-        async with httpx2.AsyncClient(headers={"authorization": f"Bearer {key}"}) as http:
+        async with httpx2.AsyncClient(headers={"authorization": f"Bearer {key}"},
+                                      timeout=patient(30)) as http:
             async with Client(streamable_http_client(f"{gateway.url}/mcp/mine", http_client=http),
                               mode="auto") as client:
                 names = [tool.name for tool in (await client.list_tools()).tools]
@@ -317,7 +318,8 @@ mcp_servers: {{mine: {{spec_path: g.json, url: "{rest.url}", is_byok: true,
 general_settings: {{master_key: {MASTER}}}
 kanmon_settings: {{state_dir: "{tmp_path}/state", workers: 2}}
 """
-        good = [httpx2.post(f"{rest.url}/token").json()["access_token"] for _ in range(2)][1]
+        good = [httpx2.post(f"{rest.url}/token", timeout=patient(30)).json()["access_token"]
+                for _ in range(2)][1]
         with McpGateway(tmp_path, text) as gateway:
             ada, bob = gateway.new_key(), gateway.new_key()
             give(gateway, ada, "refused-1")

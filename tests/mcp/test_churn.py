@@ -17,7 +17,7 @@ import re
 import signal
 import threading
 
-from gateway import slow_factor, wait_until
+from gateway import patient, slow_factor, wait_until
 
 from faulty_http import FaultyHttp
 from served import alive, descendants, faulty, served
@@ -45,7 +45,7 @@ def resident(pid):
 
 def abandon(session, message):
     """Sends it and hangs up without reading the answer."""
-    link = http.client.HTTPConnection("127.0.0.1", session.gateway.port, timeout=30)
+    link = http.client.HTTPConnection("127.0.0.1", session.gateway.port, timeout=patient(30))
     link.request("POST", session.path, json.dumps(message), session.headers)
     link.close()
 

@@ -9,7 +9,7 @@ import subprocess
 import threading
 
 import pytest
-from gateway import MASTER, binary, wait_until
+from gateway import MASTER, binary, patient, wait_until
 
 from served import config, faulty, status, until
 from test_safety import Changing, tool
@@ -17,7 +17,8 @@ from test_safety import Changing, tool
 
 def doctor(path, *words, **env):
     ran = subprocess.run([str(binary()), "doctor", "--config", str(path), "--json", *words],
-                         capture_output=True, text=True, timeout=60, env={**os.environ, **env})
+                         capture_output=True, text=True, timeout=patient(60),
+                         env={**os.environ, **env})
     said = json.loads(ran.stdout)
     found = {}
     for one in said["checks"]:
@@ -165,7 +166,7 @@ def test_upstreams_are_reached_without_a_byte_and_without_a_request(written):
 def test_for_people_a_line_a_finding(written, tmp_path):
     path = written(auth="none")
     ran = subprocess.run([str(binary()), "doctor", "--config", str(path)], capture_output=True,
-                         text=True, timeout=60)
+                         text=True, timeout=patient(60))
     lines = ran.stdout.splitlines()
     assert any(line.split()[:2] == ["warning", "development"] for line in lines)
     assert any(line.strip().startswith("-> ") for line in lines)

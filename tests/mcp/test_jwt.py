@@ -9,7 +9,7 @@ import time
 
 import pytest
 from conftest import McpGateway
-from gateway import wait_until
+from gateway import patient, wait_until
 from issuer import Issuer
 
 LIST = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
@@ -219,7 +219,7 @@ def test_sessions_of_tokens_end_with_the_key_they_stand_for(jwt_gateway, issuer,
         "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
             "protocolVersion": "2025-11-25", "capabilities": {},
             "clientInfo": {"name": "t", "version": "1"}}}, key=None, headers=head)
-    link = http.client.HTTPConnection("127.0.0.1", jwt_gateway.port, timeout=30)
+    link = http.client.HTTPConnection("127.0.0.1", jwt_gateway.port, timeout=patient(30))
     link.request("GET", "/mcp", headers={**head, "mcp-session-id": hello.header("mcp-session-id")})
     answer = link.getresponse()
     assert answer.status == 200

@@ -14,7 +14,7 @@ import httpx2
 import pytest
 from accounts import at_provider, fetch
 from conftest import McpGateway
-from gateway import request, slow_factor, wait_until
+from gateway import patient, request, wait_until
 from mcp import Client
 from mcp.client.auth import OAuthClientProvider
 from mcp.client.streamable_http import streamable_http_client
@@ -44,7 +44,7 @@ class Staff:
 
     def __exit__(self, *_):
         self.process.stdin.close()
-        self.process.wait(20 * slow_factor())
+        self.process.wait(patient(20))
         self.process.stdout.close()
 
     def say(self, path):
@@ -214,7 +214,7 @@ def test_the_official_sdk_logs_in_there_and_comes_back(tmp_path, staff, mode):
             server_url=f"http://127.0.0.1:{port}/mcp", storage=storage, redirect_handler=redirect,
             callback_handler=back, client_metadata=OAuthClientMetadata(
                 client_name="Python", redirect_uris=[callback]))
-        async with httpx2.AsyncClient(auth=auth) as http:
+        async with httpx2.AsyncClient(auth=auth, timeout=patient(30)) as http:
             async with Client(streamable_http_client(f"http://127.0.0.1:{port}/mcp",
                                                      http_client=http), mode=mode) as client:
                 return [tool.name for tool in (await client.list_tools()).tools]

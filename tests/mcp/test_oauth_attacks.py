@@ -14,7 +14,7 @@ import urllib.parse
 import pytest
 from browser import Browser
 from conftest import McpGateway
-from gateway import request
+from gateway import patient, request
 from test_oauth import (CALLBACK, LIST, VERIFIER, form, make, question, redeem, refresh, register,
                         status)
 from test_oauth import log_in as log_in_as
@@ -203,7 +203,7 @@ def test_behind_https_no_other_host_sets_the_cookie(tmp_path):
 
 
 def from_address(gateway, address, method, path, body, headers):
-    link = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=30,
+    link = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=patient(30),
                                       source_address=(address, 0))
     try:
         link.request(method, path, body, headers)

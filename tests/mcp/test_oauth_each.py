@@ -12,7 +12,7 @@ import accounts
 import pytest
 from accounts import Protected, agree, fetch, person
 from conftest import NEW, OLD, McpGateway
-from gateway import MASTER, wait_until
+from gateway import MASTER, patient, wait_until
 from sessions import Listening, Session
 
 CONFIG = """
@@ -292,7 +292,7 @@ def test_a_client_with_a_session_is_asked_on_the_stream_of_its_call(served):
     session = {"mcp-session-id": opened.headers["mcp-session-id"], "mcp-protocol-version": OLD}
     # With one it is asked on the call's own stream, and told when it is done.
     call = {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {"name": "login"}}
-    link = http.client.HTTPConnection("127.0.0.1", served.port, timeout=60)
+    link = http.client.HTTPConnection("127.0.0.1", served.port, timeout=patient(60))
     link.request("POST", PATH, json.dumps(call), {
         **session, "content-type": "application/json", "authorization": f"Bearer {key}",
         "accept": "application/json, text/event-stream"})

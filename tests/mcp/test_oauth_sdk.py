@@ -10,7 +10,7 @@ import subprocess
 import httpx2
 import pytest
 from browser import Browser
-from gateway import slow_factor
+from gateway import patient
 from mcp import Client
 from mcp.client.auth import OAuthClientProvider
 from mcp.client.streamable_http import streamable_http_client
@@ -23,7 +23,7 @@ def test_the_typescript_sdks(gateway, key):
     ran = subprocess.run(
         [os.environ["KM_NODE"], "--test", "--test-reporter=tap", str(HERE / "oauth.test.mjs")],
         env={**os.environ, "KANMON_URL": gateway.url, "KANMON_KEY": key},
-        capture_output=True, text=True, timeout=120 * slow_factor())
+        capture_output=True, text=True, timeout=patient(120))
     passed = re.search(r"^# pass (\d+)", ran.stdout, re.M)
     assert ran.returncode == 0 and passed and int(passed[1]) == 6, ran.stdout + ran.stderr
 
@@ -64,7 +64,7 @@ def test_the_python_sdk(gateway, mode):
             callback_handler=callback,
             client_metadata=OAuthClientMetadata(
                 client_name="Python", redirect_uris=["http://127.0.0.1:41997/callback"]))
-        async with httpx2.AsyncClient(auth=auth) as http:
+        async with httpx2.AsyncClient(auth=auth, timeout=patient(30)) as http:
             async with Client(streamable_http_client(f"{gateway.url}/mcp", http_client=http),
                               mode=mode) as client:
                 return [tool.name for tool in (await client.list_tools()).tools]

@@ -11,7 +11,7 @@ import threading
 
 import httpx2
 import pytest
-from gateway import MASTER, wait_until
+from gateway import MASTER, patient, wait_until
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
@@ -62,7 +62,7 @@ def gateway(rest, tmp_path_factory):
 def with_sdk(gateway, talk, path="/mcp/pets", **more):
     async def run():
         headers = {"authorization": f"Bearer {MASTER}", **more}
-        async with httpx2.AsyncClient(headers=headers) as http:
+        async with httpx2.AsyncClient(headers=headers, timeout=patient(30)) as http:
             async with Client(streamable_http_client(gateway.url + path, http_client=http)) as c:
                 return await talk(c)
     return asyncio.run(run())
@@ -174,12 +174,14 @@ def test_a_call_that_nobody_waits_for_is_ended(gateway, rest):
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(client.call_tool("slow", {}), 0.5)
     with_sdk(gateway, talk)
-    wait_until(lambda: "slow" in httpx2.get(rest.url + "/ended").json()["ended"], 10, "the end")
+    def ended():
+        return httpx2.get(rest.url + "/ended", timeout=patient(30)).json()["ended"]
+    wait_until(lambda: "slow" in ended(), 10, "the end")
 
 
 def test_a_document_that_changes_is_heard_of(gateway, rest):
     assert "more" not in shown(gateway)
-    httpx2.get(rest.url + "/more")
+    httpx2.get(rest.url + "/more", timeout=patient(30))
     wait_until(lambda: "more" in shown(gateway), 10, "the other operation")
     assert called(gateway, "more").structured_content == {}
 

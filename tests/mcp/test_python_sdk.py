@@ -5,6 +5,7 @@ import asyncio
 
 import httpx2
 import pytest
+from gateway import patient
 from mcp import Client, MCPError, StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 
@@ -38,7 +39,7 @@ async def talk(server, mode, version, models):
 def test_over_http(gateway, key, mode, version):
     async def run():
         headers = {"authorization": f"Bearer {key}"}
-        async with httpx2.AsyncClient(headers=headers) as http:
+        async with httpx2.AsyncClient(headers=headers, timeout=patient(30)) as http:
             await talk(streamable_http_client(f"{gateway.url}/mcp", http_client=http), mode,
                        version, ["small"])
     asyncio.run(run())
@@ -53,7 +54,7 @@ def test_through_stdio(gateway, kanmon, mode, version):
 def test_a_wrong_key_is_an_error(gateway):
     async def run():
         headers = {"authorization": "Bearer sk-wrong-0123456789abcd"}
-        async with httpx2.AsyncClient(headers=headers) as http:
+        async with httpx2.AsyncClient(headers=headers, timeout=patient(30)) as http:
             async with Client(streamable_http_client(f"{gateway.url}/mcp", http_client=http)):
                 pass
     with pytest.raises(Exception):

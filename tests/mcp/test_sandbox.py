@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 import pytest
-from gateway import MASTER, binary, slow_factor
+from gateway import MASTER, binary, patient, slow_factor
 
 from conftest import McpGateway
 from sessions import Session, text
@@ -144,6 +144,6 @@ def test_what_cannot_be_honoured_refuses_to_load(tmp_path, monkeypatch, entry, s
               "kanmon_settings": {"state_dir": str(tmp_path / "state")}}
     (tmp_path / "config.yaml").write_text(json.dumps(config))
     ran = subprocess.run([binary(), "serve", "--config", tmp_path / "config.yaml"], text=True,
-                         capture_output=True, timeout=60, check=False)
+                         capture_output=True, timeout=patient(60), check=False)
     assert ran.returncode != 0
     assert said in ran.stderr and "mcp_servers" in ran.stderr

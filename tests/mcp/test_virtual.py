@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from gateway import MASTER, wait_until
+from gateway import MASTER, patient, wait_until
 
 from conftest import McpGateway
 from test_upstreams import listening
@@ -170,6 +170,6 @@ def test_what_cannot_be_is_said_at_load_time(kanmon, tmp_path, virtuals, why):
     file = tmp_path / "config.json"
     file.write_text(settings(tmp_path, "http://127.0.0.1:1/mcp", virtuals))
     ran = subprocess.run([kanmon, "config", "check", str(file)], capture_output=True, text=True,
-                         timeout=60)
+                         timeout=patient(60))
     assert ran.returncode == 5, ran.stdout
     assert why in ran.stdout + ran.stderr

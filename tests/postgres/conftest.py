@@ -17,7 +17,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "e2e" / "lib"))
 DATA = HERE.parent / "data" / "postgres"
 
-from gateway import binary, slow_factor
+from gateway import binary, patient
 from ports import free_port
 
 
@@ -44,7 +44,7 @@ class Postgres:
     def _run(self, *words, **kwargs):
         bin = bin_folder() if words[0] == "psql" else self.bin
         return subprocess.run([str(bin / words[0]), *map(str, words[1:])], user=self.user,
-                              cwd=self.folder, capture_output=True, text=True, timeout=120,
+                              cwd=self.folder, capture_output=True, text=True, timeout=patient(120),
                               **kwargs)
 
     def start(self):
@@ -131,7 +131,7 @@ class Server:
 
     def wait(self, number):
         while number not in self.answers:
-            answer = json.loads(self.lines.get(timeout=60 * slow_factor()))
+            answer = json.loads(self.lines.get(timeout=patient(60)))
             if "method" in answer:
                 self.told.append(answer)
             else:
@@ -161,7 +161,7 @@ class Server:
 
     def stop(self):
         self.process.stdin.close()
-        assert self.process.wait(timeout=30 * slow_factor()) == 0, "".join(self.log)
+        assert self.process.wait(timeout=patient(30)) == 0, "".join(self.log)
 
     def __enter__(self):
         return self

@@ -24,6 +24,7 @@ import threading
 from types import SimpleNamespace
 
 from conftest import HERE, Postgres
+from gateway import patient
 
 ROOT = HERE.parents[1]
 sys.path.insert(0, str(ROOT / "bench"))
@@ -83,7 +84,7 @@ class Peer:
         self.next += 1
         self.send({"id": self.next, "method": method, "params": params})
         while True:
-            answer = json.loads(self.lines.get(timeout=60))
+            answer = json.loads(self.lines.get(timeout=patient(60)))
             if answer.get("id") == self.next:
                 return json.dumps(answer)
 

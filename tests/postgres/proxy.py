@@ -11,6 +11,7 @@ import socket
 import struct
 import threading
 
+from gateway import patient
 from ports import free_port
 
 
@@ -58,7 +59,7 @@ class Proxy:
                 target = self.target or 1
                 self.made += 1
                 self.given = 0
-                self.gate.wait(60)
+                self.gate.wait(patient(60))
                 try:
                     server = socket.create_connection(("127.0.0.1", target))
                 except OSError:

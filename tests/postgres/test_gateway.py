@@ -8,7 +8,7 @@ import sqlite3
 
 import httpx2
 import pytest
-from gateway import MASTER, Gateway, wait_until
+from gateway import MASTER, Gateway, patient, wait_until
 from mcp import Client, MCPError
 from mcp.client.streamable_http import streamable_http_client
 
@@ -82,7 +82,7 @@ def served(postgres, tmp_path_factory):
 def with_sdk(served, key, talk, path="/mcp", mode="auto"):
     async def run():
         headers = {"authorization": f"Bearer {key}"}
-        async with httpx2.AsyncClient(headers=headers) as http:
+        async with httpx2.AsyncClient(headers=headers, timeout=patient(30)) as http:
             link = streamable_http_client(f"{served.url}{path}", http_client=http)
             async with Client(link, mode=mode) as client:
                 await talk(client)

@@ -5,7 +5,7 @@ import pathlib
 import subprocess
 
 import pytest
-from gateway import binary
+from gateway import binary, patient
 
 from conftest import Server
 
@@ -24,7 +24,7 @@ def refused(postgres, tmp_path, text):
     path.write_text(text)
     ran = subprocess.run([str(binary()), "mcp", "postgres", "--definitions", str(path), "--dsn",
                           postgres.dsn()], stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                         timeout=60)
+                         timeout=patient(60))
     assert ran.returncode != 0
     return ran.stderr
 

@@ -19,6 +19,8 @@ import threading
 import urllib.parse
 import zlib
 
+from gateway import patient
+
 AKID, SECRET, TOKEN = "AKIDE2E", "secret/e2e+key", "session-token=="
 PIECES = ["Hel", "lo \u2603", " from "]
 
@@ -89,7 +91,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if fault[0] == "err":
             return self.refuse(int(fault[1]), fault[2], "no")
         if fault[0] == "hang":
-            self.server.stopping.wait(30)
+            self.server.stopping.wait(patient(30))
             self.close_connection = True
             return None
         if fault[0] == "reset":

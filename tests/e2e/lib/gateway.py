@@ -66,6 +66,11 @@ def roomy_ms(ms):
     return ms * slow_factor()
 
 
+def patient(seconds):
+    """How long a client waits, for one that is the test's own and not what is tested."""
+    return seconds * slow_factor()
+
+
 def wait_until(condition, timeout=20, what="the condition", interval=0.01):
     """Tries `condition` until it is true; its last value is returned."""
     deadline = time.monotonic() + timeout * slow_factor()
@@ -101,7 +106,7 @@ class Answer:
 
 def request(port, method, path, body=None, key=MASTER, headers=None, timeout=30, host="127.0.0.1"):
     """One request on a connection of its own."""
-    link = http.client.HTTPConnection(host, port, timeout=timeout * slow_factor())
+    link = http.client.HTTPConnection(host, port, timeout=patient(timeout))
     send = {}
     if key:
         send["authorization"] = f"Bearer {key}"
@@ -137,7 +142,7 @@ class Gateway:
     def command(self, *words, **kwargs):
         """Runs a kanmon command to its end."""
         return subprocess.run([str(binary()), *map(str, words)], env=self.env, text=True,
-                              capture_output=True, timeout=60 * slow_factor(), **kwargs)
+                              capture_output=True, timeout=patient(60), **kwargs)
 
     def start(self, wait=True, words=None):
         if words is None:
@@ -173,7 +178,7 @@ class Gateway:
             return
         self.process.send_signal(signal.SIGTERM)
         try:
-            self.process.wait(timeout * slow_factor())
+            self.process.wait(patient(timeout))
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()

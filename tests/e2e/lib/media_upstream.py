@@ -8,6 +8,8 @@ import subprocess
 import urllib.parse
 import urllib.request
 
+from gateway import patient
+
 LIB = pathlib.Path(__file__).resolve().parent
 
 CONFIG = """
@@ -78,11 +80,11 @@ class MediaUpstream:
 
     def stop(self):
         self.process.stdin.close()
-        self.process.wait(20)
+        self.process.wait(patient(20))
         self.process.stdout.close()
 
     def _ask(self, path, data=None):
-        with urllib.request.urlopen(self.url + path, data, timeout=20) as answer:
+        with urllib.request.urlopen(self.url + path, data, timeout=patient(20)) as answer:
             return json.load(answer)
 
     def seen(self):

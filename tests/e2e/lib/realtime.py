@@ -110,7 +110,7 @@ class Session:
             metadata["usage"] = json.dumps(usage)
         if behave:
             metadata["behave"] = behave
-        self.send("response.create", response={"metadata": metadata, **members})
+        return self.send("response.create", response={"metadata": metadata, **members})
 
     def answer(self, usage=None):
         """One answer, to its end."""

@@ -8,14 +8,14 @@ import openai
 import pytest
 
 from conftest import MESSAGES_CONFIG
-from gateway import MASTER, Gateway
+from gateway import MASTER, Gateway, patient
 
 MODEL = "claude/run"
 
 
 def client_of(gateway, key=None):
     return anthropic.Anthropic(base_url=gateway.url, api_key=key or gateway.new_key(),
-                               max_retries=0, timeout=20)
+                               max_retries=0, timeout=patient(20))
 
 
 def whole(client, **more):

@@ -4,7 +4,7 @@
 import anthropic
 import pytest
 
-from gateway import MASTER
+from gateway import MASTER, patient
 
 HI = [{"role": "user", "content": "hi"}]
 TOOLS = [{"name": "look", "input_schema": {"type": "object", "properties": {}}}]
@@ -13,7 +13,7 @@ TOOLS = [{"name": "look", "input_schema": {"type": "object", "properties": {}}}]
 @pytest.fixture
 def client(messages_gateway):
     return anthropic.Anthropic(base_url=messages_gateway.url, api_key=MASTER, max_retries=0,
-                               timeout=20)
+                               timeout=patient(20))
 
 
 def whole(client, model, **more):

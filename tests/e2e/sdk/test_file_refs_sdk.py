@@ -8,13 +8,13 @@ import anthropic
 import openai
 import pytest
 
-from gateway import MASTER, Gateway
+from gateway import MASTER, Gateway, patient
 from media_upstream import config_of
 
 
 def client_of(gateway, key=None):
     return openai.OpenAI(base_url=gateway.url + "/v1", api_key=key or gateway.new_key(),
-                         max_retries=0, timeout=20)
+                         max_retries=0, timeout=patient(20))
 
 
 def new_file(client, model="batcher"):
@@ -134,7 +134,8 @@ def test_what_names_no_file_of_the_account(media_gateway):
 def test_in_anthropics_dialect(media_gateway, media):
     key = media_gateway.new_key()
     own, foreign = new_file(client_of(media_gateway, key)), new_file(client_of(media_gateway))
-    claude = anthropic.Anthropic(base_url=media_gateway.url, api_key=key, max_retries=0, timeout=20)
+    claude = anthropic.Anthropic(base_url=media_gateway.url, api_key=key, max_retries=0,
+                                 timeout=patient(20))
     media.forget()
     with pytest.raises(anthropic.NotFoundError) as caught:
         claude.messages.create(model="batcher", max_tokens=9, messages=[{

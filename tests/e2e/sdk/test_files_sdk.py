@@ -8,7 +8,7 @@ import threading
 import openai
 import pytest
 
-from gateway import MASTER, Gateway, slow_factor, wait_until
+from gateway import MASTER, Gateway, patient, slow_factor, wait_until
 from media_upstream import config_of
 
 # 10 tokens in, 5 out a line, at half of gpt-4o-mini's price.
@@ -16,7 +16,8 @@ LINE_NANO = 10 * 75 + 5 * 300
 
 
 def client_of(gateway, key=MASTER):
-    return openai.OpenAI(base_url=gateway.url + "/v1", api_key=key, max_retries=0, timeout=20)
+    return openai.OpenAI(base_url=gateway.url + "/v1", api_key=key, max_retries=0,
+                         timeout=patient(20))
 
 
 @pytest.fixture
@@ -353,7 +354,7 @@ def test_a_budget_needs_a_price(media_gateway):
 
 def test_azures_client(media_gateway, media):
     azure = openai.AzureOpenAI(azure_endpoint=media_gateway.url, api_key=MASTER, max_retries=0,
-                               api_version="2024-10-21", timeout=20)
+                               api_version="2024-10-21", timeout=patient(20))
     file = azure.files.create(file=("a.jsonl", lines(1)), purpose="batch",
                               extra_body={"model": "azure-ears"})
     assert media.seen()[-1]["path"] == "/openai/files"

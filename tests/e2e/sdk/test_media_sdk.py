@@ -7,14 +7,15 @@ import io
 import openai
 import pytest
 
-from gateway import MASTER, wait_until
+from gateway import MASTER, patient, wait_until
 
 TAPE = b"RIFF" + bytes(range(256)) * 40
 
 
 @pytest.fixture
 def client(media_gateway):
-    return openai.OpenAI(base_url=media_gateway.url + "/v1", api_key=MASTER, max_retries=0, timeout=20)
+    return openai.OpenAI(base_url=media_gateway.url + "/v1", api_key=MASTER, max_retries=0,
+                         timeout=patient(20))
 
 
 def row_of(media_gateway, call_id):
@@ -139,7 +140,8 @@ def test_a_moderation_is_free(client, media_gateway, media):
     ("azure-ears", "/openai/deployments/my-whisper/audio/transcriptions")])
 def test_azure_upstream_and_azure_client(media_gateway, media, model, path):
     client = openai.AzureOpenAI(azure_endpoint=media_gateway.url, api_key=MASTER, max_retries=0,
-                                api_version="2024-10-21", azure_deployment=model, timeout=20)
+                                api_version="2024-10-21", azure_deployment=model,
+                                timeout=patient(20))
     raw = client.audio.transcriptions.with_raw_response.create(
         model=model, file=("tape.wav", io.BytesIO(TAPE)))
     assert raw.parse().text == "Hello from the tape"
@@ -153,7 +155,7 @@ def test_azure_images_on_both_paths(media_gateway, media):
     for model, path in (("azure-painter", "/openai/deployments/gpt-image-1/images/generations"),
                         ("azure-v1", "/openai/v1/images/generations")):
         client = openai.AzureOpenAI(azure_endpoint=media_gateway.url, api_key=MASTER, max_retries=0,
-                                    api_version="2024-10-21", timeout=20)
+                                    api_version="2024-10-21", timeout=patient(20))
         raw = client.images.with_raw_response.generate(model=model, prompt="a cat")
         assert raw.parse().data
         assert media.seen()[-1]["path"] == path
@@ -185,7 +187,8 @@ def test_a_short_form_goes_to_the_next_deployment(client, media_gateway, media):
 
 def test_a_budget_is_reserved_and_settled(client, media_gateway):
     key = media_gateway.new_key(max_budget=0.2)
-    poor = openai.OpenAI(base_url=media_gateway.url + "/v1", api_key=key, max_retries=0, timeout=20)
+    poor = openai.OpenAI(base_url=media_gateway.url + "/v1", api_key=key, max_retries=0,
+                         timeout=patient(20))
     assert poor.images.generate(model="dall", prompt="x", n=4).data
     wait_until(lambda: abs(media_gateway.key_info(key)["spend"] - 0.16) < 1e-12, what="the spend")
     with pytest.raises(openai.RateLimitError) as caught:
@@ -202,7 +205,8 @@ def test_a_budget_is_reserved_and_settled(client, media_gateway):
 
 def test_a_key_may_use_its_models_only(media_gateway):
     key = media_gateway.new_key(models=["voice"])
-    client = openai.OpenAI(base_url=media_gateway.url + "/v1", api_key=key, max_retries=0, timeout=20)
+    client = openai.OpenAI(base_url=media_gateway.url + "/v1", api_key=key, max_retries=0,
+                           timeout=patient(20))
     with pytest.raises(openai.PermissionDeniedError):
         client.audio.transcriptions.create(model="ears", file=("a.wav", io.BytesIO(TAPE)))
     assert client.audio.speech.create(model="voice", voice="alloy", input="x").content

@@ -6,14 +6,15 @@ import asyncio
 import openai
 import pytest
 
-from gateway import MASTER
+from gateway import MASTER, patient
 
 HI = [{"role": "user", "content": "hi"}]
 
 
 @pytest.fixture
 def client(gateway):
-    return openai.OpenAI(base_url=gateway.url + "/v1", api_key=MASTER, max_retries=0, timeout=20)
+    return openai.OpenAI(base_url=gateway.url + "/v1", api_key=MASTER, max_retries=0,
+                         timeout=patient(20))
 
 
 def test_chat(client):

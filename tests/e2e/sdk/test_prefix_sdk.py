@@ -21,7 +21,7 @@ import pytest
 from google import genai
 from google.oauth2.credentials import Credentials
 
-from gateway import MASTER, Gateway, wait_until
+from gateway import MASTER, Gateway, patient, wait_until
 
 LIB = pathlib.Path(__file__).resolve().parent.parent / "lib"
 HELLO, USAGE, COST = "Hello there!", (21, 9), 21 * 0.000003 + 9 * 0.000015
@@ -38,12 +38,12 @@ class Vendors:
 
     def seen(self, mark):
         url = f"http://127.0.0.1:{self.port}/seen?mark={mark}"
-        with urllib.request.urlopen(url, timeout=20) as answer:
+        with urllib.request.urlopen(url, timeout=patient(20)) as answer:
             return json.load(answer)
 
     def stop(self):
         self.process.stdin.close()
-        self.process.wait(20)
+        self.process.wait(patient(20))
         self.process.stdout.close()
 
 
