@@ -300,9 +300,7 @@ static void quoted(struct km_buf *b, struct km_str s)
 /* A value that needs no quotes in the text format. */
 static bool is_bare(struct km_str s)
 {
-    if (s.n == 0 || s.n > 256)
-        return false;
-    return km_str_plain(s) == s.n && km_str_chr(s, ' ') == s.n && km_str_chr(s, '=') == s.n;
+    return s.n > 0 && s.n <= 256 && km_str_is_bare(s);
 }
 
 void km_log_set_veil(struct km_log *log, struct km_veil *veil)
@@ -315,24 +313,38 @@ struct km_veil *km_log_veil(const struct km_log *log)
     return log ? log->veil : NULL;
 }
 
-/* Lines of calls that went well are ours, and most of all lines. */
+/* Lines of calls that went well are ours, and most of all lines: of them only what is prose. */
 static bool is_veiled(const struct km_line *l, const char *name)
 {
-    return l->level != KM_LOG_INFO || strcmp(name, "why") == 0 || strcmp(name, "msg") == 0;
+    return l->level != KM_LOG_INFO || (name[0] == 'w' && strcmp(name, "why") == 0) ||
+           (name[0] == 'm' && strcmp(name, "msg") == 0);
 }
 
-void km_line_str(struct km_line *l, const char *name, struct km_str value)
+static void put_value(struct km_line *l, struct km_str value)
 {
-    struct km_buf cut KM_CLEANUP(km_buf_done) = KM_BUF((size_t)4 * VALUE_MAX);
-
-    if (!key(l, name))
-        return;
-    if (is_veiled(l, name) && km_veil_cut(l->log->veil, km_str_sub(value, 0, 2 * VALUE_MAX), &cut))
-        value = km_buf_failed(&cut) ? KM_STR(KM_VEIL_MARK) : km_buf_view(&cut);
     if (!is_json(l) && is_bare(value))
         km_buf_str(l->out, value);
     else
         quoted(l->out, value);
+}
+
+static void put_veiled(struct km_line *l, struct km_str value)
+{
+    struct km_buf cut KM_CLEANUP(km_buf_done) = KM_BUF((size_t)4 * VALUE_MAX);
+
+    if (km_veil_cut(l->log->veil, km_str_sub(value, 0, 2 * VALUE_MAX), &cut))
+        value = km_buf_failed(&cut) ? KM_STR(KM_VEIL_MARK) : km_buf_view(&cut);
+    put_value(l, value);
+}
+
+void km_line_str(struct km_line *l, const char *name, struct km_str value)
+{
+    if (!key(l, name))
+        return;
+    if (is_veiled(l, name))
+        put_veiled(l, value);
+    else
+        put_value(l, value);
 }
 
 void km_line_cstr(struct km_line *l, const char *name, const char *value)

@@ -183,6 +183,35 @@ size_t km_str_plain(struct km_str s)
     return n;
 }
 
+/* As not_plain(), of ' ' and '=', too. */
+static uint64_t not_bare(uint64_t w)
+{
+    return not_plain(w) | (((w - ONES * 0x21) | ((w ^ ONES * '=') - ONES)) & HIGHS);
+}
+
+static uint64_t eight_of(const char *p)
+{
+    uint64_t w;
+
+    memcpy(&w, p, sizeof w);
+    return w;
+}
+
+bool km_str_is_bare(struct km_str s)
+{
+    size_t n = 0;
+
+    for (; s.n - n >= 8; n += 8)
+        if (not_bare(eight_of(s.p + n)))
+            return false;
+    if (n > 0 && n < s.n) /* the rest, with some of what was looked at before it */
+        return !not_bare(eight_of(s.p + s.n - 8));
+    for (; n < s.n; n++)
+        if (!is_plain(s.p[n]) || s.p[n] == ' ' || s.p[n] == '=')
+            return false;
+    return true;
+}
+
 struct km_str km_str_sub(struct km_str s, size_t from, size_t n)
 {
     s = km_str_skip(s, from);

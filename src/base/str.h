@@ -56,6 +56,9 @@ size_t km_str_rchr(struct km_str s, char c); /* the last one */
  * between quotes as it is, in JSON and in a log line. */
 size_t km_str_plain(struct km_str s);
 
+/* Are all its bytes so, and none a space or '='?  It stands in a log line without quotes then. */
+bool km_str_is_bare(struct km_str s);
+
 /* Bounds are clamped, never trusted. */
 struct km_str km_str_sub(struct km_str s, size_t from, size_t n);
 struct km_str km_str_skip(struct km_str s, size_t n);

@@ -148,13 +148,12 @@ static bool alike(struct km_str s, struct km_str name)
  * letter, and that is all they cost. */
 static const struct km_str *of_another_case(const struct km_str *names, size_t n, struct km_str key)
 {
-    for (size_t i = 0; i < n; i++) {
-        if (key.n < names[i].n ||
-            ((unsigned char)key.p[0] < 0x80 && (key.p[0] | 0x20) != (names[i].p[0] | 0x20)))
-            continue;
-        if (alike(key, names[i]))
-            return &names[i];
-    }
+    const bool ascii = key.n && (unsigned char)key.p[0] < 0x80;
+    const char first = ascii ? key.p[0] | 0x20 : 0;
+
+    for (const struct km_str *name = names; name < names + n; name++)
+        if ((!ascii || (name->p[0] | 0x20) == first) && key.n >= name->n && alike(key, *name))
+            return name;
     return NULL;
 }
 

@@ -51,12 +51,13 @@ static bool form_of(const struct asked *a, struct km_str name, struct km_str *re
 
 static int check_few(const struct asked *a, const struct km_json *object)
 {
-    struct km_str forms[FEW], name;
-    struct km_json_iter it;
-    const struct km_json *item;
-    size_t n = 0;
+    struct km_str forms[FEW];
+    yyjson_val *key = unsafe_yyjson_get_first((yyjson_val *)(uintptr_t)object);
+    const size_t members = km_json_count(object);
 
-    for (km_json_iter(object, &it); km_json_next(&it, &name, &item); n++) {
+    for (size_t n = 0; n < members; n++, key = unsafe_yyjson_get_next(key + 1)) {
+        const struct km_str name = km_str(unsafe_yyjson_get_str(key), unsafe_yyjson_get_len(key));
+
         if (!form_of(a, name, &forms[n]))
             return fail_room(a);
         for (size_t i = 0; i < n; i++)
@@ -107,7 +108,7 @@ static int check_many(struct asked *a, const struct km_json *object)
 
 static int check_object(struct asked *a, const struct km_json *v)
 {
-    size_t n = yyjson_obj_size((yyjson_val *)(uintptr_t)v); /* 0 of what is no object */
+    size_t n = unsafe_yyjson_get_len((yyjson_val *)(uintptr_t)v);
 
     return n < 2 ? 0 : n <= FEW ? check_few(a, v) : check_many(a, v);
 }
@@ -120,7 +121,8 @@ static int check_tree(struct asked *a, const struct km_json *v)
     if (!yyjson_is_ctn(at))
         return 0;
     for (end = unsafe_yyjson_get_next(at); r == 0 && at < end; at++)
-        r = check_object(a, (const struct km_json *)at);
+        if (unsafe_yyjson_get_type(at) == YYJSON_TYPE_OBJ)
+            r = check_object(a, (const struct km_json *)at);
     return r;
 }
 
@@ -142,13 +144,13 @@ int km_json_unique_but(const struct km_json *v, const struct km_str *names, size
     struct km_json_iter it;
     const struct km_json *item;
     struct km_str name;
-    int r = check_object(&a, v);
+    int r = km_json_kind(v) == KM_JSON_OBJECT ? check_object(&a, v) : 0;
 
     for (km_json_iter(v, &it); r == 0 && km_json_next(&it, &name, &item);) {
-        bool judged = true;
+        bool judged = yyjson_is_ctn((yyjson_val *)(uintptr_t)item);
 
-        for (size_t i = 0; it.object && i < n; i++)
-            judged = judged && !km_str_eq(name, names[i]);
+        for (size_t i = 0; judged && it.object && i < n; i++)
+            judged = !km_str_eq(name, names[i]);
         if (judged)
             r = check_tree(&a, item);
     }

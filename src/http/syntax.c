@@ -297,11 +297,37 @@ static bool escapes_ok(struct km_str s, const char **ret_why)
     return true;
 }
 
+/* How many bytes from `at` on are PLAIN, in whole fours. */
+static size_t plain_fours(struct km_str s, size_t at)
+{
+    const unsigned char *p = (const unsigned char *)s.p;
+    size_t i = at;
+
+    while (s.n - i >= 4 &&
+           (classes[p[i]] & classes[p[i + 1]] & classes[p[i + 2]] & classes[p[i + 3]] & PLAIN))
+        i += 4;
+    return i - at;
+}
+
+/* One reading only, and no dot segment: letters and the like, dots behind them, escapes of them.
+ * Nearly all paths are, and each call has two of them looked at. */
+static bool is_plain(struct km_str path)
+{
+    for (size_t i = plain_fours(path, 0); i < path.n; i += plain_fours(path, i)) {
+        bool dot = path.p[i] == '.' && i > 0 && path.p[i - 1] != '/';
+        int c = next_decoded(path, &i);
+
+        if (c < 0 || !(dot || (classes[c] & PLAIN)) || (c == '/' && path.p[i - 1] != '/'))
+            return false;
+    }
+    return true;
+}
+
 static bool readings_ok(struct km_str path, bool takes_backslash, const char **ret_why)
 {
     bool escapes = true;
 
-    if (all_of(path, PLAIN))
+    if (is_plain(path))
         return true;
     if (!raw_bytes_ok(path, ret_why) || !escapes_ok(path, ret_why))
         return false;

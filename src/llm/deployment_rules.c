@@ -109,13 +109,21 @@ void km_deployment_rules(struct km_deployment *d, const struct km_model_build *b
     }
 }
 
+void km_deployment_know_model(struct km_deployment *d)
+{
+    if (d->base_model.n)
+        d->capability = km_capability_find(d->base_model);
+    else if (km_str_chr(d->upstream_model, '*') == d->upstream_model.n)
+        d->capability = km_capability_find(d->upstream_model);
+}
+
 void km_deployment_can(const struct km_deployment *d, struct km_str upstream_model,
                        struct km_capability *ret)
 {
     unsigned thinks = KM_CAN_THINK_BUDGET | KM_CAN_THINK_ADAPTIVE | KM_CAN_EFFORT;
     unsigned set = d->can_set;
 
-    *ret = *km_capability_find(d->base_model.n ? d->base_model : upstream_model);
+    *ret = *(d->capability ? d->capability : km_capability_find(upstream_model));
     if (ret->can & thinks) /* how it thinks is known better here */
         set &= ~(unsigned)KM_CAN_THINK_BUDGET;
     ret->can = (ret->can | set) & ~d->can_clear;

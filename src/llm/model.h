@@ -69,6 +69,7 @@ struct km_deployment {
     const struct km_str *allowed; /* allowed_openai_params: these go through */
     size_t nallowed;
     struct km_str base_model; /* model_info.base_model: what it is, when the name does not say */
+    const struct km_capability *capability; /* of base_model or upstream_model; NULL: a wildcard */
     unsigned can_set, can_clear; /* model_info's word against the table's (enum km_can) */
     const struct km_codec *codec; /* what its upstream speaks */
     struct km_auth *auth; /* header lines made for each request (auth.h); NULL: head has all */

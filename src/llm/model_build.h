@@ -30,6 +30,8 @@ void km_deployment_defaults(struct km_deployment *d, const struct km_model_build
 /* What is left out, let through, and known of the model: deployment_rules.c. */
 void km_deployment_rules(struct km_deployment *d, const struct km_model_build *b,
                          const struct km_model_entry *entry);
+/* d->capability, when its provider has had its last word on what the model is called. */
+void km_deployment_know_model(struct km_deployment *d);
 
 /* Says what only the whole shows: retries without another deployment, aliases to nowhere, an id
  * that two entries have. */

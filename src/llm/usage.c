@@ -19,12 +19,24 @@ static int64_t judge_count(bool is_number, const int64_t *n, bool *bad)
     return 0;
 }
 
-int64_t km_usage_due(const struct km_json *object, const char *name, bool *bad)
+static bool is_left_out(const struct km_json *v)
+{
+    enum km_json_type kind = km_json_kind(v);
+
+    return kind == KM_JSON_ABSENT || kind == KM_JSON_NULL;
+}
+
+int64_t km_usage_value(const struct km_json *v, bool *bad)
 {
     int64_t n = 0;
-    bool is_number = km_json_i64(km_json_get(object, name), &n);
+    bool is_number = km_json_i64(v, &n);
 
     return judge_count(is_number, &n, bad);
+}
+
+int64_t km_usage_due(const struct km_json *object, const char *name, bool *bad)
+{
+    return km_usage_value(km_json_get(object, name), bad);
 }
 
 int64_t km_usage_count(const struct km_json *object, const char *name, bool *bad)
@@ -37,10 +49,10 @@ int64_t km_usage_count(const struct km_json *object, const char *name, bool *bad
 
 void km_usage_replace(const struct km_json *object, const char *name, int64_t *value, bool *bad)
 {
-    enum km_json_type kind = km_json_kind(km_json_get(object, name));
+    const struct km_json *v = km_json_get(object, name);
 
-    if (kind != KM_JSON_ABSENT && kind != KM_JSON_NULL)
-        *value = km_usage_due(object, name, bad);
+    if (!is_left_out(v))
+        *value = km_usage_value(v, bad);
 }
 
 int64_t km_usage_ms(const struct km_json *object, const char *name, bool *bad)
@@ -49,7 +61,7 @@ int64_t km_usage_ms(const struct km_json *object, const char *name, bool *bad)
     struct km_str number;
     int64_t micro;
 
-    if (km_json_kind(v) == KM_JSON_ABSENT || km_json_kind(v) == KM_JSON_NULL)
+    if (is_left_out(v))
         return 0;
     if (km_json_number(v, &number) && km_str_decimal(number, 6, &micro) == 0 && micro >= 0 &&
         micro <= KM_MS_SAID_MOST * 1000)

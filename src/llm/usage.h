@@ -25,6 +25,9 @@ int64_t km_usage_count(const struct km_json *object, const char *name, bool *bad
 /* A count without which the report says nothing: *bad is set where it is absent or null, too. */
 int64_t km_usage_due(const struct km_json *object, const char *name, bool *bad);
 
+/* The same of a member that was looked up already: NULL is one that is absent. */
+int64_t km_usage_value(const struct km_json *v, bool *bad);
+
 /* A report that comes in pieces: *value stays where this one leaves the count out. */
 void km_usage_replace(const struct km_json *object, const char *name, int64_t *value, bool *bad);
 

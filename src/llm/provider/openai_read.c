@@ -26,25 +26,27 @@ bool km_openai_read_usage(const struct km_json *v, struct km_usage *ret)
 {
     const struct km_json *in = km_json_get(v, "prompt_tokens_details");
     const struct km_json *out = km_json_get(v, "completion_tokens_details");
+    const struct km_json *prompt = km_json_get(v, "prompt_tokens");
+    const struct km_json *completion = km_json_get(v, "completion_tokens");
     bool bad = false;
 
     if (km_json_kind(v) != KM_JSON_OBJECT)
         return false;
     *ret = (struct km_usage){
-        .prompt_tokens = km_usage_count(v, "prompt_tokens", &bad),
         .cached_tokens = km_usage_count(in, "cached_tokens", &bad),
         .cache_write_tokens = km_usage_count(in, "cache_write_tokens", &bad),
         .reasoning_tokens = km_usage_count(out, "reasoning_tokens", &bad),
     };
-    if (!km_json_get(v, "prompt_tokens")) /* Jina and Voyage say no more than a total */
+    if (prompt)
+        ret->prompt_tokens = km_usage_value(prompt, &bad);
+    else /* Jina and Voyage say no more than a total */
         ret->prompt_tokens = km_usage_due(v, "total_tokens", &bad);
-    else if (!km_json_get(v, "completion_tokens"))
+    if (prompt && completion)
+        ret->completion_tokens = km_usage_value(completion, &bad);
+    else if (prompt)
         ret->completion_tokens = rest_of_total(v, ret->prompt_tokens, &bad);
-    else
-        ret->completion_tokens = km_usage_due(v, "completion_tokens", &bad);
     if (!ret->prompt_tokens && !ret->completion_tokens)
         ret->prompt_tokens = km_usage_count(v, "total_tokens", &bad);
-    bad = bad || km_json_kind(km_json_get(v, "prompt_tokens")) == KM_JSON_NULL;
     if (!ret->cached_tokens) /* DeepSeek's name */
         ret->cached_tokens = km_usage_count(v, "prompt_cache_hit_tokens", &bad);
     if (!ret->cache_write_tokens) /* LiteLLM's */

@@ -290,6 +290,7 @@ static void a_plain_run_ends_at_the_first_byte_that_is_not(void **state)
                 memset(text, 'z', n);
                 text[at] = (char)c;
                 assert_int_equal(km_str_plain(km_str(text, n)), plain ? n : at);
+                assert_int_equal(km_str_is_bare(km_str(text, n)), plain && c != ' ' && c != '=');
                 memset(text + at, c, n - at);
                 assert_int_equal(km_str_plain(km_str(text, n)), plain ? n : at);
             }
