@@ -10,6 +10,7 @@
     --say              writes a word there before each answer
     --garbage          writes lines that are no messages between the others
     --slow SECONDS     takes that long to answer initialize
+    --until FILE       does not answer initialize before the file is there
     --long-names       its tools' names are longer than any client takes
     --changing FILE    the description of its tool is what the file says
     --spam             says after each call that its list of tools has changed, true or not
@@ -165,6 +166,8 @@ def answer(request):
     method, params = request["method"], request.get("params") or {}
     if method == "initialize":
         time.sleep(float(option("--slow") or 0))
+        while option("--until") and not os.path.exists(option("--until")):
+            time.sleep(0.01)
         return {"protocolVersion": params["protocolVersion"],
                 **{name: text for name, text in offers().items() if name == "instructions"},
                 "capabilities": {"tools": {"listChanged": True},

@@ -69,7 +69,8 @@ class Session:
         self.headers["mcp-protocol-version"] = answer["result"]["protocolVersion"]
         if self.answered.getheader("mcp-session-id"):
             self.headers["mcp-session-id"] = self.answered.getheader("mcp-session-id")
-        assert self.send({"jsonrpc": "2.0", "method": "notifications/initialized"})[0] == 202
+        taken = self.send({"jsonrpc": "2.0", "method": "notifications/initialized"})
+        assert taken[0] == 202, taken
         return answer["result"]
 
     def listen(self):
@@ -147,4 +148,5 @@ class Listening(Session):
 
 
 def text(answer):
+    assert "result" in answer, answer
     return answer["result"]["content"][0]["text"]

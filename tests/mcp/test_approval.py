@@ -40,7 +40,7 @@ def outcomes(gateway, target):
 
 def required(answer):
     """The id of an answer that says an approval is required."""
-    assert answer["result"]["isError"] is True, answer
+    assert answer.get("result", {}).get("isError") is True, answer
     found = ID.match(text(answer))
     assert found, answer
     return found.group(1)

@@ -357,13 +357,15 @@ def test_13_a_result_over_4_mib_is_cut_and_kept_as_a_resource(tmp_path):
 
 
 def test_14_initialize_does_not_wait_and_lists_wait_once(tmp_path):
-    servers = {"good": faulty(), "late": faulty("--slow", 4)}
+    servers = {"good": faulty(), "late": faulty("--until", tmp_path / "now")}
     with served(tmp_path, servers, mcp_sessions={"first_list": "1s"}) as gateway, \
             Session(gateway, "/mcp") as session:
         assert status(gateway, "late")["state"] != "ready"  # it was answered before
         session.listen()
+        until(gateway, "good", "ready")
         tools = session.tools()
         assert "good-pid" in tools and "late-pid" not in tools
+        (tmp_path / "now").touch()
         session.heard("notifications/tools/list_changed")
         wait_until(lambda: "late-pid" in session.tools(), 30, "the late one's tools")
 

@@ -11,6 +11,7 @@ import pytest
 from gateway import MASTER, patient, wait_until
 
 from conftest import McpGateway
+from served import until
 from test_upstreams import listening
 
 SERVER = pathlib.Path(__file__).resolve().parent / "upstream_server.py"
@@ -45,6 +46,8 @@ def gateway(tmp_path_factory):
                 "empty": {"servers": {"adder": {"prompts": ["greet"]}}}}
     with listening("http") as url, McpGateway(folder, settings(folder, url, virtuals)) as started:
         started.url_of_adder = url
+        for name in ("adder", "other"):
+            until(started, name, "ready")
         yield started
 
 

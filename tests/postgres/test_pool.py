@@ -5,14 +5,13 @@ in a caller's way."""
 import subprocess
 import time
 
-from gateway import binary, slow_factor, wait_until
+from gateway import binary, roomy_ms, slow_factor, wait_until
 
 from conftest import Server
 from proxy import Proxy
-from test_faults import ask, backends, role, until_it_works, works
+from test_faults import ask, backends, role, text_of, until_it_works, works
 from test_gateway import Served
-
-SLEEP = "SELECT count(*) FROM generate_series(1, 700000)"
+from test_lease import SLOW
 
 
 def until(postgres, role, n, what):
@@ -38,9 +37,10 @@ def test_they_are_there_before_the_first_call_and_after_a_loss(postgres, role):
 def test_those_beyond_are_closed_and_old_ones_renewed_one_by_one(postgres, role):
     env = {"KANMON_PG_POOL_IDLE": "1s", "KANMON_PG_POOL_LIFETIME": "3s"}
     with Server(postgres.dsn(role), "--pool-min", 2, "--pool-max", 5, env=env) as server:
-        for number in [ask(server, SLEEP) for _ in range(5)]:
-            assert server.wait(number)["result"]["isError"] is False
-        assert len(backends(postgres, role)) == 5
+        busy = [ask(server, SLOW.format(mark="m_pool"), timeout_ms=roomy_ms(500)) for _ in range(5)]
+        until(postgres, role, 5, "as many connections as calls")
+        for number in busy:
+            assert "57014" in text_of(server, number)
         until(postgres, role, 2, "the others to be closed")
         first = set(backends(postgres, role))
         seen = set()  # how many were there whenever it was looked
