@@ -214,7 +214,7 @@ static int become_key(struct km_visit *v, struct km_err *err)
     memcpy(v->who.who, "key:", 4);
     memcpy(v->who.who + 4, text, sizeof text);
     r = km_arena_defer(km_exchange_arena(v->x), drop_key, v->who.key);
-    return r < 0 ? r : km_key_usable(v->who.key, v->came_us, err);
+    return r < 0 ? r : km_right_code(km_key_grants_use(v->who.key, v->came_us, err), err);
 }
 
 static int by_token(struct km_visit *v, const struct credential *c, struct km_err *err)

@@ -23,7 +23,7 @@
 static int check_hash(struct km_worker *w, const uint8_t hash[32], struct km_err *err)
 {
     struct km_key *key = km_keys_find(w->gw->keys, hash);
-    int r = key ? km_key_usable(key, km_wall_us(), err)
+    int r = key ? km_right_code(km_key_grants_use(key, km_wall_us(), err), err)
                 : km_fail(err, KM_E_UNAUTHENTICATED,
                           "Authentication Error, the key was revoked: it was deleted.");
 

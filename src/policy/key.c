@@ -324,16 +324,18 @@ enum km_right km_key_grants_model(const struct km_key *k, struct km_str model,
     return KM_DENIED;
 }
 
-int km_key_usable(const struct km_key *k, int64_t now_us, struct km_err *err)
+enum km_right km_key_grants_use(const struct km_key *k, int64_t now_us, struct km_err *err)
 {
     char expiry[KM_TIME_ISO_LEN + 1], now[KM_TIME_ISO_LEN + 1];
 
-    if (k->row.blocked)
-        return km_fail(err, KM_E_UNAUTHENTICATED,
-                       "Authentication Error, Key is blocked. Update via `/key/unblock` if you're "
-                       "an admin.");
+    if (k->row.blocked) {
+        km_fail(err, KM_E_UNAUTHENTICATED,
+                "Authentication Error, Key is blocked. Update via `/key/unblock` if you're an "
+                "admin.");
+        return KM_DENIED;
+    }
     if (k->row.expires_us == 0 || now_us < k->row.expires_us)
-        return 0;
+        return KM_GRANTED;
     km_time_iso(k->row.expires_us, expiry);
     km_time_iso(now_us, now);
     km_fail(err, KM_E_UNAUTHENTICATED,
@@ -341,5 +343,5 @@ int km_key_usable(const struct km_key *k, int64_t now_us, struct km_err *err)
             now);
     if (err)
         err->type = "expired_key";
-    return KM_E_UNAUTHENTICATED;
+    return KM_DENIED;
 }

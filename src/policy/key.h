@@ -68,8 +68,9 @@ int64_t km_key_left(struct km_key *k);
  * wildcards such as "openai/...".  Denied: KM_E_MODEL_DENIED with LiteLLM's text. */
 enum km_right km_key_grants_model(const struct km_key *k, struct km_str model,
                                   struct km_str alias_of, struct km_err *err) KM_MUST_USE;
-/* Blocked and expiry: KM_E_UNAUTHENTICATED with LiteLLM's texts and types. */
-int km_key_usable(const struct km_key *k, int64_t now_us, struct km_err *err) KM_MUST_USE;
+/* Is it neither blocked nor expired?  Denied: KM_E_UNAUTHENTICATED with LiteLLM's texts. */
+enum km_right km_key_grants_use(const struct km_key *k, int64_t now_us,
+                                struct km_err *err) KM_MUST_USE;
 
 struct km_permit {
     struct km_key *key; /* referenced; NULL: none held */

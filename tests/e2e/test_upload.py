@@ -164,6 +164,21 @@ def test_a_model_behind_a_long_file_is_found_on_disk(media_gateway, media):
     wait_until(lambda: not any(spooled(d) for d in descriptors.iterdir()))
 
 
+def test_a_field_of_the_deployments_behind_a_large_file_breaks_it_off(media_gateway, media):
+    """It went out with a value of its own, or without the field."""
+    for name in ("temperature", "language", "include[]"):
+        body = (part("model", "tuned") + opened() + b"x" * (9 * MIB) + b"\r\n"
+                + part(name, "1") + END[2:])
+        refused = post(media_gateway, body)
+        assert refused.status == 400 and f"'{name}' comes too late" in message(refused)
+    body = (part("model", "tuned") + part("language", "en") + opened() + b"x" * (9 * MIB) + b"\r\n"
+            + part("prompt", "names") + END[2:])
+    assert post(media_gateway, body).status == 200
+    assert media.seen()[-1]["fields"] == {
+        "model": "whisper-1", "temperature": "0.2", "response_format": "verbose_json",
+        "timestamp_granularities[]": ["word", "segment"], "prompt": "names"}
+
+
 def test_a_second_model_behind_a_large_file_breaks_it_off(media_gateway, media):
     body = (part("model", "scribe") + opened() + b"x" * (9 * MIB) + b"\r\n"
             + part("model", "painter") + END[2:])

@@ -250,7 +250,7 @@ static int become_key(struct km_visit *v, struct km_key *key, struct km_err *err
     km_hex(hex, key->row.hash, 4);
     snprintf(v->who.who, sizeof v->who.who, "key:%s", hex);
     r = km_arena_defer(km_exchange_arena(v->x), drop_key, key);
-    return r < 0 ? r : km_key_usable(key, v->came_us, err);
+    return r < 0 ? r : km_right_code(km_key_grants_use(key, v->came_us, err), err);
 }
 
 static int become_known(struct km_visit *v, const struct km_jwt_verdict *verdict,

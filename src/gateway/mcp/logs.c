@@ -124,7 +124,7 @@ static bool key_now(struct km_mcp_arrival *in)
     if (!key || km_arena_defer(&in->arena, drop_key, key) < 0)
         return false;
     who->key = key;
-    return km_key_usable(key, km_wall_us(), NULL) == 0;
+    return km_key_grants_use(key, km_wall_us(), NULL) == KM_GRANTED;
 }
 
 static void follow(struct km_mcp_hub *hub, struct km_mcp_session *s)

@@ -22,7 +22,7 @@ static int usable_key(struct km_visit *v, struct km_str text, struct km_key **re
     key = km_keys_find(v->w->gw->keys, hash);
     if (!key)
         return km_fail(err, KM_E_UNAUTHENTICATED, "This key is not known here.");
-    r = km_key_usable(key, v->came_us, err);
+    r = km_right_code(km_key_grants_use(key, v->came_us, err), err);
     *ret = r < 0 ? km_key_unref(key) : key;
     return r;
 }

@@ -81,7 +81,7 @@ static void forget(struct km_visit *v, const struct km_grant *g, const char *act
 static int usable(struct km_visit *v, const struct km_grant *g, struct km_err *err)
 {
     struct km_key *key = km_keys_find(v->w->gw->keys, g->key_hash);
-    int r = key ? km_key_usable(key, v->came_us, err)
+    int r = key ? km_right_code(km_key_grants_use(key, v->came_us, err), err)
                 : km_fail(err, KM_E_FORBIDDEN, "The virtual key of this log-in is gone.");
 
     km_key_unref(key);

@@ -15,40 +15,16 @@
  * The hold is one block that is taken once: pages of it that no byte reached cost nothing.  It
  * goes when the last of it was given to the upstream.
  */
-#include "gateway/objects/upload.h"
+#include "gateway/objects/upload_inside.h"
 
 #include <stdlib.h>
 
 #include "gateway/settings.h"
-#include "http/multipart.h"
 #include "llm/api/media.h"
 #include "sys/spool.h"
 
 #define CHARGE_STEP ((int64_t)64 * 1024)
 #define SLACK ((size_t)256 * 1024) /* a piece is what one read of the connection brought */
-#define SLICE ((size_t)64 * 1024) /* of the hold, given at once */
-#define PARTS_MOST 128 /* in the hold */
-
-/* Parts of the form, by place. */
-struct part {
-    struct km_str name;
-    uint64_t begin, value, end; /* end 0: it is not over */
-    bool file;
-};
-
-struct km_upload {
-    struct km_multipart form;
-    struct km_spool *spool; /* whose bytes the hold is; NULL: memory */
-    size_t spool_most; /* 0: it is not to be spooled, or is already */
-    char *hold;
-    size_t n, cap, most;
-    int64_t charged;
-    struct part parts[PARTS_MOST];
-    size_t nparts;
-    bool whole, poured, released;
-    struct km_str *out; /* the hold as it is sent */
-    size_t nout, at, offset;
-};
 
 bool km_upload_is_form(const struct km_call *call)
 {
@@ -57,7 +33,7 @@ bool km_upload_is_form(const struct km_call *call)
         KM_STR("multipart/"));
 }
 
-static void release(void *data)
+void km_upload_release(void *data)
 {
     struct km_call *call = data;
     struct km_upload *u = call->upload;
@@ -74,8 +50,7 @@ static void release(void *data)
 
 /* --- what the reader sees --- */
 
-/* Of LiteLLM's own fields those that a form has and no upstream knows. */
-static bool is_own(struct km_str name)
+bool km_upload_is_own(struct km_str name)
 {
     static const struct km_str own[] = { { "metadata", 8 },
                                          { "target_model_names", 18 },
@@ -104,7 +79,7 @@ static bool is_among(struct km_str name, const struct km_str *v, size_t n)
 
 static bool decides(struct km_str name)
 {
-    return is_among(name, deciding, DECIDING) || is_own(name);
+    return is_among(name, deciding, DECIDING) || km_upload_is_own(name);
 }
 
 /* Read here as well, and of no harm where they come late. */
@@ -119,7 +94,7 @@ static bool is_read(struct km_str name)
     return decides(name) || is_among(name, names, sizeof names / sizeof names[0]);
 }
 
-static const struct part *find(const struct km_upload *u, struct km_str name)
+const struct km_upload_part *km_upload_find(const struct km_upload *u, struct km_str name)
 {
     for (size_t i = 0; i < u->nparts; i++)
         if (km_str_eq(u->parts[i].name, name))
@@ -142,11 +117,11 @@ static int on_part(void *ctx, const struct km_multipart_part *part, struct km_er
 
     if (counts && part->file)
         return refuse(call, part->name, "must not be a file", err);
-    if (is_read(part->name) && find(u, part->name))
+    if (is_read(part->name) && km_upload_find(u, part->name))
         return refuse(call, part->name, "occurs more than once", err);
     if (!counts && km_str_iamong(part->name, deciding, DECIDING))
         return refuse(call, part->name, "is the name of another one in another case", err);
-    if (counts && u->poured)
+    if (u->poured && (counts || (u->ruled && km_upload_is_judged(call, part->name))))
         return refuse(call, part->name,
                       "comes too late: put it before the file, within "
                       "kanmon_settings.limits.upload_ahead_bytes",
@@ -156,12 +131,12 @@ static int on_part(void *ctx, const struct km_multipart_part *part, struct km_er
     if (km_str_eq(part->name, KM_STR("api_base")) || km_str_eq(part->name, KM_STR("base_url")))
         return refuse(call, part->name,
                       "is not allowed in a request: the configuration chooses the upstream", err);
-    if (u->nparts == PARTS_MOST)
-        return km_fail(err, KM_E_LIMIT, "the multipart form has over %d parts", PARTS_MOST);
-    u->parts[u->nparts++] = (struct part){ .name = km_arena_str(&call->arena, part->name),
-                                           .begin = part->begin,
-                                           .value = u->form.at,
-                                           .file = part->file };
+    if (u->nparts == KM_UPLOAD_PARTS)
+        return km_fail(err, KM_E_LIMIT, "the multipart form has over %d parts", KM_UPLOAD_PARTS);
+    u->parts[u->nparts++] = (struct km_upload_part){ .name = km_arena_str(&call->arena, part->name),
+                                                     .begin = part->begin,
+                                                     .value = u->form.at,
+                                                     .file = part->file };
     return 0;
 }
 
@@ -210,7 +185,7 @@ static int begin(struct km_call *call, bool needs_model, struct km_err *err)
     u->cap = (req->content_length < u->most ? (size_t)req->content_length : u->most) + SLACK;
     u->hold = malloc(u->cap);
     call->upload = u;
-    if (!u->hold || km_arena_defer(&call->arena, release, call) < 0)
+    if (!u->hold || km_arena_defer(&call->arena, km_upload_release, call) < 0)
         return km_fail(err, KM_E_NOMEM, "out of memory");
     r = km_exchange_pieces(call->x, set->upload_bytes, err);
     return r < 0 ? r : KM_E_AGAIN;
@@ -219,13 +194,13 @@ static int begin(struct km_call *call, bool needs_model, struct km_err *err)
 /* What came says where the form goes, or must do. */
 static bool is_enough(const struct km_upload *u)
 {
-    return u->n >= u->most && (!u->spool_most || find(u, KM_STR("model")));
+    return u->n >= u->most && (!u->spool_most || km_upload_find(u, KM_STR("model")));
 }
 
 int km_upload_take(struct km_call *call, bool needs_model, struct km_err *err)
 {
     const struct km_upload *u = call->upload;
-    const struct part *last;
+    const struct km_upload_part *last;
 
     if (!u)
         return begin(call, needs_model, err);
@@ -343,7 +318,7 @@ void km_upload_piece(struct km_call *call, struct km_str bytes, bool last, const
 
 bool km_upload_field(const struct km_upload *u, struct km_str name, struct km_str *ret)
 {
-    const struct part *p = find(u, name);
+    const struct km_upload_part *p = km_upload_find(u, name);
 
     if (!p || p->end == 0 || !u->hold)
         return false;
@@ -378,122 +353,4 @@ int64_t km_upload_bytes(const struct km_call *call)
 bool km_upload_poured(const struct km_call *call)
 {
     return call->upload && call->upload->poured;
-}
-
-/* --- sending --- */
-
-/* Everything of the hold from u->offset (a place) up to `to`, then text. */
-static void put(struct km_upload *u, uint64_t to, struct km_str text)
-{
-    if (to > u->offset)
-        u->out[u->nout++] = km_str(u->hold + u->offset, (size_t)to - u->offset);
-    if (text.n)
-        u->out[u->nout++] = text;
-}
-
-static struct km_str model_part(struct km_call *call, struct km_str model)
-{
-    struct km_str parts[] = { KM_STR("--"), km_multipart_boundary(&call->upload->form),
-                              KM_STR("\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\n"),
-                              model, KM_STR("\r\n") };
-
-    return km_arena_cat(&call->arena, parts, 5);
-}
-
-/* The hold with the model's name changed and the gateway's own fields left out. */
-static int edit(struct km_call *call, struct km_str model, struct km_err *err)
-{
-    struct km_upload *u = call->upload;
-    const struct part *named = find(u, KM_STR("model"));
-
-    u->out = km_arena_alloc(&call->arena, (2 * u->nparts + 4) * sizeof *u->out);
-    if (!u->out)
-        return km_fail(err, KM_E_NOMEM, "out of memory");
-    u->nout = u->at = u->offset = 0;
-    if (!named && model.n)
-        put(u, 0, model_part(call, model));
-    for (size_t i = 0; i < u->nparts; i++) {
-        const struct part *p = &u->parts[i];
-
-        if (p->end == 0 || !(p == named || is_own(p->name)))
-            continue;
-        if (p == named && model.n) {
-            put(u, p->value, model);
-            u->offset = (size_t)p->end - 2;
-        } else {
-            put(u, p->begin, KM_STR_NONE);
-            u->offset = (size_t)p->end;
-        }
-    }
-    put(u, u->n, KM_STR_NONE);
-    u->offset = 0;
-    return 0;
-}
-
-static int type_line(struct km_call *call, struct km_str head, struct km_str *ret,
-                     struct km_err *err)
-{
-    struct km_buf *b = &call->w->scratch;
-    struct km_str line, rest = head;
-    int r;
-
-    km_buf_reset(b);
-    r = km_header_put(b, KM_STR("Content-Type"),
-                      km_header_get(&km_exchange_request(call->x)->headers, KM_STR("content-type")),
-                      err);
-    while (km_str_split(&rest, '\n', &line))
-        if (line.n && !km_str_istarts(line, KM_STR("content-type:"))) {
-            km_buf_str(b, line);
-            km_buf_byte(b, '\n');
-        }
-    *ret = km_arena_str(&call->arena, km_buf_view(b));
-    return r;
-}
-
-int km_upload_send(struct km_call *call, struct km_str model, struct km_str head,
-                   struct km_err *err)
-{
-    uint64_t length = km_exchange_request(call->x)->content_length, sent = 0;
-    struct km_upload *u = call->upload;
-    struct km_str lines;
-    int r = edit(call, model, err);
-
-    if (r == 0)
-        r = type_line(call, head, &lines, err);
-    if (r < 0)
-        return r;
-    km_call_request(call, u->out, u->nout);
-    call->out.head = lines;
-    if (u->whole)
-        return 0;
-    for (size_t i = 0; i < u->nout; i++)
-        sent += u->out[i].n;
-    call->out.body = NULL;
-    call->out.nbody = 0;
-    call->out.more = true;
-    call->out.take_ms = (uint64_t)call->visit->view->snap->http->write_ms;
-    call->out.more_bytes = length == UINT64_MAX ? UINT64_MAX : length - u->n + sent;
-    return 0;
-}
-
-void km_upload_room(struct km_call *call)
-{
-    struct km_upload *u = call->upload;
-
-    while (!u->poured && u->at < u->nout) {
-        struct km_str slice = km_str_sub(u->out[u->at], u->offset, SLICE);
-
-        u->offset += slice.n;
-        if (u->offset == u->out[u->at].n) {
-            u->at++;
-            u->offset = 0;
-        }
-        if (!km_http_push(call->up, slice, false))
-            return;
-    }
-    if (!u->poured) {
-        u->poured = true;
-        release(call);
-    }
-    km_exchange_go_on(call->x);
 }

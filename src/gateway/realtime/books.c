@@ -205,7 +205,7 @@ int km_rt_check_key(struct km_rt_session *s, struct km_err *err)
     key = km_keys_find(s->call->w->gw->keys, v->who.key->row.hash);
     if (!key)
         return km_fail(err, KM_E_UNAUTHENTICATED, "The key was revoked.");
-    r = km_key_usable(key, km_wall_us(), err);
+    r = km_right_code(km_key_grants_use(key, km_wall_us(), err), err);
     if (r == 0)
         r = km_right_code(
             km_key_grants_model(key, s->call->req.model, s->call->match.alias_of, err), err);

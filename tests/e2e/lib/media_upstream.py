@@ -28,6 +28,8 @@ model_list:
     litellm_params: {{<<: *base, model: openai/dall-e-2, input_cost_per_pixel: 0.0000000190735}}
   - model_name: ears
     litellm_params: {{<<: *base, model: openai/whisper-1, input_cost_per_second: 0.0001, output_cost_per_second: 0.0001}}
+  - model_name: tuned
+    litellm_params: {{<<: *base, model: openai/whisper-1, input_cost_per_second: 0.0001, temperature: 0.2, response_format: verbose_json, extra_body: {{timestamp_granularities: [word, segment]}}, additional_drop_params: [language, include]}}
   - model_name: scribe
     litellm_params: &scribe {{<<: *base, model: openai/gpt-4o-transcribe, input_cost_per_token: 0.0000025, input_cost_per_audio_token: 0.000006, output_cost_per_token: 0.00001}}
   - model_name: voice

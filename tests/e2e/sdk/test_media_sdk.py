@@ -80,6 +80,17 @@ def test_a_transcription_by_seconds(client, media_gateway, media):
     assert spend(media_gateway, raw) == 9 * 100_000
 
 
+def test_a_form_keeps_what_its_deployment_says(client, media_gateway, media):
+    """Its values for what the caller left out, and nothing of what it takes out."""
+    client.audio.transcriptions.create(model="tuned", file=("tape.wav", io.BytesIO(TAPE)),
+                                       language="en", temperature=0.7,
+                                       extra_body={"include": ["logprobs"]})
+    seen = media.seen()[-1]
+    assert seen["fields"] == {"model": "whisper-1", "temperature": "0.7",
+                              "response_format": "verbose_json",
+                              "timestamp_granularities[]": ["word", "segment"]}
+
+
 def test_a_transcription_by_tokens(client, media_gateway):
     raw = client.audio.transcriptions.with_raw_response.create(
         model="scribe", file=("tape.wav", io.BytesIO(TAPE)))

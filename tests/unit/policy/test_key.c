@@ -127,16 +127,17 @@ static void blocked_and_expired_keys_say_so_in_litellms_words(void **state)
     struct km_err err;
 
     (void)state;
-    assert_int_equal(km_key_usable(&k, 5 * SECOND, NULL), 0);
+    assert_int_equal(km_key_grants_use(&k, 5 * SECOND, NULL), KM_GRANTED);
     k.row.expires_us = 5 * SECOND;
-    assert_int_equal(km_key_usable(&k, 5 * SECOND - 1, NULL), 0);
-    assert_int_equal(km_key_usable(&k, 6 * SECOND, &err), KM_E_UNAUTHENTICATED);
+    assert_int_equal(km_key_grants_use(&k, 5 * SECOND - 1, NULL), KM_GRANTED);
+    assert_int_equal(km_right_code(km_key_grants_use(&k, 6 * SECOND, &err), &err),
+                     KM_E_UNAUTHENTICATED);
     assert_string_equal(err.text, "Authentication Error - Expired Key. Key Expiry time "
                                   "1970-01-01T00:00:05.000000Z and current time "
                                   "1970-01-01T00:00:06.000000Z");
     assert_string_equal(km_err_openai_type(&err), "expired_key");
     k.row.blocked = true;
-    assert_int_equal(km_key_usable(&k, 0, &err), KM_E_UNAUTHENTICATED);
+    assert_int_equal(km_right_code(km_key_grants_use(&k, 0, &err), &err), KM_E_UNAUTHENTICATED);
     assert_string_equal(err.text, "Authentication Error, Key is blocked. Update via `/key/unblock` "
                                   "if you're an admin.");
     assert_string_equal(km_err_openai_type(&err), "auth_error");
