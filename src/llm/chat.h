@@ -172,6 +172,7 @@ struct km_chat {
     int64_t thinking_budget; /* KM_THINKING_BUDGET; tokens */
     struct km_str thinking_display; /* "summarized", "omitted"; mostly empty */
     struct km_str verbosity, service_tier, cache_key, user;
+    struct km_str cache_retention; /* "24h" */
     struct km_str metadata_json, prediction_json, modalities_json, audio_json, web_search_json;
     bool store;
     int cache_ttl_s; /* cache all of it automatically (Anthropic's top-level cache_control) */

@@ -36,10 +36,11 @@ class Stalled(Gateway):
     def check_end(self):
         assert self.process.returncode == 0
 
-    def read(self):
-        """All that comes until the gateway has ended."""
-        with os.fdopen(self.reader, "rb") as file:
-            return file.read().decode()
+    def read(self, got):
+        """Appends all that comes until the gateway has ended."""
+        with os.fdopen(self.reader, "rb", buffering=0) as file:
+            while piece := file.read(65536):
+                got.append(piece)
 
 
 @pytest.fixture
@@ -74,15 +75,17 @@ def test_what_a_stalled_reader_missed_is_said_when_it_is_back(stalled):
     fill_log(stalled)
     dropped = metric(stalled, "kanmon_log_dropped_total")
     got = []
-    reading = threading.Thread(target=lambda: got.append(stalled.read()))
+    reading = threading.Thread(target=stalled.read, args=(got,))
     reading.start()
     assert stalled.chat().status == 200
+    wait_until(lambda: b" log.lost lines=" in b"".join(got), what="what it missed to be said")
     stalled.stop()
     reading.join()
-    lines = got[0].splitlines()
+    text = b"".join(got).decode()
+    lines = text.splitlines()
     assert all(re.match(r"\d{4}-\d\d-\d\dT[\d:.]+Z (DEBUG|INFO |WARN |ERROR) \S", one)
                for one in lines), "a line that is not whole"
-    lost = sum(int(n) for n in re.findall(r" log\.lost lines=(\d+)$", got[0], re.M))
+    lost = sum(int(n) for n in re.findall(r" log\.lost lines=(\d+)$", text, re.M))
     assert lost >= dropped > 0
     times = [one.split(" ")[0] for one in lines]
     assert times == sorted(times)

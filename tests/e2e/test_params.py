@@ -209,12 +209,13 @@ def test_anything_else_is_sent_and_said_once(new_gateway, upstream, check, tmp_p
     ("/v1/messages", {"max_tokens": 5, "messages": [{"role": "user", "content": "hi"}]}),
     ("/v1beta/models/m:generateContent", {"contents": [{"role": "user",
                                                         "parts": [{"text": "hi"}]}]})])
-def test_top_k_reaches_a_compatible_provider_from_other_apis(new_gateway, upstream, tmp_path, path,
-                                                             body):
-    gateway = new_gateway(config=config(tmp_path / "s", ("m", openai(upstream, top_k=3))))
+def test_defaults_reach_a_compatible_provider_from_other_apis(new_gateway, upstream, tmp_path, path,
+                                                              body):
+    said = {"top_k": 3, "prompt_cache_retention": "24h", "service_tier": "flex", "seed": 4}
+    gateway = new_gateway(config=config(tmp_path / "s", ("m", openai(upstream, **said))))
     answer = gateway.call("POST", path, body if "beta" in path else {"model": "m", **body})
     assert answer.status == 200, answer
-    assert upstream.seen()[-1].json()["top_k"] == 3
+    assert said.items() <= upstream.seen()[-1].json().items()
 
 
 # --- providers that requests are translated for ---

@@ -2,6 +2,7 @@
 """A gateway that stood still (a stopped process, a machine that slept): what came in time while
 it did is not late."""
 
+import math
 import pathlib
 import signal
 import threading
@@ -9,7 +10,7 @@ import time
 
 import pytest
 
-from gateway import config_text, slow_factor, wait_until
+from gateway import config_text, machine_factor, wait_until
 from test_upstream import TlsUpstream, certificate
 from upstream import Upstream
 
@@ -35,7 +36,7 @@ def is_stopped(pid):
 @pytest.mark.parametrize("stream", [False, True])
 def test_answers_that_came_during_a_pause_are_taken(new_gateway, tmp_path, behind, stream):
     upstream, env = behind
-    timeout = 5 * slow_factor()
+    timeout = 5 * math.ceil(machine_factor())
     text = config_text(upstream, tmp_path / "state").replace(
         "request_timeout: 20", f"request_timeout: {timeout}")
     gateway = new_gateway(config=text, env=env)

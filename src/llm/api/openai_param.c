@@ -334,11 +334,13 @@ static int set_cache(const struct setting *s)
     return 0;
 }
 
-/* How long a cache is kept: a wish that changes no answer. */
-static int set_nothing(const struct setting *s)
+/* How long a cache is kept: a wish that changes no answer, so who cannot grant it is not asked.
+ * The caller's own stands before a default, which comes after it. */
+static int set_cache_retention(const struct setting *s)
 {
-    (void)s;
-    return 0;
+    if (s->chat->cache_retention.n)
+        return 0;
+    return km_read_string(s->rd, s->at, s->v, &s->chat->cache_retention);
 }
 
 #define NUMBER(text, p, field) { text, KM_P_##p, F_NUMBER, offsetof(struct km_chat, field), NULL }
@@ -385,7 +387,7 @@ static const struct param_row {
     OBJECT("audio", AUDIO, audio_json),
     OBJECT("web_search_options", WEB_SEARCH, web_search_json),
     STRING("prompt_cache_key", CACHE_KEY, cache_key),
-    FUNCTION("prompt_cache_retention", set_nothing),
+    FUNCTION("prompt_cache_retention", set_cache_retention),
     FUNCTION("cache_control", set_cache),
 };
 

@@ -203,6 +203,7 @@ static void others(const struct km_chat *chat, struct km_json_out *o)
     /* OpenAI refuses longer ones; Claude Code's are JSON of twice the length. */
     text(o, "user", km_utf8_cut(chat->user, USER_MOST));
     text(o, "prompt_cache_key", chat->cache_key);
+    text(o, "prompt_cache_retention", chat->cache_retention);
     raw(o, "prediction", chat->prediction_json);
     raw(o, "modalities", chat->modalities_json);
     raw(o, "audio", chat->audio_json);
