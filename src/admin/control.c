@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* control.c - the gateway's own controls, for the command line and for whoever holds the master
- * key.
+/* control.c - the gateway's own controls, for the command line and for those who hold the
+ * master key.
  *
  * Reloading belongs to the main thread: a request for it travels there by message with the
  * request that waits for it, and back with what there is to say.
@@ -13,6 +13,7 @@
 
 #include "admin/admin.h"
 #include "gateway/reply.h"
+#include "http/json_out.h"
 
 #define SAID_BYTES (4 * 1024 * 1024)
 #define WAITS_BYTES (64 * 1024)
@@ -22,47 +23,39 @@
 
 /* --- which gateway it is, in every answer --- */
 
-/* "a", "b" of names that stand one a line. */
-static void put_lines(struct km_str lines, struct km_buf *out)
+static void put_waits(const struct km_gateway *gw, const struct km_config *config,
+                      struct km_json_out *o)
 {
-    struct km_str name;
-    bool first = true;
+    struct km_buf waits KM_CLEANUP(km_buf_done) = KM_BUF(WAITS_BYTES);
+    struct km_str lines, name;
 
+    km_gateway_waits(gw, config, &waits);
+    lines = km_buf_view(&waits);
+    km_out_key(o, "waits_for_restart");
+    km_out_open(o, '[');
     while (km_str_split(&lines, '\n', &name))
-        if (name.n) {
-            if (!first)
-                km_buf_byte(out, ',');
-            km_buf_json(out, name);
-            first = false;
-        }
-}
-
-static void put_listeners(const struct km_gateway *gw, struct km_buf *out)
-{
-    char text[KM_ADDR_TEXT];
-
-    for (size_t i = 0; i < gw->nplaces; i++) {
-        km_addr_text(&gw->places[i], text);
-        km_buf_printf(out, "%s\"%s\"", i ? "," : "", text);
-    }
+        if (name.n)
+            km_out_str(o, name);
+    km_out_close(o, ']');
 }
 
 /* Members of an object that is begun.  config: the one in force. */
 static void put_place(const struct km_gateway *gw, const struct km_config *config,
-                      struct km_buf *out)
+                      struct km_json_out *o)
 {
-    struct km_buf waits KM_CLEANUP(km_buf_done) = KM_BUF(WAITS_BYTES);
+    char text[KM_ADDR_TEXT];
 
-    km_gateway_waits(gw, config, &waits);
-    km_buf_printf(out, "\"pid\":%lld,\"config\":", (long long)getpid());
-    km_buf_json(out, km_str_c(gw->args->config_path));
-    km_buf_str(out, KM_STR(",\"state_dir\":"));
-    km_buf_json(out, km_str_c(gw->state_dir));
-    km_buf_str(out, KM_STR(",\"listen\":["));
-    put_listeners(gw, out);
-    km_buf_str(out, KM_STR("],\"waits_for_restart\":["));
-    put_lines(km_buf_view(&waits), out);
-    km_buf_byte(out, ']');
+    km_out_member_i64(o, "pid", getpid());
+    km_out_member(o, "config", km_str_c(gw->args->config_path));
+    km_out_member(o, "state_dir", km_str_c(gw->state_dir));
+    km_out_key(o, "listen");
+    km_out_open(o, '[');
+    for (size_t i = 0; i < gw->nplaces; i++) {
+        km_addr_text(&gw->places[i], text);
+        km_out_cstr(o, text);
+    }
+    km_out_close(o, ']');
+    put_waits(gw, config, o);
 }
 
 /* --- reload --- */
@@ -71,34 +64,17 @@ struct reload {
     struct km_msg msg;
     struct km_reload wish;
     struct km_admin *a;
-    struct km_buf said; /* diagnostics as JSON */
-    struct km_buf place; /* members that say which gateway answers */
-    struct km_err err;
-    uint64_t version;
+    struct km_buf reply;
     int result;
 };
 
 static void on_reloaded(struct km_msg *msg, void *owner)
 {
     struct reload *r = (struct reload *)msg;
-    struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(SAID_BYTES + PLACE_BYTES + 1024);
 
     (void)owner;
-    km_buf_printf(&out,
-                  "{\"reloaded\":%s,\"version\":%llu,\"error\":", r->result < 0 ? "false" : "true",
-                  (unsigned long long)r->version);
-    if (r->result < 0)
-        km_buf_json(&out, km_str_c(r->err.text));
-    else
-        km_buf_str(&out, KM_STR("null"));
-    km_buf_str(&out, KM_STR(",\"problems\":"));
-    km_buf_str(&out, r->said.n ? km_buf_view(&r->said) : KM_STR("[]"));
-    km_buf_byte(&out, ',');
-    km_buf_str(&out, km_buf_view(&r->place));
-    km_buf_byte(&out, '}');
-    km_admin_json(r->a, r->result < 0 ? 400 : 200, km_buf_view(&out));
-    km_buf_done(&r->said);
-    km_buf_done(&r->place);
+    km_admin_json(r->a, r->result < 0 ? 400 : 200, km_buf_view(&r->reply));
+    km_buf_done(&r->reply);
     free(r);
 }
 
@@ -106,14 +82,27 @@ static void on_reloaded(struct km_msg *msg, void *owner)
 static void on_read_anew(struct km_reload *wish, int result, uint64_t version,
                          const struct km_diags *diags, const struct km_err *err)
 {
+    struct km_buf said KM_CLEANUP(km_buf_done) = KM_BUF(SAID_BYTES);
     struct reload *r = KM_CONTAINER(wish, struct reload, wish);
+    const struct km_gateway *gw = r->a->v->w->gw;
+    struct km_json_out o;
 
     r->result = result;
-    r->err = *err;
-    r->version = version;
+    km_json_out_init(&o, &r->reply);
+    km_out_open(&o, '{');
+    km_out_key(&o, "reloaded");
+    km_out_bool(&o, result == 0);
+    km_out_member_i64(&o, "version", (int64_t)version);
+    km_out_key(&o, "error");
+    if (result < 0)
+        km_out_cstr(&o, err->text);
+    else
+        km_out_null(&o);
     if (diags)
-        km_diags_json(diags, &r->said);
-    put_place(r->a->v->w->gw, r->a->v->w->gw->current->config, &r->place);
+        km_diags_json(diags, &said);
+    km_out_member_raw(&o, "problems", said.n ? km_buf_view(&said) : KM_STR("[]"));
+    put_place(gw, gw->current->config, &o);
+    km_out_close(&o, '}');
     r->msg.run = on_reloaded;
     km_mailbox_post(r->a->v->w->mailbox, &r->msg);
 }
@@ -135,8 +124,7 @@ static int reload(struct km_admin *a, struct km_err *err)
         return km_fail(err, KM_E_NOMEM, "out of memory");
     r->a = a;
     r->msg.run = do_reload;
-    km_buf_init(&r->said, SAID_BYTES);
-    km_buf_init(&r->place, PLACE_BYTES);
+    km_buf_init(&r->reply, SAID_BYTES + PLACE_BYTES);
     km_mailbox_post(a->v->w->gw->main_mailbox, &r->msg);
     return 0;
 }
@@ -144,25 +132,39 @@ static int reload(struct km_admin *a, struct km_err *err)
 /* --- status --- */
 
 /* The member "store_fault": null while all is well. */
-static void put_store_fault(const struct km_gateway *gw, struct km_buf *out)
+static void put_store_fault(const struct km_gateway *gw, struct km_json_out *o)
 {
     char since[KM_TIME_ISO_LEN + 1];
     struct km_store_health h;
 
     km_store_health(gw->store, &h);
-    km_buf_str(out, KM_STR(",\"store_fault\":"));
+    km_out_key(o, "store_fault");
     if (h.healthy) {
-        km_buf_str(out, KM_STR("null"));
+        km_out_null(o);
         return;
     }
     km_time_iso(h.since_us, since);
-    km_buf_printf(out, "{\"kind\":\"%s\",\"since\":\"%s\",\"why\":", h.name, since);
-    km_buf_json(out, km_str_c(h.text));
-    km_buf_printf(out, ",\"refuses\":\"%s\",\"refused\":%llu,\"spilled_bytes\":%llu}",
-                  h.refusing            ? "all calls"
-                  : h.refusing_budgeted ? "calls of keys with a budget"
-                                        : "none",
-                  (unsigned long long)h.refused, (unsigned long long)h.spilled_bytes);
+    km_out_open(o, '{');
+    km_out_member(o, "kind", km_str_c(h.name));
+    km_out_member(o, "since", km_str_c(since));
+    km_out_member(o, "why", km_str_c(h.text));
+    km_out_member(o, "refuses",
+                  h.refusing            ? KM_STR("all calls")
+                  : h.refusing_budgeted ? KM_STR("calls of keys with a budget")
+                                        : KM_STR("none"));
+    km_out_member_i64(o, "refused", (int64_t)h.refused);
+    km_out_member_i64(o, "spilled_bytes", (int64_t)h.spilled_bytes);
+    km_out_close(o, '}');
+}
+
+static void put_memory(const struct km_gateway *gw, struct km_json_out *o)
+{
+    km_out_key(o, "memory_limits");
+    km_out_open(o, '{');
+    km_out_member(o, "by", gw->memory.base[0] ? KM_STR("cgroup") : KM_STR("sampling"));
+    km_out_member(o, "where", km_str_c(gw->memory.base));
+    km_out_member(o, "why", km_str_c(gw->memory.why));
+    km_out_close(o, '}');
 }
 
 static int status(struct km_admin *a, struct km_err *err)
@@ -171,32 +173,32 @@ static int status(struct km_admin *a, struct km_err *err)
     const struct km_gateway *gw = a->v->w->gw;
     const struct km_snapshot *snap = a->v->view->snap;
     char started[KM_TIME_ISO_LEN + 1];
+    struct km_json_out o;
 
     (void)err;
     km_time_iso(gw->started_us, started);
-    km_buf_byte(&out, '{');
-    put_place(gw, snap->config, &out);
-    km_buf_printf(&out,
-                  ",\"version\":\"%s\",\"started_at\":\"%s\",\"uptime_s\":%lld,"
-                  "\"workers\":%zu,\"connections\":%lld,\"config_version\":%llu,\"models\":%zu,"
-                  "\"store\":\"%s\",\"store_queued\":%zu,\"auth\":\"%s\",\"drain_ms\":%lld",
-                  KM_VERSION, started, (long long)((km_wall_us() - gw->started_us) / 1000000),
-                  gw->nworkers, (long long)gw->connections, (unsigned long long)snap->version,
-                  km_models_count(snap->models),
-                  km_store_healthy(gw->store) ? "healthy" : "failing", km_store_queued(gw->store),
-                  snap->auth_off ? "off" : "on", (long long)snap->gateway->drain_ms);
+    km_json_out_init(&o, &out);
+    km_out_open(&o, '{');
+    put_place(gw, snap->config, &o);
+    km_out_member(&o, "version", km_str_c(KM_VERSION));
+    km_out_member(&o, "started_at", km_str_c(started));
+    km_out_member_i64(&o, "uptime_s", (km_wall_us() - gw->started_us) / 1000000);
+    km_out_member_i64(&o, "workers", (int64_t)gw->nworkers);
+    km_out_member_i64(&o, "connections", (int64_t)gw->connections);
+    km_out_member_i64(&o, "config_version", (int64_t)snap->version);
+    km_out_member_i64(&o, "models", (int64_t)km_models_count(snap->models));
+    km_out_member(&o, "store", km_store_healthy(gw->store) ? KM_STR("healthy") : KM_STR("failing"));
+    km_out_member_i64(&o, "store_queued", (int64_t)km_store_queued(gw->store));
+    km_out_member(&o, "auth", snap->auth_off ? KM_STR("off") : KM_STR("on"));
+    km_out_member_i64(&o, "drain_ms", snap->gateway->drain_ms);
+    km_out_key(&o, "supervisor");
     if (gw->args->supervisor)
-        km_buf_printf(&out, ",\"supervisor\":%ld", gw->args->supervisor);
+        km_out_i64(&o, gw->args->supervisor);
     else
-        km_buf_str(&out, KM_STR(",\"supervisor\":null"));
-    km_buf_printf(&out, ",\"memory_limits\":{\"by\":\"%s\",\"where\":",
-                  gw->memory.base[0] ? "cgroup" : "sampling");
-    km_buf_json(&out, km_str_c(gw->memory.base));
-    km_buf_str(&out, KM_STR(",\"why\":"));
-    km_buf_json(&out, km_str_c(gw->memory.why));
-    km_buf_byte(&out, '}');
-    put_store_fault(gw, &out);
-    km_buf_byte(&out, '}');
+        km_out_null(&o);
+    put_memory(gw, &o);
+    put_store_fault(gw, &o);
+    km_out_close(&o, '}');
     km_admin_json(a, 200, km_buf_view(&out));
     return 0;
 }
@@ -209,6 +211,7 @@ static int events(struct km_admin *a, struct km_err *err)
     struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(256 * 1024);
     struct km_event *list = km_arena_alloc(&a->arena, EVENTS_MOST * sizeof *list);
     char at[KM_TIME_ISO_LEN + 1];
+    struct km_json_out o;
     struct km_str text;
     uint64_t after = 0;
     size_t n;
@@ -218,16 +221,22 @@ static int events(struct km_admin *a, struct km_err *err)
     if (km_admin_query(a, "after", &text) && km_str_u64(text, &after) < 0)
         return km_fail_param(err, KM_E_INVALID, "after", "'after' must be a sequence number.");
     n = km_events_since(a->v->w->gw->events, after, list, EVENTS_MOST);
-    km_buf_str(&out, KM_STR("{\"events\":["));
+    km_json_out_init(&o, &out);
+    km_out_open(&o, '{');
+    km_out_key(&o, "events");
+    km_out_open(&o, '[');
     for (size_t i = 0; i < n; i++) {
         km_time_iso(list[i].wall_us, at);
-        km_buf_printf(
-            &out, "%s{\"seq\":%llu,\"time\":\"%s\",\"level\":\"%s\",\"event\":\"%s\",\"text\":",
-            i ? "," : "", (unsigned long long)list[i].seq, at, levels[list[i].level], list[i].name);
-        km_buf_json(&out, km_str_c(list[i].text));
-        km_buf_byte(&out, '}');
+        km_out_open(&o, '{');
+        km_out_member_i64(&o, "seq", (int64_t)list[i].seq);
+        km_out_member(&o, "time", km_str_c(at));
+        km_out_member(&o, "level", km_str_c(levels[list[i].level]));
+        km_out_member(&o, "event", km_str_c(list[i].name));
+        km_out_member(&o, "text", km_str_c(list[i].text));
+        km_out_close(&o, '}');
     }
-    km_buf_str(&out, KM_STR("]}"));
+    km_out_close(&o, ']');
+    km_out_close(&o, '}');
     km_admin_json(a, 200, km_buf_view(&out));
     return 0;
 }
