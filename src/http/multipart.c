@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* multipart.c - see multipart.h for the contract.
  *
- *     DELIMITER ──> BEHIND ──CRLF──> HEAD ──empty line──> VALUE ──CR──> DELIMITER
- *                     └─────"--"───> OVER                   ^──no match───┘
+ *     DELIMITER ──> BEHIND ──CRLF──> HEAD ──empty line──> VALUE ──CR, LF──> DELIMITER
+ *                     └─────"--"───> OVER                   ^────no match─────┘
  *
  * The form's first boundary has no CRLF before it, so the reader begins as if those two bytes
  * had been seen.  A boundary holds CR at its begin alone: where a match breaks off, what was
  * matched is value, and the byte at hand may begin a boundary anew.  Values are not looked at
- * byte by byte: memchr() goes from one CR to the next.
+ * byte by byte: memchr() goes from one line end to the next.
+ *
+ * A line that ends in CR or LF alone and is followed by the boundary is a part's end to some
+ * readers (Werkzeug is one) and value to others: what was judged here would not be what runs.
  */
 #include "http/multipart.h"
 
@@ -216,34 +219,58 @@ static int delimited(struct km_multipart *m, struct km_err *err)
     return m->parts ? m->events->on_end(m->ctx, m->at - (m->delimiter_n - 2), err) : 0;
 }
 
+/* What was taken for the begin of a boundary is value. */
+static int give_back(struct km_multipart *m, struct km_err *err)
+{
+    size_t matched = m->matched, line_end = m->bare ? 2 : 0;
+    int r = m->bare ? m->events->on_data(m->ctx, km_str(&m->bare, 1), err) : 0;
+
+    m->matched = 0;
+    m->bare = '\0';
+    m->state = KM_MP_VALUE;
+    return r == 0 && matched > line_end
+               ? m->events->on_data(m->ctx, km_str(m->delimiter + line_end, matched - line_end),
+                                    err)
+               : r;
+}
+
 static int delimiter_byte(struct km_multipart *m, char c, bool *ret_again, struct km_err *err)
 {
-    size_t matched = m->matched;
-
-    if (c == m->delimiter[matched]) {
+    if (m->matched == 1 && c == m->delimiter[2]) { /* no LF behind the CR */
+        m->bare = '\r';
+        m->matched = 2;
+    }
+    if (c == m->delimiter[m->matched]) {
         m->at++;
-        return ++m->matched == m->delimiter_n ? delimited(m, err) : 0;
+        if (++m->matched < m->delimiter_n)
+            return 0;
+        return m->bare ? malformed(err, "a boundary stands behind a line that does not end in CRLF")
+                       : delimited(m, err);
     }
     if (m->parts == 0)
         return malformed(err, "it does not begin with its boundary");
-    m->matched = 0;
-    m->state = KM_MP_VALUE;
     *ret_again = true; /* this byte is looked at as value */
-    return m->events->on_data(m->ctx, km_str(m->delimiter, matched), err);
+    return give_back(m, err);
 }
 
-/* As much value as is there, up to a CR that may begin a boundary. */
+#define WINDOW 512 /* what has no CR is not searched for one again and again */
+
+/* As much value as is there, up to a line end that may begin a boundary. */
 static int value_bytes(struct km_multipart *m, struct km_str *rest, struct km_err *err)
 {
-    struct km_str value = km_str_sub(*rest, 0, km_str_chr(*rest, '\r'));
+    struct km_str value = km_str_sub(*rest, 0, WINDOW);
+    size_t window = value.n;
 
+    value.n = km_str_chr(value, '\r');
+    value.n = km_str_chr(value, '\n');
     *rest = km_str_skip(*rest, value.n);
     m->at += value.n;
-    if (rest->n) {
+    if (value.n < window) {
+        m->bare = rest->p[0] == '\n' ? '\n' : '\0';
+        m->matched = m->bare ? 2 : 1;
+        m->state = KM_MP_DELIMITER;
         *rest = km_str_skip(*rest, 1);
         m->at++;
-        m->state = KM_MP_DELIMITER;
-        m->matched = 1;
     }
     return value.n ? m->events->on_data(m->ctx, value, err) : 0;
 }

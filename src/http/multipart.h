@@ -8,8 +8,9 @@
  *     ^ part.begin                                                    ^ value    ^ the next begin
  *
  * It is strict where readers differ, because the upstream reads the same bytes again: nothing
- * before the first boundary, lines end in CRLF, each part says its name once and plainly, no
- * transfer encodings, nothing but a line end or two behind the last boundary.
+ * before the first boundary, lines end in CRLF, no boundary stands behind one that does not, each
+ * part says its name once and plainly, no transfer encodings, nothing but a line end or two behind
+ * the last boundary.
  */
 #ifndef KM_HTTP_MULTIPART_H
 #define KM_HTTP_MULTIPART_H
@@ -49,6 +50,7 @@ struct km_multipart {
     enum km_multipart_state state;
     char delimiter[KM_MULTIPART_BOUNDARY + 4]; /* CRLF "--" boundary */
     size_t delimiter_n, matched;
+    char bare; /* CR or LF, where that alone stood before what was matched; else 0 */
     char behind[2]; /* what followed it */
     size_t nbehind;
     char head[KM_MULTIPART_HEAD];

@@ -87,6 +87,38 @@ static void the_same_parts_wherever_it_is_cut(void **state)
     km_buf_done(&s.text);
 }
 
+/* Werkzeug takes each of these for a second part named "model". */
+static void a_boundary_behind_half_a_line_end_is_refused(void **state)
+{
+    static const char *const ends[] = { "\n", "\r", "\r\r", "\n\n", "\r\n\n", "\n\r" };
+    struct seen s = { .text = KM_BUF(4096) };
+    struct km_buf form KM_CLEANUP(km_buf_done) = KM_BUF(4096);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
+        for (int lookalike = 0; lookalike < 2; lookalike++) {
+            km_buf_reset(&form);
+            km_buf_printf(
+                &form, "--B\r\nContent-Disposition: form-data; name=\"e\"\r\n\r\nx%s--%s\r\n--B--",
+                ends[i], lookalike ? "C" : "B");
+            for (size_t cut = 0; cut < form.n; cut++) {
+                struct km_err err = { 0 };
+                int r = read_form(&s, km_buf_view(&form), cut, &err);
+
+                if (!lookalike) {
+                    assert_int_equal(r, KM_E_INVALID);
+                    assert_non_null(strstr(err.text, "does not end in CRLF"));
+                    continue;
+                }
+                assert_int_equal(r, 0); /* and its value is what stood there */
+                assert_int_equal(km_str_find(km_buf_view(&s.text), KM_STR("=x")), 3);
+                assert_memory_equal(s.text.p + 5, ends[i], strlen(ends[i]));
+                assert_memory_equal(s.text.p + 5 + strlen(ends[i]), "--C!", 4);
+            }
+        }
+    km_buf_done(&s.text);
+}
+
 static void a_form_cut_short_is_not_whole(void **state)
 {
     static const char form[] = "--B\r\nContent-Disposition: form-data; name=x\r\n\r\n1\r\n--B--";
@@ -147,6 +179,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_same_parts_wherever_it_is_cut),
+        cmocka_unit_test(a_boundary_behind_half_a_line_end_is_refused),
         cmocka_unit_test(a_form_cut_short_is_not_whole),
         cmocka_unit_test(boundaries_are_what_the_standard_allows),
         cmocka_unit_test(a_header_and_the_parts_have_bounds),
