@@ -9,6 +9,7 @@
 
 #include "admin/key_permission.h"
 #include "base/encode.h"
+#include "base/near.h"
 #include "policy/budget.h"
 
 enum field_type { F_STR, F_COUNT, F_MONEY, F_BOOL, F_OBJECT, F_LIST, F_DURATION, F_WINDOW };
@@ -17,20 +18,21 @@ static const struct field {
     const char *name;
     enum field_type type;
     size_t offset;
+    bool limits; /* without it the key may do more */
 } fields[] = {
-    { "key_alias", F_STR, offsetof(struct km_key_row, alias) },
-    { "user_id", F_STR, offsetof(struct km_key_row, user_id) },
-    { "team_id", F_STR, offsetof(struct km_key_row, team_id) },
-    { "models", F_LIST, offsetof(struct km_key_row, models) },
-    { "metadata", F_OBJECT, offsetof(struct km_key_row, metadata) },
-    { "max_budget", F_MONEY, offsetof(struct km_key_row, max_budget) },
-    { "soft_budget", F_MONEY, offsetof(struct km_key_row, soft_budget) },
-    { "budget_duration", F_WINDOW, 0 },
-    { "rpm_limit", F_COUNT, offsetof(struct km_key_row, rpm) },
-    { "tpm_limit", F_COUNT, offsetof(struct km_key_row, tpm) },
-    { "max_parallel_requests", F_COUNT, offsetof(struct km_key_row, max_parallel) },
-    { "blocked", F_BOOL, offsetof(struct km_key_row, blocked) },
-    { "duration", F_DURATION, 0 },
+    { "key_alias", F_STR, offsetof(struct km_key_row, alias), false },
+    { "user_id", F_STR, offsetof(struct km_key_row, user_id), false },
+    { "team_id", F_STR, offsetof(struct km_key_row, team_id), false },
+    { "models", F_LIST, offsetof(struct km_key_row, models), true },
+    { "metadata", F_OBJECT, offsetof(struct km_key_row, metadata), false },
+    { "max_budget", F_MONEY, offsetof(struct km_key_row, max_budget), true },
+    { "soft_budget", F_MONEY, offsetof(struct km_key_row, soft_budget), false },
+    { "budget_duration", F_WINDOW, 0, true },
+    { "rpm_limit", F_COUNT, offsetof(struct km_key_row, rpm), true },
+    { "tpm_limit", F_COUNT, offsetof(struct km_key_row, tpm), true },
+    { "max_parallel_requests", F_COUNT, offsetof(struct km_key_row, max_parallel), true },
+    { "blocked", F_BOOL, offsetof(struct km_key_row, blocked), true },
+    { "duration", F_DURATION, 0, true },
 };
 
 /* Members that limit what a key may do, in ways this version does not enforce. */
@@ -219,6 +221,19 @@ static const struct field *field_of(struct km_str name)
     return NULL;
 }
 
+/* The member that was probably meant, of those that limit a key: a misspelt one would be kept, and
+ * limit nothing.  NULL: none. */
+static const char *meant(struct km_str name)
+{
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
+        if (fields[i].limits && km_near_miss(name, km_str_c(fields[i].name)))
+            return fields[i].name;
+    for (const char *const *other = restrictive; *other; other++)
+        if (km_near_miss(name, km_str_c(*other)))
+            return *other;
+    return km_near_miss(name, KM_STR("object_permission")) ? "object_permission" : NULL;
+}
+
 /* What has no column and harms nobody is kept as it came. */
 static void keep(struct km_buf *extra, struct km_str name, const struct km_json *v)
 {
@@ -226,6 +241,19 @@ static void keep(struct km_buf *extra, struct km_str name, const struct km_json 
     km_buf_json(extra, name);
     km_buf_byte(extra, ':');
     km_json_write(v, extra);
+}
+
+static int keep_other(struct km_admin *a, struct km_str name, const struct km_json *v,
+                      struct km_buf *extra, struct km_err *err)
+{
+    const char *other = meant(name);
+
+    if (other)
+        return km_fail_param(err, KM_E_INVALID, km_arena_cstr(&a->arena, name),
+                             "'%.*s' is unknown and would limit nothing: did you mean '%s'?",
+                             KM_STR_ARG(km_str_sub(name, 0, 80)), other);
+    keep(extra, name, v);
+    return 0;
 }
 
 /* What was kept before and is not named now stays. */
@@ -287,7 +315,7 @@ int km_key_fields_read(struct km_admin *a, int64_t now_us, struct km_key_row *ro
                               "it: leave it out.",
                               KM_STR_ARG(name));
         else if (!named(transient, name) && !inert(v))
-            keep(&extra, name, v);
+            r = keep_other(a, name, v, &extra, err);
     }
     if (r == 0)
         row->extra = KM_STR_NONE;

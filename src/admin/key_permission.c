@@ -4,7 +4,8 @@
  *     mcp_servers, mcp_access_groups   [name, ...]
  *     mcp_tool_permissions             {server: [tool, ...]}
  *     mcp_param_permissions            {server: {tool: [parameter, ...]}}
- *     mcp_modes, mcp_values            {server: ...}
+ *     mcp_modes                        {server: mode}
+ *     mcp_values                       {server: {name: value, ...}}
  *
  * A part in another form would say nothing where it is read, and the key could do more than was
  * meant.  So it is refused here, with what it is to be.  null is "nothing said" for a whole part
@@ -12,7 +13,7 @@
  */
 #include "admin/key_permission.h"
 
-enum form { NAMES, NAMES_OF, NAMES_OF_EACH, OF_SERVERS };
+enum form { NAMES, NAMES_OF, NAMES_OF_EACH, MODES, OF_SERVERS };
 
 static const struct {
     struct km_str name;
@@ -23,22 +24,38 @@ static const struct {
     { { "mcp_access_groups", 17 }, NAMES, "a list of names" },
     { { "mcp_tool_permissions", 20 }, NAMES_OF, "{server: [tool, ...]}" },
     { { "mcp_param_permissions", 21 }, NAMES_OF_EACH, "{server: {tool: [parameter, ...]}}" },
-    { { "mcp_modes", 9 }, OF_SERVERS, "a map of servers" },
+    { { "mcp_modes", 9 }, MODES, "{server: mode}, each mode a word" },
     { { "mcp_values", 10 }, OF_SERVERS, "a map of servers" },
 };
+
+static bool fits(const struct km_json *v, enum form form);
+
+static bool fits_item(const struct km_json *v, enum form form)
+{
+    struct km_str text;
+
+    switch (form) {
+    case NAMES:
+        return km_json_string(v, &text);
+    case MODES: /* the server knows which there are; to it another word is the least of them */
+        return km_json_string(v, &text) && text.n;
+    case OF_SERVERS:
+        return true; /* judged where it is used: what cannot be read there denies */
+    default:
+        return fits(v, form - 1);
+    }
+}
 
 static bool fits(const struct km_json *v, enum form form)
 {
     struct km_json_iter it;
     const struct km_json *item;
-    struct km_str key, text;
+    struct km_str key;
 
     if (km_json_kind(v) != (form == NAMES ? KM_JSON_ARRAY : KM_JSON_OBJECT))
         return false;
-    if (form == OF_SERVERS)
-        return true;
     for (km_json_iter(v, &it); km_json_next(&it, &key, &item);)
-        if (form == NAMES ? !km_json_string(item, &text) : !fits(item, form - 1))
+        if (!fits_item(item, form))
             return false;
     return true;
 }

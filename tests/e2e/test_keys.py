@@ -168,6 +168,33 @@ def test_a_key_sees_only_its_models(gateway, upstream):
     assert len(upstream.seen()) == 2
 
 
+@pytest.mark.parametrize("name, value, meant", [
+    ("Models", ["chat"], "models"), ("modles", ["chat"], "models"), ("maxBudget", 1, "max_budget"),
+    ("max_budgets", 1, "max_budget"), ("rpmlimit", 1, "rpm_limit"), ("Blocked", True, "blocked"),
+    ("object_permissions", {"mcp_servers": []}, "object_permission"),
+    ("allowed_route", ["/v1/models"], "allowed_routes")])
+def test_a_misspelt_limit_of_a_key_is_refused(gateway, name, value, meant):
+    """LiteLLM keeps it, and the key may do everything."""
+    for path, more in (("/key/generate", {}), ("/key/update", {"key": gateway.new_key()})):
+        refused = gateway.call("POST", path, {name: value, **more})
+        assert refused.status == 400 and f"did you mean '{meant}'" in str(refused.json())
+        assert refused.json()["error"]["param"] == name
+
+
+def test_what_litellm_knows_of_a_key_and_limits_nothing_is_kept(gateway):
+    said = {"aliases": {"a": "b"}, "tags": ["x"], "rpm_limit_type": "best_effort_throughput",
+            "auto_rotate": True, "rotation_interval": "30d", "organization_id": "o", "config": {"a": 1},
+            "router_settings": {"a": 1}, "prompts": ["p"], "agent_id": "a", "project_id": "p"}
+    assert said.items() <= gateway.key_info(gateway.new_key(**said)).items()
+
+
+@pytest.mark.parametrize("mode", [None, 5, {}, [], "", True])
+def test_a_mode_that_is_none_is_refused(gateway, mode):
+    refused = gateway.call("POST", "/key/generate",
+                           {"object_permission": {"mcp_modes": {"shop": mode}}})
+    assert refused.status == 400 and "mcp_modes" in str(refused.json())
+
+
 def test_a_model_named_twice_cannot_pass_the_allow_list(gateway, upstream):
     key = gateway.new_key(models=["chat"])
     for body in (b'{"model":"chat","model":"any/ok-evil","messages":[]}',

@@ -196,6 +196,15 @@ enum km_right km_mcp_grants_place(const struct km_mcp_upstream *u, bool inside)
 
 /* --- by what right --- */
 
+/* A mode opens a server that is part of kanmon; what is no text opens none. */
+static bool has_mode(const struct km_mcp_rights *r, const struct km_mcp_upstream *u)
+{
+    struct km_str mode;
+
+    return u->builtin && km_json_string(of_server(km_json_get(r->json, "mcp_modes"), u), &mode) &&
+           mode.n;
+}
+
 enum km_right km_mcp_grants_server(const struct km_mcp_rights *r, const struct km_mcp_upstream *u)
 {
     const struct km_json *servers, *groups;
@@ -212,7 +221,7 @@ enum km_right km_mcp_grants_server(const struct km_mcp_rights *r, const struct k
         if (in_json(groups, u->entry->access_groups.v[i]))
             return KM_GRANTED;
     return km_right_if(of_server(km_json_get(r->json, "mcp_tool_permissions"), u) ||
-                       of_server(km_json_get(r->json, "mcp_modes"), u));
+                       has_mode(r, u));
 }
 
 enum km_right km_mcp_grants_virtual(const struct km_mcp_rights *r, const struct km_mcp_virtual *v,
