@@ -151,9 +151,10 @@ static const struct km_str *of_another_case(const struct km_str *names, size_t n
     const bool ascii = key.n && (unsigned char)key.p[0] < 0x80;
     const char first = ascii ? key.p[0] | 0x20 : 0;
 
-    for (const struct km_str *name = names; name < names + n; name++)
-        if ((!ascii || (name->p[0] | 0x20) == first) && key.n >= name->n && alike(key, *name))
-            return name;
+    for (size_t i = 0; i < n; i++)
+        if ((!ascii || (names[i].p[0] | 0x20) == first) && key.n >= names[i].n &&
+            alike(key, names[i]))
+            return &names[i];
     return NULL;
 }
 
