@@ -494,7 +494,7 @@ static size_t by_form(struct km_str s, size_t at, size_t *ret_keep)
 
 /* --- the cut --- */
 
-static bool cut(const struct km_veil *v, struct km_str text, struct km_buf *out)
+static bool cut(const struct km_veil *v, struct km_str text, bool also_forms, struct km_buf *out)
 {
     size_t from = 0, at = 0;
     bool any = false;
@@ -502,7 +502,7 @@ static bool cut(const struct km_veil *v, struct km_str text, struct km_buf *out)
     while (at < text.n) {
         size_t keep = 0, n = by_value(v, text, at);
 
-        if (n == 0)
+        if (n == 0 && also_forms)
             n = by_form(text, at, &keep);
         if (n <= keep) {
             at++;
@@ -519,16 +519,26 @@ static bool cut(const struct km_veil *v, struct km_str text, struct km_buf *out)
     return any;
 }
 
-bool km_veil_cut(struct km_veil *v, struct km_str text, struct km_buf *out)
+static bool cut_locked(struct km_veil *v, struct km_str text, bool also_forms, struct km_buf *out)
 {
     bool any;
 
     if (v)
         pthread_rwlock_rdlock(&v->lock);
-    any = cut(v, text, out);
+    any = cut(v, text, also_forms, out);
     if (v)
         pthread_rwlock_unlock(&v->lock);
     return any;
+}
+
+bool km_veil_cut(struct km_veil *v, struct km_str text, struct km_buf *out)
+{
+    return cut_locked(v, text, true, out);
+}
+
+bool km_veil_cut_known(struct km_veil *v, struct km_str text, struct km_buf *out)
+{
+    return v && text.n >= KM_VEIL_LEAST && cut_locked(v, text, false, out);
 }
 
 void km_veil_text(struct km_veil *v, char *text, size_t size)

@@ -43,7 +43,10 @@ bool km_veil_names(struct km_str name);
 /* true: something was cut, and out has the text without it; false: out is as it was, the text may
  * leave as it is.  v NULL: by form alone. */
 bool km_veil_cut(struct km_veil *v, struct km_str text, struct km_buf *out);
-/* The same in place, for texts that end in NUL; cut where the marks need more room. */
+/* By value alone: what is no failure may hold somebody's credentials for good, as the address of a
+ * redirect does that is signed.  v NULL: nothing is cut. */
+bool km_veil_cut_known(struct km_veil *v, struct km_str text, struct km_buf *out);
+/* km_veil_cut() in place, for texts that end in NUL; cut where the marks need more room. */
 void km_veil_text(struct km_veil *v, char *text, size_t size);
 
 #endif

@@ -344,19 +344,22 @@ void km_call_answer_head(struct km_call *call, const struct km_response *respons
     km_buf_reset(b);
     for (size_t i = 0; i < response->headers.n && b->n < UP_HEAD_BYTES; i++) {
         const struct km_header *h = &response->headers.v[i];
+        struct km_str value = h->value;
 
         if (not_for_client(h->name))
             continue;
+        if (!km_str_istarts(h->name, KM_STR("content-")))
+            value = km_veil_field(call->w->gw->veil, &call->arena, value);
         km_buf_str(b, KM_STR("llm_provider-"));
         km_buf_str(b, h->name);
         km_buf_str(b, KM_STR(": "));
-        km_buf_str(b, h->value);
+        km_buf_str(b, value);
         km_buf_str(b, KM_STR("\r\n"));
         if (own_limits || !tells_limits(h->name))
             continue;
         km_buf_str(b, h->name);
         km_buf_str(b, KM_STR(": "));
-        km_buf_str(b, h->value);
+        km_buf_str(b, value);
         km_buf_str(b, KM_STR("\r\n"));
     }
     call->up_head = km_arena_str(&call->arena, km_buf_view(b));

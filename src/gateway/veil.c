@@ -32,6 +32,15 @@ struct km_str km_veil_str(struct km_veil *veil, struct km_arena *arena, struct k
     return km_buf_failed(&cut) ? KM_STR_NONE : km_arena_str(arena, km_buf_view(&cut));
 }
 
+struct km_str km_veil_field(struct km_veil *veil, struct km_arena *arena, struct km_str value)
+{
+    struct km_buf cut KM_CLEANUP(km_buf_done) = KM_BUF(4 * value.n + 4096);
+
+    if (!km_veil_cut_known(veil, value, &cut))
+        return value;
+    return km_buf_failed(&cut) ? KM_STR_NONE : km_arena_str(arena, km_buf_view(&cut));
+}
+
 void km_veil_answer(struct km_call *call)
 {
     struct km_buf cut KM_CLEANUP(km_buf_done) = KM_BUF(4 * call->answer.n + 4096);

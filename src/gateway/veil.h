@@ -6,6 +6,7 @@
  *     an upstream's refusal   km_veil_answer(), before it is read or passed on
  *     why a call failed       km_veil_failure(), before it is told, as an event too
  *     an event of an error    km_veil_str(), in streams, sessions and MCP messages
+ *     a field of any answer   km_veil_field(), what the gateway knows to be a credential
  *
  * The content of what went well is never touched.
  */
@@ -23,6 +24,8 @@ void km_veil_learn(struct km_veil *veil, const struct km_snapshot *snap);
 
 /* The text itself where nothing was cut; empty: no memory. */
 struct km_str km_veil_str(struct km_veil *veil, struct km_arena *arena, struct km_str text);
+/* The value of a header field of what went well, or leads elsewhere. */
+struct km_str km_veil_field(struct km_veil *veil, struct km_arena *arena, struct km_str value);
 /* The body and the head of an upstream's refusal that the call has gathered. */
 void km_veil_answer(struct km_call *call);
 /* Does a stream's event, or some of them, say that something failed?  By a name, or by "error" as a

@@ -35,7 +35,8 @@ static struct km_str lines_of(struct km_call *call, const struct km_headers *h)
         if (km_str_ieq(name, KM_STR("date")) || km_str_ieq(name, KM_STR("set-cookie")) ||
             (km_never_forwarded(h, name) && !km_str_ieq(name, KM_STR("content-type"))))
             continue;
-        if (km_header_put(&b, name, h->v[i].value, &ignored) < 0)
+        if (km_header_put(&b, name, km_veil_field(call->w->gw->veil, &call->arena, h->v[i].value),
+                          &ignored) < 0)
             b.failed = false; /* a field that cannot stand in a head is left out */
     }
     return km_arena_str(&call->arena, km_buf_view(&b));

@@ -35,6 +35,13 @@ def _stream(text, *events):
             b"connection: close\r\n\r\n%s" % (len(body), body))
 
 
+ANSWER = {"id": "a", "object": "chat.completion", "created": 1, "model": "m", "type": "message",
+          "role": "assistant", "stop_reason": "end_turn", "content": [{"type": "text", "text": "hi"}],
+          "choices": [{"index": 0, "message": {"role": "assistant", "content": "hi"},
+                       "finish_reason": "stop"}],
+          "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2, "input_tokens": 1,
+                    "output_tokens": 1}}
+
 MANNERS = {
     **{f"json-{status}": lambda text, status=status: _whole(
         status, b"application/json", json.dumps(_json(text)).encode(), text)
@@ -55,7 +62,11 @@ MANNERS = {
     "event-failed": lambda text: _stream(text, (b"response.failed", {
         "type": "response.failed", "response": {"id": "r", "status": "failed",
                                                 "error": {"code": "x", "message": text}}})),
-    "redirect": lambda text: _whole(302, b"text/plain", b"", text, b"location: /elsewhere\r\n"),
+    "redirect": lambda text: _whole(302, b"text/plain", b"", text, b"location: http://127.0.0.1/"
+                                    + "".join(text.split())[:900].encode() + b"\r\n"),
+    "fields": lambda text: _whole(200, b"application/json", json.dumps(ANSWER).encode(), text,
+                                  b"x-ratelimit-remaining-tokens: "
+                                  + " ".join(text.split())[:900].encode() + b"\r\n"),
     "no-http": lambda text: text.encode(),
 }
 
