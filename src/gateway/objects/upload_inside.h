@@ -36,7 +36,7 @@ bool km_upload_is_own(struct km_str name);
 const struct km_upload_part *km_upload_find(const struct km_upload *u, struct km_str name);
 /* Does the call's deployment leave the field out, or have a value for it? */
 bool km_upload_is_judged(const struct km_call *call, struct km_str part);
-/* Nothing of the hold is needed any more. */
-void km_upload_release(void *call);
+/* Nothing of the hold is needed any more; data: the call. */
+void km_upload_release(void *data);
 
 #endif
