@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The reader of Realtime events.
  *
- * Whatever is taken is an object the parser takes too (of a client's in its strict form), its model lies where it is said to lie,
- * and no count is negative.
+ * Whatever is taken is an object the parser takes too (of a client's, in its strict form), its
+ * model lies where it is said to lie, and no count is negative.
  */
 #include "fuzz.h"
 
