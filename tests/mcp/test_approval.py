@@ -226,8 +226,8 @@ def test_only_an_administrator_is_asked_where_it_says_so(tmp_path):
     made = Changing(tmp_path, mcp_safety={"approve_by": "administrator", "approve": "write"})
     made.offer("one", WIPE, tool("write", annotations={"destructiveHint": False}))
     with made:
-        wait_until(lambda: "one-write" in made.names(), 30, "the tools")
         with Session(made, capabilities={"elicitation": {}}) as session:
+            wait_until(lambda: {"one-wipe", "one-write"} <= set(session.tools()), 30, "the tools")
             required(session.tool("one-wipe"))
             required(session.tool("one-write"))
 

@@ -10,6 +10,7 @@ import concurrent.futures
 import contextlib
 import http.client
 import json
+import math
 import os
 import pathlib
 import random
@@ -17,7 +18,7 @@ import re
 import signal
 import threading
 
-from gateway import patient, slow_factor, wait_until
+from gateway import machine_factor, patient, slow_factor, wait_until
 
 from faulty_http import FaultyHttp
 from served import alive, descendants, faulty, served
@@ -26,7 +27,8 @@ from sessions import Session
 MANY = int(os.environ.get("KM_CHURN", "60"))
 SEED = int(os.environ.get("KM_CHURN_SEED", random.randrange(1 << 30)))
 AT_ONCE = 12
-IDLE = {"mcp_sessions": {"idle": "1s"}}
+# A session may live between two messages of its client, however slow both are.
+IDLE = {"mcp_sessions": {"idle": f"{math.ceil(machine_factor())}s"}}
 
 
 def descriptors(pid):
