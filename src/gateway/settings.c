@@ -48,6 +48,7 @@ static const struct km_setting listen_rows[] = {
       .type = KM_SET_TABLE,
       .offset = AT(tls),
       .table = &tls_table,
+      .flags = KM_SET_SAFETY, /* without client_ca everybody is let in */
       .help = "Serve TLS on this address." },
     { 0 },
 };

@@ -127,6 +127,26 @@ static void every_misspelt_section_stops_the_start(void **state)
     }
 }
 
+/* Whether the one error that a file gives has this code. */
+static void stops(const char *yaml, const char *code)
+{
+    struct km_diags *diags = check(yaml);
+
+    if (told(diags, code, "") != 1 || km_diags_count(diags, KM_DIAG_ERROR) != 1)
+        fail_msg("%s: %zu errors, %zu of them %s", yaml, km_diags_count(diags, KM_DIAG_ERROR),
+                 told(diags, code, ""), code);
+    km_diags_free(diags);
+}
+
+static void mutual_tls_is_not_lost_without_an_error(void **state)
+{
+    (void)state;
+    stops("kanmon_settings: {listen: [{tls: {cert: c, key: k, clientca: a}}]}\n", "E0103");
+    stops("kanmon_settings: {listen: [{tls: {cert: c, key: k, verify: a}}]}\n", "E0103");
+    stops("kanmon_settings: {listen: [{tls: {cert: c, key: k, client_ca: os.environ/UNSET}}]}\n",
+          "E0107");
+}
+
 static void litellms_jwt_and_server_keys_are_not_supported_and_not_unknown(void **state)
 {
     struct km_diags *diags =
@@ -176,6 +196,7 @@ int main(void)
         cmocka_unit_test(all_routes_fit_into_one_router),
         cmocka_unit_test(every_key_that_restricts_stops_the_start_when_it_is_misspelt),
         cmocka_unit_test(every_misspelt_section_stops_the_start),
+        cmocka_unit_test(mutual_tls_is_not_lost_without_an_error),
         cmocka_unit_test(litellms_jwt_and_server_keys_are_not_supported_and_not_unknown),
         cmocka_unit_test(what_is_read_is_not_said_to_have_no_effect),
     };
