@@ -17,22 +17,22 @@ enum field_type { F_STR, F_COUNT, F_MONEY, F_BOOL, F_OBJECT, F_LIST, F_DURATION,
 static const struct field {
     const char *name;
     enum field_type type;
-    size_t offset;
     bool limits; /* without it the key may do more */
+    size_t offset;
 } fields[] = {
-    { "key_alias", F_STR, offsetof(struct km_key_row, alias), false },
-    { "user_id", F_STR, offsetof(struct km_key_row, user_id), false },
-    { "team_id", F_STR, offsetof(struct km_key_row, team_id), false },
-    { "models", F_LIST, offsetof(struct km_key_row, models), true },
-    { "metadata", F_OBJECT, offsetof(struct km_key_row, metadata), false },
-    { "max_budget", F_MONEY, offsetof(struct km_key_row, max_budget), true },
-    { "soft_budget", F_MONEY, offsetof(struct km_key_row, soft_budget), false },
-    { "budget_duration", F_WINDOW, 0, true },
-    { "rpm_limit", F_COUNT, offsetof(struct km_key_row, rpm), true },
-    { "tpm_limit", F_COUNT, offsetof(struct km_key_row, tpm), true },
-    { "max_parallel_requests", F_COUNT, offsetof(struct km_key_row, max_parallel), true },
-    { "blocked", F_BOOL, offsetof(struct km_key_row, blocked), true },
-    { "duration", F_DURATION, 0, true },
+    { "key_alias", F_STR, false, offsetof(struct km_key_row, alias) },
+    { "user_id", F_STR, false, offsetof(struct km_key_row, user_id) },
+    { "team_id", F_STR, false, offsetof(struct km_key_row, team_id) },
+    { "models", F_LIST, true, offsetof(struct km_key_row, models) },
+    { "metadata", F_OBJECT, false, offsetof(struct km_key_row, metadata) },
+    { "max_budget", F_MONEY, true, offsetof(struct km_key_row, max_budget) },
+    { "soft_budget", F_MONEY, false, offsetof(struct km_key_row, soft_budget) },
+    { "budget_duration", F_WINDOW, true, 0 },
+    { "rpm_limit", F_COUNT, true, offsetof(struct km_key_row, rpm) },
+    { "tpm_limit", F_COUNT, true, offsetof(struct km_key_row, tpm) },
+    { "max_parallel_requests", F_COUNT, true, offsetof(struct km_key_row, max_parallel) },
+    { "blocked", F_BOOL, true, offsetof(struct km_key_row, blocked) },
+    { "duration", F_DURATION, true, 0 },
 };
 
 /* Members that limit what a key may do, in ways this version does not enforce. */
