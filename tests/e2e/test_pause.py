@@ -36,7 +36,7 @@ def is_stopped(pid):
 @pytest.mark.parametrize("stream", [False, True])
 def test_answers_that_came_during_a_pause_are_taken(new_gateway, tmp_path, behind, stream):
     upstream, env = behind
-    timeout = 5 * math.ceil(machine_factor())
+    timeout = 10 * math.ceil(machine_factor())
     text = config_text(upstream, tmp_path / "state").replace(
         "request_timeout: 20", f"request_timeout: {timeout}")
     gateway = new_gateway(config=text, env=env)
