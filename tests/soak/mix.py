@@ -336,9 +336,8 @@ class Reloader(Actor):
         else:
             gateway.reload()
         if bad:
-            if not command:  # the command sees for itself that the file is bad
-                self.until(self.rejection_logged, "word of the invalid file")
-                self.logged += 1
+            self.until(self.rejection_logged, "word of the invalid file")
+            self.logged += 1
             expect(self.has(self.marker), "an invalid file was taken")
             self.rejected += 1
         else:
