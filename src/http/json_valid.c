@@ -227,6 +227,8 @@ static void look(struct km_json_watch *w, struct km_str name, bool escaped)
 {
     if (escaped)
         w->seen = UINT32_MAX;
+    if (!(w->filter & KM_JSON_WATCH_BIT(name.p[0], name.n))) /* of "" it is the quote */
+        return;
     for (size_t i = 0; i < w->n; i++)
         if (km_str_eq(w->names[i], name))
             w->seen |= UINT32_C(1) << i;

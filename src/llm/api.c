@@ -8,6 +8,7 @@
 #include "llm/api.h"
 
 #include "base/encode.h"
+#include "llm/spellings.h"
 #include "llm/usage.h"
 
 /* An upstream that reads names without their case would take this one for the one that was judged:
@@ -70,22 +71,41 @@ int km_llm_request_parse(struct km_llm_request *r, const struct km_llm_api *api,
     return api->parse(r, arena, path_model, err);
 }
 
-/* What the gateway does before a call that names an MCP server or a file, and it costs to find
- * out which, is done for bodies only that have such a member: the walk that judges them tells.
- * Files' are those of every API (gateway/objects/file_refs.c). */
-#define WATCHED_SERVER UINT32_C(1)
-static const struct km_str watched[] = {
-    { "server_url", 10 },       { "file_id", 7 },   { "file_ids", 8 },
-    { "fileUri", 7 },           { "file_uri", 8 },  { "conversation", 12 },
-    { "vector_store_ids", 16 }, { "container", 9 }, { "container_id", 12 },
-    { "cachedContent", 13 },    { "cached_content", 14 },
-};
+/* What the gateway does before a call that names an MCP server or a file, or says by another name
+ * how long the answer may be, is done for bodies only that have such a member: the walk that judges
+ * them tells.  Files' are those of every API (gateway/objects/file_refs.c). */
+#define WATCHED(X)                                                                                 \
+    KM_SPELLINGS(X)                                                                                \
+    X(SERVER, "server_url")                                                                        \
+    X(FILE_ID, "file_id")                                                                          \
+    X(FILE_IDS, "file_ids")                                                                        \
+    X(FILE_URI, "fileUri")                                                                         \
+    X(FILE_URI_SNAKE, "file_uri")                                                                  \
+    X(CONVERSATION, "conversation")                                                                \
+    X(VECTOR_STORES, "vector_store_ids")                                                           \
+    X(CONTAINER, "container")                                                                      \
+    X(CONTAINER_ID, "container_id")                                                                \
+    X(CACHED, "cachedContent")                                                                     \
+    X(CACHED_SNAKE, "cached_content")
+
+#define WATCHED_ENUM(id, name) WATCHED_##id,
+#define WATCHED_NAME(id, name) { name, sizeof(name) - 1 },
+#define WATCHED_FILTER(id, name) | KM_JSON_WATCH(name)
+enum { WATCHED(WATCHED_ENUM) WATCHED_COUNT };
+static const struct km_str watched[WATCHED_COUNT] = { WATCHED(WATCHED_NAME) };
+static const uint64_t watched_filter = 0 WATCHED(WATCHED_FILTER);
+
+#define BITS_TO(id) ((UINT32_C(2) << WATCHED_##id) - 1)
+#define SPELLINGS_SEEN (BITS_TO(OPTIONS))
+#define SERVER_SEEN (UINT32_C(1) << WATCHED_SERVER)
+#define FILES_SEEN (BITS_TO(CACHED_SNAKE) & ~BITS_TO(SERVER))
 
 int km_llm_read_members(struct km_llm_request *r, struct km_arena *arena,
                         const struct km_str *names, size_t n, struct km_err *err)
 {
     struct km_json_watch watch = { .names = watched,
-                                   .n = sizeof watched / sizeof watched[0],
+                                   .n = WATCHED_COUNT,
+                                   .filter = watched_filter,
                                    .free = free_members,
                                    .nfree = FREE_MEMBERS };
     bool sure;
@@ -97,8 +117,11 @@ int km_llm_read_members(struct km_llm_request *r, struct km_arena *arena,
     sure = km_json_judged_spans(r->body, names, n, r->spans, &r->object, &watch);
     if (sure && watch.other.n)
         return odd_case(watch.other, err);
-    r->names_files = !sure || (watch.seen & ~WATCHED_SERVER);
-    r->names_servers = !sure || (watch.seen & WATCHED_SERVER);
+    if (!sure)
+        watch.seen = UINT32_MAX;
+    r->names_files = watch.seen & FILES_SEEN;
+    r->names_servers = watch.seen & SERVER_SEEN;
+    r->spelled = watch.seen & SPELLINGS_SEEN;
     if (sure)
         return 0;
     e = ask_parser(arena, r->body, names, n, err);
@@ -171,12 +194,6 @@ int km_llm_read_own(struct km_llm_request *r, const struct km_json_span *own, st
                              &r->num_retries, err);
 }
 
-static bool bounds_output(struct km_str name)
-{
-    return km_str_eq(name, KM_STR("max_tokens")) ||
-           km_str_eq(name, KM_STR("max_completion_tokens"));
-}
-
 int km_llm_add_defaults(const struct km_llm_request *r, const struct km_llm_body_args *args,
                         struct km_json_edits *e, struct km_arena *arena, struct km_err *err)
 {
@@ -193,7 +210,7 @@ int km_llm_add_defaults(const struct km_llm_request *r, const struct km_llm_body
     rc = km_json_spans(r->body, names, d->ndefaults, spans, NULL, err);
     for (size_t i = 0; rc == 0 && i < d->ndefaults; i++)
         if (spans[i].type == KM_JSON_ABSENT && !(messages && d->defaults[i].not_messages) &&
-            !(bounds_output(names[i]) && (r->max_tokens >= 0 || args->max_tokens >= 0)))
+            !(km_spelling_bounds(names[i]) && (r->max_tokens >= 0 || args->max_tokens >= 0)))
             km_json_add(e, arena, names[i], d->defaults[i].json);
     return rc;
 }

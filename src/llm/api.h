@@ -78,6 +78,8 @@ struct km_llm_request {
     bool stream;
     bool names_files; /* some member, however deep, may have a name that files go by */
     bool names_servers; /* or "server_url", as MCP servers do */
+    uint32_t spelled; /* bit i: the output may be bounded by that km_spelling, too */
+    struct km_json_span *spellings; /* where, when one is; see llm/spellings.h */
     bool usage_asked; /* the client set stream_options.include_usage */
     int64_t max_tokens; /* -1: not bounded by the caller */
     int64_t choices; /* n, at least 1 */

@@ -19,8 +19,9 @@
 
 static const struct km_bounds_in model_rows[] = {
     { .tokens = { "max_tokens", "max_completion_tokens", "max_tokens_to_sample",
-                  "max_output_tokens", "max_new_tokens", "max_gen_len", "maxTokens" },
-      .answers = { "n", "num_generations", "numResults" } },
+                  "max_output_tokens", "max_new_tokens", "max_gen_len", "maxTokens", "max_length",
+                  "n_predict", "min_tokens" },
+      .answers = { "n", "num_generations", "numResults", "best_of" } },
     { .in = "inferenceConfig", .tokens = { "maxTokens", "max_new_tokens" }, .one = true },
     { .in = "textGenerationConfig", .tokens = { "maxTokenCount" } },
     { .in = "generationConfig", .tokens = { "maxOutputTokens", "max_output_tokens" },
@@ -28,8 +29,8 @@ static const struct km_bounds_in model_rows[] = {
     { .in = "generation_config", .tokens = { "maxOutputTokens", "max_output_tokens" },
       .answers = { "candidateCount", "candidate_count" }, .one = true },
     { .in = "parameters", .tokens = { "maxOutputTokens", "max_output_tokens", "maxTokens",
-                                      "max_tokens", "max_new_tokens" },
-      .answers = { "candidateCount", "sampleCount" } },
+                                      "max_tokens", "max_new_tokens", "max_length" },
+      .answers = { "candidateCount", "sampleCount", "best_of" } },
 };
 
 static const struct km_bounds_in converse_rows[] = {

@@ -16,6 +16,7 @@
 #include "llm/auth.h"
 #include "llm/model_build.h"
 #include "llm/provider/codecs.h"
+#include "llm/spellings.h"
 
 #define HEAD_MAX (32 * 1024)
 
@@ -222,9 +223,7 @@ static void note_bounds(struct km_deployment *d)
     for (size_t i = 0; i < d->ndefaults; i++) {
         struct km_str name = d->defaults[i].name;
         bool choices = km_str_eq(name, KM_STR("n")) || km_str_eq(name, KM_STR("best_of"));
-        bool output = km_str_eq(name, KM_STR("max_tokens")) ||
-                      km_str_eq(name, KM_STR("max_completion_tokens")) ||
-                      (d->codec == &km_codec_ollama && km_str_eq(name, KM_STR("num_predict")));
+        bool output = km_spelling_bounds(name);
         int64_t *bound = choices ? &d->default_choices : &d->default_output;
         int64_t v;
 

@@ -7,6 +7,7 @@
  */
 #include "llm/model_build.h"
 #include "llm/param.h"
+#include "llm/spellings.h"
 
 /* LiteLLM's flags, and what they mean here: all of these bits come or go. */
 static const struct {
@@ -50,11 +51,11 @@ static bool is_needed(struct km_str name)
 static bool bounds_output(struct km_str name)
 {
     static const struct km_str names[] = {
-        { "max_tokens", 10 }, { "max_completion_tokens", 21 }, { "max_output_tokens", 17 },
         { "generationConfig.maxOutputTokens", 32 }, { "generationConfig", 16 },
+        { "options.num_predict", 19 }, { "options", 7 },
     };
 
-    return km_str_iamong(name, names, sizeof names / sizeof names[0]);
+    return km_spelling_bounds(name) || km_str_iamong(name, names, sizeof names / sizeof names[0]);
 }
 
 /* Names first, then paths. */

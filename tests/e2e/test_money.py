@@ -422,3 +422,28 @@ def test_a_known_maximum_is_reserved_and_not_sent(money, says):
     assert money.call("POST", path, {**body, "model": "known"},
                       key=money.new_key(max_budget=1)).status == 200
     assert not set(vendor.bodies[0][1]) & set(BOUNDS)
+
+
+SPELLINGS = [{"max_completion_tokens": 8000}, {"n_predict": 8000}, {"max_new_tokens": 8000},
+             {"max_length": 8000}, {"max_output_tokens": 8000}, {"num_predict": 8000},
+             {"options": {"num_predict": 8000}}, {"min_tokens": 8000}, {"n": 100, "max_tokens": 90},
+             {"best_of": 100, "max_tokens": 90}]
+
+
+@pytest.mark.parametrize("path,body", [
+    ("/v1/chat/completions", {"messages": TALK, "max_tokens": 1}),
+    ("/v1/completions", {"prompt": "hello", "max_tokens": 1}),
+    ("/v1/responses", {"input": "hello", "max_output_tokens": 1}),
+    ("/openai/v1/chat/completions", {"messages": TALK, "max_tokens": 1})], ids=lambda v: str(v)[:30])
+def test_a_second_spelling_of_a_bound_is_reserved(money, says, path, body):
+    vendor = says('{"prompt_tokens":3,"completion_tokens":4,"input_tokens":3,"output_tokens":4}')
+    key = money.new_key(max_budget=0.5)
+    for more in SPELLINGS:
+        if "max_output_tokens" in more and "responses" in path:
+            continue
+        answer = money.call("POST", path, {"model": "openai/m", **body, **more}, key=key)
+        assert answer.status == 429, (more, answer)
+    assert not vendor.bodies
+    for more in ({"n_predict": 5}, {"options": {"num_predict": 5}}, {"options": {"num_ctx": 8000}}):
+        answer = money.call("POST", path, {"model": "openai/m", **body, **more}, key=key)
+        assert answer.status == 200, (more, answer)

@@ -10,6 +10,7 @@
 #include "gateway/objects/file_refs.h"
 #include "gateway/objects/inside.h"
 #include "llm/answer.h"
+#include "llm/spellings.h"
 
 #define OUTPUT_DEFAULT 4096 /* tokens of a line that bounds its output nowhere */
 
@@ -101,21 +102,12 @@ static const struct km_deployment *model_of(const struct km_call *call, struct k
  * other. */
 enum {
     KM_L_MODEL,
-    KM_L_COMPLETION,
-    KM_L_TOKENS,
-    KM_L_OUTPUT,
-    KM_L_CHOICES,
-    KM_L_BEST_OF,
-    KM_L_COUNT,
+    KM_L_BOUNDS, /* in the order of enum km_spelling */
+    KM_L_COUNT = KM_L_BOUNDS + KM_SPELLING_OPTIONS,
 };
-static const struct km_str line_names[KM_L_COUNT] = {
-    { "model", 5 },
-    { "max_completion_tokens", 21 },
-    { "max_tokens", 10 },
-    { "max_output_tokens", 17 },
-    { "n", 1 },
-    { "best_of", 7 },
-};
+#define NAME(id, name) { name, sizeof(name) - 1 },
+static const struct km_str line_names[] = { { "model", 5 }, KM_SPELLINGS(NAME) };
+#undef NAME
 
 /* The largest of those members that are numbers; `otherwise`: none is. */
 static int64_t largest(struct km_str body, const struct km_json_span *at, size_t from, size_t to,
@@ -135,9 +127,10 @@ static int64_t output_of(struct km_str body, const struct km_json_span *at,
                          const struct km_price *price)
 {
     int64_t output =
-        largest(body, at, KM_L_COMPLETION, KM_L_OUTPUT,
+        largest(body, at, KM_L_BOUNDS, KM_L_BOUNDS + KM_SPELLING_N - 1,
                 price->max_output_tokens > 0 ? price->max_output_tokens : OUTPUT_DEFAULT);
-    int64_t answers = largest(body, at, KM_L_CHOICES, KM_L_BEST_OF, 1);
+    int64_t answers =
+        largest(body, at, KM_L_BOUNDS + KM_SPELLING_N, KM_L_BOUNDS + KM_SPELLING_BEST_OF, 1);
 
     return answers > KM_CHOICES_MOST ? TOKENS_MOST : output * (answers > 0 ? answers : 1);
 }

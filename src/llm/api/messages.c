@@ -8,6 +8,8 @@
  */
 #include "llm/api/messages.h"
 
+#include "llm/spellings.h"
+
 enum member {
     KM_M_MODEL,
     KM_M_STREAM,
@@ -93,13 +95,15 @@ static int parse(struct km_llm_request *r, struct km_arena *arena, struct km_str
         e = km_llm_read_model(r, arena, path_model, KM_M_MODEL, "Field required", err);
     if (e == 0)
         e = read_needed(r, err);
+    if (e == 0 && r->api->streams) /* what is only counted writes nothing */
+        e = km_spellings_read(r, arena, KM_SPELLED(MAX_TOKENS), err);
     return e == 0 ? read_own(r, arena, err) : e;
 }
 
 /* --- the body of an attempt --- */
 
-static void bound_output(const struct km_llm_request *r, const struct km_llm_body_args *args,
-                         struct km_json_edits *e, struct km_arena *arena)
+static int bound_output(const struct km_llm_request *r, const struct km_llm_body_args *args,
+                        struct km_json_edits *e, struct km_arena *arena, struct km_err *err)
 {
     struct km_str value = km_arena_i64(arena, args->max_tokens);
 
@@ -107,6 +111,7 @@ static void bound_output(const struct km_llm_request *r, const struct km_llm_bod
         km_json_replace(e, &r->spans[KM_M_MAX_TOKENS], value);
     else
         km_json_add(e, arena, members[KM_M_MAX_TOKENS], value);
+    return km_spellings_bound(r, e, arena, args->max_tokens, err);
 }
 
 /* The header's, unless the body says which. */
@@ -128,7 +133,7 @@ static int body(const struct km_llm_request *r, const struct km_llm_body_args *a
     const struct km_json_span *span = &r->spans[KM_M_MODEL];
     const struct km_codec *codec = args->deployment->codec;
     struct km_json_edits e;
-    int rc;
+    int rc = 0;
 
     km_json_edits_init(&e, r->body, &r->object);
     if (codec && codec->messages_version) {
@@ -145,9 +150,9 @@ static int body(const struct km_llm_request *r, const struct km_llm_body_args *a
         if (r->spans[m].type != KM_JSON_ABSENT)
             km_json_cut(&e, &r->spans[m]);
     if (args->max_tokens >= 0 && r->api->streams)
-        bound_output(r, args, &e, arena);
-    /* What is only counted has no parameters. */
-    rc = r->api->streams ? km_llm_add_defaults(r, args, &e, arena, err) : 0;
+        rc = bound_output(r, args, &e, arena, err);
+    if (rc == 0 && r->api->streams) /* what is only counted has no parameters */
+        rc = km_llm_add_defaults(r, args, &e, arena, err);
     return rc == 0 ? km_json_parts(&e, arena, ret_parts, ret_n, err) : rc;
 }
 

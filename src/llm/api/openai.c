@@ -14,6 +14,8 @@
 
 #include <stdio.h>
 
+#include "llm/spellings.h"
+
 /* Members of a request that are read, changed or taken out: places in km_llm_request.spans. */
 enum member {
     KM_M_MODEL,
@@ -123,23 +125,31 @@ static int read_own(struct km_llm_request *r, struct km_arena *arena, struct km_
     return km_llm_read_own(r, &r->spans[KM_M_OWN], err);
 }
 
-static int read_bounds(struct km_llm_request *r, struct km_err *err)
+/* Which of several bounds an upstream heeds is its own affair: the largest counts, and of n and
+ * best_of the one that has it generate, and bill, more. */
+static int read_bounds(struct km_llm_request *r, struct km_arena *arena, struct km_err *err)
 {
+    static const uint32_t own = KM_SPELLED(MAX_TOKENS) | KM_SPELLED(MAX_COMPLETION_TOKENS) |
+                                KM_SPELLED(N) | KM_SPELLED(BEST_OF);
     int64_t best_of = 1, older = -1;
     int e = read_count(r, KM_M_MAX_TOKENS, 0, KM_LLM_TOKENS_MOST, &older, err);
 
     if (e == 0)
         e = read_count(r, KM_M_MAX_COMPLETION_TOKENS, 0, KM_LLM_TOKENS_MOST, &r->max_tokens, err);
     if (older > r->max_tokens)
-        r->max_tokens = older; /* which of the two an upstream heeds is its own affair */
+        r->max_tokens = older;
     if (e == 0)
         e = read_count(r, KM_M_N, 1, KM_CHOICES_MOST, &r->choices, err);
     r->choices_said = r->spans[KM_M_N].type != KM_JSON_ABSENT;
-    if (e == 0 && r->api == &km_api_completion)
+    if (!(r->api->wire & KM_WIRES_WRITE)) {
+        r->spelled = 0;
+        return e;
+    }
+    if (e == 0)
         e = read_count(r, KM_M_BEST_OF, 1, KM_CHOICES_MOST, &best_of, err);
     if (best_of > r->choices)
-        r->choices = best_of; /* it generates, and bills, all of them */
-    return e;
+        r->choices = best_of;
+    return e == 0 ? km_spellings_read(r, arena, own, err) : e;
 }
 
 static int parse(struct km_llm_request *r, struct km_arena *arena, struct km_str path_model,
@@ -154,12 +164,12 @@ static int parse(struct km_llm_request *r, struct km_arena *arena, struct km_str
     if (e == 0)
         e = read_stream(r, err);
     if (e == 0)
-        e = read_bounds(r, err);
+        e = read_bounds(r, arena, err);
     return e == 0 ? read_own(r, arena, err) : e;
 }
 
-static void bound_output(const struct km_llm_request *r, const struct km_llm_body_args *args,
-                         struct km_json_edits *e, struct km_arena *arena)
+static int bound_output(const struct km_llm_request *r, const struct km_llm_body_args *args,
+                        struct km_json_edits *e, struct km_arena *arena, struct km_err *err)
 {
     struct km_str value = km_arena_i64(arena, args->max_tokens);
     bool there = false;
@@ -174,6 +184,7 @@ static void bound_output(const struct km_llm_request *r, const struct km_llm_bod
                     r->api->chat ? km_str_c(args->deployment->provider->max_tokens)
                                  : KM_STR("max_tokens"),
                     value);
+    return km_spellings_bound(r, e, arena, args->max_tokens, err);
 }
 
 static int body(const struct km_llm_request *r, const struct km_llm_body_args *args,
@@ -199,8 +210,8 @@ static int body(const struct km_llm_request *r, const struct km_llm_body_args *a
                               err);
     else if (r->spans[KM_M_STREAM_OPTIONS].type != KM_JSON_ABSENT)
         km_json_cut(&e, &r->spans[KM_M_STREAM_OPTIONS]);
-    if (args->max_tokens >= 0)
-        bound_output(r, args, &e, arena);
+    if (rc == 0 && args->max_tokens >= 0)
+        rc = bound_output(r, args, &e, arena, err);
     if (rc == 0)
         rc = km_llm_add_defaults(r, args, &e, arena, err);
     return rc == 0 ? km_json_parts(&e, arena, ret_parts, ret_n, err) : rc;

@@ -9,6 +9,7 @@
 #include "llm/api/responses.h"
 
 #include "llm/api/openai.h"
+#include "llm/spellings.h"
 
 static const struct km_str members[KM_R_COUNT] = {
     [KM_R_MODEL] = { "model", 5 },
@@ -95,6 +96,8 @@ static int parse(struct km_llm_request *r, struct km_arena *arena, struct km_str
         e = km_llm_read_count(r, &r->spans[KM_R_MAX_TOKENS], "max_output_tokens", 0,
                               KM_LLM_TOKENS_MOST, &r->max_tokens, err);
     if (e == 0)
+        e = km_spellings_read(r, arena, KM_SPELLED(MAX_OUTPUT_TOKENS), err);
+    if (e == 0)
         e = km_llm_read_own(r, &r->spans[KM_R_OWN], err);
     if (e < 0)
         return e;
@@ -125,7 +128,7 @@ static int add_defaults(const struct km_llm_request *r, const struct km_llm_body
     rc = km_json_spans(r->body, names, d->ndefaults, spans, NULL, err);
     for (size_t i = 0; rc == 0 && i < d->ndefaults; i++)
         if (spans[i].type == KM_JSON_ABSENT &&
-            !(args->max_tokens >= 0 && km_str_eq(names[i], members[KM_R_MAX_TOKENS])))
+            !((args->max_tokens >= 0 || r->max_tokens >= 0) && km_spelling_bounds(names[i])))
             km_json_add(e, arena, names[i], d->defaults[i].json);
     return rc;
 }
@@ -154,8 +157,9 @@ static int body(const struct km_llm_request *r, const struct km_llm_body_args *a
             km_json_replace(&e, &r->spans[KM_R_MAX_TOKENS], most);
         else
             km_json_add(&e, arena, members[KM_R_MAX_TOKENS], most);
+        rc = km_spellings_bound(r, &e, arena, args->max_tokens, err);
     }
-    if (args->deployment->ndefaults)
+    if (rc == 0 && args->deployment->ndefaults)
         rc = add_defaults(r, args, &e, arena, err);
     return rc == 0 ? km_json_parts(&e, arena, ret_parts, ret_n, err) : rc;
 }

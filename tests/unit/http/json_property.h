@@ -279,6 +279,9 @@ static inline void property_sure(struct km_str body, const struct km_json_span *
     struct km_json_object whole;
     struct km_json_watch watch = { .names = property_names, .n = PROPERTY_NAMES };
 
+    for (size_t i = 0; i < PROPERTY_NAMES; i++)
+        watch.filter |= KM_JSON_WATCH_BIT(property_names[i].n ? property_names[i].p[0] : '"',
+                                          property_names[i].n);
     if (!km_json_sure_spans(body, property_names, PROPERTY_NAMES, sure, &whole, &watch)) {
         PROPERTY(r < 0 || !km_json_surely_object(body));
         return;

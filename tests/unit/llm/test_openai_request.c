@@ -203,6 +203,81 @@ static void of_two_bounds_the_larger_counts(void **state)
     assert_int_equal(f->r.max_tokens, 5000);
 }
 
+/* Every spelling that some engine reads; max_tokens beside it says 1. */
+static void the_largest_spelling_of_a_bound_counts(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        const char *member;
+        int64_t tokens, choices;
+    } rows[] = {
+        { "\"max_completion_tokens\":8000", 8000, 1 },
+        { "\"max_output_tokens\":8000", 8000, 1 },
+        { "\"max_new_tokens\":8000", 8000, 1 },
+        { "\"max_length\":8000", 8000, 1 },
+        { "\"n_predict\":8000", 8000, 1 },
+        { "\"n_\\u0070redict\":8000", 8000, 1 },
+        { "\"num_predict\":8000", 8000, 1 },
+        { "\"min_tokens\":8000", 8000, 1 },
+        { "\"min_completion_tokens\":8000", 8000, 1 },
+        { "\"min_length\":8000", 8000, 1 },
+        { "\"options\":{\"num_predict\":8000}", 8000, 1 },
+        { "\"options\":{\"num_ctx\":8000}", 1, 1 },
+        { "\"options\":[8000]", 1, 1 },
+        { "\"n_predict\":null", 1, 1 },
+        { "\"x\":{\"n_predict\":8000}", 1, 1 },
+        { "\"n\":3", 1, 3 },
+        { "\"best_of\":3,\"n\":2", 1, 3 },
+    };
+    char text[200];
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        snprintf(text, sizeof text, "{\"model\":\"m\",\"messages\":[],\"max_tokens\":1,%s}",
+                 rows[i].member);
+        assert_int_equal(parse(f, text), 0);
+        assert_int_equal(f->r.max_tokens, rows[i].tokens);
+        assert_int_equal(f->r.choices, rows[i].choices);
+    }
+}
+
+static void a_spelling_that_cannot_be_read_is_refused(void **state)
+{
+    static const char *const members[] = { "\"n_predict\":\"8000\"", "\"n_predict\":-1",
+                                           "\"max_length\":1.5", "\"best_of\":0",
+                                           "\"options\":{\"num_predict\":-1}" };
+    struct fixture *f = *state;
+    char text[200];
+
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
+        snprintf(text, sizeof text, "{\"model\":\"m\",\"messages\":[],%s}", members[i]);
+        assert_int_equal(parse(f, text), KM_E_INVALID);
+    }
+}
+
+static void a_budget_bounds_every_spelling(void **state)
+{
+    expect_bounded(*state,
+                   "{\"model\":\"gpt-4o\",\"messages\":[],\"max_tokens\":5,"
+                   "\"n_predict\":100,\"min_tokens\":7,\"n\":100,"
+                   "\"options\":{\"num_ctx\":5000,\"num_predict\":500}}",
+                   "{\"model\":\"gpt-4o\",\"messages\":[],\"max_tokens\":99,"
+                   "\"n_predict\":99,\"min_tokens\":7,\"n\":100,"
+                   "\"options\":{\"num_ctx\":5000,\"num_predict\":99}}");
+}
+
+static void a_default_is_no_second_bound(void **state)
+{
+    static const struct km_default_param defaults[] = { { .name = { "n_predict", 9 }, .json = { "500", 3 } } };
+    struct fixture *f = *state;
+
+    f->d.defaults = defaults;
+    f->d.ndefaults = 1;
+    expect_body(f, "{\"model\":\"gpt-4o\",\"messages\":[],\"max_tokens\":5}",
+                "{\"model\":\"gpt-4o\",\"messages\":[],\"max_tokens\":5}");
+    expect_body(f, "{\"model\":\"gpt-4o\",\"messages\":[]}",
+                "{\"model\":\"gpt-4o\",\"messages\":[],\"n_predict\":500}");
+}
+
 static void a_wildcard_gives_the_upstream_its_part(void **state)
 {
     struct fixture *f = *state;
@@ -295,6 +370,10 @@ int main(void)
         T(a_budgets_bound_is_set_under_the_name_in_use),
         T(a_budgets_bound_stands_where_a_null_stood_and_instead_of_defaults),
         T(of_two_bounds_the_larger_counts),
+        T(the_largest_spelling_of_a_bound_counts),
+        T(a_spelling_that_cannot_be_read_is_refused),
+        T(a_budget_bounds_every_spelling),
+        T(a_default_is_no_second_bound),
         T(a_wildcard_gives_the_upstream_its_part),
         T(a_member_that_occurs_twice_is_refused_even_escaped),
         T(a_member_in_another_case_is_refused),

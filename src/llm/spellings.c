@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* spellings.c - see spellings.h.
+ *
+ * Sources: llama.cpp tools/server (n_predict), Ollama api/types.go (options.num_predict), vLLM and
+ * SGLang protocol.py (min_tokens, best_of), TabbyAPI common_sampling (max_length, min_length),
+ * Cerebras (min_completion_tokens), TGI GenerateParameters and LMDeploy (max_new_tokens).  A least
+ * is a bound as well: an engine that heeds it over the most writes that many.
+ */
+#include "llm/spellings.h"
+
+#define NAME(id, name) { name, sizeof(name) - 1 },
+static const struct km_str names[KM_SPELLING_COUNT] = { KM_SPELLINGS(NAME) };
+#undef NAME
+
+static const struct km_str inner = { "num_predict", 11 }; /* of options */
+
+static bool is_choices(size_t i)
+{
+    return i == KM_SPELLING_N || i == KM_SPELLING_BEST_OF;
+}
+
+/* Of an engine's options, an object: of what is none it reads nothing. */
+static int read_options(struct km_llm_request *r, struct km_arena *arena, int64_t *value,
+                        struct km_err *err)
+{
+    struct km_json_span found;
+    struct km_llm_request in = *r;
+    int e;
+
+    if (r->spellings[KM_SPELLING_OPTIONS].type != KM_JSON_OBJECT)
+        return 0;
+    in.body = km_json_value(r->body, &r->spellings[KM_SPELLING_OPTIONS]);
+    e = km_llm_read_inside(arena, in.body, &inner, 1, &found, err);
+    return e == 0 ? km_llm_read_count(&in, &found, "options.num_predict", 0, KM_LLM_TOKENS_MOST,
+                                      value, err)
+                  : e;
+}
+
+static int read_one(struct km_llm_request *r, struct km_arena *arena, size_t i, struct km_err *err)
+{
+    bool choices = is_choices(i);
+    int64_t value = -1;
+    int e;
+
+    if (i == KM_SPELLING_OPTIONS)
+        e = read_options(r, arena, &value, err);
+    else
+        e = km_llm_read_count(r, &r->spellings[i], names[i].p, choices,
+                              choices ? KM_CHOICES_MOST : KM_LLM_TOKENS_MOST, &value, err);
+    if (e < 0 || value < 0)
+        return e;
+    if (choices) {
+        r->choices_said = true;
+        r->choices = value > r->choices ? value : r->choices;
+    } else if (value > r->max_tokens) {
+        r->max_tokens = value;
+    }
+    return 0;
+}
+
+int km_spellings_read(struct km_llm_request *r, struct km_arena *arena, uint32_t own,
+                      struct km_err *err)
+{
+    int e;
+
+    r->spelled &= ~own;
+    if (!r->spelled)
+        return 0;
+    r->spellings = km_arena_alloc(arena, KM_SPELLING_COUNT * sizeof *r->spellings);
+    if (!r->spellings)
+        return km_fail(err, KM_E_NOMEM, "out of memory");
+    e = km_json_spans(r->body, names, KM_SPELLING_COUNT, r->spellings, NULL, err);
+    for (size_t i = 0; e == 0 && i < KM_SPELLING_COUNT; i++)
+        if (r->spelled >> i & 1)
+            e = read_one(r, arena, i, err);
+    return e;
+}
+
+static bool says_more(struct km_str body, const struct km_json_span *span, int64_t most)
+{
+    int64_t v;
+
+    return span->type == KM_JSON_NUMBER &&
+           (km_str_i64(km_json_value(body, span), &v) < 0 || v > most);
+}
+
+int km_spellings_bound(const struct km_llm_request *r, struct km_json_edits *e,
+                       struct km_arena *arena, int64_t most, struct km_err *err)
+{
+    const struct km_json_span *options;
+    struct km_str value = km_arena_i64(arena, most);
+    struct km_json_span found;
+    int rc;
+
+    if (!r->spelled)
+        return 0;
+    for (size_t i = 0; i < KM_SPELLING_OPTIONS; i++)
+        if ((r->spelled >> i & 1) && !is_choices(i) && says_more(r->body, &r->spellings[i], most))
+            km_json_replace(e, &r->spellings[i], value);
+    options = &r->spellings[KM_SPELLING_OPTIONS];
+    if (options->type != KM_JSON_OBJECT)
+        return 0;
+    rc = km_json_spans(km_json_value(r->body, options), &inner, 1, &found, NULL, err);
+    if (rc < 0 || !says_more(km_json_value(r->body, options), &found, most))
+        return rc;
+    return km_llm_set_inner(e, arena, options, names[KM_SPELLING_OPTIONS], inner, value, err);
+}
+
+bool km_spelling_bounds(struct km_str name)
+{
+    for (size_t i = 0; i <= KM_SPELLING_NUM_PREDICT; i++)
+        if (km_str_eq(name, names[i]))
+            return true;
+    return false;
+}
