@@ -119,6 +119,7 @@ struct km_call {
     struct km_permit permit;
     struct km_headroom room;
     int64_t reserve; /* worst case, nano-USD */
+    int64_t reserve_input; /* tokens of it that go in; 0: not counted so */
     int64_t reserve_output; /* tokens of it that come out; 0: not counted so */
     int64_t bound_tokens; /* output bound sent because of a budget; -1 none */
     bool priced; /* what it uses has a price: reserved before, settled after */

@@ -26,16 +26,17 @@ static bool produced(const struct km_call *call)
            (call->up_status >= 200 && call->up_status < 300 && call->first_us);
 }
 
-/* Nobody said what was used: more than was agreed it cannot have been. */
+/* Nobody said what was used: more than was agreed it cannot have been.  Before it is priced, so that
+ * the row's tokens and its cost tell the same. */
 static void bound_estimate(struct km_call *call)
 {
     struct km_usage *u = &call->usage;
 
     call->flags |= KM_CALL_ESTIMATED;
+    if (call->reserve_input > 0 && u->prompt_tokens > call->reserve_input)
+        u->prompt_tokens = call->reserve_input;
     if (call->reserve_output > 0 && u->completion_tokens > call->reserve_output)
         u->completion_tokens = call->reserve_output;
-    if (call->reserve > 0 && call->cost > call->reserve)
-        call->cost = call->reserve;
 }
 
 static void settle_cost(struct km_call *call)
@@ -57,13 +58,15 @@ static void settle_cost(struct km_call *call)
     call->kind->usage(call, &call->usage);
     if (call->kind->session)
         return;
+    if (!call->usage.known)
+        bound_estimate(call);
     price = call->price ? *call->price : km_call_price(call, call->d);
     if ((!call->pass || call->priced) && !km_price_cost(&price, &call->usage, &call->cost)) {
         call->flags |= KM_CALL_UNPRICED; /* of one that passes its kind has said what it is */
         call->cost = 0;
     }
-    if (!call->usage.known)
-        bound_estimate(call);
+    if (!call->usage.known && call->reserve > 0 && call->cost > call->reserve)
+        call->cost = call->reserve;
 }
 
 /* A wildcard deployment's entry names what was really called. */

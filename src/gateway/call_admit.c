@@ -184,6 +184,7 @@ static int reserve_llm(struct km_call *call, struct km_err *err)
             call->bound_tokens = output = fits;
     }
     call->reserve = worst_cost(call, &p, output);
+    call->reserve_input = km_llm_prompt_upper(&call->req);
     call->reserve_output = output * call->req.choices;
     return 0;
 }

@@ -551,12 +551,8 @@ static void usage(struct km_call *call, struct km_usage *ret)
         *ret = km_llm_stream_usage(&call->stream);
         return;
     }
-    *ret = call->stream.usage;
-    if (ret->known)
-        return;
-    ret->prompt_tokens = km_llm_prompt_estimate(&call->req);
-    ret->completion_tokens =
-        !(call->api->wire & KM_WIRES_WRITE) ? 0 : km_tokens_estimate(km_buf_view(&call->answer));
+    *ret = km_llm_whole_usage(&call->req, &call->stream.usage, &call->arena,
+                              km_buf_view(&call->answer));
 }
 
 const struct km_call_kind km_kind_llm = {

@@ -350,3 +350,65 @@ struct km_usage km_llm_stream_usage(const struct km_llm_stream *s)
     u.completion_tokens = by_text > (int64_t)s->events ? by_text : (int64_t)s->events;
     return u;
 }
+
+/* Members in which answers have what was written, as strings or, for arguments, as objects. */
+static bool is_written(struct km_str name)
+{
+    static const struct km_str names[] = {
+        { "content", 7 },   { "text", 4 },       { "reasoning_content", 17 }, { "reasoning", 9 },
+        { "refusal", 7 },   { "arguments", 9 },  { "thinking", 8 },           { "input", 5 },
+        { "args", 4 },      { "outputText", 10 }, { "generation", 10 },        { "completion", 10 },
+    };
+
+    return km_str_iamong(name, names, sizeof names / sizeof names[0]);
+}
+
+/* written: whatever stands here is. */
+static size_t text_in(const struct km_json *v, bool written, unsigned depth)
+{
+    struct km_json_iter it;
+    const struct km_json *one;
+    struct km_str key, text;
+    size_t n = 0;
+
+    if (km_json_string(v, &text))
+        return written ? text.n : 0;
+    if (depth > KM_JSON_DEPTH)
+        return 0;
+    for (km_json_iter(v, &it); km_json_next(&it, &key, &one);) {
+        bool object = km_json_kind(one) == KM_JSON_OBJECT;
+        bool arguments =
+            object && (km_str_eq(key, KM_STR("input")) || km_str_eq(key, KM_STR("args")));
+
+        n += text_in(one, written || arguments || (is_written(key) && km_json_string(one, &text)),
+                     depth + 1);
+    }
+    return n;
+}
+
+size_t km_llm_whole_text(const struct km_arena *like, struct km_str body)
+{
+    struct km_arena scratch KM_CLEANUP(km_arena_done);
+    const struct km_json *root;
+
+    km_arena_init(&scratch, like->cap, like->pool);
+    return km_json_parse_answer(&scratch, body, &root, NULL) == 0 ? text_in(root, false, 0) : 0;
+}
+
+struct km_usage km_llm_whole_usage(const struct km_llm_request *r, const struct km_usage *said,
+                                   const struct km_arena *like, struct km_str body)
+{
+    bool writes = r->api->wire & KM_WIRES_WRITE;
+    struct km_usage u = *said;
+    int64_t heard;
+
+    if (u.known && (u.completion_tokens > 0 || (!writes && u.prompt_tokens > 0)))
+        return u;
+    heard = writes ? (int64_t)(km_llm_whole_text(like, body) + 3) / 4 : 0;
+    if (u.known && (writes ? heard == 0 : r->api->wire != KM_WIRE_EMBEDDING))
+        return u; /* a ranking need not be counted in tokens */
+    if (writes && heard == 0)
+        heard = km_tokens_estimate(body); /* no text that is known as such: an image, say */
+    return (struct km_usage){ .prompt_tokens = km_llm_prompt_estimate(r),
+                              .completion_tokens = heard };
+}

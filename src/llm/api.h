@@ -215,6 +215,13 @@ void km_llm_stream_init(struct km_llm_stream *s, const struct km_llm_request *r,
 /* What was produced so far, when the upstream did not say. */
 struct km_usage km_llm_stream_usage(const struct km_llm_stream *s);
 
+/* Of a whole answer: what the upstream said, if that can be, else an estimate by its text.  like:
+ * an arena with the cap and pool of a scratch one. */
+struct km_usage km_llm_whole_usage(const struct km_llm_request *r, const struct km_usage *said,
+                                   const struct km_arena *like, struct km_str body);
+/* Bytes of text a model wrote in it: in whatever API's form. */
+size_t km_llm_whole_text(const struct km_arena *like, struct km_str body);
+
 /* Prompt tokens: upper bound for reserving, and a fair guess for missing usage. */
 int64_t km_llm_prompt_upper(const struct km_llm_request *r);
 int64_t km_llm_prompt_estimate(const struct km_llm_request *r);

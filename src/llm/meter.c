@@ -90,6 +90,15 @@ void km_meter_feed(struct km_meter *m, const char *bytes, size_t n, struct km_bu
     km_buf_bytes(out, bytes, n);
 }
 
+/* Of an answer whose usage says nothing, or that nothing came out: is there text all the same? */
+static void note_whole(struct km_meter *m, struct km_str body)
+{
+    size_t text = km_llm_whole_text(m->like, body);
+
+    km_meter_note(m, text || m->stream.usage.known ? text : body.n);
+    m->stream.finished = true;
+}
+
 void km_meter_whole(struct km_meter *m, const struct km_headers *headers, struct km_str body)
 {
     struct km_arena scratch KM_CLEANUP(km_arena_done);
@@ -108,8 +117,9 @@ void km_meter_whole(struct km_meter *m, const struct km_headers *headers, struct
     } else {
         m->kind->read(m, headers, root);
     }
-    if (!m->stream.usage.known && m->stream.text_bytes == 0)
-        km_meter_note(m, body.n);
+    if (m->stream.text_bytes == 0 &&
+        (!m->stream.usage.known || m->stream.usage.completion_tokens == 0))
+        note_whole(m, body);
 }
 
 struct km_usage km_meter_usage(const struct km_meter *m)

@@ -447,3 +447,45 @@ def test_a_second_spelling_of_a_bound_is_reserved(money, says, path, body):
     for more in ({"n_predict": 5}, {"options": {"num_predict": 5}}, {"options": {"num_ctx": 8000}}):
         answer = money.call("POST", path, {"model": "openai/m", **body, **more}, key=key)
         assert answer.status == 200, (more, answer)
+
+
+ESTIMATES = ["null", "[1]", "{}", '{"CAME":0,"WENT":0}', '{"CAME":-5,"WENT":4}',
+             '{"CAME":99999999,"WENT":null}', '{"CAME":3,"WENT":1e300}']
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+@pytest.mark.parametrize("ask", [a for a in ASKS if a != "ollama"])
+def test_an_estimates_tokens_and_cost_are_one_and_below_what_was_reserved(money, says, ask, stream):
+    path, body, (came, went) = ASKS[ask]
+    most = "max_output_tokens" if ask == "responses" else "max_tokens"
+    body = {**body, most: 10, "stream": stream}
+    for report in ESTIMATES:
+        says(report.replace("CAME", came).replace("WENT", went))
+        key = money.new_key()
+        assert money.call("POST", path, body, key=key).status == 200, report
+        row = last_row(money, key)
+        assert row["estimated"] is True, (report, row)
+        assert 0 < row["completion_tokens"] <= 10, (report, row)
+        assert 0 < row["prompt_tokens"] <= len(json.dumps(body)), (report, row)
+        cost = row["prompt_tokens"] * INPUT + row["completion_tokens"] * OUTPUT
+        assert abs(row["spend"] - cost) < 1e-12, (report, row)
+
+
+@pytest.mark.parametrize("path", ["/v1/completions", "/openai/v1/chat/completions"])
+def test_no_tokens_for_a_text_is_an_estimate(money, says, path):
+    says('{"prompt_tokens":0,"completion_tokens":0}')
+    key = money.new_key()
+    body = {"model": "openai/m", "prompt": "hello"} if path == "/v1/completions" else {
+        "model": "openai/m", "messages": TALK}
+    assert money.call("POST", path, body, key=key).status == 200
+    row = last_row(money, key)
+    assert row["estimated"] is True and row["spend"] > 0, row
+
+
+def test_no_tokens_for_an_embedding_is_an_estimate(money, says):
+    says('{"prompt_tokens":0,"total_tokens":0}')
+    key = money.new_key()
+    assert money.call("POST", "/v1/embeddings", {"model": "openai/m", "input": "hello"},
+                      key=key).status == 200
+    row = last_row(money, key)
+    assert row["estimated"] is True and row["spend"] > 0 and not row["completion_tokens"], row
