@@ -26,8 +26,8 @@ static bool produced(const struct km_call *call)
            (call->up_status >= 200 && call->up_status < 300 && call->first_us);
 }
 
-/* Nobody said what was used: more than was agreed it cannot have been.  Before it is priced, so that
- * the row's tokens and its cost tell the same. */
+/* Nobody said what was used: more than was agreed it cannot have been.  Before it is priced, so
+ * that the row's tokens and its cost tell the same. */
 static void bound_estimate(struct km_call *call)
 {
     struct km_usage *u = &call->usage;

@@ -35,7 +35,8 @@ ANSWERS = {
     "src/gateway/objects/call.c": {"reserve"},
     "src/gateway/objects/charge.c": {"count_batch", "km_object_end"},
     "src/gateway/objects/made.c": {"km_made_keep", "km_made_keep_event"},
-    "src/llm/api.c": {"km_llm_error_text", "km_llm_parse_body"},  # which judges the tree itself
+    "src/llm/api.c": {"km_llm_error_text", "km_llm_parse_body",
+                      "km_llm_whole_text"},  # which judges the tree itself
     "src/llm/api/gemini_relay.c": {"read_usage"},
     "src/llm/api/media_count.c": {"km_media_answer"},
     "src/llm/api/messages_answer.c": {"read_usage"},

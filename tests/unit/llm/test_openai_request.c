@@ -267,7 +267,9 @@ static void a_budget_bounds_every_spelling(void **state)
 
 static void a_default_is_no_second_bound(void **state)
 {
-    static const struct km_default_param defaults[] = { { .name = { "n_predict", 9 }, .json = { "500", 3 } } };
+    static const struct km_default_param defaults[] = {
+        { .name = { "n_predict", 9 }, .json = { "500", 3 } }
+    };
     struct fixture *f = *state;
 
     f->d.defaults = defaults;
