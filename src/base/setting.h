@@ -55,8 +55,8 @@ enum km_setting_flag {
     KM_SET_SAFETY = 2,  /* unknown keys below it, or an unset os.environ/NAME, refuse to load */
     KM_SET_OPEN = 4,    /* unknown keys below a TABLE are kept, not warned about (litellm_params) */
     KM_SET_REQUIRED = 8,
-    KM_SET_WARY = 16, /* of a root table: an unknown name that sounds like a restriction
-                         (max_..., deny...) refuses to load */
+    KM_SET_WARY = 16, /* of a root table, or for what is below a row: an unknown name that sounds
+                         like a restriction (max_..., deny...) refuses to load */
 };
 
 struct km_str_list {

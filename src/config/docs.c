@@ -35,7 +35,8 @@ static const char *const intro =
     "- An unknown key is a warning.  It stops the start where it may have been a restriction: a\n"
     "  near miss of a section or of a key that restricts, such a key in the wrong section, a\n"
     "  name with `allowed_`, `deny`, `block`, `disable`, `enforce`, `require`, `max_` or `_limit`\n"
-    "  in one of LiteLLM's sections; unless it is false, null or empty, or listed as above.\n"
+    "  in one of LiteLLM's sections or of kanmon's, any key of `kanmon_settings.limits`, of TLS\n"
+    "  and of what MCP servers may do; unless it is false, null or empty, or listed as above.\n"
     "- `kanmon config check` reports every problem with its place; `kanmon config show` prints\n"
     "  what is in force and where it came from; `kanmon config schema` prints a JSON Schema.\n";
 

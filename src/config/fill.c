@@ -23,7 +23,7 @@
  * below a list, where defaults are not worth showing for every item. */
 #define QUIET (1u << 16)
 #define IN_LIST (1u << 17)
-#define INHERITED (KM_SET_SAFETY | KM_SET_OPEN | QUIET | IN_LIST)
+#define INHERITED (KM_SET_SAFETY | KM_SET_WARY | KM_SET_OPEN | QUIET | IN_LIST)
 
 struct km_str km_fill_path(struct km_arena *arena, struct km_str section, struct km_str name)
 {

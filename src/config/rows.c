@@ -65,6 +65,7 @@ static const struct km_setting own_rows[] = {
 const struct km_settings_table km_config_own_table = { .section = "kanmon_settings",
                                                        .rows = own_rows,
                                                        .size = sizeof(struct own),
+                                                       .flags = KM_SET_WARY,
                                                        .extra = SIZE_MAX };
 
 const struct km_setting *km_part_next(const struct km_settings_table *const *tables,

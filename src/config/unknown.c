@@ -7,6 +7,7 @@
  *     below a safety row                           any unknown key
  *     a near miss of a section                     general_setting: {...}
  *     a near miss of a key that restricts          masterkey: sk-...
+ *     (or of a mapping that holds such keys)       mcp_safty: {approve: always}
  *     such a key of another section                litellm_settings: {master_key: ...}
  *     a name that sounds like a restriction        max_..., deny..., ..._limit
  *     (in the sections that are wary)
@@ -37,6 +38,7 @@ struct guess {
     bool near_restricts; /* so does what it is a near miss of, or it is a section */
     bool far_restricts; /* what it is a near miss of stands in another section */
     struct km_str home; /* the section it belongs in */
+    bool home_works; /* and where it does what it says */
     bool home_restricts;
 };
 
@@ -64,14 +66,29 @@ bool km_name_restricts(struct km_str name)
     return false;
 }
 
+static bool restricts(const struct km_setting *row);
+
+/* Whether a mapping of this table holds such a key, at whatever depth: tables do not recur. */
+static bool table_restricts(const struct km_settings_table *table)
+{
+    if (table->flags & KM_SET_SAFETY)
+        return true;
+    for (const struct km_setting *row = table->rows; row->name; row++)
+        if (restricts(row))
+            return true;
+    return false;
+}
+
 /* Whether a key that never takes effect, for its name is misspelt, may leave a door open. */
 static bool restricts(const struct km_setting *row)
 {
     if (row->class == KM_RESTRICTIVE)
         return true;
-    if (row->class != KM_SUPPORTED || nests(row))
+    if (row->class != KM_SUPPORTED)
         return false;
-    return (row->flags & KM_SET_SAFETY) || km_name_restricts(km_str_c(row->name));
+    if ((row->flags & KM_SET_SAFETY) || km_name_restricts(km_str_c(row->name)))
+        return true;
+    return nests(row) && table_restricts(row->table);
 }
 
 static void consider(struct guess *g, struct km_str name, bool if_near)
@@ -98,14 +115,30 @@ static void consider_rows(struct guess *g, const struct km_settings_table *table
         consider(g, km_str_c(row->name), restricts(row));
 }
 
+/* A list or map of what is served: what is lost of it is served to nobody. */
+static bool offers(const struct km_setting *row)
+{
+    return row->type == KM_SET_TABLE_LIST || row->type == KM_SET_TABLE_MAP;
+}
+
 /* Whether its value is lost protection where a key stands in a section that does not read it.  A
  * default_... of new keys, users or teams is not: who asks for more gets it there, too. */
 static bool guards(const struct km_setting *row, const struct km_node *value)
 {
     if (row->class != KM_RESTRICTIVE)
-        return restricts(row);
+        return restricts(row) && !offers(row);
     return !km_fill_inert(row, value) && (km_name_restricts(km_str_c(row->name)) ||
                                           !km_str_starts(km_str_c(row->name), KM_STR("default_")));
+}
+
+/* The first section that knows the key counts, unless a later one does what it says. */
+static void found_at_home(struct guess *g, struct km_str home, bool works, bool guard)
+{
+    if (g->home.p && (g->home_works || !works))
+        return;
+    g->home = home;
+    g->home_works = works;
+    g->home_restricts |= guard;
 }
 
 /* A key of another section, or a near miss of one of LiteLLM's that restricts. */
@@ -116,10 +149,10 @@ static void look_in(struct guess *g, const struct km_settings_table *table, stru
     for (const struct km_setting *row = table->rows; row->name; row++) {
         struct km_str name = km_str_c(row->name);
 
-        if (km_str_eq(g->want, name) && !g->home.p) {
-            g->home = path;
-            g->home_restricts = guards(row, g->value);
-        } else if (!own && !g->best.n && restricts(row) && km_near_miss(g->want, name)) {
+        if (km_str_eq(g->want, name)) {
+            found_at_home(g, path, row->class == KM_SUPPORTED, guards(row, g->value));
+        } else if (!own && !g->best.n && restricts(row) && !offers(row) &&
+                   km_near_miss(g->want, name)) {
             g->best = name;
             g->far_restricts = true;
         }
@@ -144,13 +177,42 @@ static void look_below(struct guess *g, struct km_arena *arena,
     }
 }
 
+/* A key of kanmon_settings.limits that stands in kanmon_settings, say, or the reverse. */
+static void look_below_own(struct km_fill *fill, struct guess *g, struct km_str section)
+{
+    for (size_t t = 0; fill->tables[t]; t++) {
+        const struct km_settings_table *table = fill->tables[t];
+        struct km_str at = km_str_c(table->section);
+
+        if (!km_section_below(at, KM_STR("kanmon_settings")).n || km_str_eq(at, section))
+            continue;
+        for (const struct km_setting *row = table->rows; row->name; row++)
+            if (km_str_eq(g->want, km_str_c(row->name)))
+                found_at_home(g, at, row->class == KM_SUPPORTED,
+                              (table->flags & KM_SET_SAFETY) || guards(row, g->value));
+    }
+}
+
+/* A whole section of kanmon_settings that stands in one of LiteLLM's: limits: {...}. */
+static void look_for_section(struct km_fill *fill, struct guess *g)
+{
+    for (size_t t = 0; fill->tables[t]; t++)
+        if (km_str_eq(g->want, km_section_below(km_str_c(fill->tables[t]->section),
+                                                KM_STR("kanmon_settings"))))
+            found_at_home(g, KM_STR("kanmon_settings"), true, table_restricts(fill->tables[t]));
+}
+
 static void look_elsewhere(struct km_fill *fill, struct guess *g, struct km_str section)
 {
-    for (size_t h = 0; homes[h] && !g->home.p; h++)
+    for (size_t h = 0; homes[h] && !g->home_works; h++)
         for (size_t t = 0; fill->tables[t]; t++)
             if (strcmp(fill->tables[t]->section, homes[h]) == 0 &&
                 !km_str_eq(section, km_str_c(homes[h])))
                 look_in(g, fill->tables[t], km_str_c(homes[h]));
+    if (km_str_starts(section, KM_STR("kanmon_settings")))
+        look_below_own(fill, g, section);
+    else
+        look_for_section(fill, g);
     for (size_t t = 0; fill->tables[t] && section.n && !g->home.p; t++)
         if (!*fill->tables[t]->section)
             look_below(g, fill->arena, fill->tables[t], KM_STR_NONE);
@@ -223,7 +285,7 @@ void km_fill_unknown(struct km_fill *fill, const struct km_settings_table *table
         if (g.exact && node->k[i]->type == KM_NODE_STR)
             continue;
         look_below(&g, fill->arena, table, path);
-        report(fill, node->k[i], node->v[i], &g, path, inherited & KM_SET_SAFETY);
+        report(fill, node->k[i], node->v[i], &g, path, inherited);
     }
 }
 

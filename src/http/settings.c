@@ -62,6 +62,7 @@ const struct km_settings_table km_http_settings_table = {
     .rows = rows,
     .size = sizeof(struct km_http_settings),
     .extra = SIZE_MAX,
+    .flags = KM_SET_SAFETY,
 };
 
 bool km_body_budget_take(struct km_body_budget *b, int64_t bytes)

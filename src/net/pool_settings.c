@@ -28,4 +28,5 @@ const struct km_settings_table km_pool_settings_table = {
     .rows = rows,
     .size = sizeof(struct km_pool_settings),
     .extra = SIZE_MAX,
+    .flags = KM_SET_WARY,
 };

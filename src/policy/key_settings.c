@@ -16,13 +16,14 @@ static const struct km_setting rows[] = {
       .def = "100000",
       .min = 1,
       .max = 10000000,
-      .flags = KM_SET_RESTART,
+      .flags = KM_SET_RESTART | KM_SET_SAFETY,
       .help = "Most virtual keys held in memory; making one more is refused." },
     { .name = "budget_mode",
       .type = KM_SET_ENUM,
       .offset = offsetof(struct km_key_settings, budget_mode),
       .def = "reserve",
       .choices = modes,
+      .flags = KM_SET_SAFETY,
       .help = "`reserve` takes the worst case of a call from the budget before it starts, so that "
               "calls at once never spend more than max_budget; `litellm` only asks whether spend "
               "is below it." },
@@ -38,6 +39,7 @@ static const struct km_setting rows[] = {
       .def = "-1",
       .min = -1,
       .max = 1000000,
+      .flags = KM_SET_SAFETY,
       .help = "Calls at once of a key that names no max_parallel_requests; -1 or 0: no limit." },
     { 0 },
 };

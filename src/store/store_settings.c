@@ -23,7 +23,7 @@ static const struct km_setting rows[] = {
       .offset = offsetof(struct km_store_settings, accounting),
       .def = "eventual",
       .choices = modes,
-      .flags = KM_SET_RESTART,
+      .flags = KM_SET_RESTART | KM_SET_SAFETY,
       .help = "`strict` commits a call's intent before its first upstream byte and its settlement "
               "before its last byte to the client; `eventual` commits both within commit_time." },
     { .name = "commit_time",
@@ -47,7 +47,7 @@ static const struct km_setting rows[] = {
       .offset = offsetof(struct km_store_settings, unavailable),
       .def = "auto",
       .choices = unavailable,
-      .flags = KM_SET_RESTART,
+      .flags = KM_SET_RESTART | KM_SET_SAFETY,
       .help = "What follows when the store cannot be written, or its file is deleted, replaced or "
               "damaged. `refuse`: calls get 503; while only commits fail, as on a full disk, "
               "eventual accounting refuses keys with a budget after 1 s and all others after 1,000 "

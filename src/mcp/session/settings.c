@@ -84,6 +84,7 @@ static const struct km_setting rows[] = {
     { .name = "mcp_sessions",
       .type = KM_SET_TABLE,
       .table = &session_table,
+      .flags = KM_SET_SAFETY,
       .help = "Bounds of the sessions that MCP clients have with the gateway." },
     { 0 },
 };

@@ -147,6 +147,70 @@ static void mutual_tls_is_not_lost_without_an_error(void **state)
           "E0107");
 }
 
+static void what_protects_here_is_not_lost_by_its_name_or_its_place(void **state)
+{
+    static const char *const inside[] = {
+        "mcp_safty: {approve: always}", "mcpsafety: {approve: always}", "prefix_model: listed",
+        "acounting: strict", "stor_unavailable: refuse", "limits: {bodybytes: 1024}",
+        "limits: {connectionss: 5}", "body_bytes: 1024", "limits: {accounting: strict}",
+        "lisen: [{tls: {cert: c, key: k}}]", "listen: [{tsl: {cert: c, key: k}}]",
+        "listen: [{max_connections: 5}]", "mcp_sesions: {per_key: 5}", "deny_all: true",
+        "upstream: {max_things: 5}", "upstream: {max_per_orgin: 5}",
+    };
+    static const char *const outside[] = {
+        "mcp_safety: {approve: always}", "prefix_models: listed", "accounting: strict",
+        "limits: {body_bytes: 1024}", "mcp_sessions: {per_key: 5}",
+    };
+    char yaml[256];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof inside / sizeof inside[0]; i++) {
+        snprintf(yaml, sizeof yaml, "kanmon_settings: {%s}\n", inside[i]);
+        stops(yaml, "E0103");
+    }
+    for (size_t i = 0; i < sizeof outside / sizeof outside[0]; i++) {
+        snprintf(yaml, sizeof yaml, "general_settings: {%s}\n", outside[i]);
+        stops(yaml, "E0103");
+    }
+    stops("router_settings: {accounting: strict}\n", "E0103");
+}
+
+static void a_key_is_sent_to_the_section_where_it_works(void **state)
+{
+    struct km_diags *diags = check("general_settings: {default_max_parallel_requests: 1}\n");
+    struct km_str help;
+
+    (void)state;
+    assert_int_equal(told(diags, "E0103", "default_max_parallel_requests"), 1);
+    help = km_diags_at(diags, 0)->help;
+    assert_true(km_str_starts(help, KM_STR("it belongs in kanmon_settings.")));
+    km_diags_free(diags);
+}
+
+static void what_protects_nothing_here_is_only_warned_about(void **state)
+{
+    static const char *const files[] = {
+        "kanmon_settings: {log_fromat: json}\n",   "kanmon_settings: {frobnicate: 1}\n",
+        "kanmon_settings: {mcp_tool_serch: {whole: true}}\n",
+        "kanmon_settings: {accounting_: null}\n",  "general_settings: {log_format: json}\n",
+        "litellm_settings: {mcp_servers: {a: {url: 'http://127.0.0.1/x'}}}\n",
+        "kanmon_settings: {deny_all: true, accept_unsupported: [kanmon_settings.deny_all]}\n",
+    };
+    struct km_diags *diags;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        diags = check(files[i]);
+        if (km_diags_count(diags, KM_DIAG_ERROR) || km_diags_count(diags, KM_DIAG_WARNING) != 1)
+            fail_msg("%s: %zu errors, %zu warnings", files[i], km_diags_count(diags, KM_DIAG_ERROR),
+                     km_diags_count(diags, KM_DIAG_WARNING));
+        km_diags_free(diags);
+    }
+    diags = check("kanmon_settings: {deny_all: false, max_it: null}\n");
+    assert_int_equal(km_diags_count(diags, KM_DIAG_ERROR), 0);
+    km_diags_free(diags);
+}
+
 static void litellms_jwt_and_server_keys_are_not_supported_and_not_unknown(void **state)
 {
     struct km_diags *diags =
@@ -197,6 +261,9 @@ int main(void)
         cmocka_unit_test(every_key_that_restricts_stops_the_start_when_it_is_misspelt),
         cmocka_unit_test(every_misspelt_section_stops_the_start),
         cmocka_unit_test(mutual_tls_is_not_lost_without_an_error),
+        cmocka_unit_test(what_protects_here_is_not_lost_by_its_name_or_its_place),
+        cmocka_unit_test(a_key_is_sent_to_the_section_where_it_works),
+        cmocka_unit_test(what_protects_nothing_here_is_only_warned_about),
         cmocka_unit_test(litellms_jwt_and_server_keys_are_not_supported_and_not_unknown),
         cmocka_unit_test(what_is_read_is_not_said_to_have_no_effect),
     };
