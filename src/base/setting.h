@@ -118,8 +118,8 @@ struct km_settings_table {
     size_t extra;                  /* KM_SET_OPEN parents: offset of a `const struct km_node *`
                                    that receives the whole mapping; SIZE_MAX: none.  0 counts
                                    as none where the row is not KM_SET_OPEN */
-    unsigned flags;                /* of a root table: KM_SET_SAFETY or KM_SET_WARY, for what no
-                                      row knows */
+    unsigned flags;                /* of a root table: KM_SET_SAFETY as on each of its rows and for
+                                      what no row knows, or KM_SET_WARY, for that alone */
     size_t parts;                  /* offset of a struct km_setting_parts: what others put below
                                       each mapping of this table; 0: nobody may */
     /* Of a root table: a row, of type TABLE, that stands in every mapping of `under` too.  So a

@@ -279,7 +279,7 @@ static const struct km_node *choose(struct km_fill *fill, const struct km_settin
 
         node = weak ? weak : node;
     }
-    if (absent(node) && !(node && node->from_env && (row->flags & KM_SET_SAFETY))) {
+    if (absent(node)) {
         const struct km_node *def = km_fill_default(fill, row);
 
         node = def ? def : node;
@@ -322,6 +322,10 @@ static void fill_row(struct km_fill *fill, const struct km_settings_table *table
     }
     field = (char *)out + row->offset;
     if (row->type == KM_SET_TABLE) {
+        if (file && file->type == KM_NODE_NULL && file->from_env) {
+            km_fill_unset(fill, file, at, flags);
+            file = NULL;
+        }
         if (absent(file))
             missing(fill, row, map, at);
         fill_table(fill, row, file, at, flags & INHERITED, field);
@@ -359,8 +363,8 @@ void km_fill_all(struct km_fill *fill, void **structs)
 
         structs[i] = km_arena_zalloc(fill->arena, table->size);
         if (structs[i])
-            km_fill_rows(fill, table, absent(node) ? NULL : node, km_str_c(table->section), 0,
-                         structs[i]);
+            km_fill_rows(fill, table, absent(node) ? NULL : node, km_str_c(table->section),
+                         table->flags & KM_SET_SAFETY, structs[i]);
     }
     km_fill_unknown_sections(fill);
     km_fill_unknown_flags(fill);

@@ -306,8 +306,13 @@ static void check_section(struct km_fill *fill, struct km_str section)
 
     while (node && km_str_split(&rest, '.', &part) && part.n)
         node = km_node_get(node, part);
-    if (!node || node->type == KM_NODE_NULL)
+    if (!node)
         return;
+    if (node->type == KM_NODE_NULL) {
+        if (node->from_env) /* it may have held a restriction */
+            km_fill_unset(fill, node, section, KM_SET_SAFETY);
+        return;
+    }
     if (node->type != KM_NODE_MAP) {
         km_diag_add(
             fill->diags, KM_DIAG_ERROR, "E0101", node, NULL, "%.*s: expected a mapping, found %s",

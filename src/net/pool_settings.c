@@ -10,12 +10,14 @@
 
 static const struct km_setting rows[] = {
     { FIELD(max_per_origin), .type = KM_SET_INT, .def = "16384", .min = 1, .max = 65535,
+      .flags = KM_SET_SAFETY,
       .help = "Connections that one worker opens to one upstream at most; further requests wait." },
     { FIELD(max_idle), .type = KM_SET_INT, .def = "256", .min = 0, .max = 65535,
       .help = "Of these, how many are kept open between requests." },
     { FIELD(idle_ms), .type = KM_SET_MS, .def = "55s", .min = 10, .max = 86400000,
       .help = "An idle connection is closed after this time; keep it below the upstream's own." },
     { FIELD(max_waiting), .type = KM_SET_INT, .def = "4096", .min = 0, .max = 1048576,
+      .flags = KM_SET_SAFETY,
       .help = "Requests that wait for a connection to one upstream; one more is refused as "
               "overloaded." },
     { FIELD(connect_ms), .type = KM_SET_MS, .def = "10s", .min = 1, .max = 600000,

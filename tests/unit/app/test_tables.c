@@ -175,6 +175,37 @@ static void what_protects_here_is_not_lost_by_its_name_or_its_place(void **state
     stops("router_settings: {accounting: strict}\n", "E0103");
 }
 
+static void an_unset_variable_in_a_bound_of_kanmons_own_stops_the_start(void **state)
+{
+    static const char *const bounds[] = {
+        "default_max_parallel_requests: os.environ/UNSET", "prefix_models: os.environ/UNSET",
+        "accounting: os.environ/UNSET", "store_unavailable: os.environ/UNSET",
+        "max_keys: os.environ/UNSET", "budget_mode: os.environ/UNSET",
+        "limits: {body_bytes: os.environ/UNSET}", "limits: {connections: os.environ/UNSET}",
+        "listen: [{tls: os.environ/UNSET}]", "mcp_sessions: {per_key: os.environ/UNSET}",
+        "allowed_hosts: os.environ/UNSET",
+        "mcp_safety: os.environ/UNSET", "limits: os.environ/UNSET",
+        "user: os.environ/UNSET", "upstream: {max_waiting: os.environ/UNSET}",
+    };
+    struct km_diags *diags;
+    char yaml[256];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bounds / sizeof bounds[0]; i++) {
+        snprintf(yaml, sizeof yaml, "kanmon_settings: {%s}\n", bounds[i]);
+        stops(yaml, "E0107");
+    }
+    /* Accepted, it has its default: 0 would be out of range. */
+    diags = check("kanmon_settings: {limits: {body_bytes: os.environ/UNSET},\n"
+                  "  accept_unsupported: [kanmon_settings.limits.body_bytes]}\n");
+    assert_int_equal(km_diags_count(diags, KM_DIAG_ERROR), 0);
+    assert_int_equal(told(diags, "W0104", "body_bytes"), 1);
+    km_diags_free(diags);
+    diags = check("kanmon_settings: {log_level: os.environ/UNSET}\n");
+    assert_int_equal(km_diags_count(diags, KM_DIAG_ERROR), 0);
+    km_diags_free(diags);
+}
+
 static void a_key_is_sent_to_the_section_where_it_works(void **state)
 {
     struct km_diags *diags = check("general_settings: {default_max_parallel_requests: 1}\n");
@@ -263,6 +294,7 @@ int main(void)
         cmocka_unit_test(mutual_tls_is_not_lost_without_an_error),
         cmocka_unit_test(what_protects_here_is_not_lost_by_its_name_or_its_place),
         cmocka_unit_test(a_key_is_sent_to_the_section_where_it_works),
+        cmocka_unit_test(an_unset_variable_in_a_bound_of_kanmons_own_stops_the_start),
         cmocka_unit_test(what_protects_nothing_here_is_only_warned_about),
         cmocka_unit_test(litellms_jwt_and_server_keys_are_not_supported_and_not_unknown),
         cmocka_unit_test(what_is_read_is_not_said_to_have_no_effect),
