@@ -14,6 +14,7 @@
 #include "config/load.h"
 
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "base/buf.h"
 #include "config/yaml.h"
@@ -210,7 +211,8 @@ static int load_file(struct loading *l, struct km_str path, const struct km_node
 
     if (r < 0)
         return r;
-    if (km_file_read(km_arena_cstr(l->arena, path), KM_FILE_ANY, &text, &why) < 0)
+    if (km_file_read(km_arena_cstr(l->arena, path), from ? KM_FILE_REGULAR : KM_FILE_ANY, &text,
+                     &why) < 0) /* the command line may name a pipe, and then it is waited for */
         return cannot_read(l, path, from, &why);
     r = km_yaml_parse(l->arena, path, km_buf_view(&text), &yaml_limits, l->diags, ret, l->err);
     if (r == 0)
@@ -277,11 +279,15 @@ static int load_dotenv(struct km_env *env, enum km_env_source source, struct km_
 {
     struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(1 << 20);
     struct km_str file = beside(env->arena, path, km_str_c(name));
+    const char *cstr = km_arena_cstr(env->arena, file);
     struct km_err why;
-    int r = km_file_read(km_arena_cstr(env->arena, file), KM_FILE_ANY, &text, &why);
+    struct stat st;
+    int r = km_file_read(cstr, KM_FILE_REGULAR, &text, &why);
 
-    if (r == KM_E_NOT_FOUND || r == KM_E_INVALID) /* a directory: somebody else's */
+    if (r == KM_E_NOT_FOUND)
         return 0;
+    if (r == KM_E_INVALID && stat(cstr, &st) == 0 && S_ISDIR(st.st_mode))
+        return 0; /* somebody else's; a pipe is refused, for it would be waited for */
     if (r < 0)
         return km_fail(err, KM_E_CONFIG, "cannot read '%.*s': %s", KM_STR_ARG(file), why.text);
     km_env_dotenv(env, source, file, km_buf_view(&text), diags);

@@ -16,6 +16,8 @@
 #include <openssl/err.h>
 #include <stdlib.h>
 
+#include "sys/read_file.h"
+
 static const unsigned char alpn_http1[] = "\x08http/1.1";
 
 const char *km_tls_reason(void)
@@ -68,11 +70,24 @@ void km_tls_ctx_unref(struct km_tls_ctx *ctx)
     free(ctx); /* the first member of what was allocated */
 }
 
+/* OpenSSL opens by path, and would wait for whoever writes a pipe. */
+static int check_file(const char *what, const char *file, struct km_err *err)
+{
+    struct km_err why = { 0 };
+
+    if (km_file_check(file, &why) < 0)
+        return km_fail(err, KM_E_CONFIG, "cannot read the %s '%s': %s", what, file, why.text);
+    return 0;
+}
+
 static int use_certificate(SSL_CTX *ssl, const char *cert_file, const char *key_file,
                            struct km_err *err)
 {
     if (!cert_file || !key_file)
         return km_fail(err, KM_E_CONFIG, "a TLS certificate needs both 'cert' and 'key'");
+    if (check_file("certificate", cert_file, err) < 0 ||
+        check_file("private key", key_file, err) < 0)
+        return KM_E_CONFIG;
     if (SSL_CTX_use_certificate_chain_file(ssl, cert_file) != 1)
         return km_fail(err, KM_E_CONFIG, "cannot read the certificate '%s': %s", cert_file,
                        km_tls_reason());
@@ -102,8 +117,11 @@ static int choose_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_l
 
 static int ask_client_certificates(SSL_CTX *ssl, const char *ca_file, struct km_err *err)
 {
-    STACK_OF(X509_NAME) *names = SSL_load_client_CA_file(ca_file);
+    STACK_OF(X509_NAME) * names;
 
+    if (check_file("client CA", ca_file, err) < 0)
+        return KM_E_CONFIG;
+    names = SSL_load_client_CA_file(ca_file);
     if (!names || SSL_CTX_load_verify_file(ssl, ca_file) != 1) {
         sk_X509_NAME_pop_free(names, X509_NAME_free);
         return km_fail(err, KM_E_CONFIG, "cannot read the client CA '%s': %s", ca_file,
@@ -214,6 +232,8 @@ static int client_init(struct km_tls_client *tls, const struct km_tls_client_arg
     tls->insecure = args->insecure;
     tls->any_host = args->any_host;
     SSL_CTX_set_verify(ssl, args->insecure ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, NULL);
+    if (args->ca_file && check_file("CA certificates", args->ca_file, err) < 0)
+        return KM_E_CONFIG;
     if (args->ca_file && SSL_CTX_load_verify_file(ssl, args->ca_file) != 1)
         return km_fail(err, KM_E_CONFIG, "cannot read the CA certificates '%s': %s", args->ca_file,
                        km_tls_reason());

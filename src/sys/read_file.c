@@ -22,6 +22,22 @@ static int fail(int error, struct km_err *err)
     return km_fail(err, none ? KM_E_NOT_FOUND : KM_E_SYSTEM, "%s", strerror(error));
 }
 
+static int check_kind(const struct stat *st, enum km_file_kind kind, struct km_err *err)
+{
+    if (S_ISDIR(st->st_mode))
+        return km_fail(err, KM_E_INVALID, "it is a directory");
+    if (kind == KM_FILE_REGULAR && !S_ISREG(st->st_mode))
+        return km_fail(err, KM_E_INVALID, "it is no regular file");
+    return 0;
+}
+
+int km_file_check(const char *path, struct km_err *err)
+{
+    struct stat st;
+
+    return stat(path, &st) < 0 ? 0 : check_kind(&st, KM_FILE_REGULAR, err);
+}
+
 int km_file_read_fd(int fd, enum km_file_kind kind, struct km_buf *out, struct km_err *err)
 {
     char chunk[CHUNK];
@@ -30,10 +46,8 @@ int km_file_read_fd(int fd, enum km_file_kind kind, struct km_buf *out, struct k
 
     if (fstat(fd, &st) < 0)
         return fail(errno, err);
-    if (S_ISDIR(st.st_mode))
-        return km_fail(err, KM_E_INVALID, "it is a directory");
-    if (kind == KM_FILE_REGULAR && !S_ISREG(st.st_mode))
-        return km_fail(err, KM_E_INVALID, "it is no regular file");
+    if (check_kind(&st, kind, err) < 0)
+        return KM_E_INVALID;
     while ((n = read(fd, chunk, sizeof chunk)) != 0 && !km_buf_failed(out)) {
         if (n < 0 && errno != EINTR)
             break;

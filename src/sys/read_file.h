@@ -24,5 +24,8 @@ int km_file_read(const char *path, enum km_file_kind kind, struct km_buf *out,
 /* The same of what is open already, to its end; fd stays the caller's. */
 int km_file_read_fd(int fd, enum km_file_kind kind, struct km_buf *out,
                     struct km_err *err) KM_MUST_USE;
+/* Whether a library that opens by path may be given this one: KM_E_INVALID if there is something
+ * else than a regular file, which might be waited for.  What is not there is left to it. */
+int km_file_check(const char *path, struct km_err *err) KM_MUST_USE;
 
 #endif

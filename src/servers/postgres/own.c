@@ -287,7 +287,7 @@ int km_pg_own_load(struct km_pg_server *s, const char *path, struct km_err *err)
         return km_fail(err, KM_E_NOMEM, "out of memory");
     km_arena_init(&own->arena, ARENA_BYTES, NULL);
     s->own = own;
-    r = km_file_read(path, KM_FILE_ANY, &text, err);
+    r = km_file_read(path, KM_FILE_REGULAR, &text, err);
     if (r < 0)
         r = km_fail(err, KM_E_CONFIG, "definitions: '%s' cannot be read: %s", path, err->text);
     if (r == 0)

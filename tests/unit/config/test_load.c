@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <cmocka.h>
 
 #include "base/arena.h"
@@ -144,6 +145,27 @@ static void an_include_that_is_not_there_or_goes_round_is_refused(void **state)
     load(&l, "include: a.yaml\n");
     assert_fails(&l, "a.yaml:2:1");
     done(&l);
+}
+
+static void a_pipe_beside_the_file_is_refused_and_not_waited_for(void **state)
+{
+    static const char *const names[] = { "a.yaml", ".env" };
+    struct loaded l;
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        const char *path;
+
+        init(&l);
+        path = files_add(&l.files, names[i], "");
+        assert_int_equal(unlink(path), 0);
+        assert_int_equal(mkfifo(path, 0600), 0);
+        load(&l, i ? "model_list: []\n" : "include: [a.yaml]\n");
+        assert_int_equal(l.r, KM_E_CONFIG);
+        if (!strstr(i ? l.err.text : km_buf_cstr(&l.text), "it is no regular file"))
+            fail_msg("%s: %s %s", names[i], l.err.text, km_buf_cstr(&l.text));
+        done(&l);
+    }
 }
 
 static void variables_come_from_the_process_the_file_and_dotenv(void **state)
@@ -367,6 +389,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(includes_append_lists_and_replace_the_rest),
         cmocka_unit_test(an_include_that_is_not_there_or_goes_round_is_refused),
+        cmocka_unit_test(a_pipe_beside_the_file_is_refused_and_not_waited_for),
         cmocka_unit_test(variables_come_from_the_process_the_file_and_dotenv),
         cmocka_unit_test(a_variable_that_is_not_set_leaves_no_value_and_a_warning),
         cmocka_unit_test(credentials_fill_what_a_deployment_leaves_out),

@@ -3,6 +3,7 @@
 #include "tls_fixture.h"
 
 #include <pthread.h>
+#include <sys/stat.h>
 
 /* The client's error when it meets this server. */
 static struct km_err refusal(struct tls_env *env, const struct identity *id, const char *host)
@@ -192,13 +193,15 @@ static void unusable_files_are_named(void **state)
 {
     struct tls_env *env = *state;
     const struct certs *c = env->certs;
-    char locked[128];
+    char locked[128], pipe[128];
     struct km_tls_server *server = NULL;
     struct km_tls_client *client = NULL;
     struct km_err err;
     FILE *f;
 
     snprintf(locked, sizeof locked, "%s/locked.key", c->dir);
+    snprintf(pipe, sizeof pipe, "%s/pipe", c->dir);
+    assert_int_equal(mkfifo(pipe, 0600), 0);
     assert_non_null(f = fopen(locked, "w"));
     PEM_write_PrivateKey(f, c->server.key, EVP_aes_128_cbc(), (const unsigned char *)"pw", 2, NULL,
                          NULL);
@@ -210,11 +213,15 @@ static void unusable_files_are_named(void **state)
         { c->server.cert_file, c->renewed.key_file, NULL },
         { c->server.cert_file, locked, NULL },
         { c->server.cert_file, NULL, NULL },
+        { pipe, c->server.key_file, NULL }, /* nothing waits for whoever writes it */
+        { c->server.cert_file, pipe, NULL },
+        { c->server.cert_file, c->server.key_file, pipe },
         { c->server.cert_file, c->server.key_file, "/no/such-ca.pem" },
         { c->server.key_file, c->server.key_file, NULL },
     };
     static const char *const named[] = { "/no/such.pem", "/no/such.key", "renewed.key",
-                                         "locked.key",   "'key'",        "/no/such-ca.pem",
+                                         "locked.key",   "'key'",        "regular",
+                                         "regular", "regular", "/no/such-ca.pem",
                                          "server.key" };
 
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
@@ -230,6 +237,7 @@ static void unusable_files_are_named(void **state)
     assert_int_equal(km_tls_client_new(&half, &client, &err), KM_E_CONFIG);
     assert_null(client);
     unlink(locked);
+    unlink(pipe);
 }
 
 int main(void)
