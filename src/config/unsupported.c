@@ -106,6 +106,8 @@ static bool inert_scalar(const struct km_setting *row, const struct km_node *nod
 
 bool km_fill_inert(const struct km_setting *row, const struct km_node *node)
 {
+    if (node->type == KM_NODE_STR && !node->text.n)
+        return !node->from_env; /* a variable was hardly set in order to be empty */
     if (node->type < KM_NODE_SEQ)
         return inert_scalar(row, node);
     if (node->type == KM_NODE_MAP)

@@ -230,6 +230,7 @@ static void what_says_nothing_is_not_worth_a_word(void **state)
            "  database_args: {}, ui_access_mode: ''}\n",
            0, 0, NULL);
     expect("router_settings: {fallbacks: [], cache_responses: false}\n", 0, 0, NULL);
+    expect("general_settings: {admin_only_routes: '', custom_auth: ''}\n", 0, 0, NULL);
     expect("general_settings: {store_model_in_db: true}\n", 0, 1, "has no effect here");
     /* Where false is what switches something, true says nothing. */
     expect("litellm_settings: {ssl_verify: false}\n", 0, 1, "has no effect here");
