@@ -34,11 +34,6 @@ static uint64_t fold_eight(uint64_t w)
     return w | (from_a & ~past_z & ~w & HIGHS) >> 2;
 }
 
-bool km_str_ieq(struct km_str a, struct km_str b)
-{
-    return a.n == b.n && km_str_istarts(a, b);
-}
-
 bool km_str_iamong(struct km_str s, const struct km_str *v, size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -63,19 +58,17 @@ static bool same_eight(const char *p, const char *q)
     return a == b || fold_eight(a) == fold_eight(b);
 }
 
-bool km_str_istarts(struct km_str s, struct km_str prefix)
+bool km_str_isame(const char *a, const char *b, size_t n)
 {
     size_t i = 0;
 
-    if (s.n < prefix.n)
-        return false;
-    for (; prefix.n - i >= 8; i += 8)
-        if (!same_eight(s.p + i, prefix.p + i))
+    for (; n - i >= 8; i += 8)
+        if (!same_eight(a + i, b + i))
             return false;
-    if (i > 0 && i < prefix.n) /* the rest, with some of what was compared before it */
-        return same_eight(s.p + prefix.n - 8, prefix.p + prefix.n - 8);
-    for (; i < prefix.n; i++)
-        if (s.p[i] != prefix.p[i] && fold(s.p[i]) != fold(prefix.p[i]))
+    if (i > 0 && i < n) /* the rest, with some of what was compared before it */
+        return same_eight(a + n - 8, b + n - 8);
+    for (; i < n; i++)
+        if (a[i] != b[i] && fold(a[i]) != fold(b[i]))
             return false;
     return true;
 }
