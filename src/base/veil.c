@@ -1,28 +1,36 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* veil.c - see veil.h for the contract.
  *
- * Values are found by the first six characters: a bitmap of their hashes says at almost every
- * place that nothing begins there, a chain of candidates is compared where it does not.
+ * Values are found by their first six characters: at each place these are hashed, and a chain of
+ * candidates is compared.
  *
  *     text   ...  "key sk-\u0061bcdef..." ...
- *                      ^ next() reads one character, decoding \uXXXX, \/ and %XX on the way
- *     bits   [hash of 6] ──> heads[hash] ──> value ──> value
+ *                      ^ read_char() reads one, decoding \uXXXX, \/ and %XX on the way
+ *            [hash of 6] ──> heads[hash] ──> value ──> value
+ *
+ * Fields of answers that went well pass, too, and hold none: a bitmap knows every three characters
+ * that stand within the first six of a value, so that a look at each fourth place, without a lock,
+ * tells of a text without escapes that no value begins in it.
  *
  * So a value is found in whichever escapes an upstream put it.  Places are tried from left to
  * right and the longest value wins; then the forms are tried, which begin at a word's beginning.
  *
- * All of it is for texts of failures: it takes some nanoseconds a byte, and a lock.
+ * The rest is for texts of failures: it takes some nanoseconds a byte, and a lock.
  */
 #include "base/veil.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "base/encode.h"
 #include "base/list.h"
+#include "base/veil_forms.h"
 
 #define KEY 6 /* characters by which values are found */
 #define BUCKETS 4096
+#define STRIDE (KEY - 2) /* places between two looks, of three characters each */
+#define HINT_BITS 17
 #define LINE_LEAST 16 /* of a value of several lines */
 #define TAIL_LEAST 8 /* of a value at the end of a text that was cut there */
 
@@ -36,6 +44,8 @@ struct value {
 
 struct km_veil {
     pthread_rwlock_t lock;
+    /* Set before a value can be sent anywhere, and never cleared: one too many costs a look. */
+    _Atomic uint64_t hints[(1 << HINT_BITS) / 64];
     struct value *heads[BUCKETS];
     struct km_list values[2]; /* of the configuration; passing */
     size_t bytes[2];
@@ -85,17 +95,22 @@ static unsigned bucket_of(const char key[KEY])
     return (h ^ h >> 13) % BUCKETS;
 }
 
-static bool is_alnum(char c)
+/* Where the hint of these three characters stands. */
+static uint32_t hint_at(const char *p)
 {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    uint32_t three = (uint32_t)(unsigned char)p[0] | (uint32_t)(unsigned char)p[1] << 8 |
+                     (uint32_t)(unsigned char)p[2] << 16;
+
+    return three * 2654435761u >> (32 - HINT_BITS);
 }
 
-static bool has_digit(struct km_str s)
+static void add_hints(struct km_veil *v, struct km_str value)
 {
-    for (size_t i = 0; i < s.n; i++)
-        if (s.p[i] >= '0' && s.p[i] <= '9')
-            return true;
-    return false;
+    for (size_t i = 0; i < STRIDE; i++) {
+        uint32_t at = hint_at(value.p + i);
+
+        atomic_fetch_or_explicit(&v->hints[at / 64], UINT64_C(1) << at % 64, memory_order_relaxed);
+    }
 }
 
 static void forget(struct km_veil *v, struct value *x)
@@ -133,6 +148,7 @@ static void add_locked(struct km_veil *v, struct km_str s, bool passing)
         return;
     *x = (struct value){ .next = v->heads[b], .passing = passing, .n = s.n };
     memcpy(x->p, s.p, s.n);
+    add_hints(v, s);
     v->heads[b] = x;
     km_list_push(&v->values[passing], &x->link);
     v->bytes[passing] += s.n;
@@ -143,7 +159,7 @@ static void add_locked(struct km_veil *v, struct km_str s, bool passing)
 static void add_one(struct km_veil *v, struct km_str s, bool passing)
 {
     s = km_str_trim(s);
-    if (s.n < KM_VEIL_LEAST || s.n > KM_VEIL_BYTES / 16 || (s.n < 8 && !has_digit(s)))
+    if (s.n < KM_VEIL_LEAST || s.n > KM_VEIL_BYTES / 16 || (s.n < 8 && !km_veil_has_digit(s)))
         return;
     pthread_rwlock_wrlock(&v->lock);
     add_locked(v, s, passing);
@@ -256,7 +272,7 @@ static int hex4(struct km_str s)
 }
 
 /* The character at i as it was meant, and how many bytes it takes here. */
-static size_t meant(struct km_str s, size_t i, char *ret)
+static size_t read_char(struct km_str s, size_t i, char *ret)
 {
     char c = s.p[i];
     struct km_str rest = km_str_skip(s, i + 1);
@@ -286,7 +302,7 @@ static size_t takes(struct km_str s, size_t i, char c)
         return 1;
     if (s.p[i] != '\\' && s.p[i] != '%')
         return 0;
-    n = meant(s, i, &got);
+    n = read_char(s, i, &got);
     return got == c ? n : 0;
 }
 
@@ -313,7 +329,7 @@ static size_t covers(struct km_str s, size_t at, const struct value *x)
     }
     if (k < x->n)
         return k >= TAIL_LEAST && is_end(s, i) ? s.n - at : 0;
-    if (x->n < 16 && ((i < s.n && is_alnum(s.p[i])) || (at > 0 && is_alnum(s.p[at - 1]))))
+    if (x->n < 16 && ((i < s.n && km_veil_alnum(s.p[i])) || (at > 0 && km_veil_alnum(s.p[at - 1]))))
         return 0; /* a part of a word */
     return i - at;
 }
@@ -341,7 +357,7 @@ static size_t by_value(const struct km_veil *v, struct km_str s, size_t at)
         return 0;
     for (; k < KEY && i < s.n; k++) {
         escaped = escaped || s.p[i] == '\\' || s.p[i] == '%';
-        i += meant(s, i, &key[k]);
+        i += read_char(s, i, &key[k]);
     }
     if (k == KEY)
         n = longest(v, s, at, key);
@@ -350,151 +366,10 @@ static size_t by_value(const struct km_veil *v, struct km_str s, size_t at)
     return n;
 }
 
-/* --- by form --- */
-
-enum alphabet { ALNUM, NAME, TOKEN }; /* letters and digits; with - and _; what RFC 6750 allows */
-
-static bool is_of(enum alphabet a, char c)
-{
-    if (is_alnum(c))
-        return true;
-    if (a == ALNUM)
-        return false;
-    return c == '-' || c == '_' || (a == TOKEN && (c == '.' || c == '+' || c == '/' || c == '='));
-}
-
-static const struct {
-    const char *begins;
-    enum alphabet alphabet;
-    size_t least; /* behind the beginning */
-} forms[] = {
-    { "sk-", NAME, 8 },          { "sk_", NAME, 16 },      { "AKIA", ALNUM, 12 },
-    { "ASIA", ALNUM, 12 },       { "ABSK", TOKEN, 20 },    { "ghp_", ALNUM, 16 },
-    { "gho_", ALNUM, 16 },       { "ghu_", ALNUM, 16 },    { "ghs_", ALNUM, 16 },
-    { "ghr_", ALNUM, 16 },       { "github_pat_", NAME, 16 }, { "glpat-", NAME, 16 },
-    { "xoxa-", NAME, 10 },       { "xoxb-", NAME, 10 },    { "xoxe-", NAME, 10 },
-    { "xoxp-", NAME, 10 },       { "xoxr-", NAME, 10 },    { "xoxs-", NAME, 10 },
-    { "xapp-", NAME, 10 },       { "hf_", ALNUM, 16 },     { "gsk_", ALNUM, 16 },
-    { "xai-", NAME, 16 },        { "pplx-", NAME, 16 },    { "nvapi-", NAME, 16 },
-    { "AIza", NAME, 30 },        { "ya29.", TOKEN, 16 },   { "eyJ", TOKEN, 24 },
-    { "AQoDYXdz", TOKEN, 16 },   { "IQoJb3JpZ2lu", TOKEN, 16 }, { "FwoGZXIvYXdz", TOKEN, 16 },
-};
-
-static size_t run_of(enum alphabet a, struct km_str s, size_t at)
-{
-    size_t i = at;
-
-    while (i < s.n && is_of(a, s.p[i]))
-        i++;
-    return i - at;
-}
-
-static size_t by_beginning(struct km_str s, size_t at)
-{
-    struct km_str rest = km_str_skip(s, at);
-
-    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
-        struct km_str begins = km_str_c(forms[i].begins);
-        size_t n;
-
-        if (!km_str_starts(rest, begins))
-            continue;
-        n = run_of(forms[i].alphabet, s, at + begins.n);
-        if (n >= forms[i].least)
-            return begins.n + n;
-    }
-    return 0;
-}
-
-/* Capitals behind small letters: base64, and no word of a sentence. */
-static bool has_humps(struct km_str s)
-{
-    for (size_t i = 1; i < s.n; i++)
-        if (s.p[i] >= 'A' && s.p[i] <= 'Z' && s.p[i - 1] >= 'a' && s.p[i - 1] <= 'z')
-            return true;
-    return false;
-}
-
-/* "Bearer x": x is a credential where no word of a sentence looks so.  The scheme stays. */
-static size_t by_scheme(struct km_str s, size_t at, size_t *ret_keep)
-{
-    static const struct km_str schemes[] = { { "bearer", 6 }, { "basic", 5 }, { "token", 5 } };
-    struct km_str rest = km_str_skip(s, at), value;
-
-    for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
-        size_t from = schemes[i].n, n;
-
-        if (!km_str_istarts(rest, schemes[i]))
-            continue;
-        while (from < rest.n && (rest.p[from] == ' ' || rest.p[from] == '+' || rest.p[from] == ':'))
-            from++;
-        if (km_str_starts(km_str_skip(rest, from), KM_STR("%20")))
-            from += 3;
-        n = run_of(TOKEN, rest, from);
-        value = km_str_sub(rest, from, n);
-        if (from == schemes[i].n || n < 8 || (n < 20 && !has_digit(value) && !has_humps(value)) ||
-            km_str_chr(value, '=') + 3 < value.n) /* a parameter: realm=... */
-            continue;
-        *ret_keep = from;
-        return from + n;
-    }
-    return 0;
-}
-
-static size_t by_pem(struct km_str s, size_t at)
-{
-    struct km_str rest = km_str_skip(s, at);
-    size_t end;
-
-    if (!km_str_starts(rest, KM_STR("-----BEGIN ")) ||
-        km_str_find(km_str_sub(rest, 0, 64), KM_STR("PRIVATE KEY-----")) >= 64)
-        return 0;
-    end = km_str_find(rest, KM_STR("-----END "));
-    return end < rest.n ? end : rest.n;
-}
-
-/* "://user:password@": the password. */
-static size_t by_userinfo(struct km_str s, size_t at, size_t *ret_keep)
-{
-    struct km_str rest = km_str_skip(s, at);
-    size_t colon = 0;
-
-    if (!km_str_starts(rest, KM_STR("://")))
-        return 0;
-    for (size_t i = 3; i < rest.n && i < 1024; i++) {
-        char c = rest.p[i];
-
-        if (c == '@')
-            break;
-        if (c <= ' ' || c == '/' || c == '"' || c == '?' || c == '#')
-            return 0;
-        colon = colon == 0 && c == ':' ? i : colon;
-    }
-    if (colon == 0 || km_str_chr(rest, '@') >= 1024 || km_str_chr(rest, '@') == rest.n)
-        return 0;
-    *ret_keep = colon + 1;
-    return km_str_chr(rest, '@');
-}
-
-/* Bytes from `at` on that look like a credential, of which the first *ret_keep may stay. */
-static size_t by_form(struct km_str s, size_t at, size_t *ret_keep)
-{
-    char before = at > 0 ? s.p[at - 1] : ' ';
-    size_t n = 0;
-
-    if (s.p[at] == ':')
-        return by_userinfo(s, at, ret_keep);
-    if (s.p[at] == '-')
-        return by_pem(s, at);
-    if (!is_alnum(s.p[at]) || (is_of(NAME, before) && !(at > 1 && s.p[at - 2] == '\\')))
-        return 0;
-    n = by_beginning(s, at);
-    return n ? n : by_scheme(s, at, ret_keep);
-}
-
 /* --- the cut --- */
 
-static bool cut(const struct km_veil *v, struct km_str text, bool also_forms, struct km_buf *out)
+static bool cut_text(const struct km_veil *v, struct km_str text, bool also_forms,
+                     struct km_buf *out)
 {
     size_t from = 0, at = 0;
     bool any = false;
@@ -503,7 +378,7 @@ static bool cut(const struct km_veil *v, struct km_str text, bool also_forms, st
         size_t keep = 0, n = by_value(v, text, at);
 
         if (n == 0 && also_forms)
-            n = by_form(text, at, &keep);
+            n = km_veil_form(text, at, &keep);
         if (n <= keep) {
             at++;
             continue;
@@ -525,7 +400,7 @@ static bool cut_locked(struct km_veil *v, struct km_str text, bool also_forms, s
 
     if (v)
         pthread_rwlock_rdlock(&v->lock);
-    any = cut(v, text, also_forms, out);
+    any = cut_text(v, text, also_forms, out);
     if (v)
         pthread_rwlock_unlock(&v->lock);
     return any;
@@ -536,9 +411,23 @@ bool km_veil_cut(struct km_veil *v, struct km_str text, struct km_buf *out)
     return cut_locked(v, text, true, out);
 }
 
+/* false: no value begins in it, nor the beginning of one that a text's end cut. */
+static bool may_hold(const struct km_veil *v, struct km_str text)
+{
+    if (text.n < KM_VEIL_LEAST)
+        return false;
+    for (size_t i = STRIDE - 1; i + 3 <= text.n; i += STRIDE) {
+        uint32_t at = hint_at(text.p + i);
+
+        if (atomic_load_explicit(&v->hints[at / 64], memory_order_relaxed) >> at % 64 & 1)
+            return true;
+    }
+    return memchr(text.p, '\\', text.n) || memchr(text.p, '%', text.n);
+}
+
 bool km_veil_cut_known(struct km_veil *v, struct km_str text, struct km_buf *out)
 {
-    return v && text.n >= KM_VEIL_LEAST && cut_locked(v, text, false, out);
+    return v && may_hold(v, text) && cut_locked(v, text, false, out);
 }
 
 void km_veil_text(struct km_veil *v, char *text, size_t size)

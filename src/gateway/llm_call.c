@@ -344,12 +344,11 @@ void km_call_answer_head(struct km_call *call, const struct km_response *respons
     km_buf_reset(b);
     for (size_t i = 0; i < response->headers.n && b->n < UP_HEAD_BYTES; i++) {
         const struct km_header *h = &response->headers.v[i];
-        struct km_str value = h->value;
+        struct km_str value;
 
         if (not_for_client(h->name))
             continue;
-        if (!km_str_istarts(h->name, KM_STR("content-")))
-            value = km_veil_field(call->w->gw->veil, &call->arena, value);
+        value = km_veil_field(call->w->gw->veil, &call->arena, h->value);
         km_buf_str(b, KM_STR("llm_provider-"));
         km_buf_str(b, h->name);
         km_buf_str(b, KM_STR(": "));

@@ -23,22 +23,26 @@ void km_veil_learn(struct km_veil *veil, const struct km_snapshot *snap)
         km_veil_add_head(veil, km_models_at(snap->models, i)->head, false);
 }
 
-struct km_str km_veil_str(struct km_veil *veil, struct km_arena *arena, struct km_str text)
+typedef bool veil_fn(struct km_veil *veil, struct km_str text, struct km_buf *out);
+
+static struct km_str cut_by(veil_fn *fn, struct km_veil *veil, struct km_arena *arena,
+                            struct km_str text)
 {
     struct km_buf cut KM_CLEANUP(km_buf_done) = KM_BUF(4 * text.n + 4096);
 
-    if (!km_veil_cut(veil, text, &cut))
+    if (!fn(veil, text, &cut))
         return text;
     return km_buf_failed(&cut) ? KM_STR_NONE : km_arena_str(arena, km_buf_view(&cut));
 }
 
+struct km_str km_veil_str(struct km_veil *veil, struct km_arena *arena, struct km_str text)
+{
+    return cut_by(km_veil_cut, veil, arena, text);
+}
+
 struct km_str km_veil_field(struct km_veil *veil, struct km_arena *arena, struct km_str value)
 {
-    struct km_buf cut KM_CLEANUP(km_buf_done) = KM_BUF(4 * value.n + 4096);
-
-    if (!km_veil_cut_known(veil, value, &cut))
-        return value;
-    return km_buf_failed(&cut) ? KM_STR_NONE : km_arena_str(arena, km_buf_view(&cut));
+    return cut_by(km_veil_cut_known, veil, arena, value);
 }
 
 void km_veil_answer(struct km_call *call)

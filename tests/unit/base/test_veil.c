@@ -160,6 +160,53 @@ static void what_passes_makes_nobody_forget_the_configuration(void **state)
     km_veil_free(v);
 }
 
+/* What is known alone is looked for in strides: it is found at whichever place it stands. */
+static void a_known_value_is_found_at_every_place(void **state)
+{
+    static const char *const values[] = { "aB3-xy", "k7_Qz/9", SECRET, "QQ%41\\u0041-1" };
+    char text[128];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
+        struct km_str value = km_str_c(values[i]);
+        struct km_veil *v = km_veil_new();
+
+        km_veil_add(v, value);
+        for (size_t at = 0; at < 24; at++)
+            for (size_t behind = 0; behind < 6; behind++) {
+                struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(4096);
+
+                memset(text, ' ', sizeof text);
+                memcpy(text + at, value.p, value.n);
+                if (!km_veil_cut_known(v, km_str(text, at + value.n + behind), &out))
+                    fail_msg("'%s' stays at %zu of %zu", value.p, at, at + value.n + behind);
+                assert_int_equal(out.n, at + strlen(KM_VEIL_MARK) + behind);
+            }
+        km_veil_free(v);
+    }
+}
+
+static void a_known_value_is_found_in_escapes_and_cut_short(void **state)
+{
+    static const char *const texts[] = {
+        "C4nary%2BOf%2fThe%3DDeployment",
+        "%43%34nary+Of/The=Deployment",
+        "key=C4nary+O",
+        "https://x/?a=C4nary+Of...",
+    };
+    struct km_veil *v = km_veil_new();
+
+    (void)state;
+    km_veil_add(v, KM_STR(SECRET));
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(4096);
+
+        if (!km_veil_cut_known(v, km_str_c(texts[i]), &out))
+            fail_msg("'%s' stays", texts[i]);
+    }
+    km_veil_free(v);
+}
+
 static void a_text_in_place_stays_in_its_room(void **state)
 {
     char text[32] = "k sk-12345678";
@@ -184,6 +231,8 @@ int main(void)
         cmocka_unit_test(words_of_errors_stay),
         cmocka_unit_test(header_lines_and_keys_of_several_lines_are_told),
         cmocka_unit_test(what_passes_makes_nobody_forget_the_configuration),
+        cmocka_unit_test(a_known_value_is_found_at_every_place),
+        cmocka_unit_test(a_known_value_is_found_in_escapes_and_cut_short),
         cmocka_unit_test(a_text_in_place_stays_in_its_room),
     };
 
