@@ -90,6 +90,12 @@ void km_meter_feed(struct km_meter *m, const char *bytes, size_t n, struct km_bu
     km_buf_bytes(out, bytes, n);
 }
 
+/* Of a vendor's own call it is not known. */
+static bool writes(const struct km_meter *m)
+{
+    return !m->kind->api || (m->kind->api->wire & KM_WIRES_WRITE);
+}
+
 /* Of an answer whose usage says nothing, or that nothing came out: is there text all the same? */
 static void note_whole(struct km_meter *m, struct km_str body)
 {
@@ -118,7 +124,7 @@ void km_meter_whole(struct km_meter *m, const struct km_headers *headers, struct
         m->kind->read(m, headers, root);
     }
     if (m->stream.text_bytes == 0 &&
-        (!m->stream.usage.known || m->stream.usage.completion_tokens == 0))
+        (!m->stream.usage.known || (m->stream.usage.completion_tokens == 0 && writes(m))))
         note_whole(m, body);
 }
 

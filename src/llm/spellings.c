@@ -12,11 +12,19 @@
 static const struct km_str names[KM_SPELLING_COUNT] = { KM_SPELLINGS(NAME) };
 #undef NAME
 
+#define ENDLESS (-2) /* Ollama knows two of them: without an end, and until the context is full */
+
 static const struct km_str inner = { "num_predict", 11 }; /* of options */
 
 static bool is_choices(size_t i)
 {
     return i == KM_SPELLING_N || i == KM_SPELLING_BEST_OF;
+}
+
+/* Those of which a negative number means as many as there is room for. */
+static bool may_be_endless(size_t i)
+{
+    return i == KM_SPELLING_N_PREDICT || i == KM_SPELLING_NUM_PREDICT || i == KM_SPELLING_OPTIONS;
 }
 
 /* Of an engine's options, an object: of what is none it reads nothing. */
@@ -31,25 +39,28 @@ static int read_options(struct km_llm_request *r, struct km_arena *arena, int64_
         return 0;
     in.body = km_json_value(r->body, &r->spellings[KM_SPELLING_OPTIONS]);
     e = km_llm_read_inside(arena, in.body, &inner, 1, &found, err);
-    return e == 0 ? km_llm_read_count(&in, &found, "options.num_predict", 0, KM_LLM_TOKENS_MOST,
-                                      value, err)
+    return e == 0 ? km_llm_read_count(&in, &found, "options.num_predict", ENDLESS,
+                                      KM_LLM_TOKENS_MOST, value, err)
                   : e;
 }
 
-static int read_one(struct km_llm_request *r, struct km_arena *arena, size_t i, struct km_err *err)
+static int read_one(struct km_llm_request *r, struct km_arena *arena, size_t i, bool *endless,
+                    struct km_err *err)
 {
     bool choices = is_choices(i);
-    int64_t value = -1;
+    int64_t value = INT64_MIN, least = choices ? 1 : may_be_endless(i) ? ENDLESS : 0;
     int e;
 
     if (i == KM_SPELLING_OPTIONS)
         e = read_options(r, arena, &value, err);
     else
-        e = km_llm_read_count(r, &r->spellings[i], names[i].p, choices,
+        e = km_llm_read_count(r, &r->spellings[i], names[i].p, least,
                               choices ? KM_CHOICES_MOST : KM_LLM_TOKENS_MOST, &value, err);
-    if (e < 0 || value < 0)
+    if (e < 0 || value == INT64_MIN)
         return e;
-    if (choices) {
+    if (value < 0) {
+        *endless = true;
+    } else if (choices) {
         r->choices_said = true;
         r->choices = value > r->choices ? value : r->choices;
     } else if (value > r->max_tokens) {
@@ -61,6 +72,7 @@ static int read_one(struct km_llm_request *r, struct km_arena *arena, size_t i, 
 int km_spellings_read(struct km_llm_request *r, struct km_arena *arena, uint32_t own,
                       struct km_err *err)
 {
+    bool endless = false;
     int e;
 
     r->spelled &= ~own;
@@ -72,16 +84,18 @@ int km_spellings_read(struct km_llm_request *r, struct km_arena *arena, uint32_t
     e = km_json_spans(r->body, names, KM_SPELLING_COUNT, r->spellings, NULL, err);
     for (size_t i = 0; e == 0 && i < KM_SPELLING_COUNT; i++)
         if (r->spelled >> i & 1)
-            e = read_one(r, arena, i, err);
+            e = read_one(r, arena, i, &endless, err);
+    if (endless)
+        r->max_tokens = -1; /* more than any other name says */
     return e;
 }
 
-static bool says_more(struct km_str body, const struct km_json_span *span, int64_t most)
+static bool says_more(struct km_str body, const struct km_json_span *span, size_t i, int64_t most)
 {
     int64_t v;
 
-    return span->type == KM_JSON_NUMBER &&
-           (km_str_i64(km_json_value(body, span), &v) < 0 || v > most);
+    return span->type == KM_JSON_NUMBER && (km_str_i64(km_json_value(body, span), &v) < 0 ||
+                                            v > most || (v < 0 && may_be_endless(i)));
 }
 
 int km_spellings_bound(const struct km_llm_request *r, struct km_json_edits *e,
@@ -95,13 +109,14 @@ int km_spellings_bound(const struct km_llm_request *r, struct km_json_edits *e,
     if (!r->spelled)
         return 0;
     for (size_t i = 0; i < KM_SPELLING_OPTIONS; i++)
-        if ((r->spelled >> i & 1) && !is_choices(i) && says_more(r->body, &r->spellings[i], most))
+        if ((r->spelled >> i & 1) && !is_choices(i) &&
+            says_more(r->body, &r->spellings[i], i, most))
             km_json_replace(e, &r->spellings[i], value);
     options = &r->spellings[KM_SPELLING_OPTIONS];
     if (options->type != KM_JSON_OBJECT)
         return 0;
     rc = km_json_spans(km_json_value(r->body, options), &inner, 1, &found, NULL, err);
-    if (rc < 0 || !says_more(km_json_value(r->body, options), &found, most))
+    if (rc < 0 || !says_more(km_json_value(r->body, options), &found, KM_SPELLING_OPTIONS, most))
         return rc;
     return km_llm_set_inner(e, arena, options, names[KM_SPELLING_OPTIONS], inner, value, err);
 }

@@ -225,6 +225,9 @@ static void the_largest_spelling_of_a_bound_counts(void **state)
         { "\"options\":{\"num_ctx\":8000}", 1, 1 },
         { "\"options\":[8000]", 1, 1 },
         { "\"n_predict\":null", 1, 1 },
+        { "\"n_predict\":-1", -1, 1 },
+        { "\"num_predict\":-2,\"n_predict\":5", -1, 1 },
+        { "\"options\":{\"num_predict\":-1}", -1, 1 },
         { "\"x\":{\"n_predict\":8000}", 1, 1 },
         { "\"n\":3", 1, 3 },
         { "\"best_of\":3,\"n\":2", 1, 3 },
@@ -242,9 +245,10 @@ static void the_largest_spelling_of_a_bound_counts(void **state)
 
 static void a_spelling_that_cannot_be_read_is_refused(void **state)
 {
-    static const char *const members[] = { "\"n_predict\":\"8000\"", "\"n_predict\":-1",
+    static const char *const members[] = { "\"n_predict\":\"8000\"", "\"n_predict\":-3",
                                            "\"max_length\":1.5", "\"best_of\":0",
-                                           "\"options\":{\"num_predict\":-1}" };
+                                           "\"max_length\":-1",
+                                           "\"options\":{\"num_predict\":-3}" };
     struct fixture *f = *state;
     char text[200];
 
@@ -263,6 +267,15 @@ static void a_budget_bounds_every_spelling(void **state)
                    "{\"model\":\"gpt-4o\",\"messages\":[],\"max_tokens\":99,"
                    "\"n_predict\":99,\"min_tokens\":7,\"n\":100,"
                    "\"options\":{\"num_ctx\":5000,\"num_predict\":99}}");
+}
+
+static void a_budget_bounds_what_asks_for_no_end(void **state)
+{
+    expect_bounded(*state,
+                   "{\"model\":\"gpt-4o\",\"messages\":[],\"max_tokens\":5,\"n_predict\":-1,"
+                   "\"options\":{\"num_predict\":-2}}",
+                   "{\"model\":\"gpt-4o\",\"messages\":[],\"max_tokens\":99,\"n_predict\":99,"
+                   "\"options\":{\"num_predict\":99}}");
 }
 
 static void a_default_is_no_second_bound(void **state)
@@ -375,6 +388,7 @@ int main(void)
         T(the_largest_spelling_of_a_bound_counts),
         T(a_spelling_that_cannot_be_read_is_refused),
         T(a_budget_bounds_every_spelling),
+        T(a_budget_bounds_what_asks_for_no_end),
         T(a_default_is_no_second_bound),
         T(a_wildcard_gives_the_upstream_its_part),
         T(a_member_that_occurs_twice_is_refused_even_escaped),
