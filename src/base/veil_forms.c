@@ -1,5 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* veil_forms.c - see veil_forms.h. */
+/* veil_forms.c - see veil_forms.h.
+ *
+ *     "Bearer x9..."  "://user:x9@"  "-----BEGIN ... PRIVATE KEY-----"  "sk-x9..."
+ *      keep ─┘└ cut        keep ┘└ cut   all of it, to its end           all of it
+ *
+ * For errors alone, where a word too many that is cut costs nothing; so the lengths asked for are
+ * those that words of sentences do not have, and nothing begins within a word.
+ */
 #include "base/veil_forms.h"
 
 bool km_veil_has_digit(struct km_str s)

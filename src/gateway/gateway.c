@@ -27,6 +27,7 @@
 #include "mcp/memory.h"
 #include "mcp/parks.h"
 #include "sys/peer.h"
+#include "sys/read_file.h"
 
 #define EVENTS_KEPT 256
 #define SERIES_MOST 20000 /* of metrics; see metric.h for what happens past it */
@@ -183,6 +184,18 @@ static int make_shared(struct km_gateway *gw, struct km_err *err)
                : km_fail(err, KM_E_NOMEM, "out of memory");
 }
 
+/* A pipe has been read to its end by the start: to read it again is to wait for a writer. */
+static int check_config_file(const struct km_gateway *gw, struct km_err *err)
+{
+    struct km_err why;
+
+    if (strcmp(gw->config_file, KM_CONFIG_NO_FILE) == 0 ||
+        km_file_check(gw->config_file, &why) == 0)
+        return 0;
+    return km_fail(err, KM_E_CONFIG, "cannot read configuration '%s' again: %s", gw->config_file,
+                   why.text);
+}
+
 static int load_config(struct km_gateway *gw, struct km_diags *diags, struct km_config **ret,
                        struct km_err *err)
 {
@@ -192,8 +205,10 @@ static int load_config(struct km_gateway *gw, struct km_diags *diags, struct km_
                                    .nflags = gw->args->nflags,
                                    .below_name = KM_MCP_ADDED_NAME };
     struct km_buf added KM_CLEANUP(km_buf_done) = KM_BUF(KM_MCP_ADDED_BYTES * 2);
-    int r;
+    int r = check_config_file(gw, err);
 
+    if (r < 0)
+        return r;
     if (km_mcp_added_count(gw->mcp_added))
         km_mcp_added_text(gw->mcp_added, &added);
     args.below = km_buf_view(&added);

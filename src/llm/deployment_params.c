@@ -159,6 +159,24 @@ static void say_call(const struct km_model_build *b, const struct km_node *key)
                     WHERE " is left out: each request says that itself", KM_STR_ARG(key->text));
 }
 
+/* A default that its variable was to say, or a part of one, is missing in every call. */
+static void say_unset(const struct km_model_build *b, const struct km_node *key,
+                      const struct km_node *value)
+{
+    struct km_str name = km_str_skip(value->text, sizeof "os.environ/" - 1);
+
+    if (value->type == KM_NODE_NULL && value->from_env && first(b, place(b, value)))
+        km_diag_add_each(
+            b->diags, KM_DIAG_WARNING, "W0104", value, NULL,
+            km_arena_printf(b->arena, WHERE, KM_STR_ARG(key->text)),
+            km_arena_printf(b->arena, ": variable %.*s is not set, so this key has no value",
+                            KM_STR_ARG(name)),
+            km_arena_printf(b->arena, "keys have no value, for variable %.*s is not set",
+                            KM_STR_ARG(name)));
+    for (size_t i = 0; i < value->n; i++)
+        say_unset(b, key, value->v[i]);
+}
+
 static void check_one(const struct km_model_build *b, const struct km_node *key,
                       const struct km_node *value)
 {
@@ -185,7 +203,11 @@ static void check_one(const struct km_model_build *b, const struct km_node *key,
     case KM_PARAM_SECRET:
         say_misspelt(b, key, value, p.meant);
         break;
-    default:
+    case KM_PARAM_REQUEST:
+    case KM_PARAM_OTHER:
+        say_unset(b, key, value);
+        break;
+    case KM_PARAM_ROW: /* its table's filling has said it */
         break;
     }
 }

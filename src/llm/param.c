@@ -133,7 +133,7 @@ static void consider(struct guess *g, const char *known)
 
     if (!km_near_miss(g->name, name))
         return;
-    distance = km_str_distance(g->name, name);
+    distance = km_str_ieq(g->name, name) ? 0 : km_str_distance(g->name, name);
     if (g->best.n && distance >= g->distance)
         return;
     g->best = name;

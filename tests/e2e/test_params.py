@@ -50,6 +50,15 @@ def said(diagnostics, name):
     return [d for d in diagnostics if f".{name} " in d["message"] + " "]
 
 
+def test_a_default_without_its_variable_is_said(check):
+    code, found = check(dict(model="openai/x", api_key="k", seed="os.environ/KM_NOT_SET_1", Top_P=1,
+                             response_format={"a": ["os.environ/KM_NOT_SET_2"]}))
+    assert code == 0 and sorted(d["code"] for d in found) == ["W0104", "W0104", "W0304"]
+    assert "KM_NOT_SET_1" in said(found, "seed:")[0]["message"]
+    assert "KM_NOT_SET_2" in said(found, "response_format:")[0]["message"]
+    assert "'top_p'" in said(found, "Top_P")[0]["suggestion"]
+
+
 # --- parameters of requests ---
 
 @pytest.mark.parametrize("provider", ["openai", "hosted_vllm", "openai_like", "openrouter"])

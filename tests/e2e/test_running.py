@@ -73,6 +73,18 @@ def test_reload_by_command_says_why_it_refused(new_gateway, upstream):
     wait_until(lambda: has_model(gateway, "marker-7"), 5, "the new file")
 
 
+def test_a_reload_waits_for_nobody_who_writes_a_pipe(new_gateway, upstream):
+    gateway = new_gateway()
+    gateway.config.unlink()
+    os.mkfifo(gateway.config)
+    gateway.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: "no regular file" in gateway.log.read_text(), 20, "the pipe to be refused")
+    gateway.config.unlink()
+    gateway.config.write_text(marked(upstream, gateway, 7))
+    gateway.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: has_model(gateway, "marker-7"), 20, "the new file")
+
+
 def test_reloads_asked_for_during_one_are_one_more(new_gateway, upstream):
     """The file is a pipe: whoever reads it stands still until we write.  Each reader has one of
     its own: a pipe that was written may still be held by who read it."""
