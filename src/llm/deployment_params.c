@@ -15,6 +15,8 @@
  */
 #include "llm/model_build.h"
 
+#include <math.h>
+
 #include "http/json.h"
 #include "http/json_drop.h"
 #include "llm/api/openai.h"
@@ -177,6 +179,17 @@ static void say_unset(const struct km_model_build *b, const struct km_node *key,
         say_unset(b, key, value->v[i]);
 }
 
+/* .inf and .nan: in a body they would be null. */
+static void check_numbers(const struct km_model_build *b, const struct km_node *key,
+                          const struct km_node *value)
+{
+    if (value->type == KM_NODE_FLOAT && !isfinite(value->f) && first(b, place(b, value)))
+        km_diag_add(b->diags, KM_DIAG_ERROR, "E0102", value, NULL,
+                    WHERE ": JSON has no such number", KM_STR_ARG(key->text));
+    for (size_t i = 0; i < value->n; i++)
+        check_numbers(b, key, value->v[i]);
+}
+
 static void check_one(const struct km_model_build *b, const struct km_node *key,
                       const struct km_node *value)
 {
@@ -206,6 +219,7 @@ static void check_one(const struct km_model_build *b, const struct km_node *key,
     case KM_PARAM_REQUEST:
     case KM_PARAM_OTHER:
         say_unset(b, key, value);
+        check_numbers(b, key, value);
         break;
     case KM_PARAM_ROW: /* its table's filling has said it */
         break;
@@ -239,6 +253,8 @@ void km_deployment_params_check(const struct km_model_build *b, const struct km_
     for (size_t i = 0; info && info->type == KM_NODE_MAP && i < info->n; i++)
         if (!inert(info->v[i]))
             check_info(b, info->k[i]);
+    for (size_t i = 0; extra && extra->type == KM_NODE_MAP && i < extra->n; i++)
+        check_numbers(b, extra->k[i], extra->v[i]);
     if (extra && extra->type != KM_NODE_MAP)
         km_diag_add(b->diags, KM_DIAG_ERROR, "E0102", extra, NULL,
                     "litellm_params.extra_body: expected a mapping of members of a request's body");

@@ -118,6 +118,44 @@ void km_deployment_know_model(struct km_deployment *d)
         d->capability = km_capability_find(d->upstream_model);
 }
 
+static bool says_number(const struct km_model_entry *entry, const char *name)
+{
+    const struct km_node *value = km_node_get(entry->params.all, km_str_c(name));
+
+    return value && value->type != KM_NODE_NULL;
+}
+
+static void say_unsampled(const struct km_model_build *b, const struct km_model_entry *entry,
+                          const struct km_deployment *d, const char *name, const char *why)
+{
+    if (says_number(entry, name))
+        km_diag_add_each(
+            b->diags, KM_DIAG_WARNING, "W0306", km_node_get(entry->params.all, km_str_c(name)),
+            "take it out; where the model does take it, set supports_temperature in model_info",
+            km_arena_printf(b->arena, "litellm_params.%s", name),
+            km_arena_printf(b->arena, " is left out for '%.*s', which takes no %s",
+                            KM_STR_ARG(d->upstream_model), why),
+            km_arena_printf(b->arena, "defaults are left out for models that take no %s", why));
+}
+
+void km_deployment_check_sampling(const struct km_deployment *d, const struct km_model_build *b,
+                                  const struct km_model_entry *entry)
+{
+    static const char *const names[] = { "temperature", "top_p", "top_k" };
+    struct km_capability can;
+
+    if (!d->codec || km_deployment_compatible(d) || !d->capability)
+        return;
+    km_deployment_can(d, d->upstream_model, &can);
+    if (can.family != KM_FAMILY_CLAUDE)
+        return;
+    for (size_t i = 0; !(can.can & KM_CAN_SAMPLE) && i < sizeof names / sizeof names[0]; i++)
+        say_unsampled(b, entry, d, names[i], "sampling parameters");
+    if ((can.can & KM_CAN_SAMPLE) && !(can.can & KM_CAN_SAMPLE_BOTH) &&
+        says_number(entry, "temperature"))
+        say_unsampled(b, entry, d, "top_p", "top_p beside a temperature");
+}
+
 void km_deployment_can(const struct km_deployment *d, struct km_str upstream_model,
                        struct km_capability *ret)
 {

@@ -32,6 +32,9 @@ void km_deployment_rules(struct km_deployment *d, const struct km_model_build *b
                          const struct km_model_entry *entry);
 /* d->capability, when its provider has had its last word on what the model is called. */
 void km_deployment_know_model(struct km_deployment *d);
+/* Says which defaults of a deployment its model, which is known, would not take. */
+void km_deployment_check_sampling(const struct km_deployment *d, const struct km_model_build *b,
+                                  const struct km_model_entry *entry);
 
 /* Says what only the whole shows: retries without another deployment, aliases to nowhere, an id
  * that two entries have. */

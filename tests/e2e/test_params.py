@@ -36,8 +36,10 @@ def openai(upstream, **params):
 @pytest.fixture
 def check(tmp_path, new_gateway):
     """check(params...): exit status and diagnostics of `config check` for models of these."""
-    def run(*params):
+    def run(*params, yaml=False):
         text = config(tmp_path / "state", *((f"m{i}", p) for i, p in enumerate(params)))
+        if yaml:
+            text = text.replace("Infinity", ".inf").replace("NaN", ".nan")
         text = text.replace('"litellm_params": {', '"litellm_params": {\n')
         gateway = new_gateway(config=text, start=False)
         done = gateway.command("config", "check", gateway.config, "--json")
@@ -57,6 +59,24 @@ def test_a_default_without_its_variable_is_said(check):
     assert "KM_NOT_SET_1" in said(found, "seed:")[0]["message"]
     assert "KM_NOT_SET_2" in said(found, "response_format:")[0]["message"]
     assert "'top_p'" in said(found, "Top_P")[0]["suggestion"]
+
+
+def test_a_number_that_json_has_not_stops_the_start(check):
+    for value in ({"min_p": float("inf")}, {"extra_body": {"a": [float("nan")]}}):
+        # Python writes Infinity and NaN, YAML .inf and .nan; both files are the same otherwise.
+        code, found = check({"model": "openai/x", "api_key": "k", **value}, yaml=True)
+        assert code == 5 and [d["code"] for d in found] == ["E0102"], found
+
+
+def test_what_a_model_never_takes_is_said_at_load(check):
+    def claude_of(model, **params):
+        return {"model": f"anthropic/{model}", "api_key": "k", **params}
+    code, found = check(claude_of("claude-opus-4-1", temperature=0.3, top_p=0.9),
+                        claude_of("claude-sonnet-4-0", temperature=0.3, top_k=9),
+                        claude_of("claude-opus-4-7", temperature=0.3))
+    assert code == 0 and [d["code"] for d in found] == ["W0306", "W0306"], found
+    assert "top_p" in found[0]["message"] and "claude-opus-4-1" in found[0]["message"]
+    assert "temperature" in found[1]["message"] and "claude-opus-4-7" in found[1]["message"]
 
 
 # --- parameters of requests ---
