@@ -35,7 +35,7 @@ static int not_found(struct km_err *err, struct km_str id)
 static int go_on(struct km_call *call, struct km_str record, struct km_err *err)
 {
     struct km_str body;
-    int r = km_responses_continue(&call->req, record, &call->arena, &body, err);
+    int r = km_responses_continue(&call->req, record, &call->arena, &body, &call->said_before, err);
 
     if (r < 0)
         return r;

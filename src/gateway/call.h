@@ -112,7 +112,9 @@ struct km_call {
     struct km_media_work *media; /* media calls: what is asked for, what was said of it */
     struct km_llm_request req;
     struct km_rt_session *rt;
+    struct km_str audio; /* the id of what was spoken, as soon as it is kept */
     struct km_str previous; /* an earlier answer was put in front: its id, as JSON */
+    size_t said_before; /* items of `input` that came with it */
     struct km_model_match match;
 
     /* admission */

@@ -391,7 +391,7 @@ static int on_event(void *ctx, const struct km_sse_event *event)
 {
     struct km_call *call = ctx;
 
-    if (call->api->wire == KM_WIRE_MESSAGES)
+    if (call->api->wire == KM_WIRE_MESSAGES || call->req.names_audio)
         km_made_keep_event(call, event);
     return relay_event(call, event, NULL);
 }
@@ -533,7 +533,8 @@ static int complete(struct km_call *call, struct km_err *err)
 
     if (r == 0 && call->api == &km_api_responses && !call->streaming && call->nparts)
         km_answers_keep(call, km_arena_cat(&call->arena, call->parts, call->nparts));
-    else if (r == 0 && call->api->wire == KM_WIRE_MESSAGES && !call->streaming)
+    else if (r == 0 && (call->api->wire == KM_WIRE_MESSAGES || call->req.names_audio) &&
+             !call->streaming)
         km_made_keep(call, km_buf_view(&call->answer));
     return r;
 }

@@ -145,9 +145,11 @@ static const struct km_setting gateway_rows[] = {
       .offset = AT(account_objects),
       .flags = KM_SET_SAFETY,
       .help = "What virtual keys may name by id though it is the provider's account's: "
-              "`conversations`, `vector_stores`, `containers` not made by a call of theirs, "
-              "`responses` (in lines of batches), `files` of Anthropic and Google, `caches` of "
-              "Google." },
+              "`conversations`, `vector_stores` (Google's too), `containers` not made by a call of "
+              "theirs, `responses` (in lines of batches; items of earlier answers and spoken "
+              "ones), `files` of Anthropic and Google, `caches` of Google, `buckets` (`s3://` and "
+              "`gs://` addresses that Bedrock, Gemini and Vertex AI read with the operator's "
+              "credentials)." },
     { .name = "batch_poll",
       .type = KM_SET_MS,
       .offset = AT(batch_poll_ms),

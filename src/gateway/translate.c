@@ -15,6 +15,7 @@
  */
 #include "gateway/translate.h"
 
+#include "gateway/objects/things.h"
 #include "gateway/reply.h"
 #include "http/json_drop.h"
 #include "http/json_fill.h"
@@ -154,6 +155,7 @@ void km_translate_encode_args(struct km_call *call, struct km_encode_args *ret)
         .can = &tr->can,
         .arena = &tr->request,
         .stream = call->req.stream,
+        .buckets = km_things_opened(call, KM_OPENED_BUCKETS),
         .max_tokens = km_call_bound(call),
         .caller = &km_exchange_request(call->x)->headers,
         .state = tr->decode.state,

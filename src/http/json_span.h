@@ -43,7 +43,7 @@ struct km_json_object {
     size_t members; /* how many there are at all */
 };
 
-/* Names looked for at any depth, at most 32, while a text is walked for other reasons. */
+/* Names looked for at any depth, at most 64, while a text is walked for other reasons. */
 #define KM_JSON_WATCH_BIT(first, n) (UINT64_C(1) << (((unsigned)(first) + 11 * (unsigned)(n)) & 63))
 /* Of a literal that is not empty. */
 #define KM_JSON_WATCH(name) KM_JSON_WATCH_BIT((name)[0], sizeof(name) - 1)
@@ -52,7 +52,8 @@ struct km_json_watch {
     const struct km_str *names;
     size_t n;
     uint64_t filter; /* KM_JSON_WATCH() of each: nearly no other name is looked up */
-    uint32_t seen; /* bit i: names[i] is there; all: a name is written with escapes, so it may be */
+    uint64_t inside; /* the same below the outermost object, where further names may count */
+    uint64_t seen; /* bit i: names[i] is there; all: a name is written with escapes, so it may be */
     struct km_str other; /* a member, as it is written, that is a wanted one but for its case */
     /* Members of the outermost object in which nothing is judged: names may occur twice there. */
     const struct km_str *free;

@@ -223,15 +223,17 @@ static bool value(struct check *c)
     }
 }
 
-static void look(struct km_json_watch *w, struct km_str name, bool escaped)
+static void look(struct km_json_watch *w, struct km_str name, bool inside, bool escaped)
 {
+    uint64_t filter = inside ? w->inside : w->filter;
+
     if (escaped)
-        w->seen = UINT32_MAX;
-    if (!(w->filter & KM_JSON_WATCH_BIT(name.p[0], name.n))) /* of "" it is the quote */
+        w->seen = UINT64_MAX;
+    if (!(filter & KM_JSON_WATCH_BIT(name.p[0], name.n))) /* of "" it is the quote */
         return;
     for (size_t i = 0; i < w->n; i++)
         if (km_str_eq(w->names[i], name))
-            w->seen |= UINT32_C(1) << i;
+            w->seen |= UINT64_C(1) << i;
 }
 
 /* Is it surely the only one of its name in its object? */
@@ -260,7 +262,7 @@ static bool key(struct check *c)
         return false;
     c->name_end = c->p - 1;
     if (c->watch)
-        look(c->watch, km_str(start, (size_t)(c->name_end - start)), c->escaped);
+        look(c->watch, km_str(start, (size_t)(c->name_end - start)), c->depth > 1, c->escaped);
     if (c->names &&
         (c->escaped || !is_new(c->names, c->depth, km_str(start, (size_t)(c->name_end - start)))))
         return false;

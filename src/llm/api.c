@@ -71,12 +71,20 @@ int km_llm_request_parse(struct km_llm_request *r, const struct km_llm_api *api,
     return api->parse(r, arena, path_model, err);
 }
 
-/* What the gateway does before a call that names an MCP server or a file, or says by another name
- * how long the answer may be, is done for bodies only that have such a member: the walk that judges
- * them tells.  Files' are those of every API (gateway/objects/file_refs.c). */
+/* What the gateway does before a call that names an MCP server, a file or a further model, or says
+ * by another name how long the answer may be, is done for bodies only that have such a member: the
+ * walk that judges them tells.  Files' are those of every API (gateway/objects/file_refs.c), as are
+ * models' (gateway/other_models.c).  Names of the second list say something below the outermost
+ * object only; at the top a call may have them as a matter of course. */
 #define WATCHED(X)                                                                                 \
     KM_SPELLINGS(X)                                                                                \
     X(SERVER, "server_url")                                                                        \
+    X(MODELS, "models")                                                                            \
+    X(FALLBACKS, "fallbacks")                                                                      \
+    X(FALLBACK_MODELS, "fallback_models")                                                          \
+    X(ROUTE, "route")                                                                              \
+    X(PRESET, "preset")                                                                            \
+    X(AUDIO, "audio")                                                                              \
     X(FILE_ID, "file_id")                                                                          \
     X(FILE_IDS, "file_ids")                                                                        \
     X(FILE_URI, "fileUri")                                                                         \
@@ -85,20 +93,39 @@ int km_llm_request_parse(struct km_llm_request *r, const struct km_llm_api *api,
     X(VECTOR_STORES, "vector_store_ids")                                                           \
     X(CONTAINER, "container")                                                                      \
     X(CONTAINER_ID, "container_id")                                                                \
+    X(FILE_STORES, "fileSearchStoreNames")                                                         \
+    X(FILE_STORES_SNAKE, "file_search_store_names")                                                \
+    X(VERTEX_SEARCH, "vertexAiSearch")                                                             \
+    X(VERTEX_SEARCH_SNAKE, "vertex_ai_search")                                                     \
+    X(VERTEX_RAG, "vertexRagStore")                                                                \
+    X(VERTEX_RAG_SNAKE, "vertex_rag_store")                                                        \
     X(CACHED, "cachedContent")                                                                     \
     X(CACHED_SNAKE, "cached_content")
+#define WATCHED_INSIDE(X)                                                                          \
+    X(MODEL, "model")                                                                              \
+    X(ID, "id")
 
 #define WATCHED_ENUM(id, name) WATCHED_##id,
 #define WATCHED_NAME(id, name) { name, sizeof(name) - 1 },
 #define WATCHED_FILTER(id, name) | KM_JSON_WATCH(name)
-enum { WATCHED(WATCHED_ENUM) WATCHED_COUNT };
-static const struct km_str watched[WATCHED_COUNT] = { WATCHED(WATCHED_NAME) };
+enum { WATCHED(WATCHED_ENUM) WATCHED_INSIDE(WATCHED_ENUM) WATCHED_COUNT };
+static const struct km_str watched[WATCHED_COUNT] = { WATCHED(WATCHED_NAME)
+                                                          WATCHED_INSIDE(WATCHED_NAME) };
 static const uint64_t watched_filter = 0 WATCHED(WATCHED_FILTER);
+static const uint64_t watched_inside = 0 WATCHED(WATCHED_FILTER) WATCHED_INSIDE(WATCHED_FILTER);
 
-#define BITS_TO(id) ((UINT32_C(2) << WATCHED_##id) - 1)
+#define BIT_OF(id) (UINT64_C(1) << WATCHED_##id)
+#define BITS_TO(id) ((UINT64_C(2) << WATCHED_##id) - 1)
 #define SPELLINGS_SEEN (BITS_TO(OPTIONS))
-#define SERVER_SEEN (UINT32_C(1) << WATCHED_SERVER)
-#define FILES_SEEN (BITS_TO(CACHED_SNAKE) & ~BITS_TO(SERVER))
+#define SERVER_SEEN (BIT_OF(SERVER))
+#define MODELS_SEEN ((BITS_TO(PRESET) & ~BITS_TO(SERVER)) | BIT_OF(MODEL))
+#define FILES_SEEN (BITS_TO(CACHED_SNAKE) & ~BITS_TO(PRESET))
+
+/* Items of the Responses API may be taken from an earlier answer by their ids. */
+static uint64_t files_seen(const struct km_llm_request *r)
+{
+    return r->api && r->api->wire == KM_WIRE_RESPONSES ? FILES_SEEN | BIT_OF(ID) : FILES_SEEN;
+}
 
 int km_llm_read_members(struct km_llm_request *r, struct km_arena *arena,
                         const struct km_str *names, size_t n, struct km_err *err)
@@ -106,6 +133,7 @@ int km_llm_read_members(struct km_llm_request *r, struct km_arena *arena,
     struct km_json_watch watch = { .names = watched,
                                    .n = WATCHED_COUNT,
                                    .filter = watched_filter,
+                                   .inside = watched_inside,
                                    .free = free_members,
                                    .nfree = FREE_MEMBERS };
     bool sure;
@@ -118,10 +146,12 @@ int km_llm_read_members(struct km_llm_request *r, struct km_arena *arena,
     if (sure && watch.other.n)
         return odd_case(watch.other, err);
     if (!sure)
-        watch.seen = UINT32_MAX;
-    r->names_files = watch.seen & FILES_SEEN;
+        watch.seen = UINT64_MAX;
+    r->names_files = watch.seen & files_seen(r);
+    r->names_audio = watch.seen & BIT_OF(AUDIO);
+    r->names_models = watch.seen & MODELS_SEEN;
     r->names_servers = watch.seen & SERVER_SEEN;
-    r->spelled = watch.seen & SPELLINGS_SEEN;
+    r->spelled = (uint32_t)(watch.seen & SPELLINGS_SEEN);
     if (sure)
         return 0;
     e = ask_parser(arena, r->body, names, n, err);

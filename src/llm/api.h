@@ -77,6 +77,8 @@ struct km_llm_request {
     bool model_from_path;
     bool stream;
     bool names_files; /* some member, however deep, may have a name that files go by */
+    bool names_audio; /* or "audio": the answer may be spoken, or go on from one that was */
+    bool names_models; /* or one that models go by; "model" itself below the outermost object */
     bool names_servers; /* or "server_url", as MCP servers do */
     uint32_t spelled; /* bit i: the output may be bounded by that km_spelling, too */
     struct km_json_span *spellings; /* where, when one is; see llm/spellings.h */

@@ -131,6 +131,21 @@ bool km_media_is_place(struct km_str id)
     return km_str_find(id, KM_STR("://")) < id.n;
 }
 
+bool km_media_in_bucket(struct km_str place)
+{
+    place = km_str_trim(place);
+    return km_str_istarts(place, KM_STR("s3://")) || km_str_istarts(place, KM_STR("gs://"));
+}
+
+int km_media_refuse_bucket(struct km_str place, struct km_err *err)
+{
+    return km_fail(err, KM_E_FORBIDDEN,
+                   "'%.*s' would be read with the operator's credentials, and nobody here knows "
+                   "whose it is. kanmon_settings.account_objects: [buckets] opens buckets to all "
+                   "keys.",
+                   KM_STR_ARG(km_str_sub(km_str_trim(place), 0, 100)));
+}
+
 bool km_base64_ok(struct km_str s)
 {
     size_t pad = 0, i;

@@ -206,6 +206,11 @@ int km_media_from_url(struct km_media *m, struct km_str url, struct km_err *err)
  * places: "https://generativelanguage.googleapis.com/v1beta/files/abc". */
 bool km_media_is_place(struct km_str id);
 
+/* Is it a place that a provider reads with the credentials of who pays it: "s3://", "gs://"? */
+bool km_media_in_bucket(struct km_str place);
+/* KM_E_FORBIDDEN, and what opens them. */
+int km_media_refuse_bucket(struct km_str place, struct km_err *err);
+
 /* Standard alphabet, padded, nothing else in it. */
 bool km_base64_ok(struct km_str s);
 

@@ -99,7 +99,8 @@ static const char *const openai_foreign[] = { "previous_response_id", "conversat
                                               "file_id",              "file_ids",
                                               "vector_store_id",      "vector_store_ids",
                                               "container",            "container_id",
-                                              "batch_id",             NULL };
+                                              "batch_id",             "audio",
+                                              NULL };
 
 static const struct km_vendor_rule anthropic_rules[] = {
     METERED("messages", km_meter_messages),
@@ -136,8 +137,13 @@ static const struct km_vendor_rule gemini_rules[] = {
     LIST("models"),
     LIST("models/*"),
 };
-static const char *const google_foreign[] = { "cachedContent", "cached_content", "fileUri",
-                                              "file_uri", NULL };
+static const char *const google_foreign[] = {
+    "cachedContent",  "cached_content",       "fileUri",
+    "file_uri",       "fileSearchStoreNames", "file_search_store_names",
+    "vertexAiSearch", "vertex_ai_search",     "vertexRagStore",
+    "vertex_rag_store", "gcsUri",             "gcs_uri",
+    "storageUri",     "storage_uri",          NULL,
+};
 
 /* --- Vertex AI: project and location are the deployment's, the version is the caller's --- */
 
@@ -188,6 +194,8 @@ static void split_none(struct km_vendor_path *path)
     path->core = path->rest;
 }
 
+static const char *const bedrock_foreign[] = { "s3Location", "s3_location", NULL };
+
 static const struct km_vendor_rule bedrock_rules[] = {
     METERED("model/{model}/converse", km_meter_converse),
     METERED("model/{model}/converse-stream", km_meter_converse),
@@ -235,7 +243,8 @@ const struct km_vendor km_vendors[KM_VENDORS] = {
       RULES(gemini_rules), .foreign = google_foreign, .split = split_version,
       .target = gemini_target },
     { .prefix = { "/bedrock", 8 }, .provider = "bedrock", .dialect = KM_DIALECT_AWS,
-      RULES(bedrock_rules), .foreign = NULL, .split = split_none, .target = target_core },
+      RULES(bedrock_rules), .foreign = bedrock_foreign, .split = split_none,
+      .target = target_core },
     { .prefix = { "/vertex_ai", 10 }, .provider = "vertex_ai", .dialect = KM_DIALECT_GOOGLE,
       RULES(vertex_rules), .foreign = google_foreign, .split = vertex_split,
       .target = vertex_target },

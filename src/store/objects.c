@@ -20,6 +20,8 @@
 #include "store/writer.h"
 
 #define PARTS 5
+#define KEPT_US (INT64_C(30) * 86400 * 1000000) /* what passes */
+#define FORGET_MOST "50" /* a put */
 #define MINE KM_OBJECT_MINE
 
 /* An operation's texts follow it, one behind the other: a reader is given a copy of the whole. */
@@ -109,6 +111,27 @@ static int update(const struct op *op, sqlite3 *db, struct km_err *err)
     return km_db_run(s, err);
 }
 
+/* What answers were made of and nobody deletes. */
+static int forget_old(sqlite3 *db, struct km_err *err)
+{
+    sqlite3_stmt *s KM_CLEANUP(km_db_finalize) = NULL;
+    int r = km_db_prepare(db,
+                          "DELETE FROM objects WHERE (owner, id) IN (SELECT owner, id FROM objects"
+                          " WHERE kind IN ('item', 'audio') AND created_us <= ?1"
+                          " ORDER BY created_us LIMIT " FORGET_MOST ")",
+                          &s, err);
+
+    if (r < 0)
+        return r;
+    sqlite3_bind_int64(s, 1, km_wall_us() - KEPT_US);
+    return km_db_run(s, err);
+}
+
+static bool is_passing(struct km_str kind)
+{
+    return km_str_eq(kind, KM_STR("item")) || km_str_eq(kind, KM_STR("audio"));
+}
+
 static int run_put(struct km_op *base, sqlite3 *db, struct km_apply *apply, struct km_err *err)
 {
     struct op *op = op_of(base);
@@ -130,7 +153,8 @@ static int run_put(struct km_op *base, sqlite3 *db, struct km_apply *apply, stru
         km_db_bind_text(s, i + 2, text(op, (size_t)i));
     sqlite3_bind_int64(s, 6, km_wall_us());
     km_db_bind_text(s, 7, text(op, JSON));
-    return km_db_run(s, err);
+    r = km_db_run(s, err);
+    return r == 0 && is_passing(text(op, KIND)) ? forget_old(db, err) : r;
 }
 
 void km_store_object_put(struct km_store *store, struct km_mailbox *reply,

@@ -20,7 +20,7 @@
 #define KM_OBJECT_MINE "(owner = ?2 OR owner IN (SELECT old FROM key_heirs WHERE hash = ?2))"
 
 struct km_object {
-    struct km_str id, kind; /* "file", "batch" */
+    struct km_str id, kind; /* "file", "batch", "container", "made", "item", "audio" */
     struct km_str deployment, model;
     struct km_str json;
     uint8_t owner[32];

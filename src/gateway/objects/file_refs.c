@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* file_refs.c - files and containers of a key, named inside the body of a call.
+/* file_refs.c - files, containers and earlier answers of a key, named inside the body of a call.
  *
  *     body ─> ids ─> store: is each this key's, and where? ─> who may serve the call: its holders
  *
@@ -11,22 +11,40 @@
  * what no upstream opens files from: schemas and arguments of tools, citations, metadata.  Below
  * a stored prompt's variables the caller chooses the names, so nothing is excepted there.
  *
- * What a provider makes in passing, by an answer, is the key's that asked (made.c).  Where the
+ * What a provider makes in passing, by an answer, is the key's that asked (made.c).  Items of the
+ * Responses API and spoken answers mean something only to upstreams that look them up: where one
+ * is nobody's, the call goes to the others, if there are any.  Where the
  * gateway has no route to make files (Anthropic, Google) any other file is the operator's: the
  * administrator's key may name it, and others where the setting opens `files`.
  */
 #include "gateway/objects/file_refs.h"
 
 #include "gateway/objects/things.h"
+#include "llm/api/responses.h"
 #include "llm/chat.h"
 #include "store/objects.h"
 
+struct ref {
+    struct km_call *call;
+    struct km_thing thing;
+    struct km_object row; /* without a kind: the operator's, or nobody's */
+    bool in_made; /* it is asked for among what answers made */
+};
+
 struct km_file_refs {
-    struct km_str *ids;
-    bool *container; /* it is one, else a file */
-    struct km_object *rows; /* without a kind: the operator's */
-    size_t n, known, most;
-    bool in_made; /* the next one is asked for among what answers made */
+    struct ref *v;
+    size_t n, cap, known, files;
+    size_t most; /* files and containers of them */
+    struct km_err why; /* the first that may not be named */
+};
+
+static const struct {
+    const char *stored, *param, *missing, *missing_end;
+} kinds[] = {
+    [KM_THING_FILE] = { "file", "file_id", "No such File object: ", "" },
+    [KM_THING_CONTAINER] = { "container", "container", "No such container: ", "" },
+    [KM_THING_ITEM] = { "item", "input", "Item with id '", "' not found." },
+    [KM_THING_AUDIO] = { "audio", "messages", "Audio with id '", "' not found." },
 };
 
 struct words {
@@ -66,36 +84,63 @@ static bool one_of(const char *const *names, struct km_str key)
 
 static int begin(struct km_call *call, size_t most, struct km_err *err)
 {
-    struct km_file_refs *f = km_arena_zalloc(&call->arena, sizeof *f);
-
-    if (f) {
-        f->most = most;
-        f->ids = km_arena_alloc(&call->arena, most * sizeof *f->ids);
-        f->container = km_arena_zalloc(&call->arena, most * sizeof *f->container);
-        f->rows = km_arena_alloc(&call->arena, most * sizeof *f->rows);
-    }
-    if (!f || !f->ids || !f->container || !f->rows)
+    call->files = km_arena_zalloc(&call->arena, sizeof *call->files);
+    if (!call->files)
         return km_fail(err, KM_E_NOMEM, "out of memory");
-    call->files = f;
+    call->files->most = most;
+    return 0;
+}
+
+static int grow(struct km_call *call, struct km_err *err)
+{
+    struct km_file_refs *f = call->files;
+    size_t cap = f->cap ? 2 * f->cap : 8;
+    struct ref *v;
+
+    if (f->n < f->cap)
+        return 0;
+    v = km_arena_zalloc(&call->arena, cap * sizeof *v);
+    if (!v)
+        return km_fail(err, KM_E_NOMEM, "out of memory");
+    if (f->n)
+        memcpy(v, f->v, f->n * sizeof *v);
+    f->v = v;
+    f->cap = cap;
+    return 0;
+}
+
+static int add(struct km_call *call, struct km_thing thing, struct km_err *err)
+{
+    struct km_file_refs *f = call->files;
+    bool file = thing.kind == KM_THING_FILE || thing.kind == KM_THING_CONTAINER;
+    int r;
+
+    for (size_t i = 0; i < f->n; i++)
+        if (f->v[i].thing.kind == thing.kind && km_str_eq(f->v[i].thing.id, thing.id))
+            return 0;
+    if (file && f->files == f->most)
+        return km_fail_param(err, KM_E_INVALID, "file_id", "The request names over %zu files.",
+                             f->most);
+    if (!file && f->n - f->files == KM_FILE_REFS_ITEMS)
+        return km_fail_param(err, KM_E_INVALID, kinds[thing.kind].param,
+                             "The request names over %d earlier items.", KM_FILE_REFS_ITEMS);
+    r = grow(call, err);
+    if (r < 0)
+        return r;
+    thing.id = km_arena_str(&call->arena, thing.id);
+    f->v[f->n++] = (struct ref){ .call = call, .thing = thing };
+    f->files += file;
     return 0;
 }
 
 /* A place is no id: the gateway or an upstream fetches what is there. */
-static int add(struct km_call *call, struct km_str id, bool container, struct km_err *err)
+static int add_file(struct km_call *call, struct km_str id, struct km_err *err)
 {
-    struct km_file_refs *f = call->files;
-
-    if (!id.n || km_media_is_place(id))
+    if (!id.n)
         return 0;
-    for (size_t i = 0; i < f->n; i++)
-        if (f->container[i] == container && km_str_eq(f->ids[i], id))
-            return 0;
-    if (f->n == f->most)
-        return km_fail_param(err, KM_E_INVALID, "file_id", "The request names over %zu files.",
-                             f->most);
-    f->container[f->n] = container;
-    f->ids[f->n++] = km_arena_str(&call->arena, id);
-    return 0;
+    if (km_media_is_place(id))
+        return km_right_code(km_things_grants_place(call, id, err), err);
+    return add(call, (struct km_thing){ KM_THING_FILE, id }, err);
 }
 
 static int add_value(struct km_call *call, const struct km_json *v, struct km_err *err)
@@ -106,22 +151,43 @@ static int add_value(struct km_call *call, const struct km_json *v, struct km_er
     int r = 0;
 
     if (km_json_string(v, &id))
-        return add(call, id, false, err);
+        return add_file(call, id, err);
     if (km_json_kind(v) != KM_JSON_ARRAY)
         return 0;
     for (km_json_iter(v, &it); r == 0 && km_json_next(&it, &key, &one);)
         if (km_json_string(one, &id))
-            r = add(call, id, false, err);
+            r = add_file(call, id, err);
     return r;
 }
 
 static int add_thing(struct km_call *call, struct km_str key, const struct km_json *v, bool top,
                      struct km_err *err)
 {
-    struct km_str container = KM_STR_NONE;
-    int r = km_right_code(km_things_grants(call, key, v, top, &container, err), err);
+    struct km_thing thing = { 0 };
+    int r = km_right_code(km_things_grants(call, key, v, top, &thing, err), err);
 
-    return r == 0 ? add(call, container, true, err) : r;
+    return r == 0 && thing.id.n ? add(call, thing, err) : r;
+}
+
+/* Items taken from what is stored; those that came with an earlier answer are its key's. */
+static int add_items(struct km_call *call, const struct km_json *root, struct km_err *err)
+{
+    size_t before = call->said_before;
+    const struct km_json *item, *input = km_json_get(root, "input");
+    struct km_json_iter it;
+    struct km_str key, id;
+    int r = 0;
+
+    if ((call->kind != &km_kind_object && call->api->wire != KM_WIRE_RESPONSES) ||
+        km_json_kind(input) != KM_JSON_ARRAY || km_things_opened(call, KM_OPENED_ANSWERS))
+        return 0;
+    for (km_json_iter(input, &it); r == 0 && km_json_next(&it, &key, &item);) {
+        if (before)
+            before--;
+        else if (km_responses_refers(item, &id))
+            r = add(call, (struct km_thing){ KM_THING_ITEM, id }, err);
+    }
+    return r;
 }
 
 /* No deeper than KM_JSON_DEPTH: reading the request refused what is. */
@@ -160,18 +226,20 @@ static int read_ids(struct km_call *call, struct km_err *err)
         r = km_llm_parse_body(&scratch, call->body, &root, err);
     if (r == 0)
         r = gather(call, &w, root, 0, false, err);
+    if (r == 0)
+        r = add_items(call, root, err);
     return r == 0 && km_arena_overflowed(&call->arena) ? km_fail(err, KM_E_NOMEM, "out of memory")
                                                        : r;
 }
 
 /* --- whose they are --- */
 
-static int not_found(const struct km_call *call, size_t which, struct km_err *err)
+static int not_found(const struct km_call *call, const struct ref *ref, struct km_err *err)
 {
-    bool container = call->files->container[which];
-    int r = km_fail_param(err, KM_E_NOT_FOUND, container ? "container" : "file_id",
-                          container ? "No such container: %.*s" : "No such File object: %.*s",
-                          KM_STR_ARG(km_str_sub(call->files->ids[which], 0, 100)));
+    int r =
+        km_fail_param(err, KM_E_NOT_FOUND, kinds[ref->thing.kind].param, "%s%.*s%s",
+                      kinds[ref->thing.kind].missing, KM_STR_ARG(km_str_sub(ref->thing.id, 0, 100)),
+                      kinds[ref->thing.kind].missing_end);
 
     if (err && call->api->dialect == KM_DIALECT_OPENAI)
         err->type = "invalid_request_error";
@@ -189,12 +257,21 @@ static bool has_account(const struct km_deployment *d)
     return has_files(d) || (d->codec && d->codec->account_files && !d->mock_response.n);
 }
 
-/* The next id is nobody's: may the call name it as a file of the operator's? */
-KM_MUST_USE static enum km_right grants_operators(const struct km_call *call)
+/* Would it look for such a thing by its id? */
+static bool looks_up(const struct km_deployment *d, enum km_thing_kind kind)
 {
-    const struct km_file_refs *f = call->files;
+    unsigned wire = kind == KM_THING_ITEM ? KM_WIRE_RESPONSES : KM_WIRE_CHAT;
 
-    if (f->container[f->known] || (call->visit->who.key && !km_things_opened(call, "files")))
+    return kind < KM_THING_ITEM || (has_files(d) && (d->codec->native & wire));
+}
+
+/* The id is nobody's: may the call name it as a file of the operator's? */
+KM_MUST_USE static enum km_right grants_operators(const struct km_call *call,
+                                                  const struct km_thing *thing)
+{
+    if (thing->kind >= KM_THING_ITEM) /* holds() judges */
+        return KM_GRANTED;
+    if (thing->kind != KM_THING_FILE || !km_things_opened(call, KM_OPENED_FILES))
         return KM_DENIED;
     for (size_t i = 0; i < call->match.n; i++)
         if (has_account(call->match.v[i].deployment) && !has_files(call->match.v[i].deployment))
@@ -202,52 +279,57 @@ KM_MUST_USE static enum km_right grants_operators(const struct km_call *call)
     return KM_DENIED;
 }
 
-static void ask(struct km_call *call);
+static void ask(struct ref *ref);
 
+/* All are asked for at once, and the call goes on when all have answered. */
 static void on_row(void *ctx, struct km_str record, const struct km_err *err)
 {
-    struct km_call *call = ctx;
+    struct ref *ref = ctx;
+    struct km_call *call = ref->call;
     struct km_file_refs *f = call->files;
+    bool missing = err && err->code == KM_E_NOT_FOUND;
     struct km_err why = { 0 };
-    int r;
 
-    call->ledger_waits = false;
-    if (err && err->code == KM_E_NOT_FOUND && !f->container[f->known] && !f->in_made) {
-        f->in_made = true;
-        ask(call);
+    int r = 0;
+
+    if (missing && ref->thing.kind == KM_THING_FILE && !ref->in_made) {
+        ref->in_made = true;
+        ask(ref);
         return;
     }
-    f->rows[f->known] = (struct km_object){ 0 };
-    if (err && err->code == KM_E_NOT_FOUND)
-        r = grants_operators(call) == KM_GRANTED ? 0 : not_found(call, f->known, &why);
-    else if (err)
+    if (missing && grants_operators(call, &ref->thing) != KM_GRANTED)
+        r = not_found(call, ref, &why);
+    else if (err && !missing)
         r = (why = *err).code;
-    else
-        r = km_object_read(km_arena_str(&call->arena, record), &f->rows[f->known], &why);
-    if (r < 0) {
-        km_call_fail(call, &why);
+    else if (!err)
+        r = km_object_read(km_arena_str(&call->arena, record), &ref->row, &why);
+    if (r < 0 && f->why.code == 0)
+        f->why = why;
+    if (++f->known < f->n)
         return;
-    }
-    f->known++;
-    f->in_made = false;
-    if (f->known < f->n)
-        ask(call);
+    call->ledger_waits = false;
+    if (f->why.code < 0)
+        km_call_fail(call, &f->why);
     else
         km_call_resume(call, 0);
 }
 
-static void ask(struct km_call *call)
+static void ask(struct ref *ref)
 {
-    const struct km_file_refs *f = call->files;
+    struct km_call *call = ref->call;
     uint8_t owner[32];
 
     km_visit_hash(call->visit, owner);
-    call->ledger_waits = true; /* the store answers in any case: nothing may move before */
     km_store_object_get(call->w->gw->store, call->w->mailbox,
-                        f->container[f->known] ? KM_STR("container")
-                        : f->in_made           ? KM_STR("made")
-                                               : KM_STR("file"),
-                        f->ids[f->known], owner, on_row, call);
+                        ref->in_made ? KM_STR("made") : km_str_c(kinds[ref->thing.kind].stored),
+                        ref->thing.id, owner, on_row, ref);
+}
+
+static void ask_all(struct km_call *call)
+{
+    call->ledger_waits = true; /* the store answers in any case: nothing may move before */
+    for (size_t i = 0; i < call->files->n; i++)
+        ask(&call->files->v[i]);
 }
 
 /* --- who holds them --- */
@@ -260,11 +342,15 @@ static bool same_account(const struct km_deployment *a, const struct km_deployme
 }
 
 /* Where the file's own entry is gone, another of its group is the same upstream, perhaps. */
-static bool holds(const struct km_call *call, const struct km_deployment *d,
-                  const struct km_object *row)
+static bool holds(const struct km_call *call, const struct km_deployment *d, const struct ref *ref)
 {
     const struct km_models *models = call->visit->view->snap->models;
+    const struct km_object *row = &ref->row;
 
+    if (!looks_up(d, ref->thing.kind))
+        return true;
+    if (!row->kind.n && ref->thing.kind >= KM_THING_ITEM)
+        return false;
     if (!row->kind.n) /* the operator's, wherever that is */
         return has_account(d) && !has_files(d);
     if (!has_account(d))
@@ -273,6 +359,28 @@ static bool holds(const struct km_call *call, const struct km_deployment *d,
         if (km_str_eq(km_models_at(models, i)->id, row->deployment))
             return same_account(d, km_models_at(models, i));
     return km_str_eq(d->group, row->model);
+}
+
+static int not_held(const struct km_call *call, const struct ref *ref, bool others,
+                    struct km_err *err)
+{
+    if (!ref->row.kind.n)
+        return not_found(call, ref, err);
+    if (ref->thing.kind >= KM_THING_ITEM)
+        return km_fail_param(err, KM_E_INVALID, kinds[ref->thing.kind].param,
+                             "'%.*s' is held by the upstream of model '%.*s', which model '%.*s' "
+                             "cannot reach. Send what it says instead of its id.",
+                             KM_STR_ARG(km_str_sub(ref->thing.id, 0, 100)),
+                             KM_STR_ARG(km_str_sub(ref->row.model, 0, 100)),
+                             KM_STR_ARG(km_str_sub(call->req.model, 0, 100)));
+    return km_fail_param(err, KM_E_INVALID, "file_id",
+                         "File '%.*s' is held by the upstream of model '%.*s', which %s "
+                         "'%.*s' cannot reach. Upload it with `model` set to the model "
+                         "that is to read it.",
+                         KM_STR_ARG(km_str_sub(ref->thing.id, 0, 100)),
+                         KM_STR_ARG(km_str_sub(ref->row.model, 0, 100)),
+                         others ? "what holds the other files of model" : "model",
+                         KM_STR_ARG(km_str_sub(call->req.model, 0, 100)));
 }
 
 static int keep_holders(struct km_call *call, struct km_err *err)
@@ -288,20 +396,10 @@ static int keep_holders(struct km_call *call, struct km_err *err)
         size_t left = 0;
 
         for (size_t k = 0; k < n; k++)
-            if (holds(call, v[k].deployment, &f->rows[i]))
+            if (holds(call, v[k].deployment, &f->v[i]))
                 v[left++] = v[k];
-        if (!left && !f->rows[i].kind.n)
-            return not_found(call, i, err);
         if (!left)
-            return km_fail_param(err, KM_E_INVALID, "file_id",
-                                 "File '%.*s' is held by the upstream of model '%.*s', which %s "
-                                 "'%.*s' cannot reach. Upload it with `model` set to the model "
-                                 "that is to read it.",
-                                 KM_STR_ARG(km_str_sub(f->ids[i], 0, 100)),
-                                 KM_STR_ARG(km_str_sub(f->rows[i].model, 0, 100)),
-                                 n < call->match.n ? "what holds the other files of model"
-                                                   : "model",
-                                 KM_STR_ARG(km_str_sub(call->req.model, 0, 100)));
+            return not_held(call, &f->v[i], n < call->match.n, err);
         n = left;
     }
     call->match.v = v;
@@ -326,7 +424,7 @@ int km_file_refs_check(struct km_call *call, struct km_err *err)
         return r;
     if (call->files->known == call->files->n)
         return keep_holders(call, err);
-    ask(call);
+    ask_all(call);
     return KM_E_AGAIN;
 }
 
@@ -335,7 +433,9 @@ int km_file_refs_add(struct km_call *call, const struct km_json *body, struct km
     const struct words w = words_of(call);
     int r = call->files ? 0 : begin(call, KM_FILE_REFS_BATCH, err);
 
-    return r < 0 ? r : gather(call, &w, body, 0, false, err);
+    if (r == 0)
+        r = gather(call, &w, body, 0, false, err);
+    return r == 0 ? add_items(call, body, err) : r;
 }
 
 int km_file_refs_owned(struct km_call *call, struct km_err *err)
@@ -345,16 +445,18 @@ int km_file_refs_owned(struct km_call *call, struct km_err *err)
     if (!f || !f->n)
         return 0;
     if (f->known < f->n) {
-        ask(call);
+        ask_all(call);
         return KM_E_AGAIN;
     }
     for (size_t i = 0; i < f->n; i++)
-        if (!holds(call, call->d, &f->rows[i]))
-            return km_fail_param(
-                err, KM_E_INVALID, "input_file_id",
-                "The batch's file names file '%.*s', which is held by the upstream "
-                "of model '%.*s' and not where the batch would be made.",
-                KM_STR_ARG(km_str_sub(f->ids[i], 0, 100)),
-                KM_STR_ARG(km_str_sub(f->rows[i].model, 0, 100)));
+        if (!holds(call, call->d, &f->v[i]))
+            return !f->v[i].row.kind.n
+                       ? not_found(call, &f->v[i], err)
+                       : km_fail_param(
+                             err, KM_E_INVALID, "input_file_id",
+                             "The batch's file names '%.*s', which is held by the upstream "
+                             "of model '%.*s' and not where the batch would be made.",
+                             KM_STR_ARG(km_str_sub(f->v[i].thing.id, 0, 100)),
+                             KM_STR_ARG(km_str_sub(f->v[i].row.model, 0, 100)));
     return 0;
 }

@@ -7,6 +7,7 @@
 
 #define KM_FILE_REFS_MOST 32 /* different files in one call */
 #define KM_FILE_REFS_BATCH 1000 /* in all lines of a batch */
+#define KM_FILE_REFS_ITEMS 1000 /* items and spoken answers, in either */
 
 /* Every file that the body names must be the key's own, and of what may serve the call only those
  * that hold all of them stay in call->match.  For calls with a body of JSON, after it was read.

@@ -2,6 +2,8 @@
 /* made.c - what a provider makes in passing belongs to the key in whose call it was made.
  *
  *     Responses  output[].container_id                              a container
+ *                output[].id, unless `store` is false               an item
+ *     chat       choices[].message.audio.id, ...delta.audio.id      a spoken answer
  *     Messages   container.id                                       a container
  *                content[]: ..._code_execution_tool_result: file_id a file made in it
  *     streams    message_start, message_delta, content_block_start  have these
@@ -12,6 +14,7 @@
  */
 #include "gateway/objects/made.h"
 
+#include "llm/api/responses.h"
 #include "store/objects.h"
 
 static void keep(struct km_call *call, const char *kind, struct km_str id)
@@ -40,6 +43,27 @@ static void keep_output(struct km_call *call, const struct km_json *output)
         if (km_json_string(km_json_get(item, "container_id"), &id) && !km_str_eq(id, last)) {
             keep(call, "container", id);
             last = id;
+        }
+    for (km_json_iter(output, &it);
+         km_responses_stored(&call->req) && km_json_next(&it, &key, &item);)
+        if (km_json_string(km_json_get(item, "id"), &id))
+            keep(call, "item", id);
+}
+
+/* --- chat --- */
+
+/* In a stream most chunks have the id: one row is enough. */
+static void keep_audio(struct km_call *call, const struct km_json *answer, const char *in)
+{
+    const struct km_json *choice;
+    struct km_json_iter it;
+    struct km_str key, id;
+
+    for (km_json_iter(km_json_get(answer, "choices"), &it); km_json_next(&it, &key, &choice);)
+        if (km_json_string(km_json_get(km_json_get(km_json_get(choice, in), "audio"), "id"), &id) &&
+            !km_str_eq(id, call->audio)) {
+            keep(call, "audio", id);
+            call->audio = km_arena_str(&call->arena, id);
         }
 }
 
@@ -80,10 +104,14 @@ static void keep_message(struct km_call *call, const struct km_json *message)
         keep_block(call, block);
 }
 
-/* --- both --- */
+/* --- all --- */
 
-static bool may_name(struct km_str text)
+/* A model's answer in chat names something only where it was to be spoken; an answer of the
+ * Responses API always does. */
+static bool may_name(const struct km_call *call, struct km_str text)
 {
+    if (call->api->wire != KM_WIRE_MESSAGES)
+        return call->api->wire == KM_WIRE_RESPONSES || call->req.names_audio;
     return km_str_find(text, KM_STR("\"container")) < text.n ||
            km_str_find(text, KM_STR("\"file_id\"")) < text.n;
 }
@@ -94,10 +122,13 @@ void km_made_keep(struct km_call *call, struct km_str answer)
     const struct km_json *root;
 
     km_arena_init(&scratch, call->arena.cap, call->arena.pool);
-    if (call->tr || !may_name(answer) || km_json_parse_answer(&scratch, answer, &root, NULL) < 0)
+    if (call->tr || !may_name(call, answer) ||
+        km_json_parse_answer(&scratch, answer, &root, NULL) < 0)
         return;
     if (call->api->wire == KM_WIRE_MESSAGES)
         keep_message(call, root);
+    else if (call->api->wire == KM_WIRE_CHAT)
+        keep_audio(call, root, "message");
     else
         keep_output(call, km_json_get(root, "output"));
 }
@@ -114,10 +145,16 @@ void km_made_keep_event(struct km_call *call, const struct km_sse_event *event)
     struct km_arena scratch KM_CLEANUP(km_arena_done);
     const struct km_json *root;
 
+    bool chat = call->api->wire == KM_WIRE_CHAT;
+
     km_arena_init(&scratch, call->arena.cap, call->arena.pool);
-    if (is_piece(event->type) || !may_name(event->data) ||
+    if ((!chat && is_piece(event->type)) || !may_name(call, event->data) ||
         km_json_parse_answer(&scratch, event->data, &root, NULL) < 0)
         return;
+    if (chat) {
+        keep_audio(call, root, "delta");
+        return;
+    }
     keep_message(call, km_json_get(root, "message"));
     keep_container(call, km_json_get(km_json_get(root, "delta"), "container"));
     keep_block(call, km_json_get(root, "content_block"));

@@ -6,14 +6,33 @@
 #include "base/right.h"
 #include "gateway/call.h"
 
+/* What the store knows of, by kinds of its rows. */
+enum km_thing_kind { KM_THING_FILE, KM_THING_CONTAINER, KM_THING_ITEM, KM_THING_AUDIO };
+
+struct km_thing {
+    enum km_thing_kind kind;
+    struct km_str id;
+};
+
 /* May the call's key say this?  top: a member of the body itself, else of something inside.
- * *ret_container: the id of a container, which must be found to be the key's; empty: none is
- * named.  KM_E_FORBIDDEN: naming the member, and the setting that opens it.  Loop thread. */
+ * ret->id: of a thing that must be found to be the key's; empty: none is named.  KM_E_FORBIDDEN:
+ * naming the member, and the setting that opens it.  Loop thread. */
 enum km_right km_things_grants(const struct km_call *call, struct km_str member,
-                               const struct km_json *v, bool top, struct km_str *ret_container,
+                               const struct km_json *v, bool top, struct km_thing *ret,
                                struct km_err *err) KM_MUST_USE;
 
-/* Does kanmon_settings.account_objects open `name` to virtual keys? */
-bool km_things_opened(const struct km_call *call, const char *name);
+/* May the upstream read this place, "s3://...", for the call's key?  What stands in a bucket is
+ * read with the operator's own credentials; any other place grants itself. */
+enum km_right km_things_grants_place(const struct km_call *call, struct km_str place,
+                                     struct km_err *err) KM_MUST_USE;
+
+enum km_opened {
+    KM_OPENED_FILES, /* the operator's */
+    KM_OPENED_ANSWERS, /* what answers were made of, whoever asked for them */
+    KM_OPENED_BUCKETS, /* what the operator's credentials may read */
+};
+
+/* Is it open to the call's key, by kanmon_settings.account_objects or as the administrator's? */
+bool km_things_opened(const struct km_call *call, enum km_opened what);
 
 #endif

@@ -13,7 +13,9 @@
 #include "gateway/prefix/prefix.h"
 
 #include "base/right.h"
+#include "gateway/objects/things.h"
 #include "llm/api/gemini.h"
+#include "llm/api/responses.h"
 
 static struct km_key *key_of(const struct km_call *call)
 {
@@ -59,22 +61,33 @@ KM_MUST_USE static enum km_right grants_unpriced(const struct km_call *call, str
 
 /* --- things of the vendor's account --- */
 
-static bool names_something(const struct km_json *v)
+/* What is being looked through. */
+struct look {
+    const struct km_vendor *vendor;
+    bool buckets; /* what the operator's credentials may read is open to the key */
+};
+
+/* Of an object it is what it has inside, but for Vertex AI's stores: they are named in many ways,
+ * and there is no new one to ask for. */
+static bool names_something(const struct look *look, const char *name, const struct km_json *v)
 {
     struct km_str text;
 
+    if (km_json_kind(v) == KM_JSON_OBJECT && km_str_starts(km_str_c(name), KM_STR("vertex")))
+        return true;
     if (km_json_kind(v) == KM_JSON_OBJECT)
-        v = km_json_get(v, "id");
+        v = km_json_get(v, "uri") ? km_json_get(v, "uri") : km_json_get(v, "id");
     else if (km_json_kind(v) == KM_JSON_ARRAY)
         return km_json_count(v) > 0;
     if (km_json_string(v, &text))
-        return !km_media_is_place(text);
+        return km_media_in_bucket(text) ? !look->buckets : !km_media_is_place(text);
     return v && km_json_kind(v) != KM_JSON_NULL;
 }
 
 /* The first member of those names, anywhere; NULL: none.  As deep as the tree, which is bounded. */
-static const char *foreign_in(const struct km_vendor *v, const struct km_json *value)
+static const char *foreign_in(const struct look *look, const struct km_json *value)
 {
+    const struct km_vendor *v = look->vendor;
     const char *found = NULL;
     struct km_json_iter it;
     const struct km_json *one;
@@ -82,17 +95,35 @@ static const char *foreign_in(const struct km_vendor *v, const struct km_json *v
 
     for (km_json_iter(value, &it); !found && km_json_next(&it, &key, &one);) {
         for (size_t i = 0; !found && key.n && v->foreign[i]; i++)
-            if (km_str_eq(key, km_str_c(v->foreign[i])) && names_something(one))
+            if (km_str_eq(key, km_str_c(v->foreign[i])) &&
+                names_something(look, v->foreign[i], one))
                 found = v->foreign[i];
         if (!found && !(v->opaque && km_str_eq(key, km_str_c(v->opaque))))
-            found = foreign_in(v, one);
+            found = foreign_in(look, one);
     }
     return found;
 }
 
-/* Does the text have one of those names in it? */
+/* An item of the Responses API that stands for one the account has; NULL: none. */
+static const char *item_in(const struct km_vendor *v, const struct km_json *root)
+{
+    const struct km_json *item, *input = km_json_get(root, "input");
+    struct km_json_iter it;
+    struct km_str key, id;
+
+    if (v->dialect == KM_DIALECT_OPENAI && km_json_kind(input) == KM_JSON_ARRAY)
+        for (km_json_iter(input, &it); km_json_next(&it, &key, &item);)
+            if (km_responses_refers(item, &id))
+                return "input";
+    return NULL;
+}
+
+/* Does the text have one of those names in it, or may it have such an item? */
 static bool mentions(const struct km_vendor *v, struct km_str body)
 {
+    if (v->dialect == KM_DIALECT_OPENAI && km_str_find(body, KM_STR("\"input\"")) < body.n &&
+        km_str_find(body, KM_STR("\"id\"")) < body.n)
+        return true;
     for (size_t i = 0; v->foreign[i]; i++)
         if (km_str_find(body, km_str_c(v->foreign[i])) < body.n)
             return true;
@@ -119,6 +150,7 @@ static int find_foreign(const struct km_call *call, const char **ret_found, stru
     const struct km_vendor *v = call->prefix->vendor;
     struct km_arena scratch KM_CLEANUP(km_arena_done);
     struct km_str coding = km_str_trim(km_header_get(h, KM_STR("content-encoding")));
+    const struct look look = { v, km_things_opened(call, KM_OPENED_BUCKETS) };
     bool mentioned = mentions(v, call->body);
     const struct km_json *root;
     int r;
@@ -138,7 +170,9 @@ static int find_foreign(const struct km_call *call, const char **ret_found, stru
     if (r == 0 && !km_json_within(root, KM_JSON_DEPTH))
         r = km_fail(err, KM_E_LIMIT, "JSON is nested deeper than %d levels", KM_JSON_DEPTH);
     if (r == 0)
-        *ret_found = foreign_in(v, root);
+        *ret_found = foreign_in(&look, root);
+    if (r == 0 && !*ret_found)
+        *ret_found = item_in(v, root);
     return r;
 }
 

@@ -57,16 +57,19 @@ bool km_responses_stored(const struct km_llm_request *r);
 int km_responses_record(const struct km_llm_request *r, struct km_str response,
                         struct km_arena *arena, struct km_str *ret_record,
                         struct km_err *err) KM_MUST_USE;
-/* The request's body with what was said before in front of its input, and without
- * previous_response_id. */
+/* The request's body with what was said before, *ret_before items, in front of its input, and
+ * without previous_response_id. */
 int km_responses_continue(const struct km_llm_request *r, struct km_str record,
-                          struct km_arena *arena, struct km_str *ret_body,
+                          struct km_arena *arena, struct km_str *ret_body, size_t *ret_before,
                           struct km_err *err) KM_MUST_USE;
 /* The answer kept in a record: a view of it. */
 int km_responses_recorded(struct km_str record, struct km_str *ret_response,
                           struct km_err *err) KM_MUST_USE;
 /* The id of an answer's object; empty: it has none. */
 struct km_str km_responses_id(struct km_str response, struct km_arena *arena);
+/* Is this item of `input` one that an upstream takes, by its id, from what it stored, and not from
+ * the request?  *ret_id: views of the item's tree. */
+bool km_responses_refers(const struct km_json *item, struct km_str *ret_id);
 /* The answer's object in the data of a stream's last event; empty: this is not the last. */
 struct km_str km_responses_final(struct km_str data);
 

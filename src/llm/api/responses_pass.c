@@ -160,6 +160,52 @@ struct km_str km_responses_id(struct km_str response, struct km_arena *arena)
     return km_json_text(arena, response, &spans[O_ID]);
 }
 
+/* --- items by reference --- */
+
+/* The members that say what an item is about.  Without them it is its id that says it. */
+static const char *const telling[] = { "content", "arguments", "output", "input", "action",
+                                       "operation", "code", "tools", "approve", NULL };
+/* Items that the upstream made are more than what it showed of them; one member has it all. */
+static const struct {
+    const char *type;
+    const char *const whole[2];
+} made_items[] = {
+    { "item_reference", { NULL } },
+    { "reasoning", { "encrypted_content", NULL } },
+    { "compaction", { "encrypted_content", NULL } },
+    { "image_generation_call", { "result", NULL } },
+    { "file_search_call", { "results", NULL } },
+    { "", { "content", NULL } }, /* without a type: a message, or a reference */
+};
+
+static bool says(const struct km_json *item, const char *const *names)
+{
+    struct km_str text;
+
+    for (; *names; names++) {
+        const struct km_json *v = km_json_get(item, *names);
+
+        if (v && km_json_kind(v) != KM_JSON_NULL && (!km_json_string(v, &text) || text.n))
+            return true;
+    }
+    return false;
+}
+
+bool km_responses_refers(const struct km_json *item, struct km_str *ret_id)
+{
+    struct km_str type = KM_STR_NONE;
+
+    *ret_id = KM_STR_NONE;
+    if (km_json_kind(item) != KM_JSON_OBJECT || !km_json_string(km_json_get(item, "id"), ret_id) ||
+        !ret_id->n)
+        return false;
+    (void)km_json_string(km_json_get(item, "type"), &type);
+    for (size_t i = 0; i < sizeof made_items / sizeof made_items[0]; i++)
+        if (km_str_eq(type, km_str_c(made_items[i].type)))
+            return !says(item, made_items[i].whole);
+    return !says(item, telling);
+}
+
 /* --- what is kept --- */
 
 /* What stands between the brackets of an array; a string as one user's item. */
@@ -208,8 +254,19 @@ int km_responses_record(const struct km_llm_request *r, struct km_str response,
     return km_arena_overflowed(arena) ? km_fail(err, KM_E_NOMEM, "out of memory") : 0;
 }
 
+/* An array's; of one that is not to be read, which the request made of it will not be either, 0. */
+static size_t count_items(struct km_str array, const struct km_arena *like)
+{
+    struct km_arena scratch KM_CLEANUP(km_arena_done);
+    const struct km_json *root;
+
+    km_arena_init(&scratch, like->cap, like->pool);
+    return km_json_parse(&scratch, array, &root, NULL) == 0 ? km_json_count(root) : 0;
+}
+
 int km_responses_continue(const struct km_llm_request *r, struct km_str record,
-                          struct km_arena *arena, struct km_str *ret_body, struct km_err *err)
+                          struct km_arena *arena, struct km_str *ret_body, size_t *ret_before,
+                          struct km_err *err)
 {
     static const struct km_str name = { "input", 5 };
     struct km_str before, now, joined, *parts;
@@ -221,6 +278,7 @@ int km_responses_continue(const struct km_llm_request *r, struct km_str record,
     if (km_json_spans(record, &name, 1, &span, NULL, NULL) < 0 || span.type != KM_JSON_ARRAY)
         return km_fail(err, KM_E_STORE, "The stored answer cannot be read.");
     before = items_of(km_json_value(record, &span), KM_JSON_ARRAY, arena);
+    *ret_before = count_items(km_json_value(record, &span), arena);
     now = items_of(km_responses_value(r, KM_R_INPUT), r->spans[KM_R_INPUT].type, arena);
     joined = km_arena_cat(
         arena, (struct km_str[]){ KM_STR("["), before, comma(before, now), now, KM_STR("]") }, 5);

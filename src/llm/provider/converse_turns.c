@@ -159,6 +159,8 @@ static int write_source(const struct km_converse_writer *w, const struct km_medi
                                            "send its bytes or an address of s3://"
                                          : "an image or a file by its address, which Bedrock does "
                                            "not fetch but from s3://: send it as a data: URL");
+    if (!m->data.n && !w->args->buckets)
+        return km_media_refuse_bucket(m->url, err);
     km_out_key(out, "source");
     km_out_open(out, '{');
     if (m->data.n) {

@@ -53,6 +53,8 @@ static int put_media(const struct km_gemini_writer *w, const struct km_part *p)
         return km_fail_param(w->err, KM_E_INVALID, "messages",
                              "A file of Gemini's file store is named by `file_id` (OpenAI's API, "
                              "Messages) or `fileUri` (Google's), not as any address.");
+    if (!p->media.data.n && km_media_in_bucket(uri) && !w->args->buckets)
+        return km_media_refuse_bucket(uri, w->err);
     km_out_open(w->out, '{');
     if (p->media.data.n) {
         km_out_key(w->out, "inlineData");

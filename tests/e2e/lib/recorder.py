@@ -32,6 +32,7 @@ class Recorder:
     def __init__(self):
         self.lock = threading.Lock()
         self.seen = []  # (path, body)
+        self.own = {}  # answers instead of ANSWERS: JSON, or the text of a stream
         recorder = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -43,9 +44,12 @@ class Recorder:
                     recorder.seen.append((self.path, body))
                 path = self.path.split("?")[0]
                 word = path.replace(":", "/").rsplit("/", 1)[-1]
-                answer = json.dumps(ANSWERS.get(word, ANSWERS["completions"])).encode()
+                answer = {**ANSWERS, **recorder.own}.get(word, ANSWERS["completions"])
+                stream = isinstance(answer, str)
+                answer = answer.encode() if stream else json.dumps(answer).encode()
                 self.send_response(200)
-                self.send_header("content-type", "application/json")
+                self.send_header("content-type",
+                                 "text/event-stream" if stream else "application/json")
                 self.send_header("content-length", str(len(answer)))
                 self.end_headers()
                 self.wfile.write(answer)

@@ -342,6 +342,25 @@ def test_the_lines_of_a_batch_are_held_to_the_key(media_gateway, media):
     assert len(poor.batches.list().data) == 1
 
 
+def test_the_lines_of_a_batch_name_the_keys_own_answers_alone(media_gateway):
+    one, two = (client_of(media_gateway, media_gateway.new_key()) for _ in range(2))
+    made = one.post("/responses", cast_to=object,
+                    body={"model": "batcher", "input": "a"})["output"][0]["id"]
+
+    def line(member, value):
+        return lines(1).replace(b'"messages": []', json.dumps({member: value})[1:-1].encode())
+
+    reference = line("input", [{"type": "item_reference", "id": made}])
+    assert batch_of(one, reference).status == "in_progress"
+    for hostile in (reference, line("input", [{"id": "msg_guessed"}]),
+                    line("input", [{"type": "image_generation_call", "id": "ig_guessed"}]),
+                    line("messages", [{"role": "assistant", "audio": {"id": "audio_guessed"}}])):
+        with pytest.raises(openai.NotFoundError) as caught:
+            batch_of(two, hostile)
+        assert "not found" in caught.value.message
+    assert batch_of(two, line("input", [{"role": "user", "content": "a", "id": "msg_1"}])).id
+
+
 def test_a_budget_needs_a_price(media_gateway):
     key = media_gateway.new_key(max_budget=1)
     mine = client_of(media_gateway, key)

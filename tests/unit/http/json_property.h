@@ -256,8 +256,20 @@ static inline bool property_anywhere(yyjson_val *v, struct km_str name)
     return found;
 }
 
-/* What is seen is there, what is there is seen; where a name has escapes, all is seen. */
-static inline void property_watched(struct km_str body, uint32_t seen)
+/* Below the outermost object. */
+static inline bool property_inside(yyjson_val *root, struct km_str name)
+{
+    size_t idx, max;
+    yyjson_val *key, *val;
+    bool found = false;
+
+    yyjson_obj_foreach(root, idx, max, key, val) found = found || property_anywhere(val, name);
+    return found;
+}
+
+/* What is seen is there, what is there is seen; where a name has escapes, all is seen.  The last
+ * name counts inside only: outside it may be seen and need not. */
+static inline void property_watched(struct km_str body, uint64_t seen)
 {
     /* As km_json_parse() reads it: a number too large for a double is a number. */
     yyjson_doc *doc = yyjson_read(body.p, body.n, YYJSON_READ_NUMBER_AS_RAW);
@@ -265,8 +277,12 @@ static inline void property_watched(struct km_str body, uint32_t seen)
 
     for (size_t i = 0; i < PROPERTY_NAMES; i++) {
         bool there = property_anywhere(yyjson_doc_get_root(doc), property_names[i]);
+        bool due = i + 1 == PROPERTY_NAMES
+                       ? property_inside(yyjson_doc_get_root(doc), property_names[i])
+                       : there;
 
-        PROPERTY(there ? (seen >> i) & 1 : escapes || !((seen >> i) & 1));
+        PROPERTY(!due || ((seen >> i) & 1));
+        PROPERTY(there || escapes || !((seen >> i) & 1));
     }
     yyjson_doc_free(doc);
 }
@@ -279,9 +295,13 @@ static inline void property_sure(struct km_str body, const struct km_json_span *
     struct km_json_object whole;
     struct km_json_watch watch = { .names = property_names, .n = PROPERTY_NAMES };
 
-    for (size_t i = 0; i < PROPERTY_NAMES; i++)
-        watch.filter |= KM_JSON_WATCH_BIT(property_names[i].n ? property_names[i].p[0] : '"',
-                                          property_names[i].n);
+    for (size_t i = 0; i < PROPERTY_NAMES; i++) {
+        uint64_t bit = KM_JSON_WATCH_BIT(property_names[i].n ? property_names[i].p[0] : '"',
+                                         property_names[i].n);
+
+        watch.inside |= bit;
+        watch.filter |= i + 1 < PROPERTY_NAMES ? bit : 0;
+    }
     if (!km_json_sure_spans(body, property_names, PROPERTY_NAMES, sure, &whole, &watch)) {
         PROPERTY(r < 0 || !km_json_surely_object(body));
         return;

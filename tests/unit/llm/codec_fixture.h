@@ -61,6 +61,7 @@ static inline void codec_setup(struct codec_fixture *f, const struct km_codec *c
                                        .model = km_str_c(model),
                                        .can = km_capability_find(km_str_c(model)),
                                        .arena = &f->arena,
+                                       .buckets = true,
                                        .max_tokens = -1 };
     codec_begin(f);
 }

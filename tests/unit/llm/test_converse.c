@@ -30,6 +30,7 @@ struct fixture {
     struct km_deployment d;
     struct km_headers caller;
     struct km_err err;
+    bool closed; /* buckets are */
 };
 
 static int setup(void **state)
@@ -62,6 +63,7 @@ static int encode_chat(struct fixture *f, const char *model, const struct km_cha
                                    .model = km_str_c(model),
                                    .can = km_capability_find(km_str_c(model)),
                                    .arena = &f->arena,
+                                   .buckets = !f->closed,
                                    .max_tokens = -1,
                                    .caller = &f->caller };
     const struct km_json *root;
@@ -228,6 +230,18 @@ static void images_by_value_and_from_s3(void **state)
               "\"s3://bucket/a.webp\"}}}}");
     expect_refused(f, HAIKU, IMAGE("https://example.com/a.png"), "messages");
     expect_refused(f, HAIKU, IMAGE("data:image/bmp;base64,AQID"), "messages");
+}
+
+static void a_bucket_is_not_read_for_whom_it_is_closed(void **state)
+{
+    struct fixture *f = *state;
+    struct km_str body;
+
+    f->closed = true;
+    assert_int_equal(encode(f, NOVA, IMAGE("S3://bucket/a.webp"), &body), KM_E_FORBIDDEN);
+    assert_int_equal(encode(f, NOVA, PART(FILE_OF("\"file_id\":\"s3://b/x.docx\"")), &body),
+                     KM_E_FORBIDDEN);
+    expect_in(f, HAIKU, IMAGE("data:image/jpg;base64,AQID"), "\"bytes\":\"AQID\"");
 }
 
 static void documents_get_names_that_differ_and_a_text_beside(void **state)
@@ -524,6 +538,7 @@ int main(void)
         TEST(a_conversation_begins_with_the_user_and_ends_so_for_newer_claude),
         TEST(reasoning_goes_back_to_claude_with_its_signature_only),
         TEST(images_by_value_and_from_s3),
+        TEST(a_bucket_is_not_read_for_whom_it_is_closed),
         TEST(documents_get_names_that_differ_and_a_text_beside),
         TEST(cache_points_stand_behind_what_they_cache),
         TEST(names_and_ids_are_spelled_as_bedrock_takes_them),

@@ -20,6 +20,7 @@ struct fixture {
     struct km_gemini_state state;
     struct km_decode decode;
     struct km_err err;
+    bool closed; /* buckets are */
 };
 
 /* An encoder that writes events as lines. */
@@ -99,6 +100,7 @@ static const char *encode(struct fixture *f, const char *model, int64_t most)
                                    .model = km_str_c(model),
                                    .can = km_capability_find(km_str_c(model)),
                                    .arena = &f->arena,
+                                   .buckets = !f->closed,
                                    .max_tokens = most };
     struct km_json_out out;
     int r;
@@ -284,6 +286,16 @@ static void media_go_by_value_or_by_address(void **state)
                "},{\"inlineData\":{\"mimeType\":\"application/pdf\",\"data\":\"AAAA\"}},"
                "{\"inlineData\":{\"mimeType\":\"audio/mp3\",\"data\":\"AAAA\"}},{\"fileData\":{"
                "\"fileUri\":\"gs://b/c\"}}]"));
+}
+
+static void a_bucket_is_not_read_for_whom_it_is_closed(void **state)
+{
+    struct fixture *f = *state;
+
+    f->closed = true;
+    say(f, KM_ROLE_USER, KM_PART_DOCUMENT, "")->media.url = KM_STR("GS://b/c");
+    (void)encode(f, "gemini-2.5-flash", -1);
+    assert_int_equal(f->err.code, KM_E_FORBIDDEN);
 }
 
 static void tool_choices_and_tools_of_its_own(void **state)
@@ -658,6 +670,7 @@ int main(void)
         T(parameters_have_their_places),
         T(instructions_alone_still_have_a_turn),
         T(media_go_by_value_or_by_address),
+        T(a_bucket_is_not_read_for_whom_it_is_closed),
         T(tool_choices_and_tools_of_its_own),
         T(efforts_are_levels_or_budgets),
         T(more_stops_than_five_are_refused),

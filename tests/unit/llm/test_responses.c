@@ -349,12 +349,14 @@ static void what_was_said_before_stands_in_front(void **state)
     static const char response[] = "{\"id\":\"resp_1\",\"output\":[{\"type\":\"message\"}]}";
     static const struct {
         const char *first, *second, *input;
+        size_t before;
     } rows[] = {
         { "\"One\"", "\"Two\"",
           "[{\"role\":\"user\",\"content\":\"One\"},{\"type\":\"message\"},{\"role\":\"user\","
-          "\"content\":\"Two\"}]" },
-        { "[{\"a\":1}, {\"b\":2}]", "[ ]", "[{\"a\":1}, {\"b\":2},{\"type\":\"message\"} ]" },
-        { "[]", "[{\"c\":3}]", "[{\"type\":\"message\"},{\"c\":3}]" },
+          "\"content\":\"Two\"}]",
+          2 },
+        { "[{\"a\":1}, {\"b\":2}]", "[ ]", "[{\"a\":1}, {\"b\":2},{\"type\":\"message\"} ]", 3 },
+        { "[]", "[{\"c\":3}]", "[{\"type\":\"message\"},{\"c\":3}]", 1 },
     };
     struct chat_fixture *f = *state;
 
@@ -362,6 +364,7 @@ static void what_was_said_before_stands_in_front(void **state)
         struct km_str record, body, kept;
         struct km_llm_request r;
         const char *want;
+        size_t before;
 
         assert_int_equal(
             parse(f, &r,
@@ -383,11 +386,84 @@ static void what_was_said_before_stands_in_front(void **state)
                                       rows[i].second))),
             0);
         assert_true(km_str_eq(km_responses_previous(&r, &f->arena), KM_STR("resp_1")));
-        assert_int_equal(km_responses_continue(&r, record, &f->arena, &body, &f->err), 0);
+        assert_int_equal(km_responses_continue(&r, record, &f->arena, &body, &before, &f->err), 0);
         want = km_arena_cstr(
             &f->arena, km_arena_printf(&f->arena, "{\"model\":\"m\",\"input\":%s}", rows[i].input));
         assert_string_equal(km_arena_cstr(&f->arena, body), want);
+        assert_int_equal(before, rows[i].before);
         assert_int_equal(parse(f, &r, want), 0);
+    }
+}
+
+/* --- items by reference --- */
+
+static void an_item_is_taken_from_what_is_stored_or_says_all_itself(void **state)
+{
+    static const struct {
+        const char *item, *id; /* empty: it is no reference */
+    } rows[] = {
+        { "{\"type\":\"item_reference\",\"id\":\"msg_1\"}", "msg_1" },
+        { "{\"type\":\"item_reference\",\"id\":\"msg_1\",\"content\":\"a\"}", "msg_1" },
+        { "{\"id\":\"msg_1\"}", "msg_1" },
+        { "{\"id\":\"msg_1\",\"type\":null}", "msg_1" },
+        { "{\"id\":\"msg_1\",\"role\":\"user\",\"content\":\"a\"}", "" },
+        { "{\"role\":\"user\",\"content\":\"a\"}", "" },
+        { "{\"type\":\"message\",\"id\":\"msg_1\",\"content\":[{}]}", "" },
+        { "{\"type\":\"message\",\"id\":\"msg_1\"}", "msg_1" },
+        { "{\"type\":\"image_generation_call\",\"id\":\"ig_1\"}", "ig_1" },
+        { "{\"type\":\"image_generation_call\",\"id\":\"ig_1\",\"result\":null}", "ig_1" },
+        { "{\"type\":\"image_generation_call\",\"id\":\"ig_1\",\"result\":\"\"}", "ig_1" },
+        { "{\"type\":\"image_generation_call\",\"id\":\"ig_1\",\"result\":\"AAAA\"}", "" },
+        { "{\"type\":\"reasoning\",\"id\":\"rs_1\",\"summary\":[],\"content\":[{}]}", "rs_1" },
+        { "{\"type\":\"reasoning\",\"id\":\"rs_1\",\"encrypted_content\":\"x\"}", "" },
+        { "{\"type\":\"file_search_call\",\"id\":\"fs_1\",\"queries\":[\"a\"]}", "fs_1" },
+        { "{\"type\":\"function_call\",\"id\":\"fc_1\",\"arguments\":\"{}\"}", "" },
+        { "{\"type\":\"made_tomorrow\",\"id\":\"x_1\"}", "x_1" },
+        { "{\"type\":\"item_reference\"}", "" },
+        { "{\"type\":\"item_reference\",\"id\":\"\"}", "" },
+        { "\"text\"", "" },
+    };
+    struct chat_fixture *f = *state;
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const struct km_json *item;
+        struct km_str id;
+
+        assert_int_equal(km_json_parse(&f->arena, km_str_c(rows[i].item), &item, &f->err), 0);
+        assert_int_equal(km_responses_refers(item, &id), rows[i].id[0] != 0);
+        if (rows[i].id[0])
+            assert_true(km_str_eq(id, km_str_c(rows[i].id)));
+    }
+}
+
+static void what_may_be_a_reference_or_a_model_is_noticed(void **state)
+{
+    static const struct {
+        const char *more;
+        bool files, models, audio;
+    } rows[] = {
+        { "\"input\":\"a\"", false, false, false },
+        { "\"input\":[{\"role\":\"user\",\"content\":\"a\"}]", false, false, false },
+        { "\"input\":[{\"id\":\"msg_1\"}]", true, false, false },
+        { "\"input\":[{\"\\u0069d\":\"msg_1\"}]", true, true, true },
+        { "\"input\":\"a\",\"models\":[\"b\"]", false, true, false },
+        { "\"input\":\"a\",\"tools\":[{\"model\":\"b\"}]", false, true, false },
+        { "\"input\":[{\"audio\":{}}]", true, false, true },
+        { "\"input\":[{\"fileSearchStoreNames\":[]}]", true, false, false },
+    };
+    struct chat_fixture *f = *state;
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct km_llm_request r;
+
+        assert_int_equal(
+            parse(f, &r,
+                  km_arena_cstr(&f->arena,
+                                km_arena_printf(&f->arena, "{\"model\":\"m\",%s}", rows[i].more))),
+            0);
+        assert_int_equal(r.names_files, rows[i].files);
+        assert_int_equal(r.names_models, rows[i].models);
+        assert_int_equal(r.names_audio, rows[i].audio);
     }
 }
 
@@ -491,6 +567,8 @@ int main(void)
         CASE(a_stream_s_model_is_set_back_wherever_it_is_cut),
         CASE(what_was_said_before_stands_in_front),
         CASE(only_a_stream_s_last_event_holds_the_answer),
+        CASE(an_item_is_taken_from_what_is_stored_or_says_all_itself),
+        CASE(what_may_be_a_reference_or_a_model_is_noticed),
         CASE(every_block_has_its_whole_sequence),
         CASE(a_broken_stream_closes_its_item_and_fails),
     };

@@ -122,6 +122,25 @@ static void a_new_secret_keeps_what_the_old_one_made(void **state)
     place_done(&p);
 }
 
+static void what_answers_were_made_of_is_forgotten_after_a_month(void **state)
+{
+    struct place p;
+
+    (void)state;
+    place_begin(&p);
+    assert_int_equal(put(&p, "msg_1", "item", mine, "{}"), 0);
+    assert_int_equal(put(&p, "file-1", "file", mine, "{}"), 0);
+    assert_int_equal(get(&p, "msg_1", "item", mine), 0);
+    assert_int_equal(get(&p, "msg_1", "item", other), KM_E_NOT_FOUND);
+    assert_int_equal(get(&p, "msg_1", "file", mine), KM_E_NOT_FOUND);
+    run_sql(&p, "UPDATE objects SET created_us = created_us - 31 * 86400000000");
+    assert_int_equal(put(&p, "audio_1", "audio", mine, "{}"), 0);
+    assert_int_equal(get(&p, "msg_1", "item", mine), KM_E_NOT_FOUND);
+    assert_int_equal(get(&p, "audio_1", "audio", mine), 0);
+    assert_int_equal(get(&p, "file-1", "file", mine), 0);
+    place_done(&p);
+}
+
 static void list(struct place *p, const char *after, const char *purpose, int64_t limit)
 {
     km_store_object_list(p->store, p->reply, KM_STR("file"), km_str_c(after), km_str_c(purpose),
@@ -164,6 +183,7 @@ int main(void)
         cmocka_unit_test(an_object_is_its_owners_alone),
         cmocka_unit_test(a_batch_is_claimed_once_and_again_when_its_claim_died),
         cmocka_unit_test(a_new_secret_keeps_what_the_old_one_made),
+        cmocka_unit_test(what_answers_were_made_of_is_forgotten_after_a_month),
         cmocka_unit_test(a_list_has_pages_and_purposes),
     };
 
