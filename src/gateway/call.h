@@ -215,6 +215,8 @@ enum km_next km_step_admit(struct km_call *call);
 /* What it costs at a deployment: where that serves models it was not configured for, by the
  * model's own name. */
 struct km_price km_call_price(const struct km_call *call, const struct km_deployment *d);
+/* The dearest of those that may serve it. */
+struct km_price km_call_worst_price(const struct km_call *call, bool *ret_known);
 /* call_send.c */
 void km_call_keep_head(struct km_call *call, const struct km_headers *h); /* into ->refusal */
 enum km_next km_step_route(struct km_call *call);

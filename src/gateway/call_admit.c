@@ -14,6 +14,7 @@
 #include "gateway/objects/file_refs.h"
 #include "gateway/handover/handover.h"
 #include "gateway/mcp/chat.h"
+#include "gateway/other_models.h"
 #include "gateway/prefix/prefix.h"
 #include "llm/api/responses.h"
 
@@ -52,8 +53,7 @@ struct km_price km_call_price(const struct km_call *call, const struct km_deploy
     return lent ? price : km_price_merge(price, d->price);
 }
 
-/* The dearest of those that may serve it. */
-static struct km_price worst_price(const struct km_call *call, bool *ret_known)
+struct km_price km_call_worst_price(const struct km_call *call, bool *ret_known)
 {
     struct km_price worst = KM_PRICE_NONE;
 
@@ -170,7 +170,7 @@ static int reserve_llm(struct km_call *call, struct km_err *err)
     const struct km_key_settings *s = call->visit->view->snap->keys;
     int64_t said = chosen_output(call);
     bool known, chosen = said >= 0 || !writes(call) || call->bounded;
-    struct km_price p = worst_price(call, &known);
+    struct km_price p = km_call_worst_price(call, &known);
     int64_t longest = writes(call) ? longest_output(call) : 0;
     int64_t output = said >= 0 ? said : longest;
     int r;
@@ -332,6 +332,8 @@ enum km_next km_step_admit(struct km_call *call)
         r = km_answers_recall(call, &call->err);
     if (r == 0)
         r = km_file_refs_check(call, &call->err);
+    if (r == 0 && call->req.names_models)
+        r = km_other_models_check(call, &call->err);
     if (r == KM_E_AGAIN)
         return KM_WAIT;
     if (r == 0 && call->kind->reserve)

@@ -275,3 +275,76 @@ def test_a_bucket_is_read_for_the_operator(owning, opened, recorder, path, body)
             "s3Location" if "bedrock" in path else "fileUri" if "/gemini" in path else "buckets")
     passes(owning, recorder, MASTER, path, body)
     passes(opened, recorder, key_of(opened), path, body)
+
+
+# --- further models ---
+
+CHAT = {"model": "chat", "messages": SAID, "max_tokens": 9}
+TOOL = {"model": "chat", "input": "a", "max_output_tokens": 9}
+CLAUDE = {"model": "m", "messages": SAID, "max_tokens": 9}
+NAMING = [("/v1/chat/completions", {**CHAT, "models": ["NAME"]}),
+          ("/v1/chat/completions", {**CHAT, "models": [{"model": "NAME"}]}),
+          ("/v1/chat/completions", {**CHAT, "model": "router", "models": ["m", "NAME"]}),
+          ("/v1/chat/completions", {**CHAT, "plugins": [{"id": "fusion", "model": "NAME"}]}),
+          ("/v1/chat/completions", {**CHAT, "type": "function", "models": ["NAME"]}),
+          ("/v1/chat/completions", {**CHAT, "tools": [
+              {"type": "openrouter:advisor", "parameters": {"model": "NAME"}}]}),
+          ("/v1/chat/completions", {**CHAT, "compound_custom": {"models": {"answering_model": "NAME"}}}),
+          ("/v1/responses", {**TOOL, "tools": [{"type": "image_generation", "model": "NAME"}]}),
+          ("/v1/responses", {**TOOL, "tools": [
+              {"type": "image_generation", "input_schema": {}, "model": "NAME"}]}),
+          ("/v1/messages", {**CLAUDE, "model": "claude", "tools": [
+              {"type": "advisor_20260301", "name": "advisor", "model": "NAME"}]}),
+          ("/anthropic/v1/messages", {**CLAUDE, "fallbacks": [{"model": "NAME"}]}),
+          ("/openai/v1/responses", {**TOOL, "model": "m", "tools": [
+              {"type": "image_generation", "model": "NAME"}]})]
+LISTED = ["chat", "claude", "router", "allowed"]
+
+
+def naming(body, name):
+    return json.loads(json.dumps(body).replace("NAME", name))
+
+
+@pytest.mark.parametrize("path,body", NAMING)
+def test_a_further_model_is_one_the_key_may_use(owning, recorder, path, body):
+    key = key_of(owning, models=LISTED)
+    refused(owning, recorder, key, path, naming(body, "secret"), 403, "secret")
+    passes(owning, recorder, key, path, naming(body, "allowed"))
+    for free in (MASTER, key_of(owning)):
+        passes(owning, recorder, free, path, naming(body, "secret"))
+
+
+@pytest.mark.parametrize("path,body", NAMING)
+def test_nor_one_that_costs_what_nobody_reserved(owning, recorder, path, body):
+    refused(owning, recorder, key_of(owning, max_budget=1), path, naming(body, "unheard-of"), 400,
+            "unheard-of")
+
+
+def test_of_a_budget_another_may_answer_that_costs_no_more(owning, recorder):
+    key = key_of(owning, max_budget=1)
+    path = "/v1/chat/completions"
+    passes(owning, recorder, key, path, {**CHAT, "models": ["cheap", "m", "chat"]})
+    refused(owning, recorder, key, path, {**CHAT, "models": ["cheap", "dear"]}, 400, "dear")
+    refused(owning, recorder, key, path, {**CHAT, "plugins": [{"model": "cheap"}]}, 400, "cheap")
+
+
+def test_what_openrouter_chooses_itself_is_not_for_a_held_key(owning, recorder):
+    for more in ({"route": "fallback"}, {"preset": "ours"}):
+        body = {**CHAT, "model": "router", **more}
+        refused(owning, recorder, key_of(owning, models=["router"]), "/v1/chat/completions", body,
+                400, next(iter(more)))
+        passes(owning, recorder, key_of(owning), "/v1/chat/completions", body)
+
+
+def test_what_is_said_and_a_callers_own_tools_name_no_models(owning, recorder):
+    key = key_of(owning, models=LISTED)
+    function = {"name": "f", "parameters": {"type": "object", "model": "secret", "properties": {
+        "model": {"type": "string", "enum": ["secret"]}}}}
+    for path, body in (
+            ("/v1/chat/completions", {**CHAT, "metadata": {"model": "secret"}, "tools": [
+                {"type": "function", "function": function}]}),
+            ("/v1/responses", {**TOOL, "tools": [{"type": "function", **function}]}),
+            ("/v1/chat/completions", {**CHAT, "fallbacks": ["secret"]}),
+            ("/v1/messages", {**CLAUDE, "model": "claude", "tools": [
+                {"name": "f", "input_schema": function["parameters"]}]})):
+        passes(owning, recorder, key, path, body)

@@ -215,6 +215,20 @@ def test_transcriptions_are_charged_by_their_own_model(gw):
         assert [nano(r) for r in found] == [3 * 1250 + 14 * 3000 + 9 * 5000]
 
 
+def test_the_model_that_transcribes_is_one_the_key_may_use(gw):
+    for models, good in ((["voice"], False), (["voice", "gpt-4o-mini-transcribe"], True),
+                         (["voice", "openai/*"], True)):
+        with Session(gw, key=gw.new_key(models=models)) as s:
+            s.send("session.update", session={"type": "realtime", "audio": {
+                "input": {"transcription": {"model": "gpt-4o-mini-transcribe"}}}})
+            if good:
+                s.until("session.updated")
+                continue
+            error = s.until("error")["error"]
+            assert "gpt-4o-mini-transcribe" in error["message"], error
+            assert error["param"] == "session.audio.input.transcription.model"
+
+
 def test_a_budget_ends_the_session_before_it_is_overspent(gw):
     key = gw.new_key(max_budget=ROOM + 0.005)
     with Session(gw, key=key) as s:

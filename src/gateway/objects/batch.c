@@ -9,6 +9,7 @@
  */
 #include "gateway/objects/file_refs.h"
 #include "gateway/objects/inside.h"
+#include "gateway/other_models.h"
 #include "llm/answer.h"
 #include "llm/spellings.h"
 
@@ -137,7 +138,7 @@ static int64_t output_of(struct km_str body, const struct km_json_span *at,
 
 /* What the line may cost at most, or why it may not be. */
 static int check_request(struct km_call *call, struct km_arena *scratch, struct km_str body,
-                         struct km_err *err)
+                         const struct km_json *tree, struct km_err *err)
 {
     struct km_object_work *o = call->object;
     struct km_usage u = { .prompt_tokens = km_tokens_upper(o->line.n) };
@@ -159,6 +160,9 @@ static int check_request(struct km_call *call, struct km_arena *scratch, struct 
         return km_fail_param(err, KM_E_MODEL_DENIED, "input_file_id",
                              "The batch's file asks for model '%.*s', which your key may not use.",
                              KM_STR_ARG(km_str_sub(model, 0, 100)));
+    r = km_other_models_line(call, tree, model, err);
+    if (r < 0)
+        return r;
     price = km_price_batch(&d->price);
     u.completion_tokens = output_of(body, at, &d->price);
     if (!km_price_cost(&price, &u, &cost))
@@ -192,7 +196,7 @@ static int check(struct km_call *call, struct km_arena *scratch, struct km_str l
                      : km_fail_param(err, KM_E_INVALID, "input_file_id",
                                      "A line of the batch's file has no `body`.");
     if (held(call))
-        r = check_request(call, scratch, km_json_value(line, &at), err);
+        r = check_request(call, scratch, km_json_value(line, &at), km_json_get(root, "body"), err);
     return r < 0 ? r : km_file_refs_add(call, km_json_get(root, "body"), err);
 }
 

@@ -23,6 +23,7 @@
 #include <stdlib.h>
 
 #include "gateway/metrics.h"
+#include "gateway/other_models.h"
 
 #define OUTPUT_MOST 4096 /* tokens of an answer, where the model's row says nothing */
 #define CONTEXT_MOST 128000 /* of a conversation, likewise */
@@ -458,7 +459,10 @@ int km_rt_transcriber(struct km_rt_session *s, struct km_str model, struct km_er
 {
     const struct km_key *key = s->call->visit->who.key;
     struct km_price price;
+    int r = km_other_models_heard(s->call, "session.audio.input.transcription.model", model, err);
 
+    if (r < 0)
+        return r;
     if (!key || key->row.max_budget < 0 || s->call->visit->view->snap->keys->allow_unpriced ||
         price_of(s, model, &price))
         return 0;

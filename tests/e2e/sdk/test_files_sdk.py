@@ -361,6 +361,22 @@ def test_the_lines_of_a_batch_name_the_keys_own_answers_alone(media_gateway):
     assert batch_of(two, line("input", [{"role": "user", "content": "a", "id": "msg_1"}])).id
 
 
+def test_the_lines_of_a_batch_name_no_further_model(media_gateway):
+    def hostile(name):
+        return lines(1).replace(b'"messages": []', json.dumps({"tools": [
+            {"type": "image_generation", "model": name}]})[1:-1].encode())
+
+    listed = client_of(media_gateway, media_gateway.new_key(models=["batcher"]))
+    with pytest.raises(openai.PermissionDeniedError) as caught:
+        batch_of(listed, hostile("gpt-image-1"))
+    assert "gpt-image-1" in caught.value.message
+    painting = client_of(media_gateway, media_gateway.new_key(models=["batcher", "painter"]))
+    assert batch_of(painting, hostile("gpt-image-1")).status == "in_progress"
+    with pytest.raises(openai.BadRequestError):
+        batch_of(client_of(media_gateway, media_gateway.new_key(max_budget=1)),
+                 hostile("gpt-image-1"))
+
+
 def test_a_budget_needs_a_price(media_gateway):
     key = media_gateway.new_key(max_budget=1)
     mine = client_of(media_gateway, key)
