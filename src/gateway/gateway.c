@@ -123,6 +123,8 @@ static int open_store(struct km_gateway *gw, const struct km_config *config, str
     if (r == 0)
         r = km_store_windows(gw->store, put_window, gw, err);
     if (r == 0)
+        km_store_loaded(gw->store);
+    if (r == 0)
         r = km_oauth_new(gw->state_dir, gw->store, &gw->oauth, err);
     if (r == 0 && gw->args->takeover)
         r = km_keys_import(gw->keys, km_takeover_keys(gw->args->takeover), err);

@@ -37,6 +37,11 @@ void km_chunk_tell(struct km_chunk *c, const struct km_err *err);
 struct km_ledger *km_ledger_new_import(struct km_store *store);
 int km_ledger_import(struct km_ledger *l, struct km_str record, struct km_err *err) KM_MUST_USE;
 
+/* Its records lie in this frame of the spill file: they need no room there any more. */
+void km_chunk_spilled(struct km_chunk *c, int64_t frame);
+/* Bytes of the spill file that it may still take (room.h); any thread. */
+uint64_t km_ledger_needs(struct km_ledger *l);
+
 size_t km_ledger_waiting(const struct km_ledger *l); /* bytes; any thread */
 
 #endif

@@ -12,11 +12,15 @@
 
 #include <stdio.h>
 
+#include "base/time.h"
+#include "store/ahead.h"
 #include "store/due.h"
 #include "store/inside.h"
 #include "store/migrate.h"
 #include "store/rescue.h"
 #include "store/spill_ledger.h"
+
+#define LOOK_MS 1000 /* between two looks after the spill file */
 
 /* --- one transaction --- */
 
@@ -117,12 +121,17 @@ static void empty_spill(struct km_commit *c)
     if (km_spill_reset(c->spill, km_spill_last(c->spill), &err) < 0)
         km_log_msg(c->store->log, KM_LOG_WARN, "store.spill", "%s", err.text);
     atomic_store(&c->store->spilled_bytes, km_spill_bytes(c->spill));
+    km_room_share(c->store);
 }
+
+static int catch_up(struct km_commit *c, struct km_err *err);
 
 int km_commit(struct km_commit *c, struct km_op *ops, struct km_chunk *chunks, struct km_err *err)
 {
-    int code = SQLITE_OK, r = transact(c, ops, chunks, &code, err);
+    int code = SQLITE_FULL, r = c->behind ? catch_up(c, err) : 0;
 
+    if (r == 0)
+        r = transact(c, ops, chunks, &code, err);
     c->failed = r < 0;
     if (r < 0) {
         failed(c->store, code, err);
@@ -175,29 +184,51 @@ void km_commit_rescue(struct km_commit *c)
     km_log_msg(c->store->log, KM_LOG_ERROR, "store.rescue", "%s", text);
 }
 
-/* What the process before could not commit.  Without the file everything works but that. */
-static int open_spill(struct km_commit *c, struct km_err *err)
+/* Without the file the store works, but no call has room in it (room.h).  Said once. */
+static void open_spill(struct km_commit *c)
 {
     struct km_store *store = c->store;
     char aside[KM_PLACE_PATH];
     struct km_err why = { 0 };
-    size_t n = 0;
-    int r;
 
     if (km_spill_open(store->spill_path, &store->identity.id, store->spill_max, &c->spill, aside,
                       &why) < 0) {
-        km_log_msg(store->log, KM_LOG_WARN, "store.spill", "%s", why.text);
-        return 0;
+        c->spill = NULL;
+        if (strcmp(c->spill_why, why.text) != 0)
+            km_log_msg(store->log, KM_LOG_WARN, "store.spill", "%s", why.text);
+        (void)snprintf(c->spill_why, sizeof c->spill_why, "%.255s", why.text);
+        km_room_use(store, NULL, c->spill_why);
+        return;
     }
+    if (c->spill_why[0])
+        km_log_msg(store->log, KM_LOG_INFO, "store.spill", "the spill file can be used");
+    c->spill_why[0] = 0;
     if (aside[0])
         km_log_msg(store->log, KM_LOG_WARN, "store.spill",
                    "the spill file was of another store: it is kept as '%s'", aside);
-    r = km_spill_replay(c->spill, c->db, c->apply, &n, err);
-    if (r == 0 && n)
-        km_log_msg(store->log, KM_LOG_WARN, "store.spill",
-                   "%zu entries that could not be committed before were read from '%s'", n,
-                   store->spill_path);
-    return r;
+    c->behind_to = km_spill_last(c->spill);
+    km_room_use(store, c->spill, "");
+}
+
+/* One that was deleted has room for nobody.  What it held is in memory still, or in the store. */
+void km_commit_tend(struct km_commit *c)
+{
+    uint64_t now = km_mono_ms();
+
+    if (!c->db)
+        return;
+    if (now - c->looked_ms >= LOOK_MS) {
+        c->looked_ms = now;
+        if (c->spill && !c->failed && !km_spill_is_there(c->spill)) {
+            km_room_use(c->store, NULL, "the spill file was deleted");
+            c->spill = km_spill_close(c->spill);
+        }
+        if (!c->spill) {
+            open_spill(c);
+            c->behind = c->behind || (c->spill && km_spill_bytes(c->spill));
+        }
+    }
+    km_room_tend(c->store);
 }
 
 /* --- the connection --- */
@@ -265,17 +296,66 @@ static int charge_open(struct km_commit *c, struct km_err *err)
     return r;
 }
 
+/* What the process before could not commit, and what it left open. */
+static int catch_up(struct km_commit *c, struct km_err *err)
+{
+    struct km_store *store = c->store;
+    size_t n = 0;
+    int r = c->spill ? km_spill_replay(c->spill, c->db, c->apply, c->behind_to, &n, err) : 0;
+
+    if (r == 0 && n)
+        km_log_msg(store->log, KM_LOG_WARN, "store.spill",
+                   "%zu entries that could not be committed before were read from '%s'", n,
+                   store->spill_path);
+    if (r == 0 && !c->handed_over)
+        r = charge_open(c, err);
+    c->behind = r < 0;
+    if (r < 0)
+        km_apply_rolled_back(c->apply);
+    if (r < 0 && !sqlite3_get_autocommit(c->db))
+        sqlite3_exec(c->db, "ROLLBACK", NULL, NULL, NULL);
+    return r;
+}
+
+/* The disk is full, still: everything is there, and is written when there is room. */
+static int begin_behind(struct km_commit *c, const struct km_err *why, struct km_err *err)
+{
+    struct km_store *store = c->store;
+    char text[600];
+
+    c->failed = true;
+    (void)snprintf(text, sizeof text,
+                   "%.400s. What the process before could not write waits in the spill file.",
+                   why->text);
+    atomic_store(&store->spilled_bytes, c->spill ? km_spill_bytes(c->spill) : 0);
+    (void)km_outage_begin(&store->outage, KM_OUTAGE_UNWRITABLE,
+                          "the store cannot be written: its disk is full or fails", text);
+    km_log_msg(store->log, KM_LOG_ERROR, "store.failed", "%s", text);
+    if (store->events)
+        km_event_add(store->events, KM_LOG_ERROR, "store.failed", "%s", text);
+    return c->handed_over ? 0 : km_ahead_open(store, c->spill, err);
+}
+
 int km_commit_open(struct km_commit *c, bool handed_over, struct km_err *err)
 {
+    struct km_err why = { 0 };
     int r = open_connection(c, err);
 
-    if (r == 0)
-        r = open_spill(c, err);
-    return r < 0 || handed_over ? r : charge_open(c, err);
+    if (r < 0)
+        return r;
+    c->handed_over = handed_over;
+    open_spill(c);
+    r = catch_up(c, &why);
+    if (r < 0 && why.retry_after_ms)
+        return begin_behind(c, &why, err);
+    if (r < 0 && err)
+        *err = why;
+    return r;
 }
 
 void km_commit_close(struct km_commit *c)
 {
+    km_room_use(c->store, NULL, NULL);
     c->spill = km_spill_close(c->spill);
     c->apply = km_apply_free(c->apply);
     km_db_finalize(&c->begin);

@@ -20,11 +20,19 @@ struct km_commit {
     struct km_spill *spill; /* NULL: it cannot be used */
     int wal_pages; /* in the log since the last checkpoint */
     bool failed; /* the last transaction was; the next must prove that writing works */
+    bool behind; /* what the process before left has to be written before anything else */
+    bool handed_over;
+    int64_t behind_to; /* number of its last frame in the spill file */
+    uint64_t looked_ms; /* when the spill file was looked after */
+    char spill_why[256]; /* what was said of it last; empty: it can be used */
 };
 
 /* Opens the connection for c->store, migrates, and charges what a crash left open, unless the
  * file was handed over by a process that lives.  c is closed by km_commit_close() after an error
- * too.  Does not move afterwards: SQLite calls back. */
+ * too.  Does not move afterwards: SQLite calls back.
+ *
+ * Where that cannot be written now, it is left for the first transaction that can, an outage
+ * begins, and store->ahead shows the store as it will be (see ahead.h). */
 int km_commit_open(struct km_commit *c, bool handed_over, struct km_err *err) KM_MUST_USE;
 void km_commit_close(struct km_commit *c);
 
@@ -39,6 +47,9 @@ void km_commit_spill(struct km_commit *c, struct km_chunk *chunks, bool *ret_saf
 
 /* The file has lost its name: a copy of what was committed, said in the log and by the outage. */
 void km_commit_rescue(struct km_commit *c);
+
+/* Looks after the spill file and the room in it: cheap, whenever the writer has been at work. */
+void km_commit_tend(struct km_commit *c);
 
 /* A checkpoint, when the log has this many pages and writing works. */
 void km_commit_checkpoint(struct km_commit *c, int from_pages);

@@ -79,10 +79,13 @@ int km_db_fail(sqlite3 *db, const char *what, struct km_err *err)
 
     if (km_db_is_damaged(db))
         hint = "; the file is damaged or is no store: restore it from a backup";
-    else if ((code & 0xff) == SQLITE_FULL)
+    else if ((code & 0xff) == SQLITE_FULL || code == SQLITE_IOERR_SHMSIZE)
         hint = "; make room on the disk";
-    return km_fail(err, KM_E_STORE, "store '%s': cannot %s: %s%s", path ? path : "?", what,
-                   sqlite3_errmsg(db), hint);
+    km_fail(err, KM_E_STORE, "store '%s': cannot %s: %s%s", path ? path : "?", what,
+            sqlite3_errmsg(db), hint);
+    if (err && ((code & 0xff) == SQLITE_FULL || (code & 0xff) == SQLITE_IOERR))
+        err->retry_after_ms = 1000; /* it may work later, as it is */
+    return KM_E_STORE;
 }
 
 int km_db_exec(sqlite3 *db, const char *sql, struct km_err *err)

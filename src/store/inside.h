@@ -11,10 +11,12 @@
 #include "store/ledger.h"
 #include "store/outage.h"
 #include "store/place.h"
+#include "store/room.h"
 
 struct km_writer;
 struct km_readers;
 struct km_guard;
+struct km_ahead;
 
 #define KM_STORE_LEDGERS 256 /* most workers */
 
@@ -31,6 +33,8 @@ struct km_store {
     char state_dir[480]; /* where the key of kept answers lies */
     struct km_identity identity;
     struct km_outage outage;
+    struct km_room room;
+    struct km_ahead *ahead; /* NULL: the store itself has all there is */
     struct km_guard *guard;
     uint64_t check_ms;
     char spill_path[KM_PLACE_PATH];

@@ -17,8 +17,9 @@
  * A chunk holds a reference to its ledger, so a worker may free its ledger while the writer
  * still works on the last of it.
  *
- * Room: the waiting bytes of one worker are bounded by its share of queue_bytes.  Intents keep
- * room for their settlement, so a settlement is never refused.
+ * Room: the waiting bytes of one worker are bounded by its share of queue_bytes, and by the room
+ * that is reserved in the spill file (room.h).  Intents keep room for their settlement in both, so
+ * a settlement is never refused.
  */
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -31,16 +32,17 @@
 #define INDEX_SLOTS 2048 /* a power of two */
 #define INDEX_MOST (INDEX_SLOTS / 2) /* intents; more are rows of their own, as slow calls' are */
 #define SPARE_CHUNKS 4
-#define SETTLE_ROOM 512 /* kept for the settlement of an open call */
+#define SLIM_TEXT 64 /* bytes of each string of a record that has only the room it kept */
 
 struct km_ledger {
     struct km_store *store;
     struct km_mailbox *reply; /* NULL: nobody waits (imports) */
     _Atomic int refs; /* the worker's, and one a chunk that is away */
     _Atomic size_t waiting; /* bytes appended and not committed */
-    size_t open; /* intents without settlement; worker only */
 
     pthread_mutex_t lock; /* guards everything below */
+    size_t held; /* bytes kept for what open calls will append; the worker alone changes it */
+    size_t spilled; /* of those waiting; in the spill file already */
     struct km_chunk *cur; /* never NULL: a settlement must find room */
     struct km_chunk *full, **full_end;
     struct km_chunk *spare;
@@ -139,6 +141,7 @@ struct km_ledger *km_ledger_new(struct km_store *store, struct km_loop *loop,
         atomic_store(&store->nledgers, n + 1);
     }
     pthread_mutex_unlock(&store->lock);
+    km_room_share(store);
     if (n == KM_STORE_LEDGERS) {
         km_fail(err, KM_E_LIMIT, "ledger: more than %d workers", KM_STORE_LEDGERS);
         unref(l);
@@ -169,6 +172,7 @@ struct km_ledger *km_ledger_free(struct km_ledger *l)
         break;
     }
     pthread_mutex_unlock(&store->lock);
+    km_room_share(store);
     unref(l);
     return NULL;
 }
@@ -176,6 +180,20 @@ struct km_ledger *km_ledger_free(struct km_ledger *l)
 size_t km_ledger_waiting(const struct km_ledger *l)
 {
     return atomic_load_explicit(&l->waiting, memory_order_acquire);
+}
+
+/* What waits is a third more with frames around: a record has at least three times the size of
+ * one. */
+uint64_t km_ledger_needs(struct km_ledger *l)
+{
+    uint64_t n;
+
+    _Static_assert(sizeof(struct km_record) >= 3 * KM_SPILL_FRAME_HEAD, "the third");
+    pthread_mutex_lock(&l->lock);
+    n = km_ledger_waiting(l) - l->spilled;
+    n += n / 3 + l->held;
+    pthread_mutex_unlock(&l->lock);
+    return n;
 }
 
 /* --- the index; under the lock --- */
@@ -251,34 +269,27 @@ static struct km_record *room_for(struct km_ledger *l, size_t size)
     return rec;
 }
 
-static bool append(struct km_ledger *l, const struct km_ledger_entry *e, enum km_record_kind kind,
-                   km_store_done_fn *done, void *ctx)
+static bool append(struct km_ledger *l, const struct km_ledger_entry *e, size_t size,
+                   enum km_record_kind kind, km_store_done_fn *done, void *ctx)
 {
-    size_t size = km_record_size(e);
-    struct km_record *rec;
+    struct km_record *rec = room_for(l, size);
 
-    pthread_mutex_lock(&l->lock);
-    rec = room_for(l, size);
-    if (rec) {
-        km_record_write(rec, size, e, kind);
-        rec->done = done;
-        rec->ctx = ctx;
-        l->cur->waited = l->cur->waited || done;
-        if (kind == KM_RECORD_INTENT && !done)
-            index_add(l, rec);
-    }
-    pthread_mutex_unlock(&l->lock);
-    return rec != NULL;
+    if (!rec)
+        return false;
+    km_record_write(rec, size, e, kind);
+    rec->done = done;
+    rec->ctx = ctx;
+    l->cur->waited = l->cur->waited || done;
+    if (kind == KM_RECORD_INTENT && !done)
+        index_add(l, rec);
+    return true;
 }
 
-/* true: the intent was still ours and is now the settlement, or will be by `append`. */
-static bool replace(struct km_ledger *l, const struct km_ledger_entry *e)
+/* true: the intent was still ours and is now the settlement, or stays what it is. */
+static bool replace(struct km_ledger *l, const struct km_ledger_entry *e, size_t size)
 {
-    size_t size = km_record_size(e);
-    struct km_record *rec;
+    struct km_record *rec = index_find(l, &e->id);
 
-    pthread_mutex_lock(&l->lock);
-    rec = index_find(l, &e->id);
     if (rec && rec->size >= size) {
         size = rec->size;
         km_record_write(rec, size, e, KM_RECORD_SETTLED);
@@ -295,8 +306,49 @@ static bool replace(struct km_ledger *l, const struct km_ledger_entry *e)
             rec->kind = KM_RECORD_INTENT; /* no memory: it will be charged as reserved */
         }
     }
-    pthread_mutex_unlock(&l->lock);
     return rec != NULL;
+}
+
+/* --- room --- */
+
+static size_t room_of(const struct km_ledger_entry *e)
+{
+    return e->audited ? KM_ROOM_SETTLE + KM_ROOM_AUDIT : KM_ROOM_SETTLE;
+}
+
+/* Room for what nothing was kept for. */
+static int find_room(struct km_ledger *l, size_t kept, size_t more, struct km_err *err)
+{
+    struct km_store *store = l->store;
+
+    if (km_outage_kind(&store->outage) == KM_OUTAGE_NONE &&
+        kept + more <= km_room_own(&store->room))
+        return 0;
+    return km_room_find(store, more, err);
+}
+
+/* May a record that is longer than what was kept for it be so? */
+static bool is_too_long(struct km_ledger *l, size_t size, size_t kept)
+{
+    return size + KM_SPILL_FRAME_HEAD > kept &&
+           find_room(l, km_ledger_waiting(l) + l->held, size, NULL) < 0;
+}
+
+/* All that is charged, and of each name the begin. */
+static struct km_ledger_entry slim(const struct km_ledger_entry *e)
+{
+    struct km_ledger_entry s = *e;
+    struct km_str *const names[] = { &s.call_type, &s.model_group, &s.model, &s.deployment,
+                                     &s.provider,  &s.api_base,    &s.user,  &s.client_ip };
+
+    _Static_assert(sizeof(struct km_record) + sizeof names / sizeof names[0] * SLIM_TEXT + 8 +
+                           KM_SPILL_FRAME_HEAD <=
+                       KM_ROOM_SETTLE,
+                   "it has its room");
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        *names[i] = km_str_sub(*names[i], 0, SLIM_TEXT);
+    s.metadata = KM_STR_NONE;
+    return s;
 }
 
 /* --- the worker --- */
@@ -307,24 +359,33 @@ int km_ledger_intent(struct km_ledger *l, const struct km_ledger_entry *e, km_st
     struct km_store *store = l->store;
     size_t workers = atomic_load_explicit(&store->nledgers, memory_order_relaxed);
     size_t share = store->queue_bytes / (workers ? workers : 1);
+    size_t kept = km_ledger_waiting(l) + l->held;
+    size_t size = km_record_size(e);
+    bool written;
     int r = km_outage_kind(&store->outage) == KM_OUTAGE_NONE
                 ? 0
                 : km_outage_admit(&store->outage, e->budgeted, err);
 
     if (r < 0)
         return r;
-    if (km_ledger_waiting(l) + l->open * SETTLE_ROOM > share) {
+    if (kept > share) {
         km_fail(err, KM_E_OVERLOADED, "the ledger cannot be written fast enough: %zu bytes wait%s",
                 km_ledger_waiting(l), km_store_healthy(store) ? "" : " (the store does not work)");
         if (err)
             err->retry_after_ms = 1000;
         return KM_E_OVERLOADED;
     }
+    r = find_room(l, kept, 0, err);
+    if (r < 0)
+        return r;
     if (!store->strict)
         done = NULL;
-    if (!append(l, e, KM_RECORD_INTENT, done, ctx))
+    pthread_mutex_lock(&l->lock);
+    written = append(l, e, size, KM_RECORD_INTENT, done, ctx);
+    l->held += written ? room_of(e) : 0;
+    pthread_mutex_unlock(&l->lock);
+    if (!written)
         return km_fail(err, KM_E_NOMEM, "ledger: out of memory");
-    l->open++;
     *ret_wait = done != NULL;
     km_writer_wake(store->writer, store->strict);
     return 0;
@@ -333,17 +394,26 @@ int km_ledger_intent(struct km_ledger *l, const struct km_ledger_entry *e, km_st
 void km_ledger_settle(struct km_ledger *l, const struct km_ledger_entry *e, km_store_done_fn *done,
                       void *ctx, bool *ret_wait)
 {
+    size_t kept = e->unasked ? 0 : KM_ROOM_SETTLE, size = km_record_size(e);
     struct km_store *store = l->store;
-    bool written;
+    struct km_ledger_entry shorter;
+    bool replaced, written;
 
-    if (l->open > 0)
-        l->open--;
     *ret_wait = false;
-    if (!store->strict && replace(l, e))
-        return;
     if (!store->strict)
         done = NULL;
-    written = append(l, e, KM_RECORD_SETTLED, done, ctx);
+    if (is_too_long(l, size, kept)) {
+        shorter = slim(e);
+        e = &shorter;
+        size = km_record_size(e);
+    }
+    pthread_mutex_lock(&l->lock);
+    l->held -= kept < l->held ? kept : l->held;
+    replaced = !store->strict && replace(l, e, size);
+    written = replaced || append(l, e, size, KM_RECORD_SETTLED, done, ctx);
+    pthread_mutex_unlock(&l->lock);
+    if (replaced)
+        return;
     if (written)
         *ret_wait = done != NULL;
     else
@@ -353,21 +423,14 @@ void km_ledger_settle(struct km_ledger *l, const struct km_ledger_entry *e, km_s
     km_writer_wake(store->writer, store->strict);
 }
 
-void km_ledger_audit(struct km_ledger *l, const struct km_audit *audit, km_store_done_fn *done,
-                     void *ctx, bool *ret_wait)
+static bool append_audit(struct km_ledger *l, const struct km_audit *audit, size_t kept,
+                         km_store_done_fn *done, void *ctx)
 {
-    struct km_store *store = l->store;
     size_t size = km_record_audit_size(audit);
     struct km_record *rec;
 
-    if (!store->strict)
-        done = NULL;
-    *ret_wait = done != NULL;
-    if (size > KM_RECORD_AUDIT_BYTES) {
-        km_store_audit(store, done ? l->reply : NULL, audit, done, ctx);
-        return;
-    }
     pthread_mutex_lock(&l->lock);
+    l->held -= kept < l->held ? kept : l->held;
     rec = room_for(l, size);
     if (rec) {
         km_record_audit_write(rec, size, audit, km_wall_us());
@@ -376,7 +439,24 @@ void km_ledger_audit(struct km_ledger *l, const struct km_audit *audit, km_store
         l->cur->waited = l->cur->waited || done;
     }
     pthread_mutex_unlock(&l->lock);
-    if (!rec) {
+    return rec != NULL;
+}
+
+void km_ledger_audit(struct km_ledger *l, const struct km_audit *audit, bool kept,
+                     km_store_done_fn *done, void *ctx, bool *ret_wait)
+{
+    struct km_store *store = l->store;
+    size_t size = km_record_audit_size(audit), room = kept ? KM_ROOM_AUDIT : 0;
+    struct km_audit shorter = *audit;
+
+    if (!store->strict)
+        done = NULL;
+    *ret_wait = done != NULL;
+    if (size <= KM_RECORD_AUDIT_BYTES && is_too_long(l, size, room))
+        shorter.detail = KM_STR("{}");
+    if (size > KM_RECORD_AUDIT_BYTES) {
+        km_store_audit(store, done ? l->reply : NULL, audit, done, ctx);
+    } else if (!append_audit(l, &shorter, room, done, ctx)) {
         *ret_wait = false;
         km_log_msg(store->log, KM_LOG_ERROR, "audit.lost",
                    "out of memory: the audit record of a call is not written");
@@ -505,8 +585,21 @@ static bool post(struct km_ledger *l, struct km_msg *msg)
     return posted;
 }
 
+void km_chunk_spilled(struct km_chunk *c, int64_t frame)
+{
+    c->spilled = frame;
+    pthread_mutex_lock(&c->ledger->lock);
+    c->ledger->spilled += c->n;
+    pthread_mutex_unlock(&c->ledger->lock);
+}
+
 void km_chunk_committed(struct km_chunk *c)
 {
+    if (c->spilled) { /* first: what waits is never less than what is spilled of it */
+        pthread_mutex_lock(&c->ledger->lock);
+        c->ledger->spilled -= c->n;
+        pthread_mutex_unlock(&c->ledger->lock);
+    }
     /* Release: who sees that nothing waits sees what was done with it. */
     atomic_fetch_sub_explicit(&c->ledger->waiting, c->n, memory_order_release);
     c->msg.run = on_committed;

@@ -52,7 +52,10 @@ struct km_ledger_entry {
     int64_t cost; /* nano-USD */
     int status; /* HTTP status the client got */
     unsigned flags;
-    bool budgeted; /* an intent's: its key has a budget; not kept */
+    /* Not kept: */
+    bool budgeted; /* an intent's: its key has a budget */
+    bool audited; /* an intent's: km_ledger_audit() follows its settlement */
+    bool unasked; /* a settlement's: its intent was refused, or never was */
 };
 
 struct km_ledger; /* one a worker */
@@ -63,17 +66,19 @@ struct km_ledger *km_ledger_free(struct km_ledger *l); /* flushes */
 
 /* done (may be NULL) is called after the commit in strict mode, never in eventual.
  * KM_E_STORE when kanmon_settings.store_unavailable says so, KM_E_OVERLOADED when queue_bytes are
- * waiting (the writer cannot keep up, or the disk fails): refuse the call.
+ * waiting (the writer cannot keep up, or the disk fails) or the spill file has no room for the call
+ * (room.h): refuse the call.
  * *ret_wait: a callback follows; wait for it. */
 int km_ledger_intent(struct km_ledger *l, const struct km_ledger_entry *e, km_store_done_fn *done,
                      void *ctx, bool *ret_wait, struct km_err *err) KM_MUST_USE;
 /* Always accepted (room was kept by the intent).  *ret_wait as above. */
 void km_ledger_settle(struct km_ledger *l, const struct km_ledger_entry *e, km_store_done_fn *done,
                       void *ctx, bool *ret_wait);
-/* The audit record of a call, copied: committed as what else is appended now.  *ret_wait as above;
- * done NULL: nobody waits, in strict mode neither. */
-void km_ledger_audit(struct km_ledger *l, const struct km_audit *audit, km_store_done_fn *done,
-                     void *ctx, bool *ret_wait);
+/* The audit record of a call, copied: committed as what else is appended now.  kept: its call's
+ * intent was `audited` and accepted.  *ret_wait as above; done NULL: nobody waits, in strict mode
+ * neither. */
+void km_ledger_audit(struct km_ledger *l, const struct km_audit *audit, bool kept,
+                     km_store_done_fn *done, void *ctx, bool *ret_wait);
 /* Makes sure that the writer knows of the batch; it takes it at once (strict) or within commit_ms
  * (eventual).  Needed by nobody, cheap when nothing waits. */
 void km_ledger_flush(struct km_ledger *l);

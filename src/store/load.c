@@ -7,6 +7,7 @@
  */
 #include <stdlib.h>
 
+#include "store/ahead.h"
 #include "store/db.h"
 #include "store/inside.h"
 #include "store/key_row.h"
@@ -55,20 +56,12 @@ static int each_key(sqlite3_stmt *s, km_key_row_fn *each, void *ctx, struct km_e
     return 0;
 }
 
-static int open_query(struct km_store *store, const char *sql, sqlite3 **db, sqlite3_stmt **s,
-                      struct km_err *err)
-{
-    int r = km_store_open_reader(store, db, err);
-
-    return r == 0 ? km_db_prepare(*db, sql, s, err) : r;
-}
-
 int km_store_keys(struct km_store *store, km_key_row_fn *each, void *ctx, struct km_err *err)
 {
     sqlite3 *db KM_CLEANUP(km_db_done) = NULL;
     sqlite3_stmt *s KM_CLEANUP(km_db_finalize) = NULL;
     bool row = false;
-    int r = open_query(store, keys_sql, &db, &s, err);
+    int r = km_ahead_query(store, keys_sql, &db, &s, err);
 
     while (r == 0 && (r = km_db_next(s, &row, err)) == 0 && row)
         r = each_key(s, each, ctx, err);
@@ -80,7 +73,8 @@ int km_store_prices(struct km_store *store, km_price_row_fn *each, void *ctx, st
     sqlite3 *db KM_CLEANUP(km_db_done) = NULL;
     sqlite3_stmt *s KM_CLEANUP(km_db_finalize) = NULL;
     bool row = false;
-    int r = open_query(store, "SELECT source, model, json FROM prices ORDER BY seq", &db, &s, err);
+    int r =
+        km_ahead_query(store, "SELECT source, model, json FROM prices ORDER BY seq", &db, &s, err);
 
     while (r == 0 && (r = km_db_next(s, &row, err)) == 0 && row) {
         const struct km_price_row price = { .source = km_db_text(s, 0),

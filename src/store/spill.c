@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -26,6 +27,7 @@
 #define FRAME_MAGIC 0x4b4d5346u
 #define PARTS 8
 #define PATH_BYTES 4096
+#define STEP ((uint64_t)64 << 10) /* room is reserved in multiples of it */
 
 struct header {
     char magic[8];
@@ -40,10 +42,14 @@ struct frame {
     uint8_t sum[KM_SHA256_LEN]; /* of epoch, the fields above, bytes */
 };
 
+_Static_assert(sizeof(struct frame) == KM_SPILL_FRAME_HEAD, "others count with it");
+
 struct km_spill {
     char path[PATH_BYTES];
     int fd;
-    uint64_t max_bytes, end; /* where the next frame goes */
+    uint64_t max_bytes;
+    _Atomic uint64_t end; /* where the next frame goes */
+    _Atomic uint64_t reserved; /* bytes from the file's begin that have their blocks */
     struct header header;
     int64_t last;
     dev_t dev;
@@ -134,24 +140,6 @@ static int write_header(struct km_spill *s, int64_t seq, struct km_err *err)
     return 0;
 }
 
-/* Blocks of the file that no full disk can refuse us later.  Where that cannot be had the file
- * grows as it is written. */
-static void reserve(const struct km_spill *s)
-{
-    struct statvfs fs;
-    struct stat st;
-    uint64_t most = 0;
-
-    if (fstatvfs(s->fd, &fs) == 0)
-        most = (uint64_t)fs.f_bavail * fs.f_frsize / 8;
-    if (most > KM_SPILL_RESERVE)
-        most = KM_SPILL_RESERVE;
-    if (most > s->max_bytes)
-        most = s->max_bytes;
-    if (most && fstat(s->fd, &st) == 0 && (uint64_t)st.st_size < most)
-        (void)fallocate(s->fd, 0, 0, (off_t)most);
-}
-
 /* The next whole frame at *at, which moves behind it; its bytes are in buf. */
 static bool next_frame(struct km_spill *s, uint64_t *at, struct frame *f, char *buf)
 {
@@ -215,6 +203,64 @@ static int begin(struct km_spill *s, const struct km_uuid *store_id, char *ret_a
     return r == 0 ? write_header(s, 0, err) : r;
 }
 
+/* --- room --- */
+
+/* The blocks of a part of the file: a hole, which a full disk could refuse to fill, is none.  Where
+ * the file system cannot do it zeros are written. */
+static int allocate(const struct km_spill *s, uint64_t from, uint64_t to)
+{
+    int error;
+
+    do
+        error = posix_fallocate(s->fd, (off_t)from, (off_t)(to - from));
+    while (error == EINTR);
+    return error;
+}
+
+/* What the file had is ours, unless it has holes. */
+static void keep_room(struct km_spill *s)
+{
+    uint64_t end = atomic_load(&s->end);
+    struct stat st;
+
+    atomic_store(&s->reserved, end);
+    if (fstat(s->fd, &st) == 0 && (uint64_t)st.st_size > end &&
+        allocate(s, 0, (uint64_t)st.st_size) == 0)
+        atomic_store(&s->reserved, (uint64_t)st.st_size);
+}
+
+int km_spill_reserve(struct km_spill *s, uint64_t least, uint64_t want, struct km_err *err)
+{
+    uint64_t end = atomic_load(&s->end), have = end + km_spill_room(s), most = have;
+    uint64_t to = (end + want + STEP - 1) / STEP * STEP;
+    int error = ENOSPC;
+    struct statvfs fs;
+
+    if (fstatvfs(s->fd, &fs) == 0)
+        most += (uint64_t)fs.f_bavail * fs.f_frsize / 8;
+    if (most > s->max_bytes)
+        most = s->max_bytes;
+    if (to > most)
+        to = most;
+    if (to > have && (error = allocate(s, have, to)) == 0)
+        atomic_store(&s->reserved, to);
+    if (km_spill_room(s) >= least)
+        return 0;
+    if (end + least > s->max_bytes)
+        return km_fail(err, KM_E_LIMIT, "the spill file '%s' may have %llu bytes", s->path,
+                       (unsigned long long)s->max_bytes);
+    return fail(s, "reserve room in", error ? error : ENOSPC, err);
+}
+
+uint64_t km_spill_room(const struct km_spill *s)
+{
+    uint64_t end = atomic_load(&s->end), reserved = atomic_load(&s->reserved);
+
+    return reserved > end ? reserved - end : 0;
+}
+
+/* --- the file --- */
+
 int km_spill_open(const char *path, const struct km_uuid *store_id, uint64_t max_bytes,
                   struct km_spill **ret_spill, char *ret_aside, struct km_err *err)
 {
@@ -231,18 +277,19 @@ int km_spill_open(const char *path, const struct km_uuid *store_id, uint64_t max
     if (s->fd < 0)
         r = fail(s, "open", errno, err);
     if (r == 0)
-        reserve(s);
-    if (r == 0)
         r = begin(s, store_id, ret_aside, err);
-    if (r == 0 && fstat(s->fd, &st) == 0) {
+    if (r < 0) {
+        km_spill_close(s);
+        return r;
+    }
+    if (fstat(s->fd, &st) == 0) {
         s->dev = st.st_dev;
         s->ino = st.st_ino;
     }
-    if (r < 0)
-        km_spill_close(s);
-    else
-        *ret_spill = s;
-    return r;
+    keep_room(s);
+    (void)!km_spill_reserve(s, 0, KM_SPILL_RESERVE, NULL); /* least 0: never fails */
+    *ret_spill = s;
+    return 0;
 }
 
 struct km_spill *km_spill_close(struct km_spill *s)
@@ -258,7 +305,7 @@ struct km_spill *km_spill_close(struct km_spill *s)
 int km_spill_append(struct km_spill *s, const struct km_str *parts, size_t n, struct km_err *err)
 {
     struct frame f = { .magic = FRAME_MAGIC, .seq = s->last + 1 };
-    uint64_t at = s->end + sizeof f;
+    uint64_t from = atomic_load(&s->end), at = from + sizeof f;
     size_t bytes = 0;
     int r = 0;
 
@@ -277,7 +324,7 @@ int km_spill_append(struct km_spill *s, const struct km_str *parts, size_t n, st
         at += parts[i].n;
     }
     if (r == 0)
-        r = write_all(s->fd, &f, sizeof f, s->end);
+        r = write_all(s->fd, &f, sizeof f, from);
     if (r < 0)
         return fail(s, "write", -r, err);
     s->end = at;

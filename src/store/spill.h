@@ -6,8 +6,8 @@
  * number, which rises for ever; the store remembers the last it took (meta 'spill_seq'), in the
  * transaction that took it: so each is taken once, whatever dies when.
  *
- * Room is reserved when the file is made, so that some can be written though the disk is full.
- * Writer's thread.
+ * Room is reserved behind the last frame: blocks that the file has, so that they can be written
+ * though the disk is full.  Writer's thread, but for what says otherwise.
  */
 #ifndef KM_STORE_SPILL_H
 #define KM_STORE_SPILL_H
@@ -16,7 +16,8 @@
 #include "base/str.h"
 
 #define KM_SPILL_FRAME (128 * 1024) /* most bytes of one */
-#define KM_SPILL_RESERVE ((uint64_t)2 << 20) /* but at most an eighth of what is free */
+#define KM_SPILL_FRAME_HEAD 48 /* bytes of the file that a frame takes besides its own */
+#define KM_SPILL_RESERVE ((uint64_t)2 << 20) /* at first, where the disk has it */
 
 struct km_spill;
 
@@ -41,6 +42,13 @@ int km_spill_read(struct km_spill *s, km_spill_frame_fn *each, void *ctx,
 
 /* The store has all of it, and later frames are numbered from above last_seq. */
 int km_spill_reset(struct km_spill *s, int64_t last_seq, struct km_err *err) KM_MUST_USE;
+
+/* Makes the reserved room `want` bytes, but takes at most an eighth of what is free on the disk and
+ * lets the file grow to max_bytes.  Fails when `least` were not to be had.  Any thread, one at a
+ * time; may block as an allocation on the disk does. */
+int km_spill_reserve(struct km_spill *s, uint64_t least, uint64_t want,
+                     struct km_err *err) KM_MUST_USE;
+uint64_t km_spill_room(const struct km_spill *s); /* reserved and not written; any thread */
 
 uint64_t km_spill_bytes(const struct km_spill *s); /* in frames */
 bool km_spill_is_there(const struct km_spill *s); /* false: its file was deleted or replaced */

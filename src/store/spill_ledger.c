@@ -49,7 +49,7 @@ int km_spill_chunks(struct km_spill *s, struct km_chunk *list, struct km_err *er
         if (bytes.n)
             r = km_spill_append(s, &bytes, 1, err);
         if (r == 0)
-            c->spilled = km_spill_last(s);
+            km_chunk_spilled(c, km_spill_last(s));
         any = any || bytes.n;
     }
     free(buf);
@@ -87,6 +87,8 @@ struct replay {
     struct km_apply *apply;
     int64_t done; /* the store has frames up to this one */
     int64_t last; /* of those gathered */
+    int64_t upto; /* what comes behind is not asked for */
+    bool rehearsal; /* the transaction is another's */
     struct km_buf gathered; /* frames, one behind the other */
     size_t n;
 };
@@ -115,12 +117,26 @@ static int sync_file(sqlite3 *db, struct km_err *err)
     return 0;
 }
 
+static int rehearse_gathered(struct replay *p, struct km_err *err)
+{
+    int r = apply_records(p, err);
+
+    if (r == 0)
+        r = km_apply_finish(p->apply, err);
+    if (r == 0)
+        km_apply_committed(p->apply);
+    km_buf_reset(&p->gathered);
+    return r;
+}
+
 static int commit_gathered(struct replay *p, struct km_err *err)
 {
     int r;
 
     if (p->gathered.n == 0)
         return 0;
+    if (p->rehearsal)
+        return rehearse_gathered(p, err);
     r = km_db_exec(p->db, "BEGIN IMMEDIATE", err);
     if (r < 0)
         return r;
@@ -162,7 +178,7 @@ static int on_frame(void *ctx, int64_t seq, struct km_str bytes, struct km_err *
 {
     struct replay *p = ctx;
 
-    if (seq <= p->done)
+    if (seq <= p->done || seq > p->upto)
         return 0;
     km_buf_str(&p->gathered, km_str_sub(bytes, 0, whole_records(bytes)));
     if (km_buf_failed(&p->gathered))
@@ -171,18 +187,32 @@ static int on_frame(void *ctx, int64_t seq, struct km_str bytes, struct km_err *
     return p->gathered.n >= GATHER_BYTES ? commit_gathered(p, err) : 0;
 }
 
-int km_spill_replay(struct km_spill *s, sqlite3 *db, struct km_apply *apply, size_t *ret_n,
-                    struct km_err *err)
+static int read_all(struct km_spill *s, struct replay *p, struct km_err *err)
 {
-    struct replay p = { .db = db, .apply = apply };
-    int r = km_db_int(db, "SELECT value FROM meta WHERE name = 'spill_seq'", &p.done, err);
+    int r = km_db_int(p->db, "SELECT value FROM meta WHERE name = 'spill_seq'", &p->done, err);
 
-    km_buf_init(&p.gathered, GATHER_BYTES + KM_SPILL_FRAME);
+    km_buf_init(&p->gathered, GATHER_BYTES + KM_SPILL_FRAME);
     if (r == 0)
-        r = km_spill_read(s, on_frame, &p, err);
+        r = km_spill_read(s, on_frame, p, err);
     if (r == 0)
-        r = commit_gathered(&p, err);
-    km_buf_done(&p.gathered);
+        r = commit_gathered(p, err);
+    km_buf_done(&p->gathered);
+    return r;
+}
+
+int km_spill_replay(struct km_spill *s, sqlite3 *db, struct km_apply *apply, int64_t upto,
+                    size_t *ret_n, struct km_err *err)
+{
+    struct replay p = { .db = db, .apply = apply, .upto = upto };
+    int r = read_all(s, &p, err);
+
     *ret_n = p.n;
-    return r == 0 ? km_spill_reset(s, p.done, err) : r;
+    return r == 0 && km_spill_last(s) <= p.done ? km_spill_reset(s, p.done, err) : r;
+}
+
+int km_spill_rehearse(struct km_spill *s, sqlite3 *db, struct km_apply *apply, struct km_err *err)
+{
+    struct replay p = { .db = db, .apply = apply, .upto = INT64_MAX, .rehearsal = true };
+
+    return read_all(s, &p, err);
 }

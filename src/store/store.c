@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "store/ahead.h"
 #include "store/guard.h"
 #include "store/inside.h"
 #include "store/reader.h"
@@ -69,6 +70,8 @@ int km_store_open(const struct km_store_args *args, struct km_store **ret_store,
     store->log = args->log;
     store->events = args->events;
     store->check_ms = (uint64_t)settings->check_ms;
+    km_room_init(&store->room,
+                 !store->strict && settings->unavailable != KM_STORE_UNAVAILABLE_SERVE);
     km_outage_init(&store->outage, store->strict, (enum km_store_unavailable)settings->unavailable);
     pthread_mutex_init(&store->lock, NULL);
     store->place.lock_fd = -1;
@@ -93,6 +96,11 @@ int km_store_open(const struct km_store_args *args, struct km_store **ret_store,
     return 0;
 }
 
+void km_store_loaded(struct km_store *store)
+{
+    km_ahead_close(store);
+}
+
 struct km_store *km_store_close(struct km_store *store)
 {
     if (!store)
@@ -102,7 +110,9 @@ struct km_store *km_store_close(struct km_store *store)
     km_writer_free(store->writer);
     km_ledger_free(store->imports);
     km_place_unlock(&store->place);
+    km_store_loaded(store);
     km_outage_done(&store->outage);
+    km_room_done(&store->room);
     pthread_mutex_destroy(&store->lock);
     free(store);
     return NULL;
@@ -152,12 +162,36 @@ bool km_store_is_strict(const struct km_store *store)
 
 bool km_store_healthy(const struct km_store *store)
 {
-    return km_outage_kind(&store->outage) == KM_OUTAGE_NONE;
+    struct km_store_health h;
+
+    km_store_health((struct km_store *)(uintptr_t)store, &h); /* its locks are not part of it */
+    return h.healthy;
+}
+
+/* The store works, but calls have no room where they would go when it does not. */
+static void tell_no_room(struct km_store *store, struct km_store_health *ret)
+{
+    char why[256];
+    int64_t since = km_room_none_since(store, why);
+
+    if (!since)
+        return;
+    ret->refusing = ret->refusing_budgeted = true;
+    if (!ret->healthy)
+        return;
+    ret->healthy = false;
+    ret->name = "unspillable";
+    ret->since_us = since;
+    (void)snprintf(ret->reason, sizeof ret->reason,
+                   "no room for what calls cost can be reserved in the spill file");
+    (void)snprintf(ret->text, sizeof ret->text, "No room can be reserved in the spill file: %s.",
+                   why);
 }
 
 void km_store_health(struct km_store *store, struct km_store_health *ret)
 {
     km_outage_tell(&store->outage, ret);
+    tell_no_room(store, ret);
     ret->spilled_bytes = atomic_load(&store->spilled_bytes);
 }
 

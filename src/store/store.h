@@ -52,9 +52,13 @@ struct km_store_args {
 
 /* Opens, migrates (refusing a store whose min_reader is newer than this program), charges and
  * marks `incomplete` every intent left open by a crash.  Blocking; before any loop runs.
- * A damaged or foreign file is an error that names it; it is never replaced. */
+ * A damaged or foreign file is an error that names it; it is never replaced.  A full disk is none:
+ * the store begins in an outage, and what the process before left stays where it is meanwhile. */
 int km_store_open(const struct km_store_args *args, struct km_store **ret_store,
                   struct km_err *err) KM_MUST_USE;
+/* Keys and their windows are loaded.  Until then those loaders see also what a store that cannot be
+ * written now still has to take from the spill file; and it takes nothing. */
+void km_store_loaded(struct km_store *store);
 /* Writes everything queued, commits, joins the threads. */
 struct km_store *km_store_close(struct km_store *store);
 
@@ -86,7 +90,7 @@ struct km_store_health {
     bool healthy;
     bool refusing, refusing_budgeted; /* new calls, of any key and of those with a budget */
     bool unspilled; /* the spill file cannot be written either */
-    const char *name; /* "healthy", "unwritable", "lost", "damaged" */
+    const char *name; /* "healthy", "unspillable", "unwritable", "lost", "damaged" */
     int64_t since_us; /* wall; 0: it is healthy */
     uint64_t refused; /* calls so far */
     uint64_t spilled_bytes; /* acknowledged, not in the store */

@@ -8,6 +8,7 @@
 #include "store/windows.h"
 
 #include "base/time.h"
+#include "store/ahead.h"
 #include "store/inside.h"
 
 static int run(sqlite3 *db, const char *sql, const uint8_t hash[32], int64_t a, int64_t b,
@@ -85,10 +86,8 @@ int km_store_windows(struct km_store *store, km_window_fn *each, void *ctx, stru
     sqlite3 *db KM_CLEANUP(km_db_done) = NULL;
     sqlite3_stmt *s KM_CLEANUP(km_db_finalize) = NULL;
     bool row = false;
-    int r = km_store_open_reader(store, &db, err);
+    int r = km_ahead_query(store, "SELECT hash, end_us, spend FROM budget_windows", &db, &s, err);
 
-    if (r == 0)
-        r = km_db_prepare(db, "SELECT hash, end_us, spend FROM budget_windows", &s, err);
     while (r == 0 && (r = km_db_next(s, &row, err)) == 0 && row)
         if (km_db_blob(s, 0).n == 32)
             each(ctx, (const uint8_t *)km_db_blob(s, 0).p, sqlite3_column_int64(s, 1),

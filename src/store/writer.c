@@ -252,7 +252,7 @@ static int release(struct km_writer *w, struct km_err *err)
     look_before_release(w);
     if (km_outage_final(&w->store->outage))
         return km_outage_fail(&w->store->outage, err);
-    if (w->commit.failed && w->pending)
+    if (w->commit.failed && (w->pending || w->commit.behind))
         return km_fail(err, KM_E_STORE, "the store cannot be written: it is not handed over");
     if (w->commit.db) {
         atomic_fetch_add(&w->store->turns, 1); /* before the log goes with the connection */
@@ -348,7 +348,7 @@ static uint64_t next_look_ms(const struct km_writer *w)
     if (atomic_load(&w->wake) == ARMED)
         at = w->armed_ms + w->store->commit_ms * 6 / 8;
     if (w->commit.failed && (at == 0 || w->retry_ms < at))
-        at = w->retry_ms;
+        at = w->retry_ms ? w->retry_ms : 1; /* it began so: at once */
     return at;
 }
 
@@ -448,6 +448,7 @@ static void *run(void *arg)
             commit(w, ops);
             km_commit_checkpoint(&w->commit, CHECKPOINT_BUSY);
         }
+        km_commit_tend(&w->commit);
         if (asked)
             do_asked(w);
     }

@@ -3,29 +3,33 @@
 file is deleted, replaced, cut, overwritten, copied.  It is seen, said everywhere, and
 nothing that was acknowledged is lost or counted twice."""
 
+import concurrent.futures
 import glob
+import http.client
 import json
 import os
 import pathlib
 import re
 import shutil
+import signal
 import sqlite3
 import subprocess
 
 import pytest
 
-from gateway import config_text, wait_until
+from gateway import MASTER, config_text, wait_until
 
 DISK = 6 << 20
 
 
 @pytest.fixture
-def disk(tmp_path):
-    """A small disk of its own."""
+def disk(tmp_path, request):
+    """A small disk of its own; indirectly parametrized, of that size."""
     folder = tmp_path / "disk"
     folder.mkdir()
+    size = getattr(request, "param", DISK)
     if os.geteuid() != 0 or subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", folder],
+            ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder],
             capture_output=True).returncode != 0:
         pytest.skip("needs to mount a tmpfs")
     yield folder
@@ -34,7 +38,7 @@ def disk(tmp_path):
 
 def fill(disk):
     """Takes all that is left; the name of the file that has it."""
-    name = disk / "filler"
+    name = disk / f"filler-{len(list(disk.iterdir()))}"
     with name.open("wb", buffering=0) as f:
         for size in (65536, 4096, 512, 1):
             try:
@@ -175,6 +179,114 @@ def test_a_spill_file_on_another_disk_takes_over_where_there_is_no_room(new_gate
     filler.unlink()
     gateway.start()
     assert booked(gateway) == answered + 1
+
+
+class Load:
+    """Calls of many clients at a time; which of them were answered."""
+
+    def __init__(self, gateway, key):
+        self.gateway, self.key, self.ids, self.refused = gateway, key, [], 0
+
+    def one(self):
+        answer = self.gateway.chat(key=self.key)
+        assert answer.status in (200, 503), answer
+        if answer.status == 200:
+            self.ids.append(answer.header("x-litellm-call-id"))
+        else:
+            assert "booked" in answer.body.decode() or "room" in answer.body.decode(), answer
+            self.refused += 1
+
+    def run(self, clients, calls):
+        with concurrent.futures.ThreadPoolExecutor(clients) as pool:
+            for done in [pool.submit(self.one) for _ in range(calls)]:
+                done.result()
+
+
+def all_spilled(gateway):
+    """Waits until nothing more comes to the spill file: commits are tried four times a second."""
+    seen = []
+
+    def quiet():
+        seen.append(metric(gateway, "kanmon_store_spilled_bytes"))
+        return len(seen) > 8 and len(set(seen[-8:])) == 1
+    wait_until(quiet, what="the spill file to have it all", interval=0.1)
+
+
+def answers(gateway):
+    try:
+        return readiness(gateway)
+    except (OSError, http.client.HTTPException):
+        return None
+
+
+@pytest.mark.parametrize("disk", [3 << 20, DISK], indirect=True)
+@pytest.mark.parametrize("clients", [1, 24])
+def test_a_crash_and_a_start_on_a_full_disk_lose_no_answered_call(new_gateway, disk, upstream,
+                                                                  clients):
+    """The room of a call is there before it is admitted, and what a start cannot write waits."""
+    gateway = new_gateway(start=False, config=config_text(upstream, disk / "state"))
+    words = ("--config", gateway.config)
+    assert gateway.command("start", *words, "--port", gateway.port).returncode == 0
+    try:
+        wait_until(gateway.is_ready, what="the gateway")
+        key, rich = gateway.new_key(), gateway.new_key(max_budget=1000)
+        load = Load(gateway, key)
+        load.run(clients, 5)
+        settled(gateway)
+        fill(disk)
+        paid = [gateway.chat(key=rich) for _ in range(3)]  # no second has passed
+        load.ids += [a.header("x-litellm-call-id") for a in paid if a.status == 200]
+        load.run(clients, 1200)
+        assert load.refused and load.ids
+        all_spilled(gateway)
+        spent = gateway.key_info(rich)["spend"]
+        for _ in range(2):  # the second crash is of a gateway that began on the full disk
+            pid = json.loads(gateway.command("status", *words, "--json").stdout)["pid"]
+            os.kill(pid, signal.SIGKILL)
+            fill(disk)  # what the crash gave back
+            wait_until(lambda: answers(gateway), what="an answer")
+            assert "full" in unready(gateway)["detail"]
+            said = gateway.command("status", *words).stdout
+            assert "disk is full" in said and "refuses" in said, said
+            assert gateway.key_info(rich)["spend"] == spent
+            load.run(clients, 30)
+            all_spilled(gateway)
+        os.kill(json.loads(gateway.command("status", *words, "--json").stdout)["pid"],
+                signal.SIGKILL)
+        for name in disk.glob("filler*"):
+            name.unlink()
+        wait_until(gateway.is_ready, what="readiness")
+        rows = [row["request_id"] for row in gateway.spend_logs()]
+        assert len(rows) == len(set(rows))
+        assert not set(load.ids) - set(rows), len(set(load.ids) - set(rows))
+        assert gateway.key_info(rich)["spend"] == spent
+        assert gateway.chat(key=rich).status == 200
+    finally:
+        gateway.command("stop", *words)
+
+
+def test_a_start_on_a_full_disk_goes_on_when_there_is_room(new_gateway, disk, upstream):
+    gateway = new_gateway(config=config_text(upstream, disk / "state"))
+    key = gateway.new_key(max_budget=1000)
+    load = Load(gateway, key)
+    settled(gateway)
+    filler = fill(disk)
+    load.run(4, 200)
+    all_spilled(gateway)
+    gateway.kill()
+    more = fill(disk)
+    gateway.start(wait=False)
+    wait_until(lambda: answers(gateway), what="an answer")
+    assert readiness(gateway).status == 503
+    load.key = MASTER
+    load.run(4, 40)
+    filler.unlink()
+    more.unlink()
+    wait_until(gateway.is_ready, what="readiness")
+    assert metric(gateway, "kanmon_store_spilled_bytes") == 0
+    rows = [row["request_id"] for row in gateway.spend_logs()]
+    assert sorted(rows) == sorted(load.ids)
+    gateway.stop()
 
 
 def replace(db):

@@ -187,6 +187,7 @@ static void books(struct km_call *call, struct km_ledger_entry *e)
 {
     struct km_mcp_work *w = call->mcp;
 
+    e->audited = true;
     e->call_type = w->tool ? KM_STR("call_mcp_tool") : w->method;
     if (!w->group.n) /* asked for at each end of the call */
         w->group = km_arena_cat(&call->arena, (struct km_str[]){ KM_STR("MCP: "), w->shown }, 2);
@@ -275,7 +276,7 @@ static bool record(struct km_call *call)
     put_record(w, b);
     audit.target = km_str_sub(w->shown, 0, 128);
     audit.detail = km_buf_view(b);
-    km_ledger_audit(w->hub->w->ledger, &audit, wait ? on_written : NULL, w, &wait);
+    km_ledger_audit(w->hub->w->ledger, &audit, call->intent, wait ? on_written : NULL, w, &wait);
     call->ledger_waits = wait;
     return wait;
 }
@@ -302,7 +303,7 @@ void km_mcp_record_refused(struct km_mcp_turn *t, struct km_str server, struct k
     km_buf_byte(&b, '}');
     audit.target = km_str_sub(name, 0, 128);
     audit.detail = km_buf_view(&b);
-    km_ledger_audit(t->hub->w->ledger, &audit, NULL, NULL, &waits);
+    km_ledger_audit(t->hub->w->ledger, &audit, false, NULL, NULL, &waits);
 }
 
 /* The call failed without an answer of the server. */

@@ -493,7 +493,7 @@ void km_rt_transcribed(struct km_rt_session *s, const struct km_rt_event *e)
     row(s, &id, "_arealtime_transcription", ip, &entry);
     entry.start_us = entry.first_us = now;
     if (km_ledger_intent(s->call->w->ledger, &entry, NULL, NULL, &ignored, NULL) < 0)
-        s->leaving = true; /* the books are full: it ends when it can, and this one is written */
+        s->leaving = entry.unasked = true; /* it ends when it can, and this one is written */
     if (model.n)
         entry.model = model;
     entry.metadata = note(s, e->id, &meta);

@@ -105,7 +105,7 @@ static void a_call_of_a_tool(struct place *p, const char *target, const char *de
                                 .detail = km_str_c(detail) };
     bool waits;
 
-    km_ledger_audit(p->ledger, &a, NULL, NULL, &waits);
+    km_ledger_audit(p->ledger, &a, false, NULL, NULL, &waits);
     assert_false(waits);
 }
 
@@ -176,7 +176,7 @@ static void in_strict_accounting_a_calls_record_is_told(void **state)
     place_init(&p);
     p.settings.accounting = KM_ACCOUNTING_STRICT;
     place_open(&p);
-    km_ledger_audit(p.ledger, &a, on_done, &p, &waits);
+    km_ledger_audit(p.ledger, &a, false, on_done, &p, &waits);
     assert_true(waits);
     assert_int_equal(answer(&p), 0);
     assert_int_equal(number(p.db, "SELECT count(*) FROM audit"), 1);

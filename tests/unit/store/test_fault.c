@@ -294,7 +294,7 @@ static void what_was_spilled_is_written_once(void **state)
     faulty_fail(1, 0, SQLITE_FULL);
     for (int i = 0; i < 50; i++)
         assert_int_equal(begin_call(&p, false, NULL), 0);
-    km_ledger_audit(p.ledger, &audit, NULL, NULL, &wait);
+    km_ledger_audit(p.ledger, &audit, false, NULL, NULL, &wait);
     (void)try_sync(&p);
     do
         km_store_health(p.store, &health);

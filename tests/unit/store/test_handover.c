@@ -118,7 +118,7 @@ static void records_of_tools_called_while_draining_reach_the_new_writer(void **s
     assert_int_equal(km_store_release_writer(old.store, NULL), 0);
     succeed(&new, &old);
     km_store_forward(old.store, carry, &wire);
-    km_ledger_audit(old.ledger, &a, NULL, NULL, &waits);
+    km_ledger_audit(old.ledger, &a, false, NULL, NULL, &waits);
     drain(&old);
     sync_store(&new);
     assert_int_equal(wire.refused, 0);

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ahead.c - see ahead.h for the contract.
+ *
+ *     BEGIN  frames of the spill file -> rows  open intents -> charged  | keys, windows |  ROLLBACK
+ *
+ * A write-ahead log is written at the commit, or when SQLite's cache is full: with cache_spill off
+ * nothing of it touches the disk.  The lock of the transaction keeps the writer from bringing the
+ * real store there while the keys are read, which would count the same twice or not at all.
+ */
+#include "store/ahead.h"
+
+#include <stdlib.h>
+
+#include "store/apply.h"
+#include "store/inside.h"
+#include "store/spill_ledger.h"
+
+struct km_ahead {
+    sqlite3 *db;
+    struct km_apply *apply;
+};
+
+static int rehearse(struct km_ahead *a, struct km_spill *spill, struct km_err *err)
+{
+    size_t charged = 0;
+    int r = km_db_exec(a->db, "PRAGMA cache_spill = OFF; BEGIN IMMEDIATE", err);
+
+    if (r == 0)
+        r = km_apply_new(a->db, &a->apply, err);
+    if (r == 0 && spill)
+        r = km_spill_rehearse(spill, a->db, a->apply, err);
+    if (r == 0)
+        r = km_apply_incomplete(a->apply, 0, &charged, err);
+    return r == 0 ? km_apply_finish(a->apply, err) : r;
+}
+
+int km_ahead_open(struct km_store *store, struct km_spill *spill, struct km_err *err)
+{
+    struct km_ahead *a = calloc(1, sizeof *a);
+    int r;
+
+    if (!a)
+        return km_fail(err, KM_E_NOMEM, "store: out of memory");
+    store->ahead = a;
+    r = km_db_open(store->place.path, KM_DB_WRITE, &a->db, err);
+    if (r == 0)
+        r = rehearse(a, spill, err);
+    if (r < 0)
+        km_ahead_close(store);
+    return r;
+}
+
+void km_ahead_close(struct km_store *store)
+{
+    struct km_ahead *a = store->ahead;
+
+    if (!a)
+        return;
+    store->ahead = NULL;
+    a->apply = km_apply_free(a->apply);
+    if (a->db)
+        sqlite3_exec(a->db, "ROLLBACK", NULL, NULL, NULL);
+    a->db = km_db_close(a->db);
+    free(a);
+}
+
+int km_ahead_query(struct km_store *store, const char *sql, sqlite3 **ret_db,
+                   sqlite3_stmt **ret_stmt, struct km_err *err)
+{
+    int r;
+
+    if (store->ahead)
+        return km_db_prepare(store->ahead->db, sql, ret_stmt, err);
+    r = km_store_open_reader(store, ret_db, err);
+    return r == 0 ? km_db_prepare(*ret_db, sql, ret_stmt, err) : r;
+}
