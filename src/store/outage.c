@@ -10,8 +10,8 @@
  *     auto         the same                            budgeted after 1 s, all after 1,000 calls
  *     serve        none until ledger_queue is full     none
  *
- * and all of them, but under `serve`, once the spill file cannot be written either: from then on
- * an answer would be given that a crash makes unpaid.
+ * and all of them, but under `serve`, once the spill file cannot be written either, and each that
+ * has no room reserved in it (room.h): an answer would be given that a crash makes unpaid.
  */
 #include "store/outage.h"
 

@@ -193,6 +193,33 @@ static void it_is_bounded_and_tells_when_it_was_deleted(void **state)
     spill_done(&t);
 }
 
+/* A hole in the file is no room: a full disk could refuse to fill it. */
+static void what_is_reserved_has_its_blocks(void **state)
+{
+    struct km_err err = { 0 };
+    struct spilled t;
+    struct stat st;
+    uint64_t room;
+
+    (void)state;
+    spill_init(&t);
+    room = km_spill_room(t.s);
+    assert_true(room > 0 && room < MOST_BYTES);
+    assert_int_equal(stat(t.path, &st), 0);
+    assert_true((uint64_t)st.st_blocks * 512 >= room);
+    put(&t, 10);
+    assert_int_equal(km_spill_room(t.s), room - 10 - KM_SPILL_FRAME_HEAD);
+    assert_int_equal(km_spill_reserve(t.s, MOST_BYTES, MOST_BYTES, &err), KM_E_LIMIT);
+    t.s = km_spill_close(t.s);
+    assert_int_equal(truncate(t.path, 4096), 0);
+    assert_int_equal(truncate(t.path, MOST_BYTES), 0);
+    spill_open(&t);
+    assert_int_equal(stat(t.path, &st), 0);
+    assert_true((uint64_t)st.st_blocks * 512 >= km_spill_room(t.s));
+    assert_int_equal(count(&t), 1);
+    spill_done(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -200,6 +227,7 @@ int main(void)
         cmocka_unit_test(a_file_that_is_torn_anywhere_has_what_came_before),
         cmocka_unit_test(an_emptied_file_shows_nothing_of_before),
         cmocka_unit_test(a_file_of_another_store_is_kept_and_not_read),
+        cmocka_unit_test(what_is_reserved_has_its_blocks),
         cmocka_unit_test(it_is_bounded_and_tells_when_it_was_deleted),
     };
 
