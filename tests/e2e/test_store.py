@@ -19,7 +19,7 @@ import pytest
 
 from gateway import MASTER, config_text, wait_until
 
-DISK = 6 << 20
+DISK = 16 << 20
 
 
 @pytest.fixture
@@ -112,8 +112,8 @@ def test_a_full_disk_loses_no_acknowledged_call(new_gateway, disk, upstream, end
     assert "full" in unready(gateway)["detail"]
     statuses = [gateway.chat().status for _ in range(1100)]  # the master key has none
     first = statuses.index(503) if 503 in statuses else len(statuses)
-    assert set(statuses[:first]) == {200} and set(statuses[first:]) == {503}, first
-    assert 0 < first <= 1000
+    assert set(statuses[:first]) <= {200} and set(statuses[first:]) == {503}, first
+    assert first <= 1000 and (first or answered > 1000)  # a fast client used them up
     answered += first
     said = gateway.command("status", "--config", gateway.config).stdout
     assert "full" in said and "all calls" in said, said
@@ -193,7 +193,7 @@ class Load:
         if answer.status == 200:
             self.ids.append(answer.header("x-litellm-call-id"))
         else:
-            assert "booked" in answer.body.decode() or "room" in answer.body.decode(), answer
+            assert "could not be booked" in answer.body.decode(), answer
             self.refused += 1
 
     def run(self, clients, calls):
@@ -219,7 +219,7 @@ def answers(gateway):
         return None
 
 
-@pytest.mark.parametrize("disk", [3 << 20, DISK], indirect=True)
+@pytest.mark.parametrize("disk", [3 << 20, 6 << 20], indirect=True)
 @pytest.mark.parametrize("clients", [1, 24])
 def test_a_crash_and_a_start_on_a_full_disk_lose_no_answered_call(new_gateway, disk, upstream,
                                                                   clients):
