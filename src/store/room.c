@@ -133,8 +133,8 @@ int km_room_find(struct km_store *store, size_t more, struct km_err *err)
         return 0;
     km_writer_wake(store->writer, true); /* it may find another file, or that there is room again */
     km_fail(err, KM_E_OVERLOADED,
-            "This call was not made, because it could not be booked: the disk is full or small, and "
-            "no room for its record is left in the spill file.");
+            "This call was not made, because it could not be booked: the disk is full or small, "
+            "and no room for its record is left in the spill file.");
     if (err)
         err->retry_after_ms = 1000;
     return KM_E_OVERLOADED;
