@@ -196,3 +196,38 @@ int km_json_out_parts(struct km_json_out *o, struct km_str **ret_parts, size_t *
     *ret_n = n;
     return 0;
 }
+
+/* Behind the string that begins at i. */
+static size_t string_end(struct km_str text, size_t i)
+{
+    for (i++; i < text.n && text.p[i] != '"'; i++)
+        if (text.p[i] == '\\')
+            i++;
+    return i < text.n ? i + 1 : text.n;
+}
+
+bool km_out_has(const struct km_json_out *o, struct km_str name)
+{
+    struct km_buf key KM_CLEANUP(km_buf_done) = KM_BUF(6 * name.n + 16);
+    struct km_str text = km_buf_view(o->buf);
+    unsigned depth = 0;
+    bool found = false;
+
+    km_buf_json(&key, name); /* written as km_out_key_str() does, so that bytes can be compared */
+    km_buf_byte(&key, ':');
+    for (size_t i = 0; i < text.n;) {
+        char c = text.p[i];
+
+        if (c == '"') {
+            found = found ||
+                    (depth == o->depth && km_str_starts(km_str_skip(text, i), km_buf_view(&key)));
+            i = string_end(text, i);
+            continue;
+        }
+        depth += c == '{' || c == '[';
+        depth -= depth && (c == '}' || c == ']');
+        found = found && depth >= o->depth; /* of another object that is closed */
+        i++;
+    }
+    return found || km_buf_failed(&key);
+}

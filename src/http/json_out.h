@@ -53,6 +53,10 @@ void km_out_i64(struct km_json_out *o, int64_t v);
 void km_out_bool(struct km_json_out *o, bool v);
 void km_out_null(struct km_json_out *o);
 
+/* Has the object under way a member of that name?  By reading what was written, so for members
+ * that callers name; what the buffer held before must have closed what it opened. */
+bool km_out_has(const struct km_json_out *o, struct km_str name);
+
 /* Plain as above; here, so that a literal's length costs nothing. */
 static inline void km_out_key(struct km_json_out *o, const char *name)
 {

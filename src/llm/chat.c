@@ -12,6 +12,7 @@
 
 #include "base/encode.h"
 #include "base/map.h"
+#include "http/json_out.h"
 
 #define CALLS_MOST ((size_t)1 << 20)
 
@@ -224,4 +225,27 @@ int km_effort_parse(struct km_str name, enum km_effort *ret)
             return 0;
         }
     return KM_E_INVALID;
+}
+
+/* --- members that have no place of their own --- */
+
+int km_extra_write(struct km_json_out *o, const struct km_chat_extra *extra, struct km_err *err)
+{
+    if (km_out_has(o, extra->name))
+        return km_fail_param(err, KM_E_INVALID, "body",
+                             "'%.*s' is said already: for this provider the gateway writes it from "
+                             "another parameter of the request.",
+                             KM_STR_ARG(km_str_sub(extra->name, 0, 100)));
+    km_out_key_str(o, extra->name);
+    km_out_raw(o, extra->json);
+    return 0;
+}
+
+int km_extras_write(struct km_json_out *o, const struct km_chat_extra *extras, struct km_err *err)
+{
+    int r = 0;
+
+    for (const struct km_chat_extra *x = extras; r == 0 && x; x = x->next)
+        r = km_extra_write(o, x, err);
+    return r;
 }

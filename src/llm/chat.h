@@ -20,6 +20,8 @@
 
 #include "base/arena.h"
 
+struct km_json_out;
+
 enum km_role {
     KM_ROLE_SYSTEM, /* OpenAI's `developer` too; stands where the caller put it */
     KM_ROLE_USER, /* tool results are parts of a user's message, first in it */
@@ -194,6 +196,13 @@ struct km_part *km_chat_part(struct km_arena *a, struct km_part **list, enum km_
 struct km_tool *km_chat_tool(struct km_chat *c, struct km_arena *a);
 struct km_chat_extra *km_chat_extra(struct km_chat *c, struct km_arena *a, struct km_str name,
                                     struct km_str json);
+
+/* As members beside those that were written before.  What the gateway writes itself is not said a
+ * second time: KM_E_INVALID names the member. */
+int km_extras_write(struct km_json_out *o, const struct km_chat_extra *extras,
+                    struct km_err *err) KM_MUST_USE;
+int km_extra_write(struct km_json_out *o, const struct km_chat_extra *extra,
+                   struct km_err *err) KM_MUST_USE; /* one of them */
 
 /* Fills in the tools' names of results from the calls they answer (Gemini needs them). */
 void km_chat_name_results(struct km_chat *c);

@@ -110,10 +110,8 @@ int km_bedrock_embed_encode(const struct km_encode_args *args, const struct km_e
                           "Model '%.*s' of bedrock gives no embeddings that are known here.",
                           KM_STR_ARG(args->model));
     }
-    for (const struct km_chat_extra *x = e->extras; r == 0 && x; x = x->next) {
-        km_out_key_str(out, x->name);
-        km_out_raw(out, x->json);
-    }
+    if (r == 0)
+        r = km_extras_write(out, e->extras, err);
     km_out_close(out, '}');
     return r;
 }

@@ -17,7 +17,7 @@ void km_ollama_options(const struct km_encode_args *args, const struct km_chat *
 /* The members beside it; those that the chat itself has said are not said again. */
 void km_ollama_members(const struct km_chat *chat, struct km_json_out *o);
 /* Extras as both, where there is no chat. */
-void km_ollama_extras(const struct km_chat_extra *extras, struct km_arena *arena,
-                      struct km_json_out *o);
+int km_ollama_extras(const struct km_chat_extra *extras, struct km_arena *arena,
+                     struct km_json_out *o, struct km_err *err) KM_MUST_USE;
 
 #endif

@@ -25,9 +25,9 @@ int km_ollama_embed_encode(const struct km_encode_args *args, const struct km_em
     km_out_close(out, ']');
     if (e->dimensions)
         km_out_member_i64(out, "dimensions", e->dimensions);
-    km_ollama_extras(e->extras, args->arena, out);
+    r = km_ollama_extras(e->extras, args->arena, out, err);
     km_out_close(out, '}');
-    return 0;
+    return r;
 }
 
 int km_ollama_embed_decode(struct km_embed *e, struct km_arena *arena, struct km_str body,

@@ -109,24 +109,24 @@ void km_ollama_members(const struct km_chat *chat, struct km_json_out *o)
     }
 }
 
-void km_ollama_extras(const struct km_chat_extra *extras, struct km_arena *arena,
-                      struct km_json_out *o)
+int km_ollama_extras(const struct km_chat_extra *extras, struct km_arena *arena,
+                     struct km_json_out *o, struct km_err *err)
 {
     struct options op = { .out = o };
     bool any = false;
+    int r = 0;
 
-    for (const struct km_chat_extra *x = extras; x; x = x->next) {
-        if (is_option(x->name) || km_str_eq(x->name, KM_STR("options"))) {
+    for (const struct km_chat_extra *x = extras; r == 0 && x; x = x->next) {
+        if (is_option(x->name) || km_str_eq(x->name, KM_STR("options")))
             any = true;
-            continue;
-        }
-        km_out_key_str(o, x->name);
-        km_out_raw(o, x->json);
+        else
+            r = km_extra_write(o, x, err);
     }
-    if (!any)
-        return;
+    if (r < 0 || !any)
+        return r;
     km_out_key(o, "options");
     km_out_open(o, '{');
     extra_options(&op, extras, arena);
     km_out_close(o, '}');
+    return 0;
 }

@@ -24,14 +24,6 @@
 #define JINA_MOST 2048
 #define VOYAGE_MOST 1000 /* "the maximum length of the list is 1,000" */
 
-static void write_extras(struct km_json_out *out, const struct km_chat_extra *extras)
-{
-    for (const struct km_chat_extra *x = extras; x; x = x->next) {
-        km_out_key_str(out, x->name);
-        km_out_raw(out, x->json);
-    }
-}
-
 /* --- embeddings --- */
 
 static void write_texts(struct km_json_out *out, const char *name, const struct km_embed *e)
@@ -62,23 +54,26 @@ static int cohere_embed(const struct km_encode_args *args, const struct km_embed
         km_out_member_raw(out, "embedding_types", KM_STR("[\"float\"]"));
     if (e->dimensions)
         km_out_member_i64(out, "output_dimension", e->dimensions);
-    write_extras(out, e->extras);
+    r = km_extras_write(out, e->extras, err);
     km_out_close(out, '}');
-    return 0;
+    return r;
 }
 
 /* Model, texts, size: all that Jina and Voyage have, under names of their own. */
 static int write_plain(const struct km_encode_args *args, const struct km_embed *e,
-                       const char *texts, const char *size, struct km_json_out *out)
+                       const char *texts, const char *size, struct km_json_out *out,
+                       struct km_err *err)
 {
+    int r;
+
     km_out_open(out, '{');
     km_out_member(out, "model", args->model);
     write_texts(out, texts, e);
     if (e->dimensions)
         km_out_member_i64(out, size, e->dimensions);
-    write_extras(out, e->extras);
+    r = km_extras_write(out, e->extras, err);
     km_out_close(out, '}');
-    return 0;
+    return r;
 }
 
 static int jina_embed(const struct km_encode_args *args, const struct km_embed *e,
@@ -86,7 +81,7 @@ static int jina_embed(const struct km_encode_args *args, const struct km_embed *
 {
     int r = km_embed_no_tokens(e, "Jina", err);
 
-    return r < 0 ? r : write_plain(args, e, "input", "dimensions", out);
+    return r < 0 ? r : write_plain(args, e, "input", "dimensions", out, err);
 }
 
 static int voyage_embed(const struct km_encode_args *args, const struct km_embed *e,
@@ -94,7 +89,7 @@ static int voyage_embed(const struct km_encode_args *args, const struct km_embed
 {
     int r = km_embed_texts_only(e, "Voyage", err);
 
-    return r < 0 ? r : write_plain(args, e, "input", "output_dimension", out);
+    return r < 0 ? r : write_plain(args, e, "input", "output_dimension", out, err);
 }
 
 static int put_all(struct km_embed *e, struct km_arena *arena, const struct km_json *list,
@@ -158,9 +153,11 @@ static int data_vectors(struct km_embed *e, struct km_arena *arena, struct km_st
 
 /* --- ranking --- */
 
-static void write_rank(const struct km_encode_args *args, const struct km_rank *rank,
-                       const char *most, struct km_json_out *out)
+static int write_rank(const struct km_encode_args *args, const struct km_rank *rank,
+                      const char *most, struct km_json_out *out, struct km_err *err)
 {
+    int r;
+
     km_out_open(out, '{');
     km_out_member(out, "model", args->model);
     km_out_member(out, "query", rank->query);
@@ -171,24 +168,21 @@ static void write_rank(const struct km_encode_args *args, const struct km_rank *
     km_out_close(out, ']');
     if (rank->top_n)
         km_out_member_i64(out, most, rank->top_n);
-    write_extras(out, rank->extras);
+    r = km_extras_write(out, rank->extras, err);
     km_out_close(out, '}');
+    return r;
 }
 
 static int cohere_rank(const struct km_encode_args *args, const struct km_rank *rank,
                        struct km_json_out *out, struct km_err *err)
 {
-    (void)err;
-    write_rank(args, rank, "top_n", out);
-    return 0;
+    return write_rank(args, rank, "top_n", out, err);
 }
 
 static int voyage_rank(const struct km_encode_args *args, const struct km_rank *rank,
                        struct km_json_out *out, struct km_err *err)
 {
-    (void)err;
-    write_rank(args, rank, "top_k", out);
-    return 0;
+    return write_rank(args, rank, "top_k", out, err);
 }
 
 static int cohere_ranked(struct km_rank *rank, struct km_arena *arena, struct km_str body,

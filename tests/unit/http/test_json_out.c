@@ -138,6 +138,36 @@ static void what_is_deep_is_written_deep(void **state)
     km_arena_done(&arena);
 }
 
+/* Names count in the object under way alone, whatever strings and other objects hold. */
+static void an_object_knows_the_names_it_has(void **state)
+{
+    struct km_buf b = KM_BUF(1024);
+    struct km_json_out o;
+
+    (void)state;
+    km_json_out_init(&o, &b);
+    km_out_open(&o, '{');
+    km_out_member(&o, "a", KM_STR("\"hidden\":{[\\"));
+    km_out_key_str(&o, KM_STR("q\"\n"));
+    km_out_open(&o, '[');
+    km_out_open(&o, '{');
+    km_out_member(&o, "inner", KM_STR("x"));
+    assert_true(km_out_has(&o, KM_STR("inner")));
+    assert_false(km_out_has(&o, KM_STR("a")));
+    km_out_close(&o, '}');
+    km_out_open(&o, '{');
+    assert_false(km_out_has(&o, KM_STR("inner")));
+    km_out_close(&o, '}');
+    km_out_close(&o, ']');
+    assert_true(km_out_has(&o, KM_STR("a")));
+    assert_true(km_out_has(&o, KM_STR("q\"\n")));
+    assert_false(km_out_has(&o, KM_STR("inner")));
+    assert_false(km_out_has(&o, KM_STR("hidden")));
+    assert_false(km_out_has(&o, KM_STR("")));
+    km_out_close(&o, '}');
+    km_buf_done(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -146,6 +176,7 @@ int main(void)
         cmocka_unit_test(long_strings_are_not_copied),
         cmocka_unit_test(a_body_over_its_bound_is_an_error),
         cmocka_unit_test(what_is_deep_is_written_deep),
+        cmocka_unit_test(an_object_knows_the_names_it_has),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

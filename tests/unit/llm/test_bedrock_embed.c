@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <cmocka.h>
 
@@ -164,12 +165,37 @@ static void answers_that_lack_something_are_errors(void **state)
     }
 }
 
+/* A second `texts` would be embedded, and billed, in place of those that were judged. */
+static void what_is_written_here_is_not_said_twice(void **state)
+{
+    static const struct {
+        const char *model, *member;
+    } rows[] = {
+        { "cohere.embed-v4:0", "\"texts\":[\"b\"]" },
+        { "cohere.embed-v4:0", "\"t\\u0065xts\":\"b\"" },
+        { "cohere.embed-v4:0", "\"dimensions\":256,\"output_dimension\":512" },
+        { "amazon.titan-embed-text-v2:0", "\"inputText\":\"b\"" },
+        { "amazon.nova-2-multimodal-embeddings-v1:0", "\"singleEmbeddingParams\":{}" },
+    };
+    const char *body;
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct fixture *f = *state;
+        char text[200];
+
+        snprintf(text, sizeof text, "{\"model\":\"m\",\"input\":\"a\",%s}", rows[i].member);
+        if (encode(f, rows[i].model, text, 0, 1, &body) != KM_E_INVALID)
+            fail_msg("%s: %s", rows[i].model, rows[i].member);
+    }
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(each_family_has_its_body),
         TEST(what_a_family_cannot_is_refused),
+        TEST(what_is_written_here_is_not_said_twice),
         TEST(answers_of_every_shape_are_read),
         TEST(answers_that_lack_something_are_errors),
     };
