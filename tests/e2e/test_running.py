@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Running it: configuration checks, taken ports, reload, start, restart, signals."""
 
+import contextlib
 import json
 import os
 import re
 import signal
 import subprocess
+import sys
 import threading
 
 import pytest
@@ -85,26 +87,47 @@ def test_a_reload_waits_for_nobody_who_writes_a_pipe(new_gateway, upstream):
     wait_until(lambda: has_model(gateway, "marker-7"), 20, "the new file")
 
 
+HOLDER = """
+import fcntl, os, signal, sys
+file = os.open(sys.argv[1], os.O_RDWR)
+signal.signal(signal.SIGIO, lambda *_: print("wanted", flush=True))
+fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+print("held", flush=True)
+sys.stdin.readline()
+fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+"""
+
+
+@contextlib.contextmanager
+def held(path):
+    """Whoever opens the file stands still until the end (fcntl(2), "Leases").  Gives a function
+    that waits until somebody does."""
+    holder = subprocess.Popen([sys.executable, "-c", HOLDER, str(path)], text=True,
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def wait_for(word):
+        assert holder.stdout.readline().strip() == word
+    try:
+        wait_for("held")
+        yield lambda: wait_for("wanted")
+    finally:
+        holder.communicate("\n")
+
+
 def test_reloads_asked_for_during_one_are_one_more(new_gateway, upstream):
-    """The file is a pipe: whoever reads it stands still until we write.  Each reader has one of
-    its own: a pipe that was written may still be held by who read it."""
     gateway = new_gateway(start=False)
     gateway.config.write_text(gateway.config.read_text().replace("workers: 2", "workers: 1"))
     gateway.start()
     text = [marked(upstream, gateway, n) for n in range(3)]
-
-    def put_pipe():
-        pipe = gateway.config.with_suffix(".pipe")
-        os.mkfifo(pipe, 0o600)
-        pipe.rename(gateway.config)
-    put_pipe()
-    gateway.reload()
+    gateway.config.write_text(text[0])
     answers = []
 
     def ask():
         answers.append(gateway.call("POST", "/kanmon/reload", {}).json())
     askers = [threading.Thread(target=ask, daemon=True) for _ in range(4)]
-    with gateway.config.open("w") as file:  # opens when the first reload reads
+    with held(gateway.config) as wait_until_read:
+        gateway.reload()
+        wait_until_read()
         for asker in askers:
             asker.start()
         for _ in range(50):
@@ -112,10 +135,9 @@ def test_reloads_asked_for_during_one_are_one_more(new_gateway, upstream):
         wait_until(lambda: re.search(rb"kanmon_connections 5\b",
                                      gateway.call("GET", "/metrics").body), 10, "all who ask")
         assert gateway.is_ready()
-        put_pipe()
-        file.write(text[0])
-    with gateway.config.open("w") as file:
-        file.write(text[1])
+        later = gateway.config.with_suffix(".later")  # who reads the other one has it open
+        later.write_text(text[1])
+        later.rename(gateway.config)
     for asker in askers:
         asker.join(20 * slow_factor())
     assert [(a["reloaded"], a["version"]) for a in answers] == [(True, 3)] * 4
