@@ -219,6 +219,10 @@ refuses opening 'opening comment has 0 lines' 'a source without an opening comme
 # shellcheck disable=SC2016 # the example's own $1
 printf 'rm -rf $1/x\n' | add scripts/example
 refuses shell 'SC2086' 'an unquoted variable'
+printf "#!/bin/sh\ntrap 'jobs -p | xargs kill' EXIT\n" | add scripts/example
+refuses shell 'may fail in a trap' 'a trap that decides how the script ended'
+printf "#!/bin/sh\ntrap 'jobs -p | xargs kill || true; rm -f x' EXIT\n" | add scripts/example
+accepts shell 'a trap that decides nothing'
 
 printf 'const char *km_secret_name = "OTHER_KEY";\n' | add src/base/base.c
 refuses environment 'OTHER_KEY is not in .env.example' 'a variable nobody documented'

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""lint.shell: shellcheck has nothing to say about any shell script, whatever its name."""
+"""lint.shell: shellcheck has nothing to say about any shell script, whatever its name, and no
+trap at the end of one can change how it ended: under `set -e` a command of it that fails does."""
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -18,6 +20,16 @@ def is_shell(lint, name):
     return first.startswith("#!") and ("sh" in first.split("/")[-1].split()[-1])
 
 
+def check_traps(lint, name):
+    text = read(lint.path(name))
+    for trap in re.finditer(r"^\s*trap '([^']*)' EXIT", text, re.M):
+        for command in re.split(r"[;\n]\s*(?!done)", trap[1]):
+            if not re.fullmatch(r"\s*(rm -r?f .*|for .*|do\b.*\|\| true|.*\|\| true|done|)\s*", command):
+                lint.report(name, text.count("\n", 0, trap.start()) + 1,
+                            f"'{command.strip()}' may fail in a trap, and that becomes the "
+                            "script's status: end it in `|| true`")
+
+
 def main():
     lint = Lint("shell")
     tool = shutil.which("shellcheck")
@@ -25,6 +37,8 @@ def main():
         sys.exit("lint.shell: needs shellcheck; ./scripts/test installs it")
     names = [n for n in lint.tracked() if is_shell(lint, n)]
     lint.looked_at = len(names)
+    for name in names:
+        check_traps(lint, name)
     if names:
         run = subprocess.run([tool, "-x", "-P", "SCRIPTDIR", "-f", "json", *names], cwd=lint.root,
                              capture_output=True, text=True, check=False)
