@@ -210,7 +210,7 @@ static void open_spill(struct km_commit *c)
     km_room_use(store, c->spill, "");
 }
 
-/* One that was deleted has room for nobody.  What it held is in memory still, or in the store. */
+/* One that was deleted is made anew.  What it held is in memory still, or in the store. */
 void km_commit_tend(struct km_commit *c)
 {
     uint64_t now = km_mono_ms();
@@ -218,15 +218,18 @@ void km_commit_tend(struct km_commit *c)
     if (!c->db)
         return;
     if (now - c->looked_ms >= LOOK_MS) {
+        struct km_spill *gone = NULL;
+
         c->looked_ms = now;
         if (c->spill && !c->failed && !km_spill_is_there(c->spill)) {
-            km_room_use(c->store, NULL, "the spill file was deleted");
-            c->spill = km_spill_close(c->spill);
+            gone = c->spill; /* calls have their room in it until there is another */
+            c->spill = NULL;
         }
         if (!c->spill) {
             open_spill(c);
             c->behind = c->behind || (c->spill && km_spill_bytes(c->spill));
         }
+        km_spill_close(gone);
     }
     km_room_tend(c->store);
 }
