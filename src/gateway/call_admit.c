@@ -84,7 +84,7 @@ struct km_price km_call_worst_price(const struct km_call *call, bool *ret_known)
 static int64_t worst_cost(const struct km_call *call, const struct km_price *p, int64_t output)
 {
     struct km_usage u = { .prompt_tokens = km_llm_prompt_upper(&call->req),
-                          .completion_tokens = output * call->req.choices };
+                          .completion_tokens = output * km_llm_answers(&call->req) };
     int64_t cost = 0;
 
     return km_price_cost(p, &u, &cost) ? cost : 0;
@@ -117,7 +117,7 @@ static int64_t fitting_output(const struct km_call *call, const struct km_price 
                               int64_t left)
 {
     int64_t input = worst_cost(call, p, 0);
-    int64_t one = p->output * call->req.choices; /* pico-USD a token of each choice */
+    int64_t one = p->output * km_llm_answers(&call->req); /* pico-USD a token of each */
     int64_t room = left - input;
     int64_t fits;
 
@@ -185,7 +185,7 @@ static int reserve_llm(struct km_call *call, struct km_err *err)
     }
     call->reserve = worst_cost(call, &p, output);
     call->reserve_input = km_llm_prompt_upper(&call->req);
-    call->reserve_output = output * call->req.choices;
+    call->reserve_output = output * km_llm_answers(&call->req);
     return 0;
 }
 

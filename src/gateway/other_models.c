@@ -28,7 +28,9 @@ static const char *const closed[] = {
     "prompt",          "metadata",       "litellm_metadata",  "labels",          "requestMetadata",
     "response_format", "responseSchema", "response_schema",   "input_schema",    "json_schema",
     "schema",          "functions",      "functionDeclarations", "function_declarations",
-    "toolSpec",        "extra_headers",  "documents",         "query",           NULL,
+    "toolSpec",        "extra_headers",  "documents",         "query",           "headers",
+    "responseJsonSchema", "response_json_schema", "guided_json", "structured_outputs", "format",
+    "client_metadata", "chat_template_kwargs", NULL,
 };
 
 static bool one_of(const char *const *names, struct km_str key)

@@ -86,6 +86,7 @@ struct km_llm_request {
     int64_t max_tokens; /* -1: not bounded by the caller */
     int64_t choices; /* n, at least 1 */
     bool choices_said;
+    int64_t prompts; /* each is answered by itself, with a bound of its own; 0: there is but one */
     int64_t num_retries; /* -1: not said */
     int64_t timeout_ms; /* 0: not said */
     struct km_str previous; /* the id of the answer it goes on from, as JSON; or empty */
@@ -223,6 +224,12 @@ struct km_usage km_llm_whole_usage(const struct km_llm_request *r, const struct 
                                    const struct km_arena *like, struct km_str body);
 /* Bytes of text a model wrote in it: in whatever API's form. */
 size_t km_llm_whole_text(const struct km_arena *like, struct km_str body);
+
+/* How often an answer is written: the choices of each prompt. */
+static inline int64_t km_llm_answers(const struct km_llm_request *r)
+{
+    return r->choices * (r->prompts > 1 ? r->prompts : 1);
+}
 
 /* Prompt tokens: upper bound for reserving, and a fair guess for missing usage. */
 int64_t km_llm_prompt_upper(const struct km_llm_request *r);

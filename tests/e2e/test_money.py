@@ -489,3 +489,15 @@ def test_no_tokens_for_an_embedding_is_an_estimate(money, says):
                       key=key).status == 200
     row = last_row(money, key)
     assert row["estimated"] is True and row["spend"] > 0 and not row["completion_tokens"], row
+
+
+@pytest.mark.parametrize("prompt", [["a"] * 100, [[1, 2]] * 100], ids=["texts", "tokens"])
+def test_each_prompt_of_a_completion_is_reserved_for(money, says, prompt):
+    """Each is answered by itself, as long as the bound allows."""
+    vendor = says('{"prompt_tokens":3,"completion_tokens":4}')
+    key = money.new_key(max_budget=0.5)
+    ask = {"model": "openai/m", "max_tokens": 90}
+    answer = money.call("POST", "/v1/completions", {**ask, "prompt": prompt}, key=key)
+    assert answer.status == 429 and not vendor.bodies, answer
+    for one in ("a", [1, 2] * 100, prompt[:1]):
+        assert money.call("POST", "/v1/completions", {**ask, "prompt": one}, key=key).status == 200

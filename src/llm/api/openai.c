@@ -16,6 +16,8 @@
 
 #include "llm/spellings.h"
 
+#define KM_PROMPTS_MOST 2048 /* of one completion: as inputs of an embedding */
+
 /* Members of a request that are read, changed or taken out: places in km_llm_request.spans. */
 enum member {
     KM_M_MODEL,
@@ -125,6 +127,30 @@ static int read_own(struct km_llm_request *r, struct km_arena *arena, struct km_
     return km_llm_read_own(r, &r->spans[KM_M_OWN], err);
 }
 
+/* ["a","b"] and [[1],[2]] are two prompts, [1,2] is one of tokens. */
+static int count_prompts(struct km_llm_request *r, struct km_arena *arena, struct km_err *err)
+{
+    const struct km_json_span *span = &r->spans[KM_M_PROMPT];
+    const struct km_json *list, *one;
+    struct km_json_iter it;
+    struct km_str key;
+    int e;
+
+    if (r->api != &km_api_completion || span->type != KM_JSON_ARRAY)
+        return 0;
+    e = km_json_parse(arena, km_json_value(r->body, span), &list, err);
+    if (e < 0)
+        return e;
+    km_json_iter(list, &it);
+    if (!km_json_next(&it, &key, &one) || km_json_kind(one) == KM_JSON_NUMBER)
+        return 0;
+    r->prompts = (int64_t)km_json_count(list);
+    return r->prompts > KM_PROMPTS_MOST
+               ? km_fail_param(err, KM_E_INVALID, "prompt", "'prompt' holds more than %d prompts.",
+                               KM_PROMPTS_MOST)
+               : 0;
+}
+
 /* Which of several bounds an upstream heeds is its own affair: the largest counts, and of n and
  * best_of the one that has it generate, and bill, more. */
 static int read_bounds(struct km_llm_request *r, struct km_arena *arena, struct km_err *err)
@@ -149,6 +175,8 @@ static int read_bounds(struct km_llm_request *r, struct km_arena *arena, struct 
         e = read_count(r, KM_M_BEST_OF, 1, KM_CHOICES_MOST, &best_of, err);
     if (best_of > r->choices)
         r->choices = best_of;
+    if (e == 0)
+        e = count_prompts(r, arena, err);
     return e == 0 ? km_spellings_read(r, arena, own, err) : e;
 }
 
