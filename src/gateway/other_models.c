@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* other_models.c - models that a body names beside the one it asks for.
  *
- *     instead   `models`, `fallbacks` at the top     another may write the answer
- *     beside    `model` in a tool, a plugin, ...     another works for the one that writes it
+ *     instead   `models`, `fallbacks`, ... at the top   another may write the answer
+ *     beside    `model` in a tool, a plugin, ...        another works for the one that writes it
  *
  * An upstream that reads such names would run a model that nobody judged, so each must be one the
  * key may use.  What is reserved and booked goes by the model that was asked for: of a key with a
@@ -17,7 +17,7 @@
 
 /* What is looked at: one body. */
 struct body {
-    const struct km_call *call;
+    struct km_call *call;
     struct km_key *key;
     struct km_str asked; /* the model it asks for */
     bool raw; /* it goes on as it is: members that are the gateway's own are not cut */
@@ -162,8 +162,10 @@ static int judge_all(const struct body *b, const char *member, const struct km_j
 
     if (km_json_string(v, &name))
         return name.n ? judge(b, member, name, beside, err) : 0;
-    if (depth > 4 || (km_json_kind(v) != KM_JSON_ARRAY && km_json_kind(v) != KM_JSON_OBJECT))
-        return km_json_kind(v) == KM_JSON_NULL ? 0 : unknown(member, err);
+    if (km_json_kind(v) != KM_JSON_ARRAY && km_json_kind(v) != KM_JSON_OBJECT)
+        return 0; /* allow_fallbacks: true */
+    if (depth > 4)
+        return unknown(member, err);
     if (km_json_kind(v) == KM_JSON_OBJECT && km_json_get(v, "model"))
         return judge_all(b, member, km_json_get(v, "model"), beside, depth + 1, err);
     for (km_json_iter(v, &it); r == 0 && km_json_next(&it, &key, &one);)
@@ -210,16 +212,19 @@ static bool is_function(const struct km_json *tool)
 static int judge_member(const struct body *b, struct km_str key, const struct km_json *v, bool top,
                         struct km_err *err)
 {
-    static const char *const lists[] = { "models", "fallback_models", "fallbacks" };
+    const char *member;
 
-    if (!top && km_json_kind(v) == KM_JSON_STRING && km_str_eq(key, KM_STR("model")))
-        return judge_all(b, "model", v, true, 0, err);
-    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
-        if (km_str_eq(key, km_str_c(lists[i])))
-            return top && !b->raw && km_str_eq(key, KM_STR("fallbacks"))
-                       ? 0 /* the gateway's own: it is cut */
-                       : judge_all(b, lists[i], v, !top, 0, err);
-    return 0;
+    if (top && !b->raw && km_str_eq(key, KM_STR("fallbacks")))
+        return 0; /* the gateway's own: it is cut */
+    if (top && km_str_eq(key, KM_STR("extra_body")))
+        return km_fail_param(err, KM_E_INVALID, "extra_body",
+                             "'extra_body' is not read by a key that has a budget or a list of "
+                             "models: put its members at the top of the body.");
+    if (!km_llm_names_model(key, !top))
+        return 0;
+    member = km_arena_cstr(&b->call->arena, km_str_sub(key, 0, 100));
+    return !member ? km_fail(err, KM_E_NOMEM, "out of memory")
+                   : judge_all(b, member, v, !top, 0, err);
 }
 
 /* tools: v is a list of them. */
@@ -249,8 +254,8 @@ static bool is_held(const struct km_key *key)
     return key && (key->row.models.n > 0 || key->row.max_budget >= 0);
 }
 
-int km_other_models_line(const struct km_call *call, const struct km_json *root,
-                         struct km_str asked, struct km_err *err)
+int km_other_models_line(struct km_call *call, const struct km_json *root, struct km_str asked,
+                         struct km_err *err)
 {
     const struct body b = { .call = call,
                             .key = call->visit->who.key,
@@ -264,7 +269,7 @@ int km_other_models_line(const struct km_call *call, const struct km_json *root,
     return r == 0 ? look(&b, root, 0, false, err) : r;
 }
 
-int km_other_models_heard(const struct km_call *call, const char *member, struct km_str name,
+int km_other_models_heard(struct km_call *call, const char *member, struct km_str name,
                           struct km_err *err)
 {
     const struct body b = { .call = call, .key = call->visit->who.key };
@@ -272,7 +277,7 @@ int km_other_models_heard(const struct km_call *call, const char *member, struct
     return b.key && name.n ? judge_right(&b, member, name, err) : 0;
 }
 
-int km_other_models_check(const struct km_call *call, struct km_err *err)
+int km_other_models_check(struct km_call *call, struct km_err *err)
 {
     struct km_arena scratch KM_CLEANUP(km_arena_done);
     const struct km_json *root;

@@ -8,14 +8,14 @@
 /* May the call's key have the upstream use each of them, and is enough reserved for it?  After the
  * request was read and the deployments found.  KM_E_MODEL_DENIED, KM_E_UNPRICED, KM_E_INVALID:
  * naming the member and the model. */
-int km_other_models_check(const struct km_call *call, struct km_err *err) KM_MUST_USE;
+int km_other_models_check(struct km_call *call, struct km_err *err) KM_MUST_USE;
 
 /* The same for the body of a batch's line: root, which asks for `asked`. */
-int km_other_models_line(const struct km_call *call, const struct km_json *root,
-                         struct km_str asked, struct km_err *err) KM_MUST_USE;
+int km_other_models_line(struct km_call *call, const struct km_json *root, struct km_str asked,
+                         struct km_err *err) KM_MUST_USE;
 
 /* May the key use that one, which a Realtime session's voice is transcribed by? */
-int km_other_models_heard(const struct km_call *call, const char *member, struct km_str name,
+int km_other_models_heard(struct km_call *call, const char *member, struct km_str name,
                           struct km_err *err) KM_MUST_USE;
 
 #endif

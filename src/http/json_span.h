@@ -43,10 +43,13 @@ struct km_json_object {
     size_t members; /* how many there are at all */
 };
 
-/* Names looked for at any depth, at most 64, while a text is walked for other reasons. */
+/* Names looked for at any depth, at most 63, while a text is walked for other reasons. */
 #define KM_JSON_WATCH_BIT(first, n) (UINT64_C(1) << (((unsigned)(first) + 11 * (unsigned)(n)) & 63))
 /* Of a literal that is not empty. */
 #define KM_JSON_WATCH(name) KM_JSON_WATCH_BIT((name)[0], sizeof(name) - 1)
+
+#define KM_JSON_END(c) (UINT64_C(1) << ((unsigned char)(c) & 63))
+#define KM_JSON_ENDED (UINT64_C(1) << 63)
 
 struct km_json_watch {
     const struct km_str *names;
@@ -54,6 +57,10 @@ struct km_json_watch {
     uint64_t filter; /* KM_JSON_WATCH() of each: nearly no other name is looked up */
     uint64_t inside; /* the same below the outermost object, where further names may count */
     uint64_t seen; /* bit i: names[i] is there; all: a name is written with escapes, so it may be */
+    /* Further names are told by how they end: those whose last byte is in `ends` (KM_JSON_END of
+     * each) are asked about, and KM_JSON_ENDED is seen if one counts. */
+    uint64_t ends;
+    bool (*counts)(struct km_str name, bool inside);
     struct km_str other; /* a member, as it is written, that is a wanted one but for its case */
     /* Members of the outermost object in which nothing is judged: names may occur twice there. */
     const struct km_str *free;

@@ -229,6 +229,8 @@ static void look(struct km_json_watch *w, struct km_str name, bool inside, bool 
 
     if (escaped)
         w->seen = UINT64_MAX;
+    if ((w->ends & KM_JSON_END(name.p[name.n - 1])) && w->counts(name, inside)) /* of "": '"' */
+        w->seen |= KM_JSON_ENDED;
     if (!(filter & KM_JSON_WATCH_BIT(name.p[0], name.n))) /* of "" it is the quote */
         return;
     for (size_t i = 0; i < w->n; i++)

@@ -71,6 +71,32 @@ int km_llm_request_parse(struct km_llm_request *r, const struct km_llm_api *api,
     return api->parse(r, arena, path_model, err);
 }
 
+/* judge_model, Models, context_window_fallbacks; not the call's own, which is judged anyhow. */
+static bool ends_as_model(struct km_str name, bool inside)
+{
+    struct km_str tail = KM_STR("model");
+    size_t n = name.n;
+
+    if (n && (name.p[n - 1] | 32) == 's')
+        n--;
+    if (n && (name.p[n - 1] | 32) == 'k')
+        tail = KM_STR("fallback");
+    return n >= tail.n && km_str_ieq(km_str_sub(name, n - tail.n, tail.n), tail) &&
+           (inside || name.n > KM_STR("model").n);
+}
+
+bool km_llm_names_model(struct km_str name, bool inside)
+{
+#define MODEL_NAME(id, name) { name, sizeof(name) - 1 },
+    static const struct km_str names[] = { KM_MODEL_NAMES(MODEL_NAME) };
+#undef MODEL_NAME
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (km_str_eq(name, names[i]))
+            return true;
+    return ends_as_model(name, inside);
+}
+
 /* What the gateway does before a call that names an MCP server, a file or a further model, or says
  * by another name how long the answer may be, is done for bodies only that have such a member: the
  * walk that judges them tells.  Files' are those of every API (gateway/objects/file_refs.c), as are
@@ -79,11 +105,10 @@ int km_llm_request_parse(struct km_llm_request *r, const struct km_llm_api *api,
 #define WATCHED(X)                                                                                 \
     KM_SPELLINGS(X)                                                                                \
     X(SERVER, "server_url")                                                                        \
-    X(MODELS, "models")                                                                            \
-    X(FALLBACKS, "fallbacks")                                                                      \
-    X(FALLBACK_MODELS, "fallback_models")                                                          \
     X(ROUTE, "route")                                                                              \
     X(PRESET, "preset")                                                                            \
+    X(EXTRA_BODY, "extra_body")                                                                    \
+    KM_MODEL_NAMES(X)                                                                              \
     X(AUDIO, "audio")                                                                              \
     X(FILE_ID, "file_id")                                                                          \
     X(FILE_IDS, "file_ids")                                                                        \
@@ -101,9 +126,7 @@ int km_llm_request_parse(struct km_llm_request *r, const struct km_llm_api *api,
     X(VERTEX_RAG_SNAKE, "vertex_rag_store")                                                        \
     X(CACHED, "cachedContent")                                                                     \
     X(CACHED_SNAKE, "cached_content")
-#define WATCHED_INSIDE(X)                                                                          \
-    X(MODEL, "model")                                                                              \
-    X(ID, "id")
+#define WATCHED_INSIDE(X) X(ID, "id")
 
 #define WATCHED_ENUM(id, name) WATCHED_##id,
 #define WATCHED_NAME(id, name) { name, sizeof(name) - 1 },
@@ -118,8 +141,8 @@ static const uint64_t watched_inside = 0 WATCHED(WATCHED_FILTER) WATCHED_INSIDE(
 #define BITS_TO(id) ((UINT64_C(2) << WATCHED_##id) - 1)
 #define SPELLINGS_SEEN (BITS_TO(OPTIONS))
 #define SERVER_SEEN (BIT_OF(SERVER))
-#define MODELS_SEEN ((BITS_TO(PRESET) & ~BITS_TO(SERVER)) | BIT_OF(MODEL))
-#define FILES_SEEN (BITS_TO(CACHED_SNAKE) & ~BITS_TO(PRESET))
+#define MODELS_SEEN ((BITS_TO(MODEL_NAME_CAMEL) & ~BITS_TO(SERVER)) | KM_JSON_ENDED)
+#define FILES_SEEN (BITS_TO(CACHED_SNAKE) & ~BITS_TO(MODEL_NAME_CAMEL))
 
 /* Items of the Responses API may be taken from an earlier answer by their ids. */
 static uint64_t files_seen(const struct km_llm_request *r)
@@ -134,6 +157,9 @@ int km_llm_read_members(struct km_llm_request *r, struct km_arena *arena,
                                    .n = WATCHED_COUNT,
                                    .filter = watched_filter,
                                    .inside = watched_inside,
+                                   .ends = KM_JSON_END('l') | KM_JSON_END('L') | KM_JSON_END('k') |
+                                           KM_JSON_END('K') | KM_JSON_END('s') | KM_JSON_END('S'),
+                                   .counts = ends_as_model,
                                    .free = free_members,
                                    .nfree = FREE_MEMBERS };
     bool sure;

@@ -78,7 +78,7 @@ struct km_llm_request {
     bool stream;
     bool names_files; /* some member, however deep, may have a name that files go by */
     bool names_audio; /* or "audio": the answer may be spoken, or go on from one that was */
-    bool names_models; /* or one that models go by; "model" itself below the outermost object */
+    bool names_models; /* one that a further model goes by (km_llm_names_model) */
     bool names_servers; /* or "server_url", as MCP servers do */
     uint32_t spelled; /* bit i: the output may be bounded by that km_spelling, too */
     struct km_json_span *spellings; /* where, when one is; see llm/spellings.h */
@@ -224,6 +224,18 @@ struct km_usage km_llm_whole_usage(const struct km_llm_request *r, const struct 
                                    const struct km_arena *like, struct km_str body);
 /* Bytes of text a model wrote in it: in whatever API's form. */
 size_t km_llm_whole_text(const struct km_arena *like, struct km_str body);
+
+/* Members that name a model and do not end so. */
+#define KM_MODEL_NAMES(X)                                                                          \
+    X(MODEL_LIST, "model_list")                                                                    \
+    X(MODEL_ID, "model_id")                                                                        \
+    X(MODEL_ID_CAMEL, "modelId")                                                                   \
+    X(MODEL_NAME, "model_name")                                                                    \
+    X(MODEL_NAME_CAMEL, "modelName")
+
+/* Does a member of that name choose a model, beside the call's own?  inside: below the outermost
+ * object. */
+bool km_llm_names_model(struct km_str name, bool inside);
 
 /* How often an answer is written: the choices of each prompt. */
 static inline int64_t km_llm_answers(const struct km_llm_request *r)

@@ -98,27 +98,42 @@ static bool says_more(struct km_str body, const struct km_json_span *span, size_
                                             v > most || (v < 0 && may_be_endless(i)));
 }
 
-int km_spellings_bound(const struct km_llm_request *r, struct km_json_edits *e,
-                       struct km_arena *arena, int64_t most, struct km_err *err)
+/* Of the spellings in `which`, and of an engine's options. */
+static int lower(struct km_str body, const struct km_json_span *spans, uint32_t which,
+                 struct km_json_edits *e, struct km_arena *arena, int64_t most, struct km_err *err)
 {
-    const struct km_json_span *options;
+    const struct km_json_span *options = &spans[KM_SPELLING_OPTIONS];
     struct km_str value = km_arena_i64(arena, most);
     struct km_json_span found;
     int rc;
 
-    if (!r->spelled)
-        return 0;
     for (size_t i = 0; i < KM_SPELLING_OPTIONS; i++)
-        if ((r->spelled >> i & 1) && !is_choices(i) &&
-            says_more(r->body, &r->spellings[i], i, most))
-            km_json_replace(e, &r->spellings[i], value);
-    options = &r->spellings[KM_SPELLING_OPTIONS];
+        if ((which >> i & 1) && !is_choices(i) && says_more(body, &spans[i], i, most))
+            km_json_replace(e, &spans[i], value);
     if (options->type != KM_JSON_OBJECT)
         return 0;
-    rc = km_json_spans(km_json_value(r->body, options), &inner, 1, &found, NULL, err);
-    if (rc < 0 || !says_more(km_json_value(r->body, options), &found, KM_SPELLING_OPTIONS, most))
+    rc = km_json_spans(km_json_value(body, options), &inner, 1, &found, NULL, err);
+    if (rc < 0 || !says_more(km_json_value(body, options), &found, KM_SPELLING_OPTIONS, most))
         return rc;
     return km_llm_set_inner(e, arena, options, names[KM_SPELLING_OPTIONS], inner, value, err);
+}
+
+int km_spellings_bound(const struct km_llm_request *r, struct km_json_edits *e,
+                       struct km_arena *arena, int64_t most, struct km_err *err)
+{
+    return r->spelled ? lower(r->body, r->spellings, r->spelled, e, arena, most, err) : 0;
+}
+
+int km_spellings_bound_but(struct km_str body, struct km_str set, struct km_json_edits *e,
+                           struct km_arena *arena, int64_t most, struct km_err *err)
+{
+    struct km_json_span spans[KM_SPELLING_COUNT];
+    uint32_t which = 0;
+    int rc = km_json_spans(body, names, KM_SPELLING_COUNT, spans, NULL, err);
+
+    for (size_t i = 0; i < KM_SPELLING_COUNT; i++)
+        which |= km_str_eq(names[i], set) ? 0 : UINT32_C(1) << i;
+    return rc == 0 ? lower(body, spans, which, e, arena, most, err) : rc;
 }
 
 bool km_spelling_bounds(struct km_str name)

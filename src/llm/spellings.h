@@ -44,6 +44,10 @@ int km_spellings_read(struct km_llm_request *r, struct km_arena *arena, uint32_t
 int km_spellings_bound(const struct km_llm_request *r, struct km_json_edits *e,
                        struct km_arena *arena, int64_t most, struct km_err *err) KM_MUST_USE;
 
+/* The same in a body whose API's own names are bounded here as well, but for `set`. */
+int km_spellings_bound_but(struct km_str body, struct km_str set, struct km_json_edits *e,
+                           struct km_arena *arena, int64_t most, struct km_err *err) KM_MUST_USE;
+
 /* Is it a name of what an answer may have at most?  For parameters of a deployment. */
 bool km_spelling_bounds(struct km_str name);
 

@@ -449,6 +449,24 @@ def test_a_second_spelling_of_a_bound_is_reserved(money, says, path, body):
         assert answer.status == 200, (more, answer)
 
 
+@pytest.mark.parametrize("more", [
+    {"n_predict": -1}, {"num_predict": -2}, {"options": {"num_predict": -1, "num_ctx": 5}},
+    {"max_tokens": 800000, "n_predict": -1}, {"max_tokens": None, "max_length": 7, "n_predict": -1}],
+    ids=str)
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/openai/v1/chat/completions"])
+def test_a_bound_without_an_end_is_held_to_what_is_left(money, says, path, more):
+    vendor = says('{"prompt_tokens":3,"completion_tokens":4}')
+    answer = money.call("POST", path, {"model": "openai/m", "messages": TALK, **more},
+                        key=money.new_key(max_budget=0.5))
+    assert answer.status == 200, answer
+    sent = vendor.bodies[0][1]
+    said = [sent[k] for k in (*BOUNDS, "max_length", "n_predict", "num_predict")
+            if sent.get(k) is not None]
+    said += [sent["options"]["num_predict"]] if "options" in sent else []
+    assert len(said) > 1 and all(0 < v <= int(answer.header("x-kanmon-max-tokens")) for v in said)
+    assert set(more) <= set(sent)
+
+
 ESTIMATES = ["null", "[1]", "{}", '{"CAME":0,"WENT":0}', '{"CAME":-5,"WENT":4}',
              '{"CAME":99999999,"WENT":null}', '{"CAME":3,"WENT":1e300}']
 
@@ -491,13 +509,16 @@ def test_no_tokens_for_an_embedding_is_an_estimate(money, says):
     assert row["estimated"] is True and row["spend"] > 0 and not row["completion_tokens"], row
 
 
-@pytest.mark.parametrize("prompt", [["a"] * 100, [[1, 2]] * 100], ids=["texts", "tokens"])
-def test_each_prompt_of_a_completion_is_reserved_for(money, says, prompt):
+@pytest.mark.parametrize("path", ["/v1/completions", "/openai/v1/completions"])
+@pytest.mark.parametrize("many", [
+    {"prompt": ["a"] * 100}, {"prompt": [[1, 2]] * 100}, {"prompt": [1] + ["a"] * 100},
+    {"prompt": None, "prompt_embeds": ["AAAA"] * 100}], ids=["texts", "tokens", "both", "vectors"])
+def test_each_prompt_of_a_completion_is_reserved_for(money, says, path, many):
     """Each is answered by itself, as long as the bound allows."""
     vendor = says('{"prompt_tokens":3,"completion_tokens":4}')
     key = money.new_key(max_budget=0.5)
     ask = {"model": "openai/m", "max_tokens": 90}
-    answer = money.call("POST", "/v1/completions", {**ask, "prompt": prompt}, key=key)
+    answer = money.call("POST", path, {**ask, **many}, key=key)
     assert answer.status == 429 and not vendor.bodies, answer
-    for one in ("a", [1, 2] * 100, prompt[:1]):
-        assert money.call("POST", "/v1/completions", {**ask, "prompt": one}, key=key).status == 200
+    for one in ("a", [1, 2] * 100, ["a"]):
+        assert money.call("POST", path, {**ask, "prompt": one}, key=key).status == 200

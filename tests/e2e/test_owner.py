@@ -290,6 +290,17 @@ NAMING = [("/v1/chat/completions", {**CHAT, "models": ["NAME"]}),
           ("/v1/chat/completions", {**CHAT, "tools": [
               {"type": "openrouter:advisor", "parameters": {"model": "NAME"}}]}),
           ("/v1/chat/completions", {**CHAT, "compound_custom": {"models": {"answering_model": "NAME"}}}),
+          ("/v1/chat/completions", {**CHAT, "plugins": [{"id": "fusion", "analysis_models": ["NAME"]}]}),
+          ("/v1/chat/completions", {**CHAT, "plugins": [{"id": "auto", "allowed_models": ["NAME"]}]}),
+          ("/v1/chat/completions", {**CHAT, "context_window_fallbacks": [{"chat": ["NAME"]}]}),
+          ("/v1/chat/completions", {**CHAT, "content_policy_fallbacks": [{"chat": ["NAME"]}]}),
+          ("/v1/chat/completions", {**CHAT, "default_fallbacks": ["NAME"]}),
+          ("/v1/chat/completions", {**CHAT, "Models": ["NAME"]}),
+          ("/v1/chat/completions", {**CHAT, "judgeModel": "NAME"}),
+          ("/v1/chat/completions", {**CHAT, "model_list": [
+              {"model_name": "chat", "litellm_params": {"model": "NAME"}}]}),
+          ("/v1/chat/completions", {**CHAT, "guardrail": {"modelId": "NAME"}}),
+          ("/openai/v1/chat/completions", {**CHAT, "model": "m", "speculative": {"draft_model": "NAME"}}),
           ("/v1/responses", {**TOOL, "tools": [{"type": "image_generation", "model": "NAME"}]}),
           ("/v1/responses", {**TOOL, "tools": [
               {"type": "image_generation", "input_schema": {}, "model": "NAME"}]}),
@@ -336,6 +347,14 @@ def test_what_openrouter_chooses_itself_is_not_for_a_held_key(owning, recorder):
         passes(owning, recorder, key_of(owning), "/v1/chat/completions", body)
 
 
+def test_what_is_merged_into_a_body_upstream_is_not_for_a_held_key(owning, recorder):
+    """LiteLLM's proxy takes what stands in extra_body for members of the body."""
+    path, body = "/v1/chat/completions", {**CHAT, "extra_body": {"max_tokens": 80000}}
+    for held in ({"models": LISTED}, {"max_budget": 1}):
+        refused(owning, recorder, key_of(owning, **held), path, body, 400, "extra_body")
+    passes(owning, recorder, key_of(owning), path, body)
+
+
 def test_what_is_said_and_a_callers_own_tools_name_no_models(owning, recorder):
     key = key_of(owning, models=LISTED)
     function = {"name": "f", "parameters": {"type": "object", "model": "secret", "properties": {
@@ -348,3 +367,20 @@ def test_what_is_said_and_a_callers_own_tools_name_no_models(owning, recorder):
             ("/v1/messages", {**CLAUDE, "model": "claude", "tools": [
                 {"name": "f", "input_schema": function["parameters"]}]})):
         passes(owning, recorder, key, path, body)
+
+
+@pytest.mark.parametrize("name", ["guided_json", "structured_outputs", "format", "client_metadata",
+                                  "chat_template_kwargs", "response_format", "labels", "documents"])
+def test_schemas_and_labels_name_no_models(owning, recorder, name):
+    held = {"model": "secret", "models": ["secret"], "properties": {"fallbacks": ["secret"]}}
+    passes(owning, recorder, key_of(owning, models=LISTED), "/v1/chat/completions",
+           {**CHAT, name: held})
+
+
+@pytest.mark.parametrize("name", ["responseSchema", "responseJsonSchema", "response_json_schema"])
+def test_schemas_of_gemini_name_no_models(owning, recorder, name):
+    schema = {"type": "object", "properties": {"model": {"type": "string"}, "models": {
+        "type": "array"}}, "required": ["model"]}
+    path = "/v1beta/models/gem:generateContent"
+    passes(owning, recorder, key_of(owning, models=["gem"]), path, {
+        "contents": [{"parts": [{"text": "a"}]}], "generationConfig": {name: schema}})

@@ -10,6 +10,7 @@
  */
 #include "gateway/forward.h"
 #include "gateway/prefix/prefix.h"
+#include "llm/spellings.h"
 
 #define HEAD_MAX ((size_t)64 * 1024)
 
@@ -170,10 +171,15 @@ static int bound_output(struct km_call *call, struct km_json_edits *e, struct km
 {
     const struct km_meter_kind *kind = call->prefix->meter.kind;
 
+    int r;
+
     if (call->bound_tokens < 0 || !kind->bound)
         return 0;
-    return set(call, e, kind->bound_in, kind->bound, km_arena_i64(&call->arena, call->bound_tokens),
-               err);
+    r = set(call, e, kind->bound_in, kind->bound, km_arena_i64(&call->arena, call->bound_tokens),
+            err);
+    return r == 0 && !kind->bound_in ? km_spellings_bound_but(call->body, km_str_c(kind->bound), e,
+                                                              &call->arena, call->bound_tokens, err)
+                                     : r;
 }
 
 static int build_body(struct km_call *call, struct km_str **ret_parts, size_t *ret_n,

@@ -127,28 +127,48 @@ static int read_own(struct km_llm_request *r, struct km_arena *arena, struct km_
     return km_llm_read_own(r, &r->spans[KM_M_OWN], err);
 }
 
-/* ["a","b"] and [[1],[2]] are two prompts, [1,2] is one of tokens. */
-static int count_prompts(struct km_llm_request *r, struct km_arena *arena, struct km_err *err)
+/* ["a",[1,2]] are two, [1,2] is one of tokens; where llama.cpp mixes numbers and text
+ * in one prompt, it is taken for several. */
+static int64_t count_list(const struct km_json *v)
 {
-    const struct km_json_span *span = &r->spans[KM_M_PROMPT];
-    const struct km_json *list, *one;
     struct km_json_iter it;
+    const struct km_json *one;
     struct km_str key;
+    int64_t n = 0, tokens = 0;
+
+    for (km_json_iter(v, &it); km_json_next(&it, &key, &one);)
+        if (km_json_kind(one) == KM_JSON_NUMBER)
+            tokens = 1;
+        else
+            n++;
+    return n + tokens;
+}
+
+/* vLLM takes vectors beside the text, each of them a prompt too (its CompletionRequest). */
+static int count_prompts(struct km_llm_request *r, const struct km_arena *arena, struct km_err *err)
+{
+    static const struct km_str lists[] = { { "prompt", 6 }, { "prompt_embeds", 13 } };
+    struct km_arena scratch KM_CLEANUP(km_arena_done);
+    struct km_json_span spans[2];
+    const struct km_json *v;
     int e;
 
-    if (r->api != &km_api_completion || span->type != KM_JSON_ARRAY)
+    km_arena_init(&scratch, arena->cap, arena->pool);
+    if (r->api != &km_api_completion)
         return 0;
-    e = km_json_parse(arena, km_json_value(r->body, span), &list, err);
-    if (e < 0)
-        return e;
-    km_json_iter(list, &it);
-    if (!km_json_next(&it, &key, &one) || km_json_kind(one) == KM_JSON_NUMBER)
-        return 0;
-    r->prompts = (int64_t)km_json_count(list);
-    return r->prompts > KM_PROMPTS_MOST
-               ? km_fail_param(err, KM_E_INVALID, "prompt", "'prompt' holds more than %d prompts.",
+    e = km_json_spans(r->body, lists, 2, spans, NULL, err);
+    for (size_t i = 0; e == 0 && i < 2; i++) {
+        if (spans[i].type != KM_JSON_ARRAY) {
+            r->prompts += spans[i].type == KM_JSON_STRING;
+            continue;
+        }
+        e = km_json_parse(&scratch, km_json_value(r->body, &spans[i]), &v, err);
+        r->prompts += e == 0 ? count_list(v) : 0;
+    }
+    return e == 0 && r->prompts > KM_PROMPTS_MOST
+               ? km_fail_param(err, KM_E_INVALID, "prompt", "It holds more than %d prompts.",
                                KM_PROMPTS_MOST)
-               : 0;
+               : e;
 }
 
 /* Which of several bounds an upstream heeds is its own affair: the largest counts, and of n and
