@@ -109,6 +109,7 @@ static const struct km_vendor_rule anthropic_rules[] = {
     LIST("models/*"),
 };
 static const char *const anthropic_foreign[] = { "file_id", "container", NULL };
+static const char *const anthropic_opaque[] = { "input", NULL };
 
 /* --- Gemini: the caller's version counts --- */
 
@@ -144,6 +145,7 @@ static const char *const google_foreign[] = {
     "vertex_rag_store", "gcsUri",             "gcs_uri",
     "storageUri",     "storage_uri",          NULL,
 };
+static const char *const google_opaque[] = { "args", "response", NULL };
 
 /* --- Vertex AI: project and location are the deployment's, the version is the caller's --- */
 
@@ -237,16 +239,18 @@ const struct km_vendor km_vendors[KM_VENDORS] = {
       RULES(openai_rules), .foreign = openai_foreign, .split = split_version,
       .target = target_core },
     { .prefix = { "/anthropic", 10 }, .provider = "anthropic", .dialect = KM_DIALECT_ANTHROPIC,
-      RULES(anthropic_rules), .foreign = anthropic_foreign, .opaque = "input",
+      RULES(anthropic_rules), .foreign = anthropic_foreign, .opaque = anthropic_opaque,
       .split = split_version, .target = target_core },
     { .prefix = { "/gemini", 7 }, .provider = "gemini", .dialect = KM_DIALECT_GOOGLE,
-      RULES(gemini_rules), .foreign = google_foreign, .split = split_version,
+      RULES(gemini_rules), .foreign = google_foreign, .opaque = google_opaque,
+      .split = split_version,
       .target = gemini_target },
     { .prefix = { "/bedrock", 8 }, .provider = "bedrock", .dialect = KM_DIALECT_AWS,
       RULES(bedrock_rules), .foreign = bedrock_foreign, .split = split_none,
       .target = target_core },
     { .prefix = { "/vertex_ai", 10 }, .provider = "vertex_ai", .dialect = KM_DIALECT_GOOGLE,
-      RULES(vertex_rules), .foreign = google_foreign, .split = vertex_split,
+      RULES(vertex_rules), .foreign = google_foreign, .opaque = google_opaque,
+      .split = vertex_split,
       .target = vertex_target },
     { .prefix = { "/azure", 6 }, .provider = "azure", .dialect = KM_DIALECT_OPENAI,
       RULES(azure_rules), .foreign = openai_foreign, .split = azure_split,

@@ -46,7 +46,7 @@ struct km_vendor {
     size_t nrules;
     /* Members of a body that name what another key may own, at any depth; NULL: none. */
     const char *const *foreign;
-    const char *opaque; /* a member whose inside is a tool's own affair; NULL: none */
+    const char *const *opaque; /* members whose inside is a tool's own affair; NULL: none */
     void (*split)(struct km_vendor_path *path);
     /* Where that path is at a deployment's upstream, without a query. */
     struct km_str (*target)(const struct km_deployment *d, const struct km_vendor_path *path,

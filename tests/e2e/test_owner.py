@@ -105,7 +105,9 @@ def make_items(gateway, recorder, key, name, stream=False, **more):
              {"type": "image_generation_call", "id": f"ig_{name}", "status": "completed",
               "result": "AAAA"},
              {"type": "message", "id": f"msg_{name}", "role": "assistant", "status": "completed",
-              "content": [{"type": "output_text", "text": "ok", "annotations": []}]}]
+              "content": [{"type": "output_text", "text": "ok", "annotations": []}]},
+             {"type": "file_search_call", "id": f"fs_{name}", "status": "completed",
+              "queries": ["a"], "results": None}]
     answer = answer_of(items)
     recorder.own = {"responses": streamed(answer) if stream else answer}
     try:
@@ -143,6 +145,7 @@ def test_what_says_all_itself_needs_no_owner(owning, recorder):
     key = key_of(owning)
     items = make_items(owning, recorder, key_of(owning), "whole")
     items[0]["encrypted_content"] = "sealed"
+    items[-1]["results"] = [{"file_id": "file-1", "text": "a"}]
     passes(owning, recorder, key, "/v1/responses", {"model": "chat", "input": items})
 
 
@@ -151,6 +154,14 @@ def test_what_was_not_stored_is_nobodys(owning, recorder):
     make_items(owning, recorder, key, "unstored", store=False)
     for item in references("unstored"):
         refused(owning, recorder, key, "/v1/responses", says(item), 404, item["id"])
+
+
+def test_a_search_goes_back_without_its_results_stored_or_not(owning, recorder):
+    mine, other = key_of(owning), key_of(owning)
+    for store in (True, False):
+        search = make_items(owning, recorder, mine, f"search{store}", store=store)[-1]
+        passes(owning, recorder, mine, "/v1/responses", says(search))
+        refused(owning, recorder, other, "/v1/responses", says(search), 404, search["id"])
 
 
 def test_what_came_with_an_earlier_answer_is_not_asked_for(owning, recorder):
@@ -272,9 +283,16 @@ BUCKETS = [("/v1beta/models/gem:generateContent", in_parts("gs://b/a.pdf")),
 @pytest.mark.parametrize("path,body", BUCKETS)
 def test_a_bucket_is_read_for_the_operator(owning, opened, recorder, path, body):
     refused(owning, recorder, key_of(owning), path, body, 403,
-            "s3Location" if "bedrock" in path else "fileUri" if "/gemini" in path else "buckets")
+            "account_objects: [buckets]")
     passes(owning, recorder, MASTER, path, body)
     passes(opened, recorder, key_of(opened), path, body)
+
+
+@pytest.mark.parametrize("path", ["/v1beta/models/gem:generateContent",
+                                  "/gemini/v1beta/models/m:generateContent"])
+def test_what_a_tool_answered_names_no_file(owning, recorder, path):
+    said = {"functionResponse": {"name": "f", "response": {"fileUri": "files/1"}}}
+    passes(owning, recorder, key_of(owning), path, {"contents": [{"role": "user", "parts": [said]}]})
 
 
 # --- further models ---

@@ -33,6 +33,15 @@ static void keep(struct km_call *call, const char *kind, struct km_str id)
 
 /* --- Responses --- */
 
+/* It goes back without its results, which were not asked for, and is taken for a reference. */
+static bool is_search(const struct km_json *item)
+{
+    struct km_str type;
+
+    return km_json_string(km_json_get(item, "type"), &type) &&
+           km_str_eq(type, KM_STR("file_search_call"));
+}
+
 static void keep_output(struct km_call *call, const struct km_json *output)
 {
     const struct km_json *item;
@@ -44,9 +53,9 @@ static void keep_output(struct km_call *call, const struct km_json *output)
             keep(call, "container", id);
             last = id;
         }
-    for (km_json_iter(output, &it);
-         km_responses_stored(&call->req) && km_json_next(&it, &key, &item);)
-        if (km_json_string(km_json_get(item, "id"), &id))
+    for (km_json_iter(output, &it); km_json_next(&it, &key, &item);)
+        if ((km_responses_stored(&call->req) || is_search(item)) &&
+            km_json_string(km_json_get(item, "id"), &id))
             keep(call, "item", id);
 }
 

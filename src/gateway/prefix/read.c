@@ -65,11 +65,20 @@ KM_MUST_USE static enum km_right grants_unpriced(const struct km_call *call, str
 struct look {
     const struct km_vendor *vendor;
     bool buckets; /* what the operator's credentials may read is open to the key */
+    struct km_str place; /* what was found is one of those */
 };
+
+static bool one_of(const char *const *names, struct km_str key)
+{
+    for (; names && *names; names++)
+        if (km_str_eq(key, km_str_c(*names)))
+            return true;
+    return false;
+}
 
 /* Of an object it is what it has inside, but for Vertex AI's stores: they are named in many ways,
  * and there is no new one to ask for. */
-static bool names_something(const struct look *look, const char *name, const struct km_json *v)
+static bool names_something(struct look *look, const char *name, const struct km_json *v)
 {
     struct km_str text;
 
@@ -79,13 +88,17 @@ static bool names_something(const struct look *look, const char *name, const str
         v = km_json_get(v, "uri") ? km_json_get(v, "uri") : km_json_get(v, "id");
     else if (km_json_kind(v) == KM_JSON_ARRAY)
         return km_json_count(v) > 0;
+    if (km_json_string(v, &text) && km_media_in_bucket(text)) {
+        look->place = look->buckets ? KM_STR_NONE : text;
+        return !look->buckets;
+    }
     if (km_json_string(v, &text))
-        return km_media_in_bucket(text) ? !look->buckets : !km_media_is_place(text);
+        return !km_media_is_place(text);
     return v && km_json_kind(v) != KM_JSON_NULL;
 }
 
 /* The first member of those names, anywhere; NULL: none.  As deep as the tree, which is bounded. */
-static const char *foreign_in(const struct look *look, const struct km_json *value)
+static const char *foreign_in(struct look *look, const struct km_json *value)
 {
     const struct km_vendor *v = look->vendor;
     const char *found = NULL;
@@ -98,7 +111,7 @@ static const char *foreign_in(const struct look *look, const struct km_json *val
             if (km_str_eq(key, km_str_c(v->foreign[i])) &&
                 names_something(look, v->foreign[i], one))
                 found = v->foreign[i];
-        if (!found && !(v->opaque && km_str_eq(key, km_str_c(v->opaque))))
+        if (!found && !one_of(v->opaque, key))
             found = foreign_in(look, one);
     }
     return found;
@@ -150,7 +163,7 @@ static int find_foreign(const struct km_call *call, const char **ret_found, stru
     const struct km_vendor *v = call->prefix->vendor;
     struct km_arena scratch KM_CLEANUP(km_arena_done);
     struct km_str coding = km_str_trim(km_header_get(h, KM_STR("content-encoding")));
-    const struct look look = { v, km_things_opened(call, KM_OPENED_BUCKETS) };
+    struct look look = { v, km_things_opened(call, KM_OPENED_BUCKETS), KM_STR_NONE };
     bool mentioned = mentions(v, call->body);
     const struct km_json *root;
     int r;
@@ -171,6 +184,8 @@ static int find_foreign(const struct km_call *call, const char **ret_found, stru
         r = km_fail(err, KM_E_LIMIT, "JSON is nested deeper than %d levels", KM_JSON_DEPTH);
     if (r == 0)
         *ret_found = foreign_in(&look, root);
+    if (r == 0 && look.place.n)
+        return km_media_refuse_bucket(look.place, err);
     if (r == 0 && !*ret_found)
         *ret_found = item_in(v, root);
     return r;
