@@ -77,24 +77,19 @@ static bool ends_as_model(struct km_str name, bool inside)
     struct km_str tail = KM_STR("model");
     size_t n = name.n;
 
-    if (n && (name.p[n - 1] | 32) == 's')
-        n--;
+    if (n <= tail.n && !inside)
+        return false;
+    n -= n && (name.p[n - 1] | 32) == 's';
     if (n && (name.p[n - 1] | 32) == 'k')
         tail = KM_STR("fallback");
-    return n >= tail.n && km_str_ieq(km_str_sub(name, n - tail.n, tail.n), tail) &&
-           (inside || name.n > KM_STR("model").n);
+    else if (!n || (name.p[n - 1] | 32) != 'l')
+        return false;
+    return n >= tail.n && km_str_ieq(km_str_sub(name, n - tail.n, tail.n), tail);
 }
 
 bool km_llm_names_model(struct km_str name, bool inside)
 {
-#define MODEL_NAME(id, name) { name, sizeof(name) - 1 },
-    static const struct km_str names[] = { KM_MODEL_NAMES(MODEL_NAME) };
-#undef MODEL_NAME
-
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (km_str_eq(name, names[i]))
-            return true;
-    return ends_as_model(name, inside);
+    return ends_as_model(name, inside) || km_str_eq(name, KM_STR("model_list"));
 }
 
 /* What the gateway does before a call that names an MCP server, a file or a further model, or says
@@ -108,7 +103,7 @@ bool km_llm_names_model(struct km_str name, bool inside)
     X(ROUTE, "route")                                                                              \
     X(PRESET, "preset")                                                                            \
     X(EXTRA_BODY, "extra_body")                                                                    \
-    KM_MODEL_NAMES(X)                                                                              \
+    X(MODEL_LIST, "model_list")                                                                    \
     X(AUDIO, "audio")                                                                              \
     X(FILE_ID, "file_id")                                                                          \
     X(FILE_IDS, "file_ids")                                                                        \
@@ -141,8 +136,8 @@ static const uint64_t watched_inside = 0 WATCHED(WATCHED_FILTER) WATCHED_INSIDE(
 #define BITS_TO(id) ((UINT64_C(2) << WATCHED_##id) - 1)
 #define SPELLINGS_SEEN (BITS_TO(OPTIONS))
 #define SERVER_SEEN (BIT_OF(SERVER))
-#define MODELS_SEEN ((BITS_TO(MODEL_NAME_CAMEL) & ~BITS_TO(SERVER)) | KM_JSON_ENDED)
-#define FILES_SEEN (BITS_TO(CACHED_SNAKE) & ~BITS_TO(MODEL_NAME_CAMEL))
+#define MODELS_SEEN ((BITS_TO(MODEL_LIST) & ~BITS_TO(SERVER)) | KM_JSON_ENDED)
+#define FILES_SEEN (BITS_TO(CACHED_SNAKE) & ~BITS_TO(MODEL_LIST))
 
 /* Items of the Responses API may be taken from an earlier answer by their ids. */
 static uint64_t files_seen(const struct km_llm_request *r)

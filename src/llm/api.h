@@ -225,14 +225,6 @@ struct km_usage km_llm_whole_usage(const struct km_llm_request *r, const struct 
 /* Bytes of text a model wrote in it: in whatever API's form. */
 size_t km_llm_whole_text(const struct km_arena *like, struct km_str body);
 
-/* Members that name a model and do not end so. */
-#define KM_MODEL_NAMES(X)                                                                          \
-    X(MODEL_LIST, "model_list")                                                                    \
-    X(MODEL_ID, "model_id")                                                                        \
-    X(MODEL_ID_CAMEL, "modelId")                                                                   \
-    X(MODEL_NAME, "model_name")                                                                    \
-    X(MODEL_NAME_CAMEL, "modelName")
-
 /* Does a member of that name choose a model, beside the call's own?  inside: below the outermost
  * object. */
 bool km_llm_names_model(struct km_str name, bool inside);

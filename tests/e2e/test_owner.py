@@ -317,7 +317,7 @@ NAMING = [("/v1/chat/completions", {**CHAT, "models": ["NAME"]}),
           ("/v1/chat/completions", {**CHAT, "judgeModel": "NAME"}),
           ("/v1/chat/completions", {**CHAT, "model_list": [
               {"model_name": "chat", "litellm_params": {"model": "NAME"}}]}),
-          ("/v1/chat/completions", {**CHAT, "guardrail": {"modelId": "NAME"}}),
+          ("/v1/chat/completions", {**CHAT, "guardrail": {"Fallback": "NAME"}}),
           ("/openai/v1/chat/completions", {**CHAT, "model": "m", "speculative": {"draft_model": "NAME"}}),
           ("/v1/responses", {**TOOL, "tools": [{"type": "image_generation", "model": "NAME"}]}),
           ("/v1/responses", {**TOOL, "tools": [
