@@ -223,19 +223,28 @@ static bool value(struct check *c)
     }
 }
 
+__attribute__((noinline)) static void look_closer(struct km_json_watch *w, struct km_str name,
+                                                  bool inside, bool listed)
+{
+    if (w->counts && w->counts(name, inside))
+        w->seen |= KM_JSON_ENDED;
+    for (size_t i = 0; listed && i < w->n; i++)
+        if (km_str_eq(w->names[i], name)) {
+            w->seen |= UINT64_C(1) << i;
+            return;
+        }
+}
+
+/* Of "" the first byte is the quote that ends it, and the last the one that begins it. */
 static void look(struct km_json_watch *w, struct km_str name, bool inside, bool escaped)
 {
     uint64_t filter = inside ? w->inside : w->filter;
+    uint64_t listed = filter & KM_JSON_WATCH_BIT(name.p[0], name.n);
 
     if (escaped)
         w->seen = UINT64_MAX;
-    if ((w->ends & KM_JSON_END(name.p[name.n - 1])) && w->counts(name, inside)) /* of "": '"' */
-        w->seen |= KM_JSON_ENDED;
-    if (!(filter & KM_JSON_WATCH_BIT(name.p[0], name.n))) /* of "" it is the quote */
-        return;
-    for (size_t i = 0; i < w->n; i++)
-        if (km_str_eq(w->names[i], name))
-            w->seen |= UINT64_C(1) << i;
+    if (listed | (w->ends & KM_JSON_END(name.p[name.n - 1])))
+        look_closer(w, name, inside, listed);
 }
 
 /* Is it surely the only one of its name in its object? */

@@ -154,8 +154,6 @@ static int count_prompts(struct km_llm_request *r, const struct km_arena *arena,
     int e;
 
     km_arena_init(&scratch, arena->cap, arena->pool);
-    if (r->api != &km_api_completion)
-        return 0;
     e = km_json_spans(r->body, lists, 2, spans, NULL, err);
     for (size_t i = 0; e == 0 && i < 2; i++) {
         if (spans[i].type != KM_JSON_ARRAY) {
@@ -195,7 +193,7 @@ static int read_bounds(struct km_llm_request *r, struct km_arena *arena, struct 
         e = read_count(r, KM_M_BEST_OF, 1, KM_CHOICES_MOST, &best_of, err);
     if (best_of > r->choices)
         r->choices = best_of;
-    if (e == 0)
+    if (e == 0 && r->api == &km_api_completion)
         e = count_prompts(r, arena, err);
     return e == 0 ? km_spellings_read(r, arena, own, err) : e;
 }
