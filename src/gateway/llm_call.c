@@ -346,7 +346,7 @@ void km_call_answer_head(struct km_call *call, const struct km_response *respons
         const struct km_header *h = &response->headers.v[i];
         struct km_str value;
 
-        if (not_for_client(h->name))
+        if (not_for_client(h->name) || km_veil_in_name(call->w->gw->veil, h->name))
             continue;
         value = km_veil_field(call->w->gw->veil, &call->arena, h->value);
         km_buf_str(b, KM_STR("llm_provider-"));
@@ -377,7 +377,7 @@ static int relay_event(struct km_call *call, const struct km_sse_event *event, s
     if (call->stream.text_bytes != written) /* as most events */
         return r;
     said = km_str_skip(km_buf_view(out), before);
-    if (!km_veil_tells_failure(said))
+    if (!call->stream.error && !km_veil_tells_failure(said))
         return r;
     cut = km_veil_str(call->w->gw->veil, call->stream.scratch, said);
     if (cut.p != said.p) {

@@ -146,7 +146,7 @@ static void on_head(struct km_call *call, const struct km_response *response)
         if (km_never_forwarded(&response->headers, h->name) &&
             !km_str_ieq(h->name, KM_STR("content-type")))
             continue;
-        if (km_str_ieq(h->name, KM_STR("date")) ||
+        if (km_str_ieq(h->name, KM_STR("date")) || km_veil_in_name(call->w->gw->veil, h->name) ||
             km_header_put(b, h->name, value_of(call, response, h->value), &ignored) < 0)
             continue;
     }

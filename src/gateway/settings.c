@@ -147,7 +147,8 @@ static const struct km_setting gateway_rows[] = {
       .help = "What virtual keys may name by id though it is the provider's account's: "
               "`conversations`, `vector_stores` (Google's too), `containers` not made by a call of "
               "theirs, `responses` (in lines of batches; items of earlier answers and spoken "
-              "ones), `files` of Anthropic and Google, `caches` of Google, `buckets` (`s3://` and "
+              "ones), `files` of Anthropic and Google, `caches` of Google, `data_sources` (Azure's "
+              "search indexes, connections and agents), `buckets` (`s3://` and "
               "`gs://` addresses that Bedrock, Gemini and Vertex AI read with the operator's "
               "credentials)." },
     { .name = "batch_poll",

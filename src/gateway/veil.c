@@ -45,16 +45,26 @@ struct km_str km_veil_field(struct km_veil *veil, struct km_arena *arena, struct
     return cut_by(km_veil_cut_known, veil, arena, value);
 }
 
+bool km_veil_in_name(struct km_veil *veil, struct km_str name)
+{
+    struct km_buf cut KM_CLEANUP(km_buf_done) = KM_BUF(4 * name.n + 4096);
+
+    return km_veil_cut_known(veil, name, &cut);
+}
+
 void km_veil_answer(struct km_call *call)
 {
     struct km_buf cut KM_CLEANUP(km_buf_done) = KM_BUF(4 * call->answer.n + 4096);
     struct km_veil *veil = call->w->gw->veil;
     struct km_header *h = (struct km_header *)(uintptr_t)call->refusal.v; /* our own copy */
+    size_t n = 0;
 
     /* What was made for this one request: a token that was fetched, a caller's own key. */
     km_veil_add_head(veil, call->out.head, true);
     for (size_t i = 0; i < call->refusal.n; i++)
-        h[i].value = km_veil_str(veil, &call->arena, h[i].value);
+        if (!km_veil_in_name(veil, h[i].name))
+            h[n++] = (struct km_header){ h[i].name, km_veil_str(veil, &call->arena, h[i].value) };
+    call->refusal.n = n;
     if (!km_veil_cut(veil, km_buf_view(&call->answer), &cut))
         return;
     km_buf_reset(&call->answer);
@@ -68,29 +78,60 @@ void km_veil_answer(struct km_call *call)
 
 static bool is_named_failure(struct km_str line)
 {
+    static const struct km_str ends[] = { { "error", 5 },   { "errors", 6 },  { "failed", 6 },
+                                          { "failure", 7 }, { "fail", 4 },    { "exception", 9 } };
+
     line = km_str_trim(line);
-    return km_str_starts(line, KM_STR("event:")) &&
-           (km_str_ends(line, KM_STR("error")) || km_str_ends(line, KM_STR("failed")));
+    if (!km_str_starts(line, KM_STR("event:")))
+        return false;
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
+        if (line.n > ends[i].n && km_str_ieq(km_str_skip(line, line.n - ends[i].n), ends[i]))
+            return true;
+    return false;
 }
 
-/* Where the next "error" stands that is a value, or a member that is not null; text.n: nowhere.
- * Within a text that a model wrote its quotes are escaped. */
+/* Behind white space and the colon stands what it is about. */
+static bool is_null(struct km_str text, size_t at)
+{
+    while (at < text.n && (text.p[at] == ' ' || text.p[at] == ':' || text.p[at] == '\t'))
+        at++;
+    return km_str_starts(km_str_skip(text, at), KM_STR("null"));
+}
+
+/* Where the next of the words by which servers say that something failed stands as a value, or as a
+ * member that is not null; text.n: nowhere.  Within a text that a model wrote its quotes are
+ * escaped. */
 static size_t find_error(struct km_str text, size_t from)
 {
-    static const struct km_str name = { "\"error\"", 7 };
+    static const struct km_str words[] = {
+        { "\"error\"", 7 },  { "\"Error\"", 7 }, { "\"errors\"", 8 },
+        { "\"detail\"", 8 }, { "\"fail\"", 6 },  { "\"exception\"", 11 },
+    };
+    size_t first = text.n;
 
-    for (;;) {
-        size_t at = from + km_str_find(km_str_skip(text, from), name), i;
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        for (size_t at = from; at < first; at += words[i].n) {
+            at += km_str_find(km_str_skip(text, at), words[i]);
+            if (at < first && !is_null(text, at + words[i].n))
+                first = at;
+        }
+    return first;
+}
 
-        if (at >= text.n)
-            return text.n;
-        i = at + name.n;
-        while (i < text.n && (text.p[i] == ' ' || text.p[i] == ':' || text.p[i] == '\t'))
-            i++;
-        if (!km_str_starts(km_str_skip(text, i), KM_STR("null")))
-            return at;
-        from = i;
+/* No encoder escapes an ASCII letter: who does hides a name. */
+static bool hides_letters(struct km_str text)
+{
+    static const struct km_str escape = { "\\u00", 4 };
+
+    for (size_t at = 0; (at += km_str_find(km_str_skip(text, at), escape)) + 6 <= text.n;
+         at += escape.n) {
+        char high = text.p[at + 4], low = text.p[at + 5];
+
+        if (high >= '4' && high <= '7' && !(low == '0' && (high == '4' || high == '6')) &&
+            !(high == '7' && (low | 32) == 'f'))
+            return true;
     }
+    return false;
 }
 
 /* Does an object say "error" outside of the members that hold what was asked for or made?  There it
@@ -142,6 +183,8 @@ bool km_veil_tells_failure(struct km_str event)
 {
     struct km_str line;
 
+    if (hides_letters(event))
+        return true;
     if (find_error(event, 0) == event.n)
         return is_named_failure(km_str_sub(event, 0, km_str_chr(event, '\n')));
     while (km_str_split(&event, '\n', &line))

@@ -26,6 +26,8 @@ void km_veil_learn(struct km_veil *veil, const struct km_snapshot *snap);
 struct km_str km_veil_str(struct km_veil *veil, struct km_arena *arena, struct km_str text);
 /* The value of a header field of what went well, or leads elsewhere. */
 struct km_str km_veil_field(struct km_veil *veil, struct km_arena *arena, struct km_str value);
+/* Is a credential in the name of a field?  No client gets such a field. */
+bool km_veil_in_name(struct km_veil *veil, struct km_str name);
 /* The body and the head of an upstream's refusal that the call has gathered. */
 void km_veil_answer(struct km_call *call);
 /* Does a stream's event, or some of them, say that something failed?  By a name, or by "error" as a

@@ -119,6 +119,10 @@ bool km_llm_names_model(struct km_str name, bool inside)
     X(VERTEX_SEARCH_SNAKE, "vertex_ai_search")                                                     \
     X(VERTEX_RAG, "vertexRagStore")                                                                \
     X(VERTEX_RAG_SNAKE, "vertex_rag_store")                                                        \
+    X(DATA_SOURCES, "data_sources")                                                                \
+    X(PROJECT_CONNECTION, "project_connection_id")                                                 \
+    X(CONNECTION, "connection_id")                                                                 \
+    X(AGENT, "agent_reference")                                                                    \
     X(CACHED, "cachedContent")                                                                     \
     X(CACHED_SNAKE, "cached_content")
 #define WATCHED_INSIDE(X) X(ID, "id")

@@ -100,6 +100,8 @@ static const char *const openai_foreign[] = { "previous_response_id", "conversat
                                               "vector_store_id",      "vector_store_ids",
                                               "container",            "container_id",
                                               "batch_id",             "audio",
+                                              "data_sources",         "project_connection_id",
+                                              "connection_id",        "agent_reference",
                                               NULL };
 
 static const struct km_vendor_rule anthropic_rules[] = {

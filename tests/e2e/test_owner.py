@@ -295,6 +295,23 @@ def test_what_a_tool_answered_names_no_file(owning, recorder, path):
     passes(owning, recorder, key_of(owning), path, {"contents": [{"role": "user", "parts": [said]}]})
 
 
+AZURE = [{"data_sources": [{"type": "azure_search", "parameters": {"endpoint": "https://a.example"}}]},
+         {"tools": [{"type": "azure_ai_search", "azure_ai_search": {"indexes": [
+             {"project_connection_id": "c"}]}}]},
+         {"agent_reference": {"name": "an-agent", "type": "agent_reference"}}]
+
+
+@pytest.mark.parametrize("more", AZURE, ids=lambda m: next(iter(m)))
+@pytest.mark.parametrize("path,body", [
+    ("/v1/chat/completions", {"model": "chat", "messages": SAID, "max_tokens": 9}),
+    ("/v1/responses", {"model": "chat", "input": "a", "max_output_tokens": 9}),
+    ("/openai/v1/chat/completions", {"model": "m", "messages": SAID, "max_tokens": 9})],
+    ids=["chat", "responses", "prefix"])
+def test_what_azure_has_connected_is_the_operators(owning, recorder, path, body, more):
+    refused(owning, recorder, key_of(owning), path, {**body, **more}, 403, "account")
+    passes(owning, recorder, MASTER, path, {**body, **more})
+
+
 # --- further models ---
 
 CHAT = {"model": "chat", "messages": SAID, "max_tokens": 9}

@@ -25,7 +25,7 @@ from gateway import Answer, Gateway, patient, wait_until
 CHILD = pathlib.Path(__file__).resolve().parent / "lib" / "echo_child.py"
 MASTER = "sk-Canary/master+key=0001"
 NAMES = itertools.count(1)
-CANARIES = {"master": MASTER}
+CANARIES = {"master": MASTER, "legal": "canary.legal-name.token-0042"} # the name of a field, too
 
 
 def canary(name):
@@ -35,7 +35,7 @@ def canary(name):
 
 def model(name, **params):
     return {"model_name": name, "litellm_params": {**params, "extra_headers": {
-        "x-extra": canary(f"{name}-extra-header")}}}
+        "x-extra": canary(f"{name}-extra-header"), "x-legal": CANARIES["legal"]}}}
 
 
 def config(up, state):
@@ -60,7 +60,7 @@ def config(up, state):
         "general_settings": {"master_key": MASTER, "pass_through_endpoints": [
             {"path": "/pt", "target": f"{up}/pt", "include_subpath": True, "headers": {
                 "authorization": "Bearer " + canary("pass-bearer"),
-                "x-own": canary("pass-header")}}]},
+                "x-own": canary("pass-header"), "x-legal": CANARIES["legal"]}}]},
         "mcp_servers": {
             "child": {"command": sys.executable, "transport": "stdio",
                       "args": [str(CHILD), "--api-key", canary("child-argument")],

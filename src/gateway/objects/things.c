@@ -39,6 +39,10 @@ static const struct {
     { "vertex_ai_search", "vector_stores", CLOSED, true },
     { "vertexRagStore", "vector_stores", CLOSED, true },
     { "vertex_rag_store", "vector_stores", CLOSED, true },
+    { "data_sources", "data_sources", CLOSED, true },
+    { "project_connection_id", "data_sources", CLOSED, false },
+    { "connection_id", "data_sources", CLOSED, false },
+    { "agent_reference", "data_sources", CLOSED, false },
     { "previous_response_id", "responses", LINE, false }, /* elsewhere it is ours: answers.c */
     { "audio", "responses", AUDIO, false }, /* of a message; a body's own says how to speak */
     { "container", "containers", CONTAINER, false },

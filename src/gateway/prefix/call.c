@@ -33,7 +33,8 @@ static struct km_str lines_of(struct km_call *call, const struct km_headers *h)
         struct km_str name = h->v[i].name;
 
         if (km_str_ieq(name, KM_STR("date")) || km_str_ieq(name, KM_STR("set-cookie")) ||
-            (km_never_forwarded(h, name) && !km_str_ieq(name, KM_STR("content-type"))))
+            (km_never_forwarded(h, name) && !km_str_ieq(name, KM_STR("content-type"))) ||
+            km_veil_in_name(call->w->gw->veil, name))
             continue;
         if (km_header_put(&b, name, km_veil_field(call->w->gw->veil, &call->arena, h->v[i].value),
                           &ignored) < 0)

@@ -76,13 +76,14 @@ static bool one_of(const char *const *names, struct km_str key)
     return false;
 }
 
-/* Of an object it is what it has inside, but for Vertex AI's stores: they are named in many ways,
- * and there is no new one to ask for. */
+/* Of an object it is what it has inside, but for Vertex AI's stores and Azure's agents: they are
+ * named in many ways, and there is no new one to ask for. */
 static bool names_something(struct look *look, const char *name, const struct km_json *v)
 {
     struct km_str text;
 
-    if (km_json_kind(v) == KM_JSON_OBJECT && km_str_starts(km_str_c(name), KM_STR("vertex")))
+    if (km_json_kind(v) == KM_JSON_OBJECT && (km_str_starts(km_str_c(name), KM_STR("vertex")) ||
+                                              km_str_starts(km_str_c(name), KM_STR("agent"))))
         return true;
     if (km_json_kind(v) == KM_JSON_OBJECT)
         v = km_json_get(v, "uri") ? km_json_get(v, "uri") : km_json_get(v, "id");

@@ -7,6 +7,7 @@
 import base64
 import hashlib
 import json
+import re
 import socketserver
 import threading
 import urllib.parse
@@ -25,6 +26,13 @@ def _whole(status, kind, body, text, more=b""):
     return (b"HTTP/1.1 %d Echo\r\ncontent-type: %s\r\nx-echo: %s\r\nwww-authenticate: %s\r\n%s"
             b"content-length: %d\r\nconnection: close\r\n\r\n%s"
             % (status, kind, flat, flat, more, len(body), body))
+
+
+def _names(text):
+    """A field for each word that may be a field's name."""
+    words = {w.strip('",') for w in text.split()}
+    return b"".join(b"x-%s: 1\r\n" % w.encode() for w in sorted(words)
+                    if w.startswith("canary") and re.fullmatch(r"[\w.+-]+", w))
 
 
 def _stream(text, *events):
@@ -62,6 +70,16 @@ MANNERS = {
     "event-failed": lambda text: _stream(text, (b"response.failed", {
         "type": "response.failed", "response": {"id": "r", "status": "failed",
                                                 "error": {"code": "x", "message": text}}})),
+    "event-detail": lambda text: _stream(text, (b"", {"detail": text})),
+    "event-errors": lambda text: _stream(text, (b"", {"errors": [{"message": text}]})),
+    "event-fail": lambda text: _stream(text, (b"fail", {"type": "fail", "message": text})),
+    "event-capital": lambda text: _stream(text, (b"Error", {"Error": {"message": text}})),
+    "event-hidden": lambda text: _stream(text, (b"", {"error": _json(text)["error"]})).replace(
+        b'{"error"', b'{"\\u0065rror"').replace(b"content-length", b"x-length"),
+    "names-200": lambda text: _whole(200, b"application/json", json.dumps(ANSWER).encode(), "",
+                                     _names(text)),
+    "names-400": lambda text: _whole(400, b"application/json", json.dumps(_json("no")).encode(), "",
+                                     _names(text)),
     "redirect": lambda text: _whole(302, b"text/plain", b"", text, b"location: http://127.0.0.1/"
                                     + "".join(text.split())[:900].encode() + b"\r\n"),
     "fields": lambda text: _whole(200, b"application/json", json.dumps(ANSWER).encode(), text,
