@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a configuration restricts is restricted, or the check says that it is not, and where."""
+
+import json
+import re
+
+import pytest
+
+PASS = """
+model_list: []
+general_settings:
+  master_key: sk-e2e-master
+  pass_through_endpoints:
+    - {{path: /pt, target: "{upstream}/echo"{more}}}
+kanmon_settings: {{state_dir: state, workers: 1}}
+"""
+
+
+@pytest.fixture
+def check(new_gateway):
+    """check(text): the exit code of `config check`, and its entries by code."""
+    def checked(text):
+        gateway = new_gateway(start=False, config=text)
+        ran = gateway.command("config", "check", gateway.config, "--json")
+        return ran.returncode, {e["code"]: e for e in json.loads(ran.stdout)}
+    return checked
+
+
+# -- pass_through_endpoints -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("more, code", [
+    (", methds: [GET]", "E0103"), (", allowed_models: [m]", "E0103"), (", max_budget: 1", "E0103"),
+    (", guardrails: {x: {}}", "E0108"), (", methods: [FETCH]", "E0302"), (', auth: "no"', "E0102"),
+])
+def test_a_member_that_would_restrict_a_pass_through_stops(check, upstream, more, code):
+    status, found = check(PASS.format(upstream=upstream.url, more=more))
+    assert status == 5 and list(found) == [code] and found[code]["line"] == 6, found
+
+
+def test_other_members_of_a_pass_through_are_warned_about(check, upstream):
+    status, found = check(PASS.format(upstream=upstream.url, more=", nonsense: 1, id: x"))
+    assert status == 0 and set(found) == {"W0101", "W0103"}, found
+
+
+def test_a_pass_through_at_a_place_of_kanmons_own_is_warned_about(check, upstream):
+    text = PASS.format(upstream=upstream.url, more="").replace("/pt", "/v1/chat/completions")
+    status, found = check(text)
+    assert status == 0 and found["W0309"]["line"] == 6 and "POST" in found["W0309"]["message"]
+
+
+def test_only_the_methods_of_a_pass_through_are_passed(new_gateway, upstream):
+    gateway = new_gateway(config=PASS.format(upstream=upstream.url,
+                                             more=", methods: [get, POST], include_subpath: true"))
+    for path in ("/pt", "/pt/below"):
+        for method, status in (("GET", 200), ("POST", 200), ("DELETE", 405), ("PUT", 405)):
+            answer = gateway.call(method, path, {} if method in ("POST", "PUT") else None)
+            assert answer.status == status, (method, path, answer)
+            if status == 405:
+                assert set(re.split(", *", answer.header("allow"))) == {"GET", "POST"}
+    assert {r.method for r in upstream.seen()} == {"GET", "POST"}
