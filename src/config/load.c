@@ -202,17 +202,29 @@ static int enter(struct loading *l, struct km_str path, const struct km_node *fr
     return 0;
 }
 
+/* A pipe with a name may never have a writer.  One the shell made, /dev/fd/63, has one: it has no
+ * path of its own. */
+static enum km_file_kind kind_of(const char *path)
+{
+    char *real = realpath(path, NULL);
+    struct stat st;
+    const bool waits = real && stat(real, &st) == 0 && S_ISFIFO(st.st_mode);
+
+    free(real);
+    return waits ? KM_FILE_REGULAR : KM_FILE_ANY;
+}
+
 static int load_file(struct loading *l, struct km_str path, const struct km_node *from,
                      const struct km_node **ret)
 {
     struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(16 << 20);
+    const char *name = km_arena_cstr(l->arena, path);
     struct km_err why;
     int r = enter(l, path, from);
 
     if (r < 0)
         return r;
-    if (km_file_read(km_arena_cstr(l->arena, path), from ? KM_FILE_REGULAR : KM_FILE_ANY, &text,
-                     &why) < 0) /* the command line may name a pipe, and then it is waited for */
+    if (km_file_read(name, from ? KM_FILE_REGULAR : kind_of(name), &text, &why) < 0)
         return cannot_read(l, path, from, &why);
     r = km_yaml_parse(l->arena, path, km_buf_view(&text), &yaml_limits, l->diags, ret, l->err);
     if (r == 0)
