@@ -98,6 +98,18 @@ static const struct km_node *appended(struct loading *l, const struct km_node *a
     return list;
 }
 
+/* lost.c looks whether it restricted something. */
+static void lose(struct loading *l, struct km_node *map, const struct km_node *key,
+                 const struct km_node *value, const struct km_node *by)
+{
+    struct km_lost *lost = km_arena_alloc(l->arena, sizeof *lost);
+
+    if (!lost) /* which fails the load */
+        return;
+    *lost = (struct km_lost){ map->lost, key, value, by };
+    map->lost = lost;
+}
+
 /* One included key into the mapping being built. */
 static void merge_key(struct loading *l, struct km_node *into, const struct km_node **k,
                       const struct km_node **v, const struct km_node *key,
@@ -116,6 +128,8 @@ static void merge_key(struct loading *l, struct km_node *into, const struct km_n
                     "an included value takes the place of the including file's, as in LiteLLM",
                     "'%.*s' replaces the one at %.*s:%u", KM_STR_ARG(key->text),
                     KM_STR_ARG(v[at]->file), v[at]->line);
+        lose(l, into, k[at], v[at], key);
+        k[at] = key;
         v[at] = value;
     }
 }

@@ -454,7 +454,7 @@ static int fill_pairs(struct parse *p, const struct list *l, size_t room, struct
     n->n = ps.n;
     n->k = ps.k;
     n->v = ps.v;
-    n->twice = ps.twice;
+    n->lost = ps.lost;
     return 0;
 }
 

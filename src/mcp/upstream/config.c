@@ -302,7 +302,7 @@ static void check_litellm(struct build *b)
 static void check_once(struct build *b, const char *section)
 {
     const struct km_node *map = km_node_path(km_config_root(b->args->config), section);
-    const struct km_node *again = map ? map->twice : NULL;
+    const struct km_node *again = map && map->lost ? map->lost->by : NULL;
     char what[96];
 
     for (size_t i = 0; again && i < map->n; i++) {
