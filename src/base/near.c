@@ -9,8 +9,8 @@
 
 enum { NAME_MAX_BYTES = 128, LONG_NAME = 8 };
 
-/* A blank, a tab, U+0085, U+00A0, U+00AD, U+034F, U+061C, U+1680, U+180B to U+180E, U+2000 to U+200F
- * (zero width), U+2028 to U+202F, U+205F to U+206F, U+3000, U+FE00 to U+FE0F, U+FEFF. */
+/* A blank, a tab, U+0085, U+00A0, U+00AD, U+034F, U+061C, U+1680, U+180B to U+180E, U+2000 to
+ * U+200F (zero width), U+2028 to U+202F, U+205F to U+206F, U+3000, U+FE00 to U+FE0F, U+FEFF. */
 size_t km_unseen(struct km_str s)
 {
     static const struct {

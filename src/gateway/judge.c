@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/near.h"
 #include "gateway/gateway.h"
 #include "gateway/judge_files.h"
 #include "gateway/worker.h"
@@ -27,15 +28,19 @@ struct judge {
     bool exposed; /* other machines could come in without a key */
 };
 
+static void wrong_at(struct judge *j, const struct km_node *at, const struct km_err *err)
+{
+    if (!j->first.code)
+        j->first = *err;
+    km_diag_add(j->diags, KM_DIAG_ERROR, "E0112", at, NULL, "%s", err->text);
+}
+
 /* Something is wrong with `setting`; NULL: with what is said alone. */
 static void wrong(void *ctx, const char *setting, const struct km_err *err)
 {
     struct judge *j = ctx;
 
-    if (!j->first.code)
-        j->first = *err;
-    km_diag_add(j->diags, KM_DIAG_ERROR, "E0112",
-                setting ? km_config_origin(j->config, setting) : NULL, NULL, "%s", err->text);
+    wrong_at(j, setting ? km_config_origin(j->config, setting) : NULL, err);
 }
 
 static void refuse_exposed(struct judge *j, const struct km_node *at, const char *why)
@@ -107,6 +112,53 @@ static void judge_user(struct judge *j)
     wrong(j, "kanmon_settings.user", &err);
 }
 
+/* What is compared with the Host field, without its port: a name, an address or, for all, `*`. */
+static bool may_be_host(struct km_str s)
+{
+    const bool v6 = s.n > 2 && s.p[0] == '[' && s.p[s.n - 1] == ']';
+
+    if (km_str_eq(s, KM_STR("*")))
+        return true;
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] <= ' ' || s.p[i] > '~' || strchr("/*@?#\\", s.p[i]) || (s.p[i] == ':' && !v6))
+            return false;
+    return s.n > 0;
+}
+
+static void judge_hosts(struct judge *j)
+{
+    const struct km_node *at = km_config_origin(j->config, "kanmon_settings.allowed_hosts");
+
+    for (size_t i = 0; i < j->settings->allowed_hosts.n; i++) {
+        const struct km_str host = j->settings->allowed_hosts.v[i];
+        struct km_err err = { 0 };
+
+        if (may_be_host(host))
+            continue;
+        km_fail(&err, KM_E_CONFIG,
+                "kanmon_settings.allowed_hosts: '%.*s' is never a host: write the name alone, "
+                "without scheme, port, path or wildcard (`*` alone is any), an IPv6 address in []",
+                KM_STR_ARG(km_str_sub(host, 0, 100)));
+        wrong_at(j, at && at->type == KM_NODE_SEQ && i < at->n ? at->v[i] : at, &err);
+    }
+}
+
+/* Blanks would be a key that nobody can show, or that anybody guesses. */
+static void judge_master_key(struct judge *j)
+{
+    const struct km_general_settings *g = km_config_get(j->config, &km_general_settings_table);
+    struct km_str key = g->master_key;
+    struct km_err err = { 0 };
+    size_t skip;
+
+    while (key.n && (skip = *key.p == '\n' || *key.p == '\r' ? 1 : km_unseen(key)) > 0)
+        key = km_str_skip(key, skip);
+    if (!g->master_key.n || key.n)
+        return;
+    km_fail(&err, KM_E_CONFIG, "general_settings.master_key: there is nothing but blanks in it");
+    wrong(j, "general_settings.master_key", &err);
+}
+
 static bool asks_for_keys(const struct km_config *config)
 {
     const struct km_general_settings *g = km_config_get(config, &km_general_settings_table);
@@ -165,6 +217,8 @@ int km_gateway_judge(const struct km_judge_args *args, struct km_diags *diags,
     judge_workers(&j);
     judge_user(&j);
     judge_places(&j);
+    judge_hosts(&j);
+    judge_master_key(&j);
     judge_opening(&j);
     km_judge_files(j.config, wrong, &j);
     judge_snapshot(&j, &snap);

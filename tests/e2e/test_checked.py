@@ -26,6 +26,41 @@ def check(new_gateway):
     return checked
 
 
+DOOR = """
+model_list: []
+general_settings: {{master_key: {key}}}
+kanmon_settings: {{allowed_hosts: [{hosts}]}}
+"""
+
+
+@pytest.mark.parametrize("host", ["https://a.test", "'*.a.test'", "''", "a.test/", "a.test:80",
+                                  "'::1'", "'a b'", "user@a.test"])
+def test_a_host_that_is_never_one_is_an_error(check, host):
+    status, found = check(DOOR.format(key="sk-1", hosts=f"a.test,\n  {host}"))
+    assert status == 5 and found["E0112"]["line"] == 5, found
+
+
+def test_hosts_that_may_be_are_none(check):
+    status, found = check(DOOR.format(key="sk-1", hosts="a.test, A_b, 10.0.0.1, '[::1]', '*'"))
+    assert status == 0 and not found, found
+
+
+@pytest.mark.parametrize("key", ["' '", '"\\t\\n "', '"\\u00a0\\u200b"'])
+def test_a_master_key_of_blanks_is_an_error(check, key):
+    status, found = check(DOOR.format(key=key, hosts=""))
+    assert status == 5 and found["E0112"]["line"] == 3, found
+
+
+@pytest.mark.parametrize("section", ["mcp_servers", "kanmon_settings.mcp_servers"])
+@pytest.mark.parametrize("tools, warned", [("", True), ("[]", True), ("[x]", False)])
+def test_a_list_of_tools_that_names_none_is_warned_about(check, section, tools, warned):
+    text = "s:\n  url: 'http://127.0.0.1:1/mcp'\n  allowed_tools: " + tools + "\n"
+    for part in reversed(section.split(".")):
+        text = f"{part}:\n" + "".join(f"  {line}\n" for line in text.splitlines())
+    status, found = check("model_list: []\n" + text)
+    assert status == 0 and ("W0404" in found) is warned, found
+
+
 # -- pass_through_endpoints -------------------------------------------------------------------
 
 
