@@ -203,7 +203,7 @@ static void judge_snapshot(struct judge *j, struct km_snapshot **ret)
         else if (!j->first.code)
             j->first = err;
     } else if (km_worker_check_tls(*ret, &err) < 0) {
-        wrong(j, "kanmon_settings.listen", &err);
+        wrong_at(j, km_node_path(km_config_root(j->config), "kanmon_settings.listen"), &err);
     }
 }
 

@@ -51,6 +51,22 @@ def test_a_master_key_of_blanks_is_an_error(check, key):
     assert status == 5 and found["E0112"]["line"] == 3, found
 
 
+def test_a_certificate_that_cannot_be_read_is_told_with_its_place(check, new_gateway):
+    tls = "kanmon_settings: {state_dir: state,\n  listen: [{port: 0, tls: {cert: /no, key: /no}}]}\n"
+    status, found = check("model_list: []\n" + tls)
+    assert status == 5 and found["E0112"]["line"] == 3, found
+    gateway = new_gateway(config="model_list: []\nkanmon_settings: {state_dir: state}\n")
+    gateway.config.write_text("model_list: []\n" + tls.replace("/no, key", "/none, key"))
+    ran = gateway.command("reload", "--config", gateway.config)
+    assert ran.returncode == 5 and "/none" in ran.stderr, ran.stderr
+    assert ":0:0:" not in gateway.log.read_text()
+
+
+def test_a_variable_without_a_name_is_told(check):
+    status, found = check("model_list: []\ngeneral_settings: {master_key: os.environ/}\n")
+    assert status == 5 and "no name" in found["E0107"]["message"], found
+
+
 @pytest.mark.parametrize("section", ["mcp_servers", "kanmon_settings.mcp_servers"])
 @pytest.mark.parametrize("tools, warned", [("", True), ("[]", True), ("[x]", False)])
 def test_a_list_of_tools_that_names_none_is_warned_about(check, section, tools, warned):
