@@ -9,24 +9,31 @@
 
 enum { NAME_MAX_BYTES = 128, LONG_NAME = 8 };
 
-/* Bytes of what nobody sees in a name: a blank, a tab, U+00A0, U+00AD, U+2000 to U+200F (zero
- * width), U+2028, U+2029, U+202F, U+2060, U+3000, U+FEFF.  0: it can be seen. */
-static size_t unseen(struct km_str s)
+/* A blank, a tab, U+0085, U+00A0, U+00AD, U+034F, U+061C, U+1680, U+180B to U+180E, U+2000 to
+ * U+200F (zero width), U+2028 to U+202F, U+205F to U+206F, U+3000, U+FE00 to U+FE0F, U+FEFF. */
+size_t km_unseen(struct km_str s)
 {
+    static const struct {
+        uint32_t first, last;
+    } ranges[] = {
+        { 0x09, 0x09 },     { 0x20, 0x20 },     { 0x85, 0x85 },     { 0xa0, 0xa0 },
+        { 0xad, 0xad },     { 0x34f, 0x34f },   { 0x61c, 0x61c },   { 0x1680, 0x1680 },
+        { 0x180b, 0x180e }, { 0x2000, 0x200f }, { 0x2028, 0x202f }, { 0x205f, 0x206f },
+        { 0x3000, 0x3000 }, { 0xfe00, 0xfe0f }, { 0xfeff, 0xfeff },
+    };
     const unsigned char *p = (const unsigned char *)s.p;
+    uint32_t c = 0;
+    size_t n = 0;
 
-    if (p[0] == ' ' || p[0] == '\t')
-        return 1;
-    if (s.n > 1 && p[0] == 0xc2 && (p[1] == 0xa0 || p[1] == 0xad))
-        return 2;
-    if (s.n < 3)
-        return 0;
-    if (p[0] == 0xe2 && p[1] == 0x80)
-        return p[2] <= 0x8f || p[2] == 0xa8 || p[2] == 0xa9 || p[2] == 0xaf ? 3 : 0;
-    if ((p[0] == 0xe2 && p[1] == 0x81 && p[2] == 0xa0) ||
-        (p[0] == 0xe3 && p[1] == 0x80 && p[2] == 0x80) ||
-        (p[0] == 0xef && p[1] == 0xbb && p[2] == 0xbf))
-        return 3;
+    if (s.n && p[0] < 0x80)
+        c = p[0], n = 1;
+    else if (s.n > 1 && p[0] >> 5 == 6)
+        c = (uint32_t)(p[0] & 0x1f) << 6 | (p[1] & 0x3f), n = 2;
+    else if (s.n > 2 && p[0] >> 4 == 14)
+        c = (uint32_t)(p[0] & 0xf) << 12 | (uint32_t)(p[1] & 0x3f) << 6 | (p[2] & 0x3f), n = 3;
+    for (size_t i = 0; n && i < sizeof ranges / sizeof ranges[0]; i++)
+        if (c >= ranges[i].first && c <= ranges[i].last)
+            return n;
     return 0;
 }
 
@@ -38,7 +45,7 @@ static struct km_str fold(struct km_str name, char *space)
     for (size_t i = 0; i < name.n; i++) {
         char c = name.p[i];
 
-        skip = unseen(km_str_skip(name, i));
+        skip = km_unseen(km_str_skip(name, i));
         if (skip)
             i += skip - 1;
         else if (c != '_' && c != '-')

@@ -47,6 +47,8 @@ static int build(struct km_config *c, const struct km_config_args *args, struct 
     if (c->root->type == KM_NODE_NULL && !km_str_eq(c->file, KM_STR(KM_CONFIG_NO_FILE)))
         km_diag_add(diags, KM_DIAG_ERROR, "E0109", c->root, "it needs at least a model_list",
                     "the configuration is empty");
+    fill.root = c->root;
+    km_fill_lost(&fill);
     c->root = km_load_resolve(&c->arena, &c->env, c->root);
     c->root = km_load_credentials(&c->arena, c->root, diags);
     fill.root = c->root;

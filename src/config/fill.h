@@ -76,9 +76,12 @@ void km_fill_unknown(struct km_fill *fill, const struct km_settings_table *table
                      const struct km_node *node, struct km_str path, unsigned inherited);
 /* The same for everything above the tables: sections and the rows of root tables. */
 void km_fill_unknown_sections(struct km_fill *fill);
-/* Whether a name sounds like a restriction: allowed_, deny, block, disable, enforce, require, max_
- * or _limit is in it. */
+/* Whether a name sounds like a restriction: allowed_, whitelist, deny, block, restrict, only, max_,
+ * _limit or the like is in it. */
 bool km_name_restricts(struct km_str name);
+/* Restrictions whose key stands there again, or was included anew, without them: an error.  Of the
+ * tree as it was read, for two equal variables say the same. */
+void km_fill_lost(struct km_fill *fill);
 /* Values that were meant as a variable or as quoted and are taken as they stand: ${NAME},
  * os.enviro/NAME, curly quotes. */
 void km_fill_literals(struct km_fill *fill);

@@ -98,6 +98,18 @@ static const struct km_node *appended(struct loading *l, const struct km_node *a
     return list;
 }
 
+/* lost.c looks whether it restricted something. */
+static void lose(struct loading *l, struct km_node *map, const struct km_node *key,
+                 const struct km_node *value, const struct km_node *by)
+{
+    struct km_lost *lost = km_arena_alloc(l->arena, sizeof *lost);
+
+    if (!lost) /* which fails the load */
+        return;
+    *lost = (struct km_lost){ map->lost, key, value, by };
+    map->lost = lost;
+}
+
 /* One included key into the mapping being built. */
 static void merge_key(struct loading *l, struct km_node *into, const struct km_node **k,
                       const struct km_node **v, const struct km_node *key,
@@ -116,6 +128,8 @@ static void merge_key(struct loading *l, struct km_node *into, const struct km_n
                     "an included value takes the place of the including file's, as in LiteLLM",
                     "'%.*s' replaces the one at %.*s:%u", KM_STR_ARG(key->text),
                     KM_STR_ARG(v[at]->file), v[at]->line);
+        lose(l, into, k[at], v[at], key);
+        k[at] = key;
         v[at] = value;
     }
 }
@@ -202,17 +216,29 @@ static int enter(struct loading *l, struct km_str path, const struct km_node *fr
     return 0;
 }
 
+/* A pipe with a name may never have a writer.  One the shell made, /dev/fd/63, has one: it has no
+ * path of its own. */
+static enum km_file_kind kind_of(const char *path)
+{
+    char *real = realpath(path, NULL);
+    struct stat st;
+    const bool waits = real && stat(real, &st) == 0 && S_ISFIFO(st.st_mode);
+
+    free(real);
+    return waits ? KM_FILE_REGULAR : KM_FILE_ANY;
+}
+
 static int load_file(struct loading *l, struct km_str path, const struct km_node *from,
                      const struct km_node **ret)
 {
     struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(16 << 20);
+    const char *name = km_arena_cstr(l->arena, path);
     struct km_err why;
     int r = enter(l, path, from);
 
     if (r < 0)
         return r;
-    if (km_file_read(km_arena_cstr(l->arena, path), from ? KM_FILE_REGULAR : KM_FILE_ANY, &text,
-                     &why) < 0) /* the command line may name a pipe, and then it is waited for */
+    if (km_file_read(name, from ? KM_FILE_REGULAR : kind_of(name), &text, &why) < 0)
         return cannot_read(l, path, from, &why);
     r = km_yaml_parse(l->arena, path, km_buf_view(&text), &yaml_limits, l->diags, ret, l->err);
     if (r == 0)

@@ -21,8 +21,9 @@ int km_pairs_init(struct km_pairs *ps, struct km_arena *arena, struct km_diags *
     ps->k = km_arena_alloc(arena, room * sizeof *ps->k);
     ps->v = km_arena_alloc(arena, room * sizeof *ps->v);
     ps->own = km_arena_zalloc(arena, room * sizeof *ps->own);
+    ps->from = km_arena_alloc(arena, room * sizeof *ps->from);
     ps->index = km_map_new_borrowed(room);
-    return ps->k && ps->v && ps->own && ps->index ? 0 : KM_E_NOMEM;
+    return ps->k && ps->v && ps->own && ps->from && ps->index ? 0 : KM_E_NOMEM;
 }
 
 void km_pairs_done(struct km_pairs *ps)
@@ -59,18 +60,25 @@ static int put(struct km_pairs *ps, const struct km_node *key, const struct km_n
         ps->k[ps->n] = key;
         ps->v[ps->n] = value;
         ps->own[ps->n] = own;
+        ps->from[ps->n] = key;
         ps->n++;
         return km_map_set(ps->index, id, (void *)(uintptr_t)ps->n, NULL);
     }
     at--;
     if (own && ps->own[at]) {
-        ps->twice = key;
+        struct km_lost *lost = km_arena_alloc(ps->arena, sizeof *lost);
+
+        if (!lost)
+            return KM_E_NOMEM;
+        *lost = (struct km_lost){ ps->lost, ps->from[at], ps->v[at], key };
+        ps->lost = lost;
         km_diag_add(ps->diags, KM_DIAG_WARNING, "W0002", key,
                     "the last one counts; remove the others", "key '%.*s' occurs twice",
                     KM_STR_ARG(key->text));
     }
     ps->v[at] = value;
     ps->own[at] = own;
+    ps->from[at] = key;
     return 0;
 }
 

@@ -17,8 +17,9 @@ struct km_pairs {
     struct km_map *index; /* a key's identity to its position + 1 */
     const struct km_node **k, **v;
     bool *own; /* the value is the mapping's own, not merged */
+    const struct km_node **from; /* the key that brought the value */
     size_t n;
-    const struct km_node *twice; /* one of the mapping's own keys that was there before, or NULL */
+    const struct km_lost *lost; /* own values whose keys came again */
 };
 
 /* Fails with KM_E_NOMEM only, as do the others; done() is due also after a failure. */

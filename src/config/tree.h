@@ -35,10 +35,17 @@ struct km_node {
     size_t n; /* SEQ, MAP: number of children */
     const struct km_node *const *v; /* SEQ items, MAP values */
     const struct km_node *const *k; /* MAP keys */
-    const struct km_node *twice; /* MAP: a key that stands there again, or NULL */
+    const struct km_lost *lost; /* MAP: values that others took the place of, the latest first */
     struct km_str file; /* where it stands, for messages */
     unsigned line, column; /* from 1 */
     bool from_env; /* text came from os.environ/NAME */
+};
+
+/* A value of a mapping that is not among its values any more. */
+struct km_lost {
+    const struct km_lost *next;
+    const struct km_node *key, *value;
+    const struct km_node *by; /* the same key, where it stands again */
 };
 
 /* The value of a key in a MAP, or NULL (also when node is NULL or no MAP). */

@@ -50,15 +50,20 @@ static bool nests(const struct km_setting *row)
 
 bool km_name_restricts(struct km_str name)
 {
-    static const char *const parts[] = { "allowed_", "deny", "block",  "disable", "enforce",
-                                         "require",  "max_", "_limit", NULL };
+    static const char *const parts[] = { "allowed_", "allowlist", "allow_list", "whitelist",
+                                         "white_list", "blacklist", "black_list", "deny",
+                                         "denied", "block", "disable", "enforce", "require",
+                                         "restrict", "forbid", "permit", "reject", "only",
+                                         "max_", "_limit", "limit_", NULL };
     char plain[64];
-    size_t n = name.n < sizeof plain ? name.n : sizeof plain;
+    size_t n = 0, skip;
 
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < name.n && n < sizeof plain; i += skip ? skip : 1) {
         char c = name.p[i];
 
-        plain[i] = c == '-' ? '_' : c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
+        skip = km_unseen(km_str_skip(name, i));
+        if (!skip)
+            plain[n++] = c == '-' ? '_' : c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
     }
     for (size_t i = 0; parts[i]; i++)
         if (km_str_find(km_str(plain, n), km_str_c(parts[i])) < n)

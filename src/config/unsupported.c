@@ -36,6 +36,14 @@ void km_fill_unset(struct km_fill *fill, const struct km_node *node, struct km_s
 {
     struct km_str name = km_str_skip(node->text, sizeof "os.environ/" - 1), help;
 
+    if (!name.n) {
+        const bool stops = (flags & KM_SET_SAFETY) && !km_fill_accepted(fill, path);
+
+        km_diag_add(fill->diags, stops ? KM_DIAG_ERROR : KM_DIAG_WARNING, stops ? "E0107" : "W0104",
+                    node, "write os.environ/NAME", "%.*s: os.environ/ has no name behind it",
+                    KM_STR_ARG(path));
+        return;
+    }
     if (!(flags & KM_SET_SAFETY) || km_fill_accepted(fill, path)) {
         km_diag_add_each(
             fill->diags, KM_DIAG_WARNING, "W0104", node, NULL, path,

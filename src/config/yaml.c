@@ -56,6 +56,7 @@ struct parse {
     struct km_str file, text;
     struct anchor *anchors;
     size_t total; /* weight spent so far */
+    bool aliased; /* an alias was used */
     bool tabs; /* there is one, so spans are noted */
     struct km_yaml_span *spans; /* of quoted and block scalars */
     size_t nspans, cap_spans;
@@ -84,8 +85,10 @@ static int spend(struct parse *p, size_t weight, yaml_mark_t mark)
     p->total += weight;
     if (p->total <= p->limits->max_nodes)
         return 0;
-    return bad(p, "E0006", mark, "aliases count as often as they are used",
-               "the document is too large once its aliases are expanded");
+    return p->aliased ? bad(p, "E0006", mark, "aliases count as often as they are used",
+                            "the document is too large once its aliases are expanded")
+                      : bad(p, "E0006", mark, "its keys, values and lists are counted",
+                            "the document has more entries than a configuration may");
 }
 
 static int push(struct parse *p, struct list *l, struct ynode *item)
@@ -454,7 +457,7 @@ static int fill_pairs(struct parse *p, const struct list *l, size_t room, struct
     n->n = ps.n;
     n->k = ps.k;
     n->v = ps.v;
-    n->twice = ps.twice;
+    n->lost = ps.lost;
     return 0;
 }
 
@@ -493,6 +496,7 @@ static int node(struct parse *p, const yaml_event_t *event, unsigned depth, stru
     struct ynode *n;
     int r;
 
+    p->aliased = p->aliased || event->type == YAML_ALIAS_EVENT;
     if (event->type == YAML_ALIAS_EVENT)
         return alias(p, event, depth, ret);
     if (depth > p->limits->max_depth)

@@ -31,6 +31,7 @@
 
 #define EVENTS_KEPT 256
 #define SERIES_MOST 20000 /* of metrics; see metric.h for what happens past it */
+#define PLACE_BYTES 4160 /* of a path with its line and column */
 
 static int usable_cores(void)
 {
@@ -131,21 +132,31 @@ static int open_store(struct km_gateway *gw, const struct km_config *config, str
     return r;
 }
 
+/* "config.yaml:3:1: ", or nothing for what stands nowhere. */
+static void place_of(const struct km_diag *d, char out[PLACE_BYTES])
+{
+    out[0] = 0;
+    if (d->file.n && d->level == KM_DIAG_ERROR)
+        snprintf(out, PLACE_BYTES, "%.*s:%u:%u: ", KM_STR_ARG(d->file), d->line, d->column);
+    else if (d->file.n)
+        snprintf(out, PLACE_BYTES, "%.*s:%u: ", KM_STR_ARG(d->file), d->line);
+}
+
 static void say(struct km_gateway *gw, const struct km_diags *diags)
 {
     for (size_t i = 0;
          i < km_diags_count(diags, KM_DIAG_WARNING) + km_diags_count(diags, KM_DIAG_ERROR); i++) {
         const struct km_diag *d = km_diags_at(diags, i);
+        char place[PLACE_BYTES];
 
         if (!d)
             return;
+        place_of(d, place);
         if (d->level == KM_DIAG_ERROR) /* why it does not start, and what to do */
-            km_log_msg(gw->log, KM_LOG_ERROR, "config", "%.*s:%u:%u: %.*s%s%.*s",
-                       KM_STR_ARG(d->file), d->line, d->column, KM_STR_ARG(d->message),
-                       d->help.n ? ": " : "", KM_STR_ARG(d->help));
+            km_log_msg(gw->log, KM_LOG_ERROR, "config", "%s%.*s%s%.*s", place,
+                       KM_STR_ARG(d->message), d->help.n ? ": " : "", KM_STR_ARG(d->help));
         else
-            km_log_msg(gw->log, KM_LOG_WARN, "config", "%.*s:%u: %.*s", KM_STR_ARG(d->file),
-                       d->line, KM_STR_ARG(d->message));
+            km_log_msg(gw->log, KM_LOG_WARN, "config", "%s%.*s", place, KM_STR_ARG(d->message));
     }
 }
 

@@ -12,10 +12,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/near.h"
 #include "gateway/gateway.h"
+#include "gateway/judge_files.h"
 #include "gateway/worker.h"
 
 struct judge {
@@ -27,13 +28,19 @@ struct judge {
     bool exposed; /* other machines could come in without a key */
 };
 
-/* Something is wrong with `setting`; NULL: with what is said alone. */
-static void wrong(struct judge *j, const char *setting, const struct km_err *err)
+static void wrong_at(struct judge *j, const struct km_node *at, const struct km_err *err)
 {
     if (!j->first.code)
         j->first = *err;
-    km_diag_add(j->diags, KM_DIAG_ERROR, "E0112",
-                setting ? km_config_origin(j->config, setting) : NULL, NULL, "%s", err->text);
+    km_diag_add(j->diags, KM_DIAG_ERROR, "E0112", at, NULL, "%s", err->text);
+}
+
+/* Something is wrong with `setting`; NULL: with what is said alone. */
+static void wrong(void *ctx, const char *setting, const struct km_err *err)
+{
+    struct judge *j = ctx;
+
+    wrong_at(j, setting ? km_config_origin(j->config, setting) : NULL, err);
 }
 
 static void refuse_exposed(struct judge *j, const struct km_node *at, const char *why)
@@ -42,6 +49,19 @@ static void refuse_exposed(struct judge *j, const struct km_node *at, const char
     if (!j->first.code)
         km_fail(&j->first, KM_E_CONFIG, "%s", why);
     km_diag_add(j->diags, KM_DIAG_ERROR, "E0113", at, NULL, "%s", why);
+}
+
+/* At the setting where it is written, else at the section in which it is missing. */
+static void opens(struct judge *j, const char *setting, const char *section,
+                  const struct km_err *err)
+{
+    const struct km_node *at = km_config_origin(j->config, setting);
+
+    if (!at || !at->line)
+        at = km_node_path(km_config_root(j->config), section);
+    if (!j->first.code)
+        j->first = *err;
+    km_diag_add(j->diags, KM_DIAG_ERROR, "E0114", at, NULL, "%s", err->text);
 }
 
 static void judge_places(struct judge *j)
@@ -92,26 +112,83 @@ static void judge_user(struct judge *j)
     wrong(j, "kanmon_settings.user", &err);
 }
 
-static void judge_files(struct judge *j)
+/* What is compared with the Host field, without its port: a name, an address or, for all, `*`. */
+static bool may_be_host(struct km_str s)
 {
-    char path[PATH_MAX], dir[KM_STATE_DIR_BYTES], file[PATH_MAX];
-    struct km_err err = { 0 };
-    struct stat st;
-    char *slash;
+    const bool v6 = s.n > 2 && s.p[0] == '[' && s.p[s.n - 1] == ']';
 
-    if (km_gateway_state_dir(j->config, dir, &err) < 0)
-        wrong(j, "kanmon_settings.state_dir", &err);
-    snprintf(file, sizeof file, "%.*s", KM_STR_ARG(km_config_file(j->config)));
-    if (!km_gateway_log_path(j->settings, file, path, sizeof path))
+    if (km_str_eq(s, KM_STR("*")))
+        return true;
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] <= ' ' || s.p[i] > '~' || strchr("/*@?#\\", s.p[i]) || (s.p[i] == ':' && !v6))
+            return false;
+    return s.n > 0;
+}
+
+static void judge_hosts(struct judge *j)
+{
+    const struct km_node *at = km_config_origin(j->config, "kanmon_settings.allowed_hosts");
+
+    for (size_t i = 0; i < j->settings->allowed_hosts.n; i++) {
+        const struct km_str host = j->settings->allowed_hosts.v[i];
+        struct km_err err = { 0 };
+
+        if (may_be_host(host))
+            continue;
+        km_fail(&err, KM_E_CONFIG,
+                "kanmon_settings.allowed_hosts: '%.*s' is never a host: write the name alone, "
+                "without scheme, port, path or wildcard (`*` alone is any), an IPv6 address in []",
+                KM_STR_ARG(km_str_sub(host, 0, 100)));
+        wrong_at(j, at && at->type == KM_NODE_SEQ && i < at->n ? at->v[i] : at, &err);
+    }
+}
+
+/* Blanks would be a key that nobody can show, or that anybody guesses. */
+static void judge_master_key(struct judge *j)
+{
+    const struct km_general_settings *g = km_config_get(j->config, &km_general_settings_table);
+    struct km_str key = g->master_key;
+    struct km_err err = { 0 };
+    size_t skip;
+
+    while (key.n && (skip = *key.p == '\n' || *key.p == '\r' ? 1 : km_unseen(key)) > 0)
+        key = km_str_skip(key, skip);
+    if (!g->master_key.n || key.n)
         return;
-    slash = strrchr(path, '/');
-    if (!slash || slash == path)
+    km_fail(&err, KM_E_CONFIG, "general_settings.master_key: there is nothing but blanks in it");
+    wrong(j, "general_settings.master_key", &err);
+}
+
+static bool asks_for_keys(const struct km_config *config)
+{
+    const struct km_general_settings *g = km_config_get(config, &km_general_settings_table);
+    const struct km_gateway_settings *s = km_config_get(config, &km_gateway_settings_table);
+
+    return s->auth == KM_AUTH_MODE_KEYS && g->master_key.n > 0;
+}
+
+/* A file may be read while an editor is half through it.  So what is open to fewer than anybody
+ * stays so for as long as this process runs. */
+static void judge_opening(struct judge *j)
+{
+    const struct km_snapshot *before = j->args->snapshot.before;
+    struct km_err err = { 0 };
+
+    if (!before)
         return;
-    *slash = 0;
-    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
-        return;
-    km_fail(&err, KM_E_CONFIG, "kanmon_settings.log_file: '%s' is no folder", path);
-    wrong(j, "kanmon_settings.log_file", &err);
+    if (!before->auth_off && !asks_for_keys(j->config)) {
+        km_fail(&err, KM_E_CONFIG,
+                "a reload does not turn authentication off: %s.  If that is meant, restart",
+                j->settings->auth == KM_AUTH_MODE_NONE ? "kanmon_settings.auth is none now"
+                                                       : "there is no master_key any more");
+        opens(j, "kanmon_settings.auth", "general_settings", &err);
+    }
+    if (before->gateway->allowed_hosts.n && !j->settings->allowed_hosts.n) {
+        km_fail(&err, KM_E_CONFIG,
+                "a reload does not serve every host: there are no allowed_hosts any more.  If that "
+                "is meant, restart");
+        opens(j, "kanmon_settings.allowed_hosts", "kanmon_settings", &err);
+    }
 }
 
 /* Models, MCP servers, routes and certificates: by making what would serve. */
@@ -126,7 +203,7 @@ static void judge_snapshot(struct judge *j, struct km_snapshot **ret)
         else if (!j->first.code)
             j->first = err;
     } else if (km_worker_check_tls(*ret, &err) < 0) {
-        wrong(j, "kanmon_settings.listen", &err);
+        wrong_at(j, km_node_path(km_config_root(j->config), "kanmon_settings.listen"), &err);
     }
 }
 
@@ -140,7 +217,10 @@ int km_gateway_judge(const struct km_judge_args *args, struct km_diags *diags,
     judge_workers(&j);
     judge_user(&j);
     judge_places(&j);
-    judge_files(&j);
+    judge_hosts(&j);
+    judge_master_key(&j);
+    judge_opening(&j);
+    km_judge_files(j.config, wrong, &j);
     judge_snapshot(&j, &snap);
     km_diags_seal(diags);
     if (j.first.code == 0) {
@@ -175,8 +255,13 @@ int km_gateway_state_dir(const struct km_config *config, char out[KM_STATE_DIR_B
     const struct km_gateway_settings *s = km_config_get(config, &km_gateway_settings_table);
     const struct km_str set = s->state_dir;
     char folder[PATH_MAX] = "";
-    int n, r = set.n && set.p[0] == '/' ? 0 : folder_of(config, folder, err);
+    int n, r;
 
+    if (!(set.n && set.p[0] == '/') && km_str_eq(km_config_file(config), KM_STR(KM_CONFIG_NO_FILE)))
+        return km_fail(err, KM_E_CONFIG,
+                       "there is no configuration file whose folder could have the state: set "
+                       "--state-dir or KANMON_STATE_DIR to an absolute path");
+    r = set.n && set.p[0] == '/' ? 0 : folder_of(config, folder, err);
     if (r < 0)
         return r;
     n = snprintf(out, KM_STATE_DIR_BYTES, "%s%s%.*s", folder, *folder ? "/" : "",

@@ -7,6 +7,7 @@
  *       headers: {...}              added (os.environ/ resolved by the configuration)
  *       forward_headers: true       the client's own fields go along, its credentials never
  *       auth: false                 nobody is asked for a key
+ *       methods: [GET]              no others; said nothing: all
  *       cost_per_request: 0.01      USD
  *
  * Bodies are relayed as they come in both directions' sizes; the request's is held whole so that
@@ -21,6 +22,10 @@
 
 #define PASSES_MAX 256
 #define HEAD_MAX (32 * 1024)
+#define METHODS 8
+
+static const char *const methods[METHODS] = { "GET",   "HEAD",    "POST", "PUT",
+                                              "PATCH", "OPTIONS", "DELETE" };
 
 static bool boundary_missing(struct km_str type)
 {
@@ -209,91 +214,143 @@ bool km_pass_is_route(const struct km_route *route)
     return route->handler == on_route;
 }
 
-static bool truthy(const struct km_node *node, const char *key, bool otherwise)
-{
-    const struct km_node *v = km_node_get(node, km_str_c(key));
-
-    return v && v->type == KM_NODE_BOOL ? v->b : otherwise;
-}
-
-static int read_head(struct km_snapshot *s, const struct km_node *node, struct km_str *ret,
+static int read_head(struct km_snapshot *s, const struct km_str_map *headers, struct km_str *ret,
                      struct km_err *err)
 {
-    const struct km_node *headers = km_node_get(node, KM_STR("headers"));
     struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(HEAD_MAX);
     int r = 0;
 
-    for (size_t i = 0; r == 0 && headers && headers->type == KM_NODE_MAP && i < headers->n; i++)
-        if (!km_str_ieq(headers->k[i]->text, KM_STR("content-type")) &&
-            !km_str_ieq(headers->k[i]->text, KM_STR("accept")))
-            r = km_header_put(&b, headers->k[i]->text, headers->v[i]->text, err);
+    for (size_t i = 0; r == 0 && i < headers->n; i++)
+        if (!km_str_ieq(headers->v[i].name, KM_STR("content-type")) &&
+            !km_str_ieq(headers->v[i].name, KM_STR("accept")))
+            r = km_header_put(&b, headers->v[i].name, headers->v[i].value, err);
     *ret = km_arena_str(&s->arena, km_buf_view(&b));
     return r;
 }
 
 /* Fills a row; a negative return is what is wrong with it. */
-static int read_pass(struct km_snapshot *s, const struct km_node *node, struct km_passthrough *p,
-                     struct km_err *err)
+static int read_pass(struct km_snapshot *s, const struct km_pass_entry *entry,
+                     struct km_passthrough *p, struct km_err *err)
 {
-    const struct km_node *path = km_node_get(node, KM_STR("path"));
-    const struct km_node *target = km_node_get(node, KM_STR("target"));
-    const struct km_node *cost = km_node_get(node, KM_STR("cost_per_request"));
     struct km_url url;
     int r;
 
-    if (!path || !km_str_starts(path->text, KM_STR("/")) || !target)
-        return km_fail(err, KM_E_CONFIG, "needs `path`, beginning with '/', and `target`, a URL");
-    r = km_url_parse(target->text, &url, err);
+    if (!km_str_starts(entry->path, KM_STR("/")))
+        return km_fail(err, KM_E_CONFIG, "its `path` must begin with '/'");
+    r = km_url_parse(entry->target, &url, err);
     if (r == 0)
-        r = read_head(s, node, &p->head, err);
+        r = read_head(s, &entry->headers, &p->head, err);
     if (r == 0)
         r = km_origin_new(url.https, url.host, url.port, s->tls, NULL, KM_GUARD_NONE, &p->origin,
                           err);
     if (r < 0)
         return r;
-    p->path = km_arena_str(&s->arena, path->text);
-    p->target = km_arena_str(&s->arena, url.path.n ? url.path : KM_STR("/"));
-    p->api_base = km_arena_printf(&s->arena, "%.*s", KM_STR_ARG(target->text));
-    p->subpath = truthy(node, "include_subpath", false);
-    p->forward_headers = truthy(node, "forward_headers", false);
-    p->open = !truthy(node, "auth", true);
-    if (cost && km_str_decimal(cost->text, 9, &p->cost) < 0)
-        return km_fail(err, KM_E_CONFIG, "cost_per_request must be a number of USD");
+    p->path = entry->path;
+    p->target = url.path.n ? url.path : KM_STR("/");
+    p->api_base = entry->target;
+    p->subpath = entry->include_subpath;
+    p->forward_headers = entry->forward_headers;
+    p->open = !entry->auth;
+    p->cost = entry->cost_per_request > 0 ? entry->cost_per_request : 0;
     return 0;
 }
 
-static int add_routes(struct km_snapshot *s, const struct km_passthrough *p, struct km_err *err)
+/* The name of a method as the router has it, or NULL: there is none like this. */
+static const char *method_of(struct km_str name)
 {
-    struct km_route *rows = km_arena_zalloc(&s->arena, 2 * sizeof *rows);
+    for (size_t i = 0; methods[i]; i++)
+        if (km_str_ieq(km_str_trim(name), km_str_c(methods[i])))
+            return methods[i];
+    return NULL;
+}
 
-    if (!rows)
+/* The methods an entry names, each once; "*" where it names none. */
+static int read_methods(const struct km_pass_entry *entry, const char *ret[METHODS], size_t *ret_n,
+                        struct km_err *err)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < entry->methods.n; i++) {
+        const char *method = method_of(entry->methods.v[i]);
+        size_t at = 0;
+
+        if (!method)
+            return km_fail(err, KM_E_CONFIG, "`methods`: '%.*s' is no method that is passed",
+                           KM_STR_ARG(entry->methods.v[i]));
+        while (at < n && ret[at] != method)
+            at++;
+        if (at == n)
+            ret[n++] = method;
+    }
+    if (n == 0)
+        ret[n++] = "*";
+    *ret_n = n;
+    return 0;
+}
+
+static int add_routes(struct km_snapshot *s, const struct km_pass_entry *entry,
+                      const struct km_passthrough *p, struct km_err *err)
+{
+    const char *names[METHODS], *path = km_arena_cstr(&s->arena, p->path);
+    const char *below = km_arena_printf(&s->arena, "%.*s/{rest:path}", KM_STR_ARG(p->path)).p;
+    struct km_route *rows;
+    size_t n, at = 0;
+    int r = read_methods(entry, names, &n, err);
+
+    if (r < 0)
+        return r;
+    rows = km_arena_zalloc(&s->arena, 2 * n * sizeof *rows);
+    if (!rows || !path || !below)
         return km_fail(err, KM_E_NOMEM, "out of memory");
-    rows[0] =
-        (struct km_route){ "*", km_arena_cstr(&s->arena, p->path), on_route, KM_AUTH_CALL, p };
-    rows[1] = rows[0];
-    rows[1].pattern = km_arena_printf(&s->arena, "%.*s/{rest:path}", KM_STR_ARG(p->path)).p;
-    return km_router_add(s->router, rows, p->subpath ? 2 : 1, err);
+    for (size_t i = 0; i < n; i++) {
+        rows[at++] = (struct km_route){ names[i], path, on_route, KM_AUTH_CALL, p };
+        if (p->subpath)
+            rows[at++] = (struct km_route){ names[i], below, on_route, KM_AUTH_CALL, p };
+    }
+    return km_router_add(s->router, rows, at, err);
+}
+
+/* kanmon's own routes come first, so an entry at the place of one is never asked for it. */
+static void warn_hidden(const struct km_snapshot *s, const struct km_pass_entry *entry,
+                        struct km_diags *diags)
+{
+    struct km_buf names KM_CLEANUP(km_buf_done) = KM_BUF(128);
+
+    for (size_t i = 0; methods[i]; i++) {
+        struct km_route_match match;
+        struct km_str allow;
+
+        if (km_router_find(s->router, km_str_c(methods[i]), entry->path, &match, &allow) == 0 &&
+            !km_pass_is_route(match.route))
+            km_buf_printf(&names, "%s%s", names.n ? ", " : "", methods[i]);
+    }
+    if (names.n)
+        km_diag_add(diags, KM_DIAG_WARNING, "W0309", entry->node, "choose another path",
+                    "pass-through endpoint: kanmon itself answers %.*s of '%.*s', which is not "
+                    "passed",
+                    KM_STR_ARG(km_buf_view(&names)), KM_STR_ARG(entry->path));
 }
 
 int km_passthrough_routes(struct km_snapshot *s, struct km_diags *diags, struct km_err *err)
 {
-    const struct km_node *list = s->general->pass_through;
+    const struct km_pass_entry *entries = s->general->pass_through.v;
+    const size_t n = s->general->pass_through.n;
 
-    if (!list || list->type != KM_NODE_SEQ)
-        return 0;
-    if (list->n > PASSES_MAX)
+    if (n > PASSES_MAX)
         return km_fail(err, KM_E_CONFIG, "over %d pass_through_endpoints", PASSES_MAX);
-    s->passes = km_arena_zalloc(&s->arena, (list->n + 1) * sizeof *s->passes);
+    s->passes = km_arena_zalloc(&s->arena, (n + 1) * sizeof *s->passes);
     if (!s->passes)
         return km_fail(err, KM_E_NOMEM, "out of memory");
-    for (size_t i = 0; i < list->n; i++) {
+    for (size_t i = 0; i < n; i++) {
         struct km_passthrough *p = &s->passes[s->npasses++];
         struct km_err why = { 0 };
 
-        if (read_pass(s, list->v[i], p, &why) == 0 && add_routes(s, p, &why) == 0)
+        if (read_pass(s, &entries[i], p, &why) == 0 && add_routes(s, &entries[i], p, &why) == 0) {
+            warn_hidden(s, &entries[i], diags);
             continue;
-        km_diag_add(diags, KM_DIAG_ERROR, "E0302", list->v[i], NULL, "pass-through endpoint: %s",
-                    why.text);
+        }
+        km_diag_add(diags, KM_DIAG_ERROR, "E0302", entries[i].node, NULL,
+                    "pass-through endpoint: %s", why.text);
         return km_fail(err, KM_E_CONFIG, "pass_through_endpoints: %s", why.text);
     }
     return 0;

@@ -48,11 +48,20 @@ struct km_gateway_settings { /* kanmon_settings */
     bool fetch_remote_media; /* images by https, where an upstream fetches none itself */
 };
 
+struct km_pass_entry { /* an item of general_settings.pass_through_endpoints */
+    struct km_str path, target;
+    struct km_str_map headers;
+    struct km_str_list methods; /* empty: all */
+    bool include_subpath, forward_headers, auth;
+    int64_t cost_per_request; /* nano-USD; -1: nothing was said */
+    const struct km_node *node;
+};
+
 struct km_general_settings { /* general_settings */
     struct km_str master_key;
     struct km_str database_url;
     struct km_str key_header; /* litellm_key_header_name */
-    const struct km_node *pass_through;
+    struct km_table_list pass_through; /* of struct km_pass_entry */
 };
 
 struct km_litellm_logging { /* litellm_settings */

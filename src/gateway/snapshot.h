@@ -17,7 +17,7 @@
 #include "net/pool.h"
 #include "policy/key.h"
 
-/* A pass-through endpoint: a row of general_settings.pass_through_endpoints. */
+/* A pass-through endpoint: an item of general_settings.pass_through_endpoints. */
 struct km_passthrough {
     struct km_str path; /* "/echo" */
     struct km_origin *origin;

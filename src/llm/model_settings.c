@@ -61,8 +61,10 @@ static const struct km_setting params_rows[] = {
     ROW("organization", KM_SET_STR, organization, "Sent as OpenAI-Organization."),
     ROW("custom_llm_provider", KM_SET_STR, custom_llm_provider,
         "The provider, when the model's prefix does not say it."),
-    COUNT("rpm", rpm, "Requests a minute this deployment takes; a weight of the shuffle."),
-    COUNT("tpm", tpm, "Tokens a minute this deployment takes; a weight of the shuffle."),
+    COUNT("rpm", rpm, "Its weight in the shuffle, as requests a minute. It limits nothing: no call "
+                      "is refused or goes elsewhere for it; limits are those of keys."),
+    COUNT("tpm", tpm, "Its weight in the shuffle, as tokens a minute. It limits nothing: no call "
+                      "is refused or goes elsewhere for it; limits are those of keys."),
     COUNT("weight", weight, "Share of the group's requests."),
     { .name = "order", .type = KM_SET_INT, .offset = AT(order), .def = "0", .min = 0,
       .max = 1000000, .help = "Lower is tried first." },

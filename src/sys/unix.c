@@ -114,7 +114,7 @@ int km_unix_connect(const char *path, int *ret_fd, struct km_err *err)
     }
     if (fd < 0)
         return km_fail_errno(err, errno, "socket");
-    r = errno == ENOENT || errno == ECONNREFUSED
+    r = errno == ENOENT || errno == ENOTDIR || errno == ECONNREFUSED
             ? km_fail(err, KM_E_NOT_RUNNING, "no gateway is listening on '%s'", path)
             : cannot(err, "connect to", path);
     close(fd);

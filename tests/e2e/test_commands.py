@@ -307,6 +307,23 @@ UNUSABLE = {
     "log file": ("  log_file: /no/such/folder/log\n", "/no/such/folder"),
     "state folder": (f"  state_dir: /tmp/{'x' * 120}/{'y' * 120}/{'z' * 120}/{'a' * 120}\n",
                      "state"),
+    "state folder a file": ("  state_dir: AFILE\n", "is no folder"),
+    "state folder below a file": ("  state_dir: AFILE/state\n", "is no folder"),
+    "log a folder": ("  log_file: AFOLDER\n", "is a folder"),
+    "log the store": ("  store: sqlite:AFOLDER/x\n  log_file: AFOLDER/x\n",
+                      "kanmon_settings.store, too"),
+    "store elsewhere": ("  store: postgres://u@h/d\n", "only sqlite"),
+    "store of a scheme nobody knows": ("  store: nonsense\n", "only sqlite"),
+    "store nowhere": ("  store: 'sqlite:'\n", "empty"),
+    "store in memory": ("  store: 'sqlite::memory:'\n", "in memory"),
+    "store a folder": ("  store: sqlite:AFOLDER\n", "is a folder"),
+    "store a device": ("  store: sqlite:/dev/null\n", "is no regular file"),
+    "store in no folder": ("  store: sqlite:/no/such/db\n", "/no/such"),
+    "spill the store": ("  store: sqlite:AFOLDER/x\n  store_spill: AFOLDER/../AFOLDER_NAME/x\n",
+                        "kanmon_settings.store, too"),
+    "spill a folder": ("  store_spill: AFOLDER\n", "is a folder"),
+    "spill a device": ("  store_spill: /dev/null\n", "is no regular file"),
+    "spill in no folder": ("  store_spill: /no/such/spill\n", "/no/such"),
 }
 
 
@@ -316,6 +333,11 @@ def test_check_start_and_reload_agree(tmp_path, case):
     running.text = running.text.replace("general_settings", "ignored: 1 #")
     running.config.write_text(running.text)
     lines, named = UNUSABLE[case]
+    folder = tmp_path / "a-folder"
+    folder.mkdir()
+    for word, path in (("AFOLDER_NAME", folder.name), ("AFOLDER", folder),
+                       ("AFILE", __file__)):
+        lines = lines.replace(word, str(path))
     bad = CONFIG.replace("general_settings", "ignored: 1 #").replace("  workers: 1\n", "").format(
         more=lines.replace("PORT", str(free_port())))
     file = running.folder / "bad.yaml"
@@ -324,6 +346,7 @@ def test_check_start_and_reload_agree(tmp_path, case):
         ran = running.run(*words, env=ENV)
         assert ran.returncode == 5, (words, ran.stdout + ran.stderr)
         assert named in ran.stdout + ran.stderr, (words, ran.stdout + ran.stderr)
+    assert not (running.folder / ".kanmon").exists() and not list(folder.iterdir())
     running.start()
     try:
         pid = running.status()["pid"]
@@ -354,6 +377,64 @@ def test_a_reload_does_not_open_what_other_machines_reach(tmp_path):
         assert request(running.port, "GET", "/key/list", key=SECRET).status == 200
     finally:
         running.stop()
+
+
+@pytest.mark.parametrize("text", ["{}", "model_list: [", "general_settings: {master_key: }\n",
+                                  "general_settings: {master_key: k}\nkanmon_settings: "
+                                  "{auth: none}\n"])
+def test_a_reload_never_turns_authentication_off(tmp_path, text):
+    running = Running(tmp_path / "g", None)
+    running.start()
+    try:
+        running.config.write_text(text)
+        ran = running.command("reload")
+        assert ran.returncode == 5, ran.stderr
+        if "[" not in text:
+            assert "restart" in ran.stderr and "E0114" in ran.stderr, ran.stderr
+        assert request(running.port, "GET", "/key/list", key=None).status == 401
+        assert request(running.port, "GET", "/key/list", key=SECRET).status == 200
+    finally:
+        running.stop()
+
+
+def test_a_reload_never_serves_every_host_again(tmp_path):
+    running = Running(tmp_path / "g", None, more="  allowed_hosts: [127.0.0.1]\n")
+    running.start()
+    try:
+        running.config.write_text(running.text.replace("allowed_hosts: [127.0.0.1]",
+                                                       "allowed_hosts: []"))
+        ran = running.command("reload")
+        assert ran.returncode == 5 and "E0114" in ran.stderr, ran.stderr
+        answer = request(running.port, "GET", "/v1/models", key=SECRET, headers={"Host": "x.test"})
+        assert answer.status == 403, answer
+        assert running.command("restart", env=ENV).returncode == 0
+    finally:
+        running.stop()
+
+
+@pytest.mark.parametrize("words", [["config", "check"], ["serve", "-c"], ["start", "-c"]])
+def test_a_pipe_is_no_configuration_file_and_is_not_waited_for(tmp_path, words):
+    running = Running(tmp_path / "g", None)
+    running.config.unlink()
+    os.mkfifo(running.config)
+    ran = running.run(*words, running.config, env=ENV)
+    assert ran.returncode == 5 and "no regular file" in ran.stdout + ran.stderr
+
+
+def test_a_pipe_of_the_shells_is_read(tmp_path):
+    running = Running(tmp_path / "g", tmp_path / "state")
+    script = f"exec {binary()} config check <(cat {running.config})"
+    ran = subprocess.run(["bash", "-c", script], env={**running.env, **ENV}, text=True,
+                         capture_output=True, timeout=60 * slow_factor(), cwd=running.folder)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+@pytest.mark.parametrize("words", [["config", "check"], ["serve", "-c"], ["start", "-c"]])
+def test_no_state_is_kept_beside_no_file(tmp_path, words):
+    running = Running(tmp_path / "g", None)
+    ran = running.run(*words, "/dev/null", env=ENV)
+    assert ran.returncode == 5 and "--state-dir" in ran.stdout + ran.stderr
+    assert not os.path.exists("/dev/.kanmon")
 
 
 # -- variables ------------------------------------------------------------------------------

@@ -104,6 +104,21 @@ static const char *wrong_risk(const struct km_mcp_entry *e)
     return "";
 }
 
+/* A list that names none reads like "none", and is as LiteLLM has it: all. */
+static void say_all_tools(struct build *b, struct km_str name, const struct km_node *at,
+                          const struct km_node *over)
+{
+    const struct km_node *list = km_node_get(over, KM_STR("allowed_tools"));
+
+    if (!list)
+        list = km_node_get(at, KM_STR("allowed_tools"));
+    if (list)
+        km_diag_add(b->diags, KM_DIAG_WARNING, "W0404", list,
+                    "name the tools, or take the key out; `enabled: false` offers none",
+                    "mcp_servers.%.*s: allowed_tools names no tool, so all are offered",
+                    KM_STR_ARG(name));
+}
+
 static void fill(struct build *b, struct km_mcp_upstream *u, const struct km_node *at,
                  const struct km_node *over, struct km_mcp_rules *rules)
 {
@@ -133,6 +148,8 @@ static void fill(struct build *b, struct km_mcp_upstream *u, const struct km_nod
               "its name is over 40 bytes, too long for names of tools");
     if (!km_mcp_entry_fits(u->entry, u->name, at, over, b->diags))
         b->failed = true;
+    if (u->entry->allowed_tools.n == 0)
+        say_all_tools(b, u->name, at, over);
     if (missing)
         km_diag_add(b->diags, KM_DIAG_WARNING, "W0401", at, NULL, "mcp_servers.%.*s: %s",
                     KM_STR_ARG(u->name), missing);
@@ -302,7 +319,7 @@ static void check_litellm(struct build *b)
 static void check_once(struct build *b, const char *section)
 {
     const struct km_node *map = km_node_path(km_config_root(b->args->config), section);
-    const struct km_node *again = map ? map->twice : NULL;
+    const struct km_node *again = map && map->lost ? map->lost->by : NULL;
     char what[96];
 
     for (size_t i = 0; again && i < map->n; i++) {

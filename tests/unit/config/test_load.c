@@ -126,6 +126,24 @@ static void includes_append_lists_and_replace_the_rest(void **state)
     done(&l);
 }
 
+static void an_include_that_takes_a_restriction_away_is_refused(void **state)
+{
+    static const char *const included[] = { "litellm_settings:\n", "litellm_settings: {}\n",
+                                            "litellm_settings: {http2: 1}\n" };
+    struct loaded l;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof included / sizeof included[0]; i++) {
+        init(&l);
+        files_add(&l.files, "more.yaml", included[i]);
+        load(&l, "include: [more.yaml]\nlitellm_settings: {max_widgets: 3}\n");
+        assert_fails(&l, "litellm_settings.max_widgets is lost: "
+                         "'litellm_settings' at ");
+        assert_fails(&l, "more.yaml:1");
+        done(&l);
+    }
+}
+
 static void an_include_that_is_not_there_or_goes_round_is_refused(void **state)
 {
     struct loaded l;
@@ -388,6 +406,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(includes_append_lists_and_replace_the_rest),
+        cmocka_unit_test(an_include_that_takes_a_restriction_away_is_refused),
         cmocka_unit_test(an_include_that_is_not_there_or_goes_round_is_refused),
         cmocka_unit_test(a_pipe_beside_the_file_is_refused_and_not_waited_for),
         cmocka_unit_test(variables_come_from_the_process_the_file_and_dotenv),

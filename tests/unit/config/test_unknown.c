@@ -151,6 +151,11 @@ static void a_near_miss_of_a_key_that_restricts_stops_the_start(void **state)
     expect("general_settings: {masterkey: k}\n"
            "kanmon_settings: {accept_unsupported: [general_settings.masterkey]}\n",
            0, 1, "as accepted");
+    /* With what nobody sees in it. */
+    expect("general_settings: {\u00a0master_key: k}\n", 1, 0, "did you mean 'master_key'?");
+    expect("general_settings: {master_key\u202c\u2066\ufe0f: k}\n", 1, 0, "'master_key'?");
+    expect("general_settings: {m\u0430ster_key: k}\n", 1, 0, "did you mean 'master_key'?");
+    expect("\ufeff\u200bgeneral_settings: {master_key: k}\n", 1, 0, "'general_settings'?");
     /* A near miss of what restricts nothing is a warning. */
     expect("litellm_settings: {num_retrys: 1}\n", 0, 1, "did you mean 'num_retries'?");
     expect("litellm_settings: {sucess_callback: [x]}\n", 0, 1, "did you mean 'success_callback'?");
@@ -163,7 +168,11 @@ static void an_unknown_name_that_sounds_like_a_restriction_stops_the_start(void 
     static const char *const names[] = { "allowed_planets", "deny_all_of_it", "x_block_y",
                                          "disable_frobnication", "enforce_the_thing",
                                          "require_a_hat", "max_widgets", "widgets_limit",
-                                         "widgets-limit", "Max_Widgets" };
+                                         "widgets-limit", "Max_Widgets", "ip_whitelist",
+                                         "model_allowlist", "blacklist", "user_denylist",
+                                         "restrict_models", "forbid_tools", "internal_only",
+                                         "permit_models", "permitted", "rejected_users",
+                                         "max\u200b_widgets", "\u00a0ma\u2060x_widgets" };
     char yaml[160];
 
     (void)state;
@@ -195,6 +204,45 @@ static void an_unknown_key_of_a_server_stops_the_start_unless_it_says_nothing(vo
     expect("mcp_servers: {a: {url: u, deny_tools: [x]}}\n"
            "kanmon_settings: {accept_unsupported: [mcp_servers.a.deny_tools]}\n",
            0, 1, "as accepted");
+}
+
+static void a_restriction_that_is_lost_to_an_equal_key_stops_the_start(void **state)
+{
+    static const char *const lost[] = {
+        "general_settings: {master_key: a, master_key: b}\n",
+        "general_settings: {master_key: a, master_key: }\n",
+        "general_settings: {master_key: a}\ngeneral_settings: {alerting: [x]}\n",
+        "general_settings: {master_key: a}\ngeneral_settings:\n",
+        "general_settings: {master_key: a}\ngeneral_settings: {}\ngeneral_settings: {master_key: "
+        "a}\ngeneral_settings: []\n",
+        "general_settings: {master_key: a, max_widgets: 3}\ngeneral_settings: {master_key: a}\n",
+        "mcp_servers: {a: {url: u, allowed_tools: [x]}, a: {url: u}}\n",
+        "mcp_servers: {a: {url: u, allowed_tools: [x], allowed_tools: [x, y]}}\n",
+        "mcp_servers: {a: {url: u, allowed_tools: [x]}}\nmcp_servers: {a: {url: u}}\n",
+        "guardrails: [{guardrail_name: a, litellm_params: {default_on: true}}]\nguardrails:\n",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof lost / sizeof lost[0]; i++) {
+        struct checked c;
+
+        check(&c, lost[i]);
+        if (!c.errors || !strstr(km_buf_cstr(&c.text), "E0115") ||
+            !strstr(km_buf_cstr(&c.text), "is lost: '"))
+            fail_msg("%s: %s", lost[i], km_buf_cstr(&c.text));
+        km_buf_done(&c.text);
+    }
+    expect("general_settings:\n  master_key: a\ngeneral_settings:\n  alerting: [x]\n", 1, 2,
+           "general_settings.master_key is lost: 'general_settings' at ");
+    expect("general_settings: {master_key: a, master_key: a}\n", 0, 1, "occurs twice");
+    expect("general_settings: {master_key: os.environ/SET, master_key: os.environ/SET}\n", 0, 1,
+           NULL);
+    expect("general_settings: {master_key: , master_key: a}\n", 0, 1, NULL);
+    expect("general_settings: {}\ngeneral_settings: {master_key: a}\n", 0, 1, NULL);
+    expect("model_list: [{model_name: a, model_name: b}]\n", 0, 1, NULL);
+    expect("mcp_servers: {a: {url: u, allowed_tools: [x]}}\nmcp_servers: {b: {url: u}}\n", 0, 1,
+           NULL);
+    expect("x: &x {master_key: a}\ngeneral_settings: {<<: *x, master_key: b}\n", 0, 1, "'x'");
 }
 
 static void a_key_of_another_section_is_told_where_it_belongs(void **state)
@@ -317,6 +365,7 @@ int main(void)
         cmocka_unit_test(a_near_miss_of_a_key_that_restricts_stops_the_start),
         cmocka_unit_test(an_unknown_name_that_sounds_like_a_restriction_stops_the_start),
         cmocka_unit_test(an_unknown_key_of_a_server_stops_the_start_unless_it_says_nothing),
+        cmocka_unit_test(a_restriction_that_is_lost_to_an_equal_key_stops_the_start),
         cmocka_unit_test(a_key_of_another_section_is_told_where_it_belongs),
         cmocka_unit_test(what_says_nothing_is_not_worth_a_word),
         cmocka_unit_test(a_protection_that_is_off_reads_differently_from_no_effect),

@@ -205,7 +205,25 @@ static void aliases_cannot_grow_a_document(void **state)
     parse_with(&p, km_buf_view(&text), &limits);
     assert_int_equal(p.r, KM_E_CONFIG);
     assert_string_equal(km_diags_at(p.diags, 0)->code, "E0006");
+    assert_true(km_str_find(km_diags_at(p.diags, 0)->message, KM_STR("aliases")) <
+                km_diags_at(p.diags, 0)->message.n);
     assert_true(p.arena.used < 1 << 20);
+    done(&p);
+}
+
+static void a_large_document_without_aliases_is_not_told_of_any(void **state)
+{
+    static const struct km_yaml_limits small = { .max_bytes = 1 << 16,
+                                                 .max_nodes = 4,
+                                                 .max_depth = 64 };
+    struct parsed p;
+
+    (void)state;
+    parse_with(&p, KM_STR("[1, 2, 3, 4, 5]\n"), &small);
+    assert_int_equal(p.r, KM_E_CONFIG);
+    assert_string_equal(km_diags_at(p.diags, 0)->code, "E0006");
+    assert_int_equal(km_str_find(km_diags_at(p.diags, 0)->message, KM_STR("alias")),
+                     km_diags_at(p.diags, 0)->message.n);
     done(&p);
 }
 
@@ -286,6 +304,7 @@ int main(void)
         cmocka_unit_test(syntax_errors_are_in_a_persons_words),
         cmocka_unit_test(every_node_knows_its_place),
         cmocka_unit_test(aliases_cannot_grow_a_document),
+        cmocka_unit_test(a_large_document_without_aliases_is_not_told_of_any),
         cmocka_unit_test(merged_mappings_count_against_the_limit),
         cmocka_unit_test(depth_is_bounded_through_aliases_too),
         cmocka_unit_test(a_document_cut_anywhere_is_parsed_or_refused_with_a_place),

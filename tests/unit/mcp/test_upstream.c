@@ -304,9 +304,16 @@ static void two_entries_of_one_name_are_refused_with_both_places(void **state)
     load(&f, "mcp_servers:\n"
              "  one: {url: 'http://127.0.0.1:1/mcp'}\n"
              "  two: {url: 'http://127.0.0.1:1/mcp'}\n"
-             "  one: {url: 'http://127.0.0.1:2/mcp'}\n");
+             "  one: {url: 'http://127.0.0.1:1/mcp'}\n");
     assert_int_equal(f.r, KM_E_CONFIG);
     assert_true(said(&f, "mcp_servers.one: it is there twice, in line 2 and in line 4"));
+    unload(&f);
+    load(&f, "mcp_servers:\n"
+             "  one: {url: 'http://127.0.0.1:1/mcp', sandbox_network: false}\n"
+             "  two: {url: 'http://127.0.0.1:1/mcp'}\n"
+             "  one: {url: 'http://127.0.0.1:1/mcp'}\n");
+    assert_int_equal(f.r, KM_E_CONFIG);
+    assert_true(said(&f, "mcp_servers.one.sandbox_network is lost: 'one' at "));
     unload(&f);
 }
 
