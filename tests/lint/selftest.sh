@@ -22,6 +22,7 @@ lay_out() {
     echo '#EXAMPLE_KEY=' >"$top/.env.example"
     cp "$root"/tests/lint/{CMakeLists.txt,*.py,empty_main.c} "$top/tests/lint/"
     echo '# exceptions' >"$top/tests/lint/sizes.allow"
+    echo '# layer, number, reason' >"$top/tests/lint/knots.allow"
     local layer
     for layer in base http; do
         cat >"$top/src/$layer/$layer.h" <<END
@@ -121,7 +122,7 @@ add() {
 lay_out "$work/clean"
 cp -r "$work/clean" "$work/case"
 build_tree "$work/case"
-for lint in layers headers banned format sizes words opening shell environment judged patience archives; do
+for lint in layers headers banned format sizes words opening shell environment judged patience knots archives; do
     accepts "$lint" 'the clean tree'
 done
 
@@ -235,6 +236,23 @@ cmake --build "$work/case/build/dev" >/dev/null
 refuses archives 'km_http' 'an upward call no test pulls'
 sed -i 's/base.c)/base.c DEPS kanmon::http)/' "$work/case/src/base/CMakeLists.txt"
 refuses archives 'which is not below it' 'a layer that asks for one above'
+
+round_about() {
+    printf '\nint km_other(void);\nint km_round(void);\nint km_round(void)\n{\n    return km_other();\n}\n' |
+        add src/base/base.c
+    printf 'int km_round(void);\nint km_other(void);\nint km_other(void)\n{\n    return km_round();\n}\n' |
+        add src/base/other.c
+    sed -i 's/base.c)/base.c other.c)/' "$work/case/src/base/CMakeLists.txt"
+    cmake --build "$work/case/build/dev" >/dev/null
+}
+round_about
+refuses knots '2 objects reach each other, 1 may.*base other' 'two objects that call each other'
+round_about
+echo 'base 3 once it was so' | add tests/lint/knots.allow
+refuses knots 'base has 2 by now' 'a knot that became smaller'
+round_about
+echo 'base 2 they know each other' | add tests/lint/knots.allow
+accepts knots 'a knot of the size that is allowed'
 
 printf '%s passed, %s failed\n' "$passed" "$failed"
 [ "$failed" = 0 ]
