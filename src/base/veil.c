@@ -411,8 +411,7 @@ bool km_veil_cut(struct km_veil *v, struct km_str text, struct km_buf *out)
     return cut_locked(v, text, true, out);
 }
 
-/* false: no value begins in it, nor the beginning of one that a text's end cut. */
-static bool may_hold(const struct km_veil *v, struct km_str text)
+bool km_veil_may_hold(const struct km_veil *v, struct km_str text)
 {
     if (text.n < KM_VEIL_LEAST)
         return false;
@@ -427,7 +426,7 @@ static bool may_hold(const struct km_veil *v, struct km_str text)
 
 bool km_veil_cut_known(struct km_veil *v, struct km_str text, struct km_buf *out)
 {
-    return v && may_hold(v, text) && cut_locked(v, text, false, out);
+    return v && km_veil_may_hold(v, text) && cut_locked(v, text, false, out);
 }
 
 void km_veil_text(struct km_veil *v, char *text, size_t size)

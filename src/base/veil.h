@@ -46,6 +46,8 @@ bool km_veil_cut(struct km_veil *v, struct km_str text, struct km_buf *out);
 /* By value alone: what is no failure may hold somebody's credentials for good, as the address of a
  * redirect does that is signed.  v NULL: nothing is cut. */
 bool km_veil_cut_known(struct km_veil *v, struct km_str text, struct km_buf *out);
+/* false: no value begins in it, nor the beginning of one that a text's end cut: cheap to ask. */
+bool km_veil_may_hold(const struct km_veil *v, struct km_str text);
 /* km_veil_cut() in place, for texts that end in NUL; cut where the marks need more room. */
 void km_veil_text(struct km_veil *v, char *text, size_t size);
 

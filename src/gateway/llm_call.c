@@ -346,9 +346,9 @@ void km_call_answer_head(struct km_call *call, const struct km_response *respons
         const struct km_header *h = &response->headers.v[i];
         struct km_str value;
 
-        if (not_for_client(h->name) || km_veil_in_name(call->w->gw->veil, h->name))
+        if (not_for_client(h->name) ||
+            !km_veil_field(call->w->gw->veil, &call->arena, h, false, &value))
             continue;
-        value = km_veil_field(call->w->gw->veil, &call->arena, h->value);
         km_buf_str(b, KM_STR("llm_provider-"));
         km_buf_str(b, h->name);
         km_buf_str(b, KM_STR(": "));

@@ -102,14 +102,6 @@ static int attempt(struct km_call *call, struct km_err *err)
     return 0;
 }
 
-/* The value of a field; of a refusal, without what looks like a credential. */
-static struct km_str value_of(struct km_call *call, const struct km_response *response,
-                              struct km_str value)
-{
-    return response->status < 400 ? km_veil_field(call->w->gw->veil, &call->arena, value)
-                                  : km_veil_str(call->w->gw->veil, &call->arena, value);
-}
-
 /* A refusal whose words cannot be read is not passed on: they may be anything. */
 static bool is_coded(const struct km_response *response)
 {
@@ -147,12 +139,14 @@ static void on_head(struct km_call *call, const struct km_response *response)
     km_buf_reset(b);
     for (size_t i = 0; i < response->headers.n; i++) {
         const struct km_header *h = &response->headers.v[i];
+        struct km_str value;
 
         if (km_never_forwarded(&response->headers, h->name) &&
             !km_str_ieq(h->name, KM_STR("content-type")))
             continue;
-        if (km_str_ieq(h->name, KM_STR("date")) || km_veil_in_name(call->w->gw->veil, h->name) ||
-            km_header_put(b, h->name, value_of(call, response, h->value), &ignored) < 0)
+        if (km_str_ieq(h->name, KM_STR("date")) ||
+            !km_veil_field(call->w->gw->veil, &call->arena, h, response->status >= 400, &value) ||
+            km_header_put(b, h->name, value, &ignored) < 0)
             continue;
     }
     km_buf_printf(b, "x-litellm-call-id: %s\r\nx-request-id: %s\r\n", call->visit->id_text,

@@ -40,16 +40,28 @@ struct km_str km_veil_str(struct km_veil *veil, struct km_arena *arena, struct k
     return cut_by(km_veil_cut, veil, arena, text);
 }
 
-struct km_str km_veil_field(struct km_veil *veil, struct km_arena *arena, struct km_str value)
+/* The field as it came, where name and value still stand side by side. */
+static struct km_str line_of(const struct km_header *field)
 {
-    return cut_by(km_veil_cut_known, veil, arena, value);
+    size_t n = (size_t)((uintptr_t)field->value.p - (uintptr_t)field->name.p);
+
+    return field->value.n && n >= field->name.n && n <= field->name.n + 8
+               ? km_str(field->name.p, n + field->value.n)
+               : KM_STR_NONE;
 }
 
-bool km_veil_in_name(struct km_veil *veil, struct km_str name)
+bool km_veil_field(struct km_veil *veil, struct km_arena *arena, const struct km_header *field,
+                   bool refused, struct km_str *ret_value)
 {
-    struct km_buf cut KM_CLEANUP(km_buf_done) = KM_BUF(4 * name.n + 4096);
+    struct km_str line = line_of(field);
 
-    return km_veil_cut_known(veil, name, &cut);
+    *ret_value = field->value;
+    if (!refused && line.n && !(veil && km_veil_may_hold(veil, line)))
+        return true;
+    if (cut_by(km_veil_cut_known, veil, arena, field->name).p != field->name.p)
+        return false;
+    *ret_value = cut_by(refused ? km_veil_cut : km_veil_cut_known, veil, arena, field->value);
+    return true;
 }
 
 void km_veil_answer(struct km_call *call)
@@ -57,13 +69,14 @@ void km_veil_answer(struct km_call *call)
     struct km_buf cut KM_CLEANUP(km_buf_done) = KM_BUF(4 * call->answer.n + 4096);
     struct km_veil *veil = call->w->gw->veil;
     struct km_header *h = (struct km_header *)(uintptr_t)call->refusal.v; /* our own copy */
+    struct km_str value;
     size_t n = 0;
 
     /* What was made for this one request: a token that was fetched, a caller's own key. */
     km_veil_add_head(veil, call->out.head, true);
     for (size_t i = 0; i < call->refusal.n; i++)
-        if (!km_veil_in_name(veil, h[i].name))
-            h[n++] = (struct km_header){ h[i].name, km_veil_str(veil, &call->arena, h[i].value) };
+        if (km_veil_field(veil, &call->arena, &h[i], true, &value))
+            h[n++] = (struct km_header){ h[i].name, value };
     call->refusal.n = n;
     if (!km_veil_cut(veil, km_buf_view(&call->answer), &cut))
         return;
@@ -98,18 +111,20 @@ static bool is_null(struct km_str text, size_t at)
     return km_str_starts(km_str_skip(text, at), KM_STR("null"));
 }
 
-/* Where the next of the words by which servers say that something failed stands as a value, or as a
- * member that is not null; text.n: nowhere.  Within a text that a model wrote its quotes are
- * escaped. */
-static size_t find_error(struct km_str text, size_t from)
+#define WORDS 6
+
+/* Where the next of the first nwords words by which servers say that something failed stands as a
+ * value, or as a member that is not null; text.n: nowhere.  Within a text that a model wrote its
+ * quotes are escaped. */
+static size_t find_error(struct km_str text, size_t from, size_t nwords)
 {
-    static const struct km_str words[] = {
+    static const struct km_str words[WORDS] = {
         { "\"error\"", 7 },  { "\"Error\"", 7 }, { "\"errors\"", 8 },
         { "\"detail\"", 8 }, { "\"fail\"", 6 },  { "\"exception\"", 11 },
     };
     size_t first = text.n;
 
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+    for (size_t i = 0; i < nwords; i++)
         for (size_t at = from; at < first; at += words[i].n) {
             at += km_str_find(km_str_skip(text, at), words[i]);
             if (at < first && !is_null(text, at + words[i].n))
@@ -123,6 +138,8 @@ static bool hides_letters(struct km_str text)
 {
     static const struct km_str escape = { "\\u00", 4 };
 
+    if (km_str_chr(text, '\\') == text.n)
+        return false;
     for (size_t at = 0; (at += km_str_find(km_str_skip(text, at), escape)) + 6 <= text.n;
          at += escape.n) {
         char high = text.p[at + 4], low = text.p[at + 5];
@@ -153,7 +170,7 @@ static bool is_failure(struct km_str json, bool outermost)
 
     if (!km_json_judged_spans(json, names, COUNT, spans, NULL, NULL))
         return true; /* it cannot be told */
-    for (size_t at = 0; (at = find_error(json, at)) < json.n; at++) {
+    for (size_t at = 0; (at = find_error(json, at, WORDS)) < json.n; at++) {
         size_t i = 0;
 
         while (i < COUNT && (spans[i].type == KM_JSON_ABSENT || at < spans[i].value ||
@@ -173,10 +190,19 @@ static bool line_tells(struct km_str line)
     line = km_str_trim(line);
     if (is_named_failure(line))
         return true;
-    if (find_error(line, 0) == line.n)
+    if (find_error(line, 0, WORDS) == line.n)
         return false;
     return is_failure(
         km_str_starts(line, KM_STR("data:")) ? km_str_trim(km_str_skip(line, 5)) : line, true);
+}
+
+/* A piece of an answer in OpenAI's words, which has one name for what failed. */
+static bool is_chunk(struct km_str event)
+{
+    const struct km_str head = km_str_sub(event, 0, 256),
+                        mark = KM_STR("\"chat.completion.chunk\"");
+
+    return km_str_find(head, mark) < head.n;
 }
 
 bool km_veil_tells_failure(struct km_str event)
@@ -185,7 +211,7 @@ bool km_veil_tells_failure(struct km_str event)
 
     if (hides_letters(event))
         return true;
-    if (find_error(event, 0) == event.n)
+    if (find_error(event, 0, is_chunk(event) ? 1 : WORDS) == event.n)
         return is_named_failure(km_str_sub(event, 0, km_str_chr(event, '\n')));
     while (km_str_split(&event, '\n', &line))
         if (line_tells(line))

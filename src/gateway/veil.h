@@ -14,6 +14,7 @@
 #define KM_GATEWAY_VEIL_H
 
 #include "base/arena.h"
+#include "http/message.h"
 
 struct km_call;
 struct km_snapshot;
@@ -24,10 +25,10 @@ void km_veil_learn(struct km_veil *veil, const struct km_snapshot *snap);
 
 /* The text itself where nothing was cut; empty: no memory. */
 struct km_str km_veil_str(struct km_veil *veil, struct km_arena *arena, struct km_str text);
-/* The value of a header field of what went well, or leads elsewhere. */
-struct km_str km_veil_field(struct km_veil *veil, struct km_arena *arena, struct km_str value);
-/* Is a credential in the name of a field?  No client gets such a field. */
-bool km_veil_in_name(struct km_veil *veil, struct km_str name);
+/* The value of a header field as a client may have it; refused: of what did not go well.  false: a
+ * credential is in its name, and no client gets it. */
+bool km_veil_field(struct km_veil *veil, struct km_arena *arena, const struct km_header *field,
+                   bool refused, struct km_str *ret_value) KM_MUST_USE;
 /* The body and the head of an upstream's refusal that the call has gathered. */
 void km_veil_answer(struct km_call *call);
 /* Does a stream's event, or some of them, say that something failed?  By a name, or by "error" as a

@@ -30,14 +30,13 @@ static struct km_str lines_of(struct km_call *call, const struct km_headers *h)
     struct km_err ignored;
 
     for (size_t i = 0; i < h->n; i++) {
-        struct km_str name = h->v[i].name;
+        struct km_str name = h->v[i].name, value;
 
         if (km_str_ieq(name, KM_STR("date")) || km_str_ieq(name, KM_STR("set-cookie")) ||
             (km_never_forwarded(h, name) && !km_str_ieq(name, KM_STR("content-type"))) ||
-            km_veil_in_name(call->w->gw->veil, name))
+            !km_veil_field(call->w->gw->veil, &call->arena, &h->v[i], false, &value))
             continue;
-        if (km_header_put(&b, name, km_veil_field(call->w->gw->veil, &call->arena, h->v[i].value),
-                          &ignored) < 0)
+        if (km_header_put(&b, name, value, &ignored) < 0)
             b.failed = false; /* a field that cannot stand in a head is left out */
     }
     return km_arena_str(&call->arena, km_buf_view(&b));
