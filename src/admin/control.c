@@ -139,7 +139,7 @@ static void put_store_fault(const struct km_gateway *gw, struct km_json_out *o)
 
     km_store_health(gw->store, &h);
     km_out_key(o, "store_fault");
-    if (h.healthy) {
+    if (h.since_us == 0) {
         km_out_null(o);
         return;
     }

@@ -179,7 +179,10 @@ static void store(struct km_doctor *d)
 
         (void)km_json_string(km_json_get(fault, "why"), &why);
         (void)km_json_string(km_json_get(fault, "refuses"), &refuses);
-        if (km_str_eq(health, KM_STR("healthy")))
+        if (km_str_eq(health, KM_STR("healthy")) && km_json_kind(fault) == KM_JSON_OBJECT)
+            km_doctor_say(d, KM_DOCTOR_WARN, "docs/store.md says what to do", "%.*s",
+                          KM_STR_ARG(why));
+        else if (km_str_eq(health, KM_STR("healthy")))
             km_doctor_say(d, KM_DOCTOR_OK, NULL, "the gateway reads and writes it");
         else
             km_doctor_say(d, KM_DOCTOR_BAD, "docs/store.md says what to do",

@@ -146,7 +146,8 @@ static void usage_metrics(struct km_buf *out)
 
 static void store_metrics(const struct km_gateway *gw, struct km_buf *out)
 {
-    static const char *const faults[] = { "unspillable", "unwritable", "lost", "damaged" };
+    static const char *const faults[] = { "unspillable", "unwritable", "lost", "damaged",
+                                          "spill_damaged" };
     struct km_store_health h;
 
     km_store_health(gw->store, &h);

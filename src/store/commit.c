@@ -19,8 +19,7 @@
 #include "store/migrate.h"
 #include "store/rescue.h"
 #include "store/spill_ledger.h"
-
-#define LOOK_MS 1000 /* between two looks after the spill file */
+#include "store/lookout.h"
 
 /* --- one transaction --- */
 
@@ -110,20 +109,6 @@ static int transact(struct km_commit *c, struct km_op *ops, struct km_chunk *chu
     return r;
 }
 
-/* All that was spilled is committed: in the file, and not only in its log, before it goes there. */
-static void empty_spill(struct km_commit *c)
-{
-    struct km_err err = { 0 };
-
-    if (!c->spill || atomic_load(&c->store->spilled_bytes) == 0)
-        return;
-    km_commit_checkpoint(c, 0);
-    if (km_spill_reset(c->spill, km_spill_last(c->spill), &err) < 0)
-        km_log_msg(c->store->log, KM_LOG_WARN, "store.spill", "%s", err.text);
-    atomic_store(&c->store->spilled_bytes, km_spill_bytes(c->spill));
-    km_room_share(c->store);
-}
-
 static int catch_up(struct km_commit *c, struct km_err *err);
 
 int km_commit(struct km_commit *c, struct km_op *ops, struct km_chunk *chunks, struct km_err *err)
@@ -136,7 +121,7 @@ int km_commit(struct km_commit *c, struct km_op *ops, struct km_chunk *chunks, s
     if (r < 0) {
         failed(c->store, code, err);
     } else {
-        empty_spill(c);
+        km_commit_empty_spill(c);
         recovered(c->store);
     }
     for (struct km_op *op = ops; r < 0 && op; op = op->next) {
@@ -146,24 +131,6 @@ int km_commit(struct km_commit *c, struct km_op *ops, struct km_chunk *chunks, s
         op->err = *err;
     }
     return r;
-}
-
-/* --- beside the store --- */
-
-void km_commit_spill(struct km_commit *c, struct km_chunk *chunks, bool *ret_safe)
-{
-    struct km_store *store = c->store;
-    struct km_err err = { 0 };
-    int r = c->spill ? km_spill_chunks(c->spill, chunks, &err)
-                     : km_fail(&err, KM_E_SYSTEM, "there is no spill file");
-
-    *ret_safe = r == 0;
-    if (c->spill)
-        atomic_store(&store->spilled_bytes, km_spill_bytes(c->spill));
-    if (atomic_exchange(&store->outage.unspilled, r < 0) == (r < 0))
-        return;
-    km_log_msg(store->log, r < 0 ? KM_LOG_ERROR : KM_LOG_INFO, "store.spill", "%s",
-               r < 0 ? err.text : "what is acknowledged is safe in the spill file again");
 }
 
 void km_commit_rescue(struct km_commit *c)
@@ -182,56 +149,6 @@ void km_commit_rescue(struct km_commit *c)
                        "No copy of it could be made (%.160s): restore it from a backup.", err.text);
     km_outage_add(&c->store->outage, text);
     km_log_msg(c->store->log, KM_LOG_ERROR, "store.rescue", "%s", text);
-}
-
-/* Without the file the store works, but no call has room in it (room.h).  Said once. */
-static void open_spill(struct km_commit *c)
-{
-    struct km_store *store = c->store;
-    char aside[KM_PLACE_PATH];
-    struct km_err why = { 0 };
-
-    if (km_spill_open(store->spill_path, &store->identity.id, store->spill_max, &c->spill, aside,
-                      &why) < 0) {
-        c->spill = NULL;
-        if (strcmp(c->spill_why, why.text) != 0)
-            km_log_msg(store->log, KM_LOG_WARN, "store.spill", "%s", why.text);
-        (void)snprintf(c->spill_why, sizeof c->spill_why, "%.255s", why.text);
-        km_room_use(store, NULL, c->spill_why);
-        return;
-    }
-    if (c->spill_why[0])
-        km_log_msg(store->log, KM_LOG_INFO, "store.spill", "the spill file can be used");
-    c->spill_why[0] = 0;
-    if (aside[0])
-        km_log_msg(store->log, KM_LOG_WARN, "store.spill",
-                   "the spill file was of another store: it is kept as '%s'", aside);
-    c->behind_to = km_spill_last(c->spill);
-    km_room_use(store, c->spill, "");
-}
-
-/* One that was deleted is made anew.  What it held is in memory still, or in the store. */
-void km_commit_tend(struct km_commit *c)
-{
-    uint64_t now = km_mono_ms();
-
-    if (!c->db)
-        return;
-    if (now - c->looked_ms >= LOOK_MS) {
-        struct km_spill *gone = NULL;
-
-        c->looked_ms = now;
-        if (c->spill && !c->failed && !km_spill_is_there(c->spill)) {
-            gone = c->spill; /* calls have their room in it until there is another */
-            c->spill = NULL;
-        }
-        if (!c->spill) {
-            open_spill(c);
-            c->behind = c->behind || (c->spill && km_spill_bytes(c->spill));
-        }
-        km_spill_close(gone);
-    }
-    km_room_tend(c->store);
 }
 
 /* --- the connection --- */
@@ -304,12 +221,16 @@ static int catch_up(struct km_commit *c, struct km_err *err)
 {
     struct km_store *store = c->store;
     size_t n = 0;
-    int r = c->spill ? km_spill_replay(c->spill, c->db, c->apply, c->behind_to, &n, err) : 0;
+    int64_t done = 0;
+    int r = c->spill ? km_spill_replay(c->spill, c->db, c->apply, c->behind_to, &n, &done, err) : 0;
 
     if (r == 0 && n)
         km_log_msg(store->log, KM_LOG_WARN, "store.spill",
                    "%zu entries that could not be committed before were read from '%s'", n,
                    store->spill_path);
+    if (r == 0 && c->spill &&
+        km_spill_last(c->spill) <= (done > c->behind_to ? done : c->behind_to))
+        km_commit_clear_spill(c, done);
     if (r == 0 && !c->handed_over)
         r = charge_open(c, err);
     c->behind = r < 0;
@@ -347,7 +268,7 @@ int km_commit_open(struct km_commit *c, bool handed_over, struct km_err *err)
     if (r < 0)
         return r;
     c->handed_over = handed_over;
-    open_spill(c);
+    km_commit_open_spill(c);
     r = catch_up(c, &why);
     if (r < 0 && why.retry_after_ms)
         return begin_behind(c, &why, err);
@@ -360,6 +281,10 @@ void km_commit_close(struct km_commit *c)
 {
     km_room_use(c->store, NULL, NULL);
     c->spill = km_spill_close(c->spill);
+    if (c->store->lookout)
+        km_lookout_rest(c->store->lookout);
+    if (c->db && km_outage_final(&c->store->outage)) /* what is in the log may be no pages */
+        sqlite3_db_config(c->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     c->apply = km_apply_free(c->apply);
     km_db_finalize(&c->begin);
     km_db_finalize(&c->end);
@@ -371,6 +296,9 @@ void km_commit_checkpoint(struct km_commit *c, int from_pages)
     int in_log = 0, moved = 0;
 
     if (!c->db || c->failed || c->wal_pages < from_pages || km_outage_final(&c->store->outage))
+        return;
+    km_lookout_look(c->store->lookout); /* a hole in the log would be moved into the store */
+    if (km_outage_final(&c->store->outage))
         return;
     atomic_fetch_add(&c->store->checkpoints, 1);
     sqlite3_wal_checkpoint_v2(c->db, NULL, SQLITE_CHECKPOINT_PASSIVE, &in_log, &moved);

@@ -42,14 +42,25 @@ void km_commit_close(struct km_commit *c);
 int km_commit(struct km_commit *c, struct km_op *ops, struct km_chunk *chunks,
               struct km_err *err) KM_MUST_USE;
 
+/* --- beside the store (commit_spill.c) --- */
+
+/* Without the file the store works, but no call has room in it (room.h).  Said once. */
+void km_commit_open_spill(struct km_commit *c);
+/* All that was spilled is committed: the file is emptied. */
+void km_commit_empty_spill(struct km_commit *c);
+/* The store has all that can be read of it, and frames up to `done`: emptied, or, where it is
+ * damaged, kept under another name and made anew. */
+void km_commit_clear_spill(struct km_commit *c, int64_t done);
 /* What is not committed goes to the spill file.  *ret_safe: all of it lies there. */
 void km_commit_spill(struct km_commit *c, struct km_chunk *chunks, bool *ret_safe);
 
-/* The file has lost its name: a copy of what was committed, said in the log and by the outage. */
-void km_commit_rescue(struct km_commit *c);
-
 /* Looks after the spill file and the room in it: cheap, whenever the writer has been at work. */
 void km_commit_tend(struct km_commit *c);
+
+/* --- the file itself --- */
+
+/* The file has lost its name: a copy of what was committed, said in the log and by the outage. */
+void km_commit_rescue(struct km_commit *c);
 
 /* A checkpoint, when the log has this many pages and writing works. */
 void km_commit_checkpoint(struct km_commit *c, int from_pages);

@@ -22,7 +22,7 @@
 #include "base/buf.h"
 #include "base/crypto.h"
 #include "base/log.h"
-#include "base/time.h"
+#include "store/aside.h"
 #include "store/db.h"
 #include "sys/read_file.h"
 
@@ -208,13 +208,10 @@ int km_identity_keep(struct km_identity *i, sqlite3 *db, const struct km_place *
 
 int km_identity_forget(const char *state_dir, struct km_err *err)
 {
-    char file[KM_PLACE_PATH], old[KM_PLACE_PATH + 32];
+    char file[KM_PLACE_PATH], old[KM_PLACE_PATH];
     int r = name_file(state_dir, file, err);
 
-    if (r < 0 || !file[0])
+    if (r < 0 || !file[0] || access(file, F_OK) != 0)
         return r;
-    (void)snprintf(old, sizeof old, "%s.old-%lld", file, (long long)(km_wall_us() / 1000000));
-    if (rename(file, old) != 0 && errno != ENOENT)
-        return km_fail_errno(err, errno, "cannot move '%s' aside", file);
-    return 0;
+    return km_aside(file, file, "old", old, err);
 }

@@ -16,6 +16,7 @@
 struct km_writer;
 struct km_readers;
 struct km_guard;
+struct km_lookout;
 struct km_ahead;
 
 #define KM_STORE_LEDGERS 256 /* most workers */
@@ -36,6 +37,7 @@ struct km_store {
     struct km_room room;
     struct km_ahead *ahead; /* NULL: the store itself has all there is */
     struct km_guard *guard;
+    struct km_lookout *lookout;
     uint64_t check_ms;
     char spill_path[KM_PLACE_PATH];
     uint64_t spill_max;

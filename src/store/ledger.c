@@ -322,7 +322,7 @@ static int find_room(struct km_ledger *l, size_t kept, size_t more, struct km_er
     struct km_store *store = l->store;
 
     if (km_outage_kind(&store->outage) == KM_OUTAGE_NONE &&
-        kept + more <= km_room_own(&store->room))
+        kept + more < km_room_own(&store->room)) /* of none, not even the first call has its own */
         return 0;
     return km_room_find(store, more, err);
 }

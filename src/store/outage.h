@@ -38,7 +38,7 @@ struct km_outage {
     pthread_mutex_t lock; /* guards what follows */
     int64_t since_us; /* wall */
     char reason[KM_STORE_REASON]; /* without a path */
-    char text[512]; /* with what to do */
+    char text[KM_STORE_TEXT]; /* with what to do */
 };
 
 void km_outage_init(struct km_outage *o, bool strict, enum km_store_unavailable policy);

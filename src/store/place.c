@@ -8,7 +8,10 @@
  * whatever is found under that name and is not a store is an error that says what it is.
  *
  * The lock is a file beside the store, held by flock: it goes with the process, also by kill -9,
- * and holds the writer's process id for the message to the second one.
+ * and holds the writer's process id for the message to the second one.  Whoever deletes it would
+ * let a second one in, so a byte of the store itself is locked too, far behind those that SQLite
+ * locks.  That lock is the open file's: it does not go when SQLite closes its own, but SQLite's
+ * would go if this file were closed before, so it stays open when the lock is let go.
  */
 #include "store/place.h"
 
@@ -21,6 +24,8 @@
 
 #include "store/db.h"
 #include "store/migrate.h"
+
+#define HOLD_AT ((off_t)KM_PLACE_APPLICATION_ID << 16) /* SQLite's bytes are at 1 GiB */
 
 static int make_state_dir(const char *dir, struct km_err *err)
 {
@@ -35,7 +40,7 @@ int km_place_init(struct km_place *p, struct km_str setting, const char *state_d
     static const struct km_str scheme = { "sqlite:", 7 };
     int n;
 
-    p->lock_fd = -1;
+    p->lock_fd = p->hold_fd = -1;
     if (setting.n && !km_str_starts(setting, scheme))
         return km_fail(err, KM_E_UNSUPPORTED,
                        "store '%.*s': only sqlite:<path> is supported by this version",
@@ -60,7 +65,8 @@ static void beside(const struct km_place *p, const char *suffix, char out[KM_PLA
     (void)snprintf(out, KM_PLACE_PATH, "%.*s%s", KM_PLACE_PATH - 16, p->path, suffix);
 }
 
-int km_place_lock(struct km_place *p, struct km_err *err)
+/* The open file that has the lock, with our process id in it. */
+static int take_lock(const struct km_place *p, int *ret_fd, struct km_err *err)
 {
     char path[KM_PLACE_PATH], text[32] = "";
     int fd, n;
@@ -80,15 +86,81 @@ int km_place_lock(struct km_place *p, struct km_err *err)
     if (ftruncate(fd, 0) != 0 || pwrite(fd, text, (size_t)n, 0) != n) {
         /* The number is a courtesy; a full disk must not keep a gateway from starting. */
     }
+    *ret_fd = fd;
+    return 0;
+}
+
+int km_place_lock(struct km_place *p, struct km_err *err)
+{
+    return take_lock(p, &p->lock_fd, err);
+}
+
+static bool has_name(int fd, const char *path)
+{
+    struct stat st, named;
+
+    return fd >= 0 && fstat(fd, &st) == 0 && stat(path, &named) == 0 && st.st_dev == named.st_dev &&
+           st.st_ino == named.st_ino;
+}
+
+bool km_place_is_locked(const struct km_place *p)
+{
+    char path[KM_PLACE_PATH];
+
+    beside(p, ".lock", path);
+    return has_name(p->lock_fd, path);
+}
+
+int km_place_lock_again(struct km_place *p, struct km_err *err)
+{
+    int fd, r = take_lock(p, &fd, err);
+
+    if (r < 0)
+        return r;
+    (void)close(p->lock_fd);
     p->lock_fd = fd;
     return 0;
 }
 
+static int hold(const struct km_place *p, short type)
+{
+    struct flock lock = { .l_type = type, .l_whence = SEEK_SET, .l_start = HOLD_AT, .l_len = 1 };
+
+    return fcntl(p->hold_fd, F_OFD_SETLK, &lock);
+}
+
+int km_place_hold(struct km_place *p, struct km_err *err)
+{
+    if (p->hold_fd >= 0 && !has_name(p->hold_fd, p->path)) {
+        (void)close(p->hold_fd); /* another file was put there while it was another process's */
+        p->hold_fd = -1;
+    }
+    if (p->hold_fd < 0)
+        p->hold_fd = open(p->path, O_RDWR | O_CLOEXEC);
+    if (p->hold_fd < 0)
+        return km_fail_errno(err, errno, "cannot open the store '%s'", p->path);
+    if (hold(p, F_WRLCK) != 0 && (errno == EAGAIN || errno == EACCES))
+        return km_fail(err, KM_E_EXISTS,
+                       "store '%s' is in use by another process, whose '.lock' was deleted",
+                       p->path);
+    return 0; /* a file system without such locks has the other one */
+}
+
 void km_place_unlock(struct km_place *p)
 {
+    if (p->hold_fd >= 0)
+        (void)hold(p, F_UNLCK);
     if (p->lock_fd >= 0)
         (void)close(p->lock_fd);
     p->lock_fd = -1;
+}
+
+void km_place_done(struct km_place *p)
+{
+    km_place_unlock(p);
+    if (p->hold_fd >= 0)
+        (void)close(p->hold_fd);
+    p->hold_fd = -1;
 }
 
 static int build(const char *path, struct km_err *err)

@@ -13,6 +13,7 @@
 struct km_place {
     char path[KM_PLACE_PATH];
     int lock_fd; /* -1: not held */
+    int hold_fd; /* of the store itself; -1: none */
 };
 
 /* "sqlite:<path>", or empty for kanmon.db in state_dir, which is made 0700 when missing. */
@@ -21,7 +22,14 @@ int km_place_init(struct km_place *p, struct km_str setting, const char *state_d
 
 /* One process writes: KM_E_EXISTS names the one that does. */
 int km_place_lock(struct km_place *p, struct km_err *err) KM_MUST_USE;
-void km_place_unlock(struct km_place *p);
+/* The same on the store's own file, once it is there: for it no name can be deleted. */
+int km_place_hold(struct km_place *p, struct km_err *err) KM_MUST_USE;
+void km_place_unlock(struct km_place *p); /* both */
+/* With it closes the file: only when this process has no connection to it any more. */
+void km_place_done(struct km_place *p);
+
+bool km_place_is_locked(const struct km_place *p); /* by the file that has the lock's name */
+int km_place_lock_again(struct km_place *p, struct km_err *err) KM_MUST_USE;
 
 /* Makes the file when nothing is there, complete or not at all, 0600; else looks whether it is
  * a store.  A damaged, empty or foreign file is KM_E_STORE and stays as it is. */

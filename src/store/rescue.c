@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/time.h"
+#include "store/aside.h"
 #include "store/db.h"
 
 static int copy(sqlite3 *from, sqlite3 *to, struct km_err *err)
@@ -50,8 +50,6 @@ int km_rescue(sqlite3 *db, const struct km_place *place, char *ret_file, struct 
     int r;
 
     (void)snprintf(fresh, sizeof fresh, "%.*s.rescuing", KM_PLACE_PATH - 16, place->path);
-    (void)snprintf(ret_file, KM_PLACE_PATH, "%.*s.rescued-%lld", KM_PLACE_PATH - 40, place->path,
-                   (long long)(km_wall_us() / 1000000));
     (void)unlink(fresh);
     r = km_db_open(fresh, KM_DB_CREATE, &to, err);
     if (r < 0)
@@ -63,8 +61,9 @@ int km_rescue(sqlite3 *db, const struct km_place *place, char *ret_file, struct 
     if (r == 0)
         r = check(to, err);
     to = km_db_close(to);
-    if (r == 0 && link(fresh, ret_file) != 0)
-        r = km_fail_errno(err, errno, "cannot name '%s'", ret_file);
-    (void)unlink(fresh);
+    if (r == 0)
+        r = km_aside(fresh, place->path, "rescued", ret_file, err);
+    if (r < 0)
+        (void)unlink(fresh);
     return r;
 }

@@ -151,3 +151,36 @@ int64_t km_room_none_since(struct km_store *store, char *text)
     pthread_mutex_unlock(&r->lock);
     return since;
 }
+
+bool km_room_is_there(struct km_store *store)
+{
+    struct km_room *r = &store->room;
+    bool there;
+
+    pthread_mutex_lock(&r->lock);
+    there = r->spill ? km_spill_look(r->spill) == KM_SPILL_THERE : r->elsewhere;
+    pthread_mutex_unlock(&r->lock);
+    return there;
+}
+
+void km_room_harm(struct km_store *store, const char *text)
+{
+    struct km_room *r = &store->room;
+
+    pthread_mutex_lock(&r->lock);
+    r->harmed_us = km_wall_us();
+    (void)snprintf(r->harm, sizeof r->harm, "%s", text);
+    pthread_mutex_unlock(&r->lock);
+}
+
+int64_t km_room_harmed_since(struct km_store *store, char *text)
+{
+    struct km_room *r = &store->room;
+    int64_t since;
+
+    pthread_mutex_lock(&r->lock);
+    since = r->harmed_us;
+    (void)snprintf(text, sizeof r->harm, "%s", r->harm);
+    pthread_mutex_unlock(&r->lock);
+    return since;
+}

@@ -38,6 +38,8 @@ struct km_room {
     uint64_t again_ms; /* nothing was to be had: when it is tried again */
     int64_t none_us; /* since then not even one call had room; 0: one has */
     char why[256]; /* and why not */
+    int64_t harmed_us; /* what the file held was found damaged or moved; 0: no */
+    char harm[400];
 };
 
 void km_room_init(struct km_room *r, bool bounded);
@@ -57,6 +59,14 @@ int km_room_find(struct km_store *store, size_t more, struct km_err *err) KM_MUS
 
 /* Not even one call has room, and since when (wall); 0: one has.  text: why, at least 256 bytes. */
 int64_t km_room_none_since(struct km_store *store, char *text);
+
+/* Is the file still there, with its room?  Any thread. */
+bool km_room_is_there(struct km_store *store);
+
+/* Something is wrong with what the file held: said until a restart, nothing is refused for it. */
+void km_room_harm(struct km_store *store, const char *text);
+/* Since when (wall); 0: no.  text: at least 400 bytes. */
+int64_t km_room_harmed_since(struct km_store *store, char *text);
 
 static inline size_t km_room_own(const struct km_room *r)
 {

@@ -2,47 +2,34 @@
 /* spill.c - see spill.h for the contract.
  *
  *     [ header: magic, store, epoch, sum ][ frame: magic, bytes, seq, sum ][ bytes ][ frame ] ...
- *                                                                      anything else: the end
+ *                                                        nothing whole from here on: the end
  *
  * The room of a file that was emptied is kept, so the remains of older frames lie behind the new
  * ones.  They can not be taken for frames of now: each sum begins with the epoch, sixteen random
  * bytes that the header gets when the file is emptied.  The same sum finds a frame whose write was
- * cut by a crash or by a full disk; the next frame is written over it.
+ * cut by a crash or by a full disk; the next frame is written over it.  One that is not whole
+ * before others that are is damage (spill_frames.c).
  */
 #include "store/spill.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/crypto.h"
-#include "base/time.h"
+#include "store/aside.h"
+#include "store/spill_frames.h"
 
-#define MAGIC "KMSPILL1"
-#define FRAME_MAGIC 0x4b4d5346u
-#define PARTS 8
-#define PATH_BYTES 4096
+#define PATH_BYTES KM_PLACE_PATH
+#define TRIES 8 /* to open it while others move it */
 #define STEP ((uint64_t)64 << 10) /* room is reserved in multiples of it */
-
-struct header {
-    char magic[8];
-    struct km_uuid store, epoch;
-    int64_t seq; /* frames are numbered from above it */
-    uint8_t sum[KM_SHA256_LEN];
-};
-
-struct frame {
-    uint32_t magic, bytes;
-    int64_t seq;
-    uint8_t sum[KM_SHA256_LEN]; /* of epoch, the fields above, bytes */
-};
-
-_Static_assert(sizeof(struct frame) == KM_SPILL_FRAME_HEAD, "others count with it");
 
 struct km_spill {
     char path[PATH_BYTES];
@@ -50,8 +37,9 @@ struct km_spill {
     uint64_t max_bytes;
     _Atomic uint64_t end; /* where the next frame goes */
     _Atomic uint64_t reserved; /* bytes from the file's begin that have their blocks */
-    struct header header;
+    struct km_spill_header header;
     int64_t last;
+    int64_t missing; /* frames that were there when it was opened, and could not be read */
     dev_t dev;
     ino_t ino;
 };
@@ -74,44 +62,6 @@ static int write_all(int fd, const void *p, size_t n, uint64_t at)
     return 0;
 }
 
-/* false: the file ends before. */
-static bool read_all(int fd, void *p, size_t n, uint64_t at)
-{
-    char *to = p;
-
-    while (n) {
-        ssize_t got = pread(fd, to, n, (off_t)at);
-
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            return false;
-        to += got;
-        at += (uint64_t)got;
-        n -= (size_t)got;
-    }
-    return true;
-}
-
-static void header_sum(const struct header *h, uint8_t out[KM_SHA256_LEN])
-{
-    km_sha256(km_str((const char *)h, offsetof(struct header, sum)), out);
-}
-
-static void frame_sum(const struct km_spill *s, const struct frame *f, const struct km_str *parts,
-                      size_t n, uint8_t out[KM_SHA256_LEN])
-{
-    struct km_str all[PARTS + 2] = {
-        { (const char *)s->header.epoch.b, sizeof s->header.epoch.b },
-        { (const char *)f, offsetof(struct frame, sum) },
-    };
-
-    km_assert(n <= PARTS);
-    for (size_t i = 0; i < n; i++)
-        all[i + 2] = parts[i];
-    km_sha256_parts(all, n + 2, out);
-}
-
 static int fail(const struct km_spill *s, const char *what, int error, struct km_err *err)
 {
     return km_fail_errno(err, error, "cannot %s the spill file '%s'", what, s->path);
@@ -119,16 +69,16 @@ static int fail(const struct km_spill *s, const char *what, int error, struct km
 
 static int write_header(struct km_spill *s, int64_t seq, struct km_err *err)
 {
-    struct header h;
+    struct km_spill_header h;
     int r;
 
     memset(&h, 0, sizeof h);
-    memcpy(h.magic, MAGIC, sizeof h.magic);
+    memcpy(h.magic, KM_SPILL_MAGIC, sizeof h.magic);
     h.store = s->header.store;
     h.seq = seq;
     if (km_random(h.epoch.b, sizeof h.epoch.b, err) < 0)
         return KM_E_SYSTEM;
-    header_sum(&h, h.sum);
+    km_spill_header_sum(&h, h.sum);
     r = write_all(s->fd, &h, sizeof h, 0);
     if (r < 0)
         return fail(s, "write", -r, err);
@@ -140,67 +90,153 @@ static int write_header(struct km_spill *s, int64_t seq, struct km_err *err)
     return 0;
 }
 
-/* The next whole frame at *at, which moves behind it; its bytes are in buf. */
-static bool next_frame(struct km_spill *s, uint64_t *at, struct frame *f, char *buf)
+static bool is_named(const struct km_spill *s)
 {
-    uint8_t sum[KM_SHA256_LEN];
-    struct km_str bytes;
+    struct stat st, named;
 
-    if (!read_all(s->fd, f, sizeof *f, *at) || f->magic != FRAME_MAGIC ||
-        f->bytes > KM_SPILL_FRAME || !read_all(s->fd, buf, f->bytes, *at + sizeof *f))
-        return false;
-    bytes = km_str(buf, f->bytes);
-    frame_sum(s, f, &bytes, 1, sum);
-    if (memcmp(sum, f->sum, sizeof sum) != 0)
-        return false;
-    *at += sizeof *f + f->bytes;
-    return true;
+    return fstat(s->fd, &st) == 0 && stat(s->path, &named) == 0 && st.st_dev == named.st_dev &&
+           st.st_ino == named.st_ino;
 }
 
-static int find_end(void *ctx, int64_t seq, struct km_str bytes, struct km_err *err)
+/* One process at a time has it, whichever store is its own: the lock goes with the open file. */
+static int open_file(struct km_spill *s, struct km_err *err)
 {
-    struct km_spill *s = ctx;
+    for (int i = 0; i < TRIES; i++) {
+        s->fd = open(s->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+        if (s->fd < 0)
+            return fail(s, "open", errno, err);
+        if (flock(s->fd, LOCK_EX | LOCK_NB) != 0)
+            return km_fail(
+                err, KM_E_EXISTS,
+                "the spill file '%.200s' is in use by another gateway: give each its own "
+                "kanmon_settings.store_spill",
+                s->path);
+        if (is_named(s))
+            return 0;
+        (void)close(s->fd); /* it was moved away meanwhile */
+    }
+    s->fd = -1;
+    return fail(s, "lock", EAGAIN, err);
+}
 
-    (void)err;
-    s->last = seq;
-    s->end += sizeof(struct frame) + bytes.n;
+int km_spill_set_aside(struct km_spill *s, const char *kind, char ret_name[KM_PLACE_PATH],
+                       struct km_err *err)
+{
+    return km_aside(s->path, s->path, kind, ret_name, err);
+}
+
+static bool is_own_header(const struct km_spill *s, int fd, struct km_spill_header *ret)
+{
+    uint8_t sum[KM_SHA256_LEN];
+
+    if (!km_spill_read_at(fd, ret, sizeof *ret, 0) ||
+        memcmp(ret->magic, KM_SPILL_MAGIC, sizeof ret->magic) != 0)
+        return false;
+    km_spill_header_sum(ret, sum);
+    return memcmp(sum, ret->sum, sizeof sum) == 0 &&
+           memcmp(ret->store.b, s->header.store.b, sizeof ret->store.b) == 0;
+}
+
+/* At the first frame.  r->buf is the caller's to free. */
+static int begin_read(int fd, const struct km_spill_header *h, uint64_t limit, struct km_frames *r,
+                      struct km_err *err)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) != 0)
+        return km_fail_errno(err, errno, "cannot look at the spill file");
+    *r = (struct km_frames){ .fd = fd,
+                             .header = h,
+                             .buf = malloc(KM_SPILL_FRAME),
+                             .at = sizeof *h,
+                             .limit = limit,
+                             .last = h->seq };
+    if (r->limit > (uint64_t)st.st_size)
+        r->limit = (uint64_t)st.st_size;
+    return r->buf ? 0 : km_fail(err, KM_E_NOMEM, "store: out of memory");
+}
+
+/* Has the file of this name frames of our store, above this number? */
+static bool has_own(const struct km_spill *s, const char *name, int64_t above)
+{
+    int fd = open(name, O_RDONLY | O_CLOEXEC);
+    struct km_spill_header h;
+    struct km_spill_frame f;
+    struct km_frames r = { .last = -1 };
+
+    if (fd >= 0 && is_own_header(s, fd, &h) && begin_read(fd, &h, UINT64_MAX, &r, NULL) == 0)
+        while (km_frames_next(&r, &f))
+            ;
+    free(r.buf);
+    if (fd >= 0)
+        (void)close(fd);
+    return r.last > above;
+}
+
+bool km_spill_find_aside(const struct km_spill *s, int64_t above, char ret_name[KM_PLACE_PATH])
+{
+    char pattern[PATH_BYTES + 16];
+    glob_t names = { 0 };
+    bool found = false;
+
+    (void)snprintf(pattern, sizeof pattern, "%s.other-*", s->path);
+    if (glob(pattern, 0, NULL, &names) == 0)
+        for (size_t i = 0; !found && i < names.gl_pathc; i++) {
+            found = has_own(s, names.gl_pathv[i], above);
+            (void)snprintf(ret_name, KM_PLACE_PATH, "%s", names.gl_pathv[i]);
+        }
+    globfree(&names);
+    return found;
+}
+
+/* Our own, which was moved aside when another store lay here, is put back; else there is none. */
+static int take_back(struct km_spill *s, struct km_err *err)
+{
+    char own[PATH_BYTES];
+
+    if (km_spill_find_aside(s, -1, own) && rename(own, s->path) != 0)
+        return fail(s, "put back", errno, err);
+    (void)close(s->fd);
+    return open_file(s, err);
+}
+
+static int find_end(struct km_spill *s, struct km_err *err)
+{
+    struct km_spill_frame f;
+    struct km_frames r;
+    int code = begin_read(s->fd, &s->header, UINT64_MAX, &r, err);
+
+    if (code < 0)
+        return code;
+    while (km_frames_next(&r, &f))
+        ;
+    free(r.buf);
+    s->end = r.at;
+    s->last = r.last;
+    s->missing = r.missing;
     return 0;
 }
 
-static int set_aside(struct km_spill *s, char *ret_aside, struct km_err *err)
-{
-    (void)snprintf(ret_aside, PATH_BYTES, "%.*s.other-%lld", PATH_BYTES - 40, s->path,
-                   (long long)(km_wall_us() / 1000000));
-    if (rename(s->path, ret_aside) != 0)
-        return fail(s, "move aside", errno, err);
-    (void)close(s->fd);
-    s->fd = open(s->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    return s->fd < 0 ? fail(s, "open", errno, err) : 0;
-}
-
-static int begin(struct km_spill *s, const struct km_uuid *store_id, char *ret_aside,
+static int begin(struct km_spill *s, const struct km_uuid *store_id, int64_t above, char *ret_aside,
                  struct km_err *err)
 {
-    uint8_t sum[KM_SHA256_LEN];
-    struct header h;
-    char first;
+    struct km_spill_header h;
+    char first = 0;
     int r = 0;
 
     s->header.store = *store_id;
-    if (read_all(s->fd, &h, sizeof h, 0) && memcmp(h.magic, MAGIC, sizeof h.magic) == 0) {
-        header_sum(&h, sum);
-        if (memcmp(sum, h.sum, sizeof sum) == 0 &&
-            memcmp(h.store.b, store_id->b, sizeof h.store.b) == 0) {
-            s->header = h;
-            s->end = sizeof h;
-            s->last = h.seq;
-            return km_spill_read(s, find_end, s, err);
-        }
-        r = set_aside(s, ret_aside, err);
-    } else if (read_all(s->fd, &first, 1, 0) && first) {
-        r = set_aside(s, ret_aside, err); /* something else: not ours to write over */
+    if (!is_own_header(s, s->fd, &h)) {
+        /* Another store's, or something else: not ours to write over. */
+        if (km_spill_read_at(s->fd, &first, 1, 0) && first)
+            r = km_spill_set_aside(s, "other", ret_aside, err);
+        if (r == 0)
+            r = take_back(s, err);
     }
-    return r == 0 ? write_header(s, 0, err) : r;
+    if (r == 0 && is_own_header(s, s->fd, &h)) {
+        s->header = h;
+        return find_end(s, err);
+    }
+    return r == 0 ? write_header(s, above, err) : r;
 }
 
 /* --- room --- */
@@ -262,22 +298,20 @@ uint64_t km_spill_room(const struct km_spill *s)
 /* --- the file --- */
 
 int km_spill_open(const char *path, const struct km_uuid *store_id, uint64_t max_bytes,
-                  struct km_spill **ret_spill, char *ret_aside, struct km_err *err)
+                  int64_t above, struct km_spill **ret_spill, char *ret_aside, struct km_err *err)
 {
     struct km_spill *s = calloc(1, sizeof *s);
     struct stat st;
-    int r = 0;
+    int r;
 
     ret_aside[0] = 0;
     if (!s)
         return km_fail(err, KM_E_NOMEM, "store: out of memory");
     (void)snprintf(s->path, sizeof s->path, "%s", path);
     s->max_bytes = max_bytes;
-    s->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (s->fd < 0)
-        r = fail(s, "open", errno, err);
+    r = open_file(s, err);
     if (r == 0)
-        r = begin(s, store_id, ret_aside, err);
+        r = begin(s, store_id, above, ret_aside, err);
     if (r < 0) {
         km_spill_close(s);
         return r;
@@ -304,7 +338,7 @@ struct km_spill *km_spill_close(struct km_spill *s)
 
 int km_spill_append(struct km_spill *s, const struct km_str *parts, size_t n, struct km_err *err)
 {
-    struct frame f = { .magic = FRAME_MAGIC, .seq = s->last + 1 };
+    struct km_spill_frame f = { .magic = KM_SPILL_FRAME_MAGIC, .seq = s->last + 1 };
     uint64_t from = atomic_load(&s->end), at = from + sizeof f;
     size_t bytes = 0;
     int r = 0;
@@ -315,10 +349,10 @@ int km_spill_append(struct km_spill *s, const struct km_str *parts, size_t n, st
     if (at + bytes > s->max_bytes)
         return km_fail(err, KM_E_LIMIT, "the spill file '%s' has reached %llu bytes", s->path,
                        (unsigned long long)s->max_bytes);
-    if (!km_spill_is_there(s))
-        return km_fail(err, KM_E_SYSTEM, "the spill file '%s' was deleted", s->path);
+    if (km_spill_look(s) != KM_SPILL_THERE)
+        return km_fail(err, KM_E_SYSTEM, "the spill file '%s' was deleted or cut short", s->path);
     f.bytes = (uint32_t)bytes;
-    frame_sum(s, &f, parts, n, f.sum);
+    km_spill_frame_sum(&s->header, &f, parts, n, f.sum);
     for (size_t i = 0; r == 0 && i < n; i++) {
         r = write_all(s->fd, parts[i].p, parts[i].n, at);
         at += parts[i].n;
@@ -344,19 +378,44 @@ int64_t km_spill_last(const struct km_spill *s)
 
 int km_spill_read(struct km_spill *s, km_spill_frame_fn *each, void *ctx, struct km_err *err)
 {
-    char *buf = malloc(KM_SPILL_FRAME);
-    uint64_t at = sizeof s->header;
-    int64_t last = s->header.seq;
-    struct frame f;
-    int r = 0;
+    struct km_spill_frame f;
+    struct km_frames reader;
+    int r = begin_read(s->fd, &s->header, atomic_load(&s->end), &reader, err);
 
-    if (!buf)
-        return km_fail(err, KM_E_NOMEM, "store: out of memory");
-    while (r == 0 && next_frame(s, &at, &f, buf) && f.seq == last + 1) {
-        last = f.seq;
-        r = each(ctx, f.seq, km_str(buf, f.bytes), err);
-    }
-    free(buf);
+    if (r < 0)
+        return r;
+    while (r == 0 && km_frames_next(&reader, &f))
+        r = each(ctx, f.seq, km_str(reader.buf, f.bytes), err);
+    free(reader.buf);
+    return r;
+}
+
+struct copy {
+    struct km_spill *to;
+    int64_t n;
+};
+
+static int add_frame(void *ctx, int64_t seq, struct km_str bytes, struct km_err *err)
+{
+    struct copy *c = ctx;
+
+    c->n++;
+    if (seq <= c->to->last)
+        return 0;
+    c->to->last = seq - 1;
+    return km_spill_append(c->to, &bytes, 1, err);
+}
+
+int km_spill_copy(struct km_spill *from, struct km_spill *to, int64_t *ret_lost, struct km_err *err)
+{
+    struct copy c = { .to = to };
+    int r = km_spill_read(from, add_frame, &c, err);
+
+    if (r == 0)
+        r = km_spill_sync(to, err);
+    if (to->last < from->last)
+        to->last = from->last; /* of one that is lost: it is not given again */
+    *ret_lost = from->last - from->header.seq - c.n;
     return r;
 }
 
@@ -364,6 +423,7 @@ int km_spill_reset(struct km_spill *s, int64_t last_seq, struct km_err *err)
 {
     if (s->end == sizeof s->header && s->last >= last_seq)
         return 0;
+    s->missing = 0;
     return write_header(s, s->last > last_seq ? s->last : last_seq, err);
 }
 
@@ -372,9 +432,24 @@ uint64_t km_spill_bytes(const struct km_spill *s)
     return s->end - sizeof s->header;
 }
 
-bool km_spill_is_there(const struct km_spill *s)
+int64_t km_spill_missing(const struct km_spill *s)
 {
+    return s->missing;
+}
+
+int64_t km_spill_first(const struct km_spill *s)
+{
+    return s->header.seq + 1;
+}
+
+enum km_spill_state km_spill_look(const struct km_spill *s)
+{
+    uint64_t end = atomic_load(&s->end), reserved = atomic_load(&s->reserved);
     struct stat st;
 
-    return stat(s->path, &st) == 0 && st.st_dev == s->dev && st.st_ino == s->ino;
+    if (stat(s->path, &st) != 0)
+        return errno == ENOENT || errno == ENOTDIR ? KM_SPILL_GONE : KM_SPILL_THERE;
+    if (st.st_dev != s->dev || st.st_ino != s->ino)
+        return KM_SPILL_GONE;
+    return (uint64_t)st.st_size < (end > reserved ? end : reserved) ? KM_SPILL_CUT : KM_SPILL_THERE;
 }

@@ -13,7 +13,7 @@
 #define KM_STORE_SPILL_H
 
 #include "base/id.h"
-#include "base/str.h"
+#include "store/place.h"
 
 #define KM_SPILL_FRAME (128 * 1024) /* most bytes of one */
 #define KM_SPILL_FRAME_HEAD 48 /* bytes of the file that a frame takes besides its own */
@@ -21,10 +21,13 @@
 
 struct km_spill;
 
-/* Opens or makes it, and looks at what is in it.  A file of another store is moved aside:
- * ret_aside (at least 4,096 bytes) says where to, empty otherwise. */
+/* Opens or makes it, and looks at what is in it.  KM_E_EXISTS: another process uses it.  A file of
+ * another store is moved aside, and this one's put back if it was before: ret_aside (KM_PLACE_PATH
+ * bytes) says where to, empty otherwise.
+ * above: the frames of one that is made are numbered from there. */
 int km_spill_open(const char *path, const struct km_uuid *store_id, uint64_t max_bytes,
-                  struct km_spill **ret_spill, char *ret_aside, struct km_err *err) KM_MUST_USE;
+                  int64_t above, struct km_spill **ret_spill, char *ret_aside,
+                  struct km_err *err) KM_MUST_USE;
 struct km_spill *km_spill_close(struct km_spill *s); /* NULL is fine */
 
 /* bytes: at most KM_SPILL_FRAME, in parts.  Durable only after km_spill_sync().  KM_E_LIMIT: the
@@ -34,8 +37,7 @@ int km_spill_append(struct km_spill *s, const struct km_str *parts, size_t n,
 int km_spill_sync(struct km_spill *s, struct km_err *err) KM_MUST_USE;
 int64_t km_spill_last(const struct km_spill *s); /* number of the last frame, 0: none */
 
-/* Frames in their order, as long as they are whole: a torn one is the end.  each: negative stops,
- * and is returned. */
+/* The whole frames in their order.  each: negative stops, and is returned. */
 typedef int km_spill_frame_fn(void *ctx, int64_t seq, struct km_str bytes, struct km_err *err);
 int km_spill_read(struct km_spill *s, km_spill_frame_fn *each, void *ctx,
                   struct km_err *err) KM_MUST_USE;
@@ -51,6 +53,24 @@ int km_spill_reserve(struct km_spill *s, uint64_t least, uint64_t want,
 uint64_t km_spill_room(const struct km_spill *s); /* reserved and not written; any thread */
 
 uint64_t km_spill_bytes(const struct km_spill *s); /* in frames */
-bool km_spill_is_there(const struct km_spill *s); /* false: its file was deleted or replaced */
+int64_t km_spill_first(const struct km_spill *s); /* number that the first frame has or had */
+int64_t km_spill_missing(const struct km_spill *s); /* frames that are damaged: not read, lost */
+
+enum km_spill_state {
+    KM_SPILL_THERE,
+    KM_SPILL_GONE, /* its name is no file's, or another's */
+    KM_SPILL_CUT, /* and what was reserved is not */
+};
+enum km_spill_state km_spill_look(const struct km_spill *s); /* any thread */
+
+/* Gives the file another name (aside.h).  It stays open. */
+int km_spill_set_aside(struct km_spill *s, const char *kind, char ret_name[KM_PLACE_PATH],
+                       struct km_err *err) KM_MUST_USE;
+/* Is there one of this store that was moved aside, with frames above this number? */
+bool km_spill_find_aside(const struct km_spill *s, int64_t above, char ret_name[KM_PLACE_PATH]);
+/* What `to` does not have of the frames that can be read, under their numbers; durable.  *ret_lost:
+ * how many cannot. */
+int km_spill_copy(struct km_spill *from, struct km_spill *to, int64_t *ret_lost,
+                  struct km_err *err) KM_MUST_USE;
 
 #endif

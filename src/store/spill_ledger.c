@@ -201,13 +201,14 @@ static int read_all(struct km_spill *s, struct replay *p, struct km_err *err)
 }
 
 int km_spill_replay(struct km_spill *s, sqlite3 *db, struct km_apply *apply, int64_t upto,
-                    size_t *ret_n, struct km_err *err)
+                    size_t *ret_n, int64_t *ret_done, struct km_err *err)
 {
     struct replay p = { .db = db, .apply = apply, .upto = upto };
     int r = read_all(s, &p, err);
 
     *ret_n = p.n;
-    return r == 0 && km_spill_last(s) <= p.done ? km_spill_reset(s, p.done, err) : r;
+    *ret_done = p.done;
+    return r;
 }
 
 int km_spill_rehearse(struct km_spill *s, sqlite3 *db, struct km_apply *apply, struct km_err *err)

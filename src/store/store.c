@@ -5,7 +5,8 @@
  *     writer   the one writing connection and its thread        ops, ledgers -> commits
  *     readers  two threads with read-only connections           queries -> JSON
  *     imports  a ledger without a worker, for another process's records
- *     guard    is the file still there, and still a store?  What follows is outage's to say
+ *     lookout  are the files those that were opened?      guard   asks that, and reads what is in
+ *              them; what follows is outage's to say
  *     spill    what was acknowledged and cannot be committed
  *
  * Order matters when closing: readers first (they answer to loops that still run), then the
@@ -18,6 +19,7 @@
 #include "store/guard.h"
 #include "store/inside.h"
 #include "store/reader.h"
+#include "store/lookout.h"
 #include "store/writer.h"
 
 static int open_parts(struct km_store *store, bool handed_over, struct km_err *err)
@@ -28,6 +30,10 @@ static int open_parts(struct km_store *store, bool handed_over, struct km_err *e
         r = km_identity_check(&store->identity, &store->place, err);
     if (r == 0)
         r = km_place_prepare(&store->place, err);
+    if (r == 0)
+        r = km_place_hold(&store->place, err);
+    if (r == 0)
+        r = km_lookout_new(store, &store->lookout, err);
     if (r == 0)
         r = km_writer_new(store, handed_over, &store->writer, err);
     if (r == 0)
@@ -74,7 +80,7 @@ int km_store_open(const struct km_store_args *args, struct km_store **ret_store,
                  !store->strict && settings->unavailable != KM_STORE_UNAVAILABLE_SERVE);
     km_outage_init(&store->outage, store->strict, (enum km_store_unavailable)settings->unavailable);
     pthread_mutex_init(&store->lock, NULL);
-    store->place.lock_fd = -1;
+    store->place.lock_fd = store->place.hold_fd = -1;
     (void)snprintf(store->state_dir, sizeof store->state_dir, "%s",
                    args->state_dir ? args->state_dir : "");
     store->imports = km_ledger_new_import(store);
@@ -109,8 +115,9 @@ struct km_store *km_store_close(struct km_store *store)
     km_readers_free(store->readers);
     km_writer_free(store->writer);
     km_ledger_free(store->imports);
-    km_place_unlock(&store->place);
+    km_lookout_free(store->lookout);
     km_store_loaded(store);
+    km_place_done(&store->place); /* no connection is open any more */
     km_outage_done(&store->outage);
     km_room_done(&store->room);
     pthread_mutex_destroy(&store->lock);
@@ -188,10 +195,25 @@ static void tell_no_room(struct km_store *store, struct km_store_health *ret)
                    why);
 }
 
+/* All works, and calls that were answered are missing, or wait elsewhere. */
+static void tell_harm(struct km_store *store, struct km_store_health *ret)
+{
+    char text[400];
+    int64_t since = km_room_harmed_since(store, text);
+
+    if (!since || !ret->healthy)
+        return;
+    ret->name = "spill_damaged";
+    ret->since_us = since;
+    (void)snprintf(ret->reason, sizeof ret->reason, "the spill file was damaged");
+    (void)snprintf(ret->text, sizeof ret->text, "%s", text);
+}
+
 void km_store_health(struct km_store *store, struct km_store_health *ret)
 {
     km_outage_tell(&store->outage, ret);
     tell_no_room(store, ret);
+    tell_harm(store, ret);
     ret->spilled_bytes = atomic_load(&store->spilled_bytes);
 }
 

@@ -85,17 +85,20 @@ void km_store_sync(struct km_store *store, struct km_mailbox *reply, km_store_do
 bool km_store_healthy(const struct km_store *store); /* any thread */
 
 #define KM_STORE_REASON 160
+#define KM_STORE_TEXT 1024 /* it names several files */
 
 struct km_store_health {
     bool healthy;
     bool refusing, refusing_budgeted; /* new calls, of any key and of those with a budget */
     bool unspilled; /* the spill file cannot be written either */
-    const char *name; /* "healthy", "unspillable", "unwritable", "lost", "damaged" */
-    int64_t since_us; /* wall; 0: it is healthy */
+    /* "healthy", "unspillable", "unwritable", "lost", "damaged"; "spill_damaged": it is healthy,
+     * and there is something to say */
+    const char *name;
+    int64_t since_us; /* wall; 0: nothing is wrong */
     uint64_t refused; /* calls so far */
     uint64_t spilled_bytes; /* acknowledged, not in the store */
     char reason[KM_STORE_REASON]; /* for anybody: without a path */
-    char text[512]; /* for an operator: what happened, where, what to do */
+    char text[KM_STORE_TEXT]; /* for an operator: what happened, where, what to do */
 };
 void km_store_health(struct km_store *store, struct km_store_health *ret); /* any thread */
 uint64_t km_store_size_bytes(struct km_store *store);

@@ -26,6 +26,7 @@
 #include "base/time.h"
 #include "store/commit.h"
 #include "store/inside.h"
+#include "store/lookout.h"
 #include "sys/background.h"
 
 #define RETRY_MS 250
@@ -188,7 +189,6 @@ static void keep_aside(struct km_writer *w, struct km_op *ops)
     if (w->rescued)
         return;
     w->rescued = true;
-    sqlite3_db_config(w->commit.db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     if (km_outage_kind(&w->store->outage) == KM_OUTAGE_LOST)
         km_commit_rescue(&w->commit);
 }
@@ -228,28 +228,11 @@ static void forward_all(struct km_writer *w)
         w->pending_end = &w->pending;
 }
 
-/* The connection may be the last that reaches what the file held: the guard, which looks twice a
- * second, may not have seen yet that the name is gone or another file's. */
-static void look_before_release(struct km_writer *w)
-{
-    struct km_store *store = w->store;
-    char text[512];
-    int moved = 0;
-
-    if (!w->commit.db || km_outage_final(&store->outage) ||
-        sqlite3_file_control(w->commit.db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) != SQLITE_OK ||
-        !moved)
-        return;
-    (void)snprintf(text, sizeof text,
-                   "The store '%.200s' was deleted or replaced. Until a restart nothing more is "
-                   "written to it; what calls cost goes to '%.100s'.",
-                   store->place.path, store->spill_path);
-    km_store_lose(store, KM_OUTAGE_LOST, "was deleted or replaced", text);
-}
-
 static int release(struct km_writer *w, struct km_err *err)
 {
-    look_before_release(w);
+    /* The connection may be the last that reaches what the files held, and the guard, which looks
+     * twice a second, may not have seen yet that they are gone. */
+    km_lookout_look(w->store->lookout);
     if (km_outage_final(&w->store->outage))
         return km_outage_fail(&w->store->outage, err);
     if (w->commit.failed && (w->pending || w->commit.behind))
@@ -268,7 +251,9 @@ static int take_back(struct km_writer *w, struct km_err *err)
 
     if (w->commit.db || r < 0)
         return r;
-    r = km_commit_open(&w->commit, true, err);
+    r = km_place_hold(&w->store->place, err);
+    if (r == 0)
+        r = km_commit_open(&w->commit, true, err);
     if (r == 0) {
         atomic_fetch_add(&w->store->turns, 1);
         km_writer_wake(w, true); /* for what gathered meanwhile */
@@ -437,6 +422,8 @@ static void *run(void *arg)
         pthread_mutex_unlock(&w->lock);
 
         take_ledgers(w, all);
+        if (stop && w->commit.db)
+            km_lookout_look(w->store->lookout); /* nobody looks after it */
         if (!w->commit.db) {
             refuse(ops);
             forward_all(w);

@@ -311,8 +311,19 @@ def unlink_all(db):
             os.unlink(name)
 
 
+def log_of(db):
+    return pathlib.Path(f"{db}-wal")
+
+
+def halve_log(db):
+    os.truncate(log_of(db), log_of(db).stat().st_size // 2)
+
+
 HARM = {"unlink": (lambda db: db.unlink(), "deleted"), "unlink-all": (unlink_all, "deleted"),
-        "log": (lambda db: pathlib.Path(f"{db}-wal").unlink(), "deleted"),
+        "log": (lambda db: log_of(db).unlink(), "deleted"),
+        "log-empty": (lambda db: os.truncate(log_of(db), 0), "cut short"),
+        "log-half": (halve_log, "cut short"),
+        "log-overwrite": (lambda db: overwrite(log_of(db)), "overwritten"),
         "replace": (replace, "replaced"), "truncate": (truncate, "cut short"),
         "empty": (lambda db: os.truncate(db, 0), "cut short"), "overwrite": (overwrite, "damaged")}
 
@@ -360,6 +371,156 @@ def test_damage_without_a_trace_is_found_by_the_check(new_gateway):
     os.utime(db, ns=(before.st_atime_ns, before.st_mtime_ns))
     assert unready(gateway)["detail"] == "the store is damaged"
     gateway.kill()
+
+
+@pytest.mark.parametrize("harm", ["log-empty", "log-half"])
+def test_a_log_that_grows_back_over_the_cut_is_seen(new_gateway, harm):
+    """SQLite goes on writing where it was: a moment later the file is as long as before."""
+    gateway = new_gateway()
+    db = gateway.folder / "state" / "kanmon.db"
+    key = gateway.new_key(max_budget=1000)
+    for _ in range(20):
+        assert gateway.chat(key=key).status == 200
+    settled(gateway)
+    before = log_of(db).stat().st_size
+    HARM[harm][0](db)
+    answered = 20
+    while log_of(db).stat().st_size < before and readiness(gateway).status == 200:
+        answered += gateway.chat(key=key).status == 200
+    assert "the store's write-ahead log was cut short" in unready(gateway)["detail"]
+    for _ in range(3):
+        assert gateway.chat().status == 200
+        answered += 1
+    gateway.stop()
+    # The pages that SQLite still had in memory make a copy; else there is the last checkpoint.
+    copies = glob.glob(f"{db}.rescued-*")
+    for name in glob.glob(f"{db}-*"):
+        os.unlink(name)
+    if copies:
+        os.rename(copies[0], db)
+    gateway.start(words=["--port", gateway.port, *([] if copies else ["--new-store"])])
+    assert readiness(gateway).status == 200
+    if copies:
+        assert booked(gateway) == answered
+
+
+def test_an_end_right_after_the_log_was_cut_is_not_silent(new_gateway):
+    gateway = new_gateway()
+    db = gateway.folder / "state" / "kanmon.db"
+    for _ in range(3):
+        assert gateway.chat().status == 200
+    settled(gateway)
+    os.truncate(log_of(db), 0)
+    gateway.stop()
+    assert "store.lost" in gateway.log.read_text()
+    check = sqlite3.connect(db)
+    assert check.execute("PRAGMA quick_check").fetchall() == [("ok",)]
+    check.close()
+
+
+def test_a_second_gateway_is_kept_out_without_the_lock_s_file(new_gateway):
+    gateway = new_gateway()
+    db = gateway.folder / "state" / "kanmon.db"
+    lock = pathlib.Path(f"{db}.lock")
+    other = new_gateway(f"  store: 'sqlite:{db}'", start=False)
+    lock.unlink()
+    words = "serve", "--config", other.config, "--port", other.port
+    end = other.command(*words)
+    assert end.returncode and "in use by" in end.stderr, end  # a byte, or the lock made again
+    lock.unlink(missing_ok=True)
+    wait_until(lambda: lock.exists() and lock.read_text().strip() == str(gateway.process.pid),
+               what="the lock to be made again")
+    end = other.command(*words)
+    assert end.returncode and "in use by process" in end.stderr, end
+    assert gateway.chat().status == 200
+
+
+def said_of_spill(gateway, word):
+    wait_until(lambda: re.search(f"store.spill.*{word}", gateway.log.read_text()),
+               what=f"the log to say '{word}'")
+
+
+@pytest.mark.parametrize("harm", ["unlink", "cut"])
+def test_a_spill_file_that_is_gone_is_made_again_at_once(new_gateway, harm):
+    gateway = new_gateway()
+    spill = gateway.folder / "state" / "store.spill"
+    size = spill.stat().st_size
+    if harm == "unlink":
+        spill.unlink()
+    else:
+        os.truncate(spill, 0)
+    said_of_spill(gateway, "made again")  # nobody calls
+    assert spill.stat().st_size == size and spill.stat().st_blocks * 512 >= size
+    assert readiness(gateway).status == 200
+    assert gateway.chat().status == 200
+
+
+def test_a_spill_file_deleted_while_it_has_all_there_is_loses_nothing(new_gateway):
+    gateway = new_gateway("  store_unavailable: serve")
+    db = gateway.folder / "state" / "kanmon.db"
+    spill = db.with_name("store.spill")
+    assert gateway.chat().status == 200
+    settled(gateway)
+    db.unlink()
+    unready(gateway)
+    answered = [gateway.chat().header("x-litellm-call-id") for _ in range(20)]
+    spill_last(gateway, spill)
+    spill.unlink()
+    said_of_spill(gateway, "made again")
+    copy, = wait_until(lambda: glob.glob(f"{db}.rescued-*"), what="the copy")
+    gateway.kill()
+    for name in glob.glob(f"{db}-*"):
+        os.unlink(name)
+    os.rename(copy, db)
+    gateway.start()
+    assert not set(answered) - {row["request_id"] for row in gateway.spend_logs()}
+    assert booked(gateway) == 22
+
+
+def test_one_wrong_bit_of_the_spill_file_costs_one_frame(new_gateway, disk, upstream):
+    gateway = new_gateway(config=config_text(upstream, disk / "state",
+                                             "  store_unavailable: serve"))
+    spill = disk / "state" / "store.spill"
+    filler = fill(disk)
+    answered = 0
+    while readiness(gateway).status == 200:
+        answered += gateway.chat().status == 200
+    for _ in range(50):
+        assert gateway.chat().status == 200
+    spill_last(gateway, spill)
+    gateway.kill()
+    filler.unlink()
+    frames = [m.start() for m in re.finditer(b"FSMK", spill.read_bytes())]
+    with spill.open("r+b") as f:
+        f.seek(frames[len(frames) // 2] + 60)
+        byte = f.read(1)[0] ^ 1
+        f.seek(-1, os.SEEK_CUR)
+        f.write(bytes([byte]))
+    gateway.start()
+    said_of_spill(gateway, f"1 of its [0-9]+ frames cannot be read")
+    assert booked(gateway) >= answered + 51 - 20  # one frame has the calls of a quarter second
+    assert glob.glob(f"{spill}.damaged-*")
+    said = gateway.command("doctor", "--config", gateway.config, "--no-network").stdout
+    assert "1 of its" in said and "damaged" in said, said
+    assert "1 of its" in gateway.command("status", "--config", gateway.config).stdout
+    metrics = gateway.call("GET", "/metrics").body.decode()
+    assert 'kanmon_store_fault{fault="spill_damaged"} 1' in metrics
+    assert readiness(gateway).status == 200
+    assert gateway.chat().status == 200
+
+
+def test_two_gateways_do_not_share_a_spill_file(new_gateway, tmp_path):
+    spill = tmp_path / "both.spill"
+    first = new_gateway(f"  store_spill: {spill}")
+    second = new_gateway(f"  store_spill: {spill}", start=False)
+    second.start(wait=False)
+    wait_until(lambda: answers(second), what="an answer")
+    assert "spill file" in unready(second)["detail"]
+    said_of_spill(second, "in use by another gateway")
+    assert readiness(first).status == 200
+    assert first.chat().status == 200 and second.chat().status == 503
+    assert not glob.glob(f"{spill}.*")
+    second.stop()
 
 
 @pytest.mark.parametrize("harm", ["unlink", "unlink-all", "replace"])

@@ -95,6 +95,33 @@ static void a_second_process_is_told_who_writes(void **state)
     place_done(&p);
 }
 
+/* Its lock's name may be deleted; the store's own byte keeps the second one out. */
+static void a_second_process_is_kept_out_when_the_lock_was_deleted(void **state)
+{
+    struct km_store *second = NULL;
+    struct place p;
+    struct km_err err;
+    char lock[128];
+
+    (void)state;
+    place_init(&p);
+    place_open(&p);
+    (void)snprintf(lock, sizeof lock, "%s.lock", p.db);
+    assert_int_equal(unlink(lock), 0);
+    {
+        const struct km_store_args args = { .settings = &p.settings, .state_dir = p.dir };
+
+        assert_int_equal(km_store_open(&args, &second, &err), KM_E_EXISTS);
+    }
+    assert_non_null(strstr(err.text, "in use by"));
+    for (int i = 0; i < 100 && access(lock, F_OK) != 0; i++)
+        (void)usleep(20000);
+    assert_int_equal(access(lock, F_OK), 0); /* and the lock is made again */
+    place_close(&p);
+    place_open(&p);
+    place_done(&p);
+}
+
 /* What must be refused stays as it is, byte for byte. */
 static void refuses(struct place *p, const char *content, size_t n, const char *words)
 {
@@ -302,6 +329,7 @@ int main(void)
         cmocka_unit_test(a_new_store_is_private_and_complete),
         cmocka_unit_test(opening_again_migrates_nothing_and_keeps_all),
         cmocka_unit_test(a_second_process_is_told_who_writes),
+        cmocka_unit_test(a_second_process_is_kept_out_when_the_lock_was_deleted),
         cmocka_unit_test(a_file_that_is_no_store_is_named_and_kept),
         cmocka_unit_test(a_database_of_another_program_is_named_and_kept),
         cmocka_unit_test(a_truncated_store_is_named_and_kept),

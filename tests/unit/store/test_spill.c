@@ -22,7 +22,7 @@ static void spill_open(struct spilled *t)
 {
     struct km_err err = { 0 };
 
-    if (km_spill_open(t->path, &t->store, MOST_BYTES, &t->s, t->aside, &err) < 0)
+    if (km_spill_open(t->path, &t->store, MOST_BYTES, 0, &t->s, t->aside, &err) < 0)
         fail_msg("%s", err.text);
 }
 
@@ -96,12 +96,13 @@ static void what_was_spilled_is_there_after_a_start(void **state)
     spill_done(&t);
 }
 
-/* Cut at any byte, or with any byte wrong: the frames before it are there, none is made up. */
-static void a_file_that_is_torn_anywhere_has_what_came_before(void **state)
+/* Cut at any byte: the frames before it are there.  With any byte wrong: all others are, and that
+ * one is missing is known.  None is made up. */
+static void a_file_that_is_torn_anywhere_has_all_that_is_whole(void **state)
 {
     struct spilled t;
     static char whole[4096];
-    size_t size;
+    size_t size, found;
     FILE *f;
 
     (void)state;
@@ -126,10 +127,16 @@ static void a_file_that_is_torn_anywhere_has_what_came_before(void **state)
             }
             assert_int_equal(fclose(f), 0);
             spill_open(&t);
-            assert_true(count(&t) < 5);
+            found = count(&t);
+            assert_true(cut ? found < 5 : found == 4);
+            if (!cut)
+                assert_int_equal(km_spill_missing(t.s), 1);
             put(&t, 9); /* and it goes on behind them */
-            assert_true(count(&t) >= 1);
+            assert_int_equal(count(&t), found + 1);
             assert_int_equal(t.last, km_spill_last(t.s));
+            t.s = km_spill_close(t.s);
+            spill_open(&t);
+            assert_int_equal(count(&t), found + 1);
         }
     }
     spill_done(&t);
@@ -193,6 +200,112 @@ static void it_is_bounded_and_tells_when_it_was_deleted(void **state)
     spill_done(&t);
 }
 
+/* The remains of frames before the file was emptied are no damage, nor is their number. */
+static void an_emptied_file_has_no_damage(void **state)
+{
+    struct spilled t;
+
+    (void)state;
+    spill_init(&t);
+    for (size_t n = 1; n <= 20; n++)
+        put(&t, n);
+    for (size_t n = 0; n < 30; n++) {
+        assert_int_equal(km_spill_reset(t.s, 20, NULL), 0);
+        put(&t, n);
+        t.s = km_spill_close(t.s);
+        spill_open(&t);
+        assert_int_equal(count(&t), 1);
+        assert_int_equal(km_spill_missing(t.s), 0);
+    }
+    spill_done(&t);
+}
+
+static void it_is_one_process_s_at_a_time(void **state)
+{
+    struct km_spill *second = NULL;
+    struct km_err err = { 0 };
+    struct km_uuid other;
+    struct spilled t;
+    char aside[4096];
+
+    (void)state;
+    spill_init(&t);
+    put(&t, 3);
+    memset(other.b, 9, sizeof other.b);
+    assert_int_equal(km_spill_open(t.path, &other, MOST_BYTES, 0, &second, aside, &err),
+                     KM_E_EXISTS);
+    assert_non_null(strstr(err.text, "in use by another gateway"));
+    assert_string_equal(aside, "");
+    put(&t, 4);
+    assert_int_equal(count(&t), 2);
+    assert_int_equal(km_spill_look(t.s), KM_SPILL_THERE);
+    spill_done(&t);
+}
+
+/* Two stores take turns in one folder, more often than once a second: no file is lost, and each
+ * finds its own again. */
+static void stores_that_take_turns_find_their_own(void **state)
+{
+    struct spilled t;
+    char names[3][4096];
+
+    (void)state;
+    spill_init(&t);
+    for (uint8_t store = 7; store < 10; store++) {
+        t.s = km_spill_close(t.s);
+        memset(t.store.b, store, sizeof t.store.b);
+        spill_open(&t);
+        assert_int_equal(count(&t), 0);
+        for (size_t n = 0; n < store; n++)
+            put(&t, n);
+        memcpy(names[store - 7], t.aside, sizeof t.aside);
+    }
+    for (uint8_t store = 7; store < 10; store++) {
+        t.s = km_spill_close(t.s);
+        memset(t.store.b, store, sizeof t.store.b);
+        spill_open(&t);
+        assert_int_equal(count(&t), store);
+        assert_false(km_spill_find_aside(t.s, 0, names[0]));
+    }
+    (void)snprintf(t.aside, sizeof t.aside, "rm %s.other-*", t.path);
+    assert_int_equal(system(t.aside), 0);
+    t.aside[0] = 0;
+    spill_done(&t);
+}
+
+static void one_that_was_deleted_or_cut_is_known_and_can_be_copied(void **state)
+{
+    struct km_spill *old;
+    struct spilled t;
+    int64_t lost;
+
+    (void)state;
+    spill_init(&t);
+    for (size_t n = 1; n <= 5; n++)
+        put(&t, n);
+    assert_int_equal(km_spill_look(t.s), KM_SPILL_THERE);
+    assert_int_equal(unlink(t.path), 0);
+    assert_int_equal(km_spill_look(t.s), KM_SPILL_GONE);
+    old = t.s;
+    spill_open(&t);
+    assert_int_equal(km_spill_copy(old, t.s, &lost, NULL), 0);
+    assert_int_equal(lost, 0);
+    km_spill_close(old);
+    assert_int_equal(count(&t), 5);
+    assert_int_equal(km_spill_last(t.s), 5);
+    assert_int_equal(truncate(t.path, 80 + 2 * 48 + 3), 0); /* two frames */
+    assert_int_equal(km_spill_look(t.s), KM_SPILL_CUT);
+    old = t.s;
+    assert_int_equal(unlink(t.path), 0);
+    spill_open(&t);
+    assert_int_equal(km_spill_copy(old, t.s, &lost, NULL), 0);
+    assert_int_equal(lost, 3);
+    km_spill_close(old);
+    assert_int_equal(count(&t), 2);
+    assert_int_equal(km_spill_last(t.s), 5);
+    spill_done(&t);
+}
+
 /* A hole in the file is no room: a full disk could refuse to fill it. */
 static void what_is_reserved_has_its_blocks(void **state)
 {
@@ -224,9 +337,13 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_spilled_is_there_after_a_start),
-        cmocka_unit_test(a_file_that_is_torn_anywhere_has_what_came_before),
+        cmocka_unit_test(a_file_that_is_torn_anywhere_has_all_that_is_whole),
         cmocka_unit_test(an_emptied_file_shows_nothing_of_before),
         cmocka_unit_test(a_file_of_another_store_is_kept_and_not_read),
+        cmocka_unit_test(an_emptied_file_has_no_damage),
+        cmocka_unit_test(it_is_one_process_s_at_a_time),
+        cmocka_unit_test(stores_that_take_turns_find_their_own),
+        cmocka_unit_test(one_that_was_deleted_or_cut_is_known_and_can_be_copied),
         cmocka_unit_test(what_is_reserved_has_its_blocks),
         cmocka_unit_test(it_is_bounded_and_tells_when_it_was_deleted),
     };
