@@ -29,10 +29,13 @@
 
 #define KEY 6 /* characters by which values are found */
 #define BUCKETS 4096
-#define STRIDE (KEY - 2) /* places between two looks, of three characters each */
+#define LOOK 4 /* characters that a hint is made of */
+#define STRIDE_LEAST (KEY - LOOK + 1) /* places between two looks: a value has KEY at least */
+#define STRIDE_MOST 24
 #define HINT_BITS 17
 #define LINE_LEAST 16 /* of a value of several lines */
 #define TAIL_LEAST 8 /* of a value at the end of a text that was cut there */
+#define DOTS 3 /* bytes by which such a text says so, at most */
 
 struct value {
     struct value *next; /* in its bucket */
@@ -46,6 +49,8 @@ struct km_veil {
     pthread_rwlock_t lock;
     /* Set before a value can be sent anywhere, and never cleared: one too many costs a look. */
     _Atomic uint64_t hints[(1 << HINT_BITS) / 64];
+    _Atomic size_t
+        stride; /* places between two looks: one falls into the shortest value there was */
     struct value *heads[BUCKETS];
     struct km_list values[2]; /* of the configuration; passing */
     size_t bytes[2];
@@ -61,6 +66,8 @@ struct km_veil *km_veil_new(void)
     }
     for (size_t i = 0; v && i < 2; i++)
         km_list_init(&v->values[i]);
+    if (v)
+        atomic_init(&v->stride, STRIDE_MOST);
     return v;
 }
 
@@ -95,24 +102,31 @@ static unsigned bucket_of(const char key[KEY])
     return (h ^ h >> 13) % BUCKETS;
 }
 
-/* Where the hint of these three characters stands. */
+/* Where the hint of the characters at p stands. */
 static uint32_t hint_at(const char *p)
 {
-    uint32_t three = (uint32_t)(unsigned char)p[0] | (uint32_t)(unsigned char)p[1] << 8 |
-                     (uint32_t)(unsigned char)p[2] << 16;
+    uint32_t look;
 
-    return three * 2654435761u >> (32 - HINT_BITS);
+    memcpy(&look, p, LOOK);
+    return look * 2654435761u >> (32 - HINT_BITS);
 }
 
 static void add_hints(struct km_veil *v, struct km_str value)
 {
-    for (size_t i = 0; i < STRIDE; i++) {
+    size_t stride = value.n - LOOK + 1;
+
+    if (stride > STRIDE_MOST)
+        stride = STRIDE_MOST;
+    for (size_t i = 0; i < stride; i++) {
         uint32_t at = hint_at(value.p + i);
 
         atomic_fetch_or_explicit(&v->hints[at / 64], UINT64_C(1) << at % 64, memory_order_relaxed);
     }
+    if (stride < atomic_load_explicit(&v->stride, memory_order_relaxed))
+        atomic_store_explicit(&v->stride, stride, memory_order_relaxed); /* under the lock */
 }
 
+/* x is in no list any more. */
 static void forget(struct km_veil *v, struct value *x)
 {
     struct value **at = &v->heads[bucket_of(x->p)];
@@ -120,7 +134,6 @@ static void forget(struct km_veil *v, struct value *x)
     while (*at != x)
         at = &(*at)->next;
     *at = x->next;
-    km_list_remove(&x->link);
     v->bytes[x->passing] -= x->n;
     value_free(x);
 }
@@ -140,7 +153,6 @@ static bool refresh(struct km_veil *v, struct km_str s, bool passing)
 
 static void add_locked(struct km_veil *v, struct km_str s, bool passing)
 {
-    size_t most = passing ? KM_VEIL_BYTES / 4 : KM_VEIL_BYTES;
     unsigned b = bucket_of(s.p);
     struct value *x = refresh(v, s, passing) ? NULL : malloc(sizeof *x + s.n);
 
@@ -152,8 +164,18 @@ static void add_locked(struct km_veil *v, struct km_str s, bool passing)
     v->heads[b] = x;
     km_list_push(&v->values[passing], &x->link);
     v->bytes[passing] += s.n;
-    while (v->bytes[passing] > most && v->values[passing].next != &x->link)
-        forget(v, KM_CONTAINER(v->values[passing].next, struct value, link));
+}
+
+/* The oldest make room, but for the newest. */
+static void make_room(struct km_veil *v, bool passing)
+{
+    struct km_list *all = &v->values[passing];
+    size_t most = passing ? KM_VEIL_BYTES / 4 : KM_VEIL_BYTES;
+
+    pthread_rwlock_wrlock(&v->lock);
+    while (v->bytes[passing] > most && all->next->next != all)
+        forget(v, KM_CONTAINER(km_list_pop(all), struct value, link));
+    pthread_rwlock_unlock(&v->lock);
 }
 
 static void add_one(struct km_veil *v, struct km_str s, bool passing)
@@ -182,21 +204,38 @@ static void add_lines(struct km_veil *v, struct km_str s, bool passing)
     }
 }
 
-static void add(struct km_veil *v, struct km_str secret, bool passing)
+/* As an Authorization of Basic has it, and as URLs do. */
+static void add_base64(struct km_veil *v, struct km_str secret, bool passing)
 {
     struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(KM_VEIL_BYTES);
+    bool same = true;
 
+    km_buf_base64(&b, secret);
+    while (b.n && b.p[b.n - 1] == '=')
+        b.n--;
+    add_one(v, km_buf_view(&b), passing);
+    for (size_t i = 0; i < b.n; i++)
+        if (b.p[i] == '+' || b.p[i] == '/') {
+            b.p[i] = b.p[i] == '+' ? '-' : '_';
+            same = false;
+        }
+    if (!same)
+        add_one(v, km_buf_view(&b), passing);
+    if (b.p)
+        explicit_bzero(b.p, b.n);
+}
+
+static void add(struct km_veil *v, struct km_str secret, bool passing)
+{
     if (!v)
         return;
     add_one(v, secret, passing);
-    if (secret.n < 8)
-        return;
-    if (km_str_chr(secret, '\n') < secret.n || km_str_find(secret, KM_STR("\\n")) < secret.n)
-        add_lines(v, secret, passing);
-    km_buf_base64(&b, km_str_trim(secret)); /* Authorization: Basic */
-    add_one(v, km_buf_view(&b), passing);
-    if (b.p)
-        explicit_bzero(b.p, b.n);
+    if (secret.n >= 8) {
+        if (km_str_chr(secret, '\n') < secret.n || km_str_find(secret, KM_STR("\\n")) < secret.n)
+            add_lines(v, secret, passing);
+        add_base64(v, km_str_trim(secret), passing);
+    }
+    make_room(v, passing);
 }
 
 void km_veil_add(struct km_veil *v, struct km_str secret)
@@ -411,16 +450,27 @@ bool km_veil_cut(struct km_veil *v, struct km_str text, struct km_buf *out)
     return cut_locked(v, text, true, out);
 }
 
+static bool is_hinted(const struct km_veil *v, const char *p)
+{
+    uint32_t at = hint_at(p);
+
+    return atomic_load_explicit(&v->hints[at / 64], memory_order_relaxed) >> at % 64 & 1;
+}
+
 bool km_veil_may_hold(const struct km_veil *v, struct km_str text)
 {
+    const size_t stride = atomic_load_explicit(&v->stride, memory_order_relaxed);
+    size_t i = stride - 1;
+
     if (text.n < KM_VEIL_LEAST)
         return false;
-    for (size_t i = STRIDE - 1; i + 3 <= text.n; i += STRIDE) {
-        uint32_t at = hint_at(text.p + i);
-
-        if (atomic_load_explicit(&v->hints[at / 64], memory_order_relaxed) >> at % 64 & 1)
+    for (; i + LOOK + DOTS <= text.n; i += stride)
+        if (is_hinted(v, text.p + i))
             return true;
-    }
+    /* Behind the last look stands less than the shortest value: it may be the beginning of one. */
+    for (i = i - stride + STRIDE_LEAST; i + LOOK <= text.n; i += STRIDE_LEAST)
+        if (is_hinted(v, text.p + i))
+            return true;
     return memchr(text.p, '\\', text.n) || memchr(text.p, '%', text.n);
 }
 

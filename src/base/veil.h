@@ -4,7 +4,8 @@
  * An upstream may repeat in an error what it was sent.  What it says leaves through a veil:
  *
  *     by value    the credentials the veil was told of, whole or from the end of a text that was
- *                 cut there, also with the escapes of JSON and URLs, and their base64
+ *                 cut there, also with the escapes of JSON and URLs, and their base64 in both
+ *                 alphabets, padded or not
  *     by form     what looks like one: "Bearer ...", "sk-...", AWS's, GitHub's, Slack's and
  *                 Google's keys, JWTs, private keys, the password of a URL
  *

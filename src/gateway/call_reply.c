@@ -207,7 +207,7 @@ void km_call_reply(struct km_call *call)
         km_exchange_abort(call->x);
     else if (call->kind->reply && call->kind->reply(call))
         return;
-    else if (call->streaming)
+    else if (call->streaming && !(call->cut && km_exchange_take_back(call->x)))
         end_stream(call);
     else if (call->failed)
         reply_failure(call);

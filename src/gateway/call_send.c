@@ -121,13 +121,7 @@ static bool good(const struct km_call *call, int status)
 /* A head, until its body is here too. */
 void km_call_keep_head(struct km_call *call, const struct km_headers *h)
 {
-    struct km_header *v = km_arena_alloc(&call->arena, h->n * sizeof *v);
-
-    for (size_t i = 0; v && i < h->n; i++) {
-        v[i].name = km_arena_str(&call->arena, h->v[i].name);
-        v[i].value = km_arena_str(&call->arena, h->v[i].value);
-    }
-    call->refusal = (struct km_headers){ v, v ? h->n : 0 };
+    call->refusal = km_headers_copy(&call->arena, h);
 }
 
 static void on_head(void *ctx, const struct km_response *response)

@@ -6,6 +6,8 @@
  * next, and a client that reads slowly pauses its upstream.
  */
 #include "gateway/answers.h"
+
+#include "base/veil.h"
 #include "gateway/objects/made.h"
 #include "gateway/translate.h"
 #include "gateway/veil.h"
@@ -15,6 +17,8 @@
 
 #define SCRATCH_BYTES (64 * 1024 * 1024)
 #define UP_HEAD_BYTES (64 * 1024)
+#define BARE_MOST 11  /* "data: ", and two line ends */
+#define NAMED_MOST 19 /* the same with "event: " and a third */
 /* What every OpenAI-compatible upstream speaks. */
 #define OPENAI_WIRES ((unsigned)(KM_WIRE_CHAT | KM_WIRE_COMPLETION | KM_WIRE_EMBEDDING))
 
@@ -340,14 +344,15 @@ void km_call_answer_head(struct km_call *call, const struct km_response *respons
 {
     struct km_buf *b = &call->w->scratch;
     bool own_limits = call->room.limit_requests >= 0 || call->room.limit_tokens >= 0;
+    bool clear = km_veil_is_clear(call->w->gw->veil, &response->headers);
 
     km_buf_reset(b);
     for (size_t i = 0; i < response->headers.n && b->n < UP_HEAD_BYTES; i++) {
         const struct km_header *h = &response->headers.v[i];
-        struct km_str value;
+        struct km_str value = h->value;
 
         if (not_for_client(h->name) ||
-            !km_veil_field(call->w->gw->veil, &call->arena, h, false, &value))
+            (!clear && !km_veil_field(call->w->gw->veil, &call->arena, h, false, &value)))
             continue;
         km_buf_str(b, KM_STR("llm_provider-"));
         km_buf_str(b, h->name);
@@ -365,25 +370,44 @@ void km_call_answer_head(struct km_call *call, const struct km_response *respons
     call->up_coding = coding_of(call, response);
 }
 
-/* What went well goes on as it came; an event that says what failed passes the veil. */
+/* Data that was content, and nothing beside it but its name. */
+static bool is_bare(const struct km_call *call, const struct km_sse_event *event)
+{
+    size_t beside = event->raw.n - event->data.n;
+
+    return beside <= BARE_MOST ||
+           (beside <= event->type.n + NAMED_MOST &&
+            !(call->w->gw->veil && km_veil_may_hold(call->w->gw->veil, event->type)));
+}
+
+/* What stands in the scratch from `before` on is no piece of an answer. */
+static void veil_event(struct km_call *call, size_t before)
+{
+    struct km_buf *out = &call->w->scratch, cut KM_CLEANUP(km_buf_done) = KM_BUF(SCRATCH_BYTES);
+    struct km_str said = km_str_skip(km_buf_view(out), before);
+
+    if (call->stream.error ? !km_veil_cut(call->w->gw->veil, said, &cut)
+                           : !km_veil_event(call->w->gw->veil, said, &cut))
+        return;
+    out->n = before;
+    km_buf_str(out, km_buf_view(&cut));
+    out->failed = out->failed || km_buf_failed(&cut);
+}
+
+/* What went well goes on as it came; the rest passes the veil. */
 static int relay_event(struct km_call *call, const struct km_sse_event *event, struct km_err *err)
 {
     struct km_buf *out = &call->w->scratch;
+    struct km_llm_stream *s = &call->stream;
     size_t before = out->n;
-    uint64_t written = call->stream.text_bytes;
-    int r = call->api->event(&call->stream, event, out, err);
-    struct km_str said, cut;
+    uint64_t written = s->text_bytes, events = s->events;
+    int r = call->api->event(s, event, out, err);
 
-    if (call->stream.text_bytes != written) /* as most events */
-        return r;
-    said = km_str_skip(km_buf_view(out), before);
-    if (!call->stream.error && !km_veil_tells_failure(said))
-        return r;
-    cut = km_veil_str(call->w->gw->veil, call->stream.scratch, said);
-    if (cut.p != said.p) {
-        out->n = before;
-        km_buf_str(out, cut);
-    }
+    if (out->n == before || (s->text_bytes != written && !s->error && is_bare(call, event)))
+        return r; /* as most events */
+    if (s->error || s->events == events || !is_bare(call, event) ||
+        km_veil_tells_failure(km_str_skip(km_buf_view(out), before)))
+        veil_event(call, before);
     return r;
 }
 
@@ -529,8 +553,11 @@ static int complete_any(struct km_call *call, struct km_err *err)
 
 static int complete(struct km_call *call, struct km_err *err)
 {
-    int r = complete_any(call, err);
+    int r;
 
+    if (!call->relaying && !call->tr && call->api->wire == KM_WIRE_RESPONSES)
+        km_veil_whole(call, KM_STR("application/json")); /* it has its error beside its output */
+    r = complete_any(call, err);
     if (r == 0 && call->api == &km_api_responses && !call->streaming && call->nparts)
         km_answers_keep(call, km_arena_cat(&call->arena, call->parts, call->nparts));
     else if (r == 0 && (call->api->wire == KM_WIRE_MESSAGES || call->req.names_audio) &&

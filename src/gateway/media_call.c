@@ -241,6 +241,7 @@ static int complete(struct km_call *call, struct km_err *err)
         return 0;
     if (call->up_coding.n)
         return km_call_compressed(call, err);
+    km_veil_whole(call, call->up_type);
     if (km_str_istarts(call->up_type, KM_STR("application/json")))
         km_media_answer(row_of(call), km_buf_view(&call->answer), &call->media->said);
     km_call_one_part(call, km_buf_view(&call->answer));

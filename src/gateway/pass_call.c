@@ -134,7 +134,7 @@ static void on_head(struct km_call *call, const struct km_response *response)
         km_call_fail(call, &ignored);
         return;
     }
-    if (response->status >= 400)
+    if (response->status >= 300)
         km_veil_add_head(call->w->gw->veil, call->out.head, true);
     km_buf_reset(b);
     for (size_t i = 0; i < response->headers.n; i++) {

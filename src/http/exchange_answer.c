@@ -89,6 +89,12 @@ static void finish(struct km_exchange *x, bool keep)
 
 /* --- refusals --- */
 
+/* A redirect is one, too: its body repeats what the upstream was sent as well as any other. */
+static bool is_refusal(int status)
+{
+    return status >= 300 && status != 304;
+}
+
 /* A body with the marks, which may be longer than it. */
 static struct km_str veiled(struct km_exchange *x, struct km_str body, struct km_buf *out)
 {
@@ -100,7 +106,8 @@ static struct km_str veiled(struct km_exchange *x, struct km_str body, struct km
 /* Its body has to be seen whole before any of it leaves. */
 static bool gathers(struct km_exchange *x, int status, struct km_str head)
 {
-    if (status < 400 || !x->conn->server->args.veil || km_str_eq(x->request.method, KM_STR("HEAD")))
+    if (!is_refusal(status) || !x->conn->server->args.veil ||
+        km_str_eq(x->request.method, KM_STR("HEAD")))
         return false;
     x->refusal_head = km_arena_str(&x->arena, head);
     if (x->refusal_head.n != head.n)
@@ -125,7 +132,7 @@ void km_exchange_respond(struct km_exchange *x, int status, struct km_str head, 
         finish(x, false);
         return;
     }
-    if (status >= 400 && x->conn->server->args.veil)
+    if (is_refusal(status) && x->conn->server->args.veil)
         body = veiled(x, body, &cut);
     decide(x, status, body.n, head, &a);
     km_conn_write(x->conn, (struct km_str[]){ a.parts[0], a.parts[1], a.parts[2], body },
@@ -342,6 +349,15 @@ void km_exchange_end(struct km_exchange *x)
     }
     flush(x);
     finish(x, x->keep);
+}
+
+bool km_exchange_take_back(struct km_exchange *x)
+{
+    if (x->gone || x->started || !x->refusal_status)
+        return false;
+    km_buf_done(&x->refusal);
+    x->refusal_status = 0;
+    return true;
 }
 
 void km_exchange_abort(struct km_exchange *x)

@@ -278,7 +278,7 @@ int km_head_copy(const struct km_head *h, const char *base, size_t used, struct 
         note_special(&special, v[i].name, v[i].value);
     }
     *ret_copy = copy;
-    *ret_headers = (struct km_headers){ v, h->n };
+    *ret_headers = (struct km_headers){ .v = v, .n = h->n, .text = km_str(copy, used) };
     *ret_special = special;
     return 0;
 }

@@ -19,6 +19,35 @@ static bool name_is(const struct km_header *f, struct km_str name)
            km_str_ieq(f->name, name);
 }
 
+static struct km_str append(char **at, struct km_str text)
+{
+    char *p = *at;
+
+    if (text.n)
+        memcpy(p, text.p, text.n);
+    *at += text.n;
+    return km_str(p, text.n);
+}
+
+struct km_headers km_headers_copy(struct km_arena *arena, const struct km_headers *h)
+{
+    size_t table = h->n * sizeof(struct km_header), n = 0;
+    struct km_header *v;
+    char *text, *at;
+
+    for (size_t i = 0; i < h->n; i++)
+        n += h->v[i].name.n + h->v[i].value.n;
+    v = h->n ? km_arena_alloc(arena, table + n) : NULL;
+    if (!v)
+        return (struct km_headers){ 0 };
+    text = at = (char *)v + table;
+    for (size_t i = 0; i < h->n; i++) {
+        v[i].name = append(&at, h->v[i].name);
+        v[i].value = append(&at, h->v[i].value);
+    }
+    return (struct km_headers){ .v = v, .n = h->n, .text = km_str(text, n) };
+}
+
 struct km_str km_header_get(const struct km_headers *h, struct km_str name)
 {
     for (size_t i = 0; i < h->n && name.n > 0; i++)

@@ -18,8 +18,12 @@ struct km_header {
 struct km_headers {
     const struct km_header *v;
     size_t n;
+    struct km_str
+        text; /* the head as it came, within which all of them stand; empty: they do not */
 };
 
+/* The same in arena, in one piece; none of them when it has no room, which it remembers. */
+struct km_headers km_headers_copy(struct km_arena *arena, const struct km_headers *h);
 /* The first field of that name (ASCII case-insensitive); empty view when there is none. */
 struct km_str km_header_get(const struct km_headers *h, struct km_str name);
 size_t km_header_count(const struct km_headers *h, struct km_str name);

@@ -12,7 +12,7 @@
  * connection keeps reading into a bounded look-ahead (16 KiB), so that the client's departure
  * is seen: on_gone.
  *
- * Answers of a status from 400 on leave by one function, which cuts credentials out of their
+ * Answers of a status from 300 on leave by one function, which cuts credentials out of their
  * bodies (base/veil.h): such a body is gathered first, up to KM_REFUSAL_BYTES, and what is over
  * that is left out.
  *
@@ -89,7 +89,7 @@ struct km_http_server_args {
     km_http_error_fn *on_error; /* JSON of an error answer */
     void (*on_count)(void *ctx, int status); /* an answer the handler did not make; may be NULL */
     void *ctx;
-    struct km_veil *veil; /* what every answer of a status from 400 on passes; NULL: none */
+    struct km_veil *veil; /* what every answer from 300 on passes; NULL: none */
 };
 
 struct km_http_server *km_http_server_new(const struct km_http_server_args *args,
@@ -154,6 +154,9 @@ void km_exchange_upgrade(struct km_exchange *x, struct km_str head);
 void km_exchange_pause(struct km_exchange *x); /* on_bytes; back-pressure */
 void km_exchange_resume(struct km_exchange *x);
 void km_exchange_end(struct km_exchange *x); /* clean end */
+/* Before either, where the upstream broke: true, and nothing of the answer has left, as of one that
+ * is gathered for its veil.  It is forgotten; respond() is free again. */
+bool km_exchange_take_back(struct km_exchange *x);
 void km_exchange_abort(struct km_exchange *x); /* broken end: the connection closes, chunked
                                                    bodies stay without their last chunk */
 

@@ -359,18 +359,29 @@ const char *km_llm_string_end(const char *p, const char *end, size_t *ret_bytes)
     return p < end ? p + 1 : end;
 }
 
+/* An error that is more than a place for one: null, "", {} and false are none. */
+static bool says_something(struct km_str json, const struct km_json_span *span)
+{
+    return (span->type == KM_JSON_OBJECT || span->type == KM_JSON_STRING) &&
+           km_str_trim(km_str_sub(km_json_value(json, span), 1, span->value_n - 2)).n > 0;
+}
+
 int km_llm_relay_whole(const struct km_llm_whole *names, const struct km_llm_request *r,
                        struct km_arena *arena, struct km_str body, struct km_str **ret_parts,
                        size_t *ret_n, struct km_usage *ret_usage, struct km_err *err)
 {
-    const struct km_str members[] = { names->model, names->usage };
-    struct km_json_span spans[2];
+    const struct km_str members[] = { names->model, names->usage, KM_STR("error") };
+    struct km_json_span spans[3];
     struct km_json_object object;
     struct km_json_edits e;
     struct km_err why = { 0 };
 
-    if (km_json_spans(body, members, 2, spans, &object, &why) < 0)
+    if (km_json_spans(body, members, 3, spans, &object, &why) < 0)
         return km_answer_not_json(&why, err);
+    if (says_something(body, &spans[2]))
+        return km_fail(err, KM_E_UPSTREAM_PROTOCOL,
+                       "The upstream said that all went well, and an error: %.*s",
+                       KM_STR_ARG(km_llm_error_text(arena, body)));
     if (spans[1].type == KM_JSON_OBJECT)
         names->read(arena, km_json_value(body, &spans[1]), ret_usage);
     km_json_edits_init(&e, body, &object);

@@ -195,7 +195,8 @@ struct km_llm_whole {
 const char *km_llm_string_end(const char *p, const char *end, size_t *ret_bytes);
 
 /* An answer of an upstream that speaks the caller's protocol, as parts in the arena: its bytes, the
- * model's name set back to the one asked for.  KM_E_UPSTREAM_PROTOCOL: it is no JSON object. */
+ * model's name set back to the one asked for.  KM_E_UPSTREAM_PROTOCOL: it is no JSON object, or one
+ * that says what failed. */
 int km_llm_relay_whole(const struct km_llm_whole *names, const struct km_llm_request *r,
                        struct km_arena *arena, struct km_str body, struct km_str **ret_parts,
                        size_t *ret_n, struct km_usage *ret_usage, struct km_err *err) KM_MUST_USE;

@@ -62,15 +62,9 @@ static void failed(struct km_fetch *f, const struct km_err *err)
 static void on_head(void *ctx, const struct km_response *response)
 {
     struct km_fetch *f = ctx;
-    struct km_header *v = km_arena_alloc(&f->arena, (response->headers.n + 1) * sizeof *v);
 
     f->response = *response;
-    f->response.headers.n = v ? response->headers.n : 0;
-    f->response.headers.v = v;
-    for (size_t i = 0; i < f->response.headers.n; i++) {
-        v[i].name = km_arena_str(&f->arena, response->headers.v[i].name);
-        v[i].value = km_arena_str(&f->arena, response->headers.v[i].value);
-    }
+    f->response.headers = km_headers_copy(&f->arena, &response->headers);
 }
 
 static void on_body(void *ctx, const char *bytes, size_t n)

@@ -247,16 +247,10 @@ int km_asker_copy(const struct km_mcp_asker *from, struct km_arena *arena, struc
 {
     static const struct km_mcp_asker nobody = { 0 };
     const struct km_mcp_asker *who = from ? from : &nobody;
-    size_t n = who->headers ? who->headers->n : 0;
     struct km_headers *headers = km_arena_zalloc(arena, sizeof *headers);
-    struct km_header *v = km_arena_zalloc(arena, (n + 1) * sizeof *v);
 
-    for (size_t i = 0; v && i < n; i++) {
-        v[i].name = km_arena_str(arena, who->headers->v[i].name);
-        v[i].value = km_arena_str(arena, who->headers->v[i].value);
-    }
-    if (headers)
-        *headers = (struct km_headers){ v, n };
+    if (headers && who->headers)
+        *headers = km_headers_copy(arena, who->headers);
     *ret = (struct km_mcp_asker){ .principal = km_arena_str(arena, who->principal),
                                   .capabilities = km_arena_str(arena, who->capabilities),
                                   .session = km_arena_str(arena, who->session),

@@ -21,6 +21,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "base/time.h"
 #include "store/check.h"
 #include "store/inside.h"
 #include "store/wal.h"
@@ -128,6 +129,15 @@ static void open_reader(struct km_lookout *w)
         w->reader = km_db_close(w->reader);
 }
 
+/* Not written since: its time tells, once that is older than a clock's ticks are long. */
+static bool is_still(const struct seen *was, const struct seen *now)
+{
+    return was->there == now->there && was->size == now->size &&
+           was->written.tv_sec == now->written.tv_sec &&
+           was->written.tv_nsec == now->written.tv_nsec &&
+           km_wall_us() / 1000000 - now->written.tv_sec > 1;
+}
+
 static void look_into_log(struct km_lookout *w)
 {
     char path[KM_PLACE_PATH];
@@ -141,7 +151,7 @@ static void look_into_log(struct km_lookout *w)
 
 static void compare(struct km_lookout *w, const struct seen *db, const struct seen *log)
 {
-    bool foreign, shorter = db->size < w->db.size;
+    bool foreign, shorter = db->size < w->db.size, still = is_still(&w->log, log);
 
     if (!db->there) {
         lose(w, "the store", "was deleted", "");
@@ -158,7 +168,8 @@ static void compare(struct km_lookout *w, const struct seen *db, const struct se
         w->db = *db;
         if (log->ino)
             w->log = *log;
-        look_into_log(w);
+        if (!still || !log->ino)
+            look_into_log(w);
     }
 }
 

@@ -16,6 +16,7 @@
  */
 #include "store/wal.h"
 
+#include <endian.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -41,18 +42,32 @@ struct sums {
     uint32_t a, b;
 };
 
-static uint32_t word(const uint8_t *p, bool big)
+static inline uint32_t word(const uint8_t *p, bool big)
 {
-    return big ? (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3]
-               : (uint32_t)p[3] << 24 | (uint32_t)p[2] << 16 | (uint32_t)p[1] << 8 | p[0];
+    uint32_t w;
+
+    memcpy(&w, p, sizeof w);
+    return big ? be32toh(w) : le32toh(w);
 }
 
+static inline void add_words(struct sums *s, const uint8_t *p, size_t n, bool big)
+{
+    uint32_t a = s->a, b = s->b; /* not written back each time: p may point anywhere */
+
+    for (const uint8_t *end = p + n; p < end; p += 8) {
+        a += word(p, big) + b;
+        b += word(p + 4, big) + a;
+    }
+    *s = (struct sums){ a, b };
+}
+
+/* A loop for each order: every page that is committed passes here. */
 static void add(struct sums *s, const uint8_t *p, size_t n, bool big)
 {
-    for (; n >= 8; p += 8, n -= 8) {
-        s->a += word(p, big) + s->b;
-        s->b += word(p + 4, big) + s->a;
-    }
+    if (big)
+        add_words(s, p, n, true);
+    else
+        add_words(s, p, n, false);
 }
 
 static void copy(const volatile uint32_t *from, struct index *to)

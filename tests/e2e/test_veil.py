@@ -128,10 +128,10 @@ PASSES = ("/pt", "/openai/", "/openai_passthrough/", "/anthropic/", "/gemini/", 
 
 
 def is_success(path, manner, answer):
-    """What an upstream says went well is never edited: a whole body of status 200, here one that
-    only an SDK would refuse."""
-    return answer.status == 200 and (manner == "broken-200" or path.startswith("/bedrock/") or (
-        path.startswith(PASSES) and "event-stream" not in answer.header("content-type", "")))
+    """What an upstream says went well is never edited: below a vendor's prefix and a path that is
+    passed through, a whole body of status 200."""
+    return answer.status == 200 and path.startswith(PASSES) and (
+        "event-stream" not in answer.header("content-type", ""))
 
 
 def say(gateway, method, path, body=None, manner=None, **more):
@@ -184,6 +184,7 @@ def routes(gateway):
         for method in methods:
             if not LEFT_OUT.search(row["path"]):
                 yield "POST" if method == "*" else method, row["path"]
+    yield from (("POST", "/pt/x"), ("GET", "/pt/x"))  # the configuration's own
 
 
 MODELS = ["open", "claude", "gemini", "azure", "converse", "rerank", "mistral"]

@@ -48,7 +48,7 @@ static void state(struct km_str s)
 static void headers(struct km_str method, struct km_str name, struct km_str body)
 {
     struct km_header v[] = { { KM_STR("mcp-method"), method }, { KM_STR("mcp-name"), name } };
-    struct km_headers h = { v, 2 };
+    struct km_headers h = { .v = v, .n = 2 };
     enum km_rpc_fault fault;
     struct km_rpc_message msg;
     struct km_arena arena;

@@ -104,7 +104,7 @@ static void an_answer(const struct km_meter_kind *kind, const char *p, size_t n)
 {
     struct km_str body = km_str(p, n), count = KM_STR_NONE;
     struct km_header line = { KM_STR("x-amzn-bedrock-input-token-count"), KM_STR_NONE };
-    struct km_headers head = { &line, 1 };
+    struct km_headers head = { .v = &line, .n = 1 };
     struct km_usage u;
     struct run run;
 

@@ -394,17 +394,8 @@ static struct km_str requested_by(const struct km_mcp_turn *t)
 
 static void copy_headers(struct km_mcp_work *w, const struct km_headers *h)
 {
-    struct km_arena *arena = &w->call->arena;
-    struct km_header *v;
-
-    if (!w->member->upstream || !km_mcp_headers_matter(w->member->upstream, h))
-        return;
-    v = km_arena_alloc(arena, (h->n + 1) * sizeof *v);
-    for (size_t i = 0; v && i < h->n; i++) {
-        v[i].name = km_arena_str(arena, h->v[i].name);
-        v[i].value = km_arena_str(arena, h->v[i].value);
-    }
-    w->headers = (struct km_headers){ v, v ? h->n : 0 };
+    if (w->member->upstream && km_mcp_headers_matter(w->member->upstream, h))
+        w->headers = km_headers_copy(&w->call->arena, h);
 }
 
 static void fill(struct km_mcp_work *w, struct km_mcp_turn *t, const struct km_mcp_call_args *args)

@@ -93,26 +93,13 @@ static void reach_of(struct km_visit *v, struct km_mcp_arrival *in)
             &in->arena, km_header_get(&km_exchange_request(v->x)->headers, words[i].name));
 }
 
-static int copy_headers(struct km_mcp_arrival *in, const struct km_headers *h)
-{
-    struct km_header *v = km_arena_alloc(&in->arena, (h->n + 1) * sizeof *v);
-
-    for (size_t i = 0; v && i < h->n; i++) {
-        v[i].name = km_arena_str(&in->arena, h->v[i].name);
-        v[i].value = km_arena_str(&in->arena, h->v[i].value);
-    }
-    in->headers = (struct km_headers){ v, v ? h->n : 0 };
-    return v ? 0 : KM_E_NOMEM;
-}
-
 int km_mcp_arrival_keep(struct km_mcp_arrival *in)
 {
     struct km_visit *v = in->visit;
 
     if (!v->x)
         return 0; /* it has one of its own already */
-    if (copy_headers(in, &in->headers) < 0)
-        return KM_E_NOMEM;
+    in->headers = km_headers_copy(&in->arena, &in->headers);
     in->visit = km_visit_copy(v, &in->arena);
     if (!in->visit || km_visit_seat(in->visit, &in->arena, v->w) < 0)
         return KM_E_NOMEM;
@@ -140,12 +127,11 @@ static void on_passed(struct km_msg *msg, void *owner)
 /* To another worker: nothing of the exchange goes along but the pipe. */
 static int pass(struct km_visit *v, struct km_mcp_arrival *in, struct km_worker *to)
 {
-    int r = copy_headers(in, &km_exchange_request(v->x)->headers);
-
+    in->headers = km_headers_copy(&in->arena, &km_exchange_request(v->x)->headers);
     in->session_id = km_arena_str(&in->arena, in->session_id);
     in->body = km_arena_str(&in->arena, in->body);
     in->visit = km_visit_copy(v, &in->arena);
-    if (r < 0 || !in->visit || km_arena_overflowed(&in->arena))
+    if (!in->visit || km_arena_overflowed(&in->arena))
         return KM_E_NOMEM;
     in->pipe = km_mcp_pipe_new(v->x, v->w, to);
     if (!in->pipe)
@@ -175,7 +161,8 @@ struct km_mcp_arrival *km_mcp_arrival_copy(const struct km_mcp_arrival *in)
     copy->session_id = km_arena_str(&copy->arena, in->session_id);
     copy->body = KM_STR_NONE;
     copy->visit = km_visit_copy(in->visit, &copy->arena);
-    if (copy->visit && copy_headers(copy, &in->headers) == 0 && !km_arena_overflowed(&copy->arena))
+    copy->headers = km_headers_copy(&copy->arena, &in->headers);
+    if (copy->visit && !km_arena_overflowed(&copy->arena))
         return copy;
     arena = copy->arena;
     km_arena_done(&arena);

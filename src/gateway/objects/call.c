@@ -23,6 +23,7 @@
 #include "gateway/objects/file_refs.h"
 #include "gateway/objects/inside.h"
 #include "gateway/objects/upload.h"
+#include "gateway/veil.h"
 
 static int not_found(struct km_err *err, bool batch, struct km_str id)
 {
@@ -419,6 +420,7 @@ static int complete(struct km_call *call, struct km_err *err)
         return lines_checked(call, err);
     if (!o->body.p && call->up_coding.n)
         return km_call_compressed(call, err);
+    km_veil_whole(call, KM_STR("application/json"));
     r = km_object_end(call, err);
     if (r == 0)
         km_call_one_part(call, o->body);

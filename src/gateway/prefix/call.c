@@ -116,6 +116,8 @@ static int complete(struct km_call *call, struct km_err *err)
         return 0;
     if (!call->prefix->coding.n)
         km_meter_whole(&call->prefix->meter, &call->refusal, km_buf_view(&call->answer));
+    if (!call->prefix->coding.n)
+        km_veil_whole(call, km_header_get(&call->refusal, KM_STR("content-type")));
     call->parts = km_arena_alloc(&call->arena, sizeof *call->parts);
     if (!call->parts)
         return km_fail(err, KM_E_NOMEM, "out of memory");

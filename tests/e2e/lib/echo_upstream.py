@@ -43,6 +43,27 @@ def _stream(text, *events):
             b"connection: close\r\n\r\n%s" % (len(body), body))
 
 
+def _lines(text):
+    """What stands in a stream beside its data, and data that is none."""
+    flat = " ".join(text.split())[:900]
+    good = [(b"", {"id": "a", "object": "chat.completion.chunk", "created": 1, "model": "m",
+                   "choices": [{"index": 0, "delta": {"content": word}}]}) for word in "abc"]
+    body = _stream(text, *good[:1]).partition(b"\r\n\r\n")[2] + "".join(
+        f"{line}{flat}\n\n" for line in (": ", "id: ", "retry: ", "event: ", "junk ", "data: ",
+                                         "data: junk\ndata: ", ": ok\n: ", "x: ")).encode()
+    for name, data in good[1:]:
+        body += b": %s\ndata: %s\nid: %s\n\n" % (flat.encode(), json.dumps(data).encode(),
+                                                flat.encode())
+    return b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n" + body
+
+
+GOOD = [(b"", {"id": "a", "object": "chat.completion.chunk", "created": 1, "model": "m",
+               "choices": [{"index": 0, "delta": {"content": "hi"}}]}),
+        (b"content_block_delta", {"type": "content_block_delta", "index": 0,
+                                  "delta": {"type": "text_delta", "text": "hi"}}),
+        (b"response.output_text.delta", {"type": "response.output_text.delta", "delta": "hi"}),
+        (b"", {"candidates": [{"content": {"role": "model", "parts": [{"text": "hi"}]}}]})]
+
 ANSWER = {"id": "a", "object": "chat.completion", "created": 1, "model": "m", "type": "message",
           "role": "assistant", "stop_reason": "end_turn", "content": [{"type": "text", "text": "hi"}],
           "choices": [{"index": 0, "message": {"role": "assistant", "content": "hi"},
@@ -65,6 +86,15 @@ MANNERS = {
                                   json.dumps(text).encode()[1:-20], text),
     "broken-200": lambda text: _whole(200, b"application/json", b'{"error":{"message":"' +
                                       json.dumps(text).encode()[1:-20], ""),
+    "body-200": lambda text: _whole(200, b"application/json", json.dumps(
+        {"error": _json(text)["error"]}).encode(), ""),
+    "body-both-200": lambda text: _whole(200, b"application/json", json.dumps(
+        {**ANSWER, "error": text}).encode(), ""),
+    "event-status": lambda text: _stream(text, *GOOD, (b"", {"status": 401, "message": text})),
+    "event-code": lambda text: _stream(text, *GOOD, (b"", {"code": "401", "msg": text})),
+    "event-other": lambda text: _stream(text, *GOOD, (b"", {"because": [{"of": text}]}), (
+        b"", [text]), (b"", text)),
+    "lines": _lines,
     "error-200": lambda text: _stream(text, (b"", {"error": _json(text)["error"]})),
     "event": lambda text: _stream(text, (b"error", _json(text))),
     "event-failed": lambda text: _stream(text, (b"response.failed", {
@@ -80,11 +110,16 @@ MANNERS = {
                                      _names(text)),
     "names-400": lambda text: _whole(400, b"application/json", json.dumps(_json("no")).encode(), "",
                                      _names(text)),
+    "redirect-body": lambda text: _whole(307, b"text/plain", text.encode(), text),
     "redirect": lambda text: _whole(302, b"text/plain", b"", text, b"location: http://127.0.0.1/"
                                     + "".join(text.split())[:900].encode() + b"\r\n"),
     "fields": lambda text: _whole(200, b"application/json", json.dumps(ANSWER).encode(), text,
                                   b"x-ratelimit-remaining-tokens: "
                                   + " ".join(text.split())[:900].encode() + b"\r\n"),
+    "chunks-400": lambda text: (b"HTTP/1.1 400 Echo\r\ncontent-type: text/plain\r\n"
+                                b"transfer-encoding: chunked\r\n\r\nZZ\r\n" + text.encode()),
+    "short-500": lambda text: _whole(500, b"text/plain", text.encode(), "").replace(
+        b"content-length: ", b"content-length: 1"),
     "no-http": lambda text: text.encode(),
 }
 

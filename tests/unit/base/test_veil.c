@@ -51,6 +51,18 @@ static void a_value_is_cut_in_every_spelling(void **state)
     km_veil_free(v);
 }
 
+static void a_value_is_cut_in_both_alphabets_of_base64(void **state)
+{
+    struct km_veil *v = km_veil_new();
+
+    (void)state;
+    km_veil_add(v, KM_STR("k?~>x?~>12"));
+    check(v, "a: az9+Png/fj4xMg==", "a: [redacted]==");
+    check(v, "a: az9+Png/fj4xMg.", "a: [redacted].");
+    check(v, "a: az9-Png_fj4xMg, b", "a: [redacted], b");
+    km_veil_free(v);
+}
+
 static void a_value_that_a_texts_end_cut_is_cut_too(void **state)
 {
     struct km_veil *v = km_veil_new();
@@ -163,7 +175,13 @@ static void what_passes_makes_nobody_forget_the_configuration(void **state)
 /* What is known alone is looked for in strides: it is found at whichever place it stands. */
 static void a_known_value_is_found_at_every_place(void **state)
 {
-    static const char *const values[] = { "aB3-xy", "k7_Qz/9", SECRET, "QQ%41\\u0041-1" };
+    static const char *const values[] = {
+        "aB3-xy",
+        "k7_Qz/9",
+        SECRET,
+        "QQ%41\\u0041-1",
+        "eyJ0b2tlbiI6ImEgbG9uZyBvbmUgb2YgbW9yZSB0aGFuIGEgc3RyaWRlIn0",
+    };
     char text[128];
 
     (void)state;
@@ -181,6 +199,18 @@ static void a_known_value_is_found_at_every_place(void **state)
                 if (!km_veil_cut_known(v, km_str(text, at + value.n + behind), &out))
                     fail_msg("'%s' stays at %zu of %zu", value.p, at, at + value.n + behind);
                 assert_int_equal(out.n, at + strlen(KM_VEIL_MARK) + behind);
+            }
+        for (size_t at = 0; at < 48; at++)
+            for (size_t n = 8; n < value.n; n++) { /* its beginning, at the text's end */
+                struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(4096);
+
+                memset(text, ' ', sizeof text);
+                memcpy(text + at, value.p, n);
+                if (!km_veil_cut_known(v, km_str(text, at + n), &out))
+                    fail_msg("%zu of '%s' stay at %zu", n, value.p, at);
+                memcpy(text + at + n, "...", 3);
+                if (!km_veil_cut_known(v, km_str(text, at + n + 3), &out))
+                    fail_msg("%zu of '%s' and dots stay at %zu", n, value.p, at);
             }
         km_veil_free(v);
     }
@@ -225,6 +255,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_value_is_cut_in_every_spelling),
+        cmocka_unit_test(a_value_is_cut_in_both_alphabets_of_base64),
         cmocka_unit_test(a_value_that_a_texts_end_cut_is_cut_too),
         cmocka_unit_test(short_values_are_cut_as_words_only),
         cmocka_unit_test(forms_are_cut_without_a_value),

@@ -18,7 +18,7 @@ static const struct km_header fields[] = {
     { { "x-a", 3 }, { "2", 1 } },
     { { "connection", 10 }, { ",close,", 7 } },
 };
-static const struct km_headers headers = { fields, sizeof fields / sizeof *fields };
+static const struct km_headers headers = { .v = fields, .n = sizeof fields / sizeof *fields };
 
 static void the_first_field_of_a_name_is_found_whatever_its_case(void **state)
 {
@@ -100,6 +100,32 @@ static void hosts_are_judged_strictly(void **state)
     }
 }
 
+static void a_copy_stands_in_one_piece(void **state)
+{
+    struct km_arena arena, small;
+    struct km_headers copy, none = { 0 };
+
+    (void)state;
+    km_arena_init(&arena, 4096, NULL);
+    km_arena_init(&small, 16, NULL);
+    copy = km_headers_copy(&arena, &headers);
+    assert_int_equal(copy.n, headers.n);
+    for (size_t i = 0; i < copy.n; i++) {
+        assert_true(km_str_eq(copy.v[i].name, headers.v[i].name));
+        assert_true(km_str_eq(copy.v[i].value, headers.v[i].value));
+        assert_ptr_not_equal(copy.v[i].value.p, headers.v[i].value.p);
+        assert_in_range((uintptr_t)copy.v[i].name.p, (uintptr_t)copy.text.p,
+                        (uintptr_t)copy.text.p + copy.text.n - copy.v[i].name.n);
+        assert_in_range((uintptr_t)copy.v[i].value.p, (uintptr_t)copy.text.p,
+                        (uintptr_t)copy.text.p + copy.text.n - copy.v[i].value.n);
+    }
+    assert_int_equal(km_headers_copy(&arena, &none).n, 0);
+    assert_int_equal(km_headers_copy(&small, &headers).n, 0);
+    assert_true(km_arena_overflowed(&small));
+    km_arena_done(&arena);
+    km_arena_done(&small);
+}
+
 static void reasons_are_known_for_the_statuses_in_use(void **state)
 {
     (void)state;
@@ -116,6 +142,7 @@ int main(void)
         cmocka_unit_test(every_byte_is_judged_before_a_header_line_is_written),
         cmocka_unit_test(a_header_line_over_the_buffer_is_an_error),
         cmocka_unit_test(hosts_are_judged_strictly),
+        cmocka_unit_test(a_copy_stands_in_one_piece),
         cmocka_unit_test(reasons_are_known_for_the_statuses_in_use),
     };
 

@@ -593,7 +593,7 @@ static void versions_are_the_deployments_then_the_callers(void **state)
         { { "Anthropic-Version", 17 }, { "2026-10-21", 10 } },
         { { "Anthropic-Beta", 14 }, { "a-1,b-2", 7 } },
     };
-    static const struct km_headers caller = { fields, 2 };
+    static const struct km_headers caller = { .v = fields, .n = 2 };
     struct fixture *f = *state;
 
     expect_head(f, &f->chat, "anthropic-version: 2023-06-01\r\n");
@@ -607,7 +607,7 @@ static void versions_are_the_deployments_then_the_callers(void **state)
 static void expect_refusal(struct fixture *f, int status, const char *body, int want,
                            const char *code, enum km_again again)
 {
-    static const struct km_headers none = { NULL, 0 };
+    static const struct km_headers none = { .v = NULL, .n = 0 };
     struct km_refusal r;
 
     km_codec_messages.refusal(&f->arena, status, &none, km_str_c(body), &r);

@@ -192,7 +192,7 @@ static void the_wait_is_read_as_seconds_fractions_and_dates(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct km_header h = { km_str_c(rows[i].name), km_str_c(rows[i].value) };
-        struct km_headers headers = { &h, 1 };
+        struct km_headers headers = { .v = &h, .n = 1 };
 
         assert_int_equal(km_retry_after_ms(&headers, INT64_C(1795160760000000)), rows[i].ms);
     }

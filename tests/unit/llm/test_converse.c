@@ -361,7 +361,7 @@ static void tools_that_run_at_the_callers_go_among_the_additional_fields(void **
     const struct km_header beta = { KM_STR("anthropic-beta"),
                                     KM_STR("claude-code-20250219, computer-use-2025-01-24") };
 
-    f->caller = (struct km_headers){ &beta, 1 };
+    f->caller = (struct km_headers){ .v = &beta, .n = 1 };
     expect(f, SONNET_37, USER ",\"tools\":[{\"type\":\"bash_20250124\",\"name\":\"bash\"}]",
            HI ",\"additionalModelRequestFields\":{\"tools\":[{\"type\":\"bash_20250124\","
               "\"name\":\"bash\"}],\"anthropic_beta\":[\"computer-use-2025-01-24\"]}}");
@@ -469,7 +469,7 @@ static void invoke_bodies_are_anthropics_with_a_version(void **state)
                                     KM_STR("interleaved-thinking-2025-05-14,other") };
     struct km_str body;
 
-    f->caller = (struct km_headers){ &beta, 1 };
+    f->caller = (struct km_headers){ .v = &beta, .n = 1 };
     expect(f, "invoke/" HAIKU, USER ",\"max_tokens\":10",
            "{\"anthropic_version\":\"bedrock-2023-05-31\",\"max_tokens\":10,\"messages\":[{"
            "\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"hi\"}]}],"

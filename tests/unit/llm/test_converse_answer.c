@@ -449,7 +449,7 @@ static void refusals_are_told_by_their_exception(void **state)
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         const struct km_header type = { KM_STR("X-Amzn-ErrorType"), km_str_c(cases[i].type) };
-        const struct km_headers headers = { &type, 1 };
+        const struct km_headers headers = { .v = &type, .n = 1 };
         struct km_refusal no = { 0 };
 
         f->codec->refusal(&f->arena, cases[i].status, &headers, km_str_c(cases[i].body), &no);

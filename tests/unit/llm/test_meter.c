@@ -99,7 +99,7 @@ static void bedrock_counts_in_the_head(void **state)
         { { "x-amzn-bedrock-input-token-count", 32 }, { "11", 2 } },
         { { "x-amzn-bedrock-output-token-count", 33 }, { "5", 1 } },
     };
-    const struct km_headers headers = { v, 2 };
+    const struct km_headers headers = { .v = v, .n = 2 };
     struct fixture f;
 
     (void)state;
