@@ -326,7 +326,7 @@ static struct km_header plain_request[] = {
 static int with(size_t i, const char *name, const char *value, struct km_err *err)
 {
     struct km_header v[sizeof plain_request / sizeof plain_request[0]];
-    struct km_request r = { .method = KM_STR("GET"), .minor = 1, .headers = { v, 6 } };
+    struct km_request r = { .method = KM_STR("GET"), .minor = 1, .headers = { .v = v, .n = 6 } };
     struct km_str key = KM_STR_NONE;
     int e;
 
@@ -366,7 +366,7 @@ static int answer(int status, const char *upgrade, const char *connection, const
                              { KM_STR("Connection"), km_str_c(connection) },
                              { KM_STR("Sec-WebSocket-Accept"), km_str_c(accept) },
                              { km_str_c(more), km_str_c(value) } };
-    struct km_response r = { .status = status, .headers = { v, 4 }, .minor = 1 };
+    struct km_response r = { .status = status, .headers = { .v = v, .n = 4 }, .minor = 1 };
 
     return km_ws_response_check(&r, KM_STR("dGhlIHNhbXBsZSBub25jZQ=="), KM_STR("realtime"), NULL);
 }
