@@ -87,23 +87,42 @@ static bool ends_as_model(struct km_str name, bool inside)
     return n >= tail.n && km_str_ieq(km_str_sub(name, n - tail.n, tail.n), tail);
 }
 
+/* What servers run beside, or instead of, the model that is named: TGI's and SGLang's adapters,
+ * and what gateways and hosts call a model by. */
+#define OTHER_MODELS(X)                                                                            \
+    X(LORA_PATH, "lora_path")                                                                      \
+    X(ADAPTER_ID, "adapter_id")                                                                    \
+    X(ADAPTERS, "adapters")                                                                        \
+    X(DEPLOYMENT_ID, "deployment_id")                                                              \
+    X(ENGINE, "engine")                                                                            \
+    X(MODEL_ID_CAMEL, "modelId")                                                                   \
+    X(MODEL_NAME, "model_name")                                                                    \
+    X(MODEL_NAME_CAMEL, "modelName")                                                               \
+    X(MODEL_LIST, "model_list")
+
 bool km_llm_names_model(struct km_str name, bool inside)
 {
-    return ends_as_model(name, inside) || km_str_eq(name, KM_STR("model_list"));
+#define OTHER_NAME(id, name) { name, sizeof(name) - 1 },
+    static const struct km_str others[] = { OTHER_MODELS(OTHER_NAME) };
+
+    return ends_as_model(name, inside) ||
+           km_str_iamong(name, others, sizeof others / sizeof others[0]);
 }
 
 /* What the gateway does before a call that names an MCP server, a file or a further model, or says
  * by another name how long the answer may be, is done for bodies only that have such a member: the
  * walk that judges them tells.  Files' are those of every API (gateway/objects/file_refs.c), as are
  * models' (gateway/other_models.c).  Names of the second list say something below the outermost
- * object only; at the top a call may have them as a matter of course. */
+ * object only; at the top a call may have them as a matter of course.  A name must not fall on the bit
+ * of one that every body has many times (messages, role, content): that costs a call a hundredth,
+ * as bench/run --counts shows. */
 #define WATCHED(X)                                                                                 \
     KM_SPELLINGS(X)                                                                                \
     X(SERVER, "server_url")                                                                        \
     X(ROUTE, "route")                                                                              \
     X(PRESET, "preset")                                                                            \
     X(EXTRA_BODY, "extra_body")                                                                    \
-    X(MODEL_LIST, "model_list")                                                                    \
+    OTHER_MODELS(X)                                                                                \
     X(AUDIO, "audio")                                                                              \
     X(FILE_ID, "file_id")                                                                          \
     X(FILE_IDS, "file_ids")                                                                        \

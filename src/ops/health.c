@@ -45,7 +45,9 @@ static void readiness(void *visit, struct km_exchange *x, const struct km_route_
     }
 }
 
-static void deployment(const struct km_deployment *d, const char *state, struct km_buf *out)
+/* Where it is and why it fails is for those who run the gateway. */
+static void deployment(const struct km_deployment *d, const char *state, bool whole,
+                       struct km_buf *out)
 {
     km_buf_str(out, KM_STR("{\"model\":"));
     km_buf_json(out, d->model);
@@ -53,10 +55,12 @@ static void deployment(const struct km_deployment *d, const char *state, struct 
     km_buf_json(out, d->group);
     km_buf_str(out, KM_STR(",\"model_id\":"));
     km_buf_json(out, d->id);
-    km_buf_str(out, KM_STR(",\"api_base\":"));
-    km_buf_json(out, d->api_base);
+    if (whole) {
+        km_buf_str(out, KM_STR(",\"api_base\":"));
+        km_buf_json(out, d->api_base);
+    }
     km_buf_printf(out, ",\"breaker\":\"%s\"", state);
-    if (d->unavailable.n) {
+    if (whole && d->unavailable.n) {
         km_buf_str(out, KM_STR(",\"error\":"));
         km_buf_json(out, d->unavailable);
     }
@@ -93,9 +97,12 @@ static void health(void *visit, struct km_exchange *x, const struct km_route_mat
         bool ok = !d->unavailable.n && state[0] == 'c';
         struct km_buf *list = ok ? &good : &bad;
 
+        if (v->who.key &&
+            km_key_grants_model(v->who.key, d->group, KM_STR_NONE, NULL) != KM_GRANTED)
+            continue;
         if (list->n)
             km_buf_byte(list, ',');
-        deployment(d, state, list);
+        deployment(d, state, !v->who.key, list);
         *(ok ? &ngood : &nbad) += 1;
     }
     km_buf_str(&out, KM_STR("{\"healthy_endpoints\":["));

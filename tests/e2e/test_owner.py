@@ -334,6 +334,13 @@ NAMING = [("/v1/chat/completions", {**CHAT, "models": ["NAME"]}),
           ("/v1/chat/completions", {**CHAT, "judgeModel": "NAME"}),
           ("/v1/chat/completions", {**CHAT, "model_list": [
               {"model_name": "chat", "litellm_params": {"model": "NAME"}}]}),
+          ("/v1/chat/completions", {**CHAT, "lora_path": "NAME"}),
+          ("/v1/chat/completions", {**CHAT, "lora_path": [None, "NAME"]}),
+          ("/v1/chat/completions", {**CHAT, "adapters": ["NAME"]}),
+          ("/v1/chat/completions", {**CHAT, "parameters": {"adapter_id": "NAME"}}),
+          ("/v1/chat/completions", {**CHAT, "engine": "NAME"}),
+          ("/v1/completions", {"model": "chat", "prompt": "hi", "deployment_id": "NAME"}),
+          ("/openai/v1/chat/completions", {**CHAT, "model": "m", "modelId": "NAME"}),
           ("/v1/chat/completions", {**CHAT, "guardrail": {"Fallback": "NAME"}}),
           ("/openai/v1/chat/completions", {**CHAT, "model": "m", "speculative": {"draft_model": "NAME"}}),
           ("/v1/responses", {**TOOL, "tools": [{"type": "image_generation", "model": "NAME"}]}),
@@ -419,3 +426,13 @@ def test_schemas_of_gemini_name_no_models(owning, recorder, name):
     path = "/v1beta/models/gem:generateContent"
     passes(owning, recorder, key_of(owning, models=["gem"]), path, {
         "contents": [{"parts": [{"text": "a"}]}], "generationConfig": {name: schema}})
+
+
+def test_a_key_hears_of_its_own_models_alone_and_not_where_they_are(owning):
+    own = owning.call("GET", "/health", key=key_of(owning, models=["chat"])).json()
+    seen = own["healthy_endpoints"] + own["unhealthy_endpoints"]
+    assert seen and {one["model_name"] for one in seen} == {"chat"}
+    assert not any("api_base" in one for one in seen)
+    every = owning.call("GET", "/health", key=MASTER).json()
+    assert any("api_base" in one for one in every["healthy_endpoints"])
+    assert every["healthy_count"] > own["healthy_count"]
