@@ -243,7 +243,7 @@ static void look(struct km_json_watch *w, struct km_str name, bool inside, bool 
 
     if (escaped)
         w->seen = UINT64_MAX;
-    if (listed | (w->ends & KM_JSON_END(name.p[name.n - 1])))
+    if (listed | (w->ends & KM_JSON_END((name.p + name.n)[-1])))
         look_closer(w, name, inside, listed);
 }
 

@@ -91,7 +91,7 @@ static bool read_index(sqlite3 *db, struct index *ret)
         f->pMethods->xShmMap(f, 0, INDEX_REGION, 0, &at) != SQLITE_OK || !at)
         return false;
     copy(at, ret);
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    f->pMethods->xShmBarrier(f);
     copy((const volatile uint32_t *)at + sizeof second / 4, &second);
     return memcmp(ret, &second, sizeof second) == 0 && ret->is_init && ret->page;
 }
