@@ -65,9 +65,8 @@ ANSWERS = {
     "src/mcp/remote/open.c": {"refused_ours"},
     "src/mcp/remote/remote.c": {"answer_of"},
     "src/mcp/view/lists.c": {"capability"},
-    # documents of REST interfaces, which the operator names, and what these answer
+    # what REST interfaces answer
     "src/mcp/openapi/answer.c": {"structured"},
-    "src/mcp/openapi/document.c": {"parse"},
     # plans of PostgreSQL, which has written a key twice before
     "src/servers/postgres/cost.c": {"km_pg_cost_take"},
     "src/servers/postgres/tools_advise.c": {"on_plan"},

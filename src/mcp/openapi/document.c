@@ -68,7 +68,7 @@ static int parse(const struct km_openapi_args *args, struct km_arena *scratch,
     }
     if (r == 0 && km_buf_failed(&json))
         r = km_fail(err, KM_E_LIMIT, "it is over %zu bytes of JSON", JSON_BYTES);
-    return r == 0 ? km_json_parse_answer(scratch, text, ret_root, err) : r;
+    return r == 0 ? km_json_parse(scratch, text, ret_root, err) : r;
 }
 
 struct km_str km_openapi_text(const struct km_json *v, const char *name)
