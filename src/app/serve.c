@@ -322,6 +322,7 @@ static int start(struct serve *s, const struct km_cli *cli, struct km_err *err)
                                         .config_path = s->config_path,
                                         .routes = km_app_routes,
                                         .builtins = km_app_builtins,
+                                        .hooks = &km_app_hooks,
                                         .network = on_network(s),
                                         .state_dir = s->state_dir,
                                         .supervisor = s->args.supervisor,

@@ -16,11 +16,15 @@
 #include "admin/spend.h"
 #include "config/config.h"
 #include "config/litellm.h"
+#include "gateway/answers.h"
 #include "gateway/jwt/auth.h"
 #include "gateway/llm_routes.h"
+#include "gateway/mcp/chat.h"
 #include "gateway/mcp/manage.h"
 #include "gateway/mcp/oauth.h"
+#include "gateway/objects/file_refs.h"
 #include "gateway/objects/objects.h"
+#include "gateway/other_models.h"
 #include "gateway/oauth/oauth.h"
 #include "gateway/prefix/prefix.h"
 #include "gateway/settings.h"
@@ -72,3 +76,11 @@ const struct km_route_rows *const km_app_routes[] = {
     &km_mcp_server_routes,
     NULL,
 };
+
+/* Where they stand, and in which order: gateway/hooks.h. */
+static const struct km_call_hook *const prepared[] = {
+    &km_mcp_chat_hook, /* first: its rounds are calls, which come to the others */
+    &km_answers_hook, &km_file_refs_hook, &km_other_models_hook, NULL,
+};
+
+const struct km_call_hooks km_app_hooks = { .at = { [KM_HOOK_PREPARED] = prepared } };

@@ -19,6 +19,21 @@
 
 #define KEPT_US (INT64_C(30) * 86400 * 1000000)
 
+static const char note; /* its address is the tag of the call's note */
+
+struct km_answers_note {
+    struct km_str previous; /* an earlier answer was put in front: its id, as JSON */
+    size_t said_before; /* items of `input` that came with it */
+    bool kept; /* the answer was given to the store */
+};
+
+size_t km_answers_said_before(const struct km_call *call)
+{
+    const struct km_answers_note *n = km_call_note(call, &note);
+
+    return n ? n->said_before : 0;
+}
+
 static int not_found(struct km_err *err, struct km_str id)
 {
     int r = km_fail_param(err, KM_E_NOT_FOUND, "previous_response_id",
@@ -34,14 +49,17 @@ static int not_found(struct km_err *err, struct km_str id)
 
 static int go_on(struct km_call *call, struct km_str record, struct km_err *err)
 {
+    struct km_answers_note *n = km_call_make_note(call, &note, sizeof *n);
     struct km_str body;
-    int r = km_responses_continue(&call->req, record, &call->arena, &body, &call->said_before, err);
+    size_t said_before;
+    int r = km_responses_continue(&call->req, record, &call->arena, &body, &said_before, err);
 
     if (r < 0)
         return r;
-    if (km_arena_overflowed(&call->arena))
+    if (!n || km_arena_overflowed(&call->arena))
         return km_fail(err, KM_E_NOMEM, "out of memory");
-    call->previous = km_responses_value(&call->req, KM_R_PREVIOUS);
+    n->said_before = said_before;
+    n->previous = km_responses_value(&call->req, KM_R_PREVIOUS);
     call->body = body;
     return 0;
 }
@@ -64,13 +82,16 @@ static void on_record(void *ctx, struct km_str record, const struct km_err *err)
         km_call_resume(call, 0);
 }
 
-int km_answers_recall(struct km_call *call, struct km_err *err)
+static int recall(struct km_call *call, struct km_err *err)
 {
+    const struct km_answers_note *n = km_call_note(call, &note);
     struct km_str id;
     uint8_t owner[32];
 
-    if (call->previous.n) { /* it was: the answer names it again */
-        call->req.previous = call->previous;
+    if (call->api != &km_api_responses)
+        return KM_HOOK_PASS;
+    if (n && n->previous.n) { /* it was: the answer names it again */
+        call->req.previous = n->previous;
         return 0;
     }
     id = km_responses_previous(&call->req, &call->arena);
@@ -84,17 +105,20 @@ int km_answers_recall(struct km_call *call, struct km_err *err)
     return KM_E_AGAIN;
 }
 
+const struct km_call_hook km_answers_hook = { "answers_recall", recall };
+
 /* --- keeping --- */
 
 void km_answers_keep(struct km_call *call, struct km_str response)
 {
+    struct km_answers_note *n = km_call_make_note(call, &note, sizeof *n);
     struct km_answer_row row = { .expires_us = call->start_us + KEPT_US };
     struct km_arena scratch KM_CLEANUP(km_arena_done);
 
     km_arena_init(&scratch, call->arena.cap, call->arena.pool);
-    if (call->kept)
+    if (!n || n->kept)
         return;
-    call->kept = true;
+    n->kept = true;
     km_made_keep(call, response);
     if (!km_responses_stored(&call->req))
         return;

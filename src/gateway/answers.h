@@ -4,11 +4,13 @@
 #define KM_GATEWAY_ANSWERS_H
 
 #include "gateway/call.h"
+#include "gateway/hooks.h"
 
-/* A call that names an earlier answer gets a body that holds what was said before.  KM_E_AGAIN:
- * it is being looked up, and km_call_resume() follows; the body is then another, to be read
- * anew.  0: nothing is missing. */
-int km_answers_recall(struct km_call *call, struct km_err *err) KM_MUST_USE;
+/* At `prepared`: a call that names an earlier answer gets a body with what was said before. */
+extern const struct km_call_hook km_answers_hook;
+
+/* Items of the body's `input` that came with the earlier answer; 0: none did. */
+size_t km_answers_said_before(const struct km_call *call);
 
 /* Keeps an answer, unless the caller does not want it or it failed.  response: its object. */
 void km_answers_keep(struct km_call *call, struct km_str response);

@@ -14,11 +14,10 @@
  */
 #include "gateway/call.h"
 
+#include <stddef.h>
+
+#include "gateway/hooks.h"
 #include "gateway/metrics.h"
-#include "gateway/reply.h"
-#include "gateway/translate.h"
-#include "gateway/objects/upload.h"
-#include "gateway/realtime/realtime.h"
 
 /* Steps in the order of the happy path.  XX(STEP, may_wait, on_error) */
 #define KM_CALL_STEPS(XX)                                                                          \
@@ -54,7 +53,7 @@ static enum km_next fail_to(struct km_call *call, enum km_step_id to)
 
 static enum km_next step_auth(struct km_call *call)
 {
-    if ((call->pass && call->pass->open) || !call->x) /* `auth: false` of its row; asked before */
+    if (!call->port || (call->kind->open && call->kind->open(call))) /* or it was asked before */
         return km_call_go(call, KM_STEP_admit);
     if (km_authenticate(call->visit, KM_AUTH_KEY, &call->err) < 0)
         return fail_to(call, KM_STEP_finish);
@@ -66,17 +65,31 @@ static enum km_next step_admit(struct km_call *call)
     return km_step_admit(call);
 }
 
-/* Guards of prompts and answers register here when there are any. */
+/* What is sent to the client is there, and no upstream was asked for it. */
+static enum km_next answer(struct km_call *call)
+{
+    call->answered = true;
+    call->at->status = 200;
+    return km_call_go(call, KM_STEP_account);
+}
+
 static enum km_next step_guard(struct km_call *call)
 {
+    int r;
+
     if (call->client_gone) { /* while the intent was being committed */
         km_fail(&call->err, KM_E_CANCELED, "The client went away.");
         return fail_to(call, KM_STEP_account);
     }
-    return km_call_go(call, KM_STEP_cache);
+    r = call->answered ? KM_HOOK_ANSWERED : km_call_run_hooks(call, KM_HOOK_GUARDED, &call->err);
+    if (r == KM_E_AGAIN)
+        return KM_WAIT;
+    if (r < 0)
+        return fail_to(call, KM_STEP_account);
+    return r == KM_HOOK_ANSWERED ? answer(call) : km_call_go(call, KM_STEP_cache);
 }
 
-/* policy/cache is not active: nothing is looked up, nothing is stored. */
+/* There is no cache yet: nothing is looked up, nothing is stored. */
 static enum km_next step_cache(struct km_call *call)
 {
     return km_call_go(call, KM_STEP_route);
@@ -137,11 +150,7 @@ static enum km_next step_finish(struct km_call *call)
     if (!call->admitted)
         refused(call);
     km_call_reply(call);
-    km_body_budget_give(&call->w->gw->bodies, call->answer_taken);
-    km_buf_done(&call->answer);
-    call->sse = km_sse_free(call->sse);
-    call->framer = km_framer_free(call->framer);
-    call->tr = km_translation_free(call->tr);
+    km_attempt_release(call);
     km_list_remove(&call->link);
     call->w->ncalls--;
     call->magic = 0;
@@ -205,10 +214,8 @@ static void on_deadline(void *ctx)
     km_call_fail(call, &err);
 }
 
-static void on_body(void *ctx, struct km_str body, const struct km_err *err)
+void km_call_body(struct km_call *call, struct km_str body, const struct km_err *err)
 {
-    struct km_call *call = ctx;
-
     call->body = body;
     call->have_body = !err;
     call->body_waits = false;
@@ -218,17 +225,9 @@ static void on_body(void *ctx, struct km_str body, const struct km_err *err)
         km_call_resume(call, 0);
 }
 
-static void on_drain(void *ctx)
+void km_call_piece(struct km_call *call, struct km_str bytes, bool last, const struct km_err *err)
 {
-    struct km_call *call = ctx;
-
-    if (call->up)
-        km_http_resume(call->up);
-}
-
-static void on_piece(void *ctx, struct km_str bytes, bool last, const struct km_err *err)
-{
-    km_upload_piece(ctx, bytes, last, err);
+    call->kind->on_piece(call, bytes, last, err);
 }
 
 void km_call_cancel(struct km_call *call, const char *why)
@@ -249,27 +248,61 @@ void km_call_revoke(struct km_call *call, const struct km_err *why)
 
     if (settled(call))
         return;
-    if (call->rt && call->streaming)
-        km_rt_revoked(call->rt, why);
+    if (call->kind->on_revoked && call->streaming)
+        call->kind->on_revoked(call, why);
     km_call_abandon(call);
     km_call_fail(call, &err);
 }
 
-static void on_gone(void *ctx)
+void km_call_gone(struct km_call *call)
 {
-    struct km_call *call = ctx;
-
     call->client_gone = true;
     call->flags |= KM_CALL_CLIENT_GONE;
-    km_call_cancel(call, "The client went away.");
+    if (call->port->ops->gone == KM_GONE_CANCEL)
+        km_call_cancel(call, "The client went away.");
 }
 
-static const struct km_exchange_events exchange_events = {
-    .on_body = on_body,
-    .on_drain = on_drain,
-    .on_gone = on_gone,
-    .on_piece = on_piece,
+void *km_call_work(const struct km_call *call, const char *work_name)
+{
+    km_assert(call->kind->work_name == work_name);
+    return call->work;
+}
+
+void km_call_set_work(struct km_call *call, void *work)
+{
+    km_assert(call->kind->work_name);
+    call->work = work;
+}
+
+struct km_call_note {
+    struct km_call_note *next;
+    const void *tag;
+    max_align_t data[];
 };
+
+void *km_call_note(const struct km_call *call, const void *tag)
+{
+    struct km_call_note *n = call->notes;
+
+    while (n && n->tag != tag)
+        n = n->next;
+    return n ? n->data : NULL;
+}
+
+void *km_call_make_note(struct km_call *call, const void *tag, size_t size)
+{
+    void *data = km_call_note(call, tag);
+    struct km_call_note *n;
+
+    if (data)
+        return data;
+    n = km_arena_zalloc(&call->arena, sizeof *n + size);
+    if (!n)
+        return NULL;
+    *n = (struct km_call_note){ .next = call->notes, .tag = tag };
+    call->notes = n;
+    return n->data;
+}
 
 struct km_call *km_call_new(struct km_worker *w, const struct km_call_kind *kind, size_t bytes)
 {
@@ -284,6 +317,7 @@ struct km_call *km_call_new(struct km_worker *w, const struct km_call_kind *kind
     }
     call->arena = arena;
     call->magic = KM_CALL_MAGIC;
+    call->at = &call->first;
     call->w = w;
     call->kind = kind;
     call->bound_tokens = -1;
@@ -306,34 +340,9 @@ void km_call_drop(struct km_call *call)
 void km_call_start(struct km_call *call)
 {
     call->start_us = call->visit->came_us;
-    call->answer.max = (size_t)call->visit->view->snap->gateway->response_bytes;
+    call->at->answer.max = (size_t)call->visit->view->snap->gateway->response_bytes;
     call->step = KM_STEP_auth;
     run(call);
-}
-
-void km_call_begin(struct km_visit *v, const struct km_call_kind *kind,
-                   const struct km_llm_api *api, const struct km_passthrough *pass)
-{
-    /* A tree of JSON is a few times its text; the answer is held beside it. */
-    struct km_call *call =
-        km_call_new(v->w, kind, (size_t)(v->view->snap->http->body_bytes * 8 + (16 << 20)));
-
-    if (!call) {
-        struct km_err err = { 0 };
-
-        km_fail(&err, KM_E_NOMEM, "out of memory");
-        km_reply_error(v, &err);
-        return;
-    }
-    call->visit = v;
-    call->x = v->x;
-    call->began_ns = km_exchange_began_ns(v->x);
-    call->api = api;
-    call->pass = pass;
-    if (api)
-        v->dialect = api->dialect;
-    km_exchange_listen(v->x, &exchange_events, call);
-    km_call_start(call);
 }
 
 void km_calls_leave(struct km_worker *w)

@@ -8,6 +8,7 @@
 #define KM_GATEWAY_CALL_H
 
 #include "gateway/auth.h"
+#include "gateway/port.h"
 #include "llm/api/openai.h"
 #include "llm/auth.h"
 
@@ -34,47 +35,76 @@ enum km_step_id {
 
 struct km_call;
 struct km_translation; /* translate.h */
-struct km_prefix_call; /* prefix/prefix.h */
-struct km_upload; /* objects/upload.h */
-struct km_media_work; /* media_call.c */
-struct km_object_work; /* objects/call.c */
-struct km_file_refs; /* objects/file_refs.c */
-struct km_rt_session; /* realtime/realtime.h */
-struct km_mcp_work; /* gateway/mcp/call.h */
 
-/* What the kinds of call do differently. */
+/* What the kinds of call do differently.  The steps ask for nothing else: a kind that needs
+ * something new of them adds a row here and says it there. */
 struct km_call_kind {
     const char *name;
+    const char *call_type; /* in the books, of a call of no API */
+    const char *work_name; /* whose call->work is; NULL: it has none */
     bool needs_body;
+    bool session; /* its answer is a connection (101), its parts have rows of their own */
+    bool own; /* the gateway asks for its own ends: no limit of the key's holds, but it pays */
+    bool placed; /* where it goes was said with it: no deployment is picked */
+    bool verbatim; /* bodies are the caller's own: no deployment's defaults come in */
+    bool any_status; /* whatever its upstream answers goes to the client, a refusal too */
+    bool refers; /* its body may name what an account keeps, by id */
+    bool lines; /* the bodies it judges are lines of a file */
+    bool raw; /* what it sends on may have members that are the gateway's own */
+    /* Nobody is asked for a key.  NULL: somebody is. */
+    bool (*open)(const struct km_call *call);
     /* Instead of the body whole: reads what the kind needs of it.  KM_E_AGAIN: km_call_resume()
      * follows, and then it is asked again.  NULL: the body. */
     int (*take)(struct km_call *call, struct km_err *err);
-    bool session; /* its answer is a connection (101), its parts have rows of their own */
-    bool own; /* the gateway asks for its own ends: no limit of the key's holds, but it pays */
+    /* A piece of a body that take asked for. */
+    void (*on_piece)(struct km_call *call, struct km_str bytes, bool last,
+                     const struct km_err *err);
     /* The request is here: read it, find who may serve it, say the worst it can cost. */
     int (*prepare)(struct km_call *call, struct km_err *err);
     /* call->reserve: the most it can cost.  NULL: of an LLM call by its tokens, else prepare's. */
     int (*reserve)(struct km_call *call, struct km_err *err);
-    /* A deployment was picked: fill call->out, or answer at once (call->answered).  KM_E_AGAIN:
+    /* A deployment was picked: fill call->at->out, or answer at once (call->answered).  KM_E_AGAIN:
      * something must be had first; km_call_resume() follows, and then it is asked again. */
     int (*attempt)(struct km_call *call, struct km_err *err);
+    /* The upstream takes more of a request whose body comes in pieces. */
+    void (*on_room)(struct km_call *call);
+    /* Has something of the request left that cannot be had again?  NULL: never. */
+    bool (*is_spent)(const struct km_call *call);
     /* A good head came from the upstream: start the answer, or gather it. */
     void (*on_head)(struct km_call *call, const struct km_response *response);
-    /* Bytes of a good answer that is relayed as it comes (call->relaying). */
+    /* Bytes of a good answer that is relayed as it comes (call->at->relaying). */
     int (*on_body)(struct km_call *call, const char *bytes, size_t n, struct km_err *err);
-    /* The upstream ended as it should.  KM_E_AGAIN: call->out is the next request of the same
+    /* The upstream ended as it should.  KM_E_AGAIN: call->at->out is the next request of the same
      * attempt; or, with call->ledger_waits, km_call_resume() follows and it is asked again. */
     int (*complete)(struct km_call *call, struct km_err *err);
     /* All that km_http_write() took has left; after a 101. */
     void (*on_drain)(struct km_call *call);
+    /* The attempt is over: gives back what the kind made for it, if anything. */
+    void (*forget)(struct km_call *call);
     /* What was used so far. */
     void (*usage)(struct km_call *call, struct km_usage *ret);
+    /* What it cost where that hangs on no usage; false: on usage.  sent: an upstream may have
+     * served it. */
+    bool (*cost)(const struct km_call *call, bool sent, int64_t *ret_cost);
+    /* The last bytes of a stream that is complete, or that broke (call->cut), behind what it was
+     * given.  true: its reader sees by them how it ended.  NULL: the API's own. */
+    bool (*last)(struct km_call *call, struct km_buf *out);
     /* Ends the exchange in a way of its own; false: as every call does.  NULL: never. */
     bool (*reply)(struct km_call *call);
     /* A record of its own, after the settlement and before the answer: true: km_call_resume()
      * comes when it is written, and it is asked again.  NULL: none. */
     bool (*record)(struct km_call *call);
     void (*leave)(struct km_call *call); /* the worker drains: sessions end soon */
+    /* Its key was revoked while it was answered: tell the client. */
+    void (*on_revoked)(struct km_call *call, const struct km_err *why);
+    /* How logs, books and metrics call it where it names no model, and where it goes.  NULL: no
+     * name. */
+    struct km_str (*label)(const struct km_call *call);
+    struct km_str (*base)(const struct km_call *call);
+    /* Its deployment only lends credentials: the model's own name and price count.  NULL: no. */
+    bool (*is_lent)(const struct km_call *call);
+    /* Members of its log line. */
+    void (*log)(struct km_call *call, struct km_line *line);
     /* --- of kinds that are not HTTP to HTTP; NULL otherwise --- */
     /* Instead of an HTTP request upstream: WAIT, or the next step. */
     enum km_next (*send)(struct km_call *call);
@@ -82,6 +112,40 @@ struct km_call_kind {
     void (*abandon)(struct km_call *call);
     /* Says in the books what was called. */
     void (*books)(struct km_call *call, struct km_ledger_entry *e);
+};
+
+/* One try to have the call served: by a deployment, with a request out and an answer in.  A call
+ * has one after the other (retry, fallback), each made by km_attempt_next(); what it holds beside
+ * memory goes when the next begins, or with the call. */
+struct km_attempt {
+    struct km_attempt *before; /* in the call's arena too; NULL: it is the first */
+    const struct km_candidate *candidate;
+    struct km_deployment *d; /* NULL: none was picked, or its kind goes elsewhere */
+    bool resigned; /* with new credentials: once a deployment */
+
+    /* the request */
+    struct km_http_request out;
+    struct km_http_call *up; /* under way */
+    struct km_arena *request_arena; /* what lives until the upstream has it; NULL: the call's */
+    struct km_auth_wait auth_wait;
+    bool auth_waits; /* d->auth will call back */
+    bool sent; /* it is over, and the upstream may have read all of its request */
+    uint64_t began_ns; /* monotonic */
+
+    /* the answer */
+    struct km_translation *convert; /* its kind's, where the upstream speaks another protocol */
+    int status;
+    enum km_again again; /* what its error means for the next attempt */
+    bool relaying; /* it is a stream, and goes on as it comes */
+    struct km_headers refusal; /* of one whose body is read whole, an error's mostly */
+    struct km_str head; /* its fields for the client, ready lines */
+    struct km_str type; /* its Content-Type, where it is passed on */
+    struct km_str coding; /* it is compressed, though nobody asked: how */
+    struct km_buf answer; /* a whole answer, or the body of an error */
+    int64_t answer_taken; /* of the budget of bodies */
+    struct km_llm_stream stream;
+    struct km_sse *sse;
+    struct km_framer *framer; /* instead, where what is passed on comes in other frames */
 };
 
 struct km_call {
@@ -92,29 +156,19 @@ struct km_call {
     struct km_list link; /* of worker->calls */
     struct km_worker *w;
     struct km_visit *visit;
-    struct km_exchange *x; /* NULL: an MCP call, whose client may come and go; or kind->own */
+    struct km_port *port; /* its other end; NULL: nobody, or a way of its kind's own */
     const struct km_call_kind *kind;
 
     /* the request */
+    const struct km_request *request; /* its line and head; NULL: it came by no HTTP */
     const struct km_llm_api *api; /* LLM calls */
-    const struct km_passthrough *pass; /* pass-through calls */
-    struct km_prefix_call *prefix; /* those to a vendor's own API */
-    struct km_mcp_work *mcp; /* MCP calls */
-    int64_t mcp_cost; /* nano-USD, of a call that ran */
+    void *work; /* its kind's: km_call_work() */
+    struct km_call_note *notes; /* of what is not its kind: km_call_note() */
     uint64_t began_ns; /* monotonic */
     struct km_str body;
     bool have_body;
     bool body_waits; /* km_exchange_body() said AGAIN */
-    bool kept; /* the answer was given to the store */
-    struct km_upload *upload; /* the body is a form */
-    struct km_object_work *object; /* calls for files and batches */
-    struct km_file_refs *files; /* that the body names */
-    struct km_media_work *media; /* media calls: what is asked for, what was said of it */
     struct km_llm_request req;
-    struct km_rt_session *rt;
-    struct km_str audio; /* the id of what was spoken, as soon as it is kept */
-    struct km_str previous; /* an earlier answer was put in front: its id, as JSON */
-    size_t said_before; /* items of `input` that came with it */
     struct km_model_match match;
 
     /* admission */
@@ -137,43 +191,24 @@ struct km_call {
     bool ledger_waits; /* its callback will come: nothing may move before */
 
     /* attempts */
+    struct km_attempt *at; /* the one under way, or the last; never NULL */
+    struct km_attempt first;
     struct km_route_state route;
-    const struct km_candidate *candidate;
-    struct km_deployment *d;
     unsigned retries; /* most further attempts */
     bool same_again; /* once more on the same deployment: options or credentials were refused */
-    bool resigned; /* with new credentials: once a deployment */
-    bool auth_waits; /* d->auth will call back */
     bool timed_out;
-    struct km_translation *tr; /* the attempt's, when its upstream speaks another protocol */
-    struct km_auth_wait auth_wait;
-    struct km_headers refusal; /* of an answer whose body is read whole, an error's mostly */
-    struct km_http_request out;
-    struct km_http_call *up; /* the attempt under way */
-    bool sent; /* it is over, and the upstream may have read all of its request */
     bool owed; /* an attempt before it was sent, and never answered */
     struct km_timer deadline;
 
     /* the answer */
-    int up_status;
-    enum km_again again; /* what its error means for the next attempt */
-    struct km_str up_head; /* upstream fields for the client, ready lines */
-    struct km_str up_type; /* its Content-Type, where it is passed on */
-    struct km_str up_coding; /* the answer is compressed, though nobody asked: how */
-    struct km_buf answer; /* a whole answer, or the body of an error */
-    int64_t answer_taken; /* of the budget of bodies */
     struct km_str *parts; /* what the client gets */
     size_t nparts;
     bool answered; /* parts are ready without an upstream (mock) */
-    bool relaying; /* the answer is a stream, and goes on as it comes */
     bool streaming; /* the client's head was sent */
     bool opaque; /* what streams is no event stream: nothing of ours may come in between */
     bool client_gone;
     bool cut; /* the stream broke: end it so that the client knows */
     bool failed; /* err says why */
-    struct km_llm_stream stream;
-    struct km_sse *sse;
-    struct km_framer *framer; /* instead, where what is passed on comes in other frames */
     struct km_err err;
 
     /* books */
@@ -183,14 +218,10 @@ struct km_call {
     unsigned flags; /* enum km_call_flag */
     int client_status;
     int64_t start_us, first_us; /* wall */
-    uint64_t attempt_ns, upstream_ns; /* monotonic: start of the attempt, total upstream time */
+    uint64_t upstream_ns; /* of all attempts */
     uint64_t total_ns; /* the call's, when it was settled */
     uint64_t first_ns; /* first byte for the client, since the start */
 };
-
-/* Begins a call for the visit.  Takes it over: the exchange is answered by the call. */
-void km_call_begin(struct km_visit *v, const struct km_call_kind *kind,
-                   const struct km_llm_api *api, const struct km_passthrough *pass);
 
 /* The worker drains. */
 void km_calls_leave(struct km_worker *w);
@@ -203,10 +234,31 @@ void km_call_cancel(struct km_call *call, const char *why);
 /* Its key may not be used any more: it ends with why. */
 void km_call_revoke(struct km_call *call, const struct km_err *why);
 
+/* --- from its port --- */
+/* The body that was asked for, or why there is none. */
+void km_call_body(struct km_call *call, struct km_str body, const struct km_err *err);
+/* A piece of a body that its kind takes as it comes. */
+void km_call_piece(struct km_call *call, struct km_str bytes, bool last, const struct km_err *err);
+void km_call_writable(struct km_call *call); /* what was written has left */
+void km_call_gone(struct km_call *call); /* nobody listens any more */
+
 /* A wait is over: status 0 or negative.  From callbacks of the loop only, never from a step. */
 void km_call_resume(struct km_call *call, int status);
 /* As resume, with the reason. */
 void km_call_fail(struct km_call *call, const struct km_err *err);
+
+/* --- what hangs on a call --- */
+
+/* Its kind's own, in its arena; NULL: not made yet.  It is an error to ask a call of another kind
+ * for it: `kind` and its siblings (one module's) have the same `work_name`. */
+void *km_call_work(const struct km_call *call, const char *work_name);
+void km_call_set_work(struct km_call *call, void *work);
+
+/* What somebody who is not the kind keeps with a call: zeroed, in its arena, one for each tag (the
+ * address of something static of the asker's).  note: NULL where there is none; make: NULL where
+ * there is no memory. */
+void *km_call_note(const struct km_call *call, const void *tag);
+void *km_call_make_note(struct km_call *call, const void *tag, size_t size);
 
 /* --- the steps' parts, by file --- */
 
@@ -218,22 +270,47 @@ struct km_price km_call_price(const struct km_call *call, const struct km_deploy
 /* The dearest of those that may serve it. */
 struct km_price km_call_worst_price(const struct km_call *call, bool *ret_known);
 /* call_send.c */
-void km_call_keep_head(struct km_call *call, const struct km_headers *h); /* into ->refusal */
+void km_call_keep_head(struct km_call *call, const struct km_headers *h); /* into ->at->refusal */
+/* Milliseconds an attempt may take to begin its answer; 0: as long as the call. */
+int64_t km_call_attempt_ms(const struct km_call *call);
 enum km_next km_step_route(struct km_call *call);
 enum km_next km_step_send(struct km_call *call);
 void km_call_abandon(struct km_call *call); /* stops the attempt under way */
 /* call_recover.c */
 enum km_next km_step_recover(struct km_call *call);
 void km_call_forget_answer(struct km_call *call); /* what the last request brought */
+/* Gives back what the attempt holds beside memory. */
+void km_attempt_release(struct km_call *call);
+/* Begins the next one; same: at the deployment of this.  KM_E_NOMEM: it stays. */
+int km_attempt_next(struct km_call *call, bool same, struct km_err *err) KM_MUST_USE;
 void km_call_refused(struct km_call *call); /* an error's body is here: call->err from it */
 /* call_account.c */
 enum km_next km_step_account(struct km_call *call);
 void km_call_log(struct km_call *call); /* its one line */
+/* How it is called: its model, or what its kind calls it; empty: nothing is known yet. */
+struct km_str km_call_label(const struct km_call *call);
+/* What the books say of it before a deployment is known.  ip[KM_ADDR_TEXT], or NULL: not from
+ * where. */
+void km_call_name(struct km_call *call, char *ip, struct km_ledger_entry *e);
 /* What the books say of it in any row: who, where, which model.  ip[KM_ADDR_TEXT]. */
 void km_call_entry(struct km_call *call, struct km_ledger_entry *e, char *ip);
+/* write.c: the only place where bytes leave for the client; parts are copied where they wait */
+/* The head of an answer: from now on no other upstream can be asked. */
+void km_call_start_answer(struct km_call *call, int status, struct km_str head, uint64_t length);
+/* A client that takes no more for now pauses the upstream; false: so it was. */
+bool km_call_write(struct km_call *call, const struct km_str *parts, size_t n);
+void km_call_write_one(struct km_call *call, struct km_str part); /* nothing of an empty one */
+/* Bytes that go on as they came, past the veil where the call has one for them. */
+void km_call_relay(struct km_call *call, struct km_str part);
+void km_call_respond(struct km_call *call, int status, struct km_str head, struct km_str body);
+void km_call_end_answer(struct km_call *call);
+void km_call_break_answer(struct km_call *call); /* so that its reader notices */
+bool km_call_take_back(struct km_call *call); /* nothing of what was started has left */
 /* call_reply.c */
 void km_call_reply(struct km_call *call); /* ends the exchange, whatever the outcome */
 void km_call_head(struct km_call *call, struct km_buf *head);
+/* What an API that is passed on has at the end of a stream, whole or broken.  As kind->last. */
+bool km_call_last(struct km_call *call, struct km_buf *out);
 /* The client's head of a stream: from now on no other upstream can be asked. */
 void km_call_stream_start(struct km_call *call);
 
@@ -255,7 +332,7 @@ int km_call_pass_on(struct km_call *call, struct km_err *err) KM_MUST_USE;
 void km_call_answer_head(struct km_call *call, const struct km_response *response);
 int km_call_compressed(const struct km_call *call, struct km_err *err) KM_MUST_USE;
 void km_call_one_part(struct km_call *call, struct km_str body);
-/* call->out to the deployment, but for its target. */
+/* call->at->out to the deployment, but for its target. */
 void km_call_request(struct km_call *call, const struct km_str *parts, size_t n);
 
 /* llm_call.c, media_call.c, pass_call.c, and call.c of mcp/ and objects/ */

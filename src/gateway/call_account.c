@@ -6,24 +6,24 @@
  * client has its last byte.  In strict mode that last byte waits until the settlement is on disk.
  */
 #include "gateway/call.h"
+#include "gateway/hooks.h"
 #include "gateway/veil.h"
 
 #include "gateway/metrics.h"
-#include "gateway/prefix/prefix.h"
 
 /* An upstream has the whole request and said nothing of it: its client left, its time ran out, or
  * the connection broke.  The vendor reads what it got, and bills that; a later attempt that was
  * refused, or never sent, does not undo it. */
 static bool unanswered(const struct km_call *call)
 {
-    return call->failed && (call->owed || (call->sent && call->up_status == 0));
+    return call->failed && (call->owed || (call->at->sent && call->at->status == 0));
 }
 
 /* Did the upstream do anything that it may bill? */
 static bool produced(const struct km_call *call)
 {
     return call->answered || call->streaming || unanswered(call) ||
-           (call->up_status >= 200 && call->up_status < 300 && call->first_us);
+           (call->at->status >= 200 && call->at->status < 300 && call->first_us);
 }
 
 /* Nobody said what was used: more than was agreed it cannot have been.  Before it is priced, so
@@ -45,23 +45,17 @@ static void settle_cost(struct km_call *call)
 
     call->usage = (struct km_usage){ 0 };
     call->cost = 0;
-    if (call->mcp) {
-        call->cost = call->first_us ? call->mcp_cost : 0;
+    if (call->kind->cost && call->kind->cost(call, call->first_us || unanswered(call), &call->cost))
         return;
-    }
-    if (call->pass && !call->d) {
-        call->cost = call->first_us || unanswered(call) ? call->pass->cost : 0;
-        return;
-    }
-    if (!call->d || !produced(call))
+    if (!call->at->d || !produced(call))
         return;
     call->kind->usage(call, &call->usage);
     if (call->kind->session)
         return;
     if (!call->usage.known)
         bound_estimate(call);
-    price = call->price ? *call->price : km_call_price(call, call->d);
-    if ((!call->pass || call->priced) && !km_price_cost(&price, &call->usage, &call->cost)) {
+    price = call->price ? *call->price : km_call_price(call, call->at->d);
+    if ((call->api || call->priced) && !km_price_cost(&price, &call->usage, &call->cost)) {
         call->flags |= KM_CALL_UNPRICED; /* of one that passes its kind has said what it is */
         call->cost = 0;
     }
@@ -72,13 +66,13 @@ static void settle_cost(struct km_call *call)
 /* A wildcard deployment's entry names what was really called. */
 static struct km_str model_name(struct km_call *call)
 {
-    struct km_str model = call->d->model;
+    struct km_str model = call->at->d->model;
     size_t at = km_str_chr(model, '*');
 
-    if (call->prefix && call->prefix->to.lent) /* whoever lent the credentials */
+    if (call->kind->is_lent && call->kind->is_lent(call)) /* whoever lent the credentials */
         return km_arena_cat(
-            &call->arena, (struct km_str[]){ call->d->provider_name, KM_STR("/"), call->req.model },
-            3);
+            &call->arena,
+            (struct km_str[]){ call->at->d->provider_name, KM_STR("/"), call->req.model }, 3);
 
     if (at == model.n)
         return model;
@@ -88,22 +82,34 @@ static struct km_str model_name(struct km_call *call)
         3);
 }
 
-void km_call_entry(struct km_call *call, struct km_ledger_entry *e, char *ip)
+struct km_str km_call_label(const struct km_call *call)
+{
+    if (call->req.model.n)
+        return call->req.model;
+    return call->kind->label ? call->kind->label(call) : KM_STR_NONE;
+}
+
+void km_call_name(struct km_call *call, char *ip, struct km_ledger_entry *e)
 {
     km_visit_books(call->visit, ip, e);
     if (call->kind->books) {
         call->kind->books(call, e);
-    } else {
-        e->call_type = km_str_c(call->api ? call->api->call_type : "pass_through_endpoint");
-        e->model_group = call->req.model.n ? call->req.model : call->pass->path;
+        return;
     }
-    if (call->d) {
+    e->call_type = km_str_c(call->api ? call->api->call_type : call->kind->call_type);
+    e->model_group = km_call_label(call);
+}
+
+void km_call_entry(struct km_call *call, struct km_ledger_entry *e, char *ip)
+{
+    km_call_name(call, ip, e);
+    if (call->at->d) {
         e->model = model_name(call);
-        e->deployment = call->d->id;
-        e->provider = call->d->provider_name;
-        e->api_base = call->d->api_base;
-    } else if (call->pass) {
-        e->api_base = call->pass->api_base;
+        e->deployment = call->at->d->id;
+        e->provider = call->at->d->provider_name;
+        e->api_base = call->at->d->api_base;
+    } else if (call->kind->base) {
+        e->api_base = call->kind->base(call);
     }
     e->user = call->req.user;
     e->metadata = call->req.metadata;
@@ -141,25 +147,17 @@ static int client_status(const struct km_call *call)
     if (call->client_gone && !call->streaming)
         return 499;
     if (call->streaming)
-        return call->up_status ? call->up_status : 200;
+        return call->at->status ? call->at->status : 200;
     if (call->failed)
         return km_err_http(&call->err);
-    return call->up_status;
-}
-
-static void log_mcp(struct km_call *call, struct km_line *l)
-{
-    struct km_ledger_entry e = { 0 };
-
-    call->kind->books(call, &e);
-    km_line_str(l, "server", e.deployment);
-    km_line_str(l, "target", e.model_group);
+    return call->at->status;
 }
 
 void km_call_log(struct km_call *call)
 {
     struct km_line l;
     const struct km_visit *v = call->visit;
+    struct km_str label = km_call_label(call);
     uint64_t total_us = call->total_ns / 1000;
     uint64_t up_us = call->upstream_ns / 1000;
 
@@ -167,12 +165,12 @@ void km_call_log(struct km_call *call)
         return;
     km_line_cstr(&l, "id", v->id_text);
     km_line_str(&l, "key", v->who.key ? v->who.key->alias_label : km_str_c(v->who.who));
-    if (call->mcp)
-        log_mcp(call, &l);
-    else if (call->pass || call->req.model.n) /* a call may be refused before it was read */
-        km_line_str(&l, "model", call->req.model.n ? call->req.model : call->pass->path);
-    if (call->d)
-        km_line_str(&l, "deployment", call->d->id);
+    if (call->kind->log)
+        call->kind->log(call, &l);
+    if (label.n) /* a call may be refused before it was read */
+        km_line_str(&l, "model", label);
+    if (call->at->d)
+        km_line_str(&l, "deployment", call->at->d->id);
     km_line_i64(&l, "status", call->client_status);
     km_line_i64(&l, "prompt_tokens", call->usage.prompt_tokens);
     km_line_i64(&l, "completion_tokens", call->usage.completion_tokens);
@@ -194,7 +192,11 @@ void km_call_log(struct km_call *call)
 /* The settlement is where it has to be. */
 static enum km_next closed(struct km_call *call)
 {
+    struct km_err ignored;
+
     if (call->kind->record && call->kind->record(call))
+        return KM_WAIT;
+    if (km_call_run_hooks(call, KM_HOOK_SETTLED, &ignored) == KM_E_AGAIN)
         return KM_WAIT;
     return km_call_go(call, KM_STEP_finish);
 }
@@ -224,8 +226,8 @@ enum km_next km_step_account(struct km_call *call)
         return closed(call);
     call->settled = true;
     km_call_abandon(call);
-    if (!call->failed && call->candidate)
-        km_route_report(call->candidate, KM_OUTCOME_OK, km_loop_now_ms(call->w->loop));
+    if (!call->failed && call->at->candidate)
+        km_route_report(call->at->candidate, KM_OUTCOME_OK, km_loop_now_ms(call->w->loop));
     call->total_ns = km_mono_ns() - call->began_ns;
     settle_cost(call);
     if (call->failed) {

@@ -10,13 +10,8 @@
 
 #include <stdlib.h>
 
-#include "gateway/answers.h"
-#include "gateway/objects/file_refs.h"
 #include "gateway/handover/handover.h"
-#include "gateway/mcp/chat.h"
-#include "gateway/other_models.h"
-#include "gateway/prefix/prefix.h"
-#include "llm/api/responses.h"
+#include "gateway/hooks.h"
 
 /* Tokens reserved where neither caller nor model bounds the output: what today's models write at
  * most.  It is never sent as a bound; only what is left of a budget is. */
@@ -29,8 +24,8 @@ int km_call_take_body(struct km_call *call)
 
     if (call->have_body || !call->kind->needs_body)
         return 0;
-    r = km_exchange_body(call->x, call->visit->view->snap->http->body_bytes, &call->body,
-                         &call->err);
+    r = call->port->ops->body(call->port, call->visit->view->snap->http->body_bytes, &call->body,
+                              &call->err);
     call->have_body = r == 0;
     call->body_waits = r == KM_E_AGAIN;
     return r;
@@ -39,7 +34,7 @@ int km_call_take_body(struct km_call *call)
 struct km_price km_call_price(const struct km_call *call, const struct km_deployment *d)
 {
     const struct km_prices *prices = call->visit->view->snap->prices;
-    bool lent = call->prefix && call->prefix->to.lent;
+    bool lent = call->kind->is_lent && call->kind->is_lent(call);
     struct km_price price = KM_PRICE_NONE;
     struct km_str name = call->req.model;
     struct km_call *c = (struct km_call *)call; /* a star is filled in the call's own arena */
@@ -100,13 +95,13 @@ static int64_t longest_output(struct km_call *call)
     for (size_t i = 0; i < call->match.n; i++) {
         const struct km_deployment *d = call->match.v[i].deployment;
         struct km_price price = km_call_price(call, d);
-        int64_t output = d->default_output >= 0 && !call->pass ? d->default_output
-                         : price.max_output_tokens > 0         ? price.max_output_tokens
-                                                               : OUTPUT_UNKNOWN;
+        int64_t output = d->default_output >= 0 && !call->kind->verbatim ? d->default_output
+                         : price.max_output_tokens > 0                   ? price.max_output_tokens
+                                                                         : OUTPUT_UNKNOWN;
 
         if (output > most)
             most = output;
-        if (!asks && !call->pass && d->default_choices > call->req.choices)
+        if (!asks && !call->kind->verbatim && d->default_choices > call->req.choices)
             call->req.choices = d->default_choices;
     }
     return most;
@@ -238,13 +233,7 @@ static int write_intent(struct km_call *call, bool *ret_wait, struct km_err *err
     struct km_ledger_entry e = { .start_us = call->start_us,
                                  .reserved = call->kind->session ? 0 : call->reserve };
 
-    km_visit_books(call->visit, NULL, &e);
-    if (call->kind->books) {
-        call->kind->books(call, &e);
-    } else {
-        e.call_type = km_str_c(call->api ? call->api->call_type : "pass_through_endpoint");
-        e.model_group = call->req.model.n ? call->req.model : call->pass->path;
-    }
+    km_call_name(call, NULL, &e);
     return km_ledger_intent(call->w->ledger, &e, on_intent, call, ret_wait, err);
 }
 
@@ -326,16 +315,14 @@ enum km_next km_step_admit(struct km_call *call)
         return KM_WAIT;
     if (r == 0)
         r = call->kind->prepare(call, &call->err);
-    if (r == 0 && call->api && km_mcp_chat_take(call))
-        return KM_DONE; /* it is several calls: each of them comes here */
-    if (r == 0 && call->api == &km_api_responses)
-        r = km_answers_recall(call, &call->err);
     if (r == 0)
-        r = km_file_refs_check(call, &call->err);
-    if (r == 0 && call->req.names_models)
-        r = km_other_models_check(call, &call->err);
+        r = km_call_run_hooks(call, KM_HOOK_PREPARED, &call->err);
+    if (r == KM_HOOK_TAKEN)
+        return KM_DONE;
     if (r == KM_E_AGAIN)
         return KM_WAIT;
+    call->answered = r == KM_HOOK_ANSWERED;
+    r = r > 0 ? 0 : r;
     if (r == 0 && call->kind->reserve)
         r = call->kind->reserve(call, &call->err);
     else if (r == 0 && (call->api || call->priced))

@@ -10,8 +10,6 @@
 #include "gateway/call.h"
 
 #include "gateway/metrics.h"
-#include "gateway/translate.h"
-#include "gateway/objects/upload.h"
 #include "gateway/veil.h"
 
 static const char *type_of(int status)
@@ -25,26 +23,27 @@ static const char *type_of(int status)
 /* The upstream said no: its status, its words, whose they are, and what it means. */
 void km_call_refused(struct km_call *call)
 {
-    const struct km_codec *codec = call->d->codec;
+    const struct km_codec *codec = call->at->d->codec;
     struct km_str body;
-    int status = call->up_status;
+    int status = call->at->status;
     const char *hint = status == 401 || status == 403 ? " (check the deployment's credentials)"
                        : status == 404                ? " (check litellm_params.model and api_base)"
                                                       : "";
     struct km_refusal no = { 0 };
 
     km_veil_answer(call);
-    body = km_buf_view(&call->answer);
+    body = km_buf_view(&call->at->answer);
     (codec && codec->refusal ? codec->refusal : km_refusal_openai)(&call->arena, status,
-                                                                   &call->refusal, body, &no);
+                                                                   &call->at->refusal, body, &no);
     if (no.status < 400 || no.status > 599)
         no.status = 502;
-    call->again = no.again;
-    if (call->d->auth && call->d->auth->ops->refused &&
-        call->d->auth->ops->refused(call->d->auth, &call->auth_wait, status, &call->refusal, body))
-        call->again = KM_AGAIN_SIGN;
+    call->at->again = no.again;
+    if (call->at->d->auth && call->at->d->auth->ops->refused &&
+        call->at->d->auth->ops->refused(call->at->d->auth, &call->at->auth_wait, status,
+                                        &call->at->refusal, body))
+        call->at->again = KM_AGAIN_SIGN;
     km_fail(&call->err, KM_E_UPSTREAM_STATUS, "%.*s answered %d for model '%.*s'%s: %.*s",
-            KM_STR_ARG(call->d->provider_name), status,
+            KM_STR_ARG(call->at->d->provider_name), status,
             KM_STR_ARG(km_str_sub(call->req.model, 0, 100)), hint, KM_STR_ARG(no.text));
     call->err.http = no.status;
     call->err.type = no.type ? no.type : type_of(no.status);
@@ -57,8 +56,8 @@ void km_call_refused(struct km_call *call)
 /* What an upstream's no means, said as a status or as a stream's first event. */
 static enum km_again again_of(const struct km_call *call)
 {
-    return call->up_status >= 200 && call->up_status < 300 ? km_again_of(km_err_http(&call->err))
-                                                           : call->again;
+    return call->at->status >= 200 && call->at->status < 300 ? km_again_of(km_err_http(&call->err))
+                                                             : call->at->again;
 }
 
 /* May another deployment do better? */
@@ -93,20 +92,19 @@ static enum km_outcome outcome_of(const struct km_call *call)
 
 static void report(struct km_call *call)
 {
-    if (!call->candidate || call->err.code == KM_E_NO_DEPLOYMENT)
+    if (!call->at->candidate || call->err.code == KM_E_NO_DEPLOYMENT)
         return;
     km_count_attempt_failed(call);
-    km_route_report(call->candidate, outcome_of(call), km_loop_now_ms(call->w->loop));
+    km_route_report(call->at->candidate, outcome_of(call), km_loop_now_ms(call->w->loop));
 }
 
 /* Its signature was refused: once more at once, with what was learnt. */
 static bool refused_credentials(struct km_call *call)
 {
-    if (call->err.code != KM_E_UPSTREAM_STATUS || call->again != KM_AGAIN_SIGN || call->resigned ||
-        !call->d->auth)
+    if (call->err.code != KM_E_UPSTREAM_STATUS || call->at->again != KM_AGAIN_SIGN ||
+        call->at->resigned || !call->at->d->auth)
         return false;
-    call->resigned = true;
-    call->same_again = true;
+    call->at->resigned = true;
     return true;
 }
 
@@ -114,37 +112,74 @@ static bool refused_credentials(struct km_call *call)
 static bool refused_options(struct km_call *call)
 {
     if (call->err.code != KM_E_UPSTREAM_STATUS ||
-        (call->up_status != 400 && call->up_status != 422) || !call->req.stream ||
-        call->req.usage_asked || call->d->no_stream_options ||
-        !km_llm_refused_stream_options(km_buf_view(&call->answer)))
+        (call->at->status != 400 && call->at->status != 422) || !call->req.stream ||
+        call->req.usage_asked || call->at->d->no_stream_options ||
+        !km_llm_refused_stream_options(km_buf_view(&call->at->answer)))
         return false;
-    call->d->no_stream_options = true;
-    call->same_again = true;
+    call->at->d->no_stream_options = true;
     return true;
 }
 
 void km_call_forget_answer(struct km_call *call)
 {
-    km_body_budget_give(&call->w->gw->bodies, call->answer_taken);
-    call->answer_taken = 0;
-    km_buf_reset(&call->answer);
-    call->up_status = 0;
-    call->sent = false;
-    call->attempt_ns = 0;
+    km_body_budget_give(&call->w->gw->bodies, call->at->answer_taken);
+    call->at->answer_taken = 0;
+    km_buf_reset(&call->at->answer);
+    call->at->status = 0;
+    call->at->sent = false;
+    call->at->began_ns = 0;
 }
 
-static void forget_attempt(struct km_call *call)
+void km_attempt_release(struct km_call *call)
 {
-    bool unanswered = call->sent && !call->up_status;
+    struct km_attempt *at = call->at;
 
-    km_call_forget_answer(call);
-    call->owed = call->owed || unanswered;
-    call->tr = km_translation_free(call->tr);
-    call->framer = km_framer_free(call->framer);
-    call->relaying = false;
-    call->again = KM_AGAIN_NO;
+    if (call->kind->forget)
+        call->kind->forget(call);
+    at->request_arena = NULL;
+    at->sse = km_sse_free(at->sse);
+    at->framer = km_framer_free(at->framer);
+    km_body_budget_give(&call->w->gw->bodies, at->answer_taken);
+    at->answer_taken = 0;
+    km_buf_done(&at->answer);
+}
+
+int km_attempt_next(struct km_call *call, bool same, struct km_err *err)
+{
+    struct km_attempt *next = km_arena_zalloc(&call->arena, sizeof *next), *at = call->at;
+
+    if (!next)
+        return km_fail(err, KM_E_NOMEM, "out of memory");
+    km_attempt_release(call);
+    call->owed = call->owed || (at->sent && !at->status);
+    next->before = at;
+    next->answer.max = at->answer.max;
+    if (same) {
+        next->candidate = at->candidate;
+        next->d = at->d;
+        next->resigned = at->resigned;
+    }
+    call->same_again = same;
+    call->at = next;
     call->failed = false;
     call->err = (struct km_err){ 0 };
+    return 0;
+}
+
+/* Once more, or the end. */
+static enum km_next try_again(struct km_call *call, bool same)
+{
+    struct km_err err = { 0 };
+
+    if (km_attempt_next(call, same, &err) == 0)
+        return km_call_go(call, KM_STEP_route);
+    call->err = err;
+    return km_call_go(call, KM_STEP_account);
+}
+
+static bool is_spent(const struct km_call *call)
+{
+    return call->kind->is_spent && call->kind->is_spent(call);
 }
 
 enum km_next km_step_recover(struct km_call *call)
@@ -154,10 +189,9 @@ enum km_next km_step_recover(struct km_call *call)
     call->failed = true;
     if (call->client_gone)
         return km_call_go(call, KM_STEP_account);
-    if (call->d && !call->streaming && !km_upload_poured(call) &&
+    if (call->at->d && !call->streaming && !is_spent(call) &&
         (refused_options(call) || refused_credentials(call))) {
-        forget_attempt(call);
-        return km_call_go(call, KM_STEP_route);
+        return try_again(call, true);
     }
     report(call);
     if (call->streaming) {
@@ -165,9 +199,8 @@ enum km_next km_step_recover(struct km_call *call)
         return km_call_go(call, KM_STEP_account);
     }
     again = call->match.n && !call->timed_out && call->route.attempts <= call->retries &&
-            call->route.attempts < call->match.n && !km_upload_poured(call) && worth_another(call);
+            call->route.attempts < call->match.n && !is_spent(call) && worth_another(call);
     if (!again)
         return km_call_go(call, KM_STEP_account);
-    forget_attempt(call);
-    return km_call_go(call, KM_STEP_route);
+    return try_again(call, false);
 }

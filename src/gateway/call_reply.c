@@ -6,13 +6,8 @@
  */
 #include "gateway/call.h"
 
-#include "gateway/answers.h"
-#include "gateway/oauth/oauth.h"
-#include "gateway/prefix/prefix.h"
 #include "gateway/reply.h"
-#include "gateway/translate.h"
 #include "gateway/veil.h"
-#include "llm/api/responses.h"
 
 #define HEAD_MOST ((size_t)128 * 1024)
 
@@ -78,9 +73,9 @@ static void attempt_lines(const struct km_call *call, struct km_buf *b)
 {
     struct km_err ignored;
 
-    if (!call->d)
+    if (!call->at->d)
         return;
-    km_buf_str(b, call->d->reply_head);
+    km_buf_str(b, call->at->d->reply_head);
     /* A name that cannot stand in a header is left out; it was the caller's own. */
     if (km_header_put(b, KM_STR("x-litellm-model-group"), call->req.model, &ignored) < 0)
         b->failed = false;
@@ -105,8 +100,8 @@ void km_call_head(struct km_call *call, struct km_buf *head)
     /* An upstream may answer a request for a stream with a whole body. */
     const char *own = call->api ? call->api->stream_type : NULL;
 
-    if (call->up_type.n) /* a header's value already: it came as one */
-        km_buf_printf(head, "Content-Type: %.*s\r\n", KM_STR_ARG(call->up_type));
+    if (call->at->type.n) /* a header's value already: it came as one */
+        km_buf_printf(head, "Content-Type: %.*s\r\n", KM_STR_ARG(call->at->type));
     else if (!call->streaming && !(call->answered && call->req.stream))
         km_buf_str(head, KM_STR("Content-Type: application/json\r\n"));
     else if (own)
@@ -121,7 +116,7 @@ void km_call_head(struct km_call *call, struct km_buf *head)
         time_lines(call, head);
     }
     key_lines(call, head);
-    km_buf_str(head, call->up_head);
+    km_buf_str(head, call->at->head);
 }
 
 void km_call_stream_start(struct km_call *call)
@@ -130,7 +125,7 @@ void km_call_stream_start(struct km_call *call)
 
     call->streaming = true;
     km_call_head(call, &head);
-    km_exchange_start(call->x, call->up_status, km_buf_view(&head), UINT64_MAX);
+    km_call_start_answer(call, call->at->status, km_buf_view(&head), UINT64_MAX);
 }
 
 static void reply_failure(struct km_call *call)
@@ -142,72 +137,62 @@ static void reply_failure(struct km_call *call)
                   &body);
     km_buf_reset(head);
     km_error_head(&call->err, head);
-    if (call->err.code == KM_E_UNAUTHENTICATED)
-        km_oauth_challenge(call->visit, &call->err, head);
+    if (call->port->ops->challenge)
+        call->port->ops->challenge(call->port, &call->err, head);
     id_lines(call, head);
     attempt_lines(call, head);
     key_lines(call, head);
-    km_exchange_respond(call->x, km_err_http(&call->err), km_buf_view(head), km_buf_view(&body));
+    km_call_respond(call, km_err_http(&call->err), km_buf_view(head), km_buf_view(&body));
+}
+
+bool km_call_last(struct km_call *call, struct km_buf *out)
+{
+    if (!call->cut && call->api && call->api->last)
+        km_buf_str(out, km_str_c(call->api->last));
+    else if (call->cut && call->api && !call->at->stream.error && !call->opaque)
+        km_error_event(call->api->dialect, &call->err, km_str(call->visit->id_text, KM_UUID_LEN),
+                       out);
+    return false;
 }
 
 static void end_stream(struct km_call *call)
 {
     struct km_buf *out = &call->w->scratch;
-    struct km_str view;
+    bool told;
 
     km_buf_reset(out);
     if (call->gate)
         km_buf_str(out, km_veil_gate_feed(call->gate, call->w->gw->veil, KM_STR_NONE, true));
-    if (!call->cut) {
-        if (call->tr)
-            km_translate_end(call, out);
-        else if (call->api && call->api->last)
-            km_buf_str(out, km_str_c(call->api->last));
-        if (call->tr && call->api == &km_api_responses)
-            km_answers_keep_events(call, km_buf_view(out));
-    } else if (call->tr) {
-        km_translate_cut(call, out);
-    } else if (call->api && !call->stream.error && !call->opaque) {
-        km_error_event(call->api->dialect, &call->err, km_str(call->visit->id_text, KM_UUID_LEN),
-                       out);
-    } else if (call->prefix) {
-        km_prefix_error_event(call, out);
-    }
-    view = km_buf_view(out);
-    if (view.n)
-        (void)km_exchange_write(call->x, &view, 1);
-    if (call->cut && !(call->tr && call->api->encoder->fail))
-        km_exchange_abort(call->x);
+    told = (call->kind->last ? call->kind->last : km_call_last)(call, out);
+    km_call_write_one(call, km_buf_view(out));
+    if (call->cut && !told)
+        km_call_break_answer(call);
     else /* an API that has an end of its own for failures needs no broken connection */
-        km_exchange_end(call->x);
+        km_call_end_answer(call);
 }
 
 static void reply_whole(struct km_call *call)
 {
     struct km_buf *head = &call->w->scratch;
     bool events = call->answered && call->req.stream; /* a mock's stream lies ready */
-    struct km_str done =
-        events && !call->tr && call->api->last ? km_str_c(call->api->last) : KM_STR_NONE;
     uint64_t length = 0;
 
     for (size_t i = 0; i < call->nparts; i++)
         length += call->parts[i].n;
     km_buf_reset(head);
     km_call_head(call, head);
-    km_exchange_start(call->x, call->up_status, km_buf_view(head), events ? UINT64_MAX : length);
-    (void)km_exchange_write(call->x, call->parts, call->nparts);
-    if (done.n)
-        (void)km_exchange_write(call->x, &done, 1);
-    km_exchange_end(call->x);
+    km_call_start_answer(call, call->at->status, km_buf_view(head), events ? UINT64_MAX : length);
+    (void)km_call_write(call, call->parts, call->nparts);
+    km_call_end_answer(call);
 }
 
 void km_call_reply(struct km_call *call)
 {
-    if (call->client_gone && call->x)
-        km_exchange_abort(call->x);
-    else if (call->kind->reply && call->kind->reply(call))
+    if (call->client_gone && call->port)
+        km_call_break_answer(call);
+    else if ((call->kind->reply && call->kind->reply(call)) || !call->port)
         return;
-    else if (call->streaming && !(call->cut && km_exchange_take_back(call->x)))
+    else if (call->streaming && !(call->cut && km_call_take_back(call)))
         end_stream(call);
     else if (call->failed)
         reply_failure(call);

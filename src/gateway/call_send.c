@@ -10,8 +10,7 @@
  */
 #include "gateway/call.h"
 
-#include "gateway/translate.h"
-#include "gateway/objects/upload.h"
+#include "gateway/hooks.h"
 
 #define RETRIES_DEFAULT 1
 #define AUTH_HEAD_BYTES ((size_t)64 * 1024)
@@ -19,19 +18,17 @@
 
 void km_call_abandon(struct km_call *call)
 {
-    if (call->auth_waits)
-        call->d->auth->ops->cancel(call->d->auth, &call->auth_wait);
-    call->auth_waits = false;
-    if (call->tr && call->step == KM_STEP_route)
-        call->tr->media = km_media_job_free(call->tr->media);
+    if (call->at->auth_waits)
+        call->at->d->auth->ops->cancel(call->at->d->auth, &call->at->auth_wait);
+    call->at->auth_waits = false;
     if (call->kind->abandon)
         call->kind->abandon(call);
-    if (!call->up)
+    if (!call->at->up)
         return;
-    call->upstream_ns += km_mono_ns() - call->attempt_ns;
-    call->sent = km_http_taken(call->up);
-    km_http_cancel(call->up);
-    call->up = NULL;
+    call->upstream_ns += km_mono_ns() - call->at->began_ns;
+    call->at->sent = km_http_taken(call->at->up);
+    km_http_cancel(call->at->up);
+    call->at->up = NULL;
 }
 
 static unsigned retries_of(const struct km_call *call)
@@ -39,8 +36,8 @@ static unsigned retries_of(const struct km_call *call)
     const struct km_snapshot *snap = call->visit->view->snap;
     int64_t n = call->req.num_retries;
 
-    if (n < 0 && call->d)
-        n = call->d->num_retries;
+    if (n < 0 && call->at->d)
+        n = call->at->d->num_retries;
     if (n < 0)
         n = snap->routing->num_retries;
     if (n < 0)
@@ -52,8 +49,8 @@ int64_t km_call_attempt_ms(const struct km_call *call)
 {
     const struct km_snapshot *snap = call->visit->view->snap;
 
-    if (call->d && call->d->timeout_ms > 0)
-        return call->d->timeout_ms;
+    if (call->at->d && call->at->d->timeout_ms > 0)
+        return call->at->d->timeout_ms;
     return snap->routing->timeout_ms > 0 ? 0 : snap->llm->request_timeout_ms;
 }
 
@@ -73,16 +70,17 @@ static int pick(struct km_call *call, struct km_err *err)
 {
     if (!call->route.rng)
         call->route.rng = call->w->rng = call->w->rng * 6364136223846793005U + 1442695040888963407U;
-    call->candidate =
+    call->at->candidate =
         km_route_pick(&call->route, call->match.v, call->match.n, km_loop_now_ms(call->w->loop));
-    if (!call->candidate)
+    if (!call->at->candidate)
         return km_fail(err, KM_E_NO_DEPLOYMENT, "No deployment of model '%.*s' is available.",
                        KM_STR_ARG(km_str_sub(call->req.model, 0, 100)));
-    call->d = call->candidate->deployment;
-    call->resigned = false;
-    if (call->d->unavailable.n) {
+    call->at->d = call->at->candidate->deployment;
+    call->at->resigned = false;
+    if (call->at->d->unavailable.n) {
         km_fail(err, KM_E_NOT_IMPLEMENTED, "Model '%.*s' cannot be called: %.*s.",
-                KM_STR_ARG(km_str_sub(call->req.model, 0, 100)), KM_STR_ARG(call->d->unavailable));
+                KM_STR_ARG(km_str_sub(call->req.model, 0, 100)),
+                KM_STR_ARG(call->at->d->unavailable));
         return KM_E_NOT_IMPLEMENTED;
     }
     return 0;
@@ -91,7 +89,7 @@ static int pick(struct km_call *call, struct km_err *err)
 enum km_next km_step_route(struct km_call *call)
 {
     bool first = call->route.attempts == 0;
-    bool placed = call->same_again || call->mcp || (call->pass && !call->match.n);
+    bool placed = call->same_again || call->kind->placed;
     int r = placed ? 0 : pick(call, &call->err);
 
     call->same_again = false;
@@ -101,6 +99,12 @@ enum km_next km_step_route(struct km_call *call)
     }
     if (r == 0)
         r = call->kind->attempt(call, &call->err);
+    if (r == 0)
+        r = km_call_run_hooks(call, KM_HOOK_ROUTED, &call->err);
+    if (r == KM_HOOK_ANSWERED) {
+        call->answered = true;
+        r = 0;
+    }
     if (r == KM_E_AGAIN) {
         call->same_again = true; /* the same attempt goes on */
         return KM_WAIT;
@@ -121,17 +125,17 @@ static bool good(const struct km_call *call, int status)
 /* A head, until its body is here too. */
 void km_call_keep_head(struct km_call *call, const struct km_headers *h)
 {
-    call->refusal = km_headers_copy(&call->arena, h);
+    call->at->refusal = km_headers_copy(&call->arena, h);
 }
 
 static void on_head(void *ctx, const struct km_response *response)
 {
     struct km_call *call = ctx;
 
-    call->up_status = response->status;
+    call->at->status = response->status;
     call->first_ns = km_mono_ns() - call->began_ns;
     call->first_us = call->start_us + (int64_t)(call->first_ns / 1000);
-    if (good(call, response->status) || (call->pass && !call->d)) {
+    if (good(call, response->status) || call->kind->any_status) {
         km_call_go(call, KM_STEP_relay);
         call->kind->on_head(call, response);
         return;
@@ -152,9 +156,9 @@ static int gather(struct km_call *call, const char *bytes, size_t n, struct km_e
 {
     if (!km_body_budget_take(&call->w->gw->bodies, (int64_t)n))
         return km_fail(err, KM_E_OVERLOADED, "Too much is being buffered right now; try again.");
-    call->answer_taken += (int64_t)n;
-    km_buf_bytes(&call->answer, bytes, n);
-    return km_buf_failed(&call->answer)
+    call->at->answer_taken += (int64_t)n;
+    km_buf_bytes(&call->at->answer, bytes, n);
+    return km_buf_failed(&call->at->answer)
                ? km_fail(err, KM_E_UPSTREAM_PROTOCOL,
                          "The upstream's answer is over kanmon_settings.response_bytes.")
                : 0;
@@ -164,7 +168,7 @@ static void on_body(void *ctx, const char *bytes, size_t n)
 {
     struct km_call *call = ctx;
     struct km_err err = { 0 };
-    int r = call->step == KM_STEP_relay && call->relaying
+    int r = call->step == KM_STEP_relay && call->at->relaying
                 ? call->kind->on_body(call, bytes, n, &err)
                 : gather(call, bytes, n, &err);
 
@@ -176,8 +180,8 @@ static void on_body(void *ctx, const char *bytes, size_t n)
 static void broken(struct km_call *call, const struct km_err *why)
 {
     struct km_err err = *why;
-    struct km_str name = call->d ? call->d->provider_name : call->pass->path;
-    struct km_str base = call->d ? call->d->api_base : call->pass->api_base;
+    struct km_str name = call->at->d ? call->at->d->provider_name : km_call_label(call);
+    struct km_str base = call->at->d ? call->at->d->api_base : call->kind->base(call);
 
     km_fail(&err, why->code, "%.*s at %.*s: %s", KM_STR_ARG(name), KM_STR_ARG(base), why->text);
     err.http = why->http;
@@ -191,9 +195,9 @@ static void on_done(void *ctx, const struct km_http_result *result)
 {
     struct km_call *call = ctx;
 
-    call->up = NULL;
-    call->upstream_ns += km_mono_ns() - call->attempt_ns;
-    call->sent = result->request_sent;
+    call->at->up = NULL;
+    call->upstream_ns += km_mono_ns() - call->at->began_ns;
+    call->at->sent = result->request_sent;
     if (result->err)
         broken(call, result->err);
     else
@@ -202,7 +206,10 @@ static void on_done(void *ctx, const struct km_http_result *result)
 
 static void on_room(void *ctx)
 {
-    km_upload_room(ctx);
+    struct km_call *call = ctx;
+
+    if (call->kind->on_room)
+        call->kind->on_room(call);
 }
 
 static void on_drain(void *ctx)
@@ -225,7 +232,7 @@ static void on_authorized(void *ctx, const struct km_err *err)
 {
     struct km_call *call = ctx;
 
-    call->auth_waits = false;
+    call->at->auth_waits = false;
     if (err)
         km_call_fail(call, err);
     else
@@ -235,30 +242,30 @@ static void on_authorized(void *ctx, const struct km_err *err)
 /* Header lines that are made for each request. */
 static int authorize(struct km_call *call, struct km_err *err)
 {
-    struct km_auth *auth = call->d->auth;
+    struct km_auth *auth = call->at->d->auth;
     struct km_buf head KM_CLEANUP(km_buf_done) = KM_BUF(AUTH_HEAD_BYTES);
     struct km_auth_args args = { .loop = call->w->loop,
                                  .client = call->w->client,
                                  .mailbox = call->w->mailbox,
-                                 .method = call->out.method,
-                                 .host = call->out.origin->host_header,
-                                 .target = call->out.target,
-                                 .body = call->out.body,
-                                 .nbody = call->out.nbody,
+                                 .method = call->at->out.method,
+                                 .host = call->at->out.origin->host_header,
+                                 .target = call->at->out.target,
+                                 .body = call->at->out.body,
+                                 .nbody = call->at->out.nbody,
                                  .now_us = km_wall_us() };
     int r;
 
-    (void)km_buf_reserve(&head, call->out.head.n + AUTH_LINES_BYTES);
-    km_buf_str(&head, call->out.head);
-    call->auth_wait = (struct km_auth_wait){ .ready = on_authorized, .ctx = call };
-    km_list_init(&call->auth_wait.link);
-    r = auth->ops->head(auth, &args, &call->auth_wait, &head, err);
-    call->auth_waits = r == KM_E_AGAIN;
+    (void)km_buf_reserve(&head, call->at->out.head.n + AUTH_LINES_BYTES);
+    km_buf_str(&head, call->at->out.head);
+    call->at->auth_wait = (struct km_auth_wait){ .ready = on_authorized, .ctx = call };
+    km_list_init(&call->at->auth_wait.link);
+    r = auth->ops->head(auth, &args, &call->at->auth_wait, &head, err);
+    call->at->auth_waits = r == KM_E_AGAIN;
     if (r < 0)
         return r;
-    call->out.head =
-        km_arena_str(call->tr ? km_translation_arena(call->tr) : &call->arena, km_buf_view(&head));
-    return call->out.head.n ? 0 : km_fail(err, KM_E_NOMEM, "out of memory");
+    call->at->out.head = km_arena_str(
+        call->at->request_arena ? call->at->request_arena : &call->arena, km_buf_view(&head));
+    return call->at->out.head.n ? 0 : km_fail(err, KM_E_NOMEM, "out of memory");
 }
 
 static enum km_next failed(struct km_call *call)
@@ -274,27 +281,28 @@ enum km_next km_step_send(struct km_call *call)
     if (call->kind->send)
         return call->kind->send(call);
     if (call->answered) {
-        call->up_status = 200;
+        call->at->status = 200;
         call->first_us = km_wall_us();
         return km_call_go(call, KM_STEP_account);
     }
-    if (call->up_status && call->attempt_ns && !call->up) { /* resumed: an error was read whole */
+    if (call->at->status && call->at->began_ns &&
+        !call->at->up) { /* resumed: an error was read whole */
         km_call_refused(call);
         return failed(call);
     }
-    r = km_target_check(call->out.target, &call->err);
+    r = km_target_check(call->at->out.target, &call->err);
     if (r < 0)
         return failed(call);
-    if (call->d && call->d->auth) {
+    if (call->at->d && call->at->d->auth) {
         r = authorize(call, &call->err);
         if (r == KM_E_AGAIN)
             return KM_WAIT;
         if (r < 0)
             return failed(call);
     }
-    call->attempt_ns = km_mono_ns();
-    call->up = km_http_send(call->w->client, &call->out, &upstream_events, call);
-    if (call->up)
+    call->at->began_ns = km_mono_ns();
+    call->at->up = km_http_send(call->w->client, &call->at->out, &upstream_events, call);
+    if (call->at->up)
         return KM_WAIT;
     km_fail(&call->err, KM_E_NOMEM, "out of memory");
     return failed(call);

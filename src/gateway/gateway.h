@@ -32,6 +32,7 @@ struct km_handover;
 struct km_takeover;
 struct km_oauth;
 struct km_batch_poll;
+struct km_call_hooks;
 
 /* A worker's hold on the snapshot: counted without atomics by the calls of that worker. */
 struct km_view {
@@ -102,6 +103,7 @@ struct km_gateway_args {
     const char *config_path; /* of the file, absolute: how everybody else would call it */
     const struct km_route_rows *const *routes;
     const struct km_mcp_builtin *const *builtins;
+    const struct km_call_hooks *hooks; /* gateway/hooks.h */
     bool network; /* an address beyond this machine is among those it listens on */
     const char *state_dir;
     /* The process that keeps this one running; 0: none.  Then standard output and standard error

@@ -8,6 +8,7 @@
 #include "gateway/google.h"
 
 #include "gateway/call.h"
+#include "gateway/http_port.h"
 #include "gateway/reply.h"
 #include "llm/api/gemini.h"
 
@@ -36,7 +37,7 @@ void km_google_call(void *visit, struct km_exchange *x, const struct km_route_ma
         return;
     }
     v->path_model = model;
-    km_call_begin(v, &km_kind_llm, api, NULL);
+    km_call_begin(v, &km_kind_llm, api);
 }
 
 static bool may_use(const struct km_visit *v, struct km_str name)

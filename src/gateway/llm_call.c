@@ -35,8 +35,7 @@ int km_call_path_model(struct km_call *call, struct km_str *ret, struct km_err *
 
 int km_call_check_type(const struct km_call *call, struct km_err *err)
 {
-    struct km_str type =
-        km_header_get(&km_exchange_request(call->x)->headers, KM_STR("content-type"));
+    struct km_str type = km_header_get(&call->request->headers, KM_STR("content-type"));
 
     if (!type.n || km_str_istarts(type, KM_STR("application/json")) ||
         km_str_istarts(type, KM_STR("text/plain")))
@@ -47,7 +46,7 @@ int km_call_check_type(const struct km_call *call, struct km_err *err)
 /* What LiteLLM's clients may say in the head; the body's word is the later one and stays. */
 void km_call_read_head(struct km_call *call)
 {
-    const struct km_headers *h = &km_exchange_request(call->x)->headers;
+    const struct km_headers *h = &call->request->headers;
     struct km_str timeout = km_header_get(h, KM_STR("x-litellm-timeout"));
     struct km_str retries = km_header_get(h, KM_STR("x-litellm-num-retries"));
     int64_t v;
@@ -99,40 +98,54 @@ void km_call_one_part(struct km_call *call, struct km_str body)
     call->nparts = call->parts ? 1 : 0;
 }
 
+/* A stream that lies ready has its end too. */
+static int mock_parts(struct km_call *call, struct km_err *err)
+{
+    const char *last = call->req.stream ? call->api->last : NULL;
+
+    call->nparts = last ? 2 : 1;
+    call->parts = km_arena_alloc(&call->arena, call->nparts * sizeof *call->parts);
+    if (!call->parts)
+        return km_fail(err, KM_E_NOMEM, "out of memory");
+    call->parts[0] = km_buf_view(&call->at->answer);
+    if (last)
+        call->parts[1] = km_str_c(last);
+    return 0;
+}
+
 static int answer_mock(struct km_call *call, struct km_err *err)
 {
-    struct km_mock_args args = { call->d->mock_response, call->visit->id_text,
+    struct km_mock_args args = { call->at->d->mock_response, call->visit->id_text,
                                  call->start_us / 1000000 };
-    int r = km_mock_check(call->d->mock_response, err);
+    int r = km_mock_check(call->at->d->mock_response, err);
 
     if (r < 0) {
-        call->up_status = err->http;
-        call->again = km_again_of(err->http);
+        call->at->status = err->http;
+        call->at->again = km_again_of(err->http);
         return r;
     }
     if (call->api->wire != KM_WIRE_CHAT && call->api->wire != KM_WIRE_COMPLETION) {
         r = km_translate_mock(call, err);
-        call->stream.usage = km_mock_usage();
+        call->at->stream.usage = km_mock_usage();
         call->answered = r == 0;
         return r;
     }
     if (call->req.stream)
-        km_mock_stream(&call->req, &args, &call->answer);
+        km_mock_stream(&call->req, &args, &call->at->answer);
     else
-        km_mock_answer(&call->req, &args, &call->answer);
-    if (km_buf_failed(&call->answer))
+        km_mock_answer(&call->req, &args, &call->at->answer);
+    if (km_buf_failed(&call->at->answer))
         return km_fail(err, KM_E_INVALID,
                        "The mock's answer is over kanmon_settings.response_bytes.");
-    call->stream.usage = km_mock_usage();
+    call->at->stream.usage = km_mock_usage();
     call->answered = true;
-    call->stream.done = true;
-    km_call_one_part(call, km_buf_view(&call->answer));
-    return 0;
+    call->at->stream.done = true;
+    return mock_parts(call, err);
 }
 
 int64_t km_call_bound(const struct km_call *call)
 {
-    int64_t own = call->d->default_output;
+    int64_t own = call->at->d->default_output;
 
     return call->bound_tokens >= 0 && own >= 0 && own < call->bound_tokens ? own
                                                                            : call->bound_tokens;
@@ -141,60 +154,62 @@ int64_t km_call_bound(const struct km_call *call)
 void km_call_request(struct km_call *call, const struct km_str *parts, size_t n)
 {
     const struct km_snapshot *snap = call->visit->view->snap;
-    const struct km_deployment *d = call->d;
+    const struct km_deployment *d = call->at->d;
 
-    call->out = (struct km_http_request){ .origin = d->origin,
-                                          .method = KM_STR("POST"),
-                                          .head = d->head,
-                                          .body = parts,
-                                          .nbody = n,
-                                          .has_body = true,
-                                          .between_ms = (uint64_t)snap->gateway->stream_idle_ms };
+    call->at->out =
+        (struct km_http_request){ .origin = d->origin,
+                                  .method = KM_STR("POST"),
+                                  .head = d->head,
+                                  .body = parts,
+                                  .nbody = n,
+                                  .has_body = true,
+                                  .between_ms = (uint64_t)snap->gateway->stream_idle_ms };
     if (call->req.stream)
-        call->out.first_byte_ms =
+        call->at->out.first_byte_ms =
             (uint64_t)(d->stream_timeout_ms > 0 ? d->stream_timeout_ms
                                                 : snap->routing->stream_timeout_ms);
-    if (!call->out.first_byte_ms && call->match.n > 1) /* then another may still answer in time */
-        call->out.first_byte_ms = (uint64_t)km_call_attempt_ms(call);
+    if (!call->at->out.first_byte_ms &&
+        call->match.n > 1) /* then another may still answer in time */
+        call->at->out.first_byte_ms = (uint64_t)km_call_attempt_ms(call);
 }
 
 /* Where the upstream has what the caller asks for. */
 struct km_str km_call_target(struct km_call *call)
 {
-    const struct km_codec *codec = call->d->codec;
-    struct km_target_args args = { .d = call->d,
+    const struct km_codec *codec = call->at->d->codec;
+    struct km_target_args args = { .d = call->at->d,
                                    .path = km_str_c(call->api->path),
                                    .wire = call->api->wire,
                                    .stream = call->req.stream };
 
     if (!codec || !codec->target)
         return km_str_c(call->api->path);
-    args.model = km_llm_upstream_model(call->d, call->match.star, &call->arena);
+    args.model = km_llm_upstream_model(call->at->d, call->match.star, &call->arena);
     return codec->target(&args, &call->arena);
 }
 
 /* Header lines of this request's own; a protocol may have some. */
 static int native_head(struct km_call *call, struct km_err *err)
 {
-    const struct km_codec *codec = call->d->codec;
+    const struct km_codec *codec = call->at->d->codec;
     struct km_buf head KM_CLEANUP(km_buf_done) = KM_BUF(UP_HEAD_BYTES);
-    struct km_encode_args args = { .d = call->d,
+    struct km_encode_args args = { .d = call->at->d,
                                    .arena = &call->arena,
                                    .stream = call->req.stream,
                                    .max_tokens = -1,
-                                   .caller = &km_exchange_request(call->x)->headers };
+                                   .caller = &call->request->headers };
     struct km_capability can;
     int r;
 
     if (!codec || !codec->head)
         return 0;
-    args.model = km_llm_upstream_model(call->d, call->match.star, &call->arena);
-    km_deployment_can(call->d, args.model, &can);
+    args.model = km_llm_upstream_model(call->at->d, call->match.star, &call->arena);
+    km_deployment_can(call->at->d, args.model, &can);
     args.can = &can;
     r = codec->head(&args, NULL, &head, err);
     if (r == 0)
-        call->out.head =
-            km_arena_cat(&call->arena, (struct km_str[]){ call->d->head, km_buf_view(&head) }, 2);
+        call->at->out.head = km_arena_cat(
+            &call->arena, (struct km_str[]){ call->at->d->head, km_buf_view(&head) }, 2);
     return r == 0 && km_buf_failed(&head)
                ? km_fail(err, KM_E_HEADER_TOO_LARGE, "the request's header lines are too long")
                : r;
@@ -204,9 +219,8 @@ static int native_head(struct km_call *call, struct km_err *err)
  * does not know must be read and written anew. */
 static bool betas_pass(struct km_call *call, struct km_str *ret_json)
 {
-    const struct km_codec *codec = call->d->codec;
-    struct km_str header =
-        km_header_get(&km_exchange_request(call->x)->headers, KM_STR("anthropic-beta"));
+    const struct km_codec *codec = call->at->d->codec;
+    struct km_str header = km_header_get(&call->request->headers, KM_STR("anthropic-beta"));
 
     *ret_json = KM_STR_NONE;
     if (!header.n || !codec || !codec->messages_version || call->api->wire != KM_WIRE_MESSAGES)
@@ -217,7 +231,7 @@ static bool betas_pass(struct km_call *call, struct km_str *ret_json)
 /* *req: the call's, or it without what additional_drop_params names, where that is there. */
 static int drop_params(struct km_call *call, const struct km_llm_request **req, struct km_err *err)
 {
-    const struct km_deployment *d = call->d;
+    const struct km_deployment *d = call->at->d;
     struct km_str body = call->req.body;
     struct km_llm_request *less;
     int r = d->nalso_drop
@@ -236,9 +250,9 @@ static int drop_params(struct km_call *call, const struct km_llm_request **req, 
 /* The upstream speaks what the caller speaks: the bytes are passed on. */
 int km_call_pass_on(struct km_call *call, struct km_err *err)
 {
-    const struct km_deployment *d = call->d;
+    const struct km_deployment *d = call->at->d;
     const struct km_llm_request *req = &call->req;
-    struct km_llm_body_args args = { .deployment = call->d,
+    struct km_llm_body_args args = { .deployment = call->at->d,
                                      .star = call->match.star,
                                      .max_tokens = km_call_bound(call) };
     struct km_str *parts;
@@ -255,7 +269,7 @@ int km_call_pass_on(struct km_call *call, struct km_err *err)
     if (r < 0)
         return r;
     km_call_request(call, parts, n);
-    call->out.target =
+    call->at->out.target =
         km_arena_cat(&call->arena, (struct km_str[]){ d->base_path, km_call_target(call) }, 2);
     r = native_head(call, err);
     if (r < 0)
@@ -266,11 +280,11 @@ int km_call_pass_on(struct km_call *call, struct km_err *err)
 /* The upstream counts no tokens, or not as the caller asks: an estimate. */
 static int answer_count(struct km_call *call, struct km_err *err)
 {
-    call->api->count(&call->req, km_llm_prompt_estimate(&call->req), &call->answer);
-    if (km_buf_failed(&call->answer))
+    call->api->count(&call->req, km_llm_prompt_estimate(&call->req), &call->at->answer);
+    if (km_buf_failed(&call->at->answer))
         return km_fail(err, KM_E_NOMEM, "out of memory");
     call->answered = true;
-    km_call_one_part(call, km_buf_view(&call->answer));
+    km_call_one_part(call, km_buf_view(&call->at->answer));
     return 0;
 }
 
@@ -281,27 +295,27 @@ static bool speaks_messages(struct km_call *call)
     struct km_capability can;
     struct km_str ignored;
 
-    km_deployment_can(call->d, km_llm_upstream_model(call->d, call->match.star, &call->arena),
-                      &can);
+    km_deployment_can(call->at->d,
+                      km_llm_upstream_model(call->at->d, call->match.star, &call->arena), &can);
     return can.family == KM_FAMILY_CLAUDE && betas_pass(call, &ignored);
 }
 
 /* Does the upstream speak what the caller speaks? */
 static bool is_native(struct km_call *call)
 {
-    const struct km_codec *codec = call->d->codec;
+    const struct km_codec *codec = call->at->d->codec;
 
     if (codec && codec->messages_version && call->api->wire == KM_WIRE_MESSAGES &&
         !speaks_messages(call))
         return false;
-    if (call->d->chat_only && call->api->wire == KM_WIRE_RESPONSES)
+    if (call->at->d->chat_only && call->api->wire == KM_WIRE_RESPONSES)
         return false;
     return ((codec ? codec->native : OPENAI_WIRES) & call->api->wire) != 0;
 }
 
 static int attempt(struct km_call *call, struct km_err *err)
 {
-    if (call->d->mock_response.n && !call->api->count)
+    if (call->at->d->mock_response.n && !call->api->count)
         return answer_mock(call, err);
     if (is_native(call))
         return km_call_pass_on(call, err);
@@ -366,8 +380,8 @@ void km_call_answer_head(struct km_call *call, const struct km_response *respons
         km_buf_str(b, value);
         km_buf_str(b, KM_STR("\r\n"));
     }
-    call->up_head = km_arena_str(&call->arena, km_buf_view(b));
-    call->up_coding = coding_of(call, response);
+    call->at->head = km_arena_str(&call->arena, km_buf_view(b));
+    call->at->coding = coding_of(call, response);
 }
 
 /* Data that was content, and nothing beside it but its name. */
@@ -386,8 +400,8 @@ static void veil_event(struct km_call *call, size_t before)
     struct km_buf *out = &call->w->scratch, cut KM_CLEANUP(km_buf_done) = KM_BUF(SCRATCH_BYTES);
     struct km_str said = km_str_skip(km_buf_view(out), before);
 
-    if (call->stream.error ? !km_veil_cut(call->w->gw->veil, said, &cut)
-                           : !km_veil_event(call->w->gw->veil, said, &cut))
+    if (call->at->stream.error ? !km_veil_cut(call->w->gw->veil, said, &cut)
+                               : !km_veil_event(call->w->gw->veil, said, &cut))
         return;
     out->n = before;
     km_buf_str(out, km_buf_view(&cut));
@@ -398,7 +412,7 @@ static void veil_event(struct km_call *call, size_t before)
 static int relay_event(struct km_call *call, const struct km_sse_event *event, struct km_err *err)
 {
     struct km_buf *out = &call->w->scratch;
-    struct km_llm_stream *s = &call->stream;
+    struct km_llm_stream *s = &call->at->stream;
     size_t before = out->n;
     uint64_t written = s->text_bytes, events = s->events;
     int r = call->api->event(s, event, out, err);
@@ -439,9 +453,9 @@ static struct km_str type_of(struct km_str data, struct km_arena *scratch)
 static int on_frame(void *ctx, const struct km_frame_event *frame, struct km_err *err)
 {
     struct km_call *call = ctx;
-    struct km_arena *scratch = call->stream.scratch;
+    struct km_arena *scratch = call->at->stream.scratch;
     struct km_sse_event event = { .has_data = true, .retry_ms = -1 };
-    int r = call->d->codec->unwrap(frame, scratch, &event.data, err);
+    int r = call->at->d->codec->unwrap(frame, scratch, &event.data, err);
 
     if (r < 0)
         return r;
@@ -463,14 +477,14 @@ static int on_frame(void *ctx, const struct km_frame_event *frame, struct km_err
 /* Whoever reads the stream; false: it is none, or there is no memory. */
 static bool read_stream(struct km_call *call, struct km_str type)
 {
-    const struct km_codec *codec = call->d->codec;
+    const struct km_codec *codec = call->at->d->codec;
     size_t most = (size_t)call->visit->view->snap->gateway->sse_event_bytes;
 
     if (km_str_istarts(type, KM_STR("text/event-stream")))
-        call->sse = km_sse_new(most, on_event, call);
+        call->at->sse = km_sse_new(most, on_event, call);
     else if (codec && codec->unwrap && km_framing_is(codec->framing, type))
-        call->framer = km_framer_new(codec->framing, most, on_frame, call);
-    return call->sse || call->framer;
+        call->at->framer = km_framer_new(codec->framing, most, on_frame, call);
+    return call->at->sse || call->at->framer;
 }
 
 static void on_head(struct km_call *call, const struct km_response *response)
@@ -478,17 +492,18 @@ static void on_head(struct km_call *call, const struct km_response *response)
     struct km_str type = km_header_get(&response->headers, KM_STR("content-type"));
 
     km_call_answer_head(call, response);
-    if (call->up_coding.n)
+    if (call->at->coding.n)
         return; /* read to its end and then refused: it cannot be understood */
-    if (call->tr) {
+    if (call->at->convert) {
         km_translate_head(call, response);
         return;
     }
     if (!call->req.stream || !read_stream(call, type))
         return; /* read as a whole answer instead, which will say what is wrong */
-    km_llm_stream_init(&call->stream, &call->req, &call->arena, NULL);
-    call->relaying = true;
-    if (!call->framer) /* its first frame may be an exception: another upstream can still serve */
+    km_llm_stream_init(&call->at->stream, &call->req, &call->arena, NULL);
+    call->at->relaying = true;
+    if (!call->at
+             ->framer) /* its first frame may be an exception: another upstream can still serve */
         km_call_stream_start(call);
 }
 
@@ -498,24 +513,23 @@ static int on_body(struct km_call *call, const char *bytes, size_t n, struct km_
     struct km_str out;
     int r;
 
-    if (call->tr)
+    if (call->at->convert)
         return km_translate_feed(call, bytes, n, err);
     km_arena_init(&scratch, SCRATCH_BYTES, km_loop_arenas(call->w->loop));
-    call->stream.scratch = &scratch;
+    call->at->stream.scratch = &scratch;
     km_buf_reset(&call->w->scratch);
-    r = call->framer ? km_framer_feed(call->framer, bytes, n, err)
-                     : km_sse_feed(call->sse, bytes, n, err);
-    if (call->stream.final.n) /* before the client has it, and may go on from it */
-        km_answers_keep(call, call->stream.final);
-    call->stream.scratch = NULL;
+    r = call->at->framer ? km_framer_feed(call->at->framer, bytes, n, err)
+                         : km_sse_feed(call->at->sse, bytes, n, err);
+    if (call->at->stream.final.n) /* before the client has it, and may go on from it */
+        km_answers_keep(call, call->at->stream.final);
+    call->at->stream.scratch = NULL;
     km_arena_done(&scratch);
     if (r == 0 && km_buf_failed(&call->w->scratch))
         r = km_fail(err, KM_E_UPSTREAM_PROTOCOL, "too many events at once");
     out = km_buf_view(&call->w->scratch);
     if (out.n && !call->streaming)
         km_call_stream_start(call);
-    if (out.n && !km_exchange_write(call->x, &out, 1) && call->up)
-        km_http_pause(call->up);
+    km_call_write_one(call, out);
     if (r < 0 && err->code == KM_E_LIMIT)
         err->code = KM_E_UPSTREAM_PROTOCOL;
     return r;
@@ -523,9 +537,9 @@ static int on_body(struct km_call *call, const char *bytes, size_t n, struct km_
 
 static int complete_stream(struct km_call *call, struct km_err *err)
 {
-    if (call->stream.error)
+    if (call->at->stream.error)
         return km_fail(err, KM_E_UPSTREAM_PROTOCOL, "The upstream ended its stream with an error.");
-    if (call->stream.done || call->stream.finished)
+    if (call->at->stream.done || call->at->stream.finished)
         return 0;
     return km_fail(err, KM_E_UPSTREAM_PROTOCOL,
                    "The upstream's stream ended before it was complete.");
@@ -536,33 +550,33 @@ int km_call_compressed(const struct km_call *call, struct km_err *err)
     return km_fail(err, KM_E_UPSTREAM_PROTOCOL,
                    "The upstream compressed its answer (Content-Encoding: %.*s), which it was not "
                    "asked to do.",
-                   KM_STR_ARG(call->up_coding));
+                   KM_STR_ARG(call->at->coding));
 }
 
 static int complete_any(struct km_call *call, struct km_err *err)
 {
-    if (call->tr && !call->up_coding.n)
+    if (call->at->convert && !call->at->coding.n)
         return km_translate_complete(call, err);
-    if (call->relaying)
+    if (call->at->relaying)
         return complete_stream(call, err);
-    if (call->up_coding.n)
+    if (call->at->coding.n)
         return km_call_compressed(call, err);
-    return call->api->answer(&call->req, &call->arena, km_buf_view(&call->answer), &call->parts,
-                             &call->nparts, &call->stream.usage, err);
+    return call->api->answer(&call->req, &call->arena, km_buf_view(&call->at->answer), &call->parts,
+                             &call->nparts, &call->at->stream.usage, err);
 }
 
 static int complete(struct km_call *call, struct km_err *err)
 {
     int r;
 
-    if (!call->relaying && !call->tr && call->api->wire == KM_WIRE_RESPONSES)
+    if (!call->at->relaying && !call->at->convert && call->api->wire == KM_WIRE_RESPONSES)
         km_veil_whole(call, KM_STR("application/json")); /* it has its error beside its output */
     r = complete_any(call, err);
     if (r == 0 && call->api == &km_api_responses && !call->streaming && call->nparts)
         km_answers_keep(call, km_arena_cat(&call->arena, call->parts, call->nparts));
     else if (r == 0 && (call->api->wire == KM_WIRE_MESSAGES || call->req.names_audio) &&
              !call->streaming)
-        km_made_keep(call, km_buf_view(&call->answer));
+        km_made_keep(call, km_buf_view(&call->at->answer));
     return r;
 }
 
@@ -572,18 +586,45 @@ static void usage(struct km_call *call, struct km_usage *ret)
         *ret = (struct km_usage){ .known = true };
         return;
     }
-    if (call->tr && km_translate_usage(call, ret))
+    if (call->at->convert && km_translate_usage(call, ret))
         return;
     if (call->streaming) {
-        *ret = km_llm_stream_usage(&call->stream);
+        *ret = km_llm_stream_usage(&call->at->stream);
         return;
     }
-    *ret = km_llm_whole_usage(&call->req, &call->stream.usage, &call->arena,
-                              km_buf_view(&call->answer));
+    *ret = km_llm_whole_usage(&call->req, &call->at->stream.usage, &call->arena,
+                              km_buf_view(&call->at->answer));
+}
+
+static void forget(struct km_call *call)
+{
+    call->at->convert = km_translation_free(call->at->convert);
+}
+
+/* Images that are fetched for an attempt. */
+static void abandon(struct km_call *call)
+{
+    if (call->at->convert && call->step == KM_STEP_route)
+        call->at->convert->media = km_media_job_free(call->at->convert->media);
+}
+
+static bool last(struct km_call *call, struct km_buf *out)
+{
+    if (!call->at->convert)
+        return km_call_last(call, out);
+    if (call->cut) {
+        km_translate_cut(call, out);
+        return call->api->encoder->fail != NULL;
+    }
+    km_translate_end(call, out);
+    if (call->api == &km_api_responses)
+        km_answers_keep_events(call, km_buf_view(out));
+    return true;
 }
 
 const struct km_call_kind km_kind_llm = {
     .name = "llm",
+    .refers = true,
     .needs_body = true,
     .prepare = prepare,
     .attempt = attempt,
@@ -591,4 +632,7 @@ const struct km_call_kind km_kind_llm = {
     .on_body = on_body,
     .complete = complete,
     .usage = usage,
+    .forget = forget,
+    .abandon = abandon,
+    .last = last,
 };

@@ -10,6 +10,7 @@
 
 #include "gateway/answers.h"
 #include "gateway/call.h"
+#include "gateway/http_port.h"
 #include "gateway/google.h"
 #include "gateway/reply.h"
 #include "llm/api/media.h"
@@ -21,13 +22,13 @@
 static void call(void *visit, struct km_exchange *x, const struct km_route_match *match)
 {
     (void)x;
-    km_call_begin(visit, &km_kind_llm, match->route->data, NULL);
+    km_call_begin(visit, &km_kind_llm, match->route->data);
 }
 
 static void media(void *visit, struct km_exchange *x, const struct km_route_match *match)
 {
     (void)x;
-    km_call_begin(visit, &km_kind_media, match->route->data, NULL);
+    km_call_begin(visit, &km_kind_media, match->route->data);
 }
 
 static bool may_use(const struct km_visit *v, struct km_str name)

@@ -23,6 +23,13 @@ struct km_media_work {
     struct km_price price; /* of the deployment that answered, for what was asked */
 };
 
+static const char work_name[] = "media";
+
+static struct km_media_work *work_of(const struct km_call *call)
+{
+    return km_call_work(call, work_name);
+}
+
 static const struct km_media_api *row_of(const struct km_call *call)
 {
     return km_media_of(call->api);
@@ -33,7 +40,7 @@ static bool names_model(struct km_call *call)
 {
     struct km_str model = KM_STR_NONE;
 
-    (void)km_query_get(&call->arena, km_exchange_request(call->x)->query, KM_STR("model"), &model);
+    (void)km_query_get(&call->arena, call->request->query, KM_STR("model"), &model);
     return model.n || call->visit->path_model.n || call->visit->match.nparams;
 }
 
@@ -54,25 +61,25 @@ static struct km_str field(struct km_call *call, const char *name)
 {
     struct km_str v = KM_STR_NONE;
 
-    return km_upload_field(call->upload, km_str_c(name), &v) ? km_arena_str(&call->arena, v)
-                                                             : KM_STR_NONE;
+    return km_upload_field(km_upload_of(call), km_str_c(name), &v) ? km_arena_str(&call->arena, v)
+                                                                   : KM_STR_NONE;
 }
 
 /* The form's word, the path's, the query's, or the endpoint's own. */
 static int form_model(struct km_call *call, struct km_str from_path, struct km_err *err)
 {
     const struct km_http_settings *set = call->visit->view->snap->http;
-    struct km_str query = km_exchange_request(call->x)->query;
+    struct km_str query = call->request->query;
 
     call->req.model = from_path.n ? from_path : field(call, "model");
     call->req.model_from_path = from_path.n > 0;
     if (!call->req.model.n)
         (void)km_query_get(&call->arena, query, KM_STR("model"), &call->req.model);
-    if (!call->req.model.n && row_of(call)->model && km_upload_whole(call->upload))
+    if (!call->req.model.n && row_of(call)->model && km_upload_whole(km_upload_of(call)))
         call->req.model = km_str_c(row_of(call)->model);
     if (call->req.model.n)
         return 0;
-    if (km_upload_whole(call->upload))
+    if (km_upload_whole(km_upload_of(call)))
         return km_fail_param(err, KM_E_INVALID, "model",
                              "%s: Missing required parameter: 'model'. GET /v1/models lists the "
                              "names to choose from.",
@@ -89,7 +96,7 @@ static int form_model(struct km_call *call, struct km_str from_path, struct km_e
 static int read_form(struct km_call *call, struct km_str from_path, struct km_err *err)
 {
     static const char *const counted[] = { "n", "size", "quality" };
-    struct km_media_ask *ask = &call->media->ask;
+    struct km_media_ask *ask = &work_of(call)->ask;
     struct km_str v;
     int r;
 
@@ -99,7 +106,7 @@ static int read_form(struct km_call *call, struct km_str from_path, struct km_er
     r = form_model(call, from_path, err);
     *ask = (struct km_media_ask){ .n = 1,
                                   .bytes = km_upload_bytes(call),
-                                  .files = km_upload_files(call->upload) };
+                                  .files = km_upload_files(km_upload_of(call)) };
     for (size_t i = 0; r == 0 && i < sizeof counted / sizeof counted[0]; i++) {
         v = field(call, counted[i]);
         if (v.n)
@@ -115,17 +122,17 @@ static int prepare(struct km_call *call, struct km_err *err)
     struct km_str from_path;
     int r = km_call_path_model(call, &from_path, err);
 
-    call->media = km_arena_zalloc(&call->arena, sizeof *call->media);
-    if (r == 0 && !call->media)
+    km_call_set_work(call, km_arena_zalloc(&call->arena, sizeof(struct km_media_work)));
+    if (r == 0 && !call->work)
         r = km_fail(err, KM_E_NOMEM, "out of memory");
-    if (r == 0 && call->upload)
+    if (r == 0 && km_upload_of(call))
         r = read_form(call, from_path, err);
     else if (r == 0)
         r = km_call_check_type(call, err);
-    if (r == 0 && !call->upload)
+    if (r == 0 && !km_upload_of(call))
         r = km_llm_request_parse(&call->req, call->api, &call->arena, call->body, from_path, err);
-    if (r == 0 && !call->upload)
-        r = km_media_read(&call->req, &call->arena, &call->media->ask, err);
+    if (r == 0 && !km_upload_of(call))
+        r = km_media_read(&call->req, &call->arena, &work_of(call)->ask, err);
     if (r < 0)
         return r;
     km_call_read_head(call);
@@ -134,7 +141,7 @@ static int prepare(struct km_call *call, struct km_err *err)
 
 static struct km_price price_of(const struct km_call *call, const struct km_deployment *d)
 {
-    return km_media_price(row_of(call), &call->media->ask, d, km_call_price(call, d),
+    return km_media_price(row_of(call), &work_of(call)->ask, d, km_call_price(call, d),
                           call->match.star, call->visit->view->snap->prices);
 }
 
@@ -148,7 +155,7 @@ static int reserve(struct km_call *call, struct km_err *err)
         struct km_price price = price_of(call, call->match.v[i].deployment);
         int64_t cost = 0;
 
-        known = km_media_worst(row_of(call), &call->media->ask, &price, &cost) && known;
+        known = km_media_worst(row_of(call), &work_of(call)->ask, &price, &cost) && known;
         if (cost > call->reserve)
             call->reserve = cost;
     }
@@ -157,7 +164,7 @@ static int reserve(struct km_call *call, struct km_err *err)
 
 static int attempt(struct km_call *call, struct km_err *err)
 {
-    const struct km_deployment *d = call->d;
+    const struct km_deployment *d = call->at->d;
     struct km_str model = km_llm_upstream_model(d, call->match.star, &call->arena);
     int r;
 
@@ -166,11 +173,11 @@ static int attempt(struct km_call *call, struct km_err *err)
                              d->codec ? d->codec->name : "A mock", call->api->path,
                              KM_STR_ARG(km_str_sub(call->req.model, 0, 100)),
                              d->mock_response.n ? "only pretends" : "cannot serve it");
-    call->media->said = (struct km_media_said){ 0 };
-    if (!call->upload)
+    work_of(call)->said = (struct km_media_said){ 0 };
+    if (!km_upload_of(call))
         return km_call_pass_on(call, err);
     r = km_upload_send(call, model, d->head, err);
-    call->out.target =
+    call->at->out.target =
         km_arena_cat(&call->arena, (struct km_str[]){ d->base_path, km_call_target(call) }, 2);
     return r == 0 && km_arena_overflowed(&call->arena) ? km_fail(err, KM_E_NOMEM, "out of memory")
                                                        : r;
@@ -181,7 +188,7 @@ static int on_event(void *ctx, const struct km_sse_event *event)
     const struct km_call *call = ctx;
 
     if (event->data.n)
-        km_media_answer(row_of(call), event->data, &call->media->said);
+        km_media_answer(row_of(call), event->data, &work_of(call)->said);
     return 0;
 }
 
@@ -198,19 +205,19 @@ static void on_head(struct km_call *call, const struct km_response *response)
     struct km_buf *head = &call->w->scratch;
 
     km_call_answer_head(call, response);
-    call->up_type = km_arena_str(&call->arena, type);
-    if (call->up_coding.n || (!events && is_whole(type)))
+    call->at->type = km_arena_str(&call->arena, type);
+    if (call->at->coding.n || (!events && is_whole(type)))
         return;
     if (events) {
-        call->sse = km_sse_new(EVENT_BYTES, on_event, call);
+        call->at->sse = km_sse_new(EVENT_BYTES, on_event, call);
         call->gate = km_veil_gate_new(&call->arena);
     }
     call->opaque = !events;
-    call->relaying = call->streaming = true;
+    call->at->relaying = call->streaming = true;
     km_buf_reset(head);
     km_call_head(call, head);
-    km_exchange_start(call->x, response->status, km_buf_view(head),
-                      events ? UINT64_MAX : response->content_length);
+    km_call_start_answer(call, response->status, km_buf_view(head),
+                         events ? UINT64_MAX : response->content_length);
 }
 
 /* The client gets every byte, whether or not its events can be looked at. */
@@ -219,52 +226,51 @@ static int on_body(struct km_call *call, const char *bytes, size_t n, struct km_
     struct km_str part = km_str(bytes, n);
 
     (void)err;
-    if (call->sse && km_sse_feed(call->sse, bytes, n, NULL) < 0)
-        call->sse = km_sse_free(call->sse);
-    if (call->gate)
-        part = km_veil_gate_feed(call->gate, call->w->gw->veil, part, false);
-    if (part.n && !km_exchange_write(call->x, &part, 1) && call->up)
-        km_http_pause(call->up);
+    if (call->at->sse && km_sse_feed(call->at->sse, bytes, n, NULL) < 0)
+        call->at->sse = km_sse_free(call->at->sse);
+    km_call_relay(call, part);
     return 0;
 }
 
 static int complete(struct km_call *call, struct km_err *err)
 {
-    const struct km_media_said *said = &call->media->said;
+    const struct km_media_said *said = &work_of(call)->said;
 
-    if (call->streaming && call->sse && said->error)
+    if (call->streaming && call->at->sse && said->error)
         return km_fail(err, KM_E_UPSTREAM_PROTOCOL, "The upstream ended its stream with an error.");
-    if (call->streaming && call->sse && !said->done)
+    if (call->streaming && call->at->sse && !said->done)
         return km_fail(err, KM_E_UPSTREAM_PROTOCOL,
                        "The upstream's stream ended before it was complete.");
     if (call->streaming)
         return 0;
-    if (call->up_coding.n)
+    if (call->at->coding.n)
         return km_call_compressed(call, err);
-    km_veil_whole(call, call->up_type);
-    if (km_str_istarts(call->up_type, KM_STR("application/json")))
-        km_media_answer(row_of(call), km_buf_view(&call->answer), &call->media->said);
-    km_call_one_part(call, km_buf_view(&call->answer));
+    km_veil_whole(call, call->at->type);
+    if (km_str_istarts(call->at->type, KM_STR("application/json")))
+        km_media_answer(row_of(call), km_buf_view(&call->at->answer), &work_of(call)->said);
+    km_call_one_part(call, km_buf_view(&call->at->answer));
     return call->parts ? 0 : km_fail(err, KM_E_NOMEM, "out of memory");
 }
 
 static void usage(struct km_call *call, struct km_usage *ret)
 {
-    struct km_media_work *m = call->media;
+    struct km_media_work *m = work_of(call);
 
     if (!m->ask.size.n || km_str_eq(m->ask.size, KM_STR("auto")))
         m->ask.size = km_str_c(m->said.size);
     if (!m->ask.quality.n || km_str_eq(m->ask.quality, KM_STR("auto")))
         m->ask.quality = km_str_c(m->said.quality);
-    m->price = price_of(call, call->d);
+    m->price = price_of(call, call->at->d);
     call->price = &m->price;
     *ret = km_media_usage(row_of(call), &m->ask, &m->price, &m->said);
-    if (call->failed && !call->up_status)
+    if (call->failed && !call->at->status)
         ret->known = false; /* given up: what was asked for, and may have been made */
 }
 
 const struct km_call_kind km_kind_media = {
     .name = "media",
+    .refers = true,
+    .work_name = work_name,
     .needs_body = true,
     .take = take,
     .prepare = prepare,
@@ -274,4 +280,7 @@ const struct km_call_kind km_kind_media = {
     .on_body = on_body,
     .complete = complete,
     .usage = usage,
+    .on_piece = km_upload_piece,
+    .on_room = km_upload_room,
+    .is_spent = km_upload_poured,
 };

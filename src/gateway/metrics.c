@@ -127,9 +127,9 @@ void km_metrics_unbind(struct km_snapshot *s)
 static void count_status(struct km_call *call, const struct km_metric_row *row, int status)
 {
     char text[16];
-    struct km_str group = call->d      ? call->d->group
-                          : call->pass ? call->pass->path
-                                       : km_str_c("unknown");
+    struct km_str group = call->at->d         ? call->at->d->group
+                          : call->kind->label ? call->kind->label(call)
+                                              : KM_STR("unknown");
     struct km_str labels[2] = { group, { text, 0 } };
 
     labels[1].n = (size_t)snprintf(text, sizeof text, "%d", status);
@@ -159,10 +159,10 @@ void km_count_attempt_failed(struct km_call *call)
     char text[16];
     struct km_str labels[3];
 
-    if (!call->d)
+    if (!call->at->d)
         return;
-    labels[0] = call->d->group;
-    labels[1] = call->d->id;
+    labels[0] = call->at->d->group;
+    labels[1] = call->at->d->id;
     labels[2] = km_str(text, (size_t)snprintf(text, sizeof text, "%d", km_err_http(&call->err)));
     km_metric_count(call->w->gw->metrics, &attempts_failed, labels, call->w->index, 1);
 }
@@ -173,15 +173,15 @@ void km_count_call(struct km_call *call)
     size_t w = call->w->index;
     int64_t total_us = (int64_t)(call->total_ns / 1000);
 
-    if (call->client_status == 200 && !call->d && !call->pass)
+    if (call->client_status == 200 && !call->at->d && !call->kind->label)
         km_metric_add(nameless(call->w), w, 1);
-    else if (call->client_status != 200 || !call->d)
+    else if (call->client_status != 200 || !call->at->d)
         count_status(call, &requests, call->client_status);
     if (call->failed)
         count_status(call, &failures, call->client_status);
-    if (!call->d)
+    if (!call->at->d)
         return;
-    set = &call->visit->view->snap->series[call->d->index];
+    set = &call->visit->view->snap->series[call->at->d->index];
     if (call->client_status == 200)
         km_metric_add(set->ok, w, 1);
     if (!call->failed)
@@ -202,9 +202,9 @@ void km_count_part(struct km_call *call, const struct km_usage *used, int64_t co
     const struct km_deployment_series *set;
     size_t w = call->w->index;
 
-    if (!call->d)
+    if (!call->at->d)
         return;
-    set = &call->visit->view->snap->series[call->d->index];
+    set = &call->visit->view->snap->series[call->at->d->index];
     km_metric_add(set->input, w, used->prompt_tokens);
     km_metric_add(set->output, w, used->completion_tokens);
     km_metric_add(set->spend, w, cost);

@@ -53,8 +53,8 @@ static const struct km_deployment *goes_to(const struct body *b, size_t k)
 {
     const struct km_call *call = b->call;
 
-    if (call->kind == &km_kind_object)
-        return k == 0 ? call->d : NULL;
+    if (call->kind->lines)
+        return k == 0 ? call->at->d : NULL;
     return k < call->match.n ? call->match.v[k].deployment : NULL;
 }
 
@@ -257,10 +257,9 @@ static bool is_held(const struct km_key *key)
 int km_other_models_line(struct km_call *call, const struct km_json *root, struct km_str asked,
                          struct km_err *err)
 {
-    const struct body b = { .call = call,
-                            .key = call->visit->who.key,
-                            .asked = asked,
-                            .raw = call->prefix || call->kind == &km_kind_object };
+    const struct body b = {
+        .call = call, .key = call->visit->who.key, .asked = asked, .raw = call->kind->raw
+    };
     int r;
 
     if (!is_held(b.key))
@@ -277,15 +276,17 @@ int km_other_models_heard(struct km_call *call, const char *member, struct km_st
     return b.key && name.n ? judge_right(&b, member, name, err) : 0;
 }
 
-int km_other_models_check(struct km_call *call, struct km_err *err)
+static int check_models(struct km_call *call, struct km_err *err)
 {
     struct km_arena scratch KM_CLEANUP(km_arena_done);
     const struct km_json *root;
     int r;
 
-    km_arena_init(&scratch, call->arena.cap, call->arena.pool);
-    if (!is_held(call->visit->who.key))
-        return 0;
+    km_arena_init(&scratch, call->arena.cap, call->arena.pool); /* takes nothing yet */
+    if (!call->req.names_models || !is_held(call->visit->who.key))
+        return KM_HOOK_PASS;
     r = km_llm_parse_body(&scratch, call->req.body, &root, err);
     return r == 0 ? km_other_models_line(call, root, call->req.model, err) : r;
 }
+
+const struct km_call_hook km_other_models_hook = { "other_models", check_models };

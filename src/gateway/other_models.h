@@ -4,11 +4,12 @@
 #define KM_GATEWAY_OTHER_MODELS_H
 
 #include "gateway/call.h"
+#include "gateway/hooks.h"
 
-/* May the call's key have the upstream use each of them, and is enough reserved for it?  After the
- * request was read and the deployments found.  KM_E_MODEL_DENIED, KM_E_UNPRICED, KM_E_INVALID:
+/* At `prepared`: may the call's key have the upstream use each of them, and is enough reserved for
+ * it?  KM_E_MODEL_DENIED, KM_E_UNPRICED, KM_E_INVALID:
  * naming the member and the model. */
-int km_other_models_check(struct km_call *call, struct km_err *err) KM_MUST_USE;
+extern const struct km_call_hook km_other_models_hook;
 
 /* The same for the body of a batch's line: root, which asks for `asked`. */
 int km_other_models_line(struct km_call *call, const struct km_json *root, struct km_str asked,

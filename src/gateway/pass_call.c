@@ -15,6 +15,7 @@
  */
 #include "base/veil.h"
 #include "gateway/call.h"
+#include "gateway/http_port.h"
 #include "gateway/forward.h"
 #include "gateway/veil.h"
 
@@ -33,32 +34,37 @@ static bool boundary_missing(struct km_str type)
            km_str_find(type, KM_STR("boundary=")) == type.n;
 }
 
+static const struct km_passthrough *pass_of(const struct km_call *call)
+{
+    return call->visit->match.route->data;
+}
+
 static int prepare(struct km_call *call, struct km_err *err)
 {
-    const struct km_request *req = km_exchange_request(call->x);
+    const struct km_request *req = call->request;
 
     if (boundary_missing(km_header_get(&req->headers, KM_STR("content-type"))))
         return km_fail(err, KM_E_INVALID, "multipart content needs its boundary parameter.");
-    call->reserve = call->pass->cost;
+    call->reserve = pass_of(call)->cost;
     return 0;
 }
 
 static int build_head(struct km_call *call, struct km_str *ret, struct km_err *err)
 {
-    const struct km_headers *h = &km_exchange_request(call->x)->headers;
+    const struct km_headers *h = &call->request->headers;
     struct km_str type = km_header_get(h, KM_STR("content-type"));
     struct km_str accept = km_header_get(h, KM_STR("accept"));
     struct km_buf *b = &call->w->scratch;
     int r = 0;
 
     km_buf_reset(b);
-    km_buf_str(b, call->pass->head);
+    km_buf_str(b, pass_of(call)->head);
     if (type.n)
         r = km_header_put(b, KM_STR("Content-Type"), type, err);
     if (r == 0 && accept.n)
         r = km_header_put(b, KM_STR("Accept"), accept, err);
-    for (size_t i = 0; r == 0 && call->pass->forward_headers && i < h->n; i++)
-        if (km_may_forward(call->visit, h, call->pass->head, h->v[i].name))
+    for (size_t i = 0; r == 0 && pass_of(call)->forward_headers && i < h->n; i++)
+        if (km_may_forward(call->visit, h, pass_of(call)->head, h->v[i].name))
             r = km_header_put(b, h->v[i].name, h->v[i].value, err);
     *ret = km_arena_str(&call->arena, km_buf_view(b));
     return r;
@@ -66,10 +72,10 @@ static int build_head(struct km_call *call, struct km_str *ret, struct km_err *e
 
 static struct km_str target_of(struct km_call *call)
 {
-    const struct km_request *req = km_exchange_request(call->x);
+    const struct km_request *req = call->request;
     const struct km_route_match *match = &call->visit->match;
     struct km_str rest = match->nparams ? match->params[0] : KM_STR_NONE;
-    struct km_str base = call->pass->target;
+    struct km_str base = pass_of(call)->target;
     bool joined = km_str_ends(base, KM_STR("/")) || !rest.n;
     struct km_str parts[] = { base, joined ? KM_STR_NONE : KM_STR("/"), rest,
                               req->query.n ? KM_STR("?") : KM_STR_NONE, req->query };
@@ -79,7 +85,7 @@ static struct km_str target_of(struct km_call *call)
 
 static int attempt(struct km_call *call, struct km_err *err)
 {
-    const struct km_request *req = km_exchange_request(call->x);
+    const struct km_request *req = call->request;
     struct km_str *body = km_arena_alloc(&call->arena, sizeof *body);
     struct km_str head;
     int r = build_head(call, &head, err);
@@ -89,8 +95,8 @@ static int attempt(struct km_call *call, struct km_err *err)
     if (!body)
         return km_fail(err, KM_E_NOMEM, "out of memory");
     *body = call->body;
-    call->out =
-        (struct km_http_request){ .origin = call->pass->origin,
+    call->at->out =
+        (struct km_http_request){ .origin = pass_of(call)->origin,
                                   .method = req->method,
                                   .target = target_of(call),
                                   .head = head,
@@ -135,7 +141,7 @@ static void on_head(struct km_call *call, const struct km_response *response)
         return;
     }
     if (response->status >= 300)
-        km_veil_add_head(call->w->gw->veil, call->out.head, true);
+        km_veil_add_head(call->w->gw->veil, call->at->out.head, true);
     km_buf_reset(b);
     for (size_t i = 0; i < response->headers.n; i++) {
         const struct km_header *h = &response->headers.v[i];
@@ -151,23 +157,18 @@ static void on_head(struct km_call *call, const struct km_response *response)
     }
     km_buf_printf(b, "x-litellm-call-id: %s\r\nx-request-id: %s\r\n", call->visit->id_text,
                   call->visit->id_text);
-    call->relaying = call->streaming = true;
+    call->at->relaying = call->streaming = true;
     if (response->status < 400 && is_event_stream(response) &&
         !km_header_get(&response->headers, KM_STR("content-encoding")).n)
         call->gate = km_veil_gate_new(&call->arena);
-    km_exchange_start(call->x, response->status, km_buf_view(b),
-                      call->gate ? UINT64_MAX : response->content_length);
+    km_call_start_answer(call, response->status, km_buf_view(b),
+                         call->gate ? UINT64_MAX : response->content_length);
 }
 
 static int on_body(struct km_call *call, const char *bytes, size_t n, struct km_err *err)
 {
-    struct km_str part = km_str(bytes, n);
-
     (void)err;
-    if (call->gate)
-        part = km_veil_gate_feed(call->gate, call->w->gw->veil, part, false);
-    if (part.n && !km_exchange_write(call->x, &part, 1) && call->up)
-        km_http_pause(call->up);
+    km_call_relay(call, km_str(bytes, n));
     return 0;
 }
 
@@ -184,9 +185,38 @@ static void usage(struct km_call *call, struct km_usage *ret)
     *ret = (struct km_usage){ .known = true };
 }
 
+static bool is_open(const struct km_call *call)
+{
+    return pass_of(call)->open;
+}
+
+static bool cost(const struct km_call *call, bool sent, int64_t *ret_cost)
+{
+    *ret_cost = sent ? pass_of(call)->cost : 0;
+    return true;
+}
+
+static struct km_str label(const struct km_call *call)
+{
+    return pass_of(call)->path;
+}
+
+static struct km_str base(const struct km_call *call)
+{
+    return pass_of(call)->api_base;
+}
+
 const struct km_call_kind km_kind_pass = {
     .name = "pass-through",
+    .call_type = "pass_through_endpoint",
     .needs_body = true,
+    .placed = true,
+    .verbatim = true,
+    .any_status = true,
+    .open = is_open,
+    .cost = cost,
+    .label = label,
+    .base = base,
     .prepare = prepare,
     .attempt = attempt,
     .on_head = on_head,
@@ -197,10 +227,9 @@ const struct km_call_kind km_kind_pass = {
 
 static void on_route(void *ctx, struct km_exchange *x, const struct km_route_match *match)
 {
-    const struct km_passthrough *pass = match->route->data;
-
     (void)x;
-    km_call_begin(ctx, &km_kind_pass, NULL, pass);
+    (void)match;
+    km_call_begin(ctx, &km_kind_pass, NULL);
 }
 
 bool km_pass_is_route(const struct km_route *route)

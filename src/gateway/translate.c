@@ -36,11 +36,6 @@ struct km_translation *km_translation_free(struct km_translation *tr)
     return NULL;
 }
 
-struct km_arena *km_translation_arena(struct km_translation *tr)
-{
-    return &tr->request;
-}
-
 /* --- the request --- */
 
 static size_t request_cap(const struct km_call *call)
@@ -62,10 +57,10 @@ static struct km_chat_extra *find_extra(const struct km_chat *chat, struct km_st
 static int add_as_is(const struct km_call *call, struct km_chat *chat,
                      const struct km_default_param *p, struct km_err *err)
 {
-    struct km_arena *arena = &call->tr->request;
+    struct km_arena *arena = &call->at->convert->request;
     struct km_chat_extra *extra;
 
-    if (km_codec_own_member(call->d->codec, p->name).n)
+    if (km_codec_own_member(call->at->d->codec, p->name).n)
         return 0;
     extra = find_extra(chat, p->name);
     if (!extra)
@@ -79,7 +74,7 @@ static int add_as_is(const struct km_call *call, struct km_chat *chat,
 static int add_default(const struct km_call *call, struct km_chat *chat,
                        const struct km_default_param *p, struct km_err *err)
 {
-    struct km_arena *arena = &call->tr->request;
+    struct km_arena *arena = &call->at->convert->request;
     const struct km_json *value;
     struct km_chat probe;
     int r;
@@ -108,29 +103,29 @@ static int add_defaults(const struct km_call *call, struct km_chat *chat, struct
 {
     int r = 0;
 
-    for (size_t i = 0; r == 0 && i < call->d->ndefaults; i++)
-        r = add_default(call, chat, &call->d->defaults[i], err);
+    for (size_t i = 0; r == 0 && i < call->at->d->ndefaults; i++)
+        r = add_default(call, chat, &call->at->d->defaults[i], err);
     return r;
 }
 
 int km_translate_body(struct km_call *call, size_t ndrop, const struct km_json **ret_root,
                       struct km_err *err)
 {
-    const struct km_deployment *d = call->d;
+    const struct km_deployment *d = call->at->d;
     struct km_str body = call->body;
-    int r = ndrop ? km_json_drop(&call->tr->request, body, d->also_drop + d->nalso_drop - ndrop,
-                                 ndrop, &body, err)
+    int r = ndrop ? km_json_drop(&call->at->convert->request, body,
+                                 d->also_drop + d->nalso_drop - ndrop, ndrop, &body, err)
                   : 0;
 
-    return r == 0 ? km_llm_parse_body(&call->tr->request, body, ret_root, err) : r;
+    return r == 0 ? km_llm_parse_body(&call->at->convert->request, body, ret_root, err) : r;
 }
 
 static int decode_request(struct km_call *call, struct km_err *err)
 {
-    struct km_arena *arena = &call->tr->request;
-    struct km_chat *chat = call->tr->chat = km_arena_alloc(arena, sizeof *chat);
+    struct km_arena *arena = &call->at->convert->request;
+    struct km_chat *chat = call->at->convert->chat = km_arena_alloc(arena, sizeof *chat);
     const struct km_json *root = NULL;
-    int r = km_translate_body(call, call->d->npaths, &root, err);
+    int r = km_translate_body(call, call->at->d->npaths, &root, err);
 
     if (!chat)
         return km_fail(err, KM_E_NOMEM, "out of memory");
@@ -141,23 +136,24 @@ static int decode_request(struct km_call *call, struct km_err *err)
     if (r == 0)
         r = add_defaults(call, chat, err);
     if (r == 0)
-        r = km_chat_check(chat, call->tr->codec, call->d, call->api->param_name, arena, err);
+        r = km_chat_check(chat, call->at->convert->codec, call->at->d, call->api->param_name, arena,
+                          err);
     return r;
 }
 
 void km_translate_encode_args(struct km_call *call, struct km_encode_args *ret)
 {
-    struct km_translation *tr = call->tr;
+    struct km_translation *tr = call->at->convert;
 
     *ret = (struct km_encode_args){
-        .d = call->d,
-        .model = km_llm_upstream_model(call->d, call->match.star, &tr->request),
+        .d = call->at->d,
+        .model = km_llm_upstream_model(call->at->d, call->match.star, &tr->request),
         .can = &tr->can,
         .arena = &tr->request,
         .stream = call->req.stream,
         .buckets = km_things_opened(call, KM_OPENED_BUCKETS),
         .max_tokens = km_call_bound(call),
-        .caller = &km_exchange_request(call->x)->headers,
+        .caller = &call->request->headers,
         .state = tr->decode.state,
         .keep = &call->arena,
     };
@@ -167,8 +163,8 @@ void km_translate_encode_args(struct km_call *call, struct km_encode_args *ret)
 static int fill_own(const struct km_call *call, struct km_str **parts, size_t *n,
                     struct km_err *err)
 {
-    const struct km_deployment *d = call->d;
-    struct km_arena *arena = &call->tr->request;
+    const struct km_deployment *d = call->at->d;
+    struct km_arena *arena = &call->at->convert->request;
     int r = 0;
 
     for (size_t i = 0; r == 0 && i < d->ndefaults; i++) {
@@ -193,9 +189,9 @@ static int fill_own(const struct km_call *call, struct km_str **parts, size_t *n
 int km_translate_request(struct km_call *call, struct km_json_out *out, const struct km_chat *chat,
                          enum km_wire wire, struct km_err *err)
 {
-    struct km_translation *tr = call->tr;
+    struct km_translation *tr = call->at->convert;
     struct km_buf head KM_CLEANUP(km_buf_done) = KM_BUF(64 * 1024);
-    struct km_target_args target = { .d = call->d, .wire = wire, .stream = call->req.stream };
+    struct km_target_args target = { .d = call->at->d, .wire = wire, .stream = call->req.stream };
     struct km_encode_args args;
     struct km_str *parts = NULL;
     size_t n = 0;
@@ -211,11 +207,11 @@ int km_translate_request(struct km_call *call, struct km_json_out *out, const st
         return r;
     km_call_request(call, parts, n);
     if (head.n)
-        call->out.head =
-            km_arena_cat(&tr->request, (struct km_str[]){ call->d->head, km_buf_view(&head) }, 2);
-    call->out.target = km_arena_cat(
+        call->at->out.head = km_arena_cat(
+            &tr->request, (struct km_str[]){ call->at->d->head, km_buf_view(&head) }, 2);
+    call->at->out.target = km_arena_cat(
         &tr->request,
-        (struct km_str[]){ call->d->base_path, tr->codec->target(&target, &tr->request) }, 2);
+        (struct km_str[]){ call->at->d->base_path, tr->codec->target(&target, &tr->request) }, 2);
     return km_buf_failed(&head) || km_arena_overflowed(&tr->request)
                ? km_fail(err, KM_E_NOMEM, "out of memory")
                : 0;
@@ -228,9 +224,9 @@ static int encode_request(struct km_call *call, const struct km_chat *chat, stru
     int r;
 
     km_translate_encode_args(call, &args);
-    km_json_out_parts_init(&out, &call->tr->request, request_cap(call));
+    km_json_out_parts_init(&out, &call->at->convert->request, request_cap(call));
     (void)km_buf_reserve(out.buf, FIRST_BYTES); /* mostly all of it: what is long is referred to */
-    r = call->tr->codec->encode(&args, chat, &out, err);
+    r = call->at->convert->codec->encode(&args, chat, &out, err);
     if (r == 0)
         r = km_translate_request(call, &out, chat, KM_WIRE_CHAT, err);
     km_json_out_done(&out);
@@ -239,18 +235,19 @@ static int encode_request(struct km_call *call, const struct km_chat *chat, stru
 
 int km_translate_begin(struct km_call *call, const struct km_codec *codec, struct km_err *err)
 {
-    struct km_translation *tr = call->tr = km_arena_zalloc(&call->arena, sizeof *tr);
+    struct km_translation *tr = call->at->convert = km_arena_zalloc(&call->arena, sizeof *tr);
 
     if (!tr)
         return km_fail(err, KM_E_NOMEM, "out of memory");
     tr->codec = codec;
+    call->at->request_arena = &tr->request;
     if (codec && codec->state_size) { /* a mock has none */
         tr->decode.state = km_arena_zalloc(&call->arena, codec->state_size);
         if (!tr->decode.state)
             return km_fail(err, KM_E_NOMEM, "out of memory");
     }
-    km_deployment_can(call->d, km_llm_upstream_model(call->d, call->match.star, &call->arena),
-                      &tr->can);
+    km_deployment_can(call->at->d,
+                      km_llm_upstream_model(call->at->d, call->match.star, &call->arena), &tr->can);
     tr->decode.can = &tr->can;
     km_arena_init(&tr->request, request_cap(call), km_loop_arenas(call->w->loop));
     km_arena_init(&tr->scratch, SCRATCH_BYTES, km_loop_arenas(call->w->loop));
@@ -261,7 +258,7 @@ int km_translate_begin(struct km_call *call, const struct km_codec *codec, struc
 
 int km_translate_attempt(struct km_call *call, struct km_err *err)
 {
-    const struct km_codec *codec = call->d->codec;
+    const struct km_codec *codec = call->at->d->codec;
     bool embeds = call->api->wire == KM_WIRE_EMBEDDING, ranks = call->api->wire == KM_WIRE_RERANK;
     int r;
 
@@ -271,10 +268,10 @@ int km_translate_attempt(struct km_call *call, struct km_err *err)
         return km_fail(err, KM_E_UNSUPPORTED,
                        "Model '%.*s' cannot be asked by this endpoint: %.*s has none like it.",
                        KM_STR_ARG(km_str_sub(call->req.model, 0, 100)),
-                       KM_STR_ARG(call->d->provider_name));
-    if (call->tr && call->tr->media) { /* its images are here */
-        r = encode_request(call, call->tr->chat, err);
-        call->tr->chat = NULL;
+                       KM_STR_ARG(call->at->d->provider_name));
+    if (call->at->convert && call->at->convert->media) { /* its images are here */
+        r = encode_request(call, call->at->convert->chat, err);
+        call->at->convert->chat = NULL;
         return r;
     }
     r = km_translate_begin(call, codec, err);
@@ -285,15 +282,15 @@ int km_translate_attempt(struct km_call *call, struct km_err *err)
     if (r == 0)
         r = decode_request(call, err);
     if (r == 0)
-        r = km_media_begin(call, call->tr->chat, err);
-    return r == 0 ? encode_request(call, call->tr->chat, err) : r;
+        r = km_media_begin(call, call->at->convert->chat, err);
+    return r == 0 ? encode_request(call, call->at->convert->chat, err) : r;
 }
 
 /* --- the answer --- */
 
 static void begin_answer(struct km_call *call, struct km_buf *out)
 {
-    struct km_translation *tr = call->tr;
+    struct km_translation *tr = call->at->convert;
     size_t own = call->api->encoder->state_size;
 
     tr->answer = (struct km_answer){ .to = call->api->encoder,
@@ -320,7 +317,7 @@ static int out_of_memory(const struct km_call *call, struct km_err *err)
 static int on_event(void *ctx, const struct km_frame_event *event, struct km_err *err)
 {
     struct km_call *call = ctx;
-    struct km_translation *tr = call->tr;
+    struct km_translation *tr = call->at->convert;
     int r = tr->codec->event(&tr->decode, event, err);
 
     km_arena_done(&tr->scratch);
@@ -337,13 +334,13 @@ static void drop_request(struct km_translation *tr)
 
 void km_translate_head(struct km_call *call, const struct km_response *response)
 {
-    struct km_translation *tr = call->tr;
+    struct km_translation *tr = call->at->convert;
     struct km_str type = km_header_get(&response->headers, KM_STR("content-type"));
     size_t most = (size_t)call->visit->view->snap->gateway->sse_event_bytes;
 
     if (tr->embed || tr->rank) /* their answers need what was asked */
         return;
-    if (call->up && km_http_sent(call->up))
+    if (call->at->up && km_http_sent(call->at->up))
         drop_request(tr);
     if (!call->req.stream || !km_framing_is(tr->codec->framing, type))
         return;
@@ -351,7 +348,7 @@ void km_translate_head(struct km_call *call, const struct km_response *response)
     if (!tr->framer)
         return; /* gathered instead, which will say what is wrong */
     begin_answer(call, &call->w->scratch);
-    call->relaying = true;
+    call->at->relaying = true;
 }
 
 /* What was made of the events goes to the client, in one write. */
@@ -363,13 +360,12 @@ static void flush(struct km_call *call, struct km_buf *from)
         return;
     if (!call->streaming)
         km_call_stream_start(call);
-    if (!km_exchange_write(call->x, &out, 1) && call->up)
-        km_http_pause(call->up);
+    km_call_write_one(call, out);
 }
 
 static int feed(struct km_call *call, const char *bytes, size_t n, struct km_err *err)
 {
-    struct km_translation *tr = call->tr;
+    struct km_translation *tr = call->at->convert;
     int r = out_of_memory(call, err);
 
     if (r == 0)
@@ -393,7 +389,7 @@ int km_translate_feed(struct km_call *call, const char *bytes, size_t n, struct 
 
 static int complete_stream(struct km_call *call, struct km_err *err)
 {
-    struct km_translation *tr = call->tr;
+    struct km_translation *tr = call->at->convert;
     int r = 0;
 
     km_buf_reset(&call->w->scratch);
@@ -411,14 +407,14 @@ static int complete_stream(struct km_call *call, struct km_err *err)
 
 static int complete_whole(struct km_call *call, struct km_err *err)
 {
-    struct km_translation *tr = call->tr;
+    struct km_translation *tr = call->at->convert;
     int r;
 
     begin_answer(call, &tr->whole);
     r = out_of_memory(call, err);
-    (void)km_buf_reserve(&tr->whole, call->answer.n + FIRST_BYTES);
+    (void)km_buf_reserve(&tr->whole, call->at->answer.n + FIRST_BYTES);
     if (r == 0)
-        r = tr->codec->decode(&tr->decode, km_buf_view(&call->answer), err);
+        r = tr->codec->decode(&tr->decode, km_buf_view(&call->at->answer), err);
     km_arena_done(&tr->scratch);
     if (r == 0 && !tr->answer.started)
         r = km_fail(err, KM_E_UPSTREAM_PROTOCOL, "The upstream's answer holds nothing.");
@@ -436,38 +432,38 @@ static int complete_whole(struct km_call *call, struct km_err *err)
 
 int km_translate_whole(struct km_call *call, struct km_err *err)
 {
-    if (km_buf_failed(&call->tr->whole))
+    if (km_buf_failed(&call->at->convert->whole))
         return km_fail(err, KM_E_UPSTREAM_PROTOCOL,
                        "The upstream's answer is over kanmon_settings.response_bytes.");
     call->parts = km_arena_alloc(&call->arena, sizeof *call->parts);
     if (!call->parts)
         return km_fail(err, KM_E_NOMEM, "out of memory");
-    call->parts[0] = km_buf_view(&call->tr->whole);
+    call->parts[0] = km_buf_view(&call->at->convert->whole);
     call->nparts = 1;
     return 0;
 }
 
 int km_translate_complete(struct km_call *call, struct km_err *err)
 {
-    if (call->tr->embed)
+    if (call->at->convert->embed)
         return km_embed_complete(call, err);
-    if (call->tr->rank)
+    if (call->at->convert->rank)
         return km_rank_complete(call, err);
-    return call->relaying ? complete_stream(call, err) : complete_whole(call, err);
+    return call->at->relaying ? complete_stream(call, err) : complete_whole(call, err);
 }
 
 void km_translate_end(struct km_call *call, struct km_buf *out)
 {
-    call->tr->answer.out = out;
+    call->at->convert->answer.out = out;
     if (call->api->encoder->end)
-        call->api->encoder->end(&call->tr->answer);
+        call->api->encoder->end(&call->at->convert->answer);
 }
 
 void km_translate_cut(struct km_call *call, struct km_buf *out)
 {
-    call->tr->answer.out = out;
+    call->at->convert->answer.out = out;
     if (call->api->encoder->fail)
-        call->api->encoder->fail(&call->tr->answer, &call->err);
+        call->api->encoder->fail(&call->at->convert->answer, &call->err);
     else
         km_error_event(call->api->dialect, &call->err, km_str(call->visit->id_text, KM_UUID_LEN),
                        out);
@@ -482,27 +478,27 @@ int km_translate_mock(struct km_call *call, struct km_err *err)
     r = km_translate_begin(call, NULL, err);
     if (r < 0)
         return r;
-    begin_answer(call, &call->tr->whole);
-    r = km_mock_events(&call->tr->answer, call->d->mock_response, err);
+    begin_answer(call, &call->at->convert->whole);
+    r = km_mock_events(&call->at->convert->answer, call->at->d->mock_response, err);
     if (r == 0 && !call->req.stream)
-        r = call->api->encoder->whole(&call->tr->answer, err);
+        r = call->api->encoder->whole(&call->at->convert->answer, err);
     else if (r == 0 && call->api->encoder->end)
-        call->api->encoder->end(&call->tr->answer);
+        call->api->encoder->end(&call->at->convert->answer);
     return r == 0 ? km_translate_whole(call, err) : r;
 }
 
 bool km_translate_usage(const struct km_call *call, struct km_usage *ret)
 {
-    if (call->tr->embed) {
-        *ret = call->tr->embed->usage;
+    if (call->at->convert->embed) {
+        *ret = call->at->convert->embed->usage;
         return ret->known;
     }
-    if (call->tr->rank) {
-        *ret = call->tr->rank->usage;
+    if (call->at->convert->rank) {
+        *ret = call->at->convert->rank->usage;
         return ret->known;
     }
-    if (!call->tr->answer.started)
+    if (!call->at->convert->answer.started)
         return false;
-    *ret = km_answer_usage(&call->tr->answer);
+    *ret = km_answer_usage(&call->at->convert->answer);
     return true;
 }

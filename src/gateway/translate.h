@@ -22,13 +22,14 @@ struct km_translation { /* translate.c's and translate_embed.c's */
     struct km_media_job *media;
 };
 
-/* Fills call->out from the caller's body, by way of the canonical chat; makes call->tr. */
+/* Fills the attempt's request from the caller's body, by way of the canonical chat; makes its
+ * `convert`. */
 int km_translate_attempt(struct km_call *call, struct km_err *err) KM_MUST_USE;
 /* A good head came: a stream is relayed as it comes, anything else gathered. */
 void km_translate_head(struct km_call *call, const struct km_response *response);
 int km_translate_feed(struct km_call *call, const char *bytes, size_t n,
                       struct km_err *err) KM_MUST_USE;
-/* The upstream ended as its transport should.  KM_E_AGAIN: call->out is another request that
+/* The upstream ended as its transport should.  KM_E_AGAIN: call->at->out is another request that
  * belongs to the same answer. */
 int km_translate_complete(struct km_call *call, struct km_err *err) KM_MUST_USE;
 /* The last bytes of a stream that is complete, or that broke (call->err says why). */
@@ -40,16 +41,13 @@ bool km_translate_usage(const struct km_call *call, struct km_usage *ret);
 /* The attempt is over: gives back what it held; its memory is the call's.  NULL. */
 struct km_translation *km_translation_free(struct km_translation *tr);
 
-/* What lives until the upstream has taken the request. */
-struct km_arena *km_translation_arena(struct km_translation *tr);
-
 /* A deployment that only says a text (mock_response), in the caller's protocol. */
 int km_translate_mock(struct km_call *call, struct km_err *err) KM_MUST_USE;
 
 /* --- translate.c's two files between themselves --- */
 int km_translate_begin(struct km_call *call, const struct km_codec *codec,
-                       struct km_err *err) KM_MUST_USE; /* makes call->tr */
-/* call->out from what was encoded, and the codec's own target and header lines. */
+                       struct km_err *err) KM_MUST_USE; /* makes call->at->convert */
+/* call->at->out from what was encoded, and the codec's own target and header lines. */
 int km_translate_request(struct km_call *call, struct km_json_out *out, const struct km_chat *chat,
                          enum km_wire wire, struct km_err *err) KM_MUST_USE;
 /* The caller's body without the last ndrop of what additional_drop_params names: its tree. */
@@ -70,10 +68,5 @@ int km_rank_complete(struct km_call *call, struct km_err *err) KM_MUST_USE;
 
 /* Most output tokens to ask the deployment for, because of a budget; -1: as the caller said. */
 int64_t km_call_bound(const struct km_call *call);
-
-/* --- call_send.c --- */
-
-/* Milliseconds an attempt may take to begin its answer; 0: as long as the call. */
-int64_t km_call_attempt_ms(const struct km_call *call);
 
 #endif

@@ -12,7 +12,7 @@
 
 static int next_window(struct km_call *call, struct km_err *err)
 {
-    struct km_translation *tr = call->tr;
+    struct km_translation *tr = call->at->convert;
     struct km_embed *e = tr->embed;
     size_t most = tr->codec->embed_most, left = e->n - e->first;
     struct km_encode_args args;
@@ -31,24 +31,24 @@ static int next_window(struct km_call *call, struct km_err *err)
 
 int km_embed_attempt(struct km_call *call, struct km_err *err)
 {
-    struct km_translation *tr = call->tr;
+    struct km_translation *tr = call->at->convert;
     const struct km_json *root;
-    int r = km_translate_body(call, call->d->nalso_drop, &root, err);
+    int r = km_translate_body(call, call->at->d->nalso_drop, &root, err);
 
     tr->embed = km_arena_zalloc(&call->arena, sizeof *tr->embed);
     if (!tr->embed)
         return km_fail(err, KM_E_NOMEM, "out of memory");
     if (r == 0)
-        r = km_embed_read(call->d, root, &tr->request, tr->embed, err);
+        r = km_embed_read(call->at->d, root, &tr->request, tr->embed, err);
     return r == 0 ? next_window(call, err) : r;
 }
 
 int km_embed_complete(struct km_call *call, struct km_err *err)
 {
-    struct km_translation *tr = call->tr;
+    struct km_translation *tr = call->at->convert;
     struct km_embed *e = tr->embed;
     struct km_usage usage;
-    int r = tr->codec->embed_decode(e, &call->arena, km_buf_view(&call->answer), err);
+    int r = tr->codec->embed_decode(e, &call->arena, km_buf_view(&call->at->answer), err);
 
     if (r < 0)
         return r;
@@ -68,17 +68,17 @@ int km_embed_complete(struct km_call *call, struct km_err *err)
 
 int km_rank_attempt(struct km_call *call, struct km_err *err)
 {
-    struct km_translation *tr = call->tr;
+    struct km_translation *tr = call->at->convert;
     const struct km_json *root;
     struct km_encode_args args;
     struct km_json_out out;
-    int r = km_translate_body(call, call->d->nalso_drop, &root, err);
+    int r = km_translate_body(call, call->at->d->nalso_drop, &root, err);
 
     tr->rank = km_arena_zalloc(&call->arena, sizeof *tr->rank);
     if (!tr->rank)
         return km_fail(err, KM_E_NOMEM, "out of memory");
     if (r == 0)
-        r = km_rank_read(call->d, root, &tr->request, tr->rank, err);
+        r = km_rank_read(call->at->d, root, &tr->request, tr->rank, err);
     if (r < 0)
         return r;
     km_translate_encode_args(call, &args);
@@ -92,8 +92,8 @@ int km_rank_attempt(struct km_call *call, struct km_err *err)
 
 int km_rank_complete(struct km_call *call, struct km_err *err)
 {
-    struct km_translation *tr = call->tr;
-    int r = tr->codec->rank_decode(tr->rank, &call->arena, km_buf_view(&call->answer), err);
+    struct km_translation *tr = call->at->convert;
+    int r = tr->codec->rank_decode(tr->rank, &call->arena, km_buf_view(&call->at->answer), err);
 
     if (r < 0)
         return r;

@@ -82,7 +82,7 @@ static int keep_image(struct km_media_job *job, const struct km_response *respon
     job->taken += (int64_t)(body.n / 3 * 4);
     km_buf_base64(&data, body);
     m->type = km_str_c(type);
-    m->data = km_arena_str(&job->call->tr->request, km_buf_view(&data));
+    m->data = km_arena_str(&job->call->at->convert->request, km_buf_view(&data));
     m->url = KM_STR_NONE;
     return m->data.n ? 0 : km_fail(err, KM_E_INVALID, "it is empty or too large");
 }
@@ -90,7 +90,7 @@ static int keep_image(struct km_media_job *job, const struct km_response *respon
 /* "https://other/x" or "/x" of the same host. */
 static int follow(struct km_media_job *job, struct km_str location, struct km_err *err)
 {
-    struct km_arena *arena = &job->call->tr->request;
+    struct km_arena *arena = &job->call->at->convert->request;
     struct km_str url = job->todo[job->at]->url;
     size_t host = km_str_find(url, KM_STR("://")) + 3;
     size_t path = host + km_str_chr(km_str_skip(url, host), '/');
@@ -205,7 +205,7 @@ struct km_media_job *km_media_job_free(struct km_media_job *job)
 
 int km_media_begin(struct km_call *call, struct km_chat *chat, struct km_err *err)
 {
-    struct km_translation *tr = call->tr;
+    struct km_translation *tr = call->at->convert;
     size_t n = tr->codec->remote_images ? 0 : collect_all(chat, NULL);
     struct km_media_job *job;
     struct km_err why = { 0 };

@@ -53,23 +53,23 @@ bool km_veil_field(struct km_veil *veil, struct km_arena *arena, const struct km
 
 void km_veil_answer(struct km_call *call)
 {
-    struct km_buf cut KM_CLEANUP(km_buf_done) = KM_BUF(4 * call->answer.n + 4096);
+    struct km_buf cut KM_CLEANUP(km_buf_done) = KM_BUF(4 * call->at->answer.n + 4096);
     struct km_veil *veil = call->w->gw->veil;
-    struct km_header *h = (struct km_header *)(uintptr_t)call->refusal.v; /* our own copy */
+    struct km_header *h = (struct km_header *)(uintptr_t)call->at->refusal.v; /* our own copy */
     struct km_str value;
     size_t n = 0;
 
     /* What was made for this one request: a token that was fetched, a caller's own key. */
-    km_veil_add_head(veil, call->out.head, true);
-    for (size_t i = 0; i < call->refusal.n; i++)
+    km_veil_add_head(veil, call->at->out.head, true);
+    for (size_t i = 0; i < call->at->refusal.n; i++)
         if (km_veil_field(veil, &call->arena, &h[i], true, &value))
             h[n++] = (struct km_header){ h[i].name, value };
-    call->refusal.n = n;
-    if (!km_veil_cut(veil, km_buf_view(&call->answer), &cut))
+    call->at->refusal.n = n;
+    if (!km_veil_cut(veil, km_buf_view(&call->at->answer), &cut))
         return;
-    km_buf_reset(&call->answer);
+    km_buf_reset(&call->at->answer);
     if (!km_buf_failed(&cut))
-        km_buf_str(&call->answer, km_buf_view(&cut));
+        km_buf_str(&call->at->answer, km_buf_view(&cut));
 }
 
 void km_veil_failure(struct km_call *call)

@@ -252,14 +252,14 @@ static bool cut_whole(struct km_veil *veil, struct km_str type, struct km_str bo
 
 void km_veil_whole(struct km_call *call, struct km_str type)
 {
-    struct km_buf cut KM_CLEANUP(km_buf_done) = KM_BUF(4 * call->answer.n + 4096);
+    struct km_buf cut KM_CLEANUP(km_buf_done) = KM_BUF(4 * call->at->answer.n + 4096);
 
-    km_veil_add_head(call->w->gw->veil, call->out.head, true);
-    if (!cut_whole(call->w->gw->veil, type, km_buf_view(&call->answer), &cut))
+    km_veil_add_head(call->w->gw->veil, call->at->out.head, true);
+    if (!cut_whole(call->w->gw->veil, type, km_buf_view(&call->at->answer), &cut))
         return;
-    km_buf_reset(&call->answer);
+    km_buf_reset(&call->at->answer);
     if (!km_buf_failed(&cut))
-        km_buf_str(&call->answer, km_buf_view(&cut));
+        km_buf_str(&call->at->answer, km_buf_view(&cut));
 }
 
 struct km_veil_gate {

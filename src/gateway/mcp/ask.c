@@ -342,13 +342,13 @@ static void on_done(void *ctx, const struct km_mcp_answer *answer)
     struct km_err err = { 0 };
 
     w->ask = NULL;
-    w->call->upstream_ns += now_ns - w->call->attempt_ns;
-    w->call->up_status = 200;
+    w->call->upstream_ns += now_ns - w->call->at->began_ns;
+    w->call->at->status = 200;
     w->call->first_us = w->call->start_us + (int64_t)((now_ns - w->call->began_ns) / 1000);
     if (answer->kind == KM_MCP_FAILED) {
         if (km_mcp_login_wanted(w, answer->err) && km_mcp_login_ask(w, answer->err, &err) == 0)
             return;
-        w->call->up_status = 0;
+        w->call->at->status = 0;
         km_call_fail(w->call, answer->err);
         return;
     }
@@ -397,7 +397,7 @@ int km_mcp_ask_server(struct km_mcp_work *w, struct km_err *err)
     /* What was judged is what is sent, or nothing is. */
     if (w->tool && w->params.n < 2)
         return km_fail(err, KM_E_INTERNAL, "the parameters of this call were lost");
-    w->call->attempt_ns = km_mono_ns();
+    w->call->at->began_ns = km_mono_ns();
     w->ask = km_mcp_ask(w->hub->w->desk, &args, err);
     return w->ask ? 0 : err->code;
 }

@@ -28,12 +28,12 @@
 
 static int prepare(struct km_call *call, struct km_err *err)
 {
-    struct km_mcp_work *w = call->mcp;
+    struct km_mcp_work *w = km_mcp_work_of(call);
 
     if (!w->tool || !w->member->upstream || km_mcp_member_offers_login(w->member))
         return 0;
-    call->mcp_cost = km_mcp_configured_cost(w->member->upstream, w->item->name);
-    call->reserve = call->mcp_cost;
+    w->cost = km_mcp_configured_cost(w->member->upstream, w->item->name);
+    call->reserve = w->cost;
     if (km_mcp_needs_approval(w) && km_mcp_args_once(w->args, &call->arena, err) < 0)
         return KM_E_INVALID;
     return km_right_code(km_mcp_grants_args(km_mcp_rights_of(call->visit, &call->arena), w->member,
@@ -43,7 +43,7 @@ static int prepare(struct km_call *call, struct km_err *err)
 
 static int attempt(struct km_call *call, struct km_err *err)
 {
-    struct km_mcp_work *w = call->mcp;
+    struct km_mcp_work *w = km_mcp_work_of(call);
     int r;
 
     if (!w->tool || !w->member->upstream || km_mcp_member_offers_login(w->member))
@@ -66,7 +66,7 @@ static void on_own_reply(struct km_mcp_call *own, int http, struct km_str body)
 
     w->own = NULL;
     w->recorded = true;
-    w->call->up_status = 200;
+    w->call->at->status = 200;
     w->call->first_us = km_wall_us();
     if (km_json_spans(body, names, 2, s, NULL, NULL) < 0)
         km_mcp_work_fault(w, KM_RPC_INTERNAL, "the tool's answer could not be read");
@@ -129,7 +129,7 @@ static int run_own(struct km_mcp_work *w, struct km_err *err)
     if (r < 0)
         return r;
     w->own = own;
-    w->call->attempt_ns = km_mono_ns();
+    w->call->at->began_ns = km_mono_ns();
     km_mcp_handle(own);
     return 0;
 }
@@ -138,13 +138,13 @@ static int run_own(struct km_mcp_work *w, struct km_err *err)
 
 static enum km_next send_call(struct km_call *call)
 {
-    struct km_mcp_work *w = call->mcp;
+    struct km_mcp_work *w = km_mcp_work_of(call);
     int r;
 
     if (w->asks && !call->answered && km_mcp_approval_ask(w))
         return KM_WAIT;
     if (call->answered) {
-        call->up_status = 200;
+        call->at->status = 200;
         return km_call_go(call, KM_STEP_account);
     }
     /* A tool of kanmon's own may answer before this returns, but not before its record was asked
@@ -162,7 +162,7 @@ static enum km_next send_call(struct km_call *call)
 /* Whatever is under way for it stops. */
 static void abandon(struct km_call *call)
 {
-    struct km_mcp_work *w = call->mcp;
+    struct km_mcp_work *w = km_mcp_work_of(call);
 
     km_mcp_park_end(w);
     km_timer_stop(&w->decided);
@@ -185,7 +185,7 @@ static int complete(struct km_call *call, struct km_err *err)
 
 static void books(struct km_call *call, struct km_ledger_entry *e)
 {
-    struct km_mcp_work *w = call->mcp;
+    struct km_mcp_work *w = km_mcp_work_of(call);
 
     e->audited = true;
     e->call_type = w->tool ? KM_STR("call_mcp_tool") : w->method;
@@ -261,7 +261,7 @@ static void put_record(struct km_mcp_work *w, struct km_buf *b)
 /* One a call.  In strict accounting the answer to a call of a server's tool waits for it. */
 static bool record(struct km_call *call)
 {
-    struct km_mcp_work *w = call->mcp;
+    struct km_mcp_work *w = km_mcp_work_of(call);
     struct km_buf *b = &w->hub->w->scratch;
     struct km_audit audit = { .actor = km_str_c(call->visit->who.who),
                               .action = w->tool ? KM_STR("mcp.call") : KM_STR("mcp.ask") };
@@ -325,7 +325,7 @@ static void put_failure(struct km_mcp_work *w, struct km_buf *out)
 static bool reply(struct km_call *call)
 {
     struct km_buf failure KM_CLEANUP(km_buf_done) = KM_BUF(ANSWER_BYTES);
-    struct km_mcp_work *w = call->mcp;
+    struct km_mcp_work *w = km_mcp_work_of(call);
     struct km_str message = KM_STR_NONE;
 
     (void)record(call); /* of one that never was admitted */
@@ -342,8 +342,30 @@ static bool reply(struct km_call *call)
     return true;
 }
 
+static bool cost(const struct km_call *call, bool sent, int64_t *ret_cost)
+{
+    (void)sent;
+    *ret_cost = call->first_us ? km_mcp_work_of(call)->cost : 0;
+    return true;
+}
+
+static void log_names(struct km_call *call, struct km_line *l)
+{
+    struct km_ledger_entry e = { 0 };
+
+    books(call, &e);
+    km_line_str(l, "server", e.deployment);
+    km_line_str(l, "target", e.model_group);
+}
+
+const char km_mcp_work_name[] = "mcp";
+
 const struct km_call_kind km_kind_mcp = {
     .name = "mcp",
+    .work_name = km_mcp_work_name,
+    .placed = true,
+    .cost = cost,
+    .log = log_names,
     .prepare = prepare,
     .attempt = attempt,
     .complete = complete,
@@ -441,7 +463,7 @@ void km_mcp_call_begin(struct km_mcp_turn *t, const struct km_mcp_call_args *arg
     struct km_err err = { 0 };
 
     if (w) {
-        call->mcp = w;
+        km_call_set_work(call, w);
         w->call = call;
         call->visit = km_visit_copy(t->in->visit, &call->arena);
     }

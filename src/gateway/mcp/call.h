@@ -40,6 +40,7 @@ struct km_mcp_work {
     struct km_headers headers;
     const struct km_json *args; /* of a tool call */
     uint8_t digest[32]; /* of the arguments */
+    int64_t cost; /* nano-USD, of a call that ran */
 
     /* while it runs */
     struct km_mcp_ask *ask;
@@ -71,6 +72,13 @@ struct km_mcp_work {
     bool approved; /* a person said yes */
     bool recorded;
 };
+
+extern const char km_mcp_work_name[]; /* kind->work_name */
+
+static inline struct km_mcp_work *km_mcp_work_of(const struct km_call *call)
+{
+    return km_call_work(call, km_mcp_work_name);
+}
 
 struct km_mcp_call_args {
     struct km_mcp_view *view; /* a reference is taken */

@@ -225,23 +225,25 @@ static struct km_mcp_chat *chat_new(struct km_call *call)
     return c;
 }
 
-bool km_mcp_chat_take(struct km_call *call)
+static int take_chat(struct km_call *call, struct km_err *err)
 {
     static const struct km_exchange_events events = { .on_gone = on_gone, .on_drain = on_drain };
     struct km_mcp_chat *c;
 
-    if ((call->api != &km_api_chat && call->api != &km_api_responses) || !call->x ||
+    if ((call->api != &km_api_chat && call->api != &km_api_responses) || !call->port ||
         !call->req.names_servers)
-        return false;
+        return KM_HOOK_PASS;
     c = chat_new(call);
     if (!c)
-        return false; /* then it says itself that there is no memory */
+        return km_fail(err, KM_E_NOMEM, "out of memory");
     if (!km_mcp_chat_read(c)) {
         km_mcp_chat_free(c);
-        return false;
+        return KM_HOOK_PASS;
     }
-    km_exchange_listen(call->x, &events, c);
+    km_exchange_listen(call->visit->x, &events, c);
     km_call_drop(call);
     km_mcp_chat_listed(c);
-    return true;
+    return KM_HOOK_TAKEN; /* it is several calls: each of them comes by itself */
 }
+
+const struct km_call_hook km_mcp_chat_hook = { "mcp_chat", take_chat };

@@ -19,6 +19,7 @@
 #define KM_GATEWAY_MCP_CHAT_H
 
 #include "gateway/call.h"
+#include "gateway/hooks.h"
 #include "gateway/inner.h"
 #include "gateway/mcp/turn.h"
 #include "http/sse.h"
@@ -31,8 +32,8 @@
 #define KM_MCP_CHAT_HEAD ((size_t)32 * 1024) /* of header lines */
 #define KM_MCP_CHAT_KEPT 5 /* members of a streamed turn, chat_turn.c */
 
-/* true: the body has such tools, and the call is gone; its exchange is answered later. */
-bool km_mcp_chat_take(struct km_call *call);
+/* At `prepared`: takes a call whose body has such tools; its exchange is answered later. */
+extern const struct km_call_hook km_mcp_chat_hook;
 
 /* --- private to chat*.c --- */
 

@@ -36,7 +36,7 @@ struct km_mcp_login_ask {
 
 static void resume(struct km_mcp_work *w)
 {
-    w->call->up_status = 200;
+    w->call->at->status = 200;
     km_call_go(w->call, KM_STEP_relay);
     km_call_resume(w->call, 0);
 }

@@ -63,7 +63,7 @@ static void estimate_line(struct km_object_work *o, const struct km_json *body)
 /* {"response":{"body":{"model":"...","usage":{...}}}} */
 static void count_line(struct km_call *call)
 {
-    struct km_object_work *o = call->object;
+    struct km_object_work *o = km_object_of(call);
     struct km_arena scratch KM_CLEANUP(km_arena_done);
     const struct km_json *root, *body;
     struct km_str model;
@@ -91,7 +91,7 @@ static const struct km_deployment *model_of(const struct km_call *call, struct k
     for (size_t i = 0; i < km_models_count(models); i++) {
         const struct km_deployment *d = km_models_at(models, i);
 
-        if (km_str_eq(d->provider_name, call->d->provider_name) &&
+        if (km_str_eq(d->provider_name, call->at->d->provider_name) &&
             km_str_glob(d->upstream_model, name, NULL) &&
             (!key || km_key_grants_model(key, d->group, KM_STR_NONE, NULL) == KM_GRANTED))
             return d;
@@ -140,7 +140,7 @@ static int64_t output_of(struct km_str body, const struct km_json_span *at,
 static int check_request(struct km_call *call, struct km_arena *scratch, struct km_str body,
                          const struct km_json *tree, struct km_err *err)
 {
-    struct km_object_work *o = call->object;
+    struct km_object_work *o = km_object_of(call);
     struct km_usage u = { .prompt_tokens = km_tokens_upper(o->line.n) };
     struct km_json_span at[KM_L_COUNT];
     const struct km_deployment *d;
@@ -202,7 +202,7 @@ static int check(struct km_call *call, struct km_arena *scratch, struct km_str l
 
 static void check_line(struct km_call *call)
 {
-    struct km_object_work *o = call->object;
+    struct km_object_work *o = km_object_of(call);
     struct km_arena scratch KM_CLEANUP(km_arena_done);
     struct km_str line = km_str_trim(km_buf_view(&o->line));
 
@@ -217,7 +217,7 @@ static void check_line(struct km_call *call)
 
 static void read_line(struct km_call *call)
 {
-    if (call->object->checking)
+    if (km_object_of(call)->checking)
         check_line(call);
     else
         count_line(call);
@@ -228,7 +228,7 @@ void km_object_lines(struct km_call *call, struct km_str bytes)
     while (bytes.n) {
         size_t end = km_str_chr(bytes, '\n');
 
-        km_buf_str(&call->object->line, km_str_sub(bytes, 0, end));
+        km_buf_str(&km_object_of(call)->line, km_str_sub(bytes, 0, end));
         if (end < bytes.n)
             read_line(call);
         bytes = km_str_skip(bytes, end + 1);
@@ -243,20 +243,20 @@ void km_object_last_line(struct km_call *call)
 struct km_price km_object_batch_price(const struct km_call *call)
 {
     const struct km_snapshot *snap = call->visit->view->snap;
-    struct km_str name = call->object->model;
-    struct km_price price = call->d->price;
+    struct km_str name = km_object_of(call)->model;
+    struct km_price price = call->at->d->price;
     size_t best = 0;
 
     for (size_t i = 0; name.n && i < km_models_count(snap->models); i++) {
         const struct km_deployment *d = km_models_at(snap->models, i);
 
         if (d->upstream_model.n > best && km_str_starts(name, d->upstream_model) &&
-            km_str_eq(d->provider_name, call->d->provider_name)) {
+            km_str_eq(d->provider_name, call->at->d->provider_name)) {
             price = d->price;
             best = d->upstream_model.n;
         }
     }
     if (name.n && !best)
-        (void)km_prices_find(snap->prices, call->d->provider_name, name, &price);
+        (void)km_prices_find(snap->prices, call->at->d->provider_name, name, &price);
     return km_price_batch(&price);
 }

@@ -20,6 +20,8 @@
  */
 #include "gateway/objects/objects.h"
 
+#include "gateway/http_port.h"
+
 #include "gateway/objects/file_refs.h"
 #include "gateway/objects/inside.h"
 #include "gateway/objects/upload.h"
@@ -41,7 +43,7 @@ static int not_found(struct km_err *err, bool batch, struct km_str id)
 static void on_row(void *ctx, struct km_str record, const struct km_err *err)
 {
     struct km_call *call = ctx;
-    struct km_object_work *o = call->object;
+    struct km_object_work *o = km_object_of(call);
     struct km_err why = { 0 };
     int r = 0;
 
@@ -63,8 +65,8 @@ static void on_row(void *ctx, struct km_str record, const struct km_err *err)
 static int look_up(struct km_call *call, const char *kind)
 {
     call->ledger_waits = true; /* the store answers in any case: nothing may move before */
-    km_store_object_get(call->w->gw->store, call->w->mailbox, km_str_c(kind), call->object->id,
-                        call->object->owner, on_row, call);
+    km_store_object_get(call->w->gw->store, call->w->mailbox, km_str_c(kind),
+                        km_object_of(call)->id, km_object_of(call)->owner, on_row, call);
     return KM_E_AGAIN;
 }
 
@@ -90,7 +92,7 @@ static int read_batch(struct km_call *call, struct km_err *err)
         r = km_fail_param(err, KM_E_INVALID, "input_file_id",
                           "/batches: Missing required parameter: 'input_file_id'.");
     if (r == 0)
-        call->object->id = km_json_text(&call->arena, call->body, &req->spans[KM_B_FILE]);
+        km_object_of(call)->id = km_json_text(&call->arena, call->body, &req->spans[KM_B_FILE]);
     return r;
 }
 
@@ -107,7 +109,7 @@ static int begin(struct km_call *call, struct km_err *err)
 
     if (!o)
         return km_fail(err, KM_E_NOMEM, "out of memory");
-    call->object = o;
+    km_call_set_work(call, o);
     km_visit_hash(call->visit, o->owner);
     o->line.max = KM_OBJECT_LINE;
     if (km_arena_defer(&call->arena, work_done, o) < 0)
@@ -120,16 +122,16 @@ static int begin(struct km_call *call, struct km_err *err)
 static int take(struct km_call *call, struct km_err *err)
 {
     const struct km_object_api *row = km_object_api(call);
-    int r = call->object ? 0 : begin(call, err);
+    int r = km_object_of(call) ? 0 : begin(call, err);
 
     if (r == 0 && row->action == KM_OBJECT_MAKE && !km_object_is_batch(call))
         return km_upload_take(call, false, err);
-    if (r == 0 && row->action == KM_OBJECT_MAKE && !call->object->id.n) {
+    if (r == 0 && row->action == KM_OBJECT_MAKE && !km_object_of(call)->id.n) {
         r = km_call_take_body(call);
         if (r == 0)
             r = read_batch(call, err);
     }
-    if (r == 0 && !call->object->known)
+    if (r == 0 && !km_object_of(call)->known)
         return look_up(call, row->action == KM_OBJECT_MAKE ? "file" : row->kind);
     return r;
 }
@@ -140,10 +142,10 @@ static struct km_str said(struct km_call *call, const char *name)
 {
     struct km_str v = KM_STR_NONE;
 
-    if (km_upload_field(call->upload, km_str_c(name), &v))
+    if (km_upload_field(km_upload_of(call), km_str_c(name), &v))
         v = km_arena_str(&call->arena, v);
     else
-        (void)km_query_get(&call->arena, km_exchange_request(call->x)->query, km_str_c(name), &v);
+        (void)km_query_get(&call->arena, call->request->query, km_str_c(name), &v);
     return v;
 }
 
@@ -175,11 +177,12 @@ static const struct km_deployment *first_of(const struct km_call *call, struct k
 static int is_away(const struct km_call *call, struct km_err *err)
 {
     bool batch = km_object_is_batch(call) && km_object_api(call)->action != KM_OBJECT_MAKE;
-    int r = km_fail(err, KM_E_OVERLOADED,
-                    "%s '%.*s' is at the upstream of model '%.*s', which is no longer in the "
-                    "gateway's configuration. It can be reached again once that entry is back.",
-                    batch ? "Batch" : "File", KM_STR_ARG(km_str_sub(call->object->id, 0, 100)),
-                    KM_STR_ARG(km_str_sub(call->object->row.model, 0, 100)));
+    int r =
+        km_fail(err, KM_E_OVERLOADED,
+                "%s '%.*s' is at the upstream of model '%.*s', which is no longer in the "
+                "gateway's configuration. It can be reached again once that entry is back.",
+                batch ? "Batch" : "File", KM_STR_ARG(km_str_sub(km_object_of(call)->id, 0, 100)),
+                KM_STR_ARG(km_str_sub(km_object_of(call)->row.model, 0, 100)));
 
     if (err)
         err->final = true;
@@ -194,7 +197,7 @@ static int find_deployment(struct km_call *call, struct km_str id, struct km_str
     if (r < 0) /* the entry was changed: another of its group has the same upstream, perhaps */
         r = km_models_find(call->visit->view->snap->models, model, &call->match, err);
     call->req.model = model;
-    return r < 0 && call->object->known ? is_away(call, err) : r;
+    return r < 0 && km_object_of(call)->known ? is_away(call, err) : r;
 }
 
 static int choose(struct km_call *call, struct km_err *err)
@@ -221,14 +224,14 @@ static int choose(struct km_call *call, struct km_err *err)
 
 static int prepare(struct km_call *call, struct km_err *err)
 {
-    const struct km_object *row = &call->object->row;
+    const struct km_object *row = &km_object_of(call)->row;
     int r;
 
-    if (!call->object->known)
+    if (!km_object_of(call)->known)
         r = choose(call, err);
     else
         r = find_deployment(call, row->deployment, row->model, err);
-    if (call->x)
+    if (call->request)
         km_call_read_head(call);
     return r;
 }
@@ -246,8 +249,8 @@ static int reserve(struct km_call *call, struct km_err *err)
         return 0;
     price = km_call_price(call, call->match.v[0].deployment);
     price = km_price_batch(&price);
-    if (!km_json_sure_spans(call->object->row.json, &name, 1, &at, NULL, NULL) ||
-        km_str_i64(km_json_value(call->object->row.json, &at), &u.prompt_tokens) < 0)
+    if (!km_json_sure_spans(km_object_of(call)->row.json, &name, 1, &at, NULL, NULL) ||
+        km_str_i64(km_json_value(km_object_of(call)->row.json, &at), &u.prompt_tokens) < 0)
         u.prompt_tokens = 0; /* the upstream did not say how long the file is */
     return km_price_cost(&price, &u, &call->reserve) ? 0 : km_call_unpriced(call, err);
 }
@@ -256,9 +259,9 @@ static int reserve(struct km_call *call, struct km_err *err)
 
 static struct km_str target(struct km_call *call, struct km_str path)
 {
-    struct km_target_args args = { .d = call->d, .wire = KM_WIRE_FILES, .path = path };
-    const struct km_codec *codec = call->d->codec;
-    struct km_str parts[] = { call->d->base_path,
+    struct km_target_args args = { .d = call->at->d, .wire = KM_WIRE_FILES, .path = path };
+    const struct km_codec *codec = call->at->d->codec;
+    struct km_str parts[] = { call->at->d->base_path,
                               codec->target ? codec->target(&args, &call->arena) : path };
 
     return km_arena_cat(&call->arena, parts, 2);
@@ -298,40 +301,41 @@ static int batch_body(struct km_call *call, struct km_err *err)
 static void plain_request(struct km_call *call)
 {
     km_call_request(call, NULL, 0);
-    call->out.has_body = km_object_api(call)->action == KM_OBJECT_CANCEL;
-    call->out.method = km_object_api(call)->action == KM_OBJECT_REMOVE   ? KM_STR("DELETE")
-                       : km_object_api(call)->action == KM_OBJECT_CANCEL ? KM_STR("POST")
-                                                                         : KM_STR("GET");
+    call->at->out.has_body = km_object_api(call)->action == KM_OBJECT_CANCEL;
+    call->at->out.method = km_object_api(call)->action == KM_OBJECT_REMOVE   ? KM_STR("DELETE")
+                           : km_object_api(call)->action == KM_OBJECT_CANCEL ? KM_STR("POST")
+                                                                             : KM_STR("GET");
 }
 
 void km_object_ask_content(struct km_call *call, struct km_str file)
 {
     km_call_request(call, NULL, 0);
-    call->out.method = KM_STR("GET");
-    call->out.has_body = false;
-    call->out.target = target(call, path_of(call, "files", file, "/content"));
+    call->at->out.method = KM_STR("GET");
+    call->at->out.has_body = false;
+    call->at->out.target = target(call, path_of(call, "files", file, "/content"));
 }
 
 static int make_batch_now(struct km_call *call, struct km_err *err)
 {
     int r = batch_body(call, err);
 
-    call->out.target = target(call, KM_STR("/batches"));
+    call->at->out.target = target(call, KM_STR("/batches"));
     return r;
 }
 
 static int attempt(struct km_call *call, struct km_err *err)
 {
     const struct km_object_api *row = km_object_api(call);
-    struct km_str id = row->action == KM_OBJECT_MAKE ? KM_STR_NONE : call->object->id;
+    struct km_str id = row->action == KM_OBJECT_MAKE ? KM_STR_NONE : km_object_of(call)->id;
     int r = 0;
 
-    if (!call->d->codec || !(call->d->codec->native & KM_WIRE_FILES) || call->d->mock_response.n)
+    if (!call->at->d->codec || !(call->at->d->codec->native & KM_WIRE_FILES) ||
+        call->at->d->mock_response.n)
         return km_fail_param(err, KM_E_UNSUPPORTED, "model", "Model '%.*s' has no files here.",
                              KM_STR_ARG(km_str_sub(call->req.model, 0, 100)));
-    if (row->action == KM_OBJECT_MAKE && km_object_is_batch(call) && !call->object->checked) {
-        call->object->checking = true;
-        km_object_ask_content(call, call->object->id);
+    if (row->action == KM_OBJECT_MAKE && km_object_is_batch(call) && !km_object_of(call)->checked) {
+        km_object_of(call)->checking = true;
+        km_object_ask_content(call, km_object_of(call)->id);
         return km_arena_overflowed(&call->arena) ? km_fail(err, KM_E_NOMEM, "out of memory") : 0;
     }
     if (row->action != KM_OBJECT_MAKE)
@@ -339,8 +343,8 @@ static int attempt(struct km_call *call, struct km_err *err)
     else if (km_object_is_batch(call))
         r = batch_body(call, err);
     else
-        r = km_upload_send(call, KM_STR_NONE, call->d->head, err);
-    call->out.target =
+        r = km_upload_send(call, KM_STR_NONE, call->at->d->head, err);
+    call->at->out.target =
         target(call, path_of(call, km_object_is_batch(call) ? "batches" : "files", id,
                              row->action == KM_OBJECT_CONTENT  ? "/content"
                              : row->action == KM_OBJECT_CANCEL ? "/cancel"
@@ -355,25 +359,26 @@ static void on_head(struct km_call *call, const struct km_response *response)
 {
     struct km_buf *head = &call->w->scratch;
 
-    if (call->object->counting || call->object->checking) { /* a batch's lines: for us alone */
-        call->relaying = true;
+    if (km_object_of(call)->counting ||
+        km_object_of(call)->checking) { /* a batch's lines: for us alone */
+        call->at->relaying = true;
         return;
     }
     km_call_answer_head(call, response);
-    if (km_object_api(call)->action != KM_OBJECT_CONTENT || call->up_coding.n)
+    if (km_object_api(call)->action != KM_OBJECT_CONTENT || call->at->coding.n)
         return;
-    call->up_type =
+    call->at->type =
         km_arena_str(&call->arena, km_header_get(&response->headers, KM_STR("content-type")));
-    call->opaque = call->relaying = call->streaming = true;
+    call->opaque = call->at->relaying = call->streaming = true;
     km_buf_reset(head);
     km_call_head(call, head);
-    km_exchange_start(call->x, response->status, km_buf_view(head), response->content_length);
+    km_call_start_answer(call, response->status, km_buf_view(head), response->content_length);
 }
 
 /* All lines were read: the batch is made, or not. */
 static int lines_checked(struct km_call *call, struct km_err *err)
 {
-    struct km_object_work *o = call->object;
+    struct km_object_work *o = km_object_of(call);
     struct km_key *key = call->visit->who.key;
     int r;
 
@@ -387,7 +392,7 @@ static int lines_checked(struct km_call *call, struct km_err *err)
     r = km_file_refs_owned(call, err);
     if (r < 0)
         return r;
-    o->checking = call->relaying = false;
+    o->checking = call->at->relaying = false;
     if (key && key->row.max_budget >= 0 && o->most - call->reserve > km_key_left(key))
         return km_fail_param(err, KM_E_BUDGET, "input_file_id",
                              "The batch may cost more than is left of your key's budget. Bound its "
@@ -400,9 +405,8 @@ static int on_body(struct km_call *call, const char *bytes, size_t n, struct km_
     struct km_str part = km_str(bytes, n);
 
     (void)err;
-    if (!call->object->counting && !call->object->checking) {
-        if (!km_exchange_write(call->x, &part, 1) && call->up)
-            km_http_pause(call->up);
+    if (!km_object_of(call)->counting && !km_object_of(call)->checking) {
+        km_call_relay(call, part);
         return 0;
     }
     km_object_lines(call, part);
@@ -411,14 +415,14 @@ static int on_body(struct km_call *call, const char *bytes, size_t n, struct km_
 
 static int complete(struct km_call *call, struct km_err *err)
 {
-    struct km_object_work *o = call->object;
+    struct km_object_work *o = km_object_of(call);
     int r;
 
     if (call->streaming)
         return 0;
     if (o->checking)
         return lines_checked(call, err);
-    if (!o->body.p && call->up_coding.n)
+    if (!o->body.p && call->at->coding.n)
         return km_call_compressed(call, err);
     km_veil_whole(call, KM_STR("application/json"));
     r = km_object_end(call, err);
@@ -427,8 +431,13 @@ static int complete(struct km_call *call, struct km_err *err)
     return r;
 }
 
+const char km_object_work_name[] = "object";
+
 const struct km_call_kind km_kind_object = {
     .name = "object",
+    .work_name = km_object_work_name,
+    .lines = true,
+    .raw = true,
     .needs_body = true,
     .take = take,
     .prepare = prepare,
@@ -438,11 +447,15 @@ const struct km_call_kind km_kind_object = {
     .on_body = on_body,
     .complete = complete,
     .usage = km_object_usage,
+    .on_piece = km_upload_piece,
+    .on_room = km_upload_room,
+    .is_spent = km_upload_poured,
 };
 
 /* GET of a batch for nobody: by the gateway itself (poll.c). */
 const struct km_call_kind km_kind_batch_look = {
     .name = "batch_look",
+    .work_name = km_object_work_name,
     .own = true,
     .prepare = prepare,
     .reserve = reserve,
@@ -480,7 +493,7 @@ static const struct km_object_api cancel = { API("/batches", "acancel_batch"), "
 static void call(void *visit, struct km_exchange *x, const struct km_route_match *match)
 {
     (void)x;
-    km_call_begin(visit, &km_kind_object, match->route->data, NULL);
+    km_call_begin(visit, &km_kind_object, match->route->data);
 }
 
 #define ROWS(base)                                                                                 \

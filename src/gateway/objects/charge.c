@@ -29,7 +29,7 @@ static void on_stored(void *ctx, const struct km_err *err)
         km_call_fail(call, &why);
         return;
     }
-    call->object->claimed = call->object->asked && !err;
+    km_object_of(call)->claimed = km_object_of(call)->asked && !err;
     km_call_resume(call, 0);
 }
 
@@ -38,11 +38,11 @@ static struct km_object object_of(struct km_call *call, struct km_str id, const 
 {
     struct km_object o = { .id = id,
                            .kind = km_str_c(kind),
-                           .deployment = call->d->id,
+                           .deployment = call->at->d->id,
                            .model = call->req.model,
                            .json = json };
 
-    memcpy(o.owner, call->object->owner, sizeof o.owner);
+    memcpy(o.owner, km_object_of(call)->owner, sizeof o.owner);
     return o;
 }
 
@@ -55,7 +55,7 @@ static void keep_written(struct km_call *call, const struct km_json_span *span)
 
     if (span->type != KM_JSON_STRING)
         return;
-    id = km_json_text(&call->arena, call->object->body, span);
+    id = km_json_text(&call->arena, km_object_of(call)->body, span);
     km_buf_str(&json, KM_STR("{\"id\":"));
     km_buf_json(&json, id);
     km_buf_printf(&json,
@@ -69,7 +69,7 @@ static void keep_written(struct km_call *call, const struct km_json_span *span)
 static int keep(struct km_call *call, const struct km_json_span *at, struct km_err *err)
 {
     struct km_store *store = call->w->gw->store;
-    struct km_object_work *w = call->object;
+    struct km_object_work *w = km_object_of(call);
     struct km_object o;
 
     w->kept = true;
@@ -94,7 +94,7 @@ static int keep(struct km_call *call, const struct km_json_span *at, struct km_e
 /* By the answer's own usage; else by the output file, which is the next request. */
 static int count_batch(struct km_call *call, const struct km_json_span *at, struct km_err *err)
 {
-    struct km_object_work *o = call->object;
+    struct km_object_work *o = km_object_of(call);
     struct km_arena scratch KM_CLEANUP(km_arena_done);
     const struct km_json *usage;
 
@@ -119,10 +119,10 @@ static int count_batch(struct km_call *call, const struct km_json_span *at, stru
 
 static int claim(struct km_call *call)
 {
-    call->object->asked = true;
+    km_object_of(call)->asked = true;
     call->ledger_waits = true;
-    km_store_object_claim(call->w->gw->store, call->w->mailbox, call->object->id,
-                          call->object->owner, &call->visit->id, on_stored, call);
+    km_store_object_claim(call->w->gw->store, call->w->mailbox, km_object_of(call)->id,
+                          km_object_of(call)->owner, &call->visit->id, on_stored, call);
     return KM_E_AGAIN;
 }
 
@@ -132,13 +132,13 @@ static int charge_batch(struct km_call *call, const struct km_json_span *at, str
                                           { "\"in_progress\"", 13 },
                                           { "\"finalizing\"", 12 },
                                           { "\"cancelling\"", 12 } };
-    struct km_object_work *o = call->object;
+    struct km_object_work *o = km_object_of(call);
     struct km_str status = km_json_value(o->body, &at[KM_O_STATUS]);
     int r = 0;
 
     if (o->counting) { /* its output was read to the end */
         km_object_last_line(call);
-        o->counting = call->relaying = false;
+        o->counting = call->at->relaying = false;
         o->counted = true;
     }
     if (!km_object_is_batch(call) || km_object_api(call)->action == KM_OBJECT_MAKE ||
@@ -158,12 +158,12 @@ static int charge_batch(struct km_call *call, const struct km_json_span *at, str
 
 int km_object_end(struct km_call *call, struct km_err *err)
 {
-    struct km_object_work *o = call->object;
+    struct km_object_work *o = km_object_of(call);
     struct km_json_span at[KM_O_COUNT];
     int r = 0;
 
     if (!o->body.p)
-        o->body = km_arena_str(&call->arena, km_buf_view(&call->answer));
+        o->body = km_arena_str(&call->arena, km_buf_view(&call->at->answer));
     if (!km_json_sure_spans(o->body, object_names, KM_O_COUNT, at, NULL, NULL))
         return km_fail(err, KM_E_UPSTREAM_PROTOCOL, "The upstream's answer is no JSON object.");
     if (!o->kept)
@@ -176,7 +176,7 @@ int km_object_end(struct km_call *call, struct km_err *err)
 /* Nothing, but for the call that claimed a batch. */
 void km_object_usage(struct km_call *call, struct km_usage *ret)
 {
-    struct km_object_work *o = call->object;
+    struct km_object_work *o = km_object_of(call);
 
     *ret = (struct km_usage){ .known = true };
     o->price = (struct km_price)KM_PRICE_NONE;

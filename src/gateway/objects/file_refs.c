@@ -19,6 +19,7 @@
  */
 #include "gateway/objects/file_refs.h"
 
+#include "gateway/answers.h"
 #include "gateway/objects/things.h"
 #include "llm/api/responses.h"
 #include "llm/chat.h"
@@ -37,6 +38,13 @@ struct km_file_refs {
     size_t most; /* files and containers of them */
     struct km_err why; /* the first that may not be named */
 };
+
+static const char note; /* its address is the tag of the call's note */
+
+static struct km_file_refs *refs_of(const struct km_call *call)
+{
+    return km_call_note(call, &note);
+}
 
 static const struct {
     const char *stored, *param, *missing, *missing_end;
@@ -84,16 +92,17 @@ static bool one_of(const char *const *names, struct km_str key)
 
 static int begin(struct km_call *call, size_t most, struct km_err *err)
 {
-    call->files = km_arena_zalloc(&call->arena, sizeof *call->files);
-    if (!call->files)
+    struct km_file_refs *f = km_call_make_note(call, &note, sizeof *f);
+
+    if (!f)
         return km_fail(err, KM_E_NOMEM, "out of memory");
-    call->files->most = most;
+    f->most = most;
     return 0;
 }
 
 static int grow(struct km_call *call, struct km_err *err)
 {
-    struct km_file_refs *f = call->files;
+    struct km_file_refs *f = refs_of(call);
     size_t cap = f->cap ? 2 * f->cap : 8;
     struct ref *v;
 
@@ -111,7 +120,7 @@ static int grow(struct km_call *call, struct km_err *err)
 
 static int add(struct km_call *call, struct km_thing thing, struct km_err *err)
 {
-    struct km_file_refs *f = call->files;
+    struct km_file_refs *f = refs_of(call);
     bool file = thing.kind == KM_THING_FILE || thing.kind == KM_THING_CONTAINER;
     int r;
 
@@ -172,7 +181,7 @@ static int add_thing(struct km_call *call, struct km_str key, const struct km_js
 /* Items taken from what is stored; those that came with an earlier answer are its key's. */
 static int add_items(struct km_call *call, const struct km_json *root, struct km_err *err)
 {
-    size_t before = call->said_before;
+    size_t before = km_answers_said_before(call);
     const struct km_json *item, *input = km_json_get(root, "input");
     struct km_json_iter it;
     struct km_str key, id;
@@ -286,7 +295,7 @@ static void on_row(void *ctx, struct km_str record, const struct km_err *err)
 {
     struct ref *ref = ctx;
     struct km_call *call = ref->call;
-    struct km_file_refs *f = call->files;
+    struct km_file_refs *f = refs_of(call);
     bool missing = err && err->code == KM_E_NOT_FOUND;
     struct km_err why = { 0 };
 
@@ -327,9 +336,11 @@ static void ask(struct ref *ref)
 
 static void ask_all(struct km_call *call)
 {
+    struct km_file_refs *f = refs_of(call);
+
     call->ledger_waits = true; /* the store answers in any case: nothing may move before */
-    for (size_t i = 0; i < call->files->n; i++)
-        ask(&call->files->v[i]);
+    for (size_t i = 0; i < f->n; i++)
+        ask(&f->v[i]);
 }
 
 /* --- who holds them --- */
@@ -385,7 +396,7 @@ static int not_held(const struct km_call *call, const struct ref *ref, bool othe
 
 static int keep_holders(struct km_call *call, struct km_err *err)
 {
-    const struct km_file_refs *f = call->files;
+    const struct km_file_refs *f = refs_of(call);
     struct km_candidate *v = km_arena_alloc(&call->arena, call->match.n * sizeof *v);
     size_t n = call->match.n;
 
@@ -407,31 +418,33 @@ static int keep_holders(struct km_call *call, struct km_err *err)
     return 0;
 }
 
-int km_file_refs_check(struct km_call *call, struct km_err *err)
+static int check_refs(struct km_call *call, struct km_err *err)
 {
     bool any = false;
     int r = 0;
 
-    if ((call->kind != &km_kind_llm && call->kind != &km_kind_media) || !call->req.names_files)
+    if (!call->kind->refers || !call->req.names_files)
         return 0;
     for (size_t i = 0; !any && i < call->match.n; i++)
         any = has_account(call->match.v[i].deployment);
     if (!any) /* nobody's files are here: ids, if any, are of a place the gateway keeps none at */
         return 0;
-    if (!call->files)
+    if (!refs_of(call))
         r = read_ids(call, err);
-    if (r < 0 || !call->files || !call->files->n)
+    if (r < 0 || !refs_of(call) || !refs_of(call)->n)
         return r;
-    if (call->files->known == call->files->n)
+    if (refs_of(call)->known == refs_of(call)->n)
         return keep_holders(call, err);
     ask_all(call);
     return KM_E_AGAIN;
 }
 
+const struct km_call_hook km_file_refs_hook = { "file_refs", check_refs };
+
 int km_file_refs_add(struct km_call *call, const struct km_json *body, struct km_err *err)
 {
     const struct words w = words_of(call);
-    int r = call->files ? 0 : begin(call, KM_FILE_REFS_BATCH, err);
+    int r = refs_of(call) ? 0 : begin(call, KM_FILE_REFS_BATCH, err);
 
     if (r == 0)
         r = gather(call, &w, body, 0, false, err);
@@ -440,7 +453,7 @@ int km_file_refs_add(struct km_call *call, const struct km_json *body, struct km
 
 int km_file_refs_owned(struct km_call *call, struct km_err *err)
 {
-    const struct km_file_refs *f = call->files;
+    const struct km_file_refs *f = refs_of(call);
 
     if (!f || !f->n)
         return 0;
@@ -449,7 +462,7 @@ int km_file_refs_owned(struct km_call *call, struct km_err *err)
         return KM_E_AGAIN;
     }
     for (size_t i = 0; i < f->n; i++)
-        if (!holds(call, call->d, &f->v[i]))
+        if (!holds(call, call->at->d, &f->v[i]))
             return !f->v[i].row.kind.n
                        ? not_found(call, &f->v[i], err)
                        : km_fail_param(

@@ -50,6 +50,13 @@ struct km_object_work {
 };
 
 /* --- call.c --- */
+extern const char km_object_work_name[]; /* kind->work_name of both kinds */
+
+static inline struct km_object_work *km_object_of(const struct km_call *call)
+{
+    return km_call_work(call, km_object_work_name);
+}
+
 static inline const struct km_object_api *km_object_api(const struct km_call *call)
 {
     return (const struct km_object_api *)(const void *)call->api;
@@ -60,7 +67,7 @@ static inline bool km_object_is_batch(const struct km_call *call)
     return km_object_api(call)->kind[0] == 'b';
 }
 
-/* call->out: what is in the file, which a batch reads or has written. */
+/* call->at->out: what is in the file, which a batch reads or has written. */
 void km_object_ask_content(struct km_call *call, struct km_str file);
 
 /* --- list.c --- */
@@ -76,7 +83,7 @@ void km_batch_look_books(struct km_call *call, struct km_ledger_entry *e);
 bool km_batch_look_ended(struct km_call *call);
 
 /* --- batch.c --- */
-/* Bytes of a batch's file: its lines are checked or counted, as call->object says. */
+/* Bytes of a batch's file: its lines are checked or counted, as its work says. */
 void km_object_lines(struct km_call *call, struct km_str bytes);
 void km_object_last_line(struct km_call *call); /* one without an end */
 /* A `usage` of an answer or of a batch; false: it is none, and nothing was added. */

@@ -21,7 +21,7 @@ static void keep(struct km_call *call, const char *kind, struct km_str id)
 {
     struct km_object o = { .id = id,
                            .kind = km_str_c(kind),
-                           .deployment = call->d->id,
+                           .deployment = call->at->d->id,
                            .model = call->req.model,
                            .json = KM_STR("{}") };
 
@@ -64,15 +64,17 @@ static void keep_output(struct km_call *call, const struct km_json *output)
 /* In a stream most chunks have the id: one row is enough. */
 static void keep_audio(struct km_call *call, const struct km_json *answer, const char *in)
 {
+    static const char note; /* its address is the tag of the call's note: the id that was kept */
+    struct km_str *last = km_call_make_note(call, &note, sizeof *last);
     const struct km_json *choice;
     struct km_json_iter it;
     struct km_str key, id;
 
     for (km_json_iter(km_json_get(answer, "choices"), &it); km_json_next(&it, &key, &choice);)
         if (km_json_string(km_json_get(km_json_get(km_json_get(choice, in), "audio"), "id"), &id) &&
-            !km_str_eq(id, call->audio)) {
+            last && !km_str_eq(id, *last)) {
             keep(call, "audio", id);
-            call->audio = km_arena_str(&call->arena, id);
+            *last = km_arena_str(&call->arena, id);
         }
 }
 
@@ -131,7 +133,7 @@ void km_made_keep(struct km_call *call, struct km_str answer)
     const struct km_json *root;
 
     km_arena_init(&scratch, call->arena.cap, call->arena.pool);
-    if (call->tr || !may_name(call, answer) ||
+    if (call->at->convert || !may_name(call, answer) ||
         km_json_parse_answer(&scratch, answer, &root, NULL) < 0)
         return;
     if (call->api->wire == KM_WIRE_MESSAGES)

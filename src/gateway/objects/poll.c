@@ -113,8 +113,8 @@ static void look(struct km_batch_poll *p)
     }
     call->api = &km_object_get_batch.api;
     call->visit = visit_of(p, call);
-    call->object = call->visit ? work_of(p, call) : NULL;
-    if (!call->object) {
+    km_call_set_work(call, call->visit ? work_of(p, call) : NULL);
+    if (!call->work) {
         km_call_drop(call);
         rest(p);
         return;
@@ -127,7 +127,7 @@ void km_batch_look_books(struct km_call *call, struct km_ledger_entry *e)
 {
     e->call_type = KM_STR("abatch_look");
     e->model_group = call->req.model;
-    memcpy(e->key_hash, call->object->owner, sizeof e->key_hash);
+    memcpy(e->key_hash, km_object_of(call)->owner, sizeof e->key_hash);
 }
 
 /* --- a round --- */
@@ -152,14 +152,14 @@ static void give_up(struct km_batch_poll *p)
 /* The exchange of nobody ends: the round goes on. */
 bool km_batch_look_ended(struct km_call *call)
 {
-    struct km_batch_poll *p = call->object->poll;
+    struct km_batch_poll *p = km_object_of(call)->poll;
 
     p->call = NULL;
     if (call->failed && !p->ending)
         km_log_msg(p->w->gw->log, KM_LOG_WARN, "batch.unreachable",
-                   "batch %.*s could not be looked at: %s", KM_STR_ARG(call->object->id),
+                   "batch %.*s could not be looked at: %s", KM_STR_ARG(km_object_of(call)->id),
                    call->err.text);
-    if (call->object->free)
+    if (km_object_of(call)->free)
         give_up(p);
     else
         next(p);

@@ -94,7 +94,7 @@ static bool applies(const struct km_call *call, size_t i, bool top)
 {
     if (call->api->dialect != KM_DIALECT_OPENAI && !top && !things[i].anywhere)
         return false;
-    return things[i].rule == LINE    ? call->kind == &km_kind_object
+    return things[i].rule == LINE    ? call->kind->lines
            : things[i].rule == AUDIO ? call->api->dialect == KM_DIALECT_OPENAI && !top
                                      : true;
 }

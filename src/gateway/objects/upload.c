@@ -26,17 +26,23 @@
 #define CHARGE_STEP ((int64_t)64 * 1024)
 #define SLACK ((size_t)256 * 1024) /* a piece is what one read of the connection brought */
 
+static const char note; /* its address is the tag of the call's note */
+
+struct km_upload *km_upload_of(const struct km_call *call)
+{
+    return km_call_note(call, &note);
+}
+
 bool km_upload_is_form(const struct km_call *call)
 {
-    return km_str_istarts(
-        km_header_get(&km_exchange_request(call->x)->headers, KM_STR("content-type")),
-        KM_STR("multipart/"));
+    return km_str_istarts(km_header_get(&call->request->headers, KM_STR("content-type")),
+                          KM_STR("multipart/"));
 }
 
 void km_upload_release(void *data)
 {
     struct km_call *call = data;
-    struct km_upload *u = call->upload;
+    struct km_upload *u = km_upload_of(call);
 
     if (u->released)
         return;
@@ -112,7 +118,7 @@ static int refuse(struct km_call *call, struct km_str name, const char *why, str
 static int on_part(void *ctx, const struct km_multipart_part *part, struct km_err *err)
 {
     struct km_call *call = ctx;
-    struct km_upload *u = call->upload;
+    struct km_upload *u = km_upload_of(call);
     bool counts = decides(part->name);
 
     if (counts && part->file)
@@ -151,7 +157,7 @@ static int on_data(void *ctx, struct km_str bytes, struct km_err *err)
 static int on_end(void *ctx, uint64_t end, struct km_err *err)
 {
     const struct km_call *call = ctx;
-    struct km_upload *u = call->upload;
+    struct km_upload *u = km_upload_of(call);
 
     (void)err;
     if (!u->poured && u->nparts)
@@ -165,9 +171,9 @@ static const struct km_multipart_events events = { on_part, on_data, on_end };
 
 static int begin(struct km_call *call, bool needs_model, struct km_err *err)
 {
-    const struct km_request *req = km_exchange_request(call->x);
+    const struct km_request *req = call->request;
     const struct km_http_settings *set = call->visit->view->snap->http;
-    struct km_upload *u = km_arena_zalloc(&call->arena, sizeof *u);
+    struct km_upload *u = km_call_make_note(call, &note, sizeof *u);
     int r;
 
     if (!u)
@@ -184,10 +190,9 @@ static int begin(struct km_call *call, bool needs_model, struct km_err *err)
         u->spool_most = (size_t)set->upload_spool_bytes;
     u->cap = (req->content_length < u->most ? (size_t)req->content_length : u->most) + SLACK;
     u->hold = malloc(u->cap);
-    call->upload = u;
     if (!u->hold || km_arena_defer(&call->arena, km_upload_release, call) < 0)
         return km_fail(err, KM_E_NOMEM, "out of memory");
-    r = km_exchange_pieces(call->x, set->upload_bytes, err);
+    r = km_exchange_pieces(call->visit->x, set->upload_bytes, err);
     return r < 0 ? r : KM_E_AGAIN;
 }
 
@@ -199,7 +204,7 @@ static bool is_enough(const struct km_upload *u)
 
 int km_upload_take(struct km_call *call, bool needs_model, struct km_err *err)
 {
-    const struct km_upload *u = call->upload;
+    const struct km_upload *u = km_upload_of(call);
     const struct km_upload_part *last;
 
     if (!u)
@@ -249,7 +254,7 @@ static int spool(struct km_call *call, struct km_upload *u, struct km_err *err)
 
 static int hold(struct km_call *call, struct km_str bytes, struct km_err *err)
 {
-    struct km_upload *u = call->upload;
+    struct km_upload *u = km_upload_of(call);
     int r = 0;
 
     if (u->n >= u->most && u->spool_most)
@@ -269,26 +274,27 @@ static int hold(struct km_call *call, struct km_str bytes, struct km_err *err)
 /* The call has come to its end, or its upstream has: what still comes is nobody's. */
 static bool over(const struct km_call *call)
 {
-    return call->settled || call->step == KM_STEP_finish || (call->upload->poured && !call->up);
+    return call->settled || call->step == KM_STEP_finish ||
+           (km_upload_of(call)->poured && !call->at->up);
 }
 
 static void fail(struct km_call *call, const struct km_err *err)
 {
     struct km_err copy = *err;
 
-    km_exchange_stop(call->x);
+    km_exchange_stop(call->visit->x);
     km_call_abandon(call);
     km_call_fail(call, &copy);
 }
 
 void km_upload_piece(struct km_call *call, struct km_str bytes, bool last, const struct km_err *err)
 {
-    struct km_upload *u = call->upload;
+    struct km_upload *u = km_upload_of(call);
     struct km_err why = { 0 };
     int r = 0;
 
     if (over(call)) {
-        km_exchange_stop(call->x);
+        km_exchange_stop(call->visit->x);
         return;
     }
     if (err) {
@@ -306,10 +312,10 @@ void km_upload_piece(struct km_call *call, struct km_str bytes, bool last, const
     }
     u->whole = last;
     if (u->poured) {
-        if (!km_http_push(call->up, bytes, last))
-            km_exchange_stop(call->x);
+        if (!km_http_push(call->at->up, bytes, last))
+            km_exchange_stop(call->visit->x);
     } else if (last || is_enough(u)) {
-        km_exchange_stop(call->x);
+        km_exchange_stop(call->visit->x);
         km_call_resume(call, 0);
     }
 }
@@ -342,15 +348,15 @@ int64_t km_upload_files(const struct km_upload *u)
 
 int64_t km_upload_bytes(const struct km_call *call)
 {
-    uint64_t length = km_exchange_request(call->x)->content_length;
+    uint64_t length = call->request->content_length;
     int64_t most = call->visit->view->snap->http->upload_bytes;
 
-    if (call->upload->whole)
-        return (int64_t)call->upload->n;
+    if (km_upload_of(call)->whole)
+        return (int64_t)km_upload_of(call)->n;
     return length < (uint64_t)most ? (int64_t)length : most;
 }
 
 bool km_upload_poured(const struct km_call *call)
 {
-    return call->upload && call->upload->poured;
+    return km_upload_of(call) && km_upload_of(call)->poured;
 }

@@ -17,6 +17,9 @@
 
 struct km_upload;
 
+/* The call's; NULL: its body is no form, or was not begun. */
+struct km_upload *km_upload_of(const struct km_call *call);
+
 /* Is the request's body a form? */
 bool km_upload_is_form(const struct km_call *call);
 
@@ -32,7 +35,7 @@ int64_t km_upload_files(const struct km_upload *u); /* parts that are files; -1:
 int64_t km_upload_bytes(const struct km_call *call); /* the form's length, at most */
 bool km_upload_poured(const struct km_call *call); /* bytes have left that cannot be had again */
 
-/* Fills call->out for an attempt: `model`, unless empty, in place of what the form says or put in
+/* Fills the attempt's request: `model`, unless empty, in place of what the form says or put in
  * front of it, and without the gateway's own fields.  head: the attempt's header lines, of which
  * Content-Type is replaced. */
 int km_upload_send(struct km_call *call, struct km_str model, struct km_str head,

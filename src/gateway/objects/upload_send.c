@@ -26,7 +26,7 @@ static void put(struct km_upload *u, uint64_t to, struct km_str text)
 static struct km_str field(struct km_call *call, struct km_str name, const char *suffix,
                            struct km_str value)
 {
-    struct km_str parts[] = { KM_STR("--"), km_multipart_boundary(&call->upload->form),
+    struct km_str parts[] = { KM_STR("--"), km_multipart_boundary(&km_upload_of(call)->form),
                               KM_STR("\r\nContent-Disposition: form-data; name=\""),
                               name, km_str_c(suffix), KM_STR("\"\r\n\r\n"),
                               value, KM_STR("\r\n") };
@@ -62,7 +62,7 @@ static bool has_field(const struct km_upload *u, struct km_str name)
 
 bool km_upload_is_judged(const struct km_call *call, struct km_str part)
 {
-    const struct km_deployment *d = call->d;
+    const struct km_deployment *d = call->at->d;
 
     for (size_t i = 0; i < d->ndefaults; i++)
         if (is_field(part, d->defaults[i].name))
@@ -92,20 +92,21 @@ static void put_default(struct km_call *call, struct km_str name, const struct k
     struct km_str key;
 
     if (!list)
-        put(call->upload, 0, field(call, name, "", form_text(call, v)));
+        put(km_upload_of(call), 0, field(call, name, "", form_text(call, v)));
     for (km_json_iter(v, &it); list && km_json_next(&it, &key, &item);)
-        put(call->upload, 0, field(call, name, "[]", form_text(call, item)));
+        put(km_upload_of(call), 0, field(call, name, "[]", form_text(call, item)));
 }
 
 /* Values of the deployment for what the caller did not say. */
 static int put_defaults(struct km_call *call, struct km_err *err)
 {
-    const struct km_deployment *d = call->d;
+    const struct km_deployment *d = call->at->d;
 
     for (size_t i = 0; i < d->ndefaults; i++) {
         const struct km_json *v;
 
-        if (has_field(call->upload, d->defaults[i].name) || is_dropped(d, d->defaults[i].name))
+        if (has_field(km_upload_of(call), d->defaults[i].name) ||
+            is_dropped(d, d->defaults[i].name))
             continue;
         if (km_json_parse(&call->arena, d->defaults[i].json, &v, err) < 0)
             return err->code;
@@ -118,10 +119,10 @@ static int put_defaults(struct km_call *call, struct km_err *err)
 
 static size_t count_pieces(const struct km_call *call, bool ruled)
 {
-    size_t n = 2 * call->upload->nparts + 4;
+    size_t n = 2 * km_upload_of(call)->nparts + 4;
 
-    for (size_t i = 0; ruled && i < call->d->ndefaults; i++)
-        n += call->d->defaults[i].json.n; /* as many items as a list of it can have */
+    for (size_t i = 0; ruled && i < call->at->d->ndefaults; i++)
+        n += call->at->d->defaults[i].json.n; /* as many items as a list of it can have */
     return n;
 }
 
@@ -129,7 +130,7 @@ static size_t count_pieces(const struct km_call *call, bool ruled)
  * a deployment, that one's rules kept. */
 static int edit(struct km_call *call, struct km_str model, struct km_err *err)
 {
-    struct km_upload *u = call->upload;
+    struct km_upload *u = km_upload_of(call);
     const struct km_upload_part *named = km_upload_find(u, KM_STR("model"));
     int r = 0;
 
@@ -144,7 +145,7 @@ static int edit(struct km_call *call, struct km_str model, struct km_err *err)
         r = put_defaults(call, err);
     for (size_t i = 0; r == 0 && i < u->nparts; i++) {
         const struct km_upload_part *p = &u->parts[i];
-        bool out = km_upload_is_own(p->name) || (u->ruled && is_dropped(call->d, p->name));
+        bool out = km_upload_is_own(p->name) || (u->ruled && is_dropped(call->at->d, p->name));
 
         if (p->end == 0 || !(p == named || out))
             continue;
@@ -170,8 +171,7 @@ static int type_line(struct km_call *call, struct km_str head, struct km_str *re
 
     km_buf_reset(b);
     r = km_header_put(b, KM_STR("Content-Type"),
-                      km_header_get(&km_exchange_request(call->x)->headers, KM_STR("content-type")),
-                      err);
+                      km_header_get(&call->request->headers, KM_STR("content-type")), err);
     while (km_str_split(&rest, '\n', &line))
         if (line.n && !km_str_istarts(line, KM_STR("content-type:"))) {
             km_buf_str(b, line);
@@ -184,8 +184,8 @@ static int type_line(struct km_call *call, struct km_str head, struct km_str *re
 int km_upload_send(struct km_call *call, struct km_str model, struct km_str head,
                    struct km_err *err)
 {
-    uint64_t length = km_exchange_request(call->x)->content_length, sent = 0;
-    struct km_upload *u = call->upload;
+    uint64_t length = call->request->content_length, sent = 0;
+    struct km_upload *u = km_upload_of(call);
     struct km_str lines;
     int r = edit(call, model, err);
 
@@ -194,22 +194,22 @@ int km_upload_send(struct km_call *call, struct km_str model, struct km_str head
     if (r < 0)
         return r;
     km_call_request(call, u->out, u->nout);
-    call->out.head = lines;
+    call->at->out.head = lines;
     if (u->whole)
         return 0;
     for (size_t i = 0; i < u->nout; i++)
         sent += u->out[i].n;
-    call->out.body = NULL;
-    call->out.nbody = 0;
-    call->out.more = true;
-    call->out.take_ms = (uint64_t)call->visit->view->snap->http->write_ms;
-    call->out.more_bytes = length == UINT64_MAX ? UINT64_MAX : length - u->n + sent;
+    call->at->out.body = NULL;
+    call->at->out.nbody = 0;
+    call->at->out.more = true;
+    call->at->out.take_ms = (uint64_t)call->visit->view->snap->http->write_ms;
+    call->at->out.more_bytes = length == UINT64_MAX ? UINT64_MAX : length - u->n + sent;
     return 0;
 }
 
 void km_upload_room(struct km_call *call)
 {
-    struct km_upload *u = call->upload;
+    struct km_upload *u = km_upload_of(call);
 
     while (!u->poured && u->at < u->nout) {
         struct km_str slice = km_str_sub(u->out[u->at], u->offset, SLICE);
@@ -219,12 +219,12 @@ void km_upload_room(struct km_call *call)
             u->at++;
             u->offset = 0;
         }
-        if (!km_http_push(call->up, slice, false))
+        if (!km_http_push(call->at->up, slice, false))
             return;
     }
     if (!u->poured) {
         u->poured = true;
         km_upload_release(call);
     }
-    km_exchange_go_on(call->x);
+    km_exchange_go_on(call->visit->x);
 }

@@ -11,6 +11,7 @@
  * a stream is relayed as it comes, and looked at on its way (meter.h).
  */
 #include "gateway/forward.h"
+#include "gateway/http_port.h"
 #include "gateway/metrics.h"
 #include "gateway/prefix/prefix.h"
 #include "gateway/reply.h"
@@ -20,7 +21,7 @@
 
 static bool metered(const struct km_call *call)
 {
-    return call->prefix->rule && call->prefix->rule->cost == KM_VENDOR_METERED;
+    return km_prefix_of(call)->rule && km_prefix_of(call)->rule->cost == KM_VENDOR_METERED;
 }
 
 /* The vendor's own fields for the client, as lines. */
@@ -45,11 +46,11 @@ static struct km_str lines_of(struct km_call *call, const struct km_headers *h)
 static void put_head(struct km_call *call, struct km_buf *head, bool whole)
 {
     km_buf_reset(head);
-    km_buf_str(head, call->up_head);
+    km_buf_str(head, call->at->head);
     km_buf_str(head, KM_STR("x-litellm-call-id: "));
     km_buf_str(head, km_str(call->visit->id_text, KM_UUID_LEN));
     km_buf_str(head, KM_STR("\r\n"));
-    km_buf_str(head, call->d->reply_head);
+    km_buf_str(head, call->at->d->reply_head);
     if (call->bound_tokens >= 0)
         km_buf_printf(head, "x-kanmon-max-tokens: %lld\r\n", (long long)call->bound_tokens);
     if (!whole)
@@ -61,19 +62,19 @@ static void put_head(struct km_call *call, struct km_buf *head, bool whole)
 
 static void relay(struct km_call *call, const struct km_response *response, uint64_t length)
 {
-    call->relaying = call->streaming = true;
+    call->at->relaying = call->streaming = true;
     put_head(call, &call->w->scratch, false);
-    km_exchange_start(call->x, response->status, km_buf_view(&call->w->scratch), length);
+    km_call_start_answer(call, response->status, km_buf_view(&call->w->scratch), length);
 }
 
 static void on_head(struct km_call *call, const struct km_response *response)
 {
-    struct km_prefix_call *p = call->prefix;
+    struct km_prefix_call *p = km_prefix_of(call);
     struct km_str type = km_header_get(&response->headers, KM_STR("content-type"));
     const struct km_gateway_settings *s = call->visit->view->snap->gateway;
     struct km_err ignored;
 
-    call->up_head = lines_of(call, &response->headers);
+    call->at->head = lines_of(call, &response->headers);
     p->coding =
         km_arena_str(&call->arena, km_header_get(&response->headers, KM_STR("content-encoding")));
     if (!metered(call)) {
@@ -98,15 +99,12 @@ static int on_body(struct km_call *call, const char *bytes, size_t n, struct km_
 
     if (metered(call)) {
         km_buf_reset(out);
-        km_meter_feed(&call->prefix->meter, bytes, n, out);
+        km_meter_feed(&km_prefix_of(call)->meter, bytes, n, out);
         part = km_buf_view(out);
         if (km_buf_failed(out))
             return km_fail(err, KM_E_UPSTREAM_PROTOCOL, "too many events at once");
     }
-    if (call->gate)
-        part = km_veil_gate_feed(call->gate, call->w->gw->veil, part, false);
-    if (part.n && !km_exchange_write(call->x, &part, 1) && call->up)
-        km_http_pause(call->up);
+    km_call_relay(call, part);
     return 0;
 }
 
@@ -114,25 +112,26 @@ static int complete(struct km_call *call, struct km_err *err)
 {
     if (call->streaming)
         return 0;
-    if (!call->prefix->coding.n)
-        km_meter_whole(&call->prefix->meter, &call->refusal, km_buf_view(&call->answer));
-    if (!call->prefix->coding.n)
-        km_veil_whole(call, km_header_get(&call->refusal, KM_STR("content-type")));
+    if (!km_prefix_of(call)->coding.n)
+        km_meter_whole(&km_prefix_of(call)->meter, &call->at->refusal,
+                       km_buf_view(&call->at->answer));
+    if (!km_prefix_of(call)->coding.n)
+        km_veil_whole(call, km_header_get(&call->at->refusal, KM_STR("content-type")));
     call->parts = km_arena_alloc(&call->arena, sizeof *call->parts);
     if (!call->parts)
         return km_fail(err, KM_E_NOMEM, "out of memory");
-    call->parts[0] = km_buf_view(&call->answer);
+    call->parts[0] = km_buf_view(&call->at->answer);
     call->nparts = 1;
     return 0;
 }
 
 static void usage(struct km_call *call, struct km_usage *ret)
 {
-    const struct km_vendor_rule *rule = call->prefix->rule;
+    const struct km_vendor_rule *rule = km_prefix_of(call)->rule;
 
     *ret = (struct km_usage){ .known = true };
     if (metered(call))
-        *ret = km_meter_usage(&call->prefix->meter);
+        *ret = km_meter_usage(&km_prefix_of(call)->meter);
     else if (!rule || rule->cost == KM_VENDOR_UNPRICED)
         call->flags |= KM_CALL_UNPRICED;
 }
@@ -140,40 +139,69 @@ static void usage(struct km_call *call, struct km_usage *ret)
 /* The vendor's no, as it said it; unless it was said to the gateway. */
 static bool vendors_own(const struct km_call *call)
 {
-    struct km_str coding = km_str_trim(km_header_get(&call->refusal, KM_STR("content-encoding")));
+    struct km_str coding =
+        km_str_trim(km_header_get(&call->at->refusal, KM_STR("content-encoding")));
 
     if (coding.n && !km_str_ieq(coding, KM_STR("identity")))
         return false; /* nobody here can read it, nor see what it holds */
-    return call->err.code == KM_E_UPSTREAM_STATUS && call->up_status >= 300 &&
+    return call->err.code == KM_E_UPSTREAM_STATUS && call->at->status >= 300 &&
            !(call->err.reason && strcmp(call->err.reason, "upstream_auth_error") == 0);
 }
 
 static bool reply(struct km_call *call)
 {
     struct km_buf *head = &call->w->scratch;
-    struct km_str body = km_buf_view(&call->answer);
+    struct km_str body = km_buf_view(&call->at->answer);
 
-    if (call->client_gone || call->streaming || !call->d || (call->failed && !vendors_own(call)))
+    if (call->client_gone || call->streaming || !call->at->d ||
+        (call->failed && !vendors_own(call)))
         return false;
     if (call->failed)
-        call->up_head = lines_of(call, &call->refusal);
+        call->at->head = lines_of(call, &call->at->refusal);
     put_head(call, head, !call->failed);
-    km_exchange_respond(call->x, call->up_status, km_buf_view(head), body);
+    km_call_respond(call, call->at->status, km_buf_view(head), body);
     return true;
 }
 
 /* Only a stream of text events takes one of ours. */
-void km_prefix_error_event(struct km_call *call, struct km_buf *out)
+static bool last(struct km_call *call, struct km_buf *out)
 {
-    if (metered(call) && !call->prefix->coding.n &&
-        call->prefix->meter.kind->framing == KM_FRAMING_SSE && !call->prefix->meter.stream.error)
+    if (call->cut && metered(call) && !km_prefix_of(call)->coding.n &&
+        km_prefix_of(call)->meter.kind->framing == KM_FRAMING_SSE &&
+        !km_prefix_of(call)->meter.stream.error)
         km_error_event(call->visit->dialect, &call->err, km_str(call->visit->id_text, KM_UUID_LEN),
                        out);
+    return false;
 }
+
+/* How a call that came to nothing is called in logs and metrics: by its prefix. */
+static struct km_str label(const struct km_call *call)
+{
+    static const struct km_str labels[KM_VENDORS] = {
+        { "/openai", 7 },  { "/anthropic", 10 }, { "/gemini", 7 },
+        { "/bedrock", 8 }, { "/vertex_ai", 10 }, { "/azure", 6 },
+    };
+    const struct km_vendor *v = call->visit->match.route->data;
+
+    return labels[v - km_vendors];
+}
+
+static bool is_lent(const struct km_call *call)
+{
+    const struct km_prefix_call *p = km_prefix_of(call);
+
+    return p && p->to.lent;
+}
+
+const char km_prefix_work[] = "prefix";
 
 const struct km_call_kind km_kind_prefix = {
     .name = "prefix",
+    .call_type = "pass_through_endpoint",
+    .work_name = km_prefix_work,
     .needs_body = true,
+    .verbatim = true,
+    .raw = true,
     .prepare = km_prefix_read,
     .attempt = km_prefix_attempt,
     .on_head = on_head,
@@ -181,22 +209,18 @@ const struct km_call_kind km_kind_prefix = {
     .complete = complete,
     .usage = usage,
     .reply = reply,
+    .last = last,
+    .label = label,
+    .is_lent = is_lent,
 };
 
 /* --- routes --- */
 
-/* How a call that came to nothing is called in logs and metrics: by its prefix. */
-static const struct km_passthrough passes[KM_VENDORS] = {
-    { .path = { "/openai", 7 } },  { .path = { "/anthropic", 10 } }, { .path = { "/gemini", 7 } },
-    { .path = { "/bedrock", 8 } }, { .path = { "/vertex_ai", 10 } }, { .path = { "/azure", 6 } },
-};
-
 static void on_route(void *visit, struct km_exchange *x, const struct km_route_match *match)
 {
-    const struct km_vendor *v = match->route->data;
-
     (void)x;
-    km_call_begin(visit, &km_kind_prefix, NULL, &passes[v - km_vendors]);
+    (void)match;
+    km_call_begin(visit, &km_kind_prefix, NULL);
 }
 
 #define PREFIX(path, vendor)                                                                       \

@@ -22,12 +22,16 @@ struct km_prefix_call {
 };
 
 extern const struct km_call_kind km_kind_prefix;
+extern const char km_prefix_work[]; /* kind->work_name */
+
+static inline struct km_prefix_call *km_prefix_of(const struct km_call *call)
+{
+    return km_call_work(call, km_prefix_work);
+}
 
 /* As the kind's prepare.  May find that the call is the gateway's own API's and make it one. */
 int km_prefix_read(struct km_call *call, struct km_err *err) KM_MUST_USE;
 /* As the kind's attempt. */
-/* What the client of a broken stream is told; nothing where the stream takes no event of ours. */
-void km_prefix_error_event(struct km_call *call, struct km_buf *out);
 int km_prefix_attempt(struct km_call *call, struct km_err *err) KM_MUST_USE;
 /* The model's name at the deployment's vendor. */
 struct km_str km_prefix_model(const struct km_call *call);

@@ -26,10 +26,10 @@ static struct km_key *key_of(const struct km_call *call)
 
 KM_MUST_USE static enum km_right grants_path(const struct km_call *call, struct km_err *err)
 {
-    const struct km_request *req = km_exchange_request(call->x);
+    const struct km_request *req = call->request;
     const struct km_key *key = key_of(call);
 
-    if (!key || call->prefix->rule)
+    if (!key || km_prefix_of(call)->rule)
         return KM_GRANTED;
     if (!call->visit->view->snap->gateway->prefix_unlisted_paths)
         km_fail(err, KM_E_FORBIDDEN,
@@ -55,7 +55,7 @@ KM_MUST_USE static enum km_right grants_unpriced(const struct km_call *call, str
     km_fail(err, KM_E_UNPRICED,
             "What %.*s costs is not known here, and this key has a budget. Set "
             "kanmon_settings.allow_unpriced to let it pass uncounted.",
-            KM_STR_ARG(km_str_sub(km_exchange_request(call->x)->path, 0, 200)));
+            KM_STR_ARG(km_str_sub(call->request->path, 0, 200)));
     return KM_DENIED;
 }
 
@@ -148,8 +148,7 @@ static bool mentions(const struct km_vendor *v, struct km_str body)
  * not even its bytes may name such a thing. */
 static bool is_other_type(const struct km_call *call)
 {
-    struct km_str type =
-        km_header_get(&km_exchange_request(call->x)->headers, KM_STR("content-type"));
+    struct km_str type = km_header_get(&call->request->headers, KM_STR("content-type"));
     struct km_str body = km_str_trim(call->body);
 
     return type.n && km_str_find(type, KM_STR("json")) == type.n &&
@@ -160,8 +159,8 @@ static bool is_other_type(const struct km_call *call)
 /* Reads the body where it could hold one of those members.  *ret_found: one that it has. */
 static int find_foreign(const struct km_call *call, const char **ret_found, struct km_err *err)
 {
-    const struct km_headers *h = &km_exchange_request(call->x)->headers;
-    const struct km_vendor *v = call->prefix->vendor;
+    const struct km_headers *h = &call->request->headers;
+    const struct km_vendor *v = km_prefix_of(call)->vendor;
     struct km_arena scratch KM_CLEANUP(km_arena_done);
     struct km_str coding = km_str_trim(km_header_get(h, KM_STR("content-encoding")));
     struct look look = { v, km_things_opened(call, KM_OPENED_BUCKETS), KM_STR_NONE };
@@ -196,7 +195,7 @@ KM_MUST_USE static enum km_right grants_things(const struct km_call *call, struc
 {
     const char *found = NULL;
 
-    if (!key_of(call) || !call->prefix->vendor->foreign)
+    if (!key_of(call) || !km_prefix_of(call)->vendor->foreign)
         return KM_GRANTED;
     if (find_foreign(call, &found, err) < 0)
         return KM_DENIED;
@@ -221,7 +220,7 @@ static bool allows(const struct km_call *call, struct km_str name)
  * are left out. */
 KM_MUST_USE static enum km_right grants_model(struct km_call *call, struct km_err *err)
 {
-    struct km_prefix_call *p = call->prefix;
+    struct km_prefix_call *p = km_prefix_of(call);
     const struct km_vendor *v = p->vendor;
     struct km_candidate *room = (struct km_candidate *)p->to.match.v;
     struct km_str name = call->req.model, full;
@@ -246,14 +245,14 @@ KM_MUST_USE static enum km_right grants_lent(const struct km_call *call, struct 
 {
     const struct km_gateway_settings *s = call->visit->view->snap->gateway;
 
-    if (!call->prefix->to.lent || !call->req.model.n || !key_of(call) ||
+    if (!km_prefix_of(call)->to.lent || !call->req.model.n || !key_of(call) ||
         s->prefix_models == KM_PREFIX_ANY)
         return KM_GRANTED;
     km_fail_param(err, KM_E_FORBIDDEN, "model",
                   "Model '%.*s' is not in model_list, and kanmon_settings.prefix_models "
                   "allows no other below %.*s.",
                   KM_STR_ARG(km_str_sub(call->req.model, 0, 100)),
-                  KM_STR_ARG(call->prefix->vendor->prefix));
+                  KM_STR_ARG(km_prefix_of(call)->vendor->prefix));
     return KM_DENIED;
 }
 
@@ -275,7 +274,7 @@ static int read_body_model(struct km_call *call, struct km_err *err)
 
 static int read_request(struct km_call *call, struct km_err *err)
 {
-    const struct km_prefix_call *p = call->prefix;
+    const struct km_prefix_call *p = km_prefix_of(call);
     const struct km_meter_kind *kind = p->rule ? p->rule->meter : NULL;
     struct km_llm_request *r = &call->req;
     struct km_str from_path = KM_STR_NONE;
@@ -303,16 +302,15 @@ static int become_llm(struct km_call *call, const struct km_llm_api *api, struct
     struct km_str alt = KM_STR_NONE;
 
     if (api == &km_api_gemini_stream &&
-        !(km_query_get(&call->arena, km_exchange_request(call->x)->query, KM_STR("alt"), &alt) &&
+        !(km_query_get(&call->arena, call->request->query, KM_STR("alt"), &alt) &&
           km_str_eq(alt, KM_STR("sse"))))
         api = &km_api_gemini_array;
     call->api = api;
-    call->kind = &km_kind_llm;
-    call->pass = NULL;
     call->visit->dialect = api->dialect;
-    call->visit->path_model = call->prefix->segment;
+    call->visit->path_model = km_prefix_of(call)->segment;
     call->visit->match.nparams = 0;
-    call->prefix = NULL;
+    km_call_set_work(call, NULL);
+    call->kind = &km_kind_llm;
     return km_kind_llm.prepare(call, err);
 }
 
@@ -328,7 +326,7 @@ static void drop_meter(void *meter)
 
 static int prepare_cost(struct km_call *call, struct km_err *err)
 {
-    struct km_prefix_call *p = call->prefix;
+    struct km_prefix_call *p = km_prefix_of(call);
 
     if (!p->rule || p->rule->cost == KM_VENDOR_UNPRICED)
         return km_right_code(grants_unpriced(call, err), err);
@@ -342,14 +340,14 @@ static int prepare_cost(struct km_call *call, struct km_err *err)
 
 int km_prefix_read(struct km_call *call, struct km_err *err)
 {
-    const struct km_request *req = km_exchange_request(call->x);
+    const struct km_request *req = call->request;
     struct km_prefix_call *p = km_arena_zalloc(&call->arena, sizeof *p);
     const struct km_llm_api *api;
     int r;
 
     if (!p)
         return km_fail(err, KM_E_NOMEM, "out of memory");
-    call->prefix = p;
+    km_call_set_work(call, p);
     p->vendor = call->visit->match.route->data;
     p->path.rest = call->visit->match.params[0];
     p->vendor->split(&p->path);

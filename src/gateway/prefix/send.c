@@ -18,8 +18,9 @@ struct km_str km_prefix_model(const struct km_call *call)
 {
     struct km_call *c = (struct km_call *)call; /* a star is filled in the call's own arena */
 
-    return call->prefix->to.known ? km_llm_upstream_model(call->d, call->match.star, &c->arena)
-                                  : call->req.model;
+    return km_prefix_of(call)->to.known
+               ? km_llm_upstream_model(call->at->d, call->match.star, &c->arena)
+               : call->req.model;
 }
 
 /* --- target --- */
@@ -27,7 +28,7 @@ struct km_str km_prefix_model(const struct km_call *call)
 /* The query without the caller's key. */
 static struct km_str query_of(struct km_call *call)
 {
-    struct km_str query = km_exchange_request(call->x)->query, pair, name, kept = KM_STR_NONE;
+    struct km_str query = call->request->query, pair, name, kept = KM_STR_NONE;
 
     if (km_str_find(query, KM_STR("key")) == query.n && km_str_chr(query, '%') == query.n)
         return query;
@@ -45,7 +46,7 @@ static struct km_str query_of(struct km_call *call)
 /* The path with the model's name at the vendor in place of the one it was asked for by. */
 static struct km_vendor_path path_of(struct km_call *call)
 {
-    const struct km_prefix_call *p = call->prefix;
+    const struct km_prefix_call *p = km_prefix_of(call);
     struct km_str model = km_prefix_model(call);
     struct km_buf name KM_CLEANUP(km_buf_done) = KM_BUF(16 * 1024);
     struct km_vendor_path path = p->path;
@@ -73,7 +74,7 @@ static struct km_str target_of(struct km_call *call)
 {
     struct km_vendor_path path = path_of(call);
     struct km_str query = query_of(call);
-    struct km_str parts[] = { call->prefix->vendor->target(call->d, &path, &call->arena),
+    struct km_str parts[] = { km_prefix_of(call)->vendor->target(call->at->d, &path, &call->arena),
                               query.n ? KM_STR("?") : KM_STR_NONE, query };
 
     return km_arena_cat(&call->arena, parts, 3);
@@ -101,16 +102,17 @@ static bool ours(struct km_str name)
 static struct km_str own_lines(const struct km_call *call, struct km_str type)
 {
     static const struct km_str json = { "Content-Type: application/json\r\n", 32 };
-    struct km_str head = call->d->head;
+    struct km_str head = call->at->d->head;
 
-    return km_str_starts(head, json) && type.n && call->prefix->vendor->dialect != KM_DIALECT_AWS
+    return km_str_starts(head, json) && type.n &&
+                   km_prefix_of(call)->vendor->dialect != KM_DIALECT_AWS
                ? km_str_skip(head, json.n)
                : head;
 }
 
 static int build_head(struct km_call *call, struct km_str *ret, struct km_err *err)
 {
-    const struct km_headers *h = &km_exchange_request(call->x)->headers;
+    const struct km_headers *h = &call->request->headers;
     struct km_str type = km_header_get(h, KM_STR("content-type"));
     struct km_str accept = km_header_get(h, KM_STR("accept"));
     struct km_str own = own_lines(call, type);
@@ -118,7 +120,7 @@ static int build_head(struct km_call *call, struct km_str *ret, struct km_err *e
     int r = 0;
 
     km_buf_str(&b, own);
-    if (type.n && own.p != call->d->head.p)
+    if (type.n && own.p != call->at->d->head.p)
         r = km_header_put(&b, KM_STR("Content-Type"), type, err);
     if (r == 0 && accept.n)
         r = km_header_put(&b, KM_STR("Accept"), accept, err);
@@ -154,22 +156,22 @@ static int set_model(struct km_call *call, struct km_json_edits *e, struct km_er
 {
     struct km_str model = km_prefix_model(call);
 
-    if (call->prefix->segment.n || km_str_eq(model, call->req.model))
+    if (km_prefix_of(call)->segment.n || km_str_eq(model, call->req.model))
         return 0;
     return set(call, e, NULL, "model", km_llm_json_string(&call->arena, model), err);
 }
 
 static int ask_usage(struct km_call *call, struct km_json_edits *e, struct km_err *err)
 {
-    if (!call->prefix->meter.kind->asks_usage || !call->req.stream || call->req.usage_asked ||
-        call->d->no_stream_options)
+    if (!km_prefix_of(call)->meter.kind->asks_usage || !call->req.stream || call->req.usage_asked ||
+        call->at->d->no_stream_options)
         return 0;
     return set(call, e, "stream_options", "include_usage", KM_STR("true"), err);
 }
 
 static int bound_output(struct km_call *call, struct km_json_edits *e, struct km_err *err)
 {
-    const struct km_meter_kind *kind = call->prefix->meter.kind;
+    const struct km_meter_kind *kind = km_prefix_of(call)->meter.kind;
 
     int r;
 
@@ -185,7 +187,7 @@ static int bound_output(struct km_call *call, struct km_json_edits *e, struct km
 static int build_body(struct km_call *call, struct km_str **ret_parts, size_t *ret_n,
                       struct km_err *err)
 {
-    const struct km_prefix_call *p = call->prefix;
+    const struct km_prefix_call *p = km_prefix_of(call);
     struct km_json_edits e;
     struct km_json_object object;
     int r;
@@ -214,8 +216,8 @@ static int build_body(struct km_call *call, struct km_str **ret_parts, size_t *r
 int km_prefix_attempt(struct km_call *call, struct km_err *err)
 {
     const struct km_snapshot *snap = call->visit->view->snap;
-    const struct km_request *req = km_exchange_request(call->x);
-    struct km_http_request out = { .origin = call->d->origin,
+    const struct km_request *req = call->request;
+    struct km_http_request out = { .origin = call->at->d->origin,
                                    .method = req->method,
                                    .has_body = req->has_body,
                                    .between_ms = (uint64_t)snap->gateway->stream_idle_ms };
@@ -228,6 +230,6 @@ int km_prefix_attempt(struct km_call *call, struct km_err *err)
         return r;
     out.body = parts;
     out.target = target_of(call);
-    call->out = out;
+    call->at->out = out;
     return km_arena_overflowed(&call->arena) ? km_fail(err, KM_E_NOMEM, "out of memory") : 0;
 }

@@ -44,7 +44,7 @@ static bool price_of(const struct km_rt_session *s, struct km_str model, struct 
     const struct km_snapshot *snap = s->call->visit->view->snap;
 
     *ret = (struct km_price)KM_PRICE_NONE;
-    return model.n && km_prices_find(snap->prices, s->call->d->provider_name, model, ret);
+    return model.n && km_prices_find(snap->prices, s->call->at->d->provider_name, model, ret);
 }
 
 static int64_t answer_cost(const struct km_rt_session *s, int64_t more)
@@ -415,7 +415,7 @@ int km_rt_ended(struct km_rt_session *s, const struct km_rt_event *e, struct km_
         u = estimate(s);
     else
         u.known = true; /* one that failed, or was stopped before a word, used nothing */
-    settle(s, &entry, &s->call->d->price, &u);
+    settle(s, &entry, &s->call->at->d->price, &u);
     r->used = false;
     s->active--;
     if (u.known && u.prompt_tokens > 0) {
@@ -447,7 +447,7 @@ void km_rt_close_books(struct km_rt_session *s)
         entry.reserved = r->reserved;
         entry.flags |= KM_CALL_FAILED;
         entry.metadata = note(s, km_str(r->id, r->id_n), &meta);
-        settle(s, &entry, &s->call->d->price, &u);
+        settle(s, &entry, &s->call->at->d->price, &u);
         r->used = false;
         s->active--;
     }

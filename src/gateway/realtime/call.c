@@ -12,6 +12,7 @@
  * Ephemeral keys are refused: one made at the upstream would let its bearer spend the account's
  * money past the budget of the key it was made with.
  */
+#include "gateway/http_port.h"
 #include "gateway/llm_routes.h"
 #include "gateway/realtime/realtime.h"
 #include "gateway/reply.h"
@@ -25,7 +26,7 @@
 /* "?model=", or Azure's "?deployment=". */
 static int read_model(struct km_call *call, struct km_err *err)
 {
-    struct km_str query = km_exchange_request(call->x)->query, model, other = KM_STR_NONE;
+    struct km_str query = call->request->query, model, other = KM_STR_NONE;
 
     if (!km_query_get(&call->arena, query, KM_STR("model"), &model) || !model.n)
         model = KM_STR_NONE;
@@ -66,11 +67,10 @@ static int prepare(struct km_call *call, struct km_err *err)
     km_rt_init(s);
     if (km_arena_defer(&call->arena, km_rt_done, s) < 0)
         return km_fail(err, KM_E_NOMEM, "out of memory");
-    if (km_query_get(&call->arena, km_exchange_request(call->x)->query, KM_STR("intent"),
-                     &intent) &&
+    if (km_query_get(&call->arena, call->request->query, KM_STR("intent"), &intent) &&
         km_str_eq(intent, KM_STR("transcription")))
         s->query = KM_STR("&intent=transcription");
-    call->rt = s;
+    km_call_set_work(call, s);
     return 0;
 }
 
@@ -118,19 +118,19 @@ static int reserve(struct km_call *call, struct km_err *err)
 
 static int build_head(struct km_call *call, struct km_str *ret, struct km_err *err)
 {
-    const struct km_headers *h = &km_exchange_request(call->x)->headers;
+    const struct km_headers *h = &call->request->headers;
     struct km_str beta = km_header_get(h, KM_STR("openai-beta"));
     struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(HEAD_BYTES);
-    int r = km_ws_key(call->rt->key, err);
+    int r = km_ws_key(km_rt_of(call)->key, err);
 
     if (!beta.n &&
         km_header_has_token(h, KM_STR("sec-websocket-protocol"), KM_STR("openai-beta.realtime-v1")))
         beta = KM_STR("realtime=v1");
-    km_buf_str(&b, call->d->head);
+    km_buf_str(&b, call->at->d->head);
     km_buf_printf(&b,
                   "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
                   "Sec-WebSocket-Key: %s\r\n",
-                  call->rt->key);
+                  km_rt_of(call)->key);
     if (r == 0 && beta.n)
         r = km_header_put(&b, KM_STR("OpenAI-Beta"), beta, err);
     *ret = km_arena_str(&call->arena, km_buf_view(&b));
@@ -141,7 +141,7 @@ static int build_head(struct km_call *call, struct km_str *ret, struct km_err *e
 
 static int attempt(struct km_call *call, struct km_err *err)
 {
-    const struct km_deployment *d = call->d;
+    const struct km_deployment *d = call->at->d;
     struct km_target_args args = { .d = d, .wire = KM_WIRE_REALTIME, .stream = true };
     struct km_str head;
     int r;
@@ -151,20 +151,20 @@ static int attempt(struct km_call *call, struct km_err *err)
                        "Model '%.*s' has no Realtime API at provider '%.*s'; openai and azure do.",
                        KM_STR_ARG(km_str_sub(call->req.model, 0, 100)),
                        KM_STR_ARG(d->provider_name));
-    km_deferred_cancel(&call->rt->finish); /* of an attempt before */
-    call->rt->handshake_failed = false;
-    call->rt->why = (struct km_err){ 0 };
+    km_deferred_cancel(&km_rt_of(call)->finish); /* of an attempt before */
+    km_rt_of(call)->handshake_failed = false;
+    km_rt_of(call)->why = (struct km_err){ 0 };
     r = build_head(call, &head, err);
     if (r < 0)
         return r;
     args.model = km_llm_upstream_model(d, call->match.star, &call->arena);
-    call->out = (struct km_http_request){
+    call->at->out = (struct km_http_request){
         .origin = d->origin,
         .method = KM_STR("GET"),
         .target =
             km_arena_cat(&call->arena,
                          (struct km_str[]){ d->base_path, d->codec->target(&args, &call->arena),
-                                            call->rt->query },
+                                            km_rt_of(call)->query },
                          3),
         .head = head,
         .upgrade = true,
@@ -175,10 +175,10 @@ static int attempt(struct km_call *call, struct km_err *err)
 
 static void on_head(struct km_call *call, const struct km_response *response)
 {
-    struct km_rt_session *s = call->rt;
+    struct km_rt_session *s = km_rt_of(call);
     int r = km_ws_response_check(response, km_str(s->key, KM_WS_KEY_LEN), KM_STR_NONE, &s->why);
 
-    s->worst = km_rt_worst(&call->d->price);
+    s->worst = km_rt_worst(&call->at->d->price);
     if (r == 0)
         r = km_rt_start(s, &s->why);
     if (r == 0)
@@ -190,14 +190,14 @@ static void on_head(struct km_call *call, const struct km_response *response)
 static int on_body(struct km_call *call, const char *bytes, size_t n, struct km_err *err)
 {
     (void)err;
-    return km_rt_from_upstream(call->rt, bytes, n);
+    return km_rt_from_upstream(km_rt_of(call), bytes, n);
 }
 
 /* --- the end --- */
 
 static int complete(struct km_call *call, struct km_err *err)
 {
-    struct km_rt_session *s = call->rt;
+    struct km_rt_session *s = km_rt_of(call);
 
     if (s->state < KM_RT_CLOSING && !s->up_closed)
         return km_fail(err, KM_E_UPSTREAM_PROTOCOL,
@@ -211,26 +211,29 @@ static int complete(struct km_call *call, struct km_err *err)
 
 static void usage(struct km_call *call, struct km_usage *ret)
 {
-    if (call->rt) {
-        km_rt_close_books(call->rt);
-        call->rt->state = KM_RT_OVER; /* nothing moves while the last row is written */
+    if (km_rt_of(call)) {
+        km_rt_close_books(km_rt_of(call));
+        km_rt_of(call)->state = KM_RT_OVER; /* nothing moves while the last row is written */
     }
     *ret = (struct km_usage){ .known = true }; /* each answer has a row of its own */
 }
 
 static void drained(struct km_call *call)
 {
-    km_rt_upstream_drained(call->rt);
+    km_rt_upstream_drained(km_rt_of(call));
 }
 
 static void leave(struct km_call *call)
 {
-    if (call->rt && call->rt->started)
-        km_rt_leave(call->rt);
+    if (km_rt_of(call) && km_rt_of(call)->started)
+        km_rt_leave(km_rt_of(call));
 }
+
+const char km_rt_work[] = "realtime";
 
 static const struct km_call_kind kind = {
     .name = "realtime",
+    .work_name = km_rt_work,
     .session = true,
     .prepare = prepare,
     .reserve = reserve,
@@ -242,6 +245,7 @@ static const struct km_call_kind kind = {
     .usage = usage,
     .reply = km_rt_reply,
     .leave = leave,
+    .on_revoked = km_rt_revoked,
 };
 
 /* --- routes --- */
@@ -261,7 +265,7 @@ static void begin(void *visit, struct km_exchange *x, const struct km_route_matc
     } else if (km_ws_request_check(request, &key, &err) < 0) {
         km_reply_error(visit, &err);
     } else {
-        km_call_begin(visit, &kind, &km_api_realtime, NULL);
+        km_call_begin(visit, &kind, &km_api_realtime);
     }
 }
 

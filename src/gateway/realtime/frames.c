@@ -26,11 +26,8 @@ static void write_down(struct km_rt_session *s, const struct km_str *parts, size
             km_buf_str(&s->held, parts[i]);
         return;
     }
-    if (!km_exchange_write(s->call->x, parts, n)) {
+    if (!km_call_write(s->call, parts, n))
         s->down_full = true;
-        if (s->call->up)
-            km_http_pause(s->call->up);
-    }
 }
 
 void km_rt_down(struct km_rt_session *s, enum km_ws_opcode op, const struct km_str *parts, size_t n)
@@ -54,7 +51,7 @@ void km_rt_up(struct km_rt_session *s, enum km_ws_opcode op, struct km_str paylo
     struct km_err err = { 0 };
     struct km_str view;
 
-    if (!s->call->up)
+    if (!s->call->at->up)
         return;
     km_buf_reset(out);
     if (km_ws_put(out, KM_WS_CLIENT, op, payload, &err) < 0) {
@@ -62,9 +59,9 @@ void km_rt_up(struct km_rt_session *s, enum km_ws_opcode op, struct km_str paylo
         return;
     }
     view = km_buf_view(out);
-    if (!km_http_write(s->call->up, &view, 1)) {
+    if (!km_http_write(s->call->at->up, &view, 1)) {
         s->up_full = true;
-        km_exchange_pause(s->call->x);
+        km_exchange_pause(s->call->visit->x);
     }
 }
 
@@ -101,16 +98,16 @@ void km_rt_resume(struct km_rt_session *s)
     if (!km_list_empty(&s->waits))
         return;
     if (!s->up_full)
-        km_exchange_resume(s->call->x);
-    if (!s->down_full && s->call->up)
-        km_http_resume(s->call->up);
+        km_exchange_resume(s->call->visit->x);
+    if (!s->down_full && s->call->at->up)
+        km_http_resume(s->call->at->up);
 }
 
 void km_rt_hold(struct km_rt_session *s)
 {
-    km_exchange_pause(s->call->x);
-    if (s->call->up)
-        km_http_pause(s->call->up);
+    km_exchange_pause(s->call->visit->x);
+    if (s->call->at->up)
+        km_http_pause(s->call->at->up);
 }
 
 void km_rt_go_on(struct km_rt_session *s)

@@ -34,7 +34,7 @@ void km_rt_close_upstream(struct km_rt_session *s)
     s->state = KM_RT_CLOSING;
     s->end_by_ms = km_rt_now(s) + KM_RT_CLOSE_MS;
     km_rt_up(s, KM_WS_CLOSE, km_str(payload, n));
-    if (s->up_closed || !s->call->up)
+    if (s->up_closed || !s->call->at->up)
         km_deferred_queue(&s->finish);
 }
 
@@ -67,8 +67,10 @@ void km_rt_end(struct km_rt_session *s, unsigned code, const struct km_err *err,
     km_rt_settle(s);
 }
 
-void km_rt_revoked(struct km_rt_session *s, const struct km_err *err)
+void km_rt_revoked(struct km_call *call, const struct km_err *err)
 {
+    struct km_rt_session *s = km_rt_of(call);
+
     s->why = *err;
     s->code = KM_WS_UNAUTHORIZED;
     snprintf(s->reason, sizeof s->reason, "%.120s", err->text);
@@ -119,7 +121,7 @@ void km_rt_done(void *session)
 /* What the client is told last: why, where no event said so yet, and the Close. */
 bool km_rt_reply(struct km_call *call)
 {
-    struct km_rt_session *s = call->rt;
+    struct km_rt_session *s = km_rt_of(call);
     char payload[KM_WS_CONTROL_MAX];
     struct km_str part;
 
@@ -127,9 +129,7 @@ bool km_rt_reply(struct km_call *call)
         return false; /* it never began */
     s->state = KM_RT_OVER;
     km_rt_forget_waits(s);
-    part = km_buf_view(&s->held);
-    if (part.n)
-        (void)km_exchange_write(call->x, &part, 1);
+    km_call_write_one(call, km_buf_view(&s->held));
     if (call->failed && !s->why.code) { /* the upstream broke */
         km_rt_tell(s, &call->err, KM_STR_NONE);
         s->code = KM_WS_BAD_GATEWAY;
@@ -138,7 +138,7 @@ bool km_rt_reply(struct km_call *call)
     part = km_str(payload, km_ws_close_payload(payload, s->code ? s->code : KM_WS_NORMAL,
                                                km_str_c(s->reason)));
     km_rt_down(s, KM_WS_CLOSE, &part, 1);
-    km_exchange_end(call->x);
+    km_call_end_answer(call);
     return true;
 }
 
@@ -214,7 +214,7 @@ static struct km_str protocol_of(const struct km_headers *h)
 
 static int client_head(struct km_rt_session *s, struct km_buf *b, struct km_err *err)
 {
-    const struct km_headers *h = &km_exchange_request(s->call->x)->headers;
+    const struct km_headers *h = &s->call->request->headers;
     struct km_str protocol = protocol_of(h);
     char accept[KM_WS_ACCEPT_LEN + 1];
 
@@ -222,7 +222,7 @@ static int client_head(struct km_rt_session *s, struct km_buf *b, struct km_err 
     km_buf_printf(b, "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n",
                   accept);
     km_id_lines(s->call->visit, b);
-    km_buf_str(b, s->call->d->reply_head);
+    km_buf_str(b, s->call->at->d->reply_head);
     return protocol.n ? km_header_put(b, KM_STR("Sec-WebSocket-Protocol"), protocol, err) : 0;
 }
 
@@ -246,9 +246,9 @@ int km_rt_start(struct km_rt_session *s, struct km_err *err)
     km_buf_init(&s->held, HELD_BYTES);
     km_timer_stop(&call->deadline);
     s->began_ms = s->heard_ms = s->up_heard_ms = km_rt_now(s);
-    s->started = call->relaying = call->streaming = true;
-    km_exchange_listen(call->x, &km_rt_exchange_events, s);
-    km_exchange_upgrade(call->x, km_buf_view(&head));
+    s->started = call->at->relaying = call->streaming = true;
+    km_exchange_listen(call->visit->x, &km_rt_exchange_events, s);
+    km_exchange_upgrade(call->visit->x, km_buf_view(&head));
     km_timer_start(&s->tick, TICK_MS);
     if (call->w->draining)
         km_rt_leave(s);

@@ -83,6 +83,13 @@ struct km_rt_session {
 };
 
 /* --- call.c --- */
+extern const char km_rt_work[]; /* kind->work_name */
+
+static inline struct km_rt_session *km_rt_of(const struct km_call *call)
+{
+    return km_call_work(call, km_rt_work);
+}
+
 struct km_price km_rt_worst(const struct km_price *p);
 
 /* --- life.c --- */
@@ -95,7 +102,7 @@ void km_rt_done(void *session); /* of the arena */
 void km_rt_end(struct km_rt_session *s, unsigned code, const struct km_err *err, bool cancel);
 /* The gateway drains: ends now, or with the answers under way. */
 /* Its key may not be used any more: the client is told, and the call is ended by its owner. */
-void km_rt_revoked(struct km_rt_session *s, const struct km_err *err);
+void km_rt_revoked(struct km_call *call, const struct km_err *why);
 void km_rt_leave(struct km_rt_session *s);
 /* An answer ended: is it time for what waits for that? */
 void km_rt_settle(struct km_rt_session *s);

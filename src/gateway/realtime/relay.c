@@ -29,7 +29,7 @@ static int wrong_model(const struct km_rt_session *s, struct km_err *err)
 /* The model's name as the upstream knows it. */
 static struct km_str upstream_name(const struct km_rt_session *s, struct km_arena *arena)
 {
-    return km_llm_upstream_model(s->call->d, s->call->match.star, arena);
+    return km_llm_upstream_model(s->call->at->d, s->call->match.star, arena);
 }
 
 /* May it be passed on? */

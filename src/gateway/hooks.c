@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hooks.c - see hooks.h. */
+#include "gateway/hooks.h"
+
+#include "gateway/call.h"
+
+int km_call_run_hooks(struct km_call *call, enum km_hook_place place, struct km_err *err)
+{
+    const struct km_call_hook *const *row = call->w->gw->args->hooks->at[place];
+    int r = KM_HOOK_PASS;
+
+    while (row && *row && r == KM_HOOK_PASS)
+        r = (*row++)->run(call, err);
+    return r;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hooks.h - places on a call's way where others than its kind stand.
+ *
+ *     prepared   the request was read; nothing is reserved yet     may make the body another
+ *     guarded    admitted; nothing has left                        may refuse what was asked
+ *     routed     a deployment was picked, call->at->out is its request may change where it goes
+ *     settled    the books are closed, the client has no end yet   may only look
+ *
+ * Rows are given by app/tables.c and run in their order.  A place without rows costs a comparison.
+ */
+#ifndef KM_GATEWAY_HOOKS_H
+#define KM_GATEWAY_HOOKS_H
+
+#include "base/err.h"
+
+struct km_call;
+
+enum km_hook_place {
+    KM_HOOK_PREPARED,
+    KM_HOOK_GUARDED,
+    KM_HOOK_ROUTED,
+    KM_HOOK_SETTLED,
+    KM_HOOK_PLACES,
+};
+
+/* What a hook may return beside an error (negative: the call fails with *err). */
+enum km_hook_verdict {
+    KM_HOOK_PASS, /* go on */
+    KM_HOOK_ANSWERED, /* call->parts are the answer: no upstream is asked */
+    KM_HOOK_TAKEN, /* the call was dropped, somebody else answers its port: touch it no more */
+};
+
+/* run: KM_E_AGAIN: it waits, and km_call_resume() follows; then the place's hooks run again from
+ * the first, and at `prepared` the request is read again before, for it may be another.  So a hook
+ * keeps in a note what it has done.  Loop thread. */
+struct km_call_hook {
+    const char *name;
+    int (*run)(struct km_call *call, struct km_err *err);
+};
+
+/* The rows of the program by place, each list ended by NULL; a NULL list has none. */
+struct km_call_hooks {
+    const struct km_call_hook *const *at[KM_HOOK_PLACES];
+};
+
+/* hooks.c: the place's verdict: the first that is not PASS. */
+int km_call_run_hooks(struct km_call *call, enum km_hook_place place,
+                      struct km_err *err) KM_MUST_USE;
+
+#endif

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* http_port.c - an HTTP exchange as the port of a call: see port.h.
+ *
+ *     exchange ── on_body, on_drain, on_gone, on_piece ──> call
+ *     exchange <── start, write, end, abort, respond ───── call
+ *
+ * Nothing is decided here: what HTTP has for a thing is called by its name.  The port lives in the
+ * call's arena and the exchange outlives both, for it ends only when the call says so.
+ */
+#include "gateway/http_port.h"
+
+#include "gateway/oauth/oauth.h"
+#include "gateway/reply.h"
+
+struct http_port {
+    struct km_port port;
+    struct km_visit *v;
+};
+
+static struct km_exchange *exchange_of(struct km_port *port)
+{
+    return KM_CONTAINER(port, struct http_port, port)->v->x;
+}
+
+static int take_body(struct km_port *port, int64_t most, struct km_str *ret, struct km_err *err)
+{
+    return km_exchange_body(exchange_of(port), most, ret, err);
+}
+
+static void start_answer(struct km_port *port, int status, struct km_str head, uint64_t length)
+{
+    km_exchange_start(exchange_of(port), status, head, length);
+}
+
+static bool write_parts(struct km_port *port, const struct km_str *parts, size_t n)
+{
+    return km_exchange_write(exchange_of(port), parts, n);
+}
+
+static void end_answer(struct km_port *port)
+{
+    km_exchange_end(exchange_of(port));
+}
+
+static void abort_answer(struct km_port *port)
+{
+    km_exchange_abort(exchange_of(port));
+}
+
+static void respond_whole(struct km_port *port, int status, struct km_str head, struct km_str body)
+{
+    km_exchange_respond(exchange_of(port), status, head, body);
+}
+
+static void put_challenge(struct km_port *port, const struct km_err *err, struct km_buf *head)
+{
+    if (err->code == KM_E_UNAUTHENTICATED)
+        km_oauth_challenge(KM_CONTAINER(port, struct http_port, port)->v, err, head);
+}
+
+static bool take_back_answer(struct km_port *port)
+{
+    return km_exchange_take_back(exchange_of(port));
+}
+
+static const struct km_port_ops ops = {
+    .name = "http",
+    .gone = KM_GONE_CANCEL,
+    .body = take_body,
+    .start = start_answer,
+    .write = write_parts,
+    .end = end_answer,
+    .abort = abort_answer,
+    .respond = respond_whole,
+    .challenge = put_challenge,
+    .take_back = take_back_answer,
+};
+
+/* --- what the exchange says --- */
+
+static void on_body(void *ctx, struct km_str body, const struct km_err *err)
+{
+    km_call_body(ctx, body, err);
+}
+
+static void on_drain(void *ctx)
+{
+    km_call_writable(ctx);
+}
+
+static void on_gone(void *ctx)
+{
+    km_call_gone(ctx);
+}
+
+static void on_piece(void *ctx, struct km_str bytes, bool last, const struct km_err *err)
+{
+    km_call_piece(ctx, bytes, last, err);
+}
+
+static const struct km_exchange_events events = {
+    .on_body = on_body,
+    .on_drain = on_drain,
+    .on_gone = on_gone,
+    .on_piece = on_piece,
+};
+
+void km_call_begin(struct km_visit *v, const struct km_call_kind *kind,
+                   const struct km_llm_api *api)
+{
+    /* A tree of JSON is a few times its text; the answer is held beside it. */
+    struct km_call *call =
+        km_call_new(v->w, kind, (size_t)(v->view->snap->http->body_bytes * 8 + (16 << 20)));
+    struct http_port *port = call ? km_arena_alloc(&call->arena, sizeof *port) : NULL;
+
+    if (!port) {
+        struct km_err err = { 0 };
+
+        if (call)
+            km_call_drop(call);
+        km_fail(&err, KM_E_NOMEM, "out of memory");
+        km_reply_error(v, &err);
+        return;
+    }
+    *port = (struct http_port){ .port = { &ops }, .v = v };
+    call->visit = v;
+    call->port = &port->port;
+    call->request = km_exchange_request(v->x);
+    call->began_ns = km_exchange_began_ns(v->x);
+    call->api = api;
+    if (api)
+        v->dialect = api->dialect;
+    km_exchange_listen(v->x, &events, call);
+    km_call_start(call);
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* port.h - the other end of a call: who gave its request and gets its answer.
+ *
+ *     call ── body, start, write, end, abort, respond ──> port     an HTTP exchange, an inner asker
+ *     call <── km_call_body, km_call_writable, km_call_gone ── port
+ *
+ * A call without a port (NULL) answers nobody: what it has to say stands in its books, or goes a
+ * way of its kind's own.  A port is used on its call's worker only; whoever sits on another thread
+ * stands behind a mailbox.  What it keeps of head or parts it copies.
+ */
+#ifndef KM_GATEWAY_PORT_H
+#define KM_GATEWAY_PORT_H
+
+#include "base/err.h"
+#include "base/str.h"
+
+struct km_buf;
+struct km_port;
+
+/* What a call does when its port says that nobody listens any more. */
+enum km_port_gone {
+    KM_GONE_CANCEL, /* nobody wants the answer: the call ends */
+    KM_GONE_RUN_ON, /* its effect was asked for, and may be collected later */
+};
+
+struct km_port_ops {
+    const char *name; /* "http" */
+    enum km_port_gone gone;
+    /* The body of the request, at most `most` bytes, a view that lives as long as the call.
+     * KM_E_AGAIN: km_call_body() follows. */
+    int (*body)(struct km_port *port, int64_t most, struct km_str *ret, struct km_err *err);
+    /* The head of an answer whose body follows by write; head: lines; length: UINT64_MAX where it
+     * is not known. */
+    void (*start)(struct km_port *port, int status, struct km_str head, uint64_t length);
+    /* Takes all of it; false: enough for now, km_call_writable() follows. */
+    bool (*write)(struct km_port *port, const struct km_str *parts, size_t n);
+    void (*end)(struct km_port *port); /* the answer is complete */
+    void (*abort)(struct km_port *port); /* it is not, and its reader has to notice */
+    void (*respond)(struct km_port *port, int status, struct km_str head, struct km_str body);
+    /* Lines of its own in the head of a refusal: how to log in.  NULL: none. */
+    void (*challenge)(struct km_port *port, const struct km_err *err, struct km_buf *head);
+    /* Nothing of what was started has left: it is as if nothing had been. */
+    bool (*take_back)(struct km_port *port);
+};
+
+/* The first member of every port; where it lives is its maker's affair. */
+struct km_port {
+    const struct km_port_ops *ops;
+};
+
+#endif
