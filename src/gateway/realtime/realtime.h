@@ -100,9 +100,9 @@ void km_rt_done(void *session); /* of the arena */
 /* Ends it: err (NULL: nothing is wrong) is told as an event, then code.  cancel: running answers
  * are stopped; they still say what they used. */
 void km_rt_end(struct km_rt_session *s, unsigned code, const struct km_err *err, bool cancel);
-/* The gateway drains: ends now, or with the answers under way. */
 /* Its key may not be used any more: the client is told, and the call is ended by its owner. */
-void km_rt_revoked(struct km_call *call, const struct km_err *why);
+void km_rt_revoked(struct km_call *call, const struct km_err *err);
+/* The gateway drains: ends now, or with the answers under way. */
 void km_rt_leave(struct km_rt_session *s);
 /* An answer ended: is it time for what waits for that? */
 void km_rt_settle(struct km_rt_session *s);
