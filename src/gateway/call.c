@@ -214,22 +214,6 @@ static void on_deadline(void *ctx)
     km_call_fail(call, &err);
 }
 
-void km_call_body(struct km_call *call, struct km_str body, const struct km_err *err)
-{
-    call->body = body;
-    call->have_body = !err;
-    call->body_waits = false;
-    if (err)
-        km_call_fail(call, err);
-    else
-        km_call_resume(call, 0);
-}
-
-void km_call_piece(struct km_call *call, struct km_str bytes, bool last, const struct km_err *err)
-{
-    call->kind->on_piece(call, bytes, last, err);
-}
-
 void km_call_cancel(struct km_call *call, const char *why)
 {
     struct km_err err = { 0 };
@@ -254,12 +238,65 @@ void km_call_revoke(struct km_call *call, const struct km_err *why)
     km_call_fail(call, &err);
 }
 
-void km_call_gone(struct km_call *call)
+/* --- what its port says --- */
+
+static void on_body(void *ctx, struct km_str body, const struct km_err *err)
 {
+    struct km_call *call = ctx;
+
+    call->body = body;
+    call->have_body = !err;
+    call->body_waits = false;
+    if (err)
+        km_call_fail(call, err);
+    else
+        km_call_resume(call, 0);
+}
+
+static void on_piece(void *ctx, struct km_str bytes, bool last, const struct km_err *err)
+{
+    struct km_call *call = ctx;
+
+    call->kind->on_piece(call, bytes, last, err);
+}
+
+static void on_writable(void *ctx)
+{
+    struct km_call *call = ctx;
+
+    if (call->kind->on_writable)
+        call->kind->on_writable(call);
+    if (call->at->up)
+        km_http_resume(call->at->up);
+}
+
+static void on_gone(void *ctx)
+{
+    struct km_call *call = ctx;
+
     call->client_gone = true;
     call->flags |= KM_CALL_CLIENT_GONE;
     if (call->port->ops->gone == KM_GONE_CANCEL)
         km_call_cancel(call, "The client went away.");
+}
+
+void km_call_take_port(struct km_call *call, struct km_visit *v, struct km_port *port)
+{
+    static const struct km_port_events events = {
+        .on_body = on_body,
+        .on_piece = on_piece,
+        .on_writable = on_writable,
+        .on_gone = on_gone,
+    };
+
+    call->visit = v;
+    call->port = port;
+    km_port_listen(port, &events, call);
+}
+
+size_t km_call_arena_bytes(const struct km_snapshot *snap)
+{
+    return (size_t)(snap->http->body_bytes * 8 + (16 << 20));
 }
 
 void *km_call_work(const struct km_call *call, const char *work_name)

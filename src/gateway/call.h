@@ -77,6 +77,8 @@ struct km_call_kind {
     /* The upstream ended as it should.  KM_E_AGAIN: call->at->out is the next request of the same
      * attempt; or, with call->ledger_waits, km_call_resume() follows and it is asked again. */
     int (*complete)(struct km_call *call, struct km_err *err);
+    /* The client takes more again, after a km_call_write() that said no. */
+    void (*on_writable)(struct km_call *call);
     /* All that km_http_write() took has left; after a 101. */
     void (*on_drain)(struct km_call *call);
     /* The attempt is over: gives back what the kind made for it, if anything. */
@@ -234,13 +236,11 @@ void km_call_cancel(struct km_call *call, const char *why);
 /* Its key may not be used any more: it ends with why. */
 void km_call_revoke(struct km_call *call, const struct km_err *why);
 
-/* --- from its port --- */
-/* The body that was asked for, or why there is none. */
-void km_call_body(struct km_call *call, struct km_str body, const struct km_err *err);
-/* A piece of a body that its kind takes as it comes. */
-void km_call_piece(struct km_call *call, struct km_str bytes, bool last, const struct km_err *err);
-void km_call_writable(struct km_call *call); /* what was written has left */
-void km_call_gone(struct km_call *call); /* nobody listens any more */
+/* Whose call it is and where its answer goes; the port tells the call from now on. */
+void km_call_take_port(struct km_call *call, struct km_visit *v, struct km_port *port);
+/* Of the arena of a call with a body: a tree of JSON is a few times its text, and the answer is held
+ * beside it. */
+size_t km_call_arena_bytes(const struct km_snapshot *snap);
 
 /* A wait is over: status 0 or negative.  From callbacks of the loop only, never from a step. */
 void km_call_resume(struct km_call *call, int status);

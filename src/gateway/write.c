@@ -36,12 +36,6 @@ void km_call_relay(struct km_call *call, struct km_str part)
     km_call_write_one(call, part);
 }
 
-void km_call_writable(struct km_call *call)
-{
-    if (call->at->up)
-        km_http_resume(call->at->up);
-}
-
 void km_call_respond(struct km_call *call, int status, struct km_str head, struct km_str body)
 {
     call->port->ops->respond(call->port, status, head, body);

@@ -495,7 +495,7 @@ static void strike(enum event event, enum place p)
         km_timer_start(&f.call->deadline, 0);
         turn();
     } else if (event == CLIENT_GOES) {
-        km_call_gone(f.call);
+        f.port.events->on_gone(f.port.ctx);
     } else if (event == WORKER_DRAINS) {
         km_calls_leave(&f.w);
     } else if (event == KEY_IS_REVOKED) {
@@ -514,8 +514,7 @@ static void run_call(enum place p, enum event event)
     f.call = km_call_new(&f.w, &kind, ARENA_BYTES);
     if (!f.call)
         return;
-    f.call->visit = &f.visit;
-    f.call->port = &f.port;
+    km_call_take_port(f.call, &f.visit, &f.port);
     km_call_start(f.call);
     if (is_over() || !f.waiting)
         return;
@@ -631,8 +630,7 @@ static void nothing_moves_a_call_while_its_books_are_written(void **state)
             f.place = (enum place)p;
             f.event = strikes[e];
             f.call = km_call_new(&f.w, &kind, ARENA_BYTES);
-            f.call->visit = &f.visit;
-            f.call->port = &f.port;
+            km_call_take_port(f.call, &f.visit, &f.port);
             km_call_start(f.call);
             assert_true(f.waiting);
             before = f.call->step;
