@@ -229,6 +229,7 @@ static int by_token(struct km_visit *v, const struct credential *c, struct km_er
         return refuse(err, "the access token is unknown or too old: refresh it, or log in again.");
     if (!km_grant_covers(km_str_c(grant.resource), km_exchange_request(v->x)->path))
         return refuse(err, "the access token was issued for another resource of this gateway.");
+    v->who.resource = km_arena_str(km_exchange_arena(v->x), km_str_c(grant.resource));
     v->who.key = km_keys_find(v->w->gw->keys, grant.key_hash);
     return v->who.key ? become_key(v, err)
                       : refuse(err, "the virtual key of this access token is gone: log in again.");
@@ -320,6 +321,7 @@ struct km_visit *km_visit_copy(const struct km_visit *v, struct km_arena *arena)
         return NULL;
     *copy = *v;
     copy->peer = v->x ? *km_exchange_peer(v->x) : v->peer;
+    copy->secure = v->x ? km_exchange_secure(v->x) : v->secure;
     copy->x = NULL;
     copy->view = NULL;
     copy->jwt = NULL;
@@ -328,7 +330,10 @@ struct km_visit *km_visit_copy(const struct km_visit *v, struct km_arena *arena)
     copy->own = NULL;
     copy->who.issuer = km_arena_str(arena, v->who.issuer);
     copy->who.subject = km_arena_str(arena, v->who.subject);
-    if (copy->who.subject.n != v->who.subject.n || copy->who.issuer.n != v->who.issuer.n)
+    copy->who.resource = km_arena_str(arena, v->who.resource);
+    copy->within = km_arena_str(arena, v->within);
+    if (copy->who.subject.n != v->who.subject.n || copy->who.issuer.n != v->who.issuer.n ||
+        copy->who.resource.n != v->who.resource.n)
         return NULL; /* it would be somebody else */
     if (km_mcp_subject_hold(v->who.token, arena) < 0)
         return NULL;

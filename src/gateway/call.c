@@ -53,7 +53,8 @@ static enum km_next fail_to(struct km_call *call, enum km_step_id to)
 
 static enum km_next step_auth(struct km_call *call)
 {
-    if (!call->port || (call->kind->open && call->kind->open(call))) /* or it was asked before */
+    /* Or it was asked before: who asks within another call is known (ask.h). */
+    if (!call->port || call->visit->depth || (call->kind->open && call->kind->open(call)))
         return km_call_go(call, KM_STEP_admit);
     if (km_authenticate(call->visit, KM_AUTH_KEY, &call->err) < 0)
         return fail_to(call, KM_STEP_finish);
@@ -185,6 +186,17 @@ void km_call_resume(struct km_call *call, int status)
     if (status < 0 && steps[call->step].on_error != call->step)
         fail_to(call, steps[call->step].on_error);
     run(call);
+}
+
+void km_call_served(struct km_call *call)
+{
+    km_call_go(call, KM_STEP_relay);
+    km_call_resume(call, 0);
+}
+
+uint64_t km_call_deadline_ms(const struct km_call *call)
+{
+    return km_timer_running(&call->deadline) ? call->deadline.due_ms : 0;
 }
 
 void km_call_fail(struct km_call *call, const struct km_err *err)
@@ -372,6 +384,14 @@ void km_call_drop(struct km_call *call)
     km_list_remove(&call->link);
     call->w->ncalls--;
     km_arena_done(&arena);
+}
+
+void km_call_become(struct km_call *call, const struct km_call_kind *kind, void *work)
+{
+    km_assert(call->step == KM_STEP_admit && !call->prepared);
+    call->kind = kind;
+    call->match = (struct km_model_match){ 0 };
+    km_call_set_work(call, work);
 }
 
 void km_call_start(struct km_call *call)

@@ -45,6 +45,9 @@ struct km_call_kind {
     bool needs_body;
     bool session; /* its answer is a connection (101), its parts have rows of their own */
     bool own; /* the gateway asks for its own ends: no limit of the key's holds, but it pays */
+    /* It is made of calls of their own (ask.h), which have rows and pay: it has the key's place
+     * among calls that run at once, and nothing else. */
+    bool outer;
     bool placed; /* where it goes was said with it: no deployment is picked */
     bool verbatim; /* bodies are the caller's own: no deployment's defaults come in */
     bool any_status; /* whatever its upstream answers goes to the client, a refusal too */
@@ -230,6 +233,9 @@ void km_calls_leave(struct km_worker *w);
 /* The same in steps, for a kind that fills it in between.  NULL: no memory. */
 struct km_call *km_call_new(struct km_worker *w, const struct km_call_kind *kind, size_t bytes);
 void km_call_start(struct km_call *call);
+/* Once it was read it is of another kind, with that kind's work: at `prepared` only.  No deployment
+ * is asked for it. */
+void km_call_become(struct km_call *call, const struct km_call_kind *kind, void *work);
 void km_call_drop(struct km_call *call); /* it was never started */
 /* From outside the steps: nobody wants it any more.  Moves nothing while books are written. */
 void km_call_cancel(struct km_call *call, const char *why);
@@ -242,6 +248,11 @@ void km_call_take_port(struct km_call *call, struct km_visit *v, struct km_port 
  * beside it. */
 size_t km_call_arena_bytes(const struct km_snapshot *snap);
 
+/* Its kind's send came to a good end: the answer is complete, or was given as it came.  From
+ * callbacks of the loop only. */
+void km_call_served(struct km_call *call);
+/* When it is to be over, as km_loop_now_ms(); 0: not said yet. */
+uint64_t km_call_deadline_ms(const struct km_call *call);
 /* A wait is over: status 0 or negative.  From callbacks of the loop only, never from a step. */
 void km_call_resume(struct km_call *call, int status);
 /* As resume, with the reason. */
@@ -318,6 +329,8 @@ void km_call_stream_start(struct km_call *call);
 enum km_next km_call_go(struct km_call *call, enum km_step_id to);
 
 /* call_admit.c */
+/* Of an outer call: no record tells the process that holds the counters now that it ended. */
+void km_call_give_place(const struct km_call *call);
 int km_call_take_body(struct km_call *call);
 /* No price is known: refused where the key has a budget, as the settings have it. */
 int km_call_unpriced(struct km_call *call, struct km_err *err) KM_MUST_USE;

@@ -164,6 +164,8 @@ void km_call_log(struct km_call *call)
     if (!km_log_begin(call->w->gw->log, &l, call->failed ? KM_LOG_WARN : KM_LOG_INFO, "call"))
         return;
     km_line_cstr(&l, "id", v->id_text);
+    if (v->within.n)
+        km_line_str(&l, "within", v->within);
     km_line_str(&l, "key", v->who.key ? v->who.key->alias_label : km_str_c(v->who.who));
     if (call->kind->log)
         call->kind->log(call, &l);
@@ -207,6 +209,10 @@ static void give_back(struct km_call *call)
     int64_t tokens = call->usage.prompt_tokens + call->usage.completion_tokens;
     uint64_t now = km_loop_now_ms(call->w->loop);
 
+    if (call->kind->outer)
+        km_call_give_place(call);
+    if (call->visit->has_place)
+        call->flags |= KM_CALL_WITHIN;
     if (!call->kind->own) {
         km_permit_settle(&call->permit, call->cost, tokens, now);
         return;

@@ -25,9 +25,8 @@ enum km_hook_place {
 
 /* What a hook may return beside an error (negative: the call fails with *err). */
 enum km_hook_verdict {
-    KM_HOOK_PASS, /* go on */
+    KM_HOOK_PASS, /* go on; at `prepared` the call may be of another kind now (km_call_become) */
     KM_HOOK_ANSWERED, /* call->parts are the answer: no upstream is asked */
-    KM_HOOK_TAKEN, /* the call was dropped, somebody else answers its port: touch it no more */
 };
 
 /* run: KM_E_AGAIN: it waits, and km_call_resume() follows; then the place's hooks run again from
