@@ -16,6 +16,7 @@
 #include "admin/spend.h"
 #include "config/config.h"
 #include "config/litellm.h"
+#include "gateway/llm_kind.h"
 #include "gateway/answers.h"
 #include "gateway/jwt/auth.h"
 #include "gateway/llm_routes.h"
@@ -58,6 +59,7 @@ const struct km_settings_table *const km_app_tables[] = {
 
 const struct km_route_rows *const km_app_routes[] = {
     &km_llm_routes,
+    &km_media_routes,
     &km_object_routes,
     &km_prefix_routes,
     &km_health_routes,
@@ -83,4 +85,5 @@ static const struct km_call_hook *const prepared[] = {
     &km_answers_hook, &km_file_refs_hook, &km_other_models_hook, NULL,
 };
 
-const struct km_call_hooks km_app_hooks = { .at = { [KM_HOOK_PREPARED] = prepared } };
+const struct km_call_hooks km_app_hooks = { .at = { [KM_HOOK_PREPARED] = prepared },
+                                            .of_models = &km_kind_llm };

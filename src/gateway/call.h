@@ -335,22 +335,6 @@ int km_call_take_body(struct km_call *call);
 /* No price is known: refused where the key has a budget, as the settings have it. */
 int km_call_unpriced(struct km_call *call, struct km_err *err) KM_MUST_USE;
 
-/* llm_call.c: what kinds with a model share */
-int km_call_path_model(struct km_call *call, struct km_str *ret, struct km_err *err) KM_MUST_USE;
-int km_call_check_type(const struct km_call *call, struct km_err *err) KM_MUST_USE;
-void km_call_read_head(struct km_call *call);
-int km_call_find_model(struct km_call *call, struct km_err *err) KM_MUST_USE;
-struct km_str km_call_target(struct km_call *call);
-int km_call_pass_on(struct km_call *call, struct km_err *err) KM_MUST_USE;
-void km_call_answer_head(struct km_call *call, const struct km_response *response);
-int km_call_compressed(const struct km_call *call, struct km_err *err) KM_MUST_USE;
-void km_call_one_part(struct km_call *call, struct km_str body);
-/* call->at->out to the deployment, but for its target. */
-void km_call_request(struct km_call *call, const struct km_str *parts, size_t n);
-
-/* llm_call.c, media_call.c, pass_call.c, and call.c of mcp/ and objects/ */
-extern const struct km_call_kind km_kind_llm, km_kind_media, km_kind_object, km_kind_pass,
-    km_kind_mcp, km_kind_batch_look;
 /* Is it of a pass-through, whose query is its upstream's alone? */
 bool km_pass_is_route(const struct km_route *route);
 

@@ -5,6 +5,7 @@
  * says which endpoint is meant, and alt=sse which form its stream has.  The colon goes before the
  * call begins, which then finds the model's name in the path like any other.
  */
+#include "gateway/llm_kind.h"
 #include "gateway/google.h"
 
 #include "gateway/call.h"

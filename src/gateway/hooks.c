@@ -4,6 +4,11 @@
 
 #include "gateway/call.h"
 
+const struct km_call_kind *km_call_kind_of_models(const struct km_call *call)
+{
+    return call->w->gw->args->hooks->of_models;
+}
+
 int km_call_run_hooks(struct km_call *call, enum km_hook_place place, struct km_err *err)
 {
     const struct km_call_hook *const *row = call->w->gw->args->hooks->at[place];

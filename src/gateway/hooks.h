@@ -14,6 +14,7 @@
 #include "base/err.h"
 
 struct km_call;
+struct km_call_kind;
 
 enum km_hook_place {
     KM_HOOK_PREPARED,
@@ -40,8 +41,11 @@ struct km_call_hook {
 /* The rows of the program by place, each list ended by NULL; a NULL list has none. */
 struct km_call_hooks {
     const struct km_call_hook *const *at[KM_HOOK_PLACES];
+    /* Of a call of an API with a model, for whoever comes upon one and is not its kind. */
+    const struct km_call_kind *of_models;
 };
 
+const struct km_call_kind *km_call_kind_of_models(const struct km_call *call);
 /* hooks.c: the place's verdict: the first that is not PASS. */
 int km_call_run_hooks(struct km_call *call, enum km_hook_place place,
                       struct km_err *err) KM_MUST_USE;

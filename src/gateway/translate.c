@@ -15,6 +15,7 @@
  */
 #include "gateway/translate.h"
 
+#include "gateway/call_model.h"
 #include "gateway/objects/things.h"
 #include "gateway/reply.h"
 #include "http/json_drop.h"

@@ -66,7 +66,4 @@ int km_rank_complete(struct km_call *call, struct km_err *err) KM_MUST_USE;
 
 /* --- llm_call.c --- */
 
-/* Most output tokens to ask the deployment for, because of a budget; -1: as the caller said. */
-int64_t km_call_bound(const struct km_call *call);
-
 #endif

@@ -173,7 +173,7 @@ void km_mcp_chat_round(struct km_mcp_chat *c)
     args.body = round_body(c);
     if (!args.body.n || km_arena_overflowed(&c->arena) || (c->stream && !c->responses && !c->sse))
         km_mcp_chat_no_memory(c);
-    else if (km_ask_call(&c->asker, &km_kind_llm, c->call->api, &args, &round_events, c,
-                         &c->question, &err) < 0)
+    else if (km_ask_call(&c->asker, km_call_kind_of_models(c->call), c->call->api, &args,
+                         &round_events, c, &c->question, &err) < 0)
         km_mcp_chat_fail(c, &err);
 }

@@ -20,6 +20,7 @@
  */
 #include "gateway/objects/objects.h"
 
+#include "gateway/call_model.h"
 #include "gateway/http_port.h"
 
 #include "gateway/objects/file_refs.h"

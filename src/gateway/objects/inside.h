@@ -91,4 +91,7 @@ bool km_object_add_usage(struct km_object_work *o, const struct km_json *usage) 
 /* The price of the model that the batch's lines name, where it is one of ours or listed. */
 struct km_price km_object_batch_price(const struct km_call *call);
 
+/* call.c: of a request for an object, and of what the gateway asks of a batch. */
+extern const struct km_call_kind km_kind_object, km_kind_batch_look;
+
 #endif

@@ -10,6 +10,8 @@
  * is put in front.
  */
 #include "gateway/objects/upload_inside.h"
+
+#include "gateway/call_model.h"
 #include "gateway/settings.h"
 
 #define SLICE ((size_t)64 * 1024) /* of the hold, given at once */

@@ -13,6 +13,8 @@
  * money past the budget of the key it was made with.
  */
 #include "gateway/http_port.h"
+
+#include "gateway/call_model.h"
 #include "gateway/llm_routes.h"
 #include "gateway/realtime/realtime.h"
 #include "gateway/reply.h"
