@@ -354,7 +354,8 @@ static void begin_call(struct km_question *q)
     }
     call->request = &q->request;
     call->api = q->api;
-    q->visit->dialect = q->api->dialect;
+    if (q->api)
+        q->visit->dialect = q->api->dialect;
     km_call_take_port(call, q->visit, &q->port);
     km_call_start(call);
 }
