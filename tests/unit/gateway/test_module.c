@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_module.c - moments of fake modules: their order, what a failure at each of them leaves, and
+ * where a state is found.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "gateway/gateway.h"
+#include "gateway/module.h"
+#include "torture.h"
+
+static struct fixture {
+    struct km_gateway gw;
+    struct km_gateway_args args;
+    struct km_worker w;
+    const char *fails; /* the moment that does, "a.worker_init" */
+    bool busy; /* b is */
+    char said[400]; /* the moments as they came */
+} f;
+
+static int say(const char *moment)
+{
+    size_t n = strlen(f.said);
+
+    snprintf(f.said + n, sizeof f.said - n, "%s%s", n ? " " : "", moment);
+    return f.fails && strcmp(f.fails, moment) == 0;
+}
+
+static int make(const char *moment, void **ret_state, struct km_err *err)
+{
+    char *state = say(moment) ? NULL : malloc(1);
+
+    if (!state)
+        return km_fail(err, KM_E_NOMEM, "%s fails", moment);
+    *state = moment[0];
+    *ret_state = state;
+    return 0;
+}
+
+static void drop(const char *moment, void *state)
+{
+    (void)say(moment);
+    assert_int_equal(*(char *)state, moment[0]);
+    free(state);
+}
+
+#define MOMENTS(m)                                                                                 \
+    static int m##_worker_init(struct km_worker *w, void **ret_state, struct km_err *err)          \
+    {                                                                                              \
+        assert_ptr_equal(w, &f.w);                                                                 \
+        return make(#m ".worker_init", ret_state, err);                                            \
+    }                                                                                              \
+    static void m##_worker_drain(struct km_worker *w, void *state)                                 \
+    {                                                                                              \
+        assert_ptr_equal(w, &f.w);                                                                 \
+        assert_int_equal(*(char *)state, #m[0]);                                                   \
+        (void)say(#m ".worker_drain");                                                             \
+    }                                                                                              \
+    static void m##_worker_end(struct km_worker *w, void *state)                                   \
+    {                                                                                              \
+        assert_ptr_equal(w, &f.w);                                                                 \
+        assert_int_equal(*(char *)state, #m[0]);                                                   \
+        (void)say(#m ".worker_end");                                                               \
+    }                                                                                              \
+    static bool m##_worker_quiet(struct km_worker *w, void *state)                                 \
+    {                                                                                              \
+        assert_ptr_equal(w, &f.w);                                                                 \
+        assert_int_equal(*(char *)state, #m[0]);                                                   \
+        (void)say(#m ".worker_quiet");                                                             \
+        return !f.busy || #m[0] != 'b';                                                            \
+    }                                                                                              \
+    static void m##_worker_free(void *state)                                                       \
+    {                                                                                              \
+        drop(#m ".worker_free", state);                                                            \
+    }                                                                                              \
+    static const char m##_place KM_MODULE_PLACE;                                                   \
+    static const struct km_module m##_module = { .name = #m,                                       \
+                                                 .place = &m##_place,                              \
+                                                 .worker_init = m##_worker_init,                   \
+                                                 .worker_drain = m##_worker_drain,                 \
+                                                 .worker_end = m##_worker_end,                     \
+                                                 .worker_quiet = m##_worker_quiet,                 \
+                                                 .worker_free = m##_worker_free }
+
+MOMENTS(a);
+MOMENTS(b);
+MOMENTS(c);
+
+/* One that has nothing but a name, and one that is in the program and not among its rows. */
+static const char idle_place KM_MODULE_PLACE, absent_place KM_MODULE_PLACE;
+static const struct km_module idle_module = { .name = "idle", .place = &idle_place };
+static const struct km_module absent_module = { .name = "absent", .place = &absent_place };
+
+/* Not the order in which they stand above, by which their places go. */
+static const struct km_module *const rows[] = { &c_module, &idle_module, &a_module, &b_module,
+                                                NULL };
+
+static void begin(void)
+{
+    memset(&f, 0, sizeof f);
+    f.args.modules = rows;
+    f.gw.args = &f.args;
+    f.w.gw = &f.gw;
+}
+
+static void moments_come_in_the_order_of_the_rows_and_end_in_reverse(void **state)
+{
+    struct km_err err = { 0 };
+
+    (void)state;
+    begin();
+    assert_int_equal(km_modules_worker_init(&f.w, &err), 0);
+    km_modules_worker_drain(&f.w);
+    km_modules_worker_end(&f.w);
+    f.busy = true;
+    assert_false(km_modules_worker_quiet(&f.w));
+    f.busy = false;
+    assert_true(km_modules_worker_quiet(&f.w));
+    km_modules_worker_free(&f.w);
+    assert_null(f.w.slots);
+    assert_string_equal(f.said, "c.worker_init a.worker_init b.worker_init "
+                                "b.worker_drain a.worker_drain c.worker_drain "
+                                "b.worker_end a.worker_end c.worker_end "
+                                "b.worker_quiet "
+                                "b.worker_quiet a.worker_quiet c.worker_quiet "
+                                "b.worker_free a.worker_free c.worker_free");
+}
+
+static void a_failed_init_unwinds_what_was_begun(void **state)
+{
+    static const struct {
+        const char *fails, *said;
+    } all[] = {
+        { "c.worker_init", "c.worker_init" },
+        { "a.worker_init", "c.worker_init a.worker_init c.worker_free" },
+        { "b.worker_init",
+          "c.worker_init a.worker_init b.worker_init a.worker_free c.worker_free" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        struct km_err err = { 0 };
+
+        begin();
+        f.fails = all[i].fails;
+        assert_int_equal(km_modules_worker_init(&f.w, &err), KM_E_NOMEM);
+        assert_non_null(strstr(err.text, all[i].fails));
+        assert_null(f.w.slots);
+        assert_string_equal(f.said, all[i].said);
+        km_modules_worker_free(&f.w); /* of what never began */
+        assert_string_equal(f.said, all[i].said);
+    }
+}
+
+static void a_state_is_found_by_its_row(void **state)
+{
+    struct km_err err = { 0 };
+
+    (void)state;
+    begin();
+    assert_int_equal(km_modules_worker_init(&f.w, &err), 0);
+    assert_int_equal(*(char *)km_module_state(f.w.slots, &a_module), 'a');
+    assert_int_equal(*(char *)km_module_state(f.w.slots, &b_module), 'b');
+    assert_int_equal(*(char *)km_module_state(f.w.slots, &c_module), 'c');
+    assert_null(km_module_state(f.w.slots, &idle_module));
+    assert_null(f.w.slots->v[absent_module.place - km_module_places].module); /* asking aborts */
+    km_modules_worker_free(&f.w);
+}
+
+static void a_program_may_have_no_modules(void **state)
+{
+    struct km_err err = { 0 };
+
+    (void)state;
+    begin();
+    f.args.modules = NULL;
+    assert_int_equal(km_modules_worker_init(&f.w, &err), 0);
+    km_modules_worker_drain(&f.w);
+    km_modules_worker_end(&f.w);
+    assert_true(km_modules_worker_quiet(&f.w));
+    km_modules_worker_free(&f.w);
+    assert_string_equal(f.said, "");
+}
+
+static void life(void)
+{
+    struct km_err err = { 0 };
+
+    begin();
+    if (km_modules_worker_init(&f.w, &err) < 0) {
+        assert_int_equal(err.code, KM_E_NOMEM);
+        assert_null(f.w.slots);
+        return;
+    }
+    km_modules_worker_free(&f.w);
+}
+
+static void any_allocation_may_fail(void **state)
+{
+    (void)state;
+    assert_int_equal(km_torture(life), 4); /* the slots, three states */
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(moments_come_in_the_order_of_the_rows_and_end_in_reverse),
+        cmocka_unit_test(a_failed_init_unwinds_what_was_begun),
+        cmocka_unit_test(a_state_is_found_by_its_row),
+        cmocka_unit_test(a_program_may_have_no_modules),
+        cmocka_unit_test(any_allocation_may_fail),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
