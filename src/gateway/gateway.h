@@ -30,7 +30,6 @@ struct km_gateway;
 struct km_worker;
 struct km_handover;
 struct km_takeover;
-struct km_oauth;
 struct km_call_hooks;
 struct km_module;
 struct km_slots;
@@ -140,7 +139,7 @@ struct km_gateway {
     struct km_metrics *metrics;
     struct km_store *store;
     struct km_keys *keys;
-    struct km_oauth *oauth; /* the built-in authorization server: gateway/oauth/oauth.h */
+    struct km_slots *slots; /* what modules keep of it: gateway/module.h */
     struct km_lane *key_changes; /* who changes keys, one at a time: see admin/admin.h */
     struct km_cgroup_have memory; /* how the memory of stdio servers is bounded */
     struct km_mcp_added *mcp_added; /* servers beside the file's (mcp/added.h); main thread */

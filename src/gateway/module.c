@@ -71,6 +71,64 @@ static int slots_init(struct km_slots **slots, const struct km_module *const *ro
     return r;
 }
 
+/* --- the gateway's --- */
+
+static int gateway_init(const struct km_module *m, void *gw, void **ret_state, struct km_err *err)
+{
+    return m->gateway_init ? m->gateway_init(gw, ret_state, err) : 0;
+}
+
+static void gateway_free(const struct km_module *m, void *state)
+{
+    if (m->gateway_free)
+        m->gateway_free(state);
+}
+
+int km_modules_gateway_init(struct km_gateway *gw, struct km_err *err)
+{
+    return slots_init(&gw->slots, gw->args->modules, gateway_init, gateway_free, gw, err);
+}
+
+void km_modules_gateway_free(struct km_gateway *gw)
+{
+    slots_free(&gw->slots, gateway_free);
+}
+
+/* --- a snapshot's --- */
+
+struct build {
+    struct km_snapshot *s;
+    const struct km_snapshot_args *args;
+    struct km_diags *diags;
+};
+
+static int snapshot_init(const struct km_module *m, void *owner, void **ret_state,
+                         struct km_err *err)
+{
+    const struct build *b = owner;
+
+    return m->snapshot_init ? m->snapshot_init(b->s, b->args, b->diags, ret_state, err) : 0;
+}
+
+static void snapshot_free(const struct km_module *m, void *state)
+{
+    if (m->snapshot_free)
+        m->snapshot_free(state);
+}
+
+int km_modules_snapshot_init(struct km_snapshot *s, const struct km_snapshot_args *args,
+                             struct km_diags *diags, struct km_err *err)
+{
+    struct build b = { .s = s, .args = args, .diags = diags };
+
+    return slots_init(&s->slots, args->modules, snapshot_init, snapshot_free, &b, err);
+}
+
+void km_modules_snapshot_free(struct km_snapshot *s)
+{
+    slots_free(&s->slots, snapshot_free);
+}
+
 /* --- a worker's --- */
 
 static int worker_init(const struct km_module *m, void *owner, void **ret_state, struct km_err *err)

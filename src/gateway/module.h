@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* module.h - what the program carries beside its calls: rows of a table of moments.
  *
- *     worker     init ... serves ... drain ... end, quiet? ... free
+ *     gateway    init                                                      free
+ *     snapshot         init (each load of the configuration) ... free
+ *     worker           init ... serves ... drain ... end, quiet? ... free
  *
  * The host knows none of them by name.  app/tables.c lists the rows: their order is that of every
  * init, the reverse of it that of everything at the end.  An init that fails leaves nothing: those
@@ -19,6 +21,10 @@
 
 #include "base/err.h"
 
+struct km_diags;
+struct km_gateway;
+struct km_snapshot;
+struct km_snapshot_args;
 struct km_worker;
 
 /* static const char place KM_MODULE_PLACE; once a row, beside it. */
@@ -28,6 +34,15 @@ struct km_worker;
 struct km_module {
     const char *name; /* in words, for an error */
     const char *place;
+    /* Main thread: the store and the keys are there, a configuration not yet. */
+    int (*gateway_init)(struct km_gateway *gw, void **ret_state, struct km_err *err);
+    /* Main thread: the store is closed, the last snapshot is gone. */
+    void (*gateway_free)(void *state);
+    /* A part of a configuration made ready to serve, when all else of it is; also where it is only
+     * checked: there is no gateway then.  Problems with a place in the file go to diags. */
+    int (*snapshot_init)(struct km_snapshot *s, const struct km_snapshot_args *args,
+                         struct km_diags *diags, void **ret_state, struct km_err *err);
+    void (*snapshot_free)(void *state); /* any thread */
     /* Main thread, before the worker's own runs; the loop, the store and the servers behind are
      * there. */
     int (*worker_init)(struct km_worker *w, void **ret_state, struct km_err *err);
@@ -64,6 +79,13 @@ static inline void *km_module_state(const struct km_slots *slots, const struct k
 }
 
 /* --- for the host --- */
+
+int km_modules_gateway_init(struct km_gateway *gw, struct km_err *err) KM_MUST_USE;
+void km_modules_gateway_free(struct km_gateway *gw);
+
+int km_modules_snapshot_init(struct km_snapshot *s, const struct km_snapshot_args *args,
+                             struct km_diags *diags, struct km_err *err) KM_MUST_USE;
+void km_modules_snapshot_free(struct km_snapshot *s);
 
 int km_modules_worker_init(struct km_worker *w, struct km_err *err) KM_MUST_USE;
 /* Its thread. */

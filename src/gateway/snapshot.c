@@ -10,7 +10,8 @@
 
 #include "base/crypto.h"
 #include "gateway/jwt/auth.h"
-#include "gateway/oauth/oauth.h"
+#include "gateway/module.h"
+#include "mcp/oauth/settings.h"
 #include "store/store.h"
 
 #define ROUTES_BYTES ((size_t)16 * 1024 * 1024)
@@ -25,6 +26,7 @@ struct km_snapshot *km_snapshot_unref(struct km_snapshot *s)
 {
     if (!s || --s->refs > 0)
         return NULL;
+    km_modules_snapshot_free(s);
     for (size_t i = 0; i < s->npasses; i++)
         km_origin_unref(s->passes[i].origin);
     km_metrics_unbind(s);
@@ -155,6 +157,8 @@ int km_snapshot_new(const struct km_snapshot_args *args, struct km_diags *diags,
         r = build_mcp(s, args, diags, err);
     if (r == 0)
         r = build_routes(s, args->routes, diags, err);
+    if (r == 0)
+        r = km_modules_snapshot_init(s, args, diags, err);
     if (r == 0)
         r = km_metrics_bind(s, args->metrics, err);
     if (r < 0) {

@@ -36,6 +36,8 @@ struct km_deployment_series {
 };
 
 struct km_jwt_auth;
+struct km_module;
+struct km_slots;
 struct km_oauth_settings;
 
 struct km_snapshot {
@@ -68,6 +70,7 @@ struct km_snapshot {
     bool metrics_open;
     struct km_deployment_series *series; /* by deployment index */
     struct km_metrics *metrics; /* they are kept there; NULL: nothing is counted */
+    struct km_slots *slots; /* what modules keep of it: gateway/module.h */
 };
 
 /* Route rows of the program, from every layer: app/ hands them in. */
@@ -80,6 +83,7 @@ struct km_snapshot_args {
     struct km_config *config; /* a reference is taken */
     const struct km_route_rows *const *routes; /* NULL ends */
     const struct km_mcp_builtin *const *builtins; /* kinds of servers of our own; NULL ends */
+    const struct km_module *const *modules; /* gateway/module.h; NULL ends */
     struct km_store *store; /* imported prices; NULL: built-in ones only */
     struct km_metrics *metrics; /* NULL: nothing is counted */
     const struct km_snapshot *before; /* in force until now; NULL: there is none */

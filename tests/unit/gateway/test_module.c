@@ -18,6 +18,8 @@
 static struct fixture {
     struct km_gateway gw;
     struct km_gateway_args args;
+    struct km_snapshot snap;
+    struct km_snapshot_args snap_args;
     struct km_worker w;
     const char *fails; /* the moment that does, "a.worker_init" */
     bool busy; /* b is */
@@ -51,6 +53,27 @@ static void drop(const char *moment, void *state)
 }
 
 #define MOMENTS(m)                                                                                 \
+    static int m##_gateway_init(struct km_gateway *gw, void **ret_state, struct km_err *err)       \
+    {                                                                                              \
+        assert_ptr_equal(gw, &f.gw);                                                               \
+        return make(#m ".gateway_init", ret_state, err);                                           \
+    }                                                                                              \
+    static void m##_gateway_free(void *state)                                                      \
+    {                                                                                              \
+        drop(#m ".gateway_free", state);                                                           \
+    }                                                                                              \
+    static int m##_snapshot_init(struct km_snapshot *s, const struct km_snapshot_args *args,       \
+                                 struct km_diags *diags, void **ret_state, struct km_err *err)     \
+    {                                                                                              \
+        assert_ptr_equal(s, &f.snap);                                                              \
+        assert_ptr_equal(args, &f.snap_args);                                                      \
+        assert_null(diags);                                                                        \
+        return make(#m ".snapshot_init", ret_state, err);                                          \
+    }                                                                                              \
+    static void m##_snapshot_free(void *state)                                                     \
+    {                                                                                              \
+        drop(#m ".snapshot_free", state);                                                          \
+    }                                                                                              \
     static int m##_worker_init(struct km_worker *w, void **ret_state, struct km_err *err)          \
     {                                                                                              \
         assert_ptr_equal(w, &f.w);                                                                 \
@@ -82,6 +105,10 @@ static void drop(const char *moment, void *state)
     static const char m##_place KM_MODULE_PLACE;                                                   \
     static const struct km_module m##_module = { .name = #m,                                       \
                                                  .place = &m##_place,                              \
+                                                 .gateway_init = m##_gateway_init,                 \
+                                                 .gateway_free = m##_gateway_free,                 \
+                                                 .snapshot_init = m##_snapshot_init,               \
+                                                 .snapshot_free = m##_snapshot_free,               \
                                                  .worker_init = m##_worker_init,                   \
                                                  .worker_drain = m##_worker_drain,                 \
                                                  .worker_end = m##_worker_end,                     \
@@ -104,32 +131,104 @@ static const struct km_module *const rows[] = { &c_module, &idle_module, &a_modu
 static void begin(void)
 {
     memset(&f, 0, sizeof f);
-    f.args.modules = rows;
+    f.args.modules = f.snap_args.modules = rows;
     f.gw.args = &f.args;
     f.w.gw = &f.gw;
 }
 
-static void moments_come_in_the_order_of_the_rows_and_end_in_reverse(void **state)
+static int init_gateway(struct km_err *err)
+{
+    return km_modules_gateway_init(&f.gw, err);
+}
+
+static void free_gateway(void)
+{
+    km_modules_gateway_free(&f.gw);
+}
+
+static int init_snapshot(struct km_err *err)
+{
+    return km_modules_snapshot_init(&f.snap, &f.snap_args, NULL, err);
+}
+
+static void free_snapshot(void)
+{
+    km_modules_snapshot_free(&f.snap);
+}
+
+static int init_worker(struct km_err *err)
+{
+    return km_modules_worker_init(&f.w, err);
+}
+
+static void free_worker(void)
+{
+    km_modules_worker_free(&f.w);
+}
+
+/* What modules keep states for. */
+static const struct scope {
+    const char *name;
+    struct km_slots **slots;
+    int (*init)(struct km_err *err);
+    void (*free)(void);
+} scopes[] = {
+    { "gateway", &f.gw.slots, init_gateway, free_gateway },
+    { "snapshot", &f.snap.slots, init_snapshot, free_snapshot },
+    { "worker", &f.w.slots, init_worker, free_worker },
+};
+
+#define SCOPES (sizeof scopes / sizeof scopes[0])
+
+/* "c.init a.init" of one scope, as the moments say it. */
+static const char *in_full(const struct scope *s, const char *text)
+{
+    static char full[400];
+    size_t n = 0;
+
+    for (; *text && n + 20 < sizeof full; text++) {
+        full[n++] = *text;
+        if (*text == '.')
+            n += (size_t)snprintf(full + n, sizeof full - n, "%s_", s->name);
+    }
+    full[n] = '\0';
+    return full;
+}
+
+static void all_begin_in_the_order_of_the_rows_and_end_in_reverse(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < SCOPES; i++) {
+        struct km_err err = { 0 };
+
+        begin();
+        assert_int_equal(scopes[i].init(&err), 0);
+        scopes[i].free();
+        assert_null(*scopes[i].slots);
+        assert_string_equal(f.said,
+                            in_full(&scopes[i], "c.init a.init b.init b.free a.free c.free"));
+    }
+}
+
+static void a_worker_ends_in_the_reverse_of_the_rows(void **state)
 {
     struct km_err err = { 0 };
 
     (void)state;
     begin();
     assert_int_equal(km_modules_worker_init(&f.w, &err), 0);
+    f.said[0] = '\0';
     km_modules_worker_drain(&f.w);
     km_modules_worker_end(&f.w);
+    assert_string_equal(f.said, "b.worker_drain a.worker_drain c.worker_drain "
+                                "b.worker_end a.worker_end c.worker_end");
+    f.said[0] = '\0';
     f.busy = true;
     assert_false(km_modules_worker_quiet(&f.w));
     f.busy = false;
     assert_true(km_modules_worker_quiet(&f.w));
+    assert_string_equal(f.said, "b.worker_quiet b.worker_quiet a.worker_quiet c.worker_quiet");
     km_modules_worker_free(&f.w);
-    assert_null(f.w.slots);
-    assert_string_equal(f.said, "c.worker_init a.worker_init b.worker_init "
-                                "b.worker_drain a.worker_drain c.worker_drain "
-                                "b.worker_end a.worker_end c.worker_end "
-                                "b.worker_quiet "
-                                "b.worker_quiet a.worker_quiet c.worker_quiet "
-                                "b.worker_free a.worker_free c.worker_free");
 }
 
 static void a_failed_init_unwinds_what_was_begun(void **state)
@@ -137,40 +236,46 @@ static void a_failed_init_unwinds_what_was_begun(void **state)
     static const struct {
         const char *fails, *said;
     } all[] = {
-        { "c.worker_init", "c.worker_init" },
-        { "a.worker_init", "c.worker_init a.worker_init c.worker_free" },
-        { "b.worker_init",
-          "c.worker_init a.worker_init b.worker_init a.worker_free c.worker_free" },
+        { "c.init", "c.init" },
+        { "a.init", "c.init a.init c.free" },
+        { "b.init", "c.init a.init b.init a.free c.free" },
     };
 
     (void)state;
-    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
-        struct km_err err = { 0 };
+    for (size_t k = 0; k < SCOPES; k++)
+        for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+            struct km_err err = { 0 };
+            char fails[40];
 
-        begin();
-        f.fails = all[i].fails;
-        assert_int_equal(km_modules_worker_init(&f.w, &err), KM_E_NOMEM);
-        assert_non_null(strstr(err.text, all[i].fails));
-        assert_null(f.w.slots);
-        assert_string_equal(f.said, all[i].said);
-        km_modules_worker_free(&f.w); /* of what never began */
-        assert_string_equal(f.said, all[i].said);
-    }
+            begin();
+            snprintf(fails, sizeof fails, "%s", in_full(&scopes[k], all[i].fails));
+            f.fails = fails;
+            assert_int_equal(scopes[k].init(&err), KM_E_NOMEM);
+            assert_non_null(strstr(err.text, fails));
+            assert_null(*scopes[k].slots);
+            assert_string_equal(f.said, in_full(&scopes[k], all[i].said));
+            scopes[k].free(); /* of what never began */
+            assert_string_equal(f.said, in_full(&scopes[k], all[i].said));
+        }
 }
 
 static void a_state_is_found_by_its_row(void **state)
 {
-    struct km_err err = { 0 };
-
     (void)state;
-    begin();
-    assert_int_equal(km_modules_worker_init(&f.w, &err), 0);
-    assert_int_equal(*(char *)km_module_state(f.w.slots, &a_module), 'a');
-    assert_int_equal(*(char *)km_module_state(f.w.slots, &b_module), 'b');
-    assert_int_equal(*(char *)km_module_state(f.w.slots, &c_module), 'c');
-    assert_null(km_module_state(f.w.slots, &idle_module));
-    assert_null(f.w.slots->v[absent_module.place - km_module_places].module); /* asking aborts */
-    km_modules_worker_free(&f.w);
+    for (size_t k = 0; k < SCOPES; k++) {
+        struct km_err err = { 0 };
+        const struct km_slots *slots;
+
+        begin();
+        assert_int_equal(scopes[k].init(&err), 0);
+        slots = *scopes[k].slots;
+        assert_int_equal(*(char *)km_module_state(slots, &a_module), 'a');
+        assert_int_equal(*(char *)km_module_state(slots, &b_module), 'b');
+        assert_int_equal(*(char *)km_module_state(slots, &c_module), 'c');
+        assert_null(km_module_state(slots, &idle_module));
+        assert_null(slots->v[absent_module.place - km_module_places].module); /* to ask aborts */
+        scopes[k].free();
+    }
 }
 
 static void a_program_may_have_no_modules(void **state)
@@ -179,38 +284,43 @@ static void a_program_may_have_no_modules(void **state)
 
     (void)state;
     begin();
-    f.args.modules = NULL;
-    assert_int_equal(km_modules_worker_init(&f.w, &err), 0);
+    f.args.modules = f.snap_args.modules = NULL;
+    for (size_t k = 0; k < SCOPES; k++)
+        assert_int_equal(scopes[k].init(&err), 0);
     km_modules_worker_drain(&f.w);
     km_modules_worker_end(&f.w);
     assert_true(km_modules_worker_quiet(&f.w));
-    km_modules_worker_free(&f.w);
+    for (size_t k = 0; k < SCOPES; k++)
+        scopes[k].free();
     assert_string_equal(f.said, "");
 }
 
 static void life(void)
 {
-    struct km_err err = { 0 };
-
     begin();
-    if (km_modules_worker_init(&f.w, &err) < 0) {
-        assert_int_equal(err.code, KM_E_NOMEM);
-        assert_null(f.w.slots);
-        return;
+    for (size_t k = 0; k < SCOPES; k++) {
+        struct km_err err = { 0 };
+
+        if (scopes[k].init(&err) < 0) {
+            assert_int_equal(err.code, KM_E_NOMEM);
+            assert_null(*scopes[k].slots);
+        }
     }
-    km_modules_worker_free(&f.w);
+    for (size_t k = 0; k < SCOPES; k++)
+        scopes[k].free();
 }
 
 static void any_allocation_may_fail(void **state)
 {
     (void)state;
-    assert_int_equal(km_torture(life), 4); /* the slots, three states */
+    assert_int_equal(km_torture(life), SCOPES * 4); /* the slots, three states */
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(moments_come_in_the_order_of_the_rows_and_end_in_reverse),
+        cmocka_unit_test(all_begin_in_the_order_of_the_rows_and_end_in_reverse),
+        cmocka_unit_test(a_worker_ends_in_the_reverse_of_the_rows),
         cmocka_unit_test(a_failed_init_unwinds_what_was_begun),
         cmocka_unit_test(a_state_is_found_by_its_row),
         cmocka_unit_test(a_program_may_have_no_modules),
