@@ -90,6 +90,7 @@ const struct km_call_hooks km_app_hooks = { .at = { [KM_HOOK_PREPARED] = prepare
 /* In the order in which they begin; they end in the reverse of it: gateway/module.h. */
 const struct km_module *const km_app_modules[] = {
     &km_oauth_module,
+    &km_jwt_module,
     &km_mcp_hub_module,
     &km_batch_poll_module,
     NULL,

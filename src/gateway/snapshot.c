@@ -9,7 +9,6 @@
 #include <stdlib.h>
 
 #include "base/crypto.h"
-#include "gateway/jwt/auth.h"
 #include "gateway/module.h"
 #include "mcp/oauth/settings.h"
 #include "store/store.h"
@@ -30,7 +29,6 @@ struct km_snapshot *km_snapshot_unref(struct km_snapshot *s)
     for (size_t i = 0; i < s->npasses; i++)
         km_origin_unref(s->passes[i].origin);
     km_metrics_unbind(s);
-    km_jwt_auth_free(s->jwt);
     km_models_free(s->models);
     km_mcp_set_unref(s->mcp);
     km_router_free(s->router);
@@ -151,8 +149,6 @@ int km_snapshot_new(const struct km_snapshot_args *args, struct km_diags *diags,
     km_arena_init(&s->arena, ROUTES_BYTES, NULL);
     take_settings(s);
     r = build_models(s, args->store, diags, err);
-    if (r == 0)
-        r = km_jwt_auth_new(s, &s->jwt, err);
     if (r == 0)
         r = build_mcp(s, args, diags, err);
     if (r == 0)

@@ -35,7 +35,6 @@ struct km_deployment_series {
     struct km_series *ok, *served, *input, *output, *spend, *total, *api, *first;
 };
 
-struct km_jwt_auth;
 struct km_module;
 struct km_slots;
 struct km_oauth_settings;
@@ -56,7 +55,6 @@ struct km_snapshot {
     const struct km_gateway_settings *gateway;
     const struct km_general_settings *general;
     const struct km_oauth_settings *oauth;
-    struct km_jwt_auth *jwt; /* issuers whose tokens count; NULL: none */
     struct km_proxy_env proxies;
     const struct km_http_settings *http;
     const struct km_pool_settings *pool;
