@@ -28,6 +28,7 @@
 #include "gateway/objects/poll.h"
 #include "gateway/other_models.h"
 #include "gateway/oauth/oauth.h"
+#include "gateway/pass.h"
 #include "gateway/prefix/prefix.h"
 #include "gateway/settings.h"
 #include "http/server.h"
@@ -91,6 +92,7 @@ const struct km_call_hooks km_app_hooks = { .at = { [KM_HOOK_PREPARED] = prepare
 const struct km_module *const km_app_modules[] = {
     &km_oauth_module,
     &km_jwt_module,
+    &km_pass_module,
     &km_mcp_hub_module,
     &km_batch_poll_module,
     NULL,

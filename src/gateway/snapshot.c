@@ -26,8 +26,6 @@ struct km_snapshot *km_snapshot_unref(struct km_snapshot *s)
     if (!s || --s->refs > 0)
         return NULL;
     km_modules_snapshot_free(s);
-    for (size_t i = 0; i < s->npasses; i++)
-        km_origin_unref(s->passes[i].origin);
     km_metrics_unbind(s);
     km_models_free(s->models);
     km_mcp_set_unref(s->mcp);
@@ -123,7 +121,7 @@ static int build_mcp(struct km_snapshot *s, const struct km_snapshot_args *snaps
 }
 
 static int build_routes(struct km_snapshot *s, const struct km_route_rows *const *routes,
-                        struct km_diags *diags, struct km_err *err)
+                        struct km_err *err)
 {
     int r = 0;
 
@@ -132,7 +130,7 @@ static int build_routes(struct km_snapshot *s, const struct km_route_rows *const
         return km_fail(err, KM_E_NOMEM, "out of memory");
     for (; r == 0 && *routes; routes++)
         r = km_router_add(s->router, (*routes)->rows, (*routes)->n, err);
-    return r == 0 ? km_passthrough_routes(s, diags, err) : r;
+    return r;
 }
 
 int km_snapshot_new(const struct km_snapshot_args *args, struct km_diags *diags,
@@ -152,7 +150,7 @@ int km_snapshot_new(const struct km_snapshot_args *args, struct km_diags *diags,
     if (r == 0)
         r = build_mcp(s, args, diags, err);
     if (r == 0)
-        r = build_routes(s, args->routes, diags, err);
+        r = build_routes(s, args->routes, err);
     if (r == 0)
         r = km_modules_snapshot_init(s, args, diags, err);
     if (r == 0)

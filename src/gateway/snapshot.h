@@ -17,19 +17,6 @@
 #include "net/pool.h"
 #include "policy/key.h"
 
-/* A pass-through endpoint: an item of general_settings.pass_through_endpoints. */
-struct km_passthrough {
-    struct km_str path; /* "/echo" */
-    struct km_origin *origin;
-    struct km_str target; /* path at the target, with query */
-    struct km_str head; /* header lines from the configuration */
-    bool subpath; /* include_subpath: the rest is appended */
-    bool forward_headers;
-    bool open; /* auth: false */
-    int64_t cost; /* nano-USD a request */
-    struct km_str api_base;
-};
-
 /* The metric series of one deployment, found once. */
 struct km_deployment_series {
     struct km_series *ok, *served, *input, *output, *spend, *total, *api, *first;
@@ -48,9 +35,7 @@ struct km_snapshot {
     struct km_mcp_set *mcp; /* the servers behind the gateway */
     const struct km_mcp_search_settings *mcp_search;
     struct km_router *router;
-    struct km_arena arena; /* routes of pass-through endpoints and their strings */
-    struct km_passthrough *passes;
-    size_t npasses;
+    struct km_arena arena; /* what modules make of the configuration: routes, texts */
     struct km_tls_client *tls, *tls_insecure;
     const struct km_gateway_settings *gateway;
     const struct km_general_settings *general;
@@ -98,9 +83,5 @@ struct km_snapshot *km_snapshot_unref(struct km_snapshot *s);
 int km_metrics_bind(struct km_snapshot *s, struct km_metrics *metrics,
                     struct km_err *err) KM_MUST_USE;
 void km_metrics_unbind(struct km_snapshot *s);
-
-/* pass_call.c: reads general_settings.pass_through_endpoints and adds their routes. */
-int km_passthrough_routes(struct km_snapshot *s, struct km_diags *diags,
-                          struct km_err *err) KM_MUST_USE;
 
 #endif
