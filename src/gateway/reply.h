@@ -4,22 +4,8 @@
 #define KM_GATEWAY_REPLY_H
 
 #include "gateway/auth.h"
+#include "llm/dialect.h"
 
-/* Whose errors a path's callers understand, before anything else is known of the request. */
-enum km_dialect km_dialect_of(struct km_str path);
-
-/* An error as a body.  id: of the call, or empty.
- *     OpenAI     {"error":{"message","type","param","code"}}; code is the reason, or the status
- *                as a string, LiteLLM's way
- *     Anthropic  {"type":"error","error":{"type","message"},"request_id"}
- *     Google     {"error":{"code","message","status"}} */
-void km_error_json(enum km_dialect dialect, const struct km_err *err, struct km_str id,
-                   struct km_buf *out);
-/* An event of a stream that says it broke. */
-void km_error_event(enum km_dialect dialect, const struct km_err *err, struct km_str id,
-                    struct km_buf *out);
-/* Content-Type, Retry-After and the like of an error answer. */
-void km_error_head(const struct km_err *err, struct km_buf *head);
 /* Under which names the call's id goes to the client. */
 void km_id_lines(const struct km_visit *v, struct km_buf *head);
 
