@@ -3,7 +3,7 @@
 #ifndef KM_GATEWAY_DISPATCH_H
 #define KM_GATEWAY_DISPATCH_H
 
-#include "gateway/auth.h"
+#include "gateway/visit.h"
 
 /* The server's on_request; ctx is the worker. */
 void km_dispatch(void *worker, struct km_exchange *x);

@@ -2,22 +2,7 @@
 /* reply.c - see reply.h. */
 #include "gateway/reply.h"
 
-#include "gateway/oauth/oauth.h"
-
-void km_id_lines(const struct km_visit *v, struct km_buf *head)
-{
-    struct km_str id = km_str(v->id_text, KM_UUID_LEN);
-
-    km_buf_str(head, KM_STR("x-litellm-call-id: "));
-    km_buf_str(head, id);
-    km_buf_str(head, KM_STR("\r\nx-request-id: "));
-    km_buf_str(head, id);
-    if (v->dialect == KM_DIALECT_ANTHROPIC) {
-        km_buf_str(head, KM_STR("\r\nrequest-id: "));
-        km_buf_str(head, id);
-    }
-    km_buf_str(head, KM_STR("\r\n"));
-}
+#include "gateway/auth.h"
 
 void km_reply_error(struct km_visit *v, const struct km_err *err)
 {
@@ -27,7 +12,7 @@ void km_reply_error(struct km_visit *v, const struct km_err *err)
     km_error_json(v->dialect, err, km_str(v->id_text, KM_UUID_LEN), &body);
     km_error_head(err, &head);
     if (err->code == KM_E_UNAUTHENTICATED || (err->code == KM_E_FORBIDDEN && v->had_credential))
-        km_oauth_challenge(v, err, &head);
+        km_auth_challenge(v, err, &head);
     if (err->code == KM_E_BAD_METHOD)
         km_buf_printf(&head, "Allow: %.*s\r\n", KM_STR_ARG(v->allow));
     km_id_lines(v, &head);

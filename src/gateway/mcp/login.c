@@ -16,6 +16,7 @@
 
 #include "base/crypto.h"
 #include "base/encode.h"
+#include "gateway/credential.h"
 #include "gateway/jwt/auth.h"
 #include "gateway/mcp/turn.h"
 #include "gateway/oauth/oauth.h"
@@ -136,7 +137,7 @@ static struct km_str cookie_name(const struct km_visit *v)
 
 struct km_str km_mcp_login_cookie(const struct km_visit *v)
 {
-    struct km_str said = km_oauth_cookie(v, cookie_name(v));
+    struct km_str said = km_cookie(v, cookie_name(v));
 
     return said.n == COOKIE_LEN ? said : KM_STR_NONE;
 }
@@ -228,7 +229,7 @@ static int prove(struct km_visit *v, const struct ticket *t, struct km_str secre
     *ret = t->principal;
     if (!asks(v))
         return 0; /* nobody is asked for a key here */
-    if (v->jwt) {
+    if (v->hold) {
         r = km_jwt_authenticate(v, secret, err);
         if (r < 0)
             return r == KM_E_AGAIN ? km_fail(err, KM_E_UNAUTHENTICATED, "This is no token.") : r;
@@ -339,7 +340,7 @@ static void on_form(struct km_visit *v, struct km_str body)
         return;
     }
     v->own = f;
-    v->jwt = NULL; /* what a header of the request said is not what was typed in */
+    v->hold = NULL; /* what a header of the request said is not what was typed in */
     if (km_jwt_prepare(v, f->secret, on_proof) != KM_E_AGAIN)
         on_proof(v);
 }

@@ -45,21 +45,3 @@ int km_oauth_key(struct km_visit *v, struct km_str text, struct km_key **ret, st
         return r;
     return r;
 }
-
-struct km_str km_oauth_cookie(const struct km_visit *v, struct km_str name)
-{
-    const struct km_headers *h = &km_exchange_request(v->x)->headers;
-
-    for (size_t i = 0; i < h->n; i++) {
-        struct km_str rest = h->v[i].value, part;
-
-        if (!km_str_ieq(h->v[i].name, KM_STR("cookie")))
-            continue;
-        while (km_str_split(&rest, ';', &part)) {
-            part = km_str_trim(part);
-            if (km_str_starts(part, name) && part.n > name.n && part.p[name.n] == '=')
-                return km_str_skip(part, name.n + 1);
-        }
-    }
-    return KM_STR_NONE;
-}

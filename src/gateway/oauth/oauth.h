@@ -70,6 +70,11 @@ bool km_oauth_open(const struct km_oauth *o, const char *purpose, struct km_str 
 int km_oauth_secret(const char *prefix, struct km_arena *arena, struct km_str *ret,
                     uint8_t ret_hash[32], struct km_err *err) KM_MUST_USE;
 
+/* --- authenticator.c --- */
+
+/* Access tokens; the challenge of a refused MCP request says where to log in. */
+extern const struct km_authenticator km_oauth_authenticator;
+
 /* --- meta.c --- */
 
 /* "https://host" as the visitor sees this gateway: kanmon_settings.public_url, else Host; by the
@@ -78,10 +83,8 @@ struct km_str km_oauth_base(const struct km_visit *v);
 /* The same of a visit without its exchange: its Host, and whether it came by TLS. */
 struct km_str km_oauth_base_of(const struct km_visit *v, struct km_str host, bool secure,
                                struct km_arena *arena);
-/* WWW-Authenticate of a refusal, with the line's end: where to log in, where that is possible. */
-void km_oauth_challenge(const struct km_visit *v, const struct km_err *err, struct km_buf *head);
-/* The path of an MCP endpoint or below one? */
-bool km_oauth_is_mcp(struct km_str path);
+/* Here, or at an issuer that is trusted? */
+bool km_oauth_can_log_in(const struct km_snapshot *snap);
 
 /* --- client.c --- */
 
@@ -129,8 +132,6 @@ void km_cimd_cancel(struct km_cimd_ask *ask); /* no callback follows; NULL is fi
  * keys are asked for at all (km_oauth_of).  Wrong ones are counted by address. */
 int km_oauth_key(struct km_visit *v, struct km_str text, struct km_key **ret,
                  struct km_err *err) KM_MUST_USE;
-/* The value of a cookie of the request; empty: none. */
-struct km_str km_oauth_cookie(const struct km_visit *v, struct km_str name);
 
 /* --- authorize.c, page.c, token.c, oauth_register.c --- */
 
