@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* credential.c - see credential.h. */
+/* credential.c - see credential.h.
+ *
+ * All places are looked at, also when one has been found: what a proxy before us would have taken
+ * for the credential must be the one that is judged here.  Values are compared in constant time,
+ * for one of them may be somebody else's.  Whether it is good is for others to say (auth.h).
+ */
 #include "gateway/credential.h"
 
 #include "base/crypto.h"

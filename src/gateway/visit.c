@@ -1,5 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* visit.c - see visit.h. */
+/* visit.c - see visit.h.
+ *
+ *     exchange's arena ── visit ── who ── key (a reference, given back with the arena)
+ *                           └─ copy, in another arena: the same principal, a reference of its own
+ *
+ * A copy is for work that outlives its exchange, also on another worker: what hangs on the exchange
+ * or on the worker it came to is left out, and whoever runs it seats it where it runs.
+ */
 #include "gateway/visit.h"
 
 #include "base/encode.h"

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* authenticator.c - the built-in authorization server as a row of gateway/auth.h: an access token
- * stands for the key that was shown to it, and a refusal says where one is had.
+/* authenticator.c - the built-in authorization server as a row of gateway/auth.h.
+ *
+ * An access token stands for the key that was shown to the server, and is good for the resource it
+ * was asked for and what lies below.  Where a refused request was for MCP, whose clients know how
+ * to log in by themselves, the challenge says where the metadata are (RFC 9728, 5.1); clients of
+ * other APIs would not look, and are not told.
  */
 #include "gateway/credential.h"
 #include "gateway/oauth/oauth.h"
