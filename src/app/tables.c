@@ -23,6 +23,7 @@
 #include "gateway/mcp/hub.h"
 #include "gateway/mcp/manage.h"
 #include "gateway/mcp/oauth.h"
+#include "gateway/metrics.h"
 #include "gateway/objects/file_refs.h"
 #include "gateway/objects/objects.h"
 #include "gateway/objects/poll.h"
@@ -93,6 +94,7 @@ const struct km_module *const km_app_modules[] = {
     &km_oauth_module,
     &km_jwt_module,
     &km_pass_module,
+    &km_call_metrics_module,
     &km_mcp_hub_module,
     &km_batch_poll_module,
     NULL,

@@ -26,7 +26,6 @@ struct km_snapshot *km_snapshot_unref(struct km_snapshot *s)
     if (!s || --s->refs > 0)
         return NULL;
     km_modules_snapshot_free(s);
-    km_metrics_unbind(s);
     km_models_free(s->models);
     km_mcp_set_unref(s->mcp);
     km_router_free(s->router);
@@ -153,8 +152,6 @@ int km_snapshot_new(const struct km_snapshot_args *args, struct km_diags *diags,
         r = build_routes(s, args->routes, err);
     if (r == 0)
         r = km_modules_snapshot_init(s, args, diags, err);
-    if (r == 0)
-        r = km_metrics_bind(s, args->metrics, err);
     if (r < 0) {
         km_snapshot_unref(s);
         return r;

@@ -14,7 +14,6 @@
 #include "base/crypto.h"
 #include "gateway/call.h"
 #include "gateway/dispatch.h"
-#include "gateway/metrics.h"
 #include "gateway/module.h"
 
 #define SCRATCH_BYTES ((size_t)64 * 1024 * 1024)
@@ -237,12 +236,30 @@ int km_worker_listen(struct km_worker *w, int fd, size_t entry, struct km_err *e
 
 /* --- making --- */
 
+static const struct km_metric_row upstreams = { .name = "kanmon_upstream_connections",
+                                                .type = KM_GAUGE,
+                                                .help = "Open connections to upstreams.",
+                                                .labels = { "state" } };
+
+static void count_pool(struct km_worker *w)
+{
+    struct km_str kept = KM_STR("idle"), lent = KM_STR("lent");
+    size_t idle = km_pool_idle(w->pool);
+
+    if (!w->upstreams_idle)
+        w->upstreams_idle = km_metric_series(w->gw->metrics, &upstreams, &kept);
+    if (!w->upstreams_lent)
+        w->upstreams_lent = km_metric_series(w->gw->metrics, &upstreams, &lent);
+    km_metric_set(w->upstreams_idle, w->index, (int64_t)idle);
+    km_metric_set(w->upstreams_lent, w->index, (int64_t)(km_pool_open(w->pool) - idle));
+}
+
 static void on_tick(void *ctx)
 {
     struct km_worker *w = ctx;
 
     w->load = km_http_server_connections(w->server);
-    km_count_pool(w);
+    count_pool(w);
     if (w->scratch.cap > SCRATCH_KEEP)
         km_buf_done(&w->scratch); /* one huge answer must not stay for ever */
     km_timer_start(&w->tick, TICK_MS);
