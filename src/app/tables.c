@@ -17,6 +17,7 @@
 #include "config/config.h"
 #include "config/litellm.h"
 #include "gateway/answers.h"
+#include "gateway/call.h"
 #include "gateway/jwt/auth.h"
 #include "gateway/llm_routes.h"
 #include "gateway/mcp/chat.h"
@@ -96,6 +97,7 @@ const struct km_module *const km_app_modules[] = {
     &km_pass_module,
     &km_call_metrics_module,
     &km_mcp_hub_module,
+    &km_calls_module,
     &km_batch_poll_module,
     NULL,
 };

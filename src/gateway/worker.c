@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include "base/crypto.h"
-#include "gateway/call.h"
 #include "gateway/dispatch.h"
 #include "gateway/module.h"
 
@@ -288,7 +287,7 @@ static void on_quiet(void *ctx)
 {
     struct km_worker *w = ctx;
 
-    if (w->ncalls == 0 && km_modules_worker_quiet(w))
+    if (km_modules_worker_quiet(w))
         km_mcp_desk_close(w->desk, on_desk_closed, w);
     else
         km_timer_start(&w->quiet, QUIET_MS);
@@ -548,7 +547,6 @@ static void on_drain(struct km_msg *msg, void *owner)
         w->control_acceptor = km_acceptor_free(w->control_acceptor);
     if (--w->gw->accepting == 0)
         km_mailbox_post(w->gw->main_mailbox, &w->gw->quiet);
-    km_calls_leave(w);
     km_modules_worker_drain(w);
     km_http_server_drain(w->server, m->pass_on ? pass : NULL, on_drained, w);
     free(m);
