@@ -16,7 +16,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "gateway/dispatch.h"
 #include "gateway/handover/handover.h"
 #include "gateway/judge.h"
 #include "gateway/mcp/added.h"
@@ -374,7 +373,7 @@ int km_gateway_listen(struct km_gateway *gw, const int *fds, const size_t *entri
 static void on_control(void *ctx, int fd, const union km_addr *peer)
 {
     struct km_worker *w = ctx;
-    union km_addr who;
+    union km_addr who = { 0 };
     struct km_peer process;
 
     (void)peer;
@@ -383,7 +382,8 @@ static void on_control(void *ctx, int fd, const union km_addr *peer)
         close(fd);
         return;
     }
-    km_local_peer(&who, process.uid);
+    who.sa.sa_family = AF_UNIX;
+    who.in.sin_addr.s_addr = process.uid;
     km_http_server_accept(w->control, fd, &who, NULL);
 }
 

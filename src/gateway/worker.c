@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include "base/crypto.h"
-#include "gateway/dispatch.h"
 #include "gateway/module.h"
 
 #define SCRATCH_BYTES ((size_t)64 * 1024 * 1024)
@@ -302,7 +301,7 @@ static struct km_http_server *make_server(struct km_worker *w,
                                         .bodies = &w->gw->bodies,
                                         .connections = &w->gw->connections,
                                         .on_request = on_request,
-                                        .on_error = km_dispatch_error,
+                                        .on_error = w->gw->args->door->on_error,
                                         .veil = w->gw->veil,
                                         .ctx = w };
 
@@ -320,9 +319,9 @@ static int make_net(struct km_worker *w, struct km_err *err)
     if (!w->client)
         return km_fail(err, KM_E_NOMEM, "out of memory");
     km_http_client_set_veil(w->client, w->gw->veil);
-    w->server = make_server(w, km_dispatch, err);
+    w->server = make_server(w, w->gw->args->door->on_request, err);
     if (w->server && w->index == 0)
-        w->control = make_server(w, km_dispatch_local, err);
+        w->control = make_server(w, w->gw->args->door->on_local, err);
     return w->server && (w->index > 0 || w->control) ? 0 : KM_E_NOMEM;
 }
 
