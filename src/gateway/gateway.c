@@ -20,7 +20,6 @@
 #include "gateway/judge.h"
 #include "gateway/mcp/added.h"
 #include "gateway/module.h"
-#include "gateway/veil.h"
 #include "gateway/worker.h"
 #include "mcp/safety/approval.h"
 #include "mcp/memory.h"
@@ -179,7 +178,7 @@ static int build_snapshot(struct km_gateway *gw, struct km_config *config, struc
     int r = km_snapshot_new(&args, diags, ret, err);
 
     if (r == 0)
-        km_veil_learn(gw->veil, *ret);
+        km_snapshot_veil(*ret, gw->veil);
     return r;
 }
 
@@ -425,7 +424,7 @@ int km_gateway_reload(struct km_gateway *gw, struct km_diags *diags, struct km_e
         r = km_gateway_judge(&args, diags, &snap, err);
     }
     if (r == 0)
-        km_veil_learn(gw->veil, snap);
+        km_snapshot_veil(snap, gw->veil);
     say(gw, diags);
     if (r < 0) {
         km_config_unref(config);

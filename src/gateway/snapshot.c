@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/crypto.h"
+#include "base/veil.h"
 #include "gateway/module.h"
 #include "mcp/oauth/settings.h"
 #include "store/store.h"
@@ -158,4 +159,11 @@ int km_snapshot_new(const struct km_snapshot_args *args, struct km_diags *diags,
     }
     *ret_snapshot = s;
     return 0;
+}
+
+void km_snapshot_veil(const struct km_snapshot *s, struct km_veil *veil)
+{
+    km_config_veil(s->config, veil);
+    for (size_t i = 0; i < km_models_all(s->models); i++)
+        km_veil_add_head(veil, km_models_at(s->models, i)->head, false);
 }

@@ -19,6 +19,7 @@
 
 struct km_module;
 struct km_slots;
+struct km_veil;
 struct km_oauth_settings;
 
 struct km_snapshot {
@@ -71,5 +72,7 @@ int km_snapshot_new(const struct km_snapshot_args *args, struct km_diags *diags,
                     struct km_snapshot **ret_snapshot, struct km_err *err) KM_MUST_USE;
 struct km_snapshot *km_snapshot_ref(struct km_snapshot *s); /* any thread */
 struct km_snapshot *km_snapshot_unref(struct km_snapshot *s);
+/* Tells what hides credentials those of the configuration, and of what was made of it. */
+void km_snapshot_veil(const struct km_snapshot *s, struct km_veil *veil);
 
 #endif
