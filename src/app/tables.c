@@ -18,12 +18,14 @@
 #include "config/litellm.h"
 #include "gateway/answers.h"
 #include "gateway/auth.h"
+#include "gateway/call.h"
 #include "gateway/jwt/auth.h"
 #include "gateway/llm_routes.h"
 #include "gateway/mcp/chat.h"
 #include "gateway/mcp/hub.h"
 #include "gateway/mcp/manage.h"
 #include "gateway/mcp/oauth.h"
+#include "gateway/metrics.h"
 #include "gateway/objects/file_refs.h"
 #include "gateway/objects/objects.h"
 #include "gateway/objects/poll.h"
@@ -102,7 +104,9 @@ const struct km_module *const km_app_modules[] = {
     &km_oauth_module,
     &km_jwt_module,
     &km_pass_module,
+    &km_call_metrics_module,
     &km_mcp_hub_module,
+    &km_calls_module,
     &km_batch_poll_module,
     NULL,
 };

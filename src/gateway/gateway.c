@@ -16,12 +16,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "gateway/dispatch.h"
 #include "gateway/handover/handover.h"
 #include "gateway/judge.h"
 #include "gateway/mcp/added.h"
 #include "gateway/module.h"
-#include "gateway/veil.h"
 #include "gateway/worker.h"
 #include "mcp/safety/approval.h"
 #include "mcp/memory.h"
@@ -180,7 +178,7 @@ static int build_snapshot(struct km_gateway *gw, struct km_config *config, struc
     int r = km_snapshot_new(&args, diags, ret, err);
 
     if (r == 0)
-        km_veil_learn(gw->veil, *ret);
+        km_snapshot_veil(*ret, gw->veil);
     return r;
 }
 
@@ -374,7 +372,7 @@ int km_gateway_listen(struct km_gateway *gw, const int *fds, const size_t *entri
 static void on_control(void *ctx, int fd, const union km_addr *peer)
 {
     struct km_worker *w = ctx;
-    union km_addr who;
+    union km_addr who = { 0 };
     struct km_peer process;
 
     (void)peer;
@@ -383,7 +381,8 @@ static void on_control(void *ctx, int fd, const union km_addr *peer)
         close(fd);
         return;
     }
-    km_local_peer(&who, process.uid);
+    who.sa.sa_family = AF_UNIX;
+    who.in.sin_addr.s_addr = process.uid;
     km_http_server_accept(w->control, fd, &who, NULL);
 }
 
@@ -425,7 +424,7 @@ int km_gateway_reload(struct km_gateway *gw, struct km_diags *diags, struct km_e
         r = km_gateway_judge(&args, diags, &snap, err);
     }
     if (r == 0)
-        km_veil_learn(gw->veil, snap);
+        km_snapshot_veil(snap, gw->veil);
     say(gw, diags);
     if (r < 0) {
         km_config_unref(config);

@@ -95,6 +95,15 @@ struct km_worker {
     struct km_revoke revoke; /* gateway/revoke.h */
 };
 
+/* What takes requests: the HTTP servers' callbacks, whose ctx is the worker (http/server.h). */
+struct km_door {
+    void (*on_request)(void *worker, struct km_exchange *x);
+    void (*on_local)(void *worker, struct km_exchange *x); /* by the control socket */
+    /* The body of what the server refuses by itself. */
+    void (*on_error)(void *worker, const struct km_err *err, struct km_str path,
+                     struct km_buf *out);
+};
+
 struct km_gateway_args {
     const struct km_config *config; /* a reference is taken */
     const struct km_settings_table *const *tables;
@@ -104,6 +113,7 @@ struct km_gateway_args {
     const char *config_path; /* of the file, absolute: how everybody else would call it */
     const struct km_route_rows *const *routes;
     const struct km_mcp_builtin *const *builtins;
+    const struct km_door *door;
     const struct km_call_hooks *hooks; /* gateway/hooks.h */
     const struct km_module *const *modules; /* gateway/module.h; NULL ends */
     const struct km_authenticator *const *authenticators; /* gateway/auth.h; NULL ends */
@@ -196,7 +206,8 @@ int km_gateway_new(const struct km_gateway_args *args, struct km_loop *main_loop
  * adopt them in turn, so that with at least one an entry none is without an acceptor. */
 int km_gateway_listen(struct km_gateway *gw, const int *fds, const size_t *entries, size_t nfds,
                       struct km_err *err) KM_MUST_USE;
-/* The control socket (already listening), or -1. */
+/* The control socket (already listening), or -1.  Its peers are told by their address: family
+ * AF_UNIX, the uid in the place of the IPv4 address. */
 int km_gateway_control(struct km_gateway *gw, int fd, struct km_err *err) KM_MUST_USE;
 int km_gateway_start(struct km_gateway *gw, struct km_err *err) KM_MUST_USE;
 

@@ -152,6 +152,16 @@ void km_modules_worker_free(struct km_worker *w)
     slots_free(&w->slots, worker_free);
 }
 
+void km_modules_worker_revoke(struct km_worker *w)
+{
+    for (size_t i = w->slots->begun; i-- > 0;) {
+        const struct km_module *m = w->slots->rows[i];
+
+        if (m->worker_revoke)
+            m->worker_revoke(w, *state_of(w->slots, m));
+    }
+}
+
 void km_modules_worker_drain(struct km_worker *w)
 {
     for (size_t i = w->slots->begun; i-- > 0;) {

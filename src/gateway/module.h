@@ -3,7 +3,7 @@
  *
  *     gateway    init                                                      free
  *     snapshot         init (each load of the configuration) ... free
- *     worker           init ... serves ... drain ... end, quiet? ... free
+ *     worker           init ... revoke ... drain ... end, quiet? ... free
  *
  * The host knows none of them by name.  app/tables.c lists the rows: their order is that of every
  * init, the reverse of it that of everything at the end.  An init that fails leaves nothing: those
@@ -46,6 +46,8 @@ struct km_module {
     /* Main thread, before the worker's own runs; the loop, the store and the servers behind are
      * there. */
     int (*worker_init)(struct km_worker *w, void **ret_state, struct km_err *err);
+    /* Keys have changed, or time has gone by: end what runs by one that may not be used now. */
+    void (*worker_revoke)(struct km_worker *w, void *state);
     /* The worker accepts nothing any more: what would last long ends, what is short may finish. */
     void (*worker_drain)(struct km_worker *w, void *state);
     /* Its clients are gone: begin nothing, end what is under way. */
@@ -89,6 +91,7 @@ void km_modules_snapshot_free(struct km_snapshot *s);
 
 int km_modules_worker_init(struct km_worker *w, struct km_err *err) KM_MUST_USE;
 /* Its thread. */
+void km_modules_worker_revoke(struct km_worker *w);
 void km_modules_worker_drain(struct km_worker *w);
 void km_modules_worker_end(struct km_worker *w);
 bool km_modules_worker_quiet(struct km_worker *w);

@@ -5,6 +5,8 @@
 
 #include <stdint.h>
 
+#include "base/err.h"
+
 struct km_worker;
 
 #define KM_REVOKE_MS 250 /* between two looks of a worker */
@@ -14,9 +16,13 @@ struct km_revoke {
     unsigned looks; /* since then */
 };
 
-/* Ends the worker's calls, and its MCP sessions and streams, whose key may not be used any more.
- * Walks them only when a key has changed since, and each few seconds for keys that expire.  On the
- * worker's loop, outside of any call. */
+/* Has every module end what runs by a key that may not be used any more.  They walk only when a key
+ * has changed since, and each few seconds for keys that expire.  On the worker's loop, outside of
+ * any call. */
 void km_revoke_look(struct km_worker *w);
+
+/* May what runs by this key go on?  hash: the one its books go by, which a successor has taken
+ * over.  Any thread. */
+int km_revoke_check(struct km_worker *w, const uint8_t hash[32], struct km_err *err) KM_MUST_USE;
 
 #endif

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/crypto.h"
+#include "base/veil.h"
 #include "gateway/module.h"
 #include "mcp/oauth/settings.h"
 #include "store/store.h"
@@ -26,7 +27,6 @@ struct km_snapshot *km_snapshot_unref(struct km_snapshot *s)
     if (!s || --s->refs > 0)
         return NULL;
     km_modules_snapshot_free(s);
-    km_metrics_unbind(s);
     km_models_free(s->models);
     km_mcp_set_unref(s->mcp);
     km_router_free(s->router);
@@ -153,12 +153,17 @@ int km_snapshot_new(const struct km_snapshot_args *args, struct km_diags *diags,
         r = build_routes(s, args->routes, err);
     if (r == 0)
         r = km_modules_snapshot_init(s, args, diags, err);
-    if (r == 0)
-        r = km_metrics_bind(s, args->metrics, err);
     if (r < 0) {
         km_snapshot_unref(s);
         return r;
     }
     *ret_snapshot = s;
     return 0;
+}
+
+void km_snapshot_veil(const struct km_snapshot *s, struct km_veil *veil)
+{
+    km_config_veil(s->config, veil);
+    for (size_t i = 0; i < km_models_all(s->models); i++)
+        km_veil_add_head(veil, km_models_at(s->models, i)->head, false);
 }

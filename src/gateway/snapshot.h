@@ -17,13 +17,9 @@
 #include "net/pool.h"
 #include "policy/key.h"
 
-/* The metric series of one deployment, found once. */
-struct km_deployment_series {
-    struct km_series *ok, *served, *input, *output, *spend, *total, *api, *first;
-};
-
 struct km_module;
 struct km_slots;
+struct km_veil;
 struct km_oauth_settings;
 
 struct km_snapshot {
@@ -51,8 +47,6 @@ struct km_snapshot {
     uint8_t master_hash[32];
     bool auth_off; /* nobody is asked for a key */
     bool metrics_open;
-    struct km_deployment_series *series; /* by deployment index */
-    struct km_metrics *metrics; /* they are kept there; NULL: nothing is counted */
     struct km_slots *slots; /* what modules keep of it: gateway/module.h */
 };
 
@@ -78,10 +72,7 @@ int km_snapshot_new(const struct km_snapshot_args *args, struct km_diags *diags,
                     struct km_snapshot **ret_snapshot, struct km_err *err) KM_MUST_USE;
 struct km_snapshot *km_snapshot_ref(struct km_snapshot *s); /* any thread */
 struct km_snapshot *km_snapshot_unref(struct km_snapshot *s);
-
-/* metrics.c: finds the series of every deployment and keeps them; unbind gives them back. */
-int km_metrics_bind(struct km_snapshot *s, struct km_metrics *metrics,
-                    struct km_err *err) KM_MUST_USE;
-void km_metrics_unbind(struct km_snapshot *s);
+/* Tells what hides credentials those of the configuration, and of what was made of it. */
+void km_snapshot_veil(const struct km_snapshot *s, struct km_veil *veil);
 
 #endif

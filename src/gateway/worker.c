@@ -12,9 +12,6 @@
 #include <unistd.h>
 
 #include "base/crypto.h"
-#include "gateway/call.h"
-#include "gateway/dispatch.h"
-#include "gateway/metrics.h"
 #include "gateway/module.h"
 
 #define SCRATCH_BYTES ((size_t)64 * 1024 * 1024)
@@ -223,12 +220,30 @@ int km_worker_listen(struct km_worker *w, int fd, size_t entry, struct km_err *e
 
 /* --- making --- */
 
+static const struct km_metric_row upstreams = { .name = "kanmon_upstream_connections",
+                                                .type = KM_GAUGE,
+                                                .help = "Open connections to upstreams.",
+                                                .labels = { "state" } };
+
+static void count_pool(struct km_worker *w)
+{
+    struct km_str kept = KM_STR("idle"), lent = KM_STR("lent");
+    size_t idle = km_pool_idle(w->pool);
+
+    if (!w->upstreams_idle)
+        w->upstreams_idle = km_metric_series(w->gw->metrics, &upstreams, &kept);
+    if (!w->upstreams_lent)
+        w->upstreams_lent = km_metric_series(w->gw->metrics, &upstreams, &lent);
+    km_metric_set(w->upstreams_idle, w->index, (int64_t)idle);
+    km_metric_set(w->upstreams_lent, w->index, (int64_t)(km_pool_open(w->pool) - idle));
+}
+
 static void on_tick(void *ctx)
 {
     struct km_worker *w = ctx;
 
     w->load = km_http_server_connections(w->server);
-    km_count_pool(w);
+    count_pool(w);
     if (w->scratch.cap > SCRATCH_KEEP)
         km_buf_done(&w->scratch); /* one huge answer must not stay for ever */
     km_timer_start(&w->tick, TICK_MS);
@@ -257,7 +272,7 @@ static void on_quiet(void *ctx)
 {
     struct km_worker *w = ctx;
 
-    if (w->ncalls == 0 && km_modules_worker_quiet(w))
+    if (km_modules_worker_quiet(w))
         km_mcp_desk_close(w->desk, on_desk_closed, w);
     else
         km_timer_start(&w->quiet, QUIET_MS);
@@ -272,7 +287,7 @@ static struct km_http_server *make_server(struct km_worker *w,
                                         .bodies = &w->gw->bodies,
                                         .connections = &w->gw->connections,
                                         .on_request = on_request,
-                                        .on_error = km_dispatch_error,
+                                        .on_error = w->gw->args->door->on_error,
                                         .veil = w->gw->veil,
                                         .ctx = w };
 
@@ -290,9 +305,9 @@ static int make_net(struct km_worker *w, struct km_err *err)
     if (!w->client)
         return km_fail(err, KM_E_NOMEM, "out of memory");
     km_http_client_set_veil(w->client, w->gw->veil);
-    w->server = make_server(w, km_dispatch, err);
+    w->server = make_server(w, w->gw->args->door->on_request, err);
     if (w->server && w->index == 0)
-        w->control = make_server(w, km_dispatch_local, err);
+        w->control = make_server(w, w->gw->args->door->on_local, err);
     return w->server && (w->index > 0 || w->control) ? 0 : KM_E_NOMEM;
 }
 
@@ -517,7 +532,6 @@ static void on_drain(struct km_msg *msg, void *owner)
         w->control_acceptor = km_acceptor_free(w->control_acceptor);
     if (--w->gw->accepting == 0)
         km_mailbox_post(w->gw->main_mailbox, &w->gw->quiet);
-    km_calls_leave(w);
     km_modules_worker_drain(w);
     km_http_server_drain(w->server, m->pass_on ? pass : NULL, on_drained, w);
     free(m);

@@ -79,6 +79,12 @@ static void drop(const char *moment, void *state)
         assert_ptr_equal(w, &f.w);                                                                 \
         return make(#m ".worker_init", ret_state, err);                                            \
     }                                                                                              \
+    static void m##_worker_revoke(struct km_worker *w, void *state)                                \
+    {                                                                                              \
+        assert_ptr_equal(w, &f.w);                                                                 \
+        assert_int_equal(*(char *)state, #m[0]);                                                   \
+        (void)say(#m ".worker_revoke");                                                            \
+    }                                                                                              \
     static void m##_worker_drain(struct km_worker *w, void *state)                                 \
     {                                                                                              \
         assert_ptr_equal(w, &f.w);                                                                 \
@@ -110,6 +116,7 @@ static void drop(const char *moment, void *state)
                                                  .snapshot_init = m##_snapshot_init,               \
                                                  .snapshot_free = m##_snapshot_free,               \
                                                  .worker_init = m##_worker_init,                   \
+                                                 .worker_revoke = m##_worker_revoke,               \
                                                  .worker_drain = m##_worker_drain,                 \
                                                  .worker_end = m##_worker_end,                     \
                                                  .worker_quiet = m##_worker_quiet,                 \
@@ -218,9 +225,11 @@ static void a_worker_ends_in_the_reverse_of_the_rows(void **state)
     begin();
     assert_int_equal(km_modules_worker_init(&f.w, &err), 0);
     f.said[0] = '\0';
+    km_modules_worker_revoke(&f.w);
     km_modules_worker_drain(&f.w);
     km_modules_worker_end(&f.w);
-    assert_string_equal(f.said, "b.worker_drain a.worker_drain c.worker_drain "
+    assert_string_equal(f.said, "b.worker_revoke a.worker_revoke c.worker_revoke "
+                                "b.worker_drain a.worker_drain c.worker_drain "
                                 "b.worker_end a.worker_end c.worker_end");
     f.said[0] = '\0';
     f.busy = true;
@@ -287,6 +296,7 @@ static void a_program_may_have_no_modules(void **state)
     f.args.modules = f.snap_args.modules = NULL;
     for (size_t k = 0; k < SCOPES; k++)
         assert_int_equal(scopes[k].init(&err), 0);
+    km_modules_worker_revoke(&f.w);
     km_modules_worker_drain(&f.w);
     km_modules_worker_end(&f.w);
     assert_true(km_modules_worker_quiet(&f.w));
