@@ -33,7 +33,7 @@
 #include "gateway/oauth/oauth.h"
 #include "gateway/pass.h"
 #include "gateway/prefix/prefix.h"
-#include "gateway/settings.h"
+#include "host/settings.h"
 #include "http/server.h"
 #include "llm/model_settings.h"
 #include "mcp/view/search.h"
@@ -99,7 +99,7 @@ static const struct km_call_hook *const prepared[] = {
 
 const struct km_call_hooks km_app_hooks = { .at = { [KM_HOOK_PREPARED] = prepared } };
 
-/* In the order in which they begin; they end in the reverse of it: gateway/module.h. */
+/* In the order in which they begin; they end in the reverse of it: host/module.h. */
 const struct km_module *const km_app_modules[] = {
     &km_oauth_module,
     &km_jwt_module,

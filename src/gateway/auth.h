@@ -11,7 +11,7 @@
 #define KM_GATEWAY_AUTH_H
 
 #include "base/crypto.h"
-#include "gateway/visit.h"
+#include "host/visit.h"
 
 /* What the request carries: the text, and its digest (made once). */
 struct km_shown {

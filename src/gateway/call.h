@@ -8,7 +8,7 @@
 #define KM_GATEWAY_CALL_H
 
 #include "gateway/port.h"
-#include "gateway/visit.h"
+#include "host/visit.h"
 #include "llm/api/openai.h"
 #include "llm/auth.h"
 

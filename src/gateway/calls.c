@@ -10,7 +10,7 @@
  * regenerated lives on in its successor, and so do its calls.
  */
 #include "gateway/call.h"
-#include "gateway/module.h"
+#include "host/module.h"
 
 static bool may_go_on(struct km_call *call, struct km_err *err)
 {

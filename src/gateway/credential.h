@@ -9,7 +9,7 @@
 #ifndef KM_GATEWAY_CREDENTIAL_H
 #define KM_GATEWAY_CREDENTIAL_H
 
-#include "gateway/visit.h"
+#include "host/visit.h"
 
 /* The one credential of the request, a view, empty when there is none.  KM_E_UNAUTHENTICATED: it
  * cannot be read, or there are two. */

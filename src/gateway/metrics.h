@@ -4,7 +4,7 @@
 #define KM_GATEWAY_METRICS_H
 
 #include "gateway/call.h"
-#include "gateway/module.h"
+#include "host/module.h"
 
 /* A call ended: requests, tokens, spend, latency. */
 void km_count_call(struct km_call *call);

@@ -3,7 +3,7 @@
 #ifndef KM_GATEWAY_ORIGIN_H
 #define KM_GATEWAY_ORIGIN_H
 
-#include "gateway/visit.h"
+#include "host/visit.h"
 
 /* The field by which a proxy says that it passed the request on; empty: none does.  Such a request
  * is nobody's of this machine: rights that come from where it was made end with it. */

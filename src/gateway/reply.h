@@ -3,7 +3,7 @@
 #ifndef KM_GATEWAY_REPLY_H
 #define KM_GATEWAY_REPLY_H
 
-#include "gateway/visit.h"
+#include "host/visit.h"
 
 /* Ends the visit's exchange with an error. */
 void km_reply_error(struct km_visit *v, const struct km_err *err);

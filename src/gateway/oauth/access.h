@@ -9,7 +9,7 @@
 #define KM_GATEWAY_OAUTH_ACCESS_H
 
 #include "gateway/auth.h"
-#include "gateway/module.h"
+#include "host/module.h"
 
 struct km_oauth;
 extern const struct km_module km_oauth_module;

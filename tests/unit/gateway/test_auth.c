@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "fake_visit.h"
+#include "gateway/auth.h"
 
 static struct {
     char asked[64]; /* the rows' names, in the order they were asked */
