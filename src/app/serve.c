@@ -22,7 +22,7 @@
 #include "app/state.h"
 #include "app/supervised.h"
 #include "config/config.h"
-#include "gateway/dispatch.h"
+#include "door/dispatch.h"
 #include "host/gateway.h"
 #include "host/handover/handover.h"
 #include "host/judge.h"

@@ -9,8 +9,8 @@
  */
 #include "gateway/http_port.h"
 
-#include "gateway/auth.h"
-#include "gateway/reply.h"
+#include "door/auth.h"
+#include "door/reply.h"
 
 struct http_port {
     struct km_port port;

@@ -50,7 +50,7 @@ struct km_visit {
     enum km_dialect dialect; /* of its errors */
     struct km_str path_model; /* still encoded: what a handler found in the path, where the
                                  pattern alone does not say it ("{model}:generateContent") */
-    void *hold; /* what an authenticator keeps over its wait (gateway/auth.h); NULL: none */
+    void *hold; /* what an authenticator keeps over its wait (door/auth.h); NULL: none */
     void *own; /* its handler's, over such a wait */
     bool had_credential; /* something was shown, be it good or not */
     union km_addr peer; /* of a copy, which has no exchange */

@@ -16,9 +16,9 @@
 
 #include "base/crypto.h"
 #include "base/encode.h"
-#include "gateway/credential.h"
+#include "door/credential.h"
 #include "gateway/mcp/turn.h"
-#include "gateway/oauth/access.h"
+#include "door/oauth/access.h"
 #include "http/json_out.h"
 #include "mcp/oauth/oauth.h"
 
