@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* auth.h - tokens of other issuers as credentials: a row of gateway/auth.
+/* auth.h - tokens of other issuers as credentials: a row of door/auth.h.
  *
  * An issuer is an entry of kanmon_settings.jwt (or LiteLLM's enable_jwt_auth).  Its keys are
  * fetched when the first token comes, by one request at a time for all workers, and kept; a token
