@@ -87,7 +87,6 @@ static int open_store(struct km_gateway *gw, const struct km_config *config, str
         r = km_store_open(&args, &gw->store, err);
     gw->keys = r == 0 ? km_keys_new((size_t)keys->max_keys) : NULL;
     gw->approvals = km_approvals_new(KM_APPROVALS_MOST);
-    gw->key_changes = km_lane_new();
     gw->mcp_memory = km_mcp_memory_new();
     gw->mcp_added = km_mcp_added_new();
     gw->mcp_park_shares = km_mcp_park_shares_new(gw->nworkers);
@@ -95,8 +94,8 @@ static int open_store(struct km_gateway *gw, const struct km_config *config, str
         r = km_random(&gw->mcp_replica, sizeof gw->mcp_replica, err);
     if (r == 0)
         r = km_random(gw->mcp_key, sizeof gw->mcp_key, err);
-    if (r == 0 && (!gw->keys || !gw->approvals || !gw->key_changes || !gw->mcp_memory ||
-                   !gw->mcp_added || !gw->mcp_park_shares))
+    if (r == 0 &&
+        (!gw->keys || !gw->approvals || !gw->mcp_memory || !gw->mcp_added || !gw->mcp_park_shares))
         r = km_fail(err, KM_E_NOMEM, "out of memory");
     if (r == 0)
         r = km_store_keys(gw->store, put_key, gw, err);
@@ -382,7 +381,6 @@ struct km_gateway *km_gateway_free(struct km_gateway *gw)
     km_takeover_free(gw->takeover);
     km_modules_gateway_free(gw);
     km_keys_free(gw->keys);
-    km_lane_free(gw->key_changes);
     km_approvals_free(gw->approvals);
     gw->mcp_memory = km_mcp_memory_free(gw->mcp_memory);
     gw->mcp_added = km_mcp_added_free(gw->mcp_added);
