@@ -326,6 +326,7 @@ static int start(struct serve *s, const struct km_cli *cli, struct km_err *err)
                                         .door = &km_http_door,
                                         .hooks = &km_app_hooks,
                                         .modules = km_app_modules,
+                                        .authenticators = km_app_authenticators,
                                         .network = on_network(s),
                                         .state_dir = s->state_dir,
                                         .supervisor = s->args.supervisor,

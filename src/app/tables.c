@@ -18,6 +18,7 @@
 #include "config/config.h"
 #include "config/litellm.h"
 #include "gateway/answers.h"
+#include "gateway/auth.h"
 #include "gateway/call.h"
 #include "gateway/jwt/auth.h"
 #include "gateway/llm_routes.h"
@@ -80,6 +81,14 @@ const struct km_route_rows *const km_app_routes[] = {
     &km_mcp_pin_routes,
     &km_mcp_manage_routes,
     &km_mcp_server_routes,
+    NULL,
+};
+
+/* Who may know whose a request is; the first that does decides: gateway/auth.h. */
+const struct km_authenticator *const km_app_authenticators[] = {
+    &km_auth_local,         &km_auth_open,
+    &km_auth_master,        &km_oauth_authenticator,
+    &km_jwt_authenticator,  &km_auth_key, /* refuses what nobody knew */
     NULL,
 };
 

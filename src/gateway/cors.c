@@ -9,7 +9,7 @@
  */
 #include "gateway/cors.h"
 
-#include "base/buf.h"
+#include "gateway/origin.h"
 
 #define PREFLIGHT_S "600"
 #define HEADERS_MOST 1024 /* bytes of what a page wants to send */

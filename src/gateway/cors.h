@@ -3,7 +3,7 @@
 #ifndef KM_GATEWAY_CORS_H
 #define KM_GATEWAY_CORS_H
 
-#include "gateway/auth.h"
+#include "host/visit.h"
 
 /* true: the request was a preflight of an origin that may, and is answered. */
 bool km_cors_preflight(struct km_visit *v);

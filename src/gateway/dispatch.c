@@ -2,14 +2,14 @@
 /* dispatch.c - the door: origin, route, key, handler, in that order for every request.
  *
  * A route unknown here is 404 before any key is asked, as LiteLLM does; everything a handler may
- * learn of the caller is in the visit.  Calls (LLM, pass-through) ask for the key themselves, as
- * the first step of their table; every other route is asked here, so none can forget it.
+ * learn of the caller is in the visit.  Every route is asked here, so none can forget it; what is
+ * refused to a call (LLM, pass-through) the call tells itself, for it is counted and logged as one.
  */
 #include "gateway/dispatch.h"
 
-#include "gateway/call.h"
+#include "gateway/auth.h"
 #include "gateway/cors.h"
-#include "gateway/jwt/auth.h"
+#include "gateway/origin.h"
 #include "gateway/reply.h"
 
 static void drop_view(void *view)
@@ -65,6 +65,18 @@ static int check_query(struct km_visit *v, struct km_err *err)
                 : 0;
 }
 
+/* Does the query belong to the upstream alone? */
+static bool is_passed_on(enum km_auth_level level)
+{
+    return level == KM_AUTH_PASS || level == KM_AUTH_OPEN;
+}
+
+/* Does its handler begin a call, which tells a refusal itself? */
+static bool is_call(enum km_auth_level level)
+{
+    return level == KM_AUTH_CALL || is_passed_on(level);
+}
+
 /* Which route it is, known before the origin is judged: some are for pages of any. */
 static int enter(struct km_visit *v, struct km_err *err)
 {
@@ -75,9 +87,9 @@ static int enter(struct km_visit *v, struct km_err *err)
     if (r < 0)
         return r;
     r = km_router_find(v->view->snap->router, req->method, req->path, &v->match, &v->allow);
-    if (r == 0 && !km_pass_is_route(v->match.route) && check_query(v, err) < 0)
-        return KM_E_INVALID;
     level = r == 0 ? v->match.route->auth : KM_AUTH_PUBLIC;
+    if (r == 0 && !is_passed_on(level) && check_query(v, err) < 0)
+        return KM_E_INVALID;
     if (level != KM_AUTH_WEB) {
         int refused = km_check_origin(v, err);
 
@@ -87,7 +99,10 @@ static int enter(struct km_visit *v, struct km_err *err)
     km_cors_allow(v);
     if (r < 0)
         return not_routed(v, r, err);
-    return level == KM_AUTH_CALL ? 0 : km_authenticate(v, level, err);
+    if (!is_call(level))
+        return km_authenticate(v, level, err);
+    km_auth_vouch(v, level);
+    return 0;
 }
 
 static void go_on(struct km_visit *v)
@@ -98,15 +113,6 @@ static void go_on(struct km_visit *v)
         km_reply_error(v, &err);
     else
         v->match.route->handler(v, v->x, &v->match);
-}
-
-/* A token of another issuer may have to wait for that issuer's keys; nothing else waits. */
-static bool must_wait(struct km_visit *v)
-{
-    struct km_str token;
-
-    return km_jwt_auth_of(v->view->snap) && !v->local && km_credential(v, &token, NULL) == 0 &&
-           km_jwt_prepare(v, token, go_on) == KM_E_AGAIN;
 }
 
 static void dispatch(struct km_worker *w, struct km_exchange *x, bool local)
@@ -120,7 +126,7 @@ static void dispatch(struct km_worker *w, struct km_exchange *x, bool local)
     v->local = local && !km_forwarded_by(&km_exchange_request(x)->headers).n;
     v->dialect = km_dialect_of(km_exchange_request(x)->path);
     v->uid = v->local ? km_exchange_peer(x)->in.sin_addr.s_addr : 0;
-    if (!km_cors_preflight(v) && !must_wait(v))
+    if (!km_cors_preflight(v) && !km_auth_waits(v, go_on))
         go_on(v);
 }
 

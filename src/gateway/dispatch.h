@@ -3,7 +3,7 @@
 #ifndef KM_GATEWAY_DISPATCH_H
 #define KM_GATEWAY_DISPATCH_H
 
-#include "gateway/auth.h"
+#include "host/visit.h"
 
 /* By the control socket peers are local. */
 extern const struct km_door km_http_door;

@@ -18,14 +18,16 @@
 #include "base/crypto.h"
 #include "base/encode.h"
 #include "gateway/jwt/issuer.h"
-#include "gateway/oauth/oauth.h"
 #include "gateway/reply.h"
 
 #define NAME_MOST 100 /* bytes of a foreign text in an error */
 #define SHOWN_MOST 40 /* bytes of a subject in the name of an administrator */
 
+#define HOLD_MAGIC 0x4b4a5754U /* "KJWT" */
+
 /* What a visit holds between the door and its authentication. */
 struct km_jwt_hold {
+    uint32_t magic;
     struct km_visit *v;
     struct km_jwt_issuer *issuer;
     uint8_t digest[KM_SHA256_LEN]; /* of the token */
@@ -35,7 +37,7 @@ struct km_jwt_hold {
     struct km_jwt_keys *keys;
     struct km_err why; /* where there are no keys */
     struct km_auth_wait wait;
-    void (*go_on)(struct km_visit *v);
+    km_visit_fn *go_on;
 };
 
 /* --- at the door --- */
@@ -162,7 +164,7 @@ static bool judged(struct km_jwt_hold *h, struct km_jwt_auth *a)
     return false;
 }
 
-int km_jwt_prepare(struct km_visit *v, struct km_str token, void (*go_on)(struct km_visit *v))
+int km_jwt_prepare(struct km_visit *v, struct km_str token, km_visit_fn *go_on)
 {
     struct km_arena *arena = km_exchange_arena(v->x);
     struct km_jwt_auth *a = km_jwt_auth_of(v->view->snap);
@@ -173,7 +175,8 @@ int km_jwt_prepare(struct km_visit *v, struct km_str token, void (*go_on)(struct
     h = km_arena_zalloc(arena, sizeof *h);
     if (!h || km_arena_defer(arena, drop_hold, h) < 0)
         return 0;
-    v->jwt = h;
+    h->magic = HOLD_MAGIC;
+    v->hold = h;
     h->v = v;
     h->go_on = go_on;
     h->wait = (struct km_auth_wait){ .ready = on_ready, .ctx = h };
@@ -223,11 +226,6 @@ static struct km_key *key_of(struct km_visit *v, const struct km_jwt_entry *e,
     return key || !e->default_key.n ? key : km_keys_by_alias(v->w->gw->keys, e->default_key);
 }
 
-static void drop_key(void *key)
-{
-    km_key_unref(key);
-}
-
 static int become_admin(struct km_visit *v)
 {
     struct km_str who = km_str_sub(v->who.subject, 0, SHOWN_MOST);
@@ -240,19 +238,6 @@ static int become_admin(struct km_visit *v)
     return 0;
 }
 
-/* Takes the reference over. */
-static int become_key(struct km_visit *v, struct km_key *key, struct km_err *err)
-{
-    char hex[9];
-    int r;
-
-    v->who.key = key;
-    km_hex(hex, key->row.hash, 4);
-    snprintf(v->who.who, sizeof v->who.who, "key:%s", hex);
-    r = km_arena_defer(km_exchange_arena(v->x), drop_key, key);
-    return r < 0 ? r : km_right_code(km_key_grants_use(key, v->came_us, err), err);
-}
-
 static int become_known(struct km_visit *v, const struct km_jwt_verdict *verdict,
                         struct km_err *err)
 {
@@ -263,7 +248,7 @@ static int become_known(struct km_visit *v, const struct km_jwt_verdict *verdict
     if (verdict->admin)
         return become_admin(v);
     key = km_keys_find(v->w->gw->keys, verdict->key);
-    return key ? become_key(v, key, err)
+    return key ? km_visit_become_key(v, key, err)
                : km_fail(err, KM_E_FORBIDDEN,
                          "Authentication Error, the virtual key of this token has just gone.");
 }
@@ -294,7 +279,7 @@ static int become(struct km_visit *v, const struct km_jwt_hold *h, struct km_jwt
                        KM_STR_ARG(km_str_sub(tried, 0, NAME_MOST)),
                        KM_STR_ARG(e->key_claim.n ? e->key_claim : e->team_claim));
     memcpy(ret->key, key->row.hash, sizeof ret->key);
-    return become_key(v, key, err);
+    return km_visit_become_key(v, key, err);
 }
 
 static int judge(struct km_visit *v, const struct km_jwt_hold *h, struct km_err *err)
@@ -340,10 +325,11 @@ static void keep_token(struct km_visit *v, struct km_str token)
 
 static int authenticate(struct km_visit *v, struct km_err *err)
 {
-    const struct km_jwt_hold *h = v->jwt;
+    const struct km_jwt_hold *h = v->hold;
 
     if (!h)
         return km_fail(err, KM_E_NOMEM, "out of memory");
+    km_assert(h->magic == HOLD_MAGIC);
     if (h->judged)
         return become_known(v, &h->verdict, err);
     if (!h->issuer)
@@ -367,3 +353,21 @@ int km_jwt_authenticate(struct km_visit *v, struct km_str token, struct km_err *
         keep_token(v, token);
     return r;
 }
+
+static bool has_issuers(const struct km_visit *v)
+{
+    return km_jwt_auth_of(v->view->snap) != NULL;
+}
+
+static int check(struct km_visit *v, const struct km_shown *shown, struct km_err *err)
+{
+    return km_jwt_authenticate(v, shown->text, err);
+}
+
+const struct km_authenticator km_jwt_authenticator = {
+    .name = "jwt",
+    .needs_credential = true,
+    .applies = has_issuers,
+    .prepare = km_jwt_prepare,
+    .check = check,
+};

@@ -54,10 +54,12 @@ static inline struct km_jwt_auth *km_jwt_auth_of(const struct km_snapshot *snap)
 bool km_jwt_issuers(const struct km_snapshot *snap); /* are there any? */
 void km_jwt_each_issuer(const struct km_snapshot *snap, struct km_json_out *o); /* as strings */
 
-/* 0: go on.  KM_E_AGAIN: go_on(v) follows on the loop, once, or the exchange was ended. */
-int km_jwt_prepare(struct km_visit *v, struct km_str token, void (*go_on)(struct km_visit *v));
-/* The authenticator: KM_E_AGAIN when the credential is no token for us; else as km_authenticate().
- */
+extern const struct km_authenticator km_jwt_authenticator;
+
+/* Its parts, for a token that came otherwise than in the head.  0: go on.  KM_E_AGAIN: go_on(v)
+ * follows on the loop, once, or the exchange was ended. */
+int km_jwt_prepare(struct km_visit *v, struct km_str token, km_visit_fn *go_on);
+/* KM_E_AGAIN when the credential is no token for us; else as km_authenticate(). */
 int km_jwt_authenticate(struct km_visit *v, struct km_str token, struct km_err *err) KM_MUST_USE;
 
 #endif

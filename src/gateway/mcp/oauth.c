@@ -12,7 +12,7 @@
 
 #include "base/encode.h"
 #include "gateway/mcp/turn.h"
-#include "gateway/oauth/oauth.h"
+#include "gateway/oauth/access.h"
 #include "gateway/mcp/access.h"
 #include "gateway/mcp/login.h"
 #include "gateway/reply.h"

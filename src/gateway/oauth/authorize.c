@@ -10,6 +10,7 @@
  */
 #include "base/crypto.h"
 #include "base/encode.h"
+#include "gateway/credential.h"
 #include "gateway/oauth/oauth.h"
 #include "http/json_out.h"
 
@@ -109,7 +110,7 @@ static struct km_str cookie_name(const struct km_visit *v)
 
 static struct km_str cookie_of(const struct km_visit *v)
 {
-    return km_oauth_cookie(v, cookie_name(v));
+    return km_cookie(v, cookie_name(v));
 }
 
 /* The request as it goes into the form. */

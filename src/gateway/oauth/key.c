@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* key.c - what a browser proves itself with on kanmon's pages (oauth.h): a key that is typed
- * in, and a cookie that says it is still the same browser.
+/* key.c - what a person proves itself with on kanmon's pages (access.h): a key that is typed in,
+ * or a token of an issuer that is trusted.
  *
- * Wrong keys are counted by address, so that a page is no place to try keys at.
+ * Wrong keys are counted by address, so that a page is no place to try keys at.  Tokens are not:
+ * nobody finds one by trying.
  */
 #include "base/crypto.h"
+#include "gateway/jwt/auth.h"
 #include "gateway/oauth/oauth.h"
 
 /* NULL with 0: it is the master key. */
@@ -46,20 +48,20 @@ int km_oauth_key(struct km_visit *v, struct km_str text, struct km_key **ret, st
     return r;
 }
 
-struct km_str km_oauth_cookie(const struct km_visit *v, struct km_str name)
+int km_oauth_prove_begin(struct km_visit *v, struct km_str text, km_visit_fn *go_on)
 {
-    const struct km_headers *h = &km_exchange_request(v->x)->headers;
+    v->hold = NULL; /* what a header of the request said is not what was typed in */
+    return km_jwt_prepare(v, text, go_on);
+}
 
-    for (size_t i = 0; i < h->n; i++) {
-        struct km_str rest = h->v[i].value, part;
+int km_oauth_prove(struct km_visit *v, struct km_str text, struct km_oauth_proof *ret,
+                   struct km_err *err)
+{
+    int r;
 
-        if (!km_str_ieq(h->v[i].name, KM_STR("cookie")))
-            continue;
-        while (km_str_split(&rest, ';', &part)) {
-            part = km_str_trim(part);
-            if (km_str_starts(part, name) && part.n > name.n && part.p[name.n] == '=')
-                return km_str_skip(part, name.n + 1);
-        }
-    }
-    return KM_STR_NONE;
+    *ret = (struct km_oauth_proof){ .token = v->hold != NULL };
+    if (!ret->token)
+        return km_oauth_key(v, text, &ret->key, err);
+    r = km_jwt_authenticate(v, text, err);
+    return r == KM_E_AGAIN ? km_fail(err, KM_E_UNAUTHENTICATED, "This is no token.") : r;
 }

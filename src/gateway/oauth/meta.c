@@ -59,38 +59,14 @@ struct km_str km_oauth_base(const struct km_visit *v)
                             km_exchange_arena(v->x));
 }
 
-bool km_oauth_is_mcp(struct km_str path)
-{
-    return km_str_eq(path, KM_STR("/mcp")) || km_str_starts(path, KM_STR("/mcp/")) ||
-           km_str_starts(path, KM_STR("/mcp-rest/")) || km_str_eq(path, KM_STR("/sse")) ||
-           km_str_starts(path, KM_STR("/sse/")) || km_str_ends(path, KM_STR("/mcp")) ||
-           km_str_ends(path, KM_STR("/sse"));
-}
-
-static bool can_log_in(const struct km_snapshot *snap)
+bool km_oauth_can_log_in(const struct km_snapshot *snap)
 {
     return km_oauth_serves(snap) || (!snap->auth_off && km_jwt_issuers(snap));
 }
 
-void km_oauth_challenge(const struct km_visit *v, const struct km_err *err, struct km_buf *head)
+static bool asks_for_key(enum km_auth_level level)
 {
-    const struct km_request *req = km_exchange_request(v->x);
-    bool login = can_log_in(v->view->snap) && km_oauth_is_mcp(req->path);
-    const char *between = " ";
-
-    km_buf_str(head, KM_STR("WWW-Authenticate: Bearer"));
-    if (login && err->code == KM_E_FORBIDDEN)
-        km_buf_printf(head, "%serror=\"insufficient_scope\"", between);
-    else if (login && v->had_credential)
-        km_buf_printf(head, "%serror=\"invalid_token\"", between);
-    if (login && (err->code == KM_E_FORBIDDEN || v->had_credential))
-        between = ", ";
-    if (login)
-        km_buf_printf(head,
-                      "%sresource_metadata=\"%.*s/.well-known/oauth-protected-resource%.*s\", "
-                      "scope=\"" KM_OAUTH_SCOPE "\"",
-                      between, KM_STR_ARG(km_oauth_base(v)), KM_STR_ARG(req->path));
-    km_buf_str(head, KM_STR("\r\n"));
+    return level == KM_AUTH_KEY || level == KM_AUTH_CALL || level == KM_AUTH_PASS;
 }
 
 /* Does some method of the path ask for a key? */
@@ -102,7 +78,7 @@ static bool is_protected(const struct km_visit *v, struct km_str path)
 
     for (size_t i = 0; i < 2; i++)
         if (km_router_find(v->view->snap->router, km_str_c(methods[i]), path, &match, &allow) == 0)
-            return match.route->auth == KM_AUTH_KEY || match.route->auth == KM_AUTH_CALL;
+            return asks_for_key(match.route->auth);
     return false;
 }
 
@@ -158,7 +134,7 @@ void km_oauth_resource_metadata(void *visit, struct km_exchange *x,
     if (match->nparams)
         path = km_arena_cat(km_exchange_arena(x),
                             (struct km_str[]){ KM_STR("/"), match->params[0] }, 2);
-    if (!can_log_in(v->view->snap) || (path.n && !is_protected(v, path))) {
+    if (!km_oauth_can_log_in(v->view->snap) || (path.n && !is_protected(v, path))) {
         nothing_here(v, "There is no protected resource at this path.");
         return;
     }

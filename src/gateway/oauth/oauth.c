@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* oauth.c - the state of the built-in authorization server, and its routes; see oauth.h.
+/* oauth.c - the state of the built-in authorization server; see oauth.h.
  *
- * What is signed here is signed by a key that is derived from the one in the state folder, so that
- * registrations and forms outlive a restart and a hand-over without a row of their own.  Grants
- * are read from the store once, before loops run; one whose virtual key is gone is passed over,
- * for its tokens would be refused all the same.
+ * Grants are read from the store once, before loops run; one whose virtual key is gone is passed
+ * over, for its tokens would be refused all the same.  The key that signs is the state folder's:
+ * what was signed before a restart is good after it (sign.c).
  */
 #include "gateway/oauth/oauth.h"
 
 #include <stdlib.h>
 
 #include "base/crypto.h"
-#include "base/encode.h"
 #include "gateway/jwt/auth.h"
 #include "store/answers.h"
 
@@ -83,90 +81,3 @@ bool km_oauth_serves(const struct km_snapshot *snap)
         return false;
     return server == KM_OAUTH_ON || !km_jwt_issuers(snap);
 }
-
-/* --- what is signed --- */
-
-#define MAC_LEN 16
-
-static void mac_of(const struct km_oauth *o, const char *purpose, struct km_str payload,
-                   uint8_t mac[KM_SHA256_LEN])
-{
-    uint8_t key[KM_SHA256_LEN];
-
-    km_hmac_sha256(km_str((const char *)o->key, sizeof o->key), km_str_c(purpose), key);
-    km_hmac_sha256(km_str((const char *)key, sizeof key), payload, mac);
-    km_wipe(key, sizeof key);
-}
-
-void km_oauth_sign(const struct km_oauth *o, const char *purpose, struct km_str payload,
-                   struct km_buf *out)
-{
-    uint8_t mac[KM_SHA256_LEN];
-
-    mac_of(o, purpose, payload, mac);
-    km_buf_str(out, KM_STR(KM_SIGNED_MARK));
-    km_buf_base64url(out, payload);
-    km_buf_byte(out, '.');
-    km_buf_base64url(out, km_str((const char *)mac, MAC_LEN));
-}
-
-bool km_oauth_open(const struct km_oauth *o, const char *purpose, struct km_str text,
-                   struct km_arena *arena, struct km_str *ret_payload)
-{
-    struct km_buf payload KM_CLEANUP(km_buf_done) = KM_BUF(KM_OAUTH_BODY_BYTES);
-    struct km_buf said KM_CLEANUP(km_buf_done) = KM_BUF(64);
-    uint8_t mac[KM_SHA256_LEN];
-    size_t dot;
-
-    text = km_signed_text(text);
-    dot = km_str_chr(text, '.');
-    if (dot >= text.n || km_buf_unbase64(&payload, km_str_sub(text, 0, dot)) < 0 ||
-        km_buf_unbase64(&said, km_str_skip(text, dot + 1)) < 0 || said.n != MAC_LEN)
-        return false;
-    mac_of(o, purpose, km_buf_view(&payload), mac);
-    if (!km_secret_eq(mac, said.p, MAC_LEN))
-        return false;
-    *ret_payload = km_arena_str(arena, km_buf_view(&payload));
-    return ret_payload->p != NULL;
-}
-
-int km_oauth_secret(const char *prefix, struct km_arena *arena, struct km_str *ret,
-                    uint8_t ret_hash[32], struct km_err *err)
-{
-    struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(128);
-    uint8_t random[32];
-    int r = km_random(random, sizeof random, err);
-
-    if (r < 0)
-        return r;
-    km_buf_str(&text, km_str_c(prefix));
-    km_buf_base64url(&text, km_str((const char *)random, sizeof random));
-    km_wipe(random, sizeof random);
-    *ret = km_arena_str(arena, km_buf_view(&text));
-    km_wipe(text.p, text.n);
-    if (!ret->p)
-        return km_fail(err, KM_E_NOMEM, "out of memory");
-    km_sha256(*ret, ret_hash);
-    return 0;
-}
-
-/* --- routes --- */
-
-static const struct km_route rows[] = {
-    { "GET", "/.well-known/oauth-protected-resource", km_oauth_resource_metadata, KM_AUTH_WEB,
-      NULL },
-    { "GET", "/.well-known/oauth-protected-resource/{path:path}", km_oauth_resource_metadata,
-      KM_AUTH_WEB, NULL },
-    { "GET", "/.well-known/oauth-authorization-server", km_oauth_server_metadata, KM_AUTH_WEB,
-      NULL },
-    { "GET", "/.well-known/oauth-authorization-server/{path:path}", km_oauth_server_metadata,
-      KM_AUTH_WEB, NULL },
-    { "GET", "/oauth/authorize", km_oauth_authorize_get, KM_AUTH_PUBLIC, NULL },
-    { "POST", "/oauth/authorize", km_oauth_authorize_post, KM_AUTH_PUBLIC, NULL },
-    { "POST", "/oauth/token", km_oauth_token, KM_AUTH_WEB, NULL },
-    { "POST", "/oauth/register", km_oauth_register, KM_AUTH_WEB, NULL },
-    { "POST", "/oauth/revoke", km_oauth_revoke, KM_AUTH_WEB, NULL },
-    { "POST", "/oauth/introspect", km_oauth_introspect, KM_AUTH_KEY, NULL },
-};
-
-const struct km_route_rows km_oauth_routes = { rows, sizeof rows / sizeof rows[0] };

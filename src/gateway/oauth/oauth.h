@@ -9,14 +9,14 @@
  * with it.  It is good for the resource it was asked for and what lies below, for an hour.
  *
  * The state of all workers is struct km_oauth; everything in it is locked inside or immutable.
+ * What others use of it is in access.h.
  * Sources: OAuth 2.1 draft, RFC 7591, 7636, 7009, 7662, 8252, 8414, 8707, 9207, 9700, 9728; MCP
  * specification 2025-11-25 and 2026-07-28, authorization.
  */
 #ifndef KM_GATEWAY_OAUTH_H
 #define KM_GATEWAY_OAUTH_H
 
-#include "gateway/auth.h"
-#include "host/module.h"
+#include "gateway/oauth/access.h"
 #include "mcp/oauth/settings.h"
 #include "policy/grant.h"
 #include "policy/throttle.h"
@@ -31,7 +31,6 @@
 
 struct km_cimd; /* documents of clients: cimd.c */
 
-/* The gateway's. */
 struct km_oauth {
     uint8_t key[32]; /* signs registrations and forms; from the state folder */
     struct km_grants *grants;
@@ -39,26 +38,10 @@ struct km_oauth {
     struct km_cimd *documents;
 };
 
-extern const struct km_module km_oauth_module;
-
-static inline struct km_oauth *km_oauth_of(const struct km_gateway *gw)
-{
-    return km_module_state(gw->slots, &km_oauth_module);
-}
-
 /* Is the built-in server the one clients are sent to? */
 bool km_oauth_serves(const struct km_snapshot *snap);
 
-/* --- oauth_sign.c --- */
-
-/* What we sign is JSON in base64, and so are the tokens of others, which are cut out of errors
- * (base/veil.h): ours begin with a mark, so that a page that says no still has its form. */
-#define KM_SIGNED_MARK "t"
-/* Behind the mark; what was signed before there was one has none. */
-static inline struct km_str km_signed_text(struct km_str text)
-{
-    return km_str_starts(text, KM_STR(KM_SIGNED_MARK "eyJ")) ? km_str_skip(text, 1) : text;
-}
+/* --- sign.c --- */
 
 /* "payload.mac", both base64url, for text that comes back to us: what was signed for one purpose
  * does not open for another. */
@@ -66,22 +49,16 @@ void km_oauth_sign(const struct km_oauth *o, const char *purpose, struct km_str 
                    struct km_buf *out);
 bool km_oauth_open(const struct km_oauth *o, const char *purpose, struct km_str text,
                    struct km_arena *arena, struct km_str *ret_payload);
-/* prefix and 32 random bytes as base64url; *ret_hash is what the store keeps of it. */
-int km_oauth_secret(const char *prefix, struct km_arena *arena, struct km_str *ret,
-                    uint8_t ret_hash[32], struct km_err *err) KM_MUST_USE;
+
+/* --- authenticator.c --- */
+
+/* Access tokens; the challenge of a refused MCP request says where to log in. */
+extern const struct km_authenticator km_oauth_authenticator;
 
 /* --- meta.c --- */
 
-/* "https://host" as the visitor sees this gateway: kanmon_settings.public_url, else Host; by the
- * control socket the address it listens on, for a browser on this machine. */
-struct km_str km_oauth_base(const struct km_visit *v);
-/* The same of a visit without its exchange: its Host, and whether it came by TLS. */
-struct km_str km_oauth_base_of(const struct km_visit *v, struct km_str host, bool secure,
-                               struct km_arena *arena);
-/* WWW-Authenticate of a refusal, with the line's end: where to log in, where that is possible. */
-void km_oauth_challenge(const struct km_visit *v, const struct km_err *err, struct km_buf *head);
-/* The path of an MCP endpoint or below one? */
-bool km_oauth_is_mcp(struct km_str path);
+/* Here, or at an issuer that is trusted? */
+bool km_oauth_can_log_in(const struct km_snapshot *snap);
 
 /* --- client.c --- */
 
@@ -125,14 +102,12 @@ void km_cimd_cancel(struct km_cimd_ask *ask); /* no callback follows; NULL is fi
 
 /* --- key.c --- */
 
-/* A key somebody typed in, referenced, if it may be used now; NULL with 0: the master key.  Where
- * keys are asked for at all (km_oauth_of).  Wrong ones are counted by address. */
+/* A key somebody typed in, referenced, if it may be used now; NULL with 0: the master key.  Wrong
+ * ones are counted by address. */
 int km_oauth_key(struct km_visit *v, struct km_str text, struct km_key **ret,
                  struct km_err *err) KM_MUST_USE;
-/* The value of a cookie of the request; empty: none. */
-struct km_str km_oauth_cookie(const struct km_visit *v, struct km_str name);
 
-/* --- authorize.c, page.c, token.c, oauth_register.c --- */
+/* --- authorize.c, page.c, form.c, token.c, meta.c, routes.c --- */
 
 /* What a browser brought, checked so far that the redirect may be used. */
 struct km_oauth_request {
@@ -149,35 +124,10 @@ km_route_fn km_oauth_resource_metadata, km_oauth_server_metadata;
 void km_oauth_page(struct km_visit *v, const struct km_oauth_request *q,
                    struct km_str signed_request, struct km_str cookie, int status,
                    const char *said);
-/* The page before a log-in at a server behind kanmon (gateway/mcp/login.c). */
-struct km_oauth_login_page {
-    struct km_str server;
-    struct km_str ticket, check; /* into the form */
-    struct km_str cookie; /* a header line; empty: none */
-    bool ask; /* for a key */
-    bool credential; /* for one of the server's as well, which is kept: nothing leads on */
-    struct km_str help; /* the same: where one is had; or empty */
-    const struct km_str_list *uses; /* the same: what it is used for */
-    int status;
-    const char *said; /* why it is shown again; NULL */
-};
-void km_oauth_page_login(struct km_visit *v, const struct km_oauth_login_page *page);
-/* A page that leads on to another's address. */
-void km_oauth_page_onward(struct km_visit *v, struct km_str url, struct km_str cookie);
-/* A page that says that all is done. */
-void km_oauth_page_done(struct km_visit *v, const char *title, const char *text);
-/* A page that says what is wrong with a link. */
-void km_oauth_page_error(struct km_visit *v, const struct km_err *err);
 
 /* {"error", "error_description"} with the headers of a token endpoint. */
 void km_oauth_refuse(struct km_visit *v, const struct km_err *err);
-/* A field of a form or a query; empty when absent.  KM_E_INVALID when it is there twice. */
-int km_oauth_field(struct km_visit *v, struct km_str form, const char *name, size_t most,
-                   struct km_str *ret, struct km_err *err) KM_MUST_USE;
-/* Waits for the body of a form, then fn; refused bodies are answered. */
-void km_oauth_page_form(struct km_visit *v, struct km_str type,
-                        void (*fn)(struct km_visit *v, struct km_str body));
-/* The same for an endpoint of the built-in server, where that serves. */
+/* km_oauth_page_form() for an endpoint of the built-in server, where that serves. */
 void km_oauth_form(struct km_visit *v, struct km_str type,
                    void (*fn)(struct km_visit *v, struct km_str body));
 

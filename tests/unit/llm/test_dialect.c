@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "gateway/reply.h"
+#include "llm/dialect.h"
 
 static void an_error_is_openais_shape_with_litellms_code(void **state)
 {
@@ -69,6 +69,11 @@ static void every_dialect_has_its_own_shape(void **state)
     km_error_json(KM_DIALECT_GOOGLE, &err, KM_STR_NONE, &out);
     assert_string_equal(km_buf_cstr(&out), "{\"error\":{\"code\":400,\"message\":\"too long\","
                                            "\"status\":\"INVALID_ARGUMENT\"}}");
+    km_buf_reset(&out);
+    km_error_json(KM_DIALECT_AWS, &err, KM_STR_NONE, &out);
+    assert_string_equal(km_buf_cstr(&out),
+                        "{\"__type\":\"ValidationException\",\"message\":\"too long\","
+                        "\"reason\":\"context_length_exceeded\"}");
 }
 
 static void a_vendors_word_follows_the_status_or_the_code(void **state)
@@ -107,6 +112,14 @@ static void a_path_says_whose_errors_are_understood(void **state)
     assert_int_equal(km_dialect_of(KM_STR("/v1/chat/completions")), KM_DIALECT_OPENAI);
     assert_int_equal(km_dialect_of(KM_STR("/v1/messages/count_tokens")), KM_DIALECT_ANTHROPIC);
     assert_int_equal(km_dialect_of(KM_STR("/v1beta/models/x:generateContent")), KM_DIALECT_GOOGLE);
+    assert_int_equal(km_dialect_of(KM_STR("/v1/models/x:generateContent")), KM_DIALECT_GOOGLE);
+    assert_int_equal(km_dialect_of(KM_STR("/v1/models/x:other")), KM_DIALECT_OPENAI);
+    assert_int_equal(km_dialect_of(KM_STR("/anthropic/v1/messages")), KM_DIALECT_ANTHROPIC);
+    assert_int_equal(km_dialect_of(KM_STR("/anthropics/x")), KM_DIALECT_OPENAI);
+    assert_int_equal(km_dialect_of(KM_STR("/gemini/v1beta/models")), KM_DIALECT_GOOGLE);
+    assert_int_equal(km_dialect_of(KM_STR("/vertex-ai/v1/x")), KM_DIALECT_GOOGLE);
+    assert_int_equal(km_dialect_of(KM_STR("/bedrock/model/x/invoke")), KM_DIALECT_AWS);
+    assert_int_equal(km_dialect_of(KM_STR("/azure/openai/x")), KM_DIALECT_OPENAI);
 }
 
 static void what_will_not_get_better_is_not_asked_again(void **state)
