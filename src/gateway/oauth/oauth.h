@@ -46,7 +46,7 @@ struct km_oauth *km_oauth_free(struct km_oauth *o);
 /* Is the built-in server the one clients are sent to? */
 bool km_oauth_serves(const struct km_snapshot *snap);
 
-/* --- oauth_sign.c --- */
+/* --- oauth.c: what is signed --- */
 
 /* What we sign is JSON in base64, and so are the tokens of others, which are cut out of errors
  * (base/veil.h): ours begin with a mark, so that a page that says no still has its form. */
@@ -129,7 +129,7 @@ int km_oauth_key(struct km_visit *v, struct km_str text, struct km_key **ret,
 /* The value of a cookie of the request; empty: none. */
 struct km_str km_oauth_cookie(const struct km_visit *v, struct km_str name);
 
-/* --- authorize.c, page.c, token.c, oauth_register.c --- */
+/* --- authorize.c, page.c, token.c, client.c --- */
 
 /* What a browser brought, checked so far that the redirect may be used. */
 struct km_oauth_request {
