@@ -264,7 +264,7 @@ echo 'see base/gone.h' | add docs/a.md
 refuses names 'docs/a.md:2: .*there is no base/gone.h' 'a document that names what is gone'
 printf '/* gone.c has the rest. */\n' | add src/base/base.c
 refuses names 'there is no gone.c' 'a comment that names what is gone'
-printf '/* in src/base/go%%s/ */\n' ne | add src/base/base.c
+echo '/* in src/base/gone/ */' | add src/base/base.c
 refuses names 'there is no src/base/go' 'a folder that is gone'
 # shellcheck disable=SC2016 # the example's own backquotes
 printf 'see `base.c`, base/base.h, src/{base,http}/*.c, test_X.md and https://x.org/no.md\n' | add docs/a.md
