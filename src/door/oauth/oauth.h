@@ -43,15 +43,6 @@ bool km_oauth_serves(const struct km_snapshot *snap);
 
 /* --- sign.c --- */
 
-/* What we sign is JSON in base64, and so are the tokens of others, which are cut out of errors
- * (base/veil.h): ours begin with a mark, so that a page that says no still has its form. */
-#define KM_SIGNED_MARK "t"
-/* Behind the mark; what was signed before there was one has none. */
-static inline struct km_str km_signed_text(struct km_str text)
-{
-    return km_str_starts(text, KM_STR(KM_SIGNED_MARK "eyJ")) ? km_str_skip(text, 1) : text;
-}
-
 /* "payload.mac", both base64url, for text that comes back to us: what was signed for one purpose
  * does not open for another. */
 void km_oauth_sign(const struct km_oauth *o, const char *purpose, struct km_str payload,
