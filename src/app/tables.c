@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tables.c - what the program is made of, listed once: settings, routes, servers.
+/* tables.c - what the program is made of, listed once: settings, routes, hooks, modules.
  *
  * A module owns its rows; a line here is all it takes for them to be parsed, checked, printed in
  * the schema and the reference, or served.
@@ -7,6 +7,7 @@
 #include "app/builtins.h"
 #include "app/cli.h"
 
+#include "admin/admin.h"
 #include "admin/approvals.h"
 #include "admin/control.h"
 #include "admin/keys.h"
@@ -18,17 +19,23 @@
 #include "config/litellm.h"
 #include "gateway/llm_kind.h"
 #include "gateway/answers.h"
-#include "gateway/jwt/auth.h"
+#include "door/auth.h"
+#include "gateway/call.h"
+#include "door/jwt/auth.h"
 #include "gateway/llm_routes.h"
 #include "gateway/mcp/chat.h"
+#include "gateway/mcp/hub.h"
 #include "gateway/mcp/manage.h"
 #include "gateway/mcp/oauth.h"
+#include "gateway/metrics.h"
 #include "gateway/objects/file_refs.h"
 #include "gateway/objects/objects.h"
+#include "gateway/objects/poll.h"
 #include "gateway/other_models.h"
-#include "gateway/oauth/oauth.h"
+#include "door/oauth/oauth.h"
+#include "gateway/pass.h"
 #include "gateway/prefix/prefix.h"
-#include "gateway/settings.h"
+#include "host/settings.h"
 #include "http/server.h"
 #include "llm/model_settings.h"
 #include "mcp/view/search.h"
@@ -79,6 +86,14 @@ const struct km_route_rows *const km_app_routes[] = {
     NULL,
 };
 
+/* Who may know whose a request is; the first that does decides: door/auth.h. */
+const struct km_authenticator *const km_app_authenticators[] = {
+    &km_auth_local,         &km_auth_open,
+    &km_auth_master,        &km_oauth_authenticator,
+    &km_jwt_authenticator,  &km_auth_key, /* refuses what nobody knew */
+    NULL,
+};
+
 /* Where they stand, and in which order: gateway/hooks.h. */
 static const struct km_call_hook *const prepared[] = {
     &km_mcp_chat_hook, /* first: its rounds are calls, which come to the others */
@@ -87,3 +102,15 @@ static const struct km_call_hook *const prepared[] = {
 
 const struct km_call_hooks km_app_hooks = { .at = { [KM_HOOK_PREPARED] = prepared },
                                             .of_models = &km_kind_llm };
+/* In the order in which they begin; they end in the reverse of it: host/module.h. */
+const struct km_module *const km_app_modules[] = {
+    &km_oauth_module,
+    &km_jwt_module,
+    &km_pass_module,
+    &km_call_metrics_module,
+    &km_mcp_hub_module,
+    &km_calls_module,
+    &km_batch_poll_module,
+    &km_admin_module,
+    NULL,
+};

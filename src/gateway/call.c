@@ -53,10 +53,7 @@ static enum km_next fail_to(struct km_call *call, enum km_step_id to)
 
 static enum km_next step_auth(struct km_call *call)
 {
-    /* Or it was asked before: who asks within another call is known (ask.h). */
-    if (!call->port || call->visit->depth || (call->kind->open && call->kind->open(call)))
-        return km_call_go(call, KM_STEP_admit);
-    if (km_authenticate(call->visit, KM_AUTH_KEY, &call->err) < 0)
+    if (km_visit_authorise(call->visit, &call->err) < 0)
         return fail_to(call, KM_STEP_finish);
     return km_call_go(call, KM_STEP_admit);
 }

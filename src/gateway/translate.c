@@ -17,7 +17,6 @@
 
 #include "gateway/call_model.h"
 #include "gateway/objects/things.h"
-#include "gateway/reply.h"
 #include "http/json_drop.h"
 #include "http/json_fill.h"
 #include "llm/mock.h"

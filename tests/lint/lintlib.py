@@ -13,8 +13,8 @@ import subprocess
 import sys
 
 # The order is the architecture: a layer sees itself and what stands to its left.
-LAYERS = ["base", "sys", "net", "http", "config", "store", "policy", "llm", "mcp",
-          "gateway", "servers", "ops", "admin", "app"]
+LAYERS = ["base", "sys", "net", "http", "pg", "config", "store", "policy", "llm", "mcp",
+          "host", "door", "gateway", "servers", "ops", "admin", "app"]
 
 
 class Lint:

@@ -12,7 +12,7 @@
  */
 #include "gateway/mcp/chat.h"
 
-#include "gateway/reply.h"
+#include "door/reply.h"
 #include "llm/api/openai.h"
 #include "llm/api/responses.h"
 
@@ -217,7 +217,7 @@ static bool chat_init(struct km_mcp_chat *c, struct km_call *call)
     km_arena_init(&c->arena, (size_t)(v->view->snap->http->body_bytes * 16) + KM_MCP_CHAT_BYTES,
                   NULL);
     km_arena_init(&c->inner, KM_MCP_CHAT_BYTES, NULL);
-    c->in = (struct km_mcp_arrival){ .hub = v->w->mcp,
+    c->in = (struct km_mcp_arrival){ .hub = km_mcp_hub_of(v->w),
                                      .visit = v,
                                      .builtins = &nothing_built_in,
                                      .headers = call->request->headers };

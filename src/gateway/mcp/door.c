@@ -14,7 +14,7 @@
 #include "base/encode.h"
 #include "gateway/http_port.h"
 #include "gateway/mcp/turn.h"
-#include "gateway/reply.h"
+#include "door/reply.h"
 
 #define ARENA_BYTES (5 * KM_RPC_BYTES + (1 << 20)) /* text, tree, and what a message needs */
 
@@ -115,7 +115,7 @@ static void on_passed(struct km_msg *msg, void *owner)
     struct km_worker *w = owner;
     struct km_arena arena;
 
-    in->hub = w->mcp;
+    in->hub = km_mcp_hub_of(w);
     if (km_visit_seat(in->visit, &in->arena, w) == 0) {
         km_mcp_take(in);
         return;
@@ -215,7 +215,7 @@ static void arrive(struct km_visit *v, enum km_mcp_way way, struct km_str body)
         in->headers = km_exchange_request(v->x)->headers;
         in->secure = km_exchange_secure(v->x);
         in->visit = v;
-        in->hub = v->w->mcp;
+        in->hub = km_mcp_hub_of(v->w);
         if (owner != v->w) {
             r = pass(v, in, owner);
         } else {

@@ -18,7 +18,7 @@
 #include "gateway/mcp/access.h"
 #include "gateway/mcp/turn.h"
 #include "gateway/mcp/within.h"
-#include "gateway/reply.h"
+#include "door/reply.h"
 #include "mcp/ask.h"
 
 #define LIST_BYTES ((size_t)64 * 1024 * 1024)
@@ -205,7 +205,7 @@ void km_mcp_rest_list(void *visit, struct km_exchange *x, const struct km_route_
         return;
     }
     l->in = (struct km_mcp_arrival){ .arena = arena,
-                                     .hub = v->w->mcp,
+                                     .hub = km_mcp_hub_of(v->w),
                                      .visit = v,
                                      .headers = req->headers,
                                      .builtins = v->match.route->data };

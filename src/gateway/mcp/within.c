@@ -31,7 +31,7 @@ static void fill(struct km_mcp_arrival *in, struct km_question *q)
     struct km_err ignored;
 
     in->visit = km_question_visit(q);
-    in->hub = in->visit->w->mcp;
+    in->hub = km_mcp_hub_of(in->visit->w);
     in->way = KM_MCP_WAY_POST;
     in->headers = req->headers;
     in->body = km_question_body(q);

@@ -12,7 +12,8 @@
 #include "gateway/objects/upload_inside.h"
 
 #include "gateway/call_model.h"
-#include "gateway/settings.h"
+#include "host/settings.h"
+#include "host/settings.h"
 
 #define SLICE ((size_t)64 * 1024) /* of the hold, given at once */
 

@@ -6,7 +6,7 @@
 
 #include "gateway/call.h"
 #include "gateway/hooks.h"
-#include "gateway/settings.h"
+#include "host/settings.h"
 
 #define ARENA_BYTES ((size_t)1 << 20)
 #define BUDGET 1000000000
