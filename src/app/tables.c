@@ -20,14 +20,14 @@
 #include "gateway/llm_kind.h"
 #include "gateway/answers.h"
 #include "door/auth.h"
-#include "gateway/call.h"
+#include "call/call.h"
 #include "door/jwt/auth.h"
 #include "gateway/llm_routes.h"
 #include "gateway/mcp/chat.h"
 #include "gateway/mcp/hub.h"
 #include "gateway/mcp/manage.h"
 #include "gateway/mcp/oauth.h"
-#include "gateway/metrics.h"
+#include "call/metrics.h"
 #include "gateway/objects/file_refs.h"
 #include "gateway/objects/objects.h"
 #include "gateway/objects/poll.h"
@@ -94,7 +94,7 @@ const struct km_authenticator *const km_app_authenticators[] = {
     NULL,
 };
 
-/* Where they stand, and in which order: gateway/hooks.h. */
+/* Where they stand, and in which order: call/hooks.h. */
 static const struct km_call_hook *const prepared[] = {
     &km_mcp_chat_hook, /* first: its rounds are calls, which come to the others */
     &km_answers_hook, &km_file_refs_hook, &km_other_models_hook, NULL,

@@ -7,12 +7,12 @@
  */
 #include "gateway/llm_kind.h"
 #include "gateway/answers.h"
-#include "gateway/call_model.h"
+#include "call/model.h"
 
 #include "base/veil.h"
 #include "gateway/objects/made.h"
 #include "gateway/translate.h"
-#include "gateway/veil.h"
+#include "call/veil.h"
 #include "llm/api/responses.h"
 #include "llm/mock.h"
 

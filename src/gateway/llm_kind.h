@@ -3,7 +3,7 @@
 #ifndef KM_GATEWAY_LLM_KIND_H
 #define KM_GATEWAY_LLM_KIND_H
 
-#include "gateway/call.h"
+#include "call/call.h"
 
 extern const struct km_call_kind km_kind_llm;
 

@@ -10,8 +10,8 @@
 #include "gateway/llm_routes.h"
 
 #include "gateway/answers.h"
-#include "gateway/call.h"
-#include "gateway/http_port.h"
+#include "call/call.h"
+#include "door/http_port.h"
 #include "gateway/google.h"
 #include "door/reply.h"
 #include "llm/api/messages.h"
@@ -22,7 +22,7 @@
 static void call(void *visit, struct km_exchange *x, const struct km_route_match *match)
 {
     (void)x;
-    km_call_begin(visit, &km_kind_llm, match->route->data);
+    km_call_begin(visit, km_http_port(visit), &km_kind_llm, match->route->data);
 }
 
 static bool may_use(const struct km_visit *v, struct km_str name)

@@ -11,12 +11,12 @@
  * come from it.  Nothing is translated: an upstream that does not have the endpoint is refused
  * by name, before it hears anything.
  */
-#include "gateway/http_port.h"
+#include "door/http_port.h"
 #include "gateway/llm_routes.h"
 #include "gateway/objects/upload.h"
 
-#include "gateway/call_model.h"
-#include "gateway/veil.h"
+#include "call/model.h"
+#include "call/veil.h"
 #include "llm/api/media.h"
 
 #define EVENT_BYTES ((size_t)16 << 20) /* an event may carry an image */
@@ -292,7 +292,7 @@ static const struct km_call_kind media_kind = {
 static void begin(void *visit, struct km_exchange *x, const struct km_route_match *match)
 {
     (void)x;
-    km_call_begin(visit, &media_kind, match->route->data);
+    km_call_begin(visit, km_http_port(visit), &media_kind, match->route->data);
 }
 
 #define MEDIA(path, row)                                                                           \

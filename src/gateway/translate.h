@@ -3,7 +3,7 @@
 #ifndef KM_GATEWAY_TRANSLATE_H
 #define KM_GATEWAY_TRANSLATE_H
 
-#include "gateway/call.h"
+#include "call/call.h"
 #include "llm/embed.h"
 #include "llm/rank.h"
 

@@ -20,8 +20,8 @@
 #ifndef KM_GATEWAY_MCP_CHAT_H
 #define KM_GATEWAY_MCP_CHAT_H
 
-#include "gateway/ask.h"
-#include "gateway/hooks.h"
+#include "call/ask.h"
+#include "call/hooks.h"
 #include "gateway/mcp/turn.h"
 #include "http/sse.h"
 

@@ -12,7 +12,7 @@
 
 #include "base/crypto.h"
 #include "base/encode.h"
-#include "gateway/http_port.h"
+#include "door/http_port.h"
 #include "gateway/mcp/turn.h"
 #include "door/reply.h"
 

@@ -16,7 +16,7 @@
 #define KM_GATEWAY_MCP_PIPE_H
 
 #include "host/gateway.h"
-#include "gateway/port.h"
+#include "host/port.h"
 #include "host/gateway.h"
 
 struct km_mcp_pipe;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* within.h - tools/call in somebody's name, without a client of MCP: what gateway/ask.h is for
+/* within.h - tools/call in somebody's name, without a client of MCP: what call/ask.h is for
  * models.
  *
  * It passes all that a message of a client passes that has no session and takes JSON alone; the
@@ -8,7 +8,7 @@
 #ifndef KM_GATEWAY_MCP_WITHIN_H
 #define KM_GATEWAY_MCP_WITHIN_H
 
-#include "gateway/ask.h"
+#include "call/ask.h"
 
 struct km_mcp_tool_call {
     struct km_str name; /* as the client would say it */

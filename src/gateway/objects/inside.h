@@ -4,7 +4,7 @@
 #ifndef KM_GATEWAY_OBJECT_INSIDE_H
 #define KM_GATEWAY_OBJECT_INSIDE_H
 
-#include "gateway/call.h"
+#include "call/call.h"
 #include "store/objects.h"
 
 enum km_object_action {

@@ -11,7 +11,7 @@
  */
 #include "gateway/objects/upload_inside.h"
 
-#include "gateway/call_model.h"
+#include "call/model.h"
 #include "host/settings.h"
 #include "host/settings.h"
 

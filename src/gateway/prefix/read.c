@@ -10,7 +10,7 @@
  *                       deployment of a group that is
  *     price             METERED: reserved like any call's; UNPRICED: not for a key with a budget
  */
-#include "gateway/hooks.h"
+#include "call/hooks.h"
 #include "gateway/prefix/prefix.h"
 
 #include "base/right.h"

@@ -1,8 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* call_model.c - what kinds of call share that ask a model: see call_model.h. */
-#include "gateway/call_model.h"
+/* model.c - what kinds of call share that ask a model: see model.h for the contract.
+ *
+ *     path, head, body ──> which model ──> who may serve it ──> request to a deployment
+ *                                                      answer's head <──┘
+ *
+ * Where client and upstream speak the same protocol the body is the caller's own, edited by span;
+ * kinds that translate begin after the request is found, and fill in the rest themselves.
+ */
+#include "call/model.h"
 
-#include "gateway/veil.h"
+#include "call/veil.h"
 #include "http/json_drop.h"
 #include "llm/codec.h"
 

@@ -11,9 +11,9 @@
  *
  * The head is told with the first bytes: until then what began may be taken back.
  */
-#include "gateway/ask.h"
+#include "call/ask.h"
 
-#include "gateway/forward.h"
+#include "call/forward.h"
 #include "http/fields.h"
 #include "policy/grant.h"
 

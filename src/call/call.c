@@ -12,12 +12,12 @@
  * once; account and finish are never left early.  A deadline or a cancellation that comes while
  * they run is recorded and moves nothing.
  */
-#include "gateway/call.h"
+#include "call/call.h"
 
 #include <stddef.h>
 
-#include "gateway/hooks.h"
-#include "gateway/metrics.h"
+#include "call/hooks.h"
+#include "call/metrics.h"
 
 /* Steps in the order of the happy path.  XX(STEP, may_wait, on_error) */
 #define KM_CALL_STEPS(XX)                                                                          \
@@ -397,6 +397,38 @@ void km_call_start(struct km_call *call)
     call->at->answer.max = (size_t)call->visit->view->snap->gateway->response_bytes;
     call->step = KM_STEP_auth;
     run(call);
+}
+
+static void no_memory(struct km_visit *v)
+{
+    struct km_buf head KM_CLEANUP(km_buf_done) = KM_BUF(4096);
+    struct km_buf body KM_CLEANUP(km_buf_done) = KM_BUF(4096);
+    struct km_err err = { 0 };
+
+    km_fail(&err, KM_E_NOMEM, "out of memory");
+    km_error_head(&err, &head);
+    km_id_lines(v, &head);
+    km_error_json(v->dialect, &err, km_str(v->id_text, KM_UUID_LEN), &body);
+    km_exchange_respond(v->x, km_err_http(&err), km_buf_view(&head), km_buf_view(&body));
+}
+
+void km_call_begin(struct km_visit *v, struct km_port *port, const struct km_call_kind *kind,
+                   const struct km_llm_api *api)
+{
+    struct km_call *call =
+        port ? km_call_new(v->w, kind, km_call_arena_bytes(v->view->snap)) : NULL;
+
+    if (!call) {
+        no_memory(v);
+        return;
+    }
+    call->request = km_exchange_request(v->x);
+    call->began_ns = km_exchange_began_ns(v->x);
+    call->api = api;
+    if (api)
+        v->dialect = api->dialect;
+    km_call_take_port(call, v, port);
+    km_call_start(call);
 }
 
 void km_calls_leave(struct km_worker *w)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hooks.c - see hooks.h. */
-#include "gateway/hooks.h"
+#include "call/hooks.h"
 
-#include "gateway/call.h"
+#include "call/call.h"
 
 const struct km_call_kind *km_call_kind_of_models(const struct km_call *call)
 {

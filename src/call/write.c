@@ -4,9 +4,9 @@
  * Whoever wants to see what is said (a guard, a cache, a count) stands here and nowhere else, and
  * back-pressure stands here once: a client that takes no more pauses the upstream until it does.
  */
-#include "gateway/call.h"
+#include "call/call.h"
 
-#include "gateway/veil.h"
+#include "call/veil.h"
 
 void km_call_start_answer(struct km_call *call, int status, struct km_str head, uint64_t length)
 {

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* call_account.c - the books: runs exactly once for every admitted call, whatever ended it.
+/* account.c - the books: runs exactly once for every admitted call, whatever ended it.
  *
  * What was used is what the upstream said, or an estimate of what was produced; what it cost is
  * exact from there on.  The permit is given back here, so a key's room is right before the
  * client has its last byte.  In strict mode that last byte waits until the settlement is on disk.
  */
-#include "gateway/call.h"
-#include "gateway/hooks.h"
-#include "gateway/veil.h"
+#include "call/call.h"
+#include "call/hooks.h"
+#include "call/veil.h"
 
-#include "gateway/metrics.h"
+#include "call/metrics.h"
 
 /* An upstream has the whole request and said nothing of it: its client left, its time ran out, or
  * the connection broke.  The vendor reads what it got, and bills that; a later attempt that was

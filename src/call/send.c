@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* call_send.c - attempts: pick a deployment, sign, send, gather what comes.
+/* send.c - attempts: pick a deployment, sign, send, gather what comes.
  *
  *     route ──> send ──> (head 2xx) relay ──> account
  *       ^         │                     │
- *       └── recover <────── failure ────┘        (call_recover.c)
+ *       └── recover <────── failure ────┘        (call/recover.c)
  *
  * Each attempt begins from the caller's original body.  Header lines that are made for each
  * request (auth.h) may have to be waited for: the step is then run again.
  */
-#include "gateway/call.h"
+#include "call/call.h"
 
-#include "gateway/hooks.h"
+#include "call/hooks.h"
 
 #define RETRIES_DEFAULT 1
 #define AUTH_HEAD_BYTES ((size_t)64 * 1024)

@@ -7,10 +7,9 @@
  * Nothing is decided here: what HTTP has for a thing is called by its name.  The port lives in the
  * exchange's arena, and the exchange ends only when the port's owner says so.
  */
-#include "gateway/http_port.h"
+#include "door/http_port.h"
 
 #include "door/auth.h"
-#include "door/reply.h"
 
 struct http_port {
     struct km_port port;
@@ -134,27 +133,4 @@ struct km_port *km_http_port(struct km_visit *v)
     km_port_listen(&port->port, &nobody, &port->port);
     km_exchange_listen(v->x, &events, &port->port);
     return &port->port;
-}
-
-void km_call_begin(struct km_visit *v, const struct km_call_kind *kind,
-                   const struct km_llm_api *api)
-{
-    struct km_port *port = km_http_port(v);
-    struct km_call *call =
-        port ? km_call_new(v->w, kind, km_call_arena_bytes(v->view->snap)) : NULL;
-
-    if (!call) {
-        struct km_err err = { 0 };
-
-        km_fail(&err, KM_E_NOMEM, "out of memory");
-        km_reply_error(v, &err);
-        return;
-    }
-    call->request = km_exchange_request(v->x);
-    call->began_ns = km_exchange_began_ns(v->x);
-    call->api = api;
-    if (api)
-        v->dialect = api->dialect;
-    km_call_take_port(call, v, port);
-    km_call_start(call);
 }

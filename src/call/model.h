@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* call_model.h - what kinds of call share that ask a model: what the caller's request says of it,
+/* model.h - what kinds of call share that ask a model: what the caller's request says of it,
  * the request to a deployment, the head of its answer. */
-#ifndef KM_GATEWAY_CALL_MODEL_H
-#define KM_GATEWAY_CALL_MODEL_H
+#ifndef KM_CALL_MODEL_H
+#define KM_CALL_MODEL_H
 
-#include "gateway/call.h"
+#include "call/call.h"
 
 /* The model named by /openai/deployments/{model}/... and /engines/{model}/...; empty: none. */
 int km_call_path_model(struct km_call *call, struct km_str *ret, struct km_err *err) KM_MUST_USE;

@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "fake_call.h"
-#include "gateway/ask.h"
+#include "call/ask.h"
 #include "torture.h"
 
 static struct asked {

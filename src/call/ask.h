@@ -12,10 +12,10 @@
  *
  * Thread: the asker's worker, all of it.  No event comes from within a function of this file.
  */
-#ifndef KM_GATEWAY_ASK_H
-#define KM_GATEWAY_ASK_H
+#ifndef KM_CALL_ASK_H
+#define KM_CALL_ASK_H
 
-#include "gateway/call.h"
+#include "call/call.h"
 
 #define KM_ASK_DEPTH 8 /* a question of a question of ... */
 

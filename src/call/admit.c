@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* call_admit.c - admission: the body, what it asks for, the permit, the intent.
+/* admit.c - admission: the body, what it asks for, the permit, the intent.
  *
  * Up to here a call has cost nobody anything; the last line of this step is the first that has
  * to be settled.  The worst case is reserved, so that no interleaving of calls can spend more
  * than a budget: input bound x price + output bound x price.  Where the caller did not bound the
  * output, the largest bound that fits what is left is sent upstream and said so in a header.
  */
-#include "gateway/call.h"
+#include "call/call.h"
 
 #include <stdlib.h>
 
 #include "host/handover/handover.h"
-#include "gateway/hooks.h"
+#include "call/hooks.h"
 
 /* Tokens reserved where neither caller nor model bounds the output: what today's models write at
  * most.  It is never sent as a bound; only what is left of a budget is. */

@@ -8,8 +8,8 @@
  *
  * Rows are given by app/tables.c and run in their order.  A place without rows costs a comparison.
  */
-#ifndef KM_GATEWAY_HOOKS_H
-#define KM_GATEWAY_HOOKS_H
+#ifndef KM_CALL_HOOKS_H
+#define KM_CALL_HOOKS_H
 
 #include "base/err.h"
 

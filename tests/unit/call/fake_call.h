@@ -4,8 +4,8 @@
 #ifndef TESTS_GATEWAY_FAKE_CALL_H
 #define TESTS_GATEWAY_FAKE_CALL_H
 
-#include "gateway/call.h"
-#include "gateway/hooks.h"
+#include "call/call.h"
+#include "call/hooks.h"
 #include "host/settings.h"
 
 #define ARENA_BYTES ((size_t)1 << 20)

@@ -5,11 +5,12 @@
  *     owner <── on_body, on_piece, on_writable, on_gone ── port
  *
  * Its owner is a call, or what stands between (an MCP pipe); a call without a port (NULL) answers
- * nobody.  A port is used on its maker's worker only; whoever sits on another thread stands behind a
- * mailbox.  What it keeps of head or parts it copies.  After end, abort or respond it may be gone.
+ * nobody.  A port is used on its maker's worker only; whoever sits on another thread stands behind
+ * a mailbox.  What it keeps of head or parts it copies.  After end, abort or respond it may be
+ * gone.
  */
-#ifndef KM_GATEWAY_PORT_H
-#define KM_GATEWAY_PORT_H
+#ifndef KM_HOST_PORT_H
+#define KM_HOST_PORT_H
 
 #include "base/err.h"
 #include "base/str.h"
