@@ -86,12 +86,12 @@ struct km_mcp_pipe *km_mcp_pipe_new(struct km_exchange *x, struct km_worker *doo
 {
     struct km_mcp_pipe *p;
 
-    if (door != owner && !km_mcp_hub_reach(door->mcp, owner->mcp))
+    if (door != owner && !km_mcp_hub_reach(door, owner))
         return NULL;
     p = malloc(sizeof *p);
     if (!p) {
         if (door != owner)
-            km_mcp_hub_leave(door->mcp, owner->mcp);
+            km_mcp_hub_leave(door, owner);
         return NULL;
     }
     *p = (struct km_mcp_pipe){ .x = x, .door = door, .owner = owner };
@@ -123,7 +123,7 @@ static void run_op(struct km_msg *msg, void *owner)
     if (p->x)
         perform(p, m);
     if (last && (m->op == OP_FREE || !p->told || m->seen)) {
-        km_mcp_hub_leave(p->door->mcp, p->owner->mcp);
+        km_mcp_hub_leave(p->door, p->owner);
         free(p);
     } else if (last) {
         p->x = NULL;
@@ -133,7 +133,7 @@ static void run_op(struct km_msg *msg, void *owner)
 
 bool km_mcp_pipe_move(struct km_mcp_pipe *p, struct km_worker *to)
 {
-    if (p->door == to || !near(p) || !km_mcp_hub_reach(p->door->mcp, to->mcp))
+    if (p->door == to || !near(p) || !km_mcp_hub_reach(p->door, to))
         return false;
     p->owner = to;
     return true;
