@@ -16,10 +16,13 @@ from lintlib import LAYERS, Lint
 FREE = 1  # a layer without a row: no cycle at all
 
 
-def objects_of(build, layer):
-    top = os.path.join(build, "src", layer)
-    return sorted(os.path.join(folder, name) for folder, _, files in os.walk(top)
-                  for name in files if name.endswith(".o"))
+def objects_of(lint, layer):
+    """Of sources that are there: where one moved, a build folder keeps what it was."""
+    top = os.path.join(lint.build, "src", layer)
+    found = sorted(os.path.join(folder, name) for folder, _, files in os.walk(top)
+                   for name in files if name.endswith(".o"))
+    return [path for path in found
+            if os.path.exists(lint.path("src", layer, name_of(path) + ".c"))]
 
 
 def symbols_of(objects):
@@ -98,7 +101,7 @@ def main():
     for layer in LAYERS:
         if not os.path.isdir(lint.path("src", layer)):
             continue
-        objects = objects_of(lint.build, layer)
+        objects = objects_of(lint, layer)
         if not objects:
             sys.exit(f"lint.knots: no objects of {layer}: build first")
         lint.looked_at += len(objects)
