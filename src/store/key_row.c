@@ -6,26 +6,19 @@
  *
  *     [ struct km_key_row | models[n] | bytes of all strings ]
  *
- * The copy is the struct, then each string moved behind it; the list of strings to move is one
- * table, so a new column cannot be forgotten in one of two loops.
+ * The copy is the struct, then each string moved behind it; which they are is what the columns say
+ * (key_columns.h), so a new one cannot be forgotten.
  */
 #include "store/key_row.h"
 
 #include <stdlib.h>
 
 #include "base/encode.h"
+#include "store/key_columns.h"
 
-static const size_t strings[] = {
-    offsetof(struct km_key_row, name),
-    offsetof(struct km_key_row, alias),
-    offsetof(struct km_key_row, user_id),
-    offsetof(struct km_key_row, team_id),
-    offsetof(struct km_key_row, metadata),
-    offsetof(struct km_key_row, extra),
-    offsetof(struct km_key_row, budget_duration),
-    offsetof(struct km_key_row, created_by),
-    offsetof(struct km_key_row, updated_by),
-};
+#define NONE(member)
+#define OFFSET(member) offsetof(struct km_key_row, member),
+static const size_t strings[] = { KM_KEY_COLUMNS(OFFSET, NONE, NONE) };
 
 #define NSTRINGS (sizeof strings / sizeof strings[0])
 

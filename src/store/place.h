@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* place.h - where a SQLite store lies, whether what lies there is one, and who may write it. */
+/* place.h - where a store lies, whether what lies there is one, and who may write it. */
 #ifndef KM_STORE_PLACE_H
 #define KM_STORE_PLACE_H
 
@@ -10,13 +10,17 @@
 #define KM_PLACE_PATH 4096
 #define KM_PLACE_APPLICATION_ID 0x4b4e4d4e /* "KNMN" */
 
+struct km_driver;
+
 struct km_place {
+    const struct km_driver *driver;
     char path[KM_PLACE_PATH];
     int lock_fd; /* -1: not held */
     int hold_fd; /* of the store itself; -1: none */
 };
 
-/* "sqlite:<path>", or empty for kanmon.db in state_dir, which is made 0700 when missing. */
+/* "<scheme>:<where>" of a driver (driver.h): "sqlite:<path>"; or empty for kanmon.db in state_dir,
+ * which is made 0700 when missing. */
 int km_place_init(struct km_place *p, struct km_str setting, const char *state_dir,
                   struct km_err *err) KM_MUST_USE;
 

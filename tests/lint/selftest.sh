@@ -140,6 +140,10 @@ echo '#include <llhttp.h>' | add src/base/base.h
 refuses layers 'src/base/base.c.*of llhttp' 'a library that comes in by a header'
 echo '#include <cmocka.h>' | add src/base/base.c
 refuses layers 'that has no row' 'a library in no row'
+mkdir -p "$work/case/src/store/sqlite"
+cp "$work/case/src/base/base.h" "$work/case/src/store/sqlite/file.h"
+echo '#include "store/sqlite/file.h"' | add src/http/http.c
+refuses layers 'sees store/sqlite/file.h: only store/drivers.c does' 'a driver seen past its door'
 cp "$work/case/src/base/base.c" "$work/case/src/base/forgotten.c"
 refuses layers 'not built' 'a source that is not built'
 

@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* gateway.c - what the workers share, and how it starts and stops (load.c: reloads).
+ *
+ * Start:   store (migrated, books mended) -> keys in memory -> snapshot -> workers -> sockets
+ * Stop:    no more connections, running calls end (bounded by drain), the ledger is flushed, the
+ *          store closed last.
+ */
+#include "host/gateway.h"
+
+#include "base/crypto.h"
+#include "base/veil.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "host/added.h"
+#include "host/handover/handover.h"
+#include "host/load.h"
+#include "host/module.h"
+#include "host/worker.h"
+#include "mcp/safety/approval.h"
+#include "mcp/memory.h"
+#include "mcp/parks.h"
+#include "sys/peer.h"
+
+#define EVENTS_KEPT 256
+#define SERIES_MOST 20000 /* of metrics; see metric.h for what happens past it */
+
+static int usable_cores(void)
+{
+    cpu_set_t set;
+    int n = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+    FILE *f = fopen("/sys/fs/cgroup/cpu.max", "re");
+    long long quota, period;
+
+    if (f && fscanf(f, "%lld %lld", &quota, &period) == 2 && period > 0 && quota / period < n)
+        n = quota >= period ? (int)(quota / period) : 1;
+    if (f)
+        fclose(f);
+    return n < 1 ? 1 : n > KM_WORKERS_MAX ? KM_WORKERS_MAX : n;
+}
+
+int km_gateway_workers(const struct km_gateway_settings *s, size_t *ret_n, struct km_err *err)
+{
+    struct km_str text = s->workers;
+    uint64_t n;
+
+    if (!text.n || km_str_eq(text, KM_STR("auto"))) {
+        *ret_n = (size_t)usable_cores();
+        return 0;
+    }
+    if (km_str_u64(text, &n) < 0 || n < 1 || n > KM_WORKERS_MAX)
+        return km_fail(err, KM_E_CONFIG, "kanmon_settings.workers must be `auto` or 1 to %d",
+                       KM_WORKERS_MAX);
+    *ret_n = (size_t)n;
+    return 0;
+}
+
+static void put_key(void *ctx, const struct km_key_row *row)
+{
+    struct km_gateway *gw = ctx;
+    struct km_err err = { 0 };
+
+    if (km_keys_put(gw->keys, row, &err) < 0)
+        km_log_msg(gw->log, KM_LOG_ERROR, "key.load", "%s", err.text);
+}
+
+static void put_window(void *ctx, const uint8_t hash[32], int64_t end_us, int64_t spend)
+{
+    struct km_gateway *gw = ctx;
+
+    km_keys_add_window(gw->keys, hash, end_us, spend);
+}
+
+static int open_store(struct km_gateway *gw, const struct km_config *config, struct km_err *err)
+{
+    const struct km_key_settings *keys = km_config_get(config, &km_key_settings_table);
+    struct km_store_args args = { .settings = km_config_get(config, &km_store_settings_table),
+                                  .state_dir = gw->state_dir,
+                                  .log = gw->log,
+                                  .events = gw->events };
+    int r = gw->args->before_store ? gw->args->before_store(gw->args->ctx, err) : 0;
+
+    args.handed_over = gw->args->takeover != NULL;
+    if (r == 0)
+        r = km_store_open(&args, &gw->store, err);
+    gw->keys = r == 0 ? km_keys_new((size_t)keys->max_keys) : NULL;
+    gw->approvals = km_approvals_new(KM_APPROVALS_MOST);
+    gw->mcp_memory = km_mcp_memory_new();
+    gw->mcp_added = km_mcp_added_new();
+    gw->mcp_park_shares = km_mcp_park_shares_new(gw->nworkers);
+    if (r == 0)
+        r = km_random(&gw->mcp_replica, sizeof gw->mcp_replica, err);
+    if (r == 0)
+        r = km_random(gw->mcp_key, sizeof gw->mcp_key, err);
+    if (r == 0 &&
+        (!gw->keys || !gw->approvals || !gw->mcp_memory || !gw->mcp_added || !gw->mcp_park_shares))
+        r = km_fail(err, KM_E_NOMEM, "out of memory");
+    if (r == 0)
+        r = km_store_keys(gw->store, put_key, gw, err);
+    if (r == 0)
+        r = km_store_windows(gw->store, put_window, gw, err);
+    if (r == 0)
+        km_store_loaded(gw->store);
+    if (r == 0)
+        r = km_modules_gateway_init(gw, err);
+    if (r == 0 && gw->args->takeover)
+        r = km_keys_import(gw->keys, km_takeover_keys(gw->args->takeover), err);
+    return r;
+}
+
+static int make_shared(struct km_gateway *gw, struct km_err *err)
+{
+    gw->log = km_log_new(STDERR_FILENO, KM_LOG_INFO, KM_LOG_TEXT);
+    gw->veil = km_veil_new();
+    if (gw->log)
+        km_log_set_veil(gw->log, gw->veil);
+    gw->events = km_events_new(EVENTS_KEPT);
+    gw->metrics = km_metrics_new(gw->nworkers, SERIES_MOST);
+    gw->main_mailbox = km_mailbox_new(gw->main, gw, err);
+    return gw->log && gw->veil && gw->events && gw->metrics && gw->main_mailbox
+               ? 0
+               : km_fail(err, KM_E_NOMEM, "out of memory");
+}
+
+static int make_mcp(struct km_gateway *gw, struct km_err *err)
+{
+    const struct km_mcp_upstreams_args args = { .store = gw->store,
+                                                .log = gw->log,
+                                                .events = gw->events,
+                                                .metrics = gw->metrics,
+                                                .state_dir = gw->state_dir,
+                                                .network = gw->args->network,
+                                                .cgroup = gw->memory.base,
+                                                .desks = gw->nworkers };
+    int r;
+
+    km_cgroup_claim(&gw->memory);
+    gw->mcp = km_mcp_upstreams_new(&args, err);
+    r = gw->mcp ? km_mcp_upstreams_load(gw->mcp, gw->current->mcp, err) : KM_E_NOMEM;
+    if (r == 0)
+        km_mcp_upstreams_use(gw->mcp, gw->current->mcp);
+    return r;
+}
+
+int km_gateway_new(const struct km_gateway_args *args, struct km_loop *main_loop,
+                   struct km_gateway **ret_gw, struct km_err *err)
+{
+    const struct km_gateway_settings *settings =
+        km_config_get(args->config, &km_gateway_settings_table);
+    struct km_gateway *gw = calloc(1, sizeof *gw);
+    int r;
+
+    if (!gw)
+        return km_fail(err, KM_E_NOMEM, "out of memory");
+    gw->args = args;
+    gw->main = main_loop;
+    km_gateway_reload_init(gw);
+    gw->started_us = km_wall_us();
+    snprintf(gw->state_dir, sizeof gw->state_dir, "%s", args->state_dir);
+    snprintf(gw->config_file, sizeof gw->config_file, "%.*s",
+             KM_STR_ARG(km_config_file(args->config)));
+    pthread_mutex_init(&gw->gate.lock, NULL);
+    pthread_cond_init(&gw->gate.turned, NULL);
+    r = km_gateway_workers(settings, &gw->nworkers, err);
+    if (r == 0)
+        r = make_shared(gw, err);
+    if (r == 0)
+        r = km_gateway_open_log(gw, settings, err);
+    if (r == 0)
+        r = open_store(gw, args->config, err);
+    if (r == 0)
+        r = km_gateway_load_first(gw, err);
+    if (r == 0)
+        r = make_mcp(gw, err);
+    if (r == 0)
+        km_gateway_apply(gw);
+    gw->workers = r == 0 ? calloc(gw->nworkers, sizeof *gw->workers) : NULL;
+    if (r == 0 && !gw->workers)
+        r = km_fail(err, KM_E_NOMEM, "out of memory");
+    for (size_t i = 0; r == 0 && i < gw->nworkers; i++)
+        r = km_worker_init(&gw->workers[i], gw, i, err);
+    if (r < 0) {
+        km_gateway_free(gw);
+        return r;
+    }
+    *ret_gw = gw;
+    return 0;
+}
+
+static int add_place(struct km_gateway *gw, int fd, struct km_err *err)
+{
+    union km_addr addr = { 0 };
+    char text[KM_ADDR_TEXT] = "", other[KM_ADDR_TEXT];
+    int r = km_listen_address(fd, &addr, err);
+
+    if (r == 0)
+        km_addr_text(&addr, text);
+    for (size_t i = 0; r == 0 && i < gw->nplaces; i++) {
+        km_addr_text(&gw->places[i], other);
+        if (strcmp(text, other) == 0)
+            return 0;
+    }
+    if (r == 0 && gw->nplaces < KM_LISTEN_MAX)
+        gw->places[gw->nplaces++] = addr;
+    return r;
+}
+
+int km_gateway_listen(struct km_gateway *gw, const int *fds, const size_t *entries, size_t nfds,
+                      struct km_err *err)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < nfds; i++) {
+        size_t turn = 0;
+
+        r = add_place(gw, fds[i], err);
+        if (r < 0)
+            break;
+
+        for (size_t k = 0; k < i; k++)
+            turn += entries[k] == entries[i];
+        r = km_worker_listen(&gw->workers[turn % gw->nworkers], fds[i], entries[i], err);
+    }
+    return r;
+}
+
+static void on_control(void *ctx, int fd, const union km_addr *peer)
+{
+    struct km_worker *w = ctx;
+    union km_addr who = { 0 };
+    struct km_peer process;
+
+    (void)peer;
+    /* Only the user the gateway runs as, and root. */
+    if (km_peer_of(fd, &process, NULL) < 0 || (process.uid != geteuid() && process.uid != 0)) {
+        close(fd);
+        return;
+    }
+    who.sa.sa_family = AF_UNIX;
+    who.in.sin_addr.s_addr = process.uid;
+    km_http_server_accept(w->control, fd, &who, NULL);
+}
+
+int km_gateway_control(struct km_gateway *gw, int fd, struct km_err *err)
+{
+    struct km_worker *w = &gw->workers[0];
+
+    if (fd < 0)
+        return 0;
+    w->control_acceptor = km_acceptor_new(w->loop, fd, on_control, NULL, w, err);
+    return w->control_acceptor ? 0 : KM_E_SYSTEM;
+}
+
+int km_gateway_start(struct km_gateway *gw, struct km_err *err)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < gw->nworkers; i++)
+        r = km_worker_start(&gw->workers[i], err);
+    km_event_add(gw->events, KM_LOG_INFO, "gateway.started", "%zu workers", gw->nworkers);
+    return r;
+}
+
+static void on_stopped_msg(struct km_msg *msg, void *owner)
+{
+    struct km_gateway *gw = owner;
+
+    (void)msg;
+    if (gw->on_stopped && !gw->ending)
+        gw->on_stopped(gw->ctx);
+}
+
+static void on_quiet_msg(struct km_msg *msg, void *owner)
+{
+    struct km_gateway *gw = owner;
+
+    (void)msg;
+    if (gw->on_quiet && !gw->ending)
+        gw->on_quiet(gw->quiet_ctx);
+}
+
+void km_gateway_stop(struct km_gateway *gw, void (*pass_on)(void *ctx, int fd),
+                     void (*on_stopped)(void *ctx), void *ctx)
+{
+    gw->on_stopped = on_stopped;
+    gw->ctx = ctx;
+    gw->stopped.run = on_stopped_msg;
+    gw->quiet.run = on_quiet_msg;
+    gw->workers_left = gw->accepting = gw->nworkers;
+    km_event_add(gw->events, KM_LOG_INFO, "gateway.stopping", "running calls may end");
+    for (size_t i = 0; i < gw->nworkers; i++)
+        km_worker_drain(&gw->workers[i], pass_on, ctx);
+}
+
+void km_gateway_freeze(struct km_gateway *gw)
+{
+    struct km_gate *gate = &gw->gate;
+
+    pthread_mutex_lock(&gate->lock);
+    gate->arrived = 0;
+    gate->open = false;
+    pthread_mutex_unlock(&gate->lock);
+    for (size_t i = 0; i < gw->nworkers; i++)
+        km_worker_freeze(&gw->workers[i]);
+    pthread_mutex_lock(&gate->lock);
+    while (gate->arrived < gw->nworkers)
+        pthread_cond_wait(&gate->turned, &gate->lock);
+    pthread_mutex_unlock(&gate->lock);
+}
+
+void km_gateway_go_on(struct km_gateway *gw)
+{
+    pthread_mutex_lock(&gw->gate.lock);
+    gw->gate.open = true;
+    pthread_cond_broadcast(&gw->gate.turned);
+    pthread_mutex_unlock(&gw->gate.lock);
+}
+
+void km_gateway_thaw(struct km_gateway *gw)
+{
+    for (size_t i = 0; i < gw->nworkers; i++)
+        km_worker_thaw(&gw->workers[i]);
+}
+
+void km_gateway_adopt(struct km_gateway *gw, int fd, const union km_addr *peer)
+{
+    km_worker_adopt(&gw->workers[gw->adopted++ % gw->nworkers], fd, peer);
+}
+
+static void on_ended_msg(struct km_msg *msg, void *owner)
+{
+    struct km_gateway *gw = owner;
+
+    (void)msg;
+    km_loop_stop(gw->main);
+}
+
+/* Workers may wait for this thread (a reload that was asked for), so it keeps serving them.  And
+ * they may wait for each other, so their loops stop only when all of them are quiet: what one has
+ * sent before it was (the cancel of a call at a server of another's) is before `stop` in the
+ * other's mailbox. */
+static void end_workers(struct km_gateway *gw)
+{
+    for (size_t i = 0; gw->workers && i < gw->nworkers; i++)
+        gw->workers_busy += gw->workers[i].running;
+    gw->ended.run = on_ended_msg;
+    for (size_t i = 0; gw->workers && i < gw->nworkers; i++)
+        if (gw->workers[i].running)
+            km_worker_kill(&gw->workers[i]);
+    while (gw->workers_busy > 0)
+        km_loop_run(gw->main);
+    for (size_t i = 0; gw->workers && i < gw->nworkers; i++)
+        if (gw->workers[i].running)
+            km_worker_stop(&gw->workers[i]);
+    for (size_t i = 0; gw->workers && i < gw->nworkers; i++)
+        km_worker_done(&gw->workers[i]);
+}
+
+struct km_gateway *km_gateway_free(struct km_gateway *gw)
+{
+    if (!gw)
+        return NULL;
+    gw->ending = true;
+    km_handover_cancel(gw->handover);
+    end_workers(gw);
+    km_gateway_reload_done(gw);
+    free(gw->workers);
+    km_mcp_upstreams_free(gw->mcp);
+    km_mcp_park_shares_free(gw->mcp_park_shares);
+    km_snapshot_unref(gw->current);
+    /* In this order nothing is lost: what the one before still sends reaches the store or the
+     * one after, and the store's last records reach the one after. */
+    km_takeover_stop(gw->takeover);
+    gw->store = km_store_close(gw->store);
+    km_handover_stop(gw->handover);
+    if (gw->main_mailbox)
+        km_mailbox_free(gw->main_mailbox); /* what lies in it is of those two */
+    km_handover_free(gw->handover);
+    km_takeover_free(gw->takeover);
+    km_modules_gateway_free(gw);
+    km_keys_free(gw->keys);
+    km_approvals_free(gw->approvals);
+    gw->mcp_memory = km_mcp_memory_free(gw->mcp_memory);
+    gw->mcp_added = km_mcp_added_free(gw->mcp_added);
+    km_metrics_free(gw->metrics);
+    km_events_free(gw->events);
+    pthread_cond_destroy(&gw->gate.turned);
+    pthread_mutex_destroy(&gw->gate.lock);
+    km_log_free(gw->log);
+    km_veil_free(gw->veil);
+    free(gw);
+    return NULL;
+}
