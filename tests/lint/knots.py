@@ -16,15 +16,6 @@ from lintlib import LAYERS, Lint
 FREE = 1  # a layer without a row: no cycle at all
 
 
-def objects_of(lint, layer):
-    """Of sources that are there: where one moved, a build folder keeps what it was."""
-    top = os.path.join(lint.build, "src", layer)
-    found = sorted(os.path.join(folder, name) for folder, _, files in os.walk(top)
-                   for name in files if name.endswith(".o"))
-    return [path for path in found
-            if os.path.exists(lint.path("src", layer, name_of(path) + ".c"))]
-
-
 def symbols_of(objects):
     """{object: (defined, wanted)} by nm's own words."""
     out = subprocess.run(["nm", "-A", "--no-sort", *objects], capture_output=True, text=True,
@@ -97,11 +88,11 @@ def name_of(path):
 
 def main():
     lint = Lint("knots")
-    rows = allowed(lint)
+    rows, built = allowed(lint), lint.objects()
     for layer in LAYERS:
         if not os.path.isdir(lint.path("src", layer)):
             continue
-        objects = objects_of(lint, layer)
+        objects = sorted(made for source, made in built.items() if source.startswith(layer + "/"))
         if not objects:
             sys.exit(f"lint.knots: no objects of {layer}: build first")
         lint.looked_at += len(objects)
