@@ -78,15 +78,15 @@ struct open {
 #define NOTHING
 
 static const struct km_statement rows[STATEMENTS] = {
-    [MARK] = { "ledger.mark", { "SAVEPOINT batch" } },
-    [MARK_GONE] = { "ledger.mark_gone", { "RELEASE batch" } },
-    [BACK_TO_MARK] = { "ledger.back_to_mark", { "ROLLBACK TO batch" } },
+    [MARK] = { .name = "ledger.mark", .sql = { "SAVEPOINT batch" } },
+    [MARK_GONE] = { .name = "ledger.mark_gone", .sql = { "RELEASE batch" } },
+    [BACK_TO_MARK] = { .name = "ledger.back_to_mark", .sql = { "ROLLBACK TO batch" } },
     /* `WHERE true`: SQLite's grammar needs it before ON CONFLICT. */
-    [INSERT_SPEND] = { "ledger.insert_spend",
-                       { "INSERT INTO spend SELECT * FROM spend_rows WHERE true"
+    [INSERT_SPEND] = { .name = "ledger.insert_spend",
+                       .sql = { "INSERT INTO spend SELECT * FROM spend_rows WHERE true"
                          " ON CONFLICT DO NOTHING" } },
-    [INSERT_INTENTS] = { "ledger.insert_intents",
-                         { "INSERT INTO intents SELECT * FROM intent_rows WHERE true"
+    [INSERT_INTENTS] = { .name = "ledger.insert_intents",
+                         .sql = { "INSERT INTO intents SELECT * FROM intent_rows WHERE true"
                            " ON CONFLICT DO NOTHING" } },
     [DELETE_INTENT] = { "ledger.delete_intent",
                         { "DELETE FROM intents WHERE id = ?1" },
@@ -112,8 +112,8 @@ static const struct km_statement rows[STATEMENTS] = {
     [INSERT_ROUTE] = { "ledger.insert_route",
                        { "INSERT INTO routes (" ROUTE_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6)" },
                        .in = KM_FIELDS(NAMES(struct route, NOTHING)) },
-    [ADD_DAILY] = { "ledger.add_daily",
-                    { "INSERT INTO daily SELECT * FROM daily_rows WHERE true"
+    [ADD_DAILY] = { .name = "ledger.add_daily",
+                    .sql = { "INSERT INTO daily SELECT * FROM daily_rows WHERE true"
                       " ON CONFLICT DO UPDATE SET calls = calls + excluded.calls,"
                       " failed = failed + excluded.failed,"
                       " prompt_tokens = min(prompt_tokens, 1 << 61) + excluded.prompt_tokens,"

@@ -111,7 +111,8 @@ static const struct km_statement rows[] = {
     [INSERT] = { "audit.insert",
                  { "INSERT INTO audit VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)" },
                  .in = RECORD },
-    [INSERT_ROWS] = { "audit.insert_rows", { "INSERT INTO audit SELECT * FROM audit_rows" } },
+    [INSERT_ROWS] = { .name = "audit.insert_rows",
+                      .sql = { "INSERT INTO audit SELECT * FROM audit_rows" } },
     [LIST] = { "audit.list",
                { "SELECT seq, at_us, actor, action, target, detail, prev, hash FROM audit"
                  " WHERE seq > ?1 ORDER BY seq LIMIT ?2" },

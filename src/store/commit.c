@@ -23,10 +23,10 @@
 enum { MARK, MARK_GONE, BACK_TO_MARK, TOUCH };
 
 static const struct km_statement rows[] = {
-    [MARK] = { "commit.mark", { "SAVEPOINT op" } },
-    [MARK_GONE] = { "commit.mark_gone", { "RELEASE op" } },
-    [BACK_TO_MARK] = { "commit.back_to_mark", { "ROLLBACK TO op" } },
-    [TOUCH] = { "commit.touch", { "UPDATE meta SET value = value" } },
+    [MARK] = { .name = "commit.mark", .sql = { "SAVEPOINT op" } },
+    [MARK_GONE] = { .name = "commit.mark_gone", .sql = { "RELEASE op" } },
+    [BACK_TO_MARK] = { .name = "commit.back_to_mark", .sql = { "ROLLBACK TO op" } },
+    [TOUCH] = { .name = "commit.touch", .sql = { "UPDATE meta SET value = value" } },
 };
 const struct km_statements km_commit_statements = KM_STATEMENTS(rows);
 

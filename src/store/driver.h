@@ -21,7 +21,7 @@
 
 /* --- statements as rows --- */
 
-enum km_dialect { KM_DIALECT_SQLITE, KM_DIALECTS };
+enum km_sql_dialect { KM_SQL_SQLITE, KM_SQL_DIALECTS };
 
 enum km_field_type {
     KM_FIELD_I64, /* int64_t */
@@ -72,7 +72,7 @@ struct km_fields {
 
 struct km_statement {
     const char *name; /* "grants.put" */
-    const char *sql[KM_DIALECTS];
+    const char *sql[KM_SQL_DIALECTS];
     struct km_fields in, out;
 };
 
@@ -241,7 +241,7 @@ struct km_driver_file {
 
 struct km_driver {
     const char *scheme; /* of kanmon_settings.store: "sqlite" of "sqlite:<where>" */
-    enum km_dialect dialect;
+    enum km_sql_dialect dialect;
     bool passing; /* what it holds goes with its last connection: no folder is told of it */
     const struct km_driver_file *file; /* NULL: it lies in no file of ours */
 

@@ -9,7 +9,7 @@
 
 #include "store/ahead.h"
 #include "store/inside.h"
-#include "store/key_columns.h"
+#include "store/key_bound.h"
 #include "store/key_row.h"
 #include "store/statements.h"
 

@@ -12,7 +12,7 @@
 #include "store/audit.h"
 #include "store/due.h"
 #include "store/inside.h"
-#include "store/key_columns.h"
+#include "store/key_bound.h"
 #include "store/key_row.h"
 #include "store/statements.h"
 #include "store/windows.h"
@@ -78,10 +78,10 @@ struct hashes {
 
 enum { INSERT, UPDATE, REPLACE, COMES_BACK, DELETE, PRICES_DELETE, PRICES_PUT, HEIR, HEIRS = 4 };
 
-#define HOLE(member) "?, "
-#define HOLES KM_KEY_COLUMNS(HOLE, HOLE, HOLE)
-#define CHANGE(member) #member " = ?, "
-#define CHANGES KM_KEY_COLUMNS(CHANGE, CHANGE, CHANGE)
+#define HOLE(...) "?, "
+#define HOLES KM_KEY_COLUMNS(HOLE)
+#define CHANGE(member, ...) #member " = ?, "
+#define CHANGES KM_KEY_COLUMNS(CHANGE)
 #define HASH KM_FIELD(struct km_key_bound, row.hash)
 #define ONE KM_FIELD(struct hashes, one)
 #define TWO KM_FIELD(struct hashes, two)

@@ -224,10 +224,17 @@ int km_place_prepare(const struct km_place *p, struct km_err *err)
 
 int km_place_look(const struct km_place *p, struct km_err *err)
 {
+    if (!p->driver->file)
+        return 0;
     if (access(p->path, F_OK) != 0)
         return errno == ENOENT ? km_fail(err, KM_E_NOT_FOUND, "there is no store '%s'", p->path)
                                : km_fail_errno(err, errno, "cannot look at '%s'", p->path);
     return p->driver->file->look_at(p->path, false, err);
+}
+
+bool km_place_is_passing(const struct km_place *p)
+{
+    return p->driver->passing;
 }
 
 uint64_t km_place_bytes(const struct km_place *p)
@@ -236,6 +243,8 @@ uint64_t km_place_bytes(const struct km_place *p)
     struct stat st;
     uint64_t n = 0;
 
+    if (!p->driver->file)
+        return 0;
     beside(p, "-wal", wal);
     if (stat(p->path, &st) == 0)
         n += (uint64_t)st.st_size;

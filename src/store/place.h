@@ -39,8 +39,12 @@ int km_place_lock_again(struct km_place *p, struct km_err *err) KM_MUST_USE;
  * a store.  A damaged, empty or foreign file is KM_E_STORE and stays as it is. */
 int km_place_prepare(const struct km_place *p, struct km_err *err) KM_MUST_USE;
 
-/* The same without making or changing anything: KM_E_NOT_FOUND when nothing is there. */
+/* The same without making or changing anything: KM_E_NOT_FOUND when nothing is there.  0 of one
+ * that lies in no file. */
 int km_place_look(const struct km_place *p, struct km_err *err) KM_MUST_USE;
+
+/* Is what it holds gone when it is closed? */
+bool km_place_is_passing(const struct km_place *p);
 
 /* The file and its write-ahead log. */
 uint64_t km_place_bytes(const struct km_place *p);

@@ -14,7 +14,6 @@ since a file that moves to another folder is who it was.  A row that nothing nee
 was won is kept.
 """
 import fnmatch
-import os
 import re
 import subprocess
 
@@ -64,21 +63,18 @@ def sections(lint):
     return found
 
 
-def wanted(build):
+def wanted(lint):
     """(path below src/, symbol) of all that the objects ask for."""
-    objects = sorted(os.path.join(folder, name)
-                     for folder, _, files in os.walk(os.path.join(build, "src"))
-                     for name in files if name.endswith(".o"))
-    out = subprocess.run(["nm", "-A", "-u", *objects], capture_output=True, text=True,
-                         check=True).stdout if objects else ""
+    sources = {made: source for source, made in lint.objects().items()}
+    out = subprocess.run(["nm", "-A", "-u", *sorted(sources)], capture_output=True, text=True,
+                         check=True).stdout if sources else ""
     for line in out.splitlines():
-        path, _, rest = line.partition(".o:")
-        layer, _, source = path[len(os.path.join(build, "src", "")):].partition("/CMakeFiles/")
-        yield f"{layer}/{source.partition('.dir/')[2]}", rest.split()[-1]
+        made, _, rest = line.partition(".o:")
+        yield sources[made + ".o"], rest.split()[-1]
 
 
 def look_at_symbols(lint, those):
-    for path, symbol in wanted(lint.build):
+    for path, symbol in wanted(lint):
         lint.looked_at += 1
         for section in those:
             if any(fnmatch.fnmatchcase(symbol, one) for one in section.what) and \

@@ -186,7 +186,7 @@ static int on_ready(struct km_db *db, const struct km_statement *s, struct km_re
 
     if (!ready)
         return km_fail(err, KM_E_NOMEM, "store: out of memory");
-    r = km_sqlite_prepare(km_sqlite_of(db), s->sql[KM_DIALECT_SQLITE], &ready->s, err);
+    r = km_sqlite_prepare(km_sqlite_of(db), s->sql[KM_SQL_SQLITE], &ready->s, err);
     if (r < 0) {
         free(ready);
         return r;
@@ -334,7 +334,7 @@ static const struct km_driver_file in_file = {
 
 /* clang-format off */
 #define COMMON                                                                                     \
-    .dialect = KM_DIALECT_SQLITE, .close = on_close, .to_writer = on_to_writer,                    \
+    .dialect = KM_SQL_SQLITE, .close = on_close, .to_writer = on_to_writer,                    \
     .migrate = on_migrate, .begin = on_begin, .commit = on_commit, .rollback = on_rollback,        \
     .is_begun = on_is_begun, .rehearse = on_rehearse, .trouble = on_trouble, .ready = on_ready,    \
     .free = on_free, .run = on_run, .ask = on_ask, .next = on_next, .rest = on_rest,               \

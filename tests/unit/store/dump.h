@@ -374,7 +374,7 @@ static inline void dump_done(struct dump *d)
     names_of_operations(&operations);
     for (size_t i = 0; i < km_store_statements_n; i++)
         for (size_t k = 0; k < km_store_statements[i]->n; k++) {
-            const char *sql = km_store_statements[i]->v[k].sql[KM_DIALECT_SQLITE];
+            const char *sql = km_store_statements[i]->v[k].sql[KM_SQL_SQLITE];
 
             names_add(&dump_sql.prepared, sql, strlen(sql));
         }
