@@ -2,8 +2,7 @@
 /* call.c - the MCP kind of call: what the steps of call.c do for a request to a server.
  *
  *     prepare   may this key give these arguments; what it may cost
- *     attempt   may it run at all: pins, risk, approval
- *     send      asks the server (ask.c), or runs a tool of kanmon's own
+ *     send      may it run at all; then the server is asked: a table of its own (flow.c)
  *     reply     the answer on the stream of whoever waits, and the record of the call
  *
  * A call is detached from its exchange from the beginning: it has a copy of the visit, and its
@@ -30,7 +29,7 @@ static int prepare(struct km_call *call, struct km_err *err)
 {
     struct km_mcp_work *w = km_mcp_work_of(call);
 
-    if (!w->tool || !w->member->upstream || km_mcp_member_offers_login(w->member))
+    if (!km_mcp_is_judged(w))
         return 0;
     w->cost = km_mcp_configured_cost(w->member->upstream, w->item->name);
     call->reserve = w->cost;
@@ -41,18 +40,11 @@ static int prepare(struct km_call *call, struct km_err *err)
                          err);
 }
 
+/* Where it goes stands in the request; whether it may, the flow judges. */
 static int attempt(struct km_call *call, struct km_err *err)
 {
-    struct km_mcp_work *w = km_mcp_work_of(call);
-    int r;
-
-    if (!w->tool || !w->member->upstream || km_mcp_member_offers_login(w->member))
-        return 0;
-    r = km_mcp_may_run(w, err);
-    if (r == 0)
-        return 0;
-    km_mcp_work_text(w, r == KM_E_AGAIN ? "approval_required" : "denied", err->text);
-    call->answered = true;
+    (void)call;
+    (void)err;
     return 0;
 }
 
@@ -75,8 +67,7 @@ static void on_own_reply(struct km_mcp_call *own, int http, struct km_str body)
     else
         km_mcp_work_raw(w, km_json_value(body, &s[0]));
     w->http = http;
-    km_call_go(w->call, KM_STEP_relay);
-    km_call_resume(w->call, 0);
+    km_mcp_flow_resume(&w->flow, KM_MCP_FLOW_ask, KM_MCP_FLOW_done, NULL);
 }
 
 static void on_recorded(void *own, const struct km_err *err)
@@ -94,7 +85,7 @@ static void on_own_audit(struct km_mcp_call *own, const struct km_audit *record)
 static const struct km_mcp_host own_host = { .audit = on_own_audit,
                                              .reply = on_own_reply };
 
-static int run_own(struct km_mcp_work *w, struct km_err *err)
+int km_mcp_run_own(struct km_mcp_work *w, struct km_err *err)
 {
     struct km_arena *arena = &w->call->arena;
     const struct km_visit *v = w->call->visit;
@@ -138,42 +129,12 @@ static int run_own(struct km_mcp_work *w, struct km_err *err)
 
 static enum km_next send_call(struct km_call *call)
 {
-    struct km_mcp_work *w = km_mcp_work_of(call);
-    int r;
-
-    if (w->asks && !call->answered && km_mcp_approval_ask(w))
-        return KM_WAIT;
-    if (call->answered) {
-        call->at->status = 200;
-        return km_call_go(call, KM_STEP_account);
-    }
-    /* A tool of kanmon's own may answer before this returns, but not before its record was asked
-     * for, and that comes back by the mailbox. */
-    if (km_mcp_member_offers_login(w->member))
-        r = km_mcp_login_ask(w, NULL, &call->err);
-    else
-        r = w->member->builtin ? run_own(w, &call->err) : km_mcp_ask_server(w, &call->err);
-    if (r == 0)
-        return KM_WAIT;
-    call->failed = true;
-    return km_call_go(call, KM_STEP_recover);
+    return km_mcp_flow_run(&km_mcp_work_of(call)->flow);
 }
 
-/* Whatever is under way for it stops. */
 static void abandon(struct km_call *call)
 {
-    struct km_mcp_work *w = km_mcp_work_of(call);
-
-    km_mcp_park_end(w);
-    km_timer_stop(&w->decided);
-    w->approval = NULL;
-    km_mcp_login_end(w);
-    while (!km_list_empty(&w->questions))
-        km_mcp_question_free(KM_CONTAINER(w->questions.next, struct km_mcp_question, of_work));
-    if (w->ask) {
-        km_mcp_ask_cancel(w->ask, km_str_c(call->err.code ? call->err.text : "cancelled"));
-        w->ask = NULL;
-    }
+    km_mcp_flow_end(&km_mcp_work_of(call)->flow);
 }
 
 static int complete(struct km_call *call, struct km_err *err)
@@ -452,7 +413,7 @@ static void fill(struct km_mcp_work *w, struct km_mcp_turn *t, const struct km_m
     w->args = a; /* the turn's: prepare runs before it ends */
     km_list_init(&w->questions);
     km_timer_init(&w->park_timer, t->hub->w->loop, NULL, w);
-    km_mcp_approval_init(w);
+    km_mcp_flow_init(&w->flow, w->call);
     w->job.cancel = on_job_cancelled;
 }
 
