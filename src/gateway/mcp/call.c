@@ -14,6 +14,7 @@
 
 #include "base/encode.h"
 #include "gateway/mcp/access.h"
+#include "gateway/mcp/counts.h"
 #include "gateway/oauth/oauth.h"
 #include "mcp/schema.h"
 
@@ -182,6 +183,18 @@ static void put_subject(const struct km_visit *v, struct km_buf *b)
     km_buf_json(b, km_str_sub(v->who.subject, 0, SUBJECT_BYTES));
 }
 
+/* How it ended, in the audit log and in /metrics. */
+static const char *outcome(const struct km_mcp_work *w)
+{
+    const struct km_call *call = w->call;
+
+    if (w->word)
+        return w->word;
+    if (!call->failed)
+        return "failed";
+    return call->client_gone ? "cancelled" : km_err_name(call->err.code);
+}
+
 /* Without a printf: each call has one of these. */
 static void put_record(struct km_mcp_work *w, struct km_buf *b)
 {
@@ -196,7 +209,7 @@ static void put_record(struct km_mcp_work *w, struct km_buf *b)
     km_buf_str(b, KM_STR(",\"arguments_sha256\":\""));
     km_buf_bytes(b, hex, sizeof hex - 1);
     km_buf_str(b, KM_STR("\",\"outcome\":\""));
-    km_buf_str(b, km_str_c(w->word ? w->word : "failed"));
+    km_buf_str(b, km_str_c(outcome(w)));
     km_buf_str(b, KM_STR("\",\"duration_us\":"));
     km_buf_u64(b, call->total_ns / 1000);
     km_buf_str(b, KM_STR(",\"revision\":\""));
@@ -228,8 +241,6 @@ static bool record(struct km_call *call)
                               .action = w->tool ? KM_STR("mcp.call") : KM_STR("mcp.ask") };
     bool wait = call->admitted && w->tool;
 
-    if (!w->word && call->failed)
-        w->word = call->client_gone ? "cancelled" : km_err_name(call->err.code);
     if (w->recorded)
         return false;
     w->recorded = true;
@@ -310,6 +321,20 @@ static bool cost(const struct km_call *call, bool sent, int64_t *ret_cost)
     return true;
 }
 
+static void count(struct km_call *call)
+{
+    struct km_mcp_work *w = km_mcp_work_of(call);
+    struct km_mcp_count c = { .server = w->member->name,
+                              .outcome = outcome(w),
+                              .us = call->admitted ? (int64_t)(call->total_ns / 1000) : -1,
+                              .cost = call->cost };
+
+    if (!w->tool || !w->item)
+        return;
+    c.tool = w->item->name;
+    km_mcp_count_call(w->hub->counts, &c);
+}
+
 static void log_names(struct km_call *call, struct km_line *l)
 {
     struct km_ledger_entry e = { 0 };
@@ -326,6 +351,7 @@ const struct km_call_kind km_kind_mcp = {
     .work_name = km_mcp_work_name,
     .placed = true,
     .cost = cost,
+    .count = count,
     .log = log_names,
     .prepare = prepare,
     .attempt = attempt,

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "gateway/mcp/call.h"
+#include "gateway/mcp/counts.h"
 #include "gateway/mcp/job.h"
 #include "gateway/mcp/notify.h"
 #include "gateway/mcp/turn.h"
@@ -72,10 +73,11 @@ struct km_mcp_hub *km_mcp_hub_new(struct km_worker *w, struct km_err *err)
     km_list_init(&hub->watch.link);
     hub->sessions = km_mcp_sessions_new(w->gw->mcp_replica, w->index, KM_MCP_SESSIONS_MOST);
     hub->views = km_map_new(KM_MCP_VIEWS_MOST);
+    hub->counts = km_mcp_counts_new(w->gw->metrics, w->index);
     km_timer_init(&hub->tick, w->loop, on_tick, hub);
     km_timer_init(&hub->poll, w->loop, on_poll, hub);
     km_mcp_notify_init(hub);
-    if (!hub->sessions || !hub->views) {
+    if (!hub->sessions || !hub->views || !hub->counts) {
         km_fail(err, KM_E_NOMEM, "out of memory");
         return km_mcp_hub_free(hub);
     }
@@ -118,6 +120,7 @@ struct km_mcp_hub *km_mcp_hub_free(struct km_mcp_hub *hub)
     if (hub->views)
         km_mcp_views_drop(hub);
     km_map_free(hub->views, NULL);
+    km_mcp_counts_free(hub->counts);
     free(hub);
     return NULL;
 }

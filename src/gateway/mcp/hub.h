@@ -24,6 +24,7 @@ struct km_mcp_hub {
     struct km_list listens; /* subscriptions/listen */
     size_t nlistens;
     struct km_map *views; /* views.c */
+    struct km_mcp_counts *counts; /* of tools, in /metrics */
     uint64_t generation; /* of all that views are made from */
     struct km_mcp_watch watch;
     struct km_timer changed; /* list_changed is sent a moment after the first change */
