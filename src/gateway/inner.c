@@ -21,20 +21,7 @@
 
 static bool stays(struct km_str name, bool mcp)
 {
-    static const struct km_str own[] = {
-        { "content-type", 12 },
-        { "content-encoding", 16 },
-        { "accept", 6 },
-        { "accept-encoding", 15 },
-        { "origin", 6 },
-        { "mcp-protocol-version", 20 },
-        { "mcp-session-id", 14 },
-        { "mcp-method", 10 },
-        { "mcp-name", 8 },
-        { "last-event-id", 13 },
-    };
-
-    return km_str_iamong(name, own, sizeof own / sizeof own[0]) || km_field_of_hop(name) ||
+    return !km_field_goes(name, KM_WAY_INNER) ||
            (!mcp && (km_str_ieq(name, KM_STR("x-mcp-servers")) ||
                      km_str_ieq(name, KM_STR("x-mcp-access-groups"))));
 }

@@ -64,7 +64,7 @@ static int build_head(struct km_call *call, struct km_str *ret, struct km_err *e
     if (r == 0 && accept.n)
         r = km_header_put(b, KM_STR("Accept"), accept, err);
     for (size_t i = 0; r == 0 && pass_of(call)->forward_headers && i < h->n; i++)
-        if (km_may_forward(call->visit, h, pass_of(call)->head, h->v[i].name))
+        if (km_may_forward(call->visit, h, pass_of(call)->head, h->v[i].name, KM_WAY_TARGET))
             r = km_header_put(b, h->v[i].name, h->v[i].value, err);
     *ret = km_arena_str(&call->arena, km_buf_view(b));
     return r;
@@ -147,11 +147,10 @@ static void on_head(struct km_call *call, const struct km_response *response)
         const struct km_header *h = &response->headers.v[i];
         struct km_str value;
 
-        if (km_never_forwarded(&response->headers, h->name) &&
-            !km_str_ieq(h->name, KM_STR("content-type")))
+        if (!km_may_answer(&response->headers, h->name) &&
+            !km_str_ieq(h->name, KM_STR("set-cookie")))
             continue;
-        if (km_str_ieq(h->name, KM_STR("date")) ||
-            !km_veil_field(call->w->gw->veil, &call->arena, h, response->status >= 400, &value) ||
+        if (!km_veil_field(call->w->gw->veil, &call->arena, h, response->status >= 400, &value) ||
             km_header_put(b, h->name, value, &ignored) < 0)
             continue;
     }
