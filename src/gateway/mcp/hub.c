@@ -147,20 +147,3 @@ void km_mcp_hub_close(struct km_mcp_hub *hub, void (*on_quiet)(struct km_worker 
     end_all(hub);
     on_poll(hub);
 }
-
-bool km_mcp_hub_reach(struct km_mcp_hub *door, struct km_mcp_hub *owner)
-{
-    owner->reached++;
-    if (owner->closing) { /* it looks at `reached` after it has set this */
-        owner->reached--;
-        return false;
-    }
-    door->doors++;
-    return true;
-}
-
-void km_mcp_hub_leave(struct km_mcp_hub *door, struct km_mcp_hub *owner)
-{
-    door->doors--;
-    owner->reached--;
-}

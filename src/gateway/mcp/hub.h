@@ -2,7 +2,7 @@
 /* hub.h - what a worker keeps for its MCP clients: sessions, open streams, views, listeners.
  *
  * One a worker, made and freed with it, used on its loop only; the two counters of requests that
- * are passed between workers are the exception.  It ends in two steps: close (no session, stream
+ * are passed between workers (pipe.c) are the exception.  It ends in two steps: close (no session, stream
  * or call goes on), then quiet (nothing is under way between workers any more), and only when all
  * of them are quiet their loops may stop.
  */
@@ -50,11 +50,6 @@ const struct km_mcp_session_bounds *km_mcp_bounds(const struct km_mcp_hub *hub);
 void km_mcp_hub_drain(struct km_mcp_hub *hub);
 /* Ends all; on_quiet once nothing of it is under way.  At once when nothing is. */
 void km_mcp_hub_close(struct km_mcp_hub *hub, void (*on_quiet)(struct km_worker *w));
-
-/* A door is about to pass a request on; false: the owner is ending.  leave: that request is over;
- * on the door's loop both. */
-bool km_mcp_hub_reach(struct km_mcp_hub *door, struct km_mcp_hub *owner);
-void km_mcp_hub_leave(struct km_mcp_hub *door, struct km_mcp_hub *owner);
 
 /* Ends a session with all that is under way in it. */
 void km_mcp_hub_drop_session(struct km_mcp_hub *hub, struct km_mcp_session *s);

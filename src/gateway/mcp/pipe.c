@@ -81,17 +81,36 @@ static void on_x_drain(void *ctx)
 static const struct km_exchange_events exchange_events = { .on_drain = on_x_drain,
                                                            .on_gone = on_x_gone };
 
+/* A request is about to be passed on; false: the owner is ending. */
+static bool reach(struct km_mcp_hub *door, struct km_mcp_hub *owner)
+{
+    owner->reached++;
+    if (owner->closing) { /* it looks at `reached` after it has set this */
+        owner->reached--;
+        return false;
+    }
+    door->doors++;
+    return true;
+}
+
+/* That request is over.  On the door's loop both. */
+static void leave(struct km_mcp_hub *door, struct km_mcp_hub *owner)
+{
+    door->doors--;
+    owner->reached--;
+}
+
 struct km_mcp_pipe *km_mcp_pipe_new(struct km_exchange *x, struct km_worker *door,
                                     struct km_worker *owner)
 {
     struct km_mcp_pipe *p;
 
-    if (door != owner && !km_mcp_hub_reach(door->mcp, owner->mcp))
+    if (door != owner && !reach(door->mcp, owner->mcp))
         return NULL;
     p = malloc(sizeof *p);
     if (!p) {
         if (door != owner)
-            km_mcp_hub_leave(door->mcp, owner->mcp);
+            leave(door->mcp, owner->mcp);
         return NULL;
     }
     *p = (struct km_mcp_pipe){ .x = x, .door = door, .owner = owner };
@@ -123,7 +142,7 @@ static void run_op(struct km_msg *msg, void *owner)
     if (p->x)
         perform(p, m);
     if (last && (m->op == OP_FREE || !p->told || m->seen)) {
-        km_mcp_hub_leave(p->door->mcp, p->owner->mcp);
+        leave(p->door->mcp, p->owner->mcp);
         free(p);
     } else if (last) {
         p->x = NULL;
@@ -133,7 +152,7 @@ static void run_op(struct km_msg *msg, void *owner)
 
 bool km_mcp_pipe_move(struct km_mcp_pipe *p, struct km_worker *to)
 {
-    if (p->door == to || !near(p) || !km_mcp_hub_reach(p->door->mcp, to->mcp))
+    if (p->door == to || !near(p) || !reach(p->door->mcp, to->mcp))
         return false;
     p->owner = to;
     return true;
