@@ -60,7 +60,7 @@ ALLOWED_ELSEWHERE = {
     ("base/err.c", "poll"): "base stands below sys: does a last word block?",
     ("base/log_fd.c", "poll"): "base stands below sys: the log's own thread",
     ("net/tcp.c", "recv"): "it is the stream: one call when the loop says so",
-    ("store/pg_cancel.c", "recv"): "one call when the loop says so",
+    ("pg/cancel.c", "recv"): "one call when the loop says so",
 }
 
 # Output from a thread that serves waits for whoever reads it, and everybody waits with it.

@@ -31,7 +31,7 @@ LIBRARIES = [
     ("brotli",    r"brotli/",               ["http/"]),
     ("libyaml",   r"yaml\.h$",              ["config/"]),
     ("sqlite",    r"sqlite3(ext)?\.h$",     ["store/"]),
-    ("libpq",     r"(postgresql/|libpq)",   ["store/"]),
+    ("libpq",     r"(postgresql/|libpq)",   ["pg/"]),
     ("hiredis",   r"hiredis/",              ["store/"]),
     ("pcre2",     r"pcre2\.h$",             ["policy/"]),
     ("vectorscan", r"hs/",                  ["policy/"]),

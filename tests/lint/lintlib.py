@@ -13,7 +13,7 @@ import subprocess
 import sys
 
 # The order is the architecture: a layer sees itself and what stands to its left.
-LAYERS = ["base", "sys", "net", "http", "config", "store", "policy", "llm", "mcp",
+LAYERS = ["base", "sys", "net", "http", "pg", "config", "store", "policy", "llm", "mcp",
           "gateway", "servers", "ops", "admin", "app"]
 
 

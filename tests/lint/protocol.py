@@ -18,7 +18,7 @@ OPENED = re.compile(r"^\s*XX\((PQ\w+)\)", re.MULTILINE)
 
 def main():
     lint = Lint("protocol")
-    library = lint.path("src/store/pg_lib.h")
+    library = lint.path("src/pg/lib.h")
     allowed = set(OPENED.findall(read(library))) if os.path.exists(library) else set()
     for name in lint.c_files("src"):
         lint.looked_at += 1
@@ -28,8 +28,8 @@ def main():
                 lint.report(name, number, f"{match.group()} is not PQsendQueryParams: one text "
                             "could be several statements, or the loop would wait")
             for word in re.findall(r"\bPQ[a-z]\w+\b", line):
-                if word not in allowed and not name.startswith("src/store/pg_"):
-                    lint.report(name, number, f"{word}: libpq is used in src/store/pg_*.c only")
+                if word not in allowed and not name.startswith("src/pg/"):
+                    lint.report(name, number, f"{word}: libpq is used in src/pg/ only")
     lint.finish()
 
 

@@ -4,7 +4,7 @@
 #define KM_SERVERS_POSTGRES_COST_H
 
 #include "servers/postgres/guard.h"
-#include "store/pg_conn.h"
+#include "pg/conn.h"
 
 /* There is a plan, and the statement runs it: EXPLAIN does with ANALYZE only. */
 bool km_pg_cost_asks(const struct km_pg_verdict *v);

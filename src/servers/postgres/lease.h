@@ -14,7 +14,7 @@
 
 #include "servers/postgres/guard.h"
 #include "servers/postgres/parse.h"
-#include "store/pg_pool.h"
+#include "pg/pool.h"
 
 struct km_pg_db;
 struct km_pg_lease;

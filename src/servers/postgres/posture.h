@@ -7,7 +7,7 @@
 #ifndef KM_SERVERS_POSTGRES_POSTURE_H
 #define KM_SERVERS_POSTGRES_POSTURE_H
 
-#include "store/pg_conn.h"
+#include "pg/conn.h"
 
 #define KM_PG_POSTURE_BYTES 512
 

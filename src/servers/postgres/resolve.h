@@ -5,7 +5,7 @@
 
 #include "base/buf.h"
 #include "servers/postgres/guard.h"
-#include "store/pg_conn.h"
+#include "pg/conn.h"
 
 /* A setting of ours that every session begins with: where it is not known, none of them arrived. */
 #define KM_PG_PINNED "kanmon.pinned"

@@ -11,7 +11,7 @@
 #define KM_SERVERS_POSTGRES_TABLE_H
 
 #include "base/buf.h"
-#include "store/pg_conn.h"
+#include "pg/conn.h"
 
 #define KM_PG_TABLE_OTHERS 64 /* types of a result that are not PostgreSQL's own */
 

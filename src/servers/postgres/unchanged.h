@@ -4,7 +4,7 @@
 #define KM_SERVERS_POSTGRES_UNCHANGED_H
 
 #include "base/arena.h"
-#include "store/pg_conn.h"
+#include "pg/conn.h"
 
 #define KM_PG_STATE 512 /* bytes of a state; one that is longer is not relied on */
 

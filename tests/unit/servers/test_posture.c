@@ -8,7 +8,7 @@
 
 #include "servers/postgres/guard.h"
 #include "servers/postgres/posture.h"
-#include "store/pg_lib.h"
+#include "pg/lib.h"
 
 static struct km_pg_lib *lib;
 

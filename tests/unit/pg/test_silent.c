@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "store/pg_silent.h"
+#include "pg/silent.h"
 
 #define A KM_STR("10.0.0.1 5432 db")
 #define B KM_STR("10.0.0.2 5432 db")

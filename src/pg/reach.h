@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pg_reach.h - private to store/pg_conn.c: from a dsn to a session, on the loop. */
-#ifndef KM_STORE_PG_REACH_H
-#define KM_STORE_PG_REACH_H
+/* reach.h - private to pg/conn.c: from a dsn to a session, on the loop. */
+#ifndef KM_PG_REACH_H
+#define KM_PG_REACH_H
 
-#include "store/pg_lib.h"
+#include "pg/lib.h"
 
 struct km_pg_reach;
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pg_lib.c - libpq, opened when something configured needs it; and its results.
+/* lib.c - libpq, opened when something configured needs it; and its results.
  *
- * Only what pg_lib.h lists is found in it.  The functions of the simple protocol, which would run
+ * Only what lib.h lists is found in it.  The functions of the simple protocol, which would run
  * several statements in one text, are not among them, so nothing here can call them; the lint
  * `protocol` looks at the sources besides.
  */
-#include "store/pg_lib.h"
+#include "pg/lib.h"
 
 #include <dlfcn.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pg_pool.c - see pg_pool.h.
+/* pool.c - see pool.h.
  *
  *     take ──> idle one? ──> told
  *        └──> queue ──> connect (at most `most`) ──> told in the order of asking
@@ -10,14 +10,14 @@
  * first: the others grow idle and are closed.  A connection whose cancel request is still on its
  * way is not lent: the request would hit whoever runs next.
  */
-#include "store/pg_pool.h"
+#include "pg/pool.h"
 
 #include <stdlib.h>
 
 #include "base/buf.h"
-#include "store/pg_hosts.h"
-#include "store/pg_lib.h"
-#include "store/pg_silent.h"
+#include "pg/hosts.h"
+#include "pg/lib.h"
+#include "pg/silent.h"
 #include "sys/dns.h"
 
 #define TICK_MS 1000

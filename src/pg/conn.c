@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pg_conn.c - see pg_conn.h for the contract.
+/* conn.c - see conn.h for the contract.
  *
- *     connecting (pg_reach.c) ──> idle <──> busy ──> dead
+ *     connecting (reach.c) ──> idle <──> busy ──> dead
  *          └───────────────────────┴──────────────────^
  *
  * A batch goes out whole; its answers come in order.  libpq tells the end of a step by a NULL
@@ -12,7 +12,7 @@
  * libpq gathers a row before it shows it.  So that one huge value cannot fill the memory, the bytes
  * that were read since the last result are counted, and past row_bytes the connection is cut.
  */
-#include "store/pg_conn.h"
+#include "pg/conn.h"
 
 #include <linux/tcp.h>
 #include <netinet/in.h>
@@ -20,9 +20,9 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-#include "store/pg_cancel.h"
-#include "store/pg_lib.h"
-#include "store/pg_reach.h"
+#include "pg/cancel.h"
+#include "pg/lib.h"
+#include "pg/reach.h"
 #include "sys/watch.h"
 
 /* A server drops a cancel that comes between two messages of a statement: while it is planned, or

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pg_silent.h - private to store/pg_*: addresses that said nothing, remembered for a while.
+/* silent.h - private to pg/: addresses that said nothing, remembered for a while.
  *
  *     silent for its part of connect_ms ──> noted ──> tried after the others for a minute
  *                                             └────── it answers: as it was before
@@ -7,8 +7,8 @@
  * Without it each new connection would wait for a dead first host anew.  It is left out of nothing:
  * where the others are gone too it is tried.  Thread: its loop's.
  */
-#ifndef KM_STORE_PG_SILENT_H
-#define KM_STORE_PG_SILENT_H
+#ifndef KM_PG_SILENT_H
+#define KM_PG_SILENT_H
 
 #include "base/hash.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pg_conn.h - one connection to PostgreSQL on a loop: libpq in pipeline mode, never blocking.
+/* conn.h - one connection to PostgreSQL on a loop: libpq in pipeline mode, never blocking.
  *
  * libpq enters here, opened when the first pool is made.  Statements go by the extended protocol
  * only, with their values beside them: one text is one statement.  A batch is sent in one flight;
@@ -7,8 +7,8 @@
  *
  * Thread: its loop's.
  */
-#ifndef KM_STORE_PG_CONN_H
-#define KM_STORE_PG_CONN_H
+#ifndef KM_PG_CONN_H
+#define KM_PG_CONN_H
 
 #include "base/arena.h"
 #include "sys/loop.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pg_lib.h - private to store/pg_*.c: the functions of libpq we use, found by name. */
-#ifndef KM_STORE_PG_LIB_H
-#define KM_STORE_PG_LIB_H
+/* lib.h - private to pg/: the functions of libpq we use, found by name. */
+#ifndef KM_PG_LIB_H
+#define KM_PG_LIB_H
 
 #if __has_include(<libpq-fe.h>)
 #include <libpq-fe.h>
@@ -9,7 +9,7 @@
 #include <postgresql/libpq-fe.h> /* Debian's place */
 #endif
 
-#include "store/pg_conn.h"
+#include "pg/conn.h"
 
 /* XX(function): a member of the same name and type each. */
 #define KM_PQ_FUNCTIONS(XX)                                                                        \

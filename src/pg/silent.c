@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pg_silent.c - see pg_silent.h.
+/* silent.c - see silent.h.
  *
  *     note("db 10.0.0.1 5432") ──> hash ──> a place: the same one's, or a free one, or the oldest
  *
  * A list of hosts is short, and asked when a connection is made: each question looks at all places.
  */
-#include "store/pg_silent.h"
+#include "pg/silent.h"
 
 static uint64_t key_of(const struct km_pg_silent *s, struct km_str where)
 {

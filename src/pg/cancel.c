@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pg_cancel.c - asks a server to end what a connection runs, without blocking the loop.
+/* cancel.c - asks a server to end what a connection runs, without blocking the loop.
  *
  * The protocol's own way: a second connection to the same address, sixteen bytes on it with the
  * first one's process and secret, and the server closes it.  libpq's function for it blocks.  The
@@ -14,7 +14,7 @@
  * there is one, by the host's name where sslmode is verify-full.  libpq sends the request in the
  * clear up to version 16; here what cannot be sent protected is not sent.
  */
-#include "store/pg_cancel.h"
+#include "pg/cancel.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pg_cancel.h - private to store/pg_*.c: a CancelRequest on its way. */
-#ifndef KM_STORE_PG_CANCEL_H
-#define KM_STORE_PG_CANCEL_H
+/* cancel.h - private to pg/: a CancelRequest on its way. */
+#ifndef KM_PG_CANCEL_H
+#define KM_PG_CANCEL_H
 
-#include "store/pg_lib.h"
+#include "pg/lib.h"
 
 struct km_pg_cancel;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pg_hosts.c - see pg_hosts.h.
+/* hosts.c - see hosts.h.
  *
  *     host=db,10.0.0.9,/run/pg port=5432 ──> "db" asked of km_dns, the others are as they are
  *                                                     │ 10.0.0.1, 10.0.0.2
@@ -16,7 +16,7 @@
  * All names are asked at once.  One that cannot be resolved is left out where another can, as libpq
  * does; what is told of it leaves the name out, for where a database is is nobody's business.
  */
-#include "store/pg_hosts.h"
+#include "pg/hosts.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pg_hosts.h - private to store/pg_reach.c: the hosts of a dsn, their names resolved on the loop.
+/* hosts.h - private to pg/reach.c: the hosts of a dsn, their names resolved on the loop.
  *
  * libpq resolves names with a function that blocks.  It does not where it is given `hostaddr`
  * beside `host`: it connects to the address, and certificates, passwords and SNI go by the name.
  * What it would do is asked of it here too.
  */
-#ifndef KM_STORE_PG_HOSTS_H
-#define KM_STORE_PG_HOSTS_H
+#ifndef KM_PG_HOSTS_H
+#define KM_PG_HOSTS_H
 
-#include "store/pg_lib.h"
-#include "store/pg_silent.h"
+#include "pg/lib.h"
+#include "pg/silent.h"
 #include "sys/dns.h"
 
 struct km_pg_hosts;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pg_pool.h - a loop's connections to one database.
+/* pool.h - a loop's connections to one database.
  *
  * Who wants one waits in a bounded queue for a bounded time.  A connection is given to one at a
  * time and given back; what runs on it between is the borrower's.  After a failed attempt none is
@@ -8,10 +8,10 @@
  *
  * Thread: its loop's.
  */
-#ifndef KM_STORE_PG_POOL_H
-#define KM_STORE_PG_POOL_H
+#ifndef KM_PG_POOL_H
+#define KM_PG_POOL_H
 
-#include "store/pg_conn.h"
+#include "pg/conn.h"
 
 struct km_pg_pool;
 

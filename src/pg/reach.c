@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pg_reach.c - see pg_reach.h.
+/* reach.c - see reach.h.
  *
  *     names of hosts ──> start ──> poll, as often as the socket is ready ──> a session
  *                          ^         │ silent for its time, and there are others
@@ -13,14 +13,14 @@
  *
  * Of several addresses each has its part of connect_ms, a second at least, the last one all of it.
  * So a caller, who waits for a connection as long as connecting may take, does not wait in vain.
- * Silence is remembered (pg_silent.h): the next connection begins with the others.
+ * Silence is remembered (silent.h): the next connection begins with the others.
  */
-#include "store/pg_reach.h"
+#include "pg/reach.h"
 
 #include <stdlib.h>
 
 #include "base/crypto.h"
-#include "store/pg_hosts.h"
+#include "pg/hosts.h"
 #include "sys/read_file.h"
 #include "sys/watch.h"
 

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* dump_kept.h - the part of test_dump.c that asks for what is kept for callers and MCP servers. */
+#ifndef KM_TEST_STORE_DUMP_KEPT_H
+#define KM_TEST_STORE_DUMP_KEPT_H
+
+#include "store/answers.h"
+#include "store/catalogues.h"
+#include "store/due.h"
+#include "store/grants.h"
+#include "store/mcp_servers.h"
+#include "store/mcp_tokens.h"
+#include "store/pins.h"
+#include "dump_ledger.h"
+
+/* --- answers, objects and what is due --- */
+
+static const uint8_t mine[32] = { 1 };
+
+static void answers(struct dump *d)
+{
+    struct km_answer_row row = { .id = KM_STR("resp_1"),
+                                 .owner = { 1 },
+                                 .record = KM_STR("{\"said\":\"this\"}"),
+                                 .expires_us = DUMP_START_US + HOUR };
+
+    BEGIN(d, km_store_answer_put, "an answer");
+    km_store_answer_put(d->p.store, d->p.reply, &row, on_done, &d->p);
+    dump_answer(d, false);
+    BEGIN(d, km_store_answer_get, "by its owner");
+    km_store_answer_get(d->p.store, d->p.reply, row.id, mine, on_json, &d->p);
+    dump_answer(d, true);
+    row.id = KM_STR("resp_2");
+    row.expires_us = DUMP_START_US; /* it is over, and forgotten at once */
+    BEGIN(d, km_store_answer_put, "one whose time is over");
+    km_store_answer_put(d->p.store, d->p.reply, &row, on_done, &d->p);
+    dump_answer(d, false);
+    BEGIN(d, km_store_answer_delete, "of nobody");
+    km_store_answer_delete(d->p.store, d->p.reply, row.id, mine, on_done, &d->p);
+    dump_answer(d, false);
+    BEGIN(d, km_store_answer_delete, "by its owner");
+    km_store_answer_delete(d->p.store, d->p.reply, KM_STR("resp_1"), mine, on_done, &d->p);
+    dump_answer(d, false);
+}
+
+static void put_an_object(struct dump *d, const struct km_object *o, const char *what)
+{
+    BEGIN(d, km_store_object_put, what);
+    km_store_object_put(d->p.store, d->p.reply, o, on_done, &d->p);
+    dump_answer(d, false);
+}
+
+static void claim(struct dump *d, uint8_t call, const char *what)
+{
+    const struct km_uuid uuid = { { call } };
+
+    BEGIN(d, km_store_object_claim, what);
+    km_store_object_claim(d->p.store, d->p.reply, KM_STR("batch_1"), mine, &uuid, on_done, &d->p);
+    dump_answer(d, false);
+}
+
+static void list_objects(struct dump *d, const char *after, const char *purpose, const char *what)
+{
+    BEGIN(d, km_store_object_list, what);
+    km_store_object_list(d->p.store, d->p.reply, KM_STR("file"), km_str_c(after), km_str_c(purpose),
+                         2, mine, on_json, &d->p);
+    dump_answer(d, true);
+}
+
+static void due_next(struct dump *d, int64_t now_us, const char *what)
+{
+    BEGIN(d, km_store_due_next, what);
+    km_store_due_next(d->p.store, d->p.reply, now_us, on_json, &d->p);
+    dump_answer(d, true);
+}
+
+static void objects(struct dump *d)
+{
+    struct km_object file = { .id = KM_STR("file_1"),
+                              .kind = KM_STR("file"),
+                              .deployment = KM_STR("d1"),
+                              .model = KM_STR("m1"),
+                              .json = KM_STR("{\"id\":\"file_1\",\"purpose\":\"batch\"}"),
+                              .owner = { 1 } };
+    struct km_object batch = file, item = file;
+
+    put_an_object(d, &file, "a file");
+    file.json = KM_STR("{\"id\":\"file_1\",\"purpose\":\"other\"}");
+    put_an_object(d, &file, "news of it");
+    for (int i = 2; i < 5; i++) {
+        char id[] = "file_?";
+
+        id[5] = (char)('0' + i);
+        file.id = km_str_c(id);
+        put_an_object(d, &file, "one more");
+    }
+    item.id = KM_STR("item_1");
+    item.kind = KM_STR("item");
+    put_an_object(d, &item, "what passes");
+    dump_clock_us += 31 * DAY;
+    item.id = KM_STR("item_2");
+    put_an_object(d, &item, "another, when the first has passed");
+    dump_clock_us -= 31 * DAY;
+    BEGIN(d, km_store_object_get, "by its owner");
+    km_store_object_get(d->p.store, d->p.reply, file.kind, KM_STR("file_1"), mine, on_json, &d->p);
+    dump_answer(d, true);
+    list_objects(d, "", "", "the newest");
+    list_objects(d, "file_3", "other", "behind one, of a purpose");
+    BEGIN(d, km_store_object_delete, "a file");
+    km_store_object_delete(d->p.store, d->p.reply, KM_STR("file_2"), mine, on_done, &d->p);
+    dump_answer(d, false);
+    batch.id = KM_STR("batch_1");
+    batch.kind = KM_STR("batch");
+    put_an_object(d, &batch, "a batch");
+    due_next(d, dump_clock_us, "it is due");
+    claim(d, 1, "by a call");
+    claim(d, 2, "by another");
+    BEGIN(d, km_store_due_set, "later");
+    km_store_due_set(d->p.store, d->p.reply, &batch, DUMP_START_US + DAY, on_done, &d->p);
+    dump_answer(d, false);
+    due_next(d, dump_clock_us, "nothing is");
+    due_next(d, DUMP_START_US + DAY, "it is again, and claimed");
+}
+
+/* --- grants --- */
+
+static void on_grant(void *ctx, const struct km_grant *g)
+{
+    struct dump *d = ctx;
+    const char *const texts[] = { g->client_name, g->resource, g->scope, g->challenge };
+
+    km_buf_printf(&d->text, "-> %02x%02x %02x %02x %02x", g->id[0], g->id[15], g->key_hash[31],
+                  g->client[31], g->redirect[31]);
+    for (size_t i = 0; i < 4; i++)
+        dump_field(d, km_str_c(texts[i]));
+    km_buf_printf(&d->text, " %02x %02x %02x %02x %02x %lld %d %lld %lld %lld %lld %lld\n",
+                  g->code[31], g->access[0][31], g->access[1][31], g->refresh[0][31],
+                  g->refresh[1][31], (long long)g->code_expires_us, g->code_used,
+                  (long long)g->access_expires_us[0], (long long)g->access_expires_us[1],
+                  (long long)g->rotated_us, (long long)g->created_us, (long long)g->expires_us);
+}
+
+static void put_a_grant(struct dump *d, const struct km_grant *g, const struct km_audit *audited,
+                        const char *what)
+{
+    BEGIN(d, km_store_grant_put, what);
+    km_store_grant_put(d->p.store, d->p.reply, g, audited, on_done, &d->p);
+    dump_answer(d, false);
+}
+
+static void grants(struct dump *d)
+{
+    struct km_grant g = { .client_name = "a client",
+                          .resource = "https://gw.example.com/mcp",
+                          .scope = "mcp",
+                          .challenge = "0123456789012345678901234567890123456789012",
+                          .code_expires_us = DUMP_START_US + 1,
+                          .code_used = true,
+                          .access_expires_us = { DUMP_START_US + 2, DUMP_START_US + 3 },
+                          .rotated_us = 4,
+                          .created_us = 5,
+                          .expires_us = DUMP_START_US + DAY };
+
+    memset(g.id, 0x11, sizeof g.id);
+    memset(g.key_hash, 0x12, sizeof g.key_hash);
+    memset(g.client, 0x13, sizeof g.client);
+    memset(g.redirect, 0x14, sizeof g.redirect);
+    memset(g.code, 0x15, sizeof g.code);
+    memset(g.access[0], 0x16, sizeof g.access[0]);
+    memset(g.access[1], 0x17, sizeof g.access[1]);
+    memset(g.refresh[0], 0x18, sizeof g.refresh[0]);
+    memset(g.refresh[1], 0x19, sizeof g.refresh[1]);
+    put_a_grant(d, &g, &by_admin, "a log-in");
+    g.code_used = false;
+    put_a_grant(d, &g, NULL, "changed");
+    memset(g.id, 0x21, sizeof g.id);
+    g.expires_us = DUMP_START_US;
+    put_a_grant(d, &g, NULL, "one that is over");
+    memset(g.id, 0x31, sizeof g.id);
+    g.expires_us = DUMP_START_US + DAY;
+    put_a_grant(d, &g, NULL, "a second");
+    BEGIN(d, km_store_grant_delete, "the second");
+    km_store_grant_delete(d->p.store, d->p.reply, g.id, &by_admin, on_done, &d->p);
+    dump_answer(d, false);
+    BEGIN(d, km_store_grants, "all that is not over");
+    assert_int_equal(km_store_grants(d->p.store, on_grant, d, NULL), 0);
+}
+
+/* --- MCP: catalogues, pins, tokens, servers --- */
+
+static void on_catalogue(void *ctx, struct km_str server, struct km_str shape, struct km_str json)
+{
+    on_price(ctx, &(struct km_price_row){ .source = server, .model = shape, .json = json });
+}
+
+static void on_pin(void *ctx, const struct km_pin_row *row)
+{
+    struct dump *d = ctx;
+
+    km_buf_str(&d->text, KM_STR("->"));
+    dump_field(d, row->server);
+    dump_field(d, row->tool);
+    km_buf_printf(&d->text, " %02x%02x %d %u %lld\n", row->hash[0], row->hash[31],
+                  (int)row->accepted, row->flags, (long long)row->first_us);
+}
+
+static void on_token(void *ctx, struct km_str record)
+{
+    struct dump *d = ctx;
+
+    km_buf_str(&d->text, KM_STR("->"));
+    dump_field(d, record);
+    km_buf_byte(&d->text, '\n');
+}
+
+static int on_server(void *ctx, const struct km_mcp_server_row *row, struct km_err *err)
+{
+    (void)err;
+    on_price(ctx,
+             &(struct km_price_row){ .source = row->name, .model = row->id, .json = row->json });
+    return 0;
+}
+
+static void seen_of_servers(struct dump *d)
+{
+    struct km_pin_row pin = { .server = KM_STR("srv"),
+                              .tool = KM_STR("search"),
+                              .accepted = KM_PIN_FIRST_SIGHT,
+                              .flags = UINT32_MAX,
+                              .first_us = 6 };
+
+    BEGIN(d, km_store_catalogue_put, "what a server offers");
+    km_store_catalogue_put(d->p.store, d->p.reply, KM_STR("srv"), KM_STR("shape"),
+                           KM_STR("{\"tools\":[]}"), on_done, &d->p);
+    dump_answer(d, false);
+    BEGIN(d, km_store_catalogues, "all");
+    assert_int_equal(km_store_catalogues(d->p.store, on_catalogue, d, NULL), 0);
+    memset(pin.hash, 0x41, sizeof pin.hash);
+    BEGIN(d, km_store_pin_put, "a definition");
+    km_store_pin_put(d->p.store, &pin);
+    dump_sync(d);
+    pin.accepted = KM_PIN_BY_PERSON;
+    pin.tool = KM_STR("fetch");
+    pin.first_us = 5;
+    BEGIN(d, km_store_pin_put, "an older one");
+    km_store_pin_put(d->p.store, &pin);
+    dump_sync(d);
+    BEGIN(d, km_store_pins, "all");
+    assert_int_equal(km_store_pins(d->p.store, on_pin, d, NULL), 0);
+    BEGIN(d, km_store_pin_drop, "the older one");
+    km_store_pin_drop(d->p.store, &pin);
+    dump_sync(d);
+}
+
+static void put_a_server(struct dump *d, const char *name, const char *json, const char *what)
+{
+    const struct km_mcp_server_row row = { .name = km_str_c(name),
+                                           .json = km_str_c(json),
+                                           .id = KM_STR("srv-id") };
+
+    BEGIN(d, km_store_mcp_server_put, what);
+    km_store_mcp_server_put(d->p.store, d->p.reply, &row, &by_admin, on_done, &d->p);
+    dump_answer(d, false);
+}
+
+static void added_servers(struct dump *d)
+{
+    struct km_mcp_token_row token = { .server = KM_STR("srv-id"),
+                                      .principal = KM_STR("key:1"),
+                                      .issuer = KM_STR("https://as.example.com"),
+                                      .record = KM_STR("{\"access\":\"t\"}") };
+    size_t lost = 1;
+
+    put_a_server(d, "srv", "{\"url\":\"https://mcp.example.com\"}", "a server");
+    put_a_server(d, "another", "{}", "one more");
+    BEGIN(d, km_store_mcp_token_put, "a log-in there");
+    km_store_mcp_token_put(d->p.store, &token);
+    dump_sync(d);
+    token.principal = KM_STR("key:2");
+    BEGIN(d, km_store_mcp_token_put, "somebody else's");
+    km_store_mcp_token_put(d->p.store, &token);
+    dump_sync(d);
+    BEGIN(d, km_store_mcp_tokens, "all of the server");
+    assert_int_equal(km_store_mcp_tokens(d->p.store, token.server, on_token, d, NULL), 0);
+    token.record = KM_STR_NONE;
+    BEGIN(d, km_store_mcp_token_put, "which goes");
+    km_store_mcp_token_put(d->p.store, &token);
+    dump_sync(d);
+    BEGIN(d, km_store_mcp_servers, "all");
+    assert_int_equal(km_store_mcp_servers(d->p.store, on_server, d, &lost, NULL), 0);
+    assert_int_equal(lost, 0);
+    put_a_server(d, "srv", "", "it goes, and its log-ins with it");
+}
+
+#endif
