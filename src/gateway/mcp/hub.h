@@ -2,7 +2,7 @@
 /* hub.h - what a worker keeps for its MCP clients: sessions, open streams, views, listeners.
  *
  * One a worker, made and freed with it, used on its loop only; the two counters of requests that
- * are passed between workers (pipe.c) are the exception.  It ends in two steps: close (no session, stream
+ * are passed between workers are pipe.c's.  It ends in two steps: close (no session, stream
  * or call goes on), then quiet (nothing is under way between workers any more), and only when all
  * of them are quiet their loops may stop.
  */
