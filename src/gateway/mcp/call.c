@@ -278,22 +278,6 @@ void km_mcp_record_refused(struct km_mcp_turn *t, struct km_str server, struct k
     km_ledger_audit(t->hub->w->ledger, &audit, false, NULL, NULL, &waits);
 }
 
-/* The call failed without an answer of the server. */
-static void put_failure(struct km_mcp_work *w, struct km_buf *out)
-{
-    const struct km_err *err = &w->call->err;
-
-    km_buf_str(out, KM_STR("{\"jsonrpc\":\"2.0\",\"id\":"));
-    km_buf_str(out, w->job.id);
-    km_buf_printf(out, ",\"error\":{\"code\":%d,\"message\":",
-                  err->code == KM_E_FORBIDDEN || err->code == KM_E_INVALID ? -32602 : -32603);
-    km_buf_json(out, km_str_c(err->text));
-    km_buf_printf(out, ",\"data\":{\"type\":\"%s\"", km_err_openai_type(err));
-    if (err->retry_after_ms > 0)
-        km_buf_printf(out, ",\"retry_after_ms\":%d", err->retry_after_ms);
-    km_buf_str(out, KM_STR("}}}"));
-}
-
 static bool reply(struct km_call *call)
 {
     struct km_buf failure KM_CLEANUP(km_buf_done) = KM_BUF(ANSWER_BYTES);
@@ -305,7 +289,7 @@ static bool reply(struct km_call *call)
         if (w->outcome != KM_MCP_OUT_NONE)
             message = km_mcp_work_message(w);
         if (!message.n) {
-            put_failure(w, &failure);
+            km_rpc_failure(&failure, w->revision->era, w->job.id, &call->err);
             message = km_buf_view(&failure);
         }
         km_mcp_job_answer(&w->job, w->http ? w->http : 200, message);
