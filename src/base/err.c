@@ -161,7 +161,9 @@ int km_err_http(const struct km_err *err)
 
 int km_err_rpc(const struct km_err *err, bool stateless)
 {
-    return rpc_rows[row_of(err->code)->rpc].code[stateless];
+    int code = rpc_rows[row_of(err->code)->rpc].code[stateless];
+
+    return code ? code : km_err_http(err);
 }
 
 void km_assert_failed(const char *what, const char *file, int line)

@@ -19,10 +19,13 @@
 #define KM_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 
 /* XX(NAME, its JSON-RPC code in MCP's handshake era, in its stateless era): what the column of that
- * name means. */
+ * name means.  0: the HTTP status is the code, for a code that is no standard one stands outside
+ * -32768..-32000. */
 #define KM_ERR_RPC_MAP(XX)                                                                         \
     XX(PARAMS, -32602, -32602) /* the request is wrong */                                          \
-    XX(FAULT, -32603, -32603)  /* we are, or who is asked */
+    XX(FAULT, -32603, -32603)  /* we are, or who is asked */                                       \
+    XX(GONE, -32002, -32602)   /* what it names is not there */                                    \
+    XX(STATUS, 0, 0)           /* later, with other rights or from somebody else it may go well */
 
 enum km_err_rpc {
 #define XX(name, handshake, stateless) KM_ERR_RPC_##name,
@@ -34,20 +37,20 @@ enum km_err_rpc {
  * meaning a caller can act on. */
 #define KM_ERR_MAP(XX)                                                                             \
     XX(INTERNAL, 500, FAULT, "internal_server_error", "api_error", "a fault in the gateway")       \
-    XX(NOMEM, 503, FAULT, "overloaded_error", "overloaded_error", "out of memory")                 \
+    XX(NOMEM, 503, STATUS, "overloaded_error", "overloaded_error", "out of memory")                \
     XX(AGAIN, 500, FAULT, "internal_server_error", "api_error", "not yet: a callback follows")     \
     XX(CLOSED, 500, FAULT, "internal_server_error", "api_error", "the other end closed")           \
-    XX(CANCELED, 499, FAULT, "request_canceled", "api_error", "given up by its owner")             \
+    XX(CANCELED, 499, STATUS, "request_canceled", "api_error", "given up by its owner")            \
     XX(SYSTEM, 500, FAULT, "internal_server_error", "api_error", "the operating system refused")   \
     XX(INVALID, 400, PARAMS, "invalid_request_error", "invalid_request_error",                     \
        "malformed request")                                                                        \
     XX(LIMIT, 400, FAULT, "invalid_request_error", "invalid_request_error", "over a named bound")  \
     XX(UNSUPPORTED, 400, FAULT, "invalid_request_error", "invalid_request_error", "not supported") \
-    XX(UNAUTHENTICATED, 401, FAULT, "auth_error", "authentication_error", "no valid key")          \
+    XX(UNAUTHENTICATED, 401, STATUS, "auth_error", "authentication_error", "no valid key")         \
     XX(FORBIDDEN, 403, PARAMS, "auth_error", "permission_error", "the key may not do this")        \
-    XX(MODEL_DENIED, 403, FAULT, "key_model_access_denied", "permission_error",                    \
+    XX(MODEL_DENIED, 403, PARAMS, "key_model_access_denied", "permission_error",                   \
        "model not for this key")                                                                   \
-    XX(NOT_FOUND, 404, FAULT, "not_found_error", "not_found_error", "no such thing")               \
+    XX(NOT_FOUND, 404, GONE, "not_found_error", "not_found_error", "no such thing")                \
     XX(BAD_METHOD, 405, FAULT, "invalid_request_error", "invalid_request_error",                   \
        "method not allowed")                                                                       \
     XX(EXISTS, 409, FAULT, "invalid_request_error", "invalid_request_error", "exists already")     \
@@ -67,21 +70,21 @@ enum km_err_rpc {
     XX(HTTP_VERSION, 505, FAULT, "invalid_request_error", "invalid_request_error", "HTTP version") \
     XX(NOT_IMPLEMENTED, 501, FAULT, "invalid_request_error", "invalid_request_error",              \
        "not implemented")                                                                          \
-    XX(RATE_LIMITED, 429, FAULT, "throttling_error", "rate_limit_error", "slow down")              \
-    XX(BUDGET, 429, FAULT, "budget_exceeded", "rate_limit_error", "no budget left")                \
+    XX(RATE_LIMITED, 429, STATUS, "throttling_error", "rate_limit_error", "slow down")             \
+    XX(BUDGET, 429, STATUS, "budget_exceeded", "rate_limit_error", "no budget left")               \
     XX(UNPRICED, 400, FAULT, "invalid_request_error", "invalid_request_error",                     \
        "no price, but a budget")                                                                   \
-    XX(NO_DEPLOYMENT, 429, FAULT, "throttling_error", "rate_limit_error",                          \
+    XX(NO_DEPLOYMENT, 429, STATUS, "throttling_error", "rate_limit_error",                         \
        "no deployment available")                                                                  \
-    XX(OVERLOADED, 503, FAULT, "overloaded_error", "overloaded_error", "try again later")          \
-    XX(STORE, 503, FAULT, "no_db_connection", "api_error", "the store does not answer")            \
+    XX(OVERLOADED, 503, STATUS, "overloaded_error", "overloaded_error", "try again later")         \
+    XX(STORE, 503, STATUS, "no_db_connection", "api_error", "the store does not answer")           \
     XX(UPSTREAM_CONNECT, 502, FAULT, "api_connection_error", "api_error",                          \
        "upstream not reachable")                                                                   \
     XX(UPSTREAM_PROTOCOL, 502, FAULT, "api_error", "api_error", "upstream broke the protocol")     \
     XX(UPSTREAM_STATUS, 502, FAULT, "api_error", "api_error", "upstream answered with an error")   \
-    XX(UPSTREAM_TIMEOUT, 408, FAULT, "timeout_error", "timeout_error", "upstream deadline passed") \
+    XX(UPSTREAM_TIMEOUT, 408, STATUS, "timeout_error", "timeout_error", "upstream deadline passed")\
     XX(CONFIG, 500, FAULT, "internal_server_error", "api_error", "invalid configuration")          \
-    XX(NOT_RUNNING, 503, FAULT, "overloaded_error", "overloaded_error", "no gateway is running")
+    XX(NOT_RUNNING, 503, STATUS, "overloaded_error", "overloaded_error", "no gateway is running")
 
 enum km_err_index {
     KM_ERR_OK_INDEX,

@@ -258,7 +258,7 @@ void km_mcp_on_subscribe(struct km_mcp_turn *t)
         return;
     }
     if (km_mcp_view_for(t->in, t->capabilities, &view, &err) < 0) {
-        km_mcp_turn_fault(t, KM_RPC_INTERNAL, err.text);
+        km_mcp_turn_fail(t, &err);
         return;
     }
     if (!km_mcp_resource_owner(t, view, uri) && km_mcp_later(t, view)) {

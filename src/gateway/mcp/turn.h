@@ -112,6 +112,8 @@ struct km_mcp_wait *km_mcp_cold_wait(const struct km_mcp_hub *hub, const struct 
 /* --- answers of a request --- */
 void km_mcp_turn_result(struct km_mcp_turn *t, struct km_str json);
 void km_mcp_turn_fault(struct km_mcp_turn *t, enum km_rpc_fault fault, const char *message);
+/* As an error has it: its code, text, type and when to try again. */
+void km_mcp_turn_fail(struct km_mcp_turn *t, const struct km_err *err);
 void km_mcp_turn_fault_data(struct km_mcp_turn *t, enum km_rpc_fault fault, const char *message,
                             struct km_str data);
 /* What the turn's caller sees, a reference; NULL: nothing, and that was answered. */

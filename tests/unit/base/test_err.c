@@ -36,6 +36,15 @@ static void an_error_has_a_code_of_json_rpc(void **state)
     km_fail(&err, KM_E_UPSTREAM_CONNECT, "x");
     assert_int_equal(km_err_rpc(&err, false), -32603);
     assert_int_equal(km_err_rpc(&err, true), -32603);
+    km_fail(&err, KM_E_NOT_FOUND, "x"); /* the eras differ */
+    assert_int_equal(km_err_rpc(&err, false), -32002);
+    assert_int_equal(km_err_rpc(&err, true), -32602);
+    km_fail(&err, KM_E_RATE_LIMITED, "x"); /* the status, outside what JSON-RPC reserves */
+    assert_int_equal(km_err_rpc(&err, false), 429);
+    assert_int_equal(km_err_rpc(&err, true), 429);
+    km_fail(&err, KM_E_UNAUTHENTICATED, "x");
+    err.http = 403;
+    assert_int_equal(km_err_rpc(&err, false), 403);
     err.code = 4711; /* of no row */
     assert_int_equal(km_err_rpc(&err, true), -32603);
 }
