@@ -6,6 +6,7 @@
  *       target: https://host/x      where to
  *       headers: {...}              added (os.environ/ resolved by the configuration)
  *       forward_headers: true       the client's own fields go along, its credentials never
+ *       set_cookie: true            the target's cookies reach the client; else none does
  *       auth: false                 nobody is asked for a key
  *       methods: [GET]              no others; said nothing: all
  *       cost_per_request: 0.01      USD
@@ -148,7 +149,7 @@ static void on_head(struct km_call *call, const struct km_response *response)
         struct km_str value;
 
         if (!km_may_answer(&response->headers, h->name) &&
-            !km_str_ieq(h->name, KM_STR("set-cookie")))
+            !(pass_of(call)->set_cookie && km_str_ieq(h->name, KM_STR("set-cookie"))))
             continue;
         if (!km_veil_field(call->w->gw->veil, &call->arena, h, response->status >= 400, &value) ||
             km_header_put(b, h->name, value, &ignored) < 0)
@@ -272,6 +273,7 @@ static int read_pass(struct km_snapshot *s, const struct km_pass_entry *entry,
     p->api_base = entry->target;
     p->subpath = entry->include_subpath;
     p->forward_headers = entry->forward_headers;
+    p->set_cookie = entry->set_cookie;
     p->open = !entry->auth;
     p->cost = entry->cost_per_request > 0 ? entry->cost_per_request : 0;
     return 0;
