@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "app/doctor.h"
+#include "gateway/pass.h"
 #include "http/client.h"
 #include "llm/model.h"
 
@@ -47,6 +48,8 @@ static void add(struct all *all, struct km_origin *origin, struct km_str who)
 
 static void gather(struct all *all, const struct km_snapshot *snap)
 {
+    const struct km_passes *passes = km_passes_of(snap);
+
     for (size_t i = 0; i < km_models_all(snap->models); i++) {
         const struct km_deployment *m = km_models_at(snap->models, i);
 
@@ -56,8 +59,8 @@ static void gather(struct all *all, const struct km_snapshot *snap)
     for (size_t i = 0; i < snap->mcp->n; i++)
         if (snap->mcp->v[i]->entry->enabled)
             add(all, snap->mcp->v[i]->origin, snap->mcp->v[i]->name);
-    for (size_t i = 0; i < snap->npasses; i++)
-        add(all, snap->passes[i].origin, snap->passes[i].path);
+    for (size_t i = 0; i < passes->n; i++)
+        add(all, passes->v[i].origin, passes->v[i].path);
 }
 
 static void on_dialled(void *ctx, struct km_stream *stream, const struct km_err *err)

@@ -98,10 +98,11 @@ int km_cli_judge_file(const struct km_cli *cli, const char *file, struct km_diag
                       struct km_config **ret_config, struct km_snapshot **ret_snapshot,
                       struct km_err *err)
 {
-    struct km_judge_args args = {
-        .snapshot = { .routes = km_app_routes, .builtins = km_app_builtins, .version = 1 },
-        .listen = km_cli_listen_flags(cli)
-    };
+    struct km_judge_args args = { .snapshot = { .routes = km_app_routes,
+                                                .builtins = km_app_builtins,
+                                                .modules = km_app_modules,
+                                                .version = 1 },
+                                  .listen = km_cli_listen_flags(cli) };
     struct km_config *config = NULL;
     int r = load(cli, file, diags, &config, err);
 

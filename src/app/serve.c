@@ -323,6 +323,7 @@ static int start(struct serve *s, const struct km_cli *cli, struct km_err *err)
                                         .routes = km_app_routes,
                                         .builtins = km_app_builtins,
                                         .hooks = &km_app_hooks,
+                                        .modules = km_app_modules,
                                         .network = on_network(s),
                                         .state_dir = s->state_dir,
                                         .supervisor = s->args.supervisor,

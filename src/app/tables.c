@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tables.c - what the program is made of, listed once: settings, routes, servers.
+/* tables.c - what the program is made of, listed once: settings, routes, hooks, modules.
  *
  * A module owns its rows; a line here is all it takes for them to be parsed, checked, printed in
  * the schema and the reference, or served.
@@ -20,12 +20,15 @@
 #include "gateway/jwt/auth.h"
 #include "gateway/llm_routes.h"
 #include "gateway/mcp/chat.h"
+#include "gateway/mcp/hub.h"
 #include "gateway/mcp/manage.h"
 #include "gateway/mcp/oauth.h"
 #include "gateway/objects/file_refs.h"
 #include "gateway/objects/objects.h"
+#include "gateway/objects/poll.h"
 #include "gateway/other_models.h"
 #include "gateway/oauth/oauth.h"
+#include "gateway/pass.h"
 #include "gateway/prefix/prefix.h"
 #include "gateway/settings.h"
 #include "http/server.h"
@@ -84,3 +87,13 @@ static const struct km_call_hook *const prepared[] = {
 };
 
 const struct km_call_hooks km_app_hooks = { .at = { [KM_HOOK_PREPARED] = prepared } };
+
+/* In the order in which they begin; they end in the reverse of it: gateway/module.h. */
+const struct km_module *const km_app_modules[] = {
+    &km_oauth_module,
+    &km_jwt_module,
+    &km_pass_module,
+    &km_mcp_hub_module,
+    &km_batch_poll_module,
+    NULL,
+};

@@ -224,8 +224,7 @@ static int by_token(struct km_visit *v, const struct credential *c, struct km_er
 
     if (!km_str_starts(c->text, KM_STR(KM_OAUTH_TOKEN_PREFIX)))
         return KM_E_AGAIN;
-    if (!v->w->gw->oauth ||
-        !km_grants_access(v->w->gw->oauth->grants, c->hash, v->came_us, &grant, &expires))
+    if (!km_grants_access(km_oauth_of(v->w->gw)->grants, c->hash, v->came_us, &grant, &expires))
         return refuse(err, "the access token is unknown or too old: refresh it, or log in again.");
     if (!km_grant_covers(km_str_c(grant.resource), km_exchange_request(v->x)->path))
         return refuse(err, "the access token was issued for another resource of this gateway.");

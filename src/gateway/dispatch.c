@@ -112,7 +112,7 @@ static bool must_wait(struct km_visit *v)
 {
     struct km_str token;
 
-    return v->view->snap->jwt && !v->local && km_credential(v, &token, NULL) == 0 &&
+    return km_jwt_auth_of(v->view->snap) && !v->local && km_credential(v, &token, NULL) == 0 &&
            km_jwt_prepare(v, token, go_on) == KM_E_AGAIN;
 }
 

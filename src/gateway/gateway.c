@@ -20,7 +20,7 @@
 #include "gateway/handover/handover.h"
 #include "gateway/judge.h"
 #include "gateway/mcp/added.h"
-#include "gateway/oauth/oauth.h"
+#include "gateway/module.h"
 #include "gateway/veil.h"
 #include "gateway/worker.h"
 #include "mcp/safety/approval.h"
@@ -126,7 +126,7 @@ static int open_store(struct km_gateway *gw, const struct km_config *config, str
     if (r == 0)
         km_store_loaded(gw->store);
     if (r == 0)
-        r = km_oauth_new(gw->state_dir, gw->store, &gw->oauth, err);
+        r = km_modules_gateway_init(gw, err);
     if (r == 0 && gw->args->takeover)
         r = km_keys_import(gw->keys, km_takeover_keys(gw->args->takeover), err);
     return r;
@@ -166,6 +166,7 @@ static struct km_snapshot_args snapshot_args(struct km_gateway *gw, struct km_co
     return (struct km_snapshot_args){ .config = config,
                                       .routes = gw->args->routes,
                                       .builtins = gw->args->builtins,
+                                      .modules = gw->args->modules,
                                       .store = gw->store,
                                       .metrics = gw->metrics,
                                       .before = gw->current,
@@ -572,7 +573,7 @@ struct km_gateway *km_gateway_free(struct km_gateway *gw)
         km_mailbox_free(gw->main_mailbox); /* what lies in it is of those two */
     km_handover_free(gw->handover);
     km_takeover_free(gw->takeover);
-    km_oauth_free(gw->oauth);
+    km_modules_gateway_free(gw);
     km_keys_free(gw->keys);
     km_lane_free(gw->key_changes);
     km_approvals_free(gw->approvals);

@@ -30,9 +30,9 @@ struct km_gateway;
 struct km_worker;
 struct km_handover;
 struct km_takeover;
-struct km_oauth;
-struct km_batch_poll;
 struct km_call_hooks;
+struct km_module;
+struct km_slots;
 
 /* A worker's hold on the snapshot: counted without atomics by the calls of that worker. */
 struct km_view {
@@ -67,7 +67,6 @@ struct km_worker {
     struct km_series *upstreams_idle, *upstreams_lent; /* what the pool holds */
     struct km_series *nameless_ok; /* answered calls of no model */
     struct km_http_client *client;
-    struct km_mcp_hub *mcp; /* sessions and streams of MCP clients */
     struct km_http_server *server;
     struct km_http_server *control; /* the Unix socket's; worker 0 only */
     struct km_acceptor *control_acceptor;
@@ -78,13 +77,14 @@ struct km_worker {
     struct km_tls_server **tls; /* by entry of listen; NULL: plain */
     size_t ntls;
     struct km_view *view;
-    struct km_batch_poll *batches; /* worker 0 only: objects/poll.h */
+    struct km_slots *slots; /* what modules keep here: gateway/module.h */
     struct km_list calls; /* running calls */
     size_t ncalls;
     struct km_buf scratch; /* for one callback: never kept across */
     uint64_t rng;
     bool draining;
     size_t servers_left; /* killed: servers whose last exchange has not ended */
+    struct km_timer quiet; /* killed: asks whether anything is still under way */
     bool frozen; /* another process holds the counters, or is about to: see handover/handover.h */
     void (*pass_on)(void *ctx, int fd); /* draining: NULL closes */
     void *pass_ctx;
@@ -104,6 +104,7 @@ struct km_gateway_args {
     const struct km_route_rows *const *routes;
     const struct km_mcp_builtin *const *builtins;
     const struct km_call_hooks *hooks; /* gateway/hooks.h */
+    const struct km_module *const *modules; /* gateway/module.h; NULL ends */
     bool network; /* an address beyond this machine is among those it listens on */
     const char *state_dir;
     /* The process that keeps this one running; 0: none.  Then standard output and standard error
@@ -138,7 +139,7 @@ struct km_gateway {
     struct km_metrics *metrics;
     struct km_store *store;
     struct km_keys *keys;
-    struct km_oauth *oauth; /* the built-in authorization server: gateway/oauth/oauth.h */
+    struct km_slots *slots; /* what modules keep of it: gateway/module.h */
     struct km_lane *key_changes; /* who changes keys, one at a time: see admin/admin.h */
     struct km_cgroup_have memory; /* how the memory of stdio servers is bounded */
     struct km_mcp_added *mcp_added; /* servers beside the file's (mcp/added.h); main thread */

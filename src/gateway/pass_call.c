@@ -18,9 +18,10 @@
 #include "gateway/call.h"
 #include "gateway/http_port.h"
 #include "gateway/forward.h"
+#include "gateway/pass.h"
 #include "gateway/veil.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 
 #define PASSES_MAX 256
 #define HEAD_MAX (32 * 1024)
@@ -35,7 +36,7 @@ static bool boundary_missing(struct km_str type)
            km_str_find(type, KM_STR("boundary=")) == type.n;
 }
 
-static const struct km_passthrough *pass_of(const struct km_call *call)
+static const struct km_pass *pass_of(const struct km_call *call)
 {
     return call->visit->match.route->data;
 }
@@ -252,8 +253,8 @@ static int read_head(struct km_snapshot *s, const struct km_str_map *headers, st
 }
 
 /* Fills a row; a negative return is what is wrong with it. */
-static int read_pass(struct km_snapshot *s, const struct km_pass_entry *entry,
-                     struct km_passthrough *p, struct km_err *err)
+static int read_pass(struct km_snapshot *s, const struct km_pass_entry *entry, struct km_pass *p,
+                     struct km_err *err)
 {
     struct km_url url;
     int r;
@@ -313,7 +314,7 @@ static int read_methods(const struct km_pass_entry *entry, const char *ret[METHO
 }
 
 static int add_routes(struct km_snapshot *s, const struct km_pass_entry *entry,
-                      const struct km_passthrough *p, struct km_err *err)
+                      const struct km_pass *p, struct km_err *err)
 {
     const char *names[METHODS], *path = km_arena_cstr(&s->arena, p->path);
     const char *below = km_arena_printf(&s->arena, "%.*s/{rest:path}", KM_STR_ARG(p->path)).p;
@@ -355,27 +356,51 @@ static void warn_hidden(const struct km_snapshot *s, const struct km_pass_entry 
                     KM_STR_ARG(km_buf_view(&names)), KM_STR_ARG(entry->path));
 }
 
-int km_passthrough_routes(struct km_snapshot *s, struct km_diags *diags, struct km_err *err)
+static void passes_free(void *state)
+{
+    struct km_passes *passes = state;
+
+    for (size_t i = 0; i < passes->n; i++)
+        km_origin_unref(passes->v[i].origin);
+    free(passes);
+}
+
+/* Reads the entries and adds their routes. */
+static int passes_init(struct km_snapshot *s, const struct km_snapshot_args *args,
+                       struct km_diags *diags, void **ret_state, struct km_err *err)
 {
     const struct km_pass_entry *entries = s->general->pass_through.v;
     const size_t n = s->general->pass_through.n;
+    struct km_passes *passes;
 
+    (void)args;
     if (n > PASSES_MAX)
         return km_fail(err, KM_E_CONFIG, "over %d pass_through_endpoints", PASSES_MAX);
-    s->passes = km_arena_zalloc(&s->arena, (n + 1) * sizeof *s->passes);
-    if (!s->passes)
+    passes = calloc(1, sizeof *passes + n * sizeof passes->v[0]);
+    if (!passes)
         return km_fail(err, KM_E_NOMEM, "out of memory");
     for (size_t i = 0; i < n; i++) {
-        struct km_passthrough *p = &s->passes[s->npasses++];
+        struct km_pass *p = &passes->v[passes->n++];
         struct km_err why = { 0 };
 
         if (read_pass(s, &entries[i], p, &why) == 0 && add_routes(s, &entries[i], p, &why) == 0) {
             warn_hidden(s, &entries[i], diags);
             continue;
         }
+        passes_free(passes);
         km_diag_add(diags, KM_DIAG_ERROR, "E0302", entries[i].node, NULL,
                     "pass-through endpoint: %s", why.text);
         return km_fail(err, KM_E_CONFIG, "pass_through_endpoints: %s", why.text);
     }
+    *ret_state = passes;
     return 0;
 }
+
+static const char place KM_MODULE_PLACE;
+
+const struct km_module km_pass_module = {
+    .name = "pass-through endpoints",
+    .place = &place,
+    .snapshot_init = passes_init,
+    .snapshot_free = passes_free,
+};

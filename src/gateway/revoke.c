@@ -70,7 +70,7 @@ static bool is_revoked(struct km_worker *w, const uint8_t hash[32])
 
 static void end_mcp(struct km_worker *w)
 {
-    struct km_mcp_hub *hub = w->mcp;
+    struct km_mcp_hub *hub = km_mcp_hub_of(w);
     struct km_mcp_session *next;
 
     for (struct km_mcp_session *s = km_mcp_session_first(hub->sessions); s; s = next) {

@@ -9,8 +9,8 @@
 #include <stdlib.h>
 
 #include "base/crypto.h"
-#include "gateway/jwt/auth.h"
-#include "gateway/oauth/oauth.h"
+#include "gateway/module.h"
+#include "mcp/oauth/settings.h"
 #include "store/store.h"
 
 #define ROUTES_BYTES ((size_t)16 * 1024 * 1024)
@@ -25,10 +25,8 @@ struct km_snapshot *km_snapshot_unref(struct km_snapshot *s)
 {
     if (!s || --s->refs > 0)
         return NULL;
-    for (size_t i = 0; i < s->npasses; i++)
-        km_origin_unref(s->passes[i].origin);
+    km_modules_snapshot_free(s);
     km_metrics_unbind(s);
-    km_jwt_auth_free(s->jwt);
     km_models_free(s->models);
     km_mcp_set_unref(s->mcp);
     km_router_free(s->router);
@@ -123,7 +121,7 @@ static int build_mcp(struct km_snapshot *s, const struct km_snapshot_args *snaps
 }
 
 static int build_routes(struct km_snapshot *s, const struct km_route_rows *const *routes,
-                        struct km_diags *diags, struct km_err *err)
+                        struct km_err *err)
 {
     int r = 0;
 
@@ -132,7 +130,7 @@ static int build_routes(struct km_snapshot *s, const struct km_route_rows *const
         return km_fail(err, KM_E_NOMEM, "out of memory");
     for (; r == 0 && *routes; routes++)
         r = km_router_add(s->router, (*routes)->rows, (*routes)->n, err);
-    return r == 0 ? km_passthrough_routes(s, diags, err) : r;
+    return r;
 }
 
 int km_snapshot_new(const struct km_snapshot_args *args, struct km_diags *diags,
@@ -150,11 +148,11 @@ int km_snapshot_new(const struct km_snapshot_args *args, struct km_diags *diags,
     take_settings(s);
     r = build_models(s, args->store, diags, err);
     if (r == 0)
-        r = km_jwt_auth_new(s, &s->jwt, err);
-    if (r == 0)
         r = build_mcp(s, args, diags, err);
     if (r == 0)
-        r = build_routes(s, args->routes, diags, err);
+        r = build_routes(s, args->routes, err);
+    if (r == 0)
+        r = km_modules_snapshot_init(s, args, diags, err);
     if (r == 0)
         r = km_metrics_bind(s, args->metrics, err);
     if (r < 0) {

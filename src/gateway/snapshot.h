@@ -17,26 +17,13 @@
 #include "net/pool.h"
 #include "policy/key.h"
 
-/* A pass-through endpoint: an item of general_settings.pass_through_endpoints. */
-struct km_passthrough {
-    struct km_str path; /* "/echo" */
-    struct km_origin *origin;
-    struct km_str target; /* path at the target, with query */
-    struct km_str head; /* header lines from the configuration */
-    bool subpath; /* include_subpath: the rest is appended */
-    bool forward_headers;
-    bool set_cookie; /* the target's cookies reach the client */
-    bool open; /* auth: false */
-    int64_t cost; /* nano-USD a request */
-    struct km_str api_base;
-};
-
 /* The metric series of one deployment, found once. */
 struct km_deployment_series {
     struct km_series *ok, *served, *input, *output, *spend, *total, *api, *first;
 };
 
-struct km_jwt_auth;
+struct km_module;
+struct km_slots;
 struct km_oauth_settings;
 
 struct km_snapshot {
@@ -48,14 +35,11 @@ struct km_snapshot {
     struct km_mcp_set *mcp; /* the servers behind the gateway */
     const struct km_mcp_search_settings *mcp_search;
     struct km_router *router;
-    struct km_arena arena; /* routes of pass-through endpoints and their strings */
-    struct km_passthrough *passes;
-    size_t npasses;
+    struct km_arena arena; /* what modules make of the configuration: routes, texts */
     struct km_tls_client *tls, *tls_insecure;
     const struct km_gateway_settings *gateway;
     const struct km_general_settings *general;
     const struct km_oauth_settings *oauth;
-    struct km_jwt_auth *jwt; /* issuers whose tokens count; NULL: none */
     struct km_proxy_env proxies;
     const struct km_http_settings *http;
     const struct km_pool_settings *pool;
@@ -69,6 +53,7 @@ struct km_snapshot {
     bool metrics_open;
     struct km_deployment_series *series; /* by deployment index */
     struct km_metrics *metrics; /* they are kept there; NULL: nothing is counted */
+    struct km_slots *slots; /* what modules keep of it: gateway/module.h */
 };
 
 /* Route rows of the program, from every layer: app/ hands them in. */
@@ -81,6 +66,7 @@ struct km_snapshot_args {
     struct km_config *config; /* a reference is taken */
     const struct km_route_rows *const *routes; /* NULL ends */
     const struct km_mcp_builtin *const *builtins; /* kinds of servers of our own; NULL ends */
+    const struct km_module *const *modules; /* gateway/module.h; NULL ends */
     struct km_store *store; /* imported prices; NULL: built-in ones only */
     struct km_metrics *metrics; /* NULL: nothing is counted */
     const struct km_snapshot *before; /* in force until now; NULL: there is none */
@@ -97,9 +83,5 @@ struct km_snapshot *km_snapshot_unref(struct km_snapshot *s);
 int km_metrics_bind(struct km_snapshot *s, struct km_metrics *metrics,
                     struct km_err *err) KM_MUST_USE;
 void km_metrics_unbind(struct km_snapshot *s);
-
-/* pass_call.c: reads general_settings.pass_through_endpoints and adds their routes. */
-int km_passthrough_routes(struct km_snapshot *s, struct km_diags *diags,
-                          struct km_err *err) KM_MUST_USE;
 
 #endif

@@ -14,13 +14,13 @@
 #include "base/crypto.h"
 #include "gateway/call.h"
 #include "gateway/dispatch.h"
-#include "gateway/mcp/hub.h"
 #include "gateway/metrics.h"
-#include "gateway/objects/poll.h"
+#include "gateway/module.h"
 
 #define SCRATCH_BYTES ((size_t)64 * 1024 * 1024)
 #define SCRATCH_KEEP ((size_t)256 * 1024)
 #define TICK_MS 1000
+#define QUIET_MS 10
 #define UNEVEN 32 /* connections more than another worker before it gets the next one */
 
 struct km_view *km_view_ref(struct km_view *v)
@@ -256,6 +256,27 @@ static void on_revoke(void *ctx)
     km_timer_start(&w->revoke_tick, KM_REVOKE_MS);
 }
 
+static void on_desk_closed(void *ctx)
+{
+    struct km_worker *w = ctx;
+
+    if (--w->gw->workers_busy == 0)
+        km_mailbox_post(w->gw->main_mailbox, &w->gw->ended);
+}
+
+/* Killed: a call whose client went may still wait for its books, a request for another worker.
+ * When nothing does, nothing begins here any more, but the loop goes on: a worker that is not there
+ * yet may still cancel what it asked of a server at home here, which that server is to hear. */
+static void on_quiet(void *ctx)
+{
+    struct km_worker *w = ctx;
+
+    if (w->ncalls == 0 && km_modules_worker_quiet(w))
+        km_mcp_desk_close(w->desk, on_desk_closed, w);
+    else
+        km_timer_start(&w->quiet, QUIET_MS);
+}
+
 static struct km_http_server *make_server(struct km_worker *w,
                                           void (*on_request)(void *ctx, struct km_exchange *x),
                                           struct km_err *err)
@@ -328,12 +349,10 @@ int km_worker_init(struct km_worker *w, struct km_gateway *gw, size_t index, str
     r = make_desk(w, err);
     if (r < 0)
         return r;
-    w->mcp = km_mcp_hub_new(w, err);
-    if (!w->mcp)
-        return KM_E_NOMEM;
-    w->batches = index == 0 ? km_batch_poll_new(w) : NULL;
-    if (index == 0 && !w->batches)
-        return km_fail(err, KM_E_NOMEM, "out of memory");
+    km_timer_init(&w->quiet, w->loop, on_quiet, w);
+    r = km_modules_worker_init(w, err);
+    if (r < 0)
+        return r;
     km_timer_init(&w->tick, w->loop, on_tick, w);
     km_timer_start(&w->tick, TICK_MS);
     w->revoke.generation = km_keys_generation(gw->keys);
@@ -467,16 +486,6 @@ struct drain_msg {
     void *ctx;
 };
 
-/* Nothing begins here any more, but the loop goes on: a worker that is not there yet may still
- * cancel what it asked of a server at home here, which that server is to hear. */
-static void worker_quiet(void *ctx)
-{
-    struct km_worker *w = ctx;
-
-    if (--w->gw->workers_busy == 0)
-        km_mailbox_post(w->gw->main_mailbox, &w->gw->ended);
-}
-
 static void on_stop(struct km_msg *msg, void *owner)
 {
     struct km_worker *w = owner;
@@ -523,7 +532,7 @@ static void on_drain(struct km_msg *msg, void *owner)
     if (--w->gw->accepting == 0)
         km_mailbox_post(w->gw->main_mailbox, &w->gw->quiet);
     km_calls_leave(w);
-    km_mcp_hub_drain(w->mcp);
+    km_modules_worker_drain(w);
     km_http_server_drain(w->server, m->pass_on ? pass : NULL, on_drained, w);
     free(m);
 }
@@ -541,11 +550,6 @@ void km_worker_drain(struct km_worker *w, void (*pass_on)(void *ctx, int fd), vo
     km_mailbox_post(w->mailbox, &m->msg);
 }
 
-static void calls_over(struct km_worker *w)
-{
-    km_mcp_desk_close(w->desk, worker_quiet, w);
-}
-
 /* Its clients are gone, but a call may wait for the store to have its settlement, or a handler
  * for another thread: both come back here, so the loop runs until the last has ended. */
 static void on_ended(void *ctx)
@@ -554,8 +558,8 @@ static void on_ended(void *ctx)
 
     if (--w->servers_left > 0)
         return;
-    km_batch_poll_end(w->batches);
-    km_mcp_hub_close(w->mcp, calls_over);
+    km_modules_worker_end(w);
+    on_quiet(w);
 }
 
 static void end_server(struct km_worker *w, struct km_http_server *server)
@@ -601,8 +605,8 @@ void km_worker_done(struct km_worker *w)
     for (size_t i = 0; i < w->nlisteners; i++)
         km_acceptor_free(w->listeners[i].acceptor);
     km_acceptor_free(w->control_acceptor);
-    w->batches = km_batch_poll_free(w->batches);
-    w->mcp = km_mcp_hub_free(w->mcp);
+    km_timer_stop(&w->quiet);
+    km_modules_worker_free(w);
     km_http_server_free(w->control);
     km_http_server_free(w->server);
     km_mcp_desk_free(w->desk);

@@ -165,7 +165,7 @@ static bool judged(struct km_jwt_hold *h, struct km_jwt_auth *a)
 int km_jwt_prepare(struct km_visit *v, struct km_str token, void (*go_on)(struct km_visit *v))
 {
     struct km_arena *arena = km_exchange_arena(v->x);
-    struct km_jwt_auth *a = v->view->snap->jwt;
+    struct km_jwt_auth *a = km_jwt_auth_of(v->view->snap);
     struct km_jwt_hold *h;
 
     if (!a || !km_jwt_looks_like(token))
@@ -300,7 +300,7 @@ static int become(struct km_visit *v, const struct km_jwt_hold *h, struct km_jwt
 static int judge(struct km_visit *v, const struct km_jwt_hold *h, struct km_err *err)
 {
     const struct km_jwt_entry *e = h->issuer->entry;
-    struct km_jwt_auth *a = v->view->snap->jwt;
+    struct km_jwt_auth *a = km_jwt_auth_of(v->view->snap);
     struct km_jwt_rules rules = {
         .issuer = h->issuer->any_issuer ? h->token.issuer : e->issuer,
         .audiences = &e->audience,
@@ -361,7 +361,7 @@ int km_jwt_authenticate(struct km_visit *v, struct km_str token, struct km_err *
 {
     int r = KM_E_AGAIN;
 
-    if (v->view->snap->jwt && km_jwt_looks_like(token))
+    if (km_jwt_auth_of(v->view->snap) && km_jwt_looks_like(token))
         r = authenticate(v, err);
     if (r == 0)
         keep_token(v, token);

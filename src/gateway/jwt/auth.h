@@ -15,6 +15,7 @@
 #define KM_GATEWAY_JWT_AUTH_H
 
 #include "gateway/auth.h"
+#include "gateway/module.h"
 #include "http/json_out.h"
 
 struct km_jwt_entry { /* one of kanmon_settings.jwt */
@@ -42,9 +43,13 @@ extern const struct km_settings_table km_jwt_settings_table, km_jwt_litellm_tabl
 
 struct km_jwt_auth; /* a snapshot's issuers */
 
-int km_jwt_auth_new(struct km_snapshot *snap, struct km_jwt_auth **ret,
-                    struct km_err *err) KM_MUST_USE;
-struct km_jwt_auth *km_jwt_auth_free(struct km_jwt_auth *a);
+extern const struct km_module km_jwt_module;
+
+/* NULL: there are none. */
+static inline struct km_jwt_auth *km_jwt_auth_of(const struct km_snapshot *snap)
+{
+    return km_module_state(snap->slots, &km_jwt_module);
+}
 
 bool km_jwt_issuers(const struct km_snapshot *snap); /* are there any? */
 void km_jwt_each_issuer(const struct km_snapshot *snap, struct km_json_out *o); /* as strings */

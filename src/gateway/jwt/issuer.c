@@ -53,7 +53,24 @@ static void from_litellm(struct km_jwt_auth *a, struct km_jwt_issuer *i,
     i->entry = e;
 }
 
-int km_jwt_auth_new(struct km_snapshot *snap, struct km_jwt_auth **ret, struct km_err *err)
+static void issuers_free(void *state)
+{
+    struct km_jwt_auth *a = state;
+
+    if (!a)
+        return;
+    for (size_t i = 0; i < a->n; i++) {
+        km_refresh_unref(a->v[i].refresh);
+        if (a->v[i].last)
+            km_refreshed_unref(&a->v[i].last->base);
+        pthread_mutex_destroy(&a->v[i].lock);
+    }
+    km_jwt_verdicts_free(a->verdicts);
+    free(a);
+}
+
+static int issuers_init(struct km_snapshot *snap, const struct km_snapshot_args *args,
+                        struct km_diags *diags, void **ret_state, struct km_err *err)
 {
     const struct km_jwt_settings *own = km_config_get(snap->config, &km_jwt_settings_table);
     const struct km_jwt_litellm *litellm = km_config_get(snap->config, &km_jwt_litellm_table);
@@ -62,7 +79,8 @@ int km_jwt_auth_new(struct km_snapshot *snap, struct km_jwt_auth **ret, struct k
     struct km_jwt_auth *a;
     int r = 0;
 
-    *ret = NULL;
+    (void)args;
+    (void)diags;
     if (!n)
         return 0;
     a = calloc(1, sizeof *a + n * sizeof *a->v);
@@ -81,36 +99,33 @@ int km_jwt_auth_new(struct km_snapshot *snap, struct km_jwt_auth **ret, struct k
         r = issuer_init(&a->v[i], snap, err);
     }
     if (r < 0)
-        a = km_jwt_auth_free(a);
-    *ret = a;
+        issuers_free(a);
+    else
+        *ret_state = a;
     return r;
 }
 
-struct km_jwt_auth *km_jwt_auth_free(struct km_jwt_auth *a)
-{
-    if (!a)
-        return NULL;
-    for (size_t i = 0; i < a->n; i++) {
-        km_refresh_unref(a->v[i].refresh);
-        if (a->v[i].last)
-            km_refreshed_unref(&a->v[i].last->base);
-        pthread_mutex_destroy(&a->v[i].lock);
-    }
-    km_jwt_verdicts_free(a->verdicts);
-    free(a);
-    return NULL;
-}
+static const char place KM_MODULE_PLACE;
+
+const struct km_module km_jwt_module = {
+    .name = "issuers of tokens",
+    .place = &place,
+    .snapshot_init = issuers_init,
+    .snapshot_free = issuers_free,
+};
 
 bool km_jwt_issuers(const struct km_snapshot *snap)
 {
-    return snap->jwt != NULL;
+    return km_jwt_auth_of(snap) != NULL;
 }
 
 void km_jwt_each_issuer(const struct km_snapshot *snap, struct km_json_out *o)
 {
-    for (size_t i = 0; snap->jwt && i < snap->jwt->n; i++)
-        if (snap->jwt->v[i].entry->issuer.n)
-            km_out_str(o, snap->jwt->v[i].entry->issuer);
+    const struct km_jwt_auth *a = km_jwt_auth_of(snap);
+
+    for (size_t i = 0; a && i < a->n; i++)
+        if (a->v[i].entry->issuer.n)
+            km_out_str(o, a->v[i].entry->issuer);
 }
 
 struct km_jwt_issuer *km_jwt_issuer_of(struct km_jwt_auth *a, struct km_str iss)

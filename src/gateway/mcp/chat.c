@@ -203,7 +203,7 @@ static struct km_mcp_chat *chat_new(struct km_call *call)
     c->responses = call->api == &km_api_responses;
     c->cost = -1;
     km_arena_init(&c->inner, KM_MCP_CHAT_BYTES, NULL);
-    c->in = (struct km_mcp_arrival){ .hub = v->w->mcp,
+    c->in = (struct km_mcp_arrival){ .hub = km_mcp_hub_of(v->w),
                                      .visit = v,
                                      .builtins = &nothing_built_in,
                                      .headers = km_exchange_request(v->x)->headers };

@@ -114,7 +114,7 @@ static void on_passed(struct km_msg *msg, void *owner)
     struct km_worker *w = owner;
     struct km_arena arena;
 
-    in->hub = w->mcp;
+    in->hub = km_mcp_hub_of(w);
     if (km_visit_seat(in->visit, &in->arena, w) == 0) {
         km_mcp_take(in);
         return;
@@ -211,7 +211,7 @@ static void arrive(struct km_visit *v, enum km_mcp_way way, struct km_str body)
         in->headers = km_exchange_request(v->x)->headers;
         in->secure = km_exchange_secure(v->x);
         in->visit = v;
-        in->hub = v->w->mcp;
+        in->hub = km_mcp_hub_of(v->w);
         if (owner != v->w) {
             r = pass(v, in, owner);
         } else {

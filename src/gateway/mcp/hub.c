@@ -3,8 +3,7 @@
  *
  * One timer ticks for all: it sends the comments that keep streams alive and lets stale sessions
  * go.  The end is asked for by the worker when its servers have none left to serve; what may
- * still be under way then is a call whose client went (its books are being written) and requests
- * passed from or to another worker.
+ * still be under way then are requests passed from or to another worker.
  */
 #include "gateway/mcp/hub.h"
 
@@ -15,8 +14,6 @@
 #include "gateway/mcp/job.h"
 #include "gateway/mcp/notify.h"
 #include "gateway/mcp/turn.h"
-
-#define POLL_MS 10
 
 const struct km_mcp_session_bounds *km_mcp_bounds(const struct km_mcp_hub *hub)
 {
@@ -40,31 +37,61 @@ static void on_tick(void *ctx)
     km_timer_start(&hub->tick, KM_MCP_KEEPALIVE_MS);
 }
 
-/* --- the end --- */
-
-static bool quiet(const struct km_mcp_hub *hub)
+void km_mcp_hub_drop_session(struct km_mcp_hub *hub, struct km_mcp_session *s)
 {
-    return hub->reached == 0 && hub->doors == 0 && hub->w->ncalls == 0;
+    while (!km_list_empty(&s->streams))
+        km_mcp_stream_end(KM_CONTAINER(s->streams.next, struct km_mcp_stream, link));
+    km_mcp_call_forget_questions(s);
+    km_mcp_notify_forget(s);
+    km_mcp_session_drop(hub->sessions, s);
 }
 
-static void on_poll(void *ctx)
-{
-    struct km_mcp_hub *hub = ctx;
+/* --- moments --- */
 
-    if (quiet(hub))
-        hub->on_quiet(hub->w);
-    else
-        km_timer_start(&hub->poll, POLL_MS);
+static void hub_end(struct km_worker *w, void *state)
+{
+    struct km_mcp_hub *hub = state;
+    struct km_mcp_session *s;
+
+    (void)w;
+    hub->closing = hub->ended = true;
+    while ((s = km_mcp_session_first(hub->sessions)))
+        km_mcp_hub_drop_session(hub, s);
+    while (!km_list_empty(&hub->loose))
+        km_mcp_stream_end(KM_CONTAINER(hub->loose.next, struct km_mcp_stream, link));
 }
 
-struct km_mcp_hub *km_mcp_hub_new(struct km_worker *w, struct km_err *err)
+static bool hub_quiet(struct km_worker *w, void *state)
+{
+    const struct km_mcp_hub *hub = state;
+
+    (void)w;
+    return hub->reached == 0 && hub->doors == 0;
+}
+
+static void hub_free(void *state)
+{
+    struct km_mcp_hub *hub = state;
+
+    if (hub->sessions)
+        hub_end(hub->w, hub);
+    km_mcp_unwatch(&hub->watch);
+    km_timer_stop(&hub->tick);
+    km_timer_stop(&hub->changed);
+    km_mcp_sessions_free(hub->sessions, NULL, NULL);
+    if (hub->views)
+        km_mcp_views_drop(hub);
+    km_map_free(hub->views, NULL);
+    km_mcp_counts_free(hub->counts);
+    free(hub);
+}
+
+static int hub_init(struct km_worker *w, void **ret_state, struct km_err *err)
 {
     struct km_mcp_hub *hub = calloc(1, sizeof *hub);
 
-    if (!hub) {
-        km_fail(err, KM_E_NOMEM, "out of memory");
-        return NULL;
-    }
+    if (!hub)
+        return km_fail(err, KM_E_NOMEM, "out of memory");
     hub->w = w;
     km_list_init(&hub->loose);
     km_list_init(&hub->open);
@@ -75,60 +102,24 @@ struct km_mcp_hub *km_mcp_hub_new(struct km_worker *w, struct km_err *err)
     hub->views = km_map_new(KM_MCP_VIEWS_MOST);
     hub->counts = km_mcp_counts_new(w->gw->metrics, w->index);
     km_timer_init(&hub->tick, w->loop, on_tick, hub);
-    km_timer_init(&hub->poll, w->loop, on_poll, hub);
     km_mcp_notify_init(hub);
     if (!hub->sessions || !hub->views || !hub->counts) {
-        km_fail(err, KM_E_NOMEM, "out of memory");
-        return km_mcp_hub_free(hub);
+        hub_free(hub);
+        return km_fail(err, KM_E_NOMEM, "out of memory");
     }
     km_mcp_notify_watch(hub);
     km_timer_start(&hub->tick, KM_MCP_KEEPALIVE_MS);
-    return hub;
+    *ret_state = hub;
+    return 0;
 }
 
-void km_mcp_hub_drop_session(struct km_mcp_hub *hub, struct km_mcp_session *s)
+/* Long-lived streams end, so that their clients come back to the process that follows. */
+static void hub_drain(struct km_worker *w, void *state)
 {
-    while (!km_list_empty(&s->streams))
-        km_mcp_stream_end(KM_CONTAINER(s->streams.next, struct km_mcp_stream, link));
-    km_mcp_call_forget_questions(s);
-    km_mcp_notify_forget(s);
-    km_mcp_session_drop(hub->sessions, s);
-}
-
-static void end_all(struct km_mcp_hub *hub)
-{
-    struct km_mcp_session *s;
-
-    hub->ended = true;
-    while ((s = km_mcp_session_first(hub->sessions)))
-        km_mcp_hub_drop_session(hub, s);
-    while (!km_list_empty(&hub->loose))
-        km_mcp_stream_end(KM_CONTAINER(hub->loose.next, struct km_mcp_stream, link));
-}
-
-struct km_mcp_hub *km_mcp_hub_free(struct km_mcp_hub *hub)
-{
-    if (!hub)
-        return NULL;
-    if (hub->sessions)
-        end_all(hub);
-    km_mcp_unwatch(&hub->watch);
-    km_timer_stop(&hub->tick);
-    km_timer_stop(&hub->poll);
-    km_timer_stop(&hub->changed);
-    km_mcp_sessions_free(hub->sessions, NULL, NULL);
-    if (hub->views)
-        km_mcp_views_drop(hub);
-    km_map_free(hub->views, NULL);
-    km_mcp_counts_free(hub->counts);
-    free(hub);
-    return NULL;
-}
-
-void km_mcp_hub_drain(struct km_mcp_hub *hub)
-{
+    struct km_mcp_hub *hub = state;
     struct km_mcp_session *next;
 
+    (void)w;
     for (struct km_mcp_session *s = km_mcp_session_first(hub->sessions); s; s = next) {
         next = km_mcp_session_next(hub->sessions, s);
         if (s->legacy)
@@ -140,10 +131,14 @@ void km_mcp_hub_drain(struct km_mcp_hub *hub)
     km_mcp_parks_end(hub, "the gateway ends; send the call again");
 }
 
-void km_mcp_hub_close(struct km_mcp_hub *hub, void (*on_quiet)(struct km_worker *w))
-{
-    hub->on_quiet = on_quiet;
-    hub->closing = true;
-    end_all(hub);
-    on_poll(hub);
-}
+static const char place KM_MODULE_PLACE;
+
+const struct km_module km_mcp_hub_module = {
+    .name = "MCP clients",
+    .place = &place,
+    .worker_init = hub_init,
+    .worker_drain = hub_drain,
+    .worker_end = hub_end,
+    .worker_quiet = hub_quiet,
+    .worker_free = hub_free,
+};

@@ -2,14 +2,15 @@
 /* hub.h - what a worker keeps for its MCP clients: sessions, open streams, views, listeners.
  *
  * One a worker, made and freed with it, used on its loop only; the two counters of requests that
- * are passed between workers are pipe.c's.  It ends in two steps: close (no session, stream
- * or call goes on), then quiet (nothing is under way between workers any more), and only when all
- * of them are quiet their loops may stop.
+ * are passed between workers are pipe.c's.  A module of the worker (gateway/module.h), which
+ * ends in two steps: no session, stream or call goes on; then nothing is under way between workers
+ * any more.
  */
 #ifndef KM_GATEWAY_MCP_HUB_H
 #define KM_GATEWAY_MCP_HUB_H
 
 #include "gateway/gateway.h"
+#include "gateway/module.h"
 #include "mcp/ask.h"
 #include "mcp/parks.h"
 #include "mcp/session/session.h"
@@ -34,22 +35,20 @@ struct km_mcp_hub {
     struct km_timer tick;
     size_t doors; /* requests we passed on that are not over */
     bool ended; /* sessions are dropped; no new ones */
-    void (*on_quiet)(struct km_worker *w);
-    struct km_timer poll; /* while ending */
     /* --- any thread --- */
     _Atomic size_t reached; /* requests others passed to us that are not over */
     _Atomic bool closing;
 };
 
-struct km_mcp_hub *km_mcp_hub_new(struct km_worker *w, struct km_err *err);
-struct km_mcp_hub *km_mcp_hub_free(struct km_mcp_hub *hub);
+extern const struct km_module km_mcp_hub_module;
+
+static inline struct km_mcp_hub *km_mcp_hub_of(const struct km_worker *w)
+{
+    return km_module_state(w->slots, &km_mcp_hub_module);
+}
+
 /* mcp_sessions as configured at this moment; NULL before there is a configuration. */
 const struct km_mcp_session_bounds *km_mcp_bounds(const struct km_mcp_hub *hub);
-
-/* Draining: long-lived streams end, so that their clients come back to the process that follows. */
-void km_mcp_hub_drain(struct km_mcp_hub *hub);
-/* Ends all; on_quiet once nothing of it is under way.  At once when nothing is. */
-void km_mcp_hub_close(struct km_mcp_hub *hub, void (*on_quiet)(struct km_worker *w));
 
 /* Ends a session with all that is under way in it. */
 void km_mcp_hub_drop_session(struct km_mcp_hub *hub, struct km_mcp_session *s);

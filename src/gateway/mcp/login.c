@@ -44,13 +44,12 @@ static struct km_str digest_of(struct km_str s, struct km_arena *arena)
     return km_arena_str(arena, km_str_c(hex));
 }
 
-/* base64url of the HMAC of a text for one purpose: under the state folder's key, or this process's
- * where nobody is asked for a key. */
+/* base64url of the HMAC of a text for one purpose: under the state folder's key. */
 static struct km_str mac_of(const struct km_gateway *gw, const char *purpose, struct km_str text,
                             struct km_arena *arena)
 {
     struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(64);
-    const uint8_t *root = gw->oauth ? gw->oauth->key : gw->mcp_key;
+    const uint8_t *root = km_oauth_of(gw)->key;
     uint8_t key[KM_SHA256_LEN], mac[KM_SHA256_LEN];
 
     km_hmac_sha256(km_str((const char *)root, KM_SHA256_LEN), km_str_c(purpose), key);
@@ -121,7 +120,7 @@ static int ticket_open(struct km_visit *v, struct km_str text, struct ticket *re
 
 static bool asks(const struct km_visit *v)
 {
-    return v->w->gw->oauth && !v->view->snap->auth_off;
+    return !v->view->snap->auth_off;
 }
 
 static bool secure(const struct km_visit *v)

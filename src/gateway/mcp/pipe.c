@@ -82,22 +82,24 @@ static const struct km_exchange_events exchange_events = { .on_drain = on_x_drai
                                                            .on_gone = on_x_gone };
 
 /* A request is about to be passed on; false: the owner is ending. */
-static bool reach(struct km_mcp_hub *door, struct km_mcp_hub *owner)
+static bool reach(struct km_worker *door, struct km_worker *owner)
 {
-    owner->reached++;
-    if (owner->closing) { /* it looks at `reached` after it has set this */
-        owner->reached--;
+    struct km_mcp_hub *to = km_mcp_hub_of(owner);
+
+    to->reached++;
+    if (to->closing) { /* it looks at `reached` after it has set this */
+        to->reached--;
         return false;
     }
-    door->doors++;
+    km_mcp_hub_of(door)->doors++;
     return true;
 }
 
 /* That request is over.  On the door's loop both. */
-static void leave(struct km_mcp_hub *door, struct km_mcp_hub *owner)
+static void leave(struct km_worker *door, struct km_worker *owner)
 {
-    door->doors--;
-    owner->reached--;
+    km_mcp_hub_of(door)->doors--;
+    km_mcp_hub_of(owner)->reached--;
 }
 
 struct km_mcp_pipe *km_mcp_pipe_new(struct km_exchange *x, struct km_worker *door,
@@ -105,12 +107,12 @@ struct km_mcp_pipe *km_mcp_pipe_new(struct km_exchange *x, struct km_worker *doo
 {
     struct km_mcp_pipe *p;
 
-    if (door != owner && !reach(door->mcp, owner->mcp))
+    if (door != owner && !reach(door, owner))
         return NULL;
     p = malloc(sizeof *p);
     if (!p) {
         if (door != owner)
-            leave(door->mcp, owner->mcp);
+            leave(door, owner);
         return NULL;
     }
     *p = (struct km_mcp_pipe){ .x = x, .door = door, .owner = owner };
@@ -142,7 +144,7 @@ static void run_op(struct km_msg *msg, void *owner)
     if (p->x)
         perform(p, m);
     if (last && (m->op == OP_FREE || !p->told || m->seen)) {
-        leave(p->door->mcp, p->owner->mcp);
+        leave(p->door, p->owner);
         free(p);
     } else if (last) {
         p->x = NULL;
@@ -152,7 +154,7 @@ static void run_op(struct km_msg *msg, void *owner)
 
 bool km_mcp_pipe_move(struct km_mcp_pipe *p, struct km_worker *to)
 {
-    if (p->door == to || !near(p) || !reach(p->door->mcp, to->mcp))
+    if (p->door == to || !near(p) || !reach(p->door, to))
         return false;
     p->owner = to;
     return true;

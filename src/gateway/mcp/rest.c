@@ -205,7 +205,7 @@ void km_mcp_rest_list(void *visit, struct km_exchange *x, const struct km_route_
         return;
     }
     l->in = (struct km_mcp_arrival){ .arena = arena,
-                                     .hub = v->w->mcp,
+                                     .hub = km_mcp_hub_of(v->w),
                                      .visit = v,
                                      .headers = req->headers,
                                      .builtins = v->match.route->data };

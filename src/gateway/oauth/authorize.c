@@ -131,7 +131,7 @@ static int sign_request(struct flow *f, struct km_str cookie, struct km_buf *out
     km_out_member(&o, "cookie", cookie);
     km_out_member_i64(&o, "until", f->v->came_us + FORM_US);
     km_out_close(&o, '}');
-    km_oauth_sign(f->v->w->gw->oauth, "form", km_buf_view(&json), out);
+    km_oauth_sign(km_oauth_of(f->v->w->gw), "form", km_buf_view(&json), out);
     return km_buf_failed(&json) || km_buf_failed(out)
                ? km_fail(err, KM_E_INVALID, "The request is too long.")
                : 0;
@@ -237,7 +237,7 @@ static struct flow *flow_new(struct km_visit *v, struct km_err *err)
 {
     struct flow *f = km_arena_zalloc(km_exchange_arena(v->x), sizeof *f);
 
-    if (!km_oauth_serves(v->view->snap) || !v->w->gw->oauth) {
+    if (!km_oauth_serves(v->view->snap)) {
         km_fail(err, KM_E_NOT_FOUND, "There is no log-in at this gateway.");
         return NULL;
     }
@@ -271,7 +271,8 @@ void km_oauth_authorize_get(void *visit, struct km_exchange *x, const struct km_
         }
         r = err.code;
     } else if (r == 0) {
-        r = km_oauth_client_open(v->w->gw->oauth, km_exchange_arena(x), id, &f->q.client, &err);
+        r = km_oauth_client_open(km_oauth_of(v->w->gw), km_exchange_arena(x), id, &f->q.client,
+                                 &err);
     }
     if (r < 0)
         km_oauth_page_error(v, &err);
@@ -289,7 +290,7 @@ static int open_request(struct flow *f, struct km_str text, struct km_err *err)
     struct km_str json, cookie = KM_STR_NONE;
     int64_t until = 0;
 
-    if (km_oauth_open(f->v->w->gw->oauth, "form", text, arena, &json) &&
+    if (km_oauth_open(km_oauth_of(f->v->w->gw), "form", text, arena, &json) &&
         km_json_parse(arena, json, &root, NULL) < 0)
         root = NULL;
     (void)km_json_string(km_json_get(root, "id"), &q->client.id);
@@ -313,7 +314,7 @@ static void on_granted(void *ctx, const struct km_err *err)
     struct flow *f = ctx;
 
     if (err) {
-        (void)km_grants_remove(f->v->w->gw->oauth->grants, f->grant.id);
+        (void)km_grants_remove(km_oauth_of(f->v->w->gw)->grants, f->grant.id);
         redirect(f, "error", KM_STR("temporarily_unavailable"), "The store does not answer.");
         return;
     }
@@ -352,7 +353,7 @@ static int grant(struct flow *f, const struct km_key *key, struct km_err *err)
     copy_text(g->challenge, sizeof g->challenge, q->challenge);
     g->created_us = f->v->came_us;
     g->code_expires_us = g->expires_us = f->v->came_us + KM_GRANT_CODE_US;
-    r = km_grants_add(f->v->w->gw->oauth->grants, g, f->v->came_us, err);
+    r = km_grants_add(km_oauth_of(f->v->w->gw)->grants, g, f->v->came_us, err);
     if (r < 0)
         return r;
     km_hex(actor + 4, g->key_hash, 4);

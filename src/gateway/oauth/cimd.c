@@ -121,7 +121,7 @@ static void on_fetched(void *ctx, const struct km_response *response, struct km_
                 "The description of the program (%.*s) cannot be read: status %d",
                 KM_STR_ARG(km_str_sub(a->id, 0, 150)), response->status);
     else if (km_oauth_client_read(arena, body, a->id, &a->client, &a->err) == 0)
-        keep(a->v->w->gw->oauth->documents, a->id, body, a->v->came_us);
+        keep(km_oauth_of(a->v->w->gw)->documents, a->id, body, a->v->came_us);
     on_answer(a);
 }
 
@@ -132,8 +132,8 @@ static int fetch(struct km_cimd_ask *a, struct km_err *err)
     int r;
 
     km_addr_host_text(km_exchange_peer(v->x), peer);
-    r = km_throttle_take(v->w->gw->oauth->registrations, km_str_c(peer), km_loop_now_ms(v->w->loop),
-                         err);
+    r = km_throttle_take(km_oauth_of(v->w->gw)->registrations, km_str_c(peer),
+                         km_loop_now_ms(v->w->loop), err);
     if (r < 0)
         return r;
     a->fetch = km_fetch_start(
@@ -167,7 +167,7 @@ struct km_cimd_ask *km_cimd_ask(struct km_visit *v, struct km_str id, km_cimd_fn
     }
     *a = (struct km_cimd_ask){ .v = v, .id = km_arena_str(arena, id), .fn = fn, .ctx = ctx };
     km_deferred_init(&a->answer, v->w->loop, on_answer, a);
-    json = kept(v->w->gw->oauth->documents, id, v->came_us, arena);
+    json = kept(km_oauth_of(v->w->gw)->documents, id, v->came_us, arena);
     if (!json.n)
         return fetch(a, err) < 0 ? NULL : a;
     if (km_oauth_client_read(arena, json, a->id, &a->client, &a->err) < 0)

@@ -132,7 +132,7 @@ void km_oauth_form(struct km_visit *v, struct km_str type,
 {
     struct km_err err = { 0 };
 
-    if (km_oauth_serves(v->view->snap) && v->w->gw->oauth) {
+    if (km_oauth_serves(v->view->snap)) {
         km_oauth_page_form(v, type, fn);
         return;
     }

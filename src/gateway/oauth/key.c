@@ -29,7 +29,7 @@ static int usable_key(struct km_visit *v, struct km_str text, struct km_key **re
 
 int km_oauth_key(struct km_visit *v, struct km_str text, struct km_key **ret, struct km_err *err)
 {
-    struct km_throttle *attempts = v->w->gw->oauth->attempts;
+    struct km_throttle *attempts = km_oauth_of(v->w->gw)->attempts;
     uint64_t now = km_loop_now_ms(v->w->loop);
     char peer[KM_ADDR_TEXT];
     int r;

@@ -29,8 +29,20 @@ static void each_grant(void *ctx, const struct km_grant *grant)
         return;
 }
 
-int km_oauth_new(const char *state_dir, struct km_store *store, struct km_oauth **ret,
-                 struct km_err *err)
+static void oauth_free(void *state)
+{
+    struct km_oauth *o = state;
+
+    km_grants_free(o->grants);
+    km_throttle_free(o->registrations);
+    km_throttle_free(o->attempts);
+    km_cimd_free(o->documents);
+    km_wipe(o->key, sizeof o->key);
+    free(o);
+}
+
+/* Reads the key of the state folder (or makes it) and the grants of the store.  Blocking. */
+static int oauth_init(struct km_gateway *gw, void **ret_state, struct km_err *err)
 {
     struct km_oauth *o = calloc(1, sizeof *o);
     int r = o ? 0 : km_fail(err, KM_E_NOMEM, "out of memory");
@@ -44,27 +56,24 @@ int km_oauth_new(const char *state_dir, struct km_store *store, struct km_oauth 
     if (!o->grants || !o->registrations || !o->attempts || !o->documents)
         r = km_fail(err, KM_E_NOMEM, "out of memory");
     if (r == 0)
-        r = km_answers_key_for(state_dir, true, KM_STR("oauth"), o->key, err);
+        r = km_answers_key_for(gw->state_dir, true, KM_STR("oauth"), o->key, err);
     if (r == 0)
-        r = km_store_grants(store, each_grant, o->grants, err);
+        r = km_store_grants(gw->store, each_grant, o->grants, err);
     if (r < 0)
-        o = km_oauth_free(o);
-    *ret = o;
+        oauth_free(o);
+    else
+        *ret_state = o;
     return r;
 }
 
-struct km_oauth *km_oauth_free(struct km_oauth *o)
-{
-    if (!o)
-        return NULL;
-    km_grants_free(o->grants);
-    km_throttle_free(o->registrations);
-    km_throttle_free(o->attempts);
-    km_cimd_free(o->documents);
-    km_wipe(o->key, sizeof o->key);
-    free(o);
-    return NULL;
-}
+static const char place KM_MODULE_PLACE;
+
+const struct km_module km_oauth_module = {
+    .name = "authorization server",
+    .place = &place,
+    .gateway_init = oauth_init,
+    .gateway_free = oauth_free,
+};
 
 bool km_oauth_serves(const struct km_snapshot *snap)
 {

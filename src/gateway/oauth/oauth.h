@@ -16,6 +16,7 @@
 #define KM_GATEWAY_OAUTH_H
 
 #include "gateway/auth.h"
+#include "gateway/module.h"
 #include "mcp/oauth/settings.h"
 #include "policy/grant.h"
 #include "policy/throttle.h"
@@ -30,7 +31,7 @@
 
 struct km_cimd; /* documents of clients: cimd.c */
 
-/* The gateway's; NULL where nobody is asked for a key. */
+/* The gateway's. */
 struct km_oauth {
     uint8_t key[32]; /* signs registrations and forms; from the state folder */
     struct km_grants *grants;
@@ -38,10 +39,12 @@ struct km_oauth {
     struct km_cimd *documents;
 };
 
-/* Reads the key of the state folder (or makes it) and the grants of the store.  Blocking. */
-int km_oauth_new(const char *state_dir, struct km_store *store, struct km_oauth **ret,
-                 struct km_err *err) KM_MUST_USE;
-struct km_oauth *km_oauth_free(struct km_oauth *o);
+extern const struct km_module km_oauth_module;
+
+static inline struct km_oauth *km_oauth_of(const struct km_gateway *gw)
+{
+    return km_module_state(gw->slots, &km_oauth_module);
+}
 
 /* Is the built-in server the one clients are sent to? */
 bool km_oauth_serves(const struct km_snapshot *snap);
@@ -123,7 +126,7 @@ void km_cimd_cancel(struct km_cimd_ask *ask); /* no callback follows; NULL is fi
 /* --- key.c --- */
 
 /* A key somebody typed in, referenced, if it may be used now; NULL with 0: the master key.  Where
- * keys are asked for at all (gw->oauth).  Wrong ones are counted by address. */
+ * keys are asked for at all (km_oauth_of).  Wrong ones are counted by address. */
 int km_oauth_key(struct km_visit *v, struct km_str text, struct km_key **ret,
                  struct km_err *err) KM_MUST_USE;
 /* The value of a cookie of the request; empty: none. */

@@ -127,7 +127,7 @@ static int read_ask(struct issue *i, struct km_str body, bool *ret_refresh, stru
 static int exchange(struct issue *i, struct km_str body, struct km_err *err)
 {
     struct km_visit *v = i->v;
-    struct km_grants *grants = v->w->gw->oauth->grants;
+    struct km_grants *grants = km_oauth_of(v->w->gw)->grants;
     struct km_arena *arena = km_exchange_arena(v->x);
     bool refresh = false, revoked = false;
     int r = read_ask(i, body, &refresh, err);
@@ -187,7 +187,7 @@ static int token_of(struct km_visit *v, struct km_str body, struct km_grant *ret
     if (r < 0)
         return r;
     km_sha256(token, hash);
-    *ret_found = km_grants_find(v->w->gw->oauth->grants, hash, ret);
+    *ret_found = km_grants_find(km_oauth_of(v->w->gw)->grants, hash, ret);
     return 0;
 }
 
@@ -213,7 +213,7 @@ static void on_revoke_form(struct km_visit *v, struct km_str body)
         km_oauth_refuse(v, &err);
         return;
     }
-    if (!found || !km_grants_remove(v->w->gw->oauth->grants, g.id)) {
+    if (!found || !km_grants_remove(km_oauth_of(v->w->gw)->grants, g.id)) {
         on_revoked(v, NULL); /* RFC 7009, 2.2: what is not there is revoked */
         return;
     }
@@ -243,7 +243,8 @@ static void on_introspect_form(struct km_visit *v, struct km_str body)
         km_oauth_refuse(v, &err);
         return;
     }
-    found = found && km_grants_access(v->w->gw->oauth->grants, hash, v->came_us, &g, &expires) &&
+    found = found &&
+            km_grants_access(km_oauth_of(v->w->gw)->grants, hash, v->came_us, &g, &expires) &&
             usable(v, &g, NULL) == 0 &&
             (v->who.admin ||
              (v->who.key && memcmp(v->who.key->row.hash, g.key_hash, sizeof g.key_hash) == 0));
@@ -303,7 +304,7 @@ static void put_client(struct km_visit *v, const struct km_oauth_client *c, stru
 static void on_registration(struct km_visit *v, struct km_str body)
 {
     struct km_arena *arena = km_exchange_arena(v->x);
-    struct km_oauth *o = v->w->gw->oauth;
+    struct km_oauth *o = km_oauth_of(v->w->gw);
     struct km_oauth_client client = { 0 };
     char peer[KM_ADDR_TEXT];
     struct km_err err = { 0 };

@@ -226,21 +226,29 @@ static void on_timer(void *ctx)
 
 /* --- life --- */
 
-struct km_batch_poll *km_batch_poll_new(struct km_worker *w)
+static int poll_init(struct km_worker *w, void **ret_state, struct km_err *err)
 {
-    struct km_batch_poll *p = calloc(1, sizeof *p);
+    struct km_batch_poll *p;
 
+    if (w->index > 0)
+        return 0;
+    p = calloc(1, sizeof *p);
     if (!p)
-        return NULL;
+        return km_fail(err, KM_E_NOMEM, "out of memory");
     p->w = w;
     km_buf_init(&p->record, 2 * KM_OBJECT_JSON_BYTES);
     km_timer_init(&p->timer, w->loop, on_timer, p);
     rest(p);
-    return p;
+    *ret_state = p;
+    return 0;
 }
 
-void km_batch_poll_end(struct km_batch_poll *p)
+/* The last of what runs has ended when the worker has no calls. */
+static void poll_end(struct km_worker *w, void *state)
 {
+    struct km_batch_poll *p = state;
+
+    (void)w;
     if (!p)
         return;
     p->ending = true;
@@ -249,12 +257,23 @@ void km_batch_poll_end(struct km_batch_poll *p)
         km_call_cancel(p->call, "The gateway ends.");
 }
 
-struct km_batch_poll *km_batch_poll_free(struct km_batch_poll *p)
+static void poll_free(void *state)
 {
+    struct km_batch_poll *p = state;
+
     if (!p)
-        return NULL;
+        return;
     km_timer_stop(&p->timer);
     km_buf_done(&p->record);
     free(p);
-    return NULL;
 }
+
+static const char place KM_MODULE_PLACE;
+
+const struct km_module km_batch_poll_module = {
+    .name = "batches",
+    .place = &place,
+    .worker_init = poll_init,
+    .worker_end = poll_end,
+    .worker_free = poll_free,
+};

@@ -3,15 +3,9 @@
 #ifndef KM_GATEWAY_POLL_H
 #define KM_GATEWAY_POLL_H
 
-#include "gateway/gateway.h"
+#include "gateway/module.h"
 
-struct km_batch_poll;
-
-/* One a gateway: worker 0's, on its loop.  NULL: no memory. */
-struct km_batch_poll *km_batch_poll_new(struct km_worker *w);
-/* Nothing is begun any more and what runs is stopped; the last of it has ended when the worker
- * has no calls. */
-void km_batch_poll_end(struct km_batch_poll *p);
-struct km_batch_poll *km_batch_poll_free(struct km_batch_poll *p); /* NULL is fine */
+/* One a gateway: worker 0's, on its loop. */
+extern const struct km_module km_batch_poll_module;
 
 #endif
