@@ -60,9 +60,9 @@ struct km_mcp_turn {
     bool searched; /* it came as call_tool, and is the call of the tool now */
 };
 
-/* Whom sessions, approvals, log-ins and parked calls are bound to: who a token says its holder is,
- * at its issuer, whatever key it leads to; else a key by its whole hash, also when its secret was
- * changed.  In the arena. */
+/* principal.c: whom sessions, approvals, log-ins and parked calls are bound to: who a token says
+ * its holder is, at its issuer, whatever key it leads to; else a key by its whole hash, also when
+ * its secret was changed.  In the arena. */
 struct km_str km_mcp_principal(const struct km_visit *v, struct km_arena *arena);
 /* take.c: on the owner's loop; the arrival is gone after. */
 void km_mcp_take(struct km_mcp_arrival *in);
