@@ -3,7 +3,7 @@
 #ifndef KM_ADMIN_APPROVALS_H
 #define KM_ADMIN_APPROVALS_H
 
-#include "gateway/snapshot.h"
+#include "host/snapshot.h"
 
 extern const struct km_route_rows km_approval_routes;
 

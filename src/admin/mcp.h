@@ -3,7 +3,7 @@
 #ifndef KM_ADMIN_MCP_H
 #define KM_ADMIN_MCP_H
 
-#include "gateway/snapshot.h"
+#include "host/snapshot.h"
 
 extern const struct km_route_rows km_mcp_admin_routes;
 

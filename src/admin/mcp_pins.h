@@ -3,7 +3,7 @@
 #ifndef KM_ADMIN_MCP_PINS_H
 #define KM_ADMIN_MCP_PINS_H
 
-#include "gateway/snapshot.h"
+#include "host/snapshot.h"
 
 /* /kanmon/mcp/pins, /kanmon/mcp/pins/{server} */
 extern const struct km_route_rows km_mcp_pin_routes;

@@ -19,7 +19,7 @@
 #include <stdlib.h>
 
 #include "admin/admin.h"
-#include "gateway/mcp/added.h"
+#include "host/added.h"
 #include "gateway/mcp/manage.h"
 #include "http/json_out.h"
 #include "mcp/ask.h"

@@ -3,7 +3,7 @@
 #ifndef KM_ADMIN_MCP_SERVERS_H
 #define KM_ADMIN_MCP_SERVERS_H
 
-#include "gateway/snapshot.h"
+#include "host/snapshot.h"
 
 /* POST, PUT /v1/mcp/server; DELETE /v1/mcp/server/{server} */
 extern const struct km_route_rows km_mcp_server_routes;

@@ -11,8 +11,8 @@
 
 #include "base/buf.h"
 #include "base/setting.h"
-#include "gateway/listening.h"
-#include "gateway/snapshot.h"
+#include "host/listening.h"
+#include "host/snapshot.h"
 
 enum km_exit {
     KM_EXIT_OK = 0,
@@ -121,7 +121,7 @@ struct km_listen_flags km_cli_listen_flags(const struct km_cli *cli);
 
 /* Loads; prints every problem to stderr.  0 or an exit code. */
 int km_cli_load_config(const struct km_cli *cli, struct km_config **ret_config);
-/* The same, and judges whether a gateway could run with it (gateway/judge.h).  A file that can be
+/* The same, and judges whether a gateway could run with it (host/judge.h).  A file that can be
  * used is passed over in silence by `quiet`: who starts next says its warnings. */
 int km_cli_judge_config(const struct km_cli *cli, bool quiet, struct km_config **ret_config);
 /* The same of a file, for who prints the problems in another way.  What is made of it

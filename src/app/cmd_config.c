@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_config.c - asking about the configuration without running it.
  *
- * `check` judges the file as the start, a restart and a reload do (gateway/judge.h), and prints
+ * `check` judges the file as the start, a restart and a reload do (host/judge.h), and prints
  * every problem at once.
  */
 #include "app/cmd_config.h"

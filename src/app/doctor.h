@@ -13,7 +13,7 @@
 #define KM_APP_DOCTOR_H
 
 #include "app/client.h"
-#include "gateway/judge.h"
+#include "host/judge.h"
 
 enum km_doctor_level {
     KM_DOCTOR_OK,

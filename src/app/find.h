@@ -6,7 +6,7 @@
 #include <limits.h>
 
 #include "app/cli.h"
-#include "gateway/judge.h"
+#include "host/judge.h"
 
 struct km_running {
     char dir[KM_STATE_DIR_BYTES]; /* its state folder; where it would be, when none runs */

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "config/config.h"
-#include "gateway/gateway.h"
+#include "host/gateway.h"
 
 #define BACKLOG 4096
 

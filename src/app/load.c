@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "config/config.h"
-#include "gateway/judge.h"
+#include "host/judge.h"
 
 bool km_cli_config_named(const struct km_cli *cli)
 {

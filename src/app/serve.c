@@ -22,9 +22,10 @@
 #include "app/state.h"
 #include "app/supervised.h"
 #include "config/config.h"
-#include "gateway/gateway.h"
-#include "gateway/handover/handover.h"
-#include "gateway/judge.h"
+#include "gateway/dispatch.h"
+#include "host/gateway.h"
+#include "host/handover/handover.h"
+#include "host/judge.h"
 #include "store/identity.h"
 #include "sys/signals.h"
 #include "sys/unix.h"
@@ -322,6 +323,7 @@ static int start(struct serve *s, const struct km_cli *cli, struct km_err *err)
                                         .config_path = s->config_path,
                                         .routes = km_app_routes,
                                         .builtins = km_app_builtins,
+                                        .door = &km_http_door,
                                         .hooks = &km_app_hooks,
                                         .modules = km_app_modules,
                                         .network = on_network(s),

@@ -25,7 +25,7 @@
 #include "base/buf.h"
 #include "base/log_fd.h"
 #include "config/config.h"
-#include "gateway/settings.h"
+#include "host/settings.h"
 #include "sys/blocking.h"
 #include "sys/read_file.h"
 

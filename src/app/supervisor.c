@@ -27,7 +27,7 @@
 #include "app/state.h"
 #include "app/supervised.h"
 #include "config/config.h"
-#include "gateway/judge.h"
+#include "host/judge.h"
 #include "sys/peer.h"
 #include "sys/signals.h"
 #include "sys/supervise.h"

@@ -17,12 +17,14 @@
 #include "config/config.h"
 #include "config/litellm.h"
 #include "gateway/answers.h"
+#include "gateway/call.h"
 #include "gateway/jwt/auth.h"
 #include "gateway/llm_routes.h"
 #include "gateway/mcp/chat.h"
 #include "gateway/mcp/hub.h"
 #include "gateway/mcp/manage.h"
 #include "gateway/mcp/oauth.h"
+#include "gateway/metrics.h"
 #include "gateway/objects/file_refs.h"
 #include "gateway/objects/objects.h"
 #include "gateway/objects/poll.h"
@@ -30,7 +32,7 @@
 #include "gateway/oauth/oauth.h"
 #include "gateway/pass.h"
 #include "gateway/prefix/prefix.h"
-#include "gateway/settings.h"
+#include "host/settings.h"
 #include "http/server.h"
 #include "llm/model_settings.h"
 #include "mcp/view/search.h"
@@ -88,12 +90,14 @@ static const struct km_call_hook *const prepared[] = {
 
 const struct km_call_hooks km_app_hooks = { .at = { [KM_HOOK_PREPARED] = prepared } };
 
-/* In the order in which they begin; they end in the reverse of it: gateway/module.h. */
+/* In the order in which they begin; they end in the reverse of it: host/module.h. */
 const struct km_module *const km_app_modules[] = {
     &km_oauth_module,
     &km_jwt_module,
     &km_pass_module,
+    &km_call_metrics_module,
     &km_mcp_hub_module,
+    &km_calls_module,
     &km_batch_poll_module,
     NULL,
 };

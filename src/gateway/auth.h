@@ -3,7 +3,7 @@
 #ifndef KM_GATEWAY_AUTH_H
 #define KM_GATEWAY_AUTH_H
 
-#include "gateway/gateway.h"
+#include "host/gateway.h"
 #include "llm/api.h"
 #include "mcp/oauth/subject.h"
 

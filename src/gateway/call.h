@@ -226,6 +226,8 @@ struct km_call {
     uint64_t first_ns; /* first byte for the client, since the start */
 };
 
+extern const struct km_module km_calls_module; /* of the worker: calls.c */
+
 /* The worker drains. */
 void km_calls_leave(struct km_worker *w);
 /* The same in steps, for a kind that fills it in between.  NULL: no memory. */

@@ -10,7 +10,7 @@
 
 #include <stdlib.h>
 
-#include "gateway/handover/handover.h"
+#include "host/handover/handover.h"
 #include "gateway/hooks.h"
 
 /* Tokens reserved where neither caller nor model bounds the output: what today's models write at

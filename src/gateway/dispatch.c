@@ -12,13 +12,6 @@
 #include "gateway/jwt/auth.h"
 #include "gateway/reply.h"
 
-void km_local_peer(union km_addr *addr, unsigned uid)
-{
-    memset(addr, 0, sizeof *addr);
-    addr->sa.sa_family = AF_UNIX;
-    addr->in.sin_addr.s_addr = uid;
-}
-
 static void drop_view(void *view)
 {
     km_view_unref(view);
@@ -131,19 +124,24 @@ static void dispatch(struct km_worker *w, struct km_exchange *x, bool local)
         go_on(v);
 }
 
-void km_dispatch(void *worker, struct km_exchange *x)
+static void on_request(void *worker, struct km_exchange *x)
 {
     dispatch(worker, x, false);
 }
 
-void km_dispatch_local(void *worker, struct km_exchange *x)
+static void on_local(void *worker, struct km_exchange *x)
 {
     dispatch(worker, x, true);
 }
 
-void km_dispatch_error(void *worker, const struct km_err *err, struct km_str path,
-                       struct km_buf *out)
+static void on_error(void *worker, const struct km_err *err, struct km_str path, struct km_buf *out)
 {
     (void)worker;
     km_error_json(km_dialect_of(path), err, KM_STR_NONE, out);
 }
+
+const struct km_door km_http_door = {
+    .on_request = on_request,
+    .on_local = on_local,
+    .on_error = on_error,
+};

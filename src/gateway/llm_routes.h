@@ -3,7 +3,7 @@
 #ifndef KM_GATEWAY_LLM_ROUTES_H
 #define KM_GATEWAY_LLM_ROUTES_H
 
-#include "gateway/snapshot.h"
+#include "host/snapshot.h"
 
 extern const struct km_route_rows km_llm_routes;
 extern const struct km_route_rows km_realtime_routes; /* realtime/call.c */

@@ -76,22 +76,32 @@ static const struct km_metric_row api_latency =
 static const struct km_metric_row first_token =
     SECONDS("litellm_llm_api_time_to_first_token_metric", "Seconds to the first byte of a stream.");
 
-static const struct km_metric_row upstreams = { .name = "kanmon_upstream_connections",
-                                                .type = KM_GAUGE,
-                                                .help = "Open connections to upstreams.",
-                                                .labels = { "state" } };
+/* The series of one deployment, found once. */
+struct deployment_series {
+    struct km_series *ok, *served, *input, *output, *spend, *total, *api, *first;
+};
 
-int km_metrics_bind(struct km_snapshot *s, struct km_metrics *metrics, struct km_err *err)
+struct call_series { /* of a snapshot */
+    struct km_metrics *metrics; /* they are kept there; NULL: nothing is counted */
+    size_t n;
+    struct deployment_series v[]; /* by deployment index */
+};
+
+static int series_init(struct km_snapshot *s, const struct km_snapshot_args *args,
+                       struct km_diags *diags, void **ret_state, struct km_err *err)
 {
-    size_t n = km_models_all(s->models);
+    struct km_metrics *metrics = args->metrics;
+    size_t n = metrics ? km_models_all(s->models) : 0;
+    struct call_series *all = calloc(1, sizeof *all + n * sizeof all->v[0]);
 
-    s->metrics = metrics;
-    s->series = calloc(n + 1, sizeof *s->series);
-    if (!s->series)
+    (void)diags;
+    if (!all)
         return km_fail(err, KM_E_NOMEM, "out of memory");
-    for (size_t i = 0; metrics && i < n; i++) {
+    all->metrics = metrics;
+    all->n = n;
+    for (size_t i = 0; i < n; i++) {
         const struct km_deployment *d = km_models_at(s->models, i);
-        struct km_deployment_series *set = &s->series[i];
+        struct deployment_series *set = &all->v[i];
         struct km_str labels[3] = { d->group, d->id, d->provider_name };
         struct km_str status[2] = { d->group, KM_STR("200") };
 
@@ -104,23 +114,40 @@ int km_metrics_bind(struct km_snapshot *s, struct km_metrics *metrics, struct km
         set->api = km_metric_series(metrics, &api_latency, labels);
         set->first = km_metric_series(metrics, &first_token, labels);
     }
+    *ret_state = all;
     return 0;
 }
 
-void km_metrics_unbind(struct km_snapshot *s)
+static void series_free(void *state)
 {
-    size_t n = s->series && s->metrics ? km_models_all(s->models) : 0;
+    struct call_series *all = state;
 
-    for (size_t i = 0; i < n; i++) {
-        const struct km_deployment_series *set = &s->series[i];
-        struct km_series *const all[] = { set->ok,    set->served, set->input, set->output,
-                                          set->spend, set->total,  set->api,   set->first };
+    for (size_t i = 0; i < all->n; i++) {
+        const struct deployment_series *set = &all->v[i];
+        struct km_series *const each[] = { set->ok,    set->served, set->input, set->output,
+                                           set->spend, set->total,  set->api,   set->first };
 
-        for (size_t k = 0; k < sizeof all / sizeof all[0]; k++)
-            km_metric_release(s->metrics, all[k]);
+        for (size_t k = 0; k < sizeof each / sizeof each[0]; k++)
+            km_metric_release(all->metrics, each[k]);
     }
-    free(s->series);
-    s->series = NULL;
+    free(all);
+}
+
+static const char place KM_MODULE_PLACE;
+
+const struct km_module km_call_metrics_module = {
+    .name = "metrics of calls",
+    .place = &place,
+    .snapshot_init = series_init,
+    .snapshot_free = series_free,
+};
+
+static const struct deployment_series *series_of(const struct km_call *call)
+{
+    const struct call_series *all =
+        km_module_state(call->visit->view->snap->slots, &km_call_metrics_module);
+
+    return &all->v[call->at->d->index];
 }
 
 /* What requests are counted under: a model, or what the kind has instead. */
@@ -179,7 +206,7 @@ void km_count_attempt_failed(struct km_call *call)
 
 void km_count_call(struct km_call *call)
 {
-    const struct km_deployment_series *set;
+    const struct deployment_series *set;
     size_t w = call->w->index;
     int64_t total_us = (int64_t)(call->total_ns / 1000);
 
@@ -193,7 +220,7 @@ void km_count_call(struct km_call *call)
         call->kind->count(call);
     if (!call->at->d)
         return;
-    set = &call->visit->view->snap->series[call->at->d->index];
+    set = series_of(call);
     if (call->client_status == 200)
         km_metric_add(set->ok, w, 1);
     if (!call->failed)
@@ -211,26 +238,13 @@ void km_count_call(struct km_call *call)
 
 void km_count_part(struct km_call *call, const struct km_usage *used, int64_t cost)
 {
-    const struct km_deployment_series *set;
+    const struct deployment_series *set;
     size_t w = call->w->index;
 
     if (!call->at->d)
         return;
-    set = &call->visit->view->snap->series[call->at->d->index];
+    set = series_of(call);
     km_metric_add(set->input, w, used->prompt_tokens);
     km_metric_add(set->output, w, used->completion_tokens);
     km_metric_add(set->spend, w, cost);
-}
-
-void km_count_pool(struct km_worker *w)
-{
-    struct km_str kept = KM_STR("idle"), lent = KM_STR("lent");
-    size_t idle = km_pool_idle(w->pool);
-
-    if (!w->upstreams_idle)
-        w->upstreams_idle = km_metric_series(w->gw->metrics, &upstreams, &kept);
-    if (!w->upstreams_lent)
-        w->upstreams_lent = km_metric_series(w->gw->metrics, &upstreams, &lent);
-    km_metric_set(w->upstreams_idle, w->index, (int64_t)idle);
-    km_metric_set(w->upstreams_lent, w->index, (int64_t)(km_pool_open(w->pool) - idle));
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* metrics.h - what the gateway counts of its calls. */
+/* metrics.h - what the gateway counts of its calls: a module of the snapshot. */
 #ifndef KM_GATEWAY_METRICS_H
 #define KM_GATEWAY_METRICS_H
 
 #include "gateway/call.h"
+#include "host/module.h"
 
 /* A call ended: requests, tokens, spend, latency. */
 void km_count_call(struct km_call *call);
@@ -14,7 +15,6 @@ void km_count_refused(struct km_call *call);
 /* One attempt failed (the call may go on). */
 void km_count_attempt_failed(struct km_call *call);
 
-/* What the worker's pool holds right now.  Its thread. */
-void km_count_pool(struct km_worker *w);
+extern const struct km_module km_call_metrics_module;
 
 #endif

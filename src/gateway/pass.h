@@ -3,8 +3,8 @@
 #ifndef KM_GATEWAY_PASS_H
 #define KM_GATEWAY_PASS_H
 
-#include "gateway/module.h"
-#include "gateway/snapshot.h"
+#include "host/module.h"
+#include "host/snapshot.h"
 
 /* An item of general_settings.pass_through_endpoints. */
 struct km_pass {

@@ -10,15 +10,6 @@
 #include "base/veil.h"
 #include "gateway/call.h"
 
-void km_veil_learn(struct km_veil *veil, const struct km_snapshot *snap)
-{
-    if (!veil)
-        return;
-    km_config_veil(snap->config, veil);
-    for (size_t i = 0; i < km_models_all(snap->models); i++)
-        km_veil_add_head(veil, km_models_at(snap->models, i)->head, false);
-}
-
 typedef bool veil_fn(struct km_veil *veil, struct km_str text, struct km_buf *out);
 
 static struct km_str cut_by(veil_fn *fn, struct km_veil *veil, struct km_arena *arena,

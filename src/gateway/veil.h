@@ -19,11 +19,7 @@
 #include "http/message.h"
 
 struct km_call;
-struct km_snapshot;
 struct km_veil;
-
-/* The credentials of a configuration, and of what was made of it. */
-void km_veil_learn(struct km_veil *veil, const struct km_snapshot *snap);
 
 /* The text itself where nothing was cut; empty: no memory. */
 struct km_str km_veil_str(struct km_veil *veil, struct km_arena *arena, struct km_str text);

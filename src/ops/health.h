@@ -3,7 +3,7 @@
 #ifndef KM_OPS_HEALTH_H
 #define KM_OPS_HEALTH_H
 
-#include "gateway/snapshot.h"
+#include "host/snapshot.h"
 
 extern const struct km_route_rows km_health_routes;
 

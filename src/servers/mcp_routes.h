@@ -3,7 +3,7 @@
 #ifndef KM_SERVERS_MCP_ROUTES_H
 #define KM_SERVERS_MCP_ROUTES_H
 
-#include "gateway/snapshot.h"
+#include "host/snapshot.h"
 
 extern const struct km_route_rows km_mcp_routes;
 

@@ -15,7 +15,7 @@
 #define KM_GATEWAY_JWT_AUTH_H
 
 #include "gateway/auth.h"
-#include "gateway/module.h"
+#include "host/module.h"
 #include "http/json_out.h"
 
 struct km_jwt_entry { /* one of kanmon_settings.jwt */

@@ -13,6 +13,8 @@
 #include "gateway/mcp/counts.h"
 #include "gateway/mcp/job.h"
 #include "gateway/mcp/notify.h"
+#include "gateway/mcp/notify_part.h"
+#include "gateway/mcp/stream.h"
 #include "gateway/mcp/turn.h"
 
 const struct km_mcp_session_bounds *km_mcp_bounds(const struct km_mcp_hub *hub)
@@ -113,6 +115,34 @@ static int hub_init(struct km_worker *w, void **ret_state, struct km_err *err)
     return 0;
 }
 
+/* All zero: not by a key's right. */
+static bool is_revoked(struct km_worker *w, const uint8_t hash[32])
+{
+    static const uint8_t none[32];
+    struct km_err err;
+
+    return memcmp(hash, none, sizeof none) != 0 && km_revoke_check(w, hash, &err) < 0;
+}
+
+static void hub_revoke(struct km_worker *w, void *state)
+{
+    struct km_mcp_hub *hub = state;
+    struct km_mcp_session *next;
+
+    for (struct km_mcp_session *s = km_mcp_session_first(hub->sessions); s; s = next) {
+        next = km_mcp_session_next(hub->sessions, s);
+        if (is_revoked(w, s->key))
+            km_mcp_hub_drop_session(hub, s);
+    }
+    KM_LIST_EACH(node, &hub->listens)
+    {
+        struct km_mcp_listen *l = KM_CONTAINER(node, struct km_mcp_listen, link);
+
+        if (is_revoked(w, l->key))
+            km_mcp_stream_end(l->job.stream);
+    }
+}
+
 /* Long-lived streams end, so that their clients come back to the process that follows. */
 static void hub_drain(struct km_worker *w, void *state)
 {
@@ -137,6 +167,7 @@ const struct km_module km_mcp_hub_module = {
     .name = "MCP clients",
     .place = &place,
     .worker_init = hub_init,
+    .worker_revoke = hub_revoke,
     .worker_drain = hub_drain,
     .worker_end = hub_end,
     .worker_quiet = hub_quiet,

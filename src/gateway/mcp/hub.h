@@ -2,15 +2,15 @@
 /* hub.h - what a worker keeps for its MCP clients: sessions, open streams, views, listeners.
  *
  * One a worker, made and freed with it, used on its loop only; the two counters of requests that
- * are passed between workers are pipe.c's.  A module of the worker (gateway/module.h), which
+ * are passed between workers are pipe.c's.  A module of the worker (host/module.h), which
  * ends in two steps: no session, stream or call goes on; then nothing is under way between workers
  * any more.
  */
 #ifndef KM_GATEWAY_MCP_HUB_H
 #define KM_GATEWAY_MCP_HUB_H
 
-#include "gateway/gateway.h"
-#include "gateway/module.h"
+#include "host/gateway.h"
+#include "host/module.h"
 #include "mcp/ask.h"
 #include "mcp/parks.h"
 #include "mcp/session/session.h"

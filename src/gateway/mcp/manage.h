@@ -7,7 +7,7 @@
 #ifndef KM_GATEWAY_MCP_MANAGE_H
 #define KM_GATEWAY_MCP_MANAGE_H
 
-#include "gateway/gateway.h"
+#include "host/gateway.h"
 
 /* One server as LiteLLM shows it: no secret; address and command for the administrator alone. */
 void km_mcp_manage_json(const struct km_mcp_upstream *u, bool admin, struct km_str principal,

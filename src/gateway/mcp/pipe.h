@@ -15,7 +15,7 @@
 #ifndef KM_GATEWAY_MCP_PIPE_H
 #define KM_GATEWAY_MCP_PIPE_H
 
-#include "gateway/gateway.h"
+#include "host/gateway.h"
 
 struct km_mcp_pipe;
 

@@ -16,7 +16,7 @@
 #define KM_GATEWAY_OAUTH_H
 
 #include "gateway/auth.h"
-#include "gateway/module.h"
+#include "host/module.h"
 #include "mcp/oauth/settings.h"
 #include "policy/grant.h"
 #include "policy/throttle.h"

@@ -3,7 +3,7 @@
 #ifndef KM_GATEWAY_OBJECTS_H
 #define KM_GATEWAY_OBJECTS_H
 
-#include "gateway/snapshot.h"
+#include "host/snapshot.h"
 
 extern const struct km_route_rows km_object_routes;
 

@@ -3,7 +3,7 @@
 #ifndef KM_GATEWAY_POLL_H
 #define KM_GATEWAY_POLL_H
 
-#include "gateway/module.h"
+#include "host/module.h"
 
 /* One a gateway: worker 0's, on its loop. */
 extern const struct km_module km_batch_poll_module;

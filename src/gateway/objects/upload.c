@@ -19,7 +19,7 @@
 
 #include <stdlib.h>
 
-#include "gateway/settings.h"
+#include "host/settings.h"
 #include "llm/api/media.h"
 #include "sys/spool.h"
 

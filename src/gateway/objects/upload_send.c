@@ -10,7 +10,7 @@
  * is put in front.
  */
 #include "gateway/objects/upload_inside.h"
-#include "gateway/settings.h"
+#include "host/settings.h"
 
 #define SLICE ((size_t)64 * 1024) /* of the hold, given at once */
 

@@ -18,7 +18,7 @@
 #include "base/veil.h"
 #include "gateway/call.h"
 #include "gateway/hooks.h"
-#include "gateway/settings.h"
+#include "host/settings.h"
 #include "torture.h"
 
 #define ARENA_BYTES ((size_t)1 << 20)

@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* settings.c - rows of kanmon_settings that shape the gateway, and LiteLLM's keys for the same. */
+#include "host/settings.h"
+
+#define AT(member) offsetof(struct km_listen_tls, member)
+
+static const struct km_setting tls_rows[] = {
+    { .name = "cert",
+      .type = KM_SET_STR,
+      .offset = AT(cert),
+      .flags = KM_SET_REQUIRED,
+      .help = "Certificate chain, PEM file. Read again on reload." },
+    { .name = "key",
+      .type = KM_SET_STR,
+      .offset = AT(key),
+      .flags = KM_SET_REQUIRED,
+      .help = "Private key, PEM file." },
+    { .name = "client_ca",
+      .type = KM_SET_STR,
+      .offset = AT(client_ca),
+      .help = "PEM file; when set, clients must show a certificate it signed." },
+    { 0 },
+};
+
+static const struct km_settings_table tls_table = {
+    .rows = tls_rows,
+    .size = sizeof(struct km_listen_tls),
+    .extra = SIZE_MAX,
+};
+
+#undef AT
+#define AT(member) offsetof(struct km_listen_entry, member)
+
+static const struct km_setting listen_rows[] = {
+    { .name = "host",
+      .type = KM_SET_STR,
+      .offset = AT(host),
+      .def = "127.0.0.1",
+      .help = "Address to listen on. Other than loopback needs a master key." },
+    { .name = "port",
+      .type = KM_SET_INT,
+      .offset = AT(port),
+      .def = "4000",
+      .min = 0,
+      .max = 65535,
+      .help = "Port. It is never replaced by another one; 0 takes a free one." },
+    { .name = "tls",
+      .type = KM_SET_TABLE,
+      .offset = AT(tls),
+      .table = &tls_table,
+      .flags = KM_SET_SAFETY, /* without client_ca everybody is let in */
+      .help = "Serve TLS on this address." },
+    { 0 },
+};
+
+static const struct km_settings_table listen_table = {
+    .rows = listen_rows,
+    .size = sizeof(struct km_listen_entry),
+    .extra = SIZE_MAX,
+};
+
+static const char *const auth_modes[] = { "keys", "none", NULL };
+static const char *const prefix_models[] = { "any", "listed", NULL };
+static const char *const log_formats[] = { "text", "json", NULL };
+static const char *const log_levels[] = { "debug", "info", "warn", "error", NULL };
+
+#undef AT
+#define AT(member) offsetof(struct km_gateway_settings, member)
+
+static const struct km_setting gateway_rows[] = {
+    { .name = "listen",
+      .type = KM_SET_TABLE_LIST,
+      .offset = AT(listen),
+      .table = &listen_table,
+      .flags = KM_SET_RESTART | KM_SET_WARY,
+      .help = "Where to listen; 127.0.0.1:4000 when nothing is said." },
+    { .name = "workers",
+      .type = KM_SET_STR,
+      .offset = AT(workers),
+      .def = "auto",
+      .flags = KM_SET_RESTART,
+      .help = "Worker threads: a number, or `auto` for one a usable core." },
+    { .name = "state_dir",
+      .type = KM_SET_STR,
+      .offset = AT(state_dir),
+      .flags = KM_SET_RESTART,
+      .env = "KANMON_STATE_DIR",
+      .help = "Folder of store, logs and control socket. Default: `.kanmon` beside the file." },
+    { .name = "user",
+      .type = KM_SET_STR,
+      .offset = AT(user),
+      .flags = KM_SET_RESTART | KM_SET_SAFETY,
+      .help = "Started as root, the gateway becomes this user as soon as its ports are bound." },
+    { .name = "auth",
+      .type = KM_SET_ENUM,
+      .offset = AT(auth),
+      .choices = auth_modes,
+      .def = "keys",
+      .flags = KM_SET_SAFETY,
+      .help = "`none` serves everybody without a key, on any address. For development only." },
+    { .name = "metrics_public",
+      .type = KM_SET_BOOL,
+      .offset = AT(metrics_public),
+      .help = "/metrics needs no key, from wherever it is asked for." },
+    { .name = "allowed_hosts",
+      .type = KM_SET_STR_LIST,
+      .offset = AT(allowed_hosts),
+      .flags = KM_SET_SAFETY,
+      .help = "Host names served. Empty: any with a master key, loopback names without one." },
+    { .name = "allowed_origins",
+      .type = KM_SET_STR_LIST,
+      .offset = AT(allowed_origins),
+      .help = "Origins of web pages that may call, like `https://app.example`; `*` for any." },
+    { .name = "log_format",
+      .type = KM_SET_ENUM,
+      .offset = AT(log_format),
+      .choices = log_formats,
+      .def = "text",
+      .help = "Form of log lines." },
+    { .name = "log_level",
+      .type = KM_SET_ENUM,
+      .offset = AT(log_level),
+      .choices = log_levels,
+      .def = "info",
+      .env = "KANMON_LOG_LEVEL",
+      .help = "Least level that is logged." },
+    { .name = "log_file",
+      .type = KM_SET_STR,
+      .offset = AT(log_file),
+      .help = "File of the log, opened again on reload. Default: standard error, or "
+              "`kanmon.log` in state_dir under `kanmon start`." },
+    { .name = "log_prompts",
+      .type = KM_SET_BOOL,
+      .offset = AT(log_prompts),
+      .help = "Log the request bodies. They hold what your users wrote." },
+    { .name = "drain",
+      .type = KM_SET_MS,
+      .offset = AT(drain_ms),
+      .def = "10min",
+      .min = 0,
+      .max = 86400000,
+      .help = "Most time that running calls get when the gateway stops." },
+    { .name = "account_objects",
+      .type = KM_SET_STR_LIST,
+      .offset = AT(account_objects),
+      .flags = KM_SET_SAFETY,
+      .help = "What virtual keys may name by id though it is the provider's account's: "
+              "`conversations`, `vector_stores` (Google's too), `containers` not made by a call of "
+              "theirs, `responses` (in lines of batches; items of earlier answers and spoken "
+              "ones), `files` of Anthropic and Google, `caches` of Google, `data_sources` (Azure's "
+              "search indexes, connections and agents), `buckets` (`s3://` and "
+              "`gs://` addresses that Bedrock, Gemini and Vertex AI read with the operator's "
+              "credentials)." },
+    { .name = "batch_poll",
+      .type = KM_SET_MS,
+      .offset = AT(batch_poll_ms),
+      .def = "1min",
+      .min = 0,
+      .max = 86400000,
+      .help = "How long after it was made a batch is asked for, so that it is charged when it has "
+              "ended; each time the wait doubles, to 32 times this. 0: only its owner asks." },
+    { .name = "realtime_message_bytes",
+      .type = KM_SET_BYTES,
+      .offset = AT(realtime_message_bytes),
+      .def = "16MiB",
+      .min = 1024,
+      .max = 64 << 20,
+      .flags = KM_SET_SAFETY,
+      .help = "Most bytes of one event of a Realtime session, in either direction." },
+    { .name = "realtime_ping",
+      .type = KM_SET_MS,
+      .offset = AT(realtime_ping_ms),
+      .def = "20s",
+      .min = 1000,
+      .max = 86400000,
+      .help = "Silence of either side of a Realtime session before it is sent a ping; three times "
+              "that and it is taken for dead." },
+    { .name = "realtime_session",
+      .type = KM_SET_MS,
+      .offset = AT(realtime_session_ms),
+      .def = "2h",
+      .min = 1000,
+      .max = 86400000,
+      .flags = KM_SET_SAFETY,
+      .help = "Most time a Realtime session may take." },
+    { .name = "stream_idle",
+      .type = KM_SET_MS,
+      .offset = AT(stream_idle_ms),
+      .def = "5min",
+      .min = 1,
+      .max = 86400000,
+      .help = "Longest silence of an upstream in the middle of an answer." },
+    { .name = "mcp_chat_rounds",
+      .type = KM_SET_INT,
+      .offset = AT(mcp_chat_rounds),
+      .def = "10",
+      .min = 1,
+      .max = 100,
+      .flags = KM_SET_SAFETY,
+      .help = "How often a model is asked at most for one chat with MCP tools that are run here." },
+    { .name = "mcp_add_commands",
+      .type = KM_SET_BOOL,
+      .offset = AT(mcp_add_commands),
+      .flags = KM_SET_SAFETY,
+      .help = "POST /v1/mcp/server may add servers with a `command`, and read os.environ/NAME: "
+              "then whoever has the master key can run programs here." },
+    { .name = "response_bytes",
+      .type = KM_SET_BYTES,
+      .offset = AT(response_bytes),
+      .def = "32MiB",
+      .min = 1024,
+      .max = INT64_C(1) << 32,
+      .flags = KM_SET_SAFETY,
+      .help = "Largest answer of an upstream that is held whole." },
+    { .name = "sse_event_bytes",
+      .type = KM_SET_BYTES,
+      .offset = AT(sse_event_bytes),
+      .def = "1MiB",
+      .min = 1024,
+      .max = INT64_C(1) << 30,
+      .flags = KM_SET_SAFETY,
+      .help = "Largest event of an upstream's stream." },
+    { .name = "prefix_models",
+      .type = KM_SET_ENUM,
+      .offset = AT(prefix_models),
+      .def = "any",
+      .choices = prefix_models,
+      .flags = KM_SET_SAFETY,
+      .help = "Below a provider's prefix (/openai, /anthropic, ...): `any` of the provider's "
+              "models that the key's own list allows, or only those `listed` in model_list." },
+    { .name = "prefix_unlisted_paths",
+      .type = KM_SET_BOOL,
+      .offset = AT(prefix_unlisted_paths),
+      .help = "Virtual keys may use any path below a provider's prefix: files, batches and stored "
+              "answers of the whole account too, uncounted." },
+    { .name = "fetch_remote_media",
+      .type = KM_SET_BOOL,
+      .offset = AT(fetch_remote_media),
+      .help = "Fetch images that callers name by https address, for providers that do not fetch "
+              "them: public addresses only, at most 3 redirects, 10 s and 20 MiB." },
+    { 0 },
+};
+
+const struct km_settings_table km_gateway_settings_table = {
+    .section = "kanmon_settings",
+    .rows = gateway_rows,
+    .size = sizeof(struct km_gateway_settings),
+    .extra = SIZE_MAX,
+};
+
+#undef AT
+#define AT(member) offsetof(struct km_pass_entry, member)
+
+static const struct km_setting pass_rows[] = {
+    { .name = "path",
+      .type = KM_SET_STR,
+      .offset = AT(path),
+      .flags = KM_SET_REQUIRED,
+      .help = "Where it is found here; begins with `/`." },
+    { .name = "target",
+      .type = KM_SET_STR,
+      .offset = AT(target),
+      .flags = KM_SET_REQUIRED,
+      .help = "The URL requests are passed to." },
+    { .name = "headers",
+      .type = KM_SET_STR_MAP,
+      .offset = AT(headers),
+      .help = "Header fields sent with every request." },
+    { .name = "include_subpath",
+      .type = KM_SET_BOOL,
+      .offset = AT(include_subpath),
+      .help = "What is below the path is passed, too, to the same place below the target." },
+    { .name = "methods",
+      .type = KM_SET_STR_LIST,
+      .offset = AT(methods),
+      .flags = KM_SET_SAFETY,
+      .help = "The methods passed, like `[GET, POST]`; others are answered with 405. Default: "
+              "all." },
+    { .name = "auth",
+      .type = KM_SET_BOOL,
+      .offset = AT(auth),
+      .def = "true",
+      .help = "false: nobody is asked for a key. LiteLLM asks nobody unless this is true." },
+    { .name = "forward_headers",
+      .type = KM_SET_BOOL,
+      .offset = AT(forward_headers),
+      .help = "The caller's own header fields go along; credentials never do." },
+    { .name = "set_cookie",
+      .type = KM_SET_BOOL,
+      .offset = AT(set_cookie),
+      .help = "true: the target may set cookies for the gateway's address, which all else that is "
+              "passed there shares. LiteLLM always passes them on; kanmon passes no cookie back." },
+    { .name = "cost_per_request",
+      .type = KM_SET_MONEY,
+      .offset = AT(cost_per_request),
+      .help = "USD a request is charged with." },
+    { .name = "guardrails",
+      .type = KM_SET_NODE,
+      .class = KM_RESTRICTIVE,
+      .help = "Judges what is passed; kanmon has no guardrails." },
+    { .name = "default_query_params",
+      .type = KM_SET_NODE,
+      .class = KM_HARMLESS,
+      .help = "Parameters added to the query; kanmon adds none." },
+    { .name = "merge_query_params",
+      .type = KM_SET_BOOL,
+      .class = KM_HARMLESS,
+      .help = "Merges the target's own query with the caller's; kanmon does not." },
+    { .name = "timeout",
+      .type = KM_SET_MS,
+      .class = KM_PROTECTIVE,
+      .help = "Bounds the time a request takes; kanmon uses router_settings.timeout." },
+    { .name = "id",
+      .type = KM_SET_STR,
+      .class = KM_HARMLESS,
+      .help = "A name in LiteLLM's database; here the path names it." },
+    { .name = "is_from_config",
+      .type = KM_SET_BOOL,
+      .class = KM_HARMLESS,
+      .help = "A mark of LiteLLM's own." },
+    { 0 },
+};
+
+static const struct km_settings_table pass_table = {
+    .rows = pass_rows,
+    .size = sizeof(struct km_pass_entry),
+    .extra = AT(node),
+};
+
+#undef AT
+#define AT(member) offsetof(struct km_general_settings, member)
+
+static const struct km_setting general_rows[] = {
+    { .name = "master_key",
+      .type = KM_SET_SECRET,
+      .offset = AT(master_key),
+      .env = "LITELLM_MASTER_KEY",
+      .flags = KM_SET_SAFETY,
+      .help = "The administrator's key; begins with `sk-`. Without it only loopback is served." },
+    { .name = "database_url",
+      .type = KM_SET_SECRET,
+      .offset = AT(database_url),
+      .class = KM_HARMLESS,
+      .help = "LiteLLM's PostgreSQL. Keys and books are kept in SQLite under state_dir instead." },
+    { .name = "litellm_key_header_name",
+      .type = KM_SET_STR,
+      .offset = AT(key_header),
+      .help = "One more header field that may carry the key." },
+    { .name = "pass_through_endpoints",
+      .type = KM_SET_TABLE_LIST,
+      .offset = AT(pass_through),
+      .table = &pass_table,
+      .flags = KM_SET_WARY,
+      .help = "Routes passed to another server." },
+    { 0 },
+};
+
+const struct km_settings_table km_general_settings_table = {
+    .section = "general_settings",
+    .rows = general_rows,
+    .size = sizeof(struct km_general_settings),
+    .extra = SIZE_MAX,
+};
+
+#undef AT
+#define AT(member) offsetof(struct km_litellm_logging, member)
+
+static const struct km_setting logging_rows[] = {
+    { .name = "json_logs",
+      .type = KM_SET_BOOL,
+      .offset = AT(json_logs),
+      .help = "Log lines as JSON, as kanmon_settings.log_format: json." },
+    { .name = "set_verbose",
+      .type = KM_SET_BOOL,
+      .offset = AT(set_verbose),
+      .help = "Log at level debug." },
+    { .name = "require_auth_for_metrics_endpoint",
+      .type = KM_SET_BOOL,
+      .offset = AT(metrics_auth),
+      .def = "true",
+      .help = "false: /metrics needs no key, as kanmon_settings.metrics_public." },
+    { 0 },
+};
+
+const struct km_settings_table km_litellm_logging_table = {
+    .section = "litellm_settings",
+    .rows = logging_rows,
+    .size = sizeof(struct km_litellm_logging),
+    .extra = SIZE_MAX,
+};
