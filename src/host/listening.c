@@ -136,11 +136,11 @@ int km_listening_of(const struct km_config *config, const struct km_listen_flags
     struct over over;
     int r = 0, first = 0;
 
+    ret->n = 0; /* who asks looks at them after a failure, too */
     if (n > KM_LISTEN_MAX)
         return wrong(diags, list, err, "kanmon_settings.listen has over %d entries", KM_LISTEN_MAX);
     over.host_from = source(config, flags->host, "--host", "KANMON_HOST", &over.host);
     over.port_from = source(config, flags->port, "--port", "KANMON_PORT", &over.port);
-    ret->n = 0;
     for (size_t i = 0; i < n; i++) {
         struct km_listen_place *p = &ret->v[ret->n];
 

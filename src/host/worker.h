@@ -27,4 +27,18 @@ void km_worker_kill(struct km_worker *w);
 /* Main thread, when workers_busy is 0: ends the loop after what the others have sent to it. */
 void km_worker_stop(struct km_worker *w);
 
+/* --- accept.c: on the worker's thread, or before it runs --- */
+
+/* The certificates of a snapshot by entry of listen; swap: those of a newer one, or, where they
+ * cannot be used, a line in the log and the old ones. */
+int km_worker_tls_init(struct km_worker *w, const struct km_snapshot *snap,
+                       struct km_err *err) KM_MUST_USE;
+void km_worker_tls_swap(struct km_worker *w, const struct km_snapshot *snap);
+void km_worker_tls_done(struct km_worker *w);
+/* All its sockets, the control socket too. */
+void km_worker_pause(struct km_worker *w);
+void km_worker_resume(struct km_worker *w);
+/* For good; not the control socket, which may answer to the end. */
+void km_worker_close(struct km_worker *w);
+
 #endif

@@ -105,6 +105,25 @@ static void what_cannot_be_is_named_by_where_it_comes_from(void **state)
         strstr(places("  listen: [{host: my.example}]\n", nothing, &no_flags), "listen[].host"));
 }
 
+static void of_too_many_none_is_left(void **state)
+{
+    char lines[KM_LISTEN_MAX * 16 + 64];
+    size_t n = (size_t)snprintf(lines, sizeof lines, "  listen: [");
+    struct km_listening l;
+    struct km_err err = { 0 };
+    struct km_config *config;
+
+    (void)state;
+    for (int i = 0; i <= KM_LISTEN_MAX; i++)
+        n += (size_t)snprintf(lines + n, sizeof lines - n, "{port: %d}, ", i + 1);
+    snprintf(lines + n, sizeof lines - n, "]\n");
+    config = load(lines, nothing);
+    memset(&l, 0xff, sizeof l); /* who asks does not make it */
+    assert_int_equal(km_listening_of(config, &no_flags, &l, NULL, &err), KM_E_CONFIG);
+    assert_int_equal(l.n, 0);
+    km_config_unref(config);
+}
+
 static void two_entries_cannot_have_one_address(void **state)
 {
     static const struct km_listen_flags port = { .port = "4200" };
@@ -193,6 +212,7 @@ int main(void)
         cmocka_unit_test(entries_and_the_default_one),
         cmocka_unit_test(flags_and_variables_stand_in_for_what_the_file_says),
         cmocka_unit_test(what_cannot_be_is_named_by_where_it_comes_from),
+        cmocka_unit_test(of_too_many_none_is_left),
         cmocka_unit_test(two_entries_cannot_have_one_address),
         cmocka_unit_test(only_loopback_without_a_key),
         cmocka_unit_test(changes_are_those_of_addresses),
