@@ -12,7 +12,7 @@
 
 #include "base/crypto.h"
 #include "base/encode.h"
-#include "gateway/reply.h"
+#include "door/reply.h"
 
 /* The lane it holds; asked before the answer, for the visit goes with its exchange. */
 static struct km_lane *lane_of(const struct km_admin *a)

@@ -7,7 +7,7 @@
 #ifndef KM_ADMIN_ADMIN_H
 #define KM_ADMIN_ADMIN_H
 
-#include "gateway/auth.h"
+#include "host/visit.h"
 #include "http/json.h"
 
 struct km_admin {

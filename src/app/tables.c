@@ -17,8 +17,9 @@
 #include "config/config.h"
 #include "config/litellm.h"
 #include "gateway/answers.h"
+#include "door/auth.h"
 #include "gateway/call.h"
-#include "gateway/jwt/auth.h"
+#include "door/jwt/auth.h"
 #include "gateway/llm_routes.h"
 #include "gateway/mcp/chat.h"
 #include "gateway/mcp/hub.h"
@@ -29,7 +30,7 @@
 #include "gateway/objects/objects.h"
 #include "gateway/objects/poll.h"
 #include "gateway/other_models.h"
-#include "gateway/oauth/oauth.h"
+#include "door/oauth/oauth.h"
 #include "gateway/pass.h"
 #include "gateway/prefix/prefix.h"
 #include "host/settings.h"
@@ -79,6 +80,14 @@ const struct km_route_rows *const km_app_routes[] = {
     &km_mcp_pin_routes,
     &km_mcp_manage_routes,
     &km_mcp_server_routes,
+    NULL,
+};
+
+/* Who may know whose a request is; the first that does decides: door/auth.h. */
+const struct km_authenticator *const km_app_authenticators[] = {
+    &km_auth_local,         &km_auth_open,
+    &km_auth_master,        &km_oauth_authenticator,
+    &km_jwt_authenticator,  &km_auth_key, /* refuses what nobody knew */
     NULL,
 };
 

@@ -4,7 +4,7 @@
 #ifndef KM_GATEWAY_FORWARD_H
 #define KM_GATEWAY_FORWARD_H
 
-#include "gateway/auth.h"
+#include "host/visit.h"
 #include "http/fields.h"
 
 /* A client's field goes along that way, unless its Connection names it, it is the caller's key to

@@ -33,6 +33,7 @@ struct km_takeover;
 struct km_call_hooks;
 struct km_module;
 struct km_slots;
+struct km_authenticator;
 
 /* A worker's hold on the snapshot: counted without atomics by the calls of that worker. */
 struct km_view {
@@ -115,6 +116,7 @@ struct km_gateway_args {
     const struct km_door *door;
     const struct km_call_hooks *hooks; /* gateway/hooks.h */
     const struct km_module *const *modules; /* host/module.h; NULL ends */
+    const struct km_authenticator *const *authenticators; /* door/auth.h; NULL ends */
     bool network; /* an address beyond this machine is among those it listens on */
     const char *state_dir;
     /* The process that keeps this one running; 0: none.  Then standard output and standard error

@@ -11,7 +11,7 @@
  */
 #include "servers/kanmon.h"
 
-#include "gateway/auth.h"
+#include "host/visit.h"
 
 #define MODELS_MOST 1000
 

@@ -11,7 +11,7 @@
 #include "gateway/mcp/http.h"
 
 #include "gateway/mcp/turn.h"
-#include "gateway/reply.h"
+#include "door/reply.h"
 
 #define ARENA_BYTES (5 * KM_RPC_BYTES + (1 << 20)) /* text, tree, and what a message needs */
 
