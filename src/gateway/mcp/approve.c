@@ -264,7 +264,7 @@ int km_mcp_begin_approval(struct km_mcp_flow *f, struct km_err *err)
         return KM_MCP_FLOW_login;
     if (!w->job.stream || message(w, &like.params, &why) < 0 ||
         km_mcp_question_put(w, &like, &w->approval, &why) < 0)
-        return file(w);
+        return (int)file(w);
     if (w->revision->era == KM_MCP_STATELESS)
         km_mcp_flow_hold(f, KM_MCP_FLOW_parked); /* which has an end of its own */
     else
