@@ -25,11 +25,12 @@ km_locked() {
     ) 9>"$KM_TOOLS/.$name.lock"
 }
 
-# km_stamped STAMP COMMAND FILE...: runs COMMAND unless it succeeded for these same files.
+# km_stamped STAMP COMMAND FILE...: runs COMMAND unless it succeeded for files that say the same,
+# wherever they are: two checkouts that share the tools must not install over each other.
 km_stamped() {
     local stamp=$1 command=$2 sum
     shift 2
-    sum=$(sha256sum "$@" | sha256sum)
+    sum=$(cat -- "$@" | sha256sum)
     [ ! -f "$stamp" ] || [ "$(cat "$stamp")" != "$sum" ] || return 0
     "$command" "$@"
     echo "$sum" >"$stamp"
