@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "admin/admin.h"
-#include "gateway/reply.h"
+#include "door/reply.h"
 #include "http/json_out.h"
 
 #define SAID_BYTES (4 * 1024 * 1024)

@@ -94,6 +94,7 @@ int km_cli_read(const char *path, struct km_buf *out, struct km_err *err) KM_MUS
 /* The program's tables: every settings table, every route, every command. */
 extern const struct km_settings_table *const km_app_tables[];
 extern const struct km_route_rows *const km_app_routes[];
+extern const struct km_authenticator *const km_app_authenticators[];
 extern const struct km_call_hooks km_app_hooks;
 extern const struct km_module *const km_app_modules[];
 extern const struct km_mcp_builtin *const km_app_builtins[]; /* kinds; NULL ends */

@@ -22,7 +22,7 @@
 #include "app/state.h"
 #include "app/supervised.h"
 #include "config/config.h"
-#include "gateway/dispatch.h"
+#include "door/dispatch.h"
 #include "host/gateway.h"
 #include "host/handover/handover.h"
 #include "host/judge.h"
@@ -326,6 +326,7 @@ static int start(struct serve *s, const struct km_cli *cli, struct km_err *err)
                                         .door = &km_http_door,
                                         .hooks = &km_app_hooks,
                                         .modules = km_app_modules,
+                                        .authenticators = km_app_authenticators,
                                         .network = on_network(s),
                                         .state_dir = s->state_dir,
                                         .supervisor = s->args.supervisor,

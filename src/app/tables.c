@@ -7,6 +7,7 @@
 #include "app/builtins.h"
 #include "app/cli.h"
 
+#include "admin/admin.h"
 #include "admin/approvals.h"
 #include "admin/control.h"
 #include "admin/keys.h"
@@ -17,8 +18,9 @@
 #include "config/config.h"
 #include "config/litellm.h"
 #include "gateway/answers.h"
+#include "door/auth.h"
 #include "gateway/call.h"
-#include "gateway/jwt/auth.h"
+#include "door/jwt/auth.h"
 #include "gateway/llm_routes.h"
 #include "gateway/mcp/chat.h"
 #include "gateway/mcp/hub.h"
@@ -29,7 +31,7 @@
 #include "gateway/objects/objects.h"
 #include "gateway/objects/poll.h"
 #include "gateway/other_models.h"
-#include "gateway/oauth/oauth.h"
+#include "door/oauth/oauth.h"
 #include "gateway/pass.h"
 #include "gateway/prefix/prefix.h"
 #include "host/settings.h"
@@ -82,6 +84,14 @@ const struct km_route_rows *const km_app_routes[] = {
     NULL,
 };
 
+/* Who may know whose a request is; the first that does decides: door/auth.h. */
+const struct km_authenticator *const km_app_authenticators[] = {
+    &km_auth_local,         &km_auth_open,
+    &km_auth_master,        &km_oauth_authenticator,
+    &km_jwt_authenticator,  &km_auth_key, /* refuses what nobody knew */
+    NULL,
+};
+
 /* Where they stand, and in which order: gateway/hooks.h. */
 static const struct km_call_hook *const prepared[] = {
     &km_mcp_chat_hook, /* first: its rounds are calls, which come to the others */
@@ -99,5 +109,6 @@ const struct km_module *const km_app_modules[] = {
     &km_mcp_hub_module,
     &km_calls_module,
     &km_batch_poll_module,
+    &km_admin_module,
     NULL,
 };

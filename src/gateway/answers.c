@@ -13,7 +13,7 @@
 #include <stdlib.h>
 
 #include "gateway/objects/made.h"
-#include "gateway/reply.h"
+#include "door/reply.h"
 #include "llm/api/responses.h"
 #include "store/answers.h"
 

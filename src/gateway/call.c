@@ -53,9 +53,7 @@ static enum km_next fail_to(struct km_call *call, enum km_step_id to)
 
 static enum km_next step_auth(struct km_call *call)
 {
-    if (!call->port || (call->kind->open && call->kind->open(call))) /* or it was asked before */
-        return km_call_go(call, KM_STEP_admit);
-    if (km_authenticate(call->visit, KM_AUTH_KEY, &call->err) < 0)
+    if (km_visit_authorise(call->visit, &call->err) < 0)
         return fail_to(call, KM_STEP_finish);
     return km_call_go(call, KM_STEP_admit);
 }

@@ -7,8 +7,8 @@
 #ifndef KM_GATEWAY_CALL_H
 #define KM_GATEWAY_CALL_H
 
-#include "gateway/auth.h"
 #include "gateway/port.h"
+#include "host/visit.h"
 #include "llm/api/openai.h"
 #include "llm/auth.h"
 
@@ -51,8 +51,6 @@ struct km_call_kind {
     bool refers; /* its body may name what an account keeps, by id */
     bool lines; /* the bodies it judges are lines of a file */
     bool raw; /* what it sends on may have members that are the gateway's own */
-    /* Nobody is asked for a key.  NULL: somebody is. */
-    bool (*open)(const struct km_call *call);
     /* Instead of the body whole: reads what the kind needs of it.  KM_E_AGAIN: km_call_resume()
      * follows, and then it is asked again.  NULL: the body. */
     int (*take)(struct km_call *call, struct km_err *err);

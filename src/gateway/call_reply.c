@@ -6,7 +6,6 @@
  */
 #include "gateway/call.h"
 
-#include "gateway/reply.h"
 #include "gateway/veil.h"
 
 #define HEAD_MOST ((size_t)128 * 1024)

@@ -3,7 +3,7 @@
 #ifndef KM_GATEWAY_FORWARD_H
 #define KM_GATEWAY_FORWARD_H
 
-#include "gateway/auth.h"
+#include "host/visit.h"
 
 /* Framing, hops and credentials are ours; everything else may go along. */
 bool km_never_forwarded(const struct km_headers *all, struct km_str name);

@@ -9,7 +9,7 @@
 
 #include "gateway/call.h"
 #include "gateway/http_port.h"
-#include "gateway/reply.h"
+#include "door/reply.h"
 #include "llm/api/gemini.h"
 
 bool km_google_asks(const struct km_visit *v)

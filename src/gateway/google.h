@@ -3,7 +3,7 @@
 #ifndef KM_GATEWAY_GOOGLE_H
 #define KM_GATEWAY_GOOGLE_H
 
-#include "gateway/auth.h"
+#include "host/visit.h"
 
 /* Handlers (http/router.h): POST .../models/{model}:{action}; GET .../models; .../models/{m}. */
 void km_google_call(void *visit, struct km_exchange *x, const struct km_route_match *match);

@@ -9,8 +9,8 @@
  */
 #include "gateway/http_port.h"
 
-#include "gateway/oauth/oauth.h"
-#include "gateway/reply.h"
+#include "door/auth.h"
+#include "door/reply.h"
 
 struct http_port {
     struct km_port port;
@@ -55,7 +55,7 @@ static void respond_whole(struct km_port *port, int status, struct km_str head, 
 static void put_challenge(struct km_port *port, const struct km_err *err, struct km_buf *head)
 {
     if (err->code == KM_E_UNAUTHENTICATED)
-        km_oauth_challenge(KM_CONTAINER(port, struct http_port, port)->v, err, head);
+        km_auth_challenge(KM_CONTAINER(port, struct http_port, port)->v, err, head);
 }
 
 static bool take_back_answer(struct km_port *port)

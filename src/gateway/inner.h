@@ -14,7 +14,7 @@
 #ifndef KM_GATEWAY_INNER_H
 #define KM_GATEWAY_INNER_H
 
-#include "gateway/auth.h"
+#include "host/visit.h"
 #include "http/client.h"
 
 struct km_inner_request {

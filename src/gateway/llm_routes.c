@@ -12,7 +12,7 @@
 #include "gateway/call.h"
 #include "gateway/http_port.h"
 #include "gateway/google.h"
-#include "gateway/reply.h"
+#include "door/reply.h"
 #include "llm/api/media.h"
 #include "llm/api/messages.h"
 #include "llm/api/responses.h"

@@ -186,11 +186,6 @@ static void usage(struct km_call *call, struct km_usage *ret)
     *ret = (struct km_usage){ .known = true };
 }
 
-static bool is_open(const struct km_call *call)
-{
-    return pass_of(call)->open;
-}
-
 static bool cost(const struct km_call *call, bool sent, int64_t *ret_cost)
 {
     *ret_cost = sent ? pass_of(call)->cost : 0;
@@ -214,7 +209,6 @@ const struct km_call_kind km_kind_pass = {
     .placed = true,
     .verbatim = true,
     .any_status = true,
-    .open = is_open,
     .cost = cost,
     .label = label,
     .base = base,
@@ -318,6 +312,7 @@ static int add_routes(struct km_snapshot *s, const struct km_pass_entry *entry,
     const char *names[METHODS], *path = km_arena_cstr(&s->arena, p->path);
     const char *below = km_arena_printf(&s->arena, "%.*s/{rest:path}", KM_STR_ARG(p->path)).p;
     struct km_route *rows;
+    enum km_auth_level level = p->open ? KM_AUTH_OPEN : KM_AUTH_PASS;
     size_t n, at = 0;
     int r = read_methods(entry, names, &n, err);
 
@@ -327,9 +322,9 @@ static int add_routes(struct km_snapshot *s, const struct km_pass_entry *entry,
     if (!rows || !path || !below)
         return km_fail(err, KM_E_NOMEM, "out of memory");
     for (size_t i = 0; i < n; i++) {
-        rows[at++] = (struct km_route){ names[i], path, on_route, KM_AUTH_CALL, p };
+        rows[at++] = (struct km_route){ names[i], path, on_route, level, p };
         if (p->subpath)
-            rows[at++] = (struct km_route){ names[i], below, on_route, KM_AUTH_CALL, p };
+            rows[at++] = (struct km_route){ names[i], below, on_route, level, p };
     }
     return km_router_add(s->router, rows, at, err);
 }

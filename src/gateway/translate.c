@@ -16,7 +16,6 @@
 #include "gateway/translate.h"
 
 #include "gateway/objects/things.h"
-#include "gateway/reply.h"
 #include "http/json_drop.h"
 #include "http/json_fill.h"
 #include "llm/mock.h"

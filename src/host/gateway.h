@@ -20,7 +20,6 @@
 #include "http/client.h"
 #include "store/ledger.h"
 #include "sys/cgroup.h"
-#include "sys/lane.h"
 #include "sys/listener.h"
 
 #define KM_WORKERS_MAX 64
@@ -33,6 +32,7 @@ struct km_takeover;
 struct km_call_hooks;
 struct km_module;
 struct km_slots;
+struct km_authenticator;
 
 /* A worker's hold on the snapshot: counted without atomics by the calls of that worker. */
 struct km_view {
@@ -115,6 +115,7 @@ struct km_gateway_args {
     const struct km_door *door;
     const struct km_call_hooks *hooks; /* gateway/hooks.h */
     const struct km_module *const *modules; /* host/module.h; NULL ends */
+    const struct km_authenticator *const *authenticators; /* door/auth.h; NULL ends */
     bool network; /* an address beyond this machine is among those it listens on */
     const char *state_dir;
     /* The process that keeps this one running; 0: none.  Then standard output and standard error
@@ -150,9 +151,8 @@ struct km_gateway {
     struct km_store *store;
     struct km_keys *keys;
     struct km_slots *slots; /* what modules keep of it: host/module.h */
-    struct km_lane *key_changes; /* who changes keys, one at a time: see admin/admin.h */
     struct km_cgroup_have memory; /* how the memory of stdio servers is bounded */
-    struct km_mcp_added *mcp_added; /* servers beside the file's (mcp/added.h); main thread */
+    struct km_mcp_added *mcp_added; /* servers beside the file's (host/added.h); main thread */
     struct km_mcp_upstreams *mcp; /* the servers behind; locked inside */
     struct km_approvals *approvals; /* of tool calls; locked inside */
     struct km_mcp_memory *mcp_memory; /* of results; locked inside */

@@ -17,20 +17,6 @@
 #define TICK_MS 1000
 #define QUIET_MS 10
 
-struct km_view *km_view_ref(struct km_view *v)
-{
-    v->refs++;
-    return v;
-}
-
-void km_view_unref(struct km_view *v)
-{
-    if (!v || --v->refs > 0)
-        return;
-    km_snapshot_unref(v->snap);
-    free(v);
-}
-
 static struct km_view *view_new(struct km_snapshot *snap)
 {
     struct km_view *v = calloc(1, sizeof *v);

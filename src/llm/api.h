@@ -15,11 +15,9 @@
 #include "http/json.h"
 #include "http/sse.h"
 #include "llm/codec.h"
+#include "llm/dialect.h"
 #include "llm/model.h"
 #include "llm/own.h"
-
-/* Whose errors the caller understands. */
-enum km_dialect { KM_DIALECT_OPENAI, KM_DIALECT_ANTHROPIC, KM_DIALECT_GOOGLE, KM_DIALECT_AWS };
 
 struct km_llm_request;
 struct km_llm_stream;

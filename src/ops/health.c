@@ -13,7 +13,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "gateway/reply.h"
+#include "door/reply.h"
 
 #define METRICS_BYTES (32 * 1024 * 1024)
 

@@ -11,7 +11,7 @@
  */
 #include "servers/kanmon.h"
 
-#include "gateway/auth.h"
+#include "host/visit.h"
 #include "store/key_columns.h"
 
 #define MODELS_MOST 1000

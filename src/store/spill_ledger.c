@@ -43,7 +43,7 @@ int km_spill_chunks(struct km_spill *s, struct km_chunk *list, struct km_err *er
     for (struct km_chunk *c = list; r == 0 && c; c = c->next) {
         struct km_str bytes;
 
-        if (c->spilled)
+        if (c->safe)
             continue;
         if (!buf && !(buf = malloc(KM_CHUNK_BYTES)))
             return km_fail(err, KM_E_NOMEM, "store: out of memory");
@@ -51,7 +51,7 @@ int km_spill_chunks(struct km_spill *s, struct km_chunk *list, struct km_err *er
         if (bytes.n)
             r = km_spill_append(s, &bytes, 1, err);
         if (r == 0)
-            km_chunk_spilled(c, km_spill_last(s));
+            km_chunk_spilled(c, bytes.n ? km_spill_last(s) : 0);
         any = any || bytes.n;
     }
     free(buf);

@@ -499,7 +499,7 @@ struct km_writer *km_writer_free(struct km_writer *w)
     pthread_join(w->thread, NULL);
     km_commit_checkpoint(&w->commit, 1);
     for (const struct km_chunk *c = w->pending; c; c = c->next)
-        lost += c->spilled ? 0 : c->n;
+        lost += c->safe ? 0 : c->n;
     let_go(w);
     if (lost)
         km_log_msg(w->store->log, KM_LOG_ERROR, "store.lost",

@@ -401,6 +401,16 @@ def test_off_and_elsewhere(tmp_path):
         assert found["token_endpoint"] == "https://ai.example/oauth/token"
 
 
+def test_a_path_that_asks_nobody_is_no_protected_resource(tmp_path):
+    passes = ("master_key: sk-e2e-master, pass_through_endpoints: ["
+              "{path: /asks, target: 'http://127.0.0.1:9/', auth: true}, "
+              "{path: /open, target: 'http://127.0.0.1:9/', auth: false}]")
+    with make(tmp_path, master=passes) as gateway:
+        for path, status_is in (("asks", 200), ("open", 404)):
+            assert gateway.call("GET", f"/.well-known/oauth-protected-resource/{path}",
+                                key=None).status == status_is
+
+
 def test_where_nobody_is_asked_nobody_logs_in(tmp_path):
     with make(tmp_path, master="") as gateway:
         assert gateway.post(LIST, key=None).status == 200

@@ -17,7 +17,7 @@
 #define KM_GATEWAY_MCP_ACCESS_H
 
 #include "base/right.h"
-#include "gateway/auth.h"
+#include "door/origin.h"
 #include "mcp/view/view.h"
 
 struct km_mcp_arrival;

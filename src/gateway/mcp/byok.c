@@ -11,7 +11,7 @@
 #include "base/time.h"
 #include "gateway/mcp/oauth.h"
 #include "gateway/mcp/turn.h"
-#include "gateway/reply.h"
+#include "door/reply.h"
 #include "http/json_out.h"
 #include "mcp/oauth/oauth.h"
 

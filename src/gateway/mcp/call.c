@@ -15,7 +15,7 @@
 
 #include "base/encode.h"
 #include "gateway/mcp/access.h"
-#include "gateway/oauth/oauth.h"
+#include "door/oauth/access.h"
 #include "mcp/schema.h"
 
 #define ARENA_BYTES ((size_t)96 * 1024 * 1024)

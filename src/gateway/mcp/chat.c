@@ -12,7 +12,7 @@
 #include "gateway/mcp/chat.h"
 
 #include "gateway/inner.h"
-#include "gateway/reply.h"
+#include "door/reply.h"
 #include "llm/api/openai.h"
 #include "llm/api/responses.h"
 

@@ -13,7 +13,7 @@
 #include "base/crypto.h"
 #include "base/encode.h"
 #include "gateway/mcp/turn.h"
-#include "gateway/reply.h"
+#include "door/reply.h"
 
 #define ARENA_BYTES (5 * KM_RPC_BYTES + (1 << 20)) /* text, tree, and what a message needs */
 

@@ -3,7 +3,7 @@
 #ifndef KM_GATEWAY_MCP_HTTP_H
 #define KM_GATEWAY_MCP_HTTP_H
 
-#include "gateway/auth.h"
+#include "host/visit.h"
 #include "mcp/server/server.h"
 
 /* The data of each route is the struct km_mcp_endpoint with the servers that are part of kanmon.

@@ -16,9 +16,9 @@
 
 #include "base/crypto.h"
 #include "base/encode.h"
-#include "gateway/jwt/auth.h"
+#include "door/credential.h"
 #include "gateway/mcp/turn.h"
-#include "gateway/oauth/oauth.h"
+#include "door/oauth/access.h"
 #include "http/json_out.h"
 #include "mcp/oauth/oauth.h"
 
@@ -44,18 +44,15 @@ static struct km_str digest_of(struct km_str s, struct km_arena *arena)
     return km_arena_str(arena, km_str_c(hex));
 }
 
-/* base64url of the HMAC of a text for one purpose: under the state folder's key. */
+/* base64url of the MAC of a text for one purpose, under the state folder's key. */
 static struct km_str mac_of(const struct km_gateway *gw, const char *purpose, struct km_str text,
                             struct km_arena *arena)
 {
     struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(64);
-    const uint8_t *root = km_oauth_of(gw)->key;
-    uint8_t key[KM_SHA256_LEN], mac[KM_SHA256_LEN];
+    uint8_t mac[KM_SHA256_LEN];
 
-    km_hmac_sha256(km_str((const char *)root, KM_SHA256_LEN), km_str_c(purpose), key);
-    km_hmac_sha256(km_str((const char *)key, sizeof key), text, mac);
+    km_oauth_mac(km_oauth_of(gw), purpose, text, mac);
     km_buf_base64url(&out, km_str((const char *)mac, sizeof mac));
-    km_wipe(key, sizeof key);
     return km_arena_str(arena, km_buf_view(&out));
 }
 
@@ -136,7 +133,7 @@ static struct km_str cookie_name(const struct km_visit *v)
 
 struct km_str km_mcp_login_cookie(const struct km_visit *v)
 {
-    struct km_str said = km_oauth_cookie(v, cookie_name(v));
+    struct km_str said = km_cookie(v, cookie_name(v));
 
     return said.n == COOKIE_LEN ? said : KM_STR_NONE;
 }
@@ -220,7 +217,7 @@ static int prove(struct km_visit *v, const struct ticket *t, struct km_str secre
                  struct km_str *ret, struct km_err *err)
 {
     struct km_arena *arena = km_exchange_arena(v->x);
-    struct km_key *key = NULL;
+    struct km_oauth_proof proof;
     uint8_t hash[32];
     char hex[65];
     int r;
@@ -228,19 +225,14 @@ static int prove(struct km_visit *v, const struct ticket *t, struct km_str secre
     *ret = t->principal;
     if (!asks(v))
         return 0; /* nobody is asked for a key here */
-    if (v->jwt) {
-        r = km_jwt_authenticate(v, secret, err);
-        if (r < 0)
-            return r == KM_E_AGAIN ? km_fail(err, KM_E_UNAUTHENTICATED, "This is no token.") : r;
-        *ret = km_mcp_principal(v, arena);
-        return same(t, *ret, arena, err);
-    }
-    r = km_oauth_key(v, secret, &key, err);
+    r = km_oauth_prove(v, secret, &proof, err);
     if (r < 0)
         return r;
-    if (key) {
-        km_key_books(key, hash);
-        km_key_unref(key);
+    if (proof.token)
+        *ret = km_mcp_principal(v, arena);
+    if (proof.key) {
+        km_key_books(proof.key, hash);
+        km_key_unref(proof.key);
         km_hex(hex, hash, sizeof hash);
         *ret = km_arena_printf(arena, "key:%s", hex);
     }
@@ -339,8 +331,7 @@ static void on_form(struct km_visit *v, struct km_str body)
         return;
     }
     v->own = f;
-    v->jwt = NULL; /* what a header of the request said is not what was typed in */
-    if (km_jwt_prepare(v, f->secret, on_proof) != KM_E_AGAIN)
+    if (km_oauth_prove_begin(v, f->secret, on_proof) != KM_E_AGAIN)
         on_proof(v);
 }
 

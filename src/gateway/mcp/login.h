@@ -12,7 +12,7 @@
 #ifndef KM_GATEWAY_MCP_LOGIN_H
 #define KM_GATEWAY_MCP_LOGIN_H
 
-#include "gateway/auth.h"
+#include "host/visit.h"
 #include "mcp/upstream/upstream.h"
 
 #define KM_MCP_CALLBACK "/oauth/mcp/callback"

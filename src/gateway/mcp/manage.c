@@ -13,7 +13,7 @@
 
 #include "base/time.h"
 #include "gateway/mcp/access.h"
-#include "gateway/reply.h"
+#include "door/reply.h"
 #include "http/json_out.h"
 #include "gateway/mcp/turn.h"
 #include "mcp/ask.h"

@@ -12,10 +12,10 @@
 
 #include "base/encode.h"
 #include "gateway/mcp/turn.h"
-#include "gateway/oauth/oauth.h"
+#include "door/oauth/access.h"
 #include "gateway/mcp/access.h"
 #include "gateway/mcp/login.h"
-#include "gateway/reply.h"
+#include "door/reply.h"
 #include "http/json_out.h"
 #include "mcp/oauth/oauth.h"
 

@@ -3,7 +3,7 @@
 #ifndef KM_GATEWAY_MCP_OAUTH_H
 #define KM_GATEWAY_MCP_OAUTH_H
 
-#include "gateway/auth.h"
+#include "host/visit.h"
 #include "mcp/upstream/upstream.h"
 
 extern const struct km_route_rows km_mcp_oauth_routes;

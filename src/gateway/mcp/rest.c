@@ -18,7 +18,7 @@
 #include "gateway/inner.h"
 #include "gateway/mcp/access.h"
 #include "gateway/mcp/turn.h"
-#include "gateway/reply.h"
+#include "door/reply.h"
 #include "mcp/ask.h"
 
 #define LIST_BYTES ((size_t)64 * 1024 * 1024)

@@ -11,7 +11,7 @@
 #ifndef KM_GATEWAY_MCP_TURN_H
 #define KM_GATEWAY_MCP_TURN_H
 
-#include "gateway/auth.h"
+#include "host/visit.h"
 #include "gateway/mcp/stream.h"
 #include "mcp/view/view.h"
 

@@ -9,7 +9,7 @@
 
 #include <stdlib.h>
 
-#include "gateway/reply.h"
+#include "door/reply.h"
 
 struct listing {
     struct km_visit *v; /* NULL: the client went away */

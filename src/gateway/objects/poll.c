@@ -72,6 +72,7 @@ static struct km_visit *visit_of(struct km_batch_poll *p, struct km_call *call)
     v->id = km_uuid7_at(km_loop_ids(p->w->loop), v->came_us);
     km_uuid_text(&v->id, v->id_text);
     v->local = true;
+    v->standing = KM_STANDING_KNOWN;
     memcpy(v->who.who, "kanmon", sizeof "kanmon");
     v->who.key = km_keys_find(p->w->gw->keys, p->due.object.owner);
     if (v->who.key && km_arena_defer(&call->arena, drop_key, v->who.key) < 0)

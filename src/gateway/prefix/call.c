@@ -14,7 +14,6 @@
 #include "gateway/http_port.h"
 #include "gateway/metrics.h"
 #include "gateway/prefix/prefix.h"
-#include "gateway/reply.h"
 #include "gateway/veil.h"
 
 #define UP_HEAD_BYTES ((size_t)64 * 1024)

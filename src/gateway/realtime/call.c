@@ -15,7 +15,7 @@
 #include "gateway/http_port.h"
 #include "gateway/llm_routes.h"
 #include "gateway/realtime/realtime.h"
-#include "gateway/reply.h"
+#include "door/reply.h"
 
 #define HANDSHAKE_MS 30000 /* where the deployment says nothing */
 #define HEAD_BYTES ((size_t)64 * 1024)

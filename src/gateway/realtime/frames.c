@@ -8,7 +8,6 @@
  * to the client is kept, within a bound.
  */
 #include "gateway/realtime/realtime.h"
-#include "gateway/reply.h"
 
 uint64_t km_rt_now(const struct km_rt_session *s)
 {

@@ -11,7 +11,6 @@
 
 #include "base/veil.h"
 #include "gateway/realtime/realtime.h"
-#include "gateway/reply.h"
 
 #define TICK_MS 1000
 #define HELD_BYTES ((size_t)64 * 1024 * 1024)

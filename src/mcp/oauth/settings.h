@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* settings.h - tokens instead of keys, towards clients and towards servers: what both share.
  *
- * The rows are in settings.c; the built-in authorization server is gateway/oauth/oauth.h, the
+ * The rows are in settings.c; the built-in authorization server is door/oauth/oauth.h, the
  * client of other ones oauth.h.
  */
 #ifndef KM_MCP_OAUTH_SETTINGS_H

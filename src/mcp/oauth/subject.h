@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* subject.h - the token a caller came with, kept to be exchanged for another (RFC 8693).
  *
- *     gateway/jwt ── judged good ──> subject ──> visit, asker, job ──> oauth/exchange.c
+ *     door/jwt ── judged good ──> subject ──> visit, asker, job ──> oauth/exchange.c
  *
  * It is made only where a server exchanges tokens, lives as long as a request or session needs it,
  * and is wiped with its last reference.  It is never stored, and no error or log line has it.

@@ -279,15 +279,8 @@ static void leave(struct km_call *call)
     f.left = true;
 }
 
-static bool is_open(const struct km_call *call)
-{
-    (void)call;
-    return true;
-}
-
 static const struct km_call_kind kind = {
     .name = "fake",
-    .open = is_open,
     .placed = true,
     .take = take,
     .prepare = prepare,
@@ -447,6 +440,7 @@ static bool make_world(void)
     f.visit.w = &f.w;
     f.visit.view = &f.view;
     f.visit.who.key = f.key;
+    f.visit.standing = KM_STANDING_KNOWN;
     f.port.ops = &port_ops;
     km_timer_init(&f.stop, f.loop, on_stop, f.loop);
     return true;
