@@ -63,11 +63,14 @@ static void one(struct run *r, size_t i)
     size_t slot = i % (r->apart + 1);
     struct km_ledger_entry e;
     struct km_uuid id = km_uuid7(&r->ids), ended;
+    struct km_err err = { 0 };
     bool wait;
 
     fill(&e, &id, i);
-    if (r->ledger && km_ledger_intent(r->ledger, &e, NULL, NULL, &wait, NULL) < 0)
+    if (r->ledger && km_ledger_intent(r->ledger, &e, NULL, NULL, &wait, &err) < 0) {
+        (void)fprintf(stderr, "%s\n", err.text);
         exit(1);
+    }
     ended = r->apart ? r->open[slot] : id;
     r->open[slot] = id;
     if (i < r->apart)
@@ -101,7 +104,11 @@ static double measure(struct run *r)
 
 int main(int argc, char **argv)
 {
-    const struct km_store_settings settings = { .commit_ms = 20, .queue_bytes = 64 << 20 };
+    const struct km_store_settings settings = { .commit_ms = 20,
+                                                .queue_bytes = 64 << 20,
+                                                .spill_bytes = 256 << 20,
+                                                .check_ms = 3600000 };
+    static const char *const beside[] = { "kanmon.db", "kanmon.db.lock", "store.id", "store.spill" };
     char dir[] = "/tmp/kanmon-ledger-XXXXXX", path[128];
     const struct km_store_args args = { .settings = &settings, .state_dir = dir };
     struct km_loop *loop = km_loop_new(NULL);
@@ -131,10 +138,10 @@ int main(int argc, char **argv)
     (void)printf("largest resident size %ld KiB\n", usage.ru_maxrss);
     km_ledger_free(r.ledger);
     km_store_close(store);
-    (void)snprintf(path, sizeof path, "%s/kanmon.db", dir);
-    (void)unlink(path);
-    (void)snprintf(path, sizeof path, "%s/kanmon.db.lock", dir);
-    (void)unlink(path);
+    for (size_t i = 0; i < sizeof beside / sizeof beside[0]; i++) {
+        (void)snprintf(path, sizeof path, "%s/%s", dir, beside[i]);
+        (void)unlink(path);
+    }
     (void)rmdir(dir);
     return 0;
 }

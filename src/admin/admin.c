@@ -13,11 +13,39 @@
 #include "base/crypto.h"
 #include "base/encode.h"
 #include "door/reply.h"
+#include "host/module.h"
+
+/* Who changes keys, one at a time, of all workers. */
+static struct km_lane *key_changes(const struct km_gateway *gw)
+{
+    return km_module_state(gw->slots, &km_admin_module);
+}
+
+static int lane_init(struct km_gateway *gw, void **ret_state, struct km_err *err)
+{
+    (void)gw;
+    *ret_state = km_lane_new();
+    return *ret_state ? 0 : km_fail(err, KM_E_NOMEM, "out of memory");
+}
+
+static void lane_free(void *state)
+{
+    km_lane_free(state);
+}
+
+static const char place KM_MODULE_PLACE;
+
+const struct km_module km_admin_module = {
+    .name = "management",
+    .place = &place,
+    .gateway_init = lane_init,
+    .gateway_free = lane_free,
+};
 
 /* The lane it holds; asked before the answer, for the visit goes with its exchange. */
 static struct km_lane *lane_of(const struct km_admin *a)
 {
-    return a->inside ? a->v->w->gw->key_changes : NULL;
+    return a->inside ? key_changes(a->v->w->gw) : NULL;
 }
 
 static void end(struct km_admin *a, struct km_lane *lane)
@@ -72,7 +100,7 @@ static void parsed(struct km_admin *a, struct km_str body)
     if (r < 0)
         km_admin_error(a, &err);
     else if (a->alone)
-        km_lane_enter(a->v->w->gw->key_changes, &a->turn, a->v->w->mailbox, on_turn);
+        km_lane_enter(key_changes(a->v->w->gw), &a->turn, a->v->w->mailbox, on_turn);
     else
         run(a);
 }

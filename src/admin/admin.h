@@ -9,6 +9,9 @@
 
 #include "host/visit.h"
 #include "http/json.h"
+#include "sys/lane.h"
+
+extern const struct km_module km_admin_module; /* of the gateway: host/module.h */
 
 struct km_admin {
     struct km_arena arena; /* holds this struct too */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* key_fields.c - the fields of /key/generate and /key/update as a table.
+/* key_fields.c - the fields of /key/generate and /key/update.
  *
- * A row says the member's name, its type and where it goes; reading, errors and writing follow
- * from it.  What LiteLLM knows and we do not falls into two kinds: what would restrict the key is
- * refused (a limit that is silently not kept is worse than an error), the rest is kept and shown.
+ * What they are is the table of a key's columns (store/key_columns.h): a member's name, its kind
+ * and where it goes; reading, errors and writing follow from it.  What LiteLLM knows and we do not
+ * falls into two kinds: what would restrict the key is refused (a limit that is silently not kept
+ * is worse than an error), the rest is kept and shown.
  */
 #include "admin/key_fields.h"
 
@@ -11,29 +12,7 @@
 #include "base/encode.h"
 #include "base/near.h"
 #include "policy/budget.h"
-
-enum field_type { F_STR, F_COUNT, F_MONEY, F_BOOL, F_OBJECT, F_LIST, F_DURATION, F_WINDOW };
-
-static const struct field {
-    const char *name;
-    enum field_type type;
-    bool limits; /* without it the key may do more */
-    size_t offset;
-} fields[] = {
-    { "key_alias", F_STR, false, offsetof(struct km_key_row, alias) },
-    { "user_id", F_STR, false, offsetof(struct km_key_row, user_id) },
-    { "team_id", F_STR, false, offsetof(struct km_key_row, team_id) },
-    { "models", F_LIST, true, offsetof(struct km_key_row, models) },
-    { "metadata", F_OBJECT, false, offsetof(struct km_key_row, metadata) },
-    { "max_budget", F_MONEY, true, offsetof(struct km_key_row, max_budget) },
-    { "soft_budget", F_MONEY, false, offsetof(struct km_key_row, soft_budget) },
-    { "budget_duration", F_WINDOW, true, 0 },
-    { "rpm_limit", F_COUNT, true, offsetof(struct km_key_row, rpm) },
-    { "tpm_limit", F_COUNT, true, offsetof(struct km_key_row, tpm) },
-    { "max_parallel_requests", F_COUNT, true, offsetof(struct km_key_row, max_parallel) },
-    { "blocked", F_BOOL, true, offsetof(struct km_key_row, blocked) },
-    { "duration", F_DURATION, true, 0 },
-};
+#include "store/key_columns.h"
 
 /* Members that limit what a key may do, in ways this version does not enforce. */
 static const char *const restrictive[] = {
@@ -98,7 +77,7 @@ static int wrong(struct km_err *err, const char *name, const char *what)
     return km_fail_param(err, KM_E_INVALID, name, "'%s' must be %s.", name, what);
 }
 
-static int read_money(const struct field *f, const struct km_json *v, int64_t *at,
+static int read_money(const struct km_key_column *f, const struct km_json *v, int64_t *at,
                       struct km_err *err)
 {
     struct km_str text;
@@ -108,11 +87,11 @@ static int read_money(const struct field *f, const struct km_json *v, int64_t *a
         return 0;
     }
     if (!km_json_number(v, &text) || km_str_decimal(text, 9, at) < 0)
-        return wrong(err, f->name, "a non-negative number of USD, or null");
+        return wrong(err, f->said, "a non-negative number of USD, or null");
     return 0;
 }
 
-static int read_count(const struct field *f, const struct km_json *v, int64_t *at,
+static int read_count(const struct km_key_column *f, const struct km_json *v, int64_t *at,
                       struct km_err *err)
 {
     if (km_json_kind(v) == KM_JSON_NULL) {
@@ -120,11 +99,11 @@ static int read_count(const struct field *f, const struct km_json *v, int64_t *a
         return 0;
     }
     if (!km_json_i64(v, at) || *at < 0)
-        return wrong(err, f->name, "a non-negative integer, or null");
+        return wrong(err, f->said, "a non-negative integer, or null");
     return 0;
 }
 
-static int read_list(const struct field *f, const struct km_json *v, struct km_arena *arena,
+static int read_list(const struct km_key_column *f, const struct km_json *v, struct km_arena *arena,
                      struct km_str_list *at, struct km_err *err)
 {
     struct km_json_iter it;
@@ -136,19 +115,19 @@ static int read_list(const struct field *f, const struct km_json *v, struct km_a
     if (km_json_kind(v) == KM_JSON_NULL)
         return 0;
     if (km_json_kind(v) != KM_JSON_ARRAY)
-        return wrong(err, f->name, "an array of strings");
+        return wrong(err, f->said, "an array of strings");
     items = km_arena_alloc(arena, (km_json_count(v) + 1) * sizeof *items);
     if (!items)
         return km_fail(err, KM_E_NOMEM, "out of memory");
     for (km_json_iter(v, &it); km_json_next(&it, &key, &item);)
         if (!km_json_string(item, &items[n++]))
-            return wrong(err, f->name, "an array of strings");
+            return wrong(err, f->said, "an array of strings");
     *at = (struct km_str_list){ items, n };
     return 0;
 }
 
-static int read_object(const struct field *f, const struct km_json *v, struct km_arena *arena,
-                       struct km_str *at, struct km_err *err)
+static int read_object(const struct km_key_column *f, const struct km_json *v,
+                       struct km_arena *arena, struct km_str *at, struct km_err *err)
 {
     struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(64 * 1024);
 
@@ -157,15 +136,15 @@ static int read_object(const struct field *f, const struct km_json *v, struct km
         return 0;
     }
     if (km_json_kind(v) != KM_JSON_OBJECT)
-        return wrong(err, f->name, "an object");
+        return wrong(err, f->said, "an object");
     km_json_write(v, &text);
     if (km_buf_failed(&text))
-        return wrong(err, f->name, "at most 64 KiB");
+        return wrong(err, f->said, "at most 64 KiB");
     *at = km_arena_str(arena, km_buf_view(&text));
     return 0;
 }
 
-static int read_duration(const struct field *f, const struct km_json *v, int64_t now_us,
+static int read_duration(const struct km_key_column *f, const struct km_json *v, int64_t now_us,
                          struct km_key_row *row, struct km_err *err)
 {
     struct km_str text = KM_STR_NONE;
@@ -173,8 +152,8 @@ static int read_duration(const struct field *f, const struct km_json *v, int64_t
 
     if (km_json_kind(v) != KM_JSON_NULL &&
         (!km_json_string(v, &text) || km_time_parse_duration(text, &seconds) < 0))
-        return wrong(err, f->name, "like '30s', '30m', '30h', '30d', '1w' or '1mo', or null");
-    if (f->type == F_DURATION) {
+        return wrong(err, f->said, "like '30s', '30m', '30h', '30d', '1w' or '1mo', or null");
+    if (f->given == KM_KEY_AS_EXPIRY) {
         row->expires_us = text.n ? now_us + seconds * 1000000 : 0;
         return 0;
     }
@@ -184,50 +163,45 @@ static int read_duration(const struct field *f, const struct km_json *v, int64_t
     return 0;
 }
 
-static int read_field(struct km_admin *a, const struct field *f, const struct km_json *v,
+static int read_field(struct km_admin *a, const struct km_key_column *f, const struct km_json *v,
                       int64_t now_us, struct km_key_row *row, struct km_err *err)
 {
     void *at = (char *)row + f->offset;
 
-    switch (f->type) {
-    case F_STR:
+    if (f->given != KM_KEY_AS_IS)
+        return read_duration(f, v, now_us, row, err);
+    switch (f->kind) {
+    case KM_KEY_COUNT:
+        return read_count(f, v, at, err);
+    case KM_KEY_MONEY:
+        return read_money(f, v, at, err);
+    case KM_KEY_FLAG:
+        *(bool *)at = km_json_kind(v) == KM_JSON_TRUE;
+        return inert(v) || km_json_kind(v) == KM_JSON_TRUE ? 0
+                                                           : wrong(err, f->said, "true or false");
+    case KM_KEY_OBJECT:
+        return read_object(f, v, &a->arena, at, err);
+    case KM_KEY_LIST:
+        return read_list(f, v, &a->arena, at, err);
+    default:
         if (km_json_kind(v) == KM_JSON_NULL)
             *(struct km_str *)at = KM_STR_NONE;
         else if (!km_json_string(v, at))
-            return wrong(err, f->name, "a string, or null");
+            return wrong(err, f->said, "a string, or null");
         return 0;
-    case F_COUNT:
-        return read_count(f, v, at, err);
-    case F_MONEY:
-        return read_money(f, v, at, err);
-    case F_BOOL:
-        *(bool *)at = km_json_kind(v) == KM_JSON_TRUE;
-        return inert(v) || km_json_kind(v) == KM_JSON_TRUE ? 0
-                                                           : wrong(err, f->name, "true or false");
-    case F_OBJECT:
-        return read_object(f, v, &a->arena, at, err);
-    case F_LIST:
-        return read_list(f, v, &a->arena, at, err);
-    default:
-        return read_duration(f, v, now_us, row, err);
     }
-}
-
-static const struct field *field_of(struct km_str name)
-{
-    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
-        if (km_str_eq(km_str_c(fields[i].name), name))
-            return &fields[i];
-    return NULL;
 }
 
 /* The member that was probably meant, of those that limit a key: a misspelt one would be kept, and
  * limit nothing.  NULL: none. */
 static const char *meant(struct km_str name)
 {
-    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
-        if (fields[i].limits && km_near_miss(name, km_str_c(fields[i].name)))
-            return fields[i].name;
+    for (size_t i = 0; i < km_key_columns_n; i++) {
+        const struct km_key_column *c = &km_key_columns[i];
+
+        if (c->said && c->limits && km_near_miss(name, km_str_c(c->said)))
+            return c->said;
+    }
     for (const char *const *other = restrictive; *other; other++)
         if (km_near_miss(name, km_str_c(*other)))
             return *other;
@@ -303,7 +277,7 @@ int km_key_fields_read(struct km_admin *a, int64_t now_us, struct km_key_row *ro
         return 0;
     keep_old(a, row->extra, &extra);
     for (km_json_iter(a->body, &it); r == 0 && km_json_next(&it, &name, &v);) {
-        const struct field *f = field_of(name);
+        const struct km_key_column *f = km_key_column_said(name);
 
         if (f)
             r = read_field(a, f, v, now_us, row, err);
@@ -330,9 +304,10 @@ int km_key_fields_read(struct km_admin *a, int64_t now_us, struct km_key_row *ro
 
 void km_key_row_init(struct km_key_row *row)
 {
-    *row = (struct km_key_row){
-        .max_budget = -1, .soft_budget = -1, .rpm = -1, .tpm = -1, .max_parallel = -1
-    };
+    *row = (struct km_key_row){ .spend = 0 };
+    for (size_t i = 0; i < km_key_columns_n; i++)
+        if (km_key_columns[i].kind == KM_KEY_COUNT || km_key_columns[i].kind == KM_KEY_MONEY)
+            *(int64_t *)(void *)((char *)row + km_key_columns[i].offset) = -1; /* none */
 }
 
 static void put_time(struct km_buf *out, const char *name, int64_t us)
@@ -380,16 +355,44 @@ static void put_str(struct km_buf *out, const char *name, struct km_str s)
         km_buf_str(out, KM_STR("null"));
 }
 
-static void put_limits(struct km_buf *out, const struct km_key_row *row, int64_t spend)
+static void put_list(struct km_buf *out, const char *name, struct km_str_list list)
 {
-    put_money(out, "spend", spend);
-    put_money(out, "max_budget", row->max_budget);
-    put_money(out, "soft_budget", row->soft_budget);
-    put_str(out, "budget_duration", row->budget_duration);
-    put_time(out, "budget_reset_at", row->budget_reset_us);
-    put_count(out, "rpm_limit", row->rpm);
-    put_count(out, "tpm_limit", row->tpm);
-    put_count(out, "max_parallel_requests", row->max_parallel);
+    km_buf_printf(out, ",\"%s\":[", name);
+    for (size_t i = 0; i < list.n; i++) {
+        if (i)
+            km_buf_byte(out, ',');
+        km_buf_json(out, list.v[i]);
+    }
+    km_buf_byte(out, ']');
+}
+
+static void put_column(struct km_buf *out, const struct km_key_row *row,
+                       const struct km_key_column *c)
+{
+    switch (c->kind) {
+    case KM_KEY_TEXT:
+        put_str(out, c->name, km_key_text(row, c));
+        break;
+    case KM_KEY_OBJECT:
+        km_buf_printf(out, ",\"%s\":", c->name);
+        km_buf_str(out, km_key_text(row, c).n ? km_key_text(row, c) : KM_STR("{}"));
+        break;
+    case KM_KEY_LIST:
+        put_list(out, c->name, km_key_list(row, c));
+        break;
+    case KM_KEY_MONEY:
+        put_money(out, c->name, km_key_number(row, c));
+        break;
+    case KM_KEY_FLAG:
+        km_buf_printf(out, ",\"%s\":%s", c->name, km_key_flag(row, c) ? "true" : "null");
+        break;
+    case KM_KEY_TIME:
+        put_time(out, c->name, km_key_number(row, c));
+        break;
+    default:
+        put_count(out, c->name, km_key_number(row, c));
+        break;
+    }
 }
 
 /* Members of LiteLLM's row that are always empty here; clients look for them. */
@@ -412,25 +415,12 @@ void km_key_fields_write(const struct km_key_row *row, int64_t spend, struct km_
         km_buf_printf(out, ",\"token_id\":\"%s\",", hex);
     }
     km_buf_printf(out, "\"token\":\"%s\"", hex);
-    put_str(out, "key_name", row->name);
-    put_str(out, "key_alias", row->alias);
-    put_limits(out, row, spend);
-    km_buf_str(out, KM_STR(",\"models\":["));
-    for (size_t i = 0; i < row->models.n; i++) {
-        if (i)
-            km_buf_byte(out, ',');
-        km_buf_json(out, row->models.v[i]);
+    for (size_t i = 0; i < km_key_columns_n; i++) {
+        if (km_key_columns[i].offset == offsetof(struct km_key_row, max_budget))
+            put_money(out, "spend", spend); /* before the budget it is of */
+        if (km_key_columns[i].name)
+            put_column(out, row, &km_key_columns[i]);
     }
-    km_buf_str(out, KM_STR("],\"metadata\":"));
-    km_buf_str(out, row->metadata.n ? row->metadata : KM_STR("{}"));
-    km_buf_printf(out, ",\"blocked\":%s", row->blocked ? "true" : "null");
-    put_str(out, "user_id", row->user_id);
-    put_str(out, "team_id", row->team_id);
-    put_time(out, "expires", row->expires_us);
-    put_time(out, "created_at", row->created_us);
-    put_time(out, "updated_at", row->updated_us);
-    put_str(out, "created_by", row->created_by);
-    put_str(out, "updated_by", row->updated_by);
     km_buf_str(out, KM_STR(EMPTY_MEMBERS));
     if (km_str_find(row->extra, KM_STR("\"object_permission\":")) == row->extra.n)
         km_buf_str(out, KM_STR(",\"object_permission\":null"));

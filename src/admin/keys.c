@@ -12,6 +12,7 @@
 #include "admin/key_inside.h"
 #include "base/crypto.h"
 #include "base/encode.h"
+#include "store/key_row.h"
 
 #define BODY_BYTES (256 * 1024)
 #define KEY_RANDOM 16 /* bytes: 22 URL-safe characters */
@@ -194,27 +195,6 @@ static int generate(struct km_admin *a, struct km_err *err)
     return 0;
 }
 
-/* Views of the old row must outlive the reference: everything is copied into the arena. */
-static int copy_row(struct km_admin *a, const struct km_key *key, struct km_key_row *row,
-                    struct km_err *err)
-{
-    struct km_str *models = km_arena_alloc(&a->arena, (key->row.models.n + 1) * sizeof *models);
-    struct km_str *const strings[] = {
-        &row->name,  &row->alias,           &row->user_id,    &row->team_id,   &row->metadata,
-        &row->extra, &row->budget_duration, &row->created_by, &row->updated_by
-    };
-
-    if (!models)
-        return km_fail(err, KM_E_NOMEM, "out of memory");
-    *row = key->row;
-    for (size_t i = 0; i < sizeof strings / sizeof strings[0]; i++)
-        *strings[i] = km_arena_str(&a->arena, *strings[i]);
-    for (size_t i = 0; i < key->row.models.n; i++)
-        models[i] = km_arena_str(&a->arena, key->row.models.v[i]);
-    row->models.v = models;
-    return 0;
-}
-
 /* The row of the key named in the body, ready to be changed. */
 static int begin_change(struct km_admin *a, struct change **ret, struct km_err *err)
 {
@@ -222,8 +202,9 @@ static int begin_change(struct km_admin *a, struct change **ret, struct km_err *
     struct km_key *key = NULL;
     int r = c ? named_key(a, &key, err) : KM_E_NOMEM;
 
-    if (r == 0)
-        r = copy_row(a, key, &c->row, err);
+    /* Views of the old row must outlive the reference. */
+    if (r == 0 && km_key_row_copy(&key->row, &a->arena, &c->row) < 0)
+        r = km_fail(err, KM_E_NOMEM, "out of memory");
     km_key_unref(key);
     *ret = c;
     return r;
@@ -306,7 +287,8 @@ static int regenerate(struct km_admin *a, struct km_err *err)
     key = r == 0 ? km_keys_find(a->v->w->gw->keys, c->old_hash) : NULL;
     if (!key)
         return r < 0 ? r : km_key_unknown(err);
-    r = copy_row(a, key, &c->row, err);
+    if (km_key_row_copy(&key->row, &a->arena, &c->row) < 0)
+        r = km_fail(err, KM_E_NOMEM, "out of memory");
     km_key_unref(key);
     if (r == 0)
         r = make_secret(a, string_of(a, "new_key"), &c->secret, err);

@@ -14,13 +14,16 @@
 #include "admin/mcp_pins.h"
 
 #include "admin/admin.h"
+#include "base/encode.h"
 #include "mcp/ask.h"
 
 #define LIST_BYTES ((size_t)8 * 1024 * 1024)
 #define BODY_BYTES 4096
 
-/* The description of a tool as it is offered now, for the person who decides. */
-static struct km_str description(struct km_admin *a, struct km_str server, struct km_str tool)
+/* The description in the definition of this hash, for the person who decides: empty where that is
+ * not what is offered now.  A definition is known a moment before the list it is in is used. */
+static struct km_str description(struct km_admin *a, struct km_str server, struct km_str tool,
+                                 struct km_str hash)
 {
     struct km_mcp_set *set = km_mcp_upstreams_set(a->v->w->gw->mcp);
     struct km_mcp_upstream *u = km_mcp_set_find(set, server);
@@ -30,8 +33,11 @@ static struct km_str description(struct km_admin *a, struct km_str server, struc
 
     for (size_t i = 0; c && i < c->lists[KM_MCP_TOOLS].n; i++) {
         const struct km_mcp_item *item = &c->lists[KM_MCP_TOOLS].v[i];
+        char hex[2 * sizeof item->pin + 1];
 
-        if (km_str_eq(item->name, tool) && km_json_parse(&a->arena, item->json, &json, NULL) == 0)
+        km_hex(hex, item->pin, sizeof item->pin);
+        if (km_str_eq(item->name, tool) && km_str_eq(km_str_c(hex), hash) &&
+            km_json_parse(&a->arena, item->json, &json, NULL) == 0)
             (void)km_json_string(km_json_get(json, "description"), &text);
     }
     text = km_arena_str(&a->arena, text);
@@ -45,7 +51,7 @@ static int put_all(struct km_admin *a, struct km_str list, struct km_buf *out, s
 {
     const struct km_json *root, *item;
     struct km_json_iter it;
-    struct km_str key, server, tool;
+    struct km_str key, server, tool, hash;
     bool first = true;
     int r = km_json_parse(&a->arena, list, &root, err);
 
@@ -55,7 +61,8 @@ static int put_all(struct km_admin *a, struct km_str list, struct km_buf *out, s
 
         (void)km_json_string(km_json_get(item, "server"), &server);
         (void)km_json_string(km_json_get(item, "tool"), &tool);
-        km_scan_plain(&plain, description(a, server, tool));
+        (void)km_json_string(km_json_get(item, "hash"), &hash);
+        km_scan_plain(&plain, description(a, server, tool, hash));
         km_buf_str(out, first ? KM_STR_NONE : KM_STR(","));
         km_buf_str(out, km_str_sub(json, 0, json.n - 1));
         km_buf_str(out, KM_STR(",\"description\":"));

@@ -10,6 +10,7 @@
 #include "app/client.h"
 #include "app/control.h"
 #include "http/message.h"
+#include "store/key_columns.h"
 
 #define REQUEST_BYTES (64 * 1024)
 #define KEY_BYTES 600 /* a hash, a secret, or an alias */
@@ -36,20 +37,33 @@ static void print_field(const char *label, const struct km_json *v, const char *
         printf("  %-12s %.*s\n", label, KM_STR_ARG(s));
 }
 
+static void print_column(const struct km_key_column *c, const struct km_json *row)
+{
+    if (c->kind != KM_KEY_FLAG)
+        print_field(c->label, row, c->name);
+    else if (km_json_kind(km_json_get(row, c->name)) == KM_JSON_TRUE)
+        printf("  %-12s yes\n", c->label);
+}
+
+/* What names the key, what it has spent, what limits it; what is only yes or no stands at the
+ * end. */
 static void print_key(const struct km_json *row)
 {
-    print_field("key", row, "key_name");
-    print_field("alias", row, "key_alias");
-    print_field("hash", row, "token");
-    print_field("spend", row, "spend");
-    print_field("max budget", row, "max_budget");
-    print_field("resets", row, "budget_reset_at");
-    print_field("rpm", row, "rpm_limit");
-    print_field("tpm", row, "tpm_limit");
-    print_field("parallel", row, "max_parallel_requests");
-    print_field("expires", row, "expires");
-    if (km_json_kind(km_json_get(row, "blocked")) == KM_JSON_TRUE)
-        printf("  %-12s yes\n", "blocked");
+    enum { NAMES, LIMITS, FLAGS, PARTS };
+
+    for (int part = NAMES; part < PARTS; part++) {
+        for (size_t i = 0; i < km_key_columns_n; i++) {
+            const struct km_key_column *c = &km_key_columns[i];
+            int of = c->kind == KM_KEY_TEXT ? NAMES : c->kind == KM_KEY_FLAG ? FLAGS : LIMITS;
+
+            if (c->label && of == part)
+                print_column(c, row);
+        }
+        if (part == NAMES) {
+            print_field("hash", row, "token");
+            print_field("spend", row, "spend");
+        }
+    }
 }
 
 /* A request whose answer is printed by `show`, or as it is with --json. */
@@ -116,20 +130,26 @@ static void show_generated(const struct km_json *json)
     fputs("This is the only time the key is shown: store it now.\n", stderr);
 }
 
+static void add_option(struct km_cli *cli, const struct km_key_column *c, struct km_buf *b)
+{
+    const char *value = km_cli_option(cli, c->option);
+
+    if (c->kind == KM_KEY_LIST)
+        add_list(b, c->said, value);
+    else if (c->kind == KM_KEY_COUNT || c->kind == KM_KEY_MONEY)
+        add_number(b, c->said, value);
+    else
+        add_text(b, c->said, value);
+}
+
 int km_cmd_key_generate(struct km_cli *cli)
 {
     struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(REQUEST_BYTES);
 
     km_buf_byte(&b, '{');
-    add_text(&b, "key_alias", km_cli_option(cli, "alias"));
-    add_list(&b, "models", km_cli_option(cli, "models"));
-    add_number(&b, "max_budget", km_cli_option(cli, "max-budget"));
-    add_text(&b, "budget_duration", km_cli_option(cli, "budget-duration"));
-    add_text(&b, "duration", km_cli_option(cli, "duration"));
-    add_number(&b, "rpm_limit", km_cli_option(cli, "rpm"));
-    add_number(&b, "tpm_limit", km_cli_option(cli, "tpm"));
-    add_number(&b, "max_parallel_requests", km_cli_option(cli, "max-parallel"));
-    add_text(&b, "user_id", km_cli_option(cli, "user"));
+    for (size_t i = 0; i < km_key_columns_n; i++)
+        if (km_key_columns[i].option)
+            add_option(cli, &km_key_columns[i], &b);
     km_buf_byte(&b, '}');
     return run(cli, "POST", "/key/generate", km_buf_view(&b), show_generated);
 }

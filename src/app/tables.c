@@ -7,6 +7,7 @@
 #include "app/builtins.h"
 #include "app/cli.h"
 
+#include "admin/admin.h"
 #include "admin/approvals.h"
 #include "admin/control.h"
 #include "admin/keys.h"
@@ -108,5 +109,6 @@ const struct km_module *const km_app_modules[] = {
     &km_mcp_hub_module,
     &km_calls_module,
     &km_batch_poll_module,
+    &km_admin_module,
     NULL,
 };

@@ -5,7 +5,7 @@
  * litellm/__init__.py is a key of that section: keys of providers, settings of exporters,
  * switches of one provider.  Those that somebody writes in a file on purpose are in
  * litellm_settings.c; here are the others, so that none of them is an unknown key.  What is
- * state of the module and no setting (its lists of models) has no row: tests/litellm/names.py
+ * state of the module and no setting (its lists of models) has no row: tests/differential/names.py
  * says which.
  */
 #include "config/litellm.h"

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* gateway.c - what the workers share, and how it starts, reloads and stops.
+/* gateway.c - what the workers share, and how it starts and stops (load.c: reloads).
  *
  * Start:   store (migrated, books mended) -> keys in memory -> snapshot -> workers -> sockets
- * Reload:  a new snapshot is built beside the old one; only when that worked do the workers get
- *          it.  A file with an error changes nothing.
  * Stop:    no more connections, running calls end (bounded by drain), the ledger is flushed, the
  *          store closed last.
  */
@@ -16,20 +14,18 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "host/handover/handover.h"
-#include "host/judge.h"
 #include "host/added.h"
+#include "host/handover/handover.h"
+#include "host/load.h"
 #include "host/module.h"
 #include "host/worker.h"
 #include "mcp/safety/approval.h"
 #include "mcp/memory.h"
 #include "mcp/parks.h"
 #include "sys/peer.h"
-#include "sys/read_file.h"
 
 #define EVENTS_KEPT 256
 #define SERIES_MOST 20000 /* of metrics; see metric.h for what happens past it */
-#define PLACE_BYTES 4160 /* of a path with its line and column */
 
 static int usable_cores(void)
 {
@@ -59,21 +55,6 @@ int km_gateway_workers(const struct km_gateway_settings *s, size_t *ret_n, struc
                        KM_WORKERS_MAX);
     *ret_n = (size_t)n;
     return 0;
-}
-
-static void apply_settings(struct km_gateway *gw)
-{
-    const struct km_snapshot *s = gw->current;
-    const struct km_litellm_logging *old;
-    int64_t level, format;
-
-    km_assert(s);
-    old = km_config_get(s->config, &km_litellm_logging_table);
-    level = old->set_verbose ? KM_LOG_DEBUG : s->gateway->log_level;
-    format = old->json_logs ? KM_LOG_JSON : s->gateway->log_format;
-    gw->bodies.limit = km_body_budget_limit(s->http);
-    km_log_set_level(gw->log, (enum km_log_level)level);
-    km_log_set_format(gw->log, (enum km_log_format)format);
 }
 
 static void put_key(void *ctx, const struct km_key_row *row)
@@ -106,7 +87,6 @@ static int open_store(struct km_gateway *gw, const struct km_config *config, str
         r = km_store_open(&args, &gw->store, err);
     gw->keys = r == 0 ? km_keys_new((size_t)keys->max_keys) : NULL;
     gw->approvals = km_approvals_new(KM_APPROVALS_MOST);
-    gw->key_changes = km_lane_new();
     gw->mcp_memory = km_mcp_memory_new();
     gw->mcp_added = km_mcp_added_new();
     gw->mcp_park_shares = km_mcp_park_shares_new(gw->nworkers);
@@ -114,8 +94,8 @@ static int open_store(struct km_gateway *gw, const struct km_config *config, str
         r = km_random(&gw->mcp_replica, sizeof gw->mcp_replica, err);
     if (r == 0)
         r = km_random(gw->mcp_key, sizeof gw->mcp_key, err);
-    if (r == 0 && (!gw->keys || !gw->approvals || !gw->key_changes || !gw->mcp_memory ||
-                   !gw->mcp_added || !gw->mcp_park_shares))
+    if (r == 0 &&
+        (!gw->keys || !gw->approvals || !gw->mcp_memory || !gw->mcp_added || !gw->mcp_park_shares))
         r = km_fail(err, KM_E_NOMEM, "out of memory");
     if (r == 0)
         r = km_store_keys(gw->store, put_key, gw, err);
@@ -127,58 +107,6 @@ static int open_store(struct km_gateway *gw, const struct km_config *config, str
         r = km_modules_gateway_init(gw, err);
     if (r == 0 && gw->args->takeover)
         r = km_keys_import(gw->keys, km_takeover_keys(gw->args->takeover), err);
-    return r;
-}
-
-/* "config.yaml:3:1: ", or nothing for what stands nowhere. */
-static void place_of(const struct km_diag *d, char out[PLACE_BYTES])
-{
-    out[0] = 0;
-    if (d->file.n && d->level == KM_DIAG_ERROR)
-        snprintf(out, PLACE_BYTES, "%.*s:%u:%u: ", KM_STR_ARG(d->file), d->line, d->column);
-    else if (d->file.n)
-        snprintf(out, PLACE_BYTES, "%.*s:%u: ", KM_STR_ARG(d->file), d->line);
-}
-
-static void say(struct km_gateway *gw, const struct km_diags *diags)
-{
-    for (size_t i = 0;
-         i < km_diags_count(diags, KM_DIAG_WARNING) + km_diags_count(diags, KM_DIAG_ERROR); i++) {
-        const struct km_diag *d = km_diags_at(diags, i);
-        char place[PLACE_BYTES];
-
-        if (!d)
-            return;
-        place_of(d, place);
-        if (d->level == KM_DIAG_ERROR) /* why it does not start, and what to do */
-            km_log_msg(gw->log, KM_LOG_ERROR, "config", "%s%.*s%s%.*s", place,
-                       KM_STR_ARG(d->message), d->help.n ? ": " : "", KM_STR_ARG(d->help));
-        else
-            km_log_msg(gw->log, KM_LOG_WARN, "config", "%s%.*s", place, KM_STR_ARG(d->message));
-    }
-}
-
-static struct km_snapshot_args snapshot_args(struct km_gateway *gw, struct km_config *config,
-                                             uint64_t version)
-{
-    return (struct km_snapshot_args){ .config = config,
-                                      .routes = gw->args->routes,
-                                      .builtins = gw->args->builtins,
-                                      .modules = gw->args->modules,
-                                      .store = gw->store,
-                                      .metrics = gw->metrics,
-                                      .before = gw->current,
-                                      .version = version };
-}
-
-static int build_snapshot(struct km_gateway *gw, struct km_config *config, struct km_diags *diags,
-                          struct km_snapshot **ret, struct km_err *err)
-{
-    const struct km_snapshot_args args = snapshot_args(gw, config, 1);
-    int r = km_snapshot_new(&args, diags, ret, err);
-
-    if (r == 0)
-        km_snapshot_veil(*ret, gw->veil);
     return r;
 }
 
@@ -194,77 +122,6 @@ static int make_shared(struct km_gateway *gw, struct km_err *err)
     return gw->log && gw->veil && gw->events && gw->metrics && gw->main_mailbox
                ? 0
                : km_fail(err, KM_E_NOMEM, "out of memory");
-}
-
-/* A pipe has been read to its end by the start: to read it again is to wait for a writer. */
-static int check_config_file(const struct km_gateway *gw, struct km_err *err)
-{
-    struct km_err why;
-
-    if (strcmp(gw->config_file, KM_CONFIG_NO_FILE) == 0 ||
-        km_file_check(gw->config_file, &why) == 0)
-        return 0;
-    return km_fail(err, KM_E_CONFIG, "cannot read configuration '%s' again: %s", gw->config_file,
-                   why.text);
-}
-
-static int load_config(struct km_gateway *gw, struct km_diags *diags, struct km_config **ret,
-                       struct km_err *err)
-{
-    struct km_config_args args = { .file = gw->config_file,
-                                   .tables = gw->args->tables,
-                                   .flags = gw->args->flags,
-                                   .nflags = gw->args->nflags,
-                                   .below_name = KM_MCP_ADDED_NAME };
-    struct km_buf added KM_CLEANUP(km_buf_done) = KM_BUF(KM_MCP_ADDED_BYTES * 2);
-    int r = check_config_file(gw, err);
-
-    if (r < 0)
-        return r;
-    if (km_mcp_added_count(gw->mcp_added))
-        km_mcp_added_text(gw->mcp_added, &added);
-    args.below = km_buf_view(&added);
-    r = km_buf_failed(&added) ? km_fail(err, KM_E_NOMEM, "out of memory")
-                              : km_config_load(&args, diags, ret, err);
-    if (added.n)
-        km_wipe(added.p, added.n);
-    return r;
-}
-
-/* With the servers the store has, too.  Those that cannot be used beside today's file stay there,
- * and keep nothing from starting. */
-static int first_with_added(struct km_gateway *gw, struct km_diags *diags, struct km_err *err)
-{
-    struct km_config *config = NULL;
-    struct km_err why = { 0 };
-    size_t lost = 0;
-    int r = km_mcp_added_load(gw->mcp_added, gw->store, &lost, err);
-
-    if (lost)
-        km_log_msg(gw->log, KM_LOG_ERROR, "mcp.added",
-                   "%zu added MCP servers were sealed by another key and are left out", lost);
-    if (r < 0 || km_mcp_added_count(gw->mcp_added) == 0)
-        return r;
-    if (load_config(gw, diags, &config, &why) < 0 ||
-        build_snapshot(gw, config, diags, &gw->current, &why) < 0)
-        km_log_msg(gw->log, KM_LOG_ERROR, "mcp.added", "added MCP servers are left out: %s",
-                   why.text);
-    km_config_unref(config);
-    return 0;
-}
-
-static int make_first_snapshot(struct km_gateway *gw, struct km_err *err)
-{
-    struct km_diags *diags = km_diags_new();
-    int r = diags ? first_with_added(gw, diags, err) : km_fail(err, KM_E_NOMEM, "out of memory");
-
-    if (r == 0 && !gw->current)
-        r = build_snapshot(gw, (struct km_config *)(uintptr_t)gw->args->config, diags, &gw->current,
-                           err);
-    if (diags)
-        say(gw, diags);
-    km_diags_free(diags);
-    return r;
 }
 
 static int make_mcp(struct km_gateway *gw, struct km_err *err)
@@ -314,11 +171,11 @@ int km_gateway_new(const struct km_gateway_args *args, struct km_loop *main_loop
     if (r == 0)
         r = open_store(gw, args->config, err);
     if (r == 0)
-        r = make_first_snapshot(gw, err);
+        r = km_gateway_load_first(gw, err);
     if (r == 0)
         r = make_mcp(gw, err);
     if (r == 0)
-        apply_settings(gw);
+        km_gateway_apply(gw);
     gw->workers = r == 0 ? calloc(gw->nworkers, sizeof *gw->workers) : NULL;
     if (r == 0 && !gw->workers)
         r = km_fail(err, KM_E_NOMEM, "out of memory");
@@ -404,56 +261,6 @@ int km_gateway_start(struct km_gateway *gw, struct km_err *err)
         r = km_worker_start(&gw->workers[i], err);
     km_event_add(gw->events, KM_LOG_INFO, "gateway.started", "%zu workers", gw->nworkers);
     return r;
-}
-
-int km_gateway_reload(struct km_gateway *gw, struct km_diags *diags, struct km_err *err)
-{
-    struct km_config *config = NULL;
-    struct km_snapshot *snap = NULL;
-    struct km_buf names KM_CLEANUP(km_buf_done) = KM_BUF(4096);
-    int r = load_config(gw, diags, &config, err);
-
-    if (r == 0) {
-        const struct km_judge_args args = {
-            .snapshot = snapshot_args(gw, config, gw->current->version + 1),
-            .listen = gw->args->listen,
-            .running = gw->places,
-            .nrunning = gw->nplaces,
-        };
-
-        r = km_gateway_judge(&args, diags, &snap, err);
-    }
-    if (r == 0)
-        km_snapshot_veil(snap, gw->veil);
-    say(gw, diags);
-    if (r < 0) {
-        km_config_unref(config);
-        km_gateway_reopen_logs(gw);
-        km_log_msg(gw->log, KM_LOG_ERROR, "config.rejected", "nothing was changed: %s",
-                   err ? err->text : "");
-        km_event_add(gw->events, KM_LOG_ERROR, "config.rejected", "%s", err ? err->text : "");
-        return r;
-    }
-    km_gateway_waits(gw, config, &names);
-    for (size_t i = 0; i < names.n; i++)
-        if (names.p[i] == '\n')
-            names.p[i] = ' ';
-    if (names.n)
-        km_log_msg(gw->log, KM_LOG_WARN, "config.restart", "takes effect after a restart: %s",
-                   km_buf_cstr(&names));
-    km_config_unref(config);
-    km_snapshot_unref(gw->current);
-    gw->current = snap;
-    apply_settings(gw);
-    km_mcp_upstreams_use(gw->mcp, snap->mcp);
-    km_gateway_reopen_logs(gw);
-    for (size_t i = 0; i < gw->nworkers; i++)
-        km_worker_swap(&gw->workers[i], km_snapshot_ref(snap));
-    km_log_msg(gw->log, KM_LOG_INFO, "config.reloaded", "version %llu",
-               (unsigned long long)snap->version);
-    km_event_add(gw->events, KM_LOG_INFO, "config.reloaded", "version %llu",
-                 (unsigned long long)snap->version);
-    return 0;
 }
 
 static void on_stopped_msg(struct km_msg *msg, void *owner)
@@ -574,7 +381,6 @@ struct km_gateway *km_gateway_free(struct km_gateway *gw)
     km_takeover_free(gw->takeover);
     km_modules_gateway_free(gw);
     km_keys_free(gw->keys);
-    km_lane_free(gw->key_changes);
     km_approvals_free(gw->approvals);
     gw->mcp_memory = km_mcp_memory_free(gw->mcp_memory);
     gw->mcp_added = km_mcp_added_free(gw->mcp_added);

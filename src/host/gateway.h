@@ -20,7 +20,6 @@
 #include "http/client.h"
 #include "store/ledger.h"
 #include "sys/cgroup.h"
-#include "sys/lane.h"
 #include "sys/listener.h"
 
 #define KM_WORKERS_MAX 64
@@ -152,9 +151,8 @@ struct km_gateway {
     struct km_store *store;
     struct km_keys *keys;
     struct km_slots *slots; /* what modules keep of it: host/module.h */
-    struct km_lane *key_changes; /* who changes keys, one at a time: see admin/admin.h */
     struct km_cgroup_have memory; /* how the memory of stdio servers is bounded */
-    struct km_mcp_added *mcp_added; /* servers beside the file's (mcp/added.h); main thread */
+    struct km_mcp_added *mcp_added; /* servers beside the file's (host/added.h); main thread */
     struct km_mcp_upstreams *mcp; /* the servers behind; locked inside */
     struct km_approvals *approvals; /* of tool calls; locked inside */
     struct km_mcp_memory *mcp_memory; /* of results; locked inside */

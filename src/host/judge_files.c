@@ -133,7 +133,7 @@ static void judge_store(struct files *fs, const struct km_store_settings *s)
     struct km_err err = { 0 };
 
     if (km_place_init(&place, s->store, "", &err) < 0 ||
-        (place.path[0] == ':' &&
+        ((place.path[0] == ':' || km_place_is_passing(&place)) &&
          km_fail(&err, KM_E_CONFIG,
                  "store '%s': a store in memory is not supported, for it would forget every key "
                  "and all spend",

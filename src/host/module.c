@@ -34,8 +34,12 @@ static struct km_slots *slots_new(const struct km_module *const *rows)
     if (!s)
         return NULL;
     s->rows = rows ? rows : no_rows;
-    for (size_t i = 0; s->rows[i]; i++)
-        s->v[s->rows[i]->place - km_module_places].module = s->rows[i];
+    for (size_t i = 0; s->rows[i]; i++) {
+        const struct km_module **at = &s->v[s->rows[i]->place - km_module_places].module;
+
+        km_assert(!*at); /* each row has a place of its own, and is listed once */
+        *at = s->rows[i];
+    }
     return s;
 }
 

@@ -12,6 +12,7 @@
 #include "servers/kanmon.h"
 
 #include "host/visit.h"
+#include "store/key_columns.h"
 
 #define MODELS_MOST 1000
 
@@ -93,30 +94,50 @@ static void put_time(struct km_buf *out, const char *name, int64_t at_us)
     km_buf_json(out, km_str_c(text));
 }
 
-static void put_key(struct km_key *key, struct km_buf *out)
+static void put_list(struct km_buf *out, const char *name, struct km_str_list list)
 {
-    const struct km_key_row *row = &key->row;
-    bool unlimited = row->max_budget < 0;
-
-    km_buf_str(out, KM_STR("{\"alias\":"));
-    km_buf_json(out, row->alias);
-    km_buf_str(out, KM_STR(",\"name\":"));
-    km_buf_json(out, row->name);
-    km_buf_str(out, KM_STR(",\"models\":["));
-    for (size_t i = 0; i < row->models.n; i++) {
+    km_buf_printf(out, ",\"%s\":[", name);
+    for (size_t i = 0; i < list.n; i++) {
         if (i)
             km_buf_byte(out, ',');
-        km_buf_json(out, row->models.v[i]);
+        km_buf_json(out, list.v[i]);
     }
     km_buf_byte(out, ']');
-    put_usd(out, "spend_usd", km_key_spend(key), false);
-    put_usd(out, "max_budget_usd", row->max_budget, unlimited);
+}
+
+static void put_column(struct km_buf *out, const struct km_key_row *row,
+                       const struct km_key_column *c)
+{
+    switch (c->kind) {
+    case KM_KEY_LIST:
+        put_list(out, c->own, km_key_list(row, c));
+        break;
+    case KM_KEY_MONEY:
+        put_usd(out, c->own, km_key_number(row, c), km_key_number(row, c) < 0);
+        break;
+    case KM_KEY_TIME:
+        put_time(out, c->own, km_key_number(row, c));
+        break;
+    case KM_KEY_COUNT:
+        put_limit(out, c->own, km_key_number(row, c));
+        break;
+    default:
+        km_buf_printf(out, ",\"%s\":", c->own);
+        km_buf_json(out, km_key_text(row, c));
+        break;
+    }
+}
+
+static void put_key(struct km_key *key, struct km_buf *out)
+{
+    bool unlimited = key->row.max_budget < 0;
+
+    km_buf_str(out, KM_STR("{\"spend_usd\":"));
+    km_buf_decimal(out, km_key_spend(key), 9);
     put_usd(out, "budget_left_usd", unlimited ? 0 : km_key_left(key), unlimited);
-    put_time(out, "budget_resets_at", row->budget_reset_us);
-    put_limit(out, "rpm_limit", row->rpm);
-    put_limit(out, "tpm_limit", row->tpm);
-    put_limit(out, "max_parallel_requests", row->max_parallel);
-    put_time(out, "expires_at", row->expires_us);
+    for (size_t i = 0; i < km_key_columns_n; i++)
+        if (km_key_columns[i].own)
+            put_column(out, &key->row, &km_key_columns[i]);
     km_buf_byte(out, '}');
 }
 

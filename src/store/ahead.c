@@ -3,9 +3,9 @@
  *
  *     BEGIN  frames of the spill file -> rows  open intents -> charged  | keys, windows |  ROLLBACK
  *
- * A write-ahead log is written at the commit, or when SQLite's cache is full: with cache_spill off
- * nothing of it touches the disk.  The lock of the transaction keeps the writer from bringing the
- * real store there while the keys are read, which would count the same twice or not at all.
+ * The driver sees to it that nothing of it touches the disk (rehearse).  The transaction's lock
+ * keeps the writer from bringing the real store there while the keys are read, which would count
+ * the same twice or not at all.
  */
 #include "store/ahead.h"
 
@@ -16,14 +16,14 @@
 #include "store/spill_ledger.h"
 
 struct km_ahead {
-    sqlite3 *db;
+    struct km_db *db;
     struct km_apply *apply;
 };
 
 static int rehearse(struct km_ahead *a, struct km_spill *spill, struct km_err *err)
 {
     size_t charged = 0;
-    int r = km_db_exec(a->db, "PRAGMA cache_spill = OFF; BEGIN IMMEDIATE", err);
+    int r = a->db->driver->rehearse(a->db, err);
 
     if (r == 0)
         r = km_apply_new(a->db, &a->apply, err);
@@ -42,7 +42,7 @@ int km_ahead_open(struct km_store *store, struct km_spill *spill, struct km_err 
     if (!a)
         return km_fail(err, KM_E_NOMEM, "store: out of memory");
     store->ahead = a;
-    r = km_db_open(store->place.path, KM_DB_WRITE, &a->db, err);
+    r = store->driver->open(store->place.path, KM_DB_WRITE, &a->db, err);
     if (r == 0)
         r = rehearse(a, spill, err);
     if (r < 0)
@@ -59,18 +59,15 @@ void km_ahead_close(struct km_store *store)
     store->ahead = NULL;
     a->apply = km_apply_free(a->apply);
     if (a->db)
-        sqlite3_exec(a->db, "ROLLBACK", NULL, NULL, NULL);
+        a->db->driver->rollback(a->db);
     a->db = km_db_close(a->db);
     free(a);
 }
 
-int km_ahead_query(struct km_store *store, const char *sql, sqlite3 **ret_db,
-                   sqlite3_stmt **ret_stmt, struct km_err *err)
+int km_ahead_ask(struct km_store *store, const struct km_statement *s, struct km_db **ret_db,
+                 struct km_ready **ret_ready, struct km_err *err)
 {
-    int r;
-
     if (store->ahead)
-        return km_db_prepare(store->ahead->db, sql, ret_stmt, err);
-    r = km_store_open_reader(store, ret_db, err);
-    return r == 0 ? km_db_prepare(*ret_db, sql, ret_stmt, err) : r;
+        return km_db_ask(store->ahead->db, s, NULL, ret_ready, err);
+    return km_store_ask(store, s, NULL, ret_db, ret_ready, err);
 }

@@ -2,12 +2,12 @@
 /* ahead.h - the store as it will be, for a start on a disk that is still full.
  *
  * What the process before could not write lies in the spill file, and the keys that are loaded now
- * must have it spent already.  So it is written in a transaction that is never committed: SQLite
- * keeps that in memory, and the keys are read inside of it. */
+ * must have it spent already.  So it is written in a transaction that is never committed, and
+ * the keys are read inside of it. */
 #ifndef KM_STORE_AHEAD_H
 #define KM_STORE_AHEAD_H
 
-#include "store/db.h"
+#include "store/driver.h"
 
 struct km_store;
 struct km_spill;
@@ -15,9 +15,9 @@ struct km_spill;
 /* store->ahead; spill may be NULL.  Nobody else can write until it is closed. */
 int km_ahead_open(struct km_store *store, struct km_spill *spill, struct km_err *err) KM_MUST_USE;
 void km_ahead_close(struct km_store *store);
-/* A query of the store, or inside that transaction while there is one: then *ret_db stays NULL,
- * for the connection is not the asker's. */
-int km_ahead_query(struct km_store *store, const char *sql, sqlite3 **ret_db,
-                   sqlite3_stmt **ret_stmt, struct km_err *err) KM_MUST_USE;
+/* A statement's rows from the store, or from inside that transaction while there is one: then
+ * *ret_db stays NULL, for the connection is not the asker's. */
+int km_ahead_ask(struct km_store *store, const struct km_statement *s, struct km_db **ret_db,
+                 struct km_ready **ret_ready, struct km_err *err) KM_MUST_USE;
 
 #endif

@@ -17,9 +17,9 @@
 
 #include "base/crypto.h"
 #include "base/time.h"
-#include "store/db.h"
 #include "store/inside.h"
 #include "store/reader.h"
+#include "store/statements.h"
 #include "store/writer.h"
 #include "sys/read_file.h"
 
@@ -104,8 +104,10 @@ struct op {
     struct km_op op; /* first: the writer's pointer is ours */
     struct km_store *store;
     int64_t expires_us;
+    int64_t now_us; /* when it runs */
     uint8_t owner[32];
     struct km_str id, record;
+    struct km_str sealed; /* while it runs */
     km_store_json_fn *fn; /* of a get */
     void *ctx;
 };
@@ -113,10 +115,46 @@ struct op {
 /* What a reader is asked. */
 struct asked {
     const char *state_dir;
+    int64_t now_us; /* when it runs */
     uint8_t owner[32];
+    struct km_str id; /* into bytes, when it runs */
     size_t id_n;
-    char id[KM_ANSWERS_ID_BYTES];
+    char bytes[KM_ANSWERS_ID_BYTES];
 };
+
+/* What lies there. */
+struct kept {
+    uint8_t owner[32];
+    struct km_str sealed;
+};
+
+enum { PUT, FORGET, DELETE, GET };
+
+#define MINE "id = ?1 AND (owner = ?2 OR owner IN (SELECT old FROM key_heirs WHERE hash = ?2))"
+
+static const struct km_statement rows[] = {
+    [PUT] = { "answers.put",
+              { "INSERT OR REPLACE INTO answers (id, owner, expires_us, sealed)"
+                " VALUES (?1, ?2, ?3, ?4)" },
+              .in = KM_FIELDS(KM_FIELD(struct op, id), KM_FIELD(struct op, owner),
+                              KM_FIELD(struct op, expires_us),
+                              KM_FIELD_AS(struct op, sealed, KM_FIELD_BLOB)) },
+    [FORGET] = { "answers.forget",
+                 { "DELETE FROM answers WHERE (owner, id) IN (SELECT owner, id FROM answers"
+                   " WHERE expires_us <= ?1 ORDER BY expires_us LIMIT " FORGET_MOST ")" },
+                 .in = KM_FIELDS(KM_FIELD(struct op, now_us)) },
+    [DELETE] = { "answers.delete",
+                 { "DELETE FROM answers WHERE expires_us > ?3 AND " MINE },
+                 .in = KM_FIELDS(KM_FIELD(struct op, id), KM_FIELD(struct op, owner),
+                                 KM_FIELD(struct op, now_us)) },
+    [GET] = { "answers.get",
+              { "SELECT owner, sealed FROM answers WHERE expires_us > ?3 AND " MINE },
+              .in = KM_FIELDS(KM_FIELD(struct asked, id), KM_FIELD(struct asked, owner),
+                              KM_FIELD(struct asked, now_us)),
+              .out = KM_FIELDS(KM_FIELD(struct kept, owner),
+                               KM_FIELD_AS(struct kept, sealed, KM_FIELD_BLOB)) },
+};
+const struct km_statements km_answers_statements = KM_STATEMENTS(rows);
 
 static struct op *op_of(struct km_op *op)
 {
@@ -144,47 +182,23 @@ static struct km_str bound_to(struct km_buf *b, const uint8_t owner[32], struct 
     return km_buf_view(b);
 }
 
-static int forget_old(sqlite3 *db, struct km_err *err)
-{
-    sqlite3_stmt *s KM_CLEANUP(km_db_finalize) = NULL;
-    int r = km_db_prepare(db,
-                          "DELETE FROM answers WHERE (owner, id) IN (SELECT owner, id FROM answers"
-                          " WHERE expires_us <= ?1 ORDER BY expires_us LIMIT " FORGET_MOST ")",
-                          &s, err);
-
-    if (r < 0)
-        return r;
-    sqlite3_bind_int64(s, 1, km_wall_us());
-    return km_db_run(s, err);
-}
-
-static int run_put(struct km_op *base, sqlite3 *db, struct km_apply *apply, struct km_err *err)
+static int run_put(struct km_op *base, struct km_db *db, struct km_apply *apply, struct km_err *err)
 {
     struct op *op = op_of(base);
     struct km_buf sealed KM_CLEANUP(km_buf_done) = KM_BUF(RECORD_MOST + 64);
     struct km_buf aad KM_CLEANUP(km_buf_done) = KM_BUF(32 + KM_ANSWERS_ID_BYTES);
-    sqlite3_stmt *s KM_CLEANUP(km_db_finalize) = NULL;
-    const struct km_str id = op->id;
     uint8_t key[KM_AEAD_KEY_LEN];
     int r = km_answers_key(op->store->state_dir, true, key, err);
 
     (void)apply;
     if (r == 0)
-        r = km_aead_seal(key, op->record, bound_to(&aad, op->owner, id), &sealed, err);
+        r = km_aead_seal(key, op->record, bound_to(&aad, op->owner, op->id), &sealed, err);
     km_wipe(key, sizeof key);
+    op->sealed = km_buf_view(&sealed);
+    op->now_us = km_wall_us();
     if (r == 0)
-        r = km_db_prepare(db,
-                          "INSERT OR REPLACE INTO answers (id, owner, expires_us, sealed)"
-                          " VALUES (?1, ?2, ?3, ?4)",
-                          &s, err);
-    if (r < 0)
-        return r;
-    km_db_bind_text(s, 1, id);
-    km_db_bind_blob(s, 2, op->owner, sizeof op->owner);
-    sqlite3_bind_int64(s, 3, op->expires_us);
-    km_db_bind_blob(s, 4, sealed.p, sealed.n);
-    r = km_db_run(s, err);
-    return r == 0 ? forget_old(db, err) : r;
+        r = km_db_run(db, &rows[PUT], op, NULL, err);
+    return r == 0 ? km_db_run(db, &rows[FORGET], op, NULL, err) : r;
 }
 
 void km_store_answer_put(struct km_store *store, struct km_mailbox *reply,
@@ -201,27 +215,22 @@ void km_store_answer_put(struct km_store *store, struct km_mailbox *reply,
     km_writer_submit(store->writer, &op->op);
 }
 
-#define MINE "id = ?1 AND (owner = ?2 OR owner IN (SELECT old FROM key_heirs WHERE hash = ?2))"
-
 static int no_answer(struct km_err *err)
 {
     return km_fail(err, KM_E_NOT_FOUND, "there is no such answer");
 }
 
-static int run_delete(struct km_op *base, sqlite3 *db, struct km_apply *apply, struct km_err *err)
+static int run_delete(struct km_op *base, struct km_db *db, struct km_apply *apply,
+                      struct km_err *err)
 {
     struct op *op = op_of(base);
-    sqlite3_stmt *s KM_CLEANUP(km_db_finalize) = NULL;
-    int r = km_db_prepare(db, "DELETE FROM answers WHERE expires_us > ?3 AND " MINE, &s, err);
+    int64_t changed = 0;
+    int r;
 
     (void)apply;
-    if (r < 0)
-        return r;
-    km_db_bind_text(s, 1, op->id);
-    km_db_bind_blob(s, 2, op->owner, sizeof op->owner);
-    sqlite3_bind_int64(s, 3, km_wall_us());
-    r = km_db_run(s, err);
-    return r == 0 && sqlite3_changes(db) == 0 ? no_answer(err) : r;
+    op->now_us = km_wall_us();
+    r = km_db_run(db, &rows[DELETE], op, &changed, err);
+    return r == 0 && changed == 0 ? no_answer(err) : r;
 }
 
 void km_store_answer_delete(struct km_store *store, struct km_mailbox *reply, struct km_str id,
@@ -237,30 +246,26 @@ void km_store_answer_delete(struct km_store *store, struct km_mailbox *reply, st
 
 /* --- reading --- */
 
-static int run_get(sqlite3 *db, const void *query, struct km_buf *out, struct km_err *err)
+static int run_get(struct km_db *db, const void *query, struct km_buf *out, struct km_err *err)
 {
-    const struct asked *a = query;
+    struct asked a = *(const struct asked *)query;
     struct km_buf aad KM_CLEANUP(km_buf_done) = KM_BUF(32 + KM_ANSWERS_ID_BYTES);
-    sqlite3_stmt *s KM_CLEANUP(km_db_finalize) = NULL;
-    struct km_str id = km_str(a->id, a->id_n), owner;
+    struct km_ready *get KM_CLEANUP(km_ready_done) = NULL;
     uint8_t key[KM_AEAD_KEY_LEN];
-    bool row = false;
-    int r = km_db_prepare(db, "SELECT owner, sealed FROM answers WHERE expires_us > ?3 AND " MINE,
-                          &s, err);
+    struct kept row;
+    enum km_row got = KM_ROW_END;
+    int r;
 
-    if (r < 0)
-        return r;
-    km_db_bind_text(s, 1, id);
-    km_db_bind_blob(s, 2, a->owner, sizeof a->owner);
-    sqlite3_bind_int64(s, 3, km_wall_us());
-    r = km_db_next(s, &row, err);
-    if (r < 0 || !row)
+    a.now_us = km_wall_us();
+    a.id = km_str(a.bytes, a.id_n);
+    r = km_db_ask(db, &rows[GET], &a, &get, err);
+    if (r == 0)
+        r = km_ready_next(get, &row, &got, err);
+    if (r < 0 || !got)
         return r < 0 ? r : no_answer(err);
-    owner = km_db_blob(s, 0);
-    r = km_answers_key(a->state_dir, false, key, err);
-    if (r == 0 && owner.n == 32)
-        r = km_aead_open(key, km_db_blob(s, 1), bound_to(&aad, (const uint8_t *)owner.p, id), out,
-                         err);
+    r = km_answers_key(a.state_dir, false, key, err);
+    if (r == 0 && got == KM_ROW)
+        r = km_aead_open(key, row.sealed, bound_to(&aad, row.owner, a.id), out, err);
     km_wipe(key, sizeof key);
     return r < 0 ? km_fail(err, KM_E_NOT_FOUND, "the answer was sealed by another key") : 0;
 }
@@ -274,7 +279,7 @@ static void on_written(void *ctx, const struct km_err *err)
     (void)err;
     memcpy(a.owner, op->owner, sizeof a.owner);
     if (op->id.n)
-        memcpy(a.id, op->id.p, op->id.n);
+        memcpy(a.bytes, op->id.p, op->id.n);
     km_reader_ask(op->store, op->op.reply, run_get, &a, sizeof a, op->fn, op->ctx);
 }
 

@@ -20,6 +20,7 @@
 #include "store/audit.h"
 #include "store/batch.h"
 #include "store/dict.h"
+#include "store/statements.h"
 
 #define KEYS_KEPT 16384
 #define ROUTES_KEPT 4096
@@ -50,53 +51,110 @@ enum {
 
 #define ROUTE_COLUMNS "call_type, model_group, model, deployment, provider, api_base"
 
-static const char *const sql[STATEMENTS] = {
-    [MARK] = "SAVEPOINT batch",
-    [MARK_GONE] = "RELEASE batch",
-    [BACK_TO_MARK] = "ROLLBACK TO batch",
-    /* `WHERE true`: SQLite's grammar needs it before ON CONFLICT. */
-    [INSERT_SPEND] = "INSERT INTO spend SELECT * FROM spend_rows WHERE true ON CONFLICT DO NOTHING",
-    [INSERT_INTENTS] = "INSERT INTO intents SELECT * FROM intent_rows WHERE true"
-                       " ON CONFLICT DO NOTHING",
-    [DELETE_INTENT] = "DELETE FROM intents WHERE id = ?1",
-    [FIND_KEY] = "SELECT i.id, coalesce(k.budget_duration_s, 0), coalesce(k.budget_reset_us, 0),"
-                 " coalesce(k.window_us, 0) FROM key_ids i LEFT JOIN keys k"
-                 " ON k.hash = " HEIR("i.hash") " WHERE i.hash = ?1",
-    [INSERT_KEY] = "INSERT INTO key_ids (hash) VALUES (?1)",
-    [FIND_ROUTE] = "SELECT id FROM routes WHERE call_type = ?1 AND model_group = ?2 AND model = ?3"
-                   " AND deployment = ?4 AND provider = ?5 AND api_base = ?6",
-    [INSERT_ROUTE] = "INSERT INTO routes (" ROUTE_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-    [ADD_DAILY] = "INSERT INTO daily SELECT * FROM daily_rows WHERE true"
-                  " ON CONFLICT DO UPDATE SET calls = calls + excluded.calls,"
-                  " failed = failed + excluded.failed,"
-                  " prompt_tokens = min(prompt_tokens, 1 << 61) + excluded.prompt_tokens,"
-                  " completion_tokens = min(completion_tokens, 1 << 61)"
-                  " + excluded.completion_tokens,"
-                  " cached_tokens = min(cached_tokens, 1 << 61) + excluded.cached_tokens,"
-                  " cost = min(cost, 1 << 61) + excluded.cost",
-    [ADD_SPEND] = "UPDATE keys SET spend = min(spend, 1 << 61) + ?2"
-                  " WHERE hash = (SELECT " HEIR("i.hash") " FROM key_ids i WHERE i.id = ?1)",
-    [ADD_WINDOW] =
-        "INSERT INTO budget_windows (hash, end_us, spend) SELECT k.hash, ?2, ?3"
-        " FROM key_ids i JOIN keys k ON k.hash = " HEIR(
-            "i.hash") " WHERE i.id = ?1"
-                      " ON CONFLICT DO UPDATE SET spend = min(spend, 1 << 61) + excluded.spend",
-    [FIND_OPEN] = "SELECT i.id, k.hash, i.start_us, i.reserved, i.flags, coalesce(i.user, ''),"
-                  " coalesce(i.metadata, ''), coalesce(i.client_ip, ''), " ROUTE_COLUMNS
-                  " FROM intents i JOIN key_ids k ON k.id = i.key JOIN routes r ON r.id = i.route"
-                  " WHERE ?1 = 0 OR i.start_us < ?1 LIMIT 1000", /* OPEN_PAGE */
+/* A key's number, and what was spent in the window with this end, or in the current one. */
+struct key {
+    int64_t id, end_us, spend;
 };
 
+struct route {
+    struct km_str names[KM_RECORD_ROUTE_STRINGS];
+};
+
+/* An intent that was never settled, with all it names. */
+struct open {
+    struct km_uuid id;
+    uint8_t key_hash[32];
+    int64_t start_us, reserved, flags;
+    struct km_str user, metadata, client_ip;
+    struct route route;
+};
+
+#define HASH KM_FIELDS({ KM_FIELD_BYTES, 0, 32 })
+#define OPEN(member) KM_FIELD(struct open, member)
+#define NAMES(T, at)                                                                               \
+    KM_FIELD(T, at names[KM_RECORD_CALL_TYPE]), KM_FIELD(T, at names[KM_RECORD_MODEL_GROUP]),      \
+        KM_FIELD(T, at names[KM_RECORD_MODEL]), KM_FIELD(T, at names[KM_RECORD_DEPLOYMENT]),       \
+        KM_FIELD(T, at names[KM_RECORD_PROVIDER]), KM_FIELD(T, at names[KM_RECORD_API_BASE])
+#define NOTHING
+
+static const struct km_statement rows[STATEMENTS] = {
+    [MARK] = { .name = "ledger.mark", .sql = { "SAVEPOINT batch" } },
+    [MARK_GONE] = { .name = "ledger.mark_gone", .sql = { "RELEASE batch" } },
+    [BACK_TO_MARK] = { .name = "ledger.back_to_mark", .sql = { "ROLLBACK TO batch" } },
+    /* `WHERE true`: SQLite's grammar needs it before ON CONFLICT. */
+    [INSERT_SPEND] = { .name = "ledger.insert_spend",
+                       .sql = { "INSERT INTO spend SELECT * FROM spend_rows WHERE true"
+                         " ON CONFLICT DO NOTHING" } },
+    [INSERT_INTENTS] = { .name = "ledger.insert_intents",
+                         .sql = { "INSERT INTO intents SELECT * FROM intent_rows WHERE true"
+                           " ON CONFLICT DO NOTHING" } },
+    [DELETE_INTENT] = { "ledger.delete_intent",
+                        { "DELETE FROM intents WHERE id = ?1" },
+                        .in = KM_FIELDS(KM_FIELD(struct km_record, id.b)) },
+    [FIND_KEY] = { "ledger.find_key",
+                   { "SELECT i.id, coalesce(k.budget_duration_s, 0),"
+                     " coalesce(k.budget_reset_us, 0),"
+                     " coalesce(k.window_us, 0) FROM key_ids i LEFT JOIN keys k"
+                     " ON k.hash = " HEIR("i.hash") " WHERE i.hash = ?1" },
+                   .in = HASH,
+                   .out = KM_FIELDS(KM_FIELD(struct km_dict_value, id),
+                                    KM_FIELD(struct km_dict_value, length_s),
+                                    KM_FIELD(struct km_dict_value, end_us),
+                                    KM_FIELD(struct km_dict_value, window_us)) },
+    [INSERT_KEY] = { "ledger.insert_key",
+                     { "INSERT INTO key_ids (hash) VALUES (?1)" },
+                     .in = HASH },
+    [FIND_ROUTE] = { "ledger.find_route",
+                     { "SELECT id FROM routes WHERE call_type = ?1 AND model_group = ?2"
+                       " AND model = ?3 AND deployment = ?4 AND provider = ?5 AND api_base = ?6" },
+                     .in = KM_FIELDS(NAMES(struct route, NOTHING)),
+                     .out = KM_FIELDS(KM_FIELD(struct km_dict_value, id)) },
+    [INSERT_ROUTE] = { "ledger.insert_route",
+                       { "INSERT INTO routes (" ROUTE_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6)" },
+                       .in = KM_FIELDS(NAMES(struct route, NOTHING)) },
+    [ADD_DAILY] = { .name = "ledger.add_daily",
+                    .sql = { "INSERT INTO daily SELECT * FROM daily_rows WHERE true"
+                      " ON CONFLICT DO UPDATE SET calls = calls + excluded.calls,"
+                      " failed = failed + excluded.failed,"
+                      " prompt_tokens = min(prompt_tokens, 1 << 61) + excluded.prompt_tokens,"
+                      " completion_tokens = min(completion_tokens, 1 << 61)"
+                      " + excluded.completion_tokens,"
+                      " cached_tokens = min(cached_tokens, 1 << 61) + excluded.cached_tokens,"
+                      " cost = min(cost, 1 << 61) + excluded.cost" } },
+    [ADD_SPEND] = { "ledger.add_spend",
+                    { "UPDATE keys SET spend = min(spend, 1 << 61) + ?2"
+                      " WHERE hash = (SELECT " HEIR("i.hash") " FROM key_ids i WHERE i.id = ?1)" },
+                    .in = KM_FIELDS(KM_FIELD(struct key, id), KM_FIELD(struct key, spend)) },
+    [ADD_WINDOW] = { "ledger.add_window",
+                     { "INSERT INTO budget_windows (hash, end_us, spend) SELECT k.hash, ?2, ?3"
+                       " FROM key_ids i JOIN keys k ON k.hash = " HEIR("i.hash")
+                       " WHERE i.id = ?1"
+                       " ON CONFLICT DO UPDATE SET spend = min(spend, 1 << 61) + excluded.spend" },
+                     .in = KM_FIELDS(KM_FIELD(struct key, id), KM_FIELD(struct key, end_us),
+                                     KM_FIELD(struct key, spend)) },
+    [FIND_OPEN] = { "ledger.find_open",
+                    { "SELECT i.id, k.hash, i.start_us, i.reserved, i.flags, coalesce(i.user, ''),"
+                      " coalesce(i.metadata, ''), coalesce(i.client_ip, ''), " ROUTE_COLUMNS
+                      " FROM intents i JOIN key_ids k ON k.id = i.key"
+                      " JOIN routes r ON r.id = i.route"
+                      " WHERE ?1 = 0 OR i.start_us < ?1 LIMIT 1000" }, /* OPEN_PAGE */
+                    .in = KM_NUMBER,
+                    .out = KM_FIELDS(OPEN(id.b), OPEN(key_hash), OPEN(start_us), OPEN(reserved),
+                                     OPEN(flags), OPEN(user), OPEN(metadata), OPEN(client_ip),
+                                     NAMES(struct open, route.)) },
+};
+const struct km_statements km_apply_statements = KM_STATEMENTS(rows);
+
 struct km_apply {
-    sqlite3 *db;
-    sqlite3_stmt *s[STATEMENTS];
+    struct km_db *db;
+    struct km_ready *s[STATEMENTS];
     struct km_dict *keys, *routes;
     struct km_batch spend, intents; /* what is not written yet */
     struct km_sums sums;
     struct km_audit_chain chain;
 };
 
-int km_apply_new(sqlite3 *db, struct km_apply **ret_apply, struct km_err *err)
+int km_apply_new(struct km_db *db, struct km_apply **ret_apply, struct km_err *err)
 {
     struct km_apply *a = calloc(1, sizeof *a);
     int r;
@@ -110,9 +168,13 @@ int km_apply_new(sqlite3 *db, struct km_apply **ret_apply, struct km_err *err)
         km_apply_free(a);
         return km_fail(err, KM_E_NOMEM, "store: out of memory");
     }
-    r = km_batch_tables(db, &a->spend, &a->intents, &a->sums, err);
+    r = db->driver->show(db, &km_spend_rows, &a->spend, err);
+    if (r == 0)
+        r = db->driver->show(db, &km_intent_rows, &a->intents, err);
+    if (r == 0)
+        r = db->driver->show(db, &km_daily_rows, &a->sums, err);
     for (size_t i = 0; r == 0 && i < STATEMENTS; i++)
-        r = km_db_prepare(db, sql[i], &a->s[i], err);
+        r = km_db_ready(db, &rows[i], &a->s[i], err);
     if (r == 0)
         r = km_audit_chain_init(&a->chain, db, err);
     if (r < 0)
@@ -127,7 +189,7 @@ struct km_apply *km_apply_free(struct km_apply *a)
     if (!a)
         return NULL;
     for (size_t i = 0; i < STATEMENTS; i++)
-        sqlite3_finalize(a->s[i]);
+        km_ready_done(&a->s[i]);
     km_audit_chain_done(&a->chain);
     km_dict_free(a->keys);
     km_dict_free(a->routes);
@@ -138,31 +200,35 @@ struct km_apply *km_apply_free(struct km_apply *a)
     return NULL;
 }
 
-/* Looks a row up by what is bound to find, or inserts it; both statements take the same values. */
-static int number_of(struct km_apply *a, int find, int insert, struct km_dict_value *ret,
-                     struct km_err *err)
+static int run(struct km_apply *a, int statement, const void *in, struct km_err *err)
 {
-    sqlite3_stmt *s = a->s[find];
-    bool row = false;
-    int r = km_db_next(s, &row, err);
+    return km_ready_run(a->s[statement], in, NULL, err);
+}
+
+static int look_up(struct km_apply *a, int find, const void *in, struct km_dict_value *ret,
+                   enum km_row *ret_row, struct km_err *err)
+{
+    int r;
 
     *ret = (struct km_dict_value){ 0 };
-    if (r == 0 && row) {
-        ret->id = sqlite3_column_int64(s, 0);
-        if (sqlite3_column_count(s) > 1) {
-            ret->length_s = sqlite3_column_int64(s, 1);
-            ret->end_us = sqlite3_column_int64(s, 2);
-            ret->window_us = sqlite3_column_int64(s, 3);
-        }
-    }
-    sqlite3_reset(s);
-    if (r < 0 || row)
-        return r;
-    r = km_db_run(a->s[insert], err);
-    if (r == 0 && find == FIND_KEY) /* its number is new, its windows need not be */
-        return number_of(a, find, insert, ret, err);
-    ret->id = sqlite3_last_insert_rowid(a->db);
+    km_ready_ask(a->s[find], in);
+    r = km_ready_next(a->s[find], ret, ret_row, err);
+    km_ready_rest(a->s[find]);
     return r;
+}
+
+/* Looks a row up, or inserts it; both statements take the same values.  The number of a key is new
+ * then, its windows need not be. */
+static int number_of(struct km_apply *a, int find, int insert, const void *in,
+                     struct km_dict_value *ret, struct km_err *err)
+{
+    enum km_row got = KM_ROW_END;
+    int r = look_up(a, find, in, ret, &got, err);
+
+    if (r < 0 || got)
+        return r;
+    r = run(a, insert, in, err);
+    return r == 0 ? look_up(a, find, in, ret, &got, err) : r;
 }
 
 static int key_of(struct km_apply *a, const struct km_record *rec, struct km_dict_value *ret,
@@ -176,9 +242,7 @@ static int key_of(struct km_apply *a, const struct km_record *rec, struct km_dic
         *ret = *known;
         return 0;
     }
-    km_db_bind_blob(a->s[FIND_KEY], 1, hash.p, hash.n);
-    km_db_bind_blob(a->s[INSERT_KEY], 1, hash.p, hash.n);
-    r = number_of(a, FIND_KEY, INSERT_KEY, ret, err);
+    r = number_of(a, FIND_KEY, INSERT_KEY, rec->key_hash, ret, err);
     if (r == 0)
         km_dict_add(a->keys, KM_STR_NONE, hash, *ret);
     return r;
@@ -192,19 +256,16 @@ static int route_of(struct km_apply *a, const struct km_record *rec, int64_t *re
     struct km_str names = km_str(rec->text, km_record_offset(rec, KM_RECORD_ROUTE_STRINGS));
     const struct km_dict_value *known = km_dict_find(a->routes, lengths, names);
     struct km_dict_value value;
+    struct route route;
     int r;
 
     if (known) {
         *ret = known->id;
         return 0;
     }
-    for (int i = 0; i < KM_RECORD_ROUTE_STRINGS; i++) {
-        struct km_str name = km_record_text(rec, (enum km_record_string)i);
-
-        km_db_bind_text(a->s[FIND_ROUTE], i + 1, name);
-        km_db_bind_text(a->s[INSERT_ROUTE], i + 1, name);
-    }
-    r = number_of(a, FIND_ROUTE, INSERT_ROUTE, &value, err);
+    for (int i = 0; i < KM_RECORD_ROUTE_STRINGS; i++)
+        route.names[i] = km_record_text(rec, (enum km_record_string)i);
+    r = number_of(a, FIND_ROUTE, INSERT_ROUTE, &route, &value, err);
     if (r == 0) {
         km_dict_add(a->routes, lengths, names, value);
         *ret = value.id;
@@ -216,14 +277,11 @@ static int route_of(struct km_apply *a, const struct km_record *rec, int64_t *re
 static int add_to_window(struct km_apply *a, const struct km_batch_row *row, int64_t at_us,
                          int64_t cost, struct km_err *err)
 {
-    sqlite3_stmt *s = a->s[ADD_WINDOW];
+    const struct key key = { .id = row->key,
+                             .end_us = km_time_budget_end(at_us, row->length_s, row->end_us),
+                             .spend = cost };
 
-    if (cost == 0)
-        return 0;
-    sqlite3_bind_int64(s, 1, row->key);
-    sqlite3_bind_int64(s, 2, km_time_budget_end(at_us, row->length_s, row->end_us));
-    sqlite3_bind_int64(s, 3, cost);
-    return km_db_run(s, err);
+    return cost ? run(a, ADD_WINDOW, &key, err) : 0;
 }
 
 /* To the key's sum, or to that of another of its windows. */
@@ -270,8 +328,7 @@ static int delete_intents(struct km_apply *a, struct km_err *err)
 
         if (rec->alone)
             continue;
-        km_db_bind_blob(a->s[DELETE_INTENT], 1, rec->id.b, sizeof rec->id.b);
-        r = km_db_run(a->s[DELETE_INTENT], err);
+        r = run(a, DELETE_INTENT, rec, err);
     }
     return r;
 }
@@ -285,10 +342,11 @@ static int insert_one_by_one(struct km_apply *a, struct km_err *err)
     a->spend.n = 1; /* the table has one row, and it is always the first */
     for (size_t i = 0; r == 0 && i < n; i++) {
         struct km_batch_row first = all[0];
+        int64_t changed = 0;
 
         all[0] = all[i];
-        r = km_db_run(a->s[INSERT_SPEND], err);
-        if (r == 0 && sqlite3_changes(a->db) > 0)
+        r = km_ready_run(a->s[INSERT_SPEND], NULL, &changed, err);
+        if (r == 0 && changed > 0)
             r = add_sums(a, &all[0], err);
         all[0] = first;
     }
@@ -298,18 +356,19 @@ static int insert_one_by_one(struct km_apply *a, struct km_err *err)
 
 static int insert_spend(struct km_apply *a, struct km_err *err)
 {
+    int64_t changed = 0;
     bool all_new;
-    int r = km_db_run(a->s[MARK], err);
+    int r = run(a, MARK, NULL, err);
 
     if (r == 0)
-        r = km_db_run(a->s[INSERT_SPEND], err);
+        r = km_ready_run(a->s[INSERT_SPEND], NULL, &changed, err);
     if (r < 0)
         return r; /* the whole transaction is given up */
-    all_new = (size_t)sqlite3_changes(a->db) == a->spend.n;
+    all_new = (size_t)changed == a->spend.n;
     if (!all_new)
-        r = km_db_run(a->s[BACK_TO_MARK], err);
+        r = run(a, BACK_TO_MARK, NULL, err);
     if (r == 0)
-        r = km_db_run(a->s[MARK_GONE], err);
+        r = run(a, MARK_GONE, NULL, err);
     if (r == 0 && !all_new)
         return insert_one_by_one(a, err);
     for (size_t i = 0; r == 0 && i < a->spend.n; i++)
@@ -323,7 +382,7 @@ static int flush(struct km_apply *a, struct km_err *err)
     int r = 0;
 
     if (a->intents.n)
-        r = km_db_run(a->s[INSERT_INTENTS], err);
+        r = run(a, INSERT_INTENTS, NULL, err);
     if (r == 0)
         r = delete_intents(a, err);
     if (r == 0 && a->spend.n)
@@ -362,16 +421,16 @@ static int add_spend(struct km_apply *a, struct km_err *err)
     int r = 0;
 
     for (size_t i = 0; r == 0 && i < s->nsorted;) {
-        int64_t key = s->sorted[i]->key, spend = 0;
+        struct key key = { .id = s->sorted[i]->key };
 
-        for (; i < s->nsorted && s->sorted[i]->key == key; i++)
-            if (spend <= MOST_SUM)
-                spend += s->sorted[i]->spend;
-        if (spend == 0)
+        for (; i < s->nsorted && s->sorted[i]->key == key.id; i++)
+            if (key.spend <= MOST_SUM)
+                key.spend += s->sorted[i]->spend;
+        if (key.spend == 0)
             continue;
-        sqlite3_bind_int64(a->s[ADD_SPEND], 1, key);
-        sqlite3_bind_int64(a->s[ADD_SPEND], 2, spend < MOST_SUM ? spend : MOST_SUM);
-        r = km_db_run(a->s[ADD_SPEND], err);
+        if (key.spend > MOST_SUM)
+            key.spend = MOST_SUM;
+        r = run(a, ADD_SPEND, &key, err);
     }
     return r;
 }
@@ -383,7 +442,7 @@ int km_apply_finish(struct km_apply *a, struct km_err *err)
     if (r == 0 && km_sums_sort(&a->sums) < 0)
         r = km_fail(err, KM_E_NOMEM, "store: out of memory");
     if (r == 0 && a->sums.nsorted)
-        r = km_db_run(a->s[ADD_DAILY], err);
+        r = run(a, ADD_DAILY, NULL, err);
     if (r == 0)
         r = add_spend(a, err);
     return r == 0 ? km_audit_flush(&a->chain, err) : r;
@@ -398,7 +457,7 @@ void km_apply_committed(struct km_apply *a)
 void km_apply_rolled_back(struct km_apply *a)
 {
     for (size_t i = 0; i < STATEMENTS; i++)
-        sqlite3_reset(a->s[i]);
+        km_ready_rest(a->s[i]);
     km_batch_clear(&a->intents);
     km_batch_clear(&a->spend);
     km_sums_clear(&a->sums);
@@ -422,47 +481,45 @@ void km_apply_forget_keys(struct km_apply *a)
     km_dict_clear(a->keys);
 }
 
-static void open_entry(sqlite3_stmt *s, struct km_ledger_entry *e)
+static struct km_ledger_entry open_entry(const struct open *o)
 {
-    struct km_str id = km_db_blob(s, 0), hash = km_db_blob(s, 1);
-
-    *e = (struct km_ledger_entry){
-        .start_us = sqlite3_column_int64(s, 2),
-        .cost = sqlite3_column_int64(s, 3),
-        .reserved = sqlite3_column_int64(s, 3),
-        .flags = (unsigned)sqlite3_column_int64(s, 4) | KM_CALL_INCOMPLETE,
-        .user = km_db_text(s, 5),
-        .metadata = km_db_text(s, 6),
-        .client_ip = km_db_text(s, 7),
-        .call_type = km_db_text(s, 8),
-        .model_group = km_db_text(s, 9),
-        .model = km_db_text(s, 10),
-        .deployment = km_db_text(s, 11),
-        .provider = km_db_text(s, 12),
-        .api_base = km_db_text(s, 13),
+    const struct km_str *names = o->route.names;
+    struct km_ledger_entry e = {
+        .id = o->id,
+        .start_us = o->start_us,
+        .cost = o->reserved,
+        .reserved = o->reserved,
+        .flags = (unsigned)o->flags | KM_CALL_INCOMPLETE,
+        .user = o->user,
+        .metadata = o->metadata,
+        .client_ip = o->client_ip,
+        .call_type = names[KM_RECORD_CALL_TYPE],
+        .model_group = names[KM_RECORD_MODEL_GROUP],
+        .model = names[KM_RECORD_MODEL],
+        .deployment = names[KM_RECORD_DEPLOYMENT],
+        .provider = names[KM_RECORD_PROVIDER],
+        .api_base = names[KM_RECORD_API_BASE],
     };
-    if (id.n == sizeof e->id.b)
-        memcpy(e->id.b, id.p, id.n);
-    if (hash.n == sizeof e->key_hash)
-        memcpy(e->key_hash, hash.p, hash.n);
+
+    memcpy(e.key_hash, o->key_hash, sizeof e.key_hash);
+    return e;
 }
 
 /* One page of them: the statement may not run on while its table is written. */
 static int charge_some(struct km_apply *a, int64_t before_us, size_t *ret_n, struct km_err *err)
 {
     struct km_buf page KM_CLEANUP(km_buf_done) = KM_BUF(64u << 20);
-    sqlite3_stmt *s = a->s[FIND_OPEN];
-    bool row = true;
+    struct km_ready *s = a->s[FIND_OPEN];
+    struct open o = { .flags = 0 };
+    enum km_row got = KM_ROW_END;
     int r;
 
-    sqlite3_bind_int64(s, 1, before_us);
-    while ((r = km_db_next(s, &row, err)) == 0 && row) {
-        struct km_ledger_entry e;
-        size_t size;
+    km_ready_ask(s, &before_us);
+    while ((r = km_ready_next(s, &o, &got, err)) == 0 && got) {
+        const struct km_ledger_entry e = open_entry(&o);
+        size_t size = km_record_size(&e);
         char *at;
 
-        open_entry(s, &e);
-        size = km_record_size(&e);
         at = km_buf_reserve(&page, size);
         if (!at) {
             r = km_fail(err, KM_E_NOMEM, "store: out of memory");
@@ -471,7 +528,7 @@ static int charge_some(struct km_apply *a, int64_t before_us, size_t *ret_n, str
         km_record_write((struct km_record *)(void *)at, size, &e, KM_RECORD_SETTLED);
         page.n += size;
     }
-    sqlite3_reset(s);
+    km_ready_rest(s);
     for (size_t at = 0; r == 0 && at < page.n; ++*ret_n) {
         const struct km_record *rec = (const struct km_record *)(const void *)(page.p + at);
 

@@ -7,13 +7,13 @@
 #ifndef KM_STORE_APPLY_H
 #define KM_STORE_APPLY_H
 
-#include "store/db.h"
+#include "store/driver.h"
 #include "store/record.h"
 
 struct km_apply;
 struct km_audit_chain;
 
-int km_apply_new(sqlite3 *db, struct km_apply **ret_apply, struct km_err *err) KM_MUST_USE;
+int km_apply_new(struct km_db *db, struct km_apply **ret_apply, struct km_err *err) KM_MUST_USE;
 struct km_apply *km_apply_free(struct km_apply *a);
 
 /* The record must stay until the next km_apply_finish() or km_apply_rolled_back(). */

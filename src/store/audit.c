@@ -13,8 +13,9 @@
 #include "base/crypto.h"
 #include "base/encode.h"
 #include "base/time.h"
-#include "store/batch.h"
 #include "store/reader.h"
+#include "store/record.h"
+#include "store/statements.h"
 
 #define LIMIT_DEFAULT 1000
 #define LIMIT_MOST 10000
@@ -54,61 +55,93 @@ static const void *gathered(const void *from, size_t i)
     return i < c->n ? &c->rows[i] : NULL;
 }
 
-static void column(sqlite3_context *c, const void *from, int number)
+static struct km_value value(const void *from, unsigned column)
 {
     const struct km_audit_row *row = from;
-    struct km_str text;
 
-    switch (number) {
+    switch (column) {
     case 0:
-        sqlite3_result_int64(c, row->seq);
-        break;
+        return km_value_i64(row->seq);
     case 1:
-        sqlite3_result_int64(c, row->rec->start_us);
-        break;
+        return km_value_i64(row->rec->start_us);
     case 6:
-        sqlite3_result_blob(c, row->prev, sizeof row->prev, SQLITE_STATIC);
-        break;
+        return km_value_blob(row->prev, sizeof row->prev);
     case 7:
-        sqlite3_result_blob(c, row->hash, sizeof row->hash, SQLITE_STATIC);
-        break;
+        return km_value_blob(row->hash, sizeof row->hash);
     default: /* 2 to 5 */
-        text = km_record_text(row->rec, (enum km_record_string)(number - 2));
-        sqlite3_result_text64(c, text.p, text.n, SQLITE_STATIC, SQLITE_UTF8);
-        break;
+        return km_value_text(km_record_text(row->rec, (enum km_record_string)(column - 2)));
     }
 }
 
-int km_audit_chain_init(struct km_audit_chain *c, sqlite3 *db, struct km_err *err)
+static const struct km_rowset audit_rows = {
+    "audit_rows", "seq, at_us, actor, action, target, detail, prev, hash", gathered, value
+};
+
+/* --- statements --- */
+
+/* A record as it lies there. */
+struct kept {
+    int64_t seq, at_us;
+    struct km_audit audit;
+    struct km_str prev, hash;
+};
+
+struct head {
+    int64_t seq;
+    struct km_str hash;
+};
+
+struct page {
+    int64_t after, limit; /* limit -1: all */
+};
+
+enum { LAST, INSERT, INSERT_ROWS, LIST };
+
+#define KEPT(member) KM_FIELD(struct kept, member)
+#define KEPT_BLOB(member) KM_FIELD_AS(struct kept, member, KM_FIELD_BLOB)
+#define RECORD                                                                                     \
+    KM_FIELDS(KEPT(seq), KEPT(at_us), KEPT(audit.actor), KEPT(audit.action), KEPT(audit.target),   \
+              KEPT(audit.detail), KEPT_BLOB(prev), KEPT_BLOB(hash))
+
+static const struct km_statement rows[] = {
+    [LAST] = { "audit.last",
+               { "SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1" },
+               .out = KM_FIELDS(KM_FIELD(struct head, seq),
+                                KM_FIELD_AS(struct head, hash, KM_FIELD_BLOB)) },
+    [INSERT] = { "audit.insert",
+                 { "INSERT INTO audit VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)" },
+                 .in = RECORD },
+    [INSERT_ROWS] = { .name = "audit.insert_rows",
+                      .sql = { "INSERT INTO audit SELECT * FROM audit_rows" } },
+    [LIST] = { "audit.list",
+               { "SELECT seq, at_us, actor, action, target, detail, prev, hash FROM audit"
+                 " WHERE seq > ?1 ORDER BY seq LIMIT ?2" },
+               .in = KM_FIELDS(KM_FIELD(struct page, after), KM_FIELD(struct page, limit)),
+               .out = RECORD },
+};
+const struct km_statements km_audit_statements = KM_STATEMENTS(rows);
+
+int km_audit_chain_init(struct km_audit_chain *c, struct km_db *db, struct km_err *err)
 {
-    const struct km_batch_source source = {
-        c, gathered, column,
-        "CREATE TABLE x (seq, at_us, actor, action, target, detail, prev, hash)"
-    };
-    const struct {
-        sqlite3_stmt **statement;
-        const char *sql;
-    } all[] = {
-        { &c->last, "SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1" },
-        { &c->insert, "INSERT INTO audit VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)" },
-        { &c->insert_rows, "INSERT INTO audit SELECT * FROM audit_rows" },
-    };
+    struct km_ready **const ready[] = { [LAST] = &c->last,
+                                        [INSERT] = &c->insert,
+                                        [INSERT_ROWS] = &c->insert_rows };
     int r;
 
     *c = (struct km_audit_chain){ .rows = calloc(KM_AUDIT_ROWS, sizeof *c->rows) };
     if (!c->rows)
         return km_fail(err, KM_E_NOMEM, "store: out of memory");
-    r = km_batch_table(db, "audit_rows", &source, err);
-    for (size_t i = 0; r == 0 && i < sizeof all / sizeof all[0]; i++)
-        r = km_db_prepare(db, all[i].sql, all[i].statement, err);
+    r = db->driver->show(db, &audit_rows, c, err);
+    for (size_t i = 0; r == 0 && i < sizeof ready / sizeof ready[0]; i++)
+        r = km_db_ready(db, &rows[i], ready[i], err);
     return r;
 }
 
 void km_audit_chain_done(struct km_audit_chain *c)
 {
-    km_db_finalize(&c->last);
-    km_db_finalize(&c->insert);
-    km_db_finalize(&c->insert_rows);
+    km_ready_done(&c->last);
+    km_ready_done(&c->insert);
+    km_ready_done(&c->insert_rows);
     free(c->rows);
     c->rows = NULL;
 }
@@ -123,17 +156,20 @@ void km_audit_chain_forget(struct km_audit_chain *c)
 
 static int know(struct km_audit_chain *c, struct km_err *err)
 {
-    bool row = false;
-    int r = km_db_next(c->last, &row, err);
+    struct head head;
+    enum km_row got = KM_ROW_END;
+    int r;
 
+    km_ready_ask(c->last, NULL);
+    r = km_ready_next(c->last, &head, &got, err);
     c->seq = 0;
     memset(c->hash, 0, sizeof c->hash);
-    if (r == 0 && row) {
-        c->seq = sqlite3_column_int64(c->last, 0);
-        if (km_db_blob(c->last, 1).n == sizeof c->hash)
-            memcpy(c->hash, km_db_blob(c->last, 1).p, sizeof c->hash);
+    if (r == 0 && got) {
+        c->seq = head.seq;
+        if (head.hash.n == sizeof c->hash)
+            memcpy(c->hash, head.hash.p, sizeof c->hash);
     }
-    sqlite3_reset(c->last);
+    km_ready_rest(c->last);
     c->known = r == 0;
     return r;
 }
@@ -160,7 +196,7 @@ int km_audit_gather(struct km_audit_chain *c, const struct km_record *rec, struc
 
 int km_audit_flush(struct km_audit_chain *c, struct km_err *err)
 {
-    int r = c->n ? km_db_run(c->insert_rows, err) : 0;
+    int r = c->n ? km_ready_run(c->insert_rows, NULL, NULL, err) : 0;
 
     c->n = 0;
     return r;
@@ -169,7 +205,7 @@ int km_audit_flush(struct km_audit_chain *c, struct km_err *err)
 int km_audit_append(struct km_audit_chain *c, const struct km_audit *audit, int64_t at_us,
                     struct km_err *err)
 {
-    sqlite3_stmt *s = c->insert;
+    struct kept row = { .at_us = at_us, .audit = *audit };
     uint8_t hash[32];
     int r = km_audit_flush(c, err);
 
@@ -177,16 +213,11 @@ int km_audit_append(struct km_audit_chain *c, const struct km_audit *audit, int6
         r = know(c, err);
     if (r < 0)
         return r;
-    hash_of(km_str((const char *)c->hash, 32), c->seq + 1, at_us, audit, hash);
-    sqlite3_bind_int64(s, 1, c->seq + 1);
-    sqlite3_bind_int64(s, 2, at_us);
-    km_db_bind_text(s, 3, audit->actor);
-    km_db_bind_text(s, 4, audit->action);
-    km_db_bind_text(s, 5, audit->target);
-    km_db_bind_text(s, 6, audit->detail);
-    km_db_bind_blob(s, 7, c->hash, 32);
-    km_db_bind_blob(s, 8, hash, 32);
-    r = km_db_run(s, err);
+    row.seq = c->seq + 1;
+    row.prev = km_str((const char *)c->hash, sizeof c->hash);
+    row.hash = km_str((const char *)hash, sizeof hash);
+    hash_of(row.prev, row.seq, at_us, audit, hash);
+    r = km_ready_run(c->insert, &row, NULL, err);
     c->known = r == 0;
     if (r < 0)
         return r;
@@ -195,48 +226,33 @@ int km_audit_append(struct km_audit_chain *c, const struct km_audit *audit, int6
     return 0;
 }
 
-/* The row's own words; valid until the next step. */
-static struct km_audit audit_of(sqlite3_stmt *s)
+static bool link_holds(const struct kept *row, int64_t seq, struct km_str prev)
 {
-    return (struct km_audit){ .actor = km_db_text(s, 2),
-                              .action = km_db_text(s, 3),
-                              .target = km_db_text(s, 4),
-                              .detail = km_db_text(s, 5) };
-}
-
-static const char columns[] =
-    "SELECT seq, at_us, actor, action, target, detail, prev, hash FROM audit"
-    " WHERE seq > ?1 ORDER BY seq LIMIT ?2";
-
-static bool link_holds(sqlite3_stmt *s, int64_t seq, struct km_str prev)
-{
-    const struct km_audit a = audit_of(s);
     uint8_t hash[32];
 
-    hash_of(prev, seq, sqlite3_column_int64(s, 1), &a, hash);
-    return sqlite3_column_int64(s, 0) == seq && km_str_eq(km_db_blob(s, 6), prev) &&
-           km_str_eq(km_db_blob(s, 7), km_str((const char *)hash, 32));
+    hash_of(prev, seq, row->at_us, &row->audit, hash);
+    return row->seq == seq && km_str_eq(row->prev, prev) &&
+           km_str_eq(row->hash, km_str((const char *)hash, 32));
 }
 
-static int verify(sqlite3 *db, const void *query, struct km_buf *out, struct km_err *err)
+static int verify(struct km_db *db, const void *query, struct km_buf *out, struct km_err *err)
 {
-    sqlite3_stmt *s KM_CLEANUP(km_db_finalize) = NULL;
+    const struct page all = { 0, -1 };
+    struct km_ready *list KM_CLEANUP(km_ready_done) = NULL;
+    struct kept row;
     uint8_t head[32] = { 0 };
     char hex[65];
     int64_t n = 0;
-    bool row = false, ok = true;
-    int r = km_db_prepare(db, columns, &s, err);
+    bool ok = true;
+    enum km_row got = KM_ROW_END;
+    int r = km_db_ask(db, &rows[LIST], &all, &list, err);
 
     (void)query;
-    if (r < 0)
-        return r;
-    sqlite3_bind_int64(s, 1, 0);
-    sqlite3_bind_int64(s, 2, -1);
-    while (ok && (r = km_db_next(s, &row, err)) == 0 && row) {
-        ok = link_holds(s, n + 1, km_str((const char *)head, 32));
+    while (ok && r == 0 && (r = km_ready_next(list, &row, &got, err)) == 0 && got) {
+        ok = link_holds(&row, n + 1, km_str((const char *)head, 32));
         if (!ok)
             break;
-        memcpy(head, km_db_blob(s, 7).p, 32);
+        memcpy(head, row.hash.p, 32);
         n++;
     }
     if (r < 0)
@@ -249,48 +265,41 @@ static int verify(sqlite3 *db, const void *query, struct km_buf *out, struct km_
     return 0;
 }
 
-struct page {
-    int64_t after;
-    size_t limit;
-};
-
-static void add_record(sqlite3_stmt *s, struct km_buf *out)
+static void add_record(const struct kept *row, struct km_buf *out)
 {
-    const struct km_audit a = audit_of(s);
+    const struct km_audit *a = &row->audit;
     char at[KM_TIME_ISO_LEN + 1], hex[65] = "";
 
-    km_time_iso(sqlite3_column_int64(s, 1), at);
-    if (km_db_blob(s, 7).n == 32)
-        km_hex(hex, km_db_blob(s, 7).p, 32);
-    km_buf_printf(
-        out, "{\"seq\":%lld,\"at\":\"%s\",\"actor\":", (long long)sqlite3_column_int64(s, 0), at);
-    km_buf_json(out, a.actor);
+    km_time_iso(row->at_us, at);
+    if (row->hash.n == 32)
+        km_hex(hex, row->hash.p, 32);
+    km_buf_printf(out, "{\"seq\":%lld,\"at\":\"%s\",\"actor\":", (long long)row->seq, at);
+    km_buf_json(out, a->actor);
     km_buf_str(out, KM_STR(",\"action\":"));
-    km_buf_json(out, a.action);
+    km_buf_json(out, a->action);
     km_buf_str(out, KM_STR(",\"target\":"));
-    km_buf_json(out, a.target);
+    km_buf_json(out, a->target);
     km_buf_str(out, KM_STR(",\"detail\":"));
-    km_buf_str(out, a.detail.n ? a.detail : KM_STR("{}"));
+    km_buf_str(out, a->detail.n ? a->detail : KM_STR("{}"));
     km_buf_printf(out, ",\"hash\":\"%s\"}", hex);
 }
 
-static int list(sqlite3 *db, const void *query, struct km_buf *out, struct km_err *err)
+static int list(struct km_db *db, const void *query, struct km_buf *out, struct km_err *err)
 {
-    const struct page *page = query;
-    sqlite3_stmt *s KM_CLEANUP(km_db_finalize) = NULL;
-    bool row = false, first = true;
-    int r = km_db_prepare(db, columns, &s, err);
+    struct km_ready *page KM_CLEANUP(km_ready_done) = NULL;
+    struct kept row;
+    bool first = true;
+    enum km_row got = KM_ROW_END;
+    int r = km_db_ask(db, &rows[LIST], query, &page, err);
 
     if (r < 0)
         return r;
-    sqlite3_bind_int64(s, 1, page->after);
-    sqlite3_bind_int64(s, 2, (int64_t)page->limit);
     km_buf_byte(out, '[');
-    while ((r = km_db_next(s, &row, err)) == 0 && row) {
+    while ((r = km_ready_next(page, &row, &got, err)) == 0 && got) {
         if (!first)
             km_buf_byte(out, ',');
         first = false;
-        add_record(s, out);
+        add_record(&row, out);
     }
     km_buf_byte(out, ']');
     return r;
@@ -305,9 +314,9 @@ void km_store_audit_verify(struct km_store *store, struct km_mailbox *reply, km_
 void km_store_audit_list(struct km_store *store, struct km_mailbox *reply, int64_t after,
                          size_t limit, km_store_json_fn *fn, void *ctx)
 {
-    struct page page = { .after = after, .limit = limit ? limit : LIMIT_DEFAULT };
+    struct page page = { .after = after, .limit = LIMIT_DEFAULT };
 
-    if (page.limit > LIMIT_MOST)
-        page.limit = LIMIT_MOST;
+    if (limit)
+        page.limit = limit > LIMIT_MOST ? LIMIT_MOST : (int64_t)limit;
     km_reader_ask(store, reply, list, &page, sizeof page, fn, ctx);
 }

@@ -10,8 +10,8 @@
 
 #include "store/store.h"
 
-struct sqlite3;
-struct sqlite3_stmt;
+struct km_db;
+struct km_ready;
 struct km_record;
 
 #define KM_AUDIT_ROWS 1024
@@ -27,7 +27,7 @@ struct km_audit_row {
  * that there may be thousands a second.  Those are gathered and inserted together.  Writer's thread
  * only. */
 struct km_audit_chain {
-    struct sqlite3_stmt *last, *insert, *insert_rows;
+    struct km_ready *last, *insert, *insert_rows;
     struct km_audit_row *rows;
     size_t n; /* of them: gathered */
     int64_t seq; /* of the last, inserted or gathered */
@@ -35,7 +35,7 @@ struct km_audit_chain {
     bool known; /* seq and hash are the last record's; otherwise it is asked for */
 };
 
-int km_audit_chain_init(struct km_audit_chain *chain, struct sqlite3 *db,
+int km_audit_chain_init(struct km_audit_chain *chain, struct km_db *db,
                         struct km_err *err) KM_MUST_USE;
 void km_audit_chain_done(struct km_audit_chain *chain); /* also one that was never begun */
 /* After the end of a transaction, and when a part of it was undone. */

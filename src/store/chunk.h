@@ -16,6 +16,7 @@ struct km_chunk {
     size_t n, cap;
     bool waited; /* some record has a done */
     int64_t spilled; /* number of its frame in the spill file; 0: it lies in none */
+    bool safe; /* its records lie there, or it has none left: it needs no room */
     _Alignas(8) char bytes[];
 };
 
@@ -37,7 +38,8 @@ void km_chunk_tell(struct km_chunk *c, const struct km_err *err);
 struct km_ledger *km_ledger_new_import(struct km_store *store);
 int km_ledger_import(struct km_ledger *l, struct km_str record, struct km_err *err) KM_MUST_USE;
 
-/* Its records lie in this frame of the spill file: they need no room there any more. */
+/* Its records lie in this frame of the spill file, or (0) it has none left, all of them void: it
+ * needs no room there any more.  Once a chunk. */
 void km_chunk_spilled(struct km_chunk *c, int64_t frame);
 /* Bytes of the spill file that it may still take (room.h); any thread. */
 uint64_t km_ledger_needs(struct km_ledger *l);

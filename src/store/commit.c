@@ -5,8 +5,7 @@
  * tried again with the next one.  The store is unhealthy until one succeeds; then the spill file is
  * emptied.
  *
- * Checkpoints are asked for, when nothing came for a while or the log has grown large: left to
- * SQLite they would come inside a commit that somebody waits for, and each costs two syncs.
+ * Checkpoints are asked for, when nothing came for a while or the log has grown large.
  */
 #include "store/commit.h"
 
@@ -16,12 +15,20 @@
 #include "store/ahead.h"
 #include "store/due.h"
 #include "store/inside.h"
-#include "store/migrate.h"
-#include "store/rescue.h"
 #include "store/spill_ledger.h"
-#include "store/lookout.h"
+#include "store/statements.h"
 
 /* --- one transaction --- */
+
+enum { MARK, MARK_GONE, BACK_TO_MARK, TOUCH };
+
+static const struct km_statement rows[] = {
+    [MARK] = { .name = "commit.mark", .sql = { "SAVEPOINT op" } },
+    [MARK_GONE] = { .name = "commit.mark_gone", .sql = { "RELEASE op" } },
+    [BACK_TO_MARK] = { .name = "commit.back_to_mark", .sql = { "ROLLBACK TO op" } },
+    [TOUCH] = { .name = "commit.touch", .sql = { "UPDATE meta SET value = value" } },
+};
+const struct km_statements km_commit_statements = KM_STATEMENTS(rows);
 
 static void recovered(struct km_store *store)
 {
@@ -33,15 +40,16 @@ static void recovered(struct km_store *store)
         km_event_add(store->events, KM_LOG_INFO, "store.recovered", "the store works again");
 }
 
-static void failed(struct km_store *store, int code, const struct km_err *err)
+static void failed(struct km_store *store, const struct km_db_trouble *trouble,
+                   const struct km_err *err)
 {
     char reason[KM_STORE_REASON];
 
-    if ((code & 0xff) == SQLITE_CORRUPT || (code & 0xff) == SQLITE_NOTADB) {
+    if (trouble->damaged) {
         km_store_lose(store, KM_OUTAGE_DAMAGED, "the store is damaged", err->text);
         return;
     }
-    (void)snprintf(reason, sizeof reason, "the store cannot be written: %s", sqlite3_errstr(code));
+    (void)snprintf(reason, sizeof reason, "the store cannot be written: %s", trouble->words);
     if (!km_outage_begin(&store->outage, KM_OUTAGE_UNWRITABLE, reason, err->text))
         return;
     km_log_msg(store->log, KM_LOG_ERROR, "store.failed", "%s", err->text);
@@ -53,20 +61,21 @@ static void failed(struct km_store *store, int code, const struct km_err *err)
  * failure is the transaction's needs none. */
 static int run_op(struct km_commit *c, struct km_op *op, struct km_err *err)
 {
-    int r = op->whole ? 0 : km_db_exec(c->db, "SAVEPOINT op", err);
+    int r = op->whole ? 0 : km_db_run(c->db, &rows[MARK], NULL, NULL, err);
 
     if (r < 0)
         return r;
     op->result = op->run(op, c->db, c->apply, &op->err);
     if (op->result == 0)
-        return op->whole ? 0 : km_db_exec(c->db, "RELEASE op", err);
+        return op->whole ? 0 : km_db_run(c->db, &rows[MARK_GONE], NULL, NULL, err);
     /* Some errors (disk full) end the whole transaction, not only the statement. */
-    if (op->whole || sqlite3_get_autocommit(c->db)) {
+    if (op->whole || !c->db->driver->is_begun(c->db)) {
         *err = op->err;
         return op->result;
     }
     km_apply_op_undone(c->apply);
-    return km_db_exec(c->db, "ROLLBACK TO op; RELEASE op", err);
+    r = km_db_run(c->db, &rows[BACK_TO_MARK], NULL, NULL, err);
+    return r == 0 ? km_db_run(c->db, &rows[MARK_GONE], NULL, NULL, err) : r;
 }
 
 static int write_all(struct km_commit *c, struct km_op *ops, struct km_chunk *chunks,
@@ -83,29 +92,29 @@ static int write_all(struct km_commit *c, struct km_op *ops, struct km_chunk *ch
     return r == 0 ? km_apply_finish(c->apply, err) : r;
 }
 
-static int transact(struct km_commit *c, struct km_op *ops, struct km_chunk *chunks, int *ret_code,
-                    struct km_err *err)
+static int transact(struct km_commit *c, struct km_op *ops, struct km_chunk *chunks,
+                    struct km_db_trouble *trouble, struct km_err *err)
 {
+    const struct km_driver *driver = c->store->driver;
     int64_t spilled = km_spill_last_of(chunks);
-    int r = km_db_run(c->begin, err);
+    int r = driver->begin(c->db, err);
 
     /* After a failure something must really be written to know that it can be. */
     if (r == 0 && c->failed)
-        r = km_db_exec(c->db, "UPDATE meta SET value = value", err);
+        r = km_db_run(c->db, &rows[TOUCH], NULL, NULL, err);
     if (r == 0)
         r = write_all(c, ops, chunks, err);
     if (r == 0 && spilled)
         r = km_spill_note(c->db, spilled, err);
     if (r == 0)
-        r = km_db_run(c->end, err);
+        r = driver->commit(c->db, err);
     if (r == 0) {
         km_apply_committed(c->apply);
         return 0;
     }
-    *ret_code = sqlite3_extended_errcode(c->db);
+    driver->trouble(c->db, trouble);
     km_apply_rolled_back(c->apply);
-    if (!sqlite3_get_autocommit(c->db))
-        sqlite3_exec(c->db, "ROLLBACK", NULL, NULL, NULL);
+    driver->rollback(c->db);
     return r;
 }
 
@@ -113,13 +122,14 @@ static int catch_up(struct km_commit *c, struct km_err *err);
 
 int km_commit(struct km_commit *c, struct km_op *ops, struct km_chunk *chunks, struct km_err *err)
 {
-    int code = SQLITE_FULL, r = c->behind ? catch_up(c, err) : 0;
+    struct km_db_trouble trouble = { .words = "database or disk is full" };
+    int r = c->behind ? catch_up(c, err) : 0;
 
     if (r == 0)
-        r = transact(c, ops, chunks, &code, err);
+        r = transact(c, ops, chunks, &trouble, err);
     c->failed = r < 0;
     if (r < 0) {
-        failed(c->store, code, err);
+        failed(c->store, &trouble, err);
     } else {
         km_commit_empty_spill(c);
         recovered(c->store);
@@ -138,7 +148,7 @@ void km_commit_rescue(struct km_commit *c)
     char file[KM_PLACE_PATH], text[320];
     struct km_err err = { 0 };
 
-    if (km_rescue(c->db, &c->store->place, file, &err) == 0)
+    if (c->store->driver->file->rescue(c->db, &c->store->place, file, &err) == 0)
         (void)snprintf(
             text, sizeof text,
             "A copy of all that was in it is '%.180s': stop the gateway, move the copy to "
@@ -153,44 +163,20 @@ void km_commit_rescue(struct km_commit *c)
 
 /* --- the connection --- */
 
-static int on_wal(void *ctx, sqlite3 *db, const char *name, int pages)
-{
-    struct km_commit *c = ctx;
-
-    (void)db;
-    (void)name;
-    c->wal_pages = pages;
-    return SQLITE_OK;
-}
-
 static int open_connection(struct km_commit *c, struct km_err *err)
 {
+    const struct km_driver *driver = c->store->driver;
     const char *path = c->store->place.path;
-    int r = km_db_open(path, KM_DB_WRITE, &c->db, err);
+    int r = driver->open(path, KM_DB_WRITE, &c->db, err);
 
     if (r == 0)
-        r = km_db_exec(c->db,
-                       c->store->strict ? "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL"
-                                        : "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL",
-                       err);
+        r = driver->to_writer(c->db, c->store->strict, err);
     if (r == 0)
-        r = km_db_exec(c->db,
-                       "PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 67108864;"
-                       "PRAGMA cache_size = -1024",
-                       err);
-    if (r == 0)
-        r = km_migrate(c->db, path, err);
-    if (r == 0)
-        r = km_db_prepare(c->db, "BEGIN IMMEDIATE", &c->begin, err);
-    if (r == 0)
-        r = km_db_prepare(c->db, "COMMIT", &c->end, err);
+        r = driver->migrate(c->db, path, err);
     if (r == 0)
         r = km_apply_new(c->db, &c->apply, err);
     if (r == 0)
         r = km_identity_keep(&c->store->identity, c->db, &c->store->place, c->store->log, err);
-    if (r == 0)
-        sqlite3_wal_hook(c->db, on_wal, c);
-    c->wal_pages = 1; /* what a process before left in the log */
     return r;
 }
 
@@ -198,7 +184,7 @@ static int open_connection(struct km_commit *c, struct km_err *err)
 static int charge_open(struct km_commit *c, struct km_err *err)
 {
     size_t charged = 0;
-    int r = km_db_exec(c->db, "BEGIN IMMEDIATE", err);
+    int r = c->store->driver->begin(c->db, err);
 
     if (r == 0)
         r = km_apply_incomplete(c->apply, 0, &charged, err);
@@ -207,7 +193,7 @@ static int charge_open(struct km_commit *c, struct km_err *err)
     if (r == 0)
         r = km_apply_finish(c->apply, err);
     if (r == 0)
-        r = km_db_exec(c->db, "COMMIT", err);
+        r = c->store->driver->commit(c->db, err);
     km_apply_committed(c->apply);
     if (r == 0 && charged)
         km_log_msg(c->store->log, KM_LOG_WARN, "store.incomplete",
@@ -236,8 +222,8 @@ static int catch_up(struct km_commit *c, struct km_err *err)
     c->behind = r < 0;
     if (r < 0)
         km_apply_rolled_back(c->apply);
-    if (r < 0 && !sqlite3_get_autocommit(c->db))
-        sqlite3_exec(c->db, "ROLLBACK", NULL, NULL, NULL);
+    if (r < 0)
+        store->driver->rollback(c->db);
     return r;
 }
 
@@ -279,29 +265,37 @@ int km_commit_open(struct km_commit *c, bool handed_over, struct km_err *err)
 
 void km_commit_close(struct km_commit *c)
 {
+    const struct km_driver_file *file = c->store->driver->file;
+
     km_room_use(c->store, NULL, NULL);
     c->spill = km_spill_close(c->spill);
-    if (c->store->lookout)
-        km_lookout_rest(c->store->lookout);
-    if (c->db && km_outage_final(&c->store->outage)) /* what is in the log may be no pages */
-        sqlite3_db_config(c->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    if (file)
+        file->rest(c->store->lookout);
+    /* What is in the log may be no pages. */
+    if (file && c->db && km_outage_final(&c->store->outage))
+        file->leave(c->db);
     c->apply = km_apply_free(c->apply);
-    km_db_finalize(&c->begin);
-    km_db_finalize(&c->end);
     c->db = km_db_close(c->db);
+}
+
+int km_commit_log_pages(const struct km_commit *c)
+{
+    const struct km_driver_file *file = c->store->driver->file;
+
+    return file && c->db ? file->log_pages(c->db) : 0;
 }
 
 void km_commit_checkpoint(struct km_commit *c, int from_pages)
 {
-    int in_log = 0, moved = 0;
+    const struct km_driver_file *file = c->store->driver->file;
 
-    if (!c->db || c->failed || c->wal_pages < from_pages || km_outage_final(&c->store->outage))
+    if (!c->db || c->failed || !file || file->log_pages(c->db) < from_pages ||
+        km_outage_final(&c->store->outage))
         return;
-    km_lookout_look(c->store->lookout); /* a hole in the log would be moved into the store */
+    km_store_look(c->store); /* a hole in the log would be moved into the store */
     if (km_outage_final(&c->store->outage))
         return;
     atomic_fetch_add(&c->store->checkpoints, 1);
-    sqlite3_wal_checkpoint_v2(c->db, NULL, SQLITE_CHECKPOINT_PASSIVE, &in_log, &moved);
+    file->checkpoint(c->db);
     atomic_fetch_add(&c->store->checkpoints, 1);
-    c->wal_pages = in_log > moved ? in_log - moved : 0; /* a reader may need the rest for a while */
 }

@@ -14,11 +14,9 @@
 
 struct km_commit {
     struct km_store *store;
-    sqlite3 *db; /* NULL: closed */
-    sqlite3_stmt *begin, *end;
+    struct km_db *db; /* NULL: closed */
     struct km_apply *apply;
     struct km_spill *spill; /* NULL: it cannot be used */
-    int wal_pages; /* in the log since the last checkpoint */
     bool failed; /* the last transaction was; the next must prove that writing works */
     bool behind; /* what the process before left has to be written before anything else */
     bool handed_over;
@@ -29,7 +27,7 @@ struct km_commit {
 
 /* Opens the connection for c->store, migrates, and charges what a crash left open, unless the
  * file was handed over by a process that lives.  c is closed by km_commit_close() after an error
- * too.  Does not move afterwards: SQLite calls back.
+ * too.
  *
  * Where that cannot be written now, it is left for the first transaction that can, an outage
  * begins, and store->ahead shows the store as it will be (see ahead.h). */
@@ -61,6 +59,9 @@ void km_commit_tend(struct km_commit *c);
 
 /* The file has lost its name: a copy of what was committed, said in the log and by the outage. */
 void km_commit_rescue(struct km_commit *c);
+
+/* Pages in its log since the last checkpoint. */
+int km_commit_log_pages(const struct km_commit *c);
 
 /* A checkpoint, when the log has this many pages and writing works. */
 void km_commit_checkpoint(struct km_commit *c, int from_pages);

@@ -44,9 +44,7 @@ static int64_t noted(struct km_commit *c)
 {
     int64_t seq = 0;
 
-    if (km_db_int(c->db, "SELECT value FROM meta WHERE name = 'spill_seq'", &seq, NULL) < 0)
-        return 0;
-    return seq;
+    return km_spill_noted(c->db, &seq, NULL) < 0 ? 0 : seq;
 }
 
 /* What became of calls that were answered: of the file itself, and of one that was moved away. */

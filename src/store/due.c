@@ -13,49 +13,97 @@
 #include "store/due.h"
 
 #include "base/encode.h"
-#include "store/db.h"
 #include "store/inside.h"
 #include "store/reader.h"
+#include "store/statements.h"
 #include "store/writer.h"
 
 #define INCOMPLETE "(SELECT 1 FROM spend WHERE spend.id = claim AND flags & ?2)"
 
 struct query {
-    int64_t now_us;
+    int64_t now_us, incomplete;
 };
 
-static int run_next(sqlite3 *db, const void *asked, struct km_buf *out, struct km_err *err)
-{
-    const struct query *q = asked;
-    sqlite3_stmt *s KM_CLEANUP(km_db_finalize) = NULL;
-    bool row = false;
-    int r = km_db_prepare(
-        db,
-        "SELECT lower(hex(coalesce((SELECT hash FROM key_heirs WHERE old = owner), owner))), id,"
-        " created_us, looks,"
-        " EXISTS (SELECT 1 FROM spend WHERE spend.id = claim) AND NOT EXISTS " INCOMPLETE ","
-        " kind, deployment, model, claim IS NOT NULL AND NOT EXISTS " INCOMPLETE ", json"
-        " FROM objects WHERE due_us <= ?1 ORDER BY due_us LIMIT 1",
-        &s, err);
+/* What lies there. */
+struct kept {
+    struct km_str owner, id, kind, deployment, model, json; /* owner: in hex */
+    int64_t created_us, looks;
+    bool settled, charged;
+};
 
-    if (r < 0)
-        return r;
-    sqlite3_bind_int64(s, 1, q->now_us);
-    sqlite3_bind_int64(s, 2, KM_CALL_INCOMPLETE);
-    r = km_db_next(s, &row, err);
-    if (r < 0 || !row)
+struct op {
+    struct km_op op; /* first: the writer's pointer is ours */
+    int64_t due_us;
+    uint8_t owner[32];
+    struct km_str id;
+};
+
+struct claims {
+    uint8_t before[6];
+};
+
+enum { NEXT, SET, RELEASE };
+
+#define KEPT(member) KM_FIELD(struct kept, member)
+
+static const struct km_statement rows[] = {
+    [NEXT] = { "due.next",
+               { "SELECT lower(hex(coalesce((SELECT hash FROM key_heirs WHERE old = owner),"
+                 " owner))), id, created_us, looks,"
+                 " EXISTS (SELECT 1 FROM spend WHERE spend.id = claim)"
+                 " AND NOT EXISTS " INCOMPLETE ","
+                 " kind, deployment, model, claim IS NOT NULL AND NOT EXISTS " INCOMPLETE ", json"
+                 " FROM objects WHERE due_us <= ?1 ORDER BY due_us LIMIT 1" },
+               .in = KM_FIELDS(KM_FIELD(struct query, now_us), KM_FIELD(struct query, incomplete)),
+               .out = KM_FIELDS(KEPT(owner), KEPT(id), KEPT(created_us), KEPT(looks), KEPT(settled),
+                                KEPT(kind), KEPT(deployment), KEPT(model), KEPT(charged),
+                                KEPT(json)) },
+    [SET] = { "due.set",
+              { "UPDATE objects SET due_us = nullif(?3, 0), looks = looks + 1"
+                " WHERE id = ?1 AND " KM_OBJECT_MINE },
+              .in = KM_FIELDS(KM_FIELD(struct op, id), KM_FIELD(struct op, owner),
+                              KM_FIELD(struct op, due_us)) },
+    [RELEASE] = { "due.release",
+                  { "UPDATE objects SET claim = NULL WHERE due_us IS NOT NULL"
+                    " AND claim < ?1"
+                    " AND NOT EXISTS (SELECT 1 FROM spend WHERE spend.id = claim)" },
+                  .in = KM_FIELDS(KM_FIELD(struct claims, before)) },
+};
+const struct km_statements km_due_statements = KM_STATEMENTS(rows);
+
+static void add_line(struct km_buf *out, struct km_str s)
+{
+    km_buf_str(out, s);
+    km_buf_byte(out, '\n');
+}
+
+static int run_next(struct km_db *db, const void *asked, struct km_buf *out, struct km_err *err)
+{
+    struct km_ready *next KM_CLEANUP(km_ready_done) = NULL;
+    struct kept row;
+    enum km_row got = KM_ROW_END;
+    int r = km_db_ask(db, &rows[NEXT], asked, &next, err);
+
+    if (r == 0)
+        r = km_ready_next(next, &row, &got, err);
+    if (r < 0 || !got)
         return r < 0 ? r : km_fail(err, KM_E_NOT_FOUND, "nothing is due");
-    for (int i = 0; i < sqlite3_column_count(s); i++) {
-        km_buf_str(out, km_db_text(s, i));
-        km_buf_byte(out, '\n');
-    }
+    add_line(out, row.owner);
+    add_line(out, row.id);
+    km_buf_printf(out, "%lld\n%lld\n%d\n", (long long)row.created_us, (long long)row.looks,
+                  row.settled);
+    add_line(out, row.kind);
+    add_line(out, row.deployment);
+    add_line(out, row.model);
+    add_line(out, row.charged ? KM_STR("1") : KM_STR("0"));
+    add_line(out, row.json);
     return 0;
 }
 
 void km_store_due_next(struct km_store *store, struct km_mailbox *reply, int64_t now_us,
                        km_store_json_fn *fn, void *ctx)
 {
-    const struct query q = { now_us };
+    const struct query q = { now_us, KM_CALL_INCOMPLETE };
 
     km_reader_ask(store, reply, run_next, &q, sizeof q, fn, ctx);
 }
@@ -83,36 +131,11 @@ int km_due_read(struct km_str record, struct km_due *ret, struct km_err *err)
 
 /* --- when again --- */
 
-struct op {
-    struct km_op op; /* first: the writer's pointer is ours */
-    int64_t due_us;
-    uint8_t owner[32];
-    struct km_str id;
-};
-
-static int run_set(struct km_op *base, sqlite3 *db, struct km_apply *apply, struct km_err *err)
-{
-    const struct op *op = (const struct op *)(const void *)base;
-    sqlite3_stmt *s KM_CLEANUP(km_db_finalize) = NULL;
-    int r = km_db_prepare(db,
-                          "UPDATE objects SET due_us = nullif(?3, 0), looks = looks + 1"
-                          " WHERE id = ?1 AND " KM_OBJECT_MINE,
-                          &s, err);
-
-    (void)apply;
-    if (r < 0)
-        return r;
-    km_db_bind_text(s, 1, op->id);
-    km_db_bind_blob(s, 2, op->owner, sizeof op->owner);
-    sqlite3_bind_int64(s, 3, op->due_us);
-    return km_db_run(s, err);
-}
-
 void km_store_due_set(struct km_store *store, struct km_mailbox *reply,
                       const struct km_object *object, int64_t due_us, km_store_done_fn *done,
                       void *ctx)
 {
-    struct op *op = km_op_new(sizeof *op, object->id.n, run_set);
+    struct op *op = km_op_new_row(sizeof *op, object->id.n, &rows[SET]);
 
     km_assert(op != NULL); /* without it the caller could never be answered */
     km_op_tell(&op->op, reply, done, ctx);
@@ -125,21 +148,12 @@ void km_store_due_set(struct km_store *store, struct km_mailbox *reply,
 /* --- what the dead held --- */
 
 /* A claim is a UUIDv7: its first six bytes are the milliseconds at which its call began. */
-int km_due_release(sqlite3 *db, int64_t before_us, struct km_err *err)
+int km_due_release(struct km_db *db, int64_t before_us, struct km_err *err)
 {
-    sqlite3_stmt *s KM_CLEANUP(km_db_finalize) = NULL;
     uint64_t ms = before_us > 0 ? (uint64_t)before_us / 1000 : UINT64_MAX;
-    uint8_t before[6];
-    int r = km_db_prepare(db,
-                          "UPDATE objects SET claim = NULL WHERE due_us IS NOT NULL"
-                          " AND claim < ?1"
-                          " AND NOT EXISTS (SELECT 1 FROM spend WHERE spend.id = claim)",
-                          &s, err);
+    struct claims claims;
 
-    if (r < 0)
-        return r;
-    for (size_t i = 0; i < sizeof before; i++)
-        before[i] = (uint8_t)(ms >> (40 - 8 * i));
-    km_db_bind_blob(s, 1, before, sizeof before);
-    return km_db_run(s, err);
+    for (size_t i = 0; i < sizeof claims.before; i++)
+        claims.before[i] = (uint8_t)(ms >> (40 - 8 * i));
+    return km_db_run(db, &rows[RELEASE], &claims, NULL, err);
 }

@@ -26,9 +26,9 @@ void km_store_due_set(struct km_store *store, struct km_mailbox *reply,
                       const struct km_object *object, int64_t due_us, km_store_done_fn *done,
                       void *ctx);
 
-struct sqlite3;
+struct km_db;
 /* For the writer, when those who began before before_us (0: all) have ended: a claim of theirs
  * that never came to a row is none. */
-int km_due_release(struct sqlite3 *db, int64_t before_us, struct km_err *err) KM_MUST_USE;
+int km_due_release(struct km_db *db, int64_t before_us, struct km_err *err) KM_MUST_USE;
 
 #endif

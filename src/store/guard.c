@@ -13,9 +13,7 @@
 #include <time.h>
 
 #include "base/time.h"
-#include "store/check.h"
 #include "store/inside.h"
-#include "store/lookout.h"
 #include "store/writer.h"
 #include "sys/background.h"
 
@@ -31,10 +29,22 @@ struct km_guard {
     bool stop;
 };
 
+/* NULL: it lies in no file of ours, and only the spill file is looked after. */
+static const struct km_driver_file *file_of(const struct km_guard *g)
+{
+    return g->store->driver->file;
+}
+
+static void end_check(struct km_guard *g)
+{
+    if (g->check)
+        g->check = file_of(g)->check_free(g->check);
+}
+
 static void begin_check(struct km_guard *g, bool hurry)
 {
-    km_check_free(g->check);
-    g->check = km_check_new(g->store->place.path);
+    end_check(g);
+    g->check = file_of(g)->check_new(g->store->place.path);
     g->hurry = hurry;
     g->check_at_ms = km_mono_ms() + g->store->check_ms;
 }
@@ -44,7 +54,7 @@ static void go_on_checking(struct km_guard *g)
 {
     struct km_err err = { 0 };
     bool damaged = false, done = false;
-    int r = km_check_step(g->check, &done, &damaged, &err);
+    int r = file_of(g)->check_step(g->check, &done, &damaged, &err);
     char text[512];
 
     if (r < 0 && damaged) {
@@ -55,7 +65,7 @@ static void go_on_checking(struct km_guard *g)
         km_store_lose(g->store, KM_OUTAGE_DAMAGED, "the store is damaged", text);
     }
     if (r < 0 || done) /* what could not be read for another reason is tried again in its time */
-        g->check = km_check_free(g->check);
+        end_check(g);
 }
 
 static bool is_over(struct km_guard *g, uint64_t wait_ms)
@@ -82,21 +92,21 @@ static void *run(void *arg)
     while (!is_over(g, g->check && g->hurry ? 0 : KM_GUARD_TICK_MS)) {
         if (!km_room_is_there(g->store))
             km_writer_wake(g->store->writer, true);
-        if (km_outage_final(&g->store->outage))
+        if (!file_of(g) || km_outage_final(&g->store->outage))
             continue;
         if (atomic_load(&g->store->turns) % 2) {
-            g->check = km_check_free(g->check);
+            end_check(g);
             continue;
         }
-        km_lookout_look(g->store->lookout);
-        if (km_lookout_was_written(g->store->lookout))
+        km_store_look(g->store);
+        if (file_of(g)->was_written(g->store->lookout))
             begin_check(g, true);
         else if (!g->check && km_mono_ms() >= g->check_at_ms)
             begin_check(g, false);
         if (g->check && !km_outage_final(&g->store->outage))
             go_on_checking(g);
         if (km_outage_final(&g->store->outage))
-            g->check = km_check_free(g->check);
+            end_check(g);
     }
     return NULL;
 }
@@ -110,7 +120,7 @@ int km_guard_new(struct km_store *store, struct km_guard **ret_guard, struct km_
     if (!g)
         return km_fail(err, KM_E_NOMEM, "store: out of memory");
     g->store = store;
-    km_lookout_look(store->lookout);
+    km_store_look(store);
     g->check_at_ms = km_mono_ms() + store->check_ms;
     pthread_mutex_init(&g->lock, NULL);
     pthread_condattr_init(&attr);
@@ -137,7 +147,7 @@ struct km_guard *km_guard_free(struct km_guard *g)
     pthread_cond_signal(&g->wake);
     pthread_mutex_unlock(&g->lock);
     pthread_join(g->thread, NULL);
-    km_check_free(g->check);
+    end_check(g);
     pthread_cond_destroy(&g->wake);
     pthread_mutex_destroy(&g->lock);
     free(g);

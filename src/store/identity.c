@@ -23,7 +23,7 @@
 #include "base/crypto.h"
 #include "base/log.h"
 #include "store/aside.h"
-#include "store/db.h"
+#include "store/statements.h"
 #include "sys/read_file.h"
 
 #define FILE_BYTES (KM_PLACE_PATH + 128)
@@ -94,30 +94,39 @@ static int refuse_missing(const struct km_identity *i, const struct km_place *pl
                    rescued[0] ? "': move it there. " : "");
 }
 
-static int read_id(sqlite3 *db, struct km_uuid *ret_id, bool *ret_has, struct km_err *err)
+enum { MADE, READ, GIVE };
+
+#define ID KM_FIELDS({ KM_FIELD_BYTES, 0, sizeof(struct km_uuid) })
+
+static const struct km_statement rows[] = {
+    [MADE] = { "identity.made",
+               { "SELECT count(*) FROM sqlite_schema WHERE name = 'store_identity'" },
+               .out = KM_NUMBER },
+    [READ] = { "identity.read", { "SELECT id FROM store_identity" }, .out = ID },
+    [GIVE] = { "identity.give",
+               { "INSERT INTO store_identity (one, id) VALUES (1, ?1)" },
+               .in = ID },
+};
+const struct km_statements km_identity_statements = KM_STATEMENTS(rows);
+
+static int read_id(struct km_db *db, struct km_uuid *ret_id, bool *ret_has, struct km_err *err)
 {
-    sqlite3_stmt *s KM_CLEANUP(km_db_finalize) = NULL;
+    enum km_row got = KM_ROW_END;
     int64_t tables = 0;
-    bool row = false;
-    int r = km_db_int(db, "SELECT count(*) FROM sqlite_schema WHERE name = 'store_identity'",
-                      &tables, err);
+    int r = km_db_number(db, &rows[MADE], &tables, err);
 
     *ret_has = false;
     if (r < 0 || tables == 0)
         return r;
-    r = km_db_prepare(db, "SELECT id FROM store_identity", &s, err);
-    if (r == 0)
-        r = km_db_next(s, &row, err);
-    if (r == 0 && row && km_db_blob(s, 0).n == sizeof ret_id->b) {
-        memcpy(ret_id->b, km_db_blob(s, 0).p, sizeof ret_id->b);
-        *ret_has = true;
-    }
+    r = km_db_first(db, &rows[READ], NULL, ret_id, &got, err);
+    *ret_has = got == KM_ROW;
     return r;
 }
 
-int km_identity_check(const struct km_identity *i, const struct km_place *place, struct km_err *err)
+int km_identity_check(const struct km_identity *i, const struct km_driver *driver,
+                      const struct km_place *place, struct km_err *err)
 {
-    sqlite3 *db KM_CLEANUP(km_db_done) = NULL;
+    struct km_db *db KM_CLEANUP(km_db_done) = NULL;
     char want[KM_UUID_LEN + 1], found[KM_UUID_LEN + 1] = "a store without an id";
     struct km_uuid id;
     bool has = false;
@@ -127,7 +136,7 @@ int km_identity_check(const struct km_identity *i, const struct km_place *place,
         return 0;
     if (access(place->path, F_OK) != 0 && errno == ENOENT)
         return refuse_missing(i, place, err);
-    r = km_db_open(place->path, KM_DB_READ, &db, err);
+    r = driver->open(place->path, KM_DB_READ, &db, err);
     if (r == 0)
         r = read_id(db, &id, &has, err);
     if (r < 0 || (has && memcmp(id.b, i->folder.b, sizeof id.b) == 0))
@@ -171,20 +180,14 @@ static int write_file(const struct km_identity *i, const struct km_place *place,
     return 0;
 }
 
-static int give_id(struct km_identity *i, sqlite3 *db, struct km_err *err)
+static int give_id(struct km_identity *i, struct km_db *db, struct km_err *err)
 {
-    sqlite3_stmt *s KM_CLEANUP(km_db_finalize) = NULL;
     int r = km_random(i->id.b, sizeof i->id.b, err);
 
-    if (r == 0)
-        r = km_db_prepare(db, "INSERT INTO store_identity (one, id) VALUES (1, ?1)", &s, err);
-    if (r < 0)
-        return r;
-    km_db_bind_blob(s, 1, i->id.b, sizeof i->id.b);
-    return km_db_run(s, err);
+    return r == 0 ? km_db_run(db, &rows[GIVE], &i->id, NULL, err) : r;
 }
 
-int km_identity_keep(struct km_identity *i, sqlite3 *db, const struct km_place *place,
+int km_identity_keep(struct km_identity *i, struct km_db *db, const struct km_place *place,
                      struct km_log *log, struct km_err *err)
 {
     char id[KM_UUID_LEN + 1];

@@ -12,6 +12,8 @@
 #include "store/place.h"
 
 struct km_log;
+struct km_db;
+struct km_driver;
 
 struct km_identity {
     char file[KM_PLACE_PATH]; /* <state_dir>/store.id; empty: there is no state folder */
@@ -25,13 +27,12 @@ int km_identity_read(struct km_identity *i, const char *state_dir, struct km_err
 
 /* Before anything is made, migrated or charged: is it the store of this folder, or is there
  * neither?  KM_E_STORE says what is wrong and what to do; nothing was changed. */
-int km_identity_check(const struct km_identity *i, const struct km_place *place,
-                      struct km_err *err) KM_MUST_USE;
+int km_identity_check(const struct km_identity *i, const struct km_driver *driver,
+                      const struct km_place *place, struct km_err *err) KM_MUST_USE;
 
-struct sqlite3;
 /* Of a store that passed and has its tables: gives it an id where it has none, and writes the file
  * where there is none. */
-int km_identity_keep(struct km_identity *i, struct sqlite3 *db, const struct km_place *place,
+int km_identity_keep(struct km_identity *i, struct km_db *db, const struct km_place *place,
                      struct km_log *log, struct km_err *err) KM_MUST_USE;
 
 /* `--new-store`: what the file says does not count any more; it is kept under another name.

@@ -6,7 +6,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "store/db.h"
+#include "store/driver.h"
 #include "store/identity.h"
 #include "store/ledger.h"
 #include "store/outage.h"
@@ -22,6 +22,7 @@ struct km_ahead;
 #define KM_STORE_LEDGERS 256 /* most workers */
 
 struct km_store {
+    const struct km_driver *driver;
     struct km_place place;
     bool strict;
     uint64_t commit_ms;
@@ -51,11 +52,21 @@ struct km_store {
 };
 
 /* A read-only connection; none once the name may lead to another file. */
-int km_store_open_reader(struct km_store *store, sqlite3 **ret_db, struct km_err *err) KM_MUST_USE;
+int km_store_open_reader(struct km_store *store, struct km_db **ret_db,
+                         struct km_err *err) KM_MUST_USE;
+
+/* A statement's rows, over a connection of its own: both are the caller's to end, the statement
+ * first. */
+int km_store_ask(struct km_store *store, const struct km_statement *s, const void *in,
+                 struct km_db **ret_db, struct km_ready **ret_ready,
+                 struct km_err *err) KM_MUST_USE;
 
 /* The file is not what it was, or cannot be read as one: said once, and the writer leaves it alone
  * from then on.  Any thread. */
 void km_store_lose(struct km_store *store, enum km_outage_kind kind, const char *reason,
                    const char *text);
+
+/* Looks whether the files are those that were opened, where it lies in some; if not, it is lost. */
+void km_store_look(struct km_store *store);
 
 #endif

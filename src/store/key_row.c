@@ -6,44 +6,28 @@
  *
  *     [ struct km_key_row | models[n] | bytes of all strings ]
  *
- * The copy is the struct, then each string moved behind it; the list of strings to move is one
- * table, so a new column cannot be forgotten in one of two loops.
+ * The copy is the struct, then each string moved behind it; which they are is what the columns say
+ * (key_columns.h), so a new one cannot be forgotten.
  */
 #include "store/key_row.h"
 
 #include <stdlib.h>
 
 #include "base/encode.h"
+#include "store/key_columns.h"
 
-static const size_t strings[] = {
-    offsetof(struct km_key_row, name),
-    offsetof(struct km_key_row, alias),
-    offsetof(struct km_key_row, user_id),
-    offsetof(struct km_key_row, team_id),
-    offsetof(struct km_key_row, metadata),
-    offsetof(struct km_key_row, extra),
-    offsetof(struct km_key_row, budget_duration),
-    offsetof(struct km_key_row, created_by),
-    offsetof(struct km_key_row, updated_by),
-};
-
-#define NSTRINGS (sizeof strings / sizeof strings[0])
-
-static struct km_str *string_at(struct km_key_row *row, size_t i)
+static struct km_str *text_at(struct km_key_row *row, const struct km_key_column *c)
 {
-    return (struct km_str *)(void *)((char *)row + strings[i]);
+    return (struct km_str *)(void *)((char *)row + c->offset);
 }
 
 static size_t bytes_of(const struct km_key_row *row)
 {
     size_t n = sizeof *row + row->models.n * sizeof(struct km_str);
 
-    for (size_t i = 0; i < NSTRINGS; i++) {
-        struct km_str s;
-
-        memcpy(&s, (const char *)row + strings[i], sizeof s);
-        n += s.n;
-    }
+    for (size_t i = 0; i < km_key_columns_n; i++)
+        if (km_key_is_text(&km_key_columns[i]))
+            n += km_key_text(row, &km_key_columns[i]).n;
     for (size_t i = 0; i < row->models.n; i++)
         n += row->models.v[i].n;
     return n;
@@ -73,9 +57,27 @@ struct km_key_row *km_key_row_new(const struct km_key_row *from)
     for (size_t i = 0; i < from->models.n; i++)
         models[i] = move(&at, from->models.v[i]);
     row->models.v = models;
-    for (size_t i = 0; i < NSTRINGS; i++)
-        *string_at(row, i) = move(&at, *string_at(row, i));
+    for (size_t i = 0; i < km_key_columns_n; i++)
+        if (km_key_is_text(&km_key_columns[i]))
+            *text_at(row, &km_key_columns[i]) = move(&at, km_key_text(row, &km_key_columns[i]));
     return row;
+}
+
+int km_key_row_copy(const struct km_key_row *from, struct km_arena *arena, struct km_key_row *ret)
+{
+    struct km_str *models = km_arena_alloc(arena, (from->models.n + 1) * sizeof *models);
+
+    if (!models)
+        return KM_E_NOMEM;
+    *ret = *from;
+    for (size_t i = 0; i < km_key_columns_n; i++)
+        if (km_key_is_text(&km_key_columns[i]))
+            *text_at(ret, &km_key_columns[i]) =
+                km_arena_str(arena, km_key_text(from, &km_key_columns[i]));
+    for (size_t i = 0; i < from->models.n; i++)
+        models[i] = km_arena_str(arena, from->models.v[i]);
+    ret->models.v = models;
+    return 0;
 }
 
 struct km_key_row *km_key_row_free(struct km_key_row *row)

@@ -3,10 +3,14 @@
 #ifndef KM_STORE_KEY_ROW_H
 #define KM_STORE_KEY_ROW_H
 
+#include "base/arena.h"
 #include "store/store.h"
 
 /* Row and strings in one block; NULL when out of memory. */
 struct km_key_row *km_key_row_new(const struct km_key_row *from);
+/* Another whose strings lie in the arena, for who changes it; KM_E_NOMEM. */
+int km_key_row_copy(const struct km_key_row *from, struct km_arena *arena,
+                    struct km_key_row *ret) KM_MUST_USE;
 struct km_key_row *km_key_row_free(struct km_key_row *row);
 
 /* The list of models as a JSON array, and back: *ret_v is to be freed (free()), its views with

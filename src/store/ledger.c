@@ -42,7 +42,7 @@ struct km_ledger {
 
     pthread_mutex_t lock; /* guards everything below */
     size_t held; /* bytes kept for what open calls will append; the worker alone changes it */
-    size_t spilled; /* of those waiting; in the spill file already */
+    size_t spilled; /* of those waiting; in need of no room in the spill file any more */
     struct km_chunk *cur; /* never NULL: a settlement must find room */
     struct km_chunk *full, **full_end;
     struct km_chunk *spare;
@@ -545,6 +545,7 @@ static void go_home(struct km_chunk *c)
     c->n = 0;
     c->waited = false;
     c->spilled = 0;
+    c->safe = false;
     pthread_mutex_lock(&l->lock);
     if (l->nspare < SPARE_CHUNKS && !l->closed) {
         c->next = l->spare;
@@ -587,7 +588,9 @@ static bool post(struct km_ledger *l, struct km_msg *msg)
 
 void km_chunk_spilled(struct km_chunk *c, int64_t frame)
 {
+    km_assert(!c->safe); /* counted twice, more would be spilled than waits */
     c->spilled = frame;
+    c->safe = true;
     pthread_mutex_lock(&c->ledger->lock);
     c->ledger->spilled += c->n;
     pthread_mutex_unlock(&c->ledger->lock);
@@ -595,7 +598,7 @@ void km_chunk_spilled(struct km_chunk *c, int64_t frame)
 
 void km_chunk_committed(struct km_chunk *c)
 {
-    if (c->spilled) { /* first: what waits is never less than what is spilled of it */
+    if (c->safe) { /* first: what waits is never less than what is spilled of it */
         pthread_mutex_lock(&c->ledger->lock);
         c->ledger->spilled -= c->n;
         pthread_mutex_unlock(&c->ledger->lock);

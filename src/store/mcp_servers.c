@@ -13,8 +13,8 @@
 #include "base/time.h"
 #include "store/answers.h"
 #include "store/audit.h"
-#include "store/db.h"
 #include "store/inside.h"
+#include "store/statements.h"
 #include "store/writer.h"
 
 #define PURPOSE KM_STR("mcp servers")
@@ -24,57 +24,65 @@ struct op {
     struct km_store *store;
     struct km_mcp_server_row row;
     struct km_audit audit;
+    struct km_str sealed; /* while it runs */
     int64_t now_us;
 };
+
+/* What lies there. */
+struct kept {
+    struct km_str name, sealed;
+};
+
+enum { PUT, DELETE, DELETE_TOKENS, LIST };
+
+static const struct km_statement rows[] = {
+    [PUT] = { "mcp_servers.put",
+              { "INSERT OR REPLACE INTO mcp_servers (name, updated_us, sealed)"
+                " VALUES (?1, ?2, ?3)" },
+              .in = KM_FIELDS(KM_FIELD(struct op, row.name), KM_FIELD(struct op, now_us),
+                              KM_FIELD_AS(struct op, sealed, KM_FIELD_BLOB)) },
+    [DELETE] = { "mcp_servers.delete",
+                 { "DELETE FROM mcp_servers WHERE name = ?1" },
+                 .in = KM_FIELDS(KM_FIELD(struct op, row.name)) },
+    [DELETE_TOKENS] = { "mcp_servers.delete_tokens",
+                        { "DELETE FROM mcp_tokens WHERE server = ?1" },
+                        .in = KM_FIELDS(KM_FIELD(struct op, row.id)) },
+    [LIST] = { "mcp_servers.list",
+               { "SELECT name, sealed FROM mcp_servers ORDER BY name" },
+               .out = KM_FIELDS(KM_FIELD(struct kept, name),
+                                KM_FIELD_AS(struct kept, sealed, KM_FIELD_BLOB)) },
+};
+const struct km_statements km_mcp_servers_statements = KM_STATEMENTS(rows);
 
 static struct op *op_of(struct km_op *op)
 {
     return (struct op *)(void *)op;
 }
 
-static int run_one(sqlite3 *db, const char *sql, struct km_str name, struct km_err *err)
-{
-    sqlite3_stmt *s KM_CLEANUP(km_db_finalize) = NULL;
-    int r = km_db_prepare(db, sql, &s, err);
-
-    if (r < 0)
-        return r;
-    km_db_bind_text(s, 1, name);
-    return km_db_run(s, err);
-}
-
-static int run_delete(struct km_op *base, sqlite3 *db, struct km_apply *apply, struct km_err *err)
+static int run_delete(struct km_op *base, struct km_db *db, struct km_apply *apply,
+                      struct km_err *err)
 {
     const struct op *op = op_of(base);
-    int r = run_one(db, "DELETE FROM mcp_servers WHERE name = ?1", op->row.name, err);
+    int r = km_db_run(db, &rows[DELETE], op, NULL, err);
 
     if (r == 0)
-        r = run_one(db, "DELETE FROM mcp_tokens WHERE server = ?1", op->row.id, err);
+        r = km_db_run(db, &rows[DELETE_TOKENS], op, NULL, err);
     return r == 0 ? km_audit_append(km_apply_chain(apply), &op->audit, op->now_us, err) : r;
 }
 
-static int run_put(struct km_op *base, sqlite3 *db, struct km_apply *apply, struct km_err *err)
+static int run_put(struct km_op *base, struct km_db *db, struct km_apply *apply, struct km_err *err)
 {
-    const struct op *op = op_of(base);
+    struct op *op = op_of(base);
     struct km_buf sealed KM_CLEANUP(km_buf_done) = KM_BUF(KM_MCP_SERVER_BYTES + 64);
-    sqlite3_stmt *s KM_CLEANUP(km_db_finalize) = NULL;
     uint8_t key[KM_AEAD_KEY_LEN];
     int r = km_answers_key_for(op->store->state_dir, true, PURPOSE, key, err);
 
     if (r == 0)
         r = km_aead_seal(key, op->row.json, op->row.name, &sealed, err);
     km_wipe(key, sizeof key);
+    op->sealed = km_buf_view(&sealed);
     if (r == 0)
-        r = km_db_prepare(db,
-                          "INSERT OR REPLACE INTO mcp_servers (name, updated_us, sealed)"
-                          " VALUES (?1, ?2, ?3)",
-                          &s, err);
-    if (r < 0)
-        return r;
-    km_db_bind_text(s, 1, op->row.name);
-    sqlite3_bind_int64(s, 2, op->now_us);
-    km_db_bind_blob(s, 3, sealed.p, sealed.n);
-    r = km_db_run(s, err);
+        r = km_db_run(db, &rows[PUT], op, NULL, err);
     return r == 0 ? km_audit_append(km_apply_chain(apply), &op->audit, op->now_us, err) : r;
 }
 
@@ -96,14 +104,14 @@ void km_store_mcp_server_put(struct km_store *store, struct km_mailbox *reply,
     km_writer_submit(store->writer, &op->op);
 }
 
-static int open_row(sqlite3_stmt *s, const uint8_t key[KM_AEAD_KEY_LEN], km_mcp_server_fn *each,
-                    void *ctx, size_t *lost, struct km_err *err)
+static int open_row(const struct kept *kept, const uint8_t key[KM_AEAD_KEY_LEN],
+                    km_mcp_server_fn *each, void *ctx, size_t *lost, struct km_err *err)
 {
     struct km_buf json KM_CLEANUP(km_buf_done) = KM_BUF(KM_MCP_SERVER_BYTES + 64);
-    struct km_mcp_server_row row = { .name = km_db_text(s, 0) };
+    struct km_mcp_server_row row = { .name = kept->name };
     int r = 0;
 
-    if (km_aead_open(key, km_db_blob(s, 1), row.name, &json, NULL) < 0) {
+    if (km_aead_open(key, kept->sealed, row.name, &json, NULL) < 0) {
         ++*lost;
         return 0;
     }
@@ -116,20 +124,19 @@ static int open_row(sqlite3_stmt *s, const uint8_t key[KM_AEAD_KEY_LEN], km_mcp_
 int km_store_mcp_servers(struct km_store *store, km_mcp_server_fn *each, void *ctx,
                          size_t *ret_lost, struct km_err *err)
 {
-    sqlite3 *db KM_CLEANUP(km_db_done) = NULL;
-    sqlite3_stmt *s KM_CLEANUP(km_db_finalize) = NULL;
+    struct km_db *db KM_CLEANUP(km_db_done) = NULL;
+    struct km_ready *list KM_CLEANUP(km_ready_done) = NULL;
     uint8_t key[KM_AEAD_KEY_LEN];
-    bool row = false;
+    struct kept row;
+    enum km_row got = KM_ROW_END;
     int r = km_answers_key_for(store->state_dir, false, PURPOSE, key, err);
 
     *ret_lost = 0;
     if (r < 0)
         return r == KM_E_NOT_FOUND ? 0 : r; /* nothing was ever sealed */
-    r = km_store_open_reader(store, &db, err);
-    if (r == 0)
-        r = km_db_prepare(db, "SELECT name, sealed FROM mcp_servers ORDER BY name", &s, err);
-    while (r == 0 && (r = km_db_next(s, &row, err)) == 0 && row)
-        r = open_row(s, key, each, ctx, ret_lost, err);
+    r = km_store_ask(store, &rows[LIST], NULL, &db, &list, err);
+    while (r == 0 && (r = km_ready_next(list, &row, &got, err)) == 0 && got)
+        r = open_row(&row, key, each, ctx, ret_lost, err);
     km_wipe(key, sizeof key);
     return r;
 }

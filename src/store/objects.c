@@ -13,16 +13,24 @@
 
 #include <stdio.h>
 #include "base/time.h"
-#include "store/db.h"
 #include "store/inside.h"
 #include "store/ledger.h"
 #include "store/reader.h"
+#include "store/statements.h"
 #include "store/writer.h"
 
 #define PARTS 5
 #define KEPT_US (INT64_C(30) * 86400 * 1000000) /* what passes */
 #define FORGET_MOST "50" /* a put */
 #define MINE KM_OBJECT_MINE
+
+/* What statements are about. */
+struct about {
+    struct km_str texts[PARTS];
+    uint8_t owner[32];
+    struct km_uuid call;
+    int64_t now_us, limit, incomplete;
+};
 
 /* An operation's texts follow it, one behind the other: a reader is given a copy of the whole. */
 struct op {
@@ -41,6 +49,62 @@ struct op {
 enum { ID, KIND, DEPLOYMENT, MODEL, JSON };
 enum { AFTER = DEPLOYMENT, PURPOSE = MODEL };
 
+/* What lies there. */
+struct kept {
+    struct km_str id, kind, deployment, model, json;
+    bool charged;
+};
+
+enum { UPDATE, INSERT, FORGET, DELETE, CLAIM, GET, LIST };
+
+#define ABOUT(member) KM_FIELD(struct about, member)
+#define KEPT(member) KM_FIELD(struct kept, member)
+#define MINE_IS ABOUT(texts[ID]), ABOUT(owner)
+
+static const struct km_statement rows[] = {
+    /* Also where it is an older key's that the owner stands for. */
+    [UPDATE] = { "objects.update",
+                 { "UPDATE objects SET json = ?3 WHERE id = ?1 AND " MINE },
+                 .in = KM_FIELDS(MINE_IS, ABOUT(texts[JSON])) },
+    [INSERT] = { "objects.insert",
+                 { "INSERT INTO objects (id, owner, kind, deployment, model, created_us, json,"
+                   " due_us)"
+                   " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, iif(?3 = 'batch', ?6, NULL))" },
+                 .in = KM_FIELDS(MINE_IS, ABOUT(texts[KIND]), ABOUT(texts[DEPLOYMENT]),
+                                 ABOUT(texts[MODEL]), ABOUT(now_us), ABOUT(texts[JSON])) },
+    /* What answers were made of and nobody deletes. */
+    [FORGET] = { "objects.forget",
+                 { "DELETE FROM objects WHERE (owner, id) IN (SELECT owner, id FROM objects"
+                   " WHERE kind IN ('item', 'audio') AND created_us <= ?1"
+                   " ORDER BY created_us LIMIT " FORGET_MOST ")" },
+                 .in = KM_NUMBER },
+    [DELETE] = { "objects.delete",
+                 { "DELETE FROM objects WHERE id = ?1 AND " MINE },
+                 .in = KM_FIELDS(MINE_IS) },
+    [CLAIM] = { "objects.claim",
+                { "UPDATE objects SET claim = ?3 WHERE id = ?1 AND " MINE
+                  " AND (claim IS NULL OR EXISTS (SELECT 1 FROM spend"
+                  " WHERE spend.id = claim AND flags & ?4))" },
+                .in = KM_FIELDS(MINE_IS, ABOUT(call.b), ABOUT(incomplete)) },
+    [GET] = { "objects.get",
+              { "SELECT kind, deployment, model, claim IS NOT NULL AND NOT EXISTS"
+                " (SELECT 1 FROM spend WHERE spend.id = claim AND flags & ?4), json"
+                " FROM objects WHERE id = ?1 AND kind = ?3 AND " MINE },
+              .in = KM_FIELDS(MINE_IS, ABOUT(texts[KIND]), ABOUT(incomplete)),
+              .out = KM_FIELDS(KEPT(kind), KEPT(deployment), KEPT(model), KEPT(charged),
+                               KEPT(json)) },
+    [LIST] = { "objects.list",
+               { "SELECT id, json FROM objects WHERE kind = ?3 AND " MINE
+                 " AND (?1 = '' OR (created_us, id) < (SELECT created_us, id FROM objects"
+                 " WHERE id = ?1 AND " MINE "))"
+                 " AND (?4 = '' OR json_extract(json, '$.purpose') = ?4)"
+                 " ORDER BY created_us DESC, id DESC LIMIT ?5" },
+               .in = KM_FIELDS(ABOUT(texts[AFTER]), ABOUT(owner), ABOUT(texts[KIND]),
+                               ABOUT(texts[PURPOSE]), ABOUT(limit)),
+               .out = KM_FIELDS(KEPT(id), KEPT(json)) },
+};
+const struct km_statements km_objects_statements = KM_STATEMENTS(rows);
+
 static struct op *op_of(struct km_op *op)
 {
     return (struct op *)(void *)op;
@@ -51,13 +115,19 @@ static const struct op *asked(const void *query)
     return query;
 }
 
-static struct km_str text(const struct op *op, size_t which)
+/* limit: one more tells whether there are more. */
+static struct about about(const struct op *op)
 {
-    size_t at = 0;
+    struct about a = { .call = op->call,
+                       .now_us = km_wall_us(),
+                       .limit = op->limit + 1,
+                       .incomplete = KM_CALL_INCOMPLETE };
+    const char *at = op->bytes;
 
-    for (size_t i = 0; i < which; i++)
-        at += op->n[i];
-    return km_str(op->bytes + at, op->n[which]);
+    memcpy(a.owner, op->owner, sizeof a.owner);
+    for (size_t i = 0; i < PARTS; at += op->n[i++])
+        a.texts[i] = km_str(at, op->n[i]);
+    return a;
 }
 
 static struct op *op_new(struct km_store *store, struct km_mailbox *reply, km_op_fn *run,
@@ -85,12 +155,6 @@ static struct km_str cut(struct km_str id)
     return km_str_sub(id, 0, KM_OBJECT_ID_BYTES + 1);
 }
 
-static void bind_mine(sqlite3_stmt *s, const struct op *op)
-{
-    km_db_bind_text(s, 1, text(op, ID));
-    km_db_bind_blob(s, 2, op->owner, sizeof op->owner);
-}
-
 static int no_object(struct km_err *err)
 {
     return km_fail(err, KM_E_NOT_FOUND, "there is no such object");
@@ -98,63 +162,25 @@ static int no_object(struct km_err *err)
 
 /* --- writing --- */
 
-/* Also where it is an older key's that the owner stands for. */
-static int update(const struct op *op, sqlite3 *db, struct km_err *err)
-{
-    sqlite3_stmt *s KM_CLEANUP(km_db_finalize) = NULL;
-    int r = km_db_prepare(db, "UPDATE objects SET json = ?3 WHERE id = ?1 AND " MINE, &s, err);
-
-    if (r < 0)
-        return r;
-    bind_mine(s, op);
-    km_db_bind_text(s, 3, text(op, JSON));
-    return km_db_run(s, err);
-}
-
-/* What answers were made of and nobody deletes. */
-static int forget_old(sqlite3 *db, struct km_err *err)
-{
-    sqlite3_stmt *s KM_CLEANUP(km_db_finalize) = NULL;
-    int r = km_db_prepare(db,
-                          "DELETE FROM objects WHERE (owner, id) IN (SELECT owner, id FROM objects"
-                          " WHERE kind IN ('item', 'audio') AND created_us <= ?1"
-                          " ORDER BY created_us LIMIT " FORGET_MOST ")",
-                          &s, err);
-
-    if (r < 0)
-        return r;
-    sqlite3_bind_int64(s, 1, km_wall_us() - KEPT_US);
-    return km_db_run(s, err);
-}
-
 static bool is_passing(struct km_str kind)
 {
     return km_str_eq(kind, KM_STR("item")) || km_str_eq(kind, KM_STR("audio"));
 }
 
-static int run_put(struct km_op *base, sqlite3 *db, struct km_apply *apply, struct km_err *err)
+static int run_put(struct km_op *base, struct km_db *db, struct km_apply *apply, struct km_err *err)
 {
-    struct op *op = op_of(base);
-    sqlite3_stmt *s KM_CLEANUP(km_db_finalize) = NULL;
-    int r = update(op, db, err);
+    const struct about a = about(op_of(base));
+    const int64_t passed_us = a.now_us - KEPT_US;
+    int64_t changed = 0;
+    int r = km_db_run(db, &rows[UPDATE], &a, &changed, err);
 
     (void)apply;
-    if (r < 0 || sqlite3_changes(db) > 0)
+    if (r < 0 || changed > 0)
         return r;
-    r = km_db_prepare(db,
-                      "INSERT INTO objects (id, owner, kind, deployment, model, created_us, json,"
-                      " due_us)"
-                      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, iif(?3 = 'batch', ?6, NULL))",
-                      &s, err);
-    if (r < 0)
+    r = km_db_run(db, &rows[INSERT], &a, NULL, err);
+    if (r < 0 || !is_passing(a.texts[KIND]))
         return r;
-    bind_mine(s, op);
-    for (int i = KIND; i <= MODEL; i++)
-        km_db_bind_text(s, i + 2, text(op, (size_t)i));
-    sqlite3_bind_int64(s, 6, km_wall_us());
-    km_db_bind_text(s, 7, text(op, JSON));
-    r = km_db_run(s, err);
-    return r == 0 && is_passing(text(op, KIND)) ? forget_old(db, err) : r;
+    return km_db_run(db, &rows[FORGET], &passed_us, NULL, err);
 }
 
 void km_store_object_put(struct km_store *store, struct km_mailbox *reply,
@@ -170,16 +196,13 @@ void km_store_object_put(struct km_store *store, struct km_mailbox *reply,
     km_writer_submit(store->writer, &op->op);
 }
 
-static int run_delete(struct km_op *base, sqlite3 *db, struct km_apply *apply, struct km_err *err)
+static int run_delete(struct km_op *base, struct km_db *db, struct km_apply *apply,
+                      struct km_err *err)
 {
-    sqlite3_stmt *s KM_CLEANUP(km_db_finalize) = NULL;
-    int r = km_db_prepare(db, "DELETE FROM objects WHERE id = ?1 AND " MINE, &s, err);
+    const struct about a = about(op_of(base));
 
     (void)apply;
-    if (r < 0)
-        return r;
-    bind_mine(s, op_of(base));
-    return km_db_run(s, err);
+    return km_db_run(db, &rows[DELETE], &a, NULL, err);
 }
 
 void km_store_object_delete(struct km_store *store, struct km_mailbox *reply, struct km_str id,
@@ -193,26 +216,16 @@ void km_store_object_delete(struct km_store *store, struct km_mailbox *reply, st
     km_writer_submit(store->writer, &op->op);
 }
 
-static int run_claim(struct km_op *base, sqlite3 *db, struct km_apply *apply, struct km_err *err)
+static int run_claim(struct km_op *base, struct km_db *db, struct km_apply *apply,
+                     struct km_err *err)
 {
-    struct op *op = op_of(base);
-    sqlite3_stmt *s KM_CLEANUP(km_db_finalize) = NULL;
-    int r = km_db_prepare(db,
-                          "UPDATE objects SET claim = ?3 WHERE id = ?1 AND " MINE
-                          " AND (claim IS NULL OR EXISTS (SELECT 1 FROM spend"
-                          " WHERE spend.id = claim AND flags & ?4))",
-                          &s, err);
+    const struct about a = about(op_of(base));
+    int64_t changed = 0;
+    int r = km_db_run(db, &rows[CLAIM], &a, &changed, err);
 
     (void)apply;
-    if (r < 0)
-        return r;
-    bind_mine(s, op);
-    km_db_bind_blob(s, 3, &op->call, sizeof op->call);
-    sqlite3_bind_int64(s, 4, KM_CALL_INCOMPLETE);
-    r = km_db_run(s, err);
-    return r == 0 && sqlite3_changes(db) == 0
-               ? km_fail(err, KM_E_EXISTS, "another call charges it, or did")
-               : r;
+    return r == 0 && changed == 0 ? km_fail(err, KM_E_EXISTS, "another call charges it, or did")
+                                  : r;
 }
 
 void km_store_object_claim(struct km_store *store, struct km_mailbox *reply, struct km_str id,
@@ -229,29 +242,29 @@ void km_store_object_claim(struct km_store *store, struct km_mailbox *reply, str
 
 /* --- reading --- */
 
-static int run_get(sqlite3 *db, const void *query, struct km_buf *out, struct km_err *err)
+static void add_line(struct km_buf *out, struct km_str s)
 {
-    const struct op *op = asked(query);
-    sqlite3_stmt *s KM_CLEANUP(km_db_finalize) = NULL;
-    bool row = false;
-    int r = km_db_prepare(db,
-                          "SELECT kind, deployment, model, claim IS NOT NULL AND NOT EXISTS"
-                          " (SELECT 1 FROM spend WHERE spend.id = claim AND flags & ?4), json"
-                          " FROM objects WHERE id = ?1 AND kind = ?3 AND " MINE,
-                          &s, err);
+    km_buf_str(out, s);
+    km_buf_byte(out, '\n');
+}
 
-    if (r < 0)
-        return r;
-    bind_mine(s, op);
-    km_db_bind_text(s, 3, text(op, KIND));
-    sqlite3_bind_int64(s, 4, KM_CALL_INCOMPLETE);
-    r = km_db_next(s, &row, err);
-    if (r < 0 || !row)
+static int run_get(struct km_db *db, const void *query, struct km_buf *out, struct km_err *err)
+{
+    const struct about a = about(asked(query));
+    struct km_ready *get KM_CLEANUP(km_ready_done) = NULL;
+    struct kept row;
+    enum km_row got = KM_ROW_END;
+    int r = km_db_ask(db, &rows[GET], &a, &get, err);
+
+    if (r == 0)
+        r = km_ready_next(get, &row, &got, err);
+    if (r < 0 || !got)
         return r < 0 ? r : no_object(err);
-    for (int i = 0; i < PARTS; i++) {
-        km_buf_str(out, km_db_text(s, i));
-        km_buf_byte(out, '\n');
-    }
+    add_line(out, row.kind);
+    add_line(out, row.deployment);
+    add_line(out, row.model);
+    add_line(out, row.charged ? KM_STR("1") : KM_STR("0"));
+    add_line(out, row.json);
     return 0;
 }
 
@@ -269,42 +282,32 @@ int km_object_read(struct km_str record, struct km_object *ret, struct km_err *e
     return 0;
 }
 
-static int run_list(sqlite3 *db, const void *query, struct km_buf *out, struct km_err *err)
+static int run_list(struct km_db *db, const void *query, struct km_buf *out, struct km_err *err)
 {
-    const struct op *op = asked(query);
-    sqlite3_stmt *s KM_CLEANUP(km_db_finalize) = NULL;
+    const struct about a = about(asked(query));
+    struct km_ready *list KM_CLEANUP(km_ready_done) = NULL;
     struct km_buf first KM_CLEANUP(km_buf_done) = KM_BUF(KM_OBJECT_ID_BYTES * 8);
     struct km_buf last KM_CLEANUP(km_buf_done) = KM_BUF(KM_OBJECT_ID_BYTES * 8);
+    struct kept row;
     int64_t shown = 0;
-    bool row = false;
-    int r = km_db_prepare(
-        db,
-        "SELECT id, json FROM objects WHERE kind = ?3 AND " MINE
-        " AND (?1 = '' OR (created_us, id) < (SELECT created_us, id FROM objects WHERE id = ?1"
-        " AND " MINE ")) AND (?4 = '' OR json_extract(json, '$.purpose') = ?4)"
-        " ORDER BY created_us DESC, id DESC LIMIT ?5",
-        &s, err);
+    enum km_row got = KM_ROW_END;
+    int r = km_db_ask(db, &rows[LIST], &a, &list, err);
 
     if (r < 0)
         return r;
-    km_db_bind_text(s, 1, text(op, AFTER));
-    km_db_bind_blob(s, 2, op->owner, sizeof op->owner);
-    km_db_bind_text(s, 3, text(op, KIND));
-    km_db_bind_text(s, 4, text(op, PURPOSE));
-    sqlite3_bind_int64(s, 5, op->limit + 1);
     km_buf_str(out, KM_STR("{\"object\":\"list\",\"data\":["));
-    while ((r = km_db_next(s, &row, err)) == 0 && row && shown < op->limit) {
+    while ((r = km_ready_next(list, &row, &got, err)) == 0 && got && shown < a.limit - 1) {
         if (shown++)
             km_buf_byte(out, ',');
-        km_buf_str(out, km_db_text(s, 1));
+        km_buf_str(out, row.json);
         km_buf_reset(&last);
-        km_buf_json(&last, km_db_text(s, 0));
+        km_buf_json(&last, row.id);
         if (shown == 1)
             km_buf_str(&first, km_buf_view(&last));
     }
     km_buf_printf(out, "],\"first_id\":%.*s,\"last_id\":%.*s,\"has_more\":%s}",
                   KM_STR_ARG(shown ? km_buf_view(&first) : KM_STR("null")),
-                  KM_STR_ARG(shown ? km_buf_view(&last) : KM_STR("null")), row ? "true" : "false");
+                  KM_STR_ARG(shown ? km_buf_view(&last) : KM_STR("null")), got ? "true" : "false");
     return r;
 }
 

@@ -30,6 +30,21 @@ void *km_op_new(size_t size, size_t texts, km_op_fn *run)
     return op;
 }
 
+static int run_row(struct km_op *op, struct km_db *db, struct km_apply *apply, struct km_err *err)
+{
+    (void)apply;
+    return km_db_run(db, op->row, op, NULL, err);
+}
+
+void *km_op_new_row(size_t size, size_t texts, const struct km_statement *row)
+{
+    struct km_op *op = km_op_new(size, texts, run_row);
+
+    if (op)
+        op->row = row;
+    return op;
+}
+
 void km_op_tell(struct km_op *op, struct km_mailbox *reply, km_store_done_fn *done, void *ctx)
 {
     op->reply = done ? reply : NULL;
@@ -61,7 +76,7 @@ struct km_audit km_op_keep_audit(struct km_op *op, const struct km_audit *audit)
                               .detail = km_op_keep(op, audit->detail) };
 }
 
-int km_op_nothing(struct km_op *op, sqlite3 *db, struct km_apply *apply, struct km_err *err)
+int km_op_nothing(struct km_op *op, struct km_db *db, struct km_apply *apply, struct km_err *err)
 {
     (void)op;
     (void)db;

@@ -14,12 +14,14 @@
 
 /* One queued operation; a module derives its own by putting this first. */
 struct km_op;
-typedef int km_op_fn(struct km_op *op, sqlite3 *db, struct km_apply *apply, struct km_err *err);
+typedef int km_op_fn(struct km_op *op, struct km_db *db, struct km_apply *apply,
+                     struct km_err *err);
 
 struct km_op {
     struct km_msg msg;
     struct km_op *next;
     km_op_fn *run; /* inside the transaction, on the writer's thread */
+    const struct km_statement *row; /* of km_op_new_row() */
     void (*free)(struct km_op *op);
     struct km_mailbox *reply; /* NULL: nobody asks */
     km_store_done_fn *done;
@@ -35,6 +37,9 @@ struct km_op {
  * texts.  NULL: no memory. */
 void *km_op_new(size_t size, size_t texts, km_op_fn *run);
 
+/* The same of one that is one statement, whose values are members of what the module derives. */
+void *km_op_new_row(size_t size, size_t texts, const struct km_statement *row);
+
 /* Who is told after the commit; a NULL done: nobody. */
 void km_op_tell(struct km_op *op, struct km_mailbox *reply, km_store_done_fn *done, void *ctx);
 
@@ -49,6 +54,6 @@ struct km_audit km_op_keep_audit(struct km_op *op, const struct km_audit *audit)
 void km_op_free(struct km_op *op);
 
 /* The run of one that is only to be behind all that were submitted before it. */
-int km_op_nothing(struct km_op *op, sqlite3 *db, struct km_apply *apply, struct km_err *err);
+int km_op_nothing(struct km_op *op, struct km_db *db, struct km_apply *apply, struct km_err *err);
 
 #endif

@@ -12,7 +12,9 @@
 #include "store/audit.h"
 #include "store/due.h"
 #include "store/inside.h"
+#include "store/key_bound.h"
 #include "store/key_row.h"
+#include "store/statements.h"
 #include "store/windows.h"
 #include "store/writer.h"
 
@@ -69,132 +71,119 @@ static int append_audit(struct op *op, struct km_apply *apply, struct km_err *er
 
 /* --- keys --- */
 
-#define KEY_COLUMNS                                                                                \
-    "hash, name, alias, models, user_id, team_id, metadata, extra, max_budget, soft_budget,"       \
-    " budget_duration_s, budget_duration, budget_reset_us, rpm, tpm, max_parallel, expires_us,"    \
-    " created_us, updated_us, created_by, updated_by, blocked"
+/* A statement about one or two hashes. */
+struct hashes {
+    uint8_t one[32], two[32];
+};
 
-static const char insert_sql[] =
-    "INSERT INTO keys (" KEY_COLUMNS ", spend, window_us) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8,"
-    " ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, 0)"
-    " ON CONFLICT DO NOTHING";
+enum { INSERT, UPDATE, REPLACE, COMES_BACK, DELETE, PRICES_DELETE, PRICES_PUT, HEIR, HEIRS = 4 };
 
-#define CHANGES                                                                                    \
-    "name = ?2, alias = ?3, models = ?4, user_id = ?5, team_id = ?6, metadata = ?7, extra = ?8,"   \
-    " max_budget = ?9, soft_budget = ?10, budget_duration_s = ?11, budget_duration = ?12,"         \
-    " budget_reset_us = ?13, rpm = ?14,"                                                           \
-    " tpm = ?15, max_parallel = ?16, expires_us = ?17, created_us = ?18, updated_us = ?19,"        \
-    " created_by = ?20, updated_by = ?21, blocked = ?22"
+#define HOLE(...) "?, "
+#define HOLES KM_KEY_COLUMNS(HOLE)
+#define CHANGE(member, ...) #member " = ?, "
+#define CHANGES KM_KEY_COLUMNS(CHANGE)
+#define HASH KM_FIELD(struct km_key_bound, row.hash)
+#define ONE KM_FIELD(struct hashes, one)
+#define TWO KM_FIELD(struct hashes, two)
+#define PRICE(member) KM_FIELD(struct km_price_row, member)
 
-static const char update_sql[] = "UPDATE keys SET " CHANGES " WHERE hash = ?1";
+static const struct km_statement statements[] = {
+    [INSERT] = { "keys.insert",
+                 { "INSERT INTO keys (" KM_KEY_NAMES "hash, spend, window_us) VALUES (" HOLES
+                   "?, ?, 0) ON CONFLICT DO NOTHING" },
+                 .in = KM_FIELDS(KM_KEY_FIELDS HASH, KM_FIELD(struct km_key_bound, row.spend)) },
+    [UPDATE] = { "keys.update",
+                 { "UPDATE keys SET " CHANGES "window_us = window_us WHERE hash = ?" },
+                 .in = KM_FIELDS(KM_KEY_FIELDS HASH) },
+    [REPLACE] = { "keys.replace",
+                  { "UPDATE OR IGNORE keys SET " CHANGES "hash = ? WHERE hash = ?" },
+                  .in = KM_FIELDS(KM_KEY_FIELDS HASH, KM_FIELD(struct km_key_bound, old)) },
+    [COMES_BACK] = { "keys.comes_back",
+                     { "DELETE FROM key_heirs WHERE old = ?1" },
+                     .in = KM_FIELDS(ONE) },
+    [DELETE] = { "keys.delete", { "DELETE FROM keys WHERE hash = ?1" }, .in = KM_FIELDS(ONE) },
+    [HEIR] = { "keys.heir_windows",
+               { "UPDATE OR REPLACE budget_windows SET hash = ?2 WHERE hash = ?1" },
+               .in = KM_FIELDS(ONE, TWO) },
+    [HEIR + 1] = { "keys.heir_of_heirs",
+                   { "UPDATE key_heirs SET hash = ?2 WHERE hash = ?1" },
+                   .in = KM_FIELDS(ONE, TWO) },
+    [HEIR + 2] = { "keys.heir",
+                   { "INSERT OR REPLACE INTO key_heirs (old, hash) VALUES (?1, ?2)" },
+                   .in = KM_FIELDS(ONE, TWO) },
+    [HEIR + 3] = { "keys.heir_itself",
+                   { "DELETE FROM key_heirs WHERE old = hash OR old = ?1" },
+                   .in = KM_FIELDS(TWO) },
+    [PRICES_DELETE] = { "prices.delete",
+                       { "DELETE FROM prices WHERE source = ?1" },
+                       .in = KM_FIELDS(PRICE(source)) },
+    [PRICES_PUT] = { "prices.put",
+                           { "INSERT OR REPLACE INTO prices (source, model, json)"
+                             " VALUES (?1, ?2, ?3)" },
+                           .in = KM_FIELDS(PRICE(source), PRICE(model), PRICE(json)) },
+};
+const struct km_statements km_ops_statements = KM_STATEMENTS(statements);
 
-static const char replace_sql[] =
-    "UPDATE OR IGNORE keys SET hash = ?1, " CHANGES " WHERE hash = ?23";
-
-static void bind_row(sqlite3_stmt *s, const struct km_key_row *row, struct km_str models)
-{
-    const struct {
-        int at;
-        int64_t v;
-    } numbers[] = {
-        { 9, row->max_budget },  { 10, row->soft_budget }, { 11, row->budget_duration_s },
-        { 14, row->rpm },        { 15, row->tpm },         { 16, row->max_parallel },
-        { 17, row->expires_us }, { 18, row->created_us },  { 19, row->updated_us },
-        { 22, row->blocked },
-    };
-    const struct {
-        int at;
-        struct km_str v;
-    } texts[] = {
-        { 2, row->name },        { 3, row->alias },
-        { 4, models },           { 5, row->user_id },
-        { 6, row->team_id },     { 7, row->metadata },
-        { 8, row->extra },       { 12, row->budget_duration },
-        { 20, row->created_by }, { 21, row->updated_by },
-    };
-
-    km_db_bind_blob(s, 1, row->hash, sizeof row->hash);
-    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
-        sqlite3_bind_int64(s, numbers[i].at, numbers[i].v);
-    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
-        km_db_bind_text(s, texts[i].at, texts[i].v);
-}
-
-static int bind_and_run(sqlite3_stmt *s, const struct km_key_row *row, int64_t end_us,
-                        struct km_err *err)
+/* The row, its budget's window ending then. */
+static int run_bound(const struct op *op, struct km_db *db, const struct km_statement *s,
+                     int64_t end_us, int64_t *ret_changes, struct km_err *err)
 {
     struct km_buf models KM_CLEANUP(km_buf_done) = KM_BUF(1u << 20);
+    struct km_key_bound bound = { .row = *op->row };
 
-    km_key_models_json(&row->models, &models);
+    km_key_models_json(&op->row->models, &models);
     if (km_buf_failed(&models))
         return km_fail_param(err, KM_E_LIMIT, "models", "the list of models is too long");
-    bind_row(s, row, km_buf_view(&models));
-    sqlite3_bind_int64(s, 13, end_us);
-    return km_db_run(s, err);
+    bound.models = km_buf_view(&models);
+    bound.row.budget_reset_us = end_us;
+    memcpy(bound.old, op->hash, sizeof bound.old);
+    return km_db_run(db, s, &bound, ret_changes, err);
 }
 
-/* A statement about one or two hashes: ?1, and ?2 where it has one. */
-static int run_about(sqlite3 *db, const char *sql, const uint8_t one[32], const uint8_t two[32],
-                     struct km_err *err)
+static struct hashes hashes_of(const uint8_t one[32], const uint8_t two[32])
 {
-    sqlite3_stmt *s KM_CLEANUP(km_db_finalize) = NULL;
-    int r = km_db_prepare(db, sql, &s, err);
+    struct hashes h;
 
-    if (r < 0)
-        return r;
-    km_db_bind_blob(s, 1, one, 32);
-    if (sqlite3_bind_parameter_count(s) > 1)
-        km_db_bind_blob(s, 2, two, 32);
-    return km_db_run(s, err);
+    memcpy(h.one, one, sizeof h.one);
+    memcpy(h.two, two, sizeof h.two);
+    return h;
 }
 
-static int key_put(struct km_op *base, sqlite3 *db, struct km_apply *apply, struct km_err *err)
+static int key_put(struct km_op *base, struct km_db *db, struct km_apply *apply, struct km_err *err)
 {
     struct op *op = op_of(base);
-    sqlite3_stmt *s KM_CLEANUP(km_db_finalize) = NULL;
-    int64_t end_us = op->row->budget_reset_us;
-    int r = km_db_prepare(db, op->insert ? insert_sql : update_sql, &s, err);
+    const struct hashes h = hashes_of(op->row->hash, op->row->hash);
+    int64_t end_us = op->row->budget_reset_us, changed = 0;
+    int r = op->insert ? 0 : km_windows_keep(db, op->row->hash, op->row, &end_us, err);
 
-    if (r == 0 && !op->insert)
-        r = km_windows_keep(db, op->row->hash, op->row, &end_us, err);
     if (r < 0)
         return r;
-    if (op->insert)
-        sqlite3_bind_int64(s, 23, op->row->spend);
-    r = bind_and_run(s, op->row, end_us, err);
-    if (r == 0 && sqlite3_changes(db) == 0)
+    r = run_bound(op, db, &statements[op->insert ? INSERT : UPDATE], end_us, &changed, err);
+    if (r == 0 && changed == 0)
         r = op->insert ? km_fail(err, KM_E_EXISTS, "this key exists already")
                        : km_fail(err, KM_E_NOT_FOUND, "this key does not exist any more");
     if (r == 0 && op->insert) /* a secret that comes back pays for itself again */
-        r = run_about(db, "DELETE FROM key_heirs WHERE old = ?1", op->row->hash, NULL, err);
+        r = km_db_run(db, &statements[COMES_BACK], &h, NULL, err);
     km_apply_forget_keys(apply);
     return r == 0 ? append_audit(op, apply, err) : r;
 }
 
-static int key_replace(struct km_op *base, sqlite3 *db, struct km_apply *apply, struct km_err *err)
+static int key_replace(struct km_op *base, struct km_db *db, struct km_apply *apply,
+                       struct km_err *err)
 {
-    static const char *const heirs[] = {
-        "UPDATE OR REPLACE budget_windows SET hash = ?2 WHERE hash = ?1",
-        "UPDATE key_heirs SET hash = ?2 WHERE hash = ?1",
-        "INSERT OR REPLACE INTO key_heirs (old, hash) VALUES (?1, ?2)",
-        "DELETE FROM key_heirs WHERE old = hash OR old = ?2",
-    };
     struct op *op = op_of(base);
-    sqlite3_stmt *s KM_CLEANUP(km_db_finalize) = NULL;
-    int64_t end_us = op->row->budget_reset_us;
-    int r = km_db_prepare(db, replace_sql, &s, err);
+    const struct hashes h = hashes_of(op->hash, op->row->hash);
+    int64_t end_us = op->row->budget_reset_us, changed = 0;
+    int r = km_windows_keep(db, op->hash, op->row, &end_us, err);
 
-    if (r == 0)
-        r = km_windows_keep(db, op->hash, op->row, &end_us, err);
     if (r < 0)
         return r;
-    km_db_bind_blob(s, 23, op->hash, sizeof op->hash);
-    r = bind_and_run(s, op->row, end_us, err);
-    if (r == 0 && sqlite3_changes(db) == 0)
+    r = run_bound(op, db, &statements[REPLACE], end_us, &changed, err);
+    if (r == 0 && changed == 0)
         r = km_fail(err, KM_E_NOT_FOUND,
                     "this key does not exist any more, or its new one exists already");
-    for (size_t i = 0; r == 0 && i < sizeof heirs / sizeof heirs[0]; i++)
-        r = run_about(db, heirs[i], op->hash, op->row->hash, err);
+    for (size_t i = 0; r == 0 && i < HEIRS; i++)
+        r = km_db_run(db, &statements[HEIR + i], &h, NULL, err);
     km_apply_forget_keys(apply);
     return r == 0 ? append_audit(op, apply, err) : r;
 }
@@ -223,15 +212,18 @@ void km_store_key_replace(struct km_store *store, struct km_mailbox *reply, cons
     submit(store, op);
 }
 
-static int key_delete(struct km_op *base, sqlite3 *db, struct km_apply *apply, struct km_err *err)
+static int key_delete(struct km_op *base, struct km_db *db, struct km_apply *apply,
+                      struct km_err *err)
 {
     struct op *op = op_of(base);
-    int r = run_about(db, "DELETE FROM keys WHERE hash = ?1", op->hash, NULL, err);
+    const struct hashes h = hashes_of(op->hash, op->hash);
+    int64_t changed = 0;
+    int r = km_db_run(db, &statements[DELETE], &h, &changed, err);
 
-    if (r == 0 && sqlite3_changes(db) == 0)
+    if (r == 0 && changed == 0)
         r = km_fail(err, KM_E_NOT_FOUND, "this key does not exist");
     if (r == 0)
-        r = run_about(db, "DELETE FROM budget_windows WHERE hash = ?1", op->hash, NULL, err);
+        r = km_windows_clear(db, op->hash, err);
     km_apply_forget_keys(apply);
     return r == 0 ? append_audit(op, apply, err) : r;
 }
@@ -245,7 +237,8 @@ void km_store_key_delete(struct km_store *store, struct km_mailbox *reply, const
     submit(store, op);
 }
 
-static int key_reset(struct km_op *base, sqlite3 *db, struct km_apply *apply, struct km_err *err)
+static int key_reset(struct km_op *base, struct km_db *db, struct km_apply *apply,
+                     struct km_err *err)
 {
     struct op *op = op_of(base);
 
@@ -265,7 +258,8 @@ void km_store_key_reset(struct km_store *store, struct km_mailbox *reply, const 
 
 /* --- audit --- */
 
-static int audit_only(struct km_op *op, sqlite3 *db, struct km_apply *apply, struct km_err *err)
+static int audit_only(struct km_op *op, struct km_db *db, struct km_apply *apply,
+                      struct km_err *err)
 {
     (void)db;
     return append_audit(op_of(op), apply, err);
@@ -284,27 +278,17 @@ void km_store_audit(struct km_store *store, struct km_mailbox *reply, const stru
 
 /* --- prices --- */
 
-static int prices_put(struct km_op *base, sqlite3 *db, struct km_apply *apply, struct km_err *err)
+static int prices_put(struct km_op *base, struct km_db *db, struct km_apply *apply,
+                      struct km_err *err)
 {
     struct op *op = op_of(base);
-    sqlite3_stmt *del KM_CLEANUP(km_db_finalize) = NULL;
-    sqlite3_stmt *ins KM_CLEANUP(km_db_finalize) = NULL;
-    int r = km_db_prepare(db, "DELETE FROM prices WHERE source = ?1", &del, err);
+    struct km_ready *put KM_CLEANUP(km_ready_done) = NULL;
+    int r = km_db_ready(db, &statements[PRICES_PUT], &put, err);
 
-    if (r == 0)
-        r = km_db_prepare(db,
-                          "INSERT OR REPLACE INTO prices (source, model, json) VALUES (?1, ?2, ?3)",
-                          &ins, err);
-    if (r == 0 && op->nprices) {
-        km_db_bind_text(del, 1, op->prices[0].source);
-        r = km_db_run(del, err);
-    }
-    for (size_t i = 0; r == 0 && i < op->nprices; i++) {
-        km_db_bind_text(ins, 1, op->prices[i].source);
-        km_db_bind_text(ins, 2, op->prices[i].model);
-        km_db_bind_text(ins, 3, op->prices[i].json);
-        r = km_db_run(ins, err);
-    }
+    if (r == 0 && op->nprices)
+        r = km_db_run(db, &statements[PRICES_DELETE], &op->prices[0], NULL, err);
+    for (size_t i = 0; r == 0 && i < op->nprices; i++)
+        r = km_ready_run(put, &op->prices[i], NULL, err);
     return r == 0 ? append_audit(op, apply, err) : r;
 }
 
@@ -331,7 +315,8 @@ void km_store_prices_put(struct km_store *store, struct km_mailbox *reply,
 
 /* --- what the process before left open --- */
 
-static int charge_open(struct km_op *base, sqlite3 *db, struct km_apply *apply, struct km_err *err)
+static int charge_open(struct km_op *base, struct km_db *db, struct km_apply *apply,
+                       struct km_err *err)
 {
     size_t n = 0;
     int r = km_apply_incomplete(apply, op_of(base)->number, &n, err);

@@ -9,8 +9,8 @@
  */
 #include "store/pins.h"
 
-#include "store/db.h"
 #include "store/inside.h"
+#include "store/statements.h"
 #include "store/writer.h"
 
 struct op {
@@ -18,53 +18,32 @@ struct op {
     struct km_pin_row row;
 };
 
-static struct op *op_of(struct km_op *op)
+enum { PUT, DROP, LIST };
+
+#define KEY                                                                                        \
+    KM_FIELD(struct op, row.server), KM_FIELD(struct op, row.tool), KM_FIELD(struct op, row.hash)
+#define FIELD(member) KM_FIELD(struct km_pin_row, member)
+
+static const struct km_statement rows[] = {
+    [PUT] = { "pins.put",
+              { "INSERT OR REPLACE INTO mcp_pins (server, tool, hash, accepted, flags,"
+                " first_us) VALUES (?1, ?2, ?3, ?4, ?5, ?6)" },
+              .in = KM_FIELDS(KEY, KM_FIELD(struct op, row.accepted),
+                              KM_FIELD(struct op, row.flags), KM_FIELD(struct op, row.first_us)) },
+    [DROP] = { "pins.drop",
+               { "DELETE FROM mcp_pins WHERE server=?1 AND tool=?2 AND hash=?3" },
+               .in = KM_FIELDS(KEY) },
+    [LIST] = { "pins.list",
+               { "SELECT server, tool, hash, accepted, flags, first_us FROM mcp_pins"
+                 " ORDER BY first_us" },
+               .out = KM_FIELDS(FIELD(server), FIELD(tool), FIELD(hash), FIELD(accepted),
+                                FIELD(flags), FIELD(first_us)) },
+};
+const struct km_statements km_pins_statements = KM_STATEMENTS(rows);
+
+static void submit(struct km_store *store, const struct km_pin_row *row, int statement)
 {
-    return (struct op *)(void *)op;
-}
-
-static int bind_key(sqlite3_stmt *s, const struct km_pin_row *row)
-{
-    km_db_bind_text(s, 1, row->server);
-    km_db_bind_text(s, 2, row->tool);
-    return sqlite3_bind_blob(s, 3, row->hash, sizeof row->hash, SQLITE_STATIC);
-}
-
-static int run_put(struct km_op *base, sqlite3 *db, struct km_apply *apply, struct km_err *err)
-{
-    const struct op *op = op_of(base);
-    sqlite3_stmt *s KM_CLEANUP(km_db_finalize) = NULL;
-    int r = km_db_prepare(db,
-                          "INSERT OR REPLACE INTO mcp_pins (server, tool, hash, accepted, flags,"
-                          " first_us) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                          &s, err);
-
-    (void)apply;
-    if (r < 0)
-        return r;
-    bind_key(s, &op->row);
-    sqlite3_bind_int(s, 4, (int)op->row.accepted);
-    sqlite3_bind_int64(s, 5, op->row.flags);
-    sqlite3_bind_int64(s, 6, op->row.first_us);
-    return km_db_run(s, err);
-}
-
-static int run_drop(struct km_op *base, sqlite3 *db, struct km_apply *apply, struct km_err *err)
-{
-    sqlite3_stmt *s KM_CLEANUP(km_db_finalize) = NULL;
-    int r =
-        km_db_prepare(db, "DELETE FROM mcp_pins WHERE server=?1 AND tool=?2 AND hash=?3", &s, err);
-
-    (void)apply;
-    if (r < 0)
-        return r;
-    bind_key(s, &op_of(base)->row);
-    return km_db_run(s, err);
-}
-
-static void submit(struct km_store *store, const struct km_pin_row *row, km_op_fn *run)
-{
-    struct op *op = km_op_new(sizeof *op, row->server.n + row->tool.n, run);
+    struct op *op = km_op_new_row(sizeof *op, row->server.n + row->tool.n, &rows[statement]);
 
     if (!op)
         return; /* as after a crash: it is seen again */
@@ -76,37 +55,24 @@ static void submit(struct km_store *store, const struct km_pin_row *row, km_op_f
 
 void km_store_pin_put(struct km_store *store, const struct km_pin_row *row)
 {
-    submit(store, row, run_put);
+    submit(store, row, PUT);
 }
 
 void km_store_pin_drop(struct km_store *store, const struct km_pin_row *row)
 {
-    submit(store, row, run_drop);
+    submit(store, row, DROP);
 }
 
 int km_store_pins(struct km_store *store, km_pin_row_fn *each, void *ctx, struct km_err *err)
 {
-    sqlite3 *db KM_CLEANUP(km_db_done) = NULL;
-    sqlite3_stmt *s KM_CLEANUP(km_db_finalize) = NULL;
-    bool row = false;
-    int r = km_store_open_reader(store, &db, err);
+    struct km_db *db KM_CLEANUP(km_db_done) = NULL;
+    struct km_ready *list KM_CLEANUP(km_ready_done) = NULL;
+    struct km_pin_row pin;
+    enum km_row got = KM_ROW_END;
+    int r = km_store_ask(store, &rows[LIST], NULL, &db, &list, err);
 
-    if (r == 0)
-        r = km_db_prepare(db,
-                          "SELECT server, tool, hash, accepted, flags, first_us FROM mcp_pins"
-                          " ORDER BY first_us",
-                          &s, err);
-    while (r == 0 && (r = km_db_next(s, &row, err)) == 0 && row) {
-        struct km_pin_row pin = { .server = km_db_text(s, 0),
-                                  .tool = km_db_text(s, 1),
-                                  .accepted = (enum km_pin_accepted)sqlite3_column_int(s, 3),
-                                  .flags = (uint32_t)sqlite3_column_int64(s, 4),
-                                  .first_us = sqlite3_column_int64(s, 5) };
-
-        if (sqlite3_column_bytes(s, 2) != (int)sizeof pin.hash)
-            continue;
-        memcpy(pin.hash, sqlite3_column_blob(s, 2), sizeof pin.hash);
-        each(ctx, &pin);
-    }
+    while (r == 0 && (r = km_ready_next(list, &pin, &got, err)) == 0 && got)
+        if (got == KM_ROW)
+            each(ctx, &pin);
     return r;
 }

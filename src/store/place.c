@@ -22,8 +22,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "store/db.h"
-#include "store/migrate.h"
+#include "store/driver.h"
 
 #define HOLD_AT ((off_t)KM_PLACE_APPLICATION_ID << 16) /* SQLite's bytes are at 1 GiB */
 
@@ -37,17 +36,17 @@ static int make_state_dir(const char *dir, struct km_err *err)
 int km_place_init(struct km_place *p, struct km_str setting, const char *state_dir,
                   struct km_err *err)
 {
-    static const struct km_str scheme = { "sqlite:", 7 };
+    struct km_str where;
     int n;
 
     p->lock_fd = p->hold_fd = -1;
-    if (setting.n && !km_str_starts(setting, scheme))
+    p->driver = km_driver_find(setting.n ? setting : KM_STR("sqlite:"), &where);
+    if (!p->driver)
         return km_fail(err, KM_E_UNSUPPORTED,
                        "store '%.*s': only sqlite:<path> is supported by this version",
                        (int)km_str_chr(setting, ':'), setting.p);
     if (setting.n) {
-        setting = km_str_skip(setting, scheme.n);
-        n = snprintf(p->path, sizeof p->path, "%.*s", KM_STR_ARG(setting));
+        n = snprintf(p->path, sizeof p->path, "%.*s", KM_STR_ARG(where));
     } else {
         n = make_state_dir(state_dir, err);
         if (n < 0)
@@ -163,26 +162,6 @@ void km_place_done(struct km_place *p)
     p->hold_fd = -1;
 }
 
-static int build(const char *path, struct km_err *err)
-{
-    sqlite3 *db KM_CLEANUP(km_db_done) = NULL;
-    char pragma[160];
-    int r;
-
-    (void)snprintf(pragma, sizeof pragma,
-                   "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = DELETE;"
-                   "PRAGMA synchronous = FULL; PRAGMA application_id = %d",
-                   KM_PLACE_APPLICATION_ID);
-    r = km_db_open(path, KM_DB_CREATE, &db, err);
-    if (r == 0 && chmod(path, 0600) != 0)
-        r = km_fail_errno(err, errno, "cannot protect '%s'", path);
-    if (r == 0)
-        r = km_db_exec(db, pragma, err);
-    if (r == 0)
-        r = km_migrate(db, path, err);
-    return r;
-}
-
 /* A name is on the disk only when its folder is. */
 static int sync_folder(const char *path, struct km_err *err)
 {
@@ -209,30 +188,12 @@ static int create(const struct km_place *p, struct km_err *err)
 
     beside(p, ".new", fresh);
     (void)unlink(fresh); /* of a start that died half-way; we hold the lock */
-    r = build(fresh, err);
+    r = p->driver->file->build(fresh, err);
     /* Not rename: what came to lie there meanwhile is not ours to replace. */
     if (r == 0 && link(fresh, p->path) != 0)
         r = km_fail_errno(err, errno, "cannot make the store '%s'", p->path);
     (void)unlink(fresh);
     return r == 0 ? sync_folder(p->path, err) : r;
-}
-
-static int check_kind(const struct km_place *p, enum km_db_mode mode, struct km_err *err)
-{
-    sqlite3 *db KM_CLEANUP(km_db_done) = NULL;
-    int64_t id = 0, tables = 0;
-    int r = km_db_open(p->path, mode, &db, err);
-
-    if (r == 0)
-        r = km_db_int(db, "PRAGMA application_id", &id, err);
-    if (r == 0)
-        r = km_db_int(db, "SELECT count(*) FROM sqlite_schema", &tables, err);
-    if (r == 0 && (id != KM_PLACE_APPLICATION_ID || tables == 0))
-        r = km_fail(err, KM_E_STORE,
-                    "'%s' is a database of another program, not a kanmon store: name another file "
-                    "in kanmon_settings.store",
-                    p->path);
-    return r;
 }
 
 int km_place_prepare(const struct km_place *p, struct km_err *err)
@@ -258,15 +219,22 @@ int km_place_prepare(const struct km_place *p, struct km_err *err)
                        "the store '%s' is empty (0 bytes), which no store ever is: restore it from "
                        "a backup, or remove it to begin a new one",
                        p->path);
-    return check_kind(p, KM_DB_WRITE, err);
+    return p->driver->file->look_at(p->path, true, err);
 }
 
 int km_place_look(const struct km_place *p, struct km_err *err)
 {
+    if (!p->driver->file)
+        return 0;
     if (access(p->path, F_OK) != 0)
         return errno == ENOENT ? km_fail(err, KM_E_NOT_FOUND, "there is no store '%s'", p->path)
                                : km_fail_errno(err, errno, "cannot look at '%s'", p->path);
-    return check_kind(p, KM_DB_READ, err);
+    return p->driver->file->look_at(p->path, false, err);
+}
+
+bool km_place_is_passing(const struct km_place *p)
+{
+    return p->driver->passing;
 }
 
 uint64_t km_place_bytes(const struct km_place *p)
@@ -275,6 +243,8 @@ uint64_t km_place_bytes(const struct km_place *p)
     struct stat st;
     uint64_t n = 0;
 
+    if (!p->driver->file)
+        return 0;
     beside(p, "-wal", wal);
     if (stat(p->path, &st) == 0)
         n += (uint64_t)st.st_size;

@@ -12,9 +12,9 @@
 #include <stdio.h>
 #include "base/encode.h"
 #include "base/time.h"
-#include "store/db.h"
 #include "store/inside.h"
 #include "store/reader.h"
+#include "store/statements.h"
 #include "store/writer.h"
 
 #define LIMIT_DEFAULT 1000
@@ -77,46 +77,95 @@ static void add_json(struct km_buf *out, const char *name, struct km_str v, cons
     km_buf_byte(out, ',');
 }
 
-enum {
-    ID,
-    HASH,
-    COST,
-    PROMPT,
-    COMPLETION,
-    CACHED,
-    START,
-    FIRST,
-    DURATION,
-    CALL_TYPE,
-    MODEL,
-    GROUP,
-    DEPLOYMENT,
-    PROVIDER,
-    API_BASE,
-    STATUS,
-    FLAGS,
-    END_USER,
-    METADATA,
-    TAGS,
-    CLIENT_IP,
-    USER_ID,
-    TEAM_ID,
-    ALIAS
+/* What rows are asked by. */
+struct range {
+    uint8_t low[16], high[16];
+    int64_t from_us, to_us;
+    struct km_str key, user; /* empty: any */
+    int64_t limit, offset;
+    int64_t day;
 };
 
-static const char rows_sql[] =
-    "SELECT s.id, i.hash, s.cost, s.prompt_tokens, s.completion_tokens, s.cached_tokens,"
-    " s.start_us, s.first_us, s.duration_us, r.call_type, r.model, r.model_group, r.deployment,"
-    " r.provider, r.api_base, s.status, s.flags, coalesce(s.user, ''), "
-    " CASE WHEN json_valid(s.metadata) THEN s.metadata ELSE '' END,"
-    " CASE WHEN json_valid(s.metadata) THEN coalesce(s.metadata -> '$.tags', '') ELSE '' END,"
-    " coalesce(s.client_ip, ''), coalesce(k.user_id, ''), coalesce(k.team_id, ''),"
-    " coalesce(k.alias, '')"
-    " FROM spend s JOIN key_ids i ON i.id = s.key JOIN routes r ON r.id = s.route"
-    " LEFT JOIN keys k ON k.hash = i.hash"
-    " WHERE s.id >= ?1 AND s.id <= ?2 AND s.start_us >= ?3 AND s.start_us < ?4"
-    " AND (?5 IS NULL OR i.hash = ?5) AND (?6 IS NULL OR k.user_id = ?6)"
-    " ORDER BY s.id DESC LIMIT ?7 OFFSET ?8";
+/* A row of the ledger, with the names of its numbers. */
+struct call {
+    struct km_uuid id;
+    struct km_str hash;
+    int64_t cost, prompt, completion, cached, start_us;
+    int64_t first_us, duration_us; /* or KM_FIELD_NO_NUMBER */
+    struct km_str call_type, model, group, deployment, provider, api_base;
+    int64_t status, flags;
+    struct km_str end_user, metadata, tags, client_ip, user_id, team_id, alias;
+};
+
+struct part {
+    struct km_str name;
+    int64_t cost;
+};
+
+enum { ROWS, BY_KEY, BY_USER, BY_MODEL, FIRST_DAY, LAST_DAY, GROUPS = 3 };
+
+#define RANGE(member) KM_FIELD(struct range, member)
+#define RANGE_OR_ANY KM_FIELD_AS(struct range, key, KM_FIELD_BLOB_NULL),                           \
+                     KM_FIELD_AS(struct range, user, KM_FIELD_TEXT_NULL)
+#define CALL(member) KM_FIELD(struct call, member)
+#define CALL_AS(member, as) KM_FIELD_AS(struct call, member, as)
+#define PART KM_FIELDS(KM_FIELD(struct part, name), KM_FIELD(struct part, cost))
+#define DAY KM_FIELDS(RANGE(day), RANGE_OR_ANY)
+
+static const struct km_statement statements[] = {
+    [ROWS] = { "spend.rows",
+               { "SELECT s.id, i.hash, s.cost, s.prompt_tokens, s.completion_tokens,"
+                 " s.cached_tokens, s.start_us, s.first_us, s.duration_us, r.call_type, r.model,"
+                 " r.model_group, r.deployment, r.provider, r.api_base, s.status, s.flags,"
+                 " coalesce(s.user, ''),"
+                 " CASE WHEN json_valid(s.metadata) THEN s.metadata ELSE '' END,"
+                 " CASE WHEN json_valid(s.metadata) THEN coalesce(s.metadata -> '$.tags', '')"
+                 " ELSE '' END,"
+                 " coalesce(s.client_ip, ''), coalesce(k.user_id, ''), coalesce(k.team_id, ''),"
+                 " coalesce(k.alias, '')"
+                 " FROM spend s JOIN key_ids i ON i.id = s.key JOIN routes r ON r.id = s.route"
+                 " LEFT JOIN keys k ON k.hash = i.hash"
+                 " WHERE s.id >= ?1 AND s.id <= ?2 AND s.start_us >= ?3 AND s.start_us < ?4"
+                 " AND (?5 IS NULL OR i.hash = ?5) AND (?6 IS NULL OR k.user_id = ?6)"
+                 " ORDER BY s.id DESC LIMIT ?7 OFFSET ?8" },
+               .in = KM_FIELDS(RANGE(low), RANGE(high), RANGE(from_us), RANGE(to_us), RANGE_OR_ANY,
+                               RANGE(limit), RANGE(offset)),
+               .out = KM_FIELDS(CALL(id.b), CALL_AS(hash, KM_FIELD_BLOB), CALL(cost), CALL(prompt),
+                                CALL(completion), CALL(cached), CALL(start_us),
+                                CALL_AS(first_us, KM_FIELD_I64_NULL),
+                                CALL_AS(duration_us, KM_FIELD_I64_NULL), CALL(call_type),
+                                CALL(model), CALL(group), CALL(deployment), CALL(provider),
+                                CALL(api_base), CALL(status), CALL(flags), CALL(end_user),
+                                CALL(metadata), CALL(tags), CALL(client_ip), CALL(user_id),
+                                CALL(team_id), CALL(alias)) },
+    /* One statement a grouping; each gives name and spend of one day. */
+    [BY_KEY] = { "spend.by_key",
+                 { "SELECT lower(hex(i.hash)), sum(d.cost) FROM daily d"
+                   " JOIN key_ids i ON i.id = d.key LEFT JOIN keys k ON k.hash = i.hash"
+                   " WHERE d.day = ?1 AND (?2 IS NULL OR i.hash = ?2)"
+                   " AND (?3 IS NULL OR k.user_id = ?3) GROUP BY 1 ORDER BY 1" },
+                 .in = DAY,
+                 .out = PART },
+    [BY_USER] = { "spend.by_user",
+                  { "SELECT coalesce(k.user_id, ''), sum(d.cost) FROM daily d"
+                    " JOIN key_ids i ON i.id = d.key LEFT JOIN keys k ON k.hash = i.hash"
+                    " WHERE d.day = ?1 AND (?2 IS NULL OR i.hash = ?2)"
+                    " AND (?3 IS NULL OR k.user_id = ?3) GROUP BY 1 ORDER BY 1" },
+                  .in = DAY,
+                  .out = PART },
+    [BY_MODEL] = { "spend.by_model",
+                   { "SELECT r.model, sum(d.cost) FROM daily d JOIN key_ids i ON i.id = d.key"
+                     " JOIN routes r ON r.id = d.route LEFT JOIN keys k ON k.hash = i.hash"
+                     " WHERE d.day = ?1 AND (?2 IS NULL OR i.hash = ?2)"
+                     " AND (?3 IS NULL OR k.user_id = ?3) GROUP BY 1 ORDER BY 1" },
+                   .in = DAY,
+                   .out = PART },
+    [FIRST_DAY] = { "spend.first_day", { "SELECT min(day) FROM daily" }, .out = KM_NUMBER },
+    [LAST_DAY] = { "spend.last_day",
+                   { "SELECT coalesce(max(day), -1) FROM daily" },
+                   .out = KM_NUMBER },
+};
+const struct km_statements km_query_spend_statements = KM_STATEMENTS(statements);
 
 static void add_flags(struct km_buf *out, int64_t flags)
 {
@@ -130,59 +179,50 @@ static void add_flags(struct km_buf *out, int64_t flags)
                   flags & (KM_CALL_FAILED | KM_CALL_INCOMPLETE) ? "failure" : "success");
 }
 
-static void add_numbers(sqlite3_stmt *s, struct km_buf *out)
+static void add_numbers(const struct call *c, struct km_buf *out)
 {
-    int64_t prompt = sqlite3_column_int64(s, PROMPT);
-    int64_t completion = sqlite3_column_int64(s, COMPLETION);
-    int64_t total = prompt + completion;
-    int64_t start = sqlite3_column_int64(s, START);
-    bool first = sqlite3_column_type(s, FIRST) != SQLITE_NULL;
-    bool ended = sqlite3_column_type(s, DURATION) != SQLITE_NULL;
-    int64_t duration = sqlite3_column_int64(s, DURATION);
+    bool first = c->first_us != KM_FIELD_NO_NUMBER, ended = c->duration_us != KM_FIELD_NO_NUMBER;
+    int64_t duration_us = ended ? c->duration_us : 0;
 
     km_buf_str(out, KM_STR("\"spend\":"));
-    add_money(out, sqlite3_column_int64(s, COST));
+    add_money(out, c->cost);
     km_buf_printf(out,
                   ",\"total_tokens\":%lld,\"prompt_tokens\":%lld,\"completion_tokens\":%lld,"
-                  "\"cached_tokens\":%lld,\"http_status\":%d,",
-                  (long long)total, (long long)prompt, (long long)completion,
-                  (long long)sqlite3_column_int64(s, CACHED), sqlite3_column_int(s, STATUS));
-    add_time(out, "startTime", true, start);
-    add_time(out, "endTime", true, start + duration);
-    add_time(out, "completionStartTime", first, start + sqlite3_column_int64(s, FIRST));
+                  "\"cached_tokens\":%lld,\"http_status\":%lld,",
+                  (long long)(c->prompt + c->completion), (long long)c->prompt,
+                  (long long)c->completion, (long long)c->cached, (long long)c->status);
+    add_time(out, "startTime", true, c->start_us);
+    add_time(out, "endTime", true, c->start_us + duration_us);
+    add_time(out, "completionStartTime", first, first ? c->start_us + c->first_us : 0);
     if (ended)
-        km_buf_printf(out, "\"request_duration_ms\":%lld,", (long long)(duration / 1000));
+        km_buf_printf(out, "\"request_duration_ms\":%lld,", (long long)(duration_us / 1000));
     else
         km_buf_str(out, KM_STR("\"request_duration_ms\":null,"));
 }
 
-static void add_row(sqlite3_stmt *s, struct km_buf *out)
+static void add_row(const struct call *c, struct km_buf *out)
 {
-    struct km_str id = km_db_blob(s, ID), hash = km_db_blob(s, HASH);
-    struct km_uuid uuid = { { 0 } };
     char text[KM_UUID_LEN + 1], hex[65] = "";
 
-    if (id.n == sizeof uuid.b)
-        memcpy(uuid.b, id.p, id.n);
-    if (hash.n == 32)
-        km_hex(hex, hash.p, 32);
-    km_uuid_text(&uuid, text);
+    if (c->hash.n == 32)
+        km_hex(hex, c->hash.p, 32);
+    km_uuid_text(&c->id, text);
     km_buf_printf(out, "{\"request_id\":\"%s\",\"api_key\":\"%s\",", text, hex);
-    add_numbers(s, out);
-    add_text(out, "call_type", km_db_text(s, CALL_TYPE));
-    add_text(out, "model", km_db_text(s, MODEL));
-    add_text(out, "model_id", km_db_text(s, DEPLOYMENT));
-    add_text(out, "model_group", km_db_text(s, GROUP));
-    add_text(out, "custom_llm_provider", km_db_text(s, PROVIDER));
-    add_text(out, "api_base", km_db_text(s, API_BASE));
-    add_text(out, "user", km_db_text(s, USER_ID));
-    add_text(out, "team_id", km_db_text(s, TEAM_ID));
-    add_text(out, "end_user", km_db_text(s, END_USER));
-    add_text(out, "key_alias", km_db_text(s, ALIAS));
-    add_text(out, "requester_ip_address", km_db_text(s, CLIENT_IP));
-    add_json(out, "metadata", km_db_text(s, METADATA), "{}");
-    add_json(out, "request_tags", km_db_text(s, TAGS), "[]");
-    add_flags(out, sqlite3_column_int64(s, FLAGS));
+    add_numbers(c, out);
+    add_text(out, "call_type", c->call_type);
+    add_text(out, "model", c->model);
+    add_text(out, "model_id", c->deployment);
+    add_text(out, "model_group", c->group);
+    add_text(out, "custom_llm_provider", c->provider);
+    add_text(out, "api_base", c->api_base);
+    add_text(out, "user", c->user_id);
+    add_text(out, "team_id", c->team_id);
+    add_text(out, "end_user", c->end_user);
+    add_text(out, "key_alias", c->alias);
+    add_text(out, "requester_ip_address", c->client_ip);
+    add_json(out, "metadata", c->metadata, "{}");
+    add_json(out, "request_tags", c->tags, "[]");
+    add_flags(out, c->flags);
     km_buf_str(out, KM_STR("\"cache_key\":null,\"organization_id\":null,\"session_id\":null,"
                            "\"agent_id\":null,\"mcp_namespaced_tool_name\":null,"
                            "\"messages\":{},\"response\":{},\"proxy_server_request\":{}}"));
@@ -200,39 +240,41 @@ static void bound(int64_t us, bool upper, uint8_t out[16])
         out[i] = (uint8_t)((uint64_t)(ms > 0 ? ms : 0) >> (40 - 8 * i) & 0xff);
 }
 
-static void bind_who(sqlite3_stmt *s, int key_at, int user_at, const struct asked *a)
+static struct range range_of(const struct asked *a)
 {
-    if (a->by_key)
-        km_db_bind_blob(s, key_at, a->key_hash, sizeof a->key_hash);
-    if (a->user_n)
-        km_db_bind_text(s, user_at, km_str(a->user, a->user_n));
+    struct range range = { .from_us = a->from_us,
+                           .to_us = a->to_us ? a->to_us : INT64_MAX,
+                           .key = km_str((const char *)a->key_hash, a->by_key ? 32 : 0),
+                           .user = km_str(a->user, a->user_n),
+                           .limit = a->impossible ? 0 : (int64_t)a->limit,
+                           .offset = (int64_t)a->offset };
+
+    bound(a->from_us, false, range.low);
+    bound(a->to_us, true, range.high);
+    if (a->by_id) {
+        memcpy(range.low, a->id.b, sizeof range.low);
+        memcpy(range.high, a->id.b, sizeof range.high);
+    }
+    return range;
 }
 
-static int rows(sqlite3 *db, const void *query, struct km_buf *out, struct km_err *err)
+static int rows(struct km_db *db, const void *query, struct km_buf *out, struct km_err *err)
 {
-    const struct asked *a = query;
-    sqlite3_stmt *s KM_CLEANUP(km_db_finalize) = NULL;
-    uint8_t low[16], high[16];
-    bool row = false, first = true;
-    int r = km_db_prepare(db, rows_sql, &s, err);
+    const struct range range = range_of(query);
+    struct km_ready *list KM_CLEANUP(km_ready_done) = NULL;
+    struct call call = { .status = 0 };
+    enum km_row got = KM_ROW_END;
+    bool first = true;
+    int r = km_db_ask(db, &statements[ROWS], &range, &list, err);
 
     if (r < 0)
         return r;
-    bound(a->from_us, false, low);
-    bound(a->to_us, true, high);
-    km_db_bind_blob(s, 1, a->by_id ? a->id.b : low, 16);
-    km_db_bind_blob(s, 2, a->by_id ? a->id.b : high, 16);
-    sqlite3_bind_int64(s, 3, a->from_us);
-    sqlite3_bind_int64(s, 4, a->to_us ? a->to_us : INT64_MAX);
-    bind_who(s, 5, 6, a);
-    sqlite3_bind_int64(s, 7, a->impossible ? 0 : (int64_t)a->limit);
-    sqlite3_bind_int64(s, 8, (int64_t)a->offset);
     km_buf_byte(out, '[');
-    while ((r = km_db_next(s, &row, err)) == 0 && row) {
+    while ((r = km_ready_next(list, &call, &got, err)) == 0 && got) {
         if (!first)
             km_buf_byte(out, ',');
         first = false;
-        add_row(s, out);
+        add_row(&call, out);
     }
     km_buf_byte(out, ']');
     return r;
@@ -240,51 +282,39 @@ static int rows(sqlite3 *db, const void *query, struct km_buf *out, struct km_er
 
 /* --- a day at a time --- */
 
-/* One statement a grouping; each gives name and spend of one day. */
-static const char by_key_sql[] =
-    "SELECT lower(hex(i.hash)), sum(d.cost) FROM daily d JOIN key_ids i ON i.id = d.key"
-    " LEFT JOIN keys k ON k.hash = i.hash WHERE d.day = ?1"
-    " AND (?2 IS NULL OR i.hash = ?2) AND (?3 IS NULL OR k.user_id = ?3) GROUP BY 1 ORDER BY 1";
-static const char by_user_sql[] =
-    "SELECT coalesce(k.user_id, ''), sum(d.cost) FROM daily d JOIN key_ids i ON i.id = d.key"
-    " LEFT JOIN keys k ON k.hash = i.hash WHERE d.day = ?1"
-    " AND (?2 IS NULL OR i.hash = ?2) AND (?3 IS NULL OR k.user_id = ?3) GROUP BY 1 ORDER BY 1";
-static const char by_model_sql[] =
-    "SELECT r.model, sum(d.cost) FROM daily d JOIN key_ids i ON i.id = d.key"
-    " JOIN routes r ON r.id = d.route LEFT JOIN keys k ON k.hash = i.hash WHERE d.day = ?1"
-    " AND (?2 IS NULL OR i.hash = ?2) AND (?3 IS NULL OR k.user_id = ?3) GROUP BY 1 ORDER BY 1";
-
 /* "name":spend,... of one day; *total gets the sum. */
-static int add_group(sqlite3_stmt *s, int64_t day, struct km_buf *out, int64_t *total,
-                     struct km_err *err)
+static int add_group(struct km_ready *group, const struct range *range, struct km_buf *out,
+                     int64_t *total, struct km_err *err)
 {
-    bool row = false;
+    struct part part;
+    enum km_row got = KM_ROW_END;
     int r;
 
     *total = 0;
-    sqlite3_bind_int64(s, 1, day);
-    while ((r = km_db_next(s, &row, err)) == 0 && row) {
+    km_ready_ask(group, range);
+    while ((r = km_ready_next(group, &part, &got, err)) == 0 && got) {
         if (*total || out->p[out->n - 1] != '{')
             km_buf_byte(out, ',');
-        km_buf_json(out, km_db_text(s, 0));
+        km_buf_json(out, part.name);
         km_buf_byte(out, ':');
-        add_money(out, sqlite3_column_int64(s, 1));
-        *total += sqlite3_column_int64(s, 1);
+        add_money(out, part.cost);
+        *total += part.cost;
     }
-    sqlite3_reset(s);
+    km_ready_rest(group);
     return r;
 }
 
-static int add_day(sqlite3_stmt *s[3], int64_t day, struct km_buf *out, struct km_err *err)
+static int add_day(struct km_ready *s[GROUPS], const struct range *range, struct km_buf *out,
+                   struct km_err *err)
 {
     struct km_buf keys KM_CLEANUP(km_buf_done) = KM_BUF(KM_READER_JSON);
     char date[KM_TIME_ISO_LEN + 1];
     int64_t total = 0, ignored = 0;
     int r;
 
-    km_time_iso(day * DAY_US, date);
+    km_time_iso(range->day * DAY_US, date);
     km_buf_byte(&keys, '{');
-    r = add_group(s[0], day, &keys, &total, err);
+    r = add_group(s[0], range, &keys, &total, err);
     km_buf_printf(out, "{\"startTime\":\"%.10s\",\"spend\":", date);
     add_money(out, total);
     if (keys.n > 1) {
@@ -293,16 +323,16 @@ static int add_day(sqlite3_stmt *s[3], int64_t day, struct km_buf *out, struct k
     }
     km_buf_str(out, KM_STR(",\"users\":{"));
     if (r == 0)
-        r = add_group(s[1], day, out, &ignored, err);
+        r = add_group(s[1], range, out, &ignored, err);
     km_buf_str(out, KM_STR("},\"models\":{"));
     if (r == 0)
-        r = add_group(s[2], day, out, &ignored, err);
+        r = add_group(s[2], range, out, &ignored, err);
     km_buf_str(out, KM_STR("}}"));
     return r;
 }
 
 /* Open ends become the first and the last day there is. */
-static int days_of(sqlite3 *db, const struct asked *a, int64_t *from, int64_t *to,
+static int days_of(struct km_db *db, const struct asked *a, int64_t *from, int64_t *to,
                    struct km_err *err)
 {
     int r = 0;
@@ -310,36 +340,33 @@ static int days_of(sqlite3 *db, const struct asked *a, int64_t *from, int64_t *t
     *from = a->from_us / DAY_US;
     *to = (a->to_us - 1) / DAY_US;
     if (a->from_us == 0)
-        r = km_db_int(db, "SELECT min(day) FROM daily", from, err);
+        r = km_db_number(db, &statements[FIRST_DAY], from, err);
     if (r == 0 && a->to_us == 0)
-        r = km_db_int(db, "SELECT coalesce(max(day), -1) FROM daily", to, err);
+        r = km_db_number(db, &statements[LAST_DAY], to, err);
     if (r == 0 && *to - *from >= DAYS_MOST)
         r = km_fail(err, KM_E_LIMIT, "a summary has at most %d days", DAYS_MOST);
     return r;
 }
 
-static int summary(sqlite3 *db, const void *query, struct km_buf *out, struct km_err *err)
+static int summary(struct km_db *db, const void *query, struct km_buf *out, struct km_err *err)
 {
     const struct asked *a = query;
-    static const char *const texts[] = { by_key_sql, by_user_sql, by_model_sql };
-    sqlite3_stmt *s[3] = { NULL, NULL, NULL };
+    struct range range = range_of(a);
+    struct km_ready *s[GROUPS] = { NULL };
     int64_t from = 0, to = -1;
     int r = days_of(db, a, &from, &to, err);
 
-    for (size_t i = 0; r == 0 && i < 3; i++) {
-        r = km_db_prepare(db, texts[i], &s[i], err);
-        if (r == 0)
-            bind_who(s[i], 2, 3, a);
-    }
+    for (size_t i = 0; r == 0 && i < GROUPS; i++)
+        r = km_db_ready(db, &statements[BY_KEY + i], &s[i], err);
     km_buf_byte(out, '[');
-    for (int64_t day = from; r == 0 && !a->impossible && day <= to; day++) {
-        if (day != from)
+    for (range.day = from; r == 0 && !a->impossible && range.day <= to; range.day++) {
+        if (range.day != from)
             km_buf_byte(out, ',');
-        r = add_day(s, day, out, err);
+        r = add_day(s, &range, out, err);
     }
     km_buf_byte(out, ']');
-    for (size_t i = 0; i < 3; i++)
-        sqlite3_finalize(s[i]);
+    for (size_t i = 0; i < GROUPS; i++)
+        km_ready_done(&s[i]);
     return r;
 }
 

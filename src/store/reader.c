@@ -15,7 +15,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "store/db.h"
 #include "store/inside.h"
 
 struct question {
@@ -61,15 +60,18 @@ static void answer(struct question *q)
     km_mailbox_post(q->reply, &q->msg);
 }
 
-static int ask_db(struct km_readers *r, sqlite3 **db, struct question *q)
+static int ask_db(struct km_readers *r, struct km_db **db, struct question *q)
 {
+    struct km_db_trouble trouble = { 0 };
     int result = *db ? 0 : km_store_open_reader(r->store, db, &q->err);
 
     if (result == 0)
         result = q->run(*db, q->query, &q->out, &q->err);
     if (result == 0 && km_buf_failed(&q->out))
         result = km_fail(&q->err, KM_E_LIMIT, "the answer is too large: ask for fewer rows");
-    if (result == KM_E_STORE && *db && km_db_is_damaged(*db))
+    if (result == KM_E_STORE && *db)
+        (*db)->driver->trouble(*db, &trouble);
+    if (trouble.damaged)
         km_store_lose(r->store, KM_OUTAGE_DAMAGED, "the store is damaged", q->err.text);
     if (result == KM_E_STORE)
         *db = km_db_close(*db);
@@ -79,7 +81,7 @@ static int ask_db(struct km_readers *r, sqlite3 **db, struct question *q)
 static void *run(void *arg)
 {
     struct km_readers *r = arg;
-    sqlite3 *db = NULL;
+    struct km_db *db = NULL;
 
     pthread_mutex_lock(&r->lock);
     while (!r->stop || r->first) {

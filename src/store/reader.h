@@ -10,7 +10,7 @@
 #define KM_READER_QUEUE 1024 /* queries waiting; one more is KM_E_OVERLOADED */
 #define KM_READER_JSON (64 * 1024 * 1024) /* largest answer */
 
-struct sqlite3;
+struct km_db;
 struct km_readers;
 
 int km_readers_new(struct km_store *store, struct km_readers **ret_readers,
@@ -19,7 +19,7 @@ int km_readers_new(struct km_store *store, struct km_readers **ret_readers,
 struct km_readers *km_readers_free(struct km_readers *r);
 
 /* Runs on a reader thread.  query: the bytes given to km_reader_ask(). */
-typedef int km_reader_fn(struct sqlite3 *db, const void *query, struct km_buf *out,
+typedef int km_reader_fn(struct km_db *db, const void *query, struct km_buf *out,
                          struct km_err *err);
 
 /* query_n bytes of query are copied; fn is called exactly once on reply's loop. */

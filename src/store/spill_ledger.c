@@ -12,6 +12,8 @@
 
 #include <stdlib.h>
 
+#include "store/statements.h"
+
 #define GATHER_BYTES ((size_t)1 << 20) /* of frames in one transaction */
 
 static size_t pack(struct km_chunk *c, char *out)
@@ -41,7 +43,7 @@ int km_spill_chunks(struct km_spill *s, struct km_chunk *list, struct km_err *er
     for (struct km_chunk *c = list; r == 0 && c; c = c->next) {
         struct km_str bytes;
 
-        if (c->spilled)
+        if (c->safe)
             continue;
         if (!buf && !(buf = malloc(KM_CHUNK_BYTES)))
             return km_fail(err, KM_E_NOMEM, "store: out of memory");
@@ -49,7 +51,7 @@ int km_spill_chunks(struct km_spill *s, struct km_chunk *list, struct km_err *er
         if (bytes.n)
             r = km_spill_append(s, &bytes, 1, err);
         if (r == 0)
-            km_chunk_spilled(c, km_spill_last(s));
+            km_chunk_spilled(c, bytes.n ? km_spill_last(s) : 0);
         any = any || bytes.n;
     }
     free(buf);
@@ -68,22 +70,31 @@ int64_t km_spill_last_of(const struct km_chunk *list)
     return last;
 }
 
-int km_spill_note(sqlite3 *db, int64_t seq, struct km_err *err)
-{
-    sqlite3_stmt *s KM_CLEANUP(km_db_finalize) = NULL;
-    int r = km_db_prepare(db,
-                          "INSERT INTO meta (name, value) VALUES ('spill_seq', ?1)"
-                          " ON CONFLICT DO UPDATE SET value = max(value, excluded.value)",
-                          &s, err);
+enum { NOTE, NOTED };
 
-    if (r < 0)
-        return r;
-    sqlite3_bind_int64(s, 1, seq);
-    return km_db_run(s, err);
+static const struct km_statement rows[] = {
+    [NOTE] = { "spill.note",
+               { "INSERT INTO meta (name, value) VALUES ('spill_seq', ?1)"
+                 " ON CONFLICT DO UPDATE SET value = max(value, excluded.value)" },
+               .in = KM_NUMBER },
+    [NOTED] = { "spill.noted",
+                { "SELECT value FROM meta WHERE name = 'spill_seq'" },
+                .out = KM_NUMBER },
+};
+const struct km_statements km_spill_statements = KM_STATEMENTS(rows);
+
+int km_spill_note(struct km_db *db, int64_t seq, struct km_err *err)
+{
+    return km_db_run(db, &rows[NOTE], &seq, NULL, err);
+}
+
+int km_spill_noted(struct km_db *db, int64_t *ret_seq, struct km_err *err)
+{
+    return km_db_number(db, &rows[NOTED], ret_seq, err);
 }
 
 struct replay {
-    sqlite3 *db;
+    struct km_db *db;
     struct km_apply *apply;
     int64_t done; /* the store has frames up to this one */
     int64_t last; /* of those gathered */
@@ -110,11 +121,9 @@ static int apply_records(struct replay *p, struct km_err *err)
 
 /* In the file, and not only in its log: that must not grow with what is read, and the frames go
  * when all of it is done. */
-static int sync_file(sqlite3 *db, struct km_err *err)
+static int sync_file(struct km_db *db, struct km_err *err)
 {
-    if (sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL) != SQLITE_OK)
-        return km_db_fail(db, "sync", err);
-    return 0;
+    return db->driver->file ? db->driver->file->sync(db, err) : 0;
 }
 
 static int rehearse_gathered(struct replay *p, struct km_err *err)
@@ -137,7 +146,7 @@ static int commit_gathered(struct replay *p, struct km_err *err)
         return 0;
     if (p->rehearsal)
         return rehearse_gathered(p, err);
-    r = km_db_exec(p->db, "BEGIN IMMEDIATE", err);
+    r = p->db->driver->begin(p->db, err);
     if (r < 0)
         return r;
     r = apply_records(p, err);
@@ -146,7 +155,7 @@ static int commit_gathered(struct replay *p, struct km_err *err)
     if (r == 0)
         r = km_spill_note(p->db, p->last, err);
     if (r == 0)
-        r = km_db_exec(p->db, "COMMIT", err);
+        r = p->db->driver->commit(p->db, err);
     if (r == 0) {
         km_apply_committed(p->apply);
         p->done = p->last;
@@ -154,8 +163,7 @@ static int commit_gathered(struct replay *p, struct km_err *err)
         return sync_file(p->db, err);
     }
     km_apply_rolled_back(p->apply);
-    if (!sqlite3_get_autocommit(p->db))
-        sqlite3_exec(p->db, "ROLLBACK", NULL, NULL, NULL);
+    p->db->driver->rollback(p->db);
     return r;
 }
 
@@ -189,7 +197,7 @@ static int on_frame(void *ctx, int64_t seq, struct km_str bytes, struct km_err *
 
 static int read_all(struct km_spill *s, struct replay *p, struct km_err *err)
 {
-    int r = km_db_int(p->db, "SELECT value FROM meta WHERE name = 'spill_seq'", &p->done, err);
+    int r = km_spill_noted(p->db, &p->done, err);
 
     km_buf_init(&p->gathered, GATHER_BYTES + KM_SPILL_FRAME);
     if (r == 0)
@@ -200,7 +208,7 @@ static int read_all(struct km_spill *s, struct replay *p, struct km_err *err)
     return r;
 }
 
-int km_spill_replay(struct km_spill *s, sqlite3 *db, struct km_apply *apply, int64_t upto,
+int km_spill_replay(struct km_spill *s, struct km_db *db, struct km_apply *apply, int64_t upto,
                     size_t *ret_n, int64_t *ret_done, struct km_err *err)
 {
     struct replay p = { .db = db, .apply = apply, .upto = upto };
@@ -211,7 +219,8 @@ int km_spill_replay(struct km_spill *s, sqlite3 *db, struct km_apply *apply, int
     return r;
 }
 
-int km_spill_rehearse(struct km_spill *s, sqlite3 *db, struct km_apply *apply, struct km_err *err)
+int km_spill_rehearse(struct km_spill *s, struct km_db *db, struct km_apply *apply,
+                      struct km_err *err)
 {
     struct replay p = { .db = db, .apply = apply, .upto = INT64_MAX, .rehearsal = true };
 

@@ -19,21 +19,26 @@
 #include "store/guard.h"
 #include "store/inside.h"
 #include "store/reader.h"
-#include "store/lookout.h"
 #include "store/writer.h"
 
-static int open_parts(struct km_store *store, bool handed_over, struct km_err *err)
+/* The file, where it lies in one. */
+static int open_file(struct km_store *store, struct km_err *err)
 {
     int r = km_place_lock(&store->place, err);
 
     if (r == 0)
-        r = km_identity_check(&store->identity, &store->place, err);
+        r = km_identity_check(&store->identity, store->driver, &store->place, err);
     if (r == 0)
         r = km_place_prepare(&store->place, err);
     if (r == 0)
         r = km_place_hold(&store->place, err);
-    if (r == 0)
-        r = km_lookout_new(store, &store->lookout, err);
+    return r == 0 ? store->driver->file->lookout_new(store, &store->lookout, err) : r;
+}
+
+static int open_parts(struct km_store *store, bool handed_over, struct km_err *err)
+{
+    int r = store->driver->file ? open_file(store, err) : 0;
+
     if (r == 0)
         r = km_writer_new(store, handed_over, &store->writer, err);
     if (r == 0)
@@ -88,10 +93,12 @@ int km_store_open(const struct km_store_args *args, struct km_store **ret_store,
         r = km_fail(err, KM_E_NOMEM, "store: out of memory");
     else
         r = km_place_init(&store->place, settings->store, args->state_dir, err);
+    store->driver = store->place.driver;
     if (r == 0)
         r = name_spill(store, settings, args->state_dir, err);
     if (r == 0)
-        r = km_identity_read(&store->identity, args->state_dir, err);
+        r = km_identity_read(&store->identity, store->driver->passing ? NULL : args->state_dir,
+                             err);
     if (r == 0)
         r = open_parts(store, args->handed_over, err);
     if (r < 0) {
@@ -115,7 +122,8 @@ struct km_store *km_store_close(struct km_store *store)
     km_readers_free(store->readers);
     km_writer_free(store->writer);
     km_ledger_free(store->imports);
-    km_lookout_free(store->lookout);
+    if (store->lookout)
+        store->driver->file->lookout_free(store->lookout);
     km_store_loaded(store);
     km_place_done(&store->place); /* no connection is open any more */
     km_outage_done(&store->outage);
@@ -217,11 +225,19 @@ void km_store_health(struct km_store *store, struct km_store_health *ret)
     ret->spilled_bytes = atomic_load(&store->spilled_bytes);
 }
 
-int km_store_open_reader(struct km_store *store, sqlite3 **ret_db, struct km_err *err)
+int km_store_open_reader(struct km_store *store, struct km_db **ret_db, struct km_err *err)
 {
     if (km_outage_final(&store->outage))
         return km_outage_fail(&store->outage, err);
-    return km_db_open(store->place.path, KM_DB_READ, ret_db, err);
+    return store->driver->open(store->place.path, KM_DB_READ, ret_db, err);
+}
+
+int km_store_ask(struct km_store *store, const struct km_statement *s, const void *in,
+                 struct km_db **ret_db, struct km_ready **ret_ready, struct km_err *err)
+{
+    int r = km_store_open_reader(store, ret_db, err);
+
+    return r == 0 ? km_db_ask(*ret_db, s, in, ret_ready, err) : r;
 }
 
 void km_store_lose(struct km_store *store, enum km_outage_kind kind, const char *reason,
@@ -234,6 +250,14 @@ void km_store_lose(struct km_store *store, enum km_outage_kind kind, const char 
         km_event_add(store->events, KM_LOG_ERROR, "store.lost", "%s", text);
     if (store->writer)
         km_writer_wake(store->writer, true);
+}
+
+void km_store_look(struct km_store *store)
+{
+    struct km_lookout_found found;
+
+    if (store->driver->file && store->driver->file->look(store->lookout, &found))
+        km_store_lose(store, KM_OUTAGE_LOST, found.reason, found.text);
 }
 
 uint64_t km_store_size_bytes(struct km_store *store)

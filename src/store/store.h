@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* store.h - what kanmon remembers: keys, the ledger of spend, prices, the audit chain.
  *
- * One interface, two back ends (SQLite now; PostgreSQL joins behind the same operations).
+ * Operations are rows of statements that a driver runs (driver.h): SQLite in a file, and in memory
+ * for tests.
  * A writer thread owns the only writing connection and commits in groups: whenever it is idle
  * it takes all that queued meanwhile, in one transaction.  Readers have threads of their own.
  * Loops never block here: every call after opening queues an operation and gets its answer by

@@ -10,19 +10,22 @@
 #ifndef KM_STORE_WINDOWS_H
 #define KM_STORE_WINDOWS_H
 
-#include "store/db.h"
+#include "store/driver.h"
 #include "store/store.h"
 
 #define KM_WINDOWS_KEPT 32 /* of a key, as in memory; the earliest go first */
 
 /* The window with this end becomes the current one.  KM_E_NOT_FOUND: no such key. */
-int km_windows_turn(sqlite3 *db, const uint8_t hash[32], int64_t end_us, int64_t now_us,
+int km_windows_turn(struct km_db *db, const uint8_t hash[32], int64_t end_us, int64_t now_us,
                     struct km_err *err) KM_MUST_USE;
 
 /* Before the row of the key `hash` is changed to this one: *ret_end_us is what its
  * budget_reset_us must be.  An end that tells the windows it has is an old copy, or the same;
  * another brings other windows, and those kept mean nothing any more. */
-int km_windows_keep(sqlite3 *db, const uint8_t hash[32], const struct km_key_row *row,
+int km_windows_keep(struct km_db *db, const uint8_t hash[32], const struct km_key_row *row,
                     int64_t *ret_end_us, struct km_err *err) KM_MUST_USE;
+
+/* The key goes, and what was kept of its windows. */
+int km_windows_clear(struct km_db *db, const uint8_t hash[32], struct km_err *err) KM_MUST_USE;
 
 #endif

@@ -26,7 +26,6 @@
 #include "base/time.h"
 #include "store/commit.h"
 #include "store/inside.h"
-#include "store/lookout.h"
 #include "sys/background.h"
 
 #define RETRY_MS 250
@@ -232,7 +231,7 @@ static int release(struct km_writer *w, struct km_err *err)
 {
     /* The connection may be the last that reaches what the files held, and the guard, which looks
      * twice a second, may not have seen yet that they are gone. */
-    km_lookout_look(w->store->lookout);
+    km_store_look(w->store);
     if (km_outage_final(&w->store->outage))
         return km_outage_fail(&w->store->outage, err);
     if (w->commit.failed && (w->pending || w->commit.behind))
@@ -247,11 +246,12 @@ static int release(struct km_writer *w, struct km_err *err)
 
 static int take_back(struct km_writer *w, struct km_err *err)
 {
-    int r = w->commit.db ? 0 : km_place_lock(&w->store->place, err);
+    const bool in_file = w->store->driver->file != NULL;
+    int r = w->commit.db || !in_file ? 0 : km_place_lock(&w->store->place, err);
 
     if (w->commit.db || r < 0)
         return r;
-    r = km_place_hold(&w->store->place, err);
+    r = in_file ? km_place_hold(&w->store->place, err) : 0;
     if (r == 0)
         r = km_commit_open(&w->commit, true, err);
     if (r == 0) {
@@ -341,9 +341,10 @@ static uint64_t next_look_ms(const struct km_writer *w)
  * has written for a while.  A file that is copied then has everything. */
 static void be_idle(struct km_writer *w)
 {
-    bool is_long = w->commit.wal_pages >= CHECKPOINT_IDLE;
+    int pages = km_commit_log_pages(&w->commit);
+    bool is_long = pages >= CHECKPOINT_IDLE;
 
-    if (w->commit.wal_pages == 0 || !w->commit.db || km_outage_final(&w->store->outage)) {
+    if (pages == 0 || km_outage_final(&w->store->outage)) {
         pthread_cond_wait(&w->more, &w->lock);
         return;
     }
@@ -423,7 +424,7 @@ static void *run(void *arg)
 
         take_ledgers(w, all);
         if (stop && w->commit.db)
-            km_lookout_look(w->store->lookout); /* nobody looks after it */
+            km_store_look(w->store); /* nobody looks after it */
         if (!w->commit.db) {
             refuse(ops);
             forward_all(w);
@@ -498,7 +499,7 @@ struct km_writer *km_writer_free(struct km_writer *w)
     pthread_join(w->thread, NULL);
     km_commit_checkpoint(&w->commit, 1);
     for (const struct km_chunk *c = w->pending; c; c = c->next)
-        lost += c->spilled ? 0 : c->n;
+        lost += c->safe ? 0 : c->n;
     let_go(w);
     if (lost)
         km_log_msg(w->store->log, KM_LOG_ERROR, "store.lost",

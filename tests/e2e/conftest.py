@@ -12,17 +12,9 @@ sys.path.insert(0, str(HERE / "lib"))
 
 from anthropic_upstream import AnthropicUpstream
 from gateway import Gateway, config_text
+from long_form import *  # noqa: F403
 from media_upstream import MediaUpstream, config_of
 from upstream import Upstream
-
-
-def pytest_addoption(parser):
-    parser.addoption("--long", action="store_true", help="full counts")
-
-
-@pytest.fixture(scope="session")
-def long(request):
-    return request.config.getoption("--long")
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ import time
 import pytest
 
 from gateway import config_text, machine_factor, wait_until
+from long_form import LONG
 from test_upstream import TlsUpstream, certificate
 from upstream import Upstream
 
@@ -33,7 +34,10 @@ def is_stopped(pid):
     return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "T"
 
 
-@pytest.mark.parametrize("stream", [False, True])
+# Each waits for the deadlines of its calls.
+@pytest.mark.parametrize("behind,stream", [
+    ("http", False), ("https", True), pytest.param("http", True, marks=LONG),
+    pytest.param("https", False, marks=LONG)], indirect=["behind"])
 def test_answers_that_came_during_a_pause_are_taken(new_gateway, tmp_path, behind, stream):
     upstream, env = behind
     timeout = 10 * math.ceil(machine_factor())

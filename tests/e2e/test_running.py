@@ -30,7 +30,7 @@ def has_model(gateway, name):
 
 def test_reload_under_load_fails_no_request(new_gateway, upstream, long):
     gateway = new_gateway()
-    rounds = 600 if long else 60
+    rounds = 600 if long else 30
     with Load(gateway.port, "reload", clients=3) as load:
         for n in range(rounds // 2):
             size = gateway.log.stat().st_size

@@ -191,9 +191,12 @@ MODELS = ["open", "claude", "gemini", "azure", "converse", "rerank", "mistral"]
 
 
 @pytest.mark.parametrize("manner", MANNERS)
-def test_no_route_gives_a_credential_away(veiled, echo, manner):
+def test_no_route_gives_a_credential_away(veiled, echo, manner, long):
+    """The short form asks each model every fourth time, beginning elsewhere for each manner: all of
+    them together have asked everything several times."""
     echo.manner = manner
     before = len(echo.heard)
+    turns = itertools.count(list(MANNERS).index(manner))
     for method, path in routes(veiled):
         if method == "GET" or method == "DELETE":
             say(veiled, method, fill(path, "open"))
@@ -202,6 +205,8 @@ def test_no_route_gives_a_credential_away(veiled, echo, manner):
                                                             "responses", "embeddings"))
         for name in MODELS if hard else ["open"]:
             for body in bodies(path):
+                if hard and not long and next(turns) % 4:
+                    continue
                 target = fill(path, name)
                 if "gemini" in path and body.get("stream"):
                     target = target.replace(":generateContent", ":streamGenerateContent") + "?alt=sse"

@@ -16,12 +16,6 @@ from lintlib import LAYERS, Lint
 FREE = 1  # a layer without a row: no cycle at all
 
 
-def objects_of(build, layer):
-    top = os.path.join(build, "src", layer)
-    return sorted(os.path.join(folder, name) for folder, _, files in os.walk(top)
-                  for name in files if name.endswith(".o"))
-
-
 def symbols_of(objects):
     """{object: (defined, wanted)} by nm's own words."""
     out = subprocess.run(["nm", "-A", "--no-sort", *objects], capture_output=True, text=True,
@@ -94,11 +88,11 @@ def name_of(path):
 
 def main():
     lint = Lint("knots")
-    rows = allowed(lint)
+    rows, built = allowed(lint), lint.objects()
     for layer in LAYERS:
         if not os.path.isdir(lint.path("src", layer)):
             continue
-        objects = objects_of(lint.build, layer)
+        objects = sorted(made for source, made in built.items() if source.startswith(layer + "/"))
         if not objects:
             sys.exit(f"lint.knots: no objects of {layer}: build first")
         lint.looked_at += len(objects)

@@ -30,7 +30,7 @@ LIBRARIES = [
     ("zstd",      r"zstd[a-z_]*\.h$",       ["http/"]),
     ("brotli",    r"brotli/",               ["http/"]),
     ("libyaml",   r"yaml\.h$",              ["config/"]),
-    ("sqlite",    r"sqlite3(ext)?\.h$",     ["store/"]),
+    ("sqlite",    r"sqlite3(ext)?\.h$",     ["store/sqlite/"]),
     ("libpq",     r"(postgresql/|libpq)",   ["pg/"]),
     ("hiredis",   r"hiredis/",              ["store/"]),
     ("pcre2",     r"pcre2\.h$",             ["policy/"]),
@@ -39,6 +39,9 @@ LIBRARIES = [
     ("libpg_query", r"pg_query(\.h$|/)",    ["servers/postgres/"]),
     ("protobuf-c", r"protobuf-c/",          ["servers/postgres/"]),
 ]
+
+# A folder below src/ that only itself and the files named see: what is in it is reached through them.
+INSIDE = {"store/sqlite/": {"store/drivers.c"}}
 
 # Packages whose headers are the language and the system, not a library of ours.
 SYSTEM_PACKAGES = re.compile(r"^(libc6-dev.*|libc6|linux-libc-dev.*|libgcc-\d+-dev|gcc-\d+.*|"
@@ -124,6 +127,10 @@ def main():
                 other = file[len(src):].split("/")[0]
                 if other in LAYERS and LAYERS.index(other) > LAYERS.index(layer):
                     lint.report(name, 1, f"{layer} sees {file[len(src):]}: {other} is a layer above")
+                for folder, doors in INSIDE.items():
+                    if (file.startswith(src + folder) and name[len("src/"):] not in doors
+                            and not name.startswith("src/" + folder)):
+                        lint.report(name, 1, f"sees {file[len(src):]}: only {' '.join(doors)} does")
             elif (row := library_of(file)) is not None:
                 if not name[len("src/"):].startswith(tuple(row[2])):
                     lint.report(name, 1, f"sees <{os.path.basename(file)}> of {row[0]}, which "

@@ -60,6 +60,21 @@ class Lint:
         return [name for name in self.tracked()
                 if name.endswith(suffixes) and name.split("/")[0] in folders]
 
+    def objects(self):
+        """{path below src/ of a source: its object}, of what is built now.  One of a source that
+        is gone may lie in the build folder still."""
+        found = {}
+        src = os.path.realpath(self.path("src")) + os.sep
+        with open(os.path.join(self.build, "compile_commands.json"), encoding="utf-8") as f:
+            for entry in json.load(f):
+                words = shlex.split(entry["command"])
+                source = os.path.realpath(os.path.join(entry["directory"], entry["file"]))
+                if source.startswith(src) and "-o" in words:
+                    made = os.path.join(entry["directory"], words[words.index("-o") + 1])
+                    if os.path.exists(made):
+                        found[source[len(src):]] = made
+        return found
+
     def compile_flags(self):
         """{absolute path of a source: the compiler's flags without output and input}."""
         flags = {}

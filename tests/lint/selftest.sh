@@ -23,6 +23,8 @@ lay_out() {
     cp "$root"/tests/lint/{CMakeLists.txt,*.py,empty_main.c} "$top/tests/lint/"
     echo '# exceptions' >"$top/tests/lint/sizes.allow"
     echo '# layer, number, reason' >"$top/tests/lint/knots.allow"
+    echo '# name, reason' >"$top/tests/lint/names.allow"
+    echo '# who may' >"$top/tests/lint/callers.allow"
     local layer
     for layer in base http; do
         cat >"$top/src/$layer/$layer.h" <<END
@@ -59,6 +61,10 @@ END
     # shellcheck disable=SC2016 # the example's own $1
     printf '#!/bin/sh\necho "$1"\n' >"$top/scripts/example"
     git -C "$top" init -q
+    # What the project's own files name is not in the small tree: rows, as for others' files.
+    { python3 "$top/tests/lint/names.py" "$top" || true; } |
+        sed -n 's/.*there is no \(.*\): say where it went$/\1 the project has it/p' |
+        sort -u >>"$top/tests/lint/names.allow"
 }
 
 build_tree() {
@@ -122,7 +128,7 @@ add() {
 lay_out "$work/clean"
 cp -r "$work/clean" "$work/case"
 build_tree "$work/case"
-for lint in layers headers banned format sizes words opening shell environment judged patience knots archives; do
+for lint in layers headers banned format sizes words opening shell environment judged patience knots names callers archives; do
     accepts "$lint" 'the clean tree'
 done
 
@@ -134,6 +140,10 @@ echo '#include <llhttp.h>' | add src/base/base.h
 refuses layers 'src/base/base.c.*of llhttp' 'a library that comes in by a header'
 echo '#include <cmocka.h>' | add src/base/base.c
 refuses layers 'that has no row' 'a library in no row'
+mkdir -p "$work/case/src/store/sqlite"
+cp "$work/case/src/base/base.h" "$work/case/src/store/sqlite/file.h"
+echo '#include "store/sqlite/file.h"' | add src/http/http.c
+refuses layers 'sees store/sqlite/file.h: only store/drivers.c does' 'a driver seen past its door'
 cp "$work/case/src/base/base.c" "$work/case/src/base/forgotten.c"
 refuses layers 'not built' 'a source that is not built'
 
@@ -253,6 +263,41 @@ refuses knots 'base has 2 by now' 'a knot that became smaller'
 round_about
 echo 'base 2 they know each other' | add tests/lint/knots.allow
 accepts knots 'a knot of the size that is allowed'
+
+echo 'see base/gone.h' | add docs/a.md
+refuses names 'docs/a.md:2: .*there is no base/gone.h' 'a document that names what is gone'
+printf '/* gone.c has the rest. */\n' | add src/base/base.c
+refuses names 'there is no gone.c' 'a comment that names what is gone'
+echo '/* in src/base/gone/ */' | add src/base/base.c
+refuses names 'there is no src/base/go' 'a folder that is gone'
+# shellcheck disable=SC2016 # the example's own backquotes
+printf 'see `base.c`, base/base.h, src/{base,http}/*.c, test_X.md and https://x.org/no.md\n' | add docs/a.md
+touch "$work/case/docs/test_a.md"
+accepts names 'names of files that are there'
+echo 'see gone.h of somebody else' | add docs/a.md
+echo 'gone.h somebody else has it' | add tests/lint/names.allow
+accepts names 'a name that is known to be of others'
+echo 'gone.h somebody else has it' | add tests/lint/names.allow
+refuses names 'nobody names gone.h: remove the row' 'a row for a name that nobody uses'
+
+calls_down() {
+    printf '#include "base/base.h"\nint km_down(void);\nint km_down(void)\n{\n    return km_base(1);\n}\n' |
+        add src/http/http.c
+    cmake --build "$work/case/build/dev" >/dev/null
+    echo '[km_base] one door' | add tests/lint/callers.allow
+}
+calls_down
+refuses callers 'src/http/http.c.* calls km_base' 'a call by somebody who may not'
+calls_down
+echo 'http/*.c it is the door' | add tests/lint/callers.allow
+accepts callers 'a call by somebody who may'
+echo '[km_base: http/*.c] one door' | add tests/lint/callers.allow
+echo 'http.c it is the door' | add tests/lint/callers.allow
+cmake --build "$work/case/build/dev" >/dev/null
+refuses callers 'http.c does not need it any more' 'a row for somebody who does not call'
+echo '#include "base/base.h"' | add src/http/http.c
+echo '[#include base/*.h: http/*.c] it shall not know' | add tests/lint/callers.allow
+refuses callers 'includes base/base.h: see' 'a header that is not for this source'
 
 printf '%s passed, %s failed\n' "$passed" "$failed"
 [ "$failed" = 0 ]

@@ -11,6 +11,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "e2e" / "lib"))
 
 from gateway import Gateway, binary
+from long_form import *  # noqa: F403
 
 OLD = "2025-11-25"
 NEW = "2026-07-28"

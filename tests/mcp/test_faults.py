@@ -15,6 +15,7 @@ import time
 
 import pytest
 from gateway import wait_until
+from long_form import LONG
 
 from faulty_http import FaultyHttp
 from served import EVERYTHING, FAULTY, HERE, alive, children, config, descendants, faulty
@@ -33,7 +34,7 @@ def wrapped():
                                sys.executable, str(FAULTY), "--grandchild", "--ignore-term"]}}
 
 
-@pytest.mark.parametrize("how", ["kill", "stop", "by hand"])
+@pytest.mark.parametrize("how", ["kill", "stop", pytest.param("by hand", marks=LONG)])
 def test_01_nothing_is_left_of_what_npx_and_uvx_start(tmp_path, how):
     with served(tmp_path, wrapped()) as gateway:
         for name in wrapped():

@@ -13,6 +13,7 @@ import pytest
 from accounts import Protected, fetch, person
 from conftest import McpGateway
 from gateway import MASTER, wait_until
+from long_form import LONG
 
 PATH = "/mcp/each"
 
@@ -205,7 +206,8 @@ def test_the_way_back_meets_any_worker(gateway, protected):
     assert answers == [200] * 12
 
 
-@pytest.mark.parametrize("how", ["reload", "other settings", "restart", "kill"])
+@pytest.mark.parametrize("how", ["reload", "kill", pytest.param("other settings", marks=LONG),
+                                 pytest.param("restart", marks=LONG)])
 def test_a_log_in_goes_on_after(gateway, protected, tmp_path, how):
     key = gateway.new_key()
     cookies = {}

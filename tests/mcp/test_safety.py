@@ -238,7 +238,9 @@ def test_what_hides_something_is_flagged_from_the_first(tmp_path, era):
     with gateway:
         bad = {f"{server}-{name}" for name in (*HIDDEN, "orders")}
         wait_until(lambda: set(gateway.pins()) == bad, 30, "the flags")
-        pins = gateway.pins()
+        # they are known before the list is used that describes them
+        pins = wait_until(lambda: (p := gateway.pins()) and all(
+            pin["description"] for pin in p.values()) and p, 20, "their descriptions")
         assert pins[f"{server}-orders"]["flags"] == ["orders"]
         assert all(pins[f"{server}-{name}"]["flags"] == ["hidden_characters"] for name in HIDDEN)
         assert {pin["state"] for pin in pins.values()} == {"flagged"}

@@ -85,7 +85,7 @@ def gateway(rest, tmp_path_factory):  # noqa: F811
         yield started
 
 
-def test_two_validators_agree(gateway):
+def test_two_validators_agree(gateway, long):
     def asked(method, **params):
         message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
         return json.loads(gateway.post(message, "/mcp/made").body)["result"]
@@ -96,7 +96,7 @@ def test_two_validators_agree(gateway):
     for tool in tools:
         rules = Draft202012Validator(tool["inputSchema"])
         strange = int(tool["name"][1:]) % 2
-        for _ in range(VALUES):
+        for _ in range(VALUES if long else 2):
             arguments = {"body": value(rng)}
             said = asked("tools/call", name=tool["name"], arguments=arguments)
             sent = "arguments" not in said["content"][0]["text"][:9]
@@ -107,4 +107,4 @@ def test_two_validators_agree(gateway):
             elif not strange:
                 assert not sent, about
                 refused += 1
-    assert taken > 30 and refused > 30, (taken, refused)
+    assert min(taken, refused) > (30 if long else 8), (taken, refused)

@@ -11,6 +11,7 @@ import subprocess
 
 import pytest
 from gateway import TOP, binary, slow_factor, wait_until
+from long_form import LONG
 from ports import free_port
 
 CONFIG = """\
@@ -128,7 +129,10 @@ def test_each_documented_variable_has_its_case():
     assert documented() <= {name for name, _, _ in CASES}
 
 
-@pytest.mark.parametrize("name, value, where", CASES)
+# An absolute path, and a second value, are for the long form.
+@pytest.mark.parametrize("name, value, where", [
+    pytest.param(*case, marks=LONG if "{here}" in str(case[1]) or case[2] == "work" and case[0] == "KANMON_ENV"
+                 else ()) for case in CASES])
 def test_a_documented_variable(place, name, value, where):
     cwd = {"conf": place.folder, "work": place.beside}[where]
     env = {name: value.format(here=place.folder)} if value else {}

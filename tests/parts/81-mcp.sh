@@ -9,6 +9,6 @@ part_short() {
 # and Debian's own kernel, which keeps memory limits by cgroups.
 part_long() {
     km_build release
-    KM_CHURN=1000 tests/mcp/run --binary build/release/kanmon
+    KM_CHURN=1000 tests/mcp/run --long --binary build/release/kanmon
     tests/vm/run
 }

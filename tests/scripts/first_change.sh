@@ -1,14 +1,16 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # first_change.sh - follows docs/first-change.md in a copy of the tree: the test it adds
-# fails before the row and passes after it, the lint asks for .env.example, and the
-# codec of its last part builds and passes its own tests.
+# fails before the row and passes after it, the lint asks for .env.example, the codec builds
+# and passes its own tests, and a gateway with its hook and its kind of call does what the
+# page says.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/check.sh"
 top=$(cd "$here/../.." && pwd)
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+gateway=
+trap '[ -z "$gateway" ] || kill "$gateway" || true; rm -rf "$work"' EXIT
 
 block() { # block KIND: the text of ```KIND in the page
     awk -v kind="\`\`\`$1" '$0 == kind { on = 1; next } /^```/ { on = 0 } on' \
@@ -38,7 +40,8 @@ asked_for() { # in a string: a pipe would close before the lint has said all
     [[ $said == *"ACME_API_KEY is not in .env.example"* ]]
 }
 laid_out() {
-    python3 -B tests/lint/format.py . src/llm/provider/*.[ch] tests/unit/llm/test_p*.c >"$work/log" ||
+    python3 -B tests/lint/format.py . src/llm/provider/*.[ch] tests/unit/llm/test_p*.c \
+        src/gateway/{few_answers,parrot}.[ch] src/app/tables.c >"$work/log" ||
         { cat "$work/log"; return 1; }
 }
 
@@ -64,6 +67,58 @@ holds "a codec: it builds" codec_built
 holds "a codec: its tests pass" ./build/dev/tests/unit/llm/test_llm_parley
 holds "a codec: the tests of all providers pass" tested
 holds "a codec: every file has its opening" test "$(python3 -B tests/lint/opening.py . | grep -c parley)" = 0
+
+# --- a hook and a kind ---
+
+block hook >src/gateway/few_answers.c
+block hookheader >src/gateway/few_answers.h
+block kind >src/gateway/parrot.c
+block kindheader >src/gateway/parrot.h
+sed -i 's|^\( *\)hooks\.c$|\1few_answers.c\n&\n\1parrot.c|' src/gateway/CMakeLists.txt
+tables=src/app/tables.c
+holds "a hook: the places have a list" insert_before $tables \
+    "const struct km_call_hooks km_app_hooks = { .at = { [KM_HOOK_PREPARED] = prepared } };" hookrow
+sed -i -e 's|\[KM_HOOK_PREPARED\] = prepared|&,\n[KM_HOOK_GUARDED] = guarded|' \
+    -e 's|^#include "gateway/jwt/auth.h"$|#include "gateway/few_answers.h"\n&|' \
+    -e 's|^#include "gateway/prefix/prefix.h"$|#include "gateway/parrot.h"\n&|' \
+    -e 's|^    &km_llm_routes,$|&\n    \&km_parrot_routes,|' $tables
+laid() { ./scripts/format $tables >"$work/log" 2>&1 || { cat "$work/log"; return 1; }; }
+holds "a hook and a kind: the rows can be laid out" laid
+gateway_built() { cmake --build build/dev --target kanmon >"$work/log" 2>&1 || { tail -30 "$work/log"; return 1; }; }
+holds "a hook and a kind: they build" gateway_built
+
+port=$(PYTHONPATH=tests/e2e/lib python3 -B -c 'import ports; print(ports.free_port())')
+cat >config.yaml <<END
+model_list:
+  - model_name: hello
+    litellm_params: {model: openai/none, mock_response: Hello.}
+general_settings: {master_key: sk-first}
+kanmon_settings: {state_dir: $work/state, workers: 1}
+END
+build/dev/kanmon serve --config config.yaml --port "$port" >"$work/serve.log" 2>&1 &
+gateway=$!
+asked() { # asked PATH curl arguments...: body and status
+    curl -s -w '%{http_code} ' --max-time 60 -H 'Authorization: Bearer sk-first' \
+        -H 'Content-Type: application/json' "http://127.0.0.1:$port$1" "${@:2}" || true
+}
+ready() { # for as long as it lives
+    while kill -0 "$gateway" && [[ $(asked /health/readiness) != *200* ]]; do sleep 0.05; done
+}
+chat() { # chat N: asks for so many answers
+    asked /v1/chat/completions -d '{"model":"hello","n":'"$1"',"messages":[{"role":"user","content":"a"}]}'
+}
+holds "a hook and a kind: the gateway starts" ready
+holds "a hook: eight answers are given" grep -q 'Hello.*200 $' <<<"$(chat 8)"
+holds "a hook: nine are not" grep -q '"param":"n".*400 $' <<<"$(chat 9)"
+holds "a kind: it answers" same "Hello200 " "$(asked /v1/parrot -d Hello)"
+holds "a kind: what it refuses is said" grep -q 'nothing to say again' <<<"$(asked /v1/parrot -d '')"
+holds "a kind: its call is in the books, with its price" test "$(asked /spend/logs |
+    python3 -c 'import json, sys; print([r["spend"] for r in json.loads(sys.stdin.read().rsplit("]", 1)[0] + "]")
+        if r["call_type"] == "parrot" and r["spend"]])')" = "[1e-05]"
+kill "$gateway"
+wait "$gateway" || true
+gateway=
+holds "a hook and a kind: nobody calls what is not theirs" python3 -B tests/lint/callers.py . build/dev
 
 holds "step 5: the lint asks for .env.example" asked_for
 block env >>.env.example

@@ -37,6 +37,15 @@ holds "asking for a part that is not there fails" same 1 "$status"
 run --long good
 holds "the long form is another function" same "30 passed, 0 failed" "$(tail -1 <<<"$out")"
 
+part 15-slow scripts/test <<<'part_short() { sleep 2; }'
+KM_SLOW_PART_S=1 run slow
+holds "a part that takes long is named" grep -qE 'slow took [0-9]+:[0-9]{2}, over 0:01: what is slow' <<<"$out"
+KM_SLOW_PART_S=3600 run slow
+holds "one that does not is not" same 0 "$(grep -c 'slow took' <<<"$out" || true)"
+KM_SLOW_PART_S=0 run --long slow
+holds "the long form may take what it takes" same 0 "$(grep -c 'slow took' <<<"$out" || true)"
+rm tests/parts/15-slow.sh
+
 part 40-bad scripts/test <<<'part_short() { km_count 5 2; false; }'
 run
 holds "failed tests are counted" same "9 passed, 2 failed" "$(tail -1 <<<"$out")"

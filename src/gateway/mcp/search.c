@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* search.c - search_tools, describe_tool and call_tool, where an endpoint's tools are searched.
  *
- *     search_tools   {query, limit?}       words to tools, by the view's index (mcp/search.h)
+ *     search_tools   {query, limit?}       words to tools, by the view's index (mcp/view/search.h)
  *     describe_tool  {name}                the tool as tools/list would have it
  *     call_tool      {name, arguments?}    becomes the call of that tool, here, at once
  *

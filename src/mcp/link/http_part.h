@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* http_part.h - private to link_http*.c: one HTTP exchange of a link, and the link. */
+/* http_part.h - private to http*.c: one HTTP exchange of a link, and the link. */
 #ifndef KM_MCP_LINK_HTTP_PART_H
 #define KM_MCP_LINK_HTTP_PART_H
 

@@ -5,7 +5,7 @@
  *                 └── query ──> the tools that fit best, by BM25 (k1 = 1.2, b = 0.75)
  *
  * A list of a few hundred tools is more text than most conversations.  Where tool search is on,
- * tools/list has three tools in their place (mcp_search.c in gateway/), and those the operator
+ * tools/list has three tools in their place (gateway/mcp/search.c), and those the operator
  * wants seen all the same.
  *
  * An index belongs to one view and is made when it is first asked; a view is made anew when a list

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* postgres_settings.h - what is configured of a PostgreSQL database that kanmon serves.
+/* settings.h - what is configured of a PostgreSQL database that kanmon serves.
  *
  * The rows stand below `postgres` of an entry of mcp_servers; and once more as kanmon_settings.pg,
  * where each is a variable too (KANMON_PG_MAX_ROWS) and most a flag of `kanmon mcp postgres`: what

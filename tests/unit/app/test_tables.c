@@ -10,6 +10,7 @@
 
 #include "app/cli.h"
 #include "config/config.h"
+#include "host/module.h"
 
 static void no_setting_is_named_twice_and_every_row_is_sound(void **state)
 {
@@ -29,6 +30,17 @@ static void every_command_has_a_summary_and_a_name_of_its_own(void **state)
         assert_non_null(c->run);
         for (const struct km_command *d = c + 1; d->name; d++)
             assert_string_not_equal(c->name, d->name);
+    }
+}
+
+static void every_module_has_a_name_and_a_place_of_its_own(void **state)
+{
+    (void)state;
+    for (const struct km_module *const *m = km_app_modules; *m; m++) {
+        assert_non_null((*m)->name);
+        assert_non_null((*m)->place);
+        for (const struct km_module *const *n = m + 1; *n; n++)
+            assert_ptr_not_equal((*m)->place, (*n)->place);
     }
 }
 
@@ -288,6 +300,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_setting_is_named_twice_and_every_row_is_sound),
         cmocka_unit_test(every_command_has_a_summary_and_a_name_of_its_own),
+        cmocka_unit_test(every_module_has_a_name_and_a_place_of_its_own),
         cmocka_unit_test(all_routes_fit_into_one_router),
         cmocka_unit_test(every_key_that_restricts_stops_the_start_when_it_is_misspelt),
         cmocka_unit_test(every_misspelt_section_stops_the_start),

@@ -12,7 +12,8 @@
  * text is the same in every run, and is compared with one that is kept (KM_TEST_DUMP).  It is
  * written anew by running the test with KANMON_DUMP_WRITE=1; what changed in it is to be looked at.
  *
- * Each operation of the store and each statement it has made ready must have been used by then.
+ * Each operation of the store, each row of its statements and what else was made ready must have
+ * been used by then.
  */
 #ifndef KM_TEST_STORE_DUMP_H
 #define KM_TEST_STORE_DUMP_H
@@ -20,6 +21,7 @@
 #include <glob.h>
 #include <pthread.h>
 
+#include "store/driver.h"
 #include "support.h"
 
 #define DUMP_START_US INT64_C(1700000000000000) /* 2023-11-14: before any file of the test */
@@ -123,7 +125,7 @@ static inline void names_of_operations(struct dump_names *names)
     static const char *const quiet[] = {
         "km_store_is_strict", "km_store_healthy",   "km_store_health",   "km_store_size_bytes",
         "km_store_queued",    "km_store_lose",      "km_ledger_new",     "km_ledger_free",
-        "km_ledger_flush",    "km_store_open_reader",
+        "km_ledger_flush",    "km_store_open_reader", "km_store_ask", "km_store_look",
     };
     glob_t found = { 0 };
 
@@ -370,6 +372,12 @@ static inline void dump_done(struct dump *d)
     int missing;
 
     names_of_operations(&operations);
+    for (size_t i = 0; i < km_store_statements_n; i++)
+        for (size_t k = 0; k < km_store_statements[i]->n; k++) {
+            const char *sql = km_store_statements[i]->v[k].sql[KM_SQL_SQLITE];
+
+            names_add(&dump_sql.prepared, sql, strlen(sql));
+        }
     missing = names_missing(&operations, &d->used);
     missing += names_missing(&dump_sql.prepared, &dump_sql.stepped);
     for (size_t i = 0; i < d->ntables; i++)

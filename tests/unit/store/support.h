@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* support.h - a store in a folder of its own, a loop to hear its answers, entries to write. */
+/* support.h - a store in a folder of its own, a loop to hear its answers, entries to write.
+ *
+ * KM_TEST_DRIVER names the driver: "sqlite" (or unset), whose file is in the folder, or "memory",
+ * which has none; a connection of ours keeps that one for as long as a file would be there. */
 #ifndef KM_TEST_STORE_SUPPORT_H
 #define KM_TEST_STORE_SUPPORT_H
 
@@ -16,7 +19,9 @@
 
 struct place {
     char dir[64];
-    char db[96];
+    char db[96]; /* as SQLite opens it beside the store */
+    char where[96]; /* kanmon_settings.store; "": a file */
+    sqlite3 *keeper; /* of a store without a file */
     struct km_store_settings settings;
     struct km_loop *loop;
     struct km_mailbox *reply;
@@ -29,8 +34,20 @@ struct place {
     struct km_buf json;
 };
 
+static inline sqlite3 *sqlite_open(const char *db_path)
+{
+    sqlite3 *db = NULL;
+
+    assert_int_equal(sqlite3_open_v2(db_path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_URI, NULL),
+                     SQLITE_OK);
+    sqlite3_busy_timeout(db, 2000);
+    return db;
+}
+
 static inline void place_init(struct place *p)
 {
+    const char *driver = getenv("KM_TEST_DRIVER");
+
     memset(p, 0, sizeof *p);
     (void)snprintf(p->dir, sizeof p->dir, "/tmp/kanmon-test-XXXXXX");
     assert_non_null(mkdtemp(p->dir));
@@ -38,6 +55,12 @@ static inline void place_init(struct place *p)
     p->settings = (struct km_store_settings){
         .commit_ms = 20, .queue_bytes = 1 << 20, .spill_bytes = 1 << 24, .check_ms = 3600000
     };
+    if (driver && strcmp(driver, "memory") == 0) {
+        (void)snprintf(p->db, sizeof p->db, "file:/%s?vfs=memdb", strrchr(p->dir, '/') + 1);
+        (void)snprintf(p->where, sizeof p->where, "memory:%s", strrchr(p->dir, '/') + 1);
+        p->settings.store = km_str_c(p->where);
+        p->keeper = sqlite_open(p->db);
+    }
     p->loop = km_loop_new(NULL);
     assert_non_null(p->loop);
     p->reply = km_mailbox_new(p->loop, p, NULL);
@@ -95,6 +118,7 @@ static inline void place_remove(const char *dir)
 static inline void place_done(struct place *p)
 {
     place_close(p);
+    sqlite3_close(p->keeper);
     km_mailbox_free(p->reply);
     km_loop_free(p->loop);
     km_buf_done(&p->json);
@@ -188,11 +212,10 @@ static inline void settle(struct place *p, const struct km_ledger_entry *e)
 
 static inline int64_t number(const char *db_path, const char *sql)
 {
-    sqlite3 *db = NULL;
+    sqlite3 *db = sqlite_open(db_path);
     sqlite3_stmt *s = NULL;
     int64_t v;
 
-    assert_int_equal(sqlite3_open_v2(db_path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
     if (sqlite3_prepare_v2(db, sql, -1, &s, NULL) != SQLITE_OK)
         fail_msg("%s: %s", sql, sqlite3_errmsg(db));
     v = sqlite3_step(s) == SQLITE_ROW ? sqlite3_column_int64(s, 0) : -12345;
@@ -203,9 +226,8 @@ static inline int64_t number(const char *db_path, const char *sql)
 
 static inline void change(const char *db_path, const char *sql)
 {
-    sqlite3 *db = NULL;
+    sqlite3 *db = sqlite_open(db_path);
 
-    assert_int_equal(sqlite3_open_v2(db_path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
     if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
         fail_msg("%s: %s", sql, sqlite3_errmsg(db));
     sqlite3_close(db);

@@ -89,7 +89,7 @@ static void an_answer_ends_when_its_time_is_over(void **state)
     assert_int_equal(get(&p, "a", mine), KM_E_NOT_FOUND);
     assert_int_equal(forget(&p, "a", mine), KM_E_NOT_FOUND);
     assert_int_equal(put(&p, "b", mine, "r", km_wall_us() + HOUR), 0); /* and takes it along */
-    assert_int_equal(sqlite3_open(p.db, &db), SQLITE_OK);
+    db = sqlite_open(p.db);
     assert_int_equal(sqlite3_prepare_v2(db, "SELECT count(*) FROM answers", -1, &s, NULL), 0);
     assert_int_equal(sqlite3_step(s), SQLITE_ROW);
     assert_int_equal(sqlite3_column_int(s, 0), 1);
@@ -108,7 +108,7 @@ static void the_file_says_nothing_and_a_moved_row_does_not_open(void **state)
     (void)state;
     place_begin(&p);
     assert_int_equal(put(&p, "a", mine, secret, km_wall_us() + HOUR), 0);
-    assert_int_equal(sqlite3_open(p.db, &db), SQLITE_OK);
+    db = sqlite_open(p.db);
     assert_int_equal(sqlite3_prepare_v2(db, "SELECT sealed FROM answers", -1, &s, NULL), 0);
     assert_int_equal(sqlite3_step(s), SQLITE_ROW);
     assert_null(memmem(sqlite3_column_blob(s, 0), (size_t)sqlite3_column_bytes(s, 0), secret,
@@ -128,7 +128,7 @@ static void a_new_secret_keeps_the_answers_of_the_old_one(void **state)
     (void)state;
     place_begin(&p);
     assert_int_equal(put(&p, "a", mine, "r", km_wall_us() + HOUR), 0);
-    assert_int_equal(sqlite3_open(p.db, &db), SQLITE_OK);
+    db = sqlite_open(p.db);
     assert_int_equal(sqlite3_exec(db,
                                   "INSERT INTO key_heirs SELECT owner, x'02"
                                   "00000000000000000000000000000000000000000000000000000000000000"

@@ -48,11 +48,7 @@ static void again(struct place *p, int64_t due_us)
 
 static void run_sql(struct place *p, const char *sql)
 {
-    sqlite3 *db;
-
-    assert_int_equal(sqlite3_open(p->db, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
-    sqlite3_close(db);
+    change(p->db, sql);
 }
 
 static void a_batch_is_due_until_it_is_settled(void **state)

@@ -48,7 +48,7 @@ static void run_sql(struct place *p, const char *sql)
 {
     sqlite3 *db;
 
-    assert_int_equal(sqlite3_open(p->db, &db), SQLITE_OK);
+    db = sqlite_open(p->db);
     assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
     sqlite3_close(db);
 }

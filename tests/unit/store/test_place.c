@@ -7,7 +7,7 @@
 
 #include <fcntl.h>
 
-#include "store/migrate.h"
+#include "store/sqlite/migrate.h"
 #include "store/place.h"
 #include "support.h"
 

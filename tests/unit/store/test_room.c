@@ -8,6 +8,7 @@
 #include "store/chunk.h"
 #include "store/room.h"
 #include "store/spill.h"
+#include "store/spill_ledger.h"
 
 #include "faulty_vfs.h"
 #include "support.h"
@@ -86,6 +87,43 @@ static void calls_in_flight_have_their_room(void **state)
     place_done(&crashed);
 }
 
+/* Of a chunk whose intents all wait for their settlements elsewhere nothing is written, however
+ * often it is tried.  A moment where no frame was ever written is the first of an outage. */
+static void a_chunk_with_nothing_left_is_counted_once(void **state)
+{
+    static const struct km_uuid id = { { 1 } };
+    char path[96], aside[KM_PLACE_PATH];
+    struct km_err err = { 0 };
+    struct km_spill *spill;
+    struct km_ledger_entry e;
+    struct km_chunk *taken;
+    struct place p;
+    bool kept = false;
+
+    (void)state;
+    place_init(&p);
+    p.settings.commit_ms = 1000000; /* it comes when we say so */
+    place_open(&p);
+    (void)snprintf(path, sizeof path, "%s/kanmon.db.new", p.dir);
+    assert_int_equal(km_spill_open(path, &id, 1 << 20, 0, &spill, aside, &err), 0);
+    e = entry(&p, 1, 10);
+    intend(&p, &e);
+    taken = km_ledger_take(p.ledger, 30000000, &kept);
+    assert_true(kept);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(km_spill_chunks(spill, taken, &err), 0);
+        assert_int_equal(km_spill_bytes(spill), 0);
+        assert_in_range(km_ledger_needs(p.ledger), KM_ROOM_SETTLE, KM_ROOM_CALL);
+    }
+    km_chunk_committed(taken);
+    assert_in_range(km_ledger_needs(p.ledger), KM_ROOM_SETTLE, KM_ROOM_CALL);
+    settle(&p, &e);
+    sync_store(&p);
+    assert_int_equal(km_ledger_needs(p.ledger), 0);
+    km_spill_close(spill);
+    place_done(&p);
+}
+
 /* As many as there are, while the disk has room: the file grows before they need it. */
 static void the_room_grows_with_the_calls(void **state)
 {
@@ -161,6 +199,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(calls_in_flight_have_their_room),
+        cmocka_unit_test(a_chunk_with_nothing_left_is_counted_once),
         cmocka_unit_test(the_room_grows_with_the_calls),
         cmocka_unit_test(a_start_that_cannot_write_knows_what_was_spent),
     };

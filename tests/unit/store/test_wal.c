@@ -7,7 +7,7 @@
 
 #include <fcntl.h>
 
-#include "store/wal.h"
+#include "store/sqlite/wal.h"
 #include "support.h"
 
 /* A database with a log that nobody moves, and a reader of it. */

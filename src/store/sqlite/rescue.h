@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* rescue.h - a copy of a store whose file lost its name, while a connection still holds it. */
-#ifndef KM_STORE_RESCUE_H
-#define KM_STORE_RESCUE_H
+#ifndef KM_STORE_SQLITE_RESCUE_H
+#define KM_STORE_SQLITE_RESCUE_H
 
 #include "store/place.h"
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* wal.h - whether the write-ahead log still has what SQLite wrote there. */
-#ifndef KM_STORE_WAL_H
-#define KM_STORE_WAL_H
+#ifndef KM_STORE_SQLITE_WAL_H
+#define KM_STORE_SQLITE_WAL_H
 
-#include "store/db.h"
+#include "store/sqlite/db.h"
 
 /* What was seen of the log.  Zeroed: nothing yet. */
 struct km_wal {

@@ -13,7 +13,7 @@
  * holds on it in this process.  The log has none.  After a hand-over the files are another
  * process's to watch.
  */
-#include "store/lookout.h"
+#include "store/sqlite/lookout.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -22,9 +22,10 @@
 #include <time.h>
 
 #include "base/time.h"
-#include "store/check.h"
 #include "store/inside.h"
-#include "store/wal.h"
+#include "store/sqlite/check.h"
+#include "store/sqlite/driver.h"
+#include "store/sqlite/wal.h"
 
 struct seen {
     bool there;
@@ -37,12 +38,13 @@ struct seen {
 struct km_lookout {
     struct km_store *store;
     pthread_mutex_t lock; /* guards what follows */
-    sqlite3 *reader; /* NULL: not opened */
+    struct km_db *reader; /* NULL: not opened */
     struct km_wal wal;
     struct seen db, log;
     uint64_t turns; /* of the writer, when they were seen */
     uint64_t checkpoints; /* when db.written was noted */
     bool written; /* by another */
+    struct km_lookout_found found; /* in the look under way; "": all is well */
 };
 
 int km_lookout_new(struct km_store *store, struct km_lookout **ret_lookout, struct km_err *err)
@@ -90,15 +92,12 @@ static struct seen look(const struct km_lookout *w, const char *suffix)
  * path. */
 static void lose(struct km_lookout *w, const char *what, const char *reason, const char *hint)
 {
-    char brief[KM_STORE_REASON], text[KM_STORE_TEXT];
-
-    (void)snprintf(brief, sizeof brief, "%s %s", what, reason);
+    (void)snprintf(w->found.reason, sizeof w->found.reason, "%s %s", what, reason);
     (void)snprintf(
-        text, sizeof text,
+        w->found.text, sizeof w->found.text,
         "%c%s ('%.240s') %s.%s Until a restart nothing more is written to it; what calls "
         "cost goes to '%.240s'.",
         what[0] - 'a' + 'A', what + 1, w->store->place.path, reason, hint, w->store->spill_path);
-    km_store_lose(w->store, KM_OUTAGE_LOST, brief, text);
 }
 
 static bool is_other(const struct seen *was, const struct seen *now)
@@ -124,8 +123,10 @@ static void open_reader(struct km_lookout *w)
 {
     int64_t tables;
 
-    if (!w->reader && km_store_open_reader(w->store, &w->reader, NULL) == 0 &&
-        km_db_int(w->reader, "SELECT count(*) FROM sqlite_schema", &tables, NULL) < 0)
+    if (!w->reader && !km_outage_final(&w->store->outage) &&
+        w->store->driver->open(w->store->place.path, KM_DB_READ, &w->reader, NULL) == 0 &&
+        km_sqlite_int(km_sqlite_of(w->reader), "SELECT count(*) FROM sqlite_schema", &tables,
+                      NULL) < 0)
         w->reader = km_db_close(w->reader);
 }
 
@@ -144,7 +145,7 @@ static void look_into_log(struct km_lookout *w)
 
     name(w, "-wal", path);
     open_reader(w);
-    if (w->reader && km_wal_is_broken(&w->wal, w->reader, path))
+    if (w->reader && km_wal_is_broken(&w->wal, km_sqlite_of(w->reader), path))
         lose(w, "the store's write-ahead log", "was cut short or overwritten",
              " Calls of the last seconds may be lost.");
 }
@@ -187,14 +188,16 @@ static void keep_lock(struct km_lookout *w)
                    store->place.path);
 }
 
-void km_lookout_look(struct km_lookout *w)
+bool km_lookout_look(struct km_lookout *w, struct km_lookout_found *ret_found)
 {
     struct seen db, log;
     uint64_t turns;
 
+    ret_found->reason[0] = 0;
     if (!w || km_outage_final(&w->store->outage))
-        return;
+        return false;
     pthread_mutex_lock(&w->lock);
+    w->found.reason[0] = 0;
     turns = atomic_load(&w->store->turns);
     if (turns % 2 == 0) {
         db = look(w, "");
@@ -211,7 +214,9 @@ void km_lookout_look(struct km_lookout *w)
             look_into_log(w);
         }
     }
+    *ret_found = w->found;
     pthread_mutex_unlock(&w->lock);
+    return ret_found->reason[0] != 0;
 }
 
 bool km_lookout_was_written(struct km_lookout *w)

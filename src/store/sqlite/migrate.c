@@ -10,10 +10,10 @@
  * rolled back must not "repair" what it does not understand.  Everything else happens in one
  * transaction, so a start that dies half-way leaves the store as it was.
  */
-#include "store/migrate.h"
+#include "store/sqlite/migrate.h"
 
 #include "base/time.h"
-#include "store/db.h"
+#include "store/sqlite/db.h"
 
 static const char bookkeeping[] =
     "CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL)"
@@ -25,10 +25,10 @@ static const char bookkeeping[] =
 static int check_reader(sqlite3 *db, const char *path, struct km_err *err)
 {
     int64_t made = 0, least = 0;
-    int r = km_db_int(db, "SELECT count(*) FROM sqlite_schema WHERE name = 'meta'", &made, err);
+    int r = km_sqlite_int(db, "SELECT count(*) FROM sqlite_schema WHERE name = 'meta'", &made, err);
 
     if (r == 0 && made)
-        r = km_db_int(db, "SELECT value FROM meta WHERE name = 'min_reader'", &least, err);
+        r = km_sqlite_int(db, "SELECT value FROM meta WHERE name = 'min_reader'", &least, err);
     if (r == 0 && least > KM_STORE_READER)
         r = km_fail(err, KM_E_STORE,
                     "store '%s' was made by a newer kanmon: it needs reader %lld, this program is "
@@ -50,39 +50,39 @@ static int min_reader_of(const struct km_migration *m, int64_t *ret, struct km_e
 
 static int is_applied(sqlite3 *db, const struct km_migration *m, bool *ret, struct km_err *err)
 {
-    sqlite3_stmt *stmt KM_CLEANUP(km_db_finalize) = NULL;
-    int r = km_db_prepare(db, "SELECT 1 FROM migrations WHERE name = ?1", &stmt, err);
+    sqlite3_stmt *stmt KM_CLEANUP(km_sqlite_finalize) = NULL;
+    int r = km_sqlite_prepare(db, "SELECT 1 FROM migrations WHERE name = ?1", &stmt, err);
 
     if (r < 0)
         return r;
-    km_db_bind_text(stmt, 1, km_str_c(m->name));
-    return km_db_next(stmt, ret, err);
+    km_sqlite_bind_text(stmt, 1, km_str_c(m->name));
+    return km_sqlite_next(stmt, ret, err);
 }
 
 static int note(sqlite3 *db, const struct km_migration *m, int64_t min_reader, struct km_err *err)
 {
-    sqlite3_stmt *stmt KM_CLEANUP(km_db_finalize) = NULL;
-    sqlite3_stmt *meta KM_CLEANUP(km_db_finalize) = NULL;
-    int r = km_db_prepare(db, "INSERT INTO migrations VALUES (?1, ?2)", &stmt, err);
+    sqlite3_stmt *stmt KM_CLEANUP(km_sqlite_finalize) = NULL;
+    sqlite3_stmt *meta KM_CLEANUP(km_sqlite_finalize) = NULL;
+    int r = km_sqlite_prepare(db, "INSERT INTO migrations VALUES (?1, ?2)", &stmt, err);
 
     if (r == 0) {
-        km_db_bind_text(stmt, 1, km_str_c(m->name));
+        km_sqlite_bind_text(stmt, 1, km_str_c(m->name));
         sqlite3_bind_int64(stmt, 2, km_wall_us());
-        r = km_db_run(stmt, err);
+        r = km_sqlite_run(stmt, err);
     }
     if (r == 0)
-        r = km_db_prepare(db, "UPDATE meta SET value = max(value, ?1) WHERE name = 'min_reader'",
-                          &meta, err);
+        r = km_sqlite_prepare(
+            db, "UPDATE meta SET value = max(value, ?1) WHERE name = 'min_reader'", &meta, err);
     if (r == 0) {
         sqlite3_bind_int64(meta, 1, min_reader);
-        r = km_db_run(meta, err);
+        r = km_sqlite_run(meta, err);
     }
     return r;
 }
 
 static int apply_all(sqlite3 *db, struct km_err *err)
 {
-    int r = km_db_exec(db, bookkeeping, err);
+    int r = km_sqlite_exec(db, bookkeeping, err);
 
     for (size_t i = 0; r == 0 && i < km_migrations_n; i++) {
         const struct km_migration *m = &km_migrations[i];
@@ -94,7 +94,7 @@ static int apply_all(sqlite3 *db, struct km_err *err)
             r = is_applied(db, m, &applied, err);
         if (r < 0 || applied)
             continue;
-        r = km_db_exec(db, m->sql, err);
+        r = km_sqlite_exec(db, m->sql, err);
         if (r == 0)
             r = note(db, m, min_reader, err);
     }
@@ -106,12 +106,12 @@ int km_migrate(sqlite3 *db, const char *path, struct km_err *err)
     int r = check_reader(db, path, err);
 
     if (r == 0)
-        r = km_db_exec(db, "BEGIN IMMEDIATE", err);
+        r = km_sqlite_exec(db, "BEGIN IMMEDIATE", err);
     if (r < 0)
         return r;
     r = apply_all(db, err);
     if (r == 0)
-        r = km_db_exec(db, "COMMIT", err);
+        r = km_sqlite_exec(db, "COMMIT", err);
     if (r < 0)
         sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
     return r;

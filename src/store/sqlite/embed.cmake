@@ -1,7 +1,7 @@
 # Writes the SQL files of migrations/ as one C source: bytes, because a string literal of C
 # may have no more than 4095 of them.  Run by CMakeLists.txt: -DOUT=... -DFILES=a;b
 set(body "/* Written by src/store/embed.cmake from src/store/migrations: do not edit. */\n")
-string(APPEND body "#include \"store/migrate.h\"\n\n")
+string(APPEND body "#include \"store/sqlite/migrate.h\"\n\n")
 set(rows "")
 set(n 0)
 foreach(file ${FILES})

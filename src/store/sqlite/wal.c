@@ -14,7 +14,7 @@
  * of the index stay where they are for as long as its salts do, and these change before the file is
  * written anew: only what contradicts the index before and after is broken.
  */
-#include "store/wal.h"
+#include "store/sqlite/wal.h"
 
 #include <endian.h>
 #include <fcntl.h>

@@ -4,8 +4,8 @@
  * Over a read-only connection of its own, so that no commit waits for it; no slice keeps a
  * transaction open for longer than it runs.  One thread at a time.
  */
-#ifndef KM_STORE_CHECK_H
-#define KM_STORE_CHECK_H
+#ifndef KM_STORE_SQLITE_CHECK_H
+#define KM_STORE_SQLITE_CHECK_H
 
 #include <stdint.h>
 

@@ -5,17 +5,12 @@
  * in the order of their names, each once, all in one transaction.  They expand: an older program
  * keeps working on what a newer one made, unless the newer one says otherwise by min_reader.
  */
-#ifndef KM_STORE_MIGRATE_H
-#define KM_STORE_MIGRATE_H
+#ifndef KM_STORE_SQLITE_MIGRATE_H
+#define KM_STORE_SQLITE_MIGRATE_H
 
-#include <stddef.h>
-
-#include "base/err.h"
+#include "store/driver.h"
 
 struct sqlite3;
-
-/* What this program can read.  A migration whose first line asks for more raises the store's. */
-#define KM_STORE_READER 1
 
 struct km_migration {
     const char *name; /* "20261120080000_store" */
