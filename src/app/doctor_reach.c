@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #include "app/doctor.h"
-#include "gateway/pass.h"
+#include "gateway/pass/pass.h"
 #include "http/client.h"
 #include "llm/model.h"
 

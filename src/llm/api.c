@@ -111,8 +111,8 @@ bool km_llm_names_model(struct km_str name, bool inside)
 
 /* What the gateway does before a call that names an MCP server, a file or a further model, or says
  * by another name how long the answer may be, is done for bodies only that have such a member: the
- * walk that judges them tells.  Files' are those of every API (gateway/objects/file_refs.c), as are
- * models' (gateway/other_models.c).  Names of the second list say something below the outermost
+ * walk that judges them tells.  Files' are those of every API (kept/file_refs.c), as are
+ * models' (kept/other_models.c).  Names of the second list say something below the outermost
  * object only; at the top a call may have them as a matter of course.  A name must not fall on the
  * bit of one that every body has many times (messages, role, content): that costs a call a
  * hundredth, as bench/run --counts shows. */

@@ -23,18 +23,18 @@ from lintlib import Lint, blank_comments_and_strings, read
 
 DECIDES = ("src/gateway/", "src/mcp/", "src/policy/", "src/llm/api", "src/llm/bounds",
            "src/servers/", "src/ops/", "src/admin/", "src/app/", "src/host/", "src/door/",
-           "src/call/")
+           "src/call/", "src/kept/")
 TOLERANT = re.compile(r"\b(km_json_parse_answer|km_json_sure_spans|yyjson_obj_getn?)\s*\(")
 FUNCTION = re.compile(r"^[A-Za-z_][\w \t*]*?\b(\w+)\(")
 
 # file: functions that read what somebody else answered
 ANSWERS = {
     # a provider's answer, passed on, billed or kept
-    "src/gateway/llm_call.c": {"type_of"},
+    "src/gateway/llm/call.c": {"type_of"},
     "src/gateway/objects/batch.c": {"count_line"},
     "src/gateway/objects/call.c": {"reserve"},
     "src/gateway/objects/charge.c": {"count_batch", "km_object_end"},
-    "src/gateway/objects/made.c": {"km_made_keep", "km_made_keep_event"},
+    "src/kept/made.c": {"km_made_keep", "km_made_keep_event"},
     "src/llm/api.c": {"km_llm_error_text", "km_llm_parse_body",
                       "km_llm_whole_text"},  # which judges the tree itself
     "src/llm/api/gemini_relay.c": {"read_usage"},

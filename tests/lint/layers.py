@@ -140,6 +140,9 @@ def main():
                 other = file[len(src):].split("/")[0]
                 if other in LAYERS and LAYERS.index(other) > LAYERS.index(layer):
                     lint.report(name, 1, f"{layer} sees {file[len(src):]}: {other} is a layer above")
+                elif layer == other == "gateway" and name.split("/")[2] != file[len(src):].split("/")[1]:
+                    lint.report(name, 1, f"sees {file[len(src):]}: kinds of call do not see each "
+                                "other; what two of them need is in src/kept or src/call")
                 elif other in LAYERS and other not in sees[layer]:
                     lint.report(name, 1, f"{layer} sees {file[len(src):]}: {other} is not among "
                                 f"the DEPS of src/{layer}/CMakeLists.txt")

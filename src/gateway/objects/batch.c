@@ -7,9 +7,9 @@
  * A file may be long: it is read from the upstream as it comes, a line at a time, and nothing of
  * it is kept but sums, the first model's name and the first reason to say no.
  */
-#include "gateway/objects/file_refs.h"
+#include "kept/file_refs.h"
 #include "gateway/objects/inside.h"
-#include "gateway/other_models.h"
+#include "kept/other_models.h"
 #include "llm/answer.h"
 #include "llm/spellings.h"
 

@@ -23,9 +23,9 @@
 #include "call/model.h"
 #include "door/http_port.h"
 
-#include "gateway/objects/file_refs.h"
+#include "kept/file_refs.h"
 #include "gateway/objects/inside.h"
-#include "gateway/objects/upload.h"
+#include "kept/upload.h"
 #include "call/veil.h"
 
 static int not_found(struct km_err *err, bool batch, struct km_str id)

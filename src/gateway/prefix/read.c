@@ -14,7 +14,7 @@
 #include "gateway/prefix/prefix.h"
 
 #include "base/right.h"
-#include "gateway/objects/things.h"
+#include "kept/things.h"
 #include "llm/api/gemini.h"
 #include "llm/api/responses.h"
 

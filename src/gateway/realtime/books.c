@@ -23,7 +23,7 @@
 #include <stdlib.h>
 
 #include "call/metrics.h"
-#include "gateway/other_models.h"
+#include "kept/other_models.h"
 
 #define OUTPUT_MOST 4096 /* tokens of an answer, where the model's row says nothing */
 #define CONTEXT_MOST 128000 /* of a conversation, likewise */

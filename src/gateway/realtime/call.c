@@ -15,7 +15,6 @@
 #include "door/http_port.h"
 
 #include "call/model.h"
-#include "gateway/llm_routes.h"
 #include "gateway/realtime/realtime.h"
 #include "door/reply.h"
 

@@ -154,4 +154,6 @@ void km_rt_close_books(struct km_rt_session *s);
 int km_rt_check_key(struct km_rt_session *s, struct km_err *err) KM_MUST_USE;
 void km_rt_forget_waits(struct km_rt_session *s);
 
+extern const struct km_route_rows km_realtime_routes; /* call.c */
+
 #endif

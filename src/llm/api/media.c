@@ -6,7 +6,7 @@
  *
  * As everywhere else the body is the caller's own bytes but for the model's name and the
  * gateway's own members, and a member that counts and stands there twice is refused.  The same
- * fields as a form are read in gateway/objects/upload.c.
+ * fields as a form are read in kept/upload.c.
  */
 #include "llm/api/media.h"
 

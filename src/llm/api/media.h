@@ -3,7 +3,7 @@
  *
  * A row says where an endpoint is, how its body comes (JSON, a form, or either) and what is
  * counted there.  What a request asks for is one small struct, filled from JSON here and from a
- * form by whoever reads it (gateway/objects/upload.h); from it, the price and the answer follow
+ * form by whoever reads it (kept/upload.h); from it, the price and the answer follow
  * what the call may cost at most, and what it did cost.
  */
 #ifndef KM_LLM_API_MEDIA_H

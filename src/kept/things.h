@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* things.h - what a provider's account keeps besides files, named by a member of a body. */
-#ifndef KM_GATEWAY_THINGS_H
-#define KM_GATEWAY_THINGS_H
+#ifndef KM_KEPT_THINGS_H
+#define KM_KEPT_THINGS_H
 
 #include "base/right.h"
 #include "call/call.h"

@@ -5,8 +5,8 @@
  * says which endpoint is meant, and alt=sse which form its stream has.  The colon goes before the
  * call begins, which then finds the model's name in the path like any other.
  */
-#include "gateway/llm_kind.h"
-#include "gateway/google.h"
+#include "gateway/llm/kind.h"
+#include "gateway/llm/google.h"
 
 #include "call/call.h"
 #include "door/http_port.h"

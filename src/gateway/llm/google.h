@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* google.h - Google's paths: "models/{model}:{action}", and its lists of models. */
-#ifndef KM_GATEWAY_GOOGLE_H
-#define KM_GATEWAY_GOOGLE_H
+#ifndef KM_GATEWAY_LLM_GOOGLE_H
+#define KM_GATEWAY_LLM_GOOGLE_H
 
 #include "host/visit.h"
 

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* llm_call.c - the LLM kind of call: OpenAI's endpoints to OpenAI-compatible upstreams.
+/* call.c - the LLM kind of call: OpenAI's endpoints to OpenAI-compatible upstreams.
  *
  * A whole answer is read to its end (its usage decides the cost), edited by span and sent. A
  * stream is relayed as it comes: the events of one read become one write, nothing waits for the
  * next, and a client that reads slowly pauses its upstream.
  */
-#include "gateway/llm_kind.h"
-#include "gateway/answers.h"
+#include "gateway/llm/kind.h"
+#include "kept/answers.h"
 #include "call/model.h"
 
 #include "base/veil.h"
-#include "gateway/objects/made.h"
-#include "gateway/translate.h"
+#include "kept/made.h"
+#include "gateway/llm/translate.h"
 #include "call/veil.h"
 #include "llm/api/responses.h"
 #include "llm/mock.h"

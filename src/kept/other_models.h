@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* other_models.h - models that a body names beside the one it asks for. */
-#ifndef KM_GATEWAY_OTHER_MODELS_H
-#define KM_GATEWAY_OTHER_MODELS_H
+#ifndef KM_KEPT_OTHER_MODELS_H
+#define KM_KEPT_OTHER_MODELS_H
 
 #include "call/call.h"
 #include "call/hooks.h"

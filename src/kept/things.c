@@ -13,7 +13,7 @@
  * APIs do at the top alone, below which a caller's own labels may have such a name, but for names
  * that mean nothing else.
  */
-#include "gateway/objects/things.h"
+#include "kept/things.h"
 
 #include "llm/chat.h"
 

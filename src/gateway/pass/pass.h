@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* pass.h - the pass-through endpoints of a configuration: a module of the snapshot. */
-#ifndef KM_GATEWAY_PASS_H
-#define KM_GATEWAY_PASS_H
+#ifndef KM_GATEWAY_PASS_PASS_H
+#define KM_GATEWAY_PASS_PASS_H
 
 #include "host/module.h"
 #include "host/snapshot.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* file_refs.h - files of a key, named by id inside the body of another call. */
-#ifndef KM_GATEWAY_FILE_REFS_H
-#define KM_GATEWAY_FILE_REFS_H
+#ifndef KM_KEPT_FILE_REFS_H
+#define KM_KEPT_FILE_REFS_H
 
 #include "call/call.h"
 #include "call/hooks.h"

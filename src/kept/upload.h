@@ -10,8 +10,8 @@
  * OpenAI's library for Node puts the file before the model when its caller did.  Such a form goes
  * to a temporary file until its end and is then a body as any other.
  */
-#ifndef KM_GATEWAY_UPLOAD_H
-#define KM_GATEWAY_UPLOAD_H
+#ifndef KM_KEPT_UPLOAD_H
+#define KM_KEPT_UPLOAD_H
 
 #include "call/call.h"
 

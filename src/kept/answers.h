@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* answers.h - answers that callers go on from by id: kept, found again, forgotten. */
-#ifndef KM_GATEWAY_ANSWERS_H
-#define KM_GATEWAY_ANSWERS_H
+#ifndef KM_KEPT_ANSWERS_H
+#define KM_KEPT_ANSWERS_H
 
 #include "call/call.h"
 #include "call/hooks.h"

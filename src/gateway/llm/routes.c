@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* llm_routes.c - OpenAI's paths, with and without /v1, Azure's deployment form, and the lists of
+/* routes.c - OpenAI's paths, with and without /v1, Azure's deployment form, and the lists of
  * models.
  *
  * A row names a path, the level of authentication and what kind of call begins there; the call
  * itself is call.c's.  The lists of models are answered here: they need no upstream.  A key
  * sees the models it may use and no others.
  */
-#include "gateway/llm_kind.h"
-#include "gateway/llm_routes.h"
+#include "gateway/llm/kind.h"
+#include "gateway/llm/routes.h"
 
-#include "gateway/answers.h"
+#include "kept/answers.h"
 #include "call/call.h"
 #include "door/http_port.h"
-#include "gateway/google.h"
+#include "gateway/llm/google.h"
 #include "door/reply.h"
 #include "llm/api/messages.h"
 #include "llm/api/responses.h"

@@ -13,7 +13,7 @@
  * walks.  They count wherever they stand, for upstreams learn new places, but not in what was said,
  * in a caller's own labels and schemas, and in tools that the caller runs.
  */
-#include "gateway/other_models.h"
+#include "kept/other_models.h"
 
 /* What is looked at: one body. */
 struct body {

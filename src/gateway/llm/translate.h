@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* translate.h - an attempt whose upstream speaks another protocol than the caller. */
-#ifndef KM_GATEWAY_TRANSLATE_H
-#define KM_GATEWAY_TRANSLATE_H
+#ifndef KM_GATEWAY_LLM_TRANSLATE_H
+#define KM_GATEWAY_LLM_TRANSLATE_H
 
 #include "call/call.h"
 #include "llm/embed.h"
@@ -64,6 +64,6 @@ int km_embed_complete(struct km_call *call, struct km_err *err) KM_MUST_USE;
 int km_rank_attempt(struct km_call *call, struct km_err *err) KM_MUST_USE;
 int km_rank_complete(struct km_call *call, struct km_err *err) KM_MUST_USE;
 
-/* --- llm_call.c --- */
+/* --- call.c --- */
 
 #endif

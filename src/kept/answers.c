@@ -8,11 +8,11 @@
  * one model, deployment or provider to another, and limits and costs see what is really sent.
  * An id that is unknown, over, or another key's is the same 404.
  */
-#include "gateway/answers.h"
+#include "kept/answers.h"
 
 #include <stdlib.h>
 
-#include "gateway/objects/made.h"
+#include "kept/made.h"
 #include "door/reply.h"
 #include "llm/api/responses.h"
 #include "store/answers.h"

@@ -15,7 +15,7 @@
  * The hold is one block that is taken once: pages of it that no byte reached cost nothing.  It
  * goes when the last of it was given to the upstream.
  */
-#include "gateway/objects/upload_inside.h"
+#include "kept/upload_inside.h"
 
 #include <stdlib.h>
 

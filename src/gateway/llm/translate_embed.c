@@ -6,7 +6,7 @@
  * then several requests, one after another, each for a window of the inputs.  All of them end in
  * one answer, one permit and one line in the books.
  */
-#include "gateway/translate.h"
+#include "gateway/llm/translate.h"
 
 #define BODY_BYTES ((size_t)256 * 1024 * 1024)
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* llm_kind.h - the kind of call of an API with a model, whole or streamed, translated or not. */
+/* kind.h - the kind of call of an API with a model, whole or streamed, translated or not. */
 #ifndef KM_GATEWAY_LLM_KIND_H
 #define KM_GATEWAY_LLM_KIND_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* media_call.c - the media kind of call: images, audio and moderations, passed on as they are.
+/* call.c - the media kind of call: images, audio and moderations, passed on as they are.
  *
- * A request is JSON (read whole, edited by span) or a form (objects/upload.c).  An answer is one of
+ * A request is JSON (read whole, edited by span) or a form (kept/upload.c).  An answer is one of
  *
  *     JSON, text      read to its end, because it says what was used
  *     an event stream relayed as it comes, its events looked at for usage
@@ -12,8 +12,8 @@
  * by name, before it hears anything.
  */
 #include "door/http_port.h"
-#include "gateway/llm_routes.h"
-#include "gateway/objects/upload.h"
+#include "gateway/media/media.h"
+#include "kept/upload.h"
 
 #include "call/model.h"
 #include "call/veil.h"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* upload_inside.h - a form while it is held, for the files that read it and send it. */
-#ifndef KM_GATEWAY_UPLOAD_INSIDE_H
-#define KM_GATEWAY_UPLOAD_INSIDE_H
+#ifndef KM_KEPT_UPLOAD_INSIDE_H
+#define KM_KEPT_UPLOAD_INSIDE_H
 
-#include "gateway/objects/upload.h"
+#include "kept/upload.h"
 #include "http/multipart.h"
 
 #define KM_UPLOAD_PARTS 128 /* in the hold */

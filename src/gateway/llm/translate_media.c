@@ -7,7 +7,7 @@
  * moment of connecting), with few redirects, little time, and images only.  One image is fetched
  * after the other: a request with many waits longer, and nobody's bandwidth is multiplied.
  */
-#include "gateway/translate.h"
+#include "gateway/llm/translate.h"
 
 #include "base/encode.h"
 #include "llm/fetch.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pass_call.c - general_settings.pass_through_endpoints: any other route, passed to a server of
+/* call.c - general_settings.pass_through_endpoints: any other route, passed to a server of
  * the configuration's choosing, authenticated, limited and written to the books.
  *
  *     - path: /echo                 exactly this path; with include_subpath also below it
@@ -18,7 +18,7 @@
 #include "call/call.h"
 #include "door/http_port.h"
 #include "call/forward.h"
-#include "gateway/pass.h"
+#include "gateway/pass/pass.h"
 #include "call/veil.h"
 
 #include <stdlib.h>

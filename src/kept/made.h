@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* made.h - what a provider makes in passing, by an answer, and keeps for the next call. */
-#ifndef KM_GATEWAY_MADE_H
-#define KM_GATEWAY_MADE_H
+#ifndef KM_KEPT_MADE_H
+#define KM_KEPT_MADE_H
 
 #include "call/call.h"
 

@@ -12,7 +12,7 @@
  * provider itself says is read: in a tool's input a model writes what its caller asks for, and a
  * key could so make another's id its own.
  */
-#include "gateway/objects/made.h"
+#include "kept/made.h"
 
 #include "llm/api/responses.h"
 #include "store/objects.h"

@@ -13,10 +13,10 @@
  * upstream that says 200 and then an error as its first event (throttling, overload) can still
  * be tried again elsewhere.
  */
-#include "gateway/translate.h"
+#include "gateway/llm/translate.h"
 
 #include "call/model.h"
-#include "gateway/objects/things.h"
+#include "kept/things.h"
 #include "http/json_drop.h"
 #include "http/json_fill.h"
 #include "llm/mock.h"

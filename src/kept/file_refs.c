@@ -17,10 +17,10 @@
  * gateway has no route to make files (Anthropic, Google) any other file is the operator's: the
  * administrator's key may name it, and others where the setting opens `files`.
  */
-#include "gateway/objects/file_refs.h"
+#include "kept/file_refs.h"
 
-#include "gateway/answers.h"
-#include "gateway/objects/things.h"
+#include "kept/answers.h"
+#include "kept/things.h"
 #include "llm/api/responses.h"
 #include "llm/chat.h"
 #include "store/objects.h"

@@ -9,7 +9,7 @@
  * deployment says of others: what it leaves out goes, what it has a value for and the form has not
  * is put in front.
  */
-#include "gateway/objects/upload_inside.h"
+#include "kept/upload_inside.h"
 
 #include "call/model.h"
 #include "host/settings.h"

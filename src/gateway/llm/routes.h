@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* routes.h - the routes LLM clients know. */
+#ifndef KM_GATEWAY_LLM_ROUTES_H
+#define KM_GATEWAY_LLM_ROUTES_H
+
+#include "host/snapshot.h"
+
+extern const struct km_route_rows km_llm_routes;
+
+#endif
