@@ -10,7 +10,7 @@ PROFILE = """\
 events: Ir
 
 ob=(1) /x/build/release/kanmon
-fl=(1) call_account.c
+fl=(1) call/account.c
 fn=(1) km_call_new
 12 100
 +3 20

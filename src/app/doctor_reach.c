@@ -32,7 +32,7 @@ struct all {
 
 static void add(struct all *all, struct km_origin *origin, struct km_str who)
 {
-    if (!origin || origin->within)
+    if (!origin)
         return;
     for (size_t i = 0; i < all->n; i++)
         if (km_str_eq(all->v[i].origin->key, origin->key)) {

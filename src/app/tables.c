@@ -17,16 +17,17 @@
 #include "admin/spend.h"
 #include "config/config.h"
 #include "config/litellm.h"
+#include "gateway/llm_kind.h"
 #include "gateway/answers.h"
 #include "door/auth.h"
-#include "gateway/call.h"
+#include "call/call.h"
 #include "door/jwt/auth.h"
 #include "gateway/llm_routes.h"
 #include "gateway/mcp/chat.h"
 #include "gateway/mcp/hub.h"
 #include "gateway/mcp/manage.h"
 #include "gateway/mcp/oauth.h"
-#include "gateway/metrics.h"
+#include "call/metrics.h"
 #include "gateway/objects/file_refs.h"
 #include "gateway/objects/objects.h"
 #include "gateway/objects/poll.h"
@@ -65,6 +66,7 @@ const struct km_settings_table *const km_app_tables[] = {
 
 const struct km_route_rows *const km_app_routes[] = {
     &km_llm_routes,
+    &km_media_routes,
     &km_object_routes,
     &km_prefix_routes,
     &km_health_routes,
@@ -92,14 +94,14 @@ const struct km_authenticator *const km_app_authenticators[] = {
     NULL,
 };
 
-/* Where they stand, and in which order: gateway/hooks.h. */
+/* Where they stand, and in which order: call/hooks.h. */
 static const struct km_call_hook *const prepared[] = {
     &km_mcp_chat_hook, /* first: its rounds are calls, which come to the others */
     &km_answers_hook, &km_file_refs_hook, &km_other_models_hook, NULL,
 };
 
-const struct km_call_hooks km_app_hooks = { .at = { [KM_HOOK_PREPARED] = prepared } };
-
+const struct km_call_hooks km_app_hooks = { .at = { [KM_HOOK_PREPARED] = prepared },
+                                            .of_models = &km_kind_llm };
 /* In the order in which they begin; they end in the reverse of it: host/module.h. */
 const struct km_module *const km_app_modules[] = {
     &km_oauth_module,

@@ -3,8 +3,8 @@
 #ifndef KM_GATEWAY_ANSWERS_H
 #define KM_GATEWAY_ANSWERS_H
 
-#include "gateway/call.h"
-#include "gateway/hooks.h"
+#include "call/call.h"
+#include "call/hooks.h"
 
 /* At `prepared`: a call that names an earlier answer gets a body with what was said before. */
 extern const struct km_call_hook km_answers_hook;

@@ -5,10 +5,11 @@
  * says which endpoint is meant, and alt=sse which form its stream has.  The colon goes before the
  * call begins, which then finds the model's name in the path like any other.
  */
+#include "gateway/llm_kind.h"
 #include "gateway/google.h"
 
-#include "gateway/call.h"
-#include "gateway/http_port.h"
+#include "call/call.h"
+#include "door/http_port.h"
 #include "door/reply.h"
 #include "llm/api/gemini.h"
 
@@ -37,7 +38,7 @@ void km_google_call(void *visit, struct km_exchange *x, const struct km_route_ma
         return;
     }
     v->path_model = model;
-    km_call_begin(v, &km_kind_llm, api);
+    km_call_begin(v, km_http_port(v), &km_kind_llm, api);
 }
 
 static bool may_use(const struct km_visit *v, struct km_str name)

@@ -6,14 +6,14 @@
  * itself is call.c's.  The lists of models are answered here: they need no upstream.  A key
  * sees the models it may use and no others.
  */
+#include "gateway/llm_kind.h"
 #include "gateway/llm_routes.h"
 
 #include "gateway/answers.h"
-#include "gateway/call.h"
-#include "gateway/http_port.h"
+#include "call/call.h"
+#include "door/http_port.h"
 #include "gateway/google.h"
 #include "door/reply.h"
-#include "llm/api/media.h"
 #include "llm/api/messages.h"
 #include "llm/api/responses.h"
 
@@ -22,13 +22,7 @@
 static void call(void *visit, struct km_exchange *x, const struct km_route_match *match)
 {
     (void)x;
-    km_call_begin(visit, &km_kind_llm, match->route->data);
-}
-
-static void media(void *visit, struct km_exchange *x, const struct km_route_match *match)
-{
-    (void)x;
-    km_call_begin(visit, &km_kind_media, match->route->data);
+    km_call_begin(visit, km_http_port(visit), &km_kind_llm, match->route->data);
 }
 
 static bool may_use(const struct km_visit *v, struct km_str name)
@@ -103,23 +97,10 @@ static void one_model(void *visit, struct km_exchange *x, const struct km_route_
     CALL("/v1" path, api), CALL(path, api), CALL("/openai/deployments/{model}" path, api),         \
         CALL("/engines/{model}" path, api)
 
-#define MEDIA(path, row)                                                                           \
-    { "POST", "/v1" path, media, KM_AUTH_CALL, &(row).api },                                       \
-        { "POST", path, media, KM_AUTH_CALL, &(row).api },                                         \
-        { "POST", "/openai/v1" path, media, KM_AUTH_CALL, &(row).api },                            \
-        { "POST", "/openai/deployments/{model}" path, media, KM_AUTH_CALL, &(row).api }
-
 static const struct km_route rows[] = {
     FOUR("/chat/completions", km_api_chat),
     FOUR("/completions", km_api_completion),
     FOUR("/embeddings", km_api_embedding),
-    MEDIA("/images/generations", km_media_generations),
-    MEDIA("/images/edits", km_media_edits),
-    MEDIA("/images/variations", km_media_variations),
-    MEDIA("/audio/speech", km_media_speech),
-    MEDIA("/audio/transcriptions", km_media_transcriptions),
-    MEDIA("/audio/translations", km_media_translations),
-    MEDIA("/moderations", km_media_moderations),
     CALL("/v1/rerank", km_api_rerank),
     CALL("/v2/rerank", km_api_rerank),
     CALL("/rerank", km_api_rerank),

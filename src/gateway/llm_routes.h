@@ -6,6 +6,7 @@
 #include "host/snapshot.h"
 
 extern const struct km_route_rows km_llm_routes;
+extern const struct km_route_rows km_media_routes; /* media_call.c */
 extern const struct km_route_rows km_realtime_routes; /* realtime/call.c */
 
 #endif

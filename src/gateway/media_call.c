@@ -11,8 +11,12 @@
  * come from it.  Nothing is translated: an upstream that does not have the endpoint is refused
  * by name, before it hears anything.
  */
+#include "door/http_port.h"
+#include "gateway/llm_routes.h"
 #include "gateway/objects/upload.h"
-#include "gateway/veil.h"
+
+#include "call/model.h"
+#include "call/veil.h"
 #include "llm/api/media.h"
 
 #define EVENT_BYTES ((size_t)16 << 20) /* an event may carry an image */
@@ -267,7 +271,7 @@ static void usage(struct km_call *call, struct km_usage *ret)
         ret->known = false; /* given up: what was asked for, and may have been made */
 }
 
-const struct km_call_kind km_kind_media = {
+static const struct km_call_kind media_kind = {
     .name = "media",
     .refers = true,
     .work_name = work_name,
@@ -284,3 +288,27 @@ const struct km_call_kind km_kind_media = {
     .on_room = km_upload_room,
     .is_spent = km_upload_poured,
 };
+
+static void begin(void *visit, struct km_exchange *x, const struct km_route_match *match)
+{
+    (void)x;
+    km_call_begin(visit, km_http_port(visit), &media_kind, match->route->data);
+}
+
+#define MEDIA(path, row)                                                                           \
+    { "POST", "/v1" path, begin, KM_AUTH_CALL, &(row).api },                                       \
+        { "POST", path, begin, KM_AUTH_CALL, &(row).api },                                         \
+        { "POST", "/openai/v1" path, begin, KM_AUTH_CALL, &(row).api },                            \
+        { "POST", "/openai/deployments/{model}" path, begin, KM_AUTH_CALL, &(row).api }
+
+static const struct km_route rows[] = {
+    MEDIA("/images/generations", km_media_generations),
+    MEDIA("/images/edits", km_media_edits),
+    MEDIA("/images/variations", km_media_variations),
+    MEDIA("/audio/speech", km_media_speech),
+    MEDIA("/audio/transcriptions", km_media_transcriptions),
+    MEDIA("/audio/translations", km_media_translations),
+    MEDIA("/moderations", km_media_moderations),
+};
+
+const struct km_route_rows km_media_routes = { rows, sizeof rows / sizeof rows[0] };

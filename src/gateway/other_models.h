@@ -3,8 +3,8 @@
 #ifndef KM_GATEWAY_OTHER_MODELS_H
 #define KM_GATEWAY_OTHER_MODELS_H
 
-#include "gateway/call.h"
-#include "gateway/hooks.h"
+#include "call/call.h"
+#include "call/hooks.h"
 
 /* At `prepared`: may the call's key have the upstream use each of them, and is enough reserved for
  * it?  KM_E_MODEL_DENIED, KM_E_UNPRICED, KM_E_INVALID:

@@ -14,11 +14,11 @@
  * its bound is known before the target sees a byte.
  */
 #include "base/veil.h"
-#include "gateway/call.h"
-#include "gateway/http_port.h"
-#include "gateway/forward.h"
+#include "call/call.h"
+#include "door/http_port.h"
+#include "call/forward.h"
 #include "gateway/pass.h"
-#include "gateway/veil.h"
+#include "call/veil.h"
 
 #include <stdlib.h>
 
@@ -202,7 +202,7 @@ static struct km_str base(const struct km_call *call)
     return pass_of(call)->api_base;
 }
 
-const struct km_call_kind km_kind_pass = {
+static const struct km_call_kind pass_kind = {
     .name = "pass-through",
     .call_type = "pass_through_endpoint",
     .needs_body = true,
@@ -224,7 +224,7 @@ static void on_route(void *ctx, struct km_exchange *x, const struct km_route_mat
 {
     (void)x;
     (void)match;
-    km_call_begin(ctx, &km_kind_pass, NULL);
+    km_call_begin(ctx, km_http_port(ctx), &pass_kind, NULL);
 }
 
 bool km_pass_is_route(const struct km_route *route)

@@ -15,6 +15,7 @@
  */
 #include "gateway/translate.h"
 
+#include "call/model.h"
 #include "gateway/objects/things.h"
 #include "http/json_drop.h"
 #include "http/json_fill.h"

@@ -3,7 +3,7 @@
 #ifndef KM_GATEWAY_TRANSLATE_H
 #define KM_GATEWAY_TRANSLATE_H
 
-#include "gateway/call.h"
+#include "call/call.h"
 #include "llm/embed.h"
 #include "llm/rank.h"
 
@@ -65,8 +65,5 @@ int km_rank_attempt(struct km_call *call, struct km_err *err) KM_MUST_USE;
 int km_rank_complete(struct km_call *call, struct km_err *err) KM_MUST_USE;
 
 /* --- llm_call.c --- */
-
-/* Most output tokens to ask the deployment for, because of a budget; -1: as the caller said. */
-int64_t km_call_bound(const struct km_call *call);
 
 #endif

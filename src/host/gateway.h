@@ -113,7 +113,7 @@ struct km_gateway_args {
     const struct km_route_rows *const *routes;
     const struct km_mcp_builtin *const *builtins;
     const struct km_door *door;
-    const struct km_call_hooks *hooks; /* gateway/hooks.h */
+    const struct km_call_hooks *hooks; /* call/hooks.h */
     const struct km_module *const *modules; /* host/module.h; NULL ends */
     const struct km_authenticator *const *authenticators; /* door/auth.h; NULL ends */
     bool network; /* an address beyond this machine is among those it listens on */
@@ -145,7 +145,7 @@ struct km_gateway {
     size_t nplaces;
     struct km_log *log;
     char log_path[1100]; /* where it goes; empty: standard error.  Main thread */
-    struct km_veil *veil; /* of errors and logs: gateway/veil.h; locked inside */
+    struct km_veil *veil; /* of errors and logs: call/veil.h; locked inside */
     struct km_events *events;
     struct km_metrics *metrics;
     struct km_store *store;

@@ -35,6 +35,7 @@ struct km_gateway_settings { /* kanmon_settings */
     int64_t drain_ms;
     int64_t stream_idle_ms; /* silence of an upstream inside an answer */
     int64_t mcp_chat_rounds;
+    int64_t inner_calls; /* one call asks for at a time */
     int64_t response_bytes; /* a buffered answer of an upstream */
     int64_t sse_event_bytes; /* one event of an upstream's stream */
     int64_t prefix_models; /* enum km_prefix_models */

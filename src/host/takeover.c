@@ -144,6 +144,17 @@ static void adopt(struct km_takeover *t, const struct km_frame *f)
     km_gateway_adopt(t->gw, f->fds[0], &peer);
 }
 
+static void settle_imported(struct km_takeover *t, const struct km_ledger_entry *e)
+{
+    const struct km_permit held = {
+        .part = e->flags & KM_CALL_WITHIN ? KM_PERMIT_WITHIN : KM_PERMIT_WHOLE,
+        .reserved = e->reserved,
+    };
+
+    km_keys_settle_imported(t->gw->keys, e->key_hash, &held, e->cost,
+                            e->prompt_tokens + e->completion_tokens, km_mono_ms());
+}
+
 static void take_record(struct km_takeover *t, struct km_str record)
 {
     struct km_ledger_entry e;
@@ -161,8 +172,7 @@ static void take_record(struct km_takeover *t, struct km_str record)
         km_keys_charge_imported(t->gw->keys, e.key_hash, e.cost,
                                 e.prompt_tokens + e.completion_tokens, km_mono_ms());
     else if (settled)
-        km_keys_settle_imported(t->gw->keys, e.key_hash, e.reserved, e.cost,
-                                e.prompt_tokens + e.completion_tokens, km_mono_ms());
+        settle_imported(t, &e);
 }
 
 static void on_synced(void *ctx, const struct km_err *err)
@@ -250,13 +260,15 @@ static void on_ask(struct km_takeover *t, struct km_str body)
 static void on_give_back(struct km_takeover *t, struct km_str body)
 {
     struct km_handover_ask q;
+    struct km_permit held;
 
     if (body.n != sizeof q)
         return;
     memcpy(&q, body.p, sizeof q);
-    km_keys_settle_imported(t->gw->keys, q.hash, q.admission.reserve, 0, 0, km_mono_ms());
+    held = (struct km_permit){ .part = q.admission.part, .reserved = q.admission.reserve };
+    km_keys_settle_imported(t->gw->keys, q.hash, &held, 0, 0, km_mono_ms());
     if (km_handover_state(t->gw->handover) == KM_HANDOVER_GIVEN)
-        km_handover_give_back(t->gw->handover, q.hash, q.admission.reserve);
+        km_handover_give_back(t->gw->handover, q.hash, &q.admission);
 }
 
 static void serve(struct km_takeover *t, const struct km_frame *f)

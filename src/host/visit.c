@@ -50,6 +50,7 @@ struct km_visit *km_visit_copy(const struct km_visit *v, struct km_arena *arena)
         return NULL;
     *copy = *v;
     copy->peer = v->x ? *km_exchange_peer(v->x) : v->peer;
+    copy->secure = v->x ? km_exchange_secure(v->x) : v->secure;
     copy->x = NULL;
     copy->view = NULL;
     copy->hold = NULL;
@@ -61,7 +62,10 @@ struct km_visit *km_visit_copy(const struct km_visit *v, struct km_arena *arena)
     copy->own = NULL;
     copy->who.issuer = km_arena_str(arena, v->who.issuer);
     copy->who.subject = km_arena_str(arena, v->who.subject);
-    if (copy->who.subject.n != v->who.subject.n || copy->who.issuer.n != v->who.issuer.n)
+    copy->who.resource = km_arena_str(arena, v->who.resource);
+    copy->within = km_arena_str(arena, v->within);
+    if (copy->who.subject.n != v->who.subject.n || copy->who.issuer.n != v->who.issuer.n ||
+        copy->who.resource.n != v->who.resource.n)
         return NULL; /* it would be somebody else */
     if (km_mcp_subject_hold(v->who.token, arena) < 0)
         return NULL;

@@ -22,6 +22,9 @@ struct km_principal {
     /* Of a token of another issuer: who its holder is there; empty: the key is all that is known.
      * In the exchange's arena. */
     struct km_str issuer, subject;
+    /* Of an access token of our own: what it was issued for; empty: everything.  In the exchange's
+     * arena. */
+    struct km_str resource;
     struct km_mcp_subject *token; /* that token, where a server exchanges it; NULL: not kept.  A
                                      reference of the arena's */
 };
@@ -54,6 +57,12 @@ struct km_visit {
     void *own; /* its handler's, over such a wait */
     bool had_credential; /* something was shown, be it good or not */
     union km_addr peer; /* of a copy, which has no exchange */
+    bool secure; /* of a copy: it came by TLS */
+    /* Of what another call asks for (ask.h): */
+    unsigned depth; /* calls around it */
+    uint64_t deadline_ms; /* km_loop_now_ms(); 0: its own time only */
+    struct km_str within; /* the id of the call around it, in its arena */
+    bool has_place; /* a call around it has the place among those that run at once */
     bool local; /* by the control socket, and not passed on */
     unsigned uid; /* of the peer, when local */
 };

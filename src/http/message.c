@@ -94,6 +94,25 @@ int km_header_put(struct km_buf *b, struct km_str name, struct km_str value, str
     return km_buf_failed(b) ? km_fail(err, KM_E_LIMIT, "the header is over %zu bytes", b->max) : 0;
 }
 
+bool km_header_next(struct km_str *lines, struct km_str *ret_name, struct km_str *ret_value)
+{
+    struct km_str line;
+    size_t colon;
+
+    while (km_str_split(lines, '\n', &line)) {
+        colon = km_str_chr(line, ':');
+        if (colon == line.n)
+            continue;
+        *ret_name = km_str_sub(line, 0, colon);
+        line = km_str_skip(line, colon + 1);
+        if (line.n && line.p[line.n - 1] == '\r')
+            line.n--;
+        *ret_value = km_str_trim(line);
+        return true;
+    }
+    return false;
+}
+
 #define STATUSES(XX)                                                                               \
     XX(100, "Continue")                                                                            \
     XX(101, "Switching Protocols")                                                                 \

@@ -54,6 +54,9 @@ struct km_response {
 int km_header_put(struct km_buf *b, struct km_str name, struct km_str value,
                   struct km_err *err) KM_MUST_USE;
 
+/* The next of lines made by km_header_put(), in *lines what is left; false: there is none. */
+bool km_header_next(struct km_str *lines, struct km_str *ret_name, struct km_str *ret_value);
+
 const char *km_http_reason(int status); /* "OK"; "Unknown" for others */
 
 /* Percent-decodes into the arena; KM_E_INVALID on a bad escape or %00. plus: '+' is a space. */

@@ -254,21 +254,6 @@ static int start_unix(struct km_dial *dial, struct km_err *err)
     return 0;
 }
 
-/* The other end is in this process. */
-static int start_within(struct km_dial *dial, struct km_err *err)
-{
-    const struct km_origin *o = dial->origin;
-    int fd = o->within(o->within_ctx, &o->peer, err);
-
-    if (fd < 0)
-        return fd;
-    dial->stream = km_tcp_from_fd(dial->dialer->loop, fd, &o->peer, err);
-    if (!dial->stream)
-        return err->code;
-    km_deferred_queue(&dial->begun);
-    return 0;
-}
-
 static int start(struct km_dial *dial, struct km_err *err)
 {
     const struct km_origin *o = dial->origin;
@@ -276,8 +261,6 @@ static int start(struct km_dial *dial, struct km_err *err)
     uint16_t port = o->proxy_host.n ? o->proxy_port : o->port;
     union km_addr a;
 
-    if (o->within)
-        return start_within(dial, err);
     if (o->unix_path.n)
         return start_unix(dial, err);
     if (km_addr_parse(host, port, &a) == 0)

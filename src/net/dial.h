@@ -23,10 +23,6 @@ struct km_origin {
     uint16_t proxy_port;
     struct km_str proxy_auth; /* "Basic ..." or empty; a secret */
     struct km_str unix_path; /* empty: host and port; else a socket of this machine, plain */
-    /* Not NULL: no address at all, but the other end of a socket that `within` makes. */
-    int (*within)(void *ctx, const union km_addr *peer, struct km_err *err);
-    void *within_ctx;
-    union km_addr peer; /* for whom `within` makes it */
     enum km_guard guard;
 };
 
@@ -43,12 +39,6 @@ int km_origin_new(bool https, struct km_str host, uint16_t port, struct km_tls_c
 /* Who listens on a Unix socket; the Host header is "localhost". */
 int km_origin_new_unix(struct km_str path, struct km_origin **ret_origin,
                        struct km_err *err) KM_MUST_USE;
-/* Who is in this process: fn answers with a connected descriptor, or an error; on the loop of the
- * dialer.  ctx lives as long as that loop.  Pools tell such origins apart by name. */
-int km_origin_new_within(struct km_str name,
-                         int (*fn)(void *ctx, const union km_addr *peer, struct km_err *err),
-                         void *ctx, const union km_addr *peer, struct km_origin **ret_origin,
-                         struct km_err *err) KM_MUST_USE;
 struct km_origin *km_origin_ref(struct km_origin *o); /* any thread */
 struct km_origin *km_origin_unref(struct km_origin *o);
 

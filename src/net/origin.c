@@ -145,22 +145,6 @@ static struct origin *local_new(struct km_str kind, struct km_str name)
     return km_buf_failed(&text) ? NULL : origin_alloc(&text, &at);
 }
 
-int km_origin_new_within(struct km_str name,
-                         int (*fn)(void *ctx, const union km_addr *peer, struct km_err *err),
-                         void *ctx, const union km_addr *peer, struct km_origin **ret_origin,
-                         struct km_err *err)
-{
-    struct origin *o = local_new(KM_STR("within:"), name);
-
-    if (!o)
-        return km_fail(err, KM_E_NOMEM, "no memory for an origin");
-    o->pub.within = fn;
-    o->pub.within_ctx = ctx;
-    o->pub.peer = *peer;
-    *ret_origin = &o->pub;
-    return 0;
-}
-
 struct km_origin *km_origin_ref(struct km_origin *o)
 {
     atomic_fetch_add_explicit(&((struct origin *)o)->refs, 1, memory_order_relaxed);

@@ -72,8 +72,17 @@ enum km_right km_key_grants_model(const struct km_key *k, struct km_str model,
 enum km_right km_key_grants_use(const struct km_key *k, int64_t now_us,
                                 struct km_err *err) KM_MUST_USE;
 
+/* A call that is made of several: the outer one has the place among those that run at once, what
+ * it asks for has the rest. */
+enum km_permit_part {
+    KM_PERMIT_WHOLE, /* a request, its tokens and money, and a place */
+    KM_PERMIT_PLACE, /* a place alone */
+    KM_PERMIT_WITHIN, /* all but a place */
+};
+
 struct km_permit {
     struct km_key *key; /* referenced; NULL: none held */
+    enum km_permit_part part;
     int64_t reserved; /* nano-USD */
     int64_t start_us; /* wall and monotonic, of the admission */
     uint64_t start_ms;
@@ -82,6 +91,7 @@ struct km_permit {
 struct km_admission {
     int64_t reserve; /* worst case, nano-USD */
     enum km_budget_mode mode;
+    enum km_permit_part part;
     uint64_t now_ms;
     int64_t now_us;
     int64_t default_max_parallel; /* for keys that name none; 0 and less: no limit */
@@ -124,10 +134,11 @@ int km_keys_import(struct km_keys *keys, struct km_str text, struct km_err *err)
 int km_keys_admit_imported(struct km_keys *keys, const uint8_t hash[32],
                            const struct km_admission *a, struct km_headroom *ret_headroom,
                            bool *ret_rolled, struct km_err *err) KM_MUST_USE;
-/* A call of the old process ended (its record came by km_store_import_record): what it held here
- * is given back.  An unknown key is ignored. */
-void km_keys_settle_imported(struct km_keys *keys, const uint8_t hash[32], int64_t reserved,
-                             int64_t cost, int64_t tokens, uint64_t now_ms);
+/* A call of the old process ended (its record came by km_store_import_record, or it has none): what
+ * it held here is given back.  An unknown key is ignored. */
+void km_keys_settle_imported(struct km_keys *keys, const uint8_t hash[32],
+                             const struct km_permit *held, int64_t cost, int64_t tokens,
+                             uint64_t now_ms);
 /* A part of a call of the old process ended, the call goes on: spent there. */
 void km_keys_charge_imported(struct km_keys *keys, const uint8_t hash[32], int64_t cost,
                              int64_t tokens, uint64_t now_ms);

@@ -109,6 +109,20 @@ static void tell(struct km_headroom *h, const struct km_limits *l, const struct 
     h->reset_ms = km_limit_reset_ms(s, now_ms);
 }
 
+static enum km_limit_kind take_part(struct km_limit_state *s, const struct km_limits *l,
+                                    const struct km_admission *a)
+{
+    switch (a->part) {
+    case KM_PERMIT_PLACE:
+        return km_limit_place(s, l);
+    case KM_PERMIT_WITHIN:
+        return km_limit_again(s, l, a->now_ms);
+    case KM_PERMIT_WHOLE:
+        break;
+    }
+    return km_limit_take(s, l, a->now_ms);
+}
+
 int km_permit_take(struct km_key *key, const struct km_admission *a, struct km_permit *ret_permit,
                    struct km_headroom *ret_headroom, bool *ret_rolled, struct km_err *err)
 {
@@ -124,7 +138,7 @@ int km_permit_take(struct km_key *key, const struct km_admission *a, struct km_p
     pthread_mutex_lock(&live->lock);
     rolled = km_budget_roll(&live->budget, a->now_us);
     before = live->limit;
-    kind = km_limit_take(&live->limit, &limits, a->now_ms);
+    kind = take_part(&live->limit, &limits, a);
     r = kind == KM_LIMIT_NONE ? km_budget_reserve(&live->budget, a->reserve, a->mode, err)
                               : KM_E_RATE_LIMITED;
     if (r == KM_E_BUDGET)
@@ -140,6 +154,7 @@ int km_permit_take(struct km_key *key, const struct km_admission *a, struct km_p
         return r;
     tell(ret_headroom, &limits, &before, a->now_ms);
     ret_permit->key = km_key_ref(key);
+    ret_permit->part = a->part;
     ret_permit->reserved = a->reserve > 0 ? a->reserve : 0;
     ret_permit->start_us = a->now_us;
     ret_permit->start_ms = a->now_ms;
@@ -165,7 +180,10 @@ void km_permit_settle(struct km_permit *permit, int64_t cost, int64_t tokens, ui
     pthread_mutex_lock(&key->live->lock);
     km_budget_settle(&key->live->budget, permit->reserved, 0);
     km_budget_charge(&key->live->budget, cost, end_of(permit, now_ms));
-    km_limit_release(&key->live->limit, tokens, now_ms);
+    if (permit->part == KM_PERMIT_WITHIN)
+        km_limit_use(&key->live->limit, tokens, now_ms);
+    else
+        km_limit_release(&key->live->limit, tokens, now_ms);
     pthread_mutex_unlock(&key->live->lock);
     km_key_unref(key);
 }

@@ -111,7 +111,7 @@ int km_keys_admit_imported(struct km_keys *keys, const uint8_t hash[32],
     if (r == 0) {
         pthread_mutex_lock(&k->live->lock);
         k->live->imported_reserved += permit.reserved;
-        k->live->imported_running++;
+        k->live->imported_running += a->part != KM_PERMIT_WITHIN;
         pthread_mutex_unlock(&k->live->lock);
         km_key_unref(permit.key);
     }
@@ -124,21 +124,25 @@ static int64_t smaller(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-void km_keys_settle_imported(struct km_keys *keys, const uint8_t hash[32], int64_t reserved,
-                             int64_t cost, int64_t tokens, uint64_t now_ms)
+void km_keys_settle_imported(struct km_keys *keys, const uint8_t hash[32],
+                             const struct km_permit *held, int64_t cost, int64_t tokens,
+                             uint64_t now_ms)
 {
     struct km_key *k = km_keys_find(keys, hash);
     struct km_key_live *live;
+    int64_t reserved;
 
     if (!k)
         return;
     live = k->live;
     pthread_mutex_lock(&live->lock);
-    reserved = smaller(reserved, live->imported_reserved);
+    reserved = smaller(held->reserved, live->imported_reserved);
     km_budget_settle(&live->budget, reserved, 0);
     km_budget_charge(&live->budget, cost, km_wall_us());
     live->imported_reserved -= reserved;
-    if (live->imported_running > 0) {
+    if (held->part == KM_PERMIT_WITHIN) {
+        km_limit_use(&live->limit, tokens, now_ms);
+    } else if (live->imported_running > 0) {
         live->imported_running--;
         km_limit_release(&live->limit, tokens, now_ms);
     }

@@ -53,6 +53,14 @@ enum km_limit_kind km_limit_again(struct km_limit_state *s, const struct km_limi
     return kind;
 }
 
+enum km_limit_kind km_limit_place(struct km_limit_state *s, const struct km_limits *l)
+{
+    if (l->parallel >= 0 && s->running >= l->parallel)
+        return KM_LIMIT_PARALLEL;
+    s->running++;
+    return KM_LIMIT_NONE;
+}
+
 void km_limit_use(struct km_limit_state *s, int64_t tokens, uint64_t now_ms)
 {
     if (tokens <= 0)

@@ -28,6 +28,8 @@ enum km_limit_kind { KM_LIMIT_NONE, KM_LIMIT_REQUESTS, KM_LIMIT_TOKENS, KM_LIMIT
 enum km_limit_kind km_limit_take(struct km_limit_state *s, const struct km_limits *l,
                                  uint64_t now_ms);
 void km_limit_release(struct km_limit_state *s, int64_t tokens, uint64_t now_ms);
+/* One running call and no request: what it does takes requests of its own, with again. */
+enum km_limit_kind km_limit_place(struct km_limit_state *s, const struct km_limits *l);
 /* Of what goes on running: one more request; tokens. */
 enum km_limit_kind km_limit_again(struct km_limit_state *s, const struct km_limits *l,
                                   uint64_t now_ms);

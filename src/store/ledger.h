@@ -30,6 +30,7 @@ enum km_call_flag {
     KM_CALL_CACHE_HIT = 32,
     KM_CALL_FAILED = 64,
     KM_CALL_PART = 128, /* of a session, which holds the permit and has a row of its own */
+    KM_CALL_WITHIN = 256, /* of a call that holds the place among those that run at once */
 };
 
 /* Strings are copied before return; each is cut at 256 bytes; metadata over 4 KiB is left out

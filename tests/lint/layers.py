@@ -94,6 +94,18 @@ def library_of(path):
     return next((row for row in LIBRARIES if re.match(row[1], tail)), None)
 
 
+def allowed(lint):
+    """{layer: what it may see}: itself and what its DEPS reach.  Two layers of which neither is
+    among the other's, as the door and the call, never see each other."""
+    reach = {}
+    for layer in LAYERS:  # each stands behind what it may depend on
+        path = lint.path(f"src/{layer}/CMakeLists.txt")
+        text = open(path, encoding="utf-8").read() if os.path.exists(path) else ""
+        deps = set(re.findall(r"\bkanmon::([a-z0-9_]+)", text)) & set(LAYERS)
+        reach[layer] = {layer}.union(*(reach.get(other, set()) for other in deps))
+    return reach
+
+
 def main():
     lint = Lint("layers")
     src = os.path.realpath(lint.path("src")) + "/"
@@ -117,6 +129,7 @@ def main():
         answers = list(pool.map(lambda j: (said[j[2]], None) if j[2] in said else
                                 included(*j[3], j[2]), jobs))
     foreign = {}
+    sees = allowed(lint)
     for (name, layer, _, _), (files, complaint) in zip(jobs, answers):
         lint.looked_at += 1
         if files is None:
@@ -127,6 +140,9 @@ def main():
                 other = file[len(src):].split("/")[0]
                 if other in LAYERS and LAYERS.index(other) > LAYERS.index(layer):
                     lint.report(name, 1, f"{layer} sees {file[len(src):]}: {other} is a layer above")
+                elif other in LAYERS and other not in sees[layer]:
+                    lint.report(name, 1, f"{layer} sees {file[len(src):]}: {other} is not among "
+                                f"the DEPS of src/{layer}/CMakeLists.txt")
                 for folder, doors in INSIDE.items():
                     if (file.startswith(src + folder) and name[len("src/"):] not in doors
                             and not name.startswith("src/" + folder)):

@@ -14,7 +14,7 @@ import sys
 
 # The order is the architecture: a layer sees itself and what stands to its left.
 LAYERS = ["base", "sys", "net", "http", "pg", "config", "store", "policy", "llm", "mcp",
-          "host", "door", "gateway", "servers", "ops", "admin", "app"]
+          "host", "call", "door", "gateway", "servers", "ops", "admin", "app"]
 
 
 class Lint:

@@ -360,7 +360,7 @@ static void log_names(struct km_call *call, struct km_line *l)
 
 const char km_mcp_work_name[] = "mcp";
 
-const struct km_call_kind km_kind_mcp = {
+static const struct km_call_kind mcp_kind = {
     .name = "mcp",
     .work_name = km_mcp_work_name,
     .placed = true,
@@ -458,7 +458,7 @@ static void fill(struct km_mcp_work *w, struct km_mcp_turn *t, const struct km_m
 
 void km_mcp_call_begin(struct km_mcp_turn *t, const struct km_mcp_call_args *args)
 {
-    struct km_call *call = km_call_new(t->hub->w, &km_kind_mcp, ARENA_BYTES);
+    struct km_call *call = km_call_new(t->hub->w, &mcp_kind, ARENA_BYTES);
     struct km_mcp_work *w = call ? km_arena_zalloc(&call->arena, sizeof *w) : NULL;
     struct km_err err = { 0 };
 

@@ -11,7 +11,7 @@
 #ifndef KM_GATEWAY_MCP_CALL_H
 #define KM_GATEWAY_MCP_CALL_H
 
-#include "gateway/call.h"
+#include "call/call.h"
 #include "gateway/mcp/job.h"
 #include "gateway/mcp/turn.h"
 

@@ -2,8 +2,8 @@
 /* chat.h - chats with `tools: [{"type": "mcp", "server_url": "litellm_proxy..."}]`.
  *
  *     request ──> functions of the MCP tools, beside the caller's own
- *        ┌──────> round: POST of the same body to this gateway (inner.h)
- *        │          └── calls of MCP tools ──> POST /mcp, one after the other
+ *        ┌──────> round: the same body as a call within (ask.h)
+ *        │          └── calls of MCP tools ──> tools/call within, one after the other
  *        └──────────────── their results, as messages ───┘
  *                   └── anything else ──> the caller
  *
@@ -12,15 +12,16 @@
  * calls of functions.  Where a turn calls both, the caller gets its own functions' calls and none
  * of the tools is run: the model asks for them again when it has the functions' results.
  *
- * Each round and each tool call is a request of its own in the caller's name, with its own books.
- * Thread: the visit's worker.
+ * The chat is a call that pays nothing: it has the key's place among those that run at once, its
+ * deadline is that of all, and each round and each tool call is a call within it, in the caller's
+ * name, with its own books.
+ * Thread: the call's worker.
  */
 #ifndef KM_GATEWAY_MCP_CHAT_H
 #define KM_GATEWAY_MCP_CHAT_H
 
-#include "gateway/call.h"
-#include "gateway/hooks.h"
-#include "gateway/inner.h"
+#include "call/ask.h"
+#include "call/hooks.h"
 #include "gateway/mcp/turn.h"
 #include "http/sse.h"
 
@@ -32,7 +33,7 @@
 #define KM_MCP_CHAT_HEAD ((size_t)32 * 1024) /* of header lines */
 #define KM_MCP_CHAT_KEPT 5 /* members of a streamed turn, chat_turn.c */
 
-/* At `prepared`: takes a call whose body has such tools; its exchange is answered later. */
+/* At `prepared`: a call whose body has such tools becomes a chat. */
 extern const struct km_call_hook km_mcp_chat_hook;
 
 /* --- private to chat*.c --- */
@@ -60,7 +61,9 @@ struct km_mcp_chat_call { /* of one round */
 };
 
 struct km_mcp_chat {
-    struct km_arena arena; /* holds it */
+    struct km_call *call; /* holds it */
+    struct km_arena arena; /* of all rounds: their bodies are long */
+    struct km_asker asker;
     struct km_visit *v;
     const struct km_json *root;
     struct km_str body;
@@ -74,6 +77,7 @@ struct km_mcp_chat {
     struct km_mcp_arrival in; /* what views are made for */
     struct km_mcp_wait *wait;
     bool waited;
+    struct km_deferred begin;
 
     unsigned round;
     struct km_buf turns; /* what came after the caller's messages: ",{...},{...}" */
@@ -81,9 +85,9 @@ struct km_mcp_chat {
     struct km_buf calls_made, results; /* for provider_specific_fields */
     int64_t cost; /* nano-USD, of all rounds */
 
-    /* the request under way */
+    /* the call within that is under way */
     struct km_arena inner;
-    struct km_http_call *call;
+    struct km_question *question;
     struct km_buf answer;
     struct km_buf head; /* x-... lines of the last round's answer */
     int status;
@@ -98,23 +102,26 @@ struct km_mcp_chat {
     struct km_buf kept[KM_MCP_CHAT_KEPT]; /* what this round said beside its calls */
     struct km_buf held; /* events that wait for the end of the round */
     struct km_buf first; /* id, created, model of the stream: members of a chunk */
-    bool started, listed, done;
+    bool listed, done;
+
+    struct km_buf final; /* what the caller is answered with, whole; or the refusal in a stream */
+    bool refused; /* it is what a round was refused with */
 };
 
-/* chat.c: ends, each of which frees the chat; and the wait for the lists is over */
-void km_mcp_chat_free(struct km_mcp_chat *c);
+/* chat.c: ends, after which the chat may be gone; and the wait for the lists is over */
 void km_mcp_chat_fail(struct km_mcp_chat *c, const struct km_err *err);
 void km_mcp_chat_no_memory(struct km_mcp_chat *c);
 void km_mcp_chat_give(struct km_mcp_chat *c, const struct km_json *root); /* a whole answer */
 void km_mcp_chat_refused(struct km_mcp_chat *c); /* what the round was refused with */
+void km_mcp_chat_end_stream(struct km_mcp_chat *c); /* all of it was written */
 void km_mcp_chat_listed(struct km_mcp_chat *c);
-bool km_mcp_chat_write(struct km_mcp_chat *c, struct km_str bytes); /* false: wait for the drain */
+/* A caller that takes no more for now pauses the round. */
+void km_mcp_chat_write(struct km_mcp_chat *c, struct km_str bytes);
 
 /* chat_round.c */
 void km_mcp_chat_round(struct km_mcp_chat *c); /* the next one */
-bool km_mcp_chat_send(struct km_mcp_chat *c, const struct km_inner_request *request,
-                      const struct km_http_events *events); /* false: no memory */
-void km_mcp_chat_bytes(void *ctx, const char *bytes, size_t n); /* of a body, into c->answer */
+void km_mcp_chat_reset(struct km_mcp_chat *c); /* what the last one within brought is forgotten */
+void km_mcp_chat_bytes(void *ctx, struct km_str bytes); /* of a body, into c->answer */
 
 /* chat_run.c */
 bool km_mcp_chat_runs(struct km_mcp_chat *c); /* the turn's calls are all to be run here */
@@ -145,6 +152,7 @@ bool km_mcp_chat_mixed(const struct km_mcp_chat *c);
 /* chat_stream.c */
 int km_mcp_chat_event(struct km_mcp_chat *c, const struct km_sse_event *event);
 void km_mcp_chat_release(struct km_mcp_chat *c); /* the held events, and the end */
-void km_mcp_chat_replay(struct km_mcp_chat *c, struct km_str json); /* Responses, as events */
+/* Responses, as events; false: too large. */
+bool km_mcp_chat_replay(struct km_mcp_chat *c, struct km_str json);
 
 #endif

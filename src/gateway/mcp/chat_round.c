@@ -5,49 +5,44 @@
  *          with                  messages (or input): and what came since
  *                                tool_choice: in the first round only, or a required tool would be
  *                                called for ever
- *       └──> POST to this gateway ──> whole, or events ──> tools to run, or the caller's answer
+ *       └──> a call within (ask.h) ──> whole, or events ──> tools to run, or the caller's answer
  *
  * All rounds' costs are added up in the header of the answer; its other x-... lines are those of
  * the last round.
  */
-#include "gateway/inner.h"
 #include "gateway/mcp/chat.h"
 
-bool km_mcp_chat_send(struct km_mcp_chat *c, const struct km_inner_request *request,
-                      const struct km_http_events *events)
+void km_mcp_chat_reset(struct km_mcp_chat *c)
 {
     km_arena_done(&c->inner);
     km_arena_init(&c->inner, KM_MCP_CHAT_BYTES, NULL);
     km_buf_reset(&c->answer);
     c->status = 0;
-    c->call = km_inner_send(c->v, &c->inner, request, events, c);
-    return c->call != NULL;
 }
 
-void km_mcp_chat_bytes(void *ctx, const char *bytes, size_t n)
+void km_mcp_chat_bytes(void *ctx, struct km_str bytes)
 {
     struct km_mcp_chat *c = ctx;
 
-    km_buf_bytes(&c->answer, bytes, n);
+    km_buf_str(&c->answer, bytes);
 }
 
-static void on_head(void *ctx, const struct km_response *response)
+static void on_head(void *ctx, int status, struct km_str lines)
 {
     struct km_mcp_chat *c = ctx;
-    const struct km_headers *h = &response->headers;
+    struct km_str name, value;
     int64_t cost;
 
-    c->status = response->status;
+    c->status = status;
     km_buf_reset(&c->head);
-    for (size_t i = 0; i < h->n; i++) {
-        if (km_str_ieq(h->v[i].name, KM_STR("x-litellm-response-cost"))) {
-            if (km_str_decimal(h->v[i].value, 9, &cost) == 0)
+    while (km_header_next(&lines, &name, &value)) {
+        if (km_str_ieq(name, KM_STR("x-litellm-response-cost"))) {
+            if (km_str_decimal(value, 9, &cost) == 0)
                 c->cost = (c->cost < 0 ? 0 : c->cost) + cost;
-        } else if (km_str_ieq(h->v[i].name, KM_STR("retry-after")) ||
-                   (h->v[i].name.n > 2 && (h->v[i].name.p[0] | 0x20) == 'x' &&
-                    h->v[i].name.p[1] == '-' &&
-                    !km_str_ieq(h->v[i].name, KM_STR("x-accel-buffering")))) {
-            (void)(km_header_put(&c->head, h->v[i].name, h->v[i].value, NULL) == 0);
+        } else if (km_str_ieq(name, KM_STR("retry-after")) ||
+                   (name.n > 2 && (name.p[0] | 0x20) == 'x' && name.p[1] == '-' &&
+                    !km_str_ieq(name, KM_STR("x-accel-buffering")))) {
+            (void)(km_header_put(&c->head, name, value, NULL) == 0);
         }
     }
 }
@@ -57,13 +52,13 @@ static int on_event(void *ctx, const struct km_sse_event *event)
     return km_mcp_chat_event(ctx, event);
 }
 
-static void on_round_bytes(void *ctx, const char *bytes, size_t n)
+static void on_round_bytes(void *ctx, struct km_str bytes)
 {
     struct km_mcp_chat *c = ctx;
 
     if (!c->sse || c->status != 200)
-        km_buf_bytes(&c->answer, bytes, n);
-    else if (!c->done && km_sse_feed(c->sse, bytes, n, NULL) < 0)
+        km_buf_str(&c->answer, bytes);
+    else if (!c->done && km_sse_feed(c->sse, bytes.p, bytes.n, NULL) < 0)
         c->done = true; /* what it says is lost: it ends as broken */
 }
 
@@ -78,19 +73,18 @@ static void end_stream(struct km_mcp_chat *c)
         return;
     }
     km_mcp_chat_release(c);
-    km_exchange_end(c->v->x);
-    km_mcp_chat_free(c);
+    km_mcp_chat_end_stream(c);
 }
 
-static void on_round_done(void *ctx, const struct km_http_result *result)
+static void on_round_done(void *ctx, const struct km_err *broken)
 {
     struct km_mcp_chat *c = ctx;
     const struct km_json *root = NULL;
     struct km_err err = { 0 };
 
-    c->call = NULL;
-    if (result->err) {
-        km_mcp_chat_fail(c, result->err);
+    c->question = NULL;
+    if (broken) {
+        km_mcp_chat_fail(c, broken);
     } else if (c->status != 200) {
         km_mcp_chat_refused(c);
     } else if (c->sse && c->done) {
@@ -110,9 +104,9 @@ static void on_round_done(void *ctx, const struct km_http_result *result)
     }
 }
 
-static const struct km_http_events round_events = { .on_head = on_head,
-                                                    .on_body = on_round_bytes,
-                                                    .on_done = on_round_done };
+static const struct km_answer_events round_events = { .on_head = on_head,
+                                                      .on_bytes = on_round_bytes,
+                                                      .on_done = on_round_done };
 
 /* The caller's messages with what came since; of a Responses request its input. */
 static struct km_str all_turns(struct km_mcp_chat *c, struct km_str said)
@@ -165,21 +159,21 @@ static struct km_str round_body(struct km_mcp_chat *c)
 
 void km_mcp_chat_round(struct km_mcp_chat *c)
 {
-    const struct km_request *req = km_exchange_request(c->v->x);
-    struct km_str target = req->path, body;
+    struct km_question_args args = { .path = c->call->request->path,
+                                     .query = c->call->request->query };
+    struct km_err err = { 0 };
 
     km_mcp_chat_forget(c);
+    km_mcp_chat_reset(c);
     c->round++;
     c->sse = km_sse_free(c->sse);
     c->done = false;
     if (c->stream && !c->responses)
         c->sse = km_sse_new((size_t)c->v->view->snap->gateway->sse_event_bytes, on_event, c);
-    if (req->query.n)
-        target =
-            km_arena_cat(&c->arena, (struct km_str[]){ req->path, KM_STR("?"), req->query }, 3);
-    body = round_body(c);
-    if (!body.n || km_arena_overflowed(&c->arena) || (c->stream && !c->responses && !c->sse) ||
-        !km_mcp_chat_send(c, &(struct km_inner_request){ .target = target, .body = body },
-                          &round_events))
+    args.body = round_body(c);
+    if (!args.body.n || km_arena_overflowed(&c->arena) || (c->stream && !c->responses && !c->sse))
         km_mcp_chat_no_memory(c);
+    else if (km_ask_call(&c->asker, km_call_kind_of_models(c->call), c->call->api, &args,
+                         &round_events, c, &c->question, &err) < 0)
+        km_mcp_chat_fail(c, &err);
 }

@@ -4,12 +4,12 @@
  *     the turn's calls ──> all ours and runnable? ──> tools/call ──> result ──> tools/call ...
  *                               └─ no: the caller's                     └─ the last: a round
  *
- * A tool call is a request of its own to /mcp in the caller's name (inner.h).  What it is refused
+ * A tool call is a call within, in the caller's name (within.h).  What it is refused
  * with is a result too: the model is told, and goes on.  A result is at most KM_MCP_CHAT_TEXT long
  * for the model.
  */
-#include "gateway/inner.h"
 #include "gateway/mcp/chat.h"
+#include "gateway/mcp/within.h"
 
 static void run_tool(struct km_mcp_chat *c);
 
@@ -71,67 +71,63 @@ static void next_tool(struct km_mcp_chat *c)
         km_mcp_chat_round(c);
 }
 
-static void on_tool_head(void *ctx, const struct km_response *response)
+static void on_tool_head(void *ctx, int status, struct km_str lines)
 {
     struct km_mcp_chat *c = ctx;
 
-    c->status = response->status;
+    (void)lines;
+    c->status = status;
 }
 
-static void on_tool_done(void *ctx, const struct km_http_result *result)
+static void on_tool_done(void *ctx, const struct km_err *broken)
 {
     struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(KM_MCP_CHAT_BYTES);
     struct km_mcp_chat *c = ctx;
     bool ok = false;
 
-    c->call = NULL;
-    if (result->err)
-        km_buf_printf(&text, "Error executing tool: %s", result->err->text);
+    c->question = NULL;
+    if (broken)
+        km_buf_printf(&text, "Error executing tool: %s", broken->text);
     else
         ok = km_mcp_chat_text(&c->inner, km_buf_view(&c->answer), &text);
     put_result(c, &c->calls[c->at], km_str_sub(km_buf_view(&text), 0, KM_MCP_CHAT_TEXT), ok);
     next_tool(c);
 }
 
-static const struct km_http_events tool_events = { .on_head = on_tool_head,
-                                                   .on_body = km_mcp_chat_bytes,
-                                                   .on_done = on_tool_done };
+static const struct km_answer_events tool_events = { .on_head = on_tool_head,
+                                                     .on_bytes = km_mcp_chat_bytes,
+                                                     .on_done = on_tool_done };
 
 static void run_tool(struct km_mcp_chat *c)
 {
-    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(2 * KM_RPC_BYTES);
     struct km_buf head KM_CLEANUP(km_buf_done) = KM_BUF(KM_MCP_CHAT_HEAD);
     const struct km_mcp_chat_call *call = &c->calls[c->at];
     const struct km_mcp_chat_spec *s = call->fn->spec;
     const struct km_json *arguments = NULL;
-    struct km_str said = call->arguments.n ? km_buf_view(&call->arguments) : KM_STR("{}");
+    struct km_mcp_tool_call tool = {
+        .name = km_buf_view(&call->name),
+        .arguments = call->arguments.n ? km_buf_view(&call->arguments) : KM_STR("{}"),
+    };
+    struct km_err err = { 0 };
 
-    if (km_json_parse(&c->inner, said, &arguments, NULL) < 0 ||
+    km_mcp_chat_reset(c);
+    if (km_json_parse(&c->inner, tool.arguments, &arguments, NULL) < 0 ||
         km_json_kind(arguments) != KM_JSON_OBJECT) {
         put_result(c, call, KM_STR("Error executing tool: its arguments are no JSON object"),
                    false);
         next_tool(c);
         return;
     }
-    km_buf_str(&b, KM_STR("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{"
-                          "\"name\":"));
-    km_buf_json(&b, km_buf_view(&call->name));
-    km_buf_str(&b, KM_STR(",\"arguments\":"));
-    km_buf_str(&b, said);
-    km_buf_str(&b, KM_STR("}}"));
-    km_buf_str(&head, KM_STR("Accept: application/json\r\n"));
     km_buf_str(&head, s->head);
     if (s->reach.servers.n)
         (void)(km_header_put(&head, KM_STR("x-mcp-servers"), s->reach.servers, NULL) == 0);
     if (s->reach.groups.n)
         (void)(km_header_put(&head, KM_STR("x-mcp-access-groups"), s->reach.groups, NULL) == 0);
-    if (km_buf_failed(&b) || km_buf_failed(&head) ||
-        !km_mcp_chat_send(c,
-                          &(struct km_inner_request){ .target = KM_STR("/mcp"),
-                                                      .head = km_buf_view(&head),
-                                                      .body = km_buf_view(&b) },
-                          &tool_events))
+    tool.head = km_buf_view(&head);
+    if (km_buf_failed(&head))
         km_mcp_chat_no_memory(c);
+    else if (km_mcp_call_within(&c->asker, &tool, &tool_events, c, &c->question, &err) < 0)
+        km_mcp_chat_fail(c, &err);
 }
 
 bool km_mcp_chat_runs(struct km_mcp_chat *c)

@@ -64,7 +64,7 @@ static void put_fields(struct km_mcp_chat *c, bool list)
     km_buf_byte(&inside, '}');
     chunk(c, km_buf_view(&inside), KM_STR_NONE, NULL, &b);
     if (!km_buf_failed(&b))
-        (void)km_mcp_chat_write(c, km_buf_view(&b));
+        km_mcp_chat_write(c, km_buf_view(&b));
 }
 
 /* Something the caller is told at once, whatever becomes of the calls beside it. */
@@ -102,8 +102,7 @@ static void hold(struct km_mcp_chat *c, struct km_str raw, const struct km_json 
         return;
     }
     chunk(c, km_buf_view(&now), KM_STR_NONE, NULL, &b);
-    if (!km_mcp_chat_write(c, km_buf_view(&b)) && c->call)
-        km_http_pause(c->call);
+    km_mcp_chat_write(c, km_buf_view(&b));
     (void)km_json_string(km_json_get(choice, "finish_reason"), &finish);
     chunk(c, km_buf_view(&rest), finish, km_json_get(root, "usage"), &c->held);
 }
@@ -138,7 +137,8 @@ int km_mcp_chat_event(struct km_mcp_chat *c, const struct km_sse_event *event)
     bool held;
 
     if (!event->has_data) {
-        (void)(c->started && km_mcp_chat_write(c, event->raw));
+        if (c->call->streaming)
+            km_mcp_chat_write(c, event->raw);
         return 0;
     }
     km_arena_init(&arena, (size_t)64 << 20, NULL);
@@ -154,8 +154,8 @@ int km_mcp_chat_event(struct km_mcp_chat *c, const struct km_sse_event *event)
         c->listed = true;
         held = waits(c, event, root);
     }
-    if (!held && !km_mcp_chat_write(c, event->raw) && c->call)
-        km_http_pause(c->call);
+    if (!held)
+        km_mcp_chat_write(c, event->raw);
     km_arena_done(&arena);
     return km_buf_failed(&c->held) ? KM_E_LIMIT : 0;
 }
@@ -188,7 +188,7 @@ void km_mcp_chat_release(struct km_mcp_chat *c)
         put_own_calls(c, &b);
     else
         km_buf_str(&b, km_buf_view(&c->held));
-    (void)km_mcp_chat_write(c, km_buf_view(&b));
+    km_mcp_chat_write(c, km_buf_view(&b));
 }
 
 /* --- Responses --- */
@@ -272,18 +272,17 @@ static void replay_item(struct replay *p, size_t at, const struct km_json *item)
     end(p);
 }
 
-void km_mcp_chat_replay(struct km_mcp_chat *c, struct km_str json)
+bool km_mcp_chat_replay(struct km_mcp_chat *c, struct km_str json)
 {
     struct replay p = { .c = c, .out = KM_BUF((size_t)256 << 20) };
     const struct km_json *root = NULL, *v;
     struct km_json_iter it;
     struct km_str key;
     size_t at = 0;
+    bool whole;
 
-    if (km_json_parse_answer(&c->inner, json, &root, NULL) < 0) {
-        km_exchange_abort(c->v->x);
-        return;
-    }
+    if (km_json_parse_answer(&c->inner, json, &root, NULL) < 0)
+        return false;
     begin(&p, "response.created");
     member(&p, "response", root);
     end(&p);
@@ -292,10 +291,9 @@ void km_mcp_chat_replay(struct km_mcp_chat *c, struct km_str json)
     begin(&p, "response.completed");
     member(&p, "response", root);
     end(&p);
-    (void)km_mcp_chat_write(c, km_buf_view(&p.out));
-    if (km_buf_failed(&p.out))
-        km_exchange_abort(c->v->x);
-    else
-        km_exchange_end(c->v->x);
+    whole = !km_buf_failed(&p.out);
+    if (whole)
+        km_mcp_chat_write(c, km_buf_view(&p.out));
     km_buf_done(&p.out);
+    return whole;
 }

@@ -12,6 +12,7 @@
 
 #include "base/crypto.h"
 #include "base/encode.h"
+#include "door/http_port.h"
 #include "gateway/mcp/turn.h"
 #include "door/reply.h"
 
@@ -127,13 +128,16 @@ static void on_passed(struct km_msg *msg, void *owner)
 /* To another worker: nothing of the exchange goes along but the pipe. */
 static int pass(struct km_visit *v, struct km_mcp_arrival *in, struct km_worker *to)
 {
+    struct km_port *port;
+
     in->headers = km_headers_copy(&in->arena, &km_exchange_request(v->x)->headers);
     in->session_id = km_arena_str(&in->arena, in->session_id);
     in->body = km_arena_str(&in->arena, in->body);
     in->visit = km_visit_copy(v, &in->arena);
     if (!in->visit || km_arena_overflowed(&in->arena))
         return KM_E_NOMEM;
-    in->pipe = km_mcp_pipe_new(v->x, v->w, to);
+    port = km_http_port(v);
+    in->pipe = port ? km_mcp_pipe_new(port, v->w, to) : NULL;
     if (!in->pipe)
         return KM_E_NOMEM;
     in->msg.run = on_passed;
@@ -215,7 +219,9 @@ static void arrive(struct km_visit *v, enum km_mcp_way way, struct km_str body)
         if (owner != v->w) {
             r = pass(v, in, owner);
         } else {
-            in->pipe = km_mcp_pipe_new(v->x, v->w, v->w);
+            struct km_port *port = km_http_port(v);
+
+            in->pipe = port ? km_mcp_pipe_new(port, v->w, v->w) : NULL;
             r = in->pipe && !km_arena_overflowed(&in->arena) ? 0 : KM_E_NOMEM;
         }
     }

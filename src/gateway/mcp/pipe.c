@@ -7,7 +7,7 @@
  * Mailboxes keep the order of a sender, so nothing follows that.  A worker does not stop before
  * the pipes it has a half of are gone (hub.h), so a message always finds its reader.
  *
- *     door:   x ... on_gone ──> told = true ── (last message: free now unless told and not seen)
+ *     door:   port ... on_gone ──> told = true ── (last message: free now unless told and not seen)
  *     owner:  ended, seen                   ── (reads "gone" after its end: sends "free")
  *
  * What the owner writes is copied once, into the message.  The client's slowness comes back as a
@@ -24,7 +24,7 @@ enum op { OP_RESPOND, OP_START, OP_WRITE, OP_END, OP_ABORT, OP_FREE };
 struct km_mcp_pipe {
     struct km_worker *door, *owner;
     /* --- door's loop --- */
-    struct km_exchange *x; /* NULL: the client went, and it was ended */
+    struct km_port *port; /* NULL: the client went, and it was ended */
     struct km_msg gone_msg;
     bool told; /* gone_msg was posted */
     /* --- owner's loop --- */
@@ -54,7 +54,7 @@ static bool near(const struct km_mcp_pipe *p)
 
 static void on_gone_told(struct km_msg *msg, void *owner);
 
-static void on_x_gone(void *ctx)
+static void on_port_gone(void *ctx)
 {
     struct km_mcp_pipe *p = ctx;
 
@@ -64,24 +64,24 @@ static void on_x_gone(void *ctx)
             p->events->on_gone(p->ctx);
         return;
     }
-    km_exchange_abort(p->x);
-    p->x = NULL;
+    p->port->ops->abort(p->port);
+    p->port = NULL;
     p->told = true;
     p->gone_msg.run = on_gone_told;
     km_mailbox_post(p->owner->mailbox, &p->gone_msg);
 }
 
-static void on_x_drain(void *ctx)
+static void on_writable(void *ctx)
 {
     struct km_mcp_pipe *p = ctx;
 
     p->slow = false;
 }
 
-static const struct km_exchange_events exchange_events = { .on_drain = on_x_drain,
-                                                           .on_gone = on_x_gone };
+static const struct km_port_events port_events = { .on_writable = on_writable,
+                                                   .on_gone = on_port_gone };
 
-struct km_mcp_pipe *km_mcp_pipe_new(struct km_exchange *x, struct km_worker *door,
+struct km_mcp_pipe *km_mcp_pipe_new(struct km_port *port, struct km_worker *door,
                                     struct km_worker *owner)
 {
     struct km_mcp_pipe *p;
@@ -94,23 +94,25 @@ struct km_mcp_pipe *km_mcp_pipe_new(struct km_exchange *x, struct km_worker *doo
             km_mcp_hub_leave(door, owner);
         return NULL;
     }
-    *p = (struct km_mcp_pipe){ .x = x, .door = door, .owner = owner };
-    km_exchange_listen(x, &exchange_events, p);
+    *p = (struct km_mcp_pipe){ .port = port, .door = door, .owner = owner };
+    km_port_listen(port, &port_events, p);
     return p;
 }
 
 static void perform(struct km_mcp_pipe *p, const struct op_msg *m)
 {
+    const struct km_port_ops *ops = p->port->ops;
+
     if (m->op == OP_RESPOND)
-        km_exchange_respond(p->x, m->status, m->head, m->body);
+        ops->respond(p->port, m->status, m->head, m->body);
     else if (m->op == OP_START)
-        km_exchange_start(p->x, m->status, m->head, UINT64_MAX);
+        ops->start(p->port, m->status, m->head, UINT64_MAX);
     else if (m->op == OP_WRITE)
-        p->slow = !km_exchange_write(p->x, &m->body, 1);
+        p->slow = !ops->write(p->port, &m->body, 1);
     else if (m->op == OP_END)
-        km_exchange_end(p->x);
+        ops->end(p->port);
     else if (m->op == OP_ABORT)
-        km_exchange_abort(p->x);
+        ops->abort(p->port);
 }
 
 static void run_op(struct km_msg *msg, void *owner)
@@ -120,13 +122,13 @@ static void run_op(struct km_msg *msg, void *owner)
     bool last = m->op != OP_START && m->op != OP_WRITE;
 
     (void)owner;
-    if (p->x)
+    if (p->port)
         perform(p, m);
     if (last && (m->op == OP_FREE || !p->told || m->seen)) {
         km_mcp_hub_leave(p->door, p->owner);
         free(p);
     } else if (last) {
-        p->x = NULL;
+        p->port = NULL;
     }
     free(m);
 }
@@ -190,13 +192,13 @@ static void on_gone_told(struct km_msg *msg, void *owner)
 static void last(struct km_mcp_pipe *p, enum op op)
 {
     if (near(p)) {
-        struct km_exchange *x = p->x;
+        struct km_port *port = p->port;
 
         free(p);
         if (op == OP_END)
-            km_exchange_end(x);
+            port->ops->end(port);
         else
-            km_exchange_abort(x);
+            port->ops->abort(port);
         return;
     }
     p->ended = true;
@@ -206,10 +208,10 @@ static void last(struct km_mcp_pipe *p, enum op op)
 void km_mcp_pipe_respond(struct km_mcp_pipe *p, int status, struct km_str head, struct km_str body)
 {
     if (near(p)) {
-        struct km_exchange *x = p->x;
+        struct km_port *port = p->port;
 
         free(p);
-        km_exchange_respond(x, status, head, body);
+        port->ops->respond(port, status, head, body);
         return;
     }
     p->ended = true;
@@ -219,7 +221,7 @@ void km_mcp_pipe_respond(struct km_mcp_pipe *p, int status, struct km_str head, 
 void km_mcp_pipe_start(struct km_mcp_pipe *p, int status, struct km_str head)
 {
     if (near(p))
-        km_exchange_start(p->x, status, head, UINT64_MAX);
+        p->port->ops->start(p->port, status, head, UINT64_MAX);
     else
         post(p, OP_START, status, head, NULL, 0);
 }
@@ -229,7 +231,7 @@ bool km_mcp_pipe_write(struct km_mcp_pipe *p, const struct km_str *parts, size_t
     if (p->gone)
         return true;
     if (near(p)) {
-        p->slow = !km_exchange_write(p->x, parts, n);
+        p->slow = !p->port->ops->write(p->port, parts, n);
         return !p->slow;
     }
     post(p, OP_WRITE, 0, KM_STR_NONE, parts, n);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pipe.h - the way of an answer to one HTTP request, which may have come in at another worker.
+/* pipe.h - the way of an answer to one request, which may have come in at another worker.
  *
  *     door's loop                      owner's loop
- *     exchange <── messages ─────────  km_mcp_pipe_respond / start / write / end
+ *     port     <── messages ─────────  km_mcp_pipe_respond / start / write / end
  *     on_gone  ── message ──────────>  events->on_gone
  *
  * A session belongs to one worker; its client's connections end where the kernel puts them.  The
@@ -16,6 +16,8 @@
 #define KM_GATEWAY_MCP_PIPE_H
 
 #include "host/gateway.h"
+#include "host/port.h"
+#include "host/gateway.h"
 
 struct km_mcp_pipe;
 
@@ -24,9 +26,9 @@ struct km_mcp_pipe_events {
     void (*on_gone)(void *ctx);
 };
 
-/* On the door's loop: takes the exchange.  NULL: no memory, or the owner is ending; then nothing
- * was taken. */
-struct km_mcp_pipe *km_mcp_pipe_new(struct km_exchange *x, struct km_worker *door,
+/* On the door's loop: takes the port.  NULL: no memory, or the owner is ending; then nothing was
+ * taken. */
+struct km_mcp_pipe *km_mcp_pipe_new(struct km_port *port, struct km_worker *door,
                                     struct km_worker *owner);
 void km_mcp_pipe_listen(struct km_mcp_pipe *p, const struct km_mcp_pipe_events *events, void *ctx);
 /* A pipe whose door is its owner gets another owner; false: it is ending. */

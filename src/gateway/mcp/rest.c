@@ -6,7 +6,7 @@
  *
  * With a server_id (or its name or alias) names are the server's own, without one they have its
  * alias in front; a call takes both.  A list is made from the caller's view and waits a while for
- * servers nobody has heard yet.  A call is a tools/call at this gateway (inner.h): it passes all
+ * servers nobody has heard yet.  A call is a tools/call within (within.h): it passes all
  * that a call of an MCP client passes, and what it is refused with is said as LiteLLM says it,
  * {"detail": {"error", "message"}}.
  */
@@ -15,9 +15,9 @@
 #include <stdlib.h>
 
 #include "config/tree.h"
-#include "gateway/inner.h"
 #include "gateway/mcp/access.h"
 #include "gateway/mcp/turn.h"
+#include "gateway/mcp/within.h"
 #include "door/reply.h"
 #include "mcp/ask.h"
 
@@ -231,7 +231,8 @@ void km_mcp_rest_list(void *visit, struct km_exchange *x, const struct km_route_
 struct rest_call {
     struct km_arena arena; /* holds it */
     struct km_visit *v;
-    struct km_http_call *call;
+    struct km_asker asker;
+    struct km_question *question;
     struct km_buf answer;
     int status;
 };
@@ -240,8 +241,7 @@ static void call_free(struct rest_call *c)
 {
     struct km_arena arena = c->arena;
 
-    if (c->call)
-        km_http_cancel(c->call);
+    km_question_cancel(c->question);
     km_buf_done(&c->answer);
     km_arena_done(&arena);
 }
@@ -276,21 +276,22 @@ static void reply_fault(struct rest_call *c, const struct km_json *error)
                code == -32602 ? "invalid_request" : "internal_server_error", text);
 }
 
-static void on_call_head(void *ctx, const struct km_response *response)
+static void on_call_head(void *ctx, int status, struct km_str lines)
 {
     struct rest_call *c = ctx;
 
-    c->status = response->status;
+    (void)lines;
+    c->status = status;
 }
 
-static void on_call_body(void *ctx, const char *bytes, size_t n)
+static void on_call_bytes(void *ctx, struct km_str bytes)
 {
     struct rest_call *c = ctx;
 
-    km_buf_bytes(&c->answer, bytes, n);
+    km_buf_str(&c->answer, bytes);
 }
 
-static void on_call_done(void *ctx, const struct km_http_result *result)
+static void on_call_done(void *ctx, const struct km_err *broken)
 {
     static const struct km_str names[] = { { "result", 6 }, { "error", 5 } };
     struct rest_call *c = ctx;
@@ -298,9 +299,9 @@ static void on_call_done(void *ctx, const struct km_http_result *result)
     const struct km_json *error = NULL;
     struct km_json_span spans[2];
 
-    c->call = NULL;
-    if (result->err)
-        refuse(c->v, 500, "internal_server_error", km_str_c(result->err->text));
+    c->question = NULL;
+    if (broken)
+        refuse(c->v, 500, "internal_server_error", km_str_c(broken->text));
     else if (km_buf_failed(&c->answer) || km_json_spans(text, names, 2, spans, NULL, NULL) < 0)
         refuse(c->v, 500, "internal_server_error", KM_STR("the answer is too large"));
     else if (spans[0].type != KM_JSON_ABSENT)
@@ -314,60 +315,35 @@ static void on_call_done(void *ctx, const struct km_http_result *result)
     call_free(c);
 }
 
-static const struct km_http_events call_events = { .on_head = on_call_head,
-                                                   .on_body = on_call_body,
-                                                   .on_done = on_call_done };
-
-/* {"jsonrpc", "id", "method": "tools/call", "params": {"name", "arguments"}} */
-static void put_message(const struct km_json *root, struct km_str name, struct km_buf *b)
-{
-    const struct km_json *arguments = km_json_get(root, "arguments");
-
-    km_buf_str(b, KM_STR("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{"
-                         "\"name\":"));
-    km_buf_json(b, name);
-    km_buf_str(b, KM_STR(",\"arguments\":"));
-    if (km_json_kind(arguments) == KM_JSON_OBJECT)
-        km_json_write(arguments, b);
-    else
-        km_buf_str(b, KM_STR("{}"));
-    km_buf_str(b, KM_STR("}}"));
-}
+static const struct km_answer_events call_events = { .on_head = on_call_head,
+                                                     .on_bytes = on_call_bytes,
+                                                     .on_done = on_call_done };
 
 static void send_call(struct rest_call *c, struct km_str body)
 {
-    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(2 * KM_RPC_BYTES);
-    struct km_buf target KM_CLEANUP(km_buf_done) = KM_BUF(4096);
-    struct km_str name = KM_STR_NONE, server = KM_STR_NONE;
-    const struct km_json *root = NULL;
+    struct km_mcp_tool_call tool = { .choice = true };
+    const struct km_json *root = NULL, *arguments;
     struct km_err err = { 0 };
 
     if (km_json_parse(&c->arena, body, &root, &err) < 0 ||
-        !km_json_string(km_json_get(root, "name"), &name) || !name.n) {
+        !km_json_string(km_json_get(root, "name"), &tool.name) || !tool.name.n) {
         refuse(c->v, 400, "invalid_request",
                err.code ? km_str_c(err.text) : KM_STR("name is missing: which tool is called"));
         call_free(c);
         return;
     }
-    (void)km_json_string(km_json_get(root, "server_id"), &server);
-    put_message(root, name, &b);
-    km_buf_str(&target, KM_STR("/mcp"));
-    if (server.n) {
-        km_buf_byte(&target, '/');
-        km_url_encode(&target, server);
-    }
-    c->call = km_buf_failed(&b) || km_buf_failed(&target)
-                  ? NULL
-                  : km_inner_send(
-                        c->v, &c->arena,
-                        &(struct km_inner_request){ .target = km_buf_view(&target),
-                                                    .head = KM_STR("Accept: application/json\r\n"),
-                                                    .body = km_buf_view(&b),
-                                                    .mcp = true },
-                        &call_events, c);
-    if (c->call)
+    (void)km_json_string(km_json_get(root, "server_id"), &tool.server);
+    arguments = km_json_get(root, "arguments");
+    tool.arguments = km_json_kind(arguments) == KM_JSON_OBJECT
+                         ? km_json_compact(arguments, &c->arena)
+                         : KM_STR("{}");
+    c->asker = (struct km_asker){ .visit = c->v, .headers = km_exchange_request(c->v->x)->headers };
+    if (km_mcp_call_within(&c->asker, &tool, &call_events, c, &c->question, &err) == 0)
         return;
-    refuse(c->v, 503, "internal_server_error", KM_STR("out of memory"));
+    if (err.code == KM_E_NOMEM)
+        refuse(c->v, 503, "internal_server_error", KM_STR("out of memory"));
+    else
+        km_reply_error(c->v, &err);
     call_free(c);
 }
 

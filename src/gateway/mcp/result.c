@@ -14,7 +14,7 @@
 #include <stdlib.h>
 
 #include "gateway/mcp/call.h"
-#include "gateway/veil.h"
+#include "call/veil.h"
 
 #include "base/encode.h"
 #include "mcp/memory.h"

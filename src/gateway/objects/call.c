@@ -20,12 +20,13 @@
  */
 #include "gateway/objects/objects.h"
 
-#include "gateway/http_port.h"
+#include "call/model.h"
+#include "door/http_port.h"
 
 #include "gateway/objects/file_refs.h"
 #include "gateway/objects/inside.h"
 #include "gateway/objects/upload.h"
-#include "gateway/veil.h"
+#include "call/veil.h"
 
 static int not_found(struct km_err *err, bool batch, struct km_str id)
 {
@@ -493,7 +494,7 @@ static const struct km_object_api cancel = { API("/batches", "acancel_batch"), "
 static void call(void *visit, struct km_exchange *x, const struct km_route_match *match)
 {
     (void)x;
-    km_call_begin(visit, &km_kind_object, match->route->data);
+    km_call_begin(visit, km_http_port(visit), &km_kind_object, match->route->data);
 }
 
 #define ROWS(base)                                                                                 \

@@ -187,7 +187,7 @@ static int add_items(struct km_call *call, const struct km_json *root, struct km
     struct km_str key, id;
     int r = 0;
 
-    if ((call->kind != &km_kind_object && call->api->wire != KM_WIRE_RESPONSES) ||
+    if ((!call->kind->lines && call->api->wire != KM_WIRE_RESPONSES) ||
         km_json_kind(input) != KM_JSON_ARRAY || km_things_opened(call, KM_OPENED_ANSWERS))
         return 0;
     for (km_json_iter(input, &it); r == 0 && km_json_next(&it, &key, &item);) {

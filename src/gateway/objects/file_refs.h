@@ -3,8 +3,8 @@
 #ifndef KM_GATEWAY_FILE_REFS_H
 #define KM_GATEWAY_FILE_REFS_H
 
-#include "gateway/call.h"
-#include "gateway/hooks.h"
+#include "call/call.h"
+#include "call/hooks.h"
 
 #define KM_FILE_REFS_MOST 32 /* different files in one call */
 #define KM_FILE_REFS_BATCH 1000 /* in all lines of a batch */

@@ -4,7 +4,7 @@
 #ifndef KM_GATEWAY_OBJECT_INSIDE_H
 #define KM_GATEWAY_OBJECT_INSIDE_H
 
-#include "gateway/call.h"
+#include "call/call.h"
 #include "store/objects.h"
 
 enum km_object_action {
@@ -90,5 +90,8 @@ void km_object_last_line(struct km_call *call); /* one without an end */
 bool km_object_add_usage(struct km_object_work *o, const struct km_json *usage) KM_MUST_USE;
 /* The price of the model that the batch's lines name, where it is one of ours or listed. */
 struct km_price km_object_batch_price(const struct km_call *call);
+
+/* call.c: of a request for an object, and of what the gateway asks of a batch. */
+extern const struct km_call_kind km_kind_object, km_kind_batch_look;
 
 #endif

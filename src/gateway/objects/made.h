@@ -3,7 +3,7 @@
 #ifndef KM_GATEWAY_MADE_H
 #define KM_GATEWAY_MADE_H
 
-#include "gateway/call.h"
+#include "call/call.h"
 
 /* Containers and files of a whole answer (Responses, Messages) that is passed on are the calling
  * key's from now on.  Does not wait; whoever asks the store after it finds them.  Loop thread. */

@@ -4,7 +4,7 @@
 #define KM_GATEWAY_THINGS_H
 
 #include "base/right.h"
-#include "gateway/call.h"
+#include "call/call.h"
 
 /* What the store knows of, by kinds of its rows. */
 enum km_thing_kind { KM_THING_FILE, KM_THING_CONTAINER, KM_THING_ITEM, KM_THING_AUDIO };

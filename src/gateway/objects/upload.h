@@ -13,7 +13,7 @@
 #ifndef KM_GATEWAY_UPLOAD_H
 #define KM_GATEWAY_UPLOAD_H
 
-#include "gateway/call.h"
+#include "call/call.h"
 
 struct km_upload;
 

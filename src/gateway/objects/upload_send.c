@@ -10,6 +10,9 @@
  * is put in front.
  */
 #include "gateway/objects/upload_inside.h"
+
+#include "call/model.h"
+#include "host/settings.h"
 #include "host/settings.h"
 
 #define SLICE ((size_t)64 * 1024) /* of the hold, given at once */

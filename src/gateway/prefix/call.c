@@ -10,11 +10,11 @@
  * A whole answer is read to its end, because what it cost stands in it and goes into the head;
  * a stream is relayed as it comes, and looked at on its way (meter.h).
  */
-#include "gateway/forward.h"
-#include "gateway/http_port.h"
-#include "gateway/metrics.h"
+#include "call/forward.h"
+#include "door/http_port.h"
+#include "call/metrics.h"
 #include "gateway/prefix/prefix.h"
-#include "gateway/veil.h"
+#include "call/veil.h"
 
 #define UP_HEAD_BYTES ((size_t)64 * 1024)
 
@@ -219,7 +219,7 @@ static void on_route(void *visit, struct km_exchange *x, const struct km_route_m
 {
     (void)x;
     (void)match;
-    km_call_begin(visit, &km_kind_prefix, NULL);
+    km_call_begin(visit, km_http_port(visit), &km_kind_prefix, NULL);
 }
 
 #define PREFIX(path, vendor)                                                                       \

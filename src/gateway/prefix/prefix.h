@@ -8,7 +8,7 @@
 #ifndef KM_GATEWAY_PREFIX_H
 #define KM_GATEWAY_PREFIX_H
 
-#include "gateway/call.h"
+#include "call/call.h"
 #include "llm/vendor.h"
 
 struct km_prefix_call {

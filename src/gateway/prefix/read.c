@@ -10,6 +10,7 @@
  *                       deployment of a group that is
  *     price             METERED: reserved like any call's; UNPRICED: not for a key with a budget
  */
+#include "call/hooks.h"
 #include "gateway/prefix/prefix.h"
 
 #include "base/right.h"
@@ -310,8 +311,8 @@ static int become_llm(struct km_call *call, const struct km_llm_api *api, struct
     call->visit->path_model = km_prefix_of(call)->segment;
     call->visit->match.nparams = 0;
     km_call_set_work(call, NULL);
-    call->kind = &km_kind_llm;
-    return km_kind_llm.prepare(call, err);
+    call->kind = km_call_kind_of_models(call);
+    return call->kind->prepare(call, err);
 }
 
 static const struct km_llm_api *own_api(const struct km_vendor_rule *rule)

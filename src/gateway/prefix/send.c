@@ -8,7 +8,7 @@
  *     usage             asked for where a stream says it only then (meter.h)
  *     the output bound  where a budget bounds it and the caller did not
  */
-#include "gateway/forward.h"
+#include "call/forward.h"
 #include "gateway/prefix/prefix.h"
 #include "llm/spellings.h"
 

@@ -22,7 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "gateway/metrics.h"
+#include "call/metrics.h"
 #include "gateway/other_models.h"
 
 #define OUTPUT_MOST 4096 /* tokens of an answer, where the model's row says nothing */

@@ -12,7 +12,9 @@
  * Ephemeral keys are refused: one made at the upstream would let its bearer spend the account's
  * money past the budget of the key it was made with.
  */
-#include "gateway/http_port.h"
+#include "door/http_port.h"
+
+#include "call/model.h"
 #include "gateway/llm_routes.h"
 #include "gateway/realtime/realtime.h"
 #include "door/reply.h"
@@ -265,7 +267,7 @@ static void begin(void *visit, struct km_exchange *x, const struct km_route_matc
     } else if (km_ws_request_check(request, &key, &err) < 0) {
         km_reply_error(visit, &err);
     } else {
-        km_call_begin(visit, &kind, &km_api_realtime);
+        km_call_begin(visit, km_http_port(visit), &kind, &km_api_realtime);
     }
 }
 

@@ -15,7 +15,7 @@
 #ifndef KM_GATEWAY_REALTIME_H
 #define KM_GATEWAY_REALTIME_H
 
-#include "gateway/call.h"
+#include "call/call.h"
 #include "http/websocket.h"
 #include "llm/api/realtime.h"
 

@@ -12,7 +12,7 @@
 
 #include "base/veil.h"
 #include "gateway/realtime/realtime.h"
-#include "gateway/veil.h"
+#include "call/veil.h"
 
 #define SCRATCH_BYTES ((size_t)96 * 1024 * 1024)
 

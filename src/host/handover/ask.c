@@ -92,13 +92,15 @@ void km_handover_ask_waiting(struct km_handover *h)
     }
 }
 
-void km_handover_give_back(struct km_handover *h, const uint8_t hash[32], int64_t reserved)
+void km_handover_give_back(struct km_handover *h, const uint8_t hash[32],
+                           const struct km_admission *granted)
 {
     struct km_handover_ask q;
 
     memset(&q, 0, sizeof q);
     memcpy(q.hash, hash, sizeof q.hash);
-    q.admission.reserve = reserved;
+    q.admission.reserve = granted->reserve;
+    q.admission.part = granted->part;
     send_question(h, KM_HF_GIVE_BACK, &q);
 }
 

@@ -74,8 +74,11 @@ struct km_ask {
 };
 /* Any thread; answered exactly once, never synchronous. */
 void km_handover_ask(struct km_handover *h, struct km_ask *ask);
-/* A permit that was granted there and is not used: no record will tell of it. */
-void km_handover_give_back(struct km_handover *h, const uint8_t hash[32], int64_t reserved);
+/* A permit that was granted there, or came there with the counters, and of which no record will
+ * tell: it is not used, or was of a call that has none.  Of `granted` the part and what is reserved
+ * count. */
+void km_handover_give_back(struct km_handover *h, const uint8_t hash[32],
+                           const struct km_admission *granted);
 
 /* --- the taking side: only in a gateway that replaced one --- */
 

@@ -84,6 +84,8 @@ class Scripted:
 
     def __enter__(self):
         asked = self.asked = []
+        gate = self.gate = threading.Event()  # cleared: requests wait for it before they are answered
+        gate.set()
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -91,6 +93,7 @@ class Scripted:
             def do_POST(self):
                 body = json.loads(self.rfile.read(int(self.headers["content-length"])))
                 asked.append(body)
+                gate.wait()
                 answer, kind = (responses if self.path.endswith("/responses") else chat)(body)
                 self.send_response(200)
                 self.send_header("content-type", kind)
@@ -108,5 +111,6 @@ class Scripted:
         return self
 
     def __exit__(self, *_):
+        self.gate.set()
         self.server.shutdown()
         self.server.server_close()

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Chats with tools of type mcp: listed, called and gone on with, by OpenAI's SDK."""
 
+import concurrent.futures
 import json
 import pathlib
 import sqlite3
@@ -175,6 +176,73 @@ def test_what_a_call_is_refused_with_is_told_to_the_model(client, model):
     assert "Parameter 'y'" in model.asked[-1]["messages"][-1]["content"]
     ask(client, [[["risky-tool_0", {"x": 1}]], "sorry"], [mcp(server_url="litellm_proxy")])
     assert model.asked[-1]["messages"][-1]["content"].startswith("approval required: ")
+
+
+def of_key(gateway, **settings):
+    return openai.OpenAI(base_url=f"http://127.0.0.1:{gateway.port}/v1",
+                         api_key=gateway.new_key(**settings), max_retries=0)
+
+
+def test_a_chat_has_one_place_and_its_rounds_are_requests(gateway):
+    """Three rounds and three tools are six requests, all of them in the chat's own place."""
+    client = of_key(gateway, max_parallel_requests=1, rpm_limit=6)
+    assert ask(client, CALLS, [mcp()]).choices[0].message.content == "all done"
+    with pytest.raises(openai.RateLimitError) as raised:
+        ask(client, CALLS, [mcp()])
+    assert "Limit type: requests" in str(raised.value)
+
+
+def test_a_chat_keeps_its_place_until_it_ends(gateway, model):
+    client = of_key(gateway, max_parallel_requests=1)
+    del model.asked[:]
+    model.gate.clear()
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        chat = pool.submit(ask, client, CALLS, [mcp()])
+        try:
+            wait_until(lambda: model.asked)
+            with pytest.raises(openai.RateLimitError) as raised:
+                ask(client, ["x"], [])
+            assert "max_parallel_requests" in str(raised.value)
+        finally:
+            model.gate.set()
+        assert chat.result().choices[0].message.content == "all done"
+    model.gate.clear()
+    with pytest.raises(openai.APITimeoutError):
+        ask(client.with_options(timeout=0.5), CALLS, [mcp()])  # the client leaves, and the place
+    model.gate.set()
+
+    def free():
+        try:
+            return ask(client, ["x"], [mcp()]).choices[0].message.content == "x"
+        except openai.RateLimitError:
+            return False
+    wait_until(free)
+
+
+def test_the_deadline_of_a_chat_is_that_of_all_it_asks(client, model):
+    del model.asked[:]
+    model.gate.clear()
+    try:
+        with pytest.raises(openai.APIStatusError) as raised:
+            ask(client, CALLS, [mcp()], extra_body={"timeout": 0.3})
+    finally:
+        model.gate.set()
+    assert raised.value.status_code == 408 and "time-out" in str(raised.value)
+    assert len(model.asked) == 1
+
+
+def test_what_is_within_says_so_in_the_log(gateway, model):
+    answer = ask(of_key(gateway, key_alias="within"), CALLS, [mcp()])
+
+    def lines():
+        return [line for line in gateway.log.read_text().splitlines()
+                if " call " in line and " key=within " in line]
+    wait_until(lambda: len(lines()) == 7)
+    outer = [line for line in lines() if " rounds=3 " in line]
+    inner = [line for line in lines() if " within=" in line]
+    assert len(outer) == 1 and len(inner) == 6 and answer
+    name = outer[0].split(" id=")[1].split()[0]
+    assert all(f" within={name} " in line for line in inner)
 
 
 def test_rounds_are_bounded(client, model):

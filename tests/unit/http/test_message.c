@@ -126,6 +126,28 @@ static void a_copy_stands_in_one_piece(void **state)
     km_arena_done(&small);
 }
 
+static void lines_are_read_as_they_were_written(void **state)
+{
+    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(1024);
+    struct km_str lines, name, value;
+    size_t n = 0;
+
+    (void)state;
+    for (size_t i = 0; i < headers.n; i++)
+        assert_int_equal(km_header_put(&b, fields[i].name, km_str_trim(fields[i].value), NULL), 0);
+    for (lines = km_buf_view(&b); km_header_next(&lines, &name, &value); n++) {
+        assert_true(km_str_eq(name, fields[n].name));
+        assert_true(km_str_eq(value, km_str_trim(fields[n].value)));
+    }
+    assert_int_equal(n, headers.n);
+    lines = KM_STR("no line\r\nA:\r\nB: x");
+    assert_true(km_header_next(&lines, &name, &value));
+    assert_true(km_str_eq(name, KM_STR("A")) && value.n == 0);
+    assert_true(km_header_next(&lines, &name, &value));
+    assert_true(km_str_eq(name, KM_STR("B")) && km_str_eq(value, KM_STR("x")));
+    assert_false(km_header_next(&lines, &name, &value));
+}
+
 static void reasons_are_known_for_the_statuses_in_use(void **state)
 {
     (void)state;
@@ -143,6 +165,7 @@ int main(void)
         cmocka_unit_test(a_header_line_over_the_buffer_is_an_error),
         cmocka_unit_test(hosts_are_judged_strictly),
         cmocka_unit_test(a_copy_stands_in_one_piece),
+        cmocka_unit_test(lines_are_read_as_they_were_written),
         cmocka_unit_test(reasons_are_known_for_the_statuses_in_use),
     };
 

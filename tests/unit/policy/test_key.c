@@ -35,6 +35,7 @@ static struct km_keys *keys_with(const struct km_key_row *row, struct km_key **r
     return keys;
 }
 
+static const struct km_permit a_dime = { .reserved = USD / 10 };
 static const struct km_admission ten_cents = { .reserve = USD / 10,
                                                .now_ms = 1000,
                                                .now_us = 1000 * SECOND };
@@ -216,6 +217,83 @@ static void a_refusal_takes_nothing_at_all(void **state)
     km_keys_free(keys);
 }
 
+/* A call that is made of several has one place and no request; what it asks for has the rest. */
+static void parts_of_a_permit_make_a_whole(void **state)
+{
+    struct km_key_row row = row_of(1);
+    struct km_admission outer = ten_cents, inner = ten_cents;
+    struct km_permit place = { 0 }, within[2] = { { 0 }, { 0 } }, other = { 0 };
+    struct km_headroom room;
+    struct km_err err;
+    struct km_key *k;
+    struct km_keys *keys;
+
+    (void)state;
+    row.rpm = 2;
+    row.tpm = 10;
+    row.max_parallel = 1;
+    row.max_budget = USD;
+    keys = keys_with(&row, &k);
+    outer.part = KM_PERMIT_PLACE;
+    outer.reserve = 0;
+    inner.part = KM_PERMIT_WITHIN;
+    assert_int_equal(km_permit_take(k, &outer, &place, NULL, NULL, NULL), 0);
+    assert_int_equal(km_permit_take(k, &outer, &other, NULL, NULL, &err), KM_E_RATE_LIMITED);
+    assert_non_null(strstr(err.text, "max_parallel_requests"));
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(km_permit_take(k, &inner, &within[i], &room, NULL, NULL), 0);
+    assert_int_equal(room.remaining_requests, 0);
+    assert_int_equal(km_key_reserved(k), 2 * (USD / 10));
+    assert_int_equal(km_permit_take(k, &inner, &other, NULL, NULL, &err), KM_E_RATE_LIMITED);
+    assert_non_null(strstr(err.text, "Limit type: requests"));
+    km_permit_settle(&within[0], USD / 20, 6, 1000);
+    km_permit_settle(&within[1], USD / 20, 6, 1000);
+    assert_int_equal(km_key_spend(k), USD / 10);
+    /* The place is still taken, and the tokens of what was within count. */
+    assert_int_equal(km_permit_take(k, &outer, &other, NULL, NULL, NULL), KM_E_RATE_LIMITED);
+    inner.now_ms += 61000;
+    assert_int_equal(km_permit_take(k, &inner, &other, NULL, NULL, NULL), 0);
+    km_permit_settle(&other, 0, 10, inner.now_ms);
+    assert_int_equal(km_permit_take(k, &inner, &other, NULL, NULL, &err), KM_E_RATE_LIMITED);
+    assert_non_null(strstr(err.text, "Limit type: tokens"));
+    km_permit_settle(&place, 0, 0, inner.now_ms);
+    assert_int_equal(km_permit_take(k, &outer, &place, NULL, NULL, NULL), 0);
+    km_permit_settle(&place, 0, 0, inner.now_ms);
+    km_key_unref(k);
+    km_keys_free(keys);
+}
+
+/* What was handed over comes back part by part: a place never for what had none. */
+static void parts_that_were_handed_over_come_back_as_they_went(void **state)
+{
+    struct km_key_row row = row_of(1);
+    struct km_admission outer = ten_cents, inner = ten_cents;
+    struct km_permit held = { .part = KM_PERMIT_WITHIN, .reserved = USD / 10 }, own = { 0 };
+    struct km_key *k;
+    struct km_keys *keys;
+
+    (void)state;
+    row.max_parallel = 1;
+    row.max_budget = USD;
+    keys = keys_with(&row, &k);
+    outer.part = KM_PERMIT_PLACE;
+    outer.reserve = 0;
+    inner.part = KM_PERMIT_WITHIN;
+    assert_int_equal(km_keys_admit_imported(keys, row.hash, &outer, NULL, NULL, NULL), 0);
+    assert_int_equal(km_keys_admit_imported(keys, row.hash, &inner, NULL, NULL, NULL), 0);
+    assert_int_equal(km_permit_take(k, &ten_cents, &own, NULL, NULL, NULL), KM_E_RATE_LIMITED);
+    km_keys_settle_imported(keys, row.hash, &held, USD / 20, 1, 1000);
+    assert_int_equal(km_key_reserved(k), 0);
+    assert_int_equal(km_permit_take(k, &ten_cents, &own, NULL, NULL, NULL), KM_E_RATE_LIMITED);
+    held = (struct km_permit){ .part = KM_PERMIT_PLACE };
+    km_keys_settle_imported(keys, row.hash, &held, 0, 0, 1000);
+    assert_int_equal(km_permit_take(k, &ten_cents, &own, NULL, NULL, NULL), 0);
+    km_permit_settle(&own, 0, 0, 1000);
+    assert_int_equal(km_key_spend(k), USD / 20);
+    km_key_unref(k);
+    km_keys_free(keys);
+}
+
 static void a_key_that_names_no_parallelism_has_the_default(void **state)
 {
     struct km_key_row row = row_of(1);
@@ -292,7 +370,7 @@ static void the_live_part_survives_a_hand_over(void **state)
     km_permit_settle(&second, USD / 10, 0, 1000);
     assert_int_equal(km_permit_take(k, &ten_cents, &second, NULL, NULL, NULL), KM_E_RATE_LIMITED);
     /* The old process's call ends: once; a second record of it gives nothing back. */
-    km_keys_settle_imported(new, row.hash, USD / 10, USD / 20, 1, 1000);
+    km_keys_settle_imported(new, row.hash, &a_dime, USD / 20, 1, 1000);
     assert_int_equal(km_key_reserved(k), 0);
     assert_int_equal(km_key_spend(k), 2 * (USD / 10) + USD / 20);
     km_keys_end_import(new);
@@ -350,7 +428,7 @@ static void a_call_of_the_old_process_admitted_here_counts_here(void **state)
     assert_int_equal(km_key_reserved(k), USD / 5);
     assert_int_equal(km_keys_admit_imported(keys, unknown, &ten_cents, NULL, NULL, NULL),
                      KM_E_UNAUTHENTICATED);
-    km_keys_settle_imported(keys, row.hash, USD / 10, 1, 1, 1000);
+    km_keys_settle_imported(keys, row.hash, &a_dime, 1, 1, 1000);
     assert_int_equal(km_key_reserved(k), USD / 10);
     km_permit_settle(&own, 1, 1, 1000);
     assert_int_equal(km_key_spend(k), 2);
@@ -417,6 +495,8 @@ int main(void)
         cmocka_unit_test(blocked_and_expired_keys_say_so_in_litellms_words),
         cmocka_unit_test(a_permit_is_given_back_exactly_once),
         cmocka_unit_test(a_refusal_takes_nothing_at_all),
+        cmocka_unit_test(parts_of_a_permit_make_a_whole),
+        cmocka_unit_test(parts_that_were_handed_over_come_back_as_they_went),
         cmocka_unit_test(a_key_that_names_no_parallelism_has_the_default),
         cmocka_unit_test(an_update_with_an_old_window_does_not_turn_it_again),
         cmocka_unit_test(the_live_part_survives_a_hand_over),

@@ -12,12 +12,12 @@
  * once; account and finish are never left early.  A deadline or a cancellation that comes while
  * they run is recorded and moves nothing.
  */
-#include "gateway/call.h"
+#include "call/call.h"
 
 #include <stddef.h>
 
-#include "gateway/hooks.h"
-#include "gateway/metrics.h"
+#include "call/hooks.h"
+#include "call/metrics.h"
 
 /* Steps in the order of the happy path.  XX(STEP, may_wait, on_error) */
 #define KM_CALL_STEPS(XX)                                                                          \
@@ -185,6 +185,17 @@ void km_call_resume(struct km_call *call, int status)
     run(call);
 }
 
+void km_call_served(struct km_call *call)
+{
+    km_call_go(call, KM_STEP_relay);
+    km_call_resume(call, 0);
+}
+
+uint64_t km_call_deadline_ms(const struct km_call *call)
+{
+    return km_timer_running(&call->deadline) ? call->deadline.due_ms : 0;
+}
+
 void km_call_fail(struct km_call *call, const struct km_err *err)
 {
     call->err = *err;
@@ -212,22 +223,6 @@ static void on_deadline(void *ctx)
     km_call_fail(call, &err);
 }
 
-void km_call_body(struct km_call *call, struct km_str body, const struct km_err *err)
-{
-    call->body = body;
-    call->have_body = !err;
-    call->body_waits = false;
-    if (err)
-        km_call_fail(call, err);
-    else
-        km_call_resume(call, 0);
-}
-
-void km_call_piece(struct km_call *call, struct km_str bytes, bool last, const struct km_err *err)
-{
-    call->kind->on_piece(call, bytes, last, err);
-}
-
 void km_call_cancel(struct km_call *call, const char *why)
 {
     struct km_err err = { 0 };
@@ -252,12 +247,65 @@ void km_call_revoke(struct km_call *call, const struct km_err *why)
     km_call_fail(call, &err);
 }
 
-void km_call_gone(struct km_call *call)
+/* --- what its port says --- */
+
+static void on_body(void *ctx, struct km_str body, const struct km_err *err)
 {
+    struct km_call *call = ctx;
+
+    call->body = body;
+    call->have_body = !err;
+    call->body_waits = false;
+    if (err)
+        km_call_fail(call, err);
+    else
+        km_call_resume(call, 0);
+}
+
+static void on_piece(void *ctx, struct km_str bytes, bool last, const struct km_err *err)
+{
+    struct km_call *call = ctx;
+
+    call->kind->on_piece(call, bytes, last, err);
+}
+
+static void on_writable(void *ctx)
+{
+    struct km_call *call = ctx;
+
+    if (call->kind->on_writable)
+        call->kind->on_writable(call);
+    if (call->at->up)
+        km_http_resume(call->at->up);
+}
+
+static void on_gone(void *ctx)
+{
+    struct km_call *call = ctx;
+
     call->client_gone = true;
     call->flags |= KM_CALL_CLIENT_GONE;
     if (call->port->ops->gone == KM_GONE_CANCEL)
         km_call_cancel(call, "The client went away.");
+}
+
+void km_call_take_port(struct km_call *call, struct km_visit *v, struct km_port *port)
+{
+    static const struct km_port_events events = {
+        .on_body = on_body,
+        .on_piece = on_piece,
+        .on_writable = on_writable,
+        .on_gone = on_gone,
+    };
+
+    call->visit = v;
+    call->port = port;
+    km_port_listen(port, &events, call);
+}
+
+size_t km_call_arena_bytes(const struct km_snapshot *snap)
+{
+    return (size_t)(snap->http->body_bytes * 8 + (16 << 20));
 }
 
 void *km_call_work(const struct km_call *call, const char *work_name)
@@ -335,12 +383,52 @@ void km_call_drop(struct km_call *call)
     km_arena_done(&arena);
 }
 
+void km_call_become(struct km_call *call, const struct km_call_kind *kind, void *work)
+{
+    km_assert(call->step == KM_STEP_admit && !call->prepared);
+    call->kind = kind;
+    call->match = (struct km_model_match){ 0 };
+    km_call_set_work(call, work);
+}
+
 void km_call_start(struct km_call *call)
 {
     call->start_us = call->visit->came_us;
     call->at->answer.max = (size_t)call->visit->view->snap->gateway->response_bytes;
     call->step = KM_STEP_auth;
     run(call);
+}
+
+static void no_memory(struct km_visit *v)
+{
+    struct km_buf head KM_CLEANUP(km_buf_done) = KM_BUF(4096);
+    struct km_buf body KM_CLEANUP(km_buf_done) = KM_BUF(4096);
+    struct km_err err = { 0 };
+
+    km_fail(&err, KM_E_NOMEM, "out of memory");
+    km_error_head(&err, &head);
+    km_id_lines(v, &head);
+    km_error_json(v->dialect, &err, km_str(v->id_text, KM_UUID_LEN), &body);
+    km_exchange_respond(v->x, km_err_http(&err), km_buf_view(&head), km_buf_view(&body));
+}
+
+void km_call_begin(struct km_visit *v, struct km_port *port, const struct km_call_kind *kind,
+                   const struct km_llm_api *api)
+{
+    struct km_call *call =
+        port ? km_call_new(v->w, kind, km_call_arena_bytes(v->view->snap)) : NULL;
+
+    if (!call) {
+        no_memory(v);
+        return;
+    }
+    call->request = km_exchange_request(v->x);
+    call->began_ns = km_exchange_began_ns(v->x);
+    call->api = api;
+    if (api)
+        v->dialect = api->dialect;
+    km_call_take_port(call, v, port);
+    km_call_start(call);
 }
 
 void km_calls_leave(struct km_worker *w)

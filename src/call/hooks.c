@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hooks.c - see hooks.h. */
-#include "gateway/hooks.h"
+#include "call/hooks.h"
 
-#include "gateway/call.h"
+#include "call/call.h"
+
+const struct km_call_kind *km_call_kind_of_models(const struct km_call *call)
+{
+    return call->w->gw->args->hooks->of_models;
+}
 
 int km_call_run_hooks(struct km_call *call, enum km_hook_place place, struct km_err *err)
 {

@@ -4,9 +4,9 @@
  * Whoever wants to see what is said (a guard, a cache, a count) stands here and nowhere else, and
  * back-pressure stands here once: a client that takes no more pauses the upstream until it does.
  */
-#include "gateway/call.h"
+#include "call/call.h"
 
-#include "gateway/veil.h"
+#include "call/veil.h"
 
 void km_call_start_answer(struct km_call *call, int status, struct km_str head, uint64_t length)
 {
@@ -34,12 +34,6 @@ void km_call_relay(struct km_call *call, struct km_str part)
     if (call->gate)
         part = km_veil_gate_feed(call->gate, call->w->gw->veil, part, false);
     km_call_write_one(call, part);
-}
-
-void km_call_writable(struct km_call *call)
-{
-    if (call->at->up)
-        km_http_resume(call->at->up);
 }
 
 void km_call_respond(struct km_call *call, int status, struct km_str head, struct km_str body)

@@ -10,7 +10,7 @@
  * with the last of its calls, and its counts are those of "other"; statuses by model may stay
  * until room is needed.
  */
-#include "gateway/metrics.h"
+#include "call/metrics.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* call_account.c - the books: runs exactly once for every admitted call, whatever ended it.
+/* account.c - the books: runs exactly once for every admitted call, whatever ended it.
  *
  * What was used is what the upstream said, or an estimate of what was produced; what it cost is
  * exact from there on.  The permit is given back here, so a key's room is right before the
  * client has its last byte.  In strict mode that last byte waits until the settlement is on disk.
  */
-#include "gateway/call.h"
-#include "gateway/hooks.h"
-#include "gateway/veil.h"
+#include "call/call.h"
+#include "call/hooks.h"
+#include "call/veil.h"
 
-#include "gateway/metrics.h"
+#include "call/metrics.h"
 
 /* An upstream has the whole request and said nothing of it: its client left, its time ran out, or
  * the connection broke.  The vendor reads what it got, and bills that; a later attempt that was
@@ -164,6 +164,8 @@ void km_call_log(struct km_call *call)
     if (!km_log_begin(call->w->gw->log, &l, call->failed ? KM_LOG_WARN : KM_LOG_INFO, "call"))
         return;
     km_line_cstr(&l, "id", v->id_text);
+    if (v->within.n)
+        km_line_str(&l, "within", v->within);
     km_line_str(&l, "key", v->who.key ? v->who.key->alias_label : km_str_c(v->who.who));
     if (call->kind->log)
         call->kind->log(call, &l);
@@ -207,6 +209,10 @@ static void give_back(struct km_call *call)
     int64_t tokens = call->usage.prompt_tokens + call->usage.completion_tokens;
     uint64_t now = km_loop_now_ms(call->w->loop);
 
+    if (call->kind->outer)
+        km_call_give_place(call);
+    if (call->visit->has_place)
+        call->flags |= KM_CALL_WITHIN;
     if (!call->kind->own) {
         km_permit_settle(&call->permit, call->cost, tokens, now);
         return;

@@ -5,10 +5,10 @@
  * of a request that was sent, once its upstream has refused it.  A refusal is gathered whole before
  * anybody reads it, so that the reader and the client see the same text, without the credentials.
  */
-#include "gateway/veil.h"
+#include "call/veil.h"
 
 #include "base/veil.h"
-#include "gateway/call.h"
+#include "call/call.h"
 
 typedef bool veil_fn(struct km_veil *veil, struct km_str text, struct km_buf *out);
 

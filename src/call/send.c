@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* call_send.c - attempts: pick a deployment, sign, send, gather what comes.
+/* send.c - attempts: pick a deployment, sign, send, gather what comes.
  *
  *     route ──> send ──> (head 2xx) relay ──> account
  *       ^         │                     │
- *       └── recover <────── failure ────┘        (call_recover.c)
+ *       └── recover <────── failure ────┘        (call/recover.c)
  *
  * Each attempt begins from the caller's original body.  Header lines that are made for each
  * request (auth.h) may have to be waited for: the step is then run again.
  */
-#include "gateway/call.h"
+#include "call/call.h"
 
-#include "gateway/hooks.h"
+#include "call/hooks.h"
 
 #define RETRIES_DEFAULT 1
 #define AUTH_HEAD_BYTES ((size_t)64 * 1024)
@@ -66,6 +66,18 @@ static int64_t deadline_of(const struct km_call *call)
                     : call->visit->view->snap->routing->timeout_ms;
 }
 
+/* Its own time, and no more than is left of the call that asks for it. */
+static uint64_t time_left(const struct km_call *call)
+{
+    uint64_t own = (uint64_t)deadline_of(call), until = call->visit->deadline_ms,
+             now = km_loop_now_ms(call->w->loop);
+
+    if (!until)
+        return own;
+    until = until > now ? until - now : 0;
+    return until < own ? until : own;
+}
+
 static int pick(struct km_call *call, struct km_err *err)
 {
     if (!call->route.rng)
@@ -95,7 +107,7 @@ enum km_next km_step_route(struct km_call *call)
     call->same_again = false;
     if (first) {
         call->retries = retries_of(call);
-        km_timer_start(&call->deadline, (uint64_t)deadline_of(call));
+        km_timer_start(&call->deadline, time_left(call));
     }
     if (r == 0)
         r = call->kind->attempt(call, &call->err);

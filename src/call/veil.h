@@ -12,8 +12,8 @@
  *
  * The content of what went well is never touched.
  */
-#ifndef KM_GATEWAY_VEIL_H
-#define KM_GATEWAY_VEIL_H
+#ifndef KM_CALL_VEIL_H
+#define KM_CALL_VEIL_H
 
 #include "base/arena.h"
 #include "http/message.h"

@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* http_port.c - an HTTP exchange as the port of a call: see port.h.
  *
- *     exchange ── on_body, on_drain, on_gone, on_piece ──> call
- *     exchange <── start, write, end, abort, respond ───── call
+ *     exchange ── on_body, on_drain, on_gone, on_piece ──> owner
+ *     exchange <── start, write, end, abort, respond ───── owner
  *
  * Nothing is decided here: what HTTP has for a thing is called by its name.  The port lives in the
- * call's arena and the exchange outlives both, for it ends only when the call says so.
+ * exchange's arena, and the exchange ends only when the port's owner says so.
  */
-#include "gateway/http_port.h"
+#include "door/http_port.h"
 
 #include "door/auth.h"
-#include "door/reply.h"
 
 struct http_port {
     struct km_port port;
@@ -80,22 +79,31 @@ static const struct km_port_ops ops = {
 
 static void on_body(void *ctx, struct km_str body, const struct km_err *err)
 {
-    km_call_body(ctx, body, err);
+    struct km_port *port = ctx;
+
+    port->events->on_body(port->ctx, body, err);
 }
 
 static void on_drain(void *ctx)
 {
-    km_call_writable(ctx);
+    struct km_port *port = ctx;
+
+    if (port->events->on_writable)
+        port->events->on_writable(port->ctx);
 }
 
 static void on_gone(void *ctx)
 {
-    km_call_gone(ctx);
+    struct km_port *port = ctx;
+
+    port->events->on_gone(port->ctx);
 }
 
 static void on_piece(void *ctx, struct km_str bytes, bool last, const struct km_err *err)
 {
-    km_call_piece(ctx, bytes, last, err);
+    struct km_port *port = ctx;
+
+    port->events->on_piece(port->ctx, bytes, last, err);
 }
 
 static const struct km_exchange_events events = {
@@ -105,31 +113,24 @@ static const struct km_exchange_events events = {
     .on_piece = on_piece,
 };
 
-void km_call_begin(struct km_visit *v, const struct km_call_kind *kind,
-                   const struct km_llm_api *api)
+/* Until it has an owner. */
+static void on_nobody_gone(void *ctx)
 {
-    /* A tree of JSON is a few times its text; the answer is held beside it. */
-    struct km_call *call =
-        km_call_new(v->w, kind, (size_t)(v->view->snap->http->body_bytes * 8 + (16 << 20)));
-    struct http_port *port = call ? km_arena_alloc(&call->arena, sizeof *port) : NULL;
+    struct km_port *port = ctx;
 
-    if (!port) {
-        struct km_err err = { 0 };
+    port->ops->abort(port);
+}
 
-        if (call)
-            km_call_drop(call);
-        km_fail(&err, KM_E_NOMEM, "out of memory");
-        km_reply_error(v, &err);
-        return;
-    }
-    *port = (struct http_port){ .port = { &ops }, .v = v };
-    call->visit = v;
-    call->port = &port->port;
-    call->request = km_exchange_request(v->x);
-    call->began_ns = km_exchange_began_ns(v->x);
-    call->api = api;
-    if (api)
-        v->dialect = api->dialect;
-    km_exchange_listen(v->x, &events, call);
-    km_call_start(call);
+static const struct km_port_events nobody = { .on_gone = on_nobody_gone };
+
+struct km_port *km_http_port(struct km_visit *v)
+{
+    struct http_port *port = km_arena_alloc(km_exchange_arena(v->x), sizeof *port);
+
+    if (!port)
+        return NULL;
+    *port = (struct http_port){ .port = { .ops = &ops }, .v = v };
+    km_port_listen(&port->port, &nobody, &port->port);
+    km_exchange_listen(v->x, &events, &port->port);
+    return &port->port;
 }

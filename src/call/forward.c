@@ -5,7 +5,7 @@
  * a server that is not us.  The rest is between the client and whom it really talks to: a field
  * that nobody here knows may be the one that the request is about.
  */
-#include "gateway/forward.h"
+#include "call/forward.h"
 
 #include "http/fields.h"
 

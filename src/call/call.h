@@ -4,10 +4,10 @@
  * call.c holds the table of steps; the kinds of call differ only in struct km_call_kind.  A call
  * lives in its own arena, belongs to one worker, and is gone after its finish step.
  */
-#ifndef KM_GATEWAY_CALL_H
-#define KM_GATEWAY_CALL_H
+#ifndef KM_CALL_CALL_H
+#define KM_CALL_CALL_H
 
-#include "gateway/port.h"
+#include "host/port.h"
 #include "host/visit.h"
 #include "llm/api/openai.h"
 #include "llm/auth.h"
@@ -45,6 +45,9 @@ struct km_call_kind {
     bool needs_body;
     bool session; /* its answer is a connection (101), its parts have rows of their own */
     bool own; /* the gateway asks for its own ends: no limit of the key's holds, but it pays */
+    /* It is made of calls of their own (ask.h), which have rows and pay: it has the key's place
+     * among calls that run at once, and nothing else. */
+    bool outer;
     bool placed; /* where it goes was said with it: no deployment is picked */
     bool verbatim; /* bodies are the caller's own: no deployment's defaults come in */
     bool any_status; /* whatever its upstream answers goes to the client, a refusal too */
@@ -75,6 +78,8 @@ struct km_call_kind {
     /* The upstream ended as it should.  KM_E_AGAIN: call->at->out is the next request of the same
      * attempt; or, with call->ledger_waits, km_call_resume() follows and it is asked again. */
     int (*complete)(struct km_call *call, struct km_err *err);
+    /* The client takes more again, after a km_call_write() that said no. */
+    void (*on_writable)(struct km_call *call);
     /* All that km_http_write() took has left; after a 101. */
     void (*on_drain)(struct km_call *call);
     /* The attempt is over: gives back what the kind made for it, if anything. */
@@ -228,20 +233,30 @@ void km_calls_leave(struct km_worker *w);
 /* The same in steps, for a kind that fills it in between.  NULL: no memory. */
 struct km_call *km_call_new(struct km_worker *w, const struct km_call_kind *kind, size_t bytes);
 void km_call_start(struct km_call *call);
+/* Begins a call for a visit with an exchange, whose port it takes over; api: NULL where the kind
+ * has none.  port NULL: there was no memory for one. */
+void km_call_begin(struct km_visit *v, struct km_port *port, const struct km_call_kind *kind,
+                   const struct km_llm_api *api);
+/* Once it was read it is of another kind, with that kind's work: at `prepared` only.  No deployment
+ * is asked for it. */
+void km_call_become(struct km_call *call, const struct km_call_kind *kind, void *work);
 void km_call_drop(struct km_call *call); /* it was never started */
 /* From outside the steps: nobody wants it any more.  Moves nothing while books are written. */
 void km_call_cancel(struct km_call *call, const char *why);
 /* Its key may not be used any more: it ends with why. */
 void km_call_revoke(struct km_call *call, const struct km_err *why);
 
-/* --- from its port --- */
-/* The body that was asked for, or why there is none. */
-void km_call_body(struct km_call *call, struct km_str body, const struct km_err *err);
-/* A piece of a body that its kind takes as it comes. */
-void km_call_piece(struct km_call *call, struct km_str bytes, bool last, const struct km_err *err);
-void km_call_writable(struct km_call *call); /* what was written has left */
-void km_call_gone(struct km_call *call); /* nobody listens any more */
+/* Whose call it is and where its answer goes; the port tells the call from now on. */
+void km_call_take_port(struct km_call *call, struct km_visit *v, struct km_port *port);
+/* Of the arena of a call with a body: a tree of JSON is a few times its text, and the answer is
+ * held beside it. */
+size_t km_call_arena_bytes(const struct km_snapshot *snap);
 
+/* Its kind's send came to a good end: the answer is complete, or was given as it came.  From
+ * callbacks of the loop only. */
+void km_call_served(struct km_call *call);
+/* When it is to be over, as km_loop_now_ms(); 0: not said yet. */
+uint64_t km_call_deadline_ms(const struct km_call *call);
 /* A wait is over: status 0 or negative.  From callbacks of the loop only, never from a step. */
 void km_call_resume(struct km_call *call, int status);
 /* As resume, with the reason. */
@@ -262,21 +277,21 @@ void *km_call_make_note(struct km_call *call, const void *tag, size_t size);
 
 /* --- the steps' parts, by file --- */
 
-/* call_admit.c */
+/* admit.c */
 enum km_next km_step_admit(struct km_call *call);
 /* What it costs at a deployment: where that serves models it was not configured for, by the
  * model's own name. */
 struct km_price km_call_price(const struct km_call *call, const struct km_deployment *d);
 /* The dearest of those that may serve it. */
 struct km_price km_call_worst_price(const struct km_call *call, bool *ret_known);
-/* call_send.c */
+/* send.c */
 void km_call_keep_head(struct km_call *call, const struct km_headers *h); /* into ->at->refusal */
 /* Milliseconds an attempt may take to begin its answer; 0: as long as the call. */
 int64_t km_call_attempt_ms(const struct km_call *call);
 enum km_next km_step_route(struct km_call *call);
 enum km_next km_step_send(struct km_call *call);
 void km_call_abandon(struct km_call *call); /* stops the attempt under way */
-/* call_recover.c */
+/* recover.c */
 enum km_next km_step_recover(struct km_call *call);
 void km_call_forget_answer(struct km_call *call); /* what the last request brought */
 /* Gives back what the attempt holds beside memory. */
@@ -284,7 +299,7 @@ void km_attempt_release(struct km_call *call);
 /* Begins the next one; same: at the deployment of this.  KM_E_NOMEM: it stays. */
 int km_attempt_next(struct km_call *call, bool same, struct km_err *err) KM_MUST_USE;
 void km_call_refused(struct km_call *call); /* an error's body is here: call->err from it */
-/* call_account.c */
+/* account.c */
 enum km_next km_step_account(struct km_call *call);
 void km_call_log(struct km_call *call); /* its one line */
 /* How it is called: its model, or what its kind calls it; empty: nothing is known yet. */
@@ -306,7 +321,7 @@ void km_call_respond(struct km_call *call, int status, struct km_str head, struc
 void km_call_end_answer(struct km_call *call);
 void km_call_break_answer(struct km_call *call); /* so that its reader notices */
 bool km_call_take_back(struct km_call *call); /* nothing of what was started has left */
-/* call_reply.c */
+/* reply.c */
 void km_call_reply(struct km_call *call); /* ends the exchange, whatever the outcome */
 void km_call_head(struct km_call *call, struct km_buf *head);
 /* What an API that is passed on has at the end of a stream, whole or broken.  As kind->last. */
@@ -317,27 +332,13 @@ void km_call_stream_start(struct km_call *call);
 /* The only place where call->step is written. */
 enum km_next km_call_go(struct km_call *call, enum km_step_id to);
 
-/* call_admit.c */
+/* admit.c */
+/* Of an outer call: no record tells the process that holds the counters now that it ended. */
+void km_call_give_place(const struct km_call *call);
 int km_call_take_body(struct km_call *call);
 /* No price is known: refused where the key has a budget, as the settings have it. */
 int km_call_unpriced(struct km_call *call, struct km_err *err) KM_MUST_USE;
 
-/* llm_call.c: what kinds with a model share */
-int km_call_path_model(struct km_call *call, struct km_str *ret, struct km_err *err) KM_MUST_USE;
-int km_call_check_type(const struct km_call *call, struct km_err *err) KM_MUST_USE;
-void km_call_read_head(struct km_call *call);
-int km_call_find_model(struct km_call *call, struct km_err *err) KM_MUST_USE;
-struct km_str km_call_target(struct km_call *call);
-int km_call_pass_on(struct km_call *call, struct km_err *err) KM_MUST_USE;
-void km_call_answer_head(struct km_call *call, const struct km_response *response);
-int km_call_compressed(const struct km_call *call, struct km_err *err) KM_MUST_USE;
-void km_call_one_part(struct km_call *call, struct km_str body);
-/* call->at->out to the deployment, but for its target. */
-void km_call_request(struct km_call *call, const struct km_str *parts, size_t n);
-
-/* llm_call.c, media_call.c, pass_call.c, and call.c of mcp/ and objects/ */
-extern const struct km_call_kind km_kind_llm, km_kind_media, km_kind_object, km_kind_pass,
-    km_kind_mcp, km_kind_batch_look;
 /* Is it of a pass-through, whose query is its upstream's alone? */
 bool km_pass_is_route(const struct km_route *route);
 

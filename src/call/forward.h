@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* forward.h - which header fields of a client go along where its request is passed on. */
-#ifndef KM_GATEWAY_FORWARD_H
-#define KM_GATEWAY_FORWARD_H
+#ifndef KM_CALL_FORWARD_H
+#define KM_CALL_FORWARD_H
 
 #include "host/visit.h"
 

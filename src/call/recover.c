@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* call_recover.c - an attempt failed: whose fault it was, and whether another is made.
+/* recover.c - an attempt failed: whose fault it was, and whether another is made.
  *
  * A failure is tried again on the next deployment of the group while nothing has reached the
  * client and the failure is one that another deployment may not share: no connection, time-out
@@ -7,10 +7,10 @@
  * passing or for the deployment's own (codec.h).  A refused signature is made anew and sent once
  * more at once.
  */
-#include "gateway/call.h"
+#include "call/call.h"
 
-#include "gateway/metrics.h"
-#include "gateway/veil.h"
+#include "call/metrics.h"
+#include "call/veil.h"
 
 static const char *type_of(int status)
 {

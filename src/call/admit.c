@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* call_admit.c - admission: the body, what it asks for, the permit, the intent.
+/* admit.c - admission: the body, what it asks for, the permit, the intent.
  *
  * Up to here a call has cost nobody anything; the last line of this step is the first that has
  * to be settled.  The worst case is reserved, so that no interleaving of calls can spend more
  * than a budget: input bound x price + output bound x price.  Where the caller did not bound the
  * output, the largest bound that fits what is left is sent upstream and said so in a header.
  */
-#include "gateway/call.h"
+#include "call/call.h"
 
 #include <stdlib.h>
 
 #include "host/handover/handover.h"
-#include "gateway/hooks.h"
+#include "call/hooks.h"
 
 /* Tokens reserved where neither caller nor model bounds the output: what today's models write at
  * most.  It is never sent as a bound; only what is left of a budget is. */
@@ -189,6 +189,9 @@ static struct km_admission admission(const struct km_call *call)
     return (struct km_admission){
         .reserve = call->reserve,
         .mode = (enum km_budget_mode)call->visit->view->snap->keys->budget_mode,
+        .part = call->kind->outer        ? KM_PERMIT_PLACE
+                : call->visit->has_place ? KM_PERMIT_WITHIN
+                                         : KM_PERMIT_WHOLE,
         .now_ms = km_loop_now_ms(call->w->loop),
         .now_us = call->start_us,
         .default_max_parallel = call->visit->view->snap->keys->default_max_parallel,
@@ -245,6 +248,19 @@ static enum km_next refused(struct km_call *call, int code)
     return km_call_go(call, call->admitted ? KM_STEP_account : KM_STEP_finish);
 }
 
+static void give_back_there(const struct km_call *call)
+{
+    struct km_admission a = admission(call);
+
+    km_handover_give_back(call->w->gw->handover, call->visit->who.key->row.hash, &a);
+}
+
+void km_call_give_place(const struct km_call *call)
+{
+    if (call->visit->who.key && call->w->frozen)
+        give_back_there(call);
+}
+
 /* The permit is there: from here the call must be settled. */
 static enum km_next admitted(struct km_call *call)
 {
@@ -252,11 +268,12 @@ static enum km_next admitted(struct km_call *call)
     int r;
 
     call->admitted = true;
+    if (call->kind->outer)
+        return km_call_go(call, KM_STEP_guard);
     r = write_intent(call, &wait, &call->err);
     if (r < 0) {
         if (call->permit_away)
-            km_handover_give_back(call->w->gw->handover, call->visit->who.key->row.hash,
-                                  call->reserve);
+            give_back_there(call);
         return refused(call, r);
     }
     call->intent = true;
@@ -317,8 +334,6 @@ enum km_next km_step_admit(struct km_call *call)
         r = call->kind->prepare(call, &call->err);
     if (r == 0)
         r = km_call_run_hooks(call, KM_HOOK_PREPARED, &call->err);
-    if (r == KM_HOOK_TAKEN)
-        return KM_DONE;
     if (r == KM_E_AGAIN)
         return KM_WAIT;
     call->answered = r == KM_HOOK_ANSWERED;

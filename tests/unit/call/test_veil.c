@@ -6,7 +6,7 @@
 #include <cmocka.h>
 
 #include "base/veil.h"
-#include "gateway/veil.h"
+#include "call/veil.h"
 
 static const char *const failures[] = {
     "data: {\"error\":{\"message\":\"no\"}}\n\n",

@@ -8,12 +8,13 @@
  *
  * Rows are given by app/tables.c and run in their order.  A place without rows costs a comparison.
  */
-#ifndef KM_GATEWAY_HOOKS_H
-#define KM_GATEWAY_HOOKS_H
+#ifndef KM_CALL_HOOKS_H
+#define KM_CALL_HOOKS_H
 
 #include "base/err.h"
 
 struct km_call;
+struct km_call_kind;
 
 enum km_hook_place {
     KM_HOOK_PREPARED,
@@ -25,9 +26,8 @@ enum km_hook_place {
 
 /* What a hook may return beside an error (negative: the call fails with *err). */
 enum km_hook_verdict {
-    KM_HOOK_PASS, /* go on */
+    KM_HOOK_PASS, /* go on; at `prepared` the call may be of another kind now (km_call_become) */
     KM_HOOK_ANSWERED, /* call->parts are the answer: no upstream is asked */
-    KM_HOOK_TAKEN, /* the call was dropped, somebody else answers its port: touch it no more */
 };
 
 /* run: KM_E_AGAIN: it waits, and km_call_resume() follows; then the place's hooks run again from
@@ -41,8 +41,11 @@ struct km_call_hook {
 /* The rows of the program by place, each list ended by NULL; a NULL list has none. */
 struct km_call_hooks {
     const struct km_call_hook *const *at[KM_HOOK_PLACES];
+    /* Of a call of an API with a model, for whoever comes upon one and is not its kind. */
+    const struct km_call_kind *of_models;
 };
 
+const struct km_call_kind *km_call_kind_of_models(const struct km_call *call);
 /* hooks.c: the place's verdict: the first that is not PASS. */
 int km_call_run_hooks(struct km_call *call, enum km_hook_place place,
                       struct km_err *err) KM_MUST_USE;

@@ -14,10 +14,10 @@
  *
  * The gate remembers up to where it has looked, so that a slow trickle costs no more than a flood.
  */
-#include "gateway/veil.h"
+#include "call/veil.h"
 
 #include "base/veil.h"
-#include "gateway/call.h"
+#include "call/call.h"
 #include "http/json_span.h"
 
 #define READ_MOST ((size_t)64 * 1024 * 1024) /* of a meter's output for one read */

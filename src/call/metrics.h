@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* metrics.h - what the gateway counts of its calls: a module of the snapshot. */
-#ifndef KM_GATEWAY_METRICS_H
-#define KM_GATEWAY_METRICS_H
+#ifndef KM_CALL_METRICS_H
+#define KM_CALL_METRICS_H
 
-#include "gateway/call.h"
+#include "call/call.h"
 #include "host/module.h"
 
 /* A call ended: requests, tokens, spend, latency. */

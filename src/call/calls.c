@@ -9,7 +9,7 @@
  * stream is broken off with such an event, and what was heard is settled.  A key that was
  * regenerated lives on in its successor, and so do its calls.
  */
-#include "gateway/call.h"
+#include "call/call.h"
 #include "host/module.h"
 
 static bool may_go_on(struct km_call *call, struct km_err *err)

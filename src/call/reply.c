@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* call_reply.c - the end of a call for its client: an answer, an error, or a stream's last bytes.
+/* reply.c - the end of a call for its client: an answer, an error, or a stream's last bytes.
  *
  * A stream that broke never ends as if it were complete: the client gets an error event in its
  * protocol and then a broken end (no last chunk), so that every SDK raises.
  */
-#include "gateway/call.h"
+#include "call/call.h"
 
-#include "gateway/veil.h"
+#include "call/veil.h"
 
 #define HEAD_MOST ((size_t)128 * 1024)
 

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* port.h - the other end of a call: who gave its request and gets its answer.
  *
- *     call ── body, start, write, end, abort, respond ──> port     an HTTP exchange, an inner asker
- *     call <── km_call_body, km_call_writable, km_call_gone ── port
+ *     owner ── body, start, write, end, abort, respond ──> port    an HTTP exchange, an inner asker
+ *     owner <── on_body, on_piece, on_writable, on_gone ── port
  *
- * A call without a port (NULL) answers nobody: what it has to say stands in its books, or goes a
- * way of its kind's own.  A port is used on its call's worker only; whoever sits on another thread
- * stands behind a mailbox.  What it keeps of head or parts it copies.
+ * Its owner is a call, or what stands between (an MCP pipe); a call without a port (NULL) answers
+ * nobody.  A port is used on its maker's worker only; whoever sits on another thread stands behind
+ * a mailbox.  What it keeps of head or parts it copies.  After end, abort or respond it may be
+ * gone.
  */
-#ifndef KM_GATEWAY_PORT_H
-#define KM_GATEWAY_PORT_H
+#ifndef KM_HOST_PORT_H
+#define KM_HOST_PORT_H
 
 #include "base/err.h"
 #include "base/str.h"
@@ -26,13 +27,13 @@ enum km_port_gone {
 struct km_port_ops {
     const char *name; /* "http" */
     enum km_port_gone gone;
-    /* The body of the request, at most `most` bytes, a view that lives as long as the call.
-     * KM_E_AGAIN: km_call_body() follows. */
+    /* The body of the request, at most `most` bytes, a view that lives as long as the port.
+     * KM_E_AGAIN: on_body() follows. */
     int (*body)(struct km_port *port, int64_t most, struct km_str *ret, struct km_err *err);
     /* The head of an answer whose body follows by write; head: lines; length: UINT64_MAX where it
      * is not known. */
     void (*start)(struct km_port *port, int status, struct km_str head, uint64_t length);
-    /* Takes all of it; false: enough for now, km_call_writable() follows. */
+    /* Takes all of it; false: enough for now, on_writable() follows. */
     bool (*write)(struct km_port *port, const struct km_str *parts, size_t n);
     void (*end)(struct km_port *port); /* the answer is complete */
     void (*abort)(struct km_port *port); /* it is not, and its reader has to notice */
@@ -43,9 +44,29 @@ struct km_port_ops {
     bool (*take_back)(struct km_port *port);
 };
 
+/* What it tells its owner; never from within an operation of its own.  A NULL row: not told. */
+struct km_port_events {
+    /* The body that was asked for, or why there is none. */
+    void (*on_body)(void *ctx, struct km_str body, const struct km_err *err);
+    /* A piece of a body that is taken as it comes. */
+    void (*on_piece)(void *ctx, struct km_str bytes, bool last, const struct km_err *err);
+    void (*on_writable)(void *ctx); /* after a write that said: enough for now */
+    /* Nobody listens any more.  It has to be ended (abort) all the same. */
+    void (*on_gone)(void *ctx);
+};
+
 /* The first member of every port; where it lives is its maker's affair. */
 struct km_port {
     const struct km_port_ops *ops;
+    const struct km_port_events *events;
+    void *ctx; /* of the events */
 };
+
+static inline void km_port_listen(struct km_port *port, const struct km_port_events *events,
+                                  void *ctx)
+{
+    port->events = events;
+    port->ctx = ctx;
+}
 
 #endif

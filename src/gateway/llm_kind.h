@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* llm_kind.h - the kind of call of an API with a model, whole or streamed, translated or not. */
+#ifndef KM_GATEWAY_LLM_KIND_H
+#define KM_GATEWAY_LLM_KIND_H
+
+#include "call/call.h"
+
+extern const struct km_call_kind km_kind_llm;
+
+#endif
