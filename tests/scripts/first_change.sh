@@ -74,12 +74,15 @@ block hook >src/gateway/few_answers.c
 block hookheader >src/gateway/few_answers.h
 block kind >src/gateway/parrot.c
 block kindheader >src/gateway/parrot.h
-sed -i 's|^\( *\)hooks\.c$|\1few_answers.c\n&\n\1parrot.c|' src/gateway/CMakeLists.txt
+sed -i 's|^\( *\)pass_call\.c$|\1few_answers.c\n&\n\1parrot.c|' src/gateway/CMakeLists.txt
 tables=src/app/tables.c
-holds "a hook: the places have a list" insert_before $tables \
-    "const struct km_call_hooks km_app_hooks = { .at = { [KM_HOOK_PREPARED] = prepared } };" hookrow
+block hookrow >"$work/block"
+sed -i -e "/^const struct km_call_hooks km_app_hooks/{
+    e cat $work/block
+}" $tables
+holds "a hook: the places have a list" grep -q 'guarded\[\]' $tables
 sed -i -e 's|\[KM_HOOK_PREPARED\] = prepared|&,\n[KM_HOOK_GUARDED] = guarded|' \
-    -e 's|^#include "gateway/jwt/auth.h"$|#include "gateway/few_answers.h"\n&|' \
+    -e 's|^#include "gateway/llm_routes.h"$|#include "gateway/few_answers.h"\n&|' \
     -e 's|^#include "gateway/prefix/prefix.h"$|#include "gateway/parrot.h"\n&|' \
     -e 's|^    &km_llm_routes,$|&\n    \&km_parrot_routes,|' $tables
 laid() { ./scripts/format $tables >"$work/log" 2>&1 || { cat "$work/log"; return 1; }; }
