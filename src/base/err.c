@@ -31,13 +31,25 @@ struct row {
     const char *anthropic;
     const char *meaning;
     int http;
+    enum km_err_rpc rpc;
 };
 
 static const struct row rows[] = {
-    [KM_ERR_OK_INDEX] = { "OK", "internal_server_error", "api_error", "no error", 200 },
-#define XX(name_, http_, openai_, anthropic_, meaning_)                                            \
-    [KM_ERR_##name_##_INDEX] = { #name_, openai_, anthropic_, meaning_, http_ },
+    [KM_ERR_OK_INDEX] = { "OK", "internal_server_error", "api_error", "no error", 200,
+                          KM_ERR_RPC_FAULT },
+#define XX(name_, http_, rpc_, openai_, anthropic_, meaning_)                                      \
+    [KM_ERR_##name_##_INDEX] = {                                                                   \
+        #name_, openai_, anthropic_, meaning_, http_, KM_ERR_RPC_##rpc_,                           \
+    },
     KM_ERR_MAP(XX)
+#undef XX
+};
+
+static const struct {
+    int code[2]; /* by era: handshake, stateless */
+} rpc_rows[] = {
+#define XX(name, handshake, stateless) [KM_ERR_RPC_##name] = { { (handshake), (stateless) } },
+    KM_ERR_RPC_MAP(XX)
 #undef XX
 };
 
@@ -145,6 +157,13 @@ const char *km_err_anthropic_type(const struct km_err *err)
 int km_err_http(const struct km_err *err)
 {
     return err->http ? err->http : row_of(err->code)->http;
+}
+
+int km_err_rpc(const struct km_err *err, bool stateless)
+{
+    int code = rpc_rows[row_of(err->code)->rpc].code[stateless];
+
+    return code ? code : km_err_http(err);
 }
 
 void km_assert_failed(const char *what, const char *file, int line)

@@ -38,7 +38,7 @@ struct km_series {
     const struct km_metric_row *row;
     struct km_buf labels; /* model="a",key="b" */
     size_t keepers;
-    bool shown;
+    bool shown, other;
     size_t workers; /* and one cell more */
     size_t stride; /* values from one worker's cell to the next */
     size_t bounds; /* of a histogram */
@@ -49,6 +49,7 @@ struct family {
     struct km_list link;
     const struct km_metric_row *row;
     struct km_list series;
+    size_t count; /* of them */
     struct km_series *other;
 };
 
@@ -193,6 +194,8 @@ static struct family *family_of(struct km_metrics *m, const struct km_metric_row
     km_list_init(&f->series);
     if (row->labels[0])
         f->other = make_series(m, row, NULL);
+    if (f->other)
+        f->other->other = true;
     if ((row->labels[0] && !f->other) || km_map_set(m->by_name, km_str_c(row->name), f, NULL) < 0) {
         free_family(f);
         return NULL;
@@ -239,7 +242,28 @@ static void drop_series(struct km_metrics *m, struct km_series *s)
     km_list_remove(&s->link);
     km_list_remove(&s->loose);
     m->count--;
+    f->count--;
     free_series(s);
+}
+
+static bool is_full(const struct km_metrics *m, const struct family *f)
+{
+    return m->count >= m->max_series || (f->row->most && f->count >= f->row->most);
+}
+
+/* The oldest that nobody keeps; of the row, where it is the row that is full.  NULL: none. */
+static struct km_series *oldest_loose(struct km_metrics *m, const struct family *f)
+{
+    bool any = m->count >= m->max_series;
+
+    KM_LIST_EACH(it, &m->loose)
+    {
+        struct km_series *s = KM_CONTAINER(it, struct km_series, loose);
+
+        if (any || s->row == f->row)
+            return s;
+    }
+    return NULL;
 }
 
 /* The bound does not count rows without labels: they are as many as the program has. */
@@ -247,11 +271,11 @@ static struct km_series *add_series(struct km_metrics *m, struct family *f, stru
                                     const struct km_str *values)
 {
     const bool labelled = f->row->labels[0] != NULL;
-    struct km_series *s;
+    struct km_series *s = labelled && is_full(m, f) ? oldest_loose(m, f) : NULL;
 
-    if (labelled && m->count >= m->max_series && !km_list_empty(&m->loose))
-        drop_series(m, KM_CONTAINER(m->loose.next, struct km_series, loose));
-    s = labelled && m->count >= m->max_series ? NULL : make_series(m, f->row, values);
+    if (s)
+        drop_series(m, s);
+    s = labelled && is_full(m, f) ? NULL : make_series(m, f->row, values);
     if (s && km_map_set(m->by_key, key, s, NULL) < 0)
         s = free_series(s);
     if (!s) {
@@ -261,6 +285,7 @@ static struct km_series *add_series(struct km_metrics *m, struct family *f, stru
     }
     s->shown = true;
     m->count += labelled;
+    f->count += labelled;
     if (labelled)
         km_list_push(&m->loose, &s->loose);
     km_list_push(&f->series, &s->link);
@@ -302,6 +327,11 @@ struct km_series *km_metric_series(struct km_metrics *m, const struct km_metric_
     }
     pthread_mutex_unlock(&m->lock);
     return s;
+}
+
+bool km_metric_is_other(const struct km_series *s)
+{
+    return s->other;
 }
 
 /* The spare ones and those without labels stay. */

@@ -9,9 +9,10 @@
  *     km_metric_add(s, worker, 1);                                      hot path
  *     km_metric_release(reg, s);                                        its labels are gone
  *
- * The number of series is bounded.  What a series that goes has counted goes to the row's series
- * `other`, so that sums over all labels never fall.  Past the bound the oldest of those that
- * nobody keeps make room; if all are kept, new label values share `other`.
+ * The number of series is bounded, of all rows together and of a row that says so.  What a series
+ * that goes has counted goes to the row's series `other`, so that sums over all labels never fall.
+ * Past the bound the oldest of those that nobody keeps make room; if all are kept, new label
+ * values share `other`.
  */
 #ifndef KM_BASE_METRIC_H
 #define KM_BASE_METRIC_H
@@ -30,6 +31,7 @@ struct km_metric_row {
     const char *labels[KM_METRIC_LABELS]; /* names; NULL ends */
     int scale;                            /* values are integers; shown / 10^scale */
     int64_t bounds[KM_METRIC_BUCKETS];    /* histogram: upper bounds, ascending; 0 ends */
+    size_t most;                          /* series of this row; 0: as many as there may be */
 };
 
 struct km_metrics;
@@ -44,6 +46,8 @@ struct km_metrics *km_metrics_free(struct km_metrics *m);
  * made. */
 struct km_series *km_metric_series(struct km_metrics *m, const struct km_metric_row *row,
                                    const struct km_str *values);
+/* Label values that found no room share it. */
+bool km_metric_is_other(const struct km_series *s);
 /* When nobody keeps it any more it is gone.  No worker adds to it now.  Any thread; NULL is
  * fine. */
 void km_metric_release(struct km_metrics *m, struct km_series *s);

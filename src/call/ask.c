@@ -46,26 +46,10 @@ struct km_question {
 
 /* --- its head --- */
 
-/* Belongs to the one message it came with: framing, media types, revisions and names of MCP, and
- * what a browser says of its page, which was judged at the door.  Host does not: addresses that are
- * told to the client are made of it. */
+/* Belongs to the one message it came with, or chooses where nothing was asked to. */
 static bool stays(struct km_str name, bool mcp)
 {
-    static const struct km_str own[] = {
-        { "content-type", 12 },
-        { "content-encoding", 16 },
-        { "accept", 6 },
-        { "accept-encoding", 15 },
-        { "origin", 6 },
-        { "mcp-protocol-version", 20 },
-        { "mcp-session-id", 14 },
-        { "mcp-method", 10 },
-        { "mcp-name", 8 },
-        { "last-event-id", 13 },
-    };
-
-    return km_str_iamong(name, own, sizeof own / sizeof own[0]) ||
-           (km_field_of_hop(name) && !km_str_ieq(name, KM_STR("host"))) ||
+    return !km_field_goes(name, KM_WAY_INNER) ||
            (!mcp && (km_str_ieq(name, KM_STR("x-mcp-servers")) ||
                      km_str_ieq(name, KM_STR("x-mcp-access-groups"))));
 }

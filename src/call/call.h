@@ -106,6 +106,9 @@ struct km_call_kind {
     struct km_str (*base)(const struct km_call *call);
     /* Its deployment only lends credentials: the model's own name and price count.  NULL: no. */
     bool (*is_lent)(const struct km_call *call);
+    /* Counts it by names of its own, beside what is counted of every call; also of one that was
+     * refused (!call->admitted).  NULL: it has none. */
+    void (*count)(struct km_call *call);
     /* Members of its log line. */
     void (*log)(struct km_call *call, struct km_line *line);
     /* --- of kinds that are not HTTP to HTTP; NULL otherwise --- */

@@ -7,15 +7,6 @@
  */
 #include "call/forward.h"
 
-#include "http/fields.h"
-
-bool km_never_forwarded(const struct km_headers *all, struct km_str name)
-{
-    return km_field_of_hop(name) || km_field_proves(name) ||
-           km_str_ieq(name, KM_STR("content-type")) || km_str_ieq(name, KM_STR("accept")) ||
-           km_header_has_token(all, KM_STR("connection"), name);
-}
-
 bool km_lines_have(struct km_str lines, struct km_str name)
 {
     struct km_str line;
@@ -27,10 +18,16 @@ bool km_lines_have(struct km_str lines, struct km_str name)
 }
 
 bool km_may_forward(const struct km_visit *v, const struct km_headers *all, struct km_str own,
-                    struct km_str name)
+                    struct km_str name, enum km_way way)
 {
     struct km_str key_header = v->view->snap->general->key_header;
 
-    return !km_never_forwarded(all, name) && !(key_header.n && km_str_ieq(name, key_header)) &&
-           !km_lines_have(own, name);
+    return km_field_goes(name, way) && !km_header_has_token(all, KM_STR("connection"), name) &&
+           !(key_header.n && km_str_ieq(name, key_header)) && !km_lines_have(own, name);
+}
+
+bool km_may_answer(const struct km_headers *all, struct km_str name)
+{
+    return km_field_goes(name, KM_WAY_CLIENT) &&
+           !km_header_has_token(all, KM_STR("connection"), name);
 }

@@ -150,23 +150,31 @@ static const struct deployment_series *series_of(const struct km_call *call)
     return &all->v[call->at->d->index];
 }
 
+/* What requests are counted under: a model, or what the kind has instead. */
+static struct km_str group_of(const struct km_call *call)
+{
+    if (call->at->d)
+        return call->at->d->group;
+    if (call->kind->label)
+        return call->kind->label(call);
+    return call->kind->count ? km_str_c(call->kind->name) : KM_STR("unknown");
+}
+
 /* By name: only what did not go well takes this way, so its lock does not matter. */
 static void count_status(struct km_call *call, const struct km_metric_row *row, int status)
 {
     char text[16];
-    struct km_str group = call->at->d         ? call->at->d->group
-                          : call->kind->label ? call->kind->label(call)
-                                              : KM_STR("unknown");
-    struct km_str labels[2] = { group, { text, 0 } };
+    struct km_str labels[2] = { group_of(call), { text, 0 } };
 
     labels[1].n = (size_t)snprintf(text, sizeof text, "%d", status);
     km_metric_count(call->w->gw->metrics, row, labels, call->w->index, 1);
 }
 
 /* Calls of MCP that went well: as many as a model's, and so without the lock. */
-static struct km_series *nameless(struct km_worker *w)
+static struct km_series *nameless(const struct km_call *call)
 {
-    const struct km_str labels[2] = { KM_STR("unknown"), KM_STR("200") };
+    const struct km_str labels[2] = { group_of(call), KM_STR("200") };
+    struct km_worker *w = call->w;
 
     if (!w->nameless_ok)
         w->nameless_ok = km_metric_series(w->gw->metrics, &requests, labels);
@@ -179,6 +187,8 @@ void km_count_refused(struct km_call *call)
 
     count_status(call, &requests, status);
     count_status(call, &failures, status);
+    if (call->kind->count)
+        call->kind->count(call);
 }
 
 void km_count_attempt_failed(struct km_call *call)
@@ -200,12 +210,14 @@ void km_count_call(struct km_call *call)
     size_t w = call->w->index;
     int64_t total_us = (int64_t)(call->total_ns / 1000);
 
-    if (call->client_status == 200 && !call->at->d && !call->kind->label)
-        km_metric_add(nameless(call->w), w, 1);
+    if (call->client_status == 200 && !call->at->d && call->kind->count)
+        km_metric_add(nameless(call), w, 1);
     else if (call->client_status != 200 || !call->at->d)
         count_status(call, &requests, call->client_status);
     if (call->failed)
         count_status(call, &failures, call->client_status);
+    if (call->kind->count)
+        call->kind->count(call);
     if (!call->at->d)
         return;
     set = series_of(call);

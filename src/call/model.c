@@ -10,6 +10,7 @@
 #include "call/model.h"
 
 #include "call/veil.h"
+#include "http/fields.h"
 #include "http/json_drop.h"
 #include "llm/codec.h"
 
@@ -210,18 +211,6 @@ int km_call_pass_on(struct km_call *call, struct km_err *err)
     return km_arena_overflowed(&call->arena) ? km_fail(err, KM_E_NOMEM, "out of memory") : 0;
 }
 
-/* Fields that describe a connection or a framing, or that belong to the upstream's own site. */
-static bool not_for_client(struct km_str name)
-{
-    static const struct km_str names[] = {
-        { "connection", 10 },       { "keep-alive", 10 }, { "transfer-encoding", 17 },
-        { "upgrade", 7 },           { "trailer", 7 },     { "proxy-authenticate", 18 },
-        { "content-encoding", 16 }, { "set-cookie", 10 },
-    };
-
-    return km_str_iamong(name, names, sizeof names / sizeof names[0]);
-}
-
 static bool tells_limits(struct km_str name)
 {
     return km_str_istarts(name, KM_STR("x-ratelimit-")) ||
@@ -251,7 +240,7 @@ void km_call_answer_head(struct km_call *call, const struct km_response *respons
         const struct km_header *h = &response->headers.v[i];
         struct km_str value = h->value;
 
-        if (not_for_client(h->name) ||
+        if (!km_field_goes(h->name, KM_WAY_RENAMED) ||
             (!clear && !km_veil_field(call->w->gw->veil, &call->arena, h, false, &value)))
             continue;
         km_buf_str(b, KM_STR("llm_provider-"));

@@ -14,6 +14,7 @@ struct km_pass {
     struct km_str head; /* header lines from the configuration */
     bool subpath; /* include_subpath: the rest is appended */
     bool forward_headers;
+    bool set_cookie; /* the target's cookies reach the client */
     bool open; /* auth: false */
     int64_t cost; /* nano-USD a request */
     struct km_str api_base;

@@ -6,6 +6,7 @@
  *       target: https://host/x      where to
  *       headers: {...}              added (os.environ/ resolved by the configuration)
  *       forward_headers: true       the client's own fields go along, its credentials never
+ *       set_cookie: true            the target's cookies reach the client; else none does
  *       auth: false                 nobody is asked for a key
  *       methods: [GET]              no others; said nothing: all
  *       cost_per_request: 0.01      USD
@@ -65,7 +66,7 @@ static int build_head(struct km_call *call, struct km_str *ret, struct km_err *e
     if (r == 0 && accept.n)
         r = km_header_put(b, KM_STR("Accept"), accept, err);
     for (size_t i = 0; r == 0 && pass_of(call)->forward_headers && i < h->n; i++)
-        if (km_may_forward(call->visit, h, pass_of(call)->head, h->v[i].name))
+        if (km_may_forward(call->visit, h, pass_of(call)->head, h->v[i].name, KM_WAY_TARGET))
             r = km_header_put(b, h->v[i].name, h->v[i].value, err);
     *ret = km_arena_str(&call->arena, km_buf_view(b));
     return r;
@@ -148,11 +149,10 @@ static void on_head(struct km_call *call, const struct km_response *response)
         const struct km_header *h = &response->headers.v[i];
         struct km_str value;
 
-        if (km_never_forwarded(&response->headers, h->name) &&
-            !km_str_ieq(h->name, KM_STR("content-type")))
+        if (!km_may_answer(&response->headers, h->name) &&
+            !(pass_of(call)->set_cookie && km_str_ieq(h->name, KM_STR("set-cookie"))))
             continue;
-        if (km_str_ieq(h->name, KM_STR("date")) ||
-            !km_veil_field(call->w->gw->veil, &call->arena, h, response->status >= 400, &value) ||
+        if (!km_veil_field(call->w->gw->veil, &call->arena, h, response->status >= 400, &value) ||
             km_header_put(b, h->name, value, &ignored) < 0)
             continue;
     }
@@ -268,6 +268,7 @@ static int read_pass(struct km_snapshot *s, const struct km_pass_entry *entry, s
     p->api_base = entry->target;
     p->subpath = entry->include_subpath;
     p->forward_headers = entry->forward_headers;
+    p->set_cookie = entry->set_cookie;
     p->open = !entry->auth;
     p->cost = entry->cost_per_request > 0 ? entry->cost_per_request : 0;
     return 0;

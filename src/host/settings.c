@@ -294,6 +294,11 @@ static const struct km_setting pass_rows[] = {
       .type = KM_SET_BOOL,
       .offset = AT(forward_headers),
       .help = "The caller's own header fields go along; credentials never do." },
+    { .name = "set_cookie",
+      .type = KM_SET_BOOL,
+      .offset = AT(set_cookie),
+      .help = "true: the target may set cookies for the gateway's address, which all else that is "
+              "passed there shares. LiteLLM always passes them on; kanmon passes no cookie back." },
     { .name = "cost_per_request",
       .type = KM_SET_MONEY,
       .offset = AT(cost_per_request),

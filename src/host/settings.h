@@ -53,7 +53,7 @@ struct km_pass_entry { /* an item of general_settings.pass_through_endpoints */
     struct km_str path, target;
     struct km_str_map headers;
     struct km_str_list methods; /* empty: all */
-    bool include_subpath, forward_headers, auth;
+    bool include_subpath, forward_headers, set_cookie, auth;
     int64_t cost_per_request; /* nano-USD; -1: nothing was said */
     const struct km_node *node;
 };

@@ -18,14 +18,7 @@
 
 bool km_asker_kept_back(struct km_str name, struct km_str key_header)
 {
-    static const struct km_str names[] = {
-        { "content-type", 12 },   { "accept", 6 },      { "accept-encoding", 15 },
-        { "mcp-session-id", 14 }, { "mcp-method", 10 }, { "mcp-name", 8 },
-        { "last-event-id", 13 },  { "mcp-protocol-version", 20 },
-    };
-
-    return km_str_iamong(name, names, sizeof names / sizeof names[0]) || km_field_of_hop(name) ||
-           km_field_proves(name) || (key_header.n && km_str_ieq(name, key_header));
+    return !km_field_goes(name, KM_WAY_MCP) || (key_header.n && km_str_ieq(name, key_header));
 }
 
 /* "x-mcp-{alias}-{name}": name, or empty. */

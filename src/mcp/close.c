@@ -52,7 +52,7 @@ static void take_leave(struct km_mcp_desk *d)
         km_remote_free(p);
 }
 
-void km_desk_look_closed(void *ctx)
+static void look_closed(void *ctx)
 {
     struct km_mcp_desk *d = ctx;
     bool late = km_loop_now_ms(d->loop) >= d->close_ms;
@@ -74,5 +74,6 @@ void km_mcp_desk_close(struct km_mcp_desk *d, void (*done)(void *ctx), void *ctx
     d->on_closed = done;
     d->closed_ctx = ctx;
     d->close_ms = km_loop_now_ms(d->loop) + WORDS_MS;
-    km_desk_look_closed(d);
+    d->closing.fn = look_closed;
+    look_closed(d);
 }

@@ -336,7 +336,8 @@ struct km_mcp_desk *km_mcp_desk_new(const struct km_mcp_desk_args *args, struct 
     km_list_init(&d->hearings);
     km_list_init(&d->relays);
     km_timer_init(&d->tick, d->loop, km_desk_tick, d);
-    km_timer_init(&d->closing, d->loop, km_desk_look_closed, d);
+    km_timer_init(&d->closing, d->loop, NULL, d); /* close.c's */
+    d->relayed = km_relay_message_in;
     d->set = km_mcp_upstreams_set(d->ups);
     if (d->set)
         km_timer_start(&d->tick, 0);

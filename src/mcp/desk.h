@@ -58,6 +58,7 @@ struct km_mcp_desk {
     struct km_timer closing;
     void (*on_closed)(void *ctx);
     void *closed_ctx;
+    km_msg_fn *relayed; /* relay.c: a message between desks is here */
 };
 
 /* A remote for this asker: one that is there, or a new one. */
@@ -67,8 +68,6 @@ int km_desk_remote(struct km_mcp_desk *d, struct km_mcp_upstream *u,
 
 /* May it have another process? */
 bool km_desk_room(const struct km_mcp_desk *d, const struct km_mcp_upstream *u);
-/* close.c: the desk is ctx; are its last words heard? */
-void km_desk_look_closed(void *ctx);
 /* upkeep.c: the desk is ctx; starts its timer again. */
 void km_desk_tick(void *ctx);
 

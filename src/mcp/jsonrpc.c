@@ -186,3 +186,17 @@ void km_rpc_error(struct km_buf *out, enum km_mcp_era era, enum km_rpc_fault fau
     }
     km_buf_str(out, KM_STR("}}"));
 }
+
+void km_rpc_failure(struct km_buf *out, enum km_mcp_era era, struct km_str id,
+                    const struct km_err *err)
+{
+    km_buf_str(out, KM_STR("{\"jsonrpc\":\"2.0\",\"id\":"));
+    km_buf_str(out, id);
+    km_buf_printf(out,
+                  ",\"error\":{\"code\":%d,\"message\":", km_err_rpc(err, era == KM_MCP_STATELESS));
+    km_buf_json(out, km_str_c(err->text));
+    km_buf_printf(out, ",\"data\":{\"type\":\"%s\"", km_err_openai_type(err));
+    if (err->retry_after_ms > 0)
+        km_buf_printf(out, ",\"retry_after_ms\":%d", err->retry_after_ms);
+    km_buf_str(out, KM_STR("}}}"));
+}

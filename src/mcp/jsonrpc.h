@@ -71,5 +71,9 @@ void km_rpc_result(struct km_buf *out, struct km_str id, struct km_str result);
  * left out in the stateless one.  data empty: none. */
 void km_rpc_error(struct km_buf *out, enum km_mcp_era era, enum km_rpc_fault fault,
                   struct km_str id, struct km_str message, struct km_str data);
+/* The same of an error: its column of the one table (base/err.h), its text, and as data its type
+ * and when to try again. */
+void km_rpc_failure(struct km_buf *out, enum km_mcp_era era, struct km_str id,
+                    const struct km_err *err);
 
 #endif

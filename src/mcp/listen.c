@@ -6,6 +6,7 @@
  *          <── an error                                it does not do that: refused, all of them
  *          <── its end                                 opened anew, each time a little later
  */
+#include "base/backoff.h"
 #include "mcp/subscribe_part.h"
 
 #define LISTEN_PAUSE_MS 1000
@@ -32,17 +33,12 @@ static void tell_listed(struct km_remote *p, const struct km_mcp_answer *answer)
 static void on_listen_done(void *ctx, const struct km_mcp_answer *answer)
 {
     struct km_remote *p = ctx;
-    uint64_t pause = LISTEN_PAUSE_MS;
-
     p->listening = NULL;
     if (answer->kind == KM_MCP_ERROR)
         tell_listed(p, answer);
     if (answer->kind == KM_MCP_ERROR || p->state != KM_REMOTE_READY)
         return; /* it does not do that */
-    for (unsigned i = 0; i < p->listens && pause < LISTEN_PAUSE_MOST_MS; i++)
-        pause *= 2;
-    p->listens++;
-    km_timer_start(&p->timer, pause);
+    km_timer_start(&p->timer, km_backoff(LISTEN_PAUSE_MS, LISTEN_PAUSE_MOST_MS, p->listens++));
 }
 
 /* Every uri once, of those that want this remote's server. */

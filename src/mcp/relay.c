@@ -16,63 +16,6 @@
 
 #include <stdlib.h>
 
-/* The static analyzer takes each of these for the last, so it is not shown what it does. */
-#ifndef __clang_analyzer__
-void km_relay_unref(struct km_relay *r)
-{
-    if (--r->refs > 0)
-        return;
-    km_mcp_upstream_unref(r->upstream);
-    km_arena_done(&r->arena);
-    free(r);
-}
-#endif
-
-static void on_message(struct km_msg *msg, void *owner);
-
-struct km_relay_message *km_relay_message(struct km_relay *r, enum km_relay_what what,
-                                          struct km_str a, struct km_str b)
-{
-    struct km_relay_message *m = calloc(1, sizeof *m + a.n + b.n);
-
-    km_assert(m != NULL); /* without it the asker could never be answered */
-    m->msg.run = on_message;
-    m->relay = r;
-    m->what = what;
-    m->a = km_str(m->bytes, a.n);
-    m->b = km_str(m->bytes + a.n, b.n);
-    if (a.n)
-        memcpy(m->bytes, a.p, a.n);
-    if (b.n)
-        memcpy(m->bytes + a.n, b.p, b.n);
-    r->refs++;
-    return m;
-}
-
-/* false: that desk is gone, and so is the message. */
-bool km_relay_post(struct km_relay_message *m)
-{
-    struct km_relay *r = m->relay;
-    struct km_mcp_upstreams *ups = r->ups;
-    struct km_mcp_desk *d;
-
-    pthread_mutex_lock(&ups->lock);
-    d = ups->desks[m->what >= KM_RELAY_NOTICE ? r->near : r->far];
-    if (d)
-        km_mailbox_post(d->mailbox, &m->msg);
-    pthread_mutex_unlock(&ups->lock);
-    if (d)
-        return true;
-    free(m);
-    km_relay_unref(r);
-    return false;
-}
-
-bool km_relay_send(struct km_relay *r, enum km_relay_what what, struct km_str a, struct km_str b)
-{
-    return km_relay_post(km_relay_message(r, what, a, b));
-}
-
 /* --- the far end --- */
 
 static void far_notice(void *ctx, struct km_str method, struct km_str params)
@@ -222,16 +165,6 @@ static void on_far(struct km_mcp_desk *d, struct km_relay *r, const struct km_re
 
 /* --- the near end --- */
 
-/* The asker will not be called any more. */
-void km_relay_leave(struct km_relay *r)
-{
-    km_list_remove(&r->link);
-    r->events = NULL;
-    r->updated = NULL;
-    r->subscribed = NULL;
-    km_relay_unref(r);
-}
-
 static struct km_mcp_answer answer_of(const struct km_relay_message *m)
 {
     return (struct km_mcp_answer){ .kind = m->kind,
@@ -284,7 +217,7 @@ static void on_near(struct km_relay *r, const struct km_relay_message *m)
         near_done(r, m);
 }
 
-static void on_message(struct km_msg *msg, void *owner)
+void km_relay_message_in(struct km_msg *msg, void *owner)
 {
     struct km_relay_message *m = (struct km_relay_message *)(void *)msg;
     struct km_relay *r = m->relay;

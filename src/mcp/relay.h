@@ -32,6 +32,9 @@ void km_relay_unsubscribe(struct km_relay *r); /* r is gone */
 void km_relay_tell(struct km_mcp_desk *d, struct km_mcp_upstream *u,
                    const struct km_mcp_asker *asker, struct km_str method, struct km_str params);
 
+/* relay.c: what a desk does with a message of a relay (desk->relayed). */
+void km_relay_message_in(struct km_msg *msg, void *owner);
+
 /* The near desk ends: every ask of it is told CANCELED. */
 void km_relay_end_all(struct km_mcp_desk *d);
 

@@ -36,6 +36,7 @@ static struct km_relay *relay_new(struct km_mcp_desk *d, struct km_mcp_upstream 
     r->ups = d->ups;
     r->near = d->index;
     r->far = home_of(d, u);
+    r->run = d->relayed;
     r->upstream = km_mcp_upstream_ref(u);
     km_list_init(&r->link);
     km_arena_init(&r->arena, ARENA_BYTES, NULL);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* relay_part.h - what relay.c and relay_ask.c share; private to them.
  *
- *     relay_ask.c   the near end's calls: each becomes a message to the far end
- *     relay.c       the messages, and what either end does with one
+ *     relay_ask.c       the near end's calls: each becomes a message to the far end
+ *     relay_message.c   the messages
+ *     relay.c           what either end does with one
  */
 #ifndef KM_MCP_RELAY_PART_H
 #define KM_MCP_RELAY_PART_H
@@ -31,6 +32,7 @@ struct km_relay {
     _Atomic unsigned refs;
     struct km_mcp_upstreams *ups;
     size_t near, far; /* desks */
+    km_msg_fn *run; /* what is done with its messages: relay.c */
     struct km_arena arena; /* read only once START is sent */
     struct km_mcp_upstream *upstream;
     struct km_mcp_asker asker;

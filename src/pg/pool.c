@@ -14,6 +14,7 @@
 
 #include <stdlib.h>
 
+#include "base/backoff.h"
 #include "base/buf.h"
 #include "pg/hosts.h"
 #include "pg/lib.h"
@@ -37,7 +38,8 @@ struct slot {
 
 /* Between two attempts. */
 struct pause {
-    uint64_t ms, until_ms;
+    uint64_t until_ms;
+    unsigned times;
 };
 
 struct km_pg_pool {
@@ -113,10 +115,7 @@ static void lengthen(struct pause *pause, uint64_t now)
 {
     if (now < pause->until_ms)
         return;
-    pause->ms = pause->ms ? pause->ms * 2 : BACKOFF_MS;
-    if (pause->ms > BACKOFF_MOST_MS)
-        pause->ms = BACKOFF_MOST_MS;
-    pause->until_ms = now + pause->ms;
+    pause->until_ms = now + km_backoff(BACKOFF_MS, BACKOFF_MOST_MS, pause->times++);
 }
 
 static void on_connect(void *ctx, struct km_pg_conn *conn, const struct km_err *err)

@@ -17,9 +17,20 @@
 
 #include <stdatomic.h>
 
-static int64_t open_ms(const struct km_breaker_settings *s)
+#include "base/backoff.h"
+
+static uint64_t open_ms(const struct km_breaker_settings *s)
 {
-    return s && s->open_ms > 0 ? s->open_ms : KM_BREAKER_OPEN_MS;
+    return s && s->open_ms > 0 ? (uint64_t)s->open_ms : KM_BREAKER_OPEN_MS;
+}
+
+/* The next time it opens. */
+static uint64_t next_open_ms(struct km_breaker *b, const struct km_breaker_settings *s)
+{
+    unsigned before = atomic_fetch_add_explicit(&b->opened, 1, memory_order_relaxed);
+
+    return s && s->open_most_ms > 0 ? km_backoff(open_ms(s), (uint64_t)s->open_most_ms, before)
+                                    : open_ms(s);
 }
 
 static int64_t threshold(const struct km_breaker_settings *s)
@@ -36,6 +47,18 @@ enum km_breaker_state km_breaker_state(const struct km_breaker *b, uint64_t now_
     return now_ms < until ? KM_BREAKER_OPEN : KM_BREAKER_HALF_OPEN;
 }
 
+uint64_t km_breaker_left_ms(const struct km_breaker *b, uint64_t now_ms)
+{
+    uint64_t until = atomic_load_explicit(&b->open_until, memory_order_relaxed);
+
+    return until > now_ms ? until - now_ms : 0;
+}
+
+void km_breaker_reset(struct km_breaker *b)
+{
+    km_breaker_report(b, NULL, true, 0);
+}
+
 bool km_breaker_allow(struct km_breaker *b, const struct km_breaker_settings *s, uint64_t now_ms)
 {
     uint64_t probe;
@@ -49,7 +72,7 @@ bool km_breaker_allow(struct km_breaker *b, const struct km_breaker_settings *s,
         break;
     }
     probe = atomic_load_explicit(&b->probe_at, memory_order_relaxed);
-    if (probe != 0 && now_ms < probe + (uint64_t)open_ms(s))
+    if (probe != 0 && now_ms < probe + open_ms(s))
         return false;
     /* 0 means "none": a clock that reads 0 is not one we meet, but 1 costs nothing. */
     return atomic_compare_exchange_strong(&b->probe_at, &probe, now_ms ? now_ms : 1);
@@ -57,7 +80,7 @@ bool km_breaker_allow(struct km_breaker *b, const struct km_breaker_settings *s,
 
 static void open_it(struct km_breaker *b, const struct km_breaker_settings *s, uint64_t now_ms)
 {
-    atomic_store_explicit(&b->open_until, now_ms + (uint64_t)open_ms(s), memory_order_relaxed);
+    atomic_store_explicit(&b->open_until, now_ms + next_open_ms(b, s), memory_order_relaxed);
     atomic_store_explicit(&b->probe_at, 0, memory_order_relaxed);
 }
 
@@ -71,6 +94,7 @@ void km_breaker_report(struct km_breaker *b, const struct km_breaker_settings *s
         if (atomic_load_explicit(&b->open_until, memory_order_relaxed)) {
             atomic_store_explicit(&b->open_until, 0, memory_order_relaxed);
             atomic_store_explicit(&b->probe_at, 0, memory_order_relaxed);
+            atomic_store_explicit(&b->opened, 0, memory_order_relaxed);
         }
         return;
     }

@@ -146,7 +146,6 @@ static const struct km_statement rows[STATEMENTS] = {
 const struct km_statements km_apply_statements = KM_STATEMENTS(rows);
 
 struct km_apply {
-    struct km_db *db;
     struct km_ready *s[STATEMENTS];
     struct km_dict *keys, *routes;
     struct km_batch spend, intents; /* what is not written yet */
@@ -161,7 +160,6 @@ int km_apply_new(struct km_db *db, struct km_apply **ret_apply, struct km_err *e
 
     if (!a)
         return km_fail(err, KM_E_NOMEM, "store: out of memory");
-    a->db = db;
     a->keys = km_dict_new(KEYS_KEPT);
     a->routes = km_dict_new(ROUTES_KEPT);
     if (!a->keys || !a->routes) {

@@ -146,7 +146,7 @@ struct km_ready {
     const struct km_statement *statement;
 };
 
-enum km_db_mode { KM_DB_READ, KM_DB_WRITE, KM_DB_CREATE, KM_DB_MEMORY };
+enum km_db_mode { KM_DB_READ, KM_DB_WRITE, KM_DB_CREATE };
 
 enum km_row {
     KM_ROW_END,

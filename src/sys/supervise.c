@@ -25,6 +25,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/backoff.h"
 #include "sys/signals.h"
 #include "sys/spawn.h"
 
@@ -59,6 +60,7 @@ struct km_child {
     enum km_child_state state;
     pid_t pid; /* 0: none */
     uint64_t backoff_ms;
+    unsigned failed_starts; /* in a row, or lives too short to be healthy */
     uint64_t ready_at_ms;
 };
 
@@ -176,10 +178,8 @@ static void back_off(struct km_child *c, int exit_status)
     const bool healthy =
         c->state == KM_CHILD_READY && km_loop_now_ms(c->loop) - c->ready_at_ms >= HEALTHY_MS;
 
-    if (healthy || c->backoff_ms == 0)
-        c->backoff_ms = BACKOFF_MIN_MS;
-    else
-        c->backoff_ms = c->backoff_ms * 2 < BACKOFF_MAX_MS ? c->backoff_ms * 2 : BACKOFF_MAX_MS;
+    c->failed_starts = healthy ? 0 : c->failed_starts;
+    c->backoff_ms = km_backoff(BACKOFF_MIN_MS, BACKOFF_MAX_MS, c->failed_starts++);
     set_state(c, KM_CHILD_BACKOFF, exit_status);
 }
 

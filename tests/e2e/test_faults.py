@@ -543,6 +543,25 @@ def test_a_pass_through_target_gets_neither_the_key_nor_a_second_of_a_set_field(
     assert not {"x-hop", "cookie", "authorization", "x-team-key"} & set(got)
 
 
+def test_a_cookie_of_a_pass_through_target_reaches_only_who_asked_for_it(new_gateway, upstream):
+    def serve(link, head):
+        link.sendall(response(200, OK, "Set-Cookie: a=1; Path=/", "x-kept: 1",
+                              "connection: x-hop", "x-hop: 1"))
+
+    with Scripted(serve) as scripted:
+        gateway = new_gateway(start=False)
+        gateway.config.write_text(gateway.config.read_text().replace(
+            "  pass_through_endpoints:", "  pass_through_endpoints:\n"
+            f'    - {{path: /plain, target: "{scripted.url}/x"}}\n'
+            f'    - {{path: /cookies, target: "{scripted.url}/x", set_cookie: true}}'))
+        gateway.start()
+        for path, cookie in (("/plain", None), ("/cookies", "a=1; Path=/")):
+            answer = gateway.call("POST", path, {"a": 1})
+            assert answer.status == 200 and answer.header("x-kept") == "1", answer
+            assert answer.header("x-hop") is None
+            assert answer.header("set-cookie") == cookie
+
+
 def test_a_redirect_of_an_upstream_is_an_error_and_not_followed(new_gateway, upstream):
     with Scripted(lambda link, head: link.sendall(
             response(307, OK, f"location: {upstream.url}/v1/chat/completions"))) as scripted:

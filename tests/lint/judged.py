@@ -54,7 +54,7 @@ ANSWERS = {
     "src/gateway/mcp/chat_stream.c": {"km_mcp_chat_event", "km_mcp_chat_replay"},
     "src/gateway/mcp/chat_tools.c": {"km_mcp_chat_text"},
     # messages of MCP servers; jsonrpc.c judges parameters itself, for they alone decide
-    "src/gateway/mcp/inputs.c": {"km_mcp_inputs_ask"},
+    "src/gateway/mcp/inputs.c": {"put_all"},
     "src/gateway/mcp/park.c": {"key_of"},
     "src/gateway/mcp/rest.c": {"on_call_done"},
     "src/mcp/catalogue/catalogue.c": {"km_catalogue_hello", "km_catalogue_read"},

@@ -145,6 +145,7 @@ ANSWERS = [("accept", "ran wipe", "ok"), ("decline", "did not approve", "refused
 @pytest.mark.parametrize("server", ["one", "two"])
 def test_the_clients_user_is_asked_where_it_can_be(gateway, server, mode, action, says, outcome):
     asked, mark = [], f"{mode} {action} {server}"
+    before = len(outcomes(gateway, f"{server}-wipe"))
 
     async def answer(context, params):
         asked.append(params)
@@ -166,7 +167,8 @@ def test_the_clients_user_is_asked_where_it_can_be(gateway, server, mode, action
     assert "\u202e" not in asked[0].message and "\\u202e" in asked[0].message
     ran = [line for line in gateway.ran(server) if mark in line]
     assert len(ran) == (2 if action == "accept" else 0)
-    wait_until(lambda: outcomes(gateway, f"{server}-wipe")[-1]["outcome"] == outcome, 20, "the record")
+    wait_until(lambda: len(outcomes(gateway, f"{server}-wipe")) == before + 2, 20, "the records")
+    assert outcomes(gateway, f"{server}-wipe")[-1]["outcome"] == outcome
     if action == "accept":
         assert outcomes(gateway, f"{server}-wipe")[-1]["approvedBy"] == "client"
 

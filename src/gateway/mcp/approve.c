@@ -9,8 +9,7 @@
  *
  * The question goes the way a server's own questions go: a request on the stream of a
  * handshake-era client, input_required for a stateless one, whose call is parked meanwhile.  It
- * belongs to this one call, so its answer cannot be used for another.  The answer is acted upon a
- * moment later (w->decided): it may come from inside the call's own steps.
+ * belongs to this one call, so its answer cannot be used for another.
  *
  * What a person is shown is read from the params that are sent to the server, and only if their
  * digest is the one that was judged and is approved: no two readings of one message can differ.
@@ -121,7 +120,14 @@ bool km_mcp_needs_approval(const struct km_mcp_work *w)
     return km_approval_decide(&policy, risk_of(w)) == KM_VERDICT_ASK;
 }
 
-int km_mcp_may_run(struct km_mcp_work *w, struct km_err *err)
+bool km_mcp_is_judged(const struct km_mcp_work *w)
+{
+    return w->tool && w->member->upstream && !km_mcp_member_offers_login(w->member);
+}
+
+/* 0: it may, or the client is to be asked first (w->asks); KM_E_AGAIN: a person has to approve it;
+ * KM_E_FORBIDDEN: never. */
+static int may_run(struct km_mcp_work *w, struct km_err *err)
 {
     enum km_risk risk = risk_of(w);
     struct km_approval_policy policy = km_mcp_rules(w->member->upstream).policy;
@@ -145,6 +151,20 @@ int km_mcp_may_run(struct km_mcp_work *w, struct km_err *err)
     return w->asks ? 0 : r;
 }
 
+int km_mcp_begin_judge(struct km_mcp_flow *f, struct km_err *err)
+{
+    struct km_mcp_work *w = km_mcp_work_of_flow(f);
+    struct km_err why = { 0 }; /* it is the answer: the call does not fail of it */
+    int r = km_mcp_is_judged(w) ? may_run(w, &why) : 0;
+
+    (void)err;
+    if (r == 0)
+        return KM_MCP_FLOW_approval;
+    km_mcp_work_text(w, r == KM_E_AGAIN ? "approval_required" : "denied", why.text);
+    w->call->answered = true;
+    return KM_MCP_FLOW_done;
+}
+
 void km_mcp_approval_pass_on(struct km_mcp_work *w)
 {
     struct km_buf shown KM_CLEANUP(km_buf_done) = KM_BUF(KM_ARGS_TEXT_BYTES);
@@ -159,7 +179,7 @@ void km_mcp_approval_pass_on(struct km_mcp_work *w)
 /* --- asking the client --- */
 
 /* Nobody is there to be asked: an administrator is. */
-static void file(struct km_mcp_work *w)
+static enum km_mcp_flow_step file(struct km_mcp_work *w)
 {
     struct km_err err = { 0 };
     int r = take(w, false, &err);
@@ -168,43 +188,40 @@ static void file(struct km_mcp_work *w)
     if (r == 0) { /* an administrator was faster than the client's user */
         w->approved = true;
         w->approved_by = KM_STR("administrator");
-        return;
+        return KM_MCP_FLOW_login;
     }
     km_mcp_work_text(w, r == KM_E_AGAIN ? "approval_required" : "denied", err.text);
     w->call->answered = true;
+    return KM_MCP_FLOW_done;
 }
 
-static void on_decided(void *ctx)
+void km_mcp_late_approval(struct km_mcp_flow *f)
 {
-    struct km_mcp_work *w = ctx;
+    struct km_mcp_work *w = km_mcp_work_of_flow(f);
 
-    if (w->approval) { /* nobody said anything */
-        km_mcp_question_withdraw(w->approval);
-        w->approval = NULL;
-        file(w);
-    }
-    km_call_go(w->call, KM_STEP_send);
-    km_call_resume(w->call, 0);
+    km_mcp_question_withdraw(w->approval);
+    km_mcp_flow_resume(f, KM_MCP_FLOW_approval, file(w), NULL);
 }
 
 static void on_answered(struct km_mcp_question *q, bool is_error, struct km_str json)
 {
     static const struct km_str names[] = { { "action", 6 } };
     struct km_mcp_work *w = q->w;
+    enum km_mcp_flow_step next = KM_MCP_FLOW_login;
     struct km_json_span action;
 
-    w->approval = NULL;
     w->asks = false;
     if (!json.n || is_error || km_json_spans(json, names, 1, &action, NULL, NULL) < 0) {
-        file(w); /* it said it can be asked, and cannot */
+        next = file(w); /* it said it can be asked, and cannot */
     } else if (km_str_eq(km_json_value(json, &action), KM_STR("\"accept\""))) {
         w->approved = true;
         w->approved_by = KM_STR("client");
     } else {
         km_mcp_work_text(w, "refused", "the user did not approve this call");
         w->call->answered = true;
+        next = KM_MCP_FLOW_done;
     }
-    km_timer_start(&w->decided, 0);
+    km_mcp_flow_resume(&w->flow, KM_MCP_FLOW_approval, next, NULL);
 }
 
 /* The question, with the arguments a line each. */
@@ -234,27 +251,31 @@ static int message(struct km_mcp_work *w, struct km_str *ret, struct km_err *err
     return 0;
 }
 
-bool km_mcp_approval_ask(struct km_mcp_work *w)
+int km_mcp_begin_approval(struct km_mcp_flow *f, struct km_err *err)
 {
+    struct km_mcp_work *w = km_mcp_work_of_flow(f);
     struct km_mcp_question like = { .answered = on_answered,
                                     .method = KM_STR("elicitation/create"),
                                     .key = KM_STR("approval") };
-    struct km_err err = { 0 };
+    struct km_err why = { 0 }; /* an administrator is asked instead: the call does not fail of it */
 
-    if (!w->job.stream || message(w, &like.params, &err) < 0 ||
-        km_mcp_question_put(w, &like, &w->approval, &err) < 0) {
-        w->approval = NULL;
-        file(w);
-        return false;
-    }
+    (void)err;
+    if (!w->asks)
+        return KM_MCP_FLOW_login;
+    if (!w->job.stream || message(w, &like.params, &why) < 0 ||
+        km_mcp_question_put(w, &like, &w->approval, &why) < 0)
+        return (int)file(w);
     if (w->revision->era == KM_MCP_STATELESS)
-        km_mcp_park_soon(w); /* which has an end of its own */
+        km_mcp_flow_hold(f, KM_MCP_FLOW_parked); /* which has an end of its own */
     else
-        km_timer_start(&w->decided, KM_MCP_PARK_MS);
-    return true;
+        km_mcp_flow_time(f, KM_MCP_PARK_MS);
+    return KM_MCP_FLOW_wait;
 }
 
-void km_mcp_approval_init(struct km_mcp_work *w)
+void km_mcp_undo_approval(struct km_mcp_flow *f)
 {
-    km_timer_init(&w->decided, w->hub->w->loop, on_decided, w);
+    struct km_mcp_work *w = km_mcp_work_of_flow(f);
+
+    km_mcp_questions_free(w);
+    w->approval = NULL;
 }

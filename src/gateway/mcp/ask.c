@@ -87,6 +87,12 @@ void km_mcp_question_free(struct km_mcp_question *q)
     km_list_remove(&q->of_session);
 }
 
+void km_mcp_questions_free(struct km_mcp_work *w)
+{
+    while (!km_list_empty(&w->questions))
+        km_mcp_question_free(KM_CONTAINER(w->questions.next, struct km_mcp_question, of_work));
+}
+
 static void on_unanswered(void *ctx)
 {
     struct km_mcp_question *q = ctx;
@@ -217,7 +223,7 @@ static void on_question(void *ctx, uint64_t question, struct km_str method, stru
         return;
     }
     if (w->revision->era == KM_MCP_STATELESS)
-        km_mcp_park_soon(w);
+        km_mcp_flow_hold(&w->flow, KM_MCP_FLOW_parked);
 }
 
 void km_mcp_question_withdraw(struct km_mcp_question *q)
@@ -314,53 +320,38 @@ void km_mcp_call_forget_questions(struct km_mcp_session *s)
 
 /* --- the end --- */
 
-static void resume(struct km_mcp_work *w)
+static enum km_mcp_flow_step on_input_required(struct km_mcp_work *w, struct km_str json)
 {
-    km_call_go(w->call, KM_STEP_relay);
-    km_call_resume(w->call, 0);
-}
-
-static void on_input_required(struct km_mcp_work *w, struct km_str json)
-{
-    struct km_err err = { 0 };
-
     if (w->revision->era == KM_MCP_STATELESS) {
         km_mcp_park_wrap(w, json);
-        resume(w);
-        return;
+        return KM_MCP_FLOW_done;
     }
-    if (km_mcp_inputs_ask(w, json, &err) < 0) {
-        km_mcp_work_text(w, "input_required", err.text);
-        resume(w);
-    }
+    w->required = km_arena_str(&w->call->arena, json);
+    return KM_MCP_FLOW_inputs;
 }
 
 static void on_done(void *ctx, const struct km_mcp_answer *answer)
 {
+    enum km_mcp_flow_step next = KM_MCP_FLOW_done;
+    const struct km_err *why = NULL;
     struct km_mcp_work *w = ctx;
     uint64_t now_ns = km_mono_ns();
-    struct km_err err = { 0 };
 
     w->ask = NULL;
     w->call->upstream_ns += now_ns - w->call->at->began_ns;
-    w->call->at->status = 200;
+    w->call->at->status = answer->kind == KM_MCP_FAILED ? 0 : 200;
     w->call->first_us = w->call->start_us + (int64_t)((now_ns - w->call->began_ns) / 1000);
-    if (answer->kind == KM_MCP_FAILED) {
-        if (km_mcp_login_wanted(w, answer->err) && km_mcp_login_ask(w, answer->err, &err) == 0)
-            return;
-        w->call->at->status = 0;
-        km_call_fail(w->call, answer->err);
-        return;
-    }
-    if (answer->kind == KM_MCP_INPUT_REQUIRED) {
-        on_input_required(w, answer->json);
-        return;
-    }
-    if (answer->kind == KM_MCP_ERROR)
+    if (answer->kind == KM_MCP_FAILED && km_mcp_login_wanted(w, answer->err))
+        next = KM_MCP_FLOW_login;
+    else if (answer->kind == KM_MCP_FAILED)
+        why = answer->err;
+    else if (answer->kind == KM_MCP_INPUT_REQUIRED)
+        next = on_input_required(w, answer->json);
+    else if (answer->kind == KM_MCP_ERROR)
         km_mcp_work_error(w, answer->json);
     else
         km_mcp_work_result(w, answer->json);
-    resume(w);
+    km_mcp_flow_resume(&w->flow, KM_MCP_FLOW_ask, next, why);
 }
 
 /* What a server of kanmon's own knows of the call: its record is ours to write. */
@@ -377,7 +368,7 @@ static const struct km_mcp_ask_events events = { .on_notice = on_notice,
                                                  .on_noted = on_noted,
                                                  .on_done = on_done };
 
-int km_mcp_ask_server(struct km_mcp_work *w, struct km_err *err)
+static int ask_server(struct km_mcp_work *w, struct km_err *err)
 {
     struct km_mcp_asker asker = { .principal = w->principal,
                                   .subject = w->call->visit->who.token,
@@ -400,4 +391,26 @@ int km_mcp_ask_server(struct km_mcp_work *w, struct km_err *err)
     w->call->at->began_ns = km_mono_ns();
     w->ask = km_mcp_ask(w->hub->w->desk, &args, err);
     return w->ask ? 0 : err->code;
+}
+
+int km_mcp_begin_ask(struct km_mcp_flow *f, struct km_err *err)
+{
+    struct km_mcp_work *w = km_mcp_work_of_flow(f);
+    /* A tool of kanmon's own may answer before this returns, but not before its record was asked
+     * for, and that comes back by the mailbox. */
+    int r = w->member->builtin ? km_mcp_run_own(w, err) : ask_server(w, err);
+
+    return r < 0 ? r : (int)KM_MCP_FLOW_wait;
+}
+
+void km_mcp_undo_ask(struct km_mcp_flow *f)
+{
+    struct km_mcp_work *w = km_mcp_work_of_flow(f);
+    const struct km_err *err = &w->call->err;
+
+    km_mcp_questions_free(w);
+    if (w->ask) {
+        km_mcp_ask_cancel(w->ask, km_str_c(err->code ? err->text : "cancelled"));
+        w->ask = NULL;
+    }
 }

@@ -2,8 +2,7 @@
 /* call.c - the MCP kind of call: what the steps of call.c do for a request to a server.
  *
  *     prepare   may this key give these arguments; what it may cost
- *     attempt   may it run at all: pins, risk, approval
- *     send      asks the server (ask.c), or runs a tool of kanmon's own
+ *     send      may it run at all; then the server is asked: a table of its own (flow.c)
  *     reply     the answer on the stream of whoever waits, and the record of the call
  *
  * A call is detached from its exchange from the beginning: it has a copy of the visit, and its
@@ -15,6 +14,7 @@
 
 #include "base/encode.h"
 #include "gateway/mcp/access.h"
+#include "gateway/mcp/counts.h"
 #include "door/oauth/access.h"
 #include "mcp/schema.h"
 
@@ -30,7 +30,7 @@ static int prepare(struct km_call *call, struct km_err *err)
 {
     struct km_mcp_work *w = km_mcp_work_of(call);
 
-    if (!w->tool || !w->member->upstream || km_mcp_member_offers_login(w->member))
+    if (!km_mcp_is_judged(w))
         return 0;
     w->cost = km_mcp_configured_cost(w->member->upstream, w->item->name);
     call->reserve = w->cost;
@@ -41,18 +41,11 @@ static int prepare(struct km_call *call, struct km_err *err)
                          err);
 }
 
+/* Where it goes stands in the request; whether it may, the flow judges. */
 static int attempt(struct km_call *call, struct km_err *err)
 {
-    struct km_mcp_work *w = km_mcp_work_of(call);
-    int r;
-
-    if (!w->tool || !w->member->upstream || km_mcp_member_offers_login(w->member))
-        return 0;
-    r = km_mcp_may_run(w, err);
-    if (r == 0)
-        return 0;
-    km_mcp_work_text(w, r == KM_E_AGAIN ? "approval_required" : "denied", err->text);
-    call->answered = true;
+    (void)call;
+    (void)err;
     return 0;
 }
 
@@ -75,8 +68,7 @@ static void on_own_reply(struct km_mcp_call *own, int http, struct km_str body)
     else
         km_mcp_work_raw(w, km_json_value(body, &s[0]));
     w->http = http;
-    km_call_go(w->call, KM_STEP_relay);
-    km_call_resume(w->call, 0);
+    km_mcp_flow_resume(&w->flow, KM_MCP_FLOW_ask, KM_MCP_FLOW_done, NULL);
 }
 
 static void on_recorded(void *own, const struct km_err *err)
@@ -94,7 +86,7 @@ static void on_own_audit(struct km_mcp_call *own, const struct km_audit *record)
 static const struct km_mcp_host own_host = { .audit = on_own_audit,
                                              .reply = on_own_reply };
 
-static int run_own(struct km_mcp_work *w, struct km_err *err)
+int km_mcp_run_own(struct km_mcp_work *w, struct km_err *err)
 {
     struct km_arena *arena = &w->call->arena;
     const struct km_visit *v = w->call->visit;
@@ -138,42 +130,12 @@ static int run_own(struct km_mcp_work *w, struct km_err *err)
 
 static enum km_next send_call(struct km_call *call)
 {
-    struct km_mcp_work *w = km_mcp_work_of(call);
-    int r;
-
-    if (w->asks && !call->answered && km_mcp_approval_ask(w))
-        return KM_WAIT;
-    if (call->answered) {
-        call->at->status = 200;
-        return km_call_go(call, KM_STEP_account);
-    }
-    /* A tool of kanmon's own may answer before this returns, but not before its record was asked
-     * for, and that comes back by the mailbox. */
-    if (km_mcp_member_offers_login(w->member))
-        r = km_mcp_login_ask(w, NULL, &call->err);
-    else
-        r = w->member->builtin ? run_own(w, &call->err) : km_mcp_ask_server(w, &call->err);
-    if (r == 0)
-        return KM_WAIT;
-    call->failed = true;
-    return km_call_go(call, KM_STEP_recover);
+    return km_mcp_flow_run(&km_mcp_work_of(call)->flow);
 }
 
-/* Whatever is under way for it stops. */
 static void abandon(struct km_call *call)
 {
-    struct km_mcp_work *w = km_mcp_work_of(call);
-
-    km_mcp_park_end(w);
-    km_timer_stop(&w->decided);
-    w->approval = NULL;
-    km_mcp_login_end(w);
-    while (!km_list_empty(&w->questions))
-        km_mcp_question_free(KM_CONTAINER(w->questions.next, struct km_mcp_question, of_work));
-    if (w->ask) {
-        km_mcp_ask_cancel(w->ask, km_str_c(call->err.code ? call->err.text : "cancelled"));
-        w->ask = NULL;
-    }
+    km_mcp_flow_end(&km_mcp_work_of(call)->flow);
 }
 
 static int complete(struct km_call *call, struct km_err *err)
@@ -221,6 +183,18 @@ static void put_subject(const struct km_visit *v, struct km_buf *b)
     km_buf_json(b, km_str_sub(v->who.subject, 0, SUBJECT_BYTES));
 }
 
+/* How it ended, in the audit log and in /metrics. */
+static const char *outcome(const struct km_mcp_work *w)
+{
+    const struct km_call *call = w->call;
+
+    if (w->word)
+        return w->word;
+    if (!call->failed)
+        return "failed";
+    return call->client_gone ? "cancelled" : km_err_name(call->err.code);
+}
+
 /* Without a printf: each call has one of these. */
 static void put_record(struct km_mcp_work *w, struct km_buf *b)
 {
@@ -235,7 +209,7 @@ static void put_record(struct km_mcp_work *w, struct km_buf *b)
     km_buf_str(b, KM_STR(",\"arguments_sha256\":\""));
     km_buf_bytes(b, hex, sizeof hex - 1);
     km_buf_str(b, KM_STR("\",\"outcome\":\""));
-    km_buf_str(b, km_str_c(w->word ? w->word : "failed"));
+    km_buf_str(b, km_str_c(outcome(w)));
     km_buf_str(b, KM_STR("\",\"duration_us\":"));
     km_buf_u64(b, call->total_ns / 1000);
     km_buf_str(b, KM_STR(",\"revision\":\""));
@@ -267,8 +241,6 @@ static bool record(struct km_call *call)
                               .action = w->tool ? KM_STR("mcp.call") : KM_STR("mcp.ask") };
     bool wait = call->admitted && w->tool;
 
-    if (!w->word && call->failed)
-        w->word = call->client_gone ? "cancelled" : km_err_name(call->err.code);
     if (w->recorded)
         return false;
     w->recorded = true;
@@ -306,22 +278,6 @@ void km_mcp_record_refused(struct km_mcp_turn *t, struct km_str server, struct k
     km_ledger_audit(t->hub->w->ledger, &audit, false, NULL, NULL, &waits);
 }
 
-/* The call failed without an answer of the server. */
-static void put_failure(struct km_mcp_work *w, struct km_buf *out)
-{
-    const struct km_err *err = &w->call->err;
-
-    km_buf_str(out, KM_STR("{\"jsonrpc\":\"2.0\",\"id\":"));
-    km_buf_str(out, w->job.id);
-    km_buf_printf(out, ",\"error\":{\"code\":%d,\"message\":",
-                  err->code == KM_E_FORBIDDEN || err->code == KM_E_INVALID ? -32602 : -32603);
-    km_buf_json(out, km_str_c(err->text));
-    km_buf_printf(out, ",\"data\":{\"type\":\"%s\"", km_err_openai_type(err));
-    if (err->retry_after_ms > 0)
-        km_buf_printf(out, ",\"retry_after_ms\":%d", err->retry_after_ms);
-    km_buf_str(out, KM_STR("}}}"));
-}
-
 static bool reply(struct km_call *call)
 {
     struct km_buf failure KM_CLEANUP(km_buf_done) = KM_BUF(ANSWER_BYTES);
@@ -333,7 +289,7 @@ static bool reply(struct km_call *call)
         if (w->outcome != KM_MCP_OUT_NONE)
             message = km_mcp_work_message(w);
         if (!message.n) {
-            put_failure(w, &failure);
+            km_rpc_failure(&failure, w->revision->era, w->job.id, &call->err);
             message = km_buf_view(&failure);
         }
         km_mcp_job_answer(&w->job, w->http ? w->http : 200, message);
@@ -347,6 +303,20 @@ static bool cost(const struct km_call *call, bool sent, int64_t *ret_cost)
     (void)sent;
     *ret_cost = call->first_us ? km_mcp_work_of(call)->cost : 0;
     return true;
+}
+
+static void count(struct km_call *call)
+{
+    struct km_mcp_work *w = km_mcp_work_of(call);
+    struct km_mcp_count c = { .server = w->member->name,
+                              .outcome = outcome(w),
+                              .us = call->admitted ? (int64_t)(call->total_ns / 1000) : -1,
+                              .cost = call->cost };
+
+    if (!w->tool || !w->item)
+        return;
+    c.tool = w->item->name;
+    km_mcp_count_call(w->hub->counts, &c);
 }
 
 static void log_names(struct km_call *call, struct km_line *l)
@@ -365,6 +335,7 @@ static const struct km_call_kind mcp_kind = {
     .work_name = km_mcp_work_name,
     .placed = true,
     .cost = cost,
+    .count = count,
     .log = log_names,
     .prepare = prepare,
     .attempt = attempt,
@@ -452,7 +423,7 @@ static void fill(struct km_mcp_work *w, struct km_mcp_turn *t, const struct km_m
     w->args = a; /* the turn's: prepare runs before it ends */
     km_list_init(&w->questions);
     km_timer_init(&w->park_timer, t->hub->w->loop, NULL, w);
-    km_mcp_approval_init(w);
+    km_mcp_flow_init(&w->flow, w->call);
     w->job.cancel = on_job_cancelled;
 }
 

@@ -2,9 +2,9 @@
 /* call.h - a request for an MCP server as a call: through the one table of steps, so that
  * rate limits, budgets and books hold for it as for a model.
  *
- *     turn ── km_mcp_call_begin ── admit ── route: may it run? ── send: ask the server
- *                                                                      │ notices, questions
- *     answer <── finish <── account <── relay: what this client is given of the result
+ *     turn ── km_mcp_call_begin ── admit ── route ── send: may it run? ask the server (flow.h)
+ *                                                                 │ notices, questions
+ *     answer <── finish <── account <── relay <── what this client is given of the result
  *
  * The call outlives its request where the era says so: its exchange is not its own.
  */
@@ -12,6 +12,7 @@
 #define KM_GATEWAY_MCP_CALL_H
 
 #include "call/call.h"
+#include "gateway/mcp/flow.h"
 #include "gateway/mcp/job.h"
 #include "gateway/mcp/turn.h"
 
@@ -43,21 +44,22 @@ struct km_mcp_work {
     int64_t cost; /* nano-USD, of a call that ran */
 
     /* while it runs */
+    struct km_mcp_flow flow;
     struct km_mcp_ask *ask;
     struct km_list questions; /* struct km_mcp_question: put to the client, not answered */
     struct km_mcp_call *own; /* a tool of kanmon's own */
     struct km_mcp_login_ask *login; /* its caller is to log in: login_ask.c */
+    struct km_str required; /* the input_required that inputs.c is to answer */
     struct km_mcp_inputs *inputs; /* of the round under way: inputs.c */
     uint32_t questions_made;
     unsigned rounds; /* of input_required answered for a handshake-era client */
 
     /* a stateless client is to answer: the call goes on without a stream */
     struct km_mcp_parked park; /* of hub->parks */
-    struct km_timer park_timer;
+    struct km_timer park_timer; /* to gather questions, then to wait for their answers */
 
     /* a person is to say whether it may run: approve.c */
     struct km_mcp_question *approval; /* the question that was put; NULL: none is */
-    struct km_timer decided; /* goes on when it was answered, or nobody did */
     struct km_str approved_by; /* "client" or "administrator"; empty: nobody was asked */
     bool asks; /* the client's user is asked, where it can be */
 
@@ -78,6 +80,12 @@ extern const char km_mcp_work_name[]; /* kind->work_name */
 static inline struct km_mcp_work *km_mcp_work_of(const struct km_call *call)
 {
     return km_call_work(call, km_mcp_work_name);
+}
+
+/* Whose flow it is. */
+static inline struct km_mcp_work *km_mcp_work_of_flow(struct km_mcp_flow *f)
+{
+    return KM_CONTAINER(f, struct km_mcp_work, flow);
 }
 
 struct km_mcp_call_args {
@@ -113,50 +121,40 @@ struct km_mcp_question {
 };
 
 /* ask.c */
-int km_mcp_ask_server(struct km_mcp_work *w, struct km_err *err) KM_MUST_USE;
 void km_mcp_call_response(struct km_mcp_turn *t); /* the client's answer to a question */
 void km_mcp_call_forget_questions(struct km_mcp_session *s); /* the session ends */
 /* Puts it to the client of the call; KM_E_UNSUPPORTED: it cannot be asked that. */
 int km_mcp_question_put(struct km_mcp_work *w, const struct km_mcp_question *like,
                         struct km_mcp_question **ret, struct km_err *err) KM_MUST_USE;
 void km_mcp_question_free(struct km_mcp_question *q); /* off its lists; it is the call's memory */
+/* All that its step put: nobody is told. */
+void km_mcp_questions_free(struct km_mcp_work *w);
+void km_mcp_question_withdraw(struct km_mcp_question *q); /* told, and freed */
 bool km_mcp_client_can(const struct km_mcp_work *w, struct km_str method);
 
-/* approve.c: may the call run?  0: it may, or the client is to be asked first (w->asks);
- * KM_E_AGAIN: a person has to approve it; KM_E_FORBIDDEN: never. */
+/* call.c: a tool of kanmon's own, in place of a server; it answers later. */
+int km_mcp_run_own(struct km_mcp_work *w, struct km_err *err) KM_MUST_USE;
+
+/* approve.c */
+/* A server's tool: what the rules of approval and the prices are for. */
+bool km_mcp_is_judged(const struct km_mcp_work *w);
 /* Is it a person who decides whether it runs? */
 bool km_mcp_needs_approval(const struct km_mcp_work *w) KM_MUST_USE;
-int km_mcp_may_run(struct km_mcp_work *w, struct km_err *err) KM_MUST_USE;
-/* Asks the client's user: true: the call goes on when it was answered.  false: it cannot be asked;
- * the call was answered with what to do. */
-bool km_mcp_approval_ask(struct km_mcp_work *w);
 /* An approved call goes on as another request (a retry of a stateless client): that is approved. */
 void km_mcp_approval_pass_on(struct km_mcp_work *w);
-void km_mcp_approval_init(struct km_mcp_work *w);
-void km_mcp_question_withdraw(struct km_mcp_question *q); /* ask.c: told, and freed */
-/* login_ask.c */
-/* Did it fail because its caller has not logged in, or not for enough? */
-bool km_mcp_login_wanted(const struct km_mcp_work *w, const struct km_err *err);
-/* Asks for that, a moment later; then the call goes on, or is answered with how to.  why: what it
- * failed of; NULL: it is the tool that stands for a login. */
-int km_mcp_login_ask(struct km_mcp_work *w, const struct km_err *why,
-                     struct km_err *err) KM_MUST_USE;
-void km_mcp_login_end(struct km_mcp_work *w); /* it waits no more */
 
-/* inputs.c: a stateless server asks a handshake-era client. */
-int km_mcp_inputs_ask(struct km_mcp_work *w, struct km_str json, struct km_err *err) KM_MUST_USE;
+/* login_ask.c: did it fail because its caller has not logged in, or not for enough?  true: what
+ * the step login asks for is noted. */
+bool km_mcp_login_wanted(struct km_mcp_work *w, const struct km_err *err);
 
-/* park.c */
-/* Answers the client with all questions that are open, and lets the call wait; a moment later,
- * for a server that asks several things at once. */
-void km_mcp_park_soon(struct km_mcp_work *w);
+/* park.c: the row `parked` answers the client with all questions that are open, and lets the call
+ * wait; a moment later, for a server that asks several things at once. */
 /* The message belongs to a call that is parked at another worker: it was passed there. */
 bool km_mcp_park_elsewhere(struct km_mcp_turn *t);
 /* A retry with requestState: true when it was dealt with (answered, or taken up). *ret_inner and
  * *ret_server: the server's own state, where that is what was wrapped. */
 bool km_mcp_unpark(struct km_mcp_turn *t, struct km_str state, struct km_str *ret_inner,
                    struct km_str *ret_server);
-void km_mcp_park_end(struct km_mcp_work *w);
 /* No retry will find them here: their servers are told that they are cancelled. */
 void km_mcp_parks_end(struct km_mcp_hub *hub, const char *why);
 /* A stateless server's input_required for a stateless client: its requestState is wrapped. */

@@ -67,7 +67,6 @@ struct km_mcp_chat {
     struct km_visit *v;
     const struct km_json *root;
     struct km_str body;
-    bool responses, stream;
 
     struct km_mcp_chat_spec specs[KM_MCP_CHAT_SPECS];
     size_t nspecs;
@@ -76,10 +75,8 @@ struct km_mcp_chat {
     struct km_str tools; /* the array the model is given */
     struct km_mcp_arrival in; /* what views are made for */
     struct km_mcp_wait *wait;
-    bool waited;
     struct km_deferred begin;
 
-    unsigned round;
     struct km_buf turns; /* what came after the caller's messages: ",{...},{...}" */
     struct km_buf items; /* of a Responses answer: mcp_list_tools, mcp_call */
     struct km_buf calls_made, results; /* for provider_specific_fields */
@@ -90,10 +87,8 @@ struct km_mcp_chat {
     struct km_question *question;
     struct km_buf answer;
     struct km_buf head; /* x-... lines of the last round's answer */
-    int status;
     struct km_mcp_chat_call calls[KM_MCP_CHAT_CALLS];
     size_t ncalls, at;
-    bool crowded; /* it has more calls than are kept */
     struct km_str shown; /* of a Responses answer: items the caller sees although it goes on */
     struct km_str said; /* the assistant's turn, complete JSON; of a Responses answer its output */
 
@@ -102,10 +97,15 @@ struct km_mcp_chat {
     struct km_buf kept[KM_MCP_CHAT_KEPT]; /* what this round said beside its calls */
     struct km_buf held; /* events that wait for the end of the round */
     struct km_buf first; /* id, created, model of the stream: members of a chunk */
-    bool listed, done;
 
-    struct km_buf final; /* what the caller is answered with, whole; or the refusal in a stream */
-    bool refused; /* it is what a round was refused with */
+    struct km_buf final; /* what the caller is answered with, whole */
+    unsigned round;
+    int status; /* of the answer within */
+    bool responses, stream; /* what was asked for */
+    bool waited; /* for lists */
+    bool crowded; /* the turn has more calls than are kept */
+    bool listed, done; /* of the stream: it named the tools; its round cannot be read any more */
+    bool refused; /* the answer is what a round was refused with */
 };
 
 /* chat.c: ends, after which the chat may be gone; and the wait for the lists is over */

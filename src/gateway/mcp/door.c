@@ -55,25 +55,6 @@ static struct km_worker *owner_of(struct km_visit *v, struct km_str session)
     return &v->w->gw->workers[worker];
 }
 
-struct km_str km_mcp_principal(const struct km_visit *v, struct km_arena *arena)
-{
-    uint8_t hash[32];
-    char hex[65];
-
-    if (v->who.subject.n) {
-        struct km_str n = km_arena_printf(arena, "%zu:", v->who.issuer.n);
-
-        km_sha256_parts((struct km_str[]){ n, v->who.issuer, v->who.subject }, 3, hash);
-        km_hex(hex, hash, 32);
-        return n.n ? km_arena_printf(arena, "jwt:%s", hex) : KM_STR_NONE;
-    }
-    if (!v->who.key)
-        return km_arena_str(arena, km_str_c(v->who.who));
-    km_visit_hash(v, hash);
-    km_hex(hex, hash, 32);
-    return km_arena_printf(arena, "key:%s", hex);
-}
-
 static void reach_of(struct km_visit *v, struct km_mcp_arrival *in)
 {
     struct km_reach_words {

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "gateway/mcp/call.h"
+#include "gateway/mcp/counts.h"
 #include "gateway/mcp/job.h"
 #include "gateway/mcp/notify.h"
 #include "gateway/mcp/notify_part.h"
@@ -83,6 +84,7 @@ static void hub_free(void *state)
     if (hub->views)
         km_mcp_views_drop(hub);
     km_map_free(hub->views, NULL);
+    km_mcp_counts_free(hub->counts);
     free(hub);
 }
 
@@ -100,9 +102,10 @@ static int hub_init(struct km_worker *w, void **ret_state, struct km_err *err)
     km_list_init(&hub->watch.link);
     hub->sessions = km_mcp_sessions_new(w->gw->mcp_replica, w->index, KM_MCP_SESSIONS_MOST);
     hub->views = km_map_new(KM_MCP_VIEWS_MOST);
+    hub->counts = km_mcp_counts_new(w->gw->metrics, w->index);
     km_timer_init(&hub->tick, w->loop, on_tick, hub);
     km_mcp_notify_init(hub);
-    if (!hub->sessions || !hub->views) {
+    if (!hub->sessions || !hub->views || !hub->counts) {
         hub_free(hub);
         return km_fail(err, KM_E_NOMEM, "out of memory");
     }
@@ -170,24 +173,3 @@ const struct km_module km_mcp_hub_module = {
     .worker_quiet = hub_quiet,
     .worker_free = hub_free,
 };
-
-/* --- requests between workers --- */
-
-bool km_mcp_hub_reach(struct km_worker *door, struct km_worker *owner)
-{
-    struct km_mcp_hub *to = km_mcp_hub_of(owner);
-
-    to->reached++;
-    if (to->closing) { /* it looks at `reached` after it has set this */
-        to->reached--;
-        return false;
-    }
-    km_mcp_hub_of(door)->doors++;
-    return true;
-}
-
-void km_mcp_hub_leave(struct km_worker *door, struct km_worker *owner)
-{
-    km_mcp_hub_of(door)->doors--;
-    km_mcp_hub_of(owner)->reached--;
-}

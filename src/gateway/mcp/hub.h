@@ -2,7 +2,7 @@
 /* hub.h - what a worker keeps for its MCP clients: sessions, open streams, views, listeners.
  *
  * One a worker, made and freed with it, used on its loop only; the two counters of requests that
- * are passed between workers are the exception.  A module of the worker (host/module.h), which
+ * are passed between workers are pipe.c's.  A module of the worker (host/module.h), which
  * ends in two steps: no session, stream or call goes on; then nothing is under way between workers
  * any more.
  */
@@ -25,6 +25,7 @@ struct km_mcp_hub {
     struct km_list listens; /* subscriptions/listen */
     size_t nlistens;
     struct km_map *views; /* views.c */
+    struct km_mcp_counts *counts; /* of tools, in /metrics */
     uint64_t generation; /* of all that views are made from */
     struct km_mcp_watch watch;
     struct km_timer changed; /* list_changed is sent a moment after the first change */
@@ -48,11 +49,6 @@ static inline struct km_mcp_hub *km_mcp_hub_of(const struct km_worker *w)
 
 /* mcp_sessions as configured at this moment; NULL before there is a configuration. */
 const struct km_mcp_session_bounds *km_mcp_bounds(const struct km_mcp_hub *hub);
-
-/* A door is about to pass a request on; false: the owner is ending.  leave: that request is over;
- * on the door's loop both. */
-bool km_mcp_hub_reach(struct km_worker *door, struct km_worker *owner);
-void km_mcp_hub_leave(struct km_worker *door, struct km_worker *owner);
 
 /* Ends a session with all that is under way in it. */
 void km_mcp_hub_drop_session(struct km_mcp_hub *hub, struct km_mcp_session *s);

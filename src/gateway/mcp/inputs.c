@@ -13,15 +13,12 @@
 
 #include "gateway/mcp/call.h"
 
-#define PARAMS_BYTES (2 * KM_RPC_BYTES)
+#define PAUSE_MS 250
 
-static void fail(struct km_mcp_work *w, const char *text)
+static void refuse(struct km_mcp_work *w, const char *text)
 {
-    while (!km_list_empty(&w->questions))
-        km_mcp_question_free(KM_CONTAINER(w->questions.next, struct km_mcp_question, of_work));
     km_mcp_work_text(w, "input_refused", text);
-    km_call_go(w->call, KM_STEP_relay);
-    km_call_resume(w->call, 0);
+    km_mcp_flow_resume(&w->flow, KM_MCP_FLOW_inputs, KM_MCP_FLOW_done, NULL);
 }
 
 struct km_mcp_inputs {
@@ -73,11 +70,11 @@ static struct km_str again(struct km_mcp_work *w)
 
 static void send_again(struct km_mcp_work *w)
 {
-    struct km_err err = { 0 };
-
     w->params = again(w);
-    if (!w->params.n || km_mcp_ask_server(w, &err) < 0)
-        fail(w, w->params.n ? err.text : "out of memory");
+    if (w->params.n)
+        km_mcp_flow_resume(&w->flow, KM_MCP_FLOW_inputs, KM_MCP_FLOW_ask, NULL);
+    else
+        refuse(w, "out of memory");
 }
 
 static void on_answered(struct km_mcp_question *q, bool is_error, struct km_str json)
@@ -87,8 +84,8 @@ static void on_answered(struct km_mcp_question *q, bool is_error, struct km_str 
     struct km_arena *arena = &w->call->arena;
 
     if (is_error || !json.n) {
-        fail(w, q->late ? "the client did not answer in time what the server asked"
-                        : "the client refused what the server asked");
+        refuse(w, q->late ? "the client did not answer in time what the server asked"
+                          : "the client refused what the server asked");
         return;
     }
     in->answers =
@@ -100,9 +97,10 @@ static void on_answered(struct km_mcp_question *q, bool is_error, struct km_str 
         send_again(w);
 }
 
-static void on_pause(void *ctx)
+/* Nothing was asked: it was a moment's wait. */
+void km_mcp_late_inputs(struct km_mcp_flow *f)
 {
-    send_again(ctx);
+    send_again(km_mcp_work_of_flow(f));
 }
 
 /* Puts one; the params of roots/list may be missing. */
@@ -121,13 +119,14 @@ static int put_one(struct km_mcp_work *w, struct km_str key, const struct km_jso
     return km_mcp_question_put(w, &like, &q, err);
 }
 
-int km_mcp_inputs_ask(struct km_mcp_work *w, struct km_str json, struct km_err *err)
+/* Puts all of them. */
+static int put_all(struct km_mcp_work *w, struct km_err *err)
 {
     struct km_arena *arena = &w->call->arena;
     const struct km_json *root, *asks, *ask;
     struct km_json_iter it;
     struct km_str key, state;
-    int r = km_json_parse_answer(arena, json, &root, err);
+    int r = km_json_parse_answer(arena, w->required, &root, err);
 
     if (r == 0 && ++w->rounds > KM_MCP_ROUNDS)
         r = km_fail(err, KM_E_LIMIT, "the server asked more than %d times", KM_MCP_ROUNDS);
@@ -141,12 +140,26 @@ int km_mcp_inputs_ask(struct km_mcp_work *w, struct km_str json, struct km_err *
     asks = km_json_get(root, "inputRequests");
     if (km_json_count(asks) > KM_MCP_INPUTS)
         return km_fail(err, KM_E_LIMIT, "the server asked more than %d questions", KM_MCP_INPUTS);
-    if (!km_json_count(asks)) {
-        km_timer_init(&w->park_timer, w->hub->w->loop, on_pause, w);
-        km_timer_start(&w->park_timer, 250);
-        return 0;
-    }
+    if (!km_json_count(asks))
+        km_mcp_flow_time(&w->flow, PAUSE_MS);
     for (km_json_iter(asks, &it); r == 0 && km_json_next(&it, &key, &ask);)
         r = put_one(w, key, ask, err);
     return r;
+}
+
+int km_mcp_begin_inputs(struct km_mcp_flow *f, struct km_err *err)
+{
+    struct km_mcp_work *w = km_mcp_work_of_flow(f);
+    struct km_err why = { 0 };
+
+    (void)err;
+    if (put_all(w, &why) == 0)
+        return KM_MCP_FLOW_wait;
+    km_mcp_work_text(w, "input_required", why.text);
+    return KM_MCP_FLOW_done;
+}
+
+void km_mcp_undo_inputs(struct km_mcp_flow *f)
+{
+    km_mcp_questions_free(km_mcp_work_of_flow(f));
 }

@@ -27,26 +27,19 @@
 struct km_mcp_login_ask {
     struct km_mcp_work *w;
     struct km_mcp_watch watch; /* while it waits */
-    struct km_timer timer;
     uint64_t until_ms;
+    bool wanted; /* it is to be asked for */
     unsigned asks;
     struct km_err why; /* what the call failed of; code 0: it is the tool */
     char id[33]; /* of the elicitation */
 };
-
-static void resume(struct km_mcp_work *w)
-{
-    w->call->at->status = 200;
-    km_call_go(w->call, KM_STEP_relay);
-    km_call_resume(w->call, 0);
-}
 
 static bool logged_in(const struct km_mcp_work *w)
 {
     return km_mcp_oauth_state(w->member->upstream->oauth, w->principal) == KM_MCP_LOGIN_DONE;
 }
 
-bool km_mcp_login_wanted(const struct km_mcp_work *w, const struct km_err *err)
+static bool lacks_login(const struct km_mcp_work *w, const struct km_err *err)
 {
     const struct km_mcp_upstream *u = w->member->upstream;
 
@@ -58,11 +51,41 @@ bool km_mcp_login_wanted(const struct km_mcp_work *w, const struct km_err *err)
            (err->code == KM_E_UNAUTHENTICATED || err->http == 403) && !logged_in(w);
 }
 
-void km_mcp_login_end(struct km_mcp_work *w)
+/* why: what it failed of; NULL: it is the tool that stands for a login. */
+static int note(struct km_mcp_work *w, const struct km_err *why, struct km_err *err)
 {
+    struct km_mcp_login_ask *l = w->login;
+    uint8_t id[16];
+
+    if (!l) {
+        l = w->login = km_arena_zalloc(&w->call->arena, sizeof *l);
+        if (!l)
+            return km_fail(err, KM_E_NOMEM, "out of memory");
+        l->w = w;
+        km_list_init(&l->watch.link);
+    }
+    if (km_random(id, sizeof id, err) < 0)
+        return err->code;
+    km_hex(l->id, id, sizeof id);
+    l->why = why ? *why : (struct km_err){ 0 };
+    l->wanted = true;
+    return 0;
+}
+
+bool km_mcp_login_wanted(struct km_mcp_work *w, const struct km_err *err)
+{
+    struct km_err ignored = { 0 };
+
+    return lacks_login(w, err) && note(w, err, &ignored) == 0;
+}
+
+void km_mcp_undo_login(struct km_mcp_flow *f)
+{
+    struct km_mcp_work *w = km_mcp_work_of_flow(f);
+
+    km_mcp_questions_free(w);
     if (!w->login)
         return;
-    km_timer_stop(&w->login->timer);
     km_mcp_unwatch(&w->login->watch);
     km_list_init(&w->login->watch.link);
 }
@@ -79,7 +102,7 @@ static struct km_str address(const struct km_mcp_work *w)
     return km_mcp_login_url(w->call->visit, w->base, w->member->upstream, &w->call->arena);
 }
 
-static void as_text(struct km_mcp_work *w, const char *why)
+static enum km_mcp_flow_step as_text(struct km_mcp_work *w, const char *why)
 {
     const struct km_str name = w->member->upstream->name;
     struct km_str text =
@@ -92,9 +115,8 @@ static void as_text(struct km_mcp_work *w, const char *why)
             : km_arena_printf(&w->call->arena, "%sLog in at '%.*s' first, then try again: %.*s",
                               why, KM_STR_ARG(w->member->name), KM_STR_ARG(address(w)));
 
-    km_mcp_login_end(w);
     km_mcp_work_text(w, "login_required", text.p ? km_arena_cstr(&w->call->arena, text) : why);
-    resume(w);
+    return KM_MCP_FLOW_done;
 }
 
 /* {"mode":"url","message","url","elicitationId"}; the id belongs to 2025-11-25. */
@@ -115,7 +137,7 @@ static void put_elicitation(struct km_mcp_work *w, struct km_buf *b)
     km_buf_byte(b, '}');
 }
 
-static void as_error(struct km_mcp_work *w)
+static enum km_mcp_flow_step as_error(struct km_mcp_work *w)
 {
     struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(TEXT_BYTES);
 
@@ -125,7 +147,7 @@ static void as_error(struct km_mcp_work *w)
     km_buf_str(&b, KM_STR("]}}"));
     w->word = "login_required";
     km_mcp_work_error(w, km_buf_view(&b));
-    resume(w);
+    return KM_MCP_FLOW_done;
 }
 
 static bool can_open(const struct km_mcp_work *w)
@@ -154,37 +176,32 @@ static void tell_complete(struct km_mcp_work *w)
         (void)km_mcp_stream_say(w->job.stream, text);
 }
 
-static void go_on(struct km_mcp_work *w)
+static enum km_mcp_flow_step go_on(struct km_mcp_work *w)
 {
-    struct km_err err = { 0 };
-
-    km_mcp_login_end(w);
     tell_complete(w);
-    if (km_mcp_member_offers_login(w->member)) {
-        km_mcp_work_result(w,
-                           km_str_c(w->revision->era == KM_MCP_STATELESS
-                                        ? "{\"resultType\":\"complete\",\"content\":[{\"type\":"
-                                          "\"text\",\"text\":\"Logged in. The server's tools are "
-                                          "listed now.\"}]}"
-                                        : "{\"content\":[{\"type\":\"text\",\"text\":\"Logged in. "
-                                          "The server's tools are listed now.\"}]}"));
-        resume(w);
-    } else if (km_mcp_ask_server(w, &err) < 0) {
-        km_call_fail(w->call, &err);
-    }
+    if (!km_mcp_member_offers_login(w->member))
+        return KM_MCP_FLOW_ask;
+    km_mcp_work_result(w, km_str_c(w->revision->era == KM_MCP_STATELESS
+                                       ? "{\"resultType\":\"complete\",\"content\":[{\"type\":"
+                                         "\"text\",\"text\":\"Logged in. The server's tools are "
+                                         "listed now.\"}]}"
+                                       : "{\"content\":[{\"type\":\"text\",\"text\":\"Logged in. "
+                                         "The server's tools are listed now.\"}]}"));
+    return KM_MCP_FLOW_done;
 }
 
-static void on_wait(void *ctx)
+/* The address was opened: is it done by now? */
+void km_mcp_late_login(struct km_mcp_flow *f)
 {
-    struct km_mcp_login_ask *l = ctx;
-    uint64_t now = km_loop_now_ms(l->w->hub->w->loop);
+    struct km_mcp_work *w = km_mcp_work_of_flow(f);
+    uint64_t now = km_loop_now_ms(w->hub->w->loop), until = w->login->until_ms;
 
-    if (logged_in(l->w))
-        go_on(l->w);
-    else if (now >= l->until_ms)
-        as_text(l->w, "Nobody has logged in. ");
+    if (logged_in(w))
+        km_mcp_flow_resume(f, KM_MCP_FLOW_login, go_on(w), NULL);
+    else if (now >= until)
+        km_mcp_flow_resume(f, KM_MCP_FLOW_login, as_text(w, "Nobody has logged in. "), NULL);
     else
-        km_timer_start(&l->timer, l->until_ms - now);
+        km_mcp_flow_time(f, until - now);
 }
 
 static void on_change(void *ctx, struct km_mcp_upstream *u, enum km_mcp_list list,
@@ -195,7 +212,7 @@ static void on_change(void *ctx, struct km_mcp_upstream *u, enum km_mcp_list lis
     (void)list;
     (void)who;
     if (u == l->w->member->upstream) /* not from inside the list of watches */
-        km_timer_start(&l->timer, 0);
+        km_mcp_flow_time(&l->w->flow, 0);
 }
 
 static void wait(struct km_mcp_login_ask *l)
@@ -204,8 +221,7 @@ static void wait(struct km_mcp_login_ask *l)
     l->watch.fn = on_change;
     l->watch.ctx = l;
     km_mcp_watch(l->w->hub->w->desk, &l->watch);
-    l->timer.fn = on_wait;
-    km_timer_start(&l->timer, 0);
+    km_mcp_flow_time(&l->w->flow, 0);
 }
 
 static void on_answered(struct km_mcp_question *q, bool is_error, struct km_str json)
@@ -219,7 +235,8 @@ static void on_answered(struct km_mcp_question *q, bool is_error, struct km_str 
     if (km_str_eq(action, KM_STR("accept")))
         wait(w->login);
     else
-        as_text(w, "The address was not opened. ");
+        km_mcp_flow_resume(&w->flow, KM_MCP_FLOW_login, as_text(w, "The address was not opened. "),
+                           NULL);
 }
 
 /* false: it cannot be asked after all. */
@@ -237,12 +254,12 @@ static bool put_question(struct km_mcp_work *w)
     if (km_buf_failed(&params) || km_mcp_question_put(w, &like, &q, &err) < 0)
         return false;
     if (w->revision->era == KM_MCP_STATELESS)
-        km_mcp_park_soon(w);
+        km_mcp_flow_hold(&w->flow, KM_MCP_FLOW_parked);
     return true;
 }
 
 /* Nobody logs in here: the caller comes with another token, or not at all. */
-static void tell_why(struct km_mcp_login_ask *l)
+static enum km_mcp_flow_step tell_why(struct km_mcp_login_ask *l)
 {
     struct km_mcp_work *w = l->w;
 
@@ -251,49 +268,35 @@ static void tell_why(struct km_mcp_login_ask *l)
 
     if (!l->why.code && !(token && km_mcp_exchange_failed(o, w->principal, token, &l->why)))
         km_mcp_exchange_told(o, &l->why);
-    km_mcp_login_end(w);
     km_mcp_work_text(w, "login_required", l->why.text);
-    resume(w);
+    return KM_MCP_FLOW_done;
 }
 
-static void ask(void *ctx)
+static enum km_mcp_flow_step ask(struct km_mcp_login_ask *l)
 {
-    struct km_mcp_login_ask *l = ctx;
     struct km_mcp_work *w = l->w;
     bool session = w->job.stream && w->job.stream->session;
 
+    l->wanted = false;
     if (km_mcp_oauth_exchanges(w->member->upstream->oauth))
-        tell_why(l);
-    else if (logged_in(w) && !km_mcp_member_offers_login(w->member))
-        go_on(w);
-    else if (++l->asks > ASKS_MOST)
-        as_text(w, "It was asked too often. ");
-    else if (!can_open(w))
-        as_text(w, "");
-    else if (w->revision->era == KM_MCP_HANDSHAKE && !session)
-        as_error(w);
-    else if (!put_question(w))
-        as_text(w, "");
+        return tell_why(l);
+    if (logged_in(w) && !km_mcp_member_offers_login(w->member))
+        return go_on(w);
+    if (++l->asks > ASKS_MOST)
+        return as_text(w, "It was asked too often. ");
+    if (!can_open(w))
+        return as_text(w, "");
+    if (w->revision->era == KM_MCP_HANDSHAKE && !session)
+        return as_error(w);
+    return put_question(w) ? KM_MCP_FLOW_wait : as_text(w, "");
 }
 
-int km_mcp_login_ask(struct km_mcp_work *w, const struct km_err *why, struct km_err *err)
+int km_mcp_begin_login(struct km_mcp_flow *f, struct km_err *err)
 {
-    struct km_mcp_login_ask *l = w->login;
-    uint8_t id[16];
+    struct km_mcp_work *w = km_mcp_work_of_flow(f);
+    int r = km_mcp_member_offers_login(w->member) ? note(w, NULL, err) : 0;
 
-    if (!l) {
-        l = w->login = km_arena_zalloc(&w->call->arena, sizeof *l);
-        if (!l)
-            return km_fail(err, KM_E_NOMEM, "out of memory");
-        l->w = w;
-        km_list_init(&l->watch.link);
-        km_timer_init(&l->timer, w->hub->w->loop, ask, l);
-    }
-    if (km_random(id, sizeof id, err) < 0)
-        return err->code;
-    km_hex(l->id, id, sizeof id);
-    l->why = why ? *why : (struct km_err){ 0 };
-    l->timer.fn = ask;
-    km_timer_start(&l->timer, 0);
-    return 0;
+    if (r < 0)
+        return r;
+    return w->login && w->login->wanted ? (int)ask(w->login) : (int)KM_MCP_FLOW_ask;
 }

@@ -38,6 +38,16 @@ void km_mcp_turn_fault(struct km_mcp_turn *t, enum km_rpc_fault fault, const cha
     km_mcp_turn_fault_data(t, fault, message, KM_STR_NONE);
 }
 
+void km_mcp_turn_fail(struct km_mcp_turn *t, const struct km_err *err)
+{
+    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(16 * 1024);
+    bool busy = err->code == KM_E_NOMEM || err->code == KM_E_OVERLOADED;
+
+    km_rpc_failure(&b, t->revision->era, t->msg.id, err);
+    km_mcp_stream_answer(t->stream, busy ? km_rpc_http(KM_RPC_OVERLOADED, t->revision->era) : 200,
+                         km_buf_view(&b));
+}
+
 void km_mcp_turn_no_view(struct km_mcp_turn *t, int why, const char *message)
 {
     struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(16 * 1024);
@@ -178,7 +188,7 @@ static void give_list(struct km_mcp_turn *t, struct km_mcp_view *view, enum km_m
         cursor = KM_STR("?");
     r = km_mcp_view_page(view, list, t->revision->era, cursor, &page, &err);
     if (r < 0)
-        km_mcp_turn_fault(t, r == KM_E_INVALID ? KM_RPC_INVALID_PARAMS : KM_RPC_INTERNAL, err.text);
+        km_mcp_turn_fail(t, &err);
     else
         km_mcp_turn_result(t, page);
 }

@@ -60,8 +60,10 @@ static void on_expired(void *ctx)
         km_call_cancel(w->call, "nobody answered what the server asked");
 }
 
-void km_mcp_park_end(struct km_mcp_work *w)
+void km_mcp_undo_parked(struct km_mcp_flow *f)
 {
+    struct km_mcp_work *w = km_mcp_work_of_flow(f);
+
     km_timer_stop(&w->park_timer);
     km_mcp_parks_drop(&w->hub->parks, &w->park);
 }
@@ -71,7 +73,7 @@ void km_mcp_parks_end(struct km_mcp_hub *hub, const char *why)
     while (hub->parks.n) {
         struct km_mcp_work *w = KM_CONTAINER(hub->parks.list.next, struct km_mcp_work, park.link);
 
-        km_mcp_park_end(w); /* off the list, whatever the call makes of it */
+        km_mcp_flow_drop(&w->flow, KM_MCP_FLOW_parked); /* off the list, whatever the call does */
         km_call_cancel(w->call, why);
     }
 }
@@ -163,16 +165,21 @@ static void on_gathered(void *ctx)
 {
     struct km_mcp_work *w = ctx;
 
-    if (!km_list_empty(&w->questions))
+    if (km_list_empty(&w->questions)) /* all were withdrawn meanwhile */
+        km_mcp_flow_drop(&w->flow, KM_MCP_FLOW_parked);
+    else
         park(w);
 }
 
-void km_mcp_park_soon(struct km_mcp_work *w)
+int km_mcp_begin_parked(struct km_mcp_flow *f, struct km_err *err)
 {
-    if (!w->job.stream)
-        return; /* the next retry takes it along */
+    struct km_mcp_work *w = km_mcp_work_of_flow(f);
+
+    (void)err;
     w->park_timer.fn = on_gathered;
-    km_timer_start(&w->park_timer, GATHER_MS);
+    if (w->job.stream) /* or the next retry takes it along */
+        km_timer_start(&w->park_timer, GATHER_MS);
+    return KM_MCP_FLOW_wait;
 }
 
 /* --- the retry --- */
@@ -209,23 +216,34 @@ static struct km_mcp_work *parked(struct km_mcp_hub *hub, uint64_t id)
     return p ? KM_CONTAINER(p, struct km_mcp_work, park) : NULL;
 }
 
+/* The first open question that has an answer there; NULL: none has.  Looked for anew each time:
+ * an answer may end its step, and with it other questions. */
+static struct km_mcp_question *answered_in(struct km_mcp_work *w, const struct km_json *answers,
+                                           const struct km_json **ret)
+{
+    KM_LIST_EACH(it, &w->questions)
+    {
+        struct km_mcp_question *q = KM_CONTAINER(it, struct km_mcp_question, of_work);
+
+        *ret = km_json_get(answers, km_arena_cstr(&w->call->arena, key_of(q)));
+        if (km_json_kind(*ret) == KM_JSON_OBJECT)
+            return q;
+    }
+    return NULL;
+}
+
 /* Gives the answers that came to whoever asked.  An answer may end the call at once, and w with
  * it: false. */
 static bool deliver(struct km_mcp_work *w, const struct km_json *answers)
 {
     struct km_mcp_hub *hub = w->hub;
+    const struct km_json *answer;
+    struct km_mcp_question *q;
     uint64_t id = w->park.id;
 
-    KM_LIST_EACH(it, &w->questions)
-    {
-        struct km_mcp_question *q = KM_CONTAINER(it, struct km_mcp_question, of_work);
-        const struct km_json *v;
-
-        v = km_json_get(answers, km_arena_cstr(&w->call->arena, key_of(q)));
-        if (km_json_kind(v) != KM_JSON_OBJECT)
-            continue;
+    while ((q = answered_in(w, answers, &answer)) != NULL) {
         km_mcp_question_free(q);
-        q->answered(q, false, km_json_compact(v, &w->call->arena));
+        q->answered(q, false, km_json_compact(answer, &w->call->arena));
         if (!parked(hub, id))
             return false;
     }
@@ -259,7 +277,7 @@ bool km_mcp_unpark(struct km_mcp_turn *t, struct km_str text, struct km_str *ret
     if (!km_list_empty(&w->questions))
         park(w);
     else
-        km_mcp_park_end(w);
+        km_mcp_flow_drop(&w->flow, KM_MCP_FLOW_parked);
     return true;
 }
 

@@ -81,17 +81,38 @@ static void on_writable(void *ctx)
 static const struct km_port_events port_events = { .on_writable = on_writable,
                                                    .on_gone = on_port_gone };
 
+/* A request is about to be passed on; false: the owner is ending. */
+static bool reach(struct km_worker *door, struct km_worker *owner)
+{
+    struct km_mcp_hub *to = km_mcp_hub_of(owner);
+
+    to->reached++;
+    if (to->closing) { /* it looks at `reached` after it has set this */
+        to->reached--;
+        return false;
+    }
+    km_mcp_hub_of(door)->doors++;
+    return true;
+}
+
+/* That request is over.  On the door's loop both. */
+static void leave(struct km_worker *door, struct km_worker *owner)
+{
+    km_mcp_hub_of(door)->doors--;
+    km_mcp_hub_of(owner)->reached--;
+}
+
 struct km_mcp_pipe *km_mcp_pipe_new(struct km_port *port, struct km_worker *door,
                                     struct km_worker *owner)
 {
     struct km_mcp_pipe *p;
 
-    if (door != owner && !km_mcp_hub_reach(door, owner))
+    if (door != owner && !reach(door, owner))
         return NULL;
     p = malloc(sizeof *p);
     if (!p) {
         if (door != owner)
-            km_mcp_hub_leave(door, owner);
+            leave(door, owner);
         return NULL;
     }
     *p = (struct km_mcp_pipe){ .port = port, .door = door, .owner = owner };
@@ -125,7 +146,7 @@ static void run_op(struct km_msg *msg, void *owner)
     if (p->port)
         perform(p, m);
     if (last && (m->op == OP_FREE || !p->told || m->seen)) {
-        km_mcp_hub_leave(p->door, p->owner);
+        leave(p->door, p->owner);
         free(p);
     } else if (last) {
         p->port = NULL;
@@ -135,7 +156,7 @@ static void run_op(struct km_msg *msg, void *owner)
 
 bool km_mcp_pipe_move(struct km_mcp_pipe *p, struct km_worker *to)
 {
-    if (p->door == to || !near(p) || !km_mcp_hub_reach(p->door, to))
+    if (p->door == to || !near(p) || !reach(p->door, to))
         return false;
     p->owner = to;
     return true;

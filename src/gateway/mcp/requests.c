@@ -75,8 +75,7 @@ int km_mcp_with_member(struct km_arena *arena, struct km_str object, struct km_s
 /* The params could not be changed for the server, which must not get them as they are. */
 static void fail_params(struct km_mcp_turn *t, const struct km_err *err)
 {
-    km_mcp_turn_fault(t, err->code == KM_E_INVALID ? KM_RPC_INVALID_PARAMS : KM_RPC_OVERLOADED,
-                      err->text);
+    km_mcp_turn_fail(t, err);
 }
 
 /* A retry with requestState: dealt with here, or its inner state goes to the server it names. */

@@ -53,12 +53,12 @@ static void answer(struct subscription *s, const char *member, struct km_str jso
     km_mcp_job_answer(&s->job, 200, km_buf_view(&b));
 }
 
-static void answer_failure(struct subscription *s, int code, const char *message)
+static void answer_failure(struct subscription *s, const struct km_err *err)
 {
     struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(16 * 1024);
 
-    km_buf_printf(&b, "{\"code\":%d,\"message\":", code);
-    km_buf_json(&b, km_str_c(message));
+    km_buf_printf(&b, "{\"code\":%d,\"message\":", km_err_rpc(err, false)); /* has a session */
+    km_buf_json(&b, km_str_c(err->text));
     km_buf_byte(&b, '}');
     answer(s, "error", km_buf_view(&b));
 }
@@ -73,7 +73,7 @@ static void on_subscribed(void *ctx, const struct km_mcp_answer *word)
         return;
     }
     if (word->kind == KM_MCP_FAILED)
-        answer_failure(s, -32603, word->err->text);
+        answer_failure(s, word->err);
     else
         answer(s, "error", word->json);
     subscription_free(s);
@@ -258,7 +258,7 @@ void km_mcp_on_subscribe(struct km_mcp_turn *t)
         return;
     }
     if (km_mcp_view_for(t->in, t->capabilities, &view, &err) < 0) {
-        km_mcp_turn_fault(t, KM_RPC_INTERNAL, err.text);
+        km_mcp_turn_fail(t, &err);
         return;
     }
     if (!km_mcp_resource_owner(t, view, uri) && km_mcp_later(t, view)) {
@@ -277,12 +277,15 @@ void km_mcp_on_subscribe(struct km_mcp_turn *t)
 void km_mcp_on_unsubscribe(struct km_mcp_turn *t)
 {
     struct subscription *s = NULL;
+    struct km_err err = { 0 };
     struct km_str uri;
 
     if (t->session && km_json_string(km_json_get(t->msg.params, "uri"), &uri))
         s = subscribed(&t->session->subscriptions, uri);
-    if (s && s->job.stream)
-        answer_failure(s, -32603, "it was unsubscribed meanwhile");
+    if (s && s->job.stream) {
+        km_fail(&err, KM_E_CANCELED, "it was unsubscribed meanwhile");
+        answer_failure(s, &err);
+    }
     if (s)
         subscription_free(s);
     km_mcp_turn_result(t, KM_STR("{}"));

@@ -60,9 +60,9 @@ struct km_mcp_turn {
     bool searched; /* it came as call_tool, and is the call of the tool now */
 };
 
-/* Whom sessions, approvals, log-ins and parked calls are bound to: who a token says its holder is,
- * at its issuer, whatever key it leads to; else a key by its whole hash, also when its secret was
- * changed.  In the arena. */
+/* principal.c: whom sessions, approvals, log-ins and parked calls are bound to: who a token says
+ * its holder is, at its issuer, whatever key it leads to; else a key by its whole hash, also when
+ * its secret was changed.  In the arena. */
 struct km_str km_mcp_principal(const struct km_visit *v, struct km_arena *arena);
 /* take.c: on the owner's loop; the arrival is gone after. */
 void km_mcp_take(struct km_mcp_arrival *in);
@@ -112,6 +112,8 @@ struct km_mcp_wait *km_mcp_cold_wait(const struct km_mcp_hub *hub, const struct 
 /* --- answers of a request --- */
 void km_mcp_turn_result(struct km_mcp_turn *t, struct km_str json);
 void km_mcp_turn_fault(struct km_mcp_turn *t, enum km_rpc_fault fault, const char *message);
+/* As an error has it: its code, text, type and when to try again. */
+void km_mcp_turn_fail(struct km_mcp_turn *t, const struct km_err *err);
 void km_mcp_turn_fault_data(struct km_mcp_turn *t, enum km_rpc_fault fault, const char *message,
                             struct km_str data);
 /* What the turn's caller sees, a reference; NULL: nothing, and that was answered. */

@@ -17,6 +17,7 @@
 
 #include <stdlib.h>
 
+#include "base/backoff.h"
 #include "gateway/objects/inside.h"
 #include "store/due.h"
 
@@ -182,7 +183,8 @@ static void on_marked(void *ctx, const struct km_err *err)
 static void on_due(void *ctx, struct km_str record, const struct km_err *err)
 {
     struct km_batch_poll *p = ctx;
-    int64_t now = km_wall_us(), doubled;
+    uint64_t wait_us = (uint64_t)interval_ms(p) * 1000;
+    int64_t now = km_wall_us();
 
     km_buf_reset(&p->record);
     if (!err)
@@ -200,9 +202,10 @@ static void on_due(void *ctx, struct km_str record, const struct km_err *err)
         give_up(p);
         return;
     }
-    doubled = INT64_C(1) << (p->due.looks < DOUBLINGS ? p->due.looks : DOUBLINGS);
     km_store_due_set(p->w->gw->store, p->w->mailbox, &p->due.object,
-                     now + (int64_t)interval_ms(p) * 1000 * doubled, on_marked, p);
+                     now +
+                         (int64_t)km_backoff(wait_us, wait_us << DOUBLINGS, (uint64_t)p->due.looks),
+                     on_marked, p);
 }
 
 static void next(struct km_batch_poll *p)

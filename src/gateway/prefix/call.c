@@ -32,8 +32,7 @@ static struct km_str lines_of(struct km_call *call, const struct km_headers *h)
     for (size_t i = 0; i < h->n; i++) {
         struct km_str name = h->v[i].name, value;
 
-        if (km_str_ieq(name, KM_STR("date")) || km_str_ieq(name, KM_STR("set-cookie")) ||
-            (km_never_forwarded(h, name) && !km_str_ieq(name, KM_STR("content-type"))) ||
+        if (!km_may_answer(h, name) ||
             !km_veil_field(call->w->gw->veil, &call->arena, &h->v[i], false, &value))
             continue;
         if (km_header_put(&b, name, value, &ignored) < 0)

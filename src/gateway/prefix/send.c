@@ -82,21 +82,6 @@ static struct km_str target_of(struct km_call *call)
 
 /* --- head --- */
 
-/* Of the gateway, of a signature that is made anew, or a choice among the account's own. */
-static bool ours(struct km_str name)
-{
-    static const struct km_str names[] = {
-        { "accept-encoding", 15 },     { "x-amz-date", 10 },           { "forwarded", 9 },
-        { "x-amz-security-token", 20 }, { "x-amz-content-sha256", 20 }, { "origin", 6 },
-        { "openai-organization", 19 }, { "openai-project", 14 },       { "referer", 7 },
-        { "x-goog-user-project", 19 },
-    };
-
-    return km_str_iamong(name, names, sizeof names / sizeof names[0]) ||
-           km_str_istarts(name, KM_STR("x-litellm-")) ||
-           km_str_istarts(name, KM_STR("x-forwarded-"));
-}
-
 /* The deployment's lines; its Content-Type only where the caller has none of his own, or where
  * it is signed. */
 static struct km_str own_lines(const struct km_call *call, struct km_str type)
@@ -125,7 +110,7 @@ static int build_head(struct km_call *call, struct km_str *ret, struct km_err *e
     if (r == 0 && accept.n)
         r = km_header_put(&b, KM_STR("Accept"), accept, err);
     for (size_t i = 0; r == 0 && i < h->n; i++)
-        if (!ours(h->v[i].name) && km_may_forward(call->visit, h, own, h->v[i].name))
+        if (km_may_forward(call->visit, h, own, h->v[i].name, KM_WAY_VENDOR))
             r = km_header_put(&b, h->v[i].name, h->v[i].value, err);
     *ret = km_arena_str(&call->arena, km_buf_view(&b));
     return r == 0 && (km_buf_failed(&b) || !ret->n)

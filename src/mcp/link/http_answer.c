@@ -13,6 +13,7 @@
  * The standing stream carries what belongs to no request.  A server that has none says 405 (or
  * something like it) once and is never asked again.
  */
+#include "base/backoff.h"
 #include "mcp/link/http_part.h"
 
 #define RETRY_MS 1000 /* before a stream is taken up again, where the server says nothing */
@@ -157,8 +158,7 @@ static void resume(struct km_link_post *p, const struct km_err *why)
         return;
     }
     if (p->standing)
-        for (unsigned i = 0; i < p->silent && pause < RETRY_MOST_MS; i++)
-            pause = pause ? pause * 2 : 1;
+        pause = km_backoff(pause ? pause : 1, RETRY_MOST_MS, p->silent);
     p->silent++;
     p->get = true;
     km_timer_start(&p->timer, pause < RETRY_MOST_MS ? pause : RETRY_MOST_MS);

@@ -15,8 +15,10 @@
 
 #include "base/time.h"
 
-#define REST_FIRST_MS 500
-#define REST_MOST_MS 30000
+/* The first failure opens it: a server is one process or one site, not one of many. */
+static const struct km_breaker_settings rests = { .failures = 1,
+                                                  .open_ms = 500,
+                                                  .open_most_ms = 30000 };
 
 const char *km_mcp_state_name(enum km_mcp_state state)
 {
@@ -107,15 +109,10 @@ bool km_mcp_live_state(struct km_mcp_live *live, enum km_mcp_state state, const 
 
 uint64_t km_mcp_live_failed(struct km_mcp_live *live, uint64_t now_ms, const char *why)
 {
-    uint64_t rest = REST_FIRST_MS;
-
     pthread_mutex_lock(&live->lock);
-    for (unsigned i = 0; i < live->fails && rest < REST_MOST_MS; i++)
-        rest *= 2;
-    live->fails++;
+    km_breaker_report(&live->breaker, &rests, false, now_ms);
     live->status.restarts++;
-    live->next_ms = now_ms + (rest < REST_MOST_MS ? rest : REST_MOST_MS);
-    now_ms = live->next_ms;
+    now_ms += km_breaker_left_ms(&live->breaker, now_ms);
     set_state(live, live->held ? KM_MCP_STOPPED : KM_MCP_DOWN, why);
     pthread_mutex_unlock(&live->lock);
     return now_ms;
@@ -126,8 +123,7 @@ bool km_mcp_live_ok(struct km_mcp_live *live)
     bool news;
 
     pthread_mutex_lock(&live->lock);
-    live->fails = 0;
-    live->next_ms = 0;
+    km_breaker_reset(&live->breaker);
     live->status.last_ok_us = km_wall_us();
     news = live->status.state != KM_MCP_READY && !live->held;
     live->status.restarts = news ? 0 : live->status.restarts;
@@ -140,9 +136,11 @@ bool km_mcp_live_ok(struct km_mcp_live *live)
 int km_mcp_live_may(struct km_mcp_live *live, const struct km_mcp_upstream *u, uint64_t now_ms,
                     struct km_err *err)
 {
+    uint64_t left;
     int r = 0;
 
     pthread_mutex_lock(&live->lock);
+    left = km_breaker_left_ms(&live->breaker, now_ms);
     if (!u->entry->enabled)
         r = km_fail(err, KM_E_UPSTREAM_CONNECT, "MCP server '%.*s' is not enabled",
                     KM_STR_ARG(u->name));
@@ -150,13 +148,12 @@ int km_mcp_live_may(struct km_mcp_live *live, const struct km_mcp_upstream *u, u
         r = km_fail(err, KM_E_UPSTREAM_CONNECT,
                     "MCP server '%.*s' was stopped; `kanmon mcp start %.*s` starts it",
                     KM_STR_ARG(u->name), KM_STR_ARG(u->name));
-    else if (now_ms < live->next_ms)
+    else if (left)
         r = km_fail(err, KM_E_UPSTREAM_CONNECT,
                     "MCP server '%.*s' is down (%s); the next try is in %llu ms",
-                    KM_STR_ARG(u->name), live->status.why,
-                    (unsigned long long)(live->next_ms - now_ms));
+                    KM_STR_ARG(u->name), live->status.why, (unsigned long long)left);
     if (r < 0 && err)
-        err->retry_after_ms = live->next_ms > now_ms ? (int)(live->next_ms - now_ms) : 0;
+        err->retry_after_ms = (int)left;
     pthread_mutex_unlock(&live->lock);
     return r;
 }

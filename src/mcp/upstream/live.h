@@ -11,6 +11,7 @@
 
 #include "mcp/safety/suspect.h"
 #include "mcp/upstream/upstream.h"
+#include "policy/breaker.h"
 
 #define KM_MCP_VARIANTS 256 /* catalogues of one upstream: by who asks */
 #define KM_MCP_KEY 32
@@ -35,8 +36,7 @@ struct km_mcp_live {
     unsigned silent; /* how often in a row it did not */
     const struct km_mcp_revision *revision; /* spoken last; NULL: not known */
     bool sse; /* a server asked as Streamable HTTP that speaks HTTP+SSE */
-    unsigned fails; /* in a row */
-    uint64_t next_ms; /* monotonic: not to be tried before */
+    struct km_breaker breaker; /* atomic: it rests after it failed */
     struct km_mcp_variant variants[KM_MCP_VARIANTS];
     size_t nvariants;
     struct km_suspects *suspects; /* never NULL; locked by itself */

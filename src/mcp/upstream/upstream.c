@@ -264,8 +264,7 @@ static bool hold(struct km_mcp_upstream *u, bool held)
     pthread_mutex_lock(&live->lock);
     before = live->held;
     live->held = held;
-    live->fails = 0;
-    live->next_ms = 0;
+    km_breaker_reset(&live->breaker);
     live->variants[0].stale = !held;
     for (size_t i = 0; i < live->nvariants; i++)
         live->variants[i].waited_ms = 0;

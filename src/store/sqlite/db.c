@@ -17,7 +17,6 @@ static const int modes[] = {
     [KM_DB_READ] = SQLITE_OPEN_READONLY,
     [KM_DB_WRITE] = SQLITE_OPEN_READWRITE,
     [KM_DB_CREATE] = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_EXCLUSIVE,
-    [KM_DB_MEMORY] = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_URI,
 };
 
 /* SQLite's own count of its memory is a lock and two additions an allocation, and nobody asks. */
@@ -26,14 +25,14 @@ static void configure(void)
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 }
 
-int km_sqlite_open(const char *path, enum km_db_mode mode, sqlite3 **ret_db, struct km_err *err)
+static int open_with(const char *path, int flags, sqlite3 **ret_db, struct km_err *err)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     sqlite3 *db = NULL;
     int r;
 
     pthread_once(&once, configure);
-    r = sqlite3_open_v2(path, &db, modes[mode] | SQLITE_OPEN_NOMUTEX, NULL);
+    r = sqlite3_open_v2(path, &db, flags | SQLITE_OPEN_NOMUTEX, NULL);
 
     if (r != SQLITE_OK) {
         km_fail(err, KM_E_STORE, "cannot open the store '%s': %s", path,
@@ -52,6 +51,17 @@ int km_sqlite_open(const char *path, enum km_db_mode mode, sqlite3 **ret_db, str
     }
     *ret_db = db;
     return 0;
+}
+
+int km_sqlite_open(const char *path, enum km_db_mode mode, sqlite3 **ret_db, struct km_err *err)
+{
+    return open_with(path, modes[mode], ret_db, err);
+}
+
+int km_sqlite_open_memory(const char *uri, sqlite3 **ret_db, struct km_err *err)
+{
+    return open_with(uri, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_URI, ret_db,
+                     err);
 }
 
 sqlite3 *km_sqlite_close(sqlite3 *db)

@@ -13,6 +13,8 @@
 
 int km_sqlite_open(const char *path, enum km_db_mode mode, sqlite3 **ret_db,
                    struct km_err *err) KM_MUST_USE;
+/* "file:/<name>?vfs=memdb": made when no connection of this process has it. */
+int km_sqlite_open_memory(const char *uri, sqlite3 **ret_db, struct km_err *err) KM_MUST_USE;
 sqlite3 *km_sqlite_close(sqlite3 *db); /* NULL is fine */
 void km_sqlite_done(sqlite3 **db); /* for KM_CLEANUP */
 

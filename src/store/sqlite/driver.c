@@ -49,37 +49,42 @@ sqlite3 *km_sqlite_of(const struct km_db *db)
 
 /* --- connections --- */
 
-static int new_connection(const struct km_driver *driver, const char *where, enum km_db_mode mode,
-                          struct km_db **ret_db, struct km_err *err)
+/* Takes the connection: it is closed again where there is no memory for ours. */
+static int new_connection(const struct km_driver *driver, sqlite3 *db, struct km_db **ret_db,
+                          struct km_err *err)
 {
     struct connection *c = calloc(1, sizeof *c);
-    int r;
 
-    if (!c)
+    if (!c) {
+        km_sqlite_close(db);
         return km_fail(err, KM_E_NOMEM, "store: out of memory");
+    }
     c->base.driver = driver;
-    r = km_sqlite_open(where, mode, &c->db, err);
-    if (r < 0)
-        free(c);
-    else
-        *ret_db = &c->base;
-    return r;
+    c->db = db;
+    *ret_db = &c->base;
+    return 0;
 }
 
 static int on_open(const char *where, enum km_db_mode mode, struct km_db **ret_db,
                    struct km_err *err)
 {
-    return new_connection(&km_sqlite_driver, where, mode, ret_db, err);
+    sqlite3 *db = NULL;
+    int r = km_sqlite_open(where, mode, &db, err);
+
+    return r == 0 ? new_connection(&km_sqlite_driver, db, ret_db, err) : r;
 }
 
 static int on_open_memory(const char *where, enum km_db_mode mode, struct km_db **ret_db,
                           struct km_err *err)
 {
     char uri[KM_PLACE_PATH + 32];
+    sqlite3 *db = NULL;
+    int r;
 
     (void)mode; /* a name that is asked for is there */
     (void)snprintf(uri, sizeof uri, "file:/%s?vfs=memdb", where);
-    return new_connection(&km_sqlite_memory_driver, uri, KM_DB_MEMORY, ret_db, err);
+    r = km_sqlite_open_memory(uri, &db, err);
+    return r == 0 ? new_connection(&km_sqlite_memory_driver, db, ret_db, err) : r;
 }
 
 static void on_close(struct km_db *db)

@@ -25,6 +25,30 @@ static void fail_returns_the_code_and_writes_the_text(void **state)
     assert_null(err.param);
 }
 
+static void an_error_has_a_code_of_json_rpc(void **state)
+{
+    struct km_err err = { 0 };
+
+    (void)state;
+    km_fail(&err, KM_E_INVALID, "x");
+    assert_int_equal(km_err_rpc(&err, false), -32602);
+    assert_int_equal(km_err_rpc(&err, true), -32602);
+    km_fail(&err, KM_E_UPSTREAM_CONNECT, "x");
+    assert_int_equal(km_err_rpc(&err, false), -32603);
+    assert_int_equal(km_err_rpc(&err, true), -32603);
+    km_fail(&err, KM_E_NOT_FOUND, "x"); /* the eras differ */
+    assert_int_equal(km_err_rpc(&err, false), -32002);
+    assert_int_equal(km_err_rpc(&err, true), -32602);
+    km_fail(&err, KM_E_RATE_LIMITED, "x"); /* the status, outside what JSON-RPC reserves */
+    assert_int_equal(km_err_rpc(&err, false), 429);
+    assert_int_equal(km_err_rpc(&err, true), 429);
+    km_fail(&err, KM_E_UNAUTHENTICATED, "x");
+    err.http = 403;
+    assert_int_equal(km_err_rpc(&err, false), 403);
+    err.code = 4711; /* of no row */
+    assert_int_equal(km_err_rpc(&err, true), -32603);
+}
+
 static void a_null_error_only_returns_the_code(void **state)
 {
     (void)state;
@@ -124,6 +148,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fail_returns_the_code_and_writes_the_text),
+        cmocka_unit_test(an_error_has_a_code_of_json_rpc),
         cmocka_unit_test(a_null_error_only_returns_the_code),
         cmocka_unit_test(a_long_text_ends_in_three_dots),
         cmocka_unit_test(a_cut_text_keeps_its_utf8_whole),

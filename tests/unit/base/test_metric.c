@@ -131,6 +131,32 @@ static void past_the_bound_labels_share_other(void **state)
     km_metrics_free(m);
 }
 
+/* A row's own bound: the others have room all the same. */
+static void a_row_may_have_a_bound_of_its_own(void **state)
+{
+    static const struct km_metric_row few = { .name = "kanmon_few_total",
+                                              .type = KM_COUNTER,
+                                              .help = "Few.",
+                                              .labels = { "tool" },
+                                              .most = 2 };
+    struct km_metrics *m = km_metrics_new(1, 10);
+    struct km_str a = KM_STR("a"), b = KM_STR("b"), c = KM_STR("c");
+    struct km_series *kept = km_metric_series(m, &few, &a), *other;
+
+    (void)state;
+    of(m, "x", "1");
+    km_metric_count(m, &few, &b, 0, 3);
+    km_metric_count(m, &few, &c, 0, 5); /* b is the oldest that nobody keeps */
+    assert_ptr_equal(km_metric_series(m, &few, &a), kept);
+    assert_false(km_metric_is_other(kept));
+    (void)km_metric_series(m, &few, &c);
+    other = km_metric_series(m, &few, &b);
+    assert_true(km_metric_is_other(other));
+    assert_int_equal(km_metric_value(other), 3);
+    assert_false(km_metric_is_other(of(m, "y", "1")));
+    km_metrics_free(m);
+}
+
 static void what_is_released_goes_to_other_and_makes_room(void **state)
 {
     struct km_metrics *m = km_metrics_new(2, 2);
@@ -284,6 +310,7 @@ int main(void)
         cmocka_unit_test(workers_add_up),
         cmocka_unit_test(a_histogram_counts_up_to_each_bound),
         cmocka_unit_test(past_the_bound_labels_share_other),
+        cmocka_unit_test(a_row_may_have_a_bound_of_its_own),
         cmocka_unit_test(what_is_released_goes_to_other_and_makes_room),
         cmocka_unit_test(what_nobody_keeps_makes_room_the_oldest_first),
         cmocka_unit_test(what_is_left_stays_until_room_is_needed),

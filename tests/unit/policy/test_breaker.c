@@ -83,6 +83,34 @@ static void without_settings_the_defaults_hold(void **state)
     assert_true(km_breaker_allow(&b, NULL, KM_BREAKER_OPEN_MS + 1));
 }
 
+/* An MCP server: it rests longer each time, failures while it rests are of before, and an answer
+ * ends all that. */
+static void it_opens_longer_each_time_where_it_is_told_so(void **state)
+{
+    static const struct km_breaker_settings rests = { .failures = 1,
+                                                      .open_ms = 500,
+                                                      .open_most_ms = 1500 };
+    struct km_breaker b = { 0 };
+
+    (void)state;
+    assert_int_equal(km_breaker_left_ms(&b, 100), 0);
+    km_breaker_report(&b, &rests, false, 100);
+    assert_int_equal(km_breaker_left_ms(&b, 100), 500);
+    km_breaker_report(&b, &rests, false, 200);
+    assert_int_equal(km_breaker_left_ms(&b, 200), 400);
+    km_breaker_report(&b, &rests, false, 600);
+    assert_int_equal(km_breaker_left_ms(&b, 600), 1000);
+    km_breaker_report(&b, &rests, false, 1600);
+    assert_int_equal(km_breaker_left_ms(&b, 1600), 1500);
+    km_breaker_report(&b, &rests, false, 3100);
+    assert_int_equal(km_breaker_left_ms(&b, 3100), 1500);
+    km_breaker_reset(&b);
+    assert_int_equal(km_breaker_left_ms(&b, 3100), 0);
+    assert_int_equal(km_breaker_state(&b, 3100), KM_BREAKER_CLOSED);
+    km_breaker_report(&b, &rests, false, 3100);
+    assert_int_equal(km_breaker_left_ms(&b, 3100), 500);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -91,6 +119,7 @@ int main(void)
         cmocka_unit_test(a_probe_nobody_reports_is_taken_over_in_time),
         cmocka_unit_test(looking_does_not_take_the_probe),
         cmocka_unit_test(without_settings_the_defaults_hold),
+        cmocka_unit_test(it_opens_longer_each_time_where_it_is_told_so),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
