@@ -70,11 +70,16 @@ holds "a codec: every file has its opening" test "$(python3 -B tests/lint/openin
 
 # --- a hook and a kind ---
 
-block hook >src/gateway/few_answers.c
-block hookheader >src/gateway/few_answers.h
-block kind >src/gateway/parrot.c
-block kindheader >src/gateway/parrot.h
-sed -i 's|^\( *\)pass_call\.c$|\1few_answers.c\n&\n\1parrot.c|' src/gateway/CMakeLists.txt
+block hook >src/kept/few_answers.c
+block hookheader >src/kept/few_answers.h
+sed -i 's|^\( *\)file_refs\.c$|\1few_answers.c\n&|' src/kept/CMakeLists.txt
+mkdir src/gateway/parrot
+block kind >src/gateway/parrot/call.c
+block kindheader >src/gateway/parrot/parrot.h
+block kindlibrary >"$work/block"
+sed -i -e "/^add_library(km_gateway INTERFACE)/{
+    e cat $work/block
+}" src/gateway/CMakeLists.txt
 tables=src/app/tables.c
 block hookrow >"$work/block"
 sed -i -e "/^const struct km_call_hooks km_app_hooks/{
@@ -82,8 +87,8 @@ sed -i -e "/^const struct km_call_hooks km_app_hooks/{
 }" $tables
 holds "a hook: the places have a list" grep -q 'guarded\[\]' $tables
 sed -i -e 's|\[KM_HOOK_PREPARED\] = prepared|&,\n[KM_HOOK_GUARDED] = guarded|' \
-    -e 's|^#include "gateway/llm_routes.h"$|#include "gateway/few_answers.h"\n&|' \
-    -e 's|^#include "gateway/prefix/prefix.h"$|#include "gateway/parrot.h"\n&|' \
+    -e 's|^#include "kept/file_refs.h"$|#include "kept/few_answers.h"\n&|' \
+    -e 's|^#include "gateway/prefix/prefix.h"$|#include "gateway/parrot/parrot.h"\n&|' \
     -e 's|^    &km_llm_routes,$|&\n    \&km_parrot_routes,|' $tables
 laid() { ./scripts/format $tables >"$work/log" 2>&1 || { cat "$work/log"; return 1; }; }
 holds "a hook and a kind: the rows can be laid out" laid
