@@ -137,7 +137,7 @@ static void on_settled(void *ctx, const struct km_err *err)
     /* A settlement that cannot be written now stays queued and is written later: the client's
      * answer does not hang on it. */
     (void)err;
-    call->ledger_waits = false;
+    call->held = false;
     km_call_resume(call, 0);
 }
 
@@ -250,6 +250,6 @@ enum km_next km_step_account(struct km_call *call)
     }
     km_count_call(call);
     km_call_log(call);
-    call->ledger_waits = wait;
+    call->held = wait;
     return wait ? KM_WAIT : closed(call);
 }

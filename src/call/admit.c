@@ -220,7 +220,7 @@ static void on_intent(void *ctx, const struct km_err *err)
     struct km_call *call = ctx;
     struct km_err why;
 
-    call->ledger_waits = false;
+    call->held = false;
     if (!err) {
         km_call_resume(call, 0);
         return;
@@ -277,7 +277,7 @@ static enum km_next admitted(struct km_call *call)
         return refused(call, r);
     }
     call->intent = true;
-    call->ledger_waits = wait;
+    call->held = wait;
     km_call_go(call, KM_STEP_guard);
     return wait ? KM_WAIT : KM_MORE;
 }
@@ -289,7 +289,7 @@ static void on_asked(struct km_ask *ask)
     struct km_call *call = ask->ctx;
     bool granted = !ask->here && ask->err.code == 0;
 
-    call->ledger_waits = false;
+    call->held = false;
     call->permit_away = granted;
     call->asked = !ask->here;
     if (granted)
@@ -311,7 +311,7 @@ static enum km_next ask_for_permit(struct km_call *call)
     ask->ctx = call;
     memcpy(ask->hash, call->visit->who.key->row.hash, sizeof ask->hash);
     ask->admission = admission(call);
-    call->ledger_waits = true;
+    call->held = true;
     call->asked = true;
     km_handover_ask(call->w->gw->handover, ask);
     return KM_WAIT;

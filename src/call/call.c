@@ -108,7 +108,7 @@ static enum km_next step_relay(struct km_call *call)
 {
     int r = call->kind->complete(call, &call->err);
 
-    if (r == KM_E_AGAIN && call->ledger_waits)
+    if (r == KM_E_AGAIN && call->held)
         return KM_WAIT;
     if (r == KM_E_AGAIN) { /* the same attempt has one more request */
         km_call_forget_answer(call);
@@ -205,7 +205,7 @@ void km_call_fail(struct km_call *call, const struct km_err *err)
 /* Nothing moves while the books are being written: it is recorded and seen afterwards. */
 static bool settled(const struct km_call *call)
 {
-    return call->ledger_waits || call->step == KM_STEP_account || call->step == KM_STEP_finish;
+    return call->held || call->step == KM_STEP_account || call->step == KM_STEP_finish;
 }
 
 static void on_deadline(void *ctx)

@@ -76,7 +76,7 @@ struct km_call_kind {
     /* Bytes of a good answer that is relayed as it comes (call->at->relaying). */
     int (*on_body)(struct km_call *call, const char *bytes, size_t n, struct km_err *err);
     /* The upstream ended as it should.  KM_E_AGAIN: call->at->out is the next request of the same
-     * attempt; or, with call->ledger_waits, km_call_resume() follows and it is asked again. */
+     * attempt; or, with call->held, km_call_resume() follows and it is asked again. */
     int (*complete)(struct km_call *call, struct km_err *err);
     /* The client takes more again, after a km_call_write() that said no. */
     void (*on_writable)(struct km_call *call);
@@ -194,7 +194,7 @@ struct km_call {
     bool settled; /* account did its work */
     struct km_veil_gate *gate; /* of a stream that is passed on as it comes; NULL: none */
     bool revoked; /* its key was: it was told to end */
-    bool ledger_waits; /* its callback will come: nothing may move before */
+    bool held; /* the books, or what works in its arena, call back: nothing moves before */
 
     /* attempts */
     struct km_attempt *at; /* the one under way, or the last; never NULL */

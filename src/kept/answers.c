@@ -69,7 +69,7 @@ static void on_record(void *ctx, struct km_str record, const struct km_err *err)
     struct km_call *call = ctx;
     struct km_err why = { 0 };
 
-    call->ledger_waits = false;
+    call->held = false;
     if (err && err->code == KM_E_NOT_FOUND)
         (void)not_found(&why, km_responses_previous(&call->req, &call->arena));
     else if (err)
@@ -100,7 +100,7 @@ static int recall(struct km_call *call, struct km_err *err)
     if (id.n > KM_ANSWERS_ID_BYTES)
         return not_found(err, id);
     km_visit_hash(call->visit, owner);
-    call->ledger_waits = true; /* the store answers in any case: nothing may move before */
+    call->held = true; /* the store answers in any case: nothing may move before */
     km_store_answer_get(call->w->gw->store, call->w->mailbox, id, owner, on_record, call);
     return KM_E_AGAIN;
 }

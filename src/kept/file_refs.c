@@ -316,7 +316,7 @@ static void on_row(void *ctx, struct km_str record, const struct km_err *err)
         f->why = why;
     if (++f->known < f->n)
         return;
-    call->ledger_waits = false;
+    call->held = false;
     if (f->why.code < 0)
         km_call_fail(call, &f->why);
     else
@@ -338,7 +338,7 @@ static void ask_all(struct km_call *call)
 {
     struct km_file_refs *f = refs_of(call);
 
-    call->ledger_waits = true; /* the store answers in any case: nothing may move before */
+    call->held = true; /* the store answers in any case: nothing may move before */
     for (size_t i = 0; i < f->n; i++)
         ask(&f->v[i]);
 }

@@ -2,12 +2,15 @@
 """The wire rules of Streamable HTTP, in both eras."""
 
 import base64
+import contextlib
+import http.client
 import json
+import sqlite3
 
 import pytest
 from gateway import request, wait_until
 
-from conftest import META, NEW, OLD
+from conftest import ACCEPT, META, NEW, OLD
 
 LIST = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
 
@@ -220,3 +223,27 @@ def test_approvals_are_the_administrators(gateway, key):
     # Read-only tools wait for nobody.
     structured(gateway.rpc("tools/call", {"name": "list_models"}, key=key))
     assert gateway.call("GET", "/kanmon/approvals").json() == {"approvals": []}
+
+
+def test_a_tool_of_the_gateways_own_outlives_who_asked(gateway, key):
+    """Its answer waits for the record; whoever asked is gone when the store has written it."""
+    before, links = len(gateway.audit()), []
+    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call",
+                       "params": {"name": "key_info", "_meta": META}})
+    headers = {**ACCEPT, "content-type": "application/json", "authorization": f"Bearer {key}",
+               "mcp-protocol-version": NEW, "mcp-method": "tools/call", "mcp-name": "key_info"}
+    with contextlib.closing(sqlite3.connect(gateway.folder / "state" / "kanmon.db",
+                                            isolation_level=None)) as db:
+        db.execute("BEGIN IMMEDIATE")
+        for _ in range(8):
+            links.append(http.client.HTTPConnection("127.0.0.1", gateway.port))
+            links[-1].request("POST", "/mcp/kanmon", body, headers)
+        for _ in range(8):
+            assert gateway.call("GET", "/health/liveliness").status == 200
+        for link in links:
+            link.close()
+        for _ in range(8):
+            assert gateway.call("GET", "/health/liveliness").status == 200
+        db.execute("ROLLBACK")
+    wait_until(lambda: len(gateway.audit()) == before + 8, 20, "the records")
+    assert structured(gateway.rpc("tools/call", {"name": "key_info"}, key=key))["admin"] is False

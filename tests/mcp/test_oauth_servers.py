@@ -97,6 +97,7 @@ def test_a_person_logs_in_for_all(served, protected):
 
 
 def test_a_login_outlives_a_restart_and_is_sealed(served, protected):
+    log_in(served.call("POST", "/v1/mcp/server/shared/login").json()["url"], key=MASTER)
     before = len(protected.seen())
     served.stop()
     for path in (served.folder / "state").glob("*.db*"):

@@ -57,7 +57,7 @@ static void on_own_reply(struct km_mcp_call *own, int http, struct km_str body)
     struct km_mcp_work *w = own->owner;
     struct km_json_span s[2];
 
-    w->own = NULL;
+    w->call->held = false;
     w->recorded = true;
     w->call->at->status = 200;
     w->call->first_us = km_wall_us();
@@ -120,8 +120,8 @@ int km_mcp_run_own(struct km_mcp_work *w, struct km_err *err)
     r = km_rpc_parse(arena, w->text, &own->msg, &fault, err);
     if (r < 0)
         return r;
-    w->own = own;
     w->call->at->began_ns = km_mono_ns();
+    w->call->held = true; /* it works in the call's arena, and answers in any case */
     km_mcp_handle(own);
     return 0;
 }
@@ -165,7 +165,7 @@ static void on_written(void *ctx, const struct km_err *err)
 {
     struct km_mcp_work *w = ctx;
 
-    w->call->ledger_waits = false;
+    w->call->held = false;
     if (err)
         km_mcp_work_fault(w, KM_RPC_INTERNAL,
                           "the call could not be recorded, so its result is withheld");
@@ -249,7 +249,7 @@ static bool record(struct km_call *call)
     audit.target = km_str_sub(w->shown, 0, 128);
     audit.detail = km_buf_view(b);
     km_ledger_audit(w->hub->w->ledger, &audit, call->intent, wait ? on_written : NULL, w, &wait);
-    call->ledger_waits = wait;
+    call->held = wait;
     return wait;
 }
 
@@ -356,8 +356,6 @@ static void on_job_cancelled(struct km_mcp_job *job, struct km_str reason)
 
     w->call->client_gone = true;
     w->call->flags |= KM_CALL_CLIENT_GONE;
-    if (w->own)
-        return; /* a tool of ours is not interrupted; its answer goes nowhere */
     km_call_cancel(w->call, reason.n ? why : "The client cancelled it.");
 }
 

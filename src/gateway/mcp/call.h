@@ -47,7 +47,6 @@ struct km_mcp_work {
     struct km_mcp_flow flow;
     struct km_mcp_ask *ask;
     struct km_list questions; /* struct km_mcp_question: put to the client, not answered */
-    struct km_mcp_call *own; /* a tool of kanmon's own */
     struct km_mcp_login_ask *login; /* its caller is to log in: login_ask.c */
     struct km_str required; /* the input_required that inputs.c is to answer */
     struct km_mcp_inputs *inputs; /* of the round under way: inputs.c */

@@ -48,7 +48,7 @@ static void on_row(void *ctx, struct km_str record, const struct km_err *err)
     struct km_err why = { 0 };
     int r = 0;
 
-    call->ledger_waits = false;
+    call->held = false;
     if (err && err->code == KM_E_NOT_FOUND)
         r = not_found(
             &why, km_object_is_batch(call) && km_object_api(call)->action != KM_OBJECT_MAKE, o->id);
@@ -65,7 +65,7 @@ static void on_row(void *ctx, struct km_str record, const struct km_err *err)
 
 static int look_up(struct km_call *call, const char *kind)
 {
-    call->ledger_waits = true; /* the store answers in any case: nothing may move before */
+    call->held = true; /* the store answers in any case: nothing may move before */
     km_store_object_get(call->w->gw->store, call->w->mailbox, km_str_c(kind),
                         km_object_of(call)->id, km_object_of(call)->owner, on_row, call);
     return KM_E_AGAIN;

@@ -23,7 +23,7 @@ static void on_stored(void *ctx, const struct km_err *err)
     struct km_call *call = ctx;
     struct km_err why;
 
-    call->ledger_waits = false;
+    call->held = false;
     if (err && err->code != KM_E_EXISTS) {
         why = *err;
         km_call_fail(call, &why);
@@ -81,7 +81,7 @@ static int keep(struct km_call *call, const struct km_json_span *at, struct km_e
         keep_written(call, &at[KM_O_OUTPUT]);
         keep_written(call, &at[KM_O_ERRORS]);
     }
-    call->ledger_waits = true;
+    call->held = true;
     if (km_object_api(call)->action == KM_OBJECT_REMOVE)
         km_store_object_delete(store, call->w->mailbox, w->id, o.owner, on_stored, call);
     else
@@ -120,7 +120,7 @@ static int count_batch(struct km_call *call, const struct km_json_span *at, stru
 static int claim(struct km_call *call)
 {
     km_object_of(call)->asked = true;
-    call->ledger_waits = true;
+    call->held = true;
     km_store_object_claim(call->w->gw->store, call->w->mailbox, km_object_of(call)->id,
                           km_object_of(call)->owner, &call->visit->id, on_stored, call);
     return KM_E_AGAIN;

@@ -170,7 +170,7 @@ static int complete(struct km_call *call, struct km_err *err)
 {
     int r = happen(AT_COMPLETE, err);
 
-    call->ledger_waits = r == KM_E_AGAIN;
+    call->held = r == KM_E_AGAIN;
     return r;
 }
 
@@ -186,7 +186,7 @@ static bool record(struct km_call *call)
     int r = happen(AT_RECORD, NULL);
 
     f.records++;
-    call->ledger_waits = r == KM_E_AGAIN;
+    call->held = r == KM_E_AGAIN;
     return r == KM_E_AGAIN;
 }
 
@@ -389,7 +389,7 @@ void resume(enum place p, const struct km_err *why)
         f.written(f.written_ctx, why);
         return;
     }
-    f.call->ledger_waits = false;
+    f.call->held = false;
     if (p == AT_SEND && !why)
         answer_come(f.call);
     if (why)
