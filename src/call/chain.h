@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* chain.h - units in a row, through which a request or an answer goes piece by piece.
+ *
+ *     owner ── km_chain_take ──> link ──> link ──> ... ──> sink
+ *                                  │ a unit and what it keeps; it may rewrite a piece in its place,
+ *                                  │ say more before it (km_link_emit), and answers
+ *                                  │
+ *                                  ├ PASS   the piece goes on
+ *                                  ├ HOLD   not now, or never: the unit has of it what it needs
+ *                                  ├ WAIT   for something outside: km_link_go_on() follows, and
+ *                                  │        what comes behind stands in line at this link
+ *                                  └ END    nothing more of the content goes on from here
+ *
+ * An answer is HEAD (EVENT | BYTES)* (END | ERROR).  A unit that holds something flushes it when
+ * END or ERROR comes: emits it, then passes that piece, which no unit holds for ever.
+ *
+ * A chain has one owner, which gives the pieces in, pauses whoever makes them while the chain
+ * waits (km_chain_waits), and ends with it (km_chain_done).  Without a link it is its sink.  Loop
+ * thread of its owner; links are put before the first piece.
+ */
+#ifndef KM_CALL_CHAIN_H
+#define KM_CALL_CHAIN_H
+
+#include "base/arena.h"
+#include "base/err.h"
+
+struct km_chat_event; /* llm/answer.h */
+struct km_chain;
+struct km_link;
+
+enum km_piece_what {
+    KM_PIECE_HEAD, /* bytes: header lines */
+    KM_PIECE_EVENT, /* bytes: one event, whole, as it is framed; or delta alone, until it is */
+    KM_PIECE_BYTES, /* bytes: a part of a body that has no events */
+    KM_PIECE_END, /* the answer is complete; bytes: what stands at its end */
+    KM_PIECE_ERROR, /* it broke, err says why; bytes: what tells its reader */
+};
+
+/* Views live until the piece was taken; a unit that keeps one copies it. */
+struct km_piece {
+    enum km_piece_what what;
+    int status; /* HEAD */
+    uint64_t length; /* HEAD: bytes that follow; UINT64_MAX: not known.  A unit that may change how
+                      * many they are says so here */
+    struct km_str bytes;
+    bool lasts; /* the bytes live as long as the chain: nobody copies them */
+    struct km_str type, data; /* EVENT: its name and its data, where a reader took it apart */
+    const struct km_chat_event *delta; /* EVENT: what it says; NULL: not known */
+    const struct km_err *err; /* ERROR */
+};
+
+enum km_unit_verdict { KM_UNIT_PASS, KM_UNIT_HOLD, KM_UNIT_WAIT, KM_UNIT_END };
+
+struct km_unit {
+    const char *name;
+    size_t size; /* bytes at link->state, zeroed; 0: the state is whoever put it's own */
+    /* A verdict, or an error: the answer fails. */
+    int (*take)(struct km_link *link, struct km_piece *piece, struct km_err *err);
+    void (*done)(struct km_link *link); /* gives back what it has beside the state; NULL: nothing.
+                                         * What it waited for may not call back any more */
+};
+
+struct km_waiting_piece;
+
+struct km_link {
+    const struct km_unit *unit;
+    void *state;
+    struct km_chain *chain;
+    struct km_link *next;
+    struct km_waiting_piece *line,
+        **line_end; /* came while it waited; the first is what it waits for */
+    bool waits, over;
+};
+
+struct km_chain_ops {
+    /* What has passed all links. */
+    int (*sink)(void *ctx, struct km_piece *piece, struct km_err *err);
+    /* A wait is over, and what stood in line has gone on; err: or has failed.  May end the
+     * chain. */
+    void (*on_more)(void *ctx, const struct km_err *err);
+};
+
+/* Most bytes that stand in line in one chain, beside those of a body that lives as long. */
+#define KM_CHAIN_LINE_BYTES ((size_t)16 * 1024 * 1024)
+
+struct km_chain {
+    struct km_link *first; /* NULL: it has no link */
+    struct km_link **end;
+    const struct km_chain_ops *ops;
+    void *ctx; /* of ops */
+    struct km_arena *arena; /* links and their states */
+    size_t line_bytes;
+    unsigned nwaiting; /* links */
+    bool over; /* a unit said END */
+};
+
+void km_chain_init(struct km_chain *chain, struct km_arena *arena, const struct km_chain_ops *ops,
+                   void *ctx);
+void km_chain_done(struct km_chain *chain); /* twice is as once */
+
+/* Puts a unit at the chain's end; state: for a unit without a size.  NULL: no memory. */
+struct km_link *km_chain_put(struct km_chain *chain, const struct km_unit *unit, void *state);
+
+/* Gives a piece in; it may be rewritten.  0, or an error of a unit's or the sink's. */
+int km_chain_take(struct km_chain *chain, struct km_piece *piece, struct km_err *err) KM_MUST_USE;
+
+/* From within take, or before km_link_go_on(): another piece goes on behind this link. */
+int km_link_emit(struct km_link *link, struct km_piece *piece, struct km_err *err) KM_MUST_USE;
+
+/* The wait is over: how the piece that waited goes on (not WAIT), or err.  From a callback of the
+ * loop, never from within take. */
+void km_link_go_on(struct km_link *link, enum km_unit_verdict verdict, const struct km_err *err);
+
+static inline bool km_chain_waits(const struct km_chain *chain)
+{
+    return chain->nwaiting > 0;
+}
+
+#endif
