@@ -17,15 +17,9 @@
 #define ONES UINT64_C(0x0101010101010101)
 #define HIGHS (ONES << 7)
 
-static unsigned char fold(char c)
-{
-    unsigned char u = (unsigned char)c;
-
-    return u >= 'A' && u <= 'Z' ? (unsigned char)(u | 0x20) : u;
-}
-
-/* The same for eight.  Without its high bit no byte carries into the next when a number below
- * 0x80 is added, so the high bit of each sum says whether that byte reaches 'A', or passes 'Z'. */
+/* ASCII's capitals as small letters, eight at once.  Without its high bit no byte carries into the
+ * next when a number below 0x80 is added, so the high bit of each sum says whether that byte
+ * reaches 'A', or passes 'Z'. */
 static uint64_t fold_eight(uint64_t w)
 {
     const uint64_t low = w & ~HIGHS;
@@ -58,19 +52,40 @@ static bool same_eight(const char *p, const char *q)
     return a == b || fold_eight(a) == fold_eight(b);
 }
 
+/* The ends of what is shorter meet or overlap in one word. */
+static uint64_t word_of(const char *p, size_t n)
+{
+    uint32_t first, last;
+    uint16_t one, two;
+
+    if (n >= 4) {
+        memcpy(&first, p, sizeof first);
+        memcpy(&last, p + n - 4, sizeof last);
+        return (uint64_t)last << 32 | first;
+    }
+    if (n >= 2) {
+        memcpy(&one, p, sizeof one);
+        memcpy(&two, p + n - 2, sizeof two);
+        return (uint64_t)two << 16 | one;
+    }
+    return n ? (uint8_t)*p : 0;
+}
+
+static bool same_few(const char *p, const char *q, size_t n)
+{
+    uint64_t a = word_of(p, n), b = word_of(q, n);
+
+    return a == b || fold_eight(a) == fold_eight(b);
+}
+
 bool km_str_isame(const char *a, const char *b, size_t n)
 {
-    size_t i = 0;
-
-    for (; n - i >= 8; i += 8)
+    if (n < 8)
+        return same_few(a, b, n);
+    for (size_t i = 0; i + 8 < n; i += 8)
         if (!same_eight(a + i, b + i))
             return false;
-    if (i > 0 && i < n) /* the rest, with some of what was compared before it */
-        return same_eight(a + n - 8, b + n - 8);
-    for (; i < n; i++)
-        if (a[i] != b[i] && fold(a[i]) != fold(b[i]))
-            return false;
-    return true;
+    return same_eight(a + n - 8, b + n - 8); /* with some of what was compared before it */
 }
 
 bool km_str_ends(struct km_str s, struct km_str suffix)

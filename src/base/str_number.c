@@ -139,24 +139,33 @@ int km_str_decimal(struct km_str s, int scale, int64_t *ret_value)
     return 0;
 }
 
-/* Two digits a division. */
 static const char pairs[200] =
     "00010203040506070809101112131415161718192021222324252627282930313233"
     "34353637383940414243444546474849505152535455565758596061626364656667"
     "6869707172737475767778798081828384858687888990919293949596979899";
 
+static char *pair_before(char *end, uint32_t v)
+{
+    memcpy(end - 2, pairs + (size_t)2 * v, 2);
+    return end - 2;
+}
+
+/* Four digits a division of 64 bits. */
 char *km_digits_before(char *end, uint64_t v)
 {
-    while (v >= 100) {
-        end -= 2;
-        memcpy(end, pairs + 2 * (v % 100), 2);
-        v /= 100;
+    uint32_t few;
+
+    for (; v >= 10000; v /= 10000) {
+        few = (uint32_t)(v % 10000);
+        end = pair_before(pair_before(end, few % 100), few / 100);
     }
-    if (v < 10) {
-        *--end = (char)('0' + v);
-        return end;
+    few = (uint32_t)v;
+    if (few >= 100) {
+        end = pair_before(end, few % 100);
+        few /= 100;
     }
-    end -= 2;
-    memcpy(end, pairs + 2 * v, 2);
+    if (few >= 10)
+        return pair_before(end, few);
+    *--end = (char)('0' + few);
     return end;
 }

@@ -108,13 +108,14 @@ int km_asker_line(int64_t auth, struct km_str value, struct km_buf *head, struct
 static int put_client_auth(const struct km_mcp_upstream *u, const struct km_mcp_asker *asker,
                            struct km_buf *head, struct km_err *err)
 {
-    struct km_str value = km_header_get(asker->headers, u->client_auth);
+    struct km_str value = km_header_get(asker->headers, u->client_auth), name;
     struct km_buf line KM_CLEANUP(km_buf_done) = KM_BUF(HEAD_BYTES);
-    int r = km_asker_kept_back(u->client_auth, u->key_header)
-                ? 0
-                : km_asker_credential(u->entry, value, &line, err);
-    struct km_str name = name_of(km_buf_view(&line));
+    int r;
 
+    if (!value.n || km_asker_kept_back(u->client_auth, u->key_header))
+        return 0;
+    r = km_asker_credential(u->entry, value, &line, err);
+    name = name_of(km_buf_view(&line));
     if (r == 0 && line.n && !has_line(km_buf_view(head), name) && !has_line(u->head, name))
         km_buf_str(head, km_buf_view(&line));
     return r;
