@@ -14,7 +14,8 @@ int km_call_run_hooks(struct km_call *call, enum km_hook_place place, struct km_
     const struct km_call_hook *const *row = call->w->gw->args->hooks->at[place];
     int r = KM_HOOK_PASS;
 
-    while (row && *row && r == KM_HOOK_PASS)
-        r = (*row++)->run(call, err);
+    for (; row && *row && r == KM_HOOK_PASS; row++)
+        if (!(*row)->names || (*row)->names & call->req.names)
+            r = (*row)->run(call, err);
     return r;
 }

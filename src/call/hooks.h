@@ -35,6 +35,7 @@ enum km_hook_verdict {
  * keeps in a note what it has done.  Loop thread. */
 struct km_call_hook {
     const char *name;
+    unsigned names; /* asked only of a request that may name one of these; 0: of every call */
     int (*run)(struct km_call *call, struct km_err *err);
 };
 

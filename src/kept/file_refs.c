@@ -423,7 +423,7 @@ static int check_refs(struct km_call *call, struct km_err *err)
     bool any = false;
     int r = 0;
 
-    if (!call->kind->refers || !call->req.names_files)
+    if (!call->kind->refers)
         return 0;
     for (size_t i = 0; !any && i < call->match.n; i++)
         any = has_account(call->match.v[i].deployment);
@@ -439,7 +439,7 @@ static int check_refs(struct km_call *call, struct km_err *err)
     return KM_E_AGAIN;
 }
 
-const struct km_call_hook km_file_refs_hook = { "file_refs", check_refs };
+const struct km_call_hook km_file_refs_hook = { "file_refs", KM_NAMES_FILES, check_refs };
 
 int km_file_refs_add(struct km_call *call, const struct km_json *body, struct km_err *err)
 {

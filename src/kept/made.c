@@ -122,7 +122,7 @@ static void keep_message(struct km_call *call, const struct km_json *message)
 static bool may_name(const struct km_call *call, struct km_str text)
 {
     if (call->api->wire != KM_WIRE_MESSAGES)
-        return call->api->wire == KM_WIRE_RESPONSES || call->req.names_audio;
+        return call->api->wire == KM_WIRE_RESPONSES || (call->req.names & KM_NAMES_AUDIO);
     return km_str_find(text, KM_STR("\"container")) < text.n ||
            km_str_find(text, KM_STR("\"file_id\"")) < text.n;
 }

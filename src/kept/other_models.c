@@ -283,10 +283,10 @@ static int check_models(struct km_call *call, struct km_err *err)
     int r;
 
     km_arena_init(&scratch, call->arena.cap, call->arena.pool); /* takes nothing yet */
-    if (!call->req.names_models || !is_held(call->visit->who.key))
+    if (!is_held(call->visit->who.key))
         return KM_HOOK_PASS;
     r = km_llm_parse_body(&scratch, call->req.body, &root, err);
     return r == 0 ? km_other_models_line(call, root, call->req.model, err) : r;
 }
 
-const struct km_call_hook km_other_models_hook = { "other_models", check_models };
+const struct km_call_hook km_other_models_hook = { "other_models", KM_NAMES_MODELS, check_models };

@@ -191,10 +191,10 @@ int km_llm_read_members(struct km_llm_request *r, struct km_arena *arena,
         return odd_case(watch.other, err);
     if (!sure)
         watch.seen = UINT64_MAX;
-    r->names_files = watch.seen & files_seen(r);
-    r->names_audio = watch.seen & BIT_OF(AUDIO);
-    r->names_models = watch.seen & MODELS_SEEN;
-    r->names_servers = watch.seen & SERVER_SEEN;
+    r->names = (watch.seen & files_seen(r) ? KM_NAMES_FILES : 0) |
+               (watch.seen & BIT_OF(AUDIO) ? KM_NAMES_AUDIO : 0) |
+               (watch.seen & MODELS_SEEN ? KM_NAMES_MODELS : 0) |
+               (watch.seen & SERVER_SEEN ? KM_NAMES_SERVERS : 0);
     r->spelled = (uint32_t)(watch.seen & SPELLINGS_SEEN);
     if (sure)
         return 0;

@@ -66,6 +66,14 @@ struct km_llm_api {
 
 #define KM_LLM_RETRIES_MOST 10
 
+/* What a request may name, by the names of its members. */
+enum km_llm_names {
+    KM_NAMES_FILES = 1 << 0, /* a file, or what else a provider keeps */
+    KM_NAMES_AUDIO = 1 << 1, /* its answer may be spoken, or go on from one that was */
+    KM_NAMES_MODELS = 1 << 2, /* a further model (km_llm_names_model) */
+    KM_NAMES_SERVERS = 1 << 3, /* an MCP server ("server_url") */
+};
+
 struct km_llm_request {
     const struct km_llm_api *api;
     struct km_str body;
@@ -74,10 +82,7 @@ struct km_llm_request {
     struct km_str model; /* as asked for; from the path when that names one */
     bool model_from_path;
     bool stream;
-    bool names_files; /* some member, however deep, may have a name that files go by */
-    bool names_audio; /* or "audio": the answer may be spoken, or go on from one that was */
-    bool names_models; /* one that a further model goes by (km_llm_names_model) */
-    bool names_servers; /* or "server_url", as MCP servers do */
+    unsigned names; /* enum km_llm_names: of some member, however deep */
     uint32_t spelled; /* bit i: the output may be bounded by that km_spelling, too */
     struct km_json_span *spellings; /* where, when one is; see llm/spellings.h */
     bool usage_asked; /* the client set stream_options.include_usage */

@@ -174,7 +174,7 @@ static int on_event(void *ctx, const struct km_sse_event *event)
 {
     struct km_call *call = ctx;
 
-    if (call->api->wire == KM_WIRE_MESSAGES || call->req.names_audio)
+    if (call->api->wire == KM_WIRE_MESSAGES || call->req.names & KM_NAMES_AUDIO)
         km_made_keep_event(call, event);
     return relay_event(call, event, NULL);
 }
@@ -311,7 +311,7 @@ static int complete(struct km_call *call, struct km_err *err)
     r = complete_any(call, err);
     if (r == 0 && call->api == &km_api_responses && !call->streaming && call->nparts)
         km_answers_keep(call, km_arena_cat(&call->arena, call->parts, call->nparts));
-    else if (r == 0 && (call->api->wire == KM_WIRE_MESSAGES || call->req.names_audio) &&
+    else if (r == 0 && (call->api->wire == KM_WIRE_MESSAGES || call->req.names & KM_NAMES_AUDIO) &&
              !call->streaming)
         km_made_keep(call, km_buf_view(&call->at->answer));
     return r;

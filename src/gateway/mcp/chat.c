@@ -305,8 +305,7 @@ static int take_chat(struct km_call *call, struct km_err *err)
 {
     struct km_mcp_chat *c;
 
-    if ((call->api != &km_api_chat && call->api != &km_api_responses) || !call->port ||
-        !call->req.names_servers)
+    if ((call->api != &km_api_chat && call->api != &km_api_responses) || !call->port)
         return KM_HOOK_PASS;
     c = km_arena_zalloc(&call->arena, sizeof *c);
     if (!c || !chat_init(c, call))
@@ -316,4 +315,4 @@ static int take_chat(struct km_call *call, struct km_err *err)
     return KM_HOOK_PASS;
 }
 
-const struct km_call_hook km_mcp_chat_hook = { "mcp_chat", take_chat };
+const struct km_call_hook km_mcp_chat_hook = { "mcp_chat", KM_NAMES_SERVERS, take_chat };
