@@ -31,6 +31,7 @@
 #include "gateway/mcp/oauth.h"
 #include "call/metrics.h"
 #include "kept/file_refs.h"
+#include "kept/made.h"
 #include "gateway/objects/objects.h"
 #include "gateway/objects/poll.h"
 #include "kept/other_models.h"
@@ -102,7 +103,12 @@ static const struct km_call_hook *const prepared[] = {
     &km_answers_hook, &km_file_refs_hook, &km_other_models_hook, NULL,
 };
 
+static const struct km_call_unit *const fetched[] = { &km_made_unit, NULL };
+static const struct km_call_unit *const shown[] = { &km_answers_unit, NULL };
+
 const struct km_call_hooks km_app_hooks = { .at = { [KM_HOOK_PREPARED] = prepared },
+                                            .units = { [KM_UNITS_FETCH] = fetched,
+                                                       [KM_UNITS_SHOWN] = shown },
                                             .of_models = &km_kind_llm };
 /* In the order in which they begin; they end in the reverse of it: host/module.h. */
 const struct km_module *const km_app_modules[] = {

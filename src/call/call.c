@@ -30,7 +30,7 @@
     XX(relay, true, recover)                                                                       \
     XX(recover, true, account)                                                                     \
     XX(account, true, account)                                                                     \
-    XX(finish, false, finish)
+    XX(finish, true, finish)
 
 struct km_step {
     const char *name;
@@ -106,8 +106,14 @@ static enum km_next step_send(struct km_call *call)
 /* The answer flows in the callbacks of the attempt; here it has come to its end. */
 static enum km_next step_relay(struct km_call *call)
 {
-    int r = call->kind->complete(call, &call->err);
+    int r = km_call_fetch_end(call, &call->err);
 
+    if (r == 0 && km_call_stands(call))
+        return KM_WAIT;
+    if (r == 0 && call->unsaid)
+        r = (call->err = *call->unsaid).code;
+    if (r == 0)
+        r = call->kind->complete(call, &call->err);
     if (r == KM_E_AGAIN && call->held)
         return KM_WAIT;
     if (r == KM_E_AGAIN) { /* the same attempt has one more request */
@@ -143,11 +149,21 @@ static enum km_next step_finish(struct km_call *call)
 {
     struct km_arena arena;
 
-    km_timer_stop(&call->deadline);
-    km_call_abandon(call);
-    if (!call->admitted)
-        refused(call);
-    km_call_reply(call);
+    if (!call->replied) {
+        km_timer_stop(&call->deadline);
+        km_call_abandon(call);
+        if (!call->admitted)
+            refused(call);
+        km_call_reply(call);
+        call->replied = true;
+        if (km_call_stands(call))
+            return KM_WAIT;
+    } else if (call->unsaid) {
+        km_call_break_answer(call);
+    }
+    if (call->deliver.first)
+        km_chain_done(&call->deliver);
+    km_buf_done(&call->batch);
     km_attempt_release(call);
     km_list_remove(&call->link);
     call->w->ncalls--;
@@ -247,6 +263,45 @@ void km_call_revoke(struct km_call *call, const struct km_err *why)
     km_call_fail(call, &err);
 }
 
+/* --- what its units say --- */
+
+void km_call_heed(struct km_call *call)
+{
+    struct km_err err;
+
+    if (settled(call) || call->failed)
+        return;
+    if (call->unsaid) {
+        err = *call->unsaid;
+        km_call_abandon(call);
+        km_call_fail(call, &err);
+    } else if (call->deliver.over && call->at->up) { /* nobody needs the rest */
+        km_call_abandon(call);
+        km_call_go(call, KM_STEP_account);
+        km_call_resume(call, 0);
+    } else if (km_chain_waits(&call->deliver) || km_chain_waits(&call->at->fetch)) {
+        if (call->at->up)
+            km_http_pause(call->at->up);
+    }
+}
+
+void km_call_on_more(void *ctx, const struct km_err *err)
+{
+    struct km_call *call = ctx;
+
+    if (err)
+        km_call_refuse(call, err);
+    if (!call->replied)
+        (void)km_call_flush(call);
+    if (call->stands) {
+        call->stands = false;
+        km_call_resume(call, 0);
+        return;
+    }
+    km_call_let_flow(call);
+    km_call_heed(call);
+}
+
 /* --- what its port says --- */
 
 static void on_body(void *ctx, struct km_str body, const struct km_err *err)
@@ -273,10 +328,10 @@ static void on_writable(void *ctx)
 {
     struct km_call *call = ctx;
 
+    call->full = false;
     if (call->kind->on_writable)
         call->kind->on_writable(call);
-    if (call->at->up)
-        km_http_resume(call->at->up);
+    km_call_let_flow(call);
 }
 
 static void on_gone(void *ctx)

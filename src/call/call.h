@@ -7,6 +7,7 @@
 #ifndef KM_CALL_CALL_H
 #define KM_CALL_CALL_H
 
+#include "call/chain.h"
 #include "host/port.h"
 #include "host/visit.h"
 #include "llm/api/openai.h"
@@ -75,6 +76,12 @@ struct km_call_kind {
     void (*on_head)(struct km_call *call, const struct km_response *response);
     /* Bytes of a good answer that is relayed as it comes (call->at->relaying). */
     int (*on_body)(struct km_call *call, const char *bytes, size_t n, struct km_err *err);
+    /* An event of it that has passed the units of the attempt (km_call_fetched); of kinds that
+     * take on_body's bytes apart. */
+    int (*on_event)(struct km_call *call, const struct km_piece *event, struct km_err *err);
+    /* What the client gets of an event of which only the delta is known, in its own dialect. */
+    int (*encode)(struct km_call *call, const struct km_chat_event *delta, struct km_buf *out,
+                  struct km_err *err);
     /* The upstream ended as it should.  KM_E_AGAIN: call->at->out is the next request of the same
      * attempt; or, with call->held, km_call_resume() follows and it is asked again. */
     int (*complete)(struct km_call *call, struct km_err *err);
@@ -139,6 +146,8 @@ struct km_attempt {
     uint64_t began_ns; /* monotonic */
 
     /* the answer */
+    struct km_chain fetch; /* what comes of it: fetch.c */
+    bool fetched; /* the chain has its end */
     struct km_translation *convert; /* its kind's, where the upstream speaks another protocol */
     int status;
     enum km_again again; /* what its error means for the next attempt */
@@ -192,7 +201,6 @@ struct km_call {
     bool admitted; /* permit taken: account must settle */
     bool intent; /* written: account must settle it */
     bool settled; /* account did its work */
-    struct km_veil_gate *gate; /* of a stream that is passed on as it comes; NULL: none */
     bool revoked; /* its key was: it was told to end */
     bool held; /* the books, or what works in its arena, call back: nothing moves before */
 
@@ -207,6 +215,15 @@ struct km_call {
     struct km_timer deadline;
 
     /* the answer */
+    struct km_chain deliver; /* to the client: write.c */
+    struct km_buf batch; /* what has passed it, of one read */
+    const struct km_err *unsaid; /* why a unit let nothing more pass; NULL: it does */
+    bool joined; /* the program's units */
+    bool says; /* some of them before the dialect: it is a unit as well */
+    bool started; /* its head has passed */
+    bool full; /* the client takes no more for now */
+    bool stands; /* the step waits until no unit does */
+    bool replied;
     struct km_str *parts; /* what the client gets */
     size_t nparts;
     bool answered; /* parts are ready without an upstream (mock) */
@@ -312,18 +329,38 @@ struct km_str km_call_label(const struct km_call *call);
 void km_call_name(struct km_call *call, char *ip, struct km_ledger_entry *e);
 /* What the books say of it in any row: who, where, which model.  ip[KM_ADDR_TEXT]. */
 void km_call_entry(struct km_call *call, struct km_ledger_entry *e, char *ip);
+/* fetch.c: what the attempt under way brings; errors end the call, as those of kind->on_body do */
+void km_call_fetch_begin(struct km_call *call); /* a good head came */
+int km_call_fetch_bytes(struct km_call *call, struct km_str bytes, struct km_err *err) KM_MUST_USE;
+int km_call_fetch_end(struct km_call *call, struct km_err *err) KM_MUST_USE; /* all came */
 /* write.c: the only place where bytes leave for the client; parts are copied where they wait */
+/* For a kind's own units, before the answer is started. */
+struct km_chain *km_call_deliver(struct km_call *call);
+/* The program's units join, if they have not; starting an answer does it too. */
+void km_call_join(struct km_call *call);
 /* The head of an answer: from now on no other upstream can be asked. */
 void km_call_start_answer(struct km_call *call, int status, struct km_str head, uint64_t length);
+/* An event of it, which leaves with the others of this read (km_call_flush). */
+void km_call_event(struct km_call *call, struct km_piece *event);
+bool km_call_flush(struct km_call *call); /* false: enough for now */
 /* A client that takes no more for now pauses the upstream; false: so it was. */
 bool km_call_write(struct km_call *call, const struct km_str *parts, size_t n);
 void km_call_write_one(struct km_call *call, struct km_str part); /* nothing of an empty one */
-/* Bytes that go on as they came, past the veil where the call has one for them. */
-void km_call_relay(struct km_call *call, struct km_str part);
+void km_call_write_whole(struct km_call *call); /* call->parts */
 void km_call_respond(struct km_call *call, int status, struct km_str head, struct km_str body);
 void km_call_end_answer(struct km_call *call);
+void km_call_end_stream(struct km_call *call); /* with the kind's last bytes; call->cut: it broke */
 void km_call_break_answer(struct km_call *call); /* so that its reader notices */
 bool km_call_take_back(struct km_call *call); /* nothing of what was started has left */
+/* Does a unit wait?  The step that asks waits as well: it is run again when none does. */
+bool km_call_stands(struct km_call *call);
+/* A unit lets nothing more pass; the call fails when it is asked next (km_call_heed). */
+void km_call_refuse(struct km_call *call, const struct km_err *err);
+void km_call_let_flow(struct km_call *call); /* the upstream, where nothing holds it up */
+/* call.c: what units have said of the pieces that were just given.  From callbacks of the loop:
+ * the call may be over when it returns. */
+void km_call_heed(struct km_call *call);
+void km_call_on_more(void *call, const struct km_err *err); /* of both chains */
 /* reply.c */
 void km_call_reply(struct km_call *call); /* ends the exchange, whatever the outcome */
 void km_call_head(struct km_call *call, struct km_buf *head);

@@ -30,7 +30,7 @@ struct km_link;
 
 enum km_piece_what {
     KM_PIECE_HEAD, /* bytes: header lines */
-    KM_PIECE_EVENT, /* bytes: one event, whole, as it is framed; or delta alone, until it is */
+    KM_PIECE_EVENT, /* bytes: one event, or several, whole, as they are framed; or delta alone */
     KM_PIECE_BYTES, /* bytes: a part of a body that has no events */
     KM_PIECE_END, /* the answer is complete; bytes: what stands at its end */
     KM_PIECE_ERROR, /* it broke, err says why; bytes: what tells its reader */
@@ -45,8 +45,10 @@ struct km_piece {
     struct km_str bytes;
     bool lasts; /* the bytes live as long as the chain: nobody copies them */
     struct km_str type, data; /* EVENT: its name and its data, where a reader took it apart */
+    bool has_data; /* EVENT: and what it found was no comment */
     const struct km_chat_event *delta; /* EVENT: what it says; NULL: not known */
     const struct km_err *err; /* ERROR */
+    bool told; /* ERROR: its reader sees by the bytes how it ended */
 };
 
 enum km_unit_verdict { KM_UNIT_PASS, KM_UNIT_HOLD, KM_UNIT_WAIT, KM_UNIT_END };

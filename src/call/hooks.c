@@ -19,3 +19,29 @@ int km_call_run_hooks(struct km_call *call, enum km_hook_place place, struct km_
             r = (*row)->run(call, err);
     return r;
 }
+
+static bool is_asked(const struct km_call *call, const struct km_call_unit *row)
+{
+    return !row->wires || (call->api && row->wires & call->api->wire);
+}
+
+bool km_call_has_units(const struct km_call *call, enum km_unit_place place)
+{
+    const struct km_call_unit *const *row = call->w->gw->args->hooks->units[place];
+
+    while (row && *row && !is_asked(call, *row))
+        row++;
+    return row && *row;
+}
+
+int km_call_join_units(struct km_call *call, enum km_unit_place place, struct km_chain *chain,
+                       struct km_err *err)
+{
+    const struct km_call_unit *const *row = call->w->gw->args->hooks->units[place];
+    int r = 0;
+
+    for (; row && *row && r == 0; row++)
+        if (is_asked(call, *row))
+            r = (*row)->join(call, chain, err);
+    return r;
+}

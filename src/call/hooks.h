@@ -6,6 +6,12 @@
  *     routed     a deployment was picked, call->at->out is its request may change where it goes
  *     settled    the books are closed, the client has no end yet   may only look
  *
+ * Where a hook stands once, a unit stands in the stream of pieces (chain.h):
+ *
+ *     fetch    what an attempt brings, as its upstream said it   before it is read and counted
+ *     deliver  what the call's answer says                       before it is in the client's words
+ *     shown    the same as the client gets it                    after
+ *
  * Rows are given by app/tables.c and run in their order.  A place without rows costs a comparison.
  */
 #ifndef KM_CALL_HOOKS_H
@@ -15,6 +21,7 @@
 
 struct km_call;
 struct km_call_kind;
+struct km_chain;
 
 enum km_hook_place {
     KM_HOOK_PREPARED,
@@ -39,9 +46,25 @@ struct km_call_hook {
     int (*run)(struct km_call *call, struct km_err *err);
 };
 
+enum km_unit_place {
+    KM_UNITS_FETCH,
+    KM_UNITS_DELIVER,
+    KM_UNITS_SHOWN,
+    KM_UNIT_PLACES,
+};
+
+/* join: puts its unit at the end of chain (km_chain_put), where the call has use for it; asked when
+ * a good head came (fetch), and before the answer's head leaves (deliver, shown). */
+struct km_call_unit {
+    const char *name;
+    unsigned wires; /* asked only of calls of these APIs (enum km_wire); 0: of every call */
+    int (*join)(struct km_call *call, struct km_chain *chain, struct km_err *err);
+};
+
 /* The rows of the program by place, each list ended by NULL; a NULL list has none. */
 struct km_call_hooks {
     const struct km_call_hook *const *at[KM_HOOK_PLACES];
+    const struct km_call_unit *const *units[KM_UNIT_PLACES];
     /* Of a call of an API with a model, for whoever comes upon one and is not its kind. */
     const struct km_call_kind *of_models;
 };
@@ -50,5 +73,10 @@ const struct km_call_kind *km_call_kind_of_models(const struct km_call *call);
 /* hooks.c: the place's verdict: the first that is not PASS. */
 int km_call_run_hooks(struct km_call *call, enum km_hook_place place,
                       struct km_err *err) KM_MUST_USE;
+/* hooks.c: has the place a row for such a call? */
+bool km_call_has_units(const struct km_call *call, enum km_unit_place place);
+/* hooks.c: all of the place's rows join. */
+int km_call_join_units(struct km_call *call, enum km_unit_place place, struct km_chain *chain,
+                       struct km_err *err) KM_MUST_USE;
 
 #endif

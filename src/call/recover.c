@@ -125,6 +125,8 @@ void km_call_forget_answer(struct km_call *call)
     km_body_budget_give(&call->w->gw->bodies, call->at->answer_taken);
     call->at->answer_taken = 0;
     km_buf_reset(&call->at->answer);
+    km_chain_done(&call->at->fetch);
+    call->at->fetched = false;
     call->at->status = 0;
     call->at->sent = false;
     call->at->began_ns = 0;
@@ -136,6 +138,8 @@ void km_attempt_release(struct km_call *call)
 
     if (call->kind->forget)
         call->kind->forget(call);
+    if (at->fetch.first)
+        km_chain_done(&at->fetch);
     at->request_arena = NULL;
     at->sse = km_sse_free(at->sse);
     at->framer = km_framer_free(at->framer);

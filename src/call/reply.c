@@ -6,8 +6,6 @@
  */
 #include "call/call.h"
 
-#include "call/veil.h"
-
 #define HEAD_MOST ((size_t)128 * 1024)
 
 #define VERSION_LINE "x-litellm-version: kanmon/" KM_VERSION "\r\n"
@@ -154,22 +152,6 @@ bool km_call_last(struct km_call *call, struct km_buf *out)
     return false;
 }
 
-static void end_stream(struct km_call *call)
-{
-    struct km_buf *out = &call->w->scratch;
-    bool told;
-
-    km_buf_reset(out);
-    if (call->gate)
-        km_buf_str(out, km_veil_gate_feed(call->gate, call->w->gw->veil, KM_STR_NONE, true));
-    told = (call->kind->last ? call->kind->last : km_call_last)(call, out);
-    km_call_write_one(call, km_buf_view(out));
-    if (call->cut && !told)
-        km_call_break_answer(call);
-    else /* an API that has an end of its own for failures needs no broken connection */
-        km_call_end_answer(call);
-}
-
 static void reply_whole(struct km_call *call)
 {
     struct km_buf *head = &call->w->scratch;
@@ -181,7 +163,7 @@ static void reply_whole(struct km_call *call)
     km_buf_reset(head);
     km_call_head(call, head);
     km_call_start_answer(call, call->at->status, km_buf_view(head), events ? UINT64_MAX : length);
-    (void)km_call_write(call, call->parts, call->nparts);
+    km_call_write_whole(call);
     km_call_end_answer(call);
 }
 
@@ -191,8 +173,8 @@ void km_call_reply(struct km_call *call)
         km_call_break_answer(call);
     else if ((call->kind->reply && call->kind->reply(call)) || !call->port)
         return;
-    else if (call->streaming && !(call->cut && km_call_take_back(call)))
-        end_stream(call);
+    else if (call->streaming && !((call->cut || call->unsaid) && km_call_take_back(call)))
+        km_call_end_stream(call);
     else if (call->failed)
         reply_failure(call);
     else

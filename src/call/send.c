@@ -149,6 +149,7 @@ static void on_head(void *ctx, const struct km_response *response)
     call->first_us = call->start_us + (int64_t)(call->first_ns / 1000);
     if (good(call, response->status) || call->kind->any_status) {
         km_call_go(call, KM_STEP_relay);
+        km_call_fetch_begin(call);
         call->kind->on_head(call, response);
         return;
     }
@@ -163,29 +164,15 @@ static void stop_with(struct km_call *call, const struct km_err *err)
     km_call_fail(call, &copy);
 }
 
-/* A whole body, counted against the bound of all bodies. */
-static int gather(struct km_call *call, const char *bytes, size_t n, struct km_err *err)
-{
-    if (!km_body_budget_take(&call->w->gw->bodies, (int64_t)n))
-        return km_fail(err, KM_E_OVERLOADED, "Too much is being buffered right now; try again.");
-    call->at->answer_taken += (int64_t)n;
-    km_buf_bytes(&call->at->answer, bytes, n);
-    return km_buf_failed(&call->at->answer)
-               ? km_fail(err, KM_E_UPSTREAM_PROTOCOL,
-                         "The upstream's answer is over kanmon_settings.response_bytes.")
-               : 0;
-}
-
 static void on_body(void *ctx, const char *bytes, size_t n)
 {
     struct km_call *call = ctx;
     struct km_err err = { 0 };
-    int r = call->step == KM_STEP_relay && call->at->relaying
-                ? call->kind->on_body(call, bytes, n, &err)
-                : gather(call, bytes, n, &err);
 
-    if (r < 0)
+    if (km_call_fetch_bytes(call, km_str(bytes, n), &err) < 0)
         stop_with(call, &err);
+    else if (call->deliver.first || call->at->fetch.first)
+        km_call_heed(call);
 }
 
 /* What broke, with whom: the connection knows only the first half. */

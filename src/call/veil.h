@@ -42,14 +42,11 @@ bool km_veil_event(struct km_veil *veil, struct km_str event, struct km_buf *out
  * is, by value alone: it may be content.  type: its Content-Type. */
 void km_veil_whole(struct km_call *call, struct km_str type);
 
-/* Lets a text event stream through that is passed on as it comes: whole events, of which those that
- * tell of a failure are cut; the beginning of the next one waits for its end.  An event over
- * KM_VEIL_EVENT_BYTES does not wait.  The answer dies with the next one; last: nothing follows. */
+/* Puts a unit into the call's answer, before its head, that lets a text event stream through which
+ * is passed on as it comes: whole events, of which those that tell of a failure are cut; the
+ * beginning of the next one waits for its end.  An event over KM_VEIL_EVENT_BYTES does not wait. */
 #define KM_VEIL_EVENT_BYTES ((size_t)1 << 20)
-struct km_veil_gate;
-struct km_veil_gate *km_veil_gate_new(struct km_arena *arena); /* NULL: no memory */
-struct km_str km_veil_gate_feed(struct km_veil_gate *g, struct km_veil *veil, struct km_str bytes,
-                                bool last);
+void km_veil_stream(struct km_call *call);
 
 /* call->err. */
 void km_veil_failure(struct km_call *call);

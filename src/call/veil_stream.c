@@ -262,29 +262,21 @@ void km_veil_whole(struct km_call *call, struct km_str type)
         km_buf_str(&call->at->answer, km_buf_view(&cut));
 }
 
-struct km_veil_gate {
+/* --- a stream that is passed on as it comes --- */
+
+struct gate {
+    struct km_veil *veil;
     struct km_buf held; /* since the last event's end */
     size_t seen; /* of it: no end is in there */
     struct km_buf out;
 };
 
-static void gate_done(void *gate)
+static void gate_done(struct km_link *link)
 {
-    struct km_veil_gate *g = gate;
+    struct gate *g = link->state;
 
     km_buf_done(&g->held);
     km_buf_done(&g->out);
-}
-
-struct km_veil_gate *km_veil_gate_new(struct km_arena *arena)
-{
-    struct km_veil_gate *g = km_arena_zalloc(arena, sizeof *g);
-
-    if (!g)
-        return NULL;
-    km_buf_init(&g->held, KM_VEIL_EVENT_BYTES + READ_MOST);
-    km_buf_init(&g->out, 4 * (KM_VEIL_EVENT_BYTES + READ_MOST)); /* a mark may be longer */
-    return km_arena_defer(arena, gate_done, g) < 0 ? NULL : g;
 }
 
 /* Behind the first event's end at or after `from`, or 0: none ends there. */
@@ -297,14 +289,13 @@ static size_t event_end(struct km_str s, size_t from)
     return 0;
 }
 
-static void pass(struct km_veil_gate *g, struct km_veil *veil, struct km_str event)
+static void pass(struct gate *g, struct km_str event)
 {
-    if (!km_veil_event(veil, event, &g->out))
+    if (!km_veil_event(g->veil, event, &g->out))
         km_buf_str(&g->out, event);
 }
 
-struct km_str km_veil_gate_feed(struct km_veil_gate *g, struct km_veil *veil, struct km_str bytes,
-                                bool last)
+static struct km_str feed(struct gate *g, struct km_str bytes, bool last)
 {
     size_t from = g->seen, n;
     struct km_str rest;
@@ -313,13 +304,55 @@ struct km_str km_veil_gate_feed(struct km_veil_gate *g, struct km_veil *veil, st
     km_buf_str(&g->held, bytes);
     rest = km_buf_view(&g->held);
     for (; (n = event_end(rest, from)) > 0; rest = km_str_skip(rest, n), from = 0)
-        pass(g, veil, km_str_sub(rest, 0, n));
+        pass(g, km_str_sub(rest, 0, n));
     if (last || rest.n > KM_VEIL_EVENT_BYTES) {
-        pass(g, veil, rest);
+        pass(g, rest);
         rest.n = 0;
     }
     if (rest.n)
         memmove(g->held.p, rest.p, rest.n);
     g->held.n = g->seen = rest.n;
     return km_buf_view(&g->out);
+}
+
+static int take(struct km_link *link, struct km_piece *piece, struct km_err *err)
+{
+    struct km_piece rest = { .what = KM_PIECE_BYTES };
+    int r = 0;
+
+    switch (piece->what) {
+    case KM_PIECE_HEAD:
+        piece->length = UINT64_MAX; /* a mark may be longer than what it stands for */
+        break;
+    case KM_PIECE_BYTES:
+        piece->bytes = feed(link->state, piece->bytes, false);
+        return piece->bytes.n ? KM_UNIT_PASS : KM_UNIT_HOLD;
+    case KM_PIECE_END:
+    case KM_PIECE_ERROR:
+        rest.bytes = feed(link->state, KM_STR_NONE, true);
+        if (rest.bytes.n)
+            r = km_link_emit(link, &rest, err);
+        break;
+    default:
+        break;
+    }
+    return r < 0 ? r : KM_UNIT_PASS;
+}
+
+static const struct km_unit gate = { "veil", sizeof(struct gate), take, gate_done };
+
+void km_veil_stream(struct km_call *call)
+{
+    struct km_link *link = km_chain_put(km_call_deliver(call), &gate, NULL);
+    struct km_err err = { 0 };
+    struct gate *g = link ? link->state : NULL;
+
+    if (!g) {
+        km_fail(&err, KM_E_NOMEM, "out of memory");
+        km_call_refuse(call, &err);
+        return;
+    }
+    g->veil = call->w->gw->veil;
+    km_buf_init(&g->held, KM_VEIL_EVENT_BYTES + READ_MOST);
+    km_buf_init(&g->out, 4 * (KM_VEIL_EVENT_BYTES + READ_MOST)); /* a mark may be longer */
 }

@@ -1,49 +1,282 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* write.c - the one way out: every byte that a call has for its client leaves here.
  *
- * Whoever wants to see what is said (a guard, a cache, a count) stands here and nowhere else, and
- * back-pressure stands here once: a client that takes no more pauses the upstream until it does.
+ *     kind, reply.c ── pieces ──> deliver: (a kind's own units) (deliver rows) (the dialect)
+ *                                 (shown rows) ──> sink ── batch ──> port
+ *
+ * Whoever wants to see what is said (a guard, a cache, a count) is a unit in that chain (hooks.h)
+ * and stands nowhere else.  Without one the pieces go to the port as they are.  What has passed in
+ * one read of the upstream leaves in one write.
+ *
+ * Back-pressure stands here once: a client that takes no more, or a unit that waits, pauses the
+ * upstream until it does.
  */
 #include "call/call.h"
 
-#include "call/veil.h"
+#include "call/hooks.h"
+
+#define BATCH_MOST ((size_t)256 * 1024 * 1024)
+
+/* --- the flow --- */
+
+static bool stands(const struct km_call *call)
+{
+    return km_chain_waits(&call->deliver) || km_chain_waits(&call->at->fetch);
+}
+
+void km_call_let_flow(struct km_call *call)
+{
+    if (!call->full && !stands(call) && call->at->up)
+        km_http_resume(call->at->up);
+}
+
+static bool put_out(struct km_call *call, const struct km_str *parts, size_t n)
+{
+    bool room = call->port->ops->write(call->port, parts, n);
+
+    if (!room) {
+        call->full = true;
+        if (call->at->up)
+            km_http_pause(call->at->up);
+    }
+    return room;
+}
+
+void km_call_refuse(struct km_call *call, const struct km_err *err)
+{
+    struct km_err *kept = km_arena_alloc(&call->arena, sizeof *kept);
+    static const struct km_err no_memory = { .code = KM_E_NOMEM, .text = "out of memory" };
+
+    if (kept)
+        *kept = *err;
+    if (!call->unsaid)
+        call->unsaid = kept ? kept : &no_memory;
+}
+
+/* --- the chain --- */
+
+/* An API that has an end of its own for failures needs no broken connection. */
+static void end_port(struct km_call *call, const struct km_piece *piece)
+{
+    const struct km_str left[] = { km_buf_view(&call->batch), piece->bytes };
+
+    if (left[0].n)
+        (void)put_out(call, left, 2);
+    else if (left[1].n)
+        (void)put_out(call, &left[1], 1);
+    km_buf_reset(&call->batch);
+    if (piece->what == KM_PIECE_END || piece->told)
+        call->port->ops->end(call->port);
+    else
+        call->port->ops->abort(call->port);
+}
+
+static int sink(void *ctx, struct km_piece *piece, struct km_err *err)
+{
+    struct km_call *call = ctx;
+
+    if (piece->what == KM_PIECE_HEAD) {
+        call->started = true;
+        call->port->ops->start(call->port, piece->status, piece->bytes, piece->length);
+        return 0;
+    }
+    if (piece->what == KM_PIECE_END || piece->what == KM_PIECE_ERROR) {
+        end_port(call, piece);
+        return 0;
+    }
+    if (!call->batch.max)
+        km_buf_init(&call->batch, BATCH_MOST);
+    km_buf_str(&call->batch, piece->bytes);
+    return km_buf_failed(&call->batch) ? km_fail(err, KM_E_NOMEM, "out of memory") : 0;
+}
+
+/* The end's own bytes. */
+static void say_end(struct km_call *call, struct km_piece *piece)
+{
+    struct km_buf *out = &call->w->scratch;
+
+    km_buf_reset(out);
+    piece->told = (call->kind->last ? call->kind->last : km_call_last)(call, out);
+    piece->bytes = km_buf_view(out);
+}
+
+/* Events of which only the delta is known get their bytes here, and a stream's end its own. */
+static int say(struct km_link *link, struct km_piece *piece, struct km_err *err)
+{
+    struct km_call *call = link->state;
+    struct km_buf *out = &call->w->scratch;
+    int r;
+
+    if (piece->what == KM_PIECE_END || piece->what == KM_PIECE_ERROR) {
+        if (!call->nparts)
+            say_end(call, piece);
+        return KM_UNIT_PASS;
+    }
+    if (!piece->delta || piece->bytes.n)
+        return KM_UNIT_PASS;
+    km_buf_reset(out);
+    r = call->kind->encode(call, piece->delta, out, err);
+    piece->bytes = km_buf_view(out);
+    if (r < 0)
+        return r;
+    return piece->bytes.n ? KM_UNIT_PASS : KM_UNIT_HOLD;
+}
+
+static const struct km_unit dialect = { .name = "dialect", .take = say };
+
+static const struct km_chain_ops ops = { sink, km_call_on_more };
+
+struct km_chain *km_call_deliver(struct km_call *call)
+{
+    if (!call->deliver.ops)
+        km_chain_init(&call->deliver, &call->arena, &ops, call);
+    return &call->deliver;
+}
+
+bool km_call_stands(struct km_call *call)
+{
+    return call->stands = stands(call);
+}
+
+/* A kind's own units are there already. */
+static int join(struct km_call *call, struct km_err *err)
+{
+    struct km_chain *chain = km_call_deliver(call);
+    struct km_link **own = chain->end;
+    int r = call->kind->outer /* what it says has been said by the calls within */
+                ? 0
+                : km_call_join_units(call, KM_UNITS_DELIVER, chain, err);
+
+    call->says = r == 0 && chain->end != own;
+    if (call->says && !km_chain_put(chain, &dialect, call))
+        r = km_fail(err, KM_E_NOMEM, "out of memory");
+    return r == 0 ? km_call_join_units(call, KM_UNITS_SHOWN, chain, err) : r;
+}
+
+static void join_all(struct km_call *call)
+{
+    struct km_err err;
+
+    if (join(call, &err) < 0)
+        km_call_refuse(call, &err);
+}
+
+void km_call_join(struct km_call *call)
+{
+    if (call->joined)
+        return;
+    call->joined = true;
+    if (km_call_has_units(call, KM_UNITS_DELIVER) || km_call_has_units(call, KM_UNITS_SHOWN))
+        join_all(call);
+}
+
+static void take(struct km_call *call, struct km_piece *piece)
+{
+    struct km_err err;
+
+    if (!call->unsaid && km_chain_take(&call->deliver, piece, &err) < 0)
+        km_call_refuse(call, &err);
+}
+
+/* --- what is said --- */
 
 void km_call_start_answer(struct km_call *call, int status, struct km_str head, uint64_t length)
 {
     call->streaming = true;
-    call->port->ops->start(call->port, status, head, length);
+    km_call_join(call);
+    if (call->deliver.first)
+        take(call, &(struct km_piece){
+                       .what = KM_PIECE_HEAD, .status = status, .bytes = head, .length = length });
+    else if (!call->unsaid)
+        call->port->ops->start(call->port, status, head, length);
+    if (call->unsaid)
+        call->streaming = call->started;
+}
+
+bool km_call_flush(struct km_call *call)
+{
+    struct km_str out = km_buf_view(&call->batch);
+    bool room = !out.n || put_out(call, &out, 1);
+
+    km_buf_reset(&call->batch);
+    return room;
+}
+
+/* parts: their bytes live as long as the call, where lasting. */
+static bool write_through(struct km_call *call, const struct km_str *parts, size_t n, bool lasting)
+{
+    for (size_t i = 0; i < n; i++)
+        take(call,
+             &(struct km_piece){ .what = KM_PIECE_BYTES, .bytes = parts[i], .lasts = lasting });
+    return km_call_flush(call);
 }
 
 bool km_call_write(struct km_call *call, const struct km_str *parts, size_t n)
 {
-    bool room = call->port->ops->write(call->port, parts, n);
-
-    if (!room && call->at->up)
-        km_http_pause(call->at->up);
-    return room;
+    if (!call->deliver.first && !call->unsaid)
+        return put_out(call, parts, n);
+    return write_through(call, parts, n, false);
 }
 
 void km_call_write_one(struct km_call *call, struct km_str part)
 {
-    if (part.n)
-        (void)km_call_write(call, &part, 1);
+    if (part.n && !call->deliver.first && !call->unsaid)
+        (void)put_out(call, &part, 1);
+    else if (part.n)
+        (void)write_through(call, &part, 1, false);
 }
 
-void km_call_relay(struct km_call *call, struct km_str part)
+void km_call_write_whole(struct km_call *call)
 {
-    if (call->gate)
-        part = km_veil_gate_feed(call->gate, call->w->gw->veil, part, false);
-    km_call_write_one(call, part);
+    if (!call->deliver.first && !call->unsaid)
+        (void)put_out(call, call->parts, call->nparts);
+    else
+        (void)write_through(call, call->parts, call->nparts, true);
+}
+
+void km_call_event(struct km_call *call, struct km_piece *event)
+{
+    (void)km_call_deliver(call); /* with no unit it is the sink's */
+    take(call, event);
 }
 
 void km_call_respond(struct km_call *call, int status, struct km_str head, struct km_str body)
 {
-    call->port->ops->respond(call->port, status, head, body);
+    if (!call->failed)
+        km_call_join(call);
+    if (call->failed || !call->deliver.first) {
+        call->port->ops->respond(call->port, status, head, body);
+        return;
+    }
+    km_call_start_answer(call, status, head, body.n);
+    (void)write_through(call, &body, 1, true);
+    km_call_end_answer(call);
+}
+
+static void end_with(struct km_call *call, struct km_piece *piece)
+{
+    if (call->deliver.first && !call->unsaid)
+        take(call, piece);
+    if (!call->deliver.first || call->unsaid)
+        end_port(call, piece);
 }
 
 void km_call_end_answer(struct km_call *call)
 {
-    call->port->ops->end(call->port);
+    if (call->deliver.first)
+        end_with(call, &(struct km_piece){ .what = KM_PIECE_END });
+    else
+        call->port->ops->end(call->port);
+}
+
+void km_call_end_stream(struct km_call *call)
+{
+    struct km_piece piece = { .what = call->cut ? KM_PIECE_ERROR : KM_PIECE_END,
+                              .err = call->cut ? &call->err : NULL };
+
+    if (!call->says || call->unsaid)
+        say_end(call, &piece);
+    end_with(call, &piece);
 }
 
 void km_call_break_answer(struct km_call *call)
@@ -53,5 +286,9 @@ void km_call_break_answer(struct km_call *call)
 
 bool km_call_take_back(struct km_call *call)
 {
+    if (call->deliver.first && !call->started) { /* a unit has it */
+        km_chain_done(&call->deliver);
+        return true;
+    }
     return call->port->ops->take_back(call->port);
 }

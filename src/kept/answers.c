@@ -12,7 +12,6 @@
 
 #include <stdlib.h>
 
-#include "kept/made.h"
 #include "door/reply.h"
 #include "llm/api/responses.h"
 #include "store/answers.h"
@@ -109,7 +108,7 @@ const struct km_call_hook km_answers_hook = { "answers_recall", 0, recall };
 
 /* --- keeping --- */
 
-void km_answers_keep(struct km_call *call, struct km_str response)
+static void keep(struct km_call *call, struct km_str response)
 {
     struct km_answers_note *n = km_call_make_note(call, &note, sizeof *n);
     struct km_answer_row row = { .expires_us = call->start_us + KEPT_US };
@@ -119,9 +118,6 @@ void km_answers_keep(struct km_call *call, struct km_str response)
     if (!n || n->kept)
         return;
     n->kept = true;
-    km_made_keep(call, response);
-    if (!km_responses_stored(&call->req))
-        return;
     row.id = km_responses_id(response, &scratch);
     if (!row.id.n || km_responses_record(&call->req, response, &scratch, &row.record, NULL) < 0)
         return;
@@ -129,19 +125,77 @@ void km_answers_keep(struct km_call *call, struct km_str response)
     km_store_answer_put(call->w->gw->store, NULL, &row, NULL, NULL);
 }
 
-void km_answers_keep_events(struct km_call *call, struct km_str events)
+static void keep_last(struct km_call *call, struct km_str events)
 {
     const struct km_str mark = KM_STR("data: ");
-    struct km_str line;
+    struct km_str line, response;
 
-    while (km_str_split(&events, '\n', &line))
-        if (km_str_starts(line, mark)) {
-            struct km_str object = km_responses_final(km_str_skip(line, mark.n));
-
-            if (object.n)
-                km_answers_keep(call, object);
-        }
+    while (km_str_split(&events, '\n', &line)) {
+        response =
+            km_str_starts(line, mark) ? km_responses_final(km_str_skip(line, mark.n)) : KM_STR_NONE;
+        if (response.n)
+            keep(call, response);
+    }
 }
+
+struct keeping {
+    struct km_call *call;
+    struct km_buf whole;
+};
+
+static void keeping_done(struct km_link *link)
+{
+    km_buf_done(&((struct keeping *)link->state)->whole);
+}
+
+/* What was translated has its last event at its end. */
+static bool may_be_last(const struct km_piece *event)
+{
+    return event->has_data && (!event->type.n || !km_str_ends(event->type, KM_STR(".delta")));
+}
+
+/* A whole answer waits here until all of it has come. */
+static int take(struct km_link *link, struct km_piece *piece, struct km_err *err)
+{
+    struct keeping *k = link->state;
+    struct km_piece whole = { .what = KM_PIECE_BYTES, .bytes = km_buf_view(&k->whole) };
+    int r = 0;
+
+    if (piece->what == KM_PIECE_BYTES && k->call->nparts) {
+        km_buf_str(&k->whole, piece->bytes);
+        return km_buf_failed(&k->whole) ? km_fail(err, KM_E_NOMEM, "out of memory") : KM_UNIT_HOLD;
+    }
+    if (piece->what == KM_PIECE_END && whole.bytes.n) {
+        if (km_str_starts(whole.bytes, KM_STR("{")))
+            keep(k->call, whole.bytes);
+        else
+            keep_last(k->call, whole.bytes);
+        r = km_link_emit(link, &whole, err);
+    }
+    if (piece->what == KM_PIECE_END || (piece->what == KM_PIECE_EVENT && may_be_last(piece)))
+        keep_last(k->call, piece->bytes);
+    return r < 0 ? r : KM_UNIT_PASS;
+}
+
+static const struct km_unit unit = { "answers_keep", sizeof(struct keeping), take, keeping_done };
+
+static int join(struct km_call *call, struct km_chain *chain, struct km_err *err)
+{
+    struct km_link *link;
+    struct keeping *k;
+
+    if (call->api != &km_api_responses || call->kind->outer || !km_responses_stored(&call->req))
+        return 0;
+    link = km_chain_put(chain, &unit, NULL);
+    k = link ? link->state : NULL;
+    if (!k)
+        return km_fail(err, KM_E_NOMEM, "out of memory");
+    k->call = call;
+    km_buf_init(&k->whole, 2 * (size_t)call->visit->view->snap->gateway->response_bytes);
+    return 0;
+}
+
+const struct km_call_unit km_answers_unit = { "answers_keep", KM_WIRE_RESPONSES, join };
 
 /* --- by id --- */
 

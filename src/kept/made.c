@@ -127,14 +127,13 @@ static bool may_name(const struct km_call *call, struct km_str text)
            km_str_find(text, KM_STR("\"file_id\"")) < text.n;
 }
 
-void km_made_keep(struct km_call *call, struct km_str answer)
+static void keep_whole(struct km_call *call, struct km_str answer)
 {
     struct km_arena scratch KM_CLEANUP(km_arena_done);
     const struct km_json *root;
 
     km_arena_init(&scratch, call->arena.cap, call->arena.pool);
-    if (call->at->convert || !may_name(call, answer) ||
-        km_json_parse_answer(&scratch, answer, &root, NULL) < 0)
+    if (!may_name(call, answer) || km_json_parse_answer(&scratch, answer, &root, NULL) < 0)
         return;
     if (call->api->wire == KM_WIRE_MESSAGES)
         keep_message(call, root);
@@ -145,24 +144,33 @@ void km_made_keep(struct km_call *call, struct km_str answer)
 }
 
 /* Of most events the name says that they hold nothing of it. */
-static bool is_piece(struct km_str type)
+static bool is_piece(const struct km_call *call, struct km_str type)
 {
-    return !km_str_eq(type, KM_STR("message_start")) && !km_str_eq(type, KM_STR("message_delta")) &&
+    if (call->api->wire == KM_WIRE_RESPONSES)
+        return type.n && !km_str_starts(type, KM_STR("response.")); /* its last one's are many */
+    return call->api->wire == KM_WIRE_MESSAGES && !km_str_eq(type, KM_STR("message_start")) &&
+           !km_str_eq(type, KM_STR("message_delta")) &&
            !km_str_eq(type, KM_STR("content_block_start"));
 }
 
-void km_made_keep_event(struct km_call *call, const struct km_sse_event *event)
+static void keep_event(struct km_call *call, const struct km_piece *event)
 {
     struct km_arena scratch KM_CLEANUP(km_arena_done);
     const struct km_json *root;
-
-    bool chat = call->api->wire == KM_WIRE_CHAT;
+    struct km_str last;
 
     km_arena_init(&scratch, call->arena.cap, call->arena.pool);
-    if ((!chat && is_piece(event->type)) || !may_name(call, event->data) ||
-        km_json_parse_answer(&scratch, event->data, &root, NULL) < 0)
+    if (is_piece(call, event->type) || !may_name(call, event->data))
         return;
-    if (chat) {
+    if (call->api->wire == KM_WIRE_RESPONSES) {
+        last = km_responses_final(event->data);
+        if (last.n)
+            keep_whole(call, last);
+        return;
+    }
+    if (km_json_parse_answer(&scratch, event->data, &root, NULL) < 0)
+        return;
+    if (call->api->wire == KM_WIRE_CHAT) {
         keep_audio(call, root, "delta");
         return;
     }
@@ -170,3 +178,29 @@ void km_made_keep_event(struct km_call *call, const struct km_sse_event *event)
     keep_container(call, km_json_get(km_json_get(root, "delta"), "container"));
     keep_block(call, km_json_get(root, "content_block"));
 }
+
+static int take(struct km_link *link, struct km_piece *piece, struct km_err *err)
+{
+    (void)err;
+    if (piece->what == KM_PIECE_EVENT)
+        keep_event(link->state, piece);
+    else if (piece->what == KM_PIECE_END && piece->bytes.n)
+        keep_whole(link->state, piece->bytes);
+    return KM_UNIT_PASS;
+}
+
+static const struct km_unit unit = { .name = "made", .take = take };
+
+/* What is translated names nothing that its provider would know again. */
+static int join(struct km_call *call, struct km_chain *chain, struct km_err *err)
+{
+    bool names = call->api->wire != KM_WIRE_CHAT || call->req.names & KM_NAMES_AUDIO;
+
+    if (!names || !call->at->d || call->at->convert || km_chain_put(chain, &unit, call))
+        return 0;
+    return km_fail(err, KM_E_NOMEM, "out of memory");
+}
+
+const struct km_call_unit km_made_unit = {
+    "made", KM_WIRE_MESSAGES | KM_WIRE_RESPONSES | KM_WIRE_CHAT, join
+};

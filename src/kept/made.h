@@ -4,11 +4,11 @@
 #define KM_KEPT_MADE_H
 
 #include "call/call.h"
+#include "call/hooks.h"
 
-/* Containers and files of a whole answer (Responses, Messages) that is passed on are the calling
- * key's from now on.  Does not wait; whoever asks the store after it finds them.  Loop thread. */
-void km_made_keep(struct km_call *call, struct km_str answer);
-/* The same of one event of a stream of Messages, before the client has it. */
-void km_made_keep_event(struct km_call *call, const struct km_sse_event *event);
+/* On the way from an attempt whose answer is passed on: containers, files and spoken answers that
+ * it names are the calling key's from now on.  Does not wait; whoever asks the store after it finds
+ * them. */
+extern const struct km_call_unit km_made_unit;
 
 #endif

@@ -203,7 +203,9 @@ int km_answer_put(struct km_answer *a, const struct km_chat_event *e, struct km_
 
     if (r == 0)
         r = note(a, e, err);
-    return r == 0 && a->stream ? a->to->event(a, e, err) : r;
+    if (r < 0 || !a->stream)
+        return r;
+    return a->hand_on ? a->hand_on(a->hand_ctx, e, err) : a->to->event(a, e, err);
 }
 
 struct km_usage km_answer_usage(const struct km_answer *a)

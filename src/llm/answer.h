@@ -105,6 +105,10 @@ struct km_answer {
     const struct km_llm_request *request; /* what is answered; lives as long */
     struct km_arena *arena; /* the call's: what must live to the answer's end */
     struct km_buf *out; /* the client's bytes; its owner sends and empties it */
+    /* Of a stream: who gets its events instead of the encoder, and lets it have them later; NULL:
+     * nobody. */
+    int (*hand_on)(void *ctx, const struct km_chat_event *e, struct km_err *err);
+    void *hand_ctx;
     bool stream; /* the client gets events */
     bool usage_asked; /* OpenAI's include_usage */
     struct km_str model; /* the name the caller used */

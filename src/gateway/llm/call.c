@@ -6,11 +6,9 @@
  * next, and a client that reads slowly pauses its upstream.
  */
 #include "gateway/llm/kind.h"
-#include "kept/answers.h"
 #include "call/model.h"
 
 #include "base/veil.h"
-#include "kept/made.h"
 #include "gateway/llm/translate.h"
 #include "call/veil.h"
 #include "llm/api/responses.h"
@@ -139,10 +137,10 @@ static bool is_bare(const struct km_call *call, const struct km_sse_event *event
             !(call->w->gw->veil && km_veil_may_hold(call->w->gw->veil, event->type)));
 }
 
-/* What stands in the scratch from `before` on is no piece of an answer. */
-static void veil_event(struct km_call *call, size_t before)
+/* What stands in `out` from `before` on is no piece of an answer. */
+static void veil_event(struct km_call *call, size_t before, struct km_buf *out)
 {
-    struct km_buf *out = &call->w->scratch, cut KM_CLEANUP(km_buf_done) = KM_BUF(SCRATCH_BYTES);
+    struct km_buf cut KM_CLEANUP(km_buf_done) = KM_BUF(SCRATCH_BYTES);
     struct km_str said = km_str_skip(km_buf_view(out), before);
 
     if (call->at->stream.error ? !km_veil_cut(call->w->gw->veil, said, &cut)
@@ -154,9 +152,9 @@ static void veil_event(struct km_call *call, size_t before)
 }
 
 /* What went well goes on as it came; the rest passes the veil. */
-static int relay_event(struct km_call *call, const struct km_sse_event *event, struct km_err *err)
+static int read_event(struct km_call *call, const struct km_sse_event *event, struct km_buf *out,
+                      struct km_err *err)
 {
-    struct km_buf *out = &call->w->scratch;
     struct km_llm_stream *s = &call->at->stream;
     size_t before = out->n;
     uint64_t written = s->text_bytes, events = s->events;
@@ -166,17 +164,71 @@ static int relay_event(struct km_call *call, const struct km_sse_event *event, s
         return r; /* as most events */
     if (s->error || s->events == events || !is_bare(call, event) ||
         km_veil_tells_failure(km_str_skip(km_buf_view(out), before)))
-        veil_event(call, before);
+        veil_event(call, before, out);
     return r;
 }
 
-static int on_event(void *ctx, const struct km_sse_event *event)
+/* It has passed the units of the attempt, at once or after a wait: now those of the call. */
+static int on_event(struct km_call *call, const struct km_piece *piece, struct km_err *err)
+{
+    const struct km_sse_event event = { .raw = piece->bytes,
+                                        .type = piece->type,
+                                        .data = piece->data,
+                                        .has_data = piece->has_data,
+                                        .retry_ms = -1 };
+    struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(SCRATCH_BYTES);
+    struct km_piece said = *piece;
+    struct km_arena scratch KM_CLEANUP(km_arena_done), *before = call->at->stream.scratch;
+    int r;
+
+    if (call->at->convert)
+        return km_translate_event(call, piece, err);
+    km_arena_init(&scratch, SCRATCH_BYTES, km_loop_arenas(call->w->loop));
+    call->at->stream.scratch = &scratch;
+    r = read_event(call, &event, &out, err);
+    call->at->stream.scratch = before;
+    if (r == 0 && km_buf_failed(&out))
+        r = km_fail(err, KM_E_UPSTREAM_PROTOCOL, "too many events at once");
+    said.bytes = km_buf_view(&out);
+    if (r < 0 || !said.bytes.n)
+        return r;
+    if (!call->streaming)
+        km_call_stream_start(call);
+    km_call_event(call, &said);
+    return 0;
+}
+
+/* Where no unit stands in the way the events of one read are one text. */
+static int relay_event(struct km_call *call, const struct km_sse_event *event, struct km_err *err)
+{
+    struct km_piece piece = { .what = KM_PIECE_EVENT,
+                              .bytes = event->raw,
+                              .type = event->type,
+                              .data = event->data,
+                              .has_data = event->has_data };
+
+    if (call->at->fetch.first)
+        return km_chain_take(&call->at->fetch, &piece, err);
+    return call->deliver.first ? on_event(call, &piece, err)
+                               : read_event(call, event, &call->w->scratch, err);
+}
+
+static int on_sse(void *ctx, const struct km_sse_event *event)
 {
     struct km_call *call = ctx;
 
-    if (call->api->wire == KM_WIRE_MESSAGES || call->req.names & KM_NAMES_AUDIO)
-        km_made_keep_event(call, event);
-    return relay_event(call, event, NULL);
+    return read_event(call, event, &call->w->scratch, NULL);
+}
+
+/* The same where units stand in the way.  No error of theirs is one of the reader's. */
+static int through_units(void *ctx, const struct km_sse_event *event)
+{
+    struct km_call *call = ctx;
+    struct km_err err;
+
+    if (relay_event(call, event, &err) < 0)
+        km_call_refuse(call, &err);
+    return 0;
 }
 
 /* Empty: it has none, or is no JSON. */
@@ -226,7 +278,8 @@ static bool read_stream(struct km_call *call, struct km_str type)
     size_t most = (size_t)call->visit->view->snap->gateway->sse_event_bytes;
 
     if (km_str_istarts(type, KM_STR("text/event-stream")))
-        call->at->sse = km_sse_new(most, on_event, call);
+        call->at->sse = km_sse_new(
+            most, call->at->fetch.first || call->deliver.first ? through_units : on_sse, call);
     else if (codec && codec->unwrap && km_framing_is(codec->framing, type))
         call->at->framer = km_framer_new(codec->framing, most, on_frame, call);
     return call->at->sse || call->at->framer;
@@ -243,6 +296,8 @@ static void on_head(struct km_call *call, const struct km_response *response)
         km_translate_head(call, response);
         return;
     }
+    if (call->req.stream)
+        km_call_join(call);
     if (!call->req.stream || !read_stream(call, type))
         return; /* read as a whole answer instead, which will say what is wrong */
     km_llm_stream_init(&call->at->stream, &call->req, &call->arena, NULL);
@@ -265,8 +320,6 @@ static int on_body(struct km_call *call, const char *bytes, size_t n, struct km_
     km_buf_reset(&call->w->scratch);
     r = call->at->framer ? km_framer_feed(call->at->framer, bytes, n, err)
                          : km_sse_feed(call->at->sse, bytes, n, err);
-    if (call->at->stream.final.n) /* before the client has it, and may go on from it */
-        km_answers_keep(call, call->at->stream.final);
     call->at->stream.scratch = NULL;
     km_arena_done(&scratch);
     if (r == 0 && km_buf_failed(&call->w->scratch))
@@ -275,6 +328,7 @@ static int on_body(struct km_call *call, const char *bytes, size_t n, struct km_
     if (out.n && !call->streaming)
         km_call_stream_start(call);
     km_call_write_one(call, out);
+    (void)km_call_flush(call);
     if (r < 0 && err->code == KM_E_LIMIT)
         err->code = KM_E_UPSTREAM_PROTOCOL;
     return r;
@@ -304,17 +358,9 @@ static int complete_any(struct km_call *call, struct km_err *err)
 
 static int complete(struct km_call *call, struct km_err *err)
 {
-    int r;
-
     if (!call->at->relaying && !call->at->convert && call->api->wire == KM_WIRE_RESPONSES)
         km_veil_whole(call, KM_STR("application/json")); /* it has its error beside its output */
-    r = complete_any(call, err);
-    if (r == 0 && call->api == &km_api_responses && !call->streaming && call->nparts)
-        km_answers_keep(call, km_arena_cat(&call->arena, call->parts, call->nparts));
-    else if (r == 0 && (call->api->wire == KM_WIRE_MESSAGES || call->req.names & KM_NAMES_AUDIO) &&
-             !call->streaming)
-        km_made_keep(call, km_buf_view(&call->at->answer));
-    return r;
+    return complete_any(call, err);
 }
 
 static void usage(struct km_call *call, struct km_usage *ret)
@@ -354,8 +400,6 @@ static bool last(struct km_call *call, struct km_buf *out)
         return call->api->encoder->fail != NULL;
     }
     km_translate_end(call, out);
-    if (call->api == &km_api_responses)
-        km_answers_keep_events(call, km_buf_view(out));
     return true;
 }
 
@@ -367,6 +411,8 @@ const struct km_call_kind km_kind_llm = {
     .attempt = attempt,
     .on_head = on_head,
     .on_body = on_body,
+    .on_event = on_event,
+    .encode = km_translate_say,
     .complete = complete,
     .usage = usage,
     .forget = forget,

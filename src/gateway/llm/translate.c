@@ -314,14 +314,64 @@ static int out_of_memory(const struct km_call *call, struct km_err *err)
     return km_arena_overflowed(&call->arena) ? km_fail(err, KM_E_NOMEM, "out of memory") : 0;
 }
 
-static int on_event(void *ctx, const struct km_frame_event *event, struct km_err *err)
+static int decode_event(struct km_translation *tr, const struct km_frame_event *event,
+                        struct km_err *err)
 {
-    struct km_call *call = ctx;
-    struct km_translation *tr = call->at->convert;
     int r = tr->codec->event(&tr->decode, event, err);
 
     km_arena_done(&tr->scratch);
     return r;
+}
+
+int km_translate_event(struct km_call *call, const struct km_piece *piece, struct km_err *err)
+{
+    const struct km_frame_event event = { .type = piece->has_data ? piece->type : KM_STR_NONE,
+                                          .data = piece->data,
+                                          .exception =
+                                              piece->has_data ? KM_STR_NONE : piece->type };
+
+    return decode_event(call->at->convert, &event, err);
+}
+
+static int on_event(void *ctx, const struct km_frame_event *event, struct km_err *err)
+{
+    const struct km_call *call = ctx;
+
+    return decode_event(call->at->convert, event, err);
+}
+
+/* The same where the attempt has units. */
+static int through_units(void *ctx, const struct km_frame_event *event, struct km_err *err)
+{
+    struct km_call *call = ctx;
+    struct km_piece piece = { .what = KM_PIECE_EVENT,
+                              .type = event->exception.n ? event->exception : event->type,
+                              .data = event->data,
+                              .has_data = !event->exception.n };
+
+    return km_chain_take(&call->at->fetch, &piece, err);
+}
+
+/* Where units look at what is said they have it before it is in the client's dialect. */
+static int hand_on(void *ctx, const struct km_chat_event *delta, struct km_err *err)
+{
+    struct km_call *call = ctx;
+    struct km_piece piece = { .what = KM_PIECE_EVENT, .delta = delta };
+
+    (void)err;
+    if (!call->streaming)
+        km_call_stream_start(call);
+    km_call_event(call, &piece);
+    return 0;
+}
+
+int km_translate_say(struct km_call *call, const struct km_chat_event *delta, struct km_buf *out,
+                     struct km_err *err)
+{
+    struct km_answer *a = &call->at->convert->answer;
+
+    a->out = out;
+    return a->to->event(a, delta, err);
 }
 
 /* The upstream has it: nothing of it is held through a long answer. */
@@ -344,11 +394,26 @@ void km_translate_head(struct km_call *call, const struct km_response *response)
         drop_request(tr);
     if (!call->req.stream || !km_framing_is(tr->codec->framing, type))
         return;
-    tr->framer = km_framer_new(tr->codec->framing, most, on_event, call);
+    tr->framer = km_framer_new(tr->codec->framing, most,
+                               call->at->fetch.first ? through_units : on_event, call);
     if (!tr->framer)
         return; /* gathered instead, which will say what is wrong */
     begin_answer(call, &call->w->scratch);
+    km_call_join(call);
+    if (call->says) {
+        tr->answer.hand_on = hand_on;
+        tr->answer.hand_ctx = call;
+    }
     call->at->relaying = true;
+}
+
+static void flush_through(struct km_call *call, struct km_str out)
+{
+    struct km_piece piece = { .what = KM_PIECE_EVENT, .bytes = out };
+
+    if (out.n)
+        km_call_event(call, &piece);
+    (void)km_call_flush(call);
 }
 
 /* What was made of the events goes to the client, in one write. */
@@ -356,11 +421,12 @@ static void flush(struct km_call *call, struct km_buf *from)
 {
     struct km_str out = km_buf_view(from);
 
-    if (!out.n)
-        return;
-    if (!call->streaming)
+    if (out.n && !call->streaming)
         km_call_stream_start(call);
-    km_call_write_one(call, out);
+    if (!call->deliver.first)
+        km_call_write_one(call, out);
+    else
+        flush_through(call, out);
 }
 
 static int feed(struct km_call *call, const char *bytes, size_t n, struct km_err *err)

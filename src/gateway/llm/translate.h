@@ -44,6 +44,12 @@ struct km_translation *km_translation_free(struct km_translation *tr);
 /* A deployment that only says a text (mock_response), in the caller's protocol. */
 int km_translate_mock(struct km_call *call, struct km_err *err) KM_MUST_USE;
 
+/* The kind's on_event and encode, where call->at->convert is. */
+int km_translate_event(struct km_call *call, const struct km_piece *piece,
+                       struct km_err *err) KM_MUST_USE;
+int km_translate_say(struct km_call *call, const struct km_chat_event *delta, struct km_buf *out,
+                     struct km_err *err) KM_MUST_USE;
+
 /* --- translate.c's two files between themselves --- */
 int km_translate_begin(struct km_call *call, const struct km_codec *codec,
                        struct km_err *err) KM_MUST_USE; /* makes call->at->convert */

@@ -214,14 +214,13 @@ static void on_head(struct km_call *call, const struct km_response *response)
         return;
     if (events) {
         call->at->sse = km_sse_new(EVENT_BYTES, on_event, call);
-        call->gate = km_veil_gate_new(&call->arena);
+        km_veil_stream(call);
     }
     call->opaque = !events;
     call->at->relaying = call->streaming = true;
     km_buf_reset(head);
     km_call_head(call, head);
-    km_call_start_answer(call, response->status, km_buf_view(head),
-                         events ? UINT64_MAX : response->content_length);
+    km_call_start_answer(call, response->status, km_buf_view(head), response->content_length);
 }
 
 /* The client gets every byte, whether or not its events can be looked at. */
@@ -232,7 +231,7 @@ static int on_body(struct km_call *call, const char *bytes, size_t n, struct km_
     (void)err;
     if (call->at->sse && km_sse_feed(call->at->sse, bytes, n, NULL) < 0)
         call->at->sse = km_sse_free(call->at->sse);
-    km_call_relay(call, part);
+    km_call_write_one(call, part);
     return 0;
 }
 

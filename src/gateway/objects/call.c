@@ -407,7 +407,7 @@ static int on_body(struct km_call *call, const char *bytes, size_t n, struct km_
 
     (void)err;
     if (!km_object_of(call)->counting && !km_object_of(call)->checking) {
-        km_call_relay(call, part);
+        km_call_write_one(call, part);
         return 0;
     }
     km_object_lines(call, part);

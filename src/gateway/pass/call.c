@@ -161,15 +161,14 @@ static void on_head(struct km_call *call, const struct km_response *response)
     call->at->relaying = call->streaming = true;
     if (response->status < 400 && is_event_stream(response) &&
         !km_header_get(&response->headers, KM_STR("content-encoding")).n)
-        call->gate = km_veil_gate_new(&call->arena);
-    km_call_start_answer(call, response->status, km_buf_view(b),
-                         call->gate ? UINT64_MAX : response->content_length);
+        km_veil_stream(call);
+    km_call_start_answer(call, response->status, km_buf_view(b), response->content_length);
 }
 
 static int on_body(struct km_call *call, const char *bytes, size_t n, struct km_err *err)
 {
     (void)err;
-    km_call_relay(call, km_str(bytes, n));
+    km_call_write_one(call, km_str(bytes, n));
     return 0;
 }
 

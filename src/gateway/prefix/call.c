@@ -86,7 +86,7 @@ static void on_head(struct km_call *call, const struct km_response *response)
     if (!p->coding.n && km_meter_stream(&p->meter, (size_t)s->sse_event_bytes, &ignored) < 0)
         p->meter.lost = true;
     if (p->meter.kind->framing == KM_FRAMING_SSE && !p->coding.n)
-        call->gate = km_veil_gate_new(&call->arena);
+        km_veil_stream(call);
     relay(call, response, UINT64_MAX);
 }
 
@@ -102,7 +102,7 @@ static int on_body(struct km_call *call, const char *bytes, size_t n, struct km_
         if (km_buf_failed(out))
             return km_fail(err, KM_E_UPSTREAM_PROTOCOL, "too many events at once");
     }
-    km_call_relay(call, part);
+    km_call_write_one(call, part);
     return 0;
 }
 
