@@ -156,10 +156,10 @@ static enum km_next step_finish(struct km_call *call)
             refused(call);
         km_call_reply(call);
         call->replied = true;
-        if (km_call_stands(call))
+        if (!call->ended && km_call_stands(call))
             return KM_WAIT;
-    } else if (call->unsaid) {
-        km_call_break_answer(call);
+    } else if (call->unsaid && !call->ended) {
+        km_call_reply_refused(call);
     }
     if (call->deliver.first)
         km_chain_done(&call->deliver);

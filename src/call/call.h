@@ -220,7 +220,7 @@ struct km_call {
     const struct km_err *unsaid; /* why a unit let nothing more pass; NULL: it does */
     bool joined; /* the program's units */
     bool says; /* some of them before the dialect: it is a unit as well */
-    bool started; /* its head has passed */
+    bool started, ended; /* its head has passed; its end, or what stands for one */
     bool full; /* the client takes no more for now */
     bool stands; /* the step waits until no unit does */
     bool replied;
@@ -363,6 +363,7 @@ void km_call_heed(struct km_call *call);
 void km_call_on_more(void *call, const struct km_err *err); /* of both chains */
 /* reply.c */
 void km_call_reply(struct km_call *call); /* ends the exchange, whatever the outcome */
+void km_call_reply_refused(struct km_call *call); /* the same of what a unit did not let pass */
 void km_call_head(struct km_call *call, struct km_buf *head);
 /* What an API that is passed on has at the end of a stream, whole or broken.  As kind->last. */
 bool km_call_last(struct km_call *call, struct km_buf *out);

@@ -150,11 +150,12 @@ static int begin_wait(struct km_link *link, const struct km_piece *piece, struct
     return KM_UNIT_WAIT;
 }
 
-static int end_content(struct km_link *link)
+/* A head, or the end itself, goes on all the same. */
+static enum km_unit_verdict end_content(struct km_link *link, const struct km_piece *piece)
 {
     link->over = true;
     link->chain->over = true;
-    return KM_UNIT_END;
+    return is_content(piece) ? KM_UNIT_HOLD : KM_UNIT_PASS;
 }
 
 /* What one link makes of it. */
@@ -169,7 +170,7 @@ static int pass_link(struct km_link *link, struct km_piece *piece, struct km_err
     verdict = link->unit->take(link, piece, err);
     if (verdict == KM_UNIT_WAIT)
         return begin_wait(link, piece, err);
-    return verdict == KM_UNIT_END ? end_content(link) : verdict;
+    return verdict == KM_UNIT_END ? (int)end_content(link, piece) : verdict;
 }
 
 static int run_from(struct km_chain *chain, struct km_link *link, struct km_piece *piece,
@@ -220,13 +221,13 @@ void km_link_go_on(struct km_link *link, enum km_unit_verdict verdict, const str
     km_assert(link->waits && verdict != KM_UNIT_WAIT);
     link->waits = false;
     chain->nwaiting--;
+    if (verdict == KM_UNIT_END)
+        verdict = end_content(link, &w->piece);
     if (why) {
         err = *why;
         r = err.code;
     } else if (verdict == KM_UNIT_PASS) {
         r = run_from(chain, link->next, &w->piece, &err);
-    } else if (verdict == KM_UNIT_END) {
-        (void)end_content(link);
     }
     free(w);
     if (r == 0)

@@ -9,7 +9,8 @@
  *                                  ├ HOLD   not now, or never: the unit has of it what it needs
  *                                  ├ WAIT   for something outside: km_link_go_on() follows, and
  *                                  │        what comes behind stands in line at this link
- *                                  └ END    nothing more of the content goes on from here
+ *                                  └ END    nothing more of the content goes on from here; a
+ *                                           head, or the end, does
  *
  * An answer is HEAD (EVENT | BYTES)* (END | ERROR).  A unit that holds something flushes it when
  * END or ERROR comes: emits it, then passes that piece, which no unit holds for ever.

@@ -152,6 +152,18 @@ bool km_call_last(struct km_call *call, struct km_buf *out)
     return false;
 }
 
+void km_call_reply_refused(struct km_call *call)
+{
+    if (call->started) {
+        km_call_break_answer(call);
+        return;
+    }
+    call->err = *call->unsaid;
+    call->failed = true;
+    call->streaming = false;
+    reply_failure(call);
+}
+
 static void reply_whole(struct km_call *call)
 {
     struct km_buf *head = &call->w->scratch;
@@ -163,6 +175,10 @@ static void reply_whole(struct km_call *call)
     km_buf_reset(head);
     km_call_head(call, head);
     km_call_start_answer(call, call->at->status, km_buf_view(head), events ? UINT64_MAX : length);
+    if (call->unsaid) {
+        km_call_reply_refused(call);
+        return;
+    }
     km_call_write_whole(call);
     km_call_end_answer(call);
 }

@@ -23,6 +23,8 @@ void km_call_abandon(struct km_call *call)
     call->at->auth_waits = false;
     if (call->kind->abandon)
         call->kind->abandon(call);
+    if (call->at->fetch.first)
+        km_chain_done(&call->at->fetch);
     if (!call->at->up)
         return;
     call->upstream_ns += km_mono_ns() - call->at->began_ns;

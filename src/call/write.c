@@ -65,6 +65,7 @@ static void end_port(struct km_call *call, const struct km_piece *piece)
     else if (left[1].n)
         (void)put_out(call, &left[1], 1);
     km_buf_reset(&call->batch);
+    call->ended = true;
     if (piece->what == KM_PIECE_END || piece->told)
         call->port->ops->end(call->port);
     else
@@ -245,6 +246,7 @@ void km_call_respond(struct km_call *call, int status, struct km_str head, struc
     if (!call->failed)
         km_call_join(call);
     if (call->failed || !call->deliver.first) {
+        call->ended = true;
         call->port->ops->respond(call->port, status, head, body);
         return;
     }
@@ -253,10 +255,23 @@ void km_call_respond(struct km_call *call, int status, struct km_str head, struc
     km_call_end_answer(call);
 }
 
+/* What was to be the end of an answer is not: its reader has to notice. */
+static void end_refused(struct km_call *call, struct km_piece *piece)
+{
+    call->cut = true;
+    call->err = *call->unsaid;
+    piece->what = KM_PIECE_ERROR;
+    piece->bytes = KM_STR_NONE;
+    if (!call->nparts)
+        say_end(call, piece);
+}
+
 static void end_with(struct km_call *call, struct km_piece *piece)
 {
     if (call->deliver.first && !call->unsaid)
         take(call, piece);
+    if (call->unsaid && piece->what == KM_PIECE_END)
+        end_refused(call, piece);
     if (!call->deliver.first || call->unsaid)
         end_port(call, piece);
 }
@@ -281,6 +296,7 @@ void km_call_end_stream(struct km_call *call)
 
 void km_call_break_answer(struct km_call *call)
 {
+    call->ended = true;
     call->port->ops->abort(call->port);
 }
 

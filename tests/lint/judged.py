@@ -34,7 +34,7 @@ ANSWERS = {
     "src/gateway/objects/batch.c": {"count_line"},
     "src/gateway/objects/call.c": {"reserve"},
     "src/gateway/objects/charge.c": {"count_batch", "km_object_end"},
-    "src/kept/made.c": {"km_made_keep", "km_made_keep_event"},
+    "src/kept/made.c": {"keep_whole", "keep_event"},
     "src/llm/api.c": {"km_llm_error_text", "km_llm_parse_body",
                       "km_llm_whole_text"},  # which judges the tree itself
     "src/llm/api/gemini_relay.c": {"read_usage"},

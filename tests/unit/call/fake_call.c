@@ -269,9 +269,16 @@ static void port_start(struct km_port *port, int status, struct km_str head, uin
 static bool port_write(struct km_port *port, const struct km_str *parts, size_t n)
 {
     (void)port;
-    (void)parts;
-    (void)n;
-    return true;
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < parts[i].n && f.nsaid < sizeof f.said - 1; k++)
+            f.said[f.nsaid++] = parts[i].p[k];
+    return !f.full;
+}
+
+static bool port_take_back(struct km_port *port)
+{
+    (void)port;
+    return false;
 }
 
 static void port_end(struct km_port *port)
@@ -302,6 +309,7 @@ static const struct km_port_ops port_ops = {
     .end = port_end,
     .abort = port_abort,
     .respond = port_respond,
+    .take_back = port_take_back,
 };
 
 /* --- the world around it --- */

@@ -76,6 +76,9 @@ struct fake_world {
     bool left;
     struct km_ledger_entry last;
     int status;
+    char said[256]; /* what was written, without heads */
+    size_t nsaid;
+    bool full; /* the port: enough for now */
 };
 
 extern struct fake_world f; /* the one of the test that runs */
