@@ -205,12 +205,14 @@ void *km_arena_zalloc(struct km_arena *a, size_t n)
 
 struct km_str km_arena_str(struct km_arena *a, struct km_str s)
 {
-    char *p = s.n < SIZE_MAX ? km_arena_alloc(a, s.n + 1) : NULL;
+    char *p;
 
+    if (!s.n)
+        return KM_STR("");
+    p = s.n < SIZE_MAX ? km_arena_alloc(a, s.n + 1) : NULL;
     if (!p)
         return KM_STR_NONE;
-    if (s.n)
-        memcpy(p, s.p, s.n);
+    memcpy(p, s.p, s.n);
     p[s.n] = '\0';
     return km_str(p, s.n);
 }

@@ -111,6 +111,20 @@ struct km_err {
     char text[512];     /* ends in "..." when cut */
 };
 
+/* Declares an error that says nothing yet.  As `= { 0 }`, but for the bytes of a text that nobody
+ * reads: they are most of it, and what is declared for each read of a connection costs them. */
+#define KM_ERR_NONE(name)                                                                          \
+    struct km_err name;                                                                            \
+    km_err_clear(&name)
+
+static inline void km_err_clear(struct km_err *err)
+{
+    err->code = err->http = err->retry_after_ms = 0;
+    err->type = err->param = err->reason = NULL;
+    err->final = false;
+    err->text[0] = '\0';
+}
+
 /* Writes code and text into *err (NULL is fine), resets the other fields, returns code. */
 int km_fail(struct km_err *err, int code, const char *fmt, ...) KM_PRINTF(3, 4);
 

@@ -15,6 +15,7 @@
 #include "call/call.h"
 
 #include <stddef.h>
+#include <string.h>
 
 #include "call/hooks.h"
 #include "call/metrics.h"
@@ -411,11 +412,13 @@ struct km_call *km_call_new(struct km_worker *w, const struct km_call_kind *kind
     struct km_call *call;
 
     km_arena_init(&arena, bytes, km_loop_arenas(w->loop));
-    call = km_arena_zalloc(&arena, sizeof *call);
+    call = km_arena_alloc(&arena, sizeof *call);
     if (!call) {
         km_arena_done(&arena);
         return NULL;
     }
+    memset(call, 0, offsetof(struct km_call, err));
+    km_err_clear(&call->err);
     call->arena = arena;
     call->magic = KM_CALL_MAGIC;
     call->at = &call->first;

@@ -232,7 +232,6 @@ struct km_call {
     bool client_gone;
     bool cut; /* the stream broke: end it so that the client knows */
     bool failed; /* err says why */
-    struct km_err err;
 
     /* books */
     struct km_usage usage;
@@ -244,6 +243,8 @@ struct km_call {
     uint64_t upstream_ns; /* of all attempts */
     uint64_t total_ns; /* the call's, when it was settled */
     uint64_t first_ns; /* first byte for the client, since the start */
+
+    struct km_err err; /* the last: a new call has the rest zeroed, and of this no text */
 };
 
 extern const struct km_module km_calls_module; /* of the worker: calls.c */

@@ -169,7 +169,7 @@ static void stop_with(struct km_call *call, const struct km_err *err)
 static void on_body(void *ctx, const char *bytes, size_t n)
 {
     struct km_call *call = ctx;
-    struct km_err err = { 0 };
+    KM_ERR_NONE(err);
 
     if (km_call_fetch_bytes(call, km_str(bytes, n), &err) < 0)
         stop_with(call, &err);

@@ -107,7 +107,7 @@ static int enter(struct km_visit *v, struct km_err *err)
 
 static void go_on(struct km_visit *v)
 {
-    struct km_err err = { 0 };
+    KM_ERR_NONE(err);
 
     if (enter(v, &err) < 0)
         km_reply_error(v, &err);

@@ -154,7 +154,7 @@ static int may_run(struct km_mcp_work *w, struct km_err *err)
 int km_mcp_begin_judge(struct km_mcp_flow *f, struct km_err *err)
 {
     struct km_mcp_work *w = km_mcp_work_of_flow(f);
-    struct km_err why = { 0 }; /* it is the answer: the call does not fail of it */
+    KM_ERR_NONE(why); /* it is the answer: the call does not fail of it */
     int r = km_mcp_is_judged(w) ? may_run(w, &why) : 0;
 
     (void)err;
@@ -257,7 +257,7 @@ int km_mcp_begin_approval(struct km_mcp_flow *f, struct km_err *err)
     struct km_mcp_question like = { .answered = on_answered,
                                     .method = KM_STR("elicitation/create"),
                                     .key = KM_STR("approval") };
-    struct km_err why = { 0 }; /* an administrator is asked instead: the call does not fail of it */
+    KM_ERR_NONE(why); /* an administrator is asked instead: the call does not fail of it */
 
     (void)err;
     if (!w->asks)

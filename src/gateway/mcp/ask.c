@@ -213,7 +213,7 @@ static void on_question(void *ctx, uint64_t question, struct km_str method, stru
     };
     struct km_mcp_work *w = ctx;
     struct km_mcp_question *q;
-    struct km_err err = { 0 };
+    KM_ERR_NONE(err);
     char text[200];
 
     if (km_mcp_question_put(w, &like, &q, &err) < 0) {

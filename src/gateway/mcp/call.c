@@ -429,7 +429,7 @@ void km_mcp_call_begin(struct km_mcp_turn *t, const struct km_mcp_call_args *arg
 {
     struct km_call *call = km_call_new(t->hub->w, &mcp_kind, ARENA_BYTES);
     struct km_mcp_work *w = call ? km_arena_zalloc(&call->arena, sizeof *w) : NULL;
-    struct km_err err = { 0 };
+    KM_ERR_NONE(err);
 
     if (w) {
         km_call_set_work(call, w);

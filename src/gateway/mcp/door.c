@@ -178,7 +178,7 @@ static void arrive(struct km_visit *v, enum km_mcp_way way, struct km_str body)
 {
     struct km_str session = session_of(v, way);
     struct km_worker *owner = owner_of(v, session);
-    struct km_err err = { 0 };
+    KM_ERR_NONE(err);
     struct km_mcp_arrival *in;
     struct km_arena arena;
     int r = KM_E_NOMEM;
@@ -242,7 +242,7 @@ static void post(struct km_visit *v, struct km_exchange *x, enum km_mcp_way way)
     struct waiting *wait = km_arena_zalloc(km_exchange_arena(x), sizeof *wait);
     int64_t most = v->view->snap->http->body_bytes;
     struct km_str body = KM_STR_NONE;
-    struct km_err err = { 0 };
+    KM_ERR_NONE(err);
     int r = 0;
 
     if (!wait) {

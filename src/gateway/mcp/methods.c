@@ -60,7 +60,7 @@ void km_mcp_turn_no_view(struct km_mcp_turn *t, int why, const char *message)
 struct km_mcp_view *km_mcp_turn_view(struct km_mcp_turn *t)
 {
     struct km_mcp_view *view = NULL;
-    struct km_err err = { 0 };
+    KM_ERR_NONE(err);
     int r = km_mcp_view_for(t->in, t->capabilities, &view, &err);
 
     if (r == 0)

@@ -83,7 +83,7 @@ static bool retried(struct km_mcp_turn *t, struct km_str *params, struct km_str 
 {
     const struct km_json *state = km_json_get(t->msg.params, "requestState");
     struct km_str text, inner = KM_STR_NONE;
-    struct km_err err = { 0 };
+    KM_ERR_NONE(err);
 
     *ret_server = KM_STR_NONE;
     if (!state || t->revision->era != KM_MCP_STATELESS)
@@ -178,7 +178,7 @@ static void by_name(struct km_mcp_turn *t, enum km_mcp_list list, const char *wh
     struct km_str name, params = t->msg.params_text, server;
     const struct km_mcp_entry_of *e;
     struct km_mcp_view *view;
-    struct km_err err = { 0 };
+    KM_ERR_NONE(err);
     const char *why;
 
     if (!km_json_string(km_json_get(t->msg.params, "name"), &name)) {

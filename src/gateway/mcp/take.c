@@ -167,7 +167,7 @@ static void stateless(struct km_mcp_turn *t)
 static bool item(struct km_mcp_turn *t, const struct km_json *v, struct km_mcp_turn *ret)
 {
     enum km_rpc_fault what = KM_RPC_INTERNAL;
-    struct km_err err = { 0 };
+    KM_ERR_NONE(err);
 
     *ret = *t;
     ret->text = km_json_compact(v, t->arena);
@@ -226,7 +226,7 @@ static void post(struct km_mcp_arrival *in)
     struct km_mcp_turn t = { .hub = in->hub, .in = in, .arena = &in->arena, .text = in->body };
     enum km_rpc_fault what = KM_RPC_INTERNAL;
     const struct km_json *root;
-    struct km_err err = { 0 };
+    KM_ERR_NONE(err);
 
     /* Until the message is read the header says how errors look. */
     t.revision = km_mcp_revision_latest(

@@ -118,7 +118,7 @@ static void too_large(struct km_link_post *p)
 static void on_body(void *ctx, const char *bytes, size_t n)
 {
     struct km_link_post *p = ctx;
-    struct km_err err = { 0 };
+    KM_ERR_NONE(err);
     int r;
 
     switch (p->body) {

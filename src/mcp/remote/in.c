@@ -298,7 +298,7 @@ void km_remote_message_in(struct km_remote *p, uint64_t about, struct km_str tex
 {
     struct km_arena arena;
     struct km_str method;
-    struct km_err err = { 0 };
+    KM_ERR_NONE(err);
     struct in m;
 
     if (p->state == KM_REMOTE_OVER && p->njobs == 0)

@@ -232,7 +232,7 @@ struct km_job *km_job_start(struct km_mcp_desk *desk, const struct km_job_args *
     uint8_t key[KM_MCP_KEY];
     struct km_job *j = job_new(desk, args);
     struct km_remote *p = NULL;
-    struct km_err why = { 0 };
+    KM_ERR_NONE(why);
 
     if (!j) {
         km_fail(err, KM_E_NOMEM, "out of memory");
