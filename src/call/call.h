@@ -361,7 +361,7 @@ void km_call_let_flow(struct km_call *call); /* the upstream, where nothing hold
 /* call.c: what units have said of the pieces that were just given.  From callbacks of the loop:
  * the call may be over when it returns. */
 void km_call_heed(struct km_call *call);
-void km_call_on_more(void *call, const struct km_err *err); /* of both chains */
+void km_call_on_more(void *ctx, const struct km_err *err); /* of both chains */
 /* reply.c */
 void km_call_reply(struct km_call *call); /* ends the exchange, whatever the outcome */
 void km_call_reply_refused(struct km_call *call); /* the same of what a unit did not let pass */
