@@ -110,9 +110,8 @@ int km_chain_take(struct km_chain *chain, struct km_piece *piece, struct km_err 
 /* From within take, or before km_link_go_on(): another piece goes on behind this link. */
 int km_link_emit(struct km_link *link, struct km_piece *piece, struct km_err *err) KM_MUST_USE;
 
-/* The wait is over: how the piece that waited goes on (not WAIT), or why
- * the answer fails.  From a callback of the
- * loop, never from within take. */
+/* The wait is over: how the piece that waited goes on (not WAIT), or why the answer fails.  From a
+ * callback of the loop, never from within take. */
 void km_link_go_on(struct km_link *link, enum km_unit_verdict verdict, const struct km_err *why);
 
 static inline bool km_chain_waits(const struct km_chain *chain)

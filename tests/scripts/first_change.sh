@@ -41,7 +41,7 @@ asked_for() { # in a string: a pipe would close before the lint has said all
 }
 laid_out() {
     python3 -B tests/lint/format.py . src/llm/provider/*.[ch] tests/unit/llm/test_p*.c \
-        src/gateway/{few_answers,parrot}.[ch] src/app/tables.c >"$work/log" ||
+        src/kept/{few_answers,code_name}.[ch] src/gateway/parrot/*.[ch] src/app/tables.c >"$work/log" ||
         { cat "$work/log"; return 1; }
 }
 
@@ -73,6 +73,9 @@ holds "a codec: every file has its opening" test "$(python3 -B tests/lint/openin
 block hook >src/kept/few_answers.c
 block hookheader >src/kept/few_answers.h
 sed -i 's|^\( *\)file_refs\.c$|\1few_answers.c\n&|' src/kept/CMakeLists.txt
+block unit >src/kept/code_name.c
+block unitheader >src/kept/code_name.h
+sed -i 's|^\( *\)file_refs\.c$|\1code_name.c\n&|' src/kept/CMakeLists.txt
 mkdir src/gateway/parrot
 block kind >src/gateway/parrot/call.c
 block kindheader >src/gateway/parrot/parrot.h
@@ -86,6 +89,9 @@ sed -i -e "/^const struct km_call_hooks km_app_hooks/{
     e cat $work/block
 }" $tables
 holds "a hook: the places have a list" grep -q 'guarded\[\]' $tables
+sed -i -e 's|^static const struct km_call_unit \*const shown\[\] = { |&\&km_code_name_unit, |' \
+    -e 's|^#include "kept/file_refs.h"$|#include "kept/code_name.h"\n&|' $tables
+holds "a unit: the places have a list" grep -q 'shown\[\] = { &km_code_name_unit' $tables
 sed -i -e 's|\[KM_HOOK_PREPARED\] = prepared|&,\n[KM_HOOK_GUARDED] = guarded|' \
     -e 's|^#include "kept/file_refs.h"$|#include "kept/few_answers.h"\n&|' \
     -e 's|^#include "gateway/prefix/prefix.h"$|#include "gateway/parrot/parrot.h"\n&|' \
@@ -100,6 +106,8 @@ cat >config.yaml <<END
 model_list:
   - model_name: hello
     litellm_params: {model: openai/none, mock_response: Hello.}
+  - model_name: leaky
+    litellm_params: {model: openai/none, mock_response: It is Parley. Parley it is.}
 general_settings: {master_key: sk-first}
 kanmon_settings: {state_dir: $work/state, workers: 1}
 END
@@ -115,9 +123,14 @@ ready() { # for as long as it lives
 chat() { # chat N: asks for so many answers
     asked /v1/chat/completions -d '{"model":"hello","n":'"$1"',"messages":[{"role":"user","content":"a"}]}'
 }
+leaky() { # leaky STREAM
+    asked /v1/chat/completions -d '{"model":"leaky","stream":'"$1"',"messages":[{"role":"user","content":"a"}]}'
+}
 holds "a hook and a kind: the gateway starts" ready
 holds "a hook: eight answers are given" grep -q 'Hello.*200 $' <<<"$(chat 8)"
 holds "a hook: nine are not" grep -q '"param":"n".*400 $' <<<"$(chat 9)"
+holds "a unit: the name is in no answer" grep -q 'It is \*\*\*\*\*\*. \*\*\*\*\*\* it is.*200 $' <<<"$(leaky false)"
+holds "a unit: nor in a stream" test -z "$(leaky true | grep Parley)"
 holds "a kind: it answers" same "Hello200 " "$(asked /v1/parrot -d Hello)"
 holds "a kind: what it refuses is said" grep -q 'nothing to say again' <<<"$(asked /v1/parrot -d '')"
 holds "a kind: its call is in the books, with its price" test "$(asked /spend/logs |
