@@ -280,9 +280,8 @@ void km_call_heed(struct km_call *call)
         km_call_abandon(call);
         km_call_go(call, KM_STEP_account);
         km_call_resume(call, 0);
-    } else if (km_chain_waits(&call->deliver) || km_chain_waits(&call->at->fetch)) {
-        if (call->at->up)
-            km_http_pause(call->at->up);
+    } else {
+        km_call_let_flow(call);
     }
 }
 
@@ -299,7 +298,6 @@ void km_call_on_more(void *ctx, const struct km_err *err)
         km_call_resume(call, 0);
         return;
     }
-    km_call_let_flow(call);
     km_call_heed(call);
 }
 

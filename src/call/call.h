@@ -357,7 +357,7 @@ bool km_call_take_back(struct km_call *call); /* nothing of what was started has
 bool km_call_stands(struct km_call *call);
 /* A unit lets nothing more pass; the call fails when it is asked next (km_call_heed). */
 void km_call_refuse(struct km_call *call, const struct km_err *err);
-void km_call_let_flow(struct km_call *call); /* the upstream, where nothing holds it up */
+void km_call_let_flow(struct km_call *call); /* the upstream goes on, or pauses where it must */
 /* call.c: what units have said of the pieces that were just given.  From callbacks of the loop:
  * the call may be over when it returns. */
 void km_call_heed(struct km_call *call);

@@ -31,7 +31,7 @@ bool km_call_has_units(const struct km_call *call, enum km_unit_place place)
 
     while (row && *row && !is_asked(call, *row))
         row++;
-    return row && *row;
+    return row && *row && !call->kind->session;
 }
 
 int km_call_join_units(struct km_call *call, enum km_unit_place place, struct km_chain *chain,

@@ -73,7 +73,8 @@ const struct km_call_kind *km_call_kind_of_models(const struct km_call *call);
 /* hooks.c: the place's verdict: the first that is not PASS. */
 int km_call_run_hooks(struct km_call *call, enum km_hook_place place,
                       struct km_err *err) KM_MUST_USE;
-/* hooks.c: has the place a row for such a call? */
+/* hooks.c: has the place a row for such a call?  Never for a session: it has frames both ways,
+ * holds its upstream up by itself, and no piece comes of it. */
 bool km_call_has_units(const struct km_call *call, enum km_unit_place place);
 /* hooks.c: all of the place's rows join. */
 int km_call_join_units(struct km_call *call, enum km_unit_place place, struct km_chain *chain,

@@ -26,7 +26,11 @@ static bool stands(const struct km_call *call)
 
 void km_call_let_flow(struct km_call *call)
 {
-    if (!call->full && !stands(call) && call->at->up)
+    if (!call->at->up)
+        return;
+    if (call->full || stands(call))
+        km_http_pause(call->at->up);
+    else
         km_http_resume(call->at->up);
 }
 
@@ -36,10 +40,15 @@ static bool put_out(struct km_call *call, const struct km_str *parts, size_t n)
 
     if (!room) {
         call->full = true;
-        if (call->at->up)
-            km_http_pause(call->at->up);
+        km_call_let_flow(call);
     }
     return room;
+}
+
+/* No unit stands in the way of what is said, and none has refused it. */
+static bool is_clear(const struct km_call *call)
+{
+    return !call->deliver.first && !call->unsaid;
 }
 
 void km_call_refuse(struct km_call *call, const struct km_err *err)
@@ -54,6 +63,12 @@ void km_call_refuse(struct km_call *call, const struct km_err *err)
 }
 
 /* --- the chain --- */
+
+static void start_port(struct km_call *call, const struct km_piece *head)
+{
+    call->started = true;
+    call->port->ops->start(call->port, head->status, head->bytes, head->length);
+}
 
 /* An API that has an end of its own for failures needs no broken connection. */
 static void end_port(struct km_call *call, const struct km_piece *piece)
@@ -77,8 +92,7 @@ static int sink(void *ctx, struct km_piece *piece, struct km_err *err)
     struct km_call *call = ctx;
 
     if (piece->what == KM_PIECE_HEAD) {
-        call->started = true;
-        call->port->ops->start(call->port, piece->status, piece->bytes, piece->length);
+        start_port(call, piece);
         return 0;
     }
     if (piece->what == KM_PIECE_END || piece->what == KM_PIECE_ERROR) {
@@ -183,13 +197,17 @@ static void take(struct km_call *call, struct km_piece *piece)
 
 void km_call_start_answer(struct km_call *call, int status, struct km_str head, uint64_t length)
 {
+    struct km_piece piece;
+
     call->streaming = true;
     km_call_join(call);
-    if (call->deliver.first)
-        take(call, &(struct km_piece){
-                       .what = KM_PIECE_HEAD, .status = status, .bytes = head, .length = length });
-    else if (!call->unsaid)
-        call->port->ops->start(call->port, status, head, length);
+    piece = (struct km_piece){
+        .what = KM_PIECE_HEAD, .status = status, .bytes = head, .length = length
+    };
+    if (is_clear(call))
+        start_port(call, &piece);
+    else
+        take(call, &piece);
     if (call->unsaid)
         call->streaming = call->started;
 }
@@ -203,9 +221,11 @@ bool km_call_flush(struct km_call *call)
     return room;
 }
 
-/* parts: their bytes live as long as the call, where lasting. */
-static bool write_through(struct km_call *call, const struct km_str *parts, size_t n, bool lasting)
+/* lasting: the bytes of the parts live as long as the call. */
+static bool write_parts(struct km_call *call, const struct km_str *parts, size_t n, bool lasting)
 {
+    if (is_clear(call))
+        return put_out(call, parts, n);
     for (size_t i = 0; i < n; i++)
         take(call,
              &(struct km_piece){ .what = KM_PIECE_BYTES, .bytes = parts[i], .lasts = lasting });
@@ -214,25 +234,18 @@ static bool write_through(struct km_call *call, const struct km_str *parts, size
 
 bool km_call_write(struct km_call *call, const struct km_str *parts, size_t n)
 {
-    if (!call->deliver.first && !call->unsaid)
-        return put_out(call, parts, n);
-    return write_through(call, parts, n, false);
+    return write_parts(call, parts, n, false);
 }
 
 void km_call_write_one(struct km_call *call, struct km_str part)
 {
-    if (part.n && !call->deliver.first && !call->unsaid)
-        (void)put_out(call, &part, 1);
-    else if (part.n)
-        (void)write_through(call, &part, 1, false);
+    if (part.n)
+        (void)write_parts(call, &part, 1, false);
 }
 
 void km_call_write_whole(struct km_call *call)
 {
-    if (!call->deliver.first && !call->unsaid)
-        (void)put_out(call, call->parts, call->nparts);
-    else
-        (void)write_through(call, call->parts, call->nparts, true);
+    (void)write_parts(call, call->parts, call->nparts, true);
 }
 
 void km_call_event(struct km_call *call, struct km_piece *event)
@@ -251,7 +264,7 @@ void km_call_respond(struct km_call *call, int status, struct km_str head, struc
         return;
     }
     km_call_start_answer(call, status, head, body.n);
-    (void)write_through(call, &body, 1, true);
+    (void)write_parts(call, &body, 1, true);
     km_call_end_answer(call);
 }
 

@@ -390,6 +390,14 @@ bool is_over(void)
     return f.w.ncalls == 0;
 }
 
+void check_settled(void)
+{
+    assert_true(is_over());
+    assert_int_equal(f.settlements, f.intents);
+    assert_true(f.responds + f.ends + f.aborts <= 1);
+    assert_int_equal(km_key_reserved(f.key), 0);
+}
+
 void resume(enum place p, const struct km_err *why)
 {
     f.waiting = false;

@@ -90,6 +90,8 @@ void unmake_world(void);
 /* Lets what is due now come: the loop's timers fire in their order. */
 void turn(void);
 bool is_over(void); /* no call is left */
+/* However it ended: settled if it was begun, told once at most, and nothing is reserved. */
+void check_settled(void);
 bool may_wait(enum place p);
 bool may_fail(enum place p);
 bool is_hook(enum place p);

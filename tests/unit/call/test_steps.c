@@ -198,10 +198,7 @@ static void life(void)
 {
     if (make_world()) {
         run_call(AT_ROUTED, WAITS);
-        assert_true(is_over());
-        assert_int_equal(f.settlements, f.intents);
-        assert_true(f.responds + f.ends + f.aborts <= 1);
-        assert_int_equal(km_key_reserved(f.key), 0);
+        check_settled();
     }
     unmake_world();
 }

@@ -292,10 +292,7 @@ static void life(void)
     u.doing = WAITS_FOR_IT;
     if (make_world()) {
         run_call(NOTHING);
-        assert_true(is_over());
-        assert_int_equal(f.settlements, f.intents);
-        assert_true(f.responds + f.ends + f.aborts <= 1);
-        assert_int_equal(km_key_reserved(f.key), 0);
+        check_settled();
     }
     unmake_world();
 }
