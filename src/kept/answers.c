@@ -148,12 +148,6 @@ static void keeping_done(struct km_link *link)
     km_buf_done(&((struct keeping *)link->state)->whole);
 }
 
-/* What was translated has its last event at its end. */
-static bool may_be_last(const struct km_piece *event)
-{
-    return event->has_data && (!event->type.n || !km_str_ends(event->type, KM_STR(".delta")));
-}
-
 /* A whole answer waits here until all of it has come. */
 static int take(struct km_link *link, struct km_piece *piece, struct km_err *err)
 {
@@ -172,7 +166,8 @@ static int take(struct km_link *link, struct km_piece *piece, struct km_err *err
             keep_last(k->call, whole.bytes);
         r = km_link_emit(link, &whole, err);
     }
-    if (piece->what == KM_PIECE_END || (piece->what == KM_PIECE_EVENT && may_be_last(piece)))
+    if (piece->what == KM_PIECE_END || /* what was translated has its last event there */
+        (piece->what == KM_PIECE_EVENT && piece->has_data && km_responses_may_be_last(piece->type)))
         keep_last(k->call, piece->bytes);
     return r < 0 ? r : KM_UNIT_PASS;
 }

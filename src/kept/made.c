@@ -146,8 +146,8 @@ static void keep_whole(struct km_call *call, struct km_str answer)
 /* Of most events the name says that they hold nothing of it. */
 static bool is_piece(const struct km_call *call, struct km_str type)
 {
-    if (call->api->wire == KM_WIRE_RESPONSES)
-        return type.n && !km_str_starts(type, KM_STR("response.")); /* its last one's are many */
+    if (call->api->wire == KM_WIRE_RESPONSES) /* its last one has it all */
+        return !km_responses_may_be_last(type);
     return call->api->wire == KM_WIRE_MESSAGES && !km_str_eq(type, KM_STR("message_start")) &&
            !km_str_eq(type, KM_STR("message_delta")) &&
            !km_str_eq(type, KM_STR("content_block_start"));

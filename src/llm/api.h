@@ -112,8 +112,6 @@ struct km_llm_stream {
     const struct km_llm_request *request;
     struct km_arena *scratch; /* its owner empties it between events: a stream has no end */
     struct km_str model_json; /* the name asked for, as JSON; empty: it stays as it came */
-    struct km_arena *arena; /* the call's */
-    struct km_str final; /* Responses: the answer's object, when its last event came */
     struct km_usage usage;
     bool nonsense; /* a first piece of it could not be: its last is not believed either */
     uint64_t events; /* with choices */

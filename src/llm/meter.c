@@ -18,7 +18,7 @@ void km_meter_init(struct km_meter *m, const struct km_meter_kind *kind,
                    const struct km_llm_request *request, struct km_arena *arena)
 {
     *m = (struct km_meter){ .kind = kind, .like = arena };
-    m->stream = (struct km_llm_stream){ .request = request, .arena = arena };
+    m->stream = (struct km_llm_stream){ .request = request };
 }
 
 void km_meter_done(struct km_meter *m)

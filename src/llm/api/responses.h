@@ -70,6 +70,8 @@ struct km_str km_responses_id(struct km_str response, struct km_arena *arena);
 /* Is this item of `input` one that an upstream takes, by its id, from what it stored, and not from
  * the request?  *ret_id: views of the item's tree. */
 bool km_responses_refers(const struct km_json *item, struct km_str *ret_id);
+/* By its name, may an event be a stream's last?  Of most it says that they are not. */
+bool km_responses_may_be_last(struct km_str type);
 /* The answer's object in the data of a stream's last event; empty: this is not the last. */
 struct km_str km_responses_final(struct km_str data);
 

@@ -130,14 +130,17 @@ int km_responses_event(struct km_llm_stream *s, const struct km_sse_event *event
     if (r < 0)
         return r;
     object = km_arena_cat(s->scratch, parts, n);
-    if (s->finished)
-        s->final = km_arena_str(s->arena, object);
     km_json_edits_init(&e, event->data, &place);
     km_json_replace(&e, &spans[E_RESPONSE], object);
     r = km_json_parts(&e, s->scratch, &parts, &n, err);
     if (r == 0)
         emit(event, km_arena_cat(s->scratch, parts, n), out);
     return r;
+}
+
+bool km_responses_may_be_last(struct km_str type)
+{
+    return !km_str_ends(type, KM_STR(".delta"));
 }
 
 struct km_str km_responses_final(struct km_str data)
