@@ -65,13 +65,9 @@ static void remove_next(struct km_admin *a)
                             on_removed, a);
         return;
     }
-    km_buf_str(&out, KM_STR("{\"deleted_keys\":["));
-    for (size_t i = 0; i < d->n; i++) {
-        if (i)
-            km_buf_byte(&out, ',');
-        km_buf_json(&out, d->names[i]);
-    }
-    km_buf_str(&out, KM_STR("]}"));
+    km_buf_str(&out, KM_STR("{\"deleted_keys\":"));
+    km_buf_json_list(&out, d->names, d->n);
+    km_buf_byte(&out, '}');
     km_admin_json(a, 200, km_buf_view(&out));
 }
 

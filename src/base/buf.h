@@ -89,6 +89,7 @@ void km_buf_consume(struct km_buf *b, size_t n);
 
 /* A JSON string with its quotes; invalid UTF-8 becomes U+FFFD, control bytes escapes. */
 void km_buf_json(struct km_buf *b, struct km_str s);
+void km_buf_json_list(struct km_buf *b, const struct km_str *v, size_t n); /* an array of them */
 
 /* NUL-terminates (not counted in n) and returns p, or "" when empty or failed. */
 const char *km_buf_cstr(struct km_buf *b);

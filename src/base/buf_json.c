@@ -57,3 +57,14 @@ void km_buf_json(struct km_buf *b, struct km_str s)
     }
     km_buf_byte(b, '"');
 }
+
+void km_buf_json_list(struct km_buf *b, const struct km_str *v, size_t n)
+{
+    km_buf_byte(b, '[');
+    for (size_t i = 0; i < n; i++) {
+        if (i)
+            km_buf_byte(b, ',');
+        km_buf_json(b, v[i]);
+    }
+    km_buf_byte(b, ']');
+}

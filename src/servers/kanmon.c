@@ -96,13 +96,8 @@ static void put_time(struct km_buf *out, const char *name, int64_t at_us)
 
 static void put_list(struct km_buf *out, const char *name, struct km_str_list list)
 {
-    km_buf_printf(out, ",\"%s\":[", name);
-    for (size_t i = 0; i < list.n; i++) {
-        if (i)
-            km_buf_byte(out, ',');
-        km_buf_json(out, list.v[i]);
-    }
-    km_buf_byte(out, ']');
+    km_buf_printf(out, ",\"%s\":", name);
+    km_buf_json_list(out, list.v, list.n);
 }
 
 static void put_column(struct km_buf *out, const struct km_key_row *row,

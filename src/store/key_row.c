@@ -86,17 +86,6 @@ struct km_key_row *km_key_row_free(struct km_key_row *row)
     return NULL;
 }
 
-void km_key_models_json(const struct km_str_list *models, struct km_buf *out)
-{
-    km_buf_byte(out, '[');
-    for (size_t i = 0; i < models->n; i++) {
-        if (i)
-            km_buf_byte(out, ',');
-        km_buf_json(out, models->v[i]);
-    }
-    km_buf_byte(out, ']');
-}
-
 /* The character an escape of km_buf_json stands for: it writes \uXXXX for control bytes only. */
 static char escaped(struct km_str s, size_t *i)
 {

@@ -13,9 +13,8 @@ int km_key_row_copy(const struct km_key_row *from, struct km_arena *arena,
                     struct km_key_row *ret) KM_MUST_USE;
 struct km_key_row *km_key_row_free(struct km_key_row *row);
 
-/* The list of models as a JSON array, and back: *ret_v is to be freed (free()), its views with
- * it.  What is not an array of plain strings is KM_E_INVALID. */
-void km_key_models_json(const struct km_str_list *models, struct km_buf *out);
+/* The list of models from the JSON array that km_buf_json_list() made of it: *ret_v is to be freed
+ * (free()), its views with it.  What is not an array of plain strings is KM_E_INVALID. */
 int km_key_models_parse(struct km_str json, struct km_str **ret_v, size_t *ret_n) KM_MUST_USE;
 
 #endif

@@ -131,7 +131,7 @@ static int run_bound(const struct op *op, struct km_db *db, const struct km_stat
     struct km_buf models KM_CLEANUP(km_buf_done) = KM_BUF(1u << 20);
     struct km_key_bound bound = { .row = *op->row };
 
-    km_key_models_json(&op->row->models, &models);
+    km_buf_json_list(&models, op->row->models.v, op->row->models.n);
     if (km_buf_failed(&models))
         return km_fail_param(err, KM_E_LIMIT, "models", "the list of models is too long");
     bound.models = km_buf_view(&models);

@@ -154,6 +154,18 @@ static void json_of(const char *in, size_t n, const char *out)
     assert_string_equal(km_buf_cstr(&b), out);
 }
 
+static void a_list_of_json_strings(void **state)
+{
+    static const struct km_str v[] = { { "a\"b", 3 }, { "", 0 }, { "c", 1 } };
+    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(1000);
+
+    (void)state;
+    km_buf_json_list(&b, v, 0);
+    km_buf_json_list(&b, v, 1);
+    km_buf_json_list(&b, v, 3);
+    assert_string_equal(km_buf_cstr(&b), "[][\"a\\\"b\"][\"a\\\"b\",\"\",\"c\"]");
+}
+
 static void json_strings_are_always_valid(void **state)
 {
     (void)state;
@@ -182,6 +194,7 @@ int main(void)
         cmocka_unit_test(reserve_gives_room_or_null),
         cmocka_unit_test(an_empty_reserve_is_not_a_failure),
         cmocka_unit_test(consume_drops_from_the_front),
+        cmocka_unit_test(a_list_of_json_strings),
         cmocka_unit_test(json_strings_are_always_valid),
     };
 
