@@ -6,6 +6,7 @@
  * client has its last byte.  In strict mode that last byte waits until the settlement is on disk.
  */
 #include "call/call.h"
+#include "call/flight.h"
 #include "call/hooks.h"
 #include "call/veil.h"
 
@@ -28,10 +29,8 @@ static bool produced(const struct km_call *call)
 
 /* Nobody said what was used: more than was agreed it cannot have been.  Before it is priced, so
  * that the row's tokens and its cost tell the same. */
-static void bound_estimate(struct km_call *call)
+static void bound_estimate(struct km_call *call, struct km_usage *u)
 {
-    struct km_usage *u = &call->usage;
-
     call->flags |= KM_CALL_ESTIMATED;
     if (call->reserve_input > 0 && u->prompt_tokens > call->reserve_input)
         u->prompt_tokens = call->reserve_input;
@@ -39,12 +38,36 @@ static void bound_estimate(struct km_call *call)
         u->completion_tokens = call->reserve_output;
 }
 
-static void settle_cost(struct km_call *call)
+/* Of an answer that several take each pays its part. */
+static void take_share(const struct km_taker *t, struct km_usage *u, int64_t *cost)
 {
-    struct km_price price;
+    *cost = km_taker_share(t, *cost);
+    u->prompt_tokens = km_taker_share(t, u->prompt_tokens);
+    u->completion_tokens = km_taker_share(t, u->completion_tokens);
+    u->cached_tokens = km_taker_share(t, u->cached_tokens);
+}
 
-    call->usage = (struct km_usage){ 0 };
-    call->cost = 0;
+/* What an attempt costs by its usage there; an estimate no more than was reserved for one. */
+static int64_t cost_of_usage(struct km_call *call, struct km_usage *u)
+{
+    struct km_price price = call->price ? *call->price : km_call_price(call, call->at->d);
+    int64_t cost = 0, most = call->reserve / (call->covered + 1);
+
+    if (!u->known)
+        bound_estimate(call, u);
+    if ((call->api || call->priced) && !km_price_cost(&price, u, &cost)) {
+        call->flags |= KM_CALL_UNPRICED; /* of one that passes its kind has said what it is */
+        cost = 0;
+    }
+    if (!u->known && most > 0 && cost > most)
+        cost = most;
+    if (call->at->taker)
+        take_share(call->at->taker, u, &cost);
+    return cost;
+}
+
+static void cost_of_answer(struct km_call *call)
+{
     if (call->kind->cost && call->kind->cost(call, call->first_us || unanswered(call), &call->cost))
         return;
     if (!call->at->d || !produced(call))
@@ -52,15 +75,30 @@ static void settle_cost(struct km_call *call)
     call->kind->usage(call, &call->usage);
     if (call->kind->session)
         return;
-    if (!call->usage.known)
-        bound_estimate(call);
-    price = call->price ? *call->price : km_call_price(call, call->at->d);
-    if ((call->api || call->priced) && !km_price_cost(&price, &call->usage, &call->cost)) {
-        call->flags |= KM_CALL_UNPRICED; /* of one that passes its kind has said what it is */
-        call->cost = 0;
-    }
-    if (!call->usage.known && call->reserve > 0 && call->cost > call->reserve)
-        call->cost = call->reserve;
+    call->cost = cost_of_usage(call, &call->usage);
+}
+
+static void settle_cost(struct km_call *call)
+{
+    call->usage = (struct km_usage){ 0 };
+    call->cost = 0;
+    cost_of_answer(call);
+    call->cost += call->lost_cost;
+    call->usage.prompt_tokens += call->lost_input;
+    call->usage.completion_tokens += call->lost_output;
+}
+
+/* It has the whole request, and was not heard: it reads what it got, and bills that. */
+void km_call_count_lost(struct km_call *call)
+{
+    struct km_usage u = { 0 };
+
+    if (!call->at->d || !call->at->sent || call->at->status)
+        return;
+    call->kind->usage(call, &u);
+    call->lost_cost += cost_of_usage(call, &u);
+    call->lost_input += u.prompt_tokens;
+    call->lost_output += u.completion_tokens;
 }
 
 /* A wildcard deployment's entry names what was really called. */

@@ -198,6 +198,12 @@ static struct km_admission admission(const struct km_call *call)
     };
 }
 
+/* A window of its budget has begun. */
+static void note_window(const struct km_call *call, struct km_key *key)
+{
+    km_store_key_reset(call->w->gw->store, NULL, key->row.hash, km_key_window_end(key), NULL, NULL);
+}
+
 static int take_permit(struct km_call *call, struct km_err *err)
 {
     struct km_admission a = admission(call);
@@ -210,9 +216,26 @@ static int take_permit(struct km_call *call, struct km_err *err)
         return 0;
     r = km_permit_take(key, &a, &call->permit, &call->room, &rolled, err);
     if (rolled)
-        km_store_key_reset(call->w->gw->store, NULL, key->row.hash, km_key_window_end(key), NULL,
-                           NULL);
+        note_window(call, key);
     return r;
+}
+
+int km_call_cover_another(struct km_call *call, struct km_err *err)
+{
+    struct km_admission a = admission(call);
+    bool rolled = false;
+    int r = 0;
+
+    a.reserve += call->reserve / (call->covered + 1);
+    if (call->permit.key)
+        r = km_permit_reserve(&call->permit, &a, &rolled, err);
+    if (rolled)
+        note_window(call, call->permit.key);
+    if (r < 0)
+        return r;
+    call->reserve = a.reserve;
+    call->covered++;
+    return 0;
 }
 
 static void on_intent(void *ctx, const struct km_err *err)

@@ -196,6 +196,8 @@ static void run(struct km_call *call)
 void km_call_resume(struct km_call *call, int status)
 {
     km_assert(call->magic == KM_CALL_MAGIC);
+    if (call->beside)
+        km_attempt_look_at_waiting(call);
     call->status = status;
     if (status < 0 && steps[call->step].on_error != call->step)
         fail_to(call, steps[call->step].on_error);
@@ -276,7 +278,7 @@ void km_call_heed(struct km_call *call)
         err = *call->unsaid;
         km_call_abandon(call);
         km_call_fail(call, &err);
-    } else if (call->deliver.over && call->at->up) { /* nobody needs the rest */
+    } else if (call->deliver.over && km_attempt_is_out(call->at)) { /* nobody needs the rest */
         km_call_abandon(call);
         km_call_go(call, KM_STEP_account);
         km_call_resume(call, 0);
@@ -419,7 +421,8 @@ struct km_call *km_call_new(struct km_worker *w, const struct km_call_kind *kind
     km_err_clear(&call->err);
     call->arena = arena;
     call->magic = KM_CALL_MAGIC;
-    call->at = &call->first;
+    call->at = call->newest = &call->first;
+    call->first.call = call;
     call->w = w;
     call->kind = kind;
     call->bound_tokens = -1;

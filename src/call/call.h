@@ -35,6 +35,9 @@ enum km_step_id {
 };
 
 struct km_call;
+struct km_flight; /* flight.h */
+struct km_flight_args;
+struct km_taker;
 struct km_translation; /* translate.h */
 
 /* What the kinds of call do differently.  The steps ask for nothing else: a kind that needs
@@ -128,17 +131,24 @@ struct km_call_kind {
 };
 
 /* One try to have the call served: by a deployment, with a request out and an answer in.  A call
- * has one after the other (retry, fallback), each made by km_attempt_next(); what it holds beside
- * memory goes when the next begins, or with the call. */
+ * has one after the other (retry, fallback: km_attempt_next), or several at a time until one of
+ * them has a good head (hedge: km_attempt_beside).  What it holds beside memory goes when it is
+ * over, or with the call. */
 struct km_attempt {
+    struct km_call *call;
     struct km_attempt *before; /* in the call's arena too; NULL: it is the first */
+    struct km_attempt *next; /* of call->beside */
+    enum km_step_id step; /* where it waits, while it stands beside */
     const struct km_candidate *candidate;
     struct km_deployment *d; /* NULL: none was picked, or its kind goes elsewhere */
+    bool same; /* its deployment stays: it is that of the one before, or its hooks waited */
     bool resigned; /* with new credentials: once a deployment */
 
     /* the request */
     struct km_http_request out;
     struct km_http_call *up; /* under way */
+    struct km_taker *taker; /* instead: the request is one that several ask for; NULL: it is not */
+    const struct km_flight_args *opens; /* its request may become one: call/flight.h */
     struct km_arena *request_arena; /* what lives until the upstream has it; NULL: the call's */
     struct km_auth_wait auth_wait;
     bool auth_waits; /* d->auth will call back */
@@ -205,11 +215,16 @@ struct km_call {
     bool held; /* the books, or what works in its arena, call back: nothing moves before */
 
     /* attempts */
-    struct km_attempt *at; /* the one under way, or the last; never NULL */
+    struct km_attempt *at; /* the one under way, or the last; of several the one that an event is
+                            * about, or that is being made; never NULL */
+    struct km_attempt *beside; /* the others that are under way; NULL: none */
+    struct km_attempt *newest; /* its `before` are all there were */
     struct km_attempt first;
     struct km_route_state route;
     unsigned retries; /* most further attempts */
-    bool same_again; /* once more on the same deployment: options or credentials were refused */
+    unsigned covered; /* attempts that the reservation is for, beyond the first */
+    int64_t lost_cost; /* of attempts that another overtook: in nano-USD, and in tokens */
+    int64_t lost_input, lost_output;
     bool timed_out;
     bool owed; /* an attempt before it was sent, and never answered */
     struct km_timer deadline;
@@ -305,23 +320,46 @@ enum km_next km_step_admit(struct km_call *call);
 struct km_price km_call_price(const struct km_call *call, const struct km_deployment *d);
 /* The dearest of those that may serve it. */
 struct km_price km_call_worst_price(const struct km_call *call, bool *ret_known);
+/* attempt.c */
+void km_call_abandon(struct km_call *call); /* stops the attempts under way */
+void km_call_forget_answer(struct km_call *call); /* what the last request brought */
+/* Gives back what the attempt holds beside memory. */
+void km_attempt_release(struct km_call *call);
+/* Begins the next one; same: at the deployment of this.  KM_E_NOMEM: it stays. */
+int km_attempt_next(struct km_call *call, bool same, struct km_err *err) KM_MUST_USE;
+/* One more beside those under way, at another deployment.  The first that has a good head serves
+ * the call: the others are cancelled, and what they may cost counts.  One that fails is gone, and
+ * recovery begins when the last has.  0: it begins, though it may be over already.  KM_E_CLOSED: the
+ * call is not at a point where there can be one (its request has to be out, and unanswered);
+ * KM_E_BUDGET: the key has no more for it; in both cases nothing changed.  Loop thread, from a
+ * callback of the loop: the call may be over when it returns. */
+int km_attempt_beside(struct km_call *call, struct km_err *err) KM_MUST_USE;
+/* An event is about this one: call->at is what its callbacks and its kind work with. */
+void km_attempt_look(struct km_attempt *at);
+void km_attempt_drop(struct km_call *call); /* it failed, and others are under way */
+void km_attempt_wins(struct km_call *call); /* it has a good head: the others end */
+void km_call_abandon_one(struct km_call *call); /* stops the attempt that is looked at */
+bool km_attempt_is_out(const struct km_attempt *at); /* its request is with an upstream */
+/* Looks at the attempt that is being made, if there is one. */
+void km_attempt_look_at_waiting(struct km_call *call);
+/* This attempt takes the answer of a request that is out: at `routed`, in place of a request of its
+ * own.  KM_E_NOMEM: it does not. */
+int km_attempt_join(struct km_call *call, struct km_flight *flight, int64_t weight,
+                    struct km_err *err) KM_MUST_USE;
 /* send.c */
 void km_call_keep_head(struct km_call *call, const struct km_headers *h); /* into ->at->refusal */
 /* Milliseconds an attempt may take to begin its answer; 0: as long as the call. */
 int64_t km_call_attempt_ms(const struct km_call *call);
 enum km_next km_step_route(struct km_call *call);
 enum km_next km_step_send(struct km_call *call);
-void km_call_abandon(struct km_call *call); /* stops the attempt under way */
 /* recover.c */
 enum km_next km_step_recover(struct km_call *call);
-void km_call_forget_answer(struct km_call *call); /* what the last request brought */
-/* Gives back what the attempt holds beside memory. */
-void km_attempt_release(struct km_call *call);
-/* Begins the next one; same: at the deployment of this.  KM_E_NOMEM: it stays. */
-int km_attempt_next(struct km_call *call, bool same, struct km_err *err) KM_MUST_USE;
+void km_call_report(struct km_call *call, enum km_outcome outcome); /* of the attempt */
 void km_call_refused(struct km_call *call); /* an error's body is here: call->err from it */
 /* account.c */
 enum km_next km_step_account(struct km_call *call);
+/* The attempt is over, and another serves the call: what it may cost counts, too. */
+void km_call_count_lost(struct km_call *call);
 void km_call_log(struct km_call *call); /* its one line */
 /* How it is called: its model, or what its kind calls it; empty: nothing is known yet. */
 struct km_str km_call_label(const struct km_call *call);
@@ -378,6 +416,8 @@ enum km_next km_call_go(struct km_call *call, enum km_step_id to);
 /* Of an outer call: no record tells the process that holds the counters now that it ended. */
 void km_call_give_place(const struct km_call *call);
 int km_call_take_body(struct km_call *call);
+/* The reservation is for one attempt more.  KM_E_BUDGET: the key has no more, nothing changed. */
+int km_call_cover_another(struct km_call *call, struct km_err *err) KM_MUST_USE;
 /* No price is known: refused where the key has a budget, as the settings have it. */
 int km_call_unpriced(struct km_call *call, struct km_err *err) KM_MUST_USE;
 

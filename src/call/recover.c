@@ -90,12 +90,18 @@ static enum km_outcome outcome_of(const struct km_call *call)
                : KM_OUTCOME_CALLER;
 }
 
+void km_call_report(struct km_call *call, enum km_outcome outcome)
+{
+    if (call->at->candidate)
+        km_route_report(call->at->candidate, outcome, km_loop_now_ms(call->w->loop));
+}
+
 static void report(struct km_call *call)
 {
     if (!call->at->candidate || call->err.code == KM_E_NO_DEPLOYMENT)
         return;
     km_count_attempt_failed(call);
-    km_route_report(call->at->candidate, outcome_of(call), km_loop_now_ms(call->w->loop));
+    km_call_report(call, outcome_of(call));
 }
 
 /* Its signature was refused: once more at once, with what was learnt. */
@@ -118,56 +124,6 @@ static bool refused_options(struct km_call *call)
         return false;
     call->at->d->no_stream_options = true;
     return true;
-}
-
-void km_call_forget_answer(struct km_call *call)
-{
-    km_body_budget_give(&call->w->gw->bodies, call->at->answer_taken);
-    call->at->answer_taken = 0;
-    km_buf_reset(&call->at->answer);
-    km_chain_done(&call->at->fetch);
-    call->at->fetched = false;
-    call->at->status = 0;
-    call->at->sent = false;
-    call->at->began_ns = 0;
-}
-
-void km_attempt_release(struct km_call *call)
-{
-    struct km_attempt *at = call->at;
-
-    if (call->kind->forget)
-        call->kind->forget(call);
-    if (at->fetch.first)
-        km_chain_done(&at->fetch);
-    at->request_arena = NULL;
-    at->sse = km_sse_free(at->sse);
-    at->framer = km_framer_free(at->framer);
-    km_body_budget_give(&call->w->gw->bodies, at->answer_taken);
-    at->answer_taken = 0;
-    km_buf_done(&at->answer);
-}
-
-int km_attempt_next(struct km_call *call, bool same, struct km_err *err)
-{
-    struct km_attempt *next = km_arena_zalloc(&call->arena, sizeof *next), *at = call->at;
-
-    if (!next)
-        return km_fail(err, KM_E_NOMEM, "out of memory");
-    km_attempt_release(call);
-    call->owed = call->owed || (at->sent && !at->status);
-    next->before = at;
-    next->answer.max = at->answer.max;
-    if (same) {
-        next->candidate = at->candidate;
-        next->d = at->d;
-        next->resigned = at->resigned;
-    }
-    call->same_again = same;
-    call->at = next;
-    call->failed = false;
-    call->err = (struct km_err){ 0 };
-    return 0;
 }
 
 /* Once more, or the end. */
@@ -193,6 +149,11 @@ enum km_next km_step_recover(struct km_call *call)
     call->failed = true;
     if (call->client_gone)
         return km_call_go(call, KM_STEP_account);
+    if (call->beside) { /* one of those may still do better */
+        report(call);
+        km_attempt_drop(call);
+        return KM_WAIT;
+    }
     if (call->at->d && !call->streaming && !is_spent(call) &&
         (refused_options(call) || refused_credentials(call))) {
         return try_again(call, true);

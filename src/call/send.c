@@ -10,28 +10,12 @@
  */
 #include "call/call.h"
 
+#include "call/flight.h"
 #include "call/hooks.h"
 
 #define RETRIES_DEFAULT 1
 #define AUTH_HEAD_BYTES ((size_t)64 * 1024)
 #define AUTH_LINES_BYTES 512 /* what a signature mostly takes */
-
-void km_call_abandon(struct km_call *call)
-{
-    if (call->at->auth_waits)
-        call->at->d->auth->ops->cancel(call->at->d->auth, &call->at->auth_wait);
-    call->at->auth_waits = false;
-    if (call->kind->abandon)
-        call->kind->abandon(call);
-    if (call->at->fetch.first)
-        km_chain_done(&call->at->fetch);
-    if (!call->at->up)
-        return;
-    call->upstream_ns += km_mono_ns() - call->at->began_ns;
-    call->at->sent = km_http_taken(call->at->up);
-    km_http_cancel(call->at->up);
-    call->at->up = NULL;
-}
 
 static unsigned retries_of(const struct km_call *call)
 {
@@ -103,10 +87,10 @@ static int pick(struct km_call *call, struct km_err *err)
 enum km_next km_step_route(struct km_call *call)
 {
     bool first = call->route.attempts == 0;
-    bool placed = call->same_again || call->kind->placed;
+    bool placed = call->at->same || call->kind->placed;
     int r = placed ? 0 : pick(call, &call->err);
 
-    call->same_again = false;
+    call->at->same = false;
     if (first) {
         call->retries = retries_of(call);
         km_timer_start(&call->deadline, time_left(call));
@@ -120,7 +104,7 @@ enum km_next km_step_route(struct km_call *call)
         r = 0;
     }
     if (r == KM_E_AGAIN) {
-        call->same_again = true; /* the same attempt goes on */
+        call->at->same = true; /* it goes on */
         return KM_WAIT;
     }
     if (r < 0) {
@@ -142,14 +126,26 @@ void km_call_keep_head(struct km_call *call, const struct km_headers *h)
     call->at->refusal = km_headers_copy(&call->arena, h);
 }
 
+/* The call of an attempt that something happened to. */
+static struct km_call *look_at(void *ctx)
+{
+    struct km_attempt *at = ctx;
+
+    if (at->call->at != at)
+        km_attempt_look(at);
+    return at->call;
+}
+
 static void on_head(void *ctx, const struct km_response *response)
 {
-    struct km_call *call = ctx;
+    struct km_call *call = look_at(ctx);
 
     call->at->status = response->status;
     call->first_ns = km_mono_ns() - call->began_ns;
     call->first_us = call->start_us + (int64_t)(call->first_ns / 1000);
     if (good(call, response->status) || call->kind->any_status) {
+        if (call->beside)
+            km_attempt_wins(call);
         km_call_go(call, KM_STEP_relay);
         km_call_fetch_begin(call);
         call->kind->on_head(call, response);
@@ -162,13 +158,13 @@ static void stop_with(struct km_call *call, const struct km_err *err)
 {
     struct km_err copy = *err;
 
-    km_call_abandon(call);
+    km_call_abandon_one(call);
     km_call_fail(call, &copy);
 }
 
 static void on_body(void *ctx, const char *bytes, size_t n)
 {
-    struct km_call *call = ctx;
+    struct km_call *call = look_at(ctx);
     KM_ERR_NONE(err);
 
     if (km_call_fetch_bytes(call, km_str(bytes, n), &err) < 0)
@@ -194,7 +190,7 @@ static void broken(struct km_call *call, const struct km_err *why)
 
 static void on_done(void *ctx, const struct km_http_result *result)
 {
-    struct km_call *call = ctx;
+    struct km_call *call = look_at(ctx);
 
     call->at->up = NULL;
     call->upstream_ns += km_mono_ns() - call->at->began_ns;
@@ -207,7 +203,7 @@ static void on_done(void *ctx, const struct km_http_result *result)
 
 static void on_room(void *ctx)
 {
-    struct km_call *call = ctx;
+    struct km_call *call = look_at(ctx);
 
     if (call->kind->on_room)
         call->kind->on_room(call);
@@ -215,7 +211,7 @@ static void on_room(void *ctx)
 
 static void on_drain(void *ctx)
 {
-    struct km_call *call = ctx;
+    struct km_call *call = look_at(ctx);
 
     if (call->kind->on_drain)
         call->kind->on_drain(call);
@@ -231,7 +227,7 @@ static const struct km_http_events upstream_events = {
 
 static void on_authorized(void *ctx, const struct km_err *err)
 {
-    struct km_call *call = ctx;
+    struct km_call *call = look_at(ctx);
 
     call->at->auth_waits = false;
     if (err)
@@ -258,7 +254,7 @@ static int authorize(struct km_call *call, struct km_err *err)
 
     (void)km_buf_reserve(&head, call->at->out.head.n + AUTH_LINES_BYTES);
     km_buf_str(&head, call->at->out.head);
-    call->at->auth_wait = (struct km_auth_wait){ .ready = on_authorized, .ctx = call };
+    call->at->auth_wait = (struct km_auth_wait){ .ready = on_authorized, .ctx = call->at };
     km_list_init(&call->at->auth_wait.link);
     r = auth->ops->head(auth, &args, &call->at->auth_wait, &head, err);
     call->at->auth_waits = r == KM_E_AGAIN;
@@ -275,6 +271,39 @@ static enum km_next failed(struct km_call *call)
     return km_call_go(call, KM_STEP_recover);
 }
 
+/* May it leave, and with whose name? */
+static int ready(struct km_call *call, struct km_err *err)
+{
+    int r = km_target_check(call->at->out.target, err);
+
+    return r == 0 && call->at->d && call->at->d->auth ? authorize(call, err) : r;
+}
+
+static bool send_out(struct km_call *call)
+{
+    struct km_attempt *at = call->at;
+
+    at->began_ns = km_mono_ns();
+    if (at->taker) /* it is out already, of another call */
+        return true;
+    if (at->opens)
+        at->taker = km_flight_send(call->w->client, call->w->loop, &at->out, at->opens,
+                                   &call->arena, &upstream_events, at);
+    else
+        at->up = km_http_send(call->w->client, &at->out, &upstream_events, at);
+    if (at->up || at->taker)
+        return true;
+    km_fail(&call->err, KM_E_NOMEM, "out of memory");
+    return false;
+}
+
+int km_attempt_join(struct km_call *call, struct km_flight *flight, int64_t weight,
+                    struct km_err *err)
+{
+    call->at->taker = km_flight_join(flight, weight, &call->arena, &upstream_events, call->at);
+    return call->at->taker ? 0 : km_fail(err, KM_E_NOMEM, "out of memory");
+}
+
 enum km_next km_step_send(struct km_call *call)
 {
     int r;
@@ -282,29 +311,19 @@ enum km_next km_step_send(struct km_call *call)
     if (call->kind->send)
         return call->kind->send(call);
     if (call->answered) {
+        if (call->beside)
+            km_attempt_wins(call);
         call->at->status = 200;
         call->first_us = km_wall_us();
         return km_call_go(call, KM_STEP_account);
     }
     if (call->at->status && call->at->began_ns &&
-        !call->at->up) { /* resumed: an error was read whole */
+        !km_attempt_is_out(call->at)) { /* resumed: an error was read whole */
         km_call_refused(call);
         return failed(call);
     }
-    r = km_target_check(call->at->out.target, &call->err);
-    if (r < 0)
-        return failed(call);
-    if (call->at->d && call->at->d->auth) {
-        r = authorize(call, &call->err);
-        if (r == KM_E_AGAIN)
-            return KM_WAIT;
-        if (r < 0)
-            return failed(call);
-    }
-    call->at->began_ns = km_mono_ns();
-    call->at->up = km_http_send(call->w->client, &call->at->out, &upstream_events, call);
-    if (call->at->up)
+    r = call->at->taker ? 0 : ready(call, &call->err);
+    if (r == KM_E_AGAIN)
         return KM_WAIT;
-    km_fail(&call->err, KM_E_NOMEM, "out of memory");
-    return failed(call);
+    return r < 0 || !send_out(call) ? failed(call) : KM_WAIT;
 }

@@ -13,6 +13,7 @@
  */
 #include "call/call.h"
 
+#include "call/flight.h"
 #include "call/hooks.h"
 
 #define BATCH_MOST ((size_t)256 * 1024 * 1024)
@@ -24,8 +25,19 @@ static bool stands(const struct km_call *call)
     return km_chain_waits(&call->deliver) || km_chain_waits(&call->at->fetch);
 }
 
+/* The same of an answer that several take. */
+static void let_taker_flow(struct km_call *call)
+{
+    if (call->full || stands(call))
+        km_taker_pause(call->at->taker);
+    else
+        km_taker_resume(call->at->taker);
+}
+
 void km_call_let_flow(struct km_call *call)
 {
+    if (call->at->taker)
+        let_taker_flow(call);
     if (!call->at->up)
         return;
     if (call->full || stands(call))

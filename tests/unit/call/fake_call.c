@@ -101,6 +101,7 @@ void __wrap_km_ledger_settle(struct km_ledger *l, const struct km_ledger_entry *
     (void)l;
     f.settlements++;
     f.last = *e;
+    f.costs += e->cost;
     *ret_wait = happen(AT_SETTLE, NULL) == KM_E_AGAIN;
     f.written = done;
     f.written_ctx = ctx;

@@ -75,6 +75,7 @@ struct fake_world {
     unsigned visits[PLACES];
     bool left;
     struct km_ledger_entry last;
+    int64_t costs; /* of all that were settled */
     int status;
     char said[256]; /* what was written, without heads */
     size_t nsaid;

@@ -1,0 +1,664 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_attempts.c - several attempts of a call at a time, in the world of fake_call.h.
+ *
+ * Every order in which upstreams can answer, refuse, break and end, in which a further attempt can
+ * be made beside, and in which the call can be struck from outside, is played to its end.  Whatever
+ * came: one settlement, one end for the client, one answer at most and whole, no request left with
+ * an upstream, nothing left of the key's reservation, and every upstream that got the request and
+ * was overtaken is paid for.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "fake_call.h"
+#include "fake_http.h"
+#include "call/flight.h"
+#include "call/metrics.h"
+#include "torture.h"
+
+#define DEPLOYMENTS 3
+#define EACH (BUDGET / 10) /* reserved for one attempt */
+#define INPUT 100 /* tokens, a nano-dollar each */
+#define OUTPUT 50
+
+static struct {
+    struct km_deployment d[DEPLOYMENTS];
+    struct km_candidate candidates[DEPLOYMENTS];
+    unsigned served; /* answers that were read to their end */
+    unsigned left_behind; /* requests that broke while others were under way */
+    bool waits; /* what makes an attempt waits, once */
+    bool waiting;
+    struct km_flight *flight; /* open: others may join */
+    bool shares; /* requests are sent so that they may */
+    unsigned flights_done;
+    int64_t weight;
+} t;
+
+/* --- what counts by deployment is not of this test --- */
+
+void __wrap_km_count_call(struct km_call *call);
+void __wrap_km_count_attempt_failed(struct km_call *call);
+
+void __wrap_km_count_call(struct km_call *call)
+{
+    (void)call;
+}
+
+void __wrap_km_count_attempt_failed(struct km_call *call)
+{
+    (void)call;
+}
+
+/* --- a kind that asks deployments --- */
+
+static int prepare(struct km_call *call, struct km_err *err)
+{
+    (void)err;
+    call->req = (struct km_llm_request){ .max_tokens = -1, .choices = 1, .num_retries = 2 };
+    call->match.v = t.candidates;
+    call->match.n = DEPLOYMENTS;
+    call->priced = true;
+    return 0;
+}
+
+static int reserve(struct km_call *call, struct km_err *err)
+{
+    (void)err;
+    call->reserve = EACH;
+    call->reserve_input = INPUT;
+    call->reserve_output = OUTPUT;
+    return 0;
+}
+
+static void opened(void *ctx, struct km_flight *flight)
+{
+    (void)ctx;
+    t.flight = flight;
+}
+
+static void closed(void *ctx)
+{
+    (void)ctx;
+    t.flight = NULL;
+}
+
+static void done(void *ctx)
+{
+    (void)ctx;
+    t.flights_done++;
+}
+
+static int attempt(struct km_call *call, struct km_err *err)
+{
+    static struct km_flight_args args;
+
+    if (t.waits && call->beside) {
+        t.waits = false;
+        t.waiting = true;
+        return KM_E_AGAIN;
+    }
+    call->at->out = (struct km_http_request){ .method = KM_STR("POST"), .target = KM_STR("/v1") };
+    if (!t.shares)
+        return 0;
+    if (t.flight)
+        return km_attempt_join(call, t.flight, t.weight, err);
+    args = (struct km_flight_args){
+        .weight = t.weight, .opened = opened, .closed = closed, .done = done
+    };
+    call->at->opens = &args;
+    return 0;
+}
+
+static void on_head(struct km_call *call, const struct km_response *response)
+{
+    (void)call;
+    (void)response;
+}
+
+static void abandon(struct km_call *call)
+{
+    if (call->step == KM_STEP_route)
+        t.waiting = false;
+}
+
+static int complete(struct km_call *call, struct km_err *err)
+{
+    call->parts = km_arena_alloc(&call->arena, sizeof *call->parts);
+    if (!call->parts)
+        return km_fail(err, KM_E_NOMEM, "out of memory");
+    call->parts[0] = km_buf_view(&call->at->answer);
+    call->nparts = 1;
+    t.served++;
+    return 0;
+}
+
+static void usage(struct km_call *call, struct km_usage *ret)
+{
+    bool whole = call->nparts > 0 && call->at->answer.n > 0;
+
+    *ret = (struct km_usage){ .prompt_tokens = INPUT,
+                              .completion_tokens = whole ? OUTPUT : 0,
+                              .known = whole };
+}
+
+static const struct km_call_hooks no_hooks;
+
+static struct km_call_kind *kind_of_models(void)
+{
+    static struct km_call_kind kind;
+
+    kind = (struct km_call_kind){ .name = "fake",
+                                  .call_type = "fake",
+                                  .prepare = prepare,
+                                  .reserve = reserve,
+                                  .attempt = attempt,
+                                  .on_head = on_head,
+                                  .complete = complete,
+                                  .usage = usage,
+                                  .abandon = abandon };
+    return &kind;
+}
+
+static bool begin_world(void)
+{
+    static const struct km_price price = KM_PRICE_NONE;
+
+    if (!make_world())
+        return false;
+    memset(&t, 0, sizeof t);
+    t.weight = 1;
+    http_forget();
+    for (size_t i = 0; i < DEPLOYMENTS; i++) {
+        struct km_deployment *d = &t.d[i];
+
+        d->id = d->group = d->provider_name = KM_STR("a deployment");
+        d->num_retries = -1;
+        d->price = price;
+        d->price.input = d->price.output = 1000;
+        t.candidates[i] = (struct km_candidate){
+            .weight = 1, .order = (int64_t)i, .breaker = &d->breaker, .deployment = d
+        };
+    }
+    f.args.hooks = &no_hooks;
+    f.visit.came_us = 1;
+    f.place = PLACES;
+    return true;
+}
+
+static struct km_call *begin_call(struct km_port *port)
+{
+    struct km_call *call = km_call_new(&f.w, kind_of_models(), ARENA_BYTES);
+
+    if (!call)
+        return NULL;
+    km_call_take_port(call, &f.visit, port);
+    f.call = call;
+    km_call_start(call);
+    return call;
+}
+
+/* --- every order --- */
+
+enum move {
+    HEAD, /* of the request that is named: a good one */
+    REFUSAL, /* its upstream says that it is overloaded */
+    BREAK,
+    END, /* of what it began to say */
+    BESIDE, /* one more attempt */
+    BESIDE_THAT_WAITS,
+    GO_ON, /* what waits */
+    STRIKES, /* from here on: from outside */
+    CANCEL = STRIKES,
+    DEADLINE,
+    GONE,
+    REVOKE,
+    MOVES,
+};
+
+static const char *const move_names[MOVES] = { "head",   "refusal",  "break",
+                                               "end",    "beside",   "beside that waits",
+                                               "go on",  "cancel",   "deadline",
+                                               "gone",   "revoke" };
+
+#define LONGEST 6
+
+struct play {
+    enum move what[LONGEST];
+    unsigned who[LONGEST];
+    unsigned n;
+};
+
+static bool of_a_request(enum move m)
+{
+    return m <= END;
+}
+
+static bool may_move(enum move m, unsigned i)
+{
+    if (is_over())
+        return false;
+    if (of_a_request(m) && (i >= nhttp || !http[i].live))
+        return false;
+    if (m == HEAD || m == REFUSAL)
+        return !http[i].headed;
+    if (m == END)
+        return http[i].headed;
+    if (m == BESIDE || m == BESIDE_THAT_WAITS)
+        return nhttp < DEPLOYMENTS;
+    return m != GO_ON || t.waiting;
+}
+
+static void move(enum move m, unsigned i)
+{
+    struct km_err err = { 0 };
+
+    switch (m) {
+    case HEAD:
+        http_head(i, 200);
+        break;
+    case REFUSAL:
+        http_head(i, 503);
+        break;
+    case BREAK:
+        t.left_behind += !http[i].headed && (http_live() > 1 || t.waiting);
+        http_break(i, KM_E_UPSTREAM_CONNECT);
+        break;
+    case END:
+        http_body(i, "an answer");
+        http_end(i);
+        break;
+    case BESIDE:
+    case BESIDE_THAT_WAITS:
+        t.waits = m == BESIDE_THAT_WAITS;
+        (void)!km_attempt_beside(f.call, &err);
+        t.waits = false;
+        break;
+    case GO_ON:
+        t.waiting = false;
+        km_call_resume(f.call, 0);
+        break;
+    case CANCEL:
+        km_call_cancel(f.call, "It is not wanted any more.");
+        break;
+    case DEADLINE:
+        km_timer_stop(&f.call->deadline);
+        f.call->deadline.fn(f.call->deadline.ctx);
+        break;
+    case GONE:
+        f.port.events->on_gone(f.port.ctx);
+        break;
+    default:
+        km_fail(&err, KM_E_UNAUTHENTICATED, "The key was revoked.");
+        km_call_revoke(f.call, &err);
+        break;
+    }
+}
+
+static const char *told(const struct play *p)
+{
+    static char text[256];
+    size_t n = 0;
+
+    text[0] = 0;
+    for (unsigned i = 0; i < p->n; i++)
+        n += (size_t)snprintf(text + n, sizeof text - n, "%s%s %u", i ? ", " : "",
+                              move_names[p->what[i]], p->who[i]);
+    return text;
+}
+
+/* Plays it in a new world. */
+static void play(const struct play *p)
+{
+    assert_true(begin_world());
+    f.call = begin_call(&f.port);
+    for (unsigned i = 0; i < p->n; i++)
+        move(p->what[i], p->who[i]);
+}
+
+static int64_t paid_for(unsigned lost)
+{
+    return (t.served ? INPUT + OUTPUT : 0) + (int64_t)lost * INPUT;
+}
+
+/* Requests whose upstreams had said no word when another's had, or when theirs broke. */
+static unsigned overtaken(void)
+{
+    unsigned n = t.left_behind;
+
+    for (unsigned i = 0; i < nhttp; i++)
+        n += http[i].cancelled && !http[i].headed;
+    return n;
+}
+
+static void check_over(const struct play *p)
+{
+    if (http_live() || t.waiting)
+        fail_msg("%s: %u requests are left", told(p), http_live());
+    if (f.settlements != 1 || f.intents != 1)
+        fail_msg("%s: %u settlements", told(p), f.settlements);
+    if (f.responds + f.ends + f.aborts != 1)
+        fail_msg("%s: %u responses, %u ends, %u aborts", told(p), f.responds, f.ends, f.aborts);
+    if (t.served > 1 || (t.served && f.nsaid != strlen("an answer")))
+        fail_msg("%s: %u answers, the client has '%s'", told(p), t.served, f.said);
+    if (km_key_reserved(f.key) || f.gw.bodies.used)
+        fail_msg("%s: something is left", told(p));
+    if (t.served && f.last.cost != paid_for(overtaken()))
+        fail_msg("%s: it cost %lld, %u were overtaken", told(p), (long long)f.last.cost,
+                 overtaken());
+    if (f.last.cost > f.last.reserved || f.last.cost != km_key_spend(f.key))
+        fail_msg("%s: it cost %lld of %lld", told(p), (long long)f.last.cost,
+                 (long long)f.last.reserved);
+}
+
+/* However far it was played, it can be brought to its end by its upstreams alone. */
+static void finish(const struct play *p)
+{
+    for (unsigned turns = 0; !is_over(); turns++) {
+        unsigned i = 0;
+
+        if (turns > 20)
+            fail_msg("%s: it does not end", told(p));
+        if (t.waiting) {
+            move(GO_ON, 0);
+            continue;
+        }
+        while (i < nhttp && !http[i].live)
+            i++;
+        if (i == nhttp)
+            fail_msg("%s: it waits for nothing", told(p));
+        move(http[i].headed ? END : HEAD, i);
+    }
+    check_over(p);
+}
+
+static unsigned played;
+
+static void every_order_from(struct play *p);
+
+/* The play with one move more, if it can be made, and all that go on from there. */
+static void play_on(struct play *p, enum move m, unsigned i)
+{
+    bool goes_on;
+
+    play(p);
+    if (!may_move(m, i)) {
+        finish(p);
+        unmake_world();
+        return;
+    }
+    p->what[p->n] = m;
+    p->who[p->n++] = i;
+    move(m, i);
+    goes_on = !is_over() && p->n < LONGEST;
+    finish(p);
+    unmake_world();
+    played++;
+    if (goes_on)
+        every_order_from(p);
+    p->n--;
+}
+
+static void every_order_from(struct play *p)
+{
+    for (enum move m = 0; m < MOVES; m++)
+        for (unsigned i = 0; i < (of_a_request(m) ? DEPLOYMENTS : 1); i++)
+            play_on(p, m, i);
+}
+
+static void every_order(void **state)
+{
+    struct play p = { .n = 0 };
+
+    (void)state;
+    every_order_from(&p);
+    assert_true(played > 1000);
+}
+
+/* --- what each of them may not do --- */
+
+static void no_more_than_the_key_has(void **state)
+{
+    struct km_err err = { 0 };
+
+    (void)state;
+    assert_true(begin_world());
+    f.call = begin_call(&f.port);
+    km_permit_charge(&(struct km_permit){ .key = f.key }, BUDGET - EACH, 0, 0);
+    assert_int_equal(km_attempt_beside(f.call, &err), KM_E_BUDGET);
+    assert_int_equal(nhttp, 1);
+    assert_int_equal(km_key_reserved(f.key), EACH);
+    http_head(0, 200);
+    assert_int_equal(km_attempt_beside(f.call, &err), KM_E_CLOSED); /* too late */
+    http_body(0, "an answer");
+    http_end(0);
+    assert_true(is_over());
+    assert_int_equal(f.last.cost, INPUT + OUTPUT);
+    unmake_world();
+}
+
+/* --- one request of several calls --- */
+
+#define CALLS 3
+
+static struct asker {
+    struct km_port port;
+    struct km_call *call; /* NULL: it is over, or has not begun */
+    unsigned ends;
+    int status;
+    char said[32];
+} askers[CALLS];
+
+static struct asker *asker_of(struct km_port *port)
+{
+    return KM_CONTAINER(port, struct asker, port);
+}
+
+static void start_answer(struct km_port *port, int status, struct km_str head, uint64_t length)
+{
+    (void)head;
+    (void)length;
+    asker_of(port)->status = status;
+}
+
+static bool write_answer(struct km_port *port, const struct km_str *parts, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        strncat(asker_of(port)->said, parts[i].p, parts[i].n);
+    return true;
+}
+
+static void end_answer(struct km_port *port)
+{
+    asker_of(port)->ends++;
+    asker_of(port)->call = NULL;
+}
+
+static void respond(struct km_port *port, int status, struct km_str head, struct km_str body)
+{
+    start_answer(port, status, head, body.n);
+    end_answer(port);
+}
+
+static bool take_back(struct km_port *port)
+{
+    (void)port;
+    return false;
+}
+
+static const struct km_port_ops asker_ops = { .name = "asker",
+                                              .start = start_answer,
+                                              .write = write_answer,
+                                              .end = end_answer,
+                                              .abort = end_answer,
+                                              .respond = respond,
+                                              .take_back = take_back };
+
+/* Three calls, whose weights are 1, 2 and 4, ask the same. */
+static bool begin_askers(unsigned n)
+{
+    if (!begin_world())
+        return false;
+    f.visit.who.key = NULL;
+    t.shares = true;
+    for (unsigned i = 0; i < n; i++) {
+        struct asker *a = &askers[i];
+
+        *a = (struct asker){ .port.ops = &asker_ops };
+        t.weight = 1 << i;
+        a->call = begin_call(&a->port);
+        if (a->ends || !a->call)
+            a->call = NULL;
+    }
+    return true;
+}
+
+static void unmake_askers(void)
+{
+    f.visit.who.key = f.key;
+    unmake_world();
+}
+
+static void all_get_the_answer_and_pay_for_it_once(void **state)
+{
+    (void)state;
+    assert_true(begin_askers(CALLS));
+    assert_int_equal(nhttp, 1);
+    http_head(0, 200);
+    assert_null(t.flight);
+    http_body(0, "an ");
+    http_body(0, "answer");
+    http_end(0);
+    assert_true(is_over());
+    for (unsigned i = 0; i < CALLS; i++) {
+        assert_string_equal(askers[i].said, "an answer");
+        assert_int_equal(askers[i].status, 200);
+    }
+    assert_int_equal(f.settlements, CALLS);
+    assert_int_equal(f.costs, INPUT + OUTPUT);
+    assert_int_equal(f.last.prompt_tokens, INPUT - INPUT * 3 / 7);
+    assert_int_equal(t.flights_done, 1);
+    unmake_askers();
+}
+
+/* Of whoever is left the upstream is heard; the last one that leaves calls it off. */
+static void only_the_last_that_leaves_calls_it_off(void **state)
+{
+    (void)state;
+    for (unsigned stays = 0; stays <= CALLS; stays++)
+        for (unsigned headed = 0; headed < 2; headed++) {
+            assert_true(begin_askers(CALLS));
+            if (headed)
+                http_head(0, 200);
+            for (unsigned i = 0; i < CALLS; i++) {
+                assert_true(http[0].live);
+                if (i != stays)
+                    km_call_cancel(askers[i].call, "It is not wanted any more.");
+            }
+            assert_int_equal(http[0].live, stays < CALLS);
+            if (stays < CALLS) {
+                if (!headed)
+                    http_head(0, 200);
+                http_body(0, "an answer");
+                http_end(0);
+                assert_string_equal(askers[stays].said, "an answer");
+            }
+            assert_true(is_over());
+            assert_int_equal(f.settlements, CALLS);
+            assert_true(f.costs <= INPUT + OUTPUT);
+            assert_int_equal(t.flights_done, 1);
+            for (unsigned i = 0; i < CALLS; i++)
+                assert_int_equal(askers[i].ends, 1);
+            unmake_askers();
+        }
+}
+
+/* What all of them heard each recovers from; and the next request is one again. */
+static void they_go_on_together(void **state)
+{
+    (void)state;
+    assert_true(begin_askers(CALLS));
+    http_head(0, 503);
+    http_body(0, "{}");
+    http_end(0);
+    assert_int_equal(nhttp, 2);
+    assert_int_equal(t.flights_done, 1);
+    http_break(1, KM_E_UPSTREAM_CONNECT);
+    assert_int_equal(nhttp, 3);
+    http_head(2, 200);
+    http_body(2, "an answer");
+    http_end(2);
+    assert_true(is_over());
+    for (unsigned i = 0; i < CALLS; i++)
+        assert_string_equal(askers[i].said, "an answer");
+    assert_int_equal(f.costs, INPUT + OUTPUT);
+    assert_int_equal(t.flights_done, 3);
+    unmake_askers();
+}
+
+/* --- allocations --- */
+
+static void share(void)
+{
+    if (begin_askers(2)) {
+        for (unsigned i = 0; i < nhttp; i++) {
+            if (http[i].live)
+                http_head(i, 200);
+            if (http[i].live)
+                http_body(i, "an answer");
+            if (http[i].live)
+                http_end(i);
+        }
+        assert_int_equal(http_live(), 0);
+        assert_true(is_over());
+    }
+    unmake_askers();
+}
+
+static void life(void)
+{
+    struct km_err err = { 0 };
+
+    if (begin_world() && (f.call = begin_call(&f.port)) != NULL && !is_over() &&
+        km_attempt_beside(f.call, &err) == 0 && !is_over()) {
+        unsigned i = nhttp - 1;
+
+        if (http[i].live)
+            http_head(i, 200);
+        if (http[i].live)
+            http_body(i, "an answer");
+        if (http[i].live)
+            http_end(i);
+    }
+    if (!is_over())
+        km_call_cancel(f.call, "It is not wanted any more.");
+    assert_int_equal(http_live(), 0);
+    assert_true(!f.loop || is_over());
+    unmake_world();
+}
+
+static void every_allocation_fails_once(void **state)
+{
+    (void)state;
+    assert_true(km_torture(life) > 5);
+    assert_true(km_torture(share) > 5);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_order),
+        cmocka_unit_test(no_more_than_the_key_has),
+        cmocka_unit_test(all_get_the_answer_and_pay_for_it_once),
+        cmocka_unit_test(only_the_last_that_leaves_calls_it_off),
+        cmocka_unit_test(they_go_on_together),
+        cmocka_unit_test(every_allocation_fails_once),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
