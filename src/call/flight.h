@@ -3,8 +3,8 @@
  *
  *     attempt ── km_flight_send ──> flight ──> upstream
  *     attempt ── km_flight_join ──>   │
- *                                     ├── head, bytes, done ──> taker    of the attempt that sent it
- *                                     └── head, bytes, done ──> taker    of another call's
+ *                                     ├── head, bytes, done ──> taker   of who sent it
+ *                                     └── head, bytes, done ──> taker   of another call's
  *
  * Calls that ask the same (single flight) each get the whole answer; calls whose requests were put
  * together (merged embeddings) each get their part of it, which `split` cuts.  A taker is told by

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* attempt.h - one try to have a call served by a deployment.
+ *
+ * A call has one after the other (retry, fallback: km_attempt_next), or several at a time until one
+ * of them has a good head (hedge: km_attempt_beside); and the answer of a request may be that of
+ * several calls' attempts (km_attempt_join, call/flight.h).  Loop thread of the call's worker.
+ */
+#ifndef KM_CALL_ATTEMPT_H
+#define KM_CALL_ATTEMPT_H
+
+#include "call/chain.h"
+#include "http/client.h"
+#include "llm/api/openai.h"
+#include "llm/auth.h"
+#include "policy/router.h"
+
+struct km_call;
+struct km_flight; /* flight.h */
+struct km_flight_args;
+struct km_taker;
+struct km_translation; /* translate.h */
+
+enum km_next {
+    KM_MORE, /* call->step names the next step; run it now */
+    KM_WAIT, /* something asynchronous is under way; km_call_resume() follows */
+    KM_DONE, /* the call is over and gone */
+};
+
+enum km_step_id {
+    KM_STEP_auth,
+    KM_STEP_admit,
+    KM_STEP_guard,
+    KM_STEP_cache,
+    KM_STEP_route,
+    KM_STEP_send,
+    KM_STEP_relay,
+    KM_STEP_recover,
+    KM_STEP_account,
+    KM_STEP_finish,
+};
+
+/* What it holds beside memory goes when it is over, or with the call. */
+struct km_attempt {
+    struct km_call *call;
+    struct km_attempt *before; /* in the call's arena too; NULL: it is the first */
+    struct km_attempt *next; /* of call->beside */
+    enum km_step_id step; /* where it waits, while it stands beside */
+    const struct km_candidate *candidate;
+    struct km_deployment *d; /* NULL: none was picked, or its kind goes elsewhere */
+    bool same; /* its deployment stays: it is that of the one before, or its hooks waited */
+    bool resigned; /* with new credentials: once a deployment */
+
+    /* the request */
+    struct km_http_request out;
+    struct km_http_call *up; /* under way */
+    struct km_taker *taker; /* instead: the request is one that several ask for; NULL: it is not */
+    const struct km_flight_args *opens; /* set at `routed`: its request becomes one (flight.h) */
+    struct km_arena *request_arena; /* what lives until the upstream has it; NULL: the call's */
+    struct km_auth_wait auth_wait;
+    bool auth_waits; /* d->auth will call back */
+    bool sent; /* it is over, and the upstream may have read all of its request */
+    uint64_t began_ns; /* monotonic */
+
+    /* the answer */
+    struct km_chain fetch; /* what comes of it: fetch.c */
+    bool fetched; /* the chain has its end */
+    struct km_translation *convert; /* its kind's, where the upstream speaks another protocol */
+    int status;
+    enum km_again again; /* what its error means for the next attempt */
+    bool relaying; /* it is a stream, and goes on as it comes */
+    struct km_headers refusal; /* of one whose body is read whole, an error's mostly */
+    struct km_str head; /* its fields for the client, ready lines */
+    struct km_str type; /* its Content-Type, where it is passed on */
+    struct km_str coding; /* it is compressed, though nobody asked: how */
+    struct km_buf answer; /* a whole answer, or the body of an error */
+    int64_t answer_taken; /* of the budget of bodies */
+    struct km_llm_stream stream;
+    struct km_sse *sse;
+    struct km_framer *framer; /* instead, where what is passed on comes in other frames */
+};
+
+void km_call_abandon(struct km_call *call); /* stops the attempts under way */
+void km_call_forget_answer(struct km_call *call); /* what the last request brought */
+/* Gives back what the attempt holds beside memory. */
+void km_attempt_release(struct km_call *call);
+/* Begins the next one; same: at the deployment of this.  KM_E_NOMEM: it stays. */
+int km_attempt_next(struct km_call *call, bool same, struct km_err *err) KM_MUST_USE;
+/* One more beside those under way, at another deployment.  The first that has a good head serves
+ * the call: the others are cancelled, and what they may cost counts.  One that fails is gone, and
+ * recovery begins when the last has.  0: it begins, though it may be over already.  KM_E_CLOSED:
+ * there can be none now (a request has to be out, and unanswered); KM_E_BUDGET: the key has no more
+ * for it; in both cases nothing changed.  From a callback of the loop: the call may be over when it
+ * returns. */
+int km_attempt_beside(struct km_call *call, struct km_err *err) KM_MUST_USE;
+/* An event is about this one: call->at is what its callbacks and its kind work with. */
+void km_attempt_look(struct km_attempt *at);
+void km_attempt_drop(struct km_call *call); /* it failed, and others are under way */
+void km_attempt_wins(struct km_call *call); /* it has a good head: the others end */
+void km_call_abandon_one(struct km_call *call); /* stops the attempt that is looked at */
+bool km_attempt_is_out(const struct km_attempt *at); /* its request is with an upstream */
+/* Looks at the attempt that is being made, if there is one. */
+void km_attempt_look_at_waiting(struct km_call *call);
+/* This attempt takes the answer of a request that is out: at `routed`, in place of a request of its
+ * own.  KM_E_NOMEM: it does not. */
+int km_attempt_join(struct km_call *call, struct km_flight *flight, int64_t weight,
+                    struct km_err *err) KM_MUST_USE;
+
+#endif
