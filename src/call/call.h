@@ -7,6 +7,7 @@
 #ifndef KM_CALL_CALL_H
 #define KM_CALL_CALL_H
 
+#include "call/broker.h"
 #include "call/chain.h"
 #include "host/port.h"
 #include "host/visit.h"
@@ -187,8 +188,7 @@ struct km_call {
     struct km_model_match match;
 
     /* admission */
-    struct km_permit permit;
-    struct km_headroom room;
+    struct km_hold hold; /* of its key */
     int64_t reserve; /* worst case, nano-USD */
     int64_t reserve_input; /* tokens of it that go in; 0: not counted so */
     int64_t reserve_output; /* tokens of it that come out; 0: not counted so */
@@ -196,8 +196,7 @@ struct km_call {
     bool priced; /* what it uses has a price: reserved before, settled after */
     bool bounded; /* its output cannot be bounded for the caller */
     bool prepared; /* what it asks for and may cost is known */
-    bool asked; /* the permit: of the process that holds the counters (handover/handover.h) */
-    bool permit_away; /* it was given there: the settlement's record gives it back */
+    bool refused; /* the broker answered later, and err says why not */
     bool admitted; /* permit taken: account must settle */
     bool intent; /* written: account must settle it */
     bool settled; /* account did its work */
@@ -375,8 +374,6 @@ void km_call_stream_start(struct km_call *call);
 enum km_next km_call_go(struct km_call *call, enum km_step_id to);
 
 /* admit.c */
-/* Of an outer call: no record tells the process that holds the counters now that it ended. */
-void km_call_give_place(const struct km_call *call);
 int km_call_take_body(struct km_call *call);
 /* No price is known: refused where the key has a budget, as the settings have it. */
 int km_call_unpriced(struct km_call *call, struct km_err *err) KM_MUST_USE;

@@ -107,18 +107,18 @@ static int hold(struct km_rt_session *s, int64_t reserve, struct km_err *err)
 {
     struct km_call *call = s->call;
     struct km_admission a = admission(s, reserve);
-    const struct km_key *key = call->permit.key;
+    const struct km_key *key = call->hold.permit.key;
     bool rolled = false;
     int r;
 
     if (!key || call->w->frozen)
         return 0;
-    r = km_permit_reserve(&call->permit, &a, &rolled, err);
+    r = km_permit_reserve(&call->hold.permit, &a, &rolled, err);
     if (rolled)
         km_store_key_reset(call->w->gw->store, NULL, key->row.hash,
-                           km_key_window_end(call->permit.key), NULL, NULL);
+                           km_key_window_end(call->hold.permit.key), NULL, NULL);
     if (r == 0)
-        call->reserve = call->permit.reserved;
+        call->reserve = call->hold.permit.reserved;
     return r;
 }
 
@@ -127,7 +127,7 @@ static int make_room(struct km_rt_session *s, struct km_err *err)
 {
     int64_t need = km_rt_need(s);
 
-    if (!s->call->permit.key || need <= s->call->permit.reserved)
+    if (!s->call->hold.permit.key || need <= s->call->hold.permit.reserved)
         return 0;
     if (hold(s, cost_of(s, SLACK), NULL) == 0)
         return 0;
@@ -152,7 +152,7 @@ int km_rt_said(struct km_rt_session *s, const struct km_rt_event *e, struct km_s
 static int count_request(struct km_rt_session *s, struct km_err *err)
 {
     struct km_admission a = admission(s, 0);
-    const struct km_key *held = s->call->permit.key;
+    const struct km_key *held = s->call->hold.permit.key;
     struct km_key *key;
     int r;
 
@@ -163,7 +163,7 @@ static int count_request(struct km_rt_session *s, struct km_err *err)
     key = km_keys_find(s->call->w->gw->keys, held->row.hash);
     if (!key)
         return 0; /* the next look at the key ends the session */
-    r = km_permit_again(&s->call->permit, key, &a, err);
+    r = km_permit_again(&s->call->hold.permit, key, &a, err);
     km_key_unref(key);
     if (r < 0 && err)
         err->reason = "rate_limit_exceeded";
@@ -321,7 +321,7 @@ static void settle(struct km_rt_session *s, struct km_ledger_entry *e, const str
         km_list_init(&wait->link);
     km_ledger_settle(s->call->w->ledger, e, wait ? on_committed : NULL, wait, &waits);
     wait_for(s, wait, wait && waits);
-    km_permit_charge(&s->call->permit, e->cost, u->prompt_tokens + u->completion_tokens,
+    km_permit_charge(&s->call->hold.permit, e->cost, u->prompt_tokens + u->completion_tokens,
                      km_loop_now_ms(s->call->w->loop));
     km_count_part(s->call, u, e->cost);
 }
