@@ -170,6 +170,6 @@ void km_handover_answered(struct km_handover *h, struct km_str body)
         return;
     found->room = a.room;
     found->err = a.err;
-    found->err.type = found->err.param = NULL;
+    found->err.type = found->err.param = found->err.reason = NULL;
     answer(found);
 }

@@ -72,8 +72,8 @@ struct km_ask {
     struct km_headroom room;
     struct km_err err; /* code 0: granted */
 };
-/* Any thread; answered exactly once, never synchronous.  KM_E_OVERLOADED: the other process is gone.
- * KM_E_UNSUPPORTED: it knows of no KM_PERMIT_MORE and KM_PERMIT_AGAIN. */
+/* Any thread; answered exactly once, never synchronous.  KM_E_OVERLOADED: the other process is
+ * gone.  KM_E_UNSUPPORTED: it knows of no KM_PERMIT_MORE and KM_PERMIT_AGAIN. */
 void km_handover_ask(struct km_handover *h, struct km_ask *ask);
 /* A permit that was granted there, or came there with the counters, and of which no record will
  * tell: it is not used, or was of a call that has none.  Of `granted` the part and what is reserved
