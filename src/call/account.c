@@ -243,20 +243,16 @@ static enum km_next closed(struct km_call *call)
 
 static void give_back(struct km_call *call)
 {
-    const struct km_permit none = { .key = call->visit->who.key };
     int64_t tokens = call->usage.prompt_tokens + call->usage.completion_tokens;
-    uint64_t now = km_loop_now_ms(call->w->loop);
 
-    if (call->kind->outer)
-        km_call_give_place(call);
     if (call->visit->has_place)
         call->flags |= KM_CALL_WITHIN;
     if (!call->kind->own) {
-        km_permit_settle(&call->permit, call->cost, tokens, now);
+        km_broker_settle(call, call->cost, tokens);
         return;
     }
     call->flags |= KM_CALL_PART; /* no permit was taken: nothing but its cost is to be settled */
-    km_permit_charge(&none, call->cost, tokens, now);
+    km_broker_charge(call, call->cost, tokens);
 }
 
 enum km_next km_step_account(struct km_call *call)

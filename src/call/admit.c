@@ -8,9 +8,6 @@
  */
 #include "call/call.h"
 
-#include <stdlib.h>
-
-#include "host/handover/handover.h"
 #include "call/hooks.h"
 
 /* Tokens reserved where neither caller nor model bounds the output: what today's models write at
@@ -184,60 +181,6 @@ static int reserve_llm(struct km_call *call, struct km_err *err)
     return 0;
 }
 
-static struct km_admission admission(const struct km_call *call)
-{
-    return (struct km_admission){
-        .reserve = call->reserve,
-        .mode = (enum km_budget_mode)call->visit->view->snap->keys->budget_mode,
-        .part = call->kind->outer        ? KM_PERMIT_PLACE
-                : call->visit->has_place ? KM_PERMIT_WITHIN
-                                         : KM_PERMIT_WHOLE,
-        .now_ms = km_loop_now_ms(call->w->loop),
-        .now_us = call->start_us,
-        .default_max_parallel = call->visit->view->snap->keys->default_max_parallel,
-    };
-}
-
-/* A window of its budget has begun. */
-static void note_window(const struct km_call *call, struct km_key *key)
-{
-    km_store_key_reset(call->w->gw->store, NULL, key->row.hash, km_key_window_end(key), NULL, NULL);
-}
-
-static int take_permit(struct km_call *call, struct km_err *err)
-{
-    struct km_admission a = admission(call);
-    struct km_key *key = call->visit->who.key;
-    bool rolled = false;
-    int r;
-
-    call->room = (struct km_headroom){ -1, -1, -1, -1, 0 };
-    if (!key || call->kind->own)
-        return 0;
-    r = km_permit_take(key, &a, &call->permit, &call->room, &rolled, err);
-    if (rolled)
-        note_window(call, key);
-    return r;
-}
-
-int km_call_cover_another(struct km_call *call, struct km_err *err)
-{
-    struct km_admission a = admission(call);
-    bool rolled = false;
-    int r = 0;
-
-    a.reserve += call->reserve / (call->covered + 1);
-    if (call->permit.key)
-        r = km_permit_reserve(&call->permit, &a, &rolled, err);
-    if (rolled)
-        note_window(call, call->permit.key);
-    if (r < 0)
-        return r;
-    call->reserve = a.reserve;
-    call->covered++;
-    return 0;
-}
-
 static void on_intent(void *ctx, const struct km_err *err)
 {
     struct km_call *call = ctx;
@@ -271,19 +214,6 @@ static enum km_next refused(struct km_call *call, int code)
     return km_call_go(call, call->admitted ? KM_STEP_account : KM_STEP_finish);
 }
 
-static void give_back_there(const struct km_call *call)
-{
-    struct km_admission a = admission(call);
-
-    km_handover_give_back(call->w->gw->handover, call->visit->who.key->row.hash, &a);
-}
-
-void km_call_give_place(const struct km_call *call)
-{
-    if (call->visit->who.key && call->w->frozen)
-        give_back_there(call);
-}
-
 /* The permit is there: from here the call must be settled. */
 static enum km_next admitted(struct km_call *call)
 {
@@ -294,62 +224,31 @@ static enum km_next admitted(struct km_call *call)
     if (call->kind->outer)
         return km_call_go(call, KM_STEP_guard);
     r = write_intent(call, &wait, &call->err);
-    if (r < 0) {
-        if (call->permit_away)
-            give_back_there(call);
+    if (r < 0)
         return refused(call, r);
-    }
     call->intent = true;
     call->held = wait;
     km_call_go(call, KM_STEP_guard);
     return wait ? KM_WAIT : KM_MORE;
 }
 
-/* --- while another process holds the counters --- */
-
-static void on_asked(struct km_ask *ask)
+static void on_permit(void *ctx, const struct km_err *err)
 {
-    struct km_call *call = ask->ctx;
-    bool granted = !ask->here && ask->err.code == 0;
+    struct km_call *call = ctx;
 
     call->held = false;
-    call->permit_away = granted;
-    call->asked = !ask->here;
-    if (granted)
-        call->room = ask->room;
-    else if (!ask->here)
-        call->err = ask->err;
-    free(ask);
+    call->refused = err != NULL;
+    if (err)
+        call->err = *err;
     km_call_resume(call, 0);
-}
-
-static enum km_next ask_for_permit(struct km_call *call)
-{
-    struct km_ask *ask = calloc(1, sizeof *ask);
-
-    if (!ask)
-        return refused(call, km_fail(&call->err, KM_E_NOMEM, "out of memory"));
-    ask->reply = call->w->mailbox;
-    ask->done = on_asked;
-    ask->ctx = call;
-    memcpy(ask->hash, call->visit->who.key->row.hash, sizeof ask->hash);
-    ask->admission = admission(call);
-    call->held = true;
-    call->asked = true;
-    km_handover_ask(call->w->gw->handover, ask);
-    return KM_WAIT;
 }
 
 enum km_next km_step_admit(struct km_call *call)
 {
     int r;
 
-    if (call->asked) /* the answer is here */
-        return call->permit_away ? admitted(call) : refused(call, call->err.code);
-    if (call->prepared) { /* nothing was handed over: the answer is ours */
-        r = take_permit(call, &call->err);
-        return r < 0 ? refused(call, r) : admitted(call);
-    }
+    if (call->prepared) /* the broker has answered */
+        return call->refused ? refused(call, call->err.code) : admitted(call);
     r = call->kind->take ? call->kind->take(call, &call->err) : km_call_take_body(call);
     if (r == KM_E_AGAIN)
         return KM_WAIT;
@@ -368,8 +267,9 @@ enum km_next km_step_admit(struct km_call *call)
     if (r < 0)
         return refused(call, r);
     call->prepared = true;
-    if (call->w->frozen && call->visit->who.key && !call->kind->own)
-        return ask_for_permit(call);
-    r = take_permit(call, &call->err);
+    r = km_broker_take(call, on_permit, call, &call->err);
+    call->held = r == KM_E_AGAIN;
+    if (r == KM_E_AGAIN)
+        return KM_WAIT;
     return r < 0 ? refused(call, r) : admitted(call);
 }

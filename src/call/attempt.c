@@ -212,12 +212,35 @@ void km_call_abandon(struct km_call *call)
 
 static bool may_have_another(const struct km_call *call)
 {
-    return call->step == KM_STEP_send && !call->kind->placed && !call->held && !in_making(call) &&
-           !call->at->status && !(call->kind->is_spent && call->kind->is_spent(call));
+    return call->step == KM_STEP_send && !call->kind->placed && !call->held && !call->covering &&
+           !in_making(call) && !call->at->status &&
+           !(call->kind->is_spent && call->kind->is_spent(call));
+}
+
+/* Over what is reserved already a further one may cost as much as the first. */
+static void begin_beside(struct km_call *call, struct km_attempt *at)
+{
+    call->covered++;
+    put_beside(call);
+    take_up(call, at);
+    km_call_resume(call, 0);
+}
+
+static void on_covered(void *ctx, const struct km_err *err)
+{
+    struct km_attempt *at = ctx;
+    struct km_call *call = at->call;
+
+    call->covering = false;
+    if (!err && may_have_another(call))
+        begin_beside(call, at);
+    else if (!err)
+        call->covered++; /* the answer came first */
 }
 
 int km_attempt_beside(struct km_call *call, struct km_err *err)
 {
+    int64_t each = call->reserve / (call->covered + 1);
     struct km_attempt *at;
     int r;
 
@@ -226,11 +249,10 @@ int km_attempt_beside(struct km_call *call, struct km_err *err)
     at = attempt_new(call, err);
     if (!at)
         return err->code;
-    r = km_call_cover_another(call, err);
-    if (r < 0)
-        return r;
-    put_beside(call);
-    take_up(call, at);
-    km_call_resume(call, 0);
-    return 0;
+    r = km_broker_top_up(call, call->reserve + each, on_covered, at, err);
+    if (r == 0)
+        begin_beside(call, at);
+    else if (r == KM_E_AGAIN)
+        call->covering = true;
+    return r == KM_E_AGAIN ? 0 : r;
 }

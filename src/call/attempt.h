@@ -87,7 +87,8 @@ void km_attempt_release(struct km_call *call);
 int km_attempt_next(struct km_call *call, bool same, struct km_err *err) KM_MUST_USE;
 /* One more beside those under way, at another deployment.  The first that has a good head serves
  * the call: the others are cancelled, and what they may cost counts.  One that fails is gone, and
- * recovery begins when the last has.  0: it begins, though it may be over already.  KM_E_CLOSED:
+ * recovery begins when the last has.  0: it begins, at once or when the broker has said that the
+ * key has as much left, and may be over already.  KM_E_CLOSED:
  * there can be none now (a request has to be out, and unanswered); KM_E_BUDGET: the key has no more
  * for it; in both cases nothing changed.  From a callback of the loop: the call may be over when it
  * returns. */

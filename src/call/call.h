@@ -8,6 +8,7 @@
 #define KM_CALL_CALL_H
 
 #include "call/attempt.h"
+#include "call/broker.h"
 #include "host/port.h"
 #include "host/visit.h"
 #include "llm/api/openai.h"
@@ -130,8 +131,7 @@ struct km_call {
     struct km_model_match match;
 
     /* admission */
-    struct km_permit permit;
-    struct km_headroom room;
+    struct km_hold hold; /* of its key */
     int64_t reserve; /* worst case, nano-USD */
     int64_t reserve_input; /* tokens of it that go in; 0: not counted so */
     int64_t reserve_output; /* tokens of it that come out; 0: not counted so */
@@ -139,8 +139,7 @@ struct km_call {
     bool priced; /* what it uses has a price: reserved before, settled after */
     bool bounded; /* its output cannot be bounded for the caller */
     bool prepared; /* what it asks for and may cost is known */
-    bool asked; /* the permit: of the process that holds the counters (handover/handover.h) */
-    bool permit_away; /* it was given there: the settlement's record gives it back */
+    bool refused; /* the broker answered later, and err says why not */
     bool admitted; /* permit taken: account must settle */
     bool intent; /* written: account must settle it */
     bool settled; /* account did its work */
@@ -156,6 +155,7 @@ struct km_call {
     struct km_route_state route;
     unsigned retries; /* most further attempts */
     unsigned covered; /* attempts that the reservation is for, beyond the first */
+    bool covering; /* it is being asked for one more */
     int64_t lost_cost; /* of attempts that another overtook: in nano-USD, and in tokens */
     int64_t lost_input, lost_output;
     bool timed_out;
@@ -320,11 +320,7 @@ void km_call_stream_start(struct km_call *call);
 enum km_next km_call_go(struct km_call *call, enum km_step_id to);
 
 /* admit.c */
-/* Of an outer call: no record tells the process that holds the counters now that it ended. */
-void km_call_give_place(const struct km_call *call);
 int km_call_take_body(struct km_call *call);
-/* The reservation is for one attempt more.  KM_E_BUDGET: the key has no more, nothing changed. */
-int km_call_cover_another(struct km_call *call, struct km_err *err) KM_MUST_USE;
 /* No price is known: refused where the key has a budget, as the settings have it. */
 int km_call_unpriced(struct km_call *call, struct km_err *err) KM_MUST_USE;
 

@@ -3,7 +3,8 @@
  *
  *     a key changed    calls by a key that may not be used any more end, each told why
  *     drain            sessions end soon (km_calls_leave)
- *     end              the worker waits until the last has settled
+ *     end              the worker waits until the last has settled, and what one of them asked of
+ *                      another process is answered
  *
  * A call that is ended for its key is one that failed: its client gets an error of its dialect, a
  * stream is broken off with such an event, and what was heard is settled.  A key that was
@@ -56,7 +57,7 @@ static void calls_drain(struct km_worker *w, void *state)
 static bool calls_quiet(struct km_worker *w, void *state)
 {
     (void)state;
-    return w->ncalls == 0;
+    return w->ncalls == 0 && w->nasks == 0;
 }
 
 static const char place KM_MODULE_PLACE;

@@ -88,9 +88,10 @@ static struct km_waiting_piece *copy_of(struct km_link *link, const struct km_pi
     const struct km_chat_event none = { 0 }, *delta = piece->delta ? piece->delta : &none;
     size_t n = (piece->lasts ? 0 : piece->bytes.n) + piece->type.n + piece->data.n + delta->text.n +
                delta->id.n + delta->name.n;
+    size_t most = link->chain->line_most ? link->chain->line_most : KM_CHAIN_LINE_BYTES;
     struct km_waiting_piece *w;
 
-    if (n > KM_CHAIN_LINE_BYTES - link->chain->line_bytes) {
+    if (n > most - link->chain->line_bytes) {
         km_fail(err, KM_E_OVERLOADED, "More of the answer came than can wait for '%s'.",
                 link->unit->name);
         return NULL;
@@ -196,6 +197,12 @@ int km_link_emit(struct km_link *link, struct km_piece *piece, struct km_err *er
 }
 
 /* --- a wait is over --- */
+
+const struct km_piece *km_link_waiting(const struct km_link *link)
+{
+    km_assert(link->waits);
+    return &link->line->piece;
+}
 
 /* Those behind the first, until it waits again. */
 static int work_off(struct km_link *link, struct km_err *err)

@@ -83,7 +83,8 @@ struct km_chain_ops {
     void (*on_more)(void *ctx, const struct km_err *err);
 };
 
-/* Most bytes that stand in line in one chain, beside those of a body that lives as long. */
+/* Most bytes that stand in line in one chain, beside those of a body that lives as long; its owner
+ * may set another bound. */
 #define KM_CHAIN_LINE_BYTES ((size_t)16 * 1024 * 1024)
 
 struct km_chain {
@@ -92,7 +93,7 @@ struct km_chain {
     const struct km_chain_ops *ops;
     void *ctx; /* of ops */
     struct km_arena *arena; /* links and their states */
-    size_t line_bytes;
+    size_t line_bytes, line_most; /* 0: KM_CHAIN_LINE_BYTES */
     unsigned nwaiting; /* links */
     bool over; /* a unit said END */
 };
@@ -113,6 +114,9 @@ int km_link_emit(struct km_link *link, struct km_piece *piece, struct km_err *er
 /* The wait is over: how the piece that waited goes on (not WAIT), or why the answer fails.  From a
  * callback of the loop, never from within take. */
 void km_link_go_on(struct km_link *link, enum km_unit_verdict verdict, const struct km_err *why);
+
+/* What a link that waits waits with, until it goes on. */
+const struct km_piece *km_link_waiting(const struct km_link *link);
 
 static inline bool km_chain_waits(const struct km_chain *chain)
 {

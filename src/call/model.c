@@ -232,7 +232,7 @@ static struct km_str coding_of(struct km_call *call, const struct km_response *r
 void km_call_answer_head(struct km_call *call, const struct km_response *response)
 {
     struct km_buf *b = &call->w->scratch;
-    bool own_limits = call->room.limit_requests >= 0 || call->room.limit_tokens >= 0;
+    bool own_limits = call->hold.room.limit_requests >= 0 || call->hold.room.limit_tokens >= 0;
     bool clear = km_veil_is_clear(call->w->gw->veil, &response->headers);
 
     km_buf_reset(b);

@@ -57,7 +57,7 @@ static void key_lines(const struct km_call *call, struct km_buf *b)
     if (key->row.max_budget >= 0)
         decimal_line(b, KM_STR("x-litellm-key-max-budget: "), key->row.max_budget, 9);
     decimal_line(b, KM_STR("x-litellm-key-spend: "), km_key_spend(key), 9);
-    room_lines(&call->room, b);
+    room_lines(&call->hold.room, b);
 }
 
 static void id_lines(const struct km_call *call, struct km_buf *b)

@@ -80,6 +80,7 @@ struct km_worker {
     struct km_slots *slots; /* what modules keep here: host/module.h */
     struct km_list calls; /* running calls */
     size_t ncalls;
+    size_t nasks; /* of permits, whose answers have not come: call/broker.h */
     struct km_buf scratch; /* for one callback: never kept across */
     uint64_t rng;
     bool draining;

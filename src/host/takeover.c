@@ -390,7 +390,7 @@ int km_takeover_go(struct km_takeover *t, struct km_gateway *gw, void (*on_end)(
     gw->takeover = t;
     t->active = true;
     /* If the old one died meanwhile, the thread sees the end of what it sent: nothing. */
-    (void)!km_frame_send(t->sock, KM_HF_GO, KM_STR_NONE, NULL, 0, NULL);
+    (void)!km_frame_send(t->sock, KM_HF_GO, KM_STR(KM_HANDOVER_MORE), NULL, 0, NULL);
     r = pthread_create(&t->thread, NULL, thread_main, t);
     t->threaded = r == 0;
     return r == 0 ? 0 : km_fail_errno(err, r, "cannot start a thread for the hand-over");

@@ -78,6 +78,10 @@ enum km_permit_part {
     KM_PERMIT_WHOLE, /* a request, its tokens and money, and a place */
     KM_PERMIT_PLACE, /* a place alone */
     KM_PERMIT_WITHIN, /* all but a place */
+    /* Of a call of the process before this one, on top of what it has: asked for by
+     * km_keys_admit_imported() alone, no permit is of these. */
+    KM_PERMIT_MORE, /* money */
+    KM_PERMIT_AGAIN, /* one more request */
 };
 
 struct km_permit {
@@ -130,7 +134,10 @@ void km_permit_charge(const struct km_permit *permit, int64_t cost, int64_t toke
 void km_keys_export(struct km_keys *keys, struct km_buf *out);
 int km_keys_import(struct km_keys *keys, struct km_str text, struct km_err *err) KM_MUST_USE;
 /* A call that the old process is about to admit takes its permit here; it counts as handed over
- * from then on.  As km_permit_take(); KM_E_UNAUTHENTICATED when the key is gone. */
+ * from then on.  As km_permit_take(); KM_E_UNAUTHENTICATED when the key is gone.  One that the old
+ * process goes on with gets more (KM_PERMIT_MORE: of a->reserve) or takes one more request
+ * (KM_PERMIT_AGAIN), as by km_permit_reserve() and km_permit_again().  A part that is not known:
+ * KM_E_UNSUPPORTED. */
 int km_keys_admit_imported(struct km_keys *keys, const uint8_t hash[32],
                            const struct km_admission *a, struct km_headroom *ret_headroom,
                            bool *ret_rolled, struct km_err *err) KM_MUST_USE;

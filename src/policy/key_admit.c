@@ -117,6 +117,8 @@ static enum km_limit_kind take_part(struct km_limit_state *s, const struct km_li
         return km_limit_place(s, l);
     case KM_PERMIT_WITHIN:
         return km_limit_again(s, l, a->now_ms);
+    case KM_PERMIT_MORE: /* asked for otherwise */
+    case KM_PERMIT_AGAIN:
     case KM_PERMIT_WHOLE:
         break;
     }

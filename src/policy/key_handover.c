@@ -97,23 +97,67 @@ int km_keys_import(struct km_keys *keys, struct km_str text, struct km_err *err)
     return 0;
 }
 
+static void count_imported(struct km_key_live *live, int64_t reserved, int64_t running)
+{
+    pthread_mutex_lock(&live->lock);
+    live->imported_reserved += reserved;
+    live->imported_running += running;
+    pthread_mutex_unlock(&live->lock);
+}
+
+static int take_imported(struct km_key *k, const struct km_admission *a,
+                         struct km_headroom *ret_headroom, bool *ret_rolled, struct km_err *err)
+{
+    struct km_permit permit;
+    int r = km_permit_take(k, a, &permit, ret_headroom, ret_rolled, err);
+
+    if (r < 0)
+        return r;
+    count_imported(k->live, permit.reserved, a->part != KM_PERMIT_WITHIN);
+    km_key_unref(permit.key);
+    return 0;
+}
+
+/* The sum of what a call took so is in its settlement's record, which gives all of it back. */
+static int more_imported(struct km_key *k, const struct km_admission *a, bool *ret_rolled,
+                         struct km_err *err)
+{
+    struct km_permit more = { .key = k };
+    bool ignored;
+    int r;
+
+    if (a->reserve <= 0)
+        return 0;
+    r = km_permit_reserve(&more, a, ret_rolled ? ret_rolled : &ignored, err);
+    if (r == 0)
+        count_imported(k->live, more.reserved, 0);
+    return r;
+}
+
 int km_keys_admit_imported(struct km_keys *keys, const uint8_t hash[32],
                            const struct km_admission *a, struct km_headroom *ret_headroom,
                            bool *ret_rolled, struct km_err *err)
 {
     struct km_key *k = km_keys_find(keys, hash);
-    struct km_permit permit;
-    int r;
+    const struct km_permit held = { .key = k };
+    int r = KM_E_UNSUPPORTED;
 
     if (!k)
         return km_fail(err, KM_E_UNAUTHENTICATED, "Authentication Error, the key was deleted.");
-    r = km_permit_take(k, a, &permit, ret_headroom, ret_rolled, err);
-    if (r == 0) {
-        pthread_mutex_lock(&k->live->lock);
-        k->live->imported_reserved += permit.reserved;
-        k->live->imported_running += a->part != KM_PERMIT_WITHIN;
-        pthread_mutex_unlock(&k->live->lock);
-        km_key_unref(permit.key);
+    switch (a->part) {
+    case KM_PERMIT_WHOLE:
+    case KM_PERMIT_PLACE:
+    case KM_PERMIT_WITHIN:
+        r = take_imported(k, a, ret_headroom, ret_rolled, err);
+        break;
+    case KM_PERMIT_MORE:
+        r = more_imported(k, a, ret_rolled, err);
+        break;
+    case KM_PERMIT_AGAIN:
+        r = km_permit_again(&held, k, a, err);
+        break;
+    default: /* another process said it */
+        km_fail(err, r, "What is asked of this gateway is of a later one.");
     }
     km_key_unref(k);
     return r;

@@ -91,47 +91,138 @@ int64_t km_rt_need(const struct km_rt_session *s)
     return cost_of(s, 0);
 }
 
-static struct km_admission admission(const struct km_rt_session *s, int64_t reserve)
+/* The process that holds the counters is gone, or an older one: what is held stays as it is, and
+ * the session ends with the answers under way, which are covered. */
+static bool nobody_says(const struct km_err *err)
 {
-    const struct km_key_settings *keys = s->call->visit->view->snap->keys;
-
-    return (struct km_admission){ .reserve = reserve,
-                                  .mode = (enum km_budget_mode)keys->budget_mode,
-                                  .now_ms = km_loop_now_ms(s->call->w->loop),
-                                  .now_us = km_wall_us() };
+    return err->code == KM_E_OVERLOADED || err->code == KM_E_UNSUPPORTED;
 }
 
-/* While another process holds the counters what was handed over stays as it is: the session
- * ends with the answers under way, which are covered. */
-static int hold(struct km_rt_session *s, int64_t reserve, struct km_err *err)
+static const struct km_err *refusal(const struct km_err *why)
+{
+    return why && !nobody_says(why) ? why : NULL;
+}
+
+/* Enough is held for what may come; with some room where there is, which `spare` hears of.
+ * KM_E_AGAIN: one of the two is called. */
+static int make_room(struct km_rt_session *s, km_broker_fn *spare, km_broker_fn *done,
+                     struct km_err *err)
 {
     struct km_call *call = s->call;
-    struct km_admission a = admission(s, reserve);
-    const struct km_key *key = call->permit.key;
-    bool rolled = false;
+    struct km_err ignored;
     int r;
 
-    if (!key || call->w->frozen)
+    if (!call->visit->who.key || km_rt_need(s) <= call->reserve)
         return 0;
-    r = km_permit_reserve(&call->permit, &a, &rolled, err);
-    if (rolled)
-        km_store_key_reset(call->w->gw->store, NULL, key->row.hash,
-                           km_key_window_end(call->permit.key), NULL, NULL);
-    if (r == 0)
-        call->reserve = call->permit.reserved;
+    r = km_broker_top_up(call, cost_of(s, SLACK), spare, s, &ignored);
+    return r == 0 || r == KM_E_AGAIN ? r : km_broker_top_up(call, km_rt_need(s), done, s, err);
+}
+
+/* There is none to spare.  true: done is called later. */
+static bool make_bare_room(struct km_rt_session *s, km_broker_fn *done, struct km_err *err)
+{
+    km_err_clear(err);
+    return km_broker_top_up(s->call, km_rt_need(s), done, s, err) == KM_E_AGAIN;
+}
+
+static int limited(int r, struct km_err *err)
+{
+    if (r < 0 && r != KM_E_AGAIN)
+        err->reason = "rate_limit_exceeded";
     return r;
 }
 
-/* Enough is held for what may come; with some room where there is. */
-static int make_room(struct km_rt_session *s, struct km_err *err)
+/* One more request of the key, by its newest version; the first is the one that opening counted. */
+static int count_request(struct km_rt_session *s, km_broker_fn *done, struct km_err *err)
 {
-    int64_t need = km_rt_need(s);
+    bool paid = s->paid;
 
-    if (!s->call->permit.key || need <= s->call->permit.reserved)
+    s->paid = true;
+    return paid ? limited(km_broker_again(s->call, done, s, err), err) : 0;
+}
+
+/* --- what the client says --- */
+
+enum { SAID, ASKED, COUNTED, JUDGED };
+
+static void on_said(void *ctx, const struct km_err *why);
+static void on_said_spare(void *ctx, const struct km_err *why);
+
+static int may_ask(struct km_rt_session *s, struct km_err *err)
+{
+    int r = km_rt_check_key(s, err);
+
+    if (r < 0)
+        return r;
+    if (s->judged.leaving)
+        return km_fail(err, KM_E_OVERLOADED, "kanmon is restarting; connect again.");
+    if (s->active + s->asked >= KM_RT_RESPONSES)
+        return km_fail(err, KM_E_LIMIT, "Over %d answers at once.", KM_RT_RESPONSES);
+    return 0;
+}
+
+static int judge_step(struct km_rt_session *s, struct km_err *err)
+{
+    struct km_rt_judged *j = &s->judged;
+    int r;
+
+    switch (j->step) {
+    case SAID:
+        j->step = j->asks ? ASKED : JUDGED;
+        return make_room(s, on_said_spare, on_said, err);
+    case ASKED:
+        j->step = COUNTED;
+        r = may_ask(s, err);
+        return r < 0 ? r : count_request(s, on_said, err);
+    case COUNTED:
+        j->step = JUDGED;
+        j->counted = true;
+        s->asked++;
+        return make_room(s, on_said_spare, on_said, err);
+    default:
         return 0;
-    if (hold(s, cost_of(s, SLACK), NULL) == 0)
-        return 0;
-    return hold(s, need, err);
+    }
+}
+
+/* What was asked for is not, after all. */
+static int judge_on(struct km_rt_session *s, struct km_err *err)
+{
+    int r = 0;
+
+    while (r == 0 && s->judged.step != JUDGED)
+        r = judge_step(s, err);
+    if (r < 0 && r != KM_E_AGAIN && s->judged.counted && s->asked > 0)
+        s->asked--;
+    return r;
+}
+
+static void on_said(void *ctx, const struct km_err *why)
+{
+    struct km_rt_session *s = ctx;
+    struct km_err err = { 0 };
+
+    why = refusal(why);
+    if (why) {
+        err = *why;
+        if (s->judged.step == COUNTED)
+            limited(err.code, &err);
+        if (s->judged.counted && s->asked > 0)
+            s->asked--;
+    } else if (s->state == KM_RT_OPEN && judge_on(s, &err) == KM_E_AGAIN) {
+        return;
+    }
+    km_rt_judged(s, err.code ? &err : NULL);
+}
+
+static void on_said_spare(void *ctx, const struct km_err *why)
+{
+    struct km_err err;
+
+    if (!refusal(why)) {
+        on_said(ctx, NULL);
+    } else if (!make_bare_room(ctx, on_said, &err)) {
+        on_said(ctx, err.code ? &err : NULL);
+    }
 }
 
 int km_rt_said(struct km_rt_session *s, const struct km_rt_event *e, struct km_str text,
@@ -145,49 +236,58 @@ int km_rt_said(struct km_rt_session *s, const struct km_rt_event *e, struct km_s
         s->heard_new = at_most(s->heard_new + most, HEARD_MOST);
         s->voice = !s->query.n; /* a session for transcripts has no answers */
     }
-    return make_room(s, err);
+    s->judged.asks = e->kind == KM_RT_RESPONSE_CREATE;
+    s->judged.leaving = s->leaving;
+    return judge_on(s, err);
 }
 
-/* One more request of the key, by its newest version. */
-static int count_request(struct km_rt_session *s, struct km_err *err)
-{
-    struct km_admission a = admission(s, 0);
-    const struct km_key *held = s->call->permit.key;
-    struct km_key *key;
-    int r;
+/* --- what the upstream's messages wait for --- */
 
-    if (!s->paid || !held || s->call->w->frozen) {
-        s->paid = true; /* the first is the one that opening counted */
-        return 0;
-    }
-    key = km_keys_find(s->call->w->gw->keys, held->row.hash);
-    if (!key)
-        return 0; /* the next look at the key ends the session */
-    r = km_permit_again(&s->call->permit, key, &a, err);
-    km_key_unref(key);
-    if (r < 0 && err)
-        err->reason = "rate_limit_exceeded";
-    return r;
+/* 0: it is there, or is waited for. */
+static int awaited(struct km_rt_session *s, int r)
+{
+    if (r != KM_E_AGAIN)
+        return r;
+    s->asking++;
+    km_rt_hold(s);
+    return 0;
 }
 
-int km_rt_ask(struct km_rt_session *s, struct km_err *err)
+static void answered(struct km_rt_session *s)
 {
-    int r = km_rt_check_key(s, err);
+    s->asking--;
+    km_rt_go_on(s);
+}
 
-    if (r < 0)
-        return r;
-    if (s->leaving)
-        return km_fail(err, KM_E_OVERLOADED, "kanmon is restarting; connect again.");
-    if (s->active + s->asked >= KM_RT_RESPONSES)
-        return km_fail(err, KM_E_LIMIT, "Over %d answers at once.", KM_RT_RESPONSES);
-    r = count_request(s, err);
-    if (r < 0)
-        return r;
-    s->asked++;
-    r = make_room(s, err);
-    if (r < 0)
-        s->asked--;
-    return r;
+static void on_room(void *ctx, const struct km_err *why)
+{
+    struct km_rt_session *s = ctx;
+
+    why = refusal(why);
+    if (why)
+        km_rt_end(s,
+                  why->code == KM_E_BUDGET            ? KM_WS_POLICY
+                  : why->code == KM_E_UNAUTHENTICATED ? KM_WS_UNAUTHORIZED
+                                                      : KM_WS_TRY_LATER,
+                  why, true);
+    answered(s);
+}
+
+static void on_room_spare(void *ctx, const struct km_err *why)
+{
+    struct km_err err;
+
+    if (!refusal(why))
+        on_room(ctx, NULL);
+    else if (!make_bare_room(ctx, on_room, &err))
+        on_room(ctx, err.code ? &err : NULL);
+}
+
+/* If it does not fit, the next word ends it. */
+static void on_room_or_not(void *ctx, const struct km_err *why)
+{
+    (void)why;
+    answered(ctx);
 }
 
 int km_rt_check_key(struct km_rt_session *s, struct km_err *err)
@@ -227,6 +327,7 @@ void km_rt_forget_waits(struct km_rt_session *s)
 
     while ((node = km_list_pop(&s->waits)) != NULL)
         KM_CONTAINER(node, struct km_rt_wait, link)->s = NULL;
+    s->asking = 0; /* its call is settled: the broker says nothing any more */
 }
 
 static void on_committed(void *ctx, const struct km_err *err)
@@ -321,8 +422,7 @@ static void settle(struct km_rt_session *s, struct km_ledger_entry *e, const str
         km_list_init(&wait->link);
     km_ledger_settle(s->call->w->ledger, e, wait ? on_committed : NULL, wait, &waits);
     wait_for(s, wait, wait && waits);
-    km_permit_charge(&s->call->permit, e->cost, u->prompt_tokens + u->completion_tokens,
-                     km_loop_now_ms(s->call->w->loop));
+    km_broker_charge(s->call, e->cost, u->prompt_tokens + u->completion_tokens);
     km_count_part(s->call, u, e->cost);
 }
 
@@ -354,15 +454,46 @@ static struct km_rt_response *place(struct km_rt_session *s, struct km_str id)
     return NULL;
 }
 
-/* One nobody asked for, a voice began it, is over the limits like any other: it is stopped. */
-static void unasked(struct km_rt_session *s, const struct km_rt_response *r)
+/* One nobody asked for, a voice began it, is over the limits like any other: it is stopped.
+ * r NULL: it has ended meanwhile. */
+static void over_limits(struct km_rt_session *s, const struct km_rt_response *r,
+                        const struct km_err *err)
+{
+    if (r)
+        km_rt_cancel(s, r);
+    km_rt_tell(s, err, KM_STR_NONE);
+}
+
+/* The broker answers in the order it was asked. */
+static void on_unasked(void *ctx, const struct km_err *why)
+{
+    struct km_rt_session *s = ctx;
+    struct km_rt_response *found = NULL;
+    struct km_err err;
+
+    s->unasked_told++;
+    for (size_t i = 0; i < KM_RT_RESPONSES; i++)
+        if (s->responses[i].used && s->responses[i].unasked == s->unasked_told)
+            found = &s->responses[i];
+    if (found)
+        found->unasked = 0;
+    if (refusal(why)) {
+        err = *why;
+        limited(err.code, &err);
+        over_limits(s, found, &err);
+    }
+    answered(s);
+}
+
+static void unasked(struct km_rt_session *s, struct km_rt_response *r)
 {
     struct km_err err = { 0 };
+    int code = count_request(s, on_unasked, &err);
 
-    if (count_request(s, &err) == 0)
-        return;
-    km_rt_cancel(s, r);
-    km_rt_tell(s, &err, KM_STR_NONE);
+    if (code == KM_E_AGAIN)
+        r->unasked = ++s->unasked;
+    if (awaited(s, code) < 0)
+        over_limits(s, r, &err);
 }
 
 int km_rt_begin(struct km_rt_session *s, const struct km_rt_event *e, struct km_err *err)
@@ -379,7 +510,7 @@ int km_rt_begin(struct km_rt_session *s, const struct km_rt_event *e, struct km_
         unasked(s, r);
     r->reserved = answer_cost(s, 0);
     code = write_intent(s, r, err);
-    return code < 0 ? code : make_room(s, err);
+    return code < 0 ? code : awaited(s, make_room(s, on_room_spare, on_room, err));
 }
 
 /* What an answer came to that nobody counted; the first stands for all that are under way. */
@@ -426,7 +557,7 @@ int km_rt_ended(struct km_rt_session *s, const struct km_rt_event *e, struct km_
         s->text_bytes = s->audio_bytes = 0;
     if (s->state != KM_RT_OPEN)
         return 0;
-    return hold(s, km_rt_need(s), err);
+    return awaited(s, km_broker_top_up(s->call, km_rt_need(s), on_room, s, err));
 }
 
 /* Before the upstream could say. */
@@ -482,6 +613,7 @@ void km_rt_transcribed(struct km_rt_session *s, const struct km_rt_event *e)
     struct km_price price;
     char ip[KM_ADDR_TEXT];
     struct km_usage u = e->usage;
+    struct km_err ignored_err;
     bool ignored = false;
 
     if (!u.known && !e->usage_bad)
@@ -502,5 +634,5 @@ void km_rt_transcribed(struct km_rt_session *s, const struct km_rt_event *e)
     s->heard = s->heard_new; /* what was heard before the last one is surely in this one */
     s->heard_new = 0;
     if (s->state == KM_RT_OPEN)
-        (void)hold(s, km_rt_need(s), NULL); /* if it does not fit, the next word ends it */
+        (void)awaited(s, km_broker_top_up(s->call, km_rt_need(s), on_room_or_not, s, &ignored_err));
 }

@@ -13,7 +13,6 @@
 #include "gateway/realtime/realtime.h"
 
 #define TICK_MS 1000
-#define HELD_BYTES ((size_t)64 * 1024 * 1024)
 #define DEAD_PINGS 3 /* intervals of silence, and it is dead */
 
 static const struct km_gateway_settings *settings(const struct km_rt_session *s)
@@ -42,7 +41,8 @@ void km_rt_settle(struct km_rt_session *s)
 {
     if (s->state == KM_RT_ENDING && s->active == 0)
         km_rt_close_upstream(s);
-    else if (s->state == KM_RT_OPEN && s->leaving && s->active == 0 && s->asked == 0)
+    else if (s->state == KM_RT_OPEN && s->leaving && s->active == 0 && s->asked == 0 &&
+             !km_chain_waits(&s->out))
         km_rt_end(s, s->code, NULL, false);
 }
 
@@ -114,7 +114,7 @@ void km_rt_done(void *session)
     km_deferred_cancel(&s->finish);
     s->down = km_ws_free(s->down);
     s->up = km_ws_free(s->up);
-    km_buf_done(&s->held);
+    km_rt_lines_done(s);
 }
 
 /* What the client is told last: why, where no event said so yet, and the Close. */
@@ -128,7 +128,7 @@ bool km_rt_reply(struct km_call *call)
         return false; /* it never began */
     s->state = KM_RT_OVER;
     km_rt_forget_waits(s);
-    km_call_write_one(call, km_buf_view(&s->held));
+    km_rt_flush(s);
     if (call->failed && !s->why.code) { /* the upstream broke */
         km_rt_tell(s, &call->err, KM_STR_NONE);
         s->code = KM_WS_BAD_GATEWAY;
@@ -136,7 +136,7 @@ bool km_rt_reply(struct km_call *call)
     }
     part = km_str(payload, km_ws_close_payload(payload, s->code ? s->code : KM_WS_NORMAL,
                                                km_str_c(s->reason)));
-    km_rt_down(s, KM_WS_CLOSE, &part, 1);
+    km_rt_down(s, KM_WS_CLOSE, part);
     km_call_end_answer(call);
     return true;
 }
@@ -144,22 +144,32 @@ bool km_rt_reply(struct km_call *call)
 /* --- time --- */
 
 /* A side that is paused cannot be heard; the one that does not take bytes has its own time-out. */
+static bool hears_client(const struct km_rt_session *s)
+{
+    return !s->down_full && !s->up_full && !km_rt_waits(s) && !km_chain_waits(&s->out);
+}
+
+static bool hears_upstream(const struct km_rt_session *s)
+{
+    return !s->down_full && !km_rt_waits(s);
+}
+
 static void keep_alive(struct km_rt_session *s, uint64_t now)
 {
     uint64_t ping = (uint64_t)settings(s)->realtime_ping_ms;
     struct km_err err = { 0 };
 
-    if (!s->down_full && !s->up_full && now - s->heard_ms >= DEAD_PINGS * ping) {
+    if (hears_client(s) && now - s->heard_ms >= DEAD_PINGS * ping) {
         km_fail(&err, KM_E_REQUEST_TIMEOUT, "The client does not answer pings.");
         km_rt_end(s, KM_WS_TIMEOUT, &err, true);
-    } else if (!s->down_full && now - s->up_heard_ms >= DEAD_PINGS * ping) {
+    } else if (hears_upstream(s) && now - s->up_heard_ms >= DEAD_PINGS * ping) {
         km_fail(&err, KM_E_UPSTREAM_TIMEOUT, "The upstream does not answer pings.");
         km_rt_end(s, KM_WS_BAD_GATEWAY, &err, false);
     }
     if (s->state != KM_RT_OPEN)
         return;
     if (!s->pinged && now - s->heard_ms >= ping) {
-        km_rt_down(s, KM_WS_PING, NULL, 0);
+        km_rt_down(s, KM_WS_PING, KM_STR_NONE);
         s->pinged = true;
     }
     if (!s->up_pinged && now - s->up_heard_ms >= ping) {
@@ -237,12 +247,12 @@ int km_rt_start(struct km_rt_session *s, struct km_err *err)
         return r;
     s->down = km_ws_new(KM_WS_SERVER, most, bodies, &km_rt_client_frames, s);
     s->up = km_ws_new(KM_WS_CLIENT, most, bodies, &km_rt_upstream_frames, s);
-    if (!s->down || !s->up || km_buf_failed(&head)) {
+    r = km_rt_lines(s, err);
+    if (r < 0 || !s->down || !s->up || km_buf_failed(&head)) {
         s->up = km_ws_free(s->up);
         s->down = km_ws_free(s->down);
         return km_fail(err, KM_E_NOMEM, "no memory for a session");
     }
-    km_buf_init(&s->held, HELD_BYTES);
     km_timer_stop(&call->deadline);
     s->began_ms = s->heard_ms = s->up_heard_ms = km_rt_now(s);
     s->started = call->at->relaying = call->streaming = true;

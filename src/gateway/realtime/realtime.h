@@ -6,7 +6,7 @@
  *
  *     call.c     how it begins: model, handshakes, its routes
  *     relay.c    messages both ways, judged before they go on
- *     frames.c   what is written to either side, and back-pressure
+ *     frames.c   what is written to either side, what waits in line for that, and back-pressure
  *     life.c     how it begins, keep-alive, every way it ends
  *     books.c    what each answer may cost and did; limits in mid-session
  *
@@ -38,6 +38,16 @@ struct km_rt_response {
     size_t id_n;
     struct km_uuid row;
     int64_t reserved, start_us;
+    uint64_t unasked; /* its number among those, while the broker has not answered */
+};
+
+/* How far the client's message is that is judged: it may wait for the broker several times. */
+struct km_rt_judged {
+    unsigned step;
+    bool asks; /* for an answer */
+    bool counted; /* as one that is asked for */
+    bool leaving; /* the session was already */
+    size_t name_at, name_n; /* in its text: the model's name, which goes on as another */
 };
 
 struct km_rt_wait; /* for a commit, in strict accounting */
@@ -48,10 +58,13 @@ struct km_rt_session {
     struct km_timer tick;
     struct km_deferred finish;
     struct km_str query; /* what goes along to the upstream: "&intent=transcription" */
-    struct km_buf held; /* frames for the client that wait for a commit */
-    struct km_list waits;
+    struct km_chain out, in; /* messages for the upstream; messages and frames for the client */
+    struct km_link *permit, *books; /* what may wait there */
+    struct km_list waits; /* for commits */
+    size_t asking; /* answers of the broker that the upstream's messages wait for */
     uint64_t end_by_ms, began_ms;
-    uint64_t heard_ms, up_heard_ms; /* last bytes */
+    uint64_t heard_ms, up_heard_ms; /* last bytes; time in which nobody listened is not counted */
+    uint64_t out_held_ms, in_held_ms; /* since when; 0: nothing waits there */
 
     /* books */
     struct km_price worst; /* the dearest a token of input and of output can be */
@@ -61,6 +74,8 @@ struct km_rt_session {
     int64_t added; /* at most, since */
     int64_t heard, heard_new; /* tokens of audio at most, not transcribed yet; of these, since the
                                  last transcript came */
+    struct km_rt_judged judged; /* the client's message that is looked at */
+    uint64_t unasked, unasked_told; /* answers nobody asked for: counted, and the broker said so */
     bool voice; /* it speaks: an answer may begin that nobody asks for */
     int64_t max_output;
     uint64_t text_bytes, audio_bytes; /* produced since the last answer ended */
@@ -113,21 +128,35 @@ bool km_rt_reply(struct km_call *call); /* the last bytes for the client */
 /* --- relay.c --- */
 extern const struct km_ws_events km_rt_client_frames, km_rt_upstream_frames;
 extern const struct km_exchange_events km_rt_exchange_events;
+/* Of the line to the upstream: what judges a message, and what it lets pass. */
+int km_rt_permit(struct km_link *link, struct km_piece *piece, struct km_err *err);
+void km_rt_pass_on(struct km_rt_session *s, struct km_str text);
+/* The client's event that waited is not passed on. */
+void km_rt_refuse(struct km_rt_session *s, const struct km_err *why, struct km_str text);
 int km_rt_from_upstream(struct km_rt_session *s, const char *bytes, size_t n);
 
 /* --- frames.c --- */
 uint64_t km_rt_now(const struct km_rt_session *s);
-/* A frame for the client, of at most three parts; for the upstream. */
-void km_rt_down(struct km_rt_session *s, enum km_ws_opcode op, const struct km_str *parts,
-                size_t n);
+/* What goes to either side stands in line there. */
+int km_rt_lines(struct km_rt_session *s, struct km_err *err) KM_MUST_USE;
+void km_rt_lines_done(struct km_rt_session *s);
+/* A frame for the client, behind what waits. */
+void km_rt_down(struct km_rt_session *s, enum km_ws_opcode op, struct km_str payload);
+/* A frame for the upstream, at once; a message of the client's, when the permit allows it. */
 void km_rt_up(struct km_rt_session *s, enum km_ws_opcode op, struct km_str payload);
+void km_rt_say(struct km_rt_session *s, struct km_str text);
 /* An error the session survives; about: the client's event. */
 void km_rt_tell(struct km_rt_session *s, const struct km_err *err, struct km_str about);
 /* To the upstream, in our own words. */
 void km_rt_cancel(struct km_rt_session *s, const struct km_rt_response *r);
-/* Something waits for a commit: nothing moves until it is there. */
+/* Something of the upstream's waits, for a commit or the broker: nothing moves before. */
 void km_rt_hold(struct km_rt_session *s);
 void km_rt_go_on(struct km_rt_session *s);
+/* The message of the client's that waited was judged: NULL: it goes on. */
+void km_rt_judged(struct km_rt_session *s, const struct km_err *why);
+/* It is over: what is in line for the client goes out as it is. */
+void km_rt_flush(struct km_rt_session *s);
+bool km_rt_waits(const struct km_rt_session *s); /* the upstream is not read for that */
 /* Both sides are read again, unless something says otherwise. */
 void km_rt_resume(struct km_rt_session *s);
 void km_rt_client_drained(struct km_rt_session *s);
@@ -136,11 +165,10 @@ void km_rt_upstream_drained(struct km_rt_session *s);
 /* --- books.c --- */
 /* What must be reserved for what may come next; nano-USD. */
 int64_t km_rt_need(const struct km_rt_session *s);
-/* The client says something: enough is reserved for what it may bring about. */
+/* The client says something, or asks for an answer: it is counted, and enough is reserved for what
+ * it may bring about.  KM_E_AGAIN: km_rt_judged() follows. */
 int km_rt_said(struct km_rt_session *s, const struct km_rt_event *e, struct km_str text,
                struct km_err *err) KM_MUST_USE;
-/* The client asks for an answer. */
-int km_rt_ask(struct km_rt_session *s, struct km_err *err) KM_MUST_USE;
 int km_rt_begin(struct km_rt_session *s, const struct km_rt_event *e,
                 struct km_err *err) KM_MUST_USE;
 int km_rt_ended(struct km_rt_session *s, const struct km_rt_event *e,

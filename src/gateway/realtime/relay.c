@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* relay.c - a session's messages, both ways, each judged before it goes on.
  *
- *     client ──> down: reader ──> judged ──> masked anew ──> upstream
- *     client <────────── as it came <── judged <── up: reader <── upstream
+ *     client ──> down: reader ──> line: judged ──> masked anew ──> upstream
+ *     client <── line: commits <── as it came <── judged <── up: reader <── upstream
  *
  * A message is judged whole, so that nothing is passed on that was not understood: what the
  * gateway reads first-wins could be read last-wins over there.  Its bytes go on unchanged, in one
@@ -44,11 +44,7 @@ static int judge(struct km_rt_session *s, const struct km_rt_event *e, struct km
         r = km_rt_transcriber(s, e->transcriber, err);
     if (e->max_output > s->max_output)
         s->max_output = e->max_output;
-    if (r == 0)
-        r = km_rt_said(s, e, text, err);
-    if (r == 0 && e->kind == KM_RT_RESPONSE_CREATE)
-        r = km_rt_ask(s, err);
-    return r;
+    return r == 0 ? km_rt_said(s, e, text, err) : r;
 }
 
 /* The text with another name in the place of the model's. */
@@ -63,52 +59,101 @@ static struct km_str renamed(struct km_arena *arena, struct km_str text, struct 
                         3);
 }
 
-static void from_client(struct km_rt_session *s, struct km_arena *scratch, struct km_str text)
+static void refuse(struct km_rt_session *s, const struct km_err *err, struct km_str about)
+{
+    if (err->code == KM_E_BUDGET || err->code == KM_E_UNAUTHENTICATED)
+        km_rt_end(s, err->code == KM_E_BUDGET ? KM_WS_POLICY : KM_WS_UNAUTHORIZED, err, true);
+    else
+        km_rt_tell(s, err, about);
+}
+
+void km_rt_refuse(struct km_rt_session *s, const struct km_err *why, struct km_str text)
+{
+    struct km_rt_event e = { 0 };
+    struct km_arena scratch;
+
+    km_arena_init(&scratch, SCRATCH_BYTES, km_loop_arenas(s->call->w->loop));
+    (void)!km_rt_read_client(&scratch, text, &e, NULL); /* it was read before */
+    refuse(s, why, e.event_id);
+    km_arena_done(&scratch);
+}
+
+static int from_client(struct km_rt_session *s, struct km_arena *scratch, struct km_str text)
 {
     struct km_rt_event e = { 0 };
     struct km_err err = { 0 };
     int r = km_rt_read_client(scratch, text, &e, &err);
 
+    s->judged = (struct km_rt_judged){ 0 };
     if (r == 0)
         r = judge(s, &e, text, &err);
-    if (r == KM_E_BUDGET || r == KM_E_UNAUTHENTICATED) {
-        km_rt_end(s, r == KM_E_BUDGET ? KM_WS_POLICY : KM_WS_UNAUTHORIZED, &err, true);
-        return;
-    }
-    if (r < 0) {
-        if (!err.code)
-            km_fail(&err, r, "%s", km_err_meaning(r));
-        km_rt_tell(s, &err, e.event_id);
-        return;
-    }
     if (e.model_value.n)
-        text = renamed(scratch, text, e.model_value, upstream_name(s, scratch));
+        s->judged.name_at = (size_t)(e.model_value.p - text.p);
+    s->judged.name_n = e.model_value.n;
+    if (r == KM_E_AGAIN)
+        return KM_UNIT_WAIT;
+    if (r == 0)
+        return KM_UNIT_PASS;
+    if (!err.code)
+        km_fail(&err, r, "%s", km_err_meaning(r));
+    refuse(s, &err, e.event_id);
+    return KM_UNIT_HOLD;
+}
+
+/* The unit of the line to the upstream: may it be passed on?  It waits where the broker does not
+ * answer at once. */
+int km_rt_permit(struct km_link *link, struct km_piece *piece, struct km_err *err)
+{
+    struct km_rt_session *s = link->state;
+    struct km_arena scratch;
+    int verdict;
+
+    (void)err;
+    if (s->state != KM_RT_OPEN)
+        return KM_UNIT_HOLD;
+    km_arena_init(&scratch, SCRATCH_BYTES, km_loop_arenas(s->call->w->loop));
+    verdict = from_client(s, &scratch, piece->bytes);
+    km_arena_done(&scratch);
+    return verdict;
+}
+
+/* What it lets pass: in the words of the upstream. */
+void km_rt_pass_on(struct km_rt_session *s, struct km_str text)
+{
+    const struct km_rt_judged *j = &s->judged;
+    struct km_arena scratch;
+
+    if (!j->name_n) {
+        km_rt_up(s, KM_WS_TEXT, text);
+        return;
+    }
+    km_arena_init(&scratch, SCRATCH_BYTES, km_loop_arenas(s->call->w->loop));
+    text = renamed(&scratch, text, km_str_sub(text, j->name_at, j->name_n),
+                   upstream_name(s, &scratch));
     km_rt_up(s, KM_WS_TEXT, text);
+    km_arena_done(&scratch);
 }
 
 static int on_client_message(void *ctx, enum km_ws_opcode kind, struct km_str text)
 {
     struct km_rt_session *s = ctx;
-    struct km_arena scratch;
     struct km_err err = { 0 };
 
     if (s->state != KM_RT_OPEN)
         return 0;
-    if (kind != KM_WS_TEXT) {
+    if (kind == KM_WS_TEXT) {
+        km_rt_say(s, text);
+    } else {
         km_fail(&err, KM_E_INVALID, "Events are text: audio goes as base64 inside of them.");
         km_rt_end(s, KM_WS_UNSUPPORTED, &err, true);
-        return 0;
     }
-    km_arena_init(&scratch, SCRATCH_BYTES, km_loop_arenas(s->call->w->loop));
-    from_client(s, &scratch, text);
-    km_arena_done(&scratch);
     return 0;
 }
 
 static void on_client_control(void *ctx, enum km_ws_opcode kind, struct km_str payload)
 {
     if (kind == KM_WS_PING)
-        km_rt_down(ctx, KM_WS_PONG, &payload, 1);
+        km_rt_down(ctx, KM_WS_PONG, payload);
 }
 
 static void on_client_close(void *ctx, unsigned code, struct km_str reason)
@@ -220,7 +265,7 @@ static void from_upstream(struct km_rt_session *s, struct km_arena *scratch, str
         text = km_veil_str(s->call->w->gw->veil, scratch, text);
     if (e.kind == KM_RT_SESSION && e.model.n)
         text = renamed(scratch, text, e.model_value, s->call->req.model);
-    km_rt_down(s, KM_WS_TEXT, &text, 1);
+    km_rt_down(s, KM_WS_TEXT, text);
     if (r < 0)
         km_rt_end(s, r == KM_E_BUDGET ? KM_WS_POLICY : KM_WS_TRY_LATER, &err, true);
     km_rt_settle(s);

@@ -8,6 +8,9 @@
  *     asked when GIVEN     goes out at once, waits for its answer
  *     LOST                 all that wait are refused
  *
+ * What a call that goes on here needs on top (KM_PERMIT_MORE, KM_PERMIT_AGAIN) is asked for too, of
+ * a gateway that understands it.
+ *
  * Nothing is sent under the lock: the thread that reads answers needs it, and if it waited for
  * a sender while the new process waited for it to read, nobody would ever go on.
  */
@@ -47,24 +50,41 @@ static void send_question(struct km_handover *h, enum km_handover_frame type,
     (void)km_handover_send(h, type, km_str((const char *)q, sizeof *q), NULL, 0, NULL);
 }
 
+/* Under the lock, while it is given. */
+static bool understands(const struct km_handover *h, const struct km_ask *ask)
+{
+    return h->more ||
+           (ask->admission.part != KM_PERMIT_MORE && ask->admission.part != KM_PERMIT_AGAIN);
+}
+
+static void answer_unsupported(struct km_ask *ask)
+{
+    km_fail(&ask->err, KM_E_UNSUPPORTED, "The gateway after this one is an older one.");
+    answer(ask);
+}
+
 void km_handover_ask(struct km_handover *h, struct km_ask *ask)
 {
     enum km_handover_state state;
     struct km_handover_ask q;
+    bool understood;
 
     ask->here = false;
     ask->err.code = 0;
     pthread_mutex_lock(&h->lock);
     state = h->state;
+    understood = understands(h, ask);
     ask->id = ++h->ids;
     q = question(ask);
     if (state == KM_HANDOVER_FROZEN)
         km_list_push(&h->waiting, &ask->link);
-    if (state == KM_HANDOVER_GIVEN)
+    if (state == KM_HANDOVER_GIVEN && understood)
         km_list_push(&h->asked, &ask->link);
     pthread_mutex_unlock(&h->lock);
-    if (state == KM_HANDOVER_GIVEN)
+    if (state == KM_HANDOVER_GIVEN && understood)
         send_question(h, KM_HF_ASK, &q);
+    else if (state == KM_HANDOVER_GIVEN)
+        answer_unsupported(ask);
     if (state == KM_HANDOVER_FROZEN || state == KM_HANDOVER_GIVEN)
         return;
     ask->here = state == KM_HANDOVER_NONE;
@@ -77,18 +97,25 @@ void km_handover_ask_waiting(struct km_handover *h)
 {
     struct km_list *node;
     struct km_handover_ask q;
+    struct km_ask *ask;
+    bool understood;
 
     for (;;) {
         pthread_mutex_lock(&h->lock);
         node = h->state == KM_HANDOVER_GIVEN ? km_list_pop(&h->waiting) : NULL;
-        if (node) {
-            q = question(KM_CONTAINER(node, struct km_ask, link));
+        ask = node ? KM_CONTAINER(node, struct km_ask, link) : NULL;
+        understood = ask && understands(h, ask);
+        if (understood) {
+            q = question(ask);
             km_list_push(&h->asked, node);
         }
         pthread_mutex_unlock(&h->lock);
-        if (!node)
+        if (!ask)
             return;
-        send_question(h, KM_HF_ASK, &q);
+        if (understood)
+            send_question(h, KM_HF_ASK, &q);
+        else
+            answer_unsupported(ask);
     }
 }
 
@@ -143,6 +170,6 @@ void km_handover_answered(struct km_handover *h, struct km_str body)
         return;
     found->room = a.room;
     found->err = a.err;
-    found->err.type = found->err.param = NULL;
+    found->err.type = found->err.param = found->err.reason = NULL;
     answer(found);
 }

@@ -244,10 +244,13 @@ static int expect(int sock, time_t seconds, enum km_handover_frame type, struct 
 
 /* The main thread hears of it last: from then on everything may end, and the records that
  * gathered must know their way. */
-static void given(struct km_handover *h)
+static void given(struct km_handover *h, struct km_str said)
 {
     struct km_gateway *gw = h->args.gw;
 
+    pthread_mutex_lock(&h->lock);
+    h->more = km_str_eq(said, KM_STR(KM_HANDOVER_MORE));
+    pthread_mutex_unlock(&h->lock);
     km_log_msg(gw->log, KM_LOG_INFO, "handover.given", "a new process serves; calls end here");
     change_state(h, KM_HANDOVER_GIVEN);
     km_store_forward(gw->store, forward, h);
@@ -322,7 +325,7 @@ static void *thread_main(void *ctx)
         take_back(h);
         return NULL;
     }
-    given(h);
+    given(h, said);
     listen_to(h, &buf);
     return NULL;
 }

@@ -72,7 +72,8 @@ struct km_ask {
     struct km_headroom room;
     struct km_err err; /* code 0: granted */
 };
-/* Any thread; answered exactly once, never synchronous. */
+/* Any thread; answered exactly once, never synchronous.  KM_E_OVERLOADED: the other process is
+ * gone.  KM_E_UNSUPPORTED: it knows of no KM_PERMIT_MORE and KM_PERMIT_AGAIN. */
 void km_handover_ask(struct km_handover *h, struct km_ask *ask);
 /* A permit that was granted there, or came there with the counters, and of which no record will
  * tell: it is not used, or was of a call that has none.  Of `granted` the part and what is reserved
@@ -112,7 +113,7 @@ enum km_handover_frame {
     KM_HF_HELLO = 1, /* version */
     KM_HF_RELEASED, /* km_keys_export(); descriptors: control, hand-over */
     KM_HF_REFUSED, /* why */
-    KM_HF_GO,
+    KM_HF_GO, /* what the new one understands beside the version's: KM_HANDOVER_MORE, or nothing */
     KM_HF_CONN, /* a connection: one descriptor */
     KM_HF_RECORD, /* of the ledger */
     KM_HF_SYNC, /* tell when all before is committed */
@@ -122,7 +123,11 @@ enum km_handover_frame {
     KM_HF_GIVE_BACK, /* struct km_handover_ask */
 };
 
+/* Both say the same, or nothing is handed over: it changes with every layout below. */
 #define KM_HANDOVER_VERSION "kanmon hand-over 1"
+/* ASK may be for KM_PERMIT_MORE and KM_PERMIT_AGAIN.  A gateway that does not say so would read
+ * them as calls of their own: it is not asked, and the answer is KM_E_UNSUPPORTED. */
+#define KM_HANDOVER_MORE "more"
 
 struct km_handover_ask {
     uint64_t id;

@@ -18,6 +18,7 @@ struct km_handover {
     pthread_cond_t synced;
     enum km_handover_state state;
     int sock; /* -1: none */
+    bool more; /* the new one said KM_HANDOVER_MORE */
     struct km_list waiting; /* questions that wait for GO */
     struct km_list asked; /* sent, without an answer yet */
     uint64_t ids, syncs, syncs_done;

@@ -436,6 +436,51 @@ static void a_call_of_the_old_process_admitted_here_counts_here(void **state)
     km_keys_free(keys);
 }
 
+/* What it has grows there, and all of it is given back by its one record. */
+static void a_call_of_the_old_process_gets_more_here(void **state)
+{
+    struct km_key_row row = row_of(1);
+    struct km_admission more = ten_cents, again = ten_cents, later = ten_cents;
+    const struct km_permit all = { .reserved = USD / 5 };
+    struct km_permit own = { 0 };
+    struct km_key *k;
+    struct km_keys *keys;
+    bool rolled = true;
+
+    (void)state;
+    row.max_budget = USD / 4;
+    row.max_parallel = 1;
+    row.rpm = 3;
+    keys = keys_with(&row, &k);
+    more.part = KM_PERMIT_MORE;
+    again.part = KM_PERMIT_AGAIN;
+    later.part = (enum km_permit_part)99;
+    assert_int_equal(km_keys_admit_imported(keys, row.hash, &ten_cents, NULL, NULL, NULL), 0);
+    assert_int_equal(km_keys_admit_imported(keys, row.hash, &more, NULL, &rolled, NULL), 0);
+    assert_false(rolled);
+    assert_int_equal(km_key_reserved(k), USD / 5);
+    assert_int_equal(km_keys_admit_imported(keys, row.hash, &more, NULL, NULL, NULL), KM_E_BUDGET);
+    more.reserve = -USD; /* nobody's else is given back */
+    assert_int_equal(km_keys_admit_imported(keys, row.hash, &more, NULL, NULL, NULL), 0);
+    assert_int_equal(km_key_reserved(k), USD / 5);
+    assert_int_equal(km_keys_admit_imported(keys, row.hash, &again, NULL, NULL, NULL), 0);
+    assert_int_equal(km_keys_admit_imported(keys, row.hash, &again, NULL, NULL, NULL), 0);
+    assert_int_equal(km_keys_admit_imported(keys, row.hash, &again, NULL, NULL, NULL),
+                     KM_E_RATE_LIMITED);
+    assert_int_equal(km_keys_admit_imported(keys, row.hash, &later, NULL, NULL, NULL),
+                     KM_E_UNSUPPORTED);
+    assert_int_equal(km_key_reserved(k), USD / 5);
+    km_keys_settle_imported(keys, row.hash, &all, USD / 10, 0, 1000);
+    assert_int_equal(km_key_reserved(k), 0);
+    assert_int_equal(km_key_spend(k), USD / 10);
+    again.now_ms += 60001; /* its place is free, in the next minute */
+    again.part = KM_PERMIT_WHOLE;
+    assert_int_equal(km_permit_take(k, &again, &own, NULL, NULL, NULL), 0);
+    km_permit_settle(&own, 0, 0, again.now_ms);
+    km_key_unref(k);
+    km_keys_free(keys);
+}
+
 static void a_broken_hand_over_is_an_error(void **state)
 {
     static const char *const texts[] = {
@@ -502,6 +547,7 @@ int main(void)
         cmocka_unit_test(the_live_part_survives_a_hand_over),
         cmocka_unit_test(what_a_lost_process_held_becomes_spend),
         cmocka_unit_test(a_call_of_the_old_process_admitted_here_counts_here),
+        cmocka_unit_test(a_call_of_the_old_process_gets_more_here),
         cmocka_unit_test(a_broken_hand_over_is_an_error),
     };
 

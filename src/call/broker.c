@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* broker.c - see broker.h for the contract.
+ *
+ * While counters are handed over the amounts stay exact so: what a call took before the hand-over
+ * is part of the counters that went over; what it took or topped up afterwards was counted over
+ * there as handed over, too; call->reserve is the sum, and goes over with the settlement's record,
+ * which gives it back (km_keys_settle_imported).  What was granted when the call had settled
+ * already is in no record, and is given back by itself.
+ */
+#include "call/broker.h"
+
+#include <stdlib.h>
+
+#include "call/call.h"
+#include "host/handover/handover.h"
+
+/* --- here: the counters of this process --- */
+
+/* The newest version of its key says what it may; one that is gone says nothing: whoever looks at
+ * the key next ends what it does. */
+static int again_here(const struct km_broker_ask *ask, struct km_err *err)
+{
+    const struct km_permit *held = &ask->call->hold.permit;
+    struct km_key *key = held->key ? km_keys_find(ask->w->gw->keys, held->key->row.hash) : NULL;
+    int r = key ? km_permit_again(held, key, &ask->admission, err) : 0;
+
+    km_key_unref(key);
+    return r;
+}
+
+static int ask_here(struct km_broker_ask *ask, struct km_err *err)
+{
+    struct km_hold *hold = &ask->call->hold;
+    struct km_key *key = ask->call->visit->who.key;
+    bool rolled = false;
+    int r = 0;
+
+    switch (ask->what) {
+    case KM_BROKER_TAKE:
+        r = km_permit_take(key, &ask->admission, &hold->permit, &hold->room, &rolled, err);
+        break;
+    case KM_BROKER_TOP_UP:
+        r = km_permit_reserve(&hold->permit, &ask->admission, &rolled, err);
+        break;
+    case KM_BROKER_AGAIN:
+        r = again_here(ask, err);
+        break;
+    }
+    if (rolled)
+        km_store_key_reset(ask->w->gw->store, NULL, key->row.hash, km_key_window_end(key), NULL,
+                           NULL);
+    return r;
+}
+
+static void settle_here(struct km_call *call, int64_t cost, int64_t tokens)
+{
+    km_permit_settle(&call->hold.permit, cost, tokens, km_loop_now_ms(call->w->loop));
+}
+
+static void charge_here(const struct km_call *call, int64_t cost, int64_t tokens)
+{
+    const struct km_permit permit = { .key = call->visit->who.key };
+
+    km_permit_charge(&permit, cost, tokens, km_loop_now_ms(call->w->loop));
+}
+
+/* --- handed over: another process holds the counters --- */
+
+struct away {
+    struct km_broker_ask head;
+    struct km_ask ask;
+};
+
+static bool is_handed_over(const struct km_call *call)
+{
+    return call->w->frozen;
+}
+
+static void on_asked(struct km_ask *ask);
+
+static void ask_away(struct away *away)
+{
+    away->ask.reply = away->head.w->mailbox;
+    away->ask.done = on_asked;
+    km_handover_ask(away->head.w->gw->handover, &away->ask);
+}
+
+static void on_asked(struct km_ask *ask)
+{
+    struct away *away = KM_CONTAINER(ask, struct away, ask);
+    struct km_call *call = away->head.call;
+    bool granted = !ask->here && ask->err.code == 0;
+
+    /* Nothing was handed over; but if the next hand-over has begun, our counters may be copied. */
+    if (call && ask->here && km_handover_state(call->w->gw->handover) != KM_HANDOVER_NONE) {
+        ask_away(away);
+        return;
+    }
+    if (call && granted && away->head.what == KM_BROKER_TAKE) {
+        call->hold.away = true;
+        call->hold.room = ask->room;
+    }
+    km_broker_answer(&away->head,
+                     granted     ? KM_BROKER_GRANTED
+                     : ask->here ? KM_BROKER_NOT_HERE
+                                 : KM_BROKER_REFUSED,
+                     &ask->err);
+}
+
+/* Only what comes on top is told: over there nobody knows which call has what. */
+static int ask_handed_over(struct km_broker_ask *ask, struct km_err *err)
+{
+    const struct km_call *call = ask->call;
+    struct away *away;
+
+    if (ask->what == KM_BROKER_TOP_UP && ask->admission.reserve <= call->reserve) {
+        ask->admission.reserve = call->reserve;
+        return 0;
+    }
+    away = km_broker_keep(ask, sizeof *away);
+    if (!away)
+        return km_fail(err, KM_E_NOMEM, "out of memory");
+    memcpy(away->ask.hash, call->visit->who.key->row.hash, sizeof away->ask.hash);
+    away->ask.admission = ask->admission;
+    if (ask->what == KM_BROKER_TOP_UP) {
+        away->ask.admission.part = KM_PERMIT_MORE;
+        away->ask.admission.reserve -= call->reserve;
+    } else if (ask->what == KM_BROKER_AGAIN) {
+        away->ask.admission.part = KM_PERMIT_AGAIN;
+    }
+    ask_away(away);
+    return KM_E_AGAIN;
+}
+
+/* A request that was counted stays so, as that of a call which is cancelled does. */
+static void give_back_away(const struct km_broker_ask *ask)
+{
+    const struct away *away = KM_CONTAINER(ask, struct away, head);
+    struct km_admission granted = away->ask.admission;
+
+    if (ask->what == KM_BROKER_AGAIN)
+        return;
+    if (ask->what == KM_BROKER_TOP_UP)
+        granted.part = KM_PERMIT_WITHIN; /* money, and no place: what every version understands */
+    km_handover_give_back(ask->w->gw->handover, away->ask.hash, &granted);
+}
+
+static struct km_admission admission(const struct km_call *call)
+{
+    return (struct km_admission){
+        .reserve = call->reserve,
+        .mode = (enum km_budget_mode)call->visit->view->snap->keys->budget_mode,
+        .part = call->kind->outer        ? KM_PERMIT_PLACE
+                : call->visit->has_place ? KM_PERMIT_WITHIN
+                                         : KM_PERMIT_WHOLE,
+        .now_ms = km_loop_now_ms(call->w->loop),
+        .now_us = call->start_us,
+        .default_max_parallel = call->visit->view->snap->keys->default_max_parallel,
+    };
+}
+
+/* Told by the settlement's record; but an outer call has none, nor has one whose intent could not
+ * be written. */
+static void settle_away(struct km_call *call, int64_t cost, int64_t tokens)
+{
+    struct km_admission a;
+
+    (void)cost;
+    (void)tokens;
+    if (!call->visit->who.key || !(call->kind->outer || (call->hold.away && !call->intent)))
+        return;
+    a = admission(call);
+    km_handover_give_back(call->w->gw->handover, call->visit->who.key->row.hash, &a);
+}
+
+/* --- the table --- */
+
+/* In the order they are asked; the last stands always. */
+static const struct km_permit_source sources[] = {
+    { .name = "handed over",
+      .stands = is_handed_over,
+      .ask = ask_handed_over,
+      .give_back = give_back_away,
+      .settle = settle_away },
+    { .name = "here", .ask = ask_here, .settle = settle_here, .charge = charge_here },
+};
+
+#define SOURCES (sizeof sources / sizeof sources[0])
+
+static bool stands(const struct km_permit_source *source, const struct km_call *call)
+{
+    return !source->stands || source->stands(call);
+}
+
+/* Of those from ask->source on. */
+static int ask_next(struct km_broker_ask *ask, struct km_err *err)
+{
+    int r;
+
+    while (!stands(&sources[ask->source], ask->call))
+        ask->source++;
+    r = sources[ask->source].ask(ask, err);
+    if (r == 0 && ask->what == KM_BROKER_TOP_UP)
+        ask->call->reserve = ask->admission.reserve;
+    return r;
+}
+
+/* --- one after the other --- */
+
+struct queued {
+    struct km_broker_ask ask;
+    struct km_deferred turn;
+};
+
+void *km_broker_keep(const struct km_broker_ask *ask, size_t size)
+{
+    struct km_broker_ask *kept = calloc(1, size);
+
+    if (!kept)
+        return NULL;
+    *kept = *ask;
+    kept->next = ask->call->hold.asks;
+    ask->call->hold.asks = kept;
+    ask->w->nasks++;
+    return kept;
+}
+
+/* Before its asker is told, who may end the call. */
+static void call_next(const struct km_call *call)
+{
+    struct km_broker_ask *next = call->hold.asks;
+
+    if (next)
+        km_deferred_queue(&KM_CONTAINER(next, struct queued, ask)->turn);
+}
+
+static void tell(const struct km_broker_ask *ask, int r, const struct km_err *err)
+{
+    call_next(ask->call);
+    ask->done(ask->ctx, r < 0 ? err : NULL);
+}
+
+static void now(struct km_admission *a, const struct km_call *call)
+{
+    a->now_ms = km_loop_now_ms(call->w->loop);
+    a->now_us = km_wall_us();
+}
+
+static void on_turn(void *ctx)
+{
+    struct queued *q = ctx;
+    struct km_broker_ask ask = q->ask;
+    struct km_err err = { 0 };
+    int r;
+
+    ask.call->hold.asks = ask.next;
+    free(q);
+    ask.queued = false;
+    now(&ask.admission, ask.call);
+    r = ask_next(&ask, &err);
+    if (r != KM_E_AGAIN)
+        tell(&ask, r, &err);
+}
+
+static int queue(const struct km_broker_ask *ask, struct km_err *err)
+{
+    struct queued *q = calloc(1, sizeof *q);
+    struct km_broker_ask **end = &ask->call->hold.asks;
+
+    if (!q)
+        return km_fail(err, KM_E_NOMEM, "out of memory");
+    q->ask = *ask;
+    q->ask.queued = true;
+    km_deferred_init(&q->turn, ask->w->loop, on_turn, q);
+    while (*end)
+        end = &(*end)->next;
+    *end = &q->ask;
+    return KM_E_AGAIN;
+}
+
+void km_broker_answer(struct km_broker_ask *kept, enum km_broker_answer how,
+                      const struct km_err *why)
+{
+    struct km_broker_ask ask = *kept;
+    struct km_call *call = ask.call;
+    struct km_err err = { 0 };
+    int r = 0;
+
+    ask.w->nasks--;
+    if (!call && how == KM_BROKER_GRANTED)
+        sources[ask.source].give_back(kept);
+    if (call)
+        call->hold.asks = ask.next;
+    if (how == KM_BROKER_REFUSED) {
+        err = *why;
+        r = err.code;
+    }
+    free(kept);
+    if (!call)
+        return;
+    if (how == KM_BROKER_NOT_HERE) {
+        ask.source++;
+        r = ask_next(&ask, &err);
+    } else if (r == 0 && ask.what == KM_BROKER_TOP_UP) {
+        call->reserve = ask.admission.reserve;
+    }
+    if (r != KM_E_AGAIN)
+        tell(&ask, r, &err);
+}
+
+/* --- what calls ask --- */
+
+static bool has_limits(const struct km_call *call)
+{
+    return call->visit->who.key && !call->kind->own;
+}
+
+static int begin(struct km_broker_ask *ask, struct km_err *err)
+{
+    return ask->call->hold.asks ? queue(ask, err) : ask_next(ask, err);
+}
+
+int km_broker_take(struct km_call *call, km_broker_fn *done, void *ctx, struct km_err *err)
+{
+    struct km_broker_ask ask;
+
+    call->hold.room = (struct km_headroom){ -1, -1, -1, -1, 0 };
+    if (!has_limits(call))
+        return 0;
+    ask = (struct km_broker_ask){ .call = call,
+                                  .w = call->w,
+                                  .what = KM_BROKER_TAKE,
+                                  .admission = admission(call),
+                                  .done = done,
+                                  .ctx = ctx };
+    return ask_next(&ask, err);
+}
+
+static int ask_more(struct km_call *call, enum km_broker_what what, int64_t reserve,
+                    km_broker_fn *done, void *ctx, struct km_err *err)
+{
+    struct km_broker_ask ask = { .call = call,
+                                 .w = call->w,
+                                 .what = what,
+                                 .admission = admission(call),
+                                 .done = done,
+                                 .ctx = ctx };
+
+    ask.admission.reserve = reserve;
+    now(&ask.admission, call);
+    return begin(&ask, err);
+}
+
+int km_broker_top_up(struct km_call *call, int64_t reserve, km_broker_fn *done, void *ctx,
+                     struct km_err *err)
+{
+    return has_limits(call) ? ask_more(call, KM_BROKER_TOP_UP, reserve, done, ctx, err) : 0;
+}
+
+int km_broker_again(struct km_call *call, km_broker_fn *done, void *ctx, struct km_err *err)
+{
+    return has_limits(call) ? ask_more(call, KM_BROKER_AGAIN, 0, done, ctx, err) : 0;
+}
+
+/* What is under way is its source's, which answers it in any case. */
+static void forget_asks(struct km_call *call)
+{
+    struct km_broker_ask *ask = call->hold.asks, *next;
+
+    call->hold.asks = NULL;
+    for (; ask; ask = next) {
+        next = ask->next;
+        ask->call = NULL;
+        if (!ask->queued)
+            continue;
+        km_deferred_cancel(&KM_CONTAINER(ask, struct queued, ask)->turn);
+        free(KM_CONTAINER(ask, struct queued, ask));
+    }
+}
+
+void km_broker_settle(struct km_call *call, int64_t cost, int64_t tokens)
+{
+    if (call->hold.asks)
+        forget_asks(call);
+    for (size_t i = 0; i < SOURCES; i++)
+        if (sources[i].settle && stands(&sources[i], call))
+            sources[i].settle(call, cost, tokens);
+}
+
+void km_broker_charge(const struct km_call *call, int64_t cost, int64_t tokens)
+{
+    for (size_t i = 0; i < SOURCES; i++)
+        if (sources[i].charge && stands(&sources[i], call))
+            sources[i].charge(call, cost, tokens);
+}
