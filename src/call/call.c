@@ -133,7 +133,8 @@ static enum km_next step_recover(struct km_call *call)
 
 static enum km_next step_account(struct km_call *call)
 {
-    km_call_end_intake(call);
+    if (call->intake)
+        km_call_end_intake(call);
     return km_step_account(call);
 }
 
@@ -153,7 +154,8 @@ static enum km_next step_finish(struct km_call *call)
 
     if (!call->replied) {
         km_timer_stop(&call->deadline);
-        km_call_end_intake(call);
+        if (call->intake)
+            km_call_end_intake(call);
         km_call_abandon(call);
         if (!call->admitted)
             refused(call);
