@@ -15,19 +15,6 @@
 #define OUTPUT_UNKNOWN 131072
 #define OUTPUT_LEAST 16 /* a budget that leaves less than this is spent */
 
-int km_call_take_body(struct km_call *call)
-{
-    int r;
-
-    if (call->have_body || !call->kind->needs_body)
-        return 0;
-    r = call->port->ops->body(call->port, call->visit->view->snap->http->body_bytes, &call->body,
-                              &call->err);
-    call->have_body = r == 0;
-    call->body_waits = r == KM_E_AGAIN;
-    return r;
-}
-
 struct km_price km_call_price(const struct km_call *call, const struct km_deployment *d)
 {
     const struct km_prices *prices = call->visit->view->snap->prices;

@@ -133,6 +133,8 @@ static enum km_next step_recover(struct km_call *call)
 
 static enum km_next step_account(struct km_call *call)
 {
+    if (call->intake)
+        km_call_end_intake(call);
     return km_step_account(call);
 }
 
@@ -152,6 +154,8 @@ static enum km_next step_finish(struct km_call *call)
 
     if (!call->replied) {
         km_timer_stop(&call->deadline);
+        if (call->intake)
+            km_call_end_intake(call);
         km_call_abandon(call);
         if (!call->admitted)
             refused(call);
@@ -311,7 +315,6 @@ static void on_body(void *ctx, struct km_str body, const struct km_err *err)
 
     call->body = body;
     call->have_body = !err;
-    call->body_waits = false;
     if (err)
         km_call_fail(call, err);
     else
@@ -322,7 +325,7 @@ static void on_piece(void *ctx, struct km_str bytes, bool last, const struct km_
 {
     struct km_call *call = ctx;
 
-    call->kind->on_piece(call, bytes, last, err);
+    km_call_on_piece(call, bytes, last, err);
 }
 
 static void on_writable(void *ctx)

@@ -16,6 +16,7 @@
 #define KM_CALL_MAGIC 0x4b43414cU /* "KCAL" */
 
 struct km_call;
+struct km_intake; /* intake.c */
 
 /* What the kinds of call do differently.  The steps ask for nothing else: a kind that needs
  * something new of them adds a row here and says it there. */
@@ -38,7 +39,8 @@ struct km_call_kind {
     /* Instead of the body whole: reads what the kind needs of it.  KM_E_AGAIN: km_call_resume()
      * follows, and then it is asked again.  NULL: the body. */
     int (*take)(struct km_call *call, struct km_err *err);
-    /* A piece of a body that take asked for. */
+    /* A piece of a body that take asked for (km_call_take_pieces), when it has passed the units of
+     * the request; it dies with the callback, or with the call. */
     void (*on_piece)(struct km_call *call, struct km_str bytes, bool last,
                      const struct km_err *err);
     /* The request is here: read it, find who may serve it, say the worst it can cost. */
@@ -124,9 +126,9 @@ struct km_call {
     void *work; /* its kind's: km_call_work() */
     struct km_call_note *notes; /* of what is not its kind: km_call_note() */
     uint64_t began_ns; /* monotonic */
-    struct km_str body;
-    bool have_body;
-    bool body_waits; /* km_exchange_body() said AGAIN */
+    struct km_intake *intake; /* units it goes through (intake.c); NULL: none */
+    struct km_str body; /* what has passed them */
+    bool have_body; /* it was given */
     struct km_llm_request req;
     struct km_model_match match;
 
@@ -253,10 +255,29 @@ enum km_next km_step_admit(struct km_call *call);
 struct km_price km_call_price(const struct km_call *call, const struct km_deployment *d);
 /* The dearest of those that may serve it. */
 struct km_price km_call_worst_price(const struct km_call *call, bool *ret_known);
+/* intake.c: the request's body, through its units */
+/* call->body, whole, where the kind needs one; the error is in call->err.  KM_E_AGAIN:
+ * km_call_resume() follows, and then it is asked again. */
+int km_call_take_body(struct km_call *call) KM_MUST_USE;
+/* What its client gave, whatever units made of it: for an outer call, whose calls within have units
+ * of their own. */
+struct km_str km_call_given(const struct km_call *call);
+/* Instead, as it comes, at most `most` bytes: kind->on_piece follows.  Once. */
+int km_call_take_pieces(struct km_call *call, int64_t most, struct km_err *err) KM_MUST_USE;
+void km_call_stop_pieces(struct km_call *call); /* none until km_call_more_pieces() */
+void km_call_more_pieces(struct km_call *call); /* never gives one itself */
+/* Bytes that will come; UINT64_MAX: not known, or units may change how many. */
+uint64_t km_call_body_length(const struct km_call *call);
+/* From the port. */
+void km_call_on_piece(struct km_call *call, struct km_str bytes, bool last,
+                      const struct km_err *err);
+void km_call_end_intake(struct km_call *call); /* nothing of it is waited for any more */
 /* send.c */
 void km_call_keep_head(struct km_call *call, const struct km_headers *h); /* into ->at->refusal */
 /* Milliseconds an attempt may take to begin its answer; 0: as long as the call. */
 int64_t km_call_attempt_ms(const struct km_call *call);
+/* Milliseconds: its own time, and no more than is left of the call that asks for it. */
+uint64_t km_call_time_left(const struct km_call *call);
 enum km_next km_step_route(struct km_call *call);
 enum km_next km_step_send(struct km_call *call);
 /* recover.c */
@@ -320,7 +341,6 @@ void km_call_stream_start(struct km_call *call);
 enum km_next km_call_go(struct km_call *call, enum km_step_id to);
 
 /* admit.c */
-int km_call_take_body(struct km_call *call);
 /* No price is known: refused where the key has a budget, as the settings have it. */
 int km_call_unpriced(struct km_call *call, struct km_err *err) KM_MUST_USE;
 

@@ -92,8 +92,7 @@ static struct km_waiting_piece *copy_of(struct km_link *link, const struct km_pi
     struct km_waiting_piece *w;
 
     if (n > most - link->chain->line_bytes) {
-        km_fail(err, KM_E_OVERLOADED, "More of the answer came than can wait for '%s'.",
-                link->unit->name);
+        km_fail(err, KM_E_OVERLOADED, "More came than can wait for '%s'.", link->unit->name);
         return NULL;
     }
     w = malloc(sizeof *w + n);

@@ -12,8 +12,9 @@
  *                                  └ END    nothing more of the content goes on from here; a
  *                                           head, or the end, does
  *
- * An answer is HEAD (EVENT | BYTES)* (END | ERROR).  A unit that holds something flushes it when
- * END or ERROR comes: emits it, then passes that piece, which no unit holds for ever.
+ * An answer is HEAD (EVENT | BYTES)* (END | ERROR), a request BYTES* (END | ERROR).  A unit that
+ * holds something flushes it when END or ERROR comes: emits it, then passes that piece, which no
+ * unit holds for ever.
  *
  * A chain has one owner, which gives the pieces in, pauses whoever makes them while the chain
  * waits (km_chain_waits), and ends with it (km_chain_done).  Without a link it is its sink.  Loop
@@ -33,7 +34,7 @@ enum km_piece_what {
     KM_PIECE_HEAD, /* bytes: header lines */
     KM_PIECE_EVENT, /* bytes: one event, or several, whole, as they are framed; or delta alone */
     KM_PIECE_BYTES, /* bytes: a part of a body that has no events */
-    KM_PIECE_END, /* the answer is complete; bytes: what stands at its end */
+    KM_PIECE_END, /* it is complete; bytes: what stands at its end */
     KM_PIECE_ERROR, /* it broke, err says why; bytes: what tells its reader */
 };
 
@@ -44,7 +45,9 @@ struct km_piece {
     uint64_t length; /* HEAD: bytes that follow; UINT64_MAX: not known.  A unit that may change how
                       * many they are says so here */
     struct km_str bytes;
-    bool lasts; /* the bytes live as long as the chain: nobody copies them */
+    bool
+        lasts; /* the bytes live as long as the chain: nobody copies them.  Who puts others in their
+                 * place says it of those */
     struct km_str type, data; /* EVENT: its name and its data, where a reader took it apart */
     bool has_data; /* EVENT: and what it found was no comment */
     const struct km_chat_event *delta; /* EVENT: what it says; NULL: not known */
@@ -57,7 +60,7 @@ enum km_unit_verdict { KM_UNIT_PASS, KM_UNIT_HOLD, KM_UNIT_WAIT, KM_UNIT_END };
 struct km_unit {
     const char *name;
     size_t size; /* bytes at link->state, zeroed; 0: the state is whoever put it's own */
-    /* A verdict, or an error: the answer fails. */
+    /* A verdict, or an error: the call fails. */
     int (*take)(struct km_link *link, struct km_piece *piece, struct km_err *err);
     void (*done)(struct km_link *link); /* gives back what it has beside the state; NULL: nothing.
                                          * What it waited for may not call back any more */
@@ -111,7 +114,7 @@ int km_chain_take(struct km_chain *chain, struct km_piece *piece, struct km_err 
 /* From within take, or before km_link_go_on(): another piece goes on behind this link. */
 int km_link_emit(struct km_link *link, struct km_piece *piece, struct km_err *err) KM_MUST_USE;
 
-/* The wait is over: how the piece that waited goes on (not WAIT), or why the answer fails.  From a
+/* The wait is over: how the piece that waited goes on (not WAIT), or why the call fails.  From a
  * callback of the loop, never from within take. */
 void km_link_go_on(struct km_link *link, enum km_unit_verdict verdict, const struct km_err *why);
 

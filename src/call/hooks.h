@@ -8,6 +8,8 @@
  *
  * Where a hook stands once, a unit stands in the stream of pieces (chain.h):
  *
+ *     request  what the client's body is, before its kind reads   before anything is reserved or
+ *              any of it                                          sent
  *     fetch    what an attempt brings, as its upstream said it   before it is read and counted
  *     deliver  what the call's answer says                       before it is in the client's words
  *     shown    the same as the client gets it                    after
@@ -47,14 +49,16 @@ struct km_call_hook {
 };
 
 enum km_unit_place {
+    KM_UNITS_REQUEST,
     KM_UNITS_FETCH,
     KM_UNITS_DELIVER,
     KM_UNITS_SHOWN,
     KM_UNIT_PLACES,
 };
 
-/* join: puts its unit at the end of chain (km_chain_put), where the call has use for it; asked when
- * a good head came (fetch), and before the answer's head leaves (deliver, shown). */
+/* join: puts its unit at the end of chain (km_chain_put), where the call has use for it; asked
+ * when the body is here, or its first piece is asked for (request: call->request is its line and
+ * head), when a good head came (fetch), and before the answer's head leaves (deliver, shown). */
 struct km_call_unit {
     const char *name;
     unsigned wires; /* asked only of calls of these APIs (enum km_wire); 0: of every call */

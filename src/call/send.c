@@ -52,8 +52,7 @@ static int64_t deadline_of(const struct km_call *call)
                     : call->visit->view->snap->routing->timeout_ms;
 }
 
-/* Its own time, and no more than is left of the call that asks for it. */
-static uint64_t time_left(const struct km_call *call)
+uint64_t km_call_time_left(const struct km_call *call)
 {
     uint64_t own = (uint64_t)deadline_of(call), until = call->visit->deadline_ms,
              now = km_loop_now_ms(call->w->loop);
@@ -93,7 +92,7 @@ enum km_next km_step_route(struct km_call *call)
     call->at->same = false;
     if (first) {
         call->retries = retries_of(call);
-        km_timer_start(&call->deadline, time_left(call));
+        km_timer_start(&call->deadline, km_call_time_left(call));
     }
     if (r == 0)
         r = call->kind->attempt(call, &call->err);

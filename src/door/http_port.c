@@ -26,6 +26,21 @@ static int take_body(struct km_port *port, int64_t most, struct km_str *ret, str
     return km_exchange_body(exchange_of(port), most, ret, err);
 }
 
+static int take_pieces(struct km_port *port, int64_t most, struct km_err *err)
+{
+    return km_exchange_pieces(exchange_of(port), most, err);
+}
+
+static void pause_pieces(struct km_port *port)
+{
+    km_exchange_stop(exchange_of(port));
+}
+
+static void resume_pieces(struct km_port *port)
+{
+    km_exchange_go_on(exchange_of(port));
+}
+
 static void start_answer(struct km_port *port, int status, struct km_str head, uint64_t length)
 {
     km_exchange_start(exchange_of(port), status, head, length);
@@ -66,6 +81,9 @@ static const struct km_port_ops ops = {
     .name = "http",
     .gone = KM_GONE_CANCEL,
     .body = take_body,
+    .pieces = take_pieces,
+    .pause = pause_pieces,
+    .resume = resume_pieces,
     .start = start_answer,
     .write = write_parts,
     .end = end_answer,

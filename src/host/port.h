@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* port.h - the other end of a call: who gave its request and gets its answer.
  *
- *     owner ── body, start, write, end, abort, respond ──> port    an HTTP exchange, an inner asker
+ *     owner ── body, pieces, start, write, end, abort, respond ──> port    an HTTP exchange,
+ *                                                                          an inner asker
  *     owner <── on_body, on_piece, on_writable, on_gone ── port
  *
  * Its owner is a call, or what stands between (an MCP pipe); a call without a port (NULL) answers
@@ -30,6 +31,10 @@ struct km_port_ops {
     /* The body of the request, at most `most` bytes, a view that lives as long as the port.
      * KM_E_AGAIN: on_body() follows. */
     int (*body)(struct km_port *port, int64_t most, struct km_str *ret, struct km_err *err);
+    /* Instead, as it comes: on_piece() follows.  NULL: it has no body that long. */
+    int (*pieces)(struct km_port *port, int64_t most, struct km_err *err);
+    void (*pause)(struct km_port *port); /* no piece until resume; from on_piece too */
+    void (*resume)(struct km_port *port); /* the next comes later, never from here */
     /* The head of an answer whose body follows by write; head: lines; length: UINT64_MAX where it
      * is not known. */
     void (*start)(struct km_port *port, int status, struct km_str head, uint64_t length);

@@ -174,6 +174,7 @@ static int begin(struct km_call *call, bool needs_model, struct km_err *err)
     const struct km_request *req = call->request;
     const struct km_http_settings *set = call->visit->view->snap->http;
     struct km_upload *u = km_call_make_note(call, &note, sizeof *u);
+    uint64_t length;
     int r;
 
     if (!u)
@@ -188,12 +189,15 @@ static int begin(struct km_call *call, bool needs_model, struct km_err *err)
     u->most = (size_t)set->upload_ahead_bytes;
     if (needs_model && set->upload_spool_bytes > set->upload_ahead_bytes)
         u->spool_most = (size_t)set->upload_spool_bytes;
-    u->cap = (req->content_length < u->most ? (size_t)req->content_length : u->most) + SLACK;
+    r = km_call_take_pieces(call, set->upload_bytes, err);
+    if (r < 0)
+        return r;
+    length = km_call_body_length(call);
+    u->cap = (length < u->most ? (size_t)length : u->most) + SLACK;
     u->hold = malloc(u->cap);
     if (!u->hold || km_arena_defer(&call->arena, km_upload_release, call) < 0)
         return km_fail(err, KM_E_NOMEM, "out of memory");
-    r = km_exchange_pieces(call->visit->x, set->upload_bytes, err);
-    return r < 0 ? r : KM_E_AGAIN;
+    return KM_E_AGAIN;
 }
 
 /* What came says where the form goes, or must do. */
@@ -282,7 +286,7 @@ static void fail(struct km_call *call, const struct km_err *err)
 {
     struct km_err copy = *err;
 
-    km_exchange_stop(call->visit->x);
+    km_call_stop_pieces(call);
     km_call_abandon(call);
     km_call_fail(call, &copy);
 }
@@ -294,7 +298,7 @@ void km_upload_piece(struct km_call *call, struct km_str bytes, bool last, const
     int r = 0;
 
     if (over(call)) {
-        km_exchange_stop(call->visit->x);
+        km_call_stop_pieces(call);
         return;
     }
     if (err) {
@@ -313,9 +317,9 @@ void km_upload_piece(struct km_call *call, struct km_str bytes, bool last, const
     u->whole = last;
     if (u->poured) {
         if (!km_http_push(call->at->up, bytes, last))
-            km_exchange_stop(call->visit->x);
+            km_call_stop_pieces(call);
     } else if (last || is_enough(u)) {
-        km_exchange_stop(call->visit->x);
+        km_call_stop_pieces(call);
         km_call_resume(call, 0);
     }
 }
@@ -348,7 +352,7 @@ int64_t km_upload_files(const struct km_upload *u)
 
 int64_t km_upload_bytes(const struct km_call *call)
 {
-    uint64_t length = call->request->content_length;
+    uint64_t length = km_call_body_length(call);
     int64_t most = call->visit->view->snap->http->upload_bytes;
 
     if (km_upload_of(call)->whole)

@@ -187,7 +187,7 @@ static int type_line(struct km_call *call, struct km_str head, struct km_str *re
 int km_upload_send(struct km_call *call, struct km_str model, struct km_str head,
                    struct km_err *err)
 {
-    uint64_t length = call->request->content_length, sent = 0;
+    uint64_t length = km_call_body_length(call), sent = 0;
     struct km_upload *u = km_upload_of(call);
     struct km_str lines;
     int r = edit(call, model, err);
@@ -229,5 +229,5 @@ void km_upload_room(struct km_call *call)
         u->poured = true;
         km_upload_release(call);
     }
-    km_exchange_go_on(call->visit->x);
+    km_call_more_pieces(call);
 }

@@ -91,7 +91,12 @@ sed -i -e "/^const struct km_call_hooks km_app_hooks/{
 holds "a hook: the places have a list" grep -q 'guarded\[\]' $tables
 sed -i -e 's|^static const struct km_call_unit \*const shown\[\] = { |&\&km_code_name_unit, |' \
     -e 's|^#include "kept/file_refs.h"$|#include "kept/code_name.h"\n&|' $tables
-holds "a unit: the places have a list" grep -q 'shown\[\] = { &km_code_name_unit' $tables
+block unitrow >"$work/block"
+sed -i -e "/^const struct km_call_hooks km_app_hooks/{
+    e cat $work/block
+}" -e 's|\[KM_UNITS_FETCH\] = fetched|[KM_UNITS_REQUEST] = asked,\n&|' $tables
+holds "a unit: the places have a list" grep -q 'KM_UNITS_REQUEST. = asked' $tables
+holds "a unit: the answer's places have a list" grep -q 'shown\[\] = { &km_code_name_unit' $tables
 sed -i -e 's|\[KM_HOOK_PREPARED\] = prepared|&,\n[KM_HOOK_GUARDED] = guarded|' \
     -e 's|^#include "kept/file_refs.h"$|#include "kept/few_answers.h"\n&|' \
     -e 's|^#include "gateway/prefix/prefix.h"$|#include "gateway/parrot/parrot.h"\n&|' \
@@ -131,6 +136,8 @@ holds "a hook: eight answers are given" grep -q 'Hello.*200 $' <<<"$(chat 8)"
 holds "a hook: nine are not" grep -q '"param":"n".*400 $' <<<"$(chat 9)"
 holds "a unit: the name is in no answer" grep -q 'It is \*\*\*\*\*\*. \*\*\*\*\*\* it is.*200 $' <<<"$(leaky false)"
 holds "a unit: nor in a stream" test -z "$(leaky true | grep Parley)"
+holds "a unit: nor in what is asked" grep -q '\*\*\*\*\*\*' <<<"$(asked /v1/chat/completions \
+    -d '{"model":"Parley","messages":[{"role":"user","content":"a"}]}')"
 holds "a kind: it answers" same "Hello200 " "$(asked /v1/parrot -d Hello)"
 holds "a kind: what it refuses is said" grep -q 'nothing to say again' <<<"$(asked /v1/parrot -d '')"
 holds "a kind: its call is in the books, with its price" test "$(asked /spend/logs |

@@ -209,7 +209,7 @@ static bool chat_init(struct km_mcp_chat *c, struct km_call *call)
 
     c->call = call;
     c->v = v;
-    c->body = call->body;
+    c->body = km_call_given(call); /* its rounds are calls, whose units see it */
     c->responses = call->api == &km_api_responses;
     c->cost = -1;
     c->asker =

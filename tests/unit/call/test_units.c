@@ -260,6 +260,8 @@ static void each_unit_each_piece_each_doing_each_blow(void **state)
         at /= 5;
         u.doing = (enum doing)(at % DOINGS);
         blow = (enum blow)(at / DOINGS);
+        if (u.where == KM_UNITS_REQUEST)
+            continue; /* test_intake.c */
         if (u.doing == HOLDS && u.what != KM_PIECE_BYTES)
             continue; /* no unit holds a head or an end for ever */
         if (blow != NOTHING && (u.doing < WAITS_FOR_IT || u.doing > WAITS_AND_ENDS))
