@@ -8,7 +8,8 @@
  *     relay.c    messages both ways, judged before they go on
  *     frames.c   what is written to either side, what waits in line for that, and back-pressure
  *     life.c     how it begins, keep-alive, every way it ends
- *     books.c    what each answer may cost and did; limits in mid-session
+ *     books.c    what each answer may cost and did
+ *     permit.c   limits in mid-session: what is asked of the broker
  *
  * All of it runs on the worker's loop thread and lives in the call's arena.
  */
@@ -163,12 +164,10 @@ void km_rt_client_drained(struct km_rt_session *s);
 void km_rt_upstream_drained(struct km_rt_session *s);
 
 /* --- books.c --- */
-/* What must be reserved for what may come next; nano-USD. */
-int64_t km_rt_need(const struct km_rt_session *s);
-/* The client says something, or asks for an answer: it is counted, and enough is reserved for what
- * it may bring about.  KM_E_AGAIN: km_rt_judged() follows. */
-int km_rt_said(struct km_rt_session *s, const struct km_rt_event *e, struct km_str text,
-               struct km_err *err) KM_MUST_USE;
+/* What must be reserved for what may come next, and so many tokens more; nano-USD. */
+int64_t km_rt_need(const struct km_rt_session *s, int64_t more);
+/* The client says something: what may come grows. */
+void km_rt_add(struct km_rt_session *s, const struct km_rt_event *e, struct km_str text);
 int km_rt_begin(struct km_rt_session *s, const struct km_rt_event *e,
                 struct km_err *err) KM_MUST_USE;
 int km_rt_ended(struct km_rt_session *s, const struct km_rt_event *e,
@@ -178,9 +177,23 @@ void km_rt_transcribed(struct km_rt_session *s, const struct km_rt_event *e);
 int km_rt_transcriber(struct km_rt_session *s, struct km_str model, struct km_err *err) KM_MUST_USE;
 /* The session is over: answers that never said what they used are estimated. */
 void km_rt_close_books(struct km_rt_session *s);
+void km_rt_forget_waits(struct km_rt_session *s);
+
+/* --- permit.c --- */
 /* The key still holds: not revoked, not expired, for this model. */
 int km_rt_check_key(struct km_rt_session *s, struct km_err *err) KM_MUST_USE;
-void km_rt_forget_waits(struct km_rt_session *s);
+/* The client says something, or asks for an answer: it is counted, and enough is reserved for what
+ * it may bring about.  KM_E_AGAIN: km_rt_judged() follows. */
+int km_rt_said(struct km_rt_session *s, const struct km_rt_event *e, struct km_str text,
+               struct km_err *err) KM_MUST_USE;
+/* Of the upstream's messages, which wait where the answer comes later: a refusal ends the session
+ * then.  Enough is reserved for what may come: some to spare where there is; exactly; or what was
+ * there before, if it does not fit: then the next word ends it. */
+int km_rt_make_room(struct km_rt_session *s, struct km_err *err) KM_MUST_USE;
+int km_rt_hold_need(struct km_rt_session *s, struct km_err *err) KM_MUST_USE;
+void km_rt_hold_what_fits(struct km_rt_session *s);
+/* An answer began that nobody asked for: one more request, or it is stopped. */
+void km_rt_unasked(struct km_rt_session *s, struct km_rt_response *r);
 
 extern const struct km_route_rows km_realtime_routes; /* call.c */
 
