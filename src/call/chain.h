@@ -76,6 +76,8 @@ struct km_link {
     struct km_waiting_piece *line,
         **line_end; /* came while it waited; the first is what it waits for */
     bool waits, over;
+    bool keeps_length; /* its owner's word: as many bytes pass it as come, so that a long request
+                        * has its Content-Length upstream too */
 };
 
 struct km_chain_ops {

@@ -8,8 +8,7 @@
  *
  * Where a hook stands once, a unit stands in the stream of pieces (chain.h):
  *
- *     request  what the client's body is, before its kind reads   before anything is reserved or
- *              any of it                                          sent
+ *     request  what the client gives as its body                 before its kind reads any of it
  *     fetch    what an attempt brings, as its upstream said it   before it is read and counted
  *     deliver  what the call's answer says                       before it is in the client's words
  *     shown    the same as the client gets it                    after

@@ -39,6 +39,7 @@ struct km_intake {
     struct km_call *call;
     struct km_chain chain;
     int64_t most, came_out; /* bytes */
+    uint64_t length; /* that must come out; UINT64_MAX: not known */
     bool pieces; /* the kind takes it as it comes */
     bool closed; /* nothing more is given in */
     bool ended; /* its end, or what stands for one, has come out */
@@ -187,11 +188,23 @@ static int take_bytes(struct km_intake *in, const struct km_piece *piece, struct
                       : gather(in, piece->bytes, err);
 }
 
+/* Its upstream may have been told how long it is. */
+static int check_length(const struct km_intake *in, bool whole, struct km_err *err)
+{
+    const uint64_t n = (uint64_t)in->came_out;
+
+    if (n < in->length ? !whole || in->length == UINT64_MAX : n == in->length)
+        return 0;
+    return km_fail(err, KM_E_INTERNAL, "The request's length was to stay what it is.");
+}
+
 static int sink(void *ctx, struct km_piece *piece, struct km_err *err)
 {
     struct km_intake *in = ctx;
     int r = piece->bytes.n ? take_bytes(in, piece, err) : 0;
 
+    if (r == 0 && piece->what != KM_PIECE_ERROR)
+        r = check_length(in, piece->what == KM_PIECE_END, err);
     if (r == 0 && (piece->what == KM_PIECE_END || piece->what == KM_PIECE_ERROR))
         end_in_line(in, piece->err);
     next_turn(in);
@@ -275,7 +288,7 @@ static int begin(struct km_call *call, int64_t most, struct km_err *err)
 
     if (!in)
         return km_fail(err, KM_E_NOMEM, "out of memory");
-    *in = (struct km_intake){ .call = call, .most = most };
+    *in = (struct km_intake){ .call = call, .most = most, .length = UINT64_MAX };
     in->line_end = &in->line;
     km_buf_init(&in->made, (size_t)most + 1);
     km_deferred_init(&in->turn, call->w->loop, on_turn, in);
@@ -360,25 +373,43 @@ struct km_str km_call_given(const struct km_call *call)
 
 /* --- a body in pieces --- */
 
+/* As its client said it, where no unit may change it. */
+static uint64_t length_of(const struct km_intake *in)
+{
+    const struct km_link *link = in->chain.first;
+
+    while (link && link->keeps_length)
+        link = link->next;
+    return link ? UINT64_MAX : in->call->request->content_length;
+}
+
+static int begin_pieces(struct km_call *call, int64_t most, struct km_err *err)
+{
+    int r = begin(call, most, err);
+
+    if (r < 0)
+        return r;
+    call->intake->pieces = true;
+    call->intake->length = length_of(call->intake);
+    if (!call->intake->chain.first)
+        call->intake = NULL;
+    return 0;
+}
+
 int km_call_take_pieces(struct km_call *call, int64_t most, struct km_err *err)
 {
     int r = 0;
 
     if (!call->port->ops->pieces)
         return km_fail(err, KM_E_UNSUPPORTED, "A body in pieces cannot be asked for within.");
-    if (has_units(call)) {
-        r = begin(call, most, err);
-        if (r == 0)
-            call->intake->pieces = true;
-        if (r == 0 && !call->intake->chain.first)
-            call->intake = NULL;
-    }
+    if (has_units(call))
+        r = begin_pieces(call, most, err);
     return r == 0 ? call->port->ops->pieces(call->port, most, err) : r;
 }
 
 uint64_t km_call_body_length(const struct km_call *call)
 {
-    return call->intake ? UINT64_MAX : call->request->content_length;
+    return call->intake ? call->intake->length : call->request->content_length;
 }
 
 void km_call_stop_pieces(struct km_call *call)

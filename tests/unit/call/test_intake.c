@@ -44,6 +44,7 @@ static struct {
     bool breaks; /* the client does, in the middle of its body */
     bool slow; /* the kind stops after each piece */
     /* the unit */
+    bool keeps;
     bool did, joined;
     unsigned dones;
     struct km_link *waits;
@@ -119,8 +120,11 @@ static const struct km_unit unit = { .name = "unit", .take = take_piece, .done =
 
 static int join(struct km_call *call, struct km_chain *chain, struct km_err *err)
 {
-    if (!km_chain_put(chain, &unit, call))
+    struct km_link *link = km_chain_put(chain, &unit, call);
+
+    if (!link)
         return km_fail(err, KM_E_NOMEM, "out of memory");
+    link->keeps_length = t.keeps;
     t.joined = true;
     return 0;
 }
@@ -312,6 +316,7 @@ static void give_pieces(enum blow blow)
 
 static struct km_call *begin_call(void)
 {
+    static const struct km_request request = { .content_length = sizeof given - 1 };
     static struct km_call_kind kind;
     static struct km_port_ops ops;
 
@@ -329,8 +334,10 @@ static struct km_call *begin_call(void)
     f.http.body_bytes = MOST;
     f.place = PLACES;
     f.call = km_call_new(&f.w, &kind, ARENA_BYTES);
-    if (f.call)
-        km_call_take_port(f.call, &f.visit, &f.port);
+    if (!f.call)
+        return NULL;
+    f.call->request = &request;
+    km_call_take_port(f.call, &f.visit, &f.port);
     return f.call;
 }
 
@@ -461,6 +468,28 @@ static void each_shape_each_doing_each_piece_each_blow(void **state)
         if (t.shape == IN_PIECES && t.what != KM_PIECE_END && t.doing != SWALLOWS &&
             t.doing != ENDS_IT && t.doing != WAITS_AND_ENDS)
             run_one(blow, true, t.doing == HOLDS_UNTIL_THE_END);
+    }
+}
+
+/* --- how long it is --- */
+
+static void a_length_that_is_to_stay_is_held_to(void **state)
+{
+    static const enum doing doings[] = { PASSES, REWRITES, ENDS_IT };
+
+    (void)state;
+    for (unsigned i = 0; i < 2 * 3; i++) {
+        reset(IN_PIECES, doings[i / 2], KM_PIECE_BYTES);
+        assert_true(make_world());
+        f.args.hooks = &with_unit;
+        t.keeps = i % 2;
+        assert_non_null(begin_call());
+        km_call_start(f.call);
+        assert_true(km_call_body_length(f.call) == (i % 2 ? sizeof given - 1 : UINT64_MAX));
+        give_pieces(NOTHING);
+        check_settled();
+        assert_int_equal(f.status, i % 2 && t.doing != PASSES ? 500 : 200);
+        unmake_world();
     }
 }
 
@@ -662,6 +691,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_shape_each_doing_each_piece_each_blow),
+        cmocka_unit_test(a_length_that_is_to_stay_is_held_to),
         cmocka_unit_test(what_passes_whole_is_not_copied),
         cmocka_unit_test(without_a_unit_pieces_come_as_they_are),
         cmocka_unit_test(what_is_too_long_is_refused),
