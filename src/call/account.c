@@ -50,12 +50,17 @@ static void take_share(const struct km_taker *t, struct km_usage *u, int64_t *co
 /* What an attempt costs by its usage there; an estimate no more than was reserved for one. */
 static int64_t cost_of_usage(struct km_call *call, struct km_usage *u)
 {
-    struct km_price price = call->price ? *call->price : km_call_price(call, call->at->d);
-    int64_t cost = 0, most = call->reserve / (call->covered + 1);
+    const struct km_price *price = call->price;
+    struct km_price found;
+    int64_t cost = 0, most = call->covered ? call->reserve / (call->covered + 1) : call->reserve;
 
+    if (!price) {
+        found = km_call_price(call, call->at->d);
+        price = &found;
+    }
     if (!u->known)
         bound_estimate(call, u);
-    if ((call->api || call->priced) && !km_price_cost(&price, u, &cost)) {
+    if ((call->api || call->priced) && !km_price_cost(price, u, &cost)) {
         call->flags |= KM_CALL_UNPRICED; /* of one that passes its kind has said what it is */
         cost = 0;
     }

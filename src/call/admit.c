@@ -15,21 +15,29 @@
 #define OUTPUT_UNKNOWN 131072
 #define OUTPUT_LEAST 16 /* a budget that leaves less than this is spent */
 
-struct km_price km_call_price(const struct km_call *call, const struct km_deployment *d)
+/* Of one that was not configured for this model: by its name. */
+static struct km_price price_by_name(const struct km_call *call, const struct km_deployment *d,
+                                     bool lent)
 {
     const struct km_prices *prices = call->visit->view->snap->prices;
-    bool lent = call->kind->is_lent && call->kind->is_lent(call);
     struct km_price price = KM_PRICE_NONE;
     struct km_str name = call->req.model;
     struct km_call *c = (struct km_call *)call; /* a star is filled in the call's own arena */
 
-    if (!lent && km_str_chr(d->upstream_model, '*') == d->upstream_model.n)
-        return d->price;
     if (!lent)
         name = km_llm_upstream_model(d, call->match.star, &c->arena);
     if (!km_prices_find(prices, d->provider_name, name, &price))
         price = (struct km_price)KM_PRICE_NONE;
     return lent ? price : km_price_merge(price, d->price);
+}
+
+struct km_price km_call_price(const struct km_call *call, const struct km_deployment *d)
+{
+    bool lent = call->kind->is_lent && call->kind->is_lent(call);
+
+    if (lent || km_str_chr(d->upstream_model, '*') < d->upstream_model.n)
+        return price_by_name(call, d, lent);
+    return d->price;
 }
 
 struct km_price km_call_worst_price(const struct km_call *call, bool *ret_known)

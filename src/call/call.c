@@ -147,16 +147,23 @@ static void refused(struct km_call *call)
     km_call_log(call);
 }
 
+/* What account does first. */
+static void end_work(struct km_call *call)
+{
+    km_timer_stop(&call->deadline);
+    if (call->intake)
+        km_call_end_intake(call);
+    km_call_abandon(call);
+}
+
 /* The only exit: the exchange is answered, everything is given back. */
 static enum km_next step_finish(struct km_call *call)
 {
     struct km_arena arena;
 
     if (!call->replied) {
-        km_timer_stop(&call->deadline);
-        if (call->intake)
-            km_call_end_intake(call);
-        km_call_abandon(call);
+        if (!call->settled)
+            end_work(call);
         if (!call->admitted)
             refused(call);
         km_call_reply(call);
