@@ -112,7 +112,7 @@ int km_mcp_run_own(struct km_mcp_work *w, struct km_err *err)
                     .principal = w->principal,
                     .admin = v->who.admin,
                     .ctx = w->call->visit },
-        .approvals = w->hub->w->gw->approvals,
+        .approvals = w->hub->shared->approvals,
         .policy = &km_approval_default,
         .revision = w->revision,
         .owner = w,
