@@ -48,21 +48,6 @@ static struct km_ledger *make(struct km_store *store, struct km_mailbox *reply)
     return l;
 }
 
-void km_ledger_unref(struct km_ledger *l)
-{
-    if (atomic_fetch_sub_explicit(&l->refs, 1, memory_order_acq_rel) != 1)
-        return;
-    while (l->spare) {
-        struct km_chunk *c = l->spare;
-
-        l->spare = c->next;
-        km_chunk_free(c);
-    }
-    km_chunk_free(l->cur);
-    pthread_mutex_destroy(&l->lock);
-    free(l);
-}
-
 struct km_ledger *km_ledger_new_import(struct km_store *store)
 {
     return make(store, NULL);

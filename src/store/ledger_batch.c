@@ -7,6 +7,7 @@
  */
 #include "store/ledger_batch.h"
 
+#include <stdlib.h>
 #include <sys/mman.h>
 
 /* Straight from the system and back to it: what piled up while a disk was slow must not stay
@@ -38,6 +39,21 @@ struct km_record *km_chunk_next(struct km_chunk *c, const struct km_record *rec)
     size_t at = rec ? (size_t)((const char *)rec - c->bytes) + rec->size : 0;
 
     return at < c->n ? record_at(c, at) : NULL;
+}
+
+void km_ledger_unref(struct km_ledger *l)
+{
+    if (atomic_fetch_sub_explicit(&l->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    while (l->spare) {
+        struct km_chunk *c = l->spare;
+
+        l->spare = c->next;
+        km_chunk_free(c);
+    }
+    km_chunk_free(l->cur);
+    pthread_mutex_destroy(&l->lock);
+    free(l);
 }
 
 /* --- the index; under the lock --- */

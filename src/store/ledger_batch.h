@@ -31,7 +31,7 @@ struct km_ledger {
 
 struct km_chunk *km_chunk_new(void); /* NULL: no memory */
 void km_chunk_free(struct km_chunk *c); /* NULL is fine */
-void km_ledger_unref(struct km_ledger *l);
+void km_ledger_unref(struct km_ledger *l); /* the worker's, or a chunk's; any thread */
 
 /* --- under the lock --- */
 
