@@ -13,6 +13,7 @@
 
 #include "admin/admin.h"
 #include "base/crypto.h"
+#include "gateway/mcp/hub.h"
 #include "mcp/safety/approval.h"
 
 #define BODY_BYTES 1024
@@ -22,7 +23,7 @@ static int list(struct km_admin *a, struct km_err *err)
     struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(KM_APPROVALS_MOST * KM_APPROVAL_JSON_BYTES);
 
     km_buf_str(&out, KM_STR("{\"approvals\":"));
-    km_approvals_json(a->v->w->gw->approvals, km_mono_ms(), &out);
+    km_approvals_json(km_mcp_shared_of(a->v->w->gw)->approvals, km_mono_ms(), &out);
     km_buf_byte(&out, '}');
     if (km_buf_failed(&out))
         return km_fail(err, KM_E_NOMEM, "out of memory");
@@ -66,7 +67,8 @@ static int answer(struct km_admin *a, struct km_err *err)
     if (!km_json_bool(km_json_get(a->body, "approve"), &approve))
         return km_fail_param(err, KM_E_INVALID, "approve",
                              "Say {\"approve\": true} or {\"approve\": false}.");
-    r = km_approvals_answer(a->v->w->gw->approvals, id, approve, km_mono_ms(), tool, err);
+    r = km_approvals_answer(km_mcp_shared_of(a->v->w->gw)->approvals, id, approve, km_mono_ms(),
+                            tool, err);
     if (r < 0)
         return r;
     audit.action = approve ? KM_STR("mcp.approve") : KM_STR("mcp.refuse");

@@ -327,9 +327,30 @@ static void do_change(struct km_msg *msg, void *owner)
 
 /* --- routes --- */
 
+#define AT(member) offsetof(struct km_mcp_server_settings, member)
+
+static const struct km_setting server_rows[] = {
+    { .name = "mcp_add_commands",
+      .type = KM_SET_BOOL,
+      .offset = AT(add_commands),
+      .flags = KM_SET_SAFETY,
+      .help = "POST /v1/mcp/server may add servers with a `command`, and read os.environ/NAME: "
+              "then whoever has the master key can run programs here." },
+    { 0 },
+};
+
+const struct km_settings_table km_mcp_server_settings_table = {
+    .section = "kanmon_settings",
+    .rows = server_rows,
+    .size = sizeof(struct km_mcp_server_settings),
+    .extra = SIZE_MAX,
+};
+
 static int begin(struct km_admin *a, const char *what, struct km_str name, int status,
                  struct km_err *err)
 {
+    const struct km_mcp_server_settings *s =
+        km_config_get(a->v->view->snap->config, &km_mcp_server_settings_table);
     struct change *c = calloc(1, sizeof *c);
 
     if (!c)
@@ -341,7 +362,7 @@ static int begin(struct km_admin *a, const char *what, struct km_str name, int s
     c->name = km_arena_str(&c->arena, name);
     c->given = km_arena_str(&c->arena, a->body ? a->text : KM_STR_NONE);
     c->status = status;
-    c->outside = !a->v->local && !a->v->view->snap->gateway->mcp_add_commands;
+    c->outside = !a->v->local && !s->add_commands;
     c->msg.run = do_change;
     km_mailbox_post(a->v->w->gw->main_mailbox, &c->msg);
     return 0;

@@ -161,30 +161,30 @@ static bool in_group(const struct km_command *c, const char *group)
     return !group || (strncmp(c->name, group, n) == 0 && c->name[n] == ' ');
 }
 
-static bool is_group(const char *word)
+static bool is_group(const struct km_command *all, const char *word)
 {
-    for (const struct km_command *c = km_app_commands; c->name; c++)
+    for (const struct km_command *c = all; c->name; c++)
         if (in_group(c, word))
             return true;
     return false;
 }
 
-static void list_commands(FILE *out, const char *group)
+static void list_commands(const struct km_command *all, FILE *out, const char *group)
 {
-    for (const struct km_command *c = km_app_commands; c->name; c++)
+    for (const struct km_command *c = all; c->name; c++)
         if (in_group(c, group))
             fprintf(out, "  %-18s %s\n", c->name, c->summary);
 }
 
-static int help_group(FILE *out, const char *group)
+static int help_group(const struct km_command *all, FILE *out, const char *group)
 {
     fprintf(out, "Commands of `kanmon %s`:\n", group);
-    list_commands(out, group);
+    list_commands(all, out, group);
     fputs("\n`kanmon COMMAND --help` explains one.\n", out);
     return out == stdout ? KM_EXIT_OK : KM_EXIT_USAGE;
 }
 
-static int help_all(FILE *out)
+static int help_all(const struct km_command *all, FILE *out)
 {
     fputs("kanmon - one gateway for every model and MCP server\n\n"
           "Examples:\n"
@@ -193,7 +193,7 @@ static int help_all(FILE *out)
           "  kanmon key generate --alias team-a  make a virtual key\n\n"
           "Commands:\n",
           out);
-    list_commands(out, NULL);
+    list_commands(all, out, NULL);
     fputs("\n`kanmon COMMAND --help` explains one. Exit codes: 0 ok, 1 failure, 2 usage, 3 not "
           "running,\n4 denied, 5 invalid configuration, 6 unreachable, 7 problems found, 8 "
           "time-out.\n",
@@ -202,9 +202,10 @@ static int help_all(FILE *out)
 }
 
 /* The command at argv[1..]; *ret_words is how many words name it. */
-static const struct km_command *find_command(int argc, char **argv, int *ret_words)
+static const struct km_command *find_command(const struct km_command *all, int argc, char **argv,
+                                             int *ret_words)
 {
-    for (const struct km_command *c = km_app_commands; c->name; c++) {
+    for (const struct km_command *c = all; c->name; c++) {
         const char *space = strchr(c->name, ' ');
         size_t first = space ? (size_t)(space - c->name) : strlen(c->name);
 
@@ -218,7 +219,7 @@ static const struct km_command *find_command(int argc, char **argv, int *ret_wor
     return NULL;
 }
 
-static void suggest(const char *first, const char *second)
+static void suggest(const struct km_command *all, const char *first, const char *second)
 {
     const struct km_command *best = NULL;
     unsigned least = 1000;
@@ -226,7 +227,7 @@ static void suggest(const char *first, const char *second)
 
     snprintf(word, sizeof word, "%s%s%s", first, second ? " " : "", second ? second : "");
 
-    for (const struct km_command *c = km_app_commands; c->name; c++) {
+    for (const struct km_command *c = all; c->name; c++) {
         unsigned d = km_str_distance(km_str_c(word), km_str_c(c->name));
 
         if (d < least) {
@@ -246,31 +247,31 @@ static bool asks_for_help(const char *word)
 }
 
 /* The words name no command: a group of them, or nothing. */
-static int no_command(int argc, char **argv)
+static int no_command(const struct km_command *all, int argc, char **argv)
 {
-    bool group = is_group(argv[1]);
+    bool group = is_group(all, argv[1]);
 
     if (group && argc > 2 && asks_for_help(argv[2]))
-        return help_group(stdout, argv[1]);
+        return help_group(all, stdout, argv[1]);
     if (group && argc == 2)
-        return help_group(stderr, argv[1]);
-    suggest(argv[1], group ? argv[2] : NULL);
+        return help_group(all, stderr, argv[1]);
+    suggest(all, argv[1], group ? argv[2] : NULL);
     return KM_EXIT_USAGE;
 }
 
 /* `kanmon help [COMMAND]` */
-static int help_on(int argc, char **argv)
+static int help_on(const struct km_command *all, int argc, char **argv)
 {
     const struct km_command *c;
     int words;
 
     if (argc < 3)
-        return help_all(stdout);
-    c = find_command(argc - 1, argv + 1, &words);
+        return help_all(all, stdout);
+    c = find_command(all, argc - 1, argv + 1, &words);
     if (c)
         return help_command(c);
-    return argc == 3 && is_group(argv[2]) ? help_group(stdout, argv[2])
-                                          : no_command(argc - 1, argv + 1);
+    return argc == 3 && is_group(all, argv[2]) ? help_group(all, stdout, argv[2])
+                                               : no_command(all, argc - 1, argv + 1);
 }
 
 /* One option at argv[i]; returns how many words it took, or a negative usage error. */
@@ -355,9 +356,9 @@ static int read_words(struct km_cli *cli, int argc, char **argv, int i)
     return 0;
 }
 
-static const struct km_command *by_name(const char *name)
+static const struct km_command *by_name(const struct km_command *all, const char *name)
 {
-    for (const struct km_command *c = km_app_commands; c->name; c++)
+    for (const struct km_command *c = all; c->name; c++)
         if (strcmp(c->name, name) == 0)
             return c;
     return NULL;
@@ -391,17 +392,19 @@ static int end(const struct km_cli *cli, int code)
 
 static int run(struct km_cli *cli, int argc, char **argv)
 {
+    const struct km_command *all = cli->commands;
     int words = 0, r;
 
     if (argc < 2)
-        return help_all(stderr);
+        return help_all(all, stderr);
     if (strcmp(argv[1], "--version") == 0)
         argv[1] = (char *)(uintptr_t) "version";
     if (asks_for_help(argv[1]))
-        return help_on(argc, argv);
-    cli->command = argv[1][0] == '-' ? by_name("serve") : find_command(argc, argv, &words);
+        return help_on(all, argc, argv);
+    cli->command =
+        argv[1][0] == '-' ? by_name(all, "serve") : find_command(all, argc, argv, &words);
     if (!cli->command)
-        return no_command(argc, argv);
+        return no_command(all, argc, argv);
     r = read_words(cli, argc, argv, 1 + words);
     if (r == 0 && km_cli_flag(cli, "help"))
         return help_command(cli->command);
@@ -417,9 +420,9 @@ static int run(struct km_cli *cli, int argc, char **argv)
     return cli->command->run(cli);
 }
 
-int km_cli_main(int argc, char **argv)
+int km_cli_main(const struct km_command *commands, int argc, char **argv)
 {
-    struct km_cli cli = { .argv0 = argv[0] };
+    struct km_cli cli = { .commands = commands, .argv0 = argv[0] };
 
     return end(&cli, run(&cli, argc, argv));
 }

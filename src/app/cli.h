@@ -48,7 +48,8 @@ struct km_command {
 #define KM_CLI_ARGS 64
 
 struct km_cli {
-    const struct km_command *command;
+    const struct km_command *commands; /* all there are; name NULL ends */
+    const struct km_command *command; /* the one that runs */
     const char *argv0;
     const char *args[KM_CLI_ARGS]; /* positional */
     size_t nargs;

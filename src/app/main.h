@@ -3,7 +3,10 @@
 #ifndef KM_APP_MAIN_H
 #define KM_APP_MAIN_H
 
-/* Reads the command line and runs its command.  Returns the exit code. */
-int km_cli_main(int argc, char **argv);
+struct km_command;
+
+/* Reads the command line and runs its command, one of these (name NULL ends).  Returns the exit
+ * code. */
+int km_cli_main(const struct km_command *commands, int argc, char **argv);
 
 #endif

@@ -35,9 +35,14 @@
 #include "gateway/objects/objects.h"
 #include "gateway/objects/poll.h"
 #include "kept/other_models.h"
+#include "kept/things.h"
 #include "door/oauth/oauth.h"
+#include "gateway/llm/translate.h"
+#include "gateway/mcp/chat_settings.h"
 #include "gateway/pass/pass.h"
+#include "gateway/pass/settings.h"
 #include "gateway/prefix/prefix.h"
+#include "gateway/prefix/settings.h"
 #include "host/settings.h"
 #include "http/server.h"
 #include "llm/model_settings.h"
@@ -54,17 +59,19 @@
 #define TABLE(prefix) &prefix##_own_table,
 
 const struct km_settings_table *const km_app_tables[] = {
-    &km_model_settings_table,   &km_llm_defaults_table,     &km_router_settings_table,
-    &km_general_settings_table, &km_litellm_logging_table,  &km_gateway_settings_table,
-    &km_http_settings_table,    &km_pool_settings_table,    &km_store_settings_table,
-    &km_oauth_settings_table,   &km_jwt_settings_table,     &km_jwt_litellm_table,
-    &km_key_settings_table,     &km_breaker_settings_table, &km_config_top_table,
-    &km_config_own_table,       &km_litellm_top_table,      &km_litellm_settings_table,
-    &km_litellm_general_table,  &km_litellm_newer_table,    &km_litellm_module_table,
-    &km_litellm_router_table,   &km_mcp_settings_table,
-    &km_mcp_own_table,          &km_mcp_virtual_table,      &km_mcp_search_table,
-    &km_mcp_safety_table,       &km_mcp_session_table,      &km_mcp_general_table,
-    &km_mcp_alias_table,        KM_BUILTINS(TABLE) NULL,
+    &km_model_settings_table, &km_llm_defaults_table, &km_router_settings_table,
+    &km_general_settings_table, &km_pass_settings_table, &km_mcp_general_table,
+    &km_litellm_logging_table, &km_gateway_settings_table, &km_things_settings_table,
+    &km_batch_poll_settings_table, &km_mcp_chat_settings_table, &km_mcp_server_settings_table,
+    &km_prefix_settings_table, &km_media_settings_table, &km_http_settings_table,
+    &km_pool_settings_table, &km_store_settings_table, &km_oauth_settings_table,
+    &km_jwt_settings_table, &km_jwt_litellm_table, &km_key_settings_table,
+    &km_breaker_settings_table, &km_config_top_table, &km_config_own_table, &km_litellm_top_table,
+    &km_litellm_settings_table, &km_litellm_general_table, &km_litellm_newer_table,
+    &km_litellm_module_table, &km_litellm_router_table, &km_mcp_settings_table, &km_mcp_own_table,
+    &km_mcp_virtual_table, &km_mcp_search_table, &km_mcp_safety_table, &km_mcp_session_table,
+    &km_mcp_alias_table,
+    KM_BUILTINS(TABLE) NULL,
 };
 
 const struct km_route_rows *const km_app_routes[] = {

@@ -19,9 +19,6 @@
 #include "host/load.h"
 #include "host/module.h"
 #include "host/worker.h"
-#include "mcp/safety/approval.h"
-#include "mcp/memory.h"
-#include "mcp/parks.h"
 #include "sys/peer.h"
 
 #define EVENTS_KEPT 256
@@ -86,16 +83,8 @@ static int open_store(struct km_gateway *gw, const struct km_config *config, str
     if (r == 0)
         r = km_store_open(&args, &gw->store, err);
     gw->keys = r == 0 ? km_keys_new((size_t)keys->max_keys) : NULL;
-    gw->approvals = km_approvals_new(KM_APPROVALS_MOST);
-    gw->mcp_memory = km_mcp_memory_new();
     gw->mcp_added = km_mcp_added_new();
-    gw->mcp_park_shares = km_mcp_park_shares_new(gw->nworkers);
-    if (r == 0)
-        r = km_random(&gw->mcp_replica, sizeof gw->mcp_replica, err);
-    if (r == 0)
-        r = km_random(gw->mcp_key, sizeof gw->mcp_key, err);
-    if (r == 0 &&
-        (!gw->keys || !gw->approvals || !gw->mcp_memory || !gw->mcp_added || !gw->mcp_park_shares))
+    if (r == 0 && (!gw->keys || !gw->mcp_added))
         r = km_fail(err, KM_E_NOMEM, "out of memory");
     if (r == 0)
         r = km_store_keys(gw->store, put_key, gw, err);
@@ -368,7 +357,6 @@ struct km_gateway *km_gateway_free(struct km_gateway *gw)
     km_gateway_reload_done(gw);
     free(gw->workers);
     km_mcp_upstreams_free(gw->mcp);
-    km_mcp_park_shares_free(gw->mcp_park_shares);
     km_snapshot_unref(gw->current);
     /* In this order nothing is lost: what the one before still sends reaches the store or the
      * one after, and the store's last records reach the one after. */
@@ -381,8 +369,6 @@ struct km_gateway *km_gateway_free(struct km_gateway *gw)
     km_takeover_free(gw->takeover);
     km_modules_gateway_free(gw);
     km_keys_free(gw->keys);
-    km_approvals_free(gw->approvals);
-    gw->mcp_memory = km_mcp_memory_free(gw->mcp_memory);
     gw->mcp_added = km_mcp_added_free(gw->mcp_added);
     km_metrics_free(gw->metrics);
     km_events_free(gw->events);

@@ -155,11 +155,6 @@ struct km_gateway {
     struct km_cgroup_have memory; /* how the memory of stdio servers is bounded */
     struct km_mcp_added *mcp_added; /* servers beside the file's (host/added.h); main thread */
     struct km_mcp_upstreams *mcp; /* the servers behind; locked inside */
-    struct km_approvals *approvals; /* of tool calls; locked inside */
-    struct km_mcp_memory *mcp_memory; /* of results; locked inside */
-    struct km_mcp_park_shares *mcp_park_shares; /* of parked calls; locked inside */
-    uint32_t mcp_replica; /* in ids of sessions: this process */
-    uint8_t mcp_key[32]; /* of requestState: this process's */
     struct km_body_budget bodies;
     _Atomic int64_t connections;
     int64_t started_us;

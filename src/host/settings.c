@@ -60,7 +60,6 @@ static const struct km_settings_table listen_table = {
 };
 
 static const char *const auth_modes[] = { "keys", "none", NULL };
-static const char *const prefix_models[] = { "any", "listed", NULL };
 static const char *const log_formats[] = { "text", "json", NULL };
 static const char *const log_levels[] = { "debug", "info", "warn", "error", NULL };
 
@@ -140,25 +139,6 @@ static const struct km_setting gateway_rows[] = {
       .min = 0,
       .max = 86400000,
       .help = "Most time that running calls get when the gateway stops." },
-    { .name = "account_objects",
-      .type = KM_SET_STR_LIST,
-      .offset = AT(account_objects),
-      .flags = KM_SET_SAFETY,
-      .help = "What virtual keys may name by id though it is the provider's account's: "
-              "`conversations`, `vector_stores` (Google's too), `containers` not made by a call of "
-              "theirs, `responses` (in lines of batches; items of earlier answers and spoken "
-              "ones), `files` of Anthropic and Google, `caches` of Google, `data_sources` (Azure's "
-              "search indexes, connections and agents), `buckets` (`s3://` and "
-              "`gs://` addresses that Bedrock, Gemini and Vertex AI read with the operator's "
-              "credentials)." },
-    { .name = "batch_poll",
-      .type = KM_SET_MS,
-      .offset = AT(batch_poll_ms),
-      .def = "1min",
-      .min = 0,
-      .max = 86400000,
-      .help = "How long after it was made a batch is asked for, so that it is charged when it has "
-              "ended; each time the wait doubles, to 32 times this. 0: only its owner asks." },
     { .name = "realtime_message_bytes",
       .type = KM_SET_BYTES,
       .offset = AT(realtime_message_bytes),
@@ -190,14 +170,6 @@ static const struct km_setting gateway_rows[] = {
       .min = 1,
       .max = 86400000,
       .help = "Longest silence of an upstream in the middle of an answer." },
-    { .name = "mcp_chat_rounds",
-      .type = KM_SET_INT,
-      .offset = AT(mcp_chat_rounds),
-      .def = "10",
-      .min = 1,
-      .max = 100,
-      .flags = KM_SET_SAFETY,
-      .help = "How often a model is asked at most for one chat with MCP tools that are run here." },
     { .name = "inner_calls",
       .type = KM_SET_INT,
       .offset = AT(inner_calls),
@@ -207,12 +179,6 @@ static const struct km_setting gateway_rows[] = {
       .flags = KM_SET_SAFETY,
       .help = "How many calls one call may have asked for at a time: a chat with MCP tools asks "
               "models and tools in its caller's name." },
-    { .name = "mcp_add_commands",
-      .type = KM_SET_BOOL,
-      .offset = AT(mcp_add_commands),
-      .flags = KM_SET_SAFETY,
-      .help = "POST /v1/mcp/server may add servers with a `command`, and read os.environ/NAME: "
-              "then whoever has the master key can run programs here." },
     { .name = "response_bytes",
       .type = KM_SET_BYTES,
       .offset = AT(response_bytes),
@@ -229,24 +195,6 @@ static const struct km_setting gateway_rows[] = {
       .max = INT64_C(1) << 30,
       .flags = KM_SET_SAFETY,
       .help = "Largest event of an upstream's stream." },
-    { .name = "prefix_models",
-      .type = KM_SET_ENUM,
-      .offset = AT(prefix_models),
-      .def = "any",
-      .choices = prefix_models,
-      .flags = KM_SET_SAFETY,
-      .help = "Below a provider's prefix (/openai, /anthropic, ...): `any` of the provider's "
-              "models that the key's own list allows, or only those `listed` in model_list." },
-    { .name = "prefix_unlisted_paths",
-      .type = KM_SET_BOOL,
-      .offset = AT(prefix_unlisted_paths),
-      .help = "Virtual keys may use any path below a provider's prefix: files, batches and stored "
-              "answers of the whole account too, uncounted." },
-    { .name = "fetch_remote_media",
-      .type = KM_SET_BOOL,
-      .offset = AT(fetch_remote_media),
-      .help = "Fetch images that callers name by https address, for providers that do not fetch "
-              "them: public addresses only, at most 3 redirects, 10 s and 20 MiB." },
     { 0 },
 };
 
@@ -255,85 +203,6 @@ const struct km_settings_table km_gateway_settings_table = {
     .rows = gateway_rows,
     .size = sizeof(struct km_gateway_settings),
     .extra = SIZE_MAX,
-};
-
-#undef AT
-#define AT(member) offsetof(struct km_pass_entry, member)
-
-static const struct km_setting pass_rows[] = {
-    { .name = "path",
-      .type = KM_SET_STR,
-      .offset = AT(path),
-      .flags = KM_SET_REQUIRED,
-      .help = "Where it is found here; begins with `/`." },
-    { .name = "target",
-      .type = KM_SET_STR,
-      .offset = AT(target),
-      .flags = KM_SET_REQUIRED,
-      .help = "The URL requests are passed to." },
-    { .name = "headers",
-      .type = KM_SET_STR_MAP,
-      .offset = AT(headers),
-      .help = "Header fields sent with every request." },
-    { .name = "include_subpath",
-      .type = KM_SET_BOOL,
-      .offset = AT(include_subpath),
-      .help = "What is below the path is passed, too, to the same place below the target." },
-    { .name = "methods",
-      .type = KM_SET_STR_LIST,
-      .offset = AT(methods),
-      .flags = KM_SET_SAFETY,
-      .help = "The methods passed, like `[GET, POST]`; others are answered with 405. Default: "
-              "all." },
-    { .name = "auth",
-      .type = KM_SET_BOOL,
-      .offset = AT(auth),
-      .def = "true",
-      .help = "false: nobody is asked for a key. LiteLLM asks nobody unless this is true." },
-    { .name = "forward_headers",
-      .type = KM_SET_BOOL,
-      .offset = AT(forward_headers),
-      .help = "The caller's own header fields go along; credentials never do." },
-    { .name = "set_cookie",
-      .type = KM_SET_BOOL,
-      .offset = AT(set_cookie),
-      .help = "true: the target may set cookies for the gateway's address, which all else that is "
-              "passed there shares. LiteLLM always passes them on; kanmon passes no cookie back." },
-    { .name = "cost_per_request",
-      .type = KM_SET_MONEY,
-      .offset = AT(cost_per_request),
-      .help = "USD a request is charged with." },
-    { .name = "guardrails",
-      .type = KM_SET_NODE,
-      .class = KM_RESTRICTIVE,
-      .help = "Judges what is passed; kanmon has no guardrails." },
-    { .name = "default_query_params",
-      .type = KM_SET_NODE,
-      .class = KM_HARMLESS,
-      .help = "Parameters added to the query; kanmon adds none." },
-    { .name = "merge_query_params",
-      .type = KM_SET_BOOL,
-      .class = KM_HARMLESS,
-      .help = "Merges the target's own query with the caller's; kanmon does not." },
-    { .name = "timeout",
-      .type = KM_SET_MS,
-      .class = KM_PROTECTIVE,
-      .help = "Bounds the time a request takes; kanmon uses router_settings.timeout." },
-    { .name = "id",
-      .type = KM_SET_STR,
-      .class = KM_HARMLESS,
-      .help = "A name in LiteLLM's database; here the path names it." },
-    { .name = "is_from_config",
-      .type = KM_SET_BOOL,
-      .class = KM_HARMLESS,
-      .help = "A mark of LiteLLM's own." },
-    { 0 },
-};
-
-static const struct km_settings_table pass_table = {
-    .rows = pass_rows,
-    .size = sizeof(struct km_pass_entry),
-    .extra = AT(node),
 };
 
 #undef AT
@@ -355,12 +224,6 @@ static const struct km_setting general_rows[] = {
       .type = KM_SET_STR,
       .offset = AT(key_header),
       .help = "One more header field that may carry the key." },
-    { .name = "pass_through_endpoints",
-      .type = KM_SET_TABLE_LIST,
-      .offset = AT(pass_through),
-      .table = &pass_table,
-      .flags = KM_SET_WARY,
-      .help = "Routes passed to another server." },
     { 0 },
 };
 

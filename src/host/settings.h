@@ -17,8 +17,6 @@ struct km_listen_entry {
 
 enum km_auth_mode { KM_AUTH_MODE_KEYS, KM_AUTH_MODE_NONE };
 
-enum km_prefix_models { KM_PREFIX_ANY, KM_PREFIX_LISTED };
-
 struct km_gateway_settings { /* kanmon_settings */
     struct km_table_list listen; /* of struct km_listen_entry; empty: 127.0.0.1:4000 */
     struct km_str workers; /* "auto" or a number */
@@ -34,35 +32,18 @@ struct km_gateway_settings { /* kanmon_settings */
     bool log_prompts;
     int64_t drain_ms;
     int64_t stream_idle_ms; /* silence of an upstream inside an answer */
-    int64_t mcp_chat_rounds;
     int64_t inner_calls; /* one call asks for at a time */
     int64_t response_bytes; /* a buffered answer of an upstream */
     int64_t sse_event_bytes; /* one event of an upstream's stream */
-    int64_t prefix_models; /* enum km_prefix_models */
-    bool mcp_add_commands; /* POST /v1/mcp/server may name programs and variables of ours */
-    bool prefix_unlisted_paths; /* virtual keys may use paths nobody described */
-    struct km_str_list account_objects; /* that keys may name, though nobody knows whose they are */
-    int64_t batch_poll_ms; /* 0: batches are not looked at */
     int64_t realtime_message_bytes; /* one event of a Realtime session */
     int64_t realtime_ping_ms;
     int64_t realtime_session_ms;
-    bool fetch_remote_media; /* images by https, where an upstream fetches none itself */
-};
-
-struct km_pass_entry { /* an item of general_settings.pass_through_endpoints */
-    struct km_str path, target;
-    struct km_str_map headers;
-    struct km_str_list methods; /* empty: all */
-    bool include_subpath, forward_headers, set_cookie, auth;
-    int64_t cost_per_request; /* nano-USD; -1: nothing was said */
-    const struct km_node *node;
 };
 
 struct km_general_settings { /* general_settings */
     struct km_str master_key;
     struct km_str database_url;
     struct km_str key_header; /* litellm_key_header_name */
-    struct km_table_list pass_through; /* of struct km_pass_entry */
 };
 
 struct km_litellm_logging { /* litellm_settings */

@@ -27,7 +27,8 @@ enum km_auth_level {
     KM_AUTH_PUBLIC,   /* nobody is asked */
     KM_AUTH_WEB,      /* nobody is asked, and pages of any origin may */
     KM_AUTH_KEY,      /* any valid key */
-    KM_AUTH_CALL,     /* any valid key; a refusal is told by the call, which is counted */
+    KM_AUTH_LOGIN,    /* the same; its clients can log in by themselves: a refusal says where */
+    KM_AUTH_CALL,     /* as KEY; a refusal is told by the call, which is counted */
     KM_AUTH_PASS,     /* the same; its query is its upstream's alone */
     KM_AUTH_OPEN,     /* nobody is asked; its query is its upstream's alone */
     KM_AUTH_ADMIN,    /* the master key, or the control socket */

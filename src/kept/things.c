@@ -60,9 +60,35 @@ static bool names_something(const struct km_json *v)
            (km_json_kind(v) != KM_JSON_ARRAY || km_json_count(v) > 0);
 }
 
+#define AT(member) offsetof(struct km_things_settings, member)
+
+static const struct km_setting things_rows[] = {
+    { .name = "account_objects",
+      .type = KM_SET_STR_LIST,
+      .offset = AT(account_objects),
+      .flags = KM_SET_SAFETY,
+      .help = "What virtual keys may name by id though it is the provider's account's: "
+              "`conversations`, `vector_stores` (Google's too), `containers` not made by a call of "
+              "theirs, `responses` (in lines of batches; items of earlier answers and spoken "
+              "ones), `files` of Anthropic and Google, `caches` of Google, `data_sources` (Azure's "
+              "search indexes, connections and agents), `buckets` (`s3://` and "
+              "`gs://` addresses that Bedrock, Gemini and Vertex AI read with the operator's "
+              "credentials)." },
+    { 0 },
+};
+
+const struct km_settings_table km_things_settings_table = {
+    .section = "kanmon_settings",
+    .rows = things_rows,
+    .size = sizeof(struct km_things_settings),
+    .extra = SIZE_MAX,
+};
+
 static bool opened(const struct km_call *call, const char *name)
 {
-    const struct km_str_list *open = &call->visit->view->snap->gateway->account_objects;
+    const struct km_things_settings *s =
+        km_config_get(call->visit->view->snap->config, &km_things_settings_table);
+    const struct km_str_list *open = &s->account_objects;
 
     for (size_t i = 0; i < open->n; i++)
         if (km_str_eq(open->v[i], km_str_c(name)))

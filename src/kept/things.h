@@ -4,7 +4,14 @@
 #define KM_KEPT_THINGS_H
 
 #include "base/right.h"
+#include "base/setting.h"
 #include "call/call.h"
+
+struct km_things_settings { /* kanmon_settings */
+    struct km_str_list account_objects; /* that keys may name, though nobody knows whose they are */
+};
+
+extern const struct km_settings_table km_things_settings_table;
 
 /* What the store knows of, by kinds of its rows. */
 enum km_thing_kind { KM_THING_FILE, KM_THING_CONTAINER, KM_THING_ITEM, KM_THING_AUDIO };

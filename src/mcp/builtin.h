@@ -12,6 +12,11 @@
  *
  *     builtin: postgres                      of one file: km_x_builtin, km_x_own_table;
  *     postgres: {dsn: ..., mode: dml}        and one row of the list in app/builtins.h
+ *
+ * The endpoint's own tools (servers/kanmon.c) are no such kind: they answer from the visit that
+ * asks (its key, its snapshot), without an entry in the file, and a link is shared by callers and
+ * knows none of them.  km_mcp_run_own() runs them, within the call.  What has settings, sessions
+ * or state of its own is a kind.
  */
 #ifndef KM_MCP_BUILTIN_H
 #define KM_MCP_BUILTIN_H

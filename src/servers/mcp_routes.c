@@ -22,19 +22,19 @@ static const struct km_mcp_endpoint everything = {
 };
 
 #define ENDPOINT(path)                                                                             \
-    { "POST", path, km_mcp_post, KM_AUTH_KEY, &everything },                                       \
-        { "GET", path, km_mcp_get, KM_AUTH_KEY, &everything },                                     \
-        { "DELETE", path, km_mcp_delete, KM_AUTH_KEY, &everything }
+    { "POST", path, km_mcp_post, KM_AUTH_LOGIN, &everything },                                     \
+        { "GET", path, km_mcp_get, KM_AUTH_LOGIN, &everything },                                   \
+        { "DELETE", path, km_mcp_delete, KM_AUTH_LOGIN, &everything }
 
 static const struct km_route rows[] = {
     ENDPOINT("/mcp"),
     ENDPOINT("/mcp/"),
     ENDPOINT("/mcp/{server}"),
     ENDPOINT("/{server}/mcp"),
-    { "GET", "/mcp-rest/tools/list", km_mcp_rest_list, KM_AUTH_KEY, &everything },
+    { "GET", "/mcp-rest/tools/list", km_mcp_rest_list, KM_AUTH_LOGIN, &everything },
     { "GET", "/v1/mcp/tools", km_mcp_rest_list, KM_AUTH_KEY, &everything },
-    { "POST", "/mcp-rest/tools/call", km_mcp_rest_call, KM_AUTH_KEY, &everything },
-    { "GET", "/sse", km_mcp_sse, KM_AUTH_KEY, &everything },
+    { "POST", "/mcp-rest/tools/call", km_mcp_rest_call, KM_AUTH_LOGIN, &everything },
+    { "GET", "/sse", km_mcp_sse, KM_AUTH_LOGIN, &everything },
     { "POST", "/messages", km_mcp_messages, KM_AUTH_KEY, &everything },
 };
 

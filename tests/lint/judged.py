@@ -56,7 +56,7 @@ ANSWERS = {
     # messages of MCP servers; jsonrpc.c judges parameters itself, for they alone decide
     "src/gateway/mcp/inputs.c": {"put_all"},
     "src/gateway/mcp/park.c": {"key_of"},
-    "src/gateway/mcp/rest.c": {"on_call_done"},
+    "src/gateway/mcp/rest_call.c": {"on_call_done"},
     "src/mcp/catalogue/catalogue.c": {"km_catalogue_hello", "km_catalogue_read"},
     "src/mcp/jsonrpc.c": {"km_rpc_parse"},
     "src/mcp/listen.c": {"km_listening_acknowledged"},

@@ -4,11 +4,13 @@
 import json
 import pathlib
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from gateway import MASTER, wait_until
 
 from conftest import McpGateway
+from served import faulty, served, until
 
 SERVER = pathlib.Path(__file__).resolve().parent / "upstream_server.py"
 SUM = {"a": 1, "b": 2}
@@ -94,8 +96,41 @@ def test_a_key_is_asked_for_and_holds(gateway):
     assert call(gateway, {"name": "add", "arguments": SUM}, key=key)[0] == 404
     limited = gateway.new_key(rpm_limit=1)
     assert call(gateway, {"name": "add", "arguments": SUM}, key=limited)[0] == 200
-    status, answer = call(gateway, {"name": "add", "arguments": SUM}, key=limited)
-    assert status == 429 and answer["detail"]["error"] == "rate_limited"
+    refused = refusal(gateway, 429, "rate_limited", limited)
+    assert 1 <= int(refused.header("retry-after")) <= 60
+    assert refused.header("x-should-retry") is None
+
+
+def refusal(gateway, status, error, key, body=None):
+    """A call that is refused: the answer, whose status and word are these."""
+    answer = gateway.call("POST", "/mcp-rest/tools/call",
+                          body or {"name": "add", "arguments": SUM}, key=key)
+    assert answer.status == status, answer.body
+    detail = answer.json()["detail"]
+    assert detail["error"] == error and detail["message"]
+    return answer
+
+
+def test_what_a_key_has_used_up_is_said_as_what_it_is(tmp_path):
+    costs = {"mcp_server_cost_info": {"tool_name_to_cost_per_query": {"big": 0.25}}}
+    with served(tmp_path, {"one": faulty("--blocks", mcp_info=costs)}) as started:
+        until(started, "one", "ready")
+        big = {"name": "one-big", "arguments": {"bytes": 10}}
+        spent = started.new_key(max_budget=0.3)
+        assert call(started, big, key=spent)[0] == 200
+        refused = refusal(started, 429, "budget_exceeded", spent, big)
+        assert refused.header("x-should-retry") == "false"
+        assert call(started, {"name": "one-pid"}, key=spent)[0] == 200
+
+        busy = started.new_key(max_parallel_requests=1)
+        began, until_there = tmp_path / "began", tmp_path / "over"
+        block = {"name": "one-block", "arguments": {"began": str(began), "until": str(until_there)}}
+        with ThreadPoolExecutor(1) as other:
+            blocked = other.submit(call, started, block, key=busy)
+            wait_until(began.exists)
+            refusal(started, 429, "rate_limited", busy, {"name": "one-pid"})
+            until_there.touch()
+            assert blocked.result()[0] == 200
 
 
 def test_a_call_is_in_the_books_as_any_other(gateway):

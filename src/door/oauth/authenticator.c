@@ -2,9 +2,9 @@
 /* authenticator.c - the built-in authorization server as a row of door/auth.h.
  *
  * An access token stands for the key that was shown to the server, and is good for the resource it
- * was asked for and what lies below.  Where a refused request was for MCP, whose clients know how
- * to log in by themselves, the challenge says where the metadata are (RFC 9728, 5.1); clients of
- * other APIs would not look, and are not told.
+ * was asked for and what lies below.  Where the clients of a route know how to log in by
+ * themselves (KM_AUTH_LOGIN), the challenge says where the metadata are (RFC 9728, 5.1); others
+ * would not look, and are not told.
  */
 #include "door/credential.h"
 #include "door/oauth/oauth.h"
@@ -33,20 +33,13 @@ static int check(struct km_visit *v, const struct km_shown *shown, struct km_err
     return km_visit_become_key(v, key, err);
 }
 
-static bool is_mcp(struct km_str path)
-{
-    return km_str_eq(path, KM_STR("/mcp")) || km_str_starts(path, KM_STR("/mcp/")) ||
-           km_str_starts(path, KM_STR("/mcp-rest/")) || km_str_eq(path, KM_STR("/sse")) ||
-           km_str_starts(path, KM_STR("/sse/")) || km_str_ends(path, KM_STR("/mcp")) ||
-           km_str_ends(path, KM_STR("/sse"));
-}
-
 static bool challenge(const struct km_visit *v, const struct km_err *err, struct km_buf *head)
 {
     const struct km_request *req = km_exchange_request(v->x);
     const char *error = "";
 
-    if (!km_oauth_can_log_in(v->view->snap) || !is_mcp(req->path))
+    if (!v->match.route || v->match.route->auth != KM_AUTH_LOGIN ||
+        !km_oauth_can_log_in(v->view->snap))
         return false;
     if (err->code == KM_E_FORBIDDEN)
         error = "error=\"insufficient_scope\", ";

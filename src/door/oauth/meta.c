@@ -66,7 +66,8 @@ bool km_oauth_can_log_in(const struct km_snapshot *snap)
 
 static bool asks_for_key(enum km_auth_level level)
 {
-    return level == KM_AUTH_KEY || level == KM_AUTH_CALL || level == KM_AUTH_PASS;
+    return level == KM_AUTH_KEY || level == KM_AUTH_LOGIN || level == KM_AUTH_CALL ||
+           level == KM_AUTH_PASS;
 }
 
 /* Does some method of the path ask for a key? */

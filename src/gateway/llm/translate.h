@@ -3,9 +3,16 @@
 #ifndef KM_GATEWAY_LLM_TRANSLATE_H
 #define KM_GATEWAY_LLM_TRANSLATE_H
 
+#include "base/setting.h"
 #include "call/call.h"
 #include "llm/embed.h"
 #include "llm/rank.h"
+
+struct km_media_settings { /* kanmon_settings */
+    bool fetch; /* fetch_remote_media: images by https, where an upstream fetches none itself */
+};
+
+extern const struct km_settings_table km_media_settings_table;
 
 struct km_translation { /* translate.c's and translate_embed.c's */
     const struct km_codec *codec; /* NULL: a mock */

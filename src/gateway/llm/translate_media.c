@@ -203,16 +203,36 @@ struct km_media_job *km_media_job_free(struct km_media_job *job)
     return NULL;
 }
 
+#define AT(member) offsetof(struct km_media_settings, member)
+
+static const struct km_setting media_rows[] = {
+    { .name = "fetch_remote_media",
+      .type = KM_SET_BOOL,
+      .offset = AT(fetch),
+      .help = "Fetch images that callers name by https address, for providers that do not fetch "
+              "them: public addresses only, at most 3 redirects, 10 s and 20 MiB." },
+    { 0 },
+};
+
+const struct km_settings_table km_media_settings_table = {
+    .section = "kanmon_settings",
+    .rows = media_rows,
+    .size = sizeof(struct km_media_settings),
+    .extra = SIZE_MAX,
+};
+
 int km_media_begin(struct km_call *call, struct km_chat *chat, struct km_err *err)
 {
     struct km_translation *tr = call->at->convert;
     size_t n = tr->codec->remote_images ? 0 : collect_all(chat, NULL);
     struct km_media_job *job;
+    const struct km_media_settings *s;
     struct km_err why = { 0 };
 
     if (n == 0)
         return 0;
-    if (!call->visit->view->snap->gateway->fetch_remote_media)
+    s = km_config_get(call->visit->view->snap->config, &km_media_settings_table);
+    if (!s->fetch)
         return km_fail_param(err, KM_E_UNSUPPORTED, "messages",
                              "%s does not fetch images by itself. Send the image as a data: URL, "
                              "or set kanmon_settings.fetch_remote_media: true to have the gateway "

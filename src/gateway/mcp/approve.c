@@ -107,7 +107,7 @@ static int take(struct km_mcp_work *w, bool quiet, struct km_err *err)
 
     if (r == 0) {
         ask.quiet = quiet;
-        r = km_approvals_take(w->hub->w->gw->approvals, &ask, km_mono_ms(), id, err);
+        r = km_approvals_take(w->hub->shared->approvals, &ask, km_mono_ms(), id, err);
     }
     km_wipe(shown.p, shown.n);
     return r;
@@ -172,7 +172,7 @@ void km_mcp_approval_pass_on(struct km_mcp_work *w)
     struct km_err err = { 0 };
 
     if (w->approved && question_of(w, &shown, &ask, &err) == 0) /* without room the retry asks */
-        (void)(km_approvals_give(w->hub->w->gw->approvals, &ask, km_mono_ms(), &err) == 0);
+        (void)(km_approvals_give(w->hub->shared->approvals, &ask, km_mono_ms(), &err) == 0);
     km_wipe(shown.p, shown.n);
 }
 

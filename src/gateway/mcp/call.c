@@ -112,7 +112,7 @@ int km_mcp_run_own(struct km_mcp_work *w, struct km_err *err)
                     .principal = w->principal,
                     .admin = v->who.admin,
                     .ctx = w->call->visit },
-        .approvals = w->hub->w->gw->approvals,
+        .approvals = w->hub->shared->approvals,
         .policy = &km_approval_default,
         .revision = w->revision,
         .owner = w,
@@ -283,6 +283,7 @@ static bool reply(struct km_call *call)
     struct km_buf failure KM_CLEANUP(km_buf_done) = KM_BUF(ANSWER_BYTES);
     struct km_mcp_work *w = km_mcp_work_of(call);
     struct km_str message = KM_STR_NONE;
+    int http = w->http ? w->http : 200;
 
     (void)record(call); /* of one that never was admitted */
     if (w->job.stream) {
@@ -291,8 +292,9 @@ static bool reply(struct km_call *call)
         if (!message.n) {
             km_rpc_failure(&failure, w->revision->era, w->job.id, &call->err);
             message = km_buf_view(&failure);
+            http = km_mcp_stream_status(w->job.stream, &call->err, http);
         }
-        km_mcp_job_answer(&w->job, w->http ? w->http : 200, message);
+        km_mcp_job_answer(&w->job, http, message);
     }
     w->view = km_mcp_view_unref(w->view);
     return true;

@@ -131,7 +131,9 @@ void km_mcp_questions_free(struct km_mcp_work *w);
 void km_mcp_question_withdraw(struct km_mcp_question *q); /* told, and freed */
 bool km_mcp_client_can(const struct km_mcp_work *w, struct km_str method);
 
-/* call.c: a tool of kanmon's own, in place of a server; it answers later. */
+/* call.c: a tool of the endpoint's own, in place of a server; it answers later.  It gets the
+ * call's visit, which no link carries: that is why it is no kind of mcp/builtin.h.  It keeps
+ * nothing, so it needs no session, catalogue or settings either. */
 int km_mcp_run_own(struct km_mcp_work *w, struct km_err *err) KM_MUST_USE;
 
 /* approve.c */

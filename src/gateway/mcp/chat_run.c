@@ -9,6 +9,7 @@
  * for the model.
  */
 #include "gateway/mcp/chat.h"
+#include "gateway/mcp/chat_settings.h"
 #include "gateway/mcp/within.h"
 
 static void run_tool(struct km_mcp_chat *c);
@@ -132,13 +133,15 @@ static void run_tool(struct km_mcp_chat *c)
 
 bool km_mcp_chat_runs(struct km_mcp_chat *c)
 {
+    const struct km_mcp_chat_settings *s =
+        km_config_get(c->v->view->snap->config, &km_mcp_chat_settings_table);
     bool all = c->ncalls > 0 && !c->crowded;
 
     for (size_t i = 0; i < c->ncalls; i++) {
         c->calls[i].fn = km_mcp_chat_find(c, km_buf_view(&c->calls[i].name));
         all = all && c->calls[i].fn && c->calls[i].fn->auto_run;
     }
-    return all && (int64_t)c->round < c->v->view->snap->gateway->mcp_chat_rounds;
+    return all && (int64_t)c->round < s->rounds;
 }
 
 void km_mcp_chat_run(struct km_mcp_chat *c)

@@ -49,7 +49,7 @@ static struct km_worker *owner_of(struct km_visit *v, struct km_str session)
     size_t worker;
 
     if (stateless(&km_exchange_request(v->x)->headers) ||
-        !km_mcp_session_id_owner(session, v->w->gw->mcp_replica, &worker) ||
+        !km_mcp_session_id_owner(session, km_mcp_hub_of(v->w)->shared->replica, &worker) ||
         worker >= v->w->gw->nworkers)
         return v->w;
     return &v->w->gw->workers[worker];

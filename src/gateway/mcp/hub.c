@@ -16,6 +16,8 @@
 #include "gateway/mcp/notify_part.h"
 #include "gateway/mcp/stream.h"
 #include "gateway/mcp/turn.h"
+#include "mcp/memory.h"
+#include "mcp/safety/approval.h"
 
 const struct km_mcp_session_bounds *km_mcp_bounds(const struct km_mcp_hub *hub)
 {
@@ -49,6 +51,38 @@ void km_mcp_hub_drop_session(struct km_mcp_hub *hub, struct km_mcp_session *s)
 }
 
 /* --- moments --- */
+
+static void shared_free(void *state)
+{
+    struct km_mcp_shared *s = state;
+
+    km_approvals_free(s->approvals);
+    km_mcp_memory_free(s->memory);
+    km_mcp_park_shares_free(s->park_shares);
+    free(s);
+}
+
+static int shared_init(struct km_gateway *gw, void **ret_state, struct km_err *err)
+{
+    struct km_mcp_shared *s = calloc(1, sizeof *s);
+    int r;
+
+    if (!s)
+        return km_fail(err, KM_E_NOMEM, "out of memory");
+    s->approvals = km_approvals_new(KM_APPROVALS_MOST);
+    s->memory = km_mcp_memory_new();
+    s->park_shares = km_mcp_park_shares_new(gw->nworkers);
+    r = s->approvals && s->memory && s->park_shares ? 0 : km_fail(err, KM_E_NOMEM, "out of memory");
+    if (r == 0)
+        r = km_random(&s->replica, sizeof s->replica, err);
+    if (r == 0)
+        r = km_random(s->key, sizeof s->key, err);
+    if (r < 0)
+        shared_free(s);
+    else
+        *ret_state = s;
+    return r;
+}
 
 static void hub_end(struct km_worker *w, void *state)
 {
@@ -95,12 +129,13 @@ static int hub_init(struct km_worker *w, void **ret_state, struct km_err *err)
     if (!hub)
         return km_fail(err, KM_E_NOMEM, "out of memory");
     hub->w = w;
+    hub->shared = km_mcp_shared_of(w->gw);
     km_list_init(&hub->loose);
     km_list_init(&hub->open);
     km_list_init(&hub->listens);
-    km_mcp_parks_init(&hub->parks, w->gw->mcp_park_shares);
+    km_mcp_parks_init(&hub->parks, hub->shared->park_shares);
     km_list_init(&hub->watch.link);
-    hub->sessions = km_mcp_sessions_new(w->gw->mcp_replica, w->index, KM_MCP_SESSIONS_MOST);
+    hub->sessions = km_mcp_sessions_new(hub->shared->replica, w->index, KM_MCP_SESSIONS_MOST);
     hub->views = km_map_new(KM_MCP_VIEWS_MOST);
     hub->counts = km_mcp_counts_new(w->gw->metrics, w->index);
     km_timer_init(&hub->tick, w->loop, on_tick, hub);
@@ -166,6 +201,8 @@ static const char place KM_MODULE_PLACE;
 const struct km_module km_mcp_hub_module = {
     .name = "MCP clients",
     .place = &place,
+    .gateway_init = shared_init,
+    .gateway_free = shared_free,
     .worker_init = hub_init,
     .worker_revoke = hub_revoke,
     .worker_drain = hub_drain,

@@ -2,9 +2,9 @@
 /* hub.h - what a worker keeps for its MCP clients: sessions, open streams, views, listeners.
  *
  * One a worker, made and freed with it, used on its loop only; the two counters of requests that
- * are passed between workers are pipe.c's.  A module of the worker (host/module.h), which
- * ends in two steps: no session, stream or call goes on; then nothing is under way between workers
- * any more.
+ * are passed between workers are pipe.c's.  A module (host/module.h), whose state of the gateway is
+ * what the hubs share.  It ends in two steps: no session, stream or call goes on; then nothing is
+ * under way between workers any more.
  */
 #ifndef KM_GATEWAY_MCP_HUB_H
 #define KM_GATEWAY_MCP_HUB_H
@@ -17,8 +17,18 @@
 
 #define KM_MCP_KEEPALIVE_MS 15000 /* a comment on every open stream */
 
+/* What the hubs of all workers share; the gateway's state of the module. */
+struct km_mcp_shared {
+    struct km_approvals *approvals; /* of tool calls; locked inside */
+    struct km_mcp_memory *memory; /* of results; locked inside */
+    struct km_mcp_park_shares *park_shares; /* of parked calls; locked inside */
+    uint32_t replica; /* in ids of sessions: this process */
+    uint8_t key[32]; /* of requestState: this process's */
+};
+
 struct km_mcp_hub {
     struct km_worker *w;
+    struct km_mcp_shared *shared;
     struct km_mcp_sessions *sessions;
     struct km_list loose; /* answers under way that belong to no session */
     struct km_list open; /* streams whose head was sent: they are kept alive */
@@ -41,6 +51,11 @@ struct km_mcp_hub {
 };
 
 extern const struct km_module km_mcp_hub_module;
+
+static inline struct km_mcp_shared *km_mcp_shared_of(const struct km_gateway *gw)
+{
+    return km_module_state(gw->slots, &km_mcp_hub_module);
+}
 
 static inline struct km_mcp_hub *km_mcp_hub_of(const struct km_worker *w)
 {

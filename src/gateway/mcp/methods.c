@@ -42,10 +42,10 @@ void km_mcp_turn_fail(struct km_mcp_turn *t, const struct km_err *err)
 {
     struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(16 * 1024);
     bool busy = err->code == KM_E_NOMEM || err->code == KM_E_OVERLOADED;
+    int http = busy ? km_rpc_http(KM_RPC_OVERLOADED, t->revision->era) : 200;
 
     km_rpc_failure(&b, t->revision->era, t->msg.id, err);
-    km_mcp_stream_answer(t->stream, busy ? km_rpc_http(KM_RPC_OVERLOADED, t->revision->era) : 200,
-                         km_buf_view(&b));
+    km_mcp_stream_answer(t->stream, km_mcp_stream_status(t->stream, err, http), km_buf_view(&b));
 }
 
 void km_mcp_turn_no_view(struct km_mcp_turn *t, int why, const char *message)

@@ -20,11 +20,11 @@
 #define GATHER_MS 20 /* questions within this time are put together */
 #define WRAPPED_MS ((uint64_t)10 * 60 * 1000) /* a server's own state is good for so long */
 
-static struct km_mcp_state_place place_of(const struct km_gateway *gw, struct km_str principal,
+static struct km_mcp_state_place place_of(const struct km_mcp_hub *hub, struct km_str principal,
                                           struct km_str method, const uint8_t *digest)
 {
-    return (struct km_mcp_state_place){ .key = gw->mcp_key,
-                                        .replica = gw->mcp_replica,
+    return (struct km_mcp_state_place){ .key = hub->shared->key,
+                                        .replica = hub->shared->replica,
                                         .principal = principal,
                                         .method = method,
                                         .digest = digest };
@@ -44,7 +44,7 @@ static int seal(struct km_mcp_work *w, const struct km_mcp_sealed *state, struct
 {
     uint8_t digest[32];
     int r = digest_of(w, digest, err);
-    struct km_mcp_state_place place = place_of(w->hub->w->gw, w->principal, w->method, digest);
+    struct km_mcp_state_place place = place_of(w->hub, w->principal, w->method, digest);
 
     return r == 0 ? km_mcp_state_seal(&place, state, out, err) : r;
 }
@@ -189,8 +189,7 @@ static int open_state(struct km_mcp_turn *t, struct km_str text, struct km_mcp_s
 {
     uint8_t digest[32];
     int r = km_mcp_state_digest(t->msg.params, digest, err);
-    struct km_mcp_state_place place =
-        place_of(t->hub->w->gw, t->in->principal, t->msg.method, digest);
+    struct km_mcp_state_place place = place_of(t->hub, t->in->principal, t->msg.method, digest);
 
     return r == 0 ? km_mcp_state_open(&place, text, km_loop_now_ms(t->hub->w->loop), t->arena, ret,
                                       err)

@@ -260,7 +260,7 @@ static const struct km_mcp_member *mentioned(struct km_mcp_turn *t, const struct
                                              struct km_str uri)
 {
     struct km_str name =
-        km_mcp_memory_owner(t->hub->w->gw->mcp_memory, t->arena, t->in->principal, uri);
+        km_mcp_memory_owner(t->hub->shared->memory, t->arena, t->in->principal, uri);
     const struct km_mcp_member *m;
 
     m = name.n ? km_mcp_view_member(view, name) : NULL;
@@ -273,7 +273,7 @@ static bool read_kept(struct km_mcp_turn *t, struct km_str uri)
     struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(2 * KM_RPC_BYTES);
     struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(4 * KM_RPC_BYTES);
 
-    if (!km_mcp_memory_read(t->hub->w->gw->mcp_memory, t->in->principal, uri, km_mono_ms(), &text))
+    if (!km_mcp_memory_read(t->hub->shared->memory, t->in->principal, uri, km_mono_ms(), &text))
         return false;
     km_buf_byte(&b, '{');
     if (t->revision->era == KM_MCP_STATELESS)

@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rest.c - LiteLLM's way to tools without MCP: /mcp-rest/tools/list and /mcp-rest/tools/call.
+/* rest.c - LiteLLM's way to tools without MCP: /mcp-rest/tools/list.
  *
  *     GET  tools/list?server_id=   {"tools": [{..., "mcp_info"}], "error", "message"}; always 200
- *     POST tools/call              {"server_id"?, "name", "arguments"}: the tool's result
  *
  * With a server_id (or its name or alias) names are the server's own, without one they have its
- * alias in front; a call takes both.  A list is made from the caller's view and waits a while for
- * servers nobody has heard yet.  A call is a tools/call within (within.h): it passes all
- * that a call of an MCP client passes, and what it is refused with is said as LiteLLM says it,
- * {"detail": {"error", "message"}}.
+ * alias in front.  A list is made from the caller's view and waits a while for servers nobody has
+ * heard yet.  Calls are in rest_call.c.
  */
 #include "gateway/mcp/http.h"
 
@@ -17,15 +14,11 @@
 #include "config/tree.h"
 #include "gateway/mcp/access.h"
 #include "gateway/mcp/turn.h"
-#include "gateway/mcp/within.h"
 #include "door/reply.h"
 #include "mcp/ask.h"
 
 #define LIST_BYTES ((size_t)64 * 1024 * 1024)
-#define CALL_BYTES (8 * KM_RPC_BYTES)
-#define ANSWER_BYTES (3 * KM_RPC_BYTES)
-
-/* --- the list --- */
+#define LIST_ARENA_BYTES (8 * KM_RPC_BYTES)
 
 struct rest_list {
     struct km_mcp_arrival in; /* what a view is made for; its arena holds this */
@@ -197,7 +190,7 @@ void km_mcp_rest_list(void *visit, struct km_exchange *x, const struct km_route_
     struct rest_list *l;
 
     (void)match;
-    km_arena_init(&arena, CALL_BYTES, NULL);
+    km_arena_init(&arena, LIST_ARENA_BYTES, NULL);
     l = km_arena_zalloc(&arena, sizeof *l);
     if (!l) {
         km_arena_done(&arena);
@@ -224,181 +217,4 @@ void km_mcp_rest_list(void *visit, struct km_exchange *x, const struct km_route_
     if (!waits(l, view))
         give_list(l, view);
     km_mcp_view_unref(view);
-}
-
-/* --- a call --- */
-
-struct rest_call {
-    struct km_arena arena; /* holds it */
-    struct km_visit *v;
-    struct km_asker asker;
-    struct km_question *question;
-    struct km_buf answer;
-    int status;
-};
-
-static void call_free(struct rest_call *c)
-{
-    struct km_arena arena = c->arena;
-
-    km_question_cancel(c->question);
-    km_buf_done(&c->answer);
-    km_arena_done(&arena);
-}
-
-static void refuse(struct km_visit *v, int status, const char *error, struct km_str message)
-{
-    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(64 * 1024);
-
-    km_buf_printf(&b, "{\"detail\":{\"error\":\"%s\",\"message\":", error);
-    km_buf_json(&b, message);
-    km_buf_str(&b, KM_STR("}}"));
-    km_reply_json(v, status, km_buf_view(&b));
-}
-
-/* A JSON-RPC error, as a status and a word. */
-static void reply_fault(struct rest_call *c, const struct km_json *error)
-{
-    struct km_str text = KM_STR("the call failed");
-    const struct km_json *data = km_json_get(error, "data");
-    int64_t code = 0;
-
-    (void)km_json_string(km_json_get(error, "message"), &text);
-    (void)km_json_i64(km_json_get(error, "code"), &code);
-    if (km_str_starts(text, KM_STR("Unknown tool")))
-        refuse(c->v, 404, "tool_not_found", text);
-    else if (km_str_starts(text, KM_STR("Parameter '")))
-        refuse(c->v, 403, "forbidden", text);
-    else if (km_json_get(data, "retry_after_ms"))
-        refuse(c->v, 429, "rate_limited", text);
-    else
-        refuse(c->v, code == -32602 ? 400 : 500,
-               code == -32602 ? "invalid_request" : "internal_server_error", text);
-}
-
-static void on_call_head(void *ctx, int status, struct km_str lines)
-{
-    struct rest_call *c = ctx;
-
-    (void)lines;
-    c->status = status;
-}
-
-static void on_call_bytes(void *ctx, struct km_str bytes)
-{
-    struct rest_call *c = ctx;
-
-    km_buf_str(&c->answer, bytes);
-}
-
-static void on_call_done(void *ctx, const struct km_err *broken)
-{
-    static const struct km_str names[] = { { "result", 6 }, { "error", 5 } };
-    struct rest_call *c = ctx;
-    struct km_str text = km_buf_view(&c->answer);
-    const struct km_json *error = NULL;
-    struct km_json_span spans[2];
-
-    c->question = NULL;
-    if (broken)
-        refuse(c->v, 500, "internal_server_error", km_str_c(broken->text));
-    else if (km_buf_failed(&c->answer) || km_json_spans(text, names, 2, spans, NULL, NULL) < 0)
-        refuse(c->v, 500, "internal_server_error", KM_STR("the answer is too large"));
-    else if (spans[0].type != KM_JSON_ABSENT)
-        km_reply_json(c->v, 200, km_json_value(text, &spans[0]));
-    else if (c->status == 404)
-        refuse(c->v, 404, "server_not_found", KM_STR("There is no such MCP server for this key."));
-    else if (km_json_parse_answer(&c->arena, km_json_value(text, &spans[1]), &error, NULL) == 0)
-        reply_fault(c, error);
-    else
-        km_reply_json(c->v, c->status, text); /* an error of the door: key, limits */
-    call_free(c);
-}
-
-static const struct km_answer_events call_events = { .on_head = on_call_head,
-                                                     .on_bytes = on_call_bytes,
-                                                     .on_done = on_call_done };
-
-static void send_call(struct rest_call *c, struct km_str body)
-{
-    struct km_mcp_tool_call tool = { .choice = true };
-    const struct km_json *root = NULL, *arguments;
-    struct km_err err = { 0 };
-
-    if (km_json_parse(&c->arena, body, &root, &err) < 0 ||
-        !km_json_string(km_json_get(root, "name"), &tool.name) || !tool.name.n) {
-        refuse(c->v, 400, "invalid_request",
-               err.code ? km_str_c(err.text) : KM_STR("name is missing: which tool is called"));
-        call_free(c);
-        return;
-    }
-    (void)km_json_string(km_json_get(root, "server_id"), &tool.server);
-    arguments = km_json_get(root, "arguments");
-    tool.arguments = km_json_kind(arguments) == KM_JSON_OBJECT
-                         ? km_json_compact(arguments, &c->arena)
-                         : KM_STR("{}");
-    c->asker = (struct km_asker){ .visit = c->v, .headers = km_exchange_request(c->v->x)->headers };
-    if (km_mcp_call_within(&c->asker, &tool, &call_events, c, &c->question, &err) == 0)
-        return;
-    if (err.code == KM_E_NOMEM)
-        refuse(c->v, 503, "internal_server_error", KM_STR("out of memory"));
-    else
-        km_reply_error(c->v, &err);
-    call_free(c);
-}
-
-static void on_body(void *ctx, struct km_str body, const struct km_err *err)
-{
-    struct rest_call *c = ctx;
-    struct km_visit *v = c->v;
-
-    if (!err) {
-        send_call(c, body);
-        return;
-    }
-    call_free(c);
-    km_reply_error(v, err);
-}
-
-static void on_gone(void *ctx)
-{
-    struct rest_call *c = ctx;
-    struct km_exchange *x = c->v->x;
-
-    call_free(c);
-    km_exchange_abort(x);
-}
-
-void km_mcp_rest_call(void *visit, struct km_exchange *x, const struct km_route_match *match)
-{
-    static const struct km_exchange_events events = { .on_body = on_body, .on_gone = on_gone };
-    struct km_visit *v = visit;
-    struct km_err err = { 0 };
-    struct km_str body = KM_STR_NONE;
-    struct km_arena arena;
-    struct rest_call *c;
-    int r;
-
-    (void)match;
-    km_arena_init(&arena, CALL_BYTES, NULL);
-    c = km_arena_zalloc(&arena, sizeof *c);
-    if (!c) {
-        km_arena_done(&arena);
-        km_fail(&err, KM_E_NOMEM, "out of memory");
-        km_reply_error(v, &err);
-        return;
-    }
-    c->arena = arena;
-    c->v = v;
-    km_buf_init(&c->answer, ANSWER_BYTES);
-    km_exchange_listen(x, &events, c);
-    r = km_exchange_body(x, KM_RPC_BYTES, &body, &err);
-    if (r == KM_E_AGAIN)
-        return;
-    if (r < 0) {
-        call_free(c);
-        km_reply_error(v, &err);
-        return;
-    }
-    send_call(c, body);
 }

@@ -69,7 +69,7 @@ static struct km_str oversize(struct km_mcp_work *w, struct km_str json)
     struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(EDIT_BYTES);
     struct km_arena *arena = &w->call->arena;
     struct km_str uri =
-        km_mcp_memory_keep(w->hub->w->gw->mcp_memory, arena, w->principal, json, km_mono_ms());
+        km_mcp_memory_keep(w->hub->shared->memory, arena, w->principal, json, km_mono_ms());
     struct km_str text = km_arena_printf(
         arena, "The result has %zu bytes, which is over the limit of %zu. It begins:\n%.*s", json.n,
         KM_MCP_RESULT_BYTES, KM_STR_ARG(km_utf8_cut(json, SHOWN_BYTES)));
@@ -133,7 +133,7 @@ static struct km_str edited(struct km_mcp_work *w, struct km_str json)
 void km_mcp_work_result(struct km_mcp_work *w, struct km_str json)
 {
     if (w->member && w->member->upstream)
-        km_mcp_memory_learn(w->hub->w->gw->mcp_memory, w->principal, w->member->name, json);
+        km_mcp_memory_learn(w->hub->shared->memory, w->principal, w->member->name, json);
     take(w, KM_MCP_OUT_RESULT,
          w->tool && json.n > KM_MCP_RESULT_BYTES ? oversize(w, json) : edited(w, json));
 }

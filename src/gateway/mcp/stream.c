@@ -44,6 +44,7 @@ struct km_mcp_stream *km_mcp_stream_new(struct km_mcp_hub *hub,
                                  .pending = args->pending,
                                  .batch = args->batch,
                                  .no_events = args->no_events,
+                                 .plain = args->plain,
                                  .http = 200,
                                  .held = KM_BUF(BATCH_BYTES) };
     km_list_init(&s->open);

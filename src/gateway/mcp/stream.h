@@ -41,6 +41,7 @@ struct km_mcp_stream {
     bool streaming; /* the head was sent */
     bool batch; /* the JSON answer is an array */
     bool no_events; /* the client takes JSON only */
+    bool plain; /* who asks is no client of MCP: a failure has its own HTTP status */
     bool resumable; /* its events have ids */
     bool cancelling; /* its calls are being cancelled */
     int http; /* of the answer */
@@ -56,7 +57,7 @@ struct km_mcp_stream_args {
     const struct km_mcp_revision *revision;
     enum km_mcp_stream_kind kind;
     unsigned pending;
-    bool batch, no_events;
+    bool batch, no_events, plain;
 };
 
 /* NULL: no memory; the pipe was answered. */
@@ -76,6 +77,12 @@ bool km_mcp_stream_slow(const struct km_mcp_stream *s);
 /* Answers one request; message empty: there is nothing to say (it was cancelled, or 202).  After
  * the last one the stream is gone. */
 void km_mcp_stream_answer(struct km_mcp_stream *s, int http, struct km_str message);
+/* The HTTP status with which an error is answered that a client of MCP would get with `http`. */
+static inline int km_mcp_stream_status(const struct km_mcp_stream *s, const struct km_err *err,
+                                       int http)
+{
+    return s->plain ? km_err_http(err) : http;
+}
 /* Nobody will answer: as answer, for all that is pending.  The stream is gone. */
 void km_mcp_stream_end(struct km_mcp_stream *s);
 /* A GET takes up a stream whose client was lost: later events go to its pipe. */

@@ -91,7 +91,8 @@ static struct km_mcp_stream *stream_for(struct km_mcp_turn *t, unsigned pending,
                                        .pipe = t->in->pipe,
                                        .revision = t->revision,
                                        .pending = pending,
-                                       .batch = batch };
+                                       .batch = batch,
+                                       .plain = t->in->plain };
 
     args.no_events = !km_http_accepts(&t->in->headers, KM_STR("text/event-stream"));
     if (t->session && t->session->legacy) {

@@ -122,8 +122,8 @@ static void ask_all(struct km_mcp_turn *t, struct listing *l, const struct km_mc
                     struct km_str after)
 {
     struct km_mcp_task tasks[PAGE_TASKS];
-    size_t n = km_mcp_memory_tasks(t->hub->w->gw->mcp_memory, t->arena, t->in->principal, after,
-                                   tasks, PAGE_TASKS);
+    size_t n = km_mcp_memory_tasks(t->hub->shared->memory, t->arena, t->in->principal, after, tasks,
+                                   PAGE_TASKS);
 
     for (size_t i = 0; i < n; i++) {
         const struct km_mcp_member *m = km_mcp_view_member(view, tasks[i].server);

@@ -40,6 +40,7 @@ struct km_mcp_arrival {
     struct km_str session_id, body, principal;
     struct km_mcp_reach reach;
     bool secure; /* it came by TLS */
+    bool plain; /* km_mcp_stream.plain */
     bool kept; /* whoever kept it frees its arena */
     const struct km_mcp_endpoint *builtins; /* servers that are part of kanmon */
 };

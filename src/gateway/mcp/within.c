@@ -33,6 +33,7 @@ static void fill(struct km_mcp_arrival *in, struct km_question *q)
     in->visit = km_question_visit(q);
     in->hub = km_mcp_hub_of(in->visit->w);
     in->way = KM_MCP_WAY_POST;
+    in->plain = true;
     in->headers = req->headers;
     in->body = km_question_body(q);
     in->builtins = endpoint_of(in->visit);

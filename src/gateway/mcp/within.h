@@ -3,7 +3,8 @@
  * models.
  *
  * It passes all that a message of a client passes that has no session and takes JSON alone; the
- * answer is the JSON-RPC message.
+ * answer is the JSON-RPC message.  Where kanmon itself refuses, its HTTP status is the refusal's
+ * own (base/err.h), which a client of MCP would see in the message alone.
  */
 #ifndef KM_GATEWAY_MCP_WITHIN_H
 #define KM_GATEWAY_MCP_WITHIN_H

@@ -35,9 +35,33 @@ struct km_batch_poll {
     struct km_buf record;
 };
 
+#define AT(member) offsetof(struct km_batch_poll_settings, member)
+
+static const struct km_setting poll_rows[] = {
+    { .name = "batch_poll",
+      .type = KM_SET_MS,
+      .offset = AT(interval_ms),
+      .def = "1min",
+      .min = 0,
+      .max = 86400000,
+      .help = "How long after it was made a batch is asked for, so that it is charged when it has "
+              "ended; each time the wait doubles, to 32 times this. 0: only its owner asks." },
+    { 0 },
+};
+
+const struct km_settings_table km_batch_poll_settings_table = {
+    .section = "kanmon_settings",
+    .rows = poll_rows,
+    .size = sizeof(struct km_batch_poll_settings),
+    .extra = SIZE_MAX,
+};
+
 static uint64_t interval_ms(const struct km_batch_poll *p)
 {
-    return (uint64_t)p->w->view->snap->gateway->batch_poll_ms;
+    const struct km_batch_poll_settings *s =
+        km_config_get(p->w->view->snap->config, &km_batch_poll_settings_table);
+
+    return (uint64_t)s->interval_ms;
 }
 
 /* While another process holds the counters what this one charges would be nobody's. */

@@ -19,6 +19,7 @@
 #include "door/http_port.h"
 #include "call/forward.h"
 #include "gateway/pass/pass.h"
+#include "gateway/pass/settings.h"
 #include "call/veil.h"
 
 #include <stdlib.h>
@@ -363,8 +364,9 @@ static void passes_free(void *state)
 static int passes_init(struct km_snapshot *s, const struct km_snapshot_args *args,
                        struct km_diags *diags, void **ret_state, struct km_err *err)
 {
-    const struct km_pass_entry *entries = s->general->pass_through.v;
-    const size_t n = s->general->pass_through.n;
+    const struct km_pass_settings *set = km_config_get(s->config, &km_pass_settings_table);
+    const struct km_pass_entry *entries = set->entries.v;
+    const size_t n = set->entries.n;
     struct km_passes *passes;
 
     (void)args;

@@ -12,6 +12,7 @@
  */
 #include "call/hooks.h"
 #include "gateway/prefix/prefix.h"
+#include "gateway/prefix/settings.h"
 
 #include "base/right.h"
 #include "kept/things.h"
@@ -25,6 +26,11 @@ static struct km_key *key_of(const struct km_call *call)
 
 /* --- rights --- */
 
+static const struct km_prefix_settings *settings_of(const struct km_call *call)
+{
+    return km_config_get(call->visit->view->snap->config, &km_prefix_settings_table);
+}
+
 KM_MUST_USE static enum km_right grants_path(const struct km_call *call, struct km_err *err)
 {
     const struct km_request *req = call->request;
@@ -32,7 +38,7 @@ KM_MUST_USE static enum km_right grants_path(const struct km_call *call, struct 
 
     if (!key || km_prefix_of(call)->rule)
         return KM_GRANTED;
-    if (!call->visit->view->snap->gateway->prefix_unlisted_paths)
+    if (!settings_of(call)->unlisted_paths)
         km_fail(err, KM_E_FORBIDDEN,
                 "%.*s %.*s is not for virtual keys: it may cost what nobody counts and touch "
                 "what other keys own. Use the master key, or set "
@@ -244,10 +250,8 @@ KM_MUST_USE static enum km_right grants_model(struct km_call *call, struct km_er
 
 KM_MUST_USE static enum km_right grants_lent(const struct km_call *call, struct km_err *err)
 {
-    const struct km_gateway_settings *s = call->visit->view->snap->gateway;
-
     if (!km_prefix_of(call)->to.lent || !call->req.model.n || !key_of(call) ||
-        s->prefix_models == KM_PREFIX_ANY)
+        settings_of(call)->models == KM_PREFIX_ANY)
         return KM_GRANTED;
     km_fail_param(err, KM_E_FORBIDDEN, "model",
                   "Model '%.*s' is not in model_list, and kanmon_settings.prefix_models "

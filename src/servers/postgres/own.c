@@ -68,11 +68,6 @@ const struct km_json *km_pg_own_find(const struct km_pg_own *own, const char *li
     return NULL;
 }
 
-struct km_pg_processors *km_pg_own_processors(const struct km_pg_own *own)
-{
-    return own ? own->processors : NULL;
-}
-
 /* --- tools --- */
 
 static int run(struct km_mcp_call *call, struct km_err *err)
@@ -298,6 +293,7 @@ int km_pg_own_load(struct km_pg_server *s, const char *path, struct km_err *err)
         r = add_all(s, own, err);
     if (r == 0)
         r = km_pg_processors_new(km_json_get(own->root, "processors"), &own->processors, err);
+    s->processors = own->processors;
     return r;
 }
 

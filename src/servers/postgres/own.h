@@ -23,6 +23,5 @@ const struct km_json *km_pg_own_list(const struct km_pg_own *own, const char *na
 /* One of them by its name; NULL. */
 const struct km_json *km_pg_own_find(const struct km_pg_own *own, const char *list,
                                      struct km_str name);
-struct km_pg_processors *km_pg_own_processors(const struct km_pg_own *own);
 
 #endif

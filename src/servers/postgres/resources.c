@@ -237,7 +237,7 @@ static int resources_read(struct km_mcp_call *call, struct km_err *err)
         return read_own(call, a, err);
     values[0] = text_of(call->arena, a->schema);
     values[1] = text_of(call->arena, a->table);
-    values[2] = km_pg_processors_names(km_pg_own_processors(km_pg_server_of(call)->own)).p;
+    values[2] = km_pg_processors_names(km_pg_server_of(call)->processors).p;
     values[3] = text_of(call->arena, a->db);
     for (size_t i = 0; km_pg_describe_sql[i] && n < 10; i++)
         pieces[n++] = km_pg_describe_sql[i];

@@ -25,23 +25,6 @@ static const struct km_pg_rows *const lists[] = {
     &km_pg_tools_advise,
 };
 
-/* read-only, destructive, idempotent, open world; 0 would be unknown. */
-void km_pg_set_hints(struct km_mcp_tool *t, enum km_pg_does does, enum km_pg_mode mode)
-{
-    if (does == KM_PG_RUNS)
-        does = mode == KM_PG_READ_ONLY ? KM_PG_LOOKS : KM_PG_DESTROYS;
-    if (does == KM_PG_LOOKS) {
-        t->hints = (struct km_mcp_hints){ 1, -1, 1, -1 };
-        t->risk = KM_RISK_READ_ONLY;
-    } else if (does == KM_PG_ADDS) {
-        t->hints = (struct km_mcp_hints){ -1, -1, -1, -1 };
-        t->risk = KM_RISK_WRITE;
-    } else {
-        t->hints = (struct km_mcp_hints){ -1, 1, -1, -1 };
-        t->risk = KM_RISK_DESTRUCTIVE;
-    }
-}
-
 static void add_tools(struct km_pg_server *s, const struct km_pg_rows *list, enum km_pg_mode mode)
 {
     for (size_t i = 0; i < list->n; i++) {

@@ -17,6 +17,7 @@
 struct km_pg_digest;
 struct km_pg_meter;
 struct km_pg_own;
+struct km_pg_processors;
 struct km_pg_watch;
 
 struct km_pg_server {
@@ -28,6 +29,7 @@ struct km_pg_server {
     uint64_t sizes_ms;
     char instructions[KM_PG_INSTRUCTIONS + 1];
     struct km_pg_own *own; /* of the definitions; NULL: there are none */
+    const struct km_pg_processors *processors; /* of them; own's; NULL: there are none */
     struct km_pg_digest *digest; /* NULL: instructions stay as they are */
     struct km_pg_watch *watch; /* NULL: nobody listens */
     struct km_pg_meter *meter;

@@ -136,8 +136,7 @@ int km_pg_answer_texts(struct km_pg_task *task, const struct km_pg_outcome *o, s
     if (!value.n)
         return km_pg_answer_value(task, o, err);
     if (km_json_parse(arena, value, &root, err) < 0 ||
-        km_json_parse(arena, km_pg_processors_names(km_pg_own_processors(s->own)), &t.narrowed,
-                      err) < 0)
+        km_json_parse(arena, km_pg_processors_names(s->processors), &t.narrowed, err) < 0)
         return KM_E_LIMIT;
     km_json_out_init(&t.out, &b);
     put_value(&t, root, 0);

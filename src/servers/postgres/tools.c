@@ -123,7 +123,7 @@ void km_pg_put_notices(const struct km_pg_outcome *o, struct km_buf *out)
 
 int km_pg_answer(struct km_mcp_call *call, struct km_str json, struct km_err *err)
 {
-    const struct km_pg_processors *p = km_pg_own_processors(km_pg_server_of(call)->own);
+    const struct km_pg_processors *p = km_pg_server_of(call)->processors;
     struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(KM_MCP_RESULT_BYTES);
     uint8_t random[8];
     char word[2 * sizeof random + 1];
@@ -173,7 +173,7 @@ int km_pg_answer_value(struct km_pg_task *task, const struct km_pg_outcome *o, s
 
 static struct km_str narrowed(const struct km_mcp_call *call)
 {
-    return km_pg_processors_names(km_pg_own_processors(km_pg_server_of(call)->own));
+    return km_pg_processors_names(km_pg_server_of(call)->processors);
 }
 
 /* A string or a number among the arguments, as a parameter; NULL where it is not there. */
@@ -379,7 +379,7 @@ static int process(struct km_pg_task *task, const struct km_pg_processors *p, st
 
 int km_pg_task_start(struct km_pg_task *task, struct km_err *err)
 {
-    const struct km_pg_processors *p = km_pg_own_processors(km_pg_server_of(task->call)->own);
+    const struct km_pg_processors *p = km_pg_server_of(task->call)->processors;
     struct km_str before = task->request.sql;
 
     if (p && !task->request.own && process(task, p, err) < 0)

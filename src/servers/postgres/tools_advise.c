@@ -209,7 +209,7 @@ static int ask_tables(struct km_pg_task *task, struct km_err *err)
         km_pg_request_own(task->call, km_pg_advice_tables_sql, NULL, 0, &request, err) < 0)
         return km_fail(err, KM_E_NOMEM, "out of memory");
     values[0] = km_arena_cstr(task->call->arena, km_buf_view(&tables));
-    values[1] = km_pg_processors_names(km_pg_own_processors(km_pg_server_of(task->call)->own)).p;
+    values[1] = km_pg_processors_names(km_pg_server_of(task->call)->processors).p;
     values[2] = km_arena_cstr(task->call->arena, km_buf_view(&columns));
     request.values = values;
     request.nparams = 3;

@@ -200,7 +200,7 @@ int main(int argc, char **argv)
     if (argc > 1 && strcmp(argv[1], "--shim") == 0)
         return km_shim_main(argc, argv);
     if (argc < 2 || strcmp(argv[1], "stdio") != 0)
-        return km_cli_main(argc, argv);
+        return km_cli_main(km_app_commands, argc, argv);
     if (km_server_stdio(&alone, &err) == 0)
         return 0;
     fprintf(stderr, "kanmon_fixture: %s\n", err.text);

@@ -164,6 +164,7 @@ struct dump {
     struct place p;
     struct km_buf text;
     struct dump_names used; /* operations */
+    struct km_msg forwarded; /* from the writer: something was */
     char *tables[DUMP_TABLES]; /* as they were, each with its name first */
     size_t ntables;
 };

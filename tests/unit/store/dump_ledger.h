@@ -251,6 +251,14 @@ static void ledger(struct dump *d)
     turn_a_window(d, 99, DUMP_START_US, "of no key");
 }
 
+/* On the loop, when the writer has forwarded something. */
+static void on_forwarded(struct km_msg *msg, void *place)
+{
+    (void)msg;
+    on_done(place, NULL);
+}
+
+/* On the writer's thread. */
 static void on_forward(void *ctx, struct km_str record)
 {
     struct dump *d = ctx;
@@ -261,8 +269,11 @@ static void on_forward(void *ctx, struct km_str record)
     names_add(&d->used, "km_store_record_read", strlen("km_store_record_read"));
     assert_int_equal(km_store_record_read(record, &scratch, &e, &settled, NULL), 0);
     km_buf_done(&scratch);
-    if (km_buf_view(&d->p.json).n == 0)
-        km_buf_str(&d->p.json, record);
+    if (km_buf_view(&d->p.json).n > 0)
+        return;
+    km_buf_str(&d->p.json, record);
+    d->forwarded.run = on_forwarded;
+    km_mailbox_post(d->p.reply, &d->forwarded);
 }
 
 /* The writer is let go of, what comes then is forwarded; it comes back and takes that in. */
@@ -277,8 +288,7 @@ static void hand_over(struct dump *d)
     settle(&d->p, &late);
     km_store_forward(d->p.store, on_forward, d);
     km_ledger_flush(d->p.ledger);
-    while (km_store_queued(d->p.store))
-        (void)usleep(1000);
+    assert_int_equal(answer(&d->p), 0);
     BEGIN(d, km_store_take_back, "from it");
     assert_int_equal(km_store_take_back(d->p.store, NULL), 0);
     BEGIN(d, km_store_import_record, "that call");
