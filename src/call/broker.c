@@ -28,28 +28,46 @@ static int again_here(const struct km_broker_ask *ask, struct km_err *err)
     return r;
 }
 
+/* A budget window began: the store is to know. */
+static void keep_window(const struct km_call *call, bool rolled)
+{
+    struct km_key *key = call->visit->who.key;
+
+    if (rolled)
+        km_store_key_reset(call->w->gw->store, NULL, key->row.hash, km_key_window_end(key), NULL,
+                           NULL);
+}
+
+static int take_here(struct km_call *call, const struct km_admission *a, struct km_err *err)
+{
+    bool rolled = false;
+    int r =
+        km_permit_take(call->visit->who.key, a, &call->hold.permit, &call->hold.room, &rolled, err);
+
+    keep_window(call, rolled);
+    return r;
+}
+
+static int top_up_here(struct km_call *call, const struct km_admission *a, struct km_err *err)
+{
+    bool rolled = false;
+    int r = km_permit_reserve(&call->hold.permit, a, &rolled, err);
+
+    keep_window(call, rolled);
+    return r;
+}
+
 static int ask_here(struct km_broker_ask *ask, struct km_err *err)
 {
-    struct km_hold *hold = &ask->call->hold;
-    struct km_key *key = ask->call->visit->who.key;
-    bool rolled = false;
-    int r = 0;
-
     switch (ask->what) {
     case KM_BROKER_TAKE:
-        r = km_permit_take(key, &ask->admission, &hold->permit, &hold->room, &rolled, err);
-        break;
+        return take_here(ask->call, &ask->admission, err);
     case KM_BROKER_TOP_UP:
-        r = km_permit_reserve(&hold->permit, &ask->admission, &rolled, err);
-        break;
+        return top_up_here(ask->call, &ask->admission, err);
     case KM_BROKER_AGAIN:
-        r = again_here(ask, err);
         break;
     }
-    if (rolled)
-        km_store_key_reset(ask->w->gw->store, NULL, key->row.hash, km_key_window_end(key), NULL,
-                           NULL);
-    return r;
+    return again_here(ask, err);
 }
 
 static void settle_here(struct km_call *call, int64_t cost, int64_t tokens)
@@ -70,11 +88,6 @@ struct away {
     struct km_broker_ask head;
     struct km_ask ask;
 };
-
-static bool is_handed_over(const struct km_call *call)
-{
-    return call->w->frozen;
-}
 
 static void on_asked(struct km_ask *ask);
 
@@ -175,21 +188,40 @@ static void settle_away(struct km_call *call, int64_t cost, int64_t tokens)
 
 /* --- the table --- */
 
-/* In the order they are asked; the last stands always. */
-static const struct km_permit_source sources[] = {
-    { .name = "handed over",
-      .stands = is_handed_over,
-      .ask = ask_handed_over,
-      .give_back = give_back_away,
-      .settle = settle_away },
-    { .name = "here", .ask = ask_here, .settle = settle_here, .charge = charge_here },
+static const struct km_permit_source handed_over = { .ask = ask_handed_over,
+                                                     .give_back = give_back_away,
+                                                     .settle = settle_away };
+static const struct km_permit_source here = { .ask = ask_here,
+                                              .settle = settle_here,
+                                              .charge = charge_here };
+
+/* In the order they are asked: a row, and whether its counters count for the call now.  The last
+ * stands always. */
+#define KM_PERMIT_SOURCES(XX)                                                                      \
+    XX(handed_over, call->w->frozen)                                                               \
+    XX(here, true)
+
+enum source {
+#define XX(row, stands) SOURCE_##row,
+    KM_PERMIT_SOURCES(XX)
+#undef XX
 };
 
-#define SOURCES (sizeof sources / sizeof sources[0])
+static const struct km_permit_source *const sources[] = {
+#define XX(row, stands) &(row),
+    KM_PERMIT_SOURCES(XX)
+#undef XX
+};
 
-static bool stands(const struct km_permit_source *source, const struct km_call *call)
+/* The first of those from `from` on. */
+static inline enum source standing(const struct km_call *call, unsigned from)
 {
-    return !source->stands || source->stands(call);
+#define XX(row, stands)                                                                            \
+    if ((unsigned)SOURCE_##row >= from && (stands))                                                \
+        return SOURCE_##row;
+    KM_PERMIT_SOURCES(XX)
+#undef XX
+    return SOURCE_here;
 }
 
 /* Of those from ask->source on. */
@@ -197,9 +229,8 @@ static int ask_next(struct km_broker_ask *ask, struct km_err *err)
 {
     int r;
 
-    while (!stands(&sources[ask->source], ask->call))
-        ask->source++;
-    r = sources[ask->source].ask(ask, err);
+    ask->source = standing(ask->call, ask->source);
+    r = sources[ask->source]->ask(ask, err);
     if (r == 0 && ask->what == KM_BROKER_TOP_UP)
         ask->call->reserve = ask->admission.reserve;
     return r;
@@ -288,7 +319,7 @@ void km_broker_answer(struct km_broker_ask *kept, enum km_broker_answer how,
 
     ask.w->nasks--;
     if (!call && how == KM_BROKER_GRANTED)
-        sources[ask.source].give_back(kept);
+        sources[ask.source]->give_back(kept);
     if (call)
         call->hold.asks = ask.next;
     if (how == KM_BROKER_REFUSED) {
@@ -322,17 +353,18 @@ static int begin(struct km_broker_ask *ask, struct km_err *err)
 
 int km_broker_take(struct km_call *call, km_broker_fn *done, void *ctx, struct km_err *err)
 {
+    struct km_admission a;
     struct km_broker_ask ask;
 
     call->hold.room = (struct km_headroom){ -1, -1, -1, -1, 0 };
     if (!has_limits(call))
         return 0;
-    ask = (struct km_broker_ask){ .call = call,
-                                  .w = call->w,
-                                  .what = KM_BROKER_TAKE,
-                                  .admission = admission(call),
-                                  .done = done,
-                                  .ctx = ctx };
+    a = admission(call);
+    if (standing(call, 0) == SOURCE_here) /* as nearly always: there is nothing to keep */
+        return take_here(call, &a, err);
+    ask = (struct km_broker_ask){
+        .call = call, .w = call->w, .what = KM_BROKER_TAKE, .admission = a, .done = done, .ctx = ctx
+    };
     return ask_next(&ask, err);
 }
 
@@ -382,14 +414,18 @@ void km_broker_settle(struct km_call *call, int64_t cost, int64_t tokens)
 {
     if (call->hold.asks)
         forget_asks(call);
-    for (size_t i = 0; i < SOURCES; i++)
-        if (sources[i].settle && stands(&sources[i], call))
-            sources[i].settle(call, cost, tokens);
+#define XX(row, stands)                                                                            \
+    if ((row).settle && (stands))                                                                  \
+        (row).settle(call, cost, tokens);
+    KM_PERMIT_SOURCES(XX)
+#undef XX
 }
 
 void km_broker_charge(const struct km_call *call, int64_t cost, int64_t tokens)
 {
-    for (size_t i = 0; i < SOURCES; i++)
-        if (sources[i].charge && stands(&sources[i], call))
-            sources[i].charge(call, cost, tokens);
+#define XX(row, stands)                                                                            \
+    if ((row).charge && (stands))                                                                  \
+        (row).charge(call, cost, tokens);
+    KM_PERMIT_SOURCES(XX)
+#undef XX
 }
