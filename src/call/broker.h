@@ -91,6 +91,11 @@ struct km_permit_source {
     void (*charge)(const struct km_call *call, int64_t cost, int64_t tokens);
 };
 
+extern const struct km_permit_source km_source_handed_over; /* broker_away.c */
+
+/* What admission asks for. */
+struct km_admission km_broker_admission(const struct km_call *call);
+
 /* From within ask: a copy that lives until it is answered, as the first member of `size` bytes,
  * the rest of them zeroed.  NULL: no memory. */
 void *km_broker_keep(const struct km_broker_ask *ask, size_t size);
