@@ -52,7 +52,7 @@ static int64_t cost_of_usage(struct km_call *call, struct km_usage *u)
 {
     const struct km_price *price = call->price;
     struct km_price found;
-    int64_t cost = 0, most = call->covered ? call->reserve / (call->covered + 1) : call->reserve;
+    int64_t cost = 0, most = call->each ? call->each : call->reserve;
 
     if (!price) {
         found = km_call_price(call, call->at->d);
@@ -270,9 +270,11 @@ enum km_next km_step_account(struct km_call *call)
     if (call->settled) /* resumed: the settlement is on disk */
         return closed(call);
     call->settled = true;
+    if (call->waiters)
+        km_call_let_go(call);
     km_call_abandon(call);
-    if (!call->failed && call->at->candidate)
-        km_route_report(call->at->candidate, KM_OUTCOME_OK, km_loop_now_ms(call->w->loop));
+    if (!call->failed)
+        km_call_report(call, KM_OUTCOME_OK);
     call->total_ns = km_mono_ns() - call->began_ns;
     settle_cost(call);
     if (call->failed) {

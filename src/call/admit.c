@@ -238,6 +238,15 @@ static void on_permit(void *ctx, const struct km_err *err)
     km_call_resume(call, 0);
 }
 
+static int prepared_hooks(struct km_call *call, struct km_err *err)
+{
+    int r = km_call_run_hooks(call, KM_HOOK_PREPARED, err);
+
+    if (r == KM_E_AGAIN)
+        km_call_time_runs(call);
+    return r;
+}
+
 enum km_next km_step_admit(struct km_call *call)
 {
     int r;
@@ -250,7 +259,7 @@ enum km_next km_step_admit(struct km_call *call)
     if (r == 0)
         r = call->kind->prepare(call, &call->err);
     if (r == 0)
-        r = km_call_run_hooks(call, KM_HOOK_PREPARED, &call->err);
+        r = prepared_hooks(call, &call->err);
     if (r == KM_E_AGAIN)
         return KM_WAIT;
     call->answered = r == KM_HOOK_ANSWERED;

@@ -176,14 +176,18 @@ static void end_others(struct km_call *call)
 {
     struct km_attempt *at = call->at;
     enum km_step_id step = call->step;
+    uint64_t upstream_ns = call->upstream_ns;
 
     while (call->beside) {
         look_at_next(call);
         km_call_abandon_one(call);
         km_call_count_lost(call);
-        km_call_report(call, KM_OUTCOME_CALLER);
+        km_call_report(call, KM_OUTCOME_OVERTAKEN);
+        if (call->at->candidate)
+            km_route_unpick(&call->route, call->at->candidate);
         km_attempt_release(call);
     }
+    call->upstream_ns = upstream_ns; /* theirs went by beside that of the one that is heard */
     call->at = at;
     km_call_go(call, step);
 }
@@ -213,14 +217,12 @@ void km_call_abandon(struct km_call *call)
 static bool may_have_another(const struct km_call *call)
 {
     return call->step == KM_STEP_send && !call->kind->placed && !call->held && !call->covering &&
-           !in_making(call) && !call->at->status &&
+           !in_making(call) && call->route.attempts < call->match.n && !call->at->status &&
            !(call->kind->is_spent && call->kind->is_spent(call));
 }
 
-/* Over what is reserved already a further one may cost as much as the first. */
 static void begin_beside(struct km_call *call, struct km_attempt *at)
 {
-    call->covered++;
     put_beside(call);
     take_up(call, at);
     km_call_resume(call, 0);
@@ -234,13 +236,10 @@ static void on_covered(void *ctx, const struct km_err *err)
     call->covering = false;
     if (!err && may_have_another(call))
         begin_beside(call, at);
-    else if (!err)
-        call->covered++; /* the answer came first */
 }
 
 int km_attempt_beside(struct km_call *call, struct km_err *err)
 {
-    int64_t each = call->reserve / (call->covered + 1);
     struct km_attempt *at;
     int r;
 
@@ -249,7 +248,9 @@ int km_attempt_beside(struct km_call *call, struct km_err *err)
     at = attempt_new(call, err);
     if (!at)
         return err->code;
-    r = km_broker_top_up(call, call->reserve + each, on_covered, at, err);
+    if (!call->each)
+        call->each = call->reserve;
+    r = km_broker_top_up(call, call->reserve + call->each, on_covered, at, err);
     if (r == 0)
         begin_beside(call, at);
     else if (r == KM_E_AGAIN)

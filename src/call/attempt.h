@@ -30,7 +30,6 @@ enum km_step_id {
     KM_STEP_auth,
     KM_STEP_admit,
     KM_STEP_guard,
-    KM_STEP_cache,
     KM_STEP_route,
     KM_STEP_send,
     KM_STEP_relay,
@@ -92,7 +91,7 @@ int km_attempt_next(struct km_call *call, bool same, struct km_err *err) KM_MUST
  * there can be none now (a request has to be out, and unanswered); KM_E_BUDGET: the key has no more
  * for it; in both cases nothing changed.  From a callback of the loop: the call may be over when it
  * returns. */
-int km_attempt_beside(struct km_call *call, struct km_err *err) KM_MUST_USE;
+int km_attempt_beside(struct km_call *call, struct km_err *err);
 /* An event is about this one: call->at is what its callbacks and its kind work with. */
 void km_attempt_look(struct km_attempt *at);
 void km_attempt_drop(struct km_call *call); /* it failed, and others are under way */
@@ -101,8 +100,8 @@ void km_call_abandon_one(struct km_call *call); /* stops the attempt that is loo
 bool km_attempt_is_out(const struct km_attempt *at); /* its request is with an upstream */
 /* Looks at the attempt that is being made, if there is one. */
 void km_attempt_look_at_waiting(struct km_call *call);
-/* This attempt takes the answer of a request that is out: at `routed`, in place of a request of its
- * own.  KM_E_NOMEM: it does not. */
+/* This attempt takes the answer of a request that is out, in place of one of its own.  For a hook
+ * at `routed`, whose verdict it is: KM_HOOK_JOINED, or KM_E_NOMEM: it does not. */
 int km_attempt_join(struct km_call *call, struct km_flight *flight, int64_t weight,
                     struct km_err *err) KM_MUST_USE;
 

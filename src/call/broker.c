@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* broker.c - see broker.h for the contract.
+/* broker.c - see broker.h for the contract: the table of sources, this process's own row, and what
+ * a call asks, one after the other.
  *
- * While counters are handed over the amounts stay exact so: what a call took before the hand-over
- * is part of the counters that went over; what it took or topped up afterwards was counted over
- * there as handed over, too; call->reserve is the sum, and goes over with the settlement's record,
- * which gives it back (km_keys_settle_imported).  What was granted when the call had settled
- * already is in no record, and is given back by itself.
+ *     call ──> hold.asks:  [ under way, its source has it ] ──> [ queued ] ──> [ queued ]
+ *
+ * Nearly every ask is answered at once and is never more than a struct on the stack.  One that a
+ * source keeps is a copy of it, which the source answers in any case; so a call that ends leaves it
+ * behind without an owner, and only what is queued is freed with the call.
  */
 #include "call/broker.h"
 
 #include <stdlib.h>
 
 #include "call/call.h"
-#include "host/handover/handover.h"
 
 /* --- here: the counters of this process --- */
 
@@ -28,28 +28,46 @@ static int again_here(const struct km_broker_ask *ask, struct km_err *err)
     return r;
 }
 
+/* A budget window began: the store is to know. */
+static void keep_window(const struct km_call *call, bool rolled)
+{
+    struct km_key *key = call->visit->who.key;
+
+    if (rolled)
+        km_store_key_reset(call->w->gw->store, NULL, key->row.hash, km_key_window_end(key), NULL,
+                           NULL);
+}
+
+static int take_here(struct km_call *call, const struct km_admission *a, struct km_err *err)
+{
+    bool rolled = false;
+    int r =
+        km_permit_take(call->visit->who.key, a, &call->hold.permit, &call->hold.room, &rolled, err);
+
+    keep_window(call, rolled);
+    return r;
+}
+
+static int top_up_here(struct km_call *call, const struct km_admission *a, struct km_err *err)
+{
+    bool rolled = false;
+    int r = km_permit_reserve(&call->hold.permit, a, &rolled, err);
+
+    keep_window(call, rolled);
+    return r;
+}
+
 static int ask_here(struct km_broker_ask *ask, struct km_err *err)
 {
-    struct km_hold *hold = &ask->call->hold;
-    struct km_key *key = ask->call->visit->who.key;
-    bool rolled = false;
-    int r = 0;
-
     switch (ask->what) {
     case KM_BROKER_TAKE:
-        r = km_permit_take(key, &ask->admission, &hold->permit, &hold->room, &rolled, err);
-        break;
+        return take_here(ask->call, &ask->admission, err);
     case KM_BROKER_TOP_UP:
-        r = km_permit_reserve(&hold->permit, &ask->admission, &rolled, err);
-        break;
+        return top_up_here(ask->call, &ask->admission, err);
     case KM_BROKER_AGAIN:
-        r = again_here(ask, err);
         break;
     }
-    if (rolled)
-        km_store_key_reset(ask->w->gw->store, NULL, key->row.hash, km_key_window_end(key), NULL,
-                           NULL);
-    return r;
+    return again_here(ask, err);
 }
 
 static void settle_here(struct km_call *call, int64_t cost, int64_t tokens)
@@ -64,132 +82,39 @@ static void charge_here(const struct km_call *call, int64_t cost, int64_t tokens
     km_permit_charge(&permit, cost, tokens, km_loop_now_ms(call->w->loop));
 }
 
-/* --- handed over: another process holds the counters --- */
-
-struct away {
-    struct km_broker_ask head;
-    struct km_ask ask;
-};
-
-static bool is_handed_over(const struct km_call *call)
-{
-    return call->w->frozen;
-}
-
-static void on_asked(struct km_ask *ask);
-
-static void ask_away(struct away *away)
-{
-    away->ask.reply = away->head.w->mailbox;
-    away->ask.done = on_asked;
-    km_handover_ask(away->head.w->gw->handover, &away->ask);
-}
-
-static void on_asked(struct km_ask *ask)
-{
-    struct away *away = KM_CONTAINER(ask, struct away, ask);
-    struct km_call *call = away->head.call;
-    bool granted = !ask->here && ask->err.code == 0;
-
-    /* Nothing was handed over; but if the next hand-over has begun, our counters may be copied. */
-    if (call && ask->here && km_handover_state(call->w->gw->handover) != KM_HANDOVER_NONE) {
-        ask_away(away);
-        return;
-    }
-    if (call && granted && away->head.what == KM_BROKER_TAKE) {
-        call->hold.away = true;
-        call->hold.room = ask->room;
-    }
-    km_broker_answer(&away->head,
-                     granted     ? KM_BROKER_GRANTED
-                     : ask->here ? KM_BROKER_NOT_HERE
-                                 : KM_BROKER_REFUSED,
-                     &ask->err);
-}
-
-/* Only what comes on top is told: over there nobody knows which call has what. */
-static int ask_handed_over(struct km_broker_ask *ask, struct km_err *err)
-{
-    const struct km_call *call = ask->call;
-    struct away *away;
-
-    if (ask->what == KM_BROKER_TOP_UP && ask->admission.reserve <= call->reserve) {
-        ask->admission.reserve = call->reserve;
-        return 0;
-    }
-    away = km_broker_keep(ask, sizeof *away);
-    if (!away)
-        return km_fail(err, KM_E_NOMEM, "out of memory");
-    memcpy(away->ask.hash, call->visit->who.key->row.hash, sizeof away->ask.hash);
-    away->ask.admission = ask->admission;
-    if (ask->what == KM_BROKER_TOP_UP) {
-        away->ask.admission.part = KM_PERMIT_MORE;
-        away->ask.admission.reserve -= call->reserve;
-    } else if (ask->what == KM_BROKER_AGAIN) {
-        away->ask.admission.part = KM_PERMIT_AGAIN;
-    }
-    ask_away(away);
-    return KM_E_AGAIN;
-}
-
-/* A request that was counted stays so, as that of a call which is cancelled does. */
-static void give_back_away(const struct km_broker_ask *ask)
-{
-    const struct away *away = KM_CONTAINER(ask, struct away, head);
-    struct km_admission granted = away->ask.admission;
-
-    if (ask->what == KM_BROKER_AGAIN)
-        return;
-    if (ask->what == KM_BROKER_TOP_UP)
-        granted.part = KM_PERMIT_WITHIN; /* money, and no place: what every version understands */
-    km_handover_give_back(ask->w->gw->handover, away->ask.hash, &granted);
-}
-
-static struct km_admission admission(const struct km_call *call)
-{
-    return (struct km_admission){
-        .reserve = call->reserve,
-        .mode = (enum km_budget_mode)call->visit->view->snap->keys->budget_mode,
-        .part = call->kind->outer        ? KM_PERMIT_PLACE
-                : call->visit->has_place ? KM_PERMIT_WITHIN
-                                         : KM_PERMIT_WHOLE,
-        .now_ms = km_loop_now_ms(call->w->loop),
-        .now_us = call->start_us,
-        .default_max_parallel = call->visit->view->snap->keys->default_max_parallel,
-    };
-}
-
-/* Told by the settlement's record; but an outer call has none, nor has one whose intent could not
- * be written. */
-static void settle_away(struct km_call *call, int64_t cost, int64_t tokens)
-{
-    struct km_admission a;
-
-    (void)cost;
-    (void)tokens;
-    if (!call->visit->who.key || !(call->kind->outer || (call->hold.away && !call->intent)))
-        return;
-    a = admission(call);
-    km_handover_give_back(call->w->gw->handover, call->visit->who.key->row.hash, &a);
-}
-
 /* --- the table --- */
 
-/* In the order they are asked; the last stands always. */
-static const struct km_permit_source sources[] = {
-    { .name = "handed over",
-      .stands = is_handed_over,
-      .ask = ask_handed_over,
-      .give_back = give_back_away,
-      .settle = settle_away },
-    { .name = "here", .ask = ask_here, .settle = settle_here, .charge = charge_here },
+static const struct km_permit_source km_source_here = { .ask = ask_here,
+                                                        .settle = settle_here,
+                                                        .charge = charge_here };
+
+/* In the order they are asked: a row, and whether its counters count for the call now.  The last
+ * stands always. */
+#define KM_PERMIT_SOURCES(XX)                                                                      \
+    XX(handed_over, call->w->frozen)                                                               \
+    XX(here, true)
+
+enum source {
+#define XX(row, stands) SOURCE_##row,
+    KM_PERMIT_SOURCES(XX)
+#undef XX
 };
 
-#define SOURCES (sizeof sources / sizeof sources[0])
+static const struct km_permit_source *const sources[] = {
+#define XX(row, stands) &km_source_##row,
+    KM_PERMIT_SOURCES(XX)
+#undef XX
+};
 
-static bool stands(const struct km_permit_source *source, const struct km_call *call)
+/* The first of those from `from` on. */
+static inline enum source standing(const struct km_call *call, unsigned from)
 {
-    return !source->stands || source->stands(call);
+#define XX(row, stands)                                                                            \
+    if ((unsigned)SOURCE_##row >= from && (stands))                                                \
+        return SOURCE_##row;
+    KM_PERMIT_SOURCES(XX)
+#undef XX
+    return SOURCE_here;
 }
 
 /* Of those from ask->source on. */
@@ -197,9 +122,8 @@ static int ask_next(struct km_broker_ask *ask, struct km_err *err)
 {
     int r;
 
-    while (!stands(&sources[ask->source], ask->call))
-        ask->source++;
-    r = sources[ask->source].ask(ask, err);
+    ask->source = standing(ask->call, ask->source);
+    r = sources[ask->source]->ask(ask, err);
     if (r == 0 && ask->what == KM_BROKER_TOP_UP)
         ask->call->reserve = ask->admission.reserve;
     return r;
@@ -288,7 +212,7 @@ void km_broker_answer(struct km_broker_ask *kept, enum km_broker_answer how,
 
     ask.w->nasks--;
     if (!call && how == KM_BROKER_GRANTED)
-        sources[ask.source].give_back(kept);
+        sources[ask.source]->give_back(kept);
     if (call)
         call->hold.asks = ask.next;
     if (how == KM_BROKER_REFUSED) {
@@ -310,6 +234,20 @@ void km_broker_answer(struct km_broker_ask *kept, enum km_broker_answer how,
 
 /* --- what calls ask --- */
 
+struct km_admission km_broker_admission(const struct km_call *call)
+{
+    return (struct km_admission){
+        .reserve = call->reserve,
+        .mode = (enum km_budget_mode)call->visit->view->snap->keys->budget_mode,
+        .part = call->kind->outer        ? KM_PERMIT_PLACE
+                : call->visit->has_place ? KM_PERMIT_WITHIN
+                                         : KM_PERMIT_WHOLE,
+        .now_ms = km_loop_now_ms(call->w->loop),
+        .now_us = call->start_us,
+        .default_max_parallel = call->visit->view->snap->keys->default_max_parallel,
+    };
+}
+
 static bool has_limits(const struct km_call *call)
 {
     return call->visit->who.key && !call->kind->own;
@@ -322,17 +260,18 @@ static int begin(struct km_broker_ask *ask, struct km_err *err)
 
 int km_broker_take(struct km_call *call, km_broker_fn *done, void *ctx, struct km_err *err)
 {
+    struct km_admission a;
     struct km_broker_ask ask;
 
     call->hold.room = (struct km_headroom){ -1, -1, -1, -1, 0 };
     if (!has_limits(call))
         return 0;
-    ask = (struct km_broker_ask){ .call = call,
-                                  .w = call->w,
-                                  .what = KM_BROKER_TAKE,
-                                  .admission = admission(call),
-                                  .done = done,
-                                  .ctx = ctx };
+    a = km_broker_admission(call);
+    if (standing(call, 0) == SOURCE_here) /* as nearly always: there is nothing to keep */
+        return take_here(call, &a, err);
+    ask = (struct km_broker_ask){
+        .call = call, .w = call->w, .what = KM_BROKER_TAKE, .admission = a, .done = done, .ctx = ctx
+    };
     return ask_next(&ask, err);
 }
 
@@ -342,7 +281,7 @@ static int ask_more(struct km_call *call, enum km_broker_what what, int64_t rese
     struct km_broker_ask ask = { .call = call,
                                  .w = call->w,
                                  .what = what,
-                                 .admission = admission(call),
+                                 .admission = km_broker_admission(call),
                                  .done = done,
                                  .ctx = ctx };
 
@@ -382,14 +321,18 @@ void km_broker_settle(struct km_call *call, int64_t cost, int64_t tokens)
 {
     if (call->hold.asks)
         forget_asks(call);
-    for (size_t i = 0; i < SOURCES; i++)
-        if (sources[i].settle && stands(&sources[i], call))
-            sources[i].settle(call, cost, tokens);
+#define XX(row, stands)                                                                            \
+    if (km_source_##row.settle && (stands))                                                        \
+        km_source_##row.settle(call, cost, tokens);
+    KM_PERMIT_SOURCES(XX)
+#undef XX
 }
 
 void km_broker_charge(const struct km_call *call, int64_t cost, int64_t tokens)
 {
-    for (size_t i = 0; i < SOURCES; i++)
-        if (sources[i].charge && stands(&sources[i], call))
-            sources[i].charge(call, cost, tokens);
+#define XX(row, stands)                                                                            \
+    if (km_source_##row.charge && (stands))                                                        \
+        km_source_##row.charge(call, cost, tokens);
+    KM_PERMIT_SOURCES(XX)
+#undef XX
 }

@@ -78,12 +78,10 @@ struct km_broker_ask {
     void *ctx;
 };
 
-/* A row of the table in broker.c: another place where permits come from is another row, behind
- * which those stand that are asked where it does not stand, or when it says that it does not. */
+/* A row of the table in broker.c, which says beside it when its counters count: another place where
+ * permits come from is another row, before those that are asked where it does not stand, or when it
+ * says so itself. */
 struct km_permit_source {
-    const char *name;
-    /* Do its counters count for this call now?  NULL: always. */
-    bool (*stands)(const struct km_call *call);
     /* 0, why not, or KM_E_AGAIN: it has kept the ask, and answers it. */
     int (*ask)(struct km_broker_ask *ask, struct km_err *err);
     /* What it granted later is not used.  NULL: it answers at once. */
@@ -92,6 +90,11 @@ struct km_permit_source {
     void (*settle)(struct km_call *call, int64_t cost, int64_t tokens);
     void (*charge)(const struct km_call *call, int64_t cost, int64_t tokens);
 };
+
+extern const struct km_permit_source km_source_handed_over; /* broker_away.c */
+
+/* What admission asks for. */
+struct km_admission km_broker_admission(const struct km_call *call);
 
 /* From within ask: a copy that lives until it is answered, as the first member of `size` bytes,
  * the rest of them zeroed.  NULL: no memory. */

@@ -25,7 +25,6 @@
     XX(auth, false, finish)                                                                        \
     XX(admit, true, finish)                                                                        \
     XX(guard, true, account)                                                                       \
-    XX(cache, true, account)                                                                       \
     XX(route, true, recover)                                                                       \
     XX(send, true, recover)                                                                        \
     XX(relay, true, recover)                                                                       \
@@ -81,17 +80,13 @@ static enum km_next step_guard(struct km_call *call)
         return fail_to(call, KM_STEP_account);
     }
     r = call->answered ? KM_HOOK_ANSWERED : km_call_run_hooks(call, KM_HOOK_GUARDED, &call->err);
-    if (r == KM_E_AGAIN)
+    if (r == KM_E_AGAIN) {
+        km_call_time_runs(call);
         return KM_WAIT;
+    }
     if (r < 0)
         return fail_to(call, KM_STEP_account);
-    return r == KM_HOOK_ANSWERED ? answer(call) : km_call_go(call, KM_STEP_cache);
-}
-
-/* There is no cache yet: nothing is looked up, nothing is stored. */
-static enum km_next step_cache(struct km_call *call)
-{
-    return km_call_go(call, KM_STEP_route);
+    return r == KM_HOOK_ANSWERED ? answer(call) : km_call_go(call, KM_STEP_route);
 }
 
 static enum km_next step_route(struct km_call *call)
@@ -151,6 +146,8 @@ static void refused(struct km_call *call)
 static void end_work(struct km_call *call)
 {
     km_timer_stop(&call->deadline);
+    if (call->waiters)
+        km_call_let_go(call);
     if (call->intake)
         km_call_end_intake(call);
     km_call_abandon(call);
@@ -168,11 +165,15 @@ static enum km_next step_finish(struct km_call *call)
             refused(call);
         km_call_reply(call);
         call->replied = true;
-        if (!call->ended && km_call_stands(call))
+        if (!call->ended && km_call_stands(call)) {
+            km_call_time_runs(call); /* a unit has what is left of it */
             return KM_WAIT;
+        }
     } else if (call->unsaid && !call->ended) {
         km_call_reply_refused(call);
     }
+    if (km_timer_running(&call->deadline))
+        km_timer_stop(&call->deadline);
     if (call->deliver.first)
         km_chain_done(&call->deliver);
     km_buf_done(&call->batch);
@@ -206,7 +207,7 @@ static void run(struct km_call *call)
 
 void km_call_resume(struct km_call *call, int status)
 {
-    km_assert(call->magic == KM_CALL_MAGIC);
+    km_assert(call->magic == KM_CALL_MAGIC && !call->held);
     if (call->beside)
         km_attempt_look_at_waiting(call);
     call->status = status;
@@ -238,14 +239,28 @@ static bool settled(const struct km_call *call)
     return call->held || call->step == KM_STEP_account || call->step == KM_STEP_finish;
 }
 
+/* All is settled, and what is left to be said stands before a unit: it is not waited for. */
+static void end_stand(struct km_call *call, const struct km_err *why)
+{
+    if (call->step != KM_STEP_finish || !call->stands)
+        return;
+    call->stands = false;
+    km_chain_done(&call->deliver);
+    km_call_refuse(call, why);
+    km_call_resume(call, 0);
+}
+
 static void on_deadline(void *ctx)
 {
     struct km_call *call = ctx;
     struct km_err err = { 0 };
 
     call->timed_out = true;
-    if (settled(call))
+    if (settled(call)) {
+        km_fail(&err, KM_E_UPSTREAM_TIMEOUT, "What looks at the answer took too long.");
+        end_stand(call, &err);
         return;
+    }
     km_call_abandon(call);
     km_fail(&err, KM_E_UPSTREAM_TIMEOUT,
             "The call took longer than its time-out; raise `timeout` (request), litellm_params."
@@ -257,11 +272,13 @@ void km_call_cancel(struct km_call *call, const char *why)
 {
     struct km_err err = { 0 };
 
-    if (settled(call))
-        return;
-    km_fail(&call->err, KM_E_CANCELED, "%s", why);
-    km_call_abandon(call);
     km_fail(&err, KM_E_CANCELED, "%s", why);
+    if (settled(call)) {
+        end_stand(call, &err);
+        return;
+    }
+    call->err = err;
+    km_call_abandon(call);
     km_call_fail(call, &err);
 }
 
@@ -269,8 +286,10 @@ void km_call_revoke(struct km_call *call, const struct km_err *why)
 {
     struct km_err err = *why;
 
-    if (settled(call))
+    if (settled(call)) {
+        end_stand(call, why);
         return;
+    }
     if (call->kind->on_revoked && call->streaming)
         call->kind->on_revoked(call, why);
     km_call_abandon(call);
@@ -414,6 +433,39 @@ void *km_call_make_note(struct km_call *call, const void *tag, size_t size)
     *n = (struct km_call_note){ .next = call->notes, .tag = tag };
     call->notes = n;
     return n->data;
+}
+
+struct km_call_waiter {
+    struct km_call_waiter *next;
+    void (*let_go)(void *data);
+    void *data;
+};
+
+int km_call_when_over(struct km_call *call, void (*let_go)(void *data), void *data,
+                      struct km_err *err)
+{
+    struct km_call_waiter *w = km_arena_alloc(&call->arena, sizeof *w);
+
+    if (!w)
+        return km_fail(err, KM_E_NOMEM, "out of memory");
+    *w = (struct km_call_waiter){ .next = call->waiters, .let_go = let_go, .data = data };
+    call->waiters = w;
+    return 0;
+}
+
+void km_call_let_go(struct km_call *call)
+{
+    struct km_call_waiter *w = call->waiters;
+
+    call->waiters = NULL;
+    for (; w; w = w->next)
+        w->let_go(w->data);
+}
+
+void km_call_time_runs(struct km_call *call)
+{
+    if (!km_timer_running(&call->deadline))
+        km_timer_start(&call->deadline, km_call_time_left(call));
 }
 
 struct km_call *km_call_new(struct km_worker *w, const struct km_call_kind *kind, size_t bytes)

@@ -125,6 +125,7 @@ struct km_call {
     const struct km_llm_api *api; /* LLM calls */
     void *work; /* its kind's: km_call_work() */
     struct km_call_note *notes; /* of what is not its kind: km_call_note() */
+    struct km_call_waiter *waiters; /* km_call_when_over() */
     uint64_t began_ns; /* monotonic */
     struct km_intake *intake; /* units it goes through (intake.c); NULL: none */
     struct km_str body; /* what has passed them */
@@ -156,7 +157,7 @@ struct km_call {
     struct km_attempt first;
     struct km_route_state route;
     unsigned retries; /* most further attempts */
-    unsigned covered; /* attempts that the reservation is for, beyond the first */
+    int64_t each; /* what the reservation has for one of several; 0: there were not several */
     bool covering; /* it is being asked for one more */
     int64_t lost_cost; /* of attempts that another overtook: in nano-USD, and in tokens */
     int64_t lost_input, lost_output;
@@ -245,6 +246,15 @@ void km_call_set_work(struct km_call *call, void *work);
  * there is no memory. */
 void *km_call_note(const struct km_call *call, const void *tag);
 void *km_call_make_note(struct km_call *call, const void *tag, size_t size);
+/* Whoever waits for something to resume the call with says how that is called off: let_go(data) runs
+ * once, when the call comes to its books or to its end, however it came there (it was cancelled, ran
+ * out of time, its key was revoked, all went well).  From then on nothing may resume it.
+ * KM_E_NOMEM: it never runs. */
+int km_call_when_over(struct km_call *call, void (*let_go)(void *data), void *data,
+                      struct km_err *err) KM_MUST_USE;
+void km_call_let_go(struct km_call *call); /* call.c: runs them */
+/* A hook waits: the time of the call runs from here, if it does not yet. */
+void km_call_time_runs(struct km_call *call);
 
 /* --- the steps' parts, by file --- */
 

@@ -18,9 +18,10 @@ struct km_flight {
     struct km_arena arena; /* holds it, and the request */
     struct km_flight_args args;
     struct km_loop *loop;
+    struct km_body_budget *bodies; /* of all calls: what is in line counts */
     struct km_list takers;
     unsigned joined; /* how many there ever were */
-    int64_t weight; /* of all of them */
+    bool spoken; /* one of them has told of it */
     uint64_t told; /* things that were */
     unsigned walks; /* under way */
     bool closed;
@@ -34,7 +35,8 @@ struct km_taker {
     const struct km_http_events *events;
     void *ctx;
     unsigned index;
-    int64_t before, weight, of; /* its part of the weight: behind those before; of all */
+    int64_t before, weight, of; /* its part, once it is known: behind those before it; of all */
+    bool speaks;
     uint64_t heard; /* which of the things that were told */
     bool paused;
     bool sent;
@@ -59,16 +61,9 @@ static void flight_free(struct km_flight *f)
 /* Nobody may join any more. */
 static void close_flight(struct km_flight *f)
 {
-    struct km_taker *t;
-
     if (f->closed)
         return;
     f->closed = true;
-    KM_LIST_EACH(node, &f->takers)
-    {
-        t = KM_CONTAINER(node, struct km_taker, link);
-        t->of = f->weight;
-    }
     if (f->args.closed)
         f->args.closed(f->args.ctx);
 }
@@ -101,18 +96,70 @@ static bool takes_part(const struct km_flight *f, const struct km_taker *t)
     return false;
 }
 
+/* The same as `paused`, of one whose line has not gone: it hears things later than they come. */
+static bool is_late(const struct km_taker *t)
+{
+    return t->paused || t->line.n;
+}
+
+/* Of all who take part, or of those that hear what is told at once. */
+static int64_t weight_of(const struct km_flight *f, bool late)
+{
+    int64_t all = 0;
+
+    KM_LIST_EACH(node, &f->takers)
+    {
+        const struct km_taker *t = KM_CONTAINER(node, struct km_taker, link);
+
+        if (late || !is_late(t))
+            all += t->weight;
+    }
+    return all;
+}
+
+/* Those that hear the end now pay all of it. */
+static void divide(struct km_flight *f)
+{
+    int64_t before = 0, of = weight_of(f, false);
+
+    KM_LIST_EACH(node, &f->takers)
+    {
+        struct km_taker *t = KM_CONTAINER(node, struct km_taker, link);
+
+        if (is_late(t))
+            continue;
+        t->before = before;
+        t->of = of;
+        before += t->weight;
+    }
+}
+
+static void give_line_back(struct km_taker *t, size_t n)
+{
+    km_body_budget_give(t->f->bodies, (int64_t)n);
+}
+
+static void empty_line(struct km_taker *t)
+{
+    give_line_back(t, t->line.n);
+    km_buf_done(&t->line);
+}
+
 /* It is told no more. */
 static void detach(struct km_taker *t)
 {
     struct km_flight *f = t->f;
 
-    t->of = f->weight;
+    if (!t->of) { /* its part of what is left, as if it were the first of them */
+        t->before = 0;
+        t->of = weight_of(f, true);
+    }
+    empty_line(t);
     if (f->up)
         t->sent = km_http_taken(f->up);
     t->f = NULL;
     km_list_remove(&t->link);
     km_deferred_cancel(&t->go_on);
-    km_buf_done(&t->line);
 }
 
 /* The next that has not heard what is told now. */
@@ -151,13 +198,15 @@ static void tell_end(struct km_taker *t, const struct km_err *why)
 {
     struct km_http_result result = { .err = why, .bytes_sent = t->sent, .request_sent = t->sent };
 
+    t->speaks = !t->f->spoken;
+    t->f->spoken = true;
     detach(t);
     t->events->on_done(t->ctx, &result);
 }
 
 static void end_taker(struct km_taker *t, const struct km_err *why)
 {
-    if (!t->paused && !t->line.n) {
+    if (!is_late(t)) {
         tell_end(t, why);
         return;
     }
@@ -166,22 +215,27 @@ static void end_taker(struct km_taker *t, const struct km_err *why)
         t->why = *why;
 }
 
+static bool stand_in_line(struct km_taker *t, struct km_str bytes)
+{
+    if (!km_body_budget_take(t->f->bodies, (int64_t)bytes.n))
+        return false;
+    km_buf_str(&t->line, bytes);
+    if (km_buf_failed(&t->line))
+        give_line_back(t, bytes.n);
+    return !km_buf_failed(&t->line);
+}
+
 static void give(struct km_taker *t, struct km_str bytes)
 {
     struct km_err err = { 0 };
 
-    if (!t->paused && !t->line.n) {
+    if (!is_late(t)) {
         t->events->on_body(t->ctx, bytes.p, bytes.n);
         return;
     }
-    km_buf_str(&t->line, bytes);
-    if (!km_buf_failed(&t->line))
+    if (stand_in_line(t, bytes))
         return;
-    km_fail(&err, KM_E_LIMIT,
-            "Over %zu bytes of an answer that several take wait for one that reads too slowly.",
-            KM_TAKER_LINE_BYTES);
-    km_buf_reset(&t->line);
-    t->paused = false;
+    km_fail(&err, KM_E_OVERLOADED, "The answer is read too slowly, and others take it, too.");
     tell_end(t, &err);
 }
 
@@ -201,6 +255,7 @@ static void on_turn(void *ctx)
     if (t->paused)
         return;
     f->walks++;
+    give_line_back(t, line.n);
     km_buf_init(&t->line, KM_TAKER_LINE_BYTES);
     if (line.n)
         t->events->on_body(t->ctx, line.p, line.n);
@@ -272,6 +327,7 @@ static void on_done(void *ctx, const struct km_http_result *result)
     }
     f->up = NULL;
     close_flight(f);
+    divide(f);
     f->told++;
     while ((t = next_to_tell(f)) != NULL) {
         if (f->split && !result->err)
@@ -300,11 +356,9 @@ struct km_taker *km_flight_join(struct km_flight *f, int64_t weight, struct km_a
                             .events = told,
                             .ctx = ctx,
                             .index = f->joined++,
-                            .before = f->weight,
                             .weight = weight,
                             .heard = f->told,
                             .line = KM_BUF(KM_TAKER_LINE_BYTES) };
-    f->weight += weight;
     km_list_init(&t->link);
     km_list_push(&f->takers, &t->link);
     km_deferred_init(&t->go_on, f->loop, on_turn, t);
@@ -371,14 +425,18 @@ static struct km_flight *flight_new(struct km_loop *loop, const struct km_http_r
 }
 
 struct km_taker *km_flight_send(struct km_http_client *client, struct km_loop *loop,
+                                struct km_body_budget *bodies,
                                 const struct km_http_request *request,
                                 const struct km_flight_args *args, struct km_arena *arena,
                                 const struct km_http_events *told, void *ctx)
 {
     struct km_http_request copy;
     struct km_flight *f = flight_new(loop, request, args, &copy);
-    struct km_taker *t = f ? km_flight_join(f, args->weight, arena, told, ctx) : NULL;
+    struct km_taker *t;
 
+    if (f)
+        f->bodies = bodies;
+    t = f ? km_flight_join(f, args->weight, arena, told, ctx) : NULL;
     if (t)
         f->up = km_http_send(client, &copy, &events, f);
     if (!t || !f->up) {
@@ -431,13 +489,19 @@ void km_taker_leave(struct km_taker *t)
     settle(f);
 }
 
+bool km_taker_speaks(const struct km_taker *t)
+{
+    return t->speaks;
+}
+
 /* Where its weight begins and ends on the line of all, each rounded the same way: neighbours meet,
  * and nothing is lost between them. */
 int64_t km_taker_share(const struct km_taker *t, int64_t sum)
 {
-    int64_t of = t->f ? t->f->weight : t->of;
-    int64_t from = (int64_t)((wide)sum * t->before / of);
-    int64_t to = (int64_t)((wide)sum * (t->before + t->weight) / of);
+    int64_t from = (int64_t)((wide)sum * t->before / t->of);
+    int64_t to = (int64_t)((wide)sum * (t->before + t->weight) / t->of);
+
+    km_assert(!t->f); /* it is known when it was told the end, or has left */
 
     return to - from;
 }

@@ -36,11 +36,13 @@ enum km_hook_place {
 enum km_hook_verdict {
     KM_HOOK_PASS, /* go on; at `prepared` the call may be of another kind now (km_call_become) */
     KM_HOOK_ANSWERED, /* call->parts are the answer: no upstream is asked */
+    KM_HOOK_JOINED, /* at `routed`: the attempt takes the answer of a request that is out */
 };
 
 /* run: KM_E_AGAIN: it waits, and km_call_resume() follows; then the place's hooks run again from
  * the first, and at `prepared` the request is read again before, for it may be another.  So a hook
- * keeps in a note what it has done.  Loop thread. */
+ * keeps in a note what it has done, and says by km_call_when_over() how what it waits for is called
+ * off.  Loop thread. */
 struct km_call_hook {
     const char *name;
     unsigned names; /* asked only of a request that may name one of these; 0: of every call */

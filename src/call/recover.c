@@ -9,6 +9,7 @@
  */
 #include "call/call.h"
 
+#include "call/flight.h"
 #include "call/metrics.h"
 #include "call/veil.h"
 
@@ -92,7 +93,7 @@ static enum km_outcome outcome_of(const struct km_call *call)
 
 void km_call_report(struct km_call *call, enum km_outcome outcome)
 {
-    if (call->at->candidate)
+    if (call->at->candidate && (!call->at->taker || km_taker_speaks(call->at->taker)))
         km_route_report(call->at->candidate, outcome, km_loop_now_ms(call->w->loop));
 }
 
@@ -100,7 +101,8 @@ static void report(struct km_call *call)
 {
     if (!call->at->candidate || call->err.code == KM_E_NO_DEPLOYMENT)
         return;
-    km_count_attempt_failed(call);
+    if (!call->at->taker || km_taker_speaks(call->at->taker))
+        km_count_attempt_failed(call);
     km_call_report(call, outcome_of(call));
 }
 

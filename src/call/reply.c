@@ -154,7 +154,7 @@ bool km_call_last(struct km_call *call, struct km_buf *out)
 
 void km_call_reply_refused(struct km_call *call)
 {
-    if (call->started) {
+    if (call->started || call->client_gone) {
         km_call_break_answer(call);
         return;
     }

@@ -92,7 +92,7 @@ enum km_next km_step_route(struct km_call *call)
     call->at->same = false;
     if (first) {
         call->retries = retries_of(call);
-        km_timer_start(&call->deadline, km_call_time_left(call));
+        km_call_time_runs(call);
     }
     if (r == 0)
         r = call->kind->attempt(call, &call->err);
@@ -286,8 +286,8 @@ static bool send_out(struct km_call *call)
     if (at->taker) /* it is out already, of another call */
         return true;
     if (at->opens)
-        at->taker = km_flight_send(call->w->client, call->w->loop, &at->out, at->opens,
-                                   &call->arena, &upstream_events, at);
+        at->taker = km_flight_send(call->w->client, call->w->loop, &call->w->gw->bodies, &at->out,
+                                   at->opens, &call->arena, &upstream_events, at);
     else
         at->up = km_http_send(call->w->client, &at->out, &upstream_events, at);
     if (at->up || at->taker)
@@ -300,7 +300,7 @@ int km_attempt_join(struct km_call *call, struct km_flight *flight, int64_t weig
                     struct km_err *err)
 {
     call->at->taker = km_flight_join(flight, weight, &call->arena, &upstream_events, call->at);
-    return call->at->taker ? 0 : km_fail(err, KM_E_NOMEM, "out of memory");
+    return call->at->taker ? KM_HOOK_JOINED : km_fail(err, KM_E_NOMEM, "out of memory");
 }
 
 enum km_next km_step_send(struct km_call *call)

@@ -78,6 +78,12 @@ bool km_breaker_allow(struct km_breaker *b, const struct km_breaker_settings *s,
     return atomic_compare_exchange_strong(&b->probe_at, &probe, now_ms ? now_ms : 1);
 }
 
+void km_breaker_release(struct km_breaker *b)
+{
+    if (atomic_load_explicit(&b->probe_at, memory_order_relaxed))
+        atomic_store_explicit(&b->probe_at, 0, memory_order_relaxed);
+}
+
 static void open_it(struct km_breaker *b, const struct km_breaker_settings *s, uint64_t now_ms)
 {
     atomic_store_explicit(&b->open_until, now_ms + next_open_ms(b, s), memory_order_relaxed);

@@ -39,6 +39,8 @@ bool km_breaker_allow(struct km_breaker *b, const struct km_breaker_settings *s,
 enum km_breaker_state km_breaker_state(const struct km_breaker *b, uint64_t now_ms);
 /* How long nobody is to try yet; 0: it is not open. */
 uint64_t km_breaker_left_ms(const struct km_breaker *b, uint64_t now_ms);
+/* Whoever had the probe will not say: the next may have it. */
+void km_breaker_release(struct km_breaker *b);
 /* As if nothing had been reported. */
 void km_breaker_reset(struct km_breaker *b);
 void km_breaker_report(struct km_breaker *b, const struct km_breaker_settings *s, bool ok,

@@ -16,6 +16,8 @@
  */
 #include "policy/router.h"
 
+#include <string.h>
+
 static uint64_t next_random(uint64_t *state)
 {
     uint64_t z = *state += 0x9e3779b97f4a7c15u;
@@ -109,6 +111,19 @@ const struct km_candidate *km_route_pick(struct km_route_state *state, const str
     return i < n ? take(state, &v[i]) : NULL;
 }
 
+void km_route_unpick(struct km_route_state *state, const struct km_candidate *c)
+{
+    size_t i = 0;
+
+    while (i < state->attempts && state->tried[i] != c)
+        i++;
+    if (i == state->attempts)
+        return;
+    memmove(&state->tried[i], &state->tried[i + 1],
+            (state->attempts - i - 1) * sizeof state->tried[0]);
+    state->attempts--;
+}
+
 void km_route_report(const struct km_candidate *c, enum km_outcome outcome, uint64_t now_ms)
 {
     switch (outcome) {
@@ -123,6 +138,9 @@ void km_route_report(const struct km_candidate *c, enum km_outcome outcome, uint
         /* The caller's own fault or departure: the upstream answered, which frees a probe. */
         if (km_breaker_state(c->breaker, now_ms) == KM_BREAKER_HALF_OPEN)
             km_breaker_report(c->breaker, c->settings, true, now_ms);
+        break;
+    case KM_OUTCOME_OVERTAKEN:
+        km_breaker_release(c->breaker);
         break;
     }
 }

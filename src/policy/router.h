@@ -30,8 +30,17 @@ struct km_route_state {
 const struct km_candidate *km_route_pick(struct km_route_state *state, const struct km_candidate *v,
                                          size_t n, uint64_t now_ms);
 
+/* It was picked and then not heard: it may be picked again, and counts as no attempt. */
+void km_route_unpick(struct km_route_state *state, const struct km_candidate *c);
+
 /* What an attempt ended with. */
-enum km_outcome { KM_OUTCOME_OK, KM_OUTCOME_FAILED, KM_OUTCOME_RATE_LIMITED, KM_OUTCOME_CALLER };
+enum km_outcome {
+    KM_OUTCOME_OK,
+    KM_OUTCOME_FAILED,
+    KM_OUTCOME_RATE_LIMITED,
+    KM_OUTCOME_CALLER, /* the upstream answered; what was wrong was the caller's, or he left */
+    KM_OUTCOME_OVERTAKEN, /* another was faster: nobody knows how it is */
+};
 void km_route_report(const struct km_candidate *c, enum km_outcome outcome, uint64_t now_ms);
 
 #endif

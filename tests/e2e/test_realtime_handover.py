@@ -2,6 +2,7 @@
 """Realtime sessions while another process holds the counters: what they say waits for its answer,
 and what they took there is given back there."""
 
+import json
 import os
 import socket
 import struct
@@ -200,3 +201,34 @@ def test_what_does_not_fit_a_budget_over_there_ends_the_session(daemon, fake):
     assert "conversation.item.added" not in [e["type"] for e in events]
     assert [nano(r) for r in answers(daemon, s.call_id)] == [COST]
     wait_until(lambda: round(daemon.key_info(key)["spend"] * 1e9) == COST, what="the spend")
+
+
+@pytest.mark.parametrize("limit", [1, 100])
+def test_what_a_voice_begins_meanwhile_is_counted_before_it_is_heard(daemon, limit):
+    key = daemon.new_key(max_budget=5, rpm_limit=limit)
+    with Session(daemon, key=key) as s:
+        s.answer()  # the one that opening counted
+        s.until("rate_limits.updated")
+        s.send("input_audio_buffer.append", audio="AAAA")  # room for one answer is held from here
+        s.send("input_audio_buffer.clear")
+        s.until("input_audio_buffer.cleared")
+        with Successor(daemon):
+            s.send("input_audio_buffer.append", audio="VkFE")
+            nothing_came(s)
+        seen = []
+        while not seen or seen[-1]["type"] != "response.done":
+            seen.append(s.next())
+        refusals = [e["error"]["code"] for e in seen if e["type"] == "error"]
+        s.send("input_audio_buffer.clear")  # it lives on
+        while s.next()["type"] != "input_audio_buffer.cleared":
+            pass
+    assert "response.created" in [e["type"] for e in seen]
+    if limit > 1:
+        assert not refusals
+    assert [nano(r) for r in answers(daemon, s.call_id, 2)] == [COST] * 2
+    if limit == 1:
+        assert "rate_limit_exceeded" in [e["error"]["code"] for e in events_of(s, "error")]
+
+
+def events_of(s, type):
+    return [e for e in map(json.loads, s.raw) if e["type"] == type]

@@ -73,6 +73,7 @@ struct fake_world {
     /* what happened */
     unsigned intents, settlements, starts, ends, aborts, responds, records, abandons;
     unsigned visits[PLACES];
+    unsigned let_gos; /* of hooks that waited */
     bool left;
     struct km_ledger_entry last;
     int64_t costs; /* of all that were settled */

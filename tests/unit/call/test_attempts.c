@@ -20,6 +20,7 @@
 #include "fake_http.h"
 #include "call/flight.h"
 #include "call/metrics.h"
+#include "host/handover/handover.h"
 #include "torture.h"
 
 #define DEPLOYMENTS 3
@@ -30,6 +31,8 @@
 static struct {
     struct km_deployment d[DEPLOYMENTS];
     struct km_candidate candidates[DEPLOYMENTS];
+    size_t deployments;
+    int64_t each; /* reserved for one attempt */
     unsigned served; /* answers that were read to their end */
     unsigned left_behind; /* requests that broke while others were under way */
     bool waits; /* what makes an attempt waits, once */
@@ -62,7 +65,7 @@ static int prepare(struct km_call *call, struct km_err *err)
     (void)err;
     call->req = (struct km_llm_request){ .max_tokens = -1, .choices = 1, .num_retries = 2 };
     call->match.v = t.candidates;
-    call->match.n = DEPLOYMENTS;
+    call->match.n = t.deployments;
     call->priced = true;
     return 0;
 }
@@ -70,7 +73,7 @@ static int prepare(struct km_call *call, struct km_err *err)
 static int reserve(struct km_call *call, struct km_err *err)
 {
     (void)err;
-    call->reserve = EACH;
+    call->reserve = t.each;
     call->reserve_input = INPUT;
     call->reserve_output = OUTPUT;
     return 0;
@@ -173,6 +176,8 @@ static bool begin_world(void)
         return false;
     memset(&t, 0, sizeof t);
     t.weight = 1;
+    t.deployments = DEPLOYMENTS;
+    t.each = EACH;
     http_forget();
     for (size_t i = 0; i < DEPLOYMENTS; i++) {
         struct km_deployment *d = &t.d[i];
@@ -442,6 +447,148 @@ static void no_more_than_the_key_has(void **state)
     unmake_world();
 }
 
+/* Nobody else is there: nothing is reserved for an attempt that cannot be. */
+static void none_without_another_deployment(void **state)
+{
+    struct km_err err = { 0 };
+
+    (void)state;
+    assert_true(begin_world());
+    t.deployments = 1;
+    f.call = begin_call(&f.port);
+    assert_int_equal(km_attempt_beside(f.call, &err), KM_E_CLOSED);
+    assert_int_equal(km_key_reserved(f.key), EACH);
+    http_head(0, 200);
+    http_body(0, "an answer");
+    http_end(0);
+    assert_true(is_over());
+    unmake_world();
+}
+
+/* What is estimated is bounded by what one attempt was to cost, whoever asks. */
+static void an_estimate_is_not_cut_by_a_second_attempt(void **state)
+{
+    struct km_err err = { 0 };
+
+    (void)state;
+    assert_true(begin_world());
+    f.visit.who.key = NULL;
+    t.each = INPUT + 10;
+    f.call = begin_call(&f.port);
+    assert_int_equal(km_attempt_beside(f.call, &err), 0);
+    assert_int_equal(nhttp, 2);
+    http_head(1, 200);
+    http_break(1, KM_E_UPSTREAM_CONNECT); /* and once more, at the one that was overtaken */
+    assert_int_equal(nhttp, 3);
+    http_head(2, 200);
+    http_body(2, "an answer");
+    http_end(2);
+    assert_true(is_over());
+    assert_int_equal(f.last.cost, INPUT + INPUT + OUTPUT);
+    f.visit.who.key = f.key;
+    unmake_world();
+}
+
+/* How one is that was overtaken nobody knows: a probe of it is given to the next. */
+static void an_overtaken_probe_closes_no_breaker(void **state)
+{
+    const struct km_breaker_settings soon = { .failures = 1, .open_ms = 1 };
+    struct km_err err = { 0 };
+    uint64_t now;
+
+    (void)state;
+    assert_true(begin_world());
+    now = km_loop_now_ms(f.loop);
+    km_breaker_report(&t.d[0].breaker, &soon, false, now - 10);
+    assert_int_equal(km_breaker_state(&t.d[0].breaker, now), KM_BREAKER_HALF_OPEN);
+    f.call = begin_call(&f.port);
+    assert_ptr_equal(f.call->at->d, &t.d[0]);
+    assert_int_equal(km_attempt_beside(f.call, &err), 0);
+    http_head(1, 200);
+    http_body(1, "an answer");
+    http_end(1);
+    assert_true(is_over());
+    assert_int_equal(km_breaker_state(&t.d[0].breaker, now), KM_BREAKER_HALF_OPEN);
+    assert_true(km_breaker_allow(&t.d[0].breaker, &soon, now));
+    unmake_world();
+}
+
+/* --- while another process holds the counters --- */
+
+static struct {
+    struct km_ask *asked;
+    unsigned given_back;
+} o;
+
+void __wrap_km_handover_ask(struct km_handover *h, struct km_ask *ask);
+void __wrap_km_handover_give_back(struct km_handover *h, const uint8_t hash[32],
+                                  const struct km_admission *granted);
+
+void __wrap_km_handover_ask(struct km_handover *h, struct km_ask *ask)
+{
+    (void)h;
+    assert_null(o.asked);
+    o.asked = ask;
+}
+
+void __wrap_km_handover_give_back(struct km_handover *h, const uint8_t hash[32],
+                                  const struct km_admission *granted)
+{
+    (void)h;
+    (void)hash;
+    assert_int_equal(granted->reserve, EACH);
+    o.given_back++;
+}
+
+static void answer(bool granted)
+{
+    struct km_ask *ask = o.asked;
+
+    o.asked = NULL;
+    if (!granted)
+        km_fail(&ask->err, KM_E_BUDGET, "There is no more.");
+    ask->done(ask);
+}
+
+/* The answer comes later, or when it is not needed any more. */
+static void a_reservation_may_be_topped_up_later(void **state)
+{
+    enum { GRANTED, REFUSED, HEADED, OVER, CASES };
+    struct km_err err = { 0 };
+
+    (void)state;
+    for (unsigned c = 0; c < CASES; c++) {
+        assert_true(begin_world());
+        memset(&o, 0, sizeof o);
+        f.call = begin_call(&f.port);
+        f.w.frozen = true;
+        assert_int_equal(km_attempt_beside(f.call, &err), 0);
+        assert_non_null(o.asked);
+        assert_int_equal(nhttp, 1);
+        assert_int_equal(km_attempt_beside(f.call, &err), KM_E_CLOSED); /* one at a time */
+        if (c == OVER)
+            km_call_cancel(f.call, "It is not wanted any more.");
+        if (c == HEADED)
+            http_head(0, 200);
+        answer(c != REFUSED);
+        assert_int_equal(nhttp, c == GRANTED ? 2 : 1);
+        assert_int_equal(o.given_back, c == OVER);
+        if (c == GRANTED)
+            http_head(1, 200);
+        else if (c == REFUSED)
+            http_head(0, 200);
+        if (c != OVER) {
+            http_body(c == GRANTED, "an answer");
+            http_end(c == GRANTED);
+            assert_int_equal(f.last.reserved, c == REFUSED ? EACH : 2 * EACH);
+        }
+        assert_true(is_over());
+        assert_int_equal(http_live(), 0);
+        f.w.frozen = false;
+        unmake_world();
+    }
+}
+
 /* --- one request of several calls --- */
 
 #define CALLS 3
@@ -570,7 +717,8 @@ static void only_the_last_that_leaves_calls_it_off(void **state)
             }
             assert_true(is_over());
             assert_int_equal(f.settlements, CALLS);
-            assert_true(f.costs <= INPUT + OUTPUT);
+            if (stays < CALLS) /* who stays pays for the answer, who left on top of it */
+                assert_true(f.costs >= INPUT + OUTPUT);
             assert_int_equal(t.flights_done, 1);
             for (unsigned i = 0; i < CALLS; i++)
                 assert_int_equal(askers[i].ends, 1);
@@ -654,6 +802,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_order),
         cmocka_unit_test(no_more_than_the_key_has),
+        cmocka_unit_test(none_without_another_deployment),
+        cmocka_unit_test(an_estimate_is_not_cut_by_a_second_attempt),
+        cmocka_unit_test(an_overtaken_probe_closes_no_breaker),
+        cmocka_unit_test(a_reservation_may_be_topped_up_later),
         cmocka_unit_test(all_get_the_answer_and_pay_for_it_once),
         cmocka_unit_test(only_the_last_that_leaves_calls_it_off),
         cmocka_unit_test(they_go_on_together),

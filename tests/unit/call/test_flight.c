@@ -30,6 +30,7 @@ static struct party {
 
 static struct {
     struct km_loop *loop;
+    struct km_body_budget bodies;
     struct km_flight *flight; /* open */
     unsigned opens, closes, frees;
     unsigned actor, at; /* does it when told the at-th thing */
@@ -144,6 +145,7 @@ static bool begin(const struct km_flight_split *how)
     memset(&w, 0, sizeof w);
     memset(parties, 0, sizeof parties);
     w.actor = TAKERS;
+    w.bodies.limit = 1 << 30;
     http_forget();
     w.loop = km_loop_new(&err);
     if (!w.loop)
@@ -153,7 +155,7 @@ static bool begin(const struct km_flight_split *how)
 
         km_arena_init(&p->arena, 1 << 16, NULL);
         if (i == 0)
-            p->t = km_flight_send(NULL, w.loop, &request, &args, &p->arena, &events, p);
+            p->t = km_flight_send(NULL, w.loop, &w.bodies, &request, &args, &p->arena, &events, p);
         else if (w.flight)
             p->t = km_flight_join(w.flight, (int64_t)i + 1, &p->arena, &events, p);
         if (!p->t)
@@ -186,6 +188,7 @@ static void end(void)
         w.loop = km_loop_free(w.loop);
     assert_int_equal(w.opens, w.closes);
     assert_int_equal(w.opens, w.frees);
+    assert_int_equal(w.bodies.used, 0);
 }
 
 static void tell(bool breaks)
@@ -289,7 +292,7 @@ static void a_line_that_grows_too_long_is_cut(void **state)
     for (unsigned i = 0; i < 17; i++)
         http[0].events->on_body(http[0].ctx, much, sizeof much - 1);
     assert_int_equal(parties[1].dones, 1);
-    assert_int_equal(parties[1].why.code, KM_E_LIMIT);
+    assert_int_equal(parties[1].why.code, KM_E_OVERLOADED);
     assert_int_equal(parties[2].dones, 0);
     http_end(0);
     assert_int_equal(parties[2].dones, 1);
@@ -313,29 +316,90 @@ static void each_gets_its_part(void **state)
     end();
 }
 
-/* To the last, whatever the sum: nothing is lost between two. */
+/* Of those that hear the end at once, whoever left before. */
+static int64_t paid_together(int64_t sum, unsigned gone)
+{
+    int64_t all = 0;
+
+    for (unsigned k = 0; k < TAKERS; k++)
+        if (!(gone >> k & 1)) {
+            int64_t share = km_taker_share(parties[k].t, sum);
+
+            assert_true(share >= 0 && share <= sum);
+            all += share;
+        }
+    return all;
+}
+
 static void the_shares_add_up(void **state)
 {
     static const int64_t sums[] = { 0, 1, 2, 5, 6, 7, 100, 999999999, INT64_MAX / 3, INT64_MAX };
 
     (void)state;
-    assert_true(begin(NULL)); /* weights 1, 2, 3 */
-    http_head(0, 200);
-    for (size_t i = 0; i < sizeof sums / sizeof *sums; i++) {
+    for (unsigned gone = 0; gone < 7; gone++)
+        for (unsigned headed = 0; headed < 2; headed++) {
+            assert_true(begin(NULL)); /* weights 1, 2, 3 */
+            if (headed)
+                http_head(0, 200);
+            for (unsigned k = 0; k < TAKERS; k++)
+                if (gone >> k & 1)
+                    leave(&parties[k]);
+            if (!headed)
+                http_head(0, 200);
+            http_end(0);
+            for (size_t i = 0; i < sizeof sums / sizeof *sums; i++)
+                assert_int_equal(paid_together(sums[i], gone), sums[i]);
+            if (!gone)
+                assert_int_equal(km_taker_share(parties[2].t, 600), 300);
+            end();
+        }
+}
+
+/* Slow readers pay no less, and those that were told pay all of it without them. */
+static void whoever_hears_it_late_makes_it_no_cheaper(void **state)
+{
+    (void)state;
+    for (unsigned slow = 1; slow < 8; slow++) {
         int64_t all = 0;
 
+        assert_true(begin(NULL));
+        http_head(0, 200);
+        for (unsigned k = 0; k < TAKERS; k++)
+            if (slow >> k & 1)
+                km_taker_pause(parties[k].t);
+        http_end(0);
+        if (slow < 7)
+            assert_int_equal(paid_together(600, slow), 600);
         for (unsigned k = 0; k < TAKERS; k++) {
-            int64_t share = km_taker_share(parties[k].t, sums[i]);
-
-            assert_true(share >= 0 && share <= sums[i]);
-            all += share;
+            if (!(slow >> k & 1))
+                continue;
+            km_taker_resume(parties[k].t);
+            turn();
+            assert_int_equal(parties[k].dones, 1);
         }
-        assert_int_equal(all, sums[i]);
+        for (unsigned k = 0; k < TAKERS; k++)
+            all += km_taker_share(parties[k].t, 600);
+        assert_true(all >= 600);
+        end();
     }
-    assert_int_equal(km_taker_share(parties[2].t, 600), 300);
-    http_end(0);
-    assert_int_equal(km_taker_share(parties[2].t, 600), 300);
-    end();
+}
+
+/* One request that failed is one failure. */
+static void one_of_them_speaks(void **state)
+{
+    (void)state;
+    for (unsigned who = 0; who <= TAKERS; who++) {
+        unsigned n = 0;
+
+        assert_true(begin(NULL));
+        w.actor = who;
+        w.act = LEAVES;
+        tell(true);
+        for (unsigned k = 0; k < TAKERS; k++)
+            n += parties[k].t && km_taker_speaks(parties[k].t);
+        assert_int_equal(n, 1);
+        end();
+    }
 }
 
 static void life(void)
@@ -364,6 +428,8 @@ int main(void)
         cmocka_unit_test(a_line_that_grows_too_long_is_cut),
         cmocka_unit_test(each_gets_its_part),
         cmocka_unit_test(the_shares_add_up),
+        cmocka_unit_test(whoever_hears_it_late_makes_it_no_cheaper),
+        cmocka_unit_test(one_of_them_speaks),
         cmocka_unit_test(every_allocation_fails_once),
     };
 

@@ -52,6 +52,8 @@ static void run_call(enum place p, enum event event)
     km_call_start(f.call);
     if (is_over() || !f.waiting)
         return;
+    if (is_hook(p)) /* nobody waits for ever */
+        assert_true(km_timer_running(&f.call->deadline));
     strike(event, p);
     if (p == AT_SEND && is_over() && f.waiting)
         fail_msg("%s: what was sent was not stopped", event_names[event]);
@@ -81,6 +83,9 @@ static void check_all(enum place p, enum event event)
     assert_int_equal(f.aborts, gone && f.visits[p] > 0);
     if (gone && p < AT_ATTEMPT) /* nobody waits for it: no upstream is asked */
         assert_int_equal(f.visits[AT_ATTEMPT], 0);
+    if (f.let_gos != (is_hook(p) && f.waited[p]))
+        fail_msg("%s: %s: it was called off %u times", place_names[p], event_names[event],
+                 f.let_gos);
     assert_int_equal(f.gw.bodies.used, 0);
     assert_int_equal(km_key_reserved(f.key), 0);
     /* One at a time, and no more than is left of its budget: both are there again. */

@@ -176,7 +176,7 @@ static void blow_and_go_on(enum blow blow)
         go_on();
 }
 
-static void run_call(enum blow blow)
+static void begin_call(void)
 {
     static struct km_call_kind kind;
     static struct km_call_hooks hooks;
@@ -196,6 +196,13 @@ static void run_call(enum blow blow)
         return;
     km_call_take_port(f.call, &f.visit, &f.port);
     km_call_start(f.call);
+}
+
+static void run_call(enum blow blow)
+{
+    begin_call();
+    if (!f.call)
+        return;
     blow_and_go_on(blow);
     give("a");
     blow_and_go_on(blow);
@@ -305,11 +312,45 @@ static void every_allocation_fails_once(void **state)
     assert_true(km_torture(life) > 5);
 }
 
+/* What was settled already and waits for a unit that never says: whatever would have ended it before
+ * ends it now, and so does its time. */
+static void nobody_waits_for_ever(void **state)
+{
+    static const enum blow blows[] = { CANCEL, DEADLINE, GOES_AWAY, REVOKE };
+
+    (void)state;
+    for (size_t b = 0; b < sizeof blows / sizeof *blows; b++)
+        for (enum km_unit_place where = KM_UNITS_DELIVER; where <= KM_UNITS_SHOWN; where++)
+            for (enum km_piece_what what = KM_PIECE_HEAD; what <= KM_PIECE_END; what++) {
+                if (what == KM_PIECE_EVENT)
+                    continue;
+                memset(&u, 0, sizeof u);
+                u.where = where;
+                u.what = what;
+                u.doing = WAITS_FOR_IT;
+                u.whole = true;
+                assert_true(make_world());
+                begin_call();
+                give("an answer");
+                km_call_resume(f.call, 0);
+                assert_non_null(u.waits);
+                assert_int_equal(f.call->step, KM_STEP_finish);
+                assert_true(km_timer_running(&f.call->deadline));
+                strike(blows[b]);
+                assert_true(is_over());
+                assert_null(u.waits);
+                assert_int_equal(u.dones, 1);
+                check_settled();
+                unmake_world();
+            }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_unit_each_piece_each_doing_each_blow),
         cmocka_unit_test(a_client_that_is_full_is_no_unit_that_waits),
+        cmocka_unit_test(nobody_waits_for_ever),
         cmocka_unit_test(every_allocation_fails_once),
     };
 
