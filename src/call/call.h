@@ -246,10 +246,10 @@ void km_call_set_work(struct km_call *call, void *work);
  * there is no memory. */
 void *km_call_note(const struct km_call *call, const void *tag);
 void *km_call_make_note(struct km_call *call, const void *tag, size_t size);
-/* Whoever waits for something to resume the call with says how that is called off: let_go(data) runs
- * once, when the call comes to its books or to its end, however it came there (it was cancelled, ran
- * out of time, its key was revoked, all went well).  From then on nothing may resume it.
- * KM_E_NOMEM: it never runs. */
+/* Whoever waits for something to resume the call with says how that is called off: let_go(data)
+ * runs once, when the call comes to its books or to its end, however it came there (it was
+ * cancelled, ran out of time, its key was revoked, all went well).  From then on nothing may resume
+ * it.  KM_E_NOMEM: it never runs. */
 int km_call_when_over(struct km_call *call, void (*let_go)(void *data), void *data,
                       struct km_err *err) KM_MUST_USE;
 void km_call_let_go(struct km_call *call); /* call.c: runs them */

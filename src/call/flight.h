@@ -11,10 +11,10 @@
  * the events of http/client.h, as if the request were its own, and reads the answer by itself: so
  * its kind, its units and its dialect are its own.  The flight ends with the last that leaves.
  *
- * What it cost is divided by weight (tokens) among those that hear its end: their shares add up to
- * what the upstream reported, to the last nano-dollar.  Whoever leaves before pays on top a share of
- * an estimate of what came for him, and one that reads more slowly than the end comes pays as much
- * as if only those were left that have not heard it either: leaving makes it cheaper for nobody.
+ * What it cost is divided by weight (tokens) among those that hear its end: their shares add up
+ * to what the upstream reported, to the last nano-dollar.  Whoever leaves before pays on top of that
+ * a share of an estimate, and one that hears the end later than it comes pays as much as if only
+ * those were left that have not heard it either: leaving makes it cheaper for nobody.
  *
  * One worker's, loop thread.
  */
@@ -27,8 +27,8 @@
 
 struct km_flight;
 
-/* Most bytes that wait for a taker that reads more slowly than the others, as far as the bound of all
- * bodies allows; over it, it is broken off.  While nobody takes any the upstream is held up
+/* Most bytes that wait for a taker that reads more slowly than the others, as far as the bound of
+ * all bodies allows; over it, it is broken off.  While nobody takes any the upstream is held up
  * instead. */
 #define KM_TAKER_LINE_BYTES ((size_t)16 * 1024 * 1024)
 
@@ -44,8 +44,8 @@ struct km_flight_args {
     int64_t weight; /* of the attempt that sends it: > 0 */
     const struct km_flight_split *split;
     /* It is out: others may join from now on; then: they may not any more, it is answered or over,
-     * and may be gone when this returns.  Either may be NULL.  They are kept by worker, in the state
-     * of a module (host/module.h). */
+     * and may be gone when this returns.  Either may be NULL.  They are kept by worker, in the
+     * state of a module (host/module.h). */
     void (*opened)(void *ctx, struct km_flight *flight);
     void (*closed)(void *ctx);
     /* The last has left: ctx is not used any more.  NULL: nothing is to be given back.  It comes if
@@ -73,8 +73,8 @@ void km_taker_pause(struct km_taker *t);
 void km_taker_resume(struct km_taker *t);
 /* Nothing is told any more.  The last one cancels the request. */
 void km_taker_leave(struct km_taker *t);
-/* Of those that are told the same it is the one that tells others of it: a failure of one request is
- * one failure. */
+/* Of those that are told the same it is the one that tells others of it: a failure of one request
+ * is one failure. */
 bool km_taker_speaks(const struct km_taker *t);
 /* Its part of a sum. */
 int64_t km_taker_share(const struct km_taker *t, int64_t sum);

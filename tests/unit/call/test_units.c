@@ -312,8 +312,8 @@ static void every_allocation_fails_once(void **state)
     assert_true(km_torture(life) > 5);
 }
 
-/* What was settled already and waits for a unit that never says: whatever would have ended it before
- * ends it now, and so does its time. */
+/* What was settled already and waits for a unit that never says: whatever would have ended it
+ * before ends it now, and so does its time. */
 static void nobody_waits_for_ever(void **state)
 {
     static const enum blow blows[] = { CANCEL, DEADLINE, GOES_AWAY, REVOKE };
