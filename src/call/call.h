@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* call.h - one call through the gateway: an LLM request or a pass-through, later a tools/call.
+/* call.h - one call through the gateway: a question to a model, a tool's call, a pass-through.
  *
  * call.c holds the table of steps; the kinds of call differ only in struct km_call_kind.  A call
  * lives in its own arena, belongs to one worker, and is gone after its finish step.
@@ -129,7 +129,6 @@ struct km_call {
     uint64_t began_ns; /* monotonic */
     struct km_intake *intake; /* units it goes through (intake.c); NULL: none */
     struct km_str body; /* what has passed them */
-    bool have_body; /* it was given */
     struct km_llm_request req;
     struct km_model_match match;
 
@@ -139,6 +138,7 @@ struct km_call {
     int64_t reserve_input; /* tokens of it that go in; 0: not counted so */
     int64_t reserve_output; /* tokens of it that come out; 0: not counted so */
     int64_t bound_tokens; /* output bound sent because of a budget; -1 none */
+    bool have_body; /* it was given */
     bool priced; /* what it uses has a price: reserved before, settled after */
     bool bounded; /* its output cannot be bounded for the caller */
     bool prepared; /* what it asks for and may cost is known */
@@ -158,9 +158,9 @@ struct km_call {
     struct km_route_state route;
     unsigned retries; /* most further attempts */
     int64_t each; /* what the reservation has for one of several; 0: there were not several */
-    bool covering; /* it is being asked for one more */
     int64_t lost_cost; /* of attempts that another overtook: in nano-USD, and in tokens */
     int64_t lost_input, lost_output;
+    bool covering; /* the broker is being asked for one more */
     bool timed_out;
     bool owed; /* an attempt before it was sent, and never answered */
     struct km_timer deadline;
@@ -169,14 +169,14 @@ struct km_call {
     struct km_chain deliver; /* to the client: write.c */
     struct km_buf batch; /* what has passed it, of one read */
     const struct km_err *unsaid; /* why a unit let nothing more pass; NULL: it does */
+    struct km_str *parts; /* what the client gets, where it lies ready */
+    size_t nparts;
     bool joined; /* the program's units */
     bool says; /* some of them before the dialect: it is a unit as well */
     bool started, ended; /* its head has passed; its end, or what stands for one */
     bool full; /* the client takes no more for now */
     bool stands; /* the step waits until no unit does */
     bool replied;
-    struct km_str *parts; /* what the client gets */
-    size_t nparts;
     bool answered; /* parts are ready without an upstream (mock) */
     bool streaming; /* the client's head was sent */
     bool opaque; /* what streams is no event stream: nothing of ours may come in between */

@@ -39,11 +39,17 @@ static struct km_waiting_piece *leave_line(struct km_link *link)
     return w;
 }
 
+static void end_unit(struct km_link *link)
+{
+    if (link->unit->done && !link->done)
+        link->unit->done(link);
+    link->done = true;
+}
+
 void km_chain_done(struct km_chain *chain)
 {
     for (struct km_link *link = chain->first; link; link = link->next) {
-        if (link->unit->done)
-            link->unit->done(link);
+        end_unit(link);
         while (link->line)
             free(leave_line(link));
     }
@@ -139,8 +145,10 @@ static int begin_wait(struct km_link *link, const struct km_piece *piece, struct
 {
     struct km_waiting_piece *w = copy_of(link, piece, err);
 
-    if (!w)
+    if (!w) {
+        end_unit(link); /* what it waits for may not come to a link that has nothing */
         return err->code;
+    }
     w->next = link->line;
     link->line = w;
     if (!w->next)
@@ -220,11 +228,12 @@ static int work_off(struct km_link *link, struct km_err *err)
 void km_link_go_on(struct km_link *link, enum km_unit_verdict verdict, const struct km_err *why)
 {
     struct km_chain *chain = link->chain;
-    struct km_waiting_piece *w = leave_line(link);
+    struct km_waiting_piece *w;
     struct km_err err = { 0 };
     int r = 0;
 
     km_assert(link->waits && verdict != KM_UNIT_WAIT);
+    w = leave_line(link);
     link->waits = false;
     chain->nwaiting--;
     if (verdict == KM_UNIT_END)

@@ -50,7 +50,8 @@ struct km_piece {
                  * place says it of those */
     struct km_str type, data; /* EVENT: its name and its data, where a reader took it apart */
     bool has_data; /* EVENT: and what it found was no comment */
-    const struct km_chat_event *delta; /* EVENT: what it says; NULL: not known */
+    const struct km_chat_event *delta; /* EVENT: what it says; NULL: not known, and then nobody puts
+                                        * one there or emits one (KM_E_UNSUPPORTED) */
     const struct km_err *err; /* ERROR */
     bool told; /* ERROR: its reader sees by the bytes how it ended */
 };
@@ -62,8 +63,9 @@ struct km_unit {
     size_t size; /* bytes at link->state, zeroed; 0: the state is whoever put it's own */
     /* A verdict, or an error: the call fails. */
     int (*take)(struct km_link *link, struct km_piece *piece, struct km_err *err);
-    void (*done)(struct km_link *link); /* gives back what it has beside the state; NULL: nothing.
-                                         * What it waited for may not call back any more */
+    /* Once, with the chain, or as soon as there is no room for what it was to wait for: gives back
+     * what it has beside the state; what it waits for may not call back any more.  NULL: nothing. */
+    void (*done)(struct km_link *link);
 };
 
 struct km_waiting_piece;
@@ -75,7 +77,7 @@ struct km_link {
     struct km_link *next;
     struct km_waiting_piece *line,
         **line_end; /* came while it waited; the first is what it waits for */
-    bool waits, over;
+    bool waits, over, done;
     bool keeps_length; /* its owner's word: as many bytes pass it as come, so that a long request
                         * has its Content-Length upstream too */
 };

@@ -142,10 +142,14 @@ static int say(struct km_link *link, struct km_piece *piece, struct km_err *err)
     if (!piece->delta || piece->bytes.n)
         return KM_UNIT_PASS;
     km_buf_reset(out);
-    r = call->kind->encode(call, piece->delta, out, err);
-    piece->bytes = km_buf_view(out);
+    r = call->kind->encode
+            ? call->kind->encode(call, piece->delta, out, err)
+            : km_fail(err, KM_E_UNSUPPORTED, "A %s has no words for a delta.", call->kind->name);
+    if (r == 0 && km_buf_failed(out))
+        r = km_fail(err, KM_E_NOMEM, "out of memory");
     if (r < 0)
         return r;
+    piece->bytes = km_buf_view(out);
     return piece->bytes.n ? KM_UNIT_PASS : KM_UNIT_HOLD;
 }
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* answer.c - see answer.h.
  *
- * Every event passes here once: the grammar is checked, output is counted (an estimate's base,
- * should the upstream never say its usage), and where a whole is wanted the pieces are gathered
- * into the parts of a message.
+ * Every event passes here once: the grammar is checked and output is counted (an estimate's base,
+ * should the upstream never say its usage).  What of it the client is told may be less, or other
+ * words (hand_on): that is encoded, and where a whole is wanted gathered into the parts of a
+ * message, so that the whole never says what its stream did not.
  *
  * Pieces of one block stand together, so a gathered text grows in one buffer and becomes a part's
  * text in the arena when the block is over.  The buffer is the answer's own and bounded by the
@@ -169,26 +170,27 @@ static int check(struct km_answer *a, const struct km_chat_event *e, struct km_e
     return e->choice < KM_CHOICES_MOST ? 0 : broken(err, "too many choices");
 }
 
-static int note(struct km_answer *a, const struct km_chat_event *e, struct km_err *err)
+/* What the upstream said is what is counted, whatever of it is handed on. */
+static void count(struct km_answer *a, const struct km_chat_event *e)
+{
+    if (e->kind == KM_CHAT_USAGE) {
+        a->usage = e->usage;
+    } else if (e->kind == KM_CHAT_START) {
+        a->started = true;
+        a->upstream_id = km_arena_str(a->arena, e->id);
+    } else if (is_output(e->kind)) {
+        a->events++;
+        a->text_bytes += e->text.n;
+    } else if (e->kind == KM_CHAT_FINISH) {
+        a->finished = true;
+    }
+}
+
+static int keep(struct km_answer *a, const struct km_chat_event *e, struct km_err *err)
 {
     struct km_gather *g;
 
-    if (e->kind == KM_CHAT_USAGE) {
-        a->usage = e->usage;
-        return 0;
-    }
-    if (e->kind == KM_CHAT_START) {
-        a->started = true;
-        a->upstream_id = km_arena_str(a->arena, e->id);
-        return 0;
-    }
-    if (is_output(e->kind)) {
-        a->events++;
-        a->text_bytes += e->text.n;
-    }
-    if (e->kind == KM_CHAT_FINISH)
-        a->finished = true;
-    if (a->stream && !a->to->gathers)
+    if (e->kind == KM_CHAT_USAGE || e->kind == KM_CHAT_START)
         return 0;
     g = choice_at(a, e->choice);
     if (!g)
@@ -197,15 +199,21 @@ static int note(struct km_answer *a, const struct km_chat_event *e, struct km_er
     return km_arena_overflowed(a->arena) ? km_fail(err, KM_E_NOMEM, "out of memory") : 0;
 }
 
+int km_answer_say(struct km_answer *a, const struct km_chat_event *e, struct km_err *err)
+{
+    int r = a->stream && !a->to->gathers ? 0 : keep(a, e, err);
+
+    return r < 0 || !a->stream ? r : a->to->event(a, e, err);
+}
+
 int km_answer_put(struct km_answer *a, const struct km_chat_event *e, struct km_err *err)
 {
     int r = check(a, e, err);
 
-    if (r == 0)
-        r = note(a, e, err);
-    if (r < 0 || !a->stream)
+    if (r < 0)
         return r;
-    return a->hand_on ? a->hand_on(a->hand_ctx, e, err) : a->to->event(a, e, err);
+    count(a, e);
+    return a->hand_on ? a->hand_on(a->hand_ctx, e, err) : km_answer_say(a, e, err);
 }
 
 struct km_usage km_answer_usage(const struct km_answer *a)

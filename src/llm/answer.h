@@ -105,8 +105,8 @@ struct km_answer {
     const struct km_llm_request *request; /* what is answered; lives as long */
     struct km_arena *arena; /* the call's: what must live to the answer's end */
     struct km_buf *out; /* the client's bytes; its owner sends and empties it */
-    /* Of a stream: who gets its events instead of the encoder, and lets it have them later; NULL:
-     * nobody. */
+    /* Of a stream: who gets its events instead of the encoder, and says later, by km_answer_say(),
+     * what it is to have; NULL: nobody. */
     int (*hand_on)(void *ctx, const struct km_chat_event *e, struct km_err *err);
     void *hand_ctx;
     bool stream; /* the client gets events */
@@ -127,9 +127,14 @@ struct km_answer {
     unsigned room; /* in both */
 };
 
-/* Counts, gathers where asked, and hands on to the encoder (streams).  Checks the grammar:
- * a decoder's fault is KM_E_UPSTREAM_PROTOCOL, never an assertion, for upstreams misbehave. */
+/* Counts what the upstream said, and says it or hands it on.  Checks the grammar: a decoder's
+ * fault is KM_E_UPSTREAM_PROTOCOL, never an assertion, for upstreams misbehave. */
 int km_answer_put(struct km_answer *a, const struct km_chat_event *e,
+                  struct km_err *err) KM_MUST_USE;
+
+/* What the client is told: gathers it where a whole is asked for, and of a stream encodes it into
+ * a->out.  KM_E_NOMEM: also a choice over KM_CHOICES_MOST. */
+int km_answer_say(struct km_answer *a, const struct km_chat_event *e,
                   struct km_err *err) KM_MUST_USE;
 
 struct km_json;

@@ -288,6 +288,19 @@ int km_translate_attempt(struct km_call *call, struct km_err *err)
 
 /* --- the answer --- */
 
+/* Where units look at what is said they have it before it is in the client's dialect. */
+static int hand_on(void *ctx, const struct km_chat_event *delta, struct km_err *err)
+{
+    struct km_call *call = ctx;
+    struct km_piece piece = { .what = KM_PIECE_EVENT, .delta = delta };
+
+    (void)err;
+    if (!call->streaming)
+        km_call_stream_start(call);
+    km_call_event(call, &piece);
+    return 0;
+}
+
 static void begin_answer(struct km_call *call, struct km_buf *out)
 {
     struct km_translation *tr = call->at->convert;
@@ -307,6 +320,37 @@ static void begin_answer(struct km_call *call, struct km_buf *out)
     tr->decode.answer = &tr->answer;
     tr->decode.arena = &call->arena;
     tr->decode.scratch = &tr->scratch;
+}
+
+/* Of a stream whose deltas are handed on nothing comes into the buffer that flush() sends: each is
+ * encoded into the dialect's (write.c). */
+static void begin_events(struct km_call *call, struct km_buf *out)
+{
+    struct km_translation *tr = call->at->convert;
+
+    km_call_join(call);
+    begin_answer(call, call->says ? &tr->whole : out);
+    if (call->says) {
+        tr->answer.hand_on = hand_on;
+        tr->answer.hand_ctx = call;
+    }
+}
+
+int km_translate_say(struct km_call *call, const struct km_chat_event *delta, struct km_buf *out,
+                     struct km_err *err)
+{
+    struct km_translation *tr = call->at->convert;
+    struct km_buf *own;
+    int r;
+
+    if (!tr || !tr->answer.hand_on)
+        return km_fail(err, KM_E_UNSUPPORTED,
+                       "This stream is passed on as it comes, and a unit put a delta into it.");
+    own = tr->answer.out;
+    tr->answer.out = out;
+    r = km_answer_say(&tr->answer, delta, err);
+    tr->answer.out = own;
+    return r;
 }
 
 static int out_of_memory(const struct km_call *call, struct km_err *err)
@@ -352,28 +396,6 @@ static int through_units(void *ctx, const struct km_frame_event *event, struct k
     return km_chain_take(&call->at->fetch, &piece, err);
 }
 
-/* Where units look at what is said they have it before it is in the client's dialect. */
-static int hand_on(void *ctx, const struct km_chat_event *delta, struct km_err *err)
-{
-    struct km_call *call = ctx;
-    struct km_piece piece = { .what = KM_PIECE_EVENT, .delta = delta };
-
-    (void)err;
-    if (!call->streaming)
-        km_call_stream_start(call);
-    km_call_event(call, &piece);
-    return 0;
-}
-
-int km_translate_say(struct km_call *call, const struct km_chat_event *delta, struct km_buf *out,
-                     struct km_err *err)
-{
-    struct km_answer *a = &call->at->convert->answer;
-
-    a->out = out;
-    return a->to->event(a, delta, err);
-}
-
 /* The upstream has it: nothing of it is held through a long answer. */
 static void drop_request(struct km_translation *tr)
 {
@@ -398,12 +420,7 @@ void km_translate_head(struct km_call *call, const struct km_response *response)
                                call->at->fetch.first ? through_units : on_event, call);
     if (!tr->framer)
         return; /* gathered instead, which will say what is wrong */
-    begin_answer(call, &call->w->scratch);
-    km_call_join(call);
-    if (call->says) {
-        tr->answer.hand_on = hand_on;
-        tr->answer.hand_ctx = call;
-    }
+    begin_events(call, &call->w->scratch);
     call->at->relaying = true;
 }
 
@@ -445,11 +462,12 @@ static int feed(struct km_call *call, const char *bytes, size_t n, struct km_err
 
 int km_translate_feed(struct km_call *call, const char *bytes, size_t n, struct km_err *err)
 {
+    struct km_buf *out = call->at->convert->answer.out;
     int r;
 
-    km_buf_reset(&call->w->scratch);
+    km_buf_reset(out);
     r = feed(call, bytes, n, err);
-    flush(call, &call->w->scratch);
+    flush(call, out);
     return r;
 }
 
@@ -458,14 +476,14 @@ static int complete_stream(struct km_call *call, struct km_err *err)
     struct km_translation *tr = call->at->convert;
     int r = 0;
 
-    km_buf_reset(&call->w->scratch);
+    km_buf_reset(tr->answer.out);
     if (tr->codec->end)
         r = tr->codec->end(&tr->decode, err);
     else if (!tr->answer.finished)
         r = km_fail(err, KM_E_UPSTREAM_PROTOCOL,
                     "The upstream's stream ended before it was complete.");
     km_arena_done(&tr->scratch);
-    flush(call, &call->w->scratch);
+    flush(call, tr->answer.out);
     if (r == 0 && !call->streaming)
         km_call_stream_start(call);
     return r;
@@ -476,7 +494,10 @@ static int complete_whole(struct km_call *call, struct km_err *err)
     struct km_translation *tr = call->at->convert;
     int r;
 
-    begin_answer(call, &tr->whole);
+    if (call->req.stream)
+        begin_events(call, &tr->whole);
+    else
+        begin_answer(call, &tr->whole);
     r = out_of_memory(call, err);
     (void)km_buf_reserve(&tr->whole, call->at->answer.n + FIRST_BYTES);
     if (r == 0)

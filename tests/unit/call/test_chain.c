@@ -331,6 +331,20 @@ static void the_line_is_bounded(void **state)
     free(much);
 }
 
+/* The unit hears at once that it waits for nothing, and not again with the chain. */
+static void a_wait_for_what_has_no_room_is_called_off(void **state)
+{
+    (void)state;
+    begin();
+    t.chain.line_most = 3;
+    assert_non_null(put(&waits, 1));
+    assert_int_equal(give(KM_PIECE_BYTES, "1234"), KM_E_OVERLOADED);
+    assert_int_equal(t.dones, 1);
+    assert_false(km_chain_waits(&t.chain));
+    finish();
+    assert_int_equal(t.dones, 1);
+}
+
 /* --- whatever waits where --- */
 
 static uint32_t drawn;
@@ -415,6 +429,7 @@ int main(void)
         cmocka_unit_test(a_refusal_goes_to_who_gave_the_piece),
         cmocka_unit_test(a_wait_may_fail),
         cmocka_unit_test(the_line_is_bounded),
+        cmocka_unit_test(a_wait_for_what_has_no_room_is_called_off),
         cmocka_unit_test(the_order_holds_whoever_waits),
         cmocka_unit_test(every_allocation_fails_once),
     };
