@@ -64,7 +64,8 @@ struct km_unit {
     /* A verdict, or an error: the call fails. */
     int (*take)(struct km_link *link, struct km_piece *piece, struct km_err *err);
     /* Once, with the chain, or as soon as there is no room for what it was to wait for: gives back
-     * what it has beside the state; what it waits for may not call back any more.  NULL: nothing. */
+     * what it has beside the state; what it waits for may not call back any more.  NULL: nothing.
+     */
     void (*done)(struct km_link *link);
 };
 

@@ -12,9 +12,9 @@
  * its kind, its units and its dialect are its own.  The flight ends with the last that leaves.
  *
  * What it cost is divided by weight (tokens) among those that hear its end: their shares add up
- * to what the upstream reported, to the last nano-dollar.  Whoever leaves before pays on top of that
- * a share of an estimate, and one that hears the end later than it comes pays as much as if only
- * those were left that have not heard it either: leaving makes it cheaper for nobody.
+ * to what the upstream reported, to the last nano-dollar.  Whoever leaves before pays on top of
+ * that a share of an estimate, and one that hears the end later than it comes pays as much as if
+ * only those were left that have not heard it either: leaving makes it cheaper for nobody.
  *
  * One worker's, loop thread.
  */
