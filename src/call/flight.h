@@ -60,11 +60,11 @@ struct km_taker *km_flight_send(struct km_http_client *client, struct km_loop *l
                                 struct km_body_budget *bodies,
                                 const struct km_http_request *request,
                                 const struct km_flight_args *args, struct km_arena *arena,
-                                const struct km_http_events *events, void *ctx);
+                                const struct km_http_events *told, void *ctx);
 
 /* Takes part; between `opened` and `closed` only.  NULL: no memory. */
 struct km_taker *km_flight_join(struct km_flight *flight, int64_t weight, struct km_arena *arena,
-                                const struct km_http_events *events, void *ctx);
+                                const struct km_http_events *told, void *ctx);
 
 bool km_taker_is_out(const struct km_taker *t); /* it will be told more */
 bool km_taker_sent(const struct km_taker *t); /* the upstream may have read all of the request */
