@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tables.c - what the program is made of, listed once: settings, routes, hooks, modules.
+/* tables.c - what the program is made of, listed once: settings, routes, modules; its hooks are in
+ * hooks.c.
  *
  * A module owns its rows; a line here is all it takes for them to be parsed, checked, printed in
  * the schema and the reference, or served.
@@ -104,19 +105,6 @@ const struct km_authenticator *const km_app_authenticators[] = {
     NULL,
 };
 
-/* Where they stand, and in which order: call/hooks.h. */
-static const struct km_call_hook *const prepared[] = {
-    &km_mcp_chat_hook, /* first: its rounds are calls, which come to the others */
-    &km_answers_hook, &km_file_refs_hook, &km_other_models_hook, NULL,
-};
-
-static const struct km_call_unit *const fetched[] = { &km_made_unit, NULL };
-static const struct km_call_unit *const shown[] = { &km_answers_unit, NULL };
-
-const struct km_call_hooks km_app_hooks = { .at = { [KM_HOOK_PREPARED] = prepared },
-                                            .units = { [KM_UNITS_FETCH] = fetched,
-                                                       [KM_UNITS_SHOWN] = shown },
-                                            .of_models = &km_kind_llm };
 /* In the order in which they begin; they end in the reverse of it: host/module.h. */
 const struct km_module *const km_app_modules[] = {
     &km_oauth_module,

@@ -138,6 +138,8 @@ static void refused(struct km_call *call)
 {
     call->total_ns = km_mono_ns() - call->began_ns;
     call->client_status = call->client_gone ? 499 : km_err_http(&call->err);
+    if (call->kind->record)
+        (void)call->kind->record(call);
     km_count_refused(call);
     km_call_log(call);
 }

@@ -84,7 +84,8 @@ struct km_call_kind {
     /* Ends the exchange in a way of its own; false: as every call does.  NULL: never. */
     bool (*reply)(struct km_call *call);
     /* A record of its own, after the settlement and before the answer: true: km_call_resume()
-     * comes when it is written, and it is asked again.  NULL: none. */
+     * comes when it is written, and it is asked again.  Nobody waits for that of one that was
+     * refused (!call->admitted).  NULL: none. */
     bool (*record)(struct km_call *call);
     void (*leave)(struct km_call *call); /* the worker drains: sessions end soon */
     /* Its key was revoked while it was answered: tell the client. */
@@ -167,6 +168,7 @@ struct km_call {
 
     /* the answer */
     struct km_chain deliver; /* to the client: write.c */
+    const struct km_piece *head; /* what has passed it and leaves with what follows; NULL: none */
     struct km_buf batch; /* what has passed it, of one read */
     const struct km_err *unsaid; /* why a unit let nothing more pass; NULL: it does */
     struct km_str *parts; /* what the client gets, where it lies ready */

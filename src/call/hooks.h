@@ -13,7 +13,7 @@
  *     deliver  what the call's answer says                       before it is in the client's words
  *     shown    the same as the client gets it                    after
  *
- * Rows are given by app/tables.c and run in their order.  A place without rows costs a comparison.
+ * Rows are given by app/hooks.c and run in their order.  A place without rows costs a comparison.
  */
 #ifndef KM_CALL_HOOKS_H
 #define KM_CALL_HOOKS_H

@@ -154,14 +154,13 @@ bool km_call_last(struct km_call *call, struct km_buf *out)
 
 void km_call_reply_refused(struct km_call *call)
 {
-    if (call->started || call->client_gone) {
-        km_call_break_answer(call);
-        return;
-    }
     call->err = *call->unsaid;
     call->failed = true;
     call->streaming = false;
-    reply_failure(call);
+    if (call->client_gone || (call->started && !km_call_take_back(call)))
+        km_call_break_answer(call);
+    else if (!call->kind->reply || !call->kind->reply(call))
+        reply_failure(call);
 }
 
 static void reply_whole(struct km_call *call)

@@ -82,11 +82,18 @@ static void start_port(struct km_call *call, const struct km_piece *head)
     call->port->ops->start(call->port, head->status, head->bytes, head->length);
 }
 
+static void start_kept(struct km_call *call)
+{
+    if (!call->started && call->head)
+        start_port(call, call->head);
+}
+
 /* An API that has an end of its own for failures needs no broken connection. */
 static void end_port(struct km_call *call, const struct km_piece *piece)
 {
     const struct km_str left[] = { km_buf_view(&call->batch), piece->bytes };
 
+    start_kept(call);
     if (left[0].n)
         (void)put_out(call, left, 2);
     else if (left[1].n)
@@ -99,14 +106,25 @@ static void end_port(struct km_call *call, const struct km_piece *piece)
         call->port->ops->abort(call->port);
 }
 
+/* It leaves with what follows: until then a refusal is an answer of its own. */
+static int keep_head(struct km_call *call, const struct km_piece *piece, struct km_err *err)
+{
+    struct km_piece *head = km_arena_alloc(&call->arena, sizeof *head);
+
+    if (head) {
+        *head = *piece;
+        head->bytes = km_arena_str(&call->arena, piece->bytes);
+    }
+    call->head = head;
+    return head && head->bytes.n == piece->bytes.n ? 0 : km_fail(err, KM_E_NOMEM, "out of memory");
+}
+
 static int sink(void *ctx, struct km_piece *piece, struct km_err *err)
 {
     struct km_call *call = ctx;
 
-    if (piece->what == KM_PIECE_HEAD) {
-        start_port(call, piece);
-        return 0;
-    }
+    if (piece->what == KM_PIECE_HEAD)
+        return keep_head(call, piece, err);
     if (piece->what == KM_PIECE_END || piece->what == KM_PIECE_ERROR) {
         end_port(call, piece);
         return 0;
@@ -228,16 +246,22 @@ void km_call_start_answer(struct km_call *call, int status, struct km_str head, 
         call->streaming = call->started;
 }
 
+/* What was refused leaves with its end, or not at all. */
 bool km_call_flush(struct km_call *call)
 {
     struct km_str out = km_buf_view(&call->batch);
-    bool room = !out.n || put_out(call, &out, 1);
+    bool room = true;
 
-    km_buf_reset(&call->batch);
+    if (out.n && !call->unsaid) {
+        start_kept(call);
+        room = put_out(call, &out, 1);
+        km_buf_reset(&call->batch);
+    }
     return room;
 }
 
-/* lasting: the bytes of the parts live as long as the call. */
+/* lasting: the bytes of the parts live as long as the call, and its end follows: they leave with
+ * it. */
 static bool write_parts(struct km_call *call, const struct km_str *parts, size_t n, bool lasting)
 {
     if (is_clear(call))
@@ -245,7 +269,7 @@ static bool write_parts(struct km_call *call, const struct km_str *parts, size_t
     for (size_t i = 0; i < n; i++)
         take(call,
              &(struct km_piece){ .what = KM_PIECE_BYTES, .bytes = parts[i], .lasts = lasting });
-    return km_call_flush(call);
+    return lasting || km_call_flush(call);
 }
 
 bool km_call_write(struct km_call *call, const struct km_str *parts, size_t n)
@@ -259,9 +283,22 @@ void km_call_write_one(struct km_call *call, struct km_str part)
         (void)write_parts(call, &part, 1, false);
 }
 
+/* Units have it in one piece. */
 void km_call_write_whole(struct km_call *call)
 {
-    (void)write_parts(call, call->parts, call->nparts, true);
+    struct km_str whole;
+    struct km_err err;
+
+    if (call->nparts < 2 || is_clear(call)) {
+        (void)write_parts(call, call->parts, call->nparts, true);
+        return;
+    }
+    whole = km_arena_cat(&call->arena, call->parts, call->nparts);
+    if (!whole.n && km_arena_overflowed(&call->arena)) {
+        km_fail(&err, KM_E_NOMEM, "out of memory");
+        km_call_refuse(call, &err);
+    }
+    (void)write_parts(call, &whole, 1, true);
 }
 
 void km_call_event(struct km_call *call, struct km_piece *event)
@@ -280,6 +317,10 @@ void km_call_respond(struct km_call *call, int status, struct km_str head, struc
         return;
     }
     km_call_start_answer(call, status, head, body.n);
+    if (call->unsaid) {
+        km_call_reply_refused(call);
+        return;
+    }
     (void)write_parts(call, &body, 1, true);
     km_call_end_answer(call);
 }
@@ -299,6 +340,10 @@ static void end_with(struct km_call *call, struct km_piece *piece)
 {
     if (call->deliver.first && !call->unsaid)
         take(call, piece);
+    if (call->unsaid && !call->started) {
+        km_call_reply_refused(call);
+        return;
+    }
     if (call->unsaid && piece->what == KM_PIECE_END)
         end_refused(call, piece);
     if (!call->deliver.first || call->unsaid)
@@ -307,10 +352,14 @@ static void end_with(struct km_call *call, struct km_piece *piece)
 
 void km_call_end_answer(struct km_call *call)
 {
-    if (call->deliver.first)
-        end_with(call, &(struct km_piece){ .what = KM_PIECE_END });
-    else
+    if (!call->deliver.first) {
         call->port->ops->end(call->port);
+        return;
+    }
+    if (!call->unsaid)
+        take(call, &(struct km_piece){ .what = KM_PIECE_END });
+    if (call->unsaid)
+        km_call_reply_refused(call);
 }
 
 void km_call_end_stream(struct km_call *call)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* port.h - the other end of a call: who gave its request and gets its answer.
  *
- *     owner ── body, pieces, start, write, end, abort, respond ──> port    an HTTP exchange,
- *                                                                          an inner asker
- *     owner <── on_body, on_piece, on_writable, on_gone ── port
+ *     owner ── body, pieces, start, write, end, abort, respond ──> port    an HTTP exchange, a
+ *              ask, progress                                               stream of MCP, an inner
+ *     owner <── on_body, on_piece, on_writable, on_gone ── port            asker
  *
  * Its owner is a call, or what stands between (an MCP pipe); a call without a port (NULL) answers
  * nobody.  A port is used on its maker's worker only; whoever sits on another thread stands behind
@@ -47,6 +47,12 @@ struct km_port_ops {
     void (*challenge)(struct km_port *port, const struct km_err *err, struct km_buf *head);
     /* Nothing of what was started has left: it is as if nothing had been. */
     bool (*take_back)(struct km_port *port);
+    /* Before the answer, by MCP's methods.  Asks the caller something (elicitation, sampling,
+     * roots), whose answer under that id is a request of its own; id, a JSON value, empty: tells it
+     * something that it needs.  false: it cannot be reached now.  NULL: it can be asked nothing. */
+    bool (*ask)(struct km_port *port, struct km_str id, struct km_str method, struct km_str params);
+    /* News: left out while its reader is slow.  NULL: nobody hears them. */
+    void (*progress)(struct km_port *port, struct km_str method, struct km_str params);
 };
 
 /* What it tells its owner; never from within an operation of its own.  A NULL row: not told. */

@@ -2,7 +2,7 @@
 # about: the MCP endpoint over HTTP and stdio, sanitized, with the official SDKs of both eras
 # inputs: src/servers/CMakeLists.txt tests/mcp/run
 part_short() {
-    km_build asan kanmon
+    km_build asan kanmon kanmon_guarded
     tests/mcp/run --binary build/asan/kanmon
 }
 # And a thousand sessions at random with their servers killed under them, in place of some dozens;

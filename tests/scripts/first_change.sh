@@ -41,7 +41,7 @@ asked_for() { # in a string: a pipe would close before the lint has said all
 }
 laid_out() {
     python3 -B tests/lint/format.py . src/llm/provider/*.[ch] tests/unit/llm/test_p*.c \
-        src/kept/{few_answers,code_name}.[ch] src/gateway/parrot/*.[ch] src/app/tables.c >"$work/log" ||
+        src/kept/{few_answers,code_name}.[ch] src/gateway/parrot/*.[ch] src/app/{hooks,tables}.c >"$work/log" ||
         { cat "$work/log"; return 1; }
 }
 
@@ -83,25 +83,26 @@ block kindlibrary >"$work/block"
 sed -i -e "/^add_library(km_gateway INTERFACE)/{
     e cat $work/block
 }" src/gateway/CMakeLists.txt
+hooks=src/app/hooks.c
 tables=src/app/tables.c
 block hookrow >"$work/block"
 sed -i -e "/^const struct km_call_hooks km_app_hooks/{
     e cat $work/block
-}" $tables
-holds "a hook: the places have a list" grep -q 'guarded\[\]' $tables
+}" $hooks
+holds "a hook: the places have a list" grep -q 'guarded\[\]' $hooks
 sed -i -e 's|^static const struct km_call_unit \*const shown\[\] = { |&\&km_code_name_unit, |' \
-    -e 's|^#include "kept/file_refs.h"$|#include "kept/code_name.h"\n&|' $tables
+    -e 's|^#include "kept/file_refs.h"$|#include "kept/code_name.h"\n&|' $hooks
 block unitrow >"$work/block"
 sed -i -e "/^const struct km_call_hooks km_app_hooks/{
     e cat $work/block
-}" -e 's|\[KM_UNITS_FETCH\] = fetched|[KM_UNITS_REQUEST] = asked,\n&|' $tables
-holds "a unit: the places have a list" grep -q 'KM_UNITS_REQUEST. = asked' $tables
-holds "a unit: the answer's places have a list" grep -q 'shown\[\] = { &km_code_name_unit' $tables
+}" -e 's|\[KM_UNITS_FETCH\] = fetched|[KM_UNITS_REQUEST] = asked,\n&|' $hooks
+holds "a unit: the places have a list" grep -q 'KM_UNITS_REQUEST. = asked' $hooks
+holds "a unit: the answer's places have a list" grep -q 'shown\[\] = { &km_code_name_unit' $hooks
 sed -i -e 's|\[KM_HOOK_PREPARED\] = prepared|&,\n[KM_HOOK_GUARDED] = guarded|' \
-    -e 's|^#include "kept/file_refs.h"$|#include "kept/few_answers.h"\n&|' \
-    -e 's|^#include "gateway/prefix/prefix.h"$|#include "gateway/parrot/parrot.h"\n&|' \
+    -e 's|^#include "kept/file_refs.h"$|#include "kept/few_answers.h"\n&|' $hooks
+sed -i -e 's|^#include "gateway/prefix/prefix.h"$|#include "gateway/parrot/parrot.h"\n&|' \
     -e 's|^    &km_llm_routes,$|&\n    \&km_parrot_routes,|' $tables
-laid() { ./scripts/format $tables >"$work/log" 2>&1 || { cat "$work/log"; return 1; }; }
+laid() { ./scripts/format $hooks $tables >"$work/log" 2>&1 || { cat "$work/log"; return 1; }; }
 holds "a hook and a kind: the rows can be laid out" laid
 gateway_built() { cmake --build build/dev --target kanmon >"$work/log" 2>&1 || { tail -30 "$work/log"; return 1; }; }
 holds "a hook and a kind: they build" gateway_built

@@ -41,23 +41,12 @@ static void on_notice(void *ctx, struct km_str method, struct km_str params)
     struct km_buf *b = &w->hub->w->scratch;
     bool log = km_str_eq(method, KM_STR("notifications/message"));
 
-    if (!w->job.stream || km_mcp_stream_slow(w->job.stream) || (log && !wanted(w, params)))
+    if (!w->job.stream || (log && !wanted(w, params)))
         return;
     km_buf_reset(b);
-    km_buf_str(b, KM_STR("{\"jsonrpc\":\"2.0\",\"method\":"));
-    km_buf_json(b, method);
-    if (params.n) {
-        km_buf_str(b, KM_STR(",\"params\":"));
-        if (!log || !km_veil_cut(w->hub->w->gw->veil, params, b))
-            km_buf_str(b, params);
-    }
-    km_buf_byte(b, '}');
-    if (!km_buf_failed(b)) {
-        struct km_str text = km_arena_str(&w->call->arena, km_buf_view(b));
-
-        if (text.n) /* the stream's head is made in the same scratch */
-            (void)km_mcp_stream_news(w->job.stream, text);
-    }
+    if (log && km_veil_cut(w->hub->w->gw->veil, params, b))
+        params = km_arena_str(&w->call->arena, km_buf_view(b)); /* a stream's head is made there */
+    w->port.ops->progress(&w->port, method, params);
 }
 
 /* --- questions --- */
@@ -112,19 +101,18 @@ static void limit_question(struct km_mcp_question *q)
         km_timer_start(&q->timer, bounds ? (uint64_t)bounds->answer_ms : KM_MCP_ANSWER_MS);
 }
 
+static struct km_str id_of(struct km_mcp_question *q)
+{
+    return km_arena_printf(&q->w->call->arena, "\"k%u\"", (unsigned)q->number);
+}
+
 /* As a request on the stream of a session. */
 static int send_question(struct km_mcp_question *q, struct km_err *err)
 {
-    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(2 * KM_RPC_BYTES);
+    struct km_port *port = &q->w->port;
+    struct km_str id = id_of(q);
 
-    km_buf_printf(&b, "{\"jsonrpc\":\"2.0\",\"id\":\"k%u\",\"method\":", (unsigned)q->number);
-    km_buf_json(&b, q->method);
-    if (q->params.n) {
-        km_buf_str(&b, KM_STR(",\"params\":"));
-        km_buf_str(&b, q->params);
-    }
-    km_buf_byte(&b, '}');
-    if (km_buf_failed(&b) || !km_mcp_stream_say(q->w->job.stream, km_buf_view(&b)))
+    if (!id.n || !port->ops->ask(port, id, q->method, q->params))
         return km_fail(err, KM_E_UNSUPPORTED, "the client cannot be asked now");
     return 0;
 }
@@ -144,9 +132,7 @@ static void take_token(struct km_mcp_question *q)
     if (km_json_spans(inner, tokens, 1, &token, NULL, NULL) < 0 || token.type == KM_JSON_ABSENT)
         return;
     q->token = km_json_value(inner, &token);
-    if (km_mcp_with_member(arena, inner, tokens[0],
-                           km_arena_printf(arena, "\"k%u\"", (unsigned)q->number), &inner,
-                           NULL) < 0 ||
+    if (km_mcp_with_member(arena, inner, tokens[0], id_of(q), &inner, NULL) < 0 ||
         km_mcp_with_member(arena, q->params, metas[0], inner, &params, NULL) < 0)
         params = KM_STR_NONE; /* never with a token that is the server's own */
     q->params = params;
@@ -229,16 +215,12 @@ static void on_question(void *ctx, uint64_t question, struct km_str method, stru
 void km_mcp_question_withdraw(struct km_mcp_question *q)
 {
     struct km_mcp_work *w = q->w;
-    char text[128];
 
-    if (w->job.stream && w->job.stream->session) {
-        int n = snprintf(text, sizeof text,
-                         "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\","
-                         "\"params\":{\"requestId\":\"k%u\"}}",
-                         (unsigned)q->number);
-
-        (void)km_mcp_stream_say(w->job.stream, km_str(text, (size_t)n));
-    }
+    if (w->job.stream && w->job.stream->session)
+        (void)w->port.ops->ask(
+            &w->port, KM_STR_NONE, KM_STR("notifications/cancelled"),
+            km_arena_cat(&w->call->arena,
+                         (struct km_str[]){ KM_STR("{\"requestId\":"), id_of(q), KM_STR("}") }, 3));
     km_mcp_question_free(q);
 }
 
@@ -393,12 +375,17 @@ static int ask_server(struct km_mcp_work *w, struct km_err *err)
     return w->ask ? 0 : err->code;
 }
 
+static void on_own_over(struct km_mcp_work *w)
+{
+    km_mcp_flow_resume(&w->flow, KM_MCP_FLOW_ask, KM_MCP_FLOW_done, NULL);
+}
+
 int km_mcp_begin_ask(struct km_mcp_flow *f, struct km_err *err)
 {
     struct km_mcp_work *w = km_mcp_work_of_flow(f);
     /* A tool of kanmon's own may answer before this returns, but not before its record was asked
      * for, and that comes back by the mailbox. */
-    int r = w->member->builtin ? km_mcp_run_own(w, err) : ask_server(w, err);
+    int r = w->member->builtin ? km_mcp_run_own(w, on_own_over, err) : ask_server(w, err);
 
     return r < 0 ? r : (int)KM_MCP_FLOW_wait;
 }

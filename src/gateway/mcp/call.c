@@ -1,35 +1,77 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* call.c - the MCP kind of call: what the steps of call.c do for a request to a server.
  *
- *     prepare   may this key give these arguments; what it may cost
+ *     prepare   what the request is by now; may this key give these arguments; what it may cost
  *     send      may it run at all; then the server is asked: a table of its own (flow.c)
- *     reply     the answer on the stream of whoever waits, and the record of the call
+ *     reply     the answer by the port (client.c) on the stream of whoever waits
  *
  * A call is detached from its exchange from the beginning: it has a copy of the visit, and its
  * client may come back on another connection.
  */
 #include "gateway/mcp/call.h"
 
-#include <stdlib.h>
-
-#include "base/encode.h"
 #include "gateway/mcp/access.h"
 #include "gateway/mcp/counts.h"
 #include "door/oauth/access.h"
 #include "mcp/schema.h"
 
 #define ARENA_BYTES ((size_t)96 * 1024 * 1024)
-#define ANSWER_BYTES (3 * KM_RPC_BYTES)
 #define REQUESTED_BY_BYTES 128
-#define SUBJECT_BYTES 256
-#define NAME_BYTES 256 /* of a tool, in its record */
 
 /* --- may it run --- */
+
+/* Whom it is for was found by these: none of them is another by now. */
+static int check_same(struct km_str old, struct km_str new, struct km_err *err)
+{
+    static const struct km_str names[] = {
+        { "name", 4 }, { "uri", 3 }, { "ref", 3 }, { "taskId", 6 }, { "requestState", 12 },
+    };
+    enum { N = sizeof names / sizeof *names };
+    struct km_json_span was[N], is[N];
+    int r = km_json_spans(old, names, N, was, NULL, err);
+
+    if (r == 0)
+        r = km_json_spans(new, names, N, is, NULL, err);
+    for (size_t i = 0; r == 0 && i < N; i++)
+        if (!km_str_eq(km_json_value(old, &was[i]), km_json_value(new, &is[i])))
+            r = km_fail(err, KM_E_INTERNAL, "'%s' of a request may not become another on its way.",
+                        names[i].p);
+    return r;
+}
+
+/* What has passed the units of the request is what is judged, recorded and sent. */
+static int take_params(struct km_mcp_work *w, struct km_str params, struct km_err *err)
+{
+    struct km_arena *arena = &w->call->arena;
+    const struct km_json *root = NULL;
+    int r = check_same(w->params, params, err);
+
+    if (r == 0)
+        r = km_json_parse(arena, params, &root, err);
+    if (r == 0)
+        r = km_json_digest(km_json_get(root, "arguments"), w->digest, err);
+    if (r == 0 && w->member->builtin)
+        r = km_mcp_with_member(arena, w->text, KM_STR("params"), params, &w->text, err);
+    w->params = params;
+    w->args = km_json_get(root, "arguments");
+    return r;
+}
+
+/* The turn's arguments are gone once the call has waited. */
+static int read_again(struct km_mcp_work *w, struct km_err *err)
+{
+    bool fresh = w->fresh && !w->call->intake;
+
+    w->fresh = false;
+    return fresh || !w->params.n ? 0 : take_params(w, w->call->body, err);
+}
 
 static int prepare(struct km_call *call, struct km_err *err)
 {
     struct km_mcp_work *w = km_mcp_work_of(call);
 
+    if (read_again(w, err) < 0)
+        return err->code;
     if (!km_mcp_is_judged(w))
         return 0;
     w->cost = km_mcp_configured_cost(w->member->upstream, w->item->name);
@@ -46,83 +88,6 @@ static int attempt(struct km_call *call, struct km_err *err)
 {
     (void)call;
     (void)err;
-    return 0;
-}
-
-/* --- kanmon's own tools --- */
-
-static void on_own_reply(struct km_mcp_call *own, int http, struct km_str body)
-{
-    static const struct km_str names[] = { { "result", 6 }, { "error", 5 } };
-    struct km_mcp_work *w = own->owner;
-    struct km_json_span s[2];
-
-    w->call->held = false;
-    w->recorded = true;
-    w->call->at->status = 200;
-    w->call->first_us = km_wall_us();
-    if (km_json_spans(body, names, 2, s, NULL, NULL) < 0)
-        km_mcp_work_fault(w, KM_RPC_INTERNAL, "the tool's answer could not be read");
-    else if (s[1].type != KM_JSON_ABSENT)
-        km_mcp_work_error(w, km_json_value(body, &s[1]));
-    else
-        km_mcp_work_raw(w, km_json_value(body, &s[0]));
-    w->http = http;
-    km_mcp_flow_resume(&w->flow, KM_MCP_FLOW_ask, KM_MCP_FLOW_done, NULL);
-}
-
-static void on_recorded(void *own, const struct km_err *err)
-{
-    km_mcp_audited(own, err);
-}
-
-static void on_own_audit(struct km_mcp_call *own, const struct km_audit *record)
-{
-    struct km_mcp_work *w = own->owner;
-
-    km_store_audit(w->hub->w->gw->store, w->hub->w->mailbox, record, on_recorded, own);
-}
-
-static const struct km_mcp_host own_host = { .audit = on_own_audit,
-                                             .reply = on_own_reply };
-
-int km_mcp_run_own(struct km_mcp_work *w, struct km_err *err)
-{
-    struct km_arena *arena = &w->call->arena;
-    const struct km_visit *v = w->call->visit;
-    struct km_mcp_endpoint *endpoint = km_arena_zalloc(arena, sizeof *endpoint);
-    const struct km_mcp_server **server = km_arena_zalloc(arena, sizeof *server);
-    struct km_mcp_call *own = km_arena_zalloc(arena, sizeof *own);
-    enum km_rpc_fault fault;
-    int r;
-
-    if (!endpoint || !server || !own)
-        return km_fail(err, KM_E_NOMEM, "out of memory");
-    *server = w->member->builtin;
-    *endpoint = (struct km_mcp_endpoint){ .name = KM_STR("kanmon"),
-                                          .title = KM_STR("kanmon"),
-                                          .version = KM_STR(KM_VERSION),
-                                          .servers = server,
-                                          .nservers = 1 };
-    *own = (struct km_mcp_call){
-        .arena = arena,
-        .host = &own_host,
-        .endpoint = endpoint,
-        .caller = { .who = km_str_c(v->who.who),
-                    .principal = w->principal,
-                    .admin = v->who.admin,
-                    .ctx = w->call->visit },
-        .approvals = w->hub->shared->approvals,
-        .policy = &km_approval_default,
-        .revision = w->revision,
-        .owner = w,
-    };
-    r = km_rpc_parse(arena, w->text, &own->msg, &fault, err);
-    if (r < 0)
-        return r;
-    w->call->at->began_ns = km_mono_ns();
-    w->call->held = true; /* it works in the call's arena, and answers in any case */
-    km_mcp_handle(own);
     return 0;
 }
 
@@ -161,143 +126,25 @@ static void books(struct km_call *call, struct km_ledger_entry *e)
 
 /* --- the end --- */
 
-static void on_written(void *ctx, const struct km_err *err)
-{
-    struct km_mcp_work *w = ctx;
-
-    w->call->held = false;
-    if (err)
-        km_mcp_work_fault(w, KM_RPC_INTERNAL,
-                          "the call could not be recorded, so its result is withheld");
-    km_call_resume(w->call, 0);
-}
-
-/* Who a token says its holder is: the issuer's word, where requestedBy is the client's. */
-static void put_subject(const struct km_visit *v, struct km_buf *b)
-{
-    if (!v->who.subject.n)
-        return;
-    km_buf_str(b, KM_STR(",\"issuer\":"));
-    km_buf_json(b, km_str_sub(v->who.issuer, 0, SUBJECT_BYTES));
-    km_buf_str(b, KM_STR(",\"subject\":"));
-    km_buf_json(b, km_str_sub(v->who.subject, 0, SUBJECT_BYTES));
-}
-
-/* How it ended, in the audit log and in /metrics. */
-static const char *outcome(const struct km_mcp_work *w)
-{
-    const struct km_call *call = w->call;
-
-    if (w->word)
-        return w->word;
-    if (!call->failed)
-        return "failed";
-    return call->client_gone ? "cancelled" : km_err_name(call->err.code);
-}
-
-/* Without a printf: each call has one of these. */
-static void put_record(struct km_mcp_work *w, struct km_buf *b)
-{
-    struct km_call *call = w->call;
-    char hex[65];
-
-    km_hex(hex, w->digest, sizeof w->digest);
-    km_buf_str(b, KM_STR("{\"server\":"));
-    km_buf_json(b, w->member->name);
-    km_buf_str(b, w->tool ? KM_STR(",\"tool\":") : KM_STR(",\"method\":"));
-    km_buf_json(b, km_str_sub(w->item && w->tool ? w->item->name : w->method, 0, NAME_BYTES));
-    km_buf_str(b, KM_STR(",\"arguments_sha256\":\""));
-    km_buf_bytes(b, hex, sizeof hex - 1);
-    km_buf_str(b, KM_STR("\",\"outcome\":\""));
-    km_buf_str(b, km_str_c(outcome(w)));
-    km_buf_str(b, KM_STR("\",\"duration_us\":"));
-    km_buf_u64(b, call->total_ns / 1000);
-    km_buf_str(b, KM_STR(",\"revision\":\""));
-    km_buf_str(b, w->revision->name);
-    km_buf_str(b, KM_STR("\",\"cost\":"));
-    km_buf_decimal(b, call->cost, 9);
-    if (w->noted.n) {
-        km_buf_byte(b, ',');
-        km_buf_str(b, w->noted);
-    }
-    if (w->approved_by.n) {
-        km_buf_str(b, KM_STR(",\"approvedBy\":"));
-        km_buf_json(b, w->approved_by);
-    }
-    put_subject(call->visit, b);
-    if (w->requested_by.n) {
-        km_buf_str(b, KM_STR(",\"requestedBy\":"));
-        km_buf_json(b, w->requested_by);
-    }
-    km_buf_byte(b, '}');
-}
-
-/* One a call.  In strict accounting the answer to a call of a server's tool waits for it. */
-static bool record(struct km_call *call)
-{
-    struct km_mcp_work *w = km_mcp_work_of(call);
-    struct km_buf *b = &w->hub->w->scratch;
-    struct km_audit audit = { .actor = km_str_c(call->visit->who.who),
-                              .action = w->tool ? KM_STR("mcp.call") : KM_STR("mcp.ask") };
-    bool wait = call->admitted && w->tool;
-
-    if (w->recorded)
-        return false;
-    w->recorded = true;
-    km_buf_reset(b);
-    put_record(w, b);
-    audit.target = km_str_sub(w->shown, 0, 128);
-    audit.detail = km_buf_view(b);
-    km_ledger_audit(w->hub->w->ledger, &audit, call->intent, wait ? on_written : NULL, w, &wait);
-    call->held = wait;
-    return wait;
-}
-
-void km_mcp_record_refused(struct km_mcp_turn *t, struct km_str server, struct km_str name,
-                           const char *outcome)
-{
-    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(8 * 1024);
-    struct km_audit audit = { .actor = km_str_c(t->in->visit->who.who),
-                              .action = KM_STR("mcp.call") };
-    uint8_t digest[32] = { 0 };
-    bool waits;
-    char hex[65];
-
-    (void)(km_json_digest(km_json_get(t->msg.params, "arguments"), digest, NULL) == 0);
-    km_hex(hex, digest, sizeof digest);
-    km_buf_str(&b, KM_STR("{\"server\":"));
-    km_buf_json(&b, server);
-    km_buf_str(&b, KM_STR(",\"tool\":"));
-    km_buf_json(&b, km_str_sub(name, 0, 128));
-    km_buf_printf(&b, ",\"arguments_sha256\":\"%s\",\"outcome\":\"%s\",\"revision\":\"%.*s\"", hex,
-                  outcome, KM_STR_ARG(t->revision->name));
-    put_subject(t->in->visit, &b);
-    km_buf_byte(&b, '}');
-    audit.target = km_str_sub(name, 0, 128);
-    audit.detail = km_buf_view(&b);
-    km_ledger_audit(t->hub->w->ledger, &audit, false, NULL, NULL, &waits);
-}
-
+/* What a hook answered is a result.  The status is for units alone: a client's is w->http. */
 static bool reply(struct km_call *call)
 {
-    struct km_buf failure KM_CLEANUP(km_buf_done) = KM_BUF(ANSWER_BYTES);
     struct km_mcp_work *w = km_mcp_work_of(call);
-    struct km_str message = KM_STR_NONE;
-    int http = w->http ? w->http : 200;
 
-    (void)record(call); /* of one that never was admitted */
-    if (w->job.stream) {
-        if (w->outcome != KM_MCP_OUT_NONE)
-            message = km_mcp_work_message(w);
-        if (!message.n) {
-            km_rpc_failure(&failure, w->revision->era, w->job.id, &call->err);
-            message = km_buf_view(&failure);
-            http = km_mcp_stream_status(w->job.stream, &call->err, http);
-        }
-        km_mcp_job_answer(&w->job, http, message);
-    }
-    w->view = km_mcp_view_unref(w->view);
+    if (w->outcome == KM_MCP_OUT_NONE && call->nparts)
+        km_mcp_work_result(w, call->parts[0]);
+    if (call->failed || w->outcome == KM_MCP_OUT_NONE || !w->json.n)
+        km_call_break_answer(call);
+    else
+        km_call_respond(call, w->outcome == KM_MCP_OUT_ERROR ? 500 : 200, KM_STR_NONE, w->json);
     return true;
+}
+
+static void forget(struct km_call *call)
+{
+    struct km_mcp_work *w = km_mcp_work_of(call);
+
+    w->view = km_mcp_view_unref(w->view);
 }
 
 static bool cost(const struct km_call *call, bool sent, int64_t *ret_cost)
@@ -311,7 +158,7 @@ static void count(struct km_call *call)
 {
     struct km_mcp_work *w = km_mcp_work_of(call);
     struct km_mcp_count c = { .server = w->member->name,
-                              .outcome = outcome(w),
+                              .outcome = km_mcp_outcome(w),
                               .us = call->admitted ? (int64_t)(call->total_ns / 1000) : -1,
                               .cost = call->cost };
 
@@ -330,8 +177,6 @@ static void log_names(struct km_call *call, struct km_line *l)
     km_line_str(l, "target", e.model_group);
 }
 
-const char km_mcp_work_name[] = "mcp";
-
 static const struct km_call_kind mcp_kind = {
     .name = "mcp",
     .work_name = km_mcp_work_name,
@@ -346,7 +191,8 @@ static const struct km_call_kind mcp_kind = {
     .abandon = abandon,
     .books = books,
     .reply = reply,
-    .record = record,
+    .forget = forget,
+    .record = km_mcp_record,
 };
 
 /* --- the beginning --- */
@@ -420,7 +266,8 @@ static void fill(struct km_mcp_work *w, struct km_mcp_turn *t, const struct km_m
                                    t->in->secure, arena);
     copy_headers(w, &t->in->headers);
     w->tool = km_str_eq(args->method, KM_STR("tools/call"));
-    w->args = a; /* the turn's: prepare runs before it ends */
+    w->args = a;
+    w->fresh = true;
     km_list_init(&w->questions);
     km_timer_init(&w->park_timer, t->hub->w->loop, NULL, w);
     km_mcp_flow_init(&w->flow, w->call);
@@ -437,6 +284,7 @@ void km_mcp_call_begin(struct km_mcp_turn *t, const struct km_mcp_call_args *arg
         km_call_set_work(call, w);
         w->call = call;
         call->visit = km_visit_copy(t->in->visit, &call->arena);
+        w->port.ops = &km_mcp_client_ops;
     }
     if (!w || !call->visit || km_visit_seat(call->visit, &call->arena, t->hub->w) < 0) {
         if (call)
@@ -454,5 +302,8 @@ void km_mcp_call_begin(struct km_mcp_turn *t, const struct km_mcp_call_args *arg
     km_mcp_job_begin(&w->job, t->stream, km_arena_str(&call->arena, t->msg.id));
     if (!t->stream->no_events && !t->stream->streaming)
         km_timer_start(&t->stream->late, KM_MCP_STREAM_LATE_MS);
+    call->body = w->params;
+    call->have_body = true;
+    km_call_take_port(call, call->visit, &w->port);
     km_call_start(call);
 }

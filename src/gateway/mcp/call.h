@@ -24,14 +24,15 @@ enum km_mcp_outcome { KM_MCP_OUT_NONE, KM_MCP_OUT_RESULT, KM_MCP_OUT_ERROR };
 
 /* What a call of this kind has beside the call; in its arena. */
 struct km_mcp_work {
-    struct km_mcp_job job; /* to the client's stream */
+    struct km_port port; /* client.c: what the client gets goes by it, as the job's */
+    struct km_mcp_job job; /* on the client's stream */
     struct km_call *call;
     struct km_mcp_hub *hub;
     struct km_mcp_view *view; /* referenced: member and item are its */
     const struct km_mcp_member *member;
     const struct km_mcp_item *item; /* the tool or prompt; NULL: named by uri or task */
     const struct km_mcp_revision *revision; /* the client's */
-    struct km_str method, params; /* for the server */
+    struct km_str method, params; /* for the server; what has passed the units of the request */
     struct km_str shown; /* the name the client used, or the uri */
     struct km_str group; /* in the books; made when first asked for */
     struct km_str text; /* the client's message, for kanmon's own servers */
@@ -39,13 +40,14 @@ struct km_mcp_work {
     struct km_str requested_by; /* the client's own word, for the audit log */
     struct km_str base; /* "https://host" as the client sees kanmon; of a server with log-ins */
     struct km_headers headers;
-    const struct km_json *args; /* of a tool call */
+    const struct km_json *args; /* of a tool call, until it was judged; later params count */
     uint8_t digest[32]; /* of the arguments */
     int64_t cost; /* nano-USD, of a call that ran */
 
     /* while it runs */
     struct km_mcp_flow flow;
     struct km_mcp_ask *ask;
+    void (*own_over)(struct km_mcp_work *w); /* own_tool.c: its answer is here */
     struct km_list questions; /* struct km_mcp_question: put to the client, not answered */
     struct km_mcp_login_ask *login; /* its caller is to log in: login_ask.c */
     struct km_str required; /* the input_required that inputs.c is to answer */
@@ -64,6 +66,7 @@ struct km_mcp_work {
 
     /* the end */
     struct km_str json; /* result or error object */
+    struct km_buf said; /* what units made of it */
     const char *word; /* for the audit log */
     struct km_str noted; /* what a server of kanmon's own adds there: members; empty: nothing */
     enum km_mcp_outcome outcome;
@@ -71,6 +74,7 @@ struct km_mcp_work {
 
     bool tool, logs; /* it is tools/call; the client wants log messages */
     bool approved; /* a person said yes */
+    bool fresh; /* args are the turn's, which lives */
     bool recorded;
 };
 
@@ -94,6 +98,10 @@ struct km_mcp_call_args {
     struct km_str method, params, shown;
 };
 
+/* record.c: the kind's row `record`; in strict accounting the answer of a tool waits for it. */
+bool km_mcp_record(struct km_call *call);
+/* How it ended, in the audit log and in /metrics. */
+const char *km_mcp_outcome(const struct km_mcp_work *w);
 /* The record of a call that no server hears of: of a tool that is not there, not for this caller
  * or withheld, and of search_tools.  outcome: a word; server: empty where it is not known. */
 void km_mcp_record_refused(struct km_mcp_turn *t, struct km_str server, struct km_str name,
@@ -131,10 +139,11 @@ void km_mcp_questions_free(struct km_mcp_work *w);
 void km_mcp_question_withdraw(struct km_mcp_question *q); /* told, and freed */
 bool km_mcp_client_can(const struct km_mcp_work *w, struct km_str method);
 
-/* call.c: a tool of the endpoint's own, in place of a server; it answers later.  It gets the
+/* own_tool.c: a tool of the endpoint's own, in place of a server; it answers later.  It gets the
  * call's visit, which no link carries: that is why it is no kind of mcp/builtin.h.  It keeps
  * nothing, so it needs no session, catalogue or settings either. */
-int km_mcp_run_own(struct km_mcp_work *w, struct km_err *err) KM_MUST_USE;
+int km_mcp_run_own(struct km_mcp_work *w, void (*over)(struct km_mcp_work *w),
+                   struct km_err *err) KM_MUST_USE;
 
 /* approve.c */
 /* A server's tool: what the rules of approval and the prices are for. */
@@ -161,13 +170,14 @@ void km_mcp_parks_end(struct km_mcp_hub *hub, const char *why);
 /* A stateless server's input_required for a stateless client: its requestState is wrapped. */
 void km_mcp_park_wrap(struct km_mcp_work *w, struct km_str json);
 
+/* client.c: the stream of whoever waits, as the call's port. */
+extern const struct km_port_ops km_mcp_client_ops;
+
 /* result.c: what this client is given of an answer. */
 void km_mcp_work_result(struct km_mcp_work *w, struct km_str json);
 void km_mcp_work_error(struct km_mcp_work *w, struct km_str json);
 void km_mcp_work_text(struct km_mcp_work *w, const char *word, const char *text); /* isError */
 void km_mcp_work_fault(struct km_mcp_work *w, enum km_rpc_fault fault, const char *text);
 void km_mcp_work_raw(struct km_mcp_work *w, struct km_str json); /* a result that is as it is */
-/* {"jsonrpc","id","result" or "error"} of the outcome; empty: no memory. */
-struct km_str km_mcp_work_message(const struct km_mcp_work *w);
 
 #endif

@@ -118,7 +118,7 @@ static int pass(struct km_visit *v, struct km_mcp_arrival *in, struct km_worker 
     if (!in->visit || km_arena_overflowed(&in->arena))
         return KM_E_NOMEM;
     port = km_http_port(v);
-    in->pipe = port ? km_mcp_pipe_new(port, v->w, to) : NULL;
+    in->pipe = port ? km_mcp_pipe_new(port, km_mcp_hub_of(v->w), km_mcp_hub_of(to)) : NULL;
     if (!in->pipe)
         return KM_E_NOMEM;
     in->msg.run = on_passed;
@@ -162,7 +162,7 @@ bool km_mcp_arrival_pass(struct km_mcp_arrival *in, struct km_worker *to)
     if (!copy)
         return false;
     copy->body = km_arena_str(&copy->arena, in->body);
-    if (km_arena_overflowed(&copy->arena) || !km_mcp_pipe_move(in->pipe, to)) {
+    if (km_arena_overflowed(&copy->arena) || !km_mcp_pipe_move(in->pipe, km_mcp_hub_of(to))) {
         arena = copy->arena;
         km_arena_done(&arena);
         return false;
@@ -202,7 +202,7 @@ static void arrive(struct km_visit *v, enum km_mcp_way way, struct km_str body)
         } else {
             struct km_port *port = km_http_port(v);
 
-            in->pipe = port ? km_mcp_pipe_new(port, v->w, v->w) : NULL;
+            in->pipe = port ? km_mcp_pipe_new(port, in->hub, in->hub) : NULL;
             r = in->pipe && !km_arena_overflowed(&in->arena) ? 0 : KM_E_NOMEM;
         }
     }

@@ -138,6 +138,7 @@ static int hub_init(struct km_worker *w, void **ret_state, struct km_err *err)
     hub->sessions = km_mcp_sessions_new(hub->shared->replica, w->index, KM_MCP_SESSIONS_MOST);
     hub->views = km_map_new(KM_MCP_VIEWS_MOST);
     hub->counts = km_mcp_counts_new(w->gw->metrics, w->index);
+    hub->drop_session = km_mcp_hub_drop_session;
     km_timer_init(&hub->tick, w->loop, on_tick, hub);
     km_mcp_notify_init(hub);
     if (!hub->sessions || !hub->views || !hub->counts) {

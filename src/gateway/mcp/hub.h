@@ -43,6 +43,8 @@ struct km_mcp_hub {
     bool other_servers; /* some came, went or are configured otherwise */
     struct km_mcp_parks parks; /* calls that wait for a stateless client's answer */
     struct km_timer tick;
+    /* Ends a session with all that is under way in it: its own, for those that stand below. */
+    void (*drop_session)(struct km_mcp_hub *hub, struct km_mcp_session *s);
     size_t doors; /* requests we passed on that are not over */
     bool ended; /* sessions are dropped; no new ones */
     /* --- any thread --- */

@@ -166,14 +166,12 @@ static bool can_open(const struct km_mcp_work *w)
 
 static void tell_complete(struct km_mcp_work *w)
 {
-    struct km_str text = km_arena_printf(
-        &w->call->arena,
-        "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/elicitation/complete\",\"params\":{"
-        "\"elicitationId\":\"%s\"}}",
-        w->login->id);
+    struct km_str params =
+        km_arena_printf(&w->call->arena, "{\"elicitationId\":\"%s\"}", w->login->id);
 
-    if (w->revision->era == KM_MCP_HANDSHAKE && w->job.stream && text.n)
-        (void)km_mcp_stream_say(w->job.stream, text);
+    if (w->revision->era == KM_MCP_HANDSHAKE && params.n)
+        (void)w->port.ops->ask(&w->port, KM_STR_NONE, KM_STR("notifications/elicitation/complete"),
+                               params);
 }
 
 static enum km_mcp_flow_step go_on(struct km_mcp_work *w)

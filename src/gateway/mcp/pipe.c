@@ -22,7 +22,7 @@
 enum op { OP_RESPOND, OP_START, OP_WRITE, OP_END, OP_ABORT, OP_FREE };
 
 struct km_mcp_pipe {
-    struct km_worker *door, *owner;
+    struct km_mcp_hub *door, *owner;
     /* --- door's loop --- */
     struct km_port *port; /* NULL: the client went, and it was ended */
     struct km_msg gone_msg;
@@ -68,7 +68,7 @@ static void on_port_gone(void *ctx)
     p->port = NULL;
     p->told = true;
     p->gone_msg.run = on_gone_told;
-    km_mailbox_post(p->owner->mailbox, &p->gone_msg);
+    km_mailbox_post(p->owner->w->mailbox, &p->gone_msg);
 }
 
 static void on_writable(void *ctx)
@@ -82,28 +82,26 @@ static const struct km_port_events port_events = { .on_writable = on_writable,
                                                    .on_gone = on_port_gone };
 
 /* A request is about to be passed on; false: the owner is ending. */
-static bool reach(struct km_worker *door, struct km_worker *owner)
+static bool reach(struct km_mcp_hub *door, struct km_mcp_hub *owner)
 {
-    struct km_mcp_hub *to = km_mcp_hub_of(owner);
-
-    to->reached++;
-    if (to->closing) { /* it looks at `reached` after it has set this */
-        to->reached--;
+    owner->reached++;
+    if (owner->closing) { /* it looks at `reached` after it has set this */
+        owner->reached--;
         return false;
     }
-    km_mcp_hub_of(door)->doors++;
+    door->doors++;
     return true;
 }
 
 /* That request is over.  On the door's loop both. */
-static void leave(struct km_worker *door, struct km_worker *owner)
+static void leave(struct km_mcp_hub *door, struct km_mcp_hub *owner)
 {
-    km_mcp_hub_of(door)->doors--;
-    km_mcp_hub_of(owner)->reached--;
+    door->doors--;
+    owner->reached--;
 }
 
-struct km_mcp_pipe *km_mcp_pipe_new(struct km_port *port, struct km_worker *door,
-                                    struct km_worker *owner)
+struct km_mcp_pipe *km_mcp_pipe_new(struct km_port *port, struct km_mcp_hub *door,
+                                    struct km_mcp_hub *owner)
 {
     struct km_mcp_pipe *p;
 
@@ -154,7 +152,7 @@ static void run_op(struct km_msg *msg, void *owner)
     free(m);
 }
 
-bool km_mcp_pipe_move(struct km_mcp_pipe *p, struct km_worker *to)
+bool km_mcp_pipe_move(struct km_mcp_pipe *p, struct km_mcp_hub *to)
 {
     if (p->door == to || !near(p) || !reach(p->door, to))
         return false;
@@ -195,7 +193,7 @@ static void post(struct km_mcp_pipe *p, enum op op, int status, struct km_str he
             memcpy(at, parts[i].p, parts[i].n);
         at += parts[i].n;
     }
-    km_mailbox_post(p->door->mailbox, &m->msg);
+    km_mailbox_post(p->door->w->mailbox, &m->msg);
 }
 
 static void on_gone_told(struct km_msg *msg, void *owner)

@@ -19,6 +19,7 @@
 #include "host/port.h"
 #include "host/gateway.h"
 
+struct km_mcp_hub;
 struct km_mcp_pipe;
 
 struct km_mcp_pipe_events {
@@ -28,11 +29,11 @@ struct km_mcp_pipe_events {
 
 /* On the door's loop: takes the port.  NULL: no memory, or the owner is ending; then nothing was
  * taken. */
-struct km_mcp_pipe *km_mcp_pipe_new(struct km_port *port, struct km_worker *door,
-                                    struct km_worker *owner);
+struct km_mcp_pipe *km_mcp_pipe_new(struct km_port *port, struct km_mcp_hub *door,
+                                    struct km_mcp_hub *owner);
 void km_mcp_pipe_listen(struct km_mcp_pipe *p, const struct km_mcp_pipe_events *events, void *ctx);
 /* A pipe whose door is its owner gets another owner; false: it is ending. */
-bool km_mcp_pipe_move(struct km_mcp_pipe *p, struct km_worker *to);
+bool km_mcp_pipe_move(struct km_mcp_pipe *p, struct km_mcp_hub *to);
 
 void km_mcp_pipe_respond(struct km_mcp_pipe *p, int status, struct km_str head, struct km_str body);
 void km_mcp_pipe_start(struct km_mcp_pipe *p, int status, struct km_str head); /* chunked */

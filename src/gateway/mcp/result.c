@@ -19,6 +19,8 @@
 #include "base/encode.h"
 #include "mcp/memory.h"
 
+const char km_mcp_work_name[] = "mcp"; /* here, because it needs none of the others */
+
 #define SHOWN_BYTES ((size_t)16 * 1024) /* of a result that is too large */
 #define EDIT_BYTES ((size_t)256 * 1024)
 
@@ -141,19 +143,6 @@ void km_mcp_work_result(struct km_mcp_work *w, struct km_str json)
 void km_mcp_work_raw(struct km_mcp_work *w, struct km_str json)
 {
     take(w, KM_MCP_OUT_RESULT, km_arena_str(&w->call->arena, json));
-}
-
-struct km_str km_mcp_work_message(const struct km_mcp_work *w)
-{
-    const struct km_str parts[] = {
-        KM_STR("{\"jsonrpc\":\"2.0\",\"id\":"),
-        w->job.id,
-        w->outcome == KM_MCP_OUT_ERROR ? KM_STR(",\"error\":") : KM_STR(",\"result\":"),
-        w->json,
-        KM_STR("}"),
-    };
-
-    return km_arena_cat(&w->call->arena, parts, sizeof parts / sizeof parts[0]);
 }
 
 void km_mcp_work_text(struct km_mcp_work *w, const char *word, const char *text)

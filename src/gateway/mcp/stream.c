@@ -332,9 +332,7 @@ static void on_gone(void *ctx)
         return; /* the handshake era: the call runs on */
     s->cancelling = true;
     if (s->kind == KM_MCP_STREAM_GET && s->session->legacy) {
-        struct km_mcp_hub *hub = s->hub;
-
-        km_mcp_hub_drop_session(hub, s->session);
+        s->hub->drop_session(s->hub, s->session);
         return;
     }
     km_mcp_jobs_cancel(s, KM_STR("the client went away"));

@@ -60,7 +60,7 @@ static void begin(struct km_question *q)
     if (in) {
         in->arena = arena;
         fill(in, q);
-        in->pipe = km_mcp_pipe_new(port, w, w);
+        in->pipe = km_mcp_pipe_new(port, in->hub, in->hub);
     }
     if (in && in->pipe && in->builtins && !km_arena_overflowed(&in->arena)) {
         km_mcp_take(in);

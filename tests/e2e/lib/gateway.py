@@ -123,10 +123,19 @@ def request(port, method, path, body=None, key=MASTER, headers=None, timeout=30,
         link.close()
 
 
+def guarded():
+    """The program of tests/guarded, beside the binary: kanmon with units that mask and refuse."""
+    program = binary().with_name("kanmon_guarded")
+    if not program.exists():
+        raise SystemExit(f"no {program}: build it beside kanmon (cmake --build)")
+    return program
+
+
 class Gateway:
     """`kanmon serve` in the foreground.  Use as a context manager, or start() and stop()."""
 
-    def __init__(self, folder, config, env=None, port=None):
+    def __init__(self, folder, config, env=None, port=None, program=None):
+        self.program = program or binary()
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.config = self.folder / "config.yaml"
@@ -141,7 +150,7 @@ class Gateway:
 
     def command(self, *words, **kwargs):
         """Runs a kanmon command to its end."""
-        return subprocess.run([str(binary()), *map(str, words)], env=self.env, text=True,
+        return subprocess.run([str(self.program), *map(str, words)], env=self.env, text=True,
                               capture_output=True, timeout=patient(60), **kwargs)
 
     def start(self, wait=True, words=None):
@@ -149,7 +158,7 @@ class Gateway:
             words = ["--port", self.port]
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
-                [str(binary()), "serve", "--config", str(self.config), *map(str, words)],
+                [str(self.program), "serve", "--config", str(self.config), *map(str, words)],
                 env=self.env, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
         if wait:
             self.wait_ready()

@@ -243,6 +243,8 @@ static void check_all(enum blow blow)
                  f.ends, f.aborts);
     if (u.did && (u.doing == REFUSES || u.doing == WAITS_IN_VAIN) && f.ends)
         fail_msg("%s: what was refused ends as if it were whole", name);
+    if (u.whole && u.did && u.doing == REFUSES && u.where >= KM_UNITS_DELIVER && !f.responds)
+        fail_msg("%s: what was refused is no answer of its own", name);
     if (strchr(f.said, '$') && f.aborts)
         fail_msg("%s: a complete answer is broken off: '%s'", name, f.said);
     check_said(blow, name);
