@@ -9,15 +9,22 @@ const struct km_call_kind *km_call_kind_of_models(const struct km_call *call)
     return call->w->gw->args->hooks->of_models;
 }
 
-int km_call_run_hooks(struct km_call *call, enum km_hook_place place, struct km_err *err)
+static int run_rows(const struct km_call_hook *const *row, struct km_call *call, struct km_err *err)
 {
-    const struct km_call_hook *const *row = call->w->gw->args->hooks->at[place];
     int r = KM_HOOK_PASS;
 
-    for (; row && *row && r == KM_HOOK_PASS; row++)
+    for (; *row && r == KM_HOOK_PASS; row++)
         if (!(*row)->names || (*row)->names & call->req.names)
             r = (*row)->run(call, err);
     return r;
+}
+
+/* Most places have no row, and every call comes by. */
+int km_call_run_hooks(struct km_call *call, enum km_hook_place place, struct km_err *err)
+{
+    const struct km_call_hook *const *row = call->w->gw->args->hooks->at[place];
+
+    return row ? run_rows(row, call, err) : KM_HOOK_PASS;
 }
 
 static bool is_asked(const struct km_call *call, const struct km_call_unit *row)

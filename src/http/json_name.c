@@ -144,41 +144,31 @@ static bool alike(struct km_str s, struct km_str name)
     return i == s.n;
 }
 
-/* key is none of the names as it is: which is it in another case?  Nearly all differ in their first
- * letter, and that is all they cost. */
+static bool is_ascii(struct km_str s)
+{
+    size_t i = 0;
+
+    while (i < s.n && (unsigned char)s.p[i] < 0x80)
+        i++;
+    return i == s.n;
+}
+
+/* key is none of the names as it is: which is it in another case?  In ASCII nearly all differ in
+ * their length, and that is all they cost. */
 static const struct km_str *of_another_case(const struct km_str *names, size_t n, struct km_str key)
 {
-    const bool ascii = key.n && (unsigned char)key.p[0] < 0x80;
-    const char first = ascii ? key.p[0] | 0x20 : 0;
+    const bool ascii = is_ascii(key);
 
     for (size_t i = 0; i < n; i++)
-        if ((!ascii || (names[i].p[0] | 0x20) == first) && key.n >= names[i].n &&
-            alike(key, names[i]))
+        if ((names[i].n == key.n || (!ascii && names[i].n < key.n)) && alike(key, names[i]))
             return &names[i];
     return NULL;
-}
-
-static uint32_t firsts_of(const struct km_json_wanted *w)
-{
-    uint32_t firsts = 0;
-
-    for (size_t i = 0; i < w->n; i++)
-        firsts |= (uint32_t)1 << (w->names[i].p[0] & 31); /* either case */
-    return firsts;
-}
-
-/* Most names that are not wanted begin with a letter that no wanted one begins with. */
-static bool begins_like_one(struct km_json_wanted *w, struct km_str key)
-{
-    if (!w->firsts)
-        w->firsts = firsts_of(w);
-    return (unsigned char)key.p[0] >= 0x80 || w->firsts & (uint32_t)1 << (key.p[0] & 31);
 }
 
 #define NAME_MOST 128 /* decoded; no wanted one is as long */
 
 /* A name that is none of the wanted ones: is it one in another case? */
-static bool in_other_case(struct km_json_wanted *w, struct km_str key, bool escaped)
+static bool in_other_case(const struct km_json_wanted *w, struct km_str key, bool escaped)
 {
     char out[NAME_MOST + 4];
     size_t n = 0;
@@ -187,7 +177,7 @@ static bool in_other_case(struct km_json_wanted *w, struct km_str key, bool esca
         n += decode_one(key, &i, out + n);
     if (escaped)
         key = km_str(out, n);
-    if (!key.n || !begins_like_one(w, key))
+    if (!key.n)
         return false;
     return of_another_case(w->names, w->n, key) != NULL;
 }

@@ -14,7 +14,6 @@ struct km_json_wanted {
     struct km_json_object object;
     struct km_json_watch *watch; /* or NULL: read by km_json_walk() only, as is: */
     bool unique; /* false where an object, however deep, may have a member twice */
-    uint32_t firsts; /* a bit for each letter that a name begins with; 0: not looked at yet */
 };
 
 enum km_json_type km_json_type_of(char c); /* the first of a value */

@@ -34,23 +34,8 @@ int64_t km_usage_value(const struct km_json *v, bool *bad)
     return judge_count(is_number, &n, bad);
 }
 
-int64_t km_usage_due(const struct km_json *object, const char *name, bool *bad)
+void km_usage_take(const struct km_json *v, int64_t *value, bool *bad)
 {
-    return km_usage_value(km_json_get(object, name), bad);
-}
-
-int64_t km_usage_count(const struct km_json *object, const char *name, bool *bad)
-{
-    int64_t n = 0;
-
-    km_usage_replace(object, name, &n, bad);
-    return n;
-}
-
-void km_usage_replace(const struct km_json *object, const char *name, int64_t *value, bool *bad)
-{
-    const struct km_json *v = km_json_get(object, name);
-
     if (!is_left_out(v))
         *value = km_usage_value(v, bad);
 }

@@ -18,18 +18,36 @@
 /* Of one recording: ten days. */
 #define KM_MS_SAID_MOST (INT64_C(10) * 24 * 3600 * 1000)
 
-/* A count that may be left out, which is 0, but not said wrongly: sets *bad then.  null is as good
- * as left out: servers write it where they have no number of that kind. */
-int64_t km_usage_count(const struct km_json *object, const char *name, bool *bad);
-
-/* A count without which the report says nothing: *bad is set where it is absent or null, too. */
-int64_t km_usage_due(const struct km_json *object, const char *name, bool *bad);
-
-/* The same of a member that was looked up already: NULL is one that is absent. */
+/* A count that is due: *bad is set where it is absent (NULL) or null, too. */
 int64_t km_usage_value(const struct km_json *v, bool *bad);
 
+/* A count that may be left out, but not said wrongly: *value stays, or *bad is set.  null is as
+ * good as left out: servers write it where they have no number of that kind. */
+void km_usage_take(const struct km_json *v, int64_t *value, bool *bad);
+
+/* --- by name; here, so that a literal's length costs nothing --- */
+
+/* One without which the report says nothing. */
+static inline int64_t km_usage_due(const struct km_json *object, const char *name, bool *bad)
+{
+    return km_usage_value(km_json_get(object, name), bad);
+}
+
 /* A report that comes in pieces: *value stays where this one leaves the count out. */
-void km_usage_replace(const struct km_json *object, const char *name, int64_t *value, bool *bad);
+static inline void km_usage_replace(const struct km_json *object, const char *name, int64_t *value,
+                                    bool *bad)
+{
+    km_usage_take(km_json_get(object, name), value, bad);
+}
+
+/* One that is 0 where it is left out. */
+static inline int64_t km_usage_count(const struct km_json *object, const char *name, bool *bad)
+{
+    int64_t n = 0;
+
+    km_usage_replace(object, name, &n, bad);
+    return n;
+}
 
 /* Seconds, in milliseconds, a part of one counting as one; may be left out. */
 int64_t km_usage_ms(const struct km_json *object, const char *name, bool *bad);
