@@ -71,6 +71,15 @@ static enum km_next answer(struct km_call *call)
     return km_call_go(call, KM_STEP_account);
 }
 
+/* An answer by heart would come without the yes that was needed for it. */
+static bool may_be_answered(struct km_call *call)
+{
+    call->answered = !call->needs_yes;
+    if (!call->answered)
+        call->nparts = 0;
+    return call->answered;
+}
+
 static enum km_next step_guard(struct km_call *call)
 {
     int r;
@@ -86,7 +95,8 @@ static enum km_next step_guard(struct km_call *call)
     }
     if (r < 0)
         return fail_to(call, KM_STEP_account);
-    return r == KM_HOOK_ANSWERED ? answer(call) : km_call_go(call, KM_STEP_route);
+    return r == KM_HOOK_ANSWERED && may_be_answered(call) ? answer(call)
+                                                          : km_call_go(call, KM_STEP_route);
 }
 
 static enum km_next step_route(struct km_call *call)
@@ -155,6 +165,16 @@ static void end_work(struct km_call *call)
     km_call_abandon(call);
 }
 
+/* A unit has what no unit may keep; whoever waits for the answer is told. */
+static void end_held(struct km_call *call)
+{
+    struct km_err err = { 0 };
+
+    km_fail(&err, KM_E_INTERNAL, "The answer's end was held back.");
+    km_call_refuse(call, &err);
+    km_call_reply_refused(call);
+}
+
 /* The only exit: the exchange is answered, everything is given back. */
 static enum km_next step_finish(struct km_call *call)
 {
@@ -174,6 +194,8 @@ static enum km_next step_finish(struct km_call *call)
     } else if (call->unsaid && !call->ended) {
         km_call_reply_refused(call);
     }
+    if (!call->ended && call->joined && call->deliver.first)
+        end_held(call);
     if (km_timer_running(&call->deadline))
         km_timer_stop(&call->deadline);
     if (call->deliver.first)

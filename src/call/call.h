@@ -143,6 +143,7 @@ struct km_call {
     bool priced; /* what it uses has a price: reserved before, settled after */
     bool bounded; /* its output cannot be bounded for the caller */
     bool prepared; /* what it asks for and may cost is known */
+    bool needs_yes; /* a person's, before it is done: no hook answers it */
     bool refused; /* the broker answered later, and err says why not */
     bool admitted; /* permit taken: account must settle */
     bool intent; /* written: account must settle it */

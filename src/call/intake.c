@@ -282,13 +282,13 @@ static void release(void *intake)
 
 static void on_turn(void *ctx);
 
-static int begin(struct km_call *call, int64_t most, struct km_err *err)
+static int begin(struct km_call *call, int64_t most, struct km_str given, struct km_err *err)
 {
     struct km_intake *in = km_arena_zalloc(&call->arena, sizeof *in);
 
     if (!in)
         return km_fail(err, KM_E_NOMEM, "out of memory");
-    *in = (struct km_intake){ .call = call, .most = most, .length = UINT64_MAX };
+    *in = (struct km_intake){ .call = call, .most = most, .length = UINT64_MAX, .given = given };
     in->line_end = &in->line;
     km_buf_init(&in->made, (size_t)most + 1);
     km_deferred_init(&in->turn, call->w->loop, on_turn, in);
@@ -322,12 +322,9 @@ static int give_whole(struct km_intake *in, struct km_err *err)
 
 static int begin_whole(struct km_call *call, struct km_err *err)
 {
-    int r = begin(call, call->visit->view->snap->http->body_bytes, err);
+    int r = begin(call, call->visit->view->snap->http->body_bytes, call->body, err);
 
-    if (r < 0)
-        return r;
-    call->intake->given = call->body;
-    return give_whole(call->intake, err);
+    return r < 0 ? r : give_whole(call->intake, err);
 }
 
 /* It was given: 0 when it has passed. */
@@ -385,7 +382,7 @@ static uint64_t length_of(const struct km_intake *in)
 
 static int begin_pieces(struct km_call *call, int64_t most, struct km_err *err)
 {
-    int r = begin(call, most, err);
+    int r = begin(call, most, KM_STR_NONE, err);
 
     if (r < 0)
         return r;

@@ -311,7 +311,7 @@ void km_call_respond(struct km_call *call, int status, struct km_str head, struc
 {
     if (!call->failed)
         km_call_join(call);
-    if (call->failed || !call->deliver.first) {
+    if (call->failed || is_clear(call)) {
         call->ended = true;
         call->port->ops->respond(call->port, status, head, body);
         return;

@@ -85,6 +85,11 @@ def test_the_upstream_hears_the_mark_and_the_client_the_word(gateway, model, way
 def test_what_is_refused_is_an_error_of_its_protocol(gateway, way, stream):
     if way == "responses" and stream:
         pytest.skip("the scripted model gives no stream of them")
-    with pytest.raises((openai.APIError, anthropic.APIError), match="does not let this pass"):
-        ask(gateway, way, "what is forbidden is not said", stream)
+    for text, why in (("what is forbidden is not said", "does not let this pass"),
+                      ("unjoinable", "cannot stand here")):
+        with pytest.raises((openai.APIError, anthropic.APIError), match=why):
+            ask(gateway, way, text, stream)
+    if not stream:
+        with pytest.raises((openai.APIError, anthropic.APIError), match="held back"):
+            ask(gateway, way, "hold the end", stream)
     assert plain(ask(gateway, way, "well", stream)[0]) == "well"

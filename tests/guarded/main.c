@@ -6,6 +6,9 @@
  *     "slowly"       in a request: it waits for a moment
  *     "patience"     in an answer: the same
  *     "forbidden"    in an answer: it is refused
+ *     "unjoinable"   in a request: the unit of its answer does not join
+ *     "hold the end" in an answer: its end is never let go, as no unit may
+ *     "garbled"      in an answer of no model: it is no JSON any more
  *     "by heart"     in a request of no model: it is answered here
  */
 #include <string.h>
@@ -15,6 +18,11 @@
 #include "call/call.h"
 #include "call/hooks.h"
 #include "gateway/llm/kind.h"
+#include "gateway/mcp/chat.h"
+#include "kept/answers.h"
+#include "kept/file_refs.h"
+#include "kept/made.h"
+#include "kept/other_models.h"
 #include "llm/answer.h"
 #include "sys/shim.h"
 
@@ -48,7 +56,7 @@ static struct km_str replace(struct km_arena *arena, struct km_str s, struct km_
 struct moment {
     struct km_timer timer;
     struct km_link *link;
-    bool waited;
+    bool waited, holds_end;
 };
 
 static void on_over(void *ctx)
@@ -114,11 +122,17 @@ static int join_asked(struct km_call *call, struct km_chain *chain, struct km_er
 static int take_said(struct km_link *link, struct km_piece *piece, struct km_err *err)
 {
     struct km_str text = piece->delta ? piece->delta->text : piece->bytes;
+    struct moment *m = link->state;
 
     if (piece->what == KM_PIECE_HEAD) {
         piece->length = UINT64_MAX;
         return KM_UNIT_PASS;
     }
+    if (piece->what == KM_PIECE_END && m->holds_end)
+        return KM_UNIT_HOLD;
+    m->holds_end = m->holds_end || has(text, "hold the end");
+    if (has(text, "garbled") && has(text, "structuredContent"))
+        piece->bytes = KM_STR("{\"content\":[");
     if (has(text, "forbidden"))
         return km_fail(err, KM_E_FORBIDDEN, "The guard does not let this pass.");
     if (has(text, mark.p) && piece->delta) {
@@ -139,6 +153,8 @@ static const struct km_unit said = { "said", sizeof(struct moment), take_said, s
 
 static int join_said(struct km_call *call, struct km_chain *chain, struct km_err *err)
 {
+    if (has(km_call_given(call), "unjoinable"))
+        return km_fail(err, KM_E_FORBIDDEN, "The guard cannot stand here.");
     return put(call, chain, &said, err);
 }
 
@@ -166,10 +182,19 @@ static const struct km_call_unit *const request[] = { &asked_row, NULL };
 static const struct km_call_unit *const deliver[] = { &said_row, NULL };
 static const struct km_call_hook *const guarded[] = { &heart_row, NULL };
 
-/* In place of the program's own (app/hooks.c). */
-const struct km_call_hooks km_app_hooks = { .at = { [KM_HOOK_GUARDED] = guarded },
+/* In place of the program's own (app/hooks.c), with all that stand there. */
+static const struct km_call_hook *const prepared[] = { &km_mcp_chat_hook, &km_answers_hook,
+                                                       &km_file_refs_hook, &km_other_models_hook,
+                                                       NULL };
+static const struct km_call_unit *const fetched[] = { &km_made_unit, NULL };
+static const struct km_call_unit *const shown[] = { &km_answers_unit, NULL };
+
+const struct km_call_hooks km_app_hooks = { .at = { [KM_HOOK_PREPARED] = prepared,
+                                                    [KM_HOOK_GUARDED] = guarded },
                                             .units = { [KM_UNITS_REQUEST] = request,
-                                                       [KM_UNITS_DELIVER] = deliver },
+                                                       [KM_UNITS_FETCH] = fetched,
+                                                       [KM_UNITS_DELIVER] = deliver,
+                                                       [KM_UNITS_SHOWN] = shown },
                                             .of_models = &km_kind_llm };
 
 int main(int argc, char **argv)

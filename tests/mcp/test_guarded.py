@@ -83,6 +83,18 @@ def test_what_is_refused_is_an_error_and_the_session_goes_on(gateway, mode):
 
 
 @pytest.mark.parametrize("mode", MODES)
+def test_no_answer_goes_round_a_unit_that_fails(gateway, mode):
+    async def run(client):
+        for text, why in (("unjoinable", "cannot stand here"),
+                          ("hold the end", "end was held back"),
+                          ("garbled", "no JSON object")):
+            with pytest.raises(MCPError, match=why):
+                await client.call_tool("say", {"text": text})
+        assert not (await client.call_tool("say", {"text": "well"})).is_error
+    with_client(gateway, mode, "/mcp/fish", run)
+
+
+@pytest.mark.parametrize("mode", MODES)
 def test_resources_and_prompts_pass_them_too(gateway, mode):
     async def run(client):
         assert (await client.read_resource("memo://today")).contents[0].text == \

@@ -38,15 +38,15 @@ static bool wanted(const struct km_mcp_work *w, struct km_str params)
 static void on_notice(void *ctx, struct km_str method, struct km_str params)
 {
     struct km_mcp_work *w = ctx;
-    struct km_buf *b = &w->hub->w->scratch;
+    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(2 * KM_RPC_BYTES);
     bool log = km_str_eq(method, KM_STR("notifications/message"));
 
     if (!w->job.stream || (log && !wanted(w, params)))
         return;
-    km_buf_reset(b);
-    if (log && km_veil_cut(w->hub->w->gw->veil, params, b))
-        params = km_arena_str(&w->call->arena, km_buf_view(b)); /* a stream's head is made there */
-    w->port.ops->progress(&w->port, method, params);
+    if (log && km_veil_cut(w->hub->w->gw->veil, params, &b))
+        params = km_buf_view(&b);
+    if (!km_buf_failed(&b))
+        w->port.ops->progress(&w->port, method, params);
 }
 
 /* --- questions --- */
@@ -215,12 +215,13 @@ static void on_question(void *ctx, uint64_t question, struct km_str method, stru
 void km_mcp_question_withdraw(struct km_mcp_question *q)
 {
     struct km_mcp_work *w = q->w;
+    struct km_str id = id_of(q), params = KM_STR_NONE;
 
-    if (w->job.stream && w->job.stream->session)
-        (void)w->port.ops->ask(
-            &w->port, KM_STR_NONE, KM_STR("notifications/cancelled"),
-            km_arena_cat(&w->call->arena,
-                         (struct km_str[]){ KM_STR("{\"requestId\":"), id_of(q), KM_STR("}") }, 3));
+    if (id.n)
+        params = km_arena_cat(&w->call->arena,
+                              (struct km_str[]){ KM_STR("{\"requestId\":"), id, KM_STR("}") }, 3);
+    if (w->job.stream && w->job.stream->session && params.n)
+        (void)w->port.ops->ask(&w->port, KM_STR_NONE, KM_STR("notifications/cancelled"), params);
     km_mcp_question_free(q);
 }
 

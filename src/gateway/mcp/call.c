@@ -21,21 +21,22 @@
 /* --- may it run --- */
 
 /* Whom it is for was found by these: none of them is another by now. */
-static int check_same(struct km_str old, struct km_str new, struct km_err *err)
+static int check_same(const struct km_json *old, const struct km_json *new, struct km_err *err)
 {
     static const struct km_str names[] = {
         { "name", 4 }, { "uri", 3 }, { "ref", 3 }, { "taskId", 6 }, { "requestState", 12 },
     };
-    enum { N = sizeof names / sizeof *names };
-    struct km_json_span was[N], is[N];
-    int r = km_json_spans(old, names, N, was, NULL, err);
+    uint8_t was[32], is[32];
+    int r = 0;
 
-    if (r == 0)
-        r = km_json_spans(new, names, N, is, NULL, err);
-    for (size_t i = 0; r == 0 && i < N; i++)
-        if (!km_str_eq(km_json_value(old, &was[i]), km_json_value(new, &is[i])))
+    for (size_t i = 0; r == 0 && i < sizeof names / sizeof *names; i++) {
+        r = km_json_digest(km_json_member(old, names[i]), was, err);
+        if (r == 0)
+            r = km_json_digest(km_json_member(new, names[i]), is, err);
+        if (r == 0 && memcmp(was, is, sizeof was) != 0)
             r = km_fail(err, KM_E_INTERNAL, "'%s' of a request may not become another on its way.",
                         names[i].p);
+    }
     return r;
 }
 
@@ -43,11 +44,15 @@ static int check_same(struct km_str old, struct km_str new, struct km_err *err)
 static int take_params(struct km_mcp_work *w, struct km_str params, struct km_err *err)
 {
     struct km_arena *arena = &w->call->arena;
-    const struct km_json *root = NULL;
-    int r = check_same(w->params, params, err);
+    const struct km_json *old = NULL, *root = NULL;
+    int r = km_json_parse(arena, w->params, &old, err);
 
     if (r == 0)
         r = km_json_parse(arena, params, &root, err);
+    if (r == 0 && km_json_kind(root) != KM_JSON_OBJECT)
+        r = km_fail(err, KM_E_INTERNAL, "What was made of the parameters is no JSON object.");
+    if (r == 0)
+        r = check_same(old, root, err);
     if (r == 0)
         r = km_json_digest(km_json_get(root, "arguments"), w->digest, err);
     if (r == 0 && w->member->builtin)
@@ -76,7 +81,8 @@ static int prepare(struct km_call *call, struct km_err *err)
         return 0;
     w->cost = km_mcp_configured_cost(w->member->upstream, w->item->name);
     call->reserve = w->cost;
-    if (km_mcp_needs_approval(w) && km_mcp_args_once(w->args, &call->arena, err) < 0)
+    call->needs_yes = km_mcp_needs_approval(w);
+    if (call->needs_yes && km_mcp_args_once(w->args, &call->arena, err) < 0)
         return KM_E_INVALID;
     return km_right_code(km_mcp_grants_args(km_mcp_rights_of(call->visit, &call->arena), w->member,
                                             w->item->name, w->args, &call->arena, err),
@@ -126,7 +132,8 @@ static void books(struct km_call *call, struct km_ledger_entry *e)
 
 /* --- the end --- */
 
-/* What a hook answered is a result.  The status is for units alone: a client's is w->http. */
+/* What a hook answered is a result.  The status is for units alone, and 200 of a result that can be
+ * given to others; a client's is w->http. */
 static bool reply(struct km_call *call)
 {
     struct km_mcp_work *w = km_mcp_work_of(call);
@@ -136,7 +143,8 @@ static bool reply(struct km_call *call)
     if (call->failed || w->outcome == KM_MCP_OUT_NONE || !w->json.n)
         km_call_break_answer(call);
     else
-        km_call_respond(call, w->outcome == KM_MCP_OUT_ERROR ? 500 : 200, KM_STR_NONE, w->json);
+        km_call_respond(call, strcmp(km_mcp_outcome(w), "ok") == 0 ? 200 : 500, KM_STR_NONE,
+                        w->json);
     return true;
 }
 
@@ -181,6 +189,7 @@ static const struct km_call_kind mcp_kind = {
     .name = "mcp",
     .work_name = km_mcp_work_name,
     .placed = true,
+    .needs_body = true,
     .cost = cost,
     .count = count,
     .log = log_names,
@@ -302,8 +311,6 @@ void km_mcp_call_begin(struct km_mcp_turn *t, const struct km_mcp_call_args *arg
     km_mcp_job_begin(&w->job, t->stream, km_arena_str(&call->arena, t->msg.id));
     if (!t->stream->no_events && !t->stream->streaming)
         km_timer_start(&t->stream->late, KM_MCP_STREAM_LATE_MS);
-    call->body = w->params;
-    call->have_body = true;
     km_call_take_port(call, call->visit, &w->port);
     km_call_start(call);
 }

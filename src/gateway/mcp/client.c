@@ -96,8 +96,10 @@ static void end(struct km_port *port)
 {
     struct km_mcp_work *w = work_of(port);
 
-    if (km_buf_failed(&w->said)) {
-        km_fail(&w->call->err, KM_E_INTERNAL, "What was made of the answer is too large.");
+    if (w->said.n && km_json_spans(km_buf_view(&w->said), NULL, 0, NULL, NULL, NULL) < 0) {
+        km_fail(&w->call->err, KM_E_INTERNAL,
+                km_buf_failed(&w->said) ? "What was made of the answer is too large."
+                                        : "What was made of the answer is no JSON object.");
         fail(port);
         return;
     }

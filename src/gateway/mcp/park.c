@@ -300,6 +300,7 @@ void km_mcp_park_wrap(struct km_mcp_work *w, struct km_str json)
         return;
     }
     km_mcp_approval_pass_on(w);
+    w->word = "input_required";
     state.inner = km_json_text(arena, json, &span);
     state.ends_ms = km_loop_now_ms(w->hub->w->loop) + WRAPPED_MS;
     km_buf_byte(&b, '"');

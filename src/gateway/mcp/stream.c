@@ -258,7 +258,15 @@ static void finish_pipe(struct km_mcp_stream *s, struct km_str message)
 /* Everything was answered. */
 static void over(struct km_mcp_stream *s, struct km_str message)
 {
-    if (s->batch && !s->streaming && s->held.n) {
+    if (s->batch && !s->streaming && km_buf_failed(&s->held)) {
+        struct km_buf all KM_CLEANUP(km_buf_done) = KM_BUF(1024);
+
+        km_rpc_error(&all, s->revision->era, KM_RPC_INTERNAL, KM_STR_NONE,
+                     KM_STR("the answers of this batch are too large to be given together"),
+                     KM_STR_NONE);
+        if (s->pipe)
+            finish_pipe(s, km_buf_view(&all));
+    } else if (s->batch && !s->streaming && s->held.n) {
         struct km_buf all KM_CLEANUP(km_buf_done) = KM_BUF(BATCH_BYTES + 16);
 
         respond_held(s);
