@@ -189,9 +189,9 @@ static int client_status(const struct km_call *call)
 {
     if (call->client_gone && !call->streaming)
         return 499;
-    if (call->streaming)
+    if (call->streaming && !(call->failed && call->deliver.first && !call->started))
         return call->at->status ? call->at->status : 200;
-    if (call->failed)
+    if (call->failed) /* before anything of the answer has left */
         return km_err_http(&call->err);
     return call->at->status;
 }

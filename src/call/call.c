@@ -175,6 +175,14 @@ static void end_held(struct km_call *call)
     km_call_reply_refused(call);
 }
 
+/* Its time was over before: no unit has any of it. */
+static void end_late(struct km_call *call)
+{
+    km_chain_done(&call->deliver);
+    km_call_refuse(call, &call->err);
+    km_call_reply_refused(call);
+}
+
 /* The only exit: the exchange is answered, everything is given back. */
 static enum km_next step_finish(struct km_call *call)
 {
@@ -187,10 +195,12 @@ static enum km_next step_finish(struct km_call *call)
             refused(call);
         km_call_reply(call);
         call->replied = true;
-        if (!call->ended && km_call_stands(call)) {
+        if (!call->ended && km_call_stands(call) && !call->timed_out) {
             km_call_time_runs(call); /* a unit has what is left of it */
             return KM_WAIT;
         }
+        if (!call->ended && call->stands)
+            end_late(call);
     } else if (call->unsaid && !call->ended) {
         km_call_reply_refused(call);
     }
@@ -234,6 +244,7 @@ void km_call_resume(struct km_call *call, int status)
     km_assert(call->magic == KM_CALL_MAGIC && !call->held);
     if (call->beside)
         km_attempt_look_at_waiting(call);
+    call->stands = false; /* whatever it waited for: a unit resumes it only where it waits again */
     call->status = status;
     if (status < 0 && steps[call->step].on_error != call->step)
         fail_to(call, steps[call->step].on_error);
@@ -316,6 +327,10 @@ void km_call_revoke(struct km_call *call, const struct km_err *why)
     }
     if (call->kind->on_revoked && call->streaming)
         call->kind->on_revoked(call, why);
+    if (km_chain_waits(&call->deliver)) { /* it gets nothing more of what waits there */
+        km_chain_done(&call->deliver);
+        km_call_refuse(call, why);
+    }
     km_call_abandon(call);
     km_call_fail(call, &err);
 }

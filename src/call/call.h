@@ -329,6 +329,8 @@ void km_call_write_one(struct km_call *call, struct km_str part); /* nothing of 
 void km_call_write_whole(struct km_call *call); /* call->parts */
 void km_call_respond(struct km_call *call, int status, struct km_str head, struct km_str body);
 void km_call_end_answer(struct km_call *call);
+/* What has begun ends as what it is: a stream by the error of its protocol. */
+void km_call_end_refused(struct km_call *call);
 void km_call_end_stream(struct km_call *call); /* with the kind's last bytes; call->cut: it broke */
 void km_call_break_answer(struct km_call *call); /* so that its reader notices */
 bool km_call_take_back(struct km_call *call); /* nothing of what was started has left */

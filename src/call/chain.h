@@ -10,7 +10,8 @@
  *                                  ├ WAIT   for something outside: km_link_go_on() follows, and
  *                                  │        what comes behind stands in line at this link
  *                                  └ END    nothing more of the content goes on from here; a
- *                                           head, or the end, does
+ *                                           head, or the end, does (a head that said a length is
+ *                                           then wrong: who may end a body changes that in time)
  *
  * An answer is HEAD (EVENT | BYTES)* (END | ERROR), a request BYTES* (END | ERROR).  A unit that
  * holds something flushes it when END or ERROR comes: emits it, then passes that piece, which no

@@ -77,10 +77,12 @@ static enum km_outcome outcome_of(const struct km_call *call)
 {
     int code = call->err.code, status = call->err.http;
 
-    if (code == KM_E_CANCELED || code == KM_E_NOT_IMPLEMENTED || code == KM_E_OVERLOADED ||
-        code == KM_E_INVALID || code == KM_E_UNAUTHENTICATED || code == KM_E_UNSUPPORTED ||
-        code == KM_E_LIMIT || code == KM_E_REQUEST_TIMEOUT || code == KM_E_BODY_TOO_LARGE ||
-        code == KM_E_HEADER_TOO_LARGE)
+    if (call->unsaid) /* by a unit: the upstream did what it should */
+        return KM_OUTCOME_CALLER;
+    if (code == KM_E_FORBIDDEN || code == KM_E_CANCELED || code == KM_E_NOT_IMPLEMENTED ||
+        code == KM_E_OVERLOADED || code == KM_E_INVALID || code == KM_E_UNAUTHENTICATED ||
+        code == KM_E_UNSUPPORTED || code == KM_E_LIMIT || code == KM_E_REQUEST_TIMEOUT ||
+        code == KM_E_BODY_TOO_LARGE || code == KM_E_HEADER_TOO_LARGE)
         return KM_OUTCOME_CALLER;
     if (code != KM_E_UPSTREAM_STATUS)
         return KM_OUTCOME_FAILED;
@@ -101,7 +103,7 @@ static void report(struct km_call *call)
 {
     if (!call->at->candidate || call->err.code == KM_E_NO_DEPLOYMENT)
         return;
-    if (!call->at->taker || km_taker_speaks(call->at->taker))
+    if (!call->unsaid && (!call->at->taker || km_taker_speaks(call->at->taker)))
         km_count_attempt_failed(call);
     km_call_report(call, outcome_of(call));
 }
@@ -165,8 +167,9 @@ enum km_next km_step_recover(struct km_call *call)
         call->cut = true;
         return km_call_go(call, KM_STEP_account);
     }
-    again = call->match.n && !call->timed_out && call->route.attempts <= call->retries &&
-            call->route.attempts < call->match.n && !is_spent(call) && worth_another(call);
+    again = call->match.n && !call->timed_out && !call->unsaid &&
+            call->route.attempts <= call->retries && call->route.attempts < call->match.n &&
+            !is_spent(call) && worth_another(call);
     if (!again)
         return km_call_go(call, KM_STEP_account);
     return try_again(call, false);

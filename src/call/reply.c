@@ -157,8 +157,10 @@ void km_call_reply_refused(struct km_call *call)
     call->err = *call->unsaid;
     call->failed = true;
     call->streaming = false;
-    if (call->client_gone || (call->started && !km_call_take_back(call)))
+    if (call->client_gone)
         km_call_break_answer(call);
+    else if (call->started && !km_call_take_back(call))
+        km_call_end_refused(call);
     else if (!call->kind->reply || !call->kind->reply(call))
         reply_failure(call);
 }

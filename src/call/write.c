@@ -340,7 +340,7 @@ static void end_with(struct km_call *call, struct km_piece *piece)
 {
     if (call->deliver.first && !call->unsaid)
         take(call, piece);
-    if (call->unsaid && !call->started) {
+    if (call->unsaid && (!call->started || km_call_take_back(call))) {
         km_call_reply_refused(call);
         return;
     }
@@ -372,6 +372,14 @@ void km_call_end_stream(struct km_call *call)
     end_with(call, &piece);
 }
 
+void km_call_end_refused(struct km_call *call)
+{
+    struct km_piece piece = { .what = KM_PIECE_END };
+
+    end_refused(call, &piece);
+    end_port(call, &piece);
+}
+
 void km_call_break_answer(struct km_call *call)
 {
     call->ended = true;
@@ -384,5 +392,8 @@ bool km_call_take_back(struct km_call *call)
         km_chain_done(&call->deliver);
         return true;
     }
-    return call->port->ops->take_back(call->port);
+    if (!call->port->ops->take_back(call->port))
+        return false;
+    call->started = false;
+    return true;
 }

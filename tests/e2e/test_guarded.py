@@ -86,6 +86,7 @@ def test_what_is_refused_is_an_error_of_its_protocol(gateway, way, stream):
     if way == "responses" and stream:
         pytest.skip("the scripted model gives no stream of them")
     for text, why in (("what is forbidden is not said", "does not let this pass"),
+                      ("this may well be doubted later", "does not let this pass"),
                       ("unjoinable", "cannot stand here")):
         with pytest.raises((openai.APIError, anthropic.APIError), match=why):
             ask(gateway, way, text, stream)

@@ -6,6 +6,7 @@
  *     "slowly"       in a request: it waits for a moment
  *     "patience"     in an answer: the same
  *     "forbidden"    in an answer: it is refused
+ *     "doubted"      in an answer: it waits for a moment, and is refused then
  *     "unjoinable"   in a request: the unit of its answer does not join
  *     "hold the end" in an answer: its end is never let go, as no unit may
  *     "garbled"      in an answer of no model: it is no JSON any more
@@ -56,14 +57,17 @@ static struct km_str replace(struct km_arena *arena, struct km_str s, struct km_
 struct moment {
     struct km_timer timer;
     struct km_link *link;
-    bool waited, holds_end;
+    bool waited, holds_end, doubts;
 };
 
 static void on_over(void *ctx)
 {
     struct moment *m = ctx;
+    struct km_err err;
 
-    km_link_go_on(m->link, KM_UNIT_PASS, NULL);
+    if (m->doubts)
+        km_fail(&err, KM_E_FORBIDDEN, "The guard does not let this pass.");
+    km_link_go_on(m->link, KM_UNIT_PASS, m->doubts ? &err : NULL);
 }
 
 static int wait(struct km_link *link, struct km_piece *piece, const char *for_what)
@@ -103,9 +107,9 @@ static int put(struct km_call *call, struct km_chain *chain, const struct km_uni
 static int take_asked(struct km_link *link, struct km_piece *piece, struct km_err *err)
 {
     (void)err;
-    if (piece->bytes.n) {
+    if (has(piece->bytes, word.p)) {
         piece->bytes = replace(link->chain->arena, piece->bytes, word, mark);
-        piece->lasts = true; /* in the call's arena, or as it came */
+        piece->lasts = true; /* in the arena; what came may be gone when this returns */
     }
     return wait(link, piece, "slowly");
 }
@@ -146,7 +150,8 @@ static int take_said(struct km_link *link, struct km_piece *piece, struct km_err
     } else if (has(text, mark.p)) {
         piece->bytes = replace(link->chain->arena, text, mark, word);
     }
-    return wait(link, piece, "patience");
+    m->doubts = has(text, "doubted");
+    return wait(link, piece, m->doubts ? "doubted" : "patience");
 }
 
 static const struct km_unit said = { "said", sizeof(struct moment), take_said, stop };

@@ -71,7 +71,7 @@ def test_a_unit_may_wait_on_both_ways(gateway, mode):
 @pytest.mark.parametrize("mode", MODES)
 def test_what_is_refused_is_an_error_and_the_session_goes_on(gateway, mode):
     async def run(client):
-        for text in ("forbidden", "slowly forbidden"):
+        for text in ("forbidden", "slowly forbidden", "doubted"):
             with pytest.raises(MCPError, match="The guard does not let this pass"):
                 await client.call_tool("say", {"text": text})
         with pytest.raises(MCPError, match="The guard does not let this pass"):

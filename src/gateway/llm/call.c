@@ -181,9 +181,9 @@ static int on_event(struct km_call *call, const struct km_piece *piece, struct k
     struct km_arena scratch KM_CLEANUP(km_arena_done), *before = call->at->stream.scratch;
     int r;
 
+    km_arena_init(&scratch, SCRATCH_BYTES, km_loop_arenas(call->w->loop));
     if (call->at->convert)
         return km_translate_event(call, piece, err);
-    km_arena_init(&scratch, SCRATCH_BYTES, km_loop_arenas(call->w->loop));
     call->at->stream.scratch = &scratch;
     r = read_event(call, &event, &out, err);
     call->at->stream.scratch = before;

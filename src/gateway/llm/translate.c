@@ -289,15 +289,39 @@ int km_translate_attempt(struct km_call *call, struct km_err *err)
 /* --- the answer --- */
 
 /* Where units look at what is said they have it before it is in the client's dialect. */
-static int hand_on(void *ctx, const struct km_chat_event *delta, struct km_err *err)
+static void give_delta(struct km_call *call, const struct km_chat_event *delta)
 {
-    struct km_call *call = ctx;
     struct km_piece piece = { .what = KM_PIECE_EVENT, .delta = delta };
 
-    (void)err;
     if (!call->streaming)
         km_call_stream_start(call);
     km_call_event(call, &piece);
+}
+
+/* An upstream that began and said nothing yet can still be tried again elsewhere: the beginning is
+ * told with what follows it. */
+static void give_start(struct km_call *call)
+{
+    struct km_translation *tr = call->at->convert;
+
+    if (!tr->owes_start)
+        return;
+    tr->owes_start = false;
+    give_delta(call,
+               &(struct km_chat_event){ .kind = KM_CHAT_START, .id = tr->answer.upstream_id });
+}
+
+static int hand_on(void *ctx, const struct km_chat_event *delta, struct km_err *err)
+{
+    struct km_call *call = ctx;
+
+    (void)err;
+    if (delta->kind == KM_CHAT_START) {
+        call->at->convert->owes_start = true;
+        return 0;
+    }
+    give_start(call);
+    give_delta(call, delta);
     return 0;
 }
 
@@ -483,6 +507,8 @@ static int complete_stream(struct km_call *call, struct km_err *err)
         r = km_fail(err, KM_E_UPSTREAM_PROTOCOL,
                     "The upstream's stream ended before it was complete.");
     km_arena_done(&tr->scratch);
+    if (r == 0)
+        give_start(call);
     flush(call, tr->answer.out);
     if (r == 0 && !call->streaming)
         km_call_stream_start(call);
@@ -509,6 +535,7 @@ static int complete_whole(struct km_call *call, struct km_err *err)
         r = call->api->encoder->whole(&tr->answer, err);
     if (r < 0)
         return r;
+    give_start(call);
     if (call->req.stream &&
         !km_buf_failed(&tr->whole)) { /* a stream was asked for, and this upstream gave a whole */
         flush(call, &tr->whole);

@@ -67,6 +67,7 @@ static struct {
     enum km_unit_place where;
     enum doing doing; /* with each text; TAKES_OUT, WAITS_FOR_IT: the second; ENDS_IT: from there */
     bool none; /* there is no unit */
+    size_t only; /* so many bytes come; 0: all, and their end */
     bool at_once; /* the upstream gives a whole answer */
     bool as_it_comes; /* nothing is translated */
     struct km_link *waits;
@@ -238,7 +239,7 @@ static void run_call(size_t step)
     static struct km_call_kind kind;
     static struct km_call_hooks hooks;
     const char *bytes = u.at_once ? whole : stream;
-    const size_t n = strlen(bytes);
+    const size_t n = u.only ? u.only : strlen(bytes);
 
     kind = fake_kind;
     kind.prepare = prepare;
@@ -268,7 +269,7 @@ static void run_call(size_t step)
     km_call_start(f.call);
     for (size_t at = 0; at < n; at += step)
         give(bytes + at, step < n - at ? step : n - at);
-    if (!is_over() && f.call->step == KM_STEP_relay)
+    if (!u.only && !is_over() && f.call->step == KM_STEP_relay)
         km_call_resume(f.call, 0);
     u.said[u.nsaid] = 0;
 }
@@ -409,6 +410,28 @@ static void a_delta_where_there_is_none_is_refused(void **state)
     assert_int_equal(f.responds, 1);
 }
 
+/* Nothing was said yet: another upstream can still serve, or the client has its error. */
+static void what_only_began_is_not_begun_for_the_client(void **state)
+{
+    (void)state;
+    for (const struct asked *a = asked; a < asked + APIS; a++) {
+        const struct km_err err = { .code = KM_E_UPSTREAM_CONNECT, .text = "It is gone." };
+
+        memset(&f, 0, sizeof f);
+        begin(a, KM_UNITS_DELIVER, PASSES);
+        u.only = strlen(stream) - strlen(strstr(stream, "event: content_block_start"));
+        assert_true(make_world());
+        run_call(sizeof stream);
+        assert_false(is_over());
+        assert_false(f.call->streaming);
+        km_call_fail(f.call, &err);
+        assert_true(is_over());
+        assert_int_equal(f.responds, 1);
+        assert_int_equal(f.starts, 0);
+        unmake_world();
+    }
+}
+
 static void life(void)
 {
     memset(&f, 0, sizeof f);
@@ -435,6 +458,7 @@ int main(void)
         cmocka_unit_test(nothing_is_said_behind_an_end),
         cmocka_unit_test(a_unit_says_more),
         cmocka_unit_test(a_delta_where_there_is_none_is_refused),
+        cmocka_unit_test(what_only_began_is_not_begun_for_the_client),
         cmocka_unit_test(every_allocation_fails_once),
     };
 
