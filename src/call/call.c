@@ -165,22 +165,20 @@ static void end_work(struct km_call *call)
     km_call_abandon(call);
 }
 
-/* A unit has what no unit may keep; whoever waits for the answer is told. */
+/* No unit has any more of the answer, and its client is told why. */
+static void take_from_units(struct km_call *call, const struct km_err *why)
+{
+    km_chain_done(&call->deliver);
+    km_call_refuse(call, why);
+    km_call_reply_refused(call);
+}
+
 static void end_held(struct km_call *call)
 {
     struct km_err err = { 0 };
 
     km_fail(&err, KM_E_INTERNAL, "The answer's end was held back.");
-    km_call_refuse(call, &err);
-    km_call_reply_refused(call);
-}
-
-/* Its time was over before: no unit has any of it. */
-static void end_late(struct km_call *call)
-{
-    km_chain_done(&call->deliver);
-    km_call_refuse(call, &call->err);
-    km_call_reply_refused(call);
+    take_from_units(call, &err);
 }
 
 /* The only exit: the exchange is answered, everything is given back. */
@@ -200,7 +198,7 @@ static enum km_next step_finish(struct km_call *call)
             return KM_WAIT;
         }
         if (!call->ended && call->stands)
-            end_late(call);
+            take_from_units(call, &call->err); /* its time was over before */
     } else if (call->unsaid && !call->ended) {
         km_call_reply_refused(call);
     }

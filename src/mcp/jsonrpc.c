@@ -160,6 +160,24 @@ int km_rpc_parse(struct km_arena *arena, struct km_str text, struct km_rpc_messa
     return read_object(arena, text, root, ret, err);
 }
 
+void km_rpc_request(struct km_buf *out, struct km_str id, struct km_str method,
+                    struct km_str params)
+{
+    km_buf_str(out, KM_STR("{\"jsonrpc\":\"2.0\","));
+    if (id.n) {
+        km_buf_str(out, KM_STR("\"id\":"));
+        km_buf_str(out, id);
+        km_buf_byte(out, ',');
+    }
+    km_buf_str(out, KM_STR("\"method\":"));
+    km_buf_json(out, method);
+    if (params.n) {
+        km_buf_str(out, KM_STR(",\"params\":"));
+        km_buf_str(out, params);
+    }
+    km_buf_byte(out, '}');
+}
+
 void km_rpc_result(struct km_buf *out, struct km_str id, struct km_str result)
 {
     (void)!km_buf_reserve(out, id.n + result.n + 64); /* at once: a list may be long */

@@ -65,6 +65,10 @@ struct km_rpc_message {
 int km_rpc_parse(struct km_arena *arena, struct km_str text, struct km_rpc_message *ret,
                  enum km_rpc_fault *ret_fault, struct km_err *err) KM_MUST_USE;
 
+/* {"jsonrpc","id","method","params"}; id and params are ready-made JSON.  Without an id it is a
+ * notification; params empty: none. */
+void km_rpc_request(struct km_buf *out, struct km_str id, struct km_str method,
+                    struct km_str params);
 /* {"jsonrpc","id","result"}; result is ready-made JSON. */
 void km_rpc_result(struct km_buf *out, struct km_str id, struct km_str result);
 /* {"jsonrpc","id","error":{"code","message","data"}}.  Without an id: null in the handshake era,

@@ -115,32 +115,15 @@ static bool take_back(struct km_port *port)
 
 /* --- before it --- */
 
-static bool put_message(struct km_buf *b, struct km_str id, struct km_str method,
-                        struct km_str params)
-{
-    km_buf_str(b, KM_STR("{\"jsonrpc\":\"2.0\","));
-    if (id.n) {
-        km_buf_str(b, KM_STR("\"id\":"));
-        km_buf_str(b, id);
-        km_buf_byte(b, ',');
-    }
-    km_buf_str(b, KM_STR("\"method\":"));
-    km_buf_json(b, method);
-    if (params.n) {
-        km_buf_str(b, KM_STR(",\"params\":"));
-        km_buf_str(b, params);
-    }
-    km_buf_byte(b, '}');
-    return !km_buf_failed(b);
-}
-
 static bool ask(struct km_port *port, struct km_str id, struct km_str method, struct km_str params)
 {
     struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(2 * KM_RPC_BYTES);
     struct km_mcp_stream *stream = work_of(port)->job.stream;
 
-    return stream && put_message(&b, id, method, params) &&
-           km_mcp_stream_say(stream, km_buf_view(&b));
+    if (!stream)
+        return false;
+    km_rpc_request(&b, id, method, params);
+    return !km_buf_failed(&b) && km_mcp_stream_say(stream, km_buf_view(&b));
 }
 
 static void tell_news(struct km_port *port, struct km_str method, struct km_str params)
@@ -148,7 +131,10 @@ static void tell_news(struct km_port *port, struct km_str method, struct km_str 
     struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(2 * KM_RPC_BYTES);
     struct km_mcp_stream *stream = work_of(port)->job.stream;
 
-    if (stream && !km_mcp_stream_slow(stream) && put_message(&b, KM_STR_NONE, method, params))
+    if (!stream || km_mcp_stream_slow(stream))
+        return;
+    km_rpc_request(&b, KM_STR_NONE, method, params);
+    if (!km_buf_failed(&b))
         (void)km_mcp_stream_news(stream, km_buf_view(&b));
 }
 

@@ -183,12 +183,7 @@ void km_remote_notify(struct km_remote *p, struct km_str method, struct km_str p
 {
     struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(KM_MCP_MESSAGE_BYTES);
 
-    km_buf_printf(&text, "{\"jsonrpc\":\"2.0\",\"method\":\"%.*s\"", KM_STR_ARG(method));
-    if (params.n) {
-        km_buf_str(&text, KM_STR(",\"params\":"));
-        km_buf_str(&text, params);
-    }
-    km_buf_byte(&text, '}');
+    km_rpc_request(&text, KM_STR_NONE, method, params);
     km_remote_transmit(p, 0, method, &text, KM_STR_NONE, NULL);
 }
 

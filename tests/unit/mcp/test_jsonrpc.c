@@ -250,6 +250,14 @@ static void answers_carry_the_id_as_it_came(void **state)
     assert_string_equal(km_buf_cstr(&b),
                         "{\"jsonrpc\":\"2.0\",\"id\":\"a\\u0041\",\"result\":{\"x\":1}}");
     km_buf_reset(&b);
+    km_rpc_request(&b, KM_STR("\"a\\u0041\""), KM_STR("roots/list"), KM_STR_NONE);
+    assert_string_equal(km_buf_cstr(&b),
+                        "{\"jsonrpc\":\"2.0\",\"id\":\"a\\u0041\",\"method\":\"roots/list\"}");
+    km_buf_reset(&b);
+    km_rpc_request(&b, KM_STR_NONE, KM_STR("a\"b"), KM_STR("{}"));
+    assert_string_equal(km_buf_cstr(&b),
+                        "{\"jsonrpc\":\"2.0\",\"method\":\"a\\\"b\",\"params\":{}}");
+    km_buf_reset(&b);
     km_rpc_error(&b, KM_MCP_HANDSHAKE, KM_RPC_PARSE, KM_STR_NONE, KM_STR("a \"b\""), KM_STR_NONE);
     assert_string_equal(km_buf_cstr(&b), "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":"
                                          "-32700,\"message\":\"a \\\"b\\\"\"}}");
