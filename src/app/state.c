@@ -199,9 +199,9 @@ static void read_holder(int fd, struct km_state_holder *ret)
         return;
     text[n] = 0;
     ret->pid = strtol(text, &end, 10);
-    if (!runs_as(ret->pid, st.st_uid))
+    if (*end != '\n' || !runs_as(ret->pid, st.st_uid)) /* a number that is cut is another one's */
         ret->pid = 0;
-    if (*end != '\n' || n == 0 || text[n - 1] != '\n')
+    if (*end != '\n' || text[n - 1] != '\n')
         return;
     text[n - 1] = 0;
     if (end < text + n - 1)

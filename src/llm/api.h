@@ -74,6 +74,24 @@ enum km_llm_names {
     KM_NAMES_SERVERS = 1 << 3, /* an MCP server ("server_url") */
 };
 
+/* What of a request changes what it may cost, beside its length and its bound (llm/api/priced.h). */
+#define KM_HOSTED_USES 5 /* of a tool whose caller says no number */
+
+struct km_llm_priced {
+    enum km_service service;
+    bool fast, in_us;
+    int64_t hosted[KM_HOSTED_KINDS]; /* most uses of each: as said, else KM_HOSTED_USES */
+    bool hosts; /* it names a tool that the provider runs */
+    bool background; /* it is answered before it is done */
+    /* The provider may read more than was sent: tools it runs, what it keeps, what is by reference,
+     * media. */
+    bool opens_input;
+    /* A member, value or tool for which nobody has a price; empty: none.  And what to do about it,
+     * static. */
+    struct km_str unpriced;
+    const char *remedy;
+};
+
 struct km_llm_request {
     const struct km_llm_api *api;
     struct km_str body;
@@ -83,6 +101,7 @@ struct km_llm_request {
     bool model_from_path;
     bool stream;
     unsigned names; /* enum km_llm_names: of some member, however deep */
+    struct km_llm_priced priced;
     uint32_t spelled; /* bit i: the output may be bounded by that km_spelling, too */
     struct km_json_span *spellings; /* where, when one is; see llm/spellings.h */
     bool usage_asked; /* the client set stream_options.include_usage */

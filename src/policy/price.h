@@ -43,6 +43,17 @@ struct km_price {
         }                                                                                          \
     }
 
+/* How a provider was asked to serve a call, where that changes its prices. */
+enum km_service { KM_SERVICE_STANDARD, KM_SERVICE_FLEX, KM_SERVICE_PRIORITY, KM_SERVICE_BATCH };
+
+/* Tools that the provider runs itself, and bills by use. */
+enum km_hosted {
+    KM_HOSTED_WEB_SEARCH,
+    KM_HOSTED_CODE_INTERPRETER, /* by session */
+    KM_HOSTED_FILE_SEARCH,
+    KM_HOSTED_KINDS
+};
+
 /* What a call for images or audio used beside what every call may use. */
 struct km_media_usage {
     bool one_way; /* of all that was counted the first that has a price is charged, alone */
@@ -57,13 +68,21 @@ struct km_usage {
     int64_t completion_tokens;
     int64_t cached_tokens; /* read from the provider's cache, part of prompt */
     int64_t cache_write_tokens; /* part of prompt */
+    int64_t cache_write_1h_tokens; /* part of cache_write: kept for an hour instead of minutes */
     int64_t reasoning_tokens; /* part of completion; 0: none, or not said */
     int64_t audio_tokens, image_tokens; /* part of prompt */
     int64_t audio_cached_tokens, image_cached_tokens; /* part of these, and of cached */
     int64_t audio_completion_tokens; /* part of completion */
     int64_t audio_ms; /* listened to, where time is what is counted */
     struct km_media_usage media;
-    bool known; /* the upstream said so; else estimated */
+    int64_t hosted[KM_HOSTED_KINDS]; /* uses */
+    int64_t pages; /* of documents that were read */
+    enum km_service service; /* as the upstream said, or else as it was asked */
+    bool fast; /* Anthropic's `speed` */
+    bool in_us; /* Anthropic's `inference_geo` */
+    /* The upstream said so, and its codec came to the end of what it says; else it is an estimate,
+     * never less than what was said so far. */
+    bool known;
 };
 
 /* false: no price for what was used (none of input, output, second and request known).  Saturates;

@@ -31,6 +31,10 @@ enum km_call_flag {
     KM_CALL_FAILED = 64,
     KM_CALL_PART = 128, /* of a session, which holds the permit and has a row of its own */
     KM_CALL_WITHIN = 256, /* of a call that holds the place among those that run at once */
+    KM_CALL_OVER_RESERVED =
+        512, /* its upstream reported more than was reserved: booked all the same */
+    KM_CALL_BUDGET_CUT = 1024, /* its stream was ended because its key has no more */
+    KM_CALL_CORRECTED = 2048, /* an administrator set its cost (kanmon spend correct) */
 };
 
 /* Strings are copied before return; each is cut at 256 bytes; metadata over 4 KiB is left out
@@ -53,6 +57,10 @@ struct km_ledger_entry {
     int64_t cost; /* nano-USD */
     int status; /* HTTP status the client got */
     unsigned flags;
+    unsigned attempt; /* of an intent and of progress: the one under way, from 1 */
+    int64_t deadline_us; /* an intent's: wall, when the call is over at the latest; 0: not known */
+    /* JSON array of the attempts that were sent, of a settlement of more than one; empty: of one */
+    struct km_str attempts;
     /* Not kept: */
     bool budgeted; /* an intent's: its key has a budget */
     bool audited; /* an intent's: km_ledger_audit() follows its settlement */

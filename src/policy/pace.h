@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* pace.h - what is learnt of a deployment from what its calls reported: how many tokens a text has
+ * there, how fast it writes, how much it mostly writes.  Estimates stand on it.
+ *
+ *     learn      calls whose usage was reported
+ *     ask        before a call (what to reserve), and when one ended that nobody counted
+ *
+ * Kept by the deployment's id for as long as the process lives, beyond reloads.  Atomics: any
+ * thread, no lock; what two threads learn at once may count once.
+ */
+#ifndef KM_POLICY_PACE_H
+#define KM_POLICY_PACE_H
+
+#include "base/str.h"
+
+#define KM_PACE_RATE_UNKNOWN 50 /* tokens a second, without measurements */
+#define KM_PACE_CALLS_KNOWN 20 /* that many calls make its estimates calibrated */
+
+/* What a text is made of, as far as it matters for its tokens. */
+struct km_text_size {
+    int64_t letters; /* ASCII letters, and the blanks between words */
+    int64_t digits;
+    int64_t marks; /* other ASCII */
+    int64_t wide; /* characters of scripts written without blanks, CJK mostly */
+    int64_t other; /* characters of other scripts */
+    int64_t media_bytes; /* base64 of media: it is no text */
+    int64_t media; /* how many of them */
+};
+
+struct km_pace;
+struct km_paces; /* by deployment id */
+
+struct km_paces *km_paces_new(void); /* NULL: no memory */
+struct km_paces *km_paces_free(struct km_paces *p);
+/* The same one for the same id, made when it is first asked for; lives as long as p.  NULL: no
+ * memory. */
+struct km_pace *km_paces_of(struct km_paces *p, struct km_str id);
+
+/* Of JSON text: a request's body, or a part of one. */
+struct km_text_size km_text_measure(struct km_str json);
+
+/* Tokens; never less than 1 of a text that is not empty.  p NULL: nothing is known. */
+int64_t km_pace_input(const struct km_pace *p, const struct km_text_size *size);
+/* What is reserved for as many by estimate: a quarter more, and 256. */
+int64_t km_pace_reserve(int64_t estimate);
+/* Milli-tokens a second. */
+int64_t km_pace_rate(const struct km_pace *p);
+/* Tokens; 0: not known. */
+int64_t km_pace_median_output(const struct km_pace *p);
+
+/* A call whose usage was reported: prompt tokens of that text. */
+void km_pace_learn_input(struct km_pace *p, const struct km_text_size *size, int64_t prompt_tokens);
+/* It wrote so much in so long, from the request's last byte to the answer's. */
+void km_pace_learn_output(struct km_pace *p, int64_t completion_tokens, uint64_t upstream_ms);
+
+#endif
