@@ -1,110 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* account.c - the books: runs exactly once for every admitted call, whatever ended it.
  *
- * What was used is what the upstream said, or an estimate of what was produced; what it cost is
- * exact from there on.  The permit is given back here, so a key's room is right before the
- * client has its last byte.  In strict mode that last byte waits until the settlement is on disk.
+ * What each of its attempts cost is said by money.c; here they are summed and written.  The permit
+ * is given back here, so a key's room is right before the client has its last byte.  In strict mode
+ * that last byte waits until the settlement is on disk.
  */
 #include "call/call.h"
-#include "call/flight.h"
 #include "call/hooks.h"
 #include "call/veil.h"
 
 #include "call/metrics.h"
-
-/* An upstream has the whole request and said nothing of it: its client left, its time ran out, or
- * the connection broke.  The vendor reads what it got, and bills that; a later attempt that was
- * refused, or never sent, does not undo it. */
-static bool unanswered(const struct km_call *call)
-{
-    return call->failed && (call->owed || (call->at->sent && call->at->status == 0));
-}
-
-/* Did the upstream do anything that it may bill? */
-static bool produced(const struct km_call *call)
-{
-    return call->answered || call->streaming || unanswered(call) ||
-           (call->at->status >= 200 && call->at->status < 300 && call->first_us);
-}
-
-/* Nobody said what was used: more than was agreed it cannot have been.  Before it is priced, so
- * that the row's tokens and its cost tell the same. */
-static void bound_estimate(struct km_call *call, struct km_usage *u)
-{
-    call->flags |= KM_CALL_ESTIMATED;
-    if (call->reserve_input > 0 && u->prompt_tokens > call->reserve_input)
-        u->prompt_tokens = call->reserve_input;
-    if (call->reserve_output > 0 && u->completion_tokens > call->reserve_output)
-        u->completion_tokens = call->reserve_output;
-}
-
-/* Of an answer that several take each pays its part. */
-static void take_share(const struct km_taker *t, struct km_usage *u, int64_t *cost)
-{
-    *cost = km_taker_share(t, *cost);
-    u->prompt_tokens = km_taker_share(t, u->prompt_tokens);
-    u->completion_tokens = km_taker_share(t, u->completion_tokens);
-    u->cached_tokens = km_taker_share(t, u->cached_tokens);
-}
-
-/* What an attempt costs by its usage there; an estimate no more than was reserved for one. */
-static int64_t cost_of_usage(struct km_call *call, struct km_usage *u)
-{
-    const struct km_price *price = call->price;
-    struct km_price found;
-    int64_t cost = 0, most = call->each ? call->each : call->reserve;
-
-    if (!price) {
-        found = km_call_price(call, call->at->d);
-        price = &found;
-    }
-    if (!u->known)
-        bound_estimate(call, u);
-    if ((call->api || call->priced) && !km_price_cost(price, u, &cost)) {
-        call->flags |= KM_CALL_UNPRICED; /* of one that passes its kind has said what it is */
-        cost = 0;
-    }
-    if (!u->known && most > 0 && cost > most)
-        cost = most;
-    if (call->at->taker)
-        take_share(call->at->taker, u, &cost);
-    return cost;
-}
-
-static void cost_of_answer(struct km_call *call)
-{
-    if (call->kind->cost && call->kind->cost(call, call->first_us || unanswered(call), &call->cost))
-        return;
-    if (!call->at->d || !produced(call))
-        return;
-    call->kind->usage(call, &call->usage);
-    if (call->kind->session)
-        return;
-    call->cost = cost_of_usage(call, &call->usage);
-}
-
-static void settle_cost(struct km_call *call)
-{
-    call->usage = (struct km_usage){ 0 };
-    call->cost = 0;
-    cost_of_answer(call);
-    call->cost += call->lost_cost;
-    call->usage.prompt_tokens += call->lost_input;
-    call->usage.completion_tokens += call->lost_output;
-}
-
-/* It has the whole request, and was not heard: it reads what it got, and bills that. */
-void km_call_count_lost(struct km_call *call)
-{
-    struct km_usage u = { 0 };
-
-    if (!call->at->d || !call->at->sent || call->at->status)
-        return;
-    call->kind->usage(call, &u);
-    call->lost_cost += cost_of_usage(call, &u);
-    call->lost_input += u.prompt_tokens;
-    call->lost_output += u.completion_tokens;
-}
 
 /* A wildcard deployment's entry names what was really called. */
 static struct km_str model_name(struct km_call *call)
@@ -171,6 +76,8 @@ static void fill_entry(struct km_call *call, struct km_ledger_entry *e, char *ip
     e->cost = call->cost;
     e->status = call->client_status;
     e->flags = call->flags;
+    e->attempts = km_call_attempts_json(call);
+    e->unasked = !call->intent;
 }
 
 static void on_settled(void *ctx, const struct km_err *err)
@@ -276,7 +183,8 @@ enum km_next km_step_account(struct km_call *call)
     if (!call->failed)
         km_call_report(call, KM_OUTCOME_OK);
     call->total_ns = km_mono_ns() - call->began_ns;
-    settle_cost(call);
+    km_call_bill(call);
+    km_call_sum(call);
     if (call->failed) {
         km_veil_failure(call);
         call->flags |= KM_CALL_FAILED;
@@ -285,7 +193,7 @@ enum km_next km_step_account(struct km_call *call)
         call->flags |= KM_CALL_STREAM;
     call->client_status = client_status(call);
     give_back(call);
-    if (call->intent) {
+    if (!call->kind->outer && !call->unbooked) {
         fill_entry(call, &e, ip);
         km_ledger_settle(call->w->ledger, &e, on_settled, call, &wait);
     }

@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* admit.c - admission: the body, what it asks for, the permit, the intent.
+/* admit.c - admission: the body, what it asks for, the permit.
  *
  * Up to here a call has cost nobody anything; the last line of this step is the first that has
- * to be settled.  The worst case is reserved, so that no interleaving of calls can spend more
- * than a budget: input bound x price + output bound x price.  Where the caller did not bound the
- * output, the largest bound that fits what is left is sent upstream and said so in a header.
+ * to be settled.  What it may cost is reserved, so that no interleaving of calls can spend more
+ * than a budget: input by estimate and a quarter more, output by its bound, or for a stream a slice
+ * of it at a time (money.c).
+ *
+ *     left of the budget   |----- input -----|------------- output -------------|
+ *     covers the output    nothing is sent that the caller did not say
+ *     does not             what is left is sent as the bound, and a header says so
  */
 #include "call/call.h"
 
 #include "call/hooks.h"
+#include "policy/pace.h"
 
-/* Tokens reserved where neither caller nor model bounds the output: what today's models write at
- * most.  It is never sent as a bound; only what is left of a budget is. */
-#define OUTPUT_UNKNOWN 131072
 #define OUTPUT_LEAST 16 /* a budget that leaves less than this is spent */
 
 /* Of one that was not configured for this model: by its name. */
@@ -68,13 +70,29 @@ struct km_price km_call_worst_price(const struct km_call *call, bool *ret_known)
     return worst;
 }
 
+/* output: of all its answers. */
 static int64_t worst_cost(const struct km_call *call, const struct km_price *p, int64_t output)
 {
-    struct km_usage u = { .prompt_tokens = km_llm_prompt_upper(&call->req),
-                          .completion_tokens = output * km_llm_answers(&call->req) };
+    struct km_usage u = { .prompt_tokens = call->reserve_input, .completion_tokens = output };
     int64_t cost = 0;
 
     return km_price_cost(p, &u, &cost) ? cost : 0;
+}
+
+/* Tokens that go in, as the one of those that may serve it has them that has the most. */
+static int64_t input_of(struct km_call *call)
+{
+    int64_t most = 0;
+
+    call->req.size = km_text_measure(call->body);
+    for (size_t i = 0; i < call->match.n; i++) {
+        const struct km_deployment *d = call->match.v[i].deployment;
+        int64_t n = km_pace_input(d->pace, &call->req.size);
+
+        if (n > most)
+            most = n;
+    }
+    return km_pace_reserve(most);
 }
 
 /* The longest output of those that may serve a call that bounds it nowhere; in passing, how
@@ -87,9 +105,12 @@ static int64_t longest_output(struct km_call *call)
     for (size_t i = 0; i < call->match.n; i++) {
         const struct km_deployment *d = call->match.v[i].deployment;
         struct km_price price = km_call_price(call, d);
-        int64_t output = d->default_output >= 0 && !call->kind->verbatim ? d->default_output
-                         : price.max_output_tokens > 0                   ? price.max_output_tokens
-                                                                         : OUTPUT_UNKNOWN;
+        int64_t output = d->default_output >= 0 && !call->kind->verbatim
+                             ? d->default_output
+                             : km_deployment_max_output(d, &price);
+
+        if (output < 0)
+            output = call->visit->view->snap->keys->unknown_max_output;
 
         if (output > most)
             most = output;
@@ -150,55 +171,51 @@ static int64_t chosen_output(const struct km_call *call)
     return call->req.max_tokens;
 }
 
+/* --- what is reserved, and what is sent as the bound: two things --- */
+
+/* Its calls are bounded by what is left of its budget, if they are. */
+static bool has_budget(const struct km_call *call)
+{
+    const struct km_key *key = call->visit->who.key;
+
+    return key && key->row.max_budget >= 0 &&
+           call->visit->view->snap->keys->budget_mode == KM_BUDGET_RESERVE;
+}
+
+/* The output of an answer is bounded by what is left only where that does not cover it: then by
+ * what is.  Else its caller's bound, or none, is what is sent. */
+static int64_t bound_by_left(struct km_call *call, const struct km_price *p, int64_t output)
+{
+    int64_t fits = fitting_output(call, p, output, km_key_left(call->visit->who.key));
+
+    if (fits < 0 || fits >= output)
+        return output;
+    call->bound_tokens = fits;
+    return fits;
+}
+
 /* What to reserve; may bound the output. */
 static int reserve_llm(struct km_call *call, struct km_err *err)
 {
-    struct km_key *key = call->visit->who.key;
-    const struct km_key_settings *s = call->visit->view->snap->keys;
-    int64_t said = chosen_output(call);
-    bool known, chosen = said >= 0 || !writes(call) || call->bounded;
+    bool known, budget = has_budget(call);
     struct km_price p = km_call_worst_price(call, &known);
     int64_t longest = writes(call) ? longest_output(call) : 0;
-    int64_t output = said >= 0 ? said : longest;
+    int64_t output;
     int r;
 
     if (!known && (r = km_call_unpriced(call, err)) < 0)
         return r;
-    if (key && key->row.max_budget >= 0 && !chosen && s->budget_mode == KM_BUDGET_RESERVE) {
-        int64_t fits = fitting_output(call, &p, output, km_key_left(key));
-
-        if (fits >= 0 && fits < output)
-            call->bound_tokens = output = fits;
-    }
-    call->reserve = worst_cost(call, &p, output);
-    call->reserve_input = km_llm_prompt_upper(&call->req);
-    call->reserve_output = output * km_llm_answers(&call->req);
+    call->reserve_input = input_of(call);
+    call->said_output = chosen_output(call);
+    output = call->said_output >= 0 ? call->said_output : longest;
+    if (budget && writes(call) && !call->bounded)
+        output = bound_by_left(call, &p, output);
+    call->most_output = output * km_llm_answers(&call->req);
+    call->slices =
+        budget && call->req.stream && call->kind->cut_short && call->most_output > KM_CALL_SLICE;
+    call->reserve_output = call->slices ? KM_CALL_SLICE : call->most_output;
+    call->reserve = worst_cost(call, &p, call->reserve_output);
     return 0;
-}
-
-static void on_intent(void *ctx, const struct km_err *err)
-{
-    struct km_call *call = ctx;
-    struct km_err why;
-
-    call->held = false;
-    if (!err) {
-        km_call_resume(call, 0);
-        return;
-    }
-    why = *err; /* a store that does not take it now may do so soon */
-    if (why.retry_after_ms == 0)
-        why.retry_after_ms = 1000;
-    km_call_fail(call, &why);
-}
-
-static int write_intent(struct km_call *call, bool *ret_wait, struct km_err *err)
-{
-    struct km_ledger_entry e = { .start_us = call->start_us,
-                                 .reserved = call->kind->session ? 0 : call->reserve };
-
-    km_call_name(call, NULL, &e);
-    return km_ledger_intent(call->w->ledger, &e, on_intent, call, ret_wait, err);
 }
 
 static enum km_next refused(struct km_call *call, int code)
@@ -212,19 +229,8 @@ static enum km_next refused(struct km_call *call, int code)
 /* The permit is there: from here the call must be settled. */
 static enum km_next admitted(struct km_call *call)
 {
-    bool wait = false;
-    int r;
-
     call->admitted = true;
-    if (call->kind->outer)
-        return km_call_go(call, KM_STEP_guard);
-    r = write_intent(call, &wait, &call->err);
-    if (r < 0)
-        return refused(call, r);
-    call->intent = true;
-    call->held = wait;
-    km_call_go(call, KM_STEP_guard);
-    return wait ? KM_WAIT : KM_MORE;
+    return km_call_go(call, KM_STEP_guard);
 }
 
 static void on_permit(void *ctx, const struct km_err *err)
@@ -270,6 +276,7 @@ enum km_next km_step_admit(struct km_call *call)
         r = reserve_llm(call, &call->err);
     if (r < 0)
         return refused(call, r);
+    call->each = call->reserve;
     call->prepared = true;
     r = km_broker_take(call, on_permit, call, &call->err);
     call->held = r == KM_E_AGAIN;

@@ -35,6 +35,7 @@ void km_call_abandon_one(struct km_call *call)
 {
     struct km_attempt *at = call->at;
 
+    at->money.waits = false;
     if (at->auth_waits)
         at->d->auth->ops->cancel(at->d->auth, &at->auth_wait);
     at->auth_waits = false;
@@ -56,7 +57,7 @@ void km_call_forget_answer(struct km_call *call)
     km_chain_done(&call->at->fetch);
     call->at->fetched = false;
     call->at->status = 0;
-    call->at->sent = false;
+    call->at->sent = call->at->ready = false;
     call->at->began_ns = 0;
     call->at->taker = NULL; /* its next request is its own */
     call->at->opens = NULL;
@@ -105,8 +106,8 @@ int km_attempt_next(struct km_call *call, bool same, struct km_err *err)
 
     if (!next)
         return err->code;
+    km_call_bill(call);
     km_attempt_release(call);
-    call->owed = call->owed || (at->sent && !at->status);
     if (same) {
         next->candidate = at->candidate;
         next->d = at->d;
@@ -181,7 +182,7 @@ static void end_others(struct km_call *call)
     while (call->beside) {
         look_at_next(call);
         km_call_abandon_one(call);
-        km_call_count_lost(call);
+        km_call_bill(call);
         km_call_report(call, KM_OUTCOME_OVERTAKEN);
         if (call->at->candidate)
             km_route_unpick(&call->route, call->at->candidate);
@@ -200,7 +201,7 @@ void km_attempt_wins(struct km_call *call)
 
 void km_attempt_drop(struct km_call *call)
 {
-    km_call_count_lost(call);
+    km_call_bill(call);
     km_attempt_release(call);
     call->failed = false;
     call->err = (struct km_err){ 0 };
@@ -248,9 +249,7 @@ int km_attempt_beside(struct km_call *call, struct km_err *err)
     at = attempt_new(call, err);
     if (!at)
         return err->code;
-    if (!call->each)
-        call->each = call->reserve;
-    r = km_broker_top_up(call, call->reserve + call->each, on_covered, at, err);
+    r = km_broker_top_up(call, km_call_need(call), on_covered, at, err);
     if (r == 0)
         begin_beside(call, at);
     else if (r == KM_E_AGAIN)

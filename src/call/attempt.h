@@ -12,6 +12,7 @@
 #include "http/client.h"
 #include "llm/api/openai.h"
 #include "llm/auth.h"
+#include "policy/bill.h"
 #include "policy/router.h"
 
 struct km_call;
@@ -38,6 +39,26 @@ enum km_step_id {
     KM_STEP_finish,
 };
 
+/* What an attempt costs while it runs, and when it is over: money.c. */
+struct km_attempt_money {
+    unsigned number; /* of those that were sent, from 1; 0: the ledger knows nothing of it */
+    bool waits; /* for the ledger to have its intent (strict accounting) */
+    bool billed; /* it is over: bill says what it costs */
+    bool cut; /* by the gateway: its stream was ended before its upstream's end */
+    bool last; /* the key had no more: what is reserved is the last */
+    bool told; /* the ledger knows of more than its intent */
+    int64_t reserved; /* for it, of call->reserve: nano-USD */
+    int64_t reserved_output; /* tokens of that which come out */
+    int64_t asked, asked_output; /* what these are to become */
+    int64_t bytes_sent; /* of its request's body */
+    uint64_t bytes; /* of its answer, so far */
+    uint64_t look_at; /* so many of them may mean that more is to be reserved, or told */
+    uint64_t told_bytes; /* when the ledger was told last */
+    uint64_t tell_ms; /* km_loop_now_ms() of when it is told next */
+    const char *error; /* what it failed with: a name, static; NULL: it did not */
+    struct km_bill bill;
+};
+
 /* What it holds beside memory goes when it is over, or with the call. */
 struct km_attempt {
     struct km_call *call;
@@ -57,8 +78,10 @@ struct km_attempt {
     struct km_arena *request_arena; /* what lives until the upstream has it; NULL: the call's */
     struct km_auth_wait auth_wait;
     bool auth_waits; /* d->auth will call back */
+    bool ready; /* it has all that is made for each request, and may leave */
     bool sent; /* it is over, and the upstream may have read all of its request */
     uint64_t began_ns; /* monotonic */
+    struct km_attempt_money money;
 
     /* the answer */
     struct km_chain fetch; /* what comes of it: fetch.c */

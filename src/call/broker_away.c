@@ -93,7 +93,7 @@ static void settle_away(struct km_call *call, int64_t cost, int64_t tokens)
 
     (void)cost;
     (void)tokens;
-    if (!call->visit->who.key || !(call->kind->outer || (call->hold.away && !call->intent)))
+    if (!call->visit->who.key || !(call->kind->outer || (call->hold.away && call->unbooked)))
         return;
     a = km_broker_admission(call);
     km_handover_give_back(call->w->gw->handover, call->visit->who.key->row.hash, &a);

@@ -14,6 +14,7 @@
 #include "llm/api/openai.h"
 
 #define KM_CALL_MAGIC 0x4b43414cU /* "KCAL" */
+#define KM_CALL_SLICE 2048 /* tokens of output that a stream reserves at a time */
 
 struct km_call;
 struct km_intake; /* intake.c */
@@ -73,8 +74,14 @@ struct km_call_kind {
     void (*on_drain)(struct km_call *call);
     /* The attempt is over: gives back what the kind made for it, if anything. */
     void (*forget)(struct km_call *call);
-    /* What was used so far. */
+    /* What was used so far: what was reported, once that is final, else an estimate. */
     void (*usage)(struct km_call *call, struct km_usage *ret);
+    /* What was reported cannot be: `usage` is asked again, and says what was heard.  NULL: its
+     * reports are taken as they are. */
+    void (*doubt)(struct km_call *call);
+    /* Its key has no more, or its upstream writes past its bound: the stream ends here, as one does
+     * whose length was reached, and what is left of it is not read.  NULL: it breaks instead. */
+    int (*cut_short)(struct km_call *call, struct km_err *err);
     /* What it cost where that hangs on no usage; false: on usage.  sent: an upstream may have
      * served it. */
     bool (*cost)(const struct km_call *call, bool sent, int64_t *ret_cost);
@@ -104,6 +111,8 @@ struct km_call_kind {
     /* --- of kinds that are not HTTP to HTTP; NULL otherwise --- */
     /* Instead of an HTTP request upstream: WAIT, or the next step. */
     enum km_next (*send)(struct km_call *call);
+    /* What km_call_intend() made it wait for is written.  NULL: km_call_resume(). */
+    void (*intended)(struct km_call *call);
     /* Stops what send began; harmless when nothing is under way. */
     void (*abandon)(struct km_call *call);
     /* Says in the books what was called. */
@@ -135,9 +144,13 @@ struct km_call {
 
     /* admission */
     struct km_hold hold; /* of its key */
-    int64_t reserve; /* worst case, nano-USD */
-    int64_t reserve_input; /* tokens of it that go in; 0: not counted so */
-    int64_t reserve_output; /* tokens of it that come out; 0: not counted so */
+    int64_t reserve; /* nano-USD: what its attempts have cost, and what those under way may */
+    int64_t each; /* the part of it that an attempt begins with */
+    int64_t reserve_input; /* tokens that go in, of each; 0: not counted so */
+    int64_t reserve_output; /* tokens that come out, of each, to begin with; 0: not counted so */
+    bool slices; /* more is reserved while it writes (money.c) */
+    int64_t said_output; /* tokens an answer may have, as its caller said; -1: not said */
+    int64_t most_output; /* tokens that may come out of it at all; -1: nobody knows a bound */
     int64_t bound_tokens; /* output bound sent because of a budget; -1 none */
     bool have_body; /* it was given */
     bool priced; /* what it uses has a price: reserved before, settled after */
@@ -146,7 +159,8 @@ struct km_call {
     bool needs_yes; /* a person's, before it is done: no hook answers it */
     bool refused; /* the broker answered later, and err says why not */
     bool admitted; /* permit taken: account must settle */
-    bool intent; /* written: account must settle it */
+    bool intent; /* written: an upstream may have its request */
+    bool unbooked; /* the ledger would not take its intent: it gets no row */
     bool settled; /* account did its work */
     bool revoked; /* its key was: it was told to end */
     bool held; /* the books, or what works in its arena, call back: nothing moves before */
@@ -159,12 +173,10 @@ struct km_call {
     struct km_attempt first;
     struct km_route_state route;
     unsigned retries; /* most further attempts */
-    int64_t each; /* what the reservation has for one of several; 0: there were not several */
-    int64_t lost_cost; /* of attempts that another overtook: in nano-USD, and in tokens */
-    int64_t lost_input, lost_output;
-    bool covering; /* the broker is being asked for one more */
+    unsigned nsent; /* attempts whose requests were about to leave */
+    bool covering; /* the broker is being asked for one more, or for more of this one */
+    bool covered; /* it said yes to a further one: recover.c */
     bool timed_out;
-    bool owed; /* an attempt before it was sent, and never answered */
     struct km_timer deadline;
 
     /* the answer */
@@ -297,10 +309,24 @@ enum km_next km_step_send(struct km_call *call);
 enum km_next km_step_recover(struct km_call *call);
 void km_call_report(struct km_call *call, enum km_outcome outcome); /* of the attempt */
 void km_call_refused(struct km_call *call); /* an error's body is here: call->err from it */
+/* money.c */
+/* The request of this attempt is about to leave: it is reserved for, and the ledger is told of it.
+ * KM_E_AGAIN: km_call_resume() follows, then it is asked again.  KM_E_STORE, KM_E_OVERLOADED: the
+ * ledger does not take it now, and it must not leave.  Again is harmless. */
+int km_call_intend(struct km_call *call, struct km_err *err) KM_MUST_USE;
+/* What is reserved before a further attempt: nano-USD, in all. */
+int64_t km_call_need(const struct km_call *call);
+/* n more bytes of the attempt's answer were read.  false: its stream was cut, and the call may be
+ * over. */
+bool km_call_heard(struct km_call *call, size_t n) KM_MUST_USE;
+/* The attempt is over, whatever ended it: what it costs.  Once each; again is harmless. */
+void km_call_bill(struct km_call *call);
+/* All are over: call->usage, cost and flags. */
+void km_call_sum(struct km_call *call);
+/* JSON of its attempts, in its arena, where there were several; else empty. */
+struct km_str km_call_attempts_json(struct km_call *call);
 /* account.c */
 enum km_next km_step_account(struct km_call *call);
-/* The attempt is over, and another serves the call: what it may cost counts, too. */
-void km_call_count_lost(struct km_call *call);
 void km_call_log(struct km_call *call); /* its one line */
 /* How it is called: its model, or what its kind calls it; empty: nothing is known yet. */
 struct km_str km_call_label(const struct km_call *call);

@@ -69,6 +69,12 @@ static const struct km_metric_row spend = { .name = "litellm_spend_metric_total"
                                             .help = "Spend in USD.",
                                             .labels = { "model", "model_id" },
                                             .scale = 9 };
+static const struct km_metric_row over_reserved = {
+    .name = "kanmon_over_reserved_total",
+    .type = KM_COUNTER,
+    .help = "Calls whose upstream reported more than was reserved; booked as reported.",
+    .labels = { "model", "model_id" }
+};
 static const struct km_metric_row total_latency =
     SECONDS("litellm_request_total_latency_metric", "Seconds from request head to last byte.");
 static const struct km_metric_row api_latency =
@@ -202,6 +208,14 @@ void km_count_attempt_failed(struct km_call *call)
     labels[1] = call->at->d->id;
     labels[2] = km_str(text, (size_t)snprintf(text, sizeof text, "%d", km_err_http(&call->err)));
     km_metric_count(call->w->gw->metrics, &attempts_failed, labels, call->w->index, 1);
+}
+
+void km_count_over_reserved(struct km_call *call)
+{
+    const struct km_deployment *d = call->at->d;
+    struct km_str labels[2] = { d ? d->group : KM_STR_NONE, d ? d->id : KM_STR_NONE };
+
+    km_metric_count(call->w->gw->metrics, &over_reserved, labels, call->w->index, 1);
 }
 
 void km_count_call(struct km_call *call)

@@ -12,6 +12,8 @@ void km_count_call(struct km_call *call);
 void km_count_part(struct km_call *call, const struct km_usage *used, int64_t cost);
 /* It never was admitted. */
 void km_count_refused(struct km_call *call);
+/* Its upstream reported more than was reserved. */
+void km_count_over_reserved(struct km_call *call);
 /* One attempt failed (the call may go on). */
 void km_count_attempt_failed(struct km_call *call);
 

@@ -82,7 +82,8 @@ static enum km_outcome outcome_of(const struct km_call *call)
     if (code == KM_E_FORBIDDEN || code == KM_E_CANCELED || code == KM_E_NOT_IMPLEMENTED ||
         code == KM_E_OVERLOADED || code == KM_E_INVALID || code == KM_E_UNAUTHENTICATED ||
         code == KM_E_UNSUPPORTED || code == KM_E_LIMIT || code == KM_E_REQUEST_TIMEOUT ||
-        code == KM_E_BODY_TOO_LARGE || code == KM_E_HEADER_TOO_LARGE)
+        code == KM_E_BODY_TOO_LARGE || code == KM_E_HEADER_TOO_LARGE || code == KM_E_STORE ||
+        code == KM_E_BUDGET)
         return KM_OUTCOME_CALLER;
     if (code != KM_E_UPSTREAM_STATUS)
         return KM_OUTCOME_FAILED;
@@ -130,6 +131,8 @@ static bool refused_options(struct km_call *call)
     return true;
 }
 
+static const char again_tag; /* a note: at the same deployment? */
+
 /* Once more, or the end. */
 static enum km_next try_again(struct km_call *call, bool same)
 {
@@ -141,6 +144,44 @@ static enum km_next try_again(struct km_call *call, bool same)
     return km_call_go(call, KM_STEP_account);
 }
 
+static void on_covered(void *ctx, const struct km_err *err)
+{
+    struct km_call *call = ctx;
+
+    call->covering = false;
+    call->covered = !err; /* else its key has no more, and the failure is what its client is told */
+    km_call_resume(call, 0);
+}
+
+/* What the attempts before have cost stays reserved, and as much as the next may cost is added: its
+ * key may have no more for it.  Then the failure stands. */
+static enum km_next cover(struct km_call *call, bool same)
+{
+    bool *again = km_call_make_note(call, &again_tag, sizeof *again);
+    struct km_err err = { 0 };
+    int r = 0;
+
+    km_call_bill(call);
+    if (!again)
+        return km_call_go(call, KM_STEP_account);
+    if (km_call_need(call) > call->reserve)
+        r = km_broker_top_up(call, km_call_need(call), on_covered, call, &err);
+    *again = same;
+    call->covering = r == KM_E_AGAIN;
+    if (r == KM_E_AGAIN)
+        return KM_WAIT;
+    return r < 0 ? km_call_go(call, KM_STEP_account) : try_again(call, same);
+}
+
+/* The broker has answered. */
+static enum km_next covered(struct km_call *call)
+{
+    const bool *again = km_call_note(call, &again_tag);
+
+    call->covered = false;
+    return try_again(call, *again);
+}
+
 static bool is_spent(const struct km_call *call)
 {
     return call->kind->is_spent && call->kind->is_spent(call);
@@ -150,8 +191,10 @@ enum km_next km_step_recover(struct km_call *call)
 {
     bool again;
 
+    if (call->covered)
+        return covered(call);
     call->failed = true;
-    if (call->client_gone)
+    if (call->client_gone || call->at->money.billed) /* the key has no more for another */
         return km_call_go(call, KM_STEP_account);
     if (call->beside) { /* one of those may still do better */
         report(call);
@@ -160,7 +203,7 @@ enum km_next km_step_recover(struct km_call *call)
     }
     if (call->at->d && !call->streaming && !is_spent(call) &&
         (refused_options(call) || refused_credentials(call))) {
-        return try_again(call, true);
+        return cover(call, true);
     }
     report(call);
     if (call->streaming) {
@@ -172,5 +215,5 @@ enum km_next km_step_recover(struct km_call *call)
             !is_spent(call) && worth_another(call);
     if (!again)
         return km_call_go(call, KM_STEP_account);
-    return try_again(call, false);
+    return cover(call, false);
 }

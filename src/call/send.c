@@ -168,7 +168,7 @@ static void on_body(void *ctx, const char *bytes, size_t n)
 
     if (km_call_fetch_bytes(call, km_str(bytes, n), &err) < 0)
         stop_with(call, &err);
-    else if (call->deliver.first || call->at->fetch.first)
+    else if (km_call_heard(call, n) && (call->deliver.first || call->at->fetch.first))
         km_call_heed(call);
 }
 
@@ -321,7 +321,10 @@ enum km_next km_step_send(struct km_call *call)
         km_call_refused(call);
         return failed(call);
     }
-    r = call->at->taker ? 0 : ready(call, &call->err);
+    r = call->at->taker || call->at->ready ? 0 : ready(call, &call->err);
+    call->at->ready = r == 0;
+    if (r == 0)
+        r = km_call_intend(call, &call->err);
     if (r == KM_E_AGAIN)
         return KM_WAIT;
     return r < 0 || !send_out(call) ? failed(call) : KM_WAIT;

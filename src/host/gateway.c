@@ -82,6 +82,9 @@ static int open_store(struct km_gateway *gw, const struct km_config *config, str
     args.handed_over = gw->args->takeover != NULL;
     if (r == 0)
         r = km_store_open(&args, &gw->store, err);
+    gw->paces = km_paces_new();
+    if (r == 0 && !gw->paces)
+        r = km_fail(err, KM_E_NOMEM, "out of memory");
     gw->keys = r == 0 ? km_keys_new((size_t)keys->max_keys) : NULL;
     gw->mcp_added = km_mcp_added_new();
     if (r == 0 && (!gw->keys || !gw->mcp_added))
@@ -369,6 +372,7 @@ struct km_gateway *km_gateway_free(struct km_gateway *gw)
     km_takeover_free(gw->takeover);
     km_modules_gateway_free(gw);
     km_keys_free(gw->keys);
+    km_paces_free(gw->paces);
     gw->mcp_added = km_mcp_added_free(gw->mcp_added);
     km_metrics_free(gw->metrics);
     km_events_free(gw->events);

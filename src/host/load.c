@@ -71,6 +71,7 @@ static struct km_snapshot_args snapshot_args(struct km_gateway *gw, struct km_co
                                       .modules = gw->args->modules,
                                       .store = gw->store,
                                       .metrics = gw->metrics,
+                                      .paces = gw->paces,
                                       .before = gw->current,
                                       .version = version };
 }

@@ -80,11 +80,13 @@ static void read_proxies(const struct km_snapshot *s, struct km_proxy_env *ret)
            km_config_getenv(s->config, "NO_PROXY", &ret->none));
 }
 
-static int build_models(struct km_snapshot *s, struct km_store *store, struct km_diags *diags,
-                        struct km_err *err)
+static int build_models(struct km_snapshot *s, const struct km_snapshot_args *snapshot,
+                        struct km_diags *diags, struct km_err *err)
 {
     struct km_tls_client_args plain = { 0 }, insecure = { .insecure = true };
-    struct km_models_args args = { .config = s->config, .proxies = &s->proxies };
+    struct km_models_args args = { .config = s->config,
+                                   .proxies = &s->proxies,
+                                   .paces = snapshot->paces };
     int r = km_tls_client_new(&plain, &s->tls, err);
 
     if (r == 0)
@@ -92,8 +94,8 @@ static int build_models(struct km_snapshot *s, struct km_store *store, struct km
     s->prices = km_prices_new();
     if (r == 0 && !s->prices)
         r = km_fail(err, KM_E_NOMEM, "out of memory");
-    if (r == 0 && store)
-        r = km_store_prices(store, each_price, s->prices, err);
+    if (r == 0 && snapshot->store)
+        r = km_store_prices(snapshot->store, each_price, s->prices, err);
     if (r < 0)
         return r;
     read_proxies(s, &s->proxies);
@@ -146,7 +148,7 @@ int km_snapshot_new(const struct km_snapshot_args *args, struct km_diags *diags,
     s->config = km_config_ref(args->config);
     km_arena_init(&s->arena, ROUTES_BYTES, NULL);
     take_settings(s);
-    r = build_models(s, args->store, diags, err);
+    r = build_models(s, args, diags, err);
     if (r == 0)
         r = build_mcp(s, args, diags, err);
     if (r == 0)

@@ -63,6 +63,7 @@ struct km_snapshot_args {
     const struct km_module *const *modules; /* host/module.h; NULL ends */
     struct km_store *store; /* imported prices; NULL: built-in ones only */
     struct km_metrics *metrics; /* NULL: nothing is counted */
+    struct km_paces *paces; /* NULL: nothing is learnt of deployments */
     const struct km_snapshot *before; /* in force until now; NULL: there is none */
     uint64_t version;
 };

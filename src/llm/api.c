@@ -345,14 +345,11 @@ struct km_str km_llm_json_string(struct km_arena *arena, struct km_str s)
     return km_arena_str(arena, km_buf_view(&b));
 }
 
-int64_t km_llm_prompt_upper(const struct km_llm_request *r)
-{
-    return km_tokens_upper(r->body.n);
-}
-
 int64_t km_llm_prompt_estimate(const struct km_llm_request *r)
 {
-    return km_tokens_estimate(r->prompt);
+    struct km_text_size size = r->pace ? r->size : km_text_measure(r->prompt);
+
+    return km_pace_input(r->pace, &size);
 }
 
 struct km_str km_llm_error_text(struct km_arena *arena, struct km_str body)
@@ -420,6 +417,12 @@ void km_llm_stream_init(struct km_llm_stream *s, const struct km_llm_request *r,
 {
     *s = (struct km_llm_stream){ .request = r, .scratch = scratch };
     s->model_json = km_llm_json_string(arena, r->model);
+}
+
+void km_llm_stream_doubt(struct km_llm_stream *s)
+{
+    s->usage = (struct km_usage){ 0 };
+    s->nonsense = true;
 }
 
 struct km_usage km_llm_stream_usage(const struct km_llm_stream *s)

@@ -18,6 +18,7 @@
 #include "llm/dialect.h"
 #include "llm/model.h"
 #include "llm/own.h"
+#include "policy/pace.h"
 
 struct km_llm_request;
 struct km_llm_stream;
@@ -113,6 +114,8 @@ struct km_llm_request {
     int64_t timeout_ms; /* 0: not said */
     struct km_str previous; /* the id of the answer it goes on from, as JSON; or empty */
     struct km_str prompt; /* JSON text of what is prompted with: for estimates */
+    struct km_text_size size; /* of the body, once it was measured */
+    const struct km_pace *pace; /* of the deployment that serves it; NULL: none does yet */
     struct km_str user;
     struct km_str metadata; /* JSON object or empty */
     struct km_str tags; /* JSON array or empty */
@@ -236,6 +239,8 @@ bool km_llm_refused_stream_options(struct km_str body);
 
 void km_llm_stream_init(struct km_llm_stream *s, const struct km_llm_request *r,
                         struct km_arena *arena, struct km_arena *scratch);
+/* What was reported cannot be: it counts as not said. */
+void km_llm_stream_doubt(struct km_llm_stream *s);
 /* What was produced so far, when the upstream did not say. */
 struct km_usage km_llm_stream_usage(const struct km_llm_stream *s);
 
@@ -256,8 +261,7 @@ static inline int64_t km_llm_answers(const struct km_llm_request *r)
     return r->choices * (r->prompts > 1 ? r->prompts : 1);
 }
 
-/* Prompt tokens: upper bound for reserving, and a fair guess for missing usage. */
-int64_t km_llm_prompt_upper(const struct km_llm_request *r);
+/* Prompt tokens by estimate, for missing usage. */
 int64_t km_llm_prompt_estimate(const struct km_llm_request *r);
 
 #endif

@@ -10,6 +10,7 @@
  */
 #include <stdio.h>
 
+#include <stdatomic.h>
 #include "base/crypto.h"
 #include "base/encode.h"
 #include "http/message.h"
@@ -262,6 +263,15 @@ struct km_price km_deployment_price(const struct km_deployment *d, const struct 
     return km_price_merge(listed, price);
 }
 
+int64_t km_deployment_max_output(const struct km_deployment *d, const struct km_price *price)
+{
+    int64_t learnt = atomic_load_explicit(&d->learnt_max_output, memory_order_relaxed);
+
+    if (learnt > 0 && (price->max_output_tokens <= 0 || learnt < price->max_output_tokens))
+        return learnt;
+    return price->max_output_tokens > 0 ? price->max_output_tokens : -1;
+}
+
 /* model_info.id, or a digest of the entry: the same entry has the same id after a restart. */
 static struct km_str id_of(const struct km_model_build *b, const struct km_model_entry *entry)
 {
@@ -308,6 +318,8 @@ int km_deployment_init(struct km_deployment *d, const struct km_model_build *b,
         resolve_provider(d, b, entry);
     }
     d->price = km_deployment_price(d, b, entry);
+    d->pace = b->args->paces ? km_paces_of(b->args->paces, d->id) : NULL;
+    atomic_init(&d->learnt_max_output, -1);
     km_deployment_rules(d, b, entry);
     km_deployment_defaults(d, b, entry);
     note_bounds(d);

@@ -13,6 +13,7 @@
 #include "llm/model_settings.h"
 #include "llm/provider.h"
 #include "net/dial.h"
+#include "policy/pace.h"
 #include "policy/price.h"
 #include "policy/router.h"
 
@@ -75,6 +76,8 @@ struct km_deployment {
     struct km_auth *auth; /* header lines made for each request (auth.h); NULL: head has all */
     struct km_str unavailable; /* why it cannot be called; empty: it can */
     struct km_breaker breaker;
+    struct km_pace *pace; /* what is learnt of it; NULL: nothing is */
+    _Atomic int64_t learnt_max_output; /* tokens, from a refusal that named them; -1: none did */
     _Atomic bool no_stream_options; /* this base refused stream_options once */
     int64_t share, order; /* for the shuffle; lower order first */
     size_t index; /* place in km_models_at(): for metrics */
@@ -82,6 +85,9 @@ struct km_deployment {
 
 /* Its upstream takes OpenAI's chats as they are: nothing is translated for them. */
 bool km_deployment_compatible(const struct km_deployment *d);
+
+/* The most its answers have, by what is known of its model: tokens, or -1. */
+int64_t km_deployment_max_output(const struct km_deployment *d, const struct km_price *price);
 
 /* What the model can do: the table's row, and what model_info says otherwise. */
 void km_deployment_can(const struct km_deployment *d, struct km_str upstream_model,
@@ -102,6 +108,7 @@ struct km_models_args {
     struct km_tls_client *tls, *tls_insecure;
     const struct km_proxy_env *proxies;
     const struct km_breaker_settings *breaker; /* lives with config; NULL: the defaults */
+    struct km_paces *paces; /* lives longer than the models; NULL: nothing is learnt */
 };
 
 /* Problems of entries are added to diags (an unusable entry is a warning and stays listed). */

@@ -159,6 +159,7 @@ void km_keys_end_import(struct km_keys *keys);
 struct km_key_settings {
     int64_t max_keys; /* 100,000 */
     int64_t budget_mode; /* enum km_budget_mode */
+    int64_t unknown_max_output; /* 131,072 tokens */
     bool allow_unpriced; /* on budgeted keys */
     int64_t default_max_parallel; /* of keys that name none; -1 */
 };

@@ -27,6 +27,15 @@ static const struct km_setting rows[] = {
       .help = "`reserve` takes the worst case of a call from the budget before it starts, so that "
               "calls at once never spend more than max_budget; `litellm` only asks whether spend "
               "is below it." },
+    { .name = "unknown_max_output_tokens",
+      .type = KM_SET_INT,
+      .offset = offsetof(struct km_key_settings, unknown_max_output),
+      .def = "131072",
+      .min = 16,
+      .max = 10000000,
+      .help = "Output tokens that a call of a key with a budget reserves where neither the caller "
+              "nor the model's data bound them. They are not sent as a bound while what is left of "
+              "the budget covers them." },
     { .name = "allow_unpriced",
       .type = KM_SET_BOOL,
       .offset = offsetof(struct km_key_settings, allow_unpriced),

@@ -34,6 +34,7 @@ enum km_call_flag {
     KM_CALL_OVER_RESERVED =
         512, /* its upstream reported more than was reserved: booked all the same */
     KM_CALL_BUDGET_CUT = 1024, /* its stream was ended because its key has no more */
+    KM_CALL_BOUND_CUT = 4096, /* its stream was ended because it was far past what was asked for */
     KM_CALL_CORRECTED = 2048, /* an administrator set its cost (kanmon spend correct) */
 };
 
@@ -83,6 +84,10 @@ int km_ledger_intent(struct km_ledger *l, const struct km_ledger_entry *e, km_st
 /* Always accepted (room was kept by the intent).  *ret_wait as above. */
 void km_ledger_settle(struct km_ledger *l, const struct km_ledger_entry *e, km_store_done_fn *done,
                       void *ctx, bool *ret_wait);
+/* How an open call is by now: another attempt, or more that came; what is charged if nothing more is
+ * heard of it.  done and *ret_wait as of the intent; NULL: nobody waits. */
+void km_ledger_progress(struct km_ledger *l, const struct km_ledger_entry *e,
+                        km_store_done_fn *done, void *ctx, bool *ret_wait);
 /* The audit record of a call, copied: committed as what else is appended now.  kept: its call's
  * intent was `audited` and accepted.  *ret_wait as above; done NULL: nobody waits, in strict mode
  * neither. */

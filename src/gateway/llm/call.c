@@ -379,6 +379,13 @@ static void usage(struct km_call *call, struct km_usage *ret)
                               km_buf_view(&call->at->answer));
 }
 
+static void doubt(struct km_call *call)
+{
+    if (call->at->convert)
+        km_translate_doubt(call);
+    km_llm_stream_doubt(&call->at->stream);
+}
+
 static void forget(struct km_call *call)
 {
     call->at->convert = km_translation_free(call->at->convert);
@@ -415,6 +422,7 @@ const struct km_call_kind km_kind_llm = {
     .encode = km_translate_say,
     .complete = complete,
     .usage = usage,
+    .doubt = doubt,
     .forget = forget,
     .abandon = abandon,
     .last = last,

@@ -616,3 +616,14 @@ bool km_translate_usage(const struct km_call *call, struct km_usage *ret)
     *ret = km_answer_usage(&call->at->convert->answer);
     return true;
 }
+
+void km_translate_doubt(struct km_call *call)
+{
+    struct km_translation *tr = call->at->convert;
+
+    if (tr->embed)
+        tr->embed->usage.known = false;
+    if (tr->rank)
+        tr->rank->usage.known = false;
+    tr->answer.usage = (struct km_usage){ 0 };
+}

@@ -44,6 +44,8 @@ int km_translate_complete(struct km_call *call, struct km_err *err) KM_MUST_USE;
 void km_translate_end(struct km_call *call, struct km_buf *out);
 void km_translate_cut(struct km_call *call, struct km_buf *out);
 /* What was used so far; false: nothing of an answer was understood. */
+/* What was reported cannot be: km_translate_usage() says what was heard from now on. */
+void km_translate_doubt(struct km_call *call);
 bool km_translate_usage(const struct km_call *call, struct km_usage *ret);
 
 /* The attempt is over: gives back what it held; its memory is the call's.  NULL. */

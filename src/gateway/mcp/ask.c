@@ -323,6 +323,7 @@ static void on_done(void *ctx, const struct km_mcp_answer *answer)
     w->ask = NULL;
     w->call->upstream_ns += now_ns - w->call->at->began_ns;
     w->call->at->status = answer->kind == KM_MCP_FAILED ? 0 : 200;
+    w->call->at->sent = answer->kind != KM_MCP_FAILED || answer->maybe_executed;
     w->call->first_us = w->call->start_us + (int64_t)((now_ns - w->call->began_ns) / 1000);
     if (answer->kind == KM_MCP_FAILED && km_mcp_login_wanted(w, answer->err))
         next = KM_MCP_FLOW_login;
@@ -373,6 +374,7 @@ static int ask_server(struct km_mcp_work *w, struct km_err *err)
         return km_fail(err, KM_E_INTERNAL, "the parameters of this call were lost");
     w->call->at->began_ns = km_mono_ns();
     w->ask = km_mcp_ask(w->hub->w->desk, &args, err);
+    w->call->at->sent = w->ask != NULL; /* as far as is known before it answers */
     return w->ask ? 0 : err->code;
 }
 
@@ -386,9 +388,11 @@ int km_mcp_begin_ask(struct km_mcp_flow *f, struct km_err *err)
     struct km_mcp_work *w = km_mcp_work_of_flow(f);
     /* A tool of kanmon's own may answer before this returns, but not before its record was asked
      * for, and that comes back by the mailbox. */
-    int r = w->member->builtin ? km_mcp_run_own(w, on_own_over, err) : ask_server(w, err);
+    int r = km_call_intend(f->call, err);
 
-    return r < 0 ? r : (int)KM_MCP_FLOW_wait;
+    if (r == 0)
+        r = w->member->builtin ? km_mcp_run_own(w, on_own_over, err) : ask_server(w, err);
+    return r < 0 && r != KM_E_AGAIN ? r : (int)KM_MCP_FLOW_wait;
 }
 
 void km_mcp_undo_ask(struct km_mcp_flow *f)

@@ -99,6 +99,12 @@ static int attempt(struct km_call *call, struct km_err *err)
 
 /* --- sending --- */
 
+/* In strict accounting the server is asked once the intent is written. */
+static void intended(struct km_call *call)
+{
+    km_mcp_flow_resume(&km_mcp_work_of(call)->flow, KM_MCP_FLOW_ask, KM_MCP_FLOW_ask, NULL);
+}
+
 static enum km_next send_call(struct km_call *call)
 {
     return km_mcp_flow_run(&km_mcp_work_of(call)->flow);
@@ -157,8 +163,7 @@ static void forget(struct km_call *call)
 
 static bool cost(const struct km_call *call, bool sent, int64_t *ret_cost)
 {
-    (void)sent;
-    *ret_cost = call->first_us ? km_mcp_work_of(call)->cost : 0;
+    *ret_cost = sent ? km_mcp_work_of(call)->cost : 0;
     return true;
 }
 
@@ -197,6 +202,7 @@ static const struct km_call_kind mcp_kind = {
     .attempt = attempt,
     .complete = complete,
     .send = send_call,
+    .intended = intended,
     .abandon = abandon,
     .books = books,
     .reply = reply,

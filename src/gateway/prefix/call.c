@@ -134,6 +134,12 @@ static void usage(struct km_call *call, struct km_usage *ret)
         call->flags |= KM_CALL_UNPRICED;
 }
 
+static void doubt(struct km_call *call)
+{
+    if (metered(call))
+        km_llm_stream_doubt(&km_prefix_of(call)->meter.stream);
+}
+
 /* The vendor's no, as it said it; unless it was said to the gateway. */
 static bool vendors_own(const struct km_call *call)
 {
@@ -206,6 +212,7 @@ const struct km_call_kind km_kind_prefix = {
     .on_body = on_body,
     .complete = complete,
     .usage = usage,
+    .doubt = doubt,
     .reply = reply,
     .last = last,
     .label = label,

@@ -18,10 +18,10 @@ enum place {
     AT_PREPARED,
     AT_RESERVE,
     AT_PERMIT,
-    AT_INTENT,
     AT_GUARDED,
     AT_ATTEMPT,
     AT_ROUTED,
+    AT_INTENT,
     AT_SEND,
     AT_COMPLETE,
     AT_SETTLE,
@@ -71,7 +71,8 @@ struct fake_world {
     void *written_ctx;
 
     /* what happened */
-    unsigned intents, settlements, starts, ends, aborts, responds, records, abandons;
+    unsigned intents, progress, settlements, of_intents, starts, ends, aborts, responds, records,
+        abandons;
     unsigned visits[PLACES];
     unsigned let_gos; /* of hooks that waited */
     bool left;

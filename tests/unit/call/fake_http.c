@@ -92,6 +92,7 @@ void http_head(unsigned i, int status)
     const struct km_response response = { .status = status, .content_length = UINT64_MAX };
 
     http[i].headed = true;
+    http[i].status = status;
     http[i].events->on_head(http[i].ctx, &response);
 }
 

@@ -15,6 +15,7 @@ struct fake_http {
     bool live; /* neither done nor cancelled */
     bool cancelled;
     bool headed;
+    int status; /* of that head */
     bool paused;
 };
 

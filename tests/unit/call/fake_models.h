@@ -20,7 +20,7 @@ struct fake_models {
     size_t deployments;
     int64_t each; /* reserved for one attempt */
     unsigned served; /* answers that were read to their end */
-    unsigned left_behind; /* requests that broke while others were under way */
+    unsigned left_behind; /* requests that broke */
     bool waits; /* what makes an attempt waits, once */
     bool waiting;
     struct km_flight *flight; /* open: others may join */

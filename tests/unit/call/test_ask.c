@@ -72,7 +72,7 @@ static void check_nothing_is_left(void)
     struct km_permit probe = { 0 };
 
     assert_true(is_over());
-    assert_int_equal(f.settlements, f.intents);
+    assert_int_equal(f.of_intents, f.intents);
     assert_int_equal(a.asker.open, 0);
     assert_int_equal(km_key_reserved(f.key), 0);
     assert_int_equal(km_permit_take(f.key, &whole, &probe, NULL, NULL, NULL), 0);

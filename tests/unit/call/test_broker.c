@@ -192,7 +192,7 @@ static void admission_waits_for_its_answer(void **state)
             assert_int_equal(f.responds + f.aborts, 0);
             answer_next((enum answer)how);
             assert_true(is_over());
-            assert_int_equal(f.intents, how == GRANTED || how == HERE);
+            assert_int_equal(f.settlements, how == GRANTED || how == HERE);
             assert_int_equal(o.given_back, 0);
             check_exact(how == HERE);
             unmake_both();

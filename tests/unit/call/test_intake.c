@@ -417,7 +417,7 @@ static void check_all(enum blow blow)
     name_it(name, sizeof name, blow);
     if (!is_over())
         fail_msg("%s: the call is not over", name);
-    if (f.settlements != f.intents || f.intents > 1)
+    if (f.of_intents != f.intents || f.settlements > 1)
         fail_msg("%s: %u intents, %u settlements", name, f.intents, f.settlements);
     if (f.responds + f.ends + f.aborts != 1)
         fail_msg("%s: %u responses, %u ends, %u aborts", name, f.responds, f.ends, f.aborts);

@@ -74,7 +74,7 @@ static void check_all(enum place p, enum event event)
     if (!is_over())
         fail_msg("%s: %s: the call is not over", place_names[p], event_names[event]);
     assert_true(km_list_empty(&f.w.calls));
-    if (f.settlements != f.intents || f.intents > 1)
+    if (f.of_intents != f.intents || f.settlements > 1)
         fail_msg("%s: %s: %u intents, %u settlements", place_names[p], event_names[event],
                  f.intents, f.settlements);
     if (f.responds + f.ends + f.aborts != 1 || f.starts > 1 || (f.starts && f.responds))
@@ -104,8 +104,8 @@ static bool ends_well(enum place p, enum event event)
         return !may_fail(p);
     if (event == WAITS_AND_FAILS)
         return !may_fail(p);
-    if (p == AT_INTENT || p == AT_COMPLETE) /* seen once it is written */
-        return event != CLIENT_GOES || p == AT_COMPLETE;
+    if (p == AT_COMPLETE) /* seen once it is done */
+        return true;
     return p >= AT_SETTLE || !may_wait(p);
 }
 

@@ -235,7 +235,7 @@ static void check_all(enum blow blow)
              (int)u.what, (int)u.doing, (int)blow, u.whole ? "whole" : "stream");
     if (!is_over())
         fail_msg("%s: the call is not over", name);
-    if (f.settlements != f.intents || f.intents != 1)
+    if (f.of_intents != f.intents || f.settlements != 1)
         fail_msg("%s: %u intents, %u settlements", name, f.intents, f.settlements);
     if (f.responds + f.ends + f.aborts != 1 || f.starts > 1 || (f.starts && f.responds) ||
         (!f.starts && f.ends))

@@ -1,0 +1,567 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* money.c - what a call costs, attempt by attempt.
+ *
+ *     admit     call->each is reserved: the input, and what may come out to begin with
+ *     send      km_call_intend()   an intent: the request is about to leave, by this deployment
+ *     relay     km_call_heard()    more is reserved half a slice ahead; the ledger hears how far it is
+ *     over      km_call_bill()     what it costs, by how it ended (policy/bill.h)
+ *     account   km_call_sum()      the row: the sum of its attempts
+ *
+ * Every ending goes through km_call_bill(), once an attempt, and nothing else says what one costs:
+ * so a time-out, a lost client, a hedge that was overtaken, and a crash (which finds the last
+ * progress in the ledger) are charged by one rule.
+ *
+ * What comes is looked at seldom: a token has four bytes of an answer at least, so until so many
+ * bytes have come nothing can have changed, and a read costs an addition and two comparisons.
+ */
+#include "call/call.h"
+
+#include "call/flight.h"
+#include "call/metrics.h"
+#include "http/json_out.h"
+#include "policy/pace.h"
+#include "policy/usage_limits.h"
+
+#define TELL_MS 1000 /* a call that is older tells how far it is, so often */
+#define TELL_BYTES (16 * 1024)
+#define BYTES_A_TOKEN 4 /* no token of an answer has fewer: JSON is around it */
+#define PAST_BOUND 1024 /* tokens beyond twice the bound at which an estimate cuts */
+#define ATTEMPTS_BYTES ((size_t)4096)
+
+static const struct km_deployment *deployment_of(const struct km_call *call)
+{
+    return call->at->d;
+}
+
+static bool is_counted(const struct km_call *call)
+{
+    return call->api || call->priced;
+}
+
+/* Does a model write the answer?  A body that is no API's of ours says nothing of that. */
+static bool writes(const struct km_call *call)
+{
+    return is_counted(call) && (!call->req.api || (call->req.api->wire & KM_WIRES_WRITE));
+}
+
+static struct km_price price_of(const struct km_call *call)
+{
+    return call->price ? *call->price : km_call_price(call, deployment_of(call));
+}
+
+/* --- how it ended --- */
+
+/* An error that came as a stream's first event has a status of its own. */
+static int status_of(const struct km_call *call)
+{
+    int status = call->at->status;
+
+    return call->failed && call->err.code == KM_E_UPSTREAM_STATUS && status >= 200 && status < 300
+               ? km_err_http(&call->err)
+               : status;
+}
+
+/* Did an upstream get all of its request? */
+static bool was_sent(const struct km_call *call)
+{
+    const struct km_attempt *at = call->at;
+
+    return call->answered || (at->money.number && (at->sent || at->status));
+}
+
+static uint64_t upstream_ms(const struct km_attempt *at)
+{
+    uint64_t now_ns = km_mono_ns();
+
+    return at->began_ns && now_ns > at->began_ns ? (now_ns - at->began_ns) / 1000000 : 0;
+}
+
+static enum km_bill_end end_of(const struct km_call *call, const struct km_usage *heard)
+{
+    bool whole = !call->failed && !call->at->money.cut;
+
+    if (!was_sent(call))
+        return KM_BILL_UNSENT;
+    if (call->answered)
+        return KM_BILL_ANSWERED;
+    return km_bill_end_of(status_of(call), call->streaming || heard->completion_tokens > 0, whole);
+}
+
+static struct km_bill_facts facts_of(const struct km_call *call, const struct km_usage *u)
+{
+    const struct km_pace *pace = deployment_of(call)->pace;
+    bool counted = is_counted(call);
+
+    return (struct km_bill_facts){
+        .end = end_of(call, u),
+        .usage = *u,
+        .writes = writes(call),
+        .streamed = call->at->relaying,
+        .upstream_ms = upstream_ms(call->at),
+        .rate = km_pace_rate(pace),
+        .median_output = km_pace_median_output(pace),
+        .reserved_input = call->reserve_input > 0 ? call->reserve_input : -1,
+        .reserved_output = call->reserve_output > 0 ? call->at->money.reserved_output : -1,
+        .reserved = counted && call->each > 0 ? call->at->money.reserved : -1,
+    };
+}
+
+static bool is_possible(const struct km_call *call, const struct km_usage *u)
+{
+    struct km_price price = km_call_price(call, deployment_of(call));
+    const struct km_usage_limits limits = {
+        .bound_sent = call->bound_tokens >= 0 ? call->bound_tokens : call->req.max_tokens,
+        .known_max = price.max_output_tokens,
+        .answers = km_llm_answers(&call->req),
+        .bytes_sent = call->at->money.bytes_sent,
+        .window = price.max_input_tokens,
+        .opens_input = call->req.priced.opens_input,
+    };
+
+    return km_usage_is_possible(u, &limits);
+}
+
+/* What was reported, if it can be; else what was heard. */
+static void ask_usage(struct km_call *call, struct km_usage *u)
+{
+    call->kind->usage(call, u);
+    if (!u->known || !call->kind->doubt || call->answered || is_possible(call, u))
+        return;
+    call->kind->doubt(call);
+    call->kind->usage(call, u);
+}
+
+/* Of an answer that several take each pays its part. */
+static void take_share(const struct km_taker *t, struct km_bill *b)
+{
+    b->cost = km_taker_share(t, b->cost);
+    b->usage.prompt_tokens = km_taker_share(t, b->usage.prompt_tokens);
+    b->usage.completion_tokens = km_taker_share(t, b->usage.completion_tokens);
+    b->usage.cached_tokens = km_taker_share(t, b->usage.cached_tokens);
+}
+
+/* What it reported teaches what others like it come to. */
+static void learn(const struct km_call *call, const struct km_bill_facts *f)
+{
+    struct km_pace *pace = deployment_of(call)->pace;
+
+    if (!pace || f->end != KM_BILL_ANSWERED || !f->usage.known || call->answered || !writes(call) ||
+        call->at->taker)
+        return;
+    if (!call->req.priced.opens_input)
+        km_pace_learn_input(pace, &call->req.size, f->usage.prompt_tokens);
+    km_pace_learn_output(pace, f->usage.completion_tokens, f->upstream_ms);
+}
+
+static void bill_usage(struct km_call *call, struct km_bill *b)
+{
+    struct km_usage u = { 0 };
+    struct km_bill_facts facts;
+    struct km_price price;
+
+    call->req.pace = deployment_of(call)->pace;
+    ask_usage(call, &u);
+    price = price_of(call); /* its kind may have found another just now */
+    facts = facts_of(call, &u);
+    *b = km_bill_make(&facts, &price);
+    b->unpriced = b->unpriced && is_counted(call);
+    learn(call, &facts);
+    if (call->at->taker)
+        take_share(call->at->taker, b);
+}
+
+void km_call_bill(struct km_call *call)
+{
+    struct km_attempt_money *m = &call->at->money;
+
+    if (m->billed)
+        return;
+    m->billed = true;
+    if (call->failed && call->err.code)
+        m->error = km_err_name(call->err.code);
+    m->bill = (struct km_bill){ .usage.known = true };
+    if (call->kind->cost && call->kind->cost(call, was_sent(call), &m->bill.cost))
+        ;
+    else if (deployment_of(call) && was_sent(call) && !call->kind->session)
+        bill_usage(call, &m->bill);
+    else if (deployment_of(call) && call->kind->session)
+        call->kind->usage(call, &m->bill.usage);
+}
+
+static void add_usage(struct km_usage *sum, const struct km_usage *u)
+{
+    struct km_usage before = *sum;
+
+    *sum = *u;
+    sum->prompt_tokens += before.prompt_tokens;
+    sum->completion_tokens += before.completion_tokens;
+    sum->cached_tokens += before.cached_tokens;
+}
+
+static unsigned flags_of(const struct km_bill *b)
+{
+    return (b->estimated ? KM_CALL_ESTIMATED : 0) | (b->unpriced ? KM_CALL_UNPRICED : 0) |
+           (b->over_reserved ? KM_CALL_OVER_RESERVED : 0);
+}
+
+void km_call_sum(struct km_call *call)
+{
+    struct km_usage last = call->at->money.bill.usage;
+
+    call->cost = 0;
+    call->usage = (struct km_usage){ .known = true };
+    for (const struct km_attempt *at = call->newest; at; at = at->before) {
+        const struct km_bill *b = &at->money.bill;
+
+        call->cost += b->cost;
+        add_usage(&call->usage, &b->usage);
+        call->flags |= flags_of(b);
+    }
+    last.prompt_tokens = call->usage.prompt_tokens;
+    last.completion_tokens = call->usage.completion_tokens;
+    last.cached_tokens = call->usage.cached_tokens;
+    call->usage = last;
+    if (call->flags & KM_CALL_OVER_RESERVED)
+        km_count_over_reserved(call);
+}
+
+/* --- the attempts of a call, as its row lists them --- */
+
+static void put_attempt(struct km_json_out *o, const struct km_attempt *at)
+{
+    const struct km_bill *b = &at->money.bill;
+
+    km_out_open(o, '{');
+    km_out_member_i64(o, "attempt", at->money.number);
+    km_out_member(o, "deployment", at->d ? at->d->id : KM_STR_NONE);
+    km_out_member(o, "model", at->d ? at->d->model : KM_STR_NONE);
+    km_out_member_i64(o, "status", at->status);
+    if (at->money.error)
+        km_out_member(o, "error", km_str_c(at->money.error));
+    km_out_member_i64(o, "prompt_tokens", b->usage.prompt_tokens);
+    km_out_member_i64(o, "completion_tokens", b->usage.completion_tokens);
+    km_out_member_i64(o, "cost_nanousd", b->cost);
+    km_out_key(o, "estimated");
+    km_out_bool(o, b->estimated);
+    km_out_close(o, '}');
+}
+
+/* The first of them first. */
+static void put_attempts(struct km_json_out *o, const struct km_attempt *at)
+{
+    if (at->before)
+        put_attempts(o, at->before);
+    if (at->money.number)
+        put_attempt(o, at);
+}
+
+struct km_str km_call_attempts_json(struct km_call *call)
+{
+    struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(ATTEMPTS_BYTES);
+    struct km_json_out o;
+
+    if (call->nsent < 2)
+        return KM_STR_NONE;
+    km_json_out_init(&o, &text);
+    km_out_open(&o, '[');
+    put_attempts(&o, call->newest);
+    km_out_close(&o, ']');
+    return km_buf_failed(&text) ? KM_STR_NONE : km_arena_str(&call->arena, km_buf_view(&text));
+}
+
+/* --- what the ledger knows of it --- */
+
+static void on_intent(void *ctx, const struct km_err *err)
+{
+    struct km_attempt *at = ctx;
+    struct km_err why;
+
+    if (!at->money.waits) /* it was given up meanwhile */
+        return;
+    at->money.waits = false;
+    km_attempt_look(at);
+    if (!err && at->call->kind->intended) {
+        at->call->kind->intended(at->call);
+        return;
+    }
+    if (!err) {
+        km_call_resume(at->call, 0);
+        return;
+    }
+    why = *err; /* a store that does not take it now may do so soon */
+    if (why.retry_after_ms == 0)
+        why.retry_after_ms = 1000;
+    km_call_fail(at->call, &why);
+}
+
+/* What the other attempts cost, or may cost while they are under way. */
+static int64_t cost_of_others(const struct km_call *call)
+{
+    int64_t sum = 0;
+
+    for (const struct km_attempt *at = call->newest; at; at = at->before)
+        if (at != call->at)
+            sum += at->money.billed ? at->money.bill.cost : at->money.reserved;
+    return sum;
+}
+
+/* As it stands: what would be charged if nothing were heard of it any more. */
+static void fill_entry(struct km_call *call, const struct km_usage *u, char *ip,
+                       struct km_ledger_entry *e)
+{
+    uint64_t deadline_ms = km_call_deadline_ms(call), now_ms = km_loop_now_ms(call->w->loop);
+    struct km_bill b = { .cost = 0 };
+
+    km_call_entry(call, e, ip);
+    e->start_us = call->start_us;
+    e->attempt = call->at->money.number;
+    if (deadline_ms > now_ms)
+        e->deadline_us = km_wall_us() + (int64_t)(deadline_ms - now_ms) * 1000;
+    if (call->kind->session)
+        return;
+    if (call->kind->cost && call->kind->cost(call, true, &b.cost)) {
+        b.usage = *u;
+    } else if (deployment_of(call)) {
+        const struct km_bill_facts facts = facts_of(call, u);
+        const struct km_price price = price_of(call);
+
+        b = km_bill_so_far(&facts, &price);
+    }
+    e->reserved = call->reserve;
+    e->prompt_tokens = b.usage.prompt_tokens;
+    e->completion_tokens = b.usage.completion_tokens;
+    e->cost = b.cost + cost_of_others(call);
+    e->flags = b.unpriced && is_counted(call) ? KM_CALL_UNPRICED : 0;
+}
+
+/* The first time a row, then what is to be known of it instead. */
+static int write_state(struct km_call *call, const struct km_usage *u, km_store_done_fn *done,
+                       bool *ret_wait, struct km_err *err)
+{
+    struct km_ledger_entry e = { 0 };
+    char ip[KM_ADDR_TEXT];
+
+    fill_entry(call, u, ip, &e);
+    if (!call->intent)
+        return km_ledger_intent(call->w->ledger, &e, done, call->at, ret_wait, err);
+    km_ledger_progress(call->w->ledger, &e, done, call->at, ret_wait);
+    return 0;
+}
+
+/* When the next look is due: no sooner than `tokens` more can have come. */
+static void look_after(struct km_attempt *at, int64_t tokens)
+{
+    uint64_t more = tokens > 0 ? (uint64_t)tokens * BYTES_A_TOKEN : 1;
+
+    at->money.look_at = at->money.bytes + (more < TELL_BYTES ? more : TELL_BYTES);
+}
+
+int km_call_intend(struct km_call *call, struct km_err *err)
+{
+    struct km_attempt_money *m = &call->at->money;
+    struct km_usage u = { 0 };
+    bool wait = false;
+    int r;
+
+    if (m->number || call->kind->outer)
+        return 0;
+    m->number = call->nsent + 1;
+    m->reserved = call->each;
+    for (size_t i = 0; i < call->at->out.nbody; i++)
+        m->bytes_sent += (int64_t)call->at->out.body[i].n;
+    m->reserved_output = call->reserve_output;
+    m->tell_ms = km_loop_now_ms(call->w->loop) + TELL_MS;
+    look_after(call->at, m->reserved_output - KM_CALL_SLICE / 2);
+    if (writes(call) && deployment_of(call))
+        u.prompt_tokens = km_pace_input(deployment_of(call)->pace, &call->req.size);
+    /* One that takes another's request waits for nothing: that is out. */
+    r = write_state(call, &u, call->at->taker ? NULL : on_intent, &wait, err);
+    if (r < 0) {
+        m->number = 0;
+        call->unbooked = !call->intent;
+        return r;
+    }
+    call->nsent++;
+    call->intent = true;
+    m->waits = wait;
+    return wait ? KM_E_AGAIN : 0;
+}
+
+int64_t km_call_need(const struct km_call *call)
+{
+    const struct km_attempt_money *m = &call->at->money;
+
+    return cost_of_others(call) + (m->billed ? m->bill.cost : m->reserved) + call->each;
+}
+
+/* --- while it comes --- */
+
+static void tell(struct km_call *call, const struct km_usage *u)
+{
+    struct km_attempt_money *m = &call->at->money;
+    bool ignored = false;
+
+    m->tell_ms = km_loop_now_ms(call->w->loop) + TELL_MS;
+    m->told = true;
+    m->told_bytes = m->bytes;
+    if (call->intent && !call->kind->session)
+        (void)write_state(call, u, NULL, &ignored, NULL);
+}
+
+static void cut(struct km_call *call, unsigned flag, const struct km_err *why)
+{
+    struct km_err err = *why;
+
+    call->flags |= flag;
+    call->at->money.cut = true;
+    km_call_abandon(call);
+    if (!call->kind->cut_short) {
+        km_call_fail(call, &err);
+        return;
+    }
+    if (call->kind->cut_short(call, &err) < 0) {
+        km_call_fail(call, &err);
+        return;
+    }
+    km_call_go(call, KM_STEP_account);
+    km_call_resume(call, 0);
+}
+
+static int64_t output_cost(const struct km_call *call, int64_t tokens)
+{
+    bool known;
+    struct km_price worst = km_call_worst_price(call, &known);
+    struct km_usage u = { .completion_tokens = tokens };
+    int64_t cost = 0;
+
+    worst.request = worst.request >= 0 ? 0 : worst.request;
+    return km_price_cost(&worst, &u, &cost) ? cost : 0;
+}
+
+/* More is reserved as it comes: the key has a budget, and its stream can be ended. */
+static bool grows(const struct km_call *call)
+{
+    const struct km_attempt_money *m = &call->at->money;
+
+    return call->slices && (call->most_output < 0 || m->reserved_output < call->most_output);
+}
+
+static void look_on(struct km_call *call, const struct km_usage *u)
+{
+    const struct km_attempt_money *m = &call->at->money;
+    int64_t ahead = grows(call) ? m->reserved_output - u->completion_tokens : INT64_MAX / 8;
+
+    look_after(call->at, m->last ? ahead : ahead - KM_CALL_SLICE / 2);
+}
+
+/* The key has no more: what is reserved is written yet, then it is asked once more.  false: the
+ * stream was cut. */
+static bool go_without(struct km_call *call, const struct km_usage *u, const struct km_err *why)
+{
+    struct km_attempt_money *m = &call->at->money;
+
+    if (m->last && u->completion_tokens >= m->reserved_output) {
+        cut(call, KM_CALL_BUDGET_CUT, why);
+        return false;
+    }
+    m->last = true;
+    return true;
+}
+
+static void on_more(void *ctx, const struct km_err *err)
+{
+    struct km_attempt *at = ctx;
+    struct km_attempt_money *m = &at->money;
+    struct km_usage u = { 0 };
+
+    at->call->covering = false;
+    if (at->call->at != at || m->billed)
+        return;
+    at->call->kind->usage(at->call, &u);
+    if (err && !go_without(at->call, &u, err))
+        return;
+    if (!err) {
+        m->reserved = m->asked;
+        m->reserved_output = m->asked_output;
+        m->last = false;
+    }
+    look_on(at->call, &u);
+}
+
+/* Half a slice is left of what is reserved: one more.  false: the stream was cut. */
+static bool top_up(struct km_call *call, const struct km_usage *u)
+{
+    struct km_attempt_money *m = &call->at->money;
+    int64_t output = m->reserved_output + KM_CALL_SLICE, need;
+    struct km_err err = { 0 };
+    int r = 0;
+
+    if (output < u->completion_tokens + KM_CALL_SLICE)
+        output = u->completion_tokens + KM_CALL_SLICE;
+    if (call->most_output >= 0 && output > call->most_output)
+        output = call->most_output;
+    m->asked_output = output;
+    m->asked = m->reserved + output_cost(call, output) - output_cost(call, m->reserved_output);
+    need = cost_of_others(call) + m->asked;
+    if (need > call->reserve)
+        r = km_broker_top_up(call, need, on_more, call->at, &err);
+    call->covering = r == KM_E_AGAIN;
+    if (r == KM_E_AGAIN)
+        return true;
+    if (r < 0)
+        return go_without(call, u, &err);
+    m->reserved = m->asked;
+    m->reserved_output = output;
+    m->last = false;
+    return true;
+}
+
+/* Is so much of what was written past what was asked for that its upstream does not keep to it? */
+static bool is_past_bound(const struct km_call *call, const struct km_usage *u)
+{
+    int64_t bound = call->bound_tokens >= 0 ? call->bound_tokens : call->said_output;
+
+    if (bound < 0)
+        return false;
+    bound *= km_llm_answers(&call->req);
+    return u->completion_tokens > 2 * bound + PAST_BOUND ||
+           (u->known && u->completion_tokens > bound);
+}
+
+static bool look(struct km_call *call)
+{
+    struct km_attempt_money *m = &call->at->money;
+    struct km_usage u = { 0 };
+    struct km_err err = { 0 };
+    bool old = km_loop_now_ms(call->w->loop) >= m->tell_ms;
+
+    if (!deployment_of(call) || call->kind->session) {
+        m->look_at = m->tell_ms = UINT64_MAX;
+        return true;
+    }
+    call->kind->usage(call, &u);
+    if (old || (m->told && m->bytes - m->told_bytes >= TELL_BYTES))
+        tell(call, &u);
+    if (call->at->relaying && is_past_bound(call, &u)) {
+        km_fail(&err, KM_E_UPSTREAM_PROTOCOL,
+                "The upstream wrote on far past the length that was asked for.");
+        cut(call, KM_CALL_BOUND_CUT, &err);
+        return false;
+    }
+    if (call->at->relaying && !call->covering && grows(call) &&
+        u.completion_tokens >= m->reserved_output - (m->last ? 0 : KM_CALL_SLICE / 2) &&
+        !top_up(call, &u))
+        return false;
+    look_on(call, &u);
+    return true;
+}
+
+bool km_call_heard(struct km_call *call, size_t n)
+{
+    struct km_attempt_money *m = &call->at->money;
+
+    m->bytes += n;
+    if (m->bytes < m->look_at && km_loop_now_ms(call->w->loop) < m->tell_ms)
+        return true;
+    return look(call);
+}

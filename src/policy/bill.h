@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* bill.h - what an attempt at an upstream costs, however it ended.  Pure: facts in, a bill out.
+ *
+ *     how it ended                                         what is booked
+ *     -------------------------------------------------    ------------------------------------------
+ *     no upstream has the request                          nothing
+ *     it said no before any output: 4xx but 408 and 499,   nothing
+ *       503, 529
+ *     its codec came to the end of a report that can be    what was reported, also above what was
+ *                                                            reserved (over_reserved)
+ *     answered whole, and nobody counted                   an estimate of what went in and came out
+ *     anything else: the client left, time ran out, it     the same, or what it may have written in
+ *       was cut or cancelled, the connection was lost,       the time it had, whichever is more
+ *       another 5xx, 408, 499
+ *
+ * Reported usage that cannot be is no report (usage_limits.h).  An estimate never exceeds what was
+ * reserved, in tokens and in money, and of a request that was sent it is never nothing where its
+ * tokens have a price.
+ */
+#ifndef KM_POLICY_BILL_H
+#define KM_POLICY_BILL_H
+
+#include "policy/price.h"
+
+enum km_bill_end {
+    KM_BILL_UNSENT,
+    KM_BILL_REFUSED,
+    KM_BILL_ANSWERED, /* all of the answer came */
+    KM_BILL_LIVE, /* it was broken off, whoever did it */
+};
+
+/* Of a request that was sent: what its status, or 0, makes of it.  output: something was heard.
+ * whole: all of a good answer came. */
+enum km_bill_end km_bill_end_of(int status, bool output, bool whole);
+
+struct km_bill_facts {
+    enum km_bill_end end;
+    /* known: what was reported, and it can be.  Else what was heard: the prompt by estimate, the
+     * output so far, neither less than what was reported of it. */
+    struct km_usage usage;
+    bool writes; /* a model writes its answer: time may stand for tokens */
+    bool streamed; /* what it wrote was heard as it came */
+    uint64_t upstream_ms; /* from its request's last byte on */
+    int64_t rate; /* milli-tokens a second that it mostly writes (pace.h) */
+    int64_t median_output; /* tokens; 0: not known */
+    /* Reserved for this attempt; -1: nothing was, or not counted so. */
+    int64_t reserved_input, reserved_output; /* tokens */
+    int64_t reserved; /* nano-USD */
+};
+
+struct km_bill {
+    struct km_usage usage; /* as booked */
+    int64_t cost; /* nano-USD */
+    bool estimated, unpriced, over_reserved;
+};
+
+/* p: the deployment's prices. */
+struct km_bill km_bill_make(const struct km_bill_facts *facts, const struct km_price *p);
+
+/* What would be booked of it if nothing more were ever heard: of an open call, for its intent and
+ * its progress. */
+struct km_bill km_bill_so_far(const struct km_bill_facts *facts, const struct km_price *p);
+
+#endif
