@@ -82,10 +82,13 @@ km_node() {
         "$folder/package.json" "$folder/package-lock.json"
 }
 
+# The lock says every package there is to be, so nothing is resolved: what a package asks for with
+# an extra is pinned without it, and pip would take a newer one for it as soon as there is one.
 km_install_python() {
     km_step "Python packages, from ${1#"$KM_ROOT"/}"
     "$KM_PYTHON" -m pip install --quiet --disable-pip-version-check --no-input \
-        --require-hashes --only-binary :all: -r "$1"
+        --no-deps --require-hashes --only-binary :all: -r "$1"
+    "$KM_PYTHON" -m pip check --disable-pip-version-check
 }
 
 # km_python LOCK...: an environment of its own with what the hashed locks say.  The name
