@@ -183,7 +183,9 @@ static bool has_budget(const struct km_call *call)
 }
 
 /* The output of an answer is bounded by what is left only where that does not cover it: then by
- * what is.  Else its caller's bound, or none, is what is sent. */
+ * what is.  Else its caller's bound, or none, is what is sent.  A body that is no API's of ours may
+ * have its bound in several places, of which none but the caller knows which counts: that bound is
+ * not lowered, and the call is refused. */
 static int64_t bound_by_left(struct km_call *call, const struct km_price *p, int64_t output)
 {
     int64_t fits = fitting_output(call, p, output, km_key_left(call->visit->who.key));
@@ -208,7 +210,7 @@ static int reserve_llm(struct km_call *call, struct km_err *err)
     call->reserve_input = input_of(call);
     call->said_output = chosen_output(call);
     output = call->said_output >= 0 ? call->said_output : longest;
-    if (budget && writes(call) && !call->bounded)
+    if (budget && writes(call) && !call->bounded && (call->req.api || call->said_output < 0))
         output = bound_by_left(call, &p, output);
     call->most_output = output * km_llm_answers(&call->req);
     call->slices =

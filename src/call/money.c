@@ -79,12 +79,13 @@ static uint64_t upstream_ms(const struct km_attempt *at)
 static enum km_bill_end end_of(const struct km_call *call, const struct km_usage *heard)
 {
     bool whole = !call->failed && !call->at->money.cut;
+    bool output = call->at->status < 300 && (call->streaming || heard->completion_tokens > 0);
 
     if (!was_sent(call))
         return KM_BILL_UNSENT;
     if (call->answered)
         return KM_BILL_ANSWERED;
-    return km_bill_end_of(status_of(call), call->streaming || heard->completion_tokens > 0, whole);
+    return km_bill_end_of(status_of(call), output, whole);
 }
 
 static struct km_bill_facts facts_of(const struct km_call *call, const struct km_usage *u)
@@ -125,6 +126,10 @@ static bool is_possible(const struct km_call *call, const struct km_usage *u)
 static void ask_usage(struct km_call *call, struct km_usage *u)
 {
     call->kind->usage(call, u);
+    if (call->at->status >= 300) { /* an error's words are no output */
+        u->completion_tokens = 0;
+        u->known = false;
+    }
     if (!u->known || !call->kind->doubt || call->answered || is_possible(call, u))
         return;
     call->kind->doubt(call);
@@ -184,7 +189,7 @@ void km_call_bill(struct km_call *call)
         ;
     else if (deployment_of(call) && was_sent(call) && !call->kind->session)
         bill_usage(call, &m->bill);
-    else if (deployment_of(call) && call->kind->session)
+    else if (call->kind->session && call->streaming) /* its parts have rows of their own */
         call->kind->usage(call, &m->bill.usage);
 }
 
@@ -524,8 +529,7 @@ static bool is_past_bound(const struct km_call *call, const struct km_usage *u)
     if (bound < 0)
         return false;
     bound *= km_llm_answers(&call->req);
-    return u->completion_tokens > 2 * bound + PAST_BOUND ||
-           (u->known && u->completion_tokens > bound);
+    return u->completion_tokens > 2 * bound + PAST_BOUND;
 }
 
 static bool look(struct km_call *call)

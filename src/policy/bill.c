@@ -51,7 +51,7 @@ static struct km_usage estimate(const struct km_bill_facts *f, int64_t output)
     struct km_usage u = f->usage;
 
     u.known = false;
-    if (u.prompt_tokens < 1 && f->reserved_input != 0)
+    if (u.prompt_tokens < 1 && f->reserved_input > 0)
         u.prompt_tokens = 1; /* no request is without a prompt */
     u.prompt_tokens = at_most(u.prompt_tokens, f->reserved_input);
     u.completion_tokens = at_most(output, f->reserved_output);

@@ -208,7 +208,7 @@ def test_a_budget_is_never_overspent(daemon, upstream, rounds):
     bad = [c for c in kept.calls + once.calls if c.error or c.status not in (200, 429)]
     assert not bad, (len(bad), bad[0].error or bad[0].status)
     served = [r for r in upstream.seen() if r.status == 200]
-    assert 100 < len(served) <= 166
+    assert 50 < len(served) <= 166  # as many as the reservations of 24 calls at once let by
     wait_until(lambda: abs(gateway.key_info(key)["spend"] - len(served) * 0.006) < 1e-9, 10,
                "the spend to be what was served")
 

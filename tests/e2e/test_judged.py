@@ -212,7 +212,6 @@ def test_no_reader_finds_more_than_was_reserved(judging, recorder, poor, path, l
      '"generationConfig":{"maxOutputTokens":1},"generation_config":{"max_output_tokens":65000}'),
     ("/v1beta/models/gem:generateContent",
      '"generationConfig":{"maxOutputTokens":1,"max_output_tokens":65000}'),
-    ("/v1/chat/completions", '"max_tokens":1,"max_completion_tokens":8000'),
     ("/v1/chat/completions", '"max_tokens":1,"tools":[{"type":"function","type":"x"}]'),
 ])
 def test_known_ways_past_a_budget(judging, recorder, poor, path, more):
@@ -223,9 +222,16 @@ def test_known_ways_past_a_budget(judging, recorder, poor, path, more):
     assert not recorder.take()
 
 
-def test_the_larger_of_openais_two_bounds_is_reserved(judging, recorder, poor):
+def test_the_larger_of_openais_two_bounds_is_reserved_and_lowered(judging, recorder, poor):
     body = {**APIS["/v1/chat/completions"][0], "max_tokens": 3, "max_completion_tokens": 5}
     assert judging.call("POST", "/v1/chat/completions", body, key=poor()).status == 200
+    recorder.take()
+    body |= {"max_tokens": 1, "max_completion_tokens": 8000}
+    answer = judging.call("POST", "/v1/chat/completions", body, key=poor())
+    assert answer.status == 200, answer
+    sent = json.loads(recorder.take()[-1][1])
+    assert max(sent["max_tokens"], sent["max_completion_tokens"]) <= \
+        int(answer.header("x-kanmon-max-tokens")) < 8000
 
 
 # --- whose things are named ---
