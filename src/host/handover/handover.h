@@ -77,7 +77,7 @@ struct km_ask {
 void km_handover_ask(struct km_handover *h, struct km_ask *ask);
 /* A permit that was granted there, or came there with the counters, and of which no record will
  * tell: it is not used, or was of a call that has none.  Of `granted` the part and what is reserved
- * count. */
+ * count, and whether it has tokens (input_tokens not below 0). */
 void km_handover_give_back(struct km_handover *h, const uint8_t hash[32],
                            const struct km_admission *granted);
 
