@@ -92,6 +92,7 @@ static int64_t input_of(struct km_call *call)
         if (n > most)
             most = n;
     }
+    call->input_tokens = most;
     return km_pace_reserve(most);
 }
 

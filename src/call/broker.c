@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "call/call.h"
+#include "policy/pace.h"
 
 /* --- here: the counters of this process --- */
 
@@ -72,6 +73,8 @@ static int ask_here(struct km_broker_ask *ask, struct km_err *err)
 
 static void settle_here(struct km_call *call, int64_t cost, int64_t tokens)
 {
+    if (!(call->flags & KM_CALL_ESTIMATED))
+        call->hold.permit.output_tokens = call->usage.completion_tokens;
     km_permit_settle(&call->hold.permit, cost, tokens, km_loop_now_ms(call->w->loop));
 }
 
@@ -258,6 +261,15 @@ static int begin(struct km_broker_ask *ask, struct km_err *err)
     return ask->call->hold.asks ? queue(ask, err) : ask_next(ask, err);
 }
 
+/* Of the limit of tokens a minute, where there is one: what is asked, and what may be answered. */
+static void need_tokens(struct km_admission *a, const struct km_call *call)
+{
+    if (call->visit->who.key->row.tpm < 0 || call->kind->reserve || call->kind->outer)
+        return;
+    a->input_tokens = call->input_tokens;
+    a->output_bound = call->most_output;
+}
+
 int km_broker_take(struct km_call *call, km_broker_fn *done, void *ctx, struct km_err *err)
 {
     struct km_admission a;
@@ -267,6 +279,7 @@ int km_broker_take(struct km_call *call, km_broker_fn *done, void *ctx, struct k
     if (!has_limits(call))
         return 0;
     a = km_broker_admission(call);
+    need_tokens(&a, call);
     if (standing(call, 0) == SOURCE_here) /* as nearly always: there is nothing to keep */
         return take_here(call, &a, err);
     ask = (struct km_broker_ask){

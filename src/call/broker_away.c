@@ -80,8 +80,10 @@ static void give_back_away(const struct km_broker_ask *ask)
 
     if (ask->what == KM_BROKER_AGAIN)
         return;
-    if (ask->what == KM_BROKER_TOP_UP)
+    if (ask->what == KM_BROKER_TOP_UP) {
         granted.part = KM_PERMIT_WITHIN; /* money, and no place: what every version understands */
+        granted.input_tokens = -1;
+    }
     km_handover_give_back(ask->w->gw->handover, away->ask.hash, &granted);
 }
 

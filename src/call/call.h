@@ -146,6 +146,7 @@ struct km_call {
     struct km_hold hold; /* of its key */
     int64_t reserve; /* nano-USD: what its attempts have cost, and what those under way may */
     int64_t each; /* the part of it that an attempt begins with */
+    int64_t input_tokens; /* that go in, by estimate, where most do */
     int64_t reserve_input; /* tokens that go in, of each; 0: not counted so */
     int64_t reserve_output; /* tokens that come out, of each, to begin with; 0: not counted so */
     bool slices; /* more is reserved while it writes (money.c) */

@@ -149,6 +149,7 @@ static void settle_imported(struct km_takeover *t, const struct km_ledger_entry 
     const struct km_permit held = {
         .part = e->flags & KM_CALL_WITHIN ? KM_PERMIT_WITHIN : KM_PERMIT_WHOLE,
         .reserved = e->reserved,
+        .output_tokens = e->flags & KM_CALL_ESTIMATED ? 0 : e->completion_tokens,
     };
 
     km_keys_settle_imported(t->gw->keys, e->key_hash, &held, e->cost,
@@ -265,7 +266,9 @@ static void on_give_back(struct km_takeover *t, struct km_str body)
     if (body.n != sizeof q)
         return;
     memcpy(&q, body.p, sizeof q);
-    held = (struct km_permit){ .part = q.admission.part, .reserved = q.admission.reserve };
+    held = (struct km_permit){ .part = q.admission.part,
+                               .reserved = q.admission.reserve,
+                               .tokens = q.admission.input_tokens };
     km_keys_settle_imported(t->gw->keys, q.hash, &held, 0, 0, km_mono_ms());
     if (km_handover_state(t->gw->handover) == KM_HANDOVER_GIVEN)
         km_handover_give_back(t->gw->handover, q.hash, &q.admission);

@@ -88,6 +88,9 @@ struct km_permit {
     struct km_key *key; /* referenced; NULL: none held */
     enum km_permit_part part;
     int64_t reserved; /* nano-USD */
+    int64_t tokens; /* of the limit of tokens a minute */
+    /* Set by who settles or charges: what was written as its upstream reported; 0: nobody said. */
+    int64_t output_tokens;
     int64_t start_us; /* wall and monotonic, of the admission */
     uint64_t start_ms;
 };
@@ -145,7 +148,8 @@ int km_keys_admit_imported(struct km_keys *keys, const uint8_t hash[32],
                            const struct km_admission *a, struct km_headroom *ret_headroom,
                            bool *ret_rolled, struct km_err *err) KM_MUST_USE;
 /* A call of the old process ended (its record came by km_store_import_record, or it has none): what
- * it held here is given back.  An unknown key is ignored. */
+ * it held here is given back.  Tokens are not told by call: each holds as many as the others
+ * (held->tokens below 0: none).  An unknown key is ignored. */
 void km_keys_settle_imported(struct km_keys *keys, const uint8_t hash[32],
                              const struct km_permit *held, int64_t cost, int64_t tokens,
                              uint64_t now_ms);

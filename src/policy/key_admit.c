@@ -75,8 +75,9 @@ static int refuse(const struct km_key *key, enum km_limit_kind kind, const struc
                   uint64_t reset_ms, const struct km_admission *a, struct km_err *err)
 {
     char hash[65], at[KM_TIME_ISO_LEN + 1];
-    /* A running call may end at any time; a window ends when it ends. */
-    uint64_t wait_ms = kind == KM_LIMIT_PARALLEL ? 1000 : reset_ms;
+    /* A running call may end at any time, which is waited for if no window runs; a window ends when
+     * it ends. */
+    uint64_t wait_ms = kind == KM_LIMIT_PARALLEL || reset_ms == 0 ? 1000 : reset_ms;
 
     km_hex(hash, key->row.hash, 32);
     km_time_iso(a->now_us + (int64_t)wait_ms * 1000, at);
@@ -105,24 +106,28 @@ static void tell(struct km_headroom *h, const struct km_limits *l, const struct 
     h->limit_requests = l->rpm;
     h->limit_tokens = l->tpm;
     h->remaining_requests = remaining(l->rpm, s->requests);
-    h->remaining_tokens = remaining(l->tpm, s->tokens);
+    h->remaining_tokens = remaining(l->tpm, km_limit_tokens(s));
     h->reset_ms = km_limit_reset_ms(s, now_ms);
 }
 
 static enum km_limit_kind take_part(struct km_limit_state *s, const struct km_limits *l,
-                                    const struct km_admission *a)
+                                    const struct km_admission *a, int64_t *ret_tokens)
 {
+    const struct km_limit_need need = km_limit_need(s, a->input_tokens, a->output_bound);
+
+    *ret_tokens = km_limit_need_sum(&need);
     switch (a->part) {
     case KM_PERMIT_PLACE:
+        *ret_tokens = 0;
         return km_limit_place(s, l);
     case KM_PERMIT_WITHIN:
-        return km_limit_again(s, l, a->now_ms);
+        return km_limit_within(s, l, &need, a->now_ms);
     case KM_PERMIT_MORE: /* asked for otherwise */
     case KM_PERMIT_AGAIN:
     case KM_PERMIT_WHOLE:
         break;
     }
-    return km_limit_take(s, l, a->now_ms);
+    return km_limit_take(s, l, &need, a->now_ms);
 }
 
 int km_permit_take(struct km_key *key, const struct km_admission *a, struct km_permit *ret_permit,
@@ -132,6 +137,7 @@ int km_permit_take(struct km_key *key, const struct km_admission *a, struct km_p
     struct km_limits limits = { key->row.rpm, key->row.tpm, key->row.max_parallel };
     struct km_limit_state before;
     enum km_limit_kind kind = KM_LIMIT_NONE;
+    int64_t tokens;
     bool rolled;
     int r;
 
@@ -140,7 +146,7 @@ int km_permit_take(struct km_key *key, const struct km_admission *a, struct km_p
     pthread_mutex_lock(&live->lock);
     rolled = km_budget_roll(&live->budget, a->now_us);
     before = live->limit;
-    kind = take_part(&live->limit, &limits, a);
+    kind = take_part(&live->limit, &limits, a, &tokens);
     r = kind == KM_LIMIT_NONE ? km_budget_reserve(&live->budget, a->reserve, a->mode, err)
                               : KM_E_RATE_LIMITED;
     if (r == KM_E_BUDGET)
@@ -158,6 +164,8 @@ int km_permit_take(struct km_key *key, const struct km_admission *a, struct km_p
     ret_permit->key = km_key_ref(key);
     ret_permit->part = a->part;
     ret_permit->reserved = a->reserve > 0 ? a->reserve : 0;
+    ret_permit->tokens = tokens;
+    ret_permit->output_tokens = 0;
     ret_permit->start_us = a->now_us;
     ret_permit->start_ms = a->now_ms;
     return 0;
@@ -182,10 +190,11 @@ void km_permit_settle(struct km_permit *permit, int64_t cost, int64_t tokens, ui
     pthread_mutex_lock(&key->live->lock);
     km_budget_settle(&key->live->budget, permit->reserved, 0);
     km_budget_charge(&key->live->budget, cost, end_of(permit, now_ms));
-    if (permit->part == KM_PERMIT_WITHIN)
-        km_limit_use(&key->live->limit, tokens, now_ms);
-    else
-        km_limit_release(&key->live->limit, tokens, now_ms);
+    if (permit->part != KM_PERMIT_WITHIN)
+        km_limit_release(&key->live->limit);
+    if (permit->part != KM_PERMIT_PLACE)
+        km_limit_give(&key->live->limit, permit->tokens);
+    km_limit_use(&key->live->limit, tokens, permit->output_tokens, now_ms);
     pthread_mutex_unlock(&key->live->lock);
     km_key_unref(key);
 }
@@ -203,7 +212,7 @@ int km_permit_again(const struct km_permit *permit, const struct km_key *key,
     if (!permit->key)
         return 0;
     pthread_mutex_lock(&live->lock);
-    kind = km_limit_again(&live->limit, &limits, a->now_ms);
+    kind = km_limit_again(&live->limit, &limits, permit->tokens, a->now_ms);
     after = live->limit;
     pthread_mutex_unlock(&live->lock);
     return kind == KM_LIMIT_NONE
@@ -243,6 +252,6 @@ void km_permit_charge(const struct km_permit *permit, int64_t cost, int64_t toke
     live = permit->key->live;
     pthread_mutex_lock(&live->lock);
     km_budget_charge(&live->budget, cost, km_wall_us());
-    km_limit_use(&live->limit, tokens, now_ms);
+    km_limit_use(&live->limit, tokens, permit->output_tokens, now_ms);
     pthread_mutex_unlock(&live->lock);
 }

@@ -3,22 +3,39 @@
  *
  * One line a key that has anything to tell:
  *
- *     hash spent reserved reset_us window_ms requests tokens running \n
+ *     hash spent reserved reset_us window_ms requests tokens running
+ *          reserved_tokens holders output_sixteenths output_count \n
  *
  * spent and reset_us replace what the new process read from the store (the store may lag by one
  * commit, and the window may have turned); the rest is added, since the new process may already
- * have admitted.  Both processes read one monotonic clock, so window_ms needs no shift.
+ * have admitted.  The fields of the second row may be missing: a process before ours has none, and
+ * ignores them in turn.  Both processes read one monotonic clock, so window_ms needs no shift.
  *
  * What the old process's running calls hold is remembered apart: each of their settlements gives
  * its part back, and if the old process dies first the remainder becomes spend at once, just as
- * the store charges calls that never settled.
+ * the store charges calls that never settled.  Of tokens only the sum is told, and how many hold
+ * them: each settlement gives an equal share back, the last one what remains.
  */
 #include <string.h>
 
 #include "base/encode.h"
 #include "policy/key_table.h"
 
-#define FIELDS 7
+enum {
+    SPENT,
+    RESERVED,
+    RESET,
+    WINDOW,
+    REQUESTS,
+    TOKENS,
+    RUNNING,
+    FIELDS_ONCE, /* so many there always were */
+    RESERVED_TOKENS = FIELDS_ONCE,
+    HOLDERS,
+    OUTPUT,
+    OUTPUT_COUNT,
+    FIELDS
+};
 
 void km_keys_export(struct km_keys *keys, struct km_buf *out)
 {
@@ -36,45 +53,61 @@ void km_keys_export(struct km_keys *keys, struct km_buf *out)
         b = k->live->budget;
         s = k->live->limit;
         pthread_mutex_unlock(&k->live->lock);
-        if (b.spent == 0 && b.reserved == 0 && s.window_ms == 0 && s.running == 0)
+        if (b.spent == 0 && b.reserved == 0 && s.window_ms == 0 && s.running == 0 && s.holders == 0)
             continue;
         km_hex(hash, k->row.hash, 32);
-        km_buf_printf(out, "%s %lld %lld %lld %llu %lld %lld %lld\n", hash, (long long)b.spent,
+        km_buf_printf(out, "%s %lld %lld %lld %llu %lld %lld %lld", hash, (long long)b.spent,
                       (long long)b.reserved, (long long)b.reset_us, (unsigned long long)s.window_ms,
                       (long long)s.requests, (long long)s.tokens, (long long)s.running);
+        km_buf_printf(out, " %lld %lld %lld %lld\n", (long long)s.reserved, (long long)s.holders,
+                      (long long)s.output.sixteenths, (long long)s.output.count);
     }
     pthread_rwlock_unlock(&keys->lock);
+}
+
+static struct km_quantile output_of(int64_t sixteenths, int64_t count)
+{
+    const int64_t most = KM_QUANTILE_MOST * 16;
+
+    return (struct km_quantile){ sixteenths < most ? sixteenths : most,
+                                 count < KM_QUANTILE_COUNT ? (uint32_t)count : KM_QUANTILE_COUNT };
 }
 
 static void import_live(struct km_key_live *live, const int64_t v[FIELDS])
 {
     struct km_limit_state *s = &live->limit;
-    uint64_t window_ms = (uint64_t)v[3];
+    uint64_t window_ms = (uint64_t)v[WINDOW];
 
     pthread_mutex_lock(&live->lock);
-    km_budget_set_window(&live->budget, v[2], v[0]);
-    live->budget.reserved += v[1];
-    live->imported_reserved += v[1];
+    km_budget_set_window(&live->budget, v[RESET], v[SPENT]);
+    live->budget.reserved += v[RESERVED];
+    live->imported_reserved += v[RESERVED];
     /* Two windows that overlap become one that began with the first. */
     if (window_ms && (s->window_ms == 0 || window_ms < s->window_ms))
         s->window_ms = window_ms;
-    s->requests += v[4];
-    s->tokens += v[5];
-    s->running += v[6];
-    live->imported_running += v[6];
+    s->requests += v[REQUESTS];
+    s->tokens += v[TOKENS];
+    s->running += v[RUNNING];
+    live->imported_running += v[RUNNING];
+    s->reserved += v[RESERVED_TOKENS];
+    s->holders += v[HOLDERS];
+    live->imported_tokens += v[RESERVED_TOKENS];
+    live->imported_holders += v[HOLDERS];
+    if (s->output.count == 0)
+        s->output = output_of(v[OUTPUT], v[OUTPUT_COUNT]);
     pthread_mutex_unlock(&live->lock);
 }
 
 static int import_line(struct km_keys *keys, struct km_str line, struct km_err *err)
 {
     uint8_t hash[32];
-    int64_t v[FIELDS];
+    int64_t v[FIELDS] = { 0 };
     struct km_str field;
     struct km_key *k;
 
     if (!km_str_split(&line, ' ', &field) || km_unhex(field, hash, 32) < 0)
         return km_fail(err, KM_E_INVALID, "hand-over: a line without a key's hash");
-    for (size_t i = 0; i < FIELDS; i++)
+    for (size_t i = 0; i < FIELDS && (i < FIELDS_ONCE || line.n); i++)
         if (!km_str_split(&line, ' ', &field) || km_str_i64(field, &v[i]) < 0 || v[i] < 0)
             return km_fail(err, KM_E_INVALID, "hand-over: field %zu of a key is no number", i + 2);
     k = km_keys_find(keys, hash);
@@ -97,11 +130,41 @@ int km_keys_import(struct km_keys *keys, struct km_str text, struct km_err *err)
     return 0;
 }
 
-static void count_imported(struct km_key_live *live, int64_t reserved, int64_t running)
+/* Under the lock. */
+static int64_t share_of(const struct km_key_live *live)
+{
+    return live->imported_holders > 0 ? live->imported_tokens / live->imported_holders : 0;
+}
+
+static int64_t token_share(struct km_key_live *live)
+{
+    int64_t share;
+
+    pthread_mutex_lock(&live->lock);
+    share = share_of(live);
+    pthread_mutex_unlock(&live->lock);
+    return share;
+}
+
+/* Under the lock. */
+static void give_share(struct km_key_live *live)
+{
+    const int64_t share = share_of(live);
+
+    if (live->imported_holders <= 0)
+        return;
+    live->imported_tokens -= share;
+    live->imported_holders--;
+    km_limit_give(&live->limit, share);
+}
+
+static void count_imported(struct km_key_live *live, const struct km_permit *p)
 {
     pthread_mutex_lock(&live->lock);
-    live->imported_reserved += reserved;
-    live->imported_running += running;
+    live->imported_reserved += p->reserved;
+    live->imported_running += p->part == KM_PERMIT_WHOLE || p->part == KM_PERMIT_PLACE;
+    live->imported_tokens += p->tokens;
+    live->imported_holders += p->part == KM_PERMIT_WHOLE || p->part == KM_PERMIT_WITHIN;
     pthread_mutex_unlock(&live->lock);
 }
 
@@ -113,7 +176,7 @@ static int take_imported(struct km_key *k, const struct km_admission *a,
 
     if (r < 0)
         return r;
-    count_imported(k->live, permit.reserved, a->part != KM_PERMIT_WITHIN);
+    count_imported(k->live, &permit);
     km_key_unref(permit.key);
     return 0;
 }
@@ -122,7 +185,7 @@ static int take_imported(struct km_key *k, const struct km_admission *a,
 static int more_imported(struct km_key *k, const struct km_admission *a, bool *ret_rolled,
                          struct km_err *err)
 {
-    struct km_permit more = { .key = k };
+    struct km_permit more = { .key = k, .part = KM_PERMIT_MORE };
     bool ignored;
     int r;
 
@@ -130,7 +193,7 @@ static int more_imported(struct km_key *k, const struct km_admission *a, bool *r
         return 0;
     r = km_permit_reserve(&more, a, ret_rolled ? ret_rolled : &ignored, err);
     if (r == 0)
-        count_imported(k->live, more.reserved, 0);
+        count_imported(k->live, &more);
     return r;
 }
 
@@ -139,7 +202,7 @@ int km_keys_admit_imported(struct km_keys *keys, const uint8_t hash[32],
                            bool *ret_rolled, struct km_err *err)
 {
     struct km_key *k = km_keys_find(keys, hash);
-    const struct km_permit held = { .key = k };
+    struct km_permit held = { .key = k };
     int r = KM_E_UNSUPPORTED;
 
     if (!k)
@@ -154,6 +217,7 @@ int km_keys_admit_imported(struct km_keys *keys, const uint8_t hash[32],
         r = more_imported(k, a, ret_rolled, err);
         break;
     case KM_PERMIT_AGAIN:
+        held.tokens = token_share(k->live);
         r = km_permit_again(&held, k, a, err);
         break;
     default: /* another process said it */
@@ -184,12 +248,13 @@ void km_keys_settle_imported(struct km_keys *keys, const uint8_t hash[32],
     km_budget_settle(&live->budget, reserved, 0);
     km_budget_charge(&live->budget, cost, km_wall_us());
     live->imported_reserved -= reserved;
-    if (held->part == KM_PERMIT_WITHIN) {
-        km_limit_use(&live->limit, tokens, now_ms);
-    } else if (live->imported_running > 0) {
+    if (held->part != KM_PERMIT_WITHIN && live->imported_running > 0) {
         live->imported_running--;
-        km_limit_release(&live->limit, tokens, now_ms);
+        km_limit_release(&live->limit);
     }
+    if (held->part != KM_PERMIT_PLACE && held->tokens >= 0)
+        give_share(live);
+    km_limit_use(&live->limit, tokens, held->output_tokens, now_ms);
     pthread_mutex_unlock(&live->lock);
     km_key_unref(k);
 }
@@ -203,7 +268,7 @@ void km_keys_charge_imported(struct km_keys *keys, const uint8_t hash[32], int64
         return;
     pthread_mutex_lock(&k->live->lock);
     km_budget_charge(&k->live->budget, cost, km_wall_us());
-    km_limit_use(&k->live->limit, tokens, now_ms);
+    km_limit_use(&k->live->limit, tokens, 0, now_ms);
     pthread_mutex_unlock(&k->live->lock);
     km_key_unref(k);
 }
@@ -222,6 +287,9 @@ void km_keys_end_import(struct km_keys *keys)
         live->imported_reserved = 0;
         live->limit.running -= smaller(live->imported_running, live->limit.running);
         live->imported_running = 0;
+        live->limit.reserved -= smaller(live->imported_tokens, live->limit.reserved);
+        live->limit.holders -= smaller(live->imported_holders, live->limit.holders);
+        live->imported_tokens = live->imported_holders = 0;
         pthread_mutex_unlock(&live->lock);
     }
     pthread_rwlock_unlock(&keys->lock);

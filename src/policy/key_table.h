@@ -18,6 +18,7 @@ struct km_key_live {
     struct km_limit_state limit;
     int64_t imported_reserved; /* part of budget.reserved: calls of the process before us */
     int64_t imported_running; /* part of limit.running */
+    int64_t imported_tokens, imported_holders; /* part of limit.reserved and limit.holders */
     uint8_t hash[32]; /* of the key that has it now: a regenerated one's is the new one */
     _Atomic bool moved; /* a key was regenerated: not all versions' rows say that hash any more */
 };

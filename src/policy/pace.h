@@ -16,15 +16,19 @@
 #define KM_PACE_RATE_UNKNOWN 50 /* tokens a second, without measurements */
 #define KM_PACE_CALLS_KNOWN 20 /* that many calls make its estimates calibrated */
 
-/* What a text is made of, as far as it matters for its tokens. */
+/* What a text is made of, as far as it matters for its tokens; of a long text by samples. */
 struct km_text_size {
-    int64_t letters; /* ASCII letters, and the blanks between words */
+    int64_t letters; /* of ASCII */
+    int64_t words; /* runs of them */
     int64_t digits;
-    int64_t marks; /* other ASCII */
+    int64_t marks; /* other ASCII but blanks, and but the quotes of JSON's strings */
+    int64_t strings; /* of JSON, names of members too */
+    int64_t lines; /* ends of lines in them */
     int64_t wide; /* characters of scripts written without blanks, CJK mostly */
     int64_t other; /* characters of other scripts */
     int64_t media_bytes; /* base64 of media: it is no text */
     int64_t media; /* how many of them */
+    int64_t media_tokens; /* what they count for: mostly less */
 };
 
 struct km_pace;
@@ -36,11 +40,15 @@ struct km_paces *km_paces_free(struct km_paces *p);
  * memory. */
 struct km_pace *km_paces_of(struct km_paces *p, struct km_str id);
 
-/* Of JSON text: a request's body, or a part of one. */
+/* Of JSON text: a request's body, or a part of one.  Anything else is measured as well as it
+ * goes. */
 struct km_text_size km_text_measure(struct km_str json);
 
-/* Tokens; never less than 1 of a text that is not empty.  p NULL: nothing is known. */
+/* Tokens of a request's body; never less than 1 of a text that is not empty.  p NULL: nothing is
+ * known. */
 int64_t km_pace_input(const struct km_pace *p, const struct km_text_size *size);
+/* Tokens of a bare text, of an answer: without what a request has about it. */
+int64_t km_pace_text(const struct km_pace *p, const struct km_text_size *size);
 /* What is reserved for as many by estimate: a quarter more, and 256. */
 int64_t km_pace_reserve(int64_t estimate);
 /* Milli-tokens a second. */
@@ -48,7 +56,8 @@ int64_t km_pace_rate(const struct km_pace *p);
 /* Tokens; 0: not known. */
 int64_t km_pace_median_output(const struct km_pace *p);
 
-/* A call whose usage was reported: prompt tokens of that text. */
+/* A call whose usage was reported: prompt tokens of that text, those read from a cache or written
+ * to one included.  Not to be told: a count that was clamped or estimated.  Media teach nothing. */
 void km_pace_learn_input(struct km_pace *p, const struct km_text_size *size, int64_t prompt_tokens);
 /* It wrote so much in so long, from the request's last byte to the answer's. */
 void km_pace_learn_output(struct km_pace *p, int64_t completion_tokens, uint64_t upstream_ms);

@@ -341,6 +341,41 @@ def test_rpm_admits_exactly_so_many(gateway, upstream):
     assert answers[0].header("x-ratelimit-limit-requests") == "5"
 
 
+def test_tpm_holds_for_calls_at_once(gateway, upstream):
+    """Each has its tokens reserved while it runs: all at once pass no limit that has room for a
+    few.  One that is alone may pass it."""
+    key = gateway.new_key(tpm_limit=300)
+    statuses, lock = [], threading.Lock()
+    spent = gateway.chat(key=key, max_tokens=8).json()["usage"]["total_tokens"]
+
+    def some():
+        for _ in range(25):
+            status = gateway.chat(key=key, max_tokens=8).status
+            with lock:
+                statuses.append(status)
+    threads = [threading.Thread(target=some) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(statuses) == {200, 429}
+    assert spent * (1 + statuses.count(200)) <= 300 + spent
+    assert len(upstream.seen()) == 1 + statuses.count(200)
+
+
+def test_tpm_admits_a_call_alone_if_its_input_fits(gateway):
+    key = gateway.new_key(tpm_limit=300)
+    answer = gateway.chat(key=key, max_tokens=5000)
+    assert answer.status == 200
+    assert answer.header("x-ratelimit-limit-tokens") == "300"
+    assert answer.header("x-ratelimit-remaining-tokens") == "0"
+    key = gateway.new_key(tpm_limit=300)
+    long = [{"role": "user", "content": "far too many words " * 200}]
+    refused = gateway.chat(key=key, messages=long)
+    assert refused.status == 429
+    assert "Limit type: tokens" in refused.json()["error"]["message"]
+
+
 def test_rpm_holds_across_connections_and_workers(gateway, upstream):
     key = gateway.new_key(rpm_limit=20)
     statuses, lock = [], threading.Lock()

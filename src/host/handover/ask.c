@@ -128,6 +128,7 @@ void km_handover_give_back(struct km_handover *h, const uint8_t hash[32],
     memcpy(q.hash, hash, sizeof q.hash);
     q.admission.reserve = granted->reserve;
     q.admission.part = granted->part;
+    q.admission.input_tokens = granted->input_tokens < 0 ? -1 : 0;
     send_question(h, KM_HF_GIVE_BACK, &q);
 }
 

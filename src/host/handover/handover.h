@@ -77,7 +77,7 @@ struct km_ask {
 void km_handover_ask(struct km_handover *h, struct km_ask *ask);
 /* A permit that was granted there, or came there with the counters, and of which no record will
  * tell: it is not used, or was of a call that has none.  Of `granted` the part and what is reserved
- * count. */
+ * count, and whether it has tokens (input_tokens not below 0). */
 void km_handover_give_back(struct km_handover *h, const uint8_t hash[32],
                            const struct km_admission *granted);
 
@@ -124,7 +124,7 @@ enum km_handover_frame {
 };
 
 /* Both say the same, or nothing is handed over: it changes with every layout below. */
-#define KM_HANDOVER_VERSION "kanmon hand-over 1"
+#define KM_HANDOVER_VERSION "kanmon hand-over 2"
 /* ASK may be for KM_PERMIT_MORE and KM_PERMIT_AGAIN.  A gateway that does not say so would read
  * them as calls of their own: it is not asked, and the answer is KM_E_UNSUPPORTED. */
 #define KM_HANDOVER_MORE "more"
