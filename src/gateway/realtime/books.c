@@ -182,30 +182,45 @@ static int write_intent(struct km_rt_session *s, const struct km_rt_response *r,
     return code;
 }
 
+/* What it costs, by how it ended (policy/bill.h): a live ending, by the time it had, too. */
+static void bill(const struct km_rt_session *s, struct km_ledger_entry *e,
+                 const struct km_price *price, const struct km_usage *u, enum km_bill_end end)
+{
+    const struct km_bill_facts facts = {
+        .end = end,
+        .usage = *u,
+        .writes = true,
+        .streamed = true,
+        .upstream_ms = e->end_us > e->start_us ? (uint64_t)(e->end_us - e->start_us) / 1000 : 0,
+        .rate = km_pace_rate(s->call->at->d->pace),
+        .reserved_input = -1,
+        .reserved_output = -1,
+        .reserved = e->reserved > 0 ? e->reserved : -1,
+    };
+    const struct km_bill b = km_bill_make(&facts, price);
+
+    e->flags |= (b.estimated ? KM_CALL_ESTIMATED : 0) | (b.unpriced ? KM_CALL_UNPRICED : 0) |
+                (b.over_reserved ? KM_CALL_OVER_RESERVED : 0);
+    e->cost = b.cost;
+    e->prompt_tokens = b.usage.prompt_tokens;
+    e->completion_tokens = b.usage.completion_tokens;
+    e->cached_tokens = b.usage.cached_tokens;
+}
+
 /* What was used is a row, is spent, is counted. */
 static void settle(struct km_rt_session *s, struct km_ledger_entry *e, const struct km_price *price,
-                   const struct km_usage *u)
+                   const struct km_usage *u, enum km_bill_end end)
 {
     struct km_rt_wait *wait = calloc(1, sizeof *wait);
     bool waits = false;
 
-    if (!km_price_cost(price, u, &e->cost)) {
-        e->flags |= KM_CALL_UNPRICED;
-        e->cost = 0;
-    }
-    if (!u->known)
-        e->flags |= KM_CALL_ESTIMATED;
-    if (!u->known && e->reserved > 0 && e->cost > e->reserved)
-        e->cost = e->reserved; /* more than was agreed it cannot have been */
-    e->prompt_tokens = u->prompt_tokens;
-    e->completion_tokens = u->completion_tokens;
-    e->cached_tokens = u->cached_tokens;
     e->end_us = km_wall_us();
+    bill(s, e, price, u, end);
     if (wait)
         km_list_init(&wait->link);
     km_ledger_settle(s->call->w->ledger, e, wait ? on_committed : NULL, wait, &waits);
     wait_for(s, wait, wait && waits);
-    km_broker_charge(s->call, e->cost, u->prompt_tokens + u->completion_tokens);
+    km_broker_charge(s->call, e->cost, e->prompt_tokens + e->completion_tokens);
     km_count_part(s->call, u, e->cost);
 }
 
@@ -287,7 +302,7 @@ int km_rt_ended(struct km_rt_session *s, const struct km_rt_event *e, struct km_
         u = estimate(s);
     else
         u.known = true; /* one that failed, or was stopped before a word, used nothing */
-    settle(s, &entry, &s->call->at->d->price, &u);
+    settle(s, &entry, &s->call->at->d->price, &u, KM_BILL_ANSWERED);
     r->used = false;
     s->active--;
     if (u.known && u.prompt_tokens > 0) {
@@ -319,7 +334,7 @@ void km_rt_close_books(struct km_rt_session *s)
         entry.reserved = r->reserved;
         entry.flags |= KM_CALL_FAILED;
         entry.metadata = note(s, km_str(r->id, r->id_n), &meta);
-        settle(s, &entry, &s->call->at->d->price, &u);
+        settle(s, &entry, &s->call->at->d->price, &u, KM_BILL_LIVE);
         r->used = false;
         s->active--;
     }
@@ -370,7 +385,7 @@ void km_rt_transcribed(struct km_rt_session *s, const struct km_rt_event *e)
         entry.model = model;
     entry.metadata = note(s, e->id, &meta);
     (void)price_of(s, model, &price);
-    settle(s, &entry, &price, &u);
+    settle(s, &entry, &price, &u, KM_BILL_ANSWERED);
     s->heard = s->heard_new; /* what was heard before the last one is surely in this one */
     s->heard_new = 0;
     if (s->state == KM_RT_OPEN)
