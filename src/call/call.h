@@ -73,13 +73,13 @@ struct km_call_kind {
     void (*on_drain)(struct km_call *call);
     /* The attempt is over: gives back what the kind made for it, if anything. */
     void (*forget)(struct km_call *call);
-    /* Ends a stream early, because its money is spent or its upstream goes on past its bound: says, by the
-     * way its answer goes, what ends it as one whose output came to its bound.  From then on nothing of
-     * its upstream is passed on, `complete` finds it complete, `usage` is what was told, and `last`
-     * has the end of a whole one.  told: what the client is told of its use.  From callbacks of the
-     * loop, never from within on_body or on_event; the attempt is the caller's to give up.
-     * KM_E_AGAIN: not before more of the answer has come.  KM_E_UNSUPPORTED: it can but break.
-     * NULL: never. */
+    /* Ends a stream early, because its money is spent or its upstream goes on past its bound: says,
+     * by the way its answer goes, what ends it as one whose output came to its bound.  From then on
+     * nothing of its upstream is passed on, `complete` finds it complete, `usage` is what was told,
+     * and `last` has the end of a whole one.  told: what the client is told of its use.  From
+     * callbacks of the loop, never from within on_body or on_event; the attempt is the caller's to
+     * give up.  KM_E_AGAIN: not before more of the answer has come.  KM_E_UNSUPPORTED: it can but
+     * break.  NULL: never. */
     int (*cut_short)(struct km_call *call, const struct km_usage *told, struct km_err *err);
     /* What was used so far. */
     void (*usage)(struct km_call *call, struct km_usage *ret);

@@ -418,9 +418,7 @@ bool km_llm_refused_stream_options(struct km_str body)
 void km_llm_stream_init(struct km_llm_stream *s, const struct km_llm_request *r,
                         struct km_arena *arena, struct km_arena *scratch)
 {
-    *s = (struct km_llm_stream){
-        .request = r, .scratch = scratch, .arena = arena, .keeps = true
-    };
+    *s = (struct km_llm_stream){ .request = r, .scratch = scratch, .arena = arena, .keeps = true };
     s->model_json = km_llm_json_string(arena, r->model);
 }
 

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* refusal_maximum.c - see refusal_maximum.h.
  *
- * No API has a member for it: what a model writes at most stands in the sentence that refuses more,
- * and each vendor has its own sentence.  They are a table.  A row is the sentence in lower case, and
- * in it:
+ * No API has a member for it: what a model writes at most stands in the sentence that refuses
+ * more, and each vendor has its own sentence.  They are a table.  A row is the sentence in lower
+ * case, and in it:
  *
  *     P  the name of a parameter that bounds the output     ~  words, to the next comma or stop
  *     M  the maximum      E  one more than it               ^  a few characters, whatever they are
  *     A  what was asked   N  some other number              `  quotes, brackets, or none
  *     W  the window       I  what the request takes of it   space: white space, or none
  *
- * A sentence that only says that input and output together are too much for a model's window names
- * no maximum of the output, and has no row, unless it says what is left: that holds for the one
- * request (`passing`).  What is named must make sense, too: a number below what was asked, of a size
- * that models have.  Every row has samples in tests/data/refusals.
+ * A sentence that only says that input and output together are too much for a model's window
+ * names no maximum of the output, and has no row, unless it says what is left: that holds for the
+ * one request (`passing`).  What is named must make sense, too: a number below what was asked, of
+ * a size that models have.  Every row has samples in tests/data/refusals.
  */
 #include "llm/refusal_maximum.h"
 
@@ -31,7 +31,7 @@ static const struct row {
     bool asked_too; /* names no parameter: its A must be what was sent */
 } rows[] = {
     /* OpenAI, Azure, and what copies them */
-    { "P is too large: A. this model supports at most M completion tokens", false },
+    { "P` is too large: A. this model supports at most M completion tokens", false },
     { "P~ integer above maximum value^ expected a value <= M, but got A instead", false },
     /* Anthropic, also at Bedrock and Vertex */
     { "P: A > M, which is the maximum allowed number of output tokens", false },
@@ -52,7 +52,7 @@ static const struct row {
     /* Text Generation Inference */
     { "error: `P` must be <= M. given: A", false },
     /* vLLM */
-    { "P is too large: A. this model's maximum context length is W tokens and your request has I "
+    { "P` is too large: A. this model's maximum context length is W tokens and your request has I "
       "input tokens",
       false },
 };

@@ -36,9 +36,7 @@ int km_cut_say(struct km_llm_stream *s, const struct km_llm_cut *c, struct km_st
                struct km_str data, struct km_err *err)
 {
     struct km_buf raw KM_CLEANUP(km_buf_done) = KM_BUF(EVENT_MOST);
-    struct km_sse_event event = {
-        .type = type, .data = data, .has_data = true, .retry_ms = -1
-    };
+    struct km_sse_event event = { .type = type, .data = data, .has_data = true, .retry_ms = -1 };
 
     km_sse_write(&raw, type, data);
     if (km_buf_failed(&raw) || km_arena_overflowed(s->scratch))
@@ -90,8 +88,7 @@ bool km_cut_choices_seen(const struct km_cut_choices *c)
 struct km_str km_cut_id(const struct km_llm_stream *s, const struct km_llm_cut *c,
                         const char *prefix)
 {
-    struct km_str id =
-        km_arena_cat(s->scratch, (struct km_str[]){ km_str_c(prefix), c->id }, 2);
+    struct km_str id = km_arena_cat(s->scratch, (struct km_str[]){ km_str_c(prefix), c->id }, 2);
 
     return km_llm_json_string(s->scratch, id);
 }

@@ -96,8 +96,7 @@ int km_gemini_cut(struct km_llm_stream *s, const struct km_llm_cut *c, struct km
     candidates(&o, t);
     km_gemini_write_usage(&o, &c->usage);
     km_out_member_raw(&o, "modelVersion", km_cut_model(s, t->model));
-    km_out_member_raw(&o, "responseId",
-                      km_cut_or(t->id, km_llm_json_string(s->scratch, c->id)));
+    km_out_member_raw(&o, "responseId", km_cut_or(t->id, km_llm_json_string(s->scratch, c->id)));
     km_out_close(&o, '}');
     event.data = km_buf_view(&data);
     km_gemini_frame(s, &event.data, 1, &raw);

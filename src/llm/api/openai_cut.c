@@ -87,7 +87,7 @@ static int finish(struct km_llm_stream *s, const struct km_llm_cut *c, size_t in
     km_buf_str(b, KM_STR("{\"index\":"));
     km_buf_u64(b, index);
     km_buf_str(b, !s->request->api->chat ? KM_STR(",\"text\":\"\"")
-                  : begun ? KM_STR(",\"delta\":{}")
+                  : begun                ? KM_STR(",\"delta\":{}")
                           : KM_STR(",\"delta\":{\"role\":\"assistant\",\"content\":\"\"}"));
     km_buf_str(b, KM_STR(",\"logprobs\":null,\"finish_reason\":\"length\"}]"));
     km_buf_str(b, s->request->usage_asked ? KM_STR(",\"usage\":null}") : KM_STR("}"));

@@ -36,9 +36,8 @@ static void open_event(struct cutting *x, const char *type)
 static int say(struct cutting *x, const char *type, struct km_err *err)
 {
     km_out_close(&x->o, '}');
-    return km_buf_failed(&x->b)
-               ? km_fail(err, KM_E_NOMEM, "out of memory")
-               : km_cut_say(x->s, x->c, km_str_c(type), km_buf_view(&x->b), err);
+    return km_buf_failed(&x->b) ? km_fail(err, KM_E_NOMEM, "out of memory")
+                                : km_cut_say(x->s, x->c, km_str_c(type), km_buf_view(&x->b), err);
 }
 
 /* The member of a JSON object, as JSON; empty: it has none. */

@@ -81,8 +81,7 @@ static bool take(struct km_responses_tail *t, struct km_responses_item *item, si
 static struct km_str hold(struct km_llm_stream *s, struct km_responses_tail *t,
                           struct km_responses_item *item, struct km_str text)
 {
-    struct km_str copy =
-        take(t, item, text.n) ? km_arena_str(s->arena, text) : KM_STR_NONE;
+    struct km_str copy = take(t, item, text.n) ? km_arena_str(s->arena, text) : KM_STR_NONE;
 
     if (!copy.n)
         give_up(t);
@@ -300,9 +299,9 @@ static void keep_part(struct km_llm_stream *s, struct km_responses_tail *t, bool
     if (done)
         end_part(s, t, item, part);
     else
-        begin_part(s, t, item, part,
-                   number(data, &spans[spans[I_SUMMARY].type == KM_JSON_NUMBER ? I_SUMMARY
-                                                                               : I_CONTENT]));
+        begin_part(
+            s, t, item, part,
+            number(data, &spans[spans[I_SUMMARY].type == KM_JSON_NUMBER ? I_SUMMARY : I_CONTENT]));
 }
 
 /* The text is whole: of one that had no part it was all. */

@@ -84,7 +84,8 @@ static int take(struct km_link *link, struct km_piece *piece, struct km_err *err
         u.heard_why = u.heard_why || (piece->delta->kind == KM_CHAT_FINISH &&
                                       piece->delta->finish == KM_FINISH_LENGTH);
     else if (piece->has_data)
-        u.heard_why = u.heard_why || km_str_find(piece->data, km_str_c(u.asked->why)) < piece->data.n;
+        u.heard_why =
+            u.heard_why || km_str_find(piece->data, km_str_c(u.asked->why)) < piece->data.n;
     return KM_UNIT_PASS;
 }
 

@@ -223,7 +223,8 @@ static void a_call_that_was_not_said_is_not_made(void **state)
     assert_null(strstr(km_buf_cstr(&r.out), "functionCall"));
     run_done(&r);
     assert_true(cut_after(&sources[0], &dialects[4], 14, &r));
-    assert_non_null(strstr(km_buf_cstr(&r.out), "\"type\":\"function_call\",\"status\":\"incomplete\""));
+    assert_non_null(
+        strstr(km_buf_cstr(&r.out), "\"type\":\"function_call\",\"status\":\"incomplete\""));
     run_done(&r);
 }
 

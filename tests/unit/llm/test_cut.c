@@ -113,21 +113,21 @@ static void run_feed(struct run *r, struct km_str stream, size_t step)
     struct km_sse *sse = km_sse_new(1 << 20, on_event, r);
 
     for (size_t at = 0; at < stream.n; at += step)
-        assert_int_equal(km_sse_feed(sse, stream.p + at,
-                                     step < stream.n - at ? step : stream.n - at, &r->err),
-                         0);
+        assert_int_equal(
+            km_sse_feed(sse, stream.p + at, step < stream.n - at ? step : stream.n - at, &r->err),
+            0);
     km_sse_free(sse);
 }
 
 static void run_cut(struct run *r)
 {
-    const struct km_llm_cut cut = { .usage = { .prompt_tokens = 12,
-                                               .completion_tokens = 7,
-                                               .reasoning_tokens = 2 },
-                                    .id = KM_STR("0190a1b2-0000-7000-8000-000000000000"),
-                                    .created_s = 1763900009,
-                                    .say = on_last,
-                                    .ctx = r };
+    const struct km_llm_cut cut = {
+        .usage = { .prompt_tokens = 12, .completion_tokens = 7, .reasoning_tokens = 2 },
+        .id = KM_STR("0190a1b2-0000-7000-8000-000000000000"),
+        .created_s = 1763900009,
+        .say = on_last,
+        .ctx = r
+    };
 
     r->before = r->said.n;
     r->result = km_llm_stream_cut(&r->s, &cut, &r->err);
@@ -338,8 +338,7 @@ static void read_event(struct reading *rd, const struct km_json *event)
     else if (km_str_eq(type, KM_STR("response.incomplete")))
         read_last(rd, event, true);
     else if (km_str_ends(type, KM_STR(".delta")) ||
-             (km_str_ends(type, KM_STR(".done")) &&
-              km_str_find(type, KM_STR("_part.")) == type.n))
+             (km_str_ends(type, KM_STR(".done")) && km_str_find(type, KM_STR("_part.")) == type.n))
         read_text(rd, event, type);
 }
 
