@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* gemini_cut.c - Google's streams that are ended early: one more chunk, which says finishReason
- * MAX_TOKENS for each candidate that has said none, and usageMetadata.  As SSE, or as the last item
- * of the array; the array's bracket is its owner's.
+/* gemini_cut.c - Google's streams that are ended early.
+ *
+ *     {"candidates":[{"content":...,"finishReason":...,"index":0}],"usageMetadata":{...}}
+ *
+ * One more chunk, for each candidate that has not said why it ended: its tokens were as many as it
+ * may have.  As SSE, or as the last item of the array, whose bracket is its owner's.  Google sends
+ * calls whole, so that none is ever open.
  */
 #include "llm/api/cut.h"
 #include "llm/api/gemini.h"
 #include "llm/provider/gemini.h"
 
 #define CHUNK_MOST ((size_t)1024 * 1024)
+#define STRING(name) #name
 
 struct tail {
     struct km_str id, model; /* JSON */
@@ -52,7 +57,7 @@ static void candidate(struct km_json_out *o, size_t index)
 {
     km_out_open(o, '{');
     km_out_member_raw(o, "content", KM_STR("{\"parts\":[{\"text\":\"\"}],\"role\":\"model\"}"));
-    km_out_member(o, "finishReason", KM_STR("MAX_TOKENS"));
+    km_out_member(o, "finishReason", KM_STR(STRING(MAX_TOKENS)));
     km_out_member_i64(o, "index", (int64_t)index);
     km_out_close(o, '}');
 }
