@@ -577,6 +577,37 @@ static void memory_that_is_short_is_an_error(void **state)
         }
 }
 
+/* --- Responses as some servers have them --- */
+
+/* vLLM tells no part of what a model thinks, and not every server numbers its events. */
+static void a_text_without_a_part_is_said_all_the_same(void **state)
+{
+    static const char stream[] =
+        "data: {\"type\":\"response.created\",\"response\":{\"id\":\"r\",\"output\":[]}}\n\n"
+        "data: {\"type\":\"response.output_item.added\",\"output_index\":0,\"item\":{\"id\":\"i\","
+        "\"type\":\"reasoning\",\"summary\":[]}}\n\n"
+        "data: {\"type\":\"response.reasoning_text.delta\",\"output_index\":0,\"item_id\":\"i\","
+        "\"content_index\":0,\"delta\":\"T\"}\n\n";
+    const char *end;
+    struct run r;
+
+    (void)state;
+    run_init(&r, &km_api_responses, "", recorded[7].body);
+    r.most = 3;
+    run_feed(&r, km_str_c(stream), 1);
+    run_cut(&r);
+    assert_int_equal(r.result, 0);
+    end = km_buf_cstr(&r.said) + r.before;
+    assert_non_null(strstr(end, "{\"type\":\"response.reasoning_text.done\",\"sequence_number\":3,"
+                                "\"item_id\":\"i\",\"output_index\":0,\"content_index\":0,\"text\":"
+                                "\"T\"}"));
+    assert_null(strstr(end, "content_part"));
+    assert_non_null(strstr(end, "\"output\":[{\"id\":\"i\",\"type\":\"reasoning\",\"summary\":[],"
+                                "\"content\":[{\"type\":\"reasoning_text\",\"text\":\"T\"}]}]"));
+    assert_non_null(strstr(end, "\"usage\":{\"input_tokens\":12,")); /* the object had none */
+    run_done(&r);
+}
+
 /* --- Responses that are large --- */
 
 #define ADDED                                                                                      \
@@ -649,6 +680,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_stream_that_said_an_error_is_not_ended_well),
         cmocka_unit_test(without_an_arena_nothing_is_kept),
         cmocka_unit_test(memory_that_is_short_is_an_error),
+        cmocka_unit_test(a_text_without_a_part_is_said_all_the_same),
         cmocka_unit_test(an_output_within_the_bound_is_said_again),
         cmocka_unit_test(of_an_output_over_the_bound_nothing_is_kept),
     };
