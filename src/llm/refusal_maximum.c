@@ -19,7 +19,7 @@
 
 #include <string.h>
 
-#define TEXT_MOST 4096 /* a refusal says it early */
+#define TEXT_MOST 1024 /* a refusal says it early; what a caller can make of it costs as little */
 #define GAP_MOST 80
 #define FEW 24
 /* Nobody offers a model that writes less at most, and what was read would end every answer. */
@@ -251,6 +251,16 @@ static int64_t judge(const struct row *row, const struct reading *r, int64_t ask
     return max;
 }
 
+/* Nearly nowhere does one. */
+static bool may_begin(const struct row *row, char c)
+{
+    char first = row->sentence[0];
+
+    if (first == 'P') /* all their names do */
+        return lower(c) == 'm';
+    return number_of(first) != N_COUNT ? is_digit(c) : lower(c) == first;
+}
+
 static int64_t named_at(const struct row *row, struct km_str s, int64_t asked, bool *passing)
 {
     struct reading r;
@@ -269,7 +279,8 @@ int64_t km_refusal_names_maximum(struct km_str text, int64_t asked, bool *ret_pa
             bool passing = false;
             int64_t max;
 
-            if (at && is_word(text.p[at]) && is_word(text.p[at - 1]))
+            if (!may_begin(row, text.p[at]) ||
+                (at && is_word(text.p[at]) && is_word(text.p[at - 1])))
                 continue; /* not where a word begins */
             max = named_at(row, km_str_skip(text, at), asked, &passing);
             if (max < 0)
