@@ -650,6 +650,39 @@ static void an_output_within_the_bound_is_said_again(void **state)
     run_done(&r);
 }
 
+/* What was kept of an item that is done is not counted twice. */
+static void items_that_are_done_count_once(void **state)
+{
+    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(4 << 20);
+    const char *end;
+    struct run r;
+
+    (void)state;
+    run_init(&r, &km_api_responses, "", recorded[7].body);
+    feed_large(&r, 100);
+    km_buf_str(&b, KM_STR("data: {\"type\":\"response.output_item.done\",\"output_index\":0,"
+                          "\"item\":{\"id\":\"m\",\"text\":\""));
+    for (size_t k = 0; k < (size_t)100 * 1024; k++)
+        km_buf_byte(&b, 'x');
+    km_buf_str(&b,
+               KM_STR("\"}}\n\ndata: {\"type\":\"response.output_item.added\",\"output_index\":1,"
+                      "\"item\":{\"id\":\"n\"}}\n\n"));
+    for (size_t i = 0; i < 100; i++) {
+        km_buf_str(&b, KM_STR("data: {\"type\":\"response.output_text.delta\",\"output_index\":1,"
+                              "\"item_id\":\"n\",\"delta\":\""));
+        for (size_t k = 0; k < 1024; k++)
+            km_buf_byte(&b, 'y');
+        km_buf_str(&b, KM_STR("\"}\n\n"));
+    }
+    run_feed(&r, km_buf_view(&b), 1 << 16);
+    run_cut(&r);
+    assert_int_equal(r.result, 0);
+    end = strstr(km_buf_cstr(&r.said) + r.before, "\"response.incomplete\"");
+    assert_non_null(strstr(end, "xxxx\"},{\"id\":\"n\""));
+    assert_non_null(strstr(end, "\"content\":[{\"type\":\"output_text\",\"text\":\"yyyy"));
+    run_done(&r);
+}
+
 static void of_an_output_over_the_bound_nothing_is_kept(void **state)
 {
     const char *end;
@@ -682,6 +715,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(memory_that_is_short_is_an_error),
         cmocka_unit_test(a_text_without_a_part_is_said_all_the_same),
         cmocka_unit_test(an_output_within_the_bound_is_said_again),
+        cmocka_unit_test(items_that_are_done_count_once),
         cmocka_unit_test(of_an_output_over_the_bound_nothing_is_kept),
     };
 
